@@ -1,0 +1,1 @@
+"""The language the three processes and the client package share; imports none of them."""

@@ -1,0 +1,230 @@
+"""Order entry: what a client says to the gateway, and what it hears back.
+
+A client frame is the eight-byte session token (big-endian, from `Welcome`; zero before logon)
+followed by the msgpack of one request or of a list of requests. Every gateway frame is the
+msgpack of a list of replies; an empty list is a sign of life. Each request is answered by exactly
+one `Ack`, `Reject` or query answer carrying its `request_seq`; `Execution` tells everything that
+happens to an order later.
+
+`price` and `quantity` may be integers (ticks, lots) or exact decimal text ("50000.01").
+Fields are only ever appended, with defaults.
+"""
+
+from typing import Annotated, TypeAlias
+
+from msgspec import Meta, Struct
+
+from common.instruments import Instrument
+from common.types import MAX_CLIENT_ORDER_ID, MAX_INT, MAX_SYMBOL
+
+TOKEN_BYTES = 8
+"""Length of the session token in front of every client frame."""
+
+_Seq = Annotated[int, Meta(ge=0, le=MAX_INT)]
+_Count = Annotated[int, Meta(ge=0, le=MAX_INT)]
+_Account = Annotated[int, Meta(ge=1, le=2**31 - 1)]
+_Symbol = Annotated[str, Meta(max_length=MAX_SYMBOL)]
+_ClientOrderId = Annotated[str, Meta(max_length=MAX_CLIENT_ORDER_ID)]
+_Number = Annotated[int, Meta(ge=0, le=MAX_INT)] | Annotated[str, Meta(max_length=40)]
+_Side = Annotated[int, Meta(ge=1, le=2)]
+_SideOrBoth = Annotated[int, Meta(ge=0, le=2)]
+_OrderType = Annotated[int, Meta(ge=1, le=2)]
+_TimeInForce = Annotated[int, Meta(ge=1, le=3)]
+
+
+class Logon(Struct, array_like=True, tag=1, gc=False, frozen=True):
+    """Open a session for `account`; the answer is `Welcome`. Sent with token zero."""
+
+    request_seq: _Seq
+    account: _Account
+
+
+class New(Struct, array_like=True, tag=2, gc=False, frozen=True):
+    """Enter an order (FIX D). `quote_amount` is for market buys and sells by quote amount:
+    the quote asset's smallest units, or decimal text; then `quantity` must be zero."""
+
+    request_seq: _Seq
+    symbol: _Symbol
+    side: _Side
+    quantity: _Number = 0
+    price: _Number = 0
+    order_type: _OrderType = 1
+    time_in_force: _TimeInForce = 1
+    client_order_id: _ClientOrderId = ""
+    quote_amount: _Number = 0
+
+
+class Cancel(Struct, array_like=True, tag=3, gc=False, frozen=True):
+    """Cancel one open order by `order_id`, or by `client_order_id` when that is zero (FIX F)."""
+
+    request_seq: _Seq
+    symbol: _Symbol
+    order_id: _Count = 0
+    client_order_id: _ClientOrderId = ""
+
+
+class Amend(Struct, array_like=True, tag=4, gc=False, frozen=True):
+    """Change price or total quantity, filled part included (FIX G, RULES "Amend").
+
+    A zero `price` or `quantity` leaves that term as it is.
+    """
+
+    request_seq: _Seq
+    symbol: _Symbol
+    order_id: _Count = 0
+    client_order_id: _ClientOrderId = ""
+    quantity: _Number = 0
+    price: _Number = 0
+
+
+class MassCancel(Struct, array_like=True, tag=5, gc=False, frozen=True):
+    """Cancel every open order of the session's account (FIX q).
+
+    An empty `symbol` means all instruments, side zero both sides.
+    """
+
+    request_seq: _Seq
+    symbol: _Symbol = ""
+    side: _SideOrBoth = 0
+
+
+class Ping(Struct, array_like=True, tag=6, gc=False, frozen=True):
+    """Ask for a `Pong`; works with token zero. Under a token it asks after the session too: one
+    that is gone gives `Reject` NOT_LOGGED_ON."""
+
+    request_seq: _Seq
+
+
+class Query(Struct, array_like=True, tag=7, gc=False, frozen=True):
+    """Ask for open orders of the account, oldest first; the answer is `OpenOrders`.
+
+    `after_order_id` continues a listing; `limit` is at most 1000.
+    """
+
+    request_seq: _Seq
+    symbol: _Symbol = ""
+    order_id: _Count = 0
+    client_order_id: _ClientOrderId = ""
+    after_order_id: _Count = 0
+    limit: Annotated[int, Meta(ge=1, le=1000)] = 1000
+
+
+class ListInstruments(Struct, array_like=True, tag=8, gc=False, frozen=True):
+    """Ask for the instruments traded here; works with token zero."""
+
+    request_seq: _Seq
+
+
+Request: TypeAlias = Logon | New | Cancel | Amend | MassCancel | Ping | Query | ListInstruments
+
+
+class Welcome(Struct, array_like=True, tag=101, gc=False, frozen=True):
+    """Logged on: put `token` in front of every later frame of this connection."""
+
+    request_seq: int
+    token: int
+    account: int
+    gateway: int
+
+
+class Ack(Struct, array_like=True, tag=102, gc=False, frozen=True):
+    """The command was applied as number `seq` of the matcher's stream.
+
+    For a new order `order_id` is its id; for cancel and amend the id of the order concerned; for
+    a mass cancel zero, with `count` orders canceled. `status` and `open_lots` are the order's
+    at that point (before its own fills, which follow as `Execution`).
+    """
+
+    request_seq: int
+    seq: int
+    order_id: int
+    status: int
+    client_order_id: str
+    open_lots: int
+    time_ns: int
+    count: int = 0
+
+
+class Reject(Struct, array_like=True, tag=103, gc=False, frozen=True):
+    """Refused; nothing changed. `reason` is a `RejectReason`, `field` names what was wrong.
+
+    `seq` is zero when the gateway refused before sequencing. A malformed frame whose request
+    sequence cannot be read is answered with `request_seq` zero.
+    """
+
+    request_seq: int
+    reason: int
+    field: str
+    text: str
+    client_order_id: str = ""
+    seq: int = 0
+
+
+class Execution(Struct, array_like=True, tag=104, gc=False, frozen=True):
+    """Something happened to an order of the account (FIX 8).
+
+    For a fill `price_ticks`, `quantity_lots`, `trade_id`, `liquidity` and `fee` (smallest unit of
+    the asset received: base for a buyer, quote for a seller; negative is a rebate) are the
+    fill's own. Otherwise `quantity_lots` is what was canceled or expired, or the new total of an
+    amend. `request_seq` is the request that caused it when this session made it, else zero.
+    """
+
+    request_seq: int
+    seq: int
+    symbol: str
+    order_id: int
+    client_order_id: str
+    kind: int
+    status: int
+    side: int
+    price_ticks: int
+    quantity_lots: int
+    filled_lots: int
+    open_lots: int
+    time_ns: int
+    trade_id: int = 0
+    liquidity: int = 0
+    fee: int = 0
+    reason: int = 0
+
+
+class Pong(Struct, array_like=True, tag=105, gc=False, frozen=True):
+    """Alive. `seq` is the last sequence number this gateway has seen from the matcher."""
+
+    request_seq: int
+    seq: int
+    time_ns: int
+
+
+class OrderState(Struct, array_like=True, gc=False, frozen=True):
+    """One open order, as the matcher holds it."""
+
+    symbol: str
+    order_id: int
+    client_order_id: str
+    side: int
+    price_ticks: int
+    quantity_lots: int
+    filled_lots: int
+    open_lots: int
+    status: int
+    time_ns: int
+
+
+class OpenOrders(Struct, array_like=True, tag=106, gc=False, frozen=True):
+    """Answer to `Query`: true as of `seq`. `more` says that the limit cut the list."""
+
+    request_seq: int
+    seq: int
+    orders: list[OrderState]
+    more: bool = False
+
+
+class Instruments(Struct, array_like=True, tag=107, gc=False, frozen=True):
+    """Answer to `ListInstruments`."""
+
+    request_seq: int
+    instruments: list[Instrument]
+
+
+Reply: TypeAlias = Welcome | Ack | Reject | Execution | Pong | OpenOrders | Instruments

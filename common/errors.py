@@ -1,0 +1,44 @@
+"""The exception tree.
+
+CrossbookError
+    ConfigError      a setting or the instruments file is wrong; the process must not start
+    DecimalError     text is not an exact decimal on the instrument's grid
+    CodecError       bytes are not a message
+    StreamError      a sequenced stream broke a promise that resending cannot mend
+
+A refused order is none of these: it is an event with a `RejectReason`.
+"""
+
+from common.types import RejectReason
+
+
+class CrossbookError(Exception):
+    """Root of everything this project raises on purpose."""
+
+
+class ConfigError(CrossbookError):
+    """A setting or the instruments file is wrong; the text names the setting and the remedy."""
+
+
+class DecimalError(CrossbookError):
+    """Text is not an exact decimal, or is off the instrument's grid.
+
+    `reason` is the `RejectReason` a client should be given.
+    """
+
+    def __init__(self, text: str, reason: RejectReason) -> None:
+        super().__init__(text)
+        self.reason = reason
+
+
+class CodecError(CrossbookError):
+    """Bytes are not a message; `field` names what was wrong when that is known."""
+
+    def __init__(self, text: str, field: str = "", reason: RejectReason | None = None) -> None:
+        super().__init__(text)
+        self.field = field
+        self.reason = RejectReason.MALFORMED if reason is None else reason
+
+
+class StreamError(CrossbookError):
+    """A sequenced stream broke a promise that resending cannot mend."""

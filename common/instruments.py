@@ -1,0 +1,290 @@
+"""Instruments: their grids and limits, and exact decimal text to ticks and lots and back.
+
+Instruments are read from a TOML file (`load_instruments`) and travel to clients as they are. A
+price on the grid is `ticks * tick_size`, a quantity `lots * lot_size`; both sizes are decimal
+text, so nothing is ever rounded.
+"""
+
+from pathlib import Path
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+from common.errors import ConfigError, DecimalError
+from common.types import MAX_INT, MAX_SYMBOL, RejectReason
+
+FEE_SCALE: Final = 1_000_000
+"""A fee rate of 1 is one millionth (0.01 basis point) of the amount received."""
+
+MAX_NOTIONAL: Final = 2**62
+"""Largest notional of one order in quote units: keeps all money of a fill within 64 bits."""
+
+
+class Instrument(Struct, array_like=True, frozen=True):
+    """One traded pair.
+
+    `*_decimals` give the asset's smallest unit (8: 1e-8). Fee rates are in millionths, negative
+    is a rebate. `min_notional` is in the quote asset's smallest unit.
+    """
+
+    id: int
+    symbol: str
+    base: str
+    quote: str
+    tick_size: str
+    lot_size: str
+    base_decimals: int
+    quote_decimals: int
+    max_price_ticks: int
+    min_quantity_lots: int
+    max_quantity_lots: int
+    min_notional: int
+    maker_fee_rate: int
+    taker_fee_rate: int
+
+    @property
+    def price_decimals(self) -> int:
+        """Digits after the point of a printed price."""
+        return _decimals(self.tick_size)
+
+    @property
+    def quantity_decimals(self) -> int:
+        """Digits after the point of a printed quantity."""
+        return _decimals(self.lot_size)
+
+    @property
+    def tick_units(self) -> int:
+        """One tick in units of the last printed price digit: 5 for a tick size of 0.05."""
+        return parse_decimal(self.tick_size, self.price_decimals)
+
+    @property
+    def lot_units(self) -> int:
+        """One lot in units of the last printed quantity digit."""
+        return parse_decimal(self.lot_size, self.quantity_decimals)
+
+    @property
+    def base_units_per_lot(self) -> int:
+        """One lot in the base asset's smallest unit."""
+        return parse_decimal(self.lot_size, self.base_decimals)
+
+    @property
+    def notional_per_tick_lot(self) -> int:
+        """One lot at a price of one tick, in the quote asset's smallest unit."""
+        scale = self.price_decimals + self.quantity_decimals
+        product = self.tick_units * self.lot_units * power_of_ten(self.quote_decimals)
+        units, rest = divmod(product, power_of_ten(scale))
+        if rest or not units:
+            raise ConfigError(
+                f"instrument {self.symbol}: tick_size x lot_size is finer than {self.quote}, "
+                f"which has {self.quote_decimals} decimals; give {self.quote} more decimals"
+            )
+        return units
+
+    def price_to_ticks(self, text: str) -> int:
+        """Ticks of an exact decimal price; raises `DecimalError` when it is off the grid.
+
+        >>> example().price_to_ticks("50000.01")
+        5000001
+        """
+        return _on_grid(
+            text, self.price_decimals, self.tick_units, RejectReason.BAD_TICK, self.tick_size
+        )
+
+    def quantity_to_lots(self, text: str) -> int:
+        """Lots of an exact decimal quantity; raises `DecimalError` when it is off the grid.
+
+        >>> example().quantity_to_lots("0.5")
+        50000
+        """
+        return _on_grid(
+            text, self.quantity_decimals, self.lot_units, RejectReason.BAD_LOT, self.lot_size
+        )
+
+    def price_text(self, ticks: int) -> str:
+        """Decimal text of a price at the instrument's fixed precision.
+
+        >>> example().price_text(5000001)
+        '50000.01'
+        """
+        return format_decimal(ticks * self.tick_units, self.price_decimals)
+
+    def quantity_text(self, lots: int) -> str:
+        """Decimal text of a quantity at the instrument's fixed precision.
+
+        >>> example().quantity_text(50000)
+        '0.50000'
+        """
+        return format_decimal(lots * self.lot_units, self.quantity_decimals)
+
+
+def example() -> Instrument:
+    """The BTC-USDT of the examples in these docstrings."""
+    return Instrument(
+        1, "BTC-USDT", "BTC", "USDT", "0.01", "0.00001", 8, 8, 10**9, 1, 10**9, 0, 1000, 2000
+    )
+
+
+def parse_decimal(text: str, decimals: int) -> int:
+    """The exact value of plain decimal text in units of 10**-decimals.
+
+    Only ASCII digits and one point are accepted: no sign, exponent, spaces or separators. Raises
+    `DecimalError` for anything else, and for more digits after the point than `decimals` (unless
+    they are zeros).
+
+    >>> parse_decimal("1.50", 8)
+    150000000
+    """
+    whole, point, fraction = text.partition(".")
+    digits = whole + fraction
+    if not whole or (point and not fraction) or not (digits.isascii() and digits.isdigit()):
+        raise DecimalError("not plain decimal text such as 12.34", RejectReason.MALFORMED)
+    if len(fraction) > decimals:
+        if fraction[decimals:].strip("0"):
+            raise DecimalError(f"more than {decimals} decimals", RejectReason.MALFORMED)
+        fraction = fraction[:decimals]
+    value = int(whole + fraction) * power_of_ten(decimals - len(fraction))
+    if value > MAX_INT:
+        raise DecimalError("too large", RejectReason.EXCEEDS_LIMIT)
+    return value
+
+
+def power_of_ten(exponent: int) -> int:
+    """10**exponent for a non-negative exponent, as an integer to the type checker too."""
+    return int(10**exponent)
+
+
+def format_decimal(value: int, decimals: int) -> str:
+    """Decimal text of `value` units of 10**-decimals, with exactly that many decimals.
+
+    >>> format_decimal(-5, 2)
+    '-0.05'
+    """
+    if not decimals:
+        return str(value)
+    sign = "-" if value < 0 else ""
+    digits = str(abs(value)).rjust(decimals + 1, "0")
+    return f"{sign}{digits[:-decimals]}.{digits[-decimals:]}"
+
+
+def load_instruments(path: Path) -> tuple[Instrument, ...]:
+    """Read and check an instruments file; raises `ConfigError` naming entry and field."""
+    try:
+        document = msgspec.toml.decode(path.read_bytes(), type=_File)
+    except OSError as error:
+        raise ConfigError(f"instruments file {path}: {error.strerror}") from error
+    except (msgspec.MsgspecError, ValueError) as error:
+        raise ConfigError(f"instruments file {path}: {error}") from error
+    if not document.instrument:
+        raise ConfigError(f"instruments file {path}: no [[instrument]] entry")
+    instruments = tuple(_instrument(entry, document.assets) for entry in document.instrument)
+    for name in ("id", "symbol"):
+        values = [getattr(instrument, name) for instrument in instruments]
+        if len(set(values)) != len(values):
+            raise ConfigError(f"instruments file {path}: {name} is used twice")
+    return instruments
+
+
+class _Entry(Struct, forbid_unknown_fields=True):
+    """One [[instrument]] as written in the file."""
+
+    id: int
+    symbol: str
+    base: str
+    quote: str
+    tick_size: str
+    lot_size: str
+    max_price: str
+    min_quantity: str
+    max_quantity: str
+    min_notional: str = "0"
+    maker_fee_percent: str = "0.10"
+    taker_fee_percent: str = "0.20"
+
+
+class _File(Struct, forbid_unknown_fields=True):
+    """The instruments file: decimals of each asset, then the instruments."""
+
+    assets: dict[str, int]
+    instrument: list[_Entry]
+
+
+def _instrument(entry: _Entry, assets: dict[str, int]) -> Instrument:
+    where = f"instrument {entry.symbol}"
+    if not 1 <= entry.id <= 65535:
+        raise ConfigError(f"{where}: id must be 1 to 65535")
+    if not 1 <= len(entry.symbol) <= MAX_SYMBOL or not _plain_symbol(entry.symbol):
+        raise ConfigError(f"{where}: symbol must be 1 to {MAX_SYMBOL} of A-Z, 0-9, '-', '_', '/'")
+    for asset in (entry.base, entry.quote):
+        if not 0 <= assets.get(asset, -1) <= 18:
+            raise ConfigError(f"{where}: asset {asset} needs 0 to 18 decimals under [assets]")
+    field = "tick_size"
+    try:
+        grid = Instrument(
+            entry.id, entry.symbol, entry.base, entry.quote, entry.tick_size, entry.lot_size,
+            assets[entry.base], assets[entry.quote], 0, 0, 0, 0, 0, 0,
+        )  # fmt: skip
+        if not grid.tick_units:
+            raise ConfigError(f"{where}: tick_size must be positive")
+        field = "lot_size"
+        if not grid.base_units_per_lot:
+            raise ConfigError(f"{where}: lot_size must be positive")
+        grid.notional_per_tick_lot  # noqa: B018 - raises when money would not be whole
+        field = "max_price"
+        max_price_ticks = grid.price_to_ticks(entry.max_price)
+        field = "min_quantity"
+        min_lots = grid.quantity_to_lots(entry.min_quantity)
+        field = "max_quantity"
+        max_lots = grid.quantity_to_lots(entry.max_quantity)
+        field = "min_notional"
+        min_notional = parse_decimal(entry.min_notional, grid.quote_decimals)
+        field = "maker_fee_percent"
+        maker_rate = _fee_rate(entry.maker_fee_percent)
+        field = "taker_fee_percent"
+        taker_rate = _fee_rate(entry.taker_fee_percent)
+    except DecimalError as error:
+        raise ConfigError(f"{where}: {field}: {error}") from error
+    if not max_price_ticks or not 1 <= min_lots <= max_lots:
+        raise ConfigError(f"{where}: needs max_price > 0 and 0 < min_quantity <= max_quantity")
+    if max_lots * grid.base_units_per_lot > MAX_INT:
+        raise ConfigError(f"{where}: max_quantity is more {entry.base} than 64 bits can count")
+    if maker_rate + taker_rate < 0:
+        raise ConfigError(f"{where}: a maker rebate may not exceed the taker fee")
+    return msgspec.structs.replace(
+        grid,
+        max_price_ticks=max_price_ticks,
+        min_quantity_lots=min_lots,
+        max_quantity_lots=max_lots,
+        min_notional=min_notional,
+        maker_fee_rate=maker_rate,
+        taker_fee_rate=taker_rate,
+    )
+
+
+def _fee_rate(percent: str) -> int:
+    """Millionths of a rate in percent; a leading minus makes it a rebate."""
+    rate = parse_decimal(percent.removeprefix("-"), 4)
+    if rate > FEE_SCALE // 10:
+        raise DecimalError("more than 10 percent", RejectReason.EXCEEDS_LIMIT)
+    return -rate if percent.startswith("-") else rate
+
+
+def _plain_symbol(symbol: str) -> bool:
+    return all(c.isascii() and (c.isdigit() or c.isupper() or c in "-_/") for c in symbol)
+
+
+def _decimals(size: str) -> int:
+    return len(size.partition(".")[2])
+
+
+def _on_grid(text: str, decimals: int, step: int, reason: RejectReason, size: str) -> int:
+    try:
+        units = parse_decimal(text, decimals)
+    except DecimalError as error:
+        if error.reason is RejectReason.MALFORMED and "decimals" in str(error):
+            raise DecimalError(f"not a multiple of {size}", reason) from error
+        raise
+    steps, rest = divmod(units, step)
+    if rest:
+        raise DecimalError(f"not a multiple of {size}", reason)
+    return steps

@@ -1,0 +1,206 @@
+"""The only place that sets ZeroMQ options. Ask for a socket by the part it plays.
+
+ZeroMQ's defaults are unsafe for us: unlimited message size, no handshake limit, no heartbeats,
+silent drops. Every socket here has LINGER set, a size limit, heartbeats and a bounded queue.
+"""
+
+import ipaddress
+import socket as stdlib_socket
+from collections.abc import Mapping
+from typing import Any, Final
+
+import zmq
+
+from common.errors import ConfigError
+
+CLIENT_MESSAGE_MAX: Final = 1024 * 1024
+"""A peer that sends a larger frame to a client-facing socket is disconnected by ZeroMQ."""
+
+INTERNAL_MESSAGE_MAX: Final = 1024 * 1024 * 1024
+"""Limit between our own processes: a sweep through 50,000 makers is one message."""
+
+_COMMON: Final[dict[zmq.SocketOption, int]] = {
+    zmq.LINGER: 0,
+    zmq.HANDSHAKE_IVL: 5_000,
+    zmq.HEARTBEAT_IVL: 2_000,
+    zmq.HEARTBEAT_TIMEOUT: 10_000,
+    zmq.RECONNECT_IVL: 50,
+    zmq.RECONNECT_IVL_MAX: 1_000,
+    zmq.BACKLOG: 4_096,
+    zmq.TCP_KEEPALIVE: 1,
+}
+
+_NOBLOCK: Final = int(zmq.NOBLOCK)
+_POLLIN: Final = int(zmq.POLLIN)
+
+_INTERNAL: Final = {zmq.MAXMSGSIZE: INTERNAL_MESSAGE_MAX}
+_CLIENT: Final = {zmq.MAXMSGSIZE: CLIENT_MESSAGE_MAX}
+
+
+def _socket(
+    context: "zmq.Context[zmq.Socket[bytes]]", kind: int, *options: Mapping[Any, int]
+) -> "zmq.Socket[bytes]":
+    made = context.socket(kind)
+    for table in (_COMMON, *options):
+        for option, value in table.items():
+            made.setsockopt(option, value)
+    return made
+
+
+def _bind(made: "zmq.Socket[bytes]", address: str) -> "zmq.Socket[bytes]":
+    try:
+        made.bind(address)
+    except zmq.ZMQError as error:
+        made.close()
+        raise ConfigError(f"cannot bind {address}: {error.strerror}") from error
+    return made
+
+
+def _connect(made: "zmq.Socket[bytes]", address: str) -> "zmq.Socket[bytes]":
+    try:
+        made.connect(address)
+    except zmq.ZMQError as error:
+        made.close()
+        raise ConfigError(f"cannot connect to {address}: {error.strerror}") from error
+    return made
+
+
+def commands_pull(context: Any, address: str) -> "zmq.Socket[bytes]":
+    """The matcher's inbox; binds."""
+    return _bind(_socket(context, zmq.PULL, _INTERNAL, {zmq.RCVHWM: 10_000}), address)
+
+
+def commands_push(context: Any, address: str) -> "zmq.Socket[bytes]":
+    """A gateway's way to the matcher; connects. Send with NOBLOCK: EAGAIN means nobody is there
+    or the queue is full, and nothing is queued for an absent matcher (IMMEDIATE)."""
+    made = _socket(context, zmq.PUSH, _INTERNAL, {zmq.SNDHWM: 10_000, zmq.IMMEDIATE: 1})
+    return _connect(made, address)
+
+
+def events_pub(context: Any, address: str) -> "zmq.Socket[bytes]":
+    """The matcher's event stream; binds. A subscriber that lags 10,000 batches loses some and
+    has to ask for them again."""
+    return _bind(_socket(context, zmq.PUB, _INTERNAL, {zmq.SNDHWM: 10_000}), address)
+
+
+def events_sub(context: Any, address: str) -> "zmq.Socket[bytes]":
+    """A replica's end of the event stream; connects and subscribes to everything."""
+    made = _socket(context, zmq.SUB, _INTERNAL, {zmq.RCVHWM: 10_000})
+    made.setsockopt(zmq.SUBSCRIBE, b"")
+    return _connect(made, address)
+
+
+def sync_router(context: Any, address: str) -> "zmq.Socket[bytes]":
+    """The matcher's internal request socket; binds."""
+    return _bind(_socket(context, zmq.ROUTER, _INTERNAL, {zmq.ROUTER_MANDATORY: 1}), address)
+
+
+def sync_dealer(context: Any, address: str) -> "zmq.Socket[bytes]":
+    """A replica's way to the matcher's request socket; connects."""
+    return _connect(_socket(context, zmq.DEALER, _INTERNAL, {zmq.IMMEDIATE: 1}), address)
+
+
+def orders_router(context: Any, address: str) -> "zmq.Socket[bytes]":
+    """The gateway's order-entry socket; binds. A reply to a gone or stalled client fails
+    instead of vanishing (ROUTER_MANDATORY with NOBLOCK)."""
+    queue = {zmq.SNDHWM: 10_000, zmq.RCVHWM: 10_000, zmq.ROUTER_MANDATORY: 1}
+    return _bind(_socket(context, zmq.ROUTER, _CLIENT, queue), address)
+
+
+def orders_dealer(context: Any, address: str) -> "zmq.Socket[bytes]":
+    """A client's order-entry socket; connects. Lingers a second so that a last cancel leaves."""
+    queue = {zmq.SNDHWM: 10_000, zmq.RCVHWM: 0, zmq.LINGER: 1_000}
+    return _connect(_socket(context, zmq.DEALER, _INTERNAL, queue), address)
+
+
+def feed_pub(context: Any, address: str) -> "zmq.Socket[bytes]":
+    """The public feed; binds. A stalled subscriber loses messages after 10,000 and recovers."""
+    return _bind(_socket(context, zmq.PUB, _CLIENT, {zmq.SNDHWM: 10_000}), address)
+
+
+def feed_sub(context: Any, address: str) -> "zmq.Socket[bytes]":
+    """A consumer's end of the feed; connects. Subscribe with `zmq.SUBSCRIBE` per topic.
+
+    SNDHWM is unlimited because a SUB socket's subscriptions count against it: with the default
+    the 1,001st is lost without a word.
+    """
+    queue = {zmq.RCVHWM: 100_000, zmq.SNDHWM: 0}
+    return _connect(_socket(context, zmq.SUB, _INTERNAL, queue), address)
+
+
+def snapshots_router(context: Any, address: str) -> "zmq.Socket[bytes]":
+    """The publisher's request socket (snapshots, resends); binds."""
+    return _bind(_socket(context, zmq.ROUTER, _CLIENT, {zmq.ROUTER_MANDATORY: 1}), address)
+
+
+def snapshots_dealer(context: Any, address: str) -> "zmq.Socket[bytes]":
+    """A consumer's way to the publisher's request socket; connects."""
+    return _connect(_socket(context, zmq.DEALER, _INTERNAL), address)
+
+
+def has_more(source: "zmq.Socket[bytes]") -> bool:
+    """Whether a message waits. Costs less than the exception of a receive that finds none."""
+    return bool(int(source.getsockopt(zmq.EVENTS)) & _POLLIN)
+
+
+def drained(source: "zmq.Socket[bytes]", limit: int) -> list[bytes]:
+    """The frames that wait on a socket just reported ready, at most `limit`; never blocks.
+
+    For sockets with one frame a message. After the first it asks whether there is more: a lone
+    message, the usual case when there is little to do, then costs no exception.
+    """
+    receive = source.recv
+    frames: list[bytes] = []
+    try:
+        frames.append(receive(_NOBLOCK))
+        if has_more(source):
+            while len(frames) < limit:
+                frames.append(receive(_NOBLOCK))
+    except zmq.Again:
+        pass
+    return frames
+
+
+def check_address(name: str, address: str, *, bind: bool, insecure: bool) -> None:
+    """Refuse an address that is no ZeroMQ endpoint, or one bound where strangers reach it.
+
+    Raises `ConfigError`. Only loopback and ipc are private; anything else needs the loudly named
+    setting, because sockets here do not authenticate their peers.
+    """
+    scheme, mark, rest = address.partition("://")
+    if not mark or scheme not in ("tcp", "ipc") or not rest:
+        raise ConfigError(f"{name}: {address!r} is not tcp://HOST:PORT or ipc://PATH")
+    if scheme == "ipc":
+        return
+    host, mark, port = rest.rpartition(":")
+    if not mark or not host or not port.isdigit() or not 1 <= int(port) <= 65535:
+        raise ConfigError(f"{name}: {address!r} is not tcp://HOST:PORT")
+    if bind and not insecure and not is_loopback(host):
+        raise ConfigError(
+            f"{name}: {address} can be reached from other machines and nothing there checks who "
+            "connects; bind 127.0.0.1 or ipc, or set INSECURE_ALLOW_PUBLIC_BIND=true if only "
+            "machines you trust can reach it"
+        )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a bind host is reachable from this machine only."""
+    bare = host.strip("[]")
+    if bare == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(bare).is_loopback
+    except ValueError:
+        return False
+
+
+def allow_many_sockets(context: Any) -> None:
+    """Lift libzmq's default of 1,023 sockets in one context, for tools that hold many clients."""
+    context.set(zmq.MAX_SOCKETS, min(65_536, context.get(zmq.SOCKET_LIMIT)))
+
+
+def free_port() -> int:
+    """A TCP port on loopback that was free a moment ago."""
+    with stdlib_socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

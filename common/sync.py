@@ -1,0 +1,98 @@
+"""The matcher's internal request socket: resend of events, book snapshots, open orders.
+
+Asked by gateways and publishers only (DEALER to ROUTER, one msgpack frame each way). Never
+reachable by clients.
+"""
+
+from typing import TypeAlias
+
+from msgspec import Raw, Struct
+
+from common.entry import OrderState
+
+
+class ResendRequest(Struct, array_like=True, tag=1, gc=False, frozen=True):
+    """Ask for every event batch that holds a sequence number in `from_seq`..`to_seq`."""
+
+    request_id: int
+    stream: int
+    from_seq: int
+    to_seq: int
+
+
+class BooksRequest(Struct, array_like=True, tag=2, gc=False, frozen=True):
+    """Ask for all books as they stand."""
+
+    request_id: int
+
+
+class OrdersRequest(Struct, array_like=True, tag=3, gc=False, frozen=True):
+    """Ask for open orders of an account, oldest first; instrument zero means all."""
+
+    request_id: int
+    account: int
+    instrument: int
+    order_id: int
+    client_order_id: str
+    after_order_id: int
+    limit: int
+
+
+SyncRequest: TypeAlias = ResendRequest | BooksRequest | OrdersRequest
+
+
+class Resend(Struct, array_like=True, tag=101, gc=False, frozen=True):
+    """Encoded `EventBatch`es in order. It may stop short of the range asked for: ask again."""
+
+    request_id: int
+    stream: int
+    batches: list[Raw]
+
+
+class ResendTooOld(Struct, array_like=True, tag=102, gc=False, frozen=True):
+    """The range is gone (or belongs to another stream): take a snapshot instead."""
+
+    request_id: int
+    stream: int
+    first_seq: int
+    last_seq: int
+
+
+class RestingOrder(Struct, array_like=True, gc=False, frozen=True):
+    """One resting order of a book snapshot; the list it stands in is in priority order."""
+
+    order_id: int
+    price_ticks: int
+    open_lots: int
+
+
+class BookState(Struct, array_like=True, gc=False, frozen=True):
+    """One instrument's book: bids best first, asks best first, and its last trade."""
+
+    instrument: int
+    bids: list[RestingOrder]
+    asks: list[RestingOrder]
+    last_trade_id: int
+    last_price_ticks: int
+
+
+class Books(Struct, array_like=True, tag=103, gc=False, frozen=True):
+    """All books as of `seq` of `stream`."""
+
+    request_id: int
+    stream: int
+    seq: int
+    time_ns: int
+    books: list[BookState]
+
+
+class Orders(Struct, array_like=True, tag=104, gc=False, frozen=True):
+    """Open orders as of `seq`."""
+
+    request_id: int
+    seq: int
+    orders: list[OrderState]
+    more: bool
+
+
+SyncReply: TypeAlias = Resend | ResendTooOld | Books | Orders

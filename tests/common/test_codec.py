@@ -1,0 +1,139 @@
+"""The codec: sound frames come back whole, unsound ones get one reject per request."""
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from common import codec, entry
+from common.errors import CodecError
+from common.types import MAX_CLIENT_ORDER_ID, MAX_INT, RejectReason, Side
+
+NEW = entry.New(7, "BTC-USDT", Side.BUY, "0.5", "50000.01", client_order_id="mine")
+CANCEL = entry.Cancel(8, "BTC-USDT", 42)
+
+
+def raw(*parts: object) -> bytes:
+    """Msgpack of any values, sound or not."""
+    return msgspec.msgpack.encode(list(parts))
+
+
+def test_a_single_request_decodes() -> None:
+    assert codec.decode_requests(codec.encode(NEW)) == ((NEW,), [])
+
+
+def test_a_list_of_requests_decodes_in_order() -> None:
+    assert codec.decode_requests(codec.encode([NEW, CANCEL])) == ([NEW, CANCEL], [])
+
+
+@pytest.mark.parametrize("count", [1, 15, 16, codec.MAX_REQUESTS])
+def test_every_length_of_list_header_is_understood(count: int) -> None:
+    pings = [entry.Ping(n) for n in range(count)]
+    assert codec.decode_requests(codec.encode(pings)) == (pings, [])
+
+
+def test_fields_left_out_take_their_defaults() -> None:
+    assert codec.decode_requests(raw(5, 3)) == ((entry.MassCancel(3),), [])
+
+
+def test_a_field_appended_by_a_newer_client_is_ignored() -> None:
+    assert codec.decode_requests(raw(6, 3, "from the future")) == ((entry.Ping(3),), [])
+
+
+def test_each_unsound_request_of_a_list_gets_its_own_reject() -> None:
+    frame = msgspec.msgpack.encode([NEW, [3, 9, "BTC-USDT", -1], CANCEL, [99, 10]])
+    requests, rejects = codec.decode_requests(frame)
+    assert list(requests) == [NEW, CANCEL]
+    assert [(r.request_seq, r.reason, r.field) for r in rejects] == [
+        (9, RejectReason.MALFORMED, "order_id"),
+        (10, RejectReason.MALFORMED, "tag"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("body", "request_seq", "field"),
+    [
+        (raw(2, 5, "BTC-USDT", 3, 1, 1), 5, "side"),
+        (raw(2, 5, "BTC-USDT", 1, -1, 1), 5, "quantity"),
+        (raw(2, 5, "BTC-USDT", 1, 1, 1.5), 5, "price"),
+        (raw(2, 5, "BTC-USDT", 1, 1, float("nan")), 5, "price"),
+        (raw(2, 5, "BTC-USDT", 1, MAX_INT + 1, 1), 5, "quantity"),
+        (raw(2, 5, "B" * 21, 1, 1, 1), 5, "symbol"),
+        (raw(2, 5, None, 1, 1, 1), 5, "symbol"),
+        (raw(2, 5, "BTC-USDT", 1, 1, 1, 9), 5, "order_type"),
+        (raw(2, 5, "BTC-USDT", 1, 1, 1, 1, 0), 5, "time_in_force"),
+        (raw(2, 5, "BTC-USDT", 1, 1, 1, 1, 1, "x" * (MAX_CLIENT_ORDER_ID + 1)), 5,
+         "client_order_id"),
+        (raw(1, 5, 0), 5, "account"),
+        (raw(7, 5, "", 0, "", 0, 1001), 5, "limit"),
+        (raw(2, -5, "BTC-USDT", 1), 0, "request_seq"),
+        (raw(2, 2**63, "BTC-USDT", 1), 0, "request_seq"),
+        (raw(2, True, "BTC-USDT", 1), 0, "request_seq"),
+        (raw(99, 5), 5, "tag"),
+        (raw("New", 5), 5, "tag"),
+        (raw(None), 0, "tag"),
+        (raw(2), 0, "frame"),
+        (msgspec.msgpack.encode({"tag": 2}), 0, "frame"),
+        (msgspec.msgpack.encode("New"), 0, "frame"),
+        (b"", 0, "frame"),
+        (b"\xc1", 0, "frame"),
+        (codec.encode(NEW)[:-3], 0, "frame"),
+        (codec.encode(NEW) + b"\x00", 0, "frame"),
+        (codec.encode([NEW, CANCEL])[:-1], 0, "frame"),
+        (b"\x92\x06\x05\xa5", 0, "frame"),
+        (b"\x93\x03\x05\xa2\xff\xfe", 0, "frame"),
+        (b"\x91" * 5000, 0, "frame"),
+    ],
+)  # fmt: skip
+def test_an_unsound_frame_gets_one_reject_naming_the_field(
+    body: bytes, request_seq: int, field: str
+) -> None:
+    requests, rejects = codec.decode_requests(body)
+    assert not requests
+    assert [(r.request_seq, r.reason, r.field) for r in rejects] == [
+        (request_seq, RejectReason.MALFORMED, field)
+    ]
+    assert rejects[0].text
+
+
+def test_an_empty_list_is_refused() -> None:
+    assert codec.decode_requests(raw())[1][0].field == "frame"
+
+
+def test_a_frame_over_the_limit_is_refused_unread() -> None:
+    requests, rejects = codec.decode_requests(b"\x00" * (codec.MAX_CLIENT_FRAME + 1))
+    assert not requests
+    assert [r.reason for r in rejects] == [RejectReason.TOO_LARGE]
+
+
+def test_too_many_requests_are_each_refused() -> None:
+    pings = [entry.Ping(n) for n in range(codec.MAX_REQUESTS + 1)]
+    requests, rejects = codec.decode_requests(codec.encode(pings))
+    assert not requests
+    assert [r.request_seq for r in rejects] == [ping.request_seq for ping in pings]
+    assert {r.reason for r in rejects} == {RejectReason.TOO_LARGE}
+
+
+def test_too_many_requests_with_an_unsound_one_are_refused_once() -> None:
+    frame = msgspec.msgpack.encode([[99, 1]] * (codec.MAX_REQUESTS + 1))
+    assert [r.reason for r in codec.decode_requests(frame)[1]] == [RejectReason.TOO_LARGE]
+
+
+def test_bad_bytes_from_outside_become_a_codec_error() -> None:
+    for bad in (b"", b"\xc1", raw(9, 9), b"\x93\x01\x05\xa2\xff\xfe", b"\x91" * 100_000):
+        with pytest.raises(CodecError, match="not a message"):
+            codec.decoded(codec.decode_feed_request, bad)
+
+
+@given(st.binary(max_size=200))
+def test_no_bytes_make_the_decoder_raise(body: bytes) -> None:
+    requests, rejects = codec.decode_requests(body)
+    assert requests or rejects
+
+
+@given(st.recursive(st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats()
+                    | st.text(max_size=5) | st.binary(max_size=5),
+                    lambda inner: st.lists(inner, max_size=6)))  # fmt: skip
+def test_no_msgpack_value_makes_the_decoder_raise(value: object) -> None:
+    requests, rejects = codec.decode_requests(msgspec.msgpack.encode(value))
+    assert requests or rejects

@@ -1,0 +1,143 @@
+"""Settings: where they come from, and what is said when one is wrong."""
+
+import re
+from pathlib import Path
+from typing import Literal
+
+import pytest
+
+from common.config import Settings, exit_on_config_error, load_settings
+from common.errors import ConfigError
+
+ROOT = Path(__file__).resolve().parents[2]
+Process = Literal["matcher", "gateway", "publisher", "client"]
+
+
+@pytest.fixture(autouse=True)
+def _nothing_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No setting in the environment and no `.env` in the working folder."""
+    for name in Settings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+    monkeypatch.chdir(tmp_path)
+
+
+def test_the_defaults_start_every_process() -> None:
+    for process in ("matcher", "gateway", "publisher", "client"):
+        assert load_settings(process) == Settings()
+
+
+def test_env_file_beats_the_default_and_environment_beats_the_file(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / ".env").write_text("ORDER_QUEUE_SIZE=11\nAPI_PORT=8111\nSOMETHING_ELSE=1\n")
+    monkeypatch.setenv("ORDER_QUEUE_SIZE", "22")
+    settings = load_settings("gateway")
+    assert (settings.order_queue_size, settings.api_port) == (22, 8111)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("API_PORT", "0"),
+        ("API_PORT", "65536"),
+        ("API_PORT", "http"),
+        ("LOG_LEVEL", "LOUD"),
+        ("LOG_FORMAT", "xml"),
+        ("MAX_WEBSOCKET_CONNECTIONS", "0"),
+        ("ORDER_QUEUE_SIZE", "0"),
+        ("ORDER_QUEUE_SIZE", "many"),
+        ("ORDER_QUEUE_SIZE", "1.5"),
+        ("GATEWAY_ID", "0"),
+        ("GATEWAY_ID", "32768"),
+        ("ACCOUNT", "0"),
+        ("ACCOUNT", "2147483648"),
+        ("MAX_ORDER_SESSIONS", "0"),
+        ("EVENT_HISTORY_MB", "0"),
+        ("FEED_HISTORY", "99"),
+        ("HEARTBEAT_MS", "9"),
+        ("HEARTBEAT_MS", "60001"),
+        ("INSECURE_ALLOW_PUBLIC_BIND", "perhaps"),
+        ("MATCHER_COMMANDS", "127.0.0.1:5551"),
+        ("MATCHER_EVENTS", "tcp://127.0.0.1"),
+        ("MATCHER_SYNC", "tcp://127.0.0.1:0"),
+        ("GATEWAY_ORDERS", "tcp://:5560"),
+        ("PUBLISHER_FEED", "udp://127.0.0.1:5570"),
+        ("PUBLISHER_SNAPSHOTS", "ipc://"),
+    ],
+)
+def test_a_wrong_value_is_refused_by_name(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigError) as caught:
+        load_settings("client")
+    assert name in str(caught.value)
+    assert value in str(caught.value)
+
+
+def test_every_wrong_value_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("API_PORT", "x")
+    monkeypatch.setenv("LOG_LEVEL", "y")
+    with pytest.raises(ConfigError) as caught:
+        load_settings("gateway")
+    assert [line.partition("=")[0] for line in str(caught.value).splitlines()] == [
+        "API_PORT",
+        "LOG_LEVEL",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("process", "name"),
+    [
+        ("matcher", "MATCHER_COMMANDS"),
+        ("matcher", "MATCHER_EVENTS"),
+        ("matcher", "MATCHER_SYNC"),
+        ("gateway", "GATEWAY_ORDERS"),
+        ("publisher", "PUBLISHER_FEED"),
+        ("publisher", "PUBLISHER_SNAPSHOTS"),
+    ],
+)
+@pytest.mark.parametrize("host", ["0.0.0.0", "*", "10.0.0.1", "[::]", "eth0", "example.org"])
+def test_an_address_strangers_reach_is_bound_only_on_purpose(
+    monkeypatch: pytest.MonkeyPatch, process: Process, name: str, host: str
+) -> None:
+    monkeypatch.setenv(name, f"tcp://{host}:5999")
+    with pytest.raises(ConfigError, match=f"{name}.*INSECURE_ALLOW_PUBLIC_BIND"):
+        load_settings(process)
+    # Whoever only connects there may do so: the owner decides.
+    load_settings("client")
+    monkeypatch.setenv("INSECURE_ALLOW_PUBLIC_BIND", "true")
+    assert getattr(load_settings(process), name.lower()) == f"tcp://{host}:5999"
+
+
+@pytest.mark.parametrize("address", ["tcp://localhost:1", "tcp://[::1]:1", "tcp://127.9.9.9:1",
+                                     "ipc:///tmp/orders"])  # fmt: skip
+def test_private_addresses_are_bound_freely(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    monkeypatch.setenv("GATEWAY_ORDERS", address)
+    assert load_settings("gateway").gateway_orders == address
+
+
+def test_a_public_api_host_needs_the_same_permission(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("API_HOST", "0.0.0.0")
+    with pytest.raises(ConfigError, match="API_HOST"):
+        load_settings("gateway")
+    monkeypatch.setenv("INSECURE_ALLOW_PUBLIC_BIND", "true")
+    load_settings("gateway")
+
+
+def test_a_configuration_error_leaves_with_status_two(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        exit_on_config_error(ConfigError("A=1: bad\nB=2: bad"))
+    assert caught.value.code == 2
+    assert capsys.readouterr().err.splitlines() == [
+        "configuration error: A=1: bad",
+        "configuration error: B=2: bad",
+    ]
+
+
+def test_the_example_file_shows_every_setting_with_its_default(tmp_path: Path) -> None:
+    text = (ROOT / ".env.example").read_text()
+    shown = dict(re.findall(r"^#([A-Z_]+)=(.*)$", text, re.MULTILINE))
+    assert set(shown) == {name.upper() for name in Settings.model_fields}
+    (tmp_path / ".env").write_text(re.sub(r"^#([A-Z_]+=)", r"\1", text, flags=re.MULTILINE))
+    assert load_settings("client") == Settings(_env_file=None)  # type: ignore[call-arg]

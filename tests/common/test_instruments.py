@@ -1,0 +1,171 @@
+"""Exact decimal text to ticks and lots and back, and the instruments file."""
+
+import re
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from common.errors import ConfigError, DecimalError
+from common.instruments import (
+    Instrument,
+    example,
+    format_decimal,
+    load_instruments,
+    parse_decimal,
+)
+from common.types import MAX_INT, RejectReason
+
+SHIPPED = Path(__file__).resolve().parents[2] / "instruments.toml"
+NICKEL = Instrument(1, "A-B", "A", "B", "0.05", "2.5", 1, 8, 10**9, 1, 10**9, 0, 0, 0)
+
+GOOD = """
+[assets]
+BTC = 8
+USDT = 8
+
+[[instrument]]
+id = 1
+symbol = "BTC-USDT"
+base = "BTC"
+quote = "USDT"
+tick_size = "0.01"
+lot_size = "0.00001"
+max_price = "10000000"
+min_quantity = "0.00001"
+max_quantity = "9000"
+"""
+
+
+@given(st.integers(0, MAX_INT), st.integers(0, 18))
+def test_printed_numbers_parse_back(value: int, decimals: int) -> None:
+    text = format_decimal(value, decimals)
+    assert parse_decimal(text, decimals) == value
+    assert Decimal(text) == Decimal(value).scaleb(-decimals)
+
+
+@given(st.integers(1, 10**9))
+def test_prices_and_quantities_round_trip(steps: int) -> None:
+    for instrument in (example(), NICKEL):
+        assert instrument.price_to_ticks(instrument.price_text(steps)) == steps
+        assert instrument.quantity_to_lots(instrument.quantity_text(steps)) == steps
+
+
+@given(st.decimals(min_value=0, max_value=10**9, places=4, allow_nan=False))
+def test_a_price_is_exact_or_refused(price: Decimal) -> None:
+    if price % Decimal("0.05"):
+        with pytest.raises(DecimalError) as caught:
+            NICKEL.price_to_ticks(f"{price:f}")
+        assert caught.value.reason is RejectReason.BAD_TICK
+    else:
+        assert NICKEL.price_to_ticks(f"{price:f}") * Decimal("0.05") == price
+
+
+@given(st.text(max_size=8))
+def test_no_text_but_plain_decimals_is_taken(text: str) -> None:
+    if not re.fullmatch(r"[0-9]+(\.[0-9]+)?", text):
+        with pytest.raises(DecimalError):
+            parse_decimal(text, 8)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", ".", "1.", ".5", "-1", "+1", "1e5", "1,5", " 1", "1 ", "1_000", "0x1", "nan", "inf",
+     "1.2.3", "\u0661", "\u00b2", "1\n"],
+)  # fmt: skip
+def test_odd_text_is_malformed(text: str) -> None:
+    with pytest.raises(DecimalError) as caught:
+        example().price_to_ticks(text)
+    assert caught.value.reason is RejectReason.MALFORMED
+
+
+def test_trailing_zeros_are_no_extra_precision() -> None:
+    assert example().price_to_ticks("1.5000000") == 150
+
+
+def test_off_the_grid_says_which_grid() -> None:
+    with pytest.raises(DecimalError, match=r"multiple of 0\.01") as price:
+        example().price_to_ticks("1.005")
+    assert price.value.reason is RejectReason.BAD_TICK
+    with pytest.raises(DecimalError, match=r"multiple of 2\.5") as quantity:
+        NICKEL.quantity_to_lots("4.0")
+    assert quantity.value.reason is RejectReason.BAD_LOT
+
+
+@pytest.mark.parametrize("text", [str(MAX_INT), "9" * 40])
+def test_beyond_64_bits_is_a_limit_and_not_a_wrap(text: str) -> None:
+    with pytest.raises(DecimalError) as caught:
+        example().price_to_ticks(text)
+    assert caught.value.reason is RejectReason.EXCEEDS_LIMIT
+
+
+def test_units_of_money_are_whole() -> None:
+    assert example().base_units_per_lot == 1_000
+    # One lot (1e-5 BTC) at one tick (0.01 USDT) is 1e-7 USDT: ten units of 1e-8.
+    assert example().notional_per_tick_lot == 10
+
+
+def test_the_shipped_file_loads() -> None:
+    instruments = load_instruments(SHIPPED)
+    assert instruments[0].symbol == "BTC-USDT"
+    assert len(instruments) >= 3
+    assert (instruments[0].maker_fee_rate, instruments[0].taker_fee_rate) == (1_000, 2_000)
+    assert len({instrument.id for instrument in instruments}) == len(instruments)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"gone\.toml"):
+        load_instruments(tmp_path / "gone.toml")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "complaint"),
+    [
+        ("id = 1", "id = 0", "id must be"),
+        ("id = 1", "id = 65536", "id must be"),
+        ("id = 1", "id = 'one'", "id"),
+        ('symbol = "BTC-USDT"', 'symbol = "btc usdt"', "symbol must be"),
+        ('symbol = "BTC-USDT"', f'symbol = "{"B" * 21}"', "symbol must be"),
+        ('symbol = "BTC-USDT"', "", "symbol"),
+        ('base = "BTC"', 'base = "DOGE"', "DOGE"),
+        ("USDT = 8", "USDT = 19", "USDT"),
+        ("USDT = 8", "USDT = 4", "USDT more decimals"),
+        ("BTC = 8", "BTC = 2", "lot_size"),
+        ('tick_size = "0.01"', 'tick_size = "0"', "tick_size"),
+        ('tick_size = "0.01"', "tick_size = 0.01", "tick_size"),
+        ('tick_size = "0.01"', 'tick_size = "-1"', "tick_size"),
+        ('lot_size = "0.00001"', 'lot_size = "0"', "lot_size"),
+        ('max_price = "10000000"', 'max_price = "0.001"', "max_price"),
+        ('max_price = "10000000"', 'max_price = "0"', "max_price"),
+        ('min_quantity = "0.00001"', 'min_quantity = "0.000001"', "min_quantity"),
+        ('min_quantity = "0.00001"', 'min_quantity = "0"', "min_quantity"),
+        ('max_quantity = "9000"', 'max_quantity = "0.000001"', "max_quantity"),
+        ('max_quantity = "9000"', 'max_quantity = "9000"\nmin_notional = "x"', "min_notional"),
+        ('max_quantity = "9000"', 'max_quantity = "9000"\nmaker_fee_percent = "11"', "maker_fee"),
+        ('max_quantity = "9000"', 'max_quantity = "9000"\ntaker_fee_percent = "?"', "taker_fee"),
+        ('max_quantity = "9000"', 'max_quantity = "9000"\nmaker_fee_percent = "-1"', "rebate"),
+        ('max_quantity = "9000"', 'max_quantity = "9000"\ncolour = "red"', "colour"),
+        (GOOD, "[assets]\ninstrument = []", "instrument"),
+        (GOOD, "instrument = []\n[assets]\nBTC = 8", "no .*instrument"),
+        (GOOD, GOOD + GOOD.partition("USDT = 8")[2], "id is used twice"),
+        (GOOD, "not toml", "instruments file"),
+    ],
+)
+def test_a_wrong_entry_is_refused_by_name(
+    tmp_path: Path, old: str, new: str, complaint: str
+) -> None:
+    path = tmp_path / "instruments.toml"
+    path.write_text(GOOD)
+    assert load_instruments(path)
+    assert old in GOOD
+    path.write_text(GOOD.replace(old, new, 1))
+    with pytest.raises(ConfigError, match=complaint):
+        load_instruments(path)
+
+
+def test_a_rebate_is_a_negative_maker_fee(tmp_path: Path) -> None:
+    path = tmp_path / "instruments.toml"
+    path.write_text(GOOD + 'maker_fee_percent = "-0.01"')
+    assert load_instruments(path)[0].maker_fee_rate == -100

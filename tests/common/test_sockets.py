@@ -1,0 +1,169 @@
+"""Every socket carries its limits, and ZeroMQ really enforces the ones that guard us."""
+
+import socket
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import zmq
+
+from common import sockets
+from common.errors import ConfigError
+
+Context = zmq.Context[zmq.Socket[bytes]]
+
+SERVERS = [
+    sockets.commands_pull,
+    sockets.events_pub,
+    sockets.sync_router,
+    sockets.orders_router,
+    sockets.feed_pub,
+    sockets.snapshots_router,
+]
+CLIENTS = [
+    sockets.commands_push,
+    sockets.events_sub,
+    sockets.sync_dealer,
+    sockets.orders_dealer,
+    sockets.feed_sub,
+    sockets.snapshots_dealer,
+]
+CLIENT_FACING = [sockets.orders_router, sockets.feed_pub, sockets.snapshots_router]
+Make = Callable[[Any, str], "zmq.Socket[bytes]"]
+
+
+@pytest.fixture
+def context() -> Iterator[Context]:
+    made: Context = zmq.Context()
+    yield made
+    made.destroy(linger=0)
+
+
+@pytest.mark.parametrize("make", SERVERS + CLIENTS)
+def test_every_socket_has_its_limits(context: Context, make: Make) -> None:
+    made = make(context, f"tcp://127.0.0.1:{sockets.free_port()}")
+    assert made.getsockopt(zmq.LINGER) == (1_000 if make is sockets.orders_dealer else 0)
+    assert made.getsockopt(zmq.HANDSHAKE_IVL) == 5_000
+    assert made.getsockopt(zmq.HEARTBEAT_IVL) == 2_000
+    assert made.getsockopt(zmq.HEARTBEAT_TIMEOUT) == 10_000
+    assert made.getsockopt(zmq.RECONNECT_IVL_MAX) == 1_000
+    assert made.getsockopt(zmq.TCP_KEEPALIVE) == 1
+    limit = made.getsockopt(zmq.MAXMSGSIZE)
+    assert limit == (
+        sockets.CLIENT_MESSAGE_MAX if make in CLIENT_FACING else sockets.INTERNAL_MESSAGE_MAX
+    )
+
+
+@pytest.mark.parametrize("make", SERVERS)
+def test_no_server_queues_without_bound(context: Context, make: Make) -> None:
+    made = make(context, f"tcp://127.0.0.1:{sockets.free_port()}")
+    assert 0 < int(made.getsockopt(zmq.SNDHWM)) <= 10_000
+    assert 0 < int(made.getsockopt(zmq.RCVHWM)) <= 10_000
+
+
+@pytest.mark.parametrize("make", [sockets.commands_push, sockets.sync_dealer])
+def test_nothing_is_queued_for_an_absent_matcher(context: Context, make: Make) -> None:
+    made = make(context, f"tcp://127.0.0.1:{sockets.free_port()}")
+    with pytest.raises(zmq.Again):
+        made.send(b"x", zmq.NOBLOCK)
+
+
+@pytest.mark.parametrize(
+    "make", [sockets.sync_router, sockets.orders_router, sockets.snapshots_router]
+)
+def test_a_reply_to_a_gone_peer_fails_loudly(context: Context, make: Make) -> None:
+    made = make(context, f"tcp://127.0.0.1:{sockets.free_port()}")
+    with pytest.raises(zmq.ZMQError) as caught:
+        made.send_multipart([b"nobody", b"x"], zmq.NOBLOCK)
+    assert caught.value.errno == zmq.EHOSTUNREACH
+
+
+def test_a_full_queue_to_the_matcher_says_so(context: Context) -> None:
+    address = f"tcp://127.0.0.1:{sockets.free_port()}"
+    pull = sockets.commands_pull(context, address)
+    push = sockets.commands_push(context, address)
+    assert push.poll(5_000, zmq.POLLOUT)
+    body = b"x" * 20_000
+    for _ in range(30_000):
+        if not push.poll(0, zmq.POLLOUT):
+            break
+        push.send(body, zmq.NOBLOCK, copy=False)
+    with pytest.raises(zmq.Again):
+        push.send(body, zmq.NOBLOCK)
+    assert pull.recv() == body
+
+
+def test_an_oversized_frame_ends_its_connection_and_no_other(context: Context) -> None:
+    address = f"tcp://127.0.0.1:{sockets.free_port()}"
+    router = sockets.orders_router(context, address)
+    good = sockets.orders_dealer(context, address)
+    bad = sockets.orders_dealer(context, address)
+    monitor = bad.get_monitor_socket(zmq.EVENT_DISCONNECTED)
+    good.send(b"before")
+    assert router.poll(5_000)
+    assert router.recv_multipart()[1] == b"before"
+    bad.send(b"x" * (sockets.CLIENT_MESSAGE_MAX + 1))
+    assert monitor.poll(5_000), "the sender of an oversized frame was not disconnected"
+    good.send(b"y" * sockets.CLIENT_MESSAGE_MAX)
+    assert router.poll(5_000)
+    assert router.recv_multipart()[1] == b"y" * sockets.CLIENT_MESSAGE_MAX
+    bad.disable_monitor()
+    monitor.close()
+
+
+def test_a_half_open_handshake_is_ended(context: Context) -> None:
+    router = sockets.orders_router(context, f"tcp://127.0.0.1:{sockets.free_port()}")
+    # A shorter limit on a second port lets the test see the option act.
+    router.setsockopt(zmq.HANDSHAKE_IVL, 100)
+    port = sockets.free_port()
+    router.bind(f"tcp://127.0.0.1:{port}")
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as stranger:
+        stranger.settimeout(5)
+        while stranger.recv(1024):
+            pass
+
+
+def test_a_second_subscription_beyond_a_thousand_is_kept(context: Context) -> None:
+    address = f"tcp://127.0.0.1:{sockets.free_port()}"
+    publisher = sockets.feed_pub(context, address)
+    subscriber = sockets.feed_sub(context, address)
+    for number in range(1_500):
+        subscriber.setsockopt(zmq.SUBSCRIBE, f"t{number}|".encode())
+    poller_tries = 200
+    for _ in range(poller_tries):
+        publisher.send(b"t1499|")
+        if subscriber.poll(25):
+            return
+    pytest.fail("the last subscription never arrived")
+
+
+def test_an_address_in_use_is_named(context: Context) -> None:
+    address = f"tcp://127.0.0.1:{sockets.free_port()}"
+    first = sockets.orders_router(context, address)
+    with pytest.raises(ConfigError, match=f"cannot bind {address}"):
+        sockets.feed_pub(context, address)
+    assert not first.closed
+
+
+def test_an_address_that_is_none_is_named(context: Context) -> None:
+    with pytest.raises(ConfigError, match="cannot connect to nonsense"):
+        sockets.orders_dealer(context, "nonsense")
+
+
+@pytest.mark.parametrize(
+    ("host", "private"),
+    [("127.0.0.1", True), ("127.255.255.254", True), ("localhost", True), ("[::1]", True),
+     ("0.0.0.0", False), ("*", False), ("[::]", False), ("lo", False), ("192.168.0.1", False),
+     ("localhost.example.org", False), ("", False)],
+)  # fmt: skip
+def test_loopback_is_recognised(host: str, private: bool) -> None:
+    assert sockets.is_loopback(host) is private
+
+
+def test_many_sockets_may_be_held() -> None:
+    made: Context = zmq.Context()
+    try:
+        sockets.allow_many_sockets(made)
+        assert made.get(zmq.MAX_SOCKETS) > 10_000
+    finally:
+        made.term()
