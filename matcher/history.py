@@ -1,0 +1,63 @@
+"""The event batches sent last, kept in memory for consumers that missed some."""
+
+from bisect import bisect_right
+
+
+class EventHistory:
+    """Encoded event batches in sequence order, bounded by their total size.
+
+    >>> history = EventHistory(max_bytes=10)
+    >>> history.append(1, 3, b"first")
+    >>> history.append(4, 4, b"second")
+    >>> history.first_seq, history.since(4, 100)
+    (4, [b'second'])
+    """
+
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
+        self._bytes = 0
+        self._first_seqs: list[int] = []
+        self._payloads: list[bytes] = []
+        # Entries before this index are dropped; they leave the lists half a list at a time, so
+        # that dropping costs O(1) a batch.
+        self._start = 0
+        self.last_seq = 0
+
+    @property
+    def first_seq(self) -> int:
+        """The first sequence number still held; one past the last where nothing is."""
+        if self._start == len(self._first_seqs):
+            return self.last_seq + 1
+        return self._first_seqs[self._start]
+
+    def append(self, first_seq: int, last_seq: int, payload: bytes) -> None:
+        """Keep one batch, dropping the oldest ones over the size limit."""
+        self._first_seqs.append(first_seq)
+        self._payloads.append(payload)
+        self.last_seq = last_seq
+        self._bytes += len(payload)
+        while self._bytes > self._max_bytes:
+            self._bytes -= len(self._payloads[self._start])
+            self._payloads[self._start] = b""
+            self._start += 1
+        if self._start * 2 > len(self._payloads) and self._start > 1_000:
+            del self._first_seqs[: self._start]
+            del self._payloads[: self._start]
+            self._start = 0
+
+    def since(self, from_seq: int, max_bytes: int) -> list[bytes] | None:
+        """Batches from the one holding `from_seq` on, up to `max_bytes` but at least one.
+
+        None when that one is no longer held or was never sent. O(log batches + result).
+        """
+        if not self.first_seq <= from_seq <= self.last_seq:
+            return None
+        index = bisect_right(self._first_seqs, from_seq) - 1
+        found: list[bytes] = []
+        size = 0
+        for payload in self._payloads[index : index + 100_000]:
+            size += len(payload)
+            if found and size > max_bytes:
+                break
+            found.append(payload)
+        return found

@@ -1,0 +1,1 @@
+"""The public conformance suite for matching engines, run against ours over its stdio protocol."""

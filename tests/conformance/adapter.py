@@ -1,0 +1,278 @@
+"""Our engine behind the stdio protocol of `tracebook-conformance` (newline-delimited JSON).
+
+Run by the suite as `python -m tests.conformance.adapter`. Every event becomes commands of our
+engine, and every answer is read from our events and our book; nothing is matched here.
+
+One account enters all orders, named "<instrument>.<source id>", so that the engine itself judges
+which ids are active, taken or dead. Where the suite's rules are not ours, the translation is:
+
+- Decimal prices snap to the nearest tick and quantities to the nearest lot (ties to even) before
+  the engine sees them, as the suite's reference does; our gateway would refuse them instead.
+- `reduce` names the lots to remove: an amend to a smaller total at the same price, or a cancel
+  when nothing is left. More than what is open is refused here, since our amend would cancel.
+- `replace` names the new open quantity and always loses priority. An amend does that when the
+  price changes or the quantity grows; otherwise it is a cancel and a new order of the same name.
+  A quantity of zero is refused here, since zero means "unchanged" to an amend.
+- `clear` is a mass cancel on the instrument.
+- A killed FOK and an IOC or market order without fills are applied, not rejected, as with us.
+- Owners are the suite's labels for self-trade prevention, which these profiles switch off; they
+  are kept beside the orders and returned.
+
+Self-trade prevention and pro-rata matching are refused at the greeting.
+"""
+
+import json
+import sys
+from decimal import ROUND_HALF_EVEN, Decimal
+from hashlib import sha256
+from typing import Any, Final, TextIO
+
+from common.commands import AmendOrder, CancelOrder, Command, MassCancelOrders, NewOrder
+from common.entry import OrderState
+from common.events import CommandRejected, Event, OrderAccepted, TradeExecuted
+from common.instruments import MAX_NOTIONAL, Instrument, format_decimal
+from common.sync import RestingOrder
+from common.types import OrderType, RejectReason, Side, TimeInForce
+from matcher.engine import Engine
+
+PROTOCOL: Final = {"protocol": "tracebook.conformance", "protocol_version": 1}
+SYMBOLS_MAX: Final = 16
+ACCOUNT: Final = 1
+
+_REASONS: Final = {
+    RejectReason.UNKNOWN_ORDER: "ORDER_NOT_ACTIVE",
+    RejectReason.DUPLICATE_CLIENT_ORDER_ID: "DUPLICATE_ORDER_ID",
+}
+_TIMES_IN_FORCE: Final = {
+    "LIMIT": TimeInForce.GTC,
+    "MARKET": TimeInForce.IOC,
+    "IOC": TimeInForce.IOC,
+    "FOK": TimeInForce.FOK,
+}
+
+
+class RefusedError(Exception):
+    """The suite's rules refuse the event; the text is its reason code."""
+
+
+class Adapter:
+    """One engine, and the suite's symbols, ids and owners for what it holds."""
+
+    def __init__(self, config: dict[str, Any]) -> None:
+        for name, supported in (("matching_algorithm", "fifo"), ("self_trade_policy", "NONE")):
+            if config.get(name, supported) != supported:
+                raise ValueError(f"{name} {config[name]} is not supported")
+        self._tick = Decimal(str(config.get("tick_size", "0.01")))
+        self._places = int(config.get("quantity_decimal_places", 12))
+        self._grid = _instrument(0, self._tick, self._places)
+        instruments = [
+            _instrument(number, self._tick, self._places) for number in range(1, SYMBOLS_MAX + 1)
+        ]
+        self._engine = Engine(instruments)
+        self._instruments: dict[str, int] = {}
+        self._books: set[str] = set()
+        self._labels: dict[int, tuple[int, int]] = {}  # order id -> source id, owner
+
+    def apply(self, index: int, event: dict[str, Any]) -> dict[str, Any]:
+        """The observation of one event of the suite."""
+        symbol = event["symbol"]
+        instrument = self._instruments.setdefault(symbol, len(self._instruments) + 1)
+        reason = None
+        events: list[Event] = []
+        try:
+            events = self._apply(event, symbol, instrument)
+        except RefusedError as refused:
+            reason = str(refused)
+        trades = [
+            self._trade(trade, symbol) for trade in events if isinstance(trade, TradeExecuted)
+        ]
+        state = self.state()
+        return {
+            "type": "observation",
+            "index": index,
+            "outcome": {
+                "status": "rejected" if reason else "applied",
+                "reason": reason,
+                "message": None,
+            },
+            "trades": trades,
+            "state_hash": _digest(state),
+            "resting_order_count": sum(
+                len(book[side]) for book in state["books"] for side in ("bids", "asks")
+            ),
+        }
+
+    def state(self) -> dict[str, Any]:
+        """Every book with its orders in priority order, as the suite wants it."""
+        books = []
+        for symbol in sorted(self._books):
+            book = self._engine.book_state(self._instruments[symbol])
+            books.append(
+                {
+                    "symbol": symbol,
+                    "bids": [self._resting(order) for order in book.bids],
+                    "asks": [self._resting(order) for order in book.asks],
+                }
+            )
+        return {"books": books}
+
+    def _apply(self, event: dict[str, Any], symbol: str, instrument: int) -> list[Event]:
+        op = event["op"]
+        if op in ("new", "clear"):
+            self._books.add(symbol)
+        if op == "clear":
+            return self._send(op, MassCancelOrders(0, 0, ACCOUNT, instrument))
+        if op == "new":
+            return self._new(event, instrument)
+        name = f"{instrument}.{event['order_id']}"
+        if op == "cancel":
+            return self._send(op, CancelOrder(0, 0, ACCOUNT, instrument, 0, name))
+        found, _ = self._engine.open_orders(ACCOUNT, instrument, client_order_id=name)
+        if not found:
+            # The engine says so itself; what is asked of the dead order does not matter.
+            return self._send(op, AmendOrder(0, 0, ACCOUNT, instrument, 0, 1, 1, name))
+        if op == "reduce":
+            return self._reduce(found[0], instrument, self._lots(event["quantity"]))
+        assert op == "replace", op
+        return self._replace(found[0], instrument, event)
+
+    def _new(self, event: dict[str, Any], instrument: int) -> list[Event]:
+        kind = event["order_type"]
+        is_market = kind == "MARKET"
+        command = NewOrder(
+            0,
+            0,
+            ACCOUNT,
+            instrument,
+            Side[event["side"]],
+            OrderType.MARKET if is_market else OrderType.LIMIT,
+            _TIMES_IN_FORCE[kind],
+            0 if is_market else self._ticks(event["price"]),
+            self._lots(event["quantity"]),
+            f"{instrument}.{event['order_id']}",
+        )
+        return self._enter("new", command, event["order_id"], event.get("owner", -1))
+
+    def _reduce(self, order: OrderState, instrument: int, lots: int) -> list[Event]:
+        if not 0 < lots <= order.open_lots:
+            raise RefusedError("INVALID_ORDER")
+        if lots == order.open_lots:
+            return self._send("reduce", CancelOrder(0, 0, ACCOUNT, instrument, order.order_id))
+        total = order.quantity_lots - lots
+        return self._send("reduce", AmendOrder(0, 0, ACCOUNT, instrument, order.order_id, 0, total))
+
+    def _replace(self, order: OrderState, instrument: int, event: dict[str, Any]) -> list[Event]:
+        price = order.price_ticks if event["price"] is None else self._ticks(event["price"])
+        lots = order.open_lots if event["quantity"] is None else self._lots(event["quantity"])
+        if price < 1 or lots < 1:
+            raise RefusedError("INVALID_REPLACEMENT")
+        if price != order.price_ticks or lots > order.open_lots:
+            total = order.filled_lots + lots
+            return self._send(
+                "replace", AmendOrder(0, 0, ACCOUNT, instrument, order.order_id, price, total)
+            )
+        source_id, owner = self._labels[order.order_id]
+        self._send("replace", CancelOrder(0, 0, ACCOUNT, instrument, order.order_id))
+        again = NewOrder(
+            0, 0, ACCOUNT, instrument, order.side, OrderType.LIMIT, TimeInForce.GTC, price, lots,
+            order.client_order_id,
+        )  # fmt: skip
+        return self._enter("replace", again, source_id, owner)
+
+    def _enter(self, op: str, command: NewOrder, source_id: int, owner: int) -> list[Event]:
+        events = self._send(op, command)
+        assert isinstance(events[0], OrderAccepted), events
+        self._labels[events[0].seq] = (source_id, owner)
+        return events
+
+    def _send(self, op: str, command: Command) -> list[Event]:
+        events = self._engine.apply(command)
+        if isinstance(events[0], CommandRejected):
+            default = "INVALID_REPLACEMENT" if op == "replace" else "INVALID_ORDER"
+            raise RefusedError(_REASONS.get(RejectReason(events[0].reason), default))
+        return events
+
+    def _trade(self, trade: TradeExecuted, symbol: str) -> dict[str, Any]:
+        maker, taker = (
+            int(name.partition(".")[2])
+            for name in (trade.maker_client_order_id, trade.taker_client_order_id)
+        )
+        buy, sell = (taker, maker) if trade.aggressor_side == Side.BUY else (maker, taker)
+        return {
+            "symbol": symbol,
+            "buy_order_id": buy,
+            "sell_order_id": sell,
+            "price": _plain(self._grid.price_text(trade.price_ticks)),
+            "quantity": self._quantity(trade.quantity_lots),
+        }
+
+    def _resting(self, order: RestingOrder) -> dict[str, Any]:
+        source_id, owner = self._labels[order.order_id]
+        return {
+            "order_id": source_id,
+            "price": _plain(self._grid.price_text(order.price_ticks)),
+            "remaining_quantity": self._quantity(order.open_lots),
+            "owner": owner,
+            "order_type": "LIMIT",
+        }
+
+    def _ticks(self, price: float) -> int:
+        return int((Decimal(str(price)) / self._tick).to_integral_value(ROUND_HALF_EVEN))
+
+    def _lots(self, quantity: float) -> int:
+        lots = Decimal(str(quantity)).scaleb(self._places)
+        return int(lots.to_integral_value(ROUND_HALF_EVEN))
+
+    def _quantity(self, lots: int) -> str:
+        return _plain(format_decimal(lots, self._places))
+
+
+def serve(source: TextIO, sink: TextIO) -> int:
+    """Answer the suite line by line until it says `finish`; the exit code."""
+    hello = json.loads(source.readline())
+    try:
+        adapter = Adapter(hello["config"])
+    except ValueError as error:
+        _write(sink, {"type": "error", "code": "ADAPTER_ERROR", "message": str(error)})
+        return 2
+    engine = {"name": "crossbook", "version": "0.1.0", "language": "Python"}
+    _write(sink, {"type": "ready", **PROTOCOL, "engine": engine})
+    for line in source:
+        message = json.loads(line)
+        if message["type"] == "event":
+            _write(sink, adapter.apply(message["index"], message["event"]))
+        elif message["type"] == "snapshot":
+            snapshot = {"type": "snapshot", "index": message["index"], "state": adapter.state()}
+            _write(sink, snapshot)
+        else:
+            _write(sink, {"type": "complete", "event_count": message["event_count"]})
+            return 0
+    return 2
+
+
+def _write(sink: TextIO, message: dict[str, Any]) -> None:
+    sink.write(json.dumps(message, separators=(",", ":")) + "\n")
+    sink.flush()
+
+
+def _digest(state: dict[str, Any]) -> str:
+    text = json.dumps(state, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return sha256(text.encode()).hexdigest()
+
+
+def _plain(text: str) -> str:
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def _instrument(number: int, tick: Decimal, places: int) -> Instrument:
+    tick_size = format(tick, "f")
+    lot_size = format(Decimal(1).scaleb(-places), "f")
+    decimals = len(tick_size.partition(".")[2])
+    return Instrument(
+        number, f"SYMBOL-{number}", "BASE", "QUOTE", tick_size, lot_size, places,
+        places + decimals, 10**12, 1, MAX_NOTIONAL, 0, 1_000, 2_000,
+    )  # fmt: skip
+
+
+if __name__ == "__main__":
+    sys.exit(serve(sys.stdin, sys.stdout))

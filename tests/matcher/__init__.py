@@ -1,0 +1,1 @@
+"""Unit tests of the pure matcher: one file per module, no sockets."""

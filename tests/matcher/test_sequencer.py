@@ -1,0 +1,109 @@
+"""The sequencer: dense numbers, one batch a drain, time that never steps back, resends."""
+
+from common.codec import decode_events, encode
+from common.commands import CancelOrder, Command, NewOrder
+from common.events import CommandRejected, OrderAccepted
+from common.instruments import example
+from common.sync import (
+    Books,
+    BooksRequest,
+    Orders,
+    OrdersRequest,
+    Resend,
+    ResendRequest,
+    ResendTooOld,
+)
+from matcher.engine import Engine
+from matcher.sequencer import Sequencer
+
+STREAM = 77
+
+
+def sequencer(history_bytes: int = 1_000_000) -> Sequencer:
+    return Sequencer(Engine([example()]), STREAM, history_bytes)
+
+
+def order(request: int, gateway: int = 1) -> NewOrder:
+    return NewOrder(gateway, request, 7, 1, 1, 1, 1, 100 + request, 5)
+
+
+def payload(*commands: Command) -> bytes:
+    return encode(list(commands))
+
+
+def test_payloads_of_one_drain_become_one_batch_of_dense_numbers() -> None:
+    made = sequencer().apply([payload(order(1), order(2)), payload(order(3))], now_ns=9)
+    assert made is not None
+    batch = decode_events(made)
+    assert (batch.stream, batch.first_seq, batch.last_seq, batch.time_ns) == (STREAM, 1, 3, 9)
+    assert [event.seq for event in batch.events] == [1, 2, 3]
+
+
+def test_refused_commands_take_a_number_too() -> None:
+    made = sequencer().apply([payload(CancelOrder(1, 1, 7, 1, 99), order(2))], 9)
+    assert made is not None
+    first, second = decode_events(made).events
+    assert isinstance(first, CommandRejected)
+    assert isinstance(second, OrderAccepted)
+    assert (first.seq, second.seq) == (1, 2)
+
+
+def test_repeated_requests_give_no_batch_and_take_no_number() -> None:
+    made = sequencer()
+    assert made.apply([payload(order(1))], 9) is not None
+    assert made.apply([payload(order(1))], 10) is None
+    assert made.seq == 1
+
+
+def test_time_never_steps_back() -> None:
+    made = sequencer()
+    made.apply([payload(order(1))], 50)
+    later = made.apply([payload(order(2))], 20)
+    assert later is not None
+    assert decode_events(later).time_ns == 50
+    assert decode_events(made.heartbeat(20)).time_ns == 50
+
+
+def test_malformed_payload_is_counted_and_the_others_applied() -> None:
+    made = sequencer()
+    batch = made.apply([b"\xc1", payload(order(1)), encode([[9, 1]])], 9)
+    assert batch is not None
+    assert decode_events(batch).last_seq == 1
+    assert made.malformed == 2
+
+
+def test_heartbeat_names_the_last_number_without_events() -> None:
+    made = sequencer()
+    made.apply([payload(order(1))], 9)
+    beat = decode_events(made.heartbeat(12))
+    assert (beat.first_seq, beat.last_seq, beat.events) == (2, 1, [])
+
+
+def test_resend_gives_the_very_bytes_that_were_sent() -> None:
+    made = sequencer()
+    sent = [made.apply([payload(order(n))], n) for n in range(1, 6)]
+    reply = made.answer(ResendRequest(3, STREAM, 2, 4))
+    assert isinstance(reply, Resend)
+    assert [bytes(raw) for raw in reply.batches][:3] == sent[1:4]
+
+
+def test_resend_of_what_is_gone_or_of_another_stream_is_too_old() -> None:
+    made = sequencer(history_bytes=200)
+    for n in range(1, 20):
+        made.apply([payload(order(n))], n)
+    for stream, seq in ((STREAM, 1), (STREAM + 1, 19), (STREAM, 20)):
+        reply = made.answer(ResendRequest(3, stream, seq, seq))
+        assert isinstance(reply, ResendTooOld)
+        assert (reply.stream, reply.last_seq) == (STREAM, 19)
+
+
+def test_books_and_orders_are_answered_as_of_the_last_number() -> None:
+    made = sequencer()
+    made.apply([payload(order(1), order(2))], 9)
+    books = made.answer(BooksRequest(4))
+    assert isinstance(books, Books)
+    assert (books.stream, books.seq, books.time_ns) == (STREAM, 2, 9)
+    assert [resting.order_id for resting in books.books[0].bids] == [2, 1]
+    orders = made.answer(OrdersRequest(5, 7, 0, 0, "", 1, 10))
+    assert isinstance(orders, Orders)
+    assert [state.order_id for state in orders.orders] == [2]

@@ -1,0 +1,76 @@
+"""A small venue for these tests: short ways to say a command and to read a book."""
+
+from common.commands import AmendOrder, CancelOrder, MassCancelOrders, NewOrder
+from common.events import Event, TradeExecuted
+from common.instruments import Instrument
+from common.types import OrderType, Side, TimeInForce
+from matcher.engine import Engine
+
+BTC = Instrument(
+    1, "BTC-USDT", "BTC", "USDT", "0.01", "0.00001", 8, 8, 10**9, 1, 10**9, 0, 1_000, 2_000
+)
+"""1,000 base units a lot, 10 quote units a tick and lot; maker 0.10 %, taker 0.20 %."""
+
+ETH = Instrument(2, "ETH-EUR", "ETH", "EUR", "0.01", "0.001", 3, 5, 1_000, 2, 50, 300, -250, 500)
+"""One unit a lot and a tick and lot; makers are paid; 2 to 50 lots, worth at least 300."""
+
+BUY, SELL = Side.BUY, Side.SELL
+GTC, IOC, FOK = TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK
+ALICE, BOB, CAROL = 1, 2, 3
+
+
+def venue() -> Engine:
+    """An empty engine for both instruments."""
+    return Engine([BTC, ETH])
+
+
+def limit(
+    account: int,
+    side: Side,
+    price_ticks: int,
+    lots: int,
+    time_in_force: TimeInForce = GTC,
+    name: str = "",
+    instrument: Instrument = BTC,
+) -> NewOrder:
+    return NewOrder(
+        0, 0, account, instrument.id, side, OrderType.LIMIT, time_in_force, price_ticks, lots, name
+    )
+
+
+def market(
+    account: int, side: Side, lots: int = 0, quote_amount: int = 0, instrument: Instrument = BTC
+) -> NewOrder:
+    return NewOrder(
+        0, 0, account, instrument.id, side, OrderType.MARKET, GTC, 0, lots, "", quote_amount
+    )
+
+
+def cancel(account: int, order_id: int = 0, name: str = "") -> CancelOrder:
+    return CancelOrder(0, 0, account, BTC.id, order_id, name)
+
+
+def amend(
+    account: int, order_id: int = 0, price_ticks: int = 0, lots: int = 0, name: str = ""
+) -> AmendOrder:
+    return AmendOrder(0, 0, account, BTC.id, order_id, price_ticks, lots, name)
+
+
+def mass_cancel(account: int, instrument: int = 0, side: int = 0) -> MassCancelOrders:
+    return MassCancelOrders(0, 0, account, instrument, side)
+
+
+def fills(events: list[Event]) -> list[tuple[int, int, int]]:
+    """(maker order id, price ticks, lots) of each trade, in match order."""
+    return [
+        (event.maker_order_id, event.price_ticks, event.quantity_lots)
+        for event in events
+        if isinstance(event, TradeExecuted)
+    ]
+
+
+def queue(engine: Engine, side: Side, instrument: Instrument = BTC) -> list[tuple[int, int, int]]:
+    """(order id, price ticks, open lots) of a side in priority order."""
+    book = engine.book_state(instrument.id)
+    orders = book.bids if side == BUY else book.asks
+    return [(order.order_id, order.price_ticks, order.open_lots) for order in orders]

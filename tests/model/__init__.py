@@ -1,0 +1,1 @@
+"""The obvious matcher, which the engine must equal event for event."""

@@ -1,0 +1,285 @@
+"""Random steps from a seed: small books that cross a lot, and everything a client can get wrong.
+
+The generator looks at the reference matcher while it runs, only to aim: most cancels and amends
+should hit an open order, and books should stay small enough to scan.
+"""
+
+from collections.abc import Iterator
+from random import Random
+from typing import Final
+
+from common.commands import AmendOrder, CancelOrder, Command, MassCancelOrders, NewOrder
+from common.events import Event
+from common.instruments import MAX_NOTIONAL, Instrument
+from common.types import MAX_INT, OrderType, TimeInForce
+from tests.model.reference import Order, ReferenceMatcher
+from tests.properties.market import COARSE, INSTRUMENTS
+from tests.properties.steps import Step
+
+ACCOUNTS: Final = 4
+OPEN_ORDERS_MAX: Final = 60
+"""Above this the generator sweeps and cancels until the books are small again."""
+
+_ODD_NUMBERS: Final = (-MAX_INT, -1, 0, 1, 2, 2**31, 2**62, 2**62 + 1, MAX_INT)
+_KINDS: Final = ("limit", "market", "spend", "cancel", "amend", "mass", "invalid", "repeat")
+_MOODS: Final = {
+    # weights of _KINDS: how a stretch of commands behaves
+    "quiet": (70, 1, 1, 10, 14, 0.1, 2, 1),
+    "busy": (50, 4, 4, 10, 28, 0.2, 3, 1),
+    "hostile": (30, 3, 3, 15, 18, 0.5, 25, 6),
+    "drain": (10, 25, 15, 35, 5, 6, 2, 1),
+}
+
+
+class Generator:
+    """Makes steps one by one; `reference` has applied all of them."""
+
+    def __init__(self, seed: int) -> None:
+        self.reference = ReferenceMatcher(INSTRUMENTS)
+        self._random = Random(seed)
+        self._label = 0
+        self._labels: dict[int, int] = {}  # order id (sequence number) -> label of its step
+        self._requests = [0, 0, 0]
+        self._weights: tuple[float, ...] = _MOODS["quiet"]
+        self._spread = 3
+        self._one_side = 0
+        self._favourite = INSTRUMENTS[0]
+        self._centres = {instrument.id: 25 for instrument in INSTRUMENTS}
+
+    def steps(self, count: int) -> Iterator[tuple[Step, Command, list[Event]]]:
+        """`count` steps, each with its command and the events the reference gave."""
+        change_at = 0
+        for n in range(count):
+            if n == change_at:
+                change_at = n + self._change_mood()
+            if len(self.reference.open) > OPEN_ORDERS_MAX:
+                self._weights = _MOODS["drain"]
+                change_at = n + self._random.randint(5, 80)
+            self._label += 1
+            command = self._command()
+            events = self.reference.apply(command)
+            if events:
+                self._labels[self.reference.seq] = self._label
+            yield Step(self._label, self._by_label(command)), command, events
+
+    def _change_mood(self) -> int:
+        """Choose how the next stretch behaves and return its length."""
+        random = self._random
+        self._weights = _MOODS[random.choice(("quiet", "quiet", "busy", "busy", "busy", "hostile"))]
+        self._spread = random.choice((0, 1, 2, 3, 5, 12, 40))
+        self._one_side = random.choice((0, 0, 0, 0, 0, 0, 1, 2))
+        self._favourite = random.choice(INSTRUMENTS)
+        for instrument in INSTRUMENTS:
+            if random.random() < 0.2:
+                ceiling = min(instrument.max_price_ticks, random.choice((50, 200, 10**9)))
+                self._centres[instrument.id] = random.randint(1, ceiling)
+        return random.randint(20, 200)
+
+    def _by_label(self, command: Command) -> Command:
+        if isinstance(command, CancelOrder | AmendOrder) and command.order_id:
+            label = self._labels.get(command.order_id, command.order_id)
+            return _with_order_id(command, label)
+        return command
+
+    def _command(self) -> Command:
+        kind = self._random.choices(_KINDS, self._weights)[0]
+        if kind == "limit":
+            return self._limit()
+        if kind == "market":
+            return self._market()
+        if kind == "spend":
+            return self._spend()
+        if kind == "cancel":
+            return self._cancel()
+        if kind == "amend":
+            return self._amend()
+        if kind == "mass":
+            return self._mass_cancel()
+        if kind == "invalid":
+            return self._invalid()
+        return self._repeat()
+
+    def _origin(self) -> tuple[int, int, int]:
+        """Gateway, request and account of the next command; gateway zero is never a repeat."""
+        random = self._random
+        gateway = random.choice((0, 1, 2))
+        if gateway:
+            self._requests[gateway] += random.choice((1, 1, 1, 5))
+        return gateway, self._requests[gateway], random.randint(1, ACCOUNTS)
+
+    def _instrument(self) -> Instrument:
+        return self._random.choice((*INSTRUMENTS, self._favourite, self._favourite))
+
+    def _side(self) -> int:
+        return self._one_side or self._random.randint(1, 2)
+
+    def _price(self, instrument: Instrument) -> int:
+        random = self._random
+        if random.random() < 0.01:
+            return random.choice((1, instrument.max_price_ticks))
+        resting = [o.price_ticks for o in self.reference.open if o.instrument == instrument.id]
+        if resting and random.random() < 0.4:
+            return random.choice(resting)
+        centre = self._centres[instrument.id]
+        price = random.randint(centre - self._spread, centre + self._spread)
+        return min(max(price, 1), instrument.max_price_ticks)
+
+    def _lots(self, instrument: Instrument) -> int:
+        random = self._random
+        if random.random() < 0.01:
+            return random.choice((instrument.min_quantity_lots, instrument.max_quantity_lots))
+        return random.randint(instrument.min_quantity_lots, random.choice((4, 12, 40)))
+
+    def _client_order_id(self) -> str:
+        return self._random.choice(("",) * 20 + tuple("abcdefghijklmnopqrst"))
+
+    def _limit(self) -> Command:
+        instrument = self._instrument()
+        tif = self._random.choices(
+            (TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK), (80, 10, 10)
+        )[0]
+        return NewOrder(
+            *self._origin(), instrument.id, self._side(), int(OrderType.LIMIT), int(tif),
+            self._price(instrument), self._lots(instrument), self._client_order_id(),
+        )  # fmt: skip
+
+    def _market(self) -> Command:
+        instrument = self._instrument()
+        lots = self._lots(instrument) * self._random.choice((1, 1, 3))
+        return NewOrder(
+            *self._origin(), instrument.id, self._side(), int(OrderType.MARKET),
+            self._random.randint(1, 2), 0, lots, self._client_order_id(),
+        )  # fmt: skip
+
+    def _spend(self) -> Command:
+        instrument = self._instrument()
+        lot_price = self._centres[instrument.id] * instrument.notional_per_tick_lot
+        amount = lot_price * self._random.randint(0, 60)
+        resting = [o for o in self.reference.open if o.instrument == instrument.id]
+        if resting and self._random.random() < 0.3:
+            maker = self._random.choice(resting)
+            amount = maker.price_ticks * maker.open_lots * instrument.notional_per_tick_lot
+        amount += self._random.choice((0, 1, self._random.randint(0, lot_price)))
+        return NewOrder(
+            *self._origin(), instrument.id, self._side(), int(OrderType.MARKET),
+            self._random.randint(1, 2), 0, 0, self._client_order_id(), amount,
+        )  # fmt: skip
+
+    def _target(self) -> tuple[int, int, int, str, Order | None]:
+        """Account, instrument, order id and client order id naming an order, usually open."""
+        random = self._random
+        open_orders = self.reference.open
+        account = random.randint(1, ACCOUNTS)
+        instrument = self._instrument().id
+        if not open_orders or random.random() < 0.12:
+            order_id = random.choice((0, random.randint(1, self.reference.seq or 1), MAX_INT))
+            return account, instrument, order_id, self._client_order_id(), None
+        order = random.choice(open_orders)
+        if random.random() < 0.95:
+            account = order.account
+        if random.random() < 0.95:
+            instrument = order.instrument
+        if order.client_order_id and random.random() < 0.5:
+            return account, instrument, 0, order.client_order_id, order
+        return account, instrument, order.order_id, random.choice(("", "z")), order
+
+    def _cancel(self) -> Command:
+        gateway, request, _ = self._origin()
+        account, instrument, order_id, client_order_id, _ = self._target()
+        return CancelOrder(gateway, request, account, instrument, order_id, client_order_id)
+
+    def _amend(self) -> Command:
+        random = self._random
+        gateway, request, _ = self._origin()
+        account, instrument, order_id, client_order_id, order = self._target()
+        price = lots = 0
+        if order is not None:
+            if random.random() < 0.55:
+                price = max(order.price_ticks + random.randint(-4, 4), 0)
+                if random.random() < 0.5:
+                    price = self._price(self.reference.instruments[order.instrument])
+            if not price or random.random() < 0.4:
+                lots = max(order.total_lots + random.randint(-8, 5), 0)
+            if random.random() < 0.1:
+                lots = order.filled_lots + random.choice((-1, 0, 1))
+        if random.random() < 0.04:
+            price = random.choice(_ODD_NUMBERS)
+        if random.random() < 0.04:
+            lots = random.choice(_ODD_NUMBERS)
+        return AmendOrder(
+            gateway, request, account, instrument, order_id, price, lots, client_order_id
+        )
+
+    def _mass_cancel(self) -> Command:
+        instrument = self._random.choice((0, 0, *(i.id for i in INSTRUMENTS)))
+        return MassCancelOrders(*self._origin(), instrument, self._random.randint(0, 2))
+
+    def _invalid(self) -> Command:
+        """A command with one to three fields out of their domain."""
+        random = self._random
+        if random.random() < 0.1:
+            return MassCancelOrders(
+                *self._origin(), random.choice((0, 1, 2, 99, -1)), random.choice((0, 1, 3, -1))
+            )
+        instrument = random.choice((*INSTRUMENTS, COARSE))
+        fields = {
+            "instrument": instrument.id,
+            "side": self._side(),
+            "order_type": random.randint(1, 2),
+            "time_in_force": random.randint(1, 3),
+            "price": self._price(instrument),
+            "quantity": self._lots(instrument),
+            "quote": 0,
+        }
+        if fields["order_type"] == OrderType.MARKET and random.random() < 0.7:
+            fields["price"] = 0
+            if random.random() < 0.5:
+                fields["quantity"], fields["quote"] = 0, random.randint(1, 10**6)
+        for name in random.sample(list(fields), random.choice((1, 1, 1, 2, 3))):
+            if name in ("price", "quantity", "quote"):
+                near = {
+                    "price": instrument.max_price_ticks,
+                    "quantity": instrument.max_quantity_lots,
+                    "quote": MAX_NOTIONAL,
+                }[name]
+                fields[name] = random.choice((*_ODD_NUMBERS, near, near + 1))
+            else:
+                fields[name] = random.choice((-1, 0, 3, 4, 99, MAX_INT))
+        return NewOrder(
+            *self._origin(), fields["instrument"], fields["side"], fields["order_type"],
+            fields["time_in_force"], fields["price"], fields["quantity"],
+            self._client_order_id(), fields["quote"],
+        )  # fmt: skip
+
+    def _repeat(self) -> Command:
+        """A new order under a request number its gateway has used."""
+        random = self._random
+        gateway = random.randint(1, 2)
+        request = random.randint(0, self._requests[gateway])
+        instrument = self._instrument()
+        return NewOrder(
+            gateway, request, random.randint(1, ACCOUNTS), instrument.id, self._side(), 1, 1,
+            self._price(instrument), self._lots(instrument), self._client_order_id(),
+        )  # fmt: skip
+
+
+def random_commands(seed: int, count: int) -> list[Command]:
+    """The commands of a seed, with real order ids."""
+    return [command for _, command, _ in Generator(seed).steps(count)]
+
+
+def random_steps(seed: int, count: int) -> list[Step]:
+    """The steps of a seed; `resolve` of them is `random_commands`."""
+    return [step for step, _, _ in Generator(seed).steps(count)]
+
+
+def _with_order_id(command: CancelOrder | AmendOrder, order_id: int) -> Command:
+    if isinstance(command, CancelOrder):
+        return CancelOrder(
+            command.gateway, command.request, command.account, command.instrument, order_id,
+            command.client_order_id,
+        )  # fmt: skip
+    return AmendOrder(
+        command.gateway, command.request, command.account, command.instrument, order_id,
+        command.price_ticks, command.quantity_lots, command.client_order_id,
+    )  # fmt: skip

@@ -1,0 +1,25 @@
+"""What a differing seed prints: the difference, its shortest form as a test, and how to repeat."""
+
+from tests.properties.differential import ENGINE, Candidate, compare_seed, compare_steps
+from tests.properties.generator import random_steps
+from tests.properties.shrinker import as_test, shrink
+
+
+def failure_report(
+    seed: int, count: int, candidate: Candidate = ENGINE, check_every: int = 1
+) -> str:
+    """Empty when the seed's commands show no difference, else all a person needs to fix it."""
+    difference = compare_seed(seed, count, candidate, check_every)
+    if difference is None:
+        return ""
+    steps = random_steps(seed, min(count, difference.index + 1))
+    if compare_steps(steps, candidate) is None:
+        return f"seed {seed}: {difference}\n(it does not repeat from the same commands)"
+    fewest = shrink(steps, lambda some: compare_steps(some, candidate) is not None)
+    return (
+        f"seed {seed}: {difference}\n\n"
+        f"shrunk from {len(steps)} to {len(fewest)} commands: "
+        f"{compare_steps(fewest, candidate)}\n\n"
+        f"{as_test(fewest, f'engine_equals_reference_seed_{seed}')}\n"
+        f"repeat with: python -m tests.properties --seed {seed} --commands {count}\n"
+    )

@@ -1,0 +1,107 @@
+"""Reduce a failing list of steps to a few, and print it as a named test.
+
+Delta debugging: drop ever smaller stretches while the failure stays, then make each remaining
+command simpler field by field. What "fails" means is the caller's.
+"""
+
+from collections.abc import Callable
+
+from msgspec.structs import replace
+
+from common.commands import Command
+from tests.properties.steps import Step, resolve
+
+RUNS_MAX = 5_000
+"""Bound on the runs of one shrink; what is smallest by then is returned."""
+
+_SIMPLER: dict[str, tuple[object, ...]] = {
+    "gateway": (0,),
+    "request": (0,),
+    "account": (1,),
+    "client_order_id": ("",),
+    "time_in_force": (1,),
+    "price_ticks": (0, 50, 51),
+    "quantity_lots": (0, 10, 20),
+    "quote_amount": (0, 10_000),
+    "instrument": (1,),
+}
+
+
+def shrink(steps: list[Step], fails: Callable[[list[Step]], bool]) -> list[Step]:
+    """The smallest list found that still fails: no single step of it can be dropped."""
+    assert fails(steps), "only a failing list can be shrunk"
+    budget = _Budget(fails)
+    while True:
+        before = steps
+        steps = _simplify(_drop(steps, budget), budget)
+        if steps == before or budget.spent:
+            return steps
+
+
+class _Budget:
+    def __init__(self, fails: Callable[[list[Step]], bool]) -> None:
+        self._fails = fails
+        self._runs = 0
+
+    @property
+    def spent(self) -> bool:
+        return self._runs >= RUNS_MAX
+
+    def fails(self, steps: list[Step]) -> bool:
+        if self.spent or not steps:
+            return False
+        self._runs += 1
+        return self._fails(steps)
+
+
+def _drop(steps: list[Step], budget: _Budget) -> list[Step]:
+    size = max(len(steps) // 2, 1)
+    while True:
+        start = 0
+        dropped = False
+        while start < len(steps):
+            fewer = steps[:start] + steps[start + size :]
+            if budget.fails(fewer):
+                steps = fewer
+                dropped = True
+            else:
+                start += size
+        if size == 1 and not dropped:
+            return steps
+        size = max(size // 2, 1)
+
+
+def _simplify(steps: list[Step], budget: _Budget) -> list[Step]:
+    for index in range(len(steps)):
+        for field, values in _SIMPLER.items():
+            for value in values:
+                step = steps[index]
+                if getattr(step.command, field, value) == value:
+                    break
+                command: Command = replace(step.command, **{field: value})
+                simpler = [*steps[:index], Step(step.label, command), *steps[index + 1 :]]
+                if budget.fails(simpler):
+                    steps = simpler
+                    break
+    return steps
+
+
+def as_test(steps: list[Step], name: str) -> str:
+    """Source of a pytest test that repeats the steps; paste it where found bugs are kept."""
+    lines = "".join(f"        {_source(command)},\n" for command in resolve(steps))
+    return (
+        f"def test_{name}() -> None:\n"
+        f"    commands: list[Command] = [\n{lines}    ]\n"
+        f"    difference = compare_commands(commands)\n"
+        f"    assert difference is None, str(difference)\n"
+    )
+
+
+def _source(command: Command) -> str:
+    kind = type(command)
+    values = [getattr(command, field) for field in kind.__struct_fields__]
+    defaults = kind.__struct_defaults__
+    while defaults and values[-1] == defaults[-1]:
+        values, defaults = values[:-1], defaults[:-1]
+    shown = ", ".join(repr(v) if isinstance(v, str) else str(int(v)) for v in values)
+    return f"{kind.__name__}({shown})"

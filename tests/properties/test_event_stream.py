@@ -1,0 +1,92 @@
+"""Promises of the event stream, and what a reader of it can rebuild."""
+
+from collections.abc import Callable
+
+import pytest
+from msgspec.structs import replace
+
+from common.commands import NewOrder
+from common.events import Event, TradeExecuted
+from matcher.engine import Engine
+from tests.properties.generator import random_commands
+from tests.properties.market import INSTRUMENTS, PLAIN
+from tests.properties.stream_checker import StreamChecker
+
+
+@pytest.mark.parametrize("seed", range(500, 515))
+def test_events_keep_every_promise_and_rebuild_the_books(seed: int) -> None:
+    engine = Engine(INSTRUMENTS)
+    reader = StreamChecker(INSTRUMENTS)
+    for index, command in enumerate(random_commands(seed, 2_000)):
+        events = engine.apply(command)
+        if not events:
+            continue
+        reader.read(events)
+        if not index % 5:
+            for instrument in INSTRUMENTS:
+                rebuilt = reader.book_state(instrument.id)
+                assert rebuilt == engine.book_state(instrument.id), f"seed {seed}, {index}"
+    reader.check_levels()
+
+
+def _swap(i: int, j: int) -> Callable[[list[list[Event]]], None]:
+    def spoil(stream: list[list[Event]]) -> None:
+        sweep = stream[-1]
+        sweep[i], sweep[j] = sweep[j], sweep[i]
+
+    return spoil
+
+
+def _drop(command: int, event: int) -> Callable[[list[list[Event]]], None]:
+    def spoil(stream: list[list[Event]]) -> None:
+        del stream[command][event]
+        if not stream[command]:
+            del stream[command]
+
+    return spoil
+
+
+def _change(field: str, by: int) -> Callable[[list[list[Event]]], None]:
+    def spoil(stream: list[list[Event]]) -> None:
+        trade = stream[-1][1]
+        assert isinstance(trade, TradeExecuted)
+        stream[-1][1] = replace(trade, **{field: getattr(trade, field) + by})
+
+    return spoil
+
+
+@pytest.mark.parametrize(
+    ("spoil", "complaint"),
+    [
+        pytest.param(_swap(2, 3), "traded through", id="trade at a worse price first"),
+        pytest.param(_swap(1, 2), "came first", id="makers out of turn"),
+        pytest.param(_swap(0, 1), "not an answer", id="trade before its answer"),
+        pytest.param(_drop(-1, 2), "traded through", id="a lost trade"),
+        pytest.param(_drop(-1, 3), "crossed", id="a lost last trade"),
+        pytest.param(_drop(0, 0), "expected seq 1", id="a lost command"),
+        pytest.param(_change("price_ticks", -1), "traded through", id="not the maker's price"),
+        pytest.param(_change("maker_fee", 1), "fee", id="a maker fee too high"),
+        pytest.param(_change("taker_fee", -1), "fee", id="a taker fee too low"),
+        pytest.param(_change("maker_open_lots", 1), "totals", id="a wrong total"),
+        pytest.param(_change("trade_id", 1), "trade id", id="a hole in the trade ids"),
+        pytest.param(_change("quantity_lots", -2), "zero lots", id="a trade of nothing"),
+        pytest.param(_change("aggressor_side", 1), "aggressor", id="the wrong aggressor"),
+    ],
+)
+def test_a_broken_promise_is_noticed(
+    spoil: Callable[[list[list[Event]]], None], complaint: str
+) -> None:
+    engine = Engine(INSTRUMENTS)
+    sells = [NewOrder(0, 0, 1, PLAIN.id, 2, 1, 1, price, 2) for price in (50, 50, 51)]
+    stream = [engine.apply(command) for command in sells]
+    stream.append(engine.apply(NewOrder(0, 0, 2, PLAIN.id, 1, 1, 1, 51, 6)))
+    assert len(stream[-1]) == 4
+    spoil(stream)
+    with pytest.raises(AssertionError, match=complaint):
+        _read(stream)
+
+
+def _read(stream: list[list[Event]]) -> None:
+    reader = StreamChecker(INSTRUMENTS)
+    for events in stream:
+        reader.read(events)

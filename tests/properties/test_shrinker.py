@@ -1,0 +1,89 @@
+"""The shrinker finds the few commands that matter, shown on engines that are wrong on purpose."""
+
+from collections.abc import Callable
+
+import pytest
+
+from common.commands import AmendOrder, CancelOrder, Command, NewOrder
+from matcher.engine import Engine
+from tests.properties.differential import Candidate, Matcher, compare_commands, compare_steps
+from tests.properties.faulty import (
+    CrashesOnAmendAcross,
+    ForgetsToFreeNames,
+    RequeuesPartlyFilledMakers,
+)
+from tests.properties.generator import random_commands, random_steps
+from tests.properties.market import INSTRUMENTS
+from tests.properties.report import failure_report
+from tests.properties.shrinker import as_test, shrink
+from tests.properties.steps import NEVER_ENTERED, Step, resolve
+
+
+def _candidate(kind: type[Engine]) -> Candidate:
+    def nothing(matcher: Matcher) -> None:
+        """The fault must show in what the engine says."""
+
+    return Candidate(lambda: kind(INSTRUMENTS), nothing)
+
+
+@pytest.mark.parametrize(
+    ("kind", "at_most"),
+    [
+        # two makers at one price, and a taker of part of the first
+        (RequeuesPartlyFilledMakers, 3),
+        # a named order, its cancel, and the name again
+        (ForgetsToFreeNames, 3),
+        # a maker, an order beside it, and the amend
+        (CrashesOnAmendAcross, 3),
+    ],
+)
+def test_a_fault_shrinks_to_the_commands_that_cause_it(kind: type[Engine], at_most: int) -> None:
+    candidate = _candidate(kind)
+    steps = random_steps(3, 1_500)
+    assert compare_steps(steps, candidate) is not None
+    fewest = shrink(steps, lambda some: compare_steps(some, candidate) is not None)
+    assert compare_steps(fewest, candidate) is not None
+    assert len(fewest) <= at_most, as_test(fewest, "fault")
+
+
+def test_the_report_holds_a_test_that_runs_and_the_command_that_repeats() -> None:
+    candidate = _candidate(RequeuesPartlyFilledMakers)
+    report = failure_report(5, 1_500, candidate)
+    assert "repeat with: python -m tests.properties --seed 5 --commands 1500" in report
+    source = report[report.index("def test_") : report.index("\nrepeat with")]
+
+    def run_against(checked: Callable[[list[Command]], object]) -> None:
+        names: dict[str, object] = {
+            "Command": Command,
+            "NewOrder": NewOrder,
+            "CancelOrder": CancelOrder,
+            "AmendOrder": AmendOrder,
+            "compare_commands": checked,
+        }
+        exec(source, names)
+        test = names["test_engine_equals_reference_seed_5"]
+        assert callable(test)
+        test()
+
+    with pytest.raises(AssertionError):
+        run_against(lambda commands: compare_commands(commands, candidate))
+    run_against(compare_commands)
+
+
+def test_an_engine_without_fault_reports_nothing() -> None:
+    assert failure_report(3, 300) == ""
+
+
+def test_steps_resolve_to_the_commands_they_were_made_from() -> None:
+    assert resolve(random_steps(9, 2_000)) == random_commands(9, 2_000)
+
+
+def test_a_cancel_follows_its_order_when_steps_before_it_are_dropped() -> None:
+    steps = [
+        Step(1, NewOrder(0, 0, 1, 1, 1, 1, 1, 50, 10)),
+        Step(2, NewOrder(0, 0, 1, 1, 1, 1, 1, 50, 10)),
+        Step(3, CancelOrder(0, 0, 1, 1, 2)),
+    ]
+    assert resolve(steps)[2] == CancelOrder(0, 0, 1, 1, 2)
+    assert resolve(steps[1:])[1] == CancelOrder(0, 0, 1, 1, 1)
+    assert resolve(steps[2:])[0] == CancelOrder(0, 0, 1, 1, 2 + NEVER_ENTERED)

@@ -1,0 +1,93 @@
+"""A refused command, a killed FOK and a repeated request leave the state hash as it was."""
+
+from common.commands import Command
+from common.events import CommandRejected, Event, OrderExpired
+from common.types import RejectReason
+from matcher.engine import Engine
+from matcher.snapshot import state_hash
+from tests.properties.generator import random_commands
+from tests.properties.market import INSTRUMENTS
+
+SEEDS = range(700, 710)
+
+EVERY_REFUSAL = {
+    ("NewOrder", "UNKNOWN_SYMBOL", "instrument"),
+    ("NewOrder", "UNSUPPORTED_COMBINATION", "side"),
+    ("NewOrder", "UNSUPPORTED_COMBINATION", "order_type"),
+    ("NewOrder", "UNSUPPORTED_COMBINATION", "time_in_force"),
+    ("NewOrder", "UNSUPPORTED_COMBINATION", "price"),
+    ("NewOrder", "UNSUPPORTED_COMBINATION", "quantity"),
+    ("NewOrder", "UNSUPPORTED_COMBINATION", "quote_amount"),
+    ("NewOrder", "EXCEEDS_LIMIT", "quantity"),
+    ("NewOrder", "EXCEEDS_LIMIT", "price"),
+    ("NewOrder", "EXCEEDS_LIMIT", "quote_amount"),
+    ("NewOrder", "BAD_LOT", "quantity"),
+    ("NewOrder", "BAD_TICK", "price"),
+    ("NewOrder", "MIN_NOTIONAL", "quantity"),
+    ("NewOrder", "MIN_NOTIONAL", "quote_amount"),
+    ("NewOrder", "DUPLICATE_CLIENT_ORDER_ID", "client_order_id"),
+    ("CancelOrder", "UNKNOWN_ORDER", "order_id"),
+    ("CancelOrder", "UNKNOWN_ORDER", "client_order_id"),
+    ("AmendOrder", "UNKNOWN_ORDER", "order_id"),
+    ("AmendOrder", "UNKNOWN_ORDER", "client_order_id"),
+    ("AmendOrder", "MALFORMED", "quantity"),
+    ("AmendOrder", "EXCEEDS_LIMIT", "quantity"),
+    ("AmendOrder", "EXCEEDS_LIMIT", "price"),
+    ("AmendOrder", "BAD_LOT", "quantity"),
+    ("AmendOrder", "BAD_TICK", "price"),
+    ("AmendOrder", "MIN_NOTIONAL", "quantity"),
+    ("MassCancelOrders", "UNKNOWN_SYMBOL", "instrument"),
+    ("MassCancelOrders", "UNSUPPORTED_COMBINATION", "side"),
+}
+
+
+def test_what_is_refused_for_any_reason_leaves_the_state_hash() -> None:
+    seen: set[tuple[str, str, str]] = set()
+    others = {"killed": 0, "repeated": 0}
+    for seed in SEEDS:
+        engine = Engine(INSTRUMENTS)
+        before = state_hash(engine)
+        for command in random_commands(seed, 2_000):
+            events = engine.apply(command, time_ns=engine.seq)
+            after = state_hash(engine)
+            kind = _refusal(command, events, seen, others)
+            assert not kind or after == before, f"seed {seed}: {kind} changed the state: {command}"
+            before = after
+    assert seen == EVERY_REFUSAL
+    assert others["killed"] > 50
+    assert others["repeated"] > 50
+
+
+def test_what_is_accepted_changes_the_state_hash() -> None:
+    engine = Engine(INSTRUMENTS)
+    hashes = {state_hash(engine)}
+    changes = 0
+    for command in random_commands(720, 300):
+        events = engine.apply(command)
+        if _refusal(command, events, set(), {"killed": 0, "repeated": 0}):
+            continue
+        if engine.book_state(command.instrument or 1).bids and len(events) == 1:
+            hashes.add(state_hash(engine))
+            changes += 1
+    assert len(hashes) > changes * 0.8
+
+
+def _refusal(
+    command: Command,
+    events: list[Event],
+    seen: set[tuple[str, str, str]],
+    others: dict[str, int],
+) -> str:
+    """What kind of nothing the events tell; empty when something happened."""
+    if not events:
+        others["repeated"] += 1
+        return "a repeat"
+    if isinstance(events[0], CommandRejected):
+        reason = RejectReason(events[0].reason).name
+        seen.add((type(command).__name__, reason, events[0].field))
+        return "a reject"
+    last = events[-1]
+    if isinstance(last, OrderExpired) and last.reason == RejectReason.FILL_OR_KILL:
+        others["killed"] += 1
+        return "a killed FOK"
+    return ""
