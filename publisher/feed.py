@@ -1,0 +1,109 @@
+"""The public feed of all instruments: event batches in, messages out, at a pace of its caller.
+
+`apply` any number of batches, then `publish` once: consumers get one message a topic, whatever
+the number of orders, and a book that was true after a whole command.
+"""
+
+from collections.abc import Iterable
+from typing import Final
+
+from common.codec import encode
+from common.errors import StreamError
+from common.events import EventBatch, OrderAccepted, OrderAmended, OrderCanceled, TradeExecuted
+from common.feed import HEARTBEAT_TOPIC, Heartbeat
+from common.instruments import Instrument
+from common.sync import Books
+from common.types import OrderType, TimeInForce
+from publisher.history import Topic
+from publisher.market import Frames, Market
+
+HISTORY_BYTES_MAX: Final = 16 * 1024 * 1024
+"""Most payload bytes held of one topic, whatever their number."""
+
+_LIMIT: Final = int(OrderType.LIMIT)
+_GTC: Final = int(TimeInForce.GTC)
+
+
+class Feed:
+    """Every market, and the matcher's sequence number and time they stand at.
+
+    Topics are numbered from `base`, which must be above every number an earlier publisher used.
+
+    >>> from common.instruments import example
+    >>> feed = Feed([example()], base=0, history_count=100)
+    >>> feed.apply(EventBatch(7, 1, 1, 0, [OrderAccepted(1, 0, 0, 9, 1, 1, 1, 1, 500, 3)]))
+    >>> [(topic, number[-1]) for topic, number, payload in feed.publish()]
+    [(b'l3.BTC-USDT|', 1), (b'l2.BTC-USDT|', 1), (b'bbo.BTC-USDT|', 1)]
+    """
+
+    def __init__(self, instruments: Iterable[Instrument], base: int, history_count: int) -> None:
+        self.seq = 0
+        self.time_ns = 0
+        self.markets = {
+            instrument.id: Market(instrument, base, history_count, HISTORY_BYTES_MAX)
+            for instrument in instruments
+        }
+        self._heartbeat = Topic(HEARTBEAT_TOPIC, base, history_count, HISTORY_BYTES_MAX)
+        self.topics: dict[str, Topic] = {
+            topic.name: topic for market in self.markets.values() for topic in market.topics
+        }
+
+    def apply(self, batch: EventBatch) -> None:
+        """Bring every book to `batch.last_seq`. Batches come in order, each once.
+
+        Raises `StreamError` when an event cannot be true; the books are then wrong until `load`.
+        """
+        markets = self.markets
+        time_ns = batch.time_ns
+        taker: Market | None = None
+        try:
+            for event in batch.events:
+                if isinstance(event, TradeExecuted):
+                    markets[event.instrument].trade(event, time_ns)
+                    continue
+                if taker is not None:
+                    taker.rest()
+                    taker = None
+                if isinstance(event, OrderAccepted):
+                    if event.order_type == _LIMIT and event.time_in_force == _GTC:
+                        taker = markets[event.instrument]
+                        taker.enter(event, event.quantity_lots)
+                elif isinstance(event, OrderCanceled):
+                    markets[event.instrument].cancel(event)
+                elif isinstance(event, OrderAmended):
+                    market = markets[event.instrument]
+                    if event.kept_priority:
+                        market.reduce(event)
+                    else:
+                        taker = market
+                        taker.enter(event, event.open_lots)
+        except KeyError as error:
+            raise StreamError(f"event of an instrument {error} that is not configured") from error
+        if taker is not None:
+            taker.rest()
+        self.seq = batch.last_seq
+        self.time_ns = time_ns
+
+    def load(self, books: Books) -> None:
+        """Become `books`. The next `publish` tells consumers the difference.
+
+        Trades between the old state and the new are not published: a gap in trade ids shows it.
+        """
+        states = {book.instrument: book for book in books.books}
+        for instrument, market in self.markets.items():
+            market.load(states.get(instrument), books.seq)
+        self.seq, self.time_ns = books.seq, books.time_ns
+
+    def publish(self) -> list[Frames]:
+        """Messages that bring every consumer to `seq`; nothing for books that did not change."""
+        seq, time_ns = self.seq, self.time_ns
+        sent: list[Frames] = []
+        for market in self.markets.values():
+            sent += market.publish(seq, time_ns)
+        return sent
+
+    def heartbeat(self, stale_ns: int) -> Frames:
+        """The heartbeat, when nothing has been heard from the matcher for `stale_ns`."""
+        last = {name: topic.last_seq for name, topic in self.topics.items()}
+        stale_ms = stale_ns // 1_000_000
+        return self._heartbeat.append(encode(Heartbeat(self.seq, self.time_ns, stale_ms, last)))

@@ -1,0 +1,122 @@
+"""Keeping the feed equal to the matcher: what to apply, what to ask for, and when.
+
+Bytes of the event stream and the matcher's answers come in, requests come out; sockets and the
+clock belong to the service around it.
+"""
+
+from collections.abc import Sequence
+from enum import Enum
+from typing import Final
+
+from common.codec import decode_events
+from common.errors import StreamError
+from common.events import EventBatch
+from common.stream import AskAgain, StreamFollower
+from common.sync import (
+    Books,
+    BooksRequest,
+    Resend,
+    ResendRequest,
+    ResendTooOld,
+    SyncReply,
+    SyncRequest,
+)
+from publisher.feed import Feed
+
+RESEND_AGAIN_NS: Final = 200_000_000
+BOOKS_AGAIN_NS: Final = 1_000_000_000
+
+
+class Lost(Enum):
+    """Why the books have to be taken from the matcher's snapshot instead of its events."""
+
+    STARTED = "started"
+    MATCHER_RESTARTED = "matcher_restarted"
+    RESEND_TOO_OLD = "resend_too_old"
+    STREAM_BROKEN = "stream_broken"
+
+
+class Replica:
+    """Feeds a `Feed` with the matcher's events in order.
+
+    It starts without books, asks for them, and holds what arrives until they come. A hole in the
+    stream is asked for by range. Where a range no longer helps (the matcher started anew, or has
+    forgotten it) the books are asked for again and their difference is published.
+    """
+
+    def __init__(self, feed: Feed) -> None:
+        self.feed = feed
+        self.lost: Lost | None = Lost.STARTED
+        self.fault = ""
+        self._follower = StreamFollower(from_start=True)
+        self._ask = AskAgain(RESEND_AGAIN_NS)
+        self._ask_books = AskAgain(BOOKS_AGAIN_NS)
+        self._request_id = 0
+        # Answers to requests before this one tell of a state that was lost since.
+        self._first_books_id = 1
+
+    @property
+    def stream(self) -> int:
+        """The stream the books belong to, zero before the first ones."""
+        return self._follower.stream
+
+    def take(self, batch: EventBatch) -> None:
+        """Apply a batch of the event stream, now or once what is missing before it has come."""
+        follower = self._follower
+        ready = follower.take(batch)
+        if ready:
+            self._apply(ready)
+        elif follower.other_stream and self.lost is None:
+            self._lose(Lost.MATCHER_RESTARTED)
+
+    def take_reply(self, reply: SyncReply) -> None:
+        """Apply the matcher's answer to a request of ours."""
+        if isinstance(reply, Books):
+            self._take_books(reply)
+        elif isinstance(reply, Resend):
+            if self.lost is None and reply.stream == self._follower.stream:
+                for raw in reply.batches:
+                    self.take(decode_events(raw))
+        elif isinstance(reply, ResendTooOld):
+            waiting = self.lost is None and self._follower.gap() is not None
+            if waiting and reply.request_id == self._request_id:
+                self._lose(Lost.RESEND_TOO_OLD)
+
+    def wanted(self, now_ns: int) -> SyncRequest | None:
+        """What to ask the matcher for now, if anything; it then counts as asked."""
+        if self.lost is not None:
+            if self._ask_books.due((), now_ns):
+                self._request_id += 1
+                return BooksRequest(self._request_id)
+            return None
+        gap = self._follower.gap()
+        if gap is None or not self._ask.due(gap[:2], now_ns):
+            return None
+        self._request_id += 1
+        return ResendRequest(self._request_id, *gap)
+
+    def not_asked(self) -> None:
+        """The last `wanted` could not be sent: it may be asked again at once."""
+        self._ask.forget()
+        self._ask_books.forget()
+
+    def _take_books(self, books: Books) -> None:
+        if self.lost is None or books.request_id < self._first_books_id:
+            return
+        self.feed.load(books)
+        self.lost = None
+        self._apply(self._follower.reset(books.stream, books.seq))
+
+    def _apply(self, ready: Sequence[EventBatch]) -> None:
+        try:
+            for batch in ready:
+                self.feed.apply(batch)
+        except StreamError as error:
+            self.fault = str(error)
+            # What is held is given up with the position; a gap will show and be asked for.
+            self._follower = StreamFollower(from_start=True)
+            self._lose(Lost.STREAM_BROKEN)
+
+    def _lose(self, why: Lost) -> None:
+        self.lost = why
+        self._first_books_id = self._request_id + 1

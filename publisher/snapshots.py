@@ -1,0 +1,108 @@
+"""Answers to consumers: snapshots, messages sent before, the list of instruments."""
+
+import re
+from typing import Any, Final
+
+import msgspec
+
+from common.codec import decode_feed_request, decoded
+from common.errors import CodecError
+from common.feed import (
+    FeedReject,
+    FeedReply,
+    FeedRequest,
+    InstrumentList,
+    InstrumentsRequest,
+    Range,
+    RangeRequest,
+    SnapshotRequest,
+    TooOld,
+)
+from common.types import MAX_INT, RejectReason
+from publisher.replica import Replica
+
+REQUEST_BYTES_MAX: Final = 1_024
+"""Longest request looked at."""
+
+RANGE_BYTES_MAX: Final = 1024 * 1024
+"""Most payload bytes in one `Range`; a single larger message still goes."""
+
+_FIELDS: Final[dict[object, tuple[str, ...]]] = {
+    kind.__struct_config__.tag: kind.__struct_fields__ for kind in FeedRequest.__args__
+}
+_decode_any = msgspec.msgpack.Decoder().decode
+
+
+class SnapshotDesk:
+    """Answers requests from the books and histories as last published.
+
+    Ask it only between a `publish` and the next `apply`, so that books and topic numbers agree.
+    """
+
+    def __init__(self, replica: Replica) -> None:
+        self._replica = replica
+        self._feed = replica.feed
+        self._by_symbol = {market.symbol: market for market in self._feed.markets.values()}
+        instruments = [market.instrument for market in self._feed.markets.values()]
+        self._instruments = instruments
+
+    def answer(self, payload: bytes) -> FeedReply:
+        """The answer to one encoded request; unsound bytes get a `FeedReject`."""
+        if len(payload) > REQUEST_BYTES_MAX:
+            text = f"{len(payload)} bytes, at most {REQUEST_BYTES_MAX} are taken"
+            return FeedReject(0, RejectReason.TOO_LARGE, "frame", text)
+        try:
+            request: FeedRequest = decoded(decode_feed_request, payload)
+        except CodecError as error:
+            return _explain(payload, str(error))
+        if isinstance(request, SnapshotRequest):
+            return self._snapshot(request)
+        if isinstance(request, RangeRequest):
+            return self._range(request)
+        assert isinstance(request, InstrumentsRequest)
+        return InstrumentList(request.request_id, self._instruments)
+
+    def _snapshot(self, request: SnapshotRequest) -> FeedReply:
+        market = self._by_symbol.get(request.symbol)
+        if market is None:
+            text = f"no instrument {request.symbol!r}"
+            return FeedReject(request.request_id, RejectReason.UNKNOWN_SYMBOL, "symbol", text)
+        if not self._replica.stream:
+            text = "no book yet: the matcher has not answered; ask again"
+            return FeedReject(request.request_id, RejectReason.BUSY, "symbol", text)
+        feed = self._feed
+        return market.snapshot(request.request_id, feed.seq, feed.time_ns, request.orders)
+
+    def _range(self, request: RangeRequest) -> FeedReply:
+        topic = self._feed.topics.get(request.topic)
+        if topic is None:
+            text = f"no topic {request.topic!r} is kept"
+            return FeedReject(request.request_id, RejectReason.UNKNOWN_SYMBOL, "topic", text)
+        if request.to_seq < request.from_seq:
+            text = f"{request.to_seq} is below from_seq"
+            return FeedReject(request.request_id, RejectReason.MALFORMED, "to_seq", text)
+        payloads = topic.since(request.from_seq, request.to_seq, RANGE_BYTES_MAX)
+        if payloads is None:
+            return TooOld(request.request_id, topic.name, topic.first_seq, topic.last_seq)
+        raw = [msgspec.Raw(payload) for payload in payloads]
+        return Range(request.request_id, topic.name, request.from_seq, raw)
+
+
+def _explain(payload: bytes, text: str) -> FeedReject:
+    """A `FeedReject` that names request and field as far as the bytes allow."""
+    try:
+        value: Any = _decode_any(payload)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError, TypeError):
+        return FeedReject(0, RejectReason.MALFORMED, "frame", text)
+    if not isinstance(value, list) or not value:
+        return FeedReject(0, RejectReason.MALFORMED, "frame", text)
+    number = value[1] if len(value) > 1 else 0
+    request_id = number if type(number) is int and 0 <= number <= MAX_INT else 0
+    fields = _FIELDS.get(value[0] if isinstance(value[0], int) else None)
+    if fields is None:
+        return FeedReject(request_id, RejectReason.MALFORMED, "tag", text)
+    # msgspec names the place in the array, where the tag is element 0.
+    place = re.search(r"`\$\[(\d+)\]", text)
+    index = int(place[1]) if place else 0
+    field = fields[index - 1] if 1 <= index <= len(fields) else "frame"
+    return FeedReject(request_id, RejectReason.MALFORMED, field, text)

@@ -1,0 +1,1 @@
+"""The publisher, module by module, and whole against the real engine over a faulty network."""

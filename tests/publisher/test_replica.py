@@ -1,0 +1,310 @@
+"""The publisher's book equals the matcher's, whatever the network between them does.
+
+Random commands go through the real engine and sequencer; event batches and answers are lost,
+doubled, delayed and reordered, the matcher forgets and restarts; after every publish the books
+are compared with what the engine's were at that sequence number, order by order, and two
+consumers rebuild theirs from the messages, one of which loses some.
+"""
+
+from collections import deque
+from random import Random
+
+import pytest
+
+from common.codec import decode_events, decode_feed, decode_sync_reply, decode_sync_request, encode
+from common.commands import Command
+from common.events import EventBatch, OrderCanceled
+from common.feed import Heartbeat
+from common.sync import Books, BooksRequest, BookState, ResendRequest
+from common.types import Side
+from matcher.engine import Engine
+from matcher.sequencer import Sequencer
+from publisher.feed import Feed
+from publisher.replica import BOOKS_AGAIN_NS, RESEND_AGAIN_NS, Lost, Replica
+from publisher.snapshots import SnapshotDesk
+from tests.properties.generator import Generator
+from tests.properties.market import INSTRUMENTS
+from tests.publisher.consumer import Consumer
+
+MS = 1_000_000
+BASE = 1_000
+
+
+class Matcher:
+    """The engine, its sequencer, and endless random commands for it."""
+
+    def __init__(self, stream: int, seed: int, history_bytes: int) -> None:
+        self.engine = Engine(INSTRUMENTS)
+        self.sequencer = Sequencer(self.engine, stream, history_bytes)
+        self._steps = Generator(seed).steps(10**9)
+
+    def apply(self, count: int, now_ns: int) -> bytes | None:
+        """The encoded batch of `count` more commands."""
+        commands: list[Command] = [next(self._steps)[1] for _ in range(count)]
+        return self.sequencer.apply([encode(commands)], now_ns)
+
+    def books(self) -> dict[int, BookState]:
+        """Every book as it stands."""
+        return {instrument: self.engine.book_state(instrument) for instrument in self.engine.books}
+
+
+class Simulation:
+    """Matcher, faulty network, publisher and consumers on one thread, from a seed."""
+
+    def __init__(self, seed: int, faults: float, history_bytes: int = 10**7) -> None:
+        self.random = Random(seed)
+        self.faults = faults
+        self.history_bytes = history_bytes
+        self.now_ns = 0
+        self.matcher = Matcher(1, seed, history_bytes)
+        self.feed = Feed(INSTRUMENTS, BASE, history_count=20)
+        self.replica = Replica(self.feed)
+        desk = SnapshotDesk(self.replica)
+        self.consumers = [Consumer(i, BASE, desk.answer) for i in INSTRUMENTS]
+        self.lossy = [Consumer(i, BASE, desk.answer) for i in INSTRUMENTS]
+        self.losses: set[Lost] = set()
+        self.compared = 0
+        self._outage = 0
+        self._events: deque[bytes] = deque()
+        self._replies: deque[bytes] = deque()
+        self._truth = {(1, 0): self.matcher.books()}
+
+    def step(self) -> None:
+        """A few commands, some deliveries, perhaps a publish."""
+        random = self.random
+        self.now_ns += random.choice((1, 20, 90)) * MS
+        batch = self.matcher.apply(random.choice((1, 1, 2, 5, 20)), self.now_ns)
+        self._truth[(self.matcher.sequencer.stream, self.matcher.engine.seq)] = self.matcher.books()
+        if batch is not None:
+            self._send(self._events, batch)
+        if random.random() < 0.1:
+            self._send(self._events, self.matcher.sequencer.heartbeat(self.now_ns))
+        self.deliver()
+        if random.random() < 0.4:
+            self.publish()
+
+    def restart_matcher(self) -> None:
+        """Another matcher with empty books; what the old one sent may still arrive."""
+        stream = self.matcher.sequencer.stream + 1
+        self.matcher = Matcher(stream, self.random.randrange(10**6), self.history_bytes)
+        self._truth[(stream, 0)] = self.matcher.books()
+
+    def deliver(self) -> None:
+        """Let the publisher take some of what arrived, and ask what it wants."""
+        for queue in (self._events, self._replies):
+            for _ in range(self.random.choice((0, 1, 3, len(queue)))):
+                if not queue:
+                    break
+                late = self.random.random() < self.faults and len(queue) > 1
+                index = self.random.randrange(len(queue)) if late else 0
+                payload = queue[index]
+                del queue[index]
+                if queue is self._events:
+                    self.replica.take(decode_events(payload))
+                else:
+                    self.replica.take_reply(decode_sync_reply(payload))
+        if self.replica.lost is not None:
+            self.losses.add(self.replica.lost)
+        wanted = self.replica.wanted(self.now_ns)
+        if wanted is not None:
+            if self.random.random() < self.faults:
+                self.replica.not_asked()
+                return
+            request = decode_sync_request(encode(wanted))
+            self._send(self._replies, encode(self.matcher.sequencer.answer(request)))
+
+    def publish(self) -> None:
+        """Publish, and compare everything with the engine's books at that sequence number.
+
+        The lossy consumers miss single messages, and now and then hundreds.
+        """
+        for frames in self.feed.publish():
+            for consumer in self.consumers:
+                consumer.take(frames)
+            if self._outage:
+                self._outage -= 1
+            elif self.random.random() >= self.faults:
+                for consumer in self.lossy:
+                    consumer.take(frames)
+        if self.random.random() < self.faults / 10:
+            self._outage = 200
+        if self.replica.stream:
+            truth = self._truth[(self.replica.stream, self.feed.seq)]
+            for consumer in self.consumers:
+                consumer.check_settled()
+            self._compare(truth, self.consumers)
+            self.compared += 1
+
+    def settle(self) -> None:
+        """End all faults and check that everybody arrives at the matcher's books."""
+        self.faults = 0.0
+        for _ in range(1_000):
+            self.now_ns += 100 * MS
+            self._send(self._events, self.matcher.sequencer.heartbeat(self.now_ns))
+            self.deliver()
+            self.publish()
+            if self.arrived():
+                break
+        assert self.arrived(), (self.replica.lost, self.feed.seq, self.matcher.engine.seq)
+        heartbeat = decode_feed(self.feed.heartbeat(0)[2])
+        assert isinstance(heartbeat, Heartbeat)
+        for consumer in self.lossy:
+            consumer.hear(heartbeat)
+            consumer.check_settled()
+        self._compare(self.matcher.books(), self.lossy)
+
+    def arrived(self) -> bool:
+        """Whether the publisher stands where the matcher does."""
+        sequencer = self.matcher.sequencer
+        mine = (self.replica.lost, self.replica.stream, self.feed.seq)
+        return mine == (None, sequencer.stream, sequencer.seq)
+
+    def _send(self, queue: deque[bytes], payload: bytes) -> None:
+        fault = self.random.random()
+        if fault >= self.faults / 2:
+            queue.append(payload)
+        if fault >= 1 - self.faults / 2:
+            queue.append(payload)
+
+    def _compare(self, truth: dict[int, BookState], consumers: list[Consumer]) -> None:
+        for consumer, (instrument, book) in zip(consumers, truth.items(), strict=True):
+            bids = [(o.order_id, o.price_ticks, o.open_lots) for o in book.bids]
+            asks = [(o.order_id, o.price_ticks, o.open_lots) for o in book.asks]
+            market = self.feed.markets[instrument]
+            assert market.orders() == (bids, asks)
+            assert list(consumer.book.orders(Side.BUY)) == bids
+            assert list(consumer.book.orders(Side.SELL)) == asks
+            assert market.last_trade_id == book.last_trade_id
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_without_faults_books_and_all_trades_arrive(seed: int) -> None:
+    simulation = Simulation(seed, faults=0.0)
+    for _ in range(250):
+        simulation.step()
+    simulation.settle()
+    assert simulation.losses == {Lost.STARTED}
+    assert simulation.compared > 50
+    for consumer, book in zip(
+        simulation.consumers, simulation.matcher.books().values(), strict=True
+    ):
+        ids = [trade.trade_id for trade in consumer.trades]
+        assert ids == list(range(book.last_trade_id - len(ids) + 1, book.last_trade_id + 1))
+        assert not consumer.snapshots
+        assert not consumer.ranges
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_lost_doubled_and_reordered_batches_are_mended(seed: int) -> None:
+    simulation = Simulation(seed, faults=0.3)
+    for _ in range(250):
+        simulation.step()
+    simulation.settle()
+    assert simulation.losses == {Lost.STARTED}, f"seed {seed}"
+    assert simulation.compared > 20
+    for consumer in simulation.consumers:
+        ids = [trade.trade_id for trade in consumer.trades]
+        assert ids == list(range(ids[0], ids[0] + len(ids)))
+
+
+def restarting(seed: int) -> Simulation:
+    """A settled simulation whose matcher forgets soon and restarted a few times."""
+    simulation = Simulation(seed, faults=0.3, history_bytes=800)
+    for n in range(400):
+        if n % 130 == 129:
+            simulation.restart_matcher()
+        simulation.step()
+    simulation.settle()
+    return simulation
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_matcher_that_forgets_and_restarts_is_followed(seed: int) -> None:
+    simulation = restarting(seed)
+    assert simulation.compared > 20, f"seed {seed}"
+    assert not sum(consumer.snapshots for consumer in simulation.consumers)
+
+
+def test_the_simulation_reaches_every_kind_of_recovery() -> None:
+    simulations = [restarting(seed) for seed in range(100, 106)]
+    losses = set().union(*(simulation.losses for simulation in simulations))
+    assert losses == {Lost.STARTED, Lost.MATCHER_RESTARTED, Lost.RESEND_TOO_OLD}
+    lossy = [consumer for simulation in simulations for consumer in simulation.lossy]
+    assert sum(consumer.snapshots for consumer in lossy)
+    assert sum(consumer.ranges for consumer in lossy)
+
+
+def started(seed: int = 1) -> tuple[Replica, Matcher]:
+    """A replica that stands at sequence zero of a new matcher."""
+    replica, matcher = Replica(Feed(INSTRUMENTS, BASE, 100)), Matcher(1, seed, 10**7)
+    request = replica.wanted(0)
+    assert request == BooksRequest(1)
+    replica.take_reply(matcher.sequencer.answer(request))
+    return replica, matcher
+
+
+def lost(replica: Replica) -> Lost | None:
+    """`replica.lost`, read anew: to the type checker an attribute does not change by itself."""
+    return replica.lost
+
+
+def test_books_are_asked_for_until_they_come() -> None:
+    replica = Replica(Feed(INSTRUMENTS, BASE, 100))
+    assert replica.wanted(0) == BooksRequest(1)
+    assert replica.wanted(BOOKS_AGAIN_NS - 1) is None
+    assert replica.wanted(BOOKS_AGAIN_NS) == BooksRequest(2)
+    replica.not_asked()
+    assert replica.wanted(BOOKS_AGAIN_NS) == BooksRequest(3)
+    replica.take_reply(Books(1, 7, 40, 0, []))
+    assert replica.wanted(9 * BOOKS_AGAIN_NS) is None
+    assert (lost(replica), replica.stream, replica.feed.seq) == (None, 7, 40)
+
+
+def test_a_hole_is_asked_for_once_an_interval() -> None:
+    replica, _ = started()
+    replica.take(EventBatch(1, 5, 6, 0, []))
+    assert replica.wanted(0) == ResendRequest(2, 1, 1, 4)
+    assert replica.wanted(RESEND_AGAIN_NS - 1) is None
+    assert replica.wanted(RESEND_AGAIN_NS) == ResendRequest(3, 1, 1, 4)
+
+
+def test_a_broken_stream_is_mended_with_the_matchers_books() -> None:
+    replica, matcher = started()
+    batch = matcher.apply(30, 0)
+    assert batch is not None
+    replica.take(decode_events(batch))
+    seq = matcher.engine.seq
+    lie = OrderCanceled(seq + 1, 0, 0, 1, INSTRUMENTS[0].id, 10**9, 1, 5, 5, 0)
+    replica.take(EventBatch(1, seq + 1, seq + 1, 0, [lie]))
+    assert lost(replica) is Lost.STREAM_BROKEN
+    assert str(10**9) in replica.fault
+    before = replica.feed.seq
+    replica.take(EventBatch(1, seq + 2, seq + 2, 0, []))
+    assert replica.feed.seq == before
+    matcher.apply(30, 0)
+    request = replica.wanted(BOOKS_AGAIN_NS)
+    assert isinstance(request, BooksRequest)
+    replica.take_reply(matcher.sequencer.answer(request))
+    assert (lost(replica), replica.feed.seq) == (None, matcher.engine.seq)
+
+
+def test_a_resend_of_an_earlier_stream_is_not_taken() -> None:
+    replica, matcher = started()
+    matcher.apply(3, 0)
+    late = matcher.sequencer.answer(ResendRequest(1, 1, 1, 3))
+    replica.take(EventBatch(2, 1, 0, 0, []))
+    assert replica.wanted(BOOKS_AGAIN_NS) == BooksRequest(2)
+    replica.take_reply(Books(2, 2, 0, 0, []))
+    replica.take_reply(late)
+    assert (lost(replica), replica.stream, replica.feed.seq) == (None, 2, 0)
+
+
+def test_books_asked_for_before_the_loss_are_not_taken() -> None:
+    replica, _ = started()
+    replica.take(EventBatch(2, 1, 1, 0, []))
+    assert lost(replica) is Lost.MATCHER_RESTARTED
+    replica.take_reply(Books(1, 1, 0, 0, []))
+    assert lost(replica) is Lost.MATCHER_RESTARTED
+    assert replica.wanted(BOOKS_AGAIN_NS) == BooksRequest(2)
+    replica.take_reply(Books(2, 2, 0, 0, []))
+    assert (lost(replica), replica.stream, replica.feed.seq) == (None, 2, 1)

@@ -1,0 +1,119 @@
+"""Requests of consumers and their answers."""
+
+import msgspec
+import pytest
+
+from common.codec import encode
+from common.events import EventBatch, OrderAccepted
+from common.feed import (
+    FeedReject,
+    InstrumentList,
+    InstrumentsRequest,
+    Range,
+    RangeRequest,
+    Snapshot,
+    SnapshotRequest,
+    TooOld,
+)
+from common.instruments import example
+from common.sync import Books
+from common.types import RejectReason
+from publisher.feed import Feed
+from publisher.replica import Replica
+from publisher.snapshots import RANGE_BYTES_MAX, REQUEST_BYTES_MAX, SnapshotDesk
+
+
+def desk(orders: int = 3, history: int = 50) -> SnapshotDesk:
+    """A desk over a book with `orders` bids, each published by itself."""
+    replica = Replica(Feed([example()], 100, history))
+    replica.wanted(0)
+    replica.take_reply(Books(1, 7, 0, 0, []))
+    for seq in range(1, orders + 1):
+        replica.take(
+            EventBatch(7, seq, seq, 0, [OrderAccepted(seq, 0, 0, 9, 1, 1, 1, 1, 500 + seq, 2)])
+        )
+        replica.feed.publish()
+    return SnapshotDesk(replica)
+
+
+def test_a_snapshot_carries_levels_orders_and_topic_numbers() -> None:
+    reply = desk().answer(encode(SnapshotRequest(4, "BTC-USDT", orders=True)))
+    assert isinstance(reply, Snapshot)
+    assert (reply.request_id, reply.seq, reply.last_trade_id) == (4, 3, 0)
+    assert reply.bids == [(503, 2), (502, 2), (501, 2)]
+    assert reply.bid_orders == [(3, 503, 2), (2, 502, 2), (1, 501, 2)]
+    assert (reply.asks, reply.ask_orders) == ([], [])
+    assert reply.topics["l2.BTC-USDT|"] == 103
+    assert reply.topics["trade.BTC-USDT|"] == 100
+
+
+def test_a_snapshot_of_levels_has_no_orders() -> None:
+    reply = desk().answer(encode(SnapshotRequest(4, "BTC-USDT")))
+    assert isinstance(reply, Snapshot)
+    assert (len(reply.bids), reply.bid_orders) == (3, [])
+
+
+def test_a_range_is_sent_again() -> None:
+    reply = desk().answer(encode(RangeRequest(5, "l3.BTC-USDT|", 102, 999)))
+    assert isinstance(reply, Range)
+    assert (reply.request_id, reply.from_seq, len(reply.payloads)) == (5, 102, 2)
+
+
+def test_a_range_is_bounded_in_size() -> None:
+    served = desk(orders=0)
+    market = served._feed.markets[1]
+    for _ in range(20):
+        market.topics[0].append(bytes(RANGE_BYTES_MAX // 10 + 1))
+    reply = served.answer(encode(RangeRequest(5, "trade.BTC-USDT|", 101, 120)))
+    assert isinstance(reply, Range)
+    assert len(reply.payloads) == 9
+
+
+@pytest.mark.parametrize("from_seq", [0, 100, 104])
+def test_a_range_not_held_is_too_old(from_seq: int) -> None:
+    reply = desk().answer(encode(RangeRequest(5, "l2.BTC-USDT|", from_seq, 200)))
+    assert reply == TooOld(5, "l2.BTC-USDT|", 101, 103)
+
+
+def test_instruments_are_listed() -> None:
+    assert desk().answer(encode(InstrumentsRequest(6))) == InstrumentList(6, [example()])
+
+
+def test_before_the_matchers_first_answer_there_is_no_snapshot() -> None:
+    waiting = SnapshotDesk(Replica(Feed([example()], 100, 50)))
+    reply = waiting.answer(encode(SnapshotRequest(4, "BTC-USDT")))
+    assert isinstance(reply, FeedReject)
+    assert (reply.request_id, reply.reason) == (4, RejectReason.BUSY)
+    assert isinstance(waiting.answer(encode(InstrumentsRequest(6))), InstrumentList)
+
+
+@pytest.mark.parametrize(
+    ("payload", "request_id", "reason", "field"),
+    [
+        (encode(SnapshotRequest(4, "NO-SUCH")), 4, RejectReason.UNKNOWN_SYMBOL, "symbol"),
+        (encode(RangeRequest(4, "l2.NO|", 1, 2)), 4, RejectReason.UNKNOWN_SYMBOL, "topic"),
+        (encode(RangeRequest(4, "heartbeat|", 1, 2)), 4, RejectReason.UNKNOWN_SYMBOL, "topic"),
+        (encode(RangeRequest(4, "l2.BTC-USDT|", 9, 8)), 4, RejectReason.MALFORMED, "to_seq"),
+        (encode([2, 4, "l2.BTC-USDT|", -1, 8]), 4, RejectReason.MALFORMED, "from_seq"),
+        (encode([2, 4, "l2.BTC-USDT|", 1.5, 8]), 4, RejectReason.MALFORMED, "from_seq"),
+        (encode([1, 4, "S" * 21]), 4, RejectReason.MALFORMED, "symbol"),
+        (encode([1, 4, "BTC-USDT", "yes"]), 4, RejectReason.MALFORMED, "orders"),
+        (encode([1, -4, "BTC-USDT"]), 0, RejectReason.MALFORMED, "request_id"),
+        (encode([1, 4]), 4, RejectReason.MALFORMED, "frame"),
+        (encode([99, 4]), 4, RejectReason.MALFORMED, "tag"),
+        (encode([[1], 4]), 4, RejectReason.MALFORMED, "tag"),
+        (encode([]), 0, RejectReason.MALFORMED, "frame"),
+        (encode({"symbol": "BTC-USDT"}), 0, RejectReason.MALFORMED, "frame"),
+        (b"", 0, RejectReason.MALFORMED, "frame"),
+        (b"\xc1\xff", 0, RejectReason.MALFORMED, "frame"),
+        (b"\x91" * REQUEST_BYTES_MAX, 0, RejectReason.MALFORMED, "frame"),
+        (bytes(REQUEST_BYTES_MAX + 1), 0, RejectReason.TOO_LARGE, "frame"),
+    ],
+)
+def test_a_bad_request_is_refused_by_name(
+    payload: bytes, request_id: int, reason: RejectReason, field: str
+) -> None:
+    reply = desk().answer(payload)
+    assert isinstance(reply, FeedReject)
+    assert (reply.request_id, reply.reason, reply.field) == (request_id, reason, field), reply
+    assert msgspec.msgpack.decode(encode(reply))
