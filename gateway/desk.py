@@ -1,0 +1,244 @@
+"""The order-entry desk: frames of clients in, commands out; events in, replies out. No I/O.
+
+The service around it receives frames and event batches, calls the methods here, and then sends
+`commands`, `questions` and `outbox` on, emptying them. At most `queue_size` commands are in
+flight between here and the matcher's answer: past that a client hears `BUSY` at once.
+"""
+
+from collections.abc import Iterable
+
+from common.codec import decode_requests
+from common.commands import Command
+from common.entry import (
+    TOKEN_BYTES,
+    Amend,
+    Cancel,
+    Instruments,
+    ListInstruments,
+    Logon,
+    MassCancel,
+    New,
+    OpenOrders,
+    Ping,
+    Pong,
+    Query,
+    Reject,
+    Reply,
+    Request,
+    Welcome,
+)
+from common.events import EventBatch
+from common.instruments import Instrument
+from common.sync import Orders, OrdersRequest
+from common.types import RejectReason
+from gateway.reports import Pending, Reporter
+from gateway.session import Session, SessionTable
+from gateway.translate import FieldError, Translator
+
+QUESTIONS_MAX = 10_000
+"""Most queries waiting for the matcher's answer."""
+
+QUESTION_TICKS = 5
+"""Seconds after which a query is given up."""
+
+
+class OrderDesk:
+    """One gateway's order entry.
+
+    `first_number` starts this life's request numbers (see `common.sequence`); they only grow.
+    `seq` and `time_ns` are the last the matcher was heard to say.
+    """
+
+    def __init__(
+        self,
+        instruments: Iterable[Instrument],
+        gateway: int,
+        first_number: int,
+        queue_size: int,
+        sessions: SessionTable,
+    ) -> None:
+        self._instruments = list(instruments)
+        self._gateway = gateway
+        self._number = first_number
+        self._queue_size = queue_size
+        self._translator = Translator(self._instruments, gateway)
+        self._pending: Pending = {}
+        self._asked: dict[int, tuple[Session, int, int]] = {}
+        self._question_id = 0
+        self._ticks = 0
+        self.sessions = sessions
+        self.commands: list[Command] = []
+        self.questions: list[OrdersRequest] = []
+        self.outbox: dict[bytes, list[Reply]] = {}
+        self.seq = 0
+        self.time_ns = 0
+        self._reporter = Reporter(self._instruments, gateway, sessions, self._pending, self.outbox)
+
+    @property
+    def in_flight(self) -> int:
+        """Commands without an answer yet."""
+        return len(self._pending)
+
+    def take_frame(self, identity: bytes, frame: bytes) -> None:
+        """Take one client frame: token and requests. Bad bytes get a `Reject`, never a raise."""
+        if len(frame) <= TOKEN_BYTES:
+            self._reply(identity, _malformed("frame", "no session token and request"))
+            return
+        requests, rejects = decode_requests(memoryview(frame)[TOKEN_BYTES:])
+        if rejects:
+            self.outbox.setdefault(identity, []).extend(rejects)
+        session = self.sessions.by_token.get(frame[:TOKEN_BYTES])
+        if session is None:
+            has_token = any(frame[:TOKEN_BYTES])
+            for request in requests:
+                self._take_without_session(identity, has_token, request)
+            return
+        if session.identity != identity:
+            self.sessions.move(session, identity)
+        for request in requests:
+            if isinstance(request, New | Cancel | Amend | MassCancel):
+                self._take_command(session, request)
+            elif isinstance(request, Query):
+                self._take_query(session, request)
+            else:
+                self._take_open(identity, request)
+
+    def refuse_extra_frames(self, identity: bytes) -> None:
+        """Answer a message of more than one frame."""
+        self._reply(identity, _malformed("frame", "send token and requests in one frame"))
+
+    def refuse(self, commands: Iterable[Command], text: str) -> None:
+        """These commands could not be handed to the matcher: their senders hear `BUSY`."""
+        for command in commands:
+            session, request_seq = self._pending.pop(command.request)
+            coid = getattr(command, "client_order_id", "")
+            self._reply(session.identity, Reject(request_seq, RejectReason.BUSY, "", text, coid))
+
+    def refuse_question(self, question: OrdersRequest, text: str) -> None:
+        """This query could not be asked."""
+        session, request_seq, _ = self._asked.pop(question.request_id)
+        self._reply(session.identity, Reject(request_seq, RejectReason.BUSY, "", text))
+
+    def take_events(self, batch: EventBatch) -> None:
+        """Report a batch of events, which must be the next in order."""
+        self.seq = batch.last_seq
+        self.time_ns = batch.time_ns
+        if batch.events:
+            self._reporter.report(batch)
+
+    def matcher_restarted(self) -> None:
+        """The matcher began another history: what was in flight will not be answered."""
+        pending = list(self._pending.values())
+        self._pending.clear()
+        text = "the matcher restarted before it answered; query before sending again"
+        for session, request_seq in pending:
+            self._reply(
+                session.identity, Reject(request_seq, RejectReason.OUTCOME_UNKNOWN, "", text)
+            )
+
+    def take_answer(self, answer: Orders) -> None:
+        """The matcher answered a query."""
+        asked = self._asked.pop(answer.request_id, None)
+        if asked is not None:
+            session, request_seq, _ = asked
+            self._reply(
+                session.identity,
+                OpenOrders(request_seq, answer.seq, answer.orders, answer.more),
+            )
+
+    def tick(self) -> None:
+        """Call once a second: queries not answered for `QUESTION_TICKS` get a `BUSY`."""
+        self._ticks += 1
+        for question_id, (session, request_seq, asked_at) in list(self._asked.items()):
+            if self._ticks - asked_at < QUESTION_TICKS:
+                break
+            del self._asked[question_id]
+            text = "the matcher did not answer in time"
+            self._reply(session.identity, Reject(request_seq, RejectReason.BUSY, "", text))
+
+    def probe_sessions(self) -> None:
+        """Send every session an empty list of replies: a gone client's address then fails."""
+        for identity in self.sessions.addresses():
+            self.outbox.setdefault(identity, [])
+
+    def _take_command(self, session: Session, request: New | Cancel | Amend | MassCancel) -> None:
+        if len(self._pending) >= self._queue_size:
+            self._reply(session.identity, _busy(request, "too many commands are in flight"))
+            return
+        number = self._number + 1
+        try:
+            command = self._translator.command(request, session.account, number)
+        except FieldError as error:
+            coid = getattr(request, "client_order_id", "")
+            self._reply(session.identity, error.reject(request.request_seq, coid))
+            return
+        self._number = number
+        self._pending[number] = (session, request.request_seq)
+        self.commands.append(command)
+
+    def _take_open(self, identity: bytes, request: Logon | Ping | ListInstruments) -> None:
+        """Answer what needs no session."""
+        if isinstance(request, Ping):
+            self._reply(identity, Pong(request.request_seq, self.seq, self.time_ns))
+        elif isinstance(request, ListInstruments):
+            self._reply(identity, Instruments(request.request_seq, self._instruments))
+        else:
+            self._log_on(identity, request)
+
+    def _take_without_session(self, identity: bytes, has_token: bool, request: Request) -> None:
+        """Answer a request whose token is zero or names no session.
+
+        A ping under a token asks after its session: a client learns so that it is gone.
+        """
+        if isinstance(request, Logon | ListInstruments) or (
+            isinstance(request, Ping) and not has_token
+        ):
+            self._take_open(identity, request)
+            return
+        text = "no session has this token; log on first"
+        reject = Reject(request.request_seq, RejectReason.NOT_LOGGED_ON, "token", text)
+        self._reply(identity, reject)
+
+    def _log_on(self, identity: bytes, request: Logon) -> None:
+        session = self.sessions.open(request.account, identity)
+        if session is None:
+            text = f"this gateway has {len(self.sessions)} sessions and takes no more"
+            self._reply(identity, Reject(request.request_seq, RejectReason.BUSY, "", text))
+            return
+        token = int.from_bytes(session.token, "big")
+        self._reply(identity, Welcome(request.request_seq, token, request.account, self._gateway))
+
+    def _take_query(self, session: Session, request: Query) -> None:
+        if len(self._asked) >= QUESTIONS_MAX:
+            self._reply(session.identity, _busy(request, "too many queries are waiting"))
+            return
+        try:
+            instrument = self._translator.instrument(request.symbol).id if request.symbol else 0
+        except FieldError as error:
+            self._reply(session.identity, error.reject(request.request_seq))
+            return
+        self._question_id += 1
+        self._asked[self._question_id] = (session, request.request_seq, self._ticks)
+        self.questions.append(
+            OrdersRequest(
+                self._question_id,
+                session.account,
+                instrument,
+                request.order_id,
+                request.client_order_id,
+                request.after_order_id,
+                request.limit,
+            )
+        )
+
+    def _reply(self, identity: bytes, reply: Reply) -> None:
+        self.outbox.setdefault(identity, []).append(reply)
+
+
+def _malformed(field: str, text: str) -> Reject:
+    return Reject(0, RejectReason.MALFORMED, field, text)
+
+
+def _busy(request: Request, text: str) -> Reject:
+    coid = getattr(request, "client_order_id", "")
+    return Reject(request.request_seq, RejectReason.BUSY, "", text, coid)

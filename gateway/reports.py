@@ -1,0 +1,281 @@
+"""Events to the replies of the sessions they concern.
+
+The session that asked gets the `Ack` or `Reject`; every other session of the account gets an
+`Execution` of the same fact. Fills, expiries and the orders of a mass cancel go to all sessions
+of their account.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+
+from common.entry import Ack, Execution, Reject, Reply
+from common.events import (
+    CommandRejected,
+    Event,
+    EventBatch,
+    OrderAccepted,
+    OrderAmended,
+    OrderCanceled,
+    OrderCompleted,
+    OrderExpired,
+    OrdersMassCanceled,
+    TradeExecuted,
+)
+from common.instruments import Instrument
+from common.types import ExecutionKind, Liquidity, OrderStatus, RejectReason, Side
+from gateway.session import Session, SessionTable
+
+Pending = dict[int, tuple[Session, int]]
+"""Commands in flight: this gateway's request number -> (session, the client's request_seq)."""
+
+_NEW: Final = int(OrderStatus.NEW)
+_PARTIALLY_FILLED: Final = int(OrderStatus.PARTIALLY_FILLED)
+_FILLED: Final = int(OrderStatus.FILLED)
+_CANCELED: Final = int(OrderStatus.CANCELED)
+_FILL: Final = int(ExecutionKind.FILL)
+_MAKER: Final = int(Liquidity.MAKER)
+_TAKER: Final = int(Liquidity.TAKER)
+_BUY: Final = int(Side.BUY)
+_SELL: Final = int(Side.SELL)
+_NOBODY: Final[tuple[Session, ...]] = ()
+
+_REASON_TEXT: Final = {
+    RejectReason.UNKNOWN_SYMBOL: "no such instrument",
+    RejectReason.EXCEEDS_LIMIT: "above the instrument's limit",
+    RejectReason.UNKNOWN_ORDER: "no such open order",
+    RejectReason.DUPLICATE_CLIENT_ORDER_ID: "an open order of this account has this id",
+    RejectReason.UNSUPPORTED_COMBINATION: "not allowed with the other fields",
+    RejectReason.BAD_TICK: "must be at least one tick",
+    RejectReason.BAD_LOT: "below the instrument's minimum quantity",
+    RejectReason.MIN_NOTIONAL: "price times quantity is below the instrument's minimum",
+    RejectReason.MALFORMED: "give a price or a quantity",
+}
+
+
+class Reporter:
+    """Turns one event after another into replies, put into `outbox` by session address."""
+
+    def __init__(
+        self,
+        instruments: Iterable[Instrument],
+        gateway: int,
+        sessions: SessionTable,
+        pending: Pending,
+        outbox: dict[bytes, list[Reply]],
+    ) -> None:
+        self._symbols = {instrument.id: instrument.symbol for instrument in instruments}
+        self._gateway = gateway
+        self._by_account = sessions.by_account
+        self._pending = pending
+        self._outbox = outbox
+        self._time_ns = 0
+        # Of the command whose events are being reported: who asked, and whether it is a market
+        # order by quote amount, whose fills do not tell when it is filled.
+        self._origin: tuple[Session, int] | None = None
+        self._origin_seq = 0
+        self._by_quote = False
+        self._reporters: dict[type, Callable[[Any], None]] = {
+            OrderAccepted: self._accepted,
+            TradeExecuted: self._trade,
+            OrderCanceled: self._canceled,
+            OrderExpired: self._expired,
+            OrderCompleted: self._completed,
+            OrderAmended: self._amended,
+            OrdersMassCanceled: self._mass_canceled,
+            CommandRejected: self._rejected,
+        }
+
+    def report(self, batch: EventBatch) -> None:
+        """Report every event of a batch."""
+        self._time_ns = batch.time_ns
+        reporters = self._reporters
+        for event in batch.events:
+            reporters[type(event)](event)
+
+    def _reply(self, session: Session, reply: Reply) -> None:
+        replies = self._outbox.get(session.identity)
+        if replies is None:
+            self._outbox[session.identity] = [reply]
+        else:
+            replies.append(reply)
+
+    def _answer(
+        self, event: OrderAccepted | OrderCanceled | OrderAmended | OrdersMassCanceled
+    ) -> tuple[Session, int] | None:
+        """Who asked for this command, if it was a session of this gateway."""
+        self._origin = origin = (
+            self._pending.pop(event.request, None) if event.gateway == self._gateway else None
+        )
+        self._origin_seq = event.seq
+        self._by_quote = False
+        return origin
+
+    def _accepted(self, event: OrderAccepted) -> None:
+        origin = self._answer(event)
+        self._by_quote = event.quote_amount > 0
+        lots = event.quantity_lots
+        coid = event.client_order_id
+        if origin is not None:
+            ack = Ack(origin[1], event.seq, event.seq, _NEW, coid, lots, self._time_ns)
+            self._reply(origin[0], ack)
+        for session in self._others(event.account, origin):
+            execution = self._execution(
+                event, event.seq, ExecutionKind.NEW, _NEW, event.side, event.price_ticks, lots,
+                0, lots,
+            )  # fmt: skip
+            self._reply(session, execution)
+
+    def _others(self, account: int, origin: tuple[Session, int] | None) -> Iterable[Session]:
+        """Sessions of the account other than the one that asked."""
+        sessions = self._by_account.get(account)
+        if sessions is None or (origin is not None and sessions == [origin[0]]):
+            return _NOBODY
+        asked = origin[0] if origin is not None else None
+        return [session for session in sessions if session is not asked]
+
+    def _execution(
+        self,
+        event: Event,
+        order_id: int,
+        kind: int,
+        status: int,
+        side: int,
+        price_ticks: int,
+        lots: int,
+        filled_lots: int,
+        open_lots: int,
+        reason: int = 0,
+        request_seq: int = 0,
+    ) -> Execution:
+        """An execution report that is not a fill."""
+        assert not isinstance(event, TradeExecuted | OrdersMassCanceled)
+        return Execution(
+            request_seq, event.seq, self._symbols[event.instrument], order_id,
+            event.client_order_id, kind, status, side, price_ticks, lots, filled_lots, open_lots,
+            self._time_ns, 0, 0, 0, reason,
+        )  # fmt: skip
+
+    def _trade(self, event: TradeExecuted) -> None:
+        maker_sessions = self._by_account.get(event.maker_account)
+        if maker_sessions is not None:
+            open_lots = event.maker_open_lots
+            report = Execution(
+                0,
+                event.seq,
+                self._symbols[event.instrument],
+                event.maker_order_id,
+                event.maker_client_order_id,
+                _FILL,
+                _PARTIALLY_FILLED if open_lots else _FILLED,
+                _SELL if event.aggressor_side == _BUY else _BUY,
+                event.price_ticks,
+                event.quantity_lots,
+                event.maker_filled_lots,
+                open_lots,
+                self._time_ns,
+                event.trade_id,
+                _MAKER,
+                event.maker_fee,
+            )
+            for session in maker_sessions:
+                self._reply(session, report)
+        for session in self._by_account.get(event.taker_account, _NOBODY):
+            open_lots = event.taker_open_lots
+            self._reply(
+                session,
+                Execution(
+                    self._request_seq(session, event.seq),
+                    event.seq,
+                    self._symbols[event.instrument],
+                    event.taker_order_id,
+                    event.taker_client_order_id,
+                    _FILL,
+                    _PARTIALLY_FILLED if open_lots or self._by_quote else _FILLED,
+                    event.aggressor_side,
+                    event.price_ticks,
+                    event.quantity_lots,
+                    event.taker_filled_lots,
+                    open_lots,
+                    self._time_ns,
+                    event.trade_id,
+                    _TAKER,
+                    event.taker_fee,
+                ),
+            )
+
+    def _request_seq(self, session: Session, seq: int) -> int:
+        """The request behind event `seq`, when this session made it."""
+        origin = self._origin
+        if origin is not None and origin[0] is session and self._origin_seq == seq:
+            return origin[1]
+        return 0
+
+    def _canceled(self, event: OrderCanceled) -> None:
+        if not event.request and event.seq == self._origin_seq:
+            # One of a mass cancel: everybody hears of it, the asking session too.
+            origin = None
+            sessions: Iterable[Session] = self._by_account.get(event.account, _NOBODY)
+        else:
+            origin = self._answer(event)
+            sessions = self._others(event.account, origin)
+        if origin is not None:
+            coid = event.client_order_id
+            ack = Ack(origin[1], event.seq, event.order_id, _CANCELED, coid, 0, self._time_ns)
+            self._reply(origin[0], ack)
+        for session in sessions:
+            execution = self._execution(
+                event, event.order_id, ExecutionKind.CANCELED, _CANCELED, event.side,
+                event.price_ticks, event.canceled_lots, event.filled_lots, 0,
+                request_seq=self._request_seq(session, event.seq),
+            )  # fmt: skip
+            self._reply(session, execution)
+
+    def _expired(self, event: OrderExpired) -> None:
+        for session in self._by_account.get(event.account, _NOBODY):
+            execution = self._execution(
+                event, event.order_id, ExecutionKind.EXPIRED, OrderStatus.EXPIRED, event.side,
+                event.price_ticks, event.expired_lots, event.filled_lots, 0, event.reason,
+                self._request_seq(session, event.seq),
+            )  # fmt: skip
+            self._reply(session, execution)
+
+    def _completed(self, event: OrderCompleted) -> None:
+        for session in self._by_account.get(event.account, _NOBODY):
+            execution = self._execution(
+                event, event.order_id, ExecutionKind.COMPLETED, _FILLED, event.side, 0, 0,
+                event.filled_lots, 0, 0, self._request_seq(session, event.seq),
+            )  # fmt: skip
+            self._reply(session, execution)
+
+    def _amended(self, event: OrderAmended) -> None:
+        origin = self._answer(event)
+        status = _PARTIALLY_FILLED if event.filled_lots else _NEW
+        if origin is not None:
+            ack = Ack(
+                origin[1], event.seq, event.order_id, status, event.client_order_id,
+                event.open_lots, self._time_ns,
+            )  # fmt: skip
+            self._reply(origin[0], ack)
+        for session in self._others(event.account, origin):
+            execution = self._execution(
+                event, event.order_id, ExecutionKind.AMENDED, status, event.side,
+                event.price_ticks, event.quantity_lots, event.filled_lots, event.open_lots,
+            )  # fmt: skip
+            self._reply(session, execution)
+
+    def _mass_canceled(self, event: OrdersMassCanceled) -> None:
+        origin = self._answer(event)
+        if origin is not None:
+            ack = Ack(origin[1], event.seq, 0, _CANCELED, "", 0, self._time_ns, event.count)
+            self._reply(origin[0], ack)
+
+    def _rejected(self, event: CommandRejected) -> None:
+        if event.gateway != self._gateway:
+            return
+        origin = self._pending.pop(event.request, None)
+        if origin is not None:
+            text = _REASON_TEXT.get(RejectReason(event.reason), "refused")
+            reject = Reject(
+                origin[1], event.reason, event.field, text, event.client_order_id, event.seq
+            )
+            self._reply(origin[0], reject)

@@ -1,0 +1,57 @@
+"""A desk in front of a real engine, on one thread: what the gateway's tests play with."""
+
+from pathlib import Path
+
+from common.codec import encode
+from common.entry import Logon, Reply, Request, Welcome
+from common.events import Event, EventBatch
+from common.instruments import load_instruments
+from gateway.desk import OrderDesk
+from gateway.session import SessionTable
+from matcher.engine import Engine
+
+INSTRUMENTS = load_instruments(Path(__file__).parents[2] / "instruments.toml")
+GATEWAY = 1
+
+
+class World:
+    """Desk and engine, joined by `settle`; tokens are drawn from a counter."""
+
+    def __init__(self, queue_size: int = 100, sessions: int = 10) -> None:
+        self.engine = Engine(INSTRUMENTS)
+        tokens = iter(range(1001, 100_000))
+        self.desk = OrderDesk(
+            INSTRUMENTS, GATEWAY, 0, queue_size, SessionTable(sessions, lambda: next(tokens))
+        )
+        self.stream = 1
+
+    def log_on(self, identity: bytes, account: int) -> int:
+        """The token of a new session."""
+        welcome = self.say(identity, 0, Logon(1, account))[-1]
+        assert isinstance(welcome, Welcome), welcome
+        return welcome.token
+
+    def send(self, identity: bytes, token: int, *requests: Request) -> None:
+        """Hand the desk one frame, without letting the matcher answer."""
+        message = requests[0] if len(requests) == 1 else list(requests)
+        self.desk.take_frame(identity, token.to_bytes(8, "big") + encode(message))
+
+    def settle(self) -> None:
+        """Let the matcher apply what waits, and the desk hear of it."""
+        first_seq = self.engine.seq + 1
+        events: list[Event] = []
+        for command in self.desk.commands:
+            events += self.engine.apply(command, 5)
+        self.desk.commands = []
+        batch = EventBatch(self.stream, first_seq, self.engine.seq, 5, events)
+        self.desk.take_events(batch)
+
+    def replies(self, identity: bytes) -> list[Reply]:
+        """What waits to be sent to an address; it is taken away."""
+        return self.desk.outbox.pop(identity, [])
+
+    def say(self, identity: bytes, token: int, *requests: Request) -> list[Reply]:
+        """Send, settle, and return the replies."""
+        self.send(identity, token, *requests)
+        self.settle()
+        return self.replies(identity)
