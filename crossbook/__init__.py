@@ -1,0 +1,88 @@
+"""What users import: order entry and market data of a Crossbook exchange.
+
+from crossbook import Client, MarketData
+
+with Client(account=1) as client, MarketData(symbols=["BTC-USDT"]) as market:
+    ack = client.submit("BTC-USDT", "buy", "0.5", "50000.00")
+    market.wait_ready(5.0)
+    print(market.book("BTC-USDT").best)
+"""
+
+from common.entry import (
+    Ack,
+    Amend,
+    Cancel,
+    Execution,
+    MassCancel,
+    New,
+    OrderState,
+    Pong,
+    Reject,
+)
+from common.errors import CrossbookError
+from common.feed import BestBidOffer, DepthUpdate, Heartbeat, OrdersUpdate, Snapshot, Trade, Trades
+from common.instruments import Instrument
+from common.types import (
+    ExecutionKind,
+    Liquidity,
+    OrderStatus,
+    OrderType,
+    RejectReason,
+    Side,
+    TimeInForce,
+)
+from crossbook.async_client import AsyncClient
+from crossbook.client import Client
+from crossbook.errors import (
+    ExecutionsMissed,
+    GatewayUnavailable,
+    MarketDataError,
+    OrderRejected,
+    OutcomeUnknown,
+    SendQueueFull,
+)
+from crossbook.local_book import LocalBook
+from crossbook.market_data import MarketData
+from crossbook.request import amend_order, cancel_order, mass_cancel, new_order
+
+__all__ = [
+    "Ack",
+    "Amend",
+    "AsyncClient",
+    "BestBidOffer",
+    "Cancel",
+    "Client",
+    "CrossbookError",
+    "DepthUpdate",
+    "Execution",
+    "ExecutionKind",
+    "ExecutionsMissed",
+    "GatewayUnavailable",
+    "Heartbeat",
+    "Instrument",
+    "Liquidity",
+    "LocalBook",
+    "MarketData",
+    "MarketDataError",
+    "MassCancel",
+    "New",
+    "OrderRejected",
+    "OrderState",
+    "OrderStatus",
+    "OrderType",
+    "OrdersUpdate",
+    "OutcomeUnknown",
+    "Pong",
+    "Reject",
+    "RejectReason",
+    "SendQueueFull",
+    "Side",
+    "Snapshot",
+    "TimeInForce",
+    "Trade",
+    "Trades",
+    "amend_order",
+    "cancel_order",
+    "mass_cancel",
+    "new_order",
+]

@@ -1,0 +1,98 @@
+"""What the blocking and the asyncio client share: from a session's outcomes to results.
+
+Nothing here does I/O; the clients decide how to wait.
+"""
+
+from collections.abc import Sequence
+
+from common.entry import Ack, OpenOrders, Query, Reject, Reply, Request
+from common.errors import CrossbookError
+from common.types import RejectReason
+from crossbook.errors import GatewayUnavailable, OrderRejected, OutcomeUnknown, reason_name
+from crossbook.session import Outcome, Unanswered
+
+
+def answer(number: int, outcome: Outcome) -> Reply:
+    """The answer to one request; raises what the call should raise instead."""
+    if isinstance(outcome, Unanswered):
+        raise unanswered([(number, outcome)], [])
+    if isinstance(outcome, Reject):
+        if outcome.reason == RejectReason.OUTCOME_UNKNOWN:
+            named = [(outcome.request_seq, outcome.client_order_id)]
+            raise OutcomeUnknown(named, outcome.text)
+        raise OrderRejected(outcome)
+    return outcome
+
+
+def ack(number: int, outcome: Outcome) -> Ack:
+    """The answer to a command."""
+    reply = answer(number, outcome)
+    if not isinstance(reply, Ack):
+        raise unexpected(reply)
+    return reply
+
+
+def acks_and_rejects(numbers: Sequence[int], outcomes: Sequence[Outcome]) -> list[Ack | Reject]:
+    """The answers to a batch, in order; raises when one is missing."""
+    missing = [
+        (number, outcome)
+        for number, outcome in zip(numbers, outcomes, strict=True)
+        if isinstance(outcome, Unanswered)
+    ]
+    if missing:
+        known = [None if isinstance(outcome, Unanswered) else outcome for outcome in outcomes]
+        raise unanswered(missing, known)
+    answers: list[Ack | Reject] = []
+    for outcome in outcomes:
+        if not isinstance(outcome, Ack | Reject):
+            raise unexpected(outcome)
+        answers.append(outcome)
+    return answers
+
+
+def unanswered(
+    missing: Sequence[tuple[int, Unanswered]], answers: Sequence[Reply | None]
+) -> CrossbookError:
+    """What to raise for requests without an answer."""
+    sent = [
+        (number, str(getattr(outcome.request, "client_order_id", "")))
+        for number, outcome in missing
+        if outcome.sent
+    ]
+    why = next((outcome.why for _, outcome in missing if outcome.sent), missing[0][1].why)
+    if sent:
+        return OutcomeUnknown(sent, why, answers)
+    text = f"{why}: {len(missing)} request(s) were not applied and may be repeated"
+    return GatewayUnavailable(text, answers)
+
+
+def unexpected(reply: Outcome) -> CrossbookError:
+    """The gateway answered with a message of another kind."""
+    return CrossbookError(f"the gateway answered with {type(reply).__name__}")
+
+
+def logon_refused(reject: Reject | None) -> CrossbookError:
+    """No session could be opened."""
+    if reject is None:
+        return GatewayUnavailable("the gateway did not answer the logon in time")
+    if reject.reason == RejectReason.BUSY:
+        return OrderRejected(reject)
+    return CrossbookError(f"logon refused: {reason_name(reject.reason)}: {reject.text}")
+
+
+def next_page(query: Query, page: Reply) -> tuple[OpenOrders, Query | None]:
+    """One page of open orders, and the query for the next one if there is more."""
+    if not isinstance(page, OpenOrders):
+        raise unexpected(page)
+    if not page.more or not page.orders:
+        return page, None
+    after = page.orders[-1].order_id
+    following = Query(0, query.symbol, query.order_id, query.client_order_id, after, query.limit)
+    return page, following
+
+
+def check_commands(requests: Sequence[Request]) -> None:
+    """A batch holds commands only: their answers are `Ack` or `Reject`."""
+    for request in requests:
+        if type(request).__name__ not in ("New", "Cancel", "Amend", "MassCancel"):
+            raise TypeError(f"requests: a batch takes commands, not {type(request).__name__}")

@@ -1,0 +1,61 @@
+"""The `crossbook` command line."""
+
+from importlib.metadata import PackageNotFoundError, version
+from typing import Annotated
+
+import typer
+
+from crossbook import commands_market, commands_orders, commands_replay
+from crossbook.console import CrossbookGroup
+
+app = typer.Typer(
+    cls=CrossbookGroup,
+    name="crossbook",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    help="""Trade on a Crossbook exchange, watch its books, and replay recorded order flow.
+
+Every command takes --help, with examples, and --json. Addresses and the account come from the
+environment or .env (GATEWAY_ORDERS, PUBLISHER_FEED, PUBLISHER_SNAPSHOTS, ACCOUNT) and can be
+given as options.
+
+Exit status: 0 done; 1 refused by the exchange, or a replay differs; 2 wrong usage, configuration
+or file; 3 not reachable, or outcome unknown.
+""",
+)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        try:
+            print(f"crossbook {version('crossbook')}")
+        except PackageNotFoundError:
+            print("crossbook (not installed)")
+        raise typer.Exit
+
+
+@app.callback()
+def _main(
+    show_version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    pass
+
+
+app.command()(commands_orders.buy)
+app.command()(commands_orders.sell)
+app.command()(commands_orders.cancel)
+app.command()(commands_orders.amend)
+app.command()(commands_orders.orders)
+app.command()(commands_market.book)
+app.command()(commands_market.trades)
+app.command()(commands_replay.replay)
+app.command()(commands_market.status)
+
+
+def main() -> None:
+    """Run the command line and exit with its status."""
+    app()

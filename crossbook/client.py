@@ -1,0 +1,328 @@
+"""The blocking order-entry client: a `Session` and its socket, nothing else."""
+
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from types import TracebackType
+from typing import Final, Self
+
+import zmq
+
+from common import sockets
+from common.codec import decode_replies, decoded
+from common.entry import (
+    TOKEN_BYTES,
+    Ack,
+    Amend,
+    Cancel,
+    Execution,
+    Instruments,
+    ListInstruments,
+    MassCancel,
+    New,
+    OrderState,
+    Ping,
+    Pong,
+    Query,
+    Reject,
+    Reply,
+    Request,
+)
+from common.instruments import Instrument
+from common.types import OrderType, Side, TimeInForce
+from crossbook import calls
+from crossbook.errors import ExecutionsMissed, SendQueueFull
+from crossbook.request import Number, amend_order, cancel_order, mass_cancel, new_order
+from crossbook.session import Outcome, Session, payloads
+
+DEFAULT_ADDRESS: Final = "tcp://127.0.0.1:5560"
+"""Where a gateway listens unless told otherwise."""
+
+_TICK_MS: Final = 200
+"""Longest wait between two looks at deadlines."""
+
+
+class Client:
+    """Order entry for one account, for use by one thread.
+
+        with Client(account=7) as client:
+            ack = client.submit("BTC-USDT", "buy", "0.5", "50000.00")
+            client.cancel("BTC-USDT", ack.order_id)
+
+    Every call returns the exchange's answer, or raises `OrderRejected` when it refused,
+    `OutcomeUnknown` when no answer came in `timeout_s`, `GatewayUnavailable` when nothing was
+    sent. A lost session is opened again by itself.
+    """
+
+    def __init__(
+        self,
+        address: str = DEFAULT_ADDRESS,
+        account: int = 1,
+        timeout_s: float = 5.0,
+        context: "zmq.Context[zmq.Socket[bytes]] | None" = None,
+    ) -> None:
+        self.address = address
+        self.timeout_s = timeout_s
+        self.session = Session(account)
+        self._owns_context = context is None
+        self._context: zmq.Context[zmq.Socket[bytes]] = context or zmq.Context()
+        try:
+            self.socket = sockets.orders_dealer(self._context, address)
+        except BaseException:
+            if self._owns_context:
+                self._context.term()
+            raise
+        self._instruments: dict[str, Instrument] | None = None
+        self._unsent: deque[bytes] = deque()
+        self._holes_told = 0
+        self.closed = False
+
+    def __enter__(self) -> Self:
+        try:
+            self.logon()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection; what was sent in the last second still leaves."""
+        if not self.closed:
+            self.closed = True
+            self.socket.close()
+            if self._owns_context:
+                self._context.term()
+
+    def logon(self) -> None:
+        """Open a session (again). Calls do so by themselves; executions need it."""
+        self.session.open()
+        deadline_ns = self._deadline_ns()
+        while not self.session.token:
+            if self.session.refused is not None or time.monotonic_ns() >= deadline_ns:
+                raise calls.logon_refused(self.session.refused)
+            self._step(deadline_ns)
+
+    @property
+    def account(self) -> int:
+        """The account this client trades for."""
+        return self.session.account
+
+    @property
+    def instruments(self) -> dict[str, Instrument]:
+        """The instruments traded here by symbol, asked once."""
+        if self._instruments is None:
+            reply = self._ask_one(ListInstruments(0))
+            if not isinstance(reply, Instruments):
+                raise calls.unexpected(reply)
+            self._instruments = {each.symbol: each for each in reply.instruments}
+        return self._instruments
+
+    def submit(
+        self,
+        symbol: str,
+        side: Side | str,
+        quantity: Number = 0,
+        price: Number = 0,
+        *,
+        order_type: OrderType | str = OrderType.LIMIT,
+        time_in_force: TimeInForce | str = TimeInForce.GTC,
+        client_order_id: str = "",
+        quote_amount: Number = 0,
+    ) -> Ack:
+        """Enter an order. Its fills follow as executions.
+
+        An integer quantity or price is a number of lots or ticks; text or `Decimal` is exact
+        decimal. A market order has no price; by `quote_amount` it has no quantity either.
+        """
+        return self._command(
+            new_order(
+                symbol, side, quantity, price, order_type=order_type,
+                time_in_force=time_in_force, client_order_id=client_order_id,
+                quote_amount=quote_amount,
+            )
+        )  # fmt: skip
+
+    def cancel(self, symbol: str, order_id: int = 0, client_order_id: str = "") -> Ack:
+        """Cancel one open order by either of its ids."""
+        return self._command(cancel_order(symbol, order_id, client_order_id))
+
+    def amend(
+        self,
+        symbol: str,
+        order_id: int = 0,
+        client_order_id: str = "",
+        *,
+        quantity: Number = 0,
+        price: Number = 0,
+    ) -> Ack:
+        """Change price, total quantity (filled part included) or both of an open order."""
+        return self._command(
+            amend_order(symbol, order_id, client_order_id, quantity=quantity, price=price)
+        )
+
+    def mass_cancel(self, symbol: str = "", side: Side | str | int = 0) -> Ack:
+        """Cancel all open orders of the account; `count` of the answer says how many."""
+        return self._command(mass_cancel(symbol, side))
+
+    def batch(self, requests: Sequence[New | Cancel | Amend | MassCancel]) -> list[Ack | Reject]:
+        """Send commands together; their answers, in the same order. A refusal raises nothing.
+
+        The request sequences in `requests` are replaced. Make requests with
+        `crossbook.new_order`, `cancel_order`, `amend_order`. A `Reject` with OUTCOME_UNKNOWN
+        among the answers is no refusal: query that order.
+        """
+        calls.check_commands(requests)
+        numbers, outcomes = self._ask(requests)
+        return calls.acks_and_rejects(numbers, outcomes)
+
+    def open_orders(
+        self, symbol: str = "", order_id: int = 0, client_order_id: str = ""
+    ) -> list[OrderState]:
+        """All open orders of the account that match, oldest first."""
+        orders: list[OrderState] = []
+        query: Query | None = Query(0, symbol, order_id, client_order_id)
+        while query is not None:
+            page, query = calls.next_page(query, self._ask_one(query))
+            orders += page.orders
+        return orders
+
+    def ping(self) -> Pong:
+        """Ask the gateway for a sign of life and the last sequence number it has seen."""
+        reply = self._ask_one(Ping(0))
+        if not isinstance(reply, Pong):
+            raise calls.unexpected(reply)
+        return reply
+
+    def executions(self, timeout_s: float = 0.0) -> Iterator[Execution]:
+        """Execution reports as they come; ends when none has come for `timeout_s`.
+
+        Raises `ExecutionsMissed` once for every hole; reading goes on by calling this again.
+        """
+        executions = self.session.executions
+        deadline_ns = time.monotonic_ns() + int(timeout_s * 1e9)
+        while True:
+            self._step(deadline_ns, wait=not executions)
+            self._tell_holes()
+            if executions:
+                while executions:
+                    yield executions.popleft()
+                deadline_ns = time.monotonic_ns() + int(timeout_s * 1e9)
+            elif time.monotonic_ns() >= deadline_ns:
+                return
+
+    # The pipelined face: for load tools and replays that number and match requests themselves.
+
+    def reserve(self, count: int) -> int:
+        """The first of `count` request numbers for `send`."""
+        return self.session.reserve(count)
+
+    def send(self, requests: Sequence[Request]) -> None:
+        """Queue requests, numbered by `reserve`, without waiting for answers.
+
+        Needs `logon` first. Raises `SendQueueFull` when the gateway takes no more. Answers,
+        time-outs and a lost session are the caller's business: see `receive`.
+        """
+        token = self.session.token.to_bytes(TOKEN_BYTES, "big")
+        sent = 0
+        for payload, count in payloads(requests):
+            try:
+                self.socket.send(token + payload, zmq.NOBLOCK)
+            except zmq.Again:
+                raise SendQueueFull(sent) from None
+            sent += count
+
+    def receive(self, timeout_ms: int = 0) -> list[Reply]:
+        """All replies that have come, waiting up to `timeout_ms` for the first.
+
+        Executions and the answers to `send` alike. A `Reject` with NOT_LOGGED_ON means the
+        session is gone: call `logon`, then send again what was refused.
+        """
+        session = self.session
+        replies: list[Reply] = []
+        if session.executions or session.stray:
+            replies += session.stray
+            replies += session.executions
+            session.stray.clear()
+            session.executions.clear()
+        elif timeout_ms and not self.socket.poll(timeout_ms):
+            return replies
+        for frame in self._drain():
+            replies += decoded(decode_replies, frame)
+        return replies
+
+    def fileno(self) -> int:
+        """Descriptor for an event loop: edge-triggered, so read with `receive` until empty."""
+        return self.socket.fileno()
+
+    def _command(self, request: Request) -> Ack:
+        numbers, outcomes = self._ask([request])
+        return calls.ack(numbers[0], outcomes[0])
+
+    def _ask_one(self, request: Request) -> Reply:
+        numbers, outcomes = self._ask([request])
+        return calls.answer(numbers[0], outcomes[0])
+
+    def _ask(self, requests: Sequence[Request]) -> tuple[range, list[Outcome]]:
+        """Ask, and wait until every request has its outcome."""
+        deadline_ns = self._deadline_ns()
+        numbers = self.session.ask(requests, deadline_ns)
+        outcomes: dict[int, Outcome] = {}
+        try:
+            while len(outcomes) < len(numbers):
+                self._step(deadline_ns)
+                outcomes.update(self.session.take_outcomes())
+        finally:
+            # Interrupted while waiting: what is not sent yet must not be sent by a later call.
+            if len(outcomes) < len(numbers):
+                self.session.forget(numbers)
+        return numbers, [outcomes[number] for number in numbers]
+
+    def _step(self, deadline_ns: int, wait: bool = True) -> None:
+        """Send what is due, take what has come, and look at the deadlines."""
+        session = self.session
+        now_ns = time.monotonic_ns()
+        session.tick(now_ns)
+        self._unsent += session.frames(now_ns)
+        self._flush()
+        if wait:
+            left_ms = max(0, -((now_ns - deadline_ns) // 1_000_000))
+            self.socket.poll(min(left_ms, _TICK_MS))
+        for frame in self._drain():
+            session.receive(frame, time.monotonic_ns())
+        session.tick(time.monotonic_ns())
+
+    def _flush(self) -> None:
+        """Send what the socket takes; the rest is kept for the next step."""
+        while self._unsent:
+            try:
+                self.socket.send(self._unsent[0], zmq.NOBLOCK)
+            except zmq.Again:
+                return
+            self._unsent.popleft()
+
+    def _drain(self) -> Iterator[bytes]:
+        while True:
+            try:
+                yield self.socket.recv(zmq.NOBLOCK)
+            except zmq.Again:
+                return
+
+    def _deadline_ns(self) -> int:
+        return time.monotonic_ns() + int(self.timeout_s * 1e9)
+
+    def _tell_holes(self) -> None:
+        holes = self.session.losses + self.session.executions_dropped
+        if holes != self._holes_told:
+            self._holes_told = holes
+            raise ExecutionsMissed(
+                f"execution reports are missing: {self.session.losses} session(s) lost, "
+                f"{self.session.executions_dropped} report(s) dropped unread so far"
+            )

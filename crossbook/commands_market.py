@@ -1,0 +1,340 @@
+"""`crossbook book`, `trades`, `status`."""
+
+import time
+from collections.abc import Callable
+from typing import Annotated, Any, Final
+
+import typer
+from rich.console import RenderableType
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from common.config import Settings
+from common.errors import CrossbookError
+from common.feed import Snapshot, Trade, Trades, topic
+from common.instruments import Instrument
+from common.types import RejectReason, Side
+from crossbook.client import Client
+from crossbook.console import CommandError, ExitStatus, Output, error_facts
+from crossbook.errors import MarketDataError
+from crossbook.feed_follower import Update
+from crossbook.ladder import ladder
+from crossbook.market_data import MarketData
+from crossbook.options import (
+    DEFAULT_TIMEOUT_S,
+    AccountOption,
+    FeedOption,
+    GatewayOption,
+    JsonOption,
+    SnapshotsOption,
+    SymbolArgument,
+    TimeoutOption,
+    client_settings,
+)
+from crossbook.recent_trades import recent_trades
+from crossbook.rendering import book_facts, trade_facts
+
+SILENT_MS: Final = 3_000
+"""Silence of the matcher after which `status` calls it unreachable."""
+
+_FRAMES_PER_SECOND: Final = 10
+
+
+def book(
+    symbol: SymbolArgument,
+    levels: Annotated[
+        int, typer.Option("--levels", "-n", min=1, max=1000, help="Levels of each side.")
+    ] = 10,
+    once: Annotated[bool, typer.Option("--once", help="Print the book as it is, and end.")] = False,
+    feed: FeedOption = None,
+    snapshots: SnapshotsOption = None,
+    timeout: TimeoutOption = DEFAULT_TIMEOUT_S,
+    as_json: JsonOption = False,
+) -> None:
+    """Show a book as a live ladder; Ctrl-C ends it.
+
+    Where the output is no terminal the book is printed once. With --json every change of the
+    levels shown is a line of its own, or with --once there is one line.
+
+    \b
+    Examples:
+      crossbook book BTC-USDT
+      crossbook book BTC-USDT --levels 5 --once --json
+    """
+    settings = client_settings(feed=feed, snapshots=snapshots)
+    output = Output(as_json)
+    with _market(settings, symbol.upper(), ("l2", "trade")) as market:
+        _wait_ready(market, symbol.upper(), timeout)
+        view = _BookView(market, symbol.upper(), levels)
+        if once or not (as_json or output.console.is_terminal):
+            output.result(view.facts(), view.ladder(shrink=True))
+        elif as_json:
+            _until_interrupt(lambda: view.print_changes(output))
+        else:
+            with Live(
+                view.ladder(), console=output.console, auto_refresh=False, screen=True
+            ) as live:
+                _until_interrupt(lambda: live.update(view.next_ladder(), refresh=True))
+
+
+class _BookView:
+    """What `crossbook book` shows of one instrument."""
+
+    def __init__(self, market: MarketData, symbol: str, levels: int) -> None:
+        self._market = market
+        self._symbol = symbol
+        self._levels = levels
+        self._last_trade: Trade | None = None
+        self._printed: dict[str, Any] = {}
+
+    def facts(self) -> dict[str, Any]:
+        """The levels shown."""
+        local = self._market.book(self._symbol)
+        assert local.instrument is not None, "the market is ready"
+        return book_facts(
+            local.instrument, local.seq, local.bids(self._levels), local.asks(self._levels)
+        )
+
+    def ladder(self, shrink: bool = False) -> RenderableType:
+        """The ladder as of now; with `shrink` without rows for levels that do not exist."""
+        local = self._market.book(self._symbol)
+        assert local.instrument is not None, "the market is ready"
+        notes = []
+        if self._market.stale:
+            notes.append("no news from the exchange: this may be old")
+        elif not self._market.ready:
+            notes.append("catching up")
+        bids, asks = local.bids(self._levels), local.asks(self._levels)
+        last = (
+            (self._last_trade.price_ticks, self._last_trade.aggressor_side)
+            if self._last_trade is not None
+            else None
+        )
+        rows = max(len(bids), len(asks)) if shrink else self._levels
+        return ladder(
+            local.instrument, bids, asks, rows, seq=local.seq, last=last,
+            note=", ".join(notes),
+        )  # fmt: skip
+
+    def next_ladder(self) -> RenderableType:
+        """The ladder one frame later."""
+        deadline = time.monotonic() + 1 / _FRAMES_PER_SECOND
+        while (left_s := deadline - time.monotonic()) > 0:
+            self._read(left_s)
+        return self.ladder()
+
+    def print_changes(self, output: Output) -> None:
+        """Wait for news and print the levels if they changed."""
+        self._read(0.5)
+        facts = self.facts()
+        if self._market.ready and _levels_of(facts) != _levels_of(self._printed):
+            self._printed = facts
+            output.result(facts, "")
+
+    def _read(self, timeout_s: float) -> None:
+        for update in self._market.poll(timeout_s):
+            if isinstance(update, Trades) and update.trades:
+                self._last_trade = update.trades[-1]
+
+
+def _levels_of(facts: dict[str, Any]) -> tuple[Any, Any]:
+    return facts.get("bids"), facts.get("asks")
+
+
+def trades(
+    symbol: SymbolArgument,
+    count: Annotated[
+        int, typer.Option("--count", "-c", min=0, max=100_000, help="Past trades to show.")
+    ] = 20,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Go on with new trades until Ctrl-C.")
+    ] = False,
+    feed: FeedOption = None,
+    snapshots: SnapshotsOption = None,
+    timeout: TimeoutOption = DEFAULT_TIMEOUT_S,
+    as_json: JsonOption = False,
+) -> None:
+    """Show the last trades, oldest first, as far back as the publisher holds them.
+
+    \b
+    Examples:
+      crossbook trades BTC-USDT
+      crossbook trades BTC-USDT --count 0 --follow --json
+    """
+    settings = client_settings(feed=feed, snapshots=snapshots)
+    output = Output(as_json)
+    name = symbol.upper()
+    with _market(settings, name, ("trade",)) as market:
+        updates = _wait_ready(market, name, timeout)
+        start = next(each for each in reversed(updates) if isinstance(each, Snapshot))
+        last_seq = start.topics.get(topic("trade", name), 0)
+        instrument = market.instruments[name]
+        past = recent_trades(settings.publisher_snapshots, name, last_seq, count, timeout)
+        for trade in past:
+            _print_trade(output, instrument, trade)
+        if not past and not follow:
+            output.remark(f"no trades of {name} are held")
+        if follow:
+            _until_interrupt(lambda: _print_new(output, instrument, market))
+
+
+def _print_new(output: Output, instrument: Instrument, market: MarketData) -> None:
+    for update in market.poll(0.5):
+        if isinstance(update, Trades):
+            for trade in update.trades:
+                _print_trade(output, instrument, trade)
+
+
+def _print_trade(output: Output, instrument: Instrument, trade: Trade) -> None:
+    facts = trade_facts(instrument, trade)
+    style = "green" if trade.aggressor_side == Side.BUY else "red"
+    line = Text(f"{facts['timestamp']}  {trade.trade_id:>8}  ")
+    line.append(f"{facts['aggressor_side']:<4}  {facts['price']:>14}", style)
+    line.append(f"  {facts['quantity']:>16}")
+    output.result(facts, line)
+
+
+def status(
+    account: AccountOption = None,
+    gateway: GatewayOption = None,
+    feed: FeedOption = None,
+    snapshots: SnapshotsOption = None,
+    timeout: TimeoutOption = 2.0,
+    as_json: JsonOption = False,
+) -> None:
+    """Say whether gateway, matcher and publisher are there, and how far each of them is.
+
+    Exit status 3 when one of them is not.
+
+    \b
+    Examples:
+      crossbook status
+      crossbook status --gateway tcp://127.0.0.1:5560 --json
+    """
+    settings = client_settings(account=account, gateway=gateway, feed=feed, snapshots=snapshots)
+    facts: dict[str, Any] = {
+        "gateway": _part(lambda: _gateway_facts(settings, timeout)),
+        "publisher": _part(lambda: _publisher_facts(settings, timeout)),
+    }
+    publisher = facts["publisher"]
+    silent_ms = publisher.pop("matcher_silent_ms", None)
+    facts["matcher"] = {
+        # Only the publisher hears the matcher: without it nothing can be said.
+        "reachable": None if silent_ms is None else silent_ms < SILENT_MS,
+        "silent_ms": silent_ms,
+        "seq": max((facts[part].get("seq", 0) for part in ("gateway", "publisher")), default=0),
+    }
+    parts = ("gateway", "matcher", "publisher")
+    reachable = all(facts[part]["reachable"] for part in parts)
+    if reachable:
+        publisher["lag"] = max(0, facts["gateway"]["seq"] - publisher["seq"])
+    output = Output(as_json)
+    output.result({"reachable": reachable, **facts}, _status_table(settings, facts))
+    if not reachable:
+        raise typer.Exit(int(ExitStatus.UNREACHABLE))
+
+
+def _part(ask: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    try:
+        return {"reachable": True, **ask()}
+    except CrossbookError as error:
+        status, facts = error_facts(error)
+        if status is ExitStatus.USAGE:
+            raise
+        return {"reachable": False, "error": facts}
+
+
+def _gateway_facts(settings: Settings, timeout: float) -> dict[str, Any]:
+    with Client(settings.gateway_orders, settings.account, timeout) as client:
+        began_ns = time.monotonic_ns()
+        pong = client.ping()
+        round_trip_us = (time.monotonic_ns() - began_ns) // 1_000
+        return {
+            "seq": pong.seq,
+            "round_trip_us": round_trip_us,
+            "instruments": list(client.instruments),
+        }
+
+
+def _publisher_facts(settings: Settings, timeout: float) -> dict[str, Any]:
+    with MarketData(settings.publisher_feed, settings.publisher_snapshots, (), ("bbo",)) as market:
+        market.wait_ready(timeout)
+        deadline = time.monotonic() + timeout
+        while market.heartbeat is None and time.monotonic() < deadline:
+            market.poll(0.1)
+        heartbeat = market.heartbeat
+        if heartbeat is None:
+            raise CommandError(
+                "snapshots are answered, but the feed is silent",
+                ExitStatus.UNREACHABLE,
+                "UNREACHABLE",
+                "feed",
+            )
+        return {"seq": heartbeat.seq, "matcher_silent_ms": heartbeat.stale_ms}
+
+
+def _status_table(settings: Settings, facts: dict[str, Any]) -> Table:
+    table = Table(box=None, show_header=False, pad_edge=False)
+    gateway, publisher, matcher = facts["gateway"], facts["publisher"], facts["matcher"]
+    rows = (
+        ("gateway", settings.gateway_orders, gateway, _gateway_text(gateway)),
+        ("matcher", "behind them", matcher, _matcher_text(matcher)),
+        ("publisher", settings.publisher_feed, publisher, _publisher_text(publisher)),
+    )
+    for name, place, part, said in rows:
+        mark = Text("DOWN", "bold red")
+        if part["reachable"] is not False:
+            mark = Text("up", "green") if part["reachable"] else Text("?", "yellow")
+        table.add_row(name, mark, Text(place, "dim"), Text(said))
+    return table
+
+
+def _gateway_text(part: dict[str, Any]) -> str:
+    if not part["reachable"]:
+        return str(part["error"]["message"])
+    names = ", ".join(part["instruments"])
+    return f"at sequence {part['seq']:,}, round trip {part['round_trip_us']:,} us; trades {names}"
+
+
+def _matcher_text(part: dict[str, Any]) -> str:
+    if part["silent_ms"] is None:
+        return "unknown: only the publisher tells"
+    if part["reachable"]:
+        return f"at sequence {part['seq']:,}"
+    return f"silent for {part['silent_ms'] / 1000:.1f} s"
+
+
+def _publisher_text(part: dict[str, Any]) -> str:
+    if not part["reachable"]:
+        return str(part["error"]["message"])
+    lag = f", {part['lag']:,} behind" if part.get("lag") else ""
+    return f"at sequence {part['seq']:,}{lag}"
+
+
+def _market(settings: Settings, symbol: str, channels: tuple[str, ...]) -> MarketData:
+    return MarketData(settings.publisher_feed, settings.publisher_snapshots, [symbol], channels)
+
+
+def _wait_ready(market: MarketData, symbol: str, timeout: float) -> list[Update]:
+    try:
+        return market.wait_ready(timeout)
+    except MarketDataError as error:
+        known = market.instruments
+        if not known or symbol in known:
+            raise
+        raise CommandError(
+            f"{symbol} is not traded here, but {', '.join(known)}",
+            ExitStatus.REFUSED,
+            RejectReason.UNKNOWN_SYMBOL.name,
+            "symbol",
+        ) from error
+
+
+def _until_interrupt(step: Callable[[], None]) -> None:
+    """Repeat until Ctrl-C, which is the way to end it and no error."""
+    try:
+        while True:
+            step()
+    except KeyboardInterrupt:
+        return

@@ -1,0 +1,120 @@
+"""What the client library raises, under `common.errors.CrossbookError`.
+
+CrossbookError
+    OrderRejected        the exchange refused a request; nothing changed
+    OutcomeUnknown       no answer came for what was sent: it may or may not have happened
+    GatewayUnavailable   nothing was sent, because no session could be opened in time
+    ExecutionsMissed     the session was lost for a while: execution reports are missing
+    SendQueueFull        the gateway does not take what is sent; part was not sent
+    MarketDataError      the publisher does not know the instrument or did not answer in time
+"""
+
+# ruff: noqa: N818 - named for what happened, as a trader would say it
+
+from collections.abc import Sequence
+
+from common.entry import Reject, Reply
+from common.errors import CrossbookError
+from common.types import RejectReason
+
+
+class OrderRejected(CrossbookError):
+    """The exchange refused a request; nothing changed.
+
+    `reason` says why, `field` which field was wrong (it may be empty), `text` what was wrong with
+    it. `seq` is zero when the gateway refused before the matcher saw the request.
+    """
+
+    def __init__(self, reject: Reject) -> None:
+        self.reason = reason_of(reject.reason)
+        self.field = reject.field
+        self.text = reject.text
+        self.request_seq = reject.request_seq
+        self.client_order_id = reject.client_order_id
+        self.seq = reject.seq
+        where = f" ({reject.field})" if reject.field else ""
+        super().__init__(f"{reason_name(reject.reason)}{where}: {reject.text}")
+
+    @property
+    def retryable(self) -> bool:
+        """Whether the same request may succeed a moment later: the exchange was busy."""
+        return self.reason is RejectReason.BUSY
+
+
+class OutcomeUnknown(CrossbookError):
+    """No answer came, so the request may or may not have been applied.
+
+    `request_seq` and `client_order_id` are those of the first request without an answer;
+    `unanswered` lists all of them, and `answers` has what did come (a batch: in the order asked,
+    None where unknown).
+    """
+
+    def __init__(
+        self,
+        unanswered: Sequence[tuple[int, str]],
+        why: str,
+        answers: Sequence[Reply | None] = (),
+    ) -> None:
+        self.unanswered = list(unanswered)
+        self.request_seq, self.client_order_id = self.unanswered[0]
+        self.answers = list(answers)
+        self.why = why
+        named = f" (client order id {self.client_order_id!r})" if self.client_order_id else ""
+        more = f" and {len(self.unanswered) - 1} more" if len(self.unanswered) > 1 else ""
+        if self.client_order_id:
+            remedy = (
+                f"open_orders(client_order_id={self.client_order_id!r}) tells whether the order is "
+                "open; if it is not, the executions tell whether it ended or never began"
+            )
+        else:
+            remedy = "open_orders() shows what is open; a client_order_id makes orders findable"
+        super().__init__(f"request {self.request_seq}{named}{more}: {why}. {remedy}")
+
+
+class GatewayUnavailable(CrossbookError):
+    """The gateway opened no session in time, so the request was not applied: safe to repeat.
+
+    `answers` has the answers to the other requests of a batch, None for those not sent.
+    """
+
+    def __init__(self, text: str, answers: Sequence[Reply | None] = ()) -> None:
+        super().__init__(text)
+        self.answers = list(answers)
+
+
+class ExecutionsMissed(CrossbookError):
+    """Execution reports are missing between the last one read and the next.
+
+    The gateway restarted or dropped the session, or more reports came than are kept unread.
+    `open_orders()` tells what is open now; reading executions may go on.
+    """
+
+
+class SendQueueFull(CrossbookError):
+    """The send queue is full; the first `sent` of the requests were queued, the rest not."""
+
+    def __init__(self, sent: int) -> None:
+        super().__init__(f"the gateway takes no more: {sent} requests were queued, the rest not")
+        self.sent = sent
+
+
+class MarketDataError(CrossbookError):
+    """The publisher refused a symbol, or did not answer in time."""
+
+
+def reason_of(number: int) -> RejectReason | int:
+    """The `RejectReason`, or the bare number when this library is older than the exchange."""
+    try:
+        return RejectReason(number)
+    except ValueError:
+        return number
+
+
+def reason_name(number: int) -> str:
+    """The reason's name, for people.
+
+    >>> reason_name(16)
+    'BUSY'
+    """
+    reason = reason_of(number)
+    return reason.name if isinstance(reason, RejectReason) else f"reason {number}"

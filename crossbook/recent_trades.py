@@ -1,0 +1,60 @@
+"""Trades that were printed before we listened, as far back as the publisher still holds them."""
+
+import time
+from typing import Final
+
+import zmq
+
+from common import sockets
+from common.codec import decode_feed, decode_feed_reply, decoded, encode
+from common.errors import CodecError
+from common.feed import FeedReply, Range, RangeRequest, TooOld, Trade, Trades, topic
+from common.sequence import epoch_of, first_of
+from crossbook.errors import MarketDataError
+
+_ASK_AGAIN_MS: Final = 1_000
+
+
+def recent_trades(
+    address: str, symbol: str, last_seq: int, count: int, timeout_s: float
+) -> list[Trade]:
+    """The last `count` trades, or those still held, oldest first.
+
+    `last_seq` is the sequence number of the topic's last message, zero when there was none yet.
+    Raises `MarketDataError` when the publisher does not answer.
+    """
+    if not last_seq or not count:
+        return []
+    # Every message has at least one trade, so the last `count` messages are enough.
+    first_seq = max(first_of(epoch_of(last_seq)), last_seq - count + 1)
+    trades: list[Trade] = []
+    deadline = time.monotonic() + timeout_s
+    with zmq.Context() as context, sockets.snapshots_dealer(context, address) as dealer:
+        request_id = 0
+        while first_seq <= last_seq:
+            request_id += 1
+            request = RangeRequest(request_id, topic("trade", symbol), first_seq, last_seq)
+            reply = _ask(dealer, request, deadline)
+            if isinstance(reply, Range) and reply.payloads:
+                for payload in reply.payloads:
+                    message = decode_feed(payload)
+                    trades += message.trades if isinstance(message, Trades) else []
+                first_seq = reply.from_seq + len(reply.payloads)
+            elif isinstance(reply, TooOld) and first_seq < reply.first_seq:
+                first_seq = reply.first_seq
+            else:
+                break
+    return trades[-count:]
+
+
+def _ask(dealer: "zmq.Socket[bytes]", request: RangeRequest, deadline: float) -> FeedReply:
+    while time.monotonic() < deadline:
+        dealer.send(encode(request))
+        while dealer.poll(min(_ASK_AGAIN_MS, max(1, int((deadline - time.monotonic()) * 1000)))):
+            try:
+                reply: FeedReply = decoded(decode_feed_reply, dealer.recv())
+            except CodecError as error:
+                raise MarketDataError(f"the publisher's answer cannot be read: {error}") from error
+            if reply.request_id == request.request_id:
+                return reply
+    raise MarketDataError("the publisher does not answer")

@@ -1,0 +1,77 @@
+"""Recorded order flow: commands, and what the recording says must follow from them."""
+
+from typing import Literal, TypeAlias
+
+from msgspec import Struct
+
+from common.types import Side
+
+Op: TypeAlias = Literal["new", "cancel", "reduce", "exec"]
+
+
+class RecordedCommand(Struct, gc=False, frozen=True):
+    """One recorded command. `order_id` is the recording's own id.
+
+    `new` is a GTC limit order, `exec` an IOC limit order whose side is the aggressor's, `cancel`
+    ends an order, `reduce` lowers its open quantity by `quantity_lots` and keeps its place. Side,
+    price and quantity are zero where they mean nothing.
+    """
+
+    seq: int
+    time_ns: int
+    op: Op
+    order_id: int
+    side: int = 0
+    price_ticks: int = 0
+    quantity_lots: int = 0
+
+
+class RecordedFill(Struct, gc=False, frozen=True):
+    """One fill of a command: the resting order that was hit, at its price."""
+
+    maker_id: int
+    price_ticks: int
+    quantity_lots: int
+
+
+class BookRow(Struct, gc=False, frozen=True):
+    """The venue's top levels as (price ticks, lots), best first.
+
+    `bid_levels` and `ask_levels` say how many levels are known; a side with fewer has no more.
+    """
+
+    bids: tuple[tuple[int, int], ...]
+    asks: tuple[tuple[int, int], ...]
+    bid_levels: int
+    ask_levels: int
+
+
+class Digest(Struct, gc=False, frozen=True):
+    """All resting orders: their number, and the SHA-256 of `digest_lines`."""
+
+    resting_orders: int
+    sha256: str
+
+
+class Recording(Struct):
+    """Commands in order; expectations by the `seq` of the command they follow.
+
+    `fills` is None where the recording does not say which fills happened. `notes` are things a
+    reader of a report should know, such as messages that were skipped.
+    """
+
+    name: str
+    commands: list[RecordedCommand]
+    fills: dict[int, list[RecordedFill]] | None
+    books: dict[int, BookRow]
+    digests: dict[int, Digest]
+    notes: list[str] = []
+
+
+def digest_line(side: int, price_ticks: int, order_id: int, open_lots: int) -> str:
+    """The line of one resting order in the text a `Digest` is taken of.
+
+    >>> digest_line(1, 23600, 7, 50)
+    'B,23600,7,50\\n'
+    """
+    return f"{'B' if side == Side.BUY else 'S'},{price_ticks},{order_id},{open_lots}\n"

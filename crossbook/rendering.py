@@ -1,0 +1,173 @@
+"""Orders, executions and trades as JSON facts (decimals as strings) and as lines for people."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from common.entry import Ack, Execution, OrderState
+from common.feed import Trade
+from common.instruments import Instrument, format_decimal
+from common.types import ExecutionKind, Liquidity, OrderStatus, RejectReason, Side
+
+AVERAGE_DECIMALS: Final = 2
+"""Digits of an average price beyond the instrument's own; the last one is rounded."""
+
+
+def time_text(time_ns: int) -> str:
+    """UTC time with milliseconds.
+
+    >>> time_text(1_761_481_996_789_123_456)
+    '2025-10-26T12:33:16.789Z'
+    """
+    seconds, rest = divmod(time_ns, 1_000_000_000)
+    moment = datetime.fromtimestamp(seconds, UTC)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{rest // 1_000_000:03d}Z"
+
+
+def side_text(side: int) -> str:
+    """ "buy" or "sell"."""
+    return Side(side).name.lower()
+
+
+def name_of(number: int, names: type[OrderStatus] | type[RejectReason]) -> str:
+    """A code's name, or the bare number when the exchange knows more codes than we do."""
+    try:
+        return names(number).name
+    except ValueError:
+        return str(number)
+
+
+def average_price(instrument: Instrument, fills: Sequence[tuple[int, int]]) -> str | None:
+    """The average of (price ticks, lots), None without fills.
+
+    >>> from common.instruments import example
+    >>> average_price(example(), [(100, 1), (101, 2)])
+    '1.0067'
+    """
+    lots = sum(fill[1] for fill in fills)
+    if not lots:
+        return None
+    scale = 10**AVERAGE_DECIMALS * instrument.tick_units
+    notional = sum(price * quantity for price, quantity in fills) * scale
+    rounded = (notional + lots // 2) // lots
+    return format_decimal(rounded, instrument.price_decimals + AVERAGE_DECIMALS)
+
+
+def fee_text(instrument: Instrument, execution: Execution) -> tuple[str, str]:
+    """A fill's fee and its asset: the one received."""
+    buyer = execution.side == Side.BUY
+    decimals = instrument.base_decimals if buyer else instrument.quote_decimals
+    asset = instrument.base if buyer else instrument.quote
+    return format_decimal(execution.fee, decimals), asset
+
+
+def fill_facts(instrument: Instrument, execution: Execution) -> dict[str, Any]:
+    """One fill of an own order."""
+    fee, asset = fee_text(instrument, execution)
+    return {
+        "trade_id": execution.trade_id,
+        "price": instrument.price_text(execution.price_ticks),
+        "quantity": instrument.quantity_text(execution.quantity_lots),
+        "fee": fee,
+        "fee_asset": asset,
+        "liquidity": Liquidity(execution.liquidity).name.lower(),
+    }
+
+
+def outcome_facts(
+    instrument: Instrument, ack: Ack, executions: Sequence[Execution]
+) -> dict[str, Any]:
+    """An order right after its command: the answer and what happened to it at once."""
+    own = [execution for execution in executions if execution.order_id == ack.order_id]
+    fills = [execution for execution in own if execution.kind == ExecutionKind.FILL]
+    last = own[-1] if own else None
+    reason = next((execution.reason for execution in own if execution.reason), 0)
+    filled = last.filled_lots if last else 0
+    facts = {
+        "symbol": instrument.symbol,
+        "order_id": ack.order_id,
+        "client_order_id": ack.client_order_id,
+        "order_status": name_of(last.status if last else ack.status, OrderStatus),
+        "filled_quantity": instrument.quantity_text(filled),
+        "remaining_quantity": instrument.quantity_text(last.open_lots if last else ack.open_lots),
+        "average_price": average_price(
+            instrument, [(fill.price_ticks, fill.quantity_lots) for fill in fills]
+        ),
+        "seq": ack.seq,
+        "timestamp": time_text(ack.time_ns),
+        "fills": [fill_facts(instrument, fill) for fill in fills],
+    }
+    if reason:
+        facts["reason"] = name_of(reason, RejectReason)
+    return facts
+
+
+def outcome_text(instrument: Instrument, facts: dict[str, Any], verb: str) -> str:
+    """`outcome_facts` for people."""
+    named = f" ({facts['client_order_id']})" if facts["client_order_id"] else ""
+    lines = [f"order {facts['order_id']}{named} {verb}: {facts['order_status']}"]
+    if "reason" in facts:
+        lines[0] += f", {facts['reason']}"
+    if facts["fills"]:
+        lines.append(
+            f"  filled {facts['filled_quantity']} {instrument.base} "
+            f"at {facts['average_price']} {instrument.quote} on average"
+        )
+    lines += [
+        f"  trade {fill['trade_id']}: {fill['quantity']} at {fill['price']}, "
+        f"fee {fill['fee']} {fill['fee_asset']} ({fill['liquidity']})"
+        for fill in facts["fills"]
+    ]
+    if facts["order_status"] in ("NEW", "PARTIALLY_FILLED"):
+        lines.append(f"  open   {facts['remaining_quantity']} {instrument.base}")
+    return "\n".join(lines)
+
+
+def order_facts(instrument: Instrument, order: OrderState) -> dict[str, Any]:
+    """One open order."""
+    return {
+        "symbol": order.symbol,
+        "order_id": order.order_id,
+        "client_order_id": order.client_order_id,
+        "side": side_text(order.side),
+        "price": instrument.price_text(order.price_ticks),
+        "quantity": instrument.quantity_text(order.quantity_lots),
+        "filled_quantity": instrument.quantity_text(order.filled_lots),
+        "remaining_quantity": instrument.quantity_text(order.open_lots),
+        "order_status": name_of(order.status, OrderStatus),
+        "timestamp": time_text(order.time_ns),
+    }
+
+
+def trade_facts(instrument: Instrument, trade: Trade) -> dict[str, Any]:
+    """One public trade."""
+    return {
+        "type": "trade",
+        "symbol": instrument.symbol,
+        "trade_id": trade.trade_id,
+        "seq": trade.seq,
+        "price": instrument.price_text(trade.price_ticks),
+        "quantity": instrument.quantity_text(trade.quantity_lots),
+        "aggressor_side": side_text(trade.aggressor_side),
+        "maker_order_id": trade.maker_order_id,
+        "taker_order_id": trade.taker_order_id,
+        "timestamp": time_text(trade.time_ns),
+    }
+
+
+def book_facts(
+    instrument: Instrument,
+    seq: int,
+    bids: Sequence[tuple[int, int]],
+    asks: Sequence[tuple[int, int]],
+) -> dict[str, Any]:
+    """A book's levels, best first."""
+
+    def texts(levels: Sequence[tuple[int, int]]) -> list[list[str]]:
+        return [
+            [instrument.price_text(price), instrument.quantity_text(lots)] for price, lots in levels
+        ]
+
+    return {
+        "symbol": instrument.symbol, "seq": seq, "bids": texts(bids), "asks": texts(asks)
+    }  # fmt: skip

@@ -1,0 +1,202 @@
+"""The sample of recorded flow that ships with the package, made from a seed.
+
+    python -m crossbook.sample_flow FOLDER
+
+writes the same files again: a random walk with resting orders, executions, limit orders that
+cross, reductions, and a few cancels that come too late. Expectations come from the plainest book
+there can be, a sorted list, and from nothing of the exchange.
+"""
+
+import gzip
+import hashlib
+import io
+import random
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Final
+
+from crossbook.recording import RecordedCommand, RecordedFill, digest_line
+
+NAME: Final = "sample_BTC-USDT"
+SEED: Final = 2
+COMMANDS: Final = 3_000
+LEVELS: Final = 5
+DIGEST_EVERY: Final = 500
+FOLDER: Final = Path(__file__).with_name("samples")
+
+_START_NS: Final = 1_767_225_600_000_000_000
+_BUY, _SELL = 1, 2
+
+
+class PlainBook:
+    """Resting orders as one sorted list: (price as priority, arrival, id, side, price, lots)."""
+
+    def __init__(self) -> None:
+        self._rows: list[list[int]] = []
+        self._arrivals = 0
+
+    def apply(self, command: RecordedCommand) -> list[RecordedFill]:
+        """Do what the command says, by sorting and scanning."""
+        if command.op in ("cancel", "reduce"):
+            for row in self._rows:
+                if row[2] == command.order_id:
+                    row[5] -= row[5] if command.op == "cancel" else command.quantity_lots
+            self._rows = [row for row in self._rows if row[5] > 0]
+            return []
+        sign = 1 if command.side == _BUY else -1
+        lots = command.quantity_lots
+        fills: list[RecordedFill] = []
+        for row in self._side(_SELL if command.side == _BUY else _BUY):
+            if not lots or (row[4] - command.price_ticks) * sign > 0:
+                break
+            taken = min(lots, row[5])
+            fills.append(RecordedFill(row[2], row[4], taken))
+            row[5] -= taken
+            lots -= taken
+        self._rows = [row for row in self._rows if row[5] > 0]
+        if lots and command.op == "new":
+            self._arrivals += 1
+            price = command.price_ticks
+            self._rows.append(
+                [-price * sign, self._arrivals, command.order_id, command.side, price, lots]
+            )
+        return fills
+
+    def levels(self, side: int) -> list[tuple[int, int]]:
+        """(price ticks, lots) of a side, best first."""
+        lots_at: dict[int, int] = {}
+        for row in self._side(side):
+            lots_at[row[4]] = lots_at.get(row[4], 0) + row[5]
+        return list(lots_at.items())
+
+    def orders(self) -> list[tuple[int, int, int, int]]:
+        """(side, price ticks, id, open lots), bids first, in priority order."""
+        return [
+            (row[3], row[4], row[2], row[5]) for side in (_BUY, _SELL) for row in self._side(side)
+        ]
+
+    def digest(self) -> str:
+        """The SHA-256 a recording gives for this book."""
+        text = "".join(digest_line(*order) for order in self.orders())
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def _side(self, side: int) -> list[list[int]]:
+        # Stored with the bids' prices negated: the smallest key is the best on either side.
+        return sorted(
+            (row for row in self._rows if row[3] == side),
+            key=lambda row: (row[0], row[1]),
+        )
+
+
+def sample_commands(seed: int = SEED, count: int = COMMANDS) -> list[RecordedCommand]:
+    """The sample's commands: the same for the same seed."""
+    chance = random.Random(seed)
+    book = PlainBook()
+    commands: list[RecordedCommand] = []
+    time_ns, middle = _START_NS, 6_000_000
+    for seq in range(count):
+        time_ns += round(chance.expovariate(1 / 4_000_000))
+        middle += chance.choice((-30, -10, 0, 0, 10, 30))
+        command = _next_command(chance, book, seq, time_ns, middle)
+        book.apply(command)
+        commands.append(command)
+    return commands
+
+
+def _next_command(
+    chance: random.Random, book: PlainBook, seq: int, time_ns: int, middle: int
+) -> RecordedCommand:
+    resting = book.orders()
+    dice = chance.random()
+    side = chance.choice((_BUY, _SELL))
+    away = -1 if side == _BUY else 1
+    order_id = seq + 1
+    if dice < 0.08 and resting:
+        best = book.levels(_SELL if side == _BUY else _BUY)
+        if best:
+            price = best[0][0] - away * chance.choice((0, 0, 50, 200))
+            lots = chance.choice((best[0][1], chance.randint(100, 150_000)))
+            return RecordedCommand(seq, time_ns, "exec", order_id, side, price, lots)
+    if dice < 0.12 and resting:
+        _, _, target, lots = chance.choice(resting)
+        if lots > 2_000:
+            less = chance.randint(1, lots - 1_000)
+            return RecordedCommand(seq, time_ns, "reduce", target, quantity_lots=less)
+    if dice < 0.125 and seq:
+        return RecordedCommand(seq, time_ns, "cancel", chance.randint(1, seq))
+    if len(resting) > chance.randint(60, 160):
+        return RecordedCommand(seq, time_ns, "cancel", chance.choice(resting)[2])
+    # Now and then the distance is negative: a limit order that crosses.
+    price = middle + away * round(chance.expovariate(1 / 250) - 10)
+    lots = chance.choice((1_000, 5_000, 10_000, 25_000, 100_000)) + chance.randint(0, 999)
+    return RecordedCommand(seq, time_ns, "new", order_id, side, price, lots)
+
+
+def sample_files(commands: Sequence[RecordedCommand]) -> dict[str, str]:
+    """The four files of a recording of `commands`, by the kind in their names."""
+    book = PlainBook()
+    lines = {
+        "cmd": ["seq,t_ns,op,id,side,price_ticks,qty_lots,src"],
+        "expect": ["seq,k,maker_id,price_ticks,qty_lots"],
+        "book": [f"seq,{','.join(_level_columns())},agree_levels"],
+        "digest": ["seq,resting_orders,sha256"],
+    }
+    for command in commands:
+        lines["cmd"].append(_command_line(command))
+        fills = book.apply(command)
+        for k, fill in enumerate(fills):
+            lines["expect"].append(
+                f"{command.seq},{k},{fill.maker_id},{fill.price_ticks},{fill.quantity_lots}"
+            )
+        if fills or command.seq % 10 == 9:
+            lines["book"].append(f"{command.seq},{','.join(_row(book))},{LEVELS}")
+        if command.seq % DIGEST_EVERY == DIGEST_EVERY - 1 or command is commands[-1]:
+            lines["digest"].append(f"{command.seq},{len(book.orders())},{book.digest()}")
+    return {kind: "\n".join(text) + "\n" for kind, text in lines.items()}
+
+
+def write_sample(folder: Path, name: str = NAME, seed: int = SEED, count: int = COMMANDS) -> None:
+    """Write the sample's files into an existing folder."""
+    for kind, text in sample_files(sample_commands(seed, count)).items():
+        packed = io.BytesIO()
+        # Without name and time the same text gives the same bytes.
+        with gzip.GzipFile("", "wb", mtime=0, fileobj=packed) as file:
+            file.write(text.encode())
+        (folder / f"{name}.{kind}.csv.gz").write_bytes(packed.getvalue())
+
+
+def sample_path() -> Path:
+    """The shipped sample's command file."""
+    return FOLDER / f"{NAME}.cmd.csv.gz"
+
+
+def _command_line(command: RecordedCommand) -> str:
+    side = {0: "", _BUY: "B", _SELL: "S"}[command.side]
+    values: Iterable[object] = (
+        command.seq, command.time_ns, command.op, command.order_id, side,
+        command.price_ticks or "", command.quantity_lots or "", command.seq,
+    )  # fmt: skip
+    return ",".join(map(str, values))
+
+
+def _level_columns() -> list[str]:
+    return [
+        f"{side}{level}_{what}"
+        for level in range(1, LEVELS + 1)
+        for side in ("ask", "bid")
+        for what in ("px", "qty")
+    ]
+
+
+def _row(book: PlainBook) -> list[str]:
+    asks, bids = book.levels(_SELL), book.levels(_BUY)
+    values: list[str] = []
+    for level in range(LEVELS):
+        for levels in (asks, bids):
+            values += map(str, levels[level]) if level < len(levels) else ("", "")
+    return values
+
+
+if __name__ == "__main__":
+    write_sample(Path(sys.argv[1]) if len(sys.argv) > 1 else FOLDER)

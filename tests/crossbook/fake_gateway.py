@@ -1,0 +1,127 @@
+"""A gateway of one thread and no exchange: answers every request as its `behave` says.
+
+Tests change `behave`, `forget_sessions` and `push` to make things happen; nothing here matches.
+"""
+
+import threading
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self
+
+import zmq
+
+from common import sockets
+from common.codec import decode_requests, encode
+from common.entry import (
+    TOKEN_BYTES,
+    Ack,
+    Instruments,
+    ListInstruments,
+    Logon,
+    OpenOrders,
+    OrderState,
+    Ping,
+    Pong,
+    Query,
+    Reject,
+    Reply,
+    Request,
+    Welcome,
+)
+from common.instruments import example
+from common.types import RejectReason
+
+Behaviour = Callable[[Request], list[Reply]]
+
+
+def answer(request: Request) -> list[Reply]:
+    """What a gateway with nothing in its book would say."""
+    number = request.request_seq
+    if isinstance(request, Ping):
+        return [Pong(number, 5, 0)]
+    if isinstance(request, ListInstruments):
+        return [Instruments(number, [example()])]
+    if isinstance(request, Query):
+        return [OpenOrders(number, 5, [])]
+    name = getattr(request, "client_order_id", "")
+    return [Ack(number, 1000 + number, 1000 + number, 1, name, 5, 0)]
+
+
+def orders_page(query: Query, order_ids: range, page: int) -> OpenOrders:
+    """A page of `page` open orders out of `order_ids`."""
+    rest = [each for each in order_ids if each > query.after_order_id]
+    orders = [OrderState("BTC-USDT", each, "", 1, 100, 5, 0, 5, 1, 0) for each in rest[:page]]
+    return OpenOrders(query.request_seq, 5, orders, len(rest) > page)
+
+
+class FakeGateway:
+    """Listens on `address` inside `with`; `requests` has what came, `frames` how many frames."""
+
+    def __init__(self) -> None:
+        self.address = f"tcp://127.0.0.1:{sockets.free_port()}"
+        self.behave: Behaviour = answer
+        self.requests: list[Request] = []
+        self.frames = 0
+        self.logons = 0
+        self._tokens: dict[int, bytes] = {}
+        self._to_push: list[list[Reply]] = []
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        self._router = sockets.orders_router(self._context, self.address)
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._stop.set()
+        self._thread.join(5)
+        self._router.close()
+        self._context.term()
+
+    def forget_sessions(self) -> None:
+        """As a restart does."""
+        self._tokens = {}
+
+    def push(self, *replies: Reply) -> None:
+        """Send replies nobody asked for to every session."""
+        self._to_push.append(list(replies))
+
+    def _serve(self) -> None:
+        while not self._stop.is_set():
+            if self._to_push:
+                replies = self._to_push.pop(0)
+                for identity in self._tokens.values():
+                    self._router.send_multipart([identity, encode(replies)])
+            if self._router.poll(5):
+                identity, frame = self._router.recv_multipart()
+                self.frames += 1
+                replies = self._answer(identity, frame)
+                if replies:
+                    self._router.send_multipart([identity, encode(replies)])
+
+    def _answer(self, identity: bytes, frame: bytes) -> list[Reply]:
+        token = int.from_bytes(frame[:TOKEN_BYTES], "big")
+        requests, rejects = decode_requests(frame[TOKEN_BYTES:])
+        replies: list[Reply] = list(rejects)
+        for request in requests:
+            self.requests.append(request)
+            number = request.request_seq
+            if isinstance(request, Logon):
+                if request.account == 13:
+                    replies.append(Reject(number, RejectReason.MALFORMED, "account", "unlucky"))
+                    continue
+                self.logons += 1
+                self._tokens[self.logons] = identity
+                replies.append(Welcome(number, self.logons, request.account, 1))
+            elif token not in self._tokens:
+                replies.append(Reject(number, RejectReason.NOT_LOGGED_ON, "token", "who?"))
+            else:
+                replies += self.behave(request)
+        return replies

@@ -1,0 +1,164 @@
+"""A publisher of one instrument without sockets: random changes in, feed frames and replies out.
+
+Its book is a plain list, so that what a follower ends with is compared with something that
+shares no code with it.
+"""
+
+import random
+from binascii import crc32
+
+from msgspec import Raw
+
+from common.codec import encode
+from common.feed import (
+    HEARTBEAT_TOPIC,
+    BestBidOffer,
+    DepthUpdate,
+    FeedReject,
+    FeedReply,
+    FeedRequest,
+    Heartbeat,
+    InstrumentList,
+    OrderChange,
+    OrdersUpdate,
+    Range,
+    RangeRequest,
+    Snapshot,
+    SnapshotRequest,
+    TooOld,
+    Trade,
+    Trades,
+    topic,
+)
+from common.instruments import example
+from common.sequence import first_of
+from common.types import RejectReason
+
+Frames = tuple[bytes, int, bytes]
+SYMBOL = "BTC-USDT"
+
+
+class FeedSource:
+    """One life of a publisher; `epoch` numbers it and `history` is how much it can resend."""
+
+    def __init__(self, seed: int, epoch: int = 5, history: int = 10_000) -> None:
+        self.random = random.Random(seed)
+        self.history = history
+        self.orders: list[tuple[int, int, int, int]] = []  # (id, side, price, lots), oldest first
+        self.seq = 100
+        self.trade_id = 0
+        self.last = {
+            topic(channel, SYMBOL): first_of(epoch) - 1 for channel in ("trade", "bbo", "l2", "l3")
+        }
+        self.sent: dict[str, dict[int, bytes]] = {name: {} for name in self.last}
+        self.previous = {"l2": 0, "l3": 0}
+        self.answer_wrongly = False
+
+    def levels(self, side: int) -> list[tuple[int, int]]:
+        totals: dict[int, int] = {}
+        for _, order_side, price, lots in self.orders:
+            if order_side == side:
+                totals[price] = totals.get(price, 0) + lots
+        return sorted(totals.items(), reverse=side == 1)
+
+    def side_orders(self, side: int) -> list[tuple[int, int, int]]:
+        listed = [(number, price, lots) for number, s, price, lots in self.orders if s == side]
+        return sorted(listed, key=lambda order: order[1] * (-1 if side == 1 else 1))
+
+    def checksum(self) -> int:
+        text = "".join(
+            f"{price}{lots}" for price, lots in self.levels(2)[:10] + self.levels(1)[:10]
+        )
+        return crc32(text.encode())
+
+    def step(self) -> list[Frames]:
+        """Change something and publish it; the frames in the order sent."""
+        before = {side: dict(self.levels(side)) for side in (1, 2)}
+        first = self.seq + 1
+        changes = [self._change() for _ in range(self.random.randint(1, 3))]
+        after = {side: dict(self.levels(side)) for side in (1, 2)}
+        frames = [self._send("l3", OrdersUpdate(
+            SYMBOL, first, self.seq, self._chain("l3"), changes, 0))]  # fmt: skip
+        bids, asks = (
+            [
+                (price, after[side].get(price, 0))
+                for price in sorted({*before[side], *after[side]})
+                if before[side].get(price) != after[side].get(price)
+            ]
+            for side in (1, 2)
+        )
+        if bids or asks:
+            update = DepthUpdate(
+                SYMBOL, first, self.seq, self._chain("l2"), bids, asks, self.checksum(), 0
+            )
+            frames.append(self._send("l2", update))
+            best = (self.levels(1)[:1] or [(0, 0)])[0] + (self.levels(2)[:1] or [(0, 0)])[0]
+            frames.append(self._send("bbo", BestBidOffer(SYMBOL, self.seq, *best, 0)))
+        if self.random.random() < 0.3:
+            self.trade_id += 1
+            trade = Trade(self.seq, self.trade_id, 5, 1, 1, 1, 2, 0)
+            frames.append(self._send("trade", Trades(SYMBOL, [trade])))
+        return frames
+
+    def heartbeat(self) -> Frames:
+        return (HEARTBEAT_TOPIC.encode(), 1, encode(Heartbeat(self.seq, 0, 0, dict(self.last))))
+
+    def answer(self, request: FeedRequest) -> FeedReply:
+        number = request.request_id
+        if isinstance(request, SnapshotRequest):
+            if request.symbol != SYMBOL:
+                return FeedReject(number, RejectReason.UNKNOWN_SYMBOL, "symbol", "unknown")
+            checksum = self.checksum() ^ self.answer_wrongly
+            orders = [self.side_orders(1), self.side_orders(2)] if request.orders else [[], []]
+            return Snapshot(
+                number, SYMBOL, self.seq, dict(self.last), self.levels(1), self.levels(2),
+                checksum, 0, self.trade_id, *orders,
+            )  # fmt: skip
+        if isinstance(request, RangeRequest):
+            held = self.sent[request.topic]
+            if request.from_seq not in held:
+                oldest = min(held, default=self.last[request.topic] + 1)
+                return TooOld(number, request.topic, oldest, self.last[request.topic])
+            # At most five at once, so that consumers have to ask on.
+            end = min(request.to_seq, self.last[request.topic], request.from_seq + 4)
+            payloads = [Raw(held[seq]) for seq in range(request.from_seq, end + 1)]
+            return Range(number, request.topic, request.from_seq, payloads)
+        return InstrumentList(number, [example()])
+
+    def _change(self) -> OrderChange:
+        self.seq += 1
+        draw = self.random
+        if self.orders and draw.random() < 0.5:
+            place = draw.randrange(len(self.orders))
+            number, side, price, lots = self.orders[place]
+            what = draw.choice(("remove", "reduce", "requeue"))
+            if what == "reduce" and lots > 1:
+                self.orders[place] = (number, side, price, lots - 1)
+                return OrderChange(self.seq, number, side, price, lots - 1)
+            del self.orders[place]
+            if what == "requeue":
+                price = self._price(side)
+                self.orders.append((number, side, price, lots + 1))
+                return OrderChange(self.seq, number, side, price, lots + 1, True)
+            return OrderChange(self.seq, number, side, price, 0)
+        side = draw.choice((1, 2))
+        price, lots = self._price(side), draw.randint(1, 9)
+        self.orders.append((self.seq, side, price, lots))
+        return OrderChange(self.seq, self.seq, side, price, lots)
+
+    def _price(self, side: int) -> int:
+        return self.random.randint(1, 30) + (0 if side == 1 else 30)
+
+    def _chain(self, channel: str) -> int:
+        before, self.previous[channel] = self.previous[channel], self.seq
+        return before
+
+    def _send(self, channel: str, message: object) -> Frames:
+        name = topic(channel, SYMBOL)
+        self.last[name] += 1
+        payload = encode(message)
+        held = self.sent[name]
+        held[self.last[name]] = payload
+        while len(held) > self.history:
+            del held[min(held)]
+        return (name.encode(), self.last[name], payload)

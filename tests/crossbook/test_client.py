@@ -1,0 +1,319 @@
+"""Both clients against a gateway that is one thread."""
+
+import asyncio
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from common import sockets
+from common.entry import Ack, Amend, Cancel, Execution, MassCancel, New, Ping, Query, Reject, Reply
+from common.entry import Request as AnyRequest
+from common.errors import ConfigError, CrossbookError
+from common.types import RejectReason
+from crossbook import (
+    AsyncClient,
+    Client,
+    ExecutionsMissed,
+    GatewayUnavailable,
+    OrderRejected,
+    OutcomeUnknown,
+    cancel_order,
+    new_order,
+)
+from tests.crossbook.fake_gateway import FakeGateway, answer, orders_page
+
+BTC = "BTC-USDT"
+
+
+@pytest.fixture
+def gateway() -> Iterator[FakeGateway]:
+    with FakeGateway() as running:
+        yield running
+
+
+@pytest.fixture
+def client(gateway: FakeGateway) -> Iterator[Client]:
+    with Client(gateway.address, account=7, timeout_s=5.0) as connected:
+        yield connected
+
+
+def execution(seq: int) -> Execution:
+    return Execution(0, seq, BTC, 1, "", 2, 2, 1, 100, 1, 1, 4, 0)
+
+
+def test_calls_become_requests_and_return_their_answers(
+    gateway: FakeGateway, client: Client
+) -> None:
+    ack = client.submit(BTC, "buy", "0.5", "50000.00", time_in_force="ioc", client_order_id="a")
+    assert ack.client_order_id == "a"
+    client.cancel(BTC, 4)
+    client.amend(BTC, client_order_id="a", quantity="0.4")
+    client.mass_cancel(side="sell")
+    client.submit(BTC, "sell", order_type="market", quote_amount="100")
+    assert client.ping().seq == 5
+    assert client.instruments[BTC].quantity_to_lots("0.5") == 50_000
+    assert client.instruments is client.instruments
+    number = ack.request_seq
+    assert gateway.requests[1:6] == [
+        New(number, BTC, 1, "0.5", "50000.00", 1, 2, "a"),
+        Cancel(number + 1, BTC, 4),
+        Amend(number + 2, BTC, 0, "a", "0.4"),
+        MassCancel(number + 3, "", 2),
+        New(number + 4, BTC, 2, 0, 0, 2, 1, "", "100"),
+    ]
+
+
+def test_refusal_raises_with_reason_field_and_text(gateway: FakeGateway, client: Client) -> None:
+    for reason in (RejectReason.BAD_TICK, RejectReason.BUSY):
+        number = int(reason)
+        gateway.behave = lambda request, number=number: [  # type: ignore[misc, assignment]
+            Reject(request.request_seq, number, "price", "off the grid", "a", 0)
+        ]
+        with pytest.raises(OrderRejected) as caught:
+            client.submit(BTC, "buy", 1, 100, client_order_id="a")
+        error = caught.value
+        assert (error.reason, error.field, error.text) == (reason, "price", "off the grid")
+        assert error.retryable is (reason is RejectReason.BUSY)
+        assert str(error) == f"{reason.name} (price): off the grid"
+
+
+def test_no_answer_is_an_unknown_outcome(gateway: FakeGateway) -> None:
+    with Client(gateway.address, timeout_s=0.2) as client:
+        gateway.behave = lambda request: []
+        with pytest.raises(OutcomeUnknown) as caught:
+            client.submit(BTC, "buy", 1, 100, client_order_id="mine")
+        assert caught.value.client_order_id == "mine"
+        assert caught.value.request_seq == gateway.requests[-1].request_seq
+        assert "open_orders(client_order_id='mine')" in str(caught.value)
+        gateway.behave = answer
+        assert client.ping().seq == 5
+
+
+def test_outcome_the_exchange_lost_is_unknown_too(gateway: FakeGateway, client: Client) -> None:
+    gateway.behave = lambda request: [
+        Reject(request.request_seq, RejectReason.OUTCOME_UNKNOWN, "", "restarted", "mine")
+    ]
+    with pytest.raises(OutcomeUnknown, match="mine"):
+        client.submit(BTC, "buy", 1, 100, client_order_id="mine")
+
+
+def test_nobody_there_is_known_not_to_have_happened() -> None:
+    address = f"tcp://127.0.0.1:{sockets.free_port()}"
+    client = Client(address, timeout_s=0.2)
+    with pytest.raises(GatewayUnavailable):
+        client.submit(BTC, "buy", 1, 100)
+    with pytest.raises(GatewayUnavailable):
+        client.logon()
+    client.close()
+    with pytest.raises(ConfigError):
+        Client("nonsense")
+
+
+def test_gateway_may_start_after_the_client() -> None:
+    gateway = FakeGateway()
+    client = Client(gateway.address, timeout_s=0.1)
+    with pytest.raises(GatewayUnavailable):
+        client.logon()
+    client.timeout_s = 10.0
+    with gateway:
+        assert client.submit(BTC, "buy", 1, 100).open_lots == 5
+        client.close()
+    assert sum(isinstance(request, New) for request in gateway.requests) == 1
+
+
+def test_refused_logon_says_why(gateway: FakeGateway) -> None:
+    with pytest.raises(CrossbookError, match="MALFORMED: unlucky"), Client(gateway.address, 13):
+        pass
+
+
+def test_lost_session_is_opened_again_and_the_hole_is_told(
+    gateway: FakeGateway, client: Client
+) -> None:
+    client.submit(BTC, "buy", 1, 100)
+    gateway.forget_sessions()
+    ack = client.submit(BTC, "buy", 2, 100, client_order_id="again")
+    assert ack.client_order_id == "again"
+    assert gateway.logons == 2
+    gateway.push(execution(9))
+    with pytest.raises(ExecutionsMissed):
+        list(client.executions(2.0))
+    assert next(client.executions(5.0)) == execution(9)
+
+
+def test_executions_come_in_order_and_end_after_silence(
+    gateway: FakeGateway, client: Client
+) -> None:
+    gateway.behave = lambda request: [execution(1), *answer(request), execution(2)]
+    client.ping()
+    gateway.push(execution(3))
+    reports = []
+    for report in client.executions(5.0):
+        reports.append(report)
+        if len(reports) == 3:
+            break
+    assert reports == [execution(1), execution(2), execution(3)]
+    assert list(client.executions(0.05)) == []
+
+
+def test_batch_answers_in_order_and_is_cut_to_the_frame_limit(
+    gateway: FakeGateway, client: Client
+) -> None:
+    def even_only(request: AnyRequest) -> list[Reply]:
+        if request.request_seq % 2:
+            return [Reject(request.request_seq, RejectReason.BAD_LOT, "quantity", "odd")]
+        return answer(request)
+
+    gateway.behave = even_only
+    frames = gateway.frames
+    requests = [new_order(BTC, "buy", 1, 100 + i) for i in range(2_500)]
+    answers = client.batch([*requests, cancel_order(BTC, 1)])
+    assert len(answers) == 2_501
+    assert [type(each) for each in answers[:4]] in ([Ack, Reject] * 2, [Reject, Ack] * 2)
+    assert [each.request_seq for each in answers] == sorted(each.request_seq for each in answers)
+    assert 3 <= gateway.frames - frames <= 4
+    assert client.batch([]) == []
+    with pytest.raises(TypeError, match="requests"):
+        client.batch([Ping(0)])  # type: ignore[list-item]
+
+
+def test_batch_with_a_missing_answer_keeps_the_others(gateway: FakeGateway) -> None:
+    with Client(gateway.address, timeout_s=0.3) as client:
+        gateway.behave = lambda request: (
+            [] if getattr(request, "client_order_id", "") == "b" else answer(request)
+        )
+        orders = [new_order(BTC, "buy", 1, 100, client_order_id=name) for name in "abc"]
+        with pytest.raises(OutcomeUnknown) as caught:
+            client.batch(orders)
+        assert [name for _, name in caught.value.unanswered] == ["b"]
+        assert [each is None for each in caught.value.answers] == [False, True, False]
+
+
+def test_interrupted_call_sends_nothing_later(
+    gateway: FakeGateway, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(client, "_step", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            client.submit(BTC, "buy", 1, 100)
+    client.ping()
+    assert not any(isinstance(request, New) for request in gateway.requests)
+
+
+def test_open_orders_reads_every_page(gateway: FakeGateway, client: Client) -> None:
+    gateway.behave = lambda request: (
+        [orders_page(request, range(1, 26), 10)] if isinstance(request, Query) else []
+    )
+    assert [order.order_id for order in client.open_orders()] == list(range(1, 26))
+    assert sum(isinstance(request, Query) for request in gateway.requests) == 3
+
+
+def test_pipelined_face_returns_everything_that_comes(gateway: FakeGateway, client: Client) -> None:
+    gateway.push(execution(4))
+    first = client.reserve(1_500)
+    client.send([New(first + i, BTC, 1, 1, 100) for i in range(1_500)])
+    replies: list[Reply] = []
+    deadline = time.monotonic() + 5
+    while len(replies) < 1_501 and time.monotonic() < deadline:
+        replies += client.receive(100)
+    acks = [reply.request_seq for reply in replies if isinstance(reply, Ack)]
+    assert acks == list(range(first, first + 1_500))
+    assert execution(4) in replies
+    assert client.receive() == []
+    assert client.fileno() >= 0
+    assert client.ping().request_seq >= first + 1_500
+
+
+def test_pipelined_face_keeps_what_a_call_came_across(gateway: FakeGateway, client: Client) -> None:
+    first = client.reserve(2)
+    client.send([Ping(first), Ping(first + 1)])
+    client.ping()
+    assert [reply.request_seq for reply in client.receive()] == [first, first + 1]
+
+
+def test_pipelined_face_hears_of_a_lost_session(gateway: FakeGateway, client: Client) -> None:
+    gateway.forget_sessions()
+    number = client.reserve(1)
+    client.send([New(number, BTC, 1, 1, 100)])
+    (reject,) = client.receive(5_000)
+    assert isinstance(reject, Reject)
+    assert reject.reason == RejectReason.NOT_LOGGED_ON
+    client.logon()
+    client.send([New(number, BTC, 1, 1, 100)])
+    (ack,) = client.receive(5_000)
+    assert isinstance(ack, Ack)
+
+
+def test_asyncio_calls_of_one_turn_travel_together(gateway: FakeGateway) -> None:
+    async def scenario() -> None:
+        async with AsyncClient(gateway.address, account=7) as client:
+            frames = gateway.frames
+            calls = (client.submit(BTC, "buy", 1 + i, 100) for i in range(200))
+            acks = await asyncio.gather(*calls)
+            assert len({ack.request_seq for ack in acks}) == 200
+            assert gateway.frames == frames + 1
+            answers = await client.batch([new_order(BTC, "buy", 1, 1)] * 3)
+            assert len(answers) == 3
+            await client.cancel(BTC, 1)
+            await client.amend(BTC, 1, price=5)
+            await client.mass_cancel()
+            assert await client.open_orders() == []
+            assert (await client.ping()).seq == 5
+            assert BTC in await client.instruments()
+
+    asyncio.run(scenario())
+
+
+def test_asyncio_errors_and_lost_sessions(gateway: FakeGateway) -> None:
+    async def scenario() -> None:
+        async with AsyncClient(gateway.address, timeout_s=5.0) as client:
+            gateway.behave = lambda request: [
+                Reject(request.request_seq, RejectReason.BUSY, "", "busy")
+            ]
+            with pytest.raises(OrderRejected, match="BUSY"):
+                await client.submit(BTC, "buy", 1, 100)
+            gateway.behave = answer
+            gateway.forget_sessions()
+            await client.submit(BTC, "buy", 1, 100)
+            assert gateway.logons == 2
+            with pytest.raises(ExecutionsMissed):
+                await anext(client.executions(1.0))
+            gateway.behave = lambda request: []
+            client.timeout_s = 0.2
+            with pytest.raises(OutcomeUnknown, match="mine"):
+                await client.submit(BTC, "buy", 1, 100, client_order_id="mine")
+
+    asyncio.run(scenario())
+
+
+def test_asyncio_executions_wait_for_reports_and_end(gateway: FakeGateway) -> None:
+    async def scenario() -> None:
+        async with AsyncClient(gateway.address) as client:
+            asyncio.get_running_loop().call_later(0.05, gateway.push, execution(1), execution(2))
+            reports = [report async for report in client.executions(0.5)]
+            assert reports == [execution(1), execution(2)]
+
+            async def read() -> list[Execution]:
+                return [report async for report in client.executions()]
+
+            reading = asyncio.create_task(read())
+            await client.ping()
+            await client.close()
+            assert await asyncio.wait_for(reading, 5) == []
+            with pytest.raises(RuntimeError):
+                await client.ping()
+
+    asyncio.run(scenario())
+
+
+def test_asyncio_without_a_gateway_raises_in_time() -> None:
+    async def scenario() -> None:
+        address = f"tcp://127.0.0.1:{sockets.free_port()}"
+        with pytest.raises(GatewayUnavailable):
+            async with AsyncClient(address, timeout_s=0.2):
+                pass
+
+    asyncio.run(scenario())
