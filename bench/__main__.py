@@ -1,0 +1,165 @@
+"""Measurements of Crossbook. Run from a clone of the repository.
+
+    python -m bench core        the engine alone, messages/s per scenario, beside PyPI peers
+    python -m bench latency     the three processes under load, latency percentiles
+    python -m bench pipeline    the three processes beside a null pipeline, as ratios
+    python -m bench all         all of them
+
+Every command prints its method and machine, and writes JSON with --json. bench/README.md says
+what each figure means.
+"""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from bench import core as core_bench
+from bench import latency as latency_bench
+from bench import machine, workload
+from bench import pipeline as pipeline_bench
+from bench.latency import Transport
+from bench.load import Load
+
+app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+
+Json = Annotated[Path | None, typer.Option(help="Write the whole report to this JSON file.")]
+Null = Annotated[Path, typer.Option("--null", help="The null pipeline to compare with.")]
+Between = Annotated[Transport, typer.Option(help="Transport between our processes.")]
+Scenario = Annotated[str, typer.Option(help=f"One of {', '.join(workload.SCENARIOS)}, or all.")]
+
+QUICK_MESSAGES = 60_000
+FULL_MESSAGES = 2_000_000
+RESULTS = Path(__file__).resolve().parent / "results"
+PEERS_HINT = "peers are optional: pip install pyorderbook lightmatchingengine"
+
+
+@app.callback(invoke_without_command=True)
+def overview(context: typer.Context) -> None:
+    """Print what can be measured."""
+    if context.invoked_subcommand is None:
+        print(__doc__)
+
+
+@app.command()
+def core(
+    messages: Annotated[
+        int, typer.Option(min=1_000, help="About how many, per scenario.")
+    ] = 200_000,
+    scenario: Scenario = "all",
+    repeats: Annotated[int, typer.Option(min=1)] = 3,
+    seed: int = workload.DEFAULT_SEED,
+    gc: Annotated[bool, typer.Option("--gc", help="Leave the garbage collector on.")] = False,
+    client_order_ids: Annotated[
+        bool, typer.Option("--client-order-ids", help="Give every order a client order id.")
+    ] = False,
+    peers: Annotated[bool, typer.Option(help="Run installed peers too.")] = True,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+) -> None:
+    """Messages per second of the engine alone, in process."""
+    if scenario != "all" and scenario not in workload.SCENARIOS:
+        raise typer.BadParameter(f"no scenario {scenario!r}", param_hint="--scenario")
+    report = core_bench.run(
+        tuple(workload.SCENARIOS) if scenario == "all" else (scenario,),
+        messages,
+        repeats=repeats,
+        seed=seed,
+        collect_garbage=gc,
+        client_order_ids=client_order_ids,
+        with_peers=peers,
+    )
+    if json:
+        machine.print_json(report)
+        return
+    core_bench.show(report)
+    if "not installed" in report.peers.values():
+        print(PEERS_HINT)
+
+
+@app.command()
+def latency(
+    rate: Annotated[float, typer.Option(min=1, help="Orders per second, open loop.")] = 5_000,
+    duration: Annotated[float, typer.Option(min=0.1, help="Seconds.")] = 5.0,
+    clients: Annotated[int, typer.Option(min=1, max=1_000)] = 10,
+    batch: Annotated[int, typer.Option(min=1, max=1_024, help="Orders per frame.")] = 1,
+    closed: Annotated[bool, typer.Option("--closed", help="Closed loop: no rate.")] = False,
+    window: Annotated[int, typer.Option(min=1, help="Unanswered orders, closed loop.")] = 4_096,
+    chunk: Annotated[int, typer.Option(min=1, max=1_024, help="As --batch, closed loop.")] = 32,
+    warm: Annotated[float, typer.Option(min=0, help="Seconds not counted at the start.")] = 1.0,
+    instruments: Annotated[int, typer.Option(min=1)] = 4,
+    seed: int = 1,
+    transport: Between = "tcp",
+    connect: Annotated[
+        bool, typer.Option("--connect", help="Load the running exchange of the settings.")
+    ] = False,
+    json: Json = None,
+    plot: Annotated[Path | None, typer.Option(help="Draw the curves to this PNG file.")] = None,
+) -> None:
+    """Latency of orders through gateway, matcher and publisher."""
+    load = Load(
+        rate, duration, clients, batch, closed, window, chunk, warm, instruments, seed
+    )  # fmt: skip
+    own = latency_bench.own_exchange(transport)
+    with latency_bench.running_exchange() if connect else own as exchange:
+        report, round_trip_ns, bbo_ns = latency_bench.run(load, exchange)
+    latency_bench.show(report)
+    _write(json, report)
+    if plot is not None:
+        latency_bench.plot(plot, report, round_trip_ns, bbo_ns)
+        print(f"wrote {plot}")
+
+
+@app.command()
+def pipeline(
+    quick: Annotated[bool, typer.Option("--quick", help="One short run of each.")] = False,
+    repeats: Annotated[int, typer.Option(min=0, help="Pairs of runs; 0: 1 if quick, 3.")] = 0,
+    null: Null = pipeline_bench.NULL_PIPELINE,
+    transport: Between = "tcp",
+    json: Json = None,
+) -> None:
+    """Our processes beside the null pipeline, alternately, as ratios."""
+    if not null.is_file():
+        print(f"pipeline: skipped, there is no null pipeline at {null} (give one with --null)")
+        return
+    report = pipeline_bench.run(null, quick=quick, transport=transport, repeats=repeats)
+    pipeline_bench.show(report)
+    _write(json, report)
+
+
+@app.command(name="all")
+def everything(
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Two minutes instead of half an hour.")
+    ] = False,
+    null: Null = pipeline_bench.NULL_PIPELINE,
+    results: Annotated[Path, typer.Option(help="Folder for JSON reports and pictures.")] = RESULTS,
+) -> None:
+    """Core, latency and pipeline, one after the other."""
+    messages = QUICK_MESSAGES if quick else FULL_MESSAGES
+    report = core_bench.run(tuple(workload.SCENARIOS), messages)
+    core_bench.show(report)
+    _write(results / "core.json", report)
+    print()
+    seconds, warm = (3.0, 0.5) if quick else (10.0, 1.0)
+    for closed in (False, True):
+        name = "latency-closed" if closed else "latency-open"
+        latency(
+            duration=seconds,
+            warm=warm,
+            closed=closed,
+            json=results / f"{name}.json",
+            plot=results / f"{name}.png",
+        )
+        print()
+    pipeline(quick=quick, null=null, json=results / "pipeline.json")
+
+
+def _write(path: Path | None, report: Any) -> None:
+    if path is not None:
+        machine.write_json(path, report)
+        print(f"wrote {path}")
+
+
+if __name__ == "__main__":
+    sys.exit(app())

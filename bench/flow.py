@@ -1,0 +1,94 @@
+"""What the clients of the latency bench send: orders around a mid that stands still.
+
+Once the book is built, about half of the requests rest (a geometric distance from the mid, on
+their own side), a sixth are IOC orders reaching through the mid, and a third cancel the client's
+own oldest order still open, which is seldom one about to be filled. A client cancels only while it
+has more open orders than its share of `STANDING_ORDERS`, and would cancel more than it enters, so
+the book keeps that size whatever the duration.
+"""
+
+import random
+from collections.abc import Sequence
+
+from common import entry
+from common.instruments import Instrument
+from common.types import OrderStatus, Side, TimeInForce
+
+CANCEL_SHARE = 0.40
+"""Of the requests of a client with more open orders than its share."""
+CROSSING_SHARE = 0.25
+"""Of the new orders."""
+STANDING_ORDERS = 240
+"""Of all clients and instruments together."""
+MEAN_DISTANCE_TICKS = 8
+REACH_TICKS = 12
+"""How far an IOC order reaches beyond the mid."""
+MID_TICKS = 5_000_000
+MAX_MULTIPLE = 10
+TABLE_SIZE = 1 << 16
+"""Decisions drawn ahead, so that the generator's loop draws none."""
+
+_NEW = int(OrderStatus.NEW)
+_GTC = int(TimeInForce.GTC)
+_Decision = tuple[bool, str, int, int, int, int]
+"""Cancel if there are orders to spare, else: symbol, side, quantity, price, time in force."""
+
+
+class Flow:
+    """The next request of each client, and what became of its orders."""
+
+    def __init__(self, instruments: Sequence[Instrument], clients: int, seed: int) -> None:
+        chance = random.Random(seed)
+        self._table = [_decide(chance, instruments) for _ in range(TABLE_SIZE)]
+        self._next = 0
+        self._standing = STANDING_ORDERS // clients
+        # Order id -> symbol, oldest first.
+        self._open: list[dict[int, str]] = [{} for _ in range(clients)]
+        self._symbols: list[list[str]] = [[""] for _ in range(clients)]
+
+    def request(self, client: int, request_seq: int) -> entry.New | entry.Cancel:
+        """What `client` sends next; its request numbers must be 1, 2, 3 and so on."""
+        index = self._next
+        self._next = (index + 1) % TABLE_SIZE
+        cancel, symbol, side, quantity, price, time_in_force = self._table[index]
+        if cancel:
+            resting = self._open[client]
+            if len(resting) > self._standing:
+                order_id = next(iter(resting))
+                self._symbols[client].append("")
+                return entry.Cancel(request_seq, resting.pop(order_id), order_id)
+        self._symbols[client].append(symbol if time_in_force == _GTC else "")
+        return entry.New(request_seq, symbol, side, quantity, price, 1, time_in_force)
+
+    def acked(self, client: int, ack: entry.Ack) -> None:
+        """Remember an order that was accepted to rest as one to cancel later."""
+        if ack.status == _NEW:
+            symbol = self._symbols[client][ack.request_seq]
+            if symbol:
+                self._open[client][ack.order_id] = symbol
+
+    def executed(self, client: int, execution: entry.Execution) -> None:
+        """Forget an order that has ended by itself."""
+        if not execution.open_lots:
+            self._open[client].pop(execution.order_id, None)
+
+
+def _decide(chance: random.Random, instruments: Sequence[Instrument]) -> _Decision:
+    instrument = chance.choice(instruments)
+    mid = min(MID_TICKS, instrument.max_price_ticks // 2)
+    side = chance.choice((Side.BUY, Side.SELL))
+    towards = 1 if side == Side.BUY else -1
+    cancel = chance.random() < CANCEL_SHARE
+    if not cancel and chance.random() < CROSSING_SHARE:
+        price, time_in_force = mid + towards * REACH_TICKS, TimeInForce.IOC
+    else:
+        distance = 1 + int(chance.expovariate(1 / MEAN_DISTANCE_TICKS))
+        price, time_in_force = mid - towards * distance, TimeInForce.GTC
+    quantity = _smallest_lots(instrument, price) * chance.randint(1, MAX_MULTIPLE)
+    return cancel, instrument.symbol, int(side), quantity, price, int(time_in_force)
+
+
+def _smallest_lots(instrument: Instrument, price_ticks: int) -> int:
+    """Fewest lots that pass the instrument's limits at a price."""
+    per_lot = price_ticks * instrument.notional_per_tick_lot
+    return max(instrument.min_quantity_lots, -(-instrument.min_notional // per_lot), 1)

@@ -1,0 +1,315 @@
+"""The load generator: many client sessions in one process, open or closed loop.
+
+Open loop: order k is due at a moment fixed before the run, whatever the exchange does, and its
+latency counts from that moment. When the generator or the exchange is late, the wait is in the
+figures (no coordinated omission). Closed loop: so many orders are kept unanswered at all times;
+latency counts from the send.
+"""
+
+import gc
+import select
+import time
+from array import array
+from collections import Counter, deque
+from collections.abc import Sequence
+from typing import Self
+
+import zmq
+from msgspec import Struct
+
+from bench.flow import Flow
+from bench.pacing import Timer
+from common import codec, entry, sockets
+from common.instruments import Instrument
+from common.types import RejectReason
+
+ANSWER_SECONDS = 10.0
+DRAIN_SECONDS = 5.0
+"""How long answers may still come after the last order was sent."""
+TICK_NS = 100_000
+"""The generator wakes at most this often; what is due together leaves together."""
+FIRST_ACCOUNT = 1_000
+_NS = 1_000_000_000
+
+
+class Load(Struct, frozen=True):
+    """What to send, and how."""
+
+    rate: float = 5_000.0
+    """Orders per second of the open loop."""
+    duration_s: float = 5.0
+    clients: int = 10
+    batch: int = 1
+    """Orders of one frame in the open loop."""
+    closed: bool = False
+    window: int = 4_096
+    """Unanswered orders the closed loop keeps, over all clients."""
+    chunk: int = 32
+    """Orders of one frame in the closed loop."""
+    warm_s: float = 1.0
+    """Latencies of orders due in this first part are not counted."""
+    instruments: int = 4
+    seed: int = 1
+
+
+class Outcome(Struct, frozen=True):
+    """What came back. Arrays are in nanoseconds of the monotonic clock, in order of arrival."""
+
+    sent: int
+    frames: int
+    acked: int
+    rejects: dict[str, int]
+    executions: int
+    unanswered: int
+    elapsed_s: float
+    """From the first due moment to the last answer."""
+    round_trip_ns: "array[int]"
+    late_ns: "array[int]"
+    """How late each frame left, counted from when it was due."""
+    ack_seq: "array[int]"
+    ack_due_ns: "array[int]"
+    """Sequence number and due moment of each acknowledged request."""
+
+
+class Generator:
+    """Logged-on sessions and the loops that load them. Use it as a context manager."""
+
+    def __init__(self, address: str, load: Load) -> None:
+        self._load = load
+        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        sockets.allow_many_sockets(self._context)
+        self._sockets = [sockets.orders_dealer(self._context, address) for _ in range(load.clients)]
+        self._receivers = [socket.recv for socket in self._sockets]
+        self._tokens = [bytes(entry.TOKEN_BYTES)] * load.clients
+        self._due: list[list[int]] = [[0] for _ in range(load.clients)]
+        self._backlog: dict[int, deque[bytes]] = {}
+        self._warm_until_ns = 0
+        self.sent = self.frames = self.acked = self.rejected = self.executions = 0
+        self._rejects: Counter[int] = Counter()
+        self._round_trip = array("q")
+        self._late = array("q")
+        self._ack_seq = array("q")
+        self._ack_due = array("q")
+        self._last_answer_ns = 0
+        self._flow: Flow | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for socket in self._sockets:
+            socket.close(linger=0)
+        self._context.term()
+
+    def log_on(self) -> None:
+        """Open every session, each for its own account, and learn the instruments."""
+        for client in range(self._load.clients):
+            welcome = self._ask(client, entry.Logon(0, FIRST_ACCOUNT + client))
+            if not isinstance(welcome, entry.Welcome):
+                raise ConnectionError(f"logon of client {client} answered with {welcome}")
+            self._tokens[client] = welcome.token.to_bytes(entry.TOKEN_BYTES, "big")
+        listed = self._ask(0, entry.ListInstruments(0))
+        if not isinstance(listed, entry.Instruments):
+            raise ConnectionError(f"list of instruments answered with {listed}")
+        instruments: Sequence[Instrument] = listed.instruments[: self._load.instruments]
+        self._flow = Flow(instruments, self._load.clients, self._load.seed)
+
+    def run(self) -> Outcome:
+        """Send the load, collect the answers and say what happened."""
+        gc.collect()
+        gc.freeze()
+        gc.disable()
+        try:
+            with Timer() as timer, select.epoll() as poll:
+                clients = {}
+                for client, socket in enumerate(self._sockets):
+                    fd = int(socket.getsockopt(zmq.FD))
+                    clients[fd] = client
+                    poll.register(fd, select.EPOLLIN)
+                begin_ns = time.monotonic_ns()
+                self._warm_until_ns = begin_ns + int(self._load.warm_s * _NS)
+                self._last_answer_ns = begin_ns
+                if self._load.closed:
+                    self._closed_loop(poll, clients, begin_ns)
+                else:
+                    poll.register(timer.fd, select.EPOLLIN)
+                    self._open_loop(poll, clients, timer, begin_ns)
+                    poll.unregister(timer.fd)
+                self._drain_rest(poll, clients)
+        finally:
+            gc.enable()
+            gc.unfreeze()
+        return Outcome(
+            sent=self.sent,
+            frames=self.frames,
+            acked=self.acked,
+            rejects={RejectReason(reason).name: n for reason, n in self._rejects.items()},
+            executions=self.executions,
+            unanswered=self._unanswered(),
+            elapsed_s=(self._last_answer_ns - begin_ns) / _NS,
+            round_trip_ns=self._round_trip,
+            late_ns=self._late,
+            ack_seq=self._ack_seq,
+            ack_due_ns=self._ack_due,
+        )
+
+    def _open_loop(
+        self, poll: select.epoll, clients: dict[int, int], timer: Timer, begin_ns: int
+    ) -> None:
+        """Send frame k of `batch` orders when it is due, never because an answer came."""
+        load, now = self._load, time.monotonic_ns
+        interval_ns = load.batch * 1e9 / load.rate
+        total = max(1, int(load.duration_s * load.rate / load.batch))
+        tick_ns = 0 if interval_ns >= TICK_NS else TICK_NS
+        frame = 0
+        while frame < total:
+            moment = now()
+            due_frames = min(total, int((moment - begin_ns) / interval_ns) + 1)
+            together: dict[int, list[entry.Request]] = {}
+            first = frame
+            while frame < due_frames:
+                client = frame % load.clients
+                requests = together.setdefault(client, [])
+                self._fill(client, requests, load.batch, begin_ns + int(frame * interval_ns))
+                frame += 1
+            for client, requests in together.items():
+                self._send(client, requests)
+            if first < frame:
+                left = now()
+                if begin_ns + int(first * interval_ns) >= self._warm_until_ns:
+                    for sent in range(first, frame):
+                        self._late.append(left - begin_ns - int(sent * interval_ns))
+                # Sending may have swallowed the edge that says something has arrived.
+                for client in together:
+                    self._receive(client)
+            if frame == total:
+                return
+            wake_ns = max(begin_ns + int(frame * interval_ns), moment + tick_ns)
+            if now() >= wake_ns:
+                self._poll(poll, clients, 0)
+                continue
+            timer.wake_at(wake_ns)
+            while timer.fd not in self._poll(poll, clients, -1):
+                pass
+            timer.clear()
+
+    def _closed_loop(self, poll: select.epoll, clients: dict[int, int], begin_ns: int) -> None:
+        """Keep `window` orders unanswered, sent in frames of `chunk`, client after client."""
+        load, now = self._load, time.monotonic_ns
+        end_ns = begin_ns + int(load.duration_s * _NS)
+        chunk = max(1, min(load.chunk, load.window // 2))
+        frame = 0
+        while now() < end_ns:
+            touched = set()
+            while self._unanswered() + chunk <= load.window:
+                client = frame % load.clients
+                frame += 1
+                requests: list[entry.Request] = []
+                self._fill(client, requests, chunk, now())
+                self._send(client, requests)
+                touched.add(client)
+            answered = self.acked + self.rejected
+            for client in touched:
+                self._receive(client)
+            if self.acked + self.rejected == answered:
+                self._poll(poll, clients, 0.002)
+
+    def _fill(self, client: int, requests: list[entry.Request], count: int, due_ns: int) -> None:
+        """Add `count` requests of `client`, all due at `due_ns`."""
+        assert self._flow is not None, "log_on before run"
+        make, due = self._flow.request, self._due[client]
+        for _ in range(count):
+            requests.append(make(client, len(due)))
+            due.append(due_ns)
+
+    def _send(self, client: int, requests: list[entry.Request]) -> None:
+        """Send requests as one frame, or as few as the gateway takes."""
+        token = self._tokens[client]
+        for start in range(0, len(requests), codec.MAX_REQUESTS):
+            part = requests[start : start + codec.MAX_REQUESTS]
+            frame = token + codec.encode(part[0] if len(part) == 1 else part)
+            self.frames += 1
+            waiting = self._backlog.get(client)
+            if waiting is not None:
+                waiting.append(frame)
+                self._flush(client)
+                continue
+            try:
+                self._sockets[client].send(frame, zmq.NOBLOCK)
+            except zmq.Again:
+                self._backlog[client] = deque((frame,))
+        self.sent += len(requests)
+
+    def _flush(self, client: int) -> None:
+        """Send what the socket refused earlier; the orders stay due when they were due."""
+        waiting = self._backlog.get(client)
+        if waiting is None:
+            return
+        try:
+            while waiting:
+                self._sockets[client].send(waiting[0], zmq.NOBLOCK)
+                waiting.popleft()
+        except zmq.Again:
+            return
+        del self._backlog[client]
+
+    def _poll(self, poll: select.epoll, clients: dict[int, int], timeout_s: float) -> set[int]:
+        """Wait for something to read and read it; the descriptors that were ready."""
+        ready = set()
+        for fd, _ in poll.poll(timeout_s):
+            ready.add(fd)
+            if fd in clients:
+                self._receive(clients[fd])
+        for client in tuple(self._backlog):
+            self._flush(client)
+            self._receive(client)
+        return ready
+
+    def _receive(self, client: int) -> None:
+        """Take every reply that is there."""
+        receive, now, due = self._receivers[client], time.monotonic_ns, self._due[client]
+        assert self._flow is not None, "log_on before run"
+        acked, executed, warm_until_ns = self._flow.acked, self._flow.executed, self._warm_until_ns
+        try:
+            while True:
+                frame = receive(zmq.NOBLOCK)
+                moment = now()
+                for reply in codec.decode_replies(frame):
+                    if isinstance(reply, entry.Ack):
+                        self.acked += 1
+                        self._last_answer_ns = moment
+                        due_ns = due[reply.request_seq]
+                        if due_ns >= warm_until_ns:
+                            self._round_trip.append(moment - due_ns)
+                            self._ack_seq.append(reply.seq)
+                            self._ack_due.append(due_ns)
+                        acked(client, reply)
+                    elif isinstance(reply, entry.Execution):
+                        self.executions += 1
+                        executed(client, reply)
+                    elif isinstance(reply, entry.Reject):
+                        self.rejected += 1
+                        self._last_answer_ns = moment
+                        self._rejects[reply.reason] += 1
+        except zmq.Again:
+            return
+
+    def _unanswered(self) -> int:
+        return self.sent - self.acked - self.rejected
+
+    def _drain_rest(self, poll: select.epoll, clients: dict[int, int]) -> None:
+        deadline = time.monotonic() + DRAIN_SECONDS
+        for client in range(self._load.clients):
+            self._receive(client)
+        while self._unanswered() and time.monotonic() < deadline:
+            self._poll(poll, clients, 0.01)
+
+    def _ask(self, client: int, request: entry.Request) -> entry.Reply:
+        socket = self._sockets[client]
+        socket.send(self._tokens[client] + codec.encode(request))
+        deadline = time.monotonic() + ANSWER_SECONDS
+        while socket.poll(max(0, round((deadline - time.monotonic()) * 1000))):
+            # A gateway may send an empty list, to see whether a client is still there.
+            for reply in codec.decode_replies(socket.recv()):
+                return reply
+        raise TimeoutError(f"no answer to {type(request).__name__} in {ANSWER_SECONDS} s")

@@ -1,0 +1,84 @@
+"""What a figure was measured on: it means little without."""
+
+import os
+import platform
+import sys
+from importlib import metadata
+from pathlib import Path
+
+import msgspec
+import psutil
+from msgspec import Struct
+
+BUSY_SECONDS = 0.5
+LIBRARIES = ("msgspec", "pyzmq", "sortedcontainers", "uvloop", "hdrhistogram")
+
+
+class Machine(Struct, frozen=True):
+    """Hardware and software under a measurement."""
+
+    cpu: str
+    cpus: int
+    memory_gib: float
+    system: str
+    python: str
+    busy_percent: float
+    """Processor time others took, of all CPUs, just before the measurement: a machine that is not
+    near zero was not quiet."""
+    versions: dict[str, str]
+
+
+def describe() -> Machine:
+    """The machine as it is now."""
+    return Machine(
+        cpu=_cpu(),
+        cpus=len(os.sched_getaffinity(0)),
+        memory_gib=round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
+        system=f"{platform.system()} {platform.release()}",
+        python=f"{platform.python_implementation()} {platform.python_version()}",
+        busy_percent=float(psutil.cpu_percent(BUSY_SECONDS)),
+        versions=versions(*LIBRARIES),
+    )
+
+
+def versions(*names: str) -> dict[str, str]:
+    """Installed versions; "not installed" where there is none."""
+    found = {}
+    for name in names:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            found[name] = "not installed"
+    if "pyzmq" in found:
+        import zmq
+
+        found["libzmq"] = zmq.zmq_version()
+    return found
+
+
+def line(machine: Machine) -> str:
+    """One line of it, to stand above a table."""
+    return (
+        f"{machine.cpu}, {machine.cpus} CPUs, {machine.memory_gib} GiB, {machine.system}, "
+        f"{machine.python}, {machine.busy_percent:.0f} % busy before"
+    )
+
+
+def write_json(path: Path, document: object) -> None:
+    """Write a report as indented JSON, making its folder."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n")
+
+
+def print_json(document: object) -> None:
+    """Print a report as indented JSON."""
+    sys.stdout.write(msgspec.json.format(msgspec.json.encode(document), indent=2).decode() + "\n")
+
+
+def _cpu() -> str:
+    try:
+        text = Path("/proc/cpuinfo").read_text()
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = [line.partition(":")[2].strip() for line in text.splitlines() if "model name" in line]
+    return names[0] if names else platform.machine()

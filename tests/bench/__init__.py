@@ -1,0 +1,1 @@
+"""The measurements measured: schedules, histograms, workloads, and one short real run."""

@@ -1,0 +1,69 @@
+"""A gateway that acknowledges everything at once, and can be made to stall."""
+
+import threading
+import time
+from typing import Self
+
+import zmq
+
+from common import codec, entry, sockets
+from common.instruments import Instrument, example
+from common.types import OrderStatus
+
+
+class FakeGateway:
+    """Answers order entry from a thread; between `stall_from_s` and `stall_from_s + stall_s`
+    after the first order it does nothing at all. `orders` counts what it acknowledged."""
+
+    def __init__(
+        self,
+        stall_from_s: float = 0.0,
+        stall_s: float = 0.0,
+        instruments: tuple[Instrument, ...] = (example(),),
+    ) -> None:
+        self.address = f"tcp://127.0.0.1:{sockets.free_port()}"
+        self.orders = 0
+        self._stall = (stall_from_s, stall_s)
+        self._instruments = list(instruments)
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join(5.0)
+        assert not self._thread.is_alive(), "the fake gateway did not end"
+
+    def _serve(self) -> None:
+        stall_at: float | None = None
+        with zmq.Context() as context, sockets.orders_router(context, self.address) as router:
+            while not self._stop.is_set():
+                if stall_at is not None and time.monotonic() >= stall_at:
+                    self._stop.wait(self._stall[1])
+                    stall_at = float("inf")
+                if not router.poll(5):
+                    continue
+                identity, frame = router.recv_multipart()
+                requests, faults = codec.decode_requests(frame[entry.TOKEN_BYTES :])
+                assert not faults, faults
+                if stall_at is None and isinstance(requests[0], entry.New):
+                    stall_at = time.monotonic() + self._stall[0]
+                router.send_multipart(
+                    [identity, codec.encode([self._answer(request) for request in requests])]
+                )
+
+    def _answer(self, request: entry.Request) -> entry.Reply:
+        number = request.request_seq
+        if isinstance(request, entry.Logon):
+            return entry.Welcome(number, 7, request.account, 1)
+        if isinstance(request, entry.ListInstruments):
+            return entry.Instruments(number, self._instruments)
+        self.orders += 1
+        if isinstance(request, entry.Cancel):
+            return entry.Ack(
+                number, self.orders, request.order_id, int(OrderStatus.CANCELED), "", 0, 0
+            )
+        return entry.Ack(number, self.orders, self.orders, int(OrderStatus.NEW), "", 1, 0)

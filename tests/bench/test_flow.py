@@ -1,0 +1,73 @@
+"""The latency bench's flow: valid orders, own cancels, a book that stays small."""
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from bench.flow import Flow
+from common import entry
+from common.instruments import load_instruments
+from common.types import OrderStatus, TimeInForce
+
+INSTRUMENTS = load_instruments(Path(__file__).resolve().parents[2] / "instruments.toml")
+CLIENTS = 3
+REQUESTS = 20_000
+
+
+def ack(request: entry.New | entry.Cancel, order_id: int) -> entry.Ack:
+    status = OrderStatus.NEW if isinstance(request, entry.New) else OrderStatus.CANCELED
+    return entry.Ack(request.request_seq, order_id, order_id, int(status), "", 1, 0)
+
+
+def run(requests: int) -> list[tuple[int, int, entry.New | entry.Cancel]]:
+    """(order id, client, request): everything is acknowledged, every IOC ends, nothing else."""
+    flow = Flow(INSTRUMENTS, CLIENTS, seed=3)
+    sent = []
+    for index in range(requests):
+        client = index % CLIENTS
+        request = flow.request(client, 1 + index // CLIENTS)
+        order_id = index + 1
+        flow.acked(client, ack(request, order_id))
+        if isinstance(request, entry.New) and request.time_in_force == TimeInForce.IOC:
+            report = entry.Execution(0, 0, request.symbol, order_id, "", 4, 5, 1, 1, 1, 0, 0, 0)
+            flow.executed(client, report)
+        sent.append((order_id, client, request))
+    return sent
+
+
+def test_shares_of_a_client_whose_orders_nobody_fills() -> None:
+    kinds = Counter(
+        request.time_in_force if isinstance(request, entry.New) else "cancel"
+        for _, _, request in run(REQUESTS)
+    )
+    assert kinds["cancel"] / REQUESTS == pytest.approx(0.40, abs=0.02)
+    assert kinds[TimeInForce.IOC] / REQUESTS == pytest.approx(0.15, abs=0.02)
+    assert kinds[TimeInForce.GTC] / REQUESTS == pytest.approx(0.45, abs=0.02)
+
+
+def test_cancels_name_own_open_orders_once_with_their_symbol() -> None:
+    orders: dict[int, tuple[int, str]] = {}
+    for order_id, client, request in run(REQUESTS):
+        if isinstance(request, entry.New):
+            if request.time_in_force == TimeInForce.GTC:
+                orders[order_id] = (client, request.symbol)
+        else:
+            assert orders.pop(request.order_id) == (client, request.symbol)
+
+
+def test_orders_are_within_the_limits_of_their_instruments() -> None:
+    by_symbol = {instrument.symbol: instrument for instrument in INSTRUMENTS}
+    seen = set()
+    for _, _, request in run(REQUESTS):
+        if not isinstance(request, entry.New):
+            continue
+        instrument = by_symbol[request.symbol]
+        seen.add(request.symbol)
+        assert isinstance(request.price, int)
+        assert isinstance(request.quantity, int)
+        notional = request.price * request.quantity * instrument.notional_per_tick_lot
+        assert notional >= instrument.min_notional
+        assert instrument.min_quantity_lots <= request.quantity <= instrument.max_quantity_lots
+        assert 1 <= request.price <= instrument.max_price_ticks
+    assert seen == set(by_symbol)
