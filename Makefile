@@ -1,0 +1,94 @@
+# Everything sets itself up: Python 3.11 or newer and make are all a machine needs.
+
+VENV ?= .venv
+PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$name && break; done)
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check
+RUNTIME := $(VENV)/.installed-runtime
+DEVELOPMENT := $(VENV)/.installed-development
+PEERS := $(VENV)/.installed-peers
+
+.DEFAULT_GOAL := help
+.PHONY: help run test test-slow lint format bench clean
+
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: $(RUNTIME) ## start matcher, publisher and gateway; Ctrl-C stops them
+	@$(BIN)/python -c "$$WHERE_TO_CONNECT"
+# `exec` leaves no shell between make and honcho to swallow a signal. honcho must not read .env:
+# it would let the file beat the environment.
+	@PATH="$(abspath $(BIN)):$$PATH" PYTHONUNBUFFERED=1 exec $(BIN)/honcho -e /dev/null start
+
+test: $(DEVELOPMENT) ## run the fast tests
+	@$(BIN)/python -m pytest $(ARGS)
+
+test-slow: $(DEVELOPMENT) ## run the long suites
+	@$(BIN)/python -m pytest -m slow $(ARGS)
+
+lint: $(DEVELOPMENT) ## check style and types
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+format: $(DEVELOPMENT) ## repair style where a tool can
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+bench: $(PEERS) ## measure; see bench/README.md for what the figures mean
+	@$(BIN)/python -m bench $(or $(ARGS),all --quick)
+
+clean: ## remove the virtual environment, caches and build output
+	@rm -rf $(VENV) build .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { \
+		echo "Crossbook needs Python 3.11 or newer; found: $$(python3 --version 2>&1)." >&2; \
+		echo "Install one, or name it: make PYTHON=/path/to/python3" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "Crossbook needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version 2>&1)." >&2; \
+		exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+		echo "$(PYTHON) cannot make virtual environments: ensurepip is missing." >&2; \
+		echo "On Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
+	@echo "creating $(VENV) with $$($(PYTHON) --version)"
+	@$(PYTHON) -m venv $(VENV)
+
+$(RUNTIME): pyproject.toml | $(BIN)/python
+	@echo "installing what Crossbook needs to run"
+	@$(PIP) --editable .
+	@touch $@
+
+$(DEVELOPMENT): pyproject.toml | $(BIN)/python
+	@echo "installing what Crossbook needs to run and to be tested"
+	@$(PIP) --editable '.[dev]'
+	@touch $@ $(RUNTIME)
+
+$(PEERS): $(DEVELOPMENT)
+	@echo "installing the engines to compare with, where they can be had"
+	@$(PIP) --editable '.[peers]' || echo "they cannot; going on without them" >&2
+	@touch $@
+
+# Checks every setting once, so that a wrong one is told once and not by three processes.
+define WHERE_TO_CONNECT
+from common.config import exit_on_config_error, load_settings
+from common.errors import ConfigError
+try:
+    for process in ('matcher', 'publisher', 'gateway'):
+        settings = load_settings(process)
+    symbols = ' '.join(instrument.symbol for instrument in settings.instruments())
+except ConfigError as error:
+    exit_on_config_error(error)
+print(f'''
+  order entry   {settings.gateway_orders}
+  market data   {settings.publisher_feed}
+  snapshots     {settings.publisher_snapshots}
+  instruments   {symbols}
+
+  in another terminal: {'$(BIN)'}/crossbook --help
+  Ctrl-C stops everything
+''', flush=True)
+endef
+export WHERE_TO_CONNECT

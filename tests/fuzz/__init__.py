@@ -1,0 +1,1 @@
+"""Hostile bytes at every decoder and every port."""

@@ -1,0 +1,286 @@
+"""The three real processes on free loopback ports, for tests and measurements.
+
+    with Exchange() as exchange:
+        with Session(exchange.orders, account=7) as session:
+            ...
+
+Every process runs in a fresh temporary folder, so no `.env` is read and nothing is left behind.
+"""
+
+import contextlib
+import os
+import random
+import select
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Self
+from weakref import WeakSet
+
+import zmq
+
+from common import codec, entry, feed, sockets
+from common.config import Settings
+from tests.system.session import Session
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+PROCESSES = ("matcher", "publisher", "gateway")
+READY_SECONDS = 30.0
+STOP_SECONDS = 10.0
+PROBE_ACCOUNT = 2**31 - 1
+"""Account of the order round trip that proves readiness; no test trades with it."""
+
+BOUND_BY = {
+    "matcher": ("MATCHER_COMMANDS", "MATCHER_EVENTS", "MATCHER_SYNC"),
+    "publisher": ("PUBLISHER_FEED", "PUBLISHER_SNAPSHOTS"),
+    "gateway": ("GATEWAY_ORDERS",),
+}
+ADDRESS_SETTINGS = tuple(name for names in BOUND_BY.values() for name in names)
+
+LIVE: "WeakSet[Exchange]" = WeakSet()
+"""Exchanges now running: their logs go into the report of a test that fails."""
+
+
+class ExchangeError(Exception):
+    """The processes did not do what was asked in time; the text ends with their logs."""
+
+
+class Exchange:
+    """Matcher, publisher and gateway as a user runs them, ready to trade inside `with`.
+
+    `settings` are environment variables for all three (`ORDER_QUEUE_SIZE="4"`). `order` is the
+    order of starting. With `ready=False` nothing is started: call `start` and `wait_ready`.
+    Readiness is proved by real mass cancels of `PROBE_ACCOUNT`, so the stream does not begin at
+    the first test command.
+    """
+
+    def __init__(
+        self, *, order: Iterable[str] = PROCESSES, ready: bool = True, **settings: str
+    ) -> None:
+        self._order = tuple(order)
+        self._ready = ready
+        self._folder = tempfile.TemporaryDirectory(prefix="crossbook-")
+        self.directory = Path(self._folder.name)
+        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        ports = free_ports(len(ADDRESS_SETTINGS))
+        self.addresses = {
+            name: f"tcp://127.0.0.1:{port}"
+            for name, port in zip(ADDRESS_SETTINGS, ports, strict=True)
+        }
+        own = {
+            **self.addresses,
+            "INSTRUMENTS_FILE": str(REPOSITORY / "instruments.toml"),
+            "HEARTBEAT_MS": "100",
+            "LOG_FORMAT": "json",
+            **settings,
+        }
+        self.addresses.update((name, own[name]) for name in ADDRESS_SETTINGS)
+        self.environment = process_environment(own)
+
+    @property
+    def orders(self) -> str:
+        """Address of the gateway's order entry."""
+        return self.addresses["GATEWAY_ORDERS"]
+
+    @property
+    def feed(self) -> str:
+        """Address of the public feed."""
+        return self.addresses["PUBLISHER_FEED"]
+
+    @property
+    def snapshots(self) -> str:
+        """Address of the publisher's snapshot and resend socket."""
+        return self.addresses["PUBLISHER_SNAPSHOTS"]
+
+    @property
+    def sync(self) -> str:
+        """Address of the matcher's internal request socket."""
+        return self.addresses["MATCHER_SYNC"]
+
+    def __enter__(self) -> Self:
+        LIVE.add(self)
+        if self._ready:
+            try:
+                for name in self._order:
+                    self.start(name)
+                self.wait_ready()
+            except BaseException:
+                self.close()
+                raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def start(self, name: str) -> None:
+        """Start one process; its output is appended to its log."""
+        assert name not in self.processes, f"{name} is running"
+        with self._log_path(name).open("ab") as log:
+            self.processes[name] = subprocess.Popen(
+                [sys.executable, "-m", name],
+                cwd=self.directory,
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+
+    def pid(self, name: str) -> int:
+        """Process id of a running process."""
+        return self.processes[name].pid
+
+    def send_signal(self, name: str, number: int) -> None:
+        """Send a signal to one process."""
+        self.processes[name].send_signal(number)
+
+    def kill(self, name: str) -> None:
+        """kill -9 one process and reap it."""
+        process = self.processes.pop(name)
+        process.kill()
+        process.wait(STOP_SECONDS)
+
+    def stop(self, name: str, number: int = signal.SIGTERM) -> int:
+        """Ask one process to end and return its exit status."""
+        process = self.processes.pop(name)
+        process.send_signal(number)
+        try:
+            return process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait(STOP_SECONDS)
+            raise ExchangeError(f"{name} did not end in {STOP_SECONDS} s\n{self.logs()}") from None
+
+    def log(self, name: str) -> str:
+        """Everything a process has printed so far."""
+        path = self._log_path(name)
+        return path.read_text(errors="replace") if path.exists() else ""
+
+    def logs(self, limit: int = 4_000) -> str:
+        """The end of every process's log."""
+        return "\n".join(f"--- {name}\n{self.log(name)[-limit:]}" for name in PROCESSES)
+
+    def check_alive(self) -> None:
+        """Raise `ExchangeError` when a process that was started has ended by itself."""
+        for name, process in self.processes.items():
+            if process.poll() is not None:
+                raise ExchangeError(f"{name} ended with {process.returncode}\n{self.logs()}")
+
+    def wait_until(self, what: str, condition: Callable[[], bool], seconds: float = 10.0) -> None:
+        """Poll `condition` until it holds; raises `ExchangeError` naming `what` otherwise."""
+        deadline = time.monotonic() + seconds
+        while not condition():
+            self.check_alive()
+            if time.monotonic() > deadline:
+                raise ExchangeError(f"{what}: not in {seconds} s\n{self.logs()}")
+            # Yields the processor to the processes waited for; the condition decides.
+            select_nothing(0.01)
+
+    def wait_bound(self, name: str, seconds: float = READY_SECONDS) -> None:
+        """Return once a process has bound its addresses."""
+        bound = [self.addresses[setting] for setting in BOUND_BY[name]]
+        self.wait_until(f"{name} binds", lambda: all(map(is_bound, bound)), seconds)
+
+    def wait_ready(self, seconds: float = READY_SECONDS) -> int:
+        """Return once an order round trip has reached the public feed; the sequence it had."""
+        deadline = time.monotonic() + seconds
+        seq = self._order_round_trip(deadline)
+        self._feed_shows(seq, deadline)
+        return seq
+
+    def close(self) -> None:
+        """End every process, by its own id, and remove the folder."""
+        for process in self.processes.values():
+            if process.poll() is None:
+                # A stopped (SIGSTOP) process does not see SIGTERM before SIGCONT.
+                process.send_signal(signal.SIGTERM)
+                process.send_signal(signal.SIGCONT)
+        for process in self.processes.values():
+            try:
+                process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait(STOP_SECONDS)
+        LIVE.discard(self)
+        self._folder.cleanup()
+
+    def _log_path(self, name: str) -> Path:
+        return self.directory / f"{name}.log"
+
+    def _order_round_trip(self, deadline: float) -> int:
+        while True:
+            self.check_alive()
+            if time.monotonic() > deadline:
+                raise ExchangeError(f"no order round trip in time\n{self.logs()}")
+            with (
+                Session(self.orders, PROBE_ACCOUNT, log_on=False) as session,
+                contextlib.suppress(TimeoutError, ConnectionError),
+            ):
+                session.log_on(seconds=1.0)
+                reply = session.ask(entry.MassCancel(session.next_seq()), seconds=1.0)
+                if isinstance(reply, entry.Ack):
+                    return reply.seq
+            select_nothing(0.02)
+
+    def _feed_shows(self, seq: int, deadline: float) -> None:
+        with zmq.Context() as context, sockets.feed_sub(context, self.feed) as subscriber:
+            subscriber.setsockopt(zmq.SUBSCRIBE, feed.HEARTBEAT_TOPIC.encode())
+            while time.monotonic() < deadline:
+                self.check_alive()
+                if subscriber.poll(100):
+                    message = codec.decode_feed(subscriber.recv_multipart()[2])
+                    if isinstance(message, feed.Heartbeat) and message.seq >= seq:
+                        return
+        raise ExchangeError(f"the feed did not reach sequence {seq} in time\n{self.logs()}")
+
+
+def process_environment(settings: dict[str, str]) -> dict[str, str]:
+    """The environment of a process of ours: this one's without its settings, and `settings`."""
+    ours = {name.upper() for name in Settings.model_fields}
+    kept = {name: value for name, value in os.environ.items() if name not in ours}
+    path = os.pathsep.join(filter(None, (str(REPOSITORY), os.environ.get("PYTHONPATH", ""))))
+    return {**kept, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1", **settings}
+
+
+def free_ports(count: int) -> list[int]:
+    """Distinct loopback ports that were free a moment ago.
+
+    Below the range the system gives to outgoing connections, so that nothing takes one by chance
+    between the look and the bind.
+    """
+    ports: list[int] = []
+    chance = random.SystemRandom()
+    while len(ports) < count:
+        port = chance.randrange(11_000, 32_000)
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        if port not in ports:
+            ports.append(port)
+    return ports
+
+
+def is_bound(address: str) -> bool:
+    """Whether something listens at a tcp:// address on loopback."""
+    try:
+        with socket.create_connection(("127.0.0.1", port_of(address)), timeout=1):
+            return True
+    except OSError:
+        return False
+
+
+def port_of(address: str) -> int:
+    """The port of a tcp:// address."""
+    return int(address.rpartition(":")[2])
+
+
+def select_nothing(seconds: float) -> None:
+    """Let other processes run between two looks at a condition."""
+    select.select([], [], [], seconds)

@@ -1,0 +1,65 @@
+"""A client of its own process: one trade between two accounts, seen on the public feed.
+
+`python -m tests.system.round_trip` reads GATEWAY_ORDERS, PUBLISHER_FEED and PUBLISHER_SNAPSHOTS
+from the environment and prints the trade as JSON. Run where the exchange is on another host.
+"""
+
+import contextlib
+import json
+import os
+import sys
+import time
+
+from common import entry, feed
+from common.types import Side
+from tests.system.feed_tap import FeedTap
+from tests.system.session import Session
+
+SYMBOL = "BTC-USDT"
+READY_SECONDS = 30.0
+
+
+def first_ack(session: Session, deadline: float) -> entry.Ack:
+    """The first command that gets through once the parts have found each other."""
+    while time.monotonic() < deadline:
+        with contextlib.suppress(TimeoutError, ConnectionError):
+            if not session.token:
+                session.log_on(seconds=1.0)
+            reply = session.ask(entry.MassCancel(session.next_seq()), seconds=1.0)
+            if isinstance(reply, entry.Ack):
+                return reply
+    raise TimeoutError(f"no order round trip in {READY_SECONDS} s")
+
+
+def main() -> None:
+    """Trade once and print what the feed said of it."""
+    deadline = time.monotonic() + READY_SECONDS
+    orders = os.environ["GATEWAY_ORDERS"]
+    feed_address, snapshots = os.environ["PUBLISHER_FEED"], os.environ["PUBLISHER_SNAPSHOTS"]
+    with Session(orders, 1, log_on=False) as seller, Session(orders, 2, log_on=False) as buyer:
+        first_ack(seller, deadline)
+        ready = first_ack(buyer, deadline)
+        with FeedTap(feed_address, snapshots, [feed.topic("trade", SYMBOL)]) as tap:
+            tap.wait_heartbeat(ready.seq)
+            sell = entry.New(seller.next_seq(), SYMBOL, Side.SELL, "0.5", "50000")
+            buy = entry.New(buyer.next_seq(), SYMBOL, Side.BUY, "0.2", "50000")
+            for session, request in ((seller, sell), (buyer, buy)):
+                reply = session.ask(request)
+                assert isinstance(reply, entry.Ack), reply
+            fill = buyer.execution()
+            trades = [m.message for m in tap.until(fill.seq) if isinstance(m.message, feed.Trades)]
+            book = tap.snapshot(SYMBOL)
+    (trade,) = trades[0].trades
+    json.dump(
+        {
+            "price_ticks": trade.price_ticks,
+            "quantity_lots": trade.quantity_lots,
+            "fill": [fill.price_ticks, fill.quantity_lots],
+            "asks": book.asks,
+        },
+        sys.stdout,
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,51 @@
+"""The three processes may start and end in any order."""
+
+import itertools
+import signal
+
+import pytest
+
+from tests.system.exchange import PROCESSES, Exchange
+
+ORDERS = list(itertools.permutations(PROCESSES))
+
+
+@pytest.mark.parametrize("order", ORDERS, ids="-".join)
+def test_any_order_of_starting_and_ending_works(order: tuple[str, ...]) -> None:
+    with Exchange(ready=False) as exchange:
+        for name in order:
+            exchange.start(name)
+            exchange.wait_bound(name)
+        seq = exchange.wait_ready()
+        assert exchange.wait_ready() == seq + 1, "the stream is dense"
+        for name in order:
+            number = signal.SIGINT if name == order[0] else signal.SIGTERM
+            assert exchange.stop(name, number) == 0, exchange.log(name)
+            assert "Traceback" not in exchange.log(name), exchange.log(name)
+
+
+def test_a_taken_address_ends_the_start_readably(exchange: Exchange) -> None:
+    with Exchange(ready=False, **exchange.addresses) as second:
+        for name in PROCESSES:
+            second.start(name)
+            assert second.processes.pop(name).wait(20) == 2
+            assert "configuration error: cannot bind" in second.log(name)
+            assert "Traceback" not in second.log(name)
+
+
+@pytest.mark.parametrize("name", PROCESSES)
+def test_a_wrong_setting_ends_the_start_readably(name: str) -> None:
+    with Exchange(ready=False, LOG_LEVEL="LOUD", MATCHER_EVENTS="nowhere") as exchange:
+        exchange.start(name)
+        assert exchange.processes.pop(name).wait(20) == 2
+        assert "configuration error: LOG_LEVEL='LOUD'" in exchange.log(name)
+        assert "Traceback" not in exchange.log(name)
+
+
+@pytest.mark.parametrize("name", PROCESSES)
+def test_a_missing_instruments_file_ends_the_start_readably(name: str) -> None:
+    with Exchange(ready=False, INSTRUMENTS_FILE="gone.toml") as exchange:
+        exchange.start(name)
+        assert exchange.processes.pop(name).wait(20) == 2
+        assert "gone.toml" in exchange.log(name)
+        assert "Traceback" not in exchange.log(name)

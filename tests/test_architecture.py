@@ -1,0 +1,316 @@
+"""Who may import whom. A breach is mended by changing the code, or this file with a reason.
+
+Every module of the five packages stands in exactly one of the lists below; a new file that stands
+in none fails here until somebody decides what it is.
+"""
+
+import ast
+import sys
+import tomllib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+import pytest
+from msgspec import Struct
+
+ROOT: Final = Path(__file__).resolve().parents[1]
+PACKAGES: Final = ("common", "crossbook", "gateway", "matcher", "publisher")
+
+MAY_IMPORT: Final = {
+    "common": {"common"},
+    "crossbook": {"crossbook", "common"},
+    "gateway": {"gateway", "common"},
+    "matcher": {"matcher", "common"},
+    "publisher": {"publisher", "common"},
+}
+"""Packages of ours that each package may import."""
+
+PURE: Final = {
+    "common",
+    "common.codec",
+    "common.commands",
+    "common.depth",
+    "common.entry",
+    "common.errors",
+    "common.events",
+    "common.feed",
+    "common.instruments",
+    "common.sequence",
+    "common.stream",
+    "common.sync",
+    "common.types",
+    "crossbook.calls",
+    "crossbook.errors",
+    "crossbook.feed_follower",
+    "crossbook.feed_line",
+    "crossbook.local_book",
+    "crossbook.recording",
+    "crossbook.replay_check",
+    "crossbook.replay_requests",
+    "crossbook.request",
+    "crossbook.session",
+    "gateway",
+    "gateway.desk",
+    "gateway.reports",
+    "gateway.session",
+    "gateway.translate",
+    "matcher",
+    "matcher.book",
+    "matcher.engine",
+    "matcher.fees",
+    "matcher.history",
+    "matcher.invariants",
+    "matcher.order",
+    "matcher.sequencer",
+    "matcher.snapshot",
+    "publisher",
+    "publisher.depth",
+    "publisher.feed",
+    "publisher.history",
+    "publisher.market",
+    "publisher.replica",
+    "publisher.snapshots",
+}
+"""Bytes, numbers and messages only: no socket, file, clock, randomness or log."""
+
+NET: Final = {
+    "common.sockets",
+    "crossbook.async_client",
+    "crossbook.client",
+    "crossbook.market_data",
+    "crossbook.recent_trades",
+}
+"""May import zmq. So may every `service` and `__main__`."""
+
+EDGE: Final = {
+    "common.clock",
+    "common.config",
+    "common.log",
+    "crossbook",
+    "crossbook.cli",
+    "crossbook.commands_market",
+    "crossbook.commands_orders",
+    "crossbook.commands_replay",
+    "crossbook.console",
+    "crossbook.csv_file",
+    "crossbook.ladder",
+    "crossbook.lobster",
+    "crossbook.options",
+    "crossbook.recording_files",
+    "crossbook.rendering",
+    "crossbook.replay",
+    "crossbook.replay_report",
+    "crossbook.sample_flow",
+}
+"""Touch the machine (clock, settings, terminal, files), or something that does, but no socket of
+their own."""
+
+READS_CONFIG: Final = {
+    "crossbook.commands_market",
+    "crossbook.commands_orders",
+    "crossbook.commands_replay",
+    "crossbook.options",
+}
+"""Modules besides `__main__` that read the settings: the command line, which is one."""
+
+PURE_LIBRARIES: Final = {
+    "__future__",
+    "bisect",
+    "collections",
+    "contextlib",
+    "dataclasses",
+    "enum",
+    "functools",
+    "hashlib",
+    "heapq",
+    "itertools",
+    "msgspec",
+    "operator",
+    "re",
+    "sortedcontainers",
+    "string",
+    "struct",
+    "typing",
+    "zlib",
+}
+"""All that a pure module may import from outside."""
+
+PURE_EXCEPTIONS: Final = {
+    ("common.instruments", "pathlib"): "reads its TOML file, given as an argument, at start",
+    ("crossbook.request", "decimal"): "users may give prices as Decimal; they leave as text",
+}
+
+NEVER: Final = {"zmq.asyncio", "importlib", "pickle", "marshal"}
+"""Slow on hot sockets, hides imports from this test, executes what it decodes."""
+
+
+class Module(Struct, frozen=True):
+    """One source file: its dotted name and every dotted name it imports."""
+
+    name: str
+    imports: frozenset[str]
+
+    @property
+    def package(self) -> str:
+        """The top-level package."""
+        return self.name.partition(".")[0]
+
+    @property
+    def last(self) -> str:
+        """The file's own name."""
+        return self.name.rpartition(".")[2]
+
+    def tops(self) -> set[str]:
+        """Top-level names imported."""
+        return {name.partition(".")[0] for name in self.imports}
+
+
+def read_modules(root: Path, packages: Iterable[str]) -> list[Module]:
+    """Every module under `packages`, with what it imports; conditional imports count too."""
+    modules = []
+    for package in packages:
+        for path in sorted((root / package).rglob("*.py")):
+            parts = path.relative_to(root).with_suffix("").parts
+            name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+            base = parts[:-1]
+            modules.append(Module(name, frozenset(_imports(path.read_text(), base))))
+    return modules
+
+
+def _imports(source: str, package: tuple[str, ...]) -> Iterable[str]:
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            above = package[: len(package) - node.level + 1] if node.level else ()
+            origin = ".".join(filter(None, (*above, node.module)))
+            yield origin
+            # `from common import codec` imports a module, `from x import Name` a name: both are
+            # listed, and only the ones that are modules match a rule.
+            yield from (f"{origin}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Name) and node.id == "__import__":
+            yield "importlib"
+
+
+def breaches(modules: list[Module]) -> list[str]:
+    """One line for each import and each module that breaks a rule."""
+    found = []
+    known = PURE | NET | EDGE
+    names = {module.name for module in modules}
+    for module in modules:
+        ours = {name for name in module.imports if name in names}
+        is_main = module.last == "__main__"
+        is_service = module.last == "service"
+        if module.name in known and (is_main or is_service):
+            found.append(f"{module.name}: classified by its name, remove it from the lists")
+        if module.name not in known and not is_main and not is_service:
+            found.append(f"{module.name}: unclassified; say in {Path(__file__).name} what it is")
+        if foreign := (module.tops() & set(PACKAGES)) - MAY_IMPORT[module.package]:
+            found.append(f"{module.name}: may not import {sorted(foreign)}")
+        if outside := module.tops() & {"tests", "bench"}:
+            found.append(f"{module.name}: may not import {sorted(outside)}")
+        if never := {name for name in module.imports if name in NEVER}:
+            found.append(f"{module.name}: may not import {sorted(never)}")
+        if "zmq" in module.tops() and not (module.name in NET or is_main or is_service):
+            found.append(f"{module.name}: may not import zmq")
+        if "common.config" in ours and not (is_main or module.name in READS_CONFIG):
+            found.append(f"{module.name}: may not read common.config")
+        if not is_main:
+            found += _imports_a_shell(module, ours)
+        if module.name in PURE:
+            found += _impurities(module, ours)
+    return found
+
+
+def _imports_a_shell(module: Module, ours: Iterable[str]) -> list[str]:
+    shells = [name for name in ours if name.rpartition(".")[2] in ("service", "__main__")]
+    return [f"{module.name}: may not import {name}" for name in sorted(shells)]
+
+
+def _impurities(module: Module, ours: set[str]) -> list[str]:
+    outside = module.tops() - set(PACKAGES) - PURE_LIBRARIES
+    allowed = {top for name, top in PURE_EXCEPTIONS if name == module.name}
+    return [
+        f"{module.name}: is pure and may not import {name}"
+        for name in sorted((outside - allowed) | (ours - PURE))
+    ]
+
+
+def test_every_import_is_allowed() -> None:
+    found = breaches(read_modules(ROOT, PACKAGES))
+    assert not found, "\n".join(found)
+
+
+def test_every_listed_module_exists_in_one_list_only() -> None:
+    names = {module.name for module in read_modules(ROOT, PACKAGES)}
+    assert not (PURE | NET | EDGE | READS_CONFIG) - names
+    assert not (PURE & NET) | (PURE & EDGE) | (NET & EDGE)
+    assert {name for name, _ in PURE_EXCEPTIONS} <= PURE
+
+
+def test_services_are_imported_by_their_main_and_system_tests_only() -> None:
+    found = []
+    for module in read_modules(ROOT, ("bench", "tests")):
+        if not module.name.startswith("tests.system."):
+            shells = {f"{package}.service" for package in PACKAGES}
+            shells |= {f"{package}.__main__" for package in PACKAGES}
+            found += _imports_a_shell(module, module.imports & shells)
+    assert not found
+
+
+def test_third_party_libraries_are_declared() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    declared = {_import_name(line) for line in project["dependencies"]}
+    used = set().union(*(module.tops() for module in read_modules(ROOT, PACKAGES)))
+    undeclared = used - set(sys.stdlib_module_names) - set(PACKAGES) - declared
+    assert not undeclared
+
+
+def _import_name(requirement: str) -> str:
+    name = requirement.partition(">")[0].partition("=")[0]
+    return {"pyzmq": "zmq", "hdrhistogram": "hdrh"}.get(name, name.replace("-", "_"))
+
+
+@pytest.mark.parametrize(
+    ("path", "source", "complaint"),
+    [
+        ("common/types.py", "import matcher.book", "may not import ['matcher']"),
+        ("common/types.py", "import socket", "is pure and may not import socket"),
+        ("matcher/book.py", "from time import time_ns", "is pure and may not import time"),
+        ("matcher/book.py", "def f():\n    import random", "is pure and may not import random"),
+        ("matcher/book.py", "from common import clock", "is pure and may not import common.clock"),
+        ("matcher/book.py", "from zmq import Socket", "may not import zmq"),
+        ("matcher/book.py", "__import__('os')", "may not import ['importlib']"),
+        ("matcher/book.py", "from .service import serve", "may not import matcher.service"),
+        ("matcher/service.py", "import common.config", "may not read common.config"),
+        ("matcher/new.py", "", "unclassified"),
+        ("gateway/service.py", "from matcher import book", "may not import ['matcher']"),
+        ("gateway/service.py", "import publisher", "may not import ['publisher']"),
+        ("gateway/service.py", "from zmq import asyncio", "may not import ['zmq.asyncio']"),
+        ("publisher/__main__.py", "import gateway.service", "may not import ['gateway']"),
+        ("crossbook/__main__.py", "import matcher.book", "may not import ['matcher']"),
+        ("common/config.py", "from tests import model", "may not import ['tests']"),
+    ],
+)
+def test_a_breach_is_found(tmp_path: Path, path: str, source: str, complaint: str) -> None:
+    files = {
+        "common/clock.py": "import time",
+        "common/config.py": "import pydantic",
+        "common/types.py": "from enum import IntEnum",
+        "matcher/book.py": "from common import types",
+        "matcher/service.py": "import zmq\nfrom matcher import book",
+        "matcher/__main__.py": "from matcher import service\nimport common.config",
+    }
+    assert not breaches(read_modules(_write(tmp_path / "sound", files), PACKAGES))
+    found = breaches(read_modules(_write(tmp_path / "broken", {**files, path: source}), PACKAGES))
+    assert found
+    assert all(complaint in line for line in found[:1]), found
+
+
+def _write(root: Path, files: dict[str, str]) -> Path:
+    for name, source in files.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(source)
+    return root

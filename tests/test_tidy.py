@@ -1,0 +1,217 @@
+"""Sizes, names and leftovers: what reviews need not look for."""
+
+import ast
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+ROOT: Final = Path(__file__).resolve().parents[1]
+PACKAGES: Final = ("common", "crossbook", "gateway", "matcher", "publisher")
+FOLDERS: Final = (*PACKAGES, "bench", "tests")
+
+FILE_LINES_MAX: Final = 500
+FUNCTION_LINES_MAX: Final = 60
+COLUMNS_MAX: Final = 100
+
+LONGER_FUNCTIONS: Final[dict[str, str]] = {}
+"""`path::function` -> why it may be longer than a screen."""
+
+PRINTS: Final = {
+    "common/config.py": "says on standard error why a process does not start",
+}
+"""Files of the three processes that print; everything else there logs."""
+
+LEFTOVERS: Final = re.compile(r"\b(?:TO" r"DO|FIX" r"ME|XX" r"X|HA" r"CK)\b|\bbreakpoint\(|\bpdb\b")
+PRAGMA: Final = re.compile(r"  # (?:type: ignore|noqa|fmt:).*")
+HOME_PATHS: Final = re.compile(r"(?<![\w.}])/(?:home|root|work|Users)/\w")
+LINKS: Final = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)|!\[[^\]]*\]\(([^)\s]+)\)")
+
+
+def python_files(*folders: str) -> Iterator[Path]:
+    """Every Python file under `folders`."""
+    for folder in folders:
+        yield from sorted((ROOT / folder).rglob("*.py"))
+
+
+def text_files() -> Iterator[Path]:
+    """Every text file of the project, outside hidden and generated folders."""
+    suffixes = {".py", ".md", ".toml", ".example", ".sh", ""}
+    for path in sorted(ROOT.iterdir()):
+        if path.is_file() and path.suffix in suffixes and path.name != ".env":
+            yield path
+    yield ROOT / ".ci" / "run"
+    for folder in FOLDERS:
+        for path in sorted((ROOT / folder).rglob("*")):
+            if path.is_file() and path.suffix in suffixes:
+                yield path
+
+
+def markdown_files() -> Iterator[Path]:
+    """Every page of documentation."""
+    return (path for path in text_files() if path.suffix == ".md")
+
+
+def relative(path: Path) -> str:
+    """A path as this repository names it."""
+    return path.relative_to(ROOT).as_posix()
+
+
+def oversized_functions(source: str, name: str) -> Iterator[str]:
+    """`name::function: N lines` for each function longer than a screen."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            lines = (node.end_lineno or node.lineno) - node.lineno + 1
+            if lines > FUNCTION_LINES_MAX and f"{name}::{node.name}" not in LONGER_FUNCTIONS:
+                yield f"{name}::{node.name}: {lines} lines"
+
+
+def undocumented(source: str, name: str) -> Iterator[str]:
+    """The module, public classes and public functions that lack a docstring."""
+    tree = ast.parse(source)
+    if tree.body and not ast.get_docstring(tree):
+        yield f"{name}: module"
+    for node in tree.body:
+        if (
+            isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+            and not node.name.startswith("_")
+            and not ast.get_docstring(node)
+        ):
+            yield f"{name}::{node.name}"
+
+
+def calls(source: str, function: str) -> Iterator[int]:
+    """Lines that call `function`, by its bare or dotted name."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == function:
+            yield node.lineno
+
+
+def anchors(page: str) -> set[str]:
+    """The anchors that a page's headings get."""
+    headings = re.findall(r"^#+\s+(.+?)\s*$", page, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", text.lower()).replace(" ", "-") for text in headings}
+
+
+def broken_links(path: Path) -> Iterator[str]:
+    """Links of a page whose file or heading does not exist; the web is not asked."""
+    page = re.sub(r"```.*?```", "", path.read_text(), flags=re.DOTALL)
+    for match in LINKS.finditer(page):
+        link = match[1] or match[2]
+        if re.match(r"[a-z]+:", link):
+            continue
+        place, _, anchor = link.partition("#")
+        target = (path.parent / place) if place else path
+        if not target.exists() or (
+            anchor and target.suffix == ".md" and anchor not in anchors(target.read_text())
+        ):
+            yield f"{path.name}: {link}"
+
+
+def report(found: Iterable[str]) -> None:
+    """Fail with one line per finding."""
+    lines = list(found)
+    assert not lines, "\n" + "\n".join(lines)
+
+
+def test_files_are_short() -> None:
+    counts = {relative(path): path.read_text().count("\n") for path in python_files(*FOLDERS)}
+    report(f"{name}: {count}" for name, count in counts.items() if count > FILE_LINES_MAX)
+
+
+def test_functions_fit_on_a_screen() -> None:
+    found: list[str] = []
+    for path in python_files(*FOLDERS):
+        found += oversized_functions(path.read_text(), relative(path))
+    report(found)
+
+
+def test_exceptions_are_still_needed() -> None:
+    for name in LONGER_FUNCTIONS:
+        path, _, function = name.partition("::")
+        assert f"def {function}(" in (ROOT / path).read_text()
+    for path in PRINTS:
+        assert list(calls((ROOT / path).read_text(), "print"))
+
+
+def test_lines_fit() -> None:
+    found: list[str] = []
+    for path in python_files(*FOLDERS):
+        lines = enumerate(path.read_text().splitlines(), 1)
+        found += (
+            f"{relative(path)}:{n}" for n, line in lines if len(PRAGMA.sub("", line)) > COLUMNS_MAX
+        )
+    report(found)
+
+
+def test_what_is_public_is_documented() -> None:
+    found: list[str] = []
+    for path in python_files(*PACKAGES):
+        found += undocumented(path.read_text(), relative(path))
+    report(found)
+
+
+def test_no_leftovers() -> None:
+    found = []
+    for path in text_files():
+        for number, line in enumerate(path.read_text().splitlines(), 1):
+            if LEFTOVERS.search(line) or HOME_PATHS.search(line):
+                found.append(f"{relative(path)}:{number}: {line.strip()}")
+    report(found)
+
+
+def test_processes_log_and_never_print() -> None:
+    for path in python_files("common", "gateway", "matcher", "publisher"):
+        if relative(path) not in PRINTS:
+            report(f"{relative(path)}:{line}" for line in calls(path.read_text(), "print"))
+
+
+def test_tests_never_sleep_to_wait() -> None:
+    for path in python_files("tests"):
+        for function in ("time.sleep", "sleep", "asyncio.sleep"):
+            report(f"{relative(path)}:{line}" for line in calls(path.read_text(), function))
+
+
+def test_folders_of_tests_are_packages() -> None:
+    # Two test files of one name would otherwise be one module, and `tests/common` would hide
+    # the package `common`.
+    folders = {path.parent for path in python_files("tests")}
+    report(relative(folder) for folder in sorted(folders) if not (folder / "__init__.py").exists())
+
+
+def test_links_resolve() -> None:
+    for path in markdown_files():
+        report(broken_links(path))
+
+
+def test_the_shebang_of_ci_is_executable() -> None:
+    assert (ROOT / ".ci" / "run").stat().st_mode & 0o111
+
+
+@pytest.mark.parametrize(
+    ("check", "source"),
+    [
+        (oversized_functions, "def f():\n" + "    x = 1\n" * 60),
+        (undocumented, "x = 1"),
+        (undocumented, '"""Module."""\nclass Order:\n    pass'),
+        (undocumented, '"""Module."""\nasync def match():\n    pass'),
+    ],
+)
+def test_a_breach_is_found(check: object, source: str) -> None:
+    assert callable(check)
+    assert list(check(source, "name"))
+
+
+def test_a_broken_link_is_found(tmp_path: Path) -> None:
+    page = tmp_path / "README.md"
+    page.write_text("# A title\n[here](#a-title) [gone](missing.md) [no](#nowhere) [w](https://x)")
+    assert list(broken_links(page)) == ["README.md: missing.md", "README.md: #nowhere"]
+
+
+def test_a_leftover_is_found() -> None:
+    assert LEFTOVERS.search("x = 1  # TO" + "DO later")
+    assert HOME_PATHS.search("open('/ho" + "me/someone/file')")
+    assert not HOME_PATHS.search("https://example.org/home/page")
+    assert list(calls("import time\ntime.sleep(1)", "time.sleep")) == [2]
