@@ -10,10 +10,10 @@ DEVELOPMENT := $(VENV)/.installed-development
 PEERS := $(VENV)/.installed-peers
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-slow lint format bench clean
+.PHONY: help run test test-slow test-simulation test-crash lint format bench clean
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: $(RUNTIME) ## start matcher, publisher and gateway; Ctrl-C stops them
 	@$(BIN)/python -c "$$WHERE_TO_CONNECT"
@@ -26,6 +26,12 @@ test: $(DEVELOPMENT) ## run the fast tests
 
 test-slow: $(DEVELOPMENT) ## run the long suites
 	@$(BIN)/python -m pytest -m slow $(ARGS)
+
+test-crash: $(DEVELOPMENT) ## kill processes some hundreds of times and check what came of it
+	@$(BIN)/python -m pytest -m slow -s tests/crash $(ARGS)
+
+test-simulation: $(DEVELOPMENT) ## simulate all parts on one thread; ARGS="--seed 1 --runs 1000"
+	@$(BIN)/python -m tests.simulation $(or $(ARGS),--runs 200)
 
 lint: $(DEVELOPMENT) ## check style and types
 	@$(BIN)/ruff check .

@@ -1,6 +1,7 @@
 """Measurements of Crossbook. Run from a clone of the repository.
 
     python -m bench core        the engine alone, messages/s per scenario, beside PyPI peers
+    python -m bench journal     the journal alone, beside bare writes of the same bytes
     python -m bench latency     the three processes under load, latency percentiles
     python -m bench pipeline    the three processes beside a null pipeline, as ratios
     python -m bench all         all of them
@@ -16,10 +17,11 @@ from typing import Annotated, Any
 import typer
 
 from bench import core as core_bench
+from bench import journal as journal_bench
 from bench import latency as latency_bench
 from bench import machine, workload
 from bench import pipeline as pipeline_bench
-from bench.latency import Transport
+from bench.latency import Sync, Transport
 from bench.load import Load
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
@@ -27,6 +29,7 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions
 Json = Annotated[Path | None, typer.Option(help="Write the whole report to this JSON file.")]
 Null = Annotated[Path, typer.Option("--null", help="The null pipeline to compare with.")]
 Between = Annotated[Transport, typer.Option(help="Transport between our processes.")]
+Synced = Annotated[Sync, typer.Option(help="When the journal is synced.")]
 Scenario = Annotated[str, typer.Option(help=f"One of {', '.join(workload.SCENARIOS)}, or all.")]
 
 QUICK_MESSAGES = 60_000
@@ -78,6 +81,21 @@ def core(
 
 
 @app.command()
+def journal(
+    directory: Annotated[
+        Path | None, typer.Option(help="Measure in a temporary folder under this one.")
+    ] = None,
+    seconds: Annotated[float, typer.Option(min=0.01, help="Of each turn.")] = 2.0,
+    repeats: Annotated[int, typer.Option(min=1, help="Turns of each.")] = 3,
+    json: Json = None,
+) -> None:
+    """Appends to the journal, for each sync policy, beside bare writes."""
+    report = journal_bench.run(directory, seconds=seconds, repeats=repeats)
+    journal_bench.show(report)
+    _write(json, report)
+
+
+@app.command()
 def latency(
     rate: Annotated[float, typer.Option(min=1, help="Orders per second, open loop.")] = 5_000,
     duration: Annotated[float, typer.Option(min=0.1, help="Seconds.")] = 5.0,
@@ -89,7 +107,8 @@ def latency(
     warm: Annotated[float, typer.Option(min=0, help="Seconds not counted at the start.")] = 1.0,
     instruments: Annotated[int, typer.Option(min=1)] = 4,
     seed: int = 1,
-    transport: Between = "tcp",
+    transport: Between = "ipc",
+    sync: Synced = "batch",
     connect: Annotated[
         bool, typer.Option("--connect", help="Load the running exchange of the settings.")
     ] = False,
@@ -100,7 +119,7 @@ def latency(
     load = Load(
         rate, duration, clients, batch, closed, window, chunk, warm, instruments, seed
     )  # fmt: skip
-    own = latency_bench.own_exchange(transport)
+    own = latency_bench.own_exchange(transport, sync)
     with latency_bench.running_exchange() if connect else own as exchange:
         report, round_trip_ns, bbo_ns = latency_bench.run(load, exchange)
     latency_bench.show(report)
@@ -115,14 +134,15 @@ def pipeline(
     quick: Annotated[bool, typer.Option("--quick", help="One short run of each.")] = False,
     repeats: Annotated[int, typer.Option(min=0, help="Pairs of runs; 0: 1 if quick, 3.")] = 0,
     null: Null = pipeline_bench.NULL_PIPELINE,
-    transport: Between = "tcp",
+    transport: Between = "ipc",
+    sync: Synced = "batch",
     json: Json = None,
 ) -> None:
     """Our processes beside the null pipeline, alternately, as ratios."""
     if not null.is_file():
         print(f"pipeline: skipped, there is no null pipeline at {null} (give one with --null)")
         return
-    report = pipeline_bench.run(null, quick=quick, transport=transport, repeats=repeats)
+    report = pipeline_bench.run(null, quick=quick, transport=transport, sync=sync, repeats=repeats)
     pipeline_bench.show(report)
     _write(json, report)
 

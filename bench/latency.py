@@ -20,6 +20,7 @@ from common.config import load_settings
 from tests.system.exchange import Exchange
 
 Transport = Literal["tcp", "ipc"]
+Sync = Literal["batch", "interval", "never"]
 INTERNAL = ("MATCHER_COMMANDS", "MATCHER_EVENTS", "MATCHER_SYNC")
 
 
@@ -29,6 +30,7 @@ class Target(Struct, frozen=True):
     orders: str
     feed: str
     transport: str
+    sync: str
     pids: dict[str, int]
 
 
@@ -76,21 +78,27 @@ METHOD = {
 
 
 @contextlib.contextmanager
-def own_exchange(transport: Transport = "tcp") -> Iterator[Target]:
-    """Three fresh processes for one measurement; `transport` is that of the internal sockets."""
+def own_exchange(transport: Transport = "ipc", sync: Sync = "batch") -> Iterator[Target]:
+    """Three fresh processes for one measurement; `transport` is that of the internal sockets,
+    `sync` when the journal is synced."""
     with tempfile.TemporaryDirectory(prefix="crossbook-bench-") as folder:
         paths = {name: f"ipc://{folder}/{name.lower()}" for name in INTERNAL}
         internal: dict[str, Any] = paths if transport == "ipc" else {}
-        with Exchange(HEARTBEAT_MS="500", LOG_LEVEL="WARNING", **internal) as exchange:
+        shipped: dict[str, Any] = {
+            "HEARTBEAT_MS": "500",
+            "JOURNAL_SEGMENT_MB": "64",
+            "LOG_LEVEL": "WARNING",
+        }
+        with Exchange(JOURNAL_SYNC=sync, **shipped, **internal) as exchange:
             pids = {name: exchange.pid(name) for name in ("matcher", "publisher", "gateway")}
-            yield Target(exchange.orders, exchange.feed, transport, pids)
+            yield Target(exchange.orders, exchange.feed, transport, sync, pids)
 
 
 @contextlib.contextmanager
 def running_exchange() -> Iterator[Target]:
     """The exchange the environment's settings point to; its processes are not ours to watch."""
     settings = load_settings("client")
-    yield Target(settings.gateway_orders, settings.publisher_feed, "as it runs", {})
+    yield Target(settings.gateway_orders, settings.publisher_feed, "as it runs", "as it runs", {})
 
 
 def run(load: Load, target: Target) -> tuple[Report, "array[int]", "array[int]"]:
@@ -117,7 +125,7 @@ def run(load: Load, target: Target) -> tuple[Report, "array[int]", "array[int]"]
         bench="latency",
         machine=described,
         method=METHOD,
-        transport=f"clients tcp, internal {target.transport}",
+        transport=f"clients tcp, internal {target.transport}, journal synced: {target.sync}",
         load=load,
         sent=outcome.sent,
         frames=outcome.frames,

@@ -63,7 +63,7 @@ class Report(Struct, frozen=True):
 METHOD = {
     "order": "alternately, case by case; each run in fresh processes; the first of a pair changes",
     "ratio": "median of ours over median of null",
-    "ours": "gateway, matcher, publisher as shipped, without journal; flow of bench/flow.py",
+    "ours": "gateway, matcher, publisher as shipped, with its journal; flow of bench/flow.py",
     "null": "null_pipeline.py, --transport ipc: same hops, nothing matched, one kind of message",
 }
 
@@ -85,9 +85,17 @@ def loads(*, quick: bool) -> dict[str, Load]:
 
 
 def run(
-    null_pipeline: Path, *, quick: bool, transport: latency.Transport = "tcp", repeats: int = 0
+    null_pipeline: Path,
+    *,
+    quick: bool,
+    transport: latency.Transport = "ipc",
+    sync: latency.Sync = "batch",
+    repeats: int = 0,
 ) -> Report:
-    """Measure every load on both pipelines; `repeats` zero means one when quick, else three."""
+    """Measure every load on both pipelines; `repeats` zero means one when quick, else three.
+
+    With `sync` "batch" the null pipeline syncs a file per batch too, else it keeps none.
+    """
     described = machine.describe()
     repeats = repeats or (1 if quick else 3)
     samples: dict[str, tuple[list[Sample], list[Sample]]] = {}
@@ -101,14 +109,19 @@ def run(
                 ours, null = samples.setdefault(name, ([], []))
                 for turn in (repeat, repeat + 1):
                     if turn % 2:
-                        null.append(run_null(script, load))
+                        null.append(run_null(script, load, sync))
                     else:
-                        ours.append(run_ours(load, transport))
+                        ours.append(run_ours(load, transport, sync))
                 print(f"  {repeat + 1}/{repeats} {name}", file=sys.stderr, flush=True)
     return Report(
         bench="pipeline",
         machine=described,
-        method={**METHOD, "repeats": str(repeats), "transport_ours": f"internal {transport}"},
+        method={
+            **METHOD,
+            "repeats": str(repeats),
+            "transport_ours": f"internal {transport}",
+            "sync": sync,
+        },
         cases=[
             Case(name, load, *samples[name], ratio=ratios(*samples[name]))
             for name, load in loads(quick=quick).items()
@@ -116,12 +129,12 @@ def run(
     )
 
 
-def run_ours(load: Load, transport: latency.Transport) -> Sample:
+def run_ours(load: Load, transport: latency.Transport, sync: latency.Sync) -> Sample:
     """One run of our processes, measured by a fresh process."""
     with tempfile.TemporaryDirectory(prefix="crossbook-bench-") as folder:
         path = Path(folder) / "report.json"
         command = [sys.executable, "-m", "bench", "latency", "--json", str(path)]
-        command += ["--transport", transport, "--rate", str(load.rate)]
+        command += ["--transport", transport, "--sync", sync, "--rate", str(load.rate)]
         command += ["--duration", str(load.duration_s), "--warm", str(load.warm_s)]
         command += ["--clients", str(load.clients), "--batch", str(load.batch)]
         if load.closed:
@@ -140,10 +153,11 @@ def run_ours(load: Load, transport: latency.Transport) -> Sample:
     )
 
 
-def run_null(script: Path, load: Load) -> Sample:
+def run_null(script: Path, load: Load, sync: latency.Sync) -> Sample:
     """One run of the null pipeline."""
     ports = free_ports(1)
     command = [sys.executable, str(script), "--port", str(ports[0]), "--transport", "ipc"]
+    command += ["--journal", "inline" if sync == "batch" else "none"]
     command += ["--duration", str(load.duration_s), "--warm", str(load.warm_s)]
     command += ["--clients", str(load.clients)]
     command += ["--rate", "0" if load.closed else str(load.rate)]

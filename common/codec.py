@@ -114,7 +114,10 @@ def _explain(part: bytes | memoryview | msgspec.Raw, error: Exception) -> entry.
     """A `Reject` that names field and reason as far as the bytes allow."""
     try:
         value: Any = _decode_any(part)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError, TypeError):
+    except UnicodeDecodeError:
+        request_seq = _request_seq(_head_of(part))
+        return entry.Reject(request_seq, RejectReason.MALFORMED, "frame", f"not msgpack: {error}")
+    except (msgspec.MsgspecError, RecursionError, ValueError, TypeError):
         return entry.Reject(0, RejectReason.MALFORMED, "frame", f"not msgpack: {error}")
     request_seq = 0
     fields: tuple[str, ...] = ()
@@ -129,6 +132,21 @@ def _explain(part: bytes | memoryview | msgspec.Raw, error: Exception) -> entry.
         request_seq = _request_seq(value)
     field, text = _name_field(str(error), fields)
     return entry.Reject(request_seq, RejectReason.MALFORMED, field, text)
+
+
+def _head_of(part: bytes | memoryview | msgspec.Raw) -> list[Any]:
+    """Tag and request sequence of a request with text in it that is not UTF-8."""
+    head = bytes(part)[:19]
+    if not 0x92 <= head[0] <= 0x9F:
+        return []
+    for end in range(3, len(head) + 1):
+        try:
+            # The same array, said to end here.
+            value: list[Any] = _decode_any(b"\x92" + head[1:end])
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            continue
+        return value
+    return []
 
 
 def _request_seq(value: list[Any]) -> int:

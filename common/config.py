@@ -43,12 +43,20 @@ class Settings(BaseSettings):
     gateway_id: int = Field(default=1, ge=1, le=32_767)
     account: int = Field(default=1, ge=1, le=2**31 - 1)
 
-    matcher_commands: str = "tcp://127.0.0.1:5551"
-    matcher_events: str = "tcp://127.0.0.1:5552"
-    matcher_sync: str = "tcp://127.0.0.1:5553"
+    matcher_commands: str = "ipc://data/commands.sock"
+    matcher_events: str = "ipc://data/events.sock"
+    matcher_sync: str = "ipc://data/sync.sock"
     gateway_orders: str = "tcp://127.0.0.1:5560"
     publisher_feed: str = "tcp://127.0.0.1:5570"
     publisher_snapshots: str = "tcp://127.0.0.1:5571"
+
+    data_dir: Path = Path("data")
+    journal_segment_mb: int = Field(default=64, ge=1, le=4_096)
+    journal_sync: Literal["batch", "interval", "never"] = "batch"
+    journal_sync_interval_ms: int = Field(default=50, ge=1, le=10_000)
+    journal_keep_segments: int = Field(default=0, ge=0, le=1_000_000)
+    snapshot_every: int = Field(default=1_000_000, ge=1_000, le=1_000_000_000)
+    snapshots_kept: int = Field(default=3, ge=1, le=1_000)
 
     event_history_mb: int = Field(default=128, ge=1, le=65_536)
     feed_history: int = Field(default=10_000, ge=100, le=10_000_000)

@@ -115,7 +115,20 @@ class ListInstruments(Struct, array_like=True, tag=8, gc=False, frozen=True):
     request_seq: _Seq
 
 
-Request: TypeAlias = Logon | New | Cancel | Amend | MassCancel | Ping | Query | ListInstruments
+class CatchUp(Struct, array_like=True, tag=9, gc=False, frozen=True):
+    """Ask for everything that happened to the account's orders from number `from_seq` on.
+
+    It comes as `Execution`s in order, accepts, cancels and amends included, and ends with
+    `CaughtUp`. What happens meanwhile keeps coming too: drop what was heard already.
+    """
+
+    request_seq: _Seq
+    from_seq: _Count
+
+
+Request: TypeAlias = (
+    Logon | New | Cancel | Amend | MassCancel | Ping | Query | ListInstruments | CatchUp
+)
 
 
 class Welcome(Struct, array_like=True, tag=101, gc=False, frozen=True):
@@ -132,7 +145,9 @@ class Ack(Struct, array_like=True, tag=102, gc=False, frozen=True):
 
     For a new order `order_id` is its id; for cancel and amend the id of the order concerned; for
     a mass cancel zero, with `count` orders canceled. `status` and `open_lots` are the order's
-    at that point (before its own fills, which follow as `Execution`).
+    at that point (before its own fills, which follow as `Execution`). `repeated` says that the
+    order had been entered before, under the same client order id: nothing was done again, and
+    `status`, `open_lots` and `filled_lots` are that order's now.
     """
 
     request_seq: int
@@ -143,6 +158,8 @@ class Ack(Struct, array_like=True, tag=102, gc=False, frozen=True):
     open_lots: int
     time_ns: int
     count: int = 0
+    repeated: bool = False
+    filled_lots: int = 0
 
 
 class Reject(Struct, array_like=True, tag=103, gc=False, frozen=True):
@@ -227,4 +244,17 @@ class Instruments(Struct, array_like=True, tag=107, gc=False, frozen=True):
     instruments: list[Instrument]
 
 
-Reply: TypeAlias = Welcome | Ack | Reject | Execution | Pong | OpenOrders | Instruments
+class CaughtUp(Struct, array_like=True, tag=108, gc=False, frozen=True):
+    """Answer to `CatchUp`: everything in `from_seq`..`to_seq` has been sent.
+
+    `complete` is false when the matcher no longer holds all of it; `from_seq` is then the first
+    number it does.
+    """
+
+    request_seq: int
+    from_seq: int
+    to_seq: int
+    complete: bool
+
+
+Reply: TypeAlias = Welcome | Ack | Reject | Execution | Pong | OpenOrders | Instruments | CaughtUp

@@ -2,8 +2,8 @@
 
 From the event stream alone every order, every book and all money moved can be rebuilt. Each
 command applied gets the next `seq`; all its events carry it. The first event of a command is its
-answer (`OrderAccepted`, `OrderCanceled`, `OrderAmended`, `OrdersMassCanceled` or
-`CommandRejected`) and names its origin; trades follow in match order, then at most one terminal
+answer (`OrderAccepted`, `OrderRepeated`, `OrderCanceled`, `OrderAmended`, `OrdersMassCanceled`
+or `CommandRejected`) and names its origin; trades follow in match order, then at most one terminal
 event for the taker. A limit GTC order with lots left after its trades rests; nothing says so
 separately.
 """
@@ -150,6 +150,22 @@ class OrdersMassCanceled(Struct, array_like=True, tag=8, gc=False, frozen=True):
     count: int
 
 
+class OrderRepeated(Struct, array_like=True, tag=9, gc=False, frozen=True):
+    """A new order said again what an earlier one with its client order id had said: nothing
+    happened. `order_id`, `status`, `filled_lots` and `open_lots` are the earlier order's now."""
+
+    seq: int
+    gateway: int
+    request: int
+    account: int
+    instrument: int
+    order_id: int
+    status: int
+    filled_lots: int
+    open_lots: int
+    client_order_id: str
+
+
 Event: TypeAlias = (
     OrderAccepted
     | CommandRejected
@@ -159,6 +175,7 @@ Event: TypeAlias = (
     | OrderCompleted
     | OrderAmended
     | OrdersMassCanceled
+    | OrderRepeated
 )
 
 

@@ -185,6 +185,27 @@ def load_instruments(path: Path) -> tuple[Instrument, ...]:
     return instruments
 
 
+def check_change(known: Instrument, wanted: Instrument | None) -> None:
+    """Raise `ConfigError` unless `known` may become `wanted` while its orders live.
+
+    Limits and fees may change; an instrument may not go, and its name, assets and grid stay.
+    """
+    if wanted is None:
+        raise ConfigError(
+            f"instrument {known.symbol} (id {known.id}) is in the recorded state but not in the "
+            "instruments file; put it back, or start with another DATA_DIR"
+        )
+    for field in (
+        "symbol", "base", "quote", "tick_size", "lot_size", "base_decimals", "quote_decimals",
+    ):  # fmt: skip
+        before, after = getattr(known, field), getattr(wanted, field)
+        if before != after:
+            raise ConfigError(
+                f"instrument {known.symbol} (id {known.id}): {field} was {before} when its orders "
+                f"were recorded and may not become {after}; give it another id"
+            )
+
+
 class _Entry(Struct, forbid_unknown_fields=True):
     """One [[instrument]] as written in the file."""
 

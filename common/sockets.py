@@ -7,6 +7,7 @@ silent drops. Every socket here has LINGER set, a size limit, heartbeats and a b
 import ipaddress
 import socket as stdlib_socket
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Final
 
 import zmq
@@ -49,8 +50,10 @@ def _socket(
 
 def _bind(made: "zmq.Socket[bytes]", address: str) -> "zmq.Socket[bytes]":
     try:
+        if address.startswith("ipc://"):
+            Path(address.removeprefix("ipc://")).parent.mkdir(parents=True, exist_ok=True)
         made.bind(address)
-    except zmq.ZMQError as error:
+    except (zmq.ZMQError, OSError) as error:
         made.close()
         raise ConfigError(f"cannot bind {address}: {error.strerror}") from error
     return made

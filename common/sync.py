@@ -38,7 +38,14 @@ class OrdersRequest(Struct, array_like=True, tag=3, gc=False, frozen=True):
     limit: int
 
 
-SyncRequest: TypeAlias = ResendRequest | BooksRequest | OrdersRequest
+class GatewayRequest(Struct, array_like=True, tag=4, gc=False, frozen=True):
+    """Ask for the last request number applied of a gateway."""
+
+    request_id: int
+    gateway: int
+
+
+SyncRequest: TypeAlias = ResendRequest | BooksRequest | OrdersRequest | GatewayRequest
 
 
 class Resend(Struct, array_like=True, tag=101, gc=False, frozen=True):
@@ -95,4 +102,14 @@ class Orders(Struct, array_like=True, tag=104, gc=False, frozen=True):
     more: bool
 
 
-SyncReply: TypeAlias = Resend | ResendTooOld | Books | Orders
+class GatewayState(Struct, array_like=True, tag=105, gc=False, frozen=True):
+    """The last request number of `gateway` applied in `stream` (zero for none), as of `seq`."""
+
+    request_id: int
+    gateway: int
+    stream: int
+    seq: int
+    last_request: int
+
+
+SyncReply: TypeAlias = Resend | ResendTooOld | Books | Orders | GatewayState

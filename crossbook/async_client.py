@@ -33,10 +33,10 @@ from common.entry import (
 from common.instruments import Instrument
 from common.types import OrderType, Side, TimeInForce
 from crossbook import calls
+from crossbook.asked import Outcome
 from crossbook.client import DEFAULT_ADDRESS
-from crossbook.errors import ExecutionsMissed
 from crossbook.request import Number, amend_order, cancel_order, mass_cancel, new_order
-from crossbook.session import Outcome, Session
+from crossbook.session import Session
 
 _TICK_S: Final = 0.1
 """Seconds between two looks at deadlines."""
@@ -60,10 +60,11 @@ class AsyncClient:
         account: int = 1,
         timeout_s: float = 5.0,
         context: "zmq.Context[zmq.Socket[bytes]] | None" = None,
+        recover: bool = True,
     ) -> None:
         self.address = address
         self.timeout_s = timeout_s
-        self.session = Session(account)
+        self.session = Session(account, recover)
         self._owns_context = context is None
         self._context: zmq.Context[zmq.Socket[bytes]] = context or zmq.Context()
         self._socket: zmq.Socket[bytes] | None = None
@@ -122,6 +123,11 @@ class AsyncClient:
             if self.session.refused is not None or left_s <= 0:
                 raise calls.logon_refused(self.session.refused)
             await self._wait(left_s)
+
+    @property
+    def last_seq(self) -> int:
+        """The highest of the matcher's numbers seen: where a later `catch_up` may begin."""
+        return self.session.last_seq
 
     @property
     def account(self) -> int:
@@ -209,7 +215,8 @@ class AsyncClient:
     async def executions(self, timeout_s: float | None = None) -> AsyncIterator[Execution]:
         """Execution reports as they come, until `close`, or none came for `timeout_s`.
 
-        Raises `ExecutionsMissed` once for every hole; reading goes on by calling this again.
+        While missed ones are asked for, nothing comes. Raises `ExecutionsMissed` once for every
+        hole that is not filled so; reading goes on by calling this again.
         """
         executions = self.session.executions
         while True:
@@ -223,6 +230,25 @@ class AsyncClient:
             self._tell_holes()
             while executions:
                 yield executions.popleft()
+
+    async def catch_up(self, from_seq: int) -> list[Execution]:
+        """All executions of the account from number `from_seq` on; see `Client.catch_up`."""
+        session = self.session
+        deadline_ns = self._deadline_ns()
+        await self._until_caught_up(deadline_ns)
+        if session.recovering:
+            raise calls.not_caught_up()
+        recovery = session.catch_up(from_seq)
+        self._pump_soon()
+        await self._until_caught_up(deadline_ns)
+        # Another call may be catching up by now: only our own is given up.
+        if recovery.under_way:
+            session.stop_catching_up()
+        return calls.caught_up(recovery)
+
+    async def _until_caught_up(self, deadline_ns: int) -> None:
+        while self.session.recovering and self._now_ns() < deadline_ns:
+            await self._wait((deadline_ns - self._now_ns()) / 1e9)
 
     async def _command(self, request: Request) -> Ack:
         numbers, outcomes = await self._ask([request])
@@ -308,13 +334,11 @@ class AsyncClient:
         await asyncio.wait([waiter], timeout=timeout_s)
 
     def _tell_holes(self) -> None:
-        holes = self.session.losses + self.session.executions_dropped
+        session = self.session
+        holes = session.holes + session.executions_dropped
         if holes != self._holes_told:
             self._holes_told = holes
-            raise ExecutionsMissed(
-                f"execution reports are missing: {self.session.losses} session(s) lost, "
-                f"{self.session.executions_dropped} report(s) dropped unread so far"
-            )
+            raise calls.missed(session)
 
     def _running_loop(self) -> asyncio.AbstractEventLoop:
         if self._loop is None or self._socket is None:

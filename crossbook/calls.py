@@ -5,11 +5,19 @@ Nothing here does I/O; the clients decide how to wait.
 
 from collections.abc import Sequence
 
-from common.entry import Ack, OpenOrders, Query, Reject, Reply, Request
+from common.entry import Ack, Execution, OpenOrders, Query, Reject, Reply, Request
 from common.errors import CrossbookError
 from common.types import RejectReason
-from crossbook.errors import GatewayUnavailable, OrderRejected, OutcomeUnknown, reason_name
-from crossbook.session import Outcome, Unanswered
+from crossbook.asked import Outcome, Unanswered
+from crossbook.errors import (
+    ExecutionsMissed,
+    GatewayUnavailable,
+    OrderRejected,
+    OutcomeUnknown,
+    reason_name,
+)
+from crossbook.recovery import Recovery
+from crossbook.session import Session
 
 
 def answer(number: int, outcome: Outcome) -> Reply:
@@ -78,6 +86,31 @@ def logon_refused(reject: Reject | None) -> CrossbookError:
     if reject.reason == RejectReason.BUSY:
         return OrderRejected(reject)
     return CrossbookError(f"logon refused: {reason_name(reject.reason)}: {reject.text}")
+
+
+def missed(session: Session) -> ExecutionsMissed:
+    """Executions are missing and will not come by themselves."""
+    return ExecutionsMissed(
+        f"execution reports from number {session.missed_from} on are missing: "
+        f"{session.losses} session(s) lost, "
+        f"{session.executions_dropped} report(s) dropped unread so far",
+        session.take_missed_from(),
+    )
+
+
+def not_caught_up() -> GatewayUnavailable:
+    """There was no time to catch up."""
+    return GatewayUnavailable("the gateway did not tell in time what was missed")
+
+
+def caught_up(recovery: Recovery) -> list[Execution]:
+    """What a catch-up brought; raises when that is not all."""
+    if recovery.complete and recovery.same_history and recovery.done:
+        return recovery.filled
+    if not recovery.filled and recovery.complete and recovery.same_history:
+        raise not_caught_up()
+    text = f"not all executions from number {recovery.from_seq} on could be had"
+    raise ExecutionsMissed(text, recovery.next_seq, recovery.filled)
 
 
 def next_page(query: Query, page: Reply) -> tuple[OpenOrders, Query | None]:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from crossbook import commands_market, commands_orders, commands_replay
+from crossbook import commands_journal, commands_market, commands_orders, commands_replay
 from crossbook.console import CrossbookGroup
 
 app = typer.Typer(
@@ -14,14 +14,15 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    help="""Trade on a Crossbook exchange, watch its books, and replay recorded order flow.
+    help="""Trade on a Crossbook exchange, watch its books, replay recorded order flow, and check
+what the exchange wrote down.
 
 Every command takes --help, with examples, and --json. Addresses and the account come from the
 environment or .env (GATEWAY_ORDERS, PUBLISHER_FEED, PUBLISHER_SNAPSHOTS, ACCOUNT) and can be
 given as options.
 
-Exit status: 0 done; 1 refused by the exchange, or a replay differs; 2 wrong usage, configuration
-or file; 3 not reachable, or outcome unknown.
+Exit status: 0 done; 1 refused by the exchange, a replay differs, or a journal is wrong; 2 wrong
+usage, configuration or file; 3 not reachable, or outcome unknown.
 """,
 )
 
@@ -54,6 +55,8 @@ app.command()(commands_market.book)
 app.command()(commands_market.trades)
 app.command()(commands_replay.replay)
 app.command()(commands_market.status)
+app.command()(commands_journal.verify)
+app.command()(commands_journal.journal)
 
 
 def main() -> None:

@@ -31,9 +31,10 @@ from common.entry import (
 from common.instruments import Instrument
 from common.types import OrderType, Side, TimeInForce
 from crossbook import calls
-from crossbook.errors import ExecutionsMissed, SendQueueFull
+from crossbook.asked import Outcome, payloads
+from crossbook.errors import SendQueueFull
 from crossbook.request import Number, amend_order, cancel_order, mass_cancel, new_order
-from crossbook.session import Outcome, Session, payloads
+from crossbook.session import Session
 
 DEFAULT_ADDRESS: Final = "tcp://127.0.0.1:5560"
 """Where a gateway listens unless told otherwise."""
@@ -51,7 +52,9 @@ class Client:
 
     Every call returns the exchange's answer, or raises `OrderRejected` when it refused,
     `OutcomeUnknown` when no answer came in `timeout_s`, `GatewayUnavailable` when nothing was
-    sent. A lost session is opened again by itself.
+    sent. A lost session is opened again by itself. With `recover`, executions missed meanwhile
+    are asked for and come in order, each once, with those that tell of orders whose answer was
+    lost; and new orders with a client order id are sent again, which enters them once.
     """
 
     def __init__(
@@ -60,10 +63,11 @@ class Client:
         account: int = 1,
         timeout_s: float = 5.0,
         context: "zmq.Context[zmq.Socket[bytes]] | None" = None,
+        recover: bool = True,
     ) -> None:
         self.address = address
         self.timeout_s = timeout_s
-        self.session = Session(account)
+        self.session = Session(account, recover)
         self._owns_context = context is None
         self._context: zmq.Context[zmq.Socket[bytes]] = context or zmq.Context()
         try:
@@ -111,6 +115,11 @@ class Client:
             self._step(deadline_ns)
 
     @property
+    def last_seq(self) -> int:
+        """The highest of the matcher's numbers seen: where a later `catch_up` may begin."""
+        return self.session.last_seq
+
+    @property
     def account(self) -> int:
         """The account this client trades for."""
         return self.session.account
@@ -141,6 +150,10 @@ class Client:
 
         An integer quantity or price is a number of lots or ticks; text or `Decimal` is exact
         decimal. A market order has no price; by `quote_amount` it has no quantity either.
+
+        With a `client_order_id` it is safe to call this again after `OutcomeUnknown`, with the
+        same arguments: the order is entered once, and `repeated` of the answer says that it had
+        been, with its first `order_id` and its status now. Use an id for one order only.
         """
         return self._command(
             new_order(
@@ -204,7 +217,8 @@ class Client:
     def executions(self, timeout_s: float = 0.0) -> Iterator[Execution]:
         """Execution reports as they come; ends when none has come for `timeout_s`.
 
-        Raises `ExecutionsMissed` once for every hole; reading goes on by calling this again.
+        While missed ones are asked for, nothing comes. Raises `ExecutionsMissed` once for every
+        hole that is not filled so; reading goes on by calling this again.
         """
         executions = self.session.executions
         deadline_ns = time.monotonic_ns() + int(timeout_s * 1e9)
@@ -217,6 +231,26 @@ class Client:
                 deadline_ns = time.monotonic_ns() + int(timeout_s * 1e9)
             elif time.monotonic_ns() >= deadline_ns:
                 return
+
+    def catch_up(self, from_seq: int) -> list[Execution]:
+        """All executions of the account from number `from_seq` on, in order.
+
+        Accepts, cancels and amends are among them, whoever asked for them. Reports that came and
+        were not read yet are part of the list, and `executions` goes on behind it. Raises
+        `ExecutionsMissed` when the exchange no longer holds all of it.
+        """
+        session = self.session
+        deadline_ns = self._deadline_ns()
+        while session.recovering and time.monotonic_ns() < deadline_ns:
+            self._step(deadline_ns)
+        if session.recovering:
+            raise calls.not_caught_up()
+        recovery = session.catch_up(from_seq)
+        while session.recovering and time.monotonic_ns() < deadline_ns:
+            self._step(deadline_ns)
+        if session.recovering:
+            session.stop_catching_up()
+        return calls.caught_up(recovery)
 
     # The pipelined face: for load tools and replays that number and match requests themselves.
 
@@ -319,10 +353,8 @@ class Client:
         return time.monotonic_ns() + int(self.timeout_s * 1e9)
 
     def _tell_holes(self) -> None:
-        holes = self.session.losses + self.session.executions_dropped
+        session = self.session
+        holes = session.holes + session.executions_dropped
         if holes != self._holes_told:
             self._holes_told = holes
-            raise ExecutionsMissed(
-                f"execution reports are missing: {self.session.losses} session(s) lost, "
-                f"{self.session.executions_dropped} report(s) dropped unread so far"
-            )
+            raise calls.missed(session)

@@ -4,7 +4,7 @@ CrossbookError
     OrderRejected        the exchange refused a request; nothing changed
     OutcomeUnknown       no answer came for what was sent: it may or may not have happened
     GatewayUnavailable   nothing was sent, because no session could be opened in time
-    ExecutionsMissed     the session was lost for a while: execution reports are missing
+    ExecutionsMissed     execution reports are missing, and from which number on
     SendQueueFull        the gateway does not take what is sent; part was not sent
     MarketDataError      the publisher does not know the instrument or did not answer in time
 """
@@ -13,7 +13,7 @@ CrossbookError
 
 from collections.abc import Sequence
 
-from common.entry import Reject, Reply
+from common.entry import Execution, Reject, Reply
 from common.errors import CrossbookError
 from common.types import RejectReason
 
@@ -63,11 +63,15 @@ class OutcomeUnknown(CrossbookError):
         more = f" and {len(self.unanswered) - 1} more" if len(self.unanswered) > 1 else ""
         if self.client_order_id:
             remedy = (
-                f"open_orders(client_order_id={self.client_order_id!r}) tells whether the order is "
-                "open; if it is not, the executions tell whether it ended or never began"
+                "a new order may be submitted again as it was, client order id included: it is "
+                f"entered once; open_orders(client_order_id={self.client_order_id!r}) tells "
+                "whether it is open"
             )
         else:
-            remedy = "open_orders() shows what is open; a client_order_id makes orders findable"
+            remedy = (
+                "open_orders() shows what is open; an order with a client_order_id could be "
+                "submitted again safely"
+            )
         super().__init__(f"request {self.request_seq}{named}{more}: {why}. {remedy}")
 
 
@@ -85,9 +89,16 @@ class GatewayUnavailable(CrossbookError):
 class ExecutionsMissed(CrossbookError):
     """Execution reports are missing between the last one read and the next.
 
-    The gateway restarted or dropped the session, or more reports came than are kept unread.
-    `open_orders()` tells what is open now; reading executions may go on.
+    The session was lost and the client does not recover by itself (`recover=False`), or the
+    exchange no longer holds what was missed, or more reports came than are kept unread.
+    `catch_up(from_seq)` brings what can be had; zero says that nothing is known to begin from.
+    `executions` are those that were had, when a catch-up was incomplete. Reading may go on.
     """
+
+    def __init__(self, text: str, from_seq: int = 0, executions: Sequence[Execution] = ()) -> None:
+        super().__init__(text)
+        self.from_seq = from_seq
+        self.executions = list(executions)
 
 
 class SendQueueFull(CrossbookError):

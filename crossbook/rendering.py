@@ -82,11 +82,12 @@ def outcome_facts(
     fills = [execution for execution in own if execution.kind == ExecutionKind.FILL]
     last = own[-1] if own else None
     reason = next((execution.reason for execution in own if execution.reason), 0)
-    filled = last.filled_lots if last else 0
+    filled = last.filled_lots if last else ack.filled_lots
     facts = {
         "symbol": instrument.symbol,
         "order_id": ack.order_id,
         "client_order_id": ack.client_order_id,
+        "repeated": ack.repeated,
         "order_status": name_of(last.status if last else ack.status, OrderStatus),
         "filled_quantity": instrument.quantity_text(filled),
         "remaining_quantity": instrument.quantity_text(last.open_lots if last else ack.open_lots),
@@ -106,6 +107,8 @@ def outcome_text(instrument: Instrument, facts: dict[str, Any], verb: str) -> st
     """`outcome_facts` for people."""
     named = f" ({facts['client_order_id']})" if facts["client_order_id"] else ""
     lines = [f"order {facts['order_id']}{named} {verb}: {facts['order_status']}"]
+    if facts["repeated"]:
+        lines[0] += " (it had been entered before under this id; nothing was done again)"
     if "reason" in facts:
         lines[0] += f", {facts['reason']}"
     if facts["fills"]:

@@ -6,7 +6,9 @@ is open wait for it.
 
 When the gateway no longer knows the session it says so request by request. Such a request was
 not applied: it is sent again in a new session. One that was sent before it and never answered may
-have been applied; its outcome is unknown, and that is what the owner is told.
+have been applied. With `recover` a new order that has a client order id is sent again too: the
+exchange enters it once. Of any other the outcome is unknown, and that is what the owner is told.
+With `recover` executions missed are asked for as well (see `crossbook.recovery`).
 """
 
 from collections import deque
@@ -16,18 +18,26 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from common.codec import MAX_CLIENT_FRAME, MAX_REQUESTS, decode_replies, decoded, encode
+from common.codec import decode_replies, decoded, encode
 from common.entry import (
     TOKEN_BYTES,
+    Ack,
+    CatchUp,
+    CaughtUp,
     Execution,
     Logon,
     Ping,
+    Pong,
     Reject,
     Reply,
     Request,
     Welcome,
 )
 from common.types import RejectReason
+from crossbook.asked import Asked, payloads
+from crossbook.asked import Outcome as Outcome
+from crossbook.asked import Unanswered as Unanswered
+from crossbook.recovery import Heard, Key, Recovery, key_of
 
 OUTSTANDING_MAX: Final = 100_000
 """Most requests without an answer."""
@@ -42,47 +52,33 @@ LOGON_RETRY_MAX_NS: Final = 8_000_000_000
 KEEP_ALIVE_NS: Final = 3_000_000_000
 """A session that heard nothing for this long asks whether the gateway still knows it."""
 
+PROBE_NS: Final = 1_000_000_000
+"""The same, when answers are awaited."""
+
+TRY_AGAIN_NS: Final = 250_000_000
+"""Wait after a `BUSY` before a retried order, or a catch-up, is tried again."""
+
+CATCH_UP_NS: Final = 6_000_000_000
+"""Wait for the end of a catch-up before it is asked for again."""
+
 LOGONS_PER_REQUEST: Final = 3
 """How often one request is sent again into a new session before its reject is believed."""
-
-
-class Unanswered:
-    """The outcome of a request that was not answered: `sent`, and so perhaps applied, or not."""
-
-    __slots__ = ("request", "sent", "why")
-
-    def __init__(self, request: Request, sent: bool, why: str) -> None:
-        self.request = request
-        self.sent = sent
-        self.why = why
-
-
-Outcome = Reply | Unanswered
-
-
-class _Asked:
-    """A request without an answer, and the session token it was last sent with."""
-
-    __slots__ = ("deadline_ns", "logons", "own", "request", "token")
-
-    def __init__(self, request: Request, deadline_ns: int, own: bool) -> None:
-        self.request = request
-        self.deadline_ns = deadline_ns
-        self.own = own
-        self.token = 0
-        self.logons = 0
 
 
 class Session:
     """The state of one account's session with a gateway.
 
     `token` is zero while no session is open; `refused` is why, when the gateway said no. `losses`
-    counts sessions lost, `stray` keeps answers to requests this object was not asked (see
-    `reserve`).
+    counts sessions lost, `holes` the gaps in `executions` that were not filled, `missed_from` is
+    where the last of these begins (zero: unknown). `stray` keeps answers to requests this object
+    was not asked (see `reserve`).
     """
 
-    def __init__(self, account: int) -> None:
+    def __init__(self, account: int, recover: bool = True) -> None:
         self.account = account
+        self.recover = recover
+        self.holes = 0
+        self.missed_from = 0
         self.token = 0
         self.gateway = 0
         self.losses = 0
@@ -91,9 +87,9 @@ class Session:
         self.executions: deque[Execution] = deque()
         self.stray: deque[Reply] = deque(maxlen=EXECUTIONS_MAX)
         self._last_seq = 0
-        self._waiting: dict[int, _Asked] = {}
+        self._waiting: dict[int, Asked] = {}
         # In the order sent: what the gateway no longer knew was sent after what it never answered.
-        self._sent: dict[int, _Asked] = {}
+        self._sent: dict[int, Asked] = {}
         self._outcomes: list[tuple[int, Outcome]] = []
         self._logon_seq = 0
         self._logon_at_ns = 0
@@ -101,6 +97,46 @@ class Session:
         self._wants_logon = False
         self._heard_ns = 0
         self._earliest_ns = 0
+        self._base_ping = 0
+        self._heard = Heard()
+        self._hole_from = 0
+        self._hole_part: set[Key] = set()
+        self._recovery: Recovery | None = None
+
+    @property
+    def last_seq(self) -> int:
+        """The highest of the matcher's numbers seen."""
+        return self._heard.last_seq
+
+    @property
+    def recovering(self) -> bool:
+        """Whether missed executions are being asked for; what arrives meanwhile is held."""
+        return self._recovery is not None
+
+    def catch_up(self, from_seq: int) -> Recovery:
+        """Ask for the executions from number `from_seq` on; those unread are among them.
+
+        `recovering` until they have come; `filled` of what is returned here has them then.
+        """
+        assert self._recovery is None, "one catch-up at a time"
+        told = self._hole_part if from_seq == self._hole_from else ()
+        self._recovery = recovery = Recovery(max(1, from_seq), told, by_hand=True)
+        kept = [each for each in self.executions if each.seq < recovery.from_seq]
+        recovery.held += [each for each in self.executions if each.seq >= recovery.from_seq]
+        self.executions.clear()
+        self.executions.extend(kept)
+        return recovery
+
+    def stop_catching_up(self) -> None:
+        """Give up filling the hole; what was held is handed on."""
+        if self._recovery is not None:
+            self._recovery.given_up = True
+            self._end_recovery()
+
+    def take_missed_from(self) -> int:
+        """Where the holes told now begin; the next ones are counted anew."""
+        from_seq, self.missed_from = self.missed_from, 0
+        return from_seq
 
     @property
     def outstanding(self) -> int:
@@ -130,7 +166,7 @@ class Session:
         if not self.outstanding or deadline_ns < self._earliest_ns:
             self._earliest_ns = deadline_ns
         for number, request in zip(numbers, requests, strict=True):
-            self._waiting[number] = _Asked(
+            self._waiting[number] = Asked(
                 replace(request, request_seq=number), deadline_ns, own=False
             )
         if not self.token and not self._wants_logon:
@@ -139,12 +175,16 @@ class Session:
 
     def frames(self, now_ns: int) -> list[bytes]:
         """What to send now. A request given here counts as sent."""
+        if self._recovery is not None:
+            self._ask_recovery(self._recovery, now_ns)
         if not self.token:
             return self._logon_frames(now_ns)
         if not self._waiting:
             return []
         # Requests sent again keep the order they were first asked in.
-        numbers = sorted(self._waiting)
+        numbers = sorted(
+            number for number, asked in self._waiting.items() if asked.not_before_ns <= now_ns
+        )
         requests = []
         for number in numbers:
             asked = self._waiting.pop(number)
@@ -166,8 +206,14 @@ class Session:
                 self._keep(reply)
             elif type(reply) is Welcome:
                 self._welcome(reply)
+            elif type(reply) is Ack:
+                self._acknowledged(reply)
             elif type(reply) is Reject:
                 self._rejected(reply)
+            elif type(reply) is Pong:
+                self._ponged(reply)
+            elif type(reply) is CaughtUp:
+                self._caught_up(reply)
             else:
                 self._answered(reply)
 
@@ -175,13 +221,10 @@ class Session:
         """Give up what is past its deadline, and ask for a sign of life after a silence."""
         if self.outstanding and now_ns >= self._earliest_ns:
             self._give_up_late(now_ns)
-        silent = now_ns - self._heard_ns >= KEEP_ALIVE_NS
-        if self.token and silent and not self._sent and not self._waiting:
+        silence_ns = now_ns - self._heard_ns
+        if self.token and silence_ns >= (PROBE_NS if self._sent else KEEP_ALIVE_NS):
             self._heard_ns = now_ns
-            number = self.reserve(1)
-            question = Ping(number)
-            self._earliest_ns = now_ns + KEEP_ALIVE_NS
-            self._waiting[number] = _Asked(question, self._earliest_ns, own=True)
+            self._ask_own(Ping(0), now_ns + KEEP_ALIVE_NS)
 
     def take_outcomes(self) -> list[tuple[int, Outcome]]:
         """Outcomes since the last call, as (request sequence, outcome)."""
@@ -201,11 +244,41 @@ class Session:
             return []
         if self._logon_seq:
             self._logon_wait_ns = min(2 * self._logon_wait_ns, LOGON_RETRY_MAX_NS)
-        self._logon_seq = self.reserve(1)
         self._logon_at_ns = now_ns
-        return [bytes(TOKEN_BYTES) + encode(Logon(self._logon_seq, self.account))]
+        logon = Logon(self.reserve(1), self.account)
+        self._logon_seq = logon.request_seq
+        if not self.recover:
+            return [bytes(TOKEN_BYTES) + encode(logon)]
+        # Answered in one breath: whatever has a higher number than the `Pong` will be heard.
+        ping = Ping(self.reserve(1))
+        self._base_ping = ping.request_seq
+        return [bytes(TOKEN_BYTES) + encode([logon, ping])]
+
+    def _ask_own(self, request: Ping | CatchUp, deadline_ns: int) -> int:
+        """Put a request of our own in line; its number."""
+        number = self.reserve(1)
+        if not self.outstanding or deadline_ns < self._earliest_ns:
+            self._earliest_ns = deadline_ns
+        self._waiting[number] = Asked(replace(request, request_seq=number), deadline_ns, own=True)
+        return number
+
+    def _ask_recovery(self, recovery: Recovery, now_ns: int) -> None:
+        """Ask for what is missing, unless that is under way."""
+        if not self.token:
+            if not self._wants_logon and self.refused is None:
+                self.open()
+        elif not recovery.catch_up_seq and now_ns >= recovery.ask_at_ns:
+            if recovery.target_seq < 0:
+                recovery.ping_seq = self._ask_own(Ping(0), now_ns + CATCH_UP_NS)
+            question = CatchUp(0, recovery.next_seq)
+            recovery.catch_up_seq = self._ask_own(question, now_ns + CATCH_UP_NS)
 
     def _welcome(self, welcome: Welcome) -> None:
+        if not welcome.request_seq:
+            if welcome.token == self.token:
+                self._miss_something()
+                self._send_again_what_may_be()
+            return
         # Each logon ends the session the one before it opened, so only the last one counts.
         if welcome.request_seq == self._logon_seq:
             self.token = welcome.token
@@ -214,39 +287,154 @@ class Session:
             self._logon_seq = 0
             self._logon_wait_ns = LOGON_RETRY_NS
 
+    def _acknowledged(self, ack: Ack) -> None:
+        if self._recovery is None:
+            self._heard.take(ack.seq, key_of(ack))
+        else:
+            self._recovery.answered(ack)
+        self._answered(ack)
+
+    def _ponged(self, pong: Pong) -> None:
+        recovery = self._recovery
+        if not pong.request_seq:
+            # Logged on before the gateway had reached the matcher: only now has it a base.
+            if recovery is None and not self._heard.last_seq:
+                self._heard.take_all(pong.seq)
+            return
+        if pong.request_seq == self._base_ping:
+            if self._heard.complete_seq < 0:
+                self._heard.take_all(pong.seq)
+            return
+        if recovery is None:
+            self._heard.take_all(pong.seq)
+        elif pong.request_seq == recovery.ping_seq:
+            recovery.target_seq = pong.seq
+        self._answered(pong)
+
     def _rejected(self, reject: Reject) -> None:
-        if reject.request_seq and reject.request_seq == self._logon_seq:
+        number = reject.request_seq
+        if number and number == self._logon_seq:
             self._logon_refused(reject)
             return
-        asked = self._sent.get(reject.request_seq)
-        if asked is None or reject.reason != RejectReason.NOT_LOGGED_ON:
-            self._answered(reject)
+        if number and number == self._base_ping:
             return
+        if reject.seq and self._recovery is None:
+            self._heard.take(reject.seq)
+        asked = self._sent.get(number)
+        if asked is None:
+            self._answered(reject)
+        elif reject.reason == RejectReason.NOT_LOGGED_ON:
+            self._session_is_gone(asked, reject)
+        elif self._recovery is not None and number == self._recovery.catch_up_seq:
+            self._catch_up_refused(self._recovery, reject)
+        elif reject.reason == RejectReason.BUSY and asked.perhaps_applied:
+            # Busy is this attempt only: the one before it may have been applied.
+            asked.not_before_ns = self._heard_ns + TRY_AGAIN_NS
+            self._waiting[number] = self._sent.pop(number)
+        else:
+            self._answered(reject)
+
+    def _session_is_gone(self, asked: Asked, reject: Reject) -> None:
+        number = reject.request_seq
         if asked.token == self.token:
             self.losses += 1
             self.open()
-        self._lose_what_was_sent_before(reject.request_seq)
-        del self._sent[reject.request_seq]
+            self._miss_something()
+        self._lose_what_was_sent_before(number)
+        del self._sent[number]
         asked.logons += 1
         if asked.own:
             return
-        if asked.logons > LOGONS_PER_REQUEST:
-            self._outcomes.append((reject.request_seq, reject))
+        if asked.logons <= LOGONS_PER_REQUEST:
+            self._waiting[number] = asked
+        elif asked.perhaps_applied:
+            self._give_up(number, asked, True, "the session was lost")
         else:
-            self._waiting[reject.request_seq] = asked
+            self._outcomes.append((number, reject))
 
     def _lose_what_was_sent_before(self, request_seq: int) -> None:
         lost = list(takewhile(lambda seq: seq != request_seq, self._sent))
         for seq in lost:
-            self._give_up(seq, self._sent.pop(seq), True, "the session was lost")
+            asked = self._sent.pop(seq)
+            if self.recover and asked.may_be_repeated:
+                asked.perhaps_applied = True
+                self._waiting[seq] = asked
+            else:
+                self._give_up(seq, asked, True, "the session was lost")
+
+    def _send_again_what_may_be(self) -> None:
+        """Answers may be lost: repeat what the exchange does once however often it is sent."""
+        if self.recover:
+            for seq in [seq for seq, asked in self._sent.items() if asked.may_be_repeated]:
+                asked = self._waiting[seq] = self._sent.pop(seq)
+                asked.perhaps_applied = True
+
+    def _miss_something(self) -> None:
+        """From here on executions may be missing: see to it, or say so."""
+        if self._recovery is not None:
+            self._recovery.ask_again()
+            return
+        heard = self._heard
+        if self.recover and heard.complete_seq >= 0:
+            self._recovery = Recovery(heard.complete_seq + 1, heard.part)
+        else:
+            self._tell_hole(heard.complete_seq + 1, heard.part)
+
+    def _tell_hole(self, from_seq: int, part: set[Key]) -> None:
+        self.holes += 1
+        self.missed_from = self._hole_from = from_seq
+        self._hole_part = set(part)
+
+    def _caught_up(self, end: CaughtUp) -> None:
+        recovery = self._recovery
+        if recovery is None or end.request_seq != recovery.catch_up_seq:
+            self._answered(end)
+            return
+        self._sent.pop(end.request_seq, None)
+        recovery.catch_up_seq = 0
+        settled = recovery.caught_up(end)
+        if recovery.by_hand:
+            recovery.filled += settled
+        else:
+            for execution in settled:
+                self._append(execution)
+        if recovery.done:
+            self._end_recovery()
+
+    def _catch_up_refused(self, recovery: Recovery, reject: Reject) -> None:
+        del self._sent[reject.request_seq]
+        recovery.ask_again(self._heard_ns + TRY_AGAIN_NS)
+        if reject.reason != RejectReason.BUSY:
+            self.stop_catching_up()
+
+    def _end_recovery(self) -> None:
+        """Go on as before, with what came meanwhile."""
+        recovery, self._recovery = self._recovery, None
+        assert recovery is not None
+        if not recovery.same_history:
+            self._heard = Heard()
+        self._heard.take_all(recovery.next_seq - 1 if recovery.same_history else 0)
+        recovery.under_way = False
+        whole = recovery.complete and recovery.same_history and not recovery.given_up
+        if not whole and not recovery.by_hand:
+            self._tell_hole(recovery.next_seq if recovery.given_up else recovery.from_seq, set())
+        for key in recovery.answers_behind():
+            self._heard.take(key[0], key)
+        for execution in recovery.rest():
+            self._keep(execution)
 
     def _logon_refused(self, reject: Reject) -> None:
         self._wants_logon = False
         self._logon_seq = 0
-        for seq in self._waiting:
-            self._outcomes.append((seq, replace(reject, request_seq=seq)))
+        for seq, asked in self._waiting.items():
+            if asked.perhaps_applied:
+                self._give_up(seq, asked, True, "the session was lost")
+            elif not asked.own:
+                self._outcomes.append((seq, replace(reject, request_seq=seq)))
         self._waiting.clear()
         self.refused = reject
+        if self._recovery is not None:
+            self._recovery.ask_again()
 
     def _answered(self, reply: Reply) -> None:
         asked = self._sent.pop(reply.request_seq, None)
@@ -258,35 +446,32 @@ class Session:
     def _give_up_late(self, now_ns: int) -> None:
         for line in (self._waiting, self._sent):
             for seq in [seq for seq, asked in line.items() if asked.deadline_ns <= now_ns]:
-                sent = line is self._sent
+                asked = line.pop(seq)
+                sent = line is self._sent or asked.perhaps_applied
                 why = "no answer in time" if sent else "no session could be opened"
-                self._give_up(seq, line.pop(seq), sent, why)
+                self._give_up(seq, asked, sent, why)
         left = [asked.deadline_ns for asked in (*self._waiting.values(), *self._sent.values())]
         self._earliest_ns = min(left, default=0)
 
-    def _give_up(self, seq: int, asked: _Asked, sent: bool, why: str) -> None:
+    def _give_up(self, seq: int, asked: Asked, sent: bool, why: str) -> None:
         if not asked.own:
             self._outcomes.append((seq, Unanswered(asked.request, sent, why)))
+        elif self._recovery is not None and seq == self._recovery.catch_up_seq:
+            self._recovery.ask_again()
 
     def _keep(self, execution: Execution) -> None:
+        recovery = self._recovery
+        if recovery is None:
+            self._heard.take(execution.seq, key_of(execution))
+            self._append(execution)
+            return
+        recovery.heard(execution)
+        if len(recovery.held) > EXECUTIONS_MAX:
+            self.stop_catching_up()
+
+    def _append(self, execution: Execution) -> None:
         if len(self.executions) >= EXECUTIONS_MAX:
-            self.executions.popleft()
+            dropped = self.executions.popleft()
             self.executions_dropped += 1
+            self.missed_from = self.missed_from or dropped.seq
         self.executions.append(execution)
-
-
-def payloads(requests: Sequence[Request]) -> list[tuple[bytes, int]]:
-    """Requests as frames without token, each within the gateway's limits, and how many each has.
-
-    >>> from common.entry import Ping
-    >>> [count for _, count in payloads([Ping(seq) for seq in range(1500)])]
-    [750, 750]
-    """
-    if not requests:
-        return []
-    if len(requests) <= MAX_REQUESTS:
-        payload = encode(requests)
-        if len(payload) <= MAX_CLIENT_FRAME or len(requests) == 1:
-            return [(payload, len(requests))]
-    middle = len(requests) // 2
-    return payloads(requests[:middle]) + payloads(requests[middle:])

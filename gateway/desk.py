@@ -1,11 +1,11 @@
 """The order-entry desk: frames of clients in, commands out; events in, replies out. No I/O.
 
-The service around it receives frames and event batches, calls the methods here, and then sends
-`commands`, `questions` and `outbox` on, emptying them. At most `queue_size` commands are in
-flight between here and the matcher's answer: past that a client hears `BUSY` at once.
+The service around it hands frames in and sends `outbox` out; the link (gateway/link.py) takes
+`commands` and `questions` to the matcher and brings its events. At most `queue_size` commands are
+in flight between here and the matcher's answer: past that a client hears `BUSY` at once.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from common.codec import decode_requests
 from common.commands import Command
@@ -13,6 +13,7 @@ from common.entry import (
     TOKEN_BYTES,
     Amend,
     Cancel,
+    CatchUp,
     Instruments,
     ListInstruments,
     Logon,
@@ -31,6 +32,7 @@ from common.events import EventBatch
 from common.instruments import Instrument
 from common.sync import Orders, OrdersRequest
 from common.types import RejectReason
+from gateway.catch_up import CatchUps
 from gateway.reports import Pending, Reporter
 from gateway.session import Session, SessionTable
 from gateway.translate import FieldError, Translator
@@ -38,14 +40,15 @@ from gateway.translate import FieldError, Translator
 QUESTIONS_MAX = 10_000
 """Most queries waiting for the matcher's answer."""
 
-QUESTION_TICKS = 5
-"""Seconds after which a query is given up."""
+QUESTION_NS = 5_000_000_000
+"""Nanoseconds after which a query is given up."""
 
 
 class OrderDesk:
     """One gateway's order entry.
 
-    `first_number` starts this life's request numbers (see `common.sequence`); they only grow.
+    It takes no commands before `begin`, nor after `suspend`: clients hear `BUSY`. `in_flight`
+    holds every command handed on that has no answer, oldest first; `number` is the last one's.
     `seq` and `time_ns` are the last the matcher was heard to say.
     """
 
@@ -53,31 +56,59 @@ class OrderDesk:
         self,
         instruments: Iterable[Instrument],
         gateway: int,
-        first_number: int,
         queue_size: int,
         sessions: SessionTable,
     ) -> None:
         self._instruments = list(instruments)
         self._gateway = gateway
-        self._number = first_number
         self._queue_size = queue_size
+        self._room = 0
+        self._why_busy = "the matcher has not been reached yet"
         self._translator = Translator(self._instruments, gateway)
-        self._pending: Pending = {}
         self._asked: dict[int, tuple[Session, int, int]] = {}
         self._question_id = 0
-        self._ticks = 0
+        self._now_ns = 0
+        self.number = 0
+        self.in_flight: Pending = {}
         self.sessions = sessions
         self.commands: list[Command] = []
         self.questions: list[OrdersRequest] = []
         self.outbox: dict[bytes, list[Reply]] = {}
+        self.catch_ups = CatchUps(self._instruments, self.outbox)
         self.seq = 0
         self.time_ns = 0
-        self._reporter = Reporter(self._instruments, gateway, sessions, self._pending, self.outbox)
+        self._reporter = Reporter(
+            self._instruments, gateway, sessions.by_account, self.in_flight, self.outbox
+        )
 
     @property
-    def in_flight(self) -> int:
-        """Commands without an answer yet."""
-        return len(self._pending)
+    def taken_over(self) -> bool:
+        """Whether the matcher answered a number that this desk has not used yet: another gateway
+        has the same id."""
+        return self._reporter.stray > self.number
+
+    def begin(self, number: int, seq: int) -> None:
+        """Take commands, the next one as number `number + 1`, standing at `seq`.
+
+        Sessions opened before the matcher was first reached hear from where on they are told
+        everything.
+        """
+        if not self.number:
+            for session in self.sessions.by_token.values():
+                self._reply(session.identity, Pong(0, seq, self.time_ns))
+        self.number = number
+        self.seq = seq
+        self.resume()
+
+    def suspend(self, why: str) -> None:
+        """Take no commands until `resume` or `begin`."""
+        self._room = 0
+        self._why_busy = why
+
+    def resume(self) -> None:
+        """Take commands again."""
+        self._room = self._queue_size
+        self._why_busy = "too many commands are in flight"
 
     def take_frame(self, identity: bytes, frame: bytes) -> None:
         """Take one client frame: token and requests. Bad bytes get a `Reject`, never a raise."""
@@ -95,11 +126,15 @@ class OrderDesk:
             return
         if session.identity != identity:
             self.sessions.move(session, identity)
+            # What was sent to the connection before may be lost: the client has to catch up.
+            self._reply(identity, self._welcome(0, session))
         for request in requests:
             if isinstance(request, New | Cancel | Amend | MassCancel):
                 self._take_command(session, request)
             elif isinstance(request, Query):
                 self._take_query(session, request)
+            elif isinstance(request, CatchUp):
+                self._take_catch_up(session, request)
             else:
                 self._take_open(identity, request)
 
@@ -107,12 +142,14 @@ class OrderDesk:
         """Answer a message of more than one frame."""
         self._reply(identity, _malformed("frame", "send token and requests in one frame"))
 
-    def refuse(self, commands: Iterable[Command], text: str) -> None:
-        """These commands could not be handed to the matcher: their senders hear `BUSY`."""
+    def take_back(self, commands: Sequence[Command], text: str) -> None:
+        """These, the last taken, never left: their senders hear `BUSY`, and their numbers are
+        used again."""
         for command in commands:
-            session, request_seq = self._pending.pop(command.request)
+            session, request_seq, _ = self.in_flight.pop(command.request)
             coid = getattr(command, "client_order_id", "")
             self._reply(session.identity, Reject(request_seq, RejectReason.BUSY, "", text, coid))
+        self.number -= len(commands)
 
     def refuse_question(self, question: OrdersRequest, text: str) -> None:
         """This query could not be asked."""
@@ -126,15 +163,19 @@ class OrderDesk:
         if batch.events:
             self._reporter.report(batch)
 
-    def matcher_restarted(self) -> None:
-        """The matcher began another history: what was in flight will not be answered."""
-        pending = list(self._pending.values())
-        self._pending.clear()
-        text = "the matcher restarted before it answered; query before sending again"
-        for session, request_seq in pending:
+    def lose(self, last_number: int, text: str) -> None:
+        """Nobody will say what became of the commands up to `last_number`."""
+        for number in [number for number in self.in_flight if number <= last_number]:
+            session, request_seq, command = self.in_flight.pop(number)
+            coid = getattr(command, "client_order_id", "")
             self._reply(
-                session.identity, Reject(request_seq, RejectReason.OUTCOME_UNKNOWN, "", text)
+                session.identity, Reject(request_seq, RejectReason.OUTCOME_UNKNOWN, "", text, coid)
             )
+
+    def tell_hole(self) -> None:
+        """Events were lost: every session hears that it should catch up."""
+        for session in self.sessions.by_token.values():
+            self._reply(session.identity, self._welcome(0, session))
 
     def take_answer(self, answer: Orders) -> None:
         """The matcher answered a query."""
@@ -146,11 +187,11 @@ class OrderDesk:
                 OpenOrders(request_seq, answer.seq, answer.orders, answer.more),
             )
 
-    def tick(self) -> None:
-        """Call once a second: queries not answered for `QUESTION_TICKS` get a `BUSY`."""
-        self._ticks += 1
-        for question_id, (session, request_seq, asked_at) in list(self._asked.items()):
-            if self._ticks - asked_at < QUESTION_TICKS:
+    def tick(self, now_ns: int) -> None:
+        """Call now and then: queries not answered for `QUESTION_NS` get a `BUSY`."""
+        self._now_ns = now_ns
+        for question_id, (session, request_seq, asked_ns) in list(self._asked.items()):
+            if now_ns - asked_ns < QUESTION_NS:
                 break
             del self._asked[question_id]
             text = "the matcher did not answer in time"
@@ -162,18 +203,18 @@ class OrderDesk:
             self.outbox.setdefault(identity, [])
 
     def _take_command(self, session: Session, request: New | Cancel | Amend | MassCancel) -> None:
-        if len(self._pending) >= self._queue_size:
-            self._reply(session.identity, _busy(request, "too many commands are in flight"))
+        if len(self.in_flight) >= self._room:
+            self._reply(session.identity, _busy(request, self._why_busy))
             return
-        number = self._number + 1
+        number = self.number + 1
         try:
             command = self._translator.command(request, session.account, number)
         except FieldError as error:
             coid = getattr(request, "client_order_id", "")
             self._reply(session.identity, error.reject(request.request_seq, coid))
             return
-        self._number = number
-        self._pending[number] = (session, request.request_seq)
+        self.number = number
+        self.in_flight[number] = (session, request.request_seq, command)
         self.commands.append(command)
 
     def _take_open(self, identity: bytes, request: Logon | Ping | ListInstruments) -> None:
@@ -205,8 +246,17 @@ class OrderDesk:
             text = f"this gateway has {len(self.sessions)} sessions and takes no more"
             self._reply(identity, Reject(request.request_seq, RejectReason.BUSY, "", text))
             return
+        self._reply(identity, self._welcome(request.request_seq, session))
+
+    def _welcome(self, request_seq: int, session: Session) -> Welcome:
         token = int.from_bytes(session.token, "big")
-        self._reply(identity, Welcome(request.request_seq, token, request.account, self._gateway))
+        return Welcome(request_seq, token, session.account, self._gateway)
+
+    def _take_catch_up(self, session: Session, request: CatchUp) -> None:
+        if not self._room:
+            self._reply(session.identity, _busy(request, self._why_busy))
+            return
+        self.catch_ups.start(session, request.request_seq, request.from_seq, self.seq)
 
     def _take_query(self, session: Session, request: Query) -> None:
         if len(self._asked) >= QUESTIONS_MAX:
@@ -218,7 +268,7 @@ class OrderDesk:
             self._reply(session.identity, error.reject(request.request_seq))
             return
         self._question_id += 1
-        self._asked[self._question_id] = (session, request.request_seq, self._ticks)
+        self._asked[self._question_id] = (session, request.request_seq, self._now_ns)
         self.questions.append(
             OrdersRequest(
                 self._question_id,

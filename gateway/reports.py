@@ -5,9 +5,10 @@ The session that asked gets the `Ack` or `Reject`; every other session of the ac
 of their account.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
+from common.commands import Command
 from common.entry import Ack, Execution, Reject, Reply
 from common.events import (
     CommandRejected,
@@ -18,15 +19,19 @@ from common.events import (
     OrderCanceled,
     OrderCompleted,
     OrderExpired,
+    OrderRepeated,
     OrdersMassCanceled,
     TradeExecuted,
 )
 from common.instruments import Instrument
 from common.types import ExecutionKind, Liquidity, OrderStatus, RejectReason, Side
-from gateway.session import Session, SessionTable
+from gateway.session import Session
 
-Pending = dict[int, tuple[Session, int]]
-"""Commands in flight: this gateway's request number -> (session, the client's request_seq)."""
+Origin = tuple[Session, int, Command]
+"""Who asked for a command: the session, the client's request_seq, and the command itself."""
+
+Pending = dict[int, Origin]
+"""Commands in flight, by this gateway's request number, oldest first."""
 
 _NEW: Final = int(OrderStatus.NEW)
 _PARTIALLY_FILLED: Final = int(OrderStatus.PARTIALLY_FILLED)
@@ -53,25 +58,30 @@ _REASON_TEXT: Final = {
 
 
 class Reporter:
-    """Turns one event after another into replies, put into `outbox` by session address."""
+    """Turns one event after another into replies, put into `outbox` by session address.
+
+    `sessions` are those to tell, by account. `stray` is the highest request number of this
+    gateway that was answered without being in flight.
+    """
 
     def __init__(
         self,
         instruments: Iterable[Instrument],
         gateway: int,
-        sessions: SessionTable,
+        sessions: Mapping[int, Sequence[Session]],
         pending: Pending,
         outbox: dict[bytes, list[Reply]],
     ) -> None:
+        self.stray = 0
         self._symbols = {instrument.id: instrument.symbol for instrument in instruments}
         self._gateway = gateway
-        self._by_account = sessions.by_account
+        self._by_account = sessions
         self._pending = pending
         self._outbox = outbox
         self._time_ns = 0
         # Of the command whose events are being reported: who asked, and whether it is a market
         # order by quote amount, whose fills do not tell when it is filled.
-        self._origin: tuple[Session, int] | None = None
+        self._origin: Origin | None = None
         self._origin_seq = 0
         self._by_quote = False
         self._reporters: dict[type, Callable[[Any], None]] = {
@@ -82,6 +92,7 @@ class Reporter:
             OrderCompleted: self._completed,
             OrderAmended: self._amended,
             OrdersMassCanceled: self._mass_canceled,
+            OrderRepeated: self._repeated,
             CommandRejected: self._rejected,
         }
 
@@ -100,12 +111,21 @@ class Reporter:
             replies.append(reply)
 
     def _answer(
-        self, event: OrderAccepted | OrderCanceled | OrderAmended | OrdersMassCanceled
-    ) -> tuple[Session, int] | None:
+        self,
+        event: OrderAccepted
+        | OrderRepeated
+        | OrderCanceled
+        | OrderAmended
+        | OrdersMassCanceled
+        | CommandRejected,
+    ) -> Origin | None:
         """Who asked for this command, if it was a session of this gateway."""
-        self._origin = origin = (
-            self._pending.pop(event.request, None) if event.gateway == self._gateway else None
-        )
+        origin = None
+        if event.gateway == self._gateway:
+            origin = self._pending.pop(event.request, None)
+            if origin is None:
+                self.stray = max(self.stray, event.request)
+        self._origin = origin
         self._origin_seq = event.seq
         self._by_quote = False
         return origin
@@ -125,7 +145,7 @@ class Reporter:
             )  # fmt: skip
             self._reply(session, execution)
 
-    def _others(self, account: int, origin: tuple[Session, int] | None) -> Iterable[Session]:
+    def _others(self, account: int, origin: Origin | None) -> Iterable[Session]:
         """Sessions of the account other than the one that asked."""
         sessions = self._by_account.get(account)
         if sessions is None or (origin is not None and sessions == [origin[0]]):
@@ -269,10 +289,17 @@ class Reporter:
             ack = Ack(origin[1], event.seq, 0, _CANCELED, "", 0, self._time_ns, event.count)
             self._reply(origin[0], ack)
 
+    def _repeated(self, event: OrderRepeated) -> None:
+        origin = self._answer(event)
+        if origin is not None:
+            ack = Ack(
+                origin[1], event.seq, event.order_id, event.status, event.client_order_id,
+                event.open_lots, self._time_ns, 0, True, event.filled_lots,
+            )  # fmt: skip
+            self._reply(origin[0], ack)
+
     def _rejected(self, event: CommandRejected) -> None:
-        if event.gateway != self._gateway:
-            return
-        origin = self._pending.pop(event.request, None)
+        origin = self._answer(event)
         if origin is not None:
             text = _REASON_TEXT.get(RejectReason(event.reason), "refused")
             reject = Reject(

@@ -6,42 +6,45 @@ any kind, so whatever fires, all sockets are polled and drained until none has a
 """
 
 import asyncio
-from collections.abc import Sequence
-from typing import Any
+from typing import Final
 
 import zmq
 from msgspec import MsgspecError
 
 from common.clock import Clock
-from common.codec import decode_events, decode_sync_reply, encode
-from common.commands import Command
-from common.events import EventBatch
+from common.codec import encode
+from common.crash import reached
 from common.log import logger
 from common.sockets import drained, has_more
-from common.stream import AskAgain, StreamFollower
-from common.sync import Orders, Resend, ResendRequest, ResendTooOld
 from gateway.desk import OrderDesk
+from gateway.link import MatcherLink
 
 _NOBLOCK = int(zmq.NOBLOCK)
 _MORE_NOBLOCK = int(zmq.SNDMORE | zmq.NOBLOCK)
+_BAD_BYTES = (MsgspecError, UnicodeDecodeError, RecursionError)
 
-DRAIN_MAX = 256
+DRAIN_MAX: Final = 256
 """Most messages taken from one socket before the others get their turn."""
 
-ROUNDS_MAX = 8
+ROUNDS_MAX: Final = 8
 """Rounds of draining before the event loop gets its turn."""
 
-RESEND_AGAIN_NS = 200_000_000
-"""Nanoseconds before a resend that was not answered is asked for again."""
+REPLIES_MAX: Final = 1_000
+"""Most replies in one frame."""
+
+TICK_S: Final = 0.1
+PROBE_TICKS: Final = 50
+"""Ticks between two probes for sessions whose client is gone."""
 
 
 class OrderService:
-    """Moves frames between clients, desk and matcher until `stop`."""
+    """Moves frames between clients, desk, link and matcher until `stop`, or until another
+    gateway has taken over."""
 
     def __init__(
         self,
         desk: OrderDesk,
-        follower: StreamFollower,
+        link: MatcherLink,
         clients: "zmq.Socket[bytes]",
         commands: "zmq.Socket[bytes]",
         events: "zmq.Socket[bytes]",
@@ -49,16 +52,16 @@ class OrderService:
         clock: Clock,
     ) -> None:
         self._desk = desk
-        self._follower = follower
+        self._link = link
         self._clients = clients
         self._commands = commands
         self._events = events
         self._sync = sync
         self._clock = clock
-        self._resends = AskAgain(RESEND_AGAIN_NS)
         self._stopped = asyncio.Event()
         self._loop = asyncio.get_running_loop()
         self._round_is_due = False
+        self._ticks = 0
         self._poller = zmq.Poller()
         self._takers = {
             clients: self._take_frames,
@@ -83,34 +86,59 @@ class OrderService:
 
     def _on_ready(self) -> None:
         desk = self._desk
+        catch_ups = desk.catch_ups
         for _ in range(ROUNDS_MAX):
             ready = self._poller.poll(0)
-            if not ready:
+            if not ready and not catch_ups.working:
                 return
             for waiting, _ in ready:
                 self._takers[waiting]()
-            if desk.commands:
-                self._send_commands()
-            if desk.questions:
-                self._send_questions()
-            if desk.outbox:
-                self._send_replies()
+            if catch_ups.working:
+                catch_ups.work(desk.sessions.by_token)
+            self._send()
         if not self._round_is_due:
             self._round_is_due = True
             self._loop.call_soon(self._next_round)
 
     def _next_round(self) -> None:
         self._round_is_due = False
-        self._on_ready()
+        if not self._stopped.is_set():
+            self._on_ready()
+
+    def _send(self) -> None:
+        """Send what the round has brought."""
+        desk, link = self._desk, self._link
+        if desk.commands:
+            reached("gateway.received")
+            link.send(self._send_commands, self._send_sync, self._clock.monotonic_ns())
+            reached("gateway.forwarded")
+        else:
+            link.send(self._send_commands, self._send_sync, self._clock.monotonic_ns())
+        if desk.outbox:
+            self._send_replies()
+        if link.notices:
+            self._log_notices()
+
+    def _log_notices(self) -> None:
+        notices, self._link.notices = self._link.notices, []
+        for what, facts in notices:
+            log = logger().info if what == "matcher_reached" else logger().warning
+            log(what, **facts)
+        if self._link.fenced:
+            self.stop()
 
     def _tick(self) -> None:
-        """Once a second: give up old queries, find gone clients, and look at every socket in
-        case an edge was missed."""
-        self._desk.tick()
-        if self._loop.time() % 5 < 1:
+        """Let time pass for the link, find gone clients, and look at every socket in case an
+        edge was missed."""
+        if self._stopped.is_set():
+            return
+        self._ticks += 1
+        self._link.tick(self._clock.monotonic_ns())
+        if self._ticks % PROBE_TICKS == 0:
             self._desk.probe_sessions()
+        self._send()
         self._on_ready()
-        self._loop.call_later(1.0, self._tick)
+        self._loop.call_later(TICK_S, self._tick)
 
     def _take_frames(self) -> None:
         clients = self._clients
@@ -130,72 +158,36 @@ class OrderService:
         except zmq.Again:
             pass
 
-    def _send_commands(self) -> None:
-        desk = self._desk
-        commands: list[Command] = desk.commands
-        desk.commands = []
+    def _send_commands(self, frame: bytes) -> bool:
         try:
-            self._commands.send(encode(commands), _NOBLOCK)
+            self._commands.send(frame, _NOBLOCK)
         except zmq.Again:
-            desk.refuse(commands, "the matcher is not taking commands now")
+            return False
+        return True
 
-    def _send_questions(self) -> None:
-        desk = self._desk
-        questions = desk.questions
-        desk.questions = []
-        for question in questions:
-            try:
-                self._sync.send(encode(question), _NOBLOCK)
-            except zmq.Again:
-                desk.refuse_question(question, "the matcher cannot be reached now")
+    def _send_sync(self, frame: bytes) -> bool:
+        try:
+            self._sync.send(frame, _NOBLOCK)
+        except zmq.Again:
+            return False
+        return True
 
     def _take_events(self) -> None:
+        take = self._link.take_events
         for payload in drained(self._events, DRAIN_MAX):
             try:
-                batch = decode_events(payload)
-            except (MsgspecError, UnicodeDecodeError, RecursionError) as error:
+                take(payload)
+            except _BAD_BYTES as error:
                 logger().error("malformed_event_batch", reason=str(error))
-                continue
-            self._follow(batch)
-
-    def _follow(self, batch: EventBatch) -> None:
-        """Report what is in order now, and ask for what is missing."""
-        follower = self._follower
-        self._report(follower.take(batch))
-        if follower.restarted:
-            logger().warning("matcher_restarted", stream=batch.stream, seq=batch.last_seq)
-            self._desk.matcher_restarted()
-            self._report(follower.reset(batch.stream, batch.first_seq - 1))
-        gap = follower.gap()
-        if gap is not None and self._resends.due(gap[:2], self._clock.monotonic_ns()):
-            self._ask_resend(*gap)
-
-    def _report(self, batches: Sequence[EventBatch]) -> None:
-        for batch in batches:
-            self._desk.take_events(batch)
-
-    def _ask_resend(self, stream: int, from_seq: int, to_seq: int) -> None:
-        logger().warning("event_gap", from_seq=from_seq, to_seq=to_seq)
-        try:
-            self._sync.send(encode(ResendRequest(0, stream, from_seq, to_seq)), _NOBLOCK)
-        except zmq.Again:
-            logger().warning("resend_not_asked", reason="the matcher cannot be reached now")
+        if self._desk.outbox:
+            reached("gateway.reported")
 
     def _take_sync_replies(self) -> None:
         for payload in drained(self._sync, DRAIN_MAX):
             try:
-                reply: Any = decode_sync_reply(payload)
-            except (MsgspecError, UnicodeDecodeError, RecursionError) as error:
+                self._link.take_reply(payload, self._clock.monotonic_ns())
+            except _BAD_BYTES as error:
                 logger().error("malformed_sync_reply", reason=str(error))
-                continue
-            if isinstance(reply, Orders):
-                self._desk.take_answer(reply)
-            elif isinstance(reply, Resend):
-                for raw in reply.batches:
-                    self._follow(decode_events(raw))
-            elif isinstance(reply, ResendTooOld):
-                logger().error("events_lost", first_seq=reply.first_seq)
-                self._report(self._follower.reset(reply.stream, reply.last_seq))
 
     def _send_replies(self) -> None:
         """Send each address its replies; one that is gone or does not read loses its session."""
@@ -203,8 +195,13 @@ class OrderService:
         outbox = self._desk.outbox
         for identity, replies in outbox.items():
             try:
-                clients.send(identity, _MORE_NOBLOCK)
-                clients.send(encode(replies), _NOBLOCK)
+                if len(replies) <= REPLIES_MAX:
+                    clients.send(identity, _MORE_NOBLOCK)
+                    clients.send(encode(replies), _NOBLOCK)
+                    continue
+                for start in range(0, len(replies), REPLIES_MAX):
+                    clients.send(identity, _MORE_NOBLOCK)
+                    clients.send(encode(replies[start : start + REPLIES_MAX]), _NOBLOCK)
             except zmq.ZMQError as error:
                 logger().debug("client_gone", reason=error.strerror)
                 self._desk.sessions.close_address(identity)

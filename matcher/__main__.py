@@ -3,39 +3,86 @@
 import gc
 import signal
 import sys
+from typing import Any
 
 import zmq
 
 from common import sockets
 from common.clock import SystemClock
-from common.config import exit_on_config_error, load_settings
-from common.errors import ConfigError
+from common.config import Settings, exit_on_config_error, load_settings
+from common.errors import ConfigError, CrossbookError
 from common.log import logger, set_up_logging
-from matcher.engine import Engine
+from matcher.disk import FileDisk
+from matcher.history import EventHistory
+from matcher.journal import JournalFailed
+from matcher.recovery import recover
 from matcher.sequencer import Sequencer
 from matcher.service import MatcherService
+from matcher.snapshot_store import SnapshotStore
+from matcher.snapshotter import Snapshotter
+
+
+def build(settings: Settings, context: Any, disk: FileDisk) -> MatcherService:
+    """Recover the state and put the matcher together; raises `CrossbookError`."""
+    clock = SystemClock()
+    history = EventHistory(settings.event_history_mb * 1024 * 1024)
+    recovered = recover(
+        disk,
+        settings.instruments(),
+        clock.now_ns(),
+        settings.journal_segment_mb * 1024 * 1024,
+        settings.journal_sync,
+        settings.snapshots_kept,
+        lambda record: history.append(record.first_seq, record.last_seq, record.events),
+    )
+    engine, journal = recovered.engine, recovered.journal
+    for text in recovered.skipped:
+        logger().warning("snapshot_skipped", reason=text)
+    if journal.cut_bytes:
+        logger().warning("torn_tail_cut", bytes=journal.cut_bytes, seq=journal.last_seq)
+    logger().info(
+        "state_recovered",
+        stream=journal.stream,
+        seq=engine.seq,
+        snapshot_seq=recovered.snapshot_seq,
+        replayed=recovered.replayed,
+    )
+    sequencer = Sequencer(engine, journal, history)
+    snapshotter = Snapshotter(
+        SnapshotStore(disk, settings.snapshots_kept),
+        engine,
+        journal,
+        sequencer,
+        settings.snapshot_every,
+        settings.journal_keep_segments,
+        recovered.snapshot_seq,
+    )
+    return MatcherService(
+        sequencer,
+        journal,
+        snapshotter,
+        sockets.commands_pull(context, settings.matcher_commands),
+        sockets.events_pub(context, settings.matcher_events),
+        sockets.sync_router(context, settings.matcher_sync),
+        clock,
+        settings.heartbeat_ms,
+        settings.journal_sync_interval_ms if settings.journal_sync == "interval" else 0,
+    )
 
 
 def main() -> None:
-    """Run the matcher; exits 0 after a signal, 2 on a wrong setting."""
-    clock = SystemClock()
+    """Run the matcher; exits 0 after a signal, 1 when state or disk fail, 2 on a wrong setting."""
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
     try:
         settings = load_settings("matcher")
         set_up_logging("matcher", settings.log_level, settings.log_format)
-        engine = Engine(settings.instruments())
-        stream = clock.now_ns()
-        sequencer = Sequencer(engine, stream, settings.event_history_mb * 1024 * 1024)
-        service = MatcherService(
-            sequencer,
-            sockets.commands_pull(context, settings.matcher_commands),
-            sockets.events_pub(context, settings.matcher_events),
-            sockets.sync_router(context, settings.matcher_sync),
-            clock,
-            settings.heartbeat_ms,
-        )
+        disk = FileDisk(settings.data_dir)
+        service = build(settings, context, disk)
     except ConfigError as error:
         exit_on_config_error(error)
+    except (CrossbookError, OSError) as error:
+        logger().error("matcher_not_started", reason=str(error))
+        sys.exit(1)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: service.stop())
     # Orders and levels are outside the collector's care, and nothing here makes cycles.
@@ -47,12 +94,19 @@ def main() -> None:
         commands=settings.matcher_commands,
         events=settings.matcher_events,
         sync=settings.matcher_sync,
-        instruments=len(engine.books),
+        data_dir=str(settings.data_dir),
+        journal_sync=settings.journal_sync,
     )
-    service.run()
-    logger().info("matcher_stopped", seq=sequencer.seq)
+    status = 0
+    try:
+        service.run()
+        logger().info("matcher_stopped")
+    except JournalFailed as error:
+        logger().error("journal_failed", reason=str(error))
+        status = 1
     context.destroy(linger=200)
-    sys.exit(0)
+    disk.close()
+    sys.exit(status)
 
 
 if __name__ == "__main__":

@@ -128,16 +128,20 @@ class OrderBook:
     )
 
     def __init__(self, instrument: Instrument) -> None:
-        self.instrument = instrument
         self.instrument_id = instrument.id
         self.base_units_per_lot = instrument.base_units_per_lot
         self.notional_per_tick_lot = instrument.notional_per_tick_lot
-        self.maker_fee_rate = instrument.maker_fee_rate
-        self.taker_fee_rate = instrument.taker_fee_rate
+        self.configure(instrument)
         self.bids = BookSide(1)
         self.asks = BookSide(-1)
         self.last_trade_id = 0
         self.last_price_ticks = 0
+
+    def configure(self, instrument: Instrument) -> None:
+        """Limits and fees are this instrument's from now on; the grid must be the same."""
+        self.instrument = instrument
+        self.maker_fee_rate = instrument.maker_fee_rate
+        self.taker_fee_rate = instrument.taker_fee_rate
 
     def crosses(self, side: int, price_ticks: int) -> bool:
         """Whether an order of `side` at this price would trade now. Equal prices cross."""

@@ -18,13 +18,16 @@ from common.events import (
     OrderCanceled,
     OrderCompleted,
     OrderExpired,
+    OrderRepeated,
     OrdersMassCanceled,
 )
-from common.instruments import MAX_NOTIONAL, Instrument
+from common.instruments import Instrument, check_change
 from common.sync import BookState, RestingOrder
 from common.types import MAX_INT, OrderStatus, OrderType, RejectReason, Side, TimeInForce
 from matcher.book import BookSide, OrderBook
+from matcher.dedupe import RetryWindow, is_next_request
 from matcher.order import Account, Order
+from matcher.terms import Fault, limit_fault, market_fault, terms_fault
 
 _BUY: Final = int(Side.BUY)
 _SELL: Final = int(Side.SELL)
@@ -34,7 +37,8 @@ _GTC: Final = int(TimeInForce.GTC)
 _IOC: Final = int(TimeInForce.IOC)
 _FOK: Final = int(TimeInForce.FOK)
 
-_Fault = tuple[RejectReason, str]
+_CANCELED: Final = int(OrderStatus.CANCELED)
+_EXPIRED: Final = int(OrderStatus.EXPIRED)
 
 
 class Engine:
@@ -49,26 +53,55 @@ quote_amount=0)]
     """
 
     def __init__(self, instruments: Iterable[Instrument]) -> None:
-        self.books = {instrument.id: OrderBook(instrument) for instrument in instruments}
+        self.books: dict[int, OrderBook] = {}
         self.accounts: dict[int, Account] = {}
         self.seq = 0
         self.last_request: dict[int, int] = {}
+        self.retries = RetryWindow()
         self._appliers: dict[type, Callable[[Any, int, int], list[Event]]] = {
             NewOrder: self._new_order,
             CancelOrder: self._cancel_order,
             AmendOrder: self._amend_order,
             MassCancelOrders: self._mass_cancel,
         }
+        self.configure(instruments)
+
+    def configure(self, instruments: Iterable[Instrument]) -> None:
+        """Trade these instruments from now on: new ones are added, known ones change limits and
+        fees.
+
+        Raises `ConfigError`, before anything changes, when a known one is missing or would change
+        its grid: the ticks and lots of its orders would mean something else. Likewise when the
+        grid of a new one is finer than its money.
+        """
+        wanted = {instrument.id: instrument for instrument in instruments}
+        for instrument_id, book in self.books.items():
+            check_change(book.instrument, wanted.get(instrument_id))
+        added = [
+            OrderBook(instrument)
+            for instrument_id, instrument in wanted.items()
+            if instrument_id not in self.books
+        ]
+        for instrument_id, book in self.books.items():
+            book.configure(wanted[instrument_id])
+        for book in added:
+            self.books[book.instrument_id] = book
+
+    @property
+    def instruments(self) -> list[Instrument]:
+        """What is traded, in the order of configuration."""
+        return [book.instrument for book in self.books.values()]
 
     def apply(self, command: Command, time_ns: int = 0) -> list[Event]:
         """Apply one command as number `seq + 1` and return its events, the answer first.
 
-        A command whose request number is not above the last one of its gateway was applied
-        before: it returns no events and takes no number. Gateway zero is exempt.
+        A command that is not the next one of its gateway returns no events and takes no number:
+        it was applied before, or others before it are missing and will be sent again. Gateway
+        zero is exempt.
         """
         gateway = command.gateway
         if gateway:
-            if command.request <= self.last_request.get(gateway, 0):
+            if not is_next_request(self.last_request.get(gateway, 0), command.request):
                 return []
             self.last_request[gateway] = command.request
         self.seq = seq = self.seq + 1
@@ -78,11 +111,15 @@ quote_amount=0)]
         book = self.books.get(command.instrument)
         if book is None:
             return [_rejected(command, seq, (RejectReason.UNKNOWN_SYMBOL, "instrument"))]
+        client_order_id = command.client_order_id
+        if client_order_id:
+            earlier = self.retries.find(command)
+            if earlier is not None:
+                return [_repeated(command, earlier, seq)]
         is_limit = command.order_type == _LIMIT
-        fault = _limit_fault(command, book) if is_limit else _market_fault(command, book)
+        fault = limit_fault(command, book) if is_limit else market_fault(command, book)
         if fault is not None:
             return [_rejected(command, seq, fault)]
-        client_order_id = command.client_order_id
         account = self.accounts.get(command.account)
         if account is None:
             account = self.accounts[command.account] = Account(command.account)
@@ -118,6 +155,8 @@ quote_amount=0)]
             client_order_id,
             time_ns,
         )
+        if client_order_id:
+            self.retries.add(command, order)
         if is_limit:
             self._enter_limit(order, book, command.time_in_force, seq, events)
         elif command.quote_amount:
@@ -171,7 +210,7 @@ quote_amount=0)]
         book = self.books[order.instrument]
         price_ticks = command.price_ticks or order.price_ticks
         total_lots = command.quantity_lots or order.quantity_lots
-        fault = _terms_fault(book.instrument, book.notional_per_tick_lot, price_ticks, total_lots)
+        fault = terms_fault(book.instrument, book.notional_per_tick_lot, price_ticks, total_lots)
         if fault is not None:
             return [_rejected(command, seq, fault)]
         filled_lots = order.quantity_lots - order.open_lots
@@ -245,6 +284,7 @@ quote_amount=0)]
         assert order.level is not None, "an open order is not resting"
         order.level.side.remove(order)
         order.account.discard(order)
+        order.ended_as = _CANCELED
 
     def book_state(self, instrument: int) -> BookState:
         """One instrument's resting orders in priority order. O(orders)."""
@@ -295,72 +335,9 @@ quote_amount=0)]
             order.quantity_lots,
             filled_lots,
             order.open_lots,
-            OrderStatus.PARTIALLY_FILLED if filled_lots else OrderStatus.NEW,
+            order.status,
             order.time_ns,
         )
-
-
-def _limit_fault(command: NewOrder, book: OrderBook) -> _Fault | None:
-    """Why a limit order must be refused, or None."""
-    if command.side not in (_BUY, _SELL):
-        return (RejectReason.UNSUPPORTED_COMBINATION, "side")
-    if command.time_in_force not in (_GTC, _IOC, _FOK):
-        return (RejectReason.UNSUPPORTED_COMBINATION, "time_in_force")
-    if command.quote_amount:
-        return (RejectReason.UNSUPPORTED_COMBINATION, "quote_amount")
-    return _terms_fault(
-        book.instrument, book.notional_per_tick_lot, command.price_ticks, command.quantity_lots
-    )
-
-
-def _terms_fault(
-    instrument: Instrument, notional_per_tick_lot: int, price_ticks: int, lots: int
-) -> _Fault | None:
-    """Why a limit order may not have this price and total quantity, or None."""
-    if lots < instrument.min_quantity_lots:
-        return (RejectReason.BAD_LOT, "quantity")
-    if lots > instrument.max_quantity_lots:
-        return (RejectReason.EXCEEDS_LIMIT, "quantity")
-    if price_ticks < 1:
-        return (RejectReason.BAD_TICK, "price")
-    if price_ticks > instrument.max_price_ticks:
-        return (RejectReason.EXCEEDS_LIMIT, "price")
-    notional = price_ticks * lots * notional_per_tick_lot
-    if notional < instrument.min_notional:
-        return (RejectReason.MIN_NOTIONAL, "quantity")
-    if notional > MAX_NOTIONAL:
-        return (RejectReason.EXCEEDS_LIMIT, "quantity")
-    return None
-
-
-def _market_fault(command: NewOrder, book: OrderBook) -> _Fault | None:
-    """Why a market order must be refused, or None."""
-    if command.side not in (_BUY, _SELL):
-        return (RejectReason.UNSUPPORTED_COMBINATION, "side")
-    if command.order_type != _MARKET:
-        return (RejectReason.UNSUPPORTED_COMBINATION, "order_type")
-    if command.time_in_force not in (_GTC, _IOC, _FOK):
-        return (RejectReason.UNSUPPORTED_COMBINATION, "time_in_force")
-    if command.price_ticks:
-        return (RejectReason.UNSUPPORTED_COMBINATION, "price")
-    if command.time_in_force == _FOK:
-        return (RejectReason.UNSUPPORTED_COMBINATION, "time_in_force")
-    lots = command.quantity_lots
-    quote_amount = command.quote_amount
-    if bool(lots) == bool(quote_amount):
-        return (RejectReason.UNSUPPORTED_COMBINATION, "quantity")
-    instrument = book.instrument
-    if quote_amount:
-        if not 0 < quote_amount <= MAX_NOTIONAL:
-            return (RejectReason.EXCEEDS_LIMIT, "quote_amount")
-        if quote_amount < instrument.min_notional:
-            return (RejectReason.MIN_NOTIONAL, "quote_amount")
-        return None
-    if lots < instrument.min_quantity_lots:
-        return (RejectReason.BAD_LOT, "quantity")
-    if lots > instrument.max_quantity_lots:
-        return (RejectReason.EXCEEDS_LIMIT, "quantity")
-    return None
 
 
 def _run_quote_market(
@@ -386,11 +363,11 @@ def _run_quote_market(
     )
 
 
-def _unknown_order(command: CancelOrder | AmendOrder) -> _Fault:
+def _unknown_order(command: CancelOrder | AmendOrder) -> Fault:
     return (RejectReason.UNKNOWN_ORDER, "order_id" if command.order_id else "client_order_id")
 
 
-def _rejected(command: Command, seq: int, fault: _Fault) -> CommandRejected:
+def _rejected(command: Command, seq: int, fault: Fault) -> CommandRejected:
     return CommandRejected(
         seq,
         command.gateway,
@@ -400,6 +377,21 @@ def _rejected(command: Command, seq: int, fault: _Fault) -> CommandRejected:
         fault[0],
         fault[1],
         "" if isinstance(command, MassCancelOrders) else command.client_order_id,
+    )
+
+
+def _repeated(command: NewOrder, earlier: Order, seq: int) -> OrderRepeated:
+    return OrderRepeated(
+        seq,
+        command.gateway,
+        command.request,
+        command.account,
+        command.instrument,
+        earlier.order_id,
+        earlier.status,
+        earlier.quantity_lots - earlier.open_lots,
+        0 if earlier.ended_as else earlier.open_lots,
+        earlier.client_order_id,
     )
 
 
@@ -420,6 +412,8 @@ def _canceled(order: Order, seq: int, gateway: int, request: int) -> OrderCancel
 
 
 def _expired(order: Order, seq: int, reason: RejectReason, quote_left: int = 0) -> OrderExpired:
+    """The end of what an order could not fill; the order ends."""
+    order.ended_as = _EXPIRED
     return OrderExpired(
         seq,
         order.account.account_id,

@@ -27,6 +27,11 @@ def check(engine: Engine) -> None:
         assert named == account.by_client_order_id, f"client order ids of {account_id} are wrong"
         assert list(account.orders) == sorted(account.orders), f"orders of {account_id} unsorted"
         indexed += len(account.orders)
+    for entry in engine.retries.entries():
+        order = entry.order
+        if order.level is not None:
+            place = f"remembered order {order.order_id}"
+            assert resting.get(order.order_id) is order, f"{place} is not the one that rests"
     assert indexed == len(resting), f"{len(resting)} orders rest but {indexed} are indexed"
 
 
@@ -42,7 +47,6 @@ def _check_side(side: BookSide, book: OrderBook, resting: dict[int, Order]) -> N
     keys = side.keys
     assert all(a < b for a, b in pairwise(keys)), "prices are out of order"
     assert set(keys) == set(side.levels), "price list and levels differ"
-    instrument = book.instrument
     for key in keys:
         level = side.levels[key]
         assert level.key == key, f"level {key} is filed under another key"
@@ -60,7 +64,6 @@ def _check_side(side: BookSide, book: OrderBook, resting: dict[int, Order]) -> N
             assert order.side == (1 if side.sign == 1 else 2), f"{place}: wrong side"
             assert order.instrument == book.instrument_id, f"{place}: wrong instrument"
             assert 0 < order.open_lots <= order.quantity_lots, f"{place}: bad quantity"
-            assert order.quantity_lots <= instrument.max_quantity_lots, f"{place}: too large"
             resting[order.order_id] = order
             total += order.open_lots
             before, order = order, order.after

@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING, Optional
 
 from msgspec import Struct
 
+from common.types import OrderStatus
+
 if TYPE_CHECKING:
     from matcher.book import Level
 
@@ -38,7 +40,8 @@ class Order(Struct, eq=False, gc=False):
     """An order while it is open; identity is the object's.
 
     `quantity_lots` is the total; what was filled is `quantity_lots - open_lots`. `before` and
-    `after` are its neighbours in the queue of `level`, all None while it is not resting. A struct
+    `after` are its neighbours in the queue of `level`, all None while it is not resting.
+    `ended_as` is the status of an order that ended with lots left, else zero. A struct
     because those are made in C; outside the garbage collector's care because leaving a queue
     always cuts the links.
     """
@@ -55,3 +58,15 @@ class Order(Struct, eq=False, gc=False):
     level: Optional["Level"] = None
     before: Optional["Order"] = None
     after: Optional["Order"] = None
+    ended_as: int = 0
+
+    @property
+    def status(self) -> int:
+        """The order's `OrderStatus` as it stands."""
+        if self.ended_as:
+            return self.ended_as
+        if not self.open_lots:
+            return OrderStatus.FILLED
+        if self.open_lots < self.quantity_lots:
+            return OrderStatus.PARTIALLY_FILLED
+        return OrderStatus.NEW

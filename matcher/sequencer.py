@@ -1,10 +1,13 @@
 """Batches in, batches out: numbers commands, stamps their time, encodes what happened.
 
-Pure: bytes and the time come in as arguments. The service around it sends what `apply` returns,
-and only after the journal that explains it is safe.
+No sockets and no clock: bytes and the time come in as arguments, files through the journal. What
+`apply` returns may leave the process, because the journal that explains it is safe by then.
 """
 
-from msgspec import MsgspecError, Raw
+from collections.abc import Iterator
+from typing import Protocol
+
+from msgspec import MsgspecError, Raw, Struct
 
 from common.codec import decode_commands, encode
 from common.entry import OrderState
@@ -12,6 +15,8 @@ from common.events import Event, EventBatch
 from common.sync import (
     Books,
     BooksRequest,
+    GatewayRequest,
+    GatewayState,
     Orders,
     OrdersRequest,
     Resend,
@@ -23,23 +28,76 @@ from common.sync import (
 from common.types import MAX_INT
 from matcher.engine import Engine
 from matcher.history import EventHistory
+from matcher.record import Record
+from matcher.segment import Header
 
 RESEND_BYTES = 4 * 1024 * 1024
 """Most bytes of event batches in one resend answer."""
 
 
-class Sequencer:
-    """One stream of event batches around an engine.
+class RecordLog(Protocol):
+    """Where batches are kept: `matcher.journal.Journal`, or what a test puts in its place."""
 
-    `stream` names the life of the engine's state. `malformed` counts payloads that were no list
-    of commands; they change nothing.
+    stream: int
+    last_time_ns: int
+
+    @property
+    def first_seq(self) -> int:
+        """The first number held; one past the last where nothing is."""
+
+    def append(self, record: Record) -> None:
+        """Keep a record; on return it is as safe as was promised."""
+
+    def read(self, from_seq: int) -> Iterator[tuple[Header, Record]]:
+        """Records from the one that holds `from_seq` on."""
+
+
+class Applied(Struct, gc=False):
+    """What a batch of payloads did: nothing when `encoded` is empty."""
+
+    first_seq: int
+    last_seq: int
+    encoded: bytes
+    malformed: int
+
+
+def apply_batch(engine: Engine, stream: int, payloads: list[bytes], time_ns: int) -> Applied:
+    """Apply every command of these encoded lists, in order, as one batch.
+
+    `encoded` is the `EventBatch` of what happened. Payloads that are no list of commands change
+    nothing and are counted.
+    """
+    apply = engine.apply
+    first_seq = engine.seq + 1
+    events: list[Event] = []
+    malformed = 0
+    for payload in payloads:
+        try:
+            commands = decode_commands(payload)
+        except (MsgspecError, UnicodeDecodeError, RecursionError):
+            malformed += 1
+            continue
+        for command in commands:
+            events += apply(command, time_ns)
+    last_seq = engine.seq
+    if last_seq < first_seq:
+        return Applied(first_seq, last_seq, b"", malformed)
+    encoded = encode(EventBatch(stream, first_seq, last_seq, time_ns, events))
+    return Applied(first_seq, last_seq, encoded, malformed)
+
+
+class Sequencer:
+    """One stream of event batches around an engine, each in the journal before it is returned.
+
+    `malformed` counts payloads that were no list of commands; they change nothing.
     """
 
-    def __init__(self, engine: Engine, stream: int, history_bytes: int) -> None:
+    def __init__(self, engine: Engine, journal: RecordLog, history: EventHistory) -> None:
         self._engine = engine
-        self._history = EventHistory(history_bytes)
-        self._time_ns = 0
-        self.stream = stream
+        self._journal = journal
+        self._history = history
+        self._time_ns = journal.last_time_ns
+        self.stream = journal.stream
         self.malformed = 0
 
     @property
@@ -47,30 +105,28 @@ class Sequencer:
         """The number of the last command applied."""
         return self._engine.seq
 
-    def apply(self, payloads: list[bytes], now_ns: int) -> bytes | None:
-        """Apply every command of these encoded lists, in order, as one batch.
+    @property
+    def time_ns(self) -> int:
+        """The time of the last batch."""
+        return self._time_ns
 
-        Returns the encoded `EventBatch`, or None when nothing was applied (repeats, bad bytes).
-        The batch's time is `now_ns`, but never earlier than the batch before.
+    def apply(self, payloads: list[bytes], now_ns: int) -> bytes | None:
+        """Apply payloads as one batch, journal it, and return its encoded `EventBatch`.
+
+        None when nothing was applied (repeats, bad bytes). The batch's time is `now_ns`, but
+        never earlier than that of the batch before. Raises `JournalFailed`: then nothing of it
+        may leave this process.
         """
         self._time_ns = time_ns = max(self._time_ns, now_ns)
-        apply = self._engine.apply
-        first_seq = self._engine.seq + 1
-        events: list[Event] = []
-        for payload in payloads:
-            try:
-                commands = decode_commands(payload)
-            except (MsgspecError, UnicodeDecodeError, RecursionError):
-                self.malformed += 1
-                continue
-            for command in commands:
-                events += apply(command, time_ns)
-        last_seq = self._engine.seq
-        if last_seq < first_seq:
+        applied = apply_batch(self._engine, self.stream, payloads, time_ns)
+        self.malformed += applied.malformed
+        encoded = applied.encoded
+        if not encoded:
             return None
-        batch = encode(EventBatch(self.stream, first_seq, last_seq, time_ns, events))
-        self._history.append(first_seq, last_seq, batch)
-        return batch
+        first_seq, last_seq = applied.first_seq, applied.last_seq
+        self._journal.append(Record(first_seq, last_seq, time_ns, payloads, encoded))
+        self._history.append(first_seq, last_seq, encoded)
+        return encoded
 
     def heartbeat(self, now_ns: int) -> bytes:
         """An encoded batch without events that says which number was the last."""
@@ -83,17 +139,35 @@ class Sequencer:
             return self._resend(request)
         if isinstance(request, BooksRequest):
             return self._books(request)
+        if isinstance(request, GatewayRequest):
+            last = self._engine.last_request.get(request.gateway, 0)
+            return GatewayState(request.request_id, request.gateway, self.stream, self.seq, last)
         return self._orders(request)
 
     def _resend(self, request: ResendRequest) -> Resend | ResendTooOld:
-        history = self._history
         if request.stream == self.stream:
-            batches = history.since(request.from_seq, RESEND_BYTES)
-            if batches is not None:
+            batches = self._history.since(request.from_seq, RESEND_BYTES)
+            if batches is None:
+                batches = self._journaled(request.from_seq)
+            if batches:
                 return Resend(request.request_id, self.stream, [Raw(b) for b in batches])
         return ResendTooOld(
-            request.request_id, self.stream, history.first_seq, max(history.last_seq, self.seq)
+            request.request_id, self.stream, self._journal.first_seq, self._engine.seq
         )
+
+    def _journaled(self, from_seq: int) -> list[bytes]:
+        """Batches read back from disk, from the one that holds `from_seq` on; none where it is
+        not there."""
+        if not self._journal.first_seq <= from_seq <= self._engine.seq:
+            return []
+        found: list[bytes] = []
+        size = 0
+        for _, record in self._journal.read(from_seq):
+            size += len(record.events)
+            if found and size > RESEND_BYTES:
+                break
+            found.append(record.events)
+        return found
 
     def _books(self, request: BooksRequest) -> Books:
         engine = self._engine

@@ -1,7 +1,8 @@
 """Sockets around the sequencer: a blocking loop that moves bytes and knows no market rule.
 
-Drain what is waiting, apply it, send one message. Taking everything that waits makes batches
-large under load and leaves a lone order alone, so nobody ever waits for a batch to fill.
+Drain what is waiting, apply it, sync it to the journal, send one message. Taking everything that
+waits makes batches large under load and leaves a lone order alone, so nobody ever waits for a
+batch to fill.
 """
 
 from typing import Any
@@ -10,33 +11,45 @@ import zmq
 
 from common.clock import Clock
 from common.codec import decode_sync_request, decoded, encode
+from common.crash import reached
 from common.errors import CodecError
 from common.log import logger
 from common.sockets import drained
+from matcher.journal import Journal
 from matcher.sequencer import Sequencer
+from matcher.snapshotter import Snapshotter
 
 DRAIN_MAX = 256
 """Most messages taken into one batch: bounds the latency of the first of them."""
 
 
 class MatcherService:
-    """The matcher's loop over its three sockets. `stop()` may be called from a signal handler."""
+    """The matcher's loop over its three sockets. `stop()` may be called from a signal handler.
+
+    With `sync_interval_ms` the journal is synced that often instead of by every batch.
+    """
 
     def __init__(
         self,
         sequencer: Sequencer,
+        journal: Journal,
+        snapshotter: Snapshotter,
         commands: "zmq.Socket[bytes]",
         events: "zmq.Socket[bytes]",
         sync: "zmq.Socket[bytes]",
         clock: Clock,
         heartbeat_ms: int,
+        sync_interval_ms: int = 0,
     ) -> None:
         self._sequencer = sequencer
+        self._journal = journal
+        self._snapshotter = snapshotter
         self._commands = commands
         self._events = events
         self._sync = sync
         self._clock = clock
         self._heartbeat_ns = heartbeat_ms * 1_000_000
+        self._sync_interval_ns = sync_interval_ms * 1_000_000
         self._stopping = False
 
     def stop(self) -> None:
@@ -44,30 +57,45 @@ class MatcherService:
         self._stopping = True
 
     def run(self) -> None:
-        """Serve until `stop`. Everything applied has been sent when it returns."""
-        commands, sync, clock = self._commands, self._sync, self._clock
+        """Serve until `stop`. Everything applied is synced and sent when it returns.
+
+        Raises `JournalFailed` when a write or sync fails; what was applied since the last sync
+        has then not been sent.
+        """
+        commands, clock = self._commands, self._clock
         poller = zmq.Poller()
         poller.register(commands, zmq.POLLIN)
-        poller.register(sync, zmq.POLLIN)
-        heartbeat_at = clock.monotonic_ns()
+        poller.register(self._sync, zmq.POLLIN)
+        heartbeat_at = sync_at = clock.monotonic_ns()
         while not self._stopping:
-            wait_ms = (heartbeat_at - clock.monotonic_ns()) // 1_000_000 + 1
-            ready = poller.poll(max(0, wait_ms))
-            for waiting, _ in ready:
+            now_ns = clock.monotonic_ns()
+            if now_ns >= heartbeat_at:
+                self._events.send(self._sequencer.heartbeat(clock.now_ns()))
+                heartbeat_at = now_ns + self._heartbeat_ns
+            wake_at = heartbeat_at
+            if self._sync_interval_ns:
+                if now_ns >= sync_at:
+                    self._journal.sync()
+                    sync_at = now_ns + self._sync_interval_ns
+                wake_at = min(wake_at, sync_at)
+            for waiting, _ in poller.poll(max(0, (wake_at - now_ns) // 1_000_000 + 1)):
                 if waiting is commands:
                     self._take_commands()
                 else:
                     self._take_sync_requests()
-            if clock.monotonic_ns() >= heartbeat_at:
-                self._events.send(self._sequencer.heartbeat(clock.now_ns()))
-                heartbeat_at = clock.monotonic_ns() + self._heartbeat_ns
+            self._snapshotter.tick()
+        self._journal.sync()
+        self._snapshotter.finish()
 
     def _take_commands(self) -> None:
         payloads = drained(self._commands, DRAIN_MAX)
+        reached("matcher.received")
         malformed = self._sequencer.malformed
         batch = self._sequencer.apply(payloads, self._clock.now_ns())
         if batch is not None:
+            reached("matcher.synced")
             self._events.send(batch)
+            reached("matcher.published")
         if self._sequencer.malformed != malformed:
             logger().warning("malformed_commands", total=self._sequencer.malformed)
 

@@ -1,7 +1,7 @@
 """Sockets around the replica: a blocking loop that moves bytes and knows no market rule.
 
-Drain the events that wait, publish once, answer a few requests, repeat; sleep only when nothing
-waited. Under load one message tells many orders, and a lone order is told at once.
+Wait for something, drain the events, publish once, answer a few requests, repeat. Under load one
+message tells many orders, and a lone order is told at once.
 """
 
 from typing import Any
@@ -11,13 +11,15 @@ from msgspec import MsgspecError
 
 from common.clock import Clock
 from common.codec import decode_events, decode_sync_reply, encode
+from common.crash import reached
 from common.log import logger
+from common.sockets import drained
 from publisher.replica import Lost, Replica
 from publisher.snapshots import SnapshotDesk
 
 DRAIN_BATCHES = 256
 DRAIN_EVENTS = 8_192
-"""Most event batches, and about most events, published as one message a topic."""
+"""Most event batches drained at once, and about most events published as one message a topic."""
 
 REQUESTS_MAX = 4
 """Requests answered before events are looked at again."""
@@ -67,60 +69,55 @@ class PublisherService:
             poller.register(socket, zmq.POLLIN)
         heartbeat_at = clock.monotonic_ns()
         while not self._stopping:
-            worked = self._take_events()
-            worked |= self._take_replies()
-            if worked:
+            wait_ms = (heartbeat_at - clock.monotonic_ns()) // 1_000_000 + 1
+            ready = {waiting for waiting, _ in poller.poll(max(0, min(wait_ms, SLEEP_MS)))}
+            if self._events in ready:
+                self._take_events()
+            if self._sync in ready:
+                self._take_replies()
+            if ready:
                 self._publish()
             now_ns = clock.monotonic_ns()
             self._ask(now_ns)
-            worked |= self._answer_requests()
+            if self._requests in ready:
+                self._answer_requests()
             if now_ns >= heartbeat_at:
                 self._public.send_multipart(self._feed.heartbeat(now_ns - self._heard_ns))
                 heartbeat_at = now_ns + self._heartbeat_ns
             if replica.lost is not self._told:
                 self._tell()
-            if not worked:
-                wait_ms = (heartbeat_at - now_ns) // 1_000_000 + 1
-                poller.poll(max(0, min(wait_ms, SLEEP_MS)))
 
-    def _take_events(self) -> bool:
-        """Apply what waits, within limits; whether there was anything."""
-        receive, take = self._events.recv, self._replica.take
-        batches = events = 0
-        try:
-            while batches < DRAIN_BATCHES and events < DRAIN_EVENTS:
-                payload = receive(zmq.NOBLOCK)
-                batches += 1
-                try:
-                    batch = decode_events(payload)
-                except _BAD_BYTES as error:
-                    logger().error("malformed_event_batch", reason=str(error))
-                    continue
-                events += len(batch.events)
-                take(batch)
-        except zmq.Again:
-            pass
-        if batches:
-            self._heard_ns = self._clock.monotonic_ns()
-        return batches > 0
-
-    def _take_replies(self) -> bool:
-        """Apply one of the matcher's answers, if one waits; more may follow next round."""
-        try:
-            payload = self._sync.recv(zmq.NOBLOCK)
-        except zmq.Again:
-            return False
+    def _take_events(self) -> None:
+        """Apply what waits, within a limit, publishing whenever much has gathered."""
+        events = 0
+        for payload in drained(self._events, DRAIN_BATCHES):
+            try:
+                batch = decode_events(payload)
+            except _BAD_BYTES as error:
+                logger().error("malformed_event_batch", reason=str(error))
+                continue
+            self._replica.take(batch)
+            events += len(batch.events)
+            if events >= DRAIN_EVENTS:
+                self._publish()
+                events = 0
         self._heard_ns = self._clock.monotonic_ns()
-        try:
-            self._replica.take_reply(decode_sync_reply(payload))
-        except _BAD_BYTES as error:
-            logger().error("malformed_sync_reply", reason=str(error))
-        return True
+        reached("publisher.taken")
+
+    def _take_replies(self) -> None:
+        """Apply one of the matcher's answers; more may follow next round."""
+        for payload in drained(self._sync, 1):
+            self._heard_ns = self._clock.monotonic_ns()
+            try:
+                self._replica.take_reply(decode_sync_reply(payload))
+            except _BAD_BYTES as error:
+                logger().error("malformed_sync_reply", reason=str(error))
 
     def _publish(self) -> None:
         send = self._public.send_multipart
         for frames in self._feed.publish():
             send(frames)
+            reached("publisher.published")
 
     def _ask(self, now_ns: int) -> None:
         wanted = self._replica.wanted(now_ns)
@@ -130,19 +127,19 @@ class PublisherService:
             except zmq.Again:
                 self._replica.not_asked()
 
-    def _answer_requests(self) -> bool:
-        for answered in range(REQUESTS_MAX):
+    def _answer_requests(self) -> None:
+        """Answer a few requests; more wait behind the events."""
+        for _ in range(REQUESTS_MAX):
             try:
                 frames: list[Any] = self._requests.recv_multipart(zmq.NOBLOCK)
             except zmq.Again:
-                return answered > 0
+                return
             reply = encode(self._desk.answer(frames[-1]))
             try:
                 self._requests.send_multipart([*frames[:-1], reply], zmq.NOBLOCK)
             except zmq.ZMQError as error:
                 # The asker is gone, or does not read: it will have to ask again.
                 logger().debug("reply_lost", reason=str(error))
-        return True
 
     def _tell(self) -> None:
         """Log that the books were lost or are whole again."""

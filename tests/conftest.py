@@ -3,8 +3,13 @@
 from collections.abc import Generator, Iterator
 
 import pytest
+from hypothesis import settings
 
 from tests.system import exchange as system
+
+# A busy machine makes an example slow now and then; that says nothing about the code.
+settings.register_profile("crossbook", deadline=None)
+settings.load_profile("crossbook")
 
 
 @pytest.fixture(scope="session")

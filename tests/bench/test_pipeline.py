@@ -57,7 +57,7 @@ def test_figures_of_the_null_pipeline_are_read_from_its_last_line(tmp_path: Path
         'print(\'{"acked_per_s": 7, "rt_lat_us": {"p50": 1.5, "p99": 2}, "md_lat_us": null, '
         '"cpu_us_per_order": {"gw": 1.5, "sub": 2}}\')\n'
     )
-    found = pipeline.run_null(script, Load(closed=True, chunk=1))
+    found = pipeline.run_null(script, Load(closed=True, chunk=1), "never")
     assert found == Sample(7, 1.5, 2, None, None, 3.5)
 
 

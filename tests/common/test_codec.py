@@ -81,7 +81,7 @@ def test_each_unsound_request_of_a_list_gets_its_own_reject() -> None:
         (codec.encode(NEW) + b"\x00", 0, "frame"),
         (codec.encode([NEW, CANCEL])[:-1], 0, "frame"),
         (b"\x92\x06\x05\xa5", 0, "frame"),
-        (b"\x93\x03\x05\xa2\xff\xfe", 0, "frame"),
+        (b"\x93\x03\x05\xa2\xff\xfe", 5, "frame"),
         (b"\x91" * 5000, 0, "frame"),
     ],
 )  # fmt: skip

@@ -16,6 +16,7 @@ from common import codec, commands, entry, events, feed, instruments, sockets, s
 from common.codec import decode_requests
 from common.depth import BookChecksum, Depth
 from common.types import RejectReason, Side
+from gateway import catch_up, link
 
 PAGE = (Path(__file__).resolve().parents[2] / "common" / "README.md").read_text()
 MODULES = (entry, feed, commands, events, sync)
@@ -140,6 +141,9 @@ def test_limits_are_documented_as_they_are() -> None:
     assert f"| requests in one frame | {codec.MAX_REQUESTS} |" in PAGE
     assert f"| `client_order_id` | {types.MAX_CLIENT_ORDER_ID} characters |" in PAGE
     assert f"| `symbol` | {types.MAX_SYMBOL} characters |" in PAGE
+    assert f"| executions of one `CatchUp` | {catch_up.EXECUTIONS_MAX:,}," in PAGE
+    assert f"1 for a session, {catch_up.CATCH_UPS_MAX} at a gateway" in PAGE
+    assert f"{link.CHUNK_COMMANDS:,} in a message" in PAGE
 
 
 def test_frame_of_the_hex_dump_decodes_to_the_order_described() -> None:

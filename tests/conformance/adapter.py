@@ -3,16 +3,21 @@
 Run by the suite as `python -m tests.conformance.adapter`. Every event becomes commands of our
 engine, and every answer is read from our events and our book; nothing is matched here.
 
-One account enters all orders, named "<instrument>.<source id>", so that the engine itself judges
-which ids are active, taken or dead. Where the suite's rules are not ours, the translation is:
+One account enters all orders, named "<instrument>.<source id>.<life>", so that the engine itself
+judges which ids are active, taken or dead. The suite lets an id live again once its order ended,
+where we would take the same words for a retry of the first order: hence the life.
+
+Where the suite's rules are not ours, the translation is:
 
 - Decimal prices snap to the nearest tick and quantities to the nearest lot (ties to even) before
   the engine sees them, as the suite's reference does; our gateway would refuse them instead.
 - `reduce` names the lots to remove: an amend to a smaller total at the same price, or a cancel
   when nothing is left. More than what is open is refused here, since our amend would cancel.
 - `replace` names the new open quantity and always loses priority. An amend does that when the
-  price changes or the quantity grows; otherwise it is a cancel and a new order of the same name.
+  price changes or the quantity grows; otherwise it is a cancel and a new order of the same id.
   A quantity of zero is refused here, since zero means "unchanged" to an amend.
+- A new order that says again what an open one of its id said is a duplicate to the suite and a
+  harmless retry to us: nothing happens either way.
 - `clear` is a mass cancel on the instrument.
 - A killed FOK and an IOC or market order without fills are applied, not rejected, as with us.
 - Owners are the suite's labels for self-trade prevention, which these profiles switch off; they
@@ -29,7 +34,7 @@ from typing import Any, Final, TextIO
 
 from common.commands import AmendOrder, CancelOrder, Command, MassCancelOrders, NewOrder
 from common.entry import OrderState
-from common.events import CommandRejected, Event, OrderAccepted, TradeExecuted
+from common.events import CommandRejected, Event, OrderAccepted, OrderRepeated, TradeExecuted
 from common.instruments import MAX_NOTIONAL, Instrument, format_decimal
 from common.sync import RestingOrder
 from common.types import OrderType, RejectReason, Side, TimeInForce
@@ -72,6 +77,7 @@ class Adapter:
         self._instruments: dict[str, int] = {}
         self._books: set[str] = set()
         self._labels: dict[int, tuple[int, int]] = {}  # order id -> source id, owner
+        self._lives: dict[tuple[int, int], int] = {}  # instrument, source id -> lives begun
 
     def apply(self, index: int, event: dict[str, Any]) -> dict[str, Any]:
         """The observation of one event of the suite."""
@@ -124,7 +130,7 @@ class Adapter:
             return self._send(op, MassCancelOrders(0, 0, ACCOUNT, instrument))
         if op == "new":
             return self._new(event, instrument)
-        name = f"{instrument}.{event['order_id']}"
+        name = self._name(instrument, event["order_id"])
         if op == "cancel":
             return self._send(op, CancelOrder(0, 0, ACCOUNT, instrument, 0, name))
         found, _ = self._engine.open_orders(ACCOUNT, instrument, client_order_id=name)
@@ -149,7 +155,7 @@ class Adapter:
             _TIMES_IN_FORCE[kind],
             0 if is_market else self._ticks(event["price"]),
             self._lots(event["quantity"]),
-            f"{instrument}.{event['order_id']}",
+            self._name(instrument, event["order_id"], again=True),
         )
         return self._enter("new", command, event["order_id"], event.get("owner", -1))
 
@@ -175,7 +181,7 @@ class Adapter:
         self._send("replace", CancelOrder(0, 0, ACCOUNT, instrument, order.order_id))
         again = NewOrder(
             0, 0, ACCOUNT, instrument, order.side, OrderType.LIMIT, TimeInForce.GTC, price, lots,
-            order.client_order_id,
+            self._name(instrument, source_id, again=True),
         )  # fmt: skip
         return self._enter("replace", again, source_id, owner)
 
@@ -187,14 +193,26 @@ class Adapter:
 
     def _send(self, op: str, command: Command) -> list[Event]:
         events = self._engine.apply(command)
+        if isinstance(events[0], OrderRepeated):
+            raise RefusedError("DUPLICATE_ORDER_ID")
         if isinstance(events[0], CommandRejected):
             default = "INVALID_REPLACEMENT" if op == "replace" else "INVALID_ORDER"
             raise RefusedError(_REASONS.get(RejectReason(events[0].reason), default))
         return events
 
+    def _name(self, instrument: int, source_id: int, again: bool = False) -> str:
+        """The client order id of the latest life of an id; `again` begins the next where the
+        latest ended."""
+        life = self._lives.get((instrument, source_id), 0)
+        name = f"{instrument}.{source_id}.{life}"
+        if again and (not life or not self._engine.open_orders(ACCOUNT, client_order_id=name)[0]):
+            self._lives[instrument, source_id] = life + 1
+            name = f"{instrument}.{source_id}.{life + 1}"
+        return name
+
     def _trade(self, trade: TradeExecuted, symbol: str) -> dict[str, Any]:
         maker, taker = (
-            int(name.partition(".")[2])
+            int(name.split(".")[1])
             for name in (trade.maker_client_order_id, trade.taker_client_order_id)
         )
         buy, sell = (taker, maker) if trade.aggressor_side == Side.BUY else (maker, taker)

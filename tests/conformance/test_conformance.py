@@ -37,7 +37,7 @@ def test_every_profile_of_the_suite_is_run() -> None:
 def test_engine_qualifies_without_a_difference(profile: str, tmp_path: Path) -> None:
     result = _tracebook(
         "qualify", "--profile", profile, "--output-dir", str(tmp_path / "evidence"),
-        "--traces", "25", "--events-per-trace", "200",
+        "--traces", "25", "--events-per-trace", "200", "--timeout", "60",
     )  # fmt: skip
     assert result.returncode == 0, result.stdout + result.stderr
     evidence = json.loads((tmp_path / "evidence" / "qualification.json").read_text())

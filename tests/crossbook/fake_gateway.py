@@ -1,6 +1,7 @@
 """A gateway of one thread and no exchange: answers every request as its `behave` says.
 
-Tests change `behave`, `forget_sessions` and `push` to make things happen; nothing here matches.
+Tests change `behave`, `forget_sessions`, `history` and `push` to make things happen; nothing here
+matches.
 """
 
 import threading
@@ -15,6 +16,9 @@ from common.codec import decode_requests, encode
 from common.entry import (
     TOKEN_BYTES,
     Ack,
+    CatchUp,
+    CaughtUp,
+    Execution,
     Instruments,
     ListInstruments,
     Logon,
@@ -63,6 +67,8 @@ class FakeGateway:
         self.requests: list[Request] = []
         self.frames = 0
         self.logons = 0
+        self.holds_all = True
+        self.history: list[Execution] = []
         self._tokens: dict[int, bytes] = {}
         self._to_push: list[list[Reply]] = []
         self._stop = threading.Event()
@@ -120,8 +126,14 @@ class FakeGateway:
                 self.logons += 1
                 self._tokens[self.logons] = identity
                 replies.append(Welcome(number, self.logons, request.account, 1))
+            elif isinstance(request, Ping) and not token:
+                replies.append(Pong(number, 5, 0))
             elif token not in self._tokens:
                 replies.append(Reject(number, RejectReason.NOT_LOGGED_ON, "token", "who?"))
+            elif isinstance(request, CatchUp):
+                replies += [each for each in self.history if each.seq >= request.from_seq]
+                to_seq = max([request.from_seq - 1, *(each.seq for each in self.history)])
+                replies.append(CaughtUp(number, request.from_seq, to_seq, self.holds_all))
             else:
                 replies += self.behave(request)
         return replies

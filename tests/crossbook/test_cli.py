@@ -19,7 +19,10 @@ from crossbook.rendering import outcome_facts, outcome_text
 from crossbook.replay_requests import symbol_of
 from tests.system.exchange import free_ports
 
-COMMANDS = ("buy", "sell", "cancel", "amend", "orders", "book", "trades", "replay", "status")
+COMMANDS = (
+    "buy", "sell", "cancel", "amend", "orders", "book", "trades", "replay", "status", "verify",
+    "journal",
+)  # fmt: skip
 
 
 def run(*words: str) -> tuple[int, str, str]:

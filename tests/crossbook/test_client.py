@@ -55,7 +55,7 @@ def test_calls_become_requests_and_return_their_answers(
     assert client.instruments[BTC].quantity_to_lots("0.5") == 50_000
     assert client.instruments is client.instruments
     number = ack.request_seq
-    assert gateway.requests[1:6] == [
+    assert gateway.requests[2:7] == [
         New(number, BTC, 1, "0.5", "50000.00", 1, 2, "a"),
         Cancel(number + 1, BTC, 4),
         Amend(number + 2, BTC, 0, "a", "0.4"),
@@ -128,17 +128,67 @@ def test_refused_logon_says_why(gateway: FakeGateway) -> None:
 
 
 def test_lost_session_is_opened_again_and_the_hole_is_told(
+    gateway: FakeGateway,
+) -> None:
+    with Client(gateway.address, recover=False) as client:
+        seq = client.submit(BTC, "buy", 1, 100).seq
+        gateway.forget_sessions()
+        ack = client.submit(BTC, "buy", 2, 100, client_order_id="again")
+        assert ack.client_order_id == "again"
+        assert gateway.logons == 2
+        gateway.push(execution(ack.seq + 9))
+        with pytest.raises(ExecutionsMissed) as caught:
+            list(client.executions(2.0))
+        assert caught.value.from_seq == seq
+        gateway.history = [execution(seq), execution(seq + 1), execution(ack.seq + 9)]
+        assert client.catch_up(caught.value.from_seq) == gateway.history
+        gateway.push(execution(ack.seq + 10))
+        assert next(client.executions(5.0)) == execution(ack.seq + 10)
+        assert client.last_seq == ack.seq + 10
+
+
+def test_what_was_missed_comes_by_itself_before_what_is_new(
     gateway: FakeGateway, client: Client
 ) -> None:
-    client.submit(BTC, "buy", 1, 100)
+    seq = client.submit(BTC, "buy", 1, 100).seq
+    gateway.history = [execution(seq + i) for i in range(3)]
     gateway.forget_sessions()
-    ack = client.submit(BTC, "buy", 2, 100, client_order_id="again")
-    assert ack.client_order_id == "again"
-    assert gateway.logons == 2
-    gateway.push(execution(9))
-    with pytest.raises(ExecutionsMissed):
-        list(client.executions(2.0))
-    assert next(client.executions(5.0)) == execution(9)
+    client.submit(BTC, "buy", 1, 100)
+    gateway.push(execution(seq + 50))
+    told = [next(client.executions(5.0)).seq for _ in range(4)]
+    assert told == [seq, seq + 1, seq + 2, seq + 50]
+    assert list(client.executions(0.05)) == []
+
+
+def test_hole_that_cannot_be_filled_is_told_once(gateway: FakeGateway, client: Client) -> None:
+    seq = client.submit(BTC, "buy", 1, 100).seq
+    gateway.holds_all = False
+    gateway.history = [execution(seq + 2)]
+    gateway.forget_sessions()
+    client.submit(BTC, "buy", 1, 100)
+    with pytest.raises(ExecutionsMissed) as caught:
+        list(client.executions(5.0))
+    assert caught.value.from_seq == seq
+    assert next(client.executions(5.0)) == execution(seq + 2)
+    with pytest.raises(ExecutionsMissed) as caught:
+        client.catch_up(seq)
+    assert caught.value.executions == [execution(seq + 2)]
+
+
+def test_order_with_a_name_survives_the_session_its_answer_was_lost_with(
+    gateway: FakeGateway, client: Client
+) -> None:
+    def lose_the_first(request: AnyRequest) -> list[Reply]:
+        gateway.behave = answer
+        gateway.forget_sessions()
+        return []
+
+    gateway.behave = lose_the_first
+    ack = client.submit(BTC, "buy", 1, 100, client_order_id="mine")
+    assert ack.client_order_id == "mine"
+    named = [request for request in gateway.requests if isinstance(request, New)]
+    assert len(named) == 2
+    assert named[0] == named[1]
 
 
 def test_executions_come_in_order_and_end_after_silence(
@@ -279,12 +329,30 @@ def test_asyncio_errors_and_lost_sessions(gateway: FakeGateway) -> None:
             gateway.forget_sessions()
             await client.submit(BTC, "buy", 1, 100)
             assert gateway.logons == 2
-            with pytest.raises(ExecutionsMissed):
-                await anext(client.executions(1.0))
             gateway.behave = lambda request: []
             client.timeout_s = 0.2
             with pytest.raises(OutcomeUnknown, match="mine"):
                 await client.submit(BTC, "buy", 1, 100, client_order_id="mine")
+
+    asyncio.run(scenario())
+
+
+def test_asyncio_client_catches_up(gateway: FakeGateway) -> None:
+    async def scenario() -> None:
+        async with AsyncClient(gateway.address) as client:
+            seq = (await client.submit(BTC, "buy", 1, 100)).seq
+            gateway.history = [execution(seq + i) for i in range(3)]
+            assert await client.catch_up(seq + 1) == gateway.history[1:]
+            assert client.last_seq == seq + 2
+            gateway.history += [execution(seq + 3)]
+            gateway.forget_sessions()
+            await client.submit(BTC, "buy", 1, 100)
+            assert [each async for each in client.executions(0.2)] == [execution(seq + 3)]
+        async with AsyncClient(gateway.address, recover=False) as client:
+            gateway.forget_sessions()
+            await client.submit(BTC, "buy", 1, 100)
+            with pytest.raises(ExecutionsMissed):
+                await anext(client.executions(1.0))
 
     asyncio.run(scenario())
 

@@ -20,6 +20,7 @@ from common.entry import (
 )
 from common.errors import CodecError
 from common.types import RejectReason, Side
+from crossbook.asked import Unanswered, payloads
 from crossbook.request import (
     amend_order,
     cancel_order,
@@ -32,8 +33,6 @@ from crossbook.session import (
     LOGON_RETRY_NS,
     LOGONS_PER_REQUEST,
     Session,
-    Unanswered,
-    payloads,
 )
 
 SECOND = 1_000_000_000
@@ -55,7 +54,7 @@ def give(session: Session, *replies: Reply, now_ns: int = 0) -> None:
 
 
 def logged_on(token: int = TOKEN) -> Session:
-    session = Session(account=7)
+    session = Session(account=7, recover=False)
     session.open()
     ((_, (logon,)),) = sent_by(session)
     give(session, Welcome(logon.request_seq, token, 7, 1))
@@ -85,7 +84,7 @@ ORDER = New(0, "BTC-USDT", 1, 5, 100)
 
 
 def test_logon_goes_first_with_token_zero_and_requests_wait_for_welcome() -> None:
-    session = Session(account=7)
+    session = Session(account=7, recover=False)
     numbers = session.ask([ORDER], SECOND)
     assert sent_by(session) == [(0, [Logon(2, 7)])]
     assert sent_by(session) == []
@@ -133,7 +132,7 @@ def test_deadlines_hold_whatever_their_order() -> None:
 
 
 def test_request_never_sent_is_known_not_to_have_happened() -> None:
-    session = Session(account=7)
+    session = Session(account=7, recover=False)
     session.ask([ORDER], SECOND)
     sent_by(session)
     session.tick(SECOND)
@@ -208,7 +207,7 @@ def test_request_refused_in_every_session_is_told_at_last() -> None:
 
 
 def test_logon_is_repeated_and_only_the_last_welcome_counts() -> None:
-    session = Session(account=7)
+    session = Session(account=7, recover=False)
     session.open()
     assert sent_by(session, 0) == [(0, [Logon(1, 7)])]
     assert sent_by(session, LOGON_RETRY_NS - 1) == []
@@ -222,7 +221,7 @@ def test_logon_is_repeated_and_only_the_last_welcome_counts() -> None:
 
 
 def test_refused_logon_refuses_what_waits_for_it() -> None:
-    session = Session(account=7)
+    session = Session(account=7, recover=False)
     (number,) = session.ask([ORDER], SECOND)
     sent_by(session)
     refusal = Reject(2, RejectReason.BUSY, "", "full")

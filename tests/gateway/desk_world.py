@@ -21,8 +21,9 @@ class World:
         self.engine = Engine(INSTRUMENTS)
         tokens = iter(range(1001, 100_000))
         self.desk = OrderDesk(
-            INSTRUMENTS, GATEWAY, 0, queue_size, SessionTable(sessions, lambda: next(tokens))
+            INSTRUMENTS, GATEWAY, queue_size, SessionTable(sessions, lambda: next(tokens))
         )
+        self.desk.begin(0, 0)
         self.stream = 1
 
     def log_on(self, identity: bytes, account: int) -> int:

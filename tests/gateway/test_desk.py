@@ -21,7 +21,7 @@ from common.entry import (
 )
 from common.sync import Orders
 from common.types import ExecutionKind, OrderStatus, OrderType, RejectReason, Side, TimeInForce
-from gateway.desk import QUESTION_TICKS
+from gateway.desk import QUESTION_NS
 from tests.gateway.desk_world import INSTRUMENTS, World
 
 ANN, BOB, EVE = b"ann", b"bob", b"eve"
@@ -153,7 +153,7 @@ def test_untranslatable_request_is_refused_before_the_matcher(
     assert isinstance(reject, Reject)
     assert (reject.request_seq, reject.reason, reject.field, reject.seq) == (2, reason, field, 0)
     assert world.engine.seq == 0
-    assert world.desk.in_flight == 0
+    assert world.desk.in_flight == {}
 
 
 def test_sound_requests_of_a_list_survive_an_unsound_one() -> None:
@@ -184,23 +184,23 @@ def test_commands_that_cannot_be_handed_on_are_answered_busy() -> None:
     token = world.log_on(ANN, 7)
     world.send(ANN, token, sell(2), sell(3))
     commands, world.desk.commands = world.desk.commands, []
-    world.desk.refuse(commands, "gone")
+    world.desk.take_back(commands, "gone")
     assert [(r.request_seq, r.reason) for r in world.replies(ANN) if isinstance(r, Reject)] == [
         (2, RejectReason.BUSY),
         (3, RejectReason.BUSY),
     ]
-    assert world.desk.in_flight == 0
+    assert world.desk.in_flight == {}
 
 
 def test_matcher_restart_tells_senders_that_the_outcome_is_unknown() -> None:
     world = World()
     token = world.log_on(ANN, 7)
     world.send(ANN, token, sell(2))
-    world.desk.matcher_restarted()
+    world.desk.lose(world.desk.number, "gone")
     (reject,) = world.replies(ANN)
     assert isinstance(reject, Reject)
     assert (reject.request_seq, reject.reason) == (2, RejectReason.OUTCOME_UNKNOWN)
-    assert world.desk.in_flight == 0
+    assert world.desk.in_flight == {}
 
 
 def test_commands_need_a_session_but_ping_and_instruments_do_not() -> None:
@@ -234,7 +234,9 @@ def test_an_address_alone_does_not_act_for_its_session() -> None:
 def test_a_session_follows_its_token_to_a_new_address() -> None:
     world = World()
     token = world.log_on(ANN, 7)
-    assert isinstance(world.say(EVE, token, sell(2))[0], Ack)
+    moved, ack = world.say(EVE, token, sell(2))
+    assert moved == Welcome(0, token, 7, 1)
+    assert isinstance(ack, Ack)
     bob = world.log_on(BOB, 8)
     world.say(BOB, bob, buy(2, 1000))
     assert len(world.replies(EVE)) == 1
@@ -276,9 +278,9 @@ def test_query_the_matcher_never_answers_ends_busy() -> None:
     world = World()
     token = world.log_on(ANN, 7)
     world.say(ANN, token, Query(3))
-    for _ in range(QUESTION_TICKS):
-        assert world.replies(ANN) == []
-        world.desk.tick()
+    world.desk.tick(QUESTION_NS - 1)
+    assert world.replies(ANN) == []
+    world.desk.tick(QUESTION_NS)
     (reject,) = world.replies(ANN)
     assert isinstance(reject, Reject)
     assert reject.reason == RejectReason.BUSY

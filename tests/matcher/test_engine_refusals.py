@@ -9,8 +9,9 @@ from common.events import (
     OrderAccepted,
 )
 from common.instruments import MAX_NOTIONAL
+from common.sequence import first_of
 from common.types import RejectReason
-from matcher.snapshot import state_hash
+from matcher.snapshot import capture, state_hash
 from tests.matcher.venue import (
     ALICE,
     BOB,
@@ -93,16 +94,16 @@ def test_the_smallest_and_largest_valid_order_is_taken() -> None:
 
 def test_a_reject_echoes_its_origin_and_the_client_order_id() -> None:
     engine = venue()
-    refused = NewOrder(7, 70, ALICE, 9, 1, 1, 1, 100, 5, "n")
+    refused = NewOrder(7, 1, ALICE, 9, 1, 1, 1, 100, 5, "n")
     assert engine.apply(refused) == [
-        CommandRejected(1, 7, 70, ALICE, 9, RejectReason.UNKNOWN_SYMBOL, "instrument", "n")
+        CommandRejected(1, 7, 1, ALICE, 9, RejectReason.UNKNOWN_SYMBOL, "instrument", "n")
     ]
     unknown = RejectReason.UNKNOWN_ORDER
-    assert engine.apply(CancelOrder(7, 71, ALICE, 1, 0, "c")) == [
-        CommandRejected(2, 7, 71, ALICE, 1, unknown, "client_order_id", "c")
+    assert engine.apply(CancelOrder(7, 2, ALICE, 1, 0, "c")) == [
+        CommandRejected(2, 7, 2, ALICE, 1, unknown, "client_order_id", "c")
     ]
-    assert engine.apply(AmendOrder(7, 72, ALICE, 1, 5, 100, 0, "c")) == [
-        CommandRejected(3, 7, 72, ALICE, 1, unknown, "order_id", "c")
+    assert engine.apply(AmendOrder(7, 3, ALICE, 1, 5, 100, 0, "c")) == [
+        CommandRejected(3, 7, 3, ALICE, 1, unknown, "order_id", "c")
     ]
 
 
@@ -125,22 +126,53 @@ def test_every_command_takes_the_next_number_refused_ones_too() -> None:
     assert engine.seq == 5
 
 
+def _bid(gateway: int, request: int) -> NewOrder:
+    return NewOrder(gateway, request, ALICE, 1, 1, 1, 1, 100, 5)
+
+
 def test_a_repeated_request_gives_nothing_and_takes_no_number() -> None:
     engine = venue()
-    first = NewOrder(4, 10, ALICE, 1, 1, 1, 1, 100, 5)
-    assert len(engine.apply(first)) == 1
-    before = state_hash(engine)
-    assert engine.apply(first) == []
-    assert engine.apply(NewOrder(4, 9, ALICE, 1, 1, 1, 1, 100, 5)) == []
-    assert (engine.seq, state_hash(engine)) == (1, before)
-    assert len(engine.apply(NewOrder(4, 12, ALICE, 1, 1, 1, 1, 100, 5))) == 1
-    assert len(engine.apply(NewOrder(5, 10, ALICE, 1, 1, 1, 1, 100, 5))) == 1
+    for request in (1, 2):
+        assert len(engine.apply(_bid(4, request))) == 1
+    before = capture(engine)
+    for request in (2, 1, 0, -1):
+        assert engine.apply(_bid(4, request)) == []
+    assert (engine.seq, capture(engine)) == (2, before)
+    assert len(engine.apply(_bid(4, 3))) == 1
+    assert engine.seq == 3
+
+
+def test_a_request_after_a_gap_waits_for_the_missing_one() -> None:
+    engine = venue()
+    assert engine.apply(_bid(4, 2)) == []
+    assert engine.seq == 0
+    assert len(engine.apply(_bid(4, 1))) == 1
+    assert engine.apply(_bid(4, 3)) == []
+    assert [len(engine.apply(_bid(4, request))) for request in (2, 3)] == [1, 1]
+    assert engine.seq == 3
+
+
+def test_each_gateway_counts_its_own_requests() -> None:
+    engine = venue()
+    for gateway in (4, 5):
+        assert len(engine.apply(_bid(gateway, 1))) == 1
+    assert engine.apply(_bid(6, 2)) == []
+
+
+def test_a_gateway_that_starts_again_begins_a_later_epoch() -> None:
+    engine = venue()
+    assert len(engine.apply(_bid(4, 1))) == 1
+    assert engine.apply(_bid(4, first_of(3) + 1)) == []
+    assert len(engine.apply(_bid(4, first_of(3)))) == 1
+    assert engine.apply(_bid(4, 2)) == []
+    assert engine.apply(_bid(4, first_of(2))) == []
+    assert len(engine.apply(_bid(4, first_of(3) + 1))) == 1
     assert engine.seq == 3
 
 
 def test_a_refused_request_is_not_applied_again_either() -> None:
     engine = venue()
-    refused = NewOrder(4, 10, ALICE, 1, 1, 1, 1, -1, 5)
+    refused = NewOrder(4, 1, ALICE, 1, 1, 1, 1, -1, 5)
     assert len(engine.apply(refused)) == 1
     assert engine.apply(refused) == []
 

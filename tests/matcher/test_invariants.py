@@ -64,10 +64,6 @@ def _nothing_open(engine: Engine) -> None:
     resting(engine, 3).open_lots = 0
 
 
-def _too_large(engine: Engine) -> None:
-    resting(engine, 3).quantity_lots = BTC.max_quantity_lots + 1
-
-
 def _wrong_price(engine: Engine) -> None:
     resting(engine, 1).price_ticks = 98
 
@@ -164,7 +160,6 @@ def _index_out_of_order(engine: Engine) -> None:
         (_wrong_level_sum, "says 12 lots, its orders 11"),
         (_lots_created, "bad quantity"),
         (_nothing_open, "bad quantity"),
-        (_too_large, "too large"),
         (_wrong_price, "wrong price"),
         (_wrong_side, "wrong side"),
         (_wrong_instrument, "wrong instrument"),

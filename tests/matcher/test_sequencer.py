@@ -1,5 +1,9 @@
 """The sequencer: dense numbers, one batch a drain, time that never steps back, resends."""
 
+import errno
+
+import pytest
+
 from common.codec import decode_events, encode
 from common.commands import CancelOrder, Command, NewOrder
 from common.events import CommandRejected, OrderAccepted
@@ -7,6 +11,8 @@ from common.instruments import example
 from common.sync import (
     Books,
     BooksRequest,
+    GatewayRequest,
+    GatewayState,
     Orders,
     OrdersRequest,
     Resend,
@@ -14,13 +20,17 @@ from common.sync import (
     ResendTooOld,
 )
 from matcher.engine import Engine
+from matcher.history import EventHistory
+from matcher.journal import Journal, JournalFailed
 from matcher.sequencer import Sequencer
+from tests.simulation.fake_disk import FakeDisk
 
 STREAM = 77
 
 
-def sequencer(history_bytes: int = 1_000_000) -> Sequencer:
-    return Sequencer(Engine([example()]), STREAM, history_bytes)
+def sequencer(history_bytes: int = 1_000_000, disk: FakeDisk | None = None) -> Sequencer:
+    journal = Journal.open(disk or FakeDisk(), STREAM, encode([example()]), 64 * 1024)
+    return Sequencer(Engine([example()]), journal, EventHistory(history_bytes))
 
 
 def order(request: int, gateway: int = 1) -> NewOrder:
@@ -87,11 +97,37 @@ def test_resend_gives_the_very_bytes_that_were_sent() -> None:
     assert [bytes(raw) for raw in reply.batches][:3] == sent[1:4]
 
 
-def test_resend_of_what_is_gone_or_of_another_stream_is_too_old() -> None:
+def test_what_memory_has_forgotten_is_resent_from_the_journal() -> None:
+    made = sequencer(history_bytes=200)
+    sent = [made.apply([payload(order(n))], n) for n in range(1, 20)]
+    reply = made.answer(ResendRequest(3, STREAM, 1, 4))
+    assert isinstance(reply, Resend)
+    assert [bytes(raw) for raw in reply.batches] == sent
+
+
+def test_nothing_is_returned_that_the_journal_does_not_hold() -> None:
+    disk = FakeDisk()
+    made = sequencer(disk=disk)
+    assert made.apply([payload(order(1))], 9) is not None
+    disk.fail("sync", errno.EIO)
+    with pytest.raises(JournalFailed):
+        made.apply([payload(order(2))], 10)
+    with pytest.raises(JournalFailed):
+        made.apply([payload(order(3))], 11)
+
+
+def test_the_last_request_of_a_gateway_is_told() -> None:
+    made = sequencer()
+    made.apply([payload(order(1), order(2))], 9)
+    assert made.answer(GatewayRequest(5, 1)) == GatewayState(5, 1, STREAM, 2, 2)
+    assert made.answer(GatewayRequest(6, 2)) == GatewayState(6, 2, STREAM, 2, 0)
+
+
+def test_resend_of_what_never_was_or_of_another_stream_is_too_old() -> None:
     made = sequencer(history_bytes=200)
     for n in range(1, 20):
         made.apply([payload(order(n))], n)
-    for stream, seq in ((STREAM, 1), (STREAM + 1, 19), (STREAM, 20)):
+    for stream, seq in ((STREAM, 0), (STREAM + 1, 19), (STREAM, 20)):
         reply = made.answer(ResendRequest(3, stream, seq, seq))
         assert isinstance(reply, ResendTooOld)
         assert (reply.stream, reply.last_seq) == (STREAM, 19)

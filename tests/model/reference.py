@@ -7,6 +7,9 @@ list is in arrival order, and the best maker is found by looking at every order.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Final
+
+from msgspec.structs import replace
 
 from common.commands import AmendOrder, CancelOrder, Command, MassCancelOrders, NewOrder
 from common.events import (
@@ -17,19 +20,26 @@ from common.events import (
     OrderCanceled,
     OrderCompleted,
     OrderExpired,
+    OrderRepeated,
     OrdersMassCanceled,
     TradeExecuted,
 )
 from common.instruments import FEE_SCALE, MAX_NOTIONAL, Instrument
 from common.sync import BookState, RestingOrder
-from common.types import OrderType, RejectReason, Side, TimeInForce
+from common.types import OrderStatus, OrderType, RejectReason, Side, TimeInForce
 
 Refusal = tuple[RejectReason, str]
+
+REQUESTS_IN_EPOCH: Final = 2**30
+"""A request number is epoch times this, plus the place within the epoch, from one."""
+
+RETRY_WINDOW: Final = 65_536
+"""Accepted orders with a client order id that a retry is compared with."""
 
 
 @dataclass(slots=True)
 class Order:
-    """An open order. `total_lots` includes the filled part."""
+    """An order. `total_lots` includes the filled part; `status` is what its owner sees."""
 
     order_id: int
     account: int
@@ -39,6 +49,7 @@ class Order:
     total_lots: int
     filled_lots: int
     client_order_id: str
+    status: OrderStatus = OrderStatus.NEW
 
     @property
     def open_lots(self) -> int:
@@ -48,18 +59,20 @@ class Order:
 class ReferenceMatcher:
     """Applies commands by the letter of the rules; `open` is every open order by arrival."""
 
-    def __init__(self, instruments: Iterable[Instrument]) -> None:
+    def __init__(self, instruments: Iterable[Instrument], retry_window: int = RETRY_WINDOW) -> None:
         self.instruments = {instrument.id: instrument for instrument in instruments}
         self.open: list[Order] = []
         self.seq = 0
         self.trade_ids = dict.fromkeys(self.instruments, 0)
         self.last_prices = dict.fromkeys(self.instruments, 0)
         self.last_requests: dict[int, int] = {}
+        self.remembered: list[tuple[NewOrder, Order]] = []
+        self._retry_window = retry_window
 
     def apply(self, command: Command, time_ns: int = 0) -> list[Event]:
-        """All events of `command`, in order; none for a repeated request."""
+        """All events of `command`, in order; none for one that is not its gateway's next."""
         if command.gateway:
-            if command.request <= self.last_requests.get(command.gateway, 0):
+            if not follows(self.last_requests.get(command.gateway, 0), command.request):
                 return []
             self.last_requests[command.gateway] = command.request
         self.seq += 1
@@ -87,6 +100,9 @@ class ReferenceMatcher:
         )
 
     def _new(self, command: NewOrder) -> list[Event]:
+        earlier = self._earlier(command)
+        if earlier is not None:
+            return [self._repeated(command, earlier)]
         refusal = self._refusal_of_new(command)
         if refusal:
             return [self._rejected(command, refusal, command.client_order_id)]
@@ -101,6 +117,8 @@ class ReferenceMatcher:
             self.seq, command.account, command.instrument, command.side, command.price_ticks,
             command.quantity_lots, 0, command.client_order_id,
         )  # fmt: skip
+        if command.client_order_id:
+            self._remember(command, order)
         if command.quote_amount:
             return events + self._spend(order, command.quote_amount)
         if command.order_type == OrderType.MARKET:
@@ -116,6 +134,27 @@ class ReferenceMatcher:
             elif order.open_lots:
                 self.open.append(order)
         return events
+
+    def _earlier(self, command: NewOrder) -> Order | None:
+        """The remembered order of the same account and name, if it said the same."""
+        if not command.client_order_id or command.instrument not in self.instruments:
+            return None
+        for said, order in self.remembered:
+            if said.account == command.account and said.client_order_id == command.client_order_id:
+                again = replace(said, gateway=command.gateway, request=command.request)
+                return order if again == command else None
+        return None
+
+    def _remember(self, command: NewOrder, order: Order) -> None:
+        """Only the latest order of a name is remembered, and only so many names."""
+        name = (command.account, command.client_order_id)
+        self.remembered = [
+            (said, earlier)
+            for said, earlier in self.remembered
+            if (said.account, said.client_order_id) != name
+        ]
+        self.remembered.append((command, order))
+        self.remembered = self.remembered[-self._retry_window :]
 
     def _refusal_of_new(self, command: NewOrder) -> Refusal | None:
         unsupported = RejectReason.UNSUPPORTED_COMBINATION
@@ -158,7 +197,7 @@ class ReferenceMatcher:
         order = self._find(command)
         if order is None:
             return [self._unknown_order(command)]
-        self.open.remove(order)
+        self._cancel_open(order)
         return [self._canceled(order, command.gateway, command.request)]
 
     def _amend(self, command: AmendOrder) -> list[Event]:
@@ -175,7 +214,7 @@ class ReferenceMatcher:
         if refusal:
             return [self._rejected(command, refusal, command.client_order_id)]
         if total <= order.filled_lots:
-            self.open.remove(order)
+            self._cancel_open(order)
             return [self._canceled(order, command.gateway, command.request)]
         kept = price == order.price_ticks and total <= order.total_lots
         order.price_ticks = price
@@ -214,9 +253,13 @@ class ReferenceMatcher:
             )
         ]  # fmt: skip
         for order in gone:
-            self.open.remove(order)
+            self._cancel_open(order)
             events.append(self._canceled(order, 0, 0))
         return events
+
+    def _cancel_open(self, order: Order) -> None:
+        self.open.remove(order)
+        order.status = OrderStatus.CANCELED
 
     def _find(self, command: CancelOrder | AmendOrder) -> Order | None:
         for order in self.open:
@@ -282,6 +325,8 @@ class ReferenceMatcher:
         price = maker.price_ticks
         taker.filled_lots += lots
         maker.filled_lots += lots
+        for order in (taker, maker):
+            order.status = OrderStatus.PARTIALLY_FILLED if order.open_lots else OrderStatus.FILLED
         if not maker.open_lots:
             self.open.remove(maker)
         self.trade_ids[instrument.id] += 1
@@ -318,6 +363,14 @@ class ReferenceMatcher:
             refusal[0], refusal[1], client_order_id,
         )  # fmt: skip
 
+    def _repeated(self, command: NewOrder, earlier: Order) -> OrderRepeated:
+        alive = earlier.status in (OrderStatus.NEW, OrderStatus.PARTIALLY_FILLED)
+        return OrderRepeated(
+            self.seq, command.gateway, command.request, earlier.account, earlier.instrument,
+            earlier.order_id, earlier.status, earlier.filled_lots,
+            earlier.open_lots if alive else 0, earlier.client_order_id,
+        )  # fmt: skip
+
     def _unknown_order(self, command: CancelOrder | AmendOrder) -> CommandRejected:
         field = "order_id" if command.order_id else "client_order_id"
         refusal = (RejectReason.UNKNOWN_ORDER, field)
@@ -331,6 +384,7 @@ class ReferenceMatcher:
         )  # fmt: skip
 
     def _expired(self, order: Order, reason: RejectReason, quote_left: int = 0) -> OrderExpired:
+        order.status = OrderStatus.EXPIRED
         return OrderExpired(
             self.seq, order.account, order.instrument, order.order_id, order.side,
             order.price_ticks, order.open_lots, order.filled_lots, reason,
@@ -338,10 +392,21 @@ class ReferenceMatcher:
         )  # fmt: skip
 
     def _completed(self, order: Order, quote_left: int) -> OrderCompleted:
+        order.status = OrderStatus.FILLED
         return OrderCompleted(
             self.seq, order.account, order.instrument, order.order_id, order.side,
             order.filled_lots, quote_left, order.client_order_id,
         )  # fmt: skip
+
+
+def follows(last: int, request: int) -> bool:
+    """Whether a gateway's request comes right after `last`: the next one of the same epoch, or
+    the first one of a later epoch."""
+    epoch, place = divmod(request, REQUESTS_IN_EPOCH)
+    last_epoch, last_place = divmod(last, REQUESTS_IN_EPOCH)
+    if epoch == last_epoch:
+        return place == last_place + 1
+    return epoch > last_epoch and place == 1
 
 
 def _refusal_of_lots(instrument: Instrument, lots: int) -> Refusal | None:

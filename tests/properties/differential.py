@@ -12,7 +12,7 @@ from matcher.engine import Engine
 from matcher.invariants import check
 from tests.model.reference import ReferenceMatcher
 from tests.properties.generator import Generator
-from tests.properties.market import INSTRUMENTS
+from tests.properties.market import INSTRUMENTS, RETRIES, venue
 from tests.properties.steps import Step, resolve
 
 BOOKS_EVERY = 10
@@ -55,7 +55,7 @@ def _check_engine(matcher: Matcher) -> None:
     check(matcher)
 
 
-ENGINE = Candidate(lambda: Engine(INSTRUMENTS), _check_engine)
+ENGINE = Candidate(lambda: venue(Engine), _check_engine)
 
 
 def compare_seed(
@@ -71,7 +71,7 @@ def compare_commands(
     commands: Iterable[Command], candidate: Candidate = ENGINE
 ) -> Difference | None:
     """Run given commands through both, checking everything after each."""
-    reference = ReferenceMatcher(INSTRUMENTS)
+    reference = ReferenceMatcher(INSTRUMENTS, RETRIES)
     runs = ((command, reference.apply(command)) for command in commands)
     return _compare(runs, reference, candidate, 1)
 

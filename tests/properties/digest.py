@@ -1,4 +1,4 @@
-"""Digest of a seed's events and final state: `python -m tests.properties.digest SEED COMMANDS`.
+"""Digest of a seed's events, snapshot and state: `python -m tests.properties.digest SEED COMMANDS`.
 
 Two processes that print the same line gave the same bytes.
 """
@@ -8,18 +8,19 @@ from hashlib import sha256
 
 from common.codec import encode
 from matcher.engine import Engine
-from matcher.snapshot import state_hash
+from matcher.snapshot import capture, state_hash
 from tests.properties.generator import random_commands
-from tests.properties.market import INSTRUMENTS
+from tests.properties.market import venue
 
 
 def digest(seed: int, count: int) -> str:
-    """SHA-256 of all encoded events, and the state hash."""
-    engine = Engine(INSTRUMENTS)
+    """SHA-256 of all encoded events, that of the snapshot, and the state hash."""
+    engine = venue(Engine)
     sha = sha256()
     for index, command in enumerate(random_commands(seed, count)):
         sha.update(encode(engine.apply(command, time_ns=index)))
-    return f"{sha.hexdigest()} {state_hash(engine)}"
+    snapshot = sha256(capture(engine))
+    return f"{sha.hexdigest()} {snapshot.hexdigest()} {state_hash(engine)}"
 
 
 if __name__ == "__main__":

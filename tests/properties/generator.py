@@ -8,26 +8,30 @@ from collections.abc import Iterator
 from random import Random
 from typing import Final
 
+from msgspec.structs import replace
+
 from common.commands import AmendOrder, CancelOrder, Command, MassCancelOrders, NewOrder
-from common.events import Event
+from common.events import Event, OrderAccepted
 from common.instruments import MAX_NOTIONAL, Instrument
 from common.types import MAX_INT, OrderType, TimeInForce
-from tests.model.reference import Order, ReferenceMatcher
-from tests.properties.market import COARSE, INSTRUMENTS
-from tests.properties.steps import Step
+from tests.model.reference import REQUESTS_IN_EPOCH, Order, ReferenceMatcher, follows
+from tests.properties.market import COARSE, INSTRUMENTS, RETRIES
+from tests.properties.steps import Step, next_request
 
 ACCOUNTS: Final = 4
+GATEWAYS: Final = 2
 OPEN_ORDERS_MAX: Final = 60
 """Above this the generator sweeps and cancels until the books are small again."""
 
 _ODD_NUMBERS: Final = (-MAX_INT, -1, 0, 1, 2, 2**31, 2**62, 2**62 + 1, MAX_INT)
-_KINDS: Final = ("limit", "market", "spend", "cancel", "amend", "mass", "invalid", "repeat")
+_KINDS: Final = ("limit", "market", "spend", "cancel", "amend", "mass", "invalid", "stray", "retry")
+_ALTERED: Final = NewOrder.__struct_fields__[2:]
 _MOODS: Final = {
     # weights of _KINDS: how a stretch of commands behaves
-    "quiet": (70, 1, 1, 10, 14, 0.1, 2, 1),
-    "busy": (50, 4, 4, 10, 28, 0.2, 3, 1),
-    "hostile": (30, 3, 3, 15, 18, 0.5, 25, 6),
-    "drain": (10, 25, 15, 35, 5, 6, 2, 1),
+    "quiet": (70, 1, 1, 10, 14, 0.1, 2, 1, 2),
+    "busy": (50, 4, 4, 10, 28, 0.2, 3, 1, 3),
+    "hostile": (30, 3, 3, 15, 18, 0.5, 25, 6, 15),
+    "drain": (10, 25, 15, 35, 5, 6, 2, 1, 2),
 }
 
 
@@ -35,11 +39,13 @@ class Generator:
     """Makes steps one by one; `reference` has applied all of them."""
 
     def __init__(self, seed: int) -> None:
-        self.reference = ReferenceMatcher(INSTRUMENTS)
+        self.reference = ReferenceMatcher(INSTRUMENTS, RETRIES)
         self._random = Random(seed)
         self._label = 0
         self._labels: dict[int, int] = {}  # order id (sequence number) -> label of its step
-        self._requests = [0, 0, 0]
+        self._later_epochs = 0
+        self._accepted: list[NewOrder] = []  # those with a client order id
+        self._edge: list[NewOrder] = []  # the oldest remembered for retries, the last forgotten
         self._weights: tuple[float, ...] = _MOODS["quiet"]
         self._spread = 3
         self._one_side = 0
@@ -56,11 +62,19 @@ class Generator:
                 self._weights = _MOODS["drain"]
                 change_at = n + self._random.randint(5, 80)
             self._label += 1
+            self._later_epochs = 0
             command = self._command()
+            step = Step(self._label, self._relative(command), self._later_epochs)
             events = self.reference.apply(command)
             if events:
                 self._labels[self.reference.seq] = self._label
-            yield Step(self._label, self._by_label(command)), command, events
+                if isinstance(events[0], OrderAccepted) and events[0].client_order_id:
+                    assert isinstance(command, NewOrder)
+                    self._accepted.append(command)
+                    oldest = self.reference.remembered[0][0]
+                    if not self._edge or oldest is not self._edge[0]:
+                        self._edge = [oldest, *self._edge[:1]]
+            yield step, command, events
 
     def _change_mood(self) -> int:
         """Choose how the next stretch behaves and return its length."""
@@ -75,11 +89,18 @@ class Generator:
                 self._centres[instrument.id] = random.randint(1, ceiling)
         return random.randint(20, 200)
 
-    def _by_label(self, command: Command) -> Command:
+    def _relative(self, command: Command) -> Command:
+        """The command as a step says it: orders by label, the request by its distance."""
+        if command.gateway:
+            command = replace(command, request=command.request - self._next_request(command))
         if isinstance(command, CancelOrder | AmendOrder) and command.order_id:
             label = self._labels.get(command.order_id, command.order_id)
-            return _with_order_id(command, label)
+            command = replace(command, order_id=label)
         return command
+
+    def _next_request(self, command: Command) -> int:
+        last = self.reference.last_requests.get(command.gateway, 0)
+        return next_request(last, self._later_epochs)
 
     def _command(self) -> Command:
         kind = self._random.choices(_KINDS, self._weights)[0]
@@ -97,15 +118,20 @@ class Generator:
             return self._mass_cancel()
         if kind == "invalid":
             return self._invalid()
-        return self._repeat()
+        if kind == "stray":
+            return self._stray()
+        return self._retry()
 
     def _origin(self) -> tuple[int, int, int]:
-        """Gateway, request and account of the next command; gateway zero is never a repeat."""
+        """Gateway, its next request and an account; a gateway may have started again."""
         random = self._random
-        gateway = random.choice((0, 1, 2))
-        if gateway:
-            self._requests[gateway] += random.choice((1, 1, 1, 5))
-        return gateway, self._requests[gateway], random.randint(1, ACCOUNTS)
+        gateway, account = random.randint(0, GATEWAYS), random.randint(1, ACCOUNTS)
+        if not gateway:
+            return gateway, 0, account
+        if random.random() < 0.01:
+            self._later_epochs = random.choice((1, 2, 1000))
+        last = self.reference.last_requests.get(gateway, 0)
+        return gateway, next_request(last, self._later_epochs), account
 
     def _instrument(self) -> Instrument:
         return self._random.choice((*INSTRUMENTS, self._favourite, self._favourite))
@@ -251,16 +277,54 @@ class Generator:
             self._client_order_id(), fields["quote"],
         )  # fmt: skip
 
-    def _repeat(self) -> Command:
-        """A new order under a request number its gateway has used."""
+    def _stray(self) -> Command:
+        """A new order under a request number that is not its gateway's next."""
         random = self._random
-        gateway = random.randint(1, 2)
-        request = random.randint(0, self._requests[gateway])
+        gateway = random.randint(1, GATEWAYS)
+        last = self.reference.last_requests.get(gateway, 0)
+        place = last % REQUESTS_IN_EPOCH
+        request = random.choice(
+            (
+                last,  # sent again
+                last - random.randint(0, place),
+                random.randint(0, last),
+                last + random.randint(2, 5),  # some before it are missing
+                next_request(last, random.randint(1, 3)) + random.choice((-1, 1, 2, place)),
+                next_request(last, -random.randint(1, 3)),  # the start of an earlier epoch
+            )
+        )
+        if follows(last, request):
+            request += 1
         instrument = self._instrument()
         return NewOrder(
             gateway, request, random.randint(1, ACCOUNTS), instrument.id, self._side(), 1, 1,
             self._price(instrument), self._lots(instrument), self._client_order_id(),
         )  # fmt: skip
+
+    def _retry(self) -> Command:
+        """An accepted order said again, now and then not quite: a late one, or one at the edge
+        of what is remembered."""
+        random = self._random
+        if not self._accepted:
+            return self._limit()
+        back = random.choice((1, 3, 20, RETRIES, 3 * RETRIES))
+        command = random.choice(random.choice((self._accepted[-back:], self._edge)))
+        gateway, request, account = self._origin()
+        command = replace(command, gateway=gateway, request=request)
+        if random.random() < 0.7:
+            return command
+        field = random.choice(_ALTERED)
+        values = {
+            "account": account,
+            "instrument": random.choice((*INSTRUMENTS, COARSE)).id,
+            "side": 3 - command.side,
+            "order_type": 3 - command.order_type,
+            "time_in_force": random.randint(1, 3),
+            "client_order_id": self._client_order_id(),
+        }
+        if field not in values:
+            values[field] = getattr(command, field) + random.choice((-1, 1))
+        return replace(command, **{field: values[field]})
 
 
 def random_commands(seed: int, count: int) -> list[Command]:
@@ -271,15 +335,3 @@ def random_commands(seed: int, count: int) -> list[Command]:
 def random_steps(seed: int, count: int) -> list[Step]:
     """The steps of a seed; `resolve` of them is `random_commands`."""
     return [step for step, _, _ in Generator(seed).steps(count)]
-
-
-def _with_order_id(command: CancelOrder | AmendOrder, order_id: int) -> Command:
-    if isinstance(command, CancelOrder):
-        return CancelOrder(
-            command.gateway, command.request, command.account, command.instrument, order_id,
-            command.client_order_id,
-        )  # fmt: skip
-    return AmendOrder(
-        command.gateway, command.request, command.account, command.instrument, order_id,
-        command.price_ticks, command.quantity_lots, command.client_order_id,
-    )  # fmt: skip

@@ -79,7 +79,11 @@ def _simplify(steps: list[Step], budget: _Budget) -> list[Step]:
                 if getattr(step.command, field, value) == value:
                     break
                 command: Command = replace(step.command, **{field: value})
-                simpler = [*steps[:index], Step(step.label, command), *steps[index + 1 :]]
+                simpler = [
+                    *steps[:index],
+                    Step(step.label, command, step.later_epochs),
+                    *steps[index + 1 :],
+                ]
                 if budget.fails(simpler):
                     steps = simpler
                     break

@@ -1,7 +1,9 @@
 """Commands that can lose their predecessors: what a shrinker needs to drop some and keep sense.
 
-A step's command names orders by the label of the step that entered them. `resolve` puts the real
-order ids in, which are the sequence numbers the commands get once some steps are gone.
+A step's command names orders by the label of the step that entered them, and its request number
+is the distance from the one its gateway must send next: zero is sound, below is a repeat, above
+leaves a gap. `resolve` puts the real numbers in, which are those the commands get once some steps
+are gone.
 """
 
 from collections.abc import Iterable
@@ -11,32 +13,49 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from common.commands import AmendOrder, CancelOrder, Command
+from tests.model.reference import REQUESTS_IN_EPOCH, follows
 
 NEVER_ENTERED: Final = 10**15
 """Order ids from here on were never given; a step that is gone leaves one of them behind."""
 
 
 class Step(Struct, frozen=True):
-    """One command; `label` is its place in the list it was made for, from 1."""
+    """One command; `label` is its place in the list it was made for, from 1.
+
+    `later_epochs` counts the epochs its gateway has left behind since its last command: above
+    zero the next request is the first of its epoch.
+    """
 
     label: int
     command: Command
+    later_epochs: int = 0
+
+
+def next_request(last: int, later_epochs: int) -> int:
+    """The request number that must follow `last` so many epochs later."""
+    if not later_epochs:
+        return last + 1
+    return (last // REQUESTS_IN_EPOCH + later_epochs) * REQUESTS_IN_EPOCH + 1
 
 
 def resolve(steps: Iterable[Step]) -> list[Command]:
-    """The commands with real order ids, as an empty matcher would number them."""
+    """The commands with real order ids and request numbers, as an empty matcher would number
+    them."""
     commands: list[Command] = []
     ids: dict[int, int] = {}
     last_requests: dict[int, int] = {}
     seq = 0
     for step in steps:
         command = step.command
-        repeated = False
+        applied = True
         if command.gateway:
-            repeated = command.request <= last_requests.get(command.gateway, 0)
-            if not repeated:
-                last_requests[command.gateway] = command.request
-        if not repeated:
+            last = last_requests.get(command.gateway, 0)
+            request = next_request(last, step.later_epochs) + command.request
+            command = replace(command, request=request)
+            applied = follows(last, request)
+            if applied:
+                last_requests[command.gateway] = request
+        if applied:
             seq += 1
             ids[step.label] = seq
         if isinstance(command, CancelOrder | AmendOrder) and command.order_id:

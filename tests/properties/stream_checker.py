@@ -16,12 +16,13 @@ from common.events import (
     OrderCanceled,
     OrderCompleted,
     OrderExpired,
+    OrderRepeated,
     OrdersMassCanceled,
     TradeExecuted,
 )
 from common.instruments import FEE_SCALE, Instrument
 from common.sync import BookState, RestingOrder
-from common.types import OrderType, RejectReason, Side, TimeInForce
+from common.types import OrderStatus, OrderType, RejectReason, Side, TimeInForce
 
 
 @dataclass(slots=True)
@@ -33,6 +34,7 @@ class _Order:
     gone_lots: int = 0
     spent: int = 0
     ended: bool = False
+    status: OrderStatus = OrderStatus.NEW
 
     @property
     def open_lots(self) -> int:
@@ -68,6 +70,9 @@ class StreamChecker:
         elif isinstance(answer, OrderCanceled):
             assert len(events) == 1, f"a cancel is one event: {events}"
             self._cancel(answer)
+        elif isinstance(answer, OrderRepeated):
+            assert len(events) == 1, f"a repeat is one event: {events}"
+            self._repeat(answer)
         else:
             assert isinstance(answer, CommandRejected), f"not an answer: {answer}"
             assert len(events) == 1, f"a reject is one event: {events}"
@@ -112,6 +117,20 @@ class StreamChecker:
         if answer.time_in_force == TimeInForce.FOK:
             assert killed != bool(order.filled_lots), f"FOK is all or nothing: {rest}"
             assert killed or not order.open_lots, f"FOK is all or nothing: {rest}"
+
+    def _repeat(self, answer: OrderRepeated) -> None:
+        """What it tells of the earlier order is what the events before have told."""
+        order = self._orders[answer.order_id]
+        earlier = order.accepted
+        assert (answer.account, answer.instrument, answer.client_order_id) == (
+            earlier.account,
+            earlier.instrument,
+            earlier.client_order_id,
+        ), f"another order: {answer}"
+        assert answer.client_order_id, f"an order without a name is never a repeat: {answer}"
+        assert answer.status == order.status, f"status: {answer}"
+        assert answer.filled_lots == order.filled_lots, f"filled lots: {answer}"
+        assert answer.open_lots == order.open_lots, f"open lots: {answer}"
 
     def _amend(self, answer: OrderAmended, rest: list[Event]) -> None:
         order = self._open_order(answer.order_id)
@@ -161,6 +180,7 @@ class StreamChecker:
         assert event.price_ticks == order.price_ticks, f"price: {event}"
         assert event.client_order_id == order.accepted.client_order_id, f"name: {event}"
         order.gone_lots = event.canceled_lots
+        order.status = OrderStatus.CANCELED
         self.books[event.instrument].set_order(event.order_id, event.side, order.price_ticks, 0)
         self._end(order)
 
@@ -193,6 +213,7 @@ class StreamChecker:
         ):
             order.filled_lots += trade.quantity_lots
             assert order.open_lots >= 0, f"more than ordered: {trade}"
+            order.status = OrderStatus.PARTIALLY_FILLED if left else OrderStatus.FILLED
             assert (filled, left) == (order.filled_lots, order.open_lots), f"totals: {trade}"
         self.books[trade.instrument].set_order(
             trade.maker_order_id, 3 - side, maker.price_ticks, maker.open_lots
@@ -240,6 +261,9 @@ class StreamChecker:
             if isinstance(terminal, OrderExpired):
                 assert terminal.expired_lots == order.open_lots, f"expired lots: {terminal}"
                 order.gone_lots = terminal.expired_lots
+                order.status = OrderStatus.EXPIRED
+            else:
+                order.status = OrderStatus.FILLED
             self._end(order)
             return
         assert not accepted.quote_amount, "an order by quote amount always says how it ended"

@@ -1,4 +1,5 @@
-"""The same commands give the same bytes, whatever the process they run in."""
+"""The same commands give the same events, snapshot and state hash, whatever the process they run
+in."""
 
 import os
 import subprocess
@@ -10,7 +11,7 @@ from tests.properties.digest import digest
 ROOT = Path(__file__).parents[2]
 
 
-def test_events_are_the_same_bytes_under_any_hash_seed() -> None:
+def test_events_and_snapshot_are_the_same_bytes_under_any_hash_seed() -> None:
     lines = {_run(hash_seed) for hash_seed in ("0", "1", "4211", "random")}
     assert lines == {digest(42, 5_000)}
 

@@ -9,13 +9,13 @@ from common.commands import NewOrder
 from common.events import Event, TradeExecuted
 from matcher.engine import Engine
 from tests.properties.generator import random_commands
-from tests.properties.market import INSTRUMENTS, PLAIN
+from tests.properties.market import INSTRUMENTS, PLAIN, venue
 from tests.properties.stream_checker import StreamChecker
 
 
 @pytest.mark.parametrize("seed", range(500, 515))
 def test_events_keep_every_promise_and_rebuild_the_books(seed: int) -> None:
-    engine = Engine(INSTRUMENTS)
+    engine = venue(Engine)
     reader = StreamChecker(INSTRUMENTS)
     for index, command in enumerate(random_commands(seed, 2_000)):
         events = engine.apply(command)
@@ -76,13 +76,39 @@ def _change(field: str, by: int) -> Callable[[list[list[Event]]], None]:
 def test_a_broken_promise_is_noticed(
     spoil: Callable[[list[list[Event]]], None], complaint: str
 ) -> None:
-    engine = Engine(INSTRUMENTS)
+    engine = venue(Engine)
     sells = [NewOrder(0, 0, 1, PLAIN.id, 2, 1, 1, price, 2) for price in (50, 50, 51)]
     stream = [engine.apply(command) for command in sells]
     stream.append(engine.apply(NewOrder(0, 0, 2, PLAIN.id, 1, 1, 1, 51, 6)))
     assert len(stream[-1]) == 4
     spoil(stream)
     with pytest.raises(AssertionError, match=complaint):
+        _read(stream)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "complaint"),
+    [
+        ({}, ""),
+        ({"status": 3}, "status"),
+        ({"filled_lots": 1}, "filled lots"),
+        ({"open_lots": 2}, "open lots"),
+        ({"account": 2}, "another order"),
+        ({"client_order_id": "b"}, "another order"),
+    ],
+)
+def test_a_retry_that_tells_something_else_is_noticed(
+    spoil: dict[str, object], complaint: str
+) -> None:
+    engine = venue(Engine)
+    order = NewOrder(0, 0, 1, PLAIN.id, 2, 1, 1, 50, 5, "a")
+    stream = [engine.apply(command) for command in (order, replace(order, account=2))]
+    stream.append(engine.apply(NewOrder(0, 0, 2, PLAIN.id, 1, 1, 1, 50, 2)))
+    stream.append([replace(engine.apply(order)[0], **spoil)])
+    if complaint:
+        with pytest.raises(AssertionError, match=complaint):
+            _read(stream)
+    else:
         _read(stream)
 
 

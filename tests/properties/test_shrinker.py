@@ -13,7 +13,7 @@ from tests.properties.faulty import (
     RequeuesPartlyFilledMakers,
 )
 from tests.properties.generator import random_commands, random_steps
-from tests.properties.market import INSTRUMENTS
+from tests.properties.market import venue
 from tests.properties.report import failure_report
 from tests.properties.shrinker import as_test, shrink
 from tests.properties.steps import NEVER_ENTERED, Step, resolve
@@ -23,7 +23,7 @@ def _candidate(kind: type[Engine]) -> Candidate:
     def nothing(matcher: Matcher) -> None:
         """The fault must show in what the engine says."""
 
-    return Candidate(lambda: kind(INSTRUMENTS), nothing)
+    return Candidate(lambda: venue(kind), nothing)
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,13 @@
-"""A refused command, a killed FOK and a repeated request leave the state hash as it was."""
+"""A refused command, a killed FOK, a retry and a request out of turn leave the state hash as it
+was."""
 
 from common.commands import Command
-from common.events import CommandRejected, Event, OrderExpired
+from common.events import CommandRejected, Event, OrderExpired, OrderRepeated
 from common.types import RejectReason
 from matcher.engine import Engine
 from matcher.snapshot import state_hash
 from tests.properties.generator import random_commands
-from tests.properties.market import INSTRUMENTS
+from tests.properties.market import venue
 
 SEEDS = range(700, 710)
 
@@ -43,9 +44,9 @@ EVERY_REFUSAL = {
 
 def test_what_is_refused_for_any_reason_leaves_the_state_hash() -> None:
     seen: set[tuple[str, str, str]] = set()
-    others = {"killed": 0, "repeated": 0}
+    others = {"killed": 0, "out of turn": 0, "retried": 0}
     for seed in SEEDS:
-        engine = Engine(INSTRUMENTS)
+        engine = venue(Engine)
         before = state_hash(engine)
         for command in random_commands(seed, 2_000):
             events = engine.apply(command, time_ns=engine.seq)
@@ -55,16 +56,17 @@ def test_what_is_refused_for_any_reason_leaves_the_state_hash() -> None:
             before = after
     assert seen == EVERY_REFUSAL
     assert others["killed"] > 50
-    assert others["repeated"] > 50
+    assert others["out of turn"] > 50
+    assert others["retried"] > 50
 
 
 def test_what_is_accepted_changes_the_state_hash() -> None:
-    engine = Engine(INSTRUMENTS)
+    engine = venue(Engine)
     hashes = {state_hash(engine)}
     changes = 0
     for command in random_commands(720, 300):
         events = engine.apply(command)
-        if _refusal(command, events, set(), {"killed": 0, "repeated": 0}):
+        if _refusal(command, events, set(), {"killed": 0, "out of turn": 0, "retried": 0}):
             continue
         if engine.book_state(command.instrument or 1).bids and len(events) == 1:
             hashes.add(state_hash(engine))
@@ -80,8 +82,11 @@ def _refusal(
 ) -> str:
     """What kind of nothing the events tell; empty when something happened."""
     if not events:
-        others["repeated"] += 1
-        return "a repeat"
+        others["out of turn"] += 1
+        return "a request out of turn"
+    if isinstance(events[0], OrderRepeated):
+        others["retried"] += 1
+        return "a retry"
     if isinstance(events[0], CommandRejected):
         reason = RejectReason(events[0].reason).name
         seen.add((type(command).__name__, reason, events[0].field))

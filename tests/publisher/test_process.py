@@ -1,5 +1,6 @@
 """The publisher as a process, beside a real matcher that comes, goes and comes back."""
 
+import shutil
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -124,6 +125,12 @@ def test_the_feed_survives_every_coming_and_going(line: Line) -> None:
     kept = line.ask(SnapshotRequest(4, "BTC-USDT"))
     assert isinstance(kept, Snapshot)
     assert (kept.seq, kept.bids) == (3, [(5_000_000, 2_000)])
+    exchange.start("matcher")
+    line.send(order(SELL, 5_000_000, 500))
+    line.hear_until("the recovered matcher", lambda: consumer.quote[1] == 1_500)
+
+    exchange.kill("matcher")
+    shutil.rmtree(exchange.directory / "data")
     exchange.start("matcher")
     line.hear_until("an empty book", lambda: consumer.quote == (0, 0, 0, 0))
     assert not consumer.book.depth.levels(Side.BUY)

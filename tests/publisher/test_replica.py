@@ -18,10 +18,12 @@ from common.feed import Heartbeat
 from common.sync import Books, BooksRequest, BookState, ResendRequest
 from common.types import Side
 from matcher.engine import Engine
+from matcher.history import EventHistory
 from matcher.sequencer import Sequencer
 from publisher.feed import Feed
 from publisher.replica import BOOKS_AGAIN_NS, RESEND_AGAIN_NS, Lost, Replica
 from publisher.snapshots import SnapshotDesk
+from tests.matcher.forgetful_log import ForgetfulLog
 from tests.properties.generator import Generator
 from tests.properties.market import INSTRUMENTS
 from tests.publisher.consumer import Consumer
@@ -35,7 +37,7 @@ class Matcher:
 
     def __init__(self, stream: int, seed: int, history_bytes: int) -> None:
         self.engine = Engine(INSTRUMENTS)
-        self.sequencer = Sequencer(self.engine, stream, history_bytes)
+        self.sequencer = Sequencer(self.engine, ForgetfulLog(stream), EventHistory(history_bytes))
         self._steps = Generator(seed).steps(10**9)
 
     def apply(self, count: int, now_ns: int) -> bytes | None:

@@ -76,6 +76,8 @@ class Exchange:
             **self.addresses,
             "INSTRUMENTS_FILE": str(REPOSITORY / "instruments.toml"),
             "HEARTBEAT_MS": "100",
+            "DATA_DIR": str(self.directory / "data"),
+            "JOURNAL_SEGMENT_MB": "4",
             "LOG_FORMAT": "json",
             **settings,
         }
@@ -117,14 +119,15 @@ class Exchange:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def start(self, name: str) -> None:
-        """Start one process; its output is appended to its log."""
+    def start(self, name: str, **environment: str) -> None:
+        """Start one process, with more environment of its own; its output is appended to its
+        log."""
         assert name not in self.processes, f"{name} is running"
         with self._log_path(name).open("ab") as log:
             self.processes[name] = subprocess.Popen(
                 [sys.executable, "-m", name],
                 cwd=self.directory,
-                env=self.environment,
+                env={**self.environment, **environment},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -144,6 +147,14 @@ class Exchange:
         process.kill()
         process.wait(STOP_SECONDS)
 
+    def ended(self, name: str) -> int | None:
+        """The exit status of a process that has ended by itself, which can then be started
+        again; None while it runs."""
+        status = self.processes[name].poll()
+        if status is not None:
+            del self.processes[name]
+        return status
+
     def stop(self, name: str, number: int = signal.SIGTERM) -> int:
         """Ask one process to end and return its exit status."""
         process = self.processes.pop(name)
@@ -154,6 +165,11 @@ class Exchange:
             process.kill()
             process.wait(STOP_SECONDS)
             raise ExchangeError(f"{name} did not end in {STOP_SECONDS} s\n{self.logs()}") from None
+
+    @property
+    def data(self) -> Path:
+        """The matcher's data directory."""
+        return self.directory / self.environment.get("DATA_DIR", "data")
 
     def log(self, name: str) -> str:
         """Everything a process has printed so far."""

@@ -113,11 +113,11 @@ def test_words_for_people(shell: Shell) -> None:
 
 
 def test_amend_by_either_id(shell: Shell) -> None:
-    order_id = shell.json("buy", SYMBOL, "2", "3000", "--id", "mine")["order_id"]
+    order_id = shell.json("buy", SYMBOL, "2", "3000", "--id", "amended")["order_id"]
 
     less = shell.json("amend", SYMBOL, str(order_id), "--quantity", "1.5")
     assert less["remaining_quantity"] == "1.5000"
-    moved = shell.json("amend", SYMBOL, "--id", "mine", "--price", "2999", "-q", "3")
+    moved = shell.json("amend", SYMBOL, "--id", "amended", "--price", "2999", "-q", "3")
     assert moved["remaining_quantity"] == "3.0000"
 
     [order] = shell.lines("orders")
@@ -148,11 +148,21 @@ def test_refusals_name_reason_and_field(shell: Shell) -> None:
     assert shell.refusal("buy", "NO-SUCH", "1", "1")["code"] == "UNKNOWN_SYMBOL"
     off_grid = shell.refusal("buy", SYMBOL, "1", "1.001")
     assert (off_grid["code"], off_grid["field"]) == ("BAD_TICK", "price")
-    shell.json("buy", SYMBOL, "1", "3000", "--id", "mine")
-    twice = shell.refusal("buy", SYMBOL, "1", "3000", "--id", "mine")
+    shell.json("buy", SYMBOL, "1", "3000", "--id", "refused")
+    twice = shell.refusal("buy", SYMBOL, "1", "3001", "--id", "refused")
     assert (twice["code"], twice["field"]) == ("DUPLICATE_CLIENT_ORDER_ID", "client_order_id")
     assert shell.refusal("book", "NOSUCH", "--once")["code"] == "UNKNOWN_SYMBOL"
     assert shell.refusal("trades", "NOSUCH")["code"] == "UNKNOWN_SYMBOL"
+
+
+def test_the_same_order_under_the_same_id_is_entered_once(shell: Shell) -> None:
+    first = shell.json("buy", SYMBOL, "1", "3000", "--id", "once")
+    again = shell.json("buy", SYMBOL, "1", "3000", "--id", "once")
+    assert (first["repeated"], again["repeated"]) == (False, True)
+    assert again["order_id"] == first["order_id"]
+    _, text, _ = shell.run("buy", SYMBOL, "1", "3000", "--id", "once")
+    assert "had been entered before" in text
+    assert len(shell.lines("orders")) == 1
 
 
 def test_the_book_shows_levels_and_a_ladder(shell: Shell) -> None:

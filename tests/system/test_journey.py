@@ -279,7 +279,7 @@ def test_refusals_name_reason_and_field(traders: Traders) -> None:
         (new(one, Side.BUY, "1e3", "1500"), (RejectReason.MALFORMED, "quantity")),
         (new(one, Side.BUY, "0.0001", "1500"), (RejectReason.MIN_NOTIONAL, "quantity")),
         (new(one, Side.BUY, "100000", "1500"), (RejectReason.EXCEEDS_LIMIT, "quantity")),
-        (new(one, Side.BUY, "0.1", "1500", client_order_id="taken"),
+        (new(one, Side.BUY, "0.1", "1501", client_order_id="taken"),
          (RejectReason.DUPLICATE_CLIENT_ORDER_ID, "client_order_id")),
         (entry.Cancel(one.next_seq(), SYMBOL, 2**62), (RejectReason.UNKNOWN_ORDER, "order_id")),
         (entry.Cancel(one.next_seq(), SYMBOL, client_order_id="never"),

@@ -11,7 +11,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+from common import entry
 from tests.system.exchange import REPOSITORY, Exchange, is_bound
+from tests.system.session import Session
 
 STOP_SECONDS = 20.0
 
@@ -84,6 +86,38 @@ def test_make_run_trades_and_leaves_nothing_behind(
         assert text.count("stopped (rc=0)") == 3, text
         assert not any(map(is_bound, exchange.addresses.values()))
     assert files() == before
+
+
+@pytest.mark.parametrize("name", ["matcher", "publisher", "gateway"])
+def test_a_killed_process_is_started_again_and_its_orders_are_there(
+    tmp_path: Path, name: str
+) -> None:
+    output = tmp_path / "make-run"
+    with Exchange(ready=False) as exchange:
+        process = make_run(exchange, output)
+        family = [psutil.Process(process.pid)]
+        try:
+            exchange.wait_ready()
+            with Session(exchange.orders, 7) as session:
+                order = session.ask(entry.New(session.next_seq(), "BTC-USDT", 1, "1", "50000"))
+                assert isinstance(order, entry.Ack)
+            (victim,) = [
+                member
+                for member in family[0].children(recursive=True)
+                if member.cmdline()[1:] == ["-m", name]
+            ]
+            victim.kill()
+            victim.wait(STOP_SECONDS)
+            exchange.wait_ready()
+            with Session(exchange.orders, 7) as session:
+                found = session.ask(entry.Query(session.next_seq(), order_id=order.order_id))
+                assert isinstance(found, entry.OpenOrders)
+                assert [state.order_id for state in found.orders] == [order.order_id]
+            assert f"the {name} was killed; starting it again" in output.read_text()
+        finally:
+            interrupt_group(process)
+            process.wait(STOP_SECONDS)
+            end(family)
 
 
 def test_a_wrong_setting_is_told_once_and_nothing_starts(tmp_path: Path) -> None:

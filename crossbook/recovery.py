@@ -1,0 +1,138 @@
+"""Filling a hole in the executions: ask for what was missed, and hand everything on once.
+
+While a hole is being filled, whatever arrives is held: executions told again and those that go on
+coming cannot be told apart on the wire. Each `CaughtUp` settles everything up to its number; that
+much is handed on in the order it happened, without what was heard before.
+"""
+
+from collections.abc import Iterable
+from typing import Final
+
+from common.entry import Ack, CaughtUp, Execution
+from common.types import ExecutionKind
+
+Key = tuple[int, int, int, int]
+"""What names an execution: seq, order id, kind, trade id."""
+
+_FILL: Final = int(ExecutionKind.FILL)
+_ANSWER: Final = 0
+_ANSWERS: Final = (ExecutionKind.NEW, ExecutionKind.CANCELED, ExecutionKind.AMENDED)
+
+
+def key_of(heard: Execution | Ack) -> Key:
+    """The key of an execution; for an `Ack`, one for the execution it stands for."""
+    if isinstance(heard, Ack):
+        return (heard.seq, heard.order_id, _ANSWER, 0)
+    return (heard.seq, heard.order_id, heard.kind, heard.trade_id)
+
+
+class Heard:
+    """How far the executions of a session have been heard.
+
+    Everything up to `complete_seq` has come; it is -1 before anything is known. Of the number
+    after it some may have come: `part`. `last_seq` is the highest number seen.
+    """
+
+    def __init__(self) -> None:
+        self.complete_seq = -1
+        self.last_seq = 0
+        self.part: set[Key] = set()
+
+    def take(self, seq: int, key: Key | None = None) -> None:
+        """Something of number `seq` has come, and so everything before it."""
+        if seq > self.last_seq:
+            self.last_seq = seq
+            self.complete_seq = max(self.complete_seq, seq - 1)
+            self.part.clear()
+        if key is not None:
+            self.part.add(key)
+
+    def take_all(self, seq: int) -> None:
+        """Everything up to `seq` has come."""
+        self.last_seq = max(self.last_seq, seq)
+        self.complete_seq = max(self.complete_seq, seq)
+
+
+class Recovery:
+    """One hole being filled, from number `from_seq` on; `told` has what was heard of it.
+
+    With `by_hand` somebody waits for `filled`; otherwise what is settled goes where executions go.
+    """
+
+    def __init__(self, from_seq: int, told: Iterable[Key], by_hand: bool = False) -> None:
+        self.from_seq = from_seq
+        self.next_seq = from_seq
+        self.by_hand = by_hand
+        self.target_seq = -1
+        self.ping_seq = 0
+        self.catch_up_seq = 0
+        self.ask_at_ns = 0
+        self.complete = True
+        self.same_history = True
+        self.given_up = False
+        self.under_way = True
+        self.held: list[Execution] = []
+        self.filled: list[Execution] = []
+        self._told = set(told)
+
+    def ask_again(self, at_ns: int = 0) -> None:
+        """What was asked will not be answered."""
+        self.ping_seq = self.catch_up_seq = 0
+        self.target_seq = -1
+        self.ask_at_ns = at_ns
+
+    def heard(self, execution: Execution) -> None:
+        """Keep an execution, told again or new."""
+        if execution.seq >= self.next_seq:
+            self.held.append(execution)
+
+    def answered(self, ack: Ack) -> None:
+        """The execution this stands for is no news."""
+        self._told.add(key_of(ack))
+
+    def caught_up(self, end: CaughtUp) -> list[Execution]:
+        """The executions settled by this, each once, in the order they happened."""
+        if end.to_seq < self.next_seq - 1:
+            self.same_history = False
+            return []
+        self.complete = self.complete and end.complete
+        settled = self._take(end.to_seq)
+        self.next_seq = end.to_seq + 1
+        return settled
+
+    @property
+    def done(self) -> bool:
+        """Whether everything there was when it began has been told."""
+        return not self.same_history or (0 <= self.target_seq < self.next_seq)
+
+    def rest(self) -> list[Execution]:
+        """What came meanwhile and lies behind the hole, each once."""
+        return self._take(None)
+
+    def answers_behind(self) -> list[Key]:
+        """Keys of the answers that came meanwhile and lie behind the hole."""
+        return sorted(key for key in self._told if key[2] == _ANSWER and key[0] >= self.next_seq)
+
+    def _take(self, to_seq: int | None) -> list[Execution]:
+        taken: dict[Key, Execution] = {}
+        kept: list[Execution] = []
+        for execution in self.held:
+            if to_seq is not None and execution.seq > to_seq:
+                kept.append(execution)
+            elif self._is_news(execution):
+                taken.setdefault(key_of(execution), execution)
+        self.held = kept
+        return sorted(taken.values(), key=_in_order)
+
+    def _is_news(self, execution: Execution) -> bool:
+        answer = (execution.seq, execution.order_id, _ANSWER, 0)
+        return key_of(execution) not in self._told and not (
+            execution.kind in _ANSWERS and answer in self._told
+        )
+
+
+def _in_order(execution: Execution) -> tuple[int, int, int, int, int]:
+    """Where an execution stands: its command's answer, the trades, then the end of an order."""
+    kind = execution.kind
+    place = 1 if kind == _FILL else 0 if kind in _ANSWERS else 2
+    return (execution.seq, place, execution.trade_id, execution.liquidity, execution.order_id)

@@ -1,0 +1,251 @@
+"""The files of one directory, as the journal and the snapshots use them.
+
+`FileDisk` is the real thing; tests put a disk in its place that tears writes, fails and crashes.
+Every failure is an `OSError`.
+"""
+
+import errno
+import fcntl
+import os
+import threading
+from pathlib import Path
+from typing import Final, Protocol
+
+from common.errors import CrossbookError
+
+LOCK: Final = "lock"
+TEMPORARY: Final = ".tmp"
+"""Files that end so mean nothing: a crash may leave them, the next start removes them."""
+
+_ZEROS: Final = bytes(256 * 1024)
+"""Written and synced at a time while a file is prepared: more of it at once makes the syncs of
+the journal, on the same disk, wait for milliseconds."""
+
+
+class DirectoryInUse(CrossbookError):  # noqa: N818 - says what happened
+    """Another process writes to the directory; two would destroy each other's files."""
+
+    def __init__(self, directory: Path, owner: str) -> None:
+        super().__init__(
+            f"data directory {directory} is in use by process {owner or 'unknown'}: stop that "
+            "one first, or give this one another DATA_DIR"
+        )
+
+
+class Disk(Protocol):
+    """Named files in one directory. What is not synced may be lost in a crash."""
+
+    def names(self) -> list[str]:
+        """The names of all files that mean something, sorted."""
+
+    def read(self, name: str, offset: int = 0, length: int | None = None) -> bytes:
+        """A file's content from `offset` on, at most `length` bytes of it."""
+
+    def prepare(self, size: int) -> None:
+        """Begin making a file of zeros for a later `take`, without waiting for it."""
+
+    def take(self, name: str, size: int, head: bytes) -> None:
+        """A file of at least `size` bytes, `head` and then zeros, is called `name` from now on,
+        durably and never in part. A file of that name before is gone."""
+
+    def write(self, name: str, offset: int, data: bytes) -> None:
+        """Write at a place inside a file made by `take`."""
+
+    def sync(self, name: str) -> None:
+        """What was written to the file so far survives a crash, its name too."""
+
+    def release(self, name: str) -> None:
+        """No more is written to this file for now."""
+
+    def replace(self, name: str, data: bytes) -> None:
+        """The file has exactly this content, durably and never in part."""
+
+    def remove(self, name: str) -> None:
+        """The file is gone, durably."""
+
+    def close(self) -> None:
+        """Nothing more is done with this disk."""
+
+
+class FileDisk:
+    """One directory of the machine's file system, made when it is not there.
+
+    Only one process at a time has a directory; raises `DirectoryInUse`. A `read_only` disk takes
+    and changes nothing, so that it may look at the files of a running matcher.
+    """
+
+    def __init__(self, directory: Path, *, read_only: bool = False) -> None:
+        self._directory = directory
+        self._read_only = read_only
+        self._files: dict[str, int] = {}
+        self._prepared = directory / f"next{TEMPORARY}"
+        self._prepared_size = 0
+        self._preparing: threading.Thread | None = None
+        self._stopping = threading.Event()
+        self._lock = -1
+        if read_only:
+            os.stat(directory)
+            return
+        directory.mkdir(parents=True, exist_ok=True)
+        self._lock = _locked(directory)
+        for path in directory.glob(f"*{TEMPORARY}"):
+            path.unlink()
+        self._sync_directory()
+
+    def names(self) -> list[str]:
+        """The names of all files that mean something, sorted."""
+        return sorted(
+            entry.name
+            for entry in self._directory.iterdir()
+            if entry.is_file() and entry.name != LOCK and not entry.name.endswith(TEMPORARY)
+        )
+
+    def read(self, name: str, offset: int = 0, length: int | None = None) -> bytes:
+        """A file's content from `offset` on, at most `length` bytes of it."""
+        with (self._directory / name).open("rb", buffering=0) as file:
+            file.seek(offset)
+            return (file.read(length) if length is not None else file.readall()) or b""
+
+    def prepare(self, size: int) -> None:
+        """Make a file of zeros on a thread of its own; a failure shows when it is taken."""
+        self._writable()
+        self._join()
+        self._preparing = threading.Thread(target=self._fill, args=(size,), daemon=True)
+        self._preparing.start()
+
+    def take(self, name: str, size: int, head: bytes) -> None:
+        """Put `head` into the prepared file and give it its name; waits for it where needed."""
+        self._writable()
+        self._join()
+        if self._prepared_size < size:
+            self._write_zeros(size)
+        self._prepared_size = 0
+        file = os.open(self._prepared, os.O_RDWR | os.O_CLOEXEC)
+        try:
+            _write(file, 0, head)
+            os.fdatasync(file)
+            os.rename(self._prepared, self._directory / name)
+        except OSError:
+            os.close(file)
+            raise
+        self.release(name)
+        self._files[name] = file
+        self._sync_directory()
+
+    def write(self, name: str, offset: int, data: bytes) -> None:
+        """Write at a place inside a file."""
+        _write(self._open(name), offset, data)
+
+    def sync(self, name: str) -> None:
+        """What was written to the file so far survives a crash."""
+        os.fdatasync(self._open(name))
+
+    def release(self, name: str) -> None:
+        """Close the file; a later write opens it again."""
+        file = self._files.pop(name, None)
+        if file is not None:
+            os.close(file)
+
+    def replace(self, name: str, data: bytes) -> None:
+        """Write a temporary file, sync it, rename it, sync the directory.
+
+        The temporary name is this process's own: one that was killed may have left a child that
+        still writes.
+        """
+        self._writable()
+        temporary = self._directory / f"{name}.{os.getpid()}{TEMPORARY}"
+        try:
+            with temporary.open("wb", buffering=0) as file:
+                _write(file.fileno(), 0, data)
+                os.fsync(file.fileno())
+            os.rename(temporary, self._directory / name)
+        except OSError:
+            temporary.unlink(missing_ok=True)
+            raise
+        self._sync_directory()
+
+    def remove(self, name: str) -> None:
+        """Remove the file and sync the directory."""
+        self._writable()
+        self.release(name)
+        (self._directory / name).unlink(missing_ok=True)
+        self._sync_directory()
+
+    def close(self) -> None:
+        """Close all files and let others have the directory."""
+        self._stopping.set()
+        self._join()
+        for name in list(self._files):
+            self.release(name)
+        if self._lock >= 0:
+            self._prepared.unlink(missing_ok=True)
+            os.close(self._lock)
+            self._lock = -1
+
+    def _writable(self) -> None:
+        if self._read_only:
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(self._directory))
+
+    def _open(self, name: str) -> int:
+        file = self._files.get(name)
+        if file is None:
+            self._writable()
+            flags = os.O_RDWR | os.O_CLOEXEC
+            file = self._files[name] = os.open(self._directory / name, flags)
+        return file
+
+    def _join(self) -> None:
+        if self._preparing is not None:
+            self._preparing.join()
+            self._preparing = None
+
+    def _fill(self, size: int) -> None:
+        try:
+            self._write_zeros(size)
+        except OSError:
+            # `take` tries again, and has somebody to tell.
+            self._prepared_size = 0
+
+    def _write_zeros(self, size: int) -> None:
+        """Real zeros, not a hole: writing into them later changes no metadata of the file."""
+        self._prepared_size = 0
+        with self._prepared.open("wb", buffering=0) as file:
+            for start in range(0, size, len(_ZEROS)):
+                if self._stopping.is_set():
+                    return
+                _write(file.fileno(), start, _ZEROS[: size - start])
+                os.fdatasync(file.fileno())
+            os.fsync(file.fileno())
+        self._prepared_size = size
+
+    def _sync_directory(self) -> None:
+        directory = os.open(self._directory, os.O_RDONLY)
+        try:
+            os.fsync(directory)
+        finally:
+            os.close(directory)
+
+
+def _write(file: int, offset: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        written = os.pwrite(file, view, offset)
+        offset += written
+        view = view[written:]
+
+
+def _locked(directory: Path) -> int:
+    """The open lock file. A lock of the process, not of the file: a child that writes a snapshot
+    must not keep the directory when its parent is killed."""
+    file = os.open(directory / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        owner = os.pread(file, 20, 0).decode(errors="replace").strip()
+        os.close(file)
+        if error.errno in (errno.EACCES, errno.EAGAIN):
+            raise DirectoryInUse(directory, owner) from error
+        raise
+    os.ftruncate(file, 0)
+    os.pwrite(file, f"{os.getpid()}\n".encode(), 0)
+    return file

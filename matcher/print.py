@@ -1,0 +1,82 @@
+"""`python -m matcher.print DIR`: the records of a journal as JSON lines, names for every field.
+
+Changes nothing, and may look at the directory of a running matcher. Exit status: 0 done, 1 the
+journal is damaged, 2 there is nothing to look at.
+"""
+
+import argparse
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from common.codec import decode_commands, decode_events
+from common.errors import CrossbookError
+from common.types import MAX_INT
+from matcher.disk import Disk, FileDisk
+from matcher.journal import Journal
+from matcher.record import Record
+from matcher.segment import segment_name
+
+
+def documents(disk: Disk, from_seq: int, to_seq: int) -> Iterator[dict[str, Any]]:
+    """Every record that holds a number in this range; raises `JournalDamaged`."""
+    journal = Journal.open(disk, 0, b"", 0, read_only=True)
+    for header, record in journal.read(from_seq):
+        if record.first_seq > to_seq:
+            return
+        yield {"segment": segment_name(header.first_seq), **_document(record)}
+
+
+def _document(record: Record) -> dict[str, Any]:
+    return {
+        "first_seq": record.first_seq,
+        "last_seq": record.last_seq,
+        "time_ns": record.time_ns,
+        "commands": [named for payload in record.payloads for named in _commands(payload)],
+        "events": [_named(event) for event in decode_events(record.events).events],
+    }
+
+
+def _commands(payload: bytes) -> list[dict[str, Any]]:
+    """The commands of a payload; one that is none changed nothing and is shown as it is."""
+    try:
+        return [_named(command) for command in decode_commands(payload)]
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        return [{"type": "malformed", "reason": str(error), "payload": payload.hex()}]
+
+
+def _named(message: Struct) -> dict[str, Any]:
+    fields = message.__struct_fields__
+    return {"type": type(message).__name__, **{name: getattr(message, name) for name in fields}}
+
+
+def main(arguments: list[str]) -> int:
+    """Print the journal in the directory named; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="matcher.print", description=__doc__)
+    parser.add_argument("directory", type=Path)
+    parser.add_argument("--from", dest="from_seq", type=int, default=1, metavar="SEQ")
+    parser.add_argument("--to", dest="to_seq", type=int, default=MAX_INT, metavar="SEQ")
+    given = parser.parse_args(arguments)
+    # A reader that leaves early (`| head`) ends this quietly.
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    try:
+        disk = FileDisk(given.directory, read_only=True)
+        for document in documents(disk, given.from_seq, given.to_seq):
+            sys.stdout.write(msgspec.json.encode(document).decode() + "\n")
+    except OSError as error:
+        sys.stderr.write(f"{given.directory}: {error.strerror or error}\n")
+        return 2
+    except (CrossbookError, msgspec.MsgspecError) as error:
+        sys.stdout.flush()
+        sys.stderr.write(f"{error}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,123 @@
+"""The newest good snapshot and the journal behind it make the engine that was.
+
+Every record replayed must give the very events that were recorded: if it does not, the program or
+the files are not what they were, and the matcher must not start.
+"""
+
+from collections.abc import Callable, Iterable
+
+import msgspec
+from msgspec import Struct
+
+from common.codec import encode
+from common.crash import reached
+from common.errors import CrossbookError
+from common.instruments import Instrument
+from matcher.disk import Disk
+from matcher.engine import Engine
+from matcher.journal import Journal, SyncPolicy
+from matcher.record import Record
+from matcher.sequencer import apply_batch
+from matcher.snapshot_store import BadSnapshot, SnapshotStore
+
+_decode_instruments = msgspec.msgpack.Decoder(list[Instrument]).decode
+
+
+class RecoveryFailed(CrossbookError):  # noqa: N818 - says what happened
+    """The recorded state cannot be rebuilt; the text names the place and the remedy."""
+
+
+class Recovered(Struct):
+    """What a start found: the engine as it was, and the journal ready for more.
+
+    `snapshot_seq` is zero where no snapshot was used; `skipped` tells of the unusable ones.
+    """
+
+    engine: Engine
+    journal: Journal
+    snapshot_seq: int
+    replayed: int
+    skipped: list[str]
+
+
+def recover(
+    disk: Disk,
+    instruments: Iterable[Instrument],
+    new_stream: int,
+    segment_bytes: int,
+    sync: SyncPolicy,
+    snapshots_kept: int,
+    seen: Callable[[Record], None] = lambda record: None,
+) -> Recovered:
+    """Rebuild the engine from `disk`; an empty one begins `new_stream` with these instruments.
+
+    `seen` is called with every record replayed. Raises `JournalDamaged`, `RecoveryFailed`, or
+    `ConfigError` when the instruments may not follow the recorded ones.
+    """
+    wanted = list(instruments)
+    journal = Journal.open(disk, new_stream, encode(wanted), segment_bytes, sync)
+    store = SnapshotStore(disk, snapshots_kept)
+    engine, skipped = newest(store, journal)
+    snapshot_seq = engine.seq
+    if journal.first_seq > snapshot_seq + 1:
+        raise RecoveryFailed(
+            f"the journal begins at {journal.first_seq} and no snapshot reaches "
+            f"{journal.first_seq - 1}; put back older segments or snapshots"
+            + "".join(f"; {text}" for text in skipped)
+        )
+    replayed = 0
+    for record in replay(engine, journal, snapshot_seq + 1):
+        reached("matcher.recovering")
+        seen(record)
+        replayed += record.last_seq - record.first_seq + 1
+    engine.configure(wanted)
+    return Recovered(engine, journal, snapshot_seq, replayed, skipped)
+
+
+def newest(store: SnapshotStore, journal: Journal) -> tuple[Engine, list[str]]:
+    """The engine of the newest sound snapshot, and why newer ones are not used.
+
+    Without any, an engine before everything. Raises `RecoveryFailed` when the journal does not
+    reach a sound snapshot: it was synced before that was written, so some of it is missing.
+    """
+    skipped: list[str] = []
+    for name in reversed(store.names()):
+        try:
+            snapshot = store.read(name)
+            engine = store.load(snapshot)
+        except BadSnapshot as fault:
+            skipped.append(f"{name}: {fault}")
+            continue
+        if snapshot.stream != journal.stream or snapshot.seq > journal.last_seq:
+            raise RecoveryFailed(
+                f"{name} was taken at {snapshot.seq}, but the journal beside it ends at "
+                f"{journal.last_seq}: segments are missing. Put them back, or move the snapshots "
+                "away to go on without what they hold"
+            )
+        return engine, skipped
+    return Engine([]), skipped
+
+
+def replay(engine: Engine, journal: Journal, from_seq: int) -> Iterable[Record]:
+    """Apply every record from `from_seq` on, yielding each once it is applied.
+
+    Raises `RecoveryFailed` at the first one whose events differ from the recorded ones.
+    """
+    configuration = b""
+    for header, record in journal.read(from_seq):
+        if record.last_seq < from_seq:
+            continue
+        if header.configuration != configuration:
+            configuration = header.configuration
+            engine.configure(_decode_instruments(configuration))
+        if record.first_seq != engine.seq + 1:
+            raise RecoveryFailed(
+                f"record {record.first_seq} does not follow {engine.seq}; restore the journal"
+            )
+        batch = apply_batch(engine, journal.stream, record.payloads, record.time_ns)
+        if batch.encoded != record.events:
+            raise RecoveryFailed(
+                f"replaying {record.first_seq}..{record.last_seq} gave other events than were "
+                "recorded; start the version of the program that wrote them"
+            )
+        yield record

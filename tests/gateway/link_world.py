@@ -1,0 +1,252 @@
+"""Desk, link and a real engine on one thread, over a network that may lose, double and delay.
+
+Time moves by `step`. What is on its way stands in `wires`; each wire keeps its order, as one
+connection does, unless it is told to reorder.
+"""
+
+from collections.abc import Callable
+from random import Random
+
+from common.codec import decode_events, decode_sync_request, encode
+from common.entry import Ack, CaughtUp, Execution, Logon, New, Reject, Reply, Request, Welcome
+from common.events import Event, EventBatch
+from common.sync import GatewayRequest, GatewayState, Orders, Resend, ResendRequest, ResendTooOld
+from common.types import Side
+from gateway.desk import OrderDesk
+from gateway.link import MatcherLink
+from gateway.session import SessionTable
+from matcher.engine import Engine
+from matcher.sequencer import apply_batch
+from tests.gateway.desk_world import GATEWAY, INSTRUMENTS
+
+STEP_NS = 20_000_000
+HEARTBEAT_STEPS = 5
+SECOND_STEPS = 1_000_000_000 // STEP_NS
+
+ANN, BOB, EVE = b"ann", b"bob", b"eve"
+SYMBOL = "BTC-USDT"
+
+
+class Faults:
+    """Chances, per message, of what a network and its processes do to it."""
+
+    def __init__(self, lose: float = 0, double: float = 0, delay: float = 0) -> None:
+        self.lose = lose
+        self.double = double
+        self.delay = delay
+        self.reorder = False
+
+
+class Wire:
+    """Messages on their way in one direction of one connection."""
+
+    def __init__(self, rng: Random, faults: Faults) -> None:
+        self._rng = rng
+        self._faults = faults
+        self.messages: list[bytes] = []
+
+    def put(self, message: bytes) -> None:
+        """Send, perhaps in vain, perhaps twice."""
+        rng, faults = self._rng, self._faults
+        if rng.random() >= faults.lose:
+            self.messages += [message] * (2 if rng.random() < faults.double else 1)
+
+    def take(self) -> list[bytes]:
+        """What arrives now; the rest comes later."""
+        rng, faults = self._rng, self._faults
+        if faults.reorder:
+            rng.shuffle(self.messages)
+        count = len(self.messages)
+        while count and rng.random() < faults.delay:
+            count -= 1
+        arrived, self.messages = self.messages[:count], self.messages[count:]
+        return arrived
+
+
+class Matcher:
+    """The real engine, numbering one stream; `batches` is its journal, from `first_held` on."""
+
+    def __init__(self, stream: int = 1) -> None:
+        self.stream = stream
+        self.engine = Engine(INSTRUMENTS)
+        self.batches: list[bytes] = []
+        self.first_held = 1
+        self.resend_bytes = 4_000
+
+    @property
+    def events(self) -> list[Event]:
+        """Everything that ever happened."""
+        return [event for batch in self.batches for event in decode_events(batch).events]
+
+    def apply(self, payloads: list[bytes], now_ns: int) -> bytes:
+        """The batch of these payloads; empty when they did nothing."""
+        encoded = apply_batch(self.engine, self.stream, payloads, now_ns).encoded
+        if encoded:
+            self.batches.append(encoded)
+        return encoded
+
+    def heartbeat(self, now_ns: int) -> bytes:
+        """A sign of life."""
+        seq = self.engine.seq
+        return encode(EventBatch(self.stream, seq + 1, seq, now_ns, []))
+
+    def answer(self, payload: bytes) -> bytes:
+        """The answer to a request of the gateway."""
+        request = decode_sync_request(payload)
+        engine = self.engine
+        if isinstance(request, GatewayRequest):
+            last = engine.last_request.get(request.gateway, 0)
+            return encode(
+                GatewayState(request.request_id, request.gateway, self.stream, engine.seq, last)
+            )
+        if isinstance(request, ResendRequest):
+            return self._resend(request)
+        return encode(Orders(request.request_id, engine.seq, [], False))
+
+    def _resend(self, request: ResendRequest) -> bytes:
+        found: list[bytes] = []
+        size = 0
+        for payload in self.batches:
+            batch = decode_events(payload)
+            if batch.last_seq >= request.from_seq and batch.last_seq >= self.first_held:
+                size += len(payload)
+                if found and size > self.resend_bytes:
+                    break
+                found.append(payload)
+        served = found and decode_events(found[0]).first_seq <= request.from_seq
+        if request.stream != self.stream or not served:
+            seq = self.engine.seq
+            return encode(ResendTooOld(request.request_id, self.stream, self.first_held, seq))
+        # Joined by hand: an encoded list of batches that are encoded already.
+        head = encode(Resend(request.request_id, self.stream, []))
+        return head[:-1] + bytes([0xDC]) + len(found).to_bytes(2, "big") + b"".join(found)
+
+
+class LinkWorld:
+    """One gateway and one matcher; `say` speaks for a client, `heard` has all its replies."""
+
+    def __init__(
+        self, seed: int = 0, faults: Faults | None = None, queue_size: int = 100_000
+    ) -> None:
+        self.rng = Random(seed)
+        self.faults = faults or Faults()
+        self.now_ns = 0
+        self.steps = 0
+        self.matcher: Matcher | None = Matcher()
+        self.heard: dict[bytes, list[Reply]] = {}
+        self.frames: list[int] = []
+        self.notices: list[str] = []
+        self._queue_size = queue_size
+        self.commands = Wire(self.rng, self.faults)
+        self._tokens = iter(range(1001, 100_000))
+        self.start_gateway()
+
+    def start_gateway(self) -> None:
+        """A gateway process without memory; what was on its way to or from the last one is gone,
+        except for commands, which may still arrive."""
+        sessions = SessionTable(1_000, lambda: next(self._tokens))
+        self.desk = OrderDesk(INSTRUMENTS, GATEWAY, self._queue_size, sessions)
+        self.link = MatcherLink(self.desk, GATEWAY, 0)
+        self.events = Wire(self.rng, self.faults)
+        self.questions = Wire(self.rng, self.faults)
+        self.answers = Wire(self.rng, self.faults)
+
+    def kill_matcher(self) -> Matcher:
+        """The matcher dies with everything on its way to it and from it; its state is returned."""
+        assert self.matcher is not None
+        dead, self.matcher = self.matcher, None
+        for wire in (self.commands, self.events, self.questions, self.answers):
+            wire.messages.clear()
+        return dead
+
+    def log_on(self, identity: bytes, account: int) -> int:
+        """The token of a new session."""
+        self.send(identity, 0, Logon(1, account))
+        self.deliver()
+        welcome = self.heard[identity][-1]
+        assert isinstance(welcome, Welcome), welcome
+        return welcome.token
+
+    def send(self, identity: bytes, token: int, *requests: Request) -> None:
+        """A client's frame arrives."""
+        self.desk.take_frame(identity, token.to_bytes(8, "big") + encode(list(requests)))
+
+    def deliver(self) -> None:
+        """The gateway sends what it has."""
+        self.link.send(self._sender(self.commands), self._sender(self.questions), self.now_ns)
+        for identity, replies in self.desk.outbox.items():
+            self.heard.setdefault(identity, []).extend(replies)
+            self.frames.append(len(replies))
+        self.desk.outbox.clear()
+        self.notices += [what for what, _ in self.link.notices]
+        self.link.notices.clear()
+
+    def step(self, steps: int = 1) -> None:
+        """Let time pass: everything that arrives is taken and answered."""
+        for _ in range(steps):
+            self.now_ns += STEP_NS
+            self.steps += 1
+            self._step_matcher()
+            for payload in self.events.take():
+                self.link.take_events(payload)
+            for payload in self.answers.take():
+                self.link.take_reply(payload, self.now_ns)
+            if self.desk.catch_ups.working:
+                self.desk.catch_ups.work(self.desk.sessions.by_token)
+            if self.steps % HEARTBEAT_STEPS == 0:
+                self.link.tick(self.now_ns)
+            self.deliver()
+
+    def settle(self, steps: int = 1_500) -> None:
+        """The network is well again: let everything find its end."""
+        self.faults.lose = self.faults.double = self.faults.delay = 0
+        self.faults.reorder = False
+        self.step(steps)
+
+    def _step_matcher(self) -> None:
+        matcher = self.matcher
+        if matcher is None:
+            return
+        batch = matcher.apply(self.commands.take(), self.now_ns)
+        if batch:
+            self.events.put(batch)
+        if self.steps % HEARTBEAT_STEPS == 0:
+            self.events.put(matcher.heartbeat(self.now_ns))
+        for question in self.questions.take():
+            self.answers.put(matcher.answer(question))
+
+    def _sender(self, wire: Wire) -> Callable[[bytes], bool]:
+        def send(message: bytes) -> bool:
+            if self.matcher is None:
+                return False
+            wire.put(message)
+            return True
+
+        return send
+
+
+def order(seq: int, name: str = "", side: int = Side.SELL, price: int = 5_000_000) -> New:
+    return New(seq, SYMBOL, side, 1_000, price, client_order_id=name)
+
+
+def ready(seed: int = 0, faults: Faults | None = None) -> tuple[LinkWorld, int]:
+    """A world whose link is up, and the token of a session of account 7 at `ANN`."""
+    world = LinkWorld(seed, faults)
+    world.step(5)
+    return world, world.log_on(ANN, 7)
+
+
+def answers(world: LinkWorld, identity: bytes = ANN) -> list[Reply]:
+    """Replies that answer a command, oldest first; taken away."""
+    return [reply for reply in world.heard.pop(identity, []) if isinstance(reply, Ack | Reject)]
+
+
+def reasons(replies: list[Reply]) -> list[int]:
+    return [reply.reason if isinstance(reply, Reject) else 0 for reply in replies]
+
+
+def caught_up(world: LinkWorld, identity: bytes = ANN) -> tuple[list[Execution], CaughtUp]:
+    replies = world.heard.pop(identity)
+    ends = [reply for reply in replies if isinstance(reply, CaughtUp)]
+    assert len(ends) == 1, replies[-3:]
+    return [reply for reply in replies if isinstance(reply, Execution)], ends[0]

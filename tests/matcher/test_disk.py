@@ -1,0 +1,152 @@
+"""The real directory: whole files under their names, one owner, leftovers removed."""
+
+import errno
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from matcher.disk import DirectoryInUse, FileDisk
+
+SIZE = 3 * 1024 * 1024 + 5
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[FileDisk]:
+    made = FileDisk(tmp_path / "data")
+    yield made
+    made.close()
+
+
+@pytest.mark.parametrize("prepared", [0, SIZE, SIZE // 2])
+def test_a_taken_file_is_its_head_and_real_zeros(
+    disk: FileDisk, tmp_path: Path, prepared: int
+) -> None:
+    if prepared:
+        disk.prepare(prepared)
+    disk.take("one", SIZE, b"head")
+    path = tmp_path / "data" / "one"
+    assert path.read_bytes() == b"head" + bytes(SIZE - 4)
+    assert path.stat().st_blocks * 512 >= SIZE
+    assert disk.names() == ["one"]
+
+
+def test_written_bytes_are_read_back_and_change_no_size(disk: FileDisk, tmp_path: Path) -> None:
+    disk.take("one", SIZE, b"head")
+    disk.write("one", 10, b"abc")
+    disk.sync("one")
+    disk.release("one")
+    disk.write("one", 13, b"def")
+    assert disk.read("one", 8, 10) == b"\0\0abcdef\0\0"
+    assert len(disk.read("one")) == (tmp_path / "data" / "one").stat().st_size == SIZE
+
+
+def test_a_taken_name_that_was_there_holds_the_new_file(disk: FileDisk) -> None:
+    disk.take("one", 100, b"old")
+    disk.write("one", 50, b"old")
+    disk.take("one", 100, b"new")
+    disk.write("one", 50, b"n")
+    assert disk.read("one").rstrip(b"\0") == b"new" + bytes(47) + b"n"
+
+
+def test_replace_and_remove(disk: FileDisk) -> None:
+    disk.replace("snapshot", b"one")
+    disk.replace("snapshot", b"two")
+    assert disk.read("snapshot") == b"two"
+    disk.remove("snapshot")
+    disk.remove("snapshot")
+    assert disk.names() == []
+
+
+def test_leftovers_of_a_crash_are_removed_and_the_lock_is_no_file(tmp_path: Path) -> None:
+    for name in ("next.tmp", "7.snapshot.123.tmp", "7.snapshot"):
+        (tmp_path / name).write_bytes(b"x")
+    disk = FileDisk(tmp_path)
+    assert disk.names() == ["7.snapshot"]
+    assert sorted(os.listdir(tmp_path)) == ["7.snapshot", "lock"]
+    disk.close()
+
+
+def test_a_directory_has_one_owner_at_a_time(disk: FileDisk, tmp_path: Path) -> None:
+    source = """
+import sys; from pathlib import Path
+from matcher.disk import DirectoryInUse, FileDisk
+try: FileDisk(Path(sys.argv[1]))
+except DirectoryInUse as error: print(error)
+"""
+    command = [sys.executable, "-c", source, str(tmp_path / "data")]
+    told = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True).stdout
+    assert f"is in use by process {os.getpid()}" in told
+    assert "DATA_DIR" in told
+    disk.close()
+    told = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True).stdout
+    assert not told
+
+
+def test_a_child_does_not_keep_the_directory_of_a_killed_parent(tmp_path: Path) -> None:
+    source = """
+import os, sys, time; from pathlib import Path
+from matcher.disk import FileDisk
+disk = FileDisk(Path(sys.argv[1]))
+child = os.fork()
+if child:
+    print(child, flush=True)
+    os.kill(os.getpid(), 9)
+sys.stdin.read()
+"""
+    with subprocess.Popen(
+        [sys.executable, "-c", source, str(tmp_path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as parent:
+        assert parent.stdout is not None
+        child = int(parent.stdout.readline())
+        try:
+            assert parent.wait(30) == -signal.SIGKILL
+            os.kill(child, 0)
+            FileDisk(tmp_path).close()
+        finally:
+            os.kill(child, signal.SIGKILL)
+
+
+def test_the_error_names_the_owner(tmp_path: Path) -> None:
+    assert "process unknown" in str(DirectoryInUse(tmp_path, ""))
+
+
+def test_a_read_only_disk_looks_at_files_in_use_and_changes_none(
+    disk: FileDisk, tmp_path: Path
+) -> None:
+    disk.take("one", 100, b"head")
+    (tmp_path / "data" / "next.tmp").write_bytes(b"in the making")
+    other = FileDisk(tmp_path / "data", read_only=True)
+    assert other.read("one", 0, 4) == b"head"
+    changes: list[Callable[[], None]] = [
+        lambda: other.write("one", 0, b"x"),
+        lambda: other.take("two", 10, b""),
+        lambda: other.prepare(10),
+        lambda: other.replace("one", b"x"),
+        lambda: other.remove("one"),
+    ]
+    for change in changes:
+        with pytest.raises(OSError, match="Read-only") as caught:
+            change()
+        assert caught.value.errno == errno.EROFS
+    other.close()
+    assert (tmp_path / "data" / "next.tmp").exists()
+
+
+def test_a_read_only_disk_makes_no_directory(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        FileDisk(tmp_path / "none", read_only=True)
+
+
+def test_close_ends_a_preparation_and_leaves_nothing_of_it(tmp_path: Path) -> None:
+    disk = FileDisk(tmp_path)
+    disk.prepare(64 * 1024 * 1024)
+    disk.close()
+    assert os.listdir(tmp_path) == ["lock"]

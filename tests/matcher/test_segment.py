@@ -1,0 +1,95 @@
+"""Segments: the header comes back, every flipped byte of it is found, records are found again."""
+
+from hashlib import sha256
+
+import pytest
+
+from matcher.record import Damage, frame
+from matcher.segment import (
+    INDEX_BYTES,
+    NO_PREDECESSOR,
+    Header,
+    Segment,
+    decode_header,
+    encode_header,
+    scan,
+    segment_name,
+)
+from tests.matcher.journals import record
+
+HEADER = Header(77, 11, 2000, NO_PREDECESSOR, b"instruments")
+
+
+def file_of(*frames: bytes, size: int = HEADER.size) -> bytes:
+    used = encode_header(HEADER) + b"".join(frames)
+    return used + bytes(size - len(used))
+
+
+def test_a_header_comes_back_with_its_length() -> None:
+    encoded = encode_header(HEADER)
+    assert decode_header(encoded + b"more") == (HEADER, len(encoded))
+
+
+def test_names_sort_like_the_stream() -> None:
+    assert segment_name(9) < segment_name(10) < segment_name(2**63 - 1)
+
+
+@pytest.mark.parametrize("bits", [0x01, 0x80])
+def test_every_flipped_byte_of_a_header_is_found(bits: int) -> None:
+    encoded = encode_header(HEADER)
+    for place in range(len(encoded)):
+        broken = bytearray(encoded)
+        broken[place] ^= bits
+        with pytest.raises(Damage):
+            decode_header(bytes(broken))
+
+
+def test_another_version_is_named() -> None:
+    encoded = bytearray(encode_header(HEADER))
+    encoded[8] += 1
+    with pytest.raises(Damage, match="format version 2; this program reads version 1"):
+        decode_header(bytes(encoded))
+
+
+def test_a_scan_takes_in_all_records_and_their_digest() -> None:
+    frames = [frame(record(11, 2), 0), frame(record(13), 0)]
+    segment, damage = scan(file_of(*frames))
+    assert damage is None
+    assert (segment.name, segment.last_seq, segment.last_time_ns) == (segment_name(11), 13, 1013)
+    used = encode_header(HEADER) + b"".join(frames)
+    assert segment.used == len(used)
+    assert segment.digest() == sha256(used).digest()
+
+
+def test_a_scan_stops_at_damage_with_what_was_sound() -> None:
+    first, second = frame(record(11), 0), frame(record(12), 0)
+    segment, damage = scan(file_of(first, second[:-1] + b"\0"))
+    assert segment.last_seq == 11
+    assert damage is not None
+    assert damage.offset == segment.used
+
+
+def test_a_file_shorter_than_its_header_says_is_damage() -> None:
+    data = file_of(frame(record(11), 0))
+    for size in (len(data) - 1, 100, 10, 0):
+        with pytest.raises(Damage):
+            scan(data[:size])
+
+
+@pytest.mark.parametrize("numbers", [(11, 11), (11, 13), (12,), (10,)])
+def test_numbers_that_are_not_dense_are_damage(numbers: tuple[int, ...]) -> None:
+    _, damage = scan(file_of(*(frame(record(seq), 0) for seq in numbers)))
+    assert damage is not None
+    assert "follows number" in str(damage)
+
+
+def test_a_record_is_found_without_passing_over_all_before_it() -> None:
+    segment = Segment(HEADER, encode_header(HEADER))
+    starts = {}
+    for seq in range(11, 1011):
+        starts[seq] = segment.used
+        segment.add(seq, 0, bytes(3000))
+    for seq, start in starts.items():
+        assert 0 <= start - segment.offset_before(seq) <= INDEX_BYTES
+    assert segment.offset_before(1) == starts[11]
+    assert segment.offset_before(5000) <= starts[1010]

@@ -1,0 +1,106 @@
+"""The random commands hold every kind of retry and of request out of turn, and engines that
+judge them wrongly do not pass."""
+
+from collections import Counter
+
+import pytest
+
+from common.commands import NewOrder
+from common.events import OrderAccepted, OrderRepeated
+from common.sequence import epoch_of
+from common.types import OrderStatus, OrderType
+from matcher.engine import Engine
+from tests.properties.differential import Candidate, Matcher, compare_steps
+from tests.properties.faulty import (
+    AcceptsGaps,
+    AcceptsLateStarts,
+    ForgetsRetriesEarly,
+    IgnoresLaterEpochs,
+    RemembersRetriesLonger,
+    TellsTheFirstStatus,
+)
+from tests.properties.generator import Generator, random_steps
+from tests.properties.market import RETRIES, venue
+from tests.properties.shrinker import as_test, shrink
+
+SEEDS = range(850, 860)
+COMMANDS = 2_000
+
+EVERY_RETRY = {
+    (OrderType.LIMIT, "", OrderStatus.NEW),
+    (OrderType.LIMIT, "", OrderStatus.PARTIALLY_FILLED),
+    (OrderType.LIMIT, "", OrderStatus.FILLED),
+    (OrderType.LIMIT, "", OrderStatus.CANCELED),
+    (OrderType.LIMIT, "", OrderStatus.EXPIRED),
+    (OrderType.MARKET, "", OrderStatus.FILLED),
+    (OrderType.MARKET, "", OrderStatus.EXPIRED),
+    (OrderType.MARKET, "by quote amount", OrderStatus.FILLED),
+    (OrderType.MARKET, "by quote amount", OrderStatus.EXPIRED),
+}
+EVERY_TURN = {"sent again", "after a gap", "not the first of its epoch", "first of a later epoch"}
+
+
+def test_the_random_commands_hold_every_kind_of_repeat() -> None:
+    retries: Counter[tuple[OrderType, str, OrderStatus]] = Counter()
+    turns: Counter[str] = Counter()
+    for seed in SEEDS:
+        generator = Generator(seed)
+        last: dict[int, int] = {}
+        entered: dict[int, NewOrder] = {}
+        for _, command, events in generator.steps(COMMANDS):
+            before = last.get(command.gateway, 0)
+            if command.gateway:
+                turns[_turn(before, command.request, bool(events))] += 1
+            if not events:
+                continue
+            last[command.gateway] = command.request
+            answer = events[0]
+            if isinstance(answer, OrderAccepted):
+                assert isinstance(command, NewOrder)
+                entered[answer.seq] = command
+            elif isinstance(answer, OrderRepeated):
+                first = entered[answer.order_id]
+                by = "by quote amount" if first.quote_amount else ""
+                kind = OrderType(first.order_type)
+                retries[kind, by, OrderStatus(answer.status)] += 1
+        assert len(generator.reference.remembered) == RETRIES, f"seed {seed}: nothing forgotten"
+    assert set(retries) == EVERY_RETRY
+    assert min(retries.values()) > 5, retries
+    assert set(turns) == EVERY_TURN | {"next"}
+    assert min(turns.values()) > 20, turns
+
+
+def _turn(last: int, request: int, applied: bool) -> str:
+    if applied:
+        return "next" if request == last + 1 else "first of a later epoch"
+    if request <= last:
+        return "sent again"
+    same = epoch_of(request) == epoch_of(last)
+    return "after a gap" if same else "not the first of its epoch"
+
+
+@pytest.mark.parametrize(
+    ("kind", "at_most"),
+    [
+        # one command that is not the first
+        (AcceptsGaps, 1),
+        # one command that is not the first of a later epoch
+        (AcceptsLateStarts, 1),
+        # one command of a later epoch
+        (IgnoresLaterEpochs, 1),
+        # an order, whatever ends it, and the order again
+        (TellsTheFirstStatus, 3),
+        # one name more than may be remembered, and the first name again
+        (RemembersRetriesLonger, RETRIES + 2),
+        (ForgetsRetriesEarly, RETRIES + 1),
+    ],
+)
+def test_a_wrong_judge_of_repeats_is_noticed(kind: type[Engine], at_most: int) -> None:
+    def nothing(matcher: Matcher) -> None:
+        """The fault must show in what the engine says."""
+
+    candidate = Candidate(lambda: venue(kind), nothing)
+    steps = random_steps(7, 1_500)
+    assert compare_steps(steps, candidate) is not None
+    fewest = shrink(steps, lambda some: compare_steps(some, candidate) is not None)
+    assert len(fewest) <= at_most, as_test(fewest, "fault")

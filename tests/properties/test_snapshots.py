@@ -1,0 +1,73 @@
+"""A snapshot taken at any point, and the commands after it, lead where all commands lead.
+
+Two hundred cuts: ten random places in each of twenty flows. The engine that is restored remembers
+as few retries as the one that was captured, so that forgetting goes on where it was.
+"""
+
+from collections.abc import Iterable
+from random import Random
+
+import pytest
+
+from common.codec import encode
+from common.commands import Command
+from matcher.dedupe import RetryWindow
+from matcher.engine import Engine
+from matcher.invariants import check
+from matcher.snapshot import capture, restore, state_hash
+from tests.properties.generator import random_commands
+from tests.properties.market import INSTRUMENTS, RETRIES, venue
+
+SEEDS = range(800, 820)
+CUTS = 10
+COMMANDS = 1_000
+
+
+def _restored(snapshot: bytes) -> Engine:
+    engine = restore(snapshot)
+    remembered = engine.retries.entries()
+    engine.retries = RetryWindow(RETRIES)
+    for entry in remembered:
+        engine.retries.put(entry.body, entry.order)
+    return engine
+
+
+def _run(engine: Engine, commands: Iterable[tuple[int, Command]]) -> list[bytes]:
+    """The events of numbered commands as they go on the wire; the number is the time too."""
+    return [encode(engine.apply(command, time_ns=number)) for number, command in commands]
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_snapshot_and_what_follows_give_what_the_whole_run_gives(seed: int) -> None:
+    commands = list(enumerate(random_commands(seed, COMMANDS)))
+    cuts = sorted(Random(seed).sample(range(COMMANDS + 1), CUTS))
+    whole = venue(Engine)
+    events: list[bytes] = []
+    snapshots = []
+    for cut in cuts:
+        events += _run(whole, commands[len(events) : cut])
+        snapshots.append((cut, capture(whole), state_hash(whole)))
+    events += _run(whole, commands[len(events) :])
+    for cut, snapshot, hash_then in snapshots:
+        engine = _restored(snapshot)
+        check(engine)
+        assert capture(engine) == snapshot, f"seed {seed}, cut {cut}"
+        assert state_hash(engine) == hash_then, f"seed {seed}, cut {cut}"
+        assert _run(engine, commands[cut:]) == events[cut:], f"seed {seed}, cut {cut}"
+        assert capture(engine) == capture(whole), f"seed {seed}, cut {cut}"
+        assert state_hash(engine) == state_hash(whole), f"seed {seed}, cut {cut}"
+        check(engine)
+
+
+@pytest.mark.parametrize("seed", range(830, 834))
+def test_a_venue_restored_again_and_again_stays_the_same(seed: int) -> None:
+    whole, restarted = venue(Engine), venue(Engine)
+    for number, command in enumerate(random_commands(seed, COMMANDS)):
+        if not number % 7:
+            restarted = _restored(capture(restarted))
+        assert restarted.apply(command, number) == whole.apply(command, number), f"seed {seed}"
+        for account in range(1, 5):
+            assert restarted.open_orders(account) == whole.open_orders(account)
+    for instrument in INSTRUMENTS:
+        assert restarted.book_state(instrument.id) == whole.book_state(instrument.id)
+    assert capture(restarted) == capture(whole)

@@ -1,0 +1,1 @@
+"""All parts on one thread, over fake network, disk and clock, from a seed."""
