@@ -1,0 +1,1 @@
+"""Journals as each format version wrote them, with the state they lead to."""

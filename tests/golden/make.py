@@ -1,0 +1,68 @@
+"""`python -m tests.golden.make DIR`: a small journal of the current format, from a seed.
+
+Run it once for a new format version, with `tests/golden/v<version>` as the directory, and never
+again: what an earlier program wrote is what later ones must read.
+"""
+
+import sys
+from pathlib import Path
+from random import Random
+from typing import Final
+
+import msgspec
+
+from common.codec import encode
+from common.commands import Command
+from matcher.disk import LOCK, FileDisk
+from matcher.history import EventHistory
+from matcher.recovery import recover
+from matcher.segment import VERSION
+from matcher.sequencer import Sequencer
+from matcher.snapshot import state_hash
+from matcher.snapshot_store import SnapshotStore
+from tests.properties.generator import Generator
+from tests.properties.market import INSTRUMENTS
+
+SEED: Final = 20_260_101
+STREAM: Final = 1_767_225_600_000_000_000
+COMMANDS: Final = 600
+SEGMENT_BYTES: Final = 16 * 1024
+SNAPSHOT_AT: Final = 300
+EXPECTED: Final = "expected.json"
+
+
+def make(directory: Path) -> None:
+    """Write segments, one snapshot from the middle, and what they lead to."""
+    rng = Random(SEED)
+    disk = FileDisk(directory)
+    recovered = recover(disk, INSTRUMENTS, STREAM, SEGMENT_BYTES, "batch", 1)
+    engine, journal = recovered.engine, recovered.journal
+    made = Sequencer(engine, journal, EventHistory(0))
+    store = SnapshotStore(disk, 1)
+    waiting: list[Command] = []
+    time_ns = STREAM
+    for _, command, _ in Generator(SEED).steps(COMMANDS):
+        waiting.append(command)
+        if rng.random() < 0.2:
+            time_ns += rng.randrange(1, 10**9)
+            half = rng.randrange(len(waiting) + 1)
+            made.apply([encode(part) for part in (waiting[:half], waiting[half:]) if part], time_ns)
+            waiting = []
+            if engine.seq >= SNAPSHOT_AT and not store.names():
+                store.save(engine, journal.stream, made.time_ns)
+    expected = {
+        "version": VERSION,
+        "stream": journal.stream,
+        "segments": len(journal.segment_names),
+        "last_seq": journal.last_seq,
+        "state_hash": state_hash(engine),
+    }
+    journal.close()
+    disk.close()
+    (directory / LOCK).unlink()
+    text = msgspec.json.format(msgspec.json.encode(expected), indent=2)
+    (directory / EXPECTED).write_bytes(text + b"\n")
+
+
+if __name__ == "__main__":
+    make(Path(sys.argv[1]))

@@ -1,0 +1,83 @@
+"""What an earlier program wrote is read by this one, and gives the same events and state."""
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from matcher.disk import FileDisk
+from matcher.journal import Journal
+from matcher.recovery import recover
+from matcher.segment import SUFFIX, VERSION, decode_header
+from matcher.snapshot import state_hash
+from matcher.snapshot_store import SUFFIX as SNAPSHOT_SUFFIX
+from matcher.verify import verify
+from tests.golden.make import EXPECTED
+from tests.properties.market import INSTRUMENTS
+from tests.simulation.fake_disk import FakeDisk
+
+VERSIONS = sorted(Path(__file__).parent.glob("v*"))
+versions = pytest.mark.parametrize("directory", VERSIONS, ids=lambda directory: directory.name)
+
+
+def expected_of(directory: Path) -> dict[str, Any]:
+    """What the journal in this directory leads to."""
+    found: dict[str, Any] = msgspec.json.decode((directory / EXPECTED).read_bytes())
+    return found
+
+
+def copy_of(directory: Path) -> FakeDisk:
+    """The files of a data directory, to be written to without harm."""
+    disk = FakeDisk()
+    for path in sorted(directory.iterdir()):
+        if path.suffix in (SUFFIX, SNAPSHOT_SUFFIX):
+            disk.put(path.name, path.read_bytes())
+    return disk
+
+
+def test_the_current_format_has_a_golden_journal() -> None:
+    assert f"v{VERSION}" in [directory.name for directory in VERSIONS]
+
+
+@versions
+def test_a_golden_journal_verifies(directory: Path) -> None:
+    verdict = verify(FileDisk(directory, read_only=True))
+    expected = expected_of(directory)
+    assert verdict.problem == ""
+    assert verdict.segments == expected["segments"] > 2
+    assert verdict.last_seq == expected["last_seq"]
+    assert len(verdict.snapshots) == 1
+    assert verdict.state_hash == expected["state_hash"]
+
+
+@versions
+@pytest.mark.parametrize("with_snapshot", [True, False])
+def test_a_golden_journal_recovers(directory: Path, with_snapshot: bool) -> None:
+    # Recovery compares every event replayed with the recorded one, byte for byte.
+    disk = copy_of(directory)
+    if not with_snapshot:
+        for name in disk.names():
+            if name.endswith(SNAPSHOT_SUFFIX):
+                disk.delete(name)
+    recovered = recover(disk, INSTRUMENTS, 1, 16 * 1024, "batch", 1)
+    expected = expected_of(directory)
+    assert bool(recovered.snapshot_seq) == with_snapshot
+    assert recovered.skipped == []
+    assert recovered.journal.stream == expected["stream"]
+    assert recovered.engine.seq == expected["last_seq"]
+    assert state_hash(recovered.engine) == expected["state_hash"]
+
+
+def test_the_current_format_is_written_as_it_was() -> None:
+    """A change of what is written needs another version number and another golden journal."""
+    golden = copy_of(Path(__file__).parent / f"v{VERSION}")
+    names = [name for name in golden.names() if name.endswith(SUFFIX)]
+    header, _ = decode_header(golden.read(names[0]))
+    source = Journal.open(golden, 0, b"", 0, read_only=True)
+    disk = FakeDisk()
+    journal = Journal.open(disk, header.stream, header.configuration, header.size)
+    for _, record in source.read(1):
+        journal.append(record)
+    assert disk.names() == names
+    assert [disk.read(name) for name in names] == [golden.read(name) for name in names]

@@ -1,0 +1,113 @@
+"""What truly happened: every batch that left the matcher, and whose commands made it."""
+
+from itertools import pairwise
+from typing import Any
+
+from msgspec import Struct
+
+from common.codec import decode_events
+from common.commands import Command
+from common.events import Event, TradeExecuted
+from common.sequence import epoch_of
+from tests.simulation.world import require
+
+
+class Handed(Struct, frozen=True):
+    """One command a gateway gave to the network, and the request behind it."""
+
+    command: Command
+    token: bytes
+    request_seq: int
+
+
+class Archive:
+    """The event stream as it was told, which no fault may change afterwards."""
+
+    def __init__(self) -> None:
+        self.stream = 0
+        self.last_seq = 0
+        self.streams: list[int] = []
+        self.events: list[Event] = []
+        self.handed: dict[tuple[int, int], Handed] = {}
+        self.offered: dict[tuple[int, int], Handed] = {}
+        self.fences: list[str] = []
+        self._told: dict[int, bytes] = {}
+        self._ends: dict[int, int] = {}
+        self._last_time_ns = 0
+
+    def keep(self, encoded: bytes, how: str) -> None:
+        """A batch was published or found again: the one known by its number, or the next one."""
+        batch = decode_events(encoded)
+        known = self._told.get(batch.first_seq)
+        if known is not None:
+            require(known == encoded, f"batch {batch.first_seq} was {how} with other content")
+            return
+        require(
+            batch.first_seq == self.last_seq + 1,
+            f"batch {batch.first_seq} was {how} after {self.last_seq}",
+        )
+        require(batch.time_ns >= self._last_time_ns, f"time went back in {batch.first_seq}")
+        require(not self.stream or batch.stream == self.stream, "the stream changed")
+        self.stream = batch.stream
+        self._told[batch.first_seq] = encoded
+        self.last_seq = batch.last_seq
+        self._last_time_ns = batch.time_ns
+        self.events += batch.events
+
+    def recovered(self, stream: int, seq: int) -> None:
+        """A matcher started at `seq`: it must know all it ever told."""
+        require(seq == self.last_seq, f"recovered {seq}, but {self.last_seq} was told")
+        require(not self.last_seq or stream == self.stream, "recovered another stream")
+        if stream not in self.streams:
+            self.streams.append(stream)
+
+    def hands_over(self, command: Command, token: bytes, request_seq: int) -> None:
+        """A gateway is about to send a command."""
+        key = (command.gateway, command.request)
+        offer = Handed(command, token, request_seq)
+        before = self.handed.get(key)
+        require(before is None or before == offer, f"number {key} was sent with other content")
+        self.offered[key] = offer
+
+    def handed_over(self, command: Command) -> None:
+        """The network took it."""
+        key = (command.gateway, command.request)
+        self.handed[key] = self.offered.pop(key)
+
+    def fenced(self, name: str) -> None:
+        """A gateway ended because it believes another one has its place."""
+        self.fences.append(name)
+
+    def answers(self) -> list[Any]:
+        """The first event of each number: index is the number less one."""
+        first: list[Any] = []
+        for event in self.events:
+            if event.seq == len(first) + 1:
+                first.append(event)
+            require(event.seq == len(first), f"number {event.seq} follows {len(first)}")
+        require(len(first) == self.last_seq, f"{len(first)} answers to {self.last_seq} commands")
+        require(all(not isinstance(event, TradeExecuted) for event in first), "no answer first")
+        return first
+
+    def check_origins(self) -> dict[int, Handed]:
+        """By number, the request behind each command; every one was applied once."""
+        origins: dict[int, Handed] = {}
+        used: dict[tuple[int, int], int] = {}
+        for event in self.answers():
+            key = (event.gateway, event.request)
+            handed = self.handed.get(key)
+            require(handed is not None, f"{key} was applied but never handed over")
+            assert handed is not None
+            require(key not in used, f"{key} was applied as {used.get(key)} and {event.seq}")
+            require(handed.command.account == event.account, f"{event.seq} is of another account")
+            used[key] = event.seq
+            origins[event.seq] = handed
+        for gateway in {key[0] for key in used}:
+            numbers = [key[1] for key in used if key[0] == gateway]
+            require(numbers == sorted(numbers), f"gateway {gateway}: applied out of order")
+            for before, after in pairwise(numbers):
+                require(
+                    after == before + 1 or epoch_of(after) > epoch_of(before),
+                    f"gateway {gateway}: {after} was applied after {before}",
+                )
+        return origins

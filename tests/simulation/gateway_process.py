@@ -1,0 +1,145 @@
+"""A gateway's shell without sockets: the rounds of its service over a fake network."""
+
+from typing import Final
+
+from common.codec import decode_commands, encode
+from common.sequence import base_at
+from gateway.desk import OrderDesk
+from gateway.link import MatcherLink
+from gateway.session import SessionTable
+from tests.simulation.archive import Archive
+from tests.simulation.conditions import INSTRUMENTS, Conditions
+from tests.simulation.matcher_process import MatcherProcess
+from tests.simulation.network import Network, Plug, Port
+from tests.simulation.process import Process
+from tests.simulation.world import MICROSECOND, MILLISECOND, World, require
+
+DRAIN_MAX: Final = 256
+REPLIES_MAX: Final = 1_000
+TICK_NS: Final = 100 * MILLISECOND
+PROBE_TICKS: Final = 50
+SESSIONS_MAX: Final = 100
+
+
+class GatewayProcess(Process):
+    """One gateway. `archive` learns of every command handed to the network."""
+
+    desk: OrderDesk
+    link: MatcherLink
+
+    def __init__(
+        self,
+        world: World,
+        network: Network,
+        conditions: Conditions,
+        archive: Archive,
+        matcher: MatcherProcess,
+        number: int,
+    ) -> None:
+        super().__init__(world, network, f"gateway-{number}")
+        self.number = number
+        self.orders = Port(network, self, f"orders-{number}", conditions.pipe_capacity)
+        self._commands = Plug(network, self, matcher.commands)
+        self._events = Plug(network, self, matcher.events)
+        self._sync = Plug(network, self, matcher.sync)
+        self._conditions = conditions
+        self._archive = archive
+        self._ticks = 0
+        self._tick_at = 0
+
+    def boot(self) -> bool:
+        """Everything a gateway knew is gone."""
+        sessions = SessionTable(SESSIONS_MAX, lambda: self.world.rng.getrandbits(63))
+        self.desk = OrderDesk(INSTRUMENTS, self.number, self._conditions.queue_size, sessions)
+        self.link = MatcherLink(self.desk, self.number, base_at(self.clock.now_ns()))
+        self._ticks = 0
+        self._tick_at = self.world.now_ns
+        return True
+
+    def round(self) -> int:
+        """Tick when due, take what has arrived, send what that gave."""
+        now_ns = self.clock.monotonic_ns()
+        if now_ns >= self._tick_at:
+            self._ticks += 1
+            self._tick_at = now_ns + TICK_NS
+            self.link.tick(now_ns)
+            if self._ticks % PROBE_TICKS == 0:
+                self.desk.probe_sessions()
+            self._send()
+        busy = self._take_frames()
+        busy |= self._take_events()
+        busy |= self._take_sync_replies()
+        if self.desk.catch_ups.working:
+            busy = True
+            self.desk.catch_ups.work(self.desk.sessions.by_token)
+        self._send()
+        self._check()
+        if self.link.fenced:
+            self._archive.fenced(self.name)
+            self.kill("fenced")
+            return 0
+        return now_ns + MICROSECOND if busy else self._tick_at
+
+    def _take_frames(self) -> bool:
+        frames = self.orders.take(DRAIN_MAX)
+        for identity, frame in frames:
+            self.desk.take_frame(identity, frame)
+        return bool(frames)
+
+    def _take_events(self) -> bool:
+        payloads = self._events.take(DRAIN_MAX)
+        for payload in payloads:
+            self.link.take_events(payload)
+        if self.desk.outbox:
+            self.point()
+        return bool(payloads)
+
+    def _take_sync_replies(self) -> bool:
+        payloads = self._sync.take(DRAIN_MAX)
+        for payload in payloads:
+            self.link.take_reply(payload, self.clock.monotonic_ns())
+        return bool(payloads)
+
+    def _send(self) -> None:
+        desk, link = self.desk, self.link
+        if desk.commands:
+            self.point()
+        link.send(self._hand_over, self._sync.send, self.clock.monotonic_ns())
+        if desk.outbox:
+            self._send_replies()
+        for what, facts in link.notices:
+            self.world.trace(self.name, f"{what} {facts}")
+        link.notices.clear()
+
+    def _hand_over(self, frame: bytes) -> bool:
+        """Give commands to the network, and tell the archive whose they are."""
+        self.point()
+        for command in decode_commands(frame):
+            origin = self.desk.in_flight.get(command.request)
+            require(origin is not None, f"{self.name} sends {command.request}, not in flight")
+            assert origin is not None
+            self._archive.hands_over(command, origin[0].token, origin[1])
+        taken = self._commands.send(frame)
+        if taken:
+            for command in decode_commands(frame):
+                self._archive.handed_over(command)
+        self.point()
+        return taken
+
+    def _send_replies(self) -> None:
+        for identity, replies in self.desk.outbox.items():
+            self.point()
+            for start in range(0, max(1, len(replies)), REPLIES_MAX):
+                if not self.orders.send(identity, encode(replies[start : start + REPLIES_MAX])):
+                    self.world.trace(self.name, "a client is gone")
+                    self.desk.sessions.close_address(identity)
+                    break
+        self.desk.outbox.clear()
+
+    def _check(self) -> None:
+        desk = self.desk
+        require(len(desk.in_flight) <= self._conditions.queue_size, f"{self.name}: in flight")
+        require(not desk.commands, f"{self.name}: commands pile up")
+        require(not desk.questions, f"{self.name}: questions pile up")
+        require(not desk.outbox, f"{self.name}: replies pile up")
+        require(len(desk.sessions) <= SESSIONS_MAX, f"{self.name}: sessions pile up")

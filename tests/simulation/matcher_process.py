@@ -1,0 +1,212 @@
+"""The matcher's shell without sockets: the round of its service over a fake network and disk."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+from common.codec import decode_sync_request, encode
+from common.errors import CrossbookError
+from common.instruments import Instrument
+from matcher.engine import Engine
+from matcher.history import EventHistory
+from matcher.journal import Journal, JournalDamaged, JournalFailed
+from matcher.recovery import recover
+from matcher.sequencer import Sequencer
+from matcher.snapshot_store import SnapshotStore
+from matcher.snapshotter import Snapshotter
+from tests.simulation.archive import Archive
+from tests.simulation.conditions import INSTRUMENTS, Conditions
+from tests.simulation.fake_disk import Died, FakeDisk
+from tests.simulation.network import Network, Port
+from tests.simulation.process import ROUND_MAX_NS, Process
+from tests.simulation.world import MICROSECOND, MILLISECOND, SECOND, World, require
+
+DRAIN_MAX: Final = 256
+SNAPSHOTS_KEPT: Final = 2
+HEARTBEAT_NS: Final = 250 * MILLISECOND
+SYNC_INTERVAL_NS: Final = 50 * MILLISECOND
+
+
+class _Copy(FakeDisk):
+    """What a forked child would write, kept for later."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written = ("", b"")
+
+    def replace(self, name: str, data: bytes) -> None:
+        """Keep it."""
+        self.written = (name, data)
+
+
+class SimulatedSnapshotter(Snapshotter):
+    """Writes what the engine is now a while later, as a forked child does.
+
+    `fork` is given the file's name and content; its result, once there, is the exit status.
+    """
+
+    def __init__(
+        self,
+        fork: Callable[[str, bytes], list[int]],
+        *parts: Any,
+    ) -> None:
+        super().__init__(*parts)
+        self._fork = fork
+        self._status: list[int] = []
+
+    def _begin(self) -> None:
+        self._journal.sync()
+        self._last_seq = self._child_seq = self._engine.seq
+        copy = _Copy()
+        SnapshotStore(copy, 1).save(self._engine, self._journal.stream, self._sequencer.time_ns)
+        self._child = 1
+        self._status = self._fork(*copy.written)
+
+    def _reap(self, options: int) -> None:
+        if not self._status:
+            return
+        self._child = 0
+        if self._status[0]:
+            return
+        oldest = self._store.prune()
+        if self._keep_segments:
+            self._drop_segments(oldest)
+
+
+class MatcherProcess(Process):
+    """One matcher. `archive` sees every batch that left it or was found again by it."""
+
+    engine: Engine
+    journal: Journal
+    sequencer: Sequencer
+
+    def __init__(
+        self, world: World, network: Network, conditions: Conditions, archive: Archive
+    ) -> None:
+        super().__init__(world, network, "matcher")
+        capacity, harsh = conditions.pipe_capacity, conditions.harshness
+        self.conditions = conditions
+        self.disk = FakeDisk()
+        self.failing = False
+        self.power = 0
+        self.commands = Port(network, self, "commands", capacity, harsh_up=harsh)
+        self.events = Port(network, self, "events", capacity, harsh_down=harsh)
+        self.sync = Port(network, self, "sync", capacity)
+        self._archive = archive
+        self._instruments: Sequence[Instrument] = INSTRUMENTS
+        self._snapshotter: SimulatedSnapshotter
+        self._heartbeat_at = self._sync_at = 0
+
+    def boot(self) -> bool:
+        """Recover; only a failing disk is a reason not to."""
+        conditions = self.conditions
+        history = EventHistory(conditions.history_bytes)
+        archive = self._archive
+
+        def seen(record: Any) -> None:
+            archive.keep(record.events, "found again")
+            history.append(record.first_seq, record.last_seq, record.events)
+
+        try:
+            recovered = recover(
+                self.disk, self._instruments, self.clock.now_ns(), conditions.segment_bytes,
+                conditions.sync, SNAPSHOTS_KEPT, seen,
+            )  # fmt: skip
+        except (CrossbookError, OSError) as error:
+            unread = not isinstance(error, JournalDamaged) or "cannot be read" in str(error)
+            require(self.failing and unread, f"the matcher refuses to start: {error}")
+            self.world.trace(self.name, f"does not start: {error}")
+            return False
+        self.engine, self.journal = recovered.engine, recovered.journal
+        self.sequencer = Sequencer(self.engine, self.journal, history)
+        self._snapshotter = SimulatedSnapshotter(
+            self._fork, SnapshotStore(self.disk, SNAPSHOTS_KEPT), self.engine, self.journal,
+            self.sequencer, conditions.snapshot_every, conditions.keep_segments,
+            recovered.snapshot_seq,
+        )  # fmt: skip
+        self._heartbeat_at = self._sync_at = self.world.now_ns
+        self.world.trace(
+            self.name,
+            f"recovered {self.engine.seq} from {recovered.snapshot_seq}, "
+            f"cut {self.journal.cut_bytes}, skipped {recovered.skipped}",
+        )
+        archive.recovered(self.journal.stream, self.engine.seq)
+        return True
+
+    def round(self) -> int:
+        """The body of the service's loop."""
+        try:
+            return self._round()
+        except (JournalFailed, JournalDamaged, OSError) as error:
+            require(self.failing, f"the matcher's disk fails by itself: {error}")
+            self.kill(str(error))
+            return 0
+
+    def lose_power(self) -> None:
+        """The machine stops; what was not synced is gone, kept or torn."""
+        self.kill("power lost")
+        self.power += 1
+        self.disk.crash(self.world.rng)
+
+    def ended(self) -> None:
+        """Whatever was armed went with the process."""
+        self.disk.kill()
+
+    def _round(self) -> int:
+        now_ns = self.world.now_ns
+        if now_ns >= self._heartbeat_at:
+            self.events.publish(self.sequencer.heartbeat(self.clock.now_ns()))
+            self._heartbeat_at = now_ns + HEARTBEAT_NS
+        if self.conditions.sync == "interval" and now_ns >= self._sync_at:
+            self.journal.sync()
+            self._sync_at = now_ns + SYNC_INTERVAL_NS
+        payloads = [payload for _, payload in self.commands.take(DRAIN_MAX)]
+        if payloads:
+            self._take_commands(payloads)
+        requests = self.sync.take(4)
+        for identity, payload in requests:
+            self._answer(identity, payload)
+        self._snapshotter.tick()
+        if payloads or requests:
+            return now_ns + MICROSECOND
+        return min(now_ns + ROUND_MAX_NS, self._heartbeat_at)
+
+    def _take_commands(self, payloads: list[bytes]) -> None:
+        self.point()
+        before = self.sequencer.seq
+        batch = self.sequencer.apply(payloads, self.clock.now_ns())
+        if batch is None:
+            return
+        self.world.trace(self.name, f"applied {before + 1}..{self.sequencer.seq}")
+        self.point()
+        self._archive.keep(batch, "published")
+        self.events.publish(batch)
+        self.point()
+
+    def _answer(self, identity: bytes, payload: bytes) -> None:
+        self.point()
+        request = decode_sync_request(payload)
+        reply = self.sequencer.answer(request)
+        self.world.trace(self.name, f"{type(request).__name__} gave {type(reply).__name__}")
+        self.sync.send(identity, encode(reply))
+
+    def _fork(self, name: str, data: bytes) -> list[int]:
+        """A child that writes the snapshot some time from now, its parent alive or not."""
+        status: list[int] = []
+        life, power = self.starts, self.power
+        orphan_survives = self.world.rng.random() < 0.5
+
+        def write() -> None:
+            lives = self.alive and life == self.starts
+            if power != self.power or not (lives or orphan_survives):
+                return
+            try:
+                self.disk.replace(name, data)
+                status.append(0)
+            except OSError:
+                status.append(1)
+            except Died:
+                self.kill("killed while a snapshot was written")
+            self.world.trace(self.name, f"snapshot {name} {status}")
+
+        self.world.after(self.world.between(MILLISECOND, SECOND), write)
+        return status

@@ -1,0 +1,125 @@
+"""The publisher's shell without sockets, and consumers of its feed, over a fake network."""
+
+from typing import Final
+
+from common.codec import decode_events, decode_feed_reply, decode_sync_reply, encode
+from common.sequence import base_at
+from crossbook.feed_follower import HELD_MAX, FeedFollower
+from publisher.feed import Feed
+from publisher.replica import Replica
+from publisher.snapshots import SnapshotDesk
+from tests.simulation.conditions import INSTRUMENTS, Conditions
+from tests.simulation.matcher_process import MatcherProcess
+from tests.simulation.network import Network, Plug, Port
+from tests.simulation.process import ROUND_MAX_NS, Process
+from tests.simulation.world import MICROSECOND, MILLISECOND, World, require
+
+DRAIN_BATCHES: Final = 256
+REQUESTS_MAX: Final = 4
+HEARTBEAT_NS: Final = 250 * MILLISECOND
+FEED_DRAIN_MAX: Final = 2_000
+
+
+class PublisherProcess(Process):
+    """One publisher."""
+
+    replica: Replica
+    desk: SnapshotDesk
+
+    def __init__(
+        self, world: World, network: Network, conditions: Conditions, matcher: MatcherProcess
+    ) -> None:
+        super().__init__(world, network, "publisher")
+        capacity = conditions.pipe_capacity
+        self.public = Port(network, self, "feed", capacity, harsh_down=conditions.harshness)
+        self.requests = Port(network, self, "snapshots", capacity)
+        self._events = Plug(network, self, matcher.events)
+        self._sync = Plug(network, self, matcher.sync)
+        self._conditions = conditions
+        self._heartbeat_at = self._heard_ns = 0
+
+    def boot(self) -> bool:
+        """Everything a publisher knew is gone."""
+        feed = Feed(INSTRUMENTS, base_at(self.clock.now_ns()), self._conditions.feed_history)
+        self.replica = Replica(feed)
+        self.desk = SnapshotDesk(self.replica)
+        self._heartbeat_at = self._heard_ns = self.world.now_ns
+        return True
+
+    def round(self) -> int:
+        """The body of the service's loop."""
+        replica = self.replica
+        payloads = self._events.take(DRAIN_BATCHES)
+        for payload in payloads:
+            replica.take(decode_events(payload))
+        replies = self._sync.take(1)
+        for reply in replies:
+            replica.take_reply(decode_sync_reply(reply))
+        if payloads or replies:
+            self._heard_ns = self.world.now_ns
+            self.point()
+            for frames in replica.feed.publish():
+                self.public.publish(frames)
+                self.point()
+        now_ns = self.world.now_ns
+        wanted = replica.wanted(now_ns)
+        if wanted is not None:
+            self.world.trace(self.name, f"asks {wanted}")
+            if not self._sync.send(encode(wanted)):
+                replica.not_asked()
+        requests = self.requests.take(REQUESTS_MAX)
+        for identity, request in requests:
+            self.requests.send(identity, encode(self.desk.answer(request)))
+        if now_ns >= self._heartbeat_at:
+            self.public.publish(replica.feed.heartbeat(now_ns - self._heard_ns))
+            self._heartbeat_at = now_ns + HEARTBEAT_NS
+        require(not replica.fault, f"the publisher believes no event: {replica.fault}")
+        if payloads or replies or requests:
+            return now_ns + MICROSECOND
+        return min(now_ns + ROUND_MAX_NS, self._heartbeat_at)
+
+
+class ConsumerProcess(Process):
+    """One consumer of the public feed, as `crossbook.market_data` runs it."""
+
+    follower: FeedFollower
+
+    def __init__(
+        self,
+        world: World,
+        network: Network,
+        number: int,
+        publisher: PublisherProcess,
+        channels: tuple[str, ...],
+    ) -> None:
+        super().__init__(world, network, f"consumer-{number}")
+        self._channels = channels
+        self._feed = Plug(network, self, publisher.public)
+        self._requests = Plug(network, self, publisher.requests, queues=True)
+        self.epochs: list[int] = []
+
+    def boot(self) -> bool:
+        """A consumer that knows nothing yet."""
+        self.follower = FeedFollower([each.symbol for each in INSTRUMENTS], self._channels)
+        return True
+
+    def round(self) -> int:
+        """What `MarketData` does between two waits."""
+        follower = self.follower
+        follower.on_time(self.world.now_ns)
+        busy = False
+        for payload in self._requests.take(FEED_DRAIN_MAX):
+            busy = True
+            follower.on_reply(decode_feed_reply(payload))
+        for topic, seq, payload in self._feed.take(FEED_DRAIN_MAX):
+            busy = True
+            follower.on_feed(topic, int.from_bytes(seq, "big"), payload)
+        for request in follower.take_requests():
+            self.world.trace(self.name, f"asks {request}")
+            if not self._requests.send(encode(request)):
+                break
+        follower.take_updates()
+        for book in follower._books.values():
+            for line in book.lines:
+                require(len(line.held) <= HELD_MAX, f"{self.name}: held messages pile up")
+        return self.world.now_ns + (MICROSECOND if busy else ROUND_MAX_NS)

@@ -1,0 +1,223 @@
+"""The simulation finds bugs: each of these, put in on purpose, breaks a promise in few seeds."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from common.codec import decode_commands, encode
+from common.events import EventBatch
+from common.stream import StreamFollower
+from common.sync import Books
+from crossbook.feed_follower import FeedFollower
+from crossbook.recovery import Recovery
+from gateway.catch_up import CatchUps
+from gateway.desk import OrderDesk
+from gateway.link import MatcherLink
+from matcher import recovery, sequencer
+from matcher.dedupe import RetryWindow
+from matcher.journal import Journal
+from matcher.record import Record
+from publisher.feed import Feed
+from tests.simulation.gateway_process import GatewayProcess
+from tests.simulation.run import SimulationFailed, simulate
+
+SEEDS = 40
+Patch = pytest.MonkeyPatch
+
+
+def publish_before_syncing(patch: Patch) -> None:
+    """A batch leaves before its record is on disk."""
+    append = Journal.append
+
+    def hasty(self: Journal, record: Record) -> None:
+        policy, self._sync_policy = self._sync_policy, "never"
+        append(self, record)
+        self._sync_policy = policy
+
+    patch.setattr(Journal, "append", hasty)
+
+
+def resend_skips_a_command(patch: Patch) -> None:
+    """What is sent again is not all of it."""
+    send_again = MatcherLink._send_again
+
+    def skipping(self: MatcherLink, commands: Callable[[bytes], bool]) -> None:
+        def some(frame: bytes) -> bool:
+            return commands(encode(decode_commands(frame)[1:]))
+
+        send_again(self, some)
+
+    patch.setattr(MatcherLink, "_send_again", skipping)
+
+
+def no_dedupe(patch: Patch) -> None:
+    """Whatever arrives is applied."""
+    patch.setattr("matcher.engine.is_next_request", lambda last, request: True)
+
+
+def gaps_in_commands_are_applied(patch: Patch) -> None:
+    """A command is applied although the one before it is missing."""
+    patch.setattr("matcher.engine.is_next_request", lambda last, request: request > last)
+
+
+def follower_ignores_a_gap(patch: Patch) -> None:
+    """A replica goes on behind a hole in the event stream."""
+    take = StreamFollower.take
+
+    def careless(self: StreamFollower, batch: EventBatch) -> Sequence[EventBatch]:
+        if batch.stream == self.stream and batch.first_seq > self.seq + 1 and batch.events:
+            self.seq = batch.first_seq - 1
+        return take(self, batch)
+
+    patch.setattr(StreamFollower, "take", careless)
+
+
+def recovery_drops_the_last_record(patch: Patch) -> None:
+    """The engine is one record behind its journal after a start."""
+    replay = recovery.replay
+
+    def short(engine: Any, journal: Journal, from_seq: int) -> Iterator[Record]:
+        for record in replay(engine, journal, from_seq):
+            yield record
+            if record.last_seq + 1 == journal.last_seq:
+                return
+
+    patch.setattr(recovery, "replay", short)
+
+
+def busy_for_a_forwarded_command(patch: Patch) -> None:
+    """The network took the command, the gateway believes it did not."""
+    hand_over = GatewayProcess._hand_over
+    count = 0
+
+    def forgetful(self: GatewayProcess, frame: bytes) -> bool:
+        nonlocal count
+        count += 1
+        return hand_over(self, frame) and count % 10 != 0
+
+    patch.setattr(GatewayProcess, "_hand_over", forgetful)
+
+
+def no_memory_of_retries(patch: Patch) -> None:
+    """A new order that was entered and has ended is entered again."""
+    patch.setattr(RetryWindow, "find", lambda self, command: None)
+
+
+def unsynced_bytes_are_not_written_again(patch: Patch) -> None:
+    """A start trusts the page cache after a sync that failed."""
+    patch.setattr(Journal, "_write_again", lambda self, segment: None)
+
+
+def events_are_reported_twice(patch: Patch) -> None:
+    """A part of a batch that was heard before is reported again."""
+    patch.setattr("common.stream._after", lambda batch, seq: batch)
+    take = StreamFollower.take
+
+    def generous(self: StreamFollower, batch: EventBatch) -> Sequence[EventBatch]:
+        if batch.last_seq == self.seq and batch.stream == self.stream and batch.events:
+            return (batch,)
+        return take(self, batch)
+
+    patch.setattr(StreamFollower, "take", generous)
+
+
+def catch_up_stops_short(patch: Patch) -> None:
+    """The end of what was asked for is not sent."""
+    start = CatchUps.start
+
+    def shy(self: CatchUps, session: Any, request_seq: int, from_seq: int, to_seq: int) -> None:
+        start(self, session, request_seq, from_seq + 1, to_seq)
+
+    patch.setattr(CatchUps, "start", shy)
+
+
+def session_hands_on_twice(patch: Patch) -> None:
+    """What a session heard before a hole is handed on again."""
+    patch.setattr(Recovery, "_is_news", lambda self, execution: True)
+
+
+def answer_is_lost_with_the_connection(patch: Patch) -> None:
+    """Nobody tells a client that came back that something is missing."""
+    move = OrderDesk.take_frame
+
+    def silent(self: OrderDesk, identity: bytes, frame: bytes) -> None:
+        session = self.sessions.by_token.get(frame[:8])
+        if session is not None and session.identity != identity:
+            self.sessions.move(session, identity)
+        move(self, identity, frame)
+
+    patch.setattr(OrderDesk, "take_frame", silent)
+
+
+def consumer_ignores_a_hole(patch: Patch) -> None:
+    """A consumer of the feed goes on behind a missing message."""
+    patch.setattr("crossbook.local_book.LocalBook._follows", lambda self, prev, seq: True)
+    patch.setattr("crossbook.local_book.BookChecksum.of", lambda self, depth: 0)
+    out_of_order = FeedFollower._out_of_order
+
+    def careless(self: FeedFollower, line: Any, seq: int, payload: bytes) -> None:
+        if line.live and line.next_seq and seq > line.next_seq:
+            line.next_seq = seq
+            self._apply(line, payload)
+        else:
+            out_of_order(self, line, seq, payload)
+
+    patch.setattr(FeedFollower, "_out_of_order", careless)
+
+
+def publisher_forgets_the_books(patch: Patch) -> None:
+    """A snapshot of the matcher's books lacks the last order of each side."""
+    load = Feed.load
+
+    def short(self: Feed, books: Books) -> None:
+        cut = [replace(book, bids=book.bids[:-1]) for book in books.books]
+        load(self, replace(books, books=cut))
+
+    patch.setattr(Feed, "load", short)
+
+
+def journal_forgets_a_payload(patch: Patch) -> None:
+    """A record does not hold all the commands that made its events."""
+
+    def short(first: int, last: int, time_ns: int, payloads: Iterable[bytes], events: bytes) -> Any:
+        kept = list(payloads)
+        return Record(first, last, time_ns, kept[:-1] if len(kept) > 1 else kept, events)
+
+    patch.setattr(sequencer, "Record", short)
+
+
+DEFECTS = (
+    publish_before_syncing,
+    resend_skips_a_command,
+    no_dedupe,
+    gaps_in_commands_are_applied,
+    follower_ignores_a_gap,
+    recovery_drops_the_last_record,
+    busy_for_a_forwarded_command,
+    no_memory_of_retries,
+    unsynced_bytes_are_not_written_again,
+    events_are_reported_twice,
+    catch_up_stops_short,
+    session_hands_on_twice,
+    answer_is_lost_with_the_connection,
+    consumer_ignores_a_hole,
+    publisher_forgets_the_books,
+    journal_forgets_a_payload,
+)
+
+FIRST_SEED: dict[Callable[[Patch], None], int] = {answer_is_lost_with_the_connection: 40}
+"""Where to begin, for what few seeds find."""
+
+
+@pytest.mark.parametrize("defect", DEFECTS, ids=lambda defect: defect.__name__)
+def test_a_defect_is_found(defect: Callable[[Patch], None], monkeypatch: Patch) -> None:
+    defect(monkeypatch)
+    first = FIRST_SEED.get(defect, 0)
+    for seed in range(first, first + SEEDS):
+        try:
+            simulate(seed)
+        except SimulationFailed:
+            return
+    pytest.fail(f"{SEEDS} seeds did not find it")

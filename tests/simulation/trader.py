@@ -1,0 +1,285 @@
+"""A client: a `crossbook` session without its socket, and somebody behind it who trades.
+
+One kind has a session that recovers by itself, one asks for what it missed in its own way, and one
+just listens.
+
+Whoever trades here keeps at it: what was refused as busy or got no answer is asked again under
+the same client order id, mostly. Everything heard is kept for the checks.
+"""
+
+from collections import deque
+from typing import Final
+
+from msgspec.structs import replace
+
+from common.codec import decode_replies
+from common.entry import (
+    Ack,
+    Amend,
+    Cancel,
+    CatchUp,
+    CaughtUp,
+    Execution,
+    MassCancel,
+    New,
+    Ping,
+    Pong,
+    Query,
+    Reject,
+    Reply,
+    Request,
+    Welcome,
+)
+from common.types import OrderType, RejectReason, Side, TimeInForce
+from crossbook.asked import Outcome, Unanswered
+from crossbook.recovery import Recovery
+from crossbook.session import OUTSTANDING_MAX, Session
+from tests.simulation.conditions import INSTRUMENTS
+from tests.simulation.gateway_process import GatewayProcess
+from tests.simulation.network import Network, Plug
+from tests.simulation.process import ROUND_MAX_NS, Process
+from tests.simulation.world import MICROSECOND, MILLISECOND, SECOND, World, require
+
+DEADLINE_NS: Final = 3 * SECOND
+CALLS_MAX: Final = 30
+"""Requests a trader has open at once at most."""
+
+
+class Wish:
+    """Something the trader wants, asked for in one or more requests."""
+
+    def __init__(self, request: Request, persistent: bool) -> None:
+        self.request = request
+        self.persistent = persistent
+        self.numbers: list[int] = []
+        self.outcomes: list[Outcome] = []
+        self.settled = False
+        self.due_ns = 0
+
+
+class Heard:
+    """What came under one welcome: between two of these something may be missing."""
+
+    def __init__(self) -> None:
+        self.replies: list[Ack | Execution] = []
+
+
+class Trader(Process):
+    """One client of one gateway. `recovers` and `catches_up` say of which kind it is.
+
+    `handed_on` is what a session that recovers gave its owner, `base_seq` where that begins (-1
+    when unknown). `final` is everything told once all was over.
+    """
+
+    def __init__(
+        self,
+        world: World,
+        network: Network,
+        number: int,
+        account: int,
+        gateway: GatewayProcess,
+    ) -> None:
+        super().__init__(world, network, f"trader-{number}")
+        self.account = account
+        self.recovers = number % 3 == 0
+        self.catches_up = number % 3 == 1
+        self.base_seq = -1
+        self.handed_on: list[Execution] = []
+        self.wishes: list[Wish] = []
+        self.answers: dict[int, list[Reply]] = {}
+        self.asked: dict[int, Wish] = {}
+        self.resolved: dict[int, Outcome] = {}
+        self.tokens: list[bytes] = []
+        self.heard: list[Heard] = []
+        self.final: dict[int, list[Execution]] = {}
+        self.final_complete = True
+        self.caught_up_to = 0
+        self.finishing = False
+        self._plug = Plug(network, self, gateway.orders, queues=True)
+        self._known: deque[tuple[str, int, str]] = deque(maxlen=40)
+        self._unsent: deque[bytes] = deque()
+        self._final_from = 0
+        self._catching_up = False
+        self._recovery: Recovery | None = None
+        self.session = Session(account, self.recovers)
+
+    def boot(self) -> bool:
+        """Clients do not die here; theirs is what must not get lost."""
+        self.session.open()
+        return True
+
+    def round(self) -> int:
+        """What `Client` does in one step."""
+        session, now_ns = self.session, self.world.now_ns
+        session.tick(now_ns)
+        self._send()
+        frames = self._plug.take(1_000)
+        for frame in frames:
+            replies = decode_replies(frame)
+            self._keep(replies)
+            session.take_replies(replies, now_ns)
+        session.tick(now_ns)
+        for number, outcome in session.take_outcomes():
+            self._resolve(number, outcome)
+        self.handed_on += session.executions
+        session.executions.clear()
+        self._see_recovery()
+        self._ask_again()
+        self._send()
+        require(session.outstanding <= OUTSTANDING_MAX, f"{self.name}: requests pile up")
+        return now_ns + (MICROSECOND if frames else ROUND_MAX_NS)
+
+    def act(self) -> None:
+        """Want something new."""
+        if self.session.outstanding < CALLS_MAX:
+            for _ in range(self.world.rng.choice((1, 1, 1, 2, 5))):
+                self._want(self._idea())
+            self.wake(self.world.now_ns)
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing wanted is open any more."""
+        session = self.session
+        return not (session.outstanding or session.recovering) and all(
+            wish.settled or not wish.due_ns for wish in self.wishes
+        )
+
+    def begin_final_catch_up(self) -> None:
+        """Ask for everything since the beginning; `final` and `caught_up_to` are the result."""
+        if self._catching_up or self.session.recovering:
+            return
+        self._catching_up = True
+        if self.recovers:
+            self._recovery = self.session.catch_up(1)
+        else:
+            self._final_from = self.caught_up_to + 1
+            self.final.pop(self._final_from, None)
+            self.final[self._final_from] = []
+            self._ask(Wish(CatchUp(0, self._final_from), persistent=False))
+        self.wake(self.world.now_ns)
+
+    def _see_recovery(self) -> None:
+        recovery = self._recovery
+        if recovery is not None and not recovery.under_way:
+            self._recovery = None
+            self._catching_up = False
+            require(not recovery.given_up, f"{self.name}: the catch-up was given up")
+            self.final = {1: recovery.filled}
+            self.final_complete = recovery.complete and recovery.same_history
+            self.caught_up_to = recovery.next_seq - 1
+
+    def _send(self) -> None:
+        self._unsent += self.session.frames(self.world.now_ns)
+        while self._unsent and self._plug.send(self._unsent[0]):
+            self._unsent.popleft()
+
+    def _idea(self) -> Wish:
+        rng = self.world.rng
+        kind = rng.choices(("new", "cancel", "amend", "mass", "ask"), (60, 15, 15, 1, 4))[0]
+        if kind == "ask":
+            ideas: list[Request] = [Query(0), Ping(0)]
+            if self.catches_up:
+                ideas.append(CatchUp(0, max(1, self.caught_up_to + 1 - rng.randrange(50))))
+            return Wish(rng.choice(ideas), persistent=False)
+        if kind == "mass":
+            return Wish(MassCancel(0, rng.choice(("", "BTC-USDT"))), persistent=False)
+        if kind == "new" or not self._known:
+            return self._new()
+        symbol, order_id, coid = rng.choice(self._known)
+        if coid and rng.random() < 0.3:
+            order_id = 0
+        else:
+            coid = ""
+        if kind == "cancel":
+            return Wish(Cancel(0, symbol, order_id, coid), persistent=False)
+        quantity = rng.choice((0, rng.randint(1, 30)))
+        price = rng.randint(95, 105) if not quantity or rng.random() < 0.5 else 0
+        return Wish(Amend(0, symbol, order_id, coid, quantity, price), persistent=False)
+
+    def _new(self) -> Wish:
+        rng = self.world.rng
+        symbol = rng.choice(INSTRUMENTS).symbol
+        side = int(rng.choice((Side.BUY, Side.SELL)))
+        coid = f"{self.name}/{len(self.wishes)}" if rng.random() < 0.8 else ""
+        price = rng.randint(90, 103) if side == Side.BUY else rng.randint(97, 110)
+        tif = rng.choices(list(TimeInForce), (80, 10, 10))[0]
+        order = New(0, symbol, side, rng.randint(1, 30), price, 1, int(tif), coid)
+        if rng.random() < 0.05:
+            order = New(0, symbol, side, 5, 0, int(OrderType.MARKET), 1, coid)
+        elif rng.random() < 0.03:
+            order = replace(order, price=0, order_type=int(OrderType.MARKET), quantity=0,
+                            time_in_force=1, quote_amount=rng.randint(1, 10**6))  # fmt: skip
+        return Wish(order, persistent=bool(coid) and rng.random() < 0.8)
+
+    def _want(self, wish: Wish) -> None:
+        self.wishes.append(wish)
+        self._ask(wish)
+
+    def _ask(self, wish: Wish) -> None:
+        wish.due_ns = 0
+        number = self.session.ask([wish.request], self.world.now_ns + DEADLINE_NS)[0]
+        wish.numbers.append(number)
+        self.asked[number] = wish
+
+    def _ask_again(self) -> None:
+        for wish in self.wishes:
+            if wish.due_ns and wish.due_ns <= self.world.now_ns and not wish.settled:
+                self._ask(wish)
+
+    def _resolve(self, number: int, outcome: Outcome) -> None:
+        require(number not in self.resolved, f"{self.name}: request {number} resolved twice")
+        require(number in self.asked, f"{self.name}: request {number} was never asked")
+        self.resolved[number] = outcome
+        wish = self.asked[number]
+        wish.outcomes.append(outcome)
+        kind = type(outcome).__name__
+        self.world.trace(self.name, f"{number} {type(wish.request).__name__} -> {kind}")
+        if isinstance(wish.request, CatchUp):
+            self._catching_up = False
+            if isinstance(outcome, CaughtUp):
+                self.caught_up_to = outcome.to_seq
+                self.final_complete &= outcome.complete
+            wish.settled = True
+        elif isinstance(outcome, Unanswered) or (isinstance(outcome, Reject) and not outcome.seq):
+            again = wish.persistent and (
+                isinstance(outcome, Unanswered)
+                or outcome.reason in (RejectReason.BUSY, RejectReason.OUTCOME_UNKNOWN,
+                                      RejectReason.NOT_LOGGED_ON)
+            )  # fmt: skip
+            wish.settled = not again
+            if again:
+                rng = self.world.rng
+                wish.due_ns = self.world.now_ns + rng.randrange(MILLISECOND, SECOND)
+        else:
+            wish.settled = True
+            if isinstance(outcome, Ack) and isinstance(wish.request, New):
+                known = (wish.request.symbol, outcome.order_id, wish.request.client_order_id)
+                self._known.append(known)
+
+    def _see_base(self, pong: Pong) -> None:
+        """Where what is told begins: a gateway that says 0 may correct itself."""
+        told = any(heard.replies for heard in self.heard)
+        if self.base_seq < 0 or not (
+            pong.request_seq or self.base_seq or told or self.session.recovering
+        ):
+            self.base_seq = pong.seq
+
+    def _keep(self, replies: list[Reply]) -> None:
+        """Note what the wire brought, before the session sees it."""
+        for reply in replies:
+            if isinstance(reply, Welcome):
+                token = reply.token.to_bytes(8, "big")
+                if token not in self.tokens:
+                    self.tokens.append(token)
+                self.heard.append(Heard())
+                continue
+            if isinstance(reply, Pong):
+                self._see_base(reply)
+            if isinstance(reply, Execution):
+                if self._catching_up and self.finishing and not self.recovers:
+                    self.final[self._final_from].append(reply)
+            else:
+                self.answers.setdefault(reply.request_seq, []).append(reply)
+            if isinstance(reply, Ack | Execution) and not self.finishing:
+                require(bool(self.heard), f"{self.name}: an answer before any welcome")
+                self.heard[-1].replies.append(reply)
