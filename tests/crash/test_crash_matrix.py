@@ -1,0 +1,95 @@
+"""Processes die at every named point and at random instants; nothing acknowledged is lost, nothing
+happens twice, and everybody catches up.
+
+One exchange lives through many deaths, so that later ones meet what earlier ones left behind.
+"""
+
+import random
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from tests.crash.world import (
+    POINTS,
+    World,
+    die_at,
+    figures,
+    kill_at_random,
+    run_random,
+)
+from tests.system.exchange import REPOSITORY
+
+SEED = 20_251_026
+COMMAND = "python -m pytest tests/crash/test_crash_matrix.py"
+RANDOM_KILLS = 8
+KILLS_A_WORLD = 12
+"""Every check looks at the whole history of a world: a new one keeps it short."""
+
+SLOW_RUNS = 10
+SLOW_KILLS = 32
+
+
+class Shelf:
+    """Keeps one world from test to test, until it has a long history."""
+
+    def __init__(self) -> None:
+        self.world: World | None = None
+
+    def put(self, world: World) -> None:
+        """Keep a world that is sound."""
+        self.world = world
+        if world.kills >= KILLS_A_WORLD:
+            self.drop()
+
+    def drop(self) -> None:
+        """End the world."""
+        if self.world is not None:
+            print(figures(self.world))
+            self.world.close()
+            self.world = None
+
+
+@pytest.fixture(scope="module")
+def shelf() -> Iterator[Shelf]:
+    """Where the world of this module stands."""
+    shelf = Shelf()
+    yield shelf
+    shelf.drop()
+
+
+@pytest.fixture
+def world(shelf: Shelf) -> Iterator[World]:
+    """A world in which everything was well so far; after a failure a new one."""
+    world = shelf.world or World(SEED, COMMAND)
+    shelf.world = None
+    try:
+        yield world
+    except BaseException:
+        world.close()
+        raise
+    shelf.put(world)
+
+
+@pytest.mark.parametrize(("process", "point"), POINTS, ids=[point for _, point in POINTS])
+def test_a_death_at_a_named_point_breaks_no_promise(world: World, process: str, point: str) -> None:
+    die_at(world, process, point)
+    world.settle()
+
+
+def test_deaths_at_random_instants_break_no_promise(world: World) -> None:
+    kill_at_random(world, random.Random(SEED), RANDOM_KILLS)
+
+
+def test_every_point_in_the_program_is_in_the_matrix() -> None:
+    named = set()
+    for folder in ("matcher", "gateway", "publisher"):
+        for path in (REPOSITORY / folder).glob("*.py"):
+            named |= set(re.findall(r'reached\("([a-z_.]+)"\)', path.read_text()))
+    assert named == {point for _, point in POINTS}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(1, SLOW_RUNS + 1))
+def test_hundreds_of_deaths_break_no_promise(seed: int) -> None:
+    print(run_random(seed, SLOW_KILLS))

@@ -1,0 +1,317 @@
+"""The checker itself: a sound history passes, and each broken promise is noticed."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from common import entry, feed
+from common.events import CommandRejected, EventBatch, OrderAccepted, OrderCanceled, TradeExecuted
+from common.types import ExecutionKind, RejectReason, Side
+from tests.crash.history import ClientHistory, PublicHistory, Record, faults
+from tests.crash.truth import Truth
+from tests.gateway.desk_world import INSTRUMENTS, World
+
+SYMBOL = "BTC-USDT"
+BUY, SELL = Side.BUY, Side.SELL
+
+
+class Past(World):
+    """A day in the life of two clients, alice (account 1) and bob (account 2)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.batches: list[EventBatch] = []
+        self.clients = {"alice": ClientHistory("alice", 1), "bob": ClientHistory("bob", 2)}
+        self._tokens = {
+            name: self.log_on(name.encode(), client.account)
+            for name, client in self.clients.items()
+        }
+        self._last = 0
+        self._live()
+        self.public = PublicHistory({SYMBOL: [public(trade) for trade in self.trades()]})
+
+    def settle(self) -> None:
+        """As it is, but keeping what happened."""
+        desk: Any = self.desk
+        take = desk.take_events
+        desk.take_events = self.batches.append
+        super().settle()
+        desk.take_events = take
+        if self.batches[-1].events:
+            take(self.batches[-1])
+        else:
+            self.batches.pop()
+
+    def ask(self, name: str, kind: Any, *terms: Any, **named: Any) -> Any:
+        """One request of a client and its answer; everybody notes what they hear."""
+        self._last += 1
+        request = kind(self._last, *terms, **named)
+        self.clients[name].add(0, 1, request)
+        self.send(name.encode(), self._tokens[name], request)
+        self.settle()
+        answer = None
+        for other, client in self.clients.items():
+            for reply in self.replies(other.encode()):
+                client.add(0, 1, reply)
+                if other == name and not isinstance(reply, entry.Execution):
+                    answer = reply
+        return answer
+
+    def _live(self) -> None:
+        rest = self.ask("alice", entry.New, SYMBOL, SELL, 5_000, 100_000, client_order_id="a1")
+        self.ask("bob", entry.New, SYMBOL, BUY, 2_000, 100_010, client_order_id="b1")
+        self.ask("bob", entry.New, SYMBOL, BUY, 2_000, 100_010, client_order_id="b1")
+        self.ask("bob", entry.New, SYMBOL, BUY, 9_000, 100_000, 1, 2, "b2")
+        self.ask("alice", entry.Cancel, SYMBOL, rest.order_id)
+        bid = self.ask("bob", entry.New, SYMBOL, BUY, 4_000, 99_990, client_order_id="b3")
+        self.ask("bob", entry.Amend, SYMBOL, bid.order_id, quantity=3_000)
+        self.ask("alice", entry.New, SYMBOL, SELL, 0, 0, 2, 2, "a2", 100_000_000)
+        self.ask("alice", entry.New, SYMBOL, SELL, 7_000, 100_500, client_order_id="a3")
+        self.ask("alice", entry.MassCancel)
+        self.ask("alice", entry.New, SYMBOL, SELL, 7_000, 100_600, client_order_id="a4")
+        for client in self.clients.values():
+            client.open_orders, _ = self.engine.open_orders(client.account)
+
+    def trades(self) -> list[TradeExecuted]:
+        """Every trade of the stream."""
+        return [e for batch in self.batches for e in batch.events if isinstance(e, TradeExecuted)]
+
+    def judge(self) -> list[str]:
+        """What the checker says of it."""
+        truth = Truth(INSTRUMENTS)
+        for batch in self.batches:
+            truth.read(batch)
+        return faults(self.clients.values(), truth, self.public)
+
+    def find(self, name: str, kind: type, which: Callable[[Any], bool] = lambda _: True) -> int:
+        """The place of a client's first record of a message like this."""
+        records = self.clients[name].records
+        return next(n for n, r in enumerate(records) if isinstance(r.message, kind)
+                    and which(r.message))  # fmt: skip
+
+    def change(self, name: str, place: int, **fields: Any) -> None:
+        """Make a message say something else."""
+        records = self.clients[name].records
+        record = records[place]
+        records[place] = replace(record, message=replace(record.message, **fields))
+
+    def happen(self, *events: Any) -> None:
+        """Let one more command have happened."""
+        seq = self.batches[-1].last_seq + 1
+        self.batches.append(EventBatch(1, seq, seq, 5, [replace(e, seq=seq) for e in events]))
+
+    def falsify(self, kind: type, **fields: Any) -> None:
+        """Make the first event of a kind say something else."""
+        for n, batch in enumerate(self.batches):
+            for place, event in enumerate(batch.events):
+                if isinstance(event, kind):
+                    events: list[Any] = list(batch.events)
+                    events[place] = replace(event, **fields)
+                    self.batches[n] = replace(batch, events=events)
+                    return
+
+
+def public(trade: TradeExecuted) -> feed.Trade:
+    """A trade as the public sees it."""
+    return feed.Trade(
+        trade.seq, trade.trade_id, trade.price_ticks, trade.quantity_lots, trade.aggressor_side,
+        trade.maker_order_id, trade.taker_order_id, 5,
+    )  # fmt: skip
+
+
+def is_fill(message: Any) -> bool:
+    """Whether an execution is a fill."""
+    return bool(message.kind == ExecutionKind.FILL)
+
+
+def drop_a_fill(past: Past) -> None:
+    del past.clients["bob"].records[past.find("bob", entry.Execution, is_fill)]
+
+
+def double_a_fill(past: Past) -> None:
+    records = past.clients["bob"].records
+    records.append(records[past.find("bob", entry.Execution, is_fill)])
+
+
+def drop_an_ack(past: Past) -> None:
+    del past.clients["alice"].records[past.find("alice", entry.Ack)]
+
+
+def double_an_ack(past: Past) -> None:
+    records = past.clients["alice"].records
+    records.append(records[past.find("alice", entry.Ack)])
+
+
+def lie_about_a_fee(past: Past) -> None:
+    past.change("alice", past.find("alice", entry.Execution, is_fill), fee=1)
+
+
+def lie_about_a_price(past: Past) -> None:
+    past.change("bob", past.find("bob", entry.Execution, is_fill), price_ticks=100_001)
+
+
+def lie_about_open_lots(past: Past) -> None:
+    past.change("alice", past.find("alice", entry.Ack), open_lots=4_999)
+
+
+def lose_the_last_order(past: Past) -> None:
+    past.batches.pop()
+
+
+def lose_an_order_and_its_trace(past: Past) -> None:
+    past.batches.pop()
+    past.clients["alice"].open_orders = []
+
+
+def enter_an_order_twice(past: Past) -> None:
+    past.happen(past.batches[-1].events[0])
+
+
+def enter_a_refused_order(past: Past) -> None:
+    records = past.clients["alice"].records
+    place = past.find("alice", entry.Ack, lambda ack: ack.client_order_id == "a4")
+    busy = entry.Reject(records[place].message.request_seq, RejectReason.BUSY, "", "", "a4")
+    records[place] = Record(0, 1, busy)
+
+
+def enter_another_price(past: Past) -> None:
+    place = past.find("alice", entry.New, lambda new: new.client_order_id == "a4")
+    past.change("alice", place, price=100_601)
+
+
+def do_what_nobody_asked(past: Past) -> None:
+    past.happen(CommandRejected(0, 1, 99, 1, 1, RejectReason.UNKNOWN_ORDER, "order_id"))
+
+
+def cancel_what_nobody_asked(past: Past) -> None:
+    past.happen(OrderCanceled(0, 1, 99, 1, 1, past.engine.seq, SELL, 100_600, 7_000, 0, "a4"))
+    past.clients["alice"].open_orders = []
+
+
+def answer_two_with_one_number(past: Past) -> None:
+    past.clients["alice"].add(0, 1, entry.Cancel(900, SYMBOL, 1))
+    place = past.find("alice", entry.Ack, lambda ack: ack.status == 4)
+    ack: Any = past.clients["alice"].records[place].message
+    past.clients["alice"].add(0, 1, replace(ack, request_seq=900))
+
+
+def say_outcome_unknown(past: Past) -> None:
+    past.clients["bob"].add(0, 1, entry.Cancel(900, SYMBOL, 1))
+    past.clients["bob"].add(0, 1, entry.Reject(900, RejectReason.OUTCOME_UNKNOWN, "", ""))
+
+
+def reject_without_trace(past: Past) -> None:
+    past.clients["bob"].add(0, 1, entry.Cancel(900, SYMBOL, 1))
+    past.clients["bob"].add(0, 1, entry.Reject(900, RejectReason.UNKNOWN_ORDER, "", "", "", 1))
+
+
+def catch_up_in_part(past: Past) -> None:
+    past.clients["bob"].add(0, 1, entry.CatchUp(900, 1))
+    past.clients["bob"].add(0, 1, entry.CaughtUp(900, 3, 9, False))
+
+
+def forget_an_open_order(past: Past) -> None:
+    past.clients["alice"].open_orders = []
+
+
+def charge_another_fee(past: Past) -> None:
+    past.falsify(TradeExecuted, taker_fee=7)
+
+
+def trade_more_than_ordered(past: Past) -> None:
+    past.falsify(TradeExecuted, quantity_lots=2_001)
+
+
+def skip_a_number(past: Past) -> None:
+    del past.batches[3]
+
+
+def accept_another_quantity(past: Past) -> None:
+    past.falsify(OrderAccepted, quantity_lots=5_001)
+
+
+def hide_a_public_trade(past: Past) -> None:
+    del past.public.trades[SYMBOL][1]
+
+
+def hide_the_last_public_trade(past: Past) -> None:
+    past.public.trades[SYMBOL].pop()
+
+
+def double_a_public_trade(past: Past) -> None:
+    past.public.trades[SYMBOL].insert(1, past.public.trades[SYMBOL][0])
+
+
+def print_another_price(past: Past) -> None:
+    past.public.trades[SYMBOL][0] = replace(past.public.trades[SYMBOL][0], price_ticks=1)
+
+
+@pytest.mark.parametrize(
+    ("doctor", "complaint"),
+    [
+        (drop_a_fill, "lost: "),
+        (double_a_fill, "heard 2 times"),
+        (drop_an_ack, "never answered"),
+        (double_an_ack, "answered twice"),
+        (lie_about_a_fee, "untrue: "),
+        (lie_about_a_price, "maker and taker do not agree"),
+        (lie_about_open_lots, "untrue: Ack"),
+        (lose_the_last_order, "open orders differ"),
+        (lose_an_order_and_its_trace, "acknowledged, but not in the stream"),
+        (enter_an_order_twice, "executed 2 times"),
+        (enter_a_refused_order, "times in the stream, asked 0"),
+        (enter_another_price, "entered otherwise than asked"),
+        (do_what_nobody_asked, "commands in the stream beyond those answered"),
+        (cancel_what_nobody_asked, "commands in the stream beyond those answered"),
+        (answer_two_with_one_number, "requests were answered with"),
+        (say_outcome_unknown, "outcome unknown"),
+        (reject_without_trace, "no such reject"),
+        (catch_up_in_part, "not complete"),
+        (forget_an_open_order, "open orders differ"),
+        (charge_another_fee, "fees are"),
+        (trade_more_than_ordered, "event stream at"),
+        (skip_a_number, "after"),
+        (accept_another_quantity, "event stream at"),
+        (hide_a_public_trade, "holes in the public trades"),
+        (hide_the_last_public_trade, "holes in the public trades"),
+        (double_a_public_trade, "public trade"),
+        (print_another_price, "public trade"),
+    ],
+)
+def test_a_broken_promise_is_noticed(doctor: Callable[[Past], None], complaint: str) -> None:
+    past = Past()
+    doctor(past)
+    found = past.judge()
+    assert any(complaint in line for line in found), found
+
+
+def test_a_sound_history_has_no_fault() -> None:
+    past = Past()
+    assert past.judge() == []
+    assert len(past.trades()) == 3
+
+
+def test_what_a_lost_session_missed_may_come_by_catching_up() -> None:
+    past = Past()
+    bob = past.clients["bob"]
+    place = past.find("bob", entry.Execution, is_fill)
+    fill: Any = bob.records.pop(place).message
+    bob.add(0, 2, entry.CatchUp(901, fill.seq))
+    bob.add(0, 2, replace(fill, request_seq=0))
+    bob.add(0, 2, entry.CaughtUp(901, fill.seq, past.engine.seq, True))
+    assert past.judge() == []
+    bob.add(0, 2, entry.CatchUp(902, fill.seq))
+    bob.add(0, 2, replace(fill, request_seq=0))
+    assert past.judge() == [], "an unfinished catch-up may tell it again"
+    bob.add(0, 2, fill)
+    bob.add(0, 2, fill)
+    assert "heard" in past.judge()[0]
+
+
+def test_public_trades_may_be_missing_only_where_a_publisher_died() -> None:
+    past = Past()
+    hide_a_public_trade(past)
+    past.public.publisher_deaths = 1
+    assert past.judge() == []

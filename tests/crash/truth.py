@@ -1,0 +1,233 @@
+"""What really happened, from the journal's event stream, and what each account should be told.
+
+Written from the protocol's page, not from the gateway: the two are compared.
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from common.codec import decode_events
+from common.entry import Execution
+from common.events import (
+    CommandRejected,
+    Event,
+    EventBatch,
+    OrderAccepted,
+    OrderAmended,
+    OrderCanceled,
+    OrderCompleted,
+    OrderExpired,
+    OrderRepeated,
+    TradeExecuted,
+)
+from common.instruments import Instrument
+from common.sync import BookState
+from common.types import ExecutionKind, Liquidity, OrderStatus, RejectReason, Side
+from matcher.disk import FileDisk
+from matcher.fees import fee
+from matcher.journal import Journal
+from tests.properties.stream_checker import StreamChecker
+
+Key = tuple[int, int, int, int]
+"""Names one report: sequence, order id, trade id, kind."""
+
+
+class Report(NamedTuple):
+    """Everything an execution report says of an order, but who asked."""
+
+    seq: int
+    order_id: int
+    trade_id: int
+    kind: int
+    symbol: str
+    client_order_id: str
+    status: int
+    side: int
+    price_ticks: int
+    quantity_lots: int
+    filled_lots: int
+    open_lots: int
+    time_ns: int
+    liquidity: int = 0
+    fee: int = 0
+    reason: int = 0
+
+    @property
+    def key(self) -> Key:
+        """What makes it the one it is."""
+        return self[:4]
+
+
+def report_of(execution: Execution) -> Report:
+    """What a client was told."""
+    return Report(
+        execution.seq,
+        execution.order_id,
+        execution.trade_id,
+        execution.kind,
+        execution.symbol,
+        execution.client_order_id,
+        execution.status,
+        execution.side,
+        execution.price_ticks,
+        execution.quantity_lots,
+        execution.filled_lots,
+        execution.open_lots,
+        execution.time_ns,
+        execution.liquidity,
+        execution.fee,
+        execution.reason,
+    )
+
+
+class Truth:
+    """The event stream so far: `faults` of its own, and what clients and public should know.
+
+    `answers` has the first event of every command by sequence, `reports` what each account should
+    have heard, `open_lots` the open orders, `named` how many commands bore a client order id.
+    """
+
+    def __init__(self, instruments: Iterable[Instrument]) -> None:
+        self._instruments = {instrument.id: instrument for instrument in instruments}
+        self._checker = StreamChecker(self._instruments.values())
+        self.stream = 0
+        self.seq = 0
+        self.faults: list[str] = []
+        self.answers: dict[int, Any] = {}
+        self.accepted: dict[tuple[int, str], list[int]] = {}
+        self.named: Counter[tuple[int, str]] = Counter()
+        self.commands: Counter[int] = Counter()
+        self.reports: dict[int, dict[Key, Report]] = {}
+        self.open_lots: dict[int, int] = {}
+        self.trades: dict[str, list[TradeExecuted]] = {}
+        self._orders: dict[int, OrderAccepted] = {}
+        self._time_ns = 0
+
+    def read_journal(self, directory: Path) -> None:
+        """Go on with what a data directory holds; the matcher may be running."""
+        disk = FileDisk(directory, read_only=True)
+        try:
+            journal = Journal.open(disk, 0, b"", 1, read_only=True)
+            for _, record in journal.read(self.seq + 1):
+                if record.last_seq > self.seq:
+                    self.read(decode_events(record.events))
+        finally:
+            disk.close()
+
+    def read(self, batch: EventBatch) -> None:
+        """Go on with the next batch."""
+        self.stream = self.stream or batch.stream
+        if batch.stream != self.stream or batch.first_seq != self.seq + 1:
+            self.faults.append(f"batch {batch.first_seq} of {batch.stream} after {self.seq}")
+        self._time_ns = batch.time_ns
+        command: list[Event] = []
+        for event in batch.events:
+            if command and command[0].seq != event.seq:
+                self._read_command(command)
+                command = []
+            command.append(event)
+        if command:
+            self._read_command(command)
+        if self.seq != batch.last_seq:
+            self.faults.append(f"batch ends with {batch.last_seq}, its events with {self.seq}")
+
+    def book_state(self, instrument: int) -> BookState:
+        """One book as the events have made it."""
+        return self._checker.book_state(instrument)
+
+    def _read_command(self, events: list[Event]) -> None:
+        answer: Any = events[0]
+        self.seq = answer.seq
+        self.answers[self.seq] = answer
+        self.commands[answer.account] += 1
+        try:
+            self._checker.read(events)
+        except (AssertionError, KeyError) as error:
+            self.faults.append(f"event stream at {self.seq}: {error!r}")
+        name = (answer.account, getattr(answer, "client_order_id", ""))
+        if name[1] and (
+            isinstance(answer, OrderAccepted | OrderRepeated)
+            # A cancel or amend that names no open order is no order.
+            or (isinstance(answer, CommandRejected) and answer.reason != RejectReason.UNKNOWN_ORDER)
+        ):
+            self.named[name] += 1
+        for event in events:
+            self._read_event(event, answer)
+
+    def _read_event(self, event: Event, answer: Any) -> None:
+        if isinstance(event, OrderAccepted):
+            self._orders[event.seq] = event
+            self.accepted.setdefault((event.account, event.client_order_id), []).append(event.seq)
+            self.open_lots[event.seq] = event.quantity_lots
+            self._tell(event, event.seq, ExecutionKind.NEW, OrderStatus.NEW,
+                       event.quantity_lots, 0, event.quantity_lots)  # fmt: skip
+        elif isinstance(event, TradeExecuted):
+            self._read_trade(event, answer)
+        elif isinstance(event, OrderCanceled):
+            self.open_lots.pop(event.order_id, None)
+            self._tell(event, event.order_id, ExecutionKind.CANCELED, OrderStatus.CANCELED,
+                       event.canceled_lots, event.filled_lots, 0)  # fmt: skip
+        elif isinstance(event, OrderExpired):
+            self.open_lots.pop(event.order_id, None)
+            self._tell(event, event.order_id, ExecutionKind.EXPIRED, OrderStatus.EXPIRED,
+                       event.expired_lots, event.filled_lots, 0)  # fmt: skip
+        elif isinstance(event, OrderCompleted):
+            self.open_lots.pop(event.order_id, None)
+            self._tell(event, event.order_id, ExecutionKind.COMPLETED, OrderStatus.FILLED,
+                       0, event.filled_lots, 0)  # fmt: skip
+        elif isinstance(event, OrderAmended):
+            self.open_lots[event.order_id] = event.open_lots
+            status = OrderStatus.PARTIALLY_FILLED if event.filled_lots else OrderStatus.NEW
+            self._tell(event, event.order_id, ExecutionKind.AMENDED, status,
+                       event.quantity_lots, event.filled_lots, event.open_lots)  # fmt: skip
+
+    def _tell(
+        self, event: Any, order_id: int, kind: int, status: int, lots: int, filled: int, left: int
+    ) -> None:
+        report = Report(
+            event.seq, order_id, 0, kind, self._instruments[event.instrument].symbol,
+            event.client_order_id, status, event.side, getattr(event, "price_ticks", 0), lots,
+            filled, left, self._time_ns, 0, 0, getattr(event, "reason", 0),
+        )  # fmt: skip
+        self.reports.setdefault(event.account, {})[report.key] = report
+
+    def _read_trade(self, trade: TradeExecuted, answer: Any) -> None:
+        instrument = self._instruments[trade.instrument]
+        self._check_money(trade, instrument)
+        self.trades.setdefault(instrument.symbol, []).append(trade)
+        by_quote = isinstance(answer, OrderAccepted) and answer.quote_amount > 0
+        maker_side = Side.SELL if trade.aggressor_side == Side.BUY else Side.BUY
+        for account, order_id, name, side, filled, left, liquidity, charged in (
+            (trade.maker_account, trade.maker_order_id, trade.maker_client_order_id, maker_side,
+             trade.maker_filled_lots, trade.maker_open_lots, Liquidity.MAKER, trade.maker_fee),
+            (trade.taker_account, trade.taker_order_id, trade.taker_client_order_id,
+             trade.aggressor_side, trade.taker_filled_lots, trade.taker_open_lots,
+             Liquidity.TAKER, trade.taker_fee),
+        ):  # fmt: skip
+            goes_on = left or (by_quote and liquidity == Liquidity.TAKER)
+            status = OrderStatus.PARTIALLY_FILLED if goes_on else OrderStatus.FILLED
+            report = Report(
+                trade.seq, order_id, trade.trade_id, ExecutionKind.FILL, instrument.symbol, name,
+                status, side, trade.price_ticks, trade.quantity_lots, filled, left, self._time_ns,
+                liquidity, charged,
+            )  # fmt: skip
+            self.reports.setdefault(account, {})[report.key] = report
+            self.open_lots[order_id] = left
+            if not left:
+                self.open_lots.pop(order_id)
+
+    def _check_money(self, trade: TradeExecuted, instrument: Instrument) -> None:
+        """What one side pays the other receives, but for the fees, which are as configured."""
+        base = trade.quantity_lots * instrument.base_units_per_lot
+        quote = trade.quantity_lots * trade.price_ticks * instrument.notional_per_tick_lot
+        taker_gets, maker_gets = (
+            (base, quote) if trade.aggressor_side == Side.BUY else (quote, base)
+        )
+        expected = (
+            fee(maker_gets, instrument.maker_fee_rate),
+            fee(taker_gets, instrument.taker_fee_rate),
+        )
+        if (trade.maker_fee, trade.taker_fee) != expected:
+            self.faults.append(f"fees are {expected} for {trade}")
