@@ -95,6 +95,7 @@ class Trader(Process):
         self.final_complete = True
         self.caught_up_to = 0
         self.finishing = False
+        self.welcomed_in_final = False
         self._plug = Plug(network, self, gateway.orders, queues=True)
         self._known: deque[tuple[str, int, str]] = deque(maxlen=40)
         self._unsent: deque[bytes] = deque()
@@ -268,6 +269,7 @@ class Trader(Process):
         """Note what the wire brought, before the session sees it."""
         for reply in replies:
             if isinstance(reply, Welcome):
+                self.welcomed_in_final |= self.finishing
                 token = reply.token.to_bytes(8, "big")
                 if token not in self.tokens:
                     self.tokens.append(token)
