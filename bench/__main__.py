@@ -4,6 +4,9 @@
     python -m bench journal     the journal alone, beside bare writes of the same bytes
     python -m bench latency     the three processes under load, latency percentiles
     python -m bench pipeline    the three processes beside a null pipeline, as ratios
+    python -m bench durable     the three processes synced and unsynced, as ratios
+    python -m bench recovery    starts from a journal and a snapshot, and taking one
+    python -m bench stalled     the others' latency while one subscriber and one client stall
     python -m bench all         all of them
 
 Every command prints its method and machine, and writes JSON with --json. bench/README.md says
@@ -17,10 +20,13 @@ from typing import Annotated, Any
 import typer
 
 from bench import core as core_bench
+from bench import durable as durable_bench
 from bench import journal as journal_bench
 from bench import latency as latency_bench
 from bench import machine, workload
 from bench import pipeline as pipeline_bench
+from bench import recovery as recovery_bench
+from bench import stalled as stalled_bench
 from bench.latency import Sync, Transport
 from bench.load import Load
 
@@ -147,19 +153,80 @@ def pipeline(
     _write(json, report)
 
 
+@app.command()
+def durable(
+    quick: Annotated[bool, typer.Option("--quick", help="One short run of each.")] = False,
+    repeats: Annotated[int, typer.Option(min=0, help="Runs of each; 0: 1 if quick, 3.")] = 0,
+    null: Null = pipeline_bench.NULL_PIPELINE,
+    json: Json = None,
+) -> None:
+    """Our processes and the null pipeline, each synced and unsynced, alternately, as ratios."""
+    found = null if null.is_file() else None
+    if found is None:
+        print(f"durable: ours only, there is no null pipeline at {null} (give one with --null)")
+    loads = durable_bench.closed_loads(quick=quick)
+    report = durable_bench.run(found, loads, repeats=repeats or (1 if quick else 3))
+    durable_bench.show(report)
+    _write(json, report)
+
+
+@app.command()
+def recovery(
+    quick: Annotated[bool, typer.Option("--quick", help="A tenth of the sizes.")] = False,
+    tail: Annotated[int, typer.Option(min=1_000, help="Commands in the journal.")] = 1_000_000,
+    open_orders: Annotated[
+        int, typer.Option(min=1_000, help="Open orders in the snapshot.")
+    ] = 1_000_000,
+    repeats: Annotated[int, typer.Option(min=1)] = 3,
+    json: Json = None,
+) -> None:
+    """Starts from a journal and from a snapshot, and the pause of taking one."""
+    part = 10 if quick else 1
+    report = recovery_bench.run(tail=tail // part, open_orders=open_orders // part, repeats=repeats)
+    recovery_bench.show(report)
+    _write(json, report)
+
+
+@app.command()
+def stalled(
+    quick: Annotated[bool, typer.Option("--quick", help="Four short turns each way.")] = False,
+    rate: Annotated[float, typer.Option(min=1, help="Orders per second, open loop.")] = 1_000,
+    subscribers: Annotated[int, typer.Option(min=2, max=1_000)] = 100,
+    turns: Annotated[int, typer.Option(min=0, help="Turns each way; 0: 4 if quick, 12.")] = 0,
+    json: Json = None,
+) -> None:
+    """One subscriber and one order-entry client stall; what the others notice."""
+    plan = stalled_bench.Plan(
+        rate=rate,
+        subscribers=subscribers,
+        turns=turns or (4 if quick else 12),
+        window_s=1.0 if quick else 2.0,
+        long_s=13.0 if quick else 20.0,
+    )
+    report = stalled_bench.run(plan)
+    stalled_bench.show(report)
+    _write(json, report)
+
+
 @app.command(name="all")
 def everything(
     quick: Annotated[
-        bool, typer.Option("--quick", help="Two minutes instead of half an hour.")
+        bool, typer.Option("--quick", help="Four minutes instead of half an hour.")
     ] = False,
     null: Null = pipeline_bench.NULL_PIPELINE,
     results: Annotated[Path, typer.Option(help="Folder for JSON reports and pictures.")] = RESULTS,
 ) -> None:
-    """Core, latency and pipeline, one after the other."""
+    """Every one of them, one after the other."""
     messages = QUICK_MESSAGES if quick else FULL_MESSAGES
     report = core_bench.run(tuple(workload.SCENARIOS), messages)
     core_bench.show(report)
     _write(results / "core.json", report)
+    print()
+    journal(
+        seconds=0.2 if quick else 2.0,
+        repeats=1 if quick else 3,
+        json=results / "journal.json",
+    )
     print()
     seconds, warm = (3.0, 0.5) if quick else (10.0, 1.0)
     for closed in (False, True):
@@ -173,6 +240,10 @@ def everything(
         )
         print()
     pipeline(quick=quick, null=null, json=results / "pipeline.json")
+    print()
+    durable(quick=quick, null=null, json=results / "durable.json")
+    print()
+    recovery(quick=quick, json=results / "recovery.json")
 
 
 def _write(path: Path | None, report: Any) -> None:

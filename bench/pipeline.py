@@ -5,12 +5,13 @@ matches nothing and keeps no state: it is the limit of the topology on this mach
 drift between runs by more than most changes are worth; ratios taken side by side do not.
 """
 
+import contextlib
 import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -99,11 +100,7 @@ def run(
     described = machine.describe()
     repeats = repeats or (1 if quick else 3)
     samples: dict[str, tuple[list[Sample], list[Sample]]] = {}
-    with tempfile.TemporaryDirectory(prefix="crossbook-null-") as folder:
-        # It writes beside itself, and where it lies may be read-only.
-        for name in NULL_FILES:
-            shutil.copy(null_pipeline.parent / name, folder)
-        script = Path(folder) / null_pipeline.name
+    with scratch_copy(null_pipeline) as script:
         for repeat in range(repeats):
             for name, load in loads(quick=quick).items():
                 ours, null = samples.setdefault(name, ([], []))
@@ -127,6 +124,16 @@ def run(
             for name, load in loads(quick=quick).items()
         ],
     )
+
+
+@contextlib.contextmanager
+def scratch_copy(null_pipeline: Path) -> Iterator[Path]:
+    """A copy of the null pipeline to run: it writes beside itself, and where it lies may be
+    read-only."""
+    with tempfile.TemporaryDirectory(prefix="crossbook-null-") as folder:
+        for name in NULL_FILES:
+            shutil.copy(null_pipeline.parent / name, folder)
+        yield Path(folder) / null_pipeline.name
 
 
 def run_ours(load: Load, transport: latency.Transport, sync: latency.Sync) -> Sample:

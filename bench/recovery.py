@@ -1,0 +1,336 @@
+"""How long a start takes: replaying a journal, loading a snapshot; and what taking one costs.
+
+Everything timed runs in a process of its own that has done nothing else, with the files in the
+page cache.
+"""
+
+import gc
+import os
+import random
+import resource
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from bench import machine, workload
+from common.codec import encode
+from common.commands import Command, NewOrder
+from common.log import set_up_logging
+from common.sequence import base_at
+from common.types import OrderType, Side, TimeInForce
+from matcher.disk import FileDisk
+from matcher.engine import Engine
+from matcher.history import EventHistory
+from matcher.journal import Journal
+from matcher.record import Record
+from matcher.recovery import recover
+from matcher.sequencer import Sequencer
+from matcher.snapshot_store import SnapshotStore
+from matcher.snapshotter import Snapshotter
+
+SCENARIO: Final = "normal"
+BATCH: Final = 128
+SEGMENT_BYTES: Final = 64 * 1024 * 1024
+STREAM: Final = 1
+MEAN_DISTANCE_TICKS: Final = 1_000
+STAGE_SECONDS: Final = 120.0
+
+
+class Replayed(Struct, frozen=True):
+    """One start from a journal without a snapshot."""
+
+    commands: int
+    check_s: float
+    """Reading every segment and verifying it, before the first record is applied."""
+    replay_s: float
+    total_s: float
+    cpu_s: float
+    """Processor time of all of it: what `total_s` is on a machine that does nothing else."""
+    peak_mb: float
+
+
+class Taken(Struct, frozen=True):
+    """One snapshot written beside a working engine."""
+
+    pause_ms: float
+    """How long the engine stood still."""
+    pause_cpu_ms: float
+    write_s: float
+    """From the fork to the child's end, the file durable."""
+    write_cpu_s: float
+    rss_mb: float
+    """Of the process that was forked."""
+
+
+class Snapshots(Struct, frozen=True):
+    """The snapshots of one engine."""
+
+    taken: list[Taken]
+    file_mb: float
+    child_peak_mb: float
+    """Of the child that took most, with the pages it shares with its parent."""
+
+
+class Loaded(Struct, frozen=True):
+    """One start from a snapshot."""
+
+    open_orders: int
+    read_s: float
+    """Reading the file and verifying its checksum."""
+    load_s: float
+    """Making the engine and comparing the hash of its state."""
+    total_s: float
+    cpu_s: float
+    peak_mb: float
+
+
+class Report(Struct, frozen=True):
+    """What `python -m bench recovery` measured."""
+
+    bench: str
+    machine: machine.Machine
+    method: dict[str, str]
+    journal_mb: float
+    replayed: list[Replayed]
+    commands_per_s: int
+    """Of the median total."""
+    snapshots: Snapshots
+    loaded: list[Loaded]
+    orders_per_s: int
+    """Of the median total."""
+
+
+Figures = TypeVar("Figures")
+
+
+def run(*, tail: int, open_orders: int, repeats: int) -> Report:
+    """Make both sets of files in a temporary directory and measure starts from them."""
+    described = machine.describe()
+    with tempfile.TemporaryDirectory(prefix="crossbook-recovery-") as made:
+        journal, snapshots = Path(made) / "journal", Path(made) / "snapshots"
+        used = apart(write_journal, journal, tail)
+        replayed = [apart(replay, journal) for _ in range(repeats)]
+        taken = apart(take_snapshots, snapshots, open_orders, repeats)
+        loaded = [apart(load, snapshots) for _ in range(repeats)]
+    return Report(
+        bench="recovery",
+        machine=described,
+        method={
+            "repeats": f"{repeats}, each in a fresh process; the table shows medians",
+            "tail": f"scenario {SCENARIO} with client order ids, batches of {BATCH}, no snapshot",
+            "open_orders": "limit orders with client order ids on both sides of one book",
+            "clock": "wall time, files in the page cache; CPU is processor time of the same span",
+            "pause": "of the matcher's own Snapshotter: sync of an idle journal, and fork",
+            "garbage_collector": "on while starting, frozen and off before a fork, as the matcher",
+        },
+        journal_mb=used,
+        replayed=replayed,
+        commands_per_s=_rate(tail, (row.total_s for row in replayed)),
+        snapshots=taken,
+        loaded=loaded,
+        orders_per_s=_rate(open_orders, (row.total_s for row in loaded)),
+    )
+
+
+def apart(stage: Callable[..., Figures], *arguments: Any) -> Figures:
+    """What `stage` returns in a fresh interpreter, which is gone afterwards."""
+    with get_context("spawn").Pool(1) as pool:
+        return pool.apply_async(stage, arguments).get(STAGE_SECONDS)
+
+
+def write_journal(directory: Path, commands: int) -> float:
+    """Journal so many commands of ordinary flow; the megabytes they take."""
+    # An order is about two commands; a few more are drawn, so that there are enough.
+    generated = workload.generate(SCENARIO, commands * 11 // 20, client_order_ids=True)
+    sent = iter(_numbered(generated[:commands]))
+    disk = FileDisk(directory)
+    journal = Journal.open(disk, STREAM, encode([workload.INSTRUMENT]), SEGMENT_BYTES, "never")
+    sequencer = Sequencer(Engine([workload.INSTRUMENT]), journal, EventHistory(0))
+    while batch := list(islice(sent, BATCH)):
+        sequencer.apply([encode(batch)], time.time_ns())
+    journal.close()
+    disk.close()
+    # What is written but not on the disk yet would be written during the measurement.
+    os.sync()
+    return _megabytes(sum(len(path.read_bytes().rstrip(b"\0")) for path in directory.iterdir()))
+
+
+def replay(directory: Path) -> Replayed:
+    """Recover from a journal alone, as a matcher's start does."""
+    first_ns = 0
+
+    def seen(_: Record) -> None:
+        nonlocal first_ns
+        first_ns = first_ns or time.perf_counter_ns()
+
+    begin_ns, cpu_ns = time.perf_counter_ns(), time.process_time_ns()
+    disk = FileDisk(directory)
+    recovered = recover(disk, [workload.INSTRUMENT], STREAM, SEGMENT_BYTES, "never", 1, seen)
+    end_ns, cpu_ns = time.perf_counter_ns(), time.process_time_ns() - cpu_ns
+    recovered.journal.close()
+    disk.close()
+    return Replayed(
+        commands=recovered.replayed,
+        check_s=_seconds(first_ns - begin_ns),
+        replay_s=_seconds(end_ns - first_ns),
+        total_s=_seconds(end_ns - begin_ns),
+        cpu_s=_seconds(cpu_ns),
+        peak_mb=_peak_mb(),
+    )
+
+
+def take_snapshots(directory: Path, open_orders: int, repeats: int) -> Snapshots:
+    """Snapshot an engine with so many open orders; the last file stays."""
+    set_up_logging("bench", "WARNING", "console")
+    engine = Engine([workload.INSTRUMENT])
+    for order in resting(open_orders):
+        engine.apply(order)
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+    disk = FileDisk(directory)
+    store = SnapshotStore(disk, kept=1)
+    journal = Journal.open(disk, STREAM, encode([workload.INSTRUMENT]), SEGMENT_BYTES)
+    sequencer = Sequencer(engine, journal, EventHistory(0))
+    taken = []
+    for _ in range(repeats):
+        snapshotter = Snapshotter(store, engine, journal, sequencer, 1, 0, last_seq=0)
+        rss_mb = _status_mb("VmRSS")
+        begin_ns, cpu_ns, child_s = time.perf_counter_ns(), time.process_time_ns(), _children_s()
+        snapshotter.tick()
+        forked_ns, cpu_ns = time.perf_counter_ns(), time.process_time_ns() - cpu_ns
+        snapshotter.finish()
+        taken.append(
+            Taken(
+                pause_ms=round((forked_ns - begin_ns) / 1e6, 2),
+                pause_cpu_ms=round(cpu_ns / 1e6, 2),
+                write_s=_seconds(time.perf_counter_ns() - begin_ns),
+                write_cpu_s=round(_children_s() - child_s, 4),
+                rss_mb=rss_mb,
+            )
+        )
+    size = (directory / store.names()[-1]).stat().st_size
+    journal.close()
+    disk.close()
+    child_peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
+    return Snapshots(taken, _megabytes(size), _megabytes(child_peak))
+
+
+def load(directory: Path) -> Loaded:
+    """Load the newest snapshot, as a matcher's start does."""
+    begin_ns, cpu_ns = time.perf_counter_ns(), time.process_time_ns()
+    disk = FileDisk(directory)
+    store = SnapshotStore(disk, kept=1)
+    snapshot = store.read(store.names()[-1])
+    read_ns = time.perf_counter_ns()
+    engine = store.load(snapshot)
+    end_ns, cpu_ns = time.perf_counter_ns(), time.process_time_ns() - cpu_ns
+    disk.close()
+    return Loaded(
+        open_orders=sum(len(account.orders) for account in engine.accounts.values()),
+        read_s=_seconds(read_ns - begin_ns),
+        load_s=_seconds(end_ns - read_ns),
+        total_s=_seconds(end_ns - begin_ns),
+        cpu_s=_seconds(cpu_ns),
+        peak_mb=_peak_mb(),
+    )
+
+
+def resting(orders: int) -> Iterator[NewOrder]:
+    """Limit orders that never meet, at geometric distances from a mid that stands still."""
+    chance = random.Random(orders)
+    instrument, limit, gtc = workload.INSTRUMENT.id, int(OrderType.LIMIT), int(TimeInForce.GTC)
+    for index in range(orders):
+        distance = 1 + int(chance.expovariate(1 / MEAN_DISTANCE_TICKS))
+        if index % 2:
+            side, price_ticks = int(Side.BUY), max(1, workload.START_MID_TICKS - distance)
+        else:
+            side, price_ticks = int(Side.SELL), workload.START_MID_TICKS + distance
+        account, lots = 1 + index % workload.ACCOUNTS, chance.randint(1, workload.MAX_LOTS)
+        name = f"bench-{index:012d}"
+        yield NewOrder(0, 0, account, instrument, side, limit, gtc, price_ticks, lots, name)
+
+
+def show(report: Report) -> None:
+    """Print the report for a person."""
+    print("recovery: a start from a journal and from a snapshot, and taking one")
+    print(machine.line(report.machine))
+    for name, text in report.method.items():
+        print(f"{name}: {text}")
+    replayed, loaded, snapshots = report.replayed, report.loaded, report.snapshots
+    print(f"\n{'start from':<34}{'read+check s':>13}{'rest s':>9}{'total s':>9}", end="")
+    print(f"{'CPU s':>8}{'per s':>11}{'peak MB':>9}")
+    _row(
+        f"{replayed[0].commands:,} commands, {report.journal_mb:,.0f} MB",
+        [(row.check_s, row.replay_s, row.total_s, row.cpu_s, row.peak_mb) for row in replayed],
+        report.commands_per_s,
+    )
+    _row(
+        f"{loaded[0].open_orders:,} open orders, {snapshots.file_mb:,.0f} MB",
+        [(row.read_s, row.load_s, row.total_s, row.cpu_s, row.peak_mb) for row in loaded],
+        report.orders_per_s,
+    )
+    pause, pause_cpu, write, write_cpu, rss = _medians(
+        [
+            (taken.pause_ms, taken.pause_cpu_ms, taken.write_s, taken.write_cpu_s, taken.rss_mb)
+            for taken in snapshots.taken
+        ]
+    )
+    print(
+        f"\ntaking that snapshot: pause {pause:.1f} ms (CPU {pause_cpu:.1f}), written after "
+        f"{write:.2f} s (CPU {write_cpu:.2f})\n"
+        f"memory: RSS {rss:,.0f} MB, of the child at most {snapshots.child_peak_mb:,.0f} MB with "
+        "what they share"
+    )
+
+
+def _row(name: str, runs: Sequence[tuple[float, ...]], per_s: int) -> None:
+    first, rest, total, cpu, peak = _medians(runs)
+    print(f"{name:<34}{first:>13.2f}{rest:>9.2f}{total:>9.2f}{cpu:>8.2f}{per_s:>11,}{peak:>9,.0f}")
+
+
+def _numbered(commands: Iterable[Command]) -> Iterator[Command]:
+    """The commands as a gateway sends them, with request numbers of an epoch of today."""
+    for request, command in enumerate(commands, base_at(time.time_ns()) + 1):
+        yield replace(command, gateway=1, request=request)
+
+
+def _medians(runs: Sequence[tuple[float, ...]]) -> list[float]:
+    return [statistics.median(column) for column in zip(*runs, strict=True)]
+
+
+def _children_s() -> float:
+    """Processor time of the children that have ended."""
+    used = os.times()
+    return used.children_user + used.children_system
+
+
+def _rate(count: int, totals: Iterable[float]) -> int:
+    return round(count / max(statistics.median(totals), 1e-9))
+
+
+def _seconds(nanoseconds: int) -> float:
+    return round(nanoseconds / 1e9, 4)
+
+
+def _megabytes(size: int) -> float:
+    return round(size / 2**20, 2)
+
+
+def _peak_mb() -> float:
+    """Most memory this process had; `getrusage` would count what its parent had at the fork."""
+    return _status_mb("VmHWM")
+
+
+def _status_mb(name: str) -> float:
+    lines = Path("/proc/self/status").read_text().splitlines()
+    found = next(line for line in lines if line.startswith(f"{name}:"))
+    return _megabytes(int(found.split()[1]) * 1024)
