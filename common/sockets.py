@@ -104,9 +104,10 @@ def sync_dealer(context: Any, address: str) -> "zmq.Socket[bytes]":
 
 
 def orders_router(context: Any, address: str) -> "zmq.Socket[bytes]":
-    """The gateway's order-entry socket; binds. A reply to a gone or stalled client fails
-    instead of vanishing (ROUTER_MANDATORY with NOBLOCK)."""
-    queue = {zmq.SNDHWM: 10_000, zmq.RCVHWM: 10_000, zmq.ROUTER_MANDATORY: 1}
+    """The gateway's order-entry socket; binds. A reply to a gone client, or to one that has left
+    1,000 frames unread, fails instead of vanishing (ROUTER_MANDATORY with NOBLOCK). A frame may
+    hold a thousand orders, so that ten times as many would be hundreds of megabytes."""
+    queue = {zmq.SNDHWM: 1_000, zmq.RCVHWM: 10_000, zmq.ROUTER_MANDATORY: 1}
     return _bind(_socket(context, zmq.ROUTER, _CLIENT, queue), address)
 
 

@@ -1,0 +1,172 @@
+"""Peers that stop reading: cut off or left with gaps, told so, and nobody else waits for them.
+
+How much the others' p99 moves is `python -m bench stalled`; what is asserted here about it only
+tells a peer that others wait for (seconds) from the noise of a busy machine (a factor of two).
+"""
+
+import errno
+import itertools
+import os
+import time
+from typing import Final
+
+import psutil
+import zmq
+
+from bench import stalled
+from common import codec, entry, sockets
+from common.types import RejectReason, Side
+from tests.system.exchange import Exchange
+from tests.system.session import Session
+
+P99_RATIO_MAX: Final = 1.5
+"""Of the others' p99 while a subscriber and a client are stalled to that while they run, in the
+best of four alternations: on a busy machine single ones are anything from 0.1 to 4, and what others
+wait for would be in all of them."""
+
+LONG_P50_MS_MAX: Final = 100.0
+"""Half of the others' orders are told in less, whatever the stalled ones' queues are full of."""
+
+GROWN_MB_MAX: Final = 24.0
+"""Most that a process grows while a subscriber and a client of small messages are stalled."""
+
+QUERIES_MB_MAX: Final = 150.0
+"""Most that the gateway grows for a client that asks for its 1,000 orders, again and again, and
+reads nothing: its queue takes 1,000 frames, whatever their size."""
+
+ORDERS: Final = 1_000
+"""Open orders of that client. A frame with an answer to a query is longer than as many bytes."""
+
+PLAN: Final = stalled.Plan(
+    rate=600, turns=4, window_s=0.9, settle_s=0.3, warm_s=1.0, long_s=11.5, after_s=1.5
+)
+"""The long stall outlasts a connection's heartbeats, 12 s: the stalled ones are disconnected."""
+
+
+def test_one_of_a_hundred_subscribers_and_one_client_stall_and_nobody_waits() -> None:
+    report = stalled.run(PLAN)
+    stalled.show(report)
+    assert report.unanswered == 0
+    assert report.acked + sum(report.rejects.values()) == report.sent
+    assert report.lost_by_others == 0, "the other subscribers miss nothing"
+    for others in (report.ack, report.bbo):
+        assert others.stalled.count > 500, "hardly anything was measured"
+        ratios = (others.p99_ratio, others.p99_ratio_quiet, *others.p99_ratio_of_turns)
+        assert min(ratios) < P99_RATIO_MAX, ratios
+        assert others.long.p50_us / 1_000 < LONG_P50_MS_MAX, others
+    for name in ("matcher", "publisher", "gateway"):
+        assert max(report.grown_mb[name].values()) < GROWN_MB_MAX, report.grown_mb
+
+    assert report.gap_after_s >= 0, "the subscriber was not told what it missed"
+    assert report.whole_after_s >= 0, "the subscriber did not get it"
+    assert report.books_equal, "the books of the subscriber that had stalled are wrong"
+    assert report.cut_off_after_s >= 0, "the client was not told that its session is closed"
+
+
+def test_a_client_that_asks_and_does_not_read_is_cut_off_and_told() -> None:
+    with (
+        Exchange(LOG_LEVEL="DEBUG") as exchange,
+        Session(exchange.orders, 1) as session,
+        Session(exchange.orders, 2) as other,
+    ):
+        for _ in range(ORDERS // 100):
+            session.ask_all(*(order(session) for _ in range(100)))
+        narrow(session.socket, exchange.orders)
+        assert isinstance(session.ask(entry.Ping(session.next_seq())), entry.Pong)
+        gateway = psutil.Process(exchange.pid("gateway")).memory_info
+        before = gateway().rss
+        query = session.token.to_bytes(entry.TOKEN_BYTES, "big") + codec.encode(entry.Query(0))
+
+        def cut_off() -> bool:
+            for _ in range(20):
+                if session.socket.poll(0, zmq.POLLOUT):
+                    session.socket.send(query, zmq.NOBLOCK)
+            assert isinstance(other.ask(order(other), seconds=5.0), entry.Ack)
+            return os.strerror(errno.EAGAIN) in exchange.log("gateway")
+
+        exchange.wait_until("the gateway closes the session", cut_off, 20.0)
+        assert (gateway().rss - before) / 2**20 < QUERIES_MB_MAX
+
+        refused = None
+        frames = unread_mb = 0.0
+        deadline = time.monotonic() + 60
+        while refused is None and time.monotonic() < deadline:
+            session.send(entry.Ping(session.next_seq()))
+            assert session.socket.poll(10_000), "the client was not told"
+            while refused is None and session.socket.poll(0):
+                frame = session.socket.recv()
+                frames += 1
+                unread_mb += len(frame) / 2**20
+                if len(frame) < ORDERS:
+                    refused = next(filter(not_logged_on, codec.decode_replies(frame)), None)
+        print(f"{frames:.0f} frames with {unread_mb:.0f} MB had been left unread")
+        assert refused is not None, "the client was not told"
+        assert (gateway().rss - before) / 2**20 < QUERIES_MB_MAX
+
+
+def test_a_subscriber_that_does_not_read_loses_messages_and_sees_it() -> None:
+    address = f"tcp://127.0.0.1:{sockets.free_port()}"
+    with (
+        zmq.Context() as context,
+        sockets.feed_pub(context, address) as publisher,
+        sockets.feed_sub(context, address) as reading,
+        sockets.feed_sub(context, address) as stuck,
+    ):
+        narrow(stuck, address)
+        for subscriber in (reading, stuck):
+            subscriber.setsockopt(zmq.SUBSCRIBE, b"l2.")
+        number = 0
+        heard: dict[zmq.Socket[bytes], list[int]] = {reading: [], stuck: []}
+
+        def publish(count: int, *readers: "zmq.Socket[bytes]") -> None:
+            nonlocal number
+            for _ in range(count):
+                number += 1
+                publisher.send_multipart([b"l2.X|", number.to_bytes(8, "big"), bytes(300)])
+            for reader in readers:
+                deadline = time.monotonic() + 5
+                while heard[reader][-1:] != [number] and time.monotonic() < deadline:
+                    if reader.poll(20):
+                        heard[reader].append(int.from_bytes(reader.recv_multipart()[1], "big"))
+                    elif reader is stuck:
+                        return
+
+        deadline = time.monotonic() + 10
+        while not (heard[reading] and heard[stuck]) and time.monotonic() < deadline:
+            publish(1, stuck)
+            while reading.poll(1):
+                heard[reading].append(int.from_bytes(reading.recv_multipart()[1], "big"))
+        memory = psutil.Process().memory_info
+        before = memory().rss
+        for _ in range(400):
+            publish(100, reading)
+        assert (memory().rss - before) / 2**20 < GROWN_MB_MAX
+        assert missing(heard[reading]) == 0, "a subscriber that reads misses nothing"
+        while heard[stuck][-1] != number and time.monotonic() < deadline + 20:
+            publish(1, reading, stuck)
+        assert missing(heard[reading]) == 0
+        assert missing(heard[stuck]) > 10_000, "the queue of one that does not read is endless"
+
+
+def missing(numbers: list[int]) -> int:
+    """How many numbers of a topic are missing; they come in order."""
+    assert all(later > earlier for earlier, later in itertools.pairwise(numbers))
+    return numbers[-1] - numbers[0] + 1 - len(numbers)
+
+
+def not_logged_on(reply: entry.Reply) -> bool:
+    """Whether a reply tells that the session is closed."""
+    return isinstance(reply, entry.Reject) and reply.reason == RejectReason.NOT_LOGGED_ON
+
+
+def narrow(socket: "zmq.Socket[bytes]", address: str) -> None:
+    """Connect anew with hardly any room to receive: what is not read stays with the sender."""
+    socket.disconnect(address)
+    socket.setsockopt(zmq.RCVHWM, 1)
+    socket.setsockopt(zmq.RCVBUF, 65_536)
+    socket.connect(address)
+
+
+def order(session: Session) -> entry.New:
+    """A small buy order far below any seller."""
+    return entry.New(session.next_seq(), "BTC-USDT", Side.BUY, "0.001", "10000")
