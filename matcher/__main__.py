@@ -72,6 +72,9 @@ def build(settings: Settings, context: Any, disk: FileDisk) -> MatcherService:
 
 def main() -> None:
     """Run the matcher; exits 0 after a signal, 1 when state or disk fail, 2 on a wrong setting."""
+    # Orders and levels are outside the collector's care, and nothing here makes cycles: it would
+    # only walk the growing state again and again.
+    gc.disable()
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
     try:
         settings = load_settings("matcher")
@@ -85,10 +88,8 @@ def main() -> None:
         sys.exit(1)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: service.stop())
-    # Orders and levels are outside the collector's care, and nothing here makes cycles.
     gc.collect()
     gc.freeze()
-    gc.disable()
     logger().info(
         "matcher_ready",
         commands=settings.matcher_commands,
