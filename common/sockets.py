@@ -5,7 +5,6 @@ silent drops. Every socket here has LINGER set, a size limit, heartbeats and a b
 """
 
 import ipaddress
-import socket as stdlib_socket
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -201,10 +200,3 @@ def is_loopback(host: str) -> bool:
 def allow_many_sockets(context: Any) -> None:
     """Lift libzmq's default of 1,023 sockets in one context, for tools that hold many clients."""
     context.set(zmq.MAX_SOCKETS, min(65_536, context.get(zmq.SOCKET_LIMIT)))
-
-
-def free_port() -> int:
-    """A TCP port on loopback that was free a moment ago."""
-    with stdlib_socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -32,7 +32,6 @@ from matcher.terms import Fault, limit_fault, market_fault, terms_fault
 _BUY: Final = int(Side.BUY)
 _SELL: Final = int(Side.SELL)
 _LIMIT: Final = int(OrderType.LIMIT)
-_MARKET: Final = int(OrderType.MARKET)
 _GTC: Final = int(TimeInForce.GTC)
 _IOC: Final = int(TimeInForce.IOC)
 _FOK: Final = int(TimeInForce.FOK)

@@ -9,6 +9,7 @@ import zmq
 from common import codec, entry, sockets
 from common.instruments import Instrument, example
 from common.types import OrderStatus
+from tests.system.exchange import free_ports
 
 
 class FakeGateway:
@@ -21,7 +22,7 @@ class FakeGateway:
         stall_s: float = 0.0,
         instruments: tuple[Instrument, ...] = (example(),),
     ) -> None:
-        self.address = f"tcp://127.0.0.1:{sockets.free_port()}"
+        self.address = f"tcp://127.0.0.1:{free_ports(1)[0]}"
         self.orders = 0
         self._stall = (stall_from_s, stall_s)
         self._instruments = list(instruments)

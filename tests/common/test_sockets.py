@@ -9,6 +9,7 @@ import zmq
 
 from common import sockets
 from common.errors import ConfigError
+from tests.system.exchange import free_ports
 
 Context = zmq.Context[zmq.Socket[bytes]]
 
@@ -41,7 +42,7 @@ def context() -> Iterator[Context]:
 
 @pytest.mark.parametrize("make", SERVERS + CLIENTS)
 def test_every_socket_has_its_limits(context: Context, make: Make) -> None:
-    made = make(context, f"tcp://127.0.0.1:{sockets.free_port()}")
+    made = make(context, f"tcp://127.0.0.1:{free_ports(1)[0]}")
     assert made.getsockopt(zmq.LINGER) == (1_000 if make is sockets.orders_dealer else 0)
     assert made.getsockopt(zmq.HANDSHAKE_IVL) == 5_000
     assert made.getsockopt(zmq.HEARTBEAT_IVL) == 2_000
@@ -56,14 +57,14 @@ def test_every_socket_has_its_limits(context: Context, make: Make) -> None:
 
 @pytest.mark.parametrize("make", SERVERS)
 def test_no_server_queues_without_bound(context: Context, make: Make) -> None:
-    made = make(context, f"tcp://127.0.0.1:{sockets.free_port()}")
+    made = make(context, f"tcp://127.0.0.1:{free_ports(1)[0]}")
     assert 0 < int(made.getsockopt(zmq.SNDHWM)) <= 10_000
     assert 0 < int(made.getsockopt(zmq.RCVHWM)) <= 10_000
 
 
 @pytest.mark.parametrize("make", [sockets.commands_push, sockets.sync_dealer])
 def test_nothing_is_queued_for_an_absent_matcher(context: Context, make: Make) -> None:
-    made = make(context, f"tcp://127.0.0.1:{sockets.free_port()}")
+    made = make(context, f"tcp://127.0.0.1:{free_ports(1)[0]}")
     with pytest.raises(zmq.Again):
         made.send(b"x", zmq.NOBLOCK)
 
@@ -72,14 +73,14 @@ def test_nothing_is_queued_for_an_absent_matcher(context: Context, make: Make) -
     "make", [sockets.sync_router, sockets.orders_router, sockets.snapshots_router]
 )
 def test_a_reply_to_a_gone_peer_fails_loudly(context: Context, make: Make) -> None:
-    made = make(context, f"tcp://127.0.0.1:{sockets.free_port()}")
+    made = make(context, f"tcp://127.0.0.1:{free_ports(1)[0]}")
     with pytest.raises(zmq.ZMQError) as caught:
         made.send_multipart([b"nobody", b"x"], zmq.NOBLOCK)
     assert caught.value.errno == zmq.EHOSTUNREACH
 
 
 def test_a_full_queue_to_the_matcher_says_so(context: Context) -> None:
-    address = f"tcp://127.0.0.1:{sockets.free_port()}"
+    address = f"tcp://127.0.0.1:{free_ports(1)[0]}"
     pull = sockets.commands_pull(context, address)
     push = sockets.commands_push(context, address)
     assert push.poll(5_000, zmq.POLLOUT)
@@ -94,7 +95,7 @@ def test_a_full_queue_to_the_matcher_says_so(context: Context) -> None:
 
 
 def test_an_oversized_frame_ends_its_connection_and_no_other(context: Context) -> None:
-    address = f"tcp://127.0.0.1:{sockets.free_port()}"
+    address = f"tcp://127.0.0.1:{free_ports(1)[0]}"
     router = sockets.orders_router(context, address)
     good = sockets.orders_dealer(context, address)
     bad = sockets.orders_dealer(context, address)
@@ -112,10 +113,10 @@ def test_an_oversized_frame_ends_its_connection_and_no_other(context: Context) -
 
 
 def test_a_half_open_handshake_is_ended(context: Context) -> None:
-    router = sockets.orders_router(context, f"tcp://127.0.0.1:{sockets.free_port()}")
+    router = sockets.orders_router(context, f"tcp://127.0.0.1:{free_ports(1)[0]}")
     # A shorter limit on a second port lets the test see the option act.
     router.setsockopt(zmq.HANDSHAKE_IVL, 100)
-    port = sockets.free_port()
+    port = free_ports(1)[0]
     router.bind(f"tcp://127.0.0.1:{port}")
     with socket.create_connection(("127.0.0.1", port), timeout=5) as stranger:
         stranger.settimeout(5)
@@ -124,7 +125,7 @@ def test_a_half_open_handshake_is_ended(context: Context) -> None:
 
 
 def test_a_second_subscription_beyond_a_thousand_is_kept(context: Context) -> None:
-    address = f"tcp://127.0.0.1:{sockets.free_port()}"
+    address = f"tcp://127.0.0.1:{free_ports(1)[0]}"
     publisher = sockets.feed_pub(context, address)
     subscriber = sockets.feed_sub(context, address)
     for number in range(1_500):
@@ -138,7 +139,7 @@ def test_a_second_subscription_beyond_a_thousand_is_kept(context: Context) -> No
 
 
 def test_an_address_in_use_is_named(context: Context) -> None:
-    address = f"tcp://127.0.0.1:{sockets.free_port()}"
+    address = f"tcp://127.0.0.1:{free_ports(1)[0]}"
     first = sockets.orders_router(context, address)
     with pytest.raises(ConfigError, match=f"cannot bind {address}"):
         sockets.feed_pub(context, address)

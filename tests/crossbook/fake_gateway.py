@@ -34,6 +34,7 @@ from common.entry import (
 )
 from common.instruments import example
 from common.types import RejectReason
+from tests.system.exchange import free_ports
 
 Behaviour = Callable[[Request], list[Reply]]
 
@@ -62,7 +63,7 @@ class FakeGateway:
     """Listens on `address` inside `with`; `requests` has what came, `frames` how many frames."""
 
     def __init__(self) -> None:
-        self.address = f"tcp://127.0.0.1:{sockets.free_port()}"
+        self.address = f"tcp://127.0.0.1:{free_ports(1)[0]}"
         self.behave: Behaviour = answer
         self.requests: list[Request] = []
         self.frames = 0

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from common import sockets
 from common.entry import Ack, Amend, Cancel, Execution, MassCancel, New, Ping, Query, Reject, Reply
 from common.entry import Request as AnyRequest
 from common.errors import ConfigError, CrossbookError
@@ -22,6 +21,7 @@ from crossbook import (
     new_order,
 )
 from tests.crossbook.fake_gateway import FakeGateway, answer, orders_page
+from tests.system.exchange import free_ports
 
 BTC = "BTC-USDT"
 
@@ -99,7 +99,7 @@ def test_outcome_the_exchange_lost_is_unknown_too(gateway: FakeGateway, client: 
 
 
 def test_nobody_there_is_known_not_to_have_happened() -> None:
-    address = f"tcp://127.0.0.1:{sockets.free_port()}"
+    address = f"tcp://127.0.0.1:{free_ports(1)[0]}"
     client = Client(address, timeout_s=0.2)
     with pytest.raises(GatewayUnavailable):
         client.submit(BTC, "buy", 1, 100)
@@ -379,7 +379,7 @@ def test_asyncio_executions_wait_for_reports_and_end(gateway: FakeGateway) -> No
 
 def test_asyncio_without_a_gateway_raises_in_time() -> None:
     async def scenario() -> None:
-        address = f"tcp://127.0.0.1:{sockets.free_port()}"
+        address = f"tcp://127.0.0.1:{free_ports(1)[0]}"
         with pytest.raises(GatewayUnavailable):
             async with AsyncClient(address, timeout_s=0.2):
                 pass

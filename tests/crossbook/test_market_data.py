@@ -13,14 +13,15 @@ from common.codec import decode_feed_request, encode
 from common.feed import DepthUpdate, Snapshot
 from crossbook import MarketData, MarketDataError
 from tests.crossbook.feed_source import SYMBOL, FeedSource, Frames
+from tests.system.exchange import free_ports
 
 
 class FakePublisher:
     """Publishes a source's frames on real sockets; loses every `lose`-th of them."""
 
     def __init__(self, lose: int = 0) -> None:
-        self.feed = f"tcp://127.0.0.1:{sockets.free_port()}"
-        self.snapshots = f"tcp://127.0.0.1:{sockets.free_port()}"
+        self.feed = f"tcp://127.0.0.1:{free_ports(1)[0]}"
+        self.snapshots = f"tcp://127.0.0.1:{free_ports(1)[0]}"
         self.source = FeedSource(seed=4)
         self.lock = threading.Lock()
         self._lose = lose
@@ -142,7 +143,7 @@ def test_unknown_symbol_and_absent_publisher_are_told(
         pytest.raises(MarketDataError, match="DOGE-USD"),
     ):
         market.wait_ready(10)
-    nowhere = f"tcp://127.0.0.1:{sockets.free_port()}"
+    nowhere = f"tcp://127.0.0.1:{free_ports(1)[0]}"
     with (
         MarketData(nowhere, nowhere, [SYMBOL]) as market,
         pytest.raises(MarketDataError, match="is the publisher running"),

@@ -10,6 +10,7 @@ import zmq
 from common import sockets
 from common.codec import decode_replies, encode
 from common.entry import TOKEN_BYTES, Logon, MassCancel, Reply
+from tests.system.exchange import free_ports
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SECONDS = 30
@@ -41,10 +42,10 @@ def trade(context: "zmq.Context[zmq.Socket[bytes]]", address: str) -> None:
 
 def test_a_gateway_whose_id_another_takes_over_exits_1_and_says_why(tmp_path: Path) -> None:
     names = ("MATCHER_COMMANDS", "MATCHER_EVENTS", "MATCHER_SYNC")
-    settings = {name: f"tcp://127.0.0.1:{sockets.free_port()}" for name in names}
+    settings = {name: f"tcp://127.0.0.1:{free_ports(1)[0]}" for name in names}
     settings["INSTRUMENTS_FILE"] = str(REPOSITORY / "instruments.toml")
     settings["JOURNAL_SEGMENT_MB"] = "1"
-    addresses = [f"tcp://127.0.0.1:{sockets.free_port()}" for _ in range(2)]
+    addresses = [f"tcp://127.0.0.1:{free_ports(1)[0]}" for _ in range(2)]
     running = [start("matcher", tmp_path, settings)]
     try:
         with zmq.Context() as context:

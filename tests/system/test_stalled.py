@@ -16,7 +16,7 @@ import zmq
 from bench import stalled
 from common import codec, entry, sockets
 from common.types import RejectReason, Side
-from tests.system.exchange import Exchange
+from tests.system.exchange import Exchange, free_ports
 from tests.system.session import Session
 
 P99_RATIO_MAX: Final = 1.5
@@ -105,7 +105,7 @@ def test_a_client_that_asks_and_does_not_read_is_cut_off_and_told() -> None:
 
 
 def test_a_subscriber_that_does_not_read_loses_messages_and_sees_it() -> None:
-    address = f"tcp://127.0.0.1:{sockets.free_port()}"
+    address = f"tcp://127.0.0.1:{free_ports(1)[0]}"
     with (
         zmq.Context() as context,
         sockets.feed_pub(context, address) as publisher,
