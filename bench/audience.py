@@ -23,8 +23,8 @@ import zmq
 from msgspec import Struct
 
 from common import codec, entry, feed, sockets
+from common.feed_line import FeedCounters
 from common.types import RejectReason
-from crossbook.feed_line import FeedCounters
 from crossbook.market_data import MarketData
 
 REPOSITORY = Path(__file__).resolve().parent.parent

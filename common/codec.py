@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
-from common import commands, entry, events, feed, sync
+from common import commands, entry, events, feed, history, sync
 from common.errors import CodecError
 from common.types import MAX_INT, RejectReason
 
@@ -32,6 +32,8 @@ decode_replies = msgspec.msgpack.Decoder(list[entry.Reply]).decode
 decode_feed = msgspec.msgpack.Decoder(feed.FeedMessage).decode
 decode_feed_request = msgspec.msgpack.Decoder(feed.FeedRequest).decode
 decode_feed_reply = msgspec.msgpack.Decoder(feed.FeedReply).decode
+decode_history_question = msgspec.msgpack.Decoder(history.HistoryQuestion).decode
+decode_history_answer = msgspec.msgpack.Decoder(history.HistoryAnswer).decode
 
 _decode_request = msgspec.msgpack.Decoder(entry.Request).decode
 _decode_request_list = msgspec.msgpack.Decoder(list[entry.Request]).decode

@@ -19,6 +19,7 @@ _BOUND_BY = {
     "matcher": ("matcher_commands", "matcher_events", "matcher_sync"),
     "gateway": ("gateway_orders",),
     "publisher": ("publisher_feed", "publisher_snapshots"),
+    "recorder": ("recorder_history",),
     "client": (),
 }
 
@@ -49,6 +50,7 @@ class Settings(BaseSettings):
     gateway_orders: str = "tcp://127.0.0.1:5560"
     publisher_feed: str = "tcp://127.0.0.1:5570"
     publisher_snapshots: str = "tcp://127.0.0.1:5571"
+    recorder_history: str = "ipc://data/history.sock"
 
     data_dir: Path = Path("data")
     journal_segment_mb: int = Field(default=64, ge=1, le=4_096)
@@ -68,7 +70,9 @@ class Settings(BaseSettings):
         return load_instruments(self.instruments_file)
 
 
-def load_settings(process: Literal["matcher", "gateway", "publisher", "client"]) -> Settings:
+def load_settings(
+    process: Literal["matcher", "gateway", "publisher", "recorder", "client"],
+) -> Settings:
     """Settings for one kind of process; raises `ConfigError` with one line per wrong setting."""
     try:
         settings = Settings()

@@ -2,8 +2,8 @@
 
 Feed messages are three frames: topic, the topic's sequence number (unsigned 64-bit, big-endian,
 dense within a topic while one publisher runs, and never repeated by a later one), payload. Topics
-are `trade.`, `bbo.`, `l2.` and `l3.` followed by the symbol and a closing bar ("l2.BTC-USDT|"),
-and `heartbeat|`. The bar keeps a subscription to BTC-USD from matching BTC-USDT.
+are `trade.`, `bbo.`, `l2.`, `l3.`, `candle.` and `ticker.` followed by the symbol and a closing bar
+("l2.BTC-USDT|"), and `heartbeat|`. The bar keeps a subscription to BTC-USD from matching BTC-USDT.
 
 Every payload is one msgpack struct. `first_seq`, `seq` and `prev_seq` inside payloads are the
 matcher's sequence numbers: `prev_seq` is the `seq` of the message before on the same topic.
@@ -13,6 +13,7 @@ from typing import Annotated, TypeAlias
 
 from msgspec import Meta, Raw, Struct
 
+from common.history import Candle
 from common.instruments import Instrument
 from common.types import MAX_INT, MAX_SYMBOL
 
@@ -22,7 +23,7 @@ _Seq = Annotated[int, Meta(ge=0, le=MAX_INT)]
 
 
 def topic(channel: str, symbol: str) -> str:
-    """The topic of `channel` ("trade", "bbo", "l2", "l3") for one instrument.
+    """The topic of `channel` ("trade", "bbo", "l2", "l3", "candle", "ticker") for one instrument.
 
     >>> topic("l2", "BTC-USDT")
     'l2.BTC-USDT|'
@@ -114,7 +115,47 @@ class Heartbeat(Struct, array_like=True, tag=5, gc=False, frozen=True):
     topics: dict[str, int]
 
 
-FeedMessage: TypeAlias = Trades | BestBidOffer | DepthUpdate | OrdersUpdate | Heartbeat
+class Candles(Struct, array_like=True, tag=6, gc=False, frozen=True):
+    """Topic `candle`: the candles that changed, one of each length, as they stand after `seq`.
+
+    When a candle of a length is sent that begins later than the one before, that one is final.
+    """
+
+    symbol: str
+    seq: int
+    candles: list[Candle]
+    time_ns: int
+
+
+class Ticker(Struct, array_like=True, tag=7, gc=False, frozen=True):
+    """Topic `ticker`: an instrument's last 24 hours (to the minute) as of `seq`.
+
+    Everything is zero where there was no trade; best bid and offer are those of the book.
+    """
+
+    symbol: str
+    seq: int
+    open_ticks: int
+    high_ticks: int
+    low_ticks: int
+    last_ticks: int
+    last_lots: int
+    volume_lots: int
+    quote_volume: int
+    trades: int
+    first_trade_id: int
+    last_trade_id: int
+    open_ns: int
+    bid_ticks: int
+    bid_lots: int
+    ask_ticks: int
+    ask_lots: int
+    time_ns: int
+
+
+FeedMessage: TypeAlias = (
+    Trades | BestBidOffer | DepthUpdate | OrdersUpdate | Heartbeat | Candles | Ticker
+)
 
 
 class SnapshotRequest(Struct, array_like=True, tag=1, gc=False, frozen=True):

@@ -141,6 +141,17 @@ def snapshots_dealer(context: Any, address: str) -> "zmq.Socket[bytes]":
     return _connect(_socket(context, zmq.DEALER, _INTERNAL), address)
 
 
+def history_router(context: Any, address: str) -> "zmq.Socket[bytes]":
+    """The recorder's request socket; binds."""
+    return _bind(_socket(context, zmq.ROUTER, _INTERNAL, {zmq.ROUTER_MANDATORY: 1}), address)
+
+
+def history_dealer(context: Any, address: str) -> "zmq.Socket[bytes]":
+    """A gateway's or publisher's way to the recorder; connects. Nothing is queued for an absent
+    recorder (IMMEDIATE): send with NOBLOCK."""
+    return _connect(_socket(context, zmq.DEALER, _INTERNAL, {zmq.IMMEDIATE: 1}), address)
+
+
 def has_more(source: "zmq.Socket[bytes]") -> bool:
     """Whether a message waits. Costs less than the exception of a receive that finds none."""
     return bool(int(source.getsockopt(zmq.EVENTS)) & _POLLIN)

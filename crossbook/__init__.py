@@ -22,6 +22,7 @@ from common.entry import (
 from common.errors import CrossbookError
 from common.feed import BestBidOffer, DepthUpdate, Heartbeat, OrdersUpdate, Snapshot, Trade, Trades
 from common.instruments import Instrument
+from common.local_book import LocalBook
 from common.types import (
     ExecutionKind,
     Liquidity,
@@ -41,7 +42,6 @@ from crossbook.errors import (
     OutcomeUnknown,
     SendQueueFull,
 )
-from crossbook.local_book import LocalBook
 from crossbook.market_data import MarketData
 from crossbook.request import amend_order, cancel_order, mass_cancel, new_order
 

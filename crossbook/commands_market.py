@@ -13,12 +13,12 @@ from rich.text import Text
 from common.config import Settings
 from common.errors import CrossbookError
 from common.feed import Snapshot, Trade, Trades, topic
+from common.feed_follower import Update
 from common.instruments import Instrument
 from common.types import RejectReason, Side
 from crossbook.client import Client
 from crossbook.console import CommandError, ExitStatus, Output, error_facts
 from crossbook.errors import MarketDataError
-from crossbook.feed_follower import Update
 from crossbook.ladder import ladder
 from crossbook.market_data import MarketData
 from crossbook.options import (

@@ -11,11 +11,11 @@ from common import sockets
 from common.codec import decode_feed_reply, decoded, encode
 from common.depth import OrderDepth
 from common.feed import Heartbeat
+from common.feed_follower import FeedFollower, Update
+from common.feed_line import FeedCounters
 from common.instruments import Instrument
+from common.local_book import LocalBook
 from crossbook.errors import MarketDataError
-from crossbook.feed_follower import FeedFollower, Update
-from crossbook.feed_line import FeedCounters
-from crossbook.local_book import LocalBook
 
 DEFAULT_FEED: Final = "tcp://127.0.0.1:5570"
 DEFAULT_SNAPSHOTS: Final = "tcp://127.0.0.1:5571"

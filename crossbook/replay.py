@@ -15,11 +15,11 @@ from msgspec import Struct
 
 from common.entry import Ack, Amend, Cancel, Execution, New, Reject, Reply
 from common.feed import OrdersUpdate, Snapshot, Trades
+from common.feed_follower import Update
 from common.types import RejectReason
 from crossbook.client import Client
 from crossbook.console import CommandError, ExitStatus
 from crossbook.errors import SendQueueFull
-from crossbook.feed_follower import Update
 from crossbook.market_data import MarketData
 from crossbook.recording import Recording
 from crossbook.replay_check import ReplayCheck

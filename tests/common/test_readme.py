@@ -12,14 +12,14 @@ from zlib import crc32
 import pytest
 from msgspec import NODEFAULT, Struct, structs
 
-from common import codec, commands, entry, events, feed, instruments, sockets, sync, types
+from common import codec, commands, entry, events, feed, history, instruments, sockets, sync, types
 from common.codec import decode_requests
 from common.depth import BookChecksum, Depth
 from common.types import RejectReason, Side
 from gateway import catch_up, link
 
 PAGE = (Path(__file__).resolve().parents[2] / "common" / "README.md").read_text()
-MODULES = (entry, feed, commands, events, sync)
+MODULES = (entry, feed, commands, events, sync, history)
 ENUMS = (
     types.Side,
     types.OrderType,

@@ -12,7 +12,7 @@ from common import sockets
 from common.codec import decode_feed_request, encode
 from common.feed import DepthUpdate, Snapshot
 from crossbook import MarketData, MarketDataError
-from tests.crossbook.feed_source import SYMBOL, FeedSource, Frames
+from tests.common.feed_source import SYMBOL, FeedSource, Frames
 from tests.system.exchange import free_ports
 
 

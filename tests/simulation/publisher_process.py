@@ -3,8 +3,8 @@
 from typing import Final
 
 from common.codec import decode_events, decode_feed_reply, decode_sync_reply, encode
+from common.feed_follower import HELD_MAX, FeedFollower
 from common.sequence import base_at
-from crossbook.feed_follower import HELD_MAX, FeedFollower
 from publisher.feed import Feed
 from publisher.replica import Replica
 from publisher.snapshots import SnapshotDesk

@@ -8,9 +8,9 @@ from msgspec.structs import replace
 
 from common.codec import decode_commands, encode
 from common.events import EventBatch
+from common.feed_follower import FeedFollower
 from common.stream import StreamFollower
 from common.sync import Books
-from crossbook.feed_follower import FeedFollower
 from crossbook.recovery import Recovery
 from gateway.catch_up import CatchUps
 from gateway.desk import OrderDesk
@@ -153,8 +153,8 @@ def answer_is_lost_with_the_connection(patch: Patch) -> None:
 
 def consumer_ignores_a_hole(patch: Patch) -> None:
     """A consumer of the feed goes on behind a missing message."""
-    patch.setattr("crossbook.local_book.LocalBook._follows", lambda self, prev, seq: True)
-    patch.setattr("crossbook.local_book.BookChecksum.of", lambda self, depth: 0)
+    patch.setattr("common.local_book.LocalBook._follows", lambda self, prev, seq: True)
+    patch.setattr("common.local_book.BookChecksum.of", lambda self, depth: 0)
     out_of_order = FeedFollower._out_of_order
 
     def careless(self: FeedFollower, line: Any, seq: int, payload: bytes) -> None:

@@ -31,11 +31,11 @@ from common.feed import (
     TooOld,
     Trades,
 )
+from common.feed_line import CHANNELS, Asking, FeedCounters, FollowedBook, Line
 from common.instruments import Instrument
+from common.local_book import LocalBook
 from common.sequence import epoch_of, first_of
 from common.types import RejectReason
-from crossbook.feed_line import CHANNELS, Asking, FeedCounters, FollowedBook, Line
-from crossbook.local_book import LocalBook
 
 HELD_MAX: Final = 20_000
 """Most messages of one topic held behind a hole; past it the oldest are given up."""

@@ -19,12 +19,12 @@ from common.feed import (
     SnapshotRequest,
     Trades,
 )
+from common.feed_follower import HELD_MAX, STALE_NS, FeedFollower, Update
+from common.feed_line import RETRY_NS
+from common.local_book import Best, LocalBook
 from common.sequence import epoch_of, first_of
 from common.types import RejectReason
-from crossbook.feed_follower import HELD_MAX, STALE_NS, FeedFollower, Update
-from crossbook.feed_line import RETRY_NS
-from crossbook.local_book import Best, LocalBook
-from tests.crossbook.feed_source import SYMBOL, FeedSource, Frames
+from tests.common.feed_source import SYMBOL, FeedSource, Frames
 
 ALL = ("trade", "bbo", "l2", "l3")
 

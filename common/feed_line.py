@@ -6,7 +6,7 @@ from typing import Final
 from msgspec import Raw, Struct
 
 from common.feed import FeedRequest, topic
-from crossbook.local_book import LocalBook
+from common.local_book import LocalBook
 
 CHANNELS: Final = ("trade", "bbo", "l2", "l3")
 

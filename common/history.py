@@ -1,0 +1,254 @@
+"""Questions about the past, and the recorder's answers (DEALER to ROUTER, one msgpack frame each).
+
+Internal: asked by gateways and publishers only, and never reachable by clients, because the
+answers tell of every account. An answer is true as of `seq` of the matcher's stream. `min_seq` of
+a question is the number it must have come to: the recorder waits for it a moment, and answers
+`NotYet` when it does not come. Who was told of number n and asks with `min_seq` n therefore sees
+its own orders.
+
+Prices are ticks, quantities lots, money the smallest unit of its asset, times nanoseconds since
+the Unix epoch. A limit counts rows and is at most `ROWS_MAX`.
+"""
+
+from typing import Annotated, Final, TypeAlias
+
+from msgspec import Meta, Struct
+
+from common.types import MAX_CLIENT_ORDER_ID, MAX_INT
+
+ROWS_MAX: Final = 1_000
+"""Most rows in one answer."""
+
+CANDLE_INTERVALS_S: Final = (1, 60, 300, 900, 3_600, 14_400, 86_400)
+"""Candle lengths in seconds; each begins at a multiple of its length since the Unix epoch."""
+
+_Count = Annotated[int, Meta(ge=0, le=MAX_INT)]
+_Limit = Annotated[int, Meta(ge=1, le=ROWS_MAX)]
+_ClientOrderId = Annotated[str, Meta(max_length=MAX_CLIENT_ORDER_ID)]
+
+
+class OrdersQuestion(Struct, array_like=True, tag=1, gc=False, frozen=True):
+    """Orders of an account, newest first. Zero and empty arguments do not restrict.
+
+    `open_only` leaves ended ones out. `before_order_id` continues a listing.
+    """
+
+    request_id: _Count
+    min_seq: _Count
+    account: _Count
+    instrument: _Count = 0
+    order_id: _Count = 0
+    client_order_id: _ClientOrderId = ""
+    open_only: bool = False
+    ended_only: bool = False
+    before_order_id: _Count = 0
+    limit: _Limit = 100
+
+
+class FillsQuestion(Struct, array_like=True, tag=2, gc=False, frozen=True):
+    """Fills of an account, newest first.
+
+    `before` continues a listing: only fills with a smaller `FillRecord.fill_id`.
+    """
+
+    request_id: _Count
+    min_seq: _Count
+    account: _Count
+    instrument: _Count = 0
+    order_id: _Count = 0
+    before: _Count = 0
+    limit: _Limit = 100
+
+
+class TradesQuestion(Struct, array_like=True, tag=3, gc=False, frozen=True):
+    """Public trades of an instrument in the order they happened, from `from_trade_id` on.
+
+    Zero asks for the last `limit` ones.
+    """
+
+    request_id: _Count
+    min_seq: _Count
+    instrument: _Count
+    from_trade_id: _Count = 0
+    limit: _Limit = 100
+
+
+class CandlesQuestion(Struct, array_like=True, tag=4, gc=False, frozen=True):
+    """Candles of one length that begin in `from_ns`..`to_ns`, oldest first; no trade, no candle.
+
+    With `from_ns` zero the last `limit` ones up to `to_ns`; `to_ns` zero means now.
+    """
+
+    request_id: _Count
+    min_seq: _Count
+    instrument: _Count
+    interval_s: _Count
+    from_ns: _Count = 0
+    to_ns: _Count = 0
+    limit: _Limit = 500
+
+
+class MarketQuestion(Struct, array_like=True, tag=5, gc=False, frozen=True):
+    """What a publisher needs to go on with an instrument's candles and 24-hour statistics."""
+
+    request_id: _Count
+    min_seq: _Count
+    instrument: _Count
+
+
+HistoryQuestion: TypeAlias = (
+    OrdersQuestion | FillsQuestion | TradesQuestion | CandlesQuestion | MarketQuestion
+)
+
+
+class FillRecord(Struct, array_like=True, gc=False, frozen=True):
+    """One side of a trade, as its owner sees it. `fill_id` grows from fill to fill."""
+
+    fill_id: int
+    seq: int
+    trade_id: int
+    instrument: int
+    order_id: int
+    client_order_id: str
+    side: int
+    price_ticks: int
+    quantity_lots: int
+    fee: int
+    liquidity: int
+    time_ns: int
+
+
+class OrderRecord(Struct, array_like=True, gc=False, frozen=True):
+    """One order as of the answer's `seq`.
+
+    `filled_notional` is the sum of its fills in the quote asset's smallest unit. `reason` says
+    why it ended, where a reason was given. `fills` are its last `ROWS_MAX` fills, oldest first, and
+    only in the answer to a question for one order by `order_id`.
+    """
+
+    order_id: int
+    client_order_id: str
+    instrument: int
+    side: int
+    order_type: int
+    time_in_force: int
+    price_ticks: int
+    quantity_lots: int
+    quote_amount: int
+    status: int
+    filled_lots: int
+    open_lots: int
+    filled_notional: int
+    reason: int
+    created_ns: int
+    updated_ns: int
+    updated_seq: int
+    fills: list[FillRecord] = []
+
+
+class TradeRecord(Struct, array_like=True, gc=False, frozen=True):
+    """One public trade."""
+
+    trade_id: int
+    seq: int
+    price_ticks: int
+    quantity_lots: int
+    aggressor_side: int
+    maker_order_id: int
+    taker_order_id: int
+    time_ns: int
+
+
+class Candle(Struct, array_like=True, gc=False, frozen=True):
+    """Trades of one instrument in `interval_s` seconds from `open_ns` on.
+
+    `quote_volume` is the sum of notionals in the quote asset's smallest unit, `seq` the number of
+    the last trade in it.
+    """
+
+    interval_s: int
+    open_ns: int
+    open_ticks: int
+    high_ticks: int
+    low_ticks: int
+    close_ticks: int
+    volume_lots: int
+    quote_volume: int
+    trades: int
+    first_trade_id: int
+    last_trade_id: int
+    seq: int
+
+
+class OrderRecords(Struct, array_like=True, tag=101, gc=False, frozen=True):
+    """Answer to `OrdersQuestion`. `more` says that the limit cut the list."""
+
+    request_id: int
+    seq: int
+    orders: list[OrderRecord]
+    more: bool
+
+
+class FillRecords(Struct, array_like=True, tag=102, gc=False, frozen=True):
+    """Answer to `FillsQuestion`."""
+
+    request_id: int
+    seq: int
+    fills: list[FillRecord]
+    more: bool
+
+
+class TradeRecords(Struct, array_like=True, tag=103, gc=False, frozen=True):
+    """Answer to `TradesQuestion`; `more` says that there are later ones."""
+
+    request_id: int
+    seq: int
+    trades: list[TradeRecord]
+    more: bool
+
+
+class CandleRecords(Struct, array_like=True, tag=104, gc=False, frozen=True):
+    """Answer to `CandlesQuestion`."""
+
+    request_id: int
+    seq: int
+    candles: list[Candle]
+    more: bool
+
+
+class MarketRecord(Struct, array_like=True, tag=105, gc=False, frozen=True):
+    """Answer to `MarketQuestion`: the latest candle of every length there is one of, and the
+    one-minute candles of the last 24 hours before the latest trade, oldest first."""
+
+    request_id: int
+    seq: int
+    instrument: int
+    latest: list[Candle]
+    minutes: list[Candle]
+
+
+class NotYet(Struct, array_like=True, tag=106, gc=False, frozen=True):
+    """The recorder is only at `seq`: ask again."""
+
+    request_id: int
+    seq: int
+    text: str
+
+
+class HistoryReject(Struct, array_like=True, tag=107, gc=False, frozen=True):
+    """The question cannot be answered; `field` names what was wrong."""
+
+    request_id: int
+    field: str
+    text: str
+
+
+HistoryAnswer: TypeAlias = (
+    OrderRecords
+    | FillRecords
+    | TradeRecords
+    | CandleRecords
+    | MarketRecord
+    | NotYet
+    | HistoryReject
+)
