@@ -55,6 +55,7 @@ PURE: Final = {
     "crossbook.session",
     "gateway",
     "gateway.catch_up",
+    "gateway.channel",
     "gateway.desk",
     "gateway.link",
     "gateway.reports",
@@ -89,6 +90,7 @@ NET: Final = {
     "crossbook.client",
     "crossbook.market_data",
     "crossbook.recent_trades",
+    "gateway.websocket",
 }
 """May import zmq. So may every `service` and `__main__`."""
 
