@@ -145,9 +145,9 @@ class Ack(Struct, array_like=True, tag=102, gc=False, frozen=True):
 
     For a new order `order_id` is its id; for cancel and amend the id of the order concerned; for
     a mass cancel zero, with `count` orders canceled. `status` and `open_lots` are the order's
-    at that point (before its own fills, which follow as `Execution`). `repeated` says that the
-    order had been entered before, under the same client order id: nothing was done again, and
-    `status`, `open_lots` and `filled_lots` are that order's now.
+    at that point (before its own fills, which follow as `Execution`), as are `filled_lots`.
+    `repeated` says that the order had been entered before, under the same client order id:
+    nothing was done again, and `status`, `open_lots` and `filled_lots` are that order's now.
     """
 
     request_seq: int

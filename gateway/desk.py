@@ -87,6 +87,11 @@ class OrderDesk:
         has the same id."""
         return self._reporter.stray > self.number
 
+    @property
+    def taking(self) -> bool:
+        """Whether commands are taken: the matcher is known and not suspected of anything."""
+        return self._room > 0
+
     def begin(self, number: int, seq: int) -> None:
         """Take commands, the next one as number `number + 1`, standing at `seq`.
 
@@ -129,14 +134,18 @@ class OrderDesk:
             # What was sent to the connection before may be lost: the client has to catch up.
             self._reply(identity, self._welcome(0, session))
         for request in requests:
-            if isinstance(request, New | Cancel | Amend | MassCancel):
-                self._take_command(session, request)
-            elif isinstance(request, Query):
-                self._take_query(session, request)
-            elif isinstance(request, CatchUp):
-                self._take_catch_up(session, request)
-            else:
-                self._take_open(identity, request)
+            self.take_request(session, request)
+
+    def take_request(self, session: Session, request: Request) -> None:
+        """Take one sound request of a session; what it is answered goes to its address."""
+        if isinstance(request, New | Cancel | Amend | MassCancel):
+            self._take_command(session, request)
+        elif isinstance(request, Query):
+            self._take_query(session, request)
+        elif isinstance(request, CatchUp):
+            self._take_catch_up(session, request)
+        else:
+            self._take_open(session.identity, request)
 
     def refuse_extra_frames(self, identity: bytes) -> None:
         """Answer a message of more than one frame."""

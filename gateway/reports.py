@@ -240,7 +240,10 @@ class Reporter:
             sessions = self._others(event.account, origin)
         if origin is not None:
             coid = event.client_order_id
-            ack = Ack(origin[1], event.seq, event.order_id, _CANCELED, coid, 0, self._time_ns)
+            ack = Ack(
+                origin[1], event.seq, event.order_id, _CANCELED, coid, 0, self._time_ns, 0, False,
+                event.filled_lots,
+            )  # fmt: skip
             self._reply(origin[0], ack)
         for session in sessions:
             execution = self._execution(
@@ -273,7 +276,7 @@ class Reporter:
         if origin is not None:
             ack = Ack(
                 origin[1], event.seq, event.order_id, status, event.client_order_id,
-                event.open_lots, self._time_ns,
+                event.open_lots, self._time_ns, 0, False, event.filled_lots,
             )  # fmt: skip
             self._reply(origin[0], ack)
         for session in self._others(event.account, origin):

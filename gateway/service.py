@@ -18,6 +18,7 @@ from common.log import logger
 from common.sockets import drained, has_more
 from gateway.desk import OrderDesk
 from gateway.link import MatcherLink
+from gateway.local_sessions import LOCAL_PREFIX, LocalSessions
 
 _NOBLOCK = int(zmq.NOBLOCK)
 _MORE_NOBLOCK = int(zmq.SNDMORE | zmq.NOBLOCK)
@@ -39,13 +40,17 @@ PROBE_TICKS: Final = 50
 
 class OrderService:
     """Moves frames between clients, desk, link and matcher until `stop`, or until another
-    gateway has taken over."""
+    gateway has taken over.
+
+    `clients` is the socket of ZeroMQ clients, or None where only clients inside this process are
+    served: `local` has their sessions in either case.
+    """
 
     def __init__(
         self,
         desk: OrderDesk,
         link: MatcherLink,
-        clients: "zmq.Socket[bytes]",
+        clients: "zmq.Socket[bytes] | None",
         commands: "zmq.Socket[bytes]",
         events: "zmq.Socket[bytes]",
         sync: "zmq.Socket[bytes]",
@@ -58,16 +63,15 @@ class OrderService:
         self._events = events
         self._sync = sync
         self._clock = clock
+        self.local = LocalSessions(desk, self.wake)
         self._stopped = asyncio.Event()
         self._loop = asyncio.get_running_loop()
         self._round_is_due = False
         self._ticks = 0
         self._poller = zmq.Poller()
-        self._takers = {
-            clients: self._take_frames,
-            events: self._take_events,
-            sync: self._take_sync_replies,
-        }
+        self._takers = {events: self._take_events, sync: self._take_sync_replies}
+        if clients is not None:
+            self._takers[clients] = self._take_frames
         for watched in self._takers:
             self._poller.register(watched, zmq.POLLIN)
 
@@ -84,6 +88,13 @@ class OrderService:
         for watched in self._takers:
             self._loop.remove_reader(watched.fileno())
 
+    def wake(self) -> None:
+        """Have a round soon: the desk was given something outside of one. What is given in one
+        turn of the loop leaves together."""
+        if not self._round_is_due:
+            self._round_is_due = True
+            self._loop.call_soon(self._next_round)
+
     def _on_ready(self) -> None:
         desk = self._desk
         catch_ups = desk.catch_ups
@@ -96,13 +107,12 @@ class OrderService:
             if catch_ups.working:
                 catch_ups.work(desk.sessions.by_token)
             self._send()
-        if not self._round_is_due:
-            self._round_is_due = True
-            self._loop.call_soon(self._next_round)
+        self.wake()
 
     def _next_round(self) -> None:
         self._round_is_due = False
         if not self._stopped.is_set():
+            self._send()
             self._on_ready()
 
     def _send(self) -> None:
@@ -142,6 +152,7 @@ class OrderService:
 
     def _take_frames(self) -> None:
         clients = self._clients
+        assert clients is not None, "frames without a socket"
         receive = clients.recv
         desk = self._desk
         try:
@@ -193,7 +204,14 @@ class OrderService:
         """Send each address its replies; one that is gone or does not read loses its session."""
         clients = self._clients
         outbox = self._desk.outbox
-        for identity, replies in outbox.items():
+        # Emptied first: a local client that hears its answer may ask again at once.
+        waiting = list(outbox.items())
+        outbox.clear()
+        for identity, replies in waiting:
+            if identity.startswith(LOCAL_PREFIX):
+                self.local.deliver(identity, replies)
+                continue
+            assert clients is not None, "a client without a socket"
             try:
                 if len(replies) <= REPLIES_MAX:
                     clients.send(identity, _MORE_NOBLOCK)
@@ -205,4 +223,3 @@ class OrderService:
             except zmq.ZMQError as error:
                 logger().debug("client_gone", reason=error.strerror)
                 self._desk.sessions.close_address(identity)
-        outbox.clear()

@@ -54,10 +54,16 @@ PURE: Final = {
     "crossbook.request",
     "crossbook.session",
     "gateway",
+    "gateway.bodies",
     "gateway.catch_up",
     "gateway.channel",
     "gateway.desk",
+    "gateway.documents",
+    "gateway.history_link",
     "gateway.link",
+    "gateway.local_sessions",
+    "gateway.problem",
+    "gateway.render",
     "gateway.reports",
     "gateway.session",
     "gateway.translate",
@@ -115,6 +121,13 @@ EDGE: Final = {
     "crossbook.replay",
     "crossbook.replay_report",
     "crossbook.sample_flow",
+    "gateway.lookup",
+    "gateway.order_route",
+    "gateway.order_stream",
+    "gateway.rest",
+    "gateway.rest_market",
+    "gateway.rest_orders",
+    "gateway.trading",
     "matcher.disk",
     "matcher.journal",
     "matcher.print",
@@ -142,6 +155,7 @@ PURE_LIBRARIES: Final = {
     "collections",
     "contextlib",
     "dataclasses",
+    "datetime",
     "enum",
     "functools",
     "hashlib",
@@ -291,7 +305,9 @@ def test_third_party_libraries_are_declared() -> None:
 
 def _import_name(requirement: str) -> str:
     name = requirement.partition(">")[0].partition("=")[0]
-    return {"pyzmq": "zmq", "hdrhistogram": "hdrh"}.get(name, name.replace("-", "_"))
+    return {"pyzmq": "zmq", "hdrhistogram": "hdrh", "swagger-ui-py": "swagger_ui"}.get(
+        name, name.replace("-", "_")
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,336 @@
+"""The JSON documents of the API: what a body may say, and what an answer says.
+
+Prices, quantities and money are decimal text both ways. Unknown fields, floats and wrong types are
+refused when a body is decoded. Times are ISO 8601 in UTC with milliseconds.
+"""
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+from common.types import MAX_CLIENT_ORDER_ID, MAX_SYMBOL
+
+BATCH_MAX = 200
+"""Most orders in one batch."""
+
+DECIMAL_MAX = 40
+"""Longest decimal text, in characters."""
+
+Symbol = Annotated[str, Meta(min_length=1, max_length=MAX_SYMBOL, examples=["BTC-USDT"])]
+Amount = Annotated[
+    str, Meta(min_length=1, max_length=DECIMAL_MAX, description="decimal text", examples=["0.5"])
+]
+ClientOrderId = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=MAX_CLIENT_ORDER_ID,
+        pattern=r"^[\x20-\x7e]+\Z",
+        description="your name for the order: unique among your open orders",
+        examples=["mine-1"],
+    ),
+]
+Side = Literal["buy", "sell"]
+Status = Literal["NEW", "PARTIALLY_FILLED", "FILLED", "CANCELED", "EXPIRED", "REJECTED"]
+
+Kind = Literal["new", "fill", "canceled", "expired", "amended", "completed"]
+
+
+class OrderRequest(Struct, forbid_unknown_fields=True, omit_defaults=True):
+    """A new order. A limit order needs `price` and `quantity`; a market order `quantity` or, by
+    quote amount, `quote_quantity`. `ioc` and `fok` are limit orders with that time in force."""
+
+    symbol: Symbol
+    order_type: Literal["limit", "market", "ioc", "fok"]
+    side: Side
+    quantity: Amount | None = None
+    price: Amount | None = None
+    time_in_force: Literal["gtc", "ioc", "fok"] | None = None
+    client_order_id: ClientOrderId | None = None
+    quote_quantity: Amount | None = None
+
+
+class AmendRequest(Struct, forbid_unknown_fields=True, omit_defaults=True):
+    """New terms of an open order; `quantity` is the new total, filled part included."""
+
+    quantity: Amount | None = None
+    price: Amount | None = None
+
+
+class BatchRequest(Struct, forbid_unknown_fields=True):
+    """Several new orders, entered in this sequence; each has its own outcome."""
+
+    orders: Annotated[list[OrderRequest], Meta(min_length=1, max_length=BATCH_MAX)]
+
+
+class Fill(Struct):
+    """One fill of an order. `fee` is in `fee_asset`; negative is a rebate."""
+
+    trade_id: int
+    price: str
+    quantity: str
+    fee: str
+    fee_asset: str
+    liquidity: Literal["maker", "taker"]
+
+
+class OrderAnswer(Struct):
+    """What became of a request about one order, durable, as of `seq`.
+
+    `fills` and `average_price` are null where an amend or a cancel does not tell fills from before
+    it: ask for the order.
+    """
+
+    order_id: str
+    status: Literal["accepted", "amended", "canceled"]
+    timestamp: str
+    client_order_id: str | None
+    order_status: Status
+    filled_quantity: str
+    remaining_quantity: str
+    average_price: str | None
+    seq: int
+    fills: list[Fill] | None
+
+
+class ErrorDetail(Struct, omit_defaults=True):
+    """Why a request failed: a code for programs, words for people, and the field at fault."""
+
+    code: str
+    message: str
+    field: str | None = None
+
+
+class ErrorDocument(Struct, omit_defaults=True):
+    """Every error."""
+
+    error: ErrorDetail
+    request_id: str | None = None
+
+
+class BatchResult(Struct):
+    """What became of one order of a batch: an answer, or an error; the other one is null."""
+
+    order: OrderAnswer | None
+    error: ErrorDetail | None
+
+
+class BatchAnswer(Struct):
+    """One result for each order of the batch, in its sequence."""
+
+    results: list[BatchResult]
+
+
+class MassCancelAnswer(Struct):
+    """All orders that were canceled."""
+
+    status: Literal["canceled"]
+    count: int
+    order_ids: list[str]
+    timestamp: str
+    seq: int
+
+
+class Order(Struct):
+    """One order. `reason` says why it expired, `seq` what changed it last. `fills` are its last
+    1,000, oldest first; null in a list of orders."""
+
+    order_id: str
+    client_order_id: str | None
+    symbol: str
+    side: Side
+    order_type: Literal["limit", "market"]
+    time_in_force: Literal["gtc", "ioc", "fok"]
+    price: str | None
+    quantity: str | None
+    quote_quantity: str | None
+    order_status: Status
+    filled_quantity: str
+    remaining_quantity: str
+    average_price: str | None
+    reason: str | None
+    created_at: str
+    updated_at: str
+    seq: int
+    fills: list[Fill] | None
+
+
+class OrderList(Struct):
+    """Orders, newest first; `next_cursor` continues behind the last one."""
+
+    orders: list[Order]
+    next_cursor: str | None
+    seq: int
+
+
+class OwnFill(Fill):
+    """One fill of one of the account's orders."""
+
+    order_id: str
+    client_order_id: str | None
+    symbol: str
+    side: Side
+    timestamp: str
+    seq: int
+
+
+class ExecutionReport(Struct, tag_field="type", tag="execution"):
+    """Something happened to an order of the account.
+
+    For a fill `price` and `quantity` are the fill's own, otherwise the order's; of a fill only
+    are `trade_id`, `liquidity`, `fee` and `fee_asset`.
+    """
+
+    kind: Kind
+    seq: int
+    symbol: str
+    order_id: str
+    client_order_id: str | None
+    side: Side
+    order_status: Status
+    price: str | None
+    quantity: str | None
+    filled_quantity: str
+    remaining_quantity: str
+    timestamp: str
+    trade_id: int | None = None
+    liquidity: Literal["maker", "taker"] | None = None
+    fee: str | None = None
+    fee_asset: str | None = None
+    reason: str | None = None
+
+
+class FillList(Struct):
+    """Fills, newest first; `next_cursor` continues behind the last one."""
+
+    fills: list[OwnFill]
+    next_cursor: str | None
+    seq: int
+
+
+class OrderBook(Struct):
+    """The best levels as [price, quantity], best first; `checksum` is over the top ten."""
+
+    symbol: str
+    timestamp: str
+    seq: int
+    bids: list[tuple[str, str]]
+    asks: list[tuple[str, str]]
+    checksum: int
+
+
+class Trade(Struct):
+    """One public trade."""
+
+    trade_id: int
+    seq: int
+    price: str
+    quantity: str
+    aggressor_side: Side
+    maker_order_id: str
+    taker_order_id: str
+    timestamp: str
+
+
+class TradeList(Struct):
+    """Trades in the order they happened."""
+
+    symbol: str
+    trades: list[Trade]
+    seq: int
+
+
+class Candle(Struct):
+    """The trades of one stretch of time."""
+
+    open_time: str
+    open: str
+    high: str
+    low: str
+    close: str
+    volume: str
+    quote_volume: str
+    trades: int
+
+
+class CandleList(Struct):
+    """Candles, oldest first; where nothing traded there is none."""
+
+    symbol: str
+    interval: str
+    candles: list[Candle]
+    seq: int
+
+
+class Ticker(Struct):
+    """The last 24 hours, to the minute. Prices are null where nothing traded, or where a side of
+    the book is empty."""
+
+    symbol: str
+    timestamp: str
+    seq: int
+    last: str | None
+    last_quantity: str | None
+    open: str | None
+    high: str | None
+    low: str | None
+    volume: str
+    quote_volume: str
+    trades: int
+    bid: str | None
+    bid_quantity: str | None
+    ask: str | None
+    ask_quantity: str | None
+
+
+class InstrumentDocument(Struct):
+    """What is traded, on which grid, and what it costs."""
+
+    symbol: str
+    base: str
+    quote: str
+    tick_size: str
+    lot_size: str
+    max_price: str
+    min_quantity: str
+    max_quantity: str
+    min_notional: str
+    maker_fee_percent: str
+    taker_fee_percent: str
+
+
+class InstrumentList(Struct):
+    """All instruments."""
+
+    instruments: list[InstrumentDocument]
+
+
+class AccountDocument(Struct):
+    """The account a request acts for."""
+
+    account: int
+    fees: list["Fees"]
+
+
+class Fees(Struct):
+    """Fee rates of one instrument, in percent of what is received; negative is a rebate."""
+
+    symbol: str
+    maker_fee_percent: str
+    taker_fee_percent: str
+
+
+class Health(Struct):
+    """The process runs."""
+
+    status: Literal["ok"]
+
+
+class Readiness(Struct):
+    """Whether orders can be entered and market data is live, and what is missing."""
+
+    status: Literal["ready", "not_ready"]
+    matcher: bool
+    market_data: bool
+    recorder: bool
+    seq: int

@@ -1,0 +1,183 @@
+"""Order entry from inside this process: the sessions behind HTTP and WebSocket clients.
+
+They stand in the same session table as those of ZeroMQ clients and go through the same desk; only
+their replies are handed to a function instead of a socket. No I/O.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from common.entry import (
+    Ack,
+    Amend,
+    Cancel,
+    CatchUp,
+    Execution,
+    MassCancel,
+    New,
+    OpenOrders,
+    Query,
+    Reject,
+    Reply,
+)
+from common.types import RejectReason
+from gateway.desk import OrderDesk
+from gateway.session import Session
+
+LOCAL_PREFIX: Final = b"\0local"
+"""How the address of a local session begins. A ZeroMQ client cannot have such a routing id: those
+it chooses may not begin with a zero byte, those it is given are five bytes long."""
+
+ACCOUNTS_MAX: Final = 10_000
+"""Most accounts whose sessions are kept open for single requests; the longest idle one goes."""
+
+Asked = New | Cancel | Amend | MassCancel | Query
+"""What can be asked here; `request_seq` is set by `ask`."""
+
+Hear = Callable[[Sequence[Reply]], None]
+"""Hears the replies of one session, all of those of a command in one call."""
+
+
+class Answer(Struct, gc=False):
+    """The one answer to a request, and the executions it caused at once, in order."""
+
+    reply: Ack | Reject | OpenOrders
+    executions: list[Execution]
+
+
+class _Waiting:
+    """A request without its answer."""
+
+    __slots__ = ("account", "done", "executions", "reply")
+
+    def __init__(self, account: int, done: Callable[[Answer], None]) -> None:
+        self.account = account
+        self.done = done
+        self.reply: Ack | Reject | OpenOrders | None = None
+        self.executions: list[Execution] = []
+
+
+class LocalSessions:
+    """Asks the desk in the name of accounts and hands every answer to who asked.
+
+    `wake` is called when the desk has something to send. Requests are bounded by the desk: past
+    its limits the answer is `BUSY`.
+    """
+
+    def __init__(self, desk: OrderDesk, wake: Callable[[], None]) -> None:
+        self._desk = desk
+        self._wake = wake
+        self._by_account: dict[int, Session] = {}
+        self._listeners: dict[bytes, Hear] = {}
+        self._waiting: dict[int, _Waiting] = {}
+        self._told: dict[bytes, int] = {}
+        self._request_seq = 0
+        self._opened = 0
+
+    @property
+    def taking(self) -> bool:
+        """Whether commands are taken now."""
+        return self._desk.taking
+
+    @property
+    def seq(self) -> int:
+        """The last number this gateway heard of."""
+        return self._desk.seq
+
+    def ask(self, account: int, request: Asked, done: Callable[[Answer], None]) -> int:
+        """Ask in the name of `account`; `done` gets the answer. The number it can be given up by.
+
+        The answer may come before this returns.
+        """
+        self._request_seq += 1
+        request_seq = self._request_seq
+        session = self._session(account)
+        if session is None:
+            text = "this gateway has as many sessions as it takes"
+            done(Answer(Reject(request_seq, RejectReason.BUSY, "", text), []))
+            return request_seq
+        self._waiting[request_seq] = _Waiting(account, done)
+        self._desk.take_request(session, replace(request, request_seq=request_seq))
+        self._wake()
+        return request_seq
+
+    def seq_of(self, account: int) -> int:
+        """The number up to which an account was told what happens to it. Where nobody asked in
+        its name yet: the last one this gateway heard of."""
+        session = self._by_account.get(account)
+        return self._told.get(session.identity, 0) if session is not None else self._desk.seq
+
+    def give_up(self, request_seq: int) -> None:
+        """Nobody waits for this answer any more."""
+        self._waiting.pop(request_seq, None)
+
+    def open(self, account: int, hear: Hear) -> Session | None:
+        """A session of its own for a client that listens; None when there are too many."""
+        session = self._open(account)
+        if session is not None:
+            self._listeners[session.identity] = hear
+        return session
+
+    def take(self, session: Session, request: Asked | CatchUp) -> None:
+        """A request of a listening client, with a `request_seq` of its own choice."""
+        self._desk.take_request(session, request)
+        self._wake()
+
+    def close(self, session: Session) -> None:
+        """End a listening client's session."""
+        self._listeners.pop(session.identity, None)
+        self._desk.sessions.close_address(session.identity)
+
+    def deliver(self, identity: bytes, replies: Sequence[Reply]) -> None:
+        """Hand on what the desk has for a local address."""
+        hear = self._listeners.get(identity)
+        if hear is not None:
+            if replies:
+                hear(replies)
+            return
+        answered: list[int] = []
+        for reply in replies:
+            if isinstance(reply, Ack | Execution):
+                self._told[identity] = reply.seq
+            waiting = self._waiting.get(reply.request_seq) if reply.request_seq else None
+            if waiting is None:
+                continue
+            if isinstance(reply, Execution):
+                waiting.executions.append(reply)
+            elif isinstance(reply, Ack | Reject | OpenOrders):
+                waiting.reply = reply
+                answered.append(reply.request_seq)
+        for request_seq in answered:
+            waiting = self._waiting.pop(request_seq, None)
+            if waiting is not None and waiting.reply is not None:
+                waiting.done(Answer(waiting.reply, waiting.executions))
+
+    def _session(self, account: int) -> Session | None:
+        """The session that single requests of an account go through."""
+        session = self._by_account.pop(account, None)
+        if session is None:
+            if len(self._by_account) >= ACCOUNTS_MAX:
+                self._forget_one()
+            session = self._open(account)
+            if session is None:
+                return None
+        # A dict keeps the order of entry: the first one is the longest idle.
+        self._by_account[account] = session
+        return session
+
+    def _forget_one(self) -> None:
+        busy = {waiting.account for waiting in self._waiting.values()}
+        for account, session in self._by_account.items():
+            if account not in busy:
+                del self._by_account[account]
+                self._told.pop(session.identity, None)
+                self._desk.sessions.close_address(session.identity)
+                return
+
+    def _open(self, account: int) -> Session | None:
+        self._opened += 1
+        identity = LOCAL_PREFIX + self._opened.to_bytes(8, "big")
+        return self._desk.sessions.open(account, identity)

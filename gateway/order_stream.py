@@ -1,0 +1,248 @@
+"""`/ws/orders`: an account's execution reports as they happen, and order entry beside them.
+
+The first message is a welcome. Requests are `{"id", "method", "params"}`; each gets one answer or
+error with its `id`. Messages and examples: gateway/README.md.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Annotated, Final
+from urllib.parse import parse_qsl
+
+import msgspec
+from msgspec import Meta, Raw, Struct
+
+from common.entry import CatchUp, CaughtUp, Execution, Reject, Reply, Welcome
+from common.log import logger
+from common.types import RejectReason
+from gateway import documents
+from gateway.bodies import account_number, decoder, order_number, whole_number
+from gateway.channel import POLICY_VIOLATION, TRY_AGAIN_LATER, Connection, Refusal, text_frame
+from gateway.local_sessions import LocalSessions
+from gateway.problem import Problem, internal, malformed, refused
+from gateway.render import Renderer
+from gateway.session import Session
+from gateway.trading import Trading
+
+PATH: Final = "/ws/orders"
+
+REQUESTS_MAX: Final = 1_000
+"""Most requests of one connection without an answer; the next one hears `BUSY`."""
+
+_CATCH_UP_SEQ: Final = 1
+
+
+class Request(Struct, forbid_unknown_fields=True):
+    """What a client sends."""
+
+    id: Annotated[str, Meta(max_length=64)]
+    method: Annotated[str, Meta(max_length=32)]
+    params: Raw = Raw(b"{}")
+
+
+class OneOrder(Struct, forbid_unknown_fields=True):
+    """Parameters of `cancel`."""
+
+    order_id: str
+
+
+class Amendment(Struct, forbid_unknown_fields=True):
+    """Parameters of `amend`."""
+
+    order_id: str
+    quantity: documents.Amount | None = None
+    price: documents.Amount | None = None
+
+
+class SomeOrders(Struct, forbid_unknown_fields=True):
+    """Parameters of `cancel_all`; what is left out does not restrict."""
+
+    symbol: documents.Symbol | None = None
+    side: documents.Side | None = None
+
+
+class Answer(Struct, tag_field="type", tag="answer"):
+    """A request succeeded; `result` is the document REST answers with."""
+
+    id: str
+    status: int
+    result: documents.OrderAnswer | documents.MassCancelAnswer
+
+
+class Failure(Struct, tag_field="type", tag="error", omit_defaults=True):
+    """A request failed as it would through REST. `id` is null where it cannot be read."""
+
+    id: str | None
+    status: int
+    error: documents.ErrorDetail
+
+
+class Greeting(Struct, tag_field="type", tag="welcome"):
+    """Executions of `account` come from here on; `seq` is the last number heard of."""
+
+    account: int
+    seq: int
+
+
+class Resync(Struct, tag_field="type", tag="resync"):
+    """Executions were missed: look up orders and fills, or connect again with `from_seq`."""
+
+    account: int
+    seq: int
+
+
+class CaughtUpTo(Struct, tag_field="type", tag="caught_up"):
+    """Everything in `from_seq`..`to_seq` has been told again; `complete` is false where the
+    matcher no longer holds all of it, or where it was too much for once."""
+
+    from_seq: int
+    to_seq: int
+    complete: bool
+
+
+_encode = msgspec.json.Encoder().encode
+_request = decoder(Request)
+_order = decoder(documents.OrderRequest)
+_amendment = decoder(Amendment)
+_one = decoder(OneOrder)
+_some = decoder(SomeOrders)
+
+
+class OrderStream:
+    """The channel of one connection, acting for one account."""
+
+    def __init__(
+        self,
+        sessions: LocalSessions,
+        trading: Trading,
+        render: Renderer,
+        account: int,
+        from_seq: int | None,
+    ) -> None:
+        self._sessions = sessions
+        self._trading = trading
+        self._render = render
+        self._account = account
+        self._from_seq = from_seq
+        self._session: Session | None = None
+        self._connection: Connection | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def opened(self, connection: Connection) -> None:
+        """Greet the client and listen for its account."""
+        self._connection = connection
+        self._session = self._sessions.open(self._account, self._hear)
+        if self._session is None:
+            connection.close(TRY_AGAIN_LATER, "this gateway has as many sessions as it takes")
+            return
+        self._say(Greeting(self._account, self._sessions.seq))
+        if self._from_seq is not None:
+            self._sessions.take(self._session, CatchUp(_CATCH_UP_SEQ, self._from_seq))
+
+    def received(self, connection: Connection, text: str) -> None:
+        """Take a request; its answer comes when it is durable."""
+        request_id = None
+        try:
+            request = _request(text.encode())
+            request_id = request.id
+            if len(self._tasks) >= REQUESTS_MAX:
+                why = f"{REQUESTS_MAX} requests of this connection wait for an answer"
+                raise refused(RejectReason.BUSY, "", why)
+        except Problem as problem:
+            self._say(Failure(request_id, problem.status, problem.detail))
+            return
+        task = asyncio.get_running_loop().create_task(self._serve(request))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def drained(self, connection: Connection) -> None:
+        """Nothing was left out: who does not read in time is cut off."""
+
+    def closed(self, connection: Connection) -> None:
+        """End the session. What was asked is not taken back."""
+        self._connection = None
+        if self._session is not None:
+            self._sessions.close(self._session)
+
+    async def _serve(self, request: Request) -> None:
+        answer: Answer | Failure
+        try:
+            answer = await self._answer(request)
+        except Problem as problem:
+            answer = Failure(request.id, problem.status, problem.detail)
+        except Exception:
+            logger().exception("request_failed", path=PATH, method=request.method)
+            answer = Failure(request.id, 500, internal().detail)
+        self._say(answer)
+
+    async def _answer(self, request: Request) -> Answer:
+        account, trading, params = self._account, self._trading, bytes(request.params)
+        if request.method == "submit":
+            status, accepted = await trading.submit(account, _order(params))
+            return Answer(request.id, status, accepted)
+        if request.method == "cancel":
+            one = order_number(_one(params).order_id)
+            return Answer(request.id, 200, await trading.cancel(account, one))
+        if request.method == "amend":
+            new = _amendment(params)
+            terms = documents.AmendRequest(new.quantity, new.price)
+            amended = await trading.amend(account, order_number(new.order_id), terms)
+            return Answer(request.id, 200, amended)
+        if request.method == "cancel_all":
+            some = _some(params)
+            canceled = await trading.cancel_all(account, some.symbol, some.side)
+            return Answer(request.id, 200, canceled)
+        raise malformed("method", "methods are submit, amend, cancel and cancel_all")
+
+    def _hear(self, replies: Sequence[Reply]) -> None:
+        """Tell the client what happened to its account."""
+        for reply in replies:
+            if isinstance(reply, Execution):
+                self._say(self._render.execution(reply))
+            elif isinstance(reply, CaughtUp):
+                self._say(CaughtUpTo(reply.from_seq, reply.to_seq, reply.complete))
+            elif isinstance(reply, Welcome | Reject):
+                # A hole in what the gateway heard, or a catch-up that was not possible.
+                self._say(Resync(self._account, self._sessions.seq))
+
+    def _say(self, message: Struct) -> None:
+        connection = self._connection
+        if connection is None:
+            return
+        if connection.full:
+            connection.close(POLICY_VIOLATION, "too slow: connect again with from_seq")
+            return
+        connection.send(text_frame(_encode(message)))
+
+
+class OrderStreams:
+    """Opens a channel for each handshake on `/ws/orders`."""
+
+    def __init__(
+        self,
+        sessions: LocalSessions,
+        trading: Trading,
+        render: Renderer,
+        default_account: int,
+    ) -> None:
+        self._sessions = sessions
+        self._trading = trading
+        self._render = render
+        self._default_account = default_account
+
+    def route(self, query: str) -> OrderStream | Refusal:
+        """`?account=` says who, `?from_seq=` from which number on to hear again what happened."""
+        account, from_seq = self._default_account, None
+        try:
+            for name, value in parse_qsl(query, keep_blank_values=True):
+                if name == "account":
+                    account = account_number(value, name)
+                elif name == "from_seq":
+                    from_seq = whole_number(value)
+                    if from_seq is None:
+                        raise malformed(name, "not a sequence number")
+                else:
+                    raise malformed(name[:40], "this path has no such query parameter")
+        except Problem as problem:
+            return Refusal(problem.status, f"{problem.detail.field}: {problem.detail.message}")
+        return OrderStream(self._sessions, self._trading, self._render, account, from_seq)

@@ -1,0 +1,85 @@
+# ruff: noqa: N818 - named for what it is
+"""What goes wrong with a request, as HTTP and JSON say it.
+
+Every error has the same document: `{"error": {"code", "message", "field"}, "request_id"}`. The
+code is a `RejectReason` by name, or one of those below. The status says whose move it is: 4xx the
+caller's, 503 try again unchanged, 504 find out first.
+"""
+
+from typing import Final
+
+from common.types import RejectReason
+from gateway.documents import ErrorDetail
+
+STATUS: Final[dict[RejectReason, int]] = {
+    RejectReason.MALFORMED: 400,
+    RejectReason.STALE_REQUEST: 400,
+    RejectReason.NOT_LOGGED_ON: 401,
+    RejectReason.UNKNOWN_ORDER: 404,
+    RejectReason.DUPLICATE_CLIENT_ORDER_ID: 409,
+    RejectReason.TOO_LARGE: 413,
+    RejectReason.INTERNAL: 500,
+    RejectReason.BUSY: 503,
+    RejectReason.OUTCOME_UNKNOWN: 504,
+}
+"""HTTP status of a reason; every other one is 422: understood, and refused by a market rule."""
+
+RETRY_AFTER_S: Final = 1
+
+_FIELD_NAMES: Final = {"quote_amount": "quote_quantity", "instrument": "symbol"}
+"""Names of the matcher's fields in the API, where they differ."""
+
+
+class Problem(Exception):
+    """Ends a request with an error document."""
+
+    def __init__(self, status: int, code: str, message: str, field: str | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.detail = ErrorDetail(code, message, field)
+
+    @property
+    def retry_after_s(self) -> int | None:
+        """Seconds to wait before the same request makes sense again, where that is known."""
+        return RETRY_AFTER_S if self.status == 503 else None
+
+
+def refused(reason: int, field: str, text: str) -> Problem:
+    """The problem of a request refused with a `RejectReason`."""
+    known = RejectReason(reason)
+    return Problem(STATUS.get(known, 422), known.name, text, _FIELD_NAMES.get(field, field) or None)
+
+
+def malformed(field: str | None, text: str) -> Problem:
+    """A request that says nothing sound."""
+    return Problem(400, RejectReason.MALFORMED.name, text, field)
+
+
+def unknown_order() -> Problem:
+    """The account has no such order; it is not said whether somebody else has."""
+    return refused(RejectReason.UNKNOWN_ORDER, "order_id", "no such order")
+
+
+def history_unavailable() -> Problem:
+    """The recorder does not answer, or is behind."""
+    text = "the recorder of the past cannot be reached or is behind; try again"
+    return Problem(503, "HISTORY_UNAVAILABLE", text)
+
+
+def outcome_unknown(client_order_id: str) -> Problem:
+    """No answer came in time to a command that was sent."""
+    how = (
+        f"GET /api/v1/orders?client_order_id={client_order_id}"
+        if client_order_id
+        else "GET /api/v1/orders"
+    )
+    text = (
+        "no answer came in time: it may or may not have happened. Look with "
+        f"{how}, or repeat the same request with the same client_order_id"
+    )
+    return Problem(504, RejectReason.OUTCOME_UNKNOWN.name, text)
+
+
+def internal() -> Problem:
+    """Our fault; whoever returns this has logged why."""
+    return Problem(500, "INTERNAL", "the gateway failed; its log says how")

@@ -1,0 +1,357 @@
+"""Replies and records to the documents of the API; integers become decimal text here.
+
+The other half of `gateway.translate`. A number that does not apply (the price of a market order, an
+average of nothing) is null.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Final, Literal
+
+from common.entry import Ack, Execution
+from common.feed import Ticker as FeedTicker
+from common.history import Candle as CandleRecord
+from common.history import FillRecord, OrderRecord, TradeRecord
+from common.instruments import Instrument, format_decimal, power_of_ten
+from common.types import (
+    ExecutionKind,
+    Liquidity,
+    OrderStatus,
+    OrderType,
+    RejectReason,
+    Side,
+    TimeInForce,
+)
+from gateway import documents
+
+AVERAGE_DECIMALS: Final = 4
+"""Digits of an average price beyond those of a price; it is rounded half up to them."""
+
+_SIDES: Final[dict[int, Literal["buy", "sell"]]] = {Side.BUY: "buy", Side.SELL: "sell"}
+_TYPES: Final[dict[int, Literal["limit", "market"]]] = {
+    OrderType.LIMIT: "limit",
+    OrderType.MARKET: "market",
+}
+_TIMES: Final[dict[int, Literal["gtc", "ioc", "fok"]]] = {
+    TimeInForce.GTC: "gtc",
+    TimeInForce.IOC: "ioc",
+    TimeInForce.FOK: "fok",
+}
+_LIQUIDITIES: Final[dict[int, Literal["maker", "taker"]]] = {
+    Liquidity.MAKER: "maker",
+    Liquidity.TAKER: "taker",
+}
+_STATUSES: Final[dict[int, documents.Status]] = {
+    OrderStatus.NEW: "NEW",
+    OrderStatus.PARTIALLY_FILLED: "PARTIALLY_FILLED",
+    OrderStatus.FILLED: "FILLED",
+    OrderStatus.CANCELED: "CANCELED",
+    OrderStatus.EXPIRED: "EXPIRED",
+    OrderStatus.REJECTED: "REJECTED",
+}
+_KINDS: Final[dict[int, documents.Kind]] = {
+    ExecutionKind.NEW: "new",
+    ExecutionKind.FILL: "fill",
+    ExecutionKind.CANCELED: "canceled",
+    ExecutionKind.EXPIRED: "expired",
+    ExecutionKind.AMENDED: "amended",
+    ExecutionKind.COMPLETED: "completed",
+}
+_FILL: Final = int(ExecutionKind.FILL)
+
+
+def timestamp(time_ns: int) -> str:
+    """ISO 8601 in UTC, cut to milliseconds.
+
+    >>> timestamp(1_761_482_096_789_999_999)
+    '2025-10-26T12:34:56.789Z'
+    """
+    seconds, rest = divmod(time_ns, 1_000_000_000)
+    whole = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    return f"{whole}.{rest // 1_000_000:03d}Z"
+
+
+def order_id_text(order_id: int) -> str:
+    """
+    >>> order_id_text(1)
+    'ORD-0000000001'
+    """
+    return f"ORD-{order_id:010d}"
+
+
+def fee_percent(rate: int) -> str:
+    """A fee rate of millionths in percent.
+
+    >>> fee_percent(1000), fee_percent(-50)
+    ('0.1000', '-0.0050')
+    """
+    return format_decimal(rate, 4)
+
+
+def average_price(instrument: Instrument, notional: int, lots: int) -> str | None:
+    """The average price of `lots` that cost `notional` quote units; None of nothing.
+
+    >>> from common.instruments import example
+    >>> average_price(example(), 3 * 5000001 * example().notional_per_tick_lot, 3)
+    '50000.01'
+    >>> average_price(example(), (5000001 + 5000002) * example().notional_per_tick_lot, 2)
+    '50000.015'
+    """
+    if not lots:
+        return None
+    scale = instrument.tick_units * power_of_ten(AVERAGE_DECIMALS)
+    per_lot = instrument.notional_per_tick_lot * lots
+    units = (2 * notional * scale + per_lot) // (2 * per_lot)
+    decimals = instrument.price_decimals
+    text = format_decimal(units, decimals + AVERAGE_DECIMALS)
+    kept = len(text) - AVERAGE_DECIMALS
+    return (text[:kept] + text[kept:].rstrip("0")).rstrip(".")
+
+
+class Renderer:
+    """Documents about the instruments of one exchange."""
+
+    def __init__(self, instruments: Iterable[Instrument]) -> None:
+        self.instruments = {instrument.symbol: instrument for instrument in instruments}
+        self._by_id = {instrument.id: instrument for instrument in self.instruments.values()}
+
+    def symbol(self, instrument_id: int) -> str:
+        """The symbol of an instrument."""
+        return self._by_id[instrument_id].symbol
+
+    def answer(
+        self,
+        what: Literal["accepted", "amended", "canceled"],
+        symbol: str,
+        ack: Ack,
+        executions: Sequence[Execution] = (),
+    ) -> documents.OrderAnswer:
+        """What became of a request about one order, and what it did at once."""
+        instrument = self.instruments[symbol]
+        status, filled_lots, open_lots = ack.status, ack.filled_lots, ack.open_lots
+        fills: list[documents.Fill] = []
+        notional = 0
+        for execution in executions:
+            if execution.order_id != ack.order_id:
+                continue
+            status, filled_lots, open_lots = (
+                execution.status,
+                execution.filled_lots,
+                execution.open_lots,
+            )
+            if execution.kind == _FILL:
+                notional += execution.price_ticks * execution.quantity_lots
+                fills.append(self._executed(instrument, execution))
+        notional *= instrument.notional_per_tick_lot
+        knows_all = not ack.filled_lots
+        return documents.OrderAnswer(
+            order_id_text(ack.order_id),
+            what,
+            timestamp(ack.time_ns),
+            ack.client_order_id or None,
+            _STATUSES[status],
+            instrument.quantity_text(filled_lots),
+            instrument.quantity_text(open_lots),
+            average_price(instrument, notional, filled_lots) if knows_all else None,
+            ack.seq,
+            fills if knows_all else None,
+        )
+
+    def repeated(self, record: OrderRecord, seq: int) -> documents.OrderAnswer:
+        """An order that had been entered before, as it stands now."""
+        instrument = self._by_id[record.instrument]
+        return documents.OrderAnswer(
+            order_id_text(record.order_id),
+            "accepted",
+            timestamp(record.created_ns),
+            record.client_order_id or None,
+            _STATUSES[record.status],
+            instrument.quantity_text(record.filled_lots),
+            instrument.quantity_text(record.open_lots),
+            average_price(instrument, record.filled_notional, record.filled_lots),
+            seq,
+            self._fills(instrument, record.fills),
+        )
+
+    def order(self, record: OrderRecord, with_fills: bool) -> documents.Order:
+        """One order, with its fills where they were asked for."""
+        instrument = self._by_id[record.instrument]
+        quote_amount = record.quote_amount
+        return documents.Order(
+            order_id_text(record.order_id),
+            record.client_order_id or None,
+            instrument.symbol,
+            _SIDES[record.side],
+            _TYPES[record.order_type],
+            _TIMES[record.time_in_force],
+            instrument.price_text(record.price_ticks) if record.price_ticks else None,
+            instrument.quantity_text(record.quantity_lots) if record.quantity_lots else None,
+            format_decimal(quote_amount, instrument.quote_decimals) if quote_amount else None,
+            _STATUSES[record.status],
+            instrument.quantity_text(record.filled_lots),
+            instrument.quantity_text(record.open_lots),
+            average_price(instrument, record.filled_notional, record.filled_lots),
+            RejectReason(record.reason).name if record.reason else None,
+            timestamp(record.created_ns),
+            timestamp(record.updated_ns),
+            record.updated_seq,
+            self._fills(instrument, record.fills) if with_fills else None,
+        )
+
+    def own_fill(self, record: FillRecord) -> documents.OwnFill:
+        """One fill of a list."""
+        instrument = self._by_id[record.instrument]
+        fill = self._fills(instrument, [record])[0]
+        return documents.OwnFill(
+            fill.trade_id,
+            fill.price,
+            fill.quantity,
+            fill.fee,
+            fill.fee_asset,
+            fill.liquidity,
+            order_id_text(record.order_id),
+            record.client_order_id or None,
+            instrument.symbol,
+            _SIDES[record.side],
+            timestamp(record.time_ns),
+            record.seq,
+        )
+
+    def execution(self, execution: Execution) -> documents.ExecutionReport:
+        """An execution report of `/ws/orders`."""
+        instrument = self.instruments[execution.symbol]
+        price_ticks, lots = execution.price_ticks, execution.quantity_lots
+        report = documents.ExecutionReport(
+            _KINDS[execution.kind],
+            execution.seq,
+            execution.symbol,
+            order_id_text(execution.order_id),
+            execution.client_order_id or None,
+            _SIDES[execution.side],
+            _STATUSES[execution.status],
+            instrument.price_text(price_ticks) if price_ticks else None,
+            instrument.quantity_text(lots) if lots else None,
+            instrument.quantity_text(execution.filled_lots),
+            instrument.quantity_text(execution.open_lots),
+            timestamp(execution.time_ns),
+            reason=RejectReason(execution.reason).name if execution.reason else None,
+        )
+        if execution.kind == _FILL:
+            fill = self._executed(instrument, execution)
+            report.trade_id, report.liquidity = fill.trade_id, fill.liquidity
+            report.fee, report.fee_asset = fill.fee, fill.fee_asset
+        return report
+
+    def _executed(self, instrument: Instrument, execution: Execution) -> documents.Fill:
+        return self._fill(
+            instrument,
+            execution.side,
+            execution.trade_id,
+            execution.price_ticks,
+            execution.quantity_lots,
+            execution.fee,
+            execution.liquidity,
+        )
+
+    def _fills(self, instrument: Instrument, records: Iterable[FillRecord]) -> list[documents.Fill]:
+        return [
+            self._fill(
+                instrument,
+                record.side,
+                record.trade_id,
+                record.price_ticks,
+                record.quantity_lots,
+                record.fee,
+                record.liquidity,
+            )
+            for record in records
+        ]
+
+    def _fill(
+        self,
+        instrument: Instrument,
+        side: int,
+        trade_id: int,
+        price_ticks: int,
+        lots: int,
+        fee: int,
+        liquidity: int,
+    ) -> documents.Fill:
+        is_buy = side == Side.BUY
+        return documents.Fill(
+            trade_id,
+            instrument.price_text(price_ticks),
+            instrument.quantity_text(lots),
+            format_decimal(fee, instrument.base_decimals if is_buy else instrument.quote_decimals),
+            instrument.base if is_buy else instrument.quote,
+            _LIQUIDITIES[liquidity],
+        )
+
+    def trade(self, instrument: Instrument, record: TradeRecord) -> documents.Trade:
+        """One public trade."""
+        return documents.Trade(
+            record.trade_id,
+            record.seq,
+            instrument.price_text(record.price_ticks),
+            instrument.quantity_text(record.quantity_lots),
+            _SIDES[record.aggressor_side],
+            order_id_text(record.maker_order_id),
+            order_id_text(record.taker_order_id),
+            timestamp(record.time_ns),
+        )
+
+    def candle(self, instrument: Instrument, record: CandleRecord) -> documents.Candle:
+        """One candle."""
+        return documents.Candle(
+            timestamp(record.open_ns),
+            instrument.price_text(record.open_ticks),
+            instrument.price_text(record.high_ticks),
+            instrument.price_text(record.low_ticks),
+            instrument.price_text(record.close_ticks),
+            instrument.quantity_text(record.volume_lots),
+            format_decimal(record.quote_volume, instrument.quote_decimals),
+            record.trades,
+        )
+
+    def ticker(self, instrument: Instrument, ticker: FeedTicker) -> documents.Ticker:
+        """The last 24 hours of an instrument."""
+
+        def price(ticks: int) -> str | None:
+            return instrument.price_text(ticks) if ticks else None
+
+        def quantity(lots: int) -> str | None:
+            return instrument.quantity_text(lots) if lots else None
+
+        return documents.Ticker(
+            instrument.symbol,
+            timestamp(ticker.time_ns),
+            ticker.seq,
+            price(ticker.last_ticks),
+            quantity(ticker.last_lots),
+            price(ticker.open_ticks),
+            price(ticker.high_ticks),
+            price(ticker.low_ticks),
+            instrument.quantity_text(ticker.volume_lots),
+            format_decimal(ticker.quote_volume, instrument.quote_decimals),
+            ticker.trades,
+            price(ticker.bid_ticks),
+            quantity(ticker.bid_lots),
+            price(ticker.ask_ticks),
+            quantity(ticker.ask_lots),
+        )
+
+    def instrument(self, instrument: Instrument) -> documents.InstrumentDocument:
+        """One instrument."""
+        return documents.InstrumentDocument(
+            instrument.symbol,
+            instrument.base,
+            instrument.quote,
+            instrument.tick_size,
+            instrument.lot_size,
+            instrument.price_text(instrument.max_price_ticks),
+            instrument.quantity_text(instrument.min_quantity_lots),
+            instrument.quantity_text(instrument.max_quantity_lots),
+            format_decimal(instrument.min_notional, instrument.quote_decimals),
+            fee_percent(instrument.maker_fee_rate),
+            fee_percent(instrument.taker_fee_rate),
+        )

@@ -1,0 +1,181 @@
+"""The REST application: routes, errors, the OpenAPI document and its page."""
+
+from itertools import count
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import swagger_ui
+from litestar import Litestar, Request, Response
+from litestar.di import Provide
+from litestar.exceptions import HTTPException, ValidationException
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin, SwaggerRenderPlugin
+from litestar.openapi.spec import License, Tag
+from litestar.openapi.spec import Parameter as OpenApiParameter
+from litestar.params import HeaderParameter
+from litestar.static_files import create_static_files_router
+
+from common.log import logger
+from gateway import documents
+from gateway.bodies import ACCOUNT_MAX, explain
+from gateway.lookup import Lookup
+from gateway.order_route import BODY_MAX, AsgiApp, OrderRoute, check_media_type
+from gateway.problem import Problem, internal, malformed
+from gateway.rest_market import MarketRoutes, ProcessRoutes
+from gateway.rest_orders import AccountRoutes, OrderRoutes
+from gateway.trading import Trading
+
+ASSETS_PATH: Final = "/docs/assets"
+_ASSETS: Final = Path(swagger_ui.__file__).parent / "static"
+
+_CODES: Final = {
+    404: "NOT_FOUND",
+    405: "METHOD_NOT_ALLOWED",
+    413: "TOO_LARGE",
+    415: "UNSUPPORTED_MEDIA_TYPE",
+}
+
+
+def make_app(
+    trading: Trading, lookup: Lookup, default_account: int, request_id_prefix: str
+) -> AsgiApp:
+    """The application. `default_account` acts where a request names none."""
+    door = _Door(default_account, request_id_prefix)
+    app = Litestar(
+        route_handlers=[
+            OrderRoutes,
+            AccountRoutes,
+            MarketRoutes,
+            ProcessRoutes,
+            create_static_files_router(ASSETS_PATH, [_ASSETS], include_in_schema=False),
+        ],
+        dependencies={
+            "trading": Provide(lambda: trading, sync_to_thread=False),
+            "lookup": Provide(lambda: lookup, sync_to_thread=False),
+            "account": Provide(door.account),
+        },
+        before_request=door.check,
+        exception_handlers={Exception: door.answer},
+        request_max_body_size=BODY_MAX,
+        openapi_config=_openapi(),
+        signature_types=[Trading, Lookup],
+        debug=False,
+    )
+    door.known = _query_parameters(app)
+    return OrderRoute(app, trading, default_account, door.request_id)
+
+
+class _Door:
+    """What every request passes: who it acts for, what no route would look at, how it fails."""
+
+    def __init__(self, default_account: int, request_id_prefix: str) -> None:
+        self.known: dict[str, set[str]] = {}
+        self._default_account = default_account
+        self._prefix = request_id_prefix
+        self._numbers = count(1)
+
+    def request_id(self) -> str:
+        """What a failed request is called."""
+        return f"{self._prefix}-{next(self._numbers)}"
+
+    async def account(
+        self,
+        x_account: Annotated[
+            int | None,
+            HeaderParameter(
+                name="X-Account", description="the account to act for", ge=1, le=ACCOUNT_MAX
+            ),
+        ] = None,
+    ) -> int:
+        """The account a request acts for."""
+        return x_account if x_account is not None else self._default_account
+
+    def check(self, request: Request[Any, Any, Any]) -> None:
+        """Refuse bodies that are not JSON, and query parameters that the route does not have."""
+        if request.method in ("POST", "PATCH"):
+            check_media_type(request.headers.get("content-type", ""))
+        operation = getattr(request.route_handler, "operation_id", None)
+        for name in request.query_params:
+            if isinstance(operation, str) and name not in self.known[operation]:
+                raise malformed(name[:40], "this path has no such query parameter")
+
+    def answer(self, request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
+        """The error document of whatever went wrong."""
+        problem = error if isinstance(error, Problem) else _problem_of(request, error)
+        headers = dict(getattr(error, "headers", None) or {})
+        if problem.retry_after_s is not None:
+            headers["Retry-After"] = str(problem.retry_after_s)
+        return Response(
+            documents.ErrorDocument(problem.detail, self.request_id()),
+            status_code=problem.status,
+            headers=headers,
+            media_type="application/json",
+        )
+
+
+def _openapi() -> OpenAPIConfig:
+    return OpenAPIConfig(
+        title="Crossbook",
+        version="1",
+        description=(
+            "A crypto exchange core. Prices, quantities and money are decimal text; a request acts "
+            "for the account of its `X-Account` header. WebSocket streams stand beside these "
+            "paths: `/ws/market-data/{symbol}`, `/ws/trades/{symbol}`, `/ws/candles/{symbol}`, "
+            "`/ws/ticker/{symbol}`, `/ws/orders` (gateway/README.md)."
+        ),
+        license=License(name="MIT", identifier="MIT"),
+        tags=[
+            Tag(name="orders"),
+            Tag(name="account"),
+            Tag(name="market data"),
+            Tag(name="operations"),
+        ],
+        path="/",
+        render_plugins=[
+            JsonRenderPlugin(path="/openapi.json"),
+            SwaggerRenderPlugin(
+                path="/docs",
+                js_url=f"{ASSETS_PATH}/swagger-ui-bundle.js",
+                css_url=f"{ASSETS_PATH}/swagger-ui.css",
+                standalone_preset_js_url=f"{ASSETS_PATH}/swagger-ui-standalone-preset.js",
+                favicon="",
+            ),
+        ],
+    )
+
+
+def _query_parameters(app: Litestar) -> dict[str, set[str]]:
+    """The query parameters of each operation, by its id."""
+    operations = [
+        operation
+        for item in (app.openapi_schema.paths or {}).values()
+        for operation in (item.get, item.post, item.patch, item.delete)
+        if operation is not None
+    ]
+    return {
+        operation.operation_id or "": {
+            parameter.name
+            for parameter in operation.parameters or ()
+            if isinstance(parameter, OpenApiParameter) and parameter.param_in == "query"
+        }
+        for operation in operations
+    }
+
+
+def _problem_of(request: Request[Any, Any, Any], error: Exception) -> Problem:
+    """What the framework found wrong, as a problem."""
+    if isinstance(error, ValidationException):
+        faults = error.extra if isinstance(error.extra, list) else []
+        fault = faults[0] if faults else {}
+        field = str(fault.get("key", "")).removeprefix("data")
+        if fault.get("source") == "body" and field == "" and fault.get("message") == "'data'":
+            return malformed(None, "the body is empty")
+        field = "X-Account" if field == "x_account" else field
+        return explain(str(fault.get("message", error.detail)), field or None)
+    if isinstance(error, RecursionError):
+        return malformed(None, "the body is nested too deeply")
+    if isinstance(error, HTTPException):
+        code = _CODES.get(error.status_code, "MALFORMED" if error.status_code < 500 else "INTERNAL")
+        return Problem(error.status_code, code, error.detail)
+    logger().error("request_failed", path=request.url.path, exc_info=error)
+    return internal()

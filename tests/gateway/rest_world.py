@@ -1,0 +1,160 @@
+"""The API in front of a desk and a real engine on one event loop, without a server.
+
+async with RestWorld() as world:
+    answer = await world.client.post("/api/v1/orders", json=limit("buy", "1", "50000"))
+"""
+
+import asyncio
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+
+from common.clock import FakeClock
+from common.events import Event, EventBatch
+from common.feed import Snapshot, Ticker
+from common.local_book import LocalBook
+from common.sync import Orders
+from gateway.desk import OrderDesk
+from gateway.history_link import HistoryLink
+from gateway.local_sessions import LocalSessions
+from gateway.lookup import Lookup
+from gateway.order_route import AsgiApp
+from gateway.render import Renderer
+from gateway.rest import make_app
+from gateway.session import SessionTable
+from gateway.trading import Trading
+from matcher.engine import Engine
+from tests.gateway.desk_world import GATEWAY, INSTRUMENTS
+
+NOW_NS = 1_761_482_096_789_000_000
+"""2025-10-26T12:34:56.789Z."""
+
+
+def limit(side: str, quantity: str, price: str, **more: str) -> dict[str, str]:
+    """The body of a limit order of BTC-USDT."""
+    return {
+        "symbol": "BTC-USDT",
+        "order_type": "limit",
+        "side": side,
+        "quantity": quantity,
+        "price": price,
+        **more,
+    }
+
+
+class PlainMarket:
+    """Books as the engine has them; no ticker until one is set."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self.stale = False
+        self.tickers: dict[str, Ticker] = {}
+
+    def book(self, symbol: str) -> LocalBook | None:
+        """The book of an instrument."""
+        instrument = next(each for each in INSTRUMENTS if each.symbol == symbol)
+        state = self._engine.book_state(instrument.id)
+        book = LocalBook(symbol)
+        book.describe(instrument)
+        levels: tuple[dict[int, int], dict[int, int]] = ({}, {})
+        for side, orders in zip(levels, (state.bids, state.asks), strict=True):
+            for order in orders:
+                side[order.price_ticks] = side.get(order.price_ticks, 0) + order.open_lots
+        bids, asks = (list(side.items()) for side in levels)
+        book.load(Snapshot(0, symbol, self._engine.seq, {}, bids, asks, 0, NOW_NS, 0))
+        return book
+
+    def ticker(self, symbol: str) -> Ticker | None:
+        """What was set."""
+        return self.tickers.get(symbol)
+
+
+class RestWorld:
+    """A client of the API; `batches` is everything that ever happened.
+
+    With `matcher_answers` false commands stay in flight, and `held` is set when one does.
+    `recorder` turns an encoded question into an encoded answer; there is none at first.
+    """
+
+    def __init__(self, queue_size: int = 100) -> None:
+        self.engine = Engine(INSTRUMENTS)
+        tokens = iter(range(1001, 100_000))
+        self.desk = OrderDesk(
+            INSTRUMENTS, GATEWAY, queue_size, SessionTable(100, lambda: next(tokens))
+        )
+        self.desk.begin(0, 0)
+        self.batches: list[EventBatch] = []
+        self.matcher_answers = True
+        self.held = asyncio.Event()
+        self.recorder: Callable[[bytes], bytes] | None = None
+        self.history = HistoryLink()
+        self.sessions = LocalSessions(self.desk, self.settle)
+        self.market = PlainMarket(self.engine)
+        self.lookup = Lookup(
+            self.sessions,
+            self.history,
+            self.answer_questions,
+            self.market,
+            FakeClock(NOW_NS),
+            Renderer(INSTRUMENTS),
+        )
+        self.trading = Trading(self.sessions, self.lookup, Renderer(INSTRUMENTS))
+        self.app: AsgiApp = make_app(self.trading, self.lookup, 1, "test")
+        self.client = httpx.AsyncClient(
+            transport=httpx.ASGITransport(self.app), base_url="http://crossbook"
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.client.aclose()
+
+    async def enter(self, body: dict[str, Any], account: int = 1) -> httpx.Response:
+        """Enter an order for an account."""
+        headers = {"X-Account": str(account)}
+        return await self.client.post("/api/v1/orders", json=body, headers=headers)
+
+    def settle(self) -> None:
+        """Let the matcher answer what waits, and the sessions hear of it."""
+        if self.desk.commands and not self.matcher_answers:
+            self.held.set()
+        elif self.desk.commands:
+            first_seq = self.engine.seq + 1
+            events: list[Event] = []
+            for command in self.desk.commands:
+                events += self.engine.apply(command, NOW_NS)
+            self.desk.commands = []
+            batch = EventBatch(1, first_seq, self.engine.seq, NOW_NS, events)
+            self.batches.append(batch)
+            self.desk.take_events(batch)
+        questions, self.desk.questions = self.desk.questions, []
+        for question in questions:
+            orders, more = self.engine.open_orders(
+                question.account, question.instrument, question.order_id, limit=question.limit
+            )
+            self.desk.take_answer(Orders(question.request_id, self.engine.seq, orders, more))
+        waiting = list(self.desk.outbox.items())
+        self.desk.outbox.clear()
+        for identity, replies in waiting:
+            self.sessions.deliver(identity, replies)
+
+    def answer_questions(self) -> None:
+        """Let the recorder answer what was asked; without one nobody takes the questions."""
+        answers: list[bytes] = []
+
+        def ask(payload: bytes) -> bool:
+            answer = self.recorder(payload) if self.recorder is not None else None
+            answers.extend([answer] if answer is not None else [])
+            return answer is not None
+
+        self.history.send(ask)
+        for answer in answers:
+            self.history.take(answer)

@@ -1,0 +1,497 @@
+"""REST: what a person with curl says and hears; the API runs on one loop with a real engine."""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+import pytest
+
+from gateway import local_sessions, trading
+from tests.gateway.rest_world import RestWorld, limit
+
+
+def run(main: Coroutine[Any, Any, None]) -> None:
+    """Run one test's coroutine."""
+    asyncio.run(main)
+
+
+def test_the_missions_example_answers_as_the_mission_says() -> None:
+    async def main() -> None:
+        async with RestWorld() as world:
+            answer = await world.client.post(
+                "/api/v1/orders",
+                json={
+                    "symbol": "BTC-USDT",
+                    "order_type": "limit",
+                    "side": "buy",
+                    "quantity": "1.0",
+                    "price": "50000.00",
+                },
+            )
+            assert answer.status_code == 201
+            assert answer.json() == {
+                "order_id": "ORD-0000000001",
+                "status": "accepted",
+                "timestamp": "2025-10-26T12:34:56.789Z",
+                "client_order_id": None,
+                "order_status": "NEW",
+                "filled_quantity": "0.00000",
+                "remaining_quantity": "1.00000",
+                "average_price": None,
+                "seq": 1,
+                "fills": [],
+            }
+
+    run(main())
+
+
+def test_an_order_that_trades_answers_with_its_fills() -> None:
+    async def main() -> None:
+        async with RestWorld() as world:
+            await world.enter(limit("sell", "0.2", "50000"), account=2)
+            await world.enter(limit("sell", "0.2", "50001"), account=2)
+            answer = await world.enter(limit("buy", "0.3", "50001", time_in_force="ioc"))
+            document = answer.json()
+            assert answer.status_code == 201
+            assert document["order_status"] == "FILLED"
+            assert document["filled_quantity"] == "0.30000"
+            assert document["average_price"] == "50000.333333"
+            assert document["fills"] == [
+                {
+                    "trade_id": 1,
+                    "price": "50000.00",
+                    "quantity": "0.20000",
+                    "fee": "0.00040000",
+                    "fee_asset": "BTC",
+                    "liquidity": "taker",
+                },
+                {
+                    "trade_id": 2,
+                    "price": "50001.00",
+                    "quantity": "0.10000",
+                    "fee": "0.00020000",
+                    "fee_asset": "BTC",
+                    "liquidity": "taker",
+                },
+            ]
+
+    run(main())
+
+
+@pytest.mark.parametrize("spelling", ["ioc", "fok"])
+def test_the_missions_order_types_are_limit_orders_with_that_time_in_force(spelling: str) -> None:
+    async def main() -> None:
+        async with RestWorld() as world:
+            body = limit("buy", "1", "50000") | {"order_type": spelling}
+            document = (await world.enter(body)).json()
+            assert (document["status"], document["order_status"]) == ("accepted", "EXPIRED")
+
+    run(main())
+
+
+def test_a_market_order_by_quote_amount_fills() -> None:
+    async def main() -> None:
+        async with RestWorld() as world:
+            await world.enter(limit("sell", "1", "50000"), account=2)
+            body = {
+                "symbol": "BTC-USDT",
+                "order_type": "market",
+                "side": "buy",
+                "quote_quantity": "10000.01",
+            }
+            document = (await world.enter(body)).json()
+            assert document["order_status"] == "FILLED"
+            assert document["filled_quantity"] == "0.20000"
+
+    run(main())
+
+
+BAD_BODIES: list[tuple[Any, int, str, str | None]] = [
+    (limit("buy", "1", "50000") | {"quantity": 1.5}, 400, "MALFORMED", "quantity"),
+    (limit("buy", "1", "50000") | {"quantity": 1}, 400, "MALFORMED", "quantity"),
+    (limit("buy", "1", "50000") | {"price": None}, 400, "MALFORMED", "price"),
+    (limit("buy", "1", "50000", nonsense="x"), 400, "MALFORMED", "nonsense"),
+    (limit("buy", "1e3", "50000"), 400, "MALFORMED", "quantity"),
+    (limit("buy", "-1", "50000"), 400, "MALFORMED", "quantity"),
+    (limit("buy", "", "50000"), 400, "MALFORMED", "quantity"),
+    (limit("buy", "NaN", "50000"), 400, "MALFORMED", "quantity"),
+    (limit("buy", "1" * 41, "50000"), 400, "MALFORMED", "quantity"),
+    (limit("buy", "9" * 40, "50000"), 422, "EXCEEDS_LIMIT", "quantity"),
+    (limit("hold", "1", "50000"), 400, "MALFORMED", "side"),
+    (limit("buy", "1", "50000") | {"symbol": "DOGE-USDT"}, 422, "UNKNOWN_SYMBOL", "symbol"),
+    (limit("buy", "1", "50000") | {"symbol": "X" * 21}, 400, "MALFORMED", "symbol"),
+    (limit("buy", "1", "50000") | {"symbol": 7}, 400, "MALFORMED", "symbol"),
+    (limit("buy", "1", "50000.001"), 422, "BAD_TICK", "price"),
+    (limit("buy", "0.000001", "50000"), 422, "BAD_LOT", "quantity"),
+    (limit("buy", "1", "0"), 422, "BAD_TICK", "price"),
+    (limit("buy", "0.00001", "1"), 422, "MIN_NOTIONAL", "quantity"),
+    (limit("buy", "1", "50000", client_order_id="x" * 37), 400, "MALFORMED", "client_order_id"),
+    (limit("buy", "1", "50000", client_order_id="\u20ac"), 400, "MALFORMED", "client_order_id"),
+    (limit("buy", "1", "50000", time_in_force="day"), 400, "MALFORMED", "time_in_force"),
+    (
+        limit("buy", "1", "50000", time_in_force="ioc") | {"order_type": "fok"},
+        422,
+        "UNSUPPORTED_COMBINATION",
+        "time_in_force",
+    ),
+    (
+        limit("buy", "1", "50000", quote_quantity="5"),
+        422,
+        "UNSUPPORTED_COMBINATION",
+        "quote_quantity",
+    ),
+    (limit("buy", "1", "5") | {"order_type": "market"}, 422, "UNSUPPORTED_COMBINATION", "price"),
+    ({"symbol": "BTC-USDT"}, 400, "MALFORMED", "order_type"),
+    ([], 400, "MALFORMED", None),
+    (5, 400, "MALFORMED", None),
+]
+
+
+@pytest.mark.parametrize(("body", "status", "code", "field"), BAD_BODIES)
+def test_bad_input_names_its_field_and_changes_nothing(
+    body: Any, status: int, code: str, field: str | None
+) -> None:
+    async def main() -> None:
+        async with RestWorld() as world:
+            answer = await world.client.post("/api/v1/orders", json=body)
+            error = answer.json()["error"]
+            assert (answer.status_code, error["code"], error.get("field")) == (status, code, field)
+            assert error["message"]
+            assert answer.json()["request_id"].startswith("test-")
+            assert not world.engine.open_orders(1)[0]
+
+    run(main())
+
+
+@pytest.mark.parametrize(
+    ("content", "media_type", "status"),
+    [
+        (b"", "application/json", 400),
+        (b'{"symbol":', "application/json", 400),
+        (b'{"quantity": NaN}', "application/json", 400),
+        (b"\xff\xfe", "application/json", 400),
+        (b"[" * 100_000, "application/json", 400),
+        (b'"' + b"x" * 300_000 + b'"', "application/json", 413),
+        (b"{}", "text/plain", 415),
+        (b"{}", "", 415),
+    ],
+)
+@pytest.mark.parametrize("path", ["/api/v1/orders", "/api/v1/orders/batch"])
+def test_a_body_that_is_not_json_is_refused(
+    path: str, content: bytes, media_type: str, status: int
+) -> None:
+    async def main() -> None:
+        async with RestWorld() as world:
+            answer = await world.client.post(
+                path, content=content, headers={"Content-Type": media_type}
+            )
+            assert answer.status_code == status
+            assert answer.json()["error"]["message"]
+
+    run(main())
+
+
+@pytest.mark.parametrize("account", ["0", "-1", "x", "2147483648", "1.5", "\u0661"])
+@pytest.mark.parametrize("method", ["POST", "GET"])
+def test_an_account_is_a_number(method: str, account: str) -> None:
+    async def main() -> None:
+        async with RestWorld() as world:
+            answer = await world.client.request(
+                method,
+                "/api/v1/orders" if method == "POST" else "/api/v1/account",
+                json=limit("buy", "1", "50000") if method == "POST" else None,
+                headers=[(b"X-Account", account.encode())],
+            )
+            assert answer.status_code == 400
+            assert answer.json()["error"]["field"] == "X-Account"
+
+    run(main())
+
+
+def test_an_unknown_query_parameter_is_named() -> None:
+    async def main() -> None:
+        async with RestWorld() as world:
+            for path in ("/api/v1/instruments?x=1", "/api/v1/orders?symbols=BTC-USDT"):
+                answer = await world.client.get(path)
+                assert answer.status_code == 400
+                assert answer.json()["error"]["field"] in path
+
+    run(main())
+
+
+def test_the_same_request_again_answers_200_and_does_nothing() -> None:
+    async def main() -> None:
+        async with RestWorld() as world:
+            body = limit("buy", "1", "50000", client_order_id="mine-1")
+            first = await world.enter(body)
+            again = await world.enter(body)
+            assert (first.status_code, again.status_code) == (201, 200)
+            assert again.json()["order_id"] == first.json()["order_id"]
+            assert len(world.engine.open_orders(1)[0]) == 1
+
+    run(main())
+
+
+def test_the_same_client_order_id_with_another_body_is_a_conflict() -> None:
+    async def main() -> None:
+        async with RestWorld() as world:
+            await world.enter(limit("buy", "1", "50000", client_order_id="mine-1"))
+            answer = await world.enter(limit("buy", "2", "50000", client_order_id="mine-1"))
+            assert answer.status_code == 409
+            assert answer.json()["error"]["code"] == "DUPLICATE_CLIENT_ORDER_ID"
+
+    run(main())
+
+
+def test_a_cancel_ends_the_order_and_only_once() -> None:
+    async def main() -> None:
+        async with RestWorld() as world:
+            order_id = (await world.enter(limit("buy", "1", "50000"))).json()["order_id"]
+            canceled = await world.client.delete(f"/api/v1/orders/{order_id}")
+            assert canceled.status_code == 200
+            assert canceled.json()["status"] == "canceled"
+            assert canceled.json()["order_status"] == "CANCELED"
+            again = await world.client.delete(f"/api/v1/orders/{order_id}")
+            assert again.status_code == 404
+            assert again.json()["error"]["code"] == "UNKNOWN_ORDER"
+
+    run(main())
+
+
+def test_somebody_elses_order_cannot_be_cancelled_and_looks_unknown() -> None:
+    async def main() -> None:
+        async with RestWorld() as world:
+            order_id = (await world.enter(limit("buy", "1", "50000"), account=2)).json()["order_id"]
+            answer = await world.client.delete(f"/api/v1/orders/{order_id}")
+            assert answer.status_code == 404
+            assert world.engine.open_orders(2)[0]
+
+    run(main())
+
+
+def test_an_amend_changes_the_order_and_may_trade() -> None:
+    async def main() -> None:
+        async with RestWorld() as world:
+            await world.enter(limit("sell", "1", "50010"), account=2)
+            order_id = (await world.enter(limit("buy", "1", "50000"))).json()["order_id"]
+            path = f"/api/v1/orders/{order_id}"
+            amended = await world.client.patch(path, json={"quantity": "2"})
+            assert amended.json()["status"] == "amended"
+            assert amended.json()["remaining_quantity"] == "2.00000"
+            traded = (await world.client.patch(path, json={"price": "50010"})).json()
+            assert traded["order_status"] == "PARTIALLY_FILLED"
+            assert [fill["price"] for fill in traded["fills"]] == ["50010.00"]
+            ended = (await world.client.patch(path, json={"quantity": "1"})).json()
+            assert (ended["status"], ended["order_status"]) == ("canceled", "CANCELED")
+            assert (ended["filled_quantity"], ended["fills"]) == ("1.00000", None)
+
+    run(main())
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [({}, "quantity"), ({"price": "0"}, "price"), ({"quantity": "0.0"}, "quantity")],
+)
+def test_an_amend_to_nothing_is_refused(body: dict[str, str], field: str) -> None:
+    async def main() -> None:
+        async with RestWorld() as world:
+            order_id = (await world.enter(limit("buy", "1", "50000"))).json()["order_id"]
+            answer = await world.client.patch(f"/api/v1/orders/{order_id}", json=body)
+            assert (answer.status_code, answer.json()["error"]["field"]) == (400, field)
+
+    run(main())
+
+
+def test_a_mass_cancel_takes_one_instrument_or_one_side_or_all() -> None:
+    async def main() -> None:
+        async with RestWorld() as world:
+            await world.enter(limit("buy", "1", "50000"))
+            await world.enter(limit("sell", "1", "60000"))
+            await world.enter(limit("buy", "1", "3000") | {"symbol": "ETH-USDT"})
+            path = "/api/v1/orders"
+            sells = (await world.client.delete(f"{path}?side=sell")).json()
+            assert (sells["count"], sells["order_ids"]) == (1, ["ORD-0000000002"])
+            ethers = (await world.client.delete(f"{path}?symbol=ETH-USDT")).json()
+            assert ethers["order_ids"] == ["ORD-0000000003"]
+            rest = (await world.client.delete(path)).json()
+            assert rest["order_ids"] == ["ORD-0000000001"]
+            assert (await world.client.delete(path)).json()["count"] == 0
+
+    run(main())
+
+
+def test_a_batch_gives_each_order_its_own_outcome() -> None:
+    async def main() -> None:
+        async with RestWorld() as world:
+            answer = await world.client.post(
+                "/api/v1/orders/batch",
+                json={"orders": [limit("buy", "1", "50000"), limit("buy", "1", "0")]},
+            )
+            first, second = answer.json()["results"]
+            assert answer.status_code == 200
+            assert (first["order"]["order_id"], first["error"]) == ("ORD-0000000001", None)
+            assert (second["order"], second["error"]["code"]) == (None, "BAD_TICK")
+
+    run(main())
+
+
+def test_a_full_queue_answers_503_and_when_to_try_again() -> None:
+    async def main() -> None:
+        async with RestWorld(queue_size=1) as world:
+            world.matcher_answers = False
+            waiting = asyncio.create_task(world.enter(limit("buy", "1", "50000")))
+            await world.held.wait()
+            busy = await world.enter(limit("buy", "1", "50000"))
+            assert busy.status_code == 503
+            assert busy.headers["Retry-After"] == "1"
+            assert busy.json()["error"]["code"] == "BUSY"
+            world.matcher_answers = True
+            world.settle()
+            assert (await waiting).status_code == 201
+
+    run(main())
+
+
+def test_no_answer_in_time_is_504_and_says_how_to_find_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trading, "ANSWER_S", 0.05)
+
+    async def main() -> None:
+        async with RestWorld() as world:
+            world.matcher_answers = False
+            answer = await world.enter(limit("buy", "1", "50000", client_order_id="mine-1"))
+            assert answer.status_code == 504
+            assert answer.json()["error"]["code"] == "OUTCOME_UNKNOWN"
+            assert "client_order_id=mine-1" in answer.json()["error"]["message"]
+
+    run(main())
+
+
+def test_a_lost_history_of_the_matcher_is_504_too() -> None:
+    async def main() -> None:
+        async with RestWorld() as world:
+            world.matcher_answers = False
+            waiting = asyncio.create_task(world.enter(limit("buy", "1", "50000")))
+            await world.held.wait()
+            world.desk.lose(world.desk.number, "the matcher lost its history")
+            world.settle()
+            assert (await waiting).status_code == 504
+
+    run(main())
+
+
+def test_the_past_without_a_recorder_is_503() -> None:
+    async def main() -> None:
+        async with RestWorld() as world:
+            order_id = (await world.enter(limit("buy", "1", "50000"))).json()["order_id"]
+            for path in (f"orders/{order_id}", "orders", "fills", "trades/BTC-USDT"):
+                answer = await world.client.get(f"/api/v1/{path}")
+                assert answer.status_code == 503
+                assert answer.json()["error"]["code"] == "HISTORY_UNAVAILABLE"
+                assert answer.headers["Retry-After"] == "1"
+
+    run(main())
+
+
+def test_the_book_has_the_best_levels_and_their_checksum() -> None:
+    async def main() -> None:
+        async with RestWorld() as world:
+            for price in ("50000", "49999", "49998"):
+                await world.enter(limit("buy", "1", price))
+            await world.enter(limit("sell", "0.5", "50001"))
+            book = (await world.client.get("/api/v1/orderbook/BTC-USDT?levels=2")).json()
+            assert book["bids"] == [["50000.00", "1.00000"], ["49999.00", "1.00000"]]
+            assert book["asks"] == [["50001.00", "0.50000"]]
+            assert book["seq"] == 4
+            assert isinstance(book["checksum"], int)
+
+    run(main())
+
+
+def test_stale_market_data_is_never_shown_as_live() -> None:
+    async def main() -> None:
+        async with RestWorld() as world:
+            world.market.stale = True
+            answer = await world.client.get("/api/v1/orderbook/BTC-USDT")
+            assert answer.status_code == 503
+            assert answer.json()["error"]["code"] == "MARKET_DATA_UNAVAILABLE"
+            assert (await world.client.get("/ready")).status_code == 503
+
+    run(main())
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/api/v1/orderbook/NO-SUCH", 404),
+        ("/api/v1/orderbook/BTC-USDT?levels=0", 400),
+        ("/api/v1/orderbook/BTC-USDT?levels=x", 400),
+        ("/api/v1/ticker/NO-SUCH", 404),
+        ("/api/v1/candles/BTC-USDT?interval=2m", 400),
+        ("/api/v1/orders/1", 400),
+        ("/api/v1/orders/ORD-0000000000", 400),
+        ("/api/v1/orders/ORD-9999999999999999999", 400),
+        ("/api/v1/orders?cursor=x", 400),
+        ("/api/v1/nothing", 404),
+        ("/api/v2/orders", 404),
+    ],
+)
+def test_a_wrong_path_or_parameter_has_an_error_document(path: str, status: int) -> None:
+    async def main() -> None:
+        async with RestWorld() as world:
+            answer = await world.client.get(path)
+            assert answer.status_code == status, answer.text
+            assert answer.json()["error"]["message"]
+            assert answer.json()["request_id"]
+
+    run(main())
+
+
+def test_a_wrong_method_is_405_and_names_the_right_ones() -> None:
+    async def main() -> None:
+        async with RestWorld() as world:
+            answer = await world.client.put("/api/v1/orders", json={})
+            assert answer.status_code == 405
+            assert "POST" in answer.headers["Allow"]
+            assert answer.json()["error"]["code"] == "METHOD_NOT_ALLOWED"
+
+    run(main())
+
+
+def test_instruments_and_account_tell_grid_and_fees() -> None:
+    async def main() -> None:
+        async with RestWorld() as world:
+            listed = (await world.client.get("/api/v1/instruments")).json()["instruments"]
+            bitcoin = next(each for each in listed if each["symbol"] == "BTC-USDT")
+            assert (bitcoin["tick_size"], bitcoin["lot_size"]) == ("0.01", "0.00001")
+            account = (await world.client.get("/api/v1/account", headers={"X-Account": "7"})).json()
+            assert account["account"] == 7
+            assert account["fees"][0]["taker_fee_percent"] == "0.2000"
+
+    run(main())
+
+
+def test_the_longest_idle_account_makes_room_for_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(local_sessions, "ACCOUNTS_MAX", 3)
+
+    async def main() -> None:
+        async with RestWorld() as world:
+            for account in range(1, 9):
+                answer = await world.enter(limit("buy", "1", "50000"), account=account)
+                assert answer.status_code == 201
+            assert len(world.desk.sessions) == 3
+
+    run(main())
+
+
+def test_the_docs_page_asks_no_other_host_for_anything() -> None:
+    async def main() -> None:
+        async with RestWorld() as world:
+            page = (await world.client.get("/docs")).text
+            assert "swagger" in page.lower()
+            assert "https://" not in page
+            for asset in ("swagger-ui-bundle.js", "swagger-ui.css"):
+                assert (await world.client.get(f"/docs/assets/{asset}")).status_code == 200
+            schema = (await world.client.get("/openapi.json")).json()
+            assert schema["paths"]["/api/v1/orders"]["post"]["operationId"] == "submit_order"
+
+    run(main())
