@@ -79,12 +79,12 @@ class Lookup:
         self._wake_history = wake_history
         self._market = market
         self._clock = clock
-        self._render = render
+        self.render = render
         self.instruments = render.instruments
 
     async def order(self, account: int, order_id: int) -> documents.Order:
         """One order, open or ended; raises `Problem` 404 when the account has none of this id."""
-        return self._render.order(await self.record(account, order_id), with_fills=True)
+        return self.render.order(await self.record(account, order_id), with_fills=True)
 
     async def orders(
         self,
@@ -114,7 +114,7 @@ class Lookup:
             ),
             OrderRecords,
         )
-        listed = [self._render.order(record, with_fills=False) for record in answer.orders]
+        listed = [self.render.order(record, with_fills=False) for record in answer.orders]
         last = str(answer.orders[-1].order_id) if answer.more else None
         return documents.OrderList(listed, last, answer.seq)
 
@@ -137,7 +137,7 @@ class Lookup:
             FillRecords,
         )
         last = str(answer.fills[-1].fill_id) if answer.more else None
-        listed = [self._render.own_fill(record) for record in answer.fills]
+        listed = [self.render.own_fill(record) for record in answer.fills]
         return documents.FillList(listed, last, answer.seq)
 
     async def trades(
@@ -152,7 +152,7 @@ class Lookup:
             ),
             TradeRecords,
         )
-        listed = [self._render.trade(instrument, record) for record in answer.trades]
+        listed = [self.render.trade(instrument, record) for record in answer.trades]
         return documents.TradeList(symbol, listed, answer.seq)
 
     async def candles(
@@ -173,7 +173,7 @@ class Lookup:
             ),
             CandleRecords,
         )
-        listed = [self._render.candle(instrument, record) for record in answer.candles]
+        listed = [self.render.candle(instrument, record) for record in answer.candles]
         return documents.CandleList(symbol, interval, listed, answer.seq)
 
     def book(self, symbol: str, levels: int) -> documents.OrderBook:
@@ -198,11 +198,11 @@ class Lookup:
         ticker = self._market.ticker(symbol)
         if ticker is None or self._market.stale:
             raise _no_market_data(symbol)
-        return self._render.ticker(instrument, ticker)
+        return self.render.ticker(instrument, ticker)
 
     def list_instruments(self) -> documents.InstrumentList:
         """All instruments."""
-        listed = [self._render.instrument(each) for each in self.instruments.values()]
+        listed = [self.render.instrument(each) for each in self.instruments.values()]
         return documents.InstrumentList(listed)
 
     def account(self, account: int) -> documents.AccountDocument:
