@@ -6,14 +6,17 @@ README.md lists them. Every process reads the same settings and uses its part.
 
 import sys
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from common.errors import ConfigError
 from common.instruments import Instrument, load_instruments
 from common.sockets import check_address, is_loopback
+
+Role = Literal["orders", "api", "streams"]
+"""What a gateway process serves: ZeroMQ order entry, REST and /ws/orders, market-data streams."""
 
 _BOUND_BY = {
     "matcher": ("matcher_commands", "matcher_events", "matcher_sync"),
@@ -41,6 +44,7 @@ class Settings(BaseSettings):
     order_queue_size: int = Field(default=65_536, ge=1, le=10_000_000)
 
     instruments_file: Path = Path("instruments.toml")
+    gateway_roles: Annotated[frozenset[Role], NoDecode] = frozenset({"orders", "api", "streams"})
     gateway_id: int = Field(default=1, ge=1, le=32_767)
     account: int = Field(default=1, ge=1, le=2**31 - 1)
 
@@ -64,6 +68,21 @@ class Settings(BaseSettings):
     feed_history: int = Field(default=10_000, ge=100, le=10_000_000)
     heartbeat_ms: int = Field(default=500, ge=10, le=60_000)
     insecure_allow_public_bind: bool = False
+
+    @field_validator("gateway_roles", mode="before")
+    @classmethod
+    def _split_roles(cls, value: object) -> object:
+        """`orders,api` as the environment says it."""
+        if isinstance(value, str):
+            return frozenset(filter(None, (role.strip() for role in value.split(","))))
+        return value
+
+    @field_validator("gateway_roles")
+    @classmethod
+    def _has_a_role(cls, value: frozenset[Role]) -> frozenset[Role]:
+        if not value:
+            raise ValueError("name at least one of orders, api, streams")
+        return value
 
     def instruments(self) -> tuple[Instrument, ...]:
         """The instruments of `INSTRUMENTS_FILE`; raises `ConfigError`."""

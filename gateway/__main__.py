@@ -5,6 +5,8 @@ import gc
 import secrets
 import signal
 import sys
+from collections.abc import Callable
+from typing import Any
 
 import uvloop
 import zmq
@@ -16,58 +18,182 @@ from common.errors import ConfigError
 from common.instruments import Instrument
 from common.log import logger, set_up_logging
 from common.sequence import base_at, epoch_of, first_of
+from gateway.channel import Channel, Refusal, Router
 from gateway.desk import OrderDesk
+from gateway.history_link import HistoryLink
+from gateway.history_socket import HistorySocket
+from gateway.http_server import HttpServer
 from gateway.link import MatcherLink
+from gateway.lookup import Lookup
+from gateway.market_feed import MarketFeed
+from gateway.order_route import AsgiApp
+from gateway.order_stream import PATH as ORDERS_PATH
+from gateway.order_stream import OrderStreams
+from gateway.render import Renderer
+from gateway.rest import make_app
 from gateway.service import OrderService
 from gateway.session import SessionTable
+from gateway.trading import Trading
+from gateway.websocket import Hub, Limits
 
 EPOCHS_DRAWN = 4096
 """Epochs of request numbers, an eighth of a second each, that one of is drawn from at start."""
 
 
+class Gateway:
+    """The parts that the roles of this process need, and their sockets."""
+
+    def __init__(
+        self, settings: Settings, instruments: tuple[Instrument, ...], context: Any
+    ) -> None:
+        self._settings = settings
+        self._instruments = instruments
+        self._context = context
+        self._clock = SystemClock()
+        self._starting: list[Callable[[], None]] = []
+        self._stopping: list[Callable[[], None]] = []
+        self.link: MatcherLink | None = None
+        self.orders: OrderService | None = None
+        self.server: HttpServer | None = None
+        roles = settings.gateway_roles
+        if "orders" in roles or "api" in roles:
+            self.orders = self._order_service("orders" in roles)
+        if "api" in roles or "streams" in roles:
+            feed = self._market_feed()
+            app, order_streams = self._api(feed) if "api" in roles else (None, None)
+            router = _router(order_streams)
+            hub = Hub(router, Limits(connections_max=settings.max_websocket_connections))
+            self.server = HttpServer(app or _no_api, hub, settings.api_host, settings.api_port)
+
+    async def run(self, stopped: asyncio.Event) -> None:
+        """Serve until `stopped` is set, or until another gateway took over."""
+        for start in self._starting:
+            start()
+        if self.server is not None:
+            await self.server.start()
+        logger().info(
+            "gateway_ready",
+            roles=",".join(sorted(self._settings.gateway_roles)),
+            gateway=self._settings.gateway_id,
+            orders=self._settings.gateway_orders,
+            http=f"{self._settings.api_host}:{self._settings.api_port}",
+        )
+        waits: list[asyncio.Task[Any]] = [asyncio.create_task(stopped.wait())]
+        if self.orders is not None:
+            waits.append(asyncio.create_task(self.orders.run()))
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        if self.server is not None:
+            await self.server.stop()
+        if self.orders is not None:
+            self.orders.stop()
+        stopped.set()
+        await asyncio.gather(*waits)
+        for stop in self._stopping:
+            stop()
+
+    def _order_service(self, with_clients: bool) -> OrderService:
+        settings, context = self._settings, self._context
+        desk = OrderDesk(
+            self._instruments,
+            settings.gateway_id,
+            settings.order_queue_size,
+            SessionTable(settings.max_order_sessions, lambda: secrets.randbits(63)),
+        )
+        # Two gateways given the same id by mistake and started together draw different epochs, so
+        # that one of them finds itself taken over instead of hearing the other's answers.
+        epoch = epoch_of(base_at(self._clock.now_ns())) + secrets.randbelow(EPOCHS_DRAWN)
+        self.link = MatcherLink(desk, settings.gateway_id, first_of(epoch))
+        return OrderService(
+            desk,
+            self.link,
+            sockets.orders_router(context, settings.gateway_orders) if with_clients else None,
+            sockets.commands_push(context, settings.matcher_commands),
+            sockets.events_sub(context, settings.matcher_events),
+            sockets.sync_dealer(context, settings.matcher_sync),
+            self._clock,
+        )
+
+    def _market_feed(self) -> MarketFeed:
+        feed = MarketFeed(
+            sockets.feed_sub(self._context, self._settings.publisher_feed),
+            sockets.snapshots_dealer(self._context, self._settings.publisher_snapshots),
+            self._clock,
+        )
+        self._starting.append(feed.start)
+        self._stopping.append(feed.stop)
+        return feed
+
+    def _api(self, feed: MarketFeed) -> tuple[AsgiApp, OrderStreams]:
+        settings = self._settings
+        assert self.orders is not None, "the api needs order entry"
+        history = HistoryLink()
+        recorder = HistorySocket(
+            history,
+            sockets.history_dealer(self._context, settings.recorder_history),
+            self._clock,
+        )
+        self._starting.append(recorder.start)
+        self._stopping.append(recorder.stop)
+        render = Renderer(self._instruments)
+        local = self.orders.local
+        lookup = Lookup(local, history, recorder.wake, feed, self._clock, render)
+        trading = Trading(local, lookup, render)
+        app = make_app(trading, lookup, settings.account, secrets.token_hex(4))
+        return app, OrderStreams(local, trading, render, settings.account)
+
+
+def _router(orders: OrderStreams | None) -> Router:
+    def route(path: str, query: str) -> Channel | Refusal:
+        if path == ORDERS_PATH and orders is not None:
+            return orders.route(query)
+        return Refusal(404, f"no stream at {path[:100]}")
+
+    return route
+
+
+async def _no_api(scope: Any, receive: Any, send: Any) -> None:
+    """What a gateway without the role `api` answers to HTTP: that it is up, and nothing else."""
+    alive = scope["path"] == "/health"
+    body = (
+        b'{"status":"ok"}'
+        if alive
+        else b'{"error":{"code":"NOT_FOUND","message":"this gateway has no role api"}}'
+    )
+    headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
+    status = 200 if alive else 404
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
 async def serve(settings: Settings, instruments: tuple[Instrument, ...]) -> bool:
-    """Serve order entry until a signal; false when another gateway took over instead.
+    """Serve until a signal; false when another gateway took over instead.
 
     Raises `ConfigError` when an address is taken.
     """
-    clock = SystemClock()
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
     sockets.allow_many_sockets(context)
-    desk = OrderDesk(
-        instruments,
-        settings.gateway_id,
-        settings.order_queue_size,
-        SessionTable(settings.max_order_sessions, lambda: secrets.randbits(63)),
-    )
-    # Two gateways given the same id by mistake and started together draw different epochs, so
-    # that one of them finds itself taken over instead of hearing the other's answers.
-    epoch = epoch_of(base_at(clock.now_ns())) + secrets.randbelow(EPOCHS_DRAWN)
-    link = MatcherLink(desk, settings.gateway_id, first_of(epoch))
-    service = OrderService(
-        desk,
-        link,
-        sockets.orders_router(context, settings.gateway_orders),
-        sockets.commands_push(context, settings.matcher_commands),
-        sockets.events_sub(context, settings.matcher_events),
-        sockets.sync_dealer(context, settings.matcher_sync),
-        clock,
-    )
+    gateway = Gateway(settings, instruments, context)
+    stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, service.stop)
+        loop.add_signal_handler(number, stopped.set)
     gc.collect()
     gc.freeze()
     gc.set_threshold(100_000, 50, 50)
-    logger().info("gateway_ready", orders=settings.gateway_orders, gateway=settings.gateway_id)
-    await service.run()
-    if link.fenced:
+    await gateway.run(stopped)
+    link = gateway.link
+    fenced = link is not None and link.fenced
+    if fenced:
         logger().error(
             "gateway_fenced", reason=f"another gateway has GATEWAY_ID={settings.gateway_id}"
         )
-    in_flight = len(desk.in_flight)
-    logger().info("gateway_stopped", sessions=len(desk.sessions), in_flight=in_flight)
+    if gateway.orders is not None:
+        sessions, in_flight = gateway.orders.load
+        logger().info("gateway_stopped", sessions=sessions, in_flight=in_flight)
+    else:
+        logger().info("gateway_stopped")
     context.destroy(linger=200)
-    return not link.fenced
+    return not fenced
 
 
 def main() -> None:

@@ -59,6 +59,7 @@ def make_app(
         request_max_body_size=BODY_MAX,
         openapi_config=_openapi(),
         signature_types=[Trading, Lookup],
+        logging_config=None,
         debug=False,
     )
     door.known = _query_parameters(app)

@@ -75,6 +75,11 @@ class OrderService:
         for watched in self._takers:
             self._poller.register(watched, zmq.POLLIN)
 
+    @property
+    def load(self) -> tuple[int, int]:
+        """Sessions, and commands in flight."""
+        return len(self._desk.sessions), len(self._desk.in_flight)
+
     def stop(self) -> None:
         """End `run` after the round in hand."""
         self._stopped.set()

@@ -96,6 +96,8 @@ NET: Final = {
     "crossbook.client",
     "crossbook.market_data",
     "crossbook.recent_trades",
+    "gateway.history_socket",
+    "gateway.market_feed",
     "gateway.websocket",
 }
 """May import zmq. So may every `service` and `__main__`."""
@@ -121,6 +123,7 @@ EDGE: Final = {
     "crossbook.replay",
     "crossbook.replay_report",
     "crossbook.sample_flow",
+    "gateway.http_server",
     "gateway.lookup",
     "gateway.order_route",
     "gateway.order_stream",

@@ -47,6 +47,8 @@ def test_env_file_beats_the_default_and_environment_beats_the_file(
         ("ORDER_QUEUE_SIZE", "0"),
         ("ORDER_QUEUE_SIZE", "many"),
         ("ORDER_QUEUE_SIZE", "1.5"),
+        ("GATEWAY_ROLES", ""),
+        ("GATEWAY_ROLES", "everything"),
         ("GATEWAY_ID", "0"),
         ("GATEWAY_ID", "32768"),
         ("ACCOUNT", "0"),
@@ -141,3 +143,8 @@ def test_the_example_file_shows_every_setting_with_its_default(tmp_path: Path) -
     assert set(shown) == {name.upper() for name in Settings.model_fields}
     (tmp_path / ".env").write_text(re.sub(r"^#([A-Z_]+=)", r"\1", text, flags=re.MULTILINE))
     assert load_settings("client") == Settings(_env_file=None)  # type: ignore[call-arg]
+
+
+def test_roles_are_a_list_with_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GATEWAY_ROLES", "api, streams")
+    assert load_settings("gateway").gateway_roles == {"api", "streams"}

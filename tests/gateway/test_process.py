@@ -45,6 +45,7 @@ def test_a_gateway_whose_id_another_takes_over_exits_1_and_says_why(tmp_path: Pa
     settings = {name: f"tcp://127.0.0.1:{free_ports(1)[0]}" for name in names}
     settings["INSTRUMENTS_FILE"] = str(REPOSITORY / "instruments.toml")
     settings["JOURNAL_SEGMENT_MB"] = "1"
+    settings["GATEWAY_ROLES"] = "orders"
     addresses = [f"tcp://127.0.0.1:{free_ports(1)[0]}" for _ in range(2)]
     running = [start("matcher", tmp_path, settings)]
     try:

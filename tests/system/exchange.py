@@ -53,7 +53,8 @@ class ExchangeError(Exception):
 class Exchange:
     """Matcher, publisher and gateway as a user runs them, ready to trade inside `with`.
 
-    `settings` are environment variables for all three (`ORDER_QUEUE_SIZE="4"`). `order` is the
+    `settings` are environment variables for all three (`ORDER_QUEUE_SIZE="4"`). The gateway takes
+    ZeroMQ orders only unless `GATEWAY_ROLES` says more. `order` is the
     order of starting. With `ready=False` nothing is started: call `start` and `wait_ready`.
     Readiness is proved by real mass cancels of `PROBE_ACCOUNT`, so the stream does not begin at
     the first test command.
@@ -67,7 +68,7 @@ class Exchange:
         self._folder = tempfile.TemporaryDirectory(prefix="crossbook-")
         self.directory = Path(self._folder.name)
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
-        ports = free_ports(len(ADDRESS_SETTINGS))
+        *ports, self.api_port = free_ports(len(ADDRESS_SETTINGS) + 1)
         self.addresses = {
             name: f"tcp://127.0.0.1:{port}"
             for name, port in zip(ADDRESS_SETTINGS, ports, strict=True)
@@ -75,6 +76,8 @@ class Exchange:
         own = {
             **self.addresses,
             "INSTRUMENTS_FILE": str(REPOSITORY / "instruments.toml"),
+            "API_PORT": str(self.api_port),
+            "GATEWAY_ROLES": "orders",
             "HEARTBEAT_MS": "100",
             "DATA_DIR": str(self.directory / "data"),
             "JOURNAL_SEGMENT_MB": "4",
@@ -98,6 +101,11 @@ class Exchange:
     def snapshots(self) -> str:
         """Address of the publisher's snapshot and resend socket."""
         return self.addresses["PUBLISHER_SNAPSHOTS"]
+
+    @property
+    def api(self) -> str:
+        """Address of the HTTP API."""
+        return f"http://127.0.0.1:{self.api_port}"
 
     @property
     def sync(self) -> str:
