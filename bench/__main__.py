@@ -7,6 +7,7 @@
     python -m bench durable     the three processes synced and unsynced, as ratios
     python -m bench recovery    starts from a journal and a snapshot, and taking one
     python -m bench stalled     the others' latency while one subscriber and one client stall
+    python -m bench http        orders over HTTP, past the framework and through it
     python -m bench all         all of them
 
 Every command prints its method and machine, and writes JSON with --json. bench/README.md says
@@ -21,6 +22,7 @@ import typer
 
 from bench import core as core_bench
 from bench import durable as durable_bench
+from bench import http as http_bench
 from bench import journal as journal_bench
 from bench import latency as latency_bench
 from bench import machine, workload
@@ -208,6 +210,18 @@ def stalled(
     _write(json, report)
 
 
+@app.command()
+def http(
+    quick: Annotated[bool, typer.Option("--quick", help="One short turn of each.")] = False,
+    seconds: Annotated[float, typer.Option(min=0.5, help="Of each turn.")] = 4.0,
+    json: Json = None,
+) -> None:
+    """Orders over HTTP, past the framework and through it."""
+    report = http_bench.run((1, 64), 1.0 if quick else seconds, 1 if quick else 3)
+    http_bench.show(report)
+    _write(json, report)
+
+
 @app.command(name="all")
 def everything(
     quick: Annotated[
@@ -244,6 +258,8 @@ def everything(
     durable(quick=quick, null=null, json=results / "durable.json")
     print()
     recovery(quick=quick, json=results / "recovery.json")
+    print()
+    http(quick=quick, json=results / "http.json")
 
 
 def _write(path: Path | None, report: Any) -> None:

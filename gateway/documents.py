@@ -30,6 +30,7 @@ ClientOrderId = Annotated[
         examples=["mine-1"],
     ),
 ]
+Level = Annotated[list[str], Meta(min_length=2, max_length=2, description="[price, quantity]")]
 Side = Literal["buy", "sell"]
 Status = Literal["NEW", "PARTIALLY_FILLED", "FILLED", "CANCELED", "EXPIRED", "REJECTED"]
 
@@ -214,8 +215,8 @@ class OrderBook(Struct):
     symbol: str
     timestamp: str
     seq: int
-    bids: list[tuple[str, str]]
-    asks: list[tuple[str, str]]
+    bids: list[Level]
+    asks: list[Level]
     checksum: int
 
 

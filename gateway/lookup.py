@@ -187,8 +187,8 @@ class Lookup:
             symbol,
             timestamp(self._clock.now_ns()),
             book.seq,
-            [(price(ticks), quantity(lots)) for ticks, lots in book.bids(levels)],
-            [(price(ticks), quantity(lots)) for ticks, lots in book.asks(levels)],
+            [[price(ticks), quantity(lots)] for ticks, lots in book.bids(levels)],
+            [[price(ticks), quantity(lots)] for ticks, lots in book.asks(levels)],
             book.checksum,
         )
 

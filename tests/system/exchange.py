@@ -8,6 +8,7 @@ Every process runs in a fresh temporary folder, so no `.env` is read and nothing
 """
 
 import contextlib
+import json
 import os
 import random
 import select
@@ -17,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Self
@@ -208,6 +210,19 @@ class Exchange:
         """Return once a process has bound its addresses."""
         bound = [self.addresses[setting] for setting in BOUND_BY[name]]
         self.wait_until(f"{name} binds", lambda: all(map(is_bound, bound)), seconds)
+
+    def wait_http(self, seconds: float = READY_SECONDS) -> None:
+        """Return once the API is ready, with a recorder behind it where one was started."""
+
+        def ready() -> bool:
+            try:
+                with urllib.request.urlopen(f"{self.api}/ready", timeout=5) as answer:
+                    document = json.load(answer)
+            except OSError:
+                return False
+            return bool(document["recorder"] or "recorder" not in self.processes)
+
+        self.wait_until("the API is ready", ready, seconds)
 
     def wait_ready(self, seconds: float = READY_SECONDS) -> int:
         """Return once an order round trip has reached the public feed; the sequence it had."""

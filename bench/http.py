@@ -1,0 +1,150 @@
+"""Orders over HTTP: how many, how fast, and what the framework would cost.
+
+Connections with one request each at a time; the same exchange, the same body, in turns through
+`POST /api/v1/orders`, which the gateway serves past the framework, and through the framework's own
+route of the same path with a slash behind it.
+"""
+
+import asyncio
+import re
+import time
+from array import array
+from typing import Any, Final, cast
+
+import uvloop
+from msgspec import Struct
+
+from bench import histogram, machine
+from bench.histogram import Summary
+from tests.system.exchange import Exchange
+
+PATHS: Final = {"past the framework": "/api/v1/orders", "through it": "/api/v1/orders/"}
+BODY: Final = (
+    b'{"symbol":"BTC-USDT","order_type":"ioc","side":"buy","quantity":"0.1","price":"50000.00"}'
+)
+_CONTENT_LENGTH: Final = re.compile(rb"content-length: (\d+)", re.IGNORECASE)
+
+METHOD: Final = {
+    "load": "each connection sends its next order when the last one is answered (closed loop)",
+    "orders": "IOC buys into an empty book: accepted, journaled, synced, expired, answered 201",
+    "latency": "write of the request to the last byte of its answer",
+    "turns": "the routes in turn on one running exchange; medians over the turns",
+}
+
+
+class Turn(Struct, frozen=True):
+    """One turn of one route."""
+
+    route: str
+    connections: int
+    answered: int
+    per_s: int
+    latency: Summary
+
+
+class Report(Struct, frozen=True):
+    """What `python -m bench http` measured."""
+
+    bench: str
+    machine: machine.Machine
+    method: dict[str, str]
+    turns: list[Turn]
+
+
+class _Connection(asyncio.Protocol):
+    """One keep-alive connection; starts its next request when an answer has come."""
+
+    def __init__(self, request: bytes, latencies: "array[int]") -> None:
+        self._request = request
+        self._latencies = latencies
+        self._answer = b""
+        self._sent_ns = 0
+        self.failed = ""
+        self.going = True
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Send the first request."""
+        self.transport = cast(asyncio.Transport, transport)
+        self._send()
+
+    def data_received(self, data: bytes) -> None:
+        """A part of an answer, or all of it."""
+        self._answer += data
+        head, end, body = self._answer.partition(b"\r\n\r\n")
+        size = _CONTENT_LENGTH.search(head)
+        if not end or size is None or len(body) < int(size[1]):
+            return
+        self._latencies.append(time.monotonic_ns() - self._sent_ns)
+        if not head.startswith(b"HTTP/1.1 201"):
+            self.failed = self._answer[:200].decode(errors="replace")
+        elif self.going:
+            self._send()
+
+    def _send(self) -> None:
+        self._answer = b""
+        self._sent_ns = time.monotonic_ns()
+        self.transport.write(self._request)
+
+
+async def _turn(port: int, path: str, connections: int, seconds: float) -> "array[int]":
+    request = (
+        f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        f"Content-Length: {len(BODY)}\r\n\r\n"
+    ).encode() + BODY
+    latencies: array[int] = array("q")
+    loop = asyncio.get_running_loop()
+    made = [
+        (await loop.create_connection(lambda: _Connection(request, latencies), "127.0.0.1", port))[
+            1
+        ]
+        for _ in range(connections)
+    ]
+    await asyncio.sleep(seconds)
+    for connection in made:
+        connection.going = False
+    await asyncio.sleep(0.2)
+    for connection in made:
+        connection.transport.abort()
+        if connection.failed:
+            raise RuntimeError(f"an order was not taken: {connection.failed}")
+    return latencies
+
+
+def run(connections: tuple[int, ...], seconds: float, repeats: int) -> Report:
+    """Start an exchange and load it."""
+    described = machine.describe()
+    turns: list[Turn] = []
+    settings: dict[str, Any] = {
+        "GATEWAY_ROLES": "orders,api",
+        "HEARTBEAT_MS": "500",
+        "LOG_LEVEL": "WARNING",
+    }
+    with Exchange(**settings) as exchange:
+        exchange.wait_http()
+        for count in connections:
+            for _ in range(repeats):
+                for route, path in PATHS.items():
+                    latencies = uvloop.run(_turn(exchange.api_port, path, count, seconds))
+                    per_s = round(len(latencies) / seconds)
+                    summary = histogram.summarize(latencies)
+                    turns.append(Turn(route, count, len(latencies), per_s, summary))
+    return Report("http", described, METHOD, turns)
+
+
+def show(report: Report) -> None:
+    """Print the medians."""
+    print("orders over HTTP, durable")
+    print(machine.line(report.machine))
+    for name, text in report.method.items():
+        print(f"  {name}: {text}")
+    print(f"{'connections':>11}  {'route':<20}{'orders/s':>10}{'p50 ms':>9}{'p99 ms':>9}")
+    for count in dict.fromkeys(turn.connections for turn in report.turns):
+        for route in PATHS:
+            turns = [
+                turn for turn in report.turns if (turn.connections, turn.route) == (count, route)
+            ]
+            middle = sorted(turns, key=lambda turn: turn.per_s)[len(turns) // 2]
+            print(
+                f"{count:>11}  {route:<20}{middle.per_s:>10,}"
+                f"{middle.latency.p50_us / 1000:>9.2f}{middle.latency.p99_us / 1000:>9.2f}"
+            )
