@@ -5,7 +5,13 @@ from typing import Annotated
 
 import typer
 
-from crossbook import commands_journal, commands_market, commands_orders, commands_replay
+from crossbook import (
+    commands_journal,
+    commands_market,
+    commands_orders,
+    commands_replay,
+    commands_simulate,
+)
 from crossbook.console import CrossbookGroup
 
 app = typer.Typer(
@@ -14,8 +20,8 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    help="""Trade on a Crossbook exchange, watch its books, replay recorded order flow, and check
-what the exchange wrote down.
+    help="""Trade on a Crossbook exchange, watch its books, replay recorded order flow, simulate
+a market, and check what the exchange wrote down.
 
 Every command takes --help, with examples, and --json. Addresses and the account come from the
 environment or .env (GATEWAY_ORDERS, PUBLISHER_FEED, PUBLISHER_SNAPSHOTS, ACCOUNT) and can be
@@ -54,6 +60,7 @@ app.command()(commands_orders.orders)
 app.command()(commands_market.book)
 app.command()(commands_market.trades)
 app.command()(commands_replay.replay)
+app.command()(commands_simulate.simulate)
 app.command()(commands_market.status)
 app.command()(commands_journal.verify)
 app.command()(commands_journal.journal)

@@ -53,6 +53,15 @@ PURE: Final = {
     "crossbook.replay_requests",
     "crossbook.request",
     "crossbook.session",
+    "crossbook.simulator",
+    "crossbook.simulator.chance",
+    "crossbook.simulator.desk",
+    "crossbook.simulator.flow",
+    "crossbook.simulator.fundamental",
+    "crossbook.simulator.makers",
+    "crossbook.simulator.market",
+    "crossbook.simulator.statistics",
+    "crossbook.simulator.traders",
     "gateway",
     "gateway.bodies",
     "gateway.catch_up",
@@ -113,6 +122,7 @@ EDGE: Final = {
     "crossbook.commands_market",
     "crossbook.commands_orders",
     "crossbook.commands_replay",
+    "crossbook.commands_simulate",
     "crossbook.console",
     "crossbook.csv_file",
     "crossbook.ladder",
@@ -123,6 +133,8 @@ EDGE: Final = {
     "crossbook.replay",
     "crossbook.replay_report",
     "crossbook.sample_flow",
+    "crossbook.simulator.display",
+    "crossbook.simulator.runner",
     "gateway.http_server",
     "gateway.lookup",
     "gateway.order_route",
@@ -178,6 +190,8 @@ PURE_LIBRARIES: Final = {
 PURE_EXCEPTIONS: Final = {
     ("common.instruments", "pathlib"): "reads its TOML file, given as an argument, at start",
     ("crossbook.request", "decimal"): "users may give prices as Decimal; they leave as text",
+    ("crossbook.simulator.chance", "math"): "the square root, which IEEE 754 defines exactly",
+    ("crossbook.simulator.fundamental", "math"): "the same",
 }
 
 NEVER: Final = {"zmq.asyncio", "importlib", "pickle", "marshal"}

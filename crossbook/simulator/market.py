@@ -1,0 +1,157 @@
+"""What the simulation knows of one instrument: its own orders, as the exchange confirmed them.
+
+The agents look at nothing else. It is not the feed, so what they see never depends on how fast it
+arrived; other people's orders show up when they trade with ours.
+"""
+
+from typing import Final
+
+from msgspec import Struct
+from sortedcontainers import SortedDict
+
+from common.instruments import Instrument, power_of_ten
+from common.types import Side
+
+BUY: Final = int(Side.BUY)
+SELL: Final = int(Side.SELL)
+
+_FAST: Final = 0.1
+_SLOW: Final = 0.01
+_MOVES: Final = 0.02
+
+
+class OpenOrder(Struct, gc=False):
+    """One resting order of an agent. `slot` is its owner's mark, `ends` the tick its owner means to
+    cancel it at (zero: undecided)."""
+
+    name: str
+    agent: int
+    side: int
+    price: int
+    lots: int
+    slot: int = 0
+    ends: int = 0
+
+
+class Market:
+    """One instrument as the agents see it: best prices, trends, and every agent's open orders.
+
+    `middle` is between the best prices, in ticks and halves; where a side is empty it stays what it
+    was. `fast` and `slow` are its moving averages over some 1 and 10 seconds, `moves` that of its
+    absolute changes.
+    """
+
+    def __init__(self, instrument: Instrument, start: int, grid: int) -> None:
+        self.instrument = instrument
+        self.symbol = instrument.symbol
+        self.grid = grid
+        self.start = start
+        self.middle = self.fast = self.slow = float(start)
+        self.moves = 0.0
+        self.last_price = start
+        self.orders: dict[str, OpenOrder] = {}
+        self._of_agent: dict[int, dict[str, OpenOrder]] = {}
+        self._levels: dict[int, SortedDict] = {BUY: SortedDict(), SELL: SortedDict()}
+        self.minimum_notional = instrument.min_notional
+        self._notional = instrument.notional_per_tick_lot
+
+    @property
+    def bid(self) -> int:
+        """The best bid in ticks, zero where there is none."""
+        levels = self._levels[BUY]
+        return int(levels.peekitem(-1)[0]) if levels else 0
+
+    @property
+    def ask(self) -> int:
+        """The best ask in ticks, zero where there is none."""
+        levels = self._levels[SELL]
+        return int(levels.peekitem(0)[0]) if levels else 0
+
+    def opposite(self, side: int) -> int:
+        """The price an order of `side` would trade at, zero where there is nobody."""
+        return self.ask if side == BUY else self.bid
+
+    def lots_near(self, side: int, levels: int) -> int:
+        """Lots in the best `levels` levels of a side."""
+        book = self._levels[side]
+        prices = reversed(book) if side == BUY else iter(book)
+        return sum(book[price] for price, _ in zip(prices, range(levels), strict=False))
+
+    def of(self, agent: int) -> dict[str, OpenOrder]:
+        """An agent's open orders by name, oldest first."""
+        return self._of_agent.get(agent, {})
+
+    def advance(self) -> None:
+        """One tick on: averages take in where the middle is now."""
+        bid, ask = self.bid, self.ask
+        before = self.middle
+        if bid and ask:
+            self.middle = (bid + ask) / 2
+        self.fast += _FAST * (self.middle - self.fast)
+        self.slow += _SLOW * (self.middle - self.slow)
+        self.moves += _MOVES * (abs(self.middle - before) - self.moves)
+
+    def add(self, order: OpenOrder) -> None:
+        """An order rests."""
+        self.orders[order.name] = order
+        self._of_agent.setdefault(order.agent, {})[order.name] = order
+        levels = self._levels[order.side]
+        levels[order.price] = levels.get(order.price, 0) + order.lots
+
+    def remove(self, name: str) -> None:
+        """An order is gone; one that was gone already stays so."""
+        order = self.orders.pop(name, None)
+        if order is not None:
+            del self._of_agent[order.agent][name]
+            self._take(order, order.lots)
+
+    def resize(self, name: str, lots: int) -> None:
+        """An order has `lots` open now; with none it is gone."""
+        order = self.orders.get(name)
+        if order is None:
+            return
+        if lots <= 0:
+            self.remove(name)
+            return
+        self._take(order, order.lots - lots)
+        order.lots = lots
+
+    def move(self, name: str, price: int) -> None:
+        """An order rests at another price."""
+        order = self.orders.get(name)
+        if order is not None:
+            self._take(order, order.lots)
+            order.price = price
+            levels = self._levels[order.side]
+            levels[price] = levels.get(price, 0) + order.lots
+
+    def clear(self) -> None:
+        """Nothing rests any more."""
+        self.orders.clear()
+        self._of_agent.clear()
+        for levels in self._levels.values():
+            levels.clear()
+
+    def lots_worth(self, quote: float) -> int:
+        """How many lots some amount of whole quote units is at the middle price; at least one."""
+        units = quote * power_of_ten(self.instrument.quote_decimals)
+        return max(1, int(units / (self.middle * self._notional)))
+
+    def sound_lots(self, lots: int, price: int) -> int:
+        """`lots` within the instrument's limits at this price; zero where none are."""
+        instrument = self.instrument
+        lots = min(lots, instrument.max_quantity_lots)
+        least = -(-self.minimum_notional // (max(1, price) * self._notional))
+        return lots if lots >= max(instrument.min_quantity_lots, least) else 0
+
+    def sound_price(self, price: float) -> int:
+        """A price in whole ticks within the instrument's limits."""
+        return max(1, min(int(price), self.instrument.max_price_ticks))
+
+    def _take(self, order: OpenOrder, lots: int) -> None:
+        levels = self._levels[order.side]
+        left = levels.get(order.price, 0) - lots
+        if left > 0:
+            levels[order.price] = left
+        else:
+            levels.pop(order.price, None)

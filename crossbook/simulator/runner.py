@@ -1,0 +1,258 @@
+"""Trades a flow on an exchange, in lock-step.
+
+A tick's batches are sent one after the other, each when the one before is answered: requests of
+different sessions race otherwise. Then every agent's session is asked for a sign of life, whose
+answer comes behind all execution reports of the tick. Only then does the flow take what was said
+and decide the next tick. So the speed of machine and exchange changes when things happen, never
+what happens; the rate only sets how long to wait between ticks.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
+from typing import Final, TypeVar
+
+from msgspec import Struct
+
+from common.entry import Ack, Execution, MassCancel, Reject
+from common.errors import CrossbookError
+from common.instruments import Instrument
+from common.types import RejectReason
+from crossbook.async_client import AsyncClient
+from crossbook.errors import GatewayUnavailable, OrderRejected, OutcomeUnknown
+from crossbook.request import mass_cancel
+from crossbook.simulator.flow import Answer, Flow, TradeRequest
+
+BATCH_MOST: Final = 256
+"""Requests in one message."""
+
+CALL_TIMEOUT_S: Final = 30.0
+"""Longer than any stall of a working exchange: a session that was lost is noticed sooner."""
+
+RETRY_S: Final = 0.25
+"""Wait before a request that was not applied is sent again."""
+
+BEHIND_MOST_S: Final = 1.0
+"""How much of what an outage cost is made up for by going faster afterwards."""
+
+GRACE_S: Final = 1.0
+"""How long a call under way may take once the simulation is told to stop."""
+
+LAST_CANCEL_S: Final = 2.0
+"""How long the cancels at the end may take."""
+
+_AGAIN: Final = (RejectReason.BUSY, RejectReason.NOT_LOGGED_ON, RejectReason.OUTCOME_UNKNOWN)
+
+_T = TypeVar("_T")
+
+
+class Stopped(CrossbookError):  # noqa: N818 - says what happened
+    """The simulation was told to stop while it waited."""
+
+
+class Plan(Struct, frozen=True):
+    """What to simulate: requests per second on average, and simulated seconds (zero: no end).
+
+    Agent `n` trades for account `first_account` + n.
+    """
+
+    address: str
+    first_account: int
+    agents: int
+    seed: int
+    symbols: tuple[str, ...]
+    rate: float
+    duration_s: float
+    wait_s: float
+
+
+class Runner:
+    """One simulation on one exchange. `stop` ends it after the tick it is in."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.flow: Flow | None = None
+        self.outages = 0
+        self.resets = 0
+        self.left_open = False
+        self._clients: list[AsyncClient] = []
+        self._stopping = asyncio.Event()
+        self._holes_seen = 0
+
+    def stop(self) -> None:
+        """End soon; the agents' orders are canceled."""
+        self._stopping.set()
+
+    async def run(self, watch: Callable[["Runner", Flow], None]) -> Flow:
+        """Simulate until the duration is over or `stop`; `watch` is called after every tick.
+
+        Raises `CrossbookError` when the exchange cannot be reached within the plan's wait, and
+        `ValueError` when it does not trade a symbol.
+        """
+        async with AsyncExitStack() as stack:
+            instruments = await self._connect(stack)
+            cancels = await self._cancel_all()
+            # A number the exchange has never given before: client order ids stay unique on it,
+            # and are the same on every fresh one.
+            flow = self.flow = Flow(
+                instruments, self.plan.agents, self.plan.seed, f"s{cancels[0].seq}-"
+            )
+            try:
+                await self._trade(flow, watch)
+            except Stopped:
+                pass
+            finally:
+                await self._leave()
+        return flow
+
+    async def _connect(self, stack: AsyncExitStack) -> list[Instrument]:
+        """Log every agent on; the instruments to trade."""
+        plan = self.plan
+        deadline_s = time.monotonic() + plan.wait_s
+        for agent in range(plan.agents):
+            while True:
+                client = AsyncClient(plan.address, plan.first_account + agent, timeout_s=1.0)
+                try:
+                    await self._or_stop(stack.enter_async_context(client))
+                    break
+                except (GatewayUnavailable, OrderRejected):
+                    if time.monotonic() > deadline_s:
+                        raise
+                    await self._pause(RETRY_S)
+            client.timeout_s = CALL_TIMEOUT_S
+            self._clients.append(client)
+        known = await self._or_stop(self._clients[0].instruments())
+        missing = [symbol for symbol in plan.symbols if symbol not in known]
+        if missing:
+            raise ValueError(f"{missing[0]} is not traded here, but {', '.join(known)}")
+        return [known[symbol] for symbol in plan.symbols]
+
+    async def _cancel_all(self) -> list[Ack]:
+        """Cancel every order of the agents, in their order."""
+        acks = []
+        for client in self._clients:
+            [answer] = await self._ask(client, [mass_cancel()])
+            if isinstance(answer, Reject):
+                raise OrderRejected(answer)
+            acks.append(answer)
+        return acks
+
+    async def _trade(self, flow: Flow, watch: Callable[["Runner", Flow], None]) -> None:
+        due_s = time.monotonic()
+        while not self._stopping.is_set() and not self._over(flow):
+            opening = flow.tick == 0
+            count, last_seq = 0, 0
+            answers: list[Answer] = []
+            for batch in flow.step():
+                count += len(batch.requests)
+                said = await self._ask(self._clients[batch.agent], batch.requests)
+                answers += zip(batch.requests, said, strict=True)
+                last_seq = max(last_seq, *(answer.seq for answer in said))
+            flow.take(answers, await self._reports(last_seq))
+            if self._missed_something():
+                self.resets += 1
+                await self._cancel_all()
+                flow.forget_orders()
+            watch(self, flow)
+            # The opening is bounded by the number of agents; it is not paced, so that there is a
+            # market at once.
+            now_s = time.monotonic()
+            due_s = max(due_s, now_s - BEHIND_MOST_S) + (0 if opening else count / self.plan.rate)
+            await self._pause(due_s - now_s)
+
+    def _over(self, flow: Flow) -> bool:
+        return 0 < self.plan.duration_s <= flow.seconds
+
+    async def _ask(
+        self, client: AsyncClient, requests: Sequence[TradeRequest | MassCancel]
+    ) -> list[Ack | Reject]:
+        """Send requests until each is answered, whatever happens to the exchange meanwhile.
+
+        A new order is entered once however often it is sent; a cancel or an amend that was
+        applied unheard is answered by a reject, or changes nothing again.
+        """
+        answers: dict[int, Ack | Reject] = {}
+        while len(answers) < len(requests):
+            open_ones = [each for each in range(len(requests)) if each not in answers][:BATCH_MOST]
+            try:
+                said: Sequence[object] = await self._or_stop(
+                    client.batch([requests[each] for each in open_ones])
+                )
+            except (OutcomeUnknown, GatewayUnavailable) as error:
+                said = error.answers
+            for each, answer in zip(open_ones, said, strict=False):
+                again = isinstance(answer, Reject) and answer.reason in _AGAIN
+                if isinstance(answer, Ack | Reject) and not again:
+                    answers[each] = answer
+            if any(each not in answers for each in open_ones):
+                self.outages += 1
+                await self._pause(RETRY_S)
+                if self._stopping.is_set():
+                    raise Stopped
+        return [answers[each] for each in range(len(requests))]
+
+    async def _reports(self, last_seq: int) -> list[tuple[int, Execution]]:
+        """All execution reports up to the matcher's number `last_seq`, by agent."""
+        await asyncio.gather(*(self._hear(client, last_seq) for client in self._clients))
+        reports = []
+        for agent, client in enumerate(self._clients):
+            executions = client.session.executions
+            while executions:
+                reports.append((agent, executions.popleft()))
+        return reports
+
+    async def _hear(self, client: AsyncClient, last_seq: int) -> None:
+        """Return once a session has heard everything up to `last_seq`."""
+        while True:
+            try:
+                pong = await self._or_stop(client.ping())
+                if pong.seq >= last_seq and not client.session.recovering:
+                    return
+            except (OutcomeUnknown, GatewayUnavailable, OrderRejected):
+                self.outages += 1
+            await self._pause(RETRY_S)
+            if self._stopping.is_set():
+                raise Stopped
+
+    def _missed_something(self) -> bool:
+        """Whether execution reports are gone for good since the last look."""
+        holes = sum(
+            client.session.holes + client.session.executions_dropped for client in self._clients
+        )
+        seen, self._holes_seen = self._holes_seen, holes
+        return holes > seen
+
+    async def _leave(self) -> None:
+        """Cancel what is open, if the exchange is still there."""
+        self._stopping.clear()
+        try:
+            async with asyncio.timeout(LAST_CANCEL_S):
+                await self._cancel_all()
+        except (TimeoutError, CrossbookError):
+            self.left_open = True
+
+    async def _or_stop(self, call: Awaitable[_T]) -> _T:
+        """The result of a call; raises `Stopped` when told to stop and it does not come soon."""
+        task = asyncio.ensure_future(call)
+        stopping = asyncio.ensure_future(self._stopping.wait())
+        try:
+            await asyncio.wait((task, stopping), return_when=asyncio.FIRST_COMPLETED)
+            if not task.done():
+                await asyncio.wait((task,), timeout=GRACE_S)
+            if not task.done():
+                raise Stopped("told to stop")
+            return task.result()
+        finally:
+            stopping.cancel()
+            task.cancel()
+
+    async def _pause(self, seconds: float) -> None:
+        """Wait, or until told to stop."""
+        if seconds <= 0:
+            return
+        try:
+            async with asyncio.timeout(seconds):
+                await self._stopping.wait()
+        except TimeoutError:
+            return

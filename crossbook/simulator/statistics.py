@@ -1,0 +1,175 @@
+"""What a simulation has done so far, counted from what was asked and what was answered."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from common.entry import Ack, Amend, Cancel, Execution, New, Reject
+from common.instruments import Instrument, format_decimal, power_of_ten
+from common.types import Liquidity, RejectReason
+from crossbook.simulator.desk import Desk
+from crossbook.simulator.market import BUY, SELL, Market
+
+if TYPE_CHECKING:
+    from crossbook.simulator.flow import Batch
+
+_WORDS: Final = {New: "new", Cancel: "cancel", Amend: "amend"}
+_DEPTH_LEVELS: Final = 10
+
+
+class Tape:
+    """The trades of one instrument."""
+
+    def __init__(self) -> None:
+        self.trades = 0
+        self.lots = 0
+        self.notional = 0
+        self.high = 0
+        self.low = 0
+        self.ticks = 0
+        self.spread_sum = 0.0
+        self.one_sided = 0
+        self.last_trade_id = 0
+
+    def trade(self, trade_id: int, price: int, lots: int) -> None:
+        """One trade, told once or twice: both sides report it."""
+        if trade_id <= self.last_trade_id:
+            return
+        self.last_trade_id = trade_id
+        self.trades += 1
+        self.lots += lots
+        self.notional += lots * price
+        self.high = max(self.high, price)
+        self.low = min(self.low or price, price)
+
+    def quote(self, bid: int, ask: int) -> None:
+        """The best prices at the end of a tick."""
+        self.ticks += 1
+        if bid and ask:
+            self.spread_sum += 2 * (ask - bid) / (ask + bid)
+        else:
+            self.one_sided += 1
+
+    @property
+    def spread_bps(self) -> float:
+        """Mean spread in basis points over the ticks with both sides."""
+        two_sided = self.ticks - self.one_sided
+        return 10_000 * self.spread_sum / two_sided if two_sided else 0.0
+
+
+class Statistics:
+    """Counts of requests, answers and trades, and what the agents hold."""
+
+    def __init__(self, markets: Sequence[Market], desks: Sequence[Sequence[Desk]]) -> None:
+        self._markets = markets
+        self._desks = desks
+        self.tapes = [Tape() for _ in markets]
+        self.requests: Counter[str] = Counter()
+        self.rejects: Counter[str] = Counter()
+        self.acknowledged = 0
+
+    @property
+    def asked_total(self) -> int:
+        """Requests of all kinds."""
+        return self.requests.total()
+
+    def asked(self, batches: Iterable["Batch"]) -> None:
+        """These are sent."""
+        for batch in batches:
+            self.requests.update(_WORDS[type(request)] for request in batch.requests)
+
+    def answered(self, request: New | Cancel | Amend, answer: Ack | Reject) -> None:
+        """One of them was answered."""
+        if isinstance(answer, Ack):
+            self.acknowledged += 1
+        else:
+            self.rejects[_reason(answer.reason)] += 1
+
+    def filled(self, index: int, report: Execution) -> None:
+        """An order was filled in the market of this index."""
+        if report.liquidity in (Liquidity.MAKER, Liquidity.TAKER):
+            self.tapes[index].trade(report.trade_id, report.price_ticks, report.quantity_lots)
+
+    def ticked(self, tick: int) -> None:
+        """A tick is over."""
+        for market, tape in zip(self._markets, self.tapes, strict=True):
+            tape.quote(market.bid, market.ask)
+
+    def symbols(self) -> list[dict[str, Any]]:
+        """Every instrument: prices and quantities as decimal text, the spread in basis points."""
+        return [
+            _symbol_facts(market, tape)
+            for market, tape in zip(self._markets, self.tapes, strict=True)
+        ]
+
+    def kinds(self) -> list[dict[str, Any]]:
+        """Every kind of agent: how many there are, what they own by instrument and what they
+        made, fees left out, in quote units."""
+        rows: dict[str, dict[str, Any]] = {}
+        for desks in self._desks:
+            row = rows.setdefault(
+                desks[0].kind, {"kind": desks[0].kind, "agents": 0, "profit": 0.0, "inventory": {}}
+            )
+            row["agents"] += 1
+            for desk in desks:
+                instrument = desk.market.instrument
+                row["profit"] += desk.worth * _quote_per_tick_lot(instrument)
+                held = row["inventory"]
+                held[desk.market.symbol] = held.get(desk.market.symbol, 0) + desk.position
+        instruments = {market.symbol: market.instrument for market in self._markets}
+        for row in rows.values():
+            row["profit"] = f"{row['profit']:.2f}"
+            row["inventory"] = {
+                symbol: format_decimal(
+                    lots * instruments[symbol].lot_units, instruments[symbol].quantity_decimals
+                )
+                for symbol, lots in row["inventory"].items()
+            }
+        return list(rows.values())
+
+    def facts(self) -> dict[str, Any]:
+        """All of it, for `--json`."""
+        return {
+            "requests": dict(sorted(self.requests.items())),
+            "acknowledged": self.acknowledged,
+            "rejects": dict(sorted(self.rejects.items())),
+            "symbols": self.symbols(),
+            "agents": self.kinds(),
+        }
+
+
+def _symbol_facts(market: Market, tape: Tape) -> dict[str, Any]:
+    instrument = market.instrument
+
+    def price(ticks: int) -> str | None:
+        return instrument.price_text(ticks) if ticks else None
+
+    def quantity(lots: int) -> str:
+        return instrument.quantity_text(lots)
+
+    return {
+        "symbol": market.symbol,
+        "bid": price(market.bid),
+        "ask": price(market.ask),
+        "last": price(market.last_price) if tape.trades else None,
+        "high": price(tape.high),
+        "low": price(tape.low),
+        "spread_bps": round(tape.spread_bps, 3),
+        "one_sided_ticks": tape.one_sided,
+        "orders": len(market.orders),
+        "bid_depth": quantity(market.lots_near(BUY, _DEPTH_LEVELS)),
+        "ask_depth": quantity(market.lots_near(SELL, _DEPTH_LEVELS)),
+        "trades": tape.trades,
+        "volume": quantity(tape.lots),
+    }
+
+
+def _quote_per_tick_lot(instrument: Instrument) -> float:
+    return instrument.notional_per_tick_lot / power_of_ten(instrument.quote_decimals)
+
+
+def _reason(number: int) -> str:
+    try:
+        return RejectReason(number).name
+    except ValueError:
+        return f"REASON_{number}"

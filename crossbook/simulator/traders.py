@@ -1,0 +1,149 @@
+"""Everybody else: those who trade for reasons of their own, and those who follow prices."""
+
+from typing import Final
+
+from crossbook.simulator.chance import Chance
+from crossbook.simulator.desk import FOK, IOC, Desk
+from crossbook.simulator.market import BUY, SELL, Market
+
+RESTING_MOST: Final = 40
+"""Open orders of one noise trader in one instrument."""
+
+_SIZE: Final = 250.0
+_SIZE_MOST: Final = 200.0
+_LIFE_MOST: Final = 6_000.0
+
+
+def other(side: int) -> int:
+    """The opposite side."""
+    return SELL if side == BUY else BUY
+
+
+class NoiseTrader(Desk):
+    """Knows nothing. Rests orders at power-law distances, forgets them for power-law times, and
+    now and then works off a larger order in pieces, which is why signs of trades persist."""
+
+    kind = "noise"
+
+    def __init__(self, agent: int, market: Market, chance: Chance) -> None:
+        super().__init__(agent, market, 600_000.0, chance)
+        self._acts = chance.between(0.15, 0.4)
+        self._side = BUY
+        self._pieces = 0
+
+    def decide(self, tick: int, value: float) -> None:
+        """Cancel what is overdue; rest an order or trade a piece."""
+        for order in self.own():
+            if order.ends <= tick:
+                self.pull(order)
+        chance = self.chance
+        if not chance.happens(self._acts):
+            return
+        if chance.happens(0.86):
+            if len(self.own()) < RESTING_MOST:
+                self._rest(tick)
+        else:
+            self._trade()
+
+    def _rest(self, tick: int) -> None:
+        chance, market = self.chance, self.market
+        side = BUY if chance.happens(0.5) else SELL
+        sign = 1 if side == BUY else -1
+        gap = (
+            max(market.grid, market.ask - market.bid) if market.bid and market.ask else market.grid
+        )
+        if chance.happens(0.22):
+            # Inside the spread, or at the best price.
+            distance = gap * chance.between(0.1, 0.5)
+        else:
+            distance = gap * (0.4 + 0.6 * chance.fattest(120.0))
+        price = market.middle - sign * distance
+        if chance.happens(0.5):
+            price = int(price / market.grid) * market.grid
+        opposite = market.opposite(side)
+        if opposite and sign * price >= sign * opposite:
+            return
+        ends = tick + int(3.0 * chance.fattest(_LIFE_MOST / 3.0))
+        self.place(side, price, self._size(), ends=ends)
+
+    def _trade(self) -> None:
+        chance = self.chance
+        if self._pieces <= 0:
+            self._pieces = int(chance.fatter(30.0))
+            heavy = self.position * 2 // self.limit
+            # A position half full is brought back rather than filled up.
+            self._side = BUY if heavy < 0 or (heavy == 0 and chance.happens(0.5)) else SELL
+        self._pieces -= 1
+        market = self.market
+        size = self._size()
+        if chance.happens(0.25):
+            self.take(self._side, size, 0)
+        elif chance.happens(0.12):
+            self.take(self._side, size, 4.0 * market.grid, FOK)
+        else:
+            self.take(self._side, size, market.middle * 0.0001 * chance.fat(5.0))
+
+    def _size(self) -> int:
+        """Lots of one order, a round number as often as not."""
+        chance = self.chance
+        lots = self.market.lots_worth(_SIZE * chance.fatter(_SIZE_MOST))
+        if chance.happens(0.5):
+            step = 1
+            while step * 20 <= lots:
+                step *= 10
+            lots = max(1, lots // step) * step
+        return lots
+
+
+class MomentumTrader(Desk):
+    """Buys what rises and sells what falls, with orders that take at once; goes home when the
+    trend is over."""
+
+    kind = "momentum"
+
+    def __init__(self, agent: int, market: Market, chance: Chance) -> None:
+        super().__init__(agent, market, 80_000.0, chance)
+        self._acts = chance.between(0.03, 0.08)
+        self._threshold = chance.between(0.00012, 0.0003)
+
+    def decide(self, tick: int, value: float) -> None:
+        """Follow the trend, or close the position."""
+        if not self.chance.happens(self._acts):
+            return
+        market = self.market
+        trend = (market.fast - market.slow) / market.middle
+        size = market.lots_worth(2.0 * _SIZE * self.chance.fatter(40.0))
+        reach = 0.00015 * market.middle
+        if abs(trend) > self._threshold:
+            self.take(BUY if trend > 0 else SELL, size, reach)
+        elif self.position * trend < 0:
+            self.take(SELL if self.position > 0 else BUY, min(size, abs(self.position)), reach)
+
+
+class MeanReverter(Desk):
+    """Trades a price that strayed back towards what it should be: half the fundamental as this
+    agent, late, knows it, half the average price of late."""
+
+    kind = "reverter"
+
+    def __init__(self, agent: int, market: Market, chance: Chance) -> None:
+        super().__init__(agent, market, 200_000.0, chance)
+        self._acts = chance.between(0.04, 0.12)
+        self._seen = float(market.start)
+        self._learns = chance.between(0.05, 0.3)
+        self._threshold = chance.between(0.00015, 0.0004)
+
+    def decide(self, tick: int, value: float) -> None:
+        """Take what is too cheap or too dear; otherwise bring the position home in small steps."""
+        self._seen += self._learns * (value - self._seen)
+        if not self.chance.happens(self._acts):
+            return
+        market = self.market
+        meant = (self._seen + market.slow) / 2
+        gap = (meant - market.middle) / market.middle
+        size = market.lots_worth(2.0 * _SIZE * self.chance.fatter(60.0))
+        if abs(gap) > self._threshold:
+            self.take(BUY if gap > 0 else SELL, size, abs(gap) * market.middle, IOC)
+        elif self.position and self.chance.happens(0.15):
+            side = SELL if self.position > 0 else BUY
+            self.take(side, min(size, abs(self.position)), float(market.grid))
