@@ -8,6 +8,7 @@
     python -m bench recovery    starts from a journal and a snapshot, and taking one
     python -m bench stalled     the others' latency while one subscriber and one client stall
     python -m bench http        orders over HTTP, past the framework and through it
+    python -m bench facts       the simulated market beside a recorded one, as a table and a PNG
     python -m bench all         all of them
 
 Every command prints its method and machine, and writes JSON with --json. bench/README.md says
@@ -22,6 +23,7 @@ import typer
 
 from bench import core as core_bench
 from bench import durable as durable_bench
+from bench import facts as facts_bench
 from bench import http as http_bench
 from bench import journal as journal_bench
 from bench import latency as latency_bench
@@ -222,6 +224,26 @@ def http(
     _write(json, report)
 
 
+@app.command()
+def facts(
+    seed: int = 1,
+    minutes: Annotated[float, typer.Option(min=0.1, max=1_000, help="Simulated.")] = 10.0,
+    recording: Annotated[
+        Path, typer.Option(help="STEM.cmd.csv.gz of BTC-USD to show beside it.")
+    ] = facts_bench.RECORDING,
+    json: Json = None,
+    plot: Annotated[Path, typer.Option(help="The PNG to draw.")] = RESULTS / "facts.png",
+) -> None:
+    """Stylised facts of the simulated market beside a recorded one."""
+    found = recording if recording.is_file() else None
+    if found is None:
+        print(f"facts: the simulation only, there is no recording at {recording}")
+    report = facts_bench.run(seed, minutes, found, plot)
+    facts_bench.show(report)
+    print(f"wrote {plot}")
+    _write(json, report)
+
+
 @app.command(name="all")
 def everything(
     quick: Annotated[
@@ -260,6 +282,7 @@ def everything(
     recovery(quick=quick, json=results / "recovery.json")
     print()
     http(quick=quick, json=results / "http.json")
+    facts(json=results / "facts.json", plot=results / "facts.png")
 
 
 def _write(path: Path | None, report: Any) -> None:

@@ -15,8 +15,8 @@ TICKS_PER_SECOND: Final = 10
 QUIET: Final = 0.00003
 """Deviation of one tick's return without news: some 2.5 % over a day."""
 
-_SHARE_OF_NEWS: Final = 0.04
-_MEMORY: Final = 0.955
+_SHARE_OF_NEWS: Final = 0.02
+_MEMORY: Final = 0.978
 _RETURN_MOST: Final = 0.02
 _LOUDEST: Final = 14.0 * QUIET
 _COMMON: Final = 0.6
@@ -24,8 +24,8 @@ _OWN: Final = 0.8
 """0.6 squared and 0.8 squared make 1: the sum of both parts has deviation 1 as well."""
 
 _NEWS_PER_TICK: Final = 1.0 / (75 * TICKS_PER_SECOND)
-_NEWS_SIZE: Final = 0.0006
-_NEWS_MOST: Final = 8.0
+_NEWS_SIZE: Final = 0.0004
+_NEWS_MOST: Final = 4.0
 
 
 class Fundamental:

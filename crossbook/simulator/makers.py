@@ -11,10 +11,12 @@ REQUESTS_MOST: Final = 8
 """Requests of one maker in one instrument and tick, the first tick apart."""
 
 _WORTH: Final = 400_000.0
-_HALF_SPREAD: Final = 0.00012
+_HALF_SPREAD: Final = 0.0002
 _MOVES_WEIGHT: Final = 1.5
-_SIZE: Final = 900.0
+_SIZE: Final = 350.0
 _SIZE_MOST: Final = 30.0
+_WORTHWHILE: Final = 0.4
+_EXPOSED: Final = 0.4
 _LEAN: Final = 2.5
 _MOVE_SHARE: Final = 0.2
 
@@ -28,18 +30,19 @@ class MarketMaker(Desk):
     def __init__(self, agent: int, market: Market, chance: Chance) -> None:
         super().__init__(agent, market, _WORTH, chance)
         self._seen = float(market.start)
-        self._learns = chance.between(0.04, 0.5)
+        self._learns = chance.between(0.4, 1.0)
         self._width = chance.between(0.7, 2.2)
-        self._acts = chance.between(0.06, 0.25)
+        self._acts = chance.between(0.08, 0.3)
 
     def decide(self, tick: int, value: float) -> None:
         """Move the quotes that are most wrong to where they belong."""
         self._seen += self._learns * (value - self._seen)
         opening = tick <= 1
-        if not opening and not self.chance.happens(self._acts):
-            return
         half = self._half_spread()
+        if not opening and not self._exposed(half) and not self.chance.happens(self._acts):
+            return
         middle = self._seen - _LEAN * half * self.position / self.limit
+        self._pick_off(half)
         slots = {(order.side, order.slot): order for order in self.own()}
         left = REQUESTS_MOST
         for slot in range(LEVELS):
@@ -47,6 +50,23 @@ class MarketMaker(Desk):
                 if left <= 0 and not opening:
                     return
                 left -= self._quote(side, slot, middle, half, slots.get((side, slot)))
+
+    def _exposed(self, half: float) -> bool:
+        """Whether some quote is so close to what the maker knows that it must not stay."""
+        return any(
+            (self._seen - order.price if order.side == BUY else order.price - self._seen)
+            < _EXPOSED * half
+            for order in self.own()
+        )
+
+    def _pick_off(self, half: float) -> None:
+        """Trade against quotes that what the maker knows has left behind."""
+        for side, sign in ((BUY, 1), (SELL, -1)):
+            best = self.market.opposite(side)
+            gain = sign * (self._seen - best) - _WORTHWHILE * half
+            if best and gain > 0:
+                size = _SIZE * self.chance.fatter(_SIZE_MOST)
+                self.take(side, self.market.lots_worth(size), max(1.0, gain))
 
     def _half_spread(self) -> float:
         """Half the distance between the best bid and ask the maker wants, in ticks."""
@@ -59,24 +79,23 @@ class MarketMaker(Desk):
         self, side: int, slot: int, middle: float, half: float, order: OpenOrder | None
     ) -> int:
         """Put one quote right; how many requests that took."""
-        distance = half * (1.0 + 0.7 * slot + 0.25 * slot * slot)
+        distance = half * (1.0 + 0.9 * slot + 0.5 * slot * slot)
         if order is not None:
             meant = middle - distance if side == BUY else middle + distance
-            if abs(order.price - meant) <= 0.45 * half * (1 + slot):
+            if abs(order.price - meant) <= half * (0.2 + 0.6 * slot):
                 return 0
         price = self._price(side, middle, distance * self.chance.between(0.8, 1.2))
         if order is None:
-            size = _SIZE * (1.0 + 0.6 * slot) * self.chance.fatter(_SIZE_MOST)
+            size = _SIZE * (0.3 + slot) * self.chance.fatter(_SIZE_MOST)
             return int(self.place(side, price, self.market.lots_worth(size), slot))
         if order.price == price:
             return 0
         if self.chance.happens(_MOVE_SHARE):
             self.move(order, price)
             return 1
-        # The cancel goes first, so that both together stay within the limit.
+        # The order may be filled before the cancel arrives: it still counts against the limit.
         self.pull(order)
-        self._asked[side] -= order.lots
-        size = self.market.lots_worth(_SIZE * (1.0 + 0.6 * slot) * self.chance.fatter(_SIZE_MOST))
+        size = self.market.lots_worth(_SIZE * (0.3 + slot) * self.chance.fatter(_SIZE_MOST))
         return 1 + int(self.place(side, price, size, slot))
 
     def _price(self, side: int, middle: float, distance: float) -> int:

@@ -6,11 +6,15 @@ from crossbook.simulator.chance import Chance
 from crossbook.simulator.desk import FOK, IOC, Desk
 from crossbook.simulator.market import BUY, SELL, Market
 
-RESTING_MOST: Final = 40
+RESTING_MOST: Final = 60
 """Open orders of one noise trader in one instrument."""
 
-_SIZE: Final = 250.0
-_SIZE_MOST: Final = 200.0
+_SIZE: Final = 90.0
+_SIZE_MOST: Final = 2_000.0
+_HURRY: Final = 2.5
+"""How much larger orders are that take."""
+
+_NEAR: Final = 0.00016
 _LIFE_MOST: Final = 6_000.0
 
 
@@ -27,7 +31,7 @@ class NoiseTrader(Desk):
 
     def __init__(self, agent: int, market: Market, chance: Chance) -> None:
         super().__init__(agent, market, 600_000.0, chance)
-        self._acts = chance.between(0.15, 0.4)
+        self._acts = chance.between(0.25, 0.5)
         self._side = BUY
         self._pieces = 0
 
@@ -39,7 +43,7 @@ class NoiseTrader(Desk):
         chance = self.chance
         if not chance.happens(self._acts):
             return
-        if chance.happens(0.86):
+        if chance.happens(0.955):
             if len(self.own()) < RESTING_MOST:
                 self._rest(tick)
         else:
@@ -49,44 +53,43 @@ class NoiseTrader(Desk):
         chance, market = self.chance, self.market
         side = BUY if chance.happens(0.5) else SELL
         sign = 1 if side == BUY else -1
-        gap = (
-            max(market.grid, market.ask - market.bid) if market.bid and market.ask else market.grid
-        )
-        if chance.happens(0.22):
-            # Inside the spread, or at the best price.
-            distance = gap * chance.between(0.1, 0.5)
+        gap = max(float(market.grid), _NEAR * market.middle)
+        if chance.happens(0.15):
+            # About the best price, or better.
+            distance = gap * chance.between(0.6, 1.2)
         else:
-            distance = gap * (0.4 + 0.6 * chance.fattest(120.0))
+            distance = gap * chance.fattest(100.0)
         price = market.middle - sign * distance
         if chance.happens(0.5):
             price = int(price / market.grid) * market.grid
         opposite = market.opposite(side)
         if opposite and sign * price >= sign * opposite:
             return
-        ends = tick + int(3.0 * chance.fattest(_LIFE_MOST / 3.0))
+        ends = tick + int((6.0 + distance / gap) * chance.fattest(_LIFE_MOST / 10.0))
         self.place(side, price, self._size(), ends=ends)
 
     def _trade(self) -> None:
         chance = self.chance
         if self._pieces <= 0:
             self._pieces = int(chance.fatter(30.0))
-            heavy = self.position * 2 // self.limit
-            # A position half full is brought back rather than filled up.
-            self._side = BUY if heavy < 0 or (heavy == 0 and chance.happens(0.5)) else SELL
+            self._side = BUY if chance.happens(0.5) else SELL
+            if abs(self.position) > self.limit // 2:
+                # A position half full is brought back rather than filled up.
+                self._side = SELL if self.position > 0 else BUY
         self._pieces -= 1
         market = self.market
-        size = self._size()
-        if chance.happens(0.25):
+        size = int(_HURRY * self._size())
+        if chance.happens(0.4):
             self.take(self._side, size, 0)
         elif chance.happens(0.12):
             self.take(self._side, size, 4.0 * market.grid, FOK)
         else:
-            self.take(self._side, size, market.middle * 0.0001 * chance.fat(5.0))
+            self.take(self._side, size, market.middle * 0.0003 * chance.fat(6.0))
 
     def _size(self) -> int:
         """Lots of one order, a round number as often as not."""
         chance = self.chance
-        lots = self.market.lots_worth(_SIZE * chance.fatter(_SIZE_MOST))
+        lots = self.market.lots_worth(2 * _SIZE * chance.uniform() * chance.fattest(_SIZE_MOST))
         if chance.happens(0.5):
             step = 1
             while step * 20 <= lots:
@@ -103,7 +106,7 @@ class MomentumTrader(Desk):
 
     def __init__(self, agent: int, market: Market, chance: Chance) -> None:
         super().__init__(agent, market, 80_000.0, chance)
-        self._acts = chance.between(0.03, 0.08)
+        self._acts = chance.between(0.01, 0.03)
         self._threshold = chance.between(0.00012, 0.0003)
 
     def decide(self, tick: int, value: float) -> None:
@@ -112,7 +115,7 @@ class MomentumTrader(Desk):
             return
         market = self.market
         trend = (market.fast - market.slow) / market.middle
-        size = market.lots_worth(2.0 * _SIZE * self.chance.fatter(40.0))
+        size = market.lots_worth(_SIZE * self.chance.fattest(300.0))
         reach = 0.00015 * market.middle
         if abs(trend) > self._threshold:
             self.take(BUY if trend > 0 else SELL, size, reach)
@@ -128,7 +131,7 @@ class MeanReverter(Desk):
 
     def __init__(self, agent: int, market: Market, chance: Chance) -> None:
         super().__init__(agent, market, 200_000.0, chance)
-        self._acts = chance.between(0.04, 0.12)
+        self._acts = chance.between(0.02, 0.05)
         self._seen = float(market.start)
         self._learns = chance.between(0.05, 0.3)
         self._threshold = chance.between(0.00015, 0.0004)
@@ -141,7 +144,7 @@ class MeanReverter(Desk):
         market = self.market
         meant = (self._seen + market.slow) / 2
         gap = (meant - market.middle) / market.middle
-        size = market.lots_worth(2.0 * _SIZE * self.chance.fatter(60.0))
+        size = market.lots_worth(_SIZE * self.chance.fattest(300.0))
         if abs(gap) > self._threshold:
             self.take(BUY if gap > 0 else SELL, size, abs(gap) * market.middle, IOC)
         elif self.position and self.chance.happens(0.15):

@@ -5,10 +5,12 @@ from types import ModuleType
 
 import pytest
 
-from bench import histogram, pipeline
+from bench import histogram, pipeline, stylised
 
 
-@pytest.mark.parametrize("module", [histogram, pipeline], ids=lambda module: str(module.__name__))
+@pytest.mark.parametrize(
+    "module", [histogram, pipeline, stylised], ids=lambda module: str(module.__name__)
+)
 def test_docstring_examples(module: ModuleType) -> None:
     outcome = doctest.testmod(module)
     assert outcome.attempted > 0

@@ -1,0 +1,66 @@
+"""An exchange in this process for simulated order flow: the engine behind the gateway's own
+translation and reports, without sockets, journal and clock."""
+
+from collections.abc import Callable, Iterable, Sequence
+
+from common.commands import Command
+from common.entry import Ack, Execution, Reject, Reply
+from common.events import Event, EventBatch
+from common.instruments import Instrument
+from crossbook.simulator.flow import Answer, Batch
+from gateway.reports import Pending, Reporter
+from gateway.session import Session
+from gateway.translate import Translator
+from matcher.engine import Engine
+
+GATEWAY = 1
+FIRST_ACCOUNT = 9_001
+
+Watch = Callable[[int, Sequence[Event]], None]
+"""Told the time in nanoseconds and the events of each command."""
+
+
+class Venue:
+    """Applies the batches of a flow. `commands` keeps all there were, in order."""
+
+    def __init__(self, instruments: Iterable[Instrument], agents: int) -> None:
+        instruments = tuple(instruments)
+        self.engine = Engine(instruments)
+        self.commands: list[Command] = []
+        self._translator = Translator(instruments, GATEWAY)
+        self._pending: Pending = {}
+        self._outbox: dict[bytes, list[Reply]] = {}
+        self._sessions = [
+            Session(b"", FIRST_ACCOUNT + agent, agent.to_bytes(2, "big")) for agent in range(agents)
+        ]
+        by_account = {session.account: [session] for session in self._sessions}
+        self._reporter = Reporter(instruments, GATEWAY, by_account, self._pending, self._outbox)
+        self._number = 0
+
+    def apply(
+        self, batches: Iterable[Batch], time_ns: int = 0, watch: Watch | None = None
+    ) -> tuple[list[Answer], list[tuple[int, Execution]]]:
+        """Apply one tick's batches: the answers in the order asked, and all execution reports."""
+        answers: list[Answer] = []
+        executions: list[tuple[int, Execution]] = []
+        for batch in batches:
+            session = self._sessions[batch.agent]
+            for request in batch.requests:
+                self._number += 1
+                command = self._translator.command(request, session.account, self._number)
+                self.commands.append(command)
+                self._pending[self._number] = (session, self._number, command)
+                events = self.engine.apply(command, time_ns)
+                seq = self.engine.seq
+                self._reporter.report(EventBatch(1, seq, seq, time_ns, events))
+                if watch is not None:
+                    watch(time_ns, events)
+                for identity, replies in self._outbox.items():
+                    for reply in replies:
+                        if isinstance(reply, Execution):
+                            executions.append((int.from_bytes(identity, "big"), reply))
+                        else:
+                            assert isinstance(reply, Ack | Reject)
+                            answers.append((request, reply))
+                self._outbox.clear()
+        return answers, executions
