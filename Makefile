@@ -10,7 +10,7 @@ DEVELOPMENT := $(VENV)/.installed-development
 PEERS := $(VENV)/.installed-peers
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-slow test-simulation test-crash lint format bench clean
+.PHONY: help run demo test test-slow test-simulation test-crash lint format bench clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,6 +20,13 @@ run: $(RUNTIME) ## start matcher, publisher and gateway; Ctrl-C stops them
 # `exec` leaves no shell between make and honcho to swallow a signal. honcho must not read .env:
 # it would let the file beat the environment.
 	@PATH="$(abspath $(BIN)):$$PATH" PYTHONUNBUFFERED=1 exec $(BIN)/honcho -e /dev/null start
+
+demo: $(RUNTIME) ## start the exchange and a simulated market on it; Ctrl-C stops them
+	@$(BIN)/python -c "$$WHERE_TO_CONNECT"
+# Both Procfiles as one, through a file that has no name any more once honcho runs.
+	@both=$$(mktemp) && cat Procfile Procfile.demo >$$both && exec 3<$$both && rm $$both && \
+		PATH="$(abspath $(BIN)):$$PATH" PYTHONUNBUFFERED=1 \
+		exec $(BIN)/honcho -e /dev/null -f /dev/fd/3 start
 
 test: $(DEVELOPMENT) ## run the fast tests
 	@$(BIN)/python -m pytest $(ARGS)

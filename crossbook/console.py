@@ -80,7 +80,7 @@ class Output:
     def remark(self, text: str) -> None:
         """Say something to the person watching; never on standard output."""
         if not self.as_json:
-            self.notes.print(text, markup=False)
+            self.notes.print(text, markup=False, soft_wrap=True)
 
 
 def error_facts(error: Exception) -> tuple[ExitStatus, dict[str, str]]:

@@ -36,6 +36,9 @@ RETRY_S: Final = 0.25
 BEHIND_MOST_S: Final = 1.0
 """How much of what an outage cost is made up for by going faster afterwards."""
 
+NEW_HISTORY_S: Final = 3.0
+"""How long a gateway may be behind what was acknowledged: a restarted one has to catch up."""
+
 GRACE_S: Final = 1.0
 """How long a call under way may take once the simulation is told to stop."""
 
@@ -79,6 +82,8 @@ class Runner:
         self._clients: list[AsyncClient] = []
         self._stopping = asyncio.Event()
         self._holes_seen = 0
+        self._last_seq = 0
+        self._history_ended = False
 
     def stop(self) -> None:
         """End soon; the agents' orders are canceled."""
@@ -142,14 +147,14 @@ class Runner:
         due_s = time.monotonic()
         while not self._stopping.is_set() and not self._over(flow):
             opening = flow.tick == 0
-            count, last_seq = 0, 0
+            count = 0
             answers: list[Answer] = []
             for batch in flow.step():
                 count += len(batch.requests)
                 said = await self._ask(self._clients[batch.agent], batch.requests)
                 answers += zip(batch.requests, said, strict=True)
-                last_seq = max(last_seq, *(answer.seq for answer in said))
-            flow.take(answers, await self._reports(last_seq))
+                self._see([answer.seq for answer in said if answer.seq])
+            flow.take(answers, await self._reports())
             if self._missed_something():
                 self.resets += 1
                 await self._cancel_all()
@@ -192,9 +197,16 @@ class Runner:
                     raise Stopped
         return [answers[each] for each in range(len(requests))]
 
-    async def _reports(self, last_seq: int) -> list[tuple[int, Execution]]:
-        """All execution reports up to the matcher's number `last_seq`, by agent."""
-        await asyncio.gather(*(self._hear(client, last_seq) for client in self._clients))
+    def _see(self, seqs: Sequence[int]) -> None:
+        """These numbers of the matcher answered one batch: numbers that fall back are those of
+        another history, in which nothing of ours is open."""
+        if seqs:
+            self._history_ended = self._history_ended or min(seqs) < self._last_seq
+            self._last_seq = max(seqs)
+
+    async def _reports(self) -> list[tuple[int, Execution]]:
+        """All execution reports up to the last number that answered, by agent."""
+        await asyncio.gather(*(self._hear(client) for client in self._clients))
         reports = []
         for agent, client in enumerate(self._clients):
             executions = client.session.executions
@@ -202,12 +214,22 @@ class Runner:
                 reports.append((agent, executions.popleft()))
         return reports
 
-    async def _hear(self, client: AsyncClient, last_seq: int) -> None:
-        """Return once a session has heard everything up to `last_seq`."""
+    async def _hear(self, client: AsyncClient) -> None:
+        """Return once a session has heard everything up to the last number that answered.
+
+        Where the gateway stays behind that number, the exchange has begun a new history.
+        """
+        behind_since_s = 0.0
         while True:
             try:
                 pong = await self._or_stop(client.ping())
-                if pong.seq >= last_seq and not client.session.recovering:
+                behind = pong.seq < self._last_seq
+                if not behind and not client.session.recovering:
+                    return
+                behind_since_s = (behind_since_s or time.monotonic()) if behind else 0.0
+                if behind and time.monotonic() - behind_since_s > NEW_HISTORY_S:
+                    self._history_ended = True
+                    self._last_seq = 0
                     return
             except (OutcomeUnknown, GatewayUnavailable, OrderRejected):
                 self.outages += 1
@@ -217,11 +239,12 @@ class Runner:
 
     def _missed_something(self) -> bool:
         """Whether execution reports are gone for good since the last look."""
+        ended, self._history_ended = self._history_ended, False
         holes = sum(
             client.session.holes + client.session.executions_dropped for client in self._clients
         )
         seen, self._holes_seen = self._holes_seen, holes
-        return holes > seen
+        return ended or holes > seen
 
     async def _leave(self) -> None:
         """Cancel what is open, if the exchange is still there."""
