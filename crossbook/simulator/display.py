@@ -48,8 +48,9 @@ def line(runner: Runner, flow: Flow, elapsed_s: float) -> str:
     parts = [
         f"seed {runner.plan.seed}",
         f"{flow.seconds:,.1f} s simulated in {elapsed_s:,.1f} s",
-        f"{asked:,} requests ({asked / max(elapsed_s, 0.001):,.0f}/s)",
+        f"{asked:,} requests ({asked / max(elapsed_s, 1.0):,.0f}/s)",
         f"{sum(tape.trades for tape in statistics.tapes):,} trades",
+        f"{flow.news:,} news",
     ]
     if statistics.rejects:
         parts.append(f"{statistics.rejects.total():,} rejects")
@@ -66,6 +67,7 @@ def facts(runner: Runner, flow: Flow, elapsed_s: float) -> dict[str, Any]:
         "elapsed_s": round(elapsed_s, 3),
         "rate": round(flow.statistics.asked_total / max(elapsed_s, 0.001), 1),
         "flow_digest": flow.digest,
+        "news": flow.news,
         "orders_left_open": runner.left_open,
         "waits_for_exchange": runner.outages,
         "resets": runner.resets,

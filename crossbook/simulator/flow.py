@@ -87,6 +87,11 @@ class Flow:
         return self.tick / TICKS_PER_SECOND
 
     @property
+    def news(self) -> int:
+        """Jumps of the fundamentals so far."""
+        return sum(fundamental.news for fundamental in self.fundamentals)
+
+    @property
     def digest(self) -> str:
         """SHA-256 (hex) of all requests so far but for the `run` in their client order ids."""
         return self._digest.hexdigest()
