@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from typing import Final, TypeVar
 
+import zmq
 from msgspec import Struct
 
 from common.entry import Ack, Execution, MassCancel, Reject
@@ -39,10 +40,10 @@ BEHIND_MOST_S: Final = 1.0
 NEW_HISTORY_S: Final = 3.0
 """How long a gateway may be behind what was acknowledged: a restarted one has to catch up."""
 
-GRACE_S: Final = 1.0
+GRACE_S: Final = 0.5
 """How long a call under way may take once the simulation is told to stop."""
 
-LAST_CANCEL_S: Final = 2.0
+LAST_CANCEL_S: Final = 1.5
 """How long the cancels at the end may take."""
 
 _AGAIN: Final = (RejectReason.BUSY, RejectReason.NOT_LOGGED_ON, RejectReason.OUTCOME_UNKNOWN)
@@ -80,6 +81,7 @@ class Runner:
         self.resets = 0
         self.left_open = False
         self._clients: list[AsyncClient] = []
+        self._context: zmq.Context[zmq.Socket[bytes]] | None = None
         self._stopping = asyncio.Event()
         self._holes_seen = 0
         self._last_seq = 0
@@ -96,6 +98,9 @@ class Runner:
         `ValueError` when it does not trade a symbol.
         """
         async with AsyncExitStack() as stack:
+            # One context for all, so that the end waits for unsent frames once and not per agent.
+            self._context = zmq.Context()
+            stack.push_async_callback(asyncio.to_thread, self._context.term)
             instruments = await self._connect(stack)
             cancels = await self._cancel_all()
             # A number the exchange has never given before: client order ids stay unique on it,
@@ -117,7 +122,7 @@ class Runner:
         deadline_s = time.monotonic() + plan.wait_s
         for agent in range(plan.agents):
             while True:
-                client = AsyncClient(plan.address, plan.first_account + agent, timeout_s=1.0)
+                client = AsyncClient(plan.address, plan.first_account + agent, 1.0, self._context)
                 try:
                     await self._or_stop(stack.enter_async_context(client))
                     break
