@@ -32,6 +32,7 @@ from tests.system.session import Session
 SYMBOLS = ("BTC-USDT", "ETH-USDT", "SOL-USDT")
 AGENTS = 6
 STOP_SECONDS = 20.0
+RUNNING: list["subprocess.Popen[bytes]"] = []
 
 
 @contextmanager
@@ -45,7 +46,7 @@ def started() -> Iterator[Exchange]:
 
 def simulate(exchange: Exchange, *words: str) -> "subprocess.Popen[bytes]":
     """The command as a user types it, its summary as JSON on standard output."""
-    return subprocess.Popen(
+    process = subprocess.Popen(
         [sys.executable, "-m", "crossbook", "simulate", "--json", "--wait", "30",
          "--agents", str(AGENTS), *words],
         cwd=exchange.directory,
@@ -53,6 +54,19 @@ def simulate(exchange: Exchange, *words: str) -> "subprocess.Popen[bytes]":
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )  # fmt: skip
+    RUNNING.append(process)
+    return process
+
+
+@pytest.fixture(autouse=True)
+def _nothing_runs_on() -> Iterator[None]:
+    """A test that fails leaves no simulation behind."""
+    yield
+    while RUNNING:
+        process = RUNNING.pop()
+        if process.poll() is None:
+            process.kill()
+            process.communicate()
 
 
 def summary(process: "subprocess.Popen[bytes]", seconds: float = 60.0) -> dict[str, Any]:
