@@ -28,6 +28,7 @@ MAY_IMPORT: Final = {
 
 PURE: Final = {
     "common",
+    "common.candles",
     "common.codec",
     "common.commands",
     "common.depth",
