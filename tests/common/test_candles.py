@@ -7,6 +7,7 @@ import pytest
 
 from common.candles import SECOND_NS, CandleSeries
 from common.history import CANDLE_INTERVALS_S, Candle
+from common.types import MAX_INT
 
 Trade = tuple[int, int, int, int, int, int]
 """Price, lots, notional, trade id, seq, time."""
@@ -78,6 +79,14 @@ def test_loading_forgets_what_was_there() -> None:
     assert not series.take_changed()
     series.add(5, 1, 50, 1, 1, SECOND_NS)
     assert [candle.trades for candle in series.take_changed()] == [1] * len(CANDLE_INTERVALS_S)
+
+
+def test_sums_stop_at_the_largest_number_of_the_wire() -> None:
+    series = CandleSeries()
+    for trade_id in (1, 2, 3):
+        series.add(5, MAX_INT // 2, MAX_INT - 1, trade_id, trade_id, trade_id * SECOND_NS)
+    candle = series.latest()[-1]
+    assert (candle.volume_lots, candle.quote_volume, candle.trades) == (MAX_INT, MAX_INT, 3)
 
 
 def test_lengths_divide_each_other() -> None:
