@@ -1,12 +1,12 @@
 """Answers to consumers: snapshots, messages sent before, the list of instruments."""
 
-import re
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
 from common.codec import decode_feed_request, decoded
 from common.errors import CodecError
+from common.explain import blame, fields_by_tag
 from common.feed import (
     FeedReject,
     FeedReply,
@@ -18,7 +18,7 @@ from common.feed import (
     SnapshotRequest,
     TooOld,
 )
-from common.types import MAX_INT, RejectReason
+from common.types import RejectReason
 from publisher.replica import Replica
 
 REQUEST_BYTES_MAX: Final = 1_024
@@ -27,10 +27,7 @@ REQUEST_BYTES_MAX: Final = 1_024
 RANGE_BYTES_MAX: Final = 1024 * 1024
 """Most payload bytes in one `Range`; a single larger message still goes."""
 
-_FIELDS: Final[dict[object, tuple[str, ...]]] = {
-    kind.__struct_config__.tag: kind.__struct_fields__ for kind in FeedRequest.__args__
-}
-_decode_any = msgspec.msgpack.Decoder().decode
+_FIELDS: Final = fields_by_tag(FeedRequest)
 
 
 class SnapshotDesk:
@@ -54,7 +51,10 @@ class SnapshotDesk:
         try:
             request: FeedRequest = decoded(decode_feed_request, payload)
         except CodecError as error:
-            return _explain(payload, str(error))
+            at_fault = blame(payload, str(error), _FIELDS)
+            return FeedReject(
+                at_fault.request_id, RejectReason.MALFORMED, at_fault.field, str(error)
+            )
         if isinstance(request, SnapshotRequest):
             return self._snapshot(request)
         if isinstance(request, RangeRequest):
@@ -86,23 +86,3 @@ class SnapshotDesk:
             return TooOld(request.request_id, topic.name, topic.first_seq, topic.last_seq)
         raw = [msgspec.Raw(payload) for payload in payloads]
         return Range(request.request_id, topic.name, request.from_seq, raw)
-
-
-def _explain(payload: bytes, text: str) -> FeedReject:
-    """A `FeedReject` that names request and field as far as the bytes allow."""
-    try:
-        value: Any = _decode_any(payload)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError, TypeError):
-        return FeedReject(0, RejectReason.MALFORMED, "frame", text)
-    if not isinstance(value, list) or not value:
-        return FeedReject(0, RejectReason.MALFORMED, "frame", text)
-    number = value[1] if len(value) > 1 else 0
-    request_id = number if type(number) is int and 0 <= number <= MAX_INT else 0
-    fields = _FIELDS.get(value[0] if isinstance(value[0], int) else None)
-    if fields is None:
-        return FeedReject(request_id, RejectReason.MALFORMED, "tag", text)
-    # msgspec names the place in the array, where the tag is element 0.
-    place = re.search(r"`\$\[(\d+)\]", text)
-    index = int(place[1]) if place else 0
-    field = fields[index - 1] if 1 <= index <= len(fields) else "frame"
-    return FeedReject(request_id, RejectReason.MALFORMED, field, text)

@@ -35,6 +35,7 @@ PURE: Final = {
     "common.entry",
     "common.errors",
     "common.events",
+    "common.explain",
     "common.feed",
     "common.feed_follower",
     "common.feed_line",
