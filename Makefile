@@ -15,7 +15,7 @@ PEERS := $(VENV)/.installed-peers
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-run: $(RUNTIME) ## start matcher, publisher and gateway; Ctrl-C stops them
+run: $(RUNTIME) ## start matcher, publisher, gateway and recorder; Ctrl-C stops them
 	@$(BIN)/python -c "$$WHERE_TO_CONNECT"
 # `exec` leaves no shell between make and honcho to swallow a signal. honcho must not read .env:
 # it would let the file beat the environment.
@@ -84,12 +84,12 @@ $(PEERS): $(DEVELOPMENT)
 	@$(PIP) --editable '.[peers]' || echo "they cannot; going on without them" >&2
 	@touch $@
 
-# Checks every setting once, so that a wrong one is told once and not by three processes.
+# Checks every setting once, so that a wrong one is told once and not by four processes.
 define WHERE_TO_CONNECT
 from common.config import exit_on_config_error, load_settings
 from common.errors import ConfigError
 try:
-    for process in ('matcher', 'publisher', 'gateway'):
+    for process in ('matcher', 'publisher', 'gateway', 'recorder'):
         settings = load_settings(process)
     symbols = ' '.join(instrument.symbol for instrument in settings.instruments())
 except ConfigError as error:

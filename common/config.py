@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from common.errors import ConfigError
@@ -64,6 +64,9 @@ class Settings(BaseSettings):
     snapshot_every: int = Field(default=1_000_000, ge=1_000, le=1_000_000_000)
     snapshots_kept: int = Field(default=3, ge=1, le=1_000)
 
+    database_url: SecretStr = SecretStr("sqlite:///{DATA_DIR}/history.db")
+    history_days: int = Field(default=0, ge=0, le=36_500)
+
     event_history_mb: int = Field(default=128, ge=1, le=65_536)
     feed_history: int = Field(default=10_000, ge=100, le=10_000_000)
     heartbeat_ms: int = Field(default=500, ge=10, le=60_000)
@@ -87,6 +90,10 @@ class Settings(BaseSettings):
     def instruments(self) -> tuple[Instrument, ...]:
         """The instruments of `INSTRUMENTS_FILE`; raises `ConfigError`."""
         return load_instruments(self.instruments_file)
+
+    def database(self) -> str:
+        """`DATABASE_URL` with the data directory in it; may hold a password, so never log it."""
+        return self.database_url.get_secret_value().replace("{DATA_DIR}", str(self.data_dir))
 
 
 def load_settings(

@@ -9,7 +9,7 @@ from typing import Final
 import pytest
 
 ROOT: Final = Path(__file__).resolve().parents[1]
-PACKAGES: Final = ("common", "crossbook", "gateway", "matcher", "publisher")
+PACKAGES: Final = ("common", "crossbook", "gateway", "matcher", "publisher", "recorder")
 FOLDERS: Final = (*PACKAGES, "bench", "tests")
 
 FILE_LINES_MAX: Final = 500
@@ -22,7 +22,7 @@ LONGER_FUNCTIONS: Final[dict[str, str]] = {}
 PRINTS: Final = {
     "common/config.py": "says on standard error why a process does not start",
 }
-"""Files of the three processes that print; everything else there logs."""
+"""Files of the processes that print; everything else there logs."""
 
 LEFTOVERS: Final = re.compile(r"\b(?:TO" r"DO|FIX" r"ME|XX" r"X|HA" r"CK)\b|\bbreakpoint\(|\bpdb\b")
 PRAGMA: Final = re.compile(r"  # (?:type: ignore|noqa|fmt:).*")
@@ -163,7 +163,7 @@ def test_no_leftovers() -> None:
 
 
 def test_processes_log_and_never_print() -> None:
-    for path in python_files("common", "gateway", "matcher", "publisher"):
+    for path in python_files("common", "gateway", "matcher", "publisher", "recorder"):
         if relative(path) not in PRINTS:
             report(f"{relative(path)}:{line}" for line in calls(path.read_text(), "print"))
 

@@ -10,7 +10,7 @@ from common.config import Settings, exit_on_config_error, load_settings
 from common.errors import ConfigError
 
 ROOT = Path(__file__).resolve().parents[2]
-Process = Literal["matcher", "gateway", "publisher", "client"]
+Process = Literal["matcher", "gateway", "publisher", "recorder", "client"]
 
 
 @pytest.fixture(autouse=True)
@@ -22,7 +22,7 @@ def _nothing_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 def test_the_defaults_start_every_process() -> None:
-    for process in ("matcher", "gateway", "publisher", "client"):
+    for process in ("matcher", "gateway", "publisher", "recorder", "client"):
         assert load_settings(process) == Settings()
 
 
@@ -56,6 +56,7 @@ def test_env_file_beats_the_default_and_environment_beats_the_file(
         ("MAX_ORDER_SESSIONS", "0"),
         ("EVENT_HISTORY_MB", "0"),
         ("FEED_HISTORY", "99"),
+        ("HISTORY_DAYS", "-1"),
         ("HEARTBEAT_MS", "9"),
         ("HEARTBEAT_MS", "60001"),
         ("INSECURE_ALLOW_PUBLIC_BIND", "perhaps"),
@@ -97,6 +98,7 @@ def test_every_wrong_value_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> N
         ("gateway", "GATEWAY_ORDERS"),
         ("publisher", "PUBLISHER_FEED"),
         ("publisher", "PUBLISHER_SNAPSHOTS"),
+        ("recorder", "RECORDER_HISTORY"),
     ],
 )
 @pytest.mark.parametrize("host", ["0.0.0.0", "*", "10.0.0.1", "[::]", "eth0", "example.org"])
@@ -125,6 +127,18 @@ def test_a_public_api_host_needs_the_same_permission(monkeypatch: pytest.MonkeyP
         load_settings("gateway")
     monkeypatch.setenv("INSECURE_ALLOW_PUBLIC_BIND", "true")
     load_settings("gateway")
+
+
+def test_the_database_lies_in_the_data_directory_and_is_not_shown(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert load_settings("recorder").database() == "sqlite:///data/history.db"
+    monkeypatch.setenv("DATA_DIR", "/srv/x")
+    assert load_settings("recorder").database() == "sqlite:////srv/x/history.db"
+    monkeypatch.setenv("DATABASE_URL", "postgresql://me:secret@host/history")
+    settings = load_settings("recorder")
+    assert settings.database() == "postgresql://me:secret@host/history"
+    assert "secret" not in f"{settings} {settings!r}"
 
 
 def test_a_configuration_error_leaves_with_status_two(capsys: pytest.CaptureFixture[str]) -> None:

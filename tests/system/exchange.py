@@ -1,4 +1,4 @@
-"""The three real processes on free loopback ports, for tests and measurements.
+"""The real processes on free loopback ports, for tests and measurements.
 
     with Exchange() as exchange:
         with Session(exchange.orders, account=7) as session:
@@ -32,6 +32,8 @@ from tests.system.session import Session
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PROCESSES = ("matcher", "publisher", "gateway")
+RECORDED = (*PROCESSES, "recorder")
+"""With the process that keeps the past, which the others do not need."""
 READY_SECONDS = 30.0
 STOP_SECONDS = 10.0
 PROBE_ACCOUNT = 2**31 - 1
@@ -41,6 +43,7 @@ BOUND_BY = {
     "matcher": ("MATCHER_COMMANDS", "MATCHER_EVENTS", "MATCHER_SYNC"),
     "publisher": ("PUBLISHER_FEED", "PUBLISHER_SNAPSHOTS"),
     "gateway": ("GATEWAY_ORDERS",),
+    "recorder": ("RECORDER_HISTORY",),
 }
 ADDRESS_SETTINGS = tuple(name for names in BOUND_BY.values() for name in names)
 
@@ -55,9 +58,10 @@ class ExchangeError(Exception):
 class Exchange:
     """Matcher, publisher and gateway as a user runs them, ready to trade inside `with`.
 
-    `settings` are environment variables for all three (`ORDER_QUEUE_SIZE="4"`). The gateway takes
-    ZeroMQ orders only unless `GATEWAY_ROLES` says more. `order` is the
-    order of starting. With `ready=False` nothing is started: call `start` and `wait_ready`.
+    `settings` are environment variables for all of them (`ORDER_QUEUE_SIZE="4"`). The gateway takes
+    ZeroMQ orders only unless `GATEWAY_ROLES` says more. `order` is the order of starting;
+    `RECORDED` adds the recorder. With `ready=False` nothing is started: call `start` and
+    `wait_ready`.
     Readiness is proved by real mass cancels of `PROBE_ACCOUNT`, so the stream does not begin at
     the first test command.
     """
@@ -108,6 +112,11 @@ class Exchange:
     def api(self) -> str:
         """Address of the HTTP API."""
         return f"http://127.0.0.1:{self.api_port}"
+
+    @property
+    def history(self) -> str:
+        """Address of the recorder's questions about the past."""
+        return self.addresses["RECORDER_HISTORY"]
 
     @property
     def sync(self) -> str:
@@ -188,7 +197,7 @@ class Exchange:
 
     def logs(self, limit: int = 4_000) -> str:
         """The end of every process's log."""
-        return "\n".join(f"--- {name}\n{self.log(name)[-limit:]}" for name in PROCESSES)
+        return "\n".join(f"--- {name}\n{self.log(name)[-limit:]}" for name in RECORDED)
 
     def check_alive(self) -> None:
         """Raise `ExchangeError` when a process that was started has ended by itself."""

@@ -1,4 +1,4 @@
-"""`make run` as a user types it: three processes, a trade, Ctrl-C, nothing left behind."""
+"""`make run` as a user types it: four processes, a trade, Ctrl-C, nothing left behind."""
 
 import os
 import shutil
@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from common import entry
-from tests.system.exchange import REPOSITORY, Exchange, is_bound
+from tests.system.exchange import RECORDED, REPOSITORY, Exchange, is_bound
 from tests.system.session import Session
 
 STOP_SECONDS = 20.0
@@ -73,7 +73,8 @@ def test_make_run_trades_and_leaves_nothing_behind(
             assert exchange.feed in text
             family += family[0].children(recursive=True)
             names = " ".join(" ".join(member.cmdline()) for member in family)
-            assert all(f"-m {name}" in names for name in ("matcher", "publisher", "gateway"))
+            assert all(f"-m {name}" in names for name in RECORDED)
+            exchange.wait_bound("recorder")
             stop(process)
             status = process.wait(STOP_SECONDS)
             left = psutil.wait_procs(family[1:], timeout=STOP_SECONDS)[1]
@@ -83,12 +84,12 @@ def test_make_run_trades_and_leaves_nothing_behind(
         text = output.read_text()
         assert status in (2, -signal.SIGINT, -signal.SIGTERM), text
         assert "Traceback" not in text, text
-        assert text.count("stopped (rc=0)") == 3, text
+        assert text.count("stopped (rc=0)") == 4, text
         assert not any(map(is_bound, exchange.addresses.values()))
     assert files() == before
 
 
-@pytest.mark.parametrize("name", ["matcher", "publisher", "gateway"])
+@pytest.mark.parametrize("name", RECORDED)
 def test_a_killed_process_is_started_again_and_its_orders_are_there(
     tmp_path: Path, name: str
 ) -> None:

@@ -261,13 +261,14 @@ def test_the_demo_trades_and_ctrl_c_leaves_no_process(tmp_path: Path) -> None:
         try:
             exchange.wait_ready()
             exchange.wait_until("it quotes", lambda: bool(open_orders(exchange)), 30.0)
+            exchange.wait_bound("recorder")
         finally:
             # What Ctrl-C in a terminal does: SIGINT to the whole foreground group.
             interrupt(process)
         process.wait(STOP_SECONDS)
     text = output.read_text()
     assert "Traceback" not in text, text
-    assert text.count("stopped (rc=0)") == 4, text
+    assert text.count("stopped (rc=0)") == 5, text
 
 
 def interrupt(process: "subprocess.Popen[bytes]") -> None:

@@ -1,0 +1,103 @@
+"""`python -m recorder [--rebuild]`: parse settings, build the parts, run until a signal."""
+
+import argparse
+import signal
+import sys
+from typing import Any
+
+import zmq
+from sqlalchemy.exc import DBAPIError
+
+from common import sockets
+from common.clock import SystemClock
+from common.config import Settings, exit_on_config_error, load_settings
+from common.errors import ConfigError, StreamError
+from common.log import logger, set_up_logging
+from recorder.database import SQLITE, described, open_database, reason_of
+from recorder.questions import HistoryDesk
+from recorder.replica import RecordBrokenError
+from recorder.retention import Retention
+from recorder.service import AnswerService, RecorderService
+from recorder.store import Store
+
+
+def build(
+    settings: Settings, context: Any, *, rebuild: bool
+) -> tuple[RecorderService, AnswerService]:
+    """Put the recorder together; raises `ConfigError`.
+
+    A SQLite file that cannot be opened is a wrong setting; a server may only be late.
+    """
+    clock = SystemClock()
+    instruments = settings.instruments()
+    ids = [instrument.id for instrument in instruments]
+    engine = open_database(settings.database())
+    store = Store(engine)
+    try:
+        store.open(rebuild=rebuild)
+    except DBAPIError as error:
+        if engine.dialect.name == SQLITE or rebuild:
+            text = f"DATABASE_URL: {described(engine)}: {reason_of(error)}"
+            raise ConfigError(text) from error
+        logger().warning("database_not_there", reason=reason_of(error))
+    recorder = RecorderService(
+        store,
+        Retention(engine, ids, settings.history_days),
+        instruments,
+        sockets.events_sub(context, settings.matcher_events),
+        sockets.sync_dealer(context, settings.matcher_sync),
+        clock,
+    )
+    questions = sockets.history_router(context, settings.recorder_history)
+    answers = AnswerService(HistoryDesk(engine, ids), recorder, questions, clock)
+    logger().info(
+        "recorder_ready",
+        database=described(engine),
+        history=settings.recorder_history,
+        history_days=settings.history_days,
+        emptied=rebuild,
+    )
+    return recorder, answers
+
+
+def main() -> None:
+    """Run the recorder; exits 0 after a signal, 2 on a wrong setting or a record that cannot be
+    continued."""
+    parser = argparse.ArgumentParser(
+        prog="python -m recorder",
+        description="Follow the matcher into the database of DATABASE_URL, and answer questions.",
+    )
+    parser.add_argument(
+        "--rebuild",
+        action="store_true",
+        help="empty the recorder's tables first and read the journal again from its beginning",
+    )
+    arguments = parser.parse_args()
+    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+    status = 0
+    try:
+        settings = load_settings("recorder")
+        set_up_logging("recorder", settings.log_level, settings.log_format)
+        recorder, answers = build(settings, context, rebuild=arguments.rebuild)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: recorder.stop())
+        # Whoever answers while the other writes should not wait its turn for long.
+        sys.setswitchinterval(0.001)
+        answers.start()
+        try:
+            recorder.run()
+        finally:
+            answers.stop()
+            answers.join()
+        logger().info("recorder_stopped", seq=recorder.seq)
+    except ConfigError as error:
+        exit_on_config_error(error)
+    except (RecordBrokenError, StreamError) as error:
+        logger().error("record_broken", reason=str(error))
+        status = 2
+    context.destroy(linger=200)
+    sys.exit(status)
+
+
+if __name__ == "__main__":
+    main()

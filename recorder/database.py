@@ -1,0 +1,107 @@
+"""Which databases there are, how they are opened, and what may be said of them.
+
+The record can be made again from the journal, so neither database waits for the disk: a power cut
+takes back the last transactions, whole, and the recorder follows from there.
+"""
+
+from pathlib import Path
+from typing import Any, Final
+
+from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+from common.errors import ConfigError
+
+SQLITE: Final = "sqlite"
+POSTGRESQL: Final = "postgresql"
+
+BUSY_S: Final = 5
+"""How long SQLite waits for a lock of somebody else's."""
+
+CONNECT_S: Final = 5
+
+_PRAGMAS: Final = (
+    "PRAGMA journal_mode=WAL",
+    "PRAGMA synchronous=NORMAL",
+    "PRAGMA cache_size=-65536",
+    "PRAGMA wal_autocheckpoint=8192",
+    "PRAGMA journal_size_limit=67108864",
+    "PRAGMA temp_store=MEMORY",
+)
+
+
+def open_database(url: str) -> Engine:
+    """An engine for `DATABASE_URL`; nothing is connected yet.
+
+    Raises `ConfigError`, without the URL in it, because that may hold a password.
+    """
+    try:
+        parsed = make_url(url)
+        backend = parsed.get_backend_name()
+    except (ArgumentError, ValueError):
+        raise ConfigError(
+            "DATABASE_URL: not a URL such as sqlite:///data/history.db or "
+            "postgresql://USER:PASSWORD@HOST/DATABASE"
+        ) from None
+    if backend == SQLITE:
+        return _sqlite(parsed)
+    if backend in (POSTGRESQL, "postgres"):
+        return _postgresql(parsed)
+    raise ConfigError(f"DATABASE_URL: {backend} is not supported; sqlite and postgresql are")
+
+
+def described(engine: Engine) -> str:
+    """Where the database is, for logs: no user, password or options."""
+    url = engine.url
+    place = f"{url.host or ''}:{url.port}" if url.port else url.host or ""
+    return f"{url.get_backend_name()}://{place}/{url.database or ''}"
+
+
+def reason_of(error: Exception) -> str:
+    """What a driver says of a failure, in one line, without statement and values."""
+    origin = getattr(error, "orig", None) or error
+    return " ".join(str(origin).split())
+
+
+def _sqlite(url: URL) -> Engine:
+    if not url.database or url.database == ":memory:" or url.database.startswith("file:"):
+        raise ConfigError("DATABASE_URL: SQLite needs the path of a file, sqlite:///PATH")
+    try:
+        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"DATABASE_URL: {url.database}: {error.strerror}") from error
+    engine = create_engine(url.set(drivername=SQLITE), connect_args={"timeout": BUSY_S})
+
+    # The driver would begin a transaction at the first write only: two reads would not see the
+    # same state.
+    @event.listens_for(engine, "connect")
+    def _connected(connection: Any, _: object) -> None:
+        connection.isolation_level = None
+        for pragma in _PRAGMAS:
+            connection.execute(pragma)
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Any) -> None:
+        connection.exec_driver_sql("BEGIN")
+
+    return engine
+
+
+def _postgresql(url: URL) -> Engine:
+    try:
+        return create_engine(
+            url.set(drivername="postgresql+psycopg"),
+            paramstyle="format",
+            isolation_level="REPEATABLE READ",
+            pool_pre_ping=True,
+            connect_args={
+                "connect_timeout": CONNECT_S,
+                "options": "-c synchronous_commit=off",
+                "application_name": "crossbook-recorder",
+            },
+        )
+    except ImportError:
+        raise ConfigError(
+            "DATABASE_URL: PostgreSQL needs a driver: pip install 'crossbook[postgres]'"
+        ) from None

@@ -1,0 +1,276 @@
+"""Event batches to rows: what one transaction has to write, and no more.
+
+An order that is accepted and changes within one transaction is one insert of its final state; an
+order stored earlier is one update, whatever happened to it. Every event carries the totals of its
+order, so nothing has to be read back, and an order that is not stored (the record begins later)
+is left alone.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final
+
+from msgspec import Struct
+
+from common.candles import CandleSeries
+from common.errors import StreamError
+from common.events import (
+    CommandRejected,
+    EventBatch,
+    OrderAccepted,
+    OrderAmended,
+    OrderCanceled,
+    OrderCompleted,
+    OrderExpired,
+    OrderRepeated,
+    OrdersMassCanceled,
+    TradeExecuted,
+)
+from common.history import Candle
+from common.instruments import Instrument
+from common.types import MAX_INT, Liquidity, OrderStatus, Side
+
+_NEW: Final = int(OrderStatus.NEW)
+_PARTIALLY_FILLED: Final = int(OrderStatus.PARTIALLY_FILLED)
+_FILLED: Final = int(OrderStatus.FILLED)
+_CANCELED: Final = int(OrderStatus.CANCELED)
+_EXPIRED: Final = int(OrderStatus.EXPIRED)
+_MAKER: Final = int(Liquidity.MAKER)
+_TAKER: Final = int(Liquidity.TAKER)
+_BUY: Final = int(Side.BUY)
+_SELL: Final = int(Side.SELL)
+
+
+class Position(Struct, frozen=True):
+    """How far the record has come, as the one row of its table says. `stream` zero: nowhere.
+
+    `time_ns` is the time of the batch that holds `seq`.
+    """
+
+    stream: int = 0
+    seq: int = 0
+    time_ns: int = 0
+    first_seq: int = 0
+    last_fill_id: int = 0
+
+
+class OrderRow(Struct, gc=False):
+    """An order to insert, in the order of the columns of its table."""
+
+    order_id: int
+    account: int
+    instrument: int
+    client_order_id: str
+    side: int
+    order_type: int
+    time_in_force: int
+    price_ticks: int
+    quantity_lots: int
+    quote_amount: int
+    status: int
+    filled_lots: int
+    open_lots: int
+    filled_notional: int
+    reason: int
+    created_ns: int
+    updated_ns: int
+    updated_seq: int
+
+
+class OrderChange(Struct, gc=False):
+    """What to change of a stored order; None leaves its terms, `filled_notional` is added."""
+
+    order_id: int
+    price_ticks: int | None = None
+    quantity_lots: int | None = None
+    status: int = 0
+    filled_lots: int = 0
+    open_lots: int = 0
+    filled_notional: int = 0
+    reason: int = 0
+    updated_ns: int = 0
+    updated_seq: int = 0
+
+
+Row = tuple[Any, ...]
+
+
+class Changes(Struct, frozen=True):
+    """The rows of one transaction, and the position they lead to from `before`."""
+
+    before: Position
+    after: Position
+    orders: list[OrderRow]
+    changed: list[OrderChange]
+    trades: list[Row]
+    fills: list[Row]
+    candles: list[tuple[int, Candle]]
+    """Instrument and candle."""
+
+
+class Digest:
+    """Gathers the changes of batches in order, from a position on.
+
+    `latest` are the latest candles of each instrument as of the position. `rows` counts what has
+    gathered, roughly, so that the owner can keep a transaction within bounds.
+    """
+
+    def __init__(
+        self,
+        instruments: Iterable[Instrument],
+        position: Position,
+        latest: Mapping[int, Iterable[Candle]],
+    ) -> None:
+        self.rows = 0
+        self._position = self._before = position
+        self._notionals = {i.id: i.notional_per_tick_lot for i in instruments}
+        self._series = {instrument: CandleSeries() for instrument in self._notionals}
+        for instrument, candles in latest.items():
+            if instrument in self._series:
+                self._series[instrument].load(candles)
+        self._orders: dict[int, OrderRow] = {}
+        self._changed: dict[int, OrderChange] = {}
+        self._trades: list[Row] = []
+        self._fills: list[Row] = []
+        self._fill_id = position.last_fill_id
+        self._time_ns = 0
+        self._recorders: dict[type, Callable[[Any], None]] = {
+            OrderAccepted: self._accepted,
+            TradeExecuted: self._trade,
+            OrderCanceled: self._canceled,
+            OrderExpired: self._expired,
+            OrderCompleted: self._completed,
+            OrderAmended: self._amended,
+            CommandRejected: _nothing,
+            OrdersMassCanceled: _nothing,
+            OrderRepeated: _nothing,
+        }
+
+    def add(self, batch: EventBatch) -> None:
+        """Take the next batch in order; a heartbeat changes nothing.
+
+        Raises `StreamError` for a trade of an instrument that is not known: what it is worth
+        cannot be said.
+        """
+        if batch.last_seq < batch.first_seq:
+            return
+        before = self._position
+        self._time_ns = batch.time_ns
+        recorders = self._recorders
+        for event in batch.events:
+            recorders[type(event)](event)
+        self.rows += len(batch.events)
+        self._position = Position(
+            batch.stream,
+            batch.last_seq,
+            batch.time_ns,
+            before.first_seq or batch.first_seq,
+            self._fill_id,
+        )
+
+    def take(self) -> Changes | None:
+        """What has gathered since this was last called; None when that is nothing at all."""
+        before, after = self._before, self._position
+        if after is before:
+            return None
+        candles = [
+            (instrument, candle)
+            for instrument, series in self._series.items()
+            for candle in series.take_changed()
+        ]
+        changes = Changes(
+            before,
+            after,
+            list(self._orders.values()),
+            list(self._changed.values()),
+            self._trades,
+            self._fills,
+            candles,
+        )
+        self._before = after
+        self._orders, self._changed = {}, {}
+        self._trades, self._fills = [], []
+        self.rows = 0
+        return changes
+
+    def _accepted(self, event: OrderAccepted) -> None:
+        time_ns = self._time_ns
+        self._orders[event.seq] = OrderRow(
+            event.seq, event.account, event.instrument, event.client_order_id,
+            event.side, event.order_type, event.time_in_force, event.price_ticks,
+            event.quantity_lots, event.quote_amount, _NEW, 0, event.quantity_lots, 0,
+            0, time_ns, time_ns, event.seq,
+        )  # fmt: skip
+
+    def _trade(self, event: TradeExecuted) -> None:
+        instrument, price, lots = event.instrument, event.price_ticks, event.quantity_lots
+        worth = self._notionals.get(instrument)
+        if worth is None:
+            raise StreamError(f"a trade of instrument {instrument}, which is not configured")
+        notional = price * lots * worth
+        seq, trade_id, time_ns = event.seq, event.trade_id, self._time_ns
+        maker_id, taker_id, aggressor = (
+            event.maker_order_id, event.taker_order_id, event.aggressor_side,
+        )  # fmt: skip
+        self._series[instrument].add(price, lots, notional, trade_id, seq, time_ns)
+        self._trades.append(
+            (instrument, trade_id, seq, price, lots, aggressor, maker_id, taker_id, time_ns)
+        )
+        fill_id = self._fill_id
+        self._fill_id = fill_id + 2
+        self._fills += (
+            (
+                fill_id + 1, seq, trade_id, instrument, event.taker_account, taker_id,
+                event.taker_client_order_id, aggressor, price, lots, event.taker_fee, _TAKER,
+                time_ns,
+            ),
+            (
+                fill_id + 2, seq, trade_id, instrument, event.maker_account, maker_id,
+                event.maker_client_order_id, _SELL if aggressor == _BUY else _BUY, price, lots,
+                event.maker_fee, _MAKER, time_ns,
+            ),
+        )  # fmt: skip
+        self._fill(taker_id, event.taker_filled_lots, event.taker_open_lots, notional, seq)
+        self._fill(maker_id, event.maker_filled_lots, event.maker_open_lots, notional, seq)
+
+    def _fill(
+        self, order_id: int, filled_lots: int, open_lots: int, notional: int, seq: int
+    ) -> None:
+        status = _PARTIALLY_FILLED if open_lots else _FILLED
+        row = self._now(order_id, status, filled_lots, open_lots, seq)
+        row.filled_notional = min(row.filled_notional + notional, MAX_INT)
+
+    def _now(
+        self, order_id: int, status: int, filled_lots: int, open_lots: int, seq: int
+    ) -> OrderRow | OrderChange:
+        """The row of an order, stored or not, brought to these totals."""
+        row: OrderRow | OrderChange | None = self._orders.get(order_id)
+        if row is None:
+            row = self._changed.get(order_id)
+            if row is None:
+                row = self._changed[order_id] = OrderChange(order_id)
+        row.status = status
+        row.filled_lots = filled_lots
+        row.open_lots = open_lots
+        row.updated_ns = self._time_ns
+        row.updated_seq = seq
+        return row
+
+    def _canceled(self, event: OrderCanceled) -> None:
+        self._now(event.order_id, _CANCELED, event.filled_lots, 0, event.seq)
+
+    def _expired(self, event: OrderExpired) -> None:
+        row = self._now(event.order_id, _EXPIRED, event.filled_lots, 0, event.seq)
+        row.reason = event.reason
+
+    def _completed(self, event: OrderCompleted) -> None:
+        self._now(event.order_id, _FILLED, event.filled_lots, 0, event.seq)
+
+    def _amended(self, event: OrderAmended) -> None:
+        status = _PARTIALLY_FILLED if event.filled_lots else _NEW
+        row = self._now(event.order_id, status, event.filled_lots, event.open_lots, event.seq)
+        row.price_ticks = event.price_ticks
+        row.quantity_lots = event.quantity_lots
+
+
+def _nothing(event: Any) -> None:
+    """An answer that changed no order by itself: a refusal, a repeat, the head of a mass cancel."""

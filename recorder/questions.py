@@ -1,0 +1,224 @@
+"""Answers about the past, each from one transaction together with the number it is true as of.
+
+On a connection of its own: what is being written is not seen before it is whole, and neither side
+waits for the other.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+
+from msgspec.structs import replace
+from sqlalchemy import Connection, Engine, Select, select
+from sqlalchemy.exc import SQLAlchemyError
+
+from common.candles import SECOND_NS
+from common.codec import decode_history_question, decoded
+from common.errors import CodecError
+from common.explain import blame, fields_by_tag
+from common.history import (
+    CANDLE_INTERVALS_S,
+    ROWS_MAX,
+    Candle,
+    CandleRecords,
+    CandlesQuestion,
+    FillRecord,
+    FillRecords,
+    FillsQuestion,
+    HistoryAnswer,
+    HistoryQuestion,
+    HistoryReject,
+    MarketQuestion,
+    MarketRecord,
+    NotYet,
+    OrderRecord,
+    OrderRecords,
+    OrdersQuestion,
+    TradeRecord,
+    TradeRecords,
+    TradesQuestion,
+)
+from recorder.database import reason_of
+from recorder.store import latest_candles, position_of
+from recorder.tables import CANDLES, FILLS, IS_ENDED, IS_NAMED, IS_OPEN, ORDERS, OWNER, TRADES
+
+QUESTION_BYTES_MAX: Final = 1_024
+"""Longest question looked at."""
+
+MINUTE_S: Final = 60
+DAY_NS: Final = 86_400 * SECOND_NS
+
+_FIELDS: Final = fields_by_tag(HistoryQuestion)
+_ORDER: Final = [ORDERS.c[name] for name in OrderRecord.__struct_fields__[:-1]]
+_FILL: Final = [FILLS.c[name] for name in FillRecord.__struct_fields__]
+_TRADE: Final = [TRADES.c[name] for name in TradeRecord.__struct_fields__]
+_CANDLE: Final = [CANDLES.c[name] for name in Candle.__struct_fields__]
+
+
+def read_question(payload: bytes) -> HistoryQuestion | HistoryReject:
+    """The question in these bytes; unsound ones get a `HistoryReject`."""
+    if len(payload) > QUESTION_BYTES_MAX:
+        text = f"{len(payload)} bytes, at most {QUESTION_BYTES_MAX} are taken"
+        return HistoryReject(0, "frame", text)
+    try:
+        question: HistoryQuestion = decoded(decode_history_question, payload)
+    except CodecError as error:
+        at_fault = blame(payload, str(error), _FIELDS)
+        return HistoryReject(at_fault.request_id, at_fault.field, str(error))
+    return question
+
+
+class HistoryDesk:
+    """Answers questions from the database, at most `ROWS_MAX` rows each."""
+
+    def __init__(self, engine: Engine, instruments: Iterable[int]) -> None:
+        self._engine = engine
+        self._instruments = frozenset(instruments)
+        self._answers: dict[type, Callable[[Any, Connection, int], HistoryAnswer]] = {
+            OrdersQuestion: self._orders,
+            FillsQuestion: self._fills,
+            TradesQuestion: self._trades,
+            CandlesQuestion: self._candles,
+            MarketQuestion: self._market,
+        }
+
+    def fault(self, question: HistoryQuestion) -> HistoryReject | None:
+        """What is wrong with a question that was sound as a message, if anything."""
+        field = text = ""
+        instrument = question.instrument
+        must_name = isinstance(question, TradesQuestion | CandlesQuestion | MarketQuestion)
+        if (instrument or must_name) and instrument not in self._instruments:
+            field, text = "instrument", f"no instrument {instrument}"
+        elif isinstance(question, OrdersQuestion):
+            if question.open_only and question.ended_only:
+                field, text = "ended_only", "not together with open_only"
+        elif isinstance(question, CandlesQuestion):
+            if question.interval_s not in CANDLE_INTERVALS_S:
+                lengths = ", ".join(map(str, CANDLE_INTERVALS_S))
+                field, text = "interval_s", f"{question.interval_s} is none of {lengths}"
+            elif question.to_ns and question.to_ns < question.from_ns:
+                field, text = "to_ns", f"{question.to_ns} is before from_ns"
+        return HistoryReject(question.request_id, field, text) if field else None
+
+    def answer(self, question: HistoryQuestion) -> HistoryAnswer:
+        """The answer, or `NotYet` while the record has not come to `min_seq` or the database does
+        not answer."""
+        wrong = self.fault(question)
+        if wrong is not None:
+            return wrong
+        try:
+            with self._engine.begin() as connection:
+                seq = position_of(connection).seq
+                if seq < question.min_seq:
+                    return not_yet(question, seq)
+                return self._answers[type(question)](question, connection, seq)
+        except SQLAlchemyError as error:
+            text = f"the database does not answer: {reason_of(error)}"
+            return NotYet(question.request_id, 0, text)
+
+    def _orders(self, question: OrdersQuestion, connection: Connection, seq: int) -> OrderRecords:
+        columns = ORDERS.c
+        owner = OWNER if question.open_only else columns.account
+        query = select(*_ORDER).where(owner == question.account)
+        if question.instrument:
+            query = query.where(columns.instrument == question.instrument)
+        if question.order_id:
+            query = query.where(columns.order_id == question.order_id)
+        if question.client_order_id:
+            query = query.where(columns.client_order_id == question.client_order_id, IS_NAMED)
+        if question.open_only:
+            query = query.where(IS_OPEN)
+        elif question.ended_only:
+            query = query.where(IS_ENDED)
+        if question.before_order_id:
+            query = query.where(columns.order_id < question.before_order_id)
+        query = query.order_by(columns.order_id.desc())
+        rows, more = _limited(connection, query, question.limit)
+        orders = [OrderRecord(*row) for row in rows]
+        if question.order_id and orders:
+            fills = self._fills_of(connection, question.order_id)
+            orders = [replace(orders[0], fills=fills)]
+        return OrderRecords(question.request_id, seq, orders, more)
+
+    def _fills_of(self, connection: Connection, order_id: int) -> list[FillRecord]:
+        """The last fills of an order, oldest first."""
+        query = (
+            select(*_FILL)
+            .where(FILLS.c.order_id == order_id)
+            .order_by(FILLS.c.fill_id.desc())
+            .limit(ROWS_MAX)
+        )
+        return [FillRecord(*row) for row in connection.execute(query)][::-1]
+
+    def _fills(self, question: FillsQuestion, connection: Connection, seq: int) -> FillRecords:
+        columns = FILLS.c
+        owner = OWNER if question.order_id else columns.account
+        query = select(*_FILL).where(owner == question.account)
+        if question.order_id:
+            query = query.where(columns.order_id == question.order_id)
+        if question.instrument:
+            query = query.where(columns.instrument == question.instrument)
+        if question.before:
+            query = query.where(columns.fill_id < question.before)
+        query = query.order_by(columns.fill_id.desc())
+        rows, more = _limited(connection, query, question.limit)
+        return FillRecords(question.request_id, seq, [FillRecord(*row) for row in rows], more)
+
+    def _trades(self, question: TradesQuestion, connection: Connection, seq: int) -> TradeRecords:
+        trade_id = TRADES.c.trade_id
+        query = select(*_TRADE).where(TRADES.c.instrument == question.instrument)
+        if question.from_trade_id:
+            query = query.where(trade_id >= question.from_trade_id).order_by(trade_id)
+            rows, more = _limited(connection, query, question.limit)
+        else:
+            rows, _ = _limited(connection, query.order_by(trade_id.desc()), question.limit)
+            rows, more = rows[::-1], False
+        return TradeRecords(question.request_id, seq, [TradeRecord(*row) for row in rows], more)
+
+    def _candles(
+        self, question: CandlesQuestion, connection: Connection, seq: int
+    ) -> CandleRecords:
+        columns = CANDLES.c
+        query = select(*_CANDLE).where(
+            columns.instrument == question.instrument, columns.interval_s == question.interval_s
+        )
+        if question.to_ns:
+            query = query.where(columns.open_ns <= question.to_ns)
+        if question.from_ns:
+            query = query.where(columns.open_ns >= question.from_ns).order_by(columns.open_ns)
+            rows, more = _limited(connection, query, question.limit)
+        else:
+            rows, more = _limited(
+                connection, query.order_by(columns.open_ns.desc()), question.limit
+            )
+            rows = rows[::-1]
+        return CandleRecords(question.request_id, seq, [Candle(*row) for row in rows], more)
+
+    def _market(self, question: MarketQuestion, connection: Connection, seq: int) -> MarketRecord:
+        columns = CANDLES.c
+        latest = latest_candles(connection, question.instrument)
+        minutes: list[Candle] = []
+        last_ns = max((c.open_ns for c in latest if c.interval_s == MINUTE_S), default=0)
+        if last_ns:
+            query = (
+                select(*_CANDLE)
+                .where(
+                    columns.instrument == question.instrument,
+                    columns.interval_s == MINUTE_S,
+                    columns.open_ns >= last_ns - DAY_NS,
+                )
+                .order_by(columns.open_ns)
+            )
+            minutes = [Candle(*row) for row in connection.execute(query)]
+        return MarketRecord(question.request_id, seq, question.instrument, latest, minutes)
+
+
+def not_yet(question: HistoryQuestion, seq: int) -> NotYet:
+    """The record is at `seq` only."""
+    text = f"the record is at {seq}, not at {question.min_seq} yet; ask again"
+    return NotYet(question.request_id, seq, text)
+
+
+def _limited(connection: Connection, query: "Select[Any]", limit: int) -> tuple[list[Any], bool]:
+    """At most `limit` rows, and whether there are more."""
+    rows = list(connection.execute(query.limit(limit + 1)))
+    return rows[:limit], len(rows) > limit

@@ -1,0 +1,157 @@
+"""Following the matcher from the recorded position: what to write, what to ask for, when to stop.
+
+A record is worth something only if it is the history of the matcher it follows. So before it goes
+on from a stored position, and whenever it asks for something missing, it asks for the last batch
+recorded too and compares the time it carries.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+from common.codec import decode_events
+from common.errors import CrossbookError
+from common.events import EventBatch
+from common.stream import AskAgain, StreamFollower
+from common.sync import Resend, ResendRequest, ResendTooOld, SyncReply
+from recorder.digest import Position
+
+RESEND_AGAIN_NS: Final = 1_000_000_000
+"""Before the same is asked for again: the matcher may have to read it from disk."""
+
+REMEDY: Final = (
+    "Give another DATABASE_URL to keep this record, or start once with "
+    "`python -m recorder --rebuild`, which empties it and reads the journal again"
+)
+
+_NOTHING: Final[tuple[EventBatch, ...]] = ()
+
+
+class RecordBrokenError(CrossbookError):
+    """The record cannot be continued; the text says why, and the remedy."""
+
+
+class Replica:
+    """The batches to record next, in order and each once, from `position` on.
+
+    An empty record adopts the stream it hears, from the first batch the matcher still has. Every
+    method that takes something raises `RecordBrokenError` when the matcher turns out to have
+    another history than the one recorded.
+    """
+
+    def __init__(self, position: Position) -> None:
+        self.proven = False
+        self._follower = StreamFollower(from_start=True)
+        self._stream = position.stream
+        self._seq = position.seq
+        self._time_ns = position.time_ns
+        self._recorded = position.seq > 0
+        self._last_is_gone = False
+        self._doubtful = False
+        self._ask = AskAgain(RESEND_AGAIN_NS)
+        self._request_id = 0
+
+    @property
+    def seq(self) -> int:
+        """The number of the last command handed on."""
+        return self._seq
+
+    def take(self, batch: EventBatch) -> Sequence[EventBatch]:
+        """What is to be recorded now that this batch of the event stream has come."""
+        follower = self._follower
+        is_heartbeat = batch.last_seq < batch.first_seq
+        if is_heartbeat and batch.stream == self._stream and batch.last_seq < self._seq:
+            # Old news from a full socket, or a matcher that has lost what is recorded.
+            self._doubtful = True
+            return _NOTHING
+        ready = follower.take(batch)
+        if follower.other_stream and not self._recorded:
+            self._stream = follower.other_stream
+            self.proven = True
+            ready = follower.reset(self._stream, 0)
+        return self._noted(ready)
+
+    def take_reply(self, reply: SyncReply) -> Sequence[EventBatch]:
+        """What is to be recorded now that the matcher has answered."""
+        if isinstance(reply, Resend) and reply.stream == self._stream:
+            return self._take_resend(reply)
+        if isinstance(reply, ResendTooOld) and reply.request_id == self._request_id:
+            return self._take_too_old(reply)
+        return _NOTHING
+
+    def wanted(self, now_ns: int) -> ResendRequest | None:
+        """What to ask the matcher for now, if anything; it then counts as asked."""
+        follower = self._follower
+        gap = follower.gap() if self.proven else None
+        in_doubt = not self.proven or self._doubtful or follower.restarted
+        if not self._stream or (gap is None and not in_doubt):
+            return None
+        from_seq = max(self._seq + self._last_is_gone, 1)
+        if not self._ask.due((self._stream, from_seq), now_ns):
+            return None
+        self._request_id += 1
+        to_seq = from_seq if gap is None else gap[2]
+        return ResendRequest(self._request_id, self._stream, from_seq, to_seq)
+
+    def not_asked(self) -> None:
+        """The last `wanted` could not be sent: it may be asked again at once."""
+        self._ask.forget()
+
+    def _take_resend(self, reply: Resend) -> Sequence[EventBatch]:
+        ready: list[EventBatch] = []
+        for raw in reply.batches:
+            batch = decode_events(raw)
+            if batch.first_seq <= self._seq <= batch.last_seq:
+                self._compare(batch)
+                self._doubtful = False
+                if not self.proven:
+                    ready += self._proved()
+            if self.proven:
+                ready += self._noted(self._follower.take(batch))
+        return ready
+
+    def _take_too_old(self, reply: ResendTooOld) -> Sequence[EventBatch]:
+        seq = self._seq
+        if reply.stream != self._stream and self._recorded:
+            raise RecordBrokenError(
+                f"the database holds stream {self._stream} up to command {seq}, and the matcher "
+                f"has stream {reply.stream}: another DATA_DIR, or one that was emptied. {REMEDY}"
+            )
+        if reply.stream != self._stream:
+            return _NOTHING
+        if reply.last_seq < seq:
+            raise RecordBrokenError(
+                f"the database holds commands up to {seq}, and the matcher has come only to "
+                f"{reply.last_seq}: its journal lost its end. {REMEDY}"
+            )
+        if reply.first_seq <= seq:
+            return _NOTHING
+        if reply.first_seq > seq + 1:
+            if self._recorded:
+                raise RecordBrokenError(
+                    f"the database holds commands up to {seq}, and the journal begins with "
+                    f"{reply.first_seq}: what is between is gone (JOURNAL_KEEP_SEGMENTS). {REMEDY}"
+                )
+            self._seq = reply.first_seq - 1
+            self._time_ns = 0
+        self._last_is_gone = True
+        return self._proved()
+
+    def _compare(self, batch: EventBatch) -> None:
+        """The batch that holds the last number recorded is the one that was recorded."""
+        if self._time_ns and batch.time_ns != self._time_ns:
+            raise RecordBrokenError(
+                f"command {self._seq} of the matcher is not the one the database holds: the "
+                f"journal lost its end and grew again. {REMEDY}"
+            )
+
+    def _proved(self) -> Sequence[EventBatch]:
+        self.proven = True
+        return self._noted(self._follower.reset(self._stream, self._seq))
+
+    def _noted(self, ready: Sequence[EventBatch]) -> Sequence[EventBatch]:
+        for batch in ready:
+            if batch.first_seq <= batch.last_seq:
+                self._seq, self._time_ns = batch.last_seq, batch.time_ns
+                self._recorded = True
+                self._last_is_gone = False
+        return ready

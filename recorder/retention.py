@@ -1,0 +1,123 @@
+"""Forgetting what is older than `HISTORY_DAYS`, a little at a time.
+
+Old means by the matcher's time: a record that is caught up from an old journal, or of an exchange
+that stood still, forgets nothing that is recent in it. Open orders stay whatever their age, and
+candles of a minute and longer stay for good: a year of minutes is half a million rows an
+instrument.
+"""
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Connection, Engine, Table, delete, func, select
+
+from common.candles import SECOND_NS
+from recorder.tables import CANDLES, FILLS, IS_ENDED, ORDERS, TRADES
+
+ROWS_AT_ONCE: Final = 1_000
+"""Most rows of a table looked at for one instrument; a step, which is one transaction, goes on to
+the next instrument only while it has removed fewer."""
+
+BUSY_NS: Final = 50_000_000
+IDLE_NS: Final = 60 * SECOND_NS
+"""Between two steps while there is more to forget, and once there is not."""
+
+DAY_NS: Final = 86_400 * SECOND_NS
+
+
+class Retention:
+    """Removes what is old; `days` zero keeps everything.
+
+    `time_ns` is the time of the last batch recorded, set by the owner. `step` may raise
+    SQLAlchemy's `DBAPIError`; nothing is then removed.
+    """
+
+    def __init__(self, engine: Engine, instruments: Iterable[int], days: int) -> None:
+        self.time_ns = 0
+        self._engine = engine
+        self._instruments = list(instruments)
+        self._kept_ns = days * DAY_NS
+        self._due_ns = 0
+        # Orders up to this one have been looked at since the pass began: those that are left are
+        # open, or ended later than they began.
+        self._order_id = 0
+
+    def step(self, now_ns: int) -> int:
+        """Remove some rows if it is time to; the number removed."""
+        if not self._kept_ns or now_ns < self._due_ns or not self.time_ns:
+            return 0
+        before_ns = self.time_ns - self._kept_ns
+        with self._engine.begin() as connection:
+            removed = self._forget_fills(connection, before_ns)
+            for instrument in self._instruments:
+                if removed >= ROWS_AT_ONCE:
+                    break
+                removed += self._forget_trades(connection, instrument, before_ns)
+                removed += self._forget_seconds(connection, instrument, before_ns)
+            ended, more = self._forget_orders(connection, before_ns)
+        removed += ended
+        self._due_ns = now_ns + (BUSY_NS if removed or more else IDLE_NS)
+        return removed
+
+    def _forget_fills(self, connection: Connection, before_ns: int) -> int:
+        fill_id = FILLS.c.fill_id
+        return _forget_oldest(connection, FILLS, fill_id, FILLS.c.time_ns, before_ns)
+
+    def _forget_trades(self, connection: Connection, instrument: int, before_ns: int) -> int:
+        trades = TRADES.c
+        mine = trades.instrument == instrument
+        return _forget_oldest(connection, TRADES, trades.trade_id, trades.time_ns, before_ns, mine)
+
+    def _forget_seconds(self, connection: Connection, instrument: int, before_ns: int) -> int:
+        candles = CANDLES.c
+        mine = (candles.instrument == instrument) & (candles.interval_s == 1)
+        open_ns = candles.open_ns
+        return _forget_oldest(connection, CANDLES, open_ns, open_ns, before_ns, mine)
+
+    def _forget_orders(self, connection: Connection, before_ns: int) -> tuple[int, bool]:
+        """Look at the next orders that began long enough ago; how many of them had ended long
+        enough ago, and whether there are more to look at in this pass."""
+        columns = ORDERS.c
+        oldest = (
+            select(columns.order_id, columns.created_ns)
+            .where(columns.order_id > self._order_id)
+            .order_by(columns.order_id)
+            .limit(ROWS_AT_ONCE)
+        )
+        seen = connection.execute(oldest).all()
+        old = [order_id for order_id, created_ns in seen if created_ns < before_ns]
+        if not old:
+            self._order_id = 0
+            return 0, False
+        removed = connection.execute(
+            delete(ORDERS).where(
+                columns.order_id.between(old[0], old[-1]),
+                columns.updated_ns < before_ns,
+                IS_ENDED,
+            )
+        )
+        more = len(old) == ROWS_AT_ONCE
+        self._order_id = old[-1] if more else 0
+        return removed.rowcount, more
+
+
+def _forget_oldest(
+    connection: Connection,
+    table: Table,
+    key: "ColumnElement[int]",
+    time_ns: "ColumnElement[int]",
+    before_ns: int,
+    *mine: "ColumnElement[bool]",
+) -> int:
+    """Remove the oldest rows, of a table whose times grow with its key."""
+    oldest: Any = (
+        select(key.label("key"), time_ns.label("time_ns"))
+        .where(*mine)
+        .order_by(key)
+        .limit(ROWS_AT_ONCE)
+        .subquery()
+    )
+    last = connection.scalar(select(func.max(oldest.c.key)).where(oldest.c.time_ns < before_ns))
+    if last is None:
+        return 0
+    return connection.execute(delete(table).where(*mine, key <= last)).rowcount

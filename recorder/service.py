@@ -1,0 +1,279 @@
+"""Sockets around the record: one loop that follows and writes, one that answers.
+
+Each has its own thread, sockets and database connection, so that neither waits for the other. All
+they share is the number recorded last.
+"""
+
+import threading
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+import zmq
+from msgspec import MsgspecError, Struct
+from sqlalchemy.exc import DBAPIError, IntegrityError
+
+from common.clock import Clock
+from common.codec import decode_events, decode_sync_reply, encode
+from common.crash import reached
+from common.events import EventBatch
+from common.history import HistoryAnswer, HistoryQuestion, HistoryReject
+from common.instruments import Instrument
+from common.log import logger
+from common.sockets import drained
+from recorder.database import reason_of
+from recorder.digest import Digest
+from recorder.questions import HistoryDesk, not_yet, read_question
+from recorder.replica import REMEDY, RecordBrokenError, Replica
+from recorder.retention import Retention
+from recorder.store import Store
+
+DRAIN_BATCHES: Final = 256
+"""Most event batches taken from the socket before they are written."""
+
+EVENTS_MAX: Final = 16_384
+"""About most events in one transaction; a larger batch is one transaction."""
+
+SLEEP_MS: Final = 100
+"""Longest sleep: bounds how late a stop, a repeated question or a lost send is noticed."""
+
+GATHER_NS: Final = 10_000_000
+"""Between two transactions of a busy stream. A lone order is written at once; many share the cost
+of one transaction, which would else take more of the machine than the matcher does."""
+
+AGAIN_S: Final = 1.0
+"""Between two attempts at a database that failed."""
+
+WAITING_MAX: Final = 1_000
+"""Most questions that wait for the record to come to their `min_seq`; further ones are answered
+`NotYet` at once."""
+
+WAIT_NS: Final = 2_000_000_000
+WAIT_STEP_MS: Final = 2
+"""How long a question waits, and how often it is looked at."""
+
+QUESTIONS_MAX: Final = 32
+"""Questions taken before those that wait are looked at again."""
+
+_BAD_BYTES = (MsgspecError, UnicodeDecodeError, RecursionError)
+
+
+class RecorderService:
+    """The loop that follows the matcher into the database.
+
+    `stop()` may be called from a signal handler. `seq` is the number recorded last, for other
+    threads.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        retention: Retention,
+        instruments: Iterable[Instrument],
+        events: "zmq.Socket[bytes]",
+        sync: "zmq.Socket[bytes]",
+        clock: Clock,
+    ) -> None:
+        self.seq = 0
+        self._store = store
+        self._retention = retention
+        self._instruments = list(instruments)
+        self._events = events
+        self._sync = sync
+        self._clock = clock
+        self._replica: Replica | None = None
+        self._digest: Digest | None = None
+        self._failure = ""
+        self._written_ns = 0
+        self._stopping = threading.Event()
+        self._any = zmq.Poller()
+        self._any.register(events, zmq.POLLIN)
+        self._any.register(sync, zmq.POLLIN)
+
+    def stop(self) -> None:
+        """Leave the loop after the round in hand, within `SLEEP_MS`."""
+        self._stopping.set()
+
+    def run(self) -> None:
+        """Follow until `stop`. Everything handed on has been written when it returns.
+
+        A database that fails is tried again. Raises `RecordBrokenError` when the record cannot be
+        continued, `StreamError` when the events cannot be understood, `ConfigError` when the
+        tables are not this version's.
+        """
+        while not self._stopping.is_set():
+            try:
+                if self._replica is None:
+                    self._load()
+                ready = self._wait()
+                if self._sync in ready:
+                    self._take_replies()
+                if self._events in ready:
+                    self._take_events()
+                self._ask()
+                self._write()
+                self._retention.step(self._clock.monotonic_ns())
+            except IntegrityError as error:
+                raise RecordBrokenError(
+                    f"the tables hold rows behind their own position ({reason_of(error)}). {REMEDY}"
+                ) from error
+            except DBAPIError as error:
+                self._failed(error)
+
+    def _wait(self) -> set[Any]:
+        """The sockets that have something, once it is time to look. An answer of the matcher is
+        waited for, so it ends the gathering."""
+        since_ns = self._clock.monotonic_ns() - self._written_ns
+        if since_ns < GATHER_NS:
+            self._sync.poll((GATHER_NS - since_ns) // 1_000_000)
+        return {waiting for waiting, _ in self._any.poll(SLEEP_MS)}
+
+    def _load(self) -> None:
+        """Stand where the database says; what was gathered and not written is asked for again."""
+        self._store.open()
+        position, latest = self._store.load(instrument.id for instrument in self._instruments)
+        self._digest = Digest(self._instruments, position, latest)
+        self._replica = Replica(position)
+        self._retention.time_ns = position.time_ns
+        self.seq = position.seq
+        self._failure = ""
+        logger().info("record_opened", stream=position.stream, seq=position.seq)
+
+    def _failed(self, error: DBAPIError) -> None:
+        self._replica = self._digest = None
+        reason = reason_of(error)
+        if reason != self._failure:
+            logger().error("database_failed", reason=reason, again_s=AGAIN_S)
+        self._failure = reason
+        self._stopping.wait(AGAIN_S)
+
+    def _take_replies(self) -> None:
+        """Record one of the matcher's answers. What is missing behind it is asked for first, so
+        that the matcher reads while we write."""
+        assert self._replica is not None
+        for payload in drained(self._sync, 1):
+            try:
+                ready = self._replica.take_reply(decode_sync_reply(payload))
+            except _BAD_BYTES as error:
+                logger().error("malformed_sync_reply", reason=str(error))
+                continue
+            self._ask()
+            self._record(ready)
+
+    def _take_events(self) -> None:
+        """Record what waits on the socket, within a limit."""
+        assert self._replica is not None
+        for payload in drained(self._events, DRAIN_BATCHES):
+            try:
+                batch = decode_events(payload)
+            except _BAD_BYTES as error:
+                logger().error("malformed_event_batch", reason=str(error))
+                continue
+            self._record(self._replica.take(batch))
+
+    def _ask(self) -> None:
+        assert self._replica is not None
+        wanted = self._replica.wanted(self._clock.monotonic_ns())
+        if wanted is not None:
+            try:
+                self._sync.send(encode(wanted), zmq.NOBLOCK)
+            except zmq.Again:
+                self._replica.not_asked()
+
+    def _record(self, ready: Sequence[EventBatch]) -> None:
+        assert self._digest is not None
+        for batch in ready:
+            self._digest.add(batch)
+            if self._digest.rows >= EVENTS_MAX:
+                self._write()
+
+    def _write(self) -> None:
+        assert self._digest is not None
+        changes = self._digest.take()
+        if changes is None:
+            return
+        if not changes.before.seq:
+            after = changes.after
+            logger().info("record_begun", stream=after.stream, first_seq=after.first_seq)
+        self._store.write(changes)
+        reached("recorder.written")
+        self._written_ns = self._clock.monotonic_ns()
+        self.seq = changes.after.seq
+        self._retention.time_ns = changes.after.time_ns
+
+
+class _Waiting(Struct, frozen=True):
+    """A question whose number has not been recorded yet, and until when it waits."""
+
+    frames: list[bytes]
+    question: HistoryQuestion
+    until_ns: int
+
+
+class AnswerService(threading.Thread):
+    """The thread that answers questions while `recorder` writes."""
+
+    def __init__(
+        self,
+        desk: HistoryDesk,
+        recorder: RecorderService,
+        questions: "zmq.Socket[bytes]",
+        clock: Clock,
+    ) -> None:
+        super().__init__(name="answers", daemon=True)
+        self._desk = desk
+        self._recorder = recorder
+        self._questions = questions
+        self._clock = clock
+        self._waiting: list[_Waiting] = []
+        self._stopping = False
+
+    def stop(self) -> None:
+        """End within `SLEEP_MS`."""
+        self._stopping = True
+
+    def run(self) -> None:
+        """Answer until `stop`."""
+        poller = zmq.Poller()
+        poller.register(self._questions, zmq.POLLIN)
+        while not self._stopping:
+            if poller.poll(WAIT_STEP_MS if self._waiting else SLEEP_MS):
+                self._take_questions()
+            if self._waiting:
+                self._look_again()
+
+    def _take_questions(self) -> None:
+        for _ in range(QUESTIONS_MAX):
+            try:
+                frames = self._questions.recv_multipart(zmq.NOBLOCK)
+            except zmq.Again:
+                return
+            question = read_question(frames[-1])
+            if isinstance(question, HistoryReject):
+                self._send(frames, question)
+            elif question.min_seq <= self._recorder.seq or self._desk.fault(question):
+                self._send(frames, self._desk.answer(question))
+            elif len(self._waiting) < WAITING_MAX:
+                until_ns = self._clock.monotonic_ns() + WAIT_NS
+                self._waiting.append(_Waiting(frames, question, until_ns))
+            else:
+                self._send(frames, not_yet(question, self._recorder.seq))
+
+    def _look_again(self) -> None:
+        """Answer those that need wait no longer, or may not."""
+        seq, now_ns = self._recorder.seq, self._clock.monotonic_ns()
+        left = []
+        for waiting in self._waiting:
+            if waiting.question.min_seq <= seq:
+                self._send(waiting.frames, self._desk.answer(waiting.question))
+            elif now_ns >= waiting.until_ns:
+                self._send(waiting.frames, not_yet(waiting.question, seq))
+            else:
+                left.append(waiting)
+        self._waiting = left
+
+    def _send(self, frames: list[Any], answer: HistoryAnswer) -> None:
+        try:
+            self._questions.send_multipart([*frames[:-1], encode(answer)], zmq.NOBLOCK)
+        except zmq.ZMQError as error:
+            # The asker is gone, or does not read: it will have to ask again.
+            logger().debug("answer_lost", reason=str(error))

@@ -1,0 +1,133 @@
+"""Writing: one transaction for many batches, and the position they lead to in the same one.
+
+A transaction that did not commit left nothing; one that did moved the position. Whoever starts
+from the position therefore records every command once, whatever was killed when.
+"""
+
+from collections.abc import Iterable
+from typing import Final
+
+from msgspec.structs import astuple
+from sqlalchemy import Connection, Engine, inspect, select, update
+
+from common.crash import reached
+from common.errors import ConfigError
+from common.history import CANDLE_INTERVALS_S, Candle
+from recorder.bulk import Bulk
+from recorder.database import described
+from recorder.digest import Changes, Position
+from recorder.replica import REMEDY, RecordBrokenError
+from recorder.tables import (
+    CANDLES,
+    FILLS,
+    METADATA,
+    ORDERS,
+    POSITION,
+    SCHEMA_VERSION,
+    TRADES,
+)
+
+_PLACE: Final = 1
+"""Id of the one row of `position`."""
+
+
+class Store:
+    """The tables of one database, for the one process that writes them.
+
+    Every method may raise SQLAlchemy's `DBAPIError`; nothing of what it was to do is then done.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._bulk = Bulk(engine.dialect)
+
+    def open(self, *, rebuild: bool = False) -> None:
+        """Make the tables where there are none; with `rebuild`, make them anew and empty.
+
+        Raises `ConfigError` when they are of another version of this program.
+        """
+        with self._engine.begin() as connection:
+            if rebuild:
+                METADATA.drop_all(connection)
+            elif inspect(connection).has_table(POSITION.name):
+                version = connection.scalar(select(POSITION.c.schema_version))
+                if version != SCHEMA_VERSION:
+                    raise ConfigError(
+                        f"DATABASE_URL: the tables in {described(self._engine)} are of version "
+                        f"{version}, and this program writes version {SCHEMA_VERSION}. {REMEDY}"
+                    )
+                return
+            METADATA.create_all(connection)
+            row = dict.fromkeys(POSITION.columns.keys(), 0)
+            row |= {"id": _PLACE, "schema_version": SCHEMA_VERSION}
+            connection.execute(POSITION.insert().values(row))
+
+    def load(self, instruments: Iterable[int]) -> tuple[Position, dict[int, list[Candle]]]:
+        """The position, and the latest candles of these instruments as of it."""
+        with self._engine.begin() as connection:
+            position = position_of(connection)
+            latest = {
+                instrument: latest_candles(connection, instrument) for instrument in instruments
+            }
+        return position, latest
+
+    def write(self, changes: Changes) -> None:
+        """Write everything or nothing.
+
+        Raises `RecordBrokenError` when the position is not the one the changes begin at: somebody
+        else writes here.
+        """
+        with self._engine.begin() as connection:
+            _move(connection, changes.before, changes.after)
+            bulk = self._bulk
+            bulk.insert(connection, ORDERS, [astuple(row) for row in changes.orders])
+            bulk.change_orders(connection, [astuple(row) for row in changes.changed])
+            reached("recorder.writing")
+            bulk.insert(connection, TRADES, changes.trades)
+            bulk.insert(connection, FILLS, changes.fills)
+            candles = [(instrument, *astuple(candle)) for instrument, candle in changes.candles]
+            bulk.put_candles(connection, candles)
+
+
+def position_of(connection: Connection) -> Position:
+    """How far the record has come, in this connection's transaction."""
+    place = POSITION.c
+    row = connection.execute(
+        select(place.stream, place.seq, place.time_ns, place.first_seq, place.last_fill_id)
+    ).one()
+    return Position(*row)
+
+
+def latest_candles(connection: Connection, instrument: int) -> list[Candle]:
+    """The latest candle of every length there is one of, shortest first."""
+    columns = CANDLES.c
+    found = []
+    for interval_s in CANDLE_INTERVALS_S:
+        query = (
+            select(*list(columns)[1:])
+            .where(columns.instrument == instrument, columns.interval_s == interval_s)
+            .order_by(columns.open_ns.desc())
+            .limit(1)
+        )
+        found += [Candle(*row) for row in connection.execute(query)]
+    return found
+
+
+def _move(connection: Connection, before: Position, after: Position) -> None:
+    place = POSITION.c
+    moved = connection.execute(
+        update(POSITION)
+        .where(place.id == _PLACE, place.stream == before.stream, place.seq == before.seq)
+        .values(
+            stream=after.stream,
+            seq=after.seq,
+            time_ns=after.time_ns,
+            first_seq=after.first_seq,
+            last_fill_id=after.last_fill_id,
+        )
+    )
+    if moved.rowcount != 1:
+        raise RecordBrokenError(
+            f"the database is no longer at command {before.seq}, where this process left it: "
+            "another recorder writes into it. Give each exchange its own DATABASE_URL"
+        )

@@ -1,0 +1,161 @@
+"""What the database holds: recorder/README.md says what each table means.
+
+Only numbers and short text, in the units of the events. A row is written in the order of its
+columns here, so columns are appended, never moved, and every change raises `SCHEMA_VERSION`.
+"""
+
+from typing import Final
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ColumnElement,
+    Index,
+    MetaData,
+    SmallInteger,
+    String,
+    Table,
+    literal_column,
+    text,
+)
+
+from common.types import MAX_CLIENT_ORDER_ID, OrderStatus
+
+SCHEMA_VERSION: Final = 1
+"""Another version in the database is refused: what it means is not known."""
+
+_OPEN = f"{int(OrderStatus.NEW)}, {int(OrderStatus.PARTIALLY_FILLED)}"
+IS_OPEN: Final = text(f"status IN ({_OPEN})")
+IS_ENDED: Final = text(f"status NOT IN ({_OPEN})")
+IS_NAMED: Final = text("client_order_id <> ''")
+"""Conditions of the partial indexes, and the opposite of one: a query must say the same words to
+be served by an index."""
+
+OWNER: ColumnElement[int] = literal_column("(account + 0)", BigInteger)
+"""The account, said so that only an index of just this expression fits: SQLite would take any
+index that begins with the account before the small one that serves the question."""
+
+METADATA: Final = MetaData()
+
+
+def _key(name: str) -> "Column[int]":
+    return Column(name, BigInteger, primary_key=True, autoincrement=False)
+
+
+def _number(name: str) -> "Column[int]":
+    return Column(name, BigInteger, nullable=False)
+
+
+def _small(name: str) -> "Column[int]":
+    return Column(name, SmallInteger, nullable=False)
+
+
+def _name() -> "Column[str]":
+    return Column("client_order_id", String(MAX_CLIENT_ORDER_ID), nullable=False)
+
+
+POSITION: Final = Table(
+    "position",
+    METADATA,
+    _key("id"),
+    _number("schema_version"),
+    _number("stream"),
+    _number("seq"),
+    _number("time_ns"),
+    _number("first_seq"),
+    _number("last_fill_id"),
+)
+"""One row: up to which command everything below is true, and where the record begins."""
+
+ORDERS: Final = Table(
+    "orders",
+    METADATA,
+    _key("order_id"),
+    _number("account"),
+    _number("instrument"),
+    _name(),
+    _small("side"),
+    _small("order_type"),
+    _small("time_in_force"),
+    _number("price_ticks"),
+    _number("quantity_lots"),
+    _number("quote_amount"),
+    _small("status"),
+    _number("filled_lots"),
+    _number("open_lots"),
+    _number("filled_notional"),
+    _small("reason"),
+    _number("created_ns"),
+    _number("updated_ns"),
+    _number("updated_seq"),
+)
+
+FILLS: Final = Table(
+    "fills",
+    METADATA,
+    _key("fill_id"),
+    _number("seq"),
+    _number("trade_id"),
+    _number("instrument"),
+    _number("account"),
+    _number("order_id"),
+    _name(),
+    _small("side"),
+    _number("price_ticks"),
+    _number("quantity_lots"),
+    _number("fee"),
+    _small("liquidity"),
+    _number("time_ns"),
+)
+
+TRADES: Final = Table(
+    "trades",
+    METADATA,
+    _key("instrument"),
+    _key("trade_id"),
+    _number("seq"),
+    _number("price_ticks"),
+    _number("quantity_lots"),
+    _small("aggressor_side"),
+    _number("maker_order_id"),
+    _number("taker_order_id"),
+    _number("time_ns"),
+    sqlite_with_rowid=False,
+)
+
+CANDLES: Final = Table(
+    "candles",
+    METADATA,
+    _key("instrument"),
+    _key("interval_s"),
+    _key("open_ns"),
+    _number("open_ticks"),
+    _number("high_ticks"),
+    _number("low_ticks"),
+    _number("close_ticks"),
+    _number("volume_lots"),
+    _number("quote_volume"),
+    _number("trades"),
+    _number("first_trade_id"),
+    _number("last_trade_id"),
+    _number("seq"),
+    sqlite_with_rowid=False,
+)
+
+# Every index costs each order or fill a write: only what a question needs has one. Ended orders
+# leave the index of open ones, so that it stays as small as the books.
+_ORDER: Final = ORDERS.c
+Index("orders_of_account", _ORDER.account, _ORDER.order_id)
+Index("orders_of_instrument", _ORDER.account, _ORDER.instrument, _ORDER.order_id)
+Index("orders_open", OWNER, _ORDER.order_id, sqlite_where=IS_OPEN, postgresql_where=IS_OPEN)
+Index(
+    "orders_by_name",
+    _ORDER.account,
+    _ORDER.client_order_id,
+    _ORDER.order_id,
+    sqlite_where=IS_NAMED,
+    postgresql_where=IS_NAMED,
+)
+Index("fills_of_account", FILLS.c.account, FILLS.c.fill_id)
+Index("fills_of_instrument", FILLS.c.account, FILLS.c.instrument, FILLS.c.fill_id)
+Index("fills_of_order", FILLS.c.order_id, FILLS.c.fill_id)

@@ -1,0 +1,65 @@
+"""A matcher under random commands, and what a plain reader of its events has kept."""
+
+from random import Random
+
+from common.candles import SECOND_NS
+from common.codec import decode_events, encode
+from common.commands import Command
+from common.events import EventBatch
+from common.sync import ResendRequest, SyncReply
+from matcher.engine import Engine
+from matcher.history import EventHistory
+from matcher.sequencer import Sequencer
+from tests.matcher.forgetful_log import ForgetfulLog
+from tests.properties.generator import Generator
+from tests.properties.market import INSTRUMENTS, venue
+from tests.recorder.naive import NaiveRecord
+
+STREAM = 7
+BEGIN_NS = 1_760_000_000 * SECOND_NS
+
+
+class Matcher:
+    """The real engine and sequencer; `record` is what they and the reference model agree on."""
+
+    def __init__(self, seed: int) -> None:
+        self.generator = Generator(seed)
+        self.record = NaiveRecord(INSTRUMENTS)
+        self.batches: list[EventBatch] = []
+        self.now_ns = BEGIN_NS
+        self._sequencer = Sequencer(
+            venue(Engine), ForgetfulLog(STREAM), EventHistory(max_bytes=10**9)
+        )
+        self._steps = self.generator.steps(10**9)
+        self._chance = Random(seed)
+
+    @property
+    def seq(self) -> int:
+        """The last command applied."""
+        return self._sequencer.seq
+
+    def apply(self, count: int) -> EventBatch | None:
+        """The batch of `count` more commands, some time after the one before."""
+        self.now_ns += self._chance.choice((1, 10**6, SECOND_NS // 3, 40 * SECOND_NS))
+        commands: list[Command] = []
+        expected = []
+        for _ in range(count):
+            _, command, events = next(self._steps)
+            commands.append(command)
+            expected += events
+            self.record.read(events, self.now_ns)
+        encoded = self._sequencer.apply([encode(commands)], self.now_ns)
+        if encoded is None:
+            return None
+        batch = decode_events(encoded)
+        assert batch.events == expected, "the engine differs from the reference model"
+        self.batches.append(batch)
+        return batch
+
+    def heartbeat(self) -> EventBatch:
+        """What an idle matcher sends."""
+        return decode_events(self._sequencer.heartbeat(self.now_ns))
+
+    def answer(self, request: ResendRequest) -> SyncReply:
+        """The matcher's answer."""
+        return self._sequencer.answer(request)

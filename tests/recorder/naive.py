@@ -1,0 +1,154 @@
+"""The record as a plain reader of the events would keep it: every order, one change at a time."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import Engine, select
+
+from common.candles import SECOND_NS
+from common.events import (
+    Event,
+    OrderAccepted,
+    OrderAmended,
+    OrderCanceled,
+    OrderCompleted,
+    OrderExpired,
+    TradeExecuted,
+)
+from common.history import CANDLE_INTERVALS_S
+from common.instruments import Instrument
+from common.types import MAX_INT, OrderStatus
+from recorder.tables import CANDLES, FILLS, ORDERS, TRADES
+
+Row = dict[str, Any]
+
+
+class NaiveRecord:
+    """Rows as dictionaries, keyed as in their tables."""
+
+    def __init__(self, instruments: Iterable[Instrument]) -> None:
+        self.orders: dict[int, Row] = {}
+        self.fills: list[Row] = []
+        self.trades: list[Row] = []
+        self._notionals = {i.id: i.notional_per_tick_lot for i in instruments}
+
+    def read(self, events: Iterable[Event], time_ns: int) -> None:
+        """The events of one command."""
+        for event in events:
+            if isinstance(event, OrderAccepted):
+                self.orders[event.seq] = {
+                    "order_id": event.seq, "account": event.account,
+                    "instrument": event.instrument, "client_order_id": event.client_order_id,
+                    "side": event.side, "order_type": event.order_type,
+                    "time_in_force": event.time_in_force, "price_ticks": event.price_ticks,
+                    "quantity_lots": event.quantity_lots, "quote_amount": event.quote_amount,
+                    "status": OrderStatus.NEW, "filled_lots": 0,
+                    "open_lots": event.quantity_lots, "filled_notional": 0, "reason": 0,
+                    "created_ns": time_ns, "updated_ns": time_ns, "updated_seq": event.seq,
+                }  # fmt: skip
+            elif isinstance(event, TradeExecuted):
+                self._trade(event, time_ns)
+            elif isinstance(event, OrderAmended):
+                self._touch(event.order_id, event.seq, time_ns)
+                order = self.orders[event.order_id]
+                order["price_ticks"] = event.price_ticks
+                order["quantity_lots"] = event.quantity_lots
+                order["open_lots"] = event.quantity_lots - order["filled_lots"]
+            elif isinstance(event, OrderCanceled | OrderExpired | OrderCompleted):
+                self._touch(event.order_id, event.seq, time_ns)
+                order = self.orders[event.order_id]
+                order["open_lots"] = 0
+                order["status"] = {
+                    OrderCanceled: OrderStatus.CANCELED,
+                    OrderExpired: OrderStatus.EXPIRED,
+                    OrderCompleted: OrderStatus.FILLED,
+                }[type(event)]
+                if isinstance(event, OrderExpired):
+                    order["reason"] = event.reason
+
+    def candles(self) -> list[Row]:
+        """Every candle, each from its own list of trades."""
+        rows = []
+        for interval_s in CANDLE_INTERVALS_S:
+            inside: dict[tuple[int, int], list[Row]] = {}
+            for trade in self.trades:
+                open_ns = trade["time_ns"] // (interval_s * SECOND_NS) * interval_s * SECOND_NS
+                inside.setdefault((trade["instrument"], open_ns), []).append(trade)
+            rows += [
+                {
+                    "instrument": instrument, "interval_s": interval_s, "open_ns": open_ns,
+                    "open_ticks": trades[0]["price_ticks"],
+                    "high_ticks": max(trade["price_ticks"] for trade in trades),
+                    "low_ticks": min(trade["price_ticks"] for trade in trades),
+                    "close_ticks": trades[-1]["price_ticks"],
+                    "volume_lots": min(MAX_INT, sum(t["quantity_lots"] for t in trades)),
+                    "quote_volume": min(MAX_INT, sum(self._worth(trade) for trade in trades)),
+                    "trades": len(trades), "first_trade_id": trades[0]["trade_id"],
+                    "last_trade_id": trades[-1]["trade_id"], "seq": trades[-1]["seq"],
+                }
+                for (instrument, open_ns), trades in inside.items()
+            ]  # fmt: skip
+        return rows
+
+    def _trade(self, event: TradeExecuted, time_ns: int) -> None:
+        lots, price = event.quantity_lots, event.price_ticks
+        trade = {
+            "instrument": event.instrument, "trade_id": event.trade_id, "seq": event.seq,
+            "price_ticks": price, "quantity_lots": lots, "aggressor_side": event.aggressor_side,
+            "maker_order_id": event.maker_order_id, "taker_order_id": event.taker_order_id,
+            "time_ns": time_ns,
+        }  # fmt: skip
+        self.trades.append(trade)
+        sides = (
+            (event.taker_order_id, event.taker_account, event.taker_client_order_id,
+             event.taker_fee, event.aggressor_side, 2),
+            (event.maker_order_id, event.maker_account, event.maker_client_order_id,
+             event.maker_fee, 3 - event.aggressor_side, 1),
+        )  # fmt: skip
+        for order_id, account, name, fee, side, liquidity in sides:
+            self.fills.append(
+                {
+                    "fill_id": len(self.fills) + 1, "seq": event.seq, "trade_id": event.trade_id,
+                    "instrument": event.instrument, "account": account, "order_id": order_id,
+                    "client_order_id": name, "side": side, "price_ticks": price,
+                    "quantity_lots": lots, "fee": fee, "liquidity": liquidity, "time_ns": time_ns,
+                }
+            )  # fmt: skip
+            order = self.orders[order_id]
+            order["filled_lots"] += lots
+            order["open_lots"] = max(0, order["quantity_lots"] - order["filled_lots"])
+            order["filled_notional"] = min(MAX_INT, order["filled_notional"] + self._worth(trade))
+            self._touch(order_id, event.seq, time_ns)
+
+    def _touch(self, order_id: int, seq: int, time_ns: int) -> None:
+        order = self.orders[order_id]
+        order["updated_ns"], order["updated_seq"] = time_ns, seq
+        if order["filled_lots"]:
+            done = not order["open_lots"]
+            order["status"] = OrderStatus.FILLED if done else OrderStatus.PARTIALLY_FILLED
+
+    def _worth(self, trade: Row) -> int:
+        worth: int = trade["price_ticks"] * trade["quantity_lots"]
+        return worth * self._notionals[trade["instrument"]]
+
+
+def tables_of(engine: Engine) -> dict[str, list[Row]]:
+    """Every row of every table but the position, in the order of its key."""
+    found = {}
+    with engine.begin() as connection:
+        for table in (ORDERS, FILLS, TRADES, CANDLES):
+            query = select(table).order_by(*table.primary_key.columns)
+            found[table.name] = [dict(row) for row in connection.execute(query).mappings()]
+    return found
+
+
+def tables_wanted(record: NaiveRecord) -> dict[str, list[Row]]:
+    """What `tables_of` must be."""
+    return {
+        "orders": sorted(record.orders.values(), key=lambda row: row["order_id"]),
+        "fills": record.fills,
+        "trades": sorted(record.trades, key=lambda row: (row["instrument"], row["trade_id"])),
+        "candles": sorted(
+            record.candles(), key=lambda row: (row["instrument"], row["interval_s"], row["open_ns"])
+        ),
+    }

@@ -1,0 +1,269 @@
+"""Answers equal what a plain look over the rows gives, page by page; bad questions are named."""
+
+from collections.abc import Callable
+from random import Random
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+from sqlalchemy import Engine, event
+
+from common.candles import SECOND_NS
+from common.codec import encode
+from common.history import (
+    ROWS_MAX,
+    Candle,
+    CandleRecords,
+    CandlesQuestion,
+    FillRecord,
+    FillRecords,
+    FillsQuestion,
+    HistoryReject,
+    MarketQuestion,
+    MarketRecord,
+    NotYet,
+    OrderRecord,
+    OrderRecords,
+    OrdersQuestion,
+    TradeRecord,
+    TradeRecords,
+    TradesQuestion,
+)
+from recorder.digest import Digest, Position
+from recorder.questions import HistoryDesk, read_question
+from recorder.store import Store
+from tests.properties.market import INSTRUMENTS
+from tests.recorder.matcher import Matcher
+from tests.recorder.naive import Row, tables_of
+
+IDS = [instrument.id for instrument in INSTRUMENTS]
+
+
+class Past:
+    """A recorded exchange, its rows, and the desk that answers about it."""
+
+    def __init__(self, engine: Engine, batches: int = 300) -> None:
+        matcher, chance = Matcher(42), Random(42)
+        digest = Digest(INSTRUMENTS, Position(), {})
+        for _ in range(batches):
+            batch = matcher.apply(chance.randint(1, 12))
+            if batch is not None:
+                digest.add(batch)
+        changes = digest.take()
+        assert changes is not None
+        Store(engine).write(changes)
+        self.seq = matcher.seq
+        self.rows = tables_of(engine)
+        self.desk = HistoryDesk(engine, IDS)
+
+    def ask(self, question: Any) -> Any:
+        """The answer to an encoded question."""
+        read = read_question(encode(question))
+        return read if isinstance(read, HistoryReject) else self.desk.answer(read)
+
+
+@pytest.fixture
+def past(engine: Engine) -> Past:
+    return Past(engine)
+
+
+def pick(kind: Any, row: Row) -> Any:
+    """A record of `kind` from a row."""
+    return kind(**{name: row[name] for name in kind.__struct_fields__ if name != "fills"})
+
+
+def newest(rows: list[Row], kind: Any, **where: Any) -> list[Any]:
+    """Records of the rows with these values, newest first."""
+    found = [row for row in rows if all(row[name] == value for name, value in where.items())]
+    return [pick(kind, row) for row in reversed(found)]
+
+
+def pages(past: Past, first: Any, key: Callable[[Any], int], after: str, rows: str) -> list[Any]:
+    """Everything a question gives when it is asked on until there is no more."""
+    found: list[Any] = []
+    question = first
+    while True:
+        answer = past.ask(question)
+        assert answer.seq == past.seq
+        page = getattr(answer, rows)
+        assert len(page) <= question.limit
+        found += page
+        if not answer.more:
+            return found
+        cursor = {after: key(page[-1]) + (after == "from_trade_id")}
+        question = replace(first, **cursor)
+
+
+def test_orders_are_listed_newest_first_in_pages(past: Past) -> None:
+    orders = past.rows["orders"]
+    for account in (1, 2, 3, 4, 99):
+        wanted = newest(orders, OrderRecord, account=account)
+        for extra, chosen in (
+            ({}, wanted),
+            ({"instrument": IDS[1]}, [o for o in wanted if o.instrument == IDS[1]]),
+            ({"open_only": True}, [o for o in wanted if o.status <= 2]),
+            ({"ended_only": True}, [o for o in wanted if o.status > 2]),
+            ({"client_order_id": "a"}, [o for o in wanted if o.client_order_id == "a"]),
+        ):  # fmt: skip
+            question = OrdersQuestion(1, past.seq, account, limit=7, **extra)
+            found = pages(past, question, lambda o: o.order_id, "before_order_id", "orders")
+            assert found == chosen, extra
+
+
+def test_one_order_comes_with_its_fills(past: Past) -> None:
+    traded = next(row for row in past.rows["orders"] if row["filled_lots"])
+    fills = newest(past.rows["fills"], FillRecord, order_id=traded["order_id"])[::-1]
+    answer = past.ask(OrdersQuestion(5, 0, traded["account"], order_id=traded["order_id"]))
+    assert isinstance(answer, OrderRecords)
+    assert answer.request_id == 5
+    assert [order.fills for order in answer.orders] == [fills]
+    other = past.ask(OrdersQuestion(5, 0, traded["account"] + 50, order_id=traded["order_id"]))
+    assert other.orders == []
+
+
+def test_fills_are_listed_newest_first_in_pages(past: Past) -> None:
+    wanted = newest(past.rows["fills"], FillRecord, account=2)
+    assert len(wanted) > 20
+    order_id = wanted[-1].order_id
+    for extra, chosen in (
+        ({}, wanted),
+        ({"instrument": IDS[0]}, [fill for fill in wanted if fill.instrument == IDS[0]]),
+        ({"order_id": order_id}, [fill for fill in wanted if fill.order_id == order_id]),
+    ):
+        question = FillsQuestion(1, past.seq, 2, limit=6, **extra)
+        assert pages(past, question, lambda fill: fill.fill_id, "before", "fills") == chosen
+
+
+def test_trades_are_listed_as_they_happened(past: Past) -> None:
+    wanted = newest(past.rows["trades"], TradeRecord, instrument=IDS[0])[::-1]
+    question = TradesQuestion(1, past.seq, IDS[0], from_trade_id=1, limit=9)
+    assert pages(past, question, lambda trade: trade.trade_id, "from_trade_id", "trades") == wanted
+    last = past.ask(TradesQuestion(1, past.seq, IDS[0], limit=5))
+    assert last == TradeRecords(1, past.seq, wanted[-5:], False)
+
+
+def test_candles_of_a_range_and_the_last_ones(past: Past) -> None:
+    rows = [row for row in past.rows["candles"] if row["interval_s"] == 60]
+    wanted = newest(rows, Candle, instrument=IDS[0])[::-1]
+    assert len(wanted) > 18
+    last = past.ask(CandlesQuestion(1, past.seq, IDS[0], 60, limit=5))
+    assert last == CandleRecords(1, past.seq, wanted[-5:], True)
+    begin, end = wanted[3].open_ns, wanted[15].open_ns
+    ranged = past.ask(CandlesQuestion(1, past.seq, IDS[0], 60, begin - 1, end, limit=10))
+    assert ranged == CandleRecords(1, past.seq, wanted[3:13], True)
+    rest = past.ask(CandlesQuestion(1, past.seq, IDS[0], 60, wanted[13].open_ns, end, limit=10))
+    assert rest == CandleRecords(1, past.seq, wanted[13:16], False)
+    before = past.ask(CandlesQuestion(1, past.seq, IDS[0], 60, to_ns=end - 1, limit=2))
+    assert before.candles == wanted[13:15]
+
+
+def test_a_market_goes_on_from_its_latest_candles_and_a_day_of_minutes(past: Past) -> None:
+    mine = [row for row in past.rows["candles"] if row["instrument"] == IDS[0]]
+    latest = {row["interval_s"]: pick(Candle, row) for row in mine}
+    minutes = [pick(Candle, row) for row in mine if row["interval_s"] == 60]
+    answer = past.ask(MarketQuestion(1, past.seq, IDS[0]))
+    day_ns = 86_400 * SECOND_NS
+    assert answer == MarketRecord(
+        1, past.seq, IDS[0], list(latest.values()),
+        [minute for minute in minutes if minute.open_ns >= minutes[-1].open_ns - day_ns],
+    )  # fmt: skip
+
+
+def test_what_is_not_recorded_yet_is_said(past: Past) -> None:
+    answer = past.ask(MarketQuestion(4, past.seq + 1, IDS[0]))
+    assert isinstance(answer, NotYet)
+    assert (answer.request_id, answer.seq) == (4, past.seq)
+
+
+@pytest.mark.parametrize(
+    ("question", "field"),
+    [
+        ([9, 3, 0, 1], "tag"),
+        ([1, 3, 0], "frame"),
+        ([1, 3, 0, "x"], "account"),
+        ([1, 3, 0, 1.5], "account"),
+        ([1, 3, -1, 1], "min_seq"),
+        ([1, 3, 0, 1, 0, 0, "n" * 37], "client_order_id"),
+        ([1, 3, 0, 1, 0, 0, "", True, True], "ended_only"),
+        ([2, 3, 0, 1, 999], "instrument"),
+        ([3, 3, 0, 0], "instrument"),
+        ([3, 3, 0, 1, 0, ROWS_MAX + 1], "limit"),
+        ([3, 3, 0, 1, 0, 0], "limit"),
+        ([4, 3, 0, 1, 59], "interval_s"),
+        ([4, 3, 0, 1, 60, 50, 49], "to_ns"),
+        ([5, 3, 0, 12345], "instrument"),
+        ([1, 3, 0, 1, "long" * 300], "frame"),
+        ("text", "frame"),
+    ],
+)
+def test_a_bad_question_names_its_field(
+    sqlite_engine: Engine, question: object, field: str
+) -> None:
+    answer = Past(sqlite_engine, batches=1).ask(question)
+    assert isinstance(answer, HistoryReject)
+    assert answer.field == field
+    assert answer.text
+    # What is no message at all, or too long to be looked at, has no number either.
+    sound = isinstance(question, list) and len(str(question)) < 999
+    assert answer.request_id == (3 if sound else 0)
+
+
+def test_a_database_that_does_not_answer_is_asked_again(sqlite_engine: Engine) -> None:
+    past = Past(sqlite_engine, batches=1)
+    with sqlite_engine.begin() as connection:
+        connection.exec_driver_sql("DROP TABLE fills")
+    answer = past.ask(FillsQuestion(8, 0, 1))
+    assert isinstance(answer, NotYet)
+    assert answer.request_id == 8
+
+
+def test_no_question_reads_a_whole_table(sqlite_engine: Engine) -> None:
+    past = Past(sqlite_engine, batches=50)
+    asked: list[tuple[str, Any]] = []
+
+    @event.listens_for(sqlite_engine, "before_cursor_execute")
+    def _note(_c: Any, _k: Any, statement: str, values: Any, _x: Any, _m: Any) -> None:
+        if statement.startswith("SELECT") and "position" not in statement:
+            asked.append((statement, values))
+
+    for question in (
+        OrdersQuestion(1, 0, 1), OrdersQuestion(1, 0, 1, IDS[0]), OrdersQuestion(1, 0, 1, 0, 5),
+        OrdersQuestion(1, 0, 1, client_order_id="a"), OrdersQuestion(1, 0, 1, open_only=True),
+        OrdersQuestion(1, 0, 1, ended_only=True, before_order_id=9), FillsQuestion(1, 0, 1),
+        FillsQuestion(1, 0, 1, IDS[0]), FillsQuestion(1, 0, 1, 0, 5, 7),
+        TradesQuestion(1, 0, IDS[0]), TradesQuestion(1, 0, IDS[0], 3),
+        CandlesQuestion(1, 0, IDS[0], 60), CandlesQuestion(1, 0, IDS[0], 60, 5, 6),
+        MarketQuestion(1, 0, IDS[0]),
+    ):  # fmt: skip
+        past.ask(question)
+    assert len(asked) > 14
+    plans: dict[str, list[str]] = {}
+    with sqlite_engine.begin() as connection:
+        for statement, values in asked:
+            plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)
+            plans[statement] = [row[3] for row in plan]
+    for statement, steps in plans.items():
+        assert all(step.startswith("SEARCH") for step in steps), (statement, steps)
+    used = " ".join(step for steps in plans.values() for step in steps)
+    for index in ("orders_of_account", "orders_of_instrument", "orders_open", "orders_by_name",
+                  "fills_of_account", "fills_of_instrument", "fills_of_order"):  # fmt: skip
+        assert f"INDEX {index} " in used, plans
+
+
+def test_answers_see_whole_transactions_only(engine: Engine) -> None:
+    past = Past(engine, batches=20)
+    written: list[str] = []
+
+    def write_between(_c: Any, _k: Any, statement: str, *_: Any) -> None:
+        if "position" in statement and not written:
+            written.append(statement)
+            with engine.begin() as connection:
+                connection.exec_driver_sql("DELETE FROM fills")
+
+    event.listen(engine, "after_cursor_execute", write_between)
+    first = past.ask(FillsQuestion(1, 0, 1))
+    event.remove(engine, "after_cursor_execute", write_between)
+    assert written
+    assert isinstance(first, FillRecords)
+    assert first.fills
+    assert not past.ask(FillsQuestion(1, 0, 1)).fills

@@ -1,0 +1,147 @@
+"""The rows equal what the reference model says, whatever happens on the way to them.
+
+Random commands go through the real engine, whose events are checked against the model's. Batches
+are lost, doubled and reordered; the recorder is killed between and inside its transactions and
+starts again from what the database holds.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from random import Random
+
+import pytest
+from sqlalchemy import Engine
+
+from common.codec import decode_sync_reply, encode
+from common.events import EventBatch
+from recorder import store as store_module
+from recorder.digest import Digest
+from recorder.replica import RESEND_AGAIN_NS, Replica
+from recorder.store import Store
+from tests.properties.market import INSTRUMENTS
+from tests.recorder.matcher import Matcher
+from tests.recorder.naive import tables_of, tables_wanted
+
+SEEDS = 12
+POSTGRESQL_SEEDS = 2
+BATCHES = 250
+
+
+class Killed(Exception):  # noqa: N818 - not an error: what a kill looks like from inside
+    """The process is gone."""
+
+
+class Recorder:
+    """One life after the other of a recorder: what its loop does, without sockets."""
+
+    def __init__(self, engine: Engine, matcher: Matcher, chance: Random) -> None:
+        self._store = Store(engine)
+        self._matcher = matcher
+        self._chance = chance
+        self.lives = 0
+        self.start()
+
+    def start(self) -> None:
+        """Begin from what the database holds; what was gathered and not written is gone."""
+        self._store.open()
+        position, latest = self._store.load(instrument.id for instrument in INSTRUMENTS)
+        self._digest = Digest(INSTRUMENTS, position, latest)
+        self._replica = Replica(position)
+        self.lives += 1
+
+    def hear(self, batch: EventBatch) -> None:
+        """A batch arrives."""
+        for ready in self._replica.take(batch):
+            self._digest.add(ready)
+
+    def ask(self) -> bool:
+        """Ask for what is missing and take the answer; whether there was anything to ask."""
+        self._matcher.now_ns += RESEND_AGAIN_NS
+        wanted = self._replica.wanted(self._matcher.now_ns)
+        if wanted is None:
+            return False
+        answer = decode_sync_reply(encode(self._matcher.answer(wanted)))
+        for ready in self._replica.take_reply(answer):
+            self._digest.add(ready)
+        return True
+
+    def write(self) -> None:
+        """One transaction; a process killed inside it starts again."""
+        changes = self._digest.take()
+        if changes is None:
+            return
+        kill = self._chance.random() < 0.2
+        with suppress(Killed), killed_inside(kill):
+            self._store.write(changes)
+        if kill:
+            self.start()
+
+    def settle(self) -> None:
+        """Catch up and write everything."""
+        self.write()
+        while self._replica.seq < self._matcher.seq:
+            self.hear(self._matcher.heartbeat())
+            self.ask()
+            self.write()
+
+
+@contextmanager
+def killed_inside(kill: bool) -> Iterator[None]:
+    """Within, a transaction ends in the middle if `kill` says so."""
+    patch = pytest.MonkeyPatch()
+
+    def reached(point: str) -> None:
+        if kill and point == "recorder.writing":
+            raise Killed
+
+    patch.setattr(store_module, "reached", reached)
+    try:
+        yield
+    finally:
+        patch.undo()
+
+
+def run(engine: Engine, seed: int, batches: int) -> Recorder:
+    """Random commands, faults and kills; the tables are compared now and then, and at the end."""
+    chance = Random(seed)
+    matcher = Matcher(seed)
+    recorder = Recorder(engine, matcher, chance)
+    for number in range(batches):
+        batch = matcher.apply(chance.choice((1, 1, 2, 8, 30)))
+        arriving = [batch] if batch is not None and chance.random() > 0.1 else []
+        if matcher.batches and chance.random() < 0.15:
+            arriving.append(chance.choice(matcher.batches))
+        chance.shuffle(arriving)
+        for one in arriving:
+            recorder.hear(one)
+        if chance.random() < 0.3:
+            recorder.ask()
+        if chance.random() < 0.3:
+            recorder.write()
+        if chance.random() < 0.05:
+            recorder.start()
+        if not number % 50:
+            recorder.settle()
+            assert tables_of(engine) == tables_wanted(matcher.record), f"seed {seed}, {number}"
+    recorder.settle()
+    found = tables_of(engine)
+    assert found == tables_wanted(matcher.record), f"seed {seed}"
+    open_rows = {row["order_id"]: row for row in found["orders"] if row["status"] <= 2}
+    assert {order.order_id for order in matcher.generator.reference.open} == set(open_rows)
+    for order in matcher.generator.reference.open:
+        row = open_rows[order.order_id]
+        assert (row["filled_lots"], row["open_lots"]) == (order.filled_lots, order.open_lots)
+        assert (row["price_ticks"], row["status"]) == (order.price_ticks, order.status)
+    return recorder
+
+
+@pytest.mark.parametrize("seed", range(SEEDS))
+def test_rows_equal_the_model_whatever_is_lost_doubled_or_killed(
+    sqlite_engine: Engine, seed: int
+) -> None:
+    assert run(sqlite_engine, seed, BATCHES).lives > 5
+
+
+@pytest.mark.parametrize("seed", range(100, 100 + POSTGRESQL_SEEDS))
+def test_postgresql_keeps_the_same_record(postgresql_engine: Engine, seed: int) -> None:
+    assert run(postgresql_engine, seed, BATCHES).lives > 5

@@ -1,0 +1,167 @@
+"""What the recorder asks for, adopts and refuses when it follows a matcher."""
+
+from collections.abc import Callable
+
+import pytest
+from msgspec import Raw
+
+from common.codec import encode
+from common.events import EventBatch
+from common.sync import Resend, ResendRequest, ResendTooOld
+from recorder.digest import Position
+from recorder.replica import RESEND_AGAIN_NS, RecordBrokenError, Replica
+
+STREAM, OTHER = 7, 8
+
+
+def batch(first_seq: int, last_seq: int, stream: int = STREAM, time_ns: int = 0) -> EventBatch:
+    """A batch of commands without events; its time tells it from others."""
+    return EventBatch(stream, first_seq, last_seq, time_ns or last_seq * 10, [])
+
+
+def heartbeat(last_seq: int, stream: int = STREAM) -> EventBatch:
+    return batch(last_seq + 1, last_seq, stream)
+
+
+def resend(request: ResendRequest | None, *batches: EventBatch) -> Resend:
+    assert request is not None
+    return Resend(request.request_id, request.stream, [Raw(encode(one)) for one in batches])
+
+
+def too_old(
+    request: ResendRequest | None, first: int, last: int, stream: int = STREAM
+) -> ResendTooOld:
+    assert request is not None
+    return ResendTooOld(request.request_id, stream, first, last)
+
+
+def recorded(seq: int = 20) -> Replica:
+    """A replica that starts from a record up to `seq`."""
+    return Replica(Position(STREAM, seq, seq * 10, 1))
+
+
+def proven(seq: int = 20) -> Replica:
+    """One whose matcher has shown that it has the same history."""
+    replica = recorded(seq)
+    assert not replica.take_reply(resend(replica.wanted(0), batch(seq - 4, seq)))
+    assert replica.proven
+    return replica
+
+
+def numbers(ready: object) -> list[int]:
+    assert isinstance(ready, list | tuple)
+    return [one.last_seq for one in ready if one.first_seq <= one.last_seq]
+
+
+def test_an_empty_record_adopts_the_stream_it_hears_from_its_first_command() -> None:
+    replica = Replica(Position())
+    assert replica.wanted(0) is None
+    assert not numbers(replica.take(batch(11, 12)))
+    asked = replica.wanted(0)
+    assert asked == ResendRequest(1, STREAM, 1, 10)
+    assert numbers(replica.take_reply(resend(asked, batch(1, 6), batch(7, 10)))) == [6, 10, 12]
+    assert replica.wanted(RESEND_AGAIN_NS) is None
+
+
+def test_an_empty_record_of_a_matcher_without_commands_adopts_whatever_comes() -> None:
+    replica = Replica(Position())
+    replica.take(heartbeat(0))
+    replica.take(heartbeat(0, OTHER))
+    assert numbers(replica.take(batch(1, 3, OTHER))) == [3]
+
+
+def test_an_empty_record_begins_where_the_journal_does() -> None:
+    replica = Replica(Position())
+    replica.take(heartbeat(50))
+    assert not numbers(replica.take_reply(too_old(replica.wanted(0), 31, 50)))
+    asked = replica.wanted(RESEND_AGAIN_NS)
+    assert asked == ResendRequest(2, STREAM, 31, 50)
+    assert numbers(replica.take_reply(resend(asked, batch(31, 50)))) == [50]
+
+
+def test_a_record_goes_on_once_its_last_batch_has_been_compared() -> None:
+    replica = recorded()
+    assert not replica.take(batch(21, 22))
+    asked = replica.wanted(0)
+    assert asked == ResendRequest(1, STREAM, 20, 20)
+    assert replica.wanted(RESEND_AGAIN_NS - 1) is None
+    assert numbers(replica.take_reply(resend(asked, batch(16, 20)))) == [22]
+    assert numbers(replica.take(batch(23, 23))) == [23]
+
+
+def test_a_hole_is_asked_for_from_the_last_number_recorded() -> None:
+    replica = proven()
+    assert not replica.take(batch(25, 26))
+    asked = replica.wanted(RESEND_AGAIN_NS)
+    assert asked == ResendRequest(2, STREAM, 20, 24)
+    answer = resend(asked, batch(16, 20), batch(21, 24))
+    assert numbers(replica.take_reply(answer)) == [24, 26]
+    assert not numbers(replica.take_reply(answer)), "an answer that comes twice"
+
+
+def test_a_heartbeat_tells_of_what_was_lost_at_the_end() -> None:
+    replica = proven()
+    replica.take(heartbeat(23))
+    assert replica.wanted(RESEND_AGAIN_NS) == ResendRequest(2, STREAM, 20, 23)
+
+
+def test_what_could_not_be_sent_is_asked_again_at_once() -> None:
+    replica = recorded()
+    assert replica.wanted(0) is not None
+    replica.not_asked()
+    assert replica.wanted(1) is not None
+
+
+def test_a_record_whose_last_batch_is_pruned_goes_on_with_the_next() -> None:
+    replica = recorded()
+    replica.take(batch(21, 21))
+    assert numbers(replica.take_reply(too_old(replica.wanted(0), 21, 21))) == [21]
+    replica.take(batch(25, 25))
+    assert replica.wanted(RESEND_AGAIN_NS) == ResendRequest(2, STREAM, 21, 24)
+
+
+def test_an_old_heartbeat_is_asked_about_and_forgiven() -> None:
+    replica = proven()
+    replica.take(heartbeat(12))
+    asked = replica.wanted(RESEND_AGAIN_NS)
+    assert asked == ResendRequest(2, STREAM, 20, 20)
+    replica.take_reply(resend(asked, batch(16, 20)))
+    assert replica.wanted(3 * RESEND_AGAIN_NS) is None
+
+
+@pytest.mark.parametrize("make", [recorded, proven])
+@pytest.mark.parametrize(
+    ("first", "last", "stream", "why"),
+    [
+        (1, 40, OTHER, "another DATA_DIR"),
+        (1, 19, STREAM, "lost its end"),
+        (1, 0, STREAM, "lost its end"),
+        (22, 40, STREAM, "JOURNAL_KEEP_SEGMENTS"),
+    ],
+)
+def test_another_history_is_refused_with_the_remedy(
+    make: Callable[[], Replica], first: int, last: int, stream: int, why: str
+) -> None:
+    replica = make()
+    replica.take(heartbeat(last, stream))
+    with pytest.raises(RecordBrokenError, match=f"{why}.*--rebuild"):
+        replica.take_reply(too_old(replica.wanted(RESEND_AGAIN_NS), first, last, stream))
+
+
+@pytest.mark.parametrize("make", [recorded, proven])
+def test_a_journal_that_lost_its_end_and_grew_again_is_refused(make: Callable[[], Replica]) -> None:
+    replica = make()
+    replica.take(batch(25, 26))
+    answer = resend(replica.wanted(RESEND_AGAIN_NS), batch(16, 20, time_ns=999), batch(21, 24))
+    with pytest.raises(RecordBrokenError, match="grew again"):
+        replica.take_reply(answer)
+
+
+def test_late_answers_change_nothing() -> None:
+    replica = proven()
+    first = replica.wanted(0)
+    replica.take(batch(25, 26))
+    assert replica.wanted(RESEND_AGAIN_NS) is not None
+    assert not replica.take_reply(ResendTooOld(1, OTHER, 1, 1))
+    assert not replica.take_reply(Resend(1, OTHER, [Raw(encode(batch(21, 24, OTHER)))]))
+    assert first is None
