@@ -6,6 +6,7 @@
     python -m bench pipeline    the three processes beside a null pipeline, as ratios
     python -m bench durable     the three processes synced and unsynced, as ratios
     python -m bench recovery    starts from a journal and a snapshot, and taking one
+    python -m bench recorder    events into the database, and catching up from a journal
     python -m bench stalled     the others' latency while one subscriber and one client stall
     python -m bench http        orders over HTTP, past the framework and through it
     python -m bench facts       the simulated market beside a recorded one, as a table and a PNG
@@ -29,6 +30,7 @@ from bench import journal as journal_bench
 from bench import latency as latency_bench
 from bench import machine, workload
 from bench import pipeline as pipeline_bench
+from bench import recorder as recorder_bench
 from bench import recovery as recovery_bench
 from bench import stalled as stalled_bench
 from bench.latency import Sync, Transport
@@ -192,6 +194,25 @@ def recovery(
 
 
 @app.command()
+def recorder(
+    quick: Annotated[bool, typer.Option("--quick", help="A tenth of the orders, once.")] = False,
+    orders: Annotated[int, typer.Option(min=1_000, help="Orders in each flow.")] = 200_000,
+    repeats: Annotated[int, typer.Option(min=1)] = 3,
+    url: Annotated[
+        str, typer.Option(help="Another database; the recorder's tables in it are emptied.")
+    ] = "",
+    json: Json = None,
+) -> None:
+    """Events into the recorder's database, and catching up from a journal."""
+    part = 10 if quick else 1
+    report = recorder_bench.run(
+        orders=max(1_000, orders // part), repeats=1 if quick else repeats, url=url
+    )
+    recorder_bench.show(report)
+    _write(json, report)
+
+
+@app.command()
 def stalled(
     quick: Annotated[bool, typer.Option("--quick", help="Four short turns each way.")] = False,
     rate: Annotated[float, typer.Option(min=1, help="Orders per second, open loop.")] = 1_000,
@@ -283,6 +304,8 @@ def everything(
     print()
     http(quick=quick, json=results / "http.json")
     facts(json=results / "facts.json", plot=results / "facts.png")
+    print()
+    recorder(quick=quick, json=results / "recorder.json")
 
 
 def _write(path: Path | None, report: Any) -> None:
