@@ -116,9 +116,11 @@ class Heartbeat(Struct, array_like=True, tag=5, gc=False, frozen=True):
 
 
 class Candles(Struct, array_like=True, tag=6, gc=False, frozen=True):
-    """Topic `candle`: the candles that changed, one of each length, as they stand after `seq`.
+    """Topic `candle`: every candle that changed since the message before, as it stands after
+    `seq`: shortest length first, then oldest first, at most 500.
 
-    When a candle of a length is sent that begins later than the one before, that one is final.
+    When a candle of a length is sent that begins later than the one before, that one is final. A
+    trade changes one candle of every length, so one message tells the latest of each.
     """
 
     symbol: str
@@ -130,7 +132,9 @@ class Candles(Struct, array_like=True, tag=6, gc=False, frozen=True):
 class Ticker(Struct, array_like=True, tag=7, gc=False, frozen=True):
     """Topic `ticker`: an instrument's last 24 hours (to the minute) as of `seq`.
 
-    Everything is zero where there was no trade; best bid and offer are those of the book.
+    The window are the 1,440 minutes from `open_ns` on, the one now running included. What it
+    sums is zero without trades; the last trade may be older, its lots zero when they are not
+    known. Best bid and offer are those of the book.
     """
 
     symbol: str
@@ -189,6 +193,8 @@ class Snapshot(Struct, array_like=True, tag=101, gc=False, frozen=True):
 
     Levels are (price ticks, lots), orders (order id, price ticks, lots), best first and in
     priority order. Drop feed messages numbered up to `topics[...]`, apply the later ones.
+    `ticker` and `candles` (the latest of each length) are missing while the publisher does not
+    know them.
     """
 
     request_id: int
@@ -202,6 +208,8 @@ class Snapshot(Struct, array_like=True, tag=101, gc=False, frozen=True):
     last_trade_id: int
     bid_orders: list[tuple[int, int, int]] = []
     ask_orders: list[tuple[int, int, int]] = []
+    ticker: Ticker | None = None
+    candles: list[Candle] = []
 
 
 class Range(Struct, array_like=True, tag=102, gc=False, frozen=True):

@@ -15,6 +15,7 @@ from common.codec import decode_feed
 from common.feed import (
     HEARTBEAT_TOPIC,
     BestBidOffer,
+    Candles,
     DepthUpdate,
     FeedMessage,
     FeedReject,
@@ -28,10 +29,12 @@ from common.feed import (
     RangeRequest,
     Snapshot,
     SnapshotRequest,
+    Ticker,
     TooOld,
     Trades,
 )
 from common.feed_line import CHANNELS, Asking, FeedCounters, FollowedBook, Line
+from common.history import Candle
 from common.instruments import Instrument
 from common.local_book import LocalBook
 from common.sequence import epoch_of, first_of
@@ -46,7 +49,14 @@ STALE_NS: Final = 2_000_000_000
 Update = FeedMessage | Snapshot
 """What the owner sees: every message in order, and the snapshots that replaced a book."""
 
-_KIND: Final = {"trade": Trades, "bbo": BestBidOffer, "l2": DepthUpdate, "l3": OrdersUpdate}
+_KIND: Final = {
+    "trade": Trades,
+    "bbo": BestBidOffer,
+    "l2": DepthUpdate,
+    "l3": OrdersUpdate,
+    "candle": Candles,
+    "ticker": Ticker,
+}
 
 
 class FeedFollower:
@@ -113,6 +123,25 @@ class FeedFollower:
     def book(self, symbol: str) -> LocalBook:
         """The local book; raises `KeyError` for an instrument that is not followed."""
         return self._books[symbol].local
+
+    def ticker(self, symbol: str) -> Ticker | None:
+        """The last 24 hours as told last; None while the publisher does not know them.
+
+        Needs channel "ticker" (`ValueError` otherwise).
+        """
+        if "ticker" not in self.channels:
+            raise ValueError('channels: the ticker needs "ticker"')
+        return self._books[symbol].ticker
+
+    def candles(self, symbol: str) -> dict[int, Candle]:
+        """The latest candle by length in seconds; empty before the first trade and while the
+        publisher does not know them.
+
+        Needs channel "candle" (`ValueError` otherwise).
+        """
+        if "candle" not in self.channels:
+            raise ValueError('channels: candles need "candle"')
+        return dict(self._books[symbol].candles)
 
     def take_requests(self) -> list[FeedRequest]:
         """Requests to send, each once."""
@@ -241,6 +270,7 @@ class FeedFollower:
                 line.next_seq = position + 1 if position else 0
             line.live = True
             line.tail = max(line.tail, position)
+            book.show_from(line, snapshot, position)
             for seq in [seq for seq in line.held if seq < line.next_seq]:
                 del line.held[seq]
                 self.counters.duplicates += 1
@@ -382,6 +412,7 @@ class FeedFollower:
     def _apply(self, line: Line, payload: bytes | Raw) -> None:
         """Apply the message the line waited for."""
         self.counters.messages += 1
+        seq = line.next_seq
         line.next_seq += 1
         try:
             message = decode_feed(payload)
@@ -397,7 +428,9 @@ class FeedFollower:
             sound = local.apply_orders(message)
         else:
             sound = True
-            if isinstance(message, Trades) and message.trades:
+            if isinstance(message, Candles | Ticker):
+                line.book.show(line, seq, message)
+            elif isinstance(message, Trades) and message.trades:
                 local.last_trade_id = message.trades[-1].trade_id
         if sound:
             self._updates.append(message)

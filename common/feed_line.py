@@ -5,10 +5,11 @@ from typing import Final
 
 from msgspec import Raw, Struct
 
-from common.feed import FeedRequest, topic
+from common.feed import Candles, FeedRequest, Snapshot, Ticker, topic
+from common.history import Candle
 from common.local_book import LocalBook
 
-CHANNELS: Final = ("trade", "bbo", "l2", "l3")
+CHANNELS: Final = ("trade", "bbo", "l2", "l3", "candle", "ticker")
 
 RETRY_NS: Final = 500_000_000
 """First wait for a reply before asking again; doubled each time."""
@@ -27,7 +28,7 @@ class FeedCounters(Struct):
     mismatches: int = 0
     restarts: int = 0
     lost: int = 0
-    """Messages of `trade` and `bbo` that could not be had any more."""
+    """Messages of other topics than books that could not be had any more."""
 
 
 class Asking:
@@ -53,7 +54,8 @@ class Line:
     """One topic: `next_seq` is the message it waits for, zero before that is known.
 
     A line that is not `live` holds everything: its book waits for a snapshot. `tail` is the last
-    sequence number known to have been sent.
+    sequence number known to have been sent. `shown` is the message that candles or ticker stand
+    at: after a snapshot it may be ahead of `next_seq`.
     """
 
     __slots__ = (
@@ -64,6 +66,7 @@ class Line:
         "is_book",
         "live",
         "next_seq",
+        "shown",
         "tail",
         "topic",
     )
@@ -76,6 +79,7 @@ class Line:
         self.live = False
         self.next_seq = 0
         self.tail = 0
+        self.shown = 0
         self.held: dict[int, bytes | Raw] = {}
         self.asking: Asking | None = None
 
@@ -85,11 +89,37 @@ class Line:
 
 
 class FollowedBook:
-    """One instrument: its book, its topics and the snapshot being asked for."""
+    """One instrument: its book, its topics and the snapshot being asked for; the ticker and the
+    latest candle by length, as far as the publisher told them."""
 
-    __slots__ = ("asking", "lines", "local")
+    __slots__ = ("asking", "candles", "lines", "local", "ticker")
 
     def __init__(self, symbol: str, channels: Sequence[str]) -> None:
         self.local = LocalBook(symbol, by_level="l2" in channels, by_order="l3" in channels)
         self.lines = [Line(channel, symbol, self) for channel in channels]
         self.asking: Asking | None = None
+        self.ticker: Ticker | None = None
+        self.candles: dict[int, Candle] = {}
+
+    def show_from(self, line: Line, snapshot: Snapshot, position: int) -> None:
+        """Take candles or ticker from a snapshot that stands at message `position` of `line`,
+        unless later ones are here."""
+        if position < line.shown:
+            return
+        line.shown = position
+        if line.channel == "candle":
+            self.candles = {candle.interval_s: candle for candle in snapshot.candles}
+        elif line.channel == "ticker":
+            self.ticker = snapshot.ticker
+
+    def show(self, line: Line, seq: int, message: Candles | Ticker) -> None:
+        """Take candles or ticker from message `seq` of `line`, unless later ones are here."""
+        if seq <= line.shown:
+            return
+        line.shown = seq
+        if isinstance(message, Ticker):
+            self.ticker = message
+            return
+        for candle in message.candles:
+            # Oldest first: the latest of each length stays.
+            self.candles[candle.interval_s] = candle

@@ -218,13 +218,19 @@ class CandleRecords(Struct, array_like=True, tag=104, gc=False, frozen=True):
 
 class MarketRecord(Struct, array_like=True, tag=105, gc=False, frozen=True):
     """Answer to `MarketQuestion`: the latest candle of every length there is one of, and the
-    one-minute candles of the last 24 hours before the latest trade, oldest first."""
+    one-minute candles of the last 24 hours before the latest trade, oldest first.
+
+    `last_lots` is the quantity of the latest trade; `stream` the matcher's stream that `seq`
+    counts, zero where it is not told.
+    """
 
     request_id: int
     seq: int
     instrument: int
     latest: list[Candle]
     minutes: list[Candle]
+    last_lots: int = 0
+    stream: int = 0
 
 
 class NotYet(Struct, array_like=True, tag=106, gc=False, frozen=True):

@@ -20,7 +20,18 @@ from common.entry import (
     Reject,
 )
 from common.errors import CrossbookError
-from common.feed import BestBidOffer, DepthUpdate, Heartbeat, OrdersUpdate, Snapshot, Trade, Trades
+from common.feed import (
+    BestBidOffer,
+    Candles,
+    DepthUpdate,
+    Heartbeat,
+    OrdersUpdate,
+    Snapshot,
+    Ticker,
+    Trade,
+    Trades,
+)
+from common.history import Candle
 from common.instruments import Instrument
 from common.local_book import LocalBook
 from common.types import (
@@ -51,6 +62,8 @@ __all__ = [
     "AsyncClient",
     "BestBidOffer",
     "Cancel",
+    "Candle",
+    "Candles",
     "Client",
     "CrossbookError",
     "DepthUpdate",
@@ -78,6 +91,7 @@ __all__ = [
     "SendQueueFull",
     "Side",
     "Snapshot",
+    "Ticker",
     "TimeInForce",
     "Trade",
     "Trades",

@@ -10,9 +10,10 @@ import zmq
 from common import sockets
 from common.codec import decode_feed_reply, decoded, encode
 from common.depth import OrderDepth
-from common.feed import Heartbeat
+from common.feed import Heartbeat, Ticker
 from common.feed_follower import FeedFollower, Update
 from common.feed_line import FeedCounters
+from common.history import Candle
 from common.instruments import Instrument
 from common.local_book import LocalBook
 from crossbook.errors import MarketDataError
@@ -35,8 +36,9 @@ class MarketData:
             for update in market.updates(timeout_s=10.0):
                 print(update, market.book("BTC-USDT").best)
 
-    Channels are "trade", "bbo", "l2" and "l3". Nothing is read but inside the methods that wait;
-    who waits too long between them is behind, and recovers. For use by one thread.
+    Channels are "trade", "bbo", "l2", "l3", "candle" and "ticker". Nothing is read but inside the
+    methods that wait; who waits too long between them is behind, and recovers. For use by one
+    thread.
     """
 
     def __init__(
@@ -131,6 +133,22 @@ class MarketData:
         if orders is None:
             raise ValueError('channels: orders need "l3"')
         return orders
+
+    def ticker(self, symbol: str) -> Ticker | None:
+        """The last 24 hours; None while the publisher does not know them.
+
+        Needs channel "ticker" (`ValueError` otherwise).
+        """
+        return self.follower.ticker(symbol)
+
+    def candles(self, symbol: str) -> dict[int, Candle]:
+        """The latest candle by length in seconds (1, 60, 300, 900, 3600, 14400, 86400).
+
+        Empty before the first trade and while the publisher does not know them. Every candle,
+        the ended ones included, passes in `Candles` updates. Needs channel "candle"
+        (`ValueError` otherwise).
+        """
+        return self.follower.candles(symbol)
 
     @property
     def instruments(self) -> dict[str, Instrument]:

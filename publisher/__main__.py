@@ -32,6 +32,7 @@ def main() -> None:
             SnapshotDesk(replica),
             sockets.events_sub(context, settings.matcher_events),
             sockets.sync_dealer(context, settings.matcher_sync),
+            sockets.history_dealer(context, settings.recorder_history),
             sockets.feed_pub(context, settings.publisher_feed),
             sockets.snapshots_router(context, settings.publisher_snapshots),
             clock,

@@ -14,11 +14,17 @@ from common.feed import HEARTBEAT_TOPIC, Heartbeat
 from common.instruments import Instrument
 from common.sync import Books
 from common.types import OrderType, TimeInForce
-from publisher.history import Topic
-from publisher.market import Frames, Market
+from publisher.history import Frames, Topic
+from publisher.market import Market
 
 HISTORY_BYTES_MAX: Final = 16 * 1024 * 1024
 """Most payload bytes held of one topic, whatever their number."""
+
+CHANGED_NS: Final = 250_000_000
+"""Least time between two messages about candles and ticker after trades."""
+
+QUIET_NS: Final = 1_000_000_000
+"""Least time between two tickers without trades: the book moved, or the window."""
 
 _LIMIT: Final = int(OrderType.LIMIT)
 _GTC: Final = int(TimeInForce.GTC)
@@ -39,6 +45,8 @@ class Feed:
     def __init__(self, instruments: Iterable[Instrument], base: int, history_count: int) -> None:
         self.seq = 0
         self.time_ns = 0
+        self.stream = 0
+        self.loads = 0
         self.markets = {
             instrument.id: Market(instrument, base, history_count, HISTORY_BYTES_MAX)
             for instrument in instruments
@@ -47,6 +55,7 @@ class Feed:
         self.topics: dict[str, Topic] = {
             topic.name: topic for market in self.markets.values() for topic in market.topics
         }
+        self._told_ns = self._quiet_ns = 0
 
     def apply(self, batch: EventBatch) -> None:
         """Bring every book to `batch.last_seq`. Batches come in order, each once.
@@ -90,9 +99,11 @@ class Feed:
         Trades between the old state and the new are not published: a gap in trade ids shows it.
         """
         states = {book.instrument: book for book in books.books}
+        same_stream = books.stream == self.stream
         for instrument, market in self.markets.items():
-            market.load(states.get(instrument), books.seq)
-        self.seq, self.time_ns = books.seq, books.time_ns
+            market.load(states.get(instrument), books.seq, same_stream=same_stream)
+        self.stream, self.seq, self.time_ns = books.stream, books.seq, books.time_ns
+        self.loads += 1
 
     def publish(self) -> list[Frames]:
         """Messages that bring every consumer to `seq`; nothing for books that did not change."""
@@ -100,6 +111,25 @@ class Feed:
         sent: list[Frames] = []
         for market in self.markets.values():
             sent += market.publish(seq, time_ns)
+        return sent
+
+    def publish_statistics(self, now_ns: int) -> list[Frames]:
+        """Messages about candles and tickers, when it is time; call it after `publish`.
+
+        `now_ns` is any clock that never steps back. Trades are counted here, behind the
+        messages that tell of them, and told every `CHANGED_NS` at most. What changed without a
+        trade waits for `QUIET_NS`.
+        """
+        changed = [market for market in self.markets.values() if market.statistics.count()]
+        quiet = now_ns - self._quiet_ns >= QUIET_NS and bool(self.loads)
+        if not quiet and not (changed and now_ns - self._told_ns >= CHANGED_NS):
+            return []
+        self._told_ns = now_ns
+        if quiet:
+            self._quiet_ns = now_ns
+        sent: list[Frames] = []
+        for market in self.markets.values() if quiet else changed:
+            sent += market.publish_statistics(self.seq, self.time_ns)
         return sent
 
     def heartbeat(self, stale_ns: int) -> Frames:

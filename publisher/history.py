@@ -3,6 +3,9 @@
 from collections import deque
 from itertools import islice
 
+Frames = tuple[bytes, bytes, bytes]
+"""A feed message as sent: topic, its sequence number, payload."""
+
 
 class Topic:
     """One topic of the feed: its numbering, and a bounded ring of its latest payloads.
@@ -31,7 +34,7 @@ class Topic:
         """The oldest number still held; one past the last where nothing is."""
         return self.last_seq - len(self._payloads) + 1
 
-    def append(self, payload: bytes) -> tuple[bytes, bytes, bytes]:
+    def append(self, payload: bytes) -> Frames:
         """Number `payload`, keep it, and return the frames to send. O(1)."""
         payloads = self._payloads
         payloads.append(payload)

@@ -25,13 +25,11 @@ from common.instruments import Instrument
 from common.sync import BookState
 from common.types import Side
 from publisher.depth import DepthSide
-from publisher.history import Topic
+from publisher.history import Frames, Topic
+from publisher.statistics import Quote, Statistics
 
 _BUY: Final = int(Side.BUY)
 _SELL: Final = int(Side.SELL)
-
-Frames = tuple[bytes, bytes, bytes]
-"""A feed message as sent: topic, its sequence number, payload."""
 
 
 class Market:
@@ -48,10 +46,12 @@ class Market:
         self.symbol = symbol = instrument.symbol
         self.last_trade_id = 0
         self._checksum = BookChecksum(instrument)
-        self._trade, self._bbo, self._l2, self._l3 = self.topics = tuple(
+        self._trade, self._bbo, self._l2, self._l3 = books = tuple(
             Topic(topic(channel, symbol), base, history_count, history_bytes)
             for channel in ("trade", "bbo", "l2", "l3")
         )
+        self.statistics = Statistics(instrument, base, history_count, history_bytes)
+        self.topics = books + self.statistics.topics
         self.bids = DepthSide(1)
         self.asks = DepthSide(-1)
         # order id -> (side, price ticks, open lots). A dict keeps the order of entry, and an
@@ -62,7 +62,9 @@ class Market:
         self._trades: list[Trade] = []
         self._taker: OrderAccepted | OrderAmended | None = None
         self._taker_open_lots = 0
-        self._quote = (0, 0, 0, 0)
+        self._quote: Quote = (0, 0, 0, 0)
+        # How many of `_trades` the statistics have heard of.
+        self._told = 0
         self._l2_seq = 0
         self._l3_seq = 0
         self._sorted: tuple[list[tuple[int, int, int]], list[tuple[int, int, int]]] | None = None
@@ -143,16 +145,25 @@ class Market:
             raise StreamError(f"order {order_id} of {self.symbol} amended and not in the book")
         self._show(event.seq, order_id, known, event.open_lots)
 
-    def load(self, book: BookState | None, seq: int) -> None:
+    def load(self, book: BookState | None, seq: int, *, same_stream: bool) -> None:
         """Become `book` (empty when None) by changes that a consumer can follow.
 
         Orders gone, moved in price or overtaken in their level are removed first, then lots
         change in place, then orders are entered in priority order: never crossed between.
+        Candles and ticker go on only where no trade was missed.
         """
         self._taker = None
         wanted: dict[int, tuple[int, int, int]] = {}
+        last_trade_id, last_price = 0, 0
         if book is not None:
-            self.last_trade_id = book.last_trade_id
+            self.last_trade_id = last_trade_id = book.last_trade_id
+            last_price = book.last_price_ticks
+        self._tell_statistics()
+        statistics = self.statistics
+        statistics.count()
+        if not (same_stream and statistics.known and statistics.last_trade_id == last_trade_id):
+            statistics.forget(last_trade_id, last_price)
+        if book is not None:
             for side, orders in ((_BUY, book.bids), (_SELL, book.asks)):
                 for order in orders:
                     wanted[order.order_id] = (side, order.price_ticks, order.open_lots)
@@ -174,7 +185,9 @@ class Market:
         symbol = self.symbol
         if self._trades:
             sent.append(self._trade.append(encode(Trades(symbol, self._trades))))
+            self._tell_statistics()
             self._trades = []
+            self._told = 0
         changes = self._changes
         if not changes:
             return sent
@@ -198,6 +211,10 @@ class Market:
                 sent.append(self._bbo.append(encode(best)))
         return sent
 
+    def publish_statistics(self, seq: int, time_ns: int) -> list[Frames]:
+        """Candle and ticker messages that bring consumers to `seq`, after `publish` has."""
+        return self.statistics.publish(seq, time_ns, self._quote)
+
     def checksum(self) -> int:
         """CRC32 of the top levels as last published."""
         return self._checksum.of_levels(
@@ -208,6 +225,7 @@ class Market:
         """The book as last published. O(levels), and with `orders` O(orders log orders) the
         first time after a change."""
         bids, asks = self.orders() if orders else ([], [])
+        ticker, candles = self.statistics.state(seq, time_ns, self._quote)
         return Snapshot(
             request_id,
             self.symbol,
@@ -220,6 +238,8 @@ class Market:
             self.last_trade_id,
             bids,
             asks,
+            ticker,
+            candles,
         )
 
     def orders(self) -> tuple[list[tuple[int, int, int]], list[tuple[int, int, int]]]:
@@ -234,6 +254,10 @@ class Market:
             asks.sort(key=lambda order: order[1])
             self._sorted = (bids, asks)
         return self._sorted
+
+    def _tell_statistics(self) -> None:
+        self.statistics.hear(self._trades[self._told :] if self._told else self._trades)
+        self._told = len(self._trades)
 
     def _remove(self, order_id: int) -> tuple[int, int, int]:
         known = self._orders.pop(order_id, None)

@@ -10,10 +10,11 @@ import zmq
 from msgspec import MsgspecError
 
 from common.clock import Clock
-from common.codec import decode_events, decode_sync_reply, encode
+from common.codec import decode_events, decode_history_answer, decode_sync_reply, encode
 from common.crash import reached
 from common.log import logger
 from common.sockets import drained
+from publisher.past import Finding, Past
 from publisher.replica import Lost, Replica
 from publisher.snapshots import SnapshotDesk
 
@@ -31,7 +32,7 @@ _BAD_BYTES = (MsgspecError, UnicodeDecodeError, RecursionError)
 
 
 class PublisherService:
-    """The publisher's loop over its four sockets. `stop()` may be called from a signal handler."""
+    """The publisher's loop over its five sockets. `stop()` may be called from a signal handler."""
 
     def __init__(
         self,
@@ -39,6 +40,7 @@ class PublisherService:
         desk: SnapshotDesk,
         events: "zmq.Socket[bytes]",
         sync: "zmq.Socket[bytes]",
+        history: "zmq.Socket[bytes]",
         public: "zmq.Socket[bytes]",
         requests: "zmq.Socket[bytes]",
         clock: Clock,
@@ -48,7 +50,9 @@ class PublisherService:
         self._feed = replica.feed
         self._desk = desk
         self._events = events
+        self._past = Past(replica.feed)
         self._sync = sync
+        self._history = history
         self._public = public
         self._requests = requests
         self._clock = clock
@@ -65,7 +69,7 @@ class PublisherService:
         """Serve until `stop`. Everything applied has been published when it returns."""
         clock, replica = self._clock, self._replica
         poller = zmq.Poller()
-        for socket in (self._events, self._sync, self._requests):
+        for socket in (self._events, self._sync, self._history, self._requests):
             poller.register(socket, zmq.POLLIN)
         heartbeat_at = clock.monotonic_ns()
         while not self._stopping:
@@ -79,6 +83,10 @@ class PublisherService:
                 self._publish()
             now_ns = clock.monotonic_ns()
             self._ask(now_ns)
+            if self._history in ready:
+                self._take_history(now_ns)
+            self._ask_history(now_ns)
+            self._publish_statistics(now_ns)
             if self._requests in ready:
                 self._answer_requests()
             if now_ns >= heartbeat_at:
@@ -113,11 +121,24 @@ class PublisherService:
             except _BAD_BYTES as error:
                 logger().error("malformed_sync_reply", reason=str(error))
 
+    def _take_history(self, now_ns: int) -> None:
+        """Use one of the recorder's answers; more may follow next round."""
+        for payload in drained(self._history, 1):
+            try:
+                self._past.take(decode_history_answer(payload), now_ns)
+            except _BAD_BYTES as error:
+                logger().error("malformed_history_answer", reason=str(error))
+
     def _publish(self) -> None:
         send = self._public.send_multipart
         for frames in self._feed.publish():
             send(frames)
             reached("publisher.published")
+
+    def _publish_statistics(self, now_ns: int) -> None:
+        """After the books of the round have left, so that nobody waits for it."""
+        for frames in self._feed.publish_statistics(now_ns):
+            self._public.send_multipart(frames)
 
     def _ask(self, now_ns: int) -> None:
         wanted = self._replica.wanted(now_ns)
@@ -126,6 +147,25 @@ class PublisherService:
                 self._sync.send(encode(wanted), zmq.NOBLOCK)
             except zmq.Again:
                 self._replica.not_asked()
+
+    def _ask_history(self, now_ns: int) -> None:
+        """Ask the recorder, where there is one, and tell what became of it."""
+        questions = self._past.wanted(now_ns)
+        for sent, question in enumerate(questions):
+            try:
+                self._history.send(encode(question), zmq.NOBLOCK)
+            except zmq.Again:
+                self._past.not_sent(questions[sent:], now_ns)
+                break
+        for note in self._past.take_notes():
+            symbols = ", ".join(note.symbols)
+            if note.finding is Finding.LOADED:
+                logger().info("history_loaded", symbols=symbols, seq=self._feed.seq)
+            elif note.finding is Finding.ALONE:
+                logger().warning("history_missing", symbols=symbols, seq=self._feed.seq)
+            else:
+                why = note.finding.value
+                logger().error("history_unusable", symbols=symbols, why=why, reason=note.text)
 
     def _answer_requests(self) -> None:
         """Answer a few requests; more wait behind the events."""

@@ -97,11 +97,14 @@ PURE: Final = {
     "publisher.feed",
     "publisher.history",
     "publisher.market",
+    "publisher.past",
     "publisher.replica",
     "publisher.snapshots",
     "recorder",
     "recorder.digest",
     "recorder.replica",
+    "publisher.statistics",
+    "publisher.ticker",
 }
 """Bytes, numbers and messages only: no socket, file, clock, randomness or log."""
 

@@ -9,10 +9,12 @@ from binascii import crc32
 
 from msgspec import Raw
 
+from common.candles import SECOND_NS, CandleSeries
 from common.codec import encode
 from common.feed import (
     HEARTBEAT_TOPIC,
     BestBidOffer,
+    Candles,
     DepthUpdate,
     FeedReject,
     FeedReply,
@@ -25,11 +27,13 @@ from common.feed import (
     RangeRequest,
     Snapshot,
     SnapshotRequest,
+    Ticker,
     TooOld,
     Trade,
     Trades,
     topic,
 )
+from common.feed_line import CHANNELS
 from common.instruments import example
 from common.sequence import first_of
 from common.types import RejectReason
@@ -47,9 +51,9 @@ class FeedSource:
         self.orders: list[tuple[int, int, int, int]] = []  # (id, side, price, lots), oldest first
         self.seq = 100
         self.trade_id = 0
-        self.last = {
-            topic(channel, SYMBOL): first_of(epoch) - 1 for channel in ("trade", "bbo", "l2", "l3")
-        }
+        self.last = {topic(channel, SYMBOL): first_of(epoch) - 1 for channel in CHANNELS}
+        self.series = CandleSeries()
+        self.ticker: Ticker | None = None
         self.sent: dict[str, dict[int, bytes]] = {name: {} for name in self.last}
         self.previous = {"l2": 0, "l3": 0}
         self.answer_wrongly = False
@@ -96,8 +100,13 @@ class FeedSource:
             frames.append(self._send("bbo", BestBidOffer(SYMBOL, self.seq, *best, 0)))
         if self.random.random() < 0.3:
             self.trade_id += 1
-            trade = Trade(self.seq, self.trade_id, 5, 1, 1, 1, 2, 0)
+            trade = Trade(self.seq, self.trade_id, 5, 1, 1, 1, 2, self.seq * SECOND_NS // 9)
             frames.append(self._send("trade", Trades(SYMBOL, [trade])))
+            self.series.add(5, 1, 5, trade.trade_id, trade.seq, trade.time_ns)
+            candles = Candles(SYMBOL, self.seq, self.series.take_changed(), 0)
+            frames.append(self._send("candle", candles))
+            self.ticker = Ticker(SYMBOL, self.seq, *[self.trade_id] * 16)
+            frames.append(self._send("ticker", self.ticker))
         return frames
 
     def heartbeat(self) -> Frames:
@@ -109,10 +118,10 @@ class FeedSource:
             if request.symbol != SYMBOL:
                 return FeedReject(number, RejectReason.UNKNOWN_SYMBOL, "symbol", "unknown")
             checksum = self.checksum() ^ self.answer_wrongly
-            orders = [self.side_orders(1), self.side_orders(2)] if request.orders else [[], []]
+            bids, asks = (self.side_orders(1), self.side_orders(2)) if request.orders else ([], [])
             return Snapshot(
                 number, SYMBOL, self.seq, dict(self.last), self.levels(1), self.levels(2),
-                checksum, 0, self.trade_id, *orders,
+                checksum, 0, self.trade_id, bids, asks, self.ticker, self.series.latest(),
             )  # fmt: skip
         if isinstance(request, RangeRequest):
             held = self.sent[request.topic]

@@ -26,7 +26,7 @@ from common.sequence import epoch_of, first_of
 from common.types import RejectReason
 from tests.common.feed_source import SYMBOL, FeedSource, Frames
 
-ALL = ("trade", "bbo", "l2", "l3")
+ALL = ("trade", "bbo", "l2", "l3", "candle", "ticker")
 
 
 class World:
@@ -109,6 +109,14 @@ class World:
             assert list(book.order_depth.orders(1)) == source.side_orders(1)
             assert list(book.order_depth.orders(2)) == source.side_orders(2)
             assert book.order_depth.depth == book.depth
+        if "ticker" in self.follower.channels:
+            self.check_statistics()
+
+    def check_statistics(self) -> None:
+        follower, source = self.follower, self.source
+        assert follower.ready
+        assert follower.ticker(SYMBOL) == source.ticker
+        assert list(follower.candles(SYMBOL).values()) == source.series.latest()
 
 
 def started(**options: object) -> World:
@@ -330,7 +338,15 @@ def test_unknown_symbol_is_named() -> None:
 def test_without_symbols_every_instrument_is_followed() -> None:
     world = World()
     world.follower = FeedFollower([], ALL)
-    assert world.follower.topics() == ["heartbeat|", "trade.", "bbo.", "l2.", "l3."]
+    assert world.follower.topics() == [
+        "heartbeat|",
+        "trade.",
+        "bbo.",
+        "l2.",
+        "l3.",
+        "candle.",
+        "ticker.",
+    ]
     world.answer()
     assert world.follower.symbols() == [SYMBOL]
     world.run(5)

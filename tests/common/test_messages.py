@@ -62,6 +62,8 @@ class Filling:
             return tuple(self.value(arg) for arg in args)
         if origin is not None:
             return self.value(args[self.number % len(args)])
+        if kind is type(None):
+            return None
         if kind is msgspec.Raw:
             return msgspec.Raw(msgspec.msgpack.encode(self.number))
         if isinstance(kind, type) and issubclass(kind, Struct):

@@ -84,6 +84,8 @@ def default_text(field: Any) -> str:
         return f"`{field.default_factory()}`"
     if field.default is NODEFAULT:
         return ""
+    if field.default is None:
+        return "`nil`"
     if isinstance(field.default, str):
         return f'`"{field.default}"`'
     return f"`{str(field.default).lower()}`"

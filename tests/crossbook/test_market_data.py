@@ -106,7 +106,7 @@ def test_book_becomes_and_stays_equal(publish: Callable[..., FakePublisher]) -> 
 
 
 def test_book_recovers_from_losses(publish: Callable[..., FakePublisher]) -> None:
-    publisher = publish(lose=3)
+    publisher = publish(lose=4)
     with MarketData(publisher.feed, publisher.snapshots, channels=("l2", "l3")) as market:
         market.wait_ready(10)
         for _ in range(30):

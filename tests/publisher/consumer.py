@@ -23,7 +23,7 @@ from common.feed import (
 )
 from common.instruments import Instrument
 from common.types import Side
-from publisher.market import Frames
+from publisher.history import Frames
 
 Ask = Callable[[bytes], FeedReply]
 CHANNELS = ("trade", "bbo", "l2", "l3")

@@ -203,7 +203,14 @@ def test_the_heartbeat_names_the_last_number_of_each_topic() -> None:
         1,
         8,
         3,
-        {"trade.BTC-USDT|": 100, "bbo.BTC-USDT|": 101, "l2.BTC-USDT|": 101, "l3.BTC-USDT|": 101},
+        {
+            "trade.BTC-USDT|": 100,
+            "bbo.BTC-USDT|": 101,
+            "l2.BTC-USDT|": 101,
+            "l3.BTC-USDT|": 101,
+            "candle.BTC-USDT|": 100,
+            "ticker.BTC-USDT|": 100,
+        },
     )
 
 

@@ -1,0 +1,176 @@
+"""What happened before this publisher began, asked from the recorder: what, when, how long.
+
+The recorder may be away, behind, or not there at all; the publisher does not wait for it. Time is
+an argument (any clock that never steps back), messages come in and go out as they are.
+"""
+
+from enum import Enum
+from typing import Final
+
+from msgspec import Struct
+
+from common.history import HistoryAnswer, HistoryReject, MarketQuestion, MarketRecord, NotYet
+from publisher.feed import Feed
+from publisher.statistics import Statistics
+
+ALONE_NS: Final = 10_000_000_000
+"""How long candles and ticker are held back for a recorder that does not answer."""
+
+UNSENT_AGAIN_NS: Final = 250_000_000
+"""Time to the next try to send a question that nobody was there to take."""
+
+UNANSWERED_AGAIN_NS: Final = 2_000_000_000
+"""Time to the next try for an answer that does not come."""
+
+UNUSABLE_AGAIN_NS: Final = 10_000_000_000
+"""Time to the next question after an answer that no repetition makes better."""
+
+ASKED_MAX: Final = 8
+"""Most questions at once: each answer holds up to a day of minutes."""
+
+
+class Finding(Enum):
+    """What there is to say about an instrument's past."""
+
+    LOADED = "loaded"
+    ALONE = "alone"
+    OTHER_HISTORY = "other_history"
+    REFUSED = "refused"
+
+
+class Note(Struct, frozen=True):
+    """Something the log should tell."""
+
+    finding: Finding
+    symbols: list[str]
+    text: str = ""
+
+
+class _Asking:
+    """One instrument whose past is wanted."""
+
+    __slots__ = ("due_ns", "min_seq", "record", "request_id", "statistics")
+
+    def __init__(self, statistics: Statistics, now_ns: int) -> None:
+        self.statistics = statistics
+        self.due_ns = now_ns
+        self.min_seq = 0
+        self.request_id = 0
+        # An answer ahead of what the feed has applied.
+        self.record: MarketRecord | None = None
+
+
+class Past:
+    """Asks for the past of every instrument of `feed` that lacks it, and begins without it.
+
+    The owner calls `wanted` every round, after `Feed.publish`, and sends what it returns; it
+    hands answers to `take`. Nothing here costs more than a comparison once all is known.
+    """
+
+    def __init__(self, feed: Feed) -> None:
+        self._feed = feed
+        self._loads = 0
+        self._asking: dict[int, _Asking] = {}
+        self._alone_at_ns = 0
+        self._request_id = 0
+        self._notes: list[Note] = []
+
+    def take_notes(self) -> list[Note]:
+        """What is to be logged since the last call."""
+        notes, self._notes = self._notes, []
+        return notes
+
+    def wanted(self, now_ns: int) -> list[MarketQuestion]:
+        """Questions to send now; they then count as asked."""
+        if self._loads != self._feed.loads:
+            self._start(now_ns)
+        if not self._asking:
+            return []
+        self._seed(now_ns)
+        if self._alone_at_ns and now_ns >= self._alone_at_ns:
+            self._begin_alone()
+        waiting = sum(asking.request_id != 0 for asking in self._asking.values())
+        questions: list[MarketQuestion] = []
+        for instrument, asking in self._asking.items():
+            if asking.due_ns <= now_ns and (asking.request_id or waiting < ASKED_MAX):
+                waiting += not asking.request_id
+                questions.append(self._question(instrument, asking, now_ns))
+        return questions
+
+    def not_sent(self, questions: list[MarketQuestion], now_ns: int) -> None:
+        """These could not be sent: nobody is there, or they are too many."""
+        for question in questions:
+            asking = self._asking[question.instrument]
+            asking.request_id = 0
+            asking.due_ns = now_ns + UNSENT_AGAIN_NS
+
+    def take(self, answer: HistoryAnswer, now_ns: int) -> None:
+        """An answer of the recorder; one that nobody waits for is dropped."""
+        if isinstance(answer, MarketRecord):
+            asking = self._asking.get(answer.instrument)
+            if asking is not None and answer.seq >= asking.min_seq and asking.request_id:
+                asking.record = answer
+                self._seed(now_ns)
+        elif isinstance(answer, NotYet | HistoryReject):
+            for asking in self._asking.values():
+                if asking.request_id == answer.request_id:
+                    self._refused(asking, answer, now_ns)
+
+    def _start(self, now_ns: int) -> None:
+        """The feed was loaded: what was asked before is void."""
+        self._loads = self._feed.loads
+        self._asking = {
+            instrument: _Asking(market.statistics, now_ns)
+            for instrument, market in self._feed.markets.items()
+            if not market.statistics.whole
+        }
+        self._alone_at_ns = now_ns + ALONE_NS
+
+    def _question(self, instrument: int, asking: _Asking, now_ns: int) -> MarketQuestion:
+        if not asking.request_id or not asking.statistics.holding:
+            asking.statistics.hold()
+            asking.min_seq = self._feed.seq
+            asking.record = None
+        self._request_id += 1
+        asking.request_id = self._request_id
+        asking.due_ns = now_ns + UNANSWERED_AGAIN_NS
+        return MarketQuestion(asking.request_id, asking.min_seq, instrument)
+
+    def _seed(self, now_ns: int) -> None:
+        """Use the answers whose number the feed has come to."""
+        loaded: list[str] = []
+        for instrument, asking in list(self._asking.items()):
+            record, statistics = asking.record, asking.statistics
+            if record is None or record.seq > self._feed.seq:
+                continue
+            asking.record = None
+            other = record.stream not in (0, self._feed.stream)
+            if not statistics.holding:
+                # Too many trades since the question: it is asked anew.
+                continue
+            if other or not statistics.seed(record):
+                asking.request_id = 0
+                asking.due_ns = now_ns + UNUSABLE_AGAIN_NS
+                self._notes.append(Note(Finding.OTHER_HISTORY, [statistics.symbol]))
+                continue
+            del self._asking[instrument]
+            loaded.append(statistics.symbol)
+        if loaded:
+            self._notes.append(Note(Finding.LOADED, loaded))
+
+    def _begin_alone(self) -> None:
+        self._alone_at_ns = 0
+        alone = [each.statistics for each in self._asking.values() if not each.statistics.known]
+        for statistics in alone:
+            statistics.begin()
+        if alone:
+            self._notes.append(Note(Finding.ALONE, [each.symbol for each in alone]))
+
+    def _refused(self, asking: _Asking, answer: NotYet | HistoryReject, now_ns: int) -> None:
+        if isinstance(answer, NotYet):
+            # Trades stay held: the same number is asked for until the recorder has come to it.
+            asking.due_ns = now_ns + UNSENT_AGAIN_NS
+            return
+        asking.request_id = 0
+        asking.due_ns = now_ns + UNUSABLE_AGAIN_NS
+        self._notes.append(Note(Finding.REFUSED, [asking.statistics.symbol], answer.text))

@@ -1,0 +1,202 @@
+"""Candles and 24-hour ticker of one instrument: its trades in, the messages of two topics out.
+
+Both need a past that this life of the publisher has not seen. So nothing is published before the
+instrument is `known`: from a record (`seed`), or because no record is to be had (`begin`).
+"""
+
+from typing import Final
+
+from msgspec.structs import replace
+
+from common.candles import CandleSeries
+from common.codec import encode
+from common.feed import Candles, Ticker, Trade, topic
+from common.history import Candle, MarketRecord
+from common.instruments import Instrument
+from common.types import MAX_INT
+from publisher.history import Frames, Topic
+from publisher.ticker import RollingDay
+
+HELD_MAX: Final = 100_000
+"""Most trades held for an answer about the past; with more the question is asked anew."""
+
+CANDLES_MAX: Final = 500
+"""Most candles in one message; so many change at once only after a pause."""
+
+_MINUTE_S: Final = 60
+
+Quote = tuple[int, int, int, int]
+"""Best bid's ticks and lots, best offer's ticks and lots."""
+
+
+class Statistics:
+    """What the public is told of one instrument's trades beside the trades themselves.
+
+    Trades come in order: `hear` takes them at the price of a list append, `count` does the work.
+    `whole` says that no trade before is missing in it, `known` that it is published.
+    """
+
+    def __init__(
+        self, instrument: Instrument, base: int, history_count: int, history_bytes: int
+    ) -> None:
+        self.symbol = symbol = instrument.symbol
+        self.known = False
+        self.whole = False
+        self._candle, self._ticker = self.topics = tuple(
+            Topic(topic(channel, symbol), base, history_count, history_bytes)
+            for channel in ("candle", "ticker")
+        )
+        self._notional = instrument.notional_per_tick_lot
+        self._series = CandleSeries()
+        self._day = RollingDay()
+        # Price and lots of the last trade, which may be older than the day.
+        self._last = (0, 0)
+        self._waiting: list[Trade] = []
+        self._changed = False
+        # (length, beginning) -> a candle that is not as it was published.
+        self._unsent: dict[tuple[int, int], Candle] = {}
+        self._sent_ticker: Ticker | None = None
+        # Trades after `_held_after`; None where they were too many, or nobody asked.
+        self._held: list[Trade] | None = None
+        self._held_after = 0
+
+    @property
+    def last_trade_id(self) -> int:
+        """The last trade counted."""
+        return self._series.last_trade_id
+
+    def hear(self, trades: list[Trade]) -> None:
+        """Trades that were published."""
+        self._waiting += trades
+
+    def count(self) -> bool:
+        """Take in what was heard; whether there is something to publish. O(1) a trade."""
+        waiting = self._waiting
+        if waiting:
+            self._waiting = []
+            self._changed = True
+            self._add(waiting)
+            held = self._held
+            if held is not None:
+                held += waiting
+                if len(held) > HELD_MAX:
+                    self._held = None
+        return self._changed
+
+    def forget(self, last_trade_id: int, last_price_ticks: int) -> None:
+        """Trades were missed: what follows comes after `last_trade_id`.
+
+        Without any trade so far there is nothing to be told.
+        """
+        self.known = self.whole = not last_trade_id
+        self._series = CandleSeries()
+        self._series.last_trade_id = last_trade_id
+        self._day = RollingDay()
+        self._last = (last_price_ticks, 0)
+        self._unsent.clear()
+        self._held = None
+        self._changed = True
+
+    def hold(self) -> None:
+        """Keep the trades from here on, for the answer to a question asked now."""
+        self.count()
+        self._held, self._held_after = [], self.last_trade_id
+
+    @property
+    def holding(self) -> bool:
+        """Whether an answer to the question asked at the last `hold` can be used."""
+        return self._held is not None
+
+    def seed(self, record: MarketRecord) -> bool:
+        """Go on from a record that is true as of a number already applied; trades after it
+        count. False, with nothing changed, when its trades are not those of this stream."""
+        self.count()
+        held = self._held
+        if held is None:
+            return False
+        told = max((candle.last_trade_id for candle in record.latest), default=0)
+        heard = (trade.trade_id for trade in held if trade.seq <= record.seq)
+        if told != max(heard, default=self._held_after):
+            return False
+        self._series.load(record.latest)
+        self._day = RollingDay()
+        for minute in record.minutes:
+            self._day.put(minute)
+        if record.latest:
+            self._last = (record.latest[0].close_ticks, record.last_lots)
+        self._add(held)
+        self._held = None
+        self.whole = True
+        self.begin()
+        return True
+
+    def begin(self) -> None:
+        """Publish from now on, with what there is."""
+        self.known = self._changed = True
+        self._unsent = {
+            (candle.interval_s, candle.open_ns): candle for candle in self._series.latest()
+        }
+
+    def state(self, seq: int, time_ns: int, quote: Quote) -> tuple[Ticker | None, list[Candle]]:
+        """Ticker and latest candles for a consumer that joins; None and none while not known."""
+        if not self.known:
+            return (None, [])
+        self.count()
+        self._settle()
+        return (self._ticker_at(seq, time_ns, quote), self._series.latest())
+
+    def publish(self, seq: int, time_ns: int, quote: Quote) -> list[Frames]:
+        """Messages that tell what changed: candles first. None while not known."""
+        self._settle()
+        self._changed = False
+        if not self.known:
+            self._unsent.clear()
+            return []
+        sent: list[Frames] = []
+        changed = [self._unsent[key] for key in sorted(self._unsent)]
+        self._unsent.clear()
+        for start in range(0, len(changed), CANDLES_MAX):
+            part = changed[start : start + CANDLES_MAX]
+            sent.append(self._candle.append(encode(Candles(self.symbol, seq, part, time_ns))))
+        ticker = self._ticker_at(seq, time_ns, quote)
+        before = self._sent_ticker
+        if before is None or replace(before, seq=seq, time_ns=time_ns) != ticker:
+            self._sent_ticker = ticker
+            sent.append(self._ticker.append(encode(ticker)))
+        return sent
+
+    def _add(self, trades: list[Trade]) -> None:
+        add, notional, after = self._series.add, self._notional, self.last_trade_id
+        for trade in trades:
+            price, lots = trade.price_ticks, trade.quantity_lots
+            add(price, lots, price * lots * notional, trade.trade_id, trade.seq, trade.time_ns)
+        if self.last_trade_id > after:
+            self._last = (trades[-1].price_ticks, trades[-1].quantity_lots)
+
+    def _settle(self) -> None:
+        """Bring the day up to the candles."""
+        for candle in self._series.take_changed():
+            self._unsent[candle.interval_s, candle.open_ns] = candle
+            if candle.interval_s == _MINUTE_S:
+                self._day.put(candle)
+
+    def _ticker_at(self, seq: int, time_ns: int, quote: Quote) -> Ticker:
+        day = self._day
+        day.advance(time_ns)
+        first, last = day.first, day.last
+        return Ticker(
+            self.symbol,
+            seq,
+            first.open_ticks if first is not None else 0,
+            day.high_ticks,
+            day.low_ticks,
+            *self._last,
+            min(day.volume_lots, MAX_INT),
+            min(day.quote_volume, MAX_INT),
+            day.trades,
+            first.first_trade_id if first is not None else 0,
+            last.last_trade_id if last is not None else 0,
+            day.open_ns,
+            *quote,
+            time_ns,
+        )

@@ -1,0 +1,112 @@
+"""Candles, ticker and the recorder's answers from a plain list of trades, computed anew each
+time: what the publisher's own are compared with."""
+
+from collections.abc import Sequence
+
+from common.feed import Ticker, Trade
+from common.history import (
+    CANDLE_INTERVALS_S,
+    Candle,
+    HistoryAnswer,
+    MarketQuestion,
+    MarketRecord,
+    NotYet,
+)
+
+SECOND_NS = 1_000_000_000
+MINUTE_NS = 60 * SECOND_NS
+
+
+def trade(trade_id: int, price: int, lots: int, time_ns: int, seq: int = 0) -> Trade:
+    """A trade whose `seq` is ten times its id unless given."""
+    return Trade(seq or 10 * trade_id, trade_id, price, lots, 1, 1, 2, time_ns)
+
+
+def plain_candles(trades: Sequence[Trade], interval_s: int, notional: int) -> list[Candle]:
+    """Every candle of one length, oldest first."""
+    length_ns = interval_s * SECOND_NS
+    groups: dict[int, list[Trade]] = {}
+    for each in trades:
+        groups.setdefault(each.time_ns // length_ns * length_ns, []).append(each)
+    return [
+        Candle(
+            interval_s,
+            open_ns,
+            group[0].price_ticks,
+            max(each.price_ticks for each in group),
+            min(each.price_ticks for each in group),
+            group[-1].price_ticks,
+            sum(each.quantity_lots for each in group),
+            sum(each.price_ticks * each.quantity_lots for each in group) * notional,
+            len(group),
+            group[0].trade_id,
+            group[-1].trade_id,
+            group[-1].seq,
+        )
+        for open_ns, group in groups.items()
+    ]
+
+
+def plain_latest(trades: Sequence[Trade], notional: int) -> list[Candle]:
+    """The latest candle of every length."""
+    if not trades:
+        return []
+    return [plain_candles(trades, interval_s, notional)[-1] for interval_s in CANDLE_INTERVALS_S]
+
+
+def plain_ticker(
+    trades: Sequence[Trade], now_ns: int, notional: int, seq: int, quote: tuple[int, int, int, int]
+) -> Ticker:
+    """The day up to `now_ns`, in the 1,440 minutes of which that is the last."""
+    open_ns = max(0, (now_ns // MINUTE_NS - 1_439) * MINUTE_NS)
+    inside = [each for each in trades if each.time_ns >= open_ns]
+    prices = [each.price_ticks for each in inside] or [0]
+    return Ticker(
+        "BTC-USDT",
+        seq,
+        prices[0],
+        max(prices),
+        min(prices),
+        trades[-1].price_ticks if trades else 0,
+        trades[-1].quantity_lots if trades else 0,
+        sum(each.quantity_lots for each in inside),
+        sum(each.price_ticks * each.quantity_lots for each in inside) * notional,
+        len(inside),
+        inside[0].trade_id if inside else 0,
+        inside[-1].trade_id if inside else 0,
+        open_ns,
+        *quote,
+        now_ns,
+    )
+
+
+class PlainRecorder:
+    """Knows the trades of each instrument up to command `seq`, and answers from them."""
+
+    def __init__(self, notional: int, stream: int = 0) -> None:
+        self.seq = 0
+        self.stream = stream
+        self.trades: dict[int, list[Trade]] = {}
+        self._notional = notional
+
+    def record(self, seq: int, instrument: int, trades: Sequence[Trade] = ()) -> None:
+        """It has come to `seq`."""
+        self.seq = seq
+        self.trades.setdefault(instrument, []).extend(trades)
+
+    def answer(self, question: MarketQuestion) -> HistoryAnswer:
+        """What the recorder would say."""
+        if question.min_seq > self.seq:
+            return NotYet(question.request_id, self.seq, "not yet")
+        trades = self.trades.get(question.instrument, [])
+        minutes = plain_candles(trades, 60, self._notional)
+        last_ns = minutes[-1].open_ns if minutes else 0
+        return MarketRecord(
+            question.request_id,
+            self.seq,
+            question.instrument,
+            plain_latest(trades, self._notional),
+            [minute for minute in minutes if minute.open_ns > last_ns - 1_440 * MINUTE_NS],
+            trades[-1].quantity_lots if trades else 0,
+            self.stream,
+        )

@@ -1,0 +1,250 @@
+"""When the recorder is asked, and what becomes of its answers."""
+
+from common.events import Event, EventBatch, OrderAccepted, TradeExecuted
+from common.history import HistoryReject, MarketQuestion, MarketRecord, NotYet
+from common.instruments import example
+from common.sync import Books, BookState, RestingOrder
+from publisher.feed import CHANGED_NS, Feed
+from publisher.past import (
+    ALONE_NS,
+    UNANSWERED_AGAIN_NS,
+    UNSENT_AGAIN_NS,
+    UNUSABLE_AGAIN_NS,
+    Finding,
+    Note,
+    Past,
+)
+from tests.publisher.plain_recorder import PlainRecorder, plain_latest, trade
+
+SYMBOL = "BTC-USDT"
+NOTIONAL = example().notional_per_tick_lot
+STREAM = 7
+START_NS = 5_000_000_000
+TIME_NS = 1_761_436_800_000_000_000
+BOOKS_SEQ = 40
+MAKER = 39
+"""A resting sell order of many lots: every trade takes from it."""
+
+
+class World:
+    """A publisher that begins at command 40, after trade 4, beside a recorder."""
+
+    def __init__(self) -> None:
+        self.feed = Feed([example()], base=0, history_count=100)
+        self.past = Past(self.feed)
+        self.recorder = PlainRecorder(NOTIONAL)
+        self.maker_open = 1_000
+        self.trades = [trade(n, 500, n, TIME_NS + n, seq=9 * n) for n in range(1, 5)]
+        self.recorder.record(BOOKS_SEQ, 1, self.trades)
+        self.now_ns = START_NS
+
+    def load(self, last_trade_id: int = 4, stream: int = STREAM, seq: int = BOOKS_SEQ) -> None:
+        """The matcher's books come."""
+        asks = [RestingOrder(MAKER, 500, self.maker_open)]
+        book = BookState(1, [], asks, last_trade_id, 500)
+        self.feed.load(Books(1, stream, seq, TIME_NS, [book]))
+        self.feed.publish()
+
+    def trade(self, recorded: bool = True) -> None:
+        """One more trade, in the feed and perhaps in the record."""
+        trade_id, seq = self.trades[-1].trade_id + 1, self.feed.seq + 1
+        self.maker_open -= 1
+        self.trades.append(trade(trade_id, 500, 1, TIME_NS + trade_id, seq))
+        events: list[Event] = [
+            OrderAccepted(seq, 0, 0, 8, 1, 1, 1, 2, 500, 1),
+            TradeExecuted(
+                seq, trade_id, 1, 500, 1, 1, MAKER, seq, 9, 8, 0, 0, 0, self.maker_open, 1, 0
+            ),
+        ]
+        self.feed.apply(EventBatch(STREAM, seq, seq, TIME_NS + trade_id, events))
+        self.feed.publish()
+        if recorded:
+            self.recorder.record(seq, 1, self.trades[-1:])
+
+    def ask(self, after_ns: int = 0) -> list[MarketQuestion]:
+        """What is asked after a while."""
+        self.now_ns += after_ns
+        return self.past.wanted(self.now_ns)
+
+    def answer(self, question: MarketQuestion) -> None:
+        self.past.take(self.recorder.answer(question), self.now_ns)
+
+    @property
+    def known(self) -> bool:
+        return self.feed.markets[1].statistics.known
+
+    def check(self) -> None:
+        """The candles are those of all trades."""
+        _, candles = self.feed.markets[1].statistics.state(1, TIME_NS, (0, 0, 0, 0))
+        assert candles == plain_latest(self.trades, NOTIONAL)
+
+
+def test_nothing_is_asked_before_the_books_are_there() -> None:
+    world = World()
+    assert world.ask() == []
+    assert world.ask(2 * ALONE_NS) == []
+    assert world.past.take_notes() == []
+
+
+def test_without_any_trade_there_is_nothing_to_ask() -> None:
+    world = World()
+    world.load(last_trade_id=0)
+    assert world.ask() == []
+    assert world.known
+
+
+def test_the_past_is_asked_as_of_what_was_applied_and_later_trades_count() -> None:
+    world = World()
+    world.load()
+    (question,) = world.ask()
+    assert question == MarketQuestion(1, BOOKS_SEQ, 1)
+    world.trade()
+    world.trade()
+    assert world.feed.publish_statistics(world.now_ns) == []
+    world.answer(question)
+    assert world.past.take_notes() == [Note(Finding.LOADED, [SYMBOL])]
+    world.check()
+    assert [name for name, _, _ in world.feed.publish_statistics(world.now_ns + CHANGED_NS)] == [
+        b"candle.BTC-USDT|",
+        b"ticker.BTC-USDT|",
+    ]
+    world.trade()
+    world.check()
+    assert world.ask(2 * UNANSWERED_AGAIN_NS) == []
+
+
+def test_an_answer_ahead_of_the_feed_waits_for_it() -> None:
+    world = World()
+    world.load()
+    (question,) = world.ask()
+    ahead = World()
+    ahead.load()
+    ahead.trade()
+    ahead.trade()
+    world.past.take(ahead.recorder.answer(question), world.now_ns)
+    assert not world.known
+    world.trade(recorded=False)
+    assert world.ask() == []
+    assert not world.known
+    world.trade(recorded=False)
+    assert world.ask() == []
+    assert world.known
+    world.check()
+
+
+def test_an_unanswered_question_is_repeated_as_of_the_same_number() -> None:
+    world = World()
+    world.load()
+    assert [each.request_id for each in world.ask()] == [1]
+    world.trade()
+    assert world.ask(UNANSWERED_AGAIN_NS - 1) == []
+    (again,) = world.ask(1)
+    assert again == MarketQuestion(2, BOOKS_SEQ, 1)
+    world.past.take(NotYet(2, BOOKS_SEQ - 1, ""), world.now_ns)
+    assert world.ask(UNSENT_AGAIN_NS - 1) == []
+    (later,) = world.ask(1)
+    assert later == MarketQuestion(3, BOOKS_SEQ, 1)
+    world.answer(later)
+    world.check()
+
+
+def test_an_unsent_question_is_asked_later_as_of_then() -> None:
+    world = World()
+    world.load()
+    questions = world.ask()
+    world.past.not_sent(questions, world.now_ns)
+    world.trade()
+    assert world.ask(UNSENT_AGAIN_NS - 1) == []
+    (again,) = world.ask(1)
+    assert again == MarketQuestion(2, BOOKS_SEQ + 1, 1)
+    world.answer(again)
+    world.check()
+
+
+def test_without_a_recorder_it_begins_alone_and_says_so_once() -> None:
+    world = World()
+    world.load()
+    world.past.not_sent(world.ask(), world.now_ns)
+    world.trade()
+    world.past.not_sent(world.ask(ALONE_NS - 1), world.now_ns)
+    assert not world.known
+    world.past.not_sent(world.ask(1), world.now_ns)
+    assert world.known
+    assert world.past.take_notes() == [Note(Finding.ALONE, [SYMBOL])]
+    _, candles = world.feed.markets[1].statistics.state(1, TIME_NS, (0, 0, 0, 0))
+    assert candles == plain_latest(world.trades[4:], NOTIONAL)
+    world.past.not_sent(world.ask(2 * ALONE_NS), world.now_ns)
+    assert world.past.take_notes() == []
+    # The recorder appears.
+    world.trade()
+    (question,) = world.ask(UNSENT_AGAIN_NS)
+    world.trade()
+    world.answer(question)
+    assert world.past.take_notes() == [Note(Finding.LOADED, [SYMBOL])]
+    world.check()
+
+
+def test_the_past_of_another_stream_is_not_taken() -> None:
+    world = World()
+    world.load()
+    (question,) = world.ask()
+    world.recorder.stream = STREAM + 1
+    world.answer(question)
+    assert world.past.take_notes() == [Note(Finding.OTHER_HISTORY, [SYMBOL])]
+    assert not world.known
+    assert world.ask(UNUSABLE_AGAIN_NS - 1) == []
+    (again,) = world.ask(1)
+    world.recorder.stream = STREAM
+    world.answer(again)
+    world.check()
+
+
+def test_a_refusal_is_told_and_not_repeated_soon() -> None:
+    world = World()
+    world.load()
+    (question,) = world.ask()
+    world.past.take(HistoryReject(question.request_id, "instrument", "unknown"), world.now_ns)
+    assert world.past.take_notes() == [Note(Finding.REFUSED, [SYMBOL], "unknown")]
+    assert world.ask(UNUSABLE_AGAIN_NS - 1) == []
+    assert len(world.ask(1)) == 1
+
+
+def test_books_lost_with_trades_between_ask_anew() -> None:
+    world = World()
+    world.load()
+    (question,) = world.ask()
+    world.answer(question)
+    world.load(seq=BOOKS_SEQ + 3)
+    assert world.known, "no trade was missed"
+    assert world.ask() == []
+    world.trades.append(trade(5, 500, 1, TIME_NS, BOOKS_SEQ + 5))
+    world.recorder.record(BOOKS_SEQ + 9, 1, world.trades[-1:])
+    world.load(last_trade_id=5, seq=BOOKS_SEQ + 9)
+    assert not world.known
+    (anew,) = world.ask()
+    assert anew.min_seq == BOOKS_SEQ + 9
+    world.answer(anew)
+    world.check()
+
+
+def test_another_stream_with_as_many_trades_asks_anew() -> None:
+    world = World()
+    world.load()
+    world.answer(world.ask()[0])
+    world.load(stream=STREAM + 1)
+    assert not world.known
+    assert len(world.ask()) == 1
+
+
+def test_an_answer_to_a_question_from_before_the_loss_is_dropped() -> None:
+    world = World()
+    world.load()
+    (question,) = world.ask()
+    late = world.recorder.answer(question)
+    assert isinstance(late, MarketRecord)
+    world.load(last_trade_id=9, seq=BOOKS_SEQ + 9)
+    (anew,) = world.ask()
+    world.past.take(late, world.now_ns)
+    assert not world.known
+    assert world.past.take_notes() == []
+    assert anew.min_seq == BOOKS_SEQ + 9

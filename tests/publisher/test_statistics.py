@@ -1,0 +1,192 @@
+"""One instrument's candles and ticker, message by message."""
+
+from random import Random
+
+import pytest
+
+from common.codec import decode_feed
+from common.feed import Candles, FeedMessage, Ticker, Trade
+from common.history import CANDLE_INTERVALS_S, Candle, MarketQuestion, MarketRecord
+from common.instruments import example
+from publisher import statistics
+from publisher.statistics import Statistics
+from tests.publisher.plain_recorder import (
+    MINUTE_NS,
+    SECOND_NS,
+    PlainRecorder,
+    plain_candles,
+    plain_latest,
+    plain_ticker,
+    trade,
+)
+
+NOTIONAL = example().notional_per_tick_lot
+MIDNIGHT_NS = 1_761_436_800_000_000_000
+DAY_NS = 1_440 * MINUTE_NS
+QUOTE = (499, 3, 501, 4)
+
+
+def fresh(last_trade_id: int = 0) -> Statistics:
+    """Statistics of BTC-USDT that begin after a trade."""
+    made = Statistics(example(), 100, 50, 10**6)
+    made.forget(last_trade_id, 0)
+    return made
+
+
+def published(made: Statistics, now_ns: int, seq: int = 1) -> list[FeedMessage]:
+    return [decode_feed(payload) for _, _, payload in made.publish(seq, now_ns, QUOTE)]
+
+
+def hear(made: Statistics, *trades: Trade) -> None:
+    made.hear(list(trades))
+    made.count()
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_messages_carry_every_candle_as_it_ended_and_the_day_as_it_is(seed: int) -> None:
+    random = Random(seed)
+    made, trades = fresh(), []
+    # Begins shortly before midnight UTC, where candles of every length end.
+    now_ns = MIDNIGHT_NS - 20 * SECOND_NS
+    told: dict[tuple[int, int], Candle] = {}
+    for trade_id in range(1, 500):
+        now_ns += random.choice(
+            (0, 1, SECOND_NS // 5, SECOND_NS, 90 * SECOND_NS, 3 * 3_600 * SECOND_NS)
+        )
+        trades.append(trade(trade_id, random.randint(400, 600), random.randint(1, 9), now_ns))
+        hear(made, trades[-1])
+        if random.random() < 0.5 or trade_id == 499:
+            for message in published(made, now_ns, trade_id):
+                if isinstance(message, Candles):
+                    places = [(each.interval_s, each.open_ns) for each in message.candles]
+                    assert places == sorted(places)
+                    told |= dict(zip(places, message.candles, strict=True))
+                else:
+                    expected = plain_ticker(trades, now_ns, NOTIONAL, trade_id, QUOTE)
+                    assert message == expected
+        ticker, candles = made.state(trade_id, now_ns, QUOTE)
+        assert candles == plain_latest(trades, NOTIONAL)
+        assert ticker == plain_ticker(trades, now_ns, NOTIONAL, trade_id, QUOTE)
+    for interval_s in CANDLE_INTERVALS_S:
+        truth = plain_candles(trades, interval_s, NOTIONAL)
+        unfinished = truth[-1].open_ns
+        assert [each for each in truth if each.open_ns < unfinished] == [
+            told[place]
+            for place in sorted(told)
+            if place[0] == interval_s and place[1] < unfinished
+        ]
+
+
+def test_a_trade_changes_one_candle_of_every_length() -> None:
+    made = fresh()
+    hear(made, trade(1, 500, 2, MIDNIGHT_NS - 1))
+    candles, ticker = published(made, MIDNIGHT_NS - 1)
+    assert isinstance(candles, Candles)
+    assert [each.interval_s for each in candles.candles] == list(CANDLE_INTERVALS_S)
+    assert isinstance(ticker, Ticker)
+    assert (ticker.last_ticks, ticker.volume_lots) == (500, 2)
+    hear(made, trade(2, 502, 1, MIDNIGHT_NS))
+    candles, _ = published(made, MIDNIGHT_NS)
+    assert isinstance(candles, Candles)
+    assert {each.open_ns for each in candles.candles} == {MIDNIGHT_NS}
+    assert {each.open_ticks for each in candles.candles} == {502}
+
+
+def test_without_trades_only_a_moved_window_or_book_is_told() -> None:
+    made = fresh()
+    hear(made, trade(1, 500, 2, MIDNIGHT_NS))
+    published(made, MIDNIGHT_NS)
+    assert published(made, MIDNIGHT_NS + MINUTE_NS - 1, seq=2) == []
+    (moved,) = published(made, MIDNIGHT_NS + MINUTE_NS, seq=2)
+    assert isinstance(moved, Ticker)
+    assert moved.open_ns == MIDNIGHT_NS - DAY_NS + 2 * MINUTE_NS
+    other = made.publish(3, MIDNIGHT_NS + MINUTE_NS, (498, 3, 501, 4))
+    assert len(other) == 1
+    (empty,) = published(made, MIDNIGHT_NS + 2 * DAY_NS)
+    assert isinstance(empty, Ticker)
+    assert (empty.trades, empty.open_ticks, empty.last_ticks, empty.last_lots) == (0, 0, 500, 2)
+
+
+def test_many_candles_go_in_several_messages(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(statistics, "CANDLES_MAX", 7)
+    made = fresh()
+    trades = [trade(n, 500 + n, 1, MIDNIGHT_NS + n * SECOND_NS) for n in range(1, 31)]
+    hear(made, *trades)
+    *messages, _ = published(made, trades[-1].time_ns)
+    assert all(isinstance(each, Candles) for each in messages)
+    sent = [candle for each in messages if isinstance(each, Candles) for candle in each.candles]
+    assert len(messages) == -(-len(sent) // 7)
+    assert [each for each in sent if each.interval_s == 1] == plain_candles(trades, 1, NOTIONAL)
+
+
+def test_nothing_is_told_while_the_past_is_missing() -> None:
+    made = fresh(last_trade_id=4)
+    assert not made.known
+    hear(made, trade(5, 500, 2, MIDNIGHT_NS))
+    assert published(made, MIDNIGHT_NS) == []
+    assert made.state(1, MIDNIGHT_NS, QUOTE) == (None, [])
+    made.begin()
+    candles, ticker = published(made, MIDNIGHT_NS)
+    assert isinstance(candles, Candles)
+    assert candles.candles == plain_latest([trade(5, 500, 2, MIDNIGHT_NS)], NOTIONAL)
+    assert isinstance(ticker, Ticker)
+
+
+PAST = [trade(n, 480 + n % 37, 1 + n % 5, MIDNIGHT_NS + n * 11 * MINUTE_NS) for n in range(1, 301)]
+
+
+def record_of(trades: list[Trade], seq: int) -> MarketRecord:
+    recorder = PlainRecorder(NOTIONAL)
+    recorder.record(seq, 1, trades)
+    answer = recorder.answer(MarketQuestion(1, 0, 1))
+    assert isinstance(answer, MarketRecord)
+    return answer
+
+
+@pytest.mark.parametrize("told", [200, 220, 259, 260])
+def test_a_record_and_the_trades_after_it_make_the_whole(told: int) -> None:
+    made = fresh(last_trade_id=200)
+    made.hold()
+    hear(made, *PAST[200:260])
+    assert made.seed(record_of(PAST[:told], PAST[told - 1].seq + 3))
+    assert (made.known, made.whole) == (True, True)
+    for end in (260, 300):
+        hear(made, *PAST[made.last_trade_id : end])
+        now_ns = PAST[end - 1].time_ns
+        ticker, candles = made.state(9, now_ns, QUOTE)
+        assert candles == plain_latest(PAST[:end], NOTIONAL)
+        assert ticker == plain_ticker(PAST[:end], now_ns, NOTIONAL, 9, QUOTE)
+
+
+def test_a_record_of_other_trades_is_refused() -> None:
+    made = fresh(last_trade_id=200)
+    assert not made.seed(record_of(PAST[:200], 2_000)), "nobody asked"
+    made.hold()
+    hear(made, *PAST[200:210])
+    for told, seq in ((199, 2_000), (201, 2_000), (200, 2_010), (205, 2_040)):
+        assert not made.seed(record_of(PAST[:told], seq)), (told, seq)
+    assert not made.known
+    assert made.seed(record_of(PAST[:205], 2_050))
+
+
+def test_too_many_trades_behind_a_question_void_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(statistics, "HELD_MAX", 20)
+    made = fresh(last_trade_id=200)
+    made.hold()
+    hear(made, *PAST[200:220])
+    assert made.holding
+    hear(made, PAST[220])
+    assert not made.holding
+    assert not made.seed(record_of(PAST[:200], 2_000))
+    made.hold()
+    assert made.seed(record_of(PAST[:221], PAST[220].seq))
+
+
+def test_a_seeded_instrument_tells_its_latest_candles_at_once() -> None:
+    made = fresh(last_trade_id=200)
+    made.hold()
+    assert made.seed(record_of(PAST[:200], PAST[199].seq))
+    candles, ticker = published(made, PAST[199].time_ns)
+    assert isinstance(candles, Candles)
+    assert candles.candles == plain_latest(PAST[:200], NOTIONAL)
+    assert ticker == plain_ticker(PAST[:200], PAST[199].time_ns, NOTIONAL, 1, QUOTE)
