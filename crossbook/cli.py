@@ -11,6 +11,7 @@ from crossbook import (
     commands_orders,
     commands_replay,
     commands_simulate,
+    commands_statistics,
 )
 from crossbook.console import CrossbookGroup
 
@@ -59,6 +60,8 @@ app.command()(commands_orders.amend)
 app.command()(commands_orders.orders)
 app.command()(commands_market.book)
 app.command()(commands_market.trades)
+app.command()(commands_statistics.ticker)
+app.command()(commands_statistics.candles)
 app.command()(commands_replay.replay)
 app.command()(commands_simulate.simulate)
 app.command()(commands_market.status)

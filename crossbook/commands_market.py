@@ -13,12 +13,10 @@ from rich.text import Text
 from common.config import Settings
 from common.errors import CrossbookError
 from common.feed import Snapshot, Trade, Trades, topic
-from common.feed_follower import Update
 from common.instruments import Instrument
-from common.types import RejectReason, Side
+from common.types import Side
 from crossbook.client import Client
 from crossbook.console import CommandError, ExitStatus, Output, error_facts
-from crossbook.errors import MarketDataError
 from crossbook.ladder import ladder
 from crossbook.market_data import MarketData
 from crossbook.options import (
@@ -34,11 +32,10 @@ from crossbook.options import (
 )
 from crossbook.recent_trades import recent_trades
 from crossbook.rendering import book_facts, trade_facts
+from crossbook.watching import FRAMES_PER_SECOND, open_market, until_interrupt, wait_ready
 
 SILENT_MS: Final = 3_000
 """Silence of the matcher after which `status` calls it unreachable."""
-
-_FRAMES_PER_SECOND: Final = 10
 
 
 def book(
@@ -64,18 +61,18 @@ def book(
     """
     settings = client_settings(feed=feed, snapshots=snapshots)
     output = Output(as_json)
-    with _market(settings, symbol.upper(), ("l2", "trade")) as market:
-        _wait_ready(market, symbol.upper(), timeout)
+    with open_market(settings, [symbol.upper()], ("l2", "trade")) as market:
+        wait_ready(market, [symbol.upper()], timeout)
         view = _BookView(market, symbol.upper(), levels)
         if once or not (as_json or output.console.is_terminal):
             output.result(view.facts(), view.ladder(shrink=True))
         elif as_json:
-            _until_interrupt(lambda: view.print_changes(output))
+            until_interrupt(lambda: view.print_changes(output))
         else:
             with Live(
                 view.ladder(), console=output.console, auto_refresh=False, screen=True
             ) as live:
-                _until_interrupt(lambda: live.update(view.next_ladder(), refresh=True))
+                until_interrupt(lambda: live.update(view.next_ladder(), refresh=True))
 
 
 class _BookView:
@@ -119,7 +116,7 @@ class _BookView:
 
     def next_ladder(self) -> RenderableType:
         """The ladder one frame later."""
-        deadline = time.monotonic() + 1 / _FRAMES_PER_SECOND
+        deadline = time.monotonic() + 1 / FRAMES_PER_SECOND
         while (left_s := deadline - time.monotonic()) > 0:
             self._read(left_s)
         return self.ladder()
@@ -165,8 +162,8 @@ def trades(
     settings = client_settings(feed=feed, snapshots=snapshots)
     output = Output(as_json)
     name = symbol.upper()
-    with _market(settings, name, ("trade",)) as market:
-        updates = _wait_ready(market, name, timeout)
+    with open_market(settings, [name], ("trade",)) as market:
+        updates = wait_ready(market, [name], timeout)
         start = next(each for each in reversed(updates) if isinstance(each, Snapshot))
         last_seq = start.topics.get(topic("trade", name), 0)
         instrument = market.instruments[name]
@@ -176,7 +173,7 @@ def trades(
         if not past and not follow:
             output.remark(f"no trades of {name} are held")
         if follow:
-            _until_interrupt(lambda: _print_new(output, instrument, market))
+            until_interrupt(lambda: _print_new(output, instrument, market))
 
 
 def _print_new(output: Output, instrument: Instrument, market: MarketData) -> None:
@@ -310,31 +307,3 @@ def _publisher_text(part: dict[str, Any]) -> str:
         return str(part["error"]["message"])
     lag = f", {part['lag']:,} behind" if part.get("lag") else ""
     return f"at sequence {part['seq']:,}{lag}"
-
-
-def _market(settings: Settings, symbol: str, channels: tuple[str, ...]) -> MarketData:
-    return MarketData(settings.publisher_feed, settings.publisher_snapshots, [symbol], channels)
-
-
-def _wait_ready(market: MarketData, symbol: str, timeout: float) -> list[Update]:
-    try:
-        return market.wait_ready(timeout)
-    except MarketDataError as error:
-        known = market.instruments
-        if not known or symbol in known:
-            raise
-        raise CommandError(
-            f"{symbol} is not traded here, but {', '.join(known)}",
-            ExitStatus.REFUSED,
-            RejectReason.UNKNOWN_SYMBOL.name,
-            "symbol",
-        ) from error
-
-
-def _until_interrupt(step: Callable[[], None]) -> None:
-    """Repeat until Ctrl-C, which is the way to end it and no error."""
-    try:
-        while True:
-            step()
-    except KeyboardInterrupt:
-        return

@@ -1,11 +1,12 @@
-"""Orders, executions and trades as JSON facts (decimals as strings) and as lines for people."""
+"""Orders, executions and market data as JSON facts (decimals as strings) and as lines."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from common.entry import Ack, Execution, OrderState
-from common.feed import Trade
+from common.feed import Ticker, Trade
+from common.history import Candle
 from common.instruments import Instrument, format_decimal
 from common.types import ExecutionKind, Liquidity, OrderStatus, RejectReason, Side
 
@@ -155,6 +156,66 @@ def trade_facts(instrument: Instrument, trade: Trade) -> dict[str, Any]:
         "maker_order_id": trade.maker_order_id,
         "taker_order_id": trade.taker_order_id,
         "timestamp": time_text(trade.time_ns),
+    }
+
+
+def ticker_facts(instrument: Instrument, ticker: Ticker) -> dict[str, Any]:
+    """The last 24 hours of an instrument; prices are None where there is none."""
+
+    def price(ticks: int) -> str | None:
+        return instrument.price_text(ticks) if ticks else None
+
+    def quantity(lots: int) -> str | None:
+        return instrument.quantity_text(lots) if lots else None
+
+    return {
+        "type": "ticker",
+        "symbol": instrument.symbol,
+        "timestamp": time_text(ticker.time_ns),
+        "seq": ticker.seq,
+        "last": price(ticker.last_ticks),
+        "last_quantity": quantity(ticker.last_lots),
+        "change_percent": change_percent(ticker.open_ticks, ticker.last_ticks),
+        "open": price(ticker.open_ticks),
+        "high": price(ticker.high_ticks),
+        "low": price(ticker.low_ticks),
+        "volume": instrument.quantity_text(ticker.volume_lots),
+        "quote_volume": format_decimal(ticker.quote_volume, instrument.quote_decimals),
+        "trades": ticker.trades,
+        "bid": price(ticker.bid_ticks),
+        "bid_quantity": quantity(ticker.bid_lots),
+        "ask": price(ticker.ask_ticks),
+        "ask_quantity": quantity(ticker.ask_lots),
+    }
+
+
+def change_percent(open_ticks: int, last_ticks: int) -> str | None:
+    """The way from one price to another in percent, rounded half away from zero.
+
+    >>> change_percent(400, 401), change_percent(400, 397), change_percent(0, 400)
+    ('0.25', '-0.75', None)
+    """
+    if not open_ticks:
+        return None
+    hundredths = (abs(last_ticks - open_ticks) * 20_000 + open_ticks) // (2 * open_ticks)
+    return format_decimal(hundredths if last_ticks >= open_ticks else -hundredths, 2)
+
+
+def candle_facts(instrument: Instrument, interval: str, candle: Candle) -> dict[str, Any]:
+    """One candle as it stands."""
+    return {
+        "type": "candle",
+        "symbol": instrument.symbol,
+        "interval": interval,
+        "open_time": time_text(candle.open_ns),
+        "open": instrument.price_text(candle.open_ticks),
+        "high": instrument.price_text(candle.high_ticks),
+        "low": instrument.price_text(candle.low_ticks),
+        "close": instrument.price_text(candle.close_ticks),
+        "volume": instrument.quantity_text(candle.volume_lots),
+        "quote_volume": format_decimal(candle.quote_volume, instrument.quote_decimals),
+        "trades": candle.trades,
+        "seq": candle.seq,
     }
 
 

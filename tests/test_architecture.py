@@ -133,6 +133,7 @@ EDGE: Final = {
     "crossbook.commands_orders",
     "crossbook.commands_replay",
     "crossbook.commands_simulate",
+    "crossbook.commands_statistics",
     "crossbook.console",
     "crossbook.csv_file",
     "crossbook.ladder",
@@ -144,6 +145,7 @@ EDGE: Final = {
     "crossbook.replay_report",
     "crossbook.sample_flow",
     "crossbook.simulator.display",
+    "crossbook.watching",
     "gateway.http_server",
     "gateway.lookup",
     "gateway.order_route",
@@ -174,7 +176,9 @@ READS_CONFIG: Final = {
     "crossbook.commands_market",
     "crossbook.commands_orders",
     "crossbook.commands_replay",
+    "crossbook.commands_statistics",
     "crossbook.options",
+    "crossbook.watching",
 }
 """Modules besides `__main__` that read the settings: the command line, which is one."""
 

@@ -204,6 +204,38 @@ def test_trades_are_shown_from_the_past_oldest_first(shell: Shell) -> None:
     assert shell.lines("trades", "SOL-USDT") == []
 
 
+def test_ticker_and_candles_tell_the_trades(shell: Shell) -> None:
+    symbol = "SOL-USDT"
+    shell.json("sell", symbol, "3", "150.00")
+    shell.json("buy", symbol, "1", "150.00", "--account", "6")
+    shell.json("buy", symbol, "0.5", "150.00", "--account", "6")
+
+    def told() -> bool:
+        return bool(shell.json("ticker", symbol, "--once")["trades"] == 2)
+
+    shell.venue.wait_until("the ticker tells both", told)
+    ticker = shell.json("ticker", symbol.lower(), "--once")
+    assert (ticker["last"], ticker["last_quantity"]) == ("150.00", "0.500")
+    assert (ticker["volume"], ticker["quote_volume"]) == ("1.500", "225.00000000")
+    assert (ticker["high"], ticker["low"], ticker["change_percent"]) == ("150.00", "150.00", "0.00")
+    assert (ticker["bid"], ticker["ask"], ticker["ask_quantity"]) == (None, "150.00", "1.500")
+
+    candle = shell.json("candles", symbol, "--interval", "1d", "--once")
+    assert (candle["interval"], candle["trades"], candle["volume"]) == ("1d", 2, "1.500")
+    assert candle["open_time"].endswith("T00:00:00.000Z")
+
+    everyone = shell.lines("ticker", "--once")
+    assert {each["symbol"] for each in everyone} > {symbol, SYMBOL}
+    status, out, _ = shell.run("ticker", symbol, SYMBOL)
+    assert status == 0
+    assert "1.500 SOL" in out
+    status, out, _ = shell.run("candles", symbol, "--once")
+    assert "150.00" in out
+    status, out, _ = shell.run("candles", symbol, "--interval", "2m", "--once", "--json")
+    assert status == 2
+    assert shell.refusal("ticker", "DOGE-USD", symbol, "--once")["code"] == "UNKNOWN_SYMBOL"
+
+
 def test_status_says_that_everything_is_up(shell: Shell) -> None:
     facts = shell.json("status")
 
@@ -253,9 +285,14 @@ def test_a_replay_of_a_damaged_file_ends_with_status_2(shell: Shell, tmp_path: P
 
 
 def test_followers_print_json_lines_and_end_with_ctrl_c(shell: Shell) -> None:
-    """`book --json` and `trades --follow` as programs read them, in processes of their own."""
+    """`book --json`, `trades --follow` and `candles --json` as programs read them, in processes of
+    their own."""
     shell.json("sell", SYMBOL, "1", "3000")
-    words = (["book", SYMBOL, "--json"], ["trades", SYMBOL, "-c", "0", "--follow", "--json"])
+    words = (
+        ["book", SYMBOL, "--json"],
+        ["trades", SYMBOL, "-c", "0", "--follow", "--json"],
+        ["candles", SYMBOL, "--interval", "1s", "--json"],
+    )
     for command in words:
         with subprocess.Popen(
             [sys.executable, "-m", "crossbook", *command],
@@ -279,7 +316,7 @@ def test_followers_print_json_lines_and_end_with_ctrl_c(shell: Shell) -> None:
 
                 shell.venue.wait_until("a trade is followed", trade)
                 facts = json.loads(next(line for line in heard if line))
-                assert facts["quantity"] == "0.0010"
+                assert facts["quantity" if command[0] == "trades" else "volume"] >= "0.0010"
             follower.send_signal(2)
             assert follower.wait(10) == 0
             assert follower.stderr is not None
