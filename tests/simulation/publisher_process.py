@@ -6,6 +6,7 @@ from common.codec import decode_events, decode_feed_reply, decode_sync_reply, en
 from common.feed_follower import HELD_MAX, FeedFollower
 from common.sequence import base_at
 from publisher.feed import Feed
+from publisher.past import Past
 from publisher.replica import Replica
 from publisher.snapshots import SnapshotDesk
 from tests.simulation.conditions import INSTRUMENTS, Conditions
@@ -24,6 +25,7 @@ class PublisherProcess(Process):
     """One publisher."""
 
     replica: Replica
+    past: Past
     desk: SnapshotDesk
 
     def __init__(
@@ -42,6 +44,7 @@ class PublisherProcess(Process):
         """Everything a publisher knew is gone."""
         feed = Feed(INSTRUMENTS, base_at(self.clock.now_ns()), self._conditions.feed_history)
         self.replica = Replica(feed)
+        self.past = Past(feed)
         self.desk = SnapshotDesk(self.replica)
         self._heartbeat_at = self._heard_ns = self.world.now_ns
         return True
@@ -67,6 +70,11 @@ class PublisherProcess(Process):
             self.world.trace(self.name, f"asks {wanted}")
             if not self._sync.send(encode(wanted)):
                 replica.not_asked()
+        # There is no recorder here: what is not known begins after a while.
+        self.past.not_sent(self.past.wanted(now_ns), now_ns)
+        for frames in replica.feed.publish_statistics(now_ns):
+            self.public.publish(frames)
+            self.point()
         requests = self.requests.take(REQUESTS_MAX)
         for identity, request in requests:
             self.requests.send(identity, encode(self.desk.answer(request)))

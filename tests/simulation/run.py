@@ -32,7 +32,7 @@ SETTLE_MAX_NS = 120 * SECOND
 
 WORLD_STEPS_MAX = 2_000_000
 
-_CHANNELS = (("l2",), ("l2", "l3", "bbo", "trade"), ("l3",))
+_CHANNELS = (("l2", "candle"), ("l2", "l3", "bbo", "trade", "ticker", "candle"), ("l3",))
 
 
 class Result(Struct):
