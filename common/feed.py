@@ -119,8 +119,9 @@ class Candles(Struct, array_like=True, tag=6, gc=False, frozen=True):
     """Topic `candle`: every candle that changed since the message before, as it stands after
     `seq`: shortest length first, then oldest first, at most 500.
 
-    When a candle of a length is sent that begins later than the one before, that one is final. A
-    trade changes one candle of every length, so one message tells the latest of each.
+    A candle is final when one of its length is sent that begins later and whose first trade is
+    the one after its last: otherwise messages between were missed. A trade changes one candle of
+    every length, so one message tells the latest of each.
     """
 
     symbol: str

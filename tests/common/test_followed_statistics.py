@@ -76,8 +76,12 @@ def test_messages_on_their_way_do_not_undo_a_snapshot() -> None:
     newest = world.source.ticker
     assert world.follower.ticker(SYMBOL) == newest
     world.updates.clear()
-    world.feed(held)
-    assert world.follower.ticker(SYMBOL) == newest
+    candles = world.follower.candles(SYMBOL)
+    for frame in held[:-2]:
+        world.feed([frame])
+        assert world.follower.ticker(SYMBOL) == newest
+        assert world.follower.candles(SYMBOL) == candles
+    world.feed(held[-2:])
     assert [type(update) for update in world.updates].count(Ticker) == len(held) // 2
     world.settle()
     world.check_statistics()

@@ -45,7 +45,7 @@ class World:
         self.feed.load(Books(1, stream, seq, TIME_NS, [book]))
         self.feed.publish()
 
-    def trade(self, recorded: bool = True) -> None:
+    def trade(self, recorded: bool = True, published: bool = True) -> None:
         """One more trade, in the feed and perhaps in the record."""
         trade_id, seq = self.trades[-1].trade_id + 1, self.feed.seq + 1
         self.maker_open -= 1
@@ -57,7 +57,8 @@ class World:
             ),
         ]
         self.feed.apply(EventBatch(STREAM, seq, seq, TIME_NS + trade_id, events))
-        self.feed.publish()
+        if published:
+            self.feed.publish()
         if recorded:
             self.recorder.record(seq, 1, self.trades[-1:])
 
@@ -248,3 +249,26 @@ def test_an_answer_to_a_question_from_before_the_loss_is_dropped() -> None:
     assert not world.known
     assert world.past.take_notes() == []
     assert anew.min_seq == BOOKS_SEQ + 9
+
+
+def test_trades_of_an_earlier_stream_published_late_do_not_count() -> None:
+    world = World()
+    world.load()
+    world.answer(world.ask()[0])
+    world.trade(published=False)
+    world.load(last_trade_id=0, stream=STREAM + 1, seq=0)
+    assert world.known
+    world.trades = [trade(0, 500, 1, TIME_NS)]
+    world.trade()
+    world.trades = world.trades[1:]
+    world.check()
+
+
+def test_trades_published_after_books_that_contain_them_count_once() -> None:
+    world = World()
+    world.load()
+    world.answer(world.ask()[0])
+    world.trade(published=False)
+    world.load(last_trade_id=5, seq=BOOKS_SEQ + 1)
+    assert world.known
+    world.check()

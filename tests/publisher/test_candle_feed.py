@@ -1,0 +1,267 @@
+"""Candles and ticker on the feed equal those of the trades on the feed, whatever happens.
+
+Random commands go through the real engine; the publisher loses batches, is restarted, loses its
+books; the recorder is late, away, and comes back. A follower that loses messages of the feed ends
+with the latest candles, and has been told every ended candle right.
+"""
+
+from itertools import pairwise
+from random import Random
+
+import pytest
+
+from common.codec import decode_events, decode_feed_reply, decode_sync_reply, encode
+from common.events import EventBatch, TradeExecuted
+from common.feed import Candles, Ticker, Trade, Trades
+from common.feed_follower import FeedFollower
+from common.feed_line import RETRY_NS
+from common.history import CANDLE_INTERVALS_S, Candle
+from common.sync import Books
+from publisher.feed import Feed
+from publisher.past import Past
+from publisher.replica import Replica
+from publisher.snapshots import SnapshotDesk
+from tests.properties.market import INSTRUMENTS
+from tests.publisher.plain_recorder import PlainRecorder, plain_candles, plain_latest
+from tests.publisher.test_replica import Matcher
+
+MS = 1_000_000
+SECOND_NS = 1_000 * MS
+START_NS = 1_761_436_800_000_000_000 - 30 * SECOND_NS
+CHANNELS = ("trade", "candle", "ticker")
+
+
+class Publisher:
+    """One life of a publisher, with what it has asked the recorder and not yet heard."""
+
+    def __init__(self, base: int) -> None:
+        self.feed = Feed(INSTRUMENTS, base, history_count=1_000)
+        self.replica = Replica(self.feed)
+        self.past = Past(self.feed)
+        self.desk = SnapshotDesk(self.replica)
+
+
+class World:
+    """Matcher, recorder, publisher and follower on one thread, from a seed."""
+
+    def __init__(self, seed: int, lossy: float) -> None:
+        self.random = Random(seed)
+        self.lossy = lossy
+        self.now_ns = START_NS
+        self.matcher = Matcher(1, seed, 10**7)
+        self.stream = self.matcher.sequencer.stream
+        self.recorders = {
+            each.id: PlainRecorder(each.notional_per_tick_lot, self.stream) for each in INSTRUMENTS
+        }
+        self.recorder_is_there = True
+        self.trades: dict[int, list[Trade]] = {each.id: [] for each in INSTRUMENTS}
+        self.lives = self.compared = 0
+        self.publisher = self.restart()
+        self.follower = FeedFollower([each.symbol for each in INSTRUMENTS], CHANNELS)
+        self.told: dict[str, dict[tuple[int, int], Candle]] = {}
+        self.heard: dict[str, list[Trade]] = {each.symbol: [] for each in INSTRUMENTS}
+        self._unrecorded: list[EventBatch] = []
+
+    def restart(self) -> Publisher:
+        """The publisher dies and begins anew."""
+        self.lives += 1
+        self.publisher = Publisher(self.lives << 30)
+        return self.publisher
+
+    def step(self) -> None:
+        """Some commands, and a round of everybody."""
+        random = self.random
+        self.now_ns += random.choice((1, 30, 200, 900, 3_000, 70_000)) * MS
+        encoded = self.matcher.apply(random.choice((1, 2, 10)), self.now_ns)
+        batches = [encoded] if encoded is not None else []
+        if random.random() < 0.3:
+            batches.append(self.matcher.sequencer.heartbeat(self.now_ns))
+        for payload in batches:
+            self._note(decode_events(payload))
+            if random.random() >= self.lossy / 3:
+                self.publisher.replica.take(decode_events(payload))
+        self.round()
+        if random.random() < 0.6:
+            self.record()
+
+    def record(self) -> None:
+        """The recorder takes what it has not yet."""
+        for batch in self._unrecorded:
+            for instrument, trades in _trades_of(batch).items():
+                self.recorders[instrument].record(batch.last_seq, instrument, trades)
+            for recorder in self.recorders.values():
+                recorder.seq = max(recorder.seq, batch.last_seq)
+        self._unrecorded.clear()
+
+    def round(self) -> None:
+        """The body of the publisher's loop, and what the follower makes of it."""
+        publisher = self.publisher
+        wanted = publisher.replica.wanted(self.now_ns)
+        if wanted is not None:
+            reply = encode(self.matcher.sequencer.answer(wanted))
+            publisher.replica.take_reply(decode_sync_reply(reply))
+        frames = publisher.feed.publish()
+        questions = publisher.past.wanted(self.now_ns)
+        if questions and not self.recorder_is_there:
+            publisher.past.not_sent(questions, self.now_ns)
+            questions = []
+        for question in questions:
+            answer = self.recorders[question.instrument].answer(question)
+            publisher.past.take(answer, self.now_ns)
+        frames += publisher.feed.publish_statistics(self.now_ns)
+        if self.random.random() < 0.1:
+            frames.append(publisher.feed.heartbeat(0))
+        for topic, number, payload in frames:
+            if self.random.random() >= self.lossy:
+                self.follower.on_feed(topic, int.from_bytes(number, "big"), payload)
+        self.follow()
+
+    def follow(self) -> None:
+        """Questions of the follower and their answers."""
+        self.follower.on_time(self.now_ns)
+        for request in self.follower.take_requests():
+            if self.random.random() >= self.lossy:
+                reply = encode(self.publisher.desk.answer(encode(request)))
+                self.follower.on_reply(decode_feed_reply(reply))
+        for update in self.follower.take_updates():
+            if isinstance(update, Trades):
+                self.heard[update.symbol] += update.trades
+            elif isinstance(update, Candles):
+                told = self.told.setdefault(update.symbol, {})
+                told |= {(each.interval_s, each.open_ns): each for each in update.candles}
+
+    def settle(self) -> None:
+        """No more loss, and everybody is there, until all is quiet."""
+        self.lossy, self.recorder_is_there = 0.0, True
+        for _ in range(60):
+            self.now_ns += 4 * RETRY_NS
+            heartbeat = decode_events(self.matcher.sequencer.heartbeat(self.now_ns))
+            self.publisher.replica.take(heartbeat)
+            self.record()
+            self.round()
+            self.follower.on_feed(b"heartbeat|", 1, self.publisher.feed.heartbeat(0)[2])
+            self.follow()
+        assert self.follower.ready
+        assert self.publisher.feed.seq == self.matcher.engine.seq
+
+    def check(self) -> None:
+        """Everybody ends with what all trades give, and was told no other ended candle."""
+        for instrument in INSTRUMENTS:
+            trades, notional = self.trades[instrument.id], instrument.notional_per_tick_lot
+            latest = self.follower.candles(instrument.symbol)
+            assert list(latest.values()) == plain_latest(trades, notional)
+            ticker = self.follower.ticker(instrument.symbol)
+            assert isinstance(ticker, Ticker)
+            inside = [each for each in trades if each.time_ns >= ticker.open_ns]
+            assert ticker.trades == len(inside)
+            assert ticker.volume_lots == sum(each.quantity_lots for each in inside)
+            assert ticker.high_ticks == max((each.price_ticks for each in inside), default=0)
+            assert (ticker.last_ticks, ticker.last_lots) == _last(trades)
+            told = self.told.get(instrument.symbol, {})
+            for interval_s in CANDLE_INTERVALS_S:
+                truth = {each.open_ns: each for each in plain_candles(trades, interval_s, notional)}
+                listed = [told[place] for place in sorted(told) if place[0] == interval_s]
+                for candle, later in pairwise(listed):
+                    # Whether an ended candle was told to its end shows in the one after it.
+                    if later.first_trade_id == candle.last_trade_id + 1:
+                        assert truth[candle.open_ns] == candle
+                        self.compared += 1
+
+    def _note(self, batch: EventBatch) -> None:
+        for instrument, trades in _trades_of(batch).items():
+            self.trades[instrument] += trades
+        self._unrecorded.append(batch)
+
+
+def _trades_of(batch: EventBatch) -> dict[int, list[Trade]]:
+    found: dict[int, list[Trade]] = {}
+    for event in batch.events:
+        if isinstance(event, TradeExecuted):
+            found.setdefault(event.instrument, []).append(
+                Trade(
+                    event.seq, event.trade_id, event.price_ticks, event.quantity_lots,
+                    event.aggressor_side, event.maker_order_id, event.taker_order_id, batch.time_ns,
+                )
+            )  # fmt: skip
+    return found
+
+
+def _last(trades: list[Trade]) -> tuple[int, int]:
+    return (trades[-1].price_ticks, trades[-1].quantity_lots) if trades else (0, 0)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_candles_of_the_feed_are_those_of_its_trades(seed: int) -> None:
+    world = World(seed, lossy=0.0)
+    while not world.follower.ready:
+        world.round()
+    for _ in range(250):
+        world.step()
+    world.settle()
+    world.check()
+    assert sum(map(len, world.trades.values())) > 100
+    for instrument in INSTRUMENTS:
+        heard, told = world.heard[instrument.symbol], world.told.get(instrument.symbol, {})
+        assert heard == world.trades[instrument.id]
+        for interval_s in CANDLE_INTERVALS_S:
+            sent = [told[place] for place in sorted(told) if place[0] == interval_s]
+            notional = instrument.notional_per_tick_lot
+            assert sent == plain_candles(heard, interval_s, notional), "an ended one is missing"
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_losses_and_restarts_leave_no_wrong_candle(seed: int) -> None:
+    world = World(100 + seed, lossy=0.25)
+    for n in range(300):
+        if n % 90 == 60:
+            world.restart()
+        world.step()
+    world.settle()
+    world.check()
+    assert world.lives == 4
+    assert world.compared > 50
+    assert world.follower.counters.restarts
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_recorder_that_appears_late_mends_what_was_begun_alone(seed: int) -> None:
+    world = World(200 + seed, lossy=0.1)
+    for n in range(200):
+        if n == 100:
+            world.restart()
+            world.recorder_is_there = False
+            world.told.clear()
+        world.step()
+    known = [market.statistics.known for market in world.publisher.feed.markets.values()]
+    whole = [market.statistics.whole for market in world.publisher.feed.markets.values()]
+    assert all(known)
+    assert not any(whole)
+    world.told.clear()
+    world.settle()
+    for instrument in INSTRUMENTS:
+        latest = world.follower.candles(instrument.symbol)
+        notional = instrument.notional_per_tick_lot
+        assert list(latest.values()) == plain_latest(world.trades[instrument.id], notional)
+
+
+def test_books_lost_with_trades_between_are_filled_from_the_record() -> None:
+    world = World(7, lossy=0.0)
+    for _ in range(60):
+        world.step()
+    feed = world.publisher.feed
+    before = [market.statistics.last_trade_id for market in feed.markets.values()]
+    # Batches the publisher never hears of, and books that contain them.
+    for _ in range(80):
+        world.now_ns += SECOND_NS
+        encoded = world.matcher.apply(5, world.now_ns)
+        assert encoded is not None
+        world._note(decode_events(encoded))
+    books = Books(1, world.stream, world.matcher.engine.seq, world.now_ns,
+                  list(world.matcher.books().values()))  # fmt: skip
+    world.publisher.replica._follower.reset(world.stream, books.seq)
+    feed.load(books)
+    missed = [market.last_trade_id for market in feed.markets.values()]
+    assert missed != before
+    assert not all(market.statistics.known for market in feed.markets.values())
+    world.settle()
+    world.check()

@@ -1,0 +1,118 @@
+"""A publisher process that restarts beside a recorder which knows what it missed."""
+
+import time
+from collections.abc import Callable
+
+import zmq
+
+from common import sockets
+from common.codec import decode_events, decode_history_question, encode
+from common.commands import NewOrder
+from common.events import TradeExecuted
+from common.feed import Trade
+from common.history import MarketQuestion
+from common.instruments import load_instruments
+from crossbook import MarketData
+from tests.publisher.plain_recorder import PlainRecorder, plain_latest
+from tests.system.exchange import REPOSITORY, Exchange, free_ports
+
+SECONDS = 20.0
+BUY, SELL, IOC = 1, 2, 2
+BITCOIN = load_instruments(REPOSITORY / "instruments.toml")[0]
+
+
+class Venue:
+    """A matcher and a publisher, a recorder of this process, and market data."""
+
+    def __init__(self, exchange: Exchange, address: str) -> None:
+        self.exchange = exchange
+        self.context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        addresses = exchange.addresses
+        self.commands = sockets.commands_push(self.context, addresses["MATCHER_COMMANDS"])
+        self.events = sockets.events_sub(self.context, addresses["MATCHER_EVENTS"])
+        self.questions = sockets.history_router(self.context, address)
+        self.recorder = PlainRecorder(BITCOIN.notional_per_tick_lot)
+        self.answered = 0
+        self.heard_of_matcher = False
+
+    @property
+    def trades(self) -> list[Trade]:
+        return self.recorder.trades.get(BITCOIN.id, [])
+
+    def send(self, side: int, lots: int, tif: int = 1) -> None:
+        """An order at 50,000.00."""
+        assert self.commands.poll(round(SECONDS * 1000), zmq.POLLOUT), "no matcher"
+        order = NewOrder(0, 0, 5, BITCOIN.id, side, 1, tif, 5_000_000, lots)
+        self.commands.send(encode([order]), zmq.NOBLOCK)
+
+    def until(self, what: str, condition: Callable[[], bool], *markets: MarketData) -> None:
+        """Record, answer and listen until `condition` holds."""
+        deadline = time.monotonic() + SECONDS
+        while not condition():
+            assert time.monotonic() < deadline, f"{what}\n{self.exchange.logs()}"
+            while self.events.poll(5):
+                self._record(self.events.recv())
+            while self.questions.poll(5):
+                identity, payload = self.questions.recv_multipart()
+                question = decode_history_question(payload)
+                assert isinstance(question, MarketQuestion)
+                answer = self.recorder.answer(question)
+                self.questions.send_multipart([identity, encode(answer)])
+                self.answered += 1
+            for market in markets:
+                market.poll(0.01)
+
+    def _record(self, payload: bytes) -> None:
+        self.heard_of_matcher = True
+        batch = decode_events(payload)
+        trades = [
+            Trade(
+                event.seq, event.trade_id, event.price_ticks, event.quantity_lots,
+                event.aggressor_side, event.maker_order_id, event.taker_order_id, batch.time_ns,
+            )
+            for event in batch.events if isinstance(event, TradeExecuted)
+        ]  # fmt: skip
+        for instrument in load_instruments(REPOSITORY / "instruments.toml"):
+            own = trades if instrument.id == BITCOIN.id else []
+            self.recorder.record(batch.last_seq, instrument.id, own)
+
+
+def test_a_restarted_publisher_goes_on_with_the_candles_of_the_record() -> None:
+    address = f"tcp://127.0.0.1:{free_ports(1)[0]}"
+    with Exchange(ready=False, RECORDER_HISTORY=address) as exchange:
+        exchange.start("matcher")
+        exchange.start("publisher")
+        venue = Venue(exchange, address)
+        channels = ("l2", "candle", "ticker")
+        with MarketData(exchange.feed, exchange.snapshots, [BITCOIN.symbol], channels) as market:
+            venue.until("the matcher", lambda: venue.heard_of_matcher)
+            venue.until("market data", lambda: market.ready, market)
+            assert market.candles(BITCOIN.symbol) == {}
+
+            def told() -> bool:
+                ticker = market.ticker(BITCOIN.symbol)
+                latest = list(market.candles(BITCOIN.symbol).values())
+                return (
+                    bool(venue.trades)
+                    and latest == plain_latest(venue.trades, BITCOIN.notional_per_tick_lot)
+                    and ticker is not None
+                    and (ticker.trades, ticker.last_lots)
+                    == (len(venue.trades), venue.trades[-1].quantity_lots)
+                )
+
+            venue.send(SELL, 9_000)
+            venue.send(BUY, 1_000, IOC)
+            venue.until("the first trade", lambda: len(venue.trades) == 1 and told(), market)
+            assert venue.answered == 0, "a new exchange has no past"
+
+            exchange.kill("publisher")
+            venue.send(BUY, 500, IOC)
+            venue.until("a trade nobody published", lambda: len(venue.trades) == 2)
+            exchange.start("publisher")
+            venue.until("the past", lambda: "history_loaded" in exchange.log("publisher"), market)
+            venue.until("both trades", told, market)
+            venue.send(BUY, 250, IOC)
+            venue.until("a third", lambda: len(venue.trades) == 3 and told(), market)
+            assert venue.answered == 1
+        venue.context.destroy(linger=0)
+        assert exchange.stop("publisher") == 0
