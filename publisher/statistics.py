@@ -123,7 +123,8 @@ class Statistics:
         for minute in record.minutes:
             self._day.put(minute)
         if record.latest:
-            self._last = (record.latest[0].close_ticks, record.last_lots)
+            last = max(record.latest, key=lambda candle: candle.last_trade_id)
+            self._last = (last.close_ticks, record.last_lots)
         self._add(held)
         self._held = None
         self.whole = True
