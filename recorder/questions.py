@@ -209,7 +209,16 @@ class HistoryDesk:
                 .order_by(columns.open_ns)
             )
             minutes = [Candle(*row) for row in connection.execute(query)]
-        return MarketRecord(question.request_id, seq, question.instrument, latest, minutes)
+        last_lots = connection.execute(
+            select(TRADES.c.quantity_lots)
+            .where(TRADES.c.instrument == question.instrument)
+            .order_by(TRADES.c.trade_id.desc())
+            .limit(1)
+        ).scalar()
+        return MarketRecord(
+            question.request_id, seq, question.instrument, latest, minutes, last_lots or 0,
+            position_of(connection).stream,
+        )  # fmt: skip
 
 
 def not_yet(question: HistoryQuestion, seq: int) -> NotYet:
