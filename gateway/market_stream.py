@@ -1,0 +1,349 @@
+"""The market-data streams: the book with its best prices, trades, candles, the ticker."""
+
+from collections import deque
+from typing import Final
+
+from common.feed import BestBidOffer, DepthUpdate, Snapshot, Ticker, Trades
+from common.history import Candle
+from gateway.board import UNFLUSHED_MAX, Board
+from gateway.channel import Connection
+from gateway.stream import NEW, Pace, Stream
+from gateway.stream_frame import FrameMaker
+from gateway.trade_tape import TradeTape
+
+_MS: Final = 1_000_000
+_NEVER_NS: Final = 1 << 62
+
+FINALS_KEPT: Final = 100
+"""Finished candles of one length that can still be sent to who missed them."""
+
+
+def _book_pace() -> Pace:
+    """20 updates a second, and down to 10 while sending them takes more than a sixth of it."""
+    return Pace(50 * _MS, 100 * _MS, 3)
+
+
+def _prompt_pace() -> Pace:
+    """At once, as long as no more than a fifth of the time goes into it."""
+    return Pace(0, _NEVER_NS, 5, 5 * _MS)
+
+
+class BookStream(Stream):
+    """`/ws/market-data/SYMBOL`: snapshot, then conflated updates and best prices.
+
+    Best bid and offer leave at once while sending them is cheap (`_prompt_pace`), else together
+    with the book's next update.
+    """
+
+    def __init__(self, frames: FrameMaker) -> None:
+        super().__init__(frames)
+        self.board = Board(frames)
+        self._pace = _book_pace()
+        self._best_pace = _prompt_pace()
+        self._best_due = False
+        self._flushed = False
+
+    @property
+    def position(self) -> int:
+        return self.board.number
+
+    @property
+    def seq(self) -> int:
+        return self.board.seq
+
+    def take(self, update: DepthUpdate | BestBidOffer | Snapshot) -> None:
+        """A message of the feed."""
+        if isinstance(update, BestBidOffer):
+            self.board.best = update
+            self._best_due = True
+        elif isinstance(update, DepthUpdate):
+            self.board.take(update)
+        else:
+            before = self.board.number
+            self.board.load(update)
+            # The best prices are those of the book, once it is shown.
+            self._best_due = self.board.dirty
+            if self.board.number != before:
+                self.all_behind(before)
+        if not self.level and not self.behind:
+            self._best_due = False
+            if self.board.waiting > UNFLUSHED_MAX:
+                self.board.settle()
+
+    def opened(self, connection: Connection) -> None:
+        if not self.level and not self.behind and self.board.loaded:
+            # Nobody has been watching: let the snapshot be of now.
+            self.board.settle()
+        super().opened(connection)
+
+    def due_ns(self) -> int | None:
+        if not self.live or not len(self):
+            return None
+        due = None
+        if self.board.dirty:
+            due = self._pace.free_ns
+        if self._best_due and self.board.best is not None:
+            due = min(self._best_pace.free_ns, due if due is not None else _NEVER_NS)
+        if self.beat_due and due is None:
+            due = 0
+        return due
+
+    def work(self, now_ns: int) -> bool:
+        if not self.live or not len(self):
+            return False
+        board = self.board
+        before = board.number
+        update = b""
+        self._flushed = board.dirty and now_ns >= self._pace.free_ns
+        if self._flushed:
+            update = board.flush() or b""
+        best = b""
+        if self._best_due and (self._flushed or self._best_may_leave(now_ns)):
+            best = board.bbo()
+            self._best_due = False
+        # A heartbeat leaves with the update that is about to come, if one is.
+        beat = self.take_beat() if self._flushed or not board.dirty else b""
+        frame = update + best + beat
+        if not frame:
+            return False
+        self.send_level(frame, before)
+        if update and self.behind:
+            self.advance_behind()
+        return True
+
+    def written(self, begun_ns: int, done_ns: int) -> None:
+        if self._flushed:
+            self._pace.sent(begun_ns, done_ns)
+        self._best_pace.sent(begun_ns, done_ns)
+
+    def catch_up(self, connection: Connection, position: int) -> int:
+        """One update from where it stands, or a fresh snapshot; then the best prices."""
+        board = self.board
+        frame = b""
+        if position != board.number:
+            missed = board.since(position) if position != NEW else None
+            if missed is None:
+                held, frame = board.snapshot()
+                if position != NEW:
+                    frame = self.frames.resync() + frame
+                missed = board.since(held) or b""
+            frame += missed
+        connection.send(frame + board.bbo())
+        return board.number
+
+    def _best_may_leave(self, now_ns: int) -> bool:
+        return self.board.best is not None and now_ns >= self._best_pace.free_ns
+
+
+class TradeStream(Stream):
+    """`/ws/trades/SYMBOL`: every trade, from now or from `from_trade_id` on."""
+
+    def __init__(self, frames: FrameMaker) -> None:
+        super().__init__(frames)
+        self.tape = TradeTape(frames)
+        self._pace = Pace(0, 100 * _MS, 5, 5 * _MS)
+        self._sent = 0
+        self._from: dict[Connection, int] = {}
+
+    @property
+    def position(self) -> int:
+        return self._sent
+
+    @property
+    def seq(self) -> int:
+        return self.tape.seq
+
+    def take(self, update: Trades | Snapshot) -> None:
+        """A message of the feed."""
+        if isinstance(update, Trades):
+            self.tape.add(update.trades)
+        else:
+            self.tape.begin(update.last_trade_id)
+        if not len(self):
+            self._sent = self.tape.end
+        elif self._sent < self.tape.start:
+            # Trades are missing, or more came at once than are held.
+            self.all_behind(self._sent)
+            self._sent = self.tape.start
+
+    def start_from(self, connection: Connection, trade_id: int) -> None:
+        """A client comes that wants the trades from `trade_id` on."""
+        self._from[connection] = trade_id
+        self.opened(connection)
+
+    def closed(self, connection: Connection) -> None:
+        super().closed(connection)
+        self._from.pop(connection, None)
+
+    def due_ns(self) -> int | None:
+        if not self.live or not len(self):
+            return None
+        if self._sent < self.tape.end:
+            return self._pace.free_ns
+        return 0 if self.beat_due else None
+
+    def work(self, now_ns: int) -> bool:
+        if not self.live or not len(self):
+            return False
+        end = self.tape.end
+        if self._sent == end:
+            beat = self.take_beat()
+            if beat:
+                self.send_level(beat, end)
+            return bool(beat)
+        if now_ns < self._pace.free_ns:
+            return False
+        while self._sent < end:
+            before = self._sent
+            run, self._sent = self.tape.since(before, end)
+            self.send_level(run, before)
+        self.advance_behind()
+        return True
+
+    def written(self, begun_ns: int, done_ns: int) -> None:
+        self._pace.sent(begun_ns, done_ns)
+
+    def catch_up(self, connection: Connection, position: int) -> int:
+        """Some of the trades it misses, or where the trades go on that are still held."""
+        tape = self.tape
+        if position == NEW:
+            wanted = self._from.pop(connection, 0)
+            if not wanted:
+                return self._sent
+            position = tape.place_of(wanted)
+        if position < tape.start:
+            connection.send(self.frames.resync(from_trade_id=tape.first_trade_id))
+            position = tape.start
+        run, place = tape.since(position, self._sent)
+        if run:
+            connection.send(run)
+        return place
+
+
+class TickerStream(Stream):
+    """`/ws/ticker/SYMBOL`: the last 24 hours, the latest only."""
+
+    def __init__(self, frames: FrameMaker) -> None:
+        super().__init__(frames)
+        self._ticker: Ticker | None = None
+        self._pace = Pace(250 * _MS, 1_000 * _MS, 10)
+        self._number = 0
+        self._dirty = False
+
+    @property
+    def position(self) -> int:
+        return self._number
+
+    @property
+    def seq(self) -> int:
+        return self._ticker.seq if self._ticker is not None else 0
+
+    def take(self, ticker: Ticker) -> None:
+        """A message of the feed."""
+        self._ticker = ticker
+        self._dirty = True
+
+    def due_ns(self) -> int | None:
+        if not self.live or not len(self):
+            return None
+        if self._dirty:
+            return self._pace.free_ns
+        return 0 if self.beat_due else None
+
+    def work(self, now_ns: int) -> bool:
+        if not self.live or not len(self):
+            return False
+        before, frame = self._number, b""
+        if self._dirty and self._ticker is not None and now_ns >= self._pace.free_ns:
+            frame = self.frames.ticker(self._ticker)
+            self._dirty = False
+            self._number += 1
+        frame += self.take_beat() if not self._dirty else b""
+        if not frame:
+            return False
+        self.send_level(frame, before)
+        self.advance_behind()
+        return True
+
+    def written(self, begun_ns: int, done_ns: int) -> None:
+        self._pace.sent(begun_ns, done_ns)
+
+    def catch_up(self, connection: Connection, position: int) -> int:
+        """The latest."""
+        if self._ticker is not None and position != self._number:
+            connection.send(self.frames.ticker(self._ticker))
+        return self._number
+
+
+class CandleStream(Stream):
+    """`/ws/candles/SYMBOL?interval=`: the candle of now, and each once more when it is final."""
+
+    def __init__(self, frames: FrameMaker, interval: str) -> None:
+        super().__init__(frames)
+        self.interval = interval
+        self._candle: Candle | None = None
+        self._pace = Pace(250 * _MS, 1_000 * _MS, 10)
+        self._number = 0
+        self._dirty = False
+        self._finals: deque[tuple[int, bytes]] = deque(maxlen=FINALS_KEPT)
+
+    @property
+    def position(self) -> int:
+        return self._number
+
+    @property
+    def seq(self) -> int:
+        return self._candle.seq if self._candle is not None else 0
+
+    def take(self, candle: Candle) -> None:
+        """A candle of this length, as it stands."""
+        before = self._candle
+        if before is not None and candle.open_ns < before.open_ns:
+            return
+        if before is not None and candle.open_ns > before.open_ns:
+            # It is sent with the next number, to everyone who stands before that.
+            final = self.frames.candle(before, self.interval, True)
+            self._finals.append((self._number + 1, final))
+        self._candle = candle
+        self._dirty = True
+        if not len(self):
+            self._finals.clear()
+
+    def due_ns(self) -> int | None:
+        if not self.live or not len(self):
+            return None
+        if self._dirty:
+            return self._pace.free_ns
+        return 0 if self.beat_due else None
+
+    def work(self, now_ns: int) -> bool:
+        if not self.live or not len(self):
+            return False
+        before, frame = self._number, b""
+        if self._dirty and now_ns >= self._pace.free_ns:
+            self._dirty = False
+            self._number += 1
+            frame = self._after(before)
+        frame += self.take_beat() if not self._dirty else b""
+        if not frame:
+            return False
+        self.send_level(frame, before)
+        self.advance_behind()
+        return True
+
+    def written(self, begun_ns: int, done_ns: int) -> None:
+        self._pace.sent(begun_ns, done_ns)
+
+    def catch_up(self, connection: Connection, position: int) -> int:
+        """What became final since, and the candle of now."""
+        if position != self._number:
+            frame = self._after(self._number if position == NEW else position)
+            if frame:
+                connection.send(frame)
+        return self._number
+
+    def _after(self, position: int) -> bytes:
+        finals = [frame for number, frame in self._finals if position < number <= self._number]
+        if self._candle is not None:
+            finals.append(self.frames.candle(self._candle, self.interval, False))
+        return b"".join(finals)

@@ -1,0 +1,180 @@
+"""What all market-data streams share: their clients, who of them is level, and their pace.
+
+A client is level when it has been sent all that the stream has sent, or behind, with a position
+of its own. Sending is the same for all: the level ones get one frame that is made once; one that
+is full is skipped and falls behind; one that has room again catches up from its own position.
+"""
+
+from typing import Final
+
+from gateway.channel import POLICY_VIOLATION, Connection
+from gateway.stream_frame import FrameMaker
+
+MESSAGES_MAX: Final = 10
+"""Messages a client may send to a stream, which takes none, before it is closed."""
+
+NEW: Final = -1
+"""Position of a client that has been sent nothing."""
+
+
+class Pace:
+    """When the next sending may be: `factor` times what the last one cost after it began, within
+    `least_ns` and `most_ns`, but with half as much time again left to everything else.
+
+    `slack_ns` of waiting not used may be used later: a few sendings close together are free.
+
+    >>> pace = Pace(least_ns=50, most_ns=100, factor=3)
+    >>> pace.sent(begun_ns=1_000, done_ns=1_020)
+    >>> pace.free_ns
+    1060
+    """
+
+    def __init__(self, least_ns: int, most_ns: int, factor: int, slack_ns: int = 0) -> None:
+        self._least_ns = least_ns
+        self._most_ns = most_ns
+        self._factor = factor
+        self._slack_ns = slack_ns
+        self.free_ns = 0
+
+    def sent(self, begun_ns: int, done_ns: int) -> None:
+        """A sending took so long, the kernel's part included."""
+        cost_ns = done_ns - begun_ns
+        wait_ns = max(self._least_ns, min(self._factor * cost_ns, self._most_ns))
+        wait_ns = max(wait_ns, cost_ns + cost_ns // 2)
+        self.free_ns = max(self.free_ns, begun_ns - self._slack_ns) + wait_ns
+
+
+class Stream:
+    """One route: a channel of one instrument and its clients. Subclasses say what is sent.
+
+    `live` is whether the market is seen as it is now. While it is not, a stream sends nothing of
+    the market: clients are told, and it goes on where it stopped. The owner calls `work` when
+    something was taken or `due_ns` has come, and `beat` every second.
+    """
+
+    def __init__(self, frames: FrameMaker) -> None:
+        self.frames = frames
+        self.live = False
+        self.why = "no market data yet"
+        self.beat_due = False
+        self.level: dict[Connection, None] = {}
+        self.behind: dict[Connection, int] = {}
+        self._received: dict[Connection, int] = {}
+
+    def __len__(self) -> int:
+        return len(self.level) + len(self.behind)
+
+    @property
+    def position(self) -> int:
+        """Where a level client stands."""
+        raise NotImplementedError
+
+    @property
+    def seq(self) -> int:
+        """The matcher's sequence number of the last message."""
+        raise NotImplementedError
+
+    def due_ns(self) -> int | None:
+        """When `work` has something to send; None when nothing waits."""
+        raise NotImplementedError
+
+    def work(self, now_ns: int) -> bool:
+        """Send what is due; whether anything was sent."""
+        raise NotImplementedError
+
+    def written(self, begun_ns: int, done_ns: int) -> None:
+        """The sending of `work` took so long, the kernel's part included."""
+        raise NotImplementedError
+
+    def catch_up(self, connection: Connection, position: int) -> int:
+        """Send what one client misses, or part of it; its position afterwards."""
+        raise NotImplementedError
+
+    def opened(self, connection: Connection) -> None:
+        """A client comes: it gets the present at once, or is told that there is none."""
+        self._received[connection] = 0
+        self.behind[connection] = self.first_position(connection)
+        if self.live:
+            self._advance(connection)
+        else:
+            connection.send(self.frames.status(False, self.why))
+
+    def first_position(self, connection: Connection) -> int:
+        """Where a new client stands."""
+        return NEW
+
+    def received(self, connection: Connection, text: str) -> None:
+        """Streams take no messages: say so, and close whoever goes on."""
+        self._received[connection] += 1
+        if self._received[connection] > MESSAGES_MAX:
+            connection.close(POLICY_VIOLATION, "this stream takes no messages")
+        else:
+            connection.send(self.frames.error("UNSUPPORTED", "this stream takes no messages"))
+
+    def drained(self, connection: Connection) -> None:
+        """A client that was full has room."""
+        if self.live and connection in self.behind:
+            self._advance(connection)
+
+    def closed(self, connection: Connection) -> None:
+        """A client is gone."""
+        self.level.pop(connection, None)
+        self.behind.pop(connection, None)
+        self._received.pop(connection, None)
+
+    def set_live(self, live: bool, why: str) -> None:
+        """The market is seen as it is, or not any more. Everyone is told, also who is full: the
+        message is small and rare."""
+        if live == self.live:
+            return
+        self.live, self.why = live, why
+        frame = self.frames.status(live, why)
+        for connection in (*self.level, *self.behind):
+            connection.send(frame)
+        if live:
+            self.advance_behind()
+
+    def beat(self) -> None:
+        """A second has passed: a heartbeat is due, for the level clients of a live stream."""
+        self.beat_due = self.live and bool(self.level)
+
+    def send_level(self, frame: bytes, before: int) -> None:
+        """Send to all level clients what follows on position `before`. One that is full gets
+        nothing and is behind from then on, at `before`."""
+        level = self.level
+        for connection in [connection for connection in level if connection.full]:
+            del level[connection]
+            self.behind[connection] = before
+        for connection in level:
+            connection.send(frame)
+
+    def all_behind(self, position: int) -> None:
+        """What comes next follows on nobody's position: the level ones are behind, at this."""
+        self.behind.update(dict.fromkeys(self.level, position))
+        self.level.clear()
+
+    def advance_behind(self) -> None:
+        """Let those behind that have room catch up."""
+        for connection in list(self.behind):
+            if not connection.full:
+                self._advance(connection)
+
+    def take_beat(self) -> bytes:
+        """The heartbeat that is due, or nothing."""
+        if not self.beat_due:
+            return b""
+        self.beat_due = False
+        return self.frames.heartbeat(self.seq)
+
+    def _advance(self, connection: Connection) -> None:
+        position = self.behind[connection]
+        while True:
+            position = self.catch_up(connection, position)
+            if position == self.position:
+                del self.behind[connection]
+                self.level[connection] = None
+                return
+            if connection.full or position > self.position:
+                # No room; or it waits for something that is not out yet.
+                self.behind[connection] = position
+                return

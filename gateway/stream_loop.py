@@ -1,0 +1,66 @@
+"""Drives the market-data streams on the event loop: feed in, frames out, timers between."""
+
+import asyncio
+from typing import Final
+
+from common.clock import Clock
+from common.feed_follower import Update
+from gateway.market_feed import MarketFeed
+from gateway.streams import Streams
+
+BEAT_NS: Final = 1_000_000_000
+_MS: Final = 1_000_000
+
+
+class StreamLoop:
+    """Connects a `MarketFeed` with `Streams`; both work from then on until the feed stops.
+
+    The event loop writes what was sent in one round when the round ends, so that a sending has
+    cost what passes until the next round begins.
+    """
+
+    def __init__(self, feed: MarketFeed, streams: Streams, clock: Clock) -> None:
+        self._feed = feed
+        self._streams = streams
+        self._clock = clock
+        self._loop = asyncio.get_running_loop()
+        self._timer: asyncio.TimerHandle | None = None
+        self._measuring = False
+        self._beat_ns = clock.monotonic_ns() + BEAT_NS
+        feed.on_updates = self._take
+        feed.on_tick = self._tick
+
+    def _take(self, updates: list[Update]) -> None:
+        if self._feed.instruments:
+            self._streams.describe(self._feed.instruments)
+        self._streams.take(updates)
+        self._work()
+
+    def _tick(self) -> None:
+        for symbol in self._feed.instruments:
+            why = self._feed.why_not_live(symbol)
+            self._streams.set_live(symbol, not why, why)
+        now_ns = self._clock.monotonic_ns()
+        if now_ns >= self._beat_ns:
+            self._beat_ns = now_ns + BEAT_NS - (now_ns - self._beat_ns) % BEAT_NS
+            self._streams.beat()
+        self._work()
+
+    def _work(self) -> None:
+        now_ns = self._clock.monotonic_ns()
+        if self._streams.work(now_ns) and not self._measuring:
+            self._measuring = True
+            self._loop.call_soon(self._written)
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        due_ns = self._streams.due_ns()
+        if due_ns is not None and not self._measuring:
+            # The loop counts milliseconds: a timer that is early would only be set again.
+            wait_ms = max(1, -((now_ns - due_ns) // _MS))
+            self._timer = self._loop.call_later(wait_ms / 1000, self._work)
+
+    def _written(self) -> None:
+        self._measuring = False
+        self._streams.written(self._clock.monotonic_ns())
+        self._work()
