@@ -41,7 +41,9 @@ class Pace:
         cost_ns = done_ns - begun_ns
         wait_ns = max(self._least_ns, min(self._factor * cost_ns, self._most_ns))
         wait_ns = max(wait_ns, cost_ns + cost_ns // 2)
-        self.free_ns = max(self.free_ns, begun_ns - self._slack_ns) + wait_ns
+        # What was sent before it was free (along with something else) is not held against it.
+        free_ns = min(max(self.free_ns, begun_ns - self._slack_ns), begun_ns)
+        self.free_ns = free_ns + wait_ns
 
 
 class Stream:

@@ -5,7 +5,6 @@ instrument's fixed precision, `ts` is the matcher's time in microseconds since t
 """
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Final, Literal
 
@@ -17,6 +16,7 @@ from common.history import Candle
 from common.instruments import Instrument, format_decimal
 from common.types import Side
 from gateway.channel import text_frame
+from gateway.render import order_id_text, timestamp
 
 TEXTS_CACHED: Final = 65_536
 """Prices and quantities of one instrument whose text is kept."""
@@ -172,8 +172,8 @@ class FrameMaker:
                 self._price(trade.price_ticks),
                 self._quantity(trade.quantity_lots),
                 "buy" if trade.aggressor_side == _BUY else "sell",
-                f"ORD-{trade.maker_order_id:010d}",
-                f"ORD-{trade.taker_order_id:010d}",
+                order_id_text(trade.maker_order_id),
+                order_id_text(trade.taker_order_id),
                 trade.time_ns // 1000,
             )
         )
@@ -181,12 +181,11 @@ class FrameMaker:
     def candle(self, candle: Candle, interval: str, final: bool) -> bytes:
         """One candle as it stands; `final` when a later one has begun."""
         price = self._price
-        opened = datetime.fromtimestamp(candle.open_ns // 1_000_000_000, UTC)
         return _frame(
             _Candle(
                 self.symbol,
                 interval,
-                opened.strftime("%Y-%m-%dT%H:%M:%S.000Z"),
+                timestamp(candle.open_ns),
                 price(candle.open_ticks),
                 price(candle.high_ticks),
                 price(candle.low_ticks),

@@ -170,8 +170,8 @@ class WebSocketConnection(asyncio.Protocol):
                 self._shake_hands(event)
         if protocol.writes:
             self._flush()
-        if self._open and protocol.state is not State.OPEN:
-            # The client closed, or sent what is not WebSocket and was told so.
+        if protocol.state is not State.OPEN and self._channel is not None:
+            # The client closed, or answered our close, or sent what is not WebSocket.
             self._end()
 
     def eof_received(self) -> bool:
@@ -235,7 +235,10 @@ class WebSocketConnection(asyncio.Protocol):
         if not self._open:
             return
         self._open = False
-        self._protocol.send_close(code, reason.encode()[:REASON_MAX].decode(errors="ignore"))
+        if self._protocol.state is State.OPEN:
+            # Otherwise the client's own close came together with what it is closed for.
+            text = reason.encode()[:REASON_MAX].decode(errors="ignore")
+            self._protocol.send_close(code, text)
         self._close_by = self._hub.seconds + self._hub.limits.close_within_s
         self._flush()
 
@@ -322,13 +325,18 @@ class WebSocketConnection(asyncio.Protocol):
         self._guarded(self._channel.received, self, text)
 
     def _flush(self) -> None:
-        """Write what the protocol has made; its end of stream closes the transport."""
+        """Write what the protocol has made; its end of stream ends the transport."""
         transport = self._transport
         for data in self._protocol.data_to_send():
             if data:
                 transport.write(data)
+                continue
+            self._close_by = self._hub.seconds + self._hub.limits.close_within_s
+            if self._protocol.parser_exc is not None and not transport.is_closing():
+                # The client may still be sending. Were that left unread, the connection would
+                # be reset and the close frame lost.
+                transport.write_eof()
             else:
-                self._close_by = self._hub.seconds + self._hub.limits.close_within_s
                 transport.close()
 
     def _end(self) -> None:

@@ -1,0 +1,76 @@
+"""A client of `/ws/market-data/`, written from gateway/README.md alone: shares no code with it.
+
+Prices and quantities stay text, the checksum is computed from that text as Kraken describes it.
+"""
+
+from binascii import crc32
+from decimal import Decimal
+from typing import Any
+
+Rows = list[tuple[str, str]]
+
+
+class JsonBook:
+    """The book rebuilt from JSON messages; every message is checked against what came before."""
+
+    def __init__(self) -> None:
+        self.bids: dict[str, str] = {}
+        self.asks: dict[str, str] = {}
+        self.seq: int | None = None
+        self.live = True
+        self.best: dict[str, Any] | None = None
+        self.counts: dict[str, int] = {}
+        self._resync = False
+
+    def take(self, message: dict[str, Any]) -> bool:
+        """Apply one message; whether the book may have changed. Fails when it cannot follow."""
+        kind = message["type"]
+        self.counts[kind] = self.counts.get(kind, 0) + 1
+        if kind == "status":
+            self.live = message["status"] == "live"
+            return False
+        assert self.live, f"{kind} while the market is stale"
+        if kind == "resync":
+            self._resync = True
+        elif kind == "snapshot":
+            assert self.seq is None or self._resync, "a second snapshot without resync"
+            self._resync = False
+            self.bids = dict(message["bids"])
+            self.asks = dict(message["asks"])
+            assert list(self.bids) == [price for price, _ in self.rows()[0]], "bids out of order"
+            assert list(self.asks) == [price for price, _ in self.rows()[1]], "asks out of order"
+        elif kind == "l2_update":
+            assert not self._resync, "an update where a snapshot was announced"
+            assert message["prev_seq"] == self.seq, f"{message['prev_seq']} after {self.seq}"
+            assert message["prev_seq"] < message["first_seq"] <= message["seq"]
+            for book, side in ((self.bids, "bids"), (self.asks, "asks")):
+                for price, quantity in message[side]:
+                    if quantity == "0":
+                        book.pop(price, None)
+                    else:
+                        book[price] = quantity
+        elif kind == "bbo":
+            assert self.best is None or self._resync or message["seq"] >= self.best["seq"]
+            self.best = message
+        elif kind == "heartbeat":
+            assert message["seq"] == self.seq
+        if kind in ("snapshot", "l2_update"):
+            self.seq = message["seq"]
+            assert message["checksum"] == self.checksum(), f"checksum of {kind} {self.seq}"
+            return True
+        return False
+
+    def rows(self) -> tuple[Rows, Rows]:
+        """Bids and asks, best first."""
+        return (
+            sorted(self.bids.items(), key=lambda row: -Decimal(row[0])),
+            sorted(self.asks.items(), key=lambda row: Decimal(row[0])),
+        )
+
+    def checksum(self) -> int:
+        """Top ten asks low to high, then bids high to low: digits of price, then of quantity."""
+        bids, asks = self.rows()
+        text = ""
+        for price, quantity in asks[:10] + bids[:10]:
+            text += price.replace(".", "").lstrip("0") + quantity.replace(".", "").lstrip("0")
+        return crc32(text.encode())

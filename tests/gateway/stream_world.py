@@ -1,0 +1,165 @@
+"""Market-data streams without sockets: a publisher, a follower, the streams and fake clients."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from common.feed_follower import FeedFollower
+from common.instruments import Instrument, example
+from common.types import Side
+from gateway.channel import Channel, Refusal
+from gateway.streams import Streams
+from tests.common.feed_source import SYMBOL, FeedSource
+from tests.gateway.json_book import JsonBook, Rows
+
+MS = 1_000_000
+
+
+def messages(data: bytes) -> Iterator[dict[str, Any]]:
+    """The JSON messages of frames as a server writes them: whole, final, unmasked text."""
+    at = 0
+    while at < len(data):
+        assert data[at] == 0x81, "not a final text frame"
+        size, at = data[at + 1], at + 2
+        if size >= 126:
+            width = 2 if size == 126 else 8
+            size, at = int.from_bytes(data[at : at + width], "big"), at + width
+        yield json.loads(data[at : at + size])
+        at += size
+
+
+class FakeConnection:
+    """A client that is `full` when the test says so, and remembers everything."""
+
+    def __init__(self, channel: Channel) -> None:
+        self.channel = channel
+        self.full = False
+        self.writes: list[bytes] = []
+        self.ended: tuple[int, str] | None = None
+        channel.opened(self)
+
+    @property
+    def buffered(self) -> int:
+        return 0
+
+    @property
+    def peer(self) -> str:
+        return "fake"
+
+    def header(self, name: str) -> str | None:
+        return None
+
+    def send(self, frame: bytes) -> None:
+        assert frame, "an empty write"
+        if self.ended is None:
+            self.writes.append(frame)
+
+    def close(self, code: int, reason: str) -> None:
+        self.ended = (code, reason)
+
+    def abort(self) -> None:
+        self.ended = (1006, "")
+
+    def drain(self) -> None:
+        """Room again."""
+        self.full = False
+        self.channel.drained(self)
+
+    def leave(self) -> None:
+        self.channel.closed(self)
+
+    def take(self) -> list[dict[str, Any]]:
+        """The messages since the last call."""
+        writes, self.writes = self.writes, []
+        return list(messages(b"".join(writes)))
+
+
+class StreamWorld:
+    """One instrument's streams behind a `FeedSource`; time passes in `advance`."""
+
+    def __init__(self, seed: int = 1, *, live: bool = True) -> None:
+        self.source = FeedSource(seed)
+        self.follower = FeedFollower((), ("l2", "bbo", "trade"))
+        self.streams = Streams()
+        self.now_ns = 1_000 * MS
+        self.cost_ns = 0
+        self.books: dict[int, tuple[Rows, Rows]] = {}
+        self.follower.on_time(self.now_ns)
+        for _ in range(10):
+            self.source.step()
+        self.pump()
+        if live:
+            self.streams.set_live(SYMBOL, True, "")
+
+    @property
+    def instrument(self) -> Instrument:
+        return example()
+
+    def connect(self, path: str = f"/ws/market-data/{SYMBOL}") -> FakeConnection:
+        path, _, query = path.partition("?")
+        target = self.streams.route(path, query)
+        assert not isinstance(target, Refusal), target
+        return FakeConnection(target)
+
+    def refused(self, path: str) -> Refusal:
+        path, _, query = path.partition("?")
+        target = self.streams.route(path, query)
+        assert isinstance(target, Refusal)
+        return target
+
+    def pump(self) -> None:
+        """Answer the follower's requests and hand on what it applied."""
+        while requests := self.follower.take_requests():
+            for request in requests:
+                self.follower.on_reply(self.source.answer(request))
+        self.streams.describe(self.follower.instruments)
+        updates = self.follower.take_updates()
+        book = self.follower.book(SYMBOL)
+        self.books[book.seq] = (
+            self._rows(book.bids()),
+            self._rows(book.asks()),
+        )
+        self.streams.take(updates)
+        self.work()
+
+    def step(self, count: int = 1) -> None:
+        """So many changes of the market, published and worked on at once."""
+        for _ in range(count):
+            for frame in self.source.step():
+                self.follower.on_feed(*frame)
+            self.pump()
+
+    def work(self) -> None:
+        """Send what is due; it costs `cost_ns`."""
+        if self.streams.work(self.now_ns):
+            self.now_ns += self.cost_ns
+            self.streams.written(self.now_ns)
+
+    def advance(self, milliseconds: int) -> None:
+        """Let time pass, working whenever something is due."""
+        end_ns = self.now_ns + milliseconds * MS
+        while True:
+            due_ns = self.streams.due_ns()
+            if due_ns is None or due_ns > end_ns:
+                break
+            self.now_ns = max(self.now_ns, due_ns)
+            self.work()
+        self.now_ns = max(self.now_ns, end_ns)
+        self.follower.on_time(self.now_ns)
+
+    def check(self, connection: FakeConnection, book: JsonBook) -> None:
+        """Feed a client's messages to its book, which must equal the ZeroMQ book at every seq."""
+        for message in connection.take():
+            if book.take(message):
+                assert book.seq is not None
+                assert book.rows() == self.books[book.seq], f"book at {book.seq}"
+
+    def _rows(self, levels: list[tuple[int, int]]) -> Rows:
+        instrument = self.instrument
+        return [
+            (instrument.price_text(ticks), instrument.quantity_text(lots)) for ticks, lots in levels
+        ]
+
+    def source_rows(self) -> tuple[Rows, Rows]:
+        """The publisher's own book."""
+        return self._rows(self.source.levels(Side.BUY)), self._rows(self.source.levels(Side.SELL))
