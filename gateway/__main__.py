@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import resource
 import secrets
 import signal
 import sys
@@ -33,11 +34,16 @@ from gateway.render import Renderer
 from gateway.rest import make_app
 from gateway.service import OrderService
 from gateway.session import SessionTable
+from gateway.stream_loop import StreamLoop
+from gateway.streams import Streams
 from gateway.trading import Trading
 from gateway.websocket import Hub, Limits
 
 EPOCHS_DRAWN = 4096
 """Epochs of request numbers, an eighth of a second each, that one of is drawn from at start."""
+
+FILES_SPARE = 5_000
+"""Open files a gateway may need besides its WebSockets."""
 
 
 class Gateway:
@@ -61,7 +67,11 @@ class Gateway:
         if "api" in roles or "streams" in roles:
             feed = self._market_feed()
             app, order_streams = self._api(feed) if "api" in roles else (None, None)
-            router = _router(order_streams)
+            streams = Streams() if "streams" in roles else None
+            if streams is not None:
+                StreamLoop(feed, streams, self._clock)
+            router = _router(order_streams, streams)
+            self._allow_files()
             hub = Hub(router, Limits(connections_max=settings.max_websocket_connections))
             self.server = HttpServer(app or _no_api, hub, settings.api_host, settings.api_port)
 
@@ -90,6 +100,15 @@ class Gateway:
         await asyncio.gather(*waits)
         for stop in self._stopping:
             stop()
+
+    def _allow_files(self) -> None:
+        """Every connection is an open file: raise the limit as far as it goes."""
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        if soft != hard:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        wanted = self._settings.max_websocket_connections + FILES_SPARE
+        if hard < wanted:
+            logger().warning("few_open_files", limit=hard, wanted=wanted, raise_with="ulimit -n")
 
     def _order_service(self, with_clients: bool) -> OrderService:
         settings, context = self._settings, self._context
@@ -142,11 +161,13 @@ class Gateway:
         return app, OrderStreams(local, trading, render, settings.account)
 
 
-def _router(orders: OrderStreams | None) -> Router:
+def _router(orders: OrderStreams | None, streams: Streams | None) -> Router:
     def route(path: str, query: str) -> Channel | Refusal:
         if path == ORDERS_PATH and orders is not None:
             return orders.route(query)
-        return Refusal(404, f"no stream at {path[:100]}")
+        if streams is not None:
+            return streams.route(path, query)
+        return Refusal(404, f"no stream at {path[:100]}; this gateway has no role streams")
 
     return route
 

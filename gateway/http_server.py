@@ -9,6 +9,7 @@ from typing import Any, Final
 import uvicorn
 
 from common.errors import ConfigError
+from gateway.http_connection import HttpConnection, http_protocol_of
 from gateway.order_route import AsgiApp
 from gateway.websocket import Hub, protocol_of
 
@@ -35,10 +36,12 @@ class HttpServer:
 
     def __init__(self, app: AsgiApp, hub: Hub, host: str, port: int) -> None:
         self._socket = _bound(host, port)
+        self.port = int(self._socket.getsockname()[1])
+        self.http_connections: set[HttpConnection] = set()
         self._server = _Server(
             uvicorn.Config(
                 app,
-                http="httptools",
+                http=http_protocol_of(self.http_connections),  # type: ignore[arg-type]
                 ws=protocol_of(hub),  # type: ignore[arg-type]
                 loop="none",
                 lifespan="off",

@@ -152,6 +152,7 @@ EDGE: Final = {
     "crossbook.sample_flow",
     "crossbook.simulator.display",
     "crossbook.watching",
+    "gateway.http_connection",
     "gateway.http_server",
     "gateway.lookup",
     "gateway.order_route",

@@ -10,7 +10,7 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from gateway import http_server
+from gateway import http_connection
 from gateway.channel import text_frame
 from gateway.websocket import Limits
 from tests.gateway.websocket_server import HANDSHAKE, SECONDS, World, run, served, turn, until
@@ -285,8 +285,9 @@ def test_the_end_of_the_server_is_told_with_1001() -> None:
         async with served() as world:
             client = await connect(world.url)
             silent = await world.raw()
-            world.server.stop()
+            stopping = asyncio.create_task(world.server.stop())
             assert await ended(client) == (1001, "going away")
+            await stopping
             await until(lambda: len(world.hub) == 0)
             silent[1].close()
             assert world.echo.closed_count == 2
@@ -297,7 +298,7 @@ def test_the_end_of_the_server_is_told_with_1001() -> None:
 def test_half_a_handshake_is_cut_off_and_endless_headers_are_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(http_server, "REQUEST_WITHIN_S", 0.2)
+    monkeypatch.setattr(http_connection, "REQUEST_WITHIN_S", 0.2)
 
     async def test() -> None:
         async with served() as world:
@@ -326,7 +327,7 @@ async def _rest(reader: asyncio.StreamReader) -> bytes:
 def test_too_many_connections_without_a_request_are_answered_503(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(http_server, "HTTP_CONNECTIONS_MAX", 2)
+    monkeypatch.setattr(http_connection, "HTTP_CONNECTIONS_MAX", 2)
 
     async def test() -> None:
         async with served() as world:

@@ -9,7 +9,7 @@ from typing import Any
 import uvloop
 
 from gateway.channel import Connection, Refusal, text_frame
-from gateway.http_server import HttpServer, nothing_here
+from gateway.http_server import HttpServer
 from gateway.websocket import Hub, Limits
 
 SECONDS = 20.0
@@ -54,7 +54,7 @@ class World:
     def __init__(self, limits: Limits) -> None:
         self.echo = Echo()
         self.hub = Hub(self.route, limits)
-        self.server = HttpServer(nothing_here, self.hub, "127.0.0.1", 0)
+        self.server = HttpServer(_no_app, self.hub, "127.0.0.1", 0)
 
     @property
     def port(self) -> int:
@@ -82,13 +82,15 @@ class World:
 async def served(limits: Limits = Limits()) -> AsyncIterator[World]:  # noqa: B008
     """A running server, stopped at the end."""
     world = World(limits)
-    running = asyncio.create_task(world.server.run())
-    await until(lambda: world.server.started)
+    await world.server.start()
     try:
         yield world
     finally:
-        world.server.stop()
-        await asyncio.wait_for(running, SECONDS)
+        await asyncio.wait_for(world.server.stop(), SECONDS)
+
+
+async def _no_app(scope: Any, receive: Any, send: Any) -> None:
+    raise AssertionError("nobody asks for anything but a WebSocket")
 
 
 async def turn() -> None:
