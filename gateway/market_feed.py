@@ -20,7 +20,7 @@ from common.local_book import LocalBook
 from common.log import logger
 from common.sockets import has_more
 
-CHANNELS: Final = ("l2", "bbo", "trade")
+CHANNELS: Final = ("l2", "bbo", "trade", "candle", "ticker")
 
 DRAIN_MAX: Final = 2_000
 """Most feed messages taken before their updates are handed on."""
@@ -92,7 +92,7 @@ class MarketFeed:
 
     def ticker(self, symbol: str) -> Ticker | None:
         """The last 24 hours of an instrument; None before they are known."""
-        return None
+        return self.follower.ticker(symbol)
 
     def why_not_live(self, symbol: str) -> str:
         """Why the market is not seen as it is now; empty when it is.

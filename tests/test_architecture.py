@@ -106,11 +106,11 @@ PURE: Final = {
     "publisher.past",
     "publisher.replica",
     "publisher.snapshots",
+    "publisher.statistics",
+    "publisher.ticker",
     "recorder",
     "recorder.digest",
     "recorder.replica",
-    "publisher.statistics",
-    "publisher.ticker",
 }
 """Bytes, numbers and messages only: no socket, file, clock, randomness or log."""
 
