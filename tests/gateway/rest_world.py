@@ -5,7 +5,6 @@ async with RestWorld() as world:
 """
 
 import asyncio
-from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self
 
@@ -72,10 +71,10 @@ class PlainMarket:
 
 
 class RestWorld:
-    """A client of the API; `batches` is everything that ever happened.
+    """A client of the API.
 
-    With `matcher_answers` false commands stay in flight, and `held` is set when one does.
-    `recorder` turns an encoded question into an encoded answer; there is none at first.
+    With `matcher_answers` false commands stay in flight, and `held` is set when one does. There is
+    no recorder.
     """
 
     def __init__(self, queue_size: int = 100) -> None:
@@ -85,17 +84,15 @@ class RestWorld:
             INSTRUMENTS, GATEWAY, queue_size, SessionTable(100, lambda: next(tokens))
         )
         self.desk.begin(0, 0)
-        self.batches: list[EventBatch] = []
         self.matcher_answers = True
         self.held = asyncio.Event()
-        self.recorder: Callable[[bytes], bytes] | None = None
         self.history = HistoryLink()
         self.sessions = LocalSessions(self.desk, self.settle)
         self.market = PlainMarket(self.engine)
         self.lookup = Lookup(
             self.sessions,
             self.history,
-            self.answer_questions,
+            self.refuse_questions,
             self.market,
             FakeClock(NOW_NS),
             Renderer(INSTRUMENTS),
@@ -132,9 +129,7 @@ class RestWorld:
             for command in self.desk.commands:
                 events += self.engine.apply(command, NOW_NS)
             self.desk.commands = []
-            batch = EventBatch(1, first_seq, self.engine.seq, NOW_NS, events)
-            self.batches.append(batch)
-            self.desk.take_events(batch)
+            self.desk.take_events(EventBatch(1, first_seq, self.engine.seq, NOW_NS, events))
         questions, self.desk.questions = self.desk.questions, []
         for question in questions:
             orders, more = self.engine.open_orders(
@@ -146,15 +141,6 @@ class RestWorld:
         for identity, replies in waiting:
             self.sessions.deliver(identity, replies)
 
-    def answer_questions(self) -> None:
-        """Let the recorder answer what was asked; without one nobody takes the questions."""
-        answers: list[bytes] = []
-
-        def ask(payload: bytes) -> bool:
-            answer = self.recorder(payload) if self.recorder is not None else None
-            answers.extend([answer] if answer is not None else [])
-            return answer is not None
-
-        self.history.send(ask)
-        for answer in answers:
-            self.history.take(answer)
+    def refuse_questions(self) -> None:
+        """There is no recorder here: nobody takes the questions."""
+        self.history.send(lambda _: False)
