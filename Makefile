@@ -95,6 +95,7 @@ try:
 except ConfigError as error:
     exit_on_config_error(error)
 print(f'''
+  REST, streams http://{settings.api_host}:{settings.api_port}/docs
   order entry   {settings.gateway_orders}
   market data   {settings.publisher_feed}
   snapshots     {settings.publisher_snapshots}
