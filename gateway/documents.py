@@ -25,7 +25,7 @@ ClientOrderId = Annotated[
     Meta(
         min_length=1,
         max_length=MAX_CLIENT_ORDER_ID,
-        pattern=r"^[\x20-\x7e]+\Z",
+        pattern=r"^[ -~]+$",
         description="your name for the order: unique among your open orders",
         examples=["mine-1"],
     ),

@@ -6,13 +6,27 @@ from litestar import Controller, Response, delete, get, patch, post
 from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import Example
-from litestar.params import JSONBody, PathParameter, QueryParameter
+from litestar.params import Body, PathParameter, QueryParameter
 
 from common.types import MAX_CLIENT_ORDER_ID, MAX_SYMBOL
 from gateway import documents
 from gateway.bodies import order_number
 from gateway.lookup import Lookup
 from gateway.trading import Trading
+
+LIMIT_EXAMPLE: Final = {
+    "symbol": "BTC-USDT",
+    "order_type": "limit",
+    "side": "buy",
+    "quantity": "1.0",
+    "price": "50000.00",
+}
+MARKET_EXAMPLE: Final = {
+    "symbol": "BTC-USDT",
+    "order_type": "market",
+    "side": "sell",
+    "quantity": "0.1",
+}
 
 PAGE_MAX: Final = 1_000
 """Most rows of one answer."""
@@ -35,6 +49,20 @@ InLookup = NamedDependency[Lookup]
 Acting = NamedDependency[int]
 """The account a request acts for."""
 
+NewOrder = Annotated[
+    documents.OrderRequest,
+    Body(examples=[Example(summary="a limit order", value=LIMIT_EXAMPLE)]),
+]
+NewOrders = Annotated[
+    documents.BatchRequest,
+    Body(
+        examples=[Example(summary="two orders", value={"orders": [LIMIT_EXAMPLE, MARKET_EXAMPLE]})]
+    ),
+]
+NewTerms = Annotated[
+    documents.AmendRequest,
+    Body(examples=[Example(summary="a smaller total", value={"quantity": "0.5"})]),
+]
 OrderId = Annotated[
     str,
     PathParameter(
@@ -92,7 +120,7 @@ class OrderRoutes(Controller):
         self,
         trading: InTrading,
         account: Acting,
-        data: JSONBody[documents.OrderRequest],
+        data: NewOrder,
     ) -> Response[documents.OrderAnswer]:
         """Enter an order."""
         status, answer = await trading.submit(account, data)
@@ -110,7 +138,7 @@ class OrderRoutes(Controller):
         self,
         trading: InTrading,
         account: Acting,
-        data: JSONBody[documents.BatchRequest],
+        data: NewOrders,
     ) -> documents.BatchAnswer:
         """Enter several orders."""
         return await trading.submit_all(account, data)
@@ -164,7 +192,7 @@ class OrderRoutes(Controller):
         trading: InTrading,
         account: Acting,
         order_id: OrderId,
-        data: JSONBody[documents.AmendRequest],
+        data: NewTerms,
     ) -> documents.OrderAnswer:
         """Amend an open order."""
         return await trading.amend(account, order_number(order_id), data)

@@ -495,3 +495,24 @@ def test_the_docs_page_asks_no_other_host_for_anything() -> None:
             assert schema["paths"]["/api/v1/orders"]["post"]["operationId"] == "submit_order"
 
     run(main())
+
+
+def test_every_example_of_the_openapi_document_works() -> None:
+    async def main() -> None:
+        async with RestWorld() as world:
+            await world.enter(limit("sell", "9", "60000"), account=2)
+            await world.enter(limit("buy", "1", "40000"))
+            paths = (await world.client.get("/openapi.json")).json()["paths"]
+            tried = 0
+            for path, item in paths.items():
+                for method in ("post", "patch"):
+                    if method in item:
+                        body = item[method]["requestBody"]["content"]["application/json"]["schema"]
+                        for example in body["examples"]:
+                            real = path.replace("{order_id}", "ORD-0000000002")
+                            answer = await world.client.request(method, real, json=example)
+                            assert answer.is_success, answer.text
+                            tried += 1
+            assert tried == 3
+
+    run(main())
