@@ -33,6 +33,7 @@ from bench import pipeline as pipeline_bench
 from bench import recorder as recorder_bench
 from bench import recovery as recovery_bench
 from bench import stalled as stalled_bench
+from bench import websocket as websocket_bench
 from bench.latency import Sync, Transport
 from bench.load import Load
 
@@ -242,6 +243,23 @@ def http(
     """Orders over HTTP, past the framework and through it."""
     report = http_bench.run((1, 64), 1.0 if quick else seconds, 1 if quick else 3)
     http_bench.show(report)
+    _write(json, report)
+
+
+@app.command()
+def websocket(
+    quick: Annotated[bool, typer.Option("--quick", help="A small crowd, short.")] = False,
+    clients: Annotated[int, typer.Option(min=1, max=20_000)] = 5_000,
+    rate: Annotated[float, typer.Option(min=1, help="Orders per second.")] = 1_000.0,
+    seconds: Annotated[float, typer.Option(min=1, help="Of each turn.")] = 10.0,
+    json: Json = None,
+) -> None:
+    """Market data to many WebSocket clients, and order entry meanwhile."""
+    plan = websocket_bench.Plan(clients, rate, seconds)
+    if quick:
+        plan = websocket_bench.Plan(min(clients, 500), rate, 3.0, 1.0)
+    report = websocket_bench.run(plan)
+    websocket_bench.show(report)
     _write(json, report)
 
 

@@ -19,8 +19,8 @@ FINALS_KEPT: Final = 100
 
 
 def _book_pace() -> Pace:
-    """20 updates a second, and down to 10 while sending them takes more than a sixth of it."""
-    return Pace(50 * _MS, 100 * _MS, 3)
+    """20 updates a second, and down to 11 when one costs more than 17 ms of processor time."""
+    return Pace(50 * _MS, 90 * _MS, 3)
 
 
 def _prompt_pace() -> Pace:
@@ -111,10 +111,10 @@ class BookStream(Stream):
             self.advance_behind()
         return True
 
-    def written(self, begun_ns: int, done_ns: int) -> None:
+    def written(self, begun_ns: int, cost_ns: int) -> None:
         if self._flushed:
-            self._pace.sent(begun_ns, done_ns)
-        self._best_pace.sent(begun_ns, done_ns)
+            self._pace.sent(begun_ns, cost_ns)
+        self._best_pace.sent(begun_ns, cost_ns)
 
     def catch_up(self, connection: Connection, position: int) -> int:
         """One update from where it stands, or a fresh snapshot; then the best prices."""
@@ -200,8 +200,8 @@ class TradeStream(Stream):
         self.advance_behind()
         return True
 
-    def written(self, begun_ns: int, done_ns: int) -> None:
-        self._pace.sent(begun_ns, done_ns)
+    def written(self, begun_ns: int, cost_ns: int) -> None:
+        self._pace.sent(begun_ns, cost_ns)
 
     def catch_up(self, connection: Connection, position: int) -> int:
         """Some of the trades it misses, or where the trades go on that are still held."""
@@ -265,8 +265,8 @@ class TickerStream(Stream):
         self.advance_behind()
         return True
 
-    def written(self, begun_ns: int, done_ns: int) -> None:
-        self._pace.sent(begun_ns, done_ns)
+    def written(self, begun_ns: int, cost_ns: int) -> None:
+        self._pace.sent(begun_ns, cost_ns)
 
     def catch_up(self, connection: Connection, position: int) -> int:
         """The latest."""
@@ -331,8 +331,8 @@ class CandleStream(Stream):
         self.advance_behind()
         return True
 
-    def written(self, begun_ns: int, done_ns: int) -> None:
-        self._pace.sent(begun_ns, done_ns)
+    def written(self, begun_ns: int, cost_ns: int) -> None:
+        self._pace.sent(begun_ns, cost_ns)
 
     def catch_up(self, connection: Connection, position: int) -> int:
         """What became final since, and the candle of now."""

@@ -24,7 +24,7 @@ class Pace:
     `slack_ns` of waiting not used may be used later: a few sendings close together are free.
 
     >>> pace = Pace(least_ns=50, most_ns=100, factor=3)
-    >>> pace.sent(begun_ns=1_000, done_ns=1_020)
+    >>> pace.sent(begun_ns=1_000, cost_ns=20)
     >>> pace.free_ns
     1060
     """
@@ -36,9 +36,8 @@ class Pace:
         self._slack_ns = slack_ns
         self.free_ns = 0
 
-    def sent(self, begun_ns: int, done_ns: int) -> None:
-        """A sending took so long, the kernel's part included."""
-        cost_ns = done_ns - begun_ns
+    def sent(self, begun_ns: int, cost_ns: int) -> None:
+        """A sending cost so much, the kernel's part included."""
         wait_ns = max(self._least_ns, min(self._factor * cost_ns, self._most_ns))
         wait_ns = max(wait_ns, cost_ns + cost_ns // 2)
         # What was sent before it was free (along with something else) is not held against it.
@@ -84,8 +83,8 @@ class Stream:
         """Send what is due; whether anything was sent."""
         raise NotImplementedError
 
-    def written(self, begun_ns: int, done_ns: int) -> None:
-        """The sending of `work` took so long, the kernel's part included."""
+    def written(self, begun_ns: int, cost_ns: int) -> None:
+        """The sending of `work` cost so much, the kernel's part included."""
         raise NotImplementedError
 
     def catch_up(self, connection: Connection, position: int) -> int:

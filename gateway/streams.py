@@ -146,11 +146,11 @@ class Streams:
                 del self._waiting[stream]
         return bool(self._sent)
 
-    def written(self, now_ns: int) -> None:
-        """What was sent since the last call has been written: that is what it cost."""
+    def written(self, cost_ns: int) -> None:
+        """What was sent since the last call has been written, and cost so much time."""
         sent, self._sent = self._sent, []
         for stream in dict.fromkeys(sent):
-            stream.written(self._begun_ns, now_ns)
+            stream.written(self._begun_ns, cost_ns)
 
     def _waits(self, stream: Stream) -> None:
         if len(stream):

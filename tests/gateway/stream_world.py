@@ -133,7 +133,7 @@ class StreamWorld:
         """Send what is due; it costs `cost_ns`."""
         if self.streams.work(self.now_ns):
             self.now_ns += self.cost_ns
-            self.streams.written(self.now_ns)
+            self.streams.written(self.cost_ns)
 
     def advance(self, milliseconds: int) -> None:
         """Let time pass, working whenever something is due."""

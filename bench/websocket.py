@@ -1,0 +1,235 @@
+"""Market data to many WebSocket clients while orders trade, and best prices to a few of them.
+
+The streams are a gateway process of their own. Order entry is measured with and without the
+crowd; the crowd (`bench.websocket_crowd`) checks every book of every client.
+"""
+
+import contextlib
+import subprocess
+import sys
+import time
+import urllib.request
+from array import array
+from collections.abc import Iterator
+
+import psutil
+from msgspec import Struct
+
+from bench import histogram, machine
+from bench.histogram import Summary
+from bench.load import Generator, Load
+from bench.websocket_crowd import Crowd, CrowdProcess
+from tests.system.exchange import Exchange, free_ports
+
+SYMBOL = "BTC-USDT"
+FEW = 5
+READY_SECONDS = 20.0
+STOP_SECONDS = 10.0
+
+METHOD = {
+    "load": "open loop of one instrument, latency counts from the due moment",
+    "processes": "matcher, publisher, gateway for orders, gateway for streams, load, and the crowd "
+    "(two processes from 1,000 clients, at lower priority: nice 5), all on this machine",
+    "event": "from `ts`, the time the matcher gave the last event of the update, to its arrival: "
+    "journal, publisher, conflation and sending included",
+    "spread": "from the first arrival of an update at any client to its arrival at each",
+    "checks": "every client's prev_seq chain; every different message applied and its checksum and "
+    "its book compared",
+    "order entry": "order to ack before the crowd came, with it, and after it left",
+    "few": f"{FEW} WebSocket clients in one process, one ZeroMQ subscriber in another",
+}
+
+
+class Plan(Struct, frozen=True):
+    """How to measure."""
+
+    clients: int = 5_000
+    rate: float = 1_000.0
+    seconds: float = 10.0
+    warm_s: float = 2.0
+
+
+class CrowdReport(Struct, frozen=True):
+    """What the crowd of one turn got."""
+
+    clients: int
+    dead: int
+    broken_chains: int
+    wrong_books: int
+    unchecked: int
+    resyncs: int
+    deliveries_per_s: int
+    updates_per_s_fewest: float
+    updates_per_s_median: float
+    from_event: Summary
+    spread: Summary
+    bbo_from_event: Summary
+
+
+class Report(Struct, frozen=True):
+    """What `python -m bench websocket` measured."""
+
+    bench: str
+    machine: machine.Machine
+    method: dict[str, str]
+    plan: Plan
+    crowd: CrowdReport
+    ack: dict[str, Summary]
+    """Order to ack: `before`, `crowd`, `after`."""
+    ack_p99_ratio: float
+    """With the crowd to the higher of without."""
+    streams_cpu_percent: float
+    """Of one core, the streams' gateway under the crowd."""
+    streams_memory_mb: float
+    few: CrowdReport
+    few_zeromq_bbo: Summary
+
+
+def run(plan: Plan) -> Report:
+    """Measure by plan on a fresh exchange."""
+    port = free_ports(1)[0]
+    with Exchange(HEARTBEAT_MS="500") as exchange, _streams(exchange, port) as streams:
+        few = _few(exchange, port, plan)
+        acks = {"before": _load(exchange, plan, 1)}
+        half = plan.clients // 2 if plan.clients >= 1_000 else plan.clients
+        with contextlib.ExitStack() as stack:
+            crowds = [stack.enter_context(CrowdProcess(port, SYMBOL, half))]
+            if plan.clients > half:
+                crowds.append(stack.enter_context(CrowdProcess(port, SYMBOL, plan.clients - half)))
+            for crowd in crowds:
+                crowd.wait_ready()
+            streams.cpu_percent()
+            for crowd in crowds:
+                crowd.go()
+            acks["crowd"] = _load(exchange, plan, 2)
+            cpu = streams.cpu_percent()
+            memory = streams.memory_info().rss
+            heard = [crowd.stop() for crowd in crowds]
+        acks["after"] = _load(exchange, plan, 3)
+    without = max(acks["before"].p99_us, acks["after"].p99_us)
+    return Report(
+        "websocket",
+        machine.describe(),
+        METHOD,
+        plan,
+        _crowd(heard),
+        acks,
+        round(acks["crowd"].p99_us / without, 2),
+        round(cpu, 1),
+        round(memory / 1e6, 1),
+        *few,
+    )
+
+
+def _few(exchange: Exchange, port: int, plan: Plan) -> tuple[CrowdReport, Summary]:
+    """Best prices at a few WebSocket clients and at one ZeroMQ subscriber."""
+    with (
+        CrowdProcess(port, SYMBOL, FEW) as clients,
+        CrowdProcess(port, SYMBOL, 0, exchange.feed) as subscriber,
+    ):
+        for each in (clients, subscriber):
+            each.wait_ready()
+        for each in (clients, subscriber):
+            each.go()
+        _load(exchange, plan, 4)
+        heard = clients.stop()
+        zeromq = _summary([subscriber.stop().zeromq_bbo_from_event])
+    return _crowd([heard]), zeromq
+
+
+def _load(exchange: Exchange, plan: Plan, seed: int) -> Summary:
+    load = Load(
+        rate=plan.rate, duration_s=plan.warm_s + plan.seconds, warm_s=plan.warm_s, instruments=1,
+        seed=seed,
+    )  # fmt: skip
+    with Generator(exchange.orders, load) as generator:
+        generator.log_on()
+        outcome = generator.run()
+    assert not outcome.unanswered, f"{outcome.unanswered} orders without an answer"
+    return histogram.summarize(outcome.round_trip_ns)
+
+
+@contextlib.contextmanager
+def _streams(exchange: Exchange, port: int) -> Iterator[psutil.Process]:
+    """A gateway process with nothing but the streams."""
+    environment = {**exchange.environment, "GATEWAY_ROLES": "streams", "API_PORT": str(port)}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "gateway"], cwd=exchange.directory, env=environment,
+        stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        deadline = time.monotonic() + READY_SECONDS
+        while True:
+            try:
+                with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=5):
+                    break
+            except OSError:
+                if time.monotonic() > deadline or process.poll() is not None:
+                    raise
+                time.sleep(0.05)
+        yield psutil.Process(process.pid)
+    finally:
+        process.terminate()
+        process.wait(STOP_SECONDS)
+
+
+def _crowd(heard: list[Crowd]) -> CrowdReport:
+    seconds = max(each.seconds for each in heard)
+    clients = sum(each.clients for each in heard)
+    fewest = min(each.updates_fewest for each in heard)
+    median = sum(each.updates_median * each.clients for each in heard) / clients
+    return CrowdReport(
+        clients,
+        sum(each.dead for each in heard),
+        sum(each.broken_chains for each in heard),
+        sum(each.wrong_books for each in heard),
+        sum(each.unchecked for each in heard),
+        sum(each.resyncs for each in heard),
+        round(sum(each.messages for each in heard) / seconds),
+        round(fewest / seconds, 1),
+        round(median / seconds, 1),
+        _summary([each.from_event for each in heard]),
+        _summary([each.from_first for each in heard]),
+        _summary([each.bbo_from_event for each in heard]),
+    )
+
+
+def _summary(parts: list[bytes]) -> Summary:
+    pooled = array("q")
+    for part in parts:
+        pooled.frombytes(part)
+    return histogram.summarize(pooled)
+
+
+def show(report: Report) -> None:
+    """Print a report."""
+    crowd, few = report.crowd, report.few
+    for name, text in report.method.items():
+        print(f"  {name}: {text}")
+    print(
+        f"\n{crowd.clients:,} clients on {SYMBOL}, {report.plan.rate:,.0f} orders/s: "
+        f"{crowd.deliveries_per_s:,} messages/s delivered"
+    )
+    print(
+        f"  book updates/s a client: median {crowd.updates_per_s_median}, "
+        f"fewest {crowd.updates_per_s_fewest}"
+    )
+    print(
+        f"  dead clients {crowd.dead}, broken chains {crowd.broken_chains}, wrong books "
+        f"{crowd.wrong_books}, not checked {crowd.unchecked}, resyncs {crowd.resyncs}"
+    )
+    print(
+        f"  streams process: {report.streams_cpu_percent} % of a core, "
+        f"{report.streams_memory_mb} MB"
+    )
+    print("\n" + histogram.HEADER)
+    print(histogram.line("event to client", crowd.from_event))
+    print(histogram.line("first to each client", crowd.spread))
+    for name, summary in report.ack.items():
+        print(histogram.line(f"order to ack, {name}", summary))
+    print(f"  order to ack p99, crowd to without: {report.ack_p99_ratio}")
+    print(f"\n{few.clients} clients, {report.plan.rate:,.0f} orders/s")
+    print(histogram.HEADER)
+    print(histogram.line("bbo, WebSocket", few.bbo_from_event))
+    print(histogram.line("bbo, ZeroMQ", report.few_zeromq_bbo))
+    print(histogram.line("book, WebSocket", few.from_event))
