@@ -302,8 +302,9 @@ class CandleStream(Stream):
             return
         if before is not None and candle.open_ns > before.open_ns:
             # It is sent with the next number, to everyone who stands before that.
-            final = self.frames.candle(before, self.interval, True)
-            self._finals.append((self._number + 1, final))
+            whole = candle.first_trade_id == before.last_trade_id + 1
+            said = self.frames.candle(before, self.interval, True) if whole else self._missed()
+            self._finals.append((self._number + 1, said))
         self._candle = candle
         self._dirty = True
         if not len(self):
@@ -341,6 +342,10 @@ class CandleStream(Stream):
             if frame:
                 connection.send(frame)
         return self._number
+
+    def _missed(self) -> bytes:
+        """What is said instead of a final candle when the feed did not tell all of its trades."""
+        return self.frames.resync(interval=self.interval)
 
     def _after(self, position: int) -> bytes:
         finals = [frame for number, frame in self._finals if position < number <= self._number]

@@ -225,7 +225,7 @@ class FrameMaker:
         """Alive, and the `seq` of this stream's last message."""
         return _frame({"type": "heartbeat", "symbol": self.symbol, "seq": seq})
 
-    def resync(self, **position: int) -> bytes:
+    def resync(self, **position: int | str) -> bytes:
         """What comes next does not follow on what came before; `position` says where it is."""
         return _frame({"type": "resync", "symbol": self.symbol, **position})
 

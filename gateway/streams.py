@@ -5,6 +5,7 @@ from typing import Final
 
 from common.feed import BestBidOffer, Candles, DepthUpdate, Snapshot, Ticker, Trades
 from common.feed_follower import Update
+from common.history import Candle
 from common.instruments import Instrument
 from gateway.channel import Channel, Connection, Refusal
 from gateway.market_stream import BookStream, CandleStream, TickerStream, TradeStream
@@ -167,15 +168,21 @@ class Streams:
             market.book.take(update)
             market.trades.take(update)
             self._waits(market.book)
+            if update.ticker is not None:
+                self._hand_on(market, update.ticker)
+            self._take_candles(market, update.candles)
         elif isinstance(update, Ticker):
             market.ticker.take(update)
             self._waits(market.ticker)
         elif isinstance(update, Candles):
-            for candle in update.candles:
-                stream = market.candles.get(candle.interval_s)
-                if stream is not None:
-                    stream.take(candle)
-                    self._waits(stream)
+            self._take_candles(market, update.candles)
+
+    def _take_candles(self, market: _Market, candles: Iterable[Candle]) -> None:
+        for candle in candles:
+            stream = market.candles.get(candle.interval_s)
+            if stream is not None:
+                stream.take(candle)
+                self._waits(stream)
 
 
 def _trades(stream: TradeStream, text: str | None) -> Channel | Refusal:

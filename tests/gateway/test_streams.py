@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
-from common.feed import Candles, Ticker, Trade, Trades
+from common.feed import Candles, Snapshot, Ticker, Trade, Trades
 from common.history import Candle
 from gateway.stream import Pace
-from gateway.trade_tape import RUN_BYTES, TRADES_KEPT, TradeTape
+from gateway.streams import Streams
+from gateway.trade_tape import RUN_BYTES, TRADES_KEPT
 from tests.common.feed_source import SYMBOL
 from tests.gateway.stream_world import FakeConnection, StreamWorld
 
@@ -32,13 +33,11 @@ def ids(client: FakeConnection) -> list[int]:
 
 
 def quiet_world() -> StreamWorld:
-    """A live market whose trades the test makes: the last one so far is number 0."""
-    world = StreamWorld(live=False)
-    world.source.trade_id = 0
-    tape = TradeTape(world.streams._markets[SYMBOL].book.frames)
-    world.streams._markets[SYMBOL].trades.tape = tape
-    world.streams._markets[SYMBOL].trades._sent = 0
-    tape.begin(0)
+    """A live market whose messages the test makes; nothing has ever traded there."""
+    world = StreamWorld()
+    world.streams = Streams()
+    world.streams.describe(world.follower.instruments)
+    world.streams.take([Snapshot(1, SYMBOL, 1, {}, [], [], 0, 0, 0)])
     world.streams.set_live(SYMBOL, True, "")
     return world
 
@@ -72,7 +71,7 @@ def test_a_wrong_address_is_refused_by_name(path: str, status: int, named: str) 
 
 def test_before_the_instruments_are_known_clients_are_sent_away_for_a_moment() -> None:
     world = StreamWorld()
-    world.streams = type(world.streams)()
+    world.streams = Streams()
     assert world.refused(TRADES).status == 503
 
 
@@ -223,7 +222,11 @@ def follow(messages: list[dict[str, Any]], following: int) -> int:
 
 
 def candle(open_s: int, close_ticks: int, interval_s: int = 60) -> Candle:
-    return Candle(interval_s, open_s * 10**9, 1, 2, 1, close_ticks, 3, 4, 5, 1, 5, open_s)
+    """A candle with one trade a second, numbered as the seconds."""
+    last = open_s + interval_s - 1
+    return Candle(
+        interval_s, open_s * 10**9, 1, 2, 1, close_ticks, 3, 4, 5, open_s, last, open_s
+    )  # fmt: skip
 
 
 def publish_candles(world: StreamWorld, *candles: Candle) -> None:
@@ -271,6 +274,29 @@ def test_a_slow_client_misses_no_final_candle() -> None:
         ("00:04:00", "0.04", True),
         ("00:05:00", "0.05", False),
     ]
+
+
+def test_a_candle_of_which_trades_were_missed_is_never_called_final() -> None:
+    world = quiet_world()
+    client = world.connect(CANDLES)
+    publish_candles(world, candle(60, 1))
+    client.take()
+    publish_candles(world, candle(180, 3))
+    world.advance(1_000)
+    resync, now = client.take()
+    assert resync == {"type": "resync", "symbol": SYMBOL, "interval": "1m"}
+    assert (now["open_time"][11:19], now["final"]) == ("00:03:00", False)
+
+
+def test_a_snapshot_of_the_feed_brings_candles_and_ticker() -> None:
+    world = quiet_world()
+    ticker = Ticker(SYMBOL, *([7] * 17))
+    snapshot = Snapshot(
+        1, SYMBOL, 10**6, {}, [], [], 0, 0, 0, [], [], ticker, [candle(60, 5)]
+    )  # fmt: skip
+    world.streams.take([snapshot])
+    assert told(world.connect(CANDLES)) == [("00:01:00", "0.05", False)]
+    assert world.connect(f"/ws/ticker/{SYMBOL}").take()[0]["last"] == "0.07"
 
 
 def test_the_ticker_is_the_latest_for_everyone() -> None:
