@@ -16,7 +16,7 @@ import zmq
 from common import codec, entry, feed, sockets
 from common.types import RejectReason, Side
 from tests.fuzz import hostile, zmtp
-from tests.system.exchange import PROCESSES, Exchange, port_of
+from tests.system.exchange import RECORDED, Exchange, port_of
 from tests.system.feed_tap import FeedTap
 from tests.system.session import Session
 
@@ -93,8 +93,8 @@ class HonestTraders:
 
 @pytest.fixture(scope="module")
 def attacked() -> Iterator[Exchange]:
-    """An exchange of this module's own; whatever happened to it, all three still run."""
-    with Exchange(LOG_LEVEL="WARNING") as exchange:
+    """An exchange of this module's own; whatever happened to it, all four still run."""
+    with Exchange(order=RECORDED, LOG_LEVEL="WARNING") as exchange:
         yield exchange
 
 
@@ -102,7 +102,7 @@ def check_unharmed(exchange: Exchange) -> None:
     """All processes run, nothing failed inside, and an order still makes the round trip."""
     exchange.check_alive()
     exchange.wait_ready()
-    for name in PROCESSES:
+    for name in RECORDED:
         assert "Traceback" not in exchange.log(name), exchange.log(name)[-4_000:]
 
 

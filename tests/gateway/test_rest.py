@@ -106,119 +106,6 @@ def test_a_market_order_by_quote_amount_fills() -> None:
     run(main())
 
 
-BAD_BODIES: list[tuple[Any, int, str, str | None]] = [
-    (limit("buy", "1", "50000") | {"quantity": 1.5}, 400, "MALFORMED", "quantity"),
-    (limit("buy", "1", "50000") | {"quantity": 1}, 400, "MALFORMED", "quantity"),
-    (limit("buy", "1", "50000") | {"price": None}, 400, "MALFORMED", "price"),
-    (limit("buy", "1", "50000", nonsense="x"), 400, "MALFORMED", "nonsense"),
-    (limit("buy", "1e3", "50000"), 400, "MALFORMED", "quantity"),
-    (limit("buy", "-1", "50000"), 400, "MALFORMED", "quantity"),
-    (limit("buy", "", "50000"), 400, "MALFORMED", "quantity"),
-    (limit("buy", "NaN", "50000"), 400, "MALFORMED", "quantity"),
-    (limit("buy", "1" * 41, "50000"), 400, "MALFORMED", "quantity"),
-    (limit("buy", "9" * 40, "50000"), 422, "EXCEEDS_LIMIT", "quantity"),
-    (limit("hold", "1", "50000"), 400, "MALFORMED", "side"),
-    (limit("buy", "1", "50000") | {"symbol": "DOGE-USDT"}, 422, "UNKNOWN_SYMBOL", "symbol"),
-    (limit("buy", "1", "50000") | {"symbol": "X" * 21}, 400, "MALFORMED", "symbol"),
-    (limit("buy", "1", "50000") | {"symbol": 7}, 400, "MALFORMED", "symbol"),
-    (limit("buy", "1", "50000.001"), 422, "BAD_TICK", "price"),
-    (limit("buy", "0.000001", "50000"), 422, "BAD_LOT", "quantity"),
-    (limit("buy", "1", "0"), 422, "BAD_TICK", "price"),
-    (limit("buy", "0.00001", "1"), 422, "MIN_NOTIONAL", "quantity"),
-    (limit("buy", "1", "50000", client_order_id="x" * 37), 400, "MALFORMED", "client_order_id"),
-    (limit("buy", "1", "50000", client_order_id="\u20ac"), 400, "MALFORMED", "client_order_id"),
-    (limit("buy", "1", "50000", time_in_force="day"), 400, "MALFORMED", "time_in_force"),
-    (
-        limit("buy", "1", "50000", time_in_force="ioc") | {"order_type": "fok"},
-        422,
-        "UNSUPPORTED_COMBINATION",
-        "time_in_force",
-    ),
-    (
-        limit("buy", "1", "50000", quote_quantity="5"),
-        422,
-        "UNSUPPORTED_COMBINATION",
-        "quote_quantity",
-    ),
-    (limit("buy", "1", "5") | {"order_type": "market"}, 422, "UNSUPPORTED_COMBINATION", "price"),
-    ({"symbol": "BTC-USDT"}, 400, "MALFORMED", "order_type"),
-    ([], 400, "MALFORMED", None),
-    (5, 400, "MALFORMED", None),
-]
-
-
-@pytest.mark.parametrize(("body", "status", "code", "field"), BAD_BODIES)
-def test_bad_input_names_its_field_and_changes_nothing(
-    body: Any, status: int, code: str, field: str | None
-) -> None:
-    async def main() -> None:
-        async with RestWorld() as world:
-            answer = await world.client.post("/api/v1/orders", json=body)
-            error = answer.json()["error"]
-            assert (answer.status_code, error["code"], error.get("field")) == (status, code, field)
-            assert error["message"]
-            assert answer.json()["request_id"].startswith("test-")
-            assert not world.engine.open_orders(1)[0]
-
-    run(main())
-
-
-@pytest.mark.parametrize(
-    ("content", "media_type", "status"),
-    [
-        (b"", "application/json", 400),
-        (b'{"symbol":', "application/json", 400),
-        (b'{"quantity": NaN}', "application/json", 400),
-        (b"\xff\xfe", "application/json", 400),
-        (b"[" * 100_000, "application/json", 400),
-        (b'"' + b"x" * 300_000 + b'"', "application/json", 413),
-        (b"{}", "text/plain", 415),
-        (b"{}", "", 415),
-    ],
-)
-@pytest.mark.parametrize("path", ["/api/v1/orders", "/api/v1/orders/batch"])
-def test_a_body_that_is_not_json_is_refused(
-    path: str, content: bytes, media_type: str, status: int
-) -> None:
-    async def main() -> None:
-        async with RestWorld() as world:
-            answer = await world.client.post(
-                path, content=content, headers={"Content-Type": media_type}
-            )
-            assert answer.status_code == status
-            assert answer.json()["error"]["message"]
-
-    run(main())
-
-
-@pytest.mark.parametrize("account", ["0", "-1", "x", "2147483648", "1.5", "\u0661"])
-@pytest.mark.parametrize("method", ["POST", "GET"])
-def test_an_account_is_a_number(method: str, account: str) -> None:
-    async def main() -> None:
-        async with RestWorld() as world:
-            answer = await world.client.request(
-                method,
-                "/api/v1/orders" if method == "POST" else "/api/v1/account",
-                json=limit("buy", "1", "50000") if method == "POST" else None,
-                headers=[(b"X-Account", account.encode())],
-            )
-            assert answer.status_code == 400
-            assert answer.json()["error"]["field"] == "X-Account"
-
-    run(main())
-
-
-def test_an_unknown_query_parameter_is_named() -> None:
-    async def main() -> None:
-        async with RestWorld() as world:
-            for path in ("/api/v1/instruments?x=1", "/api/v1/orders?symbols=BTC-USDT"):
-                answer = await world.client.get(path)
-                assert answer.status_code == 400
-                assert answer.json()["error"]["field"] in path
-
-    run(main())
-
-
 def test_the_same_request_again_answers_200_and_does_nothing() -> None:
     async def main() -> None:
         async with RestWorld() as world:
@@ -284,20 +171,6 @@ def test_an_amend_changes_the_order_and_may_trade() -> None:
             ended = (await world.client.patch(path, json={"quantity": "1"})).json()
             assert (ended["status"], ended["order_status"]) == ("canceled", "CANCELED")
             assert (ended["filled_quantity"], ended["fills"]) == ("1.00000", None)
-
-    run(main())
-
-
-@pytest.mark.parametrize(
-    ("body", "field"),
-    [({}, "quantity"), ({"price": "0"}, "price"), ({"quantity": "0.0"}, "quantity")],
-)
-def test_an_amend_to_nothing_is_refused(body: dict[str, str], field: str) -> None:
-    async def main() -> None:
-        async with RestWorld() as world:
-            order_id = (await world.enter(limit("buy", "1", "50000"))).json()["order_id"]
-            answer = await world.client.patch(f"/api/v1/orders/{order_id}", json=body)
-            assert (answer.status_code, answer.json()["error"]["field"]) == (400, field)
 
     run(main())
 
@@ -415,44 +288,6 @@ def test_stale_market_data_is_never_shown_as_live() -> None:
             assert answer.status_code == 503
             assert answer.json()["error"]["code"] == "MARKET_DATA_UNAVAILABLE"
             assert (await world.client.get("/ready")).status_code == 503
-
-    run(main())
-
-
-@pytest.mark.parametrize(
-    ("path", "status"),
-    [
-        ("/api/v1/orderbook/NO-SUCH", 404),
-        ("/api/v1/orderbook/BTC-USDT?levels=0", 400),
-        ("/api/v1/orderbook/BTC-USDT?levels=x", 400),
-        ("/api/v1/ticker/NO-SUCH", 404),
-        ("/api/v1/candles/BTC-USDT?interval=2m", 400),
-        ("/api/v1/orders/1", 400),
-        ("/api/v1/orders/ORD-0000000000", 400),
-        ("/api/v1/orders/ORD-9999999999999999999", 400),
-        ("/api/v1/orders?cursor=x", 400),
-        ("/api/v1/nothing", 404),
-        ("/api/v2/orders", 404),
-    ],
-)
-def test_a_wrong_path_or_parameter_has_an_error_document(path: str, status: int) -> None:
-    async def main() -> None:
-        async with RestWorld() as world:
-            answer = await world.client.get(path)
-            assert answer.status_code == status, answer.text
-            assert answer.json()["error"]["message"]
-            assert answer.json()["request_id"]
-
-    run(main())
-
-
-def test_a_wrong_method_is_405_and_names_the_right_ones() -> None:
-    async def main() -> None:
-        async with RestWorld() as world:
-            answer = await world.client.put("/api/v1/orders", json={})
-            assert answer.status_code == 405
-            assert "POST" in answer.headers["Allow"]
-            assert answer.json()["error"]["code"] == "METHOD_NOT_ALLOWED"
 
     run(main())
 
