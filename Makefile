@@ -8,6 +8,8 @@ PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check
 RUNTIME := $(VENV)/.installed-runtime
 DEVELOPMENT := $(VENV)/.installed-development
 PEERS := $(VENV)/.installed-peers
+CHART := $(PIP) --no-deps --require-hashes -r requirements-page.txt || \
+	echo "the chart script cannot be had: the page will have no candles" >&2
 
 .DEFAULT_GOAL := help
 .PHONY: help run demo test test-slow test-simulation test-crash lint format bench clean
@@ -69,14 +71,16 @@ $(BIN)/python:
 	@echo "creating $(VENV) with $$($(PYTHON) --version)"
 	@$(PYTHON) -m venv $(VENV)
 
-$(RUNTIME): pyproject.toml | $(BIN)/python
+$(RUNTIME): pyproject.toml requirements-page.txt | $(BIN)/python
 	@echo "installing what Crossbook needs to run"
 	@$(PIP) --editable .
+	@$(CHART)
 	@touch $@
 
-$(DEVELOPMENT): pyproject.toml | $(BIN)/python
+$(DEVELOPMENT): pyproject.toml requirements-page.txt | $(BIN)/python
 	@echo "installing what Crossbook needs to run and to be tested"
 	@$(PIP) --editable '.[dev]'
+	@$(CHART)
 	@touch $@ $(RUNTIME)
 
 $(PEERS): $(DEVELOPMENT)
@@ -95,6 +99,7 @@ try:
 except ConfigError as error:
     exit_on_config_error(error)
 print(f'''
+  a page        http://{settings.api_host}:{settings.api_port}/
   REST, streams http://{settings.api_host}:{settings.api_port}/docs
   order entry   {settings.gateway_orders}
   market data   {settings.publisher_feed}

@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Annotated, Any, Final
 
 import swagger_ui
-from litestar import Litestar, Request, Response
+from litestar import Litestar, Request, Response, get
 from litestar.di import Provide
 from litestar.exceptions import HTTPException, ValidationException
 from litestar.openapi import OpenAPIConfig
-from litestar.openapi.plugins import JsonRenderPlugin, SwaggerRenderPlugin
+from litestar.openapi.plugins import SwaggerRenderPlugin
 from litestar.openapi.spec import License, Tag
 from litestar.openapi.spec import Parameter as OpenApiParameter
 from litestar.params import HeaderParameter
@@ -20,6 +20,7 @@ from gateway import documents
 from gateway.bodies import ACCOUNT_MAX, explain
 from gateway.lookup import Lookup
 from gateway.order_route import BODY_MAX, AsgiApp, OrderRoute, check_media_type
+from gateway.page_routes import page_routes
 from gateway.problem import Problem, internal, malformed
 from gateway.rest_market import MarketRoutes, ProcessRoutes
 from gateway.rest_orders import AccountRoutes, OrderRoutes
@@ -47,6 +48,8 @@ def make_app(
             AccountRoutes,
             MarketRoutes,
             ProcessRoutes,
+            openapi_document,
+            page_routes(),
             create_static_files_router(ASSETS_PATH, [_ASSETS], include_in_schema=False),
         ],
         dependencies={
@@ -131,11 +134,11 @@ def _openapi() -> OpenAPIConfig:
             Tag(name="market data"),
             Tag(name="operations"),
         ],
-        path="/",
+        # Not "/", which the framework would then answer itself.
+        path="/docs",
         render_plugins=[
-            JsonRenderPlugin(path="/openapi.json"),
             SwaggerRenderPlugin(
-                path="/docs",
+                path="/",
                 js_url=f"{ASSETS_PATH}/swagger-ui-bundle.js",
                 css_url=f"{ASSETS_PATH}/swagger-ui.css",
                 standalone_preset_js_url=f"{ASSETS_PATH}/swagger-ui-standalone-preset.js",
@@ -143,6 +146,12 @@ def _openapi() -> OpenAPIConfig:
             ),
         ],
     )
+
+
+@get("/openapi.json", include_in_schema=False, sync_to_thread=False)
+def openapi_document(request: Request[Any, Any, Any]) -> dict[str, Any]:
+    """The OpenAPI document."""
+    return request.app.openapi_schema.to_schema()
 
 
 def _query_parameters(app: Litestar) -> dict[str, set[str]]:

@@ -157,6 +157,7 @@ EDGE: Final = {
     "gateway.lookup",
     "gateway.order_route",
     "gateway.order_stream",
+    "gateway.page_routes",
     "gateway.rest",
     "gateway.rest_market",
     "gateway.rest_orders",

@@ -38,7 +38,7 @@ def python_files(*folders: str) -> Iterator[Path]:
 
 def text_files() -> Iterator[Path]:
     """Every text file of the project, outside hidden and generated folders."""
-    suffixes = {".py", ".md", ".toml", ".example", ".sh", ""}
+    suffixes = {".py", ".md", ".toml", ".example", ".sh", ".js", ".css", ".html", ""}
     for path in sorted(ROOT.iterdir()):
         if path.is_file() and path.suffix in suffixes and path.name != ".env":
             yield path
@@ -47,6 +47,11 @@ def text_files() -> Iterator[Path]:
         for path in sorted((ROOT / folder).rglob("*")):
             if path.is_file() and path.suffix in suffixes:
                 yield path
+
+
+def page_files() -> Iterator[Path]:
+    """What a browser gets of the page."""
+    return (path for path in text_files() if path.suffix in {".js", ".css", ".html"})
 
 
 def markdown_files() -> Iterator[Path]:
@@ -117,7 +122,8 @@ def report(found: Iterable[str]) -> None:
 
 
 def test_files_are_short() -> None:
-    counts = {relative(path): path.read_text().count("\n") for path in python_files(*FOLDERS)}
+    paths = (*python_files(*FOLDERS), *page_files())
+    counts = {relative(path): path.read_text().count("\n") for path in paths}
     report(f"{name}: {count}" for name, count in counts.items() if count > FILE_LINES_MAX)
 
 
@@ -138,7 +144,7 @@ def test_exceptions_are_still_needed() -> None:
 
 def test_lines_fit() -> None:
     found: list[str] = []
-    for path in python_files(*FOLDERS):
+    for path in (*python_files(*FOLDERS), *page_files()):
         lines = enumerate(path.read_text().splitlines(), 1)
         found += (
             f"{relative(path)}:{n}" for n, line in lines if len(PRAGMA.sub("", line)) > COLUMNS_MAX

@@ -1,0 +1,58 @@
+// REST, for the account chosen.
+
+const PATIENCE_MS = 15000;
+
+// A request that did not succeed. `unknown`: it may have happened all the same.
+export class Refusal extends Error {
+  constructor(status, { code, message, field = null }) {
+    super(message);
+    this.status = status;
+    this.code = code;
+    this.field = field;
+    this.unknown = status === 0 || status === 504;
+  }
+}
+
+export class Api {
+  account = 1;
+
+  get(path) {
+    return this.#ask("GET", path);
+  }
+
+  post(path, body) {
+    return this.#ask("POST", path, body);
+  }
+
+  delete(path) {
+    return this.#ask("DELETE", path);
+  }
+
+  async #ask(method, path, body) {
+    const headers = { "X-Account": String(this.account) };
+    if (body !== undefined) headers["Content-Type"] = "application/json";
+    let answer;
+    let document;
+    try {
+      answer = await fetch(`/api/v1${path}`, {
+        method, headers, body: body && JSON.stringify(body),
+        signal: AbortSignal.timeout(PATIENCE_MS),
+      });
+      document = await answer.json();
+    } catch {
+      throw new Refusal(0, { code: "NO_ANSWER", message: "no answer from the gateway" });
+    }
+    if (!answer.ok) throw new Refusal(answer.status, document.error);
+    return document;
+  }
+}
+
+// What the gateway says of itself, or null when it says nothing.
+export async function readiness() {
+  try {
+    const answer = await fetch("/ready", { signal: AbortSignal.timeout(PATIENCE_MS) });
+    return await answer.json();
+  } catch {
+    return null;
+  }
+}

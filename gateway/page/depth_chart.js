@@ -1,0 +1,133 @@
+// Cumulative depth around the mid price, as steps on a canvas: bids left, asks right.
+
+import { grouped, textOf, trimmed } from "./amount.js";
+import { nextFrame, setText } from "./frame.js";
+import { colours } from "./theme.js";
+
+const LEVELS = 60;
+const MARGIN = { top: 14, bottom: 18 };
+const FONT = "11px system-ui, sans-serif";
+const EVERY_MS = 100;
+
+export class DepthChart {
+  #canvas = document.getElementById("depth");
+  #reading = document.getElementById("depth-reading");
+  #book = null;
+  #instrument = null;
+  #drawnMs = 0;
+  #timer = 0;
+
+  constructor() {
+    new ResizeObserver(() => this.redraw()).observe(this.#canvas);
+  }
+
+  show(book, instrument) {
+    this.#book = book;
+    this.#instrument = instrument;
+    this.redraw();
+  }
+
+  // Ten times a second is enough for a shape.
+  redraw() {
+    if (this.#timer) return;
+    const wait = Math.max(0, this.#drawnMs + EVERY_MS - performance.now());
+    this.#timer = setTimeout(() => {
+      this.#timer = 0;
+      this.#drawnMs = performance.now();
+      nextFrame(this.#draw);
+    }, wait);
+  }
+
+  #draw = () => {
+    const { clientWidth: width, clientHeight: height } = this.#canvas;
+    if (!width || !height) return;
+    const pen = this.#clean(width, height);
+    const book = this.#book;
+    if (!book?.bid || !book.ask || book.seq === null) {
+      setText(this.#reading, "");
+      return;
+    }
+    const bids = steps(book.bids.levels);
+    const asks = steps(book.asks.levels);
+    const mid = (book.bid.price + book.ask.price) / 2;
+    const reach = Math.max(mid - bids.at(-1).price, asks.at(-1).price - mid);
+    const most = Math.max(bids.at(-1).total, asks.at(-1).total);
+    const scale = {
+      x: (price) => width / 2 + ((price - mid) / reach) * (width / 2),
+      y: (total) => height - MARGIN.bottom
+        - (total / most) * (height - MARGIN.top - MARGIN.bottom),
+    };
+    const { up, down, upFill, downFill } = colours();
+    area(pen, bids, scale, 0, up, upFill);
+    area(pen, asks, scale, width, down, downFill);
+    this.#label(pen, { width, height, mid, reach, most });
+    this.#read(bids.at(-1).total, asks.at(-1).total);
+  };
+
+  #clean(width, height) {
+    const ratio = devicePixelRatio;
+    if (this.#canvas.width !== Math.round(width * ratio)
+      || this.#canvas.height !== Math.round(height * ratio)) {
+      this.#canvas.width = Math.round(width * ratio);
+      this.#canvas.height = Math.round(height * ratio);
+    }
+    const pen = this.#canvas.getContext("2d");
+    pen.setTransform(ratio, 0, 0, ratio, 0, 0);
+    pen.clearRect(0, 0, width, height);
+    return pen;
+  }
+
+  #label(pen, { width, height, mid, reach, most }) {
+    const { decimals } = this.#instrument;
+    pen.font = FONT;
+    pen.fillStyle = colours().muted;
+    const price = (value) => grouped(textOf(Math.max(0, Math.round(value)), decimals.price));
+    pen.textAlign = "left";
+    pen.fillText(price(mid - reach), 6, height - 5);
+    pen.textAlign = "right";
+    pen.fillText(price(mid + reach), width - 6, height - 5);
+    pen.fillText(this.#quantity(most), width - 6, 11);
+    pen.textAlign = "center";
+    pen.fillText(price(mid), width / 2, height - 5);
+  }
+
+  #read(bidTotal, askTotal) {
+    const bids = this.#quantity(bidTotal);
+    const asks = this.#quantity(askTotal);
+    setText(this.#reading, `bids ${bids} · asks ${asks}`);
+    this.#canvas.setAttribute("aria-label", `Depth near the mid price: bids ${bids}, asks ${asks}`);
+  }
+
+  #quantity(units) {
+    const { decimals, base } = this.#instrument;
+    return `${grouped(trimmed(textOf(units, decimals.quantity)))} ${base}`;
+  }
+}
+
+function steps(levels) {
+  let total = 0;
+  return levels.slice(0, LEVELS).map(({ price, quantity }) => {
+    total += quantity;
+    return { price, total };
+  });
+}
+
+function area(pen, line, scale, edge, stroke, fill) {
+  const floor = scale.y(0);
+  pen.beginPath();
+  pen.moveTo(scale.x(line[0].price), floor);
+  let level = floor;
+  for (const { price, total } of line) {
+    pen.lineTo(scale.x(price), level);
+    level = scale.y(total);
+    pen.lineTo(scale.x(price), level);
+  }
+  pen.lineTo(edge, level);
+  pen.strokeStyle = stroke;
+  pen.lineWidth = 1.5;
+  pen.stroke();
+  pen.lineTo(edge, floor);
+  pen.closePath();
+  pen.fillStyle = fill;
+  pen.fill();
+}

@@ -1,0 +1,240 @@
+// Puts the page together: one instrument, one account, their streams, and the views of both.
+
+import { Api } from "./api.js";
+import { decimalsOf } from "./amount.js";
+import { Book, Broken } from "./book.js";
+import { Candles } from "./candles.js";
+import { Connection } from "./connection.js";
+import { DepthChart } from "./depth_chart.js";
+import { Ladder } from "./ladder.js";
+import { OwnOrders } from "./own_orders.js";
+import { OwnTables } from "./own_tables.js";
+import { Stream } from "./stream.js";
+import { Tape } from "./tape.js";
+import { onThemeChange } from "./theme.js";
+import { Ticker } from "./ticker.js";
+import { Ticket } from "./ticket.js";
+import { Trades } from "./trades.js";
+
+const INTERVALS = ["1s", "1m", "5m", "15m", "1h", "4h", "1d"];
+const AGAIN_MS = 1000;
+const ACCOUNT_MAX = 2 ** 31 - 1;
+
+const picked = new URLSearchParams(location.search);
+const api = new Api();
+const connection = new Connection();
+const ladder = new Ladder((side, price) => ticket.price(price, side === "sell" ? "buy" : "sell"));
+const depthChart = new DepthChart();
+const tape = new Tape();
+const ticker = new Ticker();
+const candles = new Candles(api);
+const ticket = new Ticket(api, () => ({ bid: book.bid?.priceText, ask: book.ask?.priceText }));
+const tables = new OwnTables(api);
+const own = new OwnOrders(api, ownChanged);
+
+let instruments = new Map();
+let instrument = null;
+let book = new Book();
+// Whether the book is that of the present connection: a snapshot of it has come.
+let bookLoaded = false;
+let trades = null;
+let interval = INTERVALS.includes(picked.get("interval")) ? picked.get("interval") : "1s";
+let marketStreams = [];
+let candleStream = null;
+let orderStream = null;
+
+// The market of an instrument
+
+function showMarket(symbol) {
+  instrument = instruments.get(symbol);
+  for (const stream of marketStreams) stream.end();
+  book = new Book();
+  bookLoaded = false;
+  tape.clear();
+  trades?.end();
+  trades = new Trades(api, symbol, tape);
+  for (const view of [ticker, ticket]) view.show(instrument);
+  ladder.show(book, instrument.decimals);
+  depthChart.show(book, instrument);
+  marketStreams = [openBook(), openTrades(), openTicker()];
+  ownChanged();
+  showCandles();
+}
+
+function openBook() {
+  const current = book;
+  const stream = new Stream({
+    path: () => `/ws/market-data/${instrument.symbol}`,
+    changed: ({ phase }) => {
+      if (phase === "lost") bookLoaded = false;
+      connection.refresh();
+    },
+    hear: (message) => {
+      if (message.type !== "snapshot" && message.type !== "l2_update") return;
+      try {
+        if (message.type === "snapshot") current.load(message);
+        else current.apply(message);
+      } catch (fault) {
+        if (!(fault instanceof Broken)) throw fault;
+        stream.restart(fault.message);
+        return;
+      }
+      bookLoaded = true;
+      if (connection.state !== "live") connection.refresh();
+      ladder.redraw();
+      depthChart.redraw();
+    },
+  });
+  return stream;
+}
+
+function openTrades() {
+  const current = trades;
+  return new Stream({
+    path: () => `/ws/trades/${instrument.symbol}`,
+    changed: ({ phase, live }) => {
+      if (phase === "open" && live) current.join();
+      connection.refresh();
+    },
+    hear: (message) => {
+      if (message.type === "resync") {
+        current.join();
+      } else if (message.type === "trade") {
+        current.take(message);
+        ticker.traded(message.price);
+      }
+    },
+  });
+}
+
+function openTicker() {
+  return new Stream({
+    path: () => `/ws/ticker/${instrument.symbol}`,
+    changed: () => connection.refresh(),
+    hear: (message) => ticker.take(message),
+  });
+}
+
+function showCandles() {
+  candleStream?.end();
+  candles.show(instrument, interval);
+  let wasLost = false;
+  candleStream = new Stream({
+    path: () => `/ws/candles/${instrument.symbol}?interval=${interval}`,
+    changed: ({ phase }) => {
+      if (phase === "open" && wasLost) candles.loadPast();
+      wasLost = phase === "lost";
+      connection.refresh();
+    },
+    hear: (message) => candles.take(message),
+  });
+  followConnection();
+}
+
+// The orders of an account
+
+function showAccount(account) {
+  api.account = account;
+  orderStream?.end();
+  own.clear();
+  orderStream = new Stream({
+    path: () => `/ws/orders?account=${account}`,
+    beats: false,
+    changed: ({ phase }) => {
+      // An idle stream of orders is silent: it is dead when the others are.
+      if (phase === "lost") own.problem = "connection lost";
+      ownChanged();
+      connection.refresh();
+    },
+    hear: (message) => {
+      if (message.type === "execution") own.take(message);
+      else if (message.type === "welcome" || message.type === "resync") own.load();
+    },
+  });
+  followConnection();
+}
+
+function ownChanged() {
+  tables.redraw(own);
+  const here = [...own.orders.values()].filter((order) => order.symbol === instrument?.symbol);
+  ladder.mark(new Set(here.map(({ side, price }) => `${side} ${price}`)));
+}
+
+function followConnection() {
+  const [bookStream, ...others] = marketStreams;
+  if (!bookStream || !candleStream || !orderStream) return;
+  connection.follow(bookStream, [...others, candleStream, orderStream], () => bookLoaded);
+}
+
+// Choices, kept in the address so that a page can be reloaded and sent to somebody
+
+function keep(name, value) {
+  picked.set(name, value);
+  history.replaceState(null, "", `?${picked}`);
+}
+
+function offerIntervals() {
+  const box = document.getElementById("intervals");
+  for (const each of INTERVALS) {
+    const label = box.appendChild(document.createElement("label"));
+    const input = label.appendChild(document.createElement("input"));
+    Object.assign(input, { type: "radio", name: "interval", value: each });
+    input.checked = each === interval;
+    label.appendChild(document.createElement("span")).textContent = each;
+  }
+  box.addEventListener("change", ({ target }) => {
+    interval = target.value;
+    keep("interval", interval);
+    showCandles();
+  });
+}
+
+function offerInstruments(chosen) {
+  const select = document.getElementById("instrument");
+  select.replaceChildren(...[...instruments.keys()].map((symbol) => new Option(symbol, symbol)));
+  select.value = chosen;
+  select.addEventListener("change", () => {
+    keep("symbol", select.value);
+    showMarket(select.value);
+  });
+}
+
+function offerAccounts(account) {
+  const input = document.getElementById("account");
+  input.value = account;
+  input.addEventListener("change", () => {
+    if (!input.reportValidity() || !input.value) return;
+    keep("account", input.value);
+    showAccount(Number(input.value));
+  });
+}
+
+async function listInstruments() {
+  for (;;) {
+    try {
+      return (await api.get("/instruments")).instruments.map((each) => ({
+        ...each,
+        decimals: { price: decimalsOf(each.tick_size), quantity: decimalsOf(each.lot_size) },
+      }));
+    } catch {
+      await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
+    }
+  }
+}
+
+async function start() {
+  const wanted = Number(picked.get("account"));
+  if (Number.isInteger(wanted) && wanted >= 1 && wanted <= ACCOUNT_MAX) api.account = wanted;
+  offerIntervals();
+  onThemeChange(() => depthChart.redraw());
+  instruments = new Map((await listInstruments()).map((each) => [each.symbol, each]));
+  const symbol = picked.get("symbol");
+  const chosen = instruments.has(symbol) ? symbol : instruments.keys().next().value;
+  offerInstruments(chosen);
+  offerAccounts(api.account);
+  await candles.ready;
+  showMarket(chosen);
+  showAccount(api.account);
+}
+
+start();

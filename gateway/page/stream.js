@@ -1,0 +1,113 @@
+// A WebSocket that comes back by itself: waits longer after each failure, and counts as lost when
+// it falls silent although heartbeats are due.
+
+const FIRST_WAIT_MS = 250;
+const LONGEST_WAIT_MS = 4000;
+const SILENT_MS = 3500;
+const WATCH_MS = 500;
+
+const GOING_AWAY = 1001;
+
+export class Stream {
+  // "connecting", "open" or "lost"; while open, `live` is whether the server calls it so.
+  phase = "connecting";
+  live = true;
+  reason = "";
+  heardMs = Date.now();
+  #socket = null;
+  #timer = 0;
+  #failures = 0;
+  #ended = false;
+  #path;
+  #hear;
+  #changed;
+  #beats;
+
+  // `path()` gives the path of each attempt; `hear` gets each message but heartbeat and status;
+  // `changed` is called when phase, live or reason have. `beats`: a heartbeat comes every second.
+  constructor({ path, hear, changed, beats = true }) {
+    this.#path = path;
+    this.#hear = hear;
+    this.#changed = changed;
+    this.#beats = beats;
+    this.#connect();
+    this.watch = setInterval(() => this.#look(), WATCH_MS);
+  }
+
+  end() {
+    this.#ended = true;
+    clearInterval(this.watch);
+    clearTimeout(this.#timer);
+    this.#drop();
+  }
+
+  // Starts over: what was received cannot be gone on from.
+  restart(why) {
+    if (this.#ended) return;
+    this.#drop();
+    this.#lost(why);
+  }
+
+  // As restart, at once.
+  retry() {
+    if (this.#ended || this.phase !== "lost") return;
+    clearTimeout(this.#timer);
+    this.#connect();
+  }
+
+  #connect() {
+    const scheme = location.protocol === "https:" ? "wss" : "ws";
+    const socket = new WebSocket(`${scheme}://${location.host}${this.#path()}`);
+    this.#socket = socket;
+    socket.onopen = () => {
+      this.heardMs = Date.now();
+      this.#failures = 0;
+      this.#become("open", true, "");
+    };
+    socket.onmessage = (event) => this.#take(JSON.parse(event.data));
+    socket.onclose = (event) => {
+      const why = event.code === GOING_AWAY ? "the gateway stops"
+        : event.reason || (this.phase === "open" ? "connection lost" : "no connection");
+      this.#drop();
+      this.#lost(why);
+    };
+  }
+
+  #take(message) {
+    this.heardMs = Date.now();
+    if (message.type === "status") {
+      this.#become("open", message.status === "live", message.reason);
+    } else if (message.type !== "heartbeat") {
+      this.#hear(message);
+    }
+  }
+
+  #lost(why) {
+    const wait = Math.min(FIRST_WAIT_MS * 2 ** this.#failures, LONGEST_WAIT_MS);
+    this.#failures += 1;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#connect(), wait * (0.75 + Math.random() / 2));
+    // That attempts fail is known; why the first one was needed is what there is to tell.
+    this.#become("lost", false, this.phase === "lost" ? this.reason : why);
+  }
+
+  #look() {
+    const silent = this.#beats && this.live && Date.now() - this.heardMs > SILENT_MS;
+    if (this.phase === "open" && silent) this.restart("the gateway is silent");
+  }
+
+  #become(phase, live, reason) {
+    if (phase === this.phase && live === this.live && reason === this.reason) return;
+    Object.assign(this, { phase, live, reason });
+    this.#changed(this);
+  }
+
+  #drop() {
+    const socket = this.#socket;
+    this.#socket = null;
+    if (socket) {
+      socket.onopen = socket.onmessage = socket.onclose = null;
+      socket.close();
+    }
+  }
+}
