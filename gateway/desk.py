@@ -68,6 +68,7 @@ class OrderDesk:
         self._asked: dict[int, tuple[Session, int, int]] = {}
         self._question_id = 0
         self._now_ns = 0
+        self.matcher_is_silent = False
         self.number = 0
         self.in_flight: Pending = {}
         self.sessions = sessions
@@ -89,8 +90,9 @@ class OrderDesk:
 
     @property
     def taking(self) -> bool:
-        """Whether commands are taken: the matcher is known and not suspected of anything."""
-        return self._room > 0
+        """Whether commands are taken and answered: the matcher is known, not suspected of
+        anything, and was heard of lately."""
+        return self._room > 0 and not self.matcher_is_silent
 
     def begin(self, number: int, seq: int) -> None:
         """Take commands, the next one as number `number + 1`, standing at `seq`.

@@ -32,6 +32,10 @@ RESEND_MAX_NS: Final = 5_000_000_000
 CHUNK_COMMANDS: Final = 1_000
 """Most commands in one message of those sent again; each has less than 200 bytes."""
 
+SILENT_NS: Final = 2_000_000_000
+"""Silence after which the matcher, which says at least every HEARTBEAT_MS that it is alive, counts
+as away."""
+
 ASK_NS: Final = 50_000_000
 """Longest wait between two looks at what is missing."""
 
@@ -65,6 +69,8 @@ class MatcherLink:
         self._wait_ns = RESEND_NS
         self._again_is_due = False
         self._due_ns = 0
+        self._heard = False
+        self._heard_ns = 0
         self.fenced = False
         self.notices: list[tuple[str, dict[str, int]]] = []
 
@@ -76,6 +82,7 @@ class MatcherLink:
 
     def take_events(self, payload: bytes) -> None:
         """Take one frame of the event stream; raises what `decode_events` raises."""
+        self._heard = True
         self._follow(decode_events(payload))
 
     def take_reply(self, payload: bytes, now_ns: int) -> None:
@@ -96,6 +103,9 @@ class MatcherLink:
     def tick(self, now_ns: int) -> None:
         """Call about ten times a second: what has had no answer for long comes due again."""
         self._desk.tick(now_ns)
+        if self._heard:
+            self._heard, self._heard_ns = False, now_ns
+        self._desk.matcher_is_silent = now_ns - self._heard_ns > SILENT_NS
         self._due_ns = 0
         oldest = next(iter(self._desk.in_flight), 0)
         if oldest != self._oldest:

@@ -130,6 +130,10 @@ class OrderStream:
 
     def opened(self, connection: Connection) -> None:
         """Greet the client and listen for its account."""
+        if not _same_site(connection):
+            # A page of another site could else trade through the browser of whoever looks at it.
+            connection.close(POLICY_VIOLATION, "origin: only pages of this address may trade here")
+            return
         self._connection = connection
         self._session = self._sessions.open(self._account, self._hear)
         if self._session is None:
@@ -213,6 +217,12 @@ class OrderStream:
             connection.close(POLICY_VIOLATION, "too slow: connect again with from_seq")
             return
         connection.send(text_frame(_encode(message)))
+
+
+def _same_site(connection: Connection) -> bool:
+    """Whether a browser's page comes from the address it connects to; others send no origin."""
+    origin = connection.header("origin")
+    return origin is None or origin.partition("://")[2] == connection.header("host")
 
 
 class OrderStreams:

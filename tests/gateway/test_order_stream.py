@@ -23,10 +23,11 @@ class FakeConnection:
         self.said: list[dict[str, Any]] = []
         self.news = asyncio.Event()
         self.closed: tuple[int, str] | None = None
+        self.headers: dict[str, str] = {}
 
     def header(self, name: str) -> str | None:
-        """No headers."""
-        return None
+        """A header of the handshake."""
+        return self.headers.get(name)
 
     def send(self, frame: bytes) -> None:
         """Keep one message."""
@@ -221,6 +222,31 @@ def test_without_a_free_session_the_client_is_told_to_come_later() -> None:
             channel.opened(connection)
             assert connection.closed is not None
             assert connection.closed[0] == TRY_AGAIN_LATER
+
+    run(main())
+
+
+@pytest.mark.parametrize(
+    ("origin", "welcome"),
+    [
+        ("http://127.0.0.1:8000", True),
+        ("http://127.0.0.1:9000", False),
+        ("https://elsewhere.example", False),
+        ("null", False),
+    ],
+)
+def test_a_page_of_another_site_may_not_trade(origin: str, welcome: bool) -> None:
+    async def main() -> None:
+        async with RestWorld() as world:
+            streams = OrderStreams(world.sessions, world.trading, world.lookup.render, 1)
+            channel, connection = streams.route(""), FakeConnection()
+            connection.headers = {"origin": origin, "host": "127.0.0.1:8000"}
+            assert isinstance(channel, OrderStream)
+            channel.opened(connection)
+            assert [each["type"] for each in connection.said] == ["welcome"] * welcome
+            assert (connection.closed is None) == welcome
+            channel.closed(connection)
+            assert len(world.desk.sessions) == 0
 
     run(main())
 

@@ -178,3 +178,18 @@ def test_without_a_recorder_orders_trade_and_only_the_past_is_refused() -> None:
         path = f"{exchange.api}/api/v1/orders/{answer['order_id']}"
         assert httpx.get(path).status_code == 503
         assert httpx.delete(path).json()["order_status"] == "CANCELED"
+
+
+def test_readiness_ends_when_the_matcher_is_killed_and_comes_back_with_it() -> None:
+    with Exchange(GATEWAY_ROLES=ROLES) as exchange:
+        exchange.wait_http()
+
+        def matcher() -> bool:
+            document = httpx.get(f"{exchange.api}/ready").json()
+            return bool(document["matcher"])
+
+        assert matcher()
+        exchange.kill("matcher")
+        exchange.wait_until("the matcher is missed", lambda: not matcher())
+        exchange.start("matcher")
+        exchange.wait_until("the matcher is back", matcher)
