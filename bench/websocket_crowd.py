@@ -1,9 +1,10 @@
 """Many WebSocket clients of one instrument in one process, each checked, for `bench websocket`.
 
-    python -m bench.websocket_crowd PORT SYMBOL CLIENTS [FEED]
+    python -m bench.websocket_crowd REPORT PORT SYMBOL CLIENTS [FEED]
 
 It prints "ready" when all have their first book (and, with FEED, when the ZeroMQ feed is heard as
-well), measures from the first line of its input to the end of it, then writes one msgpack `Crowd`.
+well), measures from the first line of its input to the end of it, then writes one msgpack `Crowd`
+into the file REPORT.
 
 Every message of every client is looked at. Most are the same bytes for all clients, so each
 different one is decoded and applied once, to a copy of the book at its `prev_seq`; a client is
@@ -17,6 +18,7 @@ import resource
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from array import array
 from binascii import crc32
@@ -274,10 +276,14 @@ class CrowdProcess:
     """The process above, seen from the one that measures."""
 
     def __init__(self, port: int, symbol: str, clients: int, feed_address: str = "") -> None:
+        # Megabytes written to a pipe behind uvloop have arrived cut short, now and then; in a
+        # file they never have.
+        self._folder = tempfile.TemporaryDirectory(prefix="crossbook-crowd-")
+        self._report = Path(self._folder.name) / "report"
         self._process = subprocess.Popen(
             [
                 sys.executable, "-m", "bench.websocket_crowd",
-                str(port), symbol, str(clients), feed_address,
+                str(self._report), str(port), symbol, str(clients), feed_address,
             ],
             cwd=REPOSITORY, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
         )  # fmt: skip
@@ -290,6 +296,7 @@ class CrowdProcess:
         if self._process.poll() is None:
             self._process.kill()
             self._process.communicate()
+        self._folder.cleanup()
 
     def wait_ready(self) -> None:
         """Return when every client has a book."""
@@ -306,20 +313,19 @@ class CrowdProcess:
 
     def stop(self) -> Crowd:
         """End it and take its report."""
-        out, _ = self._process.communicate(timeout=STOP_SECONDS)
-        if self._process.returncode or not out:
+        self._process.communicate(timeout=STOP_SECONDS)
+        if self._process.returncode:
             raise RuntimeError(f"a crowd ended with status {self._process.returncode}")
-        return msgspec.msgpack.decode(out, type=Crowd)
+        return msgspec.msgpack.decode(self._report.read_bytes(), type=Crowd)
 
 
-def main(port: str, symbol: str, clients: str, address: str = "") -> None:
+def main(path: str, port: str, symbol: str, clients: str, address: str = "") -> None:
     """Run the crowd to its end and write its report."""
     os.nice(NICE)
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     report = uvloop.run(_run(int(port), symbol, int(clients), address))
-    sys.stdout.buffer.write(msgspec.msgpack.encode(report))
-    sys.stdout.buffer.flush()
+    Path(path).write_bytes(msgspec.msgpack.encode(report))
 
 
 if __name__ == "__main__":
