@@ -21,7 +21,7 @@ from tests.system.exchange import Exchange
 
 Transport = Literal["tcp", "ipc"]
 Sync = Literal["batch", "interval", "never"]
-INTERNAL = ("MATCHER_COMMANDS", "MATCHER_EVENTS", "MATCHER_SYNC")
+INTERNAL = ("MATCHER_COMMANDS", "MATCHER_EVENTS", "MATCHER_SYNC", "MATCHER_ADMIN")
 
 
 class Target(Struct, frozen=True):

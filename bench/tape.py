@@ -67,7 +67,7 @@ class Tape:
         """Take the events of one command."""
         self._sample_until(time_ns)
         for event in events:
-            if event.instrument == self.instrument:
+            if getattr(event, "instrument", 0) == self.instrument:
                 self._see(event, time_ns)
 
     def _see(self, event: Event, time_ns: int) -> None:

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
-from common import commands, entry, events, feed, history, sync
+from common import admin, commands, entry, events, feed, history, sync
 from common.errors import CodecError
 from common.types import MAX_INT, RejectReason
 
@@ -28,6 +28,8 @@ decode_commands = msgspec.msgpack.Decoder(list[commands.Command]).decode
 decode_events = msgspec.msgpack.Decoder(events.EventBatch).decode
 decode_sync_request = msgspec.msgpack.Decoder(sync.SyncRequest).decode
 decode_sync_reply = msgspec.msgpack.Decoder(sync.SyncReply).decode
+decode_admin_request = msgspec.msgpack.Decoder(admin.AdminRequest).decode
+decode_admin_reply = msgspec.msgpack.Decoder(admin.AdminReply).decode
 decode_replies = msgspec.msgpack.Decoder(list[entry.Reply]).decode
 decode_feed = msgspec.msgpack.Decoder(feed.FeedMessage).decode
 decode_feed_request = msgspec.msgpack.Decoder(feed.FeedRequest).decode

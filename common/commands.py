@@ -8,9 +8,28 @@ from typing import TypeAlias
 
 from msgspec import Struct
 
+from common.instruments import Instrument
+
+
+class Instructions(Struct, array_like=True, gc=False, frozen=True):
+    """What only few orders say. A plain limit or market order has None in its place; a stop, a GTD
+    or DAY order always has instructions.
+
+    `trigger_ticks` is the price a stop or take-profit waits for, `display_lots` what an iceberg
+    shows at a time, `expire_ns` when a GTD order expires.
+    """
+
+    trigger_ticks: int = 0
+    display_lots: int = 0
+    expire_ns: int = 0
+    post_only: bool = False
+
 
 class NewOrder(Struct, array_like=True, tag=1, gc=False, frozen=True):
-    """Enter an order. A market order has price zero; by quote amount it has zero lots."""
+    """Enter an order. A market order has price zero; by quote amount it has zero lots.
+
+    `self_trade` is a `SelfTrade`; what was recorded before there was any says none.
+    """
 
     gateway: int
     request: int
@@ -23,6 +42,8 @@ class NewOrder(Struct, array_like=True, tag=1, gc=False, frozen=True):
     quantity_lots: int
     client_order_id: str = ""
     quote_amount: int = 0
+    self_trade: int = 0
+    instructions: Instructions | None = None
 
 
 class CancelOrder(Struct, array_like=True, tag=2, gc=False, frozen=True):
@@ -47,16 +68,113 @@ class AmendOrder(Struct, array_like=True, tag=3, gc=False, frozen=True):
     price_ticks: int
     quantity_lots: int
     client_order_id: str = ""
+    trigger_ticks: int = 0
 
 
 class MassCancelOrders(Struct, array_like=True, tag=4, gc=False, frozen=True):
-    """Cancel all open orders of `account`; instrument zero means all, side zero both."""
+    """Cancel all open orders of `account`; zero means every account, instrument, side.
+
+    `reason` is told of each order: zero for a request, `DISCONNECTED` for a session that ended.
+    """
 
     gateway: int
     request: int
     account: int
     instrument: int = 0
     side: int = 0
+    reason: int = 0
 
 
-Command: TypeAlias = NewOrder | CancelOrder | AmendOrder | MassCancelOrders
+class SetCancelAfter(Struct, array_like=True, tag=5, gc=False, frozen=True):
+    """Cancel all open orders of `account` unless this is said again within `timeout_ns`; zero
+    calls it off. `instrument` is zero."""
+
+    gateway: int
+    request: int
+    account: int
+    instrument: int = 0
+    timeout_ns: int = 0
+
+
+class AdvanceTime(Struct, array_like=True, tag=6, gc=False, frozen=True):
+    """Let expire what is due; said by the matcher to itself when nobody says anything."""
+
+    gateway: int = -1
+    request: int = 0
+    account: int = 0
+    instrument: int = 0
+
+
+class AddInstrument(Struct, array_like=True, tag=7, gc=False, frozen=True):
+    """Trade another instrument from now on; `instrument` is its id."""
+
+    gateway: int
+    request: int
+    account: int
+    instrument: int
+    definition: Instrument
+
+
+class SetInstrumentState(Struct, array_like=True, tag=8, gc=False, frozen=True):
+    """Put an instrument into an `InstrumentState`; until a time, if one is given, and then back
+    to `OPEN` (or `AUCTION` where its book is crossed)."""
+
+    gateway: int
+    request: int
+    account: int
+    instrument: int
+    state: int
+    until_ns: int = 0
+
+
+class Uncross(Struct, array_like=True, tag=9, gc=False, frozen=True):
+    """End the call phase: trade all that can at one price and go on as `state`."""
+
+    gateway: int
+    request: int
+    account: int
+    instrument: int
+    state: int = 1
+
+
+class SetFees(Struct, array_like=True, tag=10, gc=False, frozen=True):
+    """Fee rates of an instrument, or with an `account` of that account in it. `inherit` takes the
+    account's own rates away."""
+
+    gateway: int
+    request: int
+    account: int
+    instrument: int
+    maker_fee_rate: int
+    taker_fee_rate: int
+    inherit: bool = False
+
+
+class AdjustBalance(Struct, array_like=True, tag=11, gc=False, frozen=True):
+    """Deposit (positive) or withdraw (negative) an amount in the asset's smallest unit.
+
+    `transfer_id` names the transfer, so that a repeat is told from another one.
+    """
+
+    gateway: int
+    request: int
+    account: int
+    instrument: int
+    asset: str
+    amount: int
+    transfer_id: str
+
+
+Command: TypeAlias = (
+    NewOrder
+    | CancelOrder
+    | AmendOrder
+    | MassCancelOrders
+    | SetCancelAfter
+    | AdvanceTime
+    | AddInstrument
+    | SetInstrumentState
+    | Uncross
+    | SetFees
+    | AdjustBalance
+)

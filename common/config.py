@@ -13,13 +13,14 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from common.errors import ConfigError
 from common.instruments import Instrument, load_instruments
+from common.rules import Rules, load_rules
 from common.sockets import check_address, is_loopback
 
 Role = Literal["orders", "api", "streams"]
 """What a gateway process serves: ZeroMQ order entry, REST and /ws/orders, market-data streams."""
 
 _BOUND_BY = {
-    "matcher": ("matcher_commands", "matcher_events", "matcher_sync"),
+    "matcher": ("matcher_commands", "matcher_events", "matcher_sync", "matcher_admin"),
     "gateway": ("gateway_orders",),
     "publisher": ("publisher_feed", "publisher_snapshots"),
     "recorder": ("recorder_history",),
@@ -45,12 +46,14 @@ class Settings(BaseSettings):
 
     instruments_file: Path = Path("instruments.toml")
     gateway_roles: Annotated[frozenset[Role], NoDecode] = frozenset({"orders", "api", "streams"})
+    accounts: Literal["on", "off"] = "on"
     gateway_id: int = Field(default=1, ge=1, le=32_767)
     account: int = Field(default=1, ge=1, le=2**31 - 1)
 
     matcher_commands: str = "ipc://data/commands.sock"
     matcher_events: str = "ipc://data/events.sock"
     matcher_sync: str = "ipc://data/sync.sock"
+    matcher_admin: str = "ipc://data/admin.sock"
     gateway_orders: str = "tcp://127.0.0.1:5560"
     publisher_feed: str = "tcp://127.0.0.1:5570"
     publisher_snapshots: str = "tcp://127.0.0.1:5571"
@@ -95,6 +98,10 @@ class Settings(BaseSettings):
         """`DATABASE_URL` with the data directory in it; may hold a password, so never log it."""
         return self.database_url.get_secret_value().replace("{DATA_DIR}", str(self.data_dir))
 
+    def rules(self) -> Rules:
+        """The rules of the venue, from `INSTRUMENTS_FILE` and `ACCOUNTS`; raises `ConfigError`."""
+        return load_rules(self.instruments_file, self.accounts == "on")
+
 
 def load_settings(
     process: Literal["matcher", "gateway", "publisher", "recorder", "client"],
@@ -114,7 +121,8 @@ def load_settings(
             name.upper(),
             getattr(settings, name),
             bind=name in bound,
-            insecure=settings.insecure_allow_public_bind,
+            # Whoever reaches the administrator's socket may do anything.
+            insecure=settings.insecure_allow_public_bind and name != "matcher_admin",
         )
     if not settings.insecure_allow_public_bind and not is_loopback(settings.api_host):
         raise ConfigError(

@@ -28,20 +28,31 @@ _ClientOrderId = Annotated[str, Meta(max_length=MAX_CLIENT_ORDER_ID)]
 _Number = Annotated[int, Meta(ge=0, le=MAX_INT)] | Annotated[str, Meta(max_length=40)]
 _Side = Annotated[int, Meta(ge=1, le=2)]
 _SideOrBoth = Annotated[int, Meta(ge=0, le=2)]
-_OrderType = Annotated[int, Meta(ge=1, le=2)]
-_TimeInForce = Annotated[int, Meta(ge=1, le=3)]
+_OrderType = Annotated[int, Meta(ge=1, le=6)]
+_TimeInForce = Annotated[int, Meta(ge=1, le=5)]
+_SelfTrade = Annotated[int, Meta(ge=0, le=4)]
+_Milliseconds = Annotated[int, Meta(ge=0, le=24 * 60 * 60 * 1000)]
 
 
 class Logon(Struct, array_like=True, tag=1, gc=False, frozen=True):
-    """Open a session for `account`; the answer is `Welcome`. Sent with token zero."""
+    """Open a session for `account`; the answer is `Welcome`. Sent with token zero.
+
+    With `cancel_on_disconnect` all open orders of the account are canceled once the gateway finds
+    the session's connection gone.
+    """
 
     request_seq: _Seq
     account: _Account
+    cancel_on_disconnect: bool = False
 
 
 class New(Struct, array_like=True, tag=2, gc=False, frozen=True):
     """Enter an order (FIX D). `quote_amount` is for market buys and sells by quote amount:
-    the quote asset's smallest units, or decimal text; then `quantity` must be zero."""
+    the quote asset's smallest units, or decimal text; then `quantity` must be zero.
+
+    `stop_price` is what a stop or take-profit waits for, `display_quantity` what an iceberg shows
+    at a time, `expire_time` (nanoseconds) when a GTD order expires.
+    """
 
     request_seq: _Seq
     symbol: _Symbol
@@ -52,6 +63,11 @@ class New(Struct, array_like=True, tag=2, gc=False, frozen=True):
     time_in_force: _TimeInForce = 1
     client_order_id: _ClientOrderId = ""
     quote_amount: _Number = 0
+    stop_price: _Number = 0
+    display_quantity: _Number = 0
+    expire_time: _Count = 0
+    post_only: bool = False
+    self_trade_prevention: _SelfTrade = 1
 
 
 class Cancel(Struct, array_like=True, tag=3, gc=False, frozen=True):
@@ -66,7 +82,7 @@ class Cancel(Struct, array_like=True, tag=3, gc=False, frozen=True):
 class Amend(Struct, array_like=True, tag=4, gc=False, frozen=True):
     """Change price or total quantity, filled part included (FIX G, RULES "Amend").
 
-    A zero `price` or `quantity` leaves that term as it is.
+    A zero `price`, `quantity` or `stop_price` leaves that term as it is.
     """
 
     request_seq: _Seq
@@ -75,6 +91,7 @@ class Amend(Struct, array_like=True, tag=4, gc=False, frozen=True):
     client_order_id: _ClientOrderId = ""
     quantity: _Number = 0
     price: _Number = 0
+    stop_price: _Number = 0
 
 
 class MassCancel(Struct, array_like=True, tag=5, gc=False, frozen=True):
@@ -126,8 +143,32 @@ class CatchUp(Struct, array_like=True, tag=9, gc=False, frozen=True):
     from_seq: _Count
 
 
+class CancelAfter(Struct, array_like=True, tag=10, gc=False, frozen=True):
+    """Cancel all open orders of the account unless this is asked again within `timeout_ms`; zero
+    calls it off."""
+
+    request_seq: _Seq
+    timeout_ms: _Milliseconds
+
+
+class QueryBalances(Struct, array_like=True, tag=11, gc=False, frozen=True):
+    """Ask for the account's balances; the answer is `Balances`."""
+
+    request_seq: _Seq
+
+
 Request: TypeAlias = (
-    Logon | New | Cancel | Amend | MassCancel | Ping | Query | ListInstruments | CatchUp
+    Logon
+    | New
+    | Cancel
+    | Amend
+    | MassCancel
+    | Ping
+    | Query
+    | ListInstruments
+    | CatchUp
+    | CancelAfter
+    | QueryBalances
 )
 
 
@@ -184,6 +225,9 @@ class Execution(Struct, array_like=True, tag=104, gc=False, frozen=True):
     the asset received: base for a buyer, quote for a seller; negative is a rebate) are the
     fill's own. Otherwise `quantity_lots` is what was canceled or expired, or the new total of an
     amend. `request_seq` is the request that caused it when this session made it, else zero.
+
+    `index` is its place among what happened under `seq`. An order with `working` false waits for
+    its `trigger_ticks`, or for the end of a call phase.
     """
 
     request_seq: int
@@ -203,6 +247,10 @@ class Execution(Struct, array_like=True, tag=104, gc=False, frozen=True):
     liquidity: int = 0
     fee: int = 0
     reason: int = 0
+    index: int = 0
+    order_type: int = 1
+    trigger_ticks: int = 0
+    working: bool = True
 
 
 class Pong(Struct, array_like=True, tag=105, gc=False, frozen=True):
@@ -214,7 +262,8 @@ class Pong(Struct, array_like=True, tag=105, gc=False, frozen=True):
 
 
 class OrderState(Struct, array_like=True, gc=False, frozen=True):
-    """One open order, as the matcher holds it."""
+    """One open order, as the matcher holds it. One that is not `working` waits for its
+    `trigger_ticks`, or for the end of a call phase."""
 
     symbol: str
     order_id: int
@@ -226,6 +275,14 @@ class OrderState(Struct, array_like=True, gc=False, frozen=True):
     open_lots: int
     status: int
     time_ns: int
+    order_type: int = 1
+    time_in_force: int = 1
+    trigger_ticks: int = 0
+    display_lots: int = 0
+    expire_ns: int = 0
+    post_only: bool = False
+    self_trade: int = 0
+    working: bool = True
 
 
 class OpenOrders(Struct, array_like=True, tag=106, gc=False, frozen=True):
@@ -257,4 +314,22 @@ class CaughtUp(Struct, array_like=True, tag=108, gc=False, frozen=True):
     complete: bool
 
 
-Reply: TypeAlias = Welcome | Ack | Reject | Execution | Pong | OpenOrders | Instruments | CaughtUp
+class Balance(Struct, array_like=True, gc=False, frozen=True):
+    """What an account has of one asset, in its smallest unit; open orders hold `held` of it."""
+
+    asset: str
+    total: int
+    held: int
+
+
+class Balances(Struct, array_like=True, tag=109, gc=False, frozen=True):
+    """Answer to `QueryBalances`: true as of `seq`; empty where the exchange keeps no accounts."""
+
+    request_seq: int
+    seq: int
+    balances: list[Balance]
+
+
+Reply: TypeAlias = (
+    Welcome | Ack | Reject | Execution | Pong | OpenOrders | Instruments | CaughtUp | Balances
+)

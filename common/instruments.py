@@ -12,10 +12,13 @@ import msgspec
 from msgspec import Struct
 
 from common.errors import ConfigError, DecimalError
-from common.types import MAX_INT, MAX_SYMBOL, RejectReason
+from common.types import MAX_ASSET, MAX_INT, MAX_SYMBOL, RejectReason
 
 FEE_SCALE: Final = 1_000_000
 """A fee rate of 1 is one millionth (0.01 basis point) of the amount received."""
+
+DECIMALS_MAX: Final = 18
+"""Most decimals of an asset."""
 
 MAX_NOTIONAL: Final = 2**62
 """Largest notional of one order in quote units: keeps all money of a fill within 64 bits."""
@@ -25,7 +28,9 @@ class Instrument(Struct, array_like=True, frozen=True):
     """One traded pair.
 
     `*_decimals` give the asset's smallest unit (8: 1e-8). Fee rates are in millionths, negative
-    is a rebate. `min_notional` is in the quote asset's smallest unit.
+    is a rebate. Notionals are in the quote asset's smallest unit. No taker trades below
+    `band_low_ticks`, above `band_high_ticks` (zero: no bound), or farther than `band_rate`
+    millionths from the last price (zero: however far).
     """
 
     id: int
@@ -42,6 +47,11 @@ class Instrument(Struct, array_like=True, frozen=True):
     min_notional: int
     maker_fee_rate: int
     taker_fee_rate: int
+    min_price_ticks: int = 1
+    max_notional: int = MAX_NOTIONAL
+    band_low_ticks: int = 0
+    band_high_ticks: int = 0
+    band_rate: int = 0
 
     @property
     def price_decimals(self) -> int:
@@ -169,20 +179,26 @@ def format_decimal(value: int, decimals: int) -> str:
 
 def load_instruments(path: Path) -> tuple[Instrument, ...]:
     """Read and check an instruments file; raises `ConfigError` naming entry and field."""
+    document = read_file(path)
+    instruments = tuple(instrument_of(entry, document.assets) for entry in document.instrument)
+    for name in ("id", "symbol"):
+        values = [getattr(instrument, name) for instrument in instruments]
+        if len(set(values)) != len(values):
+            raise ConfigError(f"instruments file {path}: {name} is used twice")
+    return instruments
+
+
+def read_file(path: Path) -> "InstrumentsFile":
+    """An instruments file as it is written; raises `ConfigError`."""
     try:
-        document = msgspec.toml.decode(path.read_bytes(), type=_File)
+        document = msgspec.toml.decode(path.read_bytes(), type=InstrumentsFile)
     except OSError as error:
         raise ConfigError(f"instruments file {path}: {error.strerror}") from error
     except (msgspec.MsgspecError, ValueError) as error:
         raise ConfigError(f"instruments file {path}: {error}") from error
     if not document.instrument:
         raise ConfigError(f"instruments file {path}: no [[instrument]] entry")
-    instruments = tuple(_instrument(entry, document.assets) for entry in document.instrument)
-    for name in ("id", "symbol"):
-        values = [getattr(instrument, name) for instrument in instruments]
-        if len(set(values)) != len(values):
-            raise ConfigError(f"instruments file {path}: {name} is used twice")
-    return instruments
+    return document
 
 
 def check_change(known: Instrument, wanted: Instrument | None) -> None:
@@ -206,7 +222,58 @@ def check_change(known: Instrument, wanted: Instrument | None) -> None:
             )
 
 
-class _Entry(Struct, forbid_unknown_fields=True):
+def definition_fault(instrument: Instrument) -> str:
+    """The field for which an instrument that came over a wire cannot be traded; empty if it can.
+
+    >>> definition_fault(example())
+    ''
+    """
+    if not 1 <= instrument.id <= 65535:
+        return "id"
+    if not 1 <= len(instrument.symbol) <= MAX_SYMBOL or not _plain_symbol(instrument.symbol):
+        return "symbol"
+    for field in ("base", "quote"):
+        asset = getattr(instrument, field)
+        if not 1 <= len(asset) <= MAX_ASSET or not _plain_symbol(asset):
+            return field
+        if not 0 <= getattr(instrument, f"{field}_decimals") <= DECIMALS_MAX:
+            return f"{field}_decimals"
+    if instrument.base == instrument.quote:
+        return "quote"
+    for field, decimals in (("tick_size", DECIMALS_MAX), ("lot_size", instrument.base_decimals)):
+        try:
+            if not parse_decimal(getattr(instrument, field), decimals):
+                return field
+        except DecimalError:
+            return field
+    try:
+        instrument.notional_per_tick_lot  # noqa: B018 - raises when money would not be whole
+    except ConfigError:
+        return "tick_size"
+    return _limits_fault(instrument)
+
+
+def _limits_fault(instrument: Instrument) -> str:
+    low, high = instrument.band_low_ticks, instrument.band_high_ticks
+    sound = (
+        ("max_price_ticks", 1 <= instrument.max_price_ticks <= MAX_INT),
+        ("min_price_ticks", 1 <= instrument.min_price_ticks <= instrument.max_price_ticks),
+        ("min_quantity_lots", 1 <= instrument.min_quantity_lots <= instrument.max_quantity_lots),
+        ("max_quantity_lots", instrument.max_quantity_lots * instrument.base_units_per_lot
+         <= MAX_INT),
+        ("max_notional", 1 <= instrument.max_notional <= MAX_NOTIONAL),
+        ("min_notional", 0 <= instrument.min_notional <= instrument.max_notional),
+        ("band_low_ticks", 0 <= low <= MAX_INT),
+        ("band_high_ticks", 0 <= high <= MAX_INT and (not high or low <= high)),
+        ("band_rate", 0 <= instrument.band_rate <= FEE_SCALE),
+        ("maker_fee_rate", abs(instrument.maker_fee_rate) <= FEE_SCALE // 10),
+        ("taker_fee_rate", abs(instrument.taker_fee_rate) <= FEE_SCALE // 10
+         and instrument.maker_fee_rate + instrument.taker_fee_rate >= 0),
+    )  # fmt: skip
+    return next((field for field, holds in sound if not holds), "")
+
+
+class InstrumentEntry(Struct, forbid_unknown_fields=True):
     """One [[instrument]] as written in the file."""
 
     id: int
@@ -221,24 +288,35 @@ class _Entry(Struct, forbid_unknown_fields=True):
     min_notional: str = "0"
     maker_fee_percent: str = "0.10"
     taker_fee_percent: str = "0.20"
+    min_price: str = ""
+    max_notional: str = ""
+    band_low: str = ""
+    band_high: str = ""
+    band_percent: str = "0"
 
 
-class _File(Struct, forbid_unknown_fields=True):
-    """The instruments file: decimals of each asset, then the instruments."""
+class InstrumentsFile(Struct, forbid_unknown_fields=True):
+    """The instruments file: decimals of each asset, then the instruments. `opening` is what each
+    account has when it is first seen, and `max_open_orders` of one account, zero for any."""
 
     assets: dict[str, int]
-    instrument: list[_Entry]
+    instrument: list[InstrumentEntry]
+    opening: dict[str, str] = {}
+    max_open_orders: int = 0
 
 
-def _instrument(entry: _Entry, assets: dict[str, int]) -> Instrument:
+def instrument_of(entry: InstrumentEntry, assets: dict[str, int]) -> Instrument:
+    """The instrument that is written so; raises `ConfigError` naming entry and field."""
     where = f"instrument {entry.symbol}"
     if not 1 <= entry.id <= 65535:
         raise ConfigError(f"{where}: id must be 1 to 65535")
     if not 1 <= len(entry.symbol) <= MAX_SYMBOL or not _plain_symbol(entry.symbol):
         raise ConfigError(f"{where}: symbol must be 1 to {MAX_SYMBOL} of A-Z, 0-9, '-', '_', '/'")
     for asset in (entry.base, entry.quote):
-        if not 0 <= assets.get(asset, -1) <= 18:
+        if not 0 <= assets.get(asset, -1) <= DECIMALS_MAX:
             raise ConfigError(f"{where}: asset {asset} needs 0 to 18 decimals under [assets]")
+        if not 1 <= len(asset) <= MAX_ASSET:
+            raise ConfigError(f"{where}: asset {asset} is longer than {MAX_ASSET} characters")
     field = "tick_size"
     try:
         grid = Instrument(
@@ -263,6 +341,15 @@ def _instrument(entry: _Entry, assets: dict[str, int]) -> Instrument:
         maker_rate = _fee_rate(entry.maker_fee_percent)
         field = "taker_fee_percent"
         taker_rate = _fee_rate(entry.taker_fee_percent)
+        made = msgspec.structs.replace(
+            grid,
+            max_price_ticks=max_price_ticks,
+            min_quantity_lots=min_lots,
+            max_quantity_lots=max_lots,
+            min_notional=min_notional,
+            maker_fee_rate=maker_rate,
+            taker_fee_rate=taker_rate,
+        )
     except DecimalError as error:
         raise ConfigError(f"{where}: {field}: {error}") from error
     if not max_price_ticks or not 1 <= min_lots <= max_lots:
@@ -271,15 +358,38 @@ def _instrument(entry: _Entry, assets: dict[str, int]) -> Instrument:
         raise ConfigError(f"{where}: max_quantity is more {entry.base} than 64 bits can count")
     if maker_rate + taker_rate < 0:
         raise ConfigError(f"{where}: a maker rebate may not exceed the taker fee")
-    return msgspec.structs.replace(
+    return _protected(made, entry, where)
+
+
+def _protected(grid: Instrument, entry: InstrumentEntry, where: str) -> Instrument:
+    """The instrument with its further limits and price bands."""
+    field = "min_price"
+    try:
+        min_price = grid.price_to_ticks(entry.min_price) if entry.min_price else 1
+        field = "max_notional"
+        max_notional = MAX_NOTIONAL
+        if entry.max_notional:
+            max_notional = parse_decimal(entry.max_notional, grid.quote_decimals)
+        field = "band_low"
+        low = grid.price_to_ticks(entry.band_low) if entry.band_low else 0
+        field = "band_high"
+        high = grid.price_to_ticks(entry.band_high) if entry.band_high else 0
+        field = "band_percent"
+        rate = parse_decimal(entry.band_percent, 4)
+    except DecimalError as error:
+        raise ConfigError(f"{where}: {field}: {error}") from error
+    made = msgspec.structs.replace(
         grid,
-        max_price_ticks=max_price_ticks,
-        min_quantity_lots=min_lots,
-        max_quantity_lots=max_lots,
-        min_notional=min_notional,
-        maker_fee_rate=maker_rate,
-        taker_fee_rate=taker_rate,
+        min_price_ticks=min_price,
+        max_notional=max_notional,
+        band_low_ticks=low,
+        band_high_ticks=high,
+        band_rate=rate,
     )
+    field = definition_fault(made)
+    if field:
+        raise ConfigError(f"{where}: {field} is out of range")
+    return made
 
 
 def _fee_rate(percent: str) -> int:

@@ -102,6 +102,16 @@ def sync_dealer(context: Any, address: str) -> "zmq.Socket[bytes]":
     return _connect(_socket(context, zmq.DEALER, _INTERNAL, {zmq.IMMEDIATE: 1}), address)
 
 
+def admin_router(context: Any, address: str) -> "zmq.Socket[bytes]":
+    """The matcher's socket for its administrator; binds."""
+    return _bind(_socket(context, zmq.ROUTER, _INTERNAL, {zmq.ROUTER_MANDATORY: 1}), address)
+
+
+def admin_dealer(context: Any, address: str) -> "zmq.Socket[bytes]":
+    """An administrator's way to the matcher; connects. Nothing is queued for an absent one."""
+    return _connect(_socket(context, zmq.DEALER, _INTERNAL, {zmq.IMMEDIATE: 1}), address)
+
+
 def orders_router(context: Any, address: str) -> "zmq.Socket[bytes]":
     """The gateway's order-entry socket; binds. A reply to a gone client, or to one that has left
     1,000 frames unread, fails instead of vanishing (ROUTER_MANDATORY with NOBLOCK). A frame may

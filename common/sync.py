@@ -8,7 +8,8 @@ from typing import TypeAlias
 
 from msgspec import Raw, Struct
 
-from common.entry import OrderState
+from common.entry import Balance, OrderState
+from common.instruments import Instrument
 
 
 class ResendRequest(Struct, array_like=True, tag=1, gc=False, frozen=True):
@@ -45,7 +46,16 @@ class GatewayRequest(Struct, array_like=True, tag=4, gc=False, frozen=True):
     gateway: int
 
 
-SyncRequest: TypeAlias = ResendRequest | BooksRequest | OrdersRequest | GatewayRequest
+class BalancesRequest(Struct, array_like=True, tag=5, gc=False, frozen=True):
+    """Ask for the balances of an account."""
+
+    request_id: int
+    account: int
+
+
+SyncRequest: TypeAlias = (
+    ResendRequest | BooksRequest | OrdersRequest | GatewayRequest | BalancesRequest
+)
 
 
 class Resend(Struct, array_like=True, tag=101, gc=False, frozen=True):
@@ -66,31 +76,40 @@ class ResendTooOld(Struct, array_like=True, tag=102, gc=False, frozen=True):
 
 
 class RestingOrder(Struct, array_like=True, gc=False, frozen=True):
-    """One resting order of a book snapshot; the list it stands in is in priority order."""
+    """One resting order of a book snapshot; the list it stands in is in priority order.
+
+    `open_lots` is what the public sees. An iceberg has `hidden_lots` more and shows
+    `display_lots` of them next.
+    """
 
     order_id: int
     price_ticks: int
     open_lots: int
+    display_lots: int = 0
+    hidden_lots: int = 0
 
 
 class BookState(Struct, array_like=True, gc=False, frozen=True):
-    """One instrument's book: bids best first, asks best first, and its last trade."""
+    """One instrument's book: bids best first, asks best first, its last trade, and its
+    `InstrumentState`."""
 
     instrument: int
     bids: list[RestingOrder]
     asks: list[RestingOrder]
     last_trade_id: int
     last_price_ticks: int
+    state: int = 1
 
 
 class Books(Struct, array_like=True, tag=103, gc=False, frozen=True):
-    """All books as of `seq` of `stream`."""
+    """All books as of `seq` of `stream`, and what they are books of."""
 
     request_id: int
     stream: int
     seq: int
     time_ns: int
     books: list[BookState]
+    instruments: list[Instrument] = []
 
 
 class Orders(Struct, array_like=True, tag=104, gc=False, frozen=True):
@@ -103,13 +122,23 @@ class Orders(Struct, array_like=True, tag=104, gc=False, frozen=True):
 
 
 class GatewayState(Struct, array_like=True, tag=105, gc=False, frozen=True):
-    """The last request number of `gateway` applied in `stream` (zero for none), as of `seq`."""
+    """The last request number of `gateway` applied in `stream` (zero for none), and what is
+    traded, as of `seq`."""
 
     request_id: int
     gateway: int
     stream: int
     seq: int
     last_request: int
+    instruments: list[Instrument] = []
 
 
-SyncReply: TypeAlias = Resend | ResendTooOld | Books | Orders | GatewayState
+class AccountBalances(Struct, array_like=True, tag=106, gc=False, frozen=True):
+    """Balances as of `seq`, by asset; none where accounts are off."""
+
+    request_id: int
+    seq: int
+    balances: list[Balance]
+
+
+SyncReply: TypeAlias = Resend | ResendTooOld | Books | Orders | GatewayState | AccountBalances

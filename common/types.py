@@ -23,6 +23,9 @@ MAX_INT: Final = 2**63 - 1
 MAX_CLIENT_ORDER_ID: Final = 36
 """Longest client order id, in characters; the limit Binance documents for newClientOrderId."""
 
+MAX_ASSET: Final = 12
+"""Longest name of an asset, in characters."""
+
 MAX_SYMBOL: Final = 20
 """Longest instrument symbol, in characters."""
 
@@ -35,10 +38,14 @@ class Side(IntEnum):
 
 
 class OrderType(IntEnum):
-    """Order type (FIX tag 40)."""
+    """Order type (FIX tag 40). From `STOP` on an order waits for the last trade price."""
 
     LIMIT = 1
     MARKET = 2
+    STOP = 3
+    STOP_LIMIT = 4
+    TAKE_PROFIT = 5
+    TAKE_PROFIT_LIMIT = 6
 
 
 class TimeInForce(IntEnum):
@@ -47,6 +54,34 @@ class TimeInForce(IntEnum):
     GTC = 1
     IOC = 2
     FOK = 3
+    GTD = 4
+    """Until a stated time."""
+    DAY = 5
+    """Until the end of the day of entry, UTC."""
+
+
+class SelfTrade(IntEnum):
+    """What a taker does where it meets an order of its own account (self-trade prevention)."""
+
+    NONE = 0
+    """They trade."""
+    EXPIRE_TAKER = 1
+    EXPIRE_MAKER = 2
+    EXPIRE_BOTH = 3
+    DECREMENT = 4
+    """Both lose the smaller quantity: the smaller order expires, the larger stays."""
+
+
+class InstrumentState(IntEnum):
+    """What an instrument takes at present. Cancels are always taken."""
+
+    OPEN = 1
+    POST_ONLY = 2
+    """Orders that would rest, and no others."""
+    CANCEL_ONLY = 3
+    HALTED = 4
+    AUCTION = 5
+    """The call phase: orders gather, and trade at one price when it is uncrossed."""
 
 
 class Liquidity(IntEnum):
@@ -65,6 +100,8 @@ class OrderStatus(IntEnum):
     CANCELED = 4
     EXPIRED = 5
     REJECTED = 6
+    EXPIRED_IN_MATCH = 7
+    """Ended because it met an order of its own account."""
 
 
 class ExecutionKind(IntEnum):
@@ -77,6 +114,10 @@ class ExecutionKind(IntEnum):
     AMENDED = 5
     COMPLETED = 6
     """A market order by quote amount ended because the rest buys less than one lot."""
+    TRIGGERED = 7
+    """A waiting order was elected by the last trade price and works from now on."""
+    PREVENTED = 8
+    """An order lost lots to one of its own account (`SelfTrade.DECREMENT`) and stays."""
 
 
 class RejectReason(IntEnum):
@@ -108,3 +149,15 @@ class RejectReason(IntEnum):
     """A FOK order expired whole: the book could not fill all of it."""
     OUTCOME_UNKNOWN = 23
     """The matcher lost its state before it answered; query before sending again."""
+    TOO_LATE = 24
+    """The time at which the order was to expire has come already."""
+    EXPIRE_TIME = 25
+    """The order's time came (GTD, DAY)."""
+    SELF_TRADE = 26
+    """Ended in match: the next order to trade with was of the same account."""
+    CANCEL_AFTER = 27
+    """Canceled because its account did not renew its `cancel-after` in time."""
+    DISCONNECTED = 28
+    """Canceled because the session that asked for it has ended."""
+    DUPLICATE_TRANSFER = 29
+    """This transfer was made before."""

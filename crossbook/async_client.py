@@ -16,6 +16,8 @@ from common import sockets
 from common.entry import (
     Ack,
     Amend,
+    Balance,
+    Balances,
     Cancel,
     Execution,
     Instruments,
@@ -26,16 +28,24 @@ from common.entry import (
     Ping,
     Pong,
     Query,
+    QueryBalances,
     Reject,
     Reply,
     Request,
 )
 from common.instruments import Instrument
-from common.types import OrderType, Side, TimeInForce
+from common.types import OrderType, SelfTrade, Side, TimeInForce
 from crossbook import calls
 from crossbook.asked import Outcome
 from crossbook.client import DEFAULT_ADDRESS
-from crossbook.request import Number, amend_order, cancel_order, mass_cancel, new_order
+from crossbook.request import (
+    Number,
+    amend_order,
+    cancel_after,
+    cancel_order,
+    mass_cancel,
+    new_order,
+)
 from crossbook.session import Session
 
 _TICK_S: Final = 0.1
@@ -61,10 +71,11 @@ class AsyncClient:
         timeout_s: float = 5.0,
         context: "zmq.Context[zmq.Socket[bytes]] | None" = None,
         recover: bool = True,
+        cancel_on_disconnect: bool = False,
     ) -> None:
         self.address = address
         self.timeout_s = timeout_s
-        self.session = Session(account, recover)
+        self.session = Session(account, recover, cancel_on_disconnect)
         self._owns_context = context is None
         self._context: zmq.Context[zmq.Socket[bytes]] = context or zmq.Context()
         self._socket: zmq.Socket[bytes] | None = None
@@ -154,13 +165,20 @@ class AsyncClient:
         time_in_force: TimeInForce | str = TimeInForce.GTC,
         client_order_id: str = "",
         quote_amount: Number = 0,
+        stop_price: Number = 0,
+        display_quantity: Number = 0,
+        expire_time: int = 0,
+        post_only: bool = False,
+        self_trade: SelfTrade | str = SelfTrade.EXPIRE_TAKER,
     ) -> Ack:
         """Enter an order; see `Client.submit`."""
         return await self._command(
             new_order(
                 symbol, side, quantity, price, order_type=order_type,
                 time_in_force=time_in_force, client_order_id=client_order_id,
-                quote_amount=quote_amount,
+                quote_amount=quote_amount, stop_price=stop_price,
+                display_quantity=display_quantity, expire_time=expire_time,
+                post_only=post_only, self_trade=self_trade,
             )
         )  # fmt: skip
 
@@ -176,11 +194,31 @@ class AsyncClient:
         *,
         quantity: Number = 0,
         price: Number = 0,
+        stop_price: Number = 0,
     ) -> Ack:
         """Change price, total quantity (filled part included) or both of an open order."""
         return await self._command(
-            amend_order(symbol, order_id, client_order_id, quantity=quantity, price=price)
+            amend_order(
+                symbol,
+                order_id,
+                client_order_id,
+                quantity=quantity,
+                price=price,
+                stop_price=stop_price,
+            )
         )
+
+    async def cancel_after(self, timeout_s: float) -> Ack:
+        """Have all open orders of the account canceled unless this is called again within
+        `timeout_s`; zero calls it off. Call it at a third of that time or more often."""
+        return await self._command(cancel_after(timeout_s))
+
+    async def balances(self) -> list[Balance]:
+        """What the account has of each asset; empty where the exchange keeps no accounts."""
+        reply = await self._ask_one(QueryBalances(0))
+        if not isinstance(reply, Balances):
+            raise calls.unexpected(reply)
+        return reply.balances
 
     async def mass_cancel(self, symbol: str = "", side: Side | str | int = 0) -> Ack:
         """Cancel all open orders of the account; `count` of the answer says how many."""

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from crossbook import (
+    commands_admin,
     commands_journal,
     commands_market,
     commands_orders,
@@ -67,6 +68,8 @@ app.command()(commands_simulate.simulate)
 app.command()(commands_market.status)
 app.command()(commands_journal.verify)
 app.command()(commands_journal.journal)
+app.command()(commands_orders.balances)
+app.add_typer(commands_admin.app, name="admin")
 
 
 def main() -> None:

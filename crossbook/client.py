@@ -14,6 +14,8 @@ from common.entry import (
     TOKEN_BYTES,
     Ack,
     Amend,
+    Balance,
+    Balances,
     Cancel,
     Execution,
     Instruments,
@@ -24,16 +26,24 @@ from common.entry import (
     Ping,
     Pong,
     Query,
+    QueryBalances,
     Reject,
     Reply,
     Request,
 )
 from common.instruments import Instrument
-from common.types import OrderType, Side, TimeInForce
+from common.types import OrderType, SelfTrade, Side, TimeInForce
 from crossbook import calls
 from crossbook.asked import Outcome, payloads
 from crossbook.errors import SendQueueFull
-from crossbook.request import Number, amend_order, cancel_order, mass_cancel, new_order
+from crossbook.request import (
+    Number,
+    amend_order,
+    cancel_after,
+    cancel_order,
+    mass_cancel,
+    new_order,
+)
 from crossbook.session import Session
 
 DEFAULT_ADDRESS: Final = "tcp://127.0.0.1:5560"
@@ -54,7 +64,9 @@ class Client:
     `OutcomeUnknown` when no answer came in `timeout_s`, `GatewayUnavailable` when nothing was
     sent. A lost session is opened again by itself. With `recover`, executions missed meanwhile
     are asked for and come in order, each once, with those that tell of orders whose answer was
-    lost; and new orders with a client order id are sent again, which enters them once.
+    lost; and new orders with a client order id are sent again, which enters them once. With
+    `cancel_on_disconnect` the gateway cancels all open orders of the account once it finds the
+    account's last connection gone.
     """
 
     def __init__(
@@ -64,10 +76,11 @@ class Client:
         timeout_s: float = 5.0,
         context: "zmq.Context[zmq.Socket[bytes]] | None" = None,
         recover: bool = True,
+        cancel_on_disconnect: bool = False,
     ) -> None:
         self.address = address
         self.timeout_s = timeout_s
-        self.session = Session(account, recover)
+        self.session = Session(account, recover, cancel_on_disconnect)
         self._owns_context = context is None
         self._context: zmq.Context[zmq.Socket[bytes]] = context or zmq.Context()
         try:
@@ -145,11 +158,19 @@ class Client:
         time_in_force: TimeInForce | str = TimeInForce.GTC,
         client_order_id: str = "",
         quote_amount: Number = 0,
+        stop_price: Number = 0,
+        display_quantity: Number = 0,
+        expire_time: int = 0,
+        post_only: bool = False,
+        self_trade: SelfTrade | str = SelfTrade.EXPIRE_TAKER,
     ) -> Ack:
         """Enter an order. Its fills follow as executions.
 
         An integer quantity or price is a number of lots or ticks; text or `Decimal` is exact
-        decimal. A market order has no price; by `quote_amount` it has no quantity either.
+        decimal. A market order has no price; by `quote_amount` it has no quantity either. A stop
+        (`order_type` "stop", "stop_limit", "take_profit", "take_profit_limit") waits for the last
+        trade to reach `stop_price`; an iceberg shows `display_quantity` at a time; with
+        `time_in_force` "gtd" the order expires at `expire_time`.
 
         With a `client_order_id` it is safe to call this again after `OutcomeUnknown`, with the
         same arguments: the order is entered once, and `repeated` of the answer says that it had
@@ -159,7 +180,9 @@ class Client:
             new_order(
                 symbol, side, quantity, price, order_type=order_type,
                 time_in_force=time_in_force, client_order_id=client_order_id,
-                quote_amount=quote_amount,
+                quote_amount=quote_amount, stop_price=stop_price,
+                display_quantity=display_quantity, expire_time=expire_time,
+                post_only=post_only, self_trade=self_trade,
             )
         )  # fmt: skip
 
@@ -175,11 +198,31 @@ class Client:
         *,
         quantity: Number = 0,
         price: Number = 0,
+        stop_price: Number = 0,
     ) -> Ack:
         """Change price, total quantity (filled part included) or both of an open order."""
         return self._command(
-            amend_order(symbol, order_id, client_order_id, quantity=quantity, price=price)
+            amend_order(
+                symbol,
+                order_id,
+                client_order_id,
+                quantity=quantity,
+                price=price,
+                stop_price=stop_price,
+            )
         )
+
+    def cancel_after(self, timeout_s: float) -> Ack:
+        """Have all open orders of the account canceled unless this is called again within
+        `timeout_s`; zero calls it off. Call it at a third of that time or more often."""
+        return self._command(cancel_after(timeout_s))
+
+    def balances(self) -> list[Balance]:
+        """What the account has of each asset; empty where the exchange keeps no accounts."""
+        reply = self._ask_one(QueryBalances(0))
+        if not isinstance(reply, Balances):
+            raise calls.unexpected(reply)
+        return reply.balances
 
     def mass_cancel(self, symbol: str = "", side: Side | str | int = 0) -> Ack:
         """Cancel all open orders of the account; `count` of the answer says how many."""

@@ -1,11 +1,13 @@
-"""`crossbook buy`, `sell`, `cancel`, `amend`, `orders`."""
+"""`crossbook buy`, `sell`, `cancel`, `amend`, `orders`, `balances`."""
 
 from enum import StrEnum
 from typing import Annotated
 
 import typer
+from msgspec import Struct
 from rich.table import Table
 
+from common.clock import SystemClock
 from common.config import Settings
 from common.types import OrderType, Side
 from crossbook.client import Client
@@ -19,7 +21,7 @@ from crossbook.options import (
     TimeoutOption,
     client_settings,
 )
-from crossbook.rendering import order_facts, outcome_facts, outcome_text
+from crossbook.rendering import balance_facts, order_facts, outcome_facts, outcome_text
 
 
 class TimeInForceWord(StrEnum):
@@ -28,6 +30,18 @@ class TimeInForceWord(StrEnum):
     GTC = "gtc"
     IOC = "ioc"
     FOK = "fok"
+    GTD = "gtd"
+    DAY = "day"
+
+
+class SelfTradeWord(StrEnum):
+    """What happens where an order would trade with one of its own account."""
+
+    EXPIRE_TAKER = "expire_taker"
+    EXPIRE_MAKER = "expire_maker"
+    EXPIRE_BOTH = "expire_both"
+    DECREMENT = "decrement"
+    NONE = "none"
 
 
 class SideWord(StrEnum):
@@ -52,7 +66,8 @@ TimeInForceOption = Annotated[
     TimeInForceWord,
     typer.Option(
         "--tif",
-        help="gtc rests, ioc expires what does not fill at once, fok fills whole or not at all.",
+        help="gtc rests, ioc expires what does not fill at once, fok fills whole or not at all, "
+        "gtd rests for --expire-in, day until midnight UTC.",
     ),
 ]
 QuoteAmountOption = Annotated[
@@ -64,6 +79,40 @@ QuoteAmountOption = Annotated[
 ]  # fmt: skip
 NewIdOption = Annotated[
     str, typer.Option("--id", metavar="ID", show_default=False, help="Your own id for the order.")
+]
+StopOption = Annotated[
+    str | None,
+    typer.Option(
+        "--stop", metavar="PRICE", show_default=False,
+        help="Wait until the last trade is at this price or beyond it; then PRICE, or market.",
+    ),
+]  # fmt: skip
+TakeProfitOption = Annotated[
+    str | None,
+    typer.Option(
+        "--take-profit", metavar="PRICE", show_default=False,
+        help="As --stop, from the other side.",
+    ),
+]  # fmt: skip
+ShowOption = Annotated[
+    str | None,
+    typer.Option(
+        "--show", metavar="QUANTITY", show_default=False,
+        help="An iceberg: show this much at a time.",
+    ),
+]  # fmt: skip
+PostOnlyOption = Annotated[
+    bool, typer.Option("--post-only", help="Be refused rather than trade at once.")
+]
+ExpireOption = Annotated[
+    float | None,
+    typer.Option(
+        "--expire-in", metavar="SECONDS", min=0.001, show_default=False, help="With --tif gtd."
+    ),
+]
+SelfTradeOption = Annotated[
+    SelfTradeWord,
+    typer.Option("--self-trade", help="What gives way where it meets an order of the account."),
 ]
 OrderIdArgument = Annotated[
     int | None,
@@ -83,6 +132,12 @@ def buy(
     tif: TimeInForceOption = TimeInForceWord.GTC,
     quote_amount: QuoteAmountOption = None,
     client_order_id: NewIdOption = "",
+    stop: StopOption = None,
+    take_profit: TakeProfitOption = None,
+    show: ShowOption = None,
+    post_only: PostOnlyOption = False,
+    expire_in: ExpireOption = None,
+    self_trade: SelfTradeOption = SelfTradeWord.EXPIRE_TAKER,
     account: AccountOption = None,
     gateway: GatewayOption = None,
     timeout: TimeoutOption = DEFAULT_TIMEOUT_S,
@@ -98,8 +153,11 @@ def buy(
       crossbook buy BTC-USDT --quote-amount 1000
     """
     settings = client_settings(account=account, gateway=gateway)
-    words = (symbol, quantity, price, market, tif, quote_amount, client_order_id)
-    _enter(settings, timeout, Output(as_json), Side.BUY, *words)
+    terms = Terms(
+        symbol, quantity, price, market, tif, quote_amount, client_order_id, stop, take_profit,
+        show, post_only, expire_in, self_trade,
+    )  # fmt: skip
+    _enter(settings, timeout, Output(as_json), Side.BUY, terms)
 
 
 def sell(
@@ -110,6 +168,12 @@ def sell(
     tif: TimeInForceOption = TimeInForceWord.GTC,
     quote_amount: QuoteAmountOption = None,
     client_order_id: NewIdOption = "",
+    stop: StopOption = None,
+    take_profit: TakeProfitOption = None,
+    show: ShowOption = None,
+    post_only: PostOnlyOption = False,
+    expire_in: ExpireOption = None,
+    self_trade: SelfTradeOption = SelfTradeWord.EXPIRE_TAKER,
     account: AccountOption = None,
     gateway: GatewayOption = None,
     timeout: TimeoutOption = DEFAULT_TIMEOUT_S,
@@ -123,49 +187,82 @@ def sell(
       crossbook sell BTC-USDT 0.5 --market --json
     """
     settings = client_settings(account=account, gateway=gateway)
-    words = (symbol, quantity, price, market, tif, quote_amount, client_order_id)
-    _enter(settings, timeout, Output(as_json), Side.SELL, *words)
+    terms = Terms(
+        symbol, quantity, price, market, tif, quote_amount, client_order_id, stop, take_profit,
+        show, post_only, expire_in, self_trade,
+    )  # fmt: skip
+    _enter(settings, timeout, Output(as_json), Side.SELL, terms)
 
 
-def _enter(
-    settings: Settings,
-    timeout: float,
-    output: Output,
-    side: Side,
-    symbol: str,
-    quantity: str | None,
-    price: str | None,
-    market: bool,
-    tif: TimeInForceWord,
-    quote_amount: str | None,
-    client_order_id: str,
-) -> None:
-    market = market or quote_amount is not None
-    if quote_amount is not None and quantity is not None:
-        raise usage("give QUANTITY or --quote-amount, not both", "quantity")
-    if quote_amount is None and quantity is None:
-        raise usage("give QUANTITY, or --quote-amount", "quantity")
-    if market and price is not None:
-        raise usage("a market order has no PRICE", "price")
-    if not market and price is None:
-        raise usage("give PRICE, or --market", "price")
+class Terms(Struct, frozen=True):
+    """An order as it was written on the command line."""
+
+    symbol: str
+    quantity: str | None
+    price: str | None
+    market: bool
+    tif: TimeInForceWord
+    quote_amount: str | None
+    client_order_id: str
+    stop: str | None
+    take_profit: str | None
+    show: str | None
+    post_only: bool
+    expire_in: float | None
+    self_trade: SelfTradeWord
+
+    @property
+    def order_type(self) -> OrderType:
+        """The type they make; raises a usage error where they make none."""
+        if self.quote_amount is not None and self.quantity is not None:
+            raise usage("give QUANTITY or --quote-amount, not both", "quantity")
+        if self.quote_amount is None and self.quantity is None:
+            raise usage("give QUANTITY, or --quote-amount", "quantity")
+        if self.stop is not None and self.take_profit is not None:
+            raise usage("give --stop or --take-profit, not both", "stop")
+        if (self.expire_in is not None) != (self.tif is TimeInForceWord.GTD):
+            raise usage("--tif gtd and --expire-in go together", "expire_in")
+        market = self.market or self.quote_amount is not None
+        if market and self.price is not None:
+            raise usage("a market order has no PRICE", "price")
+        if self.stop is not None:
+            return OrderType.STOP if self.price is None else OrderType.STOP_LIMIT
+        if self.take_profit is not None:
+            return OrderType.TAKE_PROFIT if self.price is None else OrderType.TAKE_PROFIT_LIMIT
+        if not market and self.price is None:
+            raise usage("give PRICE, or --market", "price")
+        return OrderType.MARKET if market else OrderType.LIMIT
+
+
+def _enter(settings: Settings, timeout: float, output: Output, side: Side, terms: Terms) -> None:
+    order_type = terms.order_type
+    symbol = terms.symbol.upper()
+    expire_time = 0
+    if terms.expire_in is not None:
+        expire_time = SystemClock().now_ns() + int(terms.expire_in * 1e9)
     with Client(settings.gateway_orders, settings.account, timeout) as client:
         ack = client.submit(
-            symbol.upper(),
+            symbol,
             side,
-            quantity or 0,
-            price or 0,
-            order_type=OrderType.MARKET if market else OrderType.LIMIT,
-            time_in_force=tif.value,
-            client_order_id=client_order_id,
-            quote_amount=quote_amount or 0,
+            terms.quantity or 0,
+            terms.price or 0,
+            order_type=order_type,
+            time_in_force=terms.tif.value,
+            client_order_id=terms.client_order_id,
+            quote_amount=terms.quote_amount or 0,
+            stop_price=terms.stop or terms.take_profit or 0,
+            display_quantity=terms.show or 0,
+            expire_time=expire_time,
+            post_only=terms.post_only,
+            self_trade=terms.self_trade.value,
         )
         # A ping's answer overtakes nothing: the order's own reports have come before it.
         client.ping()
         executions = list(client.executions())
-        instrument = client.instruments[symbol.upper()]
+        instrument = client.instruments[symbol]
     facts = {**outcome_facts(instrument, ack, executions), "side": side.name.lower()}
-    output.result(facts, outcome_text(instrument, facts, "accepted"))
+    waits = order_type > OrderType.MARKET
+    output.result(facts, outcome_text(instrument, facts, "waits" if waits else "accepted"))
 
 
 def cancel(
@@ -236,6 +333,15 @@ def amend(
         str | None,
         typer.Option("--price", "-p", metavar="PRICE", show_default=False, help="New price."),
     ] = None,
+    stop: Annotated[
+        str | None,
+        typer.Option(
+            "--stop",
+            metavar="PRICE",
+            show_default=False,
+            help="New price to wait for, of a stop or take-profit.",
+        ),
+    ] = None,
     account: AccountOption = None,
     gateway: GatewayOption = None,
     timeout: TimeoutOption = DEFAULT_TIMEOUT_S,
@@ -253,13 +359,14 @@ def amend(
     """
     if (order_id is not None) == bool(client_order_id):
         raise usage("give one of ORDER_ID and --id", "order_id")
-    if quantity is None and price is None:
-        raise usage("give --quantity, --price or both", "quantity")
+    if quantity is None and price is None and stop is None:
+        raise usage("give --quantity, --price or --stop", "quantity")
     settings = client_settings(account=account, gateway=gateway)
     with Client(settings.gateway_orders, settings.account, timeout) as client:
         ack = client.amend(
-            symbol.upper(), order_id or 0, client_order_id, quantity=quantity or 0, price=price or 0
-        )
+            symbol.upper(), order_id or 0, client_order_id, quantity=quantity or 0,
+            price=price or 0, stop_price=stop or 0,
+        )  # fmt: skip
         client.ping()
         executions = list(client.executions())
         instrument = client.instruments[symbol.upper()]
@@ -298,14 +405,56 @@ def orders(
         output.console.print(f"account {settings.account} has no open orders")
         return
     table = Table(box=None, pad_edge=False)
-    for name in ("order", "symbol", "side", "price", "quantity", "filled", "open", "id", "entered"):
-        table.add_column(name, justify="left" if name in ("symbol", "side", "id") else "right")
+    columns = (
+        "order", "symbol", "side", "type", "price", "stop", "quantity", "filled", "open", "id",
+        "entered",
+    )  # fmt: skip
+    for name in columns:
+        left = name in ("symbol", "side", "type", "id")
+        table.add_column(name, justify="left" if left else "right")
     for one in facts:
         table.add_row(
-            str(one["order_id"]), one["symbol"], one["side"], one["price"], one["quantity"],
+            str(one["order_id"]), one["symbol"], one["side"], one["order_type"], one["price"],
+            one["stop_price"] or "", one["quantity"],
             one["filled_quantity"], one["remaining_quantity"], one["client_order_id"],
             one["timestamp"][11:19],
         )  # fmt: skip
+    output.console.print(table)
+
+
+def balances(
+    account: AccountOption = None,
+    gateway: GatewayOption = None,
+    timeout: TimeoutOption = DEFAULT_TIMEOUT_S,
+    as_json: JsonOption = False,
+) -> None:
+    """Show what the account has of each asset, and how much of it open orders hold.
+
+    \b
+    Examples:
+      crossbook balances
+      crossbook balances --account 7 --json
+    """
+    settings = client_settings(account=account, gateway=gateway)
+    output = Output(as_json)
+    with Client(settings.gateway_orders, settings.account, timeout) as client:
+        found = client.balances()
+        instruments = client.instruments.values()
+    decimals = {each.base: each.base_decimals for each in instruments}
+    decimals |= {each.quote: each.quote_decimals for each in instruments}
+    facts = [balance_facts(each, decimals[each.asset]) for each in found]
+    if output.as_json:
+        for one in facts:
+            output.result(one, "")
+        return
+    if not facts:
+        output.console.print(f"no balances are kept of account {settings.account}")
+        return
+    table = Table(box=None, pad_edge=False)
+    for name in ("asset", "total", "held", "available"):
+        table.add_column(name, justify="left" if name == "asset" else "right")
+    for one in facts:
+        table.add_row(one["asset"], one["total"], one["held"], one["available"])
     output.console.print(table)
 
 

@@ -17,7 +17,7 @@ from typer.core import TyperGroup
 
 from common.errors import ConfigError, CrossbookError, DecimalError
 from crossbook.csv_file import RecordingError
-from crossbook.errors import OrderRejected, OutcomeUnknown
+from crossbook.errors import ActRefused, OrderRejected, OutcomeUnknown
 
 UsageError: type[Exception] = typer.BadParameter.__mro__[1]
 """Typer's (or click's) error for a wrong command line."""
@@ -92,6 +92,8 @@ def error_facts(error: Exception) -> tuple[ExitStatus, dict[str, str]]:
     elif isinstance(error, OrderRejected):
         status, field, message = ExitStatus.REFUSED, error.field, error.text
         code = getattr(error.reason, "name", str(error.reason))
+    elif isinstance(error, ActRefused):
+        status, code, field = ExitStatus.REFUSED, error.reason, error.field
     elif isinstance(error, OutcomeUnknown):
         code = "OUTCOME_UNKNOWN"
     elif isinstance(error, ConfigError):

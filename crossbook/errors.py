@@ -2,6 +2,7 @@
 
 CrossbookError
     OrderRejected        the exchange refused a request; nothing changed
+    ActRefused           the matcher refused an administrator's act; nothing changed
     OutcomeUnknown       no answer came for what was sent: it may or may not have happened
     GatewayUnavailable   nothing was sent, because no session could be opened in time
     ExecutionsMissed     execution reports are missing, and from which number on
@@ -15,6 +16,7 @@ from collections.abc import Sequence
 
 from common.entry import Execution, Reject, Reply
 from common.errors import CrossbookError
+from common.events import CommandRejected
 from common.types import RejectReason
 
 
@@ -39,6 +41,16 @@ class OrderRejected(CrossbookError):
     def retryable(self) -> bool:
         """Whether the same request may succeed a moment later: the exchange was busy."""
         return self.reason is RejectReason.BUSY
+
+
+class ActRefused(CrossbookError):
+    """The matcher refused an administrator's act; nothing changed. `field` names the field."""
+
+    def __init__(self, event: CommandRejected) -> None:
+        self.seq = event.seq
+        self.reason = reason_name(event.reason)
+        self.field = event.field
+        super().__init__(f"{self.reason} ({event.field}): nothing was changed")
 
 
 class OutcomeUnknown(CrossbookError):

@@ -37,6 +37,13 @@ SnapshotsOption = Annotated[
         help="The publisher's snapshots and resends (setting PUBLISHER_SNAPSHOTS).",
     ),
 ]  # fmt: skip
+AdminOption = Annotated[
+    str | None,
+    typer.Option(
+        "--admin", metavar="ADDRESS", show_default=False, rich_help_panel=_PANEL,
+        help="The matcher's administrator socket (setting MATCHER_ADMIN).",
+    ),
+]  # fmt: skip
 TimeoutOption = Annotated[
     float,
     typer.Option(
@@ -62,6 +69,7 @@ def client_settings(
     gateway: str | None = None,
     feed: str | None = None,
     snapshots: str | None = None,
+    admin: str | None = None,
 ) -> Settings:
     """Settings from the environment and `.env`, with what was given on the command line.
 
@@ -73,8 +81,11 @@ def client_settings(
         "gateway_orders": gateway,
         "publisher_feed": feed,
         "publisher_snapshots": snapshots,
+        "matcher_admin": admin,
     }
-    for option, address in (("--gateway", gateway), ("--feed", feed), ("--snapshots", snapshots)):
+    for option, address in (
+        ("--gateway", gateway), ("--feed", feed), ("--snapshots", snapshots), ("--admin", admin)
+    ):  # fmt: skip
         if address is not None:
             check_address(option, address, bind=False, insecure=False)
     return settings.model_copy(

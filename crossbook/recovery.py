@@ -12,17 +12,23 @@ from common.entry import Ack, CaughtUp, Execution
 from common.types import ExecutionKind
 
 Key = tuple[int, int, int, int]
-"""What names an execution: seq, order id, kind, trade id."""
+"""What names an execution: seq, order id, kind, trade id (of a prevention: its index)."""
 
 _FILL: Final = int(ExecutionKind.FILL)
 _ANSWER: Final = 0
 _ANSWERS: Final = (ExecutionKind.NEW, ExecutionKind.CANCELED, ExecutionKind.AMENDED)
 
 
+_PREVENTED: Final = int(ExecutionKind.PREVENTED)
+
+
 def key_of(heard: Execution | Ack) -> Key:
     """The key of an execution; for an `Ack`, one for the execution it stands for."""
     if isinstance(heard, Ack):
         return (heard.seq, heard.order_id, _ANSWER, 0)
+    if heard.kind == _PREVENTED:
+        # An order may lose lots to several of its own account under one number.
+        return (heard.seq, heard.order_id, heard.kind, heard.index)
     return (heard.seq, heard.order_id, heard.kind, heard.trade_id)
 
 
@@ -131,8 +137,11 @@ class Recovery:
         )
 
 
-def _in_order(execution: Execution) -> tuple[int, int, int, int, int]:
-    """Where an execution stands: its command's answer, the trades, then the end of an order."""
+def _in_order(execution: Execution) -> tuple[int, ...]:
+    """Where an execution stands under its number; of one trade both sides have the same index."""
     kind = execution.kind
     place = 1 if kind == _FILL else 0 if kind in _ANSWERS else 2
-    return (execution.seq, place, execution.trade_id, execution.liquidity, execution.order_id)
+    return (
+        execution.seq, execution.index, place, execution.trade_id, execution.liquidity,
+        execution.order_id,
+    )  # fmt: skip

@@ -4,11 +4,19 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from common.entry import Ack, Execution, OrderState
+from common.entry import Ack, Balance, Execution, OrderState
 from common.feed import Ticker, Trade
 from common.history import Candle
 from common.instruments import Instrument, format_decimal
-from common.types import ExecutionKind, Liquidity, OrderStatus, RejectReason, Side
+from common.types import (
+    ExecutionKind,
+    Liquidity,
+    OrderStatus,
+    OrderType,
+    RejectReason,
+    Side,
+    TimeInForce,
+)
 
 AVERAGE_DECIMALS: Final = 2
 """Digits of an average price beyond the instrument's own; the last one is rounded."""
@@ -28,6 +36,16 @@ def time_text(time_ns: int) -> str:
 def side_text(side: int) -> str:
     """ "buy" or "sell"."""
     return Side(side).name.lower()
+
+
+def type_text(order_type: int) -> str:
+    """An order type in words."""
+    return OrderType(order_type).name.lower()
+
+
+def time_in_force_text(time_in_force: int) -> str:
+    """A time in force in words."""
+    return TimeInForce(time_in_force).name.lower()
 
 
 def name_of(number: int, names: type[OrderStatus] | type[RejectReason]) -> str:
@@ -140,6 +158,25 @@ def order_facts(instrument: Instrument, order: OrderState) -> dict[str, Any]:
         "remaining_quantity": instrument.quantity_text(order.open_lots),
         "order_status": name_of(order.status, OrderStatus),
         "timestamp": time_text(order.time_ns),
+        "order_type": type_text(order.order_type),
+        "time_in_force": time_in_force_text(order.time_in_force),
+        "stop_price": instrument.price_text(order.trigger_ticks) if order.trigger_ticks else None,
+        "display_quantity": (
+            instrument.quantity_text(order.display_lots) if order.display_lots else None
+        ),
+        "expire_time": time_text(order.expire_ns) if order.expire_ns else None,
+        "post_only": order.post_only,
+        "working": order.working,
+    }
+
+
+def balance_facts(balance: Balance, decimals: int) -> dict[str, Any]:
+    """What an account has of one asset."""
+    return {
+        "asset": balance.asset,
+        "total": format_decimal(balance.total, decimals),
+        "held": format_decimal(balance.held, decimals),
+        "available": format_decimal(balance.total - balance.held, decimals),
     }
 
 

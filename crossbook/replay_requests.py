@@ -4,7 +4,7 @@ from typing import Final
 
 from common import entry
 from common.instruments import Instrument
-from common.types import OrderType, TimeInForce
+from common.types import OrderType, SelfTrade, TimeInForce
 from crossbook.recording import RecordedCommand
 
 _LIMIT: Final = int(OrderType.LIMIT)
@@ -52,6 +52,8 @@ class ReplayRequests:
             _LIMIT,
             _GTC if command.op == "new" else _IOC,
             client_order_id,
+            # One account stands for everybody who was recorded.
+            self_trade_prevention=int(SelfTrade.NONE),
         )
 
     def _reduction(

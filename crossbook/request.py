@@ -9,8 +9,8 @@ from decimal import Decimal
 from enum import IntEnum
 from typing import Final, TypeVar
 
-from common.entry import Amend, Cancel, MassCancel, New
-from common.types import MAX_INT, OrderType, Side, TimeInForce
+from common.entry import Amend, Cancel, CancelAfter, MassCancel, New
+from common.types import MAX_INT, OrderType, SelfTrade, Side, TimeInForce
 
 Number = int | str | Decimal
 """Lots, ticks or smallest units when an integer; otherwise an exact decimal."""
@@ -30,8 +30,13 @@ def new_order(
     time_in_force: TimeInForce | str = _GTC,
     client_order_id: str = "",
     quote_amount: Number = 0,
+    stop_price: Number = 0,
+    display_quantity: Number = 0,
+    expire_time: int = 0,
+    post_only: bool = False,
+    self_trade: SelfTrade | str = SelfTrade.EXPIRE_TAKER,
 ) -> New:
-    """A new order.
+    """A new order. `expire_time` is in nanoseconds since the Unix epoch.
 
     >>> new_order("BTC-USDT", "buy", "0.5", "50000.01", time_in_force="ioc").time_in_force
     2
@@ -46,6 +51,11 @@ def new_order(
         choice("time_in_force", time_in_force, TimeInForce),
         client_order_id,
         number("quote_amount", quote_amount),
+        number("stop_price", stop_price),
+        number("display_quantity", display_quantity),
+        expire_time,
+        post_only,
+        choice("self_trade", self_trade, SelfTrade),
     )
 
 
@@ -62,12 +72,32 @@ def amend_order(
     *,
     quantity: Number = 0,
     price: Number = 0,
+    stop_price: Number = 0,
 ) -> Amend:
-    """Change price, total quantity (filled part included) or both; zero leaves it as it is."""
+    """Change price, total quantity (filled part included) or what a waiting order waits for; zero
+    leaves a term as it is."""
     _one_name(order_id, client_order_id)
     return Amend(
-        0, symbol, order_id, client_order_id, number("quantity", quantity), number("price", price)
+        0,
+        symbol,
+        order_id,
+        client_order_id,
+        number("quantity", quantity),
+        number("price", price),
+        number("stop_price", stop_price),
     )
+
+
+def cancel_after(timeout_s: float) -> CancelAfter:
+    """Cancel all open orders unless this is asked again in time; zero calls it off.
+
+    >>> cancel_after(1.5).timeout_ms
+    1500
+    """
+    timeout_ms = round(timeout_s * 1000)
+    if not 0 <= timeout_ms <= 24 * 60 * 60 * 1000:
+        raise ValueError(f"timeout_s: {timeout_s} is not within a day")
+    return CancelAfter(0, timeout_ms)
 
 
 def mass_cancel(symbol: str = "", side: Side | str | int = 0) -> MassCancel:

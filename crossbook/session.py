@@ -74,8 +74,11 @@ class Session:
     was not asked (see `reserve`).
     """
 
-    def __init__(self, account: int, recover: bool = True) -> None:
+    def __init__(
+        self, account: int, recover: bool = True, cancel_on_disconnect: bool = False
+    ) -> None:
         self.account = account
+        self.cancel_on_disconnect = cancel_on_disconnect
         self.recover = recover
         self.holes = 0
         self.missed_from = 0
@@ -245,7 +248,7 @@ class Session:
         if self._logon_seq:
             self._logon_wait_ns = min(2 * self._logon_wait_ns, LOGON_RETRY_MAX_NS)
         self._logon_at_ns = now_ns
-        logon = Logon(self.reserve(1), self.account)
+        logon = Logon(self.reserve(1), self.account, self.cancel_on_disconnect)
         self._logon_seq = logon.request_seq
         if not self.recover:
             return [bytes(TOKEN_BYTES) + encode(logon)]

@@ -118,7 +118,7 @@ class CatchUps:
     """
 
     def __init__(self, instruments: Iterable[Instrument], outbox: dict[bytes, list[Reply]]) -> None:
-        self._instruments = list(instruments)
+        self._instruments = {instrument.id: instrument for instrument in instruments}
         self._outbox = outbox
         self._all: dict[bytes, _CatchUp] = {}
         self._by_id: dict[int, _CatchUp] = {}
@@ -128,6 +128,10 @@ class CatchUps:
 
     def __len__(self) -> int:
         return len(self._all)
+
+    def learn(self, instrument: Instrument) -> None:
+        """Catch-ups begun from now on know this instrument."""
+        self._instruments[instrument.id] = instrument
 
     def start(self, session: Session, request_seq: int, from_seq: int, to_seq: int) -> None:
         """Send `session` its executions of `from_seq`..`to_seq`; refused when there are too
@@ -140,7 +144,9 @@ class CatchUps:
         if text:
             self._reply(session, Reject(request_seq, RejectReason.BUSY, "", text))
             return
-        catch_up = _CatchUp(self._instruments, session, request_seq, max(1, from_seq), to_seq)
+        catch_up = _CatchUp(
+            self._instruments.values(), session, request_seq, max(1, from_seq), to_seq
+        )
         self._all[session.token] = catch_up
         if catch_up.done:
             self._finish(catch_up)

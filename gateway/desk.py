@@ -6,13 +6,18 @@ in flight between here and the matcher's answer: past that a client hears `BUSY`
 """
 
 from collections.abc import Iterable, Sequence
+from typing import Final
+
+from msgspec.structs import replace
 
 from common.codec import decode_requests
-from common.commands import Command
+from common.commands import Command, MassCancelOrders
 from common.entry import (
     TOKEN_BYTES,
     Amend,
+    Balances,
     Cancel,
+    CancelAfter,
     CatchUp,
     Instruments,
     ListInstruments,
@@ -23,14 +28,15 @@ from common.entry import (
     Ping,
     Pong,
     Query,
+    QueryBalances,
     Reject,
     Reply,
     Request,
     Welcome,
 )
-from common.events import EventBatch
+from common.events import EventBatch, InstrumentAdded
 from common.instruments import Instrument
-from common.sync import Orders, OrdersRequest
+from common.sync import AccountBalances, BalancesRequest, Orders, OrdersRequest
 from common.types import RejectReason
 from gateway.catch_up import CatchUps
 from gateway.reports import Pending, Reporter
@@ -42,6 +48,10 @@ QUESTIONS_MAX = 10_000
 
 QUESTION_NS = 5_000_000_000
 """Nanoseconds after which a query is given up."""
+
+
+_NOBODY: Final = Session(b"", 0, b"")
+"""Who asks for what the gateway does by itself: answers to it go nowhere."""
 
 
 class OrderDesk:
@@ -59,12 +69,12 @@ class OrderDesk:
         queue_size: int,
         sessions: SessionTable,
     ) -> None:
-        self._instruments = list(instruments)
+        self._instruments = {instrument.id: instrument for instrument in instruments}
         self._gateway = gateway
         self._queue_size = queue_size
         self._room = 0
         self._why_busy = "the matcher has not been reached yet"
-        self._translator = Translator(self._instruments, gateway)
+        self._translator = Translator(self._instruments.values(), gateway)
         self._asked: dict[int, tuple[Session, int, int]] = {}
         self._question_id = 0
         self._now_ns = 0
@@ -73,13 +83,13 @@ class OrderDesk:
         self.in_flight: Pending = {}
         self.sessions = sessions
         self.commands: list[Command] = []
-        self.questions: list[OrdersRequest] = []
+        self.questions: list[OrdersRequest | BalancesRequest] = []
         self.outbox: dict[bytes, list[Reply]] = {}
-        self.catch_ups = CatchUps(self._instruments, self.outbox)
+        self.catch_ups = CatchUps(self._instruments.values(), self.outbox)
         self.seq = 0
         self.time_ns = 0
         self._reporter = Reporter(
-            self._instruments, gateway, sessions.by_account, self.in_flight, self.outbox
+            self._instruments.values(), gateway, sessions.by_account, self.in_flight, self.outbox
         )
 
     @property
@@ -140,9 +150,9 @@ class OrderDesk:
 
     def take_request(self, session: Session, request: Request) -> None:
         """Take one sound request of a session; what it is answered goes to its address."""
-        if isinstance(request, New | Cancel | Amend | MassCancel):
+        if isinstance(request, New | Cancel | Amend | MassCancel | CancelAfter):
             self._take_command(session, request)
-        elif isinstance(request, Query):
+        elif isinstance(request, Query | QueryBalances):
             self._take_query(session, request)
         elif isinstance(request, CatchUp):
             self._take_catch_up(session, request)
@@ -162,7 +172,7 @@ class OrderDesk:
             self._reply(session.identity, Reject(request_seq, RejectReason.BUSY, "", text, coid))
         self.number -= len(commands)
 
-    def refuse_question(self, question: OrdersRequest, text: str) -> None:
+    def refuse_question(self, question: OrdersRequest | BalancesRequest, text: str) -> None:
         """This query could not be asked."""
         session, request_seq, _ = self._asked.pop(question.request_id)
         self._reply(session.identity, Reject(request_seq, RejectReason.BUSY, "", text))
@@ -172,7 +182,28 @@ class OrderDesk:
         self.seq = batch.last_seq
         self.time_ns = batch.time_ns
         if batch.events:
-            self._reporter.report(batch)
+            reporter = self._reporter
+            reporter.report(batch)
+            for news in reporter.news:
+                if isinstance(news, InstrumentAdded):
+                    self.learn(news.definition)
+                else:
+                    known = self._instruments[news.instrument]
+                    self.learn(
+                        replace(
+                            known,
+                            maker_fee_rate=news.maker_fee_rate,
+                            taker_fee_rate=news.taker_fee_rate,
+                        )
+                    )
+            reporter.news.clear()
+
+    def learn(self, instrument: Instrument) -> None:
+        """This instrument is traded too, or has changed."""
+        self._instruments[instrument.id] = instrument
+        self._translator.learn(instrument)
+        self._reporter.learn(instrument)
+        self.catch_ups.learn(instrument)
 
     def lose(self, last_number: int, text: str) -> None:
         """Nobody will say what became of the commands up to `last_number`."""
@@ -188,15 +219,17 @@ class OrderDesk:
         for session in self.sessions.by_token.values():
             self._reply(session.identity, self._welcome(0, session))
 
-    def take_answer(self, answer: Orders) -> None:
+    def take_answer(self, answer: Orders | AccountBalances) -> None:
         """The matcher answered a query."""
         asked = self._asked.pop(answer.request_id, None)
-        if asked is not None:
-            session, request_seq, _ = asked
-            self._reply(
-                session.identity,
-                OpenOrders(request_seq, answer.seq, answer.orders, answer.more),
-            )
+        if asked is None:
+            return
+        session, request_seq, _ = asked
+        if isinstance(answer, Orders):
+            reply: Reply = OpenOrders(request_seq, answer.seq, answer.orders, answer.more)
+        else:
+            reply = Balances(request_seq, answer.seq, answer.balances)
+        self._reply(session.identity, reply)
 
     def tick(self, now_ns: int) -> None:
         """Call now and then: queries not answered for `QUESTION_NS` get a `BUSY`."""
@@ -207,13 +240,32 @@ class OrderDesk:
             del self._asked[question_id]
             text = "the matcher did not answer in time"
             self._reply(session.identity, Reject(request_seq, RejectReason.BUSY, "", text))
+        self._cancel_deserted()
 
     def probe_sessions(self) -> None:
         """Send every session an empty list of replies: a gone client's address then fails."""
         for identity in self.sessions.addresses():
             self.outbox.setdefault(identity, [])
 
-    def _take_command(self, session: Session, request: New | Cancel | Amend | MassCancel) -> None:
+    def _cancel_deserted(self) -> None:
+        """Cancel the orders of accounts whose sessions asked for it and are all gone; those there
+        is no room for have their turn later."""
+        deserted = self.sessions.deserted
+        for account in list(deserted):
+            if account in self.sessions.by_account:
+                del deserted[account]
+            elif len(self.in_flight) < self._room:
+                del deserted[account]
+                self.number = number = self.number + 1
+                command = MassCancelOrders(
+                    self._gateway, number, account, reason=RejectReason.DISCONNECTED
+                )
+                self.in_flight[number] = (_NOBODY, 0, command)
+                self.commands.append(command)
+
+    def _take_command(
+        self, session: Session, request: New | Cancel | Amend | MassCancel | CancelAfter
+    ) -> None:
         if len(self.in_flight) >= self._room:
             self._reply(session.identity, _busy(request, self._why_busy))
             return
@@ -233,7 +285,9 @@ class OrderDesk:
         if isinstance(request, Ping):
             self._reply(identity, Pong(request.request_seq, self.seq, self.time_ns))
         elif isinstance(request, ListInstruments):
-            self._reply(identity, Instruments(request.request_seq, self._instruments))
+            self._reply(
+                identity, Instruments(request.request_seq, list(self._instruments.values()))
+            )
         else:
             self._log_on(identity, request)
 
@@ -252,7 +306,7 @@ class OrderDesk:
         self._reply(identity, reject)
 
     def _log_on(self, identity: bytes, request: Logon) -> None:
-        session = self.sessions.open(request.account, identity)
+        session = self.sessions.open(request.account, identity, request.cancel_on_disconnect)
         if session is None:
             text = f"this gateway has {len(self.sessions)} sessions and takes no more"
             self._reply(identity, Reject(request.request_seq, RejectReason.BUSY, "", text))
@@ -269,9 +323,14 @@ class OrderDesk:
             return
         self.catch_ups.start(session, request.request_seq, request.from_seq, self.seq)
 
-    def _take_query(self, session: Session, request: Query) -> None:
+    def _take_query(self, session: Session, request: Query | QueryBalances) -> None:
         if len(self._asked) >= QUESTIONS_MAX:
             self._reply(session.identity, _busy(request, "too many queries are waiting"))
+            return
+        if isinstance(request, QueryBalances):
+            self._question_id += 1
+            self._asked[self._question_id] = (session, request.request_seq, self._now_ns)
+            self.questions.append(BalancesRequest(self._question_id, session.account))
             return
         try:
             instrument = self._translator.instrument(request.symbol).id if request.symbol else 0
@@ -293,6 +352,8 @@ class OrderDesk:
         )
 
     def _reply(self, identity: bytes, reply: Reply) -> None:
+        if not identity:
+            return
         self.outbox.setdefault(identity, []).append(reply)
 
 

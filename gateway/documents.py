@@ -32,9 +32,17 @@ ClientOrderId = Annotated[
 ]
 Level = Annotated[list[str], Meta(min_length=2, max_length=2, description="[price, quantity]")]
 Side = Literal["buy", "sell"]
-Status = Literal["NEW", "PARTIALLY_FILLED", "FILLED", "CANCELED", "EXPIRED", "REJECTED"]
+Status = Literal[
+    "NEW", "PARTIALLY_FILLED", "FILLED", "CANCELED", "EXPIRED", "REJECTED", "EXPIRED_IN_MATCH"
+]  # fmt: skip
 
-Kind = Literal["new", "fill", "canceled", "expired", "amended", "completed"]
+Kind = Literal[
+    "new", "fill", "canceled", "expired", "amended", "completed", "triggered", "prevented"
+]  # fmt: skip
+OrderType = Literal[
+    "limit", "market", "stop", "stop_limit", "take_profit", "take_profit_limit"
+]  # fmt: skip
+TimeInForce = Literal["gtc", "ioc", "fok", "gtd", "day"]
 
 
 class OrderRequest(Struct, forbid_unknown_fields=True, omit_defaults=True):
@@ -140,8 +148,8 @@ class Order(Struct):
     client_order_id: str | None
     symbol: str
     side: Side
-    order_type: Literal["limit", "market"]
-    time_in_force: Literal["gtc", "ioc", "fok"]
+    order_type: OrderType
+    time_in_force: TimeInForce
     price: str | None
     quantity: str | None
     quote_quantity: str | None

@@ -15,7 +15,15 @@ from common.codec import decode_events, decode_sync_reply, encode
 from common.events import EventBatch
 from common.sequence import epoch_of, first_of
 from common.stream import AskAgain, StreamFollower
-from common.sync import GatewayRequest, GatewayState, Orders, Resend, ResendRequest, ResendTooOld
+from common.sync import (
+    AccountBalances,
+    GatewayRequest,
+    GatewayState,
+    Orders,
+    Resend,
+    ResendRequest,
+    ResendTooOld,
+)
 from gateway.desk import OrderDesk
 
 Send = Callable[[bytes], bool]
@@ -88,7 +96,7 @@ class MatcherLink:
     def take_reply(self, payload: bytes, now_ns: int) -> None:
         """Take one answer of the matcher; raises what `decode_sync_reply` raises."""
         reply: Any = decode_sync_reply(payload)
-        if isinstance(reply, Orders):
+        if isinstance(reply, Orders | AccountBalances):
             self._desk.take_answer(reply)
         elif isinstance(reply, GatewayState):
             self._take_state(reply)
@@ -194,6 +202,8 @@ class MatcherLink:
         if state.request_id != self._state_id or self.fenced:
             return
         self._wants_state = False
+        for instrument in state.instruments:
+            desk.learn(instrument)
         if not follower.stream:
             self._begin(state, state.seq)
         elif state.stream != follower.stream or state.seq < self._asked_at_seq:

@@ -28,14 +28,20 @@ AVERAGE_DECIMALS: Final = 4
 """Digits of an average price beyond those of a price; it is rounded half up to them."""
 
 _SIDES: Final[dict[int, Literal["buy", "sell"]]] = {Side.BUY: "buy", Side.SELL: "sell"}
-_TYPES: Final[dict[int, Literal["limit", "market"]]] = {
+_TYPES: Final[dict[int, documents.OrderType]] = {
     OrderType.LIMIT: "limit",
     OrderType.MARKET: "market",
+    OrderType.STOP: "stop",
+    OrderType.STOP_LIMIT: "stop_limit",
+    OrderType.TAKE_PROFIT: "take_profit",
+    OrderType.TAKE_PROFIT_LIMIT: "take_profit_limit",
 }
-_TIMES: Final[dict[int, Literal["gtc", "ioc", "fok"]]] = {
+_TIMES: Final[dict[int, documents.TimeInForce]] = {
     TimeInForce.GTC: "gtc",
     TimeInForce.IOC: "ioc",
     TimeInForce.FOK: "fok",
+    TimeInForce.GTD: "gtd",
+    TimeInForce.DAY: "day",
 }
 _LIQUIDITIES: Final[dict[int, Literal["maker", "taker"]]] = {
     Liquidity.MAKER: "maker",
@@ -48,6 +54,7 @@ _STATUSES: Final[dict[int, documents.Status]] = {
     OrderStatus.CANCELED: "CANCELED",
     OrderStatus.EXPIRED: "EXPIRED",
     OrderStatus.REJECTED: "REJECTED",
+    OrderStatus.EXPIRED_IN_MATCH: "EXPIRED_IN_MATCH",
 }
 _KINDS: Final[dict[int, documents.Kind]] = {
     ExecutionKind.NEW: "new",
@@ -56,6 +63,8 @@ _KINDS: Final[dict[int, documents.Kind]] = {
     ExecutionKind.EXPIRED: "expired",
     ExecutionKind.AMENDED: "amended",
     ExecutionKind.COMPLETED: "completed",
+    ExecutionKind.TRIGGERED: "triggered",
+    ExecutionKind.PREVENTED: "prevented",
 }
 _FILL: Final = int(ExecutionKind.FILL)
 

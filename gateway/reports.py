@@ -6,21 +6,25 @@ of their account.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from common.commands import Command
 from common.entry import Ack, Execution, Reject, Reply
 from common.events import (
+    CancelAfterSet,
     CommandRejected,
-    Event,
     EventBatch,
+    FeesChanged,
+    InstrumentAdded,
     OrderAccepted,
     OrderAmended,
     OrderCanceled,
     OrderCompleted,
     OrderExpired,
+    OrderReduced,
     OrderRepeated,
     OrdersMassCanceled,
+    OrderTriggered,
     TradeExecuted,
 )
 from common.instruments import Instrument
@@ -37,6 +41,8 @@ _NEW: Final = int(OrderStatus.NEW)
 _PARTIALLY_FILLED: Final = int(OrderStatus.PARTIALLY_FILLED)
 _FILLED: Final = int(OrderStatus.FILLED)
 _CANCELED: Final = int(OrderStatus.CANCELED)
+_EXPIRED: Final = int(OrderStatus.EXPIRED)
+_EXPIRED_IN_MATCH: Final = int(OrderStatus.EXPIRED_IN_MATCH)
 _FILL: Final = int(ExecutionKind.FILL)
 _MAKER: Final = int(Liquidity.MAKER)
 _TAKER: Final = int(Liquidity.TAKER)
@@ -54,14 +60,31 @@ _REASON_TEXT: Final = {
     RejectReason.BAD_LOT: "below the instrument's minimum quantity",
     RejectReason.MIN_NOTIONAL: "price times quantity is below the instrument's minimum",
     RejectReason.MALFORMED: "give a price or a quantity",
+    RejectReason.MARKET_HALTED: "the instrument takes no such order at present",
+    RejectReason.INSUFFICIENT_BALANCE: "the account has not enough for it",
+    RejectReason.POST_ONLY_WOULD_TAKE: "it would trade at once",
+    RejectReason.STOP_WOULD_TRIGGER: "the last price has reached it already",
+    RejectReason.TOO_LATE: "this time has passed",
 }
+
+
+OrderEvent: TypeAlias = (
+    OrderAccepted
+    | OrderCanceled
+    | OrderExpired
+    | OrderCompleted
+    | OrderAmended
+    | OrderTriggered
+    | OrderReduced
+)
 
 
 class Reporter:
     """Turns one event after another into replies, put into `outbox` by session address.
 
     `sessions` are those to tell, by account. `stray` is the highest request number of this
-    gateway that was answered without being in flight.
+    gateway that was answered without being in flight. `news` are changes of the instruments, for
+    whoever keeps them; it empties the list.
     """
 
     def __init__(
@@ -73,6 +96,7 @@ class Reporter:
         outbox: dict[bytes, list[Reply]],
     ) -> None:
         self.stray = 0
+        self.news: list[InstrumentAdded | FeesChanged] = []
         self._symbols = {instrument.id: instrument.symbol for instrument in instruments}
         self._gateway = gateway
         self._by_account = sessions
@@ -84,6 +108,8 @@ class Reporter:
         self._origin: Origin | None = None
         self._origin_seq = 0
         self._by_quote = False
+        self._seq = 0
+        self._index = 0
         self._reporters: dict[type, Callable[[Any], None]] = {
             OrderAccepted: self._accepted,
             TradeExecuted: self._trade,
@@ -94,16 +120,34 @@ class Reporter:
             OrdersMassCanceled: self._mass_canceled,
             OrderRepeated: self._repeated,
             CommandRejected: self._rejected,
+            OrderTriggered: self._triggered,
+            OrderReduced: self._reduced,
+            CancelAfterSet: self._cancel_after_set,
+            InstrumentAdded: self._added,
+            FeesChanged: self._fees_changed,
         }
+
+    def learn(self, instrument: Instrument) -> None:
+        """This instrument is traded too."""
+        self._symbols[instrument.id] = instrument.symbol
 
     def report(self, batch: EventBatch) -> None:
         """Report every event of a batch."""
         self._time_ns = batch.time_ns
         reporters = self._reporters
         for event in batch.events:
-            reporters[type(event)](event)
+            if event.seq == self._seq:
+                self._index += 1
+            else:
+                self._seq = event.seq
+                self._index = 0
+            report = reporters.get(type(event))
+            if report is not None:
+                report(event)
 
     def _reply(self, session: Session, reply: Reply) -> None:
+        if not session.identity:
+            return
         replies = self._outbox.get(session.identity)
         if replies is None:
             self._outbox[session.identity] = [reply]
@@ -117,6 +161,7 @@ class Reporter:
         | OrderCanceled
         | OrderAmended
         | OrdersMassCanceled
+        | CancelAfterSet
         | CommandRejected,
     ) -> Origin | None:
         """Who asked for this command, if it was a session of this gateway."""
@@ -139,9 +184,11 @@ class Reporter:
             ack = Ack(origin[1], event.seq, event.seq, _NEW, coid, lots, self._time_ns)
             self._reply(origin[0], ack)
         for session in self._others(event.account, origin):
+            said = event.instructions
             execution = self._execution(
                 event, event.seq, ExecutionKind.NEW, _NEW, event.side, event.price_ticks, lots,
-                0, lots,
+                0, lots, order_type=event.order_type,
+                trigger_ticks=said.trigger_ticks if said is not None else 0,
             )  # fmt: skip
             self._reply(session, execution)
 
@@ -155,7 +202,7 @@ class Reporter:
 
     def _execution(
         self,
-        event: Event,
+        event: OrderEvent,
         order_id: int,
         kind: int,
         status: int,
@@ -166,13 +213,16 @@ class Reporter:
         open_lots: int,
         reason: int = 0,
         request_seq: int = 0,
+        order_type: int = 1,
+        trigger_ticks: int = 0,
+        working: bool = True,
     ) -> Execution:
         """An execution report that is not a fill."""
-        assert not isinstance(event, TradeExecuted | OrdersMassCanceled)
         return Execution(
             request_seq, event.seq, self._symbols[event.instrument], order_id,
             event.client_order_id, kind, status, side, price_ticks, lots, filled_lots, open_lots,
-            self._time_ns, 0, 0, 0, reason,
+            self._time_ns, 0, 0, 0, reason, self._index, order_type, trigger_ticks,
+            working and not trigger_ticks,
         )  # fmt: skip
 
     def _trade(self, event: TradeExecuted) -> None:
@@ -196,6 +246,8 @@ class Reporter:
                 event.trade_id,
                 _MAKER,
                 event.maker_fee,
+                0,
+                self._index,
             )
             for session in maker_sessions:
                 self._reply(session, report)
@@ -220,6 +272,8 @@ class Reporter:
                     event.trade_id,
                     _TAKER,
                     event.taker_fee,
+                    0,
+                    self._index,
                 ),
             )
 
@@ -249,14 +303,16 @@ class Reporter:
             execution = self._execution(
                 event, event.order_id, ExecutionKind.CANCELED, _CANCELED, event.side,
                 event.price_ticks, event.canceled_lots, event.filled_lots, 0,
-                request_seq=self._request_seq(session, event.seq),
+                event.reason, self._request_seq(session, event.seq),
             )  # fmt: skip
             self._reply(session, execution)
 
     def _expired(self, event: OrderExpired) -> None:
+        in_match = event.reason == RejectReason.SELF_TRADE
+        status = _EXPIRED_IN_MATCH if in_match else _EXPIRED
         for session in self._by_account.get(event.account, _NOBODY):
             execution = self._execution(
-                event, event.order_id, ExecutionKind.EXPIRED, OrderStatus.EXPIRED, event.side,
+                event, event.order_id, ExecutionKind.EXPIRED, status, event.side,
                 event.price_ticks, event.expired_lots, event.filled_lots, 0, event.reason,
                 self._request_seq(session, event.seq),
             )  # fmt: skip
@@ -283,8 +339,43 @@ class Reporter:
             execution = self._execution(
                 event, event.order_id, ExecutionKind.AMENDED, status, event.side,
                 event.price_ticks, event.quantity_lots, event.filled_lots, event.open_lots,
+                trigger_ticks=event.trigger_ticks,
             )  # fmt: skip
             self._reply(session, execution)
+
+    def _triggered(self, event: OrderTriggered) -> None:
+        # What follows is of an order with a quantity, whatever the one before was.
+        self._by_quote = False
+        for session in self._by_account.get(event.account, _NOBODY):
+            execution = self._execution(
+                event, event.order_id, ExecutionKind.TRIGGERED, _NEW, event.side,
+                event.price_ticks, event.open_lots, 0, event.open_lots, 0,
+                self._request_seq(session, event.seq), event.order_type,
+            )  # fmt: skip
+            self._reply(session, execution)
+
+    def _reduced(self, event: OrderReduced) -> None:
+        status = _PARTIALLY_FILLED if event.filled_lots else _NEW
+        for session in self._by_account.get(event.account, _NOBODY):
+            execution = self._execution(
+                event, event.order_id, ExecutionKind.PREVENTED, status, event.side,
+                event.price_ticks, event.prevented_lots, event.filled_lots, event.open_lots,
+                RejectReason.SELF_TRADE, self._request_seq(session, event.seq),
+            )  # fmt: skip
+            self._reply(session, execution)
+
+    def _cancel_after_set(self, event: CancelAfterSet) -> None:
+        origin = self._answer(event)
+        if origin is not None:
+            self._reply(origin[0], Ack(origin[1], event.seq, 0, 0, "", 0, self._time_ns))
+
+    def _added(self, event: InstrumentAdded) -> None:
+        self.learn(event.definition)
+        self.news.append(event)
+
+    def _fees_changed(self, event: FeesChanged) -> None:
+        if not event.account:
+            self.news.append(event)
 
     def _mass_canceled(self, event: OrdersMassCanceled) -> None:
         origin = self._answer(event)

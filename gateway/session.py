@@ -12,16 +12,21 @@ from common.entry import TOKEN_BYTES
 class Session:
     """One logged-on connection of an account."""
 
-    __slots__ = ("account", "identity", "token")
+    __slots__ = ("account", "cancel_on_disconnect", "identity", "token")
 
-    def __init__(self, token: bytes, account: int, identity: bytes) -> None:
+    def __init__(
+        self, token: bytes, account: int, identity: bytes, cancel_on_disconnect: bool = False
+    ) -> None:
         self.token = token
         self.account = account
         self.identity = identity
+        self.cancel_on_disconnect = cancel_on_disconnect
 
 
 class SessionTable:
     """All sessions, by token, by account and by address; at most `limit`.
+
+    `deserted` are accounts whose session asked for its orders to be canceled and has ended.
 
     `draw_token` gives an unpredictable number below 2**63.
     """
@@ -32,11 +37,14 @@ class SessionTable:
         self._by_identity: dict[bytes, Session] = {}
         self.by_token: dict[bytes, Session] = {}
         self.by_account: dict[int, list[Session]] = {}
+        self.deserted: dict[int, None] = {}
 
     def __len__(self) -> int:
         return len(self.by_token)
 
-    def open(self, account: int, identity: bytes) -> Session | None:
+    def open(
+        self, account: int, identity: bytes, cancel_on_disconnect: bool = False
+    ) -> Session | None:
         """A new session; None when the table is full. One that had this address is closed."""
         self.close_address(identity)
         if len(self.by_token) >= self._limit:
@@ -44,7 +52,7 @@ class SessionTable:
         token = b""
         while not any(token) or token in self.by_token:
             token = self._draw_token().to_bytes(TOKEN_BYTES, "big")
-        session = Session(token, account, identity)
+        session = Session(token, account, identity, cancel_on_disconnect)
         self.by_token[token] = session
         self.by_account.setdefault(account, []).append(session)
         self._by_identity[identity] = session
@@ -68,6 +76,8 @@ class SessionTable:
         of_account.remove(session)
         if not of_account:
             del self.by_account[session.account]
+        if session.cancel_on_disconnect:
+            self.deserted[session.account] = None
 
     def addresses(self) -> Iterable[bytes]:
         """Where sessions are answered; a copy."""

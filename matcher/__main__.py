@@ -34,6 +34,7 @@ def build(settings: Settings, context: Any, disk: FileDisk) -> MatcherService:
         settings.journal_sync,
         settings.snapshots_kept,
         lambda record: history.append(record.first_seq, record.last_seq, record.events),
+        settings.rules(),
     )
     engine, journal = recovered.engine, recovered.journal
     for text in recovered.skipped:
@@ -64,6 +65,7 @@ def build(settings: Settings, context: Any, disk: FileDisk) -> MatcherService:
         sockets.commands_pull(context, settings.matcher_commands),
         sockets.events_pub(context, settings.matcher_events),
         sockets.sync_router(context, settings.matcher_sync),
+        sockets.admin_router(context, settings.matcher_admin),
         clock,
         settings.heartbeat_ms,
         settings.journal_sync_interval_ms if settings.journal_sync == "interval" else 0,
@@ -95,6 +97,8 @@ def main() -> None:
         commands=settings.matcher_commands,
         events=settings.matcher_events,
         sync=settings.matcher_sync,
+        admin=settings.matcher_admin,
+        accounts=settings.accounts,
         data_dir=str(settings.data_dir),
         journal_sync=settings.journal_sync,
     )

@@ -10,16 +10,23 @@ with nothing left behind to skip later.
 
 from bisect import bisect_left, insort
 from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
-from common.events import Event, TradeExecuted
-from common.instruments import Instrument
-from common.types import Side
+from common.events import Event, OrderReplenished, TradeExecuted
+from common.instruments import FEE_SCALE, Instrument
+from common.types import InstrumentState, Side
 from matcher.fees import fee
-from matcher.order import Order
+from matcher.order import Order, Special, Waits
+from matcher.prevention import prevent
+from matcher.timers import Timers
+from matcher.triggers import TriggerBook
 
-_BUY = int(Side.BUY)
+if TYPE_CHECKING:
+    from matcher.accounts import Ledger
+
+_BUY: Final = int(Side.BUY)
 
 
 class Level(Struct, eq=False, gc=False):
@@ -109,25 +116,38 @@ class BookSide:
 
 
 class OrderBook:
-    """Both sides of one instrument, and what its trades are charged.
+    """Both sides of one instrument, what waits beside them, and what its trades are charged.
 
-    The book never crosses: `match` takes every crossing lot before the caller may rest the rest.
+    Outside a call phase the book never crosses: `match` takes every crossing lot before the
+    caller may rest the rest. `ledger` is None without accounts, `triggers` until something has
+    waited. `own_fees` has (maker, taker) rates by account, for those that have some.
+    `uncrossing` are market orders of a call phase by order id, as they came.
     """
 
     __slots__ = (
         "asks",
+        "banded",
         "base_units_per_lot",
         "bids",
         "instrument",
         "instrument_id",
         "last_price_ticks",
         "last_trade_id",
+        "ledger",
         "maker_fee_rate",
         "notional_per_tick_lot",
+        "own_fees",
+        "state",
         "taker_fee_rate",
+        "timers",
+        "triggers",
+        "uncrossing",
+        "until",
     )
 
-    def __init__(self, instrument: Instrument) -> None:
+    def __init__(
+        self, instrument: Instrument, timers: Timers | None = None, ledger: "Ledger | None" = None
+    ) -> None:
         self.instrument_id = instrument.id
         self.base_units_per_lot = instrument.base_units_per_lot
         self.notional_per_tick_lot = instrument.notional_per_tick_lot
@@ -136,12 +156,28 @@ class OrderBook:
         self.asks = BookSide(-1)
         self.last_trade_id = 0
         self.last_price_ticks = 0
+        self.timers = Timers() if timers is None else timers
+        self.ledger = ledger
+        self.triggers: TriggerBook | None = None
+        self.own_fees: dict[int, tuple[int, int]] = {}
+        self.uncrossing: dict[int, Order] = {}
+        self.state = int(InstrumentState.OPEN)
+        self.until: tuple[int, int] | None = None
 
     def configure(self, instrument: Instrument) -> None:
         """Limits and fees are this instrument's from now on; the grid must be the same."""
         self.instrument = instrument
         self.maker_fee_rate = instrument.maker_fee_rate
         self.taker_fee_rate = instrument.taker_fee_rate
+        self.banded = bool(
+            instrument.band_low_ticks or instrument.band_high_ticks or instrument.band_rate
+        )
+
+    @property
+    def is_crossed(self) -> bool:
+        """Whether bids meet asks, as they may in a call phase."""
+        bids, asks = self.bids.keys, self.asks.keys
+        return bool(bids and asks) and bids[-1] >= -asks[-1]
 
     def crosses(self, side: int, price_ticks: int) -> bool:
         """Whether an order of `side` at this price would trade now. Equal prices cross."""
@@ -151,68 +187,193 @@ class OrderBook:
         keys = self.bids.keys
         return bool(keys) and keys[-1] >= price_ticks
 
+    def reach(self, side: int, bound: int) -> int:
+        """How far a taker that would go to the key `bound` may go within the price bands."""
+        instrument = self.instrument
+        low, high = instrument.band_low_ticks, instrument.band_high_ticks
+        if instrument.band_rate and self.last_price_ticks:
+            width = self.last_price_ticks * instrument.band_rate // FEE_SCALE
+            low = max(low, self.last_price_ticks - width)
+            high = min(high or self.last_price_ticks + width, self.last_price_ticks + width)
+        if side == _BUY:
+            return max(bound, -high) if high else bound
+        return max(bound, low)
+
     def match(self, taker: Order, bound: int, seq: int, events: list[Event]) -> None:
-        """Fill `taker` against the other side down to the key `bound`, appending the trades.
+        """Fill `taker` against the other side down to the key `bound`, appending what happens.
 
         Every trade is at the maker's price, makers in priority order. Filled makers leave the
-        book and their account's index; `taker.open_lots` is what is left. O(makers filled).
+        book and their account's index; `taker.open_lots` is what is left, unless an own order
+        ended it (`ended_as`). O(makers filled).
         """
         side = self.asks if taker.side == _BUY else self.bids
         keys = side.keys
         open_lots = taker.open_lots
+        owner = taker.account if taker.self_trade else None
         while open_lots and keys and keys[-1] >= bound:
             level = side.levels[keys[-1]]
             maker = level.head
             while maker is not None and open_lots:
-                lots = maker.open_lots if maker.open_lots < open_lots else open_lots
+                if maker.account is owner:
+                    prevent(self, taker, maker, seq, events)
+                    open_lots = 0 if taker.ended_as else taker.open_lots
+                    maker = level.head
+                    continue
+                special = maker.special
+                offered = maker.open_lots
+                if special is not None and special.display_lots:
+                    offered = special.shown_lots
+                lots = offered if offered < open_lots else open_lots
                 open_lots -= lots
                 taker.open_lots = open_lots
-                after = maker.after
-                self._trade(taker, maker, lots, seq, events)
+                self.trade(taker, maker, lots, seq, events)
                 if not maker.open_lots:
-                    side.remove(maker)
-                    maker.account.discard(maker)
-                maker = after
+                    after = maker.after
+                    self.forget(maker, side)
+                    maker = after
+                elif special is not None and special.display_lots:
+                    self._slice(maker, special, lots, side, seq, events)
+                    maker = level.head
 
-    def match_quote(self, taker: Order, quote_amount: int, seq: int, events: list[Event]) -> int:
+    def match_quote(
+        self, taker: Order, quote_amount: int, bound: int, seq: int, events: list[Event]
+    ) -> int:
         """Fill a market order that spends (or, selling, receives) `quote_amount`.
 
-        Stops when the rest is worth less than one lot at the next maker's price, or when the
-        book is empty; returns the rest. `taker.quantity_lots` becomes what was filled.
+        Stops when the rest is worth less than one lot at the next maker's price, when nothing is
+        left down to the key `bound`, or when an own order ended it; returns the rest.
+        `taker.quantity_lots` becomes what was filled.
         """
         side = self.asks if taker.side == _BUY else self.bids
-        while side.keys:
+        owner = taker.account if taker.self_trade else None
+        while side.keys and side.keys[-1] >= bound:
             maker = side.levels[side.keys[-1]].head
             assert maker is not None, "an empty level is in the book"
+            if maker.account is owner:
+                prevent(self, taker, maker, seq, events, quote_amount)
+                if taker.ended_as:
+                    break
+                continue
             lot_price = maker.price_ticks * self.notional_per_tick_lot
-            lots = min(maker.open_lots, quote_amount // lot_price)
+            lots = min(maker.shown_lots, quote_amount // lot_price)
             if not lots:
                 break
             quote_amount -= lots * lot_price
             taker.quantity_lots += lots
-            self._trade(taker, maker, lots, seq, events)
+            self.trade(taker, maker, lots, seq, events)
             if not maker.open_lots:
-                side.remove(maker)
-                maker.account.discard(maker)
+                self.forget(maker, side)
+            elif maker.special is not None and maker.special.display_lots:
+                self._slice(maker, maker.special, lots, side, seq, events)
         return quote_amount
 
-    def _trade(self, taker: Order, maker: Order, lots: int, seq: int, events: list[Event]) -> None:
-        """Move `lots` from maker to taker and append the trade; `taker.open_lots` is current."""
+    def forget(self, maker: Order, side: BookSide) -> None:
+        """A filled maker leaves book, index and timers."""
+        side.remove(maker)
+        maker.account.discard(maker)
+        special = maker.special
+        if special is not None and special.expire_ns:
+            self.timers.discard(special.expire_ns, maker.order_id)
+
+    def rest(self, order: Order, seq: int) -> None:
+        """The order joins the back of its level, with its first slice if it is an iceberg."""
+        (self.bids if order.side == _BUY else self.asks).add(order)
+        if order.order_id == seq:
+            order.account.add(order)
+        special = order.special
+        if special is not None:
+            special.shown_lots = min(special.display_lots, order.open_lots)
+            if special.expire_ns:
+                self.timers.add(special.expire_ns, order.order_id, order)
+
+    def wait(self, order: Order) -> None:
+        """The order waits for the last price from now on."""
+        if self.triggers is None:
+            self.triggers = TriggerBook(self.last_price_ticks, self.last_trade_id)
+        self.triggers.add(order)
+
+    def end_filled(self, order: Order) -> None:
+        """An order that came in again has nothing left: it leaves the index."""
+        order.account.discard(order)
+        special = order.special
+        if special is not None and special.expire_ns:
+            self.timers.discard(special.expire_ns, order.order_id)
+
+    def end(self, order: Order, ended_as: int) -> bool:
+        """Take an open order out, wherever it stands; whether that was in the book."""
+        level = order.level
+        special = order.special
+        if level is not None:
+            level.side.remove(order)
+        elif special is not None and special.waits == Waits.TRIGGER:
+            assert self.triggers is not None, "nothing ever waited here"
+            self.triggers.remove(order)
+        elif special is not None and special.waits == Waits.UNCROSS:
+            del self.uncrossing[order.order_id]
+        if order.account.orders.get(order.order_id) is order:
+            order.account.discard(order)
+        if special is not None:
+            special.waits = 0
+            if special.expire_ns:
+                self.timers.discard(special.expire_ns, order.order_id)
+        if order.hold_unit and self.ledger is not None:
+            self.ledger.hold(order, self, -order.open_lots)
+        order.ended_as = ended_as
+        return level is not None
+
+    def _slice(
+        self,
+        maker: Order,
+        special: Special,
+        lots: int,
+        side: BookSide,
+        seq: int,
+        events: list[Event],
+    ) -> None:
+        """An iceberg gave `lots` of what it shows: once that is gone the next slice queues."""
+        special.shown_lots -= lots
+        if special.shown_lots:
+            return
+        side.remove(maker)
+        special.shown_lots = min(special.display_lots, maker.open_lots)
+        maker.arrival = seq
+        side.add(maker)
+        events.append(replenished(maker, seq, True))
+
+    def trade(self, taker: Order, maker: Order, lots: int, seq: int, events: list[Event]) -> None:
+        """Move `lots` from maker to taker at the maker's price and append the trade;
+        `taker.open_lots` is current."""
         maker.open_lots -= lots
         level = maker.level
         assert level is not None, "the maker is not resting"
         level.lots -= lots
-        price_ticks = maker.price_ticks
+        self.print(taker, maker, lots, maker.price_ticks, seq, events)
+
+    def print(
+        self,
+        taker: Order,
+        maker: Order,
+        lots: int,
+        price_ticks: int,
+        seq: int,
+        events: list[Event],
+    ) -> None:
+        """Charge and append a trade; both orders' open lots are what they are after it."""
         self.last_trade_id = trade_id = self.last_trade_id + 1
         self.last_price_ticks = price_ticks
         base = lots * self.base_units_per_lot
         quote = lots * price_ticks * self.notional_per_tick_lot
+        maker_rate, taker_rate = self.maker_fee_rate, self.taker_fee_rate
+        if self.own_fees:
+            maker_rate, taker_rate = self._own_rates(maker, taker)
         if taker.side == _BUY:
-            maker_fee = fee(quote, self.maker_fee_rate)
-            taker_fee = fee(base, self.taker_fee_rate)
+            maker_fee = fee(quote, maker_rate)
+            taker_fee = fee(base, taker_rate)
         else:
-            maker_fee = fee(base, self.maker_fee_rate)
-            taker_fee = fee(quote, self.taker_fee_rate)
+            maker_fee = fee(base, maker_rate)
+            taker_fee = fee(quote, taker_rate)
+        if self.ledger is not None:
+            self.ledger.settle(self, taker, maker, lots, base, quote, maker_fee, taker_fee)
         events.append(
             TradeExecuted(
                 seq,
@@ -235,3 +396,28 @@ class OrderBook:
                 taker.client_order_id,
             )
         )
+
+    def _own_rates(self, maker: Order, taker: Order) -> tuple[int, int]:
+        own = self.own_fees
+        maker_own = own.get(maker.account.account_id)
+        taker_own = own.get(taker.account.account_id)
+        return (
+            self.maker_fee_rate if maker_own is None else maker_own[0],
+            self.taker_fee_rate if taker_own is None else taker_own[1],
+        )
+
+
+def replenished(order: Order, seq: int, requeued: bool) -> OrderReplenished:
+    """An iceberg shows its next slice."""
+    return OrderReplenished(
+        seq,
+        order.account.account_id,
+        order.instrument,
+        order.order_id,
+        order.side,
+        order.price_ticks,
+        order.shown_lots,
+        order.open_lots,
+        requeued,
+        order.client_order_id,
+    )

@@ -17,7 +17,8 @@ RETRY_WINDOW: Final = 65_536
 """Accepted orders with a client order id that are remembered, over all accounts. A constant, not
 a setting: the same journal must replay alike everywhere."""
 
-Body = tuple[int, int, int, int, int, int, int]
+Body = tuple[int, ...]
+"""What an order says, in integers; what few orders say comes last and is left out otherwise."""
 
 
 def is_next_request(last: int, request: int) -> bool:
@@ -73,6 +74,15 @@ class RetryWindow:
 
 def body_of(command: NewOrder) -> Body:
     """Everything an order says but who says it and under which id."""
+    said = command.instructions
+    rest: Body = ()
+    if said is not None:
+        rest = (
+            command.self_trade, said.trigger_ticks, said.display_lots, said.expire_ns,
+            int(said.post_only),
+        )  # fmt: skip
+    elif command.self_trade:
+        rest = (command.self_trade,)
     return (
         command.instrument,
         command.side,
@@ -81,4 +91,5 @@ def body_of(command: NewOrder) -> Body:
         command.price_ticks,
         command.quantity_lots,
         command.quote_amount,
+        *rest,
     )

@@ -1,33 +1,61 @@
 """The state machine of the venue: `Engine.apply(command)` gives events, and nothing else.
 
-No sockets, files, clocks or randomness: the same commands give the same events byte for byte,
-on any machine. Everything is validated before anything changes, so a refused command needs no
-rollback. Rules: matcher/README.md.
+No sockets, files, clocks or randomness: the same commands at the same times give the same events
+byte for byte, on any machine. Everything is validated before anything changes, so a refused
+command needs no rollback. Rules: matcher/README.md.
 """
 
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
-from common.commands import AmendOrder, CancelOrder, Command, MassCancelOrders, NewOrder
+from common.commands import (
+    AddInstrument,
+    AdjustBalance,
+    AdvanceTime,
+    AmendOrder,
+    CancelOrder,
+    Command,
+    MassCancelOrders,
+    NewOrder,
+    SetCancelAfter,
+    SetFees,
+    SetInstrumentState,
+    Uncross,
+)
 from common.entry import OrderState
 from common.events import (
-    CommandRejected,
+    AccountOpened,
     Event,
     OrderAccepted,
-    OrderAmended,
-    OrderCanceled,
     OrderCompleted,
-    OrderExpired,
-    OrderRepeated,
     OrdersMassCanceled,
+    TimeAdvanced,
 )
-from common.instruments import Instrument, check_change
-from common.sync import BookState, RestingOrder
-from common.types import MAX_INT, OrderStatus, OrderType, RejectReason, Side, TimeInForce
-from matcher.book import BookSide, OrderBook
+from common.instruments import Instrument
+from common.rules import Rules
+from common.sync import BookState
+from common.types import (
+    MAX_INT,
+    InstrumentState,
+    OrderStatus,
+    OrderType,
+    RejectReason,
+    Side,
+    TimeInForce,
+)
+from matcher import administration, listing
+from matcher.accounts import Ledger
+from matcher.amendment import amend, amend_plain
+from matcher.answers import Fault, canceled, expired, rejected, repeated, unknown_order
+from matcher.book import OrderBook
 from matcher.dedupe import RetryWindow, is_next_request
-from matcher.order import Account, Order
-from matcher.terms import Fault, limit_fault, market_fault, terms_fault
+from matcher.election import elect
+from matcher.means import fault_of_means
+from matcher.order import Account, Order, Special, Waits
+from matcher.special_terms import as_accepted, special_terms
+from matcher.sweep import is_fillable
+from matcher.terms import limit_fault, market_fault
+from matcher.timers import Timers
 
 _BUY: Final = int(Side.BUY)
 _SELL: Final = int(Side.SELL)
@@ -35,6 +63,7 @@ _LIMIT: Final = int(OrderType.LIMIT)
 _GTC: Final = int(TimeInForce.GTC)
 _IOC: Final = int(TimeInForce.IOC)
 _FOK: Final = int(TimeInForce.FOK)
+_OPEN: Final = int(InstrumentState.OPEN)
 
 _CANCELED: Final = int(OrderStatus.CANCELED)
 _EXPIRED: Final = int(OrderStatus.EXPIRED)
@@ -48,43 +77,48 @@ class Engine:
     >>> engine.apply(NewOrder(0, 0, 7, 1, Side.SELL, 1, 1, 5000000, 300, "a"))
     [OrderAccepted(seq=1, gateway=0, request=0, account=7, instrument=1, side=<Side.SELL: 2>, \
 order_type=1, time_in_force=1, price_ticks=5000000, quantity_lots=300, client_order_id='a', \
-quote_amount=0)]
+quote_amount=0, self_trade=0, instructions=None)]
     """
 
-    def __init__(self, instruments: Iterable[Instrument]) -> None:
+    def __init__(self, instruments: Iterable[Instrument], rules: Rules | None = None) -> None:
         self.books: dict[int, OrderBook] = {}
         self.accounts: dict[int, Account] = {}
         self.seq = 0
         self.last_request: dict[int, int] = {}
         self.retries = RetryWindow()
+        self.transfers: dict[str, None] = {}
+        self.timers = Timers()
+        self.ledger: Ledger | None = None
+        self.rules = Rules()
+        self.configured: dict[int, Instrument] = {}
+        self.is_bounded = False
         self._appliers: dict[type, Callable[[Any, int, int], list[Event]]] = {
             NewOrder: self._new_order,
             CancelOrder: self._cancel_order,
             AmendOrder: self._amend_order,
             MassCancelOrders: self._mass_cancel,
+            SetCancelAfter: self._cancel_after,
+            AdvanceTime: self._advance_time,
+            AddInstrument: self._administer(administration.add_instrument),
+            SetInstrumentState: self._administer(administration.set_state),
+            Uncross: self._administer(administration.uncross),
+            SetFees: self._administer(administration.set_fees),
+            AdjustBalance: self._administer(administration.adjust_balance),
         }
-        self.configure(instruments)
+        self.configure(instruments, rules)
 
-    def configure(self, instruments: Iterable[Instrument]) -> None:
-        """Trade these instruments from now on: new ones are added, known ones change limits and
-        fees.
+    def configure(self, instruments: Iterable[Instrument], rules: Rules | None = None) -> None:
+        """Trade these instruments under these rules (None: those there are) from now on.
 
-        Raises `ConfigError`, before anything changes, when a known one is missing or would change
-        its grid: the ticks and lots of its orders would mean something else. Likewise when the
-        grid of a new one is finer than its money.
+        New instruments are added. Known ones change limits and fees where this configuration says
+        other than the last one did; what was changed or added since by an administrator stays.
+
+        Raises `ConfigError`, before anything changes, when an instrument of the last
+        configuration is missing or would change its grid: the ticks and lots of its orders would
+        mean something else. Likewise when the grid of a new one is finer than its money, or when
+        accounts would begin or end while orders are open.
         """
-        wanted = {instrument.id: instrument for instrument in instruments}
-        for instrument_id, book in self.books.items():
-            check_change(book.instrument, wanted.get(instrument_id))
-        added = [
-            OrderBook(instrument)
-            for instrument_id, instrument in wanted.items()
-            if instrument_id not in self.books
-        ]
-        for instrument_id, book in self.books.items():
-            book.configure(wanted[instrument_id])
-        for book in added:
-            self.books[book.instrument_id] = book
+        administration.configure(self, list(instruments), rules)
 
     @property
     def instruments(self) -> list[Instrument]:
@@ -94,160 +128,213 @@ quote_amount=0)]
     def apply(self, command: Command, time_ns: int = 0) -> list[Event]:
         """Apply one command as number `seq + 1` and return its events, the answer first.
 
-        A command that is not the next one of its gateway returns no events and takes no number:
-        it was applied before, or others before it are missing and will be sent again. Gateway
-        zero is exempt.
+        What is due by `time_ns` happens before, as a number of its own. A command that is not the
+        next one of its gateway takes no number and does nothing: it was applied before, or others
+        before it are missing and will be sent again. Gateway zero is exempt.
         """
+        if time_ns >= self.timers.due_ns:
+            return administration.advance(self, time_ns) + self.apply(command, time_ns)
         gateway = command.gateway
         if gateway:
-            if not is_next_request(self.last_request.get(gateway, 0), command.request):
+            if gateway < 0 or not is_next_request(
+                self.last_request.get(gateway, 0), command.request
+            ):
                 return []
             self.last_request[gateway] = command.request
         self.seq = seq = self.seq + 1
         return self._appliers[type(command)](command, seq, time_ns)
 
+    def _administer(
+        self, action: Callable[["Engine", Any, int], list[Event]]
+    ) -> Callable[[Any, int, int], list[Event]]:
+        return lambda command, seq, time_ns: action(self, command, seq)
+
     def _new_order(self, command: NewOrder, seq: int, time_ns: int) -> list[Event]:
         book = self.books.get(command.instrument)
         if book is None:
-            return [_rejected(command, seq, (RejectReason.UNKNOWN_SYMBOL, "instrument"))]
+            return [rejected(command, seq, (RejectReason.UNKNOWN_SYMBOL, "instrument"))]
         client_order_id = command.client_order_id
         if client_order_id:
             earlier = self.retries.find(command)
             if earlier is not None:
-                return [_repeated(command, earlier, seq)]
+                return [repeated(command, earlier, seq)]
+        instructions = command.instructions
+        special: Special | None = None
+        fault: Fault | None
         is_limit = command.order_type == _LIMIT
-        fault = limit_fault(command, book) if is_limit else market_fault(command, book)
+        if instructions is not None or book.state != _OPEN:
+            fault, special = special_terms(command, book, time_ns)
+        elif is_limit:
+            fault = limit_fault(command, book)
+        else:
+            fault = market_fault(command, book)
         if fault is not None:
-            return [_rejected(command, seq, fault)]
+            return [rejected(command, seq, fault)]
         account = self.accounts.get(command.account)
         if account is None:
             account = self.accounts[command.account] = Account(command.account)
         elif client_order_id and client_order_id in account.by_client_order_id:
             fault = (RejectReason.DUPLICATE_CLIENT_ORDER_ID, "client_order_id")
-            return [_rejected(command, seq, fault)]
-        side = command.side
+            return [rejected(command, seq, fault)]
+        hold_unit = 0
+        if self.is_bounded:
+            fault, hold_unit = fault_of_means(self, command, book, account, special)
+            if fault is not None:
+                return [rejected(command, seq, fault)]
         lots = command.quantity_lots
         events: list[Event] = [
             OrderAccepted(
-                seq,
-                command.gateway,
-                command.request,
-                command.account,
-                command.instrument,
-                side,
-                command.order_type,
-                command.time_in_force,
-                command.price_ticks,
-                lots,
-                client_order_id,
-                command.quote_amount,
+                seq, command.gateway, command.request, command.account, command.instrument,
+                command.side, command.order_type, command.time_in_force, command.price_ticks,
+                lots, client_order_id, command.quote_amount, command.self_trade,
+                instructions if special is None else as_accepted(command, special),
             )
-        ]
+        ]  # fmt: skip
         order = Order(
-            seq,
-            account,
-            command.instrument,
-            side,
-            command.price_ticks,
-            lots,
-            lots,
-            client_order_id,
-            time_ns,
-        )
+            seq, account, command.instrument, command.side, command.price_ticks, lots, lots,
+            client_order_id, time_ns, command.self_trade, 0, special,
+        )  # fmt: skip
         if client_order_id:
             self.retries.add(command, order)
-        if is_limit:
-            self._enter_limit(order, book, command.time_in_force, seq, events)
+        if self.is_bounded:
+            self._fund(order, book, hold_unit, command.time_in_force, events)
+        if special is not None and special.waits:
+            self._wait(order, book, special, seq)
+        elif is_limit:
+            self.enter_limit(order, book, command.time_in_force, seq, events)
         elif command.quote_amount:
             _run_quote_market(order, book, command.quote_amount, seq, events)
         else:
-            bound = -MAX_INT if side == _BUY else 0
-            book.match(order, bound, seq, events)
-            if order.open_lots:
-                events.append(_expired(order, seq, RejectReason.INSUFFICIENT_LIQUIDITY))
+            self.enter_market(order, book, seq, events)
+        if book.triggers is not None:
+            elect(self, book, seq, events)
         return events
 
-    def _enter_limit(
+    def _fund(
+        self,
+        order: Order,
+        book: OrderBook,
+        hold_unit: int,
+        time_in_force: int,
+        events: list[Event],
+    ) -> None:
+        """Open the account if it is new, and hold what the order may need.
+
+        An order that will be killed changes nothing: it does not open its account either.
+        """
+        ledger = self.ledger
+        if ledger is None:
+            return
+        account = order.account
+        if not account.opened:
+            waits = order.special is not None and order.special.waits
+            if time_in_force == _FOK and not waits and not self._will_fill(order, book):
+                return
+            given = ledger.open(account)
+            events.append(AccountOpened(order.order_id, account.account_id, given))
+        order.hold_unit = hold_unit
+        if hold_unit:
+            ledger.hold(order, book, order.open_lots)
+
+    def _will_fill(self, order: Order, book: OrderBook) -> bool:
+        limit = -order.price_ticks if order.side == _BUY else order.price_ticks
+        return is_fillable(book, order, book.reach(order.side, limit))
+
+    def _wait(self, order: Order, book: OrderBook, special: Special, seq: int) -> None:
+        """Let an accepted order wait for its trigger, or for the end of the call phase."""
+        order.account.add(order)
+        if special.expire_ns:
+            self.timers.add(special.expire_ns, seq, order)
+        if special.waits == Waits.TRIGGER:
+            book.wait(order)
+        else:
+            book.uncrossing[seq] = order
+
+    def enter_limit(
         self, order: Order, book: OrderBook, time_in_force: int, seq: int, events: list[Event]
     ) -> None:
-        """Match an accepted limit order; what is left rests or expires."""
+        """Match an incoming limit order; what is left rests or expires. In a call phase and where
+        only resting orders are taken nothing is matched."""
         price_ticks = order.price_ticks
-        if book.crosses(order.side, price_ticks):
-            bound = -price_ticks if order.side == _BUY else price_ticks
-            if time_in_force == _FOK:
-                other = book.asks if order.side == _BUY else book.bids
-                if other.lots_within(bound, order.open_lots) < order.open_lots:
-                    events.append(_expired(order, seq, RejectReason.FILL_OR_KILL))
-                    return
-            book.match(order, bound, seq, events)
-            if not order.open_lots:
+        if book.crosses(order.side, price_ticks) and book.state == _OPEN:
+            bound = limit = -price_ticks if order.side == _BUY else price_ticks
+            if book.banded:
+                bound = book.reach(order.side, limit)
+            if time_in_force == _FOK and not is_fillable(book, order, bound):
+                self.expire(order, book, seq, RejectReason.FILL_OR_KILL, events)
                 return
-        if time_in_force == _GTC:
+            book.match(order, bound, seq, events)
+            if not order.open_lots or order.ended_as:
+                if order.order_id != seq and not order.ended_as:
+                    book.end_filled(order)
+                return
+            if bound != limit and book.crosses(order.side, price_ticks):
+                self.expire(order, book, seq, RejectReason.PRICE_BAND, events)
+                return
+        if time_in_force == _GTC and order.special is None:
             (book.bids if order.side == _BUY else book.asks).add(order)
-            order.account.add(order)
+            if order.order_id == seq:
+                order.account.add(order)
+        elif time_in_force == _IOC:
+            self.expire(order, book, seq, RejectReason.IMMEDIATE_OR_CANCEL, events)
+        elif time_in_force == _FOK:
+            self.expire(order, book, seq, RejectReason.FILL_OR_KILL, events)
         else:
-            reason = (
-                RejectReason.IMMEDIATE_OR_CANCEL
-                if time_in_force == _IOC
-                else RejectReason.FILL_OR_KILL
-            )
-            events.append(_expired(order, seq, reason))
+            book.rest(order, seq)
+
+    def enter_market(self, order: Order, book: OrderBook, seq: int, events: list[Event]) -> None:
+        """Match an incoming market order; what is left expires."""
+        bound = limit = -MAX_INT if order.side == _BUY else 0
+        if book.banded:
+            bound = book.reach(order.side, limit)
+        book.match(order, bound, seq, events)
+        if order.ended_as:
+            return
+        if order.open_lots:
+            self.expire(order, book, seq, _why_unfilled(book, order.side), events)
+        elif order.order_id != seq:
+            book.end_filled(order)
+
+    def expire(
+        self, order: Order, book: OrderBook, seq: int, reason: RejectReason, events: list[Event]
+    ) -> None:
+        """What is left of the order is gone."""
+        resting = book.end(order, _EXPIRED)
+        events.append(expired(order, seq, reason, resting=resting))
 
     def _cancel_order(self, command: CancelOrder, seq: int, time_ns: int) -> list[Event]:
         order = self._find(command)
         if order is None:
-            return [_rejected(command, seq, _unknown_order(command))]
-        self._end(order)
-        return [_canceled(order, seq, command.gateway, command.request)]
+            return [rejected(command, seq, unknown_order(command))]
+        if order.special is None and not order.hold_unit:
+            level = order.level
+            assert level is not None, "an open order is not resting"
+            level.side.remove(order)
+            order.account.discard(order)
+            order.ended_as = _CANCELED
+            return [canceled(order, seq, command.gateway, command.request)]
+        resting = self.books[order.instrument].end(order, _CANCELED)
+        return [canceled(order, seq, command.gateway, command.request, resting)]
 
     def _amend_order(self, command: AmendOrder, seq: int, time_ns: int) -> list[Event]:
         order = self._find(command)
         if order is None:
-            return [_rejected(command, seq, _unknown_order(command))]
-        if not command.price_ticks and not command.quantity_lots:
-            return [_rejected(command, seq, (RejectReason.MALFORMED, "quantity"))]
+            return [rejected(command, seq, unknown_order(command))]
         book = self.books[order.instrument]
-        price_ticks = command.price_ticks or order.price_ticks
-        total_lots = command.quantity_lots or order.quantity_lots
-        fault = terms_fault(book.instrument, book.notional_per_tick_lot, price_ticks, total_lots)
-        if fault is not None:
-            return [_rejected(command, seq, fault)]
-        filled_lots = order.quantity_lots - order.open_lots
-        if total_lots <= filled_lots:
-            self._end(order)
-            return [_canceled(order, seq, command.gateway, command.request)]
-        keeps = price_ticks == order.price_ticks and total_lots <= order.quantity_lots
-        side = book.bids if order.side == _BUY else book.asks
-        if keeps:
-            assert order.level is not None, "an open order is not resting"
-            order.level.lots -= order.quantity_lots - total_lots
-        else:
-            side.remove(order)
-        order.price_ticks = price_ticks
-        order.quantity_lots = total_lots
-        order.open_lots = total_lots - filled_lots
-        events: list[Event] = [_amended(order, seq, command, keeps)]
-        if not keeps:
-            if book.crosses(order.side, price_ticks):
-                bound = -price_ticks if order.side == _BUY else price_ticks
-                book.match(order, bound, seq, events)
-            if order.open_lots:
-                side.add(order)
-            else:
-                order.account.discard(order)
-        return events
+        if order.special is None and not order.hold_unit and book.state == _OPEN:
+            return amend_plain(self, order, book, command, seq)
+        return amend(self, order, book, command, seq)
 
     def _mass_cancel(self, command: MassCancelOrders, seq: int, time_ns: int) -> list[Event]:
-        instrument = command.instrument
+        instrument, side = command.instrument, command.side
         if instrument and instrument not in self.books:
-            return [_rejected(command, seq, (RejectReason.UNKNOWN_SYMBOL, "instrument"))]
-        if command.side not in (0, _BUY, _SELL):
-            return [_rejected(command, seq, (RejectReason.UNSUPPORTED_COMBINATION, "side"))]
-        account = self.accounts.get(command.account)
+            return [rejected(command, seq, (RejectReason.UNKNOWN_SYMBOL, "instrument"))]
+        if side not in (0, _BUY, _SELL):
+            return [rejected(command, seq, (RejectReason.UNSUPPORTED_COMBINATION, "side"))]
         doomed = [
             order
-            for order in (account.orders.values() if account is not None else ())
-            if instrument in (0, order.instrument) and command.side in (0, order.side)
+            for order in listing.orders_of(self, command.account)
+            if instrument in (0, order.instrument) and side in (0, order.side)
         ]
         events: list[Event] = [
             OrdersMassCanceled(
@@ -260,10 +347,23 @@ quote_amount=0)]
                 len(doomed),
             )
         ]
-        for order in doomed:
-            self._end(order)
-            events.append(_canceled(order, seq, 0, 0))
+        self.cancel_all(doomed, seq, command.reason, events)
         return events
+
+    def cancel_all(
+        self, orders: Iterable[Order], seq: int, reason: int, events: list[Event]
+    ) -> None:
+        """Cancel these open orders, for a standing request if `reason` says which."""
+        for order in orders:
+            resting = self.books[order.instrument].end(order, _CANCELED)
+            events.append(canceled(order, seq, 0, 0, resting, reason))
+
+    def _advance_time(self, command: AdvanceTime, seq: int, time_ns: int) -> list[Event]:
+        """Somebody else than the matcher said what time it is: it is told, and nothing is due."""
+        return [TimeAdvanced(seq, time_ns)]
+
+    def _cancel_after(self, command: SetCancelAfter, seq: int, time_ns: int) -> list[Event]:
+        return administration.cancel_after(self, command, seq, time_ns)
 
     def _find(self, command: CancelOrder | AmendOrder) -> Order | None:
         """The open order a command names, if it is that account's and that instrument's."""
@@ -278,23 +378,14 @@ quote_amount=0)]
             return None
         return order
 
-    def _end(self, order: Order) -> None:
-        """Take a resting order out of book and index."""
-        assert order.level is not None, "an open order is not resting"
-        order.level.side.remove(order)
-        order.account.discard(order)
-        order.ended_as = _CANCELED
+    @property
+    def next_due_ns(self) -> int:
+        """When something will happen by itself; later than any time if nothing will."""
+        return self.timers.due_ns
 
     def book_state(self, instrument: int) -> BookState:
         """One instrument's resting orders in priority order. O(orders)."""
-        book = self.books[instrument]
-        return BookState(
-            instrument,
-            _resting(book.bids),
-            _resting(book.asks),
-            book.last_trade_id,
-            book.last_price_ticks,
-        )
+        return listing.book_state(self.books[instrument])
 
     def open_orders(
         self,
@@ -320,33 +411,32 @@ quote_amount=0)]
             ):
                 if len(found) == limit:
                     return found, True
-                found.append(self._order_state(order))
+                symbol = self.books[order.instrument].instrument.symbol
+                found.append(listing.order_state(order, symbol))
         return found, False
 
-    def _order_state(self, order: Order) -> OrderState:
-        filled_lots = order.quantity_lots - order.open_lots
-        return OrderState(
-            self.books[order.instrument].instrument.symbol,
-            order.order_id,
-            order.client_order_id,
-            order.side,
-            order.price_ticks,
-            order.quantity_lots,
-            filled_lots,
-            order.open_lots,
-            order.status,
-            order.time_ns,
-        )
+
+def _why_unfilled(book: OrderBook, side: int) -> RejectReason:
+    """Why a market order was not filled: nothing is there, or only behind the price band."""
+    if (book.asks if side == _BUY else book.bids).keys:
+        return RejectReason.PRICE_BAND
+    return RejectReason.INSUFFICIENT_LIQUIDITY
 
 
 def _run_quote_market(
     order: Order, book: OrderBook, quote_amount: int, seq: int, events: list[Event]
 ) -> None:
     """Spend `quote_amount` as far as it goes and append the terminal event."""
-    left = book.match_quote(order, quote_amount, seq, events)
-    other = book.asks if order.side == _BUY else book.bids
-    if left and not other.keys:
-        events.append(_expired(order, seq, RejectReason.INSUFFICIENT_LIQUIDITY, left))
+    bound = -MAX_INT if order.side == _BUY else 0
+    if book.banded:
+        bound = book.reach(order.side, bound)
+    left = book.match_quote(order, quote_amount, bound, seq, events)
+    if order.ended_as:
+        return
+    keys = (book.asks if order.side == _BUY else book.bids).keys
+    if left and not (keys and keys[-1] >= bound):
+        order.ended_as = _EXPIRED
+        events.append(expired(order, seq, _why_unfilled(book, order.side), left))
         return
     events.append(
         OrderCompleted(
@@ -360,93 +450,3 @@ def _run_quote_market(
             order.client_order_id,
         )
     )
-
-
-def _unknown_order(command: CancelOrder | AmendOrder) -> Fault:
-    return (RejectReason.UNKNOWN_ORDER, "order_id" if command.order_id else "client_order_id")
-
-
-def _rejected(command: Command, seq: int, fault: Fault) -> CommandRejected:
-    return CommandRejected(
-        seq,
-        command.gateway,
-        command.request,
-        command.account,
-        command.instrument,
-        fault[0],
-        fault[1],
-        "" if isinstance(command, MassCancelOrders) else command.client_order_id,
-    )
-
-
-def _repeated(command: NewOrder, earlier: Order, seq: int) -> OrderRepeated:
-    return OrderRepeated(
-        seq,
-        command.gateway,
-        command.request,
-        command.account,
-        command.instrument,
-        earlier.order_id,
-        earlier.status,
-        earlier.quantity_lots - earlier.open_lots,
-        0 if earlier.ended_as else earlier.open_lots,
-        earlier.client_order_id,
-    )
-
-
-def _canceled(order: Order, seq: int, gateway: int, request: int) -> OrderCanceled:
-    return OrderCanceled(
-        seq,
-        gateway,
-        request,
-        order.account.account_id,
-        order.instrument,
-        order.order_id,
-        order.side,
-        order.price_ticks,
-        order.open_lots,
-        order.quantity_lots - order.open_lots,
-        order.client_order_id,
-    )
-
-
-def _expired(order: Order, seq: int, reason: RejectReason, quote_left: int = 0) -> OrderExpired:
-    """The end of what an order could not fill; the order ends."""
-    order.ended_as = _EXPIRED
-    return OrderExpired(
-        seq,
-        order.account.account_id,
-        order.instrument,
-        order.order_id,
-        order.side,
-        order.price_ticks,
-        order.open_lots,
-        order.quantity_lots - order.open_lots,
-        reason,
-        order.client_order_id,
-        quote_left,
-    )
-
-
-def _amended(order: Order, seq: int, command: AmendOrder, kept_priority: bool) -> OrderAmended:
-    return OrderAmended(
-        seq,
-        command.gateway,
-        command.request,
-        command.account,
-        order.instrument,
-        order.order_id,
-        order.side,
-        order.price_ticks,
-        order.quantity_lots,
-        order.quantity_lots - order.open_lots,
-        order.open_lots,
-        kept_priority,
-        order.client_order_id,
-    )
-
-
-def _resting(side: BookSide) -> list[RestingOrder]:
-    return [
-        RestingOrder(order.order_id, order.price_ticks, order.open_lots) for order in side.orders()
-    ]

@@ -1,5 +1,6 @@
 """An open order, and the account that owns it."""
 
+from enum import IntEnum
 from typing import TYPE_CHECKING, Optional
 
 from msgspec import Struct
@@ -11,17 +12,26 @@ if TYPE_CHECKING:
 
 
 class Account:
-    """An account's open orders, by order id (oldest first) and by client order id.
+    """An account's open orders, by order id (oldest first) and by client order id, and its money.
 
     This is the only order index: finding an order here proves that the account owns it.
+
+    `total` and `held` are smallest units by asset; an account without `opened` has not been seen
+    with money yet. `deadline` is when its orders are canceled, and the number that set it.
     """
 
-    __slots__ = ("account_id", "by_client_order_id", "orders")
+    __slots__ = (
+        "account_id", "by_client_order_id", "deadline", "held", "opened", "orders", "total",
+    )  # fmt: skip
 
     def __init__(self, account_id: int) -> None:
         self.account_id = account_id
         self.orders: dict[int, Order] = {}
         self.by_client_order_id: dict[str, Order] = {}
+        self.opened = False
+        self.total: dict[str, int] = {}
+        self.held: dict[str, int] = {}
+        self.deadline: tuple[int, int] | None = None
 
     def add(self, order: "Order") -> None:
         """The order is open: its ids are taken until `discard`."""
@@ -36,14 +46,42 @@ class Account:
             del self.by_client_order_id[order.client_order_id]
 
 
+class Waits(IntEnum):
+    """What an open order that does not rest waits for."""
+
+    NOTHING = 0
+    TRIGGER = 1
+    UNCROSS = 2
+
+
+class Special(Struct, array_like=True, gc=False):
+    """What few orders have: how they were entered, and where they stand with it.
+
+    `trigger_ticks` waits for the last price while `waits` says so. `display_lots` is the size of
+    an iceberg's slices and `shown_lots` what is left of the one in the book. `expire_ns` is zero
+    for ever.
+    """
+
+    order_type: int
+    time_in_force: int
+    trigger_ticks: int = 0
+    display_lots: int = 0
+    shown_lots: int = 0
+    expire_ns: int = 0
+    post_only: bool = False
+    waits: int = 0
+
+
 class Order(Struct, eq=False, gc=False):
     """An order while it is open; identity is the object's.
 
     `quantity_lots` is the total; what was filled is `quantity_lots - open_lots`. `before` and
     `after` are its neighbours in the queue of `level`, all None while it is not resting.
-    `ended_as` is the status of an order that ended with lots left, else zero. A struct
-    because those are made in C; outside the garbage collector's care because leaving a queue
-    always cuts the links.
+    `ended_as` is the status of an order that ended with lots left, else zero. `hold_unit` is what
+    each open lot holds of its account's money, zero without accounts. `arrival` is the number at
+    which it last took its place, zero for the one that entered it. A plain limit order has no
+    `special`. A struct because those are made in C; outside the garbage collector's care because
+    leaving a queue always cuts the links.
     """
 
     order_id: int
@@ -55,10 +93,14 @@ class Order(Struct, eq=False, gc=False):
     open_lots: int
     client_order_id: str
     time_ns: int
+    self_trade: int = 0
+    hold_unit: int = 0
+    special: Special | None = None
     level: Optional["Level"] = None
     before: Optional["Order"] = None
     after: Optional["Order"] = None
     ended_as: int = 0
+    arrival: int = 0
 
     @property
     def status(self) -> int:
@@ -70,3 +112,16 @@ class Order(Struct, eq=False, gc=False):
         if self.open_lots < self.quantity_lots:
             return OrderStatus.PARTIALLY_FILLED
         return OrderStatus.NEW
+
+    @property
+    def arrived(self) -> int:
+        """The number at which it took its place."""
+        return self.arrival or self.order_id
+
+    @property
+    def shown_lots(self) -> int:
+        """Open lots that the public sees while it rests."""
+        special = self.special
+        if special is None or not special.display_lots:
+            return self.open_lots
+        return special.shown_lots

@@ -6,21 +6,19 @@ the files are not what they were, and the matcher must not start.
 
 from collections.abc import Callable, Iterable
 
-import msgspec
 from msgspec import Struct
 
-from common.codec import encode
+from common.codec import decode_events, encode
 from common.crash import reached
 from common.errors import CrossbookError
 from common.instruments import Instrument
+from common.rules import Rules, decode_configuration, encode_configuration
 from matcher.disk import Disk
 from matcher.engine import Engine
 from matcher.journal import Journal, SyncPolicy
 from matcher.record import Record
 from matcher.sequencer import apply_batch
 from matcher.snapshot_store import BadSnapshot, SnapshotStore
-
-_decode_instruments = msgspec.msgpack.Decoder(list[Instrument]).decode
 
 
 class RecoveryFailed(CrossbookError):  # noqa: N818 - says what happened
@@ -48,14 +46,18 @@ def recover(
     sync: SyncPolicy,
     snapshots_kept: int,
     seen: Callable[[Record], None] = lambda record: None,
+    rules: Rules | None = None,
 ) -> Recovered:
-    """Rebuild the engine from `disk`; an empty one begins `new_stream` with these instruments.
+    """Rebuild the engine from `disk`; an empty one begins `new_stream` with these instruments
+    and rules.
 
     `seen` is called with every record replayed. Raises `JournalDamaged`, `RecoveryFailed`, or
     `ConfigError` when the instruments may not follow the recorded ones.
     """
     wanted = list(instruments)
-    journal = Journal.open(disk, new_stream, encode(wanted), segment_bytes, sync)
+    rules = rules or Rules()
+    configuration = encode_configuration(wanted, rules)
+    journal = Journal.open(disk, new_stream, configuration, segment_bytes, sync)
     store = SnapshotStore(disk, snapshots_kept)
     engine, skipped = newest(store, journal)
     snapshot_seq = engine.seq
@@ -70,7 +72,7 @@ def recover(
         reached("matcher.recovering")
         seen(record)
         replayed += record.last_seq - record.first_seq + 1
-    engine.configure(wanted)
+    engine.configure(wanted, rules)
     return Recovered(engine, journal, snapshot_seq, replayed, skipped)
 
 
@@ -109,15 +111,21 @@ def replay(engine: Engine, journal: Journal, from_seq: int) -> Iterable[Record]:
             continue
         if header.configuration != configuration:
             configuration = header.configuration
-            engine.configure(_decode_instruments(configuration))
+            in_force = decode_configuration(configuration)
+            engine.configure(in_force.instruments, in_force.rules)
         if record.first_seq != engine.seq + 1:
             raise RecoveryFailed(
                 f"record {record.first_seq} does not follow {engine.seq}; restore the journal"
             )
         batch = apply_batch(engine, journal.stream, record.payloads, record.time_ns)
-        if batch.encoded != record.events:
+        if batch.encoded != record.events and batch.encoded != _in_full(record.events):
             raise RecoveryFailed(
                 f"replaying {record.first_seq}..{record.last_seq} gave other events than were "
                 "recorded; start the version of the program that wrote them"
             )
         yield record
+
+
+def _in_full(events: bytes) -> bytes:
+    """Recorded events with the fields that were appended to them since, at their defaults."""
+    return encode(decode_events(events))

@@ -18,7 +18,9 @@ from msgspec import Struct
 
 from matcher.record import Damage, Head, check_frame, is_unused
 
-VERSION: Final = 1
+VERSION: Final = 2
+"""What is written; earlier ones are read as well."""
+
 SUFFIX: Final = ".journal"
 NO_PREDECESSOR: Final = bytes(32)
 INDEX_BYTES: Final = 256 * 1024
@@ -68,8 +70,8 @@ def decode_header(data: bytes) -> tuple[Header, int]:
     magic, version, crc, length = _HEAD.unpack_from(data)
     if magic != _MAGIC:
         raise Damage(0, "this is no journal segment")
-    if version != VERSION:
-        raise Damage(0, f"format version {version}; this program reads version {VERSION}")
+    if not 1 <= version <= VERSION:
+        raise Damage(0, f"format version {version}; this program reads up to version {VERSION}")
     end = _HEAD.size + length
     if len(data) < end:
         raise Damage(0, "the file ends inside its header")

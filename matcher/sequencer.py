@@ -5,14 +5,19 @@ No sockets and no clock: bytes and the time come in as arguments, files through 
 """
 
 from collections.abc import Iterator
-from typing import Protocol
+from typing import Final, Protocol
 
 from msgspec import MsgspecError, Raw, Struct
+from msgspec.structs import replace
 
-from common.codec import decode_commands, encode
+from common.admin import AdminDone, AdminInspect, AdminRequest, AdminView
+from common.codec import decode_commands, decode_events, encode
+from common.commands import AdvanceTime
 from common.entry import OrderState
 from common.events import Event, EventBatch
 from common.sync import (
+    AccountBalances,
+    BalancesRequest,
     Books,
     BooksRequest,
     GatewayRequest,
@@ -26,6 +31,7 @@ from common.sync import (
     SyncRequest,
 )
 from common.types import MAX_INT
+from matcher import listing
 from matcher.engine import Engine
 from matcher.history import EventHistory
 from matcher.record import Record
@@ -33,6 +39,9 @@ from matcher.segment import Header
 
 RESEND_BYTES = 4 * 1024 * 1024
 """Most bytes of event batches in one resend answer."""
+
+
+_ADVANCE_TIME: Final = encode([AdvanceTime()])
 
 
 class RecordLog(Protocol):
@@ -128,6 +137,32 @@ class Sequencer:
         self._history.append(first_seq, last_seq, encoded)
         return encoded
 
+    def is_due(self, now_ns: int) -> bool:
+        """Whether something has to happen by itself: see `let_expire`."""
+        return self._engine.next_due_ns <= now_ns
+
+    @property
+    def next_due_ns(self) -> int:
+        """When something will happen by itself."""
+        return self._engine.next_due_ns
+
+    def let_expire(self, now_ns: int) -> bytes | None:
+        """Let what is due happen though nobody says anything, as a batch of its own."""
+        return self.apply([_ADVANCE_TIME], now_ns)
+
+    def administer(
+        self, request: AdminRequest, now_ns: int
+    ) -> tuple[bytes | None, AdminDone | AdminView]:
+        """Do or tell what an administrator asks: the encoded batch, if anything was applied, and
+        the answer. Raises what `apply` raises."""
+        if isinstance(request, AdminInspect):
+            return None, listing.admin_view(self._engine, request)
+        command = replace(request.command, gateway=0, request=0)
+        batch = self.apply([encode([command])], now_ns)
+        assert batch is not None, "what gateway zero asks is applied"
+        events = [each for each in decode_events(batch).events if each.seq == self.seq]
+        return batch, AdminDone(request.request_id, events[0], len(events) - 1)
+
     def heartbeat(self, now_ns: int) -> bytes:
         """An encoded batch without events that says which number was the last."""
         seq = self._engine.seq
@@ -141,7 +176,17 @@ class Sequencer:
             return self._books(request)
         if isinstance(request, GatewayRequest):
             last = self._engine.last_request.get(request.gateway, 0)
-            return GatewayState(request.request_id, request.gateway, self.stream, self.seq, last)
+            return GatewayState(
+                request.request_id,
+                request.gateway,
+                self.stream,
+                self.seq,
+                last,
+                self._engine.instruments,
+            )
+        if isinstance(request, BalancesRequest):
+            found = listing.balances(self._engine, request.account)
+            return AccountBalances(request.request_id, self.seq, found)
         return self._orders(request)
 
     def _resend(self, request: ResendRequest) -> Resend | ResendTooOld:
@@ -172,7 +217,9 @@ class Sequencer:
     def _books(self, request: BooksRequest) -> Books:
         engine = self._engine
         books = [engine.book_state(instrument) for instrument in engine.books]
-        return Books(request.request_id, self.stream, engine.seq, self._time_ns, books)
+        return Books(
+            request.request_id, self.stream, engine.seq, self._time_ns, books, engine.instruments
+        )
 
     def _orders(self, request: OrdersRequest) -> Orders:
         found: list[OrderState]

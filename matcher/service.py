@@ -9,8 +9,9 @@ from typing import Any
 
 import zmq
 
+from common.admin import AdminFault
 from common.clock import Clock
-from common.codec import decode_sync_request, decoded, encode
+from common.codec import decode_admin_request, decode_sync_request, decoded, encode
 from common.crash import reached
 from common.errors import CodecError
 from common.log import logger
@@ -18,13 +19,14 @@ from common.sockets import drained
 from matcher.journal import Journal
 from matcher.sequencer import Sequencer
 from matcher.snapshotter import Snapshotter
+from matcher.timers import NEVER
 
 DRAIN_MAX = 256
 """Most messages taken into one batch: bounds the latency of the first of them."""
 
 
 class MatcherService:
-    """The matcher's loop over its three sockets. `stop()` may be called from a signal handler.
+    """The matcher's loop over its four sockets. `stop()` may be called from a signal handler.
 
     With `sync_interval_ms` the journal is synced that often instead of by every batch.
     """
@@ -37,6 +39,7 @@ class MatcherService:
         commands: "zmq.Socket[bytes]",
         events: "zmq.Socket[bytes]",
         sync: "zmq.Socket[bytes]",
+        admin: "zmq.Socket[bytes]",
         clock: Clock,
         heartbeat_ms: int,
         sync_interval_ms: int = 0,
@@ -47,6 +50,7 @@ class MatcherService:
         self._commands = commands
         self._events = events
         self._sync = sync
+        self._admin = admin
         self._clock = clock
         self._heartbeat_ns = heartbeat_ms * 1_000_000
         self._sync_interval_ns = sync_interval_ms * 1_000_000
@@ -66,6 +70,7 @@ class MatcherService:
         poller = zmq.Poller()
         poller.register(commands, zmq.POLLIN)
         poller.register(self._sync, zmq.POLLIN)
+        poller.register(self._admin, zmq.POLLIN)
         heartbeat_at = sync_at = clock.monotonic_ns()
         while not self._stopping:
             now_ns = clock.monotonic_ns()
@@ -78,14 +83,48 @@ class MatcherService:
                     self._journal.sync()
                     sync_at = now_ns + self._sync_interval_ns
                 wake_at = min(wake_at, sync_at)
+            if self._sequencer.next_due_ns < NEVER:
+                wake_at = min(wake_at, now_ns + self._let_expire())
             for waiting, _ in poller.poll(max(0, (wake_at - now_ns) // 1_000_000 + 1)):
                 if waiting is commands:
                     self._take_commands()
-                else:
+                elif waiting is self._sync:
                     self._take_sync_requests()
+                else:
+                    self._take_acts()
             self._snapshotter.tick()
         self._journal.sync()
         self._snapshotter.finish()
+
+    def _let_expire(self) -> int:
+        """Let happen what is due though no command came; nanoseconds until the next is."""
+        now_ns = self._clock.now_ns()
+        if self._sequencer.is_due(now_ns):
+            batch = self._sequencer.let_expire(now_ns)
+            if batch is not None:
+                self._events.send(batch)
+        return max(0, self._sequencer.next_due_ns - now_ns)
+
+    def _take_acts(self) -> None:
+        """Do what an administrator asks for; one act at a time."""
+        try:
+            frames = self._admin.recv_multipart(zmq.NOBLOCK)
+        except zmq.Again:
+            return
+        try:
+            request: Any = decoded(decode_admin_request, frames[-1])
+        except CodecError as error:
+            logger().warning("malformed_admin_request", reason=str(error))
+            reply: Any = AdminFault(0, str(error))
+        else:
+            batch, reply = self._sequencer.administer(request, self._clock.now_ns())
+            if batch is not None:
+                self._events.send(batch)
+                logger().info("administered", what=repr(request.command), answer=repr(reply))
+        try:
+            self._admin.send_multipart([*frames[:-1], encode(reply)], zmq.NOBLOCK)
+        except zmq.ZMQError as error:
+            logger().warning("admin_reply_lost", reason=str(error))
 
     def _take_commands(self) -> None:
         payloads = drained(self._commands, DRAIN_MAX)

@@ -16,7 +16,9 @@ from matcher.disk import Disk
 from matcher.engine import Engine
 from matcher.snapshot import capture, restore, state_hash
 
-VERSION: Final = 1
+VERSION: Final = 2
+"""What is written; earlier ones are read as well."""
+
 SUFFIX: Final = ".snapshot"
 _MAGIC: Final = b"CROSSBS\n"
 _HEAD: Final = Layout("<8sIIQ")
@@ -67,8 +69,8 @@ class SnapshotStore:
             raise BadSnapshot("the file ends inside its header")
         magic, version, crc, length = _HEAD.unpack_from(data)
         body = data[_HEAD.size :]
-        if magic != _MAGIC or version != VERSION:
-            raise BadSnapshot(f"not a snapshot of format version {VERSION}")
+        if magic != _MAGIC or not 1 <= version <= VERSION:
+            raise BadSnapshot(f"not a snapshot of format version {VERSION} or earlier")
         if len(body) != length or crc32(body) != crc:
             raise BadSnapshot("the checksum is wrong")
         try:

@@ -9,13 +9,29 @@ from typing import Final
 
 from common.codec import encode
 from common.errors import StreamError
-from common.events import EventBatch, OrderAccepted, OrderAmended, OrderCanceled, TradeExecuted
+from common.events import (
+    AccountOpened,
+    AuctionUncrossed,
+    Event,
+    EventBatch,
+    InstrumentAdded,
+    InstrumentStateChanged,
+    OrderAccepted,
+    OrderAmended,
+    OrderCanceled,
+    OrderCompleted,
+    OrderExpired,
+    OrderReduced,
+    OrderReplenished,
+    OrderTriggered,
+    TradeExecuted,
+)
 from common.feed import HEARTBEAT_TOPIC, Heartbeat
 from common.instruments import Instrument
 from common.sync import Books
-from common.types import OrderType, TimeInForce
+from common.types import TimeInForce
 from publisher.history import Frames, Topic
-from publisher.market import Market
+from publisher.market import Entering, Market
 
 HISTORY_BYTES_MAX: Final = 16 * 1024 * 1024
 """Most payload bytes held of one topic, whatever their number."""
@@ -26,8 +42,8 @@ CHANGED_NS: Final = 250_000_000
 QUIET_NS: Final = 1_000_000_000
 """Least time between two tickers without trades: the book moved, or the window."""
 
-_LIMIT: Final = int(OrderType.LIMIT)
-_GTC: Final = int(TimeInForce.GTC)
+_IMMEDIATE: Final = (int(TimeInForce.IOC), int(TimeInForce.FOK))
+_WITHIN: Final = (OrderExpired, OrderReplenished, OrderReduced)
 
 
 class Feed:
@@ -47,10 +63,13 @@ class Feed:
         self.time_ns = 0
         self.stream = 0
         self.loads = 0
+        self._base = base
+        self._history_count = history_count
         self.markets = {
             instrument.id: Market(instrument, base, history_count, HISTORY_BYTES_MAX)
             for instrument in instruments
         }
+        self.by_symbol = {market.symbol: market for market in self.markets.values()}
         self._heartbeat = Topic(HEARTBEAT_TOPIC, base, history_count, HISTORY_BYTES_MAX)
         self.topics: dict[str, Topic] = {
             topic.name: topic for market in self.markets.values() for topic in market.topics
@@ -70,22 +89,14 @@ class Feed:
                 if isinstance(event, TradeExecuted):
                     markets[event.instrument].trade(event, time_ns)
                     continue
+                if isinstance(event, _WITHIN):
+                    self._apply_within(event)
+                    continue
+                if isinstance(event, AccountOpened | OrderCompleted):
+                    continue
                 if taker is not None:
                     taker.rest()
-                    taker = None
-                if isinstance(event, OrderAccepted):
-                    if event.order_type == _LIMIT and event.time_in_force == _GTC:
-                        taker = markets[event.instrument]
-                        taker.enter(event, event.quantity_lots)
-                elif isinstance(event, OrderCanceled):
-                    markets[event.instrument].cancel(event)
-                elif isinstance(event, OrderAmended):
-                    market = markets[event.instrument]
-                    if event.kept_priority:
-                        market.reduce(event)
-                    else:
-                        taker = market
-                        taker.enter(event, event.open_lots)
+                taker = self._apply_own(event)
         except KeyError as error:
             raise StreamError(f"event of an instrument {error} that is not configured") from error
         if taker is not None:
@@ -93,11 +104,66 @@ class Feed:
         self.seq = batch.last_seq
         self.time_ns = time_ns
 
+    def _apply_within(self, event: OrderExpired | OrderReplenished | OrderReduced) -> None:
+        """Apply what happens on the way of an order that came in."""
+        market = self.markets[event.instrument]
+        if isinstance(event, OrderExpired):
+            market.expire(event)
+        elif isinstance(event, OrderReplenished):
+            market.replenish(event)
+        else:
+            market.reduce(event)
+
+    def _apply_own(self, event: Event) -> Market | None:
+        """Apply any other event; the market it brought an order that may rest."""
+        if isinstance(event, OrderAccepted):
+            said = event.instructions
+            if event.price_ticks and event.time_in_force not in _IMMEDIATE:
+                if said is None:
+                    return self._enter(event, event.seq, event.quantity_lots, 0)
+                if not said.trigger_ticks:
+                    return self._enter(event, event.seq, event.quantity_lots, said.display_lots)
+        elif isinstance(event, OrderCanceled):
+            if event.resting:
+                self.markets[event.instrument].end(event)
+        elif isinstance(event, OrderAmended):
+            if event.trigger_ticks or not event.price_ticks:
+                return None
+            if not event.kept_priority:
+                return self._enter(event, event.order_id, event.open_lots, event.display_lots)
+            self.markets[event.instrument].reduce(event)
+        elif isinstance(event, OrderTriggered):
+            if event.price_ticks and event.time_in_force not in _IMMEDIATE:
+                return self._enter(event, event.order_id, event.open_lots, event.display_lots)
+        elif isinstance(event, AuctionUncrossed):
+            self.markets[event.instrument].uncrosses = True
+        elif isinstance(event, InstrumentStateChanged):
+            self.markets[event.instrument].uncrosses = False
+        elif isinstance(event, InstrumentAdded):
+            self._add(event.definition)
+            # Nothing has happened in it, and that is known.
+            self.markets[event.instrument].load(None, event.seq, same_stream=False)
+        return None
+
+    def _enter(self, event: Entering, order_id: int, open_lots: int, display_lots: int) -> Market:
+        market = self.markets[event.instrument]
+        market.enter(event, order_id, open_lots, display_lots)
+        return market
+
+    def _add(self, instrument: Instrument) -> None:
+        """Another instrument is traded; nothing happens for one that is known."""
+        if instrument.id not in self.markets:
+            market = Market(instrument, self._base, self._history_count, HISTORY_BYTES_MAX)
+            self.markets[instrument.id] = self.by_symbol[instrument.symbol] = market
+            self.topics.update({topic.name: topic for topic in market.topics})
+
     def load(self, books: Books) -> None:
         """Become `books`. The next `publish` tells consumers the difference.
 
         Trades between the old state and the new are not published: a gap in trade ids shows it.
         """
+        for instrument_added in books.instruments:
+            self._add(instrument_added)
         states = {book.instrument: book for book in books.books}
         same_stream = books.stream == self.stream
         for instrument, market in self.markets.items():

@@ -2,15 +2,25 @@
 
 The book is rebuilt from events alone. Nothing of a command shows before all of it: a taker first
 takes from the makers, and what is left of it joins the book afterwards, so no consumer ever sees
-the book crossed.
+the book crossed, but in a call phase, where it is. Of an iceberg only the slice in the book shows,
+of what waits for a trigger or is a market order nothing.
 """
 
-from typing import Final
+from typing import Final, TypeAlias
 
 from common.codec import encode
 from common.depth import CHECKSUM_LEVELS, BookChecksum
 from common.errors import StreamError
-from common.events import OrderAccepted, OrderAmended, OrderCanceled, TradeExecuted
+from common.events import (
+    OrderAccepted,
+    OrderAmended,
+    OrderCanceled,
+    OrderExpired,
+    OrderReduced,
+    OrderReplenished,
+    OrderTriggered,
+    TradeExecuted,
+)
 from common.feed import (
     BestBidOffer,
     DepthUpdate,
@@ -32,11 +42,15 @@ _BUY: Final = int(Side.BUY)
 _SELL: Final = int(Side.SELL)
 
 
+Entering: TypeAlias = OrderAccepted | OrderAmended | OrderTriggered
+
+
 class Market:
     """Resting orders and levels of one instrument, and what of them is not yet published.
 
     `seq` arguments are the matcher's. Every method that takes an event raises `StreamError` when
-    the event cannot be true of this book.
+    the event cannot be true of this book. `uncrosses` says that the trades that come are those of
+    an uncross.
     """
 
     def __init__(
@@ -60,53 +74,97 @@ class Market:
         self._orders: dict[int, tuple[int, int, int]] = {}
         self._changes: list[OrderChange] = []
         self._trades: list[Trade] = []
-        self._taker: OrderAccepted | OrderAmended | None = None
+        # order id -> what an iceberg shows at a time, and what of it is hidden now.
+        self._icebergs: dict[int, tuple[int, int]] = {}
+        self.uncrosses = False
+        self._taker: Entering | None = None
+        self._taker_id = 0
         self._taker_open_lots = 0
         self._quote: Quote = (0, 0, 0, 0)
         # How many of `_trades` the statistics have heard of.
         self._told = 0
+        self._taker_display_lots = 0
         self._l2_seq = 0
         self._l3_seq = 0
         self._sorted: tuple[list[tuple[int, int, int]], list[tuple[int, int, int]]] | None = None
 
-    def enter(self, event: OrderAccepted | OrderAmended, open_lots: int) -> None:
+    def enter(self, event: Entering, order_id: int, open_lots: int, display_lots: int) -> None:
         """An order comes in that will rest if its trades, which follow, leave anything."""
         self._taker = event
+        self._taker_id = order_id
         self._taker_open_lots = open_lots
+        self._taker_display_lots = display_lots
 
     def trade(self, event: TradeExecuted, time_ns: int) -> None:
-        """A maker gave lots to the taker."""
-        order_id = event.maker_order_id
-        known = self._orders.get(order_id)
+        """A maker gave lots to the taker; in an uncross both may have been resting."""
         lots = event.quantity_lots
-        if known is None or known[2] - lots != event.maker_open_lots:
-            raise StreamError(f"trade {event.trade_id} of {self.symbol} with order {known}")
-        side, price, _ = known
-        open_lots = event.maker_open_lots
-        if open_lots:
-            self._orders[order_id] = (side, price, open_lots)
-        else:
-            del self._orders[order_id]
-        (self.bids if side == _BUY else self.asks).add(price, -lots)
-        seq = event.seq
-        self._changes.append(OrderChange(seq, order_id, side, price, open_lots))
+        self._give(event, event.maker_order_id, lots, event.maker_open_lots, self.uncrosses)
+        if self.uncrosses:
+            self._give(event, event.taker_order_id, lots, event.taker_open_lots, True)
         self.last_trade_id = event.trade_id
         self._trades.append(
             Trade(
-                seq,
+                event.seq,
                 event.trade_id,
                 event.price_ticks,
                 lots,
                 event.aggressor_side,
-                order_id,
+                event.maker_order_id,
                 event.taker_order_id,
                 time_ns,
             )
         )
         self._taker_open_lots = event.taker_open_lots
 
+    def _give(
+        self, event: TradeExecuted, order_id: int, lots: int, left_lots: int, may_wait: bool
+    ) -> None:
+        """A resting order gave lots and has `left_lots`, hidden ones included. In an uncross it
+        may be a market order, which never shows."""
+        known = self._orders.get(order_id)
+        if known is None and may_wait:
+            return
+        hidden = 0
+        if self._icebergs and order_id in self._icebergs and known is not None:
+            display, hidden = self._icebergs[order_id]
+            # What an uncross takes beyond the slice comes out of what is hidden.
+            beyond = max(lots - known[2], 0)
+            lots -= beyond
+            hidden -= beyond
+            self._icebergs[order_id] = (display, hidden)
+        if known is None or known[2] - lots + hidden != left_lots:
+            raise StreamError(f"trade {event.trade_id} of {self.symbol} with order {known}")
+        side, price, before = known
+        open_lots = before - lots
+        (self.bids if side == _BUY else self.asks).add(price, -lots)
+        if left_lots:
+            self._orders[order_id] = (side, price, open_lots)
+            if not open_lots:
+                # Its next slice follows at once.
+                return
+        else:
+            del self._orders[order_id]
+            self._icebergs.pop(order_id, None)
+        self._changes.append(OrderChange(event.seq, order_id, side, price, open_lots))
+
+    def replenish(self, event: OrderReplenished) -> None:
+        """An iceberg shows its next slice, behind its level or in its place."""
+        order_id = event.order_id
+        known = self._orders.get(order_id)
+        if known is None or order_id not in self._icebergs:
+            raise StreamError(f"iceberg {order_id} of {self.symbol} is not in the book")
+        side, price, _ = known
+        lots = event.shown_lots
+        display, _ = self._icebergs[order_id]
+        self._icebergs[order_id] = (display, event.open_lots - lots)
+        if event.requeued:
+            del self._orders[order_id]
+        self._orders[order_id] = (side, price, lots)
+        (self.bids if side == _BUY else self.asks).add(price, lots)
+        self._changes.append(OrderChange(event.seq, order_id, side, price, lots, event.requeued))
+
     def rest(self) -> None:
-        """The command of the last `enter` is over: its order rests with what is left."""
+        """The incoming order of the last `enter` is done: it rests with what is left."""
         event = self._taker
         assert event is not None, "no order was entered"
         self._taker = None
@@ -116,34 +174,56 @@ class Market:
             event.price_ticks,
             self._taker_open_lots,
         )
+        order_id = self._taker_id
         if type(event) is OrderAmended:
-            order_id = event.order_id
             known = self._remove(order_id)
             if not open_lots:
                 self._changes.append(OrderChange(seq, order_id, side, known[1], 0))
-        else:
-            order_id = seq
-        if open_lots:
-            self._orders[order_id] = (side, price, open_lots)
-            (self.bids if side == _BUY else self.asks).add(price, open_lots)
-            requeued = order_id != seq
-            self._changes.append(OrderChange(seq, order_id, side, price, open_lots, requeued))
+        if not open_lots:
+            return
+        shown = open_lots
+        if self._taker_display_lots:
+            shown = min(self._taker_display_lots, open_lots)
+            self._icebergs[order_id] = (self._taker_display_lots, open_lots - shown)
+        self._orders[order_id] = (side, price, shown)
+        (self.bids if side == _BUY else self.asks).add(price, shown)
+        requeued = type(event) is OrderAmended
+        self._changes.append(OrderChange(seq, order_id, side, price, shown, requeued))
 
-    def cancel(self, event: OrderCanceled) -> None:
-        """A resting order left the book."""
-        order_id = event.order_id
-        side, price, lots = self._remove(order_id)
-        if lots != event.canceled_lots:
-            raise StreamError(f"order {order_id} of {self.symbol} canceled with {lots} lots open")
-        self._changes.append(OrderChange(event.seq, order_id, side, price, 0))
+    def end(self, event: OrderCanceled) -> None:
+        """A resting order was canceled."""
+        self._leave(event.seq, event.order_id, event.canceled_lots)
 
-    def reduce(self, event: OrderAmended) -> None:
-        """A resting order has fewer lots, in its place."""
+    def expire(self, event: OrderExpired) -> None:
+        """An order ended without a request: a resting one, or the one that came in."""
+        if event.resting:
+            self._leave(event.seq, event.order_id, event.expired_lots)
+        elif self._taker is not None and event.order_id == self._taker_id:
+            self._taker_open_lots = 0
+
+    def reduce(self, event: OrderAmended | OrderReduced) -> None:
+        """An order has fewer lots: a resting one, in its place, or the one that came in."""
         order_id = event.order_id
+        if self._taker is not None and order_id == self._taker_id:
+            self._taker_open_lots = event.open_lots
+            return
         known = self._orders.get(order_id)
         if known is None:
+            if type(event) is OrderReduced and not event.resting:
+                return
             raise StreamError(f"order {order_id} of {self.symbol} amended and not in the book")
-        self._show(event.seq, order_id, known, event.open_lots)
+        shown = event.open_lots
+        if order_id in self._icebergs:
+            shown = event.shown_lots
+            self._icebergs[order_id] = (self._icebergs[order_id][0], event.open_lots - shown)
+        self._show(event.seq, order_id, known, shown)
+
+    def _leave(self, seq: int, order_id: int, open_lots: int) -> None:
+        hidden = self._icebergs.pop(order_id, (0, 0))[1]
+        side, price, lots = self._remove(order_id)
+        if lots + hidden != open_lots:
+            raise StreamError(f"order {order_id} of {self.symbol} ended with {lots} lots open")
+        self._changes.append(OrderChange(seq, order_id, side, price, 0))
 
     def load(self, book: BookState | None, seq: int, *, same_stream: bool) -> None:
         """Become `book` (empty when None) by changes that a consumer can follow.
@@ -153,6 +233,7 @@ class Market:
         Candles and ticker go on only where no trade was missed.
         """
         self._taker = None
+        self._icebergs.clear()
         wanted: dict[int, tuple[int, int, int]] = {}
         last_trade_id, last_price = 0, 0
         if book is not None:
@@ -167,6 +248,9 @@ class Market:
             for side, orders in ((_BUY, book.bids), (_SELL, book.asks)):
                 for order in orders:
                     wanted[order.order_id] = (side, order.price_ticks, order.open_lots)
+                    if order.display_lots:
+                        iceberg = (order.display_lots, order.hidden_lots)
+                        self._icebergs[order.order_id] = iceberg
         kept = self._in_place(wanted)
         for order_id in [order_id for order_id in self._orders if order_id not in kept]:
             side, price, _ = self._remove(order_id)

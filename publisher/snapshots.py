@@ -39,9 +39,6 @@ class SnapshotDesk:
     def __init__(self, replica: Replica) -> None:
         self._replica = replica
         self._feed = replica.feed
-        self._by_symbol = {market.symbol: market for market in self._feed.markets.values()}
-        instruments = [market.instrument for market in self._feed.markets.values()]
-        self._instruments = instruments
 
     def answer(self, payload: bytes) -> FeedReply:
         """The answer to one encoded request; unsound bytes get a `FeedReject`."""
@@ -60,10 +57,11 @@ class SnapshotDesk:
         if isinstance(request, RangeRequest):
             return self._range(request)
         assert isinstance(request, InstrumentsRequest)
-        return InstrumentList(request.request_id, self._instruments)
+        instruments = [market.instrument for market in self._feed.markets.values()]
+        return InstrumentList(request.request_id, instruments)
 
     def _snapshot(self, request: SnapshotRequest) -> FeedReply:
-        market = self._by_symbol.get(request.symbol)
+        market = self._feed.by_symbol.get(request.symbol)
         if market is None:
             text = f"no instrument {request.symbol!r}"
             return FeedReject(request.request_id, RejectReason.UNKNOWN_SYMBOL, "symbol", text)

@@ -7,33 +7,34 @@ is left alone.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from msgspec import Struct
 
 from common.candles import CandleSeries
 from common.errors import StreamError
 from common.events import (
-    CommandRejected,
+    Event,
     EventBatch,
+    InstrumentAdded,
     OrderAccepted,
     OrderAmended,
     OrderCanceled,
     OrderCompleted,
     OrderExpired,
-    OrderRepeated,
-    OrdersMassCanceled,
+    OrderReduced,
     TradeExecuted,
 )
 from common.history import Candle
 from common.instruments import Instrument
-from common.types import MAX_INT, Liquidity, OrderStatus, Side
+from common.types import MAX_INT, Liquidity, OrderStatus, RejectReason, Side
 
 _NEW: Final = int(OrderStatus.NEW)
 _PARTIALLY_FILLED: Final = int(OrderStatus.PARTIALLY_FILLED)
 _FILLED: Final = int(OrderStatus.FILLED)
 _CANCELED: Final = int(OrderStatus.CANCELED)
 _EXPIRED: Final = int(OrderStatus.EXPIRED)
+_EXPIRED_IN_MATCH: Final = int(OrderStatus.EXPIRED_IN_MATCH)
 _MAKER: Final = int(Liquidity.MAKER)
 _TAKER: Final = int(Liquidity.TAKER)
 _BUY: Final = int(Side.BUY)
@@ -133,16 +134,19 @@ class Digest:
         self._fills: list[Row] = []
         self._fill_id = position.last_fill_id
         self._time_ns = 0
-        self._recorders: dict[type, Callable[[Any], None]] = {
+        # Answers that change no order by themselves, time, money and states are not recorded.
+        self._recorders: dict[type, Callable[[Any], None]] = dict.fromkeys(
+            get_args(Event), _nothing
+        )
+        self._recorders |= {
             OrderAccepted: self._accepted,
             TradeExecuted: self._trade,
             OrderCanceled: self._canceled,
             OrderExpired: self._expired,
             OrderCompleted: self._completed,
             OrderAmended: self._amended,
-            CommandRejected: _nothing,
-            OrdersMassCanceled: _nothing,
-            OrderRepeated: _nothing,
+            OrderReduced: self._reduced,
+            InstrumentAdded: self._added,
         }
 
     def add(self, batch: EventBatch) -> None:
@@ -256,10 +260,13 @@ class Digest:
         return row
 
     def _canceled(self, event: OrderCanceled) -> None:
-        self._now(event.order_id, _CANCELED, event.filled_lots, 0, event.seq)
+        row = self._now(event.order_id, _CANCELED, event.filled_lots, 0, event.seq)
+        row.reason = event.reason
 
     def _expired(self, event: OrderExpired) -> None:
-        row = self._now(event.order_id, _EXPIRED, event.filled_lots, 0, event.seq)
+        in_match = event.reason == RejectReason.SELF_TRADE
+        status = _EXPIRED_IN_MATCH if in_match else _EXPIRED
+        row = self._now(event.order_id, status, event.filled_lots, 0, event.seq)
         row.reason = event.reason
 
     def _completed(self, event: OrderCompleted) -> None:
@@ -271,6 +278,15 @@ class Digest:
         row.price_ticks = event.price_ticks
         row.quantity_lots = event.quantity_lots
 
+    def _reduced(self, event: OrderReduced) -> None:
+        status = _PARTIALLY_FILLED if event.filled_lots else _NEW
+        row = self._now(event.order_id, status, event.filled_lots, event.open_lots, event.seq)
+        row.quantity_lots = event.quantity_lots
+
+    def _added(self, event: InstrumentAdded) -> None:
+        self._notionals[event.instrument] = event.definition.notional_per_tick_lot
+        self._series.setdefault(event.instrument, CandleSeries())
+
 
 def _nothing(event: Any) -> None:
-    """An answer that changed no order by itself: a refusal, a repeat, the head of a mass cancel."""
+    """Nothing to write: a refusal, a repeat, the head of a mass cancel."""

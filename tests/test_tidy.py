@@ -40,7 +40,7 @@ def text_files() -> Iterator[Path]:
     """Every text file of the project, outside hidden and generated folders."""
     suffixes = {".py", ".md", ".toml", ".example", ".sh", ".js", ".css", ".html", ""}
     for path in sorted(ROOT.iterdir()):
-        if path.is_file() and path.suffix in suffixes and path.name != ".env":
+        if path.is_file() and path.suffix in suffixes and path.name not in (".env", ".git"):
             yield path
     yield ROOT / ".ci" / "run"
     for folder in FOLDERS:

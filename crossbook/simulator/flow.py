@@ -161,7 +161,7 @@ class Flow:
             )
         return New(
             0, desk.market.symbol, place.side, place.lots, place.price,
-            place.order_type, place.time_in_force, name,
+            place.order_type, place.time_in_force, name, self_trade_prevention=0,
         )  # fmt: skip
 
     def _line(self, request: TradeRequest) -> str:

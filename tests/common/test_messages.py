@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from msgspec import Struct
 
-from common import codec, commands, entry, events, feed, instruments, sync
+from common import admin, codec, commands, entry, events, feed, instruments, sync
 from common.types import MAX_INT
 
 UNIONS: list[tuple[Any, Callable[[bytes], Any]]] = [
@@ -22,6 +22,8 @@ UNIONS: list[tuple[Any, Callable[[bytes], Any]]] = [
     (feed.FeedReply, codec.decode_feed_reply),
     (entry.Request, lambda body: codec.decode_requests(body)[0][0]),
     (events.Event, lambda body: decode_event(body)),
+    (admin.AdminRequest, codec.decode_admin_request),
+    (admin.AdminReply, codec.decode_admin_reply),
 ]
 
 
@@ -60,6 +62,8 @@ class Filling:
             return {self.value(args[0]): self.value(args[1])}
         if origin is tuple:
             return tuple(self.value(arg) for arg in args)
+        if type(None) in args:
+            return self.value(args[0])
         if origin is not None:
             return self.value(args[self.number % len(args)])
         if kind is type(None):

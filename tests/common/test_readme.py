@@ -12,14 +12,26 @@ from zlib import crc32
 import pytest
 from msgspec import NODEFAULT, Struct, structs
 
-from common import codec, commands, entry, events, feed, history, instruments, sockets, sync, types
+from common import (
+    admin,
+    codec,
+    commands,
+    entry,
+    events,
+    feed,
+    history,
+    instruments,
+    sockets,
+    sync,
+    types,
+)
 from common.codec import decode_requests
 from common.depth import BookChecksum, Depth
 from common.types import RejectReason, Side
 from gateway import catch_up, link
 
 PAGE = (Path(__file__).resolve().parents[2] / "common" / "README.md").read_text()
-MODULES = (entry, feed, commands, events, sync, history)
+MODULES = (entry, feed, commands, events, sync, admin, history)
 ENUMS = (
     types.Side,
     types.OrderType,
@@ -27,6 +39,8 @@ ENUMS = (
     types.Liquidity,
     types.OrderStatus,
     types.ExecutionKind,
+    types.SelfTrade,
+    types.InstrumentState,
 )
 
 
@@ -156,7 +170,7 @@ def test_frame_of_the_hex_dump_decodes_to_the_order_described() -> None:
     order = entry.New(42, "BTC-USDT", 1, "0.5", 5_000_001, 1, 1, "mine")
     assert decode_requests(payload) == ((order,), [])
     assert codec.encode(order) == payload
-    # One list element fewer, without the trailing default, is the same order.
+    # One list element fewer, without the last trailing default, is the same order.
     assert decode_requests(bytes([payload[0] - 1]) + payload[1:-1]) == ((order,), [])
 
 

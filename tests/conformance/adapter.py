@@ -5,7 +5,8 @@ engine, and every answer is read from our events and our book; nothing is matche
 
 One account enters all orders, named "<instrument>.<source id>.<life>", so that the engine itself
 judges which ids are active, taken or dead. The suite lets an id live again once its order ended,
-where we would take the same words for a retry of the first order: hence the life.
+where we would take the same words for a retry of the first order: hence the life. With self-trade
+prevention each owner has an account; an id that is taken is judged under the account that has it.
 
 Where the suite's rules are not ours, the translation is:
 
@@ -20,10 +21,10 @@ Where the suite's rules are not ours, the translation is:
   harmless retry to us: nothing happens either way.
 - `clear` is a mass cancel on the instrument.
 - A killed FOK and an IOC or market order without fills are applied, not rejected, as with us.
-- Owners are the suite's labels for self-trade prevention, which these profiles switch off; they
-  are kept beside the orders and returned.
+- CANCEL_RESTING is `expire_maker`, CANCEL_INCOMING `expire_taker`. Where prevention is off owners
+  are labels, kept beside the orders and returned.
 
-Self-trade prevention and pro-rata matching are refused at the greeting.
+Pro-rata matching is refused at the greeting.
 """
 
 import json
@@ -37,7 +38,7 @@ from common.entry import OrderState
 from common.events import CommandRejected, Event, OrderAccepted, OrderRepeated, TradeExecuted
 from common.instruments import MAX_NOTIONAL, Instrument, format_decimal
 from common.sync import RestingOrder
-from common.types import OrderType, RejectReason, Side, TimeInForce
+from common.types import OrderType, RejectReason, SelfTrade, Side, TimeInForce
 from matcher.engine import Engine
 
 PROTOCOL: Final = {"protocol": "tracebook.conformance", "protocol_version": 1}
@@ -56,6 +57,13 @@ _TIMES_IN_FORCE: Final = {
 }
 
 
+_POLICIES: Final = {
+    "NONE": SelfTrade.NONE,
+    "CANCEL_RESTING": SelfTrade.EXPIRE_MAKER,
+    "CANCEL_INCOMING": SelfTrade.EXPIRE_TAKER,
+}
+
+
 class RefusedError(Exception):
     """The suite's rules refuse the event; the text is its reason code."""
 
@@ -64,9 +72,11 @@ class Adapter:
     """One engine, and the suite's symbols, ids and owners for what it holds."""
 
     def __init__(self, config: dict[str, Any]) -> None:
-        for name, supported in (("matching_algorithm", "fifo"), ("self_trade_policy", "NONE")):
-            if config.get(name, supported) != supported:
-                raise ValueError(f"{name} {config[name]} is not supported")
+        algorithm = config.get("matching_algorithm", "fifo")
+        if algorithm != "fifo":
+            raise ValueError(f"matching_algorithm {algorithm} is not supported")
+        self._self_trade = _POLICIES[config.get("self_trade_policy", "NONE")]
+        self._accounts: dict[tuple[int, int], int] = {}  # instrument, source id -> latest account
         self._tick = Decimal(str(config.get("tick_size", "0.01")))
         self._places = int(config.get("quantity_decimal_places", 12))
         self._grid = _instrument(0, self._tick, self._places)
@@ -127,47 +137,60 @@ class Adapter:
         if op in ("new", "clear"):
             self._books.add(symbol)
         if op == "clear":
-            return self._send(op, MassCancelOrders(0, 0, ACCOUNT, instrument))
+            return self._send(op, MassCancelOrders(0, 0, 0, instrument))
         if op == "new":
             return self._new(event, instrument)
         name = self._name(instrument, event["order_id"])
+        account = self._account(instrument, event["order_id"])
         if op == "cancel":
-            return self._send(op, CancelOrder(0, 0, ACCOUNT, instrument, 0, name))
-        found, _ = self._engine.open_orders(ACCOUNT, instrument, client_order_id=name)
+            return self._send(op, CancelOrder(0, 0, account, instrument, 0, name))
+        found, _ = self._engine.open_orders(account, instrument, client_order_id=name)
         if not found:
             # The engine says so itself; what is asked of the dead order does not matter.
-            return self._send(op, AmendOrder(0, 0, ACCOUNT, instrument, 0, 1, 1, name))
+            return self._send(op, AmendOrder(0, 0, account, instrument, 0, 1, 1, name))
         if op == "reduce":
-            return self._reduce(found[0], instrument, self._lots(event["quantity"]))
+            return self._reduce(found[0], account, instrument, self._lots(event["quantity"]))
         assert op == "replace", op
-        return self._replace(found[0], instrument, event)
+        return self._replace(found[0], account, instrument, event)
+
+    def _account(self, instrument: int, source_id: int) -> int:
+        """The account of the latest life of an id."""
+        return self._accounts.get((instrument, source_id), ACCOUNT)
 
     def _new(self, event: dict[str, Any], instrument: int) -> list[Event]:
         kind = event["order_type"]
         is_market = kind == "MARKET"
+        name = self._name(instrument, event["order_id"], again=True)
+        if self._self_trade and not self._is_open(instrument, event["order_id"]):
+            account = ACCOUNT + 1 + event.get("owner", -1)
+            self._accounts[instrument, event["order_id"]] = account
         command = NewOrder(
             0,
             0,
-            ACCOUNT,
+            self._account(instrument, event["order_id"]),
             instrument,
             Side[event["side"]],
             OrderType.MARKET if is_market else OrderType.LIMIT,
             _TIMES_IN_FORCE[kind],
             0 if is_market else self._ticks(event["price"]),
             self._lots(event["quantity"]),
-            self._name(instrument, event["order_id"], again=True),
+            name,
+            0,
+            self._self_trade,
         )
         return self._enter("new", command, event["order_id"], event.get("owner", -1))
 
-    def _reduce(self, order: OrderState, instrument: int, lots: int) -> list[Event]:
+    def _reduce(self, order: OrderState, account: int, instrument: int, lots: int) -> list[Event]:
         if not 0 < lots <= order.open_lots:
             raise RefusedError("INVALID_ORDER")
         if lots == order.open_lots:
-            return self._send("reduce", CancelOrder(0, 0, ACCOUNT, instrument, order.order_id))
+            return self._send("reduce", CancelOrder(0, 0, account, instrument, order.order_id))
         total = order.quantity_lots - lots
-        return self._send("reduce", AmendOrder(0, 0, ACCOUNT, instrument, order.order_id, 0, total))
+        return self._send("reduce", AmendOrder(0, 0, account, instrument, order.order_id, 0, total))
 
-    def _replace(self, order: OrderState, instrument: int, event: dict[str, Any]) -> list[Event]:
+    def _replace(
+        self, order: OrderState, account: int, instrument: int, event: dict[str, Any]
+    ) -> list[Event]:
         price = order.price_ticks if event["price"] is None else self._ticks(event["price"])
         lots = order.open_lots if event["quantity"] is None else self._lots(event["quantity"])
         if price < 1 or lots < 1:
@@ -175,13 +198,13 @@ class Adapter:
         if price != order.price_ticks or lots > order.open_lots:
             total = order.filled_lots + lots
             return self._send(
-                "replace", AmendOrder(0, 0, ACCOUNT, instrument, order.order_id, price, total)
+                "replace", AmendOrder(0, 0, account, instrument, order.order_id, price, total)
             )
         source_id, owner = self._labels[order.order_id]
-        self._send("replace", CancelOrder(0, 0, ACCOUNT, instrument, order.order_id))
+        self._send("replace", CancelOrder(0, 0, account, instrument, order.order_id))
         again = NewOrder(
-            0, 0, ACCOUNT, instrument, order.side, OrderType.LIMIT, TimeInForce.GTC, price, lots,
-            self._name(instrument, source_id, again=True),
+            0, 0, account, instrument, order.side, OrderType.LIMIT, TimeInForce.GTC, price, lots,
+            self._name(instrument, source_id, again=True), 0, self._self_trade,
         )  # fmt: skip
         return self._enter("replace", again, source_id, owner)
 
@@ -205,10 +228,16 @@ class Adapter:
         latest ended."""
         life = self._lives.get((instrument, source_id), 0)
         name = f"{instrument}.{source_id}.{life}"
-        if again and (not life or not self._engine.open_orders(ACCOUNT, client_order_id=name)[0]):
+        if again and not self._is_open(instrument, source_id):
             self._lives[instrument, source_id] = life + 1
             name = f"{instrument}.{source_id}.{life + 1}"
         return name
+
+    def _is_open(self, instrument: int, source_id: int) -> bool:
+        """Whether the latest life of an id goes on."""
+        name = self._name(instrument, source_id)
+        account = self._account(instrument, source_id)
+        return bool(self._engine.open_orders(account, client_order_id=name)[0])
 
     def _trade(self, trade: TradeExecuted, symbol: str) -> dict[str, Any]:
         maker, taker = (

@@ -32,7 +32,7 @@ FRAME_MAX = 8
 LOGON_AGAIN_NS = 1_000_000_000
 SILENCE_NS = 250_000_000
 BUSY_WAIT_NS = 30_000_000
-_GTC, _IOC, _FOK = map(int, TimeInForce)
+_GTC, _IOC, _FOK = int(TimeInForce.GTC), int(TimeInForce.IOC), int(TimeInForce.FOK)
 
 
 class LoadClient:

@@ -171,7 +171,9 @@ class Truth:
                        event.canceled_lots, event.filled_lots, 0)  # fmt: skip
         elif isinstance(event, OrderExpired):
             self.open_lots.pop(event.order_id, None)
-            self._tell(event, event.order_id, ExecutionKind.EXPIRED, OrderStatus.EXPIRED,
+            in_match = event.reason == RejectReason.SELF_TRADE
+            ended = OrderStatus.EXPIRED_IN_MATCH if in_match else OrderStatus.EXPIRED
+            self._tell(event, event.order_id, ExecutionKind.EXPIRED, ended,
                        event.expired_lots, event.filled_lots, 0)  # fmt: skip
         elif isinstance(event, OrderCompleted):
             self.open_lots.pop(event.order_id, None)

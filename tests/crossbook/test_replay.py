@@ -273,8 +273,8 @@ def test_requests_follow_the_recording() -> None:
     made = [requests.request(command, index) for index, command in enumerate(commands)]
 
     assert made == [
-        entry.New(0, "BTC-USD", 1, 50, 100, 1, 1, "r-7"),
-        entry.New(1, "BTC-USD", 2, 20, 99, 1, 2, "r-8"),
+        entry.New(0, "BTC-USD", 1, 50, 100, 1, 1, "r-7", self_trade_prevention=0),
+        entry.New(1, "BTC-USD", 2, 20, 99, 1, 2, "r-8", self_trade_prevention=0),
         entry.Amend(2, "BTC-USD", 0, "r-7", 40),
         entry.Cancel(3, "BTC-USD", 0, "r-7"),
         entry.Cancel(4, "BTC-USD", 0, "r-6"),

@@ -14,7 +14,7 @@ from common.clock import FakeClock
 from common.events import Event, EventBatch
 from common.feed import Snapshot, Ticker
 from common.local_book import LocalBook
-from common.sync import Orders
+from common.sync import Orders, OrdersRequest
 from gateway.desk import OrderDesk
 from gateway.history_link import HistoryLink
 from gateway.local_sessions import LocalSessions
@@ -132,6 +132,7 @@ class RestWorld:
             self.desk.take_events(EventBatch(1, first_seq, self.engine.seq, NOW_NS, events))
         questions, self.desk.questions = self.desk.questions, []
         for question in questions:
+            assert isinstance(question, OrdersRequest), question
             orders, more = self.engine.open_orders(
                 question.account, question.instrument, question.order_id, limit=question.limit
             )

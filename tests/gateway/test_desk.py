@@ -19,7 +19,7 @@ from common.entry import (
     Reject,
     Welcome,
 )
-from common.sync import Orders
+from common.sync import Orders, OrdersRequest
 from common.types import ExecutionKind, OrderStatus, OrderType, RejectReason, Side, TimeInForce
 from gateway.desk import QUESTION_NS
 from tests.gateway.desk_world import INSTRUMENTS, World
@@ -51,13 +51,13 @@ def test_fill_goes_to_maker_and_taker_with_their_own_view() -> None:
         Ack(3, 2, 2, OrderStatus.NEW, "", 400, 5),
         Execution(
             3, 2, SYMBOL, 2, "", ExecutionKind.FILL, OrderStatus.FILLED, Side.BUY, 5_000_000, 400,
-            400, 0, 5, 1, 2, 800,
+            400, 0, 5, 1, 2, 800, 0, 1,
         ),
     ]  # fmt: skip
     assert world.replies(ANN) == [
         Execution(
             0, 2, SYMBOL, 1, "m", ExecutionKind.FILL, OrderStatus.PARTIALLY_FILLED, Side.SELL,
-            5_000_000, 400, 400, 600, 5, 1, 1, 20_000_000,
+            5_000_000, 400, 400, 600, 5, 1, 1, 20_000_000, 0, 1,
         )
     ]  # fmt: skip
 
@@ -269,6 +269,7 @@ def test_query_is_asked_of_the_matcher_and_answered() -> None:
     world.say(ANN, token, sell(2))
     assert world.say(ANN, token, Query(3, SYMBOL)) == []
     (question,) = world.desk.questions
+    assert isinstance(question, OrdersRequest)
     orders, more = world.engine.open_orders(question.account, question.instrument)
     world.desk.take_answer(Orders(question.request_id, 1, orders, more))
     assert world.replies(ANN) == [OpenOrders(3, 1, orders, False)]

@@ -1,11 +1,14 @@
 """What an earlier program wrote is read by this one, and gives the same events and state."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 import pytest
 
+from common.codec import decode_events
+from common.events import Event
+from common.rules import decode_configuration
 from matcher.disk import FileDisk
 from matcher.journal import Journal
 from matcher.recovery import recover
@@ -14,7 +17,6 @@ from matcher.snapshot import state_hash
 from matcher.snapshot_store import SUFFIX as SNAPSHOT_SUFFIX
 from matcher.verify import verify
 from tests.golden.make import EXPECTED
-from tests.properties.market import INSTRUMENTS
 from tests.simulation.fake_disk import FakeDisk
 
 VERSIONS = sorted(Path(__file__).parent.glob("v*"))
@@ -60,8 +62,11 @@ def test_a_golden_journal_recovers(directory: Path, with_snapshot: bool) -> None
         for name in disk.names():
             if name.endswith(SNAPSHOT_SUFFIX):
                 disk.delete(name)
-    recovered = recover(disk, INSTRUMENTS, 1, 16 * 1024, "batch", 1)
     expected = expected_of(directory)
+    first = next(name for name in disk.names() if name.endswith(SUFFIX))
+    header, _ = decode_header(disk.read(first))
+    in_force = decode_configuration(header.configuration)
+    recovered = recover(disk, in_force.instruments, 1, 16 * 1024, "batch", 1, rules=in_force.rules)
     assert bool(recovered.snapshot_seq) == with_snapshot
     assert recovered.skipped == []
     assert recovered.journal.stream == expected["stream"]
@@ -81,3 +86,12 @@ def test_the_current_format_is_written_as_it_was() -> None:
         journal.append(record)
     assert disk.names() == names
     assert [disk.read(name) for name in names] == [golden.read(name) for name in names]
+
+
+def test_the_current_golden_journal_holds_every_event() -> None:
+    golden = copy_of(Path(__file__).parent / f"v{VERSION}")
+    source = Journal.open(golden, 0, b"", 0, read_only=True)
+    found = {
+        type(event) for _, record in source.read(1) for event in decode_events(record.events).events
+    }
+    assert found == set(get_args(Event))

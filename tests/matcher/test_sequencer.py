@@ -119,8 +119,8 @@ def test_nothing_is_returned_that_the_journal_does_not_hold() -> None:
 def test_the_last_request_of_a_gateway_is_told() -> None:
     made = sequencer()
     made.apply([payload(order(1), order(2))], 9)
-    assert made.answer(GatewayRequest(5, 1)) == GatewayState(5, 1, STREAM, 2, 2)
-    assert made.answer(GatewayRequest(6, 2)) == GatewayState(6, 2, STREAM, 2, 0)
+    assert made.answer(GatewayRequest(5, 1)) == GatewayState(5, 1, STREAM, 2, 2, [example()])
+    assert made.answer(GatewayRequest(6, 2)) == GatewayState(6, 2, STREAM, 2, 0, [example()])
 
 
 def test_resend_of_what_never_was_or_of_another_stream_is_too_old() -> None:

@@ -7,16 +7,19 @@ from msgspec import Struct
 
 from common.commands import Command
 from common.events import Event
+from common.rules import Rules
 from common.sync import BookState
+from matcher import listing
 from matcher.engine import Engine
 from matcher.invariants import check
 from tests.model.reference import ReferenceMatcher
-from tests.properties.generator import Generator
-from tests.properties.market import INSTRUMENTS, RETRIES, venue
-from tests.properties.steps import Step, resolve
+from tests.properties.generator import ACCOUNTS, Generator
+from tests.properties.market import INSTRUMENTS, RETRIES, UNFUNDED, venue
+from tests.properties.steps import Run, Step, run
 
 BOOKS_EVERY = 10
-"""Whole books are compared after every tenth command and after the last; events after each."""
+"""Whole books and balances are compared after every tenth command and after the last; events
+after each."""
 
 
 class Matcher(Protocol):
@@ -30,7 +33,7 @@ class Matcher(Protocol):
 class Candidate(Struct, frozen=True):
     """Makes a matcher, and names what must hold of it after each command."""
 
-    make: Callable[[], Matcher]
+    make: Callable[[Rules], Matcher]
     check: Callable[[Matcher], None]
 
 
@@ -55,7 +58,7 @@ def _check_engine(matcher: Matcher) -> None:
     check(matcher)
 
 
-ENGINE = Candidate(lambda: venue(Engine), _check_engine)
+ENGINE = Candidate(lambda rules: venue(Engine, rules), _check_engine)
 
 
 def compare_seed(
@@ -63,36 +66,41 @@ def compare_seed(
 ) -> Difference | None:
     """Run the commands of a seed through both; None when nothing differs."""
     generator = Generator(seed)
-    runs = ((command, events) for _, command, events in generator.steps(count))
+    runs = ((command, step.label, events) for step, command, events in generator.steps(count))
     return _compare(runs, generator.reference, candidate, check_every)
 
 
 def compare_commands(
-    commands: Iterable[Command], candidate: Candidate = ENGINE
+    commands: Iterable[tuple[Command, int]],
+    candidate: Candidate = ENGINE,
+    rules: Rules = UNFUNDED,
 ) -> Difference | None:
-    """Run given commands through both, checking everything after each."""
-    reference = ReferenceMatcher(INSTRUMENTS, RETRIES)
-    runs = ((command, reference.apply(command)) for command in commands)
+    """Run given commands, each with its time, through both, checking everything after each."""
+    reference = ReferenceMatcher(INSTRUMENTS, RETRIES, rules)
+    runs = ((command, time, reference.apply(command, time)) for command, time in commands)
     return _compare(runs, reference, candidate, 1)
 
 
-def compare_steps(steps: Iterable[Step], candidate: Candidate = ENGINE) -> Difference | None:
+def compare_steps(
+    steps: Iterable[Step], candidate: Candidate = ENGINE, rules: Rules = UNFUNDED
+) -> Difference | None:
     """`compare_commands` of the resolved steps."""
-    return compare_commands(resolve(steps), candidate)
+    reference = ReferenceMatcher(INSTRUMENTS, RETRIES, rules)
+    return _compare(run(steps, reference), reference, candidate, 1)
 
 
 def _compare(
-    runs: Iterable[tuple[Command, list[Event]]],
+    runs: Iterable[Run],
     reference: ReferenceMatcher,
     candidate: Candidate,
     check_every: int,
 ) -> Difference | None:
-    matcher = candidate.make()
+    matcher = candidate.make(reference.rules)
     index = -1
     command: Command | None = None
-    for index, (command, expected) in enumerate(runs):
+    for index, (command, time_ns, expected) in enumerate(runs):
         try:
-            found = matcher.apply(command)
+            found = matcher.apply(command, time_ns)
             if not index % check_every:
                 candidate.check(matcher)
         except Exception as error:  # any failure of the candidate is a difference to report
@@ -100,10 +108,28 @@ def _compare(
         if found != expected:
             return Difference(index, command, expected, found)
         if not index % BOOKS_EVERY:
-            difference = _compare_books(index, command, reference, matcher)
+            difference = _compare_state(index, command, reference, matcher)
             if difference is not None:
                 return difference
-    return _compare_books(index, command, reference, matcher)
+    return _compare_state(index, command, reference, matcher)
+
+
+def _compare_state(
+    index: int, command: Command | None, reference: ReferenceMatcher, matcher: Matcher
+) -> Difference | None:
+    difference = _compare_books(index, command, reference, matcher)
+    if difference is not None or not isinstance(matcher, Engine) or not reference.rules.accounts:
+        return difference
+    for account in range(ACCOUNTS + 1):
+        expected = reference.balances(account)
+        if not expected:
+            continue
+        found = {each.asset: (each.total, each.held) for each in listing.balances(matcher, account)}
+        if {asset: each for asset, each in found.items() if any(each)} != {
+            asset: each for asset, each in expected.items() if any(each)
+        }:
+            return Difference(index, command, (account, expected), (account, found))
+    return None
 
 
 def _compare_books(

@@ -10,15 +10,15 @@ from common.codec import encode
 from matcher.engine import Engine
 from matcher.snapshot import capture, state_hash
 from tests.properties.generator import random_commands
-from tests.properties.market import venue
+from tests.properties.market import rules_of, venue
 
 
 def digest(seed: int, count: int) -> str:
     """SHA-256 of all encoded events, that of the snapshot, and the state hash."""
-    engine = venue(Engine)
+    engine = venue(Engine, rules_of(seed))
     sha = sha256()
-    for index, command in enumerate(random_commands(seed, count)):
-        sha.update(encode(engine.apply(command, time_ns=index)))
+    for command, time_ns in random_commands(seed, count):
+        sha.update(encode(engine.apply(command, time_ns)))
     snapshot = sha256(capture(engine))
     return f"{sha.hexdigest()} {snapshot.hexdigest()} {state_hash(engine)}"
 

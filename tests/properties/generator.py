@@ -4,18 +4,27 @@ The generator looks at the reference matcher while it runs, only to aim: most ca
 should hit an open order, and books should stay small enough to scan.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from random import Random
 from typing import Final
 
 from msgspec.structs import replace
 
-from common.commands import AmendOrder, CancelOrder, Command, MassCancelOrders, NewOrder
+from common.commands import (
+    AmendOrder,
+    CancelOrder,
+    Command,
+    Instructions,
+    MassCancelOrders,
+    NewOrder,
+)
 from common.events import Event, OrderAccepted
 from common.instruments import MAX_NOTIONAL, Instrument
-from common.types import MAX_INT, OrderType, TimeInForce
-from tests.model.reference import REQUESTS_IN_EPOCH, Order, ReferenceMatcher, follows
-from tests.properties.market import COARSE, INSTRUMENTS, RETRIES
+from common.types import MAX_INT, OrderType, SelfTrade, TimeInForce
+from tests.model.orders import Order
+from tests.model.reference import REQUESTS_IN_EPOCH, ReferenceMatcher, follows
+from tests.properties.governor import Governor
+from tests.properties.market import COARSE, INSTRUMENTS, RETRIES, rules_of
 from tests.properties.steps import Step, next_request
 
 ACCOUNTS: Final = 4
@@ -24,23 +33,30 @@ OPEN_ORDERS_MAX: Final = 60
 """Above this the generator sweeps and cancels until the books are small again."""
 
 _ODD_NUMBERS: Final = (-MAX_INT, -1, 0, 1, 2, 2**31, 2**62, 2**62 + 1, MAX_INT)
-_KINDS: Final = ("limit", "market", "spend", "cancel", "amend", "mass", "invalid", "stray", "retry")
+_KINDS: Final = (
+    "limit", "market", "spend", "cancel", "amend", "mass", "invalid", "stray", "retry", "special",
+    "govern",
+)  # fmt: skip
 _ALTERED: Final = NewOrder.__struct_fields__[2:]
 _MOODS: Final = {
     # weights of _KINDS: how a stretch of commands behaves
-    "quiet": (70, 1, 1, 10, 14, 0.1, 2, 1, 2),
-    "busy": (50, 4, 4, 10, 28, 0.2, 3, 1, 3),
-    "hostile": (30, 3, 3, 15, 18, 0.5, 25, 6, 15),
-    "drain": (10, 25, 15, 35, 5, 6, 2, 1, 2),
+    "special": (15, 3, 2, 6, 15, 0.2, 2, 1, 1, 60, 3),
+    "quiet": (60, 1, 1, 10, 14, 0.1, 2, 1, 2, 12, 0.5),
+    "busy": (40, 4, 4, 10, 28, 0.2, 3, 1, 3, 20, 1),
+    "hostile": (25, 3, 3, 15, 18, 0.5, 25, 6, 15, 20, 3),
+    "drain": (10, 25, 15, 35, 5, 6, 2, 1, 2, 2, 2),
 }
 
 
 class Generator:
-    """Makes steps one by one; `reference` has applied all of them."""
+    """Makes steps one by one; `reference` has applied all of them. Their time is their label, or
+    what `clock` says."""
 
-    def __init__(self, seed: int) -> None:
-        self.reference = ReferenceMatcher(INSTRUMENTS, RETRIES)
+    def __init__(self, seed: int, clock: Callable[[], int] | None = None) -> None:
+        self._clock = clock
+        self.reference = ReferenceMatcher(INSTRUMENTS, RETRIES, rules_of(seed))
         self._random = Random(seed)
+        self._governor = Governor(self.reference, self._random)
         self._label = 0
         self._labels: dict[int, int] = {}  # order id (sequence number) -> label of its step
         self._later_epochs = 0
@@ -53,7 +69,8 @@ class Generator:
         self._centres = {instrument.id: 25 for instrument in INSTRUMENTS}
 
     def steps(self, count: int) -> Iterator[tuple[Step, Command, list[Event]]]:
-        """`count` steps, each with its command and the events the reference gave."""
+        """`count` steps, each with its command and the events the reference gave. A step's label
+        is its time in nanoseconds."""
         change_at = 0
         for n in range(count):
             if n == change_at:
@@ -65,10 +82,12 @@ class Generator:
             self._later_epochs = 0
             command = self._command()
             step = Step(self._label, self._relative(command), self._later_epochs)
-            events = self.reference.apply(command)
-            if events:
+            events = self.reference.apply(command, self._now())
+            own = [event for event in events if event.seq == self.reference.seq]
+            if own:
                 self._labels[self.reference.seq] = self._label
-                if isinstance(events[0], OrderAccepted) and events[0].client_order_id:
+                answer = own[0]
+                if isinstance(answer, OrderAccepted) and answer.client_order_id:
                     assert isinstance(command, NewOrder)
                     self._accepted.append(command)
                     oldest = self.reference.remembered[0][0]
@@ -76,10 +95,16 @@ class Generator:
                         self._edge = [oldest, *self._edge[:1]]
             yield step, command, events
 
+    def _now(self) -> int:
+        """The time of the next step."""
+        return self._label if self._clock is None else self._clock()
+
     def _change_mood(self) -> int:
         """Choose how the next stretch behaves and return its length."""
         random = self._random
-        self._weights = _MOODS[random.choice(("quiet", "quiet", "busy", "busy", "busy", "hostile"))]
+        self._weights = _MOODS[
+            random.choice(("quiet", "busy", "busy", "busy", "special", "special", "hostile"))
+        ]
         self._spread = random.choice((0, 1, 2, 3, 5, 12, 40))
         self._one_side = random.choice((0, 0, 0, 0, 0, 0, 1, 2))
         self._favourite = random.choice(INSTRUMENTS)
@@ -91,7 +116,7 @@ class Generator:
 
     def _relative(self, command: Command) -> Command:
         """The command as a step says it: orders by label, the request by its distance."""
-        if command.gateway:
+        if command.gateway > 0:
             command = replace(command, request=command.request - self._next_request(command))
         if isinstance(command, CancelOrder | AmendOrder) and command.order_id:
             label = self._labels.get(command.order_id, command.order_id)
@@ -104,23 +129,24 @@ class Generator:
 
     def _command(self) -> Command:
         kind = self._random.choices(_KINDS, self._weights)[0]
-        if kind == "limit":
-            return self._limit()
-        if kind == "market":
-            return self._market()
-        if kind == "spend":
-            return self._spend()
-        if kind == "cancel":
-            return self._cancel()
-        if kind == "amend":
-            return self._amend()
-        if kind == "mass":
-            return self._mass_cancel()
-        if kind == "invalid":
-            return self._invalid()
-        if kind == "stray":
-            return self._stray()
-        return self._retry()
+        makers = {
+            "limit": self._limit,
+            "market": self._market,
+            "spend": self._spend,
+            "cancel": self._cancel,
+            "amend": self._amend,
+            "mass": self._mass_cancel,
+            "invalid": self._invalid,
+            "stray": self._stray,
+            "retry": self._retry,
+            "special": self._special,
+        }
+        if kind == "govern":
+            return self._governor.command(self._now())
+        return makers[kind]()
+
+    def _self_trade(self) -> int:
+        return self._random.choice((0, 0, 0, 0, 1, 1, 2, 3, 4))
 
     def _origin(self) -> tuple[int, int, int]:
         """Gateway, its next request and an account; a gateway may have started again."""
@@ -166,7 +192,36 @@ class Generator:
         )[0]
         return NewOrder(
             *self._origin(), instrument.id, self._side(), int(OrderType.LIMIT), int(tif),
-            self._price(instrument), self._lots(instrument), self._client_order_id(),
+            self._price(instrument), self._lots(instrument), self._client_order_id(), 0,
+            self._self_trade(),
+        )  # fmt: skip
+
+    def _special(self) -> Command:
+        """A stop, an iceberg, a post-only order, one that expires; now and then two at once."""
+        random = self._random
+        instrument = self._instrument()
+        kind = random.choice((1, 1, 1, 3, 4, 5, 6))
+        tif = random.choices((1, 2, 3, 4, 5), (50, 3, 3, 30, 4))[0]
+        price, lots, side = self._price(instrument), self._lots(instrument), self._side()
+        trigger = display = expire = 0
+        if kind > OrderType.MARKET:
+            last = self.reference.market.last_prices[instrument.id]
+            away = random.randint(1, 6) if random.random() < 0.9 else random.randint(-6, 0)
+            rises = (side == 1) == (kind in (OrderType.STOP, OrderType.STOP_LIMIT))
+            trigger = max(1, (last or price) + (away if rises else -away))
+        if kind in (OrderType.STOP, OrderType.TAKE_PROFIT):
+            price = 0
+        if tif == TimeInForce.GTD:
+            expire = self._now() + random.choice((0, 1, 3, 20, 100, 400))
+        if random.random() < 0.35:
+            display = max(lots // random.randint(1, 6), instrument.min_quantity_lots)
+        said = Instructions(trigger, display, expire, random.random() < 0.2)
+        if random.random() < 0.04:
+            field = random.choice(("trigger_ticks", "display_lots", "expire_ns"))
+            said = replace(said, **{field: random.choice(_ODD_NUMBERS)})
+        return NewOrder(
+            *self._origin(), instrument.id, side, kind, tif, price, lots,
+            self._client_order_id(), 0, self._self_trade(), said,
         )  # fmt: skip
 
     def _market(self) -> Command:
@@ -174,7 +229,7 @@ class Generator:
         lots = self._lots(instrument) * self._random.choice((1, 1, 3))
         return NewOrder(
             *self._origin(), instrument.id, self._side(), int(OrderType.MARKET),
-            self._random.randint(1, 2), 0, lots, self._client_order_id(),
+            self._random.randint(1, 2), 0, lots, self._client_order_id(), 0, self._self_trade(),
         )  # fmt: skip
 
     def _spend(self) -> Command:
@@ -188,7 +243,7 @@ class Generator:
         amount += self._random.choice((0, 1, self._random.randint(0, lot_price)))
         return NewOrder(
             *self._origin(), instrument.id, self._side(), int(OrderType.MARKET),
-            self._random.randint(1, 2), 0, 0, self._client_order_id(), amount,
+            self._random.randint(1, 2), 0, 0, self._client_order_id(), amount, self._self_trade(),
         )  # fmt: skip
 
     def _target(self) -> tuple[int, int, int, str, Order | None]:
@@ -199,6 +254,9 @@ class Generator:
         instrument = self._instrument().id
         if not open_orders or random.random() < 0.12:
             order_id = random.choice((0, random.randint(1, self.reference.seq or 1), MAX_INT))
+            if order_id not in self._labels:
+                # The number of time that passed is no command's.
+                order_id = order_id and MAX_INT
             return account, instrument, order_id, self._client_order_id(), None
         order = random.choice(open_orders)
         if random.random() < 0.95:
@@ -218,9 +276,11 @@ class Generator:
         random = self._random
         gateway, request, _ = self._origin()
         account, instrument, order_id, client_order_id, order = self._target()
-        price = lots = 0
+        price = lots = trigger = 0
         if order is not None:
-            if random.random() < 0.55:
+            if order.trigger_ticks and random.random() < 0.4:
+                trigger = max(order.trigger_ticks + random.randint(-4, 4), 0)
+            if order.price_ticks and random.random() < 0.55:
                 price = max(order.price_ticks + random.randint(-4, 4), 0)
                 if random.random() < 0.5:
                     price = self._price(self.reference.instruments[order.instrument])
@@ -232,8 +292,10 @@ class Generator:
             price = random.choice(_ODD_NUMBERS)
         if random.random() < 0.04:
             lots = random.choice(_ODD_NUMBERS)
+        if random.random() < 0.02:
+            trigger = random.choice(_ODD_NUMBERS)
         return AmendOrder(
-            gateway, request, account, instrument, order_id, price, lots, client_order_id
+            gateway, request, account, instrument, order_id, price, lots, client_order_id, trigger
         )
 
     def _mass_cancel(self) -> Command:
@@ -256,6 +318,7 @@ class Generator:
             "price": self._price(instrument),
             "quantity": self._lots(instrument),
             "quote": 0,
+            "self_trade": self._self_trade(),
         }
         if fields["order_type"] == OrderType.MARKET and random.random() < 0.7:
             fields["price"] = 0
@@ -270,11 +333,15 @@ class Generator:
                 }[name]
                 fields[name] = random.choice((*_ODD_NUMBERS, near, near + 1))
             else:
-                fields[name] = random.choice((-1, 0, 3, 4, 99, MAX_INT))
+                fields[name] = random.choice((-1, 0, 3, 4, 5, 6, 7, 99, MAX_INT))
+        said = None
+        if random.random() < 0.3:
+            trigger, display, expire = (random.choice((0, 0, *_ODD_NUMBERS)) for _ in range(3))
+            said = Instructions(trigger, display, expire)
         return NewOrder(
             *self._origin(), fields["instrument"], fields["side"], fields["order_type"],
             fields["time_in_force"], fields["price"], fields["quantity"],
-            self._client_order_id(), fields["quote"],
+            self._client_order_id(), fields["quote"], fields["self_trade"], said,
         )  # fmt: skip
 
     def _stray(self) -> Command:
@@ -321,15 +388,17 @@ class Generator:
             "order_type": 3 - command.order_type,
             "time_in_force": random.randint(1, 3),
             "client_order_id": self._client_order_id(),
+            "self_trade": random.choice(list(SelfTrade)),
+            "instructions": Instructions(0, 0, 0, random.random() < 0.5),
         }
         if field not in values:
             values[field] = getattr(command, field) + random.choice((-1, 1))
         return replace(command, **{field: values[field]})
 
 
-def random_commands(seed: int, count: int) -> list[Command]:
-    """The commands of a seed, with real order ids."""
-    return [command for _, command, _ in Generator(seed).steps(count)]
+def random_commands(seed: int, count: int) -> list[tuple[Command, int]]:
+    """The commands of a seed with real order ids, and their times."""
+    return [(command, step.label) for step, command, _ in Generator(seed).steps(count)]
 
 
 def random_steps(seed: int, count: int) -> list[Step]:

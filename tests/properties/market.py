@@ -1,8 +1,10 @@
-"""The venue of the random commands: three grids, fees of both signs, tight limits."""
+"""The venue of the random commands: three grids, fees of both signs, tight limits, price bands,
+and in every other seed accounts that run out of money."""
 
 from typing import Final, TypeVar
 
-from common.instruments import Instrument
+from common.instruments import MAX_NOTIONAL, Instrument
+from common.rules import Rules
 from matcher.dedupe import RetryWindow
 from matcher.engine import Engine
 
@@ -13,8 +15,11 @@ PLAIN = Instrument(
 )
 """Fees on both sides, and a min_notional that small orders miss (ten units a tick and lot)."""
 
-REBATE = Instrument(7, "ETH-EUR", "ETH", "EUR", "0.05", "0.001", 8, 6, 60, 2, 40, 0, -250, 500)
-"""Makers are paid, few prices, at least two lots an order."""
+REBATE = Instrument(
+    7, "ETH-EUR", "ETH", "EUR", "0.05", "0.001", 8, 6, 60, 2, 40, 0, -250, 500,
+    2, MAX_NOTIONAL, 3, 55, 200_000,
+)  # fmt: skip
+"""Makers are paid, few prices, at least two lots an order; no taker goes farther than a fifth."""
 
 COARSE = Instrument(12, "SHIB-JPY", "SHIB", "JPY", "1", "1", 0, 0, 10**12, 1, 10**12, 0, 99_999, 1)
 """Whole units only, so that every fee rounds; prices swing wide and notionals overflow."""
@@ -25,8 +30,29 @@ RETRIES: Final = 40
 """Orders remembered for retries: fewer than there are names, so that some are forgotten."""
 
 
-def venue(kind: type[SomeEngine]) -> SomeEngine:
+OPEN_ORDERS: Final = 25
+"""Most open orders of an account where accounts are kept."""
+
+FUNDED: Final = Rules(
+    True,
+    (
+        ("BTC", 2_000_000), ("USDT", 500_000), ("ETH", 40_000_000), ("EUR", 30_000_000),
+        ("SHIB", 10**6), ("JPY", 10**8),
+    ),
+    OPEN_ORDERS,
+)  # fmt: skip
+"""Enough for a while, not for ever."""
+
+UNFUNDED: Final = Rules()
+
+
+def rules_of(seed: int) -> Rules:
+    """Every other seed keeps accounts."""
+    return FUNDED if seed % 2 else UNFUNDED
+
+
+def venue(kind: type[SomeEngine], rules: Rules = UNFUNDED) -> SomeEngine:
     """An empty engine of this kind with these instruments and the short memory for retries."""
-    engine = kind(INSTRUMENTS)
+    engine = kind(INSTRUMENTS, rules)
     engine.retries = RetryWindow(RETRIES)
     return engine

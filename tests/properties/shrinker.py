@@ -6,9 +6,13 @@ command simpler field by field. What "fails" means is the caller's.
 
 from collections.abc import Callable
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from common.commands import Command
+from common.rules import Rules
+from tests.model.reference import ReferenceMatcher
+from tests.properties.market import INSTRUMENTS, RETRIES, UNFUNDED
 from tests.properties.steps import Step, resolve
 
 RUNS_MAX = 5_000
@@ -24,6 +28,8 @@ _SIMPLER: dict[str, tuple[object, ...]] = {
     "quantity_lots": (0, 10, 20),
     "quote_amount": (0, 10_000),
     "instrument": (1,),
+    "self_trade": (0,),
+    "instructions": (None,),
 }
 
 
@@ -90,22 +96,34 @@ def _simplify(steps: list[Step], budget: _Budget) -> list[Step]:
     return steps
 
 
-def as_test(steps: list[Step], name: str) -> str:
+def as_test(steps: list[Step], name: str, rules: Rules = UNFUNDED) -> str:
     """Source of a pytest test that repeats the steps; paste it where found bugs are kept."""
-    lines = "".join(f"        {_source(command)},\n" for command in resolve(steps))
+    reference = ReferenceMatcher(INSTRUMENTS, RETRIES, rules)
+    lines = "".join(
+        f"        ({_source(command)}, {time_ns}),\n"
+        for command, time_ns in resolve(steps, reference)
+    )
+    how = ", rules=FUNDED" if rules.accounts else ""
     return (
         f"def test_{name}() -> None:\n"
-        f"    commands: list[Command] = [\n{lines}    ]\n"
-        f"    difference = compare_commands(commands)\n"
+        f"    commands: list[tuple[Command, int]] = [\n{lines}    ]\n"
+        f"    difference = compare_commands(commands{how})\n"
         f"    assert difference is None, str(difference)\n"
     )
 
 
-def _source(command: Command) -> str:
+def _source(command: Struct) -> str:
     kind = type(command)
     values = [getattr(command, field) for field in kind.__struct_fields__]
     defaults = kind.__struct_defaults__
     while defaults and values[-1] == defaults[-1]:
         values, defaults = values[:-1], defaults[:-1]
-    shown = ", ".join(repr(v) if isinstance(v, str) else str(int(v)) for v in values)
-    return f"{kind.__name__}({shown})"
+    return f"{kind.__name__}({', '.join(_shown(value) for value in values)})"
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, Struct):
+        return _source(value)
+    if isinstance(value, bool) or not isinstance(value, int):
+        return repr(value)
+    return str(int(value))

@@ -6,14 +6,18 @@ leaves a gap. `resolve` puts the real numbers in, which are those the commands g
 are gone.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from common.commands import AmendOrder, CancelOrder, Command
-from tests.model.reference import REQUESTS_IN_EPOCH, follows
+from common.events import Event
+from tests.model.reference import REQUESTS_IN_EPOCH, ReferenceMatcher
+
+Run = tuple[Command, int, list[Event]]
+"""A command, its time, and what the reference said to it."""
 
 NEVER_ENTERED: Final = 10**15
 """Order ids from here on were never given; a step that is gone leaves one of them behind."""
@@ -38,31 +42,31 @@ def next_request(last: int, later_epochs: int) -> int:
     return (last // REQUESTS_IN_EPOCH + later_epochs) * REQUESTS_IN_EPOCH + 1
 
 
-def resolve(steps: Iterable[Step]) -> list[Command]:
-    """The commands with real order ids and request numbers, as an empty matcher would number
-    them."""
-    commands: list[Command] = []
+def run(steps: Iterable[Step], reference: ReferenceMatcher) -> Iterator[Run]:
+    """Each step's command with real order ids and request numbers, its time, and its events.
+
+    The time is the step's label. `reference` is empty, and has applied all of them in the end.
+    """
     ids: dict[int, int] = {}
-    last_requests: dict[int, int] = {}
-    seq = 0
     for step in steps:
         command = step.command
-        applied = True
-        if command.gateway:
-            last = last_requests.get(command.gateway, 0)
+        if command.gateway > 0:
+            last = reference.last_requests.get(command.gateway, 0)
             request = next_request(last, step.later_epochs) + command.request
             command = replace(command, request=request)
-            applied = follows(last, request)
-            if applied:
-                last_requests[command.gateway] = request
-        if applied:
-            seq += 1
-            ids[step.label] = seq
         if isinstance(command, CancelOrder | AmendOrder) and command.order_id:
             order_id = ids.get(command.order_id)
             if order_id is None:
                 gone = command.order_id
                 order_id = gone if gone >= NEVER_ENTERED else gone + NEVER_ENTERED
             command = replace(command, order_id=order_id)
-        commands.append(command)
-    return commands
+        events = reference.apply(command, step.label)
+        if events and events[-1].seq == reference.seq:
+            ids[step.label] = reference.seq
+        yield command, step.label, events
+
+
+def resolve(steps: Iterable[Step], reference: ReferenceMatcher) -> list[tuple[Command, int]]:
+    """The commands with real order ids and request numbers, as an empty matcher would number
+    them, and their times."""
+    return [(command, time_ns) for command, time_ns, _ in run(steps, reference)]

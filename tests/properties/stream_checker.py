@@ -1,7 +1,7 @@
 """What the event stream promises, checked from events alone: no commands, no engine.
 
-A reader keeps every order and the L3 books as a publisher would, and asserts each promise as the
-events arrive. Its books can then be compared with the matcher's.
+A reader keeps every order, the L3 books as a publisher would, and all money, and asserts each
+promise as the events arrive. Its books can then be compared with the matcher's.
 """
 
 from collections.abc import Iterable
@@ -9,20 +9,39 @@ from dataclasses import dataclass
 
 from common.depth import OrderDepth
 from common.events import (
+    AccountOpened,
+    AuctionUncrossed,
+    BalanceAdjusted,
+    CancelAfterSet,
     CommandRejected,
     Event,
+    FeesChanged,
+    InstrumentAdded,
+    InstrumentStateChanged,
     OrderAccepted,
     OrderAmended,
     OrderCanceled,
     OrderCompleted,
     OrderExpired,
+    OrderReduced,
     OrderRepeated,
+    OrderReplenished,
     OrdersMassCanceled,
+    OrderTriggered,
+    TimeAdvanced,
     TradeExecuted,
 )
 from common.instruments import FEE_SCALE, Instrument
 from common.sync import BookState, RestingOrder
-from common.types import OrderStatus, OrderType, RejectReason, Side, TimeInForce
+from common.types import InstrumentState, OrderStatus, OrderType, RejectReason, Side, TimeInForce
+
+ANSWERS = (
+    OrderAccepted, OrderRepeated, OrderCanceled, OrderAmended, OrdersMassCanceled,
+    CommandRejected, TimeAdvanced, CancelAfterSet, InstrumentAdded, InstrumentStateChanged,
+    AuctionUncrossed, FeesChanged, BalanceAdjusted,
+)  # fmt: skip
+LONELY = (OrderRepeated, OrderCanceled, CommandRejected, CancelAfterSet, FeesChanged)
+IMMEDIATE = (TimeInForce.IOC, TimeInForce.FOK)
 
 
 @dataclass(slots=True)
@@ -33,6 +52,9 @@ class _Order:
     filled_lots: int = 0
     gone_lots: int = 0
     spent: int = 0
+    shown_lots: int = 0
+    waits: bool = False
+    resting: bool = False
     ended: bool = False
     status: OrderStatus = OrderStatus.NEW
 
@@ -40,55 +62,80 @@ class _Order:
     def open_lots(self) -> int:
         return self.total_lots - self.filled_lots - self.gone_lots
 
+    @property
+    def display_lots(self) -> int:
+        said = self.accepted.instructions
+        return said.display_lots if said is not None else 0
+
+    @property
+    def public_lots(self) -> int:
+        return min(self.shown_lots, self.open_lots) if self.display_lots else self.open_lots
+
 
 class StreamChecker:
-    """Reads the events of one command after the other; raises `AssertionError` at a broken
+    """Reads the events of one number after the other; raises `AssertionError` at a broken
     promise. Costs O(orders at the best prices) a trade."""
 
     def __init__(self, instruments: Iterable[Instrument]) -> None:
-        self.books = {instrument.id: OrderDepth() for instrument in instruments}
         self._instruments = {instrument.id: instrument for instrument in instruments}
+        self.books = {number: OrderDepth() for number in self._instruments}
+        self.balances: dict[tuple[int, str], int] = {}
         self._orders: dict[int, _Order] = {}
         self._names: dict[tuple[int, str], int] = {}
         self._trade_ids = dict.fromkeys(self.books, 0)
         self._last_prices = dict.fromkeys(self.books, 0)
+        self._states = dict.fromkeys(self.books, int(InstrumentState.OPEN))
+        self._own_fees: dict[tuple[int, int], tuple[int, int]] = {}
+        self._incoming: _Order | None = None
+        self._uncross_lots = -1
         self._seq = 0
 
     def read(self, events: list[Event]) -> None:
-        """All events of one command."""
-        assert events, "a command in the stream has at least its answer"
+        """All events of one number."""
+        assert events, "a number in the stream has at least its answer"
         answer = events[0]
         self._seq += 1
         for event in events:
             assert event.seq == self._seq, f"expected seq {self._seq}: {event}"
-        if isinstance(answer, OrderAccepted):
-            self._accept(answer, events[1:])
-        elif isinstance(answer, OrderAmended):
-            self._amend(answer, events[1:])
-        elif isinstance(answer, OrdersMassCanceled):
-            self._mass_cancel(answer, events[1:])
-        elif isinstance(answer, OrderCanceled):
-            assert len(events) == 1, f"a cancel is one event: {events}"
-            self._cancel(answer)
-        elif isinstance(answer, OrderRepeated):
-            assert len(events) == 1, f"a repeat is one event: {events}"
-            self._repeat(answer)
-        else:
-            assert isinstance(answer, CommandRejected), f"not an answer: {answer}"
-            assert len(events) == 1, f"a reject is one event: {events}"
+        assert isinstance(answer, ANSWERS), f"not an answer: {answer}"
+        assert not isinstance(answer, LONELY) or len(events) == 1, f"one event only: {events}"
+        self._uncross_lots = -1
+        for place, event in enumerate(events):
+            assert not place or not isinstance(event, ANSWERS) or self._may_follow(answer, event), (
+                f"an answer cannot follow: {event}"
+            )
+            self._take(event)
+        self._rest()
+        if isinstance(answer, OrdersMassCanceled):
+            self._check_mass_cancel(answer, events[1:])
+        assert self._uncross_lots in (-1, 0), f"{self._uncross_lots} lots did not uncross"
         for instrument, book in self.books.items():
             bid, ask = book.depth.best(Side.BUY)[0], book.depth.best(Side.SELL)[0]
-            assert not ask or bid < ask, f"book {instrument} is crossed: {bid} >= {ask}"
+            trades = self._states[instrument] in (InstrumentState.OPEN, InstrumentState.POST_ONLY)
+            assert not trades or not ask or bid < ask, f"book {instrument} crossed: {bid} {ask}"
+
+    def _may_follow(self, answer: Event, event: Event) -> bool:
+        """What is an answer elsewhere may be a consequence of these."""
+        if isinstance(event, OrderCanceled):
+            return isinstance(answer, OrdersMassCanceled | TimeAdvanced)
+        is_state = isinstance(event, InstrumentStateChanged)
+        return is_state and isinstance(answer, AuctionUncrossed | TimeAdvanced)
 
     def book_state(self, instrument: int) -> BookState:
         """The book rebuilt from events, in the matcher's form."""
         bids, asks = (
-            [RestingOrder(*order) for order in self.books[instrument].orders(side)]
+            [self._resting(*order) for order in self.books[instrument].orders(side)]
             for side in (Side.BUY, Side.SELL)
         )
         return BookState(
-            instrument, bids, asks, self._trade_ids[instrument], self._last_prices[instrument]
-        )
+            instrument, bids, asks, self._trade_ids[instrument], self._last_prices[instrument],
+            self._states[instrument],
+        )  # fmt: skip
+
+    def _resting(self, order_id: int, price_ticks: int, lots: int) -> RestingOrder:
+        order = self._orders[order_id]
+        hidden = order.open_lots - order.public_lots
+        return RestingOrder(order_id, price_ticks, lots, order.display_lots, hidden)
 
     def check_levels(self) -> None:
         """Each L2 level is the sum of its L3 orders, and no order was lost."""
@@ -100,23 +147,125 @@ class StreamChecker:
                     sums[price] = sums.get(price, 0) + lots
                 assert list(sums.items()) == book.depth.levels(side)
             resting += len(book)
-        assert resting == sum(not order.ended for order in self._orders.values())
+        assert resting == sum(order.resting for order in self._orders.values())
+        assert not any(order.ended and order.resting for order in self._orders.values())
 
-    def _accept(self, answer: OrderAccepted, rest: list[Event]) -> None:
+    def _take(self, event: Event) -> None:
+        if isinstance(event, TradeExecuted):
+            self._trade(event)
+        elif isinstance(event, OrderExpired):
+            self._expire(event)
+        elif isinstance(event, OrderReplenished):
+            self._replenish(event)
+        elif isinstance(event, OrderReduced):
+            self._reduce(event)
+        elif isinstance(event, OrderCompleted):
+            self._complete(event)
+        elif isinstance(event, AccountOpened):
+            for asset, amount in event.balances:
+                assert (event.account, asset) not in self.balances, f"opened twice: {event}"
+                self.balances[event.account, asset] = amount
+        else:
+            self._rest()
+            self._take_answer(event)
+
+    def _take_answer(self, event: Event) -> None:
+        if isinstance(event, OrderAccepted):
+            self._accept(event)
+        elif isinstance(event, OrderTriggered):
+            self._trigger(event)
+        elif isinstance(event, OrderAmended):
+            self._amend(event)
+        elif isinstance(event, OrderCanceled):
+            self._cancel(event)
+        elif isinstance(event, OrderRepeated):
+            self._repeat(event)
+        elif isinstance(event, InstrumentAdded):
+            number = event.instrument
+            self._instruments[number] = event.definition
+            self.books[number] = OrderDepth()
+            self._trade_ids[number] = self._last_prices[number] = 0
+            self._states[number] = InstrumentState.OPEN
+        elif isinstance(event, InstrumentStateChanged):
+            self._states[event.instrument] = event.state
+        elif isinstance(event, AuctionUncrossed):
+            self._uncross_lots = event.quantity_lots
+        elif isinstance(event, FeesChanged):
+            owner = (event.account, event.instrument)
+            self._own_fees.pop(owner, None)
+            if not event.inherited:
+                self._own_fees[owner] = (event.maker_fee_rate, event.taker_fee_rate)
+        elif isinstance(event, BalanceAdjusted):
+            owner_of = (event.account, event.asset)
+            self.balances[owner_of] = self.balances.get(owner_of, 0) + event.amount
+
+    def _accept(self, answer: OrderAccepted) -> None:
         if answer.client_order_id:
             name = (answer.account, answer.client_order_id)
             assert name not in self._names, f"client order id is taken: {answer}"
             self._names[name] = answer.seq
         order = _Order(answer, answer.price_ticks, answer.quantity_lots)
         self._orders[answer.seq] = order
-        trades, terminal = _split(rest)
-        for trade in trades:
-            self._trade(order, trade)
-        self._finish(order, terminal)
-        killed = isinstance(terminal, OrderExpired) and terminal.reason == RejectReason.FILL_OR_KILL
-        if answer.time_in_force == TimeInForce.FOK:
-            assert killed != bool(order.filled_lots), f"FOK is all or nothing: {rest}"
-            assert killed or not order.open_lots, f"FOK is all or nothing: {rest}"
+        said = answer.instructions
+        gathers = self._states[answer.instrument] == InstrumentState.AUCTION
+        order.waits = (said is not None and said.trigger_ticks > 0) or (
+            gathers and answer.order_type == OrderType.MARKET
+        )
+        if not order.waits:
+            self._incoming = order
+
+    def _trigger(self, event: OrderTriggered) -> None:
+        order = self._open_order(event.order_id)
+        assert order.waits, f"it did not wait: {event}"
+        assert (event.price_ticks, event.open_lots) == (order.price_ticks, order.open_lots)
+        assert event.last_price_ticks, f"no trade elected it: {event}"
+        order.waits = False
+        self._incoming = order
+
+    def _rest(self) -> None:
+        """What came in stays with what it has left."""
+        order, self._incoming = self._incoming, None
+        if order is None or order.ended:
+            return
+        accepted = order.accepted
+        assert not accepted.quote_amount, "an order by quote amount always says how it ended"
+        if not order.open_lots:
+            self._end(order)
+            return
+        assert order.price_ticks, f"must not rest: {accepted}"
+        assert accepted.time_in_force not in IMMEDIATE or order.resting, (
+            f"must not rest: {accepted}"
+        )
+        order.shown_lots = min(order.display_lots, order.open_lots)
+        self._show(order, requeue=True)
+
+    def _show(self, order: _Order, requeue: bool = False) -> None:
+        accepted = order.accepted
+        order.resting = order.open_lots > 0
+        self.books[accepted.instrument].set_order(
+            accepted.seq, accepted.side, order.price_ticks, order.public_lots, requeue
+        )
+
+    def _amend(self, answer: OrderAmended) -> None:
+        order = self._open_order(answer.order_id)
+        order.price_ticks = answer.price_ticks
+        assert answer.quantity_lots <= order.total_lots or not answer.kept_priority, str(answer)
+        order.total_lots = answer.quantity_lots
+        assert answer.open_lots == order.open_lots > 0, f"open lots: {answer}"
+        assert answer.filled_lots == order.filled_lots, f"filled lots: {answer}"
+        assert answer.client_order_id == order.accepted.client_order_id
+        assert not answer.trigger_ticks or order.waits, f"it does not wait: {answer}"
+        if order.display_lots:
+            order.shown_lots = answer.shown_lots
+        if order.waits:
+            return
+        if answer.kept_priority:
+            self._show(order)
+            return
+        book = self.books[answer.instrument]
+        book.set_order(answer.order_id, answer.side, order.price_ticks, 0)
+        order.resting = False
+        self._incoming = order
 
     def _repeat(self, answer: OrderRepeated) -> None:
         """What it tells of the earlier order is what the events before have told."""
@@ -132,43 +281,21 @@ class StreamChecker:
         assert answer.filled_lots == order.filled_lots, f"filled lots: {answer}"
         assert answer.open_lots == order.open_lots, f"open lots: {answer}"
 
-    def _amend(self, answer: OrderAmended, rest: list[Event]) -> None:
-        order = self._open_order(answer.order_id)
-        kept = answer.price_ticks == order.price_ticks and answer.quantity_lots <= order.total_lots
-        assert answer.kept_priority == kept, f"priority: {answer}"
-        order.price_ticks = answer.price_ticks
-        order.total_lots = answer.quantity_lots
-        assert answer.open_lots == order.open_lots > 0, f"open lots: {answer}"
-        assert answer.filled_lots == order.filled_lots, f"filled lots: {answer}"
-        assert answer.client_order_id == order.accepted.client_order_id
-        book = self.books[answer.instrument]
-        if kept:
-            assert not rest, f"nothing may follow: {rest}"
-            book.set_order(answer.order_id, answer.side, order.price_ticks, order.open_lots)
-            return
-        book.set_order(answer.order_id, answer.side, order.price_ticks, 0)
-        trades, terminal = _split(rest)
-        assert terminal is None, f"a limit order rests or is filled: {terminal}"
-        for trade in trades:
-            self._trade(order, trade)
-        self._finish(order, None)
-
-    def _mass_cancel(self, answer: OrdersMassCanceled, rest: list[Event]) -> None:
+    def _check_mass_cancel(self, answer: OrdersMassCanceled, rest: list[Event]) -> None:
         ids = []
         for event in rest:
             assert isinstance(event, OrderCanceled), f"only cancels follow: {event}"
-            assert event.account == answer.account, f"another account's order: {event}"
+            assert answer.account in (0, event.account), f"another account's order: {event}"
             assert answer.instrument in (0, event.instrument), f"another instrument: {event}"
             assert answer.side in (0, event.side), f"another side: {event}"
             assert (event.gateway, event.request) == (0, 0), f"origin: {event}"
             ids.append(event.order_id)
-            self._cancel(event)
         assert answer.count == len(ids), f"count: {answer}"
         assert ids == sorted(set(ids)), f"oldest first: {ids}"
         for order in self._orders.values():
             mine = order.accepted
             assert order.ended or not (
-                mine.account == answer.account
+                answer.account in (0, mine.account)
                 and answer.instrument in (0, mine.instrument)
                 and answer.side in (0, mine.side)
             ), f"order {mine.seq} survived {answer}"
@@ -178,32 +305,94 @@ class StreamChecker:
         assert event.canceled_lots == order.open_lots, f"canceled lots: {event}"
         assert event.filled_lots == order.filled_lots, f"filled lots: {event}"
         assert event.price_ticks == order.price_ticks, f"price: {event}"
+        assert event.resting == order.resting, f"where it stood: {event}"
         assert event.client_order_id == order.accepted.client_order_id, f"name: {event}"
-        order.gone_lots = event.canceled_lots
-        order.status = OrderStatus.CANCELED
-        self.books[event.instrument].set_order(event.order_id, event.side, order.price_ticks, 0)
+        self._go(order, event.canceled_lots, OrderStatus.CANCELED)
+
+    def _expire(self, event: OrderExpired) -> None:
+        order = self._open_order(event.order_id)
+        assert event.filled_lots == order.filled_lots, f"filled lots: {event}"
+        assert event.resting == order.resting, f"where it stood: {event}"
+        accepted = order.accepted
+        if accepted.quote_amount:
+            assert event.quote_left == accepted.quote_amount - order.spent, str(event)
+        else:
+            assert event.expired_lots == order.open_lots, f"expired lots: {event}"
+        killed = event.reason == RejectReason.FILL_OR_KILL
+        if killed:
+            assert accepted.time_in_force == TimeInForce.FOK, f"not a FOK order: {event}"
+            assert not order.filled_lots, f"FOK is all or nothing: {event}"
+        if event.reason == RejectReason.INSUFFICIENT_LIQUIDITY and order is self._incoming:
+            best = self.books[event.instrument].depth.best(3 - event.side)[0]
+            assert not best, f"the book has more at {best}: {event}"
+        in_match = event.reason == RejectReason.SELF_TRADE
+        self._go(
+            order, order.open_lots,
+            OrderStatus.EXPIRED_IN_MATCH if in_match else OrderStatus.EXPIRED,
+        )  # fmt: skip
+
+    def _go(self, order: _Order, lots: int, status: OrderStatus) -> None:
+        order.gone_lots = lots
+        order.status = status
+        if order.resting:
+            self._show(order)
         self._end(order)
 
-    def _trade(self, taker: _Order, trade: TradeExecuted) -> None:
-        maker = self._open_order(trade.maker_order_id)
-        side = taker.accepted.side
-        assert trade.taker_order_id == taker.accepted.seq, f"another taker: {trade}"
-        assert trade.aggressor_side == side, f"aggressor side: {trade}"
+    def _complete(self, event: OrderCompleted) -> None:
+        order = self._open_order(event.order_id)
+        accepted = order.accepted
+        assert accepted.quote_amount, f"only for a quote amount: {event}"
+        assert event.quote_left == accepted.quote_amount - order.spent, str(event)
+        order.status = OrderStatus.FILLED
+        self._end(order)
+
+    def _replenish(self, event: OrderReplenished) -> None:
+        order = self._open_order(event.order_id)
+        assert order.resting, f"it does not rest: {event}"
+        assert not order.shown_lots, f"it shows {order.shown_lots} still: {event}"
+        assert event.open_lots == order.open_lots, f"open lots: {event}"
+        assert event.shown_lots == min(order.display_lots, order.open_lots), str(event)
+        order.shown_lots = event.shown_lots
+        self._show(order, event.requeued)
+
+    def _reduce(self, event: OrderReduced) -> None:
+        order = self._open_order(event.order_id)
+        order.total_lots -= event.prevented_lots
+        assert event.prevented_lots > 0, f"nothing prevented: {event}"
+        assert (event.quantity_lots, event.filled_lots, event.open_lots) == (
+            order.total_lots,
+            order.filled_lots,
+            order.open_lots,
+        ), f"totals: {event}"
+        assert order.open_lots > 0, f"it should have expired: {event}"
+        assert event.resting == order.resting, f"where it stands: {event}"
+        if order.resting:
+            order.shown_lots = min(order.shown_lots, order.open_lots)
+            assert event.shown_lots == order.public_lots, f"shown lots: {event}"
+            self._show(order)
+
+    def _trade(self, trade: TradeExecuted) -> None:
+        maker, taker = self._open_order(trade.maker_order_id), self._orders[trade.taker_order_id]
+        instrument = self._instruments[trade.instrument]
+        assert trade.aggressor_side == taker.accepted.side, f"aggressor side: {trade}"
         assert trade.quantity_lots > 0, f"no trade of zero lots: {trade}"
-        assert (trade.maker_account, trade.maker_client_order_id) == (
-            maker.accepted.account,
-            maker.accepted.client_order_id,
-        ), f"maker's owner: {trade}"
-        assert (trade.taker_account, trade.taker_client_order_id) == (
-            taker.accepted.account,
-            taker.accepted.client_order_id,
-        ), f"taker's owner: {trade}"
-        self._check_priority(taker, trade)
-        self._check_fees(trade)
+        for order, account, name in (
+            (maker, trade.maker_account, trade.maker_client_order_id),
+            (taker, trade.taker_account, trade.taker_client_order_id),
+        ):
+            accepted = order.accepted
+            assert (account, name) == (accepted.account, accepted.client_order_id), (
+                f"owner: {trade}"
+            )
+        if self._uncross_lots >= 0 and taker is not self._incoming:
+            self._uncross_lots -= trade.quantity_lots
+        else:
+            assert taker is self._incoming, f"another taker: {trade}"
+            self._check_priority(taker, maker, trade)
+        self._check_fees(trade, instrument)
         self._trade_ids[trade.instrument] += 1
         assert trade.trade_id == self._trade_ids[trade.instrument], f"trade id: {trade}"
         self._last_prices[trade.instrument] = trade.price_ticks
-        instrument = self._instruments[trade.instrument]
         taker.spent += trade.price_ticks * trade.quantity_lots * instrument.notional_per_tick_lot
         if taker.accepted.quote_amount:
             taker.total_lots += trade.quantity_lots
@@ -212,16 +401,42 @@ class StreamChecker:
             (taker, trade.taker_filled_lots, trade.taker_open_lots),
         ):
             order.filled_lots += trade.quantity_lots
+            order.shown_lots = max(order.shown_lots - trade.quantity_lots, 0)
             assert order.open_lots >= 0, f"more than ordered: {trade}"
             order.status = OrderStatus.PARTIALLY_FILLED if left else OrderStatus.FILLED
             assert (filled, left) == (order.filled_lots, order.open_lots), f"totals: {trade}"
-        self.books[trade.instrument].set_order(
-            trade.maker_order_id, 3 - side, maker.price_ticks, maker.open_lots
-        )
-        if not maker.open_lots:
-            self._end(maker)
+            if order is not self._incoming:
+                if order.resting:
+                    self.books[trade.instrument].set_order(
+                        order.accepted.seq, order.accepted.side, order.price_ticks,
+                        max(order.public_lots, 1 if left else 0),
+                    )  # fmt: skip
+                if not left:
+                    order.resting = False
+                    self._end(order)
+        self._pay(trade, instrument)
 
-    def _check_priority(self, taker: _Order, trade: TradeExecuted) -> None:
+    def _pay(self, trade: TradeExecuted, instrument: Instrument) -> None:
+        """Money moves between two accounts and the venue, and none is made."""
+        base = trade.quantity_lots * instrument.base_units_per_lot
+        quote = trade.quantity_lots * trade.price_ticks * instrument.notional_per_tick_lot
+        buyer, seller = (
+            (trade.taker_account, trade.taker_fee),
+            (trade.maker_account, trade.maker_fee),
+        )
+        if trade.aggressor_side == Side.SELL:
+            buyer, seller = seller, buyer
+        for account, asset, amount in (
+            (buyer[0], instrument.quote, -quote),
+            (buyer[0], instrument.base, base - buyer[1]),
+            (seller[0], instrument.base, -base),
+            (seller[0], instrument.quote, quote - seller[1]),
+            (0, instrument.base, buyer[1]),
+            (0, instrument.quote, seller[1]),
+        ):
+            self.balances[account, asset] = self.balances.get((account, asset), 0) + amount
+
+    def _check_priority(self, taker: _Order, maker: _Order, trade: TradeExecuted) -> None:
         """Internal order protection, then price-time priority, then the taker's limit."""
         maker_side = 3 - taker.accepted.side
         book = self.books[trade.instrument]
@@ -230,79 +445,30 @@ class StreamChecker:
         order_id, price, _ = next(book.orders(maker_side))
         assert trade.maker_order_id == order_id, f"order {order_id} came first: {trade}"
         assert trade.price_ticks == price, f"not the maker's price {price}: {trade}"
+        assert trade.quantity_lots <= maker.public_lots, f"more than is shown: {trade}"
         if taker.price_ticks:
             limit = taker.price_ticks
             within = price <= limit if taker.accepted.side == Side.BUY else price >= limit
             assert within, f"outside the taker's limit {limit}: {trade}"
 
-    def _check_fees(self, trade: TradeExecuted) -> None:
-        instrument = self._instruments[trade.instrument]
+    def _check_fees(self, trade: TradeExecuted, instrument: Instrument) -> None:
         base = trade.quantity_lots * instrument.base_units_per_lot
         quote = trade.quantity_lots * trade.price_ticks * instrument.notional_per_tick_lot
         buyer_is_taker = trade.aggressor_side == Side.BUY
+        default = self._own_fees.get(
+            (0, trade.instrument), (instrument.maker_fee_rate, instrument.taker_fee_rate)
+        )
+        rates = [
+            self._own_fees.get((account, trade.instrument), default)
+            for account in (trade.maker_account, trade.taker_account)
+        ]
         for fee, rate, received in (
-            (trade.maker_fee, instrument.maker_fee_rate, quote if buyer_is_taker else base),
-            (trade.taker_fee, instrument.taker_fee_rate, base if buyer_is_taker else quote),
+            (trade.maker_fee, rates[0][0], quote if buyer_is_taker else base),
+            (trade.taker_fee, rates[1][1], base if buyer_is_taker else quote),
         ):
             # The smallest whole fee that is not below the exact one.
             exact = received * rate
             assert exact <= fee * FEE_SCALE < exact + FEE_SCALE, f"fee {fee}: {trade}"
-
-    def _finish(self, order: _Order, terminal: Event | None) -> None:
-        """The taker after its trades: ended by `terminal`, filled, or resting."""
-        accepted = order.accepted
-        if terminal is not None:
-            assert isinstance(terminal, OrderExpired | OrderCompleted), f"not terminal: {terminal}"
-            assert terminal.order_id == accepted.seq, f"another order: {terminal}"
-            assert terminal.filled_lots == order.filled_lots, f"filled lots: {terminal}"
-            if accepted.quote_amount:
-                assert terminal.quote_left == accepted.quote_amount - order.spent, str(terminal)
-            self._check_reason(order, terminal)
-            if isinstance(terminal, OrderExpired):
-                assert terminal.expired_lots == order.open_lots, f"expired lots: {terminal}"
-                order.gone_lots = terminal.expired_lots
-                order.status = OrderStatus.EXPIRED
-            else:
-                order.status = OrderStatus.FILLED
-            self._end(order)
-            return
-        assert not accepted.quote_amount, "an order by quote amount always says how it ended"
-        if not order.open_lots:
-            self._end(order)
-            return
-        assert accepted.order_type == OrderType.LIMIT, f"must not rest: {accepted}"
-        assert accepted.time_in_force == TimeInForce.GTC, f"must not rest: {accepted}"
-        book = self.books[accepted.instrument]
-        book.set_order(accepted.seq, accepted.side, order.price_ticks, order.open_lots, True)
-
-    def _check_reason(self, order: _Order, terminal: OrderExpired | OrderCompleted) -> None:
-        """The right ending for the kind of order, and the book really had no more to give."""
-        accepted = order.accepted
-        maker_side = 3 - accepted.side
-        depth = self.books[accepted.instrument].depth
-        best = depth.best(maker_side)[0]
-        unit = self._instruments[accepted.instrument].notional_per_tick_lot
-        if isinstance(terminal, OrderCompleted):
-            assert accepted.quote_amount, f"only for a quote amount: {terminal}"
-            left = terminal.quote_left
-            assert not left or left < best * unit, f"buys one lot more at {best}: {terminal}"
-            return
-        if accepted.order_type == OrderType.MARKET:
-            assert terminal.reason == RejectReason.INSUFFICIENT_LIQUIDITY, str(terminal)
-            assert not best, f"the book has more at {best}: {terminal}"
-            return
-        limit = order.price_ticks
-        crossing = sum(
-            lots
-            for price, lots in depth.levels(maker_side)
-            if (price <= limit if accepted.side == Side.BUY else price >= limit)
-        )
-        if accepted.time_in_force == TimeInForce.IOC:
-            assert terminal.reason == RejectReason.IMMEDIATE_OR_CANCEL, str(terminal)
-            assert not crossing, f"more would cross: {terminal}"
-        else:
-            assert terminal.reason == RejectReason.FILL_OR_KILL, str(terminal)
-            assert crossing < accepted.quantity_lots, f"it was fillable: {terminal}"
 
     def _open_order(self, order_id: int) -> _Order:
         order = self._orders[order_id]
@@ -315,16 +481,3 @@ class StreamChecker:
         assert order.total_lots == order.filled_lots + order.gone_lots, f"lots lost: {order}"
         order.ended = True
         self._names.pop((order.accepted.account, order.accepted.client_order_id), None)
-
-
-def _split(rest: list[Event]) -> tuple[list[TradeExecuted], Event | None]:
-    """Trades, then at most one terminal event."""
-    terminal = None
-    if rest and not isinstance(rest[-1], TradeExecuted):
-        terminal = rest[-1]
-        rest = rest[:-1]
-    trades = []
-    for event in rest:
-        assert isinstance(event, TradeExecuted), f"only trades before the end: {event}"
-        trades.append(event)
-    return trades, terminal

@@ -1,6 +1,8 @@
 """Promises of the event stream, and what a reader of it can rebuild."""
 
 from collections.abc import Callable
+from itertools import groupby
+from operator import attrgetter
 
 import pytest
 from msgspec.structs import replace
@@ -8,25 +10,33 @@ from msgspec.structs import replace
 from common.commands import NewOrder
 from common.events import Event, TradeExecuted
 from matcher.engine import Engine
+from matcher.listing import balances
 from tests.properties.generator import random_commands
-from tests.properties.market import INSTRUMENTS, PLAIN, venue
+from tests.properties.market import INSTRUMENTS, PLAIN, rules_of, venue
 from tests.properties.stream_checker import StreamChecker
 
 
 @pytest.mark.parametrize("seed", range(500, 515))
 def test_events_keep_every_promise_and_rebuild_the_books(seed: int) -> None:
-    engine = venue(Engine)
+    engine = venue(Engine, rules_of(seed))
     reader = StreamChecker(INSTRUMENTS)
-    for index, command in enumerate(random_commands(seed, 2_000)):
-        events = engine.apply(command)
-        if not events:
-            continue
-        reader.read(events)
-        if not index % 5:
+    for command, time_ns in random_commands(seed, 2_000):
+        for _, events in groupby(engine.apply(command, time_ns), key=attrgetter("seq")):
+            reader.read(list(events))
+        if not time_ns % 5:
             for instrument in INSTRUMENTS:
                 rebuilt = reader.book_state(instrument.id)
-                assert rebuilt == engine.book_state(instrument.id), f"seed {seed}, {index}"
+                assert rebuilt == engine.book_state(instrument.id), f"seed {seed}, {time_ns}"
     reader.check_levels()
+    if engine.ledger is not None:
+        for account in range(5):
+            kept = {each.asset: each.total for each in balances(engine, account) if each.total}
+            told = {
+                asset: total
+                for (owner, asset), total in reader.balances.items()
+                if owner == account and total
+            }
+            assert account not in engine.accounts or kept == told, f"seed {seed}: {account}"
 
 
 def _swap(i: int, j: int) -> Callable[[list[list[Event]]], None]:

@@ -4,8 +4,10 @@ from collections.abc import Callable
 
 import pytest
 
-from common.commands import AmendOrder, CancelOrder, Command, NewOrder
+from common import commands as command_kinds
+from common.commands import CancelOrder, Command, NewOrder
 from matcher.engine import Engine
+from tests.model.reference import ReferenceMatcher
 from tests.properties.differential import Candidate, Matcher, compare_commands, compare_steps
 from tests.properties.faulty import (
     CrashesOnAmendAcross,
@@ -13,7 +15,7 @@ from tests.properties.faulty import (
     RequeuesPartlyFilledMakers,
 )
 from tests.properties.generator import random_commands, random_steps
-from tests.properties.market import venue
+from tests.properties.market import FUNDED, INSTRUMENTS, RETRIES, rules_of, venue
 from tests.properties.report import failure_report
 from tests.properties.shrinker import as_test, shrink
 from tests.properties.steps import NEVER_ENTERED, Step, resolve
@@ -23,7 +25,7 @@ def _candidate(kind: type[Engine]) -> Candidate:
     def nothing(matcher: Matcher) -> None:
         """The fault must show in what the engine says."""
 
-    return Candidate(lambda: venue(kind), nothing)
+    return Candidate(lambda rules: venue(kind, rules), nothing)
 
 
 @pytest.mark.parametrize(
@@ -52,21 +54,16 @@ def test_the_report_holds_a_test_that_runs_and_the_command_that_repeats() -> Non
     assert "repeat with: python -m tests.properties --seed 5 --commands 1500" in report
     source = report[report.index("def test_") : report.index("\nrepeat with")]
 
-    def run_against(checked: Callable[[list[Command]], object]) -> None:
-        names: dict[str, object] = {
-            "Command": Command,
-            "NewOrder": NewOrder,
-            "CancelOrder": CancelOrder,
-            "AmendOrder": AmendOrder,
-            "compare_commands": checked,
-        }
+    def run_against(checked: Callable[..., object]) -> None:
+        names: dict[str, object] = {**vars(command_kinds), "compare_commands": checked}
+        names |= {"Command": Command, "FUNDED": FUNDED}
         exec(source, names)
         test = names["test_engine_equals_reference_seed_5"]
         assert callable(test)
         test()
 
     with pytest.raises(AssertionError):
-        run_against(lambda commands: compare_commands(commands, candidate))
+        run_against(lambda commands, **how: compare_commands(commands, candidate, **how))
     run_against(compare_commands)
 
 
@@ -75,7 +72,8 @@ def test_an_engine_without_fault_reports_nothing() -> None:
 
 
 def test_steps_resolve_to_the_commands_they_were_made_from() -> None:
-    assert resolve(random_steps(9, 2_000)) == random_commands(9, 2_000)
+    reference = ReferenceMatcher(INSTRUMENTS, RETRIES, rules_of(9))
+    assert resolve(random_steps(9, 2_000), reference) == random_commands(9, 2_000)
 
 
 def test_a_cancel_follows_its_order_when_steps_before_it_are_dropped() -> None:
@@ -84,6 +82,10 @@ def test_a_cancel_follows_its_order_when_steps_before_it_are_dropped() -> None:
         Step(2, NewOrder(0, 0, 1, 1, 1, 1, 1, 50, 10)),
         Step(3, CancelOrder(0, 0, 1, 1, 2)),
     ]
-    assert resolve(steps)[2] == CancelOrder(0, 0, 1, 1, 2)
-    assert resolve(steps[1:])[1] == CancelOrder(0, 0, 1, 1, 1)
-    assert resolve(steps[2:])[0] == CancelOrder(0, 0, 1, 1, 2 + NEVER_ENTERED)
+    assert _resolved(steps)[2] == CancelOrder(0, 0, 1, 1, 2)
+    assert _resolved(steps[1:])[1] == CancelOrder(0, 0, 1, 1, 1)
+    assert _resolved(steps[2:])[0] == CancelOrder(0, 0, 1, 1, 2 + NEVER_ENTERED)
+
+
+def _resolved(steps: list[Step]) -> list[Command]:
+    return [command for command, _ in resolve(steps, ReferenceMatcher(INSTRUMENTS))]

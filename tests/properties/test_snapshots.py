@@ -16,7 +16,7 @@ from matcher.engine import Engine
 from matcher.invariants import check
 from matcher.snapshot import capture, restore, state_hash
 from tests.properties.generator import random_commands
-from tests.properties.market import INSTRUMENTS, RETRIES, venue
+from tests.properties.market import INSTRUMENTS, RETRIES, rules_of, venue
 
 SEEDS = range(800, 820)
 CUTS = 10
@@ -32,16 +32,16 @@ def _restored(snapshot: bytes) -> Engine:
     return engine
 
 
-def _run(engine: Engine, commands: Iterable[tuple[int, Command]]) -> list[bytes]:
-    """The events of numbered commands as they go on the wire; the number is the time too."""
-    return [encode(engine.apply(command, time_ns=number)) for number, command in commands]
+def _run(engine: Engine, commands: Iterable[tuple[Command, int]]) -> list[bytes]:
+    """The events of commands at their times, as they go on the wire."""
+    return [encode(engine.apply(command, time_ns)) for command, time_ns in commands]
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_snapshot_and_what_follows_give_what_the_whole_run_gives(seed: int) -> None:
-    commands = list(enumerate(random_commands(seed, COMMANDS)))
+    commands = random_commands(seed, COMMANDS)
     cuts = sorted(Random(seed).sample(range(COMMANDS + 1), CUTS))
-    whole = venue(Engine)
+    whole = venue(Engine, rules_of(seed))
     events: list[bytes] = []
     snapshots = []
     for cut in cuts:
@@ -61,11 +61,11 @@ def test_a_snapshot_and_what_follows_give_what_the_whole_run_gives(seed: int) ->
 
 @pytest.mark.parametrize("seed", range(830, 834))
 def test_a_venue_restored_again_and_again_stays_the_same(seed: int) -> None:
-    whole, restarted = venue(Engine), venue(Engine)
-    for number, command in enumerate(random_commands(seed, COMMANDS)):
-        if not number % 7:
+    whole, restarted = (venue(Engine, rules_of(seed)) for _ in range(2))
+    for command, time_ns in random_commands(seed, COMMANDS):
+        if not time_ns % 7:
             restarted = _restored(capture(restarted))
-        assert restarted.apply(command, number) == whole.apply(command, number), f"seed {seed}"
+        assert restarted.apply(command, time_ns) == whole.apply(command, time_ns), f"seed {seed}"
         for account in range(1, 5):
             assert restarted.open_orders(account) == whole.open_orders(account)
     for instrument in INSTRUMENTS:

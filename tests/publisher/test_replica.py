@@ -12,7 +12,7 @@ from random import Random
 import pytest
 
 from common.codec import decode_events, decode_feed, decode_sync_reply, decode_sync_request, encode
-from common.commands import Command
+from common.commands import AddInstrument, Command, SetInstrumentState
 from common.events import EventBatch, OrderCanceled
 from common.feed import Heartbeat
 from common.sync import Books, BooksRequest, BookState, ResendRequest
@@ -38,11 +38,16 @@ class Matcher:
     def __init__(self, stream: int, seed: int, history_bytes: int) -> None:
         self.engine = Engine(INSTRUMENTS)
         self.sequencer = Sequencer(self.engine, ForgetfulLog(stream), EventHistory(history_bytes))
-        self._steps = Generator(seed).steps(10**9)
+        # Without call phases, in which books are crossed, and with the instruments there are.
+        self._commands = (
+            command
+            for _, command, _ in Generator(seed).steps(10**9)
+            if not isinstance(command, AddInstrument | SetInstrumentState)
+        )
 
     def apply(self, count: int, now_ns: int) -> bytes | None:
         """The encoded batch of `count` more commands."""
-        commands: list[Command] = [next(self._steps)[1] for _ in range(count)]
+        commands: list[Command] = [next(self._commands) for _ in range(count)]
         return self.sequencer.apply([encode(commands)], now_ns)
 
     def books(self) -> dict[int, BookState]:

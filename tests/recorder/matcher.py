@@ -12,7 +12,7 @@ from matcher.history import EventHistory
 from matcher.sequencer import Sequencer
 from tests.matcher.forgetful_log import ForgetfulLog
 from tests.properties.generator import Generator
-from tests.properties.market import INSTRUMENTS, venue
+from tests.properties.market import INSTRUMENTS, rules_of, venue
 from tests.recorder.naive import NaiveRecord
 
 STREAM = 7
@@ -23,12 +23,12 @@ class Matcher:
     """The real engine and sequencer; `record` is what they and the reference model agree on."""
 
     def __init__(self, seed: int) -> None:
-        self.generator = Generator(seed)
+        self.generator = Generator(seed, lambda: self.now_ns)
         self.record = NaiveRecord(INSTRUMENTS)
         self.batches: list[EventBatch] = []
         self.now_ns = BEGIN_NS
         self._sequencer = Sequencer(
-            venue(Engine), ForgetfulLog(STREAM), EventHistory(max_bytes=10**9)
+            venue(Engine, rules_of(seed)), ForgetfulLog(STREAM), EventHistory(max_bytes=10**9)
         )
         self._steps = self.generator.steps(10**9)
         self._chance = Random(seed)

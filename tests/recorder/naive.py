@@ -8,16 +8,18 @@ from sqlalchemy import Engine, select
 from common.candles import SECOND_NS
 from common.events import (
     Event,
+    InstrumentAdded,
     OrderAccepted,
     OrderAmended,
     OrderCanceled,
     OrderCompleted,
     OrderExpired,
+    OrderReduced,
     TradeExecuted,
 )
 from common.history import CANDLE_INTERVALS_S
 from common.instruments import Instrument
-from common.types import MAX_INT, OrderStatus
+from common.types import MAX_INT, OrderStatus, RejectReason
 from recorder.tables import CANDLES, FILLS, ORDERS, TRADES
 
 Row = dict[str, Any]
@@ -54,6 +56,13 @@ class NaiveRecord:
                 order["price_ticks"] = event.price_ticks
                 order["quantity_lots"] = event.quantity_lots
                 order["open_lots"] = event.quantity_lots - order["filled_lots"]
+            elif isinstance(event, OrderReduced):
+                self._touch(event.order_id, event.seq, time_ns)
+                order = self.orders[event.order_id]
+                order["quantity_lots"] -= event.prevented_lots
+                order["open_lots"] -= event.prevented_lots
+            elif isinstance(event, InstrumentAdded):
+                self._notionals[event.instrument] = event.definition.notional_per_tick_lot
             elif isinstance(event, OrderCanceled | OrderExpired | OrderCompleted):
                 self._touch(event.order_id, event.seq, time_ns)
                 order = self.orders[event.order_id]
@@ -63,8 +72,10 @@ class NaiveRecord:
                     OrderExpired: OrderStatus.EXPIRED,
                     OrderCompleted: OrderStatus.FILLED,
                 }[type(event)]
-                if isinstance(event, OrderExpired):
+                if isinstance(event, OrderExpired | OrderCanceled):
                     order["reason"] = event.reason
+                if event_reason(event) == RejectReason.SELF_TRADE:
+                    order["status"] = OrderStatus.EXPIRED_IN_MATCH
 
     def candles(self) -> list[Row]:
         """Every candle, each from its own list of trades."""
@@ -130,6 +141,11 @@ class NaiveRecord:
     def _worth(self, trade: Row) -> int:
         worth: int = trade["price_ticks"] * trade["quantity_lots"]
         return worth * self._notionals[trade["instrument"]]
+
+
+def event_reason(event: Event) -> int:
+    """Why an order ended; zero where nothing says so."""
+    return int(getattr(event, "reason", 0))
 
 
 def tables_of(engine: Engine) -> dict[str, list[Row]]:

@@ -4,9 +4,16 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from common.commands import AmendOrder, CancelOrder, MassCancelOrders, NewOrder
-from common.entry import Ack, Amend, Cancel, Execution, MassCancel, New, Reject
+from common.commands import (
+    AmendOrder,
+    CancelOrder,
+    MassCancelOrders,
+    NewOrder,
+    SetCancelAfter,
+)
+from common.entry import Ack, Amend, Cancel, CancelAfter, Execution, MassCancel, New, Reject
 from common.events import (
+    CancelAfterSet,
     CommandRejected,
     Event,
     OrderAccepted,
@@ -14,8 +21,10 @@ from common.events import (
     OrderCanceled,
     OrderCompleted,
     OrderExpired,
+    OrderReduced,
     OrderRepeated,
     OrdersMassCanceled,
+    OrderTriggered,
     TradeExecuted,
 )
 from common.instruments import FEE_SCALE, Instrument
@@ -37,6 +46,7 @@ _COMMANDS = {
     Cancel: CancelOrder,
     Amend: AmendOrder,
     MassCancel: MassCancelOrders,
+    CancelAfter: SetCancelAfter,
 }
 _BY_ID: dict[int, Instrument] = {instrument.id: instrument for instrument in INSTRUMENTS}
 
@@ -159,6 +169,8 @@ def _check_answer(
         require(reply.open_lots == event.quantity_lots, f"{who}: {reply} for {event}")
     elif isinstance(event, OrdersMassCanceled):
         require(reply.count == event.count, f"{who}: {reply} for {event}")
+    elif isinstance(event, CancelAfterSet):
+        require(not reply.order_id, f"{who}: {reply} for {event}")
     else:
         require(
             isinstance(event, OrderCanceled | OrderAmended | OrderRepeated)
@@ -215,6 +227,14 @@ def executions(events: Sequence[Event]) -> dict[int, list[Told]]:
             tell(event.account, event.seq, event.order_id, 0, ExecutionKind.AMENDED,
                  event.side, event.price_ticks, event.quantity_lots, event.filled_lots,
                  event.open_lots, 0)  # fmt: skip
+        elif isinstance(event, OrderTriggered):
+            lots = event.open_lots
+            tell(event.account, event.seq, event.order_id, 0, ExecutionKind.TRIGGERED,
+                 event.side, event.price_ticks, lots, 0, lots, 0)  # fmt: skip
+        elif isinstance(event, OrderReduced):
+            tell(event.account, event.seq, event.order_id, 0, ExecutionKind.PREVENTED,
+                 event.side, event.price_ticks, event.prevented_lots, event.filled_lots,
+                 event.open_lots, 0)  # fmt: skip
         elif isinstance(event, TradeExecuted):
             _tell_trade(event, tell)
     return told
@@ -265,6 +285,10 @@ def check_conservation(events: Sequence[Event]) -> None:
             total[event.order_id] = event.quantity_lots
             left[event.order_id] = event.quantity_lots - filled[event.order_id]
             require(left[event.order_id] == event.open_lots, f"amend of {event.order_id}")
+        elif isinstance(event, OrderReduced):
+            total[event.order_id] -= event.prevented_lots
+            left[event.order_id] -= event.prevented_lots
+            require(total[event.order_id] == event.quantity_lots, f"total of {event.order_id}")
         elif isinstance(event, OrderCanceled):
             require(left.pop(event.order_id) == event.canceled_lots, f"cancel {event.order_id}")
         elif isinstance(event, OrderExpired) and total[event.order_id]:

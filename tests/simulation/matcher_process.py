@@ -159,6 +159,7 @@ class MatcherProcess(Process):
         if self.conditions.sync == "interval" and now_ns >= self._sync_at:
             self.journal.sync()
             self._sync_at = now_ns + SYNC_INTERVAL_NS
+        due_at = self._let_expire()
         payloads = [payload for _, payload in self.commands.take(DRAIN_MAX)]
         if payloads:
             self._take_commands(payloads)
@@ -168,7 +169,19 @@ class MatcherProcess(Process):
         self._snapshotter.tick()
         if payloads or requests:
             return now_ns + MICROSECOND
-        return min(now_ns + ROUND_MAX_NS, self._heartbeat_at)
+        return min(now_ns + ROUND_MAX_NS, self._heartbeat_at, due_at)
+
+    def _let_expire(self) -> int:
+        """Let happen what is due by itself; when the next of it is."""
+        wall_ns = self.clock.now_ns()
+        if self.sequencer.is_due(wall_ns):
+            batch = self.sequencer.let_expire(wall_ns)
+            assert batch is not None, "what is due happens"
+            self.point()
+            self._archive.keep(batch, "published")
+            self.events.publish(batch)
+            self.world.trace(self.name, f"let expire up to {self.sequencer.seq}")
+        return self.world.now_ns + max(MICROSECOND, self.sequencer.next_due_ns - wall_ns)
 
     def _take_commands(self, payloads: list[bytes]) -> None:
         self.point()

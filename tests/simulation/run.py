@@ -11,6 +11,7 @@ from matcher.invariants import check
 from matcher.recovery import recover
 from matcher.segment import SUFFIX
 from matcher.snapshot import capture, state_hash
+from matcher.timers import NEVER
 from tests.simulation.archive import Archive
 from tests.simulation.conditions import INSTRUMENTS, Conditions, draw
 from tests.simulation.fake_disk import FakeDisk
@@ -101,6 +102,10 @@ class Simulation:
         world.trace("faults", "stop")
         self.faults.stop()
         self._settle("traders are idle", lambda: all(trader.idle for trader in self.traders))
+        # A clock that was set back stands still for the matcher until it has caught up.
+        clock = self.matcher.clock
+        clock.offset_ns += max(0, self.matcher.sequencer.time_ns - clock.now_ns())
+        self._settle("nothing is due", lambda: self.matcher.engine.next_due_ns == NEVER)
         self._settle("all is equal", self._equal)
         self._settle("all is told", self._told)
         self._run(300 * MILLISECOND)

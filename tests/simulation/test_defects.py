@@ -209,7 +209,6 @@ DEFECTS = (
 
 FIRST_SEED: dict[Callable[[Patch], None], int] = {
     answer_is_lost_with_the_connection: 190,
-    unsynced_bytes_are_not_written_again: 90,
 }
 """Where to begin, for what few seeds find."""
 

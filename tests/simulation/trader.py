@@ -17,6 +17,7 @@ from common.entry import (
     Ack,
     Amend,
     Cancel,
+    CancelAfter,
     CatchUp,
     CaughtUp,
     Execution,
@@ -38,7 +39,7 @@ from tests.simulation.conditions import INSTRUMENTS
 from tests.simulation.gateway_process import GatewayProcess
 from tests.simulation.network import Network, Plug
 from tests.simulation.process import ROUND_MAX_NS, Process
-from tests.simulation.world import MICROSECOND, MILLISECOND, SECOND, World, require
+from tests.simulation.world import EPOCH_NS, MICROSECOND, MILLISECOND, SECOND, World, require
 
 DEADLINE_NS: Final = 3 * SECOND
 CALLS_MAX: Final = 30
@@ -176,12 +177,16 @@ class Trader(Process):
 
     def _idea(self) -> Wish:
         rng = self.world.rng
-        kind = rng.choices(("new", "cancel", "amend", "mass", "ask"), (60, 15, 15, 1, 4))[0]
+        kind = rng.choices(
+            ("new", "cancel", "amend", "mass", "ask", "deadline"), (60, 15, 15, 1, 4, 1)
+        )[0]
         if kind == "ask":
             ideas: list[Request] = [Query(0), Ping(0)]
             if self.catches_up:
                 ideas.append(CatchUp(0, max(1, self.caught_up_to + 1 - rng.randrange(50))))
             return Wish(rng.choice(ideas), persistent=False)
+        if kind == "deadline":
+            return Wish(CancelAfter(0, rng.choice((0, 50, 5_000))), persistent=False)
         if kind == "mass":
             return Wish(MassCancel(0, rng.choice(("", "BTC-USDT"))), persistent=False)
         if kind == "new" or not self._known:
@@ -203,14 +208,34 @@ class Trader(Process):
         side = int(rng.choice((Side.BUY, Side.SELL)))
         coid = f"{self.name}/{len(self.wishes)}" if rng.random() < 0.8 else ""
         price = rng.randint(90, 103) if side == Side.BUY else rng.randint(97, 110)
-        tif = rng.choices(list(TimeInForce), (80, 10, 10))[0]
+        tif = rng.choices((TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK), (80, 10, 10))[0]
         order = New(0, symbol, side, rng.randint(1, 30), price, 1, int(tif), coid)
         if rng.random() < 0.05:
             order = New(0, symbol, side, 5, 0, int(OrderType.MARKET), 1, coid)
         elif rng.random() < 0.03:
             order = replace(order, price=0, order_type=int(OrderType.MARKET), quantity=0,
                             time_in_force=1, quote_amount=rng.randint(1, 10**6))  # fmt: skip
+        elif tif == TimeInForce.GTC and rng.random() < 0.3:
+            order = self._special(order)
+        order = replace(order, self_trade_prevention=rng.choice((0, 1, 1, 2, 3)))
         return Wish(order, persistent=bool(coid) and rng.random() < 0.8)
+
+    def _special(self, order: New) -> New:
+        """A stop, an iceberg, a post-only order or one that expires."""
+        rng = self.world.rng
+        kind = rng.randrange(5)
+        if kind == 0:
+            return replace(order, order_type=int(OrderType.STOP), price=0,
+                           stop_price=rng.randint(90, 110))  # fmt: skip
+        if kind == 1:
+            return replace(order, order_type=int(OrderType.TAKE_PROFIT_LIMIT),
+                           stop_price=rng.randint(90, 110))  # fmt: skip
+        if kind == 2:
+            return replace(order, quantity=rng.randint(10, 60), display_quantity=5)
+        if kind == 3:
+            return replace(order, post_only=True)
+        soon = EPOCH_NS + self.world.now_ns + self.world.between(MILLISECOND, 5 * SECOND)
+        return replace(order, time_in_force=int(TimeInForce.GTD), expire_time=soon)
 
     def _want(self, wish: Wish) -> None:
         self.wishes.append(wish)

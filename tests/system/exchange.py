@@ -40,7 +40,7 @@ PROBE_ACCOUNT = 2**31 - 1
 """Account of the order round trip that proves readiness; no test trades with it."""
 
 BOUND_BY = {
-    "matcher": ("MATCHER_COMMANDS", "MATCHER_EVENTS", "MATCHER_SYNC"),
+    "matcher": ("MATCHER_COMMANDS", "MATCHER_EVENTS", "MATCHER_SYNC", "MATCHER_ADMIN"),
     "publisher": ("PUBLISHER_FEED", "PUBLISHER_SNAPSHOTS"),
     "gateway": ("GATEWAY_ORDERS",),
     "recorder": ("RECORDER_HISTORY",),
@@ -88,6 +88,8 @@ class Exchange:
             "DATA_DIR": str(self.directory / "data"),
             "JOURNAL_SEGMENT_MB": "4",
             "LOG_FORMAT": "json",
+            # Most of what is tested trades more than anybody is given; tests of money turn it on.
+            "ACCOUNTS": "off",
             **settings,
         }
         self.addresses.update((name, own[name]) for name in ADDRESS_SETTINGS)

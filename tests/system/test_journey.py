@@ -121,12 +121,12 @@ def expect_fills(
     maker = entry.Execution(
         0, taking.seq, SYMBOL, resting.order_id, "m1", ExecutionKind.FILL,
         OrderStatus.PARTIALLY_FILLED, Side.SELL, 200_000, 2_000, 2_000, 3_000, taking.time_ns,
-        active.trade_id, Liquidity.MAKER, 40_000_000,
+        active.trade_id, Liquidity.MAKER, 40_000_000, index=1,
     )  # fmt: skip
     taker = entry.Execution(
         taking.request_seq, taking.seq, SYMBOL, taking.order_id, "", ExecutionKind.FILL,
         OrderStatus.FILLED, Side.BUY, 200_000, 2_000, 2_000, 0, taking.time_ns,
-        active.trade_id, Liquidity.TAKER, 40_000,
+        active.trade_id, Liquidity.TAKER, 40_000, index=1,
     )  # fmt: skip
     assert (passive, active) == (maker, taker)
     return active.trade_id

@@ -1,0 +1,81 @@
+"""The administrator's socket of the matcher: acts on the venue, each a numbered command.
+
+DEALER to ROUTER, one msgpack frame each way, on loopback or ipc only. What is asked is applied,
+journaled and answered; an answer that does not come leaves the outcome unknown.
+"""
+
+from typing import TypeAlias
+
+from msgspec import Struct
+
+from common.commands import (
+    AddInstrument,
+    AdjustBalance,
+    MassCancelOrders,
+    SetFees,
+    SetInstrumentState,
+    Uncross,
+)
+from common.entry import Balance
+from common.events import Event
+from common.instruments import Instrument
+
+Act: TypeAlias = (
+    MassCancelOrders | AddInstrument | SetInstrumentState | Uncross | SetFees | AdjustBalance
+)
+
+
+class AdminAct(Struct, array_like=True, tag=1, gc=False, frozen=True):
+    """Do this. Gateway and request number of the command are set to zero."""
+
+    request_id: int
+    command: Act
+
+
+class AdminInspect(Struct, array_like=True, tag=2, gc=False, frozen=True):
+    """Ask for instruments, their states, and the balances of an account (zero: the venue's own,
+    which the fees go to)."""
+
+    request_id: int
+    account: int = 0
+
+
+AdminRequest: TypeAlias = AdminAct | AdminInspect
+
+
+class AdminDone(Struct, array_like=True, tag=101, gc=False, frozen=True):
+    """The command was applied: its answer (a `CommandRejected` says why not), and how many events
+    followed. Safe on disk as promised by `JOURNAL_SYNC`."""
+
+    request_id: int
+    answer: Event
+    followed: int
+
+
+class InstrumentStatus(Struct, array_like=True, gc=False, frozen=True):
+    """One instrument as it stands: `until_ns` is when its state ends by itself, if it does."""
+
+    definition: Instrument
+    state: int
+    until_ns: int
+    last_price_ticks: int
+    last_trade_id: int
+
+
+class AdminView(Struct, array_like=True, tag=102, gc=False, frozen=True):
+    """Answer to `AdminInspect`, true as of `seq`."""
+
+    request_id: int
+    seq: int
+    instruments: list[InstrumentStatus]
+    balances: list[Balance]
+
+
+class AdminFault(Struct, array_like=True, tag=103, gc=False, frozen=True):
+    """The request was no message; nothing was done."""
+
+    request_id: int
+    text: str
+
+
+AdminReply: TypeAlias = AdminDone | AdminView | AdminFault

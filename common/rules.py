@@ -1,0 +1,78 @@
+"""Rules of the whole venue, and the configuration that a journal records with them.
+
+They decide what commands do, so a replay must find the ones that were in force: they stand in the
+head of every journal segment and in every snapshot.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+from common.errors import ConfigError, DecimalError
+from common.instruments import Instrument, parse_decimal, read_file
+
+FEE_ACCOUNT: Final = 0
+"""The venue's own account. No client can name it: their accounts begin at one."""
+
+BALANCE_MAX: Final = 2**62
+"""Most of one asset, in its smallest unit, that all accounts together may have."""
+
+
+class Rules(Struct, array_like=True, frozen=True):
+    """What holds for all instruments.
+
+    With `accounts` every order needs the money it may cost. `opening` is what each account has
+    when it is first seen, as (asset, smallest units). `max_open_orders` of one account, zero for
+    any number.
+    """
+
+    accounts: bool = False
+    opening: tuple[tuple[str, int], ...] = ()
+    max_open_orders: int = 0
+
+
+class Configuration(Struct, array_like=True, tag=2, frozen=True):
+    """All that is configured and decides what commands do."""
+
+    instruments: list[Instrument]
+    rules: Rules = Rules()
+
+
+_decode = msgspec.msgpack.Decoder(Configuration).decode
+_decode_first_version = msgspec.msgpack.Decoder(list[Instrument]).decode
+_encode = msgspec.msgpack.Encoder().encode
+
+
+def encode_configuration(instruments: Sequence[Instrument], rules: Rules) -> bytes:
+    """The configuration as a segment's head holds it."""
+    return _encode(Configuration(list(instruments), rules))
+
+
+def decode_configuration(data: bytes) -> Configuration:
+    """The configuration of a segment's head; the first format had a list of instruments only."""
+    if len(data) > 1 and data[1] != Configuration.__struct_config__.tag:
+        return Configuration(_decode_first_version(data))
+    return _decode(data)
+
+
+def load_rules(path: Path, accounts: bool) -> Rules:
+    """The rules of an instruments file; raises `ConfigError`."""
+    document = read_file(path)
+    opening = []
+    for asset, text in document.opening.items():
+        where = f"instruments file {path}: opening: {asset}"
+        if asset not in document.assets:
+            raise ConfigError(f"{where} has no decimals under [assets]")
+        try:
+            amount = parse_decimal(text, document.assets[asset])
+        except DecimalError as error:
+            raise ConfigError(f"{where}: {error}") from error
+        if amount > BALANCE_MAX:
+            raise ConfigError(f"{where}: more than 2^62 of the smallest unit")
+        opening.append((asset, amount))
+    if document.max_open_orders < 0:
+        raise ConfigError(f"instruments file {path}: max_open_orders may not be negative")
+    return Rules(accounts, tuple(opening), document.max_open_orders)

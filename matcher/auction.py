@@ -1,0 +1,127 @@
+"""Ending a call phase: one price for all, found from volumes, and who trades at it.
+
+The price is the one at which most can trade; of several, where the least is left over; then, when
+all of them leave buyers over, the highest, and when sellers, the lowest; then the nearest to the
+reference (the last trade), the higher of two. Candidates are every limit price and the reference.
+
+Market orders come first, then orders by price and arrival. Nobody takes in an uncross: of the two
+orders of a trade the one that came first is its maker. Icebergs count with all their lots, and
+own orders trade with each other: one price for everybody leaves no room for prevention.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from msgspec import Struct
+
+from common.events import Event
+from common.types import Side
+from matcher.book import BookSide, OrderBook, replenished
+from matcher.order import Order
+
+_BUY: Final = int(Side.BUY)
+
+
+class Price(Struct, frozen=True):
+    """What an uncross at `price_ticks` trades, and what is left over: of buyers above zero, of
+    sellers below. A price of zero: nothing can trade."""
+
+    price_ticks: int
+    lots: int
+    surplus_lots: int
+
+
+NOTHING: Final = Price(0, 0, 0)
+
+
+def uncross_price(book: OrderBook) -> Price:
+    """The price at which the book uncrosses as it stands. O(levels + market orders)."""
+    buys = sum(order.open_lots for order in _market(book, _BUY))
+    sells = sum(order.open_lots for order in _market(book, 3 - _BUY))
+    bids = {key: level.lots for key, level in book.bids.levels.items()}
+    asks = {-key: level.lots for key, level in book.asks.levels.items()}
+    reference = book.last_price_ticks
+    prices = sorted({*bids, *asks, *([reference] if reference else [])})
+    demand = buys + sum(bids.values())
+    supply = sells
+    found = []
+    for price in prices:
+        # Bids below a price do not buy at it; asks up to a price sell at it.
+        supply += asks.get(price, 0)
+        found.append(Price(price, min(demand, supply), demand - supply))
+        demand -= bids.get(price, 0)
+    return _best([each for each in found if each.lots], reference)
+
+
+def _best(found: list[Price], reference: int) -> Price:
+    if not found:
+        return NOTHING
+    most = max(each.lots for each in found)
+    found = [each for each in found if each.lots == most]
+    least = min(abs(each.surplus_lots) for each in found)
+    found = [each for each in found if abs(each.surplus_lots) == least]
+    if all(each.surplus_lots > 0 for each in found):
+        return found[-1]
+    if all(each.surplus_lots < 0 for each in found):
+        return found[0]
+    if not reference:
+        reference = (found[0].price_ticks + found[-1].price_ticks) // 2
+    return min(found, key=lambda each: (abs(each.price_ticks - reference), -each.price_ticks))
+
+
+def allocate(book: OrderBook, at: Price, seq: int, events: list[Event]) -> None:
+    """Trade everything that can at this price. O(orders filled)."""
+    bound = at.price_ticks
+    buyers = _queue(book, _BUY, book.bids, bound)
+    sellers = _queue(book, 3 - _BUY, book.asks, -bound)
+    buyer, seller = next(buyers, None), next(sellers, None)
+    while buyer is not None and seller is not None:
+        lots = min(buyer.open_lots, seller.open_lots)
+        buyer.open_lots -= lots
+        seller.open_lots -= lots
+        maker, taker = sorted((buyer, seller), key=_arrival)
+        book.print(taker, maker, lots, at.price_ticks, seq, events)
+        for order in (maker, taker):
+            _after_trade(book, order, lots, seq, events)
+        if not buyer.open_lots:
+            buyer = next(buyers, None)
+        if not seller.open_lots:
+            seller = next(sellers, None)
+
+
+def _arrival(order: Order) -> tuple[int, int]:
+    """Which of two orders came first; of two under one number, the one entered first."""
+    return order.arrived, order.order_id
+
+
+def _after_trade(book: OrderBook, order: Order, lots: int, seq: int, events: list[Event]) -> None:
+    """Take an order that is filled out; show an iceberg's next slice where it stands."""
+    level = order.level
+    if level is not None:
+        level.lots -= lots
+    if not order.open_lots:
+        if level is not None:
+            level.side.remove(order)
+        else:
+            del book.uncrossing[order.order_id]
+        book.end_filled(order)
+        return
+    special = order.special
+    if special is not None and special.display_lots:
+        special.shown_lots = max(special.shown_lots - lots, 0)
+        if not special.shown_lots:
+            special.shown_lots = min(special.display_lots, order.open_lots)
+            events.append(replenished(order, seq, False))
+
+
+def _queue(book: OrderBook, side: int, resting: BookSide, bound: int) -> Iterator[Order]:
+    """Who may trade, in order; what is given out may be gone when the next is asked for."""
+    yield from list(_market(book, side))
+    while resting.keys and resting.keys[-1] >= bound:
+        head = resting.levels[resting.keys[-1]].head
+        assert head is not None, "an empty level is in the book"
+        yield head
+
+
+def _market(book: OrderBook, side: int) -> Iterable[Order]:
+    return (order for order in book.uncrossing.values() if order.side == side)

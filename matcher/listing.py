@@ -1,0 +1,124 @@
+"""Reading the engine's state: books, open orders, balances."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from common.admin import AdminInspect, AdminView, InstrumentStatus
+from common.entry import Balance, OrderState
+from common.sync import BookState, RestingOrder
+from common.types import OrderType, TimeInForce
+from matcher.book import BookSide, OrderBook
+from matcher.order import Account, Order
+
+if TYPE_CHECKING:
+    from matcher.engine import Engine
+
+
+def book_state(book: OrderBook) -> BookState:
+    """Resting orders in priority order, the last trade, and the state."""
+    return BookState(
+        book.instrument_id,
+        _resting(book.bids),
+        _resting(book.asks),
+        book.last_trade_id,
+        book.last_price_ticks,
+        book.state,
+    )
+
+
+def order_state(order: Order, symbol: str) -> OrderState:
+    """An open order as its owner sees it."""
+    special = order.special
+    kind, time_in_force = int(OrderType.LIMIT), int(TimeInForce.GTC)
+    trigger_ticks = display_lots = expire_ns = 0
+    post_only, working = False, True
+    if special is not None:
+        kind, time_in_force = special.order_type, special.time_in_force
+        trigger_ticks, display_lots = special.trigger_ticks, special.display_lots
+        expire_ns, post_only = special.expire_ns, special.post_only
+        working = not special.waits
+    return OrderState(
+        symbol,
+        order.order_id,
+        order.client_order_id,
+        order.side,
+        order.price_ticks,
+        order.quantity_lots,
+        order.quantity_lots - order.open_lots,
+        order.open_lots,
+        order.status,
+        order.time_ns,
+        kind,
+        time_in_force,
+        trigger_ticks,
+        display_lots,
+        expire_ns,
+        post_only,
+        order.self_trade,
+        working,
+    )
+
+
+def orders_of(engine: "Engine", account: int) -> list[Order]:
+    """The open orders of an account, or with zero of every account, oldest first."""
+    if account:
+        owner = engine.accounts.get(account)
+        return list(owner.orders.values()) if owner is not None else []
+    everybody = [order for owner in engine.accounts.values() for order in owner.orders.values()]
+    return sorted(everybody, key=lambda order: order.order_id)
+
+
+def balances(engine: "Engine", account: int) -> list[Balance]:
+    """What an account has of each asset, by name; what it will open with, if it is new."""
+    ledger = engine.ledger
+    if ledger is None:
+        return []
+    owner = engine.accounts.get(account) or Account(account)
+    if not owner.opened:
+        return [
+            Balance(asset, ledger.available(owner, asset), 0)
+            for asset, _ in sorted(ledger.rules.opening)
+        ]
+    return [
+        Balance(asset, total, owner.held.get(asset, 0))
+        for asset, total in sorted(owner.total.items())
+    ]
+
+
+def admin_view(engine: "Engine", request: AdminInspect) -> AdminView:
+    """Every instrument as it stands, and one account's money."""
+    return AdminView(
+        request.request_id,
+        engine.seq,
+        [
+            InstrumentStatus(
+                book.instrument,
+                book.state,
+                book.until[0] if book.until is not None else 0,
+                book.last_price_ticks,
+                book.last_trade_id,
+            )
+            for book in engine.books.values()
+        ],
+        balances(engine, request.account),
+    )
+
+
+def _resting(side: BookSide) -> list[RestingOrder]:
+    return list(_rows(side.orders()))
+
+
+def _rows(orders: Iterable[Order]) -> Iterable[RestingOrder]:
+    for order in orders:
+        shown = order.shown_lots
+        if shown == order.open_lots and (order.special is None or not order.special.display_lots):
+            yield RestingOrder(order.order_id, order.price_ticks, shown)
+        else:
+            assert order.special is not None, "a plain order hides nothing"
+            yield RestingOrder(
+                order.order_id,
+                order.price_ticks,
+                shown,
+                order.special.display_lots,
+                order.open_lots - shown,
+            )

@@ -1,0 +1,138 @@
+"""What the desk makes of orders that say more, of sessions that end, and of new instruments."""
+
+from msgspec.structs import replace
+
+from common.commands import AddInstrument, Instructions, MassCancelOrders, NewOrder, SetFees
+from common.entry import (
+    Ack,
+    Amend,
+    Balance,
+    Balances,
+    CancelAfter,
+    Execution,
+    Instruments,
+    ListInstruments,
+    Logon,
+    New,
+    QueryBalances,
+    Reject,
+    Welcome,
+)
+from common.events import EventBatch
+from common.sync import AccountBalances, BalancesRequest
+from common.types import ExecutionKind, OrderStatus, OrderType, RejectReason, SelfTrade, TimeInForce
+from tests.gateway.desk_world import INSTRUMENTS, World
+
+SYMBOL = "BTC-USDT"
+ANN, BOB = b"ann", b"bob"
+
+
+def _command(world: World, request: New) -> NewOrder:
+    token = world.log_on(ANN, 7)
+    world.send(ANN, token, request)
+    command = world.desk.commands[-1]
+    assert isinstance(command, NewOrder)
+    return command
+
+
+def test_a_plain_order_carries_no_instructions_and_gives_way_to_own_orders() -> None:
+    command = _command(World(), New(2, SYMBOL, 1, "0.5", "50000.00"))
+    assert command.instructions is None
+    assert command.self_trade == SelfTrade.EXPIRE_TAKER
+
+
+def test_decimal_text_of_stop_and_display_becomes_ticks_and_lots() -> None:
+    order = New(
+        2, SYMBOL, 1, "0.5", "50000.00", OrderType.STOP_LIMIT, TimeInForce.GTD,
+        stop_price="50001.00", display_quantity="0.1", expire_time=99, self_trade_prevention=4,
+    )  # fmt: skip
+    command = _command(World(), order)
+    assert command.instructions == Instructions(5_000_100, 10_000, 99, False)
+    assert command.self_trade == SelfTrade.DECREMENT
+
+
+def test_text_off_the_grid_is_refused_under_its_own_name() -> None:
+    world = World()
+    token = world.log_on(ANN, 7)
+    for request, field in (
+        (New(2, SYMBOL, 1, "0.5", "50000.00", stop_price="1.001"), "stop_price"),
+        (New(3, SYMBOL, 1, "0.5", "50000.00", display_quantity="0.000001"), "display_quantity"),
+        (Amend(4, SYMBOL, 1, stop_price="1.001"), "stop_price"),
+    ):
+        (reject,) = world.say(ANN, token, request)
+        assert isinstance(reject, Reject)
+        assert reject.field == field
+
+
+def test_the_owner_hears_that_a_stop_waits_and_is_elected() -> None:
+    world = World()
+    ann, bob = world.log_on(ANN, 7), world.log_on(BOB, 7)
+    world.say(ANN, ann, New(2, SYMBOL, 2, 100, 5_000_000))
+    world.say(ANN, ann, New(3, SYMBOL, 1, 100, 0, OrderType.STOP, stop_price=5_000_000))
+    waiting = world.replies(BOB)[-1]
+    assert isinstance(waiting, Execution)
+    assert (waiting.trigger_ticks, waiting.working) == (5_000_000, False)
+    world.say(BOB, bob, New(2, SYMBOL, 1, 50, 5_000_000, self_trade_prevention=0))
+    heard = [reply for reply in world.replies(ANN) if isinstance(reply, Execution)]
+    kinds = [(each.order_id, each.kind) for each in heard]
+    assert (2, ExecutionKind.TRIGGERED) in kinds
+    assert heard[-1].status == OrderStatus.EXPIRED_IN_MATCH
+    places = [each.index for each in heard if each.seq == heard[-1].seq]
+    assert places == sorted(places)
+
+
+def test_cancel_after_is_acknowledged() -> None:
+    world = World()
+    token = world.log_on(ANN, 7)
+    (ack,) = world.say(ANN, token, CancelAfter(2, 1_500))
+    assert isinstance(ack, Ack)
+    assert (ack.request_seq, ack.order_id) == (2, 0)
+    assert world.engine.next_due_ns == 5 + 1_500_000_000
+
+
+def test_balances_are_asked_of_the_matcher() -> None:
+    world = World()
+    token = world.log_on(ANN, 7)
+    assert world.say(ANN, token, QueryBalances(2)) == []
+    (question,) = world.desk.questions
+    assert question == BalancesRequest(question.request_id, 7)
+    found = [Balance("BTC", 5, 2)]
+    world.desk.take_answer(AccountBalances(question.request_id, 3, found))
+    assert world.replies(ANN) == [Balances(2, 3, found)]
+
+
+def test_the_last_session_gone_cancels_if_one_asked_for_it() -> None:
+    world = World()
+    (welcome,) = world.say(ANN, 0, Logon(1, 7, cancel_on_disconnect=True))
+    assert isinstance(welcome, Welcome)
+    bob = world.log_on(BOB, 7)
+    world.say(ANN, welcome.token, New(2, SYMBOL, 1, 100, 4_000_000))
+    world.desk.sessions.close_address(ANN)
+    world.desk.tick(0)
+    assert world.desk.commands == [], "another session of the account is there"
+    world.desk.sessions.close_address(BOB)
+    world.desk.sessions.open(7, ANN, cancel_on_disconnect=True)
+    world.desk.sessions.close_address(ANN)
+    world.desk.tick(0)
+    (command,) = world.desk.commands
+    assert isinstance(command, MassCancelOrders)
+    assert (command.account, command.reason) == (7, RejectReason.DISCONNECTED)
+    world.settle()
+    assert world.engine.open_orders(7) == ([], False)
+    assert world.desk.in_flight == {}
+    assert b"" not in world.desk.outbox
+    assert bob
+
+
+def test_an_instrument_added_and_fees_changed_are_learned_from_the_stream() -> None:
+    world = World()
+    token = world.log_on(ANN, 7)
+    added = replace(INSTRUMENTS[0], id=77, symbol="BTC-NEW")
+    events = world.engine.apply(AddInstrument(0, 0, 0, 77, added))
+    events += world.engine.apply(SetFees(0, 0, 0, 77, 10, 20))
+    world.desk.take_events(EventBatch(1, 1, 2, 5, events))
+    (ack,) = world.say(ANN, token, New(2, "BTC-NEW", 1, "0.5", "50000.00"))
+    assert isinstance(ack, Ack)
+    (listed,) = world.say(ANN, token, ListInstruments(3))
+    assert isinstance(listed, Instruments)
+    assert listed.instruments[-1] == replace(added, maker_fee_rate=10, taker_fee_rate=20)

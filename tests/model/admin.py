@@ -1,0 +1,295 @@
+"""Time and the administrator of the obvious matcher."""
+
+from msgspec.structs import replace
+
+from common.commands import (
+    AddInstrument,
+    AdjustBalance,
+    SetCancelAfter,
+    SetFees,
+    SetInstrumentState,
+    Uncross,
+)
+from common.events import (
+    AccountOpened,
+    AuctionUncrossed,
+    BalanceAdjusted,
+    CancelAfterSet,
+    Event,
+    FeesChanged,
+    InstrumentAdded,
+    InstrumentStateChanged,
+    TimeAdvanced,
+)
+from common.instruments import definition_fault
+from common.rules import BALANCE_MAX
+from common.types import InstrumentState, RejectReason, Side
+from tests.model.auction import uncross_price
+from tests.model.market import Market
+from tests.model.orders import Order, Refusal
+
+UNSUPPORTED = RejectReason.UNSUPPORTED_COMBINATION
+DAY_NS = 86_400 * 10**9
+
+
+class Administration:
+    """Deadlines of accounts and of halts, and what an administrator does."""
+
+    def __init__(self, market: Market) -> None:
+        self.market = market
+        self.deadlines: dict[int, tuple[int, int]] = {}
+        self.halts: dict[int, tuple[int, int]] = {}
+        self.transfers: list[str] = []
+
+    def advance(self, time_ns: int) -> list[Event]:
+        """Everything due by a time, in order of time and number."""
+        market = self.market
+        due: list[tuple[int, int, str, int]] = []
+        due += [
+            (order.expire_ns, order.order_id, "order", order.order_id)
+            for order in market.open
+            if order.expire_ns
+        ]
+        due += [(*when, "account", account) for account, when in self.deadlines.items()]
+        due += [(*when, "halt", instrument) for instrument, when in self.halts.items()]
+        due = sorted(each for each in due if each[0] <= time_ns)
+        if not due:
+            return []
+        market.seq += 1
+        market.events = [TimeAdvanced(market.seq, time_ns)]
+        for _, _, what, number in due:
+            if what == "order":
+                for order in [o for o in market.open if o.order_id == number]:
+                    market.expire(order, RejectReason.EXPIRE_TIME)
+            elif what == "account":
+                del self.deadlines[number]
+                mine = [order for order in market.open if order.account == number]
+                for order in sorted(mine, key=lambda order: order.order_id):
+                    market.cancel(order, 0, 0, RejectReason.CANCEL_AFTER)
+            else:
+                self._end_halt(number)
+        return market.events
+
+    def _end_halt(self, instrument: int) -> None:
+        market = self.market
+        del self.halts[instrument]
+        market.states[instrument] = (
+            InstrumentState.AUCTION if self._is_crossed(instrument) else InstrumentState.OPEN
+        )
+        market.events.append(
+            InstrumentStateChanged(market.seq, 0, 0, instrument, market.states[instrument])
+        )
+        market.elect(instrument)
+
+    def _is_crossed(self, instrument: int) -> bool:
+        """Whether orders stand against each other, or market orders wait."""
+        market = self.market
+        bids = [o.price_ticks for o in market.by_priority(instrument, Side.BUY)]
+        asks = [o.price_ticks for o in market.by_priority(instrument, Side.SELL)]
+        return bool(self._gathered(instrument)) or bool(bids and asks and max(bids) >= min(asks))
+
+    def _gathered(self, instrument: int) -> list[Order]:
+        return [
+            o for o in self.market.open if o.instrument == instrument and o.waits_for == "uncross"
+        ]
+
+    def cancel_after(self, command: SetCancelAfter, time_ns: int) -> Refusal | None:
+        """Set, renew or drop an account's deadline."""
+        if not 0 <= command.timeout_ns <= DAY_NS:
+            return RejectReason.EXCEEDS_LIMIT, "timeout"
+        self.deadlines.pop(command.account, None)
+        deadline = time_ns + command.timeout_ns if command.timeout_ns else 0
+        if deadline:
+            self.deadlines[command.account] = (deadline, self.market.seq)
+        self.market.events.append(
+            CancelAfterSet(
+                self.market.seq, command.gateway, command.request, command.account, deadline
+            )
+        )
+        return None
+
+    def add_instrument(self, command: AddInstrument) -> Refusal | None:
+        """One more instrument."""
+        market, new = self.market, command.definition
+        field = definition_fault(new)
+        if field:
+            return RejectReason.MALFORMED, field
+        if command.instrument != new.id:
+            return RejectReason.MALFORMED, "instrument"
+        for known in market.instruments.values():
+            if known.id == new.id or known.symbol == new.symbol:
+                return UNSUPPORTED, "instrument"
+        market.instruments[new.id] = new
+        market.trade_ids[new.id] = market.last_prices[new.id] = market.looked_at[new.id] = 0
+        market.states[new.id] = int(InstrumentState.OPEN)
+        market.events.append(
+            InstrumentAdded(market.seq, command.gateway, command.request, new.id, new)
+        )
+        return None
+
+    def set_state(self, command: SetInstrumentState) -> Refusal | None:
+        """Another state, perhaps until a time."""
+        market, instrument = self.market, command.instrument
+        if instrument not in market.instruments:
+            return RejectReason.UNKNOWN_SYMBOL, "instrument"
+        trades = (InstrumentState.OPEN, InstrumentState.POST_ONLY)
+        if command.state not in list(InstrumentState):
+            return UNSUPPORTED, "state"
+        if command.state in trades and self._is_crossed(instrument):
+            return UNSUPPORTED, "state"
+        if not 0 <= command.until_ns < 2**63:
+            return RejectReason.EXCEEDS_LIMIT, "until"
+        if command.until_ns and command.state == InstrumentState.OPEN:
+            return UNSUPPORTED, "until"
+        self.halts.pop(instrument, None)
+        if command.until_ns:
+            self.halts[instrument] = (command.until_ns, market.seq)
+        market.states[instrument] = command.state
+        market.events.append(
+            InstrumentStateChanged(
+                market.seq, command.gateway, command.request, instrument, command.state,
+                command.until_ns,
+            )
+        )  # fmt: skip
+        market.elect(instrument)
+        return None
+
+    def uncross(self, command: Uncross) -> Refusal | None:
+        """End the call phase with one price."""
+        market, instrument = self.market, command.instrument
+        if instrument not in market.instruments:
+            return RejectReason.UNKNOWN_SYMBOL, "instrument"
+        if market.states[instrument] != InstrumentState.AUCTION:
+            return UNSUPPORTED, "state"
+        if command.state not in list(InstrumentState):
+            return UNSUPPORTED, "state"
+        answer_at = len(market.events)
+        while True:
+            orders = [
+                o
+                for o in market.open
+                if o.instrument == instrument and o.waits_for in ("", "uncross")
+            ]
+            price, lots, surplus = uncross_price(orders, market.last_prices[instrument])
+            poor = self._cannot_pay(instrument, price)
+            if poor is None:
+                break
+            market.expire(poor, RejectReason.INSUFFICIENT_BALANCE)
+        market.events.insert(
+            answer_at,
+            AuctionUncrossed(
+                market.seq, command.gateway, command.request, instrument, price, lots, surplus
+            ),
+        )
+        self._match_at(instrument, price, lots)
+        for order in self._gathered(instrument):
+            market.expire(order, RejectReason.INSUFFICIENT_LIQUIDITY)
+        self.halts.pop(instrument, None)
+        market.states[instrument] = command.state
+        market.events.append(InstrumentStateChanged(market.seq, 0, 0, instrument, command.state))
+        market.elect(instrument)
+        return None
+
+    def _cannot_pay(self, instrument: int, price: int) -> Order | None:
+        market = self.market
+        if not market.money.rules.accounts:
+            return None
+        definition = market.instruments[instrument]
+        unit = price * definition.notional_per_tick_lot
+        promised: dict[int, int] = {}
+        for order in self._gathered(instrument):
+            if order.side == Side.SELL:
+                continue
+            promised.setdefault(order.account, 0)
+            promised[order.account] += order.open_lots * (unit - order.held_per_lot)
+            free = market.money.free(order.account, definition.quote, market.open)
+            if promised[order.account] > free:
+                return order
+        return None
+
+    def _match_at(self, instrument: int, price: int, lots: int) -> None:
+        """Give `lots` to the first buyers and the first sellers, one pair after the other."""
+        market = self.market
+        while lots:
+            pair = []
+            for side in (Side.BUY, Side.SELL):
+                gathered = [o for o in self._gathered(instrument) if o.side == side]
+                pair.append((gathered + market.by_priority(instrument, side))[0])
+            pair.sort(key=lambda order: (order.arrival, order.order_id))
+            maker, taker = pair
+            traded = min(maker.open_lots, taker.open_lots, lots)
+            lots -= traded
+            market.fill(taker, maker, traded, price)
+            for order in pair:
+                if order.display_lots and order.open_lots:
+                    order.shown_lots = max(order.shown_lots - traded, 0)
+                    if not order.shown_lots:
+                        market.replenish(order, requeued=False)
+
+    def set_fees(self, command: SetFees) -> Refusal | None:
+        """Other rates for all, or for one."""
+        market, instrument = self.market, command.instrument
+        if instrument not in market.instruments:
+            return RejectReason.UNKNOWN_SYMBOL, "instrument"
+        definition = market.instruments[instrument]
+        maker, taker = command.maker_fee_rate, command.taker_fee_rate
+        if command.inherit:
+            if command.account == 0:
+                return UNSUPPORTED, "account"
+            maker, taker = definition.maker_fee_rate, definition.taker_fee_rate
+        if abs(maker) > 100_000:
+            return RejectReason.EXCEEDS_LIMIT, "maker_fee_rate"
+        if abs(taker) > 100_000:
+            return RejectReason.EXCEEDS_LIMIT, "taker_fee_rate"
+        if maker + taker < 0:
+            return UNSUPPORTED, "maker_fee_rate"
+        if command.inherit:
+            market.own_fees.pop((command.account, instrument), None)
+        elif command.account:
+            market.own_fees[command.account, instrument] = (maker, taker)
+        else:
+            market.instruments[instrument] = replace(
+                definition, maker_fee_rate=maker, taker_fee_rate=taker
+            )
+        market.events.append(
+            FeesChanged(
+                market.seq, command.gateway, command.request, command.account, instrument,
+                maker, taker, command.inherit,
+            )
+        )  # fmt: skip
+        return None
+
+    def adjust(self, command: AdjustBalance) -> Refusal | None:
+        """A deposit or a withdrawal."""
+        market, money = self.market, self.market.money
+        account, asset, amount = command.account, command.asset, command.amount
+        if not money.rules.accounts:
+            return UNSUPPORTED, "account"
+        if not 0 <= account < 2**31:
+            return RejectReason.EXCEEDS_LIMIT, "account"
+        if not any(asset in (i.base, i.quote) for i in market.instruments.values()):
+            return RejectReason.UNKNOWN_SYMBOL, "asset"
+        if not command.transfer_id:
+            return RejectReason.MALFORMED, "transfer_id"
+        if not amount:
+            return RejectReason.MALFORMED, "amount"
+        if command.transfer_id in self.transfers:
+            return RejectReason.DUPLICATE_TRANSFER, "transfer_id"
+        if amount > 0:
+            comes = 0 if account in money.opened else money.opening().get(asset, 0)
+            if money.supply(asset) + comes + amount > BALANCE_MAX:
+                return RejectReason.EXCEEDS_LIMIT, "amount"
+        elif -amount > money.free(account, asset, market.open):
+            return RejectReason.INSUFFICIENT_BALANCE, "amount"
+        opened = money.open(account)
+        balance = money.totals[account, asset] = money.totals.get((account, asset), 0) + amount
+        self.transfers.append(command.transfer_id)
+        market.events.append(
+            BalanceAdjusted(
+                market.seq, command.gateway, command.request, account, asset, amount, balance,
+                command.transfer_id,
+            )
+        )  # fmt: skip
+        if opened is not None:
+            market.events.append(AccountOpened(market.seq, account, opened))
+        return None

@@ -1,0 +1,365 @@
+"""What happens to the orders of the obvious matcher once they are accepted."""
+
+from dataclasses import replace as copy_of
+
+from common.commands import Instructions, NewOrder
+from common.events import (
+    Event,
+    OrderAccepted,
+    OrderCanceled,
+    OrderCompleted,
+    OrderExpired,
+    OrderReduced,
+    OrderReplenished,
+    OrderTriggered,
+    TradeExecuted,
+)
+from common.instruments import Instrument
+from common.rules import Rules
+from common.types import (
+    InstrumentState,
+    OrderStatus,
+    OrderType,
+    RejectReason,
+    SelfTrade,
+    Side,
+    TimeInForce,
+)
+from tests.model.money import Money
+from tests.model.orders import Order, band, fee
+
+
+class Market:
+    """All open orders by arrival, and the events they give. `own_fees` are (maker, taker) rates
+    by (account, instrument)."""
+
+    def __init__(self, instruments: list[Instrument], rules: Rules) -> None:
+        self.instruments = {instrument.id: instrument for instrument in instruments}
+        self.open: list[Order] = []
+        self.events: list[Event] = []
+        self.seq = 0
+        self.trade_ids = dict.fromkeys(self.instruments, 0)
+        self.last_prices = dict.fromkeys(self.instruments, 0)
+        self.looked_at = dict.fromkeys(self.instruments, 0)
+        self.states = dict.fromkeys(self.instruments, int(InstrumentState.OPEN))
+        self.own_fees: dict[tuple[int, int], tuple[int, int]] = {}
+        self.money = Money(rules)
+
+    def copy(self, instrument: int) -> "Market":
+        """A market of its own with the same orders of this instrument, to try something out."""
+        other = Market([self.instruments[instrument]], Rules())
+        other.open = [copy_of(order) for order in self.open if order.instrument == instrument]
+        other.last_prices[instrument] = self.last_prices[instrument]
+        other.states[instrument] = self.states[instrument]
+        return other
+
+    def by_priority(self, instrument: int, side: int) -> list[Order]:
+        """Resting orders of one side, the next to trade first."""
+        sign = -1 if side == Side.BUY else 1
+        resting = [
+            order
+            for order in self.open
+            if order.instrument == instrument and order.side == side and not order.waits_for
+        ]
+        return sorted(resting, key=lambda order: sign * order.price_ticks)
+
+    def makers(self, taker: Order, banded: bool = False) -> list[Order]:
+        """Orders the taker could trade with, in priority; `banded` leaves out those too far off
+        for now."""
+        buying = taker.side == Side.BUY
+        low, high = band(self.instruments[taker.instrument], self.last_prices[taker.instrument])
+        found = []
+        for order in self.by_priority(taker.instrument, 3 - taker.side):
+            price = order.price_ticks
+            if taker.price_ticks and (
+                price > taker.price_ticks if buying else price < taker.price_ticks
+            ):
+                continue
+            if banded and ((high and price > high) if buying else price < low):
+                continue
+            found.append(order)
+        return found
+
+    def need(self, order: Order, quote_amount: int) -> tuple[str, int]:
+        """Asset and amount that an order needs when it is entered."""
+        instrument = self.instruments[order.instrument]
+        asset = self.money.asset_of(order, instrument)
+        is_immediate = order.kind == OrderType.MARKET and not order.waits_for
+        if quote_amount and order.side == Side.BUY:
+            return asset, quote_amount
+        if quote_amount:
+            trial = self.copy(order.instrument)
+            trial.spend(copy_of(order), quote_amount)
+            return asset, trial.volume() * instrument.base_units_per_lot
+        if is_immediate and order.side == Side.BUY:
+            trial = self.copy(order.instrument)
+            trial.come_in(copy_of(order))
+            return asset, trial.turnover()
+        return asset, order.open_lots * order.held_per_lot
+
+    def volume(self) -> int:
+        """Lots traded in the events so far."""
+        return sum(e.quantity_lots for e in self.events if isinstance(e, TradeExecuted))
+
+    def turnover(self) -> int:
+        """Quote units traded in the events so far."""
+        return sum(
+            e.quantity_lots * e.price_ticks * self.instruments[e.instrument].notional_per_tick_lot
+            for e in self.events
+            if isinstance(e, TradeExecuted)
+        )
+
+    def accept(self, command: NewOrder, order: Order) -> None:
+        """Say that an order was entered."""
+        said = command.instructions
+        if said is not None and command.time_in_force == TimeInForce.DAY:
+            said = Instructions(
+                said.trigger_ticks, said.display_lots, order.expire_ns, said.post_only
+            )
+        self.events.append(
+            OrderAccepted(
+                self.seq, command.gateway, command.request, command.account, command.instrument,
+                command.side, command.order_type, command.time_in_force, command.price_ticks,
+                command.quantity_lots, command.client_order_id, command.quote_amount,
+                command.self_trade, said,
+            )
+        )  # fmt: skip
+
+    def come_in(self, order: Order, again: bool = False) -> None:
+        """Trade an incoming order, then let it rest or expire. One that comes in `again` after an
+        amend rests whatever its time in force."""
+        is_limit = bool(order.price_ticks)
+        tif = order.time_in_force if not again else TimeInForce.GTC
+        crosses = bool(self.makers(order))
+        if self.states[order.instrument] != InstrumentState.OPEN:
+            crosses = False
+        if crosses:
+            if is_limit and tif == TimeInForce.FOK and not self.fills_whole(order):
+                self.expire(order, RejectReason.FILL_OR_KILL)
+                return
+            # The band is where the last price was when the taker came.
+            reachable = self._reach(order)
+            self._trade(order, reachable)
+            if order.status == OrderStatus.EXPIRED_IN_MATCH or not order.open_lots:
+                return
+            if self.makers(order):
+                self.expire(order, RejectReason.PRICE_BAND)
+                return
+        if not is_limit:
+            self.expire(order, RejectReason.INSUFFICIENT_LIQUIDITY)
+        elif tif == TimeInForce.IOC:
+            self.expire(order, RejectReason.IMMEDIATE_OR_CANCEL)
+        elif tif == TimeInForce.FOK:
+            self.expire(order, RejectReason.FILL_OR_KILL)
+        else:
+            order.show_next_slice()
+            self.open.append(order)
+
+    def _reach(self, taker: Order) -> set[int]:
+        """Prices within the taker's limit and the band as it is now."""
+        return {maker.price_ticks for maker in self.makers(taker, banded=True)}
+
+    def fills_whole(self, order: Order) -> bool:
+        """Whether a copy of the market fills all of an order."""
+        trial = self.copy(order.instrument)
+        taker = copy_of(order)
+        trial._trade(taker, trial._reach(taker))
+        return taker.filled_lots == order.total_lots
+
+    def _trade(self, taker: Order, prices: set[int]) -> None:
+        while taker.open_lots:
+            makers = [maker for maker in self.makers(taker) if maker.price_ticks in prices]
+            if not makers:
+                return
+            maker = makers[0]
+            if taker.self_trade and maker.account == taker.account:
+                self._prevent(taker, maker)
+                if taker.status == OrderStatus.EXPIRED_IN_MATCH:
+                    return
+            else:
+                self._exchange(taker, maker, min(taker.open_lots, maker.offered_lots))
+
+    def spend(self, taker: Order, quote_amount: int) -> None:
+        """Trade a market order by quote amount; its last event says what was left."""
+        unit = self.instruments[taker.instrument].notional_per_tick_lot
+        left = quote_amount
+        taker.total_lots = 0
+        prices = self._reach(taker)
+        while True:
+            makers = [maker for maker in self.makers(taker) if maker.price_ticks in prices]
+            if not makers:
+                break
+            maker = makers[0]
+            if taker.self_trade and maker.account == taker.account:
+                self._prevent(taker, maker, left)
+                if taker.status == OrderStatus.EXPIRED_IN_MATCH:
+                    return
+                continue
+            lots = min(left // (maker.price_ticks * unit), maker.offered_lots)
+            if lots == 0:
+                break
+            left -= lots * maker.price_ticks * unit
+            taker.total_lots += lots
+            self._exchange(taker, maker, lots)
+        if left and not makers:
+            why = RejectReason.INSUFFICIENT_LIQUIDITY
+            if self.makers(taker):
+                why = RejectReason.PRICE_BAND
+            self.expire(taker, why, left)
+            return
+        taker.status = OrderStatus.FILLED
+        self.events.append(
+            OrderCompleted(
+                self.seq, taker.account, taker.instrument, taker.order_id, taker.side,
+                taker.filled_lots, left, taker.client_order_id,
+            )
+        )  # fmt: skip
+
+    def _prevent(self, taker: Order, maker: Order, left: int = 0) -> None:
+        mode = taker.self_trade
+        in_match = RejectReason.SELF_TRADE
+        if mode == SelfTrade.DECREMENT:
+            of_taker, of_maker = taker.open_lots, maker.open_lots
+            if of_maker <= of_taker:
+                self.expire(maker, in_match)
+            if of_maker < of_taker:
+                self._reduce(taker, of_maker)
+            if of_taker <= of_maker:
+                self.expire(taker, in_match)
+            if of_taker < of_maker:
+                self._reduce(maker, of_taker)
+            return
+        if mode in (SelfTrade.EXPIRE_MAKER, SelfTrade.EXPIRE_BOTH):
+            self.expire(maker, in_match)
+        if mode in (SelfTrade.EXPIRE_TAKER, SelfTrade.EXPIRE_BOTH):
+            self.expire(taker, in_match, left)
+
+    def _reduce(self, order: Order, lots: int) -> None:
+        order.total_lots -= lots
+        order.shown_lots = min(order.shown_lots, order.open_lots)
+        resting = order in self.open
+        self.events.append(
+            OrderReduced(
+                self.seq, order.account, order.instrument, order.order_id, order.side,
+                order.price_ticks, lots, order.total_lots, order.filled_lots, order.open_lots,
+                resting, order.offered_lots, order.client_order_id,
+            )
+        )  # fmt: skip
+
+    def _exchange(self, taker: Order, maker: Order, lots: int) -> None:
+        """One trade at the maker's price; an iceberg then shows its next slice."""
+        self.fill(taker, maker, lots, maker.price_ticks)
+        if not maker.display_lots:
+            return
+        maker.shown_lots -= lots
+        if maker.open_lots and not maker.shown_lots:
+            self.open.remove(maker)
+            self.open.append(maker)
+            maker.arrival = self.seq
+            self.replenish(maker, requeued=True)
+
+    def replenish(self, order: Order, requeued: bool) -> None:
+        """An iceberg shows its next slice."""
+        order.show_next_slice()
+        self.events.append(
+            OrderReplenished(
+                self.seq, order.account, order.instrument, order.order_id, order.side,
+                order.price_ticks, order.shown_lots, order.open_lots, requeued,
+                order.client_order_id,
+            )
+        )  # fmt: skip
+
+    def fill(self, taker: Order, maker: Order, lots: int, price: int) -> None:
+        """Move `lots` at a price; an order with nothing left leaves the list."""
+        instrument = self.instruments[taker.instrument]
+        for order in (taker, maker):
+            order.filled_lots += lots
+            order.status = OrderStatus.PARTIALLY_FILLED if order.open_lots else OrderStatus.FILLED
+            if not order.open_lots and order in self.open:
+                self.open.remove(order)
+        self.trade_ids[instrument.id] += 1
+        self.last_prices[instrument.id] = price
+        bought = lots * instrument.base_units_per_lot
+        paid = price * lots * instrument.notional_per_tick_lot
+        to_taker, to_maker = (bought, paid) if taker.side == Side.BUY else (paid, bought)
+        own = self.own_fees
+        default = (instrument.maker_fee_rate, instrument.taker_fee_rate)
+        maker_rate = own.get((maker.account, instrument.id), default)[0]
+        taker_rate = own.get((taker.account, instrument.id), default)[1]
+        maker_fee, taker_fee = fee(to_maker, maker_rate), fee(to_taker, taker_rate)
+        self.money.exchange(instrument, taker, maker, bought, paid, taker_fee, maker_fee)
+        self.events.append(
+            TradeExecuted(
+                self.seq, self.trade_ids[instrument.id], instrument.id, price, lots, taker.side,
+                maker.order_id, taker.order_id, maker.account, taker.account, maker_fee,
+                taker_fee, maker.filled_lots, maker.open_lots, taker.filled_lots,
+                taker.open_lots, maker.client_order_id, taker.client_order_id,
+            )
+        )  # fmt: skip
+
+    def elect(self, instrument: int) -> None:
+        """Run what the last price elects, round after round."""
+        while self.states[instrument] == InstrumentState.OPEN:
+            last = self.last_prices[instrument]
+            before = self.looked_at[instrument] or last
+            waiting = [
+                o for o in self.open if o.instrument == instrument and o.waits_for == "trigger"
+            ]
+            self.looked_at[instrument] = last
+            met = [order for order in waiting if order.is_met(last)]
+            if not met:
+                return
+            met.sort(key=lambda order: (abs(order.trigger_ticks - before), order.arrival))
+            for order in met:
+                self.open.remove(order)
+            for order in met:
+                self._trigger(order, met[met.index(order) + 1 :])
+
+    def _trigger(self, order: Order, not_yet: list[Order]) -> None:
+        order.waits_for = ""
+        order.arrival = self.seq
+        self.events.append(
+            OrderTriggered(
+                self.seq, order.account, order.instrument, order.order_id, order.side,
+                order.kind, order.time_in_force, order.price_ticks, order.open_lots,
+                order.trigger_ticks, self.last_prices[order.instrument], order.display_lots,
+                order.client_order_id,
+            )
+        )  # fmt: skip
+        if not order.price_ticks and order.side == Side.BUY and self.money.rules.accounts:
+            trial = self.copy(order.instrument)
+            trial.come_in(copy_of(order))
+            asset = self.instruments[order.instrument].quote
+            # Those that wait for their turn still hold what they held.
+            free = self.money.free(order.account, asset, self.open + not_yet)
+            if trial.turnover() > free:
+                self.expire(order, RejectReason.INSUFFICIENT_BALANCE)
+                return
+        self.come_in(order)
+
+    def cancel(self, order: Order, gateway: int, request: int, reason: int = 0) -> None:
+        """An open order ends on request."""
+        self.open.remove(order)
+        order.status = OrderStatus.CANCELED
+        self.events.append(
+            OrderCanceled(
+                self.seq, gateway, request, order.account, order.instrument, order.order_id,
+                order.side, order.price_ticks, order.open_lots, order.filled_lots,
+                order.client_order_id, not order.waits_for, reason,
+            )
+        )  # fmt: skip
+
+    def expire(self, order: Order, reason: RejectReason, quote_left: int = 0) -> None:
+        """What is left of an order is gone, wherever it stands."""
+        was_open = order in self.open
+        if was_open:
+            self.open.remove(order)
+        in_match = reason == RejectReason.SELF_TRADE
+        order.status = OrderStatus.EXPIRED_IN_MATCH if in_match else OrderStatus.EXPIRED
+        self.events.append(
+            OrderExpired(
+                self.seq, order.account, order.instrument, order.order_id, order.side,
+                order.price_ticks, order.open_lots, order.filled_lots, reason,
+                order.client_order_id, quote_left, was_open and not order.waits_for,
+            )
+        )  # fmt: skip

@@ -1,0 +1,107 @@
+"""The obvious money: totals by account and asset; everything held is added up when asked for."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from common.instruments import Instrument
+from common.rules import BALANCE_MAX, FEE_ACCOUNT, Rules
+from common.types import OrderType, Side
+from tests.model.orders import Order
+
+if TYPE_CHECKING:
+    from tests.model.market import Market
+
+
+class Money:
+    """What every account has. `assets` names what an order's account pays with."""
+
+    def __init__(self, rules: Rules) -> None:
+        self.rules = rules
+        self.totals: dict[tuple[int, str], int] = {}
+        self.opened: set[int] = {FEE_ACCOUNT}
+        self._assets: dict[int, tuple[str, str]] = {}
+
+    def asset_of(self, order: Order, instrument: Instrument) -> str:
+        """What an order pays with."""
+        self._assets[order.instrument] = (instrument.base, instrument.quote)
+        return instrument.quote if order.side == Side.BUY else instrument.base
+
+    def supply(self, asset: str) -> int:
+        """All there is of an asset."""
+        return sum(total for (_, name), total in self.totals.items() if name == asset)
+
+    def opening(self) -> dict[str, int]:
+        """What the next new account begins with."""
+        return {
+            asset: amount if self.supply(asset) + amount <= BALANCE_MAX else 0
+            for asset, amount in self.rules.opening
+        }
+
+    def open(self, account: int) -> list[tuple[str, int]] | None:
+        """Give a new account its money; None if it is not new or nobody counts money."""
+        if not self.rules.accounts or account in self.opened:
+            return None
+        given = [(asset, amount) for asset, amount in self.opening().items() if amount]
+        self.opened.add(account)
+        for asset, amount in given:
+            self.totals[account, asset] = amount
+        return given
+
+    def held(self, account: int, asset: str, orders: Iterable[Order]) -> int:
+        """What these open orders of an account hold of an asset."""
+        total = 0
+        for order in orders:
+            base, quote = self._assets.get(order.instrument, ("", ""))
+            pays = quote if order.side == Side.BUY else base
+            if order.account == account and pays == asset:
+                total += order.open_lots * order.held_per_lot
+        return total
+
+    def free(self, account: int, asset: str, orders: Iterable[Order]) -> int:
+        """What an account may still spend beside these open orders."""
+        if account not in self.opened:
+            return self.opening().get(asset, 0)
+        return self.totals.get((account, asset), 0) - self.held(account, asset, orders)
+
+    def held_per_lot(self, order: Order, market: "Market", before: Order | None = None) -> int:
+        """What each lot of an order holds; `before` is the order that is being amended."""
+        if not self.rules.accounts:
+            return 0
+        instrument = market.instruments[order.instrument]
+        if order.side == Side.SELL:
+            return 0 if order.total_lots == 0 else instrument.base_units_per_lot
+        unit = instrument.notional_per_tick_lot
+        if order.price_ticks:
+            return order.price_ticks * unit
+        if order.waits_for == "trigger":
+            return order.trigger_ticks * unit
+        if before is not None:
+            return before.held_per_lot
+        if order.kind == OrderType.MARKET and order.waits_for == "uncross":
+            return market.last_prices[order.instrument] * unit
+        return 0
+
+    def exchange(
+        self,
+        instrument: Instrument,
+        taker: Order,
+        maker: Order,
+        bought: int,
+        paid: int,
+        taker_fee: int,
+        maker_fee: int,
+    ) -> None:
+        """Base one way, quote the other, fees to the venue."""
+        if not self.rules.accounts:
+            return
+        buyer, seller = (taker, maker) if taker.side == Side.BUY else (maker, taker)
+        fees = {taker.order_id: taker_fee, maker.order_id: maker_fee}
+        for account, asset, amount in (
+            (buyer.account, instrument.quote, -paid),
+            (buyer.account, instrument.base, bought - fees[buyer.order_id]),
+            (seller.account, instrument.base, -bought),
+            (seller.account, instrument.quote, paid - fees[seller.order_id]),
+            (FEE_ACCOUNT, instrument.base, fees[buyer.order_id]),
+            (FEE_ACCOUNT, instrument.quote, fees[seller.order_id]),
+        ):
+            self.totals[account, asset] = self.totals.get((account, asset), 0) + amount

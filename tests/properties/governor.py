@@ -1,0 +1,113 @@
+"""Random acts of an administrator, deadlines of accounts, and time that passes unasked."""
+
+from random import Random
+from typing import Final
+
+from msgspec.structs import replace
+
+from common.commands import (
+    AddInstrument,
+    AdjustBalance,
+    AdvanceTime,
+    Command,
+    MassCancelOrders,
+    SetCancelAfter,
+    SetFees,
+    SetInstrumentState,
+    Uncross,
+)
+from common.types import InstrumentState, RejectReason
+from tests.model.reference import ReferenceMatcher
+from tests.properties.market import INSTRUMENTS, PLAIN
+
+ACCOUNTS: Final = 4
+_ASSETS: Final = ("BTC", "USDT", "ETH", "EUR", "SHIB", "JPY", "GOLD")
+
+
+class Governor:
+    """Says what is not said about one order. Gateway zero is used throughout."""
+
+    def __init__(self, reference: ReferenceMatcher, random: Random) -> None:
+        self._reference = reference
+        self._random = random
+        self._transfers = 0
+
+    def command(self, now_ns: int) -> Command:
+        """The next one; instruments in another state are soon put right again."""
+        random = self._random
+        states = self._reference.market.states
+        unusual = [number for number, state in states.items() if state != InstrumentState.OPEN]
+        if unusual and random.random() < 0.55:
+            instrument = random.choice(unusual)
+            if states[instrument] == InstrumentState.AUCTION:
+                state = random.choice((1, 1, 1, 1, 2, 4, 5, 9))
+                return Uncross(0, 0, 0, instrument, state)
+            return SetInstrumentState(0, 0, 0, instrument, random.choice((1, 1, 1, 5)))
+        return random.choice(
+            (self._state, self._state, self._fees, self._balance, self._balance, self._deadline,
+             self._deadline, self._mass_cancel, self._instrument, AdvanceTime)
+        )() if random.random() < 0.97 else self._odd(now_ns)  # fmt: skip
+
+    def _some_instrument(self) -> int:
+        return self._random.choice((*(i.id for i in INSTRUMENTS), 99))
+
+    def _state(self) -> Command:
+        random = self._random
+        until = random.choice((0, 0, random.randint(1, 10**4)))
+        return SetInstrumentState(
+            0, 0, 0, self._some_instrument(), random.choice((2, 3, 4, 5, 5, 5)), until
+        )
+
+    def _odd(self, now_ns: int) -> Command:
+        random = self._random
+        return random.choice(
+            (
+                SetInstrumentState(0, 0, 0, self._some_instrument(), 0),
+                SetInstrumentState(0, 0, 0, self._some_instrument(), 4, -1),
+                SetInstrumentState(0, 0, 0, self._some_instrument(), 1, now_ns + 5),
+                Uncross(0, 0, 0, self._some_instrument()),
+                SetCancelAfter(0, 0, 1, 0, 10**18),
+                AdjustBalance(0, 0, -1, 0, "BTC", 1, "x"),
+            )
+        )
+
+    def _fees(self) -> Command:
+        random = self._random
+        maker, taker = (random.choice((0, 1_000, 2_000, -250, 99_999, 100_001)) for _ in range(2))
+        return SetFees(
+            0, 0, random.randint(0, ACCOUNTS), self._some_instrument(), maker, taker,
+            random.random() < 0.2,
+        )  # fmt: skip
+
+    def _balance(self) -> Command:
+        random = self._random
+        self._transfers += 1
+        name = f"t{self._transfers - random.choice((0, 0, 0, 0, 1))}"
+        amount = random.choice((10**5, 10**7, 10**9, -(10**4), -(10**12), 0, 2**62))
+        return AdjustBalance(
+            0, 0, random.randint(0, ACCOUNTS), 0, random.choice(_ASSETS), amount,
+            random.choice((name, name, name, "")),
+        )  # fmt: skip
+
+    def _deadline(self) -> Command:
+        random = self._random
+        return SetCancelAfter(
+            0, 0, random.randint(1, ACCOUNTS), 0, random.choice((0, 1, 10, 60, 300))
+        )
+
+    def _mass_cancel(self) -> Command:
+        random = self._random
+        return MassCancelOrders(
+            0, 0, random.choice((0, 1, 2)), self._some_instrument(), random.randint(0, 2),
+            random.choice((0, int(RejectReason.DISCONNECTED))),
+        )  # fmt: skip
+
+    def _instrument(self) -> Command:
+        random = self._random
+        number = random.choice((1, 20, 21, 0))
+        new = replace(PLAIN, id=number, symbol=f"NEW-{number}")
+        field = random.choice(("", "", "tick_size", "max_price_ticks", "symbol"))
+        if field:
+            value = {"tick_size": "0", "max_price_ticks": 0, "symbol": "BTC-USDT"}[field]
+            new = replace(new, **{field: value})
+        return AddInstrument(0, 0, 0, random.choice((number, number, 7)), new)

@@ -1,0 +1,110 @@
+"""Books rebuilt from events are the matcher's under every kind of order, and what a consumer of
+the feed keeps is what the publisher has."""
+
+import pytest
+
+from common.codec import decode_feed, encode
+from common.depth import OrderDepth
+from common.events import Event, EventBatch
+from common.feed import (
+    FeedReject,
+    InstrumentList,
+    InstrumentsRequest,
+    OrdersUpdate,
+    SnapshotRequest,
+)
+from common.instruments import Instrument
+from common.sync import Books
+from common.types import RejectReason, Side
+from matcher.engine import Engine
+from publisher.feed import Feed
+from publisher.replica import Replica
+from publisher.snapshots import SnapshotDesk
+from tests.properties.generator import random_commands
+from tests.properties.market import INSTRUMENTS, rules_of, venue
+
+STREAM = 7
+
+
+def _books(engine: Engine) -> Books:
+    books = [engine.book_state(instrument) for instrument in engine.books]
+    return Books(1, STREAM, engine.seq, 0, books, engine.instruments)
+
+
+def _orders(engine: Engine, instrument: Instrument) -> tuple[list[tuple[int, int, int]], ...]:
+    state = engine.book_state(instrument.id)
+    return tuple(
+        [(order.order_id, order.price_ticks, order.open_lots) for order in side]
+        for side in (state.bids, state.asks)
+    )
+
+
+class Consumer:
+    """Keeps the L3 books of the feed alone."""
+
+    def __init__(self) -> None:
+        self.books = {instrument.symbol: OrderDepth() for instrument in INSTRUMENTS}
+
+    def take(self, feed: Feed) -> None:
+        for _, _, payload in feed.publish():
+            message = decode_feed(payload)
+            if isinstance(message, OrdersUpdate):
+                book = self.books.setdefault(message.symbol, OrderDepth())
+                for change in message.changes:
+                    book.apply(change)
+
+
+@pytest.mark.parametrize("seed", range(900, 912))
+def test_the_published_books_are_the_matchers(seed: int) -> None:
+    engine = venue(Engine, rules_of(seed))
+    feed, consumer = Feed(INSTRUMENTS, base=0, history_count=100), Consumer()
+    events: list[Event] = []
+    first_seq = 1
+    for command, time_ns in random_commands(seed, 1_500):
+        events += engine.apply(command, time_ns)
+        if time_ns % 5:
+            continue
+        feed.apply(EventBatch(STREAM, first_seq, engine.seq, time_ns, events))
+        first_seq, events = engine.seq + 1, []
+        consumer.take(feed)
+        for instrument in INSTRUMENTS:
+            expected = _orders(engine, instrument)
+            assert feed.markets[instrument.id].orders() == expected, f"seed {seed}, {time_ns}"
+            book = consumer.books[instrument.symbol]
+            assert list(book.orders(Side.BUY)) == expected[0], f"seed {seed}, {time_ns}"
+            assert list(book.orders(Side.SELL)) == expected[1], f"seed {seed}, {time_ns}"
+    assert set(feed.markets) == set(engine.books)
+
+
+@pytest.mark.parametrize("seed", range(920, 924))
+def test_books_taken_from_a_snapshot_go_on_like_the_matchers(seed: int) -> None:
+    engine = venue(Engine, rules_of(seed))
+    feed = Feed(INSTRUMENTS, base=0, history_count=100)
+    for command, time_ns in random_commands(seed, 1_500):
+        before = engine.seq
+        events = engine.apply(command, time_ns)
+        if not time_ns % 97:
+            feed.load(_books(engine))
+        elif events:
+            feed.apply(EventBatch(STREAM, before + 1, engine.seq, time_ns, events))
+        feed.publish()
+        for instrument in INSTRUMENTS:
+            market = feed.markets[instrument.id]
+            assert market.orders() == _orders(engine, instrument), f"seed {seed}, {time_ns}"
+
+
+def test_an_instrument_added_later_has_topics_and_a_snapshot() -> None:
+    engine = venue(Engine)
+    added = encode(INSTRUMENTS[0])
+    feed = Feed(INSTRUMENTS[1:], base=0, history_count=100)
+    assert "l2.BTC-USDT|" not in feed.topics
+    feed.load(_books(engine))
+    assert "l2.BTC-USDT|" in feed.topics
+    assert encode(feed.markets[INSTRUMENTS[0].id].instrument) == added
+    desk = SnapshotDesk(Replica(feed))
+    listed = desk.answer(encode(InstrumentsRequest(1)))
+    assert isinstance(listed, InstrumentList)
+    assert {each.id for each in listed.instruments} == set(engine.books)
+    busy = desk.answer(encode(SnapshotRequest(2, "BTC-USDT")))
+    assert isinstance(busy, FeedReject)
+    assert busy.reason == RejectReason.BUSY, "it is known, and there are no books yet"
