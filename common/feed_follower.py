@@ -77,6 +77,7 @@ class FeedFollower:
         self.counters = FeedCounters()
         self.heartbeat: Heartbeat | None = None
         self._every_symbol = True
+        self._topics_told = 0
         self._books: dict[str, FollowedBook] = {}
         self._lines: dict[bytes, Line] = {}
         self._asking: dict[int, Asking] = {}
@@ -234,7 +235,7 @@ class FeedFollower:
             instrument = self.instruments.get(symbol)
             if instrument is None:
                 self.unknown_symbols.append(symbol)
-            else:
+            elif book.local.instrument is None:
                 book.local.describe(instrument)
                 self._resync(book)
 
@@ -307,6 +308,12 @@ class FeedFollower:
         if not isinstance(message, Heartbeat):
             return
         self.heartbeat = message
+        if self._every_symbol and len(message.topics) > self._topics_told:
+            # More than there were: an instrument was added since we asked.
+            if self._topics_told and self._instruments_asking is not None:
+                self._done(self._instruments_asking)
+                self._instruments_asking = self._ask(InstrumentsRequest)
+            self._topics_told = len(message.topics)
         self._see_epoch(max(map(epoch_of, message.topics.values()), default=0))
         for name, last_seq in message.topics.items():
             line = self._lines.get(name.encode())

@@ -122,7 +122,8 @@ class OrderRecord(Struct, array_like=True, gc=False, frozen=True):
     """One order as of the answer's `seq`.
 
     `filled_notional` is the sum of its fills in the quote asset's smallest unit. `reason` says
-    why it ended, where a reason was given. `fills` are its last `ROWS_MAX` fills, oldest first, and
+    why it ended, where a reason was given. One that is not `working` waits for its
+    `trigger_ticks`. `fills` are its last `ROWS_MAX` fills, oldest first, and
     only in the answer to a question for one order by `order_id`.
     """
 
@@ -143,6 +144,12 @@ class OrderRecord(Struct, array_like=True, gc=False, frozen=True):
     created_ns: int
     updated_ns: int
     updated_seq: int
+    trigger_ticks: int = 0
+    display_lots: int = 0
+    expire_ns: int = 0
+    post_only: int = 0
+    self_trade: int = 0
+    working: int = 1
     fills: list[FillRecord] = []
 
 

@@ -155,6 +155,7 @@ class Gateway:
         self._stopping.append(recorder.stop)
         render = Renderer(self._instruments)
         local = self.orders.local
+        local.teach(render.learn)
         lookup = Lookup(local, history, recorder.wake, feed, self._clock, render)
         trading = Trading(local, lookup, render)
         app = make_app(trading, lookup, settings.account, secrets.token_hex(4))

@@ -7,7 +7,7 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from common.entry import Amend, New
-from common.types import MAX_INT, OrderType, RejectReason, Side, TimeInForce
+from common.types import MAX_INT, OrderType, RejectReason, SelfTrade, Side, TimeInForce
 from gateway import documents
 from gateway.problem import Problem, malformed, refused
 
@@ -16,7 +16,29 @@ TIMES: Final = {
     "gtc": int(TimeInForce.GTC),
     "ioc": int(TimeInForce.IOC),
     "fok": int(TimeInForce.FOK),
+    "gtd": int(TimeInForce.GTD),
+    "day": int(TimeInForce.DAY),
 }
+TYPES: Final = {
+    "limit": int(OrderType.LIMIT),
+    "market": int(OrderType.MARKET),
+    "ioc": int(OrderType.LIMIT),
+    "fok": int(OrderType.LIMIT),
+    "stop": int(OrderType.STOP),
+    "stop_limit": int(OrderType.STOP_LIMIT),
+    "take_profit": int(OrderType.TAKE_PROFIT),
+    "take_profit_limit": int(OrderType.TAKE_PROFIT_LIMIT),
+}
+SELF_TRADES: Final = {
+    "none": int(SelfTrade.NONE),
+    "expire_taker": int(SelfTrade.EXPIRE_TAKER),
+    "expire_maker": int(SelfTrade.EXPIRE_MAKER),
+    "expire_both": int(SelfTrade.EXPIRE_BOTH),
+    "decrement": int(SelfTrade.DECREMENT),
+}
+
+_WAITING: Final = ("stop", "stop_limit", "take_profit", "take_profit_limit")
+_AT_MARKET: Final = ("market", "stop", "take_profit")
 
 ACCOUNT_MAX: Final = 2**31 - 1
 
@@ -85,38 +107,58 @@ def order_of(body: documents.OrderRequest) -> New:
             text = f"order_type {body.order_type} says another one"
             raise _contradiction("time_in_force", text)
         time_in_force = body.order_type
-    is_market = body.order_type == "market"
-    if is_market:
-        if body.price is not None:
-            raise _contradiction("price", "a market order has no price")
-        if (body.quantity is None) == (body.quote_quantity is None):
-            raise _contradiction("quantity", "give either quantity or quote_quantity")
-    else:
-        if body.price is None:
-            raise malformed("price", "a limit order needs a price")
-        if body.quantity is None:
-            raise malformed("quantity", "a limit order needs a quantity")
-        if body.quote_quantity is not None:
-            raise _contradiction("quote_quantity", "only market orders have one")
+    _check_terms(body, time_in_force)
     return New(
         0,
         body.symbol,
         SIDES[body.side],
-        body.quantity if body.quantity is not None else 0,
-        body.price if body.price is not None else 0,
-        int(OrderType.MARKET if is_market else OrderType.LIMIT),
+        body.quantity or 0,
+        body.price or 0,
+        TYPES[body.order_type],
         TIMES[time_in_force or "gtc"],
         body.client_order_id or "",
-        body.quote_quantity if body.quote_quantity is not None else 0,
+        body.quote_quantity or 0,
+        body.stop_price or 0,
+        body.display_quantity or 0,
+        (body.expire_time or 0) * 1_000_000,
+        body.post_only,
+        SELF_TRADES[body.self_trade_prevention],
     )
+
+
+def _check_terms(body: documents.OrderRequest, time_in_force: str | None) -> None:
+    """Raise `Problem` unless the order says what its type needs, and nothing else."""
+    kind = body.order_type.replace("_", "-")
+    waits = body.order_type in _WAITING
+    at_market = body.order_type in _AT_MARKET
+    if waits != (body.stop_price is not None):
+        raise _needless("stop_price", kind, waits)
+    if at_market != (body.price is None):
+        raise _needless("price", kind, not at_market)
+    if body.order_type == "market":
+        if (body.quantity is None) == (body.quote_quantity is None):
+            raise _contradiction("quantity", "give either quantity or quote_quantity")
+    elif body.quantity is None:
+        raise malformed("quantity", f"a {kind} order needs a quantity")
+    elif body.quote_quantity is not None:
+        raise _contradiction("quote_quantity", "only market orders have one")
+    if (time_in_force == "gtd") != (body.expire_time is not None):
+        raise _needless("expire_time", time_in_force or "gtc", time_in_force == "gtd")
+
+
+def _needless(field: str, kind: str, needs: bool) -> Problem:
+    """A field is missing, or is there without use."""
+    if needs:
+        return malformed(field, f"a {kind} order needs a {field}")
+    return _contradiction(field, f"a {kind} order has no {field}")
 
 
 def amend_of(symbol: str, order_id: int, body: documents.AmendRequest) -> Amend:
     """The order-entry request of a body; raises `Problem` when it changes nothing."""
-    if body.price is None and body.quantity is None:
-        raise malformed("quantity", "give a new quantity, a new price or both")
+    if body.price is None and body.quantity is None and body.stop_price is None:
+        raise malformed("quantity", "give a new quantity, price or stop_price")
     quantity, price = _nonzero("quantity", body.quantity), _nonzero("price", body.price)
-    return Amend(0, symbol, order_id, "", quantity, price)
+    return Amend(0, symbol, order_id, "", quantity, price, _nonzero("stop_price", body.stop_price))
 
 
 def _nonzero(field: str, text: str | None) -> Any:

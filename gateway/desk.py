@@ -5,7 +5,7 @@ The service around it hands frames in and sends `outbox` out; the link (gateway/
 in flight between here and the matcher's answer: past that a client hears `BUSY` at once.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from msgspec.structs import replace
@@ -79,6 +79,7 @@ class OrderDesk:
         self._question_id = 0
         self._now_ns = 0
         self.matcher_is_silent = False
+        self.learners: list[Callable[[Instrument], None]] = []
         self.number = 0
         self.in_flight: Pending = {}
         self.sessions = sessions
@@ -204,6 +205,8 @@ class OrderDesk:
         self._translator.learn(instrument)
         self._reporter.learn(instrument)
         self.catch_ups.learn(instrument)
+        for learn in self.learners:
+            learn(instrument)
 
     def lose(self, last_number: int, text: str) -> None:
         """Nobody will say what became of the commands up to `last_number`."""

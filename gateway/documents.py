@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from common.types import MAX_CLIENT_ORDER_ID, MAX_SYMBOL
+from common.types import MAX_CLIENT_ORDER_ID, MAX_INT, MAX_SYMBOL
 
 BATCH_MAX = 200
 """Most orders in one batch."""
@@ -39,6 +39,12 @@ Status = Literal[
 Kind = Literal[
     "new", "fill", "canceled", "expired", "amended", "completed", "triggered", "prevented"
 ]  # fmt: skip
+SelfTradePrevention = Literal[
+    "expire_taker", "expire_maker", "expire_both", "decrement", "none"
+]  # fmt: skip
+ExpireTime = Annotated[
+    int, Meta(ge=1, le=MAX_INT // 1_000_000, description="ms since the Unix epoch")
+]
 OrderType = Literal[
     "limit", "market", "stop", "stop_limit", "take_profit", "take_profit_limit"
 ]  # fmt: skip
@@ -47,23 +53,37 @@ TimeInForce = Literal["gtc", "ioc", "fok", "gtd", "day"]
 
 class OrderRequest(Struct, forbid_unknown_fields=True, omit_defaults=True):
     """A new order. A limit order needs `price` and `quantity`; a market order `quantity` or, by
-    quote amount, `quote_quantity`. `ioc` and `fok` are limit orders with that time in force."""
+    quote amount, `quote_quantity`. `ioc` and `fok` are limit orders with that time in force.
+
+    Stops and take-profits wait for `stop_price` (the last trade price) and need it; with `_limit`
+    they come in at `price`, else at the market. An iceberg shows `display_quantity` at a time. A
+    `gtd` order expires at `expire_time`.
+    """
 
     symbol: Symbol
-    order_type: Literal["limit", "market", "ioc", "fok"]
+    order_type: Literal[
+        "limit", "market", "ioc", "fok", "stop", "stop_limit", "take_profit", "take_profit_limit"
+    ]
     side: Side
     quantity: Amount | None = None
     price: Amount | None = None
-    time_in_force: Literal["gtc", "ioc", "fok"] | None = None
+    time_in_force: TimeInForce | None = None
     client_order_id: ClientOrderId | None = None
     quote_quantity: Amount | None = None
+    stop_price: Amount | None = None
+    display_quantity: Amount | None = None
+    expire_time: ExpireTime | None = None
+    post_only: bool = False
+    self_trade_prevention: SelfTradePrevention = "expire_taker"
 
 
 class AmendRequest(Struct, forbid_unknown_fields=True, omit_defaults=True):
-    """New terms of an open order; `quantity` is the new total, filled part included."""
+    """New terms of an open order; `quantity` is the new total, filled part included. One that
+    waits for its `stop_price` may change that too."""
 
     quantity: Amount | None = None
     price: Amount | None = None
+    stop_price: Amount | None = None
 
 
 class BatchRequest(Struct, forbid_unknown_fields=True):
@@ -141,7 +161,8 @@ class MassCancelAnswer(Struct):
 
 
 class Order(Struct):
-    """One order. `reason` says why it expired, `seq` what changed it last. `fills` are its last
+    """One order. One that is not `working` waits for its `stop_price`. `reason` says why it ended
+    without or by a standing request, `seq` what changed it last. `fills` are its last
     1,000, oldest first; null in a list of orders."""
 
     order_id: str
@@ -157,6 +178,12 @@ class Order(Struct):
     filled_quantity: str
     remaining_quantity: str
     average_price: str | None
+    stop_price: str | None
+    display_quantity: str | None
+    expire_time: int | None
+    post_only: bool
+    self_trade_prevention: SelfTradePrevention
+    working: bool
     reason: str | None
     created_at: str
     updated_at: str
@@ -207,6 +234,8 @@ class ExecutionReport(Struct, tag_field="type", tag="execution"):
     fee: str | None = None
     fee_asset: str | None = None
     reason: str | None = None
+    stop_price: str | None = None
+    working: bool = True
 
 
 class FillList(Struct):
@@ -315,10 +344,37 @@ class InstrumentList(Struct):
 
 
 class AccountDocument(Struct):
-    """The account a request acts for."""
+    """The account a request acts for, as of `seq`. Without accounts (`ACCOUNTS=off`) there are no
+    balances."""
 
     account: int
+    seq: int
+    balances: list["Balance"]
     fees: list["Fees"]
+
+
+class Balance(Struct):
+    """What the account has of one asset; open orders hold `held` of the `total`."""
+
+    asset: str
+    total: str
+    available: str
+    held: str
+
+
+class CancelAfterRequest(Struct, forbid_unknown_fields=True):
+    """Cancel all open orders unless this is said again within `timeout_s`; zero calls it off."""
+
+    timeout_s: Annotated[int, Meta(ge=0, le=86_400)]
+
+
+class CancelAfterAnswer(Struct):
+    """When the account's open orders will be canceled; null where that was called off."""
+
+    status: Literal["set", "off"]
+    cancel_at: str | None
+    timestamp: str
+    seq: int
 
 
 class Fees(Struct):

@@ -13,16 +13,20 @@ from msgspec.structs import replace
 from common.entry import (
     Ack,
     Amend,
+    Balances,
     Cancel,
+    CancelAfter,
     CatchUp,
     Execution,
     MassCancel,
     New,
     OpenOrders,
     Query,
+    QueryBalances,
     Reject,
     Reply,
 )
+from common.instruments import Instrument
 from common.types import RejectReason
 from gateway.desk import OrderDesk
 from gateway.session import Session
@@ -34,7 +38,7 @@ it chooses may not begin with a zero byte, those it is given are five bytes long
 ACCOUNTS_MAX: Final = 10_000
 """Most accounts whose sessions are kept open for single requests; the longest idle one goes."""
 
-Asked = New | Cancel | Amend | MassCancel | Query
+Asked = New | Cancel | Amend | MassCancel | CancelAfter | Query | QueryBalances
 """What can be asked here; `request_seq` is set by `ask`."""
 
 Hear = Callable[[Sequence[Reply]], None]
@@ -44,7 +48,7 @@ Hear = Callable[[Sequence[Reply]], None]
 class Answer(Struct, gc=False):
     """The one answer to a request, and the executions it caused at once, in order."""
 
-    reply: Ack | Reject | OpenOrders
+    reply: Ack | Reject | OpenOrders | Balances
     executions: list[Execution]
 
 
@@ -56,7 +60,7 @@ class _Waiting:
     def __init__(self, account: int, done: Callable[[Answer], None]) -> None:
         self.account = account
         self.done = done
-        self.reply: Ack | Reject | OpenOrders | None = None
+        self.reply: Ack | Reject | OpenOrders | Balances | None = None
         self.executions: list[Execution] = []
 
 
@@ -87,6 +91,10 @@ class LocalSessions:
         """The last number this gateway heard of."""
         return self._desk.seq
 
+    def teach(self, learn: Callable[[Instrument], None]) -> None:
+        """Call `learn` with every instrument that is added or changes from now on."""
+        self._desk.learners.append(learn)
+
     def ask(self, account: int, request: Asked, done: Callable[[Answer], None]) -> int:
         """Ask in the name of `account`; `done` gets the answer. The number it can be given up by.
 
@@ -114,9 +122,11 @@ class LocalSessions:
         """Nobody waits for this answer any more."""
         self._waiting.pop(request_seq, None)
 
-    def open(self, account: int, hear: Hear) -> Session | None:
-        """A session of its own for a client that listens; None when there are too many."""
-        session = self._open(account)
+    def open(self, account: int, hear: Hear, cancel_on_disconnect: bool = False) -> Session | None:
+        """A session of its own for a client that listens; None when there are too many. With
+        `cancel_on_disconnect` the account's open orders are canceled when its last session is
+        gone."""
+        session = self._open(account, cancel_on_disconnect)
         if session is not None:
             self._listeners[session.identity] = hear
         return session
@@ -147,7 +157,7 @@ class LocalSessions:
                 continue
             if isinstance(reply, Execution):
                 waiting.executions.append(reply)
-            elif isinstance(reply, Ack | Reject | OpenOrders):
+            elif isinstance(reply, Ack | Reject | OpenOrders | Balances):
                 waiting.reply = reply
                 answered.append(reply.request_seq)
         for request_seq in answered:
@@ -177,7 +187,7 @@ class LocalSessions:
                 self._desk.sessions.close_address(session.identity)
                 return
 
-    def _open(self, account: int) -> Session | None:
+    def _open(self, account: int, cancel_on_disconnect: bool = False) -> Session | None:
         self._opened += 1
         identity = LOCAL_PREFIX + self._opened.to_bytes(8, "big")
-        return self._desk.sessions.open(account, identity)
+        return self._desk.sessions.open(account, identity, cancel_on_disconnect)

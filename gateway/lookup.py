@@ -28,7 +28,7 @@ from gateway.bodies import whole_number
 from gateway.history_link import HistoryLink
 from gateway.local_sessions import LocalSessions
 from gateway.problem import Problem, history_unavailable, malformed, unknown_order
-from gateway.render import Renderer, fee_percent, timestamp
+from gateway.render import Renderer, timestamp
 
 INTERVALS_S: Final = {
     "1s": 1,
@@ -204,16 +204,6 @@ class Lookup:
         """All instruments."""
         listed = [self.render.instrument(each) for each in self.instruments.values()]
         return documents.InstrumentList(listed)
-
-    def account(self, account: int) -> documents.AccountDocument:
-        """What the exchange knows of an account."""
-        fees = [
-            documents.Fees(
-                each.symbol, fee_percent(each.maker_fee_rate), fee_percent(each.taker_fee_rate)
-            )
-            for each in self.instruments.values()
-        ]
-        return documents.AccountDocument(account, fees)
 
     def instrument(self, symbol: str, status: int = 422) -> Instrument:
         """The instrument of a symbol; raises `Problem` with `status`."""

@@ -52,6 +52,7 @@ class Amendment(Struct, forbid_unknown_fields=True):
     order_id: str
     quantity: documents.Amount | None = None
     price: documents.Amount | None = None
+    stop_price: documents.Amount | None = None
 
 
 class SomeOrders(Struct, forbid_unknown_fields=True):
@@ -66,7 +67,7 @@ class Answer(Struct, tag_field="type", tag="answer"):
 
     id: str
     status: int
-    result: documents.OrderAnswer | documents.MassCancelAnswer
+    result: documents.OrderAnswer | documents.MassCancelAnswer | documents.CancelAfterAnswer
 
 
 class Failure(Struct, tag_field="type", tag="error", omit_defaults=True):
@@ -106,6 +107,7 @@ _order = decoder(documents.OrderRequest)
 _amendment = decoder(Amendment)
 _one = decoder(OneOrder)
 _some = decoder(SomeOrders)
+_timeout = decoder(documents.CancelAfterRequest)
 
 
 class OrderStream:
@@ -118,12 +120,14 @@ class OrderStream:
         render: Renderer,
         account: int,
         from_seq: int | None,
+        cancel_on_disconnect: bool,
     ) -> None:
         self._sessions = sessions
         self._trading = trading
         self._render = render
         self._account = account
         self._from_seq = from_seq
+        self._cancel_on_disconnect = cancel_on_disconnect
         self._session: Session | None = None
         self._connection: Connection | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -135,7 +139,7 @@ class OrderStream:
             connection.close(POLICY_VIOLATION, "origin: only pages of this address may trade here")
             return
         self._connection = connection
-        self._session = self._sessions.open(self._account, self._hear)
+        self._session = self._sessions.open(self._account, self._hear, self._cancel_on_disconnect)
         if self._session is None:
             connection.close(TRY_AGAIN_LATER, "this gateway has as many sessions as it takes")
             return
@@ -189,14 +193,16 @@ class OrderStream:
             return Answer(request.id, 200, await trading.cancel(account, one))
         if request.method == "amend":
             new = _amendment(params)
-            terms = documents.AmendRequest(new.quantity, new.price)
+            terms = documents.AmendRequest(new.quantity, new.price, new.stop_price)
             amended = await trading.amend(account, order_number(new.order_id), terms)
             return Answer(request.id, 200, amended)
+        if request.method == "cancel_after":
+            return Answer(request.id, 200, await trading.cancel_after(account, _timeout(params)))
         if request.method == "cancel_all":
             some = _some(params)
             canceled = await trading.cancel_all(account, some.symbol, some.side)
             return Answer(request.id, 200, canceled)
-        raise malformed("method", "methods are submit, amend, cancel and cancel_all")
+        raise malformed("method", "methods are submit, amend, cancel, cancel_all and cancel_after")
 
     def _hear(self, replies: Sequence[Reply]) -> None:
         """Tell the client what happened to its account."""
@@ -241,8 +247,9 @@ class OrderStreams:
         self._default_account = default_account
 
     def route(self, query: str) -> OrderStream | Refusal:
-        """`?account=` says who, `?from_seq=` from which number on to hear again what happened."""
-        account, from_seq = self._default_account, None
+        """`?account=` says who, `?from_seq=` from which number on to hear again what happened,
+        `?cancel_on_disconnect=true` what becomes of its orders when the connection is gone."""
+        account, from_seq, cancels = self._default_account, None, False
         try:
             for name, value in parse_qsl(query, keep_blank_values=True):
                 if name == "account":
@@ -251,8 +258,12 @@ class OrderStreams:
                     from_seq = whole_number(value)
                     if from_seq is None:
                         raise malformed(name, "not a sequence number")
+                elif name == "cancel_on_disconnect":
+                    if value not in ("true", "false"):
+                        raise malformed(name, "true or false")
+                    cancels = value == "true"
                 else:
                     raise malformed(name[:40], "this path has no such query parameter")
         except Problem as problem:
             return Refusal(problem.status, f"{problem.detail.field}: {problem.detail.message}")
-        return OrderStream(self._sessions, self._trading, self._render, account, from_seq)
+        return OrderStream(self._sessions, self._trading, self._render, account, from_seq, cancels)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Final, Literal
 
-from common.entry import Ack, Execution
+from common.entry import Ack, Balance, Execution
 from common.feed import Ticker as FeedTicker
 from common.history import Candle as CandleRecord
 from common.history import FillRecord, OrderRecord, TradeRecord
@@ -19,6 +19,7 @@ from common.types import (
     OrderStatus,
     OrderType,
     RejectReason,
+    SelfTrade,
     Side,
     TimeInForce,
 )
@@ -42,6 +43,13 @@ _TIMES: Final[dict[int, documents.TimeInForce]] = {
     TimeInForce.FOK: "fok",
     TimeInForce.GTD: "gtd",
     TimeInForce.DAY: "day",
+}
+_SELF_TRADES: Final[dict[int, documents.SelfTradePrevention]] = {
+    SelfTrade.NONE: "none",
+    SelfTrade.EXPIRE_TAKER: "expire_taker",
+    SelfTrade.EXPIRE_MAKER: "expire_maker",
+    SelfTrade.EXPIRE_BOTH: "expire_both",
+    SelfTrade.DECREMENT: "decrement",
 }
 _LIQUIDITIES: Final[dict[int, Literal["maker", "taker"]]] = {
     Liquidity.MAKER: "maker",
@@ -122,11 +130,16 @@ class Renderer:
 
     def __init__(self, instruments: Iterable[Instrument]) -> None:
         self.instruments = {instrument.symbol: instrument for instrument in instruments}
-        self._by_id = {instrument.id: instrument for instrument in self.instruments.values()}
+        self._by_id: dict[int, Instrument] = {}
+        self._decimals: dict[str, int] = {}
+        for instrument in list(self.instruments.values()):
+            self.learn(instrument)
 
-    def symbol(self, instrument_id: int) -> str:
-        """The symbol of an instrument."""
-        return self._by_id[instrument_id].symbol
+    def learn(self, instrument: Instrument) -> None:
+        """This instrument is traded too, or has changed."""
+        self.instruments[instrument.symbol] = self._by_id[instrument.id] = instrument
+        self._decimals[instrument.base] = instrument.base_decimals
+        self._decimals[instrument.quote] = instrument.quote_decimals
 
     def answer(
         self,
@@ -200,6 +213,12 @@ class Renderer:
             instrument.quantity_text(record.filled_lots),
             instrument.quantity_text(record.open_lots),
             average_price(instrument, record.filled_notional, record.filled_lots),
+            instrument.price_text(record.trigger_ticks) if record.trigger_ticks else None,
+            instrument.quantity_text(record.display_lots) if record.display_lots else None,
+            record.expire_ns // 1_000_000 if record.expire_ns else None,
+            bool(record.post_only),
+            _SELF_TRADES[record.self_trade],
+            bool(record.working),
             RejectReason(record.reason).name if record.reason else None,
             timestamp(record.created_ns),
             timestamp(record.updated_ns),
@@ -244,6 +263,10 @@ class Renderer:
             instrument.quantity_text(execution.open_lots),
             timestamp(execution.time_ns),
             reason=RejectReason(execution.reason).name if execution.reason else None,
+            stop_price=(
+                instrument.price_text(execution.trigger_ticks) if execution.trigger_ticks else None
+            ),
+            working=execution.working,
         )
         if execution.kind == _FILL:
             fill = self._executed(instrument, execution)
@@ -347,6 +370,16 @@ class Renderer:
             quantity(ticker.bid_lots),
             price(ticker.ask_ticks),
             quantity(ticker.ask_lots),
+        )
+
+    def balance(self, balance: Balance) -> documents.Balance:
+        """What an account has of one asset."""
+        decimals = self._decimals[balance.asset]
+        return documents.Balance(
+            balance.asset,
+            format_decimal(balance.total, decimals),
+            format_decimal(balance.total - balance.held, decimals),
+            format_decimal(balance.held, decimals),
         )
 
     def instrument(self, instrument: Instrument) -> documents.InstrumentDocument:

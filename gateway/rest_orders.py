@@ -1,5 +1,6 @@
 """REST routes of order entry and of an account's own past, under `/api/v1`."""
 
+from collections.abc import Callable
 from typing import Annotated, Final, Literal
 
 from litestar import Controller, Response, delete, get, patch, post
@@ -10,7 +11,7 @@ from litestar.params import Body, PathParameter, QueryParameter
 
 from common.types import MAX_CLIENT_ORDER_ID, MAX_SYMBOL
 from gateway import documents
-from gateway.bodies import order_number
+from gateway.bodies import decoder, order_number
 from gateway.lookup import Lookup
 from gateway.trading import Trading
 
@@ -30,6 +31,14 @@ MARKET_EXAMPLE: Final = {
 
 PAGE_MAX: Final = 1_000
 """Most rows of one answer."""
+
+BODIES: Final[dict[str, Callable[[bytes], object]]] = {
+    "submit_order": decoder(documents.OrderRequest),
+    "submit_orders": decoder(documents.BatchRequest),
+    "amend_order": decoder(documents.AmendRequest),
+    "cancel_after": decoder(documents.CancelAfterRequest),
+}
+"""The strict decoder of each operation that has a body."""
 
 ORDERS_PATH: Final = "/api/v1/orders"
 
@@ -62,6 +71,10 @@ NewOrders = Annotated[
 NewTerms = Annotated[
     documents.AmendRequest,
     Body(examples=[Example(summary="a smaller total", value={"quantity": "0.5"})]),
+]
+Timeout = Annotated[
+    documents.CancelAfterRequest,
+    Body(examples=[Example(summary="a minute", value={"timeout_s": 60})]),
 ]
 OrderId = Annotated[
     str,
@@ -236,10 +249,29 @@ class AccountRoutes(Controller):
     path = "/api/v1"
     tags = ("account",)
 
-    @get("/account", operation_id="get_account", summary="The account", responses=errors(400))
-    async def account(self, lookup: InLookup, account: Acting) -> documents.AccountDocument:
+    @get(
+        "/account",
+        operation_id="get_account",
+        summary="Balances and fees",
+        responses=errors(400, 503, 504),
+    )
+    async def account(self, trading: InTrading, account: Acting) -> documents.AccountDocument:
         """The account a request acts for."""
-        return lookup.account(account)
+        return await trading.balances(account)
+
+    @post(
+        "/cancel-after",
+        operation_id="cancel_after",
+        summary="Cancel all orders unless told again",
+        description="A dead man's switch: renew it before it is over, or call it off with zero.",
+        status_code=200,
+        responses=errors(400, 413, 415, 422, 503, 504),
+    )
+    async def cancel_after(
+        self, trading: InTrading, account: Acting, data: Timeout
+    ) -> documents.CancelAfterAnswer:
+        """Cancel all open orders unless this is said again in time."""
+        return await trading.cancel_after(account, data)
 
     @get(
         "/fills",

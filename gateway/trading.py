@@ -7,14 +7,25 @@ where a request is refused. Nothing here knows HTTP beyond the status a `Problem
 import asyncio
 from typing import Final
 
-from common.entry import Ack, Cancel, MassCancel, OpenOrders, OrderState, Query, Reject
+from common.entry import (
+    Ack,
+    Balances,
+    Cancel,
+    CancelAfter,
+    MassCancel,
+    OpenOrders,
+    OrderState,
+    Query,
+    QueryBalances,
+    Reject,
+)
 from common.types import ExecutionKind, RejectReason
 from gateway import documents
 from gateway.bodies import SIDES, amend_of, order_of
 from gateway.local_sessions import Answer, Asked, LocalSessions
 from gateway.lookup import Lookup
 from gateway.problem import Problem, outcome_unknown, refused, unknown_order
-from gateway.render import Renderer, order_id_text, timestamp
+from gateway.render import Renderer, fee_percent, order_id_text, timestamp
 
 ANSWER_S: Final = 5.0
 """Seconds a command waits for its answer before its outcome is called unknown."""
@@ -93,6 +104,35 @@ class Trading:
         return self._render.answer(
             "canceled" if ended else "amended", order.symbol, answer.reply, answer.executions
         )
+
+    async def cancel_after(
+        self, account: int, body: documents.CancelAfterRequest
+    ) -> documents.CancelAfterAnswer:
+        """Have all open orders canceled unless this is said again in time."""
+        answer = await self._command(account, CancelAfter(0, body.timeout_s * 1_000))
+        ack = answer.reply
+        assert isinstance(ack, Ack), ack
+        deadline = ack.time_ns + body.timeout_s * 1_000_000_000
+        return documents.CancelAfterAnswer(
+            "set" if body.timeout_s else "off",
+            timestamp(deadline) if body.timeout_s else None,
+            timestamp(ack.time_ns),
+            ack.seq,
+        )
+
+    async def balances(self, account: int) -> documents.AccountDocument:
+        """What the account has, and the fees it pays."""
+        answer = await self._command(account, QueryBalances(0))
+        reply = answer.reply
+        assert isinstance(reply, Balances), reply
+        fees = [
+            documents.Fees(
+                each.symbol, fee_percent(each.maker_fee_rate), fee_percent(each.taker_fee_rate)
+            )
+            for each in self._render.instruments.values()
+        ]
+        held = [self._render.balance(balance) for balance in reply.balances]
+        return documents.AccountDocument(account, reply.seq, held, fees)
 
     async def _command(self, account: int, request: Asked, client_order_id: str = "") -> Answer:
         """The matcher's answer to a command; raises `Problem` where it refuses."""

@@ -18,7 +18,8 @@ Rows = Sequence[tuple[Any, ...]]
 
 _CHANGED: Final = (
     "order_id", "price_ticks", "quantity_lots", "status", "filled_lots", "open_lots",
-    "filled_notional", "reason", "updated_ns", "updated_seq",
+    "filled_notional", "reason", "updated_ns", "updated_seq", "trigger_ticks", "display_lots",
+    "working",
 )  # fmt: skip
 """Columns of a change, in the order of `recorder.digest.OrderChange`."""
 
@@ -83,7 +84,7 @@ class Bulk:
         places = enumerate(_CHANGED, 1)
         new = {name: f"new.{name}" if arrays else f"?{place}" for place, name in places}
         changes = {name: new[name] for name in _CHANGED[1:]}
-        for name in ("price_ticks", "quantity_lots"):
+        for name in ("price_ticks", "quantity_lots", "trigger_ticks", "display_lots", "working"):
             changes[name] = f"coalesce({new[name]}, orders.{name})"
         added = new["filled_notional"]
         changes["filled_notional"] = (

@@ -12,6 +12,7 @@ from typing import Any, Final, get_args
 from msgspec import Struct
 
 from common.candles import CandleSeries
+from common.commands import Instructions
 from common.errors import StreamError
 from common.events import (
     Event,
@@ -23,6 +24,7 @@ from common.events import (
     OrderCompleted,
     OrderExpired,
     OrderReduced,
+    OrderTriggered,
     TradeExecuted,
 )
 from common.history import Candle
@@ -37,6 +39,7 @@ _EXPIRED: Final = int(OrderStatus.EXPIRED)
 _EXPIRED_IN_MATCH: Final = int(OrderStatus.EXPIRED_IN_MATCH)
 _MAKER: Final = int(Liquidity.MAKER)
 _TAKER: Final = int(Liquidity.TAKER)
+_PLAIN: Final = Instructions()
 _BUY: Final = int(Side.BUY)
 _SELL: Final = int(Side.SELL)
 
@@ -75,6 +78,12 @@ class OrderRow(Struct, gc=False):
     created_ns: int
     updated_ns: int
     updated_seq: int
+    trigger_ticks: int = 0
+    display_lots: int = 0
+    expire_ns: int = 0
+    post_only: int = 0
+    self_trade: int = 0
+    working: int = 1
 
 
 class OrderChange(Struct, gc=False):
@@ -90,6 +99,9 @@ class OrderChange(Struct, gc=False):
     reason: int = 0
     updated_ns: int = 0
     updated_seq: int = 0
+    trigger_ticks: int | None = None
+    display_lots: int | None = None
+    working: int | None = None
 
 
 Row = tuple[Any, ...]
@@ -146,6 +158,7 @@ class Digest:
             OrderCompleted: self._completed,
             OrderAmended: self._amended,
             OrderReduced: self._reduced,
+            OrderTriggered: self._triggered,
             InstrumentAdded: self._added,
         }
 
@@ -198,11 +211,13 @@ class Digest:
 
     def _accepted(self, event: OrderAccepted) -> None:
         time_ns = self._time_ns
+        said = event.instructions or _PLAIN
         self._orders[event.seq] = OrderRow(
             event.seq, event.account, event.instrument, event.client_order_id,
             event.side, event.order_type, event.time_in_force, event.price_ticks,
             event.quantity_lots, event.quote_amount, _NEW, 0, event.quantity_lots, 0,
-            0, time_ns, time_ns, event.seq,
+            0, time_ns, time_ns, event.seq, said.trigger_ticks, said.display_lots,
+            said.expire_ns, int(said.post_only), event.self_trade, int(not said.trigger_ticks),
         )  # fmt: skip
 
     def _trade(self, event: TradeExecuted) -> None:
@@ -277,6 +292,13 @@ class Digest:
         row = self._now(event.order_id, status, event.filled_lots, event.open_lots, event.seq)
         row.price_ticks = event.price_ticks
         row.quantity_lots = event.quantity_lots
+        row.trigger_ticks = event.trigger_ticks
+        row.display_lots = event.display_lots
+        row.working = int(not event.trigger_ticks)
+
+    def _triggered(self, event: OrderTriggered) -> None:
+        row = self._now(event.order_id, _NEW, 0, event.open_lots, event.seq)
+        row.working = 1
 
     def _reduced(self, event: OrderReduced) -> None:
         status = _PARTIALLY_FILLED if event.filled_lots else _NEW

@@ -21,7 +21,7 @@ from sqlalchemy import (
 
 from common.types import MAX_CLIENT_ORDER_ID, OrderStatus
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 """Another version in the database is refused: what it means is not known."""
 
 _OPEN = f"{int(OrderStatus.NEW)}, {int(OrderStatus.PARTIALLY_FILLED)}"
@@ -88,6 +88,12 @@ ORDERS: Final = Table(
     _number("created_ns"),
     _number("updated_ns"),
     _number("updated_seq"),
+    _number("trigger_ticks"),
+    _number("display_lots"),
+    _number("expire_ns"),
+    _small("post_only"),
+    _small("self_trade"),
+    _small("working"),
 )
 
 FILLS: Final = Table(

@@ -14,7 +14,8 @@ from common.clock import FakeClock
 from common.events import Event, EventBatch
 from common.feed import Snapshot, Ticker
 from common.local_book import LocalBook
-from common.sync import Orders, OrdersRequest
+from common.rules import Rules
+from common.sync import AccountBalances, BalancesRequest, Orders
 from gateway.desk import OrderDesk
 from gateway.history_link import HistoryLink
 from gateway.local_sessions import LocalSessions
@@ -25,6 +26,7 @@ from gateway.rest import make_app
 from gateway.session import SessionTable
 from gateway.trading import Trading
 from matcher.engine import Engine
+from matcher.listing import balances
 from tests.gateway.desk_world import GATEWAY, INSTRUMENTS
 
 NOW_NS = 1_761_482_096_789_000_000
@@ -77,8 +79,8 @@ class RestWorld:
     no recorder.
     """
 
-    def __init__(self, queue_size: int = 100) -> None:
-        self.engine = Engine(INSTRUMENTS)
+    def __init__(self, queue_size: int = 100, rules: Rules | None = None) -> None:
+        self.engine = Engine(INSTRUMENTS, rules)
         tokens = iter(range(1001, 100_000))
         self.desk = OrderDesk(
             INSTRUMENTS, GATEWAY, queue_size, SessionTable(100, lambda: next(tokens))
@@ -97,7 +99,7 @@ class RestWorld:
             FakeClock(NOW_NS),
             Renderer(INSTRUMENTS),
         )
-        self.trading = Trading(self.sessions, self.lookup, Renderer(INSTRUMENTS))
+        self.trading = Trading(self.sessions, self.lookup, self.lookup.render)
         self.app: AsgiApp = make_app(self.trading, self.lookup, 1, "test")
         self.client = httpx.AsyncClient(
             transport=httpx.ASGITransport(self.app), base_url="http://crossbook"
@@ -132,7 +134,10 @@ class RestWorld:
             self.desk.take_events(EventBatch(1, first_seq, self.engine.seq, NOW_NS, events))
         questions, self.desk.questions = self.desk.questions, []
         for question in questions:
-            assert isinstance(question, OrdersRequest), question
+            if isinstance(question, BalancesRequest):
+                found = balances(self.engine, question.account)
+                self.desk.take_answer(AccountBalances(question.request_id, self.engine.seq, found))
+                continue
             orders, more = self.engine.open_orders(
                 question.account, question.instrument, question.order_id, limit=question.limit
             )

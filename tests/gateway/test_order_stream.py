@@ -99,6 +99,8 @@ def test_a_client_is_greeted_and_hears_what_happens_to_its_account_only() -> Non
                 "fee": "10.00000000",
                 "fee_asset": "USDT",
                 "reason": None,
+                "stop_price": None,
+                "working": True,
             }
 
     run(main())

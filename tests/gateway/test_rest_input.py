@@ -35,7 +35,7 @@ BAD_BODIES: list[tuple[Any, int, str, str | None]] = [
     (limit("buy", "0.00001", "1"), 422, "MIN_NOTIONAL", "quantity"),
     (limit("buy", "1", "50000", client_order_id="x" * 37), 400, "MALFORMED", "client_order_id"),
     (limit("buy", "1", "50000", client_order_id="\u20ac"), 400, "MALFORMED", "client_order_id"),
-    (limit("buy", "1", "50000", time_in_force="day"), 400, "MALFORMED", "time_in_force"),
+    (limit("buy", "1", "50000", time_in_force="now"), 400, "MALFORMED", "time_in_force"),
     (
         limit("buy", "1", "50000", time_in_force="ioc") | {"order_type": "fok"},
         422,

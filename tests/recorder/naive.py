@@ -15,6 +15,7 @@ from common.events import (
     OrderCompleted,
     OrderExpired,
     OrderReduced,
+    OrderTriggered,
     TradeExecuted,
 )
 from common.history import CANDLE_INTERVALS_S
@@ -47,6 +48,7 @@ class NaiveRecord:
                     "status": OrderStatus.NEW, "filled_lots": 0,
                     "open_lots": event.quantity_lots, "filled_notional": 0, "reason": 0,
                     "created_ns": time_ns, "updated_ns": time_ns, "updated_seq": event.seq,
+                    **told(event),
                 }  # fmt: skip
             elif isinstance(event, TradeExecuted):
                 self._trade(event, time_ns)
@@ -56,6 +58,12 @@ class NaiveRecord:
                 order["price_ticks"] = event.price_ticks
                 order["quantity_lots"] = event.quantity_lots
                 order["open_lots"] = event.quantity_lots - order["filled_lots"]
+                order["trigger_ticks"] = event.trigger_ticks
+                order["display_lots"] = event.display_lots
+                order["working"] = 0 if event.trigger_ticks else 1
+            elif isinstance(event, OrderTriggered):
+                self._touch(event.order_id, event.seq, time_ns)
+                self.orders[event.order_id]["working"] = 1
             elif isinstance(event, OrderReduced):
                 self._touch(event.order_id, event.seq, time_ns)
                 order = self.orders[event.order_id]
@@ -168,3 +176,16 @@ def tables_wanted(record: NaiveRecord) -> dict[str, list[Row]]:
             record.candles(), key=lambda row: (row["instrument"], row["interval_s"], row["open_ns"])
         ),
     }
+
+
+def told(event: OrderAccepted) -> Row:
+    """What only few orders say."""
+    said = event.instructions
+    if said is None:
+        few = (0, 0, 0, False)
+    else:
+        few = (said.trigger_ticks, said.display_lots, said.expire_ns, said.post_only)
+    return {
+        "trigger_ticks": few[0], "display_lots": few[1], "expire_ns": few[2],
+        "post_only": int(few[3]), "self_trade": event.self_trade, "working": int(few[0] == 0),
+    }  # fmt: skip

@@ -56,7 +56,7 @@ def test_a_stored_order_is_one_update_that_adds_up() -> None:
     notional = 500 * example().notional_per_tick_lot
     by_id = {change.order_id: change for change in found.changed}
     assert by_id[4] == OrderChange(
-        4, 510, 9, OrderStatus.PARTIALLY_FILLED, 1, 6, 3 * notional, 0, 130, 13
+        4, 510, 9, OrderStatus.PARTIALLY_FILLED, 1, 6, 3 * notional, 0, 130, 13, 0, 0, 1
     )
     assert by_id[5].price_ticks is None
     assert by_id[5].filled_notional == 2 * notional
