@@ -49,7 +49,7 @@ def build(
         clock,
     )
     questions = sockets.history_router(context, settings.recorder_history)
-    answers = AnswerService(HistoryDesk(engine, ids), recorder, questions, clock)
+    answers = AnswerService(HistoryDesk(engine), recorder, questions, clock)
     logger().info(
         "recorder_ready",
         database=described(engine),

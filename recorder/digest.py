@@ -162,6 +162,14 @@ class Digest:
             InstrumentAdded: self._added,
         }
 
+    def learn(self, instrument: Instrument, latest: Iterable[Candle]) -> None:
+        """This instrument is traded too; `latest` are its latest candles as of the position.
+        Nothing happens for one that is known."""
+        if instrument.id not in self._notionals:
+            self._notionals[instrument.id] = instrument.notional_per_tick_lot
+            self._series[instrument.id] = series = CandleSeries()
+            series.load(latest)
+
     def add(self, batch: EventBatch) -> None:
         """Take the next batch in order; a heartbeat changes nothing.
 
@@ -306,8 +314,7 @@ class Digest:
         row.quantity_lots = event.quantity_lots
 
     def _added(self, event: InstrumentAdded) -> None:
-        self._notionals[event.instrument] = event.definition.notional_per_tick_lot
-        self._series.setdefault(event.instrument, CandleSeries())
+        self.learn(event.definition, ())
 
 
 def _nothing(event: Any) -> None:

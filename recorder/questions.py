@@ -4,7 +4,7 @@ On a connection of its own: what is being written is not seen before it is whole
 waits for the other.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, Final
 
 from msgspec.structs import replace
@@ -70,9 +70,8 @@ def read_question(payload: bytes) -> HistoryQuestion | HistoryReject:
 class HistoryDesk:
     """Answers questions from the database, at most `ROWS_MAX` rows each."""
 
-    def __init__(self, engine: Engine, instruments: Iterable[int]) -> None:
+    def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._instruments = frozenset(instruments)
         self._answers: dict[type, Callable[[Any, Connection, int], HistoryAnswer]] = {
             OrdersQuestion: self._orders,
             FillsQuestion: self._fills,
@@ -84,10 +83,9 @@ class HistoryDesk:
     def fault(self, question: HistoryQuestion) -> HistoryReject | None:
         """What is wrong with a question that was sound as a message, if anything."""
         field = text = ""
-        instrument = question.instrument
         must_name = isinstance(question, TradesQuestion | CandlesQuestion | MarketQuestion)
-        if (instrument or must_name) and instrument not in self._instruments:
-            field, text = "instrument", f"no instrument {instrument}"
+        if must_name and not question.instrument:
+            field, text = "instrument", "name an instrument"
         elif isinstance(question, OrdersQuestion):
             if question.open_only and question.ended_only:
                 field, text = "ended_only", "not together with open_only"

@@ -20,6 +20,8 @@ from common.history import HistoryAnswer, HistoryQuestion, HistoryReject
 from common.instruments import Instrument
 from common.log import logger
 from common.sockets import drained
+from common.stream import AskAgain
+from common.sync import GatewayRequest, GatewayState
 from recorder.database import reason_of
 from recorder.digest import Digest
 from recorder.questions import HistoryDesk, not_yet, read_question
@@ -39,6 +41,9 @@ SLEEP_MS: Final = 100
 GATHER_NS: Final = 10_000_000
 """Between two transactions of a busy stream. A lone order is written at once; many share the cost
 of one transaction, which would else take more of the machine than the matcher does."""
+
+AGAIN_NS: Final = 1_000_000_000
+"""Between two questions what is traded."""
 
 AGAIN_S: Final = 1.0
 """Between two attempts at a database that failed."""
@@ -82,6 +87,8 @@ class RecorderService:
         self._clock = clock
         self._replica: Replica | None = None
         self._digest: Digest | None = None
+        self._knows_instruments = False
+        self._ask_again = AskAgain(AGAIN_NS)
         self._failure = ""
         self._written_ns = 0
         self._stopping = threading.Event()
@@ -104,9 +111,13 @@ class RecorderService:
             try:
                 if self._replica is None:
                     self._load()
+                if not self._knows_instruments:
+                    self._ask_instruments()
                 ready = self._wait()
                 if self._sync in ready:
                     self._take_replies()
+                if not self._knows_instruments:
+                    continue
                 if self._events in ready:
                     self._take_events()
                 self._ask()
@@ -122,6 +133,8 @@ class RecorderService:
     def _wait(self) -> set[Any]:
         """The sockets that have something, once it is time to look. An answer of the matcher is
         waited for, so it ends the gathering."""
+        if not self._knows_instruments:
+            return {self._sync} if self._sync.poll(SLEEP_MS) else set()
         since_ns = self._clock.monotonic_ns() - self._written_ns
         if since_ns < GATHER_NS:
             self._sync.poll((GATHER_NS - since_ns) // 1_000_000)
@@ -133,6 +146,8 @@ class RecorderService:
         position, latest = self._store.load(instrument.id for instrument in self._instruments)
         self._digest = Digest(self._instruments, position, latest)
         self._replica = Replica(position)
+        # The file lacks those that were added while everything ran.
+        self._knows_instruments = False
         self._retention.time_ns = position.time_ns
         self.seq = position.seq
         self._failure = ""
@@ -152,10 +167,14 @@ class RecorderService:
         assert self._replica is not None
         for payload in drained(self._sync, 1):
             try:
-                ready = self._replica.take_reply(decode_sync_reply(payload))
+                reply = decode_sync_reply(payload)
             except _BAD_BYTES as error:
                 logger().error("malformed_sync_reply", reason=str(error))
                 continue
+            if isinstance(reply, GatewayState):
+                self._learn(reply.instruments)
+                continue
+            ready = self._replica.take_reply(reply)
             self._ask()
             self._record(ready)
 
@@ -169,6 +188,20 @@ class RecorderService:
                 logger().error("malformed_event_batch", reason=str(error))
                 continue
             self._record(self._replica.take(batch))
+
+    def _learn(self, instruments: Iterable[Instrument]) -> None:
+        assert self._digest is not None
+        for instrument in instruments:
+            self._digest.learn(instrument, self._store.latest(instrument.id))
+        self._knows_instruments = True
+
+    def _ask_instruments(self) -> None:
+        """Ask the matcher what it trades; events wait until it has said so."""
+        if self._ask_again.due((), self._clock.monotonic_ns()):
+            try:
+                self._sync.send(encode(GatewayRequest(0, 0)), zmq.NOBLOCK)
+            except zmq.Again:
+                self._ask_again.forget()
 
     def _ask(self) -> None:
         assert self._replica is not None

@@ -71,6 +71,11 @@ class Store:
             }
         return position, latest
 
+    def latest(self, instrument: int) -> list[Candle]:
+        """The latest candle of every length of an instrument."""
+        with self._engine.begin() as connection:
+            return latest_candles(connection, instrument)
+
     def write(self, changes: Changes) -> None:
         """Write everything or nothing.
 
