@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
-from common import admin, commands, entry, events, feed, history, sync
+from common import admin, commands, entry, events, feed, history, metrics, sync
 from common.errors import CodecError
 from common.types import MAX_INT, RejectReason
 
@@ -26,16 +26,19 @@ encode = _encoder.encode
 
 decode_commands = msgspec.msgpack.Decoder(list[commands.Command]).decode
 decode_events = msgspec.msgpack.Decoder(events.EventBatch).decode
-decode_sync_request = msgspec.msgpack.Decoder(sync.SyncRequest).decode
+decode_sync_request = msgspec.msgpack.Decoder(sync.SyncRequest | metrics.MetricsRequest).decode
 decode_sync_reply = msgspec.msgpack.Decoder(sync.SyncReply).decode
 decode_admin_request = msgspec.msgpack.Decoder(admin.AdminRequest).decode
 decode_admin_reply = msgspec.msgpack.Decoder(admin.AdminReply).decode
 decode_replies = msgspec.msgpack.Decoder(list[entry.Reply]).decode
 decode_feed = msgspec.msgpack.Decoder(feed.FeedMessage).decode
-decode_feed_request = msgspec.msgpack.Decoder(feed.FeedRequest).decode
+decode_feed_request = msgspec.msgpack.Decoder(feed.FeedRequest | metrics.MetricsRequest).decode
 decode_feed_reply = msgspec.msgpack.Decoder(feed.FeedReply).decode
-decode_history_question = msgspec.msgpack.Decoder(history.HistoryQuestion).decode
+decode_history_question = msgspec.msgpack.Decoder(
+    history.HistoryQuestion | metrics.MetricsRequest
+).decode
 decode_history_answer = msgspec.msgpack.Decoder(history.HistoryAnswer).decode
+decode_metrics = msgspec.msgpack.Decoder(metrics.Metrics).decode
 
 _decode_request = msgspec.msgpack.Decoder(entry.Request).decode
 _decode_request_list = msgspec.msgpack.Decoder(list[entry.Request]).decode

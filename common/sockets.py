@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import zmq
+from zmq.utils.monitor import parse_monitor_message
 
 from common.errors import ConfigError
 
@@ -162,6 +163,12 @@ def history_dealer(context: Any, address: str) -> "zmq.Socket[bytes]":
     return _connect(_socket(context, zmq.DEALER, _INTERNAL, {zmq.IMMEDIATE: 1}), address)
 
 
+def metrics_dealer(context: Any, address: str) -> "zmq.Socket[bytes]":
+    """A way to the request socket of any process, to ask what it has counted; connects. Nothing
+    is queued for an absent one (IMMEDIATE): send with NOBLOCK."""
+    return _connect(_socket(context, zmq.DEALER, _CLIENT, {zmq.IMMEDIATE: 1}), address)
+
+
 def has_more(source: "zmq.Socket[bytes]") -> bool:
     """Whether a message waits. Costs less than the exception of a receive that finds none."""
     return bool(int(source.getsockopt(zmq.EVENTS)) & _POLLIN)
@@ -183,6 +190,30 @@ def drained(source: "zmq.Socket[bytes]", limit: int) -> list[bytes]:
     except zmq.Again:
         pass
     return frames
+
+
+class Peers:
+    """Counts the connections of a bound socket, from what ZeroMQ tells of them.
+
+    What it tells waits without limit, because ZeroMQ's own thread would wait for room: call
+    `count` a few times a second.
+    """
+
+    def __init__(self, context: Any, watched: "zmq.Socket[bytes]") -> None:
+        address = f"inproc://peers-{id(watched)}"
+        watched.monitor(address, zmq.EVENT_ACCEPTED | zmq.EVENT_DISCONNECTED)
+        self._told = _connect(_socket(context, zmq.PAIR, {zmq.RCVHWM: 0}), address)
+        self._open: set[int] = set()
+
+    def count(self) -> int:
+        """How many are connected."""
+        while has_more(self._told):
+            told = parse_monitor_message(self._told.recv_multipart(_NOBLOCK))
+            if told["event"] == zmq.EVENT_ACCEPTED:
+                self._open.add(told["value"])
+            else:
+                self._open.discard(told["value"])
+        return len(self._open)
 
 
 def check_address(name: str, address: str, *, bind: bool, insecure: bool) -> None:

@@ -57,6 +57,11 @@ class StreamFollower:
         """
         return self.other_stream != 0
 
+    @property
+    def held(self) -> int:
+        """Batches that wait for something missing before them."""
+        return len(self._held)
+
     def take(self, batch: EventBatch) -> Sequence[EventBatch]:
         """The batches that are now in order, oldest first; `seq` is then the last one's.
 

@@ -23,13 +23,17 @@ from gateway.channel import Channel, Refusal, Router
 from gateway.desk import OrderDesk
 from gateway.history_link import HistoryLink
 from gateway.history_socket import HistorySocket
+from gateway.http_counter import HttpCounter
 from gateway.http_server import HttpServer
 from gateway.link import MatcherLink
 from gateway.lookup import Lookup
 from gateway.market_feed import MarketFeed
+from gateway.metrics import GatewayMetrics
+from gateway.operations import Operations, without_api
 from gateway.order_route import AsgiApp
 from gateway.order_stream import PATH as ORDERS_PATH
 from gateway.order_stream import OrderStreams
+from gateway.probes import Probes
 from gateway.render import Renderer
 from gateway.rest import make_app
 from gateway.service import OrderService
@@ -58,6 +62,7 @@ class Gateway:
         self._clock = SystemClock()
         self._starting: list[Callable[[], None]] = []
         self._stopping: list[Callable[[], None]] = []
+        self._desk: OrderDesk | None = None
         self.link: MatcherLink | None = None
         self.orders: OrderService | None = None
         self.server: HttpServer | None = None
@@ -65,15 +70,8 @@ class Gateway:
         if "orders" in roles or "api" in roles:
             self.orders = self._order_service("orders" in roles)
         if "api" in roles or "streams" in roles:
-            feed = self._market_feed()
-            app, order_streams = self._api(feed) if "api" in roles else (None, None)
-            streams = Streams() if "streams" in roles else None
-            if streams is not None:
-                StreamLoop(feed, streams, self._clock)
-            router = _router(order_streams, streams)
             self._allow_files()
-            hub = Hub(router, Limits(connections_max=settings.max_websocket_connections))
-            self.server = HttpServer(app or _no_api, hub, settings.api_host, settings.api_port)
+            self.server = self._web()
 
     async def run(self, stopped: asyncio.Event) -> None:
         """Serve until `stopped` is set, or until another gateway took over."""
@@ -101,6 +99,44 @@ class Gateway:
         for stop in self._stopping:
             stop()
 
+    def _web(self) -> HttpServer:
+        """HTTP and WebSocket, whatever of it the roles have; `/metrics` counts all of it."""
+        settings = self._settings
+        metrics = GatewayMetrics(settings.order_queue_size, settings.max_order_sessions)
+        feed = metrics.feed = self._market_feed()
+        operations = Operations(metrics, self._probes(), feed)
+        app, order_streams = without_api(operations), None
+        if "api" in settings.gateway_roles:
+            metrics.history = HistoryLink()
+            app, order_streams = self._api(feed, metrics.history, operations)
+        if self.orders is not None:
+            metrics.desk, metrics.link, metrics.traffic = self._desk, self.link, self.orders
+        if "streams" in settings.gateway_roles:
+            metrics.streams = Streams()
+            StreamLoop(feed, metrics.streams, self._clock)
+        router = _router(order_streams, metrics.streams)
+        limits = Limits(connections_max=settings.max_websocket_connections)
+        hub = metrics.hub = Hub(router, limits)
+        metrics.http = HttpCounter(app, self._clock)
+        server = HttpServer(metrics.http, hub, settings.api_host, settings.api_port)
+        metrics.server = server
+        return server
+
+    def _probes(self) -> Probes:
+        settings = self._settings
+        addresses = {
+            "matcher": settings.matcher_sync,
+            "publisher": settings.publisher_snapshots,
+            "recorder": settings.recorder_history,
+        }
+        return Probes(
+            {
+                name: sockets.metrics_dealer(self._context, address)
+                for name, address in addresses.items()
+            },
+            self._clock,
+        )
+
     def _allow_files(self) -> None:
         """Every connection is an open file: raise the limit as far as it goes."""
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -112,7 +148,7 @@ class Gateway:
 
     def _order_service(self, with_clients: bool) -> OrderService:
         settings, context = self._settings, self._context
-        desk = OrderDesk(
+        self._desk = desk = OrderDesk(
             self._instruments,
             settings.gateway_id,
             settings.order_queue_size,
@@ -142,10 +178,11 @@ class Gateway:
         self._stopping.append(feed.stop)
         return feed
 
-    def _api(self, feed: MarketFeed) -> tuple[AsgiApp, OrderStreams]:
+    def _api(
+        self, feed: MarketFeed, history: HistoryLink, operations: Operations
+    ) -> tuple[AsgiApp, OrderStreams]:
         settings = self._settings
         assert self.orders is not None, "the api needs order entry"
-        history = HistoryLink()
         recorder = HistorySocket(
             history,
             sockets.history_dealer(self._context, settings.recorder_history),
@@ -158,7 +195,8 @@ class Gateway:
         local.teach(render.learn)
         lookup = Lookup(local, history, recorder.wake, feed, self._clock, render)
         trading = Trading(local, lookup, render)
-        app = make_app(trading, lookup, settings.account, secrets.token_hex(4))
+        prefix = secrets.token_hex(4)
+        app = make_app(trading, lookup, operations.metrics, settings.account, prefix)
         return app, OrderStreams(local, trading, render, settings.account)
 
 
@@ -171,20 +209,6 @@ def _router(orders: OrderStreams | None, streams: Streams | None) -> Router:
         return Refusal(404, f"no stream at {path[:100]}; this gateway has no role streams")
 
     return route
-
-
-async def _no_api(scope: Any, receive: Any, send: Any) -> None:
-    """What a gateway without the role `api` answers to HTTP: that it is up, and nothing else."""
-    alive = scope["path"] == "/health"
-    body = (
-        b'{"status":"ok"}'
-        if alive
-        else b'{"error":{"code":"NOT_FOUND","message":"this gateway has no role api"}}'
-    )
-    headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
-    status = 200 if alive else 404
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
 
 
 async def serve(settings: Settings, instruments: tuple[Instrument, ...]) -> bool:

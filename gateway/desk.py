@@ -5,6 +5,7 @@ The service around it hands frames in and sends `outbox` out; the link (gateway/
 in flight between here and the matcher's answer: past that a client hears `BUSY` at once.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
@@ -86,6 +87,7 @@ class OrderDesk:
         self.commands: list[Command] = []
         self.questions: list[OrdersRequest | BalancesRequest] = []
         self.outbox: dict[bytes, list[Reply]] = {}
+        self._rejects: Counter[int] = Counter()
         self.catch_ups = CatchUps(self._instruments.values(), self.outbox)
         self.seq = 0
         self.time_ns = 0
@@ -98,6 +100,16 @@ class OrderDesk:
         """Whether the matcher answered a number that this desk has not used yet: another gateway
         has the same id."""
         return self._reporter.stray > self.number
+
+    @property
+    def refusals(self) -> Counter[int]:
+        """How many requests were refused since the start, here or by the matcher, by reason."""
+        return self._rejects + self._reporter.rejects
+
+    @property
+    def queries_waiting(self) -> int:
+        """Queries without the matcher's answer."""
+        return len(self._asked)
 
     @property
     def taking(self) -> bool:
@@ -131,11 +143,11 @@ class OrderDesk:
     def take_frame(self, identity: bytes, frame: bytes) -> None:
         """Take one client frame: token and requests. Bad bytes get a `Reject`, never a raise."""
         if len(frame) <= TOKEN_BYTES:
-            self._reply(identity, _malformed("frame", "no session token and request"))
+            self._refuse(identity, _malformed("frame", "no session token and request"))
             return
         requests, rejects = decode_requests(memoryview(frame)[TOKEN_BYTES:])
-        if rejects:
-            self.outbox.setdefault(identity, []).extend(rejects)
+        for reject in rejects:
+            self._refuse(identity, reject)
         session = self.sessions.by_token.get(frame[:TOKEN_BYTES])
         if session is None:
             has_token = any(frame[:TOKEN_BYTES])
@@ -162,7 +174,7 @@ class OrderDesk:
 
     def refuse_extra_frames(self, identity: bytes) -> None:
         """Answer a message of more than one frame."""
-        self._reply(identity, _malformed("frame", "send token and requests in one frame"))
+        self._refuse(identity, _malformed("frame", "send token and requests in one frame"))
 
     def take_back(self, commands: Sequence[Command], text: str) -> None:
         """These, the last taken, never left: their senders hear `BUSY`, and their numbers are
@@ -170,13 +182,13 @@ class OrderDesk:
         for command in commands:
             session, request_seq, _ = self.in_flight.pop(command.request)
             coid = getattr(command, "client_order_id", "")
-            self._reply(session.identity, Reject(request_seq, RejectReason.BUSY, "", text, coid))
+            self._refuse(session.identity, Reject(request_seq, RejectReason.BUSY, "", text, coid))
         self.number -= len(commands)
 
     def refuse_question(self, question: OrdersRequest | BalancesRequest, text: str) -> None:
         """This query could not be asked."""
         session, request_seq, _ = self._asked.pop(question.request_id)
-        self._reply(session.identity, Reject(request_seq, RejectReason.BUSY, "", text))
+        self._refuse(session.identity, Reject(request_seq, RejectReason.BUSY, "", text))
 
     def take_events(self, batch: EventBatch) -> None:
         """Report a batch of events, which must be the next in order."""
@@ -213,7 +225,7 @@ class OrderDesk:
         for number in [number for number in self.in_flight if number <= last_number]:
             session, request_seq, command = self.in_flight.pop(number)
             coid = getattr(command, "client_order_id", "")
-            self._reply(
+            self._refuse(
                 session.identity, Reject(request_seq, RejectReason.OUTCOME_UNKNOWN, "", text, coid)
             )
 
@@ -242,7 +254,7 @@ class OrderDesk:
                 break
             del self._asked[question_id]
             text = "the matcher did not answer in time"
-            self._reply(session.identity, Reject(request_seq, RejectReason.BUSY, "", text))
+            self._refuse(session.identity, Reject(request_seq, RejectReason.BUSY, "", text))
         self._cancel_deserted()
 
     def probe_sessions(self) -> None:
@@ -270,14 +282,14 @@ class OrderDesk:
         self, session: Session, request: New | Cancel | Amend | MassCancel | CancelAfter
     ) -> None:
         if len(self.in_flight) >= self._room:
-            self._reply(session.identity, _busy(request, self._why_busy))
+            self._refuse(session.identity, _busy(request, self._why_busy))
             return
         number = self.number + 1
         try:
             command = self._translator.command(request, session.account, number)
         except FieldError as error:
             coid = getattr(request, "client_order_id", "")
-            self._reply(session.identity, error.reject(request.request_seq, coid))
+            self._refuse(session.identity, error.reject(request.request_seq, coid))
             return
         self.number = number
         self.in_flight[number] = (session, request.request_seq, command)
@@ -306,13 +318,13 @@ class OrderDesk:
             return
         text = "no session has this token; log on first"
         reject = Reject(request.request_seq, RejectReason.NOT_LOGGED_ON, "token", text)
-        self._reply(identity, reject)
+        self._refuse(identity, reject)
 
     def _log_on(self, identity: bytes, request: Logon) -> None:
         session = self.sessions.open(request.account, identity, request.cancel_on_disconnect)
         if session is None:
             text = f"this gateway has {len(self.sessions)} sessions and takes no more"
-            self._reply(identity, Reject(request.request_seq, RejectReason.BUSY, "", text))
+            self._refuse(identity, Reject(request.request_seq, RejectReason.BUSY, "", text))
             return
         self._reply(identity, self._welcome(request.request_seq, session))
 
@@ -322,13 +334,13 @@ class OrderDesk:
 
     def _take_catch_up(self, session: Session, request: CatchUp) -> None:
         if not self._room:
-            self._reply(session.identity, _busy(request, self._why_busy))
+            self._refuse(session.identity, _busy(request, self._why_busy))
             return
         self.catch_ups.start(session, request.request_seq, request.from_seq, self.seq)
 
     def _take_query(self, session: Session, request: Query | QueryBalances) -> None:
         if len(self._asked) >= QUESTIONS_MAX:
-            self._reply(session.identity, _busy(request, "too many queries are waiting"))
+            self._refuse(session.identity, _busy(request, "too many queries are waiting"))
             return
         if isinstance(request, QueryBalances):
             self._question_id += 1
@@ -338,7 +350,7 @@ class OrderDesk:
         try:
             instrument = self._translator.instrument(request.symbol).id if request.symbol else 0
         except FieldError as error:
-            self._reply(session.identity, error.reject(request.request_seq))
+            self._refuse(session.identity, error.reject(request.request_seq))
             return
         self._question_id += 1
         self._asked[self._question_id] = (session, request.request_seq, self._now_ns)
@@ -353,6 +365,10 @@ class OrderDesk:
                 request.limit,
             )
         )
+
+    def _refuse(self, identity: bytes, reject: Reject) -> None:
+        self._rejects[reject.reason] += 1
+        self._reply(identity, reject)
 
     def _reply(self, identity: bytes, reply: Reply) -> None:
         if not identity:

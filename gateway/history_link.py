@@ -21,7 +21,7 @@ Done = Callable[[HistoryAnswer | None], None]
 
 
 class HistoryLink:
-    """The questions of one gateway, by number.
+    """The questions of one gateway, by number. `given_up` counts those that ended with None.
 
     >>> from common.history import NotYet, TradesQuestion
     >>> link, heard = HistoryLink(), []
@@ -36,10 +36,17 @@ class HistoryLink:
         self._unsent: list[tuple[int, HistoryQuestion]] = []
         self._number = 0
         self._now_ns = 0
+        self.given_up = 0
+
+    @property
+    def waiting(self) -> int:
+        """Questions without an answer."""
+        return len(self._waiting)
 
     def ask(self, question: Callable[[int], HistoryQuestion], done: Done) -> None:
         """Ask `question(request_id)`; `done` hears the answer, or None."""
         if len(self._waiting) >= QUESTIONS_MAX:
+            self.given_up += 1
             done(None)
             return
         self._number += 1
@@ -67,6 +74,7 @@ class HistoryLink:
             self._end(number, None)
 
     def _end(self, number: int, answer: HistoryAnswer | None) -> None:
+        self.given_up += answer is None
         waiting = self._waiting.pop(number, None)
         if waiting is not None:
             waiting[0](answer)

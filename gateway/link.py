@@ -60,6 +60,9 @@ class MatcherLink:
     out to be another history; meanwhile the desk takes no commands. `fenced` says that another
     gateway of the same id has taken over: this one must end. `notices` has what is worth a line
     in the log; whoever reads it empties it.
+
+    `commands_sent` counts commands handed to the matcher, `commands_again` those of them that
+    were sent before, `gaps` requests for missing events, `events_lost` numbers never heard of.
     """
 
     def __init__(self, desk: OrderDesk, gateway: int, first_number: int) -> None:
@@ -80,6 +83,10 @@ class MatcherLink:
         self._heard = False
         self._heard_ns = 0
         self.fenced = False
+        self.commands_sent = 0
+        self.commands_again = 0
+        self.gaps = 0
+        self.events_lost = 0
         self.notices: list[tuple[str, dict[str, int]]] = []
 
     @property
@@ -87,6 +94,11 @@ class MatcherLink:
         """Whether the matcher's stream is known, no other has been heard, and it is ours."""
         follower = self._follower
         return follower.stream != 0 and follower.other_stream == 0 and not self.fenced
+
+    @property
+    def held(self) -> int:
+        """Batches that wait for something missing before them."""
+        return self._follower.held
 
     def take_events(self, payload: bytes) -> None:
         """Take one frame of the event stream; raises what `decode_events` raises."""
@@ -132,6 +144,8 @@ class MatcherLink:
             desk.commands = []
             if not self.following or not commands(encode(new)):
                 desk.take_back(new, _NOT_TAKING)
+            else:
+                self.commands_sent += len(new)
         if desk.questions:
             questions, desk.questions = desk.questions, []
             for question in questions:
@@ -150,7 +164,10 @@ class MatcherLink:
         while sent < len(waiting) and commands(encode(waiting[sent : sent + CHUNK_COMMANDS])):
             sent += CHUNK_COMMANDS
         if sent:
-            self._note("commands_sent_again", count=min(sent, len(waiting)))
+            count = min(sent, len(waiting))
+            self.commands_sent += count
+            self.commands_again += count
+            self._note("commands_sent_again", count=count)
         else:
             # Nobody is there: no reason to wait longer once somebody is.
             self._wait_ns = RESEND_NS
@@ -166,6 +183,7 @@ class MatcherLink:
                 self._ask_state.forget()
         gap = follower.gap()
         if gap is not None and self._ask_gap.due(gap[:2], now_ns):
+            self.gaps += 1
             self._note("event_gap", from_seq=gap[1], to_seq=gap[2])
             if not sync(encode(ResendRequest(0, *gap))):
                 self._ask_gap.forget()
@@ -236,6 +254,7 @@ class MatcherLink:
         if reply.stream != follower.stream:
             self._want_state()
         elif follower.gap() is not None and reply.first_seq > follower.seq + 1:
+            self.events_lost += reply.first_seq - 1 - follower.seq
             self._note("events_lost", from_seq=follower.seq + 1, to_seq=reply.first_seq - 1)
             self._desk.tell_hole()
             self._report(follower.reset(reply.stream, reply.first_seq - 1))

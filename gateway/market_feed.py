@@ -80,6 +80,14 @@ class MarketFeed:
         return self.follower.ready
 
     @property
+    def seq(self) -> int:
+        """The last number of the matcher's stream heard of."""
+        heartbeat = self.follower.heartbeat
+        heard = heartbeat.seq if heartbeat is not None else 0
+        books = (self.follower.book(symbol).seq for symbol in self.follower.instruments)
+        return max(heard, *books, 0)
+
+    @property
     def stale(self) -> bool:
         """Whether the publisher, or the matcher behind it, has been silent too long."""
         return self.follower.stale

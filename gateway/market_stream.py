@@ -125,6 +125,7 @@ class BookStream(Stream):
             if missed is None:
                 held, frame = board.snapshot()
                 if position != NEW:
+                    self.resyncs += 1
                     frame = self.frames.resync() + frame
                 missed = board.since(held) or b""
             frame += missed
@@ -212,6 +213,7 @@ class TradeStream(Stream):
                 return self._sent
             position = tape.place_of(wanted)
         if position < tape.start:
+            self.resyncs += 1
             connection.send(self.frames.resync(from_trade_id=tape.first_trade_id))
             position = tape.start
         run, place = tape.since(position, self._sent)

@@ -5,6 +5,7 @@ The session that asked gets the `Ack` or `Reject`; every other session of the ac
 of their account.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
@@ -84,7 +85,7 @@ class Reporter:
 
     `sessions` are those to tell, by account. `stray` is the highest request number of this
     gateway that was answered without being in flight. `news` are changes of the instruments, for
-    whoever keeps them; it empties the list.
+    whoever keeps them; it empties the list. `rejects` counts by reason.
     """
 
     def __init__(
@@ -97,6 +98,7 @@ class Reporter:
     ) -> None:
         self.stray = 0
         self.news: list[InstrumentAdded | FeesChanged] = []
+        self.rejects: Counter[int] = Counter()
         self._symbols = {instrument.id: instrument.symbol for instrument in instruments}
         self._gateway = gateway
         self._by_account = sessions
@@ -395,6 +397,7 @@ class Reporter:
     def _rejected(self, event: CommandRejected) -> None:
         origin = self._answer(event)
         if origin is not None:
+            self.rejects[event.reason] += 1
             text = _REASON_TEXT.get(RejectReason(event.reason), "refused")
             reject = Reject(
                 origin[1], event.reason, event.field, text, event.client_order_id, event.seq

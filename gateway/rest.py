@@ -19,6 +19,7 @@ from common.log import logger
 from gateway import documents
 from gateway.bodies import ACCOUNT_MAX, explain
 from gateway.lookup import Lookup
+from gateway.operations import MetricsText
 from gateway.order_route import BODY_MAX, AsgiApp, OrderRoute, check_media_type
 from gateway.page_routes import page_routes
 from gateway.problem import Problem, internal, malformed
@@ -38,7 +39,11 @@ _CODES: Final = {
 
 
 def make_app(
-    trading: Trading, lookup: Lookup, default_account: int, request_id_prefix: str
+    trading: Trading,
+    lookup: Lookup,
+    metrics: MetricsText,
+    default_account: int,
+    request_id_prefix: str,
 ) -> AsgiApp:
     """The application. `default_account` acts where a request names none."""
     door = _Door(default_account, request_id_prefix)
@@ -55,6 +60,7 @@ def make_app(
         dependencies={
             "trading": Provide(lambda: trading, sync_to_thread=False),
             "lookup": Provide(lambda: lookup, sync_to_thread=False),
+            "metrics_text": Provide(lambda: metrics, sync_to_thread=False),
             "account": Provide(door.account),
         },
         before_request=door.check,

@@ -3,12 +3,14 @@
 from typing import Annotated, Final, Literal
 
 from litestar import Controller, Response, get
+from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import Example
 from litestar.params import PathParameter, QueryParameter
 
 from common.types import MAX_INT, MAX_SYMBOL
 from gateway import documents
+from gateway.operations import METRICS_TYPE, MetricsText
 from gateway.rest_orders import Acting, InLookup, Limit, errors
 
 SymbolPath = Annotated[
@@ -20,6 +22,7 @@ SymbolPath = Annotated[
         examples=[Example(value="BTC-USDT")],
     ),
 ]
+InMetrics = NamedDependency[MetricsText]
 TIME_MS_MAX: Final = MAX_INT // 1_000_000
 
 
@@ -136,3 +139,13 @@ class ProcessRoutes(Controller):
         """Whether a client can use the gateway, and which part is missing."""
         readiness = await lookup.readiness()
         return Response(readiness, status_code=200 if readiness.status == "ready" else 503)
+
+    @get(
+        "/metrics",
+        operation_id="metrics",
+        summary="What all processes have counted, for Prometheus",
+        media_type=METRICS_TYPE,
+    )
+    async def metrics(self, metrics_text: InMetrics) -> str:
+        """Prometheus' text format; docs/operations.md describes each metric."""
+        return await metrics_text()

@@ -16,6 +16,7 @@ from common.codec import encode
 from common.crash import reached
 from common.log import logger
 from common.sockets import drained, has_more
+from common.tally import TIMES_NS, Buckets
 from gateway.desk import OrderDesk
 from gateway.link import MatcherLink
 from gateway.local_sessions import LOCAL_PREFIX, LocalSessions
@@ -44,6 +45,10 @@ class OrderService:
 
     `clients` is the socket of ZeroMQ clients, or None where only clients inside this process are
     served: `local` has their sessions in either case.
+
+    `replies` counts what clients were told, `clients_dropped` those that were gone or did not
+    read. `answer_times` are the nanoseconds that some commands took to the matcher and back: one at
+    a time is timed, so that it costs nothing an order.
     """
 
     def __init__(
@@ -68,6 +73,10 @@ class OrderService:
         self._loop = asyncio.get_running_loop()
         self._round_is_due = False
         self._ticks = 0
+        self.replies = 0
+        self.clients_dropped = 0
+        self.answer_times = Buckets(TIMES_NS)
+        self._timed = self._timed_ns = 0
         self._poller = zmq.Poller()
         self._takers = {events: self._take_events, sync: self._take_sync_replies}
         if clients is not None:
@@ -125,8 +134,11 @@ class OrderService:
         desk, link = self._desk, self._link
         if desk.commands:
             reached("gateway.received")
-            link.send(self._send_commands, self._send_sync, self._clock.monotonic_ns())
+            now_ns = self._clock.monotonic_ns()
+            link.send(self._send_commands, self._send_sync, now_ns)
             reached("gateway.forwarded")
+            if not self._timed and desk.number in desk.in_flight:
+                self._timed, self._timed_ns = desk.number, now_ns
         else:
             link.send(self._send_commands, self._send_sync, self._clock.monotonic_ns())
         if desk.outbox:
@@ -195,6 +207,9 @@ class OrderService:
                 take(payload)
             except _BAD_BYTES as error:
                 logger().error("malformed_event_batch", reason=str(error))
+        if self._timed and self._timed not in self._desk.in_flight:
+            self._timed = 0
+            self.answer_times.add(self._clock.monotonic_ns() - self._timed_ns)
         if self._desk.outbox:
             reached("gateway.reported")
 
@@ -213,6 +228,7 @@ class OrderService:
         waiting = list(outbox.items())
         outbox.clear()
         for identity, replies in waiting:
+            self.replies += len(replies)
             if identity.startswith(LOCAL_PREFIX):
                 self.local.deliver(identity, replies)
                 continue
@@ -227,4 +243,5 @@ class OrderService:
                     clients.send(encode(replies[start : start + REPLIES_MAX]), _NOBLOCK)
             except zmq.ZMQError as error:
                 logger().debug("client_gone", reason=error.strerror)
+                self.clients_dropped += 1
                 self._desk.sessions.close_address(identity)

@@ -50,7 +50,8 @@ class Stream:
 
     `live` is whether the market is seen as it is now. While it is not, a stream sends nothing of
     the market: clients are told, and it goes on where it stopped. The owner calls `work` when
-    something was taken or `due_ns` has come, and `beat` every second.
+    something was taken or `due_ns` has come, and `beat` every second. `resyncs` counts clients
+    that were told that something was left out for them.
     """
 
     def __init__(self, frames: FrameMaker) -> None:
@@ -58,6 +59,7 @@ class Stream:
         self.live = False
         self.why = "no market data yet"
         self.beat_due = False
+        self.resyncs = 0
         self.level: dict[Connection, None] = {}
         self.behind: dict[Connection, int] = {}
         self._received: dict[Connection, int] = {}

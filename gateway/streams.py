@@ -1,6 +1,6 @@
 """All market-data streams of one gateway: who is led where, and what of the feed goes where."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from common.feed import BestBidOffer, Candles, DepthUpdate, Snapshot, Ticker, Trades
@@ -69,6 +69,15 @@ class Streams:
     def __len__(self) -> int:
         """Clients of all streams."""
         return sum(len(stream) for market in self._markets.values() for stream in market.streams)
+
+    def by_name(self) -> Iterator[tuple[str, Stream]]:
+        """Every stream, under the name it has below /ws/."""
+        for market in self._markets.values():
+            yield "market-data", market.book
+            yield "trades", market.trades
+            yield "ticker", market.ticker
+            for candles in market.candles.values():
+                yield "candles", candles
 
     def describe(self, instruments: Mapping[str, Instrument]) -> None:
         """What is traded; until this is known every client is refused."""

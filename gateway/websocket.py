@@ -10,6 +10,7 @@ anyone; a channel that acts for an account has to ask for more than a browser se
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
 from typing import Any, Final, cast
 from urllib.parse import unquote
@@ -37,6 +38,9 @@ from gateway.channel import (
 )
 
 __all__ = ["Hub", "Limits", "WebSocketConnection", "make_protocol", "text_frame"]
+
+ABNORMAL: Final = 1006
+"""What a client sees that was dropped without a close frame."""
 
 SWEEP_S: Final = 1.0
 PING_SPREAD: Final = 5
@@ -67,13 +71,17 @@ class Limits(Struct, frozen=True):
 
 
 class Hub:
-    """All connections of one server, their limits and their one timer."""
+    """All connections of one server, their limits and their one timer.
+
+    `closed` counts connections ended by this side by close code; 1006 were dropped without one.
+    """
 
     def __init__(self, router: Router, limits: Limits) -> None:
         self.router = router
         self.limits = limits
         self.seconds = 0
         self.refused = 0
+        self.closed: Counter[int] = Counter()
         self._numbered = 0
         self._connections: dict[WebSocketConnection, None] = {}
         self._timer: asyncio.TimerHandle | None = None
@@ -235,6 +243,7 @@ class WebSocketConnection(asyncio.Protocol):
         if not self._open:
             return
         self._open = False
+        self._hub.closed[code] += 1
         if self._protocol.state is State.OPEN:
             # Otherwise the client's own close came together with what it is closed for.
             text = reason.encode()[:REASON_MAX].decode(errors="ignore")
@@ -244,6 +253,8 @@ class WebSocketConnection(asyncio.Protocol):
 
     def abort(self) -> None:
         """Drop the connection and what is unsent. `Channel.closed` follows later."""
+        if self._open:
+            self._hub.closed[ABNORMAL] += 1
         self._open = False
         self._transport.abort()
 
@@ -285,6 +296,7 @@ class WebSocketConnection(asyncio.Protocol):
             return
         if len(hub) >= hub.limits.connections_max:
             hub.refused += 1
+            hub.closed[TRY_AGAIN_LATER] += 1
             text = f"too many connections: MAX_WEBSOCKET_CONNECTIONS={hub.limits.connections_max}"
             protocol.send_close(TRY_AGAIN_LATER, text)
             self._flush()

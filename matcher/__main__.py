@@ -15,9 +15,10 @@ from common.log import logger, set_up_logging
 from matcher.disk import FileDisk
 from matcher.history import EventHistory
 from matcher.journal import JournalFailed
+from matcher.metrics import MatcherMetrics
 from matcher.recovery import recover
 from matcher.sequencer import Sequencer
-from matcher.service import MatcherService
+from matcher.service import Batches, MatcherService
 from matcher.snapshot_store import SnapshotStore
 from matcher.snapshotter import Snapshotter
 
@@ -58,6 +59,7 @@ def build(settings: Settings, context: Any, disk: FileDisk) -> MatcherService:
         settings.journal_keep_segments,
         recovered.snapshot_seq,
     )
+    batches = Batches()
     return MatcherService(
         sequencer,
         journal,
@@ -68,6 +70,8 @@ def build(settings: Settings, context: Any, disk: FileDisk) -> MatcherService:
         sockets.admin_router(context, settings.matcher_admin),
         clock,
         settings.heartbeat_ms,
+        batches,
+        MatcherMetrics(sequencer, journal, history, snapshotter, disk, batches).text,
         settings.journal_sync_interval_ms if settings.journal_sync == "interval" else 0,
     )
 

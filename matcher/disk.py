@@ -8,10 +8,12 @@ import errno
 import fcntl
 import os
 import threading
+import time
 from pathlib import Path
 from typing import Final, Protocol
 
 from common.errors import CrossbookError
+from common.tally import TIMES_NS, Buckets
 
 LOCK: Final = "lock"
 TEMPORARY: Final = ".tmp"
@@ -71,10 +73,12 @@ class FileDisk:
     """One directory of the machine's file system, made when it is not there.
 
     Only one process at a time has a directory; raises `DirectoryInUse`. A `read_only` disk takes
-    and changes nothing, so that it may look at the files of a running matcher.
+    and changes nothing, so that it may look at the files of a running matcher. `syncs` are the
+    nanoseconds that calls of `sync` took.
     """
 
     def __init__(self, directory: Path, *, read_only: bool = False) -> None:
+        self.syncs = Buckets(TIMES_NS)
         self._directory = directory
         self._read_only = read_only
         self._files: dict[str, int] = {}
@@ -138,7 +142,9 @@ class FileDisk:
 
     def sync(self, name: str) -> None:
         """What was written to the file so far survives a crash."""
+        began_ns = time.monotonic_ns()
         os.fdatasync(self._open(name))
+        self.syncs.add(time.monotonic_ns() - began_ns)
 
     def release(self, name: str) -> None:
         """Close the file; a later write opens it again."""
@@ -170,6 +176,11 @@ class FileDisk:
         self.release(name)
         (self._directory / name).unlink(missing_ok=True)
         self._sync_directory()
+
+    def free_bytes(self) -> int:
+        """What is left for us on the file system."""
+        found = os.statvfs(self._directory)
+        return found.f_bavail * found.f_frsize
 
     def close(self) -> None:
         """Close all files and let others have the directory."""

@@ -24,6 +24,11 @@ class EventHistory:
         self.last_seq = 0
 
     @property
+    def size(self) -> int:
+        """Bytes held."""
+        return self._bytes
+
+    @property
     def first_seq(self) -> int:
         """The first sequence number still held; one past the last where nothing is."""
         if self._start == len(self._first_seqs):

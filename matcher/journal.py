@@ -184,6 +184,11 @@ class Journal:
         return self._segments[0].first_seq if self._segments else self.last_seq + 1
 
     @property
+    def used_bytes(self) -> int:
+        """Bytes written in all segments, their headers included."""
+        return sum(segment.used for segment in self._segments)
+
+    @property
     def segment_names(self) -> list[str]:
         """The files of the journal, oldest first."""
         return [segment.name for segment in self._segments]

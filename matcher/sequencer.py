@@ -68,6 +68,7 @@ class Applied(Struct, gc=False):
     last_seq: int
     encoded: bytes
     malformed: int
+    events: int
 
 
 def apply_batch(engine: Engine, stream: int, payloads: list[bytes], time_ns: int) -> Applied:
@@ -90,15 +91,17 @@ def apply_batch(engine: Engine, stream: int, payloads: list[bytes], time_ns: int
             events += apply(command, time_ns)
     last_seq = engine.seq
     if last_seq < first_seq:
-        return Applied(first_seq, last_seq, b"", malformed)
+        return Applied(first_seq, last_seq, b"", malformed, 0)
     encoded = encode(EventBatch(stream, first_seq, last_seq, time_ns, events))
-    return Applied(first_seq, last_seq, encoded, malformed)
+    return Applied(first_seq, last_seq, encoded, malformed, len(events))
 
 
 class Sequencer:
     """One stream of event batches around an engine, each in the journal before it is returned.
 
-    `malformed` counts payloads that were no list of commands; they change nothing.
+    `malformed` counts payloads that were no list of commands; they change nothing. `commands`
+    counts those applied, `events` what happened, `resent` resend answers by where they were read,
+    or not found.
     """
 
     def __init__(self, engine: Engine, journal: RecordLog, history: EventHistory) -> None:
@@ -108,6 +111,9 @@ class Sequencer:
         self._time_ns = journal.last_time_ns
         self.stream = journal.stream
         self.malformed = 0
+        self.commands = 0
+        self.events = 0
+        self.resent = {"memory": 0, "journal": 0, "gone": 0}
 
     @property
     def seq(self) -> int:
@@ -129,6 +135,8 @@ class Sequencer:
         self._time_ns = time_ns = max(self._time_ns, now_ns)
         applied = apply_batch(self._engine, self.stream, payloads, time_ns)
         self.malformed += applied.malformed
+        self.commands += max(0, applied.last_seq - applied.first_seq + 1)
+        self.events += applied.events
         encoded = applied.encoded
         if not encoded:
             return None
@@ -191,11 +199,13 @@ class Sequencer:
 
     def _resend(self, request: ResendRequest) -> Resend | ResendTooOld:
         if request.stream == self.stream:
-            batches = self._history.since(request.from_seq, RESEND_BYTES)
+            batches, place = self._history.since(request.from_seq, RESEND_BYTES), "memory"
             if batches is None:
-                batches = self._journaled(request.from_seq)
+                batches, place = self._journaled(request.from_seq), "journal"
             if batches:
+                self.resent[place] += 1
                 return Resend(request.request_id, self.stream, [Raw(b) for b in batches])
+        self.resent["gone"] += 1
         return ResendTooOld(
             request.request_id, self.stream, self._journal.first_seq, self._engine.seq
         )

@@ -5,9 +5,11 @@ waits makes batches large under load and leaves a lone order alone, so nobody ev
 batch to fill.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import zmq
+from msgspec import Struct, field
 
 from common.admin import AdminFault
 from common.clock import Clock
@@ -15,7 +17,9 @@ from common.codec import decode_admin_request, decode_sync_request, decoded, enc
 from common.crash import reached
 from common.errors import CodecError
 from common.log import logger
+from common.metrics import Metrics, MetricsRequest
 from common.sockets import drained
+from common.tally import SIZES, TIMES_NS, Buckets
 from matcher.journal import Journal
 from matcher.sequencer import Sequencer
 from matcher.snapshotter import Snapshotter
@@ -25,10 +29,20 @@ DRAIN_MAX = 256
 """Most messages taken into one batch: bounds the latency of the first of them."""
 
 
+class Batches(Struct):
+    """What went through the loop: messages and commands a batch, and the nanoseconds from taking
+    a batch until it was synced and sent."""
+
+    messages: Buckets = field(default_factory=lambda: Buckets(SIZES))
+    commands: Buckets = field(default_factory=lambda: Buckets(SIZES))
+    times: Buckets = field(default_factory=lambda: Buckets(TIMES_NS))
+
+
 class MatcherService:
     """The matcher's loop over its four sockets. `stop()` may be called from a signal handler.
 
-    With `sync_interval_ms` the journal is synced that often instead of by every batch.
+    With `sync_interval_ms` the journal is synced that often instead of by every batch. What it
+    does is counted in `batches`, and `metrics` says it in words to who asks.
     """
 
     def __init__(
@@ -42,6 +56,8 @@ class MatcherService:
         admin: "zmq.Socket[bytes]",
         clock: Clock,
         heartbeat_ms: int,
+        batches: Batches,
+        metrics: Callable[[], str],
         sync_interval_ms: int = 0,
     ) -> None:
         self._sequencer = sequencer
@@ -53,6 +69,8 @@ class MatcherService:
         self._admin = admin
         self._clock = clock
         self._heartbeat_ns = heartbeat_ms * 1_000_000
+        self._batches = batches
+        self._metrics = metrics
         self._sync_interval_ns = sync_interval_ms * 1_000_000
         self._stopping = False
 
@@ -127,6 +145,8 @@ class MatcherService:
             logger().warning("admin_reply_lost", reason=str(error))
 
     def _take_commands(self) -> None:
+        began_ns = self._clock.monotonic_ns()
+        before = self._sequencer.seq
         payloads = drained(self._commands, DRAIN_MAX)
         reached("matcher.received")
         malformed = self._sequencer.malformed
@@ -135,6 +155,9 @@ class MatcherService:
             reached("matcher.synced")
             self._events.send(batch)
             reached("matcher.published")
+            self._batches.messages.add(len(payloads))
+            self._batches.commands.add(self._sequencer.seq - before)
+            self._batches.times.add(self._clock.monotonic_ns() - began_ns)
         if self._sequencer.malformed != malformed:
             logger().warning("malformed_commands", total=self._sequencer.malformed)
 
@@ -151,7 +174,12 @@ class MatcherService:
                 logger().warning("malformed_sync_request", reason=str(error))
                 continue
             try:
-                reply = encode(self._sequencer.answer(request))
+                reply = encode(self._answer(request))
                 self._sync.send_multipart([*frames[:-1], reply], zmq.NOBLOCK)
             except zmq.ZMQError as error:
                 logger().warning("sync_reply_lost", reason=str(error))
+
+    def _answer(self, request: Any) -> Any:
+        if isinstance(request, MetricsRequest):
+            return Metrics(request.request_id, self._sequencer.seq, self._metrics())
+        return self._sequencer.answer(request)

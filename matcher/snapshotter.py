@@ -9,6 +9,7 @@ import time
 
 from common.crash import reached
 from common.log import logger
+from common.tally import TIMES_NS, Buckets
 from matcher.engine import Engine
 from matcher.journal import Journal
 from matcher.segment import SUFFIX
@@ -17,7 +18,11 @@ from matcher.snapshot_store import SnapshotStore
 
 
 class Snapshotter:
-    """Takes a snapshot every so many commands, one at a time, and removes what is too old."""
+    """Takes a snapshot every so many commands, one at a time, and removes what is too old.
+
+    `written` and `failed` count them, `pauses` are the nanoseconds that matching stood still for
+    them, `last_seq` is the number of the last one begun or recovered from.
+    """
 
     def __init__(
         self,
@@ -38,6 +43,14 @@ class Snapshotter:
         self._last_seq = last_seq
         self._child = 0
         self._child_seq = 0
+        self.written = 0
+        self.failed = 0
+        self.pauses = Buckets(TIMES_NS)
+
+    @property
+    def last_seq(self) -> int:
+        """The number of the last snapshot begun, or recovered from."""
+        return self._last_seq
 
     def tick(self) -> None:
         """Begin a snapshot when one is due, and see to the one that is being written.
@@ -63,9 +76,10 @@ class Snapshotter:
         if not child:
             self._write_and_exit()
         self._child, self._child_seq = child, self._engine.seq
-        pause_us = (time.monotonic_ns() - started_ns) // 1_000
+        pause_ns = time.monotonic_ns() - started_ns
+        self.pauses.add(pause_ns)
         reached("matcher.snapshot_started")
-        logger().info("snapshot_started", seq=self._child_seq, pause_us=pause_us)
+        logger().info("snapshot_started", seq=self._child_seq, pause_us=pause_ns // 1_000)
 
     def _write_and_exit(self) -> None:
         status = 1
@@ -84,8 +98,10 @@ class Snapshotter:
             return
         self._child = 0
         if status:
+            self.failed += 1
             logger().error("snapshot_failed", seq=self._child_seq, status=status)
             return
+        self.written += 1
         reached("matcher.snapshot_written")
         oldest = self._store.prune()
         logger().info("snapshot_written", seq=self._child_seq, oldest_kept=oldest)

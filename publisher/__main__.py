@@ -13,8 +13,9 @@ from common.errors import ConfigError
 from common.log import logger, set_up_logging
 from common.sequence import base_at
 from publisher.feed import Feed
+from publisher.metrics import PublisherMetrics
 from publisher.replica import Replica
-from publisher.service import PublisherService
+from publisher.service import PublisherService, Rounds
 from publisher.snapshots import SnapshotDesk
 
 
@@ -27,16 +28,22 @@ def main() -> None:
         set_up_logging("publisher", settings.log_level, settings.log_format)
         feed = Feed(settings.instruments(), base_at(clock.now_ns()), settings.feed_history)
         replica = Replica(feed)
+        desk = SnapshotDesk(replica)
+        rounds = Rounds()
+        desk.metrics = PublisherMetrics(replica, desk, rounds).text
+        public = sockets.feed_pub(context, settings.publisher_feed)
         service = PublisherService(
             replica,
-            SnapshotDesk(replica),
+            desk,
             sockets.events_sub(context, settings.matcher_events),
             sockets.sync_dealer(context, settings.matcher_sync),
             sockets.history_dealer(context, settings.recorder_history),
-            sockets.feed_pub(context, settings.publisher_feed),
+            public,
             sockets.snapshots_router(context, settings.publisher_snapshots),
+            sockets.Peers(context, public),
             clock,
             settings.heartbeat_ms,
+            rounds,
         )
     except ConfigError as error:
         exit_on_config_error(error)

@@ -23,11 +23,17 @@ class Topic:
     def __init__(self, name: str, base: int, count_max: int, bytes_max: int) -> None:
         self.name = name
         self.last_seq = base
+        self._base = base
         self._frame = name.encode()
         self._payloads: deque[bytes] = deque()
         self._count_max = count_max
         self._bytes_max = bytes_max
         self._bytes = 0
+
+    @property
+    def sent(self) -> int:
+        """Messages sent on this topic."""
+        return self.last_seq - self._base
 
     @property
     def first_seq(self) -> int:

@@ -95,6 +95,11 @@ class Market:
         self._taker_open_lots = open_lots
         self._taker_display_lots = display_lots
 
+    @property
+    def open_orders(self) -> int:
+        """Orders that rest in the book."""
+        return len(self._orders)
+
     def trade(self, event: TradeExecuted, time_ns: int) -> None:
         """A maker gave lots to the taker; in an uncross both may have been resting."""
         lots = event.quantity_lots

@@ -42,18 +42,27 @@ class Replica:
     It starts without books, asks for them, and holds what arrives until they come. A hole in the
     stream is asked for by range. Where a range no longer helps (the matcher started anew, or has
     forgotten it) the books are asked for again and their difference is published.
+
+    `gaps` counts requests for what is missing, `losses` by reason how often the books were lost.
     """
 
     def __init__(self, feed: Feed) -> None:
         self.feed = feed
         self.lost: Lost | None = Lost.STARTED
         self.fault = ""
+        self.gaps = 0
+        self.losses = {why.value: 0 for why in Lost}
         self._follower = StreamFollower(from_start=True)
         self._ask = AskAgain(RESEND_AGAIN_NS)
         self._ask_books = AskAgain(BOOKS_AGAIN_NS)
         self._request_id = 0
         # Answers to requests before this one tell of a state that was lost since.
         self._first_books_id = 1
+
+    @property
+    def held(self) -> int:
+        """Batches that wait for something missing before them."""
+        return self._follower.held
 
     @property
     def stream(self) -> int:
@@ -93,6 +102,7 @@ class Replica:
         if gap is None or not self._ask.due(gap[:2], now_ns):
             return None
         self._request_id += 1
+        self.gaps += 1
         return ResendRequest(self._request_id, *gap)
 
     def not_asked(self) -> None:
@@ -119,4 +129,5 @@ class Replica:
 
     def _lose(self, why: Lost) -> None:
         self.lost = why
+        self.losses[why.value] += 1
         self._first_books_id = self._request_id + 1

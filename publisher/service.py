@@ -4,16 +4,17 @@ Wait for something, drain the events, publish once, answer a few requests, repea
 message tells many orders, and a lone order is told at once.
 """
 
-from typing import Any
+from typing import Any, Protocol
 
 import zmq
-from msgspec import MsgspecError
+from msgspec import MsgspecError, Struct, field
 
 from common.clock import Clock
 from common.codec import decode_events, decode_history_answer, decode_sync_reply, encode
 from common.crash import reached
 from common.log import logger
 from common.sockets import drained
+from common.tally import SIZES, TIMES_NS, Buckets
 from publisher.past import Finding, Past
 from publisher.replica import Lost, Replica
 from publisher.snapshots import SnapshotDesk
@@ -31,8 +32,31 @@ SLEEP_MS = 100
 _BAD_BYTES = (MsgspecError, UnicodeDecodeError, RecursionError)
 
 
+class Rounds(Struct):
+    """What went through the loop: batches and events taken, batches a round, and the nanoseconds
+    from when the matcher numbered a command until it was published, by the clocks of both."""
+
+    batches: int = 0
+    events: int = 0
+    malformed: int = 0
+    sizes: Buckets = field(default_factory=lambda: Buckets(SIZES))
+    delays: Buckets = field(default_factory=lambda: Buckets(TIMES_NS))
+    subscribers: int = 0
+    stale_ns: int = 0
+
+
+class Subscribers(Protocol):
+    """Who is connected to the feed."""
+
+    def count(self) -> int:
+        """How many."""
+
+
 class PublisherService:
-    """The publisher's loop over its five sockets. `stop()` may be called from a signal handler."""
+    """The publisher's loop over its five sockets. `stop()` may be called from a signal handler.
+
+    What it does is counted in `rounds`.
+    """
 
     def __init__(
         self,
@@ -43,8 +67,10 @@ class PublisherService:
         history: "zmq.Socket[bytes]",
         public: "zmq.Socket[bytes]",
         requests: "zmq.Socket[bytes]",
+        subscribers: Subscribers,
         clock: Clock,
         heartbeat_ms: int,
+        rounds: Rounds,
     ) -> None:
         self._replica = replica
         self._feed = replica.feed
@@ -55,6 +81,8 @@ class PublisherService:
         self._history = history
         self._public = public
         self._requests = requests
+        self._subscribers = subscribers
+        self._rounds = rounds
         self._clock = clock
         self._heartbeat_ns = heartbeat_ms * 1_000_000
         self._heard_ns = clock.monotonic_ns()
@@ -87,28 +115,36 @@ class PublisherService:
                 self._take_history(now_ns)
             self._ask_history(now_ns)
             self._publish_statistics(now_ns)
+            self._rounds.stale_ns = now_ns - self._heard_ns
             if self._requests in ready:
                 self._answer_requests()
             if now_ns >= heartbeat_at:
                 self._public.send_multipart(self._feed.heartbeat(now_ns - self._heard_ns))
                 heartbeat_at = now_ns + self._heartbeat_ns
+                self._rounds.subscribers = self._subscribers.count()
             if replica.lost is not self._told:
                 self._tell()
 
     def _take_events(self) -> None:
         """Apply what waits, within a limit, publishing whenever much has gathered."""
         events = 0
-        for payload in drained(self._events, DRAIN_BATCHES):
+        rounds = self._rounds
+        payloads = drained(self._events, DRAIN_BATCHES)
+        for payload in payloads:
             try:
                 batch = decode_events(payload)
             except _BAD_BYTES as error:
                 logger().error("malformed_event_batch", reason=str(error))
+                rounds.malformed += 1
                 continue
             self._replica.take(batch)
             events += len(batch.events)
+            rounds.events += len(batch.events)
             if events >= DRAIN_EVENTS:
                 self._publish()
                 events = 0
+        rounds.batches += len(payloads)
+        rounds.sizes.add(len(payloads))
         self._heard_ns = self._clock.monotonic_ns()
         reached("publisher.taken")
 
@@ -131,9 +167,12 @@ class PublisherService:
 
     def _publish(self) -> None:
         send = self._public.send_multipart
-        for frames in self._feed.publish():
+        messages = self._feed.publish()
+        for frames in messages:
             send(frames)
             reached("publisher.published")
+        if messages:
+            self._rounds.delays.add(max(0, self._clock.now_ns() - self._feed.time_ns))
 
     def _publish_statistics(self, now_ns: int) -> None:
         """After the books of the round have left, so that nobody waits for it."""

@@ -1,5 +1,7 @@
 """Answers to consumers: snapshots, messages sent before, the list of instruments."""
 
+from collections import Counter
+from collections.abc import Callable
 from typing import Final
 
 import msgspec
@@ -18,6 +20,7 @@ from common.feed import (
     SnapshotRequest,
     TooOld,
 )
+from common.metrics import Metrics, MetricsRequest
 from common.types import RejectReason
 from publisher.replica import Replica
 
@@ -27,26 +30,34 @@ REQUEST_BYTES_MAX: Final = 1_024
 RANGE_BYTES_MAX: Final = 1024 * 1024
 """Most payload bytes in one `Range`; a single larger message still goes."""
 
-_FIELDS: Final = fields_by_tag(FeedRequest)
+_FIELDS: Final = fields_by_tag(FeedRequest | MetricsRequest)
 
 
 class SnapshotDesk:
     """Answers requests from the books and histories as last published.
 
     Ask it only between a `publish` and the next `apply`, so that books and topic numbers agree.
+    `answers` counts what it gave, by kind; `metrics` says what the process has counted.
     """
 
     def __init__(self, replica: Replica) -> None:
+        self.answers: Counter[str] = Counter()
+        self.metrics: Callable[[], str] = str
         self._replica = replica
         self._feed = replica.feed
 
-    def answer(self, payload: bytes) -> FeedReply:
+    def answer(self, payload: bytes) -> FeedReply | Metrics:
         """The answer to one encoded request; unsound bytes get a `FeedReject`."""
+        reply = self._answer(payload)
+        self.answers[type(reply).__name__] += 1
+        return reply
+
+    def _answer(self, payload: bytes) -> FeedReply | Metrics:
         if len(payload) > REQUEST_BYTES_MAX:
             text = f"{len(payload)} bytes, at most {REQUEST_BYTES_MAX} are taken"
             return FeedReject(0, RejectReason.TOO_LARGE, "frame", text)
         try:
-            request: FeedRequest = decoded(decode_feed_request, payload)
+            request: FeedRequest | MetricsRequest = decoded(decode_feed_request, payload)
         except CodecError as error:
             at_fault = blame(payload, str(error), _FIELDS)
             return FeedReject(
@@ -56,6 +67,8 @@ class SnapshotDesk:
             return self._snapshot(request)
         if isinstance(request, RangeRequest):
             return self._range(request)
+        if isinstance(request, MetricsRequest):
+            return Metrics(request.request_id, self._feed.seq, self.metrics())
         assert isinstance(request, InstrumentsRequest)
         instruments = [market.instrument for market in self._feed.markets.values()]
         return InstrumentList(request.request_id, instruments)

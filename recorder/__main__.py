@@ -14,6 +14,7 @@ from common.config import Settings, exit_on_config_error, load_settings
 from common.errors import ConfigError, StreamError
 from common.log import logger, set_up_logging
 from recorder.database import SQLITE, described, open_database, reason_of
+from recorder.metrics import RecorderMetrics
 from recorder.questions import HistoryDesk
 from recorder.replica import RecordBrokenError
 from recorder.retention import Retention
@@ -50,6 +51,7 @@ def build(
     )
     questions = sockets.history_router(context, settings.recorder_history)
     answers = AnswerService(HistoryDesk(engine), recorder, questions, clock)
+    answers.metrics = RecorderMetrics(recorder, answers).text
     logger().info(
         "recorder_ready",
         database=described(engine),

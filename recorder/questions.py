@@ -37,6 +37,7 @@ from common.history import (
     TradeRecords,
     TradesQuestion,
 )
+from common.metrics import MetricsRequest
 from recorder.database import reason_of
 from recorder.store import latest_candles, position_of
 from recorder.tables import CANDLES, FILLS, IS_ENDED, IS_NAMED, IS_OPEN, ORDERS, OWNER, TRADES
@@ -47,20 +48,20 @@ QUESTION_BYTES_MAX: Final = 1_024
 MINUTE_S: Final = 60
 DAY_NS: Final = 86_400 * SECOND_NS
 
-_FIELDS: Final = fields_by_tag(HistoryQuestion)
+_FIELDS: Final = fields_by_tag(HistoryQuestion | MetricsRequest)
 _ORDER: Final = [ORDERS.c[name] for name in OrderRecord.__struct_fields__[:-1]]
 _FILL: Final = [FILLS.c[name] for name in FillRecord.__struct_fields__]
 _TRADE: Final = [TRADES.c[name] for name in TradeRecord.__struct_fields__]
 _CANDLE: Final = [CANDLES.c[name] for name in Candle.__struct_fields__]
 
 
-def read_question(payload: bytes) -> HistoryQuestion | HistoryReject:
+def read_question(payload: bytes) -> HistoryQuestion | MetricsRequest | HistoryReject:
     """The question in these bytes; unsound ones get a `HistoryReject`."""
     if len(payload) > QUESTION_BYTES_MAX:
         text = f"{len(payload)} bytes, at most {QUESTION_BYTES_MAX} are taken"
         return HistoryReject(0, "frame", text)
     try:
-        question: HistoryQuestion = decoded(decode_history_question, payload)
+        question: HistoryQuestion | MetricsRequest = decoded(decode_history_question, payload)
     except CodecError as error:
         at_fault = blame(payload, str(error), _FIELDS)
         return HistoryReject(at_fault.request_id, at_fault.field, str(error))

@@ -35,11 +35,12 @@ class Replica:
 
     An empty record adopts the stream it hears, from the first batch the matcher still has. Every
     method that takes something raises `RecordBrokenError` when the matcher turns out to have
-    another history than the one recorded.
+    another history than the one recorded. `gaps` counts requests for what is missing.
     """
 
     def __init__(self, position: Position) -> None:
         self.proven = False
+        self.gaps = 0
         self._follower = StreamFollower(from_start=True)
         self._stream = position.stream
         self._seq = position.seq
@@ -49,6 +50,11 @@ class Replica:
         self._doubtful = False
         self._ask = AskAgain(RESEND_AGAIN_NS)
         self._request_id = 0
+
+    @property
+    def held(self) -> int:
+        """Batches that wait for something missing before them."""
+        return self._follower.held
 
     @property
     def seq(self) -> int:
@@ -89,6 +95,7 @@ class Replica:
         if not self._ask.due((self._stream, from_seq), now_ns):
             return None
         self._request_id += 1
+        self.gaps += gap is not None
         to_seq = from_seq if gap is None else gap[2]
         return ResendRequest(self._request_id, self._stream, from_seq, to_seq)
 

@@ -5,11 +5,12 @@ they share is the number recorded last.
 """
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
 import zmq
-from msgspec import MsgspecError, Struct
+from msgspec import MsgspecError, Struct, field
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from common.clock import Clock
@@ -19,11 +20,13 @@ from common.events import EventBatch
 from common.history import HistoryAnswer, HistoryQuestion, HistoryReject
 from common.instruments import Instrument
 from common.log import logger
+from common.metrics import Metrics, MetricsRequest
 from common.sockets import drained
 from common.stream import AskAgain
 from common.sync import GatewayRequest, GatewayState
+from common.tally import TIMES_NS, Buckets
 from recorder.database import reason_of
-from recorder.digest import Digest
+from recorder.digest import Changes, Digest
 from recorder.questions import HistoryDesk, not_yet, read_question
 from recorder.replica import REMEDY, RecordBrokenError, Replica
 from recorder.retention import Retention
@@ -62,11 +65,27 @@ QUESTIONS_MAX: Final = 32
 _BAD_BYTES = (MsgspecError, UnicodeDecodeError, RecursionError)
 
 
+class Written(Struct):
+    """What the loop has done: rows by table, nanoseconds of each transaction, and nanoseconds from
+    when the matcher numbered a command until it was recorded, by the clocks of both. `gaps` are
+    requests for missing events, `held` the batches that wait behind a gap."""
+
+    rows: Counter[str] = field(default_factory=Counter)
+    transactions: Buckets = field(default_factory=lambda: Buckets(TIMES_NS))
+    delays: Buckets = field(default_factory=lambda: Buckets(TIMES_NS))
+    failures: int = 0
+    failing: bool = False
+    gaps: int = 0
+    held: int = 0
+    malformed: int = 0
+    forgotten: int = 0
+
+
 class RecorderService:
     """The loop that follows the matcher into the database.
 
-    `stop()` may be called from a signal handler. `seq` is the number recorded last, for other
-    threads.
+    `stop()` may be called from a signal handler. `seq` is the number recorded last, and `written`
+    what it has done, for other threads.
     """
 
     def __init__(
@@ -79,6 +98,7 @@ class RecorderService:
         clock: Clock,
     ) -> None:
         self.seq = 0
+        self.written = Written()
         self._store = store
         self._retention = retention
         self._instruments = list(instruments)
@@ -122,7 +142,7 @@ class RecorderService:
                     self._take_events()
                 self._ask()
                 self._write()
-                self._retention.step(self._clock.monotonic_ns())
+                self.written.forgotten += self._retention.step(self._clock.monotonic_ns())
             except IntegrityError as error:
                 raise RecordBrokenError(
                     f"the tables hold rows behind their own position ({reason_of(error)}). {REMEDY}"
@@ -151,10 +171,13 @@ class RecorderService:
         self._retention.time_ns = position.time_ns
         self.seq = position.seq
         self._failure = ""
+        self.written.failing = False
         logger().info("record_opened", stream=position.stream, seq=position.seq)
 
     def _failed(self, error: DBAPIError) -> None:
         self._replica = self._digest = None
+        self.written.failures += 1
+        self.written.failing = True
         reason = reason_of(error)
         if reason != self._failure:
             logger().error("database_failed", reason=reason, again_s=AGAIN_S)
@@ -186,6 +209,7 @@ class RecorderService:
                 batch = decode_events(payload)
             except _BAD_BYTES as error:
                 logger().error("malformed_event_batch", reason=str(error))
+                self.written.malformed += 1
                 continue
             self._record(self._replica.take(batch))
 
@@ -205,7 +229,10 @@ class RecorderService:
 
     def _ask(self) -> None:
         assert self._replica is not None
+        gaps = self._replica.gaps
         wanted = self._replica.wanted(self._clock.monotonic_ns())
+        self.written.gaps += self._replica.gaps - gaps
+        self.written.held = self._replica.held
         if wanted is not None:
             try:
                 self._sync.send(encode(wanted), zmq.NOBLOCK)
@@ -227,11 +254,24 @@ class RecorderService:
         if not changes.before.seq:
             after = changes.after
             logger().info("record_begun", stream=after.stream, first_seq=after.first_seq)
+        began_ns = self._clock.monotonic_ns()
         self._store.write(changes)
         reached("recorder.written")
         self._written_ns = self._clock.monotonic_ns()
+        self._count(changes, self._written_ns - began_ns)
         self.seq = changes.after.seq
         self._retention.time_ns = changes.after.time_ns
+
+    def _count(self, changes: Changes, nanoseconds: int) -> None:
+        written = self.written
+        written.transactions.add(nanoseconds)
+        written.delays.add(max(0, self._clock.now_ns() - changes.after.time_ns))
+        written.rows.update(
+            orders=len(changes.orders),
+            trades=len(changes.trades),
+            fills=len(changes.fills),
+            candles=len(changes.candles),
+        )
 
 
 class _Waiting(Struct, frozen=True):
@@ -243,7 +283,10 @@ class _Waiting(Struct, frozen=True):
 
 
 class AnswerService(threading.Thread):
-    """The thread that answers questions while `recorder` writes."""
+    """The thread that answers questions while `recorder` writes.
+
+    `answers` counts what it gave, by kind; `metrics` says what the process has counted.
+    """
 
     def __init__(
         self,
@@ -253,12 +296,19 @@ class AnswerService(threading.Thread):
         clock: Clock,
     ) -> None:
         super().__init__(name="answers", daemon=True)
+        self.answers: Counter[str] = Counter()
+        self.metrics: Callable[[], str] = str
         self._desk = desk
         self._recorder = recorder
         self._questions = questions
         self._clock = clock
         self._waiting: list[_Waiting] = []
         self._stopping = False
+
+    @property
+    def waiting(self) -> int:
+        """Questions whose number has not been recorded yet."""
+        return len(self._waiting)
 
     def stop(self) -> None:
         """End within `SLEEP_MS`."""
@@ -283,6 +333,9 @@ class AnswerService(threading.Thread):
             question = read_question(frames[-1])
             if isinstance(question, HistoryReject):
                 self._send(frames, question)
+            elif isinstance(question, MetricsRequest):
+                told = Metrics(question.request_id, self._recorder.seq, self.metrics())
+                self._send(frames, told)
             elif question.min_seq <= self._recorder.seq or self._desk.fault(question):
                 self._send(frames, self._desk.answer(question))
             elif len(self._waiting) < WAITING_MAX:
@@ -304,7 +357,8 @@ class AnswerService(threading.Thread):
                 left.append(waiting)
         self._waiting = left
 
-    def _send(self, frames: list[Any], answer: HistoryAnswer) -> None:
+    def _send(self, frames: list[Any], answer: HistoryAnswer | Metrics) -> None:
+        self.answers[type(answer).__name__] += 1
         try:
             self._questions.send_multipart([*frames[:-1], encode(answer)], zmq.NOBLOCK)
         except zmq.ZMQError as error:

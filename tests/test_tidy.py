@@ -43,7 +43,7 @@ def text_files() -> Iterator[Path]:
         if path.is_file() and path.suffix in suffixes and path.name not in (".env", ".git"):
             yield path
     yield ROOT / ".ci" / "run"
-    for folder in FOLDERS:
+    for folder in (*FOLDERS, "docs"):
         for path in sorted((ROOT / folder).rglob("*")):
             if path.is_file() and path.suffix in suffixes:
                 yield path

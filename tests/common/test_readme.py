@@ -21,6 +21,7 @@ from common import (
     feed,
     history,
     instruments,
+    metrics,
     sockets,
     sync,
     types,
@@ -31,7 +32,7 @@ from common.types import RejectReason, Side
 from gateway import catch_up, link
 
 PAGE = (Path(__file__).resolve().parents[2] / "common" / "README.md").read_text()
-MODULES = (entry, feed, commands, events, sync, admin, history)
+MODULES = (entry, feed, commands, events, sync, admin, history, metrics)
 ENUMS = (
     types.Side,
     types.OrderType,

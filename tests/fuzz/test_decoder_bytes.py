@@ -43,6 +43,7 @@ def test_requests_and_rejects_account_for_every_frame() -> None:
         codec.decode_feed,
         codec.decode_feed_request,
         codec.decode_feed_reply,
+        codec.decode_metrics,
     ],
 )
 def test_no_bytes_make_a_decoder_raise_anything_else(decode: Callable[[bytes], Any]) -> None:

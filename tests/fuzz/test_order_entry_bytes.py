@@ -9,11 +9,13 @@ import time
 from collections.abc import Iterator
 from typing import Self
 
+import msgspec
 import psutil
 import pytest
 import zmq
 
 from common import codec, entry, feed, sockets
+from common.metrics import Metrics, MetricsRequest
 from common.types import RejectReason, Side
 from tests.fuzz import hostile, zmtp
 from tests.system.exchange import RECORDED, Exchange, port_of
@@ -247,12 +249,17 @@ def test_a_forged_identity_gets_its_own_answers_only(attacked: Exchange) -> None
     check_unharmed(attacked)
 
 
+decode_answer = msgspec.msgpack.Decoder(feed.FeedReply | Metrics).decode
+"""What the publisher's request socket may answer."""
+
+
 def test_the_snapshot_socket_answers_or_ignores_garbage(attacked: Exchange) -> None:
     chance = random.Random(SEED)
     sound = [
         codec.encode(feed.SnapshotRequest(1, hostile.SYMBOL, True)),
         codec.encode(feed.RangeRequest(2, feed.topic("l2", hostile.SYMBOL), 1, 5)),
         codec.encode(feed.InstrumentsRequest(3)),
+        codec.encode(MetricsRequest(4)),
     ]
     values = [*hostile.VALUES, "l2.ETH-USDT|", "heartbeat|", "trade.|", "l9.ETH-USDT|"]
     with FeedTap(attacked.feed, attacked.snapshots, []) as tap:
@@ -261,20 +268,20 @@ def test_the_snapshot_socket_answers_or_ignores_garbage(attacked: Exchange) -> N
             if number % 3:
                 body = hostile.mutated(chance, chance.choice(sound))
             else:
-                body = codec.encode([chance.choice((1, 2, 3)), *chance.choices(values, k=4)])
+                body = codec.encode([chance.choice((1, 2, 3, 91)), *chance.choices(values, k=4)])
             tap.requests.send(body)
             if number % 100 == 0:
                 tap.requests.send_multipart([body, body])
             while tap.requests.poll(0):
                 answered += 1
-                reply = codec.decode_feed_reply(tap.requests.recv_multipart()[-1])
+                reply = decode_answer(tap.requests.recv_multipart()[-1])
                 if isinstance(reply, feed.FeedReject):
                     assert reply.text, reply
         marker = codec.encode(feed.InstrumentsRequest(2**40))
         tap.requests.send(marker)
         while True:
             assert tap.requests.poll(10_000), "the snapshot socket answers no more"
-            reply = codec.decode_feed_reply(tap.requests.recv_multipart()[-1])
+            reply = decode_answer(tap.requests.recv_multipart()[-1])
             answered += 1
             if isinstance(reply, feed.InstrumentList) and reply.request_id == 2**40:
                 break
@@ -297,7 +304,7 @@ def test_the_matchers_internal_sockets_survive_garbage(attacked: Exchange) -> No
             command = [tag, 9, number + 1, *chance.choices(values, k=9)]
             body = codec.encode([command]) if number % 2 else hostile.body(chance)
             push.send(body)
-            question = [chance.choice((1, 2, 3)), number, *chance.choices(values, k=6)]
+            question = [chance.choice((1, 2, 3, 91)), number, *chance.choices(values, k=6)]
             dealer.send(codec.encode(question) if number % 2 else hostile.body(chance))
             if number % 50 == 0:
                 push.send_multipart([body, body])

@@ -45,6 +45,11 @@ def limit(side: str, quantity: str, price: str, **more: str) -> dict[str, str]:
     }
 
 
+async def metrics_text() -> str:
+    """What /metrics answers here."""
+    return "# TYPE crossbook_up gauge\n"
+
+
 class PlainMarket:
     """Books as the engine has them; no ticker until one is set."""
 
@@ -100,7 +105,7 @@ class RestWorld:
             Renderer(INSTRUMENTS),
         )
         self.trading = Trading(self.sessions, self.lookup, self.lookup.render)
-        self.app: AsgiApp = make_app(self.trading, self.lookup, 1, "test")
+        self.app: AsgiApp = make_app(self.trading, self.lookup, metrics_text, 1, "test")
         self.client = httpx.AsyncClient(
             transport=httpx.ASGITransport(self.app), base_url="http://crossbook"
         )

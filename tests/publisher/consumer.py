@@ -22,10 +22,11 @@ from common.feed import (
     topic,
 )
 from common.instruments import Instrument
+from common.metrics import Metrics
 from common.types import Side
 from publisher.history import Frames
 
-Ask = Callable[[bytes], FeedReply]
+Ask = Callable[[bytes], FeedReply | Metrics]
 CHANNELS = ("trade", "bbo", "l2", "l3")
 
 

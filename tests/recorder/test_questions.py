@@ -29,6 +29,7 @@ from common.history import (
     TradeRecords,
     TradesQuestion,
 )
+from common.metrics import MetricsRequest
 from recorder.digest import Digest, Position
 from recorder.questions import HistoryDesk, read_question
 from recorder.store import Store
@@ -59,6 +60,7 @@ class Past:
     def ask(self, question: Any) -> Any:
         """The answer to an encoded question."""
         read = read_question(encode(question))
+        assert not isinstance(read, MetricsRequest)
         return read if isinstance(read, HistoryReject) else self.desk.answer(read)
 
 

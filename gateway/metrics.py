@@ -1,0 +1,151 @@
+"""What the gateway has counted, in words; docs/operations.md describes each."""
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Final, Protocol
+
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.metrics_core import Metric
+
+from common.exposition import Exposition
+from common.tally import Buckets
+from common.types import RejectReason
+from gateway.channel import POLICY_VIOLATION, TRY_AGAIN_LATER
+from gateway.desk import OrderDesk
+from gateway.history_link import HistoryLink
+from gateway.http_counter import HttpCounter
+from gateway.http_server import HttpServer
+from gateway.link import MatcherLink
+from gateway.market_feed import MarketFeed
+from gateway.probes import Answers
+from gateway.streams import Streams
+from gateway.websocket import ABNORMAL, Hub
+
+CLOSE_CODES: Final = (ABNORMAL, POLICY_VIOLATION, TRY_AGAIN_LATER)
+"""Told of even before there was one."""
+
+
+class OrderTraffic(Protocol):
+    """What the service around the desk counts."""
+
+    replies: int
+    clients_dropped: int
+    answer_times: Buckets
+
+
+class GatewayMetrics(Exposition):
+    """The families of a gateway: of the parts that its roles have, which the owner sets."""
+
+    def __init__(self, queue_size: int, sessions_max: int) -> None:
+        super().__init__("gateway")
+        self.answers: Answers = {}
+        self.desk: OrderDesk | None = None
+        self.link: MatcherLink | None = None
+        self.traffic: OrderTraffic | None = None
+        self.feed: MarketFeed | None = None
+        self.streams: Streams | None = None
+        self.history: HistoryLink | None = None
+        self.hub: Hub | None = None
+        self.server: HttpServer | None = None
+        self.http: HttpCounter | None = None
+        self._queue_size = queue_size
+        self._sessions_max = sessions_max
+
+    def families(self) -> Iterator[Metric]:
+        """All families, as they stand."""
+        yield from self._processes()
+        if self.desk is not None and self.link is not None and self.traffic is not None:
+            yield from self._orders(self.desk, self.link, self.traffic)
+        if self.feed is not None:
+            yield from self._market(self.feed)
+        if self.streams is not None:
+            yield from self._streams(self.streams)
+        if self.history is not None:
+            waiting = self.history.waiting
+            yield self.gauge("history_questions", "Questions without an answer", waiting)
+            given_up = self.history.given_up
+            yield self.counter("history_unanswered", "Questions given up", given_up)
+        if self.hub is not None and self.server is not None and self.http is not None:
+            yield from self._web(self.hub, self.server, self.http)
+
+    def _processes(self) -> Iterator[Metric]:
+        """Which process answers, and how far behind the matcher each is."""
+        up = GaugeMetricFamily("crossbook_up", "1 for a process that answers", labels=["process"])
+        up.add_metric(["gateway"], 1)
+        lag = GaugeMetricFamily(
+            "crossbook_sequence_lag", "Commands behind the matcher", labels=["consumer"]
+        )
+        for name, answer in self.answers.items():
+            up.add_metric([name], answer is not None)
+        matcher = self.answers.get("matcher")
+        if matcher is not None:
+            behind = {
+                name: answer.seq for name, answer in self.answers.items() if answer is not None
+            }
+            if self.desk is not None:
+                behind["gateway"] = self.desk.seq
+            if self.feed is not None:
+                behind["feed"] = self.feed.seq
+            for name, seq in behind.items():
+                if name != "matcher":
+                    lag.add_metric([name], max(0, matcher.seq - seq))
+        yield up
+        yield lag
+
+    def _orders(
+        self, desk: OrderDesk, link: MatcherLink, traffic: OrderTraffic
+    ) -> Iterator[Metric]:
+        yield self.gauge("sequence", "Number of the last command heard of", desk.seq)
+        yield self.counter("commands", "Commands sent to the matcher", link.commands_sent)
+        yield self.counter("commands_again", "Of them, sent again", link.commands_again)
+        refusals = desk.refusals
+        rejects = {reason.name: refusals[reason] for reason in RejectReason}
+        yield self.counter("rejects", "Rejects, by reason", rejects, "reason")
+        yield self.counter("replies", "Replies to clients", traffic.replies)
+        yield self.seconds(
+            "answer_seconds", "From sending a command until its answer", traffic.answer_times
+        )
+        yield self.gauge("commands_in_flight", "Commands without answer", len(desk.in_flight))
+        yield self.gauge("commands_in_flight_limit", "ORDER_QUEUE_SIZE", self._queue_size)
+        yield self.gauge("queries_waiting", "Queries without answer", desk.queries_waiting)
+        yield self.gauge("sessions", "Order-entry sessions", len(desk.sessions))
+        yield self.gauge("sessions_limit", "MAX_ORDER_SESSIONS", self._sessions_max)
+        yield self.counter("clients_dropped", "Sessions of clients gone", traffic.clients_dropped)
+        yield self.gauge("taking_orders", "1 while commands are taken", desk.taking)
+        yield self.counter("event_gaps", "Requests for missing events", link.gaps)
+        yield self.counter("events_lost", "Commands whose events are lost", link.events_lost)
+        yield self.gauge("held_batches", "Batches waiting behind a gap", link.held)
+
+    def _market(self, feed: MarketFeed) -> Iterator[Metric]:
+        counts = feed.follower.counters
+        yield self.gauge("feed_sequence", "Last number heard of in the feed", feed.seq)
+        yield self.gauge("feed_stale", "1 while the exchange is silent", feed.stale)
+        yield self.counter("feed_messages", "Feed messages applied", counts.messages)
+        yield self.counter("feed_gaps", "Gaps in a topic", counts.gaps)
+        yield self.counter("feed_resends", "Requests for missing messages", counts.resends)
+        yield self.counter("feed_snapshots", "Books taken anew", counts.snapshots)
+        yield self.counter("feed_mismatches", "Books or messages unlike", counts.mismatches)
+        yield self.counter("feed_lost", "Messages lost for good", counts.lost)
+
+    def _streams(self, streams: Streams) -> Iterator[Metric]:
+        clients: Counter[str] = Counter()
+        behind: Counter[str] = Counter()
+        resyncs: Counter[str] = Counter()
+        for name, stream in streams.by_name():
+            clients[name] += len(stream)
+            behind[name] += len(stream.behind)
+            resyncs[name] += stream.resyncs
+        yield self.gauge("stream_clients", "Clients, by stream", clients, "stream")
+        yield self.gauge("stream_clients_behind", "Of them, not level", behind, "stream")
+        yield self.counter("stream_resyncs", "Messages left out", resyncs, "stream")
+
+    def _web(self, hub: Hub, server: HttpServer, http: HttpCounter) -> Iterator[Metric]:
+        yield self.counter("http_requests", "Answers, by status", dict(http.statuses), "status")
+        yield self.seconds("http_seconds", "Time of a request", http.times)
+        connections = len(server.http_connections)
+        yield self.gauge("http_connections", "Connections for requests", connections)
+        yield self.gauge("websockets", "WebSocket connections", len(hub))
+        limit = hub.limits.connections_max
+        yield self.gauge("websockets_limit", "MAX_WEBSOCKET_CONNECTIONS", limit)
+        closed = {str(code): hub.closed[code] for code in (*CLOSE_CODES, *hub.closed)}
+        yield self.counter("websockets_closed", "Closed here, by code", closed, "code")

@@ -1,0 +1,71 @@
+"""What the matcher has counted, in words; docs/operations.md describes each."""
+
+from collections.abc import Iterator
+from typing import Protocol
+
+from prometheus_client.metrics_core import Metric
+
+from common.exposition import Exposition
+from common.tally import Buckets
+from matcher.disk import FileDisk
+from matcher.history import EventHistory
+from matcher.journal import Journal
+from matcher.sequencer import Sequencer
+from matcher.snapshotter import Snapshotter
+
+
+class BatchCounts(Protocol):
+    """What the loop counts: `matcher.service.Batches`."""
+
+    messages: Buckets
+    commands: Buckets
+    times: Buckets
+
+
+class MatcherMetrics(Exposition):
+    """The families of a matcher."""
+
+    def __init__(
+        self,
+        sequencer: Sequencer,
+        journal: Journal,
+        history: EventHistory,
+        snapshotter: Snapshotter,
+        disk: FileDisk,
+        batches: BatchCounts,
+    ) -> None:
+        super().__init__("matcher")
+        self._sequencer = sequencer
+        self._journal = journal
+        self._history = history
+        self._snapshotter = snapshotter
+        self._disk = disk
+        self._batches = batches
+
+    def families(self) -> Iterator[Metric]:
+        """All families, as they stand."""
+        sequencer, batches = self._sequencer, self._batches
+        yield self.gauge("sequence", "Number of the last command applied", sequencer.seq)
+        yield self.counter("commands", "Commands applied", sequencer.commands)
+        yield self.counter("events", "Events they caused", sequencer.events)
+        yield self.counter("malformed", "Messages that were no commands", sequencer.malformed)
+        yield self.sizes("batch_messages", "Messages taken into a batch", batches.messages)
+        yield self.sizes("batch_commands", "Commands in a batch", batches.commands)
+        yield self.seconds("batch_seconds", "From taking a batch until it was sent", batches.times)
+        yield self.seconds("sync_seconds", "Time of one sync of the journal", self._disk.syncs)
+        yield self.counter("resends", "Resend answers, by source", sequencer.resent, "source")
+        yield from self._kept()
+
+    def _kept(self) -> Iterator[Metric]:
+        journal, history, snapshotter = self._journal, self._history, self._snapshotter
+        yield self.gauge("journal_segments", "Files of the journal", len(journal.segment_names))
+        yield self.gauge("journal_bytes", "Bytes written in them", journal.used_bytes)
+        yield self.gauge("journal_first_sequence", "First command held", journal.first_seq)
+        yield self.gauge("history_bytes", "Events held in memory for resends", history.size)
+        yield self.gauge("disk_free_bytes", "Room left in DATA_DIR", self._disk.free_bytes())
+        yield self.counter("snapshots", "Snapshots written", snapshotter.written)
+        yield self.counter("snapshot_failures", "Snapshots that failed", snapshotter.failed)
+        yield self.gauge("snapshot_sequence", "Number of the last one begun", snapshotter.last_seq)
+        yield self.seconds(
+            "snapshot_pause_seconds", "Standstill of matching for one", snapshotter.pauses
+        )

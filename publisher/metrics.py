@@ -1,0 +1,71 @@
+"""What the publisher has counted, in words; docs/operations.md describes each."""
+
+import time
+from collections import Counter
+from collections.abc import Iterator
+from typing import Final, Protocol
+
+from prometheus_client.metrics_core import Metric
+
+from common.exposition import SECOND_NS, Exposition
+from common.tally import Buckets
+from publisher.replica import Replica
+from publisher.snapshots import SnapshotDesk
+
+FRESH_NS: Final = 100_000_000
+"""How long a text is given again: strangers may ask, and making one takes about a millisecond."""
+
+
+class RoundCounts(Protocol):
+    """What the loop counts: `publisher.service.Rounds`."""
+
+    batches: int
+    events: int
+    malformed: int
+    sizes: Buckets
+    delays: Buckets
+    subscribers: int
+    stale_ns: int
+
+
+class PublisherMetrics(Exposition):
+    """The families of a publisher. All of it is public: anyone may ask the snapshot socket."""
+
+    def __init__(self, replica: Replica, desk: SnapshotDesk, rounds: RoundCounts) -> None:
+        super().__init__("publisher")
+        self._replica = replica
+        self._desk = desk
+        self._rounds = rounds
+        self._text = ""
+        self._fresh_until_ns = 0
+
+    def text(self) -> str:
+        """The exposition, at most `FRESH_NS` old."""
+        now_ns = time.monotonic_ns()
+        if now_ns >= self._fresh_until_ns:
+            self._text = super().text()
+            self._fresh_until_ns = now_ns + FRESH_NS
+        return self._text
+
+    def families(self) -> Iterator[Metric]:
+        """All families, as they stand."""
+        replica, rounds, feed = self._replica, self._rounds, self._replica.feed
+        yield self.gauge("sequence", "Number of the last command seen", feed.seq)
+        yield self.counter("batches", "Event batches taken", rounds.batches)
+        yield self.counter("events", "Events taken", rounds.events)
+        yield self.counter("malformed", "Batches that were none", rounds.malformed)
+        yield self.sizes("round_batches", "Batches taken at once", rounds.sizes)
+        yield self.seconds("delay_seconds", "From numbered to published", rounds.delays)
+        stale_s = rounds.stale_ns / SECOND_NS
+        yield self.gauge("silence_seconds", "Since the matcher was heard", stale_s)
+        yield self.counter("gaps", "Requests for missing events", replica.gaps)
+        yield self.gauge("held_batches", "Batches waiting behind a gap", replica.held)
+        yield self.counter("books_lost", "Books taken anew, by reason", replica.losses, "reason")
+        sent: Counter[str] = Counter()
+        for name, topic in feed.topics.items():
+            sent[name.partition(".")[0]] += topic.sent
+        yield self.counter("messages", "Feed messages sent, by channel", sent, "channel")
+        yield self.gauge("subscribers", "Connections to the feed", rounds.subscribers)
+        yield self.counter("answers", "Answers, by kind", self._desk.answers, "kind")
+        orders = {market.symbol: market.open_orders for market in feed.markets.values()}
+        yield self.gauge("open_orders", "Orders that rest, by symbol", orders, "symbol")

@@ -1,0 +1,69 @@
+"""What the recorder has counted, in words; docs/operations.md describes each."""
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Protocol
+
+from prometheus_client.metrics_core import Metric
+
+from common.exposition import Exposition
+from common.tally import Buckets
+
+
+class WrittenCounts(Protocol):
+    """What the loop counts: `recorder.service.Written`."""
+
+    rows: Counter[str]
+    transactions: Buckets
+    delays: Buckets
+    failures: int
+    failing: bool
+    gaps: int
+    held: int
+    malformed: int
+    forgotten: int
+
+
+class Recording(Protocol):
+    """The loop that writes."""
+
+    seq: int
+
+    @property
+    def written(self) -> WrittenCounts:
+        """What it has done."""
+
+
+class Answering(Protocol):
+    """The thread that answers."""
+
+    answers: Counter[str]
+
+    @property
+    def waiting(self) -> int:
+        """Questions that wait."""
+
+
+class RecorderMetrics(Exposition):
+    """The families of a recorder."""
+
+    def __init__(self, recorder: Recording, answers: Answering) -> None:
+        super().__init__("recorder")
+        self._recorder = recorder
+        self._answers = answers
+
+    def families(self) -> Iterator[Metric]:
+        """All families, as they stand."""
+        written, answers = self._recorder.written, self._answers
+        yield self.gauge("sequence", "Number of the last command recorded", self._recorder.seq)
+        yield self.counter("rows", "Rows written, by table", dict(written.rows), "table")
+        yield self.seconds("transaction_seconds", "Time of one transaction", written.transactions)
+        yield self.seconds("delay_seconds", "From numbered to recorded", written.delays)
+        yield self.counter("database_failures", "Attempts that failed", written.failures)
+        yield self.gauge("database_failing", "1 while the last attempt failed", written.failing)
+        yield self.counter("gaps", "Requests for missing events", written.gaps)
+        yield self.gauge("held_batches", "Batches waiting behind a gap", written.held)
+        yield self.counter("malformed", "Batches that were none", written.malformed)
+        yield self.counter("forgotten_rows", "Rows removed as too old", written.forgotten)
+        yield self.counter("answers", "Answers, by kind", dict(answers.answers), "kind")
+        yield self.gauge("waiting_questions", "Questions for later numbers", answers.waiting)
