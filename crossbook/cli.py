@@ -7,6 +7,7 @@ import typer
 
 from crossbook import (
     commands_admin,
+    commands_check,
     commands_journal,
     commands_market,
     commands_orders,
@@ -29,7 +30,8 @@ Every command takes --help, with examples, and --json. Addresses and the account
 environment or .env (GATEWAY_ORDERS, PUBLISHER_FEED, PUBLISHER_SNAPSHOTS, ACCOUNT) and can be
 given as options.
 
-Exit status: 0 done; 1 refused by the exchange, a replay differs, or a journal is wrong; 2 wrong
+Exit status: 0 done; 1 refused by the exchange, a replay differs, a journal is wrong, or the
+process checked does not answer; 2 wrong
 usage, configuration or file; 3 not reachable, or outcome unknown.
 """,
 )
@@ -66,6 +68,7 @@ app.command()(commands_statistics.candles)
 app.command()(commands_replay.replay)
 app.command()(commands_simulate.simulate)
 app.command()(commands_market.status)
+app.command()(commands_check.check)
 app.command()(commands_journal.verify)
 app.command()(commands_journal.journal)
 app.command()(commands_orders.balances)

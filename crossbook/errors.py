@@ -8,6 +8,7 @@ CrossbookError
     ExecutionsMissed     execution reports are missing, and from which number on
     SendQueueFull        the gateway does not take what is sent; part was not sent
     MarketDataError      the publisher does not know the instrument or did not answer in time
+    ProcessDown          a process asked whether it works does not answer as it should
 """
 
 # ruff: noqa: N818 - named for what happened, as a trader would say it
@@ -123,6 +124,10 @@ class SendQueueFull(CrossbookError):
 
 class MarketDataError(CrossbookError):
     """The publisher refused a symbol, or did not answer in time."""
+
+
+class ProcessDown(CrossbookError):
+    """A process does not answer, or something else answers in its place."""
 
 
 def reason_of(number: int) -> RejectReason | int:

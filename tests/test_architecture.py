@@ -137,6 +137,7 @@ NET: Final = {
     "crossbook.async_client",
     "crossbook.client",
     "crossbook.market_data",
+    "crossbook.process_probe",
     "crossbook.recent_trades",
     "crossbook.simulator.runner",
     "gateway.history_socket",
@@ -155,6 +156,7 @@ EDGE: Final = {
     "crossbook",
     "crossbook.cli",
     "crossbook.commands_admin",
+    "crossbook.commands_check",
     "crossbook.commands_journal",
     "crossbook.commands_market",
     "crossbook.commands_orders",
@@ -214,6 +216,7 @@ READS_CONFIG: Final = {
     "crossbook.commands_replay",
     "crossbook.commands_statistics",
     "crossbook.options",
+    "crossbook.process_probe",
     "crossbook.watching",
 }
 """Modules besides `__main__` that read the settings: the command line, which is one."""

@@ -20,8 +20,8 @@ from crossbook.replay_requests import symbol_of
 from tests.system.exchange import free_ports
 
 COMMANDS = (
-    "buy", "sell", "cancel", "amend", "orders", "book", "trades", "replay", "status", "verify",
-    "journal",
+    "buy", "sell", "cancel", "amend", "orders", "book", "trades", "replay", "status", "check",
+    "verify", "journal",
 )  # fmt: skip
 
 
