@@ -29,6 +29,10 @@ DRAIN_MAX = 256
 """Most messages taken into one batch: bounds the latency of the first of them."""
 
 
+SLEEP_MS = 200
+"""Longest sleep: bounds how late a stop is noticed."""
+
+
 class Batches(Struct):
     """What went through the loop: messages and commands a batch, and the nanoseconds from taking
     a batch until it was synced and sent."""
@@ -75,7 +79,7 @@ class MatcherService:
         self._stopping = False
 
     def stop(self) -> None:
-        """Leave the loop after the batch in hand, within one heartbeat interval."""
+        """Leave the loop after the batch in hand, within `SLEEP_MS`."""
         self._stopping = True
 
     def run(self) -> None:
@@ -95,7 +99,7 @@ class MatcherService:
             if now_ns >= heartbeat_at:
                 self._events.send(self._sequencer.heartbeat(clock.now_ns()))
                 heartbeat_at = now_ns + self._heartbeat_ns
-            wake_at = heartbeat_at
+            wake_at = min(heartbeat_at, now_ns + SLEEP_MS * 1_000_000)
             if self._sync_interval_ns:
                 if now_ns >= sync_at:
                     self._journal.sync()
