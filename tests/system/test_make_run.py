@@ -5,17 +5,25 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
+import httpx
 import psutil
 import pytest
 
 from common import entry
-from tests.system.exchange import RECORDED, REPOSITORY, Exchange, is_bound
+from common.errors import CrossbookError
+from crossbook import Client
+from crossbook.errors import OrderRejected
+from tests.system import scrape
+from tests.system.exchange import RECORDED, REPOSITORY, Exchange, is_bound, select_nothing
 from tests.system.session import Session
 
 STOP_SECONDS = 20.0
+FLOW = 200
+"""Trades of the order flow in which a process is killed."""
 
 pytestmark = pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
 
@@ -102,11 +110,7 @@ def test_a_killed_process_is_started_again_and_its_orders_are_there(
             with Session(exchange.orders, 7) as session:
                 order = session.ask(entry.New(session.next_seq(), "BTC-USDT", 1, "1", "50000"))
                 assert isinstance(order, entry.Ack)
-            (victim,) = [
-                member
-                for member in family[0].children(recursive=True)
-                if member.cmdline()[1:] == ["-m", name]
-            ]
+            victim = running(family[0], name)
             victim.kill()
             victim.wait(STOP_SECONDS)
             exchange.wait_ready()
@@ -119,6 +123,88 @@ def test_a_killed_process_is_started_again_and_its_orders_are_there(
             interrupt_group(process)
             process.wait(STOP_SECONDS)
             end(family)
+
+
+@pytest.mark.parametrize("name", RECORDED)
+def test_nothing_of_an_order_flow_is_lost_or_doubled_when_a_process_is_killed_in_it(
+    tmp_path: Path, name: str
+) -> None:
+    output = tmp_path / "make-run"
+    with Exchange(ready=False, GATEWAY_ROLES="orders,api,streams") as exchange:
+        process = make_run(exchange, output)
+        family = [psutil.Process(process.pid)]
+        try:
+            exchange.wait_ready()
+            wait_ready_with_recorder(exchange)
+            with Client(exchange.orders, 7, 5.0) as maker, Client(exchange.orders, 8, 5.0) as taker:
+                for number in range(FLOW):
+                    if number == FLOW // 2:
+                        running(family[0], name).kill()
+                    insist(maker, "sell", f"m{number}")
+                    insist(taker, "buy", f"t{number}")
+            for each in RECORDED:
+                scrape.wait_for(exchange, "crossbook_up", 1, process=each)
+            exchange.wait_ready()
+            wait_ready_with_recorder(exchange)
+            check_flow(exchange)
+            assert f"the {name} was killed; starting it again" in output.read_text()
+        finally:
+            interrupt_group(process)
+            process.wait(STOP_SECONDS)
+            end(family)
+
+
+def insist(client: Client, side: str, client_order_id: str) -> None:
+    """Enter an order, saying the same again until it is known what became of it."""
+    deadline = time.monotonic() + STOP_SECONDS
+    while True:
+        try:
+            client.submit("BTC-USDT", side, "0.1", "50000", client_order_id=client_order_id)
+            return
+        except CrossbookError as error:
+            refused = isinstance(error, OrderRejected) and not error.retryable
+            if refused or time.monotonic() > deadline:
+                raise
+            select_nothing(0.05)
+
+
+def check_flow(exchange: Exchange) -> None:
+    """Every order of the flow is there once, filled by its partner, and nothing else."""
+    for account, prefix in ((7, "m"), (8, "t")):
+        headers = {"X-Account": str(account)}
+        asked = {"limit": 1_000}
+        orders = httpx.get(f"{exchange.api}/api/v1/orders", params=asked, headers=headers).json()
+        named = {order["client_order_id"]: order["order_status"] for order in orders["orders"]}
+        assert named == {f"{prefix}{number}": "FILLED" for number in range(FLOW)}
+        assert len(orders["orders"]) == FLOW
+        fills = httpx.get(f"{exchange.api}/api/v1/fills", params=asked, headers=headers).json()
+        assert sorted(fill["trade_id"] for fill in fills["fills"]) == list(range(1, FLOW + 1))
+        assert {fill["order_id"] for fill in fills["fills"]} == {
+            order["order_id"] for order in orders["orders"]
+        }
+    book = httpx.get(f"{exchange.api}/api/v1/orderbook/BTC-USDT").json()
+    assert (book["bids"], book["asks"]) == ([], [])
+
+
+def running(runner: psutil.Process, name: str) -> psutil.Process:
+    """The process of this name below the runner."""
+    (found,) = [
+        member for member in runner.children(recursive=True) if member.cmdline()[1:] == ["-m", name]
+    ]
+    return found
+
+
+def wait_ready_with_recorder(exchange: Exchange) -> None:
+    """Return once the API says that every part is there."""
+
+    def ready() -> bool:
+        try:
+            answer = httpx.get(f"{exchange.api}/ready", timeout=5)
+        except httpx.HTTPError:
+            return False
+        return answer.status_code == 200 and bool(answer.json()["recorder"])
+
+    exchange.wait_until("every part is ready", ready, 30.0)
 
 
 def test_a_wrong_setting_is_told_once_and_nothing_starts(tmp_path: Path) -> None:
