@@ -1,0 +1,28 @@
+# One image for all processes: docker-compose.yml says which of them a container runs.
+ARG PYTHON=3.11
+FROM python:${PYTHON}-slim
+
+RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin crossbook \
+    && install -d -o crossbook -g crossbook /var/lib/crossbook /var/lib/crossbook/data \
+        /var/lib/crossbook/history
+
+WORKDIR /opt/crossbook
+COPY pyproject.toml requirements-page.txt README.md LICENSE instruments.toml ./
+COPY common common
+COPY crossbook crossbook
+COPY gateway gateway
+COPY matcher matcher
+COPY publisher publisher
+COPY recorder recorder
+RUN pip install --no-cache-dir --disable-pip-version-check '.[postgres]' \
+    && pip install --no-cache-dir --disable-pip-version-check --no-deps --require-hashes \
+        -r requirements-page.txt
+
+USER crossbook
+WORKDIR /var/lib/crossbook
+ENV PYTHONUNBUFFERED=1 \
+    INSTRUMENTS_FILE=/opt/crossbook/instruments.toml \
+    DATA_DIR=/var/lib/crossbook/data \
+    LOG_FORMAT=json
+
+CMD ["crossbook", "--help"]

@@ -1,0 +1,183 @@
+"""Dockerfile and docker-compose.yml, as far as they can be run without a container engine."""
+
+import fnmatch
+import re
+import shutil
+import subprocess
+import sys
+import time
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import pytest
+import yaml
+
+from common.config import Settings
+from matcher.segment import SUFFIX
+from tests.system.compose import COMPOSE, STATE_FOLDER, Composition, instructions, services
+from tests.system.exchange import RECORDED, REPOSITORY, select_nothing
+
+SECONDS = 60.0
+
+
+def until(what: str, condition: Callable[[], bool], composition: Composition) -> None:
+    """Poll until `condition` holds."""
+    deadline = time.monotonic() + SECONDS
+    while not condition():
+        logs = "\n".join(composition.log(name) for name in composition.running)
+        assert time.monotonic() < deadline, f"{what}: not in {SECONDS} s\n{logs}"
+        select_nothing(0.05)
+
+
+def ready(composition: Composition) -> bool:
+    """Whether the API says so, the recorder included."""
+    try:
+        answer = httpx.get(f"http://{composition.address('8000')}/ready", timeout=5)
+    except httpx.HTTPError:
+        return False
+    return answer.status_code == 200 and bool(answer.json()["recorder"])
+
+
+def test_the_services_trade_are_healthy_survive_a_kill_and_stop_in_their_time(
+    tmp_path: Path,
+) -> None:
+    with Composition(tmp_path) as composition:
+        for name in RECORDED:
+            composition.start(name)
+        until("all are ready", lambda: ready(composition), composition)
+        assert {name: composition.healthy(name) for name in RECORDED} == dict.fromkeys(
+            RECORDED, True
+        )
+        api = f"http://{composition.address('8000')}"
+        order = {"symbol": "BTC-USDT", "order_type": "limit", "side": "buy", "quantity": "1",
+                 "price": "50000.00"}  # fmt: skip
+        entered = httpx.post(f"{api}/api/v1/orders", json=order, timeout=10)
+        assert entered.status_code == 201
+        order_id = entered.json()["order_id"]
+        up = re.findall(r'^crossbook_up\{process="(\w+)"\} 1.0$',
+                        httpx.get(f"{api}/metrics", timeout=10).text, re.MULTILINE)  # fmt: skip
+        assert set(up) == set(RECORDED)
+
+        composition.kill("matcher")
+        assert not composition.healthy("matcher")
+        composition.start("matcher")
+        until("all are ready again", lambda: ready(composition), composition)
+        found = httpx.get(f"{api}/api/v1/orders/{order_id}", timeout=10)
+        assert found.json()["order_status"] == "NEW"
+        assert (tmp_path / "history" / "history.db").exists()
+        assert any((tmp_path / "data").glob("*" + SUFFIX))
+        assert {name: composition.stop(name) for name in RECORDED} == dict.fromkeys(RECORDED, 0)
+
+
+def test_the_simulator_of_the_profile_makes_a_market(tmp_path: Path) -> None:
+    with Composition(tmp_path) as composition:
+        for name in (*RECORDED, "simulator"):
+            composition.start(name)
+        book = f"http://{composition.address('8000')}/api/v1/orderbook/BTC-USDT"
+
+        def two_sided() -> bool:
+            try:
+                document = httpx.get(book, timeout=5).json()
+            except httpx.HTTPError:
+                return False
+            return bool(document.get("bids") and document.get("asks"))
+
+        until("both sides are there", two_sided, composition)
+        assert composition.stop("simulator") in (0, 130), composition.log("simulator")
+
+
+def test_every_service_is_confined_watched_and_started_again() -> None:
+    found = services()
+    assert set(found) == {*RECORDED, "simulator"}
+    for name, service in found.items():
+        assert service["restart"] == "unless-stopped"
+        assert service["read_only"] is True
+        assert service["cap_drop"] == ["ALL"]
+        assert "stop_grace_period" in service
+        assert "user" not in service
+        assert all(port.startswith("127.0.0.1:") for port in service.get("ports", ()))
+        if name in RECORDED:
+            assert service["command"] == ["python", "-m", name]
+            assert service["healthcheck"]["test"] == ["CMD", "crossbook", "check", name]
+    assert found["simulator"]["profiles"] == ["simulator"]
+
+
+def test_every_setting_and_volume_of_the_file_exists() -> None:
+    settings = {name.upper() for name in Settings.model_fields}
+    volumes = yaml.safe_load(COMPOSE.read_text())["volumes"]
+    made = " ".join(rest for word, rest in instructions() if word == "RUN")
+    for service in services().values():
+        assert service.get("environment", {}).keys() <= settings
+        for volume in service.get("volumes", ()):
+            name, _, place = volume.partition(":")
+            assert name in volumes
+            # A new volume takes its owner from the image, where the user may write to it.
+            assert f"{STATE_FOLDER}/" in place
+            assert re.search(rf"-o crossbook [^&]*{place}\b", made)
+
+
+def test_the_image_runs_as_nobody_special_and_holds_the_packages() -> None:
+    steps = instructions()
+    words = [word for word, _ in steps]
+    assert ("USER", "crossbook") in steps
+    assert words.index("USER") > max(i for i, word in enumerate(words) if word in ("RUN", "COPY"))
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())
+    packages = {name.partition(".")[0] for name in project["tool"]["setuptools"]["packages"]}
+    copied = copied_paths()
+    assert packages <= copied
+    for path in copied:
+        assert (REPOSITORY / path).exists()
+        assert not is_ignored(path), path
+    assert is_ignored(".env")
+    assert is_ignored("data")
+    assert is_ignored(".git")
+
+
+def copied_paths() -> set[str]:
+    """What the Dockerfile takes from the repository."""
+    return {path for word, rest in instructions() if word == "COPY" for path in rest.split()[:-1]}
+
+
+def is_ignored(path: str) -> bool:
+    """Whether .dockerignore keeps a path of the top folder out: its last rule that fits decides."""
+    ignored = False
+    for line in (REPOSITORY / ".dockerignore").read_text().splitlines():
+        rule = line.strip()
+        if rule and not rule.startswith("#") and fnmatch.fnmatch(path, rule.removeprefix("!")):
+            ignored = not rule.startswith("!")
+    return ignored
+
+
+@pytest.mark.slow
+def test_the_images_steps_install_all_that_the_processes_need(tmp_path: Path) -> None:
+    """In a clean virtual environment; needs the package index."""
+    program = tmp_path / "program"
+    program.mkdir()
+    for path in copied_paths():
+        source = REPOSITORY / path
+        if source.is_dir():
+            shutil.copytree(
+                source, program / path, ignore=shutil.ignore_patterns("__pycache__", "*.md")
+            )
+        else:
+            shutil.copy(source, program / path)
+    subprocess.run([sys.executable, "-m", "venv", str(tmp_path / "venv")], check=True)
+    python = tmp_path / "venv" / "bin" / "python"
+    (install,) = [rest for word, rest in instructions() if rest.startswith("pip install")]
+    subprocess.run(
+        install.replace("pip install", f"{python} -m pip install"),
+        shell=True, cwd=program, check=True, timeout=280, capture_output=True,
+    )  # fmt: skip
+    # What was installed has to do without what it was installed from.
+    shutil.rmtree(program)
+    imports = "; ".join(f"import {name}.__main__" for name in RECORDED)
+    subprocess.run(
+        [str(python), "-c", imports], cwd=tmp_path, check=True, timeout=60, capture_output=True
+    )
+    ran = subprocess.run(
+        [str(python.parent / "crossbook"), "--version"],
+        cwd=tmp_path, check=True, timeout=60, capture_output=True, text=True,
+    )  # fmt: skip
+    assert ran.stdout.startswith("crossbook 0")
