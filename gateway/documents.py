@@ -214,7 +214,7 @@ class ExecutionReport(Struct, tag_field="type", tag="execution"):
     """Something happened to an order of the account.
 
     For a fill `price` and `quantity` are the fill's own, otherwise the order's; of a fill only
-    are `trade_id`, `liquidity`, `fee` and `fee_asset`.
+    are `trade_id`, `liquidity`, `fee` and `fee_asset`, of a new order only `order_type`.
     """
 
     kind: Kind
@@ -236,6 +236,7 @@ class ExecutionReport(Struct, tag_field="type", tag="execution"):
     reason: str | None = None
     stop_price: str | None = None
     working: bool = True
+    order_type: OrderType | None = None
 
 
 class FillList(Struct):

@@ -74,6 +74,7 @@ _KINDS: Final[dict[int, documents.Kind]] = {
     ExecutionKind.TRIGGERED: "triggered",
     ExecutionKind.PREVENTED: "prevented",
 }
+_NEW: Final = int(ExecutionKind.NEW)
 _FILL: Final = int(ExecutionKind.FILL)
 
 
@@ -267,6 +268,7 @@ class Renderer:
                 instrument.price_text(execution.trigger_ticks) if execution.trigger_ticks else None
             ),
             working=execution.working,
+            order_type=_TYPES[execution.order_type] if execution.kind == _NEW else None,
         )
         if execution.kind == _FILL:
             fill = self._executed(instrument, execution)

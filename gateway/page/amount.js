@@ -34,6 +34,11 @@ export function product(one, other) {
   return trimmed(textOf(units, decimals));
 }
 
+// The exact sum of two decimal texts of the same precision.
+export function sum(one, other) {
+  return textOf(unitsOf(one) + unitsOf(other), decimalsOf(one));
+}
+
 export function isDecimal(text) {
   return /^\d+(\.\d+)?$/.test(text);
 }

@@ -24,6 +24,10 @@ export class Api {
     return this.#ask("POST", path, body);
   }
 
+  patch(path, body) {
+    return this.#ask("PATCH", path, body);
+  }
+
   delete(path) {
     return this.#ask("DELETE", path);
   }

@@ -2,6 +2,7 @@
 
 import { Api } from "./api.js";
 import { decimalsOf } from "./amount.js";
+import { Balances } from "./balances.js";
 import { Book, Broken } from "./book.js";
 import { Candles } from "./candles.js";
 import { Connection } from "./connection.js";
@@ -28,7 +29,10 @@ const depthChart = new DepthChart();
 const tape = new Tape();
 const ticker = new Ticker();
 const candles = new Candles(api);
-const ticket = new Ticket(api, () => ({ bid: book.bid?.priceText, ask: book.ask?.priceText }));
+const ticket = new Ticket(
+  api, () => ({ bid: book.bid?.priceText, ask: book.ask?.priceText }),
+  (asset) => balances.available(asset));
+const balances = new Balances(api, () => ticket.showAvailable());
 const tables = new OwnTables(api);
 const own = new OwnOrders(api, ownChanged);
 
@@ -137,6 +141,7 @@ function showAccount(account) {
   api.account = account;
   orderStream?.end();
   own.clear();
+  balances.restart();
   orderStream = new Stream({
     path: () => `/ws/orders?account=${account}`,
     beats: false,
@@ -149,6 +154,8 @@ function showAccount(account) {
     hear: (message) => {
       if (message.type === "execution") own.take(message);
       else if (message.type === "welcome" || message.type === "resync") own.load();
+      else return;
+      balances.refresh();
     },
   });
   followConnection();
@@ -156,7 +163,8 @@ function showAccount(account) {
 
 function ownChanged() {
   tables.redraw(own);
-  const here = [...own.orders.values()].filter((order) => order.symbol === instrument?.symbol);
+  const here = [...own.orders.values()]
+    .filter((order) => order.working && order.symbol === instrument?.symbol);
   ladder.mark(new Set(here.map(({ side, price }) => `${side} ${price}`)));
 }
 

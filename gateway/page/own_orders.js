@@ -4,7 +4,7 @@
 const FILLS_KEPT = 50;
 const ORDERS_ASKED = 200;
 const AGAIN_MS = 2000;
-const ENDED = ["FILLED", "CANCELED", "EXPIRED", "REJECTED"];
+const ENDED = ["FILLED", "CANCELED", "EXPIRED", "REJECTED", "EXPIRED_IN_MATCH"];
 
 export class OwnOrders {
   // Open orders by id, newest first; fills newest first.
@@ -81,11 +81,15 @@ export class OwnOrders {
       this.orders.delete(report.order_id);
       return;
     }
-    const { order_id, client_order_id, symbol, side, order_status } = report;
+    const { order_id, client_order_id, symbol, side, order_status, working } = report;
     const { filled_quantity, remaining_quantity } = report;
     const isFill = report.kind === "fill";
     this.orders.set(order_id, {
-      order_id, client_order_id, symbol, side, order_status, filled_quantity, remaining_quantity,
+      order_id, client_order_id, symbol, side, order_status, working,
+      filled_quantity, remaining_quantity,
+      // Told once, when the order is new; the trigger price as long as the order waits for it.
+      order_type: report.order_type ?? known?.order_type ?? null,
+      stop_price: report.stop_price ?? known?.stop_price ?? null,
       price: isFill ? known?.price ?? report.price : report.price,
       created_at: known?.created_at ?? report.timestamp,
     });

@@ -1,5 +1,6 @@
 // The account's open orders and fills as tables; a row is made once and changed where it differs.
 
+import { AmendForm } from "./amend_form.js";
 import { clockText, grouped, trimmed } from "./amount.js";
 import { nextFrame, setText } from "./frame.js";
 
@@ -14,12 +15,18 @@ export class OwnTables {
   #rows = new Map();
   #own = null;
   #api;
+  #amend;
 
   constructor(api) {
     this.#api = api;
+    this.#amend = new AmendForm(api, ({ order_id: id }) => {
+      this.#rows.get(id)?.querySelector(".change").focus();
+    });
     this.#orders.addEventListener("click", ({ target }) => {
       const button = target.closest("button");
-      if (button) this.#cancel(button, `/orders/${button.dataset.order}`);
+      const id = button?.closest("[data-order]")?.dataset.order;
+      if (button?.matches(".cancel")) this.#cancel(button, `/orders/${id}`);
+      if (button?.matches(".change")) this.#change(this.#own.orders.get(id));
     });
     this.#cancelAll.addEventListener("click", () => this.#cancel(this.#cancelAll, "/orders"));
   }
@@ -44,19 +51,31 @@ export class OwnTables {
     const kept = new Map();
     const rows = orders.map((order) => {
       const row = this.#rows.get(order.order_id) ?? orderRow(order);
-      setText(row.cells[3], order.price === null ? "market" : grouped(order.price));
+      setText(row.cells[2].lastChild, (order.order_type ?? "").replaceAll("_", " "));
+      setText(row.cells[3].firstChild, waitText(order));
+      setText(row.cells[3].lastChild, order.price === null ? "market" : grouped(order.price));
       setText(row.cells[4], trimmed(order.remaining_quantity));
       setText(row.cells[5], trimmed(order.filled_quantity));
       kept.set(order.order_id, row);
       return row;
     });
     for (const [id, row] of this.#rows) if (!kept.has(id)) row.remove();
-    // Moving a row that is in its place would take the focus from its button.
+    const amended = this.#amend.order && kept.get(this.#amend.order.order_id);
+    if (amended) rows.splice(rows.indexOf(amended) + 1, 0, this.#amend.row);
+    else this.#amend.drop();
+    // Moving a row that is in its place would take the focus from what is in it.
     rows.forEach((row, index) => {
       const there = this.#orders.children[index];
       if (there !== row) this.#orders.insertBefore(row, there ?? null);
     });
     this.#rows = kept;
+  }
+
+  #change(order) {
+    if (!order) return;
+    this.#amend.open(order);
+    this.#rows.get(order.order_id).after(this.#amend.row);
+    this.#amend.focus();
   }
 
   async #cancel(button, path) {
@@ -77,17 +96,36 @@ export class OwnTables {
 function orderRow({ order_id: id, symbol, side, price, created_at: created }) {
   const row = document.createElement("tr");
   row.dataset.order = id;
-  row.append(cell(clockText(created), "number"), cell(symbol), sideCell(side),
-    cell("", "number right"), cell("", "number right"), cell("", "number right"));
-  const button = document.createElement("button");
-  button.type = "button";
-  button.className = "cancel";
-  button.dataset.order = id;
-  button.textContent = "Cancel";
+  const typed = sideCell(side);
+  typed.append(" ", remark());
+  const priced = cell(remark(), "number right");
+  priced.append(" ", document.createElement("span"));
+  row.append(cell(clockText(created), "number"), cell(symbol), typed, priced,
+    cell("", "number right"), cell("", "number right"));
   const what = `${side} order ${id} of ${symbol} at ${price ?? "market"}`;
-  button.setAttribute("aria-label", `Cancel ${what}`);
-  row.append(cell(button, "right"));
+  const buttons = cell(actionButton("change", "Amend", what), "right");
+  buttons.append(actionButton("cancel", "Cancel", what));
+  row.append(buttons);
   return row;
+}
+
+function actionButton(className, text, what) {
+  const made = document.createElement("button");
+  Object.assign(made, { type: "button", className, textContent: text });
+  made.setAttribute("aria-label", `${text} ${what}`);
+  return made;
+}
+
+// What an order waits for, or waited for.
+function waitText({ working, stop_price: trigger }) {
+  if (trigger === null) return working ? "" : "waits for the auction";
+  return `${working ? "triggered at" : "waits for"} ${grouped(trigger)}`;
+}
+
+function remark() {
+  const made = document.createElement("small");
+  made.className = "remark";
+  return made;
 }
 
 function fillRow({ symbol, side, price, quantity, fee, fee_asset: asset, liquidity, timestamp }) {

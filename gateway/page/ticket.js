@@ -1,27 +1,40 @@
 // The order ticket. What the gateway refuses stands beside the field it names. An order keeps its
 // client order id until its outcome is known, so that sending it again cannot enter it twice.
 
-import { grouped, product } from "./amount.js";
+import { grouped, product, trimmed } from "./amount.js";
+import * as faults from "./field_faults.js";
 import { setText } from "./frame.js";
+import { arrange, extrasOf, fieldsOf, orderOf } from "./ticket_terms.js";
 
 const NAME_BYTES = 9;
+const PRICES = ["price", "stop_price"];
+const AMOUNTS = ["quantity", "quote_quantity", "display_quantity"];
 
 export class Ticket {
   #form = document.getElementById("ticket-form");
   #submit = document.getElementById("ticket-submit");
   #answer = document.getElementById("ticket-answer");
   #worth = document.getElementById("ticket-worth");
+  #extras = document.getElementById("ticket-extras");
+  #available = document.getElementById("ticket-available");
   #api;
   #best;
+  #has;
   #instrument = null;
   #unsettled = null;
 
-  // `best()` gives the best prices now, {bid, ask}, as text or undefined.
-  constructor(api, best) {
+  // `best()` gives the best prices now, {bid, ask}, as text or undefined; `has(asset)` what the
+  // account may spend, or null.
+  constructor(api, best, has) {
     this.#api = api;
     this.#best = best;
-    for (const field of this.#form.querySelectorAll(".field")) addErrorText(field);
+    this.#has = has;
+    faults.prepare(this.#form);
     this.#form.addEventListener("input", () => this.#refresh());
+    this.#form.addEventListener("change", ({ target }) => {
+      if (target.name === "order_type") this.#forget();
+      this.#refresh();
+    });
     this.#form.addEventListener("submit", (event) => {
       event.preventDefault();
       this.#enter();
@@ -34,13 +47,13 @@ export class Ticket {
 
   show(instrument) {
     if (this.#instrument && this.#instrument.symbol !== instrument.symbol) {
-      this.#form.price.value = this.#form.quantity.value = "";
+      for (const name of [...PRICES, ...AMOUNTS]) this.#form[name].value = "";
     }
     this.#instrument = instrument;
     for (const unit of this.#form.querySelectorAll("[data-unit]")) {
       unit.textContent = instrument[unit.dataset.unit];
     }
-    this.#form.price.placeholder = `steps of ${instrument.tick_size}`;
+    for (const name of PRICES) this.#form[name].placeholder = `steps of ${instrument.tick_size}`;
     this.#form.quantity.placeholder = `steps of ${instrument.lot_size}`;
     this.#forget();
     this.#refresh();
@@ -48,24 +61,41 @@ export class Ticket {
 
   // Puts a price into the ticket, and the side that would trade with it if one is given.
   price(text, side) {
-    this.#form.price.value = text;
-    if (side) this.#form.side.value = side;
     if (this.#form.order_type.value === "market") this.#form.order_type.value = "limit";
+    const name = fieldsOf(this.#form).has("price") ? "price" : "stop_price";
+    this.#form[name].value = text;
+    if (side) this.#form.side.value = side;
     this.#refresh();
   }
 
+  // What the account has of the asset that the order would spend, where that is known.
+  showAvailable() {
+    if (!this.#instrument) return;
+    const asset = this.#form.side.value === "buy" ? this.#instrument.quote : this.#instrument.base;
+    const text = this.#has(asset);
+    this.#available.classList.toggle("unknown", text === null);
+    const words = text === null ? "" : `${grouped(trimmed(text))} ${asset}`;
+    setText(this.#available.querySelector(".number"), words);
+  }
+
   #refresh() {
-    const { side, order_type: type, price, quantity } = this.#form;
-    const isMarket = type.value === "market";
-    price.disabled = isMarket;
-    for (const button of this.#form.querySelectorAll("[data-price]")) button.disabled = isMarket;
-    this.#submit.dataset.side = side.value;
-    const verb = side.value === "buy" ? "Buy" : "Sell";
-    const what = [verb, quantity.value.trim(), this.#instrument?.base];
+    arrange(this.#form);
+    setText(this.#extras, extrasOf(this.#form));
+    const side = this.#form.side.value;
+    const quantity = fieldsOf(this.#form).has("quantity") ? this.#form.quantity.value.trim() : "";
+    this.#submit.dataset.side = side;
+    const what = [side === "buy" ? "Buy" : "Sell", quantity, this.#instrument?.base];
     setText(this.#submit, what.filter(Boolean).join(" "));
-    const worth = isMarket ? null : product(price.value.trim(), quantity.value.trim());
-    const unit = this.#instrument?.quote ?? "";
-    setText(this.#worth, worth === null ? "–" : `${grouped(worth)} ${unit}`);
+    const worth = this.#worthOf(quantity);
+    setText(this.#worth, worth === null ? "–" : `${grouped(worth)} ${this.#instrument.quote}`);
+    this.showAvailable();
+  }
+
+  #worthOf(quantity) {
+    const fields = fieldsOf(this.#form);
+    if (fields.has("price")) return product(this.#form.price.value.trim(), quantity);
+    return fields.has("quote_quantity")
+      ? product(this.#form.quote_quantity.value.trim(), "1") : null;
   }
 
   async #enter() {
@@ -84,11 +114,8 @@ export class Ticket {
   }
 
   #order() {
-    const { side, order_type: type, price, quantity, client_order_id: name } = this.#form;
-    const order = { symbol: this.#instrument.symbol, side: side.value, order_type: type.value };
-    order.quantity = quantity.value.trim();
-    if (type.value !== "market") order.price = price.value.trim();
-    for (const field of ["price", "quantity"]) if (order[field] === "") delete order[field];
+    const order = orderOf(this.#form, this.#instrument.symbol);
+    const { client_order_id: name } = this.#form;
     const said = JSON.stringify([this.#api.account, order, name.value]);
     if (this.#unsettled?.said !== said) {
       this.#unsettled = { said, name: name.value.trim() || freshName() };
@@ -97,23 +124,19 @@ export class Ticket {
   }
 
   #accepted(answer) {
-    const status = answer.order_status.replace("_", " ").toLowerCase();
+    const status = answer.order_status.replaceAll("_", " ").toLowerCase();
     const fills = answer.average_price === null ? ""
       : `, ${answer.filled_quantity} at ${grouped(answer.average_price)} on average`;
     this.#answer.dataset.kind = "good";
     setText(this.#answer, `${answer.order_id}: ${status}${fills}.`);
     this.#form.client_order_id.value = "";
+    setText(this.#extras, extrasOf(this.#form));
   }
 
   #refused(refusal) {
-    const field = this.#form.querySelector(`[data-field="${refusal.field}"]`);
     this.#answer.dataset.kind = "bad";
-    if (field) {
-      const input = field.querySelector("input, select");
-      input.setAttribute("aria-invalid", "true");
-      setText(field.querySelector(".error"), refusal.message);
+    if (faults.show(this.#form, refusal)) {
       setText(this.#answer, `Refused: ${refusal.code}.`);
-      input.focus();
       return;
     }
     const what = refusal.field ? `${refusal.field}: ${refusal.message}` : refusal.message;
@@ -124,20 +147,8 @@ export class Ticket {
 
   #forget() {
     setText(this.#answer, "");
-    for (const input of this.#form.querySelectorAll("[aria-invalid]")) {
-      input.removeAttribute("aria-invalid");
-    }
-    for (const error of this.#form.querySelectorAll(".error")) setText(error, "");
+    faults.forget(this.#form);
   }
-}
-
-function addErrorText(field) {
-  const error = document.createElement("span");
-  error.className = "error";
-  error.id = `ticket-${field.dataset.field}-error`;
-  error.setAttribute("role", "alert");
-  field.append(error);
-  field.querySelector("input, select").setAttribute("aria-describedby", error.id);
 }
 
 function freshName() {

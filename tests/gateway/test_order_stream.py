@@ -79,7 +79,7 @@ def test_a_client_is_greeted_and_hears_what_happens_to_its_account_only() -> Non
             await world.enter(limit("sell", "0.5", "50000", client_order_id="ask"), account=7)
             await world.enter(limit("buy", "0.2", "50000"), account=8)
             entered, filled = await world.connection.heard("execution", 2)
-            assert entered["kind"] == "new"
+            assert (entered["kind"], entered["order_type"]) == ("new", "limit")
             assert filled == {
                 "type": "execution",
                 "kind": "fill",
@@ -101,6 +101,7 @@ def test_a_client_is_greeted_and_hears_what_happens_to_its_account_only() -> Non
                 "reason": None,
                 "stop_price": None,
                 "working": True,
+                "order_type": None,
             }
 
     run(main())

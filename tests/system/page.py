@@ -11,8 +11,8 @@ SHOWN_LEVELS = """
     .filter(([, price]) => price)"""
 
 ROWS = """
-  return [...document.querySelectorAll(`#${arguments[0]} tr`)].map((row) => [...row.cells]
-    .map((cell) => cell.textContent.replaceAll("\\u2009", "")).join(" "))"""
+  return [...document.querySelectorAll(`#${arguments[0]} tr:not(.amend)`)].map((row) =>
+    [...row.cells].map((cell) => cell.textContent.replaceAll("\\u2009", "").trim()).join(" "))"""
 
 
 class Page:
@@ -52,9 +52,13 @@ class Page:
         self.browser.type("#ticket-quantity", quantity)
         self.browser.one("#ticket-submit").click()
 
+    def choose(self, name: str, value: str) -> None:
+        """Choose this of a select of the ticket."""
+        self.browser.one(f"#ticket-form [name={name}] option[value={value}]").click()
+
     def wait_orders(self, count: int) -> list[str]:
         """Return once so many open orders are shown: their rows as text."""
-        rows = "[...document.querySelectorAll('#orders tr')]"
+        rows = "[...document.querySelectorAll('#orders [data-order]')]"
         self.browser.wait(
             f"{count} open orders are shown", f"return {rows}.length === arguments[0]", count
         )
@@ -64,6 +68,10 @@ class Page:
         """Return once so many fills are shown: their rows as text."""
         script = "return document.querySelectorAll('#fills tr').length === arguments[0]"
         self.browser.wait(f"{count} fills are shown", script, count)
+        return self._rows("fills")
+
+    def fills(self) -> list[str]:
+        """The fills shown: their rows as text."""
         return self._rows("fills")
 
     def wait_banner(self, part: str, seconds: float = 20.0) -> str:

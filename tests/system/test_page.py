@@ -65,7 +65,7 @@ def test_an_order_appears_fills_and_disappears(venue: Exchange, window: Browser)
     filled = len(page.wait_fills(0))
     page.enter("buy", "0.5", "50000")
     (row,) = page.wait_orders(1)
-    assert "BTC-USDT ▲ buy 50000.00 0.5 0" in row
+    assert "BTC-USDT ▲ buy limit 50000.00 0.5 0" in row
     page.wait_levels([["buy", "50000.00", "0.50000"]])
     window.wait(
         "the own level is marked",
@@ -96,7 +96,7 @@ def test_an_order_is_cancelled_by_its_button(venue: Exchange, window: Browser) -
     for count, price in enumerate(("49000", "49001", "49002"), 1):
         page.enter("buy", "0.1", price)
         page.wait_orders(count)
-    window.one("#orders tr:nth-child(2) button").click()
+    window.one("#orders tr:nth-child(2) .cancel").click()
     rows = page.wait_orders(2)
     assert "49001.00" not in " ".join(rows)
     window.one("#cancel-all").click()
@@ -127,11 +127,11 @@ def test_the_ticket_works_by_keyboard_alone(venue: Exchange, window: Browser) ->
     tab, down = Keys.TAB, Keys.ARROW_RIGHT
     for keys in (tab, down, tab, tab):
         window.driver.switch_to.active_element.send_keys(keys)
-    # Side sell is chosen; the type is passed; then Bid, Ask, the price and the quantity.
-    for keys in (tab, tab, "51000", tab, "0.1" + Keys.ENTER):
+    # Side sell is chosen; type and time are passed; then Bid, Ask, the price and the quantity.
+    for keys in (tab, tab, tab, "51000", tab, "0.1" + Keys.ENTER):
         window.driver.switch_to.active_element.send_keys(keys)
     (row,) = page.wait_orders(1)
-    assert "▼ sell 51000.00 0.1" in row
+    assert "▼ sell limit 51000.00 0.1" in row
 
 
 def test_instrument_and_account_are_switched(venue: Exchange, window: Browser) -> None:
@@ -234,9 +234,11 @@ def test_every_control_has_a_name(venue: Exchange, window: Browser) -> None:
     page = Page(window, venue.api, ME).open()
     page.enter("buy", "0.1", "49000")
     page.wait_orders(1)
+    window.one("#ticket-advanced summary").click()
+    window.one("#orders .change").click()
     nodes = window.driver.execute_cdp_cmd("Accessibility.getFullAXTree", {})["nodes"]
-    roles = {"button", "textbox", "spinbutton", "combobox", "radio", "link", "image", "table",
-             "region"}  # fmt: skip
+    roles = {"button", "textbox", "spinbutton", "combobox", "radio", "checkbox", "link", "image",
+             "table", "region"}  # fmt: skip
     named = [
         (node["role"]["value"], node.get("name", {}).get("value", ""))
         for node in nodes
