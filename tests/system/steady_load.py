@@ -1,5 +1,5 @@
 """Orders of one instrument at a steady rate, whatever the exchange does: makers around a wandering
-price, half of them cancelled later, and takers."""
+price, half of them cancelled later, and takers. All are one account's, which trades with itself."""
 
 import random
 import threading
@@ -7,6 +7,7 @@ import time
 from typing import Self
 
 from common import entry
+from common.types import SelfTrade
 from tests.system.exchange import select_nothing
 from tests.system.session import Session
 
@@ -63,5 +64,6 @@ class SteadyLoad:
         self._open.append(name)
         quantity = f"{chance.lognormvariate(-3.5, 1) + 0.001:.5f}"
         return entry.New(
-            seq, self._symbol, side, quantity, f"{price / 100:.2f}", client_order_id=name
-        )
+            seq, self._symbol, side, quantity, f"{price / 100:.2f}", client_order_id=name,
+            self_trade_prevention=SelfTrade.NONE,
+        )  # fmt: skip
