@@ -18,7 +18,8 @@ SMALL = "0.002"
 
 def take(path: Path, seconds: float) -> None:
     """Let a market trade for some seconds, trade in it, and save what is seen."""
-    with Exchange(order=RECORDED, GATEWAY_ROLES="orders,api,streams") as exchange:
+    roles = "orders,api,streams"
+    with Exchange(order=RECORDED, GATEWAY_ROLES=roles, ACCOUNTS="on") as exchange:
         exchange.wait_http()
         simulator = subprocess.Popen(
             [sys.executable, "-m", "crossbook", "simulate", "--seed", "1",
@@ -41,12 +42,18 @@ def take(path: Path, seconds: float) -> None:
 
 
 def _trade(page: Page) -> None:
-    """Some fills, and orders that rest: near the market, and away from it."""
+    """Some fills, a stop that waits, and orders that rest: near the market, and away from it."""
     browser = page.browser
     for side, other in (("buy", "ask"), ("sell", "bid"), ("buy", "ask")):
         browser.one(f"[data-price={other}]").click()
         page.enter(side, SMALL, browser.run("return document.getElementById('ticket-price').value"))
         select_nothing(0.7)
+    page.choose("order_type", "stop")
+    browser.type("#ticket-trigger", "64000")
+    browser.one("#ticket-form label.sell").click()
+    browser.one("#ticket-submit").click()
+    select_nothing(0.3)
+    page.choose("order_type", "limit")
     for side, places in (("buy", (9, 6)), ("sell", (10, 7))):
         prices = [price for each, price, _ in page.levels() if each == side]
         for place in places:
