@@ -183,7 +183,7 @@ def test_a_silent_matcher_is_told_and_its_market_is_greyed(
     mortal.kill("matcher")
     page.wait_state("stale")
     page.wait_banner("the exchange is silent")
-    page.wait_banner("the matcher behind it")
+    page.wait_banner("The matcher takes no orders")
     assert window.run("return getComputedStyle(document.querySelector('.ladder')).filter") != "none"
     mortal.start("matcher")
     page.wait_state("live", seconds=30.0)
