@@ -218,11 +218,11 @@ async def serve(settings: Settings, instruments: tuple[Instrument, ...]) -> bool
     """
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
     sockets.allow_many_sockets(context)
-    gateway = Gateway(settings, instruments, context)
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stopped.set)
+    gateway = Gateway(settings, instruments, context)
     gc.collect()
     gc.freeze()
     gc.set_threshold(100_000, 50, 50)

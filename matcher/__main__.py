@@ -81,6 +81,9 @@ def main() -> None:
     # Orders and levels are outside the collector's care, and nothing here makes cycles: it would
     # only walk the growing state again and again.
     gc.disable()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # Until there is something to stop.
+        signal.signal(number, lambda *_: sys.exit(0))
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
     try:
         settings = load_settings("matcher")

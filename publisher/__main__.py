@@ -21,6 +21,9 @@ from publisher.snapshots import SnapshotDesk
 
 def main() -> None:
     """Run the publisher; exits 0 after a signal, 2 on a wrong setting."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # Until there is something to stop.
+        signal.signal(number, lambda *_: sys.exit(0))
     clock = SystemClock()
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
     try:

@@ -75,6 +75,9 @@ def main() -> None:
         help="empty the recorder's tables first and read the journal again from its beginning",
     )
     arguments = parser.parse_args()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # Until there is something to stop.
+        signal.signal(number, lambda *_: sys.exit(0))
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
     status = 0
     try:

@@ -47,6 +47,14 @@ def test_an_idle_process_ends_as_soon_however_rare_the_heartbeat(name: str) -> N
         assert time.monotonic() - began < SECONDS
 
 
+@pytest.mark.parametrize("name", RECORDED)
+def test_a_process_that_has_only_begun_ends_as_it_should(name: str) -> None:
+    with Exchange(ready=False) as exchange:
+        exchange.start(name)
+        exchange.wait_bound(name)
+        assert exchange.stop(name) == 0
+
+
 def test_a_request_in_hand_is_answered_and_websockets_hear_going_away() -> None:
     with (
         Exchange(order=RECORDED, GATEWAY_ROLES=ROLES) as exchange,
