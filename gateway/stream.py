@@ -13,6 +13,10 @@ from gateway.stream_frame import FrameMaker
 MESSAGES_MAX: Final = 10
 """Messages a client may send to a stream, which takes none, before it is closed."""
 
+SLICE: Final = 250
+"""Clients written to before the processor is free for a moment: thousands of writes at once would
+stand in the way of everything else on the machine."""
+
 NEW: Final = -1
 """Position of a client that has been sent nothing."""
 
@@ -62,6 +66,8 @@ class Stream:
         self.resyncs = 0
         self.level: dict[Connection, None] = {}
         self.behind: dict[Connection, int] = {}
+        self._unsent: list[Connection] = []
+        self._frame = b""
         self._received: dict[Connection, int] = {}
 
     def __len__(self) -> int:
@@ -130,6 +136,7 @@ class Stream:
         message is small and rare."""
         if live == self.live:
             return
+        self.send_rest()
         self.live, self.why = live, why
         frame = self.frames.status(live, why)
         for connection in (*self.level, *self.behind):
@@ -141,18 +148,41 @@ class Stream:
         """A second has passed: a heartbeat is due, for the level clients of a live stream."""
         self.beat_due = self.live and bool(self.level)
 
+    @property
+    def sending(self) -> bool:
+        """Whether level clients still wait for their turn to be written to; nothing else may be
+        sent to them before."""
+        return bool(self._unsent)
+
     def send_level(self, frame: bytes, before: int) -> None:
-        """Send to all level clients what follows on position `before`. One that is full gets
-        nothing and is behind from then on, at `before`."""
+        """Send to all level clients what follows on position `before`, the first of them at once
+        and the others by `send_slice`. One that is full gets nothing and is behind from then on,
+        at `before`."""
+        self.send_rest()
         level = self.level
         for connection in [connection for connection in level if connection.full]:
             del level[connection]
             self.behind[connection] = before
-        for connection in level:
+        self._frame = frame
+        self._unsent = list(level)
+        self._unsent.reverse()
+        self.send_slice()
+
+    def send_slice(self) -> None:
+        """Send to the next few."""
+        unsent, frame = self._unsent, self._frame
+        for connection in reversed(unsent[-SLICE:]):
             connection.send(frame)
+        del unsent[-SLICE:]
+
+    def send_rest(self) -> None:
+        """Send to all that wait for their turn: something else comes now."""
+        while self._unsent:
+            self.send_slice()
 
     def all_behind(self, position: int) -> None:
         """What comes next follows on nobody's position: the level ones are behind, at this."""
+        self.send_rest()
         self.behind.update(dict.fromkeys(self.level, position))
         self.level.clear()
 

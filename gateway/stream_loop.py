@@ -10,6 +10,9 @@ from common.feed_follower import Update
 from gateway.market_feed import MarketFeed
 from gateway.streams import Streams
 
+SLICE_S: Final = 0.001
+"""Pause between two slices of a crowd."""
+
 BEAT_NS: Final = 1_000_000_000
 _MS: Final = 1_000_000
 
@@ -17,8 +20,9 @@ _MS: Final = 1_000_000
 class StreamLoop:
     """Connects a `MarketFeed` with `Streams`; both work from then on until the feed stops.
 
-    The event loop writes what was sent in one round when the round ends, so that a sending has
-    cost what passes until the next round begins: of the processor's time, because what others
+    A crowd is written to a slice at a time, with pauses between. The event loop writes what was
+    sent in one round when the round ends, so that a sending has cost what passes until the round
+    after its last slice begins: of the processor's time, because what others
     take of it says nothing about the audience.
     """
 
@@ -74,6 +78,9 @@ class StreamLoop:
             self._timer = self._loop.call_later(wait_ms / 1000, self._work)
 
     def _written(self) -> None:
+        if self._streams.send_slice():
+            self._loop.call_later(SLICE_S, self._written)
+            return
         self._measuring = False
         self._streams.written(self._processor_ns() - self._begun_ns)
         self._work()

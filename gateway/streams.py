@@ -149,12 +149,25 @@ class Streams:
     def work(self, now_ns: int) -> bool:
         """Send what is due; whether anything was."""
         for stream in list(self._waiting):
+            if stream.sending:
+                continue
             if stream.work(now_ns):
                 self._begun_ns = now_ns if not self._sent else self._begun_ns
                 self._sent.append(stream)
             if stream.due_ns() is None:
                 del self._waiting[stream]
         return bool(self._sent)
+
+    @property
+    def sending(self) -> bool:
+        """Whether clients wait for their turn to be written to."""
+        return any(stream.sending for stream in self._sent)
+
+    def send_slice(self) -> bool:
+        """Send to the next few clients that wait for their turn; whether more are left."""
+        for stream in self._sent:
+            stream.send_slice()
+        return self.sending
 
     def written(self, cost_ns: int) -> None:
         """What was sent since the last call has been written, and cost so much time."""

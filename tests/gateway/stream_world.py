@@ -83,6 +83,7 @@ class StreamWorld:
         self.streams = Streams()
         self.now_ns = 1_000 * MS
         self.cost_ns = 0
+        self.slicing = False
         self.books: dict[int, tuple[Rows, Rows]] = {}
         self.follower.on_time(self.now_ns)
         for _ in range(10):
@@ -130,16 +131,26 @@ class StreamWorld:
             self.pump()
 
     def work(self) -> None:
-        """Send what is due; it costs `cost_ns`."""
-        if self.streams.work(self.now_ns):
+        """Send what is due; it costs `cost_ns`. A crowd of more than a slice is written to by the
+        calls that follow, one slice each."""
+        if self.slicing:
+            self.slicing = self.streams.send_slice()
+            if not self.slicing:
+                self.streams.written(self.cost_ns)
+        if self.streams.work(self.now_ns) and not self.slicing:
             self.now_ns += self.cost_ns
-            self.streams.written(self.cost_ns)
+            self.slicing = self.streams.sending
+            if not self.slicing:
+                self.streams.written(self.cost_ns)
 
     def advance(self, milliseconds: int) -> None:
         """Let time pass, working whenever something is due."""
         end_ns = self.now_ns + milliseconds * MS
         while True:
             due_ns = self.streams.due_ns()
+            if self.slicing:
+                self.work()
+                continue
             if due_ns is None or due_ns > end_ns:
                 break
             self.now_ns = max(self.now_ns, due_ns)

@@ -5,6 +5,7 @@ import random
 import pytest
 
 from common.feed import DepthUpdate, Snapshot
+from gateway import stream
 from gateway.board import FLUSHES_KEPT, PRICES_KEPT, UNFLUSHED_MAX, Board
 from gateway.stream import MESSAGES_MAX
 from gateway.stream_frame import FrameMaker
@@ -294,7 +295,11 @@ def test_a_stream_answers_messages_with_an_error_and_closes_who_goes_on() -> Non
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_every_client_has_the_zeromq_book_at_every_seq_under_random_flow(seed: int) -> None:
+@pytest.mark.parametrize("slice_size", [1, stream.SLICE])
+def test_every_client_has_the_zeromq_book_at_every_seq_under_random_flow(
+    seed: int, slice_size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream, "SLICE", slice_size)
     draw = random.Random(seed)
     world = StreamWorld(seed)
     clients: dict[FakeConnection, JsonBook] = {}
