@@ -19,7 +19,12 @@ from common.types import MAX_CLIENT_ORDER_ID, MAX_INT
 ROWS_MAX: Final = 1_000
 """Most rows in one answer."""
 
-CANDLE_INTERVALS_S: Final = (1, 60, 300, 900, 3_600, 14_400, 86_400)
+INTERVALS_S: Final = {
+    "1s": 1, "1m": 60, "5m": 300, "15m": 900, "1h": 3_600, "4h": 14_400, "1d": 86_400,
+}  # fmt: skip
+"""Candle lengths in seconds, by the names users give them."""
+
+CANDLE_INTERVALS_S: Final = tuple(INTERVALS_S.values())
 """Candle lengths in seconds; each begins at a multiple of its length since the Unix epoch."""
 
 _Count = Annotated[int, Meta(ge=0, le=MAX_INT)]

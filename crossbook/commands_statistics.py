@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from typing import Annotated, Any, Final, Literal, get_args
+from typing import Annotated, Any, Literal
 
 import typer
 from rich.live import Live
@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from common.feed import Candles, Snapshot, Ticker
-from common.history import CANDLE_INTERVALS_S, Candle
+from common.history import INTERVALS_S, Candle
 from common.instruments import Instrument
 from crossbook.console import CommandError, ExitStatus, Output
 from crossbook.market_data import MarketData
@@ -28,8 +28,6 @@ from crossbook.watching import FRAMES_PER_SECOND, open_market, until_interrupt, 
 
 Interval = Literal["1s", "1m", "5m", "15m", "1h", "4h", "1d"]
 """Candle lengths by name, shortest first."""
-
-_SECONDS: Final = dict(zip(get_args(Interval), CANDLE_INTERVALS_S, strict=True))
 
 
 def ticker(
@@ -167,7 +165,7 @@ def candles(
     with open_market(settings, [name], ("candle",)) as market:
         wait_ready(market, [name], timeout)
         view = _CandleView(output, market.instruments[name], interval)
-        view.show(market.candles(name).get(_SECONDS[interval]))
+        view.show(market.candles(name).get(INTERVALS_S[interval]))
         if once:
             view.end_line()
             if view.latest is None:
@@ -196,7 +194,7 @@ class _CandleView:
         """Print what an update tells of candles of this length."""
         if isinstance(update, Candles | Snapshot):
             for candle in update.candles:
-                if candle.interval_s == _SECONDS[self._interval]:
+                if candle.interval_s == INTERVALS_S[self._interval]:
                     self.show(candle)
 
     def end_line(self) -> None:

@@ -2,11 +2,12 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Final, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 from common.clock import Clock
 from common.feed import Ticker as FeedTicker
 from common.history import (
+    INTERVALS_S,
     CandleRecords,
     CandlesQuestion,
     FillRecords,
@@ -29,16 +30,6 @@ from gateway.history_link import HistoryLink
 from gateway.local_sessions import LocalSessions
 from gateway.problem import Problem, history_unavailable, malformed, unknown_order
 from gateway.render import Renderer, timestamp
-
-INTERVALS_S: Final = {
-    "1s": 1,
-    "1m": 60,
-    "5m": 300,
-    "15m": 900,
-    "1h": 3_600,
-    "4h": 14_400,
-    "1d": 86_400,
-}
 
 T = TypeVar("T")
 

@@ -21,11 +21,6 @@ from gateway.render import order_id_text, timestamp
 TEXTS_CACHED: Final = 65_536
 """Prices and quantities of one instrument whose text is kept."""
 
-INTERVALS_S: Final = {
-    "1s": 1, "1m": 60, "5m": 300, "15m": 900, "1h": 3_600, "4h": 14_400, "1d": 86_400,
-}  # fmt: skip
-"""Names of the candle lengths."""
-
 Levels = list[tuple[int, int]]
 _Rows = list[tuple[str, str]]
 _encode: Final = Encoder().encode

@@ -5,12 +5,12 @@ from typing import Final
 
 from common.feed import BestBidOffer, Candles, DepthUpdate, Snapshot, Ticker, Trades
 from common.feed_follower import Update
-from common.history import Candle
+from common.history import INTERVALS_S, Candle
 from common.instruments import Instrument
 from gateway.channel import Channel, Connection, Refusal
 from gateway.market_stream import BookStream, CandleStream, TickerStream, TradeStream
 from gateway.stream import Stream
-from gateway.stream_frame import INTERVALS_S, FrameMaker
+from gateway.stream_frame import FrameMaker
 
 TRADE_ID_DIGITS: Final = 18
 
