@@ -2,18 +2,22 @@
 
 Environment beats `.env`, `.env` beats the default. Names are the environment's own, upper case;
 README.md lists them. Every process reads the same settings and uses its part.
+
+With several shards an address or directory of theirs stands for one each: either a list names
+them all, or the one given is that of shard 0 and those of the others follow from it.
 """
 
 import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from common.errors import ConfigError
-from common.instruments import Instrument, load_instruments
+from common.instruments import Instrument, load_assignment, load_instruments
 from common.rules import Rules, load_rules
+from common.shards import SHARDS_MAX
 from common.sockets import check_address, is_loopback
 
 Role = Literal["orders", "api", "streams"]
@@ -26,6 +30,12 @@ _BOUND_BY = {
     "recorder": ("recorder_history",),
     "client": (),
 }
+
+_OF_A_SHARD: Final = ("matcher", "publisher", "recorder")
+"""Processes of which each shard has its own."""
+
+_PORTS_A_SHARD: Final = 10
+"""From a TCP port of one shard to that of the next."""
 
 
 class Settings(BaseSettings):
@@ -45,6 +55,8 @@ class Settings(BaseSettings):
     order_queue_size: int = Field(default=65_536, ge=1, le=10_000_000)
 
     instruments_file: Path = Path("instruments.toml")
+    shards: int = Field(default=1, ge=1, le=SHARDS_MAX)
+    shard: int = Field(default=0, ge=0, lt=SHARDS_MAX)
     gateway_roles: Annotated[frozenset[Role], NoDecode] = frozenset({"orders", "api", "streams"})
     accounts: Literal["on", "off"] = "on"
     gateway_id: int = Field(default=1, ge=1, le=32_767)
@@ -94,9 +106,43 @@ class Settings(BaseSettings):
         """The instruments of `INSTRUMENTS_FILE`; raises `ConfigError`."""
         return load_instruments(self.instruments_file)
 
+    def assignment(self) -> dict[int, int]:
+        """The shard of each instrument of `INSTRUMENTS_FILE`, by id; raises `ConfigError`."""
+        if self.shards == 1:
+            return dict.fromkeys((each.id for each in self.instruments()), 0)
+        return load_assignment(self.instruments_file, self.shards)
+
+    def own_instruments(self) -> tuple[Instrument, ...]:
+        """Those of the instruments that are traded on `SHARD`; raises `ConfigError`."""
+        assignment = self.assignment()
+        own = tuple(each for each in self.instruments() if assignment[each.id] == self.shard)
+        if not own:
+            raise ConfigError(
+                f"SHARD={self.shard}: no instrument of {self.instruments_file} is on this shard"
+            )
+        return own
+
     def database(self) -> str:
-        """`DATABASE_URL` with the data directory in it; may hold a password, so never log it."""
-        return self.database_url.get_secret_value().replace("{DATA_DIR}", str(self.data_dir))
+        """`DATABASE_URL` with directory and shard in it; may hold a password, so never log it."""
+        url = self.database_url.get_secret_value()
+        return url.replace("{DATA_DIR}", str(self.data_dir)).replace("{SHARD}", str(self.shard))
+
+    def of_shard(self, shard: int) -> "Settings":
+        """What a gateway's or client's settings say of one shard: its addresses and directory.
+
+        Raises `ConfigError` for a list of addresses that has not one for each shard.
+        """
+        addresses = {
+            name: _address_of(name, getattr(self, name), shard, self.shards)
+            for process in _OF_A_SHARD
+            for name in _BOUND_BY[process]
+        }
+        data_dir = self.data_dir / f"shard-{shard}" if shard else self.data_dir
+        return self.model_copy(update={**addresses, "data_dir": data_dir, "shard": shard})
+
+    def each_shard(self) -> "list[Settings]":
+        """`of_shard` of every shard."""
+        return [self.of_shard(shard) for shard in range(self.shards)]
 
     def rules(self) -> Rules:
         """The rules of the venue, from `INSTRUMENTS_FILE` and `ACCOUNTS`; raises `ConfigError`."""
@@ -115,21 +161,52 @@ def load_settings(
             for fault in error.errors()
         ]
         raise ConfigError("\n".join(lines)) from None
+    if settings.shard >= settings.shards:
+        raise ConfigError(f"SHARD={settings.shard}: SHARDS={settings.shards} are 0 and up")
     bound = _BOUND_BY[process]
-    for name in (name for names in _BOUND_BY.values() for name in names):
-        check_address(
-            name.upper(),
-            getattr(settings, name),
-            bind=name in bound,
-            # Whoever reaches the administrator's socket may do anything.
-            insecure=settings.insecure_allow_public_bind and name != "matcher_admin",
+    is_of_a_shard = process in _OF_A_SHARD
+    every = settings.each_shard()
+    for each in [every[settings.shard]] if is_of_a_shard else every:
+        for name in (name for names in _BOUND_BY.values() for name in names):
+            check_address(
+                name.upper(),
+                getattr(each, name),
+                bind=name in bound,
+                # Whoever reaches the administrator's socket may do anything.
+                insecure=settings.insecure_allow_public_bind and name != "matcher_admin",
+            )
+    if settings.shards > 1 and len({each.database() for each in every}) < settings.shards:
+        raise ConfigError(
+            "DATABASE_URL: several shards need a database each; put {SHARD} or {DATA_DIR} into it"
         )
     if not settings.insecure_allow_public_bind and not is_loopback(settings.api_host):
         raise ConfigError(
             f"API_HOST={settings.api_host!r}: only loopback is allowed without "
             "INSECURE_ALLOW_PUBLIC_BIND=true"
         )
-    return settings
+    return every[settings.shard] if is_of_a_shard else settings
+
+
+def _address_of(name: str, given: str, shard: int, shards: int) -> str:
+    """The address of a shard: that of a list, or what follows from the one of shard 0."""
+    listed = [address.strip() for address in given.split(",")]
+    if len(listed) > 1 and len(listed) != shards:
+        raise ConfigError(
+            f"{name.upper()}={given!r}: {len(listed)} addresses for SHARDS={shards}; give one for "
+            "each shard, or one alone"
+        )
+    if len(listed) > 1:
+        return listed[shard]
+    scheme, _, place = given.partition("://")
+    head, mark, port = place.rpartition(":")
+    if not shard:
+        return given
+    if scheme == "ipc":
+        path = Path(place)
+        return f"ipc://{path.parent / f'shard-{shard}' / path.name}"
+    if mark and port.isdigit():
+        return f"{scheme}://{head}:{int(port) + _PORTS_A_SHARD * shard}"
+    return given
 
 
 def exit_on_config_error(error: ConfigError) -> None:

@@ -188,6 +188,31 @@ def load_instruments(path: Path) -> tuple[Instrument, ...]:
     return instruments
 
 
+def load_assignment(path: Path, shards: int) -> dict[int, int]:
+    """The shard of each instrument of a file, by id: the one its entry names, else what
+    `default_shard` says. Raises `ConfigError` naming the entry."""
+    assignment: dict[int, int] = {}
+    for entry in read_file(path).instrument:
+        shard = default_shard(entry.id, shards) if entry.shard is None else entry.shard
+        if not 0 <= shard < shards:
+            raise ConfigError(
+                f"instrument {entry.symbol}: shard {shard} is not among the SHARDS={shards}, which "
+                f"are 0 to {shards - 1}"
+            )
+        assignment[entry.id] = shard
+    return assignment
+
+
+def default_shard(instrument_id: int, shards: int) -> int:
+    """The shard of an instrument that names none: ids are dealt in turn, so that another
+    instrument moves nothing.
+
+    >>> [default_shard(number, 2) for number in (1, 2, 3)]
+    [0, 1, 0]
+    """
+    return (instrument_id - 1) % shards
+
+
 def read_file(path: Path) -> "InstrumentsFile":
     """An instruments file as it is written; raises `ConfigError`."""
     try:
@@ -293,6 +318,7 @@ class InstrumentEntry(Struct, forbid_unknown_fields=True):
     band_low: str = ""
     band_high: str = ""
     band_percent: str = "0"
+    shard: int | None = None
 
 
 class InstrumentsFile(Struct, forbid_unknown_fields=True):

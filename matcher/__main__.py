@@ -29,13 +29,14 @@ def build(settings: Settings, context: Any, disk: FileDisk) -> MatcherService:
     history = EventHistory(settings.event_history_mb * 1024 * 1024)
     recovered = recover(
         disk,
-        settings.instruments(),
+        settings.own_instruments(),
         clock.now_ns(),
         settings.journal_segment_mb * 1024 * 1024,
         settings.journal_sync,
         settings.snapshots_kept,
         lambda record: history.append(record.first_seq, record.last_seq, record.events),
         settings.rules(),
+        settings.shard,
     )
     engine, journal = recovered.engine, recovered.journal
     for text in recovered.skipped:

@@ -14,6 +14,7 @@ from typing import Final, Literal
 
 from common.crash import armed, reached
 from common.errors import CrossbookError
+from common.shards import base_of, shard_of
 from matcher.disk import Disk
 from matcher.record import (
     HEAD_BYTES,
@@ -67,12 +68,18 @@ class JournalDamaged(CrossbookError):  # noqa: N818 - says what happened
 class Journal:
     """Append-only records of one stream on one disk; made by `open`.
 
-    `last_seq` and `last_time_ns` are those of the last record; `cut_bytes` is how much of a torn
-    tail `open` found.
+    `last_seq` and `last_time_ns` are those of the last record, and `base_seq` is the number before
+    the first one that ever was; `cut_bytes` is how much of a torn tail `open` found.
     """
 
     def __init__(
-        self, disk: Disk, stream: int, configuration: bytes, segment_bytes: int, sync: SyncPolicy
+        self,
+        disk: Disk,
+        stream: int,
+        configuration: bytes,
+        segment_bytes: int,
+        sync: SyncPolicy,
+        base_seq: int = 0,
     ) -> None:
         self._disk = disk
         self._configuration = configuration
@@ -83,7 +90,8 @@ class Journal:
         self._failure = ""
         self._tears = armed("matcher.half_written")
         self.stream = stream
-        self.last_seq = 0
+        self.base_seq = base_seq
+        self.last_seq = base_seq
         self.last_time_ns = 0
         self.cut_bytes = 0
 
@@ -97,14 +105,16 @@ class Journal:
         sync: SyncPolicy = "batch",
         *,
         read_only: bool = False,
+        base_seq: int = 0,
     ) -> "Journal":
-        """The journal on `disk`, checked from end to end; an empty disk begins `new_stream`.
+        """The journal on `disk`, checked from end to end; an empty disk begins `new_stream` behind
+        `base_seq`.
 
         Everything in it is durable on return, unless `read_only`. Records are appended under
         `configuration`. Raises `JournalDamaged` for anything but a torn tail, which is cut, and
         `JournalFailed` where that cannot be written.
         """
-        journal = cls(disk, new_stream, configuration, segment_bytes, sync)
+        journal = cls(disk, new_stream, configuration, segment_bytes, sync, base_seq)
         if read_only:
             journal._failure = "it is read only"
         names = [name for name in disk.names() if name.endswith(SUFFIX)]
@@ -293,8 +303,10 @@ class Journal:
                 )
             if header.predecessor != self._segments[-1].digest():
                 raise JournalDamaged(name, 0, "the segment before it is not the one it followed")
-        elif header.first_seq == 1 and header.predecessor != NO_PREDECESSOR:
-            raise JournalDamaged(name, 0, "it is the first, but followed another one")
+        else:
+            self.base_seq = base_of(shard_of(header.first_seq))
+            if header.first_seq == self.base_seq + 1 and header.predecessor != NO_PREDECESSOR:
+                raise JournalDamaged(name, 0, "it is the first, but followed another one")
         self._segments.append(segment)
         self.stream = header.stream
         self.last_seq = segment.last_seq

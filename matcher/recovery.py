@@ -10,9 +10,10 @@ from msgspec import Struct
 
 from common.codec import decode_events, encode
 from common.crash import reached
-from common.errors import CrossbookError
+from common.errors import ConfigError, CrossbookError
 from common.instruments import Instrument
 from common.rules import Rules, decode_configuration, encode_configuration
+from common.shards import base_of, shard_of
 from matcher.disk import Disk
 from matcher.engine import Engine
 from matcher.journal import Journal, SyncPolicy
@@ -47,17 +48,25 @@ def recover(
     snapshots_kept: int,
     seen: Callable[[Record], None] = lambda record: None,
     rules: Rules | None = None,
+    shard: int = 0,
 ) -> Recovered:
     """Rebuild the engine from `disk`; an empty one begins `new_stream` with these instruments
-    and rules.
+    and rules, and with the numbers of `shard`.
 
     `seen` is called with every record replayed. Raises `JournalDamaged`, `RecoveryFailed`, or
-    `ConfigError` when the instruments may not follow the recorded ones.
+    `ConfigError` when the instruments may not follow the recorded ones, or the shard is another.
     """
     wanted = list(instruments)
     rules = rules or Rules()
     configuration = encode_configuration(wanted, rules)
-    journal = Journal.open(disk, new_stream, configuration, segment_bytes, sync)
+    journal = Journal.open(
+        disk, new_stream, configuration, segment_bytes, sync, base_seq=base_of(shard)
+    )
+    if journal.base_seq != base_of(shard):
+        raise ConfigError(
+            f"SHARD={shard}: DATA_DIR holds the journal of shard {shard_of(journal.base_seq)}; "
+            "set it back, or start with another DATA_DIR"
+        )
     store = SnapshotStore(disk, snapshots_kept)
     engine, skipped = newest(store, journal)
     snapshot_seq = engine.seq
@@ -97,7 +106,9 @@ def newest(store: SnapshotStore, journal: Journal) -> tuple[Engine, list[str]]:
                 "away to go on without what they hold"
             )
         return engine, skipped
-    return Engine([]), skipped
+    engine = Engine([])
+    engine.seq = journal.base_seq
+    return engine, skipped
 
 
 def replay(engine: Engine, journal: Journal, from_seq: int) -> Iterable[Record]:

@@ -28,7 +28,8 @@ REPLAYS: Final = 2
 class Verdict(Struct, frozen=True):
     """What was found. `problem` is empty where all is well.
 
-    `replayed_from` is 1, or one past the snapshot that stands for removed segments.
+    `replayed_from` is the first number ever, or one past the snapshot that stands for removed
+    segments.
     """
 
     segments: int = 0
@@ -68,7 +69,7 @@ def verify(disk: Disk) -> Verdict:
         verdict = structs.replace(
             verdict,
             snapshots=[snapshot.seq for snapshot in snapshots],
-            replayed_from=start.seq + 1 if start else 1,
+            replayed_from=(start.seq if start else journal.base_seq) + 1,
         )
         replays = {_replay(store, journal, start, snapshots) for _ in range(REPLAYS)}
         if len(replays) > 1:
@@ -102,7 +103,7 @@ def _snapshots(store: SnapshotStore, names: list[str], journal: Journal) -> list
 
 def _start(journal: Journal, snapshots: list[Snapshot]) -> Snapshot | None:
     """The oldest snapshot the journal continues; None where it begins at the beginning."""
-    if journal.first_seq == 1:
+    if journal.first_seq == journal.base_seq + 1:
         return None
     for snapshot in snapshots:
         if snapshot.seq >= journal.first_seq - 1:
@@ -119,6 +120,7 @@ def _replay(
     """Replay into a fresh engine, comparing it with every snapshot it passes; returns how many
     records there were, and the digest of the state in the end."""
     engine = _load(store, start) if start else Engine([])
+    engine.seq = engine.seq or journal.base_seq
     awaited = [snapshot for snapshot in snapshots if snapshot.seq > engine.seq]
     records = 0
     for _ in replay(engine, journal, engine.seq + 1):

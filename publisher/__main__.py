@@ -29,7 +29,7 @@ def main() -> None:
     try:
         settings = load_settings("publisher")
         set_up_logging("publisher", settings.log_level, settings.log_format)
-        feed = Feed(settings.instruments(), base_at(clock.now_ns()), settings.feed_history)
+        feed = Feed(settings.own_instruments(), base_at(clock.now_ns()), settings.feed_history)
         replica = Replica(feed)
         desk = SnapshotDesk(replica)
         rounds = Rounds()

@@ -30,7 +30,7 @@ def build(
     A SQLite file that cannot be opened is a wrong setting; a server may only be late.
     """
     clock = SystemClock()
-    instruments = settings.instruments()
+    instruments = settings.own_instruments()
     ids = [instrument.id for instrument in instruments]
     engine = open_database(settings.database())
     store = Store(engine)

@@ -29,6 +29,7 @@ from common.events import (
 )
 from common.history import Candle
 from common.instruments import Instrument
+from common.shards import base_of, shard_of
 from common.types import MAX_INT, Liquidity, OrderStatus, RejectReason, Side
 
 _NEW: Final = int(OrderStatus.NEW)
@@ -179,6 +180,9 @@ class Digest:
         if batch.last_seq < batch.first_seq:
             return
         before = self._position
+        if not before.seq:
+            # So that no two shards give the same id.
+            self._fill_id = base_of(shard_of(batch.first_seq))
         self._time_ns = batch.time_ns
         recorders = self._recorders
         for event in batch.events:

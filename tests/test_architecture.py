@@ -47,6 +47,7 @@ PURE: Final = {
     "common.metrics",
     "common.rules",
     "common.sequence",
+    "common.shards",
     "common.stream",
     "common.sync",
     "common.tally",

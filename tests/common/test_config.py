@@ -162,3 +162,72 @@ def test_the_example_file_shows_every_setting_with_its_default(tmp_path: Path) -
 def test_roles_are_a_list_with_commas(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GATEWAY_ROLES", "api, streams")
     assert load_settings("gateway").gateway_roles == {"api", "streams"}
+
+
+def test_addresses_and_folders_of_later_shards_follow_from_those_of_the_first(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("SHARDS", "3")
+    monkeypatch.setenv("PUBLISHER_SNAPSHOTS", "tcp://10.0.0.1:1, tcp://10.0.0.2:1,ipc://x/y.sock")
+    first, _, third = load_settings("gateway").each_shard()
+    assert first.matcher_commands == "ipc://data/commands.sock"
+    assert third.matcher_commands == "ipc://data/shard-2/commands.sock"
+    assert (first.publisher_feed, third.publisher_feed) == (
+        "tcp://127.0.0.1:5570",
+        "tcp://127.0.0.1:5590",
+    )
+    assert third.publisher_snapshots == "ipc://x/y.sock"
+    assert third.gateway_orders == first.gateway_orders
+    assert (first.database(), third.database()) == (
+        "sqlite:///data/history.db",
+        "sqlite:///data/shard-2/history.db",
+    )
+    monkeypatch.setenv("SHARD", "2")
+    assert load_settings("matcher") == load_settings("gateway").of_shard(2)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "named"),
+    [
+        ({"SHARDS": "0"}, "SHARDS"),
+        ({"SHARDS": "65"}, "SHARDS"),
+        ({"SHARD": "1"}, "SHARD=1"),
+        ({"SHARDS": "2", "SHARD": "2"}, "SHARD=2"),
+        ({"SHARDS": "3", "PUBLISHER_FEED": "tcp://a:1,tcp://b:1"}, "PUBLISHER_FEED.*SHARDS=3"),
+        ({"SHARDS": "2", "PUBLISHER_FEED": "tcp://a:1,b:1"}, "PUBLISHER_FEED.*b:1"),
+        ({"SHARDS": "2", "MATCHER_SYNC": "tcp://127.0.0.1:65530"}, "MATCHER_SYNC.*65540"),
+        ({"SHARDS": "2", "DATABASE_URL": "postgresql://host/history"}, "DATABASE_URL.*{SHARD}"),
+        ({"PUBLISHER_FEED": "tcp://a:1,tcp://b:1"}, "PUBLISHER_FEED"),
+    ],
+)
+def test_shards_that_do_not_add_up_are_refused_by_name(
+    monkeypatch: pytest.MonkeyPatch, wrong: dict[str, str], named: str
+) -> None:
+    for name, value in wrong.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigError, match=named):
+        load_settings("gateway")
+
+
+def test_instruments_are_dealt_to_shards_unless_their_entry_names_one(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    text = (ROOT / "instruments.toml").read_text()
+    (tmp_path / "instruments.toml").write_text(text + "shard = 1\n")
+    monkeypatch.setenv("SHARDS", "2")
+    assert load_settings("gateway").assignment() == {1: 0, 2: 1, 3: 0, 4: 1, 5: 1}
+    monkeypatch.setenv("SHARD", "1")
+    assert [each.id for each in load_settings("publisher").own_instruments()] == [2, 4, 5]
+    (tmp_path / "instruments.toml").write_text(text + "shard = 2\n")
+    with pytest.raises(ConfigError, match="MSFT-USD: shard 2 is not among the SHARDS=2"):
+        load_settings("matcher").own_instruments()
+
+
+def test_a_shard_without_an_instrument_is_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "instruments.toml").write_text((ROOT / "instruments.toml").read_text())
+    monkeypatch.setenv("SHARDS", "6")
+    monkeypatch.setenv("SHARD", "5")
+    with pytest.raises(ConfigError, match="SHARD=5: no instrument"):
+        load_settings("matcher").own_instruments()
