@@ -19,12 +19,14 @@ from common.errors import ConfigError
 from common.instruments import Instrument
 from common.log import logger, set_up_logging
 from common.sequence import base_at, epoch_of, first_of
+from common.tally import TIMES_NS, Buckets
 from gateway.channel import Channel, Refusal, Router
 from gateway.desk import OrderDesk
 from gateway.history_link import HistoryLink
 from gateway.history_socket import HistorySocket
 from gateway.http_counter import HttpCounter
 from gateway.http_server import HttpServer
+from gateway.line import MatcherLine
 from gateway.link import MatcherLink
 from gateway.lookup import Lookup
 from gateway.market_feed import MarketFeed
@@ -158,14 +160,22 @@ class Gateway:
         # that one of them finds itself taken over instead of hearing the other's answers.
         epoch = epoch_of(base_at(self._clock.now_ns())) + secrets.randbelow(EPOCHS_DRAWN)
         self.link = MatcherLink(desk, settings.gateway_id, first_of(epoch))
-        return OrderService(
+        answer_times = Buckets(TIMES_NS)
+        line = MatcherLine(
             desk,
             self.link,
-            sockets.orders_router(context, settings.gateway_orders) if with_clients else None,
             sockets.commands_push(context, settings.matcher_commands),
             sockets.events_sub(context, settings.matcher_events),
             sockets.sync_dealer(context, settings.matcher_sync),
             self._clock,
+            answer_times,
+        )
+        return OrderService(
+            desk,
+            [line],
+            sockets.orders_router(context, settings.gateway_orders) if with_clients else None,
+            self._clock,
+            answer_times,
         )
 
     def _market_feed(self) -> MarketFeed:

@@ -15,6 +15,7 @@ from common.codec import decode_events
 from common.entry import CaughtUp, Reject, Reply
 from common.events import EventBatch
 from common.instruments import Instrument
+from common.shards import base_of, shard_of
 from common.sync import Resend, ResendRequest, ResendTooOld
 from common.types import RejectReason
 from gateway.reports import Reporter
@@ -144,8 +145,9 @@ class CatchUps:
         if text:
             self._reply(session, Reject(request_seq, RejectReason.BUSY, "", text))
             return
+        first_seq = base_of(shard_of(to_seq)) + 1
         catch_up = _CatchUp(
-            self._instruments.values(), session, request_seq, max(1, from_seq), to_seq
+            self._instruments.values(), session, request_seq, max(first_seq, from_seq), to_seq
         )
         self._all[session.token] = catch_up
         if catch_up.done:

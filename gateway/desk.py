@@ -1,45 +1,40 @@
 """The order-entry desk: frames of clients in, commands out; events in, replies out. No I/O.
 
-The service around it hands frames in and sends `outbox` out; the link (gateway/link.py) takes
-`commands` and `questions` to the matcher and brings its events. At most `queue_size` commands are
-in flight between here and the matcher's answer: past that a client hears `BUSY` at once.
+The service around it hands frames in (see gateway/front_desk.py) and sends `outbox` out; the link
+(gateway/link.py) takes `commands` and `questions` to the matcher and brings its events. At most
+`queue_size` commands are in flight between here and the matcher's answer: past that a client
+hears `BUSY` at once.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from msgspec.structs import replace
 
-from common.codec import decode_requests
 from common.commands import Command, MassCancelOrders
 from common.entry import (
-    TOKEN_BYTES,
     Amend,
     Balances,
     Cancel,
     CancelAfter,
     CatchUp,
-    Instruments,
-    ListInstruments,
-    Logon,
     MassCancel,
     New,
     OpenOrders,
-    Ping,
     Pong,
     Query,
     QueryBalances,
     Reject,
     Reply,
     Request,
-    Welcome,
 )
 from common.events import EventBatch, InstrumentAdded
 from common.instruments import Instrument
 from common.sync import AccountBalances, BalancesRequest, Orders, OrdersRequest
 from common.types import RejectReason
 from gateway.catch_up import CatchUps
+from gateway.front_desk import FrontDesk, Outbox
 from gateway.reports import Pending, Reporter
 from gateway.session import Session, SessionTable
 from gateway.translate import FieldError, Translator
@@ -55,8 +50,8 @@ _NOBODY: Final = Session(b"", 0, b"")
 """Who asks for what the gateway does by itself: answers to it go nowhere."""
 
 
-class OrderDesk:
-    """One gateway's order entry.
+class OrderDesk(FrontDesk):
+    """One gateway's order entry to one matcher.
 
     It takes no commands before `begin`, nor after `suspend`: clients hear `BUSY`. `in_flight`
     holds every command handed on that has no answer, oldest first; `number` is the last one's.
@@ -69,9 +64,9 @@ class OrderDesk:
         gateway: int,
         queue_size: int,
         sessions: SessionTable,
+        outbox: Outbox | None = None,
     ) -> None:
-        self._instruments = {instrument.id: instrument for instrument in instruments}
-        self._gateway = gateway
+        super().__init__(instruments, gateway, sessions, outbox)
         self._queue_size = queue_size
         self._room = 0
         self._why_busy = "the matcher has not been reached yet"
@@ -80,14 +75,11 @@ class OrderDesk:
         self._question_id = 0
         self._now_ns = 0
         self.matcher_is_silent = False
-        self.learners: list[Callable[[Instrument], None]] = []
+        self._deserted = sessions.watch_deserted()
         self.number = 0
         self.in_flight: Pending = {}
-        self.sessions = sessions
         self.commands: list[Command] = []
         self.questions: list[OrdersRequest | BalancesRequest] = []
-        self.outbox: dict[bytes, list[Reply]] = {}
-        self._rejects: Counter[int] = Counter()
         self.catch_ups = CatchUps(self._instruments.values(), self.outbox)
         self.seq = 0
         self.time_ns = 0
@@ -117,6 +109,10 @@ class OrderDesk:
         anything, and was heard of lately."""
         return self._room > 0 and not self.matcher_is_silent
 
+    def seq_of(self, shard: int) -> int:
+        """The last number heard of from this matcher."""
+        return self.seq
+
     def begin(self, number: int, seq: int) -> None:
         """Take commands, the next one as number `number + 1`, standing at `seq`.
 
@@ -140,27 +136,6 @@ class OrderDesk:
         self._room = self._queue_size
         self._why_busy = "too many commands are in flight"
 
-    def take_frame(self, identity: bytes, frame: bytes) -> None:
-        """Take one client frame: token and requests. Bad bytes get a `Reject`, never a raise."""
-        if len(frame) <= TOKEN_BYTES:
-            self._refuse(identity, _malformed("frame", "no session token and request"))
-            return
-        requests, rejects = decode_requests(memoryview(frame)[TOKEN_BYTES:])
-        for reject in rejects:
-            self._refuse(identity, reject)
-        session = self.sessions.by_token.get(frame[:TOKEN_BYTES])
-        if session is None:
-            has_token = any(frame[:TOKEN_BYTES])
-            for request in requests:
-                self._take_without_session(identity, has_token, request)
-            return
-        if session.identity != identity:
-            self.sessions.move(session, identity)
-            # What was sent to the connection before may be lost: the client has to catch up.
-            self._reply(identity, self._welcome(0, session))
-        for request in requests:
-            self.take_request(session, request)
-
     def take_request(self, session: Session, request: Request) -> None:
         """Take one sound request of a session; what it is answered goes to its address."""
         if isinstance(request, New | Cancel | Amend | MassCancel | CancelAfter):
@@ -171,10 +146,6 @@ class OrderDesk:
             self._take_catch_up(session, request)
         else:
             self._take_open(session.identity, request)
-
-    def refuse_extra_frames(self, identity: bytes) -> None:
-        """Answer a message of more than one frame."""
-        self._refuse(identity, _malformed("frame", "send token and requests in one frame"))
 
     def take_back(self, commands: Sequence[Command], text: str) -> None:
         """These, the last taken, never left: their senders hear `BUSY`, and their numbers are
@@ -229,11 +200,6 @@ class OrderDesk:
                 session.identity, Reject(request_seq, RejectReason.OUTCOME_UNKNOWN, "", text, coid)
             )
 
-    def tell_hole(self) -> None:
-        """Events were lost: every session hears that it should catch up."""
-        for session in self.sessions.by_token.values():
-            self._reply(session.identity, self._welcome(0, session))
-
     def take_answer(self, answer: Orders | AccountBalances) -> None:
         """The matcher answered a query."""
         asked = self._asked.pop(answer.request_id, None)
@@ -257,15 +223,10 @@ class OrderDesk:
             self._refuse(session.identity, Reject(request_seq, RejectReason.BUSY, "", text))
         self._cancel_deserted()
 
-    def probe_sessions(self) -> None:
-        """Send every session an empty list of replies: a gone client's address then fails."""
-        for identity in self.sessions.addresses():
-            self.outbox.setdefault(identity, [])
-
     def _cancel_deserted(self) -> None:
         """Cancel the orders of accounts whose sessions asked for it and are all gone; those there
         is no room for have their turn later."""
-        deserted = self.sessions.deserted
+        deserted = self._deserted
         for account in list(deserted):
             if account in self.sessions.by_account:
                 del deserted[account]
@@ -295,42 +256,11 @@ class OrderDesk:
         self.in_flight[number] = (session, request.request_seq, command)
         self.commands.append(command)
 
-    def _take_open(self, identity: bytes, request: Logon | Ping | ListInstruments) -> None:
-        """Answer what needs no session."""
-        if isinstance(request, Ping):
-            self._reply(identity, Pong(request.request_seq, self.seq, self.time_ns))
-        elif isinstance(request, ListInstruments):
-            self._reply(
-                identity, Instruments(request.request_seq, list(self._instruments.values()))
-            )
-        else:
-            self._log_on(identity, request)
+    def gather(self) -> None:
+        """Nothing is held back: there is one answer to each request."""
 
-    def _take_without_session(self, identity: bytes, has_token: bool, request: Request) -> None:
-        """Answer a request whose token is zero or names no session.
-
-        A ping under a token asks after its session: a client learns so that it is gone.
-        """
-        if isinstance(request, Logon | ListInstruments) or (
-            isinstance(request, Ping) and not has_token
-        ):
-            self._take_open(identity, request)
-            return
-        text = "no session has this token; log on first"
-        reject = Reject(request.request_seq, RejectReason.NOT_LOGGED_ON, "token", text)
-        self._refuse(identity, reject)
-
-    def _log_on(self, identity: bytes, request: Logon) -> None:
-        session = self.sessions.open(request.account, identity, request.cancel_on_disconnect)
-        if session is None:
-            text = f"this gateway has {len(self.sessions)} sessions and takes no more"
-            self._refuse(identity, Reject(request.request_seq, RejectReason.BUSY, "", text))
-            return
-        self._reply(identity, self._welcome(request.request_seq, session))
-
-    def _welcome(self, request_seq: int, session: Session) -> Welcome:
-        token = int.from_bytes(session.token, "big")
-        return Welcome(request_seq, token, session.account, self._gateway)
+    def _pongs(self, request_seq: int) -> list[Pong]:
+        return [Pong(request_seq, self.seq, self.time_ns)]
 
     def _take_catch_up(self, session: Session, request: CatchUp) -> None:
         if not self._room:
@@ -365,19 +295,6 @@ class OrderDesk:
                 request.limit,
             )
         )
-
-    def _refuse(self, identity: bytes, reject: Reject) -> None:
-        self._rejects[reject.reason] += 1
-        self._reply(identity, reject)
-
-    def _reply(self, identity: bytes, reply: Reply) -> None:
-        if not identity:
-            return
-        self.outbox.setdefault(identity, []).append(reply)
-
-
-def _malformed(field: str, text: str) -> Reject:
-    return Reject(0, RejectReason.MALFORMED, field, text)
 
 
 def _busy(request: Request, text: str) -> Reject:

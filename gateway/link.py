@@ -14,6 +14,7 @@ from typing import Any, Final
 from common.codec import decode_events, decode_sync_reply, encode
 from common.events import EventBatch
 from common.sequence import epoch_of, first_of
+from common.shards import base_of, shard_of
 from common.stream import AskAgain, StreamFollower
 from common.sync import (
     AccountBalances,
@@ -65,8 +66,10 @@ class MatcherLink:
     were sent before, `gaps` requests for missing events, `events_lost` numbers never heard of.
     """
 
-    def __init__(self, desk: OrderDesk, gateway: int, first_number: int) -> None:
+    def __init__(self, desk: OrderDesk, gateway: int, first_number: int, shard: int = 0) -> None:
         self._desk = desk
+        self._shard = shard
+        self._has_other_shard = False
         self._gateway = gateway
         self._epoch = epoch_of(first_number) - 1
         self._follower = StreamFollower(from_start=True)
@@ -219,6 +222,9 @@ class MatcherLink:
         desk, follower = self._desk, self._follower
         if state.request_id != self._state_id or self.fenced:
             return
+        if shard_of(state.seq) != self._shard:
+            self._meet_other_shard(shard_of(state.seq))
+            return
         self._wants_state = False
         for instrument in state.instruments:
             desk.learn(instrument)
@@ -228,7 +234,8 @@ class MatcherLink:
             self._note("matcher_restarted", stream=state.stream, seq=state.seq)
             self._give_up(_RESTARTED)
             # All of another history is news; of one cut short, nothing can be told apart.
-            self._begin(state, 0 if state.stream != follower.stream else state.seq)
+            is_other = state.stream != follower.stream
+            self._begin(state, base_of(self._shard) if is_other else state.seq)
         elif state.last_request > desk.number:
             self._fence()
         else:
@@ -238,6 +245,12 @@ class MatcherLink:
             if follower.seq >= state.seq:
                 # Applied, and every event since has been heard, but not the answer.
                 desk.lose(state.last_request, _UNHEARD)
+
+    def _meet_other_shard(self, shard: int) -> None:
+        """At this address is a matcher of other instruments: go on asking, and tell it once."""
+        if not self._has_other_shard:
+            self._has_other_shard = True
+            self._note("matcher_of_another_shard", wanted=self._shard, found=shard)
 
     def _begin(self, state: GatewayState, seq: int) -> None:
         """Stand at `seq` of the matcher's stream, with numbers above all used before."""

@@ -27,8 +27,9 @@ from common.entry import (
     Reply,
 )
 from common.instruments import Instrument
+from common.shards import shard_of
 from common.types import RejectReason
-from gateway.desk import OrderDesk
+from gateway.front_desk import FrontDesk
 from gateway.session import Session
 
 LOCAL_PREFIX: Final = b"\0local"
@@ -71,13 +72,13 @@ class LocalSessions:
     its limits the answer is `BUSY`.
     """
 
-    def __init__(self, desk: OrderDesk, wake: Callable[[], None]) -> None:
+    def __init__(self, desk: FrontDesk, wake: Callable[[], None]) -> None:
         self._desk = desk
         self._wake = wake
         self._by_account: dict[int, Session] = {}
         self._listeners: dict[bytes, Hear] = {}
         self._waiting: dict[int, _Waiting] = {}
-        self._told: dict[bytes, int] = {}
+        self._told: dict[bytes, dict[int, int]] = {}
         self._request_seq = 0
         self._opened = 0
 
@@ -88,8 +89,8 @@ class LocalSessions:
 
     @property
     def seq(self) -> int:
-        """The last number this gateway heard of."""
-        return self._desk.seq
+        """The last number this gateway heard of, of the first shard where there are several."""
+        return self._desk.seq_of(0)
 
     def teach(self, learn: Callable[[Instrument], None]) -> None:
         """Call `learn` with every instrument that is added or changes from now on."""
@@ -112,11 +113,13 @@ class LocalSessions:
         self._wake()
         return request_seq
 
-    def seq_of(self, account: int) -> int:
-        """The number up to which an account was told what happens to it. Where nobody asked in
-        its name yet: the last one this gateway heard of."""
+    def seq_of(self, account: int, shard: int = 0) -> int:
+        """The number of a shard up to which an account was told what happens to it. Where nobody
+        asked in its name yet: the last one this gateway heard of."""
         session = self._by_account.get(account)
-        return self._told.get(session.identity, 0) if session is not None else self._desk.seq
+        if session is None:
+            return self._desk.seq_of(shard)
+        return self._told.get(session.identity, {}).get(shard, 0)
 
     def give_up(self, request_seq: int) -> None:
         """Nobody waits for this answer any more."""
@@ -151,7 +154,7 @@ class LocalSessions:
         answered: list[int] = []
         for reply in replies:
             if isinstance(reply, Ack | Execution):
-                self._told[identity] = reply.seq
+                self._told.setdefault(identity, {})[shard_of(reply.seq)] = reply.seq
             waiting = self._waiting.get(reply.request_seq) if reply.request_seq else None
             if waiting is None:
                 continue

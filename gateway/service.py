@@ -1,4 +1,4 @@
-"""Sockets around the order desk, on uvloop.
+"""Sockets around the order desk and its lines to the matchers, on uvloop.
 
 The ZeroMQ sockets are driven through their file descriptors, never through `zmq.asyncio`, which
 costs several times as much. Such a descriptor is edge-triggered and may fire for any change of
@@ -6,27 +6,22 @@ any kind, so whatever fires, all sockets are polled and drained until none has a
 """
 
 import asyncio
+from collections.abc import Sequence
 from typing import Final
 
 import zmq
-from msgspec import MsgspecError
 
 from common.clock import Clock
 from common.codec import encode
-from common.crash import reached
 from common.log import logger
-from common.sockets import drained, has_more
-from common.tally import TIMES_NS, Buckets
-from gateway.desk import OrderDesk
-from gateway.link import MatcherLink
+from common.sockets import has_more
+from common.tally import Buckets
+from gateway.front_desk import FrontDesk
+from gateway.line import DRAIN_MAX, MatcherLine
 from gateway.local_sessions import LOCAL_PREFIX, LocalSessions
 
 _NOBLOCK = int(zmq.NOBLOCK)
 _MORE_NOBLOCK = int(zmq.SNDMORE | zmq.NOBLOCK)
-_BAD_BYTES = (MsgspecError, UnicodeDecodeError, RecursionError)
-
-DRAIN_MAX: Final = 256
-"""Most messages taken from one socket before the others get their turn."""
 
 ROUNDS_MAX: Final = 8
 """Rounds of draining before the event loop gets its turn."""
@@ -40,33 +35,28 @@ PROBE_TICKS: Final = 50
 
 
 class OrderService:
-    """Moves frames between clients, desk, link and matcher until `stop`, or until another
-    gateway has taken over.
+    """Moves frames between clients, desk and matchers until `stop`, or until another gateway has
+    taken over.
 
     `clients` is the socket of ZeroMQ clients, or None where only clients inside this process are
     served: `local` has their sessions in either case.
 
     `replies` counts what clients were told, `clients_dropped` those that were gone or did not
-    read. `answer_times` are the nanoseconds that some commands took to the matcher and back: one at
-    a time is timed, so that it costs nothing an order.
+    read. `answer_times` is what the lines were given.
     """
 
     def __init__(
         self,
-        desk: OrderDesk,
-        link: MatcherLink,
+        desk: FrontDesk,
+        lines: Sequence[MatcherLine],
         clients: "zmq.Socket[bytes] | None",
-        commands: "zmq.Socket[bytes]",
-        events: "zmq.Socket[bytes]",
-        sync: "zmq.Socket[bytes]",
         clock: Clock,
+        answer_times: Buckets,
     ) -> None:
         self._desk = desk
-        self._link = link
+        self._lines = lines
+        self._catch_ups = [line.desk.catch_ups for line in lines]
         self._clients = clients
-        self._commands = commands
-        self._events = events
-        self._sync = sync
         self._clock = clock
         self.local = LocalSessions(desk, self.wake)
         self._stopped = asyncio.Event()
@@ -75,10 +65,9 @@ class OrderService:
         self._ticks = 0
         self.replies = 0
         self.clients_dropped = 0
-        self.answer_times = Buckets(TIMES_NS)
-        self._timed = self._timed_ns = 0
+        self.answer_times = answer_times
         self._poller = zmq.Poller()
-        self._takers = {events: self._take_events, sync: self._take_sync_replies}
+        self._takers = {socket: take for line in lines for socket, take in line.takers.items()}
         if clients is not None:
             self._takers[clients] = self._take_frames
         for watched in self._takers:
@@ -87,7 +76,7 @@ class OrderService:
     @property
     def load(self) -> tuple[int, int]:
         """Sessions, and commands in flight."""
-        return len(self._desk.sessions), len(self._desk.in_flight)
+        return len(self._desk.sessions), sum(len(line.desk.in_flight) for line in self._lines)
 
     def stop(self) -> None:
         """End `run` after the round in hand."""
@@ -110,16 +99,16 @@ class OrderService:
             self._loop.call_soon(self._next_round)
 
     def _on_ready(self) -> None:
-        desk = self._desk
-        catch_ups = desk.catch_ups
+        sessions = self._desk.sessions.by_token
         for _ in range(ROUNDS_MAX):
             ready = self._poller.poll(0)
-            if not ready and not catch_ups.working:
+            if not ready and not any(each.working for each in self._catch_ups):
                 return
             for waiting, _ in ready:
                 self._takers[waiting]()
-            if catch_ups.working:
-                catch_ups.work(desk.sessions.by_token)
+            for catch_ups in self._catch_ups:
+                if catch_ups.working:
+                    catch_ups.work(sessions)
             self._send()
         self.wake()
 
@@ -131,28 +120,13 @@ class OrderService:
 
     def _send(self) -> None:
         """Send what the round has brought."""
-        desk, link = self._desk, self._link
-        if desk.commands:
-            reached("gateway.received")
-            now_ns = self._clock.monotonic_ns()
-            link.send(self._send_commands, self._send_sync, now_ns)
-            reached("gateway.forwarded")
-            if not self._timed and desk.number in desk.in_flight:
-                self._timed, self._timed_ns = desk.number, now_ns
-        else:
-            link.send(self._send_commands, self._send_sync, self._clock.monotonic_ns())
-        if desk.outbox:
+        for line in self._lines:
+            line.send()
+            if line.link.fenced:
+                self.stop()
+        if self._desk.outbox:
+            self._desk.gather()
             self._send_replies()
-        if link.notices:
-            self._log_notices()
-
-    def _log_notices(self) -> None:
-        notices, self._link.notices = self._link.notices, []
-        for what, facts in notices:
-            log = logger().info if what == "matcher_reached" else logger().warning
-            log(what, **facts)
-        if self._link.fenced:
-            self.stop()
 
     def _tick(self) -> None:
         """Let time pass for the link, find gone clients, and look at every socket in case an
@@ -160,9 +134,13 @@ class OrderService:
         if self._stopped.is_set():
             return
         self._ticks += 1
-        self._link.tick(self._clock.monotonic_ns())
+        for line in self._lines:
+            line.link.tick(self._clock.monotonic_ns())
         if self._ticks % PROBE_TICKS == 0:
             self._desk.probe_sessions()
+        notices, self._desk.notices = self._desk.notices, []
+        for what, facts in notices:
+            logger().warning(what, **facts)
         self._send()
         self._on_ready()
         self._loop.call_later(TICK_S, self._tick)
@@ -185,40 +163,6 @@ class OrderService:
                     desk.take_frame(identity, frame)
         except zmq.Again:
             pass
-
-    def _send_commands(self, frame: bytes) -> bool:
-        try:
-            self._commands.send(frame, _NOBLOCK)
-        except zmq.Again:
-            return False
-        return True
-
-    def _send_sync(self, frame: bytes) -> bool:
-        try:
-            self._sync.send(frame, _NOBLOCK)
-        except zmq.Again:
-            return False
-        return True
-
-    def _take_events(self) -> None:
-        take = self._link.take_events
-        for payload in drained(self._events, DRAIN_MAX):
-            try:
-                take(payload)
-            except _BAD_BYTES as error:
-                logger().error("malformed_event_batch", reason=str(error))
-        if self._timed and self._timed not in self._desk.in_flight:
-            self._timed = 0
-            self.answer_times.add(self._clock.monotonic_ns() - self._timed_ns)
-        if self._desk.outbox:
-            reached("gateway.reported")
-
-    def _take_sync_replies(self) -> None:
-        for payload in drained(self._sync, DRAIN_MAX):
-            try:
-                self._link.take_reply(payload, self._clock.monotonic_ns())
-            except _BAD_BYTES as error:
-                logger().error("malformed_sync_reply", reason=str(error))
 
     def _send_replies(self) -> None:
         """Send each address its replies; one that is gone or does not read loses its session."""

@@ -26,8 +26,6 @@ class Session:
 class SessionTable:
     """All sessions, by token, by account and by address; at most `limit`.
 
-    `deserted` are accounts whose session asked for its orders to be canceled and has ended.
-
     `draw_token` gives an unpredictable number below 2**63.
     """
 
@@ -37,10 +35,17 @@ class SessionTable:
         self._by_identity: dict[bytes, Session] = {}
         self.by_token: dict[bytes, Session] = {}
         self.by_account: dict[int, list[Session]] = {}
-        self.deserted: dict[int, None] = {}
+        self._deserted: list[dict[int, None]] = []
 
     def __len__(self) -> int:
         return len(self.by_token)
+
+    def watch_deserted(self) -> dict[int, None]:
+        """Where accounts whose session asked for its orders to be canceled appear once it has
+        ended; whoever watches takes them out."""
+        deserted: dict[int, None] = {}
+        self._deserted.append(deserted)
+        return deserted
 
     def open(
         self, account: int, identity: bytes, cancel_on_disconnect: bool = False
@@ -77,7 +82,8 @@ class SessionTable:
         if not of_account:
             del self.by_account[session.account]
         if session.cancel_on_disconnect:
-            self.deserted[session.account] = None
+            for deserted in self._deserted:
+                deserted[session.account] = None
 
     def addresses(self) -> Iterable[bytes]:
         """Where sessions are answered; a copy."""

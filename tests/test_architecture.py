@@ -77,7 +77,9 @@ PURE: Final = {
     "gateway.channel",
     "gateway.desk",
     "gateway.documents",
+    "gateway.front_desk",
     "gateway.history_link",
+    "gateway.joint_answer",
     "gateway.link",
     "gateway.local_sessions",
     "gateway.market_stream",
@@ -85,6 +87,7 @@ PURE: Final = {
     "gateway.render",
     "gateway.reports",
     "gateway.session",
+    "gateway.sharded_desk",
     "gateway.stream",
     "gateway.stream_frame",
     "gateway.streams",
@@ -142,6 +145,7 @@ NET: Final = {
     "crossbook.recent_trades",
     "crossbook.simulator.runner",
     "gateway.history_socket",
+    "gateway.line",
     "gateway.market_feed",
     "gateway.probes",
     "gateway.websocket",
@@ -224,6 +228,7 @@ READS_CONFIG: Final = {
 
 PURE_LIBRARIES: Final = {
     "__future__",
+    "abc",
     "array",
     "bisect",
     "collections",
