@@ -22,6 +22,7 @@ from common.sequence import base_at, epoch_of, first_of
 from common.tally import TIMES_NS, Buckets
 from gateway.channel import Channel, Refusal, Router
 from gateway.desk import OrderDesk
+from gateway.front_desk import FrontDesk, Outbox
 from gateway.history_link import HistoryLink
 from gateway.history_socket import HistorySocket
 from gateway.http_counter import HttpCounter
@@ -40,6 +41,7 @@ from gateway.render import Renderer
 from gateway.rest import make_app
 from gateway.service import OrderService
 from gateway.session import SessionTable
+from gateway.sharded_desk import ShardedDesk
 from gateway.stream_loop import StreamLoop
 from gateway.streams import Streams
 from gateway.trading import Trading
@@ -64,8 +66,9 @@ class Gateway:
         self._clock = SystemClock()
         self._starting: list[Callable[[], None]] = []
         self._stopping: list[Callable[[], None]] = []
-        self._desk: OrderDesk | None = None
-        self.link: MatcherLink | None = None
+        self._shards = settings.each_shard()
+        self._desk: FrontDesk | None = None
+        self.lines: list[MatcherLine] = []
         self.orders: OrderService | None = None
         self.server: HttpServer | None = None
         roles = settings.gateway_roles
@@ -112,7 +115,8 @@ class Gateway:
             metrics.history = HistoryLink()
             app, order_streams = self._api(feed, metrics.history, operations)
         if self.orders is not None:
-            metrics.desk, metrics.link, metrics.traffic = self._desk, self.link, self.orders
+            metrics.desk, metrics.traffic = self._desk, self.orders
+            metrics.lines = self.lines
         if "streams" in settings.gateway_roles:
             metrics.streams = Streams()
             StreamLoop(feed, metrics.streams, self._clock)
@@ -150,30 +154,40 @@ class Gateway:
 
     def _order_service(self, with_clients: bool) -> OrderService:
         settings, context = self._settings, self._context
-        self._desk = desk = OrderDesk(
-            self._instruments,
-            settings.gateway_id,
-            settings.order_queue_size,
-            SessionTable(settings.max_order_sessions, lambda: secrets.randbits(63)),
-        )
-        # Two gateways given the same id by mistake and started together draw different epochs, so
-        # that one of them finds itself taken over instead of hearing the other's answers.
-        epoch = epoch_of(base_at(self._clock.now_ns())) + secrets.randbelow(EPOCHS_DRAWN)
-        self.link = MatcherLink(desk, settings.gateway_id, first_of(epoch))
+        sessions = SessionTable(settings.max_order_sessions, lambda: secrets.randbits(63))
+        outbox: Outbox = {}
+        assignment = settings.assignment()
         answer_times = Buckets(TIMES_NS)
-        line = MatcherLine(
-            desk,
-            self.link,
-            sockets.commands_push(context, settings.matcher_commands),
-            sockets.events_sub(context, settings.matcher_events),
-            sockets.sync_dealer(context, settings.matcher_sync),
+        for shard in self._shards:
+            own = [each for each in self._instruments if assignment[each.id] == shard.shard]
+            desk = OrderDesk(own, settings.gateway_id, settings.order_queue_size, sessions, outbox)
+            self.lines.append(self._line(desk, shard, answer_times))
+        self._desk = self.lines[0].desk
+        if len(self.lines) > 1:
+            self._desk = ShardedDesk(
+                [line.desk for line in self.lines],
+                self._instruments,
+                assignment,
+                settings.gateway_id,
+            )
+        return OrderService(
+            self._desk,
+            self.lines,
+            sockets.orders_router(context, settings.gateway_orders) if with_clients else None,
             self._clock,
             answer_times,
         )
-        return OrderService(
+
+    def _line(self, desk: OrderDesk, shard: Settings, answer_times: Buckets) -> MatcherLine:
+        # Two gateways given the same id by mistake and started together draw different epochs, so
+        # that one of them finds itself taken over instead of hearing the other's answers.
+        epoch = epoch_of(base_at(self._clock.now_ns())) + secrets.randbelow(EPOCHS_DRAWN)
+        return MatcherLine(
             desk,
-            [line],
-            sockets.orders_router(context, settings.gateway_orders) if with_clients else None,
+            MatcherLink(desk, shard.gateway_id, first_of(epoch), shard.shard),
+            sockets.commands_push(self._context, shard.matcher_commands),
+            sockets.events_sub(self._context, shard.matcher_events),
+            sockets.sync_dealer(self._context, shard.matcher_sync),
             self._clock,
             answer_times,
         )
@@ -237,8 +251,7 @@ async def serve(settings: Settings, instruments: tuple[Instrument, ...]) -> bool
     gc.freeze()
     gc.set_threshold(100_000, 50, 50)
     await gateway.run(stopped)
-    link = gateway.link
-    fenced = link is not None and link.fenced
+    fenced = any(line.link.fenced for line in gateway.lines)
     if fenced:
         logger().error(
             "gateway_fenced", reason=f"another gateway has GATEWAY_ID={settings.gateway_id}"
@@ -258,6 +271,10 @@ def main() -> None:
     try:
         settings = load_settings("gateway")
         set_up_logging("gateway", settings.log_level, settings.log_format)
+        if settings.shards > 1 and settings.gateway_roles != {"orders"}:
+            raise ConfigError(
+                f"GATEWAY_ROLES: a gateway of SHARDS={settings.shards} has the role orders only"
+            )
         served = uvloop.run(serve(settings, settings.instruments()))
     except ConfigError as error:
         exit_on_config_error(error)

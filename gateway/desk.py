@@ -152,6 +152,8 @@ class OrderDesk(FrontDesk):
         used again."""
         for command in commands:
             session, request_seq, _ = self.in_flight.pop(command.request)
+            if session is _NOBODY:
+                self._deserted[command.account] = None
             coid = getattr(command, "client_order_id", "")
             self._refuse(session.identity, Reject(request_seq, RejectReason.BUSY, "", text, coid))
         self.number -= len(commands)

@@ -57,6 +57,16 @@ class FrontDesk(ABC):
         """Whether commands are taken and answered: every matcher is known, not suspected of
         anything, and was heard of lately."""
 
+    @property
+    @abstractmethod
+    def refusals(self) -> Counter[int]:
+        """How many requests were refused since the start, here or by a matcher, by reason."""
+
+    @property
+    @abstractmethod
+    def queries_waiting(self) -> int:
+        """Queries without a matcher's answer."""
+
     @abstractmethod
     def seq_of(self, shard: int) -> int:
         """The last number heard of from the matcher of a shard."""

@@ -1,7 +1,7 @@
 """What the gateway has counted, in words; docs/operations.md describes each."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final, Protocol
 
 from prometheus_client.core import GaugeMetricFamily
@@ -11,11 +11,11 @@ from common.exposition import Exposition
 from common.tally import Buckets
 from common.types import RejectReason
 from gateway.channel import POLICY_VIOLATION, TRY_AGAIN_LATER
-from gateway.desk import OrderDesk
+from gateway.front_desk import FrontDesk
 from gateway.history_link import HistoryLink
 from gateway.http_counter import HttpCounter
 from gateway.http_server import HttpServer
-from gateway.link import MatcherLink
+from gateway.line import MatcherLine
 from gateway.market_feed import MarketFeed
 from gateway.probes import Answers
 from gateway.streams import Streams
@@ -39,8 +39,8 @@ class GatewayMetrics(Exposition):
     def __init__(self, queue_size: int, sessions_max: int) -> None:
         super().__init__("gateway")
         self.answers: Answers = {}
-        self.desk: OrderDesk | None = None
-        self.link: MatcherLink | None = None
+        self.desk: FrontDesk | None = None
+        self.lines: Sequence[MatcherLine] = ()
         self.traffic: OrderTraffic | None = None
         self.feed: MarketFeed | None = None
         self.streams: Streams | None = None
@@ -54,8 +54,8 @@ class GatewayMetrics(Exposition):
     def families(self) -> Iterator[Metric]:
         """All families, as they stand."""
         yield from self._processes()
-        if self.desk is not None and self.link is not None and self.traffic is not None:
-            yield from self._orders(self.desk, self.link, self.traffic)
+        if self.desk is not None and self.traffic is not None:
+            yield from self._orders(self.desk, self.traffic)
         if self.feed is not None:
             yield from self._market(self.feed)
         if self.streams is not None:
@@ -83,7 +83,7 @@ class GatewayMetrics(Exposition):
                 name: answer.seq for name, answer in self.answers.items() if answer is not None
             }
             if self.desk is not None:
-                behind["gateway"] = self.desk.seq
+                behind["gateway"] = self.desk.seq_of(0)
             if self.feed is not None:
                 behind["feed"] = self.feed.seq
             for name, seq in behind.items():
@@ -92,12 +92,13 @@ class GatewayMetrics(Exposition):
         yield up
         yield lag
 
-    def _orders(
-        self, desk: OrderDesk, link: MatcherLink, traffic: OrderTraffic
-    ) -> Iterator[Metric]:
-        yield self.gauge("sequence", "Number of the last command heard of", desk.seq)
-        yield self.counter("commands", "Commands sent to the matcher", link.commands_sent)
-        yield self.counter("commands_again", "Of them, sent again", link.commands_again)
+    def _orders(self, desk: FrontDesk, traffic: OrderTraffic) -> Iterator[Metric]:
+        links = [line.link for line in self.lines]
+        yield self.gauge("sequence", "Number of the last command heard of", desk.seq_of(0))
+        sent = sum(link.commands_sent for link in links)
+        yield self.counter("commands", "Commands sent to the matcher", sent)
+        again = sum(link.commands_again for link in links)
+        yield self.counter("commands_again", "Of them, sent again", again)
         refusals = desk.refusals
         rejects = {reason.name: refusals[reason] for reason in RejectReason}
         yield self.counter("rejects", "Rejects, by reason", rejects, "reason")
@@ -105,16 +106,20 @@ class GatewayMetrics(Exposition):
         yield self.seconds(
             "answer_seconds", "From sending a command until its answer", traffic.answer_times
         )
-        yield self.gauge("commands_in_flight", "Commands without answer", len(desk.in_flight))
+        in_flight = sum(len(line.desk.in_flight) for line in self.lines)
+        yield self.gauge("commands_in_flight", "Commands without answer", in_flight)
         yield self.gauge("commands_in_flight_limit", "ORDER_QUEUE_SIZE", self._queue_size)
         yield self.gauge("queries_waiting", "Queries without answer", desk.queries_waiting)
         yield self.gauge("sessions", "Order-entry sessions", len(desk.sessions))
         yield self.gauge("sessions_limit", "MAX_ORDER_SESSIONS", self._sessions_max)
         yield self.counter("clients_dropped", "Sessions of clients gone", traffic.clients_dropped)
         yield self.gauge("taking_orders", "1 while commands are taken", desk.taking)
-        yield self.counter("event_gaps", "Requests for missing events", link.gaps)
-        yield self.counter("events_lost", "Commands whose events are lost", link.events_lost)
-        yield self.gauge("held_batches", "Batches waiting behind a gap", link.held)
+        gaps = sum(link.gaps for link in links)
+        yield self.counter("event_gaps", "Requests for missing events", gaps)
+        lost = sum(link.events_lost for link in links)
+        yield self.counter("events_lost", "Commands whose events are lost", lost)
+        held = sum(link.held for link in links)
+        yield self.gauge("held_batches", "Batches waiting behind a gap", held)
 
     def _market(self, feed: MarketFeed) -> Iterator[Metric]:
         counts = feed.follower.counters

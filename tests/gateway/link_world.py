@@ -4,13 +4,36 @@ Time moves by `step`. What is on its way stands in `wires`; each wire keeps its 
 connection does, unless it is told to reorder.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from random import Random
 
 from common.codec import decode_events, decode_sync_request, encode
-from common.entry import Ack, CaughtUp, Execution, Logon, New, Reject, Reply, Request, Welcome
+from common.entry import (
+    Ack,
+    Balance,
+    CaughtUp,
+    Execution,
+    Logon,
+    New,
+    Reject,
+    Reply,
+    Request,
+    Welcome,
+)
 from common.events import Event, EventBatch
-from common.sync import GatewayRequest, GatewayState, Orders, Resend, ResendRequest, ResendTooOld
+from common.instruments import Instrument
+from common.shards import base_of
+from common.sync import (
+    AccountBalances,
+    BalancesRequest,
+    GatewayRequest,
+    GatewayState,
+    Orders,
+    OrdersRequest,
+    Resend,
+    ResendRequest,
+    ResendTooOld,
+)
 from common.types import Side
 from gateway.desk import OrderDesk
 from gateway.link import MatcherLink
@@ -66,11 +89,14 @@ class Wire:
 class Matcher:
     """The real engine, numbering one stream; `batches` is its journal, from `first_held` on."""
 
-    def __init__(self, stream: int = 1) -> None:
+    def __init__(
+        self, stream: int = 1, shard: int = 0, instruments: Iterable[Instrument] = INSTRUMENTS
+    ) -> None:
         self.stream = stream
-        self.engine = Engine(INSTRUMENTS)
+        self.engine = Engine(instruments)
+        self.engine.seq = base_of(shard)
         self.batches: list[bytes] = []
-        self.first_held = 1
+        self.first_held = base_of(shard) + 1
         self.resend_bytes = 4_000
 
     @property
@@ -101,7 +127,15 @@ class Matcher:
             )
         if isinstance(request, ResendRequest):
             return self._resend(request)
-        return encode(Orders(request.request_id, engine.seq, [], False))
+        if isinstance(request, OrdersRequest):
+            found = engine.open_orders(
+                request.account, request.instrument, request.order_id, request.client_order_id,
+                request.after_order_id, request.limit,
+            )  # fmt: skip
+            return encode(Orders(request.request_id, engine.seq, *found))
+        assert isinstance(request, BalancesRequest), request
+        balances = [Balance("BTC", 5, 1), Balance(f"X{self.stream}", 2, 0)]
+        return encode(AccountBalances(request.request_id, engine.seq, balances))
 
     def _resend(self, request: ResendRequest) -> bytes:
         found: list[bytes] = []

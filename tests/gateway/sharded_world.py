@@ -1,0 +1,125 @@
+"""One gateway before two matchers, on one thread; a matcher may die and come back."""
+
+from collections.abc import Callable
+
+from common.codec import encode
+from common.entry import Logon, Reply, Request, Welcome
+from gateway.desk import OrderDesk
+from gateway.front_desk import Outbox
+from gateway.link import MatcherLink
+from gateway.session import SessionTable
+from gateway.sharded_desk import ShardedDesk
+from tests.gateway.desk_world import GATEWAY, INSTRUMENTS
+from tests.gateway.link_world import HEARTBEAT_STEPS, STEP_NS, Matcher
+
+SHARDS = 2
+ASSIGNMENT = {instrument.id: instrument.id % SHARDS for instrument in INSTRUMENTS}
+
+
+class Shard:
+    """A matcher, perhaps away, with a desk and a link to it."""
+
+    def __init__(self, number: int, sessions: SessionTable, outbox: Outbox) -> None:
+        own = [each for each in INSTRUMENTS if ASSIGNMENT[each.id] == number]
+        self.number = number
+        self.matcher: Matcher | None = Matcher(number + 1, number, own)
+        self.desk = OrderDesk(own, GATEWAY, 100, sessions, outbox)
+        self.link = MatcherLink(self.desk, GATEWAY, 0, number)
+        self.commands: list[bytes] = []
+        self.questions: list[bytes] = []
+
+    def step(self, steps: int, now_ns: int) -> None:
+        """What is on its way arrives, there and back."""
+        matcher = self.matcher
+        if matcher is not None:
+            commands, self.commands = self.commands, []
+            questions, self.questions = self.questions, []
+            batch = matcher.apply(commands, now_ns)
+            if batch:
+                self.link.take_events(batch)
+            if steps % HEARTBEAT_STEPS == 0:
+                self.link.take_events(matcher.heartbeat(now_ns))
+            for question in questions:
+                self.link.take_reply(matcher.answer(question), now_ns)
+        if steps % HEARTBEAT_STEPS == 0:
+            self.link.tick(now_ns)
+
+    def sender(self, line: list[bytes]) -> Callable[[bytes], bool]:
+        """Takes frames while the matcher is there."""
+
+        def send(frame: bytes) -> bool:
+            if self.matcher is None:
+                return False
+            line.append(frame)
+            return True
+
+        return send
+
+
+class ShardedWorld:
+    """`say` speaks for a client, `heard` has all it was told."""
+
+    def __init__(self) -> None:
+        tokens = iter(range(1001, 100_000))
+        sessions = SessionTable(10, lambda: next(tokens))
+        outbox: Outbox = {}
+        self.shards = [Shard(number, sessions, outbox) for number in range(SHARDS)]
+        self.desk = ShardedDesk(
+            [shard.desk for shard in self.shards], INSTRUMENTS, ASSIGNMENT, GATEWAY
+        )
+        self.heard: dict[bytes, list[Reply]] = {}
+        self.now_ns = 0
+        self.steps = 0
+
+    def log_on(self, identity: bytes, account: int, leaves: bool = False) -> int:
+        """The token of a new session; `leaves` cancels its orders when it is gone."""
+        welcome = self.say(identity, 0, Logon(1, account, leaves))[0]
+        assert isinstance(welcome, Welcome), welcome
+        return welcome.token
+
+    def send(self, identity: bytes, token: int, *requests: Request) -> None:
+        """A client's frame arrives, and is handed on."""
+        self.desk.take_frame(identity, token.to_bytes(8, "big") + encode(list(requests)))
+        self._deliver()
+
+    def say(self, identity: bytes, token: int, *requests: Request) -> list[Reply]:
+        """Send, let the matchers answer, and return what the client is told."""
+        self.send(identity, token, *requests)
+        self.step(3)
+        return self.heard.pop(identity, [])
+
+    def step(self, steps: int = 1) -> None:
+        """Let time pass."""
+        for _ in range(steps):
+            self.now_ns += STEP_NS
+            self.steps += 1
+            for shard in self.shards:
+                shard.step(self.steps, self.now_ns)
+                if shard.desk.catch_ups.working:
+                    shard.desk.catch_ups.work(self.desk.sessions.by_token)
+                self._deliver()
+
+    def kill(self, number: int) -> Matcher:
+        """A matcher dies with all that was on its way; what it had on disk is returned."""
+        shard = self.shards[number]
+        assert shard.matcher is not None
+        dead, shard.matcher = shard.matcher, None
+        shard.commands.clear()
+        shard.questions.clear()
+        return dead
+
+    def _deliver(self) -> None:
+        for shard in self.shards:
+            commands, questions = shard.sender(shard.commands), shard.sender(shard.questions)
+            shard.link.send(commands, questions, self.now_ns)
+        self.desk.gather()
+        for identity, replies in self.desk.outbox.items():
+            self.heard.setdefault(identity, []).extend(replies)
+        self.desk.outbox.clear()
+
+
+def ready() -> tuple[ShardedWorld, int]:
+    """A world whose matchers are reached, and a session of account 7 at `b"ann"`."""
+    world = ShardedWorld()
+    world.step(5)
+    return world, world.log_on(b"ann", 7)

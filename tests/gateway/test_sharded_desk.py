@@ -1,0 +1,314 @@
+"""One gateway before two matchers: who is asked, what is told, and what becomes of the other one
+when one of them is away."""
+
+from collections import Counter
+from random import Random
+
+import pytest
+from msgspec.structs import replace
+
+from common.codec import encode
+from common.commands import AddInstrument
+from common.entry import (
+    Ack,
+    Amend,
+    Balance,
+    Balances,
+    Cancel,
+    CancelAfter,
+    CatchUp,
+    CaughtUp,
+    Execution,
+    Instruments,
+    ListInstruments,
+    MassCancel,
+    New,
+    OpenOrders,
+    Ping,
+    Pong,
+    Query,
+    QueryBalances,
+    Reject,
+    Reply,
+)
+from common.instruments import example
+from common.shards import base_of, shard_of
+from common.types import ExecutionKind, RejectReason, Side
+from tests.gateway.desk_world import INSTRUMENTS
+from tests.gateway.link_world import Matcher
+from tests.gateway.sharded_world import ASSIGNMENT, ShardedWorld, ready
+
+ANN, BOB = b"ann", b"bob"
+SYMBOLS = {ASSIGNMENT[each.id]: each.symbol for each in reversed(INSTRUMENTS)}
+"""One instrument of each shard."""
+
+
+def order(seq: int, shard: int, side: int = Side.SELL, name: str = "") -> New:
+    return New(seq, SYMBOLS[shard], side, "2", "5000", client_order_id=name)
+
+
+def the_ack(replies: list[Reply]) -> Ack:
+    [ack] = [reply for reply in replies if isinstance(reply, Ack)]
+    return ack
+
+
+def the_reject(replies: list[Reply]) -> Reject:
+    [reject] = replies
+    assert isinstance(reject, Reject), reject
+    return reject
+
+
+@pytest.mark.parametrize("shard", [0, 1])
+def test_an_order_goes_to_the_matcher_of_its_instrument(shard: int) -> None:
+    world, token = ready()
+    ack = the_ack(world.say(ANN, token, order(5, shard)))
+    assert (ack.request_seq, ack.order_id) == (5, base_of(shard) + 1)
+    amended = the_ack(world.say(ANN, token, Amend(6, SYMBOLS[shard], ack.order_id, quantity="1")))
+    assert shard_of(amended.seq) == shard
+    assert the_ack(world.say(ANN, token, Cancel(7, SYMBOLS[shard], ack.order_id))).request_seq == 7
+
+
+def test_an_order_named_under_the_wrong_instrument_is_not_found() -> None:
+    world, token = ready()
+    ack = the_ack(world.say(ANN, token, order(5, 1)))
+    reject = the_reject(world.say(ANN, token, Cancel(6, SYMBOLS[0], ack.order_id)))
+    assert reject.reason == RejectReason.UNKNOWN_ORDER
+    reject = the_reject(world.say(ANN, token, Cancel(7, "NO-SUCH", ack.order_id)))
+    assert (reject.reason, reject.field) == (RejectReason.UNKNOWN_SYMBOL, "symbol")
+
+
+def test_a_mass_cancel_is_answered_once_with_all_its_orders() -> None:
+    world, token = ready()
+    ids = [the_ack(world.say(ANN, token, order(n, n % 2))).order_id for n in range(5, 10)]
+    replies = world.say(ANN, token, MassCancel(20))
+    ack = the_ack(replies)
+    assert (ack.request_seq, ack.count) == (20, 5)
+    canceled = [reply for reply in replies if isinstance(reply, Execution)]
+    assert sorted(each.order_id for each in canceled) == sorted(ids)
+    assert {each.request_seq for each in canceled} == {20}
+    assert len(replies) == 6
+
+
+def test_a_mass_cancel_of_one_instrument_leaves_the_other() -> None:
+    world, token = ready()
+    world.say(ANN, token, order(5, 0), order(6, 1))
+    assert the_ack(world.say(ANN, token, MassCancel(7, SYMBOLS[1]))).count == 1
+    [answer] = world.say(ANN, token, Query(8))
+    assert isinstance(answer, OpenOrders)
+    assert [each.symbol for each in answer.orders] == [SYMBOLS[0]]
+
+
+def test_open_orders_are_listed_shard_after_shard_and_page_by_page() -> None:
+    world, token = ready()
+    ids = sorted(the_ack(world.say(ANN, token, order(n, n % 2))).order_id for n in range(5, 12))
+    found: list[int] = []
+    more = True
+    while more:
+        after = found[-1] if found else 0
+        [page] = world.say(ANN, token, Query(30, after_order_id=after, limit=2))
+        assert isinstance(page, OpenOrders)
+        assert page.request_seq == 30
+        found += [each.order_id for each in page.orders]
+        more = page.more
+    assert found == ids
+    [one] = world.say(ANN, token, Query(31, order_id=ids[-1]))
+    assert isinstance(one, OpenOrders)
+    assert [each.order_id for each in one.orders] == [ids[-1]]
+
+
+def test_balances_are_those_of_all_shards() -> None:
+    world, token = ready()
+    [answer] = world.say(ANN, token, QueryBalances(5))
+    assert isinstance(answer, Balances)
+    assert answer.request_seq == 5
+    assert answer.balances == [Balance("BTC", 10, 2), Balance("X1", 2, 0), Balance("X2", 2, 0)]
+
+
+def test_a_ping_tells_where_every_shard_stands() -> None:
+    world, token = ready()
+    world.say(ANN, token, order(5, 0), order(6, 1), order(7, 1))
+    pongs = world.say(ANN, token, Ping(8))
+    assert [type(pong) for pong in pongs] == [Pong, Pong]
+    assert [(pong.request_seq, pong.seq) for pong in pongs if isinstance(pong, Pong)] == [
+        (0, base_of(1) + 2),
+        (8, 1),
+    ]
+
+
+def test_each_shard_is_caught_up_with_by_its_own_numbers() -> None:
+    world, token = ready()
+    world.say(ANN, token, order(5, 0), order(6, 1), order(7, 1))
+    bob = world.log_on(BOB, 7)
+    for shard, count in ((0, 1), (1, 2)):
+        world.send(BOB, bob, CatchUp(9, base_of(shard)))
+        world.step(10)
+        replies = world.heard.pop(BOB)
+        end = replies[-1]
+        assert isinstance(end, CaughtUp)
+        first = base_of(shard) + 1
+        assert (end.from_seq, end.to_seq, end.complete) == (first, base_of(shard) + count, True)
+        assert len(replies) == count + 1
+    reject = the_reject(world.say(BOB, bob, CatchUp(10, base_of(2) + 1)))
+    assert (reject.reason, reject.field) == (RejectReason.MALFORMED, "from_seq")
+
+
+def test_every_instrument_is_listed() -> None:
+    world = ShardedWorld()
+    [answer] = world.say(ANN, 0, ListInstruments(5))
+    assert isinstance(answer, Instruments)
+    assert answer.instruments == list(INSTRUMENTS)
+
+
+def test_an_instrument_added_to_a_shard_is_traded_there() -> None:
+    world, token = ready()
+    doge = replace(example(), id=77, symbol="DOGE-USDT")
+    matcher = world.shards[1].matcher
+    assert matcher is not None
+    taught: list[str] = []
+    world.desk.learners.append(lambda instrument: taught.append(instrument.symbol))
+    batch = matcher.apply([encode([AddInstrument(0, 0, 0, doge.id, doge)])], 1)
+    world.shards[1].link.take_events(batch)
+    assert taught == ["DOGE-USDT"]
+    ack = the_ack(world.say(ANN, token, New(5, "DOGE-USDT", Side.BUY, "1", "5")))
+    assert shard_of(ack.order_id) == 1
+
+
+def test_an_instrument_added_where_it_is_not_at_home_changes_nothing() -> None:
+    world, token = ready()
+    twin = next(each for each in INSTRUMENTS if ASSIGNMENT[each.id] == 0)
+    matcher = world.shards[1].matcher
+    assert matcher is not None
+    batch = matcher.apply([encode([AddInstrument(0, 0, 0, twin.id, twin)])], 1)
+    world.shards[1].link.take_events(batch)
+    assert [what for what, _ in world.desk.notices] == ["instrument_on_two_shards"]
+    assert shard_of(the_ack(world.say(ANN, token, order(5, 0))).order_id) == 0
+
+
+def test_while_one_matcher_is_away_the_other_trades_on() -> None:
+    world, token = ready()
+    bob = world.log_on(BOB, 8)
+    world.say(ANN, token, order(5, 0), order(6, 1, name="mine"))
+    away = world.kill(1)
+    world.step(5)
+    busy = the_reject(world.say(ANN, token, order(7, 1)))
+    assert busy.reason == RejectReason.BUSY
+    fills = world.say(BOB, bob, order(8, 0, Side.BUY))
+    assert [each.kind for each in fills if isinstance(each, Execution)] == [ExecutionKind.FILL]
+    world.step(120)
+    assert not world.desk.taking
+    world.shards[1].matcher = away
+    world.step(30)
+    assert world.desk.taking
+    again = the_ack(world.say(ANN, token, order(9, 1, name="mine")))
+    assert again.repeated
+    assert again.order_id == base_of(1) + 1
+
+
+def test_a_command_that_reached_one_matcher_only_is_told_with_what_was_done() -> None:
+    world, token = ready()
+    world.say(ANN, token, order(5, 0), order(6, 0), order(7, 1))
+    away = world.kill(1)
+    replies = world.say(ANN, token, MassCancel(8))
+    [reject] = [reply for reply in replies if not isinstance(reply, Execution)]
+    assert isinstance(reject, Reject)
+    assert (reject.request_seq, reject.reason) == (8, RejectReason.OUTCOME_UNKNOWN)
+    assert reject.text.startswith("shard 1: the matcher")
+    assert reject.text.endswith("done on the other 1, where 2 orders were canceled")
+    reject = the_reject(world.say(ANN, token, Query(9)))
+    assert (reject.reason, reject.text[:8]) == (RejectReason.BUSY, "shard 1:")
+    [left] = world.say(ANN, token, Query(10, SYMBOLS[0]))
+    assert isinstance(left, OpenOrders)
+    assert not left.orders
+    world.kill(0)
+    assert the_reject(world.say(ANN, token, MassCancel(11))).reason == RejectReason.BUSY
+    world.shards[1].matcher = away
+    world.step(30)
+    [rest] = world.say(ANN, token, Query(12, SYMBOLS[1]))
+    assert isinstance(rest, OpenOrders)
+    assert len(rest.orders) == 1
+
+
+def test_a_deserted_account_is_canceled_everywhere_where_it_is_away_later() -> None:
+    world = ShardedWorld()
+    world.step(5)
+    token = world.log_on(ANN, 7, leaves=True)
+    world.say(ANN, token, order(5, 0), order(6, 1))
+    away = world.kill(1)
+    world.desk.sessions.close_address(ANN)
+    world.step(20)
+    assert world.shards[0].matcher is not None
+    assert not world.shards[0].matcher.engine.open_orders(7)[0]
+    world.shards[1].matcher = away
+    world.step(60)
+    assert not away.engine.open_orders(7)[0]
+
+
+def test_the_dead_man_s_timer_runs_everywhere() -> None:
+    world, token = ready()
+    ack = the_ack(world.say(ANN, token, CancelAfter(5, 2_000)))
+    assert ack.request_seq == 5
+    for shard in world.shards:
+        assert shard.matcher is not None
+        deadline = shard.matcher.engine.accounts[7].deadline
+        assert deadline is not None
+        assert deadline[0] >= ack.time_ns + 2_000_000_000
+
+
+def test_a_matcher_of_another_shard_is_not_traded_with() -> None:
+    world = ShardedWorld()
+    world.shards[1].matcher = Matcher(9, 0)
+    world.step(200)
+    assert [what for what, _ in world.shards[1].link.notices] == ["matcher_of_another_shard"]
+    token = world.log_on(ANN, 7)
+    assert the_reject(world.say(ANN, token, order(5, 1))).reason == RejectReason.BUSY
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_every_request_is_answered_once_whoever_dies_when(seed: int) -> None:
+    rng = Random(seed)
+    world, token = ready()
+    away: dict[int, Matcher] = {}
+    asked: list[int] = []
+    for seq in range(10, 400):
+        kind = rng.random()
+        shard = rng.randrange(2)
+        request = (
+            order(seq, shard, rng.choice((Side.BUY, Side.SELL)), f"n{seq}") if kind < 0.8
+            else MassCancel(seq) if kind < 0.85
+            else CancelAfter(seq, 60_000) if kind < 0.9
+            else Query(seq) if kind < 0.95
+            else QueryBalances(seq)
+        )  # fmt: skip
+        asked.append(seq)
+        world.send(ANN, token, request)
+        if rng.random() < 0.05 and shard not in away:
+            away[shard] = world.kill(shard)
+        elif rng.random() < 0.1 and shard in away:
+            world.shards[shard].matcher = away.pop(shard)
+        world.step(rng.randint(0, 3))
+    for shard, matcher in away.items():
+        world.shards[shard].matcher = matcher
+    world.step(700)
+    replies = world.heard[ANN]
+    answers = Counter(
+        reply.request_seq
+        for reply in replies
+        if isinstance(reply, Ack | Reject | OpenOrders | Balances)
+    )
+    assert answers == Counter(asked)
+    assert all(reply.request_seq >= 0 for reply in replies)
+    acked = [
+        reply.client_order_id
+        for reply in replies
+        if isinstance(reply, Ack) and reply.client_order_id
+    ]
+    entered = Counter(
+        getattr(event, "client_order_id", "")
+        for shard in world.shards
+        if shard.matcher is not None
+        for event in shard.matcher.events
+        if type(event).__name__ == "OrderAccepted"
+    )
+    assert set(entered.values()) == {1}
+    assert set(acked) <= set(entered)
+    assert len(acked) > 100
