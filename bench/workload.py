@@ -122,6 +122,18 @@ def mix(commands: list[Command]) -> Mix:
     )
 
 
+def distance(chance: random.Random) -> int:
+    """How many ticks from the mid an order stands: a power law with a hump."""
+    return 1 + bisect(_REACH, chance.random() * _REACH[-1], 0, MAX_DISTANCE - 1)
+
+
+_REACH = list(
+    accumulate(
+        ticks**-DEPTH_EXPONENT
+        + HUMP_WEIGHT * math.exp(-((ticks - HUMP_TICKS) ** 2) / (2 * HUMP_WIDTH**2))
+        for ticks in range(1, MAX_DISTANCE + 1)
+    )
+)
 _GTC = int(TimeInForce.GTC)
 _IOC = int(TimeInForce.IOC)
 _AMEND = 10
@@ -144,30 +156,19 @@ def _placed(
     chance: random.Random, path: list[float], orders: int
 ) -> list[tuple[int, int, int, int]]:
     """(side, price ticks, lots, distance from the mid) of each new order, in arrival order."""
-    cumulative = list(accumulate(_depth_weights()))
-    total = cumulative[-1]
     placed = []
     for index in range(orders):
         point, part = divmod(index * PATH_POINTS, orders)
         log_mid = path[point] + (path[point + 1] - path[point]) * part / orders
         mid = round(math.exp(log_mid))
-        distance = 1 + bisect(cumulative, chance.random() * total, 0, MAX_DISTANCE - 1)
+        away = distance(chance)
         if index < orders // 2:
-            side, price_ticks = int(Side.BUY), mid - distance
+            side, price_ticks = int(Side.BUY), mid - away
         else:
-            side, price_ticks = int(Side.SELL), mid + distance
-        placed.append((side, max(1, price_ticks), chance.randint(1, MAX_LOTS), distance))
+            side, price_ticks = int(Side.SELL), mid + away
+        placed.append((side, max(1, price_ticks), chance.randint(1, MAX_LOTS), away))
     chance.shuffle(placed)
     return placed
-
-
-def _depth_weights() -> list[float]:
-    """Weight of each distance from the mid: a power law with a hump."""
-    return [
-        distance**-DEPTH_EXPONENT
-        + HUMP_WEIGHT * math.exp(-((distance - HUMP_TICKS) ** 2) / (2 * HUMP_WIDTH**2))
-        for distance in range(1, MAX_DISTANCE + 1)
-    ]
 
 
 _Moment = tuple[float, int, int, int, int, int]
