@@ -8,11 +8,12 @@ PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check
 RUNTIME := $(VENV)/.installed-runtime
 DEVELOPMENT := $(VENV)/.installed-development
 PEERS := $(VENV)/.installed-peers
+NPM_PEERS := build/npm/.installed
 CHART := $(PIP) --no-deps --require-hashes -r requirements-page.txt || \
 	echo "the chart script cannot be had: the page will have no candles" >&2
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test test-slow test-simulation test-crash lint format bench clean
+.PHONY: help run demo test test-slow test-simulation test-crash lint format bench bench-core clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -54,6 +55,9 @@ format: $(DEVELOPMENT) ## repair style where a tool can
 bench: $(PEERS) ## measure; see bench/README.md for what the figures mean
 	@$(BIN)/python -m bench $(or $(ARGS),all --quick)
 
+bench-core: $(PEERS) $(NPM_PEERS) ## measure the engine alone beside others from PyPI and npm
+	@$(BIN)/python -m bench core $(ARGS)
+
 clean: ## remove the virtual environment, caches and build output
 	@rm -rf $(VENV) build .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -86,7 +90,20 @@ $(DEVELOPMENT): pyproject.toml requirements-page.txt | $(BIN)/python
 $(PEERS): $(DEVELOPMENT)
 	@echo "installing the engines to compare with, where they can be had"
 	@$(PIP) --editable '.[peers]' || echo "they cannot; going on without them" >&2
+	@$(PIP) --editable '.[peers-compiled]' || \
+		echo "limit-order-book cannot, which needs a C++ compiler; going on without it" >&2
 	@touch $@
+
+# Where it fails nothing is marked as installed, and the next run tries again.
+$(NPM_PEERS): bench/package.json
+	@mkdir -p $(@D) && cp $< $(@D)/package.json
+	@if ! command -v npm >/dev/null; then \
+		echo "there is no npm here; going on without the engine from npm" >&2; \
+	elif npm install --prefix $(@D) --no-package-lock --no-audit --no-fund --loglevel=error; then \
+		touch $@; \
+	else \
+		echo "the engine from npm cannot be had; going on without it" >&2; \
+	fi
 
 # Checks every setting once, so that a wrong one is told once and not by four processes.
 define WHERE_TO_CONNECT

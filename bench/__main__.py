@@ -1,6 +1,6 @@
 """Measurements of Crossbook. Run from a clone of the repository.
 
-    python -m bench core        the engine alone, messages/s per scenario, beside PyPI peers
+    python -m bench core        the engine alone, messages/s per scenario, beside its peers
     python -m bench journal     the journal alone, beside bare writes of the same bytes
     python -m bench latency     the three processes under load, latency percentiles
     python -m bench pipeline    the three processes beside a null pipeline, as ratios
@@ -43,12 +43,12 @@ Json = Annotated[Path | None, typer.Option(help="Write the whole report to this 
 Null = Annotated[Path, typer.Option("--null", help="The null pipeline to compare with.")]
 Between = Annotated[Transport, typer.Option(help="Transport between our processes.")]
 Synced = Annotated[Sync, typer.Option(help="When the journal is synced.")]
-Scenario = Annotated[str, typer.Option(help=f"One of {', '.join(workload.SCENARIOS)}, or all.")]
+Scenario = Annotated[str, typer.Option(help=f"One of {', '.join(core_bench.SCENARIOS)}, or all.")]
 
 QUICK_MESSAGES = 60_000
 FULL_MESSAGES = 2_000_000
 RESULTS = Path(__file__).resolve().parent / "results"
-PEERS_HINT = "peers are optional: pip install pyorderbook lightmatchingengine"
+PEERS_HINT = "peers are optional: `make bench-core` installs those that can be had"
 
 
 @app.callback(invoke_without_command=True)
@@ -71,26 +71,18 @@ def core(
         bool, typer.Option("--client-order-ids", help="Give every order a client order id.")
     ] = False,
     peers: Annotated[bool, typer.Option(help="Run installed peers too.")] = True,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    json: Json = None,
 ) -> None:
     """Messages per second of the engine alone, in process."""
-    if scenario != "all" and scenario not in workload.SCENARIOS:
+    if scenario != "all" and scenario not in core_bench.SCENARIOS:
         raise typer.BadParameter(f"no scenario {scenario!r}", param_hint="--scenario")
-    report = core_bench.run(
-        tuple(workload.SCENARIOS) if scenario == "all" else (scenario,),
-        messages,
-        repeats=repeats,
-        seed=seed,
-        collect_garbage=gc,
-        client_order_ids=client_order_ids,
-        with_peers=peers,
-    )
-    if json:
-        machine.print_json(report)
-        return
+    names = core_bench.SCENARIOS if scenario == "all" else (scenario,)
+    plan = core_bench.Plan(messages, repeats, seed, gc, client_order_ids, peers)
+    report = core_bench.run(names, plan)
     core_bench.show(report)
-    if "not installed" in report.peers.values():
+    if any(version.startswith("not ") for version in report.peers.values()):
         print(PEERS_HINT)
+    _write(json, report)
 
 
 @app.command()
@@ -293,7 +285,7 @@ def everything(
 ) -> None:
     """Every one of them, one after the other."""
     messages = QUICK_MESSAGES if quick else FULL_MESSAGES
-    report = core_bench.run(tuple(workload.SCENARIOS), messages)
+    report = core_bench.run(core_bench.SCENARIOS, core_bench.Plan(messages))
     core_bench.show(report)
     _write(results / "core.json", report)
     print()

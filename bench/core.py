@@ -1,37 +1,40 @@
-"""Messages per second of the engine alone, in process, beside peers from PyPI.
+"""Messages per second of the engine alone, in process, beside peers from PyPI and npm.
 
 The engine is driven through `Engine.apply`, one command at a time, and every event is produced
 and handed over in batches as the matcher's loop does. Nothing is encoded, stored or sent.
 """
 
-import gc
 import statistics
-import time
 from collections.abc import Callable, Sequence
 
 from msgspec import Struct
 
-from bench import machine, peers, workload
-from bench.peers import Traded
+from bench import machine, mixed, peers, stopwatch, workload
+from bench.stopwatch import processor_ns
+from bench.traded import Traded, outcome, reference
 from common.commands import Command
-from common.events import TradeExecuted
 from matcher.engine import Engine
 
 BATCH = 128
 """Commands whose events are gathered in one list before it is let go."""
-WARM_UP = 20_000
+WIDTH = 21
+"""Of a column of the table."""
 OURS = "crossbook"
+MIXED = "mixed"
+SCENARIOS = (*workload.SCENARIOS, MIXED)
+"""`MIXED` has orders that no peer knows: ours alone runs it."""
 
 
 class Speed(Struct, frozen=True):
     """One engine on one scenario."""
 
     engine: str
+    messages: int
     messages_per_s: int
     """Median of the repeats."""
     runs: list[int]
-    agrees: bool
-    """Trades, lots and notional equal ours."""
+    differs: str = ""
+    """What it did otherwise than ours; nothing where all trades are equal."""
 
 
 class ScenarioReport(Struct, frozen=True):
@@ -51,42 +54,27 @@ class Report(Struct, frozen=True):
     machine: machine.Machine
     method: dict[str, str | int]
     peers: dict[str, str]
+    """Version of each, or why it was not run."""
     scenarios: list[ScenarioReport]
     worst: dict[str, int]
-    """Each engine's lowest messages per second over the scenarios."""
+    """Each engine's lowest messages per second over the scenarios that peers can run."""
 
 
-def run(
-    scenarios: Sequence[str],
-    messages: int,
-    *,
-    repeats: int = 3,
-    seed: int = workload.DEFAULT_SEED,
-    collect_garbage: bool = False,
-    client_order_ids: bool = False,
-    with_peers: bool = True,
-) -> Report:
+class Plan(Struct, frozen=True):
+    """How to measure."""
+
+    messages: int
+    repeats: int = 3
+    seed: int = workload.DEFAULT_SEED
+    collect_garbage: bool = False
+    client_order_ids: bool = False
+    with_peers: bool = True
+
+
+def run(scenarios: Sequence[str], plan: Plan) -> Report:
     """Measure every scenario; peers run the very same commands, in turn with ours."""
     described = machine.describe()
-    drivers = peers.available() if with_peers else {}
-    reports = []
-    for scenario in scenarios:
-        commands = workload.generate(scenario, messages // 2, seed, client_order_ids)
-        traded, resting = reference(commands)
-        outcomes: dict[str, Traded] = {}
-        engines: dict[str, Callable[[Sequence[Command]], object]] = {OURS: apply_all}
-        for name, drive in drivers.items():
-            engines[name] = _keeping(drive, outcomes, name)
-        rates: dict[str, list[int]] = {name: [] for name in engines}
-        for _ in range(repeats):
-            # In turn, so that a slow moment of the machine does not fall on one engine only.
-            for name, drive_engine in engines.items():
-                rates[name].append(_rate(commands, drive_engine, collect_garbage))
-        speeds = [
-            Speed(name, round(statistics.median(runs)), runs, outcomes.get(name, traded) == traded)
-            for name, runs in rates.items()
-        ]
-        reports.append(ScenarioReport(scenario, workload.mix(commands), traded, resting, speeds))
+    reports = [_mixed(plan) if name == MIXED else _plain(name, plan) for name in scenarios]
     return Report(
         bench="core",
         machine=described,
@@ -94,17 +82,66 @@ def run(
             "call": "Engine.apply(command), one at a time; events gathered in lists",
             "clock": "processor time of the process, one thread",
             "batch": BATCH,
-            "repeats": repeats,
+            "repeats": plan.repeats,
             "figure": "median of the repeats, each on a fresh engine, peers in turn",
-            "warm_up_messages": WARM_UP,
-            "garbage_collector": "on" if collect_garbage else "collected, frozen, then off",
-            "seed": seed,
-            "client_order_ids": "on" if client_order_ids else "off",
+            "warm_up_messages": stopwatch.WARM_UP,
+            "garbage_collector": "on" if plan.collect_garbage else "collected, frozen, then off",
+            "seed": plan.seed,
+            "client_order_ids": "on" if plan.client_order_ids else "off",
         },
-        peers=machine.versions(*peers.PEERS) if with_peers else {},
+        peers={peer.name: peer.version for peer in peers.PEERS} if plan.with_peers else {},
         scenarios=reports,
         worst=_worst(reports),
     )
+
+
+def _plain(scenario: str, plan: Plan) -> ScenarioReport:
+    commands = workload.generate(scenario, plan.messages // 2, plan.seed, plan.client_order_ids)
+    traded, resting = reference(commands)
+    turns: dict[str, tuple[int, Callable[[], int]]] = {
+        OURS: (
+            len(commands),
+            lambda: processor_ns(apply_all, commands, plan.collect_garbage),
+        )
+    }
+    differs: dict[str, str] = {}
+    for peer in peers.available() if plan.with_peers else []:
+        part = commands[: peer.most_messages or None]
+        differs[peer.name] = peer.differs(part)
+        turns[peer.name] = (len(part), _turn(peer, part, plan.collect_garbage))
+    runs = _rates(turns, plan.repeats)
+    speeds = [
+        Speed(name, turns[name][0], round(statistics.median(rates)), rates, differs.get(name, ""))
+        for name, rates in runs.items()
+    ]
+    return ScenarioReport(scenario, workload.mix(commands), traded, resting, speeds)
+
+
+def _turn(
+    peer: peers.Peer, commands: Sequence[Command], collect_garbage: bool
+) -> Callable[[], int]:
+    return lambda: peer.elapsed_ns(commands, collect_garbage)
+
+
+def _mixed(plan: Plan) -> ScenarioReport:
+    flow = mixed.generate(plan.messages // 2, plan.seed)
+    engine = mixed.engine()
+    traded, resting = outcome(engine, (engine.apply(*timed) for timed in flow))
+    turns = {OURS: (len(flow), lambda: processor_ns(apply_timed, flow, plan.collect_garbage))}
+    rates = _rates(turns, plan.repeats)[OURS]
+    speed = Speed(OURS, len(flow), round(statistics.median(rates)), rates)
+    counted = workload.mix([command for command, _ in flow])
+    return ScenarioReport(MIXED, counted, traded, resting, [speed])
+
+
+def _rates(turns: dict[str, tuple[int, Callable[[], int]]], repeats: int) -> dict[str, list[int]]:
+    """Messages per second of each engine in each repeat, in turn, so that a slow moment of the
+    machine does not fall on one engine only."""
+    rates: dict[str, list[int]] = {name: [] for name in turns}
+    for _ in range(repeats):
+        for name, (messages, elapsed_ns) in turns.items():
+            rates[name].append(round(messages * 1e9 / elapsed_ns()))
+    return rates
 
 
 def apply_all(commands: Sequence[Command]) -> int:
@@ -120,18 +157,17 @@ def apply_all(commands: Sequence[Command]) -> int:
     return count
 
 
-def reference(commands: Sequence[Command]) -> tuple[Traded, int]:
-    """What our engine trades on `commands`, and how many orders rest in the end. Not timed."""
-    engine = Engine([workload.INSTRUMENT])
-    trades = lots = notional = 0
-    for command in commands:
-        for event in engine.apply(command):
-            if isinstance(event, TradeExecuted):
-                trades += 1
-                lots += event.quantity_lots
-                notional += event.quantity_lots * event.price_ticks
-    book = engine.book_state(workload.INSTRUMENT.id)
-    return Traded(trades, lots, notional), len(book.bids) + len(book.asks)
+def apply_timed(flow: Sequence[mixed.Timed]) -> int:
+    """`apply_all` of the mixed flow, each command at its time."""
+    apply = mixed.engine().apply
+    count = 0
+    for start in range(0, len(flow), BATCH):
+        produced: list[object] = []
+        gather = produced.extend
+        for command, time_ns in flow[start : start + BATCH]:
+            gather(apply(command, time_ns))
+        count += len(produced)
+    return count
 
 
 def show(report: Report) -> None:
@@ -143,66 +179,48 @@ def show(report: Report) -> None:
         f"{method['garbage_collector']}, seed {method['seed']}, "
         f"client order ids {method['client_order_ids']}"
     )
+    languages = {peer.name: peer.language for peer in peers.PEERS}
     for name, version in report.peers.items():
-        print(f"peer: {name} {version}")
-    names = [speed.engine for speed in report.scenarios[0].speeds]
-    header = "".join(f"{name:>22}" for name in names)
-    print(f"\n{'scenario':<10}{'messages':>10}{'trades':>9}{'resting':>9}{header}")
+        print(f"peer: {name} ({languages[name]}) {version}")
+    names = [OURS, *(name for name in report.peers if name in report.worst)]
+    header = "".join(f"{name:>{WIDTH}}" for name in names)
+    print(f"\n{'thousand/s':<10}{'messages':>10}{'trades':>9}{'resting':>9}{header}")
     for scenario in report.scenarios:
-        cells = "".join(f"{_cell(speed, scenario.speeds[0]):>22}" for speed in scenario.speeds)
+        by_name = {speed.engine: speed for speed in scenario.speeds}
+        ours = by_name[OURS]
+        cells = "".join(f"{_cell(by_name.get(name), ours):>{WIDTH}}" for name in names)
         print(
             f"{scenario.scenario:<10}{scenario.mix.messages:>10,}{scenario.traded.trades:>9,}"
             f"{scenario.resting_at_end:>9,}{cells}"
         )
-    worst = "".join(f"{report.worst[name]:>22,}" for name in names)
-    print(f"{'worst':<38}{worst}")
+    worst = "".join(f"{_beside(report.worst[name], report.worst[OURS]):>{WIDTH}}" for name in names)
+    print(f"{'worst of those that peers run':<38}{worst}")
+    for scenario in report.scenarios:
+        for speed in scenario.speeds:
+            if speed.differs:
+                print(f"DIFFERS: {speed.engine} in {scenario.scenario}: {speed.differs}")
+            if speed.messages < scenario.mix.messages and scenario is report.scenarios[0]:
+                print(f"note: {speed.engine} runs the first {speed.messages:,} messages only")
 
 
-def _cell(speed: Speed, ours: Speed) -> str:
-    if speed is ours:
-        return f"{speed.messages_per_s:,}"
-    ratio = ours.messages_per_s / speed.messages_per_s
-    return f"{speed.messages_per_s:,} (1/{ratio:.1f}){'' if speed.agrees else ' DIFFERS'}"
+def _cell(speed: Speed | None, ours: Speed) -> str:
+    if speed is None:
+        return "-"
+    said = _beside(speed.messages_per_s, ours.messages_per_s)
+    return f"DIFFERS {said}" if speed.differs else said
 
 
-def _rate(
-    commands: Sequence[Command],
-    drive: Callable[[Sequence[Command]], object],
-    collect_garbage: bool,
-) -> int:
-    """Messages per second of one run of `drive`, warmed up on a short one.
-
-    Processor time is wall time on a quiet machine; on a shared one it leaves out the others.
-    """
-    drive(commands[:WARM_UP])
-    gc.collect()
-    gc.freeze()
-    if not collect_garbage:
-        gc.disable()
-    try:
-        begin = time.process_time_ns()
-        drive(commands)
-        elapsed_ns = time.process_time_ns() - begin
-    finally:
-        gc.enable()
-        gc.unfreeze()
-    return round(len(commands) * 1e9 / elapsed_ns)
-
-
-def _keeping(
-    drive: peers.Driver, outcomes: dict[str, Traded], name: str
-) -> Callable[[Sequence[Command]], object]:
-    """`drive`, leaving what it returned last in `outcomes`."""
-
-    def run_once(commands: Sequence[Command]) -> None:
-        outcomes[name] = drive(commands)
-
-    return run_once
+def _beside(rate: int, ours: int) -> str:
+    """A rate in thousands, and how many times it ours is."""
+    said = f"{rate / 1_000:,.0f}"
+    return said if rate == ours else f"{said} ({ours / rate:.2f}x)"
 
 
 def _worst(reports: Sequence[ScenarioReport]) -> dict[str, int]:
     worst: dict[str, int] = {}
     for report in reports:
+        if report.scenario == MIXED and len(reports) > 1:
+            continue
         for speed in report.speeds:
             known = worst.get(speed.engine, speed.messages_per_s)
             worst[speed.engine] = min(known, speed.messages_per_s)

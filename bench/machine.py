@@ -2,7 +2,6 @@
 
 import os
 import platform
-import sys
 from importlib import metadata
 from pathlib import Path
 
@@ -68,11 +67,6 @@ def write_json(path: Path, document: object) -> None:
     """Write a report as indented JSON, making its folder."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n")
-
-
-def print_json(document: object) -> None:
-    """Print a report as indented JSON."""
-    sys.stdout.write(msgspec.json.format(msgspec.json.encode(document), indent=2).decode() + "\n")
 
 
 def _cpu() -> str:

@@ -29,6 +29,7 @@ from common.commands import (
 )
 from common.rules import Rules
 from common.types import InstrumentState, OrderType, SelfTrade, Side, TimeInForce
+from matcher.engine import Engine
 
 BANDED = replace(INSTRUMENT, band_rate=100_000)
 """The instrument of the other scenarios, whose takers trade within 10 % of the last price."""
@@ -79,9 +80,14 @@ SOME_DAY_NS = 20_000 * DAY_NS
 Timed = tuple[Command, int]
 
 
+def engine() -> Engine:
+    """A fresh engine for this flow."""
+    return Engine([BANDED], RULES)
+
+
 def generate(orders: int, seed: int = DEFAULT_SEED) -> list[Timed]:
     """Commands with their times for `orders` new orders, about twice as many; the same for the
-    same arguments. They suit a fresh engine with `BANDED` and `RULES`. Midnight is half way."""
+    same arguments. They suit a fresh `engine()`. Midnight is half way."""
     chance = random.Random(f"mixed/{orders}/{seed}")
     begin_ns = SOME_DAY_NS - orders // 2 * MEAN_GAP_NS
     serial = count()

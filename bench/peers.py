@@ -1,128 +1,142 @@
-"""Other engines from PyPI behind one face, driven on the same commands as ours.
+"""Other engines beside ours, each timed and checked on the same commands.
 
-They are optional: `available` names those that can be imported here. What a peer lacks (IOC,
-amend) is done the way a user of it would: enter and cancel, cancel and enter. Like our engine,
-each keeps its own books; the table from our order ids to its orders is the driver's.
+All are optional. A check runs the commands once more, untimed, and compares with our engine.
 """
 
-import importlib.util
-from collections.abc import Callable, Iterable
-from typing import Any
+import importlib
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from typing import Any, Final
 
 from msgspec import Struct
 
-from common.commands import AmendOrder, CancelOrder, Command, NewOrder
-from common.types import Side, TimeInForce
+from bench import drivers, machine, node_peer, workload
+from bench.stopwatch import processor_ns
+from bench.traded import difference, reference, traded
+from common.commands import Command
+from matcher.engine import Engine
 
-_IOC = int(TimeInForce.IOC)
-_BUY = int(Side.BUY)
+KEPT: Final = 128
+"""Reports a timed run keeps at a time, as ours keeps a batch of events."""
 
+LOOK_EVERY: Final = 500
+"""Commands from one comparison of books to the next, for an engine that reports no trades."""
 
-class Traded(Struct, frozen=True):
-    """What a run traded: equal for engines that agree."""
-
-    trades: int
-    lots: int
-    notional: int
-    """Sum of price ticks times lots."""
-
-
-Driver = Callable[[Iterable[Command]], Traded]
+SLOW: Final = 10_000
+"""Messages for an engine whose time for each grows with the orders that are open."""
 
 
-def available() -> dict[str, Driver]:
-    """Drivers of the peers that are installed, by their name on PyPI."""
-    return {name: drive for name, drive in PEERS.items() if importlib.util.find_spec(name)}
+class Peer(Struct, frozen=True):
+    """Another engine."""
+
+    name: str
+    """On PyPI or npm."""
+    language: str
+    elapsed_ns: Callable[[Sequence[Command], bool], int]
+    """Time of one warmed-up run; the flag leaves the garbage collector on."""
+    differs: Callable[[Sequence[Command]], str]
+    """What it does otherwise than we do, or nothing."""
+    most_messages: int = 0
+    """It is given the first so many of a stream; zero: all."""
+
+    @property
+    def version(self) -> str:
+        """The installed version, or "not ..." and why it cannot run here."""
+        if self.name == node_peer.NAME:
+            return node_peer.version()
+        return machine.versions(self.name)[self.name]
+
+    @property
+    def is_available(self) -> bool:
+        """Whether it can run here."""
+        return not self.version.startswith("not ")
 
 
-def drive_pyorderbook(commands: Iterable[Command]) -> Traded:
-    """Run the commands through `pyorderbook.Book`."""
-    module: Any = importlib.import_module("pyorderbook")
-    book, make, bid, ask = module.Book(), module.Order, module.Side.BID, module.Side.ASK
-    match, cancel, open_orders = book.match, book.cancel, book.order_map
-    orders: dict[int, Any] = {}
-    filled: dict[int, int] = {}
-    trades = lots = notional = 0
-    for order_id, command in enumerate(commands, 1):
-        blotter = None
-        if type(command) is NewOrder:
-            side = bid if command.side == _BUY else ask
-            order = make(side, "BENCH", command.price_ticks, command.quantity_lots)
-            blotter = match(order)
-            if command.time_in_force == _IOC:
-                if order.quantity:
-                    cancel(order)
-            else:
-                orders[order_id] = order
-        elif type(command) is CancelOrder:
-            order = orders.get(command.order_id)
-            if order is not None and order.id in open_orders:
-                cancel(order)
-        elif type(command) is AmendOrder:
-            order = orders.get(command.order_id)
-            if order is not None and order.id in open_orders:
-                # It keeps no total across a re-entry, so what was filled before is added here.
-                done = order.original_quantity - order.quantity + filled.get(command.order_id, 0)
-                cancel(order)
-                left = command.quantity_lots - done
-                if left > 0:
-                    price = command.price_ticks or int(order.price)
-                    order = make(order.side, "BENCH", price, left)
-                    blotter = match(order)
-                    orders[command.order_id] = order
-                    filled[command.order_id] = done
-        if blotter is not None and blotter.trades:
-            for trade in blotter.trades:
-                trades += 1
-                lots += trade.fill_quantity
-                notional += trade.fill_quantity * int(trade.fill_price)
-    return Traded(trades, lots, notional)
+def available() -> list[Peer]:
+    """The peers that can run here."""
+    return [peer for peer in PEERS if peer.is_available]
 
 
-def drive_lightmatchingengine(commands: Iterable[Command]) -> Traded:
-    """Run the commands through `lightmatchingengine.LightMatchingEngine`."""
-    module: Any = importlib.import_module("lightmatchingengine.lightmatchingengine")
-    engine = module.LightMatchingEngine()
-    add, cancel = engine.add_order, engine.cancel_order
-    orders: dict[int, Any] = {}
-    filled: dict[int, int] = {}
-    trades = lots = notional = 0
-    for order_id, command in enumerate(commands, 1):
-        reports = None
-        if type(command) is NewOrder:
-            order, reports = add("BENCH", command.price_ticks, command.quantity_lots, command.side)
-            if command.time_in_force == _IOC:
-                if order.leaves_qty:
-                    cancel(order.order_id, "BENCH")
-            else:
-                orders[order_id] = order
-        elif type(command) is CancelOrder:
-            order = orders.get(command.order_id)
-            if order is not None and order.leaves_qty:
-                cancel(order.order_id, "BENCH")
-        elif type(command) is AmendOrder:
-            order = orders.get(command.order_id)
-            if order is not None and order.leaves_qty:
-                done = order.cum_qty + filled.get(command.order_id, 0)
-                cancel(order.order_id, "BENCH")
-                left = command.quantity_lots - done
-                if left > 0:
-                    price = command.price_ticks or order.price
-                    order, reports = add("BENCH", price, left, order.side)
-                    orders[command.order_id] = order
-                    filled[command.order_id] = done
-        if reports:
-            taker = reports[0].order_id
-            for trade in reports:
-                # One report of the taker per level, one per maker: the makers' are the fills.
-                if trade.order_id != taker:
-                    trades += 1
-                    lots += trade.trade_qty
-                    notional += trade.trade_qty * trade.trade_price
-    return Traded(trades, lots, notional)
+def book_differs(commands: Sequence[Command]) -> str:
+    """How limit-order-book's book differs from ours somewhere on the way, or nothing.
+
+    It reports no trades. Equal orders and lots at every price, all along, come of equal trades.
+    """
+    theirs = importlib.import_module("limit_order_book").LimitOrderBook()
+    ours = Engine([workload.INSTRUMENT])
+    found: list[str] = []
+
+    def watched() -> Iterator[Command]:
+        """The commands, with a look at both books whenever the driver asks for the next one."""
+        for number, command in enumerate(commands, 1):
+            yield command
+            ours.apply(command)
+            if not found and (number % LOOK_EVERY == 0 or number == len(commands)):
+                found.extend(f"after message {number}: {at}" for at in _unlike(theirs, ours))
+
+    drivers.drive_limit_order_book(watched(), found.append, theirs)
+    return found[0] if found else ""
 
 
-PEERS: dict[str, Driver] = {
-    "pyorderbook": drive_pyorderbook,
-    "lightmatchingengine": drive_lightmatchingengine,
-}
+def _unlike(theirs: Any, ours: Engine) -> Iterator[str]:
+    book = ours.book_state(workload.INSTRUMENT.id)
+    for name, orders, volume, count in (
+        ("bids", book.bids, theirs.volume_buy, theirs.count_buy),
+        ("asks", book.asks, theirs.volume_sell, theirs.count_sell),
+    ):
+        lots: dict[int, int] = {}
+        for order in orders:
+            lots[order.price_ticks] = lots.get(order.price_ticks, 0) + order.open_lots
+        if (count(), volume()) != (len(orders), sum(lots.values())):
+            yield f"{name} {count()} orders of {volume()} lots, ours {len(orders)}"
+        for price, here in lots.items():
+            if volume(price) != here:
+                yield f"{name} {volume(price)} lots at {price}, ours {here}"
+
+
+def _in_process(
+    name: str,
+    language: str,
+    drive: drivers.Driver,
+    fills: Callable[[Iterable[Any]], Iterator[tuple[int, int]]],
+    most_messages: int = 0,
+) -> Peer:
+    """A peer from PyPI that tells its trades."""
+
+    def differs(commands: Sequence[Command]) -> str:
+        told: list[Any] = []
+        drive(commands, told.append)
+        return difference(traded(fills(told)), reference(commands)[0])
+
+    return Peer(name, language, partial(_elapsed_ns, drive), differs, most_messages)
+
+
+def _elapsed_ns(drive: drivers.Driver, commands: Sequence[Command], collect_garbage: bool) -> int:
+    told: deque[Any] = deque(maxlen=KEPT)
+    return processor_ns(lambda part: drive(part, told.append), commands, collect_garbage)
+
+
+PEERS: Final = (
+    _in_process("pyorderbook", "Python", drivers.drive_pyorderbook, drivers.fills_of_pyorderbook),
+    _in_process(
+        "lightmatchingengine",
+        "Cython",
+        drivers.drive_lightmatchingengine,
+        drivers.fills_of_lightmatchingengine,
+    ),
+    _in_process(
+        "order-matching",
+        "Python",
+        drivers.drive_order_matching,
+        drivers.fills_of_order_matching,
+        SLOW,
+    ),
+    Peer(
+        "limit-order-book",
+        "C++",
+        partial(_elapsed_ns, drivers.drive_limit_order_book),
+        book_differs,
+    ),
+    Peer(node_peer.NAME, "JavaScript", node_peer.elapsed_ns, node_peer.differs),
+)

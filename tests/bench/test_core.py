@@ -1,18 +1,22 @@
 """The core bench counts what it says, and notices a peer that disagrees."""
 
-import importlib
-from collections.abc import Iterable
+from collections.abc import Sequence
+from typing import get_args
 
 import msgspec
 import pytest
 
-from bench import core, peers, workload
-from bench.peers import PEERS, Traded
+from bench import core, mixed, peers, workload
+from bench.peers import Peer
+from bench.traded import Traded, difference, reference, traded
 from common.commands import CancelOrder, Command, NewOrder
+from common.events import Event
+
+ALONE = core.Plan(2_000, repeats=1, with_peers=False)
 
 
 def test_report_names_method_machine_and_worst_scenario() -> None:
-    report = core.run(["static", "normal"], 2_000, repeats=1, with_peers=False)
+    report = core.run(["static", "normal"], ALONE)
     document = msgspec.to_builtins(report)
     assert {"bench", "machine", "method", "scenarios", "worst"} <= document.keys()
     assert {"cpu", "cpus", "python", "versions", "busy_percent"} <= document["machine"].keys()
@@ -22,10 +26,22 @@ def test_report_names_method_machine_and_worst_scenario() -> None:
     assert [s.mix.new_orders for s in report.scenarios] == [1_000, 1_000]
 
 
+def test_the_mixed_scenario_is_ours_alone_and_not_in_the_worst() -> None:
+    report = core.run(["normal", core.MIXED], ALONE)
+    normal, everything = report.scenarios
+    assert report.worst == {core.OURS: normal.speeds[0].messages_per_s}
+    assert [speed.engine for speed in everything.speeds] == [core.OURS]
+    assert everything.traded.trades > 0
+
+
 def test_every_event_is_produced() -> None:
     commands = workload.generate("normal", 500)
     # One answer each at least; trades and expiries on top.
     assert core.apply_all(commands) > len(commands)
+    flow = mixed.generate(500)
+    engine = mixed.engine()
+    assert core.apply_timed(flow) == sum(len(engine.apply(*timed)) for timed in flow)
+    assert len(get_args(Event)) == 20, "tests/bench/test_mixed.py looks at all of them"
 
 
 def test_reference_counts_trades_and_resting_orders() -> None:
@@ -35,27 +51,43 @@ def test_reference_counts_trades_and_resting_orders() -> None:
         NewOrder(0, 0, 2, 1, 2, 1, 1, 200, 1),
         CancelOrder(0, 0, 1, 1, 1),
     ]
-    assert core.reference(commands) == (Traded(1, 3, 300), 1)
+    assert reference(commands) == (traded([(100, 3)]), 1)
+
+
+@pytest.mark.parametrize(
+    ("fills", "said"),
+    [
+        ([(100, 3), (101, 2)], ""),
+        ([(100, 3)], "trades 1, ours 2"),
+        ([(100, 3), (101, 3)], "lots 6, ours 5"),
+        ([(100, 3), (102, 2)], "notional 504, ours 502"),
+        ([(101, 2), (100, 3)], "as many trades, but not the same ones in the same order"),
+    ],
+)
+def test_a_difference_is_named(fills: list[tuple[int, int]], said: str) -> None:
+    assert difference(traded(fills), traded([(100, 3), (101, 2)])) == said
 
 
 def test_a_peer_that_trades_otherwise_is_shown_as_such(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def wrong(commands: Iterable[Command]) -> Traded:
-        return Traded(len(list(commands)), 1, 1)
+    def elapsed_ns(commands: Sequence[Command], collect_garbage: bool) -> int:
+        assert not collect_garbage
+        return len(commands) * 1_000
 
-    monkeypatch.setattr(peers, "available", lambda: {"wrong": wrong})
-    report = core.run(["normal"], 2_000, repeats=1)
-    assert [speed.agrees for speed in report.scenarios[0].speeds] == [True, False]
+    def differs(commands: Sequence[Command]) -> str:
+        return difference(Traded(len(commands), 1, 1, ""), reference(commands)[0])
+
+    wrong = Peer("pyorderbook", "Python", elapsed_ns, differs, most_messages=500)
+    monkeypatch.setattr(peers, "available", lambda: [wrong])
+    monkeypatch.setattr(peers, "PEERS", (wrong,))
+    report = core.run(["normal"], core.Plan(2_000, repeats=1))
+    ours, theirs = report.scenarios[0].speeds
+    assert not ours.differs
+    assert theirs.differs.startswith("trades 500, ours ")
+    assert theirs.messages == 500
+    assert theirs.messages_per_s == 1_000_000
     core.show(report)
-    assert "DIFFERS" in capsys.readouterr().out
-
-
-@pytest.mark.parametrize("name", PEERS)
-@pytest.mark.parametrize("scenario", workload.SCENARIOS)
-def test_installed_peers_trade_what_we_trade(name: str, scenario: str) -> None:
-    if name not in peers.available():
-        pytest.skip(f"{name} is not installed; it is an optional peer of the core bench")
-    importlib.import_module(name)
-    commands = workload.generate(scenario, 5_000)
-    assert PEERS[name](commands) == core.reference(commands)[0]
+    told = capsys.readouterr().out
+    assert "DIFFERS: pyorderbook in normal: trades 500" in told
+    assert "pyorderbook runs the first 500 messages only" in told

@@ -21,7 +21,6 @@ from common.events import (
     TradeExecuted,
 )
 from common.types import OrderType, RejectReason, SelfTrade, TimeInForce
-from matcher.engine import Engine
 from matcher.invariants import check
 
 ORDERS = 6_000
@@ -32,7 +31,7 @@ class Outcome:
 
     def __init__(self) -> None:
         self.flow = mixed.generate(ORDERS)
-        self.engine = Engine([mixed.BANDED], mixed.RULES)
+        self.engine = mixed.engine()
         self.answers = [self.engine.apply(command, time_ns) for command, time_ns in self.flow]
         check(self.engine)
 

@@ -1,0 +1,116 @@
+"""Each peer that is here trades what we trade, and a check of it can fail."""
+
+import importlib
+import json
+import shutil
+from array import array
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench import drivers, node_peer, peers, workload
+from bench.peers import PEERS, Peer
+from common.commands import AmendOrder, CancelOrder, Command, NewOrder
+from common.types import Side, TimeInForce
+
+MESSAGES = 4_000
+
+
+def here(peer: Peer) -> Peer:
+    if not peer.is_available:
+        pytest.skip(f"{peer.name}, an optional peer of the core bench: {peer.version}")
+    return peer
+
+
+def named(name: str) -> Peer:
+    return here(next(peer for peer in PEERS if peer.name == name))
+
+
+@pytest.mark.parametrize("peer", PEERS, ids=lambda peer: str(peer.name))
+def test_a_peer_trades_what_we_trade_and_is_timed(peer: Peer) -> None:
+    here(peer)
+    for scenario in workload.SCENARIOS:
+        commands = workload.generate(scenario, MESSAGES // 2)
+        assert peer.differs(commands) == "", scenario
+    assert 0 < peer.elapsed_ns(commands[:400], False) < 60 * 10**9
+
+
+def forgets_amends(commands: Sequence[Command]) -> list[Command]:
+    return [
+        CancelOrder(0, 0, 1, 1, 0) if isinstance(command, AmendOrder) else command
+        for command in commands
+    ]
+
+
+def test_a_peer_that_reports_other_trades_differs(monkeypatch: pytest.MonkeyPatch) -> None:
+    peer = named("pyorderbook")
+    commands = workload.generate("normal", MESSAGES // 2)
+    match: Any = importlib.import_module("pyorderbook").Book.match
+
+    def smaller(book: Any, order: Any) -> Any:
+        if order.price % 2:
+            order.quantity = 1
+        return match(book, order)
+
+    monkeypatch.setattr("pyorderbook.Book.match", smaller)
+    assert "ours" in peer.differs(commands)
+
+
+def test_a_peer_with_another_book_differs(monkeypatch: pytest.MonkeyPatch) -> None:
+    peer = named("limit-order-book")
+    commands = workload.generate("normal", MESSAGES // 2)
+    drive = drivers.drive_limit_order_book
+
+    def forgetful(commands: Any, told: drivers.Told, book: Any = None) -> None:
+        drive((c for c in commands if not isinstance(c, AmendOrder)), told, book)
+
+    monkeypatch.setattr(drivers, "drive_limit_order_book", forgetful)
+    assert peer.differs(commands).startswith("after message ")
+
+
+def test_node_that_trades_otherwise_differs(monkeypatch: pytest.MonkeyPatch) -> None:
+    peer = named(node_peer.NAME)
+    commands = workload.generate("normal", MESSAGES // 2)
+    as_messages = node_peer.as_messages
+    monkeypatch.setattr(node_peer, "as_messages", lambda c: as_messages(forgets_amends(c)))
+    assert "ours" in peer.differs(commands)
+
+
+def test_messages_for_node_are_six_integers_each() -> None:
+    commands: list[Command] = [
+        NewOrder(0, 0, 7, 1, int(Side.BUY), 1, int(TimeInForce.GTC), 100, 5),
+        NewOrder(0, 0, 7, 1, int(Side.SELL), 1, int(TimeInForce.IOC), 101, 6),
+        AmendOrder(0, 0, 7, 1, 1, 0, 9),
+        CancelOrder(0, 0, 7, 1, 1),
+    ]
+    assert node_peer.as_messages(commands) == array(
+        "i",
+        [1, 1, 1, 100, 5, 0, 2, 2, 2, 101, 6, 0, 4, 1, 0, 0, 9, 0, 3, 1, 0, 0, 0, 0],
+    )
+
+
+def test_node_or_package_that_is_absent_is_said(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(node_peer, "PACKAGE", tmp_path / "none")
+    monkeypatch.setattr(shutil, "which", lambda name: f"/bin/{name}")
+    assert node_peer.version() == "not installed: `make bench-core` does, with npm"
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    assert node_peer.version() == "not run: there is no node on this machine"
+    assert node_peer.NAME not in {peer.name for peer in peers.available()}
+
+
+def test_a_script_that_fails_says_why(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    if shutil.which("node") is None:
+        pytest.skip("there is no node here")
+    monkeypatch.setattr(node_peer, "PACKAGE", tmp_path / "none")
+    with pytest.raises(RuntimeError, match="Cannot find module"):
+        node_peer.differs([])
+
+
+def test_the_version_that_npm_installs_is_pinned() -> None:
+    wanted = json.loads((Path(node_peer.__file__).parent / "package.json").read_text())
+    assert wanted["dependencies"].keys() == {node_peer.NAME}
+    assert wanted["dependencies"][node_peer.NAME][0].isdigit()
