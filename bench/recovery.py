@@ -22,7 +22,7 @@ from msgspec.structs import replace
 
 from bench import machine, workload
 from common.codec import encode
-from common.commands import Command, NewOrder
+from common.commands import CancelOrder, Command, NewOrder
 from common.log import set_up_logging
 from common.sequence import base_at
 from common.types import OrderType, Side, TimeInForce
@@ -30,9 +30,11 @@ from matcher.disk import FileDisk
 from matcher.engine import Engine
 from matcher.history import EventHistory
 from matcher.journal import Journal
+from matcher.order import Account
 from matcher.record import Record
 from matcher.recovery import recover
 from matcher.sequencer import Sequencer
+from matcher.snapshot_process import SnapshotProcess
 from matcher.snapshot_store import SnapshotStore
 from matcher.snapshotter import Snapshotter
 
@@ -58,16 +60,20 @@ class Replayed(Struct, frozen=True):
 
 
 class Taken(Struct, frozen=True):
-    """One snapshot written beside a working engine."""
+    """One snapshot written beside a working matcher."""
 
     pause_ms: float
     """How long the engine stood still."""
     pause_cpu_ms: float
     write_s: float
-    """From the fork to the child's end, the file durable."""
+    """From then until the file is durable."""
     write_cpu_s: float
     rss_mb: float
-    """Of the process that was forked."""
+    """Of the process whose snapshot it is."""
+    quiet_ms: tuple[float, float]
+    """p99 and longest time of a batch before it was begun."""
+    beside_ms: tuple[float, float]
+    """The same of batches while it was written."""
 
 
 class Snapshots(Struct, frozen=True):
@@ -75,8 +81,8 @@ class Snapshots(Struct, frozen=True):
 
     taken: list[Taken]
     file_mb: float
-    child_peak_mb: float
-    """Of the child that took most, with the pages it shares with its parent."""
+    writer_peak_mb: float
+    """Of the process that wrote one and took most."""
 
 
 class Loaded(Struct, frozen=True):
@@ -118,7 +124,7 @@ def run(*, tail: int, open_orders: int, repeats: int) -> Report:
         journal, snapshots = Path(made) / "journal", Path(made) / "snapshots"
         used = apart(write_journal, journal, tail)
         replayed = [apart(replay, journal) for _ in range(repeats)]
-        taken = apart(take_snapshots, snapshots, open_orders, repeats)
+        taken = apart(take_snapshots, snapshots, open_orders, tail, repeats)
         loaded = [apart(load, snapshots) for _ in range(repeats)]
     return Report(
         bench="recovery",
@@ -128,8 +134,10 @@ def run(*, tail: int, open_orders: int, repeats: int) -> Report:
             "tail": f"scenario {SCENARIO} with client order ids, batches of {BATCH}, no snapshot",
             "open_orders": "limit orders with client order ids on both sides of one book",
             "clock": "wall time, files in the page cache; CPU is processor time of the same span",
-            "pause": "of the matcher's own Snapshotter: sync of an idle journal, and fork",
-            "garbage_collector": "on while starting, frozen and off before a fork, as the matcher",
+            "snapshot": f"by the matcher's own Snapshotter, {tail:,} commands after the last one; "
+            "meanwhile batches of cancels and new orders as fast as they go",
+            "pause": "starting the process that writes, the journal synced before",
+            "garbage_collector": "on while starting, frozen and off beside a snapshot",
         },
         journal_mb=used,
         replayed=replayed,
@@ -187,41 +195,105 @@ def replay(directory: Path) -> Replayed:
     )
 
 
-def take_snapshots(directory: Path, open_orders: int, repeats: int) -> Snapshots:
-    """Snapshot an engine with so many open orders; the last file stays."""
+def take_snapshots(directory: Path, open_orders: int, tail: int, repeats: int) -> Snapshots:
+    """Snapshots of a matcher with so many open orders, each so many commands after the one
+    before; the last file stays."""
     set_up_logging("bench", "WARNING", "console")
+    disk = FileDisk(directory)
+    store = SnapshotStore(disk, kept=1)
+    journal = Journal.open(disk, STREAM, encode([workload.INSTRUMENT]), SEGMENT_BYTES, "never")
     engine = Engine([workload.INSTRUMENT])
-    for order in resting(open_orders):
-        engine.apply(order)
+    sequencer = Sequencer(engine, journal, EventHistory(0))
+    writer = SnapshotProcess(directory)
+    waiting = resting(open_orders)
+    while batch := list(islice(waiting, BATCH)):
+        sequencer.apply([encode(batch)], time.time_ns())
     gc.collect()
     gc.freeze()
     gc.disable()
-    disk = FileDisk(directory)
-    store = SnapshotStore(disk, kept=1)
-    journal = Journal.open(disk, STREAM, encode([workload.INSTRUMENT]), SEGMENT_BYTES)
-    sequencer = Sequencer(engine, journal, EventHistory(0))
-    taken = []
-    for _ in range(repeats):
-        snapshotter = Snapshotter(store, engine, journal, sequencer, 1, 0, last_seq=0)
-        rss_mb = _status_mb("VmRSS")
-        begin_ns, cpu_ns, child_s = time.perf_counter_ns(), time.process_time_ns(), _children_s()
-        snapshotter.tick()
-        forked_ns, cpu_ns = time.perf_counter_ns(), time.process_time_ns() - cpu_ns
-        snapshotter.finish()
-        taken.append(
-            Taken(
-                pause_ms=round((forked_ns - begin_ns) / 1e6, 2),
-                pause_cpu_ms=round(cpu_ns / 1e6, 2),
-                write_s=_seconds(time.perf_counter_ns() - begin_ns),
-                write_cpu_s=round(_children_s() - child_s, 4),
-                rss_mb=rss_mb,
-            )
-        )
+    first = Snapshotter(store, journal, writer, 1, 0, last_seq=0)
+    first.tick()
+    first.finish()
+    flow = Turnover(engine, sequencer)
+    taken = [_take(store, journal, writer, flow, tail) for _ in range(repeats)]
     size = (directory / store.names()[-1]).stat().st_size
     journal.close()
     disk.close()
-    child_peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
-    return Snapshots(taken, _megabytes(size), _megabytes(child_peak))
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
+    return Snapshots(taken, _megabytes(size), _megabytes(peak))
+
+
+class Turnover:
+    """Batches that leave the number of open orders as it is: each cancels some and enters as many
+    anew at the same prices, wherever in the book."""
+
+    def __init__(self, engine: Engine, sequencer: Sequencer) -> None:
+        self._sequencer = sequencer
+        self._orders = [order for owner in engine.accounts.values() for order in resent(owner)]
+        random.Random(len(self._orders)).shuffle(self._orders)
+        self._place = 0
+
+    def batch_ns(self) -> int:
+        """Apply and journal the next batch; the nanoseconds that took."""
+        orders, seq = self._orders, self._sequencer.seq
+        batch: list[Command] = []
+        for _ in range(BATCH // 2):
+            place = self._place
+            self._place = (place + 1) % len(orders)
+            order_id, order = orders[place]
+            batch.append(CancelOrder(0, 0, order.account, order.instrument, order_id))
+            # Another quantity: the same words would be a retry.
+            order = replace(order, quantity_lots=order.quantity_lots ^ 1 or 2)
+            batch.append(order)
+            orders[place] = (seq + len(batch), order)
+        payload = encode(batch)
+        now_ns, begin_ns = time.time_ns(), time.perf_counter_ns()
+        self._sequencer.apply([payload], now_ns)
+        return time.perf_counter_ns() - begin_ns
+
+
+def resent(owner: Account) -> Iterator[tuple[int, NewOrder]]:
+    """The open orders of an account by id, as they were entered."""
+    limit, gtc = int(OrderType.LIMIT), int(TimeInForce.GTC)
+    for order in owner.orders.values():
+        yield (
+            order.order_id,
+            NewOrder(
+                0, 0, owner.account_id, order.instrument, Side(order.side), limit, gtc,
+                order.price_ticks, order.quantity_lots, order.client_order_id,
+            ),
+        )  # fmt: skip
+
+
+def _take(
+    store: SnapshotStore, journal: Journal, writer: SnapshotProcess, flow: Turnover, tail: int
+) -> Taken:
+    quiet = [flow.batch_ns() for _ in range(max(1, tail // BATCH))]
+    journal.sync()
+    snapshotter = Snapshotter(store, journal, writer, 1, 0, last_seq=0)
+    rss_mb, child_s = _status_mb("VmRSS"), _children_s()
+    begin_ns, cpu_ns = time.perf_counter_ns(), time.process_time_ns()
+    snapshotter.tick()
+    began_ns, cpu_ns = time.perf_counter_ns(), time.process_time_ns() - cpu_ns
+    beside: list[int] = []
+    while not snapshotter.written:
+        beside.append(flow.batch_ns())
+        snapshotter.tick()
+        assert not snapshotter.failed, "the snapshot was not written"
+    return Taken(
+        pause_ms=round((began_ns - begin_ns) / 1e6, 2),
+        pause_cpu_ms=round(cpu_ns / 1e6, 2),
+        write_s=_seconds(time.perf_counter_ns() - begin_ns),
+        write_cpu_s=round(_children_s() - child_s, 4),
+        rss_mb=rss_mb,
+        quiet_ms=_p99_and_longest_ms(quiet),
+        beside_ms=_p99_and_longest_ms(beside),
+    )
+
+
+def _p99_and_longest_ms(times_ns: list[int]) -> tuple[float, float]:
+    ordered = sorted(times_ns)
+    return round(ordered[len(ordered) * 99 // 100] / 1e6, 2), round(ordered[-1] / 1e6, 2)
 
 
 def load(directory: Path) -> Loaded:
@@ -278,17 +350,22 @@ def show(report: Report) -> None:
         [(row.read_s, row.load_s, row.total_s, row.cpu_s, row.peak_mb) for row in loaded],
         report.orders_per_s,
     )
+    taken = snapshots.taken
     pause, pause_cpu, write, write_cpu, rss = _medians(
         [
-            (taken.pause_ms, taken.pause_cpu_ms, taken.write_s, taken.write_cpu_s, taken.rss_mb)
-            for taken in snapshots.taken
+            (each.pause_ms, each.pause_cpu_ms, each.write_s, each.write_cpu_s, each.rss_mb)
+            for each in taken
         ]
     )
+    quiet_p99, quiet_longest = _medians([each.quiet_ms for each in taken])
+    beside_p99, beside_longest = _medians([each.beside_ms for each in taken])
     print(
         f"\ntaking that snapshot: pause {pause:.1f} ms (CPU {pause_cpu:.1f}), written after "
         f"{write:.2f} s (CPU {write_cpu:.2f})\n"
-        f"memory: RSS {rss:,.0f} MB, of the child at most {snapshots.child_peak_mb:,.0f} MB with "
-        "what they share"
+        f"batches of {BATCH}: p99 {quiet_p99:.1f} ms, longest {quiet_longest:.1f} before it, "
+        f"{beside_p99:.1f} and {beside_longest:.1f} while it is written\n"
+        f"memory: RSS {rss:,.0f} MB, of the process that writes at most "
+        f"{snapshots.writer_peak_mb:,.0f} MB"
     )
 
 

@@ -19,6 +19,7 @@ from matcher.metrics import MatcherMetrics
 from matcher.recovery import recover
 from matcher.sequencer import Sequencer
 from matcher.service import Batches, MatcherService
+from matcher.snapshot_process import SnapshotProcess
 from matcher.snapshot_store import SnapshotStore
 from matcher.snapshotter import Snapshotter
 
@@ -53,9 +54,8 @@ def build(settings: Settings, context: Any, disk: FileDisk) -> MatcherService:
     sequencer = Sequencer(engine, journal, history)
     snapshotter = Snapshotter(
         SnapshotStore(disk, settings.snapshots_kept),
-        engine,
         journal,
-        sequencer,
+        SnapshotProcess(settings.data_dir),
         settings.snapshot_every,
         settings.journal_keep_segments,
         recovered.snapshot_seq,

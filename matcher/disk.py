@@ -73,11 +73,12 @@ class FileDisk:
     """One directory of the machine's file system, made when it is not there.
 
     Only one process at a time has a directory; raises `DirectoryInUse`. A `read_only` disk takes
-    and changes nothing, so that it may look at the files of a running matcher. `syncs` are the
-    nanoseconds that calls of `sync` took.
+    and changes nothing, so that it may look at the files of a running matcher. One `beside` that
+    matcher takes nothing either, and may `replace` files that the matcher does not write. `syncs`
+    are the nanoseconds that calls of `sync` took.
     """
 
-    def __init__(self, directory: Path, *, read_only: bool = False) -> None:
+    def __init__(self, directory: Path, *, read_only: bool = False, beside: bool = False) -> None:
         self.syncs = Buckets(TIMES_NS)
         self._directory = directory
         self._read_only = read_only
@@ -87,7 +88,7 @@ class FileDisk:
         self._preparing: threading.Thread | None = None
         self._stopping = threading.Event()
         self._lock = -1
-        if read_only:
+        if read_only or beside:
             os.stat(directory)
             return
         directory.mkdir(parents=True, exist_ok=True)

@@ -15,6 +15,7 @@ from typing import Final, Literal
 from common.crash import armed, reached
 from common.errors import CrossbookError
 from common.shards import base_of, shard_of
+from common.types import MAX_INT
 from matcher.disk import Disk
 from matcher.record import (
     HEAD_BYTES,
@@ -123,6 +124,22 @@ class Journal:
             torn = journal._load(name, is_last=name == names[-1])
         if not read_only:
             journal._make_durable(torn)
+        return journal
+
+    @classmethod
+    def part(cls, disk: Disk, from_seq: int, until_seq: int) -> "Journal":
+        """The segments that hold these numbers, checked, to be read only.
+
+        Looks at nothing before them, nor behind the record that ends with `until_seq`: whoever
+        appends to the journal may go on meanwhile. Raises `JournalDamaged`.
+        """
+        journal = cls(disk, 0, b"", 0, "never")
+        journal._failure = "it is read only"
+        names = [name for name in disk.names() if name.endswith(SUFFIX)]
+        begins = [int(name.removesuffix(SUFFIX)) for name in names]
+        place = max(bisect_right(begins, from_seq) - 1, 0)
+        for name in names[place : bisect_right(begins, until_seq)]:
+            journal._load(name, is_last=False, until_seq=until_seq)
         return journal
 
     def append(self, record: Record) -> None:
@@ -268,14 +285,16 @@ class Journal:
         self._segments.append(segment)
         self._synced = segment.used
 
-    def _load(self, name: str, *, is_last: bool) -> tuple[int, int] | None:
+    def _load(
+        self, name: str, *, is_last: bool, until_seq: int = MAX_INT
+    ) -> tuple[int, int] | None:
         """Take in one segment; returns from where to where a torn tail must be cut."""
         try:
             data = self._disk.read(name)
         except OSError as error:
             raise JournalDamaged(name, 0, f"cannot be read: {error.strerror or error}") from error
         try:
-            segment, damage = scan(data)
+            segment, damage = scan(data, until_seq)
         except Damage as broken:
             raise JournalDamaged(name, broken.offset, str(broken)) from broken
         self._follow(name, segment)

@@ -19,7 +19,7 @@ from matcher.engine import Engine
 from matcher.journal import Journal, SyncPolicy
 from matcher.record import Record
 from matcher.sequencer import apply_batch
-from matcher.snapshot_store import BadSnapshot, SnapshotStore
+from matcher.snapshot_store import BadSnapshot, Snapshot, SnapshotStore, snapshot_name
 
 
 class RecoveryFailed(CrossbookError):  # noqa: N818 - says what happened
@@ -91,24 +91,33 @@ def newest(store: SnapshotStore, journal: Journal) -> tuple[Engine, list[str]]:
     Without any, an engine before everything. Raises `RecoveryFailed` when the journal does not
     reach a sound snapshot: it was synced before that was written, so some of it is missing.
     """
+    snapshot, engine, skipped = sound(store, journal.base_seq)
+    if snapshot is not None and (
+        snapshot.stream != journal.stream or snapshot.seq > journal.last_seq
+    ):
+        raise RecoveryFailed(
+            f"{snapshot_name(snapshot.seq)} was taken at {snapshot.seq}, but the journal beside "
+            f"it ends at {journal.last_seq}: segments are missing. Put them back, or move the "
+            "snapshots away to go on without what they hold"
+        )
+    return engine, skipped
+
+
+def sound(store: SnapshotStore, base_seq: int) -> tuple[Snapshot | None, Engine, list[str]]:
+    """The newest sound snapshot, its engine, and why newer ones are not used.
+
+    Without any, None and an engine before everything, at `base_seq`.
+    """
     skipped: list[str] = []
     for name in reversed(store.names()):
         try:
             snapshot = store.read(name)
-            engine = store.load(snapshot)
+            return snapshot, store.load(snapshot), skipped
         except BadSnapshot as fault:
             skipped.append(f"{name}: {fault}")
-            continue
-        if snapshot.stream != journal.stream or snapshot.seq > journal.last_seq:
-            raise RecoveryFailed(
-                f"{name} was taken at {snapshot.seq}, but the journal beside it ends at "
-                f"{journal.last_seq}: segments are missing. Put them back, or move the snapshots "
-                "away to go on without what they hold"
-            )
-        return engine, skipped
     engine = Engine([])
-    engine.seq = journal.base_seq
-    return engine, skipped
+    engine.seq = base_seq
+    return None, engine, skipped
 
 
 def replay(engine: Engine, journal: Journal, from_seq: int) -> Iterable[Record]:

@@ -16,6 +16,7 @@ from zlib import crc32
 import msgspec
 from msgspec import Struct
 
+from common.types import MAX_INT
 from matcher.record import Damage, Head, check_frame, is_unused
 
 VERSION: Final = 2
@@ -128,8 +129,10 @@ class Segment:
         return self._hash.digest()
 
 
-def scan(data: bytes) -> tuple[Segment, Damage | None]:
+def scan(data: bytes, until_seq: int = MAX_INT) -> tuple[Segment, Damage | None]:
     """The segment in these bytes, and what is wrong behind its last sound record, if anything.
+
+    Nothing behind the record that ends with `until_seq` is looked at.
 
     Raises `Damage` when there is no telling what the segment is.
     """
@@ -139,7 +142,7 @@ def scan(data: bytes) -> tuple[Segment, Damage | None]:
     segment = Segment(header, data[:end])
     view = memoryview(data)
     try:
-        while not is_unused(data, segment.used):
+        while segment.last_seq < until_seq and not is_unused(data, segment.used):
             head = check_frame(data, segment.used)
             _check_order(segment, head)
             segment.add(

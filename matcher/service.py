@@ -116,7 +116,7 @@ class MatcherService:
                     self._take_acts()
             self._snapshotter.tick()
         self._journal.sync()
-        self._snapshotter.finish()
+        self._snapshotter.stop()
 
     def _let_expire(self) -> int:
         """Let happen what is due though no command came; nanoseconds until the next is."""

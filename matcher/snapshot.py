@@ -93,6 +93,7 @@ class EngineRecord(Struct, array_like=True):
 
 _decode = msgspec.msgpack.Decoder(EngineRecord).decode
 _PLAIN_FIELDS: Final = 10
+_ARRIVAL: Final = 12
 
 
 def capture(engine: Engine, arrivals: bool = True) -> bytes:
@@ -248,11 +249,13 @@ def state_hash(engine: Engine) -> str:
     return sha256(encode(state)).hexdigest()
 
 
-def _terms(record: OrderRecord) -> OrderRecord | tuple[Any, ...]:
+def _terms(record: OrderRecord) -> tuple[Any, ...]:
     """What is hashed of an order: what it has to say, and no more. When it took its place says
     nothing but in a call phase: see `_arrivals`."""
-    fields = msgspec.structs.astuple(msgspec.structs.replace(record, arrival=0))
-    return fields if any(fields[_PLAIN_FIELDS:]) else fields[:_PLAIN_FIELDS]
+    fields = msgspec.structs.astuple(record)
+    if record.self_trade or record.hold_unit or record.special is not None:
+        return (*fields[:_ARRIVAL], 0, *fields[_ARRIVAL + 1 :])
+    return fields[:_PLAIN_FIELDS]
 
 
 def _arrivals(record: BookRecord) -> list[int]:

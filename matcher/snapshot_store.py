@@ -41,6 +41,11 @@ class BadSnapshot(Exception):  # noqa: N818 - says what it is
 _decode = msgspec.msgpack.Decoder(Snapshot).decode
 
 
+def snapshot_name(seq: int) -> str:
+    """The file name of the snapshot of this number."""
+    return f"{seq:020d}{SUFFIX}"
+
+
 class SnapshotStore:
     """The snapshots on one disk; the newest `kept` are kept."""
 
@@ -54,7 +59,7 @@ class SnapshotStore:
         Raises `OSError`. Nobody sees part of it.
         """
         body = encode(Snapshot(stream, engine.seq, time_ns, state_hash(engine), capture(engine)))
-        name = f"{engine.seq:020d}{SUFFIX}"
+        name = snapshot_name(engine.seq)
         self._disk.replace(name, _HEAD.pack(_MAGIC, VERSION, crc32(body), len(body)) + body)
         return name
 

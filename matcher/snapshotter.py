@@ -1,24 +1,35 @@
-"""Snapshots while the matcher works: a forked child writes what the engine was at the fork.
+"""Snapshots while the matcher works: when one is due, who writes it, and what goes afterwards.
 
-The matcher stands still only for the fork itself, which copies page tables, not pages. Its child
-holds no socket it uses and ends without running anything of the parent's.
+The matcher does not stand still for one: another process makes it from the files.
 """
 
-import os
 import time
+from typing import Protocol
 
 from common.crash import reached
 from common.log import logger
 from common.tally import TIMES_NS, Buckets
-from matcher.engine import Engine
 from matcher.journal import Journal
 from matcher.segment import SUFFIX
-from matcher.sequencer import Sequencer
 from matcher.snapshot_store import SnapshotStore
 
 
+class Writer(Protocol):
+    """Writes one snapshot at a time: `matcher.snapshot_process`, or what a test puts in its
+    place."""
+
+    def begin(self, seq: int) -> None:
+        """Start writing the snapshot of a number that ends a journaled batch; raises `OSError`."""
+
+    def outcome(self, *, wait: bool = False) -> str | None:
+        """None while it is being written, nothing once it is there, else why it will not be."""
+
+    def abandon(self) -> None:
+        """The one being written is no longer wanted."""
+
+
 class Snapshotter:
-    """Takes a snapshot every so many commands, one at a time, and removes what is too old.
+    """Has a snapshot written every so many commands, one at a time, and removes what is too old.
 
     `written` and `failed` count them, `pauses` are the nanoseconds that matching stood still for
     them, `last_seq` is the number of the last one begun or recovered from.
@@ -27,22 +38,19 @@ class Snapshotter:
     def __init__(
         self,
         store: SnapshotStore,
-        engine: Engine,
         journal: Journal,
-        sequencer: Sequencer,
+        writer: Writer,
         every: int,
         keep_segments: int,
         last_seq: int,
     ) -> None:
         self._store = store
-        self._engine = engine
         self._journal = journal
-        self._sequencer = sequencer
+        self._writer = writer
         self._every = every
         self._keep_segments = keep_segments
         self._last_seq = last_seq
-        self._child = 0
-        self._child_seq = 0
+        self._is_writing = False
         self.written = 0
         self.failed = 0
         self.pauses = Buckets(TIMES_NS)
@@ -57,56 +65,55 @@ class Snapshotter:
 
         Call it between batches. Raises `JournalFailed` when the journal cannot be synced first.
         """
-        if self._child:
-            self._reap(os.WNOHANG)
-        elif self._engine.seq - self._last_seq >= self._every:
+        if self._is_writing:
+            self._take(self._writer.outcome())
+        elif self._journal.last_seq - self._last_seq >= self._every:
             self._begin()
 
     def finish(self) -> None:
         """Wait for the snapshot that is being written, if one is."""
-        if self._child:
-            self._reap(0)
+        if self._is_writing:
+            self._take(self._writer.outcome(wait=True))
+
+    def stop(self) -> None:
+        """Give up the snapshot that is being written: the next start begins it anew."""
+        if self._is_writing:
+            self._is_writing = False
+            self._writer.abandon()
 
     def _begin(self) -> None:
+        began_ns = time.monotonic_ns()
         # A snapshot must never know more than the journal that follows it.
         self._journal.sync()
-        self._last_seq = self._engine.seq
-        started_ns = time.monotonic_ns()
-        child = os.fork()
-        if not child:
-            self._write_and_exit()
-        self._child, self._child_seq = child, self._engine.seq
-        pause_ns = time.monotonic_ns() - started_ns
+        self._last_seq = seq = self._journal.last_seq
+        try:
+            self._writer.begin(seq)
+        except OSError as error:
+            self._fail(str(error))
+            return
+        self._is_writing = True
+        pause_ns = time.monotonic_ns() - began_ns
         self.pauses.add(pause_ns)
         reached("matcher.snapshot_started")
-        logger().info("snapshot_started", seq=self._child_seq, pause_us=pause_ns // 1_000)
+        logger().info("snapshot_started", seq=seq, pause_us=pause_ns // 1_000)
 
-    def _write_and_exit(self) -> None:
-        status = 1
-        try:
-            reached("matcher.snapshot_half")
-            self._store.save(self._engine, self._journal.stream, self._sequencer.time_ns)
-            status = 0
-        except OSError as error:
-            logger().error("snapshot_not_written", reason=str(error))
-        finally:
-            os._exit(status)
-
-    def _reap(self, options: int) -> None:
-        child, status = os.waitpid(self._child, options)
-        if not child:
+    def _take(self, outcome: str | None) -> None:
+        if outcome is None:
             return
-        self._child = 0
-        if status:
-            self.failed += 1
-            logger().error("snapshot_failed", seq=self._child_seq, status=status)
+        self._is_writing = False
+        if outcome:
+            self._fail(outcome)
             return
         self.written += 1
         reached("matcher.snapshot_written")
         oldest = self._store.prune()
-        logger().info("snapshot_written", seq=self._child_seq, oldest_kept=oldest)
+        logger().info("snapshot_written", seq=self._last_seq, oldest_kept=oldest)
         if self._keep_segments:
             self._drop_segments(oldest)
+
+    def _fail(self, reason: str) -> None:
+        self.failed += 1
+        logger().error("snapshot_failed", seq=self._last_seq, reason=reason)
 
     def _drop_segments(self, oldest_snapshot_seq: int) -> None:
         """Remove segments no kept snapshot needs, but for the newest few of those."""

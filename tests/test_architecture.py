@@ -199,6 +199,7 @@ EDGE: Final = {
     "matcher.metrics",
     "matcher.print",
     "matcher.recovery",
+    "matcher.snapshot_process",
     "matcher.snapshot_store",
     "matcher.snapshotter",
     "matcher.verify",

@@ -21,7 +21,7 @@ def test_a_small_run_measures_every_stage(capsys: pytest.CaptureFixture[str]) ->
     for taken in report.snapshots.taken:
         assert 0 < taken.pause_ms < 1_000 * taken.write_s
     assert len(report.snapshots.taken) == 2
-    sizes = (report.journal_mb, report.snapshots.file_mb, report.snapshots.child_peak_mb)
+    sizes = (report.journal_mb, report.snapshots.file_mb, report.snapshots.writer_peak_mb)
     assert min(*sizes, *(row.peak_mb for row in report.loaded)) > 0
     assert report.commands_per_s > 0
     assert report.orders_per_s > 0

@@ -1,6 +1,9 @@
-"""Snapshots of a running matcher: written by a child, pruned, old segments removed if asked."""
+"""Snapshots of a running matcher: made from its files by another process, pruned, old segments
+removed if asked."""
 
 from pathlib import Path
+
+import pytest
 
 from common.codec import encode
 from common.commands import Command, NewOrder
@@ -11,6 +14,7 @@ from matcher.history import EventHistory
 from matcher.recovery import recover
 from matcher.sequencer import Sequencer
 from matcher.snapshot import capture
+from matcher.snapshot_process import SnapshotProcess, rebuild
 from matcher.snapshot_store import SnapshotStore
 from matcher.snapshotter import Snapshotter
 
@@ -28,7 +32,7 @@ class Running:
         self.sequencer = Sequencer(self.engine, self.journal, EventHistory(1))
         self.store = SnapshotStore(self.disk, 2)
         self.snapshotter = Snapshotter(
-            self.store, self.engine, self.journal, self.sequencer, EVERY, keep_segments,
+            self.store, self.journal, SnapshotProcess(directory), EVERY, keep_segments,
             recovered.snapshot_seq,
         )  # fmt: skip
 
@@ -57,7 +61,7 @@ def test_a_snapshot_is_taken_every_so_many_commands_and_the_last_few_kept(tmp_pa
     running.stop()
 
 
-def test_the_child_writes_what_the_engine_was_at_the_fork(tmp_path: Path) -> None:
+def test_what_is_written_is_what_the_engine_was_when_it_was_begun(tmp_path: Path) -> None:
     running = Running(tmp_path, keep_segments=0)
     running.work(EVERY)
     before = capture(running.engine)
@@ -66,6 +70,63 @@ def test_the_child_writes_what_the_engine_was_at_the_fork(tmp_path: Path) -> Non
     assert snapshot.seq == EVERY
     assert snapshot.engine == before
     running.stop()
+
+
+def test_what_is_appended_meanwhile_is_not_looked_at(tmp_path: Path) -> None:
+    running = Running(tmp_path, keep_segments=0)
+    running.work(EVERY)
+    seq, before = running.engine.seq, capture(running.engine)
+    running.work(100)
+    path = tmp_path / running.journal.segment_names[-1]
+    data = path.read_bytes()
+    # A record that is half there: the matcher is writing it.
+    path.write_bytes(data[: len(data.rstrip(b"\0")) - 9].ljust(len(data), b"\0"))
+    engine, journal = rebuild(running.disk, seq)
+    assert (capture(engine), journal.last_seq) == (before, seq)
+    running.stop()
+
+
+def test_only_segments_behind_the_last_snapshot_are_read(tmp_path: Path) -> None:
+    running = Running(tmp_path, keep_segments=0)
+    running.work(EVERY * 3)
+    for name in running.journal.segment_names[:2]:
+        (tmp_path / name).write_bytes(b"no journal")
+    assert capture(rebuild(running.disk, running.engine.seq)[0]) == capture(running.engine)
+    running.stop()
+
+
+def test_a_snapshot_that_cannot_be_made_is_told_and_the_matcher_works_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    running = Running(tmp_path, keep_segments=0)
+    running.work(EVERY - 50)
+    path = tmp_path / running.journal.segment_names[0]
+    sound = path.read_bytes()
+    path.write_bytes(b"x" + sound[1:])
+    running.work(100)
+    assert (running.snapshotter.written, running.snapshotter.failed) == (0, 1)
+    assert running.store.names() == []
+    assert "this is no journal segment" in capsys.readouterr().out
+    path.write_bytes(sound)
+    running.work(EVERY)
+    assert (running.snapshotter.written, running.snapshotter.failed) == (1, 1)
+    running.stop()
+
+
+def test_a_stop_does_not_wait_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    running = Running(tmp_path, keep_segments=0)
+    running.work(EVERY - 50)
+    running.sequencer.apply([encode([NewOrder(0, 0, 7, 1, Side.BUY, 1, 1, 100, 1)] * 50)], 1)
+    running.snapshotter.tick()
+    running.snapshotter.stop()
+    running.snapshotter.finish()
+    assert (running.snapshotter.written, running.snapshotter.failed) == (0, 0)
+    running.stop()
+    again = Running(tmp_path, keep_segments=0)
+    again.snapshotter.tick()
+    again.snapshotter.finish()
+    assert again.snapshotter.written == 1
+    again.stop()
 
 
 def test_segments_no_kept_snapshot_needs_go_only_when_asked(tmp_path: Path) -> None:

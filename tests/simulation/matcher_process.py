@@ -11,6 +11,8 @@ from matcher.history import EventHistory
 from matcher.journal import Journal, JournalDamaged, JournalFailed
 from matcher.recovery import recover
 from matcher.sequencer import Sequencer
+from matcher.snapshot import capture
+from matcher.snapshot_process import rebuild
 from matcher.snapshot_store import SnapshotStore
 from matcher.snapshotter import Snapshotter
 from tests.simulation.archive import Archive
@@ -27,7 +29,7 @@ SYNC_INTERVAL_NS: Final = 50 * MILLISECOND
 
 
 class _Copy(FakeDisk):
-    """What a forked child would write, kept for later."""
+    """What the process that makes snapshots would write, kept for later."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -38,38 +40,37 @@ class _Copy(FakeDisk):
         self.written = (name, data)
 
 
-class SimulatedSnapshotter(Snapshotter):
-    """Writes what the engine is now a while later, as a forked child does.
+class SnapshotWriter:
+    """Makes the snapshot of a number from the files, and writes it a while later.
 
-    `fork` is given the file's name and content; its result, once there, is the exit status.
+    `write` is given the file's name and content; its result, once there, is the exit status.
+    `engine` is the matcher's own, which the files must lead to.
     """
 
     def __init__(
-        self,
-        fork: Callable[[str, bytes], list[int]],
-        *parts: Any,
+        self, disk: FakeDisk, engine: Engine, write: Callable[[str, bytes], list[int]]
     ) -> None:
-        super().__init__(*parts)
-        self._fork = fork
+        self._disk = disk
+        self._engine = engine
+        self._write = write
         self._status: list[int] = []
 
-    def _begin(self) -> None:
-        self._journal.sync()
-        self._last_seq = self._child_seq = self._engine.seq
+    def begin(self, seq: int) -> None:
+        """What is there now is what is written."""
+        engine, journal = rebuild(self._disk, seq)
+        require(capture(engine) == capture(self._engine), "the journal makes another engine")
         copy = _Copy()
-        SnapshotStore(copy, 1).save(self._engine, self._journal.stream, self._sequencer.time_ns)
-        self._child = 1
-        self._status = self._fork(*copy.written)
+        SnapshotStore(copy, 1).save(engine, journal.stream, journal.last_time_ns)
+        self._status = self._write(*copy.written)
 
-    def _reap(self, options: int) -> None:
+    def outcome(self, *, wait: bool = False) -> str | None:
+        """None as long as it is not there."""
         if not self._status:
-            return
-        self._child = 0
-        if self._status[0]:
-            return
-        oldest = self._store.prune()
-        if self._keep_segments:
-            self._drop_segments(oldest)
+            return None
+        return "it failed" if self._status[0] else ""
+
+    def abandon(self) -> None:
+        """Nothing: a process that is killed is replaced whole."""
 
 
 class MatcherProcess(Process):
@@ -93,7 +94,7 @@ class MatcherProcess(Process):
         self.sync = Port(network, self, "sync", capacity)
         self._archive = archive
         self._instruments: Sequence[Instrument] = INSTRUMENTS
-        self._snapshotter: SimulatedSnapshotter
+        self._snapshotter: Snapshotter
         self._heartbeat_at = self._sync_at = 0
 
     def boot(self) -> bool:
@@ -118,10 +119,10 @@ class MatcherProcess(Process):
             return False
         self.engine, self.journal = recovered.engine, recovered.journal
         self.sequencer = Sequencer(self.engine, self.journal, history)
-        self._snapshotter = SimulatedSnapshotter(
-            self._fork, SnapshotStore(self.disk, SNAPSHOTS_KEPT), self.engine, self.journal,
-            self.sequencer, conditions.snapshot_every, conditions.keep_segments,
-            recovered.snapshot_seq,
+        self._snapshotter = Snapshotter(
+            SnapshotStore(self.disk, SNAPSHOTS_KEPT), self.journal,
+            SnapshotWriter(self.disk, self.engine, self._write_later),
+            conditions.snapshot_every, conditions.keep_segments, recovered.snapshot_seq,
         )  # fmt: skip
         self._heartbeat_at = self._sync_at = self.world.now_ns
         self.world.trace(
@@ -202,8 +203,8 @@ class MatcherProcess(Process):
         self.world.trace(self.name, f"{type(request).__name__} gave {type(reply).__name__}")
         self.sync.send(identity, encode(reply))
 
-    def _fork(self, name: str, data: bytes) -> list[int]:
-        """A child that writes the snapshot some time from now, its parent alive or not."""
+    def _write_later(self, name: str, data: bytes) -> list[int]:
+        """A process that writes the snapshot some time from now, the matcher alive or not."""
         status: list[int] = []
         life, power = self.starts, self.power
         orphan_survives = self.world.rng.random() < 0.5
