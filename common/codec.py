@@ -50,9 +50,7 @@ _FIELDS: Final[dict[int, tuple[str, ...]]] = {
 }
 
 
-def decode_requests(
-    payload: bytes | memoryview,
-) -> tuple[Sequence[entry.Request], list[entry.Reject]]:
+def decode_requests(payload: bytes) -> tuple[Sequence[entry.Request], list[entry.Reject]]:
     """Requests of one client frame (token removed), and a `Reject` for each unsound one.
 
     Never raises for bad bytes: a frame that is not msgpack at all gives one `Reject` with
@@ -62,6 +60,9 @@ def decode_requests(
         text = f"frame has {len(payload)} bytes, at most {MAX_CLIENT_FRAME} are taken"
         return (), [entry.Reject(0, RejectReason.TOO_LARGE, "frame", text)]
     try:
+        if len(payload) > 1 and 0x90 <= payload[0] <= 0x9F and payload[1] < 0x80:
+            # A short array that begins with a small integer: one request and its tag.
+            return (_decode_request(payload),), []
         if _is_list_of_arrays(payload):
             requests = _decode_request_list(payload)
             if not requests:
@@ -78,7 +79,7 @@ def decode_requests(
         return _decode_one_by_one(payload)
 
 
-def _is_list_of_arrays(payload: bytes | memoryview) -> bool:
+def _is_list_of_arrays(payload: bytes) -> bool:
     """Whether a msgpack array's first element is itself an array: a list of requests.
 
     A request is an array too, but starts with its integer tag. An empty list counts as a list.
@@ -95,10 +96,8 @@ def _is_list_of_arrays(payload: bytes | memoryview) -> bool:
     return 0x90 <= second <= 0x9F or second in (0xDC, 0xDD)
 
 
-def _decode_one_by_one(
-    payload: bytes | memoryview,
-) -> tuple[Sequence[entry.Request], list[entry.Reject]]:
-    parts: Sequence[bytes | memoryview | msgspec.Raw] = (payload,)
+def _decode_one_by_one(payload: bytes) -> tuple[Sequence[entry.Request], list[entry.Reject]]:
+    parts: Sequence[bytes | msgspec.Raw] = (payload,)
     if _is_list_of_arrays(payload):
         try:
             parts = _decode_raw_list(payload)
@@ -117,7 +116,7 @@ def _decode_one_by_one(
     return requests, rejects
 
 
-def _explain(part: bytes | memoryview | msgspec.Raw, error: Exception) -> entry.Reject:
+def _explain(part: bytes | msgspec.Raw, error: Exception) -> entry.Reject:
     """A `Reject` that names field and reason as far as the bytes allow."""
     try:
         value: Any = _decode_any(part)
@@ -141,7 +140,7 @@ def _explain(part: bytes | memoryview | msgspec.Raw, error: Exception) -> entry.
     return entry.Reject(request_seq, RejectReason.MALFORMED, field, text)
 
 
-def _head_of(part: bytes | memoryview | msgspec.Raw) -> list[Any]:
+def _head_of(part: bytes | msgspec.Raw) -> list[Any]:
     """Tag and request sequence of a request with text in it that is not UTF-8."""
     head = bytes(part)[:19]
     if not 0x92 <= head[0] <= 0x9F:

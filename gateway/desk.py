@@ -14,14 +14,12 @@ from msgspec.structs import replace
 
 from common.commands import Command, MassCancelOrders
 from common.entry import (
-    Amend,
     Balances,
-    Cancel,
-    CancelAfter,
     CatchUp,
-    MassCancel,
-    New,
+    ListInstruments,
+    Logon,
     OpenOrders,
+    Ping,
     Pong,
     Query,
     QueryBalances,
@@ -138,13 +136,38 @@ class OrderDesk(FrontDesk):
 
     def take_request(self, session: Session, request: Request) -> None:
         """Take one sound request of a session; what it is answered goes to its address."""
-        if isinstance(request, New | Cancel | Amend | MassCancel | CancelAfter):
-            self._take_command(session, request)
-        elif isinstance(request, Query | QueryBalances):
+        self.take_requests(session, (request,))
+
+    def take_requests(self, session: Session, requests: Sequence[Request]) -> None:
+        """Take sound requests of a session; what they are answered goes to its address."""
+        kinds, in_flight = self._translator.kinds, self.in_flight
+        account = session.account
+        for request in requests:
+            translate = kinds.get(type(request))
+            if translate is None:
+                self._take_question(session, request)
+                continue
+            if len(in_flight) >= self._room:
+                self._refuse(session.identity, _busy(request, self._why_busy))
+                continue
+            number = self.number + 1
+            try:
+                command = translate(request, account, number)
+            except FieldError as error:
+                coid = getattr(request, "client_order_id", "")
+                self._refuse(session.identity, error.reject(request.request_seq, coid))
+                continue
+            self.number = number
+            in_flight[number] = (session, request.request_seq, command)
+            self.commands.append(command)
+
+    def _take_question(self, session: Session, request: Request) -> None:
+        """Take a request that is no command."""
+        if isinstance(request, Query | QueryBalances):
             self._take_query(session, request)
         elif isinstance(request, CatchUp):
             self._take_catch_up(session, request)
-        else:
+        elif isinstance(request, Logon | Ping | ListInstruments):
             self._take_open(session.identity, request)
 
     def take_back(self, commands: Sequence[Command], text: str) -> None:
@@ -240,23 +263,6 @@ class OrderDesk(FrontDesk):
                 )
                 self.in_flight[number] = (_NOBODY, 0, command)
                 self.commands.append(command)
-
-    def _take_command(
-        self, session: Session, request: New | Cancel | Amend | MassCancel | CancelAfter
-    ) -> None:
-        if len(self.in_flight) >= self._room:
-            self._refuse(session.identity, _busy(request, self._why_busy))
-            return
-        number = self.number + 1
-        try:
-            command = self._translator.command(request, session.account, number)
-        except FieldError as error:
-            coid = getattr(request, "client_order_id", "")
-            self._refuse(session.identity, error.reject(request.request_seq, coid))
-            return
-        self.number = number
-        self.in_flight[number] = (session, request.request_seq, command)
-        self.commands.append(command)
 
     def gather(self) -> None:
         """Nothing is held back: there is one answer to each request."""

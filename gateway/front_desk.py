@@ -6,7 +6,7 @@ one of the only matcher (gateway/desk.py), or the one that knows several (gatewa
 
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from common.codec import decode_requests
 from common.entry import (
@@ -88,7 +88,7 @@ class FrontDesk(ABC):
         if len(frame) <= TOKEN_BYTES:
             self._refuse(identity, malformed("frame", "no session token and request"))
             return
-        requests, rejects = decode_requests(memoryview(frame)[TOKEN_BYTES:])
+        requests, rejects = decode_requests(frame[TOKEN_BYTES:])
         for reject in rejects:
             self._refuse(identity, reject)
         session = self.sessions.by_token.get(frame[:TOKEN_BYTES])
@@ -101,6 +101,10 @@ class FrontDesk(ABC):
             self.sessions.move(session, identity)
             # What was sent to the connection before may be lost: the client has to catch up.
             self._reply(identity, self._welcome(0, session))
+        self.take_requests(session, requests)
+
+    def take_requests(self, session: Session, requests: Sequence[Request]) -> None:
+        """Take sound requests of a session, in order."""
         for request in requests:
             self.take_request(session, request)
 

@@ -51,7 +51,7 @@ _BUY: Final = int(Side.BUY)
 _SELL: Final = int(Side.SELL)
 _NOBODY: Final[tuple[Session, ...]] = ()
 
-_REASON_TEXT: Final = {
+_REASON_TEXT: Final[dict[int, str]] = {
     RejectReason.UNKNOWN_SYMBOL: "no such instrument",
     RejectReason.EXCEEDS_LIMIT: "above the instrument's limit",
     RejectReason.UNKNOWN_ORDER: "no such open order",
@@ -136,23 +136,26 @@ class Reporter:
     def report(self, batch: EventBatch) -> None:
         """Report every event of a batch."""
         self._time_ns = batch.time_ns
-        reporters = self._reporters
+        reporters, last_seq = self._reporters, self._seq
         for event in batch.events:
-            if event.seq == self._seq:
+            seq = event.seq
+            if seq == last_seq:
                 self._index += 1
             else:
-                self._seq = event.seq
+                last_seq = seq
                 self._index = 0
             report = reporters.get(type(event))
             if report is not None:
                 report(event)
+        self._seq = last_seq
 
     def _reply(self, session: Session, reply: Reply) -> None:
-        if not session.identity:
+        identity = session.identity
+        if not identity:
             return
-        replies = self._outbox.get(session.identity)
+        replies = self._outbox.get(identity)
         if replies is None:
-            self._outbox[session.identity] = [reply]
+            self._outbox[identity] = [reply]
         else:
             replies.append(reply)
 
@@ -196,10 +199,12 @@ class Reporter:
 
     def _others(self, account: int, origin: Origin | None) -> Iterable[Session]:
         """Sessions of the account other than the one that asked."""
-        sessions = self._by_account.get(account)
-        if sessions is None or (origin is not None and sessions == [origin[0]]):
+        sessions = self._by_account.get(account, _NOBODY)
+        if origin is None:
+            return sessions
+        asked = origin[0]
+        if len(sessions) == 1 and sessions[0] is asked:
             return _NOBODY
-        asked = origin[0] if origin is not None else None
         return [session for session in sessions if session is not asked]
 
     def _execution(
@@ -398,7 +403,7 @@ class Reporter:
         origin = self._answer(event)
         if origin is not None:
             self.rejects[event.reason] += 1
-            text = _REASON_TEXT.get(RejectReason(event.reason), "refused")
+            text = _REASON_TEXT.get(event.reason, "refused")
             reject = Reject(
                 origin[1], event.reason, event.field, text, event.client_order_id, event.seq
             )

@@ -4,8 +4,8 @@ Only what cannot be said in the matcher's integers is refused here: unknown symb
 grid, unprintable ids. Every other rule is the matcher's, so that each is written once.
 """
 
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Callable, Iterable
+from typing import Any, Final, TypeAlias
 
 from common.commands import (
     AmendOrder,
@@ -25,6 +25,8 @@ _MARKET: Final = int(OrderType.MARKET)
 _FOK: Final = int(TimeInForce.FOK)
 _MILLISECOND: Final = 1_000_000
 
+CommandRequest: TypeAlias = New | Cancel | Amend | MassCancel | CancelAfter
+
 
 class FieldError(Exception):
     """A field cannot be translated: why, and which."""
@@ -40,70 +42,84 @@ class FieldError(Exception):
 
 
 class Translator:
-    """Translates the requests of all sessions of one gateway."""
+    """Translates the requests of all sessions of one gateway.
+
+    `kinds` has the translation of each kind of request that is a command: its arguments are those
+    of `command`.
+    """
 
     def __init__(self, instruments: Iterable[Instrument], gateway: int) -> None:
         self._gateway = gateway
+        self.kinds: dict[type, Callable[[Any, int, int], Command]] = {
+            New: self._new,
+            Cancel: self._cancel,
+            Amend: self._amend,
+            MassCancel: self._mass_cancel,
+            CancelAfter: self._cancel_after,
+        }
         self._instruments = {instrument.symbol: instrument for instrument in instruments}
 
     def learn(self, instrument: Instrument) -> None:
         """This instrument is traded too, or has changed."""
         self._instruments[instrument.symbol] = instrument
 
-    def command(
-        self,
-        request: New | Cancel | Amend | MassCancel | CancelAfter,
-        account: int,
-        number: int,
-    ) -> Command:
+    def command(self, request: CommandRequest, account: int, number: int) -> Command:
         """The command for `request`, as number `number` of this gateway.
 
         Raises `FieldError` when a field cannot be translated.
         """
-        if isinstance(request, MassCancel):
-            instrument_id = self.instrument(request.symbol).id if request.symbol else 0
-            return MassCancelOrders(self._gateway, number, account, instrument_id, request.side)
-        if isinstance(request, CancelAfter):
-            timeout_ns = request.timeout_ms * _MILLISECOND
-            return SetCancelAfter(self._gateway, number, account, 0, timeout_ns)
+        return self.kinds[type(request)](request, account, number)
+
+    def _new(self, request: New, account: int, number: int) -> NewOrder:
         instrument = self.instrument(request.symbol)
         client_order_id = request.client_order_id
-        if client_order_id and not (client_order_id.isascii() and client_order_id.isprintable()):
-            raise FieldError(
-                RejectReason.MALFORMED, "client_order_id", "only printable ASCII is allowed"
-            )
-        if isinstance(request, New):
-            price, quantity, quote = request.price, request.quantity, request.quote_amount
-            if isinstance(price, str):
-                price = _ticks(instrument, price)
-            if isinstance(quantity, str):
-                quantity = _lots(instrument, quantity)
-            if isinstance(quote, str):
-                quote = _quote(instrument, quote)
-            return NewOrder(
-                self._gateway,
-                number,
-                account,
-                instrument.id,
-                request.side,
-                request.order_type,
-                request.time_in_force,
-                price,
-                quantity,
-                client_order_id,
-                quote,
-                request.self_trade_prevention,
-                _instructions(instrument, request),
-            )
-        if isinstance(request, Cancel):
-            return CancelOrder(
-                self._gateway, number, account, instrument.id, request.order_id, client_order_id
-            )
-        return self._amend(request, instrument, account, number)
+        if client_order_id:
+            _check_client_order_id(client_order_id)
+        price, quantity, quote = request.price, request.quantity, request.quote_amount
+        if isinstance(price, str):
+            price = _ticks(instrument, price)
+        if isinstance(quantity, str):
+            quantity = _lots(instrument, quantity)
+        if isinstance(quote, str):
+            quote = _quote(instrument, quote)
+        order_type, time_in_force = request.order_type, request.time_in_force
+        said = None
+        if (
+            order_type > _MARKET
+            or time_in_force > _FOK
+            or request.stop_price
+            or request.display_quantity
+            or request.expire_time
+            or request.post_only
+        ):
+            said = _instructions(instrument, request)
+        return NewOrder(
+            self._gateway, number, account, instrument.id, request.side, order_type,
+            time_in_force, price, quantity, client_order_id, quote,
+            request.self_trade_prevention, said,
+        )  # fmt: skip
 
-    def _amend(
-        self, request: Amend, instrument: Instrument, account: int, number: int
-    ) -> AmendOrder:
+    def _cancel(self, request: Cancel, account: int, number: int) -> CancelOrder:
+        instrument = self.instrument(request.symbol)
+        client_order_id = request.client_order_id
+        if client_order_id:
+            _check_client_order_id(client_order_id)
+        return CancelOrder(
+            self._gateway, number, account, instrument.id, request.order_id, client_order_id
+        )
+
+    def _mass_cancel(self, request: MassCancel, account: int, number: int) -> MassCancelOrders:
+        instrument_id = self.instrument(request.symbol).id if request.symbol else 0
+        return MassCancelOrders(self._gateway, number, account, instrument_id, request.side)
+
+    def _cancel_after(self, request: CancelAfter, account: int, number: int) -> SetCancelAfter:
+        timeout_ns = request.timeout_ms * _MILLISECOND
+        return SetCancelAfter(self._gateway, number, account, 0, timeout_ns)
+
+    def _amend(self, request: Amend, account: int, number: int) -> AmendOrder:
+        instrument = self.instrument(request.symbol)
+        if request.client_order_id:
+            _check_client_order_id(request.client_order_id)
         price, quantity = request.price, request.quantity
         return AmendOrder(
             self._gateway,
@@ -131,15 +147,15 @@ def _unknown_symbol(symbol: str) -> FieldError:
     )
 
 
-def _instructions(instrument: Instrument, request: New) -> Instructions | None:
-    """What only few orders say; None for one that says none of it."""
+def _check_client_order_id(client_order_id: str) -> None:
+    if not (client_order_id.isascii() and client_order_id.isprintable()):
+        text = "only printable ASCII is allowed"
+        raise FieldError(RejectReason.MALFORMED, "client_order_id", text)
+
+
+def _instructions(instrument: Instrument, request: New) -> Instructions:
+    """What only few orders say."""
     display = request.display_quantity
-    if (
-        not (request.stop_price or display or request.expire_time or request.post_only)
-        and request.order_type <= _MARKET
-        and request.time_in_force <= _FOK
-    ):
-        return None
     if isinstance(display, str):
         display = _lots(instrument, display, "display_quantity")
     stop = _stop_ticks(instrument, request.stop_price)
