@@ -38,20 +38,18 @@ def amend_plain(
     if command.trigger_ticks or not (command.price_ticks or command.quantity_lots):
         fault = _fault(command, order, book, price_ticks, total_lots, 0)
     else:
-        fault = terms_fault(book.instrument, book.notional_per_tick_lot, price_ticks, total_lots)
+        fault = terms_fault(book, price_ticks, total_lots)
     if fault is not None:
         return [rejected(command, seq, fault)]
     filled_lots = order.quantity_lots - order.open_lots
     if total_lots <= filled_lots:
         book.end(order, _CANCELED)
         return [canceled(order, seq, command.gateway, command.request, True)]
-    level = order.level
-    assert level is not None, "an open order is not resting"
+    queue = order.queue
+    assert queue is not None, "an open order is not resting"
     keeps = price_ticks == order.price_ticks and total_lots <= order.quantity_lots
-    if keeps:
-        level.lots -= order.quantity_lots - total_lots
-    else:
-        level.side.remove(order)
+    if not keeps:
+        queue.remove(order)
         order.arrival = seq
     order.price_ticks = price_ticks
     order.quantity_lots = total_lots
@@ -131,7 +129,7 @@ def _fault(
             return (RejectReason.UNSUPPORTED_COMBINATION, "price")
         fault = lots_fault(book.instrument, total_lots)
     else:
-        fault = terms_fault(book.instrument, book.notional_per_tick_lot, price_ticks, total_lots)
+        fault = terms_fault(book, price_ticks, total_lots)
     if fault is None and special is not None and command.trigger_ticks:
         fault = trigger_fault(book, order.side, special.order_type, trigger_ticks)
     if fault is None and special is not None and special.display_lots:
@@ -178,8 +176,6 @@ def _new_hold_unit(order: Order, book: OrderBook, price_ticks: int, trigger_tick
 def _reduce(order: Order, total_lots: int) -> None:
     """Fewer lots in the same place; of an iceberg the hidden ones go first."""
     less = order.quantity_lots - total_lots
-    if order.level is not None:
-        order.level.lots -= less
     order.quantity_lots = total_lots
     order.open_lots -= less
     special = order.special
@@ -195,8 +191,8 @@ def _leave(order: Order, book: OrderBook, waits: int) -> None:
     elif waits == Waits.UNCROSS:
         del book.uncrossing[order.order_id]
     else:
-        assert order.level is not None, "an open order is not resting"
-        order.level.side.remove(order)
+        assert order.queue is not None, "an open order is not resting"
+        order.queue.remove(order)
 
 
 def _return(

@@ -35,11 +35,11 @@ NOTHING: Final = Price(0, 0, 0)
 
 
 def uncross_price(book: OrderBook) -> Price:
-    """The price at which the book uncrosses as it stands. O(levels + market orders)."""
+    """The price at which the book uncrosses as it stands. O(orders)."""
     buys = sum(order.open_lots for order in _market(book, _BUY))
     sells = sum(order.open_lots for order in _market(book, 3 - _BUY))
-    bids = {key: level.lots for key, level in book.bids.levels.items()}
-    asks = {-key: level.lots for key, level in book.asks.levels.items()}
+    bids = _lots_at_prices(book.bids)
+    asks = _lots_at_prices(book.asks)
     reference = book.last_price_ticks
     prices = sorted({*bids, *asks, *([reference] if reference else [])})
     demand = buys + sum(bids.values())
@@ -51,6 +51,13 @@ def uncross_price(book: OrderBook) -> Price:
         found.append(Price(price, min(demand, supply), demand - supply))
         demand -= bids.get(price, 0)
     return _best([each for each in found if each.lots], reference)
+
+
+def _lots_at_prices(side: BookSide) -> dict[int, int]:
+    lots: dict[int, int] = {}
+    for order in side.orders():
+        lots[order.price_ticks] = lots.get(order.price_ticks, 0) + order.open_lots
+    return lots
 
 
 def _best(found: list[Price], reference: int) -> Price:
@@ -96,12 +103,9 @@ def _arrival(order: Order) -> tuple[int, int]:
 
 def _after_trade(book: OrderBook, order: Order, lots: int, seq: int, events: list[Event]) -> None:
     """Take an order that is filled out; show an iceberg's next slice where it stands."""
-    level = order.level
-    if level is not None:
-        level.lots -= lots
     if not order.open_lots:
-        if level is not None:
-            level.side.remove(order)
+        if order.queue is not None:
+            order.queue.remove(order)
         else:
             del book.uncrossing[order.order_id]
         book.end_filled(order)
@@ -117,10 +121,8 @@ def _after_trade(book: OrderBook, order: Order, lots: int, seq: int, events: lis
 def _queue(book: OrderBook, side: int, resting: BookSide, bound: int) -> Iterator[Order]:
     """Who may trade, in order; what is given out may be gone when the next is asked for."""
     yield from list(_market(book, side))
-    while resting.keys and resting.keys[-1] >= bound:
-        head = resting.levels[resting.keys[-1]].head
-        assert head is not None, "an empty level is in the book"
-        yield head
+    while resting.best >= bound:
+        yield resting.heads[resting.best]
 
 
 def _market(book: OrderBook, side: int) -> Iterable[Order]:

@@ -1,18 +1,16 @@
 """The resting orders of one instrument in price-time priority.
 
-A side is a plain list of keys, best last, beside a dict of levels. The key is the price for bids
+A side is a plain list of keys, best last, beside a dict of queues. The key is the price for bids
 and its negative for asks, so on both sides a larger key is a better price and the best one is
-`keys[-1]`. Opening and closing a level near the best is the hot path of real order flow, and
-there a list with `bisect` touches only a few bytes (matcher/README.md, "Decisions"). Orders
-of a level are a linked list: O(1) to append, to take from the front and to remove from anywhere,
-with nothing left behind to skip later.
+`keys[-1]`. The first and the last order at a price near the best are the hot path of real order
+flow, and there a list with `bisect` touches only a few bytes (matcher/README.md, "Decisions").
+The queue of a price is a linked list: O(1) to append, to take from the front and to remove from
+anywhere, with nothing left behind to skip later.
 """
 
 from bisect import bisect_left, insort
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
-
-from msgspec import Struct
 
 from common.events import Event, OrderReplenished, TradeExecuted
 from common.instruments import FEE_SCALE, Instrument
@@ -28,90 +26,97 @@ if TYPE_CHECKING:
 
 _BUY: Final = int(Side.BUY)
 
-
-class Level(Struct, eq=False, gc=False):
-    """All orders at one price: `head` is next to trade, `lots` is the sum of their open lots."""
-
-    side: "BookSide"
-    key: int
-    lots: int
-    head: Order | None
-    tail: Order | None
+NOTHING: Final = -(2**63)
+"""The best key of an empty side: worse than any."""
 
 
 class BookSide:
-    """Bids or asks: `keys` ascending (best last), and the level of each key."""
+    """Bids or asks: `keys` ascending, `best` of them, and who is next to trade at each key.
 
-    __slots__ = ("keys", "levels", "sign")
+    The orders of one key are linked by `before` and `after` in the order they came. The last one
+    has no `after`; the first one has the last as its `before`, so that both ends are at hand, or
+    None where it stands alone.
+    """
+
+    __slots__ = ("best", "heads", "keys", "sign")
 
     def __init__(self, sign: int) -> None:
         self.sign = sign
+        self.best = NOTHING
         self.keys: list[int] = []
-        self.levels: dict[int, Level] = {}
+        self.heads: dict[int, Order] = {}
 
     def add(self, order: Order) -> None:
-        """Put an order at the back of its level. O(1), O(log levels) where it opens one."""
+        """Put an order behind all others at its price. O(1), O(log prices) for the first one."""
+        order.queue = self
         key = order.price_ticks * self.sign
-        level = self.levels.get(key)
-        if level is None:
-            self.levels[key] = order.level = Level(self, key, order.open_lots, order, order)
-            keys = self.keys
-            if keys and key < keys[-1]:
-                insort(keys, key)
+        head = self.heads.get(key)
+        if head is None:
+            self.heads[key] = order
+            if key > self.best:
+                self.keys.append(key)
+                self.best = key
             else:
-                keys.append(key)
+                insort(self.keys, key)
             return
-        tail = level.tail
-        assert tail is not None, "an empty level is in the book"
-        tail.after = order
+        tail = head.before
+        if tail is None:
+            tail = head
+        tail.after = head.before = order
         order.before = tail
-        order.level = level
-        level.tail = order
-        level.lots += order.open_lots
 
     def remove(self, order: Order) -> None:
-        """Take an order out of the queue, wherever it stands. O(1), O(log levels) for the last
-        one of a level."""
-        level = order.level
-        assert level is not None, "the order is not resting"
+        """Take an order out of the queue, wherever it stands. O(1), O(log prices) for the last
+        one at its price."""
+        order.queue = None
+        key = order.price_ticks * self.sign
         before = order.before
-        after = order.after
-        level.lots -= order.open_lots
         if before is None:
-            level.head = after
-            if after is None:
-                self._close(level.key)
+            del self.heads[key]
+            keys = self.keys
+            if key == self.best:
+                keys.pop()
+                self.best = keys[-1] if keys else NOTHING
+            else:
+                del keys[bisect_left(keys, key)]
+            return
+        order.before = None
+        after = order.after
+        if after is None:
+            before.after = None
+            head = self.heads[key]
+            head.before = None if head is before else before
+            return
+        order.after = None
+        if self.heads[key] is order:
+            self.heads[key] = after
+            after.before = None if after is before else before
         else:
             before.after = after
-        if after is None:
-            level.tail = before
-        else:
             after.before = before
-        order.level = order.before = order.after = None
-
-    def _close(self, key: int) -> None:
-        del self.levels[key]
-        keys = self.keys
-        if keys[-1] == key:
-            keys.pop()
-        else:
-            del keys[bisect_left(keys, key)]
 
     def orders(self) -> Iterator[Order]:
         """Every order in priority order."""
         for key in reversed(self.keys):
-            order = self.levels[key].head
+            order: Order | None = self.heads[key]
             while order is not None:
                 yield order
                 order = order.after
 
     def lots_within(self, bound: int, wanted_lots: int) -> int:
-        """Open lots at keys of at least `bound`, counted from the best until `wanted_lots`."""
+        """Open lots at keys of at least `bound`, counted from the best until `wanted_lots`.
+
+        O(orders counted)."""
         total = 0
         for key in reversed(self.keys):
-            if key < bound or total >= wanted_lots:
+            if key < bound:
                 break
-            total += self.levels[key].lots
+            order: Order | None = self.heads[key]
+            while order is not None:
+                total += order.open_lots
+                if total >= wanted_lots:
+                    return total
+                order = order.after
         return total
 
 
@@ -135,6 +140,8 @@ class OrderBook:
         "last_trade_id",
         "ledger",
         "maker_fee_rate",
+        "max_tick_lots",
+        "min_tick_lots",
         "notional_per_tick_lot",
         "own_fees",
         "state",
@@ -169,6 +176,9 @@ class OrderBook:
         self.instrument = instrument
         self.maker_fee_rate = instrument.maker_fee_rate
         self.taker_fee_rate = instrument.taker_fee_rate
+        unit = self.notional_per_tick_lot
+        self.min_tick_lots = -(-instrument.min_notional // unit)
+        self.max_tick_lots = instrument.max_notional // unit
         self.banded = bool(
             instrument.band_low_ticks or instrument.band_high_ticks or instrument.band_rate
         )
@@ -176,16 +186,13 @@ class OrderBook:
     @property
     def is_crossed(self) -> bool:
         """Whether bids meet asks, as they may in a call phase."""
-        bids, asks = self.bids.keys, self.asks.keys
-        return bool(bids and asks) and bids[-1] >= -asks[-1]
+        return self.bids.best >= -self.asks.best
 
     def crosses(self, side: int, price_ticks: int) -> bool:
         """Whether an order of `side` at this price would trade now. Equal prices cross."""
         if side == _BUY:
-            keys = self.asks.keys
-            return bool(keys) and keys[-1] >= -price_ticks
-        keys = self.bids.keys
-        return bool(keys) and keys[-1] >= price_ticks
+            return self.asks.best >= -price_ticks
+        return self.bids.best >= price_ticks
 
     def reach(self, side: int, bound: int) -> int:
         """How far a taker that would go to the key `bound` may go within the price bands."""
@@ -207,33 +214,26 @@ class OrderBook:
         ended it (`ended_as`). O(makers filled).
         """
         side = self.asks if taker.side == _BUY else self.bids
-        keys = side.keys
         open_lots = taker.open_lots
         owner = taker.account if taker.self_trade else None
-        while open_lots and keys and keys[-1] >= bound:
-            level = side.levels[keys[-1]]
-            maker = level.head
-            while maker is not None and open_lots:
-                if maker.account is owner:
-                    prevent(self, taker, maker, seq, events)
-                    open_lots = 0 if taker.ended_as else taker.open_lots
-                    maker = level.head
-                    continue
-                special = maker.special
-                offered = maker.open_lots
-                if special is not None and special.display_lots:
-                    offered = special.shown_lots
-                lots = offered if offered < open_lots else open_lots
-                open_lots -= lots
-                taker.open_lots = open_lots
-                self.trade(taker, maker, lots, seq, events)
-                if not maker.open_lots:
-                    after = maker.after
-                    self.forget(maker, side)
-                    maker = after
-                elif special is not None and special.display_lots:
-                    self._slice(maker, special, lots, side, seq, events)
-                    maker = level.head
+        while open_lots and side.best >= bound:
+            maker = side.heads[side.best]
+            if maker.account is owner:
+                prevent(self, taker, maker, seq, events)
+                open_lots = 0 if taker.ended_as else taker.open_lots
+                continue
+            special = maker.special
+            offered = maker.open_lots
+            if special is not None and special.display_lots:
+                offered = special.shown_lots
+            lots = offered if offered < open_lots else open_lots
+            open_lots -= lots
+            taker.open_lots = open_lots
+            self.trade(taker, maker, lots, seq, events)
+            if not maker.open_lots:
+                self.forget(maker, side)
+            elif special is not None and special.display_lots:
+                self._slice(maker, special, lots, side, seq, events)
 
     def match_quote(
         self, taker: Order, quote_amount: int, bound: int, seq: int, events: list[Event]
@@ -246,9 +246,8 @@ class OrderBook:
         """
         side = self.asks if taker.side == _BUY else self.bids
         owner = taker.account if taker.self_trade else None
-        while side.keys and side.keys[-1] >= bound:
-            maker = side.levels[side.keys[-1]].head
-            assert maker is not None, "an empty level is in the book"
+        while side.best >= bound:
+            maker = side.heads[side.best]
             if maker.account is owner:
                 prevent(self, taker, maker, seq, events, quote_amount)
                 if taker.ended_as:
@@ -275,11 +274,9 @@ class OrderBook:
         if special is not None and special.expire_ns:
             self.timers.discard(special.expire_ns, maker.order_id)
 
-    def rest(self, order: Order, seq: int) -> None:
-        """The order joins the back of its level, with its first slice if it is an iceberg."""
+    def rest(self, order: Order) -> None:
+        """The order joins the back of its queue, with its first slice if it is an iceberg."""
         (self.bids if order.side == _BUY else self.asks).add(order)
-        if order.order_id == seq:
-            order.account.add(order)
         special = order.special
         if special is not None:
             special.shown_lots = min(special.display_lots, order.open_lots)
@@ -301,10 +298,10 @@ class OrderBook:
 
     def end(self, order: Order, ended_as: int) -> bool:
         """Take an open order out, wherever it stands; whether that was in the book."""
-        level = order.level
+        queue = order.queue
         special = order.special
-        if level is not None:
-            level.side.remove(order)
+        if queue is not None:
+            queue.remove(order)
         elif special is not None and special.waits == Waits.TRIGGER:
             assert self.triggers is not None, "nothing ever waited here"
             self.triggers.remove(order)
@@ -319,7 +316,7 @@ class OrderBook:
         if order.hold_unit and self.ledger is not None:
             self.ledger.hold(order, self, -order.open_lots)
         order.ended_as = ended_as
-        return level is not None
+        return queue is not None
 
     def _slice(
         self,
@@ -344,9 +341,6 @@ class OrderBook:
         """Move `lots` from maker to taker at the maker's price and append the trade;
         `taker.open_lots` is current."""
         maker.open_lots -= lots
-        level = maker.level
-        assert level is not None, "the maker is not resting"
-        level.lots -= lots
         self.print(taker, maker, lots, maker.price_ticks, seq, events)
 
     def print(

@@ -27,6 +27,7 @@ from common.events import (
     AccountOpened,
     Event,
     OrderAccepted,
+    OrderCanceled,
     OrderCompleted,
     OrdersMassCanceled,
     TimeAdvanced,
@@ -54,7 +55,7 @@ from matcher.means import fault_of_means
 from matcher.order import Account, Order, Special, Waits
 from matcher.special_terms import as_accepted, special_terms
 from matcher.sweep import is_fillable
-from matcher.terms import limit_fault, market_fault
+from matcher.terms import MODES, PLAIN_TIMES, SIDES, terms_fault
 from matcher.timers import Timers
 
 _BUY: Final = int(Side.BUY)
@@ -93,9 +94,6 @@ quote_amount=0, self_trade=0, instructions=None)]
         self.configured: dict[int, Instrument] = {}
         self.is_bounded = False
         self._appliers: dict[type, Callable[[Any, int, int], list[Event]]] = {
-            NewOrder: self._new_order,
-            CancelOrder: self._cancel_order,
-            AmendOrder: self._amend_order,
             MassCancelOrders: self._mass_cancel,
             SetCancelAfter: self._cancel_after,
             AdvanceTime: self._advance_time,
@@ -142,6 +140,12 @@ quote_amount=0, self_trade=0, instructions=None)]
                 return []
             self.last_request[gateway] = command.request
         self.seq = seq = self.seq + 1
+        if type(command) is NewOrder:
+            return self._new_order(command, seq, time_ns)
+        if type(command) is CancelOrder:
+            return self._cancel_order(command, seq)
+        if type(command) is AmendOrder:
+            return self._amend_order(command, seq)
         return self._appliers[type(command)](command, seq, time_ns)
 
     def _administer(
@@ -161,13 +165,23 @@ quote_amount=0, self_trade=0, instructions=None)]
         instructions = command.instructions
         special: Special | None = None
         fault: Fault | None
-        is_limit = command.order_type == _LIMIT
-        if instructions is not None or book.state != _OPEN:
-            fault, special = special_terms(command, book, time_ns)
-        elif is_limit:
-            fault = limit_fault(command, book)
+        order_type = command.order_type
+        side = command.side
+        time_in_force = command.time_in_force
+        price_ticks = command.price_ticks
+        lots = command.quantity_lots
+        if (
+            instructions is None
+            and order_type == _LIMIT
+            and book.state == _OPEN
+            and side in SIDES
+            and time_in_force in PLAIN_TIMES
+            and command.self_trade in MODES
+            and not command.quote_amount
+        ):
+            fault = terms_fault(book, price_ticks, lots)
         else:
-            fault = market_fault(command, book)
+            fault, special = special_terms(command, book, time_ns)
         if fault is not None:
             return [rejected(command, seq, fault)]
         account = self.accounts.get(command.account)
@@ -181,27 +195,29 @@ quote_amount=0, self_trade=0, instructions=None)]
             fault, hold_unit = fault_of_means(self, command, book, account, special)
             if fault is not None:
                 return [rejected(command, seq, fault)]
-        lots = command.quantity_lots
         events: list[Event] = [
             OrderAccepted(
                 seq, command.gateway, command.request, command.account, command.instrument,
-                command.side, command.order_type, command.time_in_force, command.price_ticks,
-                lots, client_order_id, command.quote_amount, command.self_trade,
+                side, order_type, time_in_force, price_ticks, lots, client_order_id,
+                command.quote_amount, command.self_trade,
                 instructions if special is None else as_accepted(command, special),
             )
         ]  # fmt: skip
         order = Order(
-            seq, account, command.instrument, command.side, command.price_ticks, lots, lots,
-            client_order_id, time_ns, command.self_trade, 0, special,
+            seq, account, command.instrument, side, price_ticks, lots, lots, client_order_id,
+            time_ns, command.self_trade, 0, special,
         )  # fmt: skip
         if client_order_id:
             self.retries.add(command, order)
         if self.is_bounded:
-            self._fund(order, book, hold_unit, command.time_in_force, events)
+            self._fund(order, book, hold_unit, time_in_force, events)
         if special is not None and special.waits:
             self._wait(order, book, special, seq)
-        elif is_limit:
-            self.enter_limit(order, book, command.time_in_force, seq, events)
+        elif order_type == _LIMIT:
+            if self.enter_limit(order, book, time_in_force, seq, events):
+                account.orders[seq] = order
+                if client_order_id:
+                    account.by_client_order_id[client_order_id] = order
         elif command.quote_amount:
             _run_quote_market(order, book, command.quote_amount, seq, events)
         else:
@@ -252,35 +268,42 @@ quote_amount=0, self_trade=0, instructions=None)]
 
     def enter_limit(
         self, order: Order, book: OrderBook, time_in_force: int, seq: int, events: list[Event]
-    ) -> None:
-        """Match an incoming limit order; what is left rests or expires. In a call phase and where
-        only resting orders are taken nothing is matched."""
+    ) -> bool:
+        """Match an incoming limit order; what is left rests or expires. Whether it rests.
+
+        In a call phase and where only resting orders are taken nothing is matched.
+        """
         price_ticks = order.price_ticks
-        if book.crosses(order.side, price_ticks) and book.state == _OPEN:
-            bound = limit = -price_ticks if order.side == _BUY else price_ticks
+        if order.side == _BUY:
+            own, other, limit = book.bids, book.asks, -price_ticks
+        else:
+            own, other, limit = book.asks, book.bids, price_ticks
+        if other.best >= limit and book.state == _OPEN:
+            bound = limit
             if book.banded:
                 bound = book.reach(order.side, limit)
             if time_in_force == _FOK and not is_fillable(book, order, bound):
                 self.expire(order, book, seq, RejectReason.FILL_OR_KILL, events)
-                return
+                return False
             book.match(order, bound, seq, events)
             if not order.open_lots or order.ended_as:
                 if order.order_id != seq and not order.ended_as:
                     book.end_filled(order)
-                return
-            if bound != limit and book.crosses(order.side, price_ticks):
+                return False
+            if bound != limit and other.best >= limit:
                 self.expire(order, book, seq, RejectReason.PRICE_BAND, events)
-                return
+                return False
         if time_in_force == _GTC and order.special is None:
-            (book.bids if order.side == _BUY else book.asks).add(order)
-            if order.order_id == seq:
-                order.account.add(order)
-        elif time_in_force == _IOC:
+            own.add(order)
+            return True
+        if time_in_force == _IOC:
             self.expire(order, book, seq, RejectReason.IMMEDIATE_OR_CANCEL, events)
-        elif time_in_force == _FOK:
+            return False
+        if time_in_force == _FOK:
             self.expire(order, book, seq, RejectReason.FILL_OR_KILL, events)
-        else:
-            book.rest(order, seq)
+            return False
+        book.rest(order)
+        return True
 
     def enter_market(self, order: Order, book: OrderBook, seq: int, events: list[Event]) -> None:
         """Match an incoming market order; what is left expires."""
@@ -302,21 +325,38 @@ quote_amount=0, self_trade=0, instructions=None)]
         resting = book.end(order, _EXPIRED)
         events.append(expired(order, seq, reason, resting=resting))
 
-    def _cancel_order(self, command: CancelOrder, seq: int, time_ns: int) -> list[Event]:
-        order = self._find(command)
-        if order is None:
+    def _cancel_order(self, command: CancelOrder, seq: int) -> list[Event]:
+        account = self.accounts.get(command.account)
+        order = None
+        if account is not None:
+            order_id = command.order_id
+            if order_id:
+                order = account.orders.get(order_id)
+            else:
+                order = account.by_client_order_id.get(command.client_order_id)
+        if order is None or account is None or order.instrument != command.instrument:
             return [rejected(command, seq, unknown_order(command))]
         if order.special is None and not order.hold_unit:
-            level = order.level
-            assert level is not None, "an open order is not resting"
-            level.side.remove(order)
-            order.account.discard(order)
-            order.ended_as = _CANCELED
-            return [canceled(order, seq, command.gateway, command.request)]
+            queue = order.queue
+            assert queue is not None, "an open order is not resting"
+            queue.remove(order)
+            del account.orders[order.order_id]
+            client_order_id = order.client_order_id
+            if client_order_id:
+                del account.by_client_order_id[client_order_id]
+                order.ended_as = _CANCELED
+            open_lots = order.open_lots
+            return [
+                OrderCanceled(
+                    seq, command.gateway, command.request, command.account, order.instrument,
+                    order.order_id, order.side, order.price_ticks, open_lots,
+                    order.quantity_lots - open_lots, order.client_order_id,
+                )
+            ]  # fmt: skip
         resting = self.books[order.instrument].end(order, _CANCELED)
         return [canceled(order, seq, command.gateway, command.request, resting)]
 
-    def _amend_order(self, command: AmendOrder, seq: int, time_ns: int) -> list[Event]:
+    def _amend_order(self, command: AmendOrder, seq: int) -> list[Event]:
         order = self._find(command)
         if order is None:
             return [rejected(command, seq, unknown_order(command))]
@@ -433,8 +473,7 @@ def _run_quote_market(
     left = book.match_quote(order, quote_amount, bound, seq, events)
     if order.ended_as:
         return
-    keys = (book.asks if order.side == _BUY else book.bids).keys
-    if left and not (keys and keys[-1] >= bound):
+    if left and (book.asks if order.side == _BUY else book.bids).best < bound:
         order.ended_as = _EXPIRED
         events.append(expired(order, seq, _why_unfilled(book, order.side), left))
         return

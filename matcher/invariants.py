@@ -4,7 +4,7 @@ from itertools import pairwise
 
 from common.rules import FEE_ACCOUNT
 from common.types import InstrumentState, Side
-from matcher.book import BookSide, OrderBook
+from matcher.book import NOTHING, BookSide, OrderBook
 from matcher.engine import Engine
 from matcher.order import Order, Waits
 from matcher.triggers import is_met
@@ -33,7 +33,7 @@ def check(engine: Engine) -> None:
         indexed += len(account.orders)
     for entry in engine.retries.entries():
         order = entry.order
-        if order.level is not None:
+        if order.queue is not None:
             place = f"remembered order {order.order_id}"
             assert open_orders.get(order.order_id) is order, f"{place} is not the one that rests"
     assert indexed == len(open_orders), f"{len(open_orders)} orders rest but {indexed} are indexed"
@@ -44,8 +44,8 @@ def check(engine: Engine) -> None:
 def _check_book(book: OrderBook, resting: dict[int, Order]) -> None:
     for side in (book.bids, book.asks):
         _check_side(side, book, resting)
-    if book.bids.keys and book.asks.keys and not _may_be_crossed(book):
-        bid, ask = book.bids.keys[-1], -book.asks.keys[-1]
+    if not _may_be_crossed(book):
+        bid, ask = book.bids.best, -book.asks.best
         assert bid < ask, f"book {book.instrument_id} is crossed: {bid} >= {ask}"
     if book.uncrossing:
         assert _may_be_crossed(book), f"book {book.instrument_id} has market orders and trades"
@@ -59,20 +59,17 @@ def _may_be_crossed(book: OrderBook) -> bool:
 def _check_side(side: BookSide, book: OrderBook, resting: dict[int, Order]) -> None:
     keys = side.keys
     assert all(a < b for a, b in pairwise(keys)), "prices are out of order"
-    assert set(keys) == set(side.levels), "price list and levels differ"
+    assert side.best == (keys[-1] if keys else NOTHING), "the best price is another"
+    assert set(keys) == set(side.heads), "price list and queues differ"
     for key in keys:
-        level = side.levels[key]
-        assert level.key == key, f"level {key} is filed under another key"
-        assert level.side is side, f"level {key} is filed on the other side"
-        assert level.head is not None, f"level {key} is empty"
-        total = 0
+        head = side.heads[key]
         before: Order | None = None
-        order: Order | None = level.head
+        order: Order | None = head
         while order is not None:
-            place = f"order {order.order_id} at level {key}"
+            place = f"order {order.order_id} at key {key}"
             assert order.order_id not in resting, f"{place} rests twice"
-            assert order.level is level, f"{place} thinks it is elsewhere"
-            assert order.before is before, f"{place}: queue is broken"
+            assert order.queue is side, f"{place} thinks it is elsewhere"
+            assert order is head or order.before is before, f"{place}: queue is broken"
             assert order.price_ticks * side.sign == key, f"{place}: wrong price"
             assert order.side == (1 if side.sign == 1 else 2), f"{place}: wrong side"
             assert order.instrument == book.instrument_id, f"{place}: wrong instrument"
@@ -81,10 +78,9 @@ def _check_side(side: BookSide, book: OrderBook, resting: dict[int, Order]) -> N
             special = order.special
             assert special is None or not special.waits, f"{place} waits"
             resting[order.order_id] = order
-            total += order.open_lots
             before, order = order, order.after
-        assert level.tail is before, f"level {key}: tail is wrong"
-        assert level.lots == total, f"level {key} says {level.lots} lots, its orders {total}"
+        tail = None if before is head else before
+        assert head.before is tail, f"key {key}: the first order does not know the last"
 
 
 def _check_waiting(book: OrderBook, open_orders: dict[int, Order]) -> None:
@@ -103,7 +99,7 @@ def _check_waiting(book: OrderBook, open_orders: dict[int, Order]) -> None:
         assert order.special.waits == Waits.UNCROSS, f"{place} does not know that it waits"
     for order in (*waiting, *book.uncrossing.values()):
         assert order.order_id not in open_orders, f"order {order.order_id} is in two places"
-        assert order.level is None, f"order {order.order_id} waits and rests"
+        assert order.queue is None, f"order {order.order_id} waits and rests"
         assert 0 < order.open_lots <= order.quantity_lots, f"order {order.order_id}: bad quantity"
         open_orders[order.order_id] = order
 

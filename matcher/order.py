@@ -8,7 +8,7 @@ from msgspec import Struct
 from common.types import OrderStatus
 
 if TYPE_CHECKING:
-    from matcher.book import Level
+    from matcher.book import BookSide
 
 
 class Account:
@@ -75,8 +75,9 @@ class Special(Struct, array_like=True, gc=False):
 class Order(Struct, eq=False, gc=False):
     """An order while it is open; identity is the object's.
 
-    `quantity_lots` is the total; what was filled is `quantity_lots - open_lots`. `before` and
-    `after` are its neighbours in the queue of `level`, all None while it is not resting.
+    `quantity_lots` is the total; what was filled is `quantity_lots - open_lots`. `queue` is the
+    side of the book it rests in, `before` and `after` are its neighbours at its price there (see
+    `BookSide`), all None while it is not resting.
     `ended_as` is the status of an order that ended with lots left, else zero. `hold_unit` is what
     each open lot holds of its account's money, zero without accounts. `arrival` is the number at
     which it last took its place, zero for the one that entered it. A plain limit order has no
@@ -96,7 +97,7 @@ class Order(Struct, eq=False, gc=False):
     self_trade: int = 0
     hold_unit: int = 0
     special: Special | None = None
-    level: Optional["Level"] = None
+    queue: Optional["BookSide"] = None
     before: Optional["Order"] = None
     after: Optional["Order"] = None
     ended_as: int = 0

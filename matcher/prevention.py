@@ -70,9 +70,6 @@ def _reduce(book: "OrderBook", order: "Order", lots: int, seq: int, events: list
         book.ledger.hold(order, book, -lots)
     order.quantity_lots -= lots
     order.open_lots -= lots
-    level = order.level
-    if level is not None:
-        level.lots -= lots
     special = order.special
     if special is not None and special.display_lots:
         special.shown_lots = min(special.shown_lots, order.open_lots)
@@ -88,7 +85,7 @@ def _reduce(book: "OrderBook", order: "Order", lots: int, seq: int, events: list
             order.quantity_lots,
             order.quantity_lots - order.open_lots,
             order.open_lots,
-            level is not None,
+            order.queue is not None,
             order.shown_lots,
             order.client_order_id,
         )

@@ -111,9 +111,7 @@ def _kind_fault(command: NewOrder, said: Instructions, book: OrderBook) -> Fault
         return (_UNSUPPORTED, "self_trade_prevention")
     instrument = book.instrument
     if command.order_type in _LIMITS:
-        fault = terms_fault(
-            instrument, book.notional_per_tick_lot, command.price_ticks, command.quantity_lots
-        )
+        fault = terms_fault(book, command.price_ticks, command.quantity_lots)
     elif command.price_ticks:
         return (_UNSUPPORTED, "price")
     elif command.time_in_force in _IMMEDIATE:

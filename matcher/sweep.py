@@ -23,7 +23,7 @@ def offers(side: BookSide, bound: int) -> Iterator[tuple[Order, int]]:
         if key < bound:
             return
         slices: deque[tuple[Order, int]] = deque()
-        order = side.levels[key].head
+        order: Order | None = side.heads[key]
         while order is not None:
             shown = order.shown_lots
             yield order, shown
@@ -42,8 +42,8 @@ def offers(side: BookSide, bound: int) -> Iterator[tuple[Order, int]]:
 def is_fillable(book: OrderBook, taker: Order, bound: int) -> bool:
     """Whether the book down to the key `bound` fills all of a FOK order.
 
-    O(levels) without self-trade prevention, else O(makers): own orders stand in the way as the
-    taker's mode says, and with `DECREMENT` the order would not be filled whole.
+    O(makers). With self-trade prevention own orders stand in the way as the taker's mode says,
+    and with `DECREMENT` the order would not be filled whole.
     """
     side = book.asks if taker.side == _BUY else book.bids
     wanted = taker.open_lots

@@ -8,33 +8,21 @@ from common.types import OrderType, RejectReason, SelfTrade, Side, TimeInForce
 from matcher.answers import Fault as Fault
 from matcher.book import OrderBook
 
-_SIDES: Final = (int(Side.BUY), int(Side.SELL))
+SIDES: Final = (int(Side.BUY), int(Side.SELL))
+MODES: Final = tuple(int(mode) for mode in SelfTrade)
+"""Of self-trade prevention."""
+
 _MARKET: Final = int(OrderType.MARKET)
 _FOK: Final = int(TimeInForce.FOK)
-_PLAIN_TIMES: Final = (int(TimeInForce.GTC), int(TimeInForce.IOC), _FOK)
-_MODES: Final = tuple(int(mode) for mode in SelfTrade)
+PLAIN_TIMES: Final = (int(TimeInForce.GTC), int(TimeInForce.IOC), _FOK)
+"""Times in force of orders without instructions."""
+
 _DECREMENT: Final = int(SelfTrade.DECREMENT)
 
 
-def limit_fault(command: NewOrder, book: OrderBook) -> Fault | None:
-    """Why a plain limit order must be refused, or None."""
-    if command.side not in _SIDES:
-        return (RejectReason.UNSUPPORTED_COMBINATION, "side")
-    if command.time_in_force not in _PLAIN_TIMES:
-        return (RejectReason.UNSUPPORTED_COMBINATION, "time_in_force")
-    if command.quote_amount:
-        return (RejectReason.UNSUPPORTED_COMBINATION, "quote_amount")
-    if command.self_trade not in _MODES:
-        return (RejectReason.UNSUPPORTED_COMBINATION, "self_trade_prevention")
-    return terms_fault(
-        book.instrument, book.notional_per_tick_lot, command.price_ticks, command.quantity_lots
-    )
-
-
-def terms_fault(
-    instrument: Instrument, notional_per_tick_lot: int, price_ticks: int, lots: int
-) -> Fault | None:
+def terms_fault(book: OrderBook, price_ticks: int, lots: int) -> Fault | None:
     """Why a limit order may not have this price and total quantity, or None."""
+    instrument = book.instrument
     if lots < instrument.min_quantity_lots:
         return (RejectReason.BAD_LOT, "quantity")
     if lots > instrument.max_quantity_lots:
@@ -43,21 +31,21 @@ def terms_fault(
         return (RejectReason.BAD_TICK, "price")
     if price_ticks > instrument.max_price_ticks:
         return (RejectReason.EXCEEDS_LIMIT, "price")
-    notional = price_ticks * lots * notional_per_tick_lot
-    if notional < instrument.min_notional:
+    tick_lots = price_ticks * lots
+    if tick_lots < book.min_tick_lots:
         return (RejectReason.MIN_NOTIONAL, "quantity")
-    if notional > instrument.max_notional:
+    if tick_lots > book.max_tick_lots:
         return (RejectReason.EXCEEDS_LIMIT, "quantity")
     return None
 
 
 def market_fault(command: NewOrder, book: OrderBook) -> Fault | None:
     """Why a market order must be refused, or None."""
-    if command.side not in _SIDES:
+    if command.side not in SIDES:
         return (RejectReason.UNSUPPORTED_COMBINATION, "side")
     if command.order_type != _MARKET:
         return (RejectReason.UNSUPPORTED_COMBINATION, "order_type")
-    if command.time_in_force not in _PLAIN_TIMES:
+    if command.time_in_force not in PLAIN_TIMES:
         return (RejectReason.UNSUPPORTED_COMBINATION, "time_in_force")
     if command.price_ticks:
         return (RejectReason.UNSUPPORTED_COMBINATION, "price")

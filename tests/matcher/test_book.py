@@ -4,7 +4,7 @@ import pytest
 
 from common.events import Event
 from common.types import Side
-from matcher.book import BookSide, OrderBook
+from matcher.book import NOTHING, BookSide, OrderBook
 from matcher.order import Account, Order
 from tests.matcher.venue import BTC, BUY, SELL
 
@@ -25,12 +25,12 @@ def test_a_side_lists_the_best_price_first(sign: int, expected: list[int]) -> No
     assert ids(side) == expected
 
 
-def test_equal_prices_share_a_level_in_arrival_order() -> None:
+def test_equal_prices_share_a_queue_in_arrival_order() -> None:
     side = BookSide(1)
     for order_id in (1, 2, 3):
         side.add(order(order_id, BUY, 100, order_id))
     assert ids(side) == [1, 2, 3]
-    assert [level.lots for level in side.levels.values()] == [6]
+    assert side.keys == [100]
 
 
 @pytest.mark.parametrize("gone", [0, 1, 2])
@@ -41,11 +41,16 @@ def test_remove_cuts_one_order_out_of_its_queue(gone: int) -> None:
         side.add(resting)
     side.remove(orders[gone])
     assert ids(side) == [n for n in (1, 2, 3) if n != gone + 1]
-    assert (orders[gone].level, orders[gone].before, orders[gone].after) == (None, None, None)
-    assert side.levels[100].lots == 6 - (gone + 1)
+    assert (orders[gone].queue, orders[gone].before, orders[gone].after) == (None, None, None)
+    side.add(orders[gone])
+    assert ids(side) == [n for n in (1, 2, 3) if n != gone + 1] + [gone + 1]
+    for resting in orders:
+        side.remove(resting)
+        assert (resting.queue, resting.before, resting.after) == (None, None, None)
+    assert ids(side) == []
 
 
-def test_remove_of_the_last_order_closes_its_level_wherever_it_is() -> None:
+def test_a_price_without_orders_leaves_the_list_wherever_it_is() -> None:
     side = BookSide(-1)
     orders = [order(price, SELL, price, 1) for price in (100, 101, 102, 103)]
     for resting in orders:
@@ -53,7 +58,8 @@ def test_remove_of_the_last_order_closes_its_level_wherever_it_is() -> None:
     for index, left in ((1, [100, 102, 103]), (0, [102, 103]), (3, [102]), (2, [])):
         side.remove(orders[index])
         assert ids(side) == left
-    assert not side.levels
+        assert side.best == (-left[0] if left else NOTHING)
+    assert not side.heads
     assert not side.keys
 
 
@@ -64,6 +70,7 @@ def test_lots_within_stops_at_the_bound_and_at_what_is_wanted() -> None:
     assert book.asks.lots_within(-101, 100) == 5
     assert book.asks.lots_within(-99, 100) == 0
     assert book.asks.lots_within(-102, 4) >= 4
+    assert book.asks.lots_within(-102, 100) == 10
 
 
 @pytest.mark.parametrize(

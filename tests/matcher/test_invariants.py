@@ -46,21 +46,11 @@ def _cross(engine: Engine) -> None:
     side.add(order)
 
 
-def _empty_level(engine: Engine) -> None:
-    engine.books[BTC.id].bids.levels[99].head = None
-
-
-def _wrong_level_sum(engine: Engine) -> None:
-    engine.books[BTC.id].bids.levels[100].lots += 1
-
-
 def _lots_created(engine: Engine) -> None:
     resting(engine, 1).open_lots += 1
-    engine.books[BTC.id].bids.levels[100].lots += 1
 
 
 def _nothing_open(engine: Engine) -> None:
-    engine.books[BTC.id].bids.levels[99].lots = 0
     resting(engine, 3).open_lots = 0
 
 
@@ -81,7 +71,7 @@ def _broken_link(engine: Engine) -> None:
 
 
 def _wrong_tail(engine: Engine) -> None:
-    engine.books[BTC.id].bids.levels[100].tail = resting(engine, 1)
+    resting(engine, 1).before = None
 
 
 def _lost_from_queue(engine: Engine) -> None:
@@ -90,31 +80,29 @@ def _lost_from_queue(engine: Engine) -> None:
 
 def _rests_twice(engine: Engine) -> None:
     copy = resting(engine, 3)
-    level = engine.books[BTC.id].bids.levels[100]
-    copy.level, copy.before = level, resting(engine, 2)
-    resting(engine, 2).after = copy
-    level.tail = copy
+    resting(engine, 2).after = resting(engine, 1).before = copy
 
 
 def _prices_out_of_order(engine: Engine) -> None:
     engine.books[BTC.id].bids.keys.reverse()
 
 
-def _price_without_level(engine: Engine) -> None:
+def _price_without_orders(engine: Engine) -> None:
     engine.books[BTC.id].bids.keys.insert(0, 1)
 
 
-def _level_under_another_key(engine: Engine) -> None:
-    engine.books[BTC.id].bids.levels[99].key = 98
+def _wrong_best_price(engine: Engine) -> None:
+    engine.books[BTC.id].bids.best = 99
 
 
-def _level_of_the_other_side(engine: Engine) -> None:
-    book = engine.books[BTC.id]
-    book.bids.levels[99].side = book.asks
+def _filed_under_another_price(engine: Engine) -> None:
+    side = engine.books[BTC.id].bids
+    side.heads[98] = side.heads.pop(99)
+    side.keys[0] = 98
 
 
 def _order_elsewhere(engine: Engine) -> None:
-    resting(engine, 3).level = resting(engine, 1).level
+    resting(engine, 3).queue = engine.books[BTC.id].asks
 
 
 def _lost_from_index(engine: Engine) -> None:
@@ -156,21 +144,19 @@ def _index_out_of_order(engine: Engine) -> None:
     ("spoil", "complaint"),
     [
         (_cross, "crossed"),
-        (_empty_level, "empty"),
-        (_wrong_level_sum, "says 12 lots, its orders 11"),
         (_lots_created, "bad quantity"),
         (_nothing_open, "bad quantity"),
         (_wrong_price, "wrong price"),
         (_wrong_side, "wrong side"),
         (_wrong_instrument, "wrong instrument"),
         (_broken_link, "queue is broken"),
-        (_wrong_tail, "tail is wrong"),
+        (_wrong_tail, "does not know the last"),
         (_lost_from_queue, "open but not resting"),
         (_rests_twice, "twice|elsewhere"),
         (_prices_out_of_order, "out of order"),
-        (_price_without_level, "price list and levels differ"),
-        (_level_under_another_key, "another key"),
-        (_level_of_the_other_side, "other side"),
+        (_price_without_orders, "price list and queues differ"),
+        (_wrong_best_price, "best price"),
+        (_filed_under_another_price, "wrong price"),
         (_order_elsewhere, "elsewhere"),
         (_lost_from_index, "orders rest but"),
         (_dead_order_in_index, "open but not resting"),
@@ -190,12 +176,12 @@ def test_a_spoiled_engine_is_noticed(spoil: Callable[[Engine], None], complaint:
         check(engine)
 
 
-def test_levels_are_walked_from_end_to_end() -> None:
+def test_queues_are_walked_from_end_to_end() -> None:
     engine = sound()
     for n in range(200):
         engine.apply(limit(ALICE, BUY, 50 + n % 7, 1 + n))
     check(engine)
     last = max(engine.accounts[ALICE].orders)
-    resting(engine, last).open_lots -= 1
-    with pytest.raises(AssertionError, match="lots, its orders"):
+    resting(engine, last).open_lots = 0
+    with pytest.raises(AssertionError, match="bad quantity"):
         check(engine)

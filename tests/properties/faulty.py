@@ -19,10 +19,10 @@ class RequeuesPartlyFilledMakers(Engine):
         last = events[-1] if events else None
         if isinstance(last, TradeExecuted) and last.maker_open_lots:
             maker = self.accounts[last.maker_account].orders[last.maker_order_id]
-            assert maker.level is not None
-            side = maker.level.side
-            side.remove(maker)
-            side.add(maker)
+            queue = maker.queue
+            assert queue is not None
+            queue.remove(maker)
+            queue.add(maker)
         return events
 
 

@@ -178,7 +178,7 @@ class Script:
         order_id = self._ids[name]
         for account in self.engine.accounts.values():
             order = account.orders.get(order_id)
-            if order is not None and order.level is not None:
+            if order is not None and order.queue is not None:
                 return [f"rests {order.shown_lots} @ {_price(order.price_ticks, mirror)}"]
             if order is not None:
                 return ["waits"]
