@@ -13,7 +13,8 @@ from matcher.accounts import hold_unit
 from matcher.answers import Fault, amended, canceled, rejected
 from matcher.book import OrderBook
 from matcher.election import elect
-from matcher.order import Order, Waits
+from matcher.order import Order
+from matcher.special import Waits
 from matcher.special_terms import display_fault, trigger_fault
 from matcher.terms import lots_fault, terms_fault
 

@@ -9,7 +9,8 @@ from common.events import (
     OrderRepeated,
 )
 from common.types import RejectReason
-from matcher.order import Order, Waits
+from matcher.order import Order
+from matcher.special import Waits
 
 Fault = tuple[RejectReason, str]
 """Why a command is refused, and which field."""

@@ -16,8 +16,9 @@ from common.events import Event, OrderReplenished, TradeExecuted
 from common.instruments import FEE_SCALE, Instrument
 from common.types import InstrumentState, Side
 from matcher.fees import fee
-from matcher.order import Order, Special, Waits
+from matcher.order import Order
 from matcher.prevention import prevent
+from matcher.special import Special, Waits
 from matcher.timers import Timers
 from matcher.triggers import TriggerBook
 

@@ -52,7 +52,8 @@ from matcher.book import OrderBook
 from matcher.dedupe import RetryWindow, is_next_request
 from matcher.election import elect
 from matcher.means import fault_of_means
-from matcher.order import Account, Order, Special, Waits
+from matcher.order import Account, Order
+from matcher.special import Special, Waits
 from matcher.special_terms import as_accepted, special_terms
 from matcher.sweep import is_fillable
 from matcher.terms import MODES, PLAIN_TIMES, SIDES, terms_fault

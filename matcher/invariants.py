@@ -6,7 +6,8 @@ from common.rules import FEE_ACCOUNT
 from common.types import InstrumentState, Side
 from matcher.book import NOTHING, BookSide, OrderBook
 from matcher.engine import Engine
-from matcher.order import Order, Waits
+from matcher.order import Order
+from matcher.special import Waits
 from matcher.triggers import is_met
 
 

@@ -7,7 +7,8 @@ from common.types import MAX_INT, InstrumentState, OrderType, RejectReason, Side
 from matcher.accounts import Ledger, hold_unit
 from matcher.answers import Fault
 from matcher.book import OrderBook
-from matcher.order import Account, Order, Special
+from matcher.order import Account, Order
+from matcher.special import Special
 from matcher.sweep import cost, lots_for
 
 if TYPE_CHECKING:

@@ -1,11 +1,11 @@
 """An open order, and the account that owns it."""
 
-from enum import IntEnum
 from typing import TYPE_CHECKING, Optional
 
 from msgspec import Struct
 
 from common.types import OrderStatus
+from matcher.special import Special
 
 if TYPE_CHECKING:
     from matcher.book import BookSide
@@ -44,32 +44,6 @@ class Account:
         del self.orders[order.order_id]
         if order.client_order_id:
             del self.by_client_order_id[order.client_order_id]
-
-
-class Waits(IntEnum):
-    """What an open order that does not rest waits for."""
-
-    NOTHING = 0
-    TRIGGER = 1
-    UNCROSS = 2
-
-
-class Special(Struct, array_like=True, gc=False):
-    """What few orders have: how they were entered, and where they stand with it.
-
-    `trigger_ticks` waits for the last price while `waits` says so. `display_lots` is the size of
-    an iceberg's slices and `shown_lots` what is left of the one in the book. `expire_ns` is zero
-    for ever.
-    """
-
-    order_type: int
-    time_in_force: int
-    trigger_ticks: int = 0
-    display_lots: int = 0
-    shown_lots: int = 0
-    expire_ns: int = 0
-    post_only: bool = False
-    waits: int = 0
 
 
 class Order(Struct, eq=False, gc=False):

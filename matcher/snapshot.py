@@ -19,7 +19,8 @@ from common.types import InstrumentState
 from matcher.book import BookSide, OrderBook
 from matcher.dedupe import Body
 from matcher.engine import Engine
-from matcher.order import Account, Order, Special
+from matcher.order import Account, Order
+from matcher.special import Special
 
 
 class OrderRecord(Struct, array_like=True, gc=False):

@@ -10,7 +10,7 @@ from common.commands import Instructions, NewOrder
 from common.types import InstrumentState, OrderType, RejectReason, SelfTrade, Side, TimeInForce
 from matcher.answers import Fault
 from matcher.book import OrderBook
-from matcher.order import Special, Waits
+from matcher.special import Special, Waits
 from matcher.terms import lots_fault, market_fault, terms_fault
 from matcher.timers import end_of_day
 from matcher.triggers import is_met

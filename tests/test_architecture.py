@@ -114,6 +114,7 @@ PURE: Final = {
     "matcher.segment",
     "matcher.sequencer",
     "matcher.snapshot",
+    "matcher.special",
     "matcher.special_terms",
     "matcher.sweep",
     "matcher.terms",
