@@ -8,6 +8,7 @@ RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin crossbook \
 
 WORKDIR /opt/crossbook
 COPY pyproject.toml requirements-page.txt README.md LICENSE instruments.toml ./
+# Pure Python: the image has no compiler. matcher/README.md says what compiling would bring.
 COPY common common
 COPY crossbook crossbook
 COPY gateway gateway

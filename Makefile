@@ -13,7 +13,8 @@ CHART := $(PIP) --no-deps --require-hashes -r requirements-page.txt || \
 	echo "the chart script cannot be had: the page will have no candles" >&2
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test test-slow test-simulation test-crash lint format bench bench-core clean
+.PHONY: help run demo compiled pure test test-compiled test-slow test-simulation test-crash lint \
+	format bench bench-core clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,8 +32,18 @@ demo: $(RUNTIME) ## start the exchange and a simulated market on it; Ctrl-C stop
 		PATH="$(abspath $(BIN)):$$PATH" PYTHONUNBUFFERED=1 \
 		exec $(BIN)/honcho -e /dev/null -f /dev/fd/3 start
 
-test: $(DEVELOPMENT) ## run the fast tests
-	@$(BIN)/python -m pytest $(ARGS)
+compiled: $(DEVELOPMENT) ## compile the matching engine, which is used from then on; needs a C compiler
+	@MATCHER_BUILD=pure $(BIN)/python -m tools.compile
+
+pure: ## take the compiled engine away again
+	@rm -rf build/compiled build/compile
+
+test: $(DEVELOPMENT) ## run the fast tests, with the engine in pure Python
+	@MATCHER_BUILD=pure $(BIN)/python -m pytest $(ARGS)
+
+# Doctests are found beside the native module of the same name, which pytest would refuse.
+test-compiled: compiled ## run the fast tests with the compiled engine
+	@MATCHER_BUILD=compiled PY_IGNORE_IMPORTMISMATCH=1 $(BIN)/python -m pytest $(ARGS)
 
 test-slow: $(DEVELOPMENT) ## run the long suites
 	@$(BIN)/python -m pytest -m slow $(ARGS)

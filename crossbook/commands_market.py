@@ -30,12 +30,16 @@ from crossbook.options import (
     TimeoutOption,
     client_settings,
 )
+from crossbook.process_probe import matcher_build
 from crossbook.recent_trades import recent_trades
 from crossbook.rendering import book_facts, trade_facts
 from crossbook.watching import FRAMES_PER_SECOND, open_market, until_interrupt, wait_ready
 
 SILENT_MS: Final = 3_000
 """Silence of the matcher after which `status` calls it unreachable."""
+
+BUILD_TIMEOUT: Final = 0.5
+"""Seconds that `status` waits at the matcher's own socket; few callers can reach it at all."""
 
 
 def book(
@@ -216,11 +220,13 @@ def status(
     }
     publisher = facts["publisher"]
     silent_ms = publisher.pop("matcher_silent_ms", None)
+    # Only the publisher hears the matcher: without it nothing can be said.
+    heard = None if silent_ms is None else silent_ms < SILENT_MS
     facts["matcher"] = {
-        # Only the publisher hears the matcher: without it nothing can be said.
-        "reachable": None if silent_ms is None else silent_ms < SILENT_MS,
+        "reachable": heard,
         "silent_ms": silent_ms,
         "seq": max((facts[part].get("seq", 0) for part in ("gateway", "publisher")), default=0),
+        "build": matcher_build(settings, min(timeout, BUILD_TIMEOUT)) if heard else None,
     }
     parts = ("gateway", "matcher", "publisher")
     reachable = all(facts[part]["reachable"] for part in parts)
@@ -298,7 +304,8 @@ def _matcher_text(part: dict[str, Any]) -> str:
     if part["silent_ms"] is None:
         return "unknown: only the publisher tells"
     if part["reachable"]:
-        return f"at sequence {part['seq']:,}"
+        build = f", {part['build']} engine" if part["build"] else ""
+        return f"at sequence {part['seq']:,}{build}"
     return f"silent for {part['silent_ms'] / 1000:.1f} s"
 
 

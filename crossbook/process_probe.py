@@ -1,5 +1,6 @@
 """Asks one process of an exchange whether it works, over a socket it has anyway."""
 
+import re
 import urllib.request
 from collections.abc import Callable
 from contextlib import closing
@@ -17,6 +18,7 @@ from common.metrics import Metrics, MetricsRequest
 from crossbook.errors import ProcessDown
 
 _NUMBER: Final = 1
+_BUILD: Final = re.compile(r'^crossbook_matcher_build{build="(\w+)"} 1', re.MULTILINE)
 
 
 def probe(settings: Settings, process: str, timeout_s: float) -> str:
@@ -35,6 +37,22 @@ def probe(settings: Settings, process: str, timeout_s: float) -> str:
         "recorder": settings.recorder_history,
     }[process]
     return _probe_zmq(address, encode(MetricsRequest(_NUMBER)), _is_metrics, timeout_s)
+
+
+def matcher_build(settings: Settings, timeout_s: float) -> str | None:
+    """Which build of the engine the matcher runs, `pure` or `compiled`; None where nobody can be
+    asked: only those on the matcher's own socket are told."""
+    found: list[str] = []
+
+    def told(payload: bytes) -> bool:
+        found.extend(_BUILD.findall(decode_metrics(payload).text))
+        return True
+
+    try:
+        _probe_zmq(settings.matcher_sync, encode(MetricsRequest(_NUMBER)), told, timeout_s)
+    except ProcessDown:
+        return None
+    return found[0] if found else None
 
 
 def _probe_zmq(

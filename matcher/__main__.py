@@ -12,6 +12,7 @@ from common.clock import SystemClock
 from common.config import Settings, exit_on_config_error, load_settings
 from common.errors import ConfigError, CrossbookError
 from common.log import logger, set_up_logging
+from matcher import BUILD, WHY_PURE
 from matcher.disk import FileDisk
 from matcher.history import EventHistory
 from matcher.journal import JournalFailed
@@ -102,6 +103,8 @@ def main() -> None:
     gc.freeze()
     logger().info(
         "matcher_ready",
+        build=BUILD,
+        why_pure=WHY_PURE or None,
         commands=settings.matcher_commands,
         events=settings.matcher_events,
         sync=settings.matcher_sync,

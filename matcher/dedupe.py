@@ -30,7 +30,7 @@ def is_next_request(last: int, request: int) -> bool:
     return request == last + 1 or (request & COUNT_MASK == 1 and epoch_of(request) > epoch_of(last))
 
 
-class Remembered(Struct, gc=False):
+class Remembered(Struct, eq=False, gc=False):
     """What an accepted order said when it was entered, and the order itself."""
 
     body: Body

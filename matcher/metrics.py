@@ -7,6 +7,7 @@ from prometheus_client.metrics_core import Metric
 
 from common.exposition import Exposition
 from common.tally import Buckets
+from matcher import BUILD
 from matcher.disk import FileDisk
 from matcher.history import EventHistory
 from matcher.journal import Journal
@@ -45,6 +46,7 @@ class MatcherMetrics(Exposition):
     def families(self) -> Iterator[Metric]:
         """All families, as they stand."""
         sequencer, batches = self._sequencer, self._batches
+        yield self.gauge("build", "Which build of the engine runs", {BUILD: 1}, "build")
         yield self.gauge("sequence", "Number of the last command applied", sequencer.seq)
         yield self.counter("commands", "Commands applied", sequencer.commands)
         yield self.counter("events", "Events they caused", sequencer.events)

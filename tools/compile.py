@@ -1,0 +1,177 @@
+"""Compile the matching engine with mypyc: `python -m tools.compile`, or `make compiled`.
+
+What comes out lies in `build/compiled` and is found by `matcher/__init__.py`. The source stays as
+it is. A copy of it is compiled, in which the structs that nobody encodes (those with `eq=False`:
+an order, a level) are native classes with the `__init__` that msgspec derives from their fields;
+line numbers stay the same.
+"""
+
+import ast
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from matcher import ROOT, Manifest, compiled_directory, digests, platform
+
+MODULES: Final = (
+    "accounts",
+    "administration",
+    "amendment",
+    "answers",
+    "book",
+    "dedupe",
+    "election",
+    "engine",
+    "fees",
+    "listing",
+    "means",
+    "order",
+    "prevention",
+    "special_terms",
+    "sweep",
+    "terms",
+    "timers",
+    "triggers",
+)
+"""Modules of the matcher that are compiled: what orders, amends and cancels run through."""
+
+SUBCLASSED: Final = frozenset({"Engine"})
+"""Native classes that the source may derive from: the tests have engines that are wrong."""
+
+NO_COMPILER: Final = 3
+"""Exit status where nothing can be compiled."""
+
+
+def obstacle() -> str:
+    """What is missing to compile, and how to get it; the empty text if nothing is."""
+    compiler = (os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc").split()[0]
+    if not shutil.which(compiler):
+        return f"there is no C compiler {compiler} (Debian and Ubuntu: apt install gcc)"
+    header = Path(sysconfig.get_paths()["include"]) / "Python.h"
+    if not header.is_file():
+        return f"there is no {header} (Debian and Ubuntu: apt install python3-dev)"
+    try:
+        import mypyc.build  # noqa: F401
+        import setuptools  # noqa: F401
+    except ImportError as error:
+        return f"{error} (pip install 'crossbook[dev]')"
+    return ""
+
+
+def lowered(source: str) -> str:
+    """The module with its `eq=False` structs as native classes, line by line where it was.
+
+    Raises `ValueError` for any other struct: mypyc would drop what its class line says.
+
+    >>> print(lowered("from msgspec import Struct\\n\\nclass A(Struct, eq=False):\\n  x: int = 0"))
+    from msgspec import Struct; from mypy_extensions import mypyc_attr
+    @mypyc_attr(native_class=True)
+    class A:
+        def __init__(self, x: int=0) -> None: self.x = x
+    """
+    lines = source.splitlines()
+    tree = ast.parse(source)
+    attributes = False
+    for node in tree.body:
+        if not isinstance(node, ast.ClassDef):
+            continue
+        said = {word.arg: ast.unparse(word.value) for word in node.keywords}
+        if node.name in SUBCLASSED:
+            marks = "allow_interpreted_subclasses=True"
+        elif "Struct" in map(ast.unparse, node.bases):
+            if said.pop("eq", "") != "False" or said.keys() - {"gc"}:
+                raise ValueError(f"{node.name} cannot be compiled: move it to another module")
+            # A struct outside the collector's care is a native class outside of it.
+            marks = "native_class=True" + (", acyclic=True" if "gc" in said else "")
+            lines[node.lineno - 1] = f"class {node.name}:"
+            _write_init(node, lines)
+        else:
+            continue
+        assert not lines[node.lineno - 2], "two empty lines stand before a class"
+        lines[node.lineno - 2] = f"@mypyc_attr({marks})"
+        attributes = True
+    if attributes:
+        imports = (node for node in tree.body if isinstance(node, ast.ImportFrom))
+        line = next(node.lineno for node in imports if node.lineno == node.end_lineno)
+        lines[line - 1] += "; from mypy_extensions import mypyc_attr"
+    return "\n".join(lines)
+
+
+def _write_init(node: ast.ClassDef, lines: list[str]) -> None:
+    """Put an `__init__` in the place of the struct's first field, and nothing in the others'."""
+    fields = [field for field in node.body if isinstance(field, ast.AnnAssign)]
+    arguments, body = ["self"], []
+    for field in fields:
+        name = ast.unparse(field.target)
+        value = f"={ast.unparse(field.value)}" if field.value is not None else ""
+        arguments.append(f"{name}: {ast.unparse(field.annotation)}{value}")
+        body.append(f"self.{name} = {name}")
+        for number in range(field.lineno - 1, field.end_lineno or field.lineno):
+            lines[number] = ""
+    head = f"    def __init__({', '.join(arguments)}) -> None: "
+    lines[fields[0].lineno - 1] = head + "; ".join(body)
+
+
+def build(root: Path) -> None:
+    """Compile the source below `root`, from nothing; what was there before is gone first.
+
+    The manifest is written last, so that what a run left half done is never used.
+    """
+    directory = compiled_directory(root)
+    work = root / "build" / "compile"
+    for place in (directory, work):
+        shutil.rmtree(place, ignore_errors=True)
+    sources = [f"matcher/{name}.py" for name in MODULES]
+    # What is not compiled is read for its types, and the values of its constants.
+    others = [
+        path for folder in ("common", "matcher") for path in sorted((root / folder).glob("*"))
+    ]
+    read = {path.relative_to(root).as_posix() for path in others if path.suffix == ".py"}
+    made_of = digests(root, sorted(read))
+    for name in made_of:
+        text = (root / name).read_text()
+        copy = work / "source" / name
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_text(lowered(text) if name in sources else text)
+    _compile(work / "source", work / "modules", work / "objects", sources)
+    shutil.copytree(work / "modules", directory)
+    manifest = Manifest(platform(), made_of)
+    (directory / "manifest.json").write_bytes(msgspec.json.encode(manifest))
+
+
+def _compile(source: Path, modules: Path, objects: Path, paths: list[str]) -> None:
+    """Run mypyc and the C compiler from within `source`; raises `CalledProcessError`."""
+    script = (
+        "import sys\n"
+        "from mypyc.build import mypycify\n"
+        "from setuptools import setup\n"
+        "modules, objects, *paths = sys.argv[1:]\n"
+        "extensions = mypycify(['--config-file=', '--ignore-missing-imports', *paths],\n"
+        "    opt_level='3', debug_level='0', target_dir=objects, group_name='crossbook_matcher')\n"
+        "setup(name='crossbook-matcher', packages=[], ext_modules=extensions, script_args=\n"
+        "    ['-q', 'build_ext', '--build-lib', modules, '--build-temp', objects])\n"
+    )
+    subprocess.run(
+        [sys.executable, "-c", script, str(modules), str(objects), *paths], cwd=source, check=True
+    )
+
+
+def main() -> None:
+    """Compile, or with `--check` only say whether it could be done."""
+    missing = obstacle()
+    if missing:
+        print(f"cannot compile, the engine stays pure Python: {missing}", file=sys.stderr)
+        sys.exit(NO_COMPILER)
+    if sys.argv[1:] != ["--check"]:
+        build(ROOT)
+        print(f"compiled {len(MODULES)} modules into {compiled_directory(ROOT)}")
+
+
+if __name__ == "__main__":
+    main()
