@@ -71,13 +71,16 @@ def core(
         bool, typer.Option("--client-order-ids", help="Give every order a client order id.")
     ] = False,
     peers: Annotated[bool, typer.Option(help="Run installed peers too.")] = True,
+    builds: Annotated[
+        bool, typer.Option(help="Run the other build of the engine too, if there is one.")
+    ] = True,
     json: Json = None,
 ) -> None:
     """Messages per second of the engine alone, in process."""
     if scenario != "all" and scenario not in core_bench.SCENARIOS:
         raise typer.BadParameter(f"no scenario {scenario!r}", param_hint="--scenario")
     names = core_bench.SCENARIOS if scenario == "all" else (scenario,)
-    plan = core_bench.Plan(messages, repeats, seed, gc, client_order_ids, peers)
+    plan = core_bench.Plan(messages, repeats, seed, gc, client_order_ids, peers, builds)
     report = core_bench.run(names, plan)
     core_bench.show(report)
     if any(version.startswith("not ") for version in report.peers.values()):

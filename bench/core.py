@@ -6,13 +6,15 @@ and handed over in batches as the matcher's loop does. Nothing is encoded, store
 
 import statistics
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 
 from msgspec import Struct
 
-from bench import machine, mixed, peers, stopwatch, workload
+from bench import machine, mixed, other_build, peers, stopwatch, workload
 from bench.stopwatch import processor_ns
 from bench.traded import Traded, outcome, reference
 from common.commands import Command
+from matcher import BUILD
 from matcher.engine import Engine
 
 BATCH = 128
@@ -20,6 +22,7 @@ BATCH = 128
 WIDTH = 21
 """Of a column of the table."""
 OURS = "crossbook"
+OTHER = f"{OURS} {other_build.NAME}"
 MIXED = "mixed"
 SCENARIOS = (*workload.SCENARIOS, MIXED)
 """`MIXED` has orders that no peer knows: ours alone runs it."""
@@ -69,18 +72,30 @@ class Plan(Struct, frozen=True):
     collect_garbage: bool = False
     client_order_ids: bool = False
     with_peers: bool = True
+    with_other_build: bool = False
+
+
+class Stream(Struct):
+    """Commands of a scenario, and what our engine makes of them: its trades, how many orders rest
+    in the end, and the nanoseconds of one run."""
+
+    commands: list[Command]
+    traded: Traded
+    resting: int
+    elapsed_ns: Callable[[], int]
 
 
 def run(scenarios: Sequence[str], plan: Plan) -> Report:
     """Measure every scenario; peers run the very same commands, in turn with ours."""
     described = machine.describe()
-    reports = [_mixed(plan) if name == MIXED else _plain(name, plan) for name in scenarios]
+    reports = [_measured(name, plan) for name in scenarios]
     return Report(
         bench="core",
         machine=described,
         method={
             "call": "Engine.apply(command), one at a time; events gathered in lists",
             "clock": "processor time of the process, one thread",
+            "build": BUILD,
             "batch": BATCH,
             "repeats": plan.repeats,
             "figure": "median of the repeats, each on a fresh engine, peers in turn",
@@ -95,43 +110,52 @@ def run(scenarios: Sequence[str], plan: Plan) -> Report:
     )
 
 
-def _plain(scenario: str, plan: Plan) -> ScenarioReport:
-    commands = workload.generate(scenario, plan.messages // 2, plan.seed, plan.client_order_ids)
-    traded, resting = reference(commands)
-    turns: dict[str, tuple[int, Callable[[], int]]] = {
-        OURS: (
-            len(commands),
-            lambda: processor_ns(apply_all, commands, plan.collect_garbage),
+def stream_of(scenario: str, plan: Plan) -> Stream:
+    """The commands of a scenario, run through our engine once."""
+    if scenario == MIXED:
+        flow = mixed.generate(plan.messages // 2, plan.seed)
+        engine = mixed.engine()
+        traded, resting = outcome(engine, (engine.apply(*timed) for timed in flow))
+        commands = [command for command, _ in flow]
+        return Stream(
+            commands, traded, resting, lambda: processor_ns(apply_timed, flow, plan.collect_garbage)
         )
-    }
+    commands = workload.generate(scenario, plan.messages // 2, plan.seed, plan.client_order_ids)
+    return Stream(
+        commands,
+        *reference(commands),
+        lambda: processor_ns(apply_all, commands, plan.collect_garbage),
+    )
+
+
+def _measured(scenario: str, plan: Plan) -> ScenarioReport:
+    stream = stream_of(scenario, plan)
+    commands = stream.commands
+    turns = {OURS: (len(commands), stream.elapsed_ns)}
     differs: dict[str, str] = {}
-    for peer in peers.available() if plan.with_peers else []:
-        part = commands[: peer.most_messages or None]
-        differs[peer.name] = peer.differs(part)
-        turns[peer.name] = (len(part), _turn(peer, part, plan.collect_garbage))
-    runs = _rates(turns, plan.repeats)
+    with ExitStack() as running:
+        if plan.with_other_build and not other_build.obstacle():
+            other = running.enter_context(other_build.started(scenario, plan))
+            turns[OTHER] = (len(commands), other.elapsed_ns)
+            if other.traded != stream.traded:
+                differs[OTHER] = f"it traded {other.traded}, we {stream.traded}"
+        for peer in peers.available() if plan.with_peers and scenario != MIXED else []:
+            part = commands[: peer.most_messages or None]
+            differs[peer.name] = peer.differs(part)
+            turns[peer.name] = (len(part), _turn(peer, part, plan.collect_garbage))
+        runs = _rates(turns, plan.repeats)
     speeds = [
         Speed(name, turns[name][0], round(statistics.median(rates)), rates, differs.get(name, ""))
         for name, rates in runs.items()
     ]
-    return ScenarioReport(scenario, workload.mix(commands), traded, resting, speeds)
+    mix = workload.mix(commands)
+    return ScenarioReport(scenario, mix, stream.traded, stream.resting, speeds)
 
 
 def _turn(
     peer: peers.Peer, commands: Sequence[Command], collect_garbage: bool
 ) -> Callable[[], int]:
     return lambda: peer.elapsed_ns(commands, collect_garbage)
-
-
-def _mixed(plan: Plan) -> ScenarioReport:
-    flow = mixed.generate(plan.messages // 2, plan.seed)
-    engine = mixed.engine()
-    traded, resting = outcome(engine, (engine.apply(*timed) for timed in flow))
-    turns = {OURS: (len(flow), lambda: processor_ns(apply_timed, flow, plan.collect_garbage))}
-    rates = _rates(turns, plan.repeats)[OURS]
-    speed = Speed(OURS, len(flow), round(statistics.median(rates)), rates)
-    counted = workload.mix([command for command, _ in flow])
-    return ScenarioReport(MIXED, counted, traded, resting, [speed])
 
 
 def _rates(turns: dict[str, tuple[int, Callable[[], int]]], repeats: int) -> dict[str, list[int]]:
@@ -173,7 +197,8 @@ def apply_timed(flow: Sequence[mixed.Timed]) -> int:
 def show(report: Report) -> None:
     """Print the report for a person."""
     method = report.method
-    print(f"core: messages/s through Engine.apply\n{machine.line(report.machine)}")
+    print(f"core: messages/s through Engine.apply, {method['build']} engine")
+    print(machine.line(report.machine))
     print(
         f"method: processor time, median of {method['repeats']} runs, garbage collector "
         f"{method['garbage_collector']}, seed {method['seed']}, "
@@ -182,7 +207,7 @@ def show(report: Report) -> None:
     languages = {peer.name: peer.language for peer in peers.PEERS}
     for name, version in report.peers.items():
         print(f"peer: {name} ({languages[name]}) {version}")
-    names = [OURS, *(name for name in report.peers if name in report.worst)]
+    names = [name for name in (OURS, OTHER, *report.peers) if name in report.worst]
     header = "".join(f"{name:>{WIDTH}}" for name in names)
     print(f"\n{'thousand/s':<10}{'messages':>10}{'trades':>9}{'resting':>9}{header}")
     for scenario in report.scenarios:

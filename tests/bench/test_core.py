@@ -6,13 +6,15 @@ from typing import get_args
 import msgspec
 import pytest
 
-from bench import core, mixed, peers, workload
+import matcher
+from bench import core, mixed, other_build, peers, workload
 from bench.peers import Peer
 from bench.traded import Traded, difference, reference, traded
 from common.commands import CancelOrder, Command, NewOrder
 from common.events import Event
 
 ALONE = core.Plan(2_000, repeats=1, with_peers=False)
+BUILDS = core.Plan(2_000, repeats=1, with_peers=False, with_other_build=True)
 
 
 def test_report_names_method_machine_and_worst_scenario() -> None:
@@ -91,3 +93,15 @@ def test_a_peer_that_trades_otherwise_is_shown_as_such(
     told = capsys.readouterr().out
     assert "DIFFERS: pyorderbook in normal: trades 500" in told
     assert "pyorderbook runs the first 500 messages only" in told
+
+
+def test_the_other_build_runs_the_same_flow_in_a_process_of_its_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # This build stands for the other one, so that nothing needs to be compiled.
+    monkeypatch.setattr(other_build, "NAME", matcher.BUILD)
+    report = core.run(["swing-40", core.MIXED], BUILDS)
+    for scenario in report.scenarios:
+        assert [speed.engine for speed in scenario.speeds] == [core.OURS, core.OTHER]
+        assert [speed.differs for speed in scenario.speeds] == ["", ""]
+        assert scenario.speeds[1].messages_per_s > 1_000

@@ -1,0 +1,82 @@
+"""The other build of our engine, compiled or pure, in a process of its own and in turn with ours.
+
+`python -m bench.other_build JSON` is that process: it says what its engine traded, and then answers
+each line with the nanoseconds of one run.
+"""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+import matcher
+from bench.traded import Traded
+
+NAME: Final = {"pure": "compiled", "compiled": "pure"}[matcher.BUILD]
+"""Which build that is."""
+
+
+class OtherBuild:
+    """A process that runs one scenario in the other build; `traded` is what came of it."""
+
+    def __init__(self, process: "subprocess.Popen[bytes]") -> None:
+        self._process = process
+        self.traded = msgspec.json.decode(self._line(), type=Traded)
+
+    def elapsed_ns(self) -> int:
+        """Nanoseconds of processor time of one run."""
+        assert self._process.stdin is not None, "it is a pipe"
+        self._process.stdin.write(b"\n")
+        self._process.stdin.flush()
+        return int(self._line())
+
+    def _line(self) -> bytes:
+        assert self._process.stdout is not None, "it is a pipe"
+        line = self._process.stdout.readline()
+        if not line:
+            raise RuntimeError(f"the {NAME} engine ended with status {self._process.wait()}")
+        return line
+
+
+def obstacle() -> str:
+    """Why the other build cannot run, or the empty text."""
+    return matcher.why_not_compiled(matcher.ROOT) if NAME == "compiled" else ""
+
+
+@contextmanager
+def started(scenario: str, plan: Struct) -> Iterator[OtherBuild]:
+    """The other build, ready to run the scenario as this `bench.core.Plan` says; it ends with the
+    block."""
+    said = msgspec.json.encode((scenario, plan)).decode()
+    environment = {**os.environ, "MATCHER_BUILD": NAME}
+    with subprocess.Popen(
+        [sys.executable, "-m", "bench.other_build", said],
+        cwd=matcher.ROOT,
+        env=environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as process:
+        try:
+            yield OtherBuild(process)
+        finally:
+            process.kill()
+
+
+def serve(said: str) -> None:
+    """Answer each line of standard input with the time of one run."""
+    from bench import core
+
+    scenario, plan = msgspec.json.decode(said, type=tuple[str, core.Plan])
+    stream = core.stream_of(scenario, plan)
+    print(msgspec.json.encode(stream.traded).decode(), flush=True)
+    for _ in sys.stdin:
+        print(stream.elapsed_ns(), flush=True)
+
+
+if __name__ == "__main__":
+    serve(sys.argv[1])
