@@ -129,8 +129,15 @@ class Client:
 
     @property
     def last_seq(self) -> int:
-        """The highest of the matcher's numbers seen: where a later `catch_up` may begin."""
+        """The highest of the matcher's numbers seen: where a later `catch_up` may begin. Where
+        the exchange has several shards, see `last_seqs`."""
         return self.session.last_seq
+
+    @property
+    def last_seqs(self) -> list[int]:
+        """The highest number seen of every shard heard of: each shard is caught up with by its
+        own."""
+        return self.session.last_seqs
 
     @property
     def account(self) -> int:

@@ -5,10 +5,11 @@ coming cannot be told apart on the wire. Each `CaughtUp` settles everything up t
 much is handed on in the order it happened, without what was heard before.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from common.entry import Ack, CaughtUp, Execution
+from common.shards import base_of, shard_of
 from common.types import ExecutionKind
 
 Key = tuple[int, int, int, int]
@@ -135,6 +136,60 @@ class Recovery:
         return key_of(execution) not in self._told and not (
             execution.kind in _ANSWERS and answer in self._told
         )
+
+
+class Track:
+    """What a session has heard of one shard of the exchange; `recovery` fills a hole in it.
+
+    `hole_from` is where the last hole begins that was told, `hole_part` what was heard of it.
+    """
+
+    def __init__(self) -> None:
+        self.heard = Heard()
+        self.recovery: Recovery | None = None
+        self.hole_from = 0
+        self.hole_part: set[Key] = set()
+
+    def end_recovery(self, recovery: Recovery) -> None:
+        """Go on as before, behind what `recovery` has filled."""
+        self.recovery = None
+        recovery.under_way = False
+        if recovery.same_history:
+            self.heard.take_all(recovery.next_seq - 1)
+        else:
+            self.heard = Heard()
+            self.heard.take_all(base_of(shard_of(recovery.from_seq)))
+        for key in recovery.answers_behind():
+            self.heard.take(key[0], key)
+
+
+class Tracks:
+    """One `Track` for each shard heard of."""
+
+    def __init__(self) -> None:
+        self._by_shard = {0: Track()}
+
+    def __iter__(self) -> Iterator[Track]:
+        return iter(self._by_shard.values())
+
+    def of(self, seq: int) -> Track:
+        """That of the shard which gave this number."""
+        track = self._by_shard.get(shard_of(seq))
+        if track is None:
+            track = self._by_shard[shard_of(seq)] = Track()
+        return track
+
+    @property
+    def recovering(self) -> list[tuple[Track, Recovery]]:
+        """Those with a hole that is being filled."""
+        return [(each, each.recovery) for each in self if each.recovery is not None]
+
+    def asked_under(self, number: int) -> tuple[Track, Recovery] | None:
+        """The one whose catch-up was asked for under this request number."""
+        for track, recovery in self.recovering:
+            if number and number == recovery.catch_up_seq:
+                return track, recovery
+        return None
 
 
 def _in_order(execution: Execution) -> tuple[int, ...]:

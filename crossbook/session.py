@@ -37,7 +37,7 @@ from common.types import RejectReason
 from crossbook.asked import Asked, payloads
 from crossbook.asked import Outcome as Outcome
 from crossbook.asked import Unanswered as Unanswered
-from crossbook.recovery import Heard, Key, Recovery, key_of
+from crossbook.recovery import Key, Recovery, Track, Tracks, key_of
 
 OUTSTANDING_MAX: Final = 100_000
 """Most requests without an answer."""
@@ -101,40 +101,46 @@ class Session:
         self._heard_ns = 0
         self._earliest_ns = 0
         self._base_ping = 0
-        self._heard = Heard()
-        self._hole_from = 0
-        self._hole_part: set[Key] = set()
-        self._recovery: Recovery | None = None
+        self._tracks = Tracks()
 
     @property
     def last_seq(self) -> int:
-        """The highest of the matcher's numbers seen."""
-        return self._heard.last_seq
+        """The highest of the matcher's numbers seen; where there are several shards, see
+        `last_seqs`."""
+        return max(self.last_seqs)
+
+    @property
+    def last_seqs(self) -> list[int]:
+        """The highest number seen of every shard heard of."""
+        return [track.heard.last_seq for track in self._tracks]
 
     @property
     def recovering(self) -> bool:
         """Whether missed executions are being asked for; what arrives meanwhile is held."""
-        return self._recovery is not None
+        return bool(self._tracks.recovering)
 
     def catch_up(self, from_seq: int) -> Recovery:
-        """Ask for the executions from number `from_seq` on; those unread are among them.
+        """Ask for the executions of a shard from its number `from_seq` on; those unread are among
+        them.
 
         `recovering` until they have come; `filled` of what is returned here has them then.
         """
-        assert self._recovery is None, "one catch-up at a time"
-        told = self._hole_part if from_seq == self._hole_from else ()
-        self._recovery = recovery = Recovery(max(1, from_seq), told, by_hand=True)
-        kept = [each for each in self.executions if each.seq < recovery.from_seq]
-        recovery.held += [each for each in self.executions if each.seq >= recovery.from_seq]
+        track = self._tracks.of(from_seq)
+        assert track.recovery is None, "one catch-up at a time"
+        told = track.hole_part if from_seq == track.hole_from else ()
+        track.recovery = recovery = Recovery(max(1, from_seq), told, by_hand=True)
+        kept: list[Execution] = []
+        for each in self.executions:
+            is_told_again = self._tracks.of(each.seq) is track and each.seq >= recovery.from_seq
+            (recovery.held if is_told_again else kept).append(each)
         self.executions.clear()
         self.executions.extend(kept)
         return recovery
 
     def stop_catching_up(self) -> None:
-        """Give up filling the hole; what was held is handed on."""
-        if self._recovery is not None:
-            self._recovery.given_up = True
-            self._end_recovery()
+        """Give up filling holes; what was held is handed on."""
+        for track, recovery in self._tracks.recovering:
+            self._give_up_recovery(track, recovery)
 
     def take_missed_from(self) -> int:
         """Where the holes told now begin; the next ones are counted anew."""
@@ -178,8 +184,8 @@ class Session:
 
     def frames(self, now_ns: int) -> list[bytes]:
         """What to send now. A request given here counts as sent."""
-        if self._recovery is not None:
-            self._ask_recovery(self._recovery, now_ns)
+        for _, recovery in self._tracks.recovering:
+            self._ask_recovery(recovery, now_ns)
         if not self.token:
             return self._logon_frames(now_ns)
         if not self._waiting:
@@ -291,25 +297,30 @@ class Session:
             self._logon_wait_ns = LOGON_RETRY_NS
 
     def _acknowledged(self, ack: Ack) -> None:
-        if self._recovery is None:
-            self._heard.take(ack.seq, key_of(ack))
+        track = self._tracks.of(ack.seq)
+        if track.recovery is None:
+            track.heard.take(ack.seq, key_of(ack))
         else:
-            self._recovery.answered(ack)
+            track.recovery.answered(ack)
         self._answered(ack)
 
     def _ponged(self, pong: Pong) -> None:
-        recovery = self._recovery
+        track = self._tracks.of(pong.seq)
+        heard, recovery = track.heard, track.recovery
         if not pong.request_seq:
-            # Logged on before the gateway had reached the matcher: only now has it a base.
-            if recovery is None and not self._heard.last_seq:
-                self._heard.take_all(pong.seq)
+            # Of a later shard, ahead of the answer; or logged on before the gateway had reached
+            # the matcher: only now has it a base.
+            if recovery is None and not heard.last_seq:
+                heard.take_all(pong.seq)
+            elif recovery is not None and recovery.ping_seq:
+                recovery.target_seq = pong.seq
             return
         if pong.request_seq == self._base_ping:
-            if self._heard.complete_seq < 0:
-                self._heard.take_all(pong.seq)
+            if heard.complete_seq < 0:
+                heard.take_all(pong.seq)
             return
         if recovery is None:
-            self._heard.take_all(pong.seq)
+            heard.take_all(pong.seq)
         elif pong.request_seq == recovery.ping_seq:
             recovery.target_seq = pong.seq
         self._answered(pong)
@@ -321,15 +332,16 @@ class Session:
             return
         if number and number == self._base_ping:
             return
-        if reject.seq and self._recovery is None:
-            self._heard.take(reject.seq)
+        if reject.seq and self._tracks.of(reject.seq).recovery is None:
+            self._tracks.of(reject.seq).heard.take(reject.seq)
+        caught = self._tracks.asked_under(number)
         asked = self._sent.get(number)
         if asked is None:
             self._answered(reject)
         elif reject.reason == RejectReason.NOT_LOGGED_ON:
             self._session_is_gone(asked, reject)
-        elif self._recovery is not None and number == self._recovery.catch_up_seq:
-            self._catch_up_refused(self._recovery, reject)
+        elif caught is not None:
+            self._catch_up_refused(*caught, reject)
         elif reject.reason == RejectReason.BUSY and asked.perhaps_applied:
             # Busy is this attempt only: the one before it may have been applied.
             asked.not_before_ns = self._heard_ns + TRY_AGAIN_NS
@@ -374,25 +386,26 @@ class Session:
 
     def _miss_something(self) -> None:
         """From here on executions may be missing: see to it, or say so."""
-        if self._recovery is not None:
-            self._recovery.ask_again()
-            return
-        heard = self._heard
-        if self.recover and heard.complete_seq >= 0:
-            self._recovery = Recovery(heard.complete_seq + 1, heard.part)
-        else:
-            self._tell_hole(heard.complete_seq + 1, heard.part)
+        for track in self._tracks:
+            heard = track.heard
+            if track.recovery is not None:
+                track.recovery.ask_again()
+            elif self.recover and heard.complete_seq >= 0:
+                track.recovery = Recovery(heard.complete_seq + 1, heard.part)
+            else:
+                self._tell_hole(track, heard.complete_seq + 1, heard.part)
 
-    def _tell_hole(self, from_seq: int, part: set[Key]) -> None:
+    def _tell_hole(self, track: Track, from_seq: int, part: set[Key]) -> None:
         self.holes += 1
-        self.missed_from = self._hole_from = from_seq
-        self._hole_part = set(part)
+        self.missed_from = track.hole_from = from_seq
+        track.hole_part = set(part)
 
     def _caught_up(self, end: CaughtUp) -> None:
-        recovery = self._recovery
-        if recovery is None or end.request_seq != recovery.catch_up_seq:
+        caught = self._tracks.asked_under(end.request_seq)
+        if caught is None:
             self._answered(end)
             return
+        track, recovery = caught
         self._sent.pop(end.request_seq, None)
         recovery.catch_up_seq = 0
         settled = recovery.caught_up(end)
@@ -402,27 +415,25 @@ class Session:
             for execution in settled:
                 self._append(execution)
         if recovery.done:
-            self._end_recovery()
+            self._end_recovery(track, recovery)
 
-    def _catch_up_refused(self, recovery: Recovery, reject: Reject) -> None:
+    def _catch_up_refused(self, track: Track, recovery: Recovery, reject: Reject) -> None:
         del self._sent[reject.request_seq]
         recovery.ask_again(self._heard_ns + TRY_AGAIN_NS)
         if reject.reason != RejectReason.BUSY:
-            self.stop_catching_up()
+            self._give_up_recovery(track, recovery)
 
-    def _end_recovery(self) -> None:
+    def _give_up_recovery(self, track: Track, recovery: Recovery) -> None:
+        recovery.given_up = True
+        self._end_recovery(track, recovery)
+
+    def _end_recovery(self, track: Track, recovery: Recovery) -> None:
         """Go on as before, with what came meanwhile."""
-        recovery, self._recovery = self._recovery, None
-        assert recovery is not None
-        if not recovery.same_history:
-            self._heard = Heard()
-        self._heard.take_all(recovery.next_seq - 1 if recovery.same_history else 0)
-        recovery.under_way = False
+        track.end_recovery(recovery)
         whole = recovery.complete and recovery.same_history and not recovery.given_up
         if not whole and not recovery.by_hand:
-            self._tell_hole(recovery.next_seq if recovery.given_up else recovery.from_seq, set())
-        for key in recovery.answers_behind():
-            self._heard.take(key[0], key)
+            from_seq = recovery.next_seq if recovery.given_up else recovery.from_seq
+            self._tell_hole(track, from_seq, set())
         for execution in recovery.rest():
             self._keep(execution)
 
@@ -436,8 +447,8 @@ class Session:
                 self._outcomes.append((seq, replace(reject, request_seq=seq)))
         self._waiting.clear()
         self.refused = reject
-        if self._recovery is not None:
-            self._recovery.ask_again()
+        for _, recovery in self._tracks.recovering:
+            recovery.ask_again()
 
     def _answered(self, reply: Reply) -> None:
         asked = self._sent.pop(reply.request_seq, None)
@@ -457,20 +468,22 @@ class Session:
         self._earliest_ns = min(left, default=0)
 
     def _give_up(self, seq: int, asked: Asked, sent: bool, why: str) -> None:
+        caught = self._tracks.asked_under(seq)
         if not asked.own:
             self._outcomes.append((seq, Unanswered(asked.request, sent, why)))
-        elif self._recovery is not None and seq == self._recovery.catch_up_seq:
-            self._recovery.ask_again()
+        elif caught is not None:
+            caught[1].ask_again()
 
     def _keep(self, execution: Execution) -> None:
-        recovery = self._recovery
+        track = self._tracks.of(execution.seq)
+        recovery = track.recovery
         if recovery is None:
-            self._heard.take(execution.seq, key_of(execution))
+            track.heard.take(execution.seq, key_of(execution))
             self._append(execution)
             return
         recovery.heard(execution)
         if len(recovery.held) > EXECUTIONS_MAX:
-            self.stop_catching_up()
+            self._give_up_recovery(track, recovery)
 
     def _append(self, execution: Execution) -> None:
         if len(self.executions) >= EXECUTIONS_MAX:

@@ -20,6 +20,7 @@ from common.entry import (
     Request,
     Welcome,
 )
+from common.shards import base_of
 from common.types import ExecutionKind, RejectReason
 from crossbook.asked import Unanswered
 from crossbook.session import CATCH_UP_NS, LOGONS_PER_REQUEST, TRY_AGAIN_NS, Session
@@ -319,3 +320,52 @@ def test_named_order_is_sent_again_over_a_new_connection() -> None:
     assert named in [each.request_seq for each in sent_by(session)]
     give(session, Ack(named, 150, 120, 1, "a", 1, 0, repeated=True))
     assert [number for number, _ in session.take_outcomes()] == [named]
+
+
+OTHER = base_of(1)
+
+
+def give_pongs(session: Session, request_seq: int, first: int, second: int) -> None:
+    """The answer to a ping where there are two shards."""
+    give(session, Pong(0, second, 0), Pong(request_seq, first, 0))
+
+
+def test_holes_of_two_shards_are_filled_each_by_its_own_numbers() -> None:
+    session = logged_on(seq=100)
+    give(session, Pong(0, OTHER + 7, 0))
+    give(session, execution(101), execution(OTHER + 9))
+    assert session.last_seqs == [101, OTHER + 9]
+    assert len(kinds(session)) == 2
+    lose_session(session)
+    sent = sent_by(session)
+    pings = [request for request in sent if isinstance(request, Ping)]
+    questions = [request for request in sent if isinstance(request, CatchUp)]
+    assert [each.from_seq for each in questions] == [101, OTHER + 9]
+    for ping in pings:
+        give_pongs(session, ping.request_seq, 103, OTHER + 12)
+    # The second shard's hole is filled while the first one's is open: only that one holds back.
+    first, second = questions
+    told = [execution(OTHER + 9), execution(OTHER + 11, 4), execution(OTHER + 12)]
+    give(session, *told, CaughtUp(second.request_seq, OTHER + 9, OTHER + 12, True))
+    assert kinds(session) == [(OTHER + 11, 4), (OTHER + 12, 2)]
+    assert session.recovering
+    give(session, execution(OTHER + 13), execution(104), execution(103))
+    assert kinds(session) == [(OTHER + 13, 2)]
+    give(session, CaughtUp(first.request_seq, 101, 103, True))
+    assert kinds(session) == [(103, 2), (104, 2)]
+    assert not session.recovering
+    assert (session.holes, session.last_seqs) == (0, [104, OTHER + 13])
+
+
+def test_a_shard_is_caught_up_with_by_hand_and_the_other_goes_on() -> None:
+    session = logged_on(seq=100)
+    give(session, execution(OTHER + 3), execution(101))
+    recovery = session.catch_up(OTHER)
+    ping, question = asked(session)
+    assert ping is not None
+    assert question.from_seq == OTHER
+    give_pongs(session, ping.request_seq, 101, OTHER + 3)
+    give(session, execution(102), execution(OTHER + 1), execution(OTHER + 3))
+    give(session, CaughtUp(question.request_seq, OTHER + 1, OTHER + 3, True))
+    assert [each.seq for each in recovery.filled] == [OTHER + 1, OTHER + 3]
+    assert kinds(session) == [(101, 2), (102, 2)]

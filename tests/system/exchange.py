@@ -142,13 +142,14 @@ class Exchange:
 
     def start(self, name: str, **environment: str) -> None:
         """Start one process, with more environment of its own; its output is appended to its
-        log."""
+        log. A name such as `matcher-1` says the shard."""
         assert name not in self.processes, f"{name} is running"
+        module, _, shard = name.partition("-")
         with self._log_path(name).open("ab") as log:
             self.processes[name] = subprocess.Popen(
-                [sys.executable, "-m", name],
+                [sys.executable, "-m", module],
                 cwd=self.directory,
-                env={**self.environment, **environment},
+                env={**self.environment, "SHARD": shard or "0", **environment},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -199,7 +200,8 @@ class Exchange:
 
     def logs(self, limit: int = 4_000) -> str:
         """The end of every process's log."""
-        return "\n".join(f"--- {name}\n{self.log(name)[-limit:]}" for name in RECORDED)
+        names = {**dict.fromkeys(RECORDED), **dict.fromkeys(self.processes)}
+        return "\n".join(f"--- {name}\n{self.log(name)[-limit:]}" for name in names)
 
     def check_alive(self) -> None:
         """Raise `ExchangeError` when a process that was started has ended by itself."""
