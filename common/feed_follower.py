@@ -144,6 +144,18 @@ class FeedFollower:
             raise ValueError('channels: candles need "candle"')
         return dict(self._books[symbol].candles)
 
+    def follows(self, symbol: str) -> bool:
+        """Whether this instrument is followed."""
+        return symbol in self._books
+
+    def unfollow(self, symbol: str) -> None:
+        """Forget an instrument; what comes of it is dropped."""
+        book = self._books.pop(symbol)
+        self._done(book.asking)
+        for line in book.lines:
+            self._done(line.asking)
+            del self._lines[line.topic.encode()]
+
     def take_requests(self) -> list[FeedRequest]:
         """Requests to send, each once."""
         requests, self._requests = self._requests, []

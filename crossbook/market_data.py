@@ -1,7 +1,7 @@
-"""Market data as a blocking consumer uses it: a `FeedFollower` and its two sockets."""
+"""Market data as a blocking consumer uses it: a `FeedGroup` and the sockets of each publisher."""
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from types import TracebackType
 from typing import Final, Self
 
@@ -12,6 +12,7 @@ from common.codec import decode_feed_reply, decoded, encode
 from common.depth import OrderDepth
 from common.feed import Heartbeat, Ticker
 from common.feed_follower import FeedFollower, Update
+from common.feed_group import FeedGroup
 from common.feed_line import FeedCounters
 from common.history import Candle
 from common.instruments import Instrument
@@ -27,6 +28,9 @@ _DRAIN_MAX: Final = 2_000
 _TICK_MS: Final = 100
 """Longest wait between two looks at requests without an answer."""
 
+_Line = tuple[FeedFollower, "zmq.Socket[bytes]", "zmq.Socket[bytes]"]
+"""A publisher: what follows it, its feed, its request socket."""
+
 
 class MarketData:
     """Books and trades of some instruments (all of them when `symbols` is empty), kept correct.
@@ -36,6 +40,9 @@ class MarketData:
             for update in market.updates(timeout_s=10.0):
                 print(update, market.book("BTC-USDT").best)
 
+    An exchange of several shards has a publisher for each: name them all, feeds and snapshots in
+    the same order, as lists or with commas between them.
+
     Channels are "trade", "bbo", "l2", "l3", "candle" and "ticker". Nothing is read but inside the
     methods that wait; who waits too long between them is behind, and recovers. For use by one
     thread.
@@ -43,26 +50,27 @@ class MarketData:
 
     def __init__(
         self,
-        feed: str = DEFAULT_FEED,
-        snapshots: str = DEFAULT_SNAPSHOTS,
+        feed: str | Sequence[str] = DEFAULT_FEED,
+        snapshots: str | Sequence[str] = DEFAULT_SNAPSHOTS,
         symbols: Iterable[str] = (),
         channels: Iterable[str] = ("l2", "bbo", "trade"),
         context: "zmq.Context[zmq.Socket[bytes]] | None" = None,
     ) -> None:
-        self.follower = FeedFollower(symbols, channels)
+        feeds, askable = _listed(feed), _listed(snapshots)
+        if len(feeds) != len(askable):
+            raise ValueError(f"snapshots: {len(askable)} addresses for {len(feeds)} feeds")
+        self.group = FeedGroup(len(feeds), symbols, channels)
         self._owns_context = context is None
         self._context: zmq.Context[zmq.Socket[bytes]] = context or zmq.Context()
         self._sockets: list[zmq.Socket[bytes]] = []
+        self._lines: list[_Line] = []
         try:
-            self._feed = sockets.feed_sub(self._context, feed)
-            self._sockets.append(self._feed)
-            self._requests = sockets.snapshots_dealer(self._context, snapshots)
-            self._sockets.append(self._requests)
+            places = zip(self.group.followers, feeds, askable, strict=True)
+            for follower, feed_address, snapshots_address in places:
+                self._connect(follower, feed_address, snapshots_address)
         except BaseException:
             self.close()
             raise
-        for name in self.follower.topics():
-            self._feed.setsockopt(zmq.SUBSCRIBE, name.encode())
         self._poller = zmq.Poller()
         for each in self._sockets:
             self._poller.register(each, zmq.POLLIN)
@@ -80,11 +88,18 @@ class MarketData:
         self.close()
 
     def close(self) -> None:
-        """Close both connections."""
+        """Close all connections."""
         while self._sockets:
             self._sockets.pop().close()
         if self._owns_context:
             self._context.term()
+
+    def _connect(self, follower: FeedFollower, feed: str, snapshots: str) -> None:
+        self._sockets.append(sockets.feed_sub(self._context, feed))
+        self._sockets.append(sockets.snapshots_dealer(self._context, snapshots))
+        self._lines.append((follower, self._sockets[-2], self._sockets[-1]))
+        for name in follower.topics():
+            self._sockets[-2].setsockopt(zmq.SUBSCRIBE, name.encode())
 
     def wait_ready(self, timeout_s: float = 5.0) -> list[Update]:
         """Wait until every book is loaded; the updates up to then.
@@ -93,7 +108,7 @@ class MarketData:
         """
         deadline = time.monotonic() + timeout_s
         updates: list[Update] = []
-        while not self.follower.ready:
+        while not self.group.ready:
             left_s = deadline - time.monotonic()
             if left_s <= 0:
                 raise MarketDataError(f"no market data in {timeout_s} s: is the publisher running?")
@@ -110,11 +125,11 @@ class MarketData:
         while True:
             left_ms = max(0, int((deadline - time.monotonic()) * 1000 + 0.999))
             self._step(min(left_ms, _TICK_MS))
-            if self.follower.unknown_symbols:
-                names = ", ".join(self.follower.unknown_symbols)
-                self.follower.unknown_symbols.clear()
+            if self.group.unknown_symbols:
+                names = ", ".join(self.group.unknown_symbols)
+                self.group.unknown_symbols.clear()
                 raise MarketDataError(f"the publisher does not know {names}")
-            updates = self.follower.take_updates()
+            updates = self.group.take_updates()
             if updates or time.monotonic() >= deadline:
                 return updates
 
@@ -125,11 +140,11 @@ class MarketData:
 
     def book(self, symbol: str) -> LocalBook:
         """The local book; raises `KeyError` for an instrument that is not followed."""
-        return self.follower.book(symbol)
+        return self.group.book(symbol)
 
     def orders(self, symbol: str) -> OrderDepth:
         """Every resting order; needs channel "l3" (`ValueError` otherwise)."""
-        orders = self.follower.book(symbol).order_depth
+        orders = self.group.book(symbol).order_depth
         if orders is None:
             raise ValueError('channels: orders need "l3"')
         return orders
@@ -139,7 +154,7 @@ class MarketData:
 
         Needs channel "ticker" (`ValueError` otherwise).
         """
-        return self.follower.ticker(symbol)
+        return self.group.ticker(symbol)
 
     def candles(self, symbol: str) -> dict[int, Candle]:
         """The latest candle by length in seconds (1, 60, 300, 900, 3600, 14400, 86400).
@@ -148,17 +163,17 @@ class MarketData:
         the ended ones included, passes in `Candles` updates. Needs channel "candle"
         (`ValueError` otherwise).
         """
-        return self.follower.candles(symbol)
+        return self.group.candles(symbol)
 
     @property
     def instruments(self) -> dict[str, Instrument]:
         """The instruments the publisher named, by symbol; empty before `wait_ready`."""
-        return self.follower.instruments
+        return self.group.instruments
 
     @property
     def ready(self) -> bool:
         """Whether every book is loaded and nothing is known to be missing."""
-        return self.follower.ready
+        return self.group.ready
 
     @property
     def stale(self) -> bool:
@@ -166,51 +181,67 @@ class MarketData:
 
         As of the last `poll`.
         """
-        return self.follower.stale
+        return self.group.stale
 
     @property
     def heartbeat(self) -> Heartbeat | None:
-        """The publisher's last heartbeat."""
-        return self.follower.heartbeat
+        """The publisher's last heartbeat; that of the first shard where there are several."""
+        return self.group.heartbeats[0]
+
+    @property
+    def heartbeats(self) -> list[Heartbeat | None]:
+        """The last heartbeat of the publisher of every shard."""
+        return self.group.heartbeats
 
     @property
     def counters(self) -> FeedCounters:
         """Messages, gaps, resends, snapshots and other things counted since the start."""
-        return self.follower.counters
+        return self.group.counters
 
     def _step(self, wait_ms: int) -> None:
         """Send what is due, wait, and take what has come."""
-        follower = self.follower
-        follower.on_time(time.monotonic_ns())
+        group = self.group
+        group.on_time(time.monotonic_ns())
         self._send_requests()
         if wait_ms:
             self._poller.poll(wait_ms)
-        follower.on_time(time.monotonic_ns())
-        for payload in self._drain_replies():
-            follower.on_reply(decoded(decode_feed_reply, payload))
-        self._take_feed()
+        group.on_time(time.monotonic_ns())
+        for follower, feed, requests in self._lines:
+            for payload in _drain(requests):
+                group.on_reply(follower, decoded(decode_feed_reply, payload))
+            _take_feed(feed, follower)
         self._send_requests()
 
-    def _take_feed(self) -> None:
-        receive, on_feed = self._feed.recv_multipart, self.follower.on_feed
-        for _ in range(_DRAIN_MAX):
-            try:
-                topic, seq, payload = receive(zmq.NOBLOCK)
-            except zmq.Again:
-                return
-            on_feed(topic, int.from_bytes(seq, "big"), payload)
-
-    def _drain_replies(self) -> Iterator[bytes]:
-        while True:
-            try:
-                yield self._requests.recv(zmq.NOBLOCK)
-            except zmq.Again:
-                return
-
     def _send_requests(self) -> None:
-        for request in self.follower.take_requests():
-            try:
-                self._requests.send(encode(request), zmq.NOBLOCK)
-            except zmq.Again:
-                # Nobody takes it; it is asked again when it is due.
-                return
+        for follower, _, requests in self._lines:
+            for request in follower.take_requests():
+                try:
+                    requests.send(encode(request), zmq.NOBLOCK)
+                except zmq.Again:
+                    # Nobody takes it; it is asked again when it is due.
+                    break
+
+
+def _listed(addresses: str | Sequence[str]) -> list[str]:
+    """Addresses one by one; text may name several with commas."""
+    if isinstance(addresses, str):
+        return [address.strip() for address in addresses.split(",")]
+    return list(addresses)
+
+
+def _take_feed(feed: "zmq.Socket[bytes]", follower: FeedFollower) -> None:
+    receive, on_feed = feed.recv_multipart, follower.on_feed
+    for _ in range(_DRAIN_MAX):
+        try:
+            topic, seq, payload = receive(zmq.NOBLOCK)
+        except zmq.Again:
+            return
+        on_feed(topic, int.from_bytes(seq, "big"), payload)
+
+
+def _drain(requests: "zmq.Socket[bytes]") -> Iterator[bytes]:
+    while True:
+        try:
+            yield requests.recv(zmq.NOBLOCK)
+        except zmq.Again:
+            return

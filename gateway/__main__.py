@@ -6,7 +6,7 @@ import resource
 import secrets
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import uvloop
@@ -36,6 +36,7 @@ from gateway.operations import Operations, without_api
 from gateway.order_route import AsgiApp
 from gateway.order_stream import PATH as ORDERS_PATH
 from gateway.order_stream import OrderStreams
+from gateway.past import Past
 from gateway.probes import Probes
 from gateway.render import Renderer
 from gateway.rest import make_app
@@ -112,8 +113,8 @@ class Gateway:
         operations = Operations(metrics, self._probes(), feed)
         app, order_streams = without_api(operations), None
         if "api" in settings.gateway_roles:
-            metrics.history = HistoryLink()
-            app, order_streams = self._api(feed, metrics.history, operations)
+            metrics.histories = [HistoryLink() for _ in self._shards]
+            app, order_streams = self._api(feed, metrics.histories, operations)
         if self.orders is not None:
             metrics.desk, metrics.traffic = self._desk, self.orders
             metrics.lines = self.lines
@@ -129,12 +130,12 @@ class Gateway:
         return server
 
     def _probes(self) -> Probes:
-        settings = self._settings
-        addresses = {
-            "matcher": settings.matcher_sync,
-            "publisher": settings.publisher_snapshots,
-            "recorder": settings.recorder_history,
-        }
+        addresses: dict[str, str] = {}
+        for shard in self._shards:
+            end = f"-{shard.shard}" if shard.shard else ""
+            addresses[f"matcher{end}"] = shard.matcher_sync
+            addresses[f"publisher{end}"] = shard.publisher_snapshots
+            addresses[f"recorder{end}"] = shard.recorder_history
         return Probes(
             {
                 name: sockets.metrics_dealer(self._context, address)
@@ -193,31 +194,43 @@ class Gateway:
         )
 
     def _market_feed(self) -> MarketFeed:
-        feed = MarketFeed(
-            sockets.feed_sub(self._context, self._settings.publisher_feed),
-            sockets.snapshots_dealer(self._context, self._settings.publisher_snapshots),
-            self._clock,
-        )
+        publishers = [
+            (
+                sockets.feed_sub(self._context, shard.publisher_feed),
+                sockets.snapshots_dealer(self._context, shard.publisher_snapshots),
+            )
+            for shard in self._shards
+        ]
+        feed = MarketFeed(publishers, self._clock)
         self._starting.append(feed.start)
         self._stopping.append(feed.stop)
         return feed
 
     def _api(
-        self, feed: MarketFeed, history: HistoryLink, operations: Operations
+        self, feed: MarketFeed, histories: Sequence[HistoryLink], operations: Operations
     ) -> tuple[AsgiApp, OrderStreams]:
         settings = self._settings
         assert self.orders is not None, "the api needs order entry"
-        recorder = HistorySocket(
-            history,
-            sockets.history_dealer(self._context, settings.recorder_history),
-            self._clock,
-        )
-        self._starting.append(recorder.start)
-        self._stopping.append(recorder.stop)
+        recorders = [
+            HistorySocket(
+                history,
+                sockets.history_dealer(self._context, shard.recorder_history),
+                self._clock,
+            )
+            for history, shard in zip(histories, self._shards, strict=True)
+        ]
+        for recorder in recorders:
+            self._starting.append(recorder.start)
+            self._stopping.append(recorder.stop)
+
+        def wake() -> None:
+            for recorder in recorders:
+                recorder.wake()
+
         render = Renderer(self._instruments)
         local = self.orders.local
         local.teach(render.learn)
-        lookup = Lookup(local, history, recorder.wake, feed, self._clock, render)
+        lookup = Lookup(local, Past(local, histories, wake), feed, self._clock, render)
         trading = Trading(local, lookup, render)
         prefix = secrets.token_hex(4)
         app = make_app(trading, lookup, operations.metrics, settings.account, prefix)
@@ -271,10 +284,6 @@ def main() -> None:
     try:
         settings = load_settings("gateway")
         set_up_logging("gateway", settings.log_level, settings.log_format)
-        if settings.shards > 1 and settings.gateway_roles != {"orders"}:
-            raise ConfigError(
-                f"GATEWAY_ROLES: a gateway of SHARDS={settings.shards} has the role orders only"
-            )
         served = uvloop.run(serve(settings, settings.instruments()))
     except ConfigError as error:
         exit_on_config_error(error)

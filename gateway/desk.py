@@ -107,6 +107,15 @@ class OrderDesk(FrontDesk):
         anything, and was heard of lately."""
         return self._room > 0 and not self.matcher_is_silent
 
+    def home_of(self, symbol: str) -> int:
+        """Where there is one matcher, that one."""
+        return 0
+
+    @property
+    def seqs(self) -> list[int]:
+        """The last number heard of."""
+        return [self.seq]
+
     def seq_of(self, shard: int) -> int:
         """The last number heard of from this matcher."""
         return self.seq

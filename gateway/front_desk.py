@@ -68,6 +68,15 @@ class FrontDesk(ABC):
         """Queries without a matcher's answer."""
 
     @abstractmethod
+    def home_of(self, symbol: str) -> int:
+        """The shard an instrument is traded on; the first where nobody knows it."""
+
+    @property
+    @abstractmethod
+    def seqs(self) -> list[int]:
+        """The last number heard of from each shard's matcher."""
+
+    @abstractmethod
     def seq_of(self, shard: int) -> int:
         """The last number heard of from the matcher of a shard."""
 

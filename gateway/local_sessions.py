@@ -92,6 +92,15 @@ class LocalSessions:
         """The last number this gateway heard of, of the first shard where there are several."""
         return self._desk.seq_of(0)
 
+    @property
+    def seqs(self) -> list[int]:
+        """The last number this gateway heard of, of every shard."""
+        return self._desk.seqs
+
+    def home_of(self, symbol: str) -> int:
+        """The shard an instrument is traded on; the first where nobody knows it."""
+        return self._desk.home_of(symbol)
+
     def teach(self, learn: Callable[[Instrument], None]) -> None:
         """Call `learn` with every instrument that is added or changes from now on."""
         self._desk.learners.append(learn)

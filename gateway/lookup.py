@@ -1,8 +1,7 @@
 """What can be looked up through the API: the past from the recorder, the present from the feed."""
 
-import asyncio
-from collections.abc import Callable
-from typing import Protocol, TypeVar
+from collections.abc import Callable, Iterable
+from typing import Protocol
 
 from common.clock import Clock
 from common.feed import Ticker as FeedTicker
@@ -12,9 +11,6 @@ from common.history import (
     CandlesQuestion,
     FillRecords,
     FillsQuestion,
-    HistoryAnswer,
-    HistoryQuestion,
-    HistoryReject,
     OrderRecord,
     OrderRecords,
     OrdersQuestion,
@@ -23,15 +19,13 @@ from common.history import (
 )
 from common.instruments import Instrument
 from common.local_book import LocalBook
+from common.shards import shard_of
 from common.types import RejectReason
 from gateway import documents
-from gateway.bodies import whole_number
-from gateway.history_link import HistoryLink
 from gateway.local_sessions import LocalSessions
-from gateway.problem import Problem, history_unavailable, malformed, unknown_order
+from gateway.past import Past, newest
+from gateway.problem import Problem, unknown_order
 from gateway.render import Renderer, timestamp
-
-T = TypeVar("T")
 
 
 class MarketView(Protocol):
@@ -51,23 +45,20 @@ class MarketView(Protocol):
 class Lookup:
     """Orders, fills, trades, candles, books and instruments.
 
-    Questions about the past are answered by the recorder, as of a number at or behind the last one
-    the account was told of: who was told that an order is in sees it. They raise `Problem` 503
-    when the recorder is away or behind.
+    Questions about the past are those of `Past`. `seq` of an answer that several shards gave is a
+    number of the last one.
     """
 
     def __init__(
         self,
         sessions: LocalSessions,
-        history: HistoryLink,
-        wake_history: Callable[[], None],
+        past: Past,
         market: MarketView,
         clock: Clock,
         render: Renderer,
     ) -> None:
         self._sessions = sessions
-        self._history = history
-        self._wake_history = wake_history
+        self._past = past
         self._market = market
         self._clock = clock
         self.render = render
@@ -88,10 +79,11 @@ class Lookup:
     ) -> documents.OrderList:
         """Orders, newest first."""
         instrument = self.instrument(symbol).id if symbol is not None else 0
-        before = _cursor(cursor)
-        answer = await self._ask(
+        answers, before = await self._past.ask_all(
             account,
-            lambda request_id, seq: OrdersQuestion(
+            self._past.shards(symbol),
+            cursor,
+            lambda request_id, seq, earlier: OrdersQuestion(
                 request_id,
                 seq,
                 account,
@@ -100,14 +92,20 @@ class Lookup:
                 client_order_id or "",
                 status == "open",
                 status == "ended",
-                before,
+                earlier,
                 limit,
             ),
             OrderRecords,
         )
-        listed = [self.render.order(record, with_fills=False) for record in answer.orders]
-        last = str(answer.orders[-1].order_id) if answer.more else None
-        return documents.OrderList(listed, last, answer.seq)
+        records, last = newest(
+            [answer.orders for answer in answers],
+            [answer.more for answer in answers],
+            before,
+            limit,
+            lambda record: (record.created_ns, record.order_id),
+        )
+        listed = [self.render.order(record, with_fills=False) for record in records]
+        return documents.OrderList(listed, last, _seq(answers))
 
     async def fills(
         self,
@@ -119,25 +117,33 @@ class Lookup:
     ) -> documents.FillList:
         """Own fills, newest first."""
         instrument = self.instrument(symbol).id if symbol is not None else 0
-        before = _cursor(cursor)
-        answer = await self._ask(
+        answers, before = await self._past.ask_all(
             account,
-            lambda request_id, seq: FillsQuestion(
-                request_id, seq, account, instrument, order_id or 0, before, limit
+            self._shards_of_fills(symbol, order_id),
+            cursor,
+            lambda request_id, seq, earlier: FillsQuestion(
+                request_id, seq, account, instrument, order_id or 0, earlier, limit
             ),
             FillRecords,
         )
-        last = str(answer.fills[-1].fill_id) if answer.more else None
-        listed = [self.render.own_fill(record) for record in answer.fills]
-        return documents.FillList(listed, last, answer.seq)
+        records, last = newest(
+            [answer.fills for answer in answers],
+            [answer.more for answer in answers],
+            before,
+            limit,
+            lambda record: (record.time_ns, record.fill_id),
+        )
+        listed = [self.render.own_fill(record) for record in records]
+        return documents.FillList(listed, last, _seq(answers))
 
     async def trades(
         self, account: int, symbol: str, from_trade_id: int | None, limit: int
     ) -> documents.TradeList:
         """Public trades; the last ones, or from one on."""
         instrument = self.instrument(symbol, 404)
-        answer = await self._ask(
+        answer = await self._past.ask(
             account,
+            self._sessions.home_of(symbol),
             lambda request_id, seq: TradesQuestion(
                 request_id, seq, instrument.id, from_trade_id or 0, limit
             ),
@@ -157,8 +163,9 @@ class Lookup:
     ) -> documents.CandleList:
         """Candles of one length; the last ones, or those of a stretch of time."""
         instrument = self.instrument(symbol, 404)
-        answer = await self._ask(
+        answer = await self._past.ask(
             account,
+            self._sessions.home_of(symbol),
             lambda request_id, seq: CandlesQuestion(
                 request_id, seq, instrument.id, INTERVALS_S[interval], from_ns, to_ns, limit
             ),
@@ -171,7 +178,7 @@ class Lookup:
         """The best levels of a book as last published."""
         instrument = self.instrument(symbol, 404)
         book = self._market.book(symbol)
-        if book is None or self._market.stale:
+        if book is None:
             raise _no_market_data(symbol)
         price, quantity = instrument.price_text, instrument.quantity_text
         return documents.OrderBook(
@@ -187,7 +194,7 @@ class Lookup:
         """The last 24 hours of an instrument."""
         instrument = self.instrument(symbol, 404)
         ticker = self._market.ticker(symbol)
-        if ticker is None or self._market.stale:
+        if ticker is None:
             raise _no_market_data(symbol)
         return self.render.ticker(instrument, ticker)
 
@@ -207,20 +214,38 @@ class Lookup:
     async def readiness(self) -> documents.Readiness:
         """Whether orders can be entered and market data is live. The recorder may be away: then
         only questions about the past are refused."""
-        instrument = next(iter(self.instruments.values()))
-        answer = await self._question(lambda number: TradesQuestion(number, 0, instrument.id, 0, 1))
+        one_of: dict[int, int] = {}
+        for each in self.instruments.values():
+            one_of.setdefault(self._sessions.home_of(each.symbol), each.id)
+        answers = [
+            await self._past.reach(shard, _last_trade_of(instrument))
+            for shard, instrument in one_of.items()
+        ]
         matcher, market = self._sessions.taking, not self._market.stale
         return documents.Readiness(
             "ready" if matcher and market else "not_ready",
             matcher,
             market,
-            isinstance(answer, TradeRecords),
+            all(isinstance(answer, TradeRecords) for answer in answers),
             self._sessions.seq,
         )
 
+    def _shards_of_fills(self, symbol: str | None, order_id: int | None) -> list[int]:
+        if not order_id:
+            return self._past.shards(symbol)
+        # An order of a shard there is not has no fills anywhere.
+        shard = shard_of(order_id)
+        return [shard if shard in self._past.shards() else 0]
+
     async def record(self, account: int, order_id: int) -> OrderRecord:
-        answer = await self._ask(
+        """What is recorded of an order; raises `Problem` 404 when the account has none of this
+        id."""
+        shard = shard_of(order_id)
+        if shard not in self._past.shards():
+            raise unknown_order()
+        answer = await self._past.ask(
             account,
+            shard,
             lambda request_id, seq: OrdersQuestion(
                 request_id, seq, account, order_id=order_id, limit=1
             ),
@@ -230,39 +255,16 @@ class Lookup:
             raise unknown_order()
         return answer.orders[0]
 
-    async def _ask(
-        self, account: int, question: Callable[[int, int], HistoryQuestion], kind: type[T]
-    ) -> T:
-        """The recorder's answer, of the kind expected."""
-        seq = self._sessions.seq_of(account)
-        answer = await self._question(lambda request_id: question(request_id, seq))
-        if isinstance(answer, HistoryReject):
-            raise malformed(answer.field, answer.text)
-        if not isinstance(answer, kind):
-            raise history_unavailable()
-        return answer
 
-    async def _question(self, question: Callable[[int], HistoryQuestion]) -> HistoryAnswer | None:
-        future: asyncio.Future[HistoryAnswer | None] = asyncio.get_running_loop().create_future()
+def _seq(answers: Iterable[OrderRecords] | Iterable[FillRecords]) -> int:
+    """A number that answers are true as of: of the last shard, where several were asked."""
+    return max(answer.seq for answer in answers)
 
-        def done(answer: HistoryAnswer | None) -> None:
-            if not future.done():
-                future.set_result(answer)
 
-        self._history.ask(question, done)
-        self._wake_history()
-        return await future
+def _last_trade_of(instrument: int) -> Callable[[int], TradesQuestion]:
+    return lambda request_id: TradesQuestion(request_id, 0, instrument, 0, 1)
 
 
 def _no_market_data(symbol: str) -> Problem:
     text = f"there is no live market data of {symbol} at the moment; try again"
     return Problem(503, "MARKET_DATA_UNAVAILABLE", text)
-
-
-def _cursor(cursor: str | None) -> int:
-    if cursor is None:
-        return 0
-    number = whole_number(cursor)
-    if not number:
-        raise malformed("cursor", "not a cursor of an earlier answer")
-    return number

@@ -17,7 +17,7 @@ from gateway.http_counter import HttpCounter
 from gateway.http_server import HttpServer
 from gateway.line import MatcherLine
 from gateway.market_feed import MarketFeed
-from gateway.probes import Answers
+from gateway.probes import Answers, kind_and_shard
 from gateway.streams import Streams
 from gateway.websocket import ABNORMAL, Hub
 
@@ -44,7 +44,7 @@ class GatewayMetrics(Exposition):
         self.traffic: OrderTraffic | None = None
         self.feed: MarketFeed | None = None
         self.streams: Streams | None = None
-        self.history: HistoryLink | None = None
+        self.histories: Sequence[HistoryLink] = ()
         self.hub: Hub | None = None
         self.server: HttpServer | None = None
         self.http: HttpCounter | None = None
@@ -60,10 +60,10 @@ class GatewayMetrics(Exposition):
             yield from self._market(self.feed)
         if self.streams is not None:
             yield from self._streams(self.streams)
-        if self.history is not None:
-            waiting = self.history.waiting
+        if self.histories:
+            waiting = sum(history.waiting for history in self.histories)
             yield self.gauge("history_questions", "Questions without an answer", waiting)
-            given_up = self.history.given_up
+            given_up = sum(history.given_up for history in self.histories)
             yield self.counter("history_unanswered", "Questions given up", given_up)
         if self.hub is not None and self.server is not None and self.http is not None:
             yield from self._web(self.hub, self.server, self.http)
@@ -77,17 +77,22 @@ class GatewayMetrics(Exposition):
         )
         for name, answer in self.answers.items():
             up.add_metric([name], answer is not None)
-        matcher = self.answers.get("matcher")
-        if matcher is not None:
+        for shard in sorted({kind_and_shard(name)[1] for name in self.answers}):
+            end = f"-{shard}" if shard else ""
+            matcher = self.answers.get(f"matcher{end}")
+            if matcher is None:
+                continue
             behind = {
-                name: answer.seq for name, answer in self.answers.items() if answer is not None
+                name: answer.seq
+                for name, answer in self.answers.items()
+                if answer is not None and kind_and_shard(name)[1] == shard
             }
             if self.desk is not None:
-                behind["gateway"] = self.desk.seq_of(0)
+                behind[f"gateway{end}"] = self.desk.seq_of(shard)
             if self.feed is not None:
-                behind["feed"] = self.feed.seq
+                behind[f"feed{end}"] = self.feed.seq_of(shard)
             for name, seq in behind.items():
-                if name != "matcher":
+                if name != f"matcher{end}":
                     lag.add_metric([name], max(0, matcher.seq - seq))
         yield up
         yield lag
@@ -122,8 +127,8 @@ class GatewayMetrics(Exposition):
         yield self.gauge("held_batches", "Batches waiting behind a gap", held)
 
     def _market(self, feed: MarketFeed) -> Iterator[Metric]:
-        counts = feed.follower.counters
-        yield self.gauge("feed_sequence", "Last number heard of in the feed", feed.seq)
+        counts = feed.group.counters
+        yield self.gauge("feed_sequence", "Last number heard of in the feed", feed.seq_of(0))
         yield self.gauge("feed_stale", "1 while the exchange is silent", feed.stale)
         yield self.counter("feed_messages", "Feed messages applied", counts.messages)
         yield self.counter("feed_gaps", "Gaps in a topic", counts.gaps)

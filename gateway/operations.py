@@ -6,9 +6,10 @@ from typing import Any, Final, Protocol
 import msgspec
 
 from gateway import documents
+from gateway.expositions import joined
 from gateway.metrics import GatewayMetrics
 from gateway.order_route import AsgiApp
-from gateway.probes import Probes
+from gateway.probes import Answers, Probes, kind_and_shard
 
 METRICS_TYPE: Final = "text/plain; version=0.0.4"
 
@@ -26,9 +27,8 @@ class FollowedMarket(Protocol):
     def stale(self) -> bool:
         """Whether the publisher, or the matcher behind it, has been silent too long."""
 
-    @property
-    def seq(self) -> int:
-        """The last number of the matcher's stream heard of."""
+    def seq_of(self, shard: int) -> int:
+        """The last number of a matcher's stream heard of."""
 
 
 class Operations:
@@ -43,8 +43,11 @@ class Operations:
         """The exposition of this gateway and of every process that answers."""
         answers = await self._probes.ask()
         self._metrics.answers = answers
-        texts = [answer.text for answer in answers.values() if answer is not None]
-        return "".join([self._metrics.text(), *texts])
+        said = {name: answer.text for name, answer in answers.items() if answer is not None}
+        if not any(kind_and_shard(name)[1] for name in answers):
+            return "".join([self._metrics.text(), *said.values()])
+        by_shard = [(kind_and_shard(name)[1], text) for name, text in said.items()]
+        return self._metrics.text() + joined(by_shard)
 
     async def readiness(self) -> documents.Readiness:
         """What a gateway without order entry can say: only market data has to be live."""
@@ -52,11 +55,18 @@ class Operations:
         live = not self._market.stale
         return documents.Readiness(
             "ready" if live else "not_ready",
-            answers["matcher"] is not None,
+            _all_answer(answers, "matcher"),
             live,
-            answers["recorder"] is not None,
-            self._market.seq,
+            _all_answer(answers, "recorder"),
+            self._market.seq_of(0),
         )
+
+
+def _all_answer(answers: Answers, kind: str) -> bool:
+    """Whether every process of this kind answers."""
+    return all(
+        answer is not None for name, answer in answers.items() if kind_and_shard(name)[0] == kind
+    )
 
 
 def without_api(operations: Operations) -> AsgiApp:

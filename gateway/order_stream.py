@@ -14,6 +14,7 @@ from msgspec import Meta, Raw, Struct
 
 from common.entry import CatchUp, CaughtUp, Execution, Reject, Reply, Welcome
 from common.log import logger
+from common.shards import shard_of
 from common.types import RejectReason
 from gateway import documents
 from gateway.bodies import account_number, decoder, order_number, whole_number
@@ -78,18 +79,21 @@ class Failure(Struct, tag_field="type", tag="error", omit_defaults=True):
     error: documents.ErrorDetail
 
 
-class Greeting(Struct, tag_field="type", tag="welcome"):
-    """Executions of `account` come from here on; `seq` is the last number heard of."""
+class Greeting(Struct, tag_field="type", tag="welcome", omit_defaults=True):
+    """Executions of `account` come from here on; `seq` is the last number heard of. Where there
+    are several shards, `seqs` has that of each."""
 
     account: int
     seq: int
+    seqs: list[int] | None = None
 
 
-class Resync(Struct, tag_field="type", tag="resync"):
+class Resync(Struct, tag_field="type", tag="resync", omit_defaults=True):
     """Executions were missed: look up orders and fills, or connect again with `from_seq`."""
 
     account: int
     seq: int
+    seqs: list[int] | None = None
 
 
 class CaughtUpTo(Struct, tag_field="type", tag="caught_up"):
@@ -119,14 +123,14 @@ class OrderStream:
         trading: Trading,
         render: Renderer,
         account: int,
-        from_seq: int | None,
+        from_seqs: Sequence[int],
         cancel_on_disconnect: bool,
     ) -> None:
         self._sessions = sessions
         self._trading = trading
         self._render = render
         self._account = account
-        self._from_seq = from_seq
+        self._from_seqs = from_seqs
         self._cancel_on_disconnect = cancel_on_disconnect
         self._session: Session | None = None
         self._connection: Connection | None = None
@@ -143,9 +147,9 @@ class OrderStream:
         if self._session is None:
             connection.close(TRY_AGAIN_LATER, "this gateway has as many sessions as it takes")
             return
-        self._say(Greeting(self._account, self._sessions.seq))
-        if self._from_seq is not None:
-            self._sessions.take(self._session, CatchUp(_CATCH_UP_SEQ, self._from_seq))
+        self._say(Greeting(self._account, self._sessions.seq, self._seqs()))
+        for from_seq in self._from_seqs:
+            self._sessions.take(self._session, CatchUp(_CATCH_UP_SEQ, from_seq))
 
     def received(self, connection: Connection, text: str) -> None:
         """Take a request; its answer comes when it is durable."""
@@ -213,7 +217,12 @@ class OrderStream:
                 self._say(CaughtUpTo(reply.from_seq, reply.to_seq, reply.complete))
             elif isinstance(reply, Welcome | Reject):
                 # A hole in what the gateway heard, or a catch-up that was not possible.
-                self._say(Resync(self._account, self._sessions.seq))
+                self._say(Resync(self._account, self._sessions.seq, self._seqs()))
+
+    def _seqs(self) -> list[int] | None:
+        """The last numbers heard of, where there are several shards."""
+        seqs = self._sessions.seqs
+        return seqs if len(seqs) > 1 else None
 
     def _say(self, message: Struct) -> None:
         connection = self._connection
@@ -247,9 +256,11 @@ class OrderStreams:
         self._default_account = default_account
 
     def route(self, query: str) -> OrderStream | Refusal:
-        """`?account=` says who, `?from_seq=` from which number on to hear again what happened,
-        `?cancel_on_disconnect=true` what becomes of its orders when the connection is gone."""
-        account, from_seq, cancels = self._default_account, None, False
+        """`?account=` says who, `?from_seq=` from which number on to hear again what happened (once
+        for each shard), `?cancel_on_disconnect=true` what becomes of its orders when the connection
+        is gone."""
+        account, cancels = self._default_account, False
+        from_seqs: dict[int, int] = {}
         try:
             for name, value in parse_qsl(query, keep_blank_values=True):
                 if name == "account":
@@ -258,6 +269,7 @@ class OrderStreams:
                     from_seq = whole_number(value)
                     if from_seq is None:
                         raise malformed(name, "not a sequence number")
+                    from_seqs[shard_of(from_seq)] = from_seq
                 elif name == "cancel_on_disconnect":
                     if value not in ("true", "false"):
                         raise malformed(name, "true or false")
@@ -266,4 +278,6 @@ class OrderStreams:
                     raise malformed(name[:40], "this path has no such query parameter")
         except Problem as problem:
             return Refusal(problem.status, f"{problem.detail.field}: {problem.detail.message}")
-        return OrderStream(self._sessions, self._trading, self._render, account, from_seq, cancels)
+        return OrderStream(
+            self._sessions, self._trading, self._render, account, list(from_seqs.values()), cancels
+        )

@@ -34,8 +34,19 @@ _NOBLOCK: Final = int(zmq.NOBLOCK)
 Answers = dict[str, Metrics | None]
 
 
+def kind_and_shard(process: str) -> tuple[str, int]:
+    """What a process is, and of which shard.
+
+    >>> kind_and_shard("matcher"), kind_and_shard("recorder-1")
+    (('matcher', 0), ('recorder', 1))
+    """
+    kind, _, shard = process.partition("-")
+    return kind, int(shard or 0)
+
+
 class Probes:
-    """One connection to each process, by its name."""
+    """One connection to each process, by its name; that of a later shard ends with its number, as
+    `matcher-1` does."""
 
     def __init__(self, processes: Mapping[str, "zmq.Socket[bytes]"], clock: Clock) -> None:
         self._processes = processes
@@ -103,5 +114,6 @@ def is_exposition(process: str, text: str) -> bool:
     >>> is_exposition("matcher", "crossbook_gateway_x 1.0\\n")
     False
     """
-    line = re.compile(rf"(?:# (?:HELP|TYPE) )?crossbook_{process}_\w+[ {{].*")
+    kind, _ = kind_and_shard(process)
+    line = re.compile(rf"(?:# (?:HELP|TYPE) )?crossbook_{kind}_\w+[ {{].*")
     return text.endswith("\n") and all(map(line.fullmatch, text.splitlines()))

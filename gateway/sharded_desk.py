@@ -88,6 +88,15 @@ class ShardedDesk(FrontDesk):
         """Queries without a matcher's answer."""
         return sum(desk.queries_waiting for desk in self._desks)
 
+    def home_of(self, symbol: str) -> int:
+        """The shard an instrument is traded on; the first where nobody knows it."""
+        return self._by_symbol.get(symbol, 0)
+
+    @property
+    def seqs(self) -> list[int]:
+        """The last number heard of from each shard's matcher."""
+        return [desk.seq for desk in self._desks]
+
     def seq_of(self, shard: int) -> int:
         """The last number heard of from the matcher of a shard."""
         return self._desks[shard].seq

@@ -21,6 +21,7 @@ from gateway.history_link import HistoryLink
 from gateway.local_sessions import LocalSessions
 from gateway.lookup import Lookup
 from gateway.order_route import AsgiApp
+from gateway.past import Past
 from gateway.render import Renderer
 from gateway.rest import make_app
 from gateway.session import SessionTable
@@ -60,6 +61,8 @@ class PlainMarket:
 
     def book(self, symbol: str) -> LocalBook | None:
         """The book of an instrument."""
+        if self.stale:
+            return None
         instrument = next(each for each in INSTRUMENTS if each.symbol == symbol)
         state = self._engine.book_state(instrument.id)
         book = LocalBook(symbol)
@@ -74,7 +77,7 @@ class PlainMarket:
 
     def ticker(self, symbol: str) -> Ticker | None:
         """What was set."""
-        return self.tickers.get(symbol)
+        return None if self.stale else self.tickers.get(symbol)
 
 
 class RestWorld:
@@ -98,8 +101,7 @@ class RestWorld:
         self.market = PlainMarket(self.engine)
         self.lookup = Lookup(
             self.sessions,
-            self.history,
-            self.refuse_questions,
+            Past(self.sessions, [self.history], self.refuse_questions),
             self.market,
             FakeClock(NOW_NS),
             Renderer(INSTRUMENTS),

@@ -111,7 +111,7 @@ class LossySubscriber:
         self.join_ms = 0.0
         self.mended_ms: list[float] = []
         self.dropped = 0
-        follower: Any = self.market.follower
+        follower: Any = self.market.group.followers[0]
         self._on_feed = follower.on_feed
         follower.on_feed = self._take
 

@@ -1,13 +1,19 @@
 """Two matchers behind one gateway, as real processes: one is killed while the other trades on."""
 
 import contextlib
+import json
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
+from typing import Any
+
+import pytest
 
 from common.entry import Execution
 from common.errors import CrossbookError
 from common.shards import shard_of
 from common.types import RejectReason
-from crossbook import Client, OrderRejected, OutcomeUnknown
+from crossbook import Client, MarketData, OrderRejected, OutcomeUnknown
 from tests.system.exchange import BOUND_BY, Exchange, free_ports
 
 FIRST, SECOND = "BTC-USDT", "ETH-USDT"
@@ -97,3 +103,81 @@ def _of(client: Client, seq: int) -> list[Execution]:
         if execution.seq == seq:
             return [execution]
     return []
+
+
+@pytest.mark.slow
+def test_api_page_streams_and_history_are_those_of_both_shards() -> None:
+    both = [f"{name}{end}" for end in ("", "-1") for name in ("matcher", "publisher", "recorder")]
+    with sharded(*both, "gateway", GATEWAY_ROLES="orders,api,streams", ACCOUNTS="on") as exchange:
+        exchange.wait_http()
+        ids = [
+            _post(exchange, {"symbol": symbol, "side": side, "order_type": "limit",
+                             "quantity": "1", "price": "4000.00"})["order_id"]
+            for symbol in (FIRST, SECOND)
+            for side in ("buy", "sell")
+        ]  # fmt: skip
+        assert [shard_of(int(order_id[4:])) for order_id in ids] == [0, 0, 1, 1]
+        assert _delete_all(exchange) == 2
+        exchange.wait_until("ended orders are recorded", lambda: len(_ended(exchange)) == 4)
+        assert {order["order_id"] for order in _ended(exchange)} == set(ids)
+        assert len(_get(exchange, "fills")["fills"]) == 0
+        maker = {"symbol": SECOND, "side": "buy", "order_type": "limit", "quantity": "2",
+                 "price": "3900.00"}  # fmt: skip
+        order_id = _post(exchange, maker)["order_id"]
+        _post(exchange, {**maker, "side": "sell", "order_type": "ioc"}, account="2")
+        assert _get(exchange, f"orders/{order_id}")["order_status"] == "FILLED"
+        assert [fill["symbol"] for fill in _get(exchange, "fills")["fills"]] == [SECOND]
+        [trade] = _get(exchange, f"trades/{SECOND}")["trades"]
+        assert trade["quantity"] == "2.0000"
+        assert _get(exchange, f"trades/{FIRST}")["trades"] == []
+        assert [_get(exchange, f"orderbook/{each}")["symbol"] for each in (FIRST, SECOND)]
+        with MarketData(*exchange_addresses(exchange)) as market:
+            market.wait_ready(10.0)
+            assert {FIRST, SECOND} <= set(market.instruments)
+        metrics = urllib.request.urlopen(f"{exchange.api}/metrics").read().decode()
+        assert 'crossbook_matcher_commands_total{shard="1"}' in metrics
+        assert 'crossbook_up{process="recorder-1"} 1.0' in metrics
+        assert _get(exchange, "account")["balances"]
+        exchange.kill("matcher-1")
+        exchange.wait_until("not ready", lambda: not _ready(exchange), 10)
+        assert _post(exchange, {**maker, "symbol": FIRST})["status"] == "accepted"
+
+
+def exchange_addresses(exchange: Exchange) -> tuple[str, str]:
+    """Feeds and snapshots of both shards."""
+    return exchange.feed, exchange.snapshots
+
+
+def _post(exchange: Exchange, body: dict[str, str], account: str = "1") -> Any:
+    headers = {"Content-Type": "application/json", "X-Account": account}
+    request = urllib.request.Request(
+        f"{exchange.api}/api/v1/orders", json.dumps(body).encode(), headers
+    )
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        return json.load(answer)
+
+
+def _delete_all(exchange: Exchange) -> Any:
+    """Cancel all orders; how many there were."""
+    request = urllib.request.Request(f"{exchange.api}/api/v1/orders", method="DELETE")
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        document = json.load(answer)
+        assert len(document["order_ids"]) == document["count"]
+        return document["count"]
+
+
+def _get(exchange: Exchange, path: str) -> Any:
+    with urllib.request.urlopen(f"{exchange.api}/api/v1/{path}", timeout=10) as answer:
+        return json.load(answer)
+
+
+def _ended(exchange: Exchange) -> Any:
+    return _get(exchange, "orders?status=ended")["orders"]
+
+
+def _ready(exchange: Exchange) -> bool:
+    try:
+        with urllib.request.urlopen(f"{exchange.api}/ready", timeout=10):
+            return True
+    except urllib.error.HTTPError:
+        return False
