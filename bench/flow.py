@@ -67,10 +67,9 @@ class Flow:
             if symbol:
                 self._open[client][ack.order_id] = symbol
 
-    def executed(self, client: int, execution: entry.Execution) -> None:
+    def ended(self, client: int, order_id: int) -> None:
         """Forget an order that has ended by itself."""
-        if not execution.open_lots:
-            self._open[client].pop(execution.order_id, None)
+        self._open[client].pop(order_id, None)
 
 
 def _decide(chance: random.Random, instruments: Sequence[Instrument]) -> _Decision:

@@ -30,6 +30,7 @@ TICK_NS = 100_000
 """The generator wakes at most this often; what is due together leaves together."""
 FIRST_ACCOUNT = 1_000
 _NS = 1_000_000_000
+_NOBLOCK = int(zmq.NOBLOCK)
 
 
 class Load(Struct, frozen=True):
@@ -80,6 +81,7 @@ class Generator:
         sockets.allow_many_sockets(self._context)
         self._sockets = [sockets.orders_dealer(self._context, address) for _ in range(load.clients)]
         self._receivers = [socket.recv for socket in self._sockets]
+        self._senders = [socket.send for socket in self._sockets]
         self._tokens = [bytes(entry.TOKEN_BYTES)] * load.clients
         self._due: list[list[int]] = [[0] for _ in range(load.clients)]
         self._backlog: dict[int, deque[bytes]] = {}
@@ -224,21 +226,29 @@ class Generator:
 
     def _send(self, client: int, requests: list[entry.Request]) -> None:
         """Send requests as one frame, or as few as the gateway takes."""
-        token = self._tokens[client]
-        for start in range(0, len(requests), codec.MAX_REQUESTS):
-            part = requests[start : start + codec.MAX_REQUESTS]
-            frame = token + codec.encode(part[0] if len(part) == 1 else part)
-            self.frames += 1
-            waiting = self._backlog.get(client)
-            if waiting is not None:
-                waiting.append(frame)
-                self._flush(client)
-                continue
-            try:
-                self._sockets[client].send(frame, zmq.NOBLOCK)
-            except zmq.Again:
-                self._backlog[client] = deque((frame,))
-        self.sent += len(requests)
+        count = len(requests)
+        if count == 1:
+            self._send_frame(client, codec.encode(requests[0]))
+        elif count <= codec.MAX_REQUESTS:
+            self._send_frame(client, codec.encode(requests))
+        else:
+            for start in range(0, count, codec.MAX_REQUESTS):
+                part = requests[start : start + codec.MAX_REQUESTS]
+                self._send_frame(client, codec.encode(part))
+        self.sent += count
+
+    def _send_frame(self, client: int, encoded: bytes) -> None:
+        frame = self._tokens[client] + encoded
+        self.frames += 1
+        waiting = self._backlog.get(client)
+        if waiting is not None:
+            waiting.append(frame)
+            self._flush(client)
+            return
+        try:
+            self._senders[client](frame, _NOBLOCK)
+        except zmq.Again:
+            self._backlog[client] = deque((frame,))
 
     def _flush(self, client: int) -> None:
         """Send what the socket refused earlier; the orders stay due when they were due."""
@@ -247,7 +257,7 @@ class Generator:
             return
         try:
             while waiting:
-                self._sockets[client].send(waiting[0], zmq.NOBLOCK)
+                self._senders[client](waiting[0], _NOBLOCK)
                 waiting.popleft()
         except zmq.Again:
             return
@@ -269,28 +279,34 @@ class Generator:
         """Take every reply that is there."""
         receive, now, due = self._receivers[client], time.monotonic_ns, self._due[client]
         assert self._flow is not None, "log_on before run"
-        acked, executed, warm_until_ns = self._flow.acked, self._flow.executed, self._warm_until_ns
+        acked, ended, warm_until_ns = self._flow.acked, self._flow.ended, self._warm_until_ns
+        round_trip, ack_seq, ack_due = self._round_trip, self._ack_seq, self._ack_due
         try:
             while True:
-                frame = receive(zmq.NOBLOCK)
+                frame = receive(_NOBLOCK)
                 moment = now()
+                answers = 0
+                # A message class answers isinstance slowly, and this loop sees every reply.
                 for reply in codec.decode_replies(frame):
-                    if isinstance(reply, entry.Ack):
-                        self.acked += 1
-                        self._last_answer_ns = moment
+                    if type(reply) is entry.Ack:
+                        answers += 1
                         due_ns = due[reply.request_seq]
                         if due_ns >= warm_until_ns:
-                            self._round_trip.append(moment - due_ns)
-                            self._ack_seq.append(reply.seq)
-                            self._ack_due.append(due_ns)
+                            round_trip.append(moment - due_ns)
+                            ack_seq.append(reply.seq)
+                            ack_due.append(due_ns)
                         acked(client, reply)
-                    elif isinstance(reply, entry.Execution):
+                    elif type(reply) is entry.Execution:
                         self.executions += 1
-                        executed(client, reply)
-                    elif isinstance(reply, entry.Reject):
+                        if not reply.open_lots:
+                            ended(client, reply.order_id)
+                    elif type(reply) is entry.Reject:
                         self.rejected += 1
                         self._last_answer_ns = moment
                         self._rejects[reply.reason] += 1
+                if answers:
+                    self.acked += answers
+                    self._last_answer_ns = moment
         except zmq.Again:
             return
 

@@ -56,7 +56,8 @@ def _listen(subscriber: "zmq.Socket[bytes]") -> Heard:
     seqs, times = array("q"), array("q")
     last: dict[bytes, int] = {}
     lost = 0
-    receive, now, decode = subscriber.recv_multipart, time.monotonic_ns, codec.decode_feed
+    receive, now, decode = subscriber.recv, time.monotonic_ns, codec.decode_feed
+    at_once = int(zmq.NOBLOCK)
     with select.epoll() as poll:
         stop = sys.stdin.fileno()
         poll.register(stop, select.EPOLLIN | select.EPOLLHUP)
@@ -64,8 +65,8 @@ def _listen(subscriber: "zmq.Socket[bytes]") -> Heard:
         while True:
             try:
                 while True:
-                    topic, number, payload = receive(zmq.NOBLOCK)
-                    message = decode(payload)
+                    topic, number = receive(at_once), receive(at_once)
+                    message = decode(receive(at_once))
                     moment = now()
                     position = int.from_bytes(number, "big")
                     lost += max(0, position - last.get(topic, position - 1) - 1)
