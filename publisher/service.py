@@ -13,7 +13,7 @@ from common.clock import Clock
 from common.codec import decode_events, decode_history_answer, decode_sync_reply, encode
 from common.crash import reached
 from common.log import logger
-from common.sockets import drained
+from common.sockets import drained, send_frames
 from common.tally import SIZES, TIMES_NS, Buckets
 from publisher.past import Finding, Past
 from publisher.replica import Lost, Replica
@@ -119,7 +119,7 @@ class PublisherService:
             if self._requests in ready:
                 self._answer_requests()
             if now_ns >= heartbeat_at:
-                self._public.send_multipart(self._feed.heartbeat(now_ns - self._heard_ns))
+                send_frames(self._public, self._feed.heartbeat(now_ns - self._heard_ns))
                 heartbeat_at = now_ns + self._heartbeat_ns
                 self._rounds.subscribers = self._subscribers.count()
             if replica.lost is not self._told:
@@ -166,10 +166,10 @@ class PublisherService:
                 logger().error("malformed_history_answer", reason=str(error))
 
     def _publish(self) -> None:
-        send = self._public.send_multipart
+        public = self._public
         messages = self._feed.publish()
         for frames in messages:
-            send(frames)
+            send_frames(public, frames)
             reached("publisher.published")
         if messages:
             self._rounds.delays.add(max(0, self._clock.now_ns() - self._feed.time_ns))
@@ -177,7 +177,7 @@ class PublisherService:
     def _publish_statistics(self, now_ns: int) -> None:
         """After the books of the round have left, so that nobody waits for it."""
         for frames in self._feed.publish_statistics(now_ns):
-            self._public.send_multipart(frames)
+            send_frames(self._public, frames)
 
     def _ask(self, now_ns: int) -> None:
         wanted = self._replica.wanted(now_ns)
