@@ -284,6 +284,7 @@ class Load:
         self.heard_public_ns = 0
         self.companions: list[Callable[[], None]] = []
         self._allowance = 0.0
+        self._turn = 0
         self._last_ns = time.monotonic_ns()
 
     def close(self) -> None:
@@ -300,7 +301,9 @@ class Load:
             self._allowance + (now_ns - self._last_ns) * 1e-9 * self.rate, 0.1 * self.rate
         )
         self._last_ns = now_ns
-        for client in self.clients:
+        # Who is first changes: whole commands go round even where a step allows only one.
+        self._turn = (self._turn + 1) % len(self.clients)
+        for client in self.clients[self._turn :] + self.clients[: self._turn]:
             share = int(self._allowance / len(self.clients)) + 1
             self._allowance -= client.step(now_ns, min(share, int(self._allowance)))
         self._hear_public()

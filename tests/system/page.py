@@ -70,10 +70,6 @@ class Page:
         self.browser.wait(f"{count} fills are shown", script, count)
         return self._rows("fills")
 
-    def fills(self) -> list[str]:
-        """The fills shown: their rows as text."""
-        return self._rows("fills")
-
     def wait_banner(self, part: str, seconds: float = 20.0) -> str:
         """Return the banner once it says this."""
         script = """const banner = document.getElementById("banner");
