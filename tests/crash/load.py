@@ -278,8 +278,12 @@ class Load:
         self.market = MarketData(
             exchange.feed, exchange.snapshots, SYMBOLS, ("trade", "l3"), self._context
         )
-        # Trades from before a subscriber is there are nobody's loss.
-        self.market.wait_ready(READY_SECONDS)
+        try:
+            # Trades from before a subscriber is there are nobody's loss.
+            self.market.wait_ready(READY_SECONDS)
+        except MarketDataError:
+            self.close()
+            raise
         self.public = PublicHistory({})
         self.heard_public_ns = 0
         self.companions: list[Callable[[], None]] = []

@@ -77,18 +77,19 @@ class World:
         self.recovery_ms: dict[str, list[float]] = {name: [] for name in PROCESSES}
         self.exchange = Exchange(ready=True, **{**SETTINGS, **settings})
         self.exchange.__enter__()
+        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         try:
-            self.load = Load(self.exchange, seed, rate)
             self.truth = Truth(INSTRUMENTS)
-            self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+            self.load = Load(self.exchange, seed, rate)
             self.run_until("every client trades", lambda: self._all_acknowledged(), 10.0)
         except BaseException:
-            self.exchange.close()
+            self.close()
             raise
 
     def close(self) -> None:
         """End everything."""
-        self.load.close()
+        if hasattr(self, "load"):
+            self.load.close()
         self._context.destroy(linger=0)
         self.exchange.close()
 
