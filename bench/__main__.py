@@ -252,7 +252,7 @@ def websocket(
     """Market data to many WebSocket clients, and order entry meanwhile."""
     plan = websocket_bench.Plan(clients, rate, seconds)
     if quick:
-        plan = websocket_bench.Plan(min(clients, 500), rate, 3.0, 1.0)
+        plan = websocket_bench.Plan(min(clients, 500), rate, min(seconds, 3.0), 1.0)
     report = websocket_bench.run(plan)
     websocket_bench.show(report)
     _write(json, report)

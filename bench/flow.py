@@ -39,7 +39,8 @@ class Flow:
 
     def __init__(self, instruments: Sequence[Instrument], clients: int, seed: int) -> None:
         chance = random.Random(seed)
-        self._table = [_decide(chance, instruments) for _ in range(TABLE_SIZE)]
+        priced = [(each, each.notional_per_tick_lot) for each in instruments]
+        self._table = [_decide(chance, priced) for _ in range(TABLE_SIZE)]
         self._next = 0
         self._standing = STANDING_ORDERS // clients
         # Order id -> symbol, oldest first.
@@ -72,8 +73,8 @@ class Flow:
         self._open[client].pop(order_id, None)
 
 
-def _decide(chance: random.Random, instruments: Sequence[Instrument]) -> _Decision:
-    instrument = chance.choice(instruments)
+def _decide(chance: random.Random, priced: Sequence[tuple[Instrument, int]]) -> _Decision:
+    instrument, notional_per_tick_lot = chance.choice(priced)
     mid = min(MID_TICKS, instrument.max_price_ticks // 2)
     side = chance.choice((Side.BUY, Side.SELL))
     towards = 1 if side == Side.BUY else -1
@@ -83,11 +84,7 @@ def _decide(chance: random.Random, instruments: Sequence[Instrument]) -> _Decisi
     else:
         distance = 1 + int(chance.expovariate(1 / MEAN_DISTANCE_TICKS))
         price, time_in_force = mid - towards * distance, TimeInForce.GTC
-    quantity = _smallest_lots(instrument, price) * chance.randint(1, MAX_MULTIPLE)
-    return cancel, instrument.symbol, int(side), quantity, price, int(time_in_force)
-
-
-def _smallest_lots(instrument: Instrument, price_ticks: int) -> int:
-    """Fewest lots that pass the instrument's limits at a price."""
-    per_lot = price_ticks * instrument.notional_per_tick_lot
-    return max(instrument.min_quantity_lots, -(-instrument.min_notional // per_lot), 1)
+    # The fewest lots that pass the instrument's limits at the price, some times over.
+    fewest_worth = -(-instrument.min_notional // (price * notional_per_tick_lot))
+    lots = max(instrument.min_quantity_lots, fewest_worth, 1) * chance.randint(1, MAX_MULTIPLE)
+    return cancel, instrument.symbol, int(side), lots, price, int(time_in_force)

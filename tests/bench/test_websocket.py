@@ -16,7 +16,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 
 def test_a_small_crowd_gets_every_book_right(tmp_path: Path) -> None:
     path = tmp_path / "report.json"
-    options = f"--quick --clients 50 --rate 500 --json {path}"
+    options = f"--quick --clients 50 --rate 500 --seconds 1 --json {path}"
     done = subprocess.run(
         [sys.executable, "-m", "bench", "websocket", *options.split()],
         cwd=REPOSITORY,

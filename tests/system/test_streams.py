@@ -27,7 +27,7 @@ def opened(exchange: Exchange, stack: ExitStack, stream: str) -> ClientConnectio
 
     def connected() -> bool:
         try:
-            made.append(stack.enter_context(connect(url(exchange, stream))))
+            made.append(stack.enter_context(connect(url(exchange, stream), close_timeout=0.2)))
         except (OSError, websockets.InvalidStatus):
             return False
         return True
