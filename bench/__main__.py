@@ -1,6 +1,7 @@
 """Measurements of Crossbook. Run from a clone of the repository.
 
     python -m bench core        the engine alone, messages/s per scenario, beside its peers
+    python -m bench work        what the engine does for a message, counted
     python -m bench journal     the journal alone, beside bare writes of the same bytes
     python -m bench latency     the three processes under load, latency percentiles
     python -m bench pipeline    the three processes beside a null pipeline, as ratios
@@ -34,6 +35,7 @@ from bench import recorder as recorder_bench
 from bench import recovery as recovery_bench
 from bench import stalled as stalled_bench
 from bench import websocket as websocket_bench
+from bench import work as work_bench
 from bench.latency import Sync, Transport
 from bench.load import Load
 
@@ -86,6 +88,32 @@ def core(
     if any(version.startswith("not ") for version in report.peers.values()):
         print(PEERS_HINT)
     _write(json, report)
+
+
+@app.command()
+def work(
+    accept: Annotated[
+        bool, typer.Option("--accept", help="Accept what is counted for this Python.")
+    ] = False,
+    instructions: Annotated[bool, typer.Option(help="Count them too, by valgrind.")] = True,
+    json: Json = None,
+) -> None:
+    """What the engine does for a message, counted; status 1 where it grew."""
+    if reason := work_bench.obstacle():
+        print(reason)
+        raise typer.Exit(1)
+    now = work_bench.measure(instructions)
+    accepted = work_bench.read().get(work_bench.version())
+    work_bench.show(now, accepted)
+    _write(json, now)
+    if accept:
+        work_bench.accept(now)
+        print(f"accepted in {work_bench.FILE}")
+    elif accepted is None:
+        print(work_bench.absence())
+    elif found := work_bench.grown(now, accepted):
+        print(work_bench.report(found))
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -292,6 +320,11 @@ def everything(
     core_bench.show(report)
     _write(results / "core.json", report)
     print()
+    if not work_bench.obstacle():
+        counted = work_bench.measure(with_instructions=True)
+        work_bench.show(counted, work_bench.read().get(work_bench.version()))
+        _write(results / "work.json", counted)
+        print()
     journal(
         seconds=0.2 if quick else 2.0,
         repeats=1 if quick else 3,

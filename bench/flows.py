@@ -1,0 +1,54 @@
+"""Short flows to count the engine's work on, each with an engine of its own."""
+
+from collections.abc import Callable
+from typing import Final
+
+from msgspec import Struct
+
+from bench import mixed, workload
+from common.commands import Command
+from common.events import Event
+from common.rules import Rules
+from matcher.engine import Engine
+
+ORDERS: Final = 600
+"""New orders of each flow: about twice as many messages."""
+
+RICH: Final = Rules(accounts=True, opening=(("BENCH", 10**15), ("USD", 10**17)))
+
+
+class Flow(Struct, frozen=True):
+    """Commands with their times, and the engine they are for."""
+
+    commands: list[tuple[Command, int]]
+    engine: Callable[[type[Engine]], Engine]
+
+    def run(self, kind: type[Engine]) -> list[Event]:
+        """All events of a fresh engine of this kind."""
+        apply = self.engine(kind).apply
+        told: list[Event] = []
+        for command, time_ns in self.commands:
+            told += apply(command, time_ns)
+        return told
+
+
+def plain() -> Flow:
+    """Plain orders, accounts off."""
+    return Flow(_normal(), lambda kind: kind([workload.INSTRUMENT]))
+
+
+def accounts() -> Flow:
+    """The same orders with accounts on."""
+    return Flow(_normal(), lambda kind: kind([workload.INSTRUMENT], RICH))
+
+
+def everything() -> Flow:
+    """Everything the engine takes."""
+    return Flow(mixed.generate(ORDERS), lambda kind: kind([mixed.BANDED], mixed.RULES))
+
+
+def _normal() -> list[tuple[Command, int]]:
+    return [(command, 0) for command in workload.generate("normal", ORDERS)]
+
+
+FLOWS: Final = {"plain": plain, "accounts": accounts, "mixed": everything}

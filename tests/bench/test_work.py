@@ -1,0 +1,135 @@
+"""The engine does no more for a message than is accepted, and more of anything is noticed."""
+
+import json
+import warnings
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from bench import instructions, work, yardstick
+from bench.__main__ import app
+from bench.counted import Count, count
+from bench.flows import FLOWS
+from bench.work import COUNTED, Work
+from tests.bench.slower import slower
+
+SLOWER = "plain=tests.bench.slower:Sorting"
+
+
+@pytest.fixture(scope="module")
+def accepted() -> Work:
+    if reason := work.absence():
+        pytest.skip(reason)
+    return work.read()[work.version()]
+
+
+@pytest.fixture(scope="module")
+def now(accepted: Work) -> Work:
+    return work.measure(with_instructions=False)
+
+
+def test_the_engine_does_no_more_than_accepted(now: Work, accepted: Work) -> None:
+    assert now.flows.keys() == FLOWS.keys()
+    found = work.grown(now, accepted)
+    assert not found, work.report(found)
+    if less := work.shrunk(now, accepted):
+        warnings.warn(f"less work than accepted, {less}: {work.REMEDY}", stacklevel=1)
+
+
+def test_instructions_do_not_grow_and_work_inside_c_code_is_seen(accepted: Work) -> None:
+    if reason := instructions.absence():
+        pytest.skip(f"instructions are not counted: {reason}")
+    if not accepted.instructions:
+        pytest.skip(f"no instructions are accepted for Python {work.version()}")
+    ratios = instructions.count((*COUNTED, SLOWER))
+    slow = Work({}, instructions.build(), {"plain": ratios.pop(SLOWER)})
+    found = work.grown(Work({}, instructions.build(), ratios), accepted)
+    assert not found, work.report(found)
+    assert len(work.grown(slow, accepted)) == 1
+
+
+@pytest.mark.parametrize(
+    ("statement", "grows"),
+    [
+        ("self.books.get(command.instrument)", {"bytecodes"}),
+        ("self.more()", {"bytecodes", "calls"}),
+        ("self.__dict__.setdefault('kept', []).append([command])",
+         {"bytecodes", "blocks", "tracked"}),
+    ],
+    ids=["a lookup", "a call", "an object kept"],
+)  # fmt: skip
+def test_one_more_thing_to_do_is_seen(now: Work, statement: str, grows: set[str]) -> None:
+    plain = count(FLOWS["plain"](), slower(statement))
+    lines = work.grown(Work({"plain": plain}), now)
+    named = {line.split()[1] for line in lines if line.startswith("plain: ")}
+    assert named == grows
+    assert any(line.strip().startswith("Engine.apply +") for line in lines), lines
+
+
+def test_counts_do_not_depend_on_what_ran_before(now: Work) -> None:
+    again = count(FLOWS["plain"]())
+    assert again == now.flows["plain"]
+
+
+def one(bytecodes: float, functions: dict[str, float] | None = None) -> dict[str, Count]:
+    return {"plain": Count(bytecodes, 8.0, 4.0, 1.0, functions or {})}
+
+
+def test_a_report_names_figure_function_and_remedy() -> None:
+    before = Work(one(300.0, {"f": 10.0, "g": 20.0}), "here", {"plain": 2.0})
+    after = Work(one(303.0, {"f": 13.0, "g": 20.0, "h": 1.5}), "here", {"plain": 2.1})
+    told = work.report(work.grown(after, before))
+    assert "plain: bytecodes 303.000, accepted 300.000 (+1.0%)" in told
+    assert "f +3.00" in told
+    assert "h +1.50" in told
+    assert "g " not in told
+    assert "plain: instructions 2.100, accepted 2.000 (+5.0%)" in told
+    assert "python -m bench work --accept" in told
+    elsewhere = Work(one(300.0), "another build", {"plain": 2.1})
+    assert work.grown(elsewhere, before) == []
+    assert len(work.grown(Work(one(300.0), "another", {"plain": 2.3}), before)) == 1
+
+
+def test_less_work_is_not_grown_but_said() -> None:
+    before, after = Work(one(300.0)), Work(one(290.0))
+    assert work.grown(after, before) == []
+    assert work.shrunk(after, before) == ["plain: 290.0 bytecodes, accepted 300.0"]
+    assert work.shrunk(Work(one(299.0)), before) == []
+
+
+def test_accepting_keeps_other_versions(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    path = tmp_path / "work.json"
+    path.write_text('{"2.7": {"flows": {}}}')
+    monkeypatch.setattr("matcher.BUILD", "pure")
+    monkeypatch.setattr(work, "FILE", path)
+    monkeypatch.setattr(work, "measure", lambda with_instructions: Work(one(300.0)))
+    assert "no figures are accepted" in work.absence()
+    invoke = CliRunner().invoke
+    assert invoke(app, ["work"]).exit_code == 0
+    assert "accepted in" in invoke(app, ["work", "--accept"]).output
+    assert json.loads(path.read_text()).keys() == {"2.7", work.version()}
+    assert work.absence() == ""
+    monkeypatch.setattr(work, "measure", lambda with_instructions: Work(one(310.0)))
+    refused = invoke(app, ["work"])
+    assert refused.exit_code == 1
+    assert "plain: bytecodes 310.000, accepted 300.000" in refused.output
+
+
+def test_a_python_without_figures_and_a_compiled_engine_are_skipped(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("matcher.BUILD", "compiled")
+    monkeypatch.setattr(work, "read", lambda: {work.version(): Work({})})
+    assert "compiled" in work.absence()
+    refused = CliRunner().invoke(app, ["work", "--accept"])
+    assert refused.exit_code == 1
+    assert "MATCHER_BUILD=pure" in refused.output
+    monkeypatch.setattr(work, "version", lambda: "9.9")
+    monkeypatch.setattr(work, "read", dict)
+    assert "no figures are accepted for Python 9.9" in work.absence()
+
+
+def test_the_yardstick_is_what_it_was() -> None:
+    assert yardstick.run(200) == 160
+    assert yardstick.run(2_000) == 1_960
