@@ -4,7 +4,7 @@ Both are part of the engine's state and of its snapshots, so a command is applie
 often it is sent, across restarts of either side.
 """
 
-from collections import OrderedDict
+from collections import deque
 from typing import Final
 
 from msgspec import Struct
@@ -30,20 +30,32 @@ def is_next_request(last: int, request: int) -> bool:
     return request == last + 1 or (request & COUNT_MASK == 1 and epoch_of(request) > epoch_of(last))
 
 
-class Remembered(Struct, eq=False, gc=False):
-    """What an accepted order said when it was entered, and the order itself."""
+class Remembered(Struct, gc=False, eq=False):
+    """What an accepted order said when it was entered (the command, or from a snapshot its body),
+    and the order itself."""
 
-    body: Body
+    said: NewOrder | Body
     order: Order
+
+    @property
+    def body(self) -> Body:
+        """What it said, to be compared."""
+        said = self.said
+        return body_of(said) if isinstance(said, NewOrder) else said
 
 
 class RetryWindow:
-    """The last accepted orders that had a client order id, oldest forgotten first. O(1)."""
+    """The last accepted orders that had a client order id, oldest forgotten first. O(1).
 
-    __slots__ = ("_entries", "_limit")
+    `_queue` has them in that order, and beside them at most as many that lost their id to a later
+    order: looking for these each time would be O(orders).
+    """
+
+    __slots__ = ("_entries", "_limit", "_queue")
 
     def __init__(self, limit: int = RETRY_WINDOW) -> None:
-        self._entries: OrderedDict[tuple[int, str], Remembered] = OrderedDict()
+        self._entries: dict[tuple[int, str], Remembered] = {}
+        self._queue: deque[Remembered] = deque()
         self._limit = limit
 
     def __len__(self) -> int:
@@ -56,20 +68,33 @@ class RetryWindow:
 
     def add(self, command: NewOrder, order: Order) -> None:
         """Remember an accepted order; it takes the place of an earlier one of that id."""
-        self.put(body_of(command), order)
+        self._remember((command.account, command.client_order_id), Remembered(command, order))
 
     def put(self, body: Body, order: Order) -> None:
         """Remember an order that said `body`."""
         key = (order.account.account_id, order.client_order_id)
-        entries = self._entries
-        entries[key] = Remembered(body, order)
-        entries.move_to_end(key)
-        if len(entries) > self._limit:
-            entries.popitem(last=False)
+        self._remember(key, Remembered(body, order))
 
     def entries(self) -> list[Remembered]:
         """What is remembered, oldest first."""
-        return list(self._entries.values())
+        return [entry for entry in self._queue if self._entries.get(_key(entry)) is entry]
+
+    def _remember(self, key: tuple[int, str], entry: Remembered) -> None:
+        entries, queue = self._entries, self._queue
+        entries[key] = entry
+        queue.append(entry)
+        while len(entries) > self._limit:
+            oldest = queue.popleft()
+            key = _key(oldest)
+            if entries[key] is oldest:
+                del entries[key]
+        if len(queue) > 2 * self._limit:
+            self._queue = deque(self.entries())
+
+
+def _key(entry: Remembered) -> tuple[int, str]:
+    order = entry.order
+    return order.account.account_id, order.client_order_id
 
 
 def body_of(command: NewOrder) -> Body:

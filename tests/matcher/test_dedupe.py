@@ -121,6 +121,19 @@ def test_a_later_order_of_a_name_takes_the_place_of_the_first_at_the_back() -> N
     assert _names(window) == ["c", "a", "d"]
 
 
+def test_a_name_used_again_and_again_takes_one_place() -> None:
+    window = RetryWindow(3)
+    _put(window, "a")
+    for lots in range(1, 20):
+        _put(window, "b", lots=lots)
+        assert _names(window) == ["a", "b"]
+        assert len(window) == 2
+    _put(window, "c")
+    _put(window, "d")
+    assert _names(window) == ["b", "c", "d"]
+    assert window.find(limit(ALICE, BUY, 100, 19, name="b")) is not None
+
+
 def test_finding_an_order_does_not_keep_it_longer() -> None:
     window = RetryWindow(2)
     _put(window, "a")
