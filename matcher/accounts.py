@@ -118,10 +118,3 @@ class Ledger:
             asset: amount if self.supply.get(asset, 0) + amount <= BALANCE_MAX else 0
             for asset, amount in self.rules.opening
         }
-
-
-def hold_unit(book: "OrderBook", side: int, price_ticks: int) -> int:
-    """What each lot of an order at this price holds: quote of a buyer, base of a seller."""
-    if side == _BUY:
-        return price_ticks * book.notional_per_tick_lot
-    return book.base_units_per_lot

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Final
 from common.commands import AmendOrder
 from common.events import Event
 from common.types import InstrumentState, OrderStatus, RejectReason, Side, TimeInForce
-from matcher.accounts import hold_unit
 from matcher.answers import Fault, amended, canceled, rejected
 from matcher.book import OrderBook
 from matcher.election import elect
@@ -169,9 +168,10 @@ def _late_fault(
 
 
 def _new_hold_unit(order: Order, book: OrderBook, price_ticks: int, trigger_ticks: int) -> int:
+    """What each lot holds at these terms: quote of a buyer, base of a seller."""
     if order.side != _BUY or not (price_ticks or trigger_ticks):
         return order.hold_unit
-    return hold_unit(book, order.side, price_ticks or trigger_ticks)
+    return (price_ticks or trigger_ticks) * book.notional_per_tick_lot
 
 
 def _reduce(order: Order, total_lots: int) -> None:

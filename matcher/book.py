@@ -230,7 +230,8 @@ class OrderBook:
             lots = offered if offered < open_lots else open_lots
             open_lots -= lots
             taker.open_lots = open_lots
-            self.trade(taker, maker, lots, seq, events)
+            maker.open_lots -= lots
+            self.print(taker, maker, lots, maker.price_ticks, seq, events)
             if not maker.open_lots:
                 self.forget(maker, side)
             elif special is not None and special.display_lots:
@@ -260,7 +261,8 @@ class OrderBook:
                 break
             quote_amount -= lots * lot_price
             taker.quantity_lots += lots
-            self.trade(taker, maker, lots, seq, events)
+            maker.open_lots -= lots
+            self.print(taker, maker, lots, maker.price_ticks, seq, events)
             if not maker.open_lots:
                 self.forget(maker, side)
             elif maker.special is not None and maker.special.display_lots:
@@ -303,14 +305,14 @@ class OrderBook:
         special = order.special
         if queue is not None:
             queue.remove(order)
-        elif special is not None and special.waits == Waits.TRIGGER:
-            assert self.triggers is not None, "nothing ever waited here"
-            self.triggers.remove(order)
-        elif special is not None and special.waits == Waits.UNCROSS:
-            del self.uncrossing[order.order_id]
-        if order.account.orders.get(order.order_id) is order:
+        if order.order_id in order.account.orders:
             order.account.discard(order)
         if special is not None:
+            if special.waits == Waits.TRIGGER:
+                assert self.triggers is not None, "nothing ever waited here"
+                self.triggers.remove(order)
+            elif special.waits == Waits.UNCROSS:
+                del self.uncrossing[order.order_id]
             special.waits = 0
             if special.expire_ns:
                 self.timers.discard(special.expire_ns, order.order_id)
@@ -337,12 +339,6 @@ class OrderBook:
         maker.arrival = seq
         side.add(maker)
         events.append(replenished(maker, seq, True))
-
-    def trade(self, taker: Order, maker: Order, lots: int, seq: int, events: list[Event]) -> None:
-        """Move `lots` from maker to taker at the maker's price and append the trade;
-        `taker.open_lots` is current."""
-        maker.open_lots -= lots
-        self.print(taker, maker, lots, maker.price_ticks, seq, events)
 
     def print(
         self,

@@ -135,11 +135,11 @@ quote_amount=0, self_trade=0, instructions=None)]
             return administration.advance(self, time_ns) + self.apply(command, time_ns)
         gateway = command.gateway
         if gateway:
-            if gateway < 0 or not is_next_request(
-                self.last_request.get(gateway, 0), command.request
-            ):
+            request = command.request
+            last = self.last_request.get(gateway, 0)
+            if gateway < 0 or (request != last + 1 and not is_next_request(last, request)):
                 return []
-            self.last_request[gateway] = command.request
+            self.last_request[gateway] = request
         self.seq = seq = self.seq + 1
         if type(command) is NewOrder:
             return self._new_order(command, seq, time_ns)
@@ -206,12 +206,12 @@ quote_amount=0, self_trade=0, instructions=None)]
         ]  # fmt: skip
         order = Order(
             seq, account, command.instrument, side, price_ticks, lots, lots, client_order_id,
-            time_ns, command.self_trade, 0, special,
+            time_ns, command.self_trade, hold_unit, special,
         )  # fmt: skip
         if client_order_id:
             self.retries.add(command, order)
         if self.is_bounded:
-            self._fund(order, book, hold_unit, time_in_force, events)
+            self._fund(order, book, time_in_force, events)
         if special is not None and special.waits:
             self._wait(order, book, special, seq)
         elif order_type == _LIMIT:
@@ -227,14 +227,7 @@ quote_amount=0, self_trade=0, instructions=None)]
             elect(self, book, seq, events)
         return events
 
-    def _fund(
-        self,
-        order: Order,
-        book: OrderBook,
-        hold_unit: int,
-        time_in_force: int,
-        events: list[Event],
-    ) -> None:
+    def _fund(self, order: Order, book: OrderBook, time_in_force: int, events: list[Event]) -> None:
         """Open the account if it is new, and hold what the order may need.
 
         An order that will be killed changes nothing: it does not open its account either.
@@ -246,11 +239,11 @@ quote_amount=0, self_trade=0, instructions=None)]
         if not account.opened:
             waits = order.special is not None and order.special.waits
             if time_in_force == _FOK and not waits and not self._will_fill(order, book):
+                order.hold_unit = 0
                 return
             given = ledger.open(account)
             events.append(AccountOpened(order.order_id, account.account_id, given))
-        order.hold_unit = hold_unit
-        if hold_unit:
+        if order.hold_unit:
             ledger.hold(order, book, order.open_lots)
 
     def _will_fill(self, order: Order, book: OrderBook) -> bool:
@@ -327,6 +320,7 @@ quote_amount=0, self_trade=0, instructions=None)]
         events.append(expired(order, seq, reason, resting=resting))
 
     def _cancel_order(self, command: CancelOrder, seq: int) -> list[Event]:
+        # What `_find` does, written out: cancels are as many as orders.
         account = self.accounts.get(command.account)
         order = None
         if account is not None:
@@ -335,27 +329,28 @@ quote_amount=0, self_trade=0, instructions=None)]
                 order = account.orders.get(order_id)
             else:
                 order = account.by_client_order_id.get(command.client_order_id)
-        if order is None or account is None or order.instrument != command.instrument:
+        if account is None or order is None or order.instrument != command.instrument:
             return [rejected(command, seq, unknown_order(command))]
-        if order.special is None and not order.hold_unit:
-            queue = order.queue
-            assert queue is not None, "an open order is not resting"
-            queue.remove(order)
-            del account.orders[order.order_id]
-            client_order_id = order.client_order_id
-            if client_order_id:
-                del account.by_client_order_id[client_order_id]
-                order.ended_as = _CANCELED
-            open_lots = order.open_lots
-            return [
-                OrderCanceled(
-                    seq, command.gateway, command.request, command.account, order.instrument,
-                    order.order_id, order.side, order.price_ticks, open_lots,
-                    order.quantity_lots - open_lots, order.client_order_id,
-                )
-            ]  # fmt: skip
-        resting = self.books[order.instrument].end(order, _CANCELED)
-        return [canceled(order, seq, command.gateway, command.request, resting)]
+        queue = order.queue
+        if queue is None or order.special is not None:
+            resting = self.books[order.instrument].end(order, _CANCELED)
+            return [canceled(order, seq, command.gateway, command.request, resting)]
+        queue.remove(order)
+        del account.orders[order.order_id]
+        client_order_id = order.client_order_id
+        if client_order_id:
+            del account.by_client_order_id[client_order_id]
+            order.ended_as = _CANCELED
+        open_lots = order.open_lots
+        if order.hold_unit and self.ledger is not None:
+            self.ledger.hold(order, self.books[order.instrument], -open_lots)
+        return [
+            OrderCanceled(
+                seq, command.gateway, command.request, command.account, order.instrument,
+                order.order_id, order.side, order.price_ticks, open_lots,
+                order.quantity_lots - open_lots, client_order_id,
+            )
+        ]  # fmt: skip
 
     def _amend_order(self, command: AmendOrder, seq: int) -> list[Event]:
         order = self._find(command)
@@ -365,6 +360,19 @@ quote_amount=0, self_trade=0, instructions=None)]
         if order.special is None and not order.hold_unit and book.state == _OPEN:
             return amend_plain(self, order, book, command, seq)
         return amend(self, order, book, command, seq)
+
+    def _find(self, command: AmendOrder) -> Order | None:
+        """The open order a command names, if it is that account's and that instrument's."""
+        account = self.accounts.get(command.account)
+        if account is None:
+            return None
+        if command.order_id:
+            order = account.orders.get(command.order_id)
+        else:
+            order = account.by_client_order_id.get(command.client_order_id)
+        if order is None or order.instrument != command.instrument:
+            return None
+        return order
 
     def _mass_cancel(self, command: MassCancelOrders, seq: int, time_ns: int) -> list[Event]:
         instrument, side = command.instrument, command.side
@@ -405,19 +413,6 @@ quote_amount=0, self_trade=0, instructions=None)]
 
     def _cancel_after(self, command: SetCancelAfter, seq: int, time_ns: int) -> list[Event]:
         return administration.cancel_after(self, command, seq, time_ns)
-
-    def _find(self, command: CancelOrder | AmendOrder) -> Order | None:
-        """The open order a command names, if it is that account's and that instrument's."""
-        account = self.accounts.get(command.account)
-        if account is None:
-            return None
-        if command.order_id:
-            order = account.orders.get(command.order_id)
-        else:
-            order = account.by_client_order_id.get(command.client_order_id)
-        if order is None or order.instrument != command.instrument:
-            return None
-        return order
 
     @property
     def next_due_ns(self) -> int:

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Final
 
 from common.commands import NewOrder
 from common.types import MAX_INT, InstrumentState, OrderType, RejectReason, Side, TimeInForce
-from matcher.accounts import Ledger, hold_unit
+from matcher.accounts import Ledger
 from matcher.answers import Fault
 from matcher.book import OrderBook
 from matcher.order import Account, Order
@@ -43,9 +43,10 @@ def fault_of_means(
     if command.quote_amount:
         return _quote_fault(ledger, command, book, account), 0
     if side != _BUY:
-        unit = hold_unit(book, side, 0)
+        unit = book.base_units_per_lot
         return ledger.shortage(account, instrument.base, lots * unit, "quantity"), unit
-    unit = hold_unit(book, side, _binding_price(command, book, special))
+    price_ticks = command.price_ticks or _price_without_limit(book, special)
+    unit = price_ticks * book.notional_per_tick_lot
     need = lots * unit
     if command.order_type == _MARKET and book.state != _AUCTION:
         need = cost(book, account, side, command.self_trade, lots, market_bound(book, side))
@@ -92,10 +93,8 @@ def _may_stay(command: NewOrder, special: Special | None) -> bool:
     return command.order_type != _MARKET and command.time_in_force not in _IMMEDIATE
 
 
-def _binding_price(command: NewOrder, book: OrderBook, special: Special | None) -> int:
-    """What a buyer holds money at: the limit, else the trigger, else the last price."""
-    if command.price_ticks:
-        return command.price_ticks
+def _price_without_limit(book: OrderBook, special: Special | None) -> int:
+    """What a buyer without a limit holds money at: the trigger, else the last price."""
     if special is not None and special.trigger_ticks:
         return special.trigger_ticks
     return book.last_price_ticks
