@@ -13,7 +13,7 @@ CHART := $(PIP) --no-deps --require-hashes -r requirements-page.txt || \
 	echo "the chart script cannot be had: the page will have no candles" >&2
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo compiled pure test test-compiled test-slow test-simulation test-crash lint \
+.PHONY: help run run-shards demo compiled pure test test-compiled test-slow test-simulation test-crash lint \
 	format bench bench-core clean
 
 help: ## list these targets
@@ -24,6 +24,11 @@ run: $(RUNTIME) ## start matcher, publisher, gateway and recorder; Ctrl-C stops 
 # `exec` leaves no shell between make and honcho to swallow a signal. honcho must not read .env:
 # it would let the file beat the environment.
 	@PATH="$(abspath $(BIN)):$$PATH" PYTHONUNBUFFERED=1 exec $(BIN)/honcho -e /dev/null start
+
+run-shards: $(RUNTIME) ## the same with two shards: two matchers, publishers and recorders
+	@SHARDS=2 $(BIN)/python -c "$$WHERE_TO_CONNECT"
+	@SHARDS=2 PATH="$(abspath $(BIN)):$$PATH" PYTHONUNBUFFERED=1 \
+		exec $(BIN)/honcho -e /dev/null -f Procfile.shards start
 
 demo: $(RUNTIME) ## start the exchange and a simulated market on it; Ctrl-C stops them
 	@$(BIN)/python -c "$$WHERE_TO_CONNECT"
@@ -122,16 +127,19 @@ from common.config import exit_on_config_error, load_settings
 from common.errors import ConfigError
 try:
     for process in ('matcher', 'publisher', 'gateway', 'recorder'):
-        settings = load_settings(process)
+        load_settings(process)
+    settings = load_settings('client')
     symbols = ' '.join(instrument.symbol for instrument in settings.instruments())
+    feeds = ', '.join(shard.publisher_feed for shard in settings.each_shard())
+    snapshots = ', '.join(shard.publisher_snapshots for shard in settings.each_shard())
 except ConfigError as error:
     exit_on_config_error(error)
 print(f'''
   a page        http://{settings.api_host}:{settings.api_port}/
   REST, streams http://{settings.api_host}:{settings.api_port}/docs
   order entry   {settings.gateway_orders}
-  market data   {settings.publisher_feed}
-  snapshots     {settings.publisher_snapshots}
+  market data   {feeds}
+  snapshots     {snapshots}
   instruments   {symbols}
 
   in another terminal: {'$(BIN)'}/crossbook --help

@@ -6,6 +6,7 @@
     python -m bench latency     the three processes under load, latency percentiles
     python -m bench pipeline    the three processes beside a null pipeline, as ratios
     python -m bench durable     the three processes synced and unsynced, as ratios
+    python -m bench shards      the same load on one matcher and on two, with processor times
     python -m bench recovery    starts from a journal and a snapshot, and taking one
     python -m bench recorder    events into the database, and catching up from a journal
     python -m bench stalled     the others' latency while one subscriber and one client stall
@@ -33,6 +34,7 @@ from bench import machine, workload
 from bench import pipeline as pipeline_bench
 from bench import recorder as recorder_bench
 from bench import recovery as recovery_bench
+from bench import shards as shards_bench
 from bench import stalled as stalled_bench
 from bench import websocket as websocket_bench
 from bench import work as work_bench
@@ -197,6 +199,25 @@ def durable(
     loads = durable_bench.closed_loads(quick=quick)
     report = durable_bench.run(found, loads, repeats=repeats or (1 if quick else 3))
     durable_bench.show(report)
+    _write(json, report)
+
+
+@app.command()
+def shards(
+    quick: Annotated[bool, typer.Option("--quick", help="One short run of each.")] = False,
+    up_to: Annotated[int, typer.Option(min=1, max=4, help="Most shards.")] = 2,
+    duration: Annotated[float, typer.Option(min=0.1, help="Seconds of each run.")] = 4.0,
+    repeats: Annotated[int, typer.Option(min=1)] = 3,
+    chunk: Annotated[int, typer.Option(min=1, max=1_024, help="Orders per frame.")] = 32,
+    sync: Synced = "batch",
+    json: Json = None,
+) -> None:
+    """The same load on one matcher and on two, in turn, with every process's processor time."""
+    seconds = 1.5 if quick else duration
+    load = Load(closed=True, chunk=chunk, duration_s=seconds, warm_s=0.5)
+    counts = tuple(range(1, up_to + 1))
+    report = shards_bench.run(load, counts, repeats=1 if quick else repeats, sync=sync)
+    shards_bench.show(report)
     _write(json, report)
 
 

@@ -108,9 +108,9 @@ def run(load: Load, target: Target) -> tuple[Report, "array[int]", "array[int]"]
         generator.log_on()
         pids = {**target.pids, "generator": os.getpid(), "subscriber": subscriber.pid}
         watched = {name: psutil.Process(pid) for name, pid in pids.items()}
-        before, begin = _cpu_seconds(watched), time.monotonic()
+        before, begin = cpu_seconds(watched), time.monotonic()
         outcome = generator.run()
-        after, elapsed = _cpu_seconds(watched), time.monotonic() - begin
+        after, elapsed = cpu_seconds(watched), time.monotonic() - begin
         heard = subscriber.stop()
     bbo = delays_ns(heard, outcome.ack_seq, outcome.ack_due_ns)
     orders = max(1, outcome.sent - outcome.unanswered)
@@ -188,7 +188,7 @@ def plot(path: Path, report: Report, round_trip_ns: "array[int]", bbo_ns: "array
     )
 
 
-def _cpu_seconds(watched: Mapping[str, psutil.Process]) -> dict[str, float]:
+def cpu_seconds(watched: Mapping[str, psutil.Process]) -> dict[str, float]:
     """Processor seconds, user and system, each process has used so far."""
     used = {}
     for name, process in watched.items():

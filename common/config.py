@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
+from msgspec.structs import replace
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
@@ -145,8 +146,16 @@ class Settings(BaseSettings):
         return [self.of_shard(shard) for shard in range(self.shards)]
 
     def rules(self) -> Rules:
-        """The rules of the venue, from `INSTRUMENTS_FILE` and `ACCOUNTS`; raises `ConfigError`."""
-        return load_rules(self.instruments_file, self.accounts == "on")
+        """The rules of the venue, from `INSTRUMENTS_FILE` and `ACCOUNTS`; raises `ConfigError`.
+
+        A shard gives accounts what it trades, and nothing else.
+        """
+        rules = load_rules(self.instruments_file, self.accounts == "on")
+        if self.shards == 1:
+            return rules
+        traded = {asset for each in self.own_instruments() for asset in (each.base, each.quote)}
+        opening = tuple(given for given in rules.opening if given[0] in traded)
+        return replace(rules, opening=opening)
 
 
 def load_settings(

@@ -189,28 +189,23 @@ def load_instruments(path: Path) -> tuple[Instrument, ...]:
 
 
 def load_assignment(path: Path, shards: int) -> dict[int, int]:
-    """The shard of each instrument of a file, by id: the one its entry names, else what
-    `default_shard` says. Raises `ConfigError` naming the entry."""
+    """The shard of each instrument of a file, by id; raises `ConfigError` naming the entry."""
     assignment: dict[int, int] = {}
     for entry in read_file(path).instrument:
-        shard = default_shard(entry.id, shards) if entry.shard is None else entry.shard
-        if not 0 <= shard < shards:
-            raise ConfigError(
-                f"instrument {entry.symbol}: shard {shard} is not among the SHARDS={shards}, which "
-                f"are 0 to {shards - 1}"
-            )
-        assignment[entry.id] = shard
+        assignment[entry.id] = shard_of_entry(entry, shards)
     return assignment
 
 
-def default_shard(instrument_id: int, shards: int) -> int:
-    """The shard of an instrument that names none: ids are dealt in turn, so that another
-    instrument moves nothing.
-
-    >>> [default_shard(number, 2) for number in (1, 2, 3)]
-    [0, 1, 0]
-    """
-    return (instrument_id - 1) % shards
+def shard_of_entry(entry: "InstrumentEntry", shards: int) -> int:
+    """The shard of an instrument that is written so; raises `ConfigError` where there is no such
+    shard. Where none is named ids are dealt in turn, so that another instrument moves nothing."""
+    shard = (entry.id - 1) % shards if entry.shard is None else entry.shard
+    if not 0 <= shard < shards:
+        raise ConfigError(
+            f"instrument {entry.symbol}: shard {shard} is not among the SHARDS={shards}, which "
+            f"are 0 to {shards - 1}"
+        )
+    return shard
 
 
 def read_file(path: Path) -> "InstrumentsFile":

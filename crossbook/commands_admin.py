@@ -1,6 +1,7 @@
 """`crossbook admin`: acts on the venue, over the matcher's own socket."""
 
 import uuid
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -18,7 +19,7 @@ from common.commands import (
     SetInstrumentState,
     Uncross,
 )
-from common.events import AuctionUncrossed, BalanceAdjusted, OrdersMassCanceled
+from common.events import AuctionUncrossed, BalanceAdjusted, Event, OrdersMassCanceled
 from common.instruments import (
     FEE_SCALE,
     Instrument,
@@ -26,10 +27,11 @@ from common.instruments import (
     instrument_of,
     parse_decimal,
     read_file,
+    shard_of_entry,
 )
 from common.rules import FEE_ACCOUNT
 from common.types import InstrumentState
-from crossbook.admin_client import AdminClient
+from crossbook.admin_shards import NO_SHARD, AdminShards
 from crossbook.console import CommandError, ExitStatus, Output
 from crossbook.options import (
     DEFAULT_TIMEOUT_S,
@@ -75,6 +77,13 @@ AccountArgument = Annotated[
 OfAccountOption = Annotated[
     int, typer.Option("--of", metavar="ACCOUNT", min=0, max=2**31 - 1, help="0: all accounts.")
 ]
+ShardOption = Annotated[
+    int,
+    typer.Option(
+        "--shard", metavar="NUMBER", show_default=False,
+        help="Whose ledger, where there are several shards.",
+    ),
+]  # fmt: skip
 TransferOption = Annotated[
     str,
     typer.Option(
@@ -84,16 +93,9 @@ TransferOption = Annotated[
 ]  # fmt: skip
 
 
-def _client(admin: str | None, timeout: float) -> AdminClient:
-    return AdminClient(client_settings(admin=admin).matcher_admin, timeout)
-
-
-def _instrument(view: AdminView, symbol: str) -> InstrumentStatus:
-    for status in view.instruments:
-        if status.definition.symbol == symbol.upper():
-            return status
-    text = f"no instrument is called {symbol!r} here"
-    raise CommandError(text, ExitStatus.USAGE, "UNKNOWN_SYMBOL", "symbol")
+def _shards(admin: str | None, timeout: float) -> AdminShards:
+    settings = client_settings(admin=admin)
+    return AdminShards([shard.matcher_admin for shard in settings.each_shard()], timeout)
 
 
 @app.command()
@@ -106,25 +108,29 @@ def status(
     timeout: TimeoutOption = DEFAULT_TIMEOUT_S,
     as_json: JsonOption = False,
 ) -> None:
-    """Show instruments, their states, and the balances of an account.
+    """Show instruments, their states, and the balances of an account, of every shard.
 
     \b
     Examples:
       crossbook admin status
       crossbook admin status --of 7 --json
     """
-    with _client(admin, timeout) as client:
-        view = client.view(of)
-    facts = [_status_facts(each) for each in view.instruments]
-    decimals = _decimals(view)
-    balances = [
-        {
-            "asset": each.asset,
-            "total": format_decimal(each.total, decimals[each.asset]),
-            "held": format_decimal(each.held, decimals[each.asset]),
-        }
-        for each in view.balances
-    ]
+    with _shards(admin, timeout) as shards:
+        views = [client.view(of) for client in shards.clients]
+    facts = [_status_facts(each) for view in views for each in view.instruments]
+    balances: list[dict[str, Any]] = []
+    decimals = _decimals(views)
+    for shard, view in enumerate(views):
+        where = {"shard": shard} if len(views) > 1 else {}
+        balances += [
+            {
+                "asset": each.asset,
+                "total": format_decimal(each.total, decimals[each.asset]),
+                "held": format_decimal(each.held, decimals[each.asset]),
+                **where,
+            }
+            for each in view.balances
+        ]
     output = Output(as_json)
     table = Table(box=None, pad_edge=False)
     for name in ("id", "symbol", "state", "until", "last price", "maker fee", "taker fee"):
@@ -135,10 +141,13 @@ def status(
             one["last_price"] or "", one["maker_fee_percent"], one["taker_fee_percent"],
         )  # fmt: skip
     for each in balances:
-        table.add_row(str(of), each["asset"], f"has {each['total']}, holds {each['held']}")
-    output.result(
-        {"seq": view.seq, "instruments": facts, "account": of, "balances": balances}, table
-    )
+        where_text = f" on shard {each['shard']}" if "shard" in each else ""
+        said = f"has {each['total']}, holds {each['held']}{where_text}"
+        table.add_row(str(of), each["asset"], said)
+    told: dict[str, Any] = {"seq": views[0].seq}
+    if len(views) > 1:
+        told["seqs"] = [view.seq for view in views]
+    output.result({**told, "instruments": facts, "account": of, "balances": balances}, table)
 
 
 @app.command()
@@ -164,8 +173,9 @@ def state(
     until_ns = 0
     if seconds:
         until_ns = int((datetime.now(UTC).timestamp() + seconds) * 1e9)
-    with _client(admin, timeout) as client:
-        instrument = _instrument(client.view(), symbol).definition
+    with _shards(admin, timeout) as shards:
+        client, found = shards.trading(symbol)
+        instrument = found.definition
         number = InstrumentState[to.name]
         event = client.act(SetInstrumentState(0, 0, 0, instrument.id, number, until_ns))
     facts = {"symbol": instrument.symbol, "state": to.value, "seq": event.seq}
@@ -189,8 +199,9 @@ def uncross(
       crossbook admin uncross BTC-USDT
       crossbook admin uncross BTC-USDT --then halted
     """
-    with _client(admin, timeout) as client:
-        instrument = _instrument(client.view(), symbol).definition
+    with _shards(admin, timeout) as shards:
+        client, found = shards.trading(symbol)
+        instrument = found.definition
         event = client.act(Uncross(0, 0, 0, instrument.id, InstrumentState[to.name]))
     assert isinstance(event, AuctionUncrossed), event
     price = instrument.price_text(event.price_ticks) if event.price_ticks else None
@@ -231,8 +242,9 @@ def fees(
       crossbook admin fees --of 7 BTC-USDT -- -0.01 0.05
     """
     rates = [_rate(text) for text in (maker, taker)]
-    with _client(admin, timeout) as client:
-        instrument = _instrument(client.view(), symbol).definition
+    with _shards(admin, timeout) as shards:
+        client, found = shards.trading(symbol)
+        instrument = found.definition
         event = client.act(SetFees(0, 0, of, instrument.id, rates[0], rates[1], inherit))
     facts = {
         "symbol": instrument.symbol, "account": of, "maker_fee_percent": maker,
@@ -249,6 +261,7 @@ def deposit(
     asset: AssetArgument,
     amount: AmountArgument,
     transfer_id: TransferOption = "",
+    shard: ShardOption = NO_SHARD,
     admin: AdminOption = None,
     timeout: TimeoutOption = DEFAULT_TIMEOUT_S,
     as_json: JsonOption = False,
@@ -260,7 +273,7 @@ def deposit(
       crossbook admin deposit 7 USDT 1000
       crossbook admin deposit 7 BTC 0.5 --transfer-id wire-4711
     """
-    _adjust(account, asset, amount, 1, transfer_id, admin, timeout, as_json)
+    _adjust(account, asset, amount, 1, transfer_id, shard, admin, timeout, as_json)
 
 
 @app.command()
@@ -269,6 +282,7 @@ def withdraw(
     asset: AssetArgument,
     amount: AmountArgument,
     transfer_id: TransferOption = "",
+    shard: ShardOption = NO_SHARD,
     admin: AdminOption = None,
     timeout: TimeoutOption = DEFAULT_TIMEOUT_S,
     as_json: JsonOption = False,
@@ -280,7 +294,7 @@ def withdraw(
       crossbook admin withdraw 7 USDT 1000
       crossbook admin withdraw 0 USDT 12.5
     """
-    _adjust(account, asset, amount, -1, transfer_id, admin, timeout, as_json)
+    _adjust(account, asset, amount, -1, transfer_id, shard, admin, timeout, as_json)
 
 
 @app.command("cancel-all")
@@ -303,13 +317,19 @@ def cancel_all(
       crossbook admin cancel-all --symbol BTC-USDT
       crossbook admin cancel-all --of 7 --side buy
     """
-    with _client(admin, timeout) as client:
-        instrument = _instrument(client.view(), symbol).definition.id if symbol else 0
-        number = 0 if side is None else 1 if side is SideWord.BUY else 2
-        event = client.act(MassCancelOrders(0, 0, of, instrument, number))
-    assert isinstance(event, OrdersMassCanceled), event
-    facts = {"canceled_orders": event.count, "seq": event.seq}
-    Output(as_json).result(facts, f"{event.count} orders canceled")
+    number = 0 if side is None else 1 if side is SideWord.BUY else 2
+    events: list[Event] = []
+    with _shards(admin, timeout) as shards:
+        if symbol:
+            client, found = shards.trading(symbol)
+            events.append(client.act(MassCancelOrders(0, 0, of, found.definition.id, number)))
+        else:
+            events += [
+                client.act(MassCancelOrders(0, 0, of, 0, number)) for client in shards.clients
+            ]
+    count = sum(event.count for event in events if isinstance(event, OrdersMassCanceled))
+    facts = {"canceled_orders": count, "seq": events[-1].seq}
+    Output(as_json).result(facts, f"{count} orders canceled")
 
 
 @app.command("add-instrument")
@@ -322,7 +342,7 @@ def add_instrument(
     timeout: TimeoutOption = DEFAULT_TIMEOUT_S,
     as_json: JsonOption = False,
 ) -> None:
-    """Trade another instrument from now on, without a restart.
+    """Trade another instrument from now on, without a restart, on the shard its entry names.
 
     \b
     Examples:
@@ -334,7 +354,8 @@ def add_instrument(
         text = f"{file} describes no {symbol.upper()}"
         raise CommandError(text, ExitStatus.USAGE, "UNKNOWN_SYMBOL", "symbol")
     instrument = instrument_of(entries[0], document.assets)
-    with _client(admin, timeout) as client:
+    with _shards(admin, timeout) as shards:
+        client = shards.named(shard_of_entry(entries[0], len(shards.clients)))
         event = client.act(AddInstrument(0, 0, 0, instrument.id, instrument))
     facts = {"symbol": instrument.symbol, "id": instrument.id, "seq": event.seq}
     Output(as_json).result(facts, f"{instrument.symbol} is traded from number {event.seq} on")
@@ -346,14 +367,16 @@ def _adjust(
     amount: str,
     sign: int,
     transfer_id: str,
+    shard: int,
     admin: str | None,
     timeout: float,
     as_json: bool,
 ) -> None:
     asset = asset.upper()
     transfer_id = transfer_id or uuid.uuid4().hex
-    with _client(admin, timeout) as client:
-        decimals = _decimals(client.view())
+    with _shards(admin, timeout) as shards:
+        client = shards.named(shard)
+        decimals = _decimals([client.view()])
         if asset not in decimals:
             raise CommandError(f"no asset {asset!r}", ExitStatus.USAGE, "UNKNOWN_ASSET", "asset")
         units = parse_decimal(amount, decimals[asset])
@@ -383,9 +406,9 @@ def _status_facts(status: InstrumentStatus) -> dict[str, Any]:
     }
 
 
-def _decimals(view: AdminView) -> dict[str, int]:
+def _decimals(views: Iterable[AdminView]) -> dict[str, int]:
     found: dict[str, int] = {}
-    for status in view.instruments:
+    for status in (each for view in views for each in view.instruments):
         instrument: Instrument = status.definition
         found[instrument.base] = instrument.base_decimals
         found[instrument.quote] = instrument.quote_decimals

@@ -36,7 +36,8 @@ def check(
       crossbook check gateway --timeout 1 --json
     """
     try:
-        address = probe(client_settings(), process.value, timeout)
+        settings = client_settings()
+        address = probe(settings.of_shard(settings.shard), process.value, timeout)
     except ProcessDown as error:
         raise CommandError(str(error), ExitStatus.REFUSED, "DOWN", process.value) from error
     facts = {"process": process.value, "answers": True, "address": address}

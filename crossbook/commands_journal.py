@@ -63,6 +63,8 @@ def journal(
 
 def _run(module: str, directory: Path | None, *options: str) -> None:
     """Run a program of the matcher; its output and exit status become ours."""
-    directory = load_settings("client").data_dir if directory is None else directory
+    if directory is None:
+        settings = load_settings("client")
+        directory = settings.of_shard(settings.shard).data_dir
     command = [sys.executable, "-m", module, *options, "--", str(directory)]
     raise typer.Exit(max(0, subprocess.run(command, check=False).returncode))

@@ -14,6 +14,7 @@ from common.config import Settings
 from common.errors import CrossbookError
 from common.feed import Snapshot, Trade, Trades, topic
 from common.instruments import Instrument
+from common.shards import shard_of
 from common.types import Side
 from crossbook.client import Client
 from crossbook.console import CommandError, ExitStatus, Output, error_facts
@@ -171,7 +172,8 @@ def trades(
         start = next(each for each in reversed(updates) if isinstance(each, Snapshot))
         last_seq = start.topics.get(topic("trade", name), 0)
         instrument = market.instruments[name]
-        past = recent_trades(settings.publisher_snapshots, name, last_seq, count, timeout)
+        address = settings.of_shard(market.shard_of(name)).publisher_snapshots
+        past = recent_trades(address, name, last_seq, count, timeout)
         for trade in past:
             _print_trade(output, instrument, trade)
         if not past and not follow:
@@ -206,7 +208,8 @@ def status(
 ) -> None:
     """Say whether gateway, matcher and publisher are there, and how far each of them is.
 
-    Exit status 3 when one of them is not.
+    Exit status 3 when one of them is not. Where there are several shards, matcher-1 and
+    publisher-1 are those of the second one.
 
     \b
     Examples:
@@ -214,28 +217,37 @@ def status(
       crossbook status --gateway tcp://127.0.0.1:5560 --json
     """
     settings = client_settings(account=account, gateway=gateway, feed=feed, snapshots=snapshots)
-    facts: dict[str, Any] = {
-        "gateway": _part(lambda: _gateway_facts(settings, timeout)),
-        "publisher": _part(lambda: _publisher_facts(settings, timeout)),
-    }
-    publisher = facts["publisher"]
-    silent_ms = publisher.pop("matcher_silent_ms", None)
-    # Only the publisher hears the matcher: without it nothing can be said.
-    heard = None if silent_ms is None else silent_ms < SILENT_MS
-    facts["matcher"] = {
-        "reachable": heard,
-        "silent_ms": silent_ms,
-        "seq": max((facts[part].get("seq", 0) for part in ("gateway", "publisher")), default=0),
-        "build": matcher_build(settings, min(timeout, BUILD_TIMEOUT)) if heard else None,
-    }
-    parts = ("gateway", "matcher", "publisher")
-    reachable = all(facts[part]["reachable"] for part in parts)
-    if reachable:
-        publisher["lag"] = max(0, facts["gateway"]["seq"] - publisher["seq"])
+    gateway_facts = _part(lambda: _gateway_facts(settings, timeout))
+    seqs = gateway_facts.pop("seqs", {})
+    facts: dict[str, Any] = {"gateway": gateway_facts}
+    for shard in settings.each_shard():
+        facts |= _shard_facts(shard, seqs.get(shard.shard), timeout)
+    reachable = all(part["reachable"] for part in facts.values())
     output = Output(as_json)
     output.result({"reachable": reachable, **facts}, _status_table(settings, facts))
     if not reachable:
         raise typer.Exit(int(ExitStatus.UNREACHABLE))
+
+
+def _shard_facts(shard: Settings, gateway_seq: int | None, timeout: float) -> dict[str, Any]:
+    """Of a publisher and the matcher behind it. `gateway_seq` is what the gateway has heard."""
+    publisher = _part(lambda: _publisher_facts(shard, timeout))
+    silent_ms = publisher.pop("matcher_silent_ms", None)
+    # Only the publisher hears the matcher: without it nothing can be said.
+    heard = None if silent_ms is None else silent_ms < SILENT_MS
+    matcher = {
+        "reachable": heard,
+        "silent_ms": silent_ms,
+        "seq": max(gateway_seq or 0, publisher.get("seq", 0)),
+        "build": matcher_build(shard, min(timeout, BUILD_TIMEOUT)) if heard else None,
+    }
+    if heard and gateway_seq is not None:
+        publisher["lag"] = max(0, gateway_seq - publisher["seq"])
+    return {_named("publisher", shard): publisher, _named("matcher", shard): matcher}
+
+
+def _named(process: str, shard: Settings) -> str:
+    return f"{process}-{shard.shard}" if shard.shard else process
 
 
 def _part(ask: Callable[[], dict[str, Any]]) -> dict[str, Any]:
@@ -257,6 +269,7 @@ def _gateway_facts(settings: Settings, timeout: float) -> dict[str, Any]:
             "seq": pong.seq,
             "round_trip_us": round_trip_us,
             "instruments": list(client.instruments),
+            "seqs": {shard_of(seq): seq for seq in client.last_seqs} | {0: pong.seq},
         }
 
 
@@ -279,12 +292,13 @@ def _publisher_facts(settings: Settings, timeout: float) -> dict[str, Any]:
 
 def _status_table(settings: Settings, facts: dict[str, Any]) -> Table:
     table = Table(box=None, show_header=False, pad_edge=False)
-    gateway, publisher, matcher = facts["gateway"], facts["publisher"], facts["matcher"]
-    rows = (
-        ("gateway", settings.gateway_orders, gateway, _gateway_text(gateway)),
-        ("matcher", "behind them", matcher, _matcher_text(matcher)),
-        ("publisher", settings.publisher_feed, publisher, _publisher_text(publisher)),
-    )
+    gateway = facts["gateway"]
+    rows = [("gateway", settings.gateway_orders, gateway, _gateway_text(gateway))]
+    for shard in settings.each_shard():
+        name = _named("matcher", shard)
+        rows.append((name, "behind them", facts[name], _matcher_text(facts[name])))
+        name = _named("publisher", shard)
+        rows.append((name, shard.publisher_feed, facts[name], _publisher_text(facts[name])))
     for name, place, part, said in rows:
         mark = Text("DOWN", "bold red")
         if part["reachable"] is not False:

@@ -16,6 +16,7 @@ from rich.progress import (
 from common.config import Settings
 from common.errors import DecimalError
 from common.instruments import Instrument, parse_decimal
+from common.shards import shard_of
 from crossbook.client import Client
 from crossbook.console import CommandError, ExitStatus, Output
 from crossbook.lobster import PRICE_DECIMALS
@@ -36,6 +37,7 @@ from crossbook.replay_check import ReplayCheck
 from crossbook.replay_report import ReplayReport, report_facts, report_table
 from crossbook.replay_requests import symbol_of
 from crossbook.sample_flow import sample_path
+from crossbook.watching import open_market
 
 _REPLAY_TIMEOUT_S: Final = 10.0
 
@@ -152,10 +154,7 @@ class _Run:
             self._client.mass_cancel(self._symbol)
         if not verify:
             return self._drive(None, None, pace, output)
-        settings = self._settings
-        with MarketData(
-            settings.publisher_feed, settings.publisher_snapshots, [self._symbol], CHANNELS
-        ) as market:
+        with open_market(self._settings, [self._symbol], CHANNELS) as market:
             market.wait_ready(self._timeout)
             check = ReplayCheck(self._recording)
             self._prepare(market, check, clear, keep_going)
@@ -166,9 +165,14 @@ class _Run:
     ) -> None:
         """See to it that the book is empty, or that starting with what is there was asked for."""
         # The feed may be behind the gateway: orders canceled a moment ago must be gone from it.
-        seq = self._client.ping().seq
+        self._client.ping()
+        shard = market.shard_of(self._symbol)
+        seq = max((seq for seq in self._client.last_seqs if shard_of(seq) == shard), default=0)
         deadline_s = self._timeout
-        while (market.heartbeat is None or market.heartbeat.seq < seq) and deadline_s > 0:
+        while deadline_s > 0:
+            heartbeat = market.heartbeat_of(self._symbol)
+            if heartbeat is not None and heartbeat.seq >= seq:
+                break
             market.poll(0.1)
             deadline_s -= 0.1
         orders = market.orders(self._symbol)

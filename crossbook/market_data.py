@@ -188,6 +188,14 @@ class MarketData:
         """The publisher's last heartbeat; that of the first shard where there are several."""
         return self.group.heartbeats[0]
 
+    def shard_of(self, symbol: str) -> int:
+        """Which of the publishers named has an instrument; the first one while none is known to."""
+        return self.group.followers.index(self.group.of(symbol))
+
+    def heartbeat_of(self, symbol: str) -> Heartbeat | None:
+        """The last heartbeat of the publisher that has an instrument."""
+        return self.group.of(symbol).heartbeat
+
     @property
     def heartbeats(self) -> list[Heartbeat | None]:
         """The last heartbeat of the publisher of every shard."""

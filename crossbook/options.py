@@ -86,8 +86,8 @@ def client_settings(
     for option, address in (
         ("--gateway", gateway), ("--feed", feed), ("--snapshots", snapshots), ("--admin", admin)
     ):  # fmt: skip
-        if address is not None:
-            check_address(option, address, bind=False, insecure=False)
+        for each in address.split(",") if address is not None else ():
+            check_address(option, each.strip(), bind=False, insecure=False)
     return settings.model_copy(
         update={name: value for name, value in given.items() if value is not None}
     )

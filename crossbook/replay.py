@@ -208,7 +208,7 @@ class Replay:
             return
         deadline_ns = time.monotonic_ns() + self._timeout_ns
         while True:
-            heartbeat = market.heartbeat
+            heartbeat = market.heartbeat_of(self._symbol)
             # Ready means that nothing this heartbeat speaks of is missing.
             if heartbeat is not None and heartbeat.seq >= check.last_seq and market.ready:
                 check.complete(heartbeat.seq)

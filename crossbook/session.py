@@ -33,6 +33,7 @@ from common.entry import (
     Request,
     Welcome,
 )
+from common.shards import shard_of
 from common.types import RejectReason
 from crossbook.asked import Asked, payloads
 from crossbook.asked import Outcome as Outcome
@@ -310,7 +311,7 @@ class Session:
         if not pong.request_seq:
             # Of a later shard, ahead of the answer; or logged on before the gateway had reached
             # the matcher: only now has it a base.
-            if recovery is None and not heard.last_seq:
+            if recovery is None and (shard_of(pong.seq) or not heard.last_seq):
                 heard.take_all(pong.seq)
             elif recovery is not None and recovery.ping_seq:
                 recovery.target_seq = pong.seq

@@ -18,7 +18,13 @@ def open_market(
     settings: Settings, symbols: Sequence[str], channels: tuple[str, ...]
 ) -> MarketData:
     """Market data of the instruments named, of all without a name."""
-    return MarketData(settings.publisher_feed, settings.publisher_snapshots, symbols, channels)
+    shards = settings.each_shard()
+    return MarketData(
+        [shard.publisher_feed for shard in shards],
+        [shard.publisher_snapshots for shard in shards],
+        symbols,
+        channels,
+    )
 
 
 def wait_ready(market: MarketData, symbols: Sequence[str], timeout: float) -> list[Update]:

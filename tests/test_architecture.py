@@ -162,6 +162,7 @@ EDGE: Final = {
     "common.exposition",
     "common.log",
     "crossbook",
+    "crossbook.admin_shards",
     "crossbook.cli",
     "crossbook.commands_admin",
     "crossbook.commands_check",

@@ -19,6 +19,7 @@ from msgspec import Struct
 from common.entry import Ack, Execution, MassCancel, Reject
 from common.errors import CrossbookError
 from common.instruments import Instrument
+from common.shards import shard_of
 from common.types import RejectReason
 from crossbook.async_client import AsyncClient
 from crossbook.errors import GatewayUnavailable, OrderRejected, OutcomeUnknown
@@ -84,7 +85,8 @@ class Runner:
         self._context: zmq.Context[zmq.Socket[bytes]] | None = None
         self._stopping = asyncio.Event()
         self._holes_seen = 0
-        self._last_seq = 0
+        # By shard of the exchange.
+        self._last_seqs: dict[int, int] = {}
         self._history_ended = False
 
     def stop(self) -> None:
@@ -203,11 +205,13 @@ class Runner:
         return [answers[each] for each in range(len(requests))]
 
     def _see(self, seqs: Sequence[int]) -> None:
-        """These numbers of the matcher answered one batch: numbers that fall back are those of
+        """These numbers of the matchers answered one batch: numbers that fall back are those of
         another history, in which nothing of ours is open."""
-        if seqs:
-            self._history_ended = self._history_ended or min(seqs) < self._last_seq
-            self._last_seq = max(seqs)
+        for shard in {shard_of(seq) for seq in seqs}:
+            own = [seq for seq in seqs if shard_of(seq) == shard]
+            fell_back = min(own) < self._last_seqs.get(shard, 0)
+            self._history_ended = self._history_ended or fell_back
+            self._last_seqs[shard] = max(own)
 
     async def _reports(self) -> list[tuple[int, Execution]]:
         """All execution reports up to the last number that answered, by agent."""
@@ -228,13 +232,14 @@ class Runner:
         while True:
             try:
                 pong = await self._or_stop(client.ping())
-                behind = pong.seq < self._last_seq
+                told = {shard_of(seq): seq for seq in client.last_seqs} | {0: pong.seq}
+                behind = any(told.get(each, 0) < seq for each, seq in self._last_seqs.items())
                 if not behind and not client.session.recovering:
                     return
                 behind_since_s = (behind_since_s or time.monotonic()) if behind else 0.0
                 if behind and time.monotonic() - behind_since_s > NEW_HISTORY_S:
                     self._history_ended = True
-                    self._last_seq = 0
+                    self._last_seqs.clear()
                     return
             except (OutcomeUnknown, GatewayUnavailable, OrderRejected):
                 self.outages += 1

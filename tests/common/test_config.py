@@ -231,3 +231,15 @@ def test_a_shard_without_an_instrument_is_refused(
     monkeypatch.setenv("SHARD", "5")
     with pytest.raises(ConfigError, match="SHARD=5: no instrument"):
         load_settings("matcher").own_instruments()
+
+
+def test_a_shard_opens_accounts_with_what_it_trades(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "instruments.toml").write_text((ROOT / "instruments.toml").read_text())
+    whole = load_settings("matcher").rules()
+    monkeypatch.setenv("SHARDS", "2")
+    monkeypatch.setenv("SHARD", "1")
+    rules = load_settings("matcher").rules()
+    assert {asset for asset, _ in rules.opening} == {"ETH", "USDT", "BTC", "USD"}
+    assert set(rules.opening) < set(whole.opening)

@@ -2,9 +2,10 @@
 
 import contextlib
 import json
+import subprocess
+import sys
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -14,26 +15,11 @@ from common.errors import CrossbookError
 from common.shards import shard_of
 from common.types import RejectReason
 from crossbook import Client, MarketData, OrderRejected, OutcomeUnknown
-from tests.system.exchange import BOUND_BY, Exchange, free_ports
+from tests.system.exchange import Exchange
+from tests.system.sharded import OF_A_SHARD, of_every_shard, sharded
 
 FIRST, SECOND = "BTC-USDT", "ETH-USDT"
 """An instrument of each shard."""
-
-PROCESSES = ("matcher", "matcher-1", "gateway")
-
-
-@contextlib.contextmanager
-def sharded(*processes: str, **settings: str) -> Iterator[Exchange]:
-    """An exchange of two shards; `processes` are those to start."""
-    names = [name for process in ("matcher", "publisher", "recorder") for name in BOUND_BY[process]]
-    ports = iter(free_ports(2 * len(names)))
-    addresses = {
-        name: f"tcp://127.0.0.1:{next(ports)},tcp://127.0.0.1:{next(ports)}" for name in names
-    }
-    with Exchange(ready=False, SHARDS="2", **addresses, **settings) as exchange:
-        for process in processes:
-            exchange.start(process)
-        yield exchange
 
 
 def client_of(exchange: Exchange, account: int) -> Client:
@@ -50,12 +36,13 @@ def client_of(exchange: Exchange, account: int) -> Client:
 
 
 def test_one_matcher_is_killed_and_nothing_is_lost_or_doubled() -> None:
-    with sharded(*PROCESSES) as exchange, client_of(exchange, 7) as client:
+    with (
+        sharded(2, ("matcher", "matcher-1", "gateway")) as exchange,
+        client_of(exchange, 7) as client,
+    ):
         kept = client.submit(SECOND, "sell", "1", "4000", client_order_id="kept")
-        assert (shard_of(kept.order_id), shard_of(client.submit(FIRST, "buy", "1", "9").seq)) == (
-            1,
-            0,
-        )
+        other_one = client.submit(FIRST, "buy", "1", "9")
+        assert (shard_of(kept.order_id), shard_of(other_one.order_id)) == (1, 0)
         position = client.last_seqs[1]
         exchange.kill("matcher-1")
         exchange.wait_until("the gateway knows", lambda: _is_busy(exchange), 10)
@@ -107,8 +94,9 @@ def _of(client: Client, seq: int) -> list[Execution]:
 
 @pytest.mark.slow
 def test_api_page_streams_and_history_are_those_of_both_shards() -> None:
-    both = [f"{name}{end}" for end in ("", "-1") for name in ("matcher", "publisher", "recorder")]
-    with sharded(*both, "gateway", GATEWAY_ROLES="orders,api,streams", ACCOUNTS="on") as exchange:
+    processes = [*of_every_shard(2, OF_A_SHARD), "gateway"]
+    roles = "orders,api,streams"
+    with sharded(2, processes, GATEWAY_ROLES=roles, ACCOUNTS="on") as exchange:
         exchange.wait_http()
         ids = [
             _post(exchange, {"symbol": symbol, "side": side, "order_type": "limit",
@@ -138,9 +126,49 @@ def test_api_page_streams_and_history_are_those_of_both_shards() -> None:
         assert 'crossbook_matcher_commands_total{shard="1"}' in metrics
         assert 'crossbook_up{process="recorder-1"} 1.0' in metrics
         assert _get(exchange, "account")["balances"]
+        _the_command_line_sees_both(exchange)
         exchange.kill("matcher-1")
         exchange.wait_until("not ready", lambda: not _ready(exchange), 10)
         assert _post(exchange, {**maker, "symbol": FIRST})["status"] == "accepted"
+
+
+def _the_command_line_sees_both(exchange: Exchange) -> None:
+    status = _cli(exchange, "status", "--json")
+    assert {"matcher", "matcher-1", "publisher", "publisher-1"} <= set(status)
+    assert all(part["reachable"] for name, part in status.items() if name != "reachable")
+    assert shard_of(status["matcher-1"]["seq"]) == 1
+    assert _cli(exchange, "trades", SECOND, "--json")["quantity"] == "2.0000"
+    assert {_cli(exchange, "book", symbol, "--once", "--json")["symbol"]
+            for symbol in (FIRST, SECOND)} == {FIRST, SECOND}  # fmt: skip
+    halted = _cli(exchange, "admin", "state", SECOND, "halted", "--json")
+    assert shard_of(halted["seq"]) == 1
+    assert _cli(exchange, "admin", "state", SECOND, "open", "--json")["state"] == "open"
+    paid = ("admin", "deposit", "7", "USDT", "5", "--json")
+    assert "--shard" in _cli(exchange, *paid, status=2)["error"]["message"]
+    assert shard_of(_cli(exchange, *paid, "--shard", "1")["seq"]) == 1
+    told = _cli(exchange, "admin", "status", "--of", "7", "--json")
+    dollars = {each["shard"]: each["total"] for each in told["balances"] if each["asset"] == "USDT"}
+    assert float(dollars[1]) == float(dollars[0]) + 5
+    assert {each["asset"] for each in told["balances"] if each["shard"] == 0} == {
+        "BTC", "SOL", "USDT", "MSFT", "USD"
+    }  # fmt: skip
+    assert len(told["instruments"]) == 5
+    flow = _cli(exchange, "simulate", "--duration", "3", "--rate", "2000", "--json")
+    assert flow["resets"] == 0
+
+
+def _cli(exchange: Exchange, *arguments: str, status: int = 0) -> Any:
+    """What a command prints, as JSON."""
+    done = subprocess.run(
+        [sys.executable, "-m", "crossbook", *arguments],
+        env=exchange.environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == status, done.stderr
+    return json.loads(done.stdout or done.stderr)
 
 
 def exchange_addresses(exchange: Exchange) -> tuple[str, str]:
