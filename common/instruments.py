@@ -229,7 +229,8 @@ def check_change(known: Instrument, wanted: Instrument | None) -> None:
     if wanted is None:
         raise ConfigError(
             f"instrument {known.symbol} (id {known.id}) is in the recorded state but not in the "
-            "instruments file; put it back, or start with another DATA_DIR"
+            "instruments file, or on another shard there; put it back, or start with another "
+            "DATA_DIR"
         )
     for field in (
         "symbol", "base", "quote", "tick_size", "lot_size", "base_decimals", "quote_decimals",
