@@ -141,8 +141,12 @@ class OrderBook:
         "last_trade_id",
         "ledger",
         "maker_fee_rate",
+        "max_lots",
         "max_tick_lots",
+        "max_ticks",
+        "min_lots",
         "min_tick_lots",
+        "min_ticks",
         "notional_per_tick_lot",
         "own_fees",
         "state",
@@ -177,6 +181,10 @@ class OrderBook:
         self.instrument = instrument
         self.maker_fee_rate = instrument.maker_fee_rate
         self.taker_fee_rate = instrument.taker_fee_rate
+        self.min_lots = instrument.min_quantity_lots
+        self.max_lots = instrument.max_quantity_lots
+        self.min_ticks = instrument.min_price_ticks
+        self.max_ticks = instrument.max_price_ticks
         unit = self.notional_per_tick_lot
         self.min_tick_lots = -(-instrument.min_notional // unit)
         self.max_tick_lots = instrument.max_notional // unit

@@ -155,7 +155,8 @@ quote_amount=0, self_trade=0, instructions=None)]
         return lambda command, seq, time_ns: action(self, command, seq)
 
     def _new_order(self, command: NewOrder, seq: int, time_ns: int) -> list[Event]:
-        book = self.books.get(command.instrument)
+        instrument = command.instrument
+        book = self.books.get(instrument)
         if book is None:
             return [rejected(command, seq, (RejectReason.UNKNOWN_SYMBOL, "instrument"))]
         client_order_id = command.client_order_id
@@ -166,28 +167,28 @@ quote_amount=0, self_trade=0, instructions=None)]
         instructions = command.instructions
         special: Special | None = None
         fault: Fault | None
-        order_type = command.order_type
-        side = command.side
-        time_in_force = command.time_in_force
-        price_ticks = command.price_ticks
-        lots = command.quantity_lots
+        side, order_type = command.side, command.order_type
+        time_in_force, self_trade = command.time_in_force, command.self_trade
+        price_ticks, lots = command.price_ticks, command.quantity_lots
+        quote_amount = command.quote_amount
         if (
             instructions is None
             and order_type == _LIMIT
             and book.state == _OPEN
             and side in SIDES
             and time_in_force in PLAIN_TIMES
-            and command.self_trade in MODES
-            and not command.quote_amount
+            and self_trade in MODES
+            and not quote_amount
         ):
             fault = terms_fault(book, price_ticks, lots)
         else:
             fault, special = special_terms(command, book, time_ns)
         if fault is not None:
             return [rejected(command, seq, fault)]
-        account = self.accounts.get(command.account)
+        account_id = command.account
+        account = self.accounts.get(account_id)
         if account is None:
-            account = self.accounts[command.account] = Account(command.account)
+            account = self.accounts[account_id] = Account(account_id)
         elif client_order_id and client_order_id in account.by_client_order_id:
             fault = (RejectReason.DUPLICATE_CLIENT_ORDER_ID, "client_order_id")
             return [rejected(command, seq, fault)]
@@ -198,15 +199,14 @@ quote_amount=0, self_trade=0, instructions=None)]
                 return [rejected(command, seq, fault)]
         events: list[Event] = [
             OrderAccepted(
-                seq, command.gateway, command.request, command.account, command.instrument,
-                side, order_type, time_in_force, price_ticks, lots, client_order_id,
-                command.quote_amount, command.self_trade,
+                seq, command.gateway, command.request, account_id, instrument, side, order_type,
+                time_in_force, price_ticks, lots, client_order_id, quote_amount, self_trade,
                 instructions if special is None else as_accepted(command, special),
             )
         ]  # fmt: skip
         order = Order(
-            seq, account, command.instrument, side, price_ticks, lots, lots, client_order_id,
-            time_ns, command.self_trade, hold_unit, special,
+            seq, account, instrument, side, price_ticks, lots, lots, client_order_id, time_ns,
+            self_trade, hold_unit, special,
         )  # fmt: skip
         if client_order_id:
             self.retries.add(command, order)
@@ -219,8 +219,8 @@ quote_amount=0, self_trade=0, instructions=None)]
                 account.orders[seq] = order
                 if client_order_id:
                     account.by_client_order_id[client_order_id] = order
-        elif command.quote_amount:
-            _run_quote_market(order, book, command.quote_amount, seq, events)
+        elif quote_amount:
+            _run_quote_market(order, book, quote_amount, seq, events)
         else:
             self.enter_market(order, book, seq, events)
         if book.triggers is not None:
@@ -321,7 +321,8 @@ quote_amount=0, self_trade=0, instructions=None)]
 
     def _cancel_order(self, command: CancelOrder, seq: int) -> list[Event]:
         # What `_find` does, written out: cancels are as many as orders.
-        account = self.accounts.get(command.account)
+        account_id = command.account
+        account = self.accounts.get(account_id)
         order = None
         if account is not None:
             order_id = command.order_id
@@ -346,7 +347,7 @@ quote_amount=0, self_trade=0, instructions=None)]
             self.ledger.hold(order, self.books[order.instrument], -open_lots)
         return [
             OrderCanceled(
-                seq, command.gateway, command.request, command.account, order.instrument,
+                seq, command.gateway, command.request, account_id, order.instrument,
                 order.order_id, order.side, order.price_ticks, open_lots,
                 order.quantity_lots - open_lots, client_order_id,
             )

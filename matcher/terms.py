@@ -8,13 +8,13 @@ from common.types import OrderType, RejectReason, SelfTrade, Side, TimeInForce
 from matcher.answers import Fault as Fault
 from matcher.book import OrderBook
 
-SIDES: Final = (int(Side.BUY), int(Side.SELL))
-MODES: Final = tuple(int(mode) for mode in SelfTrade)
+SIDES: Final[tuple[int, ...]] = (int(Side.BUY), int(Side.SELL))
+MODES: Final[tuple[int, ...]] = tuple(int(mode) for mode in SelfTrade)
 """Of self-trade prevention."""
 
 _MARKET: Final = int(OrderType.MARKET)
 _FOK: Final = int(TimeInForce.FOK)
-PLAIN_TIMES: Final = (int(TimeInForce.GTC), int(TimeInForce.IOC), _FOK)
+PLAIN_TIMES: Final[tuple[int, ...]] = (int(TimeInForce.GTC), int(TimeInForce.IOC), _FOK)
 """Times in force of orders without instructions."""
 
 _DECREMENT: Final = int(SelfTrade.DECREMENT)
@@ -22,14 +22,13 @@ _DECREMENT: Final = int(SelfTrade.DECREMENT)
 
 def terms_fault(book: OrderBook, price_ticks: int, lots: int) -> Fault | None:
     """Why a limit order may not have this price and total quantity, or None."""
-    instrument = book.instrument
-    if lots < instrument.min_quantity_lots:
+    if lots < book.min_lots:
         return (RejectReason.BAD_LOT, "quantity")
-    if lots > instrument.max_quantity_lots:
+    if lots > book.max_lots:
         return (RejectReason.EXCEEDS_LIMIT, "quantity")
-    if price_ticks < instrument.min_price_ticks:
+    if price_ticks < book.min_ticks:
         return (RejectReason.BAD_TICK, "price")
-    if price_ticks > instrument.max_price_ticks:
+    if price_ticks > book.max_ticks:
         return (RejectReason.EXCEEDS_LIMIT, "price")
     tick_lots = price_ticks * lots
     if tick_lots < book.min_tick_lots:
