@@ -1,12 +1,9 @@
 """Compile the matching engine with mypyc: `python -m tools.compile`, or `make compiled`.
 
 What comes out lies in `build/compiled` and is found by `matcher/__init__.py`. The source stays as
-it is. A copy of it is compiled, in which the structs that nobody encodes (those with `eq=False`:
-an order, a level) are native classes with the `__init__` that msgspec derives from their fields;
-line numbers stay the same.
+it is; what is compiled is a copy that `tools/lower.py` wrote out.
 """
 
-import ast
 import os
 import shutil
 import subprocess
@@ -18,6 +15,7 @@ from typing import Final
 import msgspec
 
 from matcher import ROOT, Manifest, compiled_directory, digests, platform
+from tools.lower import lowered
 
 MODULES: Final = (
     "accounts",
@@ -41,9 +39,6 @@ MODULES: Final = (
 )
 """Modules of the matcher that are compiled: what orders, amends and cancels run through."""
 
-SUBCLASSED: Final = frozenset({"Engine"})
-"""Native classes that the source may derive from: the tests have engines that are wrong."""
-
 NO_COMPILER: Final = 3
 """Exit status where nothing can be compiled."""
 
@@ -62,60 +57,6 @@ def obstacle() -> str:
     except ImportError as error:
         return f"{error} (pip install 'crossbook[dev]')"
     return ""
-
-
-def lowered(source: str) -> str:
-    """The module with its `eq=False` structs as native classes, line by line where it was.
-
-    Raises `ValueError` for any other struct: mypyc would drop what its class line says.
-
-    >>> print(lowered("from msgspec import Struct\\n\\nclass A(Struct, eq=False):\\n  x: int = 0"))
-    from msgspec import Struct; from mypy_extensions import mypyc_attr
-    @mypyc_attr(native_class=True)
-    class A:
-        def __init__(self, x: int=0) -> None: self.x = x
-    """
-    lines = source.splitlines()
-    tree = ast.parse(source)
-    attributes = False
-    for node in tree.body:
-        if not isinstance(node, ast.ClassDef):
-            continue
-        said = {word.arg: ast.unparse(word.value) for word in node.keywords}
-        if node.name in SUBCLASSED:
-            marks = "allow_interpreted_subclasses=True"
-        elif "Struct" in map(ast.unparse, node.bases):
-            if said.pop("eq", "") != "False" or said.keys() - {"gc"}:
-                raise ValueError(f"{node.name} cannot be compiled: move it to another module")
-            # A struct outside the collector's care is a native class outside of it.
-            marks = "native_class=True" + (", acyclic=True" if "gc" in said else "")
-            lines[node.lineno - 1] = f"class {node.name}:"
-            _write_init(node, lines)
-        else:
-            continue
-        assert not lines[node.lineno - 2], "two empty lines stand before a class"
-        lines[node.lineno - 2] = f"@mypyc_attr({marks})"
-        attributes = True
-    if attributes:
-        imports = (node for node in tree.body if isinstance(node, ast.ImportFrom))
-        line = next(node.lineno for node in imports if node.lineno == node.end_lineno)
-        lines[line - 1] += "; from mypy_extensions import mypyc_attr"
-    return "\n".join(lines)
-
-
-def _write_init(node: ast.ClassDef, lines: list[str]) -> None:
-    """Put an `__init__` in the place of the struct's first field, and nothing in the others'."""
-    fields = [field for field in node.body if isinstance(field, ast.AnnAssign)]
-    arguments, body = ["self"], []
-    for field in fields:
-        name = ast.unparse(field.target)
-        value = f"={ast.unparse(field.value)}" if field.value is not None else ""
-        arguments.append(f"{name}: {ast.unparse(field.annotation)}{value}")
-        body.append(f"self.{name} = {name}")
-        for number in range(field.lineno - 1, field.end_lineno or field.lineno):
-            lines[number] = ""
-    head = f"    def __init__({', '.join(arguments)}) -> None: "
-    lines[fields[0].lineno - 1] = head + "; ".join(body)
 
 
 def build(root: Path) -> None:
