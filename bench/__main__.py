@@ -367,6 +367,8 @@ def everything(
     print()
     durable(quick=quick, null=null, json=results / "durable.json")
     print()
+    shards(quick=quick, json=results / "shards.json")
+    print()
     recovery(quick=quick, json=results / "recovery.json")
     print()
     http(quick=quick, json=results / "http.json")
