@@ -53,7 +53,12 @@ def count(sections: Sequence[str]) -> dict[str, float]:
                 *wanted,
             ],
             cwd=_ROOT,
-            env={**os.environ, "PYTHONHASHSEED": "0", "PYTHONPATH": os.pathsep.join(sys.path)},
+            env={
+                **os.environ,
+                "MATCHER_BUILD": "pure",
+                "PYTHONHASHSEED": "0",
+                "PYTHONPATH": os.pathsep.join(sys.path),
+            },
             capture_output=True,
             text=True,
             timeout=TIMEOUT_S,
