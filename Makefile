@@ -14,7 +14,7 @@ CHART := $(PIP) --no-deps --require-hashes -r requirements-page.txt || \
 
 .DEFAULT_GOAL := help
 .PHONY: help run run-shards demo compiled pure test test-compiled test-slow test-simulation test-crash lint \
-	format bench bench-core clean
+	format bench bench-core bench-pipeline clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -73,6 +73,9 @@ bench: $(PEERS) ## measure; see bench/README.md for what the figures mean
 
 bench-core: $(PEERS) $(NPM_PEERS) ## measure the engine alone beside others from PyPI and npm
 	@$(BIN)/python -m bench core $(ARGS)
+
+bench-pipeline: $(DEVELOPMENT) ## measure the processes beside the limit of their topology; ARGS=--quick
+	@$(BIN)/python -m bench pipeline $(ARGS)
 
 clean: ## remove the virtual environment, caches and build output
 	@rm -rf $(VENV) build .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info

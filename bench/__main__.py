@@ -5,7 +5,6 @@
     python -m bench journal     the journal alone, beside bare writes of the same bytes
     python -m bench latency     the three processes under load, latency percentiles
     python -m bench pipeline    the three processes beside a null pipeline, as ratios
-    python -m bench durable     the three processes synced and unsynced, as ratios
     python -m bench shards      the same load on one matcher and on two, with processor times
     python -m bench recovery    starts from a journal and a snapshot, and taking one
     python -m bench recorder    events into the database, and catching up from a journal
@@ -25,7 +24,6 @@ from typing import Annotated, Any
 import typer
 
 from bench import core as core_bench
-from bench import durable as durable_bench
 from bench import facts as facts_bench
 from bench import http as http_bench
 from bench import journal as journal_bench
@@ -169,36 +167,28 @@ def latency(
 
 @app.command()
 def pipeline(
-    quick: Annotated[bool, typer.Option("--quick", help="One short run of each.")] = False,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="A few loads, one short run each.")
+    ] = False,
     repeats: Annotated[int, typer.Option(min=0, help="Pairs of runs; 0: 1 if quick, 3.")] = 0,
+    only: Annotated[str, typer.Option(help="Only loads whose name has this in it.")] = "",
     null: Null = pipeline_bench.NULL_PIPELINE,
     transport: Between = "ipc",
-    sync: Synced = "batch",
+    plots: Annotated[Path, typer.Option(help="Where to draw the latency curves.")] = RESULTS,
     json: Json = None,
 ) -> None:
     """Our processes beside the null pipeline, alternately, as ratios."""
-    if not null.is_file():
-        print(f"pipeline: skipped, there is no null pipeline at {null} (give one with --null)")
-        return
-    report = pipeline_bench.run(null, quick=quick, transport=transport, sync=sync, repeats=repeats)
-    pipeline_bench.show(report)
-    _write(json, report)
-
-
-@app.command()
-def durable(
-    quick: Annotated[bool, typer.Option("--quick", help="One short run of each.")] = False,
-    repeats: Annotated[int, typer.Option(min=0, help="Runs of each; 0: 1 if quick, 3.")] = 0,
-    null: Null = pipeline_bench.NULL_PIPELINE,
-    json: Json = None,
-) -> None:
-    """Our processes and the null pipeline, each synced and unsynced, alternately, as ratios."""
     found = null if null.is_file() else None
     if found is None:
-        print(f"durable: ours only, there is no null pipeline at {null} (give one with --null)")
-    loads = durable_bench.closed_loads(quick=quick)
-    report = durable_bench.run(found, loads, repeats=repeats or (1 if quick else 3))
-    durable_bench.show(report)
+        print(f"pipeline: ours only, there is no null pipeline at {null} (give one with --null)")
+    chosen = [each for each in pipeline_bench.trials(quick=quick) if only in each.name]
+    if not chosen:
+        raise typer.BadParameter(f"no load has {only!r} in its name", param_hint="--only")
+    repeats = repeats or (1 if quick else 3)
+    report = pipeline_bench.run(found, chosen, transport=transport, repeats=repeats)
+    pipeline_bench.show(report)
+    for picture in pipeline_bench.plot(plots, report):
+        print(f"wrote {picture}")
     _write(json, report)
 
 
@@ -363,9 +353,7 @@ def everything(
             plot=results / f"{name}.png",
         )
         print()
-    pipeline(quick=quick, null=null, json=results / "pipeline.json")
-    print()
-    durable(quick=quick, null=null, json=results / "durable.json")
+    pipeline(quick=quick, null=null, plots=results, json=results / "pipeline.json")
     print()
     shards(quick=quick, json=results / "shards.json")
     print()

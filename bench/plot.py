@@ -1,7 +1,7 @@
-"""Latency curves as PNG: a histogram, and the percentiles up to the last nine."""
+"""Latency curves as PNG: one run whole, or the percentiles of many side by side."""
 
 from array import array
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import matplotlib as mpl
@@ -12,6 +12,7 @@ from matplotlib import pyplot as plt
 
 BINS = 120
 INK = ("#1f5fa8", "#c2571a", "#3a7d44")
+PERCENTILES = ("50", "90", "99", "99.9", "max")
 
 
 def draw(path: Path, title: str, series: Mapping[str, "array[int]"]) -> None:
@@ -40,6 +41,37 @@ def draw(path: Path, title: str, series: Mapping[str, "array[int]"]) -> None:
     for axes in (left, right):
         axes.grid(visible=True, alpha=0.3)
         axes.legend()
+    figure.savefig(path, dpi=110)
+    plt.close(figure)
+
+
+def draw_curves(
+    path: Path, title: str, panels: Mapping[str, Mapping[tuple[str, int], Sequence[float]]]
+) -> None:
+    """Write one picture of small panels, each of curves in microseconds at `PERCENTILES`.
+
+    Curves are named by pipeline and number of clients: "ours" is drawn whole, any other dashed.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    columns = max(1, (len(panels) + 1) // 2)
+    figure, grid = plt.subplots(
+        2, columns, figsize=(3.4 * columns + 1, 6.4), sharey=True, squeeze=False,
+        layout="constrained",
+    )  # fmt: skip
+    figure.suptitle(f"{title}, microseconds; ours whole, null dashed")
+    clients = sorted({many for curves in panels.values() for _, many in curves})
+    inks = dict(zip(clients, INK, strict=False))
+    for axes, (name, curves) in zip(grid.flat, panels.items(), strict=False):
+        for (who, many), heights in curves.items():
+            style = "-" if who == "ours" else "--"
+            label = f"{many} client{'s' if many > 1 else ''}" if who == "ours" else None
+            axes.plot(PERCENTILES, heights, style, color=inks[many], marker=".", label=label)
+        axes.set(title=name, yscale="log")
+        axes.grid(visible=True, which="both", alpha=0.25)
+        axes.legend()
+    for axes in list(grid.flat)[len(panels) :]:
+        axes.set_visible(False)
+    figure.supxlabel("percentile")
     figure.savefig(path, dpi=110)
     plt.close(figure)
 

@@ -1,27 +1,57 @@
-"""Ratios are medians of ours over medians of the null pipeline; without one the bench skips."""
+"""Ratios are medians of ours over medians of the null pipeline, each given its turn."""
 
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
-from bench import pipeline
+from bench import latency, pipeline
 from bench.__main__ import app
 from bench.load import Load
-from bench.pipeline import Sample, median, ratios
+from bench.pipeline import Sample, Tail, Trial, median, ratios
+
+TINY = Load(closed=True, chunk=2, window=8, clients=2, duration_s=0.4, warm_s=0.1)
+OPEN = Load(rate=500, clients=2, duration_s=0.4, warm_s=0.1)
 
 
-def sample(acked_per_s: float, p50_us: float | None) -> Sample:
-    return Sample(acked_per_s, p50_us, 4.0, None, None, 10.0)
+def sample(acked_per_s: float, p50_us: float | None = None) -> Sample:
+    tail = None if p50_us is None else Tail(p50_us, 2 * p50_us, 4.0, 5.0, 6.0)
+    return Sample(acked_per_s, 10.0, tail, None)
+
+
+@pytest.fixture
+def turns(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
+    """The runs asked for, in order; figures stand in for them."""
+    asked: list[tuple[str, str]] = []
+
+    def run_ours(trial: Trial, transport: latency.Transport) -> Sample:
+        asked.append(("ours", trial.name))
+        return sample(90 if trial.durable else 100, 30.0)
+
+    def run_null(script: Path, trial: Trial) -> Sample:
+        assert script.is_file()
+        asked.append(("null", trial.name))
+        return sample(180 if trial.durable else 400, 20.0)
+
+    monkeypatch.setattr(pipeline, "run_ours", run_ours)
+    monkeypatch.setattr(pipeline, "run_null", run_null)
+    return asked
+
+
+@pytest.fixture
+def null_pipeline(tmp_path: Path) -> Path:
+    for name in pipeline.NULL_FILES:
+        (tmp_path / name).touch()
+    return tmp_path / pipeline.NULL_FILES[0]
 
 
 def test_ratio_is_of_medians() -> None:
     ours = [sample(50, 1.0), sample(10, 3.0), sample(40, 9.0)]
     null = [sample(100, 2.0), sample(80, 2.0), sample(90, None)]
     found = ratios(ours, null)
-    assert found["acked_per_s"] == pytest.approx(40 / 90, abs=0.001)
-    assert found["p50_us"] == 1.5
-    assert found["bbo_p50_us"] is None
+    assert found["acked/s"] == pytest.approx(40 / 90, abs=0.001)
+    assert found["ack p50"] == 1.5
+    assert found["BBO p50"] is None
 
 
 def test_median_skips_what_was_not_measured() -> None:
@@ -29,22 +59,72 @@ def test_median_skips_what_was_not_measured() -> None:
     assert median([None]) is None
 
 
-def test_loads_are_the_promised_ones() -> None:
-    assert list(pipeline.loads(quick=True)) == [
-        "closed, frames of 32",
-        "closed, frames of 1",
-        "open, 1,000/s",
-        "open, 5,000/s",
-        "open, 20,000/s",
-        "open, 50,000/s",
-    ]
-    assert {load.clients for load in pipeline.loads(quick=False).values()} == {10}
+def test_trials_are_the_promised_ones() -> None:
+    every = pipeline.trials(quick=False)
+    shapes = {
+        (each.load.chunk if each.load.closed else each.load.rate, each.load.clients, each.durable)
+        for each in every
+    }
+    kinds = (1, 8, 32, 1_000, 5_000, 20_000, 50_000)
+    wanted = {(kind, many, how) for kind in kinds for many in (1, 10, 100) for how in (True, False)}
+    assert shapes == wanted
+    assert len(every) == len(wanted)
+    quick = {each.name for each in pipeline.trials(quick=True)}
+    assert quick < {each.name for each in every}
+    assert {aim.trial.name for aim in pipeline.AIMS} < quick
 
 
-def test_a_missing_null_pipeline_is_said_and_skipped(tmp_path: Path) -> None:
-    result = CliRunner().invoke(app, ["pipeline", "--null", str(tmp_path / "none.py")])
-    assert result.exit_code == 0
-    assert "skipped" in result.stdout
+def test_both_take_turns_and_the_other_begins(
+    turns: list[tuple[str, str]], null_pipeline: Path
+) -> None:
+    trial = Trial(TINY, durable=True)
+    report = pipeline.run(null_pipeline, [trial], repeats=2)
+    assert [who for who, _ in turns] == ["ours", "null", "null", "ours"]
+    (case,) = report.cases
+    assert case.ratios["acked/s"] == 0.5
+    assert case.ratios["ack p50"] == 1.5
+
+
+def test_report_tells_aims_and_what_durability_costs(
+    turns: list[tuple[str, str]], null_pipeline: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "report.json"
+    arguments = ["pipeline", "--quick", "--null", str(null_pipeline), "--json", str(path)]
+    result = CliRunner().invoke(app, [*arguments, "--plots", str(tmp_path)])
+    assert result.exit_code == 0, result.output
+    lines = [line for line in result.stdout.splitlines() if line.startswith("acked/s, frames")]
+    assert [line.split()[-3:] for line in lines] == [["0.50", "0.30", "0.50"]]
+    assert "frames of 32, 10 clients: durable over not 0.90 (aim 0.80)" in result.stdout
+    assert path.is_file()
+    assert (tmp_path / "pipeline-ack.png").stat().st_size > 10_000
+    assert not (tmp_path / "pipeline-bbo.png").exists()
+
+
+def test_without_a_null_pipeline_ours_is_measured_alone(
+    turns: list[tuple[str, str]], tmp_path: Path
+) -> None:
+    arguments = ["pipeline", "--quick", "--only", "frames of 1,", "--null", str(tmp_path / "none")]
+    result = CliRunner().invoke(app, [*arguments, "--plots", str(tmp_path)])
+    assert result.exit_code == 0, result.output
+    assert {who for who, _ in turns} == {"ours"}
+    assert "ours only" in result.stdout
+
+
+def test_an_unknown_load_is_refused(turns: list[tuple[str, str]]) -> None:
+    result = CliRunner().invoke(app, ["pipeline", "--only", "sideways"])
+    assert result.exit_code == 2
+    assert not turns
+
+
+def test_a_real_run_of_ours(capsys: pytest.CaptureFixture[str]) -> None:
+    report = pipeline.run(None, [Trial(TINY, durable=True), Trial(OPEN, durable=False)])
+    for case in report.cases:
+        (found,) = case.ours
+        assert found.acked_per_s > 0
+        assert found.ack is not None
+        assert 0 < found.ack.p50 <= found.ack.p99 <= found.ack.max
+    pipeline.show(report)
+    assert "open, 500/s, 2 clients, not" in capsys.readouterr().out
 
 
 def test_figures_of_the_null_pipeline_are_read_from_its_last_line(tmp_path: Path) -> None:
@@ -53,12 +133,13 @@ def test_figures_of_the_null_pipeline_are_read_from_its_last_line(tmp_path: Path
         "import sys\n"
         "assert sys.argv[sys.argv.index('--rate') + 1] == '0', sys.argv\n"
         "assert sys.argv[sys.argv.index('--chunk') + 1] == '1', sys.argv\n"
+        "assert sys.argv[sys.argv.index('--journal') + 1] == 'inline', sys.argv\n"
         "print('noise')\n"
-        'print(\'{"acked_per_s": 7, "rt_lat_us": {"p50": 1.5, "p99": 2}, "md_lat_us": null, '
-        '"cpu_us_per_order": {"gw": 1.5, "sub": 2}}\')\n'
+        'print(\'{"acked_per_s": 7, "md_lat_us": {}, "cpu_us_per_order": {"gw": 1.5, "sub": 2}, '
+        '"rt_lat_us": {"n": 3, "p50": 1.5, "p90": 1.8, "p99": 2, "p999": 3, "max": 4}}\')\n'
     )
-    found = pipeline.run_null(script, Load(closed=True, chunk=1), "never")
-    assert found == Sample(7, 1.5, 2, None, None, 3.5)
+    found = pipeline.run_null(script, Trial(Load(closed=True, chunk=1), durable=True))
+    assert found == Sample(7, 3.5, Tail(1.5, 1.8, 2, 3, 4), None)
 
 
 def test_overview_is_printed_without_a_command() -> None:
