@@ -35,10 +35,11 @@ class DepthSide:
 
     def add(self, price_ticks: int, lots: int) -> None:
         """Add (or with negative `lots` take away) lots at a price. O(1)."""
-        before = self.lots.get(price_ticks, 0)
-        if price_ticks not in self._touched:
-            self._touched[price_ticks] = before
-        self.lots[price_ticks] = before + lots
+        levels, touched = self.lots, self._touched
+        before = levels.get(price_ticks, 0)
+        if price_ticks not in touched:
+            touched[price_ticks] = before
+        levels[price_ticks] = before + lots
 
     def settle(self) -> list[tuple[int, int]]:
         """Levels that differ from the last `settle`, as (price ticks, lots now).

@@ -44,6 +44,7 @@ QUIET_NS: Final = 1_000_000_000
 
 _IMMEDIATE: Final = (int(TimeInForce.IOC), int(TimeInForce.FOK))
 _WITHIN: Final = (OrderExpired, OrderReplenished, OrderReduced)
+_ASIDE: Final = (AccountOpened, OrderCompleted)
 
 
 class Feed:
@@ -86,17 +87,26 @@ class Feed:
         taker: Market | None = None
         try:
             for event in batch.events:
-                if isinstance(event, TradeExecuted):
+                # The three kinds that most events are come first, told by their exact class:
+                # a message class answers isinstance by a call of its metaclass.
+                if type(event) is TradeExecuted:
                     markets[event.instrument].trade(event, time_ns)
-                    continue
-                if isinstance(event, _WITHIN):
+                elif type(event) is OrderAccepted:
+                    if taker is not None:
+                        taker.rest()
+                    taker = self._take_accepted(event)
+                elif type(event) is OrderCanceled:
+                    if taker is not None:
+                        taker.rest()
+                        taker = None
+                    if event.resting:
+                        markets[event.instrument].end(event)
+                elif isinstance(event, _WITHIN):
                     self._apply_within(event)
-                    continue
-                if isinstance(event, AccountOpened | OrderCompleted):
-                    continue
-                if taker is not None:
-                    taker.rest()
-                taker = self._apply_own(event)
+                elif not isinstance(event, _ASIDE):
+                    if taker is not None:
+                        taker.rest()
+                    taker = self._apply_own(event)
         except KeyError as error:
             raise StreamError(f"event of an instrument {error} that is not configured") from error
         if taker is not None:
@@ -114,19 +124,20 @@ class Feed:
         else:
             market.reduce(event)
 
+    def _take_accepted(self, event: OrderAccepted) -> Market | None:
+        """An order came in; the market, if it may rest there."""
+        if not event.price_ticks or event.time_in_force in _IMMEDIATE:
+            return None
+        said = event.instructions
+        if said is None:
+            return self._enter(event, event.seq, event.quantity_lots, 0)
+        if not said.trigger_ticks:
+            return self._enter(event, event.seq, event.quantity_lots, said.display_lots)
+        return None
+
     def _apply_own(self, event: Event) -> Market | None:
         """Apply any other event; the market it brought an order that may rest."""
-        if isinstance(event, OrderAccepted):
-            said = event.instructions
-            if event.price_ticks and event.time_in_force not in _IMMEDIATE:
-                if said is None:
-                    return self._enter(event, event.seq, event.quantity_lots, 0)
-                if not said.trigger_ticks:
-                    return self._enter(event, event.seq, event.quantity_lots, said.display_lots)
-        elif isinstance(event, OrderCanceled):
-            if event.resting:
-                self.markets[event.instrument].end(event)
-        elif isinstance(event, OrderAmended):
+        if isinstance(event, OrderAmended):
             if event.trigger_ticks or not event.price_ticks:
                 return None
             if not event.kept_priority:

@@ -173,27 +173,22 @@ class Market:
         event = self._taker
         assert event is not None, "no order was entered"
         self._taker = None
-        seq, side, price, open_lots = (
-            event.seq,
-            event.side,
-            event.price_ticks,
-            self._taker_open_lots,
-        )
-        order_id = self._taker_id
-        if type(event) is OrderAmended:
+        open_lots, order_id = self._taker_open_lots, self._taker_id
+        requeued = type(event) is OrderAmended
+        if requeued:
             known = self._remove(order_id)
             if not open_lots:
-                self._changes.append(OrderChange(seq, order_id, side, known[1], 0))
+                self._changes.append(OrderChange(event.seq, order_id, event.side, known[1], 0))
         if not open_lots:
             return
+        side, price = event.side, event.price_ticks
         shown = open_lots
         if self._taker_display_lots:
             shown = min(self._taker_display_lots, open_lots)
             self._icebergs[order_id] = (self._taker_display_lots, open_lots - shown)
         self._orders[order_id] = (side, price, shown)
         (self.bids if side == _BUY else self.asks).add(price, shown)
-        requeued = type(event) is OrderAmended
-        self._changes.append(OrderChange(seq, order_id, side, price, shown, requeued))
+        self._changes.append(OrderChange(event.seq, order_id, side, price, shown, requeued))
 
     def end(self, event: OrderCanceled) -> None:
         """A resting order was canceled."""
@@ -224,7 +219,7 @@ class Market:
         self._show(event.seq, order_id, known, shown)
 
     def _leave(self, seq: int, order_id: int, open_lots: int) -> None:
-        hidden = self._icebergs.pop(order_id, (0, 0))[1]
+        hidden = self._icebergs.pop(order_id, (0, 0))[1] if self._icebergs else 0
         side, price, lots = self._remove(order_id)
         if lots + hidden != open_lots:
             raise StreamError(f"order {order_id} of {self.symbol} ended with {lots} lots open")
