@@ -29,7 +29,8 @@ STOP_SECONDS = 10.0
 METHOD = {
     "load": "open loop of one instrument, latency counts from the due moment",
     "processes": "matcher, publisher, gateway for orders, gateway for streams, load, and the crowd "
-    "(two processes from 1,000 clients, at lower priority: nice 5), all on this machine",
+    "(two processes from 1,000 clients), all on this machine",
+    "scheduling": "the gateway for streams and the crowd get what the others leave (SCHED_IDLE)",
     "event": "from `ts`, the time the matcher gave the last event of the update, to its arrival: "
     "journal, publisher, conflation and sending included",
     "spread": "from the first arrival of an update at any client to its arrival at each",
@@ -157,6 +158,7 @@ def _streams(exchange: Exchange, port: int) -> Iterator[psutil.Process]:
         [sys.executable, "-m", "gateway"], cwd=exchange.directory, env=environment,
         stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
+    machine.give_way(process.pid)
     try:
         deadline = time.monotonic() + READY_SECONDS
         while True:

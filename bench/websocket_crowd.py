@@ -13,7 +13,6 @@ right when its own messages form a chain of such.
 
 import asyncio
 import gc
-import os
 import resource
 import statistics
 import subprocess
@@ -32,6 +31,7 @@ import zmq
 from msgspec import Struct
 from picows import WSFrame, WSListener, WSTransport, ws_connect
 
+from bench.machine import give_way
 from common import feed, sockets
 from common.codec import decode_feed
 from common.sockets import has_more
@@ -40,9 +40,6 @@ REPOSITORY: Final = Path(__file__).resolve().parent.parent
 READY_SECONDS: Final = 120.0
 STOP_SECONDS: Final = 60.0
 CONNECTING_AT_ONCE: Final = 100
-NICE: Final = 5
-"""Clients are elsewhere: they should not take the exchange's processors from it."""
-
 BOOKS_KEPT: Final = 2_000
 """Books, by their seq, against which messages can be checked."""
 
@@ -321,7 +318,8 @@ class CrowdProcess:
 
 def main(path: str, port: str, symbol: str, clients: str, address: str = "") -> None:
     """Run the crowd to its end and write its report."""
-    os.nice(NICE)
+    # Clients are elsewhere: they should not take the exchange's processors from it.
+    give_way()
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     report = uvloop.run(_run(int(port), symbol, int(clients), address))
