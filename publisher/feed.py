@@ -76,13 +76,18 @@ class Feed:
             topic.name: topic for market in self.markets.values() for topic in market.topics
         }
         self._told_ns = self._quiet_ns = 0
+        # Markets that something happened in since the last `publish`, since the last
+        # `publish_statistics`, and those with something to be told then: no round looks at others.
+        self._touched: dict[int, Market] = {}
+        self._published: dict[int, Market] = {}
+        self._changed: dict[int, Market] = {}
 
     def apply(self, batch: EventBatch) -> None:
         """Bring every book to `batch.last_seq`. Batches come in order, each once.
 
         Raises `StreamError` when an event cannot be true; the books are then wrong until `load`.
         """
-        markets = self.markets
+        markets, touched = self.markets, self._touched
         time_ns = batch.time_ns
         taker: Market | None = None
         try:
@@ -90,7 +95,8 @@ class Feed:
                 # The three kinds that most events are come first, told by their exact class:
                 # a message class answers isinstance by a call of its metaclass.
                 if type(event) is TradeExecuted:
-                    markets[event.instrument].trade(event, time_ns)
+                    touched[event.instrument] = market = markets[event.instrument]
+                    market.trade(event, time_ns)
                 elif type(event) is OrderAccepted:
                     if taker is not None:
                         taker.rest()
@@ -100,7 +106,7 @@ class Feed:
                         taker.rest()
                         taker = None
                     if event.resting:
-                        markets[event.instrument].end(event)
+                        self._touch(event.instrument).end(event)
                 elif isinstance(event, _WITHIN):
                     self._apply_within(event)
                 elif not isinstance(event, _ASIDE):
@@ -116,7 +122,7 @@ class Feed:
 
     def _apply_within(self, event: OrderExpired | OrderReplenished | OrderReduced) -> None:
         """Apply what happens on the way of an order that came in."""
-        market = self.markets[event.instrument]
+        market = self._touch(event.instrument)
         if isinstance(event, OrderExpired):
             market.expire(event)
         elif isinstance(event, OrderReplenished):
@@ -142,7 +148,7 @@ class Feed:
                 return None
             if not event.kept_priority:
                 return self._enter(event, event.order_id, event.open_lots, event.display_lots)
-            self.markets[event.instrument].reduce(event)
+            self._touch(event.instrument).reduce(event)
         elif isinstance(event, OrderTriggered):
             if event.price_ticks and event.time_in_force not in _IMMEDIATE:
                 return self._enter(event, event.order_id, event.open_lots, event.display_lots)
@@ -153,11 +159,16 @@ class Feed:
         elif isinstance(event, InstrumentAdded):
             self._add(event.definition)
             # Nothing has happened in it, and that is known.
-            self.markets[event.instrument].load(None, event.seq, same_stream=False)
+            self._touch(event.instrument).load(None, event.seq, same_stream=False)
         return None
 
+    def _touch(self, instrument: int) -> Market:
+        """The market, in which something happens now."""
+        market = self._touched[instrument] = self.markets[instrument]
+        return market
+
     def _enter(self, event: Entering, order_id: int, open_lots: int, display_lots: int) -> Market:
-        market = self.markets[event.instrument]
+        market = self._touch(event.instrument)
         market.enter(event, order_id, open_lots, display_lots)
         return market
 
@@ -177,17 +188,23 @@ class Feed:
             self._add(instrument_added)
         states = {book.instrument: book for book in books.books}
         same_stream = books.stream == self.stream
+        self._touched.update(self.markets)
         for instrument, market in self.markets.items():
             market.load(states.get(instrument), books.seq, same_stream=same_stream)
         self.stream, self.seq, self.time_ns = books.stream, books.seq, books.time_ns
         self.loads += 1
 
     def publish(self) -> list[Frames]:
-        """Messages that bring every consumer to `seq`; nothing for books that did not change."""
+        """Messages that bring every consumer to `seq`; nothing for books that did not change.
+
+        O(markets that something happened in).
+        """
         seq, time_ns = self.seq, self.time_ns
         sent: list[Frames] = []
-        for market in self.markets.values():
+        for market in self._touched.values():
             sent += market.publish(seq, time_ns)
+        self._published.update(self._touched)
+        self._touched.clear()
         return sent
 
     def publish_statistics(self, now_ns: int) -> list[Frames]:
@@ -197,7 +214,11 @@ class Feed:
         messages that tell of them, and told every `CHANGED_NS` at most. What changed without a
         trade waits for `QUIET_NS`.
         """
-        changed = [market for market in self.markets.values() if market.statistics.count()]
+        changed = self._changed
+        for instrument, market in self._published.items():
+            if market.statistics.count():
+                changed[instrument] = market
+        self._published.clear()
         quiet = now_ns - self._quiet_ns >= QUIET_NS and bool(self.loads)
         if not quiet and not (changed and now_ns - self._told_ns >= CHANGED_NS):
             return []
@@ -205,9 +226,14 @@ class Feed:
         if quiet:
             self._quiet_ns = now_ns
         sent: list[Frames] = []
-        for market in self.markets.values() if quiet else changed:
+        for market in (self.markets if quiet else changed).values():
             sent += market.publish_statistics(self.seq, self.time_ns)
+        changed.clear()
         return sent
+
+    def past_is_known(self, instrument: int) -> None:
+        """There is more to be told of an instrument than its trades since the start."""
+        self._published[instrument] = self.markets[instrument]
 
     def heartbeat(self, stale_ns: int) -> Frames:
         """The heartbeat, when nothing has been heard from the matcher for `stale_ns`."""

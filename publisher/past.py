@@ -154,15 +154,19 @@ class Past:
                 self._notes.append(Note(Finding.OTHER_HISTORY, [statistics.symbol]))
                 continue
             del self._asking[instrument]
+            self._feed.past_is_known(instrument)
             loaded.append(statistics.symbol)
         if loaded:
             self._notes.append(Note(Finding.LOADED, loaded))
 
     def _begin_alone(self) -> None:
         self._alone_at_ns = 0
-        alone = [each.statistics for each in self._asking.values() if not each.statistics.known]
-        for statistics in alone:
-            statistics.begin()
+        alone = []
+        for instrument, asking in self._asking.items():
+            if not asking.statistics.known:
+                asking.statistics.begin()
+                self._feed.past_is_known(instrument)
+                alone.append(asking.statistics)
         if alone:
             self._notes.append(Note(Finding.ALONE, [each.symbol for each in alone]))
 
