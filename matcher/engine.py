@@ -435,11 +435,11 @@ quote_amount=0, self_trade=0, instructions=None)]
     ) -> tuple[list[OrderState], bool]:
         """Open orders of an account, oldest first, and whether `limit` cut the list.
 
-        Zero and empty arguments do not restrict. O(open orders of the account).
+        Zero and empty arguments do not restrict. O(open orders of the account), O(1) for one that
+        is named.
         """
-        owner = self.accounts.get(account)
         found: list[OrderState] = []
-        for order in owner.orders.values() if owner is not None else ():
+        for order in listing.named(self.accounts.get(account), order_id, client_order_id):
             if (
                 order.order_id > after_order_id
                 and instrument in (0, order.instrument)

@@ -68,6 +68,18 @@ def orders_of(engine: "Engine", account: int) -> list[Order]:
     return sorted(everybody, key=lambda order: order.order_id)
 
 
+def named(owner: Account | None, order_id: int, client_order_id: str) -> Iterable[Order]:
+    """The account's open orders that can have these ids, oldest first; without one all of them."""
+    if owner is None:
+        return ()
+    if not order_id and not client_order_id:
+        return owner.orders.values()
+    order = (
+        owner.orders.get(order_id) if order_id else owner.by_client_order_id.get(client_order_id)
+    )
+    return () if order is None else (order,)
+
+
 def balances(engine: "Engine", account: int) -> list[Balance]:
     """What an account has of each asset, by name; what it will open with, if it is new."""
     ledger = engine.ledger
