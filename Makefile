@@ -14,7 +14,7 @@ CHART := $(PIP) --no-deps --require-hashes -r requirements-page.txt || \
 
 .DEFAULT_GOAL := help
 .PHONY: help run run-shards demo compiled pure test test-compiled test-slow test-simulation test-crash lint \
-	format bench bench-core bench-pipeline clean
+	format bench bench-core bench-pipeline bench-growth clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -70,6 +70,9 @@ format: $(DEVELOPMENT) ## repair style where a tool can
 
 bench: $(PEERS) ## measure; see bench/README.md for what the figures mean
 	@$(BIN)/python -m bench $(or $(ARGS),all --quick)
+
+bench-growth: $(DEVELOPMENT) ## measure cost against size, and draw it
+	@$(BIN)/python -m bench growth $(ARGS)
 
 bench-core: $(PEERS) $(NPM_PEERS) ## measure the engine alone beside others from PyPI and npm
 	@$(BIN)/python -m bench core $(ARGS)

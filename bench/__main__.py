@@ -10,6 +10,7 @@
     python -m bench recorder    events into the database, and catching up from a journal
     python -m bench stalled     the others' latency while one subscriber and one client stall
     python -m bench http        orders over HTTP, past the framework and through it
+    python -m bench growth      cost against the size of the market, as a table and a PNG
     python -m bench facts       the simulated market beside a recorded one, as a table and a PNG
     python -m bench all         all of them
 
@@ -25,10 +26,11 @@ import typer
 
 from bench import core as core_bench
 from bench import facts as facts_bench
+from bench import growth as growth_bench
+from bench import growth_plot, machine, workload
 from bench import http as http_bench
 from bench import journal as journal_bench
 from bench import latency as latency_bench
-from bench import machine, workload
 from bench import pipeline as pipeline_bench
 from bench import recorder as recorder_bench
 from bench import recovery as recovery_bench
@@ -298,6 +300,20 @@ def websocket(
 
 
 @app.command()
+def growth(
+    quick: Annotated[bool, typer.Option("--quick", help="Fewer and smaller sizes.")] = False,
+    json: Json = None,
+    plot: Annotated[Path, typer.Option(help="The PNG to draw.")] = RESULTS / "growth.png",
+) -> None:
+    """Cost against size: open orders, levels, instruments, accounts, subscribers, journal."""
+    report = growth_bench.run(growth_bench.QUICK if quick else growth_bench.FULL)
+    growth_bench.show(report)
+    growth_plot.draw(plot, machine.line(report.machine), report.series)
+    print(f"wrote {plot}")
+    _write(json, report)
+
+
+@app.command()
 def facts(
     seed: int = 1,
     minutes: Annotated[float, typer.Option(min=0.1, max=1_000, help="Simulated.")] = 10.0,
@@ -320,7 +336,7 @@ def facts(
 @app.command(name="all")
 def everything(
     quick: Annotated[
-        bool, typer.Option("--quick", help="Four minutes instead of half an hour.")
+        bool, typer.Option("--quick", help="Six minutes instead of half an hour.")
     ] = False,
     null: Null = pipeline_bench.NULL_PIPELINE,
     results: Annotated[Path, typer.Option(help="Folder for JSON reports and pictures.")] = RESULTS,
@@ -363,6 +379,8 @@ def everything(
     facts(json=results / "facts.json", plot=results / "facts.png")
     print()
     recorder(quick=quick, json=results / "recorder.json")
+    print()
+    growth(quick=quick, json=results / "growth.json", plot=results / "growth.png")
 
 
 def _write(path: Path | None, report: Any) -> None:

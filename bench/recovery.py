@@ -43,7 +43,7 @@ BATCH: Final = 128
 SEGMENT_BYTES: Final = 64 * 1024 * 1024
 STREAM: Final = 1
 MEAN_DISTANCE_TICKS: Final = 1_000
-STAGE_SECONDS: Final = 120.0
+STAGE_SECONDS: Final = 600.0
 
 
 class Replayed(Struct, frozen=True):
