@@ -18,6 +18,9 @@ from tracebook.conformance.suite import copy_bundled_conformance_suite, run_conf
 ROOT = Path(__file__).parents[2]
 COMMAND = [sys.executable, "-m", "tests.conformance.adapter"]
 PROFILES = ("fifo-limit-v1", "fifo-full-v1", "fifo-partial-fill-v1")
+SLOW = ("fifo-limit-v1", "fifo-partial-fill-v1")
+"""Profiles that ask less than the full one."""
+
 NOT_APPLICABLE = {
     "pro-rata-allocation",
 }
@@ -27,7 +30,10 @@ def test_every_profile_of_the_suite_is_run() -> None:
     assert set(campaign_profile_names()) == set(PROFILES)
 
 
-@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize(
+    "profile",
+    [pytest.param(each, marks=[pytest.mark.slow] * (each in SLOW)) for each in PROFILES],
+)
 def test_engine_qualifies_without_a_difference(profile: str, tmp_path: Path) -> None:
     result = _tracebook(
         "qualify", "--profile", profile, "--output-dir", str(tmp_path / "evidence"),
