@@ -64,6 +64,12 @@ class Page:
         )
         return self._rows("orders")
 
+    def wait_order(self, part: str) -> str:
+        """Return the row of the newest open order once it says this."""
+        script = f"const [newest] = (() => {{{ROWS}}})();" \
+            "return newest?.includes(arguments[1]) && newest"  # fmt: skip
+        return str(self.browser.wait(f"an order says {part!r}", script, "orders", part))
+
     def wait_fills(self, count: int) -> list[str]:
         """Return once so many fills are shown: their rows as text."""
         script = "return document.querySelectorAll('#fills tr').length === arguments[0]"

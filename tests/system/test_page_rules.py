@@ -78,7 +78,7 @@ def test_a_stop_waits_until_others_trade_at_its_trigger(
     assert f"▲ buy {waits} 0.2 0" in row
     page.browser.driver.refresh()
     page.wait_orders(1)
-    assert waits in page.wait_orders(1)[0], "the past tells it as the report did"
+    page.wait_order(waits)
     trade(bank, trigger)
     page.wait_orders(0)
     assert "▲ buy 52000.00 0.2" in page.wait_fills(filled + 1)[0]
@@ -163,7 +163,7 @@ def test_an_order_is_amended_in_its_row(page: Page) -> None:
     page.browser.type("#amend-quantity", "0.3", enter=True)
     page.wait_levels([["buy", "48000.00", "0.30000"]])
     page.browser.wait("the form is gone", "return !document.querySelector('#orders .amend')")
-    assert "▲ buy limit 48000.00 0.3 0" in page.wait_orders(1)[0]
+    page.wait_order("▲ buy limit 48000.00 0.3 0")
     assert page.browser.run("return document.activeElement.className") == "change"
     page.browser.one("#orders .change").click()
     page.browser.one("#orders .cancel").click()
@@ -182,7 +182,7 @@ def test_a_waiting_order_gets_another_trigger(bank: Exchange, page: Page) -> Non
     assert page.browser.wait("it is met already", ERROR, "amend-stop_price")
     page.browser.type("#amend-stop_price", "51500", enter=True)
     page.browser.wait("the form is gone", "return !document.querySelector('#orders .amend')")
-    assert "stop waits for 51500.00 market 0.2 0" in page.wait_orders(1)[0]
+    page.wait_order("stop waits for 51500.00 market 0.2 0")
 
 
 def test_what_an_order_holds_is_no_longer_available(page: Page) -> None:

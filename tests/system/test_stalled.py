@@ -11,6 +11,7 @@ import time
 from typing import Final
 
 import psutil
+import pytest
 import zmq
 
 from bench import stalled
@@ -43,6 +44,7 @@ PLAN: Final = stalled.Plan(
 """The long stall outlasts a connection's heartbeats, 12 s: the stalled ones are disconnected."""
 
 
+@pytest.mark.slow
 def test_one_of_a_hundred_subscribers_and_one_client_stall_and_nobody_waits() -> None:
     report = stalled.run(PLAN)
     stalled.show(report)
