@@ -3,6 +3,7 @@
 import random
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Final
 
 import zmq
@@ -76,22 +77,19 @@ class World:
         self.kills = 0
         self.recovery_ms: dict[str, list[float]] = {name: [] for name in PROCESSES}
         self.exchange = Exchange(ready=True, **{**SETTINGS, **settings})
-        self.exchange.__enter__()
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-        try:
+        with ExitStack() as opened:
+            opened.callback(self._context.destroy, linger=0)
+            opened.enter_context(self.exchange)
             self.truth = Truth(INSTRUMENTS)
             self.load = Load(self.exchange, seed, rate)
+            opened.callback(self.load.close)
             self.run_until("every client trades", lambda: self._all_acknowledged(), 10.0)
-        except BaseException:
-            self.close()
-            raise
+            self._opened = opened.pop_all()
 
     def close(self) -> None:
         """End everything."""
-        if hasattr(self, "load"):
-            self.load.close()
-        self._context.destroy(linger=0)
-        self.exchange.close()
+        self._opened.close()
 
     def run(self, seconds: float) -> None:
         """Let the load go on."""

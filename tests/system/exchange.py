@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -236,6 +237,21 @@ class Exchange:
             return bool(document["recorder"] or "recorder" not in self.processes)
 
         self.wait_until("the API is ready", ready, seconds)
+
+    def wait_shown(self, symbol: str) -> None:
+        """Return once the gateway has a book of the instrument: at its start, and after a
+        publisher came back, it is still to get one."""
+
+        def shown() -> bool:
+            try:
+                urllib.request.urlopen(f"{self.api}/api/v1/orderbook/{symbol}", timeout=5).close()
+            except urllib.error.HTTPError as error:
+                if error.code != 503:
+                    raise
+                return False
+            return True
+
+        self.wait_until(f"{symbol} is shown", shown)
 
     def wait_ready(self, seconds: float = READY_SECONDS) -> int:
         """Return once an order round trip has reached the public feed; the sequence it had."""

@@ -182,12 +182,9 @@ def check_flow(exchange: Exchange) -> None:
         assert {fill["order_id"] for fill in fills["fills"]} == {
             order["order_id"] for order in orders["orders"]
         }
-    deadline = time.monotonic() + 10.0
-    while (answer := httpx.get(f"{exchange.api}/api/v1/orderbook/BTC-USDT")).status_code == 503:
-        # The gateway may still be without the books of a publisher that was killed.
-        assert time.monotonic() < deadline, answer.text
-        select_nothing(0.05)
-    assert (answer.json()["bids"], answer.json()["asks"]) == ([], [])
+    exchange.wait_shown("BTC-USDT")
+    book = httpx.get(f"{exchange.api}/api/v1/orderbook/BTC-USDT").json()
+    assert (book["bids"], book["asks"]) == ([], [])
 
 
 def running(runner: psutil.Process, name: str) -> psutil.Process:

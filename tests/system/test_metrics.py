@@ -8,8 +8,6 @@ import signal
 import socket
 import sqlite3
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 
 import pytest
@@ -166,15 +164,6 @@ def test_a_journal_that_cannot_be_written_ends_the_matcher_and_is_seen() -> None
         wait_for(exchange, "crossbook_gateway_commands_again_total", 1)
 
 
-def is_shown(exchange: Exchange) -> bool:
-    """Whether the gateway has the book: one that is still to get it would not miss what is lost."""
-    try:
-        urllib.request.urlopen(f"{exchange.api}/api/v1/orderbook/{SYMBOL}", timeout=5).close()
-    except urllib.error.HTTPError:
-        return False
-    return True
-
-
 @pytest.mark.parametrize(
     ("consumer", "setting", "gaps"),
     [
@@ -194,7 +183,8 @@ def test_lag_and_gaps_of_each_consumer_are_seen(consumer: str, setting: str, gap
             exchange.start(name, **({setting: relay.address} if name == process else {}))
         exchange.wait_ready()
         exchange.wait_http()
-        exchange.wait_until("the market is shown", lambda: is_shown(exchange))
+        # A gateway that is still to get its first book would not miss what is lost.
+        exchange.wait_shown(SYMBOL)
         before = value(exchange.api, gaps)
         assert before is not None
         with Session(exchange.orders, 1) as session:
