@@ -102,8 +102,7 @@ class FeedGroup:
         follower.on_reply(reply)
         if isinstance(reply, InstrumentList):
             for each in self.followers:
-                for symbol, instrument in each.instruments.items():
-                    self.instruments[symbol] = instrument
+                self.instruments.update(each.instruments)
         if follower.unknown_symbols:
             self._see_unknown(follower)
 
