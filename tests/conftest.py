@@ -6,10 +6,21 @@ import pytest
 from hypothesis import settings
 
 from tests.system import exchange as system
+from tests.system.starter import Starter
 
 # A busy machine makes an example slow now and then; that says nothing about the code.
 settings.register_profile("crossbook", deadline=None)
 settings.load_profile("crossbook")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _quick_starts() -> Iterator[None]:
+    """Exchanges of this session are forked from one process."""
+    starter = Starter(system.process_environment({}))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(system.Exchange, "starter", starter.start)
+        yield
+    starter.close()
 
 
 @pytest.fixture(scope="session")

@@ -15,14 +15,13 @@ import select
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Self
+from typing import ClassVar, Self
 from weakref import WeakSet
 
 import zmq
@@ -30,6 +29,7 @@ import zmq
 from common import codec, entry, feed, sockets
 from common.config import Settings
 from tests.system.session import Session
+from tests.system.starter import Process, start
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PROCESSES = ("matcher", "publisher", "gateway")
@@ -67,6 +67,9 @@ class Exchange:
     the first test command.
     """
 
+    starter: ClassVar[Callable[[str, Path, dict[str, str], Path], Process]] = staticmethod(start)
+    """How processes are started; whoever tests rather than measures may take a quicker way."""
+
     def __init__(
         self, *, order: Iterable[str] = PROCESSES, ready: bool = True, **settings: str
     ) -> None:
@@ -74,7 +77,7 @@ class Exchange:
         self._ready = ready
         self._folder = tempfile.TemporaryDirectory(prefix="crossbook-")
         self.directory = Path(self._folder.name)
-        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        self.processes: dict[str, Process] = {}
         *ports, self.api_port = free_ports(len(ADDRESS_SETTINGS) + 1)
         self.addresses = {
             name: f"tcp://127.0.0.1:{port}"
@@ -146,15 +149,12 @@ class Exchange:
         log. A name such as `matcher-1` says the shard."""
         assert name not in self.processes, f"{name} is running"
         module, _, shard = name.partition("-")
-        with self._log_path(name).open("ab") as log:
-            self.processes[name] = subprocess.Popen(
-                [sys.executable, "-m", module],
-                cwd=self.directory,
-                env={**self.environment, "SHARD": shard or "0", **environment},
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-            )
+        self.processes[name] = Exchange.starter(
+            module,
+            self.directory,
+            {**self.environment, "SHARD": shard or "0", **environment},
+            self._log_path(name),
+        )
 
     def pid(self, name: str) -> int:
         """Process id of a running process."""
@@ -207,8 +207,8 @@ class Exchange:
     def check_alive(self) -> None:
         """Raise `ExchangeError` when a process that was started has ended by itself."""
         for name, process in self.processes.items():
-            if process.poll() is not None:
-                raise ExchangeError(f"{name} ended with {process.returncode}\n{self.logs()}")
+            if (status := process.poll()) is not None:
+                raise ExchangeError(f"{name} ended with {status}\n{self.logs()}")
 
     def wait_until(self, what: str, condition: Callable[[], bool], seconds: float = 10.0) -> None:
         """Poll `condition` until it holds; raises `ExchangeError` naming `what` otherwise."""
@@ -261,11 +261,16 @@ class Exchange:
         return seq
 
     def close(self) -> None:
-        """End every process, by its own id, and remove the folder."""
-        for process in self.processes.values():
+        """End every process, by its own id, and remove the folder.
+
+        Only the matcher is asked: it has children, and how the others end when asked is tested
+        where they are told to `stop`.
+        """
+        for name, process in self.processes.items():
             if process.poll() is None:
+                gentle = name.startswith("matcher")
+                process.send_signal(signal.SIGTERM if gentle else signal.SIGKILL)
                 # A stopped (SIGSTOP) process does not see SIGTERM before SIGCONT.
-                process.send_signal(signal.SIGTERM)
                 process.send_signal(signal.SIGCONT)
         for process in self.processes.values():
             try:

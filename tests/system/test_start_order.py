@@ -6,8 +6,14 @@ import signal
 import pytest
 
 from tests.system.exchange import PROCESSES, Exchange
+from tests.system.starter import start
 
 ORDERS = list(itertools.permutations(PROCESSES))
+
+
+@pytest.fixture
+def _as_a_user_starts_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Exchange, "starter", start)
 
 
 @pytest.mark.parametrize("order", ORDERS, ids="-".join)
@@ -33,6 +39,7 @@ def test_a_taken_address_ends_the_start_readably(exchange: Exchange) -> None:
             assert "Traceback" not in second.log(name)
 
 
+@pytest.mark.usefixtures("_as_a_user_starts_them")
 @pytest.mark.parametrize("name", PROCESSES)
 def test_a_wrong_setting_ends_the_start_readably(name: str) -> None:
     with Exchange(ready=False, LOG_LEVEL="LOUD", MATCHER_EVENTS="nowhere") as exchange:
@@ -42,6 +49,7 @@ def test_a_wrong_setting_ends_the_start_readably(name: str) -> None:
         assert "Traceback" not in exchange.log(name)
 
 
+@pytest.mark.usefixtures("_as_a_user_starts_them")
 @pytest.mark.parametrize("name", PROCESSES)
 def test_a_missing_instruments_file_ends_the_start_readably(name: str) -> None:
     with Exchange(ready=False, INSTRUMENTS_FILE="gone.toml") as exchange:

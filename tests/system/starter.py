@@ -1,0 +1,187 @@
+"""Starts processes of ours from one that has imported everything already.
+
+Importing takes a process longer than everything else it does before it serves, and the tests start
+hundreds. `python -m tests.system.starter` imports once, and forks for each start; what then runs
+is the package's `__main__` as `python -m` runs it, in its own folder and environment. Orders come
+on standard input and answers go to standard output, one line of JSON each. When the input ends the
+starter kills what still runs, and ends.
+"""
+
+import gc
+import io
+import json
+import os
+import runpy
+import select
+import signal
+import subprocess
+import sys
+import threading
+import time
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+MODULES: Final = ("matcher", "publisher", "gateway", "recorder")
+
+READ_AT_IMPORT: Final = {"CROSSBOOK_CRASH_AT", "MATCHER_BUILD"}
+"""Variables whose change a process notices only where it imports for itself."""
+
+LOOK_S: Final = 0.005
+
+
+class Process(Protocol):
+    """What tests do with a process they have started: a part of `subprocess.Popen`."""
+
+    @property
+    def pid(self) -> int: ...
+    def poll(self) -> int | None: ...
+    def wait(self, timeout: float | None = None) -> int: ...
+    def send_signal(self, sig: int) -> None: ...
+    def kill(self) -> None: ...
+
+
+def start(module: str, directory: Path, environment: dict[str, str], log: Path) -> Process:
+    """`python -m module` as a user starts it; its output is appended to `log`."""
+    with log.open("ab") as output:
+        return subprocess.Popen(
+            [sys.executable, "-m", module],
+            cwd=directory,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+
+
+class Starter:
+    """Starts processes as `start` does, by forking; its own process begins with the first."""
+
+    def __init__(self, environment: dict[str, str]) -> None:
+        self._environment = environment
+        self._process: subprocess.Popen[bytes] | None = None
+        self._lock = threading.Lock()
+
+    def start(
+        self, module: str, directory: Path, environment: dict[str, str], log: Path
+    ) -> Process:
+        """A process as of `start`; one that would notice the difference is started by that."""
+        own = self._environment
+        if module not in MODULES or any(
+            environment.get(name) != own.get(name) for name in READ_AT_IMPORT
+        ):
+            return start(module, directory, environment, log)
+        order = {"module": module, "directory": str(directory), "log": str(log),
+                 "environment": environment}  # fmt: skip
+        return Forked(self, self.ask(order))
+
+    def ask(self, order: dict[str, Any]) -> Any:
+        """The answer to one order."""
+        with self._lock:
+            if self._process is None:
+                self._process = subprocess.Popen(
+                    [sys.executable, "-m", __name__],
+                    cwd=Path(__file__).resolve().parents[2],
+                    env=self._environment,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                )
+            orders, answers = self._process.stdin, self._process.stdout
+            assert orders is not None
+            assert answers is not None
+            orders.write(json.dumps(order).encode() + b"\n")
+            orders.flush()
+            return json.loads(answers.readline())
+
+    def close(self) -> None:
+        """End the starter, and with it whatever it started."""
+        if self._process is not None:
+            self._process.communicate()
+            self._process = None
+
+
+class Forked:
+    """A process that the starter has forked."""
+
+    def __init__(self, starter: Starter, pid: int) -> None:
+        self.pid = pid
+        self._starter = starter
+        self._status: int | None = None
+
+    def poll(self) -> int | None:
+        """Exit status, negative for a signal; None while it runs."""
+        if self._status is None:
+            self._status = self._starter.ask({"poll": self.pid})
+        return self._status
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Exit status once it has ended; raises `subprocess.TimeoutExpired`."""
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while (status := self.poll()) is None:
+            if deadline is not None and time.monotonic() > deadline:
+                raise subprocess.TimeoutExpired(f"process {self.pid}", timeout or 0.0)
+            select.select([], [], [], LOOK_S)
+        return status
+
+    def send_signal(self, sig: int) -> None:
+        """Send a signal, unless it is known to have ended."""
+        if self.poll() is None:
+            os.kill(self.pid, sig)
+
+    def kill(self) -> None:
+        """Send SIGKILL."""
+        self.send_signal(signal.SIGKILL)
+
+
+def serve() -> dict[str, Any] | None:
+    """Do what is ordered. Returns the order in each forked child, and None at the end."""
+    statuses: dict[int, int | None] = {}
+    while line := sys.stdin.readline():
+        order = json.loads(line)
+        answer: int | None
+        if "poll" in order:
+            pid = order["poll"]
+            if statuses[pid] is None and (ended := os.waitpid(pid, os.WNOHANG))[0]:
+                statuses[pid] = os.waitstatus_to_exitcode(ended[1])
+            answer = statuses[pid]
+        else:
+            answer = os.fork()
+            if not answer:
+                return dict(order)
+            statuses[answer] = None
+        sys.stdout.write(f"{json.dumps(answer)}\n")
+        sys.stdout.flush()
+    for pid, status in statuses.items():
+        if status is None:
+            os.kill(pid, signal.SIGKILL)
+    return None
+
+
+def become(order: dict[str, Any]) -> None:
+    """Take folder, environment, files and signals of the order, and run its module."""
+    os.chdir(order["directory"])
+    os.environ.clear()
+    os.environ.update(order["environment"])
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    log = os.open(order["log"], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    for source, target in ((nothing, 0), (log, 1), (log, 2)):
+        os.dup2(source, target)
+    os.close(nothing)
+    os.close(log)
+    assert isinstance(sys.stdout, io.TextIOWrapper)
+    sys.stdout.reconfigure(line_buffering=True)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    sys.argv = [order["module"]]
+    runpy.run_module(order["module"], run_name="__main__", alter_sys=True)
+
+
+if __name__ == "__main__":
+    # Ctrl-C in a terminal reaches the whole group; the tests say when it is time to end.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for name in MODULES:
+        import_module(f"{name}.__main__")
+    # What is imported for the others is nothing that a process's collector has to look at.
+    gc.collect()
+    gc.freeze()
+    if (ordered := serve()) is not None:
+        become(ordered)
