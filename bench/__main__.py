@@ -27,10 +27,10 @@ import typer
 from bench import core as core_bench
 from bench import facts as facts_bench
 from bench import growth as growth_bench
-from bench import growth_plot, machine, workload
 from bench import http as http_bench
 from bench import journal as journal_bench
 from bench import latency as latency_bench
+from bench import machine, workload
 from bench import pipeline as pipeline_bench
 from bench import recorder as recorder_bench
 from bench import recovery as recovery_bench
@@ -308,6 +308,8 @@ def growth(
     """Cost against size: open orders, levels, instruments, accounts, subscribers, journal."""
     report = growth_bench.run(growth_bench.QUICK if quick else growth_bench.FULL)
     growth_bench.show(report)
+    from bench import growth_plot
+
     growth_plot.draw(plot, machine.line(report.machine), report.series)
     print(f"wrote {plot}")
     _write(json, report)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from bench import facts_plot, machine
+from bench import machine
 from bench.stylised import (
     autocorrelation,
     deviation,
@@ -68,6 +68,8 @@ def run(seed: int, minutes: float, recording: Path | None, picture: Path) -> Rep
     tapes = {f"simulated {SYMBOLS[0]}": simulated(seed, minutes)[0]}
     if recording is not None:
         tapes[f"recorded {recording.name.partition('.')[0]}"] = recorded(recording)
+    from bench import facts_plot
+
     facts_plot.draw(picture, f"stylised facts, seed {seed}, {minutes:g} simulated minutes", tapes)
     method: dict[str, str | int | float] = {
         "seed": seed,

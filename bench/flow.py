@@ -35,12 +35,21 @@ _Decision = tuple[bool, str, int, int, int, int]
 
 
 class Flow:
-    """The next request of each client, and what became of its orders."""
+    """The next request of each client, and what became of its orders.
 
-    def __init__(self, instruments: Sequence[Instrument], clients: int, seed: int) -> None:
+    Who asks for no more than `requests_most` gets the same with less drawn ahead.
+    """
+
+    def __init__(
+        self,
+        instruments: Sequence[Instrument],
+        clients: int,
+        seed: int,
+        requests_most: int = TABLE_SIZE,
+    ) -> None:
         chance = random.Random(seed)
         priced = [(each, each.notional_per_tick_lot) for each in instruments]
-        self._table = [_decide(chance, priced) for _ in range(TABLE_SIZE)]
+        self._table = [_decide(chance, priced) for _ in range(min(requests_most, TABLE_SIZE))]
         self._next = 0
         self._standing = STANDING_ORDERS // clients
         # Order id -> symbol, oldest first.
@@ -50,7 +59,7 @@ class Flow:
     def request(self, client: int, request_seq: int) -> entry.New | entry.Cancel:
         """What `client` sends next; its request numbers must be 1, 2, 3 and so on."""
         index = self._next
-        self._next = (index + 1) % TABLE_SIZE
+        self._next = (index + 1) % len(self._table)
         cancel, symbol, side, quantity, price, time_in_force = self._table[index]
         if cancel:
             resting = self._open[client]

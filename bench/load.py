@@ -52,6 +52,11 @@ class Load(Struct, frozen=True):
     instruments: int = 4
     seed: int = 1
 
+    @property
+    def open_frames(self) -> int:
+        """Frames of the whole open loop."""
+        return max(1, int(self.duration_s * self.rate / self.batch))
+
 
 class Outcome(Struct, frozen=True):
     """What came back. Arrays are in nanoseconds of the monotonic clock, in order of arrival."""
@@ -114,7 +119,9 @@ class Generator:
         if not isinstance(listed, entry.Instruments):
             raise ConnectionError(f"list of instruments answered with {listed}")
         instruments: Sequence[Instrument] = listed.instruments[: self._load.instruments]
-        self._flow = Flow(instruments, self._load.clients, self._load.seed)
+        load = self._load
+        most = () if load.closed else (load.open_frames * load.batch,)
+        self._flow = Flow(instruments, load.clients, load.seed, *most)
 
     def run(self) -> Outcome:
         """Send the load, collect the answers and say what happened."""
@@ -161,7 +168,7 @@ class Generator:
         """Send frame k of `batch` orders when it is due, never because an answer came."""
         load, now = self._load, time.monotonic_ns
         interval_ns = load.batch * 1e9 / load.rate
-        total = max(1, int(load.duration_s * load.rate / load.batch))
+        total = load.open_frames
         tick_ns = 0 if interval_ns >= TICK_NS else TICK_NS
         frame = 0
         while frame < total:
