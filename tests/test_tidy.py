@@ -91,6 +91,8 @@ def undocumented(source: str, name: str) -> Iterator[str]:
 
 def calls(source: str, function: str) -> Iterator[int]:
     """Lines that call `function`, by its bare or dotted name."""
+    if function.rpartition(".")[2] not in source:
+        return
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Call) and ast.unparse(node.func) == function:
             yield node.lineno

@@ -10,12 +10,18 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from gateway import http_connection
+from gateway import http_connection, websocket
 from gateway.channel import text_frame
 from gateway.websocket import Limits
 from tests.gateway.websocket_server import HANDSHAKE, SECONDS, World, run, served, turn, until
 
 MASK = b"\0\0\0\0"
+
+
+@pytest.fixture(autouse=True)
+def _short_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is counted in seconds passes ten times as fast."""
+    monkeypatch.setattr(websocket, "SWEEP_S", 0.1)
 
 
 def client_frame(head: int, payload: bytes, mask: bytes = MASK) -> bytes:

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import httpx
 from msgspec.structs import replace
 
 from common.commands import AddInstrument
@@ -10,6 +9,7 @@ from common.instruments import load_instruments
 from crossbook.admin_client import AdminClient
 from tests.gateway.rest_world import limit
 from tests.system.exchange import RECORDED, REPOSITORY, Exchange
+from tests.system.web import WEB
 
 SYMBOL = "BTC-EUR"
 BITCOIN = next(
@@ -20,7 +20,7 @@ ADDED = replace(BITCOIN, id=77, symbol=SYMBOL, quote="EUR")
 
 def enter(exchange: Exchange, account: int, side: str) -> dict[str, Any]:
     """One BTC at one price: the second one trades with the first."""
-    answer = httpx.post(
+    answer = WEB.post(
         f"{exchange.api}/api/v1/orders",
         json=limit(side, "1", "40000") | {"symbol": SYMBOL},
         headers={"X-Account": str(account)},
@@ -32,7 +32,7 @@ def enter(exchange: Exchange, account: int, side: str) -> dict[str, Any]:
 
 def trades(exchange: Exchange) -> list[dict[str, Any]]:
     """What the record holds."""
-    answer = httpx.get(f"{exchange.api}/api/v1/trades/{SYMBOL}")
+    answer = WEB.get(f"{exchange.api}/api/v1/trades/{SYMBOL}")
     assert answer.status_code == 200, answer.text
     found: list[dict[str, Any]] = answer.json()["trades"]
     return found
@@ -45,11 +45,11 @@ def test_an_instrument_added_at_run_time_outlives_every_process() -> None:
             admin.act(AddInstrument(0, 0, 0, ADDED.id, ADDED))
 
         def listed() -> bool:
-            found = httpx.get(f"{exchange.api}/api/v1/instruments").json()["instruments"]
+            found = WEB.get(f"{exchange.api}/api/v1/instruments").json()["instruments"]
             return SYMBOL in [each["symbol"] for each in found]
 
         def shown() -> bool:
-            answer = httpx.get(f"{exchange.api}/api/v1/orderbook/{SYMBOL}")
+            answer = WEB.get(f"{exchange.api}/api/v1/orderbook/{SYMBOL}")
             return answer.status_code == 200 and bool(answer.json()["asks"])
 
         exchange.wait_until("the API lists it", listed)

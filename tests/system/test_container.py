@@ -18,6 +18,7 @@ from common.config import Settings
 from matcher.segment import SUFFIX
 from tests.system.compose import COMPOSE, STATE_FOLDER, Composition, instructions, services
 from tests.system.exchange import RECORDED, REPOSITORY, select_nothing
+from tests.system.web import WEB
 
 SECONDS = 60.0
 
@@ -34,7 +35,7 @@ def until(what: str, condition: Callable[[], bool], composition: Composition) ->
 def ready(composition: Composition) -> bool:
     """Whether the API says so, the recorder included."""
     try:
-        answer = httpx.get(f"http://{composition.address('8000')}/ready", timeout=5)
+        answer = WEB.get(f"http://{composition.address('8000')}/ready", timeout=5)
     except httpx.HTTPError:
         return False
     return answer.status_code == 200 and bool(answer.json()["recorder"])
@@ -53,18 +54,18 @@ def test_the_services_trade_are_healthy_survive_a_kill_and_stop_in_their_time(
         api = f"http://{composition.address('8000')}"
         order = {"symbol": "BTC-USDT", "order_type": "limit", "side": "buy", "quantity": "1",
                  "price": "50000.00"}  # fmt: skip
-        entered = httpx.post(f"{api}/api/v1/orders", json=order, timeout=10)
+        entered = WEB.post(f"{api}/api/v1/orders", json=order, timeout=10)
         assert entered.status_code == 201
         order_id = entered.json()["order_id"]
         up = re.findall(r'^crossbook_up\{process="(\w+)"\} 1.0$',
-                        httpx.get(f"{api}/metrics", timeout=10).text, re.MULTILINE)  # fmt: skip
+                        WEB.get(f"{api}/metrics", timeout=10).text, re.MULTILINE)  # fmt: skip
         assert set(up) == set(RECORDED)
 
         composition.kill("matcher")
         assert not composition.healthy("matcher")
         composition.start("matcher")
         until("all are ready again", lambda: ready(composition), composition)
-        found = httpx.get(f"{api}/api/v1/orders/{order_id}", timeout=10)
+        found = WEB.get(f"{api}/api/v1/orders/{order_id}", timeout=10)
         assert found.json()["order_status"] == "NEW"
         assert (tmp_path / "history" / "history.db").exists()
         assert any((tmp_path / "data").glob("*" + SUFFIX))
@@ -79,7 +80,7 @@ def test_the_simulator_of_the_profile_makes_a_market(tmp_path: Path) -> None:
 
         def two_sided() -> bool:
             try:
-                document = httpx.get(book, timeout=5).json()
+                document = WEB.get(book, timeout=5).json()
             except httpx.HTTPError:
                 return False
             return bool(document.get("bids") and document.get("asks"))

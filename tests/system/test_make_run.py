@@ -20,6 +20,7 @@ from crossbook.errors import OrderRejected
 from tests.system import scrape
 from tests.system.exchange import RECORDED, REPOSITORY, Exchange, is_bound, select_nothing
 from tests.system.session import Session
+from tests.system.web import WEB
 
 STOP_SECONDS = 20.0
 FLOW = 200
@@ -173,17 +174,17 @@ def check_flow(exchange: Exchange) -> None:
     for account, prefix in ((7, "m"), (8, "t")):
         headers = {"X-Account": str(account)}
         asked = {"limit": 1_000}
-        orders = httpx.get(f"{exchange.api}/api/v1/orders", params=asked, headers=headers).json()
+        orders = WEB.get(f"{exchange.api}/api/v1/orders", params=asked, headers=headers).json()
         named = {order["client_order_id"]: order["order_status"] for order in orders["orders"]}
         assert named == {f"{prefix}{number}": "FILLED" for number in range(FLOW)}
         assert len(orders["orders"]) == FLOW
-        fills = httpx.get(f"{exchange.api}/api/v1/fills", params=asked, headers=headers).json()
+        fills = WEB.get(f"{exchange.api}/api/v1/fills", params=asked, headers=headers).json()
         assert sorted(fill["trade_id"] for fill in fills["fills"]) == list(range(1, FLOW + 1))
         assert {fill["order_id"] for fill in fills["fills"]} == {
             order["order_id"] for order in orders["orders"]
         }
     exchange.wait_shown("BTC-USDT")
-    book = httpx.get(f"{exchange.api}/api/v1/orderbook/BTC-USDT").json()
+    book = WEB.get(f"{exchange.api}/api/v1/orderbook/BTC-USDT").json()
     assert (book["bids"], book["asks"]) == ([], [])
 
 
@@ -200,7 +201,7 @@ def wait_ready_with_recorder(exchange: Exchange) -> None:
 
     def ready() -> bool:
         try:
-            answer = httpx.get(f"{exchange.api}/ready", timeout=5)
+            answer = WEB.get(f"{exchange.api}/ready", timeout=5)
         except httpx.HTTPError:
             return False
         return answer.status_code == 200 and bool(answer.json()["recorder"])

@@ -44,7 +44,7 @@ def fuzz(exchange: Exchange, tmp_path: Path, examples: int) -> None:
 
 
 def test_the_openapi_document_is_true(running: Exchange, tmp_path: Path) -> None:
-    fuzz(running, tmp_path, 15)
+    fuzz(running, tmp_path, 8)
 
 
 @pytest.mark.slow

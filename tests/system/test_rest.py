@@ -9,8 +9,11 @@ import pytest
 
 from tests.gateway.rest_world import limit
 from tests.system.exchange import RECORDED, Exchange
+from tests.system.web import WEB
 
 ROLES = "orders,api,streams"
+CROWD = 120
+"""Orders asked for at once, more than the client has connections."""
 
 
 @pytest.fixture(scope="module")
@@ -23,13 +26,13 @@ def running() -> Iterator[Exchange]:
 def enter(exchange: Exchange, account: int, body: dict[str, str]) -> httpx.Response:
     """Enter an order for an account."""
     headers = {"X-Account": str(account)}
-    return httpx.post(f"{exchange.api}/api/v1/orders", json=body, headers=headers)
+    return WEB.post(f"{exchange.api}/api/v1/orders", json=body, headers=headers)
 
 
 def look(exchange: Exchange, account: int, path: str) -> dict[str, Any]:
     """What a GET answers; it must be 200."""
     headers = {"X-Account": str(account)}
-    answer = httpx.get(f"{exchange.api}/api/v1/{path}", headers=headers)
+    answer = WEB.get(f"{exchange.api}/api/v1/{path}", headers=headers)
     assert answer.status_code == 200, answer.text
     document: dict[str, Any] = answer.json()
     return document
@@ -49,7 +52,7 @@ def test_orders_are_listed_page_by_page_newest_first(running: Exchange) -> None:
         for number in range(7)
     ]
     for order_id in entered[:2]:
-        httpx.delete(f"{running.api}/api/v1/orders/{order_id}", headers={"X-Account": "102"})
+        WEB.delete(f"{running.api}/api/v1/orders/{order_id}", headers={"X-Account": "102"})
     listed: list[str] = []
     cursor = ""
     while True:
@@ -123,7 +126,7 @@ def test_many_clients_at_once_each_get_their_own_answer(running: Exchange) -> No
 
     async def main() -> None:
         async with httpx.AsyncClient(base_url=running.api, timeout=30.0) as client:
-            found = await asyncio.gather(*(one(client, number) for number in range(300)))
+            found = await asyncio.gather(*(one(client, number) for number in range(CROWD)))
         for number, (client_order_id, price, wanted) in enumerate(found):
             assert (client_order_id, price) == (f"n{number}", wanted)
 
@@ -137,7 +140,7 @@ def test_the_ticker_tells_of_the_last_trade(running: Exchange) -> None:
     assert enter(running, 108, buy).status_code == 201
 
     def shown() -> bool:
-        answer = httpx.get(f"{running.api}/api/v1/ticker/SOL-USDT")
+        answer = WEB.get(f"{running.api}/api/v1/ticker/SOL-USDT")
         return answer.status_code == 200 and answer.json()["last"] == "150.00"
 
     running.wait_until("the ticker shows the trade", shown)
@@ -176,8 +179,8 @@ def test_without_a_recorder_orders_trade_and_only_the_past_is_refused() -> None:
         exchange.wait_http()
         answer = enter(exchange, 1, limit("buy", "1", "50000")).json()
         path = f"{exchange.api}/api/v1/orders/{answer['order_id']}"
-        assert httpx.get(path).status_code == 503
-        assert httpx.delete(path).json()["order_status"] == "CANCELED"
+        assert WEB.get(path).status_code == 503
+        assert WEB.delete(path).json()["order_status"] == "CANCELED"
 
 
 def test_readiness_ends_when_the_matcher_is_killed_and_comes_back_with_it() -> None:
@@ -185,7 +188,7 @@ def test_readiness_ends_when_the_matcher_is_killed_and_comes_back_with_it() -> N
         exchange.wait_http()
 
         def matcher() -> bool:
-            document = httpx.get(f"{exchange.api}/ready").json()
+            document = WEB.get(f"{exchange.api}/ready").json()
             return bool(document["matcher"])
 
         assert matcher()

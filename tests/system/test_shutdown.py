@@ -5,7 +5,6 @@ import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-import httpx
 import pytest
 from websockets.sync.client import connect
 
@@ -13,6 +12,7 @@ from common import entry
 from tests.system.exchange import RECORDED, Exchange
 from tests.system.scrape import value
 from tests.system.session import Session
+from tests.system.web import WEB
 
 ROLES = "orders,api,streams"
 SECONDS = 3.0
@@ -71,9 +71,7 @@ def test_a_request_in_hand_is_answered_and_websockets_hear_going_away() -> None:
                 "quantity": "1",
                 "price": "50000",
             }
-            entering = pool.submit(
-                httpx.post, f"{exchange.api}/api/v1/orders", json=body, timeout=30
-            )
+            entering = pool.submit(WEB.post, f"{exchange.api}/api/v1/orders", json=body, timeout=30)
             exchange.wait_until(
                 "the order is in flight",
                 lambda: value(exchange.api, "crossbook_gateway_commands_in_flight") == 1,

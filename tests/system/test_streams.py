@@ -53,7 +53,7 @@ def zeromq_rows(market: MarketData) -> tuple[Rows, Rows]:
 
 
 def load(exchange: Exchange, seed: int) -> None:
-    plan = Load(rate=1_000, duration_s=1, warm_s=0.5, instruments=1, seed=seed)
+    plan = Load(rate=1_000, duration_s=0.4, warm_s=0, instruments=1, seed=seed)
     with Generator(exchange.orders, plan) as generator:
         generator.log_on()
         generator.run()
