@@ -287,13 +287,14 @@ def websocket(
     quick: Annotated[bool, typer.Option("--quick", help="A small crowd, short.")] = False,
     clients: Annotated[int, typer.Option(min=1, max=20_000)] = 5_000,
     rate: Annotated[float, typer.Option(min=1, help="Orders per second.")] = 1_000.0,
-    seconds: Annotated[float, typer.Option(min=1, help="Of each turn.")] = 10.0,
+    seconds: Annotated[float, typer.Option(min=0.5, help="Of each turn.")] = 10.0,
     json: Json = None,
 ) -> None:
     """Market data to many WebSocket clients, and order entry meanwhile."""
     plan = websocket_bench.Plan(clients, rate, seconds)
     if quick:
-        plan = websocket_bench.Plan(min(clients, 500), rate, min(seconds, 3.0), 1.0)
+        seconds = min(seconds, 3.0)
+        plan = websocket_bench.Plan(min(clients, 500), rate, seconds, min(1.0, seconds / 2))
     report = websocket_bench.run(plan)
     websocket_bench.show(report)
     _write(json, report)

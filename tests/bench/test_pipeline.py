@@ -11,7 +11,6 @@ from bench.load import Load
 from bench.pipeline import Sample, Tail, Trial, median, ratios
 
 TINY = Load(closed=True, chunk=2, window=8, clients=2, duration_s=0.4, warm_s=0.1)
-OPEN = Load(rate=500, clients=2, duration_s=0.4, warm_s=0.1)
 
 
 def sample(acked_per_s: float, p50_us: float | None = None) -> Sample:
@@ -117,14 +116,14 @@ def test_an_unknown_load_is_refused(turns: list[tuple[str, str]]) -> None:
 
 
 def test_a_real_run_of_ours(capsys: pytest.CaptureFixture[str]) -> None:
-    report = pipeline.run(None, [Trial(TINY, durable=True), Trial(OPEN, durable=False)])
-    for case in report.cases:
-        (found,) = case.ours
-        assert found.acked_per_s > 0
-        assert found.ack is not None
-        assert 0 < found.ack.p50 <= found.ack.p99 <= found.ack.max
+    report = pipeline.run(None, [Trial(TINY, durable=False)])
+    (case,) = report.cases
+    (found,) = case.ours
+    assert found.acked_per_s > 0
+    assert found.ack is not None
+    assert 0 < found.ack.p50 <= found.ack.p99 <= found.ack.max
     pipeline.show(report)
-    assert "open, 500/s, 2 clients, not" in capsys.readouterr().out
+    assert case.name in capsys.readouterr().out
 
 
 def test_figures_of_the_null_pipeline_are_read_from_its_last_line(tmp_path: Path) -> None:

@@ -99,34 +99,6 @@ def test_make_run_trades_and_leaves_nothing_behind(
 
 
 @pytest.mark.parametrize("name", RECORDED)
-def test_a_killed_process_is_started_again_and_its_orders_are_there(
-    tmp_path: Path, name: str
-) -> None:
-    output = tmp_path / "make-run"
-    with Exchange(ready=False) as exchange:
-        process = make_run(exchange, output)
-        family = [psutil.Process(process.pid)]
-        try:
-            exchange.wait_ready()
-            with Session(exchange.orders, 7) as session:
-                order = session.ask(entry.New(session.next_seq(), "BTC-USDT", 1, "1", "50000"))
-                assert isinstance(order, entry.Ack)
-            victim = running(family[0], name)
-            victim.kill()
-            victim.wait(STOP_SECONDS)
-            exchange.wait_ready()
-            with Session(exchange.orders, 7) as session:
-                found = session.ask(entry.Query(session.next_seq(), order_id=order.order_id))
-                assert isinstance(found, entry.OpenOrders)
-                assert [state.order_id for state in found.orders] == [order.order_id]
-            assert f"the {name} was killed; starting it again" in output.read_text()
-        finally:
-            interrupt_group(process)
-            process.wait(STOP_SECONDS)
-            end(family)
-
-
-@pytest.mark.parametrize("name", RECORDED)
 def test_nothing_of_an_order_flow_is_lost_or_doubled_when_a_process_is_killed_in_it(
     tmp_path: Path, name: str
 ) -> None:
@@ -137,6 +109,9 @@ def test_nothing_of_an_order_flow_is_lost_or_doubled_when_a_process_is_killed_in
         try:
             exchange.wait_ready()
             wait_ready_with_recorder(exchange)
+            with Session(exchange.orders, 9) as session:
+                rests = session.ask(entry.New(session.next_seq(), "BTC-USDT", 1, "1", "40000"))
+                assert isinstance(rests, entry.Ack)
             with Client(exchange.orders, 7, 5.0) as maker, Client(exchange.orders, 8, 5.0) as taker:
                 for number in range(FLOW):
                     if number == FLOW // 2:
@@ -148,6 +123,10 @@ def test_nothing_of_an_order_flow_is_lost_or_doubled_when_a_process_is_killed_in
             exchange.wait_ready()
             wait_ready_with_recorder(exchange)
             check_flow(exchange)
+            with Session(exchange.orders, 9) as session:
+                found = session.ask(entry.Query(session.next_seq(), order_id=rests.order_id))
+                assert isinstance(found, entry.OpenOrders)
+                assert [state.order_id for state in found.orders] == [rests.order_id]
             assert f"the {name} was killed; starting it again" in output.read_text()
         finally:
             interrupt_group(process)
@@ -170,7 +149,8 @@ def insist(client: Client, side: str, client_order_id: str) -> None:
 
 
 def check_flow(exchange: Exchange) -> None:
-    """Every order of the flow is there once, filled by its partner, and nothing else."""
+    """Every order of the flow is there once, filled by its partner, and the book has only what
+    rests below it."""
     for account, prefix in ((7, "m"), (8, "t")):
         headers = {"X-Account": str(account)}
         asked = {"limit": 1_000}
@@ -185,7 +165,7 @@ def check_flow(exchange: Exchange) -> None:
         }
     exchange.wait_shown("BTC-USDT")
     book = WEB.get(f"{exchange.api}/api/v1/orderbook/BTC-USDT").json()
-    assert (book["bids"], book["asks"]) == ([], [])
+    assert (book["bids"], book["asks"]) == ([["40000.00", "1.00000"]], [])
 
 
 def running(runner: psutil.Process, name: str) -> psutil.Process:
