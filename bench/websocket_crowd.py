@@ -6,32 +6,32 @@ It prints "ready" when all have their first book (and, with FEED, when the ZeroM
 well), measures from the first line of its input to the end of it, then writes one msgpack `Crowd`
 into the file REPORT.
 
-Every message of every client is looked at. Most are the same bytes for all clients, so each
-different one is decoded and applied once, to a copy of the book at its `prev_seq`; a client is
-right when its own messages form a chain of such.
+Every message of every client is looked at (`bench.websocket_messages`); a client is right when its
+own messages form a chain of such. The clients are bare sockets behind one epoll: this process
+stands for as many machines, and what it takes of this one is taken from the exchange.
 """
 
-import asyncio
 import gc
+import os
 import resource
+import select
+import socket
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from array import array
-from binascii import crc32
-from operator import itemgetter
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Final, Self
 
 import msgspec
-import uvloop
 import zmq
 from msgspec import Struct
-from picows import WSFrame, WSListener, WSTransport, ws_connect
 
 from bench.machine import give_way
+from bench.websocket_messages import Books
 from common import feed, sockets
 from common.codec import decode_feed
 from common.sockets import has_more
@@ -40,11 +40,23 @@ REPOSITORY: Final = Path(__file__).resolve().parent.parent
 READY_SECONDS: Final = 120.0
 STOP_SECONDS: Final = 60.0
 CONNECTING_AT_ONCE: Final = 100
-BOOKS_KEPT: Final = 2_000
-"""Books, by their seq, against which messages can be checked."""
+READ_AT_ONCE: Final = 500
+"""Clients read in one round."""
 
-Fact = tuple[str, int, int, int]
-"""Type, seq, prev_seq and ts of a message."""
+READ_BYTES: Final = 65_536
+WAIT_S: Final = 0.05
+CROWD: Final = 1_000
+PAUSE_S: Final = 0.002
+"""From so many clients on, all are left alone for so long after each round: a reader that sleeps
+until the next message makes its sender wake it for each. Arrivals count as late as that."""
+
+_HANDSHAKE: Final = (
+    "GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nUpgrade: websocket\r\n"
+    "Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+    "Sec-WebSocket-Version: 13\r\n\r\n"
+)
+_PONG: Final = b"\x8a\x80" + bytes(4)
+"""Masked, with nothing in it."""
 
 
 class Crowd(Struct, array_like=True):
@@ -74,147 +86,160 @@ class Crowd(Struct, array_like=True):
     """And for those heard over ZeroMQ."""
 
 
-class Books:
-    """Decodes each different message once and checks it against the books known."""
-
-    def __init__(self) -> None:
-        self.wrong = 0
-        self.unchecked = 0
-        self._facts: dict[bytes, Fact] = {}
-        self._books: dict[int, tuple[dict[str, str], dict[str, str]]] = {}
-        self.first: dict[int, int] = {}
-        """Book seq -> its first arrival."""
-
-    def fact(self, payload: bytes) -> Fact:
-        """What a client needs to know of a message."""
-        fact = self._facts.get(payload)
-        if fact is None:
-            if len(self._facts) > 4 * BOOKS_KEPT:
-                self._facts.clear()
-            message = msgspec.json.decode(payload)
-            fact = (
-                message["type"], message.get("seq", 0),
-                message.get("prev_seq", 0), message.get("ts", 0),
-            )  # fmt: skip
-            self._facts[payload] = fact
-            if fact[0] in ("snapshot", "l2_update"):
-                self._check(message)
-        return fact
-
-    def _check(self, message: dict[str, Any]) -> None:
-        seq = message["seq"]
-        bids: dict[str, str] = {}
-        asks: dict[str, str] = {}
-        if message["type"] == "l2_update":
-            known = self._books.get(message["prev_seq"])
-            if known is None:
-                self.unchecked += 1
-                return
-            bids, asks = dict(known[0]), dict(known[1])
-        for book, changes in ((bids, message["bids"]), (asks, message["asks"])):
-            for price, quantity in changes:
-                if quantity == "0":
-                    book.pop(price, None)
-                else:
-                    book[price] = quantity
-        if checksum(bids, asks) != message["checksum"] or self._books.get(seq, (bids, asks)) != (
-            bids,
-            asks,
-        ):
-            self.wrong += 1
-        self._books[seq] = (bids, asks)
-        if len(self._books) > BOOKS_KEPT:
-            del self._books[next(iter(self._books))]
-
-
-def checksum(bids: dict[str, str], asks: dict[str, str]) -> int:
-    """Kraken's checksum of the top ten levels a side."""
-
-    def top(book: dict[str, str], reverse: bool) -> list[tuple[int, str, str]]:
-        keyed = [(int(price.replace(".", "")), price, lots) for price, lots in book.items()]
-        return sorted(keyed, key=itemgetter(0), reverse=reverse)[:10]
-
-    text = "".join(
-        price.replace(".", "").lstrip("0") + quantity.replace(".", "").lstrip("0")
-        for _, price, quantity in top(asks, False) + top(bids, True)
-    )
-    return crc32(text.encode())
-
-
-class Client(WSListener):
+class Client:
     """One client: its place in the chain, and how many updates it has had."""
 
-    def __init__(self, room: "Room") -> None:
-        super().__init__()
-        self._room = room
+    __slots__ = ("alive", "rest", "seq", "socket", "updates")
+
+    def __init__(self, connection: socket.socket) -> None:
+        self.socket = connection
         self.alive = False
         self.seq = 0
         self.updates = 0
+        self.rest = b""
+        """The beginning of a frame."""
 
-    def on_ws_connected(self, transport: WSTransport) -> None:
-        """The handshake is done."""
-        self.transport = transport
+    def shake_hands(self) -> bytes:
+        """Take the server's answer; the bytes after it."""
+        answer, end = b"", -1
+        while end < 0:
+            data = self.socket.recv(READ_BYTES)
+            answer += data
+            end = answer.find(b"\r\n\r\n")
+            if not data or (end >= 0 and not answer.startswith(b"HTTP/1.1 101 ")):
+                raise SystemExit(f"a handshake was answered with {answer[:200]!r}")
+        self.socket.setblocking(False)
         self.alive = True
+        return answer[end + 4 :]
 
-    def on_ws_disconnected(self, transport: WSTransport) -> None:
-        """The connection is gone."""
-        self.alive = False
 
-    def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
-        """One message."""
-        now_ns = time.time_ns()
-        room = self._room
-        kind, seq, prev_seq, ts = room.books.fact(frame.get_payload_as_bytes())
-        counting = room.counting
-        if kind == "l2_update":
-            if prev_seq != self.seq:
-                room.crowd.broken_chains += 1
-            self.seq = seq
-            if counting:
-                self.updates += 1
-                room.from_event.append(now_ns - ts * 1000)
-                room.from_first.append(now_ns - room.books.first.setdefault(seq, now_ns))
-        elif kind == "bbo":
-            if counting:
-                room.bbo.append(now_ns - ts * 1000)
-        elif kind == "snapshot":
-            if not self.seq:
-                room.waiting -= 1
-            self.seq = seq
-        elif kind == "resync":
-            room.crowd.resyncs += 1
-        if counting:
-            room.crowd.messages += 1
+def connect(port: int, path: str) -> Client:
+    """A client that has asked for a WebSocket."""
+    connection = socket.create_connection(("127.0.0.1", port), READY_SECONDS)
+    connection.sendall(_HANDSHAKE.format(path=path, port=port).encode())
+    return Client(connection)
 
 
 class Room:
     """All clients of this process and what they share."""
 
-    def __init__(self, clients: int) -> None:
+    def __init__(self, clients: int, source: "zmq.Socket[bytes] | None" = None) -> None:
         self.books = Books()
         self.crowd = Crowd(clients=clients)
         self.counting = False
         self.waiting = clients
-        self.clients = [Client(self) for _ in range(clients)]
+        self.clients: dict[int, Client] = {}
         self.from_event, self.from_first = array("q"), array("q")
         self.bbo, self.zeromq_bbo = array("q"), array("q")
+        self._source = source
+        self._poll = select.epoll()
+        if source is not None:
+            self._poll.register(source.fileno(), select.EPOLLIN)
 
-    async def enter(self, url: str) -> None:
-        """Connect all, some at a time."""
-        gate = asyncio.Semaphore(CONNECTING_AT_ONCE)
+    def __enter__(self) -> Self:
+        return self
 
-        async def connect(client: Client) -> None:
-            async with gate:
-                await ws_connect(lambda: client, url, websocket_handshake_timeout=READY_SECONDS)
+    def __exit__(self, *_: object) -> None:
+        self._poll.close()
+        for client in self.clients.values():
+            client.socket.close()
 
-        await asyncio.gather(*(connect(client) for client in self.clients))
+    def enter(self, port: int, path: str) -> None:
+        """Connect all, some at a time; returns when each has its first book."""
+        missing = self.waiting
+        while missing:
+            coming = [connect(port, path) for _ in range(min(CONNECTING_AT_ONCE, missing))]
+            missing -= len(coming)
+            for client in coming:
+                self.take(client, client.shake_hands())
+                self.add(client)
+            self.work(0)
         deadline = time.monotonic() + READY_SECONDS
         while self.waiting:
             if time.monotonic() > deadline:
-                raise SystemExit(f"{self.waiting} clients without a book at {url}")
-            await asyncio.sleep(0.05)
+                raise SystemExit(f"{self.waiting} clients without a book")
+            self.work(WAIT_S)
 
-    def hear(self, source: "zmq.Socket[bytes]") -> None:
+    def add(self, client: Client) -> None:
+        """Read from a client whenever it has received something."""
+        self.clients[client.socket.fileno()] = client
+        self._poll.register(client.socket, select.EPOLLIN | select.EPOLLET)
+
+    def attend(self) -> float:
+        """Count from the first line of the standard input to its end; the seconds between."""
+        begun, line = 0.0, sys.stdin.fileno()
+        self._poll.register(line, select.EPOLLIN)
+        pause_s = PAUSE_S if len(self.clients) >= CROWD else 0.0
+        while True:
+            if line in self.work(WAIT_S):
+                if not os.read(line, READ_BYTES):
+                    self.counting = False
+                    return time.monotonic() - begun
+                self.counting, begun = True, time.monotonic()
+            if pause_s:
+                time.sleep(pause_s)
+
+    def work(self, wait_s: float) -> list[int]:
+        """Wait for something and take it; the descriptors that are not of clients."""
+        others = []
+        for fd, _ in self._poll.poll(wait_s, READ_AT_ONCE):
+            client = self.clients.get(fd)
+            if client is not None:
+                self._read(client)
+            else:
+                others.append(fd)
+        if self._source is not None:
+            self._hear(self._source)
+        return others
+
+    def take(self, client: Client, data: bytes) -> None:
+        """What one client has received."""
+        now_ns = time.time_ns()
+        facts, client.rest = self.books.facts(client.rest + data)
+        counting = self.counting
+        for kind, seq, prev_seq, ts in facts:
+            if kind == "l2_update":
+                if prev_seq != client.seq:
+                    self.crowd.broken_chains += 1
+                client.seq = seq
+                if counting:
+                    client.updates += 1
+                    self.from_event.append(now_ns - ts * 1000)
+                    self.from_first.append(now_ns - self.books.first.setdefault(seq, now_ns))
+            elif kind == "bbo":
+                if counting:
+                    self.bbo.append(now_ns - ts * 1000)
+            elif kind == "snapshot":
+                if not client.seq:
+                    self.waiting -= 1
+                client.seq = seq
+            elif kind == "resync":
+                self.crowd.resyncs += 1
+            elif kind == "ping":
+                client.socket.send(_PONG)
+                continue
+            elif kind == "close":
+                client.alive = False
+                continue
+            if counting:
+                self.crowd.messages += 1
+
+    def _read(self, client: Client) -> None:
+        """Take what there is: less than was asked for is all there is."""
+        data = None
+        while data is None or len(data) == READ_BYTES:
+            try:
+                data = client.socket.recv(READ_BYTES)
+            except BlockingIOError:
+                return
+            except OSError:
+                data = b""
+            if not data:
+                client.alive = False
+                return
+            self.take(client, data)
+
+    def _hear(self, source: "zmq.Socket[bytes]") -> None:
         """Take what the ZeroMQ feed has brought."""
         while has_more(source):
             payload = source.recv_multipart()[2]
@@ -226,9 +251,10 @@ class Room:
     def close(self, seconds: float) -> Crowd:
         """The report."""
         crowd = self.crowd
-        updates = [client.updates for client in self.clients]
+        clients = self.clients.values()
+        updates = [client.updates for client in clients]
         crowd.seconds = seconds
-        crowd.dead = sum(not (client.alive and client.updates) for client in self.clients)
+        crowd.dead = sum(not (client.alive and client.updates) for client in clients)
         crowd.updates = sum(updates)
         crowd.updates_fewest = min(updates, default=0)
         crowd.updates_median = statistics.median(updates) if updates else 0.0
@@ -240,33 +266,22 @@ class Room:
         return crowd
 
 
-async def _run(port: int, symbol: str, clients: int, address: str) -> Crowd:
-    room = Room(clients)
-    loop = asyncio.get_running_loop()
-    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-    if address:
-        source = sockets.feed_sub(context, address)
-        source.setsockopt(zmq.SUBSCRIBE, feed.topic("bbo", symbol).encode())
-        loop.add_reader(source.fileno(), room.hear, source)
-
-        def look_again() -> None:
-            room.hear(source)
-            loop.call_later(0.05, look_again)
-
-        look_again()
-    await room.enter(f"ws://127.0.0.1:{port}/ws/market-data/{symbol}")
-    sys.stdout.buffer.write(b"ready\n")
-    sys.stdout.buffer.flush()
-    gc.collect()
-    gc.freeze()
-    gc.disable()
-    await loop.run_in_executor(None, sys.stdin.readline)
-    room.counting, begun = True, time.monotonic()
-    await loop.run_in_executor(None, sys.stdin.read)
-    room.counting = False
-    report = room.close(time.monotonic() - begun)
-    context.destroy(linger=0)
-    return report
+def _run(port: int, symbol: str, clients: int, address: str) -> Crowd:
+    with ExitStack() as stack:
+        source = None
+        if address:
+            context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+            stack.callback(context.destroy, linger=0)
+            source = sockets.feed_sub(context, address)
+            source.setsockopt(zmq.SUBSCRIBE, feed.topic("bbo", symbol).encode())
+        room = stack.enter_context(Room(clients, source))
+        room.enter(port, f"/ws/market-data/{symbol}")
+        sys.stdout.buffer.write(b"ready\n")
+        sys.stdout.buffer.flush()
+        gc.collect()
+        gc.freeze()
+        gc.disable()
+        return room.close(room.attend())
 
 
 class CrowdProcess:
@@ -322,7 +337,7 @@ def main(path: str, port: str, symbol: str, clients: str, address: str = "") -> 
     give_way()
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    report = uvloop.run(_run(int(port), symbol, int(clients), address))
+    report = _run(int(port), symbol, int(clients), address)
     Path(path).write_bytes(msgspec.msgpack.encode(report))
 
 
