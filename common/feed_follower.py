@@ -6,7 +6,7 @@ publisher's, and says what has to be asked for: a snapshot to begin with, a rang
 snapshot again when the range is gone or a book does not agree with its checksum.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Final
 
 from msgspec import MsgspecError, Raw
@@ -77,7 +77,7 @@ class FeedFollower:
         self.counters = FeedCounters()
         self.heartbeat: Heartbeat | None = None
         self._every_symbol = True
-        self._topics_told = 0
+        self._topics_known = 0
         self._books: dict[str, FollowedBook] = {}
         self._lines: dict[bytes, Line] = {}
         self._asking: dict[int, Asking] = {}
@@ -298,6 +298,7 @@ class FeedFollower:
         if not restarted:
             return
         self.counters.restarts += 1
+        self._topics_known = 0
         for book in self._books.values():
             for line in book.lines:
                 self._done(line.asking)
@@ -320,13 +321,9 @@ class FeedFollower:
         if not isinstance(message, Heartbeat):
             return
         self.heartbeat = message
-        if self._every_symbol and len(message.topics) > self._topics_told:
-            # More than there were: an instrument was added since we asked.
-            if self._topics_told and self._instruments_asking is not None:
-                self._done(self._instruments_asking)
-                self._instruments_asking = self._ask(InstrumentsRequest)
-            self._topics_told = len(message.topics)
         self._see_epoch(max(map(epoch_of, message.topics.values()), default=0))
+        if self._every_symbol and len(message.topics) != self._topics_known:
+            self._look_for_others(message.topics)
         for name, last_seq in message.topics.items():
             line = self._lines.get(name.encode())
             if line is not None and line.live and last_seq >= line.next_seq:
@@ -335,6 +332,18 @@ class FeedFollower:
                 line.tail = max(line.tail, last_seq)
                 self._ask_for_hole(line)
         self._updates.append(message)
+
+    def _look_for_others(self, topics: Collection[str]) -> None:
+        """Ask again what is traded if a topic is of none of that: it was added since, or the
+        publisher had not heard of it itself."""
+        asking = self._instruments_asking
+        if asking is None or asking.request_id in self._asking:
+            return
+        symbols = {name.partition(".")[2].removesuffix("|") for name in topics}
+        if symbols <= self.instruments.keys():
+            self._topics_known = len(topics)
+        else:
+            self._instruments_asking = self._ask(InstrumentsRequest)
 
     def _out_of_order(self, line: Line, seq: int, payload: bytes | Raw) -> None:
         if epoch_of(seq) > self._epoch:

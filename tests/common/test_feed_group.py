@@ -12,6 +12,7 @@ from common.feed import (
     InstrumentsRequest,
     Snapshot,
     SnapshotRequest,
+    topic,
 )
 from common.feed_follower import STALE_NS, FeedFollower
 from common.feed_group import FeedGroup
@@ -21,15 +22,16 @@ ONE = example()
 TWO = replace(example(), id=2, symbol="ETH-USDT")
 
 
-def answer(group: FeedGroup, follower: FeedFollower, instrument: Instrument) -> None:
-    """A publisher of one instrument answers all that it is asked."""
+def answer(group: FeedGroup, follower: FeedFollower, *instruments: Instrument) -> None:
+    """A publisher of these instruments answers all that it is asked."""
+    by_symbol = {each.symbol: each for each in instruments}
     while requests := follower.take_requests():
         for request in requests:
             if isinstance(request, InstrumentsRequest):
-                group.on_reply(follower, InstrumentList(request.request_id, [instrument]))
+                group.on_reply(follower, InstrumentList(request.request_id, list(instruments)))
             elif isinstance(request, SnapshotRequest):
                 levels = [(90, 1)]
-                checksum = BookChecksum(instrument).of_levels(levels, [])
+                checksum = BookChecksum(by_symbol[request.symbol]).of_levels(levels, [])
                 number = request.request_id
                 book = Snapshot(number, request.symbol, 5, {}, levels, [], checksum, 1, 0)
                 group.on_reply(follower, book)
@@ -75,6 +77,30 @@ def test_an_instrument_that_no_publisher_has_is_unknown() -> None:
     answer(group, group.followers[1], TWO)
     assert group.unknown_symbols == ["DOGE-USDT"]
     assert not group.ready
+
+
+def beat(follower: FeedFollower, *instruments: Instrument) -> None:
+    """A heartbeat that tells of these instruments' books."""
+    last = {topic("l2", each.symbol): 0 for each in instruments}
+    follower.on_feed(HEARTBEAT_TOPIC.encode(), 1, encode(Heartbeat(5, 1, 0, last)))
+
+
+@pytest.mark.parametrize("told_early", [True, False])
+def test_an_instrument_that_the_publisher_had_not_heard_of_is_followed(told_early: bool) -> None:
+    group = FeedGroup(1, (), ("l2",))
+    (follower,) = group.followers
+    group.on_time(1)
+    if told_early:
+        # The answer, which knows less, was on its way when the heartbeat overtook it.
+        beat(follower, ONE, TWO)
+    answer(group, follower, ONE)
+    beat(follower, ONE, TWO)
+    answer(group, follower, ONE, TWO)
+    assert group.ready
+    assert list(group.instruments) == [ONE.symbol, TWO.symbol]
+    assert group.book(TWO.symbol).best[0] == 90
+    beat(follower, ONE, TWO)
+    assert not follower.take_requests()
 
 
 def test_a_silent_publisher_makes_only_its_own_instruments_stale() -> None:
