@@ -172,6 +172,8 @@ def become(order: dict[str, Any]) -> None:
     sys.stdout.reconfigure(line_buffering=True)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.argv = [order["module"]]
+    # It runs anew, so that nothing of it was there before.
+    del sys.modules[f"{order['module']}.__main__"]
     runpy.run_module(order["module"], run_name="__main__", alter_sys=True)
 
 
