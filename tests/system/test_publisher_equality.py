@@ -76,30 +76,32 @@ class Watch:
         self._publisher = sockets.snapshots_dealer(context, exchange.snapshots)
         assert self._matcher.poll(5_000, zmq.POLLOUT)
         self.seen: dict[str, list[Seen]] = defaultdict(list)
-        self._waiting = 0
+        self._books_due = 0
+        self._snapshots_due = 0
 
     def ask(self) -> None:
         """Ask both for every book."""
         self._matcher.send(codec.encode(sync.BooksRequest(1)))
         for symbol in SYMBOLS:
             self._publisher.send(codec.encode(feed.SnapshotRequest(1, symbol, True)))
-        self._waiting += 1 + len(SYMBOLS)
+        self._books_due += 1
+        self._snapshots_due += len(SYMBOLS)
 
     def collect(self, timeout_ms: int = 0) -> None:
         """Take the answers that are there; with a timeout, all that are due."""
-        while self._matcher.poll(timeout_ms if self._waiting else 0):
+        while self._matcher.poll(timeout_ms if self._books_due else 0):
             books = codec.decode_sync_reply(self._matcher.recv())
             assert isinstance(books, sync.Books)
-            self._waiting -= 1
+            self._books_due -= 1
             for book in books.books:
                 bids = [(o.order_id, o.price_ticks, o.open_lots) for o in book.bids]
                 asks = [(o.order_id, o.price_ticks, o.open_lots) for o in book.asks]
                 symbol = BY_ID[book.instrument]
                 self.seen[symbol].append(Seen(books.seq, "matcher", bids, asks))
-        while self._publisher.poll(timeout_ms if self._waiting else 0):
+        while self._publisher.poll(timeout_ms if self._snapshots_due else 0):
             reply = codec.decode_feed_reply(self._publisher.recv())
             assert isinstance(reply, feed.Snapshot), reply
-            self._waiting -= 1
+            self._snapshots_due -= 1
             check_levels(reply)
             found = Seen(reply.seq, "publisher", reply.bid_orders, reply.ask_orders)
             self.seen[reply.symbol].append(found)
