@@ -13,8 +13,8 @@ from gateway.stream_frame import FrameMaker
 MESSAGES_MAX: Final = 10
 """Messages a client may send to a stream, which takes none, before it is closed."""
 
-SLICE: Final = 250
-"""Clients written to before the processor is free for a moment: thousands of writes at once would
+SLICE: Final = 25
+"""Clients written to before others may have the processor: thousands of writes at once would
 stand in the way of everything else on the machine."""
 
 NEW: Final = -1
