@@ -21,6 +21,7 @@ from bench.flow import Flow
 from bench.pacing import Timer
 from common import codec, entry, sockets
 from common.instruments import Instrument
+from common.sockets import send_frame
 from common.types import RejectReason
 
 ANSWER_SECONDS = 10.0
@@ -86,7 +87,6 @@ class Generator:
         sockets.allow_many_sockets(self._context)
         self._sockets = [sockets.orders_dealer(self._context, address) for _ in range(load.clients)]
         self._receivers = [socket.recv for socket in self._sockets]
-        self._senders = [socket.send for socket in self._sockets]
         self._tokens = [bytes(entry.TOKEN_BYTES)] * load.clients
         self._due: list[list[int]] = [[0] for _ in range(load.clients)]
         self._backlog: dict[int, deque[bytes]] = {}
@@ -209,17 +209,16 @@ class Generator:
         chunk = max(1, min(load.chunk, load.window // 2))
         frame = 0
         while now() < end_ns:
-            touched = set()
-            while self._unanswered() + chunk <= load.window:
-                client = frame % load.clients
-                frame += 1
+            begin = frame
+            frame += (load.window - self._unanswered()) // chunk
+            for index in range(begin, frame):
+                client = index % load.clients
                 requests: list[entry.Request] = []
                 self._fill(client, requests, chunk, now())
                 self._send(client, requests)
-                touched.add(client)
             answered = self.acked + self.rejected
-            for client in touched:
-                self._receive(client)
+            for index in range(begin, min(frame, begin + load.clients)):
+                self._receive(index % load.clients)
             if self.acked + self.rejected == answered:
                 self._poll(poll, clients, 0.002)
 
@@ -253,7 +252,7 @@ class Generator:
             self._flush(client)
             return
         try:
-            self._senders[client](frame, _NOBLOCK)
+            send_frame(self._sockets[client], frame, _NOBLOCK)
         except zmq.Again:
             self._backlog[client] = deque((frame,))
 
@@ -264,7 +263,7 @@ class Generator:
             return
         try:
             while waiting:
-                self._senders[client](waiting[0], _NOBLOCK)
+                send_frame(self._sockets[client], waiting[0], _NOBLOCK)
                 waiting.popleft()
         except zmq.Again:
             return

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import zmq
+from zmq.backend import Socket as _PlainSocket
 from zmq.utils.monitor import parse_monitor_message
 
 from common.errors import ConfigError
@@ -193,14 +194,18 @@ def drained(source: "zmq.Socket[bytes]", limit: int) -> list[bytes]:
     return frames
 
 
+send_frame: Final = _PlainSocket.send
+"""`zmq.Socket.send` as a function of socket, bytes and flags, without what that looks for on behalf
+of unfinished socket types: half of its cost."""
+
+
 def send_frames(target: "zmq.Socket[bytes]", frames: tuple[bytes, bytes, bytes]) -> None:
-    """Send a feed message on a PUB socket, which takes everything at once. Costs a third of
+    """Send a feed message on a PUB socket, which takes everything at once. Costs a sixth of
     `send_multipart`, which looks at every frame anew."""
-    send = target.send
     first, second, last = frames
-    send(first, _SNDMORE)
-    send(second, _SNDMORE)
-    send(last)
+    send_frame(target, first, _SNDMORE)
+    send_frame(target, second, _SNDMORE)
+    send_frame(target, last, 0)
 
 
 class Peers:

@@ -14,14 +14,13 @@ import zmq
 from common.clock import Clock
 from common.codec import encode
 from common.log import logger
-from common.sockets import has_more
+from common.sockets import has_more, send_frame
 from common.tally import Buckets
 from gateway.front_desk import FrontDesk
 from gateway.line import DRAIN_MAX, MatcherLine
 from gateway.local_sessions import LOCAL_PREFIX, LocalSessions
 
 _NOBLOCK = int(zmq.NOBLOCK)
-_RCVMORE: Final = zmq.RCVMORE
 _MORE_NOBLOCK = int(zmq.SNDMORE | zmq.NOBLOCK)
 
 TAKE_BYTES: Final = 16 * 1024
@@ -153,20 +152,22 @@ class OrderService:
     def _take_frames(self) -> None:
         clients = self._clients
         assert clients is not None, "frames without a socket"
-        receive, option, desk = clients.recv, clients.getsockopt, self._desk
+        receive, take_frame = clients.recv, self._desk.take_frame
         room = TAKE_BYTES
         try:
             for taken in range(DRAIN_MAX):
                 if room <= 0 or (taken == 1 and not has_more(clients)):
                     return
                 identity = receive(_NOBLOCK)
-                frame = receive(_NOBLOCK)
+                # Not copied, it says for less whether there is another frame.
+                last = receive(_NOBLOCK, False)
+                frame = last.bytes
                 room -= len(frame)
-                if option(_RCVMORE):
+                if last.more:
                     clients.recv_multipart(_NOBLOCK)
-                    desk.refuse_extra_frames(identity)
+                    self._desk.refuse_extra_frames(identity)
                 else:
-                    desk.take_frame(identity, frame)
+                    take_frame(identity, frame)
         except zmq.Again:
             pass
 
@@ -185,12 +186,12 @@ class OrderService:
             assert clients is not None, "a client without a socket"
             try:
                 if len(replies) <= REPLIES_MAX:
-                    clients.send(identity, _MORE_NOBLOCK)
-                    clients.send(encode(replies), _NOBLOCK)
+                    send_frame(clients, identity, _MORE_NOBLOCK)
+                    send_frame(clients, encode(replies), _NOBLOCK)
                     continue
                 for start in range(0, len(replies), REPLIES_MAX):
-                    clients.send(identity, _MORE_NOBLOCK)
-                    clients.send(encode(replies[start : start + REPLIES_MAX]), _NOBLOCK)
+                    send_frame(clients, identity, _MORE_NOBLOCK)
+                    send_frame(clients, encode(replies[start : start + REPLIES_MAX]), _NOBLOCK)
             except zmq.ZMQError as error:
                 logger().debug("client_gone", reason=error.strerror)
                 self.clients_dropped += 1
