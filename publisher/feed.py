@@ -100,13 +100,23 @@ class Feed:
                 elif type(event) is OrderAccepted:
                     if taker is not None:
                         taker.rest()
-                    taker = self._take_accepted(event)
+                    taker = None
+                    said = event.instructions
+                    if (
+                        event.price_ticks
+                        and event.time_in_force not in _IMMEDIATE
+                        and not (said is not None and said.trigger_ticks)
+                    ):
+                        touched[event.instrument] = taker = markets[event.instrument]
+                        display_lots = said.display_lots if said is not None else 0
+                        taker.enter(event, event.seq, event.quantity_lots, display_lots)
                 elif type(event) is OrderCanceled:
                     if taker is not None:
                         taker.rest()
                         taker = None
                     if event.resting:
-                        self._touch(event.instrument).end(event)
+                        touched[event.instrument] = market = markets[event.instrument]
+                        market.leave(event.seq, event.order_id, event.canceled_lots)
                 elif isinstance(event, _WITHIN):
                     self._apply_within(event)
                 elif not isinstance(event, _ASIDE):
@@ -129,17 +139,6 @@ class Feed:
             market.replenish(event)
         else:
             market.reduce(event)
-
-    def _take_accepted(self, event: OrderAccepted) -> Market | None:
-        """An order came in; the market, if it may rest there."""
-        if not event.price_ticks or event.time_in_force in _IMMEDIATE:
-            return None
-        said = event.instructions
-        if said is None:
-            return self._enter(event, event.seq, event.quantity_lots, 0)
-        if not said.trigger_ticks:
-            return self._enter(event, event.seq, event.quantity_lots, said.display_lots)
-        return None
 
     def _apply_own(self, event: Event) -> Market | None:
         """Apply any other event; the market it brought an order that may rest."""

@@ -14,7 +14,6 @@ from common.errors import StreamError
 from common.events import (
     OrderAccepted,
     OrderAmended,
-    OrderCanceled,
     OrderExpired,
     OrderReduced,
     OrderReplenished,
@@ -190,14 +189,18 @@ class Market:
         (self.bids if side == _BUY else self.asks).add(price, shown)
         self._changes.append(OrderChange(event.seq, order_id, side, price, shown, requeued))
 
-    def end(self, event: OrderCanceled) -> None:
-        """A resting order was canceled."""
-        self._leave(event.seq, event.order_id, event.canceled_lots)
+    def leave(self, seq: int, order_id: int, open_lots: int) -> None:
+        """A resting order ended with `open_lots`, hidden ones included."""
+        hidden = self._icebergs.pop(order_id, (0, 0))[1] if self._icebergs else 0
+        side, price, lots = self._remove(order_id)
+        if lots + hidden != open_lots:
+            raise StreamError(f"order {order_id} of {self.symbol} ended with {lots} lots open")
+        self._changes.append(OrderChange(seq, order_id, side, price, 0))
 
     def expire(self, event: OrderExpired) -> None:
         """An order ended without a request: a resting one, or the one that came in."""
         if event.resting:
-            self._leave(event.seq, event.order_id, event.expired_lots)
+            self.leave(event.seq, event.order_id, event.expired_lots)
         elif self._taker is not None and event.order_id == self._taker_id:
             self._taker_open_lots = 0
 
@@ -217,13 +220,6 @@ class Market:
             shown = event.shown_lots
             self._icebergs[order_id] = (self._icebergs[order_id][0], event.open_lots - shown)
         self._show(event.seq, order_id, known, shown)
-
-    def _leave(self, seq: int, order_id: int, open_lots: int) -> None:
-        hidden = self._icebergs.pop(order_id, (0, 0))[1] if self._icebergs else 0
-        side, price, lots = self._remove(order_id)
-        if lots + hidden != open_lots:
-            raise StreamError(f"order {order_id} of {self.symbol} ended with {lots} lots open")
-        self._changes.append(OrderChange(seq, order_id, side, price, 0))
 
     def load(self, book: BookState | None, seq: int, *, same_stream: bool) -> None:
         """Become `book` (empty when None) by changes that a consumer can follow.
