@@ -78,9 +78,9 @@ METHOD = {
 
 
 @contextlib.contextmanager
-def own_exchange(transport: Transport = "ipc", sync: Sync = "batch") -> Iterator[Target]:
-    """Three fresh processes for one measurement; `transport` is that of the internal sockets,
-    `sync` when the journal is synced."""
+def shipped_exchange(transport: Transport = "ipc", sync: Sync = "batch") -> Iterator[Exchange]:
+    """A fresh exchange as it is shipped; `transport` is that of the internal sockets, `sync` when
+    the journal is synced."""
     with tempfile.TemporaryDirectory(prefix="crossbook-bench-") as folder:
         paths = {name: f"ipc://{folder}/{name.lower()}" for name in INTERNAL}
         internal: dict[str, Any] = paths if transport == "ipc" else {}
@@ -90,8 +90,15 @@ def own_exchange(transport: Transport = "ipc", sync: Sync = "batch") -> Iterator
             "LOG_LEVEL": "WARNING",
         }
         with Exchange(JOURNAL_SYNC=sync, **shipped, **internal) as exchange:
-            pids = {name: exchange.pid(name) for name in ("matcher", "publisher", "gateway")}
-            yield Target(exchange.orders, exchange.feed, transport, sync, pids)
+            yield exchange
+
+
+@contextlib.contextmanager
+def own_exchange(transport: Transport = "ipc", sync: Sync = "batch") -> Iterator[Target]:
+    """Three fresh processes for one measurement."""
+    with shipped_exchange(transport, sync) as exchange:
+        pids = {name: exchange.pid(name) for name in ("matcher", "publisher", "gateway")}
+        yield Target(exchange.orders, exchange.feed, transport, sync, pids)
 
 
 @contextlib.contextmanager

@@ -17,6 +17,7 @@ from msgspec import Struct
 
 from bench import histogram, machine
 from bench.histogram import Summary
+from bench.latency import shipped_exchange
 from bench.load import Generator, Load
 from bench.websocket_crowd import Crowd, CrowdProcess
 from tests.system.exchange import Exchange, free_ports
@@ -28,6 +29,7 @@ STOP_SECONDS = 10.0
 
 METHOD = {
     "load": "open loop of one instrument, latency counts from the due moment",
+    "exchange": "as shipped: internal sockets ipc, the journal synced before every answer",
     "processes": "matcher, publisher, gateway for orders, gateway for streams, load, and the crowd "
     "(two processes from 1,000 clients), all on this machine",
     "scheduling": "the gateway for streams and the crowd get what the others leave (SCHED_IDLE)",
@@ -89,7 +91,7 @@ class Report(Struct, frozen=True):
 def run(plan: Plan) -> Report:
     """Measure by plan on a fresh exchange."""
     port = free_ports(1)[0]
-    with Exchange(HEARTBEAT_MS="500") as exchange, _streams(exchange, port) as streams:
+    with shipped_exchange() as exchange, _streams(exchange, port) as streams:
         few = _few(exchange, port, plan)
         acks = {"before": _load(exchange, plan, 1)}
         half = plan.clients // 2 if plan.clients >= 1_000 else plan.clients

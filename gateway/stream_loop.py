@@ -12,10 +12,9 @@ from gateway.market_feed import MarketFeed
 from gateway.streams import Streams
 
 SLICES: Final = 20
-"""Slices of a crowd between two pauses. Between slices whoever waits for the processor gets it:
-the policy that gives way, `SCHED_IDLE`, lets them wait for some milliseconds now and then."""
+"""Slices of a crowd in one turn of the loop. Between slices whoever waits for the processor gets
+it: the policy that gives way, `SCHED_IDLE`, lets them wait for some milliseconds now and then."""
 
-PAUSE_S: Final = 0.001
 BEAT_NS: Final = 1_000_000_000
 _MS: Final = 1_000_000
 
@@ -23,7 +22,7 @@ _MS: Final = 1_000_000
 class StreamLoop:
     """Connects a `MarketFeed` with `Streams`; both work from then on until the feed stops.
 
-    A crowd is written to a slice at a time, with pauses between. What the kernel has no room for
+    A crowd is written to a slice at a time. What the kernel has no room for
     the event loop writes when a round ends, so that a sending has cost what passes until the round
     after its last slice begins: of the processor's time, because what others
     take of it says nothing about the audience.
@@ -87,7 +86,7 @@ class StreamLoop:
             os.sched_yield()
             self._streams.send_slice()
         if self._streams.sending:
-            self._loop.call_later(PAUSE_S, self._written)
+            self._loop.call_soon(self._written)
             return
         self._measuring = False
         self._streams.written(self._processor_ns() - self._begun_ns)
