@@ -60,6 +60,8 @@ def overview(context: typer.Context) -> None:
     """Print what can be measured."""
     if context.invoked_subcommand is None:
         print(__doc__)
+    else:
+        context.with_resource(machine.precedence())
 
 
 @app.command()

@@ -5,6 +5,7 @@ crowd; the crowd (`bench.websocket_crowd`) checks every book of every client.
 """
 
 import contextlib
+import statistics
 import subprocess
 import sys
 import time
@@ -32,13 +33,15 @@ METHOD = {
     "exchange": "as shipped: internal sockets ipc, the journal synced before every answer",
     "processes": "matcher, publisher, gateway for orders, gateway for streams, load, and the crowd "
     "(two processes from 1,000 clients), all on this machine",
-    "scheduling": "the gateway for streams and the crowd get what the others leave (SCHED_IDLE)",
+    "scheduling": "beside a crowd, that and the gateway for streams get what the others leave "
+    "(SCHED_IDLE)",
     "event": "from `ts`, the time the matcher gave the last event of the update, to its arrival: "
     "journal, publisher, conflation and sending included",
     "spread": "from the first arrival of an update at any client to its arrival at each",
     "checks": "every client's prev_seq chain; every different message applied and its checksum and "
     "its book compared",
-    "order entry": "order to ack before the crowd came, with it, and after it left",
+    "order entry": "order to ack before the crowd came, with it, and after it left: all orders of "
+    "a turn, and the p99 of its median second",
     "few": f"{FEW} WebSocket clients in one process, one ZeroMQ subscriber in another",
 }
 
@@ -69,6 +72,19 @@ class CrowdReport(Struct, frozen=True):
     bbo_from_event: Summary
 
 
+class Acks(Struct, frozen=True):
+    """Order to ack in one turn."""
+
+    pooled: Summary
+    p99_us_by_second: list[float]
+    """Of the orders due in each second."""
+
+    @property
+    def typical_p99_us(self) -> float:
+        """Of the median second: a stall of the disk is one bad second and not a bad turn."""
+        return statistics.median(self.p99_us_by_second)
+
+
 class Report(Struct, frozen=True):
     """What `python -m bench websocket` measured."""
 
@@ -77,10 +93,12 @@ class Report(Struct, frozen=True):
     method: dict[str, str]
     plan: Plan
     crowd: CrowdReport
-    ack: dict[str, Summary]
-    """Order to ack: `before`, `crowd`, `after`."""
+    ack: dict[str, Acks]
+    """`before`, `crowd`, `after`."""
     ack_p99_ratio: float
     """With the crowd to the higher of without."""
+    ack_typical_p99_ratio: float
+    """The same of the median seconds."""
     streams_cpu_percent: float
     """Of one core, the streams' gateway under the crowd."""
     streams_memory_mb: float
@@ -93,6 +111,7 @@ def run(plan: Plan) -> Report:
     port = free_ports(1)[0]
     with shipped_exchange() as exchange, _streams(exchange, port) as streams:
         few = _few(exchange, port, plan)
+        machine.give_way(streams.pid)
         acks = {"before": _load(exchange, plan, 1)}
         half = plan.clients // 2 if plan.clients >= 1_000 else plan.clients
         with contextlib.ExitStack() as stack:
@@ -109,7 +128,9 @@ def run(plan: Plan) -> Report:
             memory = streams.memory_info().rss
             heard = [crowd.stop() for crowd in crowds]
         acks["after"] = _load(exchange, plan, 3)
-    without = max(acks["before"].p99_us, acks["after"].p99_us)
+    quiet = (acks["before"], acks["after"])
+    pooled = max(each.pooled.p99_us for each in quiet)
+    typical = max(each.typical_p99_us for each in quiet)
     return Report(
         "websocket",
         machine.describe(),
@@ -117,7 +138,8 @@ def run(plan: Plan) -> Report:
         plan,
         _crowd(heard),
         acks,
-        round(acks["crowd"].p99_us / without, 2),
+        round(acks["crowd"].pooled.p99_us / pooled, 2),
+        round(acks["crowd"].typical_p99_us / typical, 2),
         round(cpu, 1),
         round(memory / 1e6, 1),
         *few,
@@ -140,7 +162,7 @@ def _few(exchange: Exchange, port: int, plan: Plan) -> tuple[CrowdReport, Summar
     return _crowd([heard]), zeromq
 
 
-def _load(exchange: Exchange, plan: Plan, seed: int) -> Summary:
+def _load(exchange: Exchange, plan: Plan, seed: int) -> Acks:
     load = Load(
         rate=plan.rate, duration_s=plan.warm_s + plan.seconds, warm_s=plan.warm_s, instruments=1,
         seed=seed,
@@ -149,7 +171,24 @@ def _load(exchange: Exchange, plan: Plan, seed: int) -> Summary:
         generator.log_on()
         outcome = generator.run()
     assert not outcome.unanswered, f"{outcome.unanswered} orders without an answer"
-    return histogram.summarize(outcome.round_trip_ns)
+    return Acks(
+        histogram.summarize(outcome.round_trip_ns),
+        p99_by_second(outcome.ack_due_ns, outcome.round_trip_ns),
+    )
+
+
+def p99_by_second(due_ns: "array[int]", latencies_ns: "array[int]") -> list[float]:
+    """The p99 in microseconds of what was due in each whole second.
+
+    >>> due = array("q", [0, 500_000_000, 1_000_000_000, 1_700_000_000])
+    >>> p99_by_second(due, array("q", [3_000, 5_000, 7_000, 6_000]))
+    [5.0, 7.0]
+    """
+    begin_ns = min(due_ns)
+    seconds: dict[int, array[int]] = {}
+    for due, latency in zip(due_ns, latencies_ns, strict=True):
+        seconds.setdefault((due - begin_ns) // 1_000_000_000, array("q")).append(latency)
+    return [histogram.summarize(seconds[second]).p99_us for second in sorted(seconds)]
 
 
 @contextlib.contextmanager
@@ -160,7 +199,6 @@ def _streams(exchange: Exchange, port: int) -> Iterator[psutil.Process]:
         [sys.executable, "-m", "gateway"], cwd=exchange.directory, env=environment,
         stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
-    machine.give_way(process.pid)
     try:
         deadline = time.monotonic() + READY_SECONDS
         while True:
@@ -229,9 +267,11 @@ def show(report: Report) -> None:
     print("\n" + histogram.HEADER)
     print(histogram.line("event to client", crowd.from_event))
     print(histogram.line("first to each client", crowd.spread))
-    for name, summary in report.ack.items():
-        print(histogram.line(f"order to ack, {name}", summary))
+    for name, acks in report.ack.items():
+        print(histogram.line(f"order to ack, {name}", acks.pooled))
     print(f"  order to ack p99, crowd to without: {report.ack_p99_ratio}")
+    typical = ", ".join(f"{name} {acks.typical_p99_us:,.0f}" for name, acks in report.ack.items())
+    print(f"  of the median second: {typical}; {report.ack_typical_p99_ratio}")
     print(f"\n{few.clients} clients, {report.plan.rate:,.0f} orders/s")
     print(histogram.HEADER)
     print(histogram.line("bbo, WebSocket", few.bbo_from_event))

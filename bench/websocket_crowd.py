@@ -339,8 +339,9 @@ class CrowdProcess:
 
 def main(path: str, port: str, symbol: str, clients: str, address: str = "") -> None:
     """Run the crowd to its end and write its report."""
-    # Clients are elsewhere: they should not take the exchange's processors from it.
-    give_way()
+    if int(clients) >= CROWD:
+        # Clients are elsewhere: they should not take the exchange's processors from it.
+        give_way()
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     report = _run(int(port), symbol, int(clients), address)

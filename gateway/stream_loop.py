@@ -22,10 +22,9 @@ _MS: Final = 1_000_000
 class StreamLoop:
     """Connects a `MarketFeed` with `Streams`; both work from then on until the feed stops.
 
-    A crowd is written to a slice at a time. What the kernel has no room for
-    the event loop writes when a round ends, so that a sending has cost what passes until the round
-    after its last slice begins: of the processor's time, because what others
-    take of it says nothing about the audience.
+    A crowd is written to a slice at a time. What the kernel has no room for the event loop writes
+    when a round ends, so that a sending has cost what passes until the round after its last slice
+    begins: of the processor's time, because what others take of it says nothing about the audience.
     """
 
     def __init__(

@@ -1,0 +1,18 @@
+"""What a bench asks of the machine, and gives back."""
+
+from pathlib import Path
+
+from bench import machine
+
+
+def test_a_bench_goes_before_others_and_gives_it_back(tmp_path: Path) -> None:
+    path = tmp_path / "autogroup"
+    path.write_text("/autogroup-7 nice 3\n")
+    with machine.precedence(path):
+        assert path.read_text() == machine.AUTOGROUP_NICE
+    assert path.read_text() == "3\n"
+
+
+def test_where_that_is_not_allowed_it_is_measured_without(tmp_path: Path) -> None:
+    with machine.precedence(tmp_path / "missing"):
+        assert not list(tmp_path.iterdir())
