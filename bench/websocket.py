@@ -108,6 +108,7 @@ class Report(Struct, frozen=True):
 
 def run(plan: Plan) -> Report:
     """Measure by plan on a fresh exchange."""
+    described = machine.describe()
     port = free_ports(1)[0]
     with shipped_exchange() as exchange, _streams(exchange, port) as streams:
         few = _few(exchange, port, plan)
@@ -133,7 +134,7 @@ def run(plan: Plan) -> Report:
     typical = max(each.typical_p99_us for each in quiet)
     return Report(
         "websocket",
-        machine.describe(),
+        described,
         METHOD,
         plan,
         _crowd(heard),
@@ -246,6 +247,7 @@ def _summary(parts: list[bytes]) -> Summary:
 def show(report: Report) -> None:
     """Print a report."""
     crowd, few = report.crowd, report.few
+    print(machine.line(report.machine))
     for name, text in report.method.items():
         print(f"  {name}: {text}")
     print(

@@ -294,8 +294,7 @@ class CrowdProcess:
     """The process above, seen from the one that measures."""
 
     def __init__(self, port: int, symbol: str, clients: int, feed_address: str = "") -> None:
-        # Megabytes written to a pipe behind uvloop have arrived cut short, now and then; in a
-        # file they never have.
+        # The report is megabytes; the pipe only says that all are ready.
         self._folder = tempfile.TemporaryDirectory(prefix="crossbook-crowd-")
         self._report = Path(self._folder.name) / "report"
         self._process = subprocess.Popen(

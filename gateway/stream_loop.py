@@ -79,12 +79,13 @@ class StreamLoop:
             self._timer = self._loop.call_later(wait_ms / 1000, self._work)
 
     def _written(self) -> None:
+        sending = self._streams.sending
         for _ in range(SLICES):
-            if not self._streams.sending:
+            if not sending:
                 break
             os.sched_yield()
-            self._streams.send_slice()
-        if self._streams.sending:
+            sending = self._streams.send_slice()
+        if sending:
             self._loop.call_soon(self._written)
             return
         self._measuring = False
