@@ -18,6 +18,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from common.errors import ConfigError
 from common.instruments import Instrument, load_assignment, load_instruments
 from common.rules import Rules, load_rules
+from common.scheduling import Scheduling
 from common.shards import SHARDS_MAX
 from common.sockets import check_address, is_loopback
 
@@ -54,6 +55,7 @@ class Settings(BaseSettings):
     max_websocket_connections: int = Field(default=10_000, ge=1, le=1_000_000)
     max_order_sessions: int = Field(default=20_000, ge=1, le=1_000_000)
     order_queue_size: int = Field(default=65_536, ge=1, le=10_000_000)
+    scheduling: Scheduling = "batch"
 
     instruments_file: Path = Path("instruments.toml")
     shards: int = Field(default=1, ge=1, le=SHARDS_MAX)

@@ -18,6 +18,7 @@ from common.config import Settings, exit_on_config_error, load_settings
 from common.errors import ConfigError
 from common.instruments import Instrument
 from common.log import logger, set_up_logging
+from common.scheduling import set_up_scheduling
 from common.sequence import base_at, epoch_of, first_of
 from common.tally import TIMES_NS, Buckets
 from gateway.channel import Channel, Refusal, Router
@@ -284,6 +285,7 @@ def main() -> None:
     try:
         settings = load_settings("gateway")
         set_up_logging("gateway", settings.log_level, settings.log_format)
+        set_up_scheduling(settings.scheduling)
         served = uvloop.run(serve(settings, settings.instruments()))
     except ConfigError as error:
         exit_on_config_error(error)

@@ -12,6 +12,7 @@ from common.clock import SystemClock
 from common.config import Settings, exit_on_config_error, load_settings
 from common.errors import ConfigError, CrossbookError
 from common.log import logger, set_up_logging
+from common.scheduling import set_up_scheduling
 from matcher import BUILD, WHY_PURE
 from matcher.disk import FileDisk
 from matcher.history import EventHistory
@@ -90,6 +91,7 @@ def main() -> None:
     try:
         settings = load_settings("matcher")
         set_up_logging("matcher", settings.log_level, settings.log_format)
+        set_up_scheduling(settings.scheduling)
         disk = FileDisk(settings.data_dir)
         service = build(settings, context, disk)
     except ConfigError as error:

@@ -11,6 +11,7 @@ from common.clock import SystemClock
 from common.config import exit_on_config_error, load_settings
 from common.errors import ConfigError
 from common.log import logger, set_up_logging
+from common.scheduling import set_up_scheduling
 from common.sequence import base_at
 from publisher.feed import Feed
 from publisher.metrics import PublisherMetrics
@@ -29,6 +30,7 @@ def main() -> None:
     try:
         settings = load_settings("publisher")
         set_up_logging("publisher", settings.log_level, settings.log_format)
+        set_up_scheduling(settings.scheduling)
         feed = Feed(settings.own_instruments(), base_at(clock.now_ns()), settings.feed_history)
         replica = Replica(feed)
         desk = SnapshotDesk(replica)

@@ -13,6 +13,7 @@ from common.clock import SystemClock
 from common.config import Settings, exit_on_config_error, load_settings
 from common.errors import ConfigError, StreamError
 from common.log import logger, set_up_logging
+from common.scheduling import set_up_scheduling
 from recorder.database import SQLITE, described, open_database, reason_of
 from recorder.metrics import RecorderMetrics
 from recorder.questions import HistoryDesk
@@ -83,6 +84,7 @@ def main() -> None:
     try:
         settings = load_settings("recorder")
         set_up_logging("recorder", settings.log_level, settings.log_format)
+        set_up_scheduling(settings.scheduling)
         recorder, answers = build(settings, context, rebuild=arguments.rebuild)
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: recorder.stop())

@@ -161,6 +161,7 @@ EDGE: Final = {
     "common.crash",
     "common.exposition",
     "common.log",
+    "common.scheduling",
     "crossbook",
     "crossbook.admin_shards",
     "crossbook.cli",
