@@ -31,7 +31,7 @@ import zmq
 from msgspec import Struct
 
 from bench.machine import give_way
-from bench.websocket_messages import Books
+from bench.websocket_messages import Books, Piece
 from common import feed, sockets
 from common.codec import decode_feed
 from common.sockets import has_more
@@ -133,8 +133,10 @@ class Room:
         self.counting = False
         self.waiting = clients
         self.clients: dict[int, Client] = {}
-        self.from_event, self.from_first = array("q"), array("q")
-        self.bbo, self.zeromq_bbo = array("q"), array("q")
+        # What came and when, for the report: while clients read, time is the exchange's.
+        self._pieces: list[Piece] = []
+        self._times = array("q")
+        self._zeromq_bbo = array("q")
         self._source = source
         self._poll = select.epoll()
         if source is not None:
@@ -201,20 +203,25 @@ class Room:
     def take(self, client: Client, data: bytes) -> None:
         """What one client has received."""
         now_ns = time.time_ns()
-        facts, client.rest = self.books.facts(client.rest + data)
-        counting = self.counting
-        for kind, seq, prev_seq, ts in facts:
+        piece, client.rest = self.books.piece(client.rest + data if client.rest else data)
+        if not piece.plain:
+            self._heed(client, piece)
+        elif piece.updates:
+            if piece.prev_seq != client.seq:
+                self.crowd.broken_chains += 1
+            client.seq = piece.seq
+        if self.counting:
+            client.updates += piece.updates
+            self._pieces.append(piece)
+            self._times.append(now_ns)
+
+    def _heed(self, client: Client, piece: Piece) -> None:
+        """Do what a client has to about each message."""
+        for kind, seq, prev_seq, _ in piece.facts:
             if kind == "l2_update":
                 if prev_seq != client.seq:
                     self.crowd.broken_chains += 1
                 client.seq = seq
-                if counting:
-                    client.updates += 1
-                    self.from_event.append(now_ns - ts * 1000)
-                    self.from_first.append(now_ns - self.books.first.setdefault(seq, now_ns))
-            elif kind == "bbo":
-                if counting:
-                    self.bbo.append(now_ns - ts * 1000)
             elif kind == "snapshot":
                 if not client.seq:
                     self.waiting -= 1
@@ -223,12 +230,8 @@ class Room:
                 self.crowd.resyncs += 1
             elif kind == "ping":
                 client.socket.send(_PONG)
-                continue
             elif kind == "close":
                 client.alive = False
-                continue
-            if counting:
-                self.crowd.messages += 1
 
     def _read(self, client: Client) -> None:
         """Take what there is: less than was asked for is all there is."""
@@ -252,7 +255,7 @@ class Room:
             message = decode_feed(payload)
             now_ns = time.time_ns()
             if isinstance(message, feed.BestBidOffer) and self.counting:
-                self.zeromq_bbo.append(now_ns - message.time_ns)
+                self._zeromq_bbo.append(now_ns - message.time_ns)
 
     def close(self, seconds: float) -> Crowd:
         """The report."""
@@ -265,11 +268,24 @@ class Room:
         crowd.updates_fewest = min(updates, default=0)
         crowd.updates_median = statistics.median(updates) if updates else 0.0
         crowd.wrong_books, crowd.unchecked = self.books.wrong, self.books.unchecked
-        crowd.from_event = self.from_event.tobytes()
-        crowd.from_first = self.from_first.tobytes()
-        crowd.bbo_from_event = self.bbo.tobytes()
-        crowd.zeromq_bbo_from_event = self.zeromq_bbo.tobytes()
+        crowd.zeromq_bbo_from_event = self._zeromq_bbo.tobytes()
+        self._report_arrivals()
         return crowd
+
+    def _report_arrivals(self) -> None:
+        first: dict[int, int] = {}
+        from_event, from_first, bbo = array("q"), array("q"), array("q")
+        for piece, now_ns in zip(self._pieces, self._times, strict=True):
+            for kind, seq, _, ts in piece.facts:
+                if kind == "l2_update":
+                    from_event.append(now_ns - ts * 1000)
+                    from_first.append(now_ns - first.setdefault(seq, now_ns))
+                elif kind == "bbo":
+                    bbo.append(now_ns - ts * 1000)
+                self.crowd.messages += kind not in ("ping", "close")
+        self.crowd.from_event = from_event.tobytes()
+        self.crowd.from_first = from_first.tobytes()
+        self.crowd.bbo_from_event = bbo.tobytes()
 
 
 def _run(port: int, symbol: str, clients: int, address: str) -> Crowd:

@@ -91,4 +91,4 @@ def test_each_client_has_a_chain_of_its_own_however_its_bytes_are_cut() -> None:
 @pytest.mark.parametrize("data", [b"\x01\x01a", b"\x81\x81\0\0\0\0a", b"\x82\x01a"])
 def test_a_frame_that_no_server_of_ours_sends_is_an_error(data: bytes) -> None:
     with pytest.raises(ValueError, match="a frame"):
-        Books().facts(data)
+        Books().piece(data)
