@@ -40,6 +40,7 @@ from bench import websocket as websocket_bench
 from bench import work as work_bench
 from bench.latency import Sync, Transport
 from bench.load import Load
+from common.scheduling import Scheduling
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 
@@ -290,13 +291,20 @@ def websocket(
     clients: Annotated[int, typer.Option(min=1, max=20_000)] = 5_000,
     rate: Annotated[float, typer.Option(min=1, help="Orders per second.")] = 1_000.0,
     seconds: Annotated[float, typer.Option(min=0.5, help="Of each turn.")] = 10.0,
+    scheduling: Annotated[
+        Scheduling | None,
+        typer.Option(help="Of the exchange; if not given, realtime where that is allowed."),
+    ] = None,
     json: Json = None,
 ) -> None:
     """Market data to many WebSocket clients, and order entry meanwhile."""
-    plan = websocket_bench.Plan(clients, rate, seconds)
+    warm_s = websocket_bench.Plan().warm_s
     if quick:
-        seconds = min(seconds, 3.0)
-        plan = websocket_bench.Plan(min(clients, 500), rate, seconds, min(1.0, seconds / 2))
+        clients, seconds = min(clients, 500), min(seconds, 3.0)
+        warm_s = min(1.0, seconds / 2)
+    if scheduling is None:
+        scheduling = "realtime" if machine.allows_realtime() else "batch"
+    plan = websocket_bench.Plan(clients, rate, seconds, warm_s, scheduling)
     report = websocket_bench.run(plan)
     websocket_bench.show(report)
     _write(json, report)

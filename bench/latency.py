@@ -17,6 +17,7 @@ from bench.histogram import Summary
 from bench.load import Generator, Load
 from bench.subscriber import Subscriber, delays_ns
 from common.config import load_settings
+from common.scheduling import Scheduling
 from tests.system.exchange import Exchange
 
 Transport = Literal["tcp", "ipc"]
@@ -78,7 +79,9 @@ METHOD = {
 
 
 @contextlib.contextmanager
-def shipped_exchange(transport: Transport = "ipc", sync: Sync = "batch") -> Iterator[Exchange]:
+def shipped_exchange(
+    transport: Transport = "ipc", sync: Sync = "batch", scheduling: Scheduling = "batch"
+) -> Iterator[Exchange]:
     """A fresh exchange as it is shipped; `transport` is that of the internal sockets, `sync` when
     the journal is synced."""
     with tempfile.TemporaryDirectory(prefix="crossbook-bench-") as folder:
@@ -88,6 +91,7 @@ def shipped_exchange(transport: Transport = "ipc", sync: Sync = "batch") -> Iter
             "HEARTBEAT_MS": "500",
             "JOURNAL_SEGMENT_MB": "64",
             "LOG_LEVEL": "WARNING",
+            "SCHEDULING": scheduling,
         }
         with Exchange(JOURNAL_SYNC=sync, **shipped, **internal) as exchange:
             yield exchange

@@ -12,6 +12,8 @@ import msgspec
 import psutil
 from msgspec import Struct
 
+from common.scheduling import REALTIME_PRIORITY
+
 AUTOGROUP = Path("/proc/self/autogroup")
 """What the session of this process gets of the processors: its name, and how nice it is."""
 AUTOGROUP_NICE = "-10"
@@ -92,6 +94,19 @@ def give_way(pid: int = 0) -> None:
                 os.sched_setscheduler(int(thread.name), os.SCHED_IDLE, os.sched_param(0))
     else:
         psutil.Process(pid or None).nice(19)
+
+
+def allows_realtime() -> bool:
+    """Whether a process started here may have real-time priority."""
+    if sys.platform != "linux":
+        return False
+    before = os.sched_getscheduler(0), os.sched_getparam(0)
+    try:
+        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(REALTIME_PRIORITY))
+    except PermissionError:
+        return False
+    os.sched_setscheduler(0, *before)
+    return True
 
 
 @contextlib.contextmanager

@@ -121,6 +121,7 @@ METHOD: Final = {
     "ratio": "median of ours over median of null",
     "ours": "gateway, matcher, publisher as shipped, with its journal; flow of bench/flow.py",
     "null": "null_pipeline.py, --transport ipc: same hops, nothing matched, one kind of message",
+    "scheduling": "ours as configured (SCHEDULING, by default batch), null under the usual policy",
     "durable": "both sync a file before each batch leaves; not: ours writes its journal unsynced, "
     "the null pipeline keeps none",
 }

@@ -21,6 +21,7 @@ from bench.histogram import Summary
 from bench.latency import shipped_exchange
 from bench.load import Generator, Load
 from bench.websocket_crowd import Crowd, CrowdProcess
+from common.scheduling import Scheduling
 from tests.system.exchange import Exchange, free_ports
 
 SYMBOL = "BTC-USDT"
@@ -53,6 +54,8 @@ class Plan(Struct, frozen=True):
     rate: float = 1_000.0
     seconds: float = 10.0
     warm_s: float = 2.0
+    scheduling: Scheduling = "batch"
+    """Of the exchange."""
 
 
 class CrowdReport(Struct, frozen=True):
@@ -110,7 +113,10 @@ def run(plan: Plan) -> Report:
     """Measure by plan on a fresh exchange."""
     described = machine.describe()
     port = free_ports(1)[0]
-    with shipped_exchange() as exchange, _streams(exchange, port) as streams:
+    with (
+        shipped_exchange(scheduling=plan.scheduling) as exchange,
+        _streams(exchange, port) as streams,
+    ):
         few = _few(exchange, port, plan)
         machine.give_way(streams.pid)
         acks = {"before": _load(exchange, plan, 1)}
@@ -251,7 +257,8 @@ def show(report: Report) -> None:
     for name, text in report.method.items():
         print(f"  {name}: {text}")
     print(
-        f"\n{crowd.clients:,} clients on {SYMBOL}, {report.plan.rate:,.0f} orders/s: "
+        f"\n{crowd.clients:,} clients on {SYMBOL}, {report.plan.rate:,.0f} orders/s, "
+        f"SCHEDULING={report.plan.scheduling}: "
         f"{crowd.deliveries_per_s:,} messages/s delivered"
     )
     print(

@@ -19,8 +19,8 @@ FINALS_KEPT: Final = 100
 
 
 def _book_pace() -> Pace:
-    """20 updates a second, and down to 10.7 when one costs more than 17 ms of processor time."""
-    return Pace(50 * _MS, 93 * _MS, 3)
+    """20 updates a second, and down to 11 when one costs more than 17 ms of processor time."""
+    return Pace(50 * _MS, 90 * _MS, 3)
 
 
 def _prompt_pace() -> Pace:

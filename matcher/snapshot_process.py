@@ -15,6 +15,7 @@ from typing import IO, Final
 
 from common.crash import reached
 from common.errors import CrossbookError
+from common.scheduling import step_back
 from common.shards import base_of, shard_of
 from matcher.disk import Disk, FileDisk
 from matcher.engine import Engine
@@ -88,7 +89,7 @@ def rebuild(disk: Disk, seq: int) -> tuple[Engine, Journal]:
 
 def main(arguments: list[str]) -> int:
     """Write one snapshot; returns the exit status."""
-    os.nice(NICENESS)
+    step_back(NICENESS)
     gc.disable()
     directory, seq = Path(arguments[0]), int(arguments[1])
     try:

@@ -6,30 +6,62 @@ import sys
 
 import pytest
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="Linux's policies")
+from bench.machine import allows_realtime
 
-BEGIN = "import os, threading; from common.scheduling import set_up_scheduling; "
+if sys.platform != "linux":
+    pytest.skip("Linux's policies", allow_module_level=True)
+
+BEGIN = "import os, resource, threading; from common.scheduling import *; "
+REALTIME = "set_up_scheduling('realtime', orders_wait=True)"
+IDLE = "os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))"
+NOBODY = "resource.setrlimit(resource.RLIMIT_RTPRIO, (0, 0)); os.getuid() or os.setuid(65534)"
 SHOW = (
     "; found = []"
     "; thread = threading.Thread(target=lambda: found.append(os.sched_getscheduler(0)))"
-    "; thread.start(); thread.join(); print(os.sched_getscheduler(0), *found)"
+    "; thread.start(); thread.join(); print(os.sched_getscheduler(0), *found, os.nice(0))"
+)
+needs_realtime = pytest.mark.skipif(
+    not allows_realtime(), reason="real-time priority is not allowed here"
 )
 
 
-def policies(*steps: str) -> list[int]:
-    """The policies of a fresh process and of a thread that it starts, after these steps."""
-    done = subprocess.run(
+def process(*steps: str) -> "subprocess.CompletedProcess[str]":
+    """A fresh process after these steps: its policy, that of a thread it starts, its niceness."""
+    return subprocess.run(
         [sys.executable, "-c", BEGIN + "; ".join(steps) + SHOW],
-        stdout=subprocess.PIPE, text=True, check=True, timeout=20,
+        capture_output=True, text=True, check=False, timeout=20,
     )  # fmt: skip
-    return [int(word) for word in done.stdout.split()]
 
 
-def test_batch_is_for_the_process_and_its_threads() -> None:
-    assert policies("set_up_scheduling('batch')") == [os.SCHED_BATCH, os.SCHED_BATCH]
-    assert policies("set_up_scheduling('normal')") == [os.SCHED_OTHER, os.SCHED_OTHER]
+@pytest.mark.parametrize(
+    ("steps", "policy"),
+    [
+        (["set_up_scheduling('batch')"], os.SCHED_BATCH),
+        (["set_up_scheduling('batch', orders_wait=True)"], os.SCHED_BATCH),
+        (["set_up_scheduling('normal')"], os.SCHED_OTHER),
+        (["set_up_scheduling('realtime')"], os.SCHED_BATCH),
+        ([IDLE, "set_up_scheduling('batch')"], os.SCHED_IDLE),
+        ([IDLE, REALTIME], os.SCHED_IDLE),
+        pytest.param([REALTIME], os.SCHED_RR, marks=needs_realtime),
+    ],
+)
+def test_a_policy_is_for_the_process_and_its_threads(steps: list[str], policy: int) -> None:
+    done = process(*steps)
+    assert done.stdout.split() == [str(policy), str(policy), "0"], done.stderr
 
 
-def test_what_whoever_started_it_chose_stays() -> None:
-    chosen = "os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))"
-    assert policies(chosen, "set_up_scheduling('batch')") == [os.SCHED_IDLE, os.SCHED_IDLE]
+def test_real_time_that_is_not_permitted_is_a_wrong_setting() -> None:
+    done = process(NOBODY, REALTIME)
+    assert done.returncode == 1
+    assert "ConfigError: SCHEDULING=realtime: not permitted; allow it" in done.stderr
+
+
+@needs_realtime
+def test_who_steps_back_keeps_no_real_time_priority() -> None:
+    done = process(REALTIME, "step_back(5)")
+    assert done.stdout.split() == [str(os.SCHED_BATCH), str(os.SCHED_BATCH), "5"], done.stderr
+
+
+def test_who_steps_back_keeps_a_policy_that_is_not_of_real_time() -> None:
+    done = process(IDLE, "step_back(5)")
+    assert done.stdout.split() == [str(os.SCHED_IDLE), str(os.SCHED_IDLE), "5"], done.stderr

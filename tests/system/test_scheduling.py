@@ -6,16 +6,24 @@ from pathlib import Path
 
 import pytest
 
+from bench.machine import allows_realtime
 from tests.system.exchange import RECORDED, Exchange
 
 if sys.platform != "linux":
     pytest.skip("Linux's policies", allow_module_level=True)
 
+REALTIME = pytest.param(
+    "realtime",
+    {"matcher": os.SCHED_RR, "gateway": os.SCHED_RR},
+    marks=pytest.mark.skipif(not allows_realtime(), reason="real-time priority is not allowed"),
+)
+
 
 @pytest.mark.parametrize(
-    ("wanted", "policy"), [("batch", os.SCHED_BATCH), ("normal", os.SCHED_OTHER)]
+    ("wanted", "policies"),
+    [("batch", {}), ("normal", dict.fromkeys(RECORDED, os.SCHED_OTHER)), REALTIME],
 )
-def test_every_thread_is_scheduled_as_configured(wanted: str, policy: int) -> None:
+def test_every_thread_is_scheduled_as_configured(wanted: str, policies: dict[str, int]) -> None:
     with Exchange(order=RECORDED, SCHEDULING=wanted) as exchange:
         exchange.wait_until(
             "all processes are ready",
@@ -24,7 +32,8 @@ def test_every_thread_is_scheduled_as_configured(wanted: str, policy: int) -> No
         for name in RECORDED:
             threads = [int(each.name) for each in _threads(exchange.pid(name))]
             assert len(threads) > 1, "ZeroMQ has threads"
-            assert {os.sched_getscheduler(thread) for thread in threads} == {policy}, name
+            found = {os.sched_getscheduler(thread) for thread in threads}
+            assert found == {policies.get(name, os.SCHED_BATCH)}, name
 
 
 def _threads(pid: int) -> list[Path]:
