@@ -8,15 +8,14 @@ from common.errors import ConfigError
 
 Scheduling: TypeAlias = Literal["batch", "normal", "realtime"]
 """`batch`: whoever runs goes on while others wake; `normal`: who wakes may take its place;
-`realtime`: what orders wait for goes before everything else, and the rest is as with `batch`."""
+`realtime`: the matcher goes before everything else, and the rest is as with `batch`."""
 
 REALTIME_PRIORITY = 1
 """The lowest: anything else of real time goes first."""
 
 
-def set_up_scheduling(wanted: Scheduling, *, orders_wait: bool = False) -> None:
-    """Schedule this process, and every thread it starts from now on, as wanted; `orders_wait`
-    says that orders wait for it.
+def set_up_scheduling(wanted: Scheduling, *, is_matcher: bool = False) -> None:
+    """Schedule this process, and every thread it starts from now on, as wanted.
 
     Under `batch` (Linux's `SCHED_BATCH`) a process that wakes waits for an idle processor, or for
     one whose process has nothing more to do: what it would have interrupted has become a larger
@@ -34,7 +33,7 @@ def set_up_scheduling(wanted: Scheduling, *, orders_wait: bool = False) -> None:
         return
     if os.sched_getscheduler(0) != os.SCHED_OTHER:
         return
-    if wanted == "realtime" and orders_wait:
+    if wanted == "realtime" and is_matcher:
         try:
             os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(REALTIME_PRIORITY))
         except PermissionError:

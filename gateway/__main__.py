@@ -285,8 +285,7 @@ def main() -> None:
     try:
         settings = load_settings("gateway")
         set_up_logging("gateway", settings.log_level, settings.log_format)
-        # An audience in the same process could keep everything else from running.
-        set_up_scheduling(settings.scheduling, orders_wait="streams" not in settings.gateway_roles)
+        set_up_scheduling(settings.scheduling)
         served = uvloop.run(serve(settings, settings.instruments()))
     except ConfigError as error:
         exit_on_config_error(error)

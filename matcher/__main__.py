@@ -91,7 +91,7 @@ def main() -> None:
     try:
         settings = load_settings("matcher")
         set_up_logging("matcher", settings.log_level, settings.log_format)
-        set_up_scheduling(settings.scheduling, orders_wait=True)
+        set_up_scheduling(settings.scheduling, is_matcher=True)
         disk = FileDisk(settings.data_dir)
         service = build(settings, context, disk)
     except ConfigError as error:

@@ -12,7 +12,7 @@ if sys.platform != "linux":
     pytest.skip("Linux's policies", allow_module_level=True)
 
 BEGIN = "import os, resource, threading; from common.scheduling import *; "
-REALTIME = "set_up_scheduling('realtime', orders_wait=True)"
+REALTIME = "set_up_scheduling('realtime', is_matcher=True)"
 IDLE = "os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))"
 NOBODY = "resource.setrlimit(resource.RLIMIT_RTPRIO, (0, 0)); os.getuid() or os.setuid(65534)"
 SHOW = (
@@ -37,7 +37,7 @@ def process(*steps: str) -> "subprocess.CompletedProcess[str]":
     ("steps", "policy"),
     [
         (["set_up_scheduling('batch')"], os.SCHED_BATCH),
-        (["set_up_scheduling('batch', orders_wait=True)"], os.SCHED_BATCH),
+        (["set_up_scheduling('batch', is_matcher=True)"], os.SCHED_BATCH),
         (["set_up_scheduling('normal')"], os.SCHED_OTHER),
         (["set_up_scheduling('realtime')"], os.SCHED_BATCH),
         ([IDLE, "set_up_scheduling('batch')"], os.SCHED_IDLE),

@@ -14,7 +14,7 @@ if sys.platform != "linux":
 
 REALTIME = pytest.param(
     "realtime",
-    {"matcher": os.SCHED_RR, "gateway": os.SCHED_RR},
+    {"matcher": os.SCHED_RR},
     marks=pytest.mark.skipif(not allows_realtime(), reason="real-time priority is not allowed"),
 )
 
