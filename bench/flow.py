@@ -9,6 +9,7 @@ the book keeps that size whatever the duration.
 
 import random
 from collections.abc import Sequence
+from itertools import cycle
 
 from common import entry
 from common.instruments import Instrument
@@ -49,8 +50,8 @@ class Flow:
     ) -> None:
         chance = random.Random(seed)
         priced = [(each, each.notional_per_tick_lot) for each in instruments]
-        self._table = [_decide(chance, priced) for _ in range(min(requests_most, TABLE_SIZE))]
-        self._next = 0
+        table = [_decide(chance, priced) for _ in range(min(requests_most, TABLE_SIZE))]
+        self._decisions = cycle(table)
         self._standing = STANDING_ORDERS // clients
         # Order id -> symbol, oldest first.
         self._open: list[dict[int, str]] = [{} for _ in range(clients)]
@@ -58,9 +59,7 @@ class Flow:
 
     def request(self, client: int, request_seq: int) -> entry.New | entry.Cancel:
         """What `client` sends next; its request numbers must be 1, 2, 3 and so on."""
-        index = self._next
-        self._next = (index + 1) % len(self._table)
-        cancel, symbol, side, quantity, price, time_in_force = self._table[index]
+        cancel, symbol, side, quantity, price, time_in_force = next(self._decisions)
         if cancel:
             resting = self._open[client]
             if len(resting) > self._standing:

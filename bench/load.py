@@ -221,6 +221,9 @@ class Generator:
             frame += room // chunk
             for index in range(begin, frame):
                 client = index % load.clients
+                if chunk == 1:
+                    self._send_one(client, now())
+                    continue
                 requests: list[entry.Request] = []
                 self._fill(client, requests, chunk, now())
                 self._send(client, requests)
@@ -235,6 +238,14 @@ class Generator:
         for _ in range(count):
             requests.append(make(client, len(due)))
             due.append(due_ns)
+
+    def _send_one(self, client: int, due_ns: int) -> None:
+        """Send the next request of `client`, without a list around it."""
+        assert self._flow is not None, "log_on before run"
+        due = self._due[client]
+        self._send_frame(client, codec.encode(self._flow.request(client, len(due))))
+        due.append(due_ns)
+        self.sent += 1
 
     def _send(self, client: int, requests: list[entry.Request]) -> None:
         """Send requests as one frame, or as few as the gateway takes."""
