@@ -1,5 +1,6 @@
 """How the processes of the exchange share the processors with each other and with the rest."""
 
+import contextlib
 import os
 import sys
 from typing import Literal, TypeAlias
@@ -20,10 +21,10 @@ def set_up_scheduling(wanted: Scheduling, *, is_matcher: bool = False) -> None:
     Under `batch` (Linux's `SCHED_BATCH`) a process that wakes waits for an idle processor, or for
     one whose process has nothing more to do: what it would have interrupted has become a larger
     batch until then. `normal` changes nothing, and neither does any of it where whoever started
-    the process chose a policy for it (`chrt`).
+    the process chose a policy for it (`chrt`). Elsewhere than on Linux, or where a sandbox does
+    not allow it, `batch` is as `normal`.
 
-    Raises `ConfigError` where real-time priority cannot be had. Nothing is batched elsewhere than
-    on Linux.
+    Raises `ConfigError` where real-time priority cannot be had.
     """
     if wanted == "normal":
         return
@@ -42,7 +43,8 @@ def set_up_scheduling(wanted: Scheduling, *, is_matcher: bool = False) -> None:
                 "choose batch"
             ) from None
     else:
-        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+        with contextlib.suppress(PermissionError):
+            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
 
 
 def step_back(niceness: int) -> None:

@@ -11,7 +11,10 @@ from bench.machine import allows_realtime
 if sys.platform != "linux":
     pytest.skip("Linux's policies", allow_module_level=True)
 
-BEGIN = "import os, resource, threading; from common.scheduling import *; "
+BEGIN = (
+    "import os, resource, threading; from common.scheduling import *; "
+    "os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0)); "
+)
 REALTIME = "set_up_scheduling('realtime', is_matcher=True)"
 IDLE = "os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))"
 NOBODY = "resource.setrlimit(resource.RLIMIT_RTPRIO, (0, 0)); os.getuid() or os.setuid(65534)"
@@ -20,6 +23,7 @@ SHOW = (
     "; thread = threading.Thread(target=lambda: found.append(os.sched_getscheduler(0)))"
     "; thread.start(); thread.join(); print(os.sched_getscheduler(0), *found, os.nice(0))"
 )
+NICE = os.nice(0)
 needs_realtime = pytest.mark.skipif(
     not allows_realtime(), reason="real-time priority is not allowed here"
 )
@@ -47,7 +51,7 @@ def process(*steps: str) -> "subprocess.CompletedProcess[str]":
 )
 def test_a_policy_is_for_the_process_and_its_threads(steps: list[str], policy: int) -> None:
     done = process(*steps)
-    assert done.stdout.split() == [str(policy), str(policy), "0"], done.stderr
+    assert done.stdout.split() == [str(policy), str(policy), str(NICE)], done.stderr
 
 
 def test_real_time_that_is_not_permitted_is_a_wrong_setting() -> None:
@@ -59,9 +63,13 @@ def test_real_time_that_is_not_permitted_is_a_wrong_setting() -> None:
 @needs_realtime
 def test_who_steps_back_keeps_no_real_time_priority() -> None:
     done = process(REALTIME, "step_back(5)")
-    assert done.stdout.split() == [str(os.SCHED_BATCH), str(os.SCHED_BATCH), "5"], done.stderr
+    assert done.stdout.split() == [str(os.SCHED_BATCH), str(os.SCHED_BATCH), str(NICE + 5)], (
+        done.stderr
+    )
 
 
 def test_who_steps_back_keeps_a_policy_that_is_not_of_real_time() -> None:
     done = process(IDLE, "step_back(5)")
-    assert done.stdout.split() == [str(os.SCHED_IDLE), str(os.SCHED_IDLE), "5"], done.stderr
+    assert done.stdout.split() == [str(os.SCHED_IDLE), str(os.SCHED_IDLE), str(NICE + 5)], (
+        done.stderr
+    )
