@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -294,13 +295,18 @@ def test_followers_print_json_lines_and_end_with_ctrl_c(shell: Shell) -> None:
         ["candles", SYMBOL, "--interval", "1s", "--json"],
     )
     for command in words:
-        with subprocess.Popen(
-            [sys.executable, "-m", "crossbook", *command],
-            env={**os.environ, **shell.venue.addresses},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        ) as follower:
+        with ExitStack() as stack:
+            follower = stack.enter_context(
+                subprocess.Popen(
+                    [sys.executable, "-m", "crossbook", *command],
+                    env={**os.environ, **shell.venue.addresses},
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.PIPE,
+                    text=True,
+                )
+            )
+            # Where Ctrl-C is ignored (a background job of a shell) the test fails and ends.
+            stack.callback(follower.kill)
             assert follower.stdout is not None
             if command[0] == "book":
                 assert json.loads(follower.stdout.readline())["asks"] != []
