@@ -223,10 +223,10 @@ class Generator:
                 client = index % load.clients
                 if chunk == 1:
                     self._send_one(client, now())
-                    continue
-                requests: list[entry.Request] = []
-                self._fill(client, requests, chunk, now())
-                self._send(client, requests)
+                else:
+                    requests: list[entry.Request] = []
+                    self._fill(client, requests, chunk, now())
+                    self._send(client, requests)
             # Sending may have swallowed the edge that says something has arrived.
             for index in range(begin, min(frame, begin + load.clients)):
                 self._receive(index % load.clients)

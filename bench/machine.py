@@ -89,9 +89,9 @@ def _cpu() -> str:
 def give_way(pid: int = 0) -> None:
     """Let a process, by default this one, have what others leave of the processors."""
     if sys.platform == "linux":
-        for thread in Path(f"/proc/{pid or os.getpid()}/task").iterdir():
+        for thread in psutil.Process(pid or None).threads():
             with contextlib.suppress(ProcessLookupError):
-                os.sched_setscheduler(int(thread.name), os.SCHED_IDLE, os.sched_param(0))
+                os.sched_setscheduler(thread.id, os.SCHED_IDLE, os.sched_param(0))
     else:
         psutil.Process(pid or None).nice(19)
 

@@ -295,16 +295,16 @@ def test_followers_print_json_lines_and_end_with_ctrl_c(shell: Shell) -> None:
         ["candles", SYMBOL, "--interval", "1s", "--json"],
     )
     for command in words:
-        with ExitStack() as stack:
-            follower = stack.enter_context(
-                subprocess.Popen(
-                    [sys.executable, "-m", "crossbook", *command],
-                    env={**os.environ, **shell.venue.addresses},
-                    stdout=subprocess.PIPE,
-                    stderr=subprocess.PIPE,
-                    text=True,
-                )
-            )
+        with (
+            subprocess.Popen(
+                [sys.executable, "-m", "crossbook", *command],
+                env={**os.environ, **shell.venue.addresses},
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            ) as follower,
+            ExitStack() as stack,
+        ):
             # Where Ctrl-C is ignored (a background job of a shell) the test fails and ends.
             stack.callback(follower.kill)
             assert follower.stdout is not None

@@ -2,8 +2,8 @@
 
 import os
 import sys
-from pathlib import Path
 
+import psutil
 import pytest
 
 from bench.machine import allows_realtime
@@ -30,11 +30,7 @@ def test_every_thread_is_scheduled_as_configured(wanted: str, policies: dict[str
             lambda: all(f'"event": "{name}_ready"' in exchange.log(name) for name in RECORDED),
         )
         for name in RECORDED:
-            threads = [int(each.name) for each in _threads(exchange.pid(name))]
+            threads = psutil.Process(exchange.pid(name)).threads()
             assert len(threads) > 1, "ZeroMQ has threads"
-            found = {os.sched_getscheduler(thread) for thread in threads}
+            found = {os.sched_getscheduler(thread.id) for thread in threads}
             assert found == {policies.get(name, os.SCHED_BATCH)}, name
-
-
-def _threads(pid: int) -> list[Path]:
-    return list(Path(f"/proc/{pid}/task").iterdir())
