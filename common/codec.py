@@ -11,8 +11,9 @@ from typing import Any, Final
 import msgspec
 
 from common import admin, commands, entry, events, feed, history, metrics, sync
-from common.errors import CodecError
-from common.types import MAX_INT, RejectReason
+from common.errors import BAD_BYTES, CodecError
+from common.explain import blame, fields_by_tag, head_of
+from common.types import RejectReason
 
 MAX_CLIENT_FRAME: Final = 256 * 1024
 """Largest client frame decoded, in bytes."""
@@ -43,11 +44,8 @@ decode_metrics = msgspec.msgpack.Decoder(metrics.Metrics).decode
 _decode_request = msgspec.msgpack.Decoder(entry.Request).decode
 _decode_request_list = msgspec.msgpack.Decoder(list[entry.Request]).decode
 _decode_raw_list = msgspec.msgpack.Decoder(list[msgspec.Raw]).decode
-_decode_any = msgspec.msgpack.Decoder().decode
 
-_FIELDS: Final[dict[int, tuple[str, ...]]] = {
-    kind.__struct_config__.tag: kind.__struct_fields__ for kind in entry.Request.__args__
-}
+_FIELDS: Final = fields_by_tag(entry.Request)
 
 
 def decode_requests(payload: bytes) -> tuple[Sequence[entry.Request], list[entry.Reject]]:
@@ -75,7 +73,7 @@ def decode_requests(payload: bytes) -> tuple[Sequence[entry.Request], list[entry
                 for request in requests
             ]
         return (_decode_request(payload),), []
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+    except BAD_BYTES:
         return _decode_one_by_one(payload)
 
 
@@ -101,7 +99,7 @@ def _decode_one_by_one(payload: bytes) -> tuple[Sequence[entry.Request], list[en
     if _is_list_of_arrays(payload):
         try:
             parts = _decode_raw_list(payload)
-        except (msgspec.MsgspecError, RecursionError) as error:
+        except BAD_BYTES as error:
             return (), [entry.Reject(0, RejectReason.MALFORMED, "frame", str(error))]
         if len(parts) > MAX_REQUESTS:
             text = f"{len(parts)} requests in one frame, at most {MAX_REQUESTS} are taken"
@@ -111,67 +109,28 @@ def _decode_one_by_one(payload: bytes) -> tuple[Sequence[entry.Request], list[en
     for part in parts:
         try:
             requests.append(_decode_request(part))
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        except BAD_BYTES as error:
             rejects.append(_explain(part, error))
     return requests, rejects
 
 
 def _explain(part: bytes | msgspec.Raw, error: Exception) -> entry.Reject:
     """A `Reject` that names field and reason as far as the bytes allow."""
-    try:
-        value: Any = _decode_any(part)
-    except UnicodeDecodeError:
-        request_seq = _request_seq(_head_of(part))
-        return entry.Reject(request_seq, RejectReason.MALFORMED, "frame", f"not msgpack: {error}")
-    except (msgspec.MsgspecError, RecursionError, ValueError, TypeError):
-        return entry.Reject(0, RejectReason.MALFORMED, "frame", f"not msgpack: {error}")
-    request_seq = 0
-    fields: tuple[str, ...] = ()
-    if isinstance(value, list) and value:
-        tag = value[0]
-        if isinstance(tag, int) and not isinstance(tag, bool):
-            fields = _FIELDS.get(tag, ())
-        if not fields:
-            return entry.Reject(
-                _request_seq(value), RejectReason.MALFORMED, "tag", f"unknown message tag {tag!r}"
-            )
-        request_seq = _request_seq(value)
-    field, text = _name_field(str(error), fields)
-    return entry.Reject(request_seq, RejectReason.MALFORMED, field, text)
-
-
-def _head_of(part: bytes | msgspec.Raw) -> list[Any]:
-    """Tag and request sequence of a request with text in it that is not UTF-8."""
-    head = bytes(part)[:19]
-    if not 0x92 <= head[0] <= 0x9F:
-        return []
-    for end in range(3, len(head) + 1):
-        try:
-            # The same array, said to end here.
-            value: list[Any] = _decode_any(b"\x92" + head[1:end])
-        except (msgspec.MsgspecError, UnicodeDecodeError):
-            continue
-        return value
-    return []
-
-
-def _request_seq(value: list[Any]) -> int:
-    seq = value[1] if len(value) > 1 else 0
-    return seq if type(seq) is int and 0 <= seq <= MAX_INT else 0
-
-
-def _name_field(text: str, fields: tuple[str, ...]) -> tuple[str, str]:
-    """Turn msgspec's `$[3]` (element 0 is the tag) into the field's name."""
-    head, mark, place = text.partition(" - at `$[")
-    index = place.partition("]")[0]
-    if mark and index.isdigit() and 1 <= int(index) <= len(fields):
-        return fields[int(index) - 1], head
-    return "frame", text
+    text = str(error)
+    at_fault = blame(part, text, _FIELDS)
+    if at_fault.field == "tag":
+        text = f"unknown message tag {head_of(part)[0]!r}"
+    elif isinstance(error, msgspec.ValidationError):
+        # The place is the field's name now.
+        text = text.partition(" - at `$")[0]
+    else:
+        text = f"not msgpack: {text}"
+    return entry.Reject(at_fault.request_id, RejectReason.MALFORMED, at_fault.field, text)
 
 
 def decoded(decode: Any, payload: bytes) -> Any:
     """Decode with `decode`, raising `CodecError` for bad bytes; for requests from outside."""
     try:
         return decode(payload)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+    except BAD_BYTES as error:
         raise CodecError(f"not a message: {error}") from error

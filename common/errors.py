@@ -9,7 +9,15 @@ CrossbookError
 A refused order is none of these: it is an event with a `RejectReason`.
 """
 
+from typing import Final
+
+from msgspec import MsgspecError
+
 from common.types import RejectReason
+
+BAD_BYTES: Final = (MsgspecError, UnicodeDecodeError, RecursionError)
+"""What a decoder of msgspec raises for bytes that are no message. Text that is not UTF-8 is a
+`UnicodeDecodeError` up to msgspec 0.22 and a `MsgspecError` since."""
 
 
 class CrossbookError(Exception):

@@ -9,9 +9,10 @@ snapshot again when the range is gone or a book does not agree with its checksum
 from collections.abc import Callable, Collection, Iterable
 from typing import Final
 
-from msgspec import MsgspecError, Raw
+from msgspec import Raw
 
 from common.codec import decode_feed
+from common.errors import BAD_BYTES
 from common.feed import (
     HEARTBEAT_TOPIC,
     BestBidOffer,
@@ -316,7 +317,7 @@ class FeedFollower:
     def _on_heartbeat(self, payload: bytes) -> None:
         try:
             message = decode_feed(payload)
-        except MsgspecError:
+        except BAD_BYTES:
             return
         if not isinstance(message, Heartbeat):
             return
@@ -444,7 +445,7 @@ class FeedFollower:
         line.next_seq += 1
         try:
             message = decode_feed(payload)
-        except MsgspecError:
+        except BAD_BYTES:
             message = None
         if not isinstance(message, _KIND[line.channel]):
             self._mismatch(line)

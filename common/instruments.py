@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from common.errors import ConfigError, DecimalError
+from common.errors import BAD_BYTES, ConfigError, DecimalError
 from common.types import MAX_ASSET, MAX_INT, MAX_SYMBOL, RejectReason
 
 FEE_SCALE: Final = 1_000_000
@@ -214,7 +214,7 @@ def read_file(path: Path) -> "InstrumentsFile":
         document = msgspec.toml.decode(path.read_bytes(), type=InstrumentsFile)
     except OSError as error:
         raise ConfigError(f"instruments file {path}: {error.strerror}") from error
-    except (msgspec.MsgspecError, ValueError) as error:
+    except (*BAD_BYTES, ValueError) as error:
         raise ConfigError(f"instruments file {path}: {error}") from error
     if not document.instrument:
         raise ConfigError(f"instruments file {path}: no [[instrument]] entry")

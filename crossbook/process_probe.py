@@ -8,12 +8,12 @@ from typing import Any, Final
 from urllib.error import URLError
 
 import zmq
-from msgspec import MsgspecError
 
 from common import sockets
 from common.codec import decode_metrics, decode_replies, encode
 from common.config import Settings
 from common.entry import TOKEN_BYTES, Ping, Pong
+from common.errors import BAD_BYTES
 from common.metrics import Metrics, MetricsRequest
 from crossbook.errors import ProcessDown
 
@@ -71,7 +71,7 @@ def _probe_zmq(
         try:
             if is_answer(dealer.recv()):
                 return address
-        except MsgspecError:
+        except BAD_BYTES:
             pass
     raise ProcessDown(f"{address} answers, but not as this process does")
 

@@ -1,7 +1,8 @@
 """Trades that were printed before we listened, as far back as the publisher still holds them."""
 
 import time
-from typing import Final
+from collections.abc import Callable
+from typing import Any, Final
 
 import zmq
 
@@ -37,7 +38,7 @@ def recent_trades(
             reply = _ask(dealer, request, deadline)
             if isinstance(reply, Range) and reply.payloads:
                 for payload in reply.payloads:
-                    message = decode_feed(payload)
+                    message = _decoded(decode_feed, payload)
                     trades += message.trades if isinstance(message, Trades) else []
                 first_seq = reply.from_seq + len(reply.payloads)
             elif isinstance(reply, TooOld) and first_seq < reply.first_seq:
@@ -51,10 +52,14 @@ def _ask(dealer: "zmq.Socket[bytes]", request: RangeRequest, deadline: float) ->
     while time.monotonic() < deadline:
         dealer.send(encode(request))
         while dealer.poll(min(_ASK_AGAIN_MS, max(1, int((deadline - time.monotonic()) * 1000)))):
-            try:
-                reply: FeedReply = decoded(decode_feed_reply, dealer.recv())
-            except CodecError as error:
-                raise MarketDataError(f"the publisher's answer cannot be read: {error}") from error
+            reply: FeedReply = _decoded(decode_feed_reply, dealer.recv())
             if reply.request_id == request.request_id:
                 return reply
     raise MarketDataError("the publisher does not answer")
+
+
+def _decoded(decode: Callable[[bytes], Any], payload: bytes) -> Any:
+    try:
+        return decoded(decode, payload)
+    except CodecError as error:
+        raise MarketDataError(f"the publisher's answer cannot be read: {error}") from error

@@ -7,6 +7,7 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from common.entry import Amend, New
+from common.errors import BAD_BYTES
 from common.types import MAX_INT, OrderType, RejectReason, SelfTrade, Side, TimeInForce
 from gateway import documents
 from gateway.problem import Problem, malformed, refused
@@ -56,7 +57,7 @@ def decoder(kind: type[T]) -> Callable[[bytes], T]:
             return decode(body)
         except msgspec.ValidationError as error:
             raise explain(str(error)) from None
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        except BAD_BYTES as error:
             raise malformed(None, f"the body is not JSON: {error}") from None
 
     return decode_body

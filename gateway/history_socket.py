@@ -4,9 +4,9 @@ import asyncio
 from typing import Final
 
 import zmq
-from msgspec import MsgspecError
 
 from common.clock import Clock
+from common.errors import BAD_BYTES
 from common.log import logger
 from common.sockets import drained
 from gateway.history_link import HistoryLink
@@ -62,7 +62,7 @@ class HistorySocket:
         for payload in payloads:
             try:
                 self._link.take(payload)
-            except MsgspecError as error:
+            except BAD_BYTES as error:
                 logger().error("malformed_history_answer", reason=str(error))
         if payloads:
             self.wake()

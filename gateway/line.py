@@ -3,10 +3,10 @@
 from typing import Final
 
 import zmq
-from msgspec import MsgspecError
 
 from common.clock import Clock
 from common.crash import reached
+from common.errors import BAD_BYTES
 from common.log import logger
 from common.sockets import drained
 from common.tally import Buckets
@@ -17,7 +17,6 @@ DRAIN_MAX: Final = 256
 """Most messages taken from one socket before the others get their turn."""
 
 _NOBLOCK: Final = int(zmq.NOBLOCK)
-_BAD_BYTES: Final = (MsgspecError, UnicodeDecodeError, RecursionError)
 
 
 class MatcherLine:
@@ -88,7 +87,7 @@ class MatcherLine:
         for payload in drained(self._events, DRAIN_MAX):
             try:
                 take(payload)
-            except _BAD_BYTES as error:
+            except BAD_BYTES as error:
                 logger().error("malformed_event_batch", reason=str(error))
         if self._timed and self._timed not in self.desk.in_flight:
             self._timed = 0
@@ -100,5 +99,5 @@ class MatcherLine:
         for payload in drained(self._sync, DRAIN_MAX):
             try:
                 self.link.take_reply(payload, self._clock.monotonic_ns())
-            except _BAD_BYTES as error:
+            except BAD_BYTES as error:
                 logger().error("malformed_sync_reply", reason=str(error))

@@ -9,10 +9,10 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 import zmq
-from msgspec import MsgspecError
 
 from common.clock import Clock
 from common.codec import decode_feed_reply, encode
+from common.errors import BAD_BYTES
 from common.feed import Ticker
 from common.feed_follower import FeedFollower, Update
 from common.feed_group import FeedGroup
@@ -137,7 +137,7 @@ class MarketFeed:
             try:
                 self._take_replies(follower, requests)
                 more |= _take_feed(follower, feed)
-            except MsgspecError as error:
+            except BAD_BYTES as error:
                 logger().error("malformed_feed_reply", reason=str(error))
                 more = True
             _send_requests(follower, requests)

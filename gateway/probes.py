@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from typing import Final
 
 import zmq
-from msgspec import MsgspecError
 
 from common.clock import Clock
 from common.codec import decode_metrics, encode
+from common.errors import BAD_BYTES
 from common.log import logger
 from common.metrics import Metrics, MetricsRequest
 from common.sockets import drained
@@ -97,7 +97,7 @@ class Probes:
         for payload in drained(self._processes[name], DRAIN_MAX):
             try:
                 answer: Metrics = decode_metrics(payload)
-            except (MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            except BAD_BYTES as error:
                 logger().error("malformed_metrics", process_asked=name, reason=str(error))
                 continue
             if answer.request_id == self._number:

@@ -16,6 +16,8 @@ from typing import Final
 
 import msgspec
 
+from common.errors import BAD_BYTES
+
 BUILDS: Final = ("auto", "pure", "compiled")
 ROOT: Final = Path(__file__).resolve().parents[1]
 
@@ -53,7 +55,7 @@ def why_not_compiled(root: Path) -> str:
         return "there is no compiled build"
     try:
         made = msgspec.json.decode(manifest.read_bytes(), type=Manifest)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except BAD_BYTES:
         return f"{manifest} is damaged"
     if made.platform != platform():
         return f"the compiled build is for {made.platform}, and this is {platform()}"

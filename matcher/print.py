@@ -15,7 +15,7 @@ import msgspec
 from msgspec import Struct
 
 from common.codec import decode_commands, decode_events
-from common.errors import CrossbookError
+from common.errors import BAD_BYTES, CrossbookError
 from common.types import MAX_INT
 from matcher.disk import Disk, FileDisk
 from matcher.journal import Journal
@@ -46,7 +46,7 @@ def _commands(payload: bytes) -> list[dict[str, Any]]:
     """The commands of a payload; one that is none changed nothing and is shown as it is."""
     try:
         return [_named(command) for command in decode_commands(payload)]
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+    except BAD_BYTES as error:
         return [{"type": "malformed", "reason": str(error), "payload": payload.hex()}]
 
 
@@ -71,7 +71,7 @@ def main(arguments: list[str]) -> int:
     except OSError as error:
         sys.stderr.write(f"{given.directory}: {error.strerror or error}\n")
         return 2
-    except (CrossbookError, msgspec.MsgspecError) as error:
+    except (CrossbookError, *BAD_BYTES) as error:
         sys.stdout.flush()
         sys.stderr.write(f"{error}\n")
         return 1

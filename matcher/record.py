@@ -18,6 +18,8 @@ from zlib import crc32
 import msgspec
 from msgspec import Struct
 
+from common.errors import BAD_BYTES
+
 MARK: Final = b"XBK\x01"
 _CLOSING: Final = 0xFF
 _CLOSING_BYTE: Final = bytes([_CLOSING])
@@ -127,7 +129,7 @@ def read_record(data: bytes, offset: int) -> Record:
     head = check_frame(data, offset)
     try:
         parts = _decode(_body(data, offset, head))
-    except (msgspec.MsgspecError, RecursionError) as error:
+    except BAD_BYTES as error:
         raise Damage(offset, f"the record's body is no message: {error}") from error
     return Record(head.first_seq, head.last_seq, head.time_ns, parts.payloads, parts.events)
 

@@ -16,6 +16,7 @@ from zlib import crc32
 import msgspec
 from msgspec import Struct
 
+from common.errors import BAD_BYTES
 from common.types import MAX_INT
 from matcher.record import Damage, Head, check_frame, is_unused
 
@@ -81,7 +82,7 @@ def decode_header(data: bytes) -> tuple[Header, int]:
         raise Damage(0, "the header's checksum is wrong")
     try:
         return _decode(body), end
-    except msgspec.MsgspecError as error:
+    except BAD_BYTES as error:
         raise Damage(0, f"the header is no message: {error}") from error
 
 

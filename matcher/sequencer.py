@@ -7,13 +7,14 @@ No sockets and no clock: bytes and the time come in as arguments, files through 
 from collections.abc import Iterator
 from typing import Final, Protocol
 
-from msgspec import MsgspecError, Raw, Struct
+from msgspec import Raw, Struct
 from msgspec.structs import replace
 
 from common.admin import AdminDone, AdminInspect, AdminRequest, AdminView
 from common.codec import decode_commands, decode_events, encode
 from common.commands import AdvanceTime
 from common.entry import OrderState
+from common.errors import BAD_BYTES
 from common.events import Event, EventBatch
 from common.sync import (
     AccountBalances,
@@ -84,7 +85,7 @@ def apply_batch(engine: Engine, stream: int, payloads: list[bytes], time_ns: int
     for payload in payloads:
         try:
             commands = decode_commands(payload)
-        except (MsgspecError, UnicodeDecodeError, RecursionError):
+        except BAD_BYTES:
             malformed += 1
             continue
         for command in commands:

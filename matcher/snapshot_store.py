@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from common.codec import encode
+from common.errors import BAD_BYTES
 from matcher.disk import Disk
 from matcher.engine import Engine
 from matcher.snapshot import capture, restore, state_hash
@@ -80,14 +81,14 @@ class SnapshotStore:
             raise BadSnapshot("the checksum is wrong")
         try:
             return _decode(body)
-        except msgspec.MsgspecError as error:
+        except BAD_BYTES as error:
             raise BadSnapshot(f"the body is no snapshot: {error}") from error
 
     def load(self, snapshot: Snapshot) -> Engine:
         """The engine of a snapshot; raises `BadSnapshot` when its state hash differs."""
         try:
             engine = restore(snapshot.engine)
-        except (msgspec.MsgspecError, LookupError, AssertionError) as error:
+        except (*BAD_BYTES, LookupError, AssertionError) as error:
             raise BadSnapshot(f"the engine cannot be restored: {error}") from error
         if state_hash(engine) != snapshot.state_hash or engine.seq != snapshot.seq:
             raise BadSnapshot("the restored state is not the one that was saved")

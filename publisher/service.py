@@ -7,11 +7,12 @@ message tells many orders, and a lone order is told at once.
 from typing import Any, Protocol
 
 import zmq
-from msgspec import MsgspecError, Struct, field
+from msgspec import Struct, field
 
 from common.clock import Clock
 from common.codec import decode_events, decode_history_answer, decode_sync_reply, encode
 from common.crash import reached
+from common.errors import BAD_BYTES
 from common.log import logger
 from common.sockets import drained, send_frames
 from common.tally import SIZES, TIMES_NS, Buckets
@@ -28,8 +29,6 @@ REQUESTS_MAX = 4
 
 SLEEP_MS = 100
 """Longest sleep: bounds how late a stop, a repeated question or a lost send is noticed."""
-
-_BAD_BYTES = (MsgspecError, UnicodeDecodeError, RecursionError)
 
 
 class Rounds(Struct):
@@ -133,7 +132,7 @@ class PublisherService:
         for payload in payloads:
             try:
                 batch = decode_events(payload)
-            except _BAD_BYTES as error:
+            except BAD_BYTES as error:
                 logger().error("malformed_event_batch", reason=str(error))
                 rounds.malformed += 1
                 continue
@@ -154,7 +153,7 @@ class PublisherService:
             self._heard_ns = self._clock.monotonic_ns()
             try:
                 self._replica.take_reply(decode_sync_reply(payload))
-            except _BAD_BYTES as error:
+            except BAD_BYTES as error:
                 logger().error("malformed_sync_reply", reason=str(error))
 
     def _take_history(self, now_ns: int) -> None:
@@ -162,7 +161,7 @@ class PublisherService:
         for payload in drained(self._history, 1):
             try:
                 self._past.take(decode_history_answer(payload), now_ns)
-            except _BAD_BYTES as error:
+            except BAD_BYTES as error:
                 logger().error("malformed_history_answer", reason=str(error))
 
     def _publish(self) -> None:

@@ -10,12 +10,13 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
 import zmq
-from msgspec import MsgspecError, Struct, field
+from msgspec import Struct, field
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from common.clock import Clock
 from common.codec import decode_events, decode_sync_reply, encode
 from common.crash import reached
+from common.errors import BAD_BYTES
 from common.events import EventBatch
 from common.history import HistoryAnswer, HistoryQuestion, HistoryReject
 from common.instruments import Instrument
@@ -61,8 +62,6 @@ WAIT_STEP_MS: Final = 2
 
 QUESTIONS_MAX: Final = 32
 """Questions taken before those that wait are looked at again."""
-
-_BAD_BYTES = (MsgspecError, UnicodeDecodeError, RecursionError)
 
 
 class Written(Struct):
@@ -191,7 +190,7 @@ class RecorderService:
         for payload in drained(self._sync, 1):
             try:
                 reply = decode_sync_reply(payload)
-            except _BAD_BYTES as error:
+            except BAD_BYTES as error:
                 logger().error("malformed_sync_reply", reason=str(error))
                 continue
             if isinstance(reply, GatewayState):
@@ -207,7 +206,7 @@ class RecorderService:
         for payload in drained(self._events, DRAIN_BATCHES):
             try:
                 batch = decode_events(payload)
-            except _BAD_BYTES as error:
+            except BAD_BYTES as error:
                 logger().error("malformed_event_batch", reason=str(error))
                 self.written.malformed += 1
                 continue

@@ -5,6 +5,7 @@ in none fails here until somebody decides what it is.
 """
 
 import ast
+import re
 import sys
 import tomllib
 from collections.abc import Iterable
@@ -393,6 +394,19 @@ def test_third_party_libraries_are_declared() -> None:
     used = set().union(*(module.tops() for module in read_modules(ROOT, PACKAGES)))
     undeclared = used - set(sys.stdlib_module_names) - set(PACKAGES) - declared
     assert not undeclared
+
+
+def test_errors_of_decoders_are_caught_by_one_name() -> None:
+    """Which of them bad bytes raise differs between versions of msgspec: `BAD_BYTES` has all."""
+    found = [
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for package in PACKAGES
+        for path in sorted((ROOT / package).rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ExceptHandler) and node.type is not None
+        if re.search(r"\b(MsgspecError|DecodeError)\b", ast.unparse(node.type))
+    ]
+    assert not found
 
 
 def _import_name(requirement: str) -> str:

@@ -82,6 +82,13 @@ def test_each_unsound_request_of_a_list_gets_its_own_reject() -> None:
         (codec.encode([NEW, CANCEL])[:-1], 0, "frame"),
         (b"\x92\x06\x05\xa5", 0, "frame"),
         (b"\x93\x03\x05\xa2\xff\xfe", 5, "frame"),
+        (b"\x93\x03\x05\xa2\xff", 0, "frame"),
+        (b"\x93\x03\x05\xa2\xff\xfe\x00", 0, "frame"),
+        (b"\xdc\x00\x03\x03\x05\xa2\xff\xfe", 5, "frame"),
+        (b"\x93\x03\xa1\xff\xa2\xff\xfe", 0, "request_seq"),
+        (b"\x93\xa1\xff\x05\xa1x", 5, "tag"),
+        (b"\x94\x03\x05\xa1x\x81\x90\x01", 5, "order_id"),
+        (b"\x94\x03\x05\xa1x\xc7\x0c\xff" + b"\xff" * 12, 5, "order_id"),
         (b"\x91" * 5000, 0, "frame"),
     ],
 )  # fmt: skip
@@ -94,6 +101,26 @@ def test_an_unsound_frame_gets_one_reject_naming_the_field(
         (request_seq, RejectReason.MALFORMED, field)
     ]
     assert rejects[0].text
+
+
+@pytest.mark.parametrize(
+    "error",
+    [UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid"), msgspec.DecodeError("Invalid UTF-8")],
+    ids=["msgspec 0.22", "msgspec 0.23"],
+)
+def test_a_frame_with_bad_text_tells_its_number_whichever_error_msgspec_raises(
+    monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def refuse(_: bytes) -> None:
+        raise error
+
+    monkeypatch.setattr(codec, "_decode_request", refuse)
+    monkeypatch.setattr(codec, "_decode_request_list", refuse)
+    bad = b"\x93\x03\x05\xa2\xff\xfe"
+    for frame, count in ((bad, 1), (b"\x92" + bad + bad, 2)):
+        _, rejects = codec.decode_requests(frame)
+        assert [(r.request_seq, r.field) for r in rejects] == [(5, "frame")] * count
+        assert all(reject.text.startswith("not msgpack: ") for reject in rejects)
 
 
 def test_an_empty_list_is_refused() -> None:

@@ -194,6 +194,18 @@ def test_hole_is_asked_by_range_and_the_rest_waits() -> None:
     assert world.follower.counters.snapshots == 1
 
 
+@pytest.mark.parametrize(
+    "payload", [b"", b"\xc1", b"\x92\xa1\xff\x01", b"\x93\x01\xa2\xff\xfe\x01", b"\x91" * 100_000]
+)
+def test_bytes_that_are_no_message_do_not_end_the_follower(payload: bytes) -> None:
+    world = started()
+    world.feed([(b"heartbeat|", 1, payload)])
+    world.feed([(name, seq, payload) for name, seq, _ in world.source.step()])
+    assert world.follower.counters.mismatches
+    world.settle()
+    world.check()
+
+
 def test_lost_tail_shows_in_the_heartbeat() -> None:
     world = started(channels=("l2", "l3"))
     world.source.step()
