@@ -38,7 +38,7 @@ class Logon(Struct, array_like=True, tag=1, gc=False, frozen=True):
     """Open a session for `account`; the answer is `Welcome`. Sent with token zero.
 
     With `cancel_on_disconnect` all open orders of the account are canceled once the gateway finds
-    the session's connection gone.
+    the last of its connections gone.
     """
 
     request_seq: _Seq

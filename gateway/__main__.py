@@ -270,11 +270,8 @@ async def serve(settings: Settings, instruments: tuple[Instrument, ...]) -> bool
         logger().error(
             "gateway_fenced", reason=f"another gateway has GATEWAY_ID={settings.gateway_id}"
         )
-    if gateway.orders is not None:
-        sessions, in_flight = gateway.orders.load
-        logger().info("gateway_stopped", sessions=sessions, in_flight=in_flight)
-    else:
-        logger().info("gateway_stopped")
+    in_flight = gateway.orders.in_flight if gateway.orders is not None else 0
+    logger().info("gateway_stopped", in_flight=in_flight)
     context.destroy(linger=200)
     return not fenced
 

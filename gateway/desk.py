@@ -149,6 +149,9 @@ class OrderDesk(FrontDesk):
 
     def take_requests(self, session: Session, requests: Sequence[Request]) -> None:
         """Take sound requests of a session; what they are answered goes to its address."""
+        if self._deserted:
+            # What was to be canceled is canceled before anything new, which stays.
+            self._cancel_deserted()
         kinds, in_flight = self._translator.kinds, self.in_flight
         account = session.account
         for request in requests:
@@ -229,6 +232,9 @@ class OrderDesk(FrontDesk):
         """Nobody will say what became of the commands up to `last_number`."""
         for number in [number for number in self.in_flight if number <= last_number]:
             session, request_seq, command = self.in_flight.pop(number)
+            if session is _NOBODY and not self.sessions.is_connected(command.account):
+                # Done twice it does no more than once, as long as nobody is there.
+                self._deserted[command.account] = None
             coid = getattr(command, "client_order_id", "")
             self._refuse(
                 session.identity, Reject(request_seq, RejectReason.OUTCOME_UNKNOWN, "", text, coid)
@@ -258,20 +264,18 @@ class OrderDesk(FrontDesk):
         self._cancel_deserted()
 
     def _cancel_deserted(self) -> None:
-        """Cancel the orders of accounts whose sessions asked for it and are all gone; those there
-        is no room for have their turn later."""
+        """Cancel the orders of accounts whose connections asked for it and are all gone; those
+        there is no room for have their turn later."""
         deserted = self._deserted
-        for account in list(deserted):
-            if account in self.sessions.by_account:
-                del deserted[account]
-            elif len(self.in_flight) < self._room:
-                del deserted[account]
-                self.number = number = self.number + 1
-                command = MassCancelOrders(
-                    self._gateway, number, account, reason=RejectReason.DISCONNECTED
-                )
-                self.in_flight[number] = (_NOBODY, 0, command)
-                self.commands.append(command)
+        while deserted and len(self.in_flight) < self._room:
+            account = next(iter(deserted))
+            del deserted[account]
+            self.number = number = self.number + 1
+            command = MassCancelOrders(
+                self._gateway, number, account, reason=RejectReason.DISCONNECTED
+            )
+            self.in_flight[number] = (_NOBODY, 0, command)
+            self.commands.append(command)
 
     def gather(self) -> None:
         """Nothing is held back: there is one answer to each request."""

@@ -37,7 +37,7 @@ LOCAL_PREFIX: Final = b"\0local"
 it chooses may not begin with a zero byte, those it is given are five bytes long."""
 
 ACCOUNTS_MAX: Final = 10_000
-"""Most accounts whose sessions are kept open for single requests; the longest idle one goes."""
+"""Most accounts whose sessions stand for single requests; the longest idle one goes."""
 
 Asked = New | Cancel | Amend | MassCancel | CancelAfter | Query | QueryBalances
 """What can be asked here; `request_seq` is set by `ask`."""
@@ -114,7 +114,7 @@ class LocalSessions:
         request_seq = self._request_seq
         session = self._session(account)
         if session is None:
-            text = "this gateway has as many sessions as it takes"
+            text = f"requests of {ACCOUNTS_MAX} accounts wait for an answer"
             done(Answer(Reject(request_seq, RejectReason.BUSY, "", text), []))
             return request_seq
         self._waiting[request_seq] = _Waiting(account, done)
@@ -136,9 +136,9 @@ class LocalSessions:
 
     def open(self, account: int, hear: Hear, cancel_on_disconnect: bool = False) -> Session | None:
         """A session of its own for a client that listens; None when there are too many. With
-        `cancel_on_disconnect` the account's open orders are canceled when its last session is
-        gone."""
-        session = self._open(account, cancel_on_disconnect)
+        `cancel_on_disconnect` the account's open orders are canceled when its last connection
+        is gone."""
+        session = self._desk.sessions.open(account, self._identity(), cancel_on_disconnect)
         if session is not None:
             self._listeners[session.identity] = hear
         return session
@@ -178,28 +178,28 @@ class LocalSessions:
                 waiting.done(Answer(waiting.reply, waiting.executions))
 
     def _session(self, account: int) -> Session | None:
-        """The session that single requests of an account go through."""
+        """The session that single requests of an account go through; None when none can be had."""
         session = self._by_account.pop(account, None)
         if session is None:
-            if len(self._by_account) >= ACCOUNTS_MAX:
-                self._forget_one()
-            session = self._open(account)
-            if session is None:
+            if len(self._by_account) >= ACCOUNTS_MAX and not self._forget_one():
                 return None
+            session = self._desk.sessions.open_standing(account, self._identity())
         # A dict keeps the order of entry: the first one is the longest idle.
         self._by_account[account] = session
         return session
 
-    def _forget_one(self) -> None:
+    def _forget_one(self) -> bool:
+        """End the longest idle session of single requests; false when none is idle."""
         busy = {waiting.account for waiting in self._waiting.values()}
         for account, session in self._by_account.items():
             if account not in busy:
                 del self._by_account[account]
                 self._told.pop(session.identity, None)
                 self._desk.sessions.close_address(session.identity)
-                return
+                return True
+        return False
 
-    def _open(self, account: int, cancel_on_disconnect: bool = False) -> Session | None:
+    def _identity(self) -> bytes:
+        """An address for a new session."""
         self._opened += 1
-        identity = LOCAL_PREFIX + self._opened.to_bytes(8, "big")
-        return self._desk.sessions.open(account, identity, cancel_on_disconnect)
+        return LOCAL_PREFIX + self._opened.to_bytes(8, "big")

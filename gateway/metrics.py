@@ -115,7 +115,7 @@ class GatewayMetrics(Exposition):
         yield self.gauge("commands_in_flight", "Commands without answer", in_flight)
         yield self.gauge("commands_in_flight_limit", "ORDER_QUEUE_SIZE", self._queue_size)
         yield self.gauge("queries_waiting", "Queries without answer", desk.queries_waiting)
-        yield self.gauge("sessions", "Order-entry sessions", len(desk.sessions))
+        yield self.gauge("sessions", "Order-entry connections", len(desk.sessions))
         yield self.gauge("sessions_limit", "MAX_ORDER_SESSIONS", self._sessions_max)
         yield self.counter("clients_dropped", "Sessions of clients gone", traffic.clients_dropped)
         yield self.gauge("taking_orders", "1 while commands are taken", desk.taking)

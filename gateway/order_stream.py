@@ -171,10 +171,18 @@ class OrderStream:
         """Nothing was left out: who does not read in time is cut off."""
 
     def closed(self, connection: Connection) -> None:
-        """End the session. What was asked is not taken back."""
+        """End the session once what was asked has its outcome: nothing of it is taken back, and
+        all of it comes before what the end of the last connection causes."""
         self._connection = None
-        if self._session is not None:
-            self._sessions.close(self._session)
+        for task in self._tasks:
+            task.add_done_callback(self._end)
+        self._end()
+
+    def _end(self, _: object = None) -> None:
+        """End the session of a connection that is gone, unless requests of it are at work."""
+        if self._session is not None and not self._tasks:
+            session, self._session = self._session, None
+            self._sessions.close(session)
 
     async def _serve(self, request: Request) -> None:
         answer: Answer | Failure

@@ -78,9 +78,9 @@ class OrderService:
             self._poller.register(watched, zmq.POLLIN)
 
     @property
-    def load(self) -> tuple[int, int]:
-        """Sessions, and commands in flight."""
-        return len(self._desk.sessions), sum(len(line.desk.in_flight) for line in self._lines)
+    def in_flight(self) -> int:
+        """Commands without an answer."""
+        return sum(len(line.desk.in_flight) for line in self._lines)
 
     def stop(self) -> None:
         """End `run` after the round in hand."""
@@ -94,6 +94,7 @@ class OrderService:
         await self._stopped.wait()
         for watched in self._takers:
             self._loop.remove_reader(watched.fileno())
+        self._end_sessions()
 
     def wake(self) -> None:
         """Have a round soon: the desk was given something outside of one. What is given in one
@@ -101,6 +102,13 @@ class OrderService:
         if not self._round_is_due:
             self._round_is_due = True
             self._loop.call_soon(self._next_round)
+
+    def _end_sessions(self) -> None:
+        """Every connection ends with this process; what its account wished for then is sent."""
+        self._desk.sessions.close_all()
+        for line in self._lines:
+            line.link.tick(self._clock.monotonic_ns())
+            line.send()
 
     def _on_ready(self) -> None:
         sessions = self._desk.sessions.by_token

@@ -2,7 +2,7 @@
 
 from msgspec.structs import replace
 
-from common.commands import AddInstrument, Instructions, MassCancelOrders, NewOrder, SetFees
+from common.commands import AddInstrument, Instructions, NewOrder, SetFees
 from common.entry import (
     Ack,
     Amend,
@@ -12,15 +12,13 @@ from common.entry import (
     Execution,
     Instruments,
     ListInstruments,
-    Logon,
     New,
     QueryBalances,
     Reject,
-    Welcome,
 )
 from common.events import EventBatch
 from common.sync import AccountBalances, BalancesRequest
-from common.types import ExecutionKind, OrderStatus, OrderType, RejectReason, SelfTrade, TimeInForce
+from common.types import ExecutionKind, OrderStatus, OrderType, SelfTrade, TimeInForce
 from tests.gateway.desk_world import INSTRUMENTS, World
 
 SYMBOL = "BTC-USDT"
@@ -99,29 +97,6 @@ def test_balances_are_asked_of_the_matcher() -> None:
     found = [Balance("BTC", 5, 2)]
     world.desk.take_answer(AccountBalances(question.request_id, 3, found))
     assert world.replies(ANN) == [Balances(2, 3, found)]
-
-
-def test_the_last_session_gone_cancels_if_one_asked_for_it() -> None:
-    world = World()
-    (welcome,) = world.say(ANN, 0, Logon(1, 7, cancel_on_disconnect=True))
-    assert isinstance(welcome, Welcome)
-    bob = world.log_on(BOB, 7)
-    world.say(ANN, welcome.token, New(2, SYMBOL, 1, 100, 4_000_000))
-    world.desk.sessions.close_address(ANN)
-    world.desk.tick(0)
-    assert world.desk.commands == [], "another session of the account is there"
-    world.desk.sessions.close_address(BOB)
-    world.desk.sessions.open(7, ANN, cancel_on_disconnect=True)
-    world.desk.sessions.close_address(ANN)
-    world.desk.tick(0)
-    (command,) = world.desk.commands
-    assert isinstance(command, MassCancelOrders)
-    assert (command.account, command.reason) == (7, RejectReason.DISCONNECTED)
-    world.settle()
-    assert world.engine.open_orders(7) == ([], False)
-    assert world.desk.in_flight == {}
-    assert b"" not in world.desk.outbox
-    assert bob
 
 
 def test_an_instrument_added_and_fees_changed_are_learned_from_the_stream() -> None:

@@ -11,6 +11,7 @@ from gateway import order_stream
 from gateway.channel import POLICY_VIOLATION, TRY_AGAIN_LATER, Refusal
 from gateway.order_stream import OrderStream, OrderStreams
 from tests.gateway.rest_world import RestWorld, limit
+from tests.gateway.websocket_server import until
 
 
 class FakeConnection:
@@ -210,6 +211,55 @@ def test_a_closed_connection_leaves_no_session() -> None:
             assert len(world.desk.sessions) == 0
             await world.enter(limit("buy", "1", "50000"), account=9)
             assert len(world.connection.said) == 1
+
+    run(main())
+
+
+def test_requests_of_an_account_over_http_are_no_connection_of_it() -> None:
+    async def main() -> None:
+        async with StreamWorld("account=9&cancel_on_disconnect=true") as world:
+            await world.enter(limit("buy", "1", "50000"), account=9)
+            world.say("submit", limit("buy", "1", "40000"))
+            await world.connection.heard("answer")
+            world.stream.closed(world.connection)
+            world.desk.tick(0)
+            world.settle()
+            assert world.engine.open_orders(9) == ([], False)
+
+    run(main())
+
+
+def test_what_was_asked_before_the_end_of_the_connection_comes_before_the_cancel() -> None:
+    async def main() -> None:
+        async with StreamWorld("account=9&cancel_on_disconnect=true") as world:
+            world.say("submit", limit("buy", "1", "40000"))
+            world.stream.closed(world.connection)
+            world.desk.tick(0)
+            await until(lambda: not len(world.desk.sessions))
+            assert len(world.engine.open_orders(9)[0]) == 1
+            world.desk.tick(0)
+            world.settle()
+            assert world.engine.open_orders(9) == ([], False)
+
+    run(main())
+
+
+def test_the_wish_outlives_its_connection_while_another_of_the_account_is_there() -> None:
+    async def main() -> None:
+        async with StreamWorld("account=9&cancel_on_disconnect=true") as world:
+            streams = OrderStreams(world.sessions, world.trading, world.lookup.render, 1)
+            other, connection = streams.route("account=9"), FakeConnection()
+            assert isinstance(other, OrderStream)
+            other.opened(connection)
+            await world.enter(limit("buy", "1", "50000"), account=9)
+            for channel, gone, left in (
+                (world.stream, world.connection, 1),
+                (other, connection, 0),
+            ):
+                channel.closed(gone)
+                world.desk.tick(0)
+                world.settle()
+                assert len(world.engine.open_orders(9)[0]) == left
 
     run(main())
 

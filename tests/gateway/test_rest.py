@@ -313,7 +313,8 @@ def test_the_longest_idle_account_makes_room_for_another(monkeypatch: pytest.Mon
             for account in range(1, 9):
                 answer = await world.enter(limit("buy", "1", "50000"), account=account)
                 assert answer.status_code == 201
-            assert len(world.desk.sessions) == 3
+            assert list(world.desk.sessions.by_account) == [6, 7, 8]
+            assert len(world.desk.sessions) == 0, "nobody is connected"
 
     run(main())
 
