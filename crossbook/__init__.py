@@ -46,6 +46,7 @@ from common.types import (
 from crossbook.async_client import AsyncClient
 from crossbook.client import Client
 from crossbook.errors import (
+    ClientClosed,
     ExecutionsMissed,
     GatewayUnavailable,
     MarketDataError,
@@ -65,6 +66,7 @@ __all__ = [
     "Candle",
     "Candles",
     "Client",
+    "ClientClosed",
     "CrossbookError",
     "DepthUpdate",
     "Execution",

@@ -1,5 +1,6 @@
 """The administrator's client: one request, one answer, over the matcher's own socket."""
 
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -10,7 +11,7 @@ from common.admin import Act, AdminAct, AdminDone, AdminFault, AdminInspect, Adm
 from common.codec import decode_admin_reply, decoded, encode
 from common.errors import CrossbookError
 from common.events import CommandRejected, Event
-from crossbook.errors import ActRefused, GatewayUnavailable, OutcomeUnknown
+from crossbook.errors import ActRefused, ClientClosed, GatewayUnavailable, OutcomeUnknown
 
 
 class AdminClient:
@@ -23,6 +24,7 @@ class AdminClient:
     """
 
     def __init__(self, address: str, timeout_s: float = 5.0) -> None:
+        self.address = address
         self.timeout_s = timeout_s
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         try:
@@ -41,6 +43,10 @@ class AdminClient:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection."""
         self._socket.close(linger=0)
         self._context.term()
 
@@ -49,7 +55,9 @@ class AdminClient:
         self._request_id += 1
         reply = self._ask(AdminAct(self._request_id, command))
         if not isinstance(reply, AdminDone):
-            raise CrossbookError(f"the matcher answered with {type(reply).__name__}")
+            raise CrossbookError(
+                f"the matcher at {self.address} answered with {type(reply).__name__}"
+            )
         if isinstance(reply.answer, CommandRejected):
             raise ActRefused(reply.answer)
         return reply.answer
@@ -59,18 +67,44 @@ class AdminClient:
         self._request_id += 1
         reply = self._ask(AdminInspect(self._request_id, account))
         if not isinstance(reply, AdminView):
-            raise CrossbookError(f"the matcher answered with {type(reply).__name__}")
+            raise CrossbookError(
+                f"the matcher at {self.address} answered with {type(reply).__name__}"
+            )
         return reply
 
     def _ask(self, request: AdminAct | AdminInspect) -> AdminReply:
+        if self._socket.closed:
+            raise ClientClosed("administrator's client", self.address)
         timeout_ms = int(self.timeout_s * 1000)
         if not self._socket.poll(timeout_ms, zmq.POLLOUT):
-            raise GatewayUnavailable("the matcher cannot be reached: nothing was sent", [])
+            raise GatewayUnavailable(
+                f"no matcher can be reached at {self.address}{_whereabouts(self.address)}: nothing "
+                "was sent. --admin or MATCHER_ADMIN names its socket"
+            )
         self._socket.send(encode(request))
         while self._socket.poll(timeout_ms):
             reply: AdminReply = decoded(decode_admin_reply, self._socket.recv())
             if isinstance(reply, AdminFault):
-                raise CrossbookError(f"the matcher did not understand: {reply.text}")
+                raise CrossbookError(
+                    f"the matcher at {self.address} did not understand: {reply.text}"
+                )
             if reply.request_id == request.request_id:
                 return reply
-        raise OutcomeUnknown([(request.request_id, "")], "the matcher did not answer in time")
+        why = f"the matcher at {self.address} did not answer in {self.timeout_s:g} s"
+        if isinstance(request, AdminInspect):
+            raise GatewayUnavailable(f"{why}; nothing was changed")
+        remedy = (
+            "crossbook admin status shows what is; a deposit or withdrawal said again under its "
+            "--transfer-id is made once"
+        )
+        raise OutcomeUnknown([(request.request_id, "")], why, remedy=remedy)
+
+
+def _whereabouts(address: str) -> str:
+    """Which file an ipc address means here, where that is not plain: it may be relative."""
+    if not address.startswith("ipc://"):
+        return ""
+    path = Path(address.removeprefix("ipc://")).absolute()
+    if path.is_socket():
+        return f" ({path}, where nothing listens)"
+    return f" ({path} is no socket)" if path.exists() else f" ({path} does not exist)"

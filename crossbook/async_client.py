@@ -38,8 +38,9 @@ from common.types import OrderType, SelfTrade, Side, TimeInForce
 from crossbook import calls
 from crossbook.asked import Outcome
 from crossbook.client import DEFAULT_ADDRESS
+from crossbook.errors import ClientClosed
 from crossbook.request import (
-    Number,
+    Amount,
     amend_order,
     cancel_after,
     cancel_order,
@@ -89,6 +90,8 @@ class AsyncClient:
         self._holes_told = 0
 
     async def __aenter__(self) -> Self:
+        if self._context.closed:
+            raise ClientClosed("client", self.address)
         self._loop = asyncio.get_running_loop()
         self._socket = sockets.orders_dealer(self._context, self.address)
         self._loop.add_reader(self._socket.fileno(), self._pump)
@@ -126,13 +129,14 @@ class AsyncClient:
 
     async def logon(self) -> None:
         """Open a session (again). Calls do so by themselves; executions need it."""
+        self._running_loop()
         self.session.open()
         self._pump_soon()
         deadline_ns = self._deadline_ns()
         while not self.session.token:
             left_s = (deadline_ns - self._now_ns()) / 1e9
             if self.session.refused is not None or left_s <= 0:
-                raise calls.logon_refused(self.session.refused)
+                raise calls.logon_refused(self.session.refused, self.address)
             await self._wait(left_s)
 
     @property
@@ -165,18 +169,23 @@ class AsyncClient:
         self,
         symbol: str,
         side: Side | str,
-        quantity: Number = 0,
-        price: Number = 0,
+        quantity: Amount | None = None,
+        price: Amount | None = None,
         *,
         order_type: OrderType | str = OrderType.LIMIT,
         time_in_force: TimeInForce | str = TimeInForce.GTC,
         client_order_id: str = "",
-        quote_amount: Number = 0,
-        stop_price: Number = 0,
-        display_quantity: Number = 0,
-        expire_time: int = 0,
+        quote_amount: Amount | None = None,
+        stop_price: Amount | None = None,
+        display_quantity: Amount | None = None,
+        expire_time: int | None = None,
         post_only: bool = False,
         self_trade: SelfTrade | str = SelfTrade.EXPIRE_TAKER,
+        quantity_lots: int | None = None,
+        price_ticks: int | None = None,
+        quote_units: int | None = None,
+        stop_price_ticks: int | None = None,
+        display_lots: int | None = None,
     ) -> Ack:
         """Enter an order; see `Client.submit`."""
         return await self._command(
@@ -185,7 +194,9 @@ class AsyncClient:
                 time_in_force=time_in_force, client_order_id=client_order_id,
                 quote_amount=quote_amount, stop_price=stop_price,
                 display_quantity=display_quantity, expire_time=expire_time,
-                post_only=post_only, self_trade=self_trade,
+                post_only=post_only, self_trade=self_trade, quantity_lots=quantity_lots,
+                price_ticks=price_ticks, quote_units=quote_units,
+                stop_price_ticks=stop_price_ticks, display_lots=display_lots,
             )
         )  # fmt: skip
 
@@ -199,21 +210,21 @@ class AsyncClient:
         order_id: int = 0,
         client_order_id: str = "",
         *,
-        quantity: Number = 0,
-        price: Number = 0,
-        stop_price: Number = 0,
+        quantity: Amount | None = None,
+        price: Amount | None = None,
+        stop_price: Amount | None = None,
+        quantity_lots: int | None = None,
+        price_ticks: int | None = None,
+        stop_price_ticks: int | None = None,
     ) -> Ack:
-        """Change price, total quantity (filled part included) or both of an open order."""
+        """Change an open order; see `Client.amend`."""
         return await self._command(
             amend_order(
-                symbol,
-                order_id,
-                client_order_id,
-                quantity=quantity,
-                price=price,
-                stop_price=stop_price,
+                symbol, order_id, client_order_id, quantity=quantity, price=price,
+                stop_price=stop_price, quantity_lots=quantity_lots, price_ticks=price_ticks,
+                stop_price_ticks=stop_price_ticks,
             )
-        )
+        )  # fmt: skip
 
     async def cancel_after(self, timeout_s: float) -> Ack:
         """Have all open orders of the account canceled unless this is called again within
@@ -227,8 +238,9 @@ class AsyncClient:
             raise calls.unexpected(reply)
         return reply.balances
 
-    async def mass_cancel(self, symbol: str = "", side: Side | str | int = 0) -> Ack:
-        """Cancel all open orders of the account; `count` of the answer says how many."""
+    async def mass_cancel(self, symbol: str | None = None, side: Side | str | None = None) -> Ack:
+        """Cancel all open orders of the account, of one symbol and side if given; `count` of the
+        answer says how many. An empty symbol or side is refused."""
         return await self._command(mass_cancel(symbol, side))
 
     async def batch(
@@ -237,7 +249,7 @@ class AsyncClient:
         """Send commands together; their answers, in the same order. A refusal raises nothing."""
         calls.check_commands(requests)
         numbers, outcomes = await self._ask(requests)
-        return calls.acks_and_rejects(numbers, outcomes)
+        return calls.acks_and_rejects(numbers, outcomes, self.address)
 
     async def open_orders(
         self, symbol: str = "", order_id: int = 0, client_order_id: str = ""
@@ -263,6 +275,7 @@ class AsyncClient:
         While missed ones are asked for, nothing comes. Raises `ExecutionsMissed` once for every
         hole that is not filled so; reading goes on by calling this again.
         """
+        self._running_loop()
         executions = self.session.executions
         while True:
             deadline_ns = self._now_ns() + int((timeout_s or 0) * 1e9)
@@ -278,18 +291,19 @@ class AsyncClient:
 
     async def catch_up(self, from_seq: int) -> list[Execution]:
         """All executions of the account from number `from_seq` on; see `Client.catch_up`."""
+        self._running_loop()
         session = self.session
         deadline_ns = self._deadline_ns()
         await self._until_caught_up(deadline_ns)
         if session.recovering:
-            raise calls.not_caught_up()
+            raise calls.not_caught_up(self.address)
         recovery = session.catch_up(from_seq)
         self._pump_soon()
         await self._until_caught_up(deadline_ns)
         # Another call may be catching up by now: only our own is given up.
         if recovery.under_way:
             session.stop_catching_up()
-        return calls.caught_up(recovery)
+        return calls.caught_up(recovery, self.address)
 
     async def _until_caught_up(self, deadline_ns: int) -> None:
         while self.session.recovering and self._now_ns() < deadline_ns:
@@ -297,11 +311,11 @@ class AsyncClient:
 
     async def _command(self, request: Request) -> Ack:
         numbers, outcomes = await self._ask([request])
-        return calls.ack(numbers[0], outcomes[0])
+        return calls.ack(numbers[0], outcomes[0], self.address)
 
     async def _ask_one(self, request: Request) -> Reply:
         numbers, outcomes = await self._ask([request])
-        return calls.answer(numbers[0], outcomes[0])
+        return calls.answer(numbers[0], outcomes[0], self.address)
 
     async def _ask(self, requests: Sequence[Request]) -> tuple[range, list[Outcome]]:
         """Ask, and wait until every request has its outcome."""
@@ -387,7 +401,7 @@ class AsyncClient:
 
     def _running_loop(self) -> asyncio.AbstractEventLoop:
         if self._loop is None or self._socket is None:
-            raise RuntimeError("use the client inside `async with`")
+            raise ClientClosed("client", self.address, "use it inside `async with`")
         return self._loop
 
     def _now_ns(self) -> int:

@@ -20,27 +20,29 @@ from crossbook.recovery import Recovery
 from crossbook.session import Session
 
 
-def answer(number: int, outcome: Outcome) -> Reply:
+def answer(number: int, outcome: Outcome, address: str) -> Reply:
     """The answer to one request; raises what the call should raise instead."""
     if isinstance(outcome, Unanswered):
-        raise unanswered([(number, outcome)], [])
+        raise unanswered([(number, outcome)], [], address)
     if isinstance(outcome, Reject):
         if outcome.reason == RejectReason.OUTCOME_UNKNOWN:
             named = [(outcome.request_seq, outcome.client_order_id)]
-            raise OutcomeUnknown(named, outcome.text)
+            raise OutcomeUnknown(named, f"{outcome.text} (gateway {address})")
         raise OrderRejected(outcome)
     return outcome
 
 
-def ack(number: int, outcome: Outcome) -> Ack:
+def ack(number: int, outcome: Outcome, address: str) -> Ack:
     """The answer to a command."""
-    reply = answer(number, outcome)
+    reply = answer(number, outcome, address)
     if not isinstance(reply, Ack):
         raise unexpected(reply)
     return reply
 
 
-def acks_and_rejects(numbers: Sequence[int], outcomes: Sequence[Outcome]) -> list[Ack | Reject]:
+def acks_and_rejects(
+    numbers: Sequence[int], outcomes: Sequence[Outcome], address: str
+) -> list[Ack | Reject]:
     """The answers to a batch, in order; raises when one is missing."""
     missing = [
         (number, outcome)
@@ -49,7 +51,7 @@ def acks_and_rejects(numbers: Sequence[int], outcomes: Sequence[Outcome]) -> lis
     ]
     if missing:
         known = [None if isinstance(outcome, Unanswered) else outcome for outcome in outcomes]
-        raise unanswered(missing, known)
+        raise unanswered(missing, known, address)
     answers: list[Ack | Reject] = []
     for outcome in outcomes:
         if not isinstance(outcome, Ack | Reject):
@@ -59,7 +61,7 @@ def acks_and_rejects(numbers: Sequence[int], outcomes: Sequence[Outcome]) -> lis
 
 
 def unanswered(
-    missing: Sequence[tuple[int, Unanswered]], answers: Sequence[Reply | None]
+    missing: Sequence[tuple[int, Unanswered]], answers: Sequence[Reply | None], address: str
 ) -> CrossbookError:
     """What to raise for requests without an answer."""
     sent = [
@@ -68,6 +70,7 @@ def unanswered(
         if outcome.sent
     ]
     why = next((outcome.why for _, outcome in missing if outcome.sent), missing[0][1].why)
+    why = f"{why} (gateway {address})"
     if sent:
         return OutcomeUnknown(sent, why, answers)
     text = f"{why}: {len(missing)} request(s) were not applied and may be repeated"
@@ -79,13 +82,15 @@ def unexpected(reply: Outcome) -> CrossbookError:
     return CrossbookError(f"the gateway answered with {type(reply).__name__}")
 
 
-def logon_refused(reject: Reject | None) -> CrossbookError:
+def logon_refused(reject: Reject | None, address: str) -> CrossbookError:
     """No session could be opened."""
     if reject is None:
-        return GatewayUnavailable("the gateway did not answer the logon in time")
+        return GatewayUnavailable(
+            f"the gateway at {address} did not answer the logon in time: is it running there?"
+        )
     if reject.reason == RejectReason.BUSY:
         return OrderRejected(reject)
-    return CrossbookError(f"logon refused: {reason_name(reject.reason)}: {reject.text}")
+    return CrossbookError(f"{address}: logon refused: {reason_name(reject.reason)}: {reject.text}")
 
 
 def missed(session: Session) -> ExecutionsMissed:
@@ -98,17 +103,17 @@ def missed(session: Session) -> ExecutionsMissed:
     )
 
 
-def not_caught_up() -> GatewayUnavailable:
+def not_caught_up(address: str) -> GatewayUnavailable:
     """There was no time to catch up."""
-    return GatewayUnavailable("the gateway did not tell in time what was missed")
+    return GatewayUnavailable(f"the gateway at {address} did not tell in time what was missed")
 
 
-def caught_up(recovery: Recovery) -> list[Execution]:
+def caught_up(recovery: Recovery, address: str) -> list[Execution]:
     """What a catch-up brought; raises when that is not all."""
     if recovery.complete and recovery.same_history and recovery.done:
         return recovery.filled
     if not recovery.filled and recovery.complete and recovery.same_history:
-        raise not_caught_up()
+        raise not_caught_up(address)
     text = f"not all executions from number {recovery.from_seq} on could be had"
     raise ExecutionsMissed(text, recovery.next_seq, recovery.filled)
 

@@ -35,9 +35,9 @@ from common.instruments import Instrument
 from common.types import OrderType, SelfTrade, Side, TimeInForce
 from crossbook import calls
 from crossbook.asked import Outcome, payloads
-from crossbook.errors import SendQueueFull
+from crossbook.errors import ClientClosed, SendQueueFull
 from crossbook.request import (
-    Number,
+    Amount,
     amend_order,
     cancel_after,
     cancel_order,
@@ -62,11 +62,11 @@ class Client:
 
     Every call returns the exchange's answer, or raises `OrderRejected` when it refused,
     `OutcomeUnknown` when no answer came in `timeout_s`, `GatewayUnavailable` when nothing was
-    sent. A lost session is opened again by itself. With `recover`, executions missed meanwhile
-    are asked for and come in order, each once, with those that tell of orders whose answer was
-    lost; and new orders with a client order id are sent again, which enters them once. With
-    `cancel_on_disconnect` the gateway cancels all open orders of the account once it finds the
-    account's last connection gone.
+    sent, `ClientClosed` after `close`. A lost session is opened again by itself. With `recover`,
+    executions missed meanwhile are asked for and come in order, each once, with those that tell
+    of orders whose answer was lost; and new orders with a client order id are sent again, which
+    enters them once. With `cancel_on_disconnect` the gateway cancels all open orders of the
+    account once it finds the account's last connection gone.
     """
 
     def __init__(
@@ -120,11 +120,12 @@ class Client:
 
     def logon(self) -> None:
         """Open a session (again). Calls do so by themselves; executions need it."""
+        self._check_open()
         self.session.open()
         deadline_ns = self._deadline_ns()
         while not self.session.token:
             if self.session.refused is not None or time.monotonic_ns() >= deadline_ns:
-                raise calls.logon_refused(self.session.refused)
+                raise calls.logon_refused(self.session.refused, self.address)
             self._step(deadline_ns)
 
     @property
@@ -158,26 +159,33 @@ class Client:
         self,
         symbol: str,
         side: Side | str,
-        quantity: Number = 0,
-        price: Number = 0,
+        quantity: Amount | None = None,
+        price: Amount | None = None,
         *,
         order_type: OrderType | str = OrderType.LIMIT,
         time_in_force: TimeInForce | str = TimeInForce.GTC,
         client_order_id: str = "",
-        quote_amount: Number = 0,
-        stop_price: Number = 0,
-        display_quantity: Number = 0,
-        expire_time: int = 0,
+        quote_amount: Amount | None = None,
+        stop_price: Amount | None = None,
+        display_quantity: Amount | None = None,
+        expire_time: int | None = None,
         post_only: bool = False,
         self_trade: SelfTrade | str = SelfTrade.EXPIRE_TAKER,
+        quantity_lots: int | None = None,
+        price_ticks: int | None = None,
+        quote_units: int | None = None,
+        stop_price_ticks: int | None = None,
+        display_lots: int | None = None,
     ) -> Ack:
         """Enter an order. Its fills follow as executions.
 
-        An integer quantity or price is a number of lots or ticks; text or `Decimal` is exact
-        decimal. A market order has no price; by `quote_amount` it has no quantity either. A stop
+        `quantity`, `price` and the other amounts are decimal text or `Decimal`, never a bare
+        number: `price="65000"`. The same as whole numbers: `quantity_lots`, `price_ticks`,
+        `stop_price_ticks`, `display_lots`, and `quote_units`, the quote asset's smallest units.
+        A market order has no price; by `quote_amount` it has no quantity either. A stop
         (`order_type` "stop", "stop_limit", "take_profit", "take_profit_limit") waits for the last
         trade to reach `stop_price`; an iceberg shows `display_quantity` at a time; with
-        `time_in_force` "gtd" the order expires at `expire_time`.
+        `time_in_force` "gtd" the order expires at `expire_time` (nanoseconds).
 
         With a `client_order_id` it is safe to call this again after `OutcomeUnknown`, with the
         same arguments: the order is entered once, and `repeated` of the answer says that it had
@@ -189,7 +197,9 @@ class Client:
                 time_in_force=time_in_force, client_order_id=client_order_id,
                 quote_amount=quote_amount, stop_price=stop_price,
                 display_quantity=display_quantity, expire_time=expire_time,
-                post_only=post_only, self_trade=self_trade,
+                post_only=post_only, self_trade=self_trade, quantity_lots=quantity_lots,
+                price_ticks=price_ticks, quote_units=quote_units,
+                stop_price_ticks=stop_price_ticks, display_lots=display_lots,
             )
         )  # fmt: skip
 
@@ -203,21 +213,22 @@ class Client:
         order_id: int = 0,
         client_order_id: str = "",
         *,
-        quantity: Number = 0,
-        price: Number = 0,
-        stop_price: Number = 0,
+        quantity: Amount | None = None,
+        price: Amount | None = None,
+        stop_price: Amount | None = None,
+        quantity_lots: int | None = None,
+        price_ticks: int | None = None,
+        stop_price_ticks: int | None = None,
     ) -> Ack:
-        """Change price, total quantity (filled part included) or both of an open order."""
+        """Change price, total quantity (filled part included) or both of an open order; amounts
+        as in `submit`, and a term that is not given stays as it is."""
         return self._command(
             amend_order(
-                symbol,
-                order_id,
-                client_order_id,
-                quantity=quantity,
-                price=price,
-                stop_price=stop_price,
+                symbol, order_id, client_order_id, quantity=quantity, price=price,
+                stop_price=stop_price, quantity_lots=quantity_lots, price_ticks=price_ticks,
+                stop_price_ticks=stop_price_ticks,
             )
-        )
+        )  # fmt: skip
 
     def cancel_after(self, timeout_s: float) -> Ack:
         """Have all open orders of the account canceled unless this is called again within
@@ -231,8 +242,9 @@ class Client:
             raise calls.unexpected(reply)
         return reply.balances
 
-    def mass_cancel(self, symbol: str = "", side: Side | str | int = 0) -> Ack:
-        """Cancel all open orders of the account; `count` of the answer says how many."""
+    def mass_cancel(self, symbol: str | None = None, side: Side | str | None = None) -> Ack:
+        """Cancel all open orders of the account, of one symbol and side if given; `count` of the
+        answer says how many. An empty symbol or side is refused."""
         return self._command(mass_cancel(symbol, side))
 
     def batch(self, requests: Sequence[New | Cancel | Amend | MassCancel]) -> list[Ack | Reject]:
@@ -244,7 +256,7 @@ class Client:
         """
         calls.check_commands(requests)
         numbers, outcomes = self._ask(requests)
-        return calls.acks_and_rejects(numbers, outcomes)
+        return calls.acks_and_rejects(numbers, outcomes, self.address)
 
     def open_orders(
         self, symbol: str = "", order_id: int = 0, client_order_id: str = ""
@@ -270,6 +282,7 @@ class Client:
         While missed ones are asked for, nothing comes. Raises `ExecutionsMissed` once for every
         hole that is not filled so; reading goes on by calling this again.
         """
+        self._check_open()
         executions = self.session.executions
         deadline_ns = time.monotonic_ns() + int(timeout_s * 1e9)
         while True:
@@ -289,18 +302,19 @@ class Client:
         were not read yet are part of the list, and `executions` goes on behind it. Raises
         `ExecutionsMissed` when the exchange no longer holds all of it.
         """
+        self._check_open()
         session = self.session
         deadline_ns = self._deadline_ns()
         while session.recovering and time.monotonic_ns() < deadline_ns:
             self._step(deadline_ns)
         if session.recovering:
-            raise calls.not_caught_up()
+            raise calls.not_caught_up(self.address)
         recovery = session.catch_up(from_seq)
         while session.recovering and time.monotonic_ns() < deadline_ns:
             self._step(deadline_ns)
         if session.recovering:
             session.stop_catching_up()
-        return calls.caught_up(recovery)
+        return calls.caught_up(recovery, self.address)
 
     # The pipelined face: for load tools and replays that number and match requests themselves.
 
@@ -314,13 +328,14 @@ class Client:
         Needs `logon` first. Raises `SendQueueFull` when the gateway takes no more. Answers,
         time-outs and a lost session are the caller's business: see `receive`.
         """
+        self._check_open()
         token = self.session.token.to_bytes(TOKEN_BYTES, "big")
         sent = 0
         for payload, count in payloads(requests):
             try:
                 self.socket.send(token + payload, zmq.NOBLOCK)
             except zmq.Again:
-                raise SendQueueFull(sent) from None
+                raise SendQueueFull(sent, self.address) from None
             sent += count
 
     def receive(self, timeout_ms: int = 0) -> list[Reply]:
@@ -329,6 +344,7 @@ class Client:
         Executions and the answers to `send` alike. A `Reject` with NOT_LOGGED_ON means the
         session is gone: call `logon`, then send again what was refused.
         """
+        self._check_open()
         session = self.session
         replies: list[Reply] = []
         if session.executions or session.stray:
@@ -344,18 +360,20 @@ class Client:
 
     def fileno(self) -> int:
         """Descriptor for an event loop: edge-triggered, so read with `receive` until empty."""
+        self._check_open()
         return self.socket.fileno()
 
     def _command(self, request: Request) -> Ack:
         numbers, outcomes = self._ask([request])
-        return calls.ack(numbers[0], outcomes[0])
+        return calls.ack(numbers[0], outcomes[0], self.address)
 
     def _ask_one(self, request: Request) -> Reply:
         numbers, outcomes = self._ask([request])
-        return calls.answer(numbers[0], outcomes[0])
+        return calls.answer(numbers[0], outcomes[0], self.address)
 
     def _ask(self, requests: Sequence[Request]) -> tuple[range, list[Outcome]]:
         """Ask, and wait until every request has its outcome."""
+        self._check_open()
         deadline_ns = self._deadline_ns()
         numbers = self.session.ask(requests, deadline_ns)
         outcomes: dict[int, Outcome] = {}
@@ -398,6 +416,10 @@ class Client:
                 yield self.socket.recv(zmq.NOBLOCK)
             except zmq.Again:
                 return
+
+    def _check_open(self) -> None:
+        if self.closed:
+            raise ClientClosed("client", self.address)
 
     def _deadline_ns(self) -> int:
         return time.monotonic_ns() + int(self.timeout_s * 1e9)

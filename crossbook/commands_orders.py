@@ -217,7 +217,7 @@ class Terms(Struct, frozen=True):
         if self.quote_amount is not None and self.quantity is not None:
             raise usage("give QUANTITY or --quote-amount, not both", "quantity")
         if self.quote_amount is None and self.quantity is None:
-            raise usage("give QUANTITY, or --quote-amount", "quantity")
+            raise usage(f"give QUANTITY, or --quote-amount{_perhaps(self.symbol)}", "quantity")
         if self.stop is not None and self.take_profit is not None:
             raise usage("give --stop or --take-profit, not both", "stop")
         if (self.expire_in is not None) != (self.tif is TimeInForceWord.GTD):
@@ -230,28 +230,28 @@ class Terms(Struct, frozen=True):
         if self.take_profit is not None:
             return OrderType.TAKE_PROFIT if self.price is None else OrderType.TAKE_PROFIT_LIMIT
         if not market and self.price is None:
-            raise usage("give PRICE, or --market", "price")
+            raise usage(f"give PRICE, or --market{_perhaps(self.symbol)}", "price")
         return OrderType.MARKET if market else OrderType.LIMIT
 
 
 def _enter(settings: Settings, timeout: float, output: Output, side: Side, terms: Terms) -> None:
     order_type = terms.order_type
     symbol = terms.symbol.upper()
-    expire_time = 0
+    expire_time = None
     if terms.expire_in is not None:
         expire_time = SystemClock().now_ns() + int(terms.expire_in * 1e9)
     with Client(settings.gateway_orders, settings.account, timeout) as client:
         ack = client.submit(
             symbol,
             side,
-            terms.quantity or 0,
-            terms.price or 0,
+            terms.quantity,
+            terms.price,
             order_type=order_type,
             time_in_force=terms.tif.value,
             client_order_id=terms.client_order_id,
-            quote_amount=terms.quote_amount or 0,
-            stop_price=terms.stop or terms.take_profit or 0,
-            display_quantity=terms.show or 0,
+            quote_amount=terms.quote_amount,
+            stop_price=terms.take_profit if terms.stop is None else terms.stop,
+            display_quantity=terms.show,
             expire_time=expire_time,
             post_only=terms.post_only,
             self_trade=terms.self_trade.value,
@@ -297,6 +297,8 @@ def cancel(
     """
     named = (order_id is not None) + bool(client_order_id) + everything
     if named != 1:
+        if symbol is not None and is_number(symbol):
+            raise usage(f"give SYMBOL before the order id, as in BTC-USDT {symbol}", "symbol")
         raise usage("give one of ORDER_ID, --id and --all", "order_id")
     if not everything and (symbol is None or side is not None):
         raise usage("give SYMBOL" if symbol is None else "--side goes with --all", "symbol")
@@ -304,7 +306,8 @@ def cancel(
     output = Output(as_json)
     with Client(settings.gateway_orders, settings.account, timeout) as client:
         if everything:
-            ack = client.mass_cancel((symbol or "").upper(), side.value if side else 0)
+            of_symbol = None if symbol is None else symbol.upper()
+            ack = client.mass_cancel(of_symbol, None if side is None else side.value)
             facts = {"canceled_orders": ack.count, "seq": ack.seq}
             output.result(facts, f"{ack.count} orders canceled")
             return
@@ -358,14 +361,16 @@ def amend(
       crossbook amend BTC-USDT --id my-1 --price 59900 --quantity 1
     """
     if (order_id is not None) == bool(client_order_id):
+        if order_id is None and is_number(symbol):
+            raise usage(f"give SYMBOL before the order id, as in BTC-USDT {symbol}", "symbol")
         raise usage("give one of ORDER_ID and --id", "order_id")
     if quantity is None and price is None and stop is None:
         raise usage("give --quantity, --price or --stop", "quantity")
     settings = client_settings(account=account, gateway=gateway)
     with Client(settings.gateway_orders, settings.account, timeout) as client:
         ack = client.amend(
-            symbol.upper(), order_id or 0, client_order_id, quantity=quantity or 0,
-            price=price or 0, stop_price=stop or 0,
+            symbol.upper(), order_id or 0, client_order_id, quantity=quantity,
+            price=price, stop_price=stop,
         )  # fmt: skip
         client.ping()
         executions = list(client.executions())
@@ -456,6 +461,16 @@ def balances(
     for one in facts:
         table.add_row(one["asset"], one["total"], one["held"], one["available"])
     output.console.print(table)
+
+
+def is_number(text: str) -> bool:
+    """Whether a word is more likely a number than an instrument."""
+    return bool(text) and not text.strip("0123456789.")
+
+
+def _perhaps(symbol: str) -> str:
+    """What may be wrong as well where a word is missing and the first one is a number."""
+    return f"; SYMBOL comes first, and {symbol} is none" if is_number(symbol) else ""
 
 
 def usage(text: str, field: str = "") -> CommandError:

@@ -6,6 +6,7 @@ CrossbookError
     OutcomeUnknown       no answer came for what was sent: it may or may not have happened
     GatewayUnavailable   nothing was sent, because no session could be opened in time
     ExecutionsMissed     execution reports are missing, and from which number on
+    ClientClosed         a client was used after its `close`, or before it was opened
     SendQueueFull        the gateway does not take what is sent; part was not sent
     MarketDataError      the publisher does not know the instrument or did not answer in time
     ProcessDown          a process asked whether it works does not answer as it should
@@ -67,6 +68,7 @@ class OutcomeUnknown(CrossbookError):
         unanswered: Sequence[tuple[int, str]],
         why: str,
         answers: Sequence[Reply | None] = (),
+        remedy: str = "",
     ) -> None:
         self.unanswered = list(unanswered)
         self.request_seq, self.client_order_id = self.unanswered[0]
@@ -74,7 +76,9 @@ class OutcomeUnknown(CrossbookError):
         self.why = why
         named = f" (client order id {self.client_order_id!r})" if self.client_order_id else ""
         more = f" and {len(self.unanswered) - 1} more" if len(self.unanswered) > 1 else ""
-        if self.client_order_id:
+        if remedy:
+            pass
+        elif self.client_order_id:
             remedy = (
                 "a new order may be submitted again as it was, client order id included: it is "
                 f"entered once; open_orders(client_order_id={self.client_order_id!r}) tells "
@@ -114,11 +118,21 @@ class ExecutionsMissed(CrossbookError):
         self.executions = list(executions)
 
 
+class ClientClosed(CrossbookError):
+    """A client was used after its `close`, or before it was opened; nothing was sent."""
+
+    def __init__(self, kind: str, address: str, remedy: str = "make a new one") -> None:
+        super().__init__(f"this {kind} of {address} is closed: {remedy}")
+        self.address = address
+
+
 class SendQueueFull(CrossbookError):
     """The send queue is full; the first `sent` of the requests were queued, the rest not."""
 
-    def __init__(self, sent: int) -> None:
-        super().__init__(f"the gateway takes no more: {sent} requests were queued, the rest not")
+    def __init__(self, sent: int, address: str) -> None:
+        super().__init__(
+            f"the gateway at {address} takes no more: {sent} requests were queued, the rest not"
+        )
         self.sent = sent
 
 

@@ -17,7 +17,7 @@ from common.feed_line import FeedCounters
 from common.history import Candle
 from common.instruments import Instrument
 from common.local_book import LocalBook
-from crossbook.errors import MarketDataError
+from crossbook.errors import ClientClosed, MarketDataError
 
 DEFAULT_FEED: Final = "tcp://127.0.0.1:5570"
 DEFAULT_SNAPSHOTS: Final = "tcp://127.0.0.1:5571"
@@ -60,6 +60,8 @@ class MarketData:
         if len(feeds) != len(askable):
             raise ValueError(f"snapshots: {len(askable)} addresses for {len(feeds)} feeds")
         self.group = FeedGroup(len(feeds), symbols, channels)
+        self._where = f"feed {', '.join(feeds)}, snapshots {', '.join(askable)}"
+        self._closed = False
         self._owns_context = context is None
         self._context: zmq.Context[zmq.Socket[bytes]] = context or zmq.Context()
         self._sockets: list[zmq.Socket[bytes]] = []
@@ -77,6 +79,7 @@ class MarketData:
         self._step(0)
 
     def __enter__(self) -> Self:
+        self._check_open()
         return self
 
     def __exit__(
@@ -88,7 +91,8 @@ class MarketData:
         self.close()
 
     def close(self) -> None:
-        """Close all connections."""
+        """Close all connections. Books and counters stay as they were."""
+        self._closed = True
         while self._sockets:
             self._sockets.pop().close()
         if self._owns_context:
@@ -106,12 +110,16 @@ class MarketData:
 
         Raises `MarketDataError` after `timeout_s`, or for a symbol the publisher does not know.
         """
+        self._check_open()
         deadline = time.monotonic() + timeout_s
         updates: list[Update] = []
         while not self.group.ready:
             left_s = deadline - time.monotonic()
             if left_s <= 0:
-                raise MarketDataError(f"no market data in {timeout_s} s: is the publisher running?")
+                raise MarketDataError(
+                    f"no market data in {timeout_s} s from {self._where}: is the publisher "
+                    "running there?"
+                )
             updates += self.poll(left_s)
         return updates
 
@@ -119,8 +127,10 @@ class MarketData:
         """Updates that have come, in order, waiting up to `timeout_s` for the first.
 
         They are applied to the books already. Among them are heartbeats, and a `Snapshot`
-        wherever one replaced a book. Raises `MarketDataError` for an unknown symbol.
+        wherever one replaced a book. Raises `MarketDataError` for an unknown symbol,
+        `ClientClosed` after `close`.
         """
+        self._check_open()
         deadline = time.monotonic() + timeout_s
         while True:
             left_ms = max(0, int((deadline - time.monotonic()) * 1000 + 0.999))
@@ -128,7 +138,7 @@ class MarketData:
             if self.group.unknown_symbols:
                 names = ", ".join(self.group.unknown_symbols)
                 self.group.unknown_symbols.clear()
-                raise MarketDataError(f"the publisher does not know {names}")
+                raise MarketDataError(f"the publisher does not know {names} ({self._where})")
             updates = self.group.take_updates()
             if updates or time.monotonic() >= deadline:
                 return updates
@@ -205,6 +215,10 @@ class MarketData:
     def counters(self) -> FeedCounters:
         """Messages, gaps, resends, snapshots and other things counted since the start."""
         return self.group.counters
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise ClientClosed("market data", self._where)
 
     def _step(self, wait_ms: int) -> None:
         """Send what is due, wait, and take what has come."""

@@ -1,19 +1,22 @@
-"""Requests from what people write: sides as words, numbers as integers or exact decimal text.
+"""Requests from what people write: sides as words, amounts as exact decimals, or whole steps.
 
-An integer quantity is a number of lots and an integer price a number of ticks; text and `Decimal`
-are quantities and prices as people write them. Floats are refused: they are not exact. The
-requests made here carry request sequence zero; whoever sends them numbers them.
+A price, quantity or quote amount is decimal text or a `Decimal`, in the instrument's own assets.
+Ticks, lots and the quote asset's smallest units have arguments of their own, which take integers
+only; so 65000 is never read as 650.00. A bare number where a decimal belongs is refused before
+anything is sent, as a float is. The requests made here carry request sequence zero; whoever sends
+them numbers them.
 """
 
 from decimal import Decimal
 from enum import IntEnum
+from operator import index
 from typing import Final, TypeVar
 
 from common.entry import Amend, Cancel, CancelAfter, MassCancel, New
 from common.types import MAX_INT, OrderType, SelfTrade, Side, TimeInForce
 
-Number = int | str | Decimal
-"""Lots, ticks or smallest units when an integer; otherwise an exact decimal."""
+Amount = str | Decimal
+"""An exact decimal, in the asset it is an amount of."""
 
 _E = TypeVar("_E", bound=IntEnum)
 _LIMIT: Final = OrderType.LIMIT
@@ -23,37 +26,46 @@ _GTC: Final = TimeInForce.GTC
 def new_order(
     symbol: str,
     side: Side | str,
-    quantity: Number = 0,
-    price: Number = 0,
+    quantity: Amount | None = None,
+    price: Amount | None = None,
     *,
     order_type: OrderType | str = _LIMIT,
     time_in_force: TimeInForce | str = _GTC,
     client_order_id: str = "",
-    quote_amount: Number = 0,
-    stop_price: Number = 0,
-    display_quantity: Number = 0,
-    expire_time: int = 0,
+    quote_amount: Amount | None = None,
+    stop_price: Amount | None = None,
+    display_quantity: Amount | None = None,
+    expire_time: int | None = None,
     post_only: bool = False,
     self_trade: SelfTrade | str = SelfTrade.EXPIRE_TAKER,
+    quantity_lots: int | None = None,
+    price_ticks: int | None = None,
+    quote_units: int | None = None,
+    stop_price_ticks: int | None = None,
+    display_lots: int | None = None,
 ) -> New:
     """A new order. `expire_time` is in nanoseconds since the Unix epoch.
 
+    Raises `TypeError` or `ValueError` naming the argument.
+
     >>> new_order("BTC-USDT", "buy", "0.5", "50000.01", time_in_force="ioc").time_in_force
     2
+    >>> new_order("BTC-USDT", "buy", quantity_lots=50_000, price_ticks=5_000_001).price
+    5000001
     """
     return New(
         0,
         symbol,
         choice("side", side, Side),
-        number("quantity", quantity),
-        number("price", price),
+        _either("quantity", quantity, "quantity_lots", quantity_lots),
+        _either("price", price, "price_ticks", price_ticks),
         choice("order_type", order_type, OrderType),
         choice("time_in_force", time_in_force, TimeInForce),
         client_order_id,
-        number("quote_amount", quote_amount),
-        number("stop_price", stop_price),
-        number("display_quantity", display_quantity),
-        expire_time,
+        _either("quote_amount", quote_amount, "quote_units", quote_units),
+        _either("stop_price", stop_price, "stop_price_ticks", stop_price_ticks),
+        _either("display_quantity", display_quantity, "display_lots", display_lots),
+        0 if expire_time is None else whole("expire_time", expire_time),
         post_only,
         choice("self_trade", self_trade, SelfTrade),
     )
@@ -70,21 +82,24 @@ def amend_order(
     order_id: int = 0,
     client_order_id: str = "",
     *,
-    quantity: Number = 0,
-    price: Number = 0,
-    stop_price: Number = 0,
+    quantity: Amount | None = None,
+    price: Amount | None = None,
+    stop_price: Amount | None = None,
+    quantity_lots: int | None = None,
+    price_ticks: int | None = None,
+    stop_price_ticks: int | None = None,
 ) -> Amend:
-    """Change price, total quantity (filled part included) or what a waiting order waits for; zero
-    leaves a term as it is."""
+    """Change price, total quantity (filled part included) or what a waiting order waits for; a
+    term that is not given stays as it is."""
     _one_name(order_id, client_order_id)
     return Amend(
         0,
         symbol,
         order_id,
         client_order_id,
-        number("quantity", quantity),
-        number("price", price),
-        number("stop_price", stop_price),
+        _either("quantity", quantity, "quantity_lots", quantity_lots),
+        _either("price", price, "price_ticks", price_ticks),
+        _either("stop_price", stop_price, "stop_price_ticks", stop_price_ticks),
     )
 
 
@@ -95,43 +110,91 @@ def cancel_after(timeout_s: float) -> CancelAfter:
     1500
     """
     timeout_ms = round(timeout_s * 1000)
-    if not 0 <= timeout_ms <= 24 * 60 * 60 * 1000:
-        raise ValueError(f"timeout_s: {timeout_s} is not within a day")
+    if timeout_s and not 1 <= timeout_ms <= 24 * 60 * 60 * 1000:
+        raise ValueError(f"timeout_s: {timeout_s} is not within 0.001 to 86400, nor 0")
     return CancelAfter(0, timeout_ms)
 
 
-def mass_cancel(symbol: str = "", side: Side | str | int = 0) -> MassCancel:
-    """Cancel all open orders of the account, of one symbol and side if given."""
-    return MassCancel(0, symbol, choice("side", side, Side) if side else 0)
+def mass_cancel(symbol: str | None = None, side: Side | str | None = None) -> MassCancel:
+    """Cancel all open orders of the account, of one symbol and side if given.
+
+    An empty symbol or side is refused: what was meant to narrow must not widen.
+
+    >>> mass_cancel("")
+    Traceback (most recent call last):
+    ValueError: symbol: '' is no instrument; leave it out to cancel in all of them
+    """
+    if symbol == "":
+        raise ValueError("symbol: '' is no instrument; leave it out to cancel in all of them")
+    return MassCancel(0, symbol or "", 0 if side is None else choice("side", side, Side))
 
 
-def number(field: str, value: Number) -> int | str:
+def decimal_text(field: str, value: Amount, steps: str) -> str:
     """`value` as it travels; raises `TypeError` or `ValueError` naming `field`.
 
+    `steps` is the argument that takes the same as a whole number.
+
     >>> from decimal import Decimal
-    >>> number("price", Decimal("5.0E+4"))
+    >>> decimal_text("price", Decimal("5.0E+4"), "price_ticks")
     '50000'
-    >>> number("price", 50000.01)
+    >>> decimal_text("price", 65000, "price_ticks")
     Traceback (most recent call last):
-    TypeError: price: a float is not exact; write '50000.01' or Decimal('50000.01')
+    TypeError: price: a bare int may be meant either way; write price='65000' for a decimal, \
+or price_ticks=65000
     """
     if isinstance(value, str):
-        return value
-    if isinstance(value, bool):
-        raise TypeError(f"{field}: a number, not {value}")
-    if isinstance(value, int):
-        if not 0 <= value <= MAX_INT:
-            raise ValueError(f"{field}: {value} is not within 0 to {MAX_INT}")
-        return int(value)
+        return str(value)
     if isinstance(value, Decimal):
-        if not value.is_finite() or value.is_signed():
+        if not value.is_finite() or value <= 0:
             raise ValueError(f"{field}: {value} is not a positive number")
         if value.adjusted() > 40:
-            raise ValueError(f"{field}: {value} is too large")
+            raise ValueError(f"{field}: {value} is too large: at most 40 digits")
         return format(value, "f")
+    kind = type(value).__name__
+    if isinstance(value, bool):
+        raise TypeError(f"{field}: decimal text or Decimal, or {steps}= an int; not {value}")
+    try:
+        number = index(value)
+    except TypeError:
+        pass
+    else:
+        raise TypeError(
+            f"{field}: a bare {kind} may be meant either way; write {field}='{number}' for a "
+            f"decimal, or {steps}={number}"
+        )
     if isinstance(value, float):
-        raise TypeError(f"{field}: a float is not exact; write '{value}' or Decimal('{value}')")
-    raise TypeError(f"{field}: int, str or Decimal, not {type(value).__name__}")
+        raise TypeError(
+            f"{field}: a float is not exact; write {field}='{value}' or Decimal('{value}'), or "
+            f"{steps}= an int"
+        )
+    raise TypeError(f"{field}: decimal text or Decimal, or {steps}= an int; not {kind}")
+
+
+def whole(field: str, value: int) -> int:
+    """A positive whole number, of whatever integer type; raises naming `field`.
+
+    >>> whole("price_ticks", 0)
+    Traceback (most recent call last):
+    ValueError: price_ticks: 0 is not within 1 to 9223372036854775807
+    """
+    if isinstance(value, bool):
+        raise TypeError(f"{field}: an int, not {value}")
+    try:
+        number = index(value)
+    except TypeError:
+        raise TypeError(f"{field}: an int, not {type(value).__name__}") from None
+    if not 1 <= number <= MAX_INT:
+        raise ValueError(f"{field}: {number} is not within 1 to {MAX_INT}")
+    return number
+
+
+def _either(field: str, value: Amount | None, steps: str, count: int | None) -> int | str:
+    """An amount given as a decimal or as a number of steps; zero where it is not given."""
+    if count is None:
+        return 0 if value is None else decimal_text(field, value, steps)
+    if value is not None:
+        raise ValueError(f"{field}: give {field} or {steps}, not both")
+    return whole(steps, count)
 
 
 def choice(field: str, value: IntEnum | str | int, words: type[_E]) -> int:
@@ -148,5 +211,5 @@ def choice(field: str, value: IntEnum | str | int, words: type[_E]) -> int:
 
 
 def _one_name(order_id: int, client_order_id: str) -> None:
-    if not order_id and not client_order_id:
-        raise ValueError("order_id: give an order_id or a client_order_id")
+    if bool(order_id) == bool(client_order_id):
+        raise ValueError("order_id: give one of order_id and client_order_id")

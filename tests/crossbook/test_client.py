@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 
 import pytest
 
@@ -13,6 +13,7 @@ from common.types import RejectReason
 from crossbook import (
     AsyncClient,
     Client,
+    ClientClosed,
     ExecutionsMissed,
     GatewayUnavailable,
     OrderRejected,
@@ -71,7 +72,7 @@ def test_refusal_raises_with_reason_field_and_text(gateway: FakeGateway, client:
             Reject(request.request_seq, number, "price", "off the grid", "a", 0)
         ]
         with pytest.raises(OrderRejected) as caught:
-            client.submit(BTC, "buy", 1, 100, client_order_id="a")
+            client.submit(BTC, "buy", quantity_lots=1, price_ticks=100, client_order_id="a")
         error = caught.value
         assert (error.reason, error.field, error.text) == (reason, "price", "off the grid")
         assert error.retryable is (reason is RejectReason.BUSY)
@@ -82,7 +83,7 @@ def test_no_answer_is_an_unknown_outcome(gateway: FakeGateway) -> None:
     with Client(gateway.address, timeout_s=0.2) as client:
         gateway.behave = lambda request: []
         with pytest.raises(OutcomeUnknown) as caught:
-            client.submit(BTC, "buy", 1, 100, client_order_id="mine")
+            client.submit(BTC, "buy", quantity_lots=1, price_ticks=100, client_order_id="mine")
         assert caught.value.client_order_id == "mine"
         assert caught.value.request_seq == gateway.requests[-1].request_seq
         assert "open_orders(client_order_id='mine')" in str(caught.value)
@@ -95,16 +96,18 @@ def test_outcome_the_exchange_lost_is_unknown_too(gateway: FakeGateway, client: 
         Reject(request.request_seq, RejectReason.OUTCOME_UNKNOWN, "", "restarted", "mine")
     ]
     with pytest.raises(OutcomeUnknown, match="mine"):
-        client.submit(BTC, "buy", 1, 100, client_order_id="mine")
+        client.submit(BTC, "buy", quantity_lots=1, price_ticks=100, client_order_id="mine")
 
 
 def test_nobody_there_is_known_not_to_have_happened() -> None:
     address = f"tcp://127.0.0.1:{free_ports(1)[0]}"
     client = Client(address, timeout_s=0.2)
-    with pytest.raises(GatewayUnavailable):
-        client.submit(BTC, "buy", 1, 100)
-    with pytest.raises(GatewayUnavailable):
+    with pytest.raises(GatewayUnavailable, match=address):
+        client.submit(BTC, "buy", quantity_lots=1, price_ticks=100)
+    with pytest.raises(GatewayUnavailable, match=address):
         client.logon()
+    with pytest.raises(GatewayUnavailable, match=address):
+        client.batch([new_order(BTC, "buy", "1", "100")])
     client.close()
     with pytest.raises(ConfigError):
         Client("nonsense")
@@ -117,7 +120,7 @@ def test_gateway_may_start_after_the_client() -> None:
         client.logon()
     client.timeout_s = 10.0
     with gateway:
-        assert client.submit(BTC, "buy", 1, 100).open_lots == 5
+        assert client.submit(BTC, "buy", quantity_lots=1, price_ticks=100).open_lots == 5
         client.close()
     assert sum(isinstance(request, New) for request in gateway.requests) == 1
 
@@ -131,9 +134,9 @@ def test_lost_session_is_opened_again_and_the_hole_is_told(
     gateway: FakeGateway,
 ) -> None:
     with Client(gateway.address, recover=False) as client:
-        seq = client.submit(BTC, "buy", 1, 100).seq
+        seq = client.submit(BTC, "buy", quantity_lots=1, price_ticks=100).seq
         gateway.forget_sessions()
-        ack = client.submit(BTC, "buy", 2, 100, client_order_id="again")
+        ack = client.submit(BTC, "buy", quantity_lots=2, price_ticks=100, client_order_id="again")
         assert ack.client_order_id == "again"
         assert gateway.logons == 2
         gateway.push(execution(ack.seq + 9))
@@ -150,10 +153,10 @@ def test_lost_session_is_opened_again_and_the_hole_is_told(
 def test_what_was_missed_comes_by_itself_before_what_is_new(
     gateway: FakeGateway, client: Client
 ) -> None:
-    seq = client.submit(BTC, "buy", 1, 100).seq
+    seq = client.submit(BTC, "buy", quantity_lots=1, price_ticks=100).seq
     gateway.history = [execution(seq + i) for i in range(3)]
     gateway.forget_sessions()
-    client.submit(BTC, "buy", 1, 100)
+    client.submit(BTC, "buy", quantity_lots=1, price_ticks=100)
     gateway.push(execution(seq + 50))
     told = [next(client.executions(5.0)).seq for _ in range(4)]
     assert told == [seq, seq + 1, seq + 2, seq + 50]
@@ -161,11 +164,11 @@ def test_what_was_missed_comes_by_itself_before_what_is_new(
 
 
 def test_hole_that_cannot_be_filled_is_told_once(gateway: FakeGateway, client: Client) -> None:
-    seq = client.submit(BTC, "buy", 1, 100).seq
+    seq = client.submit(BTC, "buy", quantity_lots=1, price_ticks=100).seq
     gateway.holds_all = False
     gateway.history = [execution(seq + 2)]
     gateway.forget_sessions()
-    client.submit(BTC, "buy", 1, 100)
+    client.submit(BTC, "buy", quantity_lots=1, price_ticks=100)
     with pytest.raises(ExecutionsMissed) as caught:
         list(client.executions(5.0))
     assert caught.value.from_seq == seq
@@ -184,7 +187,7 @@ def test_order_with_a_name_survives_the_session_its_answer_was_lost_with(
         return []
 
     gateway.behave = lose_the_first
-    ack = client.submit(BTC, "buy", 1, 100, client_order_id="mine")
+    ack = client.submit(BTC, "buy", quantity_lots=1, price_ticks=100, client_order_id="mine")
     assert ack.client_order_id == "mine"
     named = [request for request in gateway.requests if isinstance(request, New)]
     assert len(named) == 2
@@ -216,7 +219,7 @@ def test_batch_answers_in_order_and_is_cut_to_the_frame_limit(
 
     gateway.behave = even_only
     frames = gateway.frames
-    requests = [new_order(BTC, "buy", 1, 100 + i) for i in range(2_500)]
+    requests = [new_order(BTC, "buy", quantity_lots=1, price_ticks=100 + i) for i in range(2_500)]
     answers = client.batch([*requests, cancel_order(BTC, 1)])
     assert len(answers) == 2_501
     assert [type(each) for each in answers[:4]] in ([Ack, Reject] * 2, [Reject, Ack] * 2)
@@ -232,7 +235,10 @@ def test_batch_with_a_missing_answer_keeps_the_others(gateway: FakeGateway) -> N
         gateway.behave = lambda request: (
             [] if getattr(request, "client_order_id", "") == "b" else answer(request)
         )
-        orders = [new_order(BTC, "buy", 1, 100, client_order_id=name) for name in "abc"]
+        orders = [
+            new_order(BTC, "buy", quantity_lots=1, price_ticks=100, client_order_id=name)
+            for name in "abc"
+        ]
         with pytest.raises(OutcomeUnknown) as caught:
             client.batch(orders)
         assert [name for _, name in caught.value.unanswered] == ["b"]
@@ -248,7 +254,7 @@ def test_interrupted_call_sends_nothing_later(
     with monkeypatch.context() as patch:
         patch.setattr(client, "_step", interrupt)
         with pytest.raises(KeyboardInterrupt):
-            client.submit(BTC, "buy", 1, 100)
+            client.submit(BTC, "buy", quantity_lots=1, price_ticks=100)
     client.ping()
     assert not any(isinstance(request, New) for request in gateway.requests)
 
@@ -301,14 +307,18 @@ def test_asyncio_calls_of_one_turn_travel_together(gateway: FakeGateway) -> None
     async def scenario() -> None:
         async with AsyncClient(gateway.address, account=7) as client:
             frames = gateway.frames
-            calls = (client.submit(BTC, "buy", 1 + i, 100) for i in range(200))
+            calls = (
+                client.submit(BTC, "buy", quantity_lots=1 + i, price_ticks=100) for i in range(200)
+            )
             acks = await asyncio.gather(*calls)
             assert len({ack.request_seq for ack in acks}) == 200
             assert gateway.frames == frames + 1
-            answers = await client.batch([new_order(BTC, "buy", 1, 1)] * 3)
+            answers = await client.batch(
+                [new_order(BTC, "buy", quantity_lots=1, price_ticks=1)] * 3
+            )
             assert len(answers) == 3
             await client.cancel(BTC, 1)
-            await client.amend(BTC, 1, price=5)
+            await client.amend(BTC, 1, price_ticks=5)
             await client.mass_cancel()
             assert await client.open_orders() == []
             assert (await client.ping()).seq == 5
@@ -324,15 +334,17 @@ def test_asyncio_errors_and_lost_sessions(gateway: FakeGateway) -> None:
                 Reject(request.request_seq, RejectReason.BUSY, "", "busy")
             ]
             with pytest.raises(OrderRejected, match="BUSY"):
-                await client.submit(BTC, "buy", 1, 100)
+                await client.submit(BTC, "buy", quantity_lots=1, price_ticks=100)
             gateway.behave = answer
             gateway.forget_sessions()
-            await client.submit(BTC, "buy", 1, 100)
+            await client.submit(BTC, "buy", quantity_lots=1, price_ticks=100)
             assert gateway.logons == 2
             gateway.behave = lambda request: []
             client.timeout_s = 0.2
             with pytest.raises(OutcomeUnknown, match="mine"):
-                await client.submit(BTC, "buy", 1, 100, client_order_id="mine")
+                await client.submit(
+                    BTC, "buy", quantity_lots=1, price_ticks=100, client_order_id="mine"
+                )
 
     asyncio.run(scenario())
 
@@ -340,17 +352,17 @@ def test_asyncio_errors_and_lost_sessions(gateway: FakeGateway) -> None:
 def test_asyncio_client_catches_up(gateway: FakeGateway) -> None:
     async def scenario() -> None:
         async with AsyncClient(gateway.address) as client:
-            seq = (await client.submit(BTC, "buy", 1, 100)).seq
+            seq = (await client.submit(BTC, "buy", quantity_lots=1, price_ticks=100)).seq
             gateway.history = [execution(seq + i) for i in range(3)]
             assert await client.catch_up(seq + 1) == gateway.history[1:]
             assert client.last_seq == seq + 2
             gateway.history += [execution(seq + 3)]
             gateway.forget_sessions()
-            await client.submit(BTC, "buy", 1, 100)
+            await client.submit(BTC, "buy", quantity_lots=1, price_ticks=100)
             assert [each async for each in client.executions(0.2)] == [execution(seq + 3)]
         async with AsyncClient(gateway.address, recover=False) as client:
             gateway.forget_sessions()
-            await client.submit(BTC, "buy", 1, 100)
+            await client.submit(BTC, "buy", quantity_lots=1, price_ticks=100)
             with pytest.raises(ExecutionsMissed):
                 await anext(client.executions(1.0))
 
@@ -371,7 +383,7 @@ def test_asyncio_executions_wait_for_reports_and_end(gateway: FakeGateway) -> No
             await client.ping()
             await client.close()
             assert await asyncio.wait_for(reading, 5) == []
-            with pytest.raises(RuntimeError):
+            with pytest.raises(ClientClosed):
                 await client.ping()
 
     asyncio.run(scenario())
@@ -385,3 +397,82 @@ def test_asyncio_without_a_gateway_raises_in_time() -> None:
                 pass
 
     asyncio.run(scenario())
+
+
+def test_nothing_is_sent_where_a_bare_number_may_be_meant_either_way(
+    gateway: FakeGateway, client: Client
+) -> None:
+    before = len(gateway.requests)
+    with pytest.raises(TypeError, match=r"price='65000' for a decimal, or price_ticks=65000"):
+        client.submit(BTC, "sell", "0.1", 65000)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"stop_price_ticks=5"):
+        client.amend(BTC, 1, stop_price=5)  # type: ignore[arg-type]
+    client.ping()
+    assert [type(request) for request in gateway.requests[before:]] == [Ping]
+
+
+CLOSED_CALLS: list[Callable[[Client], object]] = [
+    lambda client: client.logon(),
+    lambda client: client.instruments,
+    lambda client: client.submit(BTC, "buy", "1", "100"),
+    lambda client: client.cancel(BTC, 1),
+    lambda client: client.amend(BTC, 1, price="1"),
+    lambda client: client.cancel_after(1.0),
+    lambda client: client.balances(),
+    lambda client: client.mass_cancel(),
+    lambda client: client.batch([new_order(BTC, "buy", "1", "100")]),
+    lambda client: client.open_orders(),
+    lambda client: client.ping(),
+    lambda client: list(client.executions()),
+    lambda client: client.catch_up(1),
+    lambda client: client.send([Ping(1)]),
+    lambda client: client.receive(),
+    lambda client: client.fileno(),
+    lambda client: client.__enter__(),
+]
+
+
+@pytest.mark.parametrize("call", CLOSED_CALLS)
+def test_a_closed_client_says_so(gateway: FakeGateway, call: Callable[[Client], object]) -> None:
+    client = Client(gateway.address)
+    client.close()
+    client.close()
+    with pytest.raises(ClientClosed, match=gateway.address):
+        call(client)
+
+
+CLOSED_ASYNC_CALLS: list[Callable[[AsyncClient], Awaitable[object]]] = [
+    lambda client: client.logon(),
+    lambda client: client.instruments(),
+    lambda client: client.submit(BTC, "buy", "1", "100"),
+    lambda client: client.cancel(BTC, 1),
+    lambda client: client.amend(BTC, 1, price="1"),
+    lambda client: client.cancel_after(1.0),
+    lambda client: client.balances(),
+    lambda client: client.mass_cancel(),
+    lambda client: client.batch([new_order(BTC, "buy", "1", "100")]),
+    lambda client: client.open_orders(),
+    lambda client: client.ping(),
+    lambda client: anext(client.executions()),
+    lambda client: client.catch_up(1),
+    lambda client: client.__aenter__(),
+]
+
+
+@pytest.mark.parametrize("call", CLOSED_ASYNC_CALLS)
+def test_a_closed_asyncio_client_says_so(
+    gateway: FakeGateway, call: Callable[[AsyncClient], Awaitable[object]]
+) -> None:
+    async def scenario() -> None:
+        async with AsyncClient(gateway.address) as client:
+            await client.ping()
+        await client.close()
+        with pytest.raises(ClientClosed, match=gateway.address):
+            await call(client)
+
+    asyncio.run(scenario())
+
+
+def test_an_asyncio_client_that_was_never_opened_says_how(gateway: FakeGateway) -> None:
+    with pytest.raises(ClientClosed, match="async with"):
+        asyncio.run(AsyncClient(gateway.address).ping())

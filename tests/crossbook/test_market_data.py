@@ -11,7 +11,7 @@ import zmq
 from common import sockets
 from common.codec import decode_feed_request, encode
 from common.feed import DepthUpdate, Snapshot
-from crossbook import MarketData, MarketDataError
+from crossbook import ClientClosed, MarketData, MarketDataError
 from tests.common.feed_source import SYMBOL, FeedSource, Frames
 from tests.system.exchange import free_ports
 
@@ -150,3 +150,21 @@ def test_unknown_symbol_and_absent_publisher_are_told(
     ):
         market.wait_ready(0.1)
     assert not market.ready
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda market: market.wait_ready(),
+        lambda market: market.poll(),
+        lambda market: list(market.updates()),
+        lambda market: market.__enter__(),
+    ],
+)
+def test_closed_market_data_says_so(call: Callable[[MarketData], object]) -> None:
+    feed, snapshots = (f"tcp://127.0.0.1:{port}" for port in free_ports(2))
+    market = MarketData(feed, snapshots)
+    market.close()
+    market.close()
+    with pytest.raises(ClientClosed, match=feed):
+        call(market)

@@ -1,7 +1,5 @@
 """The order-entry session without a socket: what it sends, and what it makes of the answers."""
 
-from decimal import Decimal
-
 import pytest
 
 from common.codec import MAX_CLIENT_FRAME, MAX_REQUESTS, decode_requests, encode
@@ -19,15 +17,8 @@ from common.entry import (
     Welcome,
 )
 from common.errors import CodecError
-from common.types import RejectReason, Side
+from common.types import RejectReason
 from crossbook.asked import Unanswered, payloads
-from crossbook.request import (
-    amend_order,
-    cancel_order,
-    mass_cancel,
-    new_order,
-    number,
-)
 from crossbook.session import (
     KEEP_ALIVE_NS,
     LOGON_RETRY_NS,
@@ -275,43 +266,3 @@ def test_frames_keep_within_the_gateways_limits() -> None:
     assert all(len(payload) <= MAX_CLIENT_FRAME for payload, _ in made)
     assert all(count <= MAX_REQUESTS for _, count in made)
     assert payloads([]) == []
-
-
-@pytest.mark.parametrize(
-    ("value", "travels"),
-    [(5, 5), ("0.50", "0.50"), (Decimal("0.50"), "0.50"), (Decimal("1E+3"), "1000"), (0, 0)],
-)
-def test_numbers_travel_exactly(value: int | str | Decimal, travels: int | str) -> None:
-    assert number("quantity", value) == travels
-
-
-@pytest.mark.parametrize(
-    ("value", "error"),
-    [
-        (0.5, TypeError),
-        (True, TypeError),
-        (None, TypeError),
-        (-1, ValueError),
-        (2**63, ValueError),
-        (Decimal("NaN"), ValueError),
-        (Decimal("-1"), ValueError),
-        (Decimal("1E+50"), ValueError),
-    ],
-)
-def test_numbers_that_are_not_exact_name_their_field(value: object, error: type[Exception]) -> None:
-    with pytest.raises(error, match=r"^price: "):
-        new_order("BTC-USDT", "buy", 1, value)  # type: ignore[arg-type]
-
-
-def test_words_become_the_protocols_numbers() -> None:
-    order = new_order("BTC-USDT", "SELL", 1, order_type="market", time_in_force="ioc")
-    assert (order.side, order.order_type, order.time_in_force) == (2, 2, 2)
-    assert new_order("BTC-USDT", Side.BUY).side == 1
-    assert mass_cancel(side="buy").side == 1
-    assert mass_cancel().side == 0
-    with pytest.raises(ValueError, match="side: 'up' is none of buy, sell"):
-        new_order("BTC-USDT", "up")
-    with pytest.raises(ValueError, match="order_id"):
-        cancel_order("BTC-USDT")
-    with pytest.raises(ValueError, match="order_id"):
-        amend_order("BTC-USDT", quantity=1)
