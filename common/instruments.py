@@ -17,6 +17,9 @@ from common.types import MAX_ASSET, MAX_INT, MAX_SYMBOL, RejectReason
 FEE_SCALE: Final = 1_000_000
 """A fee rate of 1 is one millionth (0.01 basis point) of the amount received."""
 
+FEE_RATE_MAX: Final = FEE_SCALE // 10
+"""Highest fee rate and highest rebate: a tenth of the amount."""
+
 DECIMALS_MAX: Final = 18
 """Most decimals of an asset."""
 
@@ -287,8 +290,8 @@ def _limits_fault(instrument: Instrument) -> str:
         ("band_low_ticks", 0 <= low <= MAX_INT),
         ("band_high_ticks", 0 <= high <= MAX_INT and (not high or low <= high)),
         ("band_rate", 0 <= instrument.band_rate <= FEE_SCALE),
-        ("maker_fee_rate", abs(instrument.maker_fee_rate) <= FEE_SCALE // 10),
-        ("taker_fee_rate", abs(instrument.taker_fee_rate) <= FEE_SCALE // 10
+        ("maker_fee_rate", abs(instrument.maker_fee_rate) <= FEE_RATE_MAX),
+        ("taker_fee_rate", abs(instrument.taker_fee_rate) <= FEE_RATE_MAX
          and instrument.maker_fee_rate + instrument.taker_fee_rate >= 0),
     )  # fmt: skip
     return next((field for field, holds in sound if not holds), "")
@@ -417,7 +420,7 @@ def _protected(grid: Instrument, entry: InstrumentEntry, where: str) -> Instrume
 def _fee_rate(percent: str) -> int:
     """Millionths of a rate in percent; a leading minus makes it a rebate."""
     rate = parse_decimal(percent.removeprefix("-"), 4)
-    if rate > FEE_SCALE // 10:
+    if rate > FEE_RATE_MAX:
         raise DecimalError("more than 10 percent", RejectReason.EXCEEDS_LIMIT)
     return -rate if percent.startswith("-") else rate
 

@@ -19,9 +19,10 @@ from common.commands import (
     SetInstrumentState,
     Uncross,
 )
+from common.errors import DecimalError
 from common.events import AuctionUncrossed, BalanceAdjusted, Event, OrdersMassCanceled
 from common.instruments import (
-    FEE_SCALE,
+    FEE_RATE_MAX,
     Instrument,
     format_decimal,
     instrument_of,
@@ -75,8 +76,12 @@ AccountArgument = Annotated[
     int, typer.Argument(metavar="ACCOUNT", min=0, max=2**31 - 1, help="0 is the venue's own.")
 ]
 OfAccountOption = Annotated[
-    int, typer.Option("--of", metavar="ACCOUNT", min=0, max=2**31 - 1, help="0: all accounts.")
-]
+    int | None,
+    typer.Option(
+        "--of", metavar="ACCOUNT", min=1, max=2**31 - 1, show_default=False,
+        help="One account only.",
+    ),
+]  # fmt: skip
 ShardOption = Annotated[
     int,
     typer.Option(
@@ -155,9 +160,15 @@ def state(
     symbol: SymbolArgument,
     to: Annotated[StateWord, typer.Argument(metavar="STATE", help="The state to put it into.")],
     seconds: Annotated[
-        float,
-        typer.Option("--for", metavar="SECONDS", min=0, help="And open it again after so long."),
-    ] = 0,
+        float | None,
+        typer.Option(
+            "--for",
+            metavar="SECONDS",
+            min=0.001,
+            show_default=False,
+            help="And open it again after so long; without it, until it is told otherwise.",
+        ),
+    ] = None,
     admin: AdminOption = None,
     timeout: TimeoutOption = DEFAULT_TIMEOUT_S,
     as_json: JsonOption = False,
@@ -171,7 +182,7 @@ def state(
       crossbook admin state BTC-USDT auction
     """
     until_ns = 0
-    if seconds:
+    if seconds is not None:
         until_ns = int((datetime.now(UTC).timestamp() + seconds) * 1e9)
     with _shards(admin, timeout) as shards:
         client, found = shards.trading(symbol)
@@ -226,7 +237,7 @@ def fees(
     symbol: SymbolArgument,
     maker: Annotated[str, typer.Argument(metavar="MAKER", help="Percent; -0.01 is a rebate.")],
     taker: Annotated[str, typer.Argument(metavar="TAKER", help="Percent.")],
-    of: OfAccountOption = 0,
+    of: OfAccountOption = None,
     inherit: Annotated[
         bool, typer.Option("--inherit", help="With --of: take the account's own rates away.")
     ] = False,
@@ -241,13 +252,16 @@ def fees(
       crossbook admin fees BTC-USDT 0.05 0.10
       crossbook admin fees --of 7 BTC-USDT -- -0.01 0.05
     """
-    rates = [_rate(text) for text in (maker, taker)]
+    if inherit and of is None:
+        raise CommandError("--inherit goes with --of ACCOUNT", ExitStatus.USAGE, "USAGE", "of")
+    rates = [_rate(field, text) for field, text in (("maker", maker), ("taker", taker))]
+    account = of or 0
     with _shards(admin, timeout) as shards:
         client, found = shards.trading(symbol)
         instrument = found.definition
-        event = client.act(SetFees(0, 0, of, instrument.id, rates[0], rates[1], inherit))
+        event = client.act(SetFees(0, 0, account, instrument.id, rates[0], rates[1], inherit))
     facts = {
-        "symbol": instrument.symbol, "account": of, "maker_fee_percent": maker,
+        "symbol": instrument.symbol, "account": account, "maker_fee_percent": maker,
         "taker_fee_percent": taker, "inherited": inherit, "seq": event.seq,
     }  # fmt: skip
     whose = f"account {of} in {instrument.symbol}" if of else instrument.symbol
@@ -299,10 +313,14 @@ def withdraw(
 
 @app.command("cancel-all")
 def cancel_all(
-    of: OfAccountOption = 0,
+    everything: Annotated[
+        bool, typer.Option("--all", help="The orders of all accounts in all instruments.")
+    ] = False,
+    of: OfAccountOption = None,
     symbol: Annotated[
-        str, typer.Option("--symbol", metavar="SYMBOL", help="One instrument only.")
-    ] = "",
+        str | None,
+        typer.Option("--symbol", metavar="SYMBOL", show_default=False, help="One instrument only."),
+    ] = None,
     side: Annotated[
         SideWord | None, typer.Option("--side", show_default=False, help="One side only.")
     ] = None,
@@ -310,22 +328,30 @@ def cancel_all(
     timeout: TimeoutOption = DEFAULT_TIMEOUT_S,
     as_json: JsonOption = False,
 ) -> None:
-    """Cancel open orders of one account or of all.
+    """Cancel open orders: of one account, of one instrument, of both together, or all of them.
 
     \b
     Examples:
       crossbook admin cancel-all --symbol BTC-USDT
       crossbook admin cancel-all --of 7 --side buy
+      crossbook admin cancel-all --all
     """
+    if everything == (of is not None or symbol is not None):
+        text = (
+            "give --of ACCOUNT, --symbol SYMBOL or both, or else --all for the orders of all "
+            "accounts in all instruments"
+        )
+        raise CommandError(text, ExitStatus.USAGE, "USAGE", "all")
     number = 0 if side is None else 1 if side is SideWord.BUY else 2
     events: list[Event] = []
+    account = of or 0
     with _shards(admin, timeout) as shards:
-        if symbol:
+        if symbol is not None:
             client, found = shards.trading(symbol)
-            events.append(client.act(MassCancelOrders(0, 0, of, found.definition.id, number)))
+            events.append(client.act(MassCancelOrders(0, 0, account, found.definition.id, number)))
         else:
             events += [
-                client.act(MassCancelOrders(0, 0, of, 0, number)) for client in shards.clients
+                client.act(MassCancelOrders(0, 0, account, 0, number)) for client in shards.clients
             ]
     count = sum(event.count for event in events if isinstance(event, OrdersMassCanceled))
     facts = {"canceled_orders": count, "seq": events[-1].seq}
@@ -378,8 +404,12 @@ def _adjust(
         client = shards.named(shard)
         decimals = _decimals([client.view()])
         if asset not in decimals:
-            raise CommandError(f"no asset {asset!r}", ExitStatus.USAGE, "UNKNOWN_ASSET", "asset")
-        units = parse_decimal(amount, decimals[asset])
+            text = f"no instrument here has the asset {asset!r}, but {', '.join(decimals)}"
+            raise CommandError(text, ExitStatus.USAGE, "UNKNOWN_ASSET", "asset")
+        units = _parsed("amount", amount, decimals[asset])
+        if not units:
+            text = f"{amount!r} is not above zero"
+            raise CommandError(text, ExitStatus.USAGE, "USAGE", "amount")
         command = AdjustBalance(0, 0, account, 0, asset, sign * units, transfer_id)
         event = client.act(command)
     assert isinstance(event, BalanceAdjusted), event
@@ -389,6 +419,14 @@ def _adjust(
         "balance": balance, "transfer_id": transfer_id, "seq": event.seq,
     }  # fmt: skip
     Output(as_json).result(facts, f"account {account} has {balance} {asset}")
+
+
+def _parsed(field: str, text: str, decimals: int) -> int:
+    """Units of decimal text; raises a usage error naming `field` and the text."""
+    try:
+        return parse_decimal(text, decimals)
+    except DecimalError as error:
+        raise CommandError(f"{text!r} is {error}", ExitStatus.USAGE, "USAGE", field) from error
 
 
 def _status_facts(status: InstrumentStatus) -> dict[str, Any]:
@@ -415,8 +453,10 @@ def _decimals(views: Iterable[AdminView]) -> dict[str, int]:
     return found
 
 
-def _rate(percent: str) -> int:
-    rate = parse_decimal(percent.removeprefix("-"), _PERCENT_DECIMALS)
-    if rate > FEE_SCALE:
-        raise CommandError(f"{percent} percent is too much", ExitStatus.USAGE, "USAGE", "fee")
+def _rate(field: str, percent: str) -> int:
+    rate = _parsed(field, percent.removeprefix("-"), _PERCENT_DECIMALS)
+    if rate > FEE_RATE_MAX:
+        limit = format_decimal(FEE_RATE_MAX, _PERCENT_DECIMALS)
+        text = f"{percent} percent is more than {limit}"
+        raise CommandError(text, ExitStatus.USAGE, "USAGE", field)
     return -rate if percent.startswith("-") else rate

@@ -6,6 +6,7 @@ unreadable file. 3: not reachable, or the outcome is unknown.
 
 import json
 import os
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from enum import IntEnum
@@ -18,6 +19,8 @@ from typer.core import TyperGroup
 from common.errors import ConfigError, CrossbookError, DecimalError
 from crossbook.csv_file import RecordingError
 from crossbook.errors import ActRefused, OrderRejected, OutcomeUnknown
+
+_NEGATIVE: Final = re.compile(r"-\.?\d[\d.]*")
 
 UsageError: type[Exception] = typer.BadParameter.__mro__[1]
 """Typer's (or click's) error for a wrong command line."""
@@ -106,25 +109,58 @@ def error_facts(error: Exception) -> tuple[ExitStatus, dict[str, str]]:
     return status, {"code": code, "message": message, "field": field}
 
 
+def _check_not_empty(words: Sequence[str]) -> None:
+    """Refuse a command line with an empty word: a variable that is not set must not read as an
+    argument that was not given, and so widen what is meant."""
+    for before, word in zip(("crossbook", *words), words, strict=False):
+        option, mark, value = word.partition("=")
+        if not word.strip():
+            text = f"the word after {before!r} is empty; leave it out if nothing is meant"
+        elif word.startswith("--") and mark and not value.strip():
+            text, before = f"{option} is empty; leave it out if nothing is meant", option
+        else:
+            continue
+        field = before[2:].replace("-", "_") if before.startswith("--") else ""
+        raise CommandError(text, ExitStatus.USAGE, "USAGE", field)
+
+
+def _negative_number(error: Exception, words: Sequence[str]) -> CommandError | None:
+    """What to say instead of "no such option: -0" for a negative number."""
+    name = str(getattr(error, "option_name", ""))
+    for word in words:
+        if name and word.startswith(name) and _NEGATIVE.fullmatch(word):
+            return CommandError(
+                f"{word} is negative: quantities, prices and amounts are above zero (where a "
+                "number may be negative, as a rebate of admin fees, -- goes before it)",
+                ExitStatus.USAGE,
+                "USAGE",
+            )
+    return None
+
+
 class CrossbookGroup(TyperGroup):
     """Turns errors into messages and exit statuses; nobody sees a traceback."""
 
     _as_json = False
+    _words: Sequence[str] = ()
 
     def main(self, args: Sequence[str] | None = None, *rest: Any, **options: Any) -> Any:
         """Run a command line."""
         words = list(sys.argv[1:] if args is None else args)
         self._as_json = "--json" in words
+        self._words = words
         return super().main(words, *rest, **options)
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command; any expected error ends it with its exit status."""
         try:
+            _check_not_empty(self._words)
             return super().invoke(ctx)
         except UsageError as error:
-            if not self._as_json:
+            negative = _negative_number(error, self._words)
+            if negative is None and not self._as_json:
                 raise
-            self._report(error)
+            self._report(negative or error)
         except CrossbookError as error:
             self._report(error)
         except BrokenPipeError:

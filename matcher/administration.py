@@ -27,7 +27,7 @@ from common.events import (
     InstrumentStateChanged,
     TimeAdvanced,
 )
-from common.instruments import Instrument, check_change, definition_fault
+from common.instruments import FEE_RATE_MAX, Instrument, check_change, definition_fault
 from common.rules import FEE_ACCOUNT, Rules
 from common.types import MAX_CLIENT_ORDER_ID, MAX_INT, InstrumentState, RejectReason
 from matcher import auction
@@ -46,9 +46,6 @@ TRANSFERS_REMEMBERED: Final = 65_536
 alike everywhere."""
 
 INSTRUMENTS_MAX: Final = 1_000
-FEE_RATE_MAX: Final = 100_000
-"""Ten percent."""
-
 CANCEL_AFTER_MAX_NS: Final = 24 * 60 * 60 * 1_000_000_000
 
 _UNSUPPORTED: Final = RejectReason.UNSUPPORTED_COMBINATION

@@ -72,6 +72,29 @@ def test_every_command_has_examples_and_json(name: str) -> None:
         (["cancel", "BTC-USDT"], "one of ORDER_ID, --id and --all"),
         (["cancel", "BTC-USDT", "5", "--all"], "one of ORDER_ID, --id and --all"),
         (["cancel", "--id", "x"], "give SYMBOL"),
+        (["cancel", "999999"], "give SYMBOL before the order id, as in BTC-USDT 999999"),
+        (["amend", "999999", "-p", "5"], "give SYMBOL before the order id"),
+        (["buy", "0.5", "60000"], "SYMBOL comes first, and 0.5 is none"),
+        (["sell", "0.5"], "SYMBOL comes first, and 0.5 is none"),
+        (["cancel", "", "--all"], "the word after 'cancel' is empty"),
+        (["cancel", "--all", "--id", ""], "the word after '--id' is empty"),
+        (["buy", "BTC-USDT", "1", "2", "--id="], "--id is empty"),
+        (["buy", "BTC-USDT", "1", "2", "--show", " "], "the word after '--show' is empty"),
+        (["buy", "BTC-USDT", "-0.1", "1"], "-0.1 is negative"),
+        (["sell", "BTC-USDT", "0.1", "-1"], "-1 is negative"),
+        (["admin", "deposit", "7", "USDT", "-.5"], "-.5 is negative"),
+        (["admin", "fees", "BTC-USDT", "-0.01", "0.05"], "-- goes before it"),
+        (["buy", "BTC-USDT", "1", "2", "-0x"], "No such option"),
+        (["admin", "cancel-all"], "--of ACCOUNT, --symbol SYMBOL or both, or else --all"),
+        (["admin", "cancel-all", "--side", "buy"], "or else --all"),
+        (["admin", "cancel-all", "--all", "--of", "7"], "or else --all"),
+        (["admin", "cancel-all", "--of", "0"], "--of"),
+        (["admin", "cancel-all", "--symbol", ""], "the word after '--symbol' is empty"),
+        (["admin", "state", "BTC-USDT", "halted", "--for", "0"], "--for"),
+        (["admin", "fees", "--of", "0", "BTC-USDT", "1", "1"], "--of"),
+        (["admin", "fees", "--inherit", "BTC-USDT", "1", "1"], "--inherit goes with --of"),
+        (["admin", "fees", "BTC-USDT", "1", "20"], "20 percent is more than 10.0000"),
+        (["admin", "fees", "BTC-USDT", "1", "1e1"], "'1e1' is not plain decimal text"),
         (["cancel", "BTC-USDT", "5", "--side", "buy"], "--side goes with --all"),
         (["amend", "BTC-USDT", "5"], "give --quantity, --price or --stop"),
         (["amend", "BTC-USDT", "--price", "5"], "one of ORDER_ID and --id"),
@@ -124,7 +147,7 @@ def test_a_feed_that_is_not_there_ends_with_status_3() -> None:
 
     assert status == 3
     assert out == ""
-    assert "is the publisher running?" in err
+    assert f"from feed {feed}, snapshots {snapshots}: is the publisher running there?" in err
 
 
 def test_status_names_what_is_missing() -> None:
