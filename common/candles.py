@@ -2,14 +2,13 @@
 
 No clock: the time of a trade is the matcher's, and a candle ends when a trade of a later one comes.
 Each length divides the next, so that a trade costs the same whatever the number of lengths. Sums
-stop at `MAX_INT`, the largest number on any wire, which then stands for "as much or more".
+are exact, however large.
 """
 
 from collections.abc import Iterable
 from typing import Final
 
 from common.history import CANDLE_INTERVALS_S, Candle
-from common.types import MAX_INT
 
 SECOND_NS: Final = 1_000_000_000
 
@@ -98,8 +97,8 @@ class CandleSeries:
                 self._high,
                 self._low,
                 self._close,
-                min(self._volume, MAX_INT),
-                min(self._notional, MAX_INT),
+                self._volume,
+                self._notional,
                 self._trades,
                 self._first_trade_id,
                 self.last_trade_id,
@@ -121,8 +120,8 @@ def joined(earlier: Candle, later: Candle) -> Candle:
         max(earlier.high_ticks, later.high_ticks),
         min(earlier.low_ticks, later.low_ticks),
         later.close_ticks,
-        min(earlier.volume_lots + later.volume_lots, MAX_INT),
-        min(earlier.quote_volume + later.quote_volume, MAX_INT),
+        earlier.volume_lots + later.volume_lots,
+        earlier.quote_volume + later.quote_volume,
         earlier.trades + later.trades,
         earlier.first_trade_id,
         later.last_trade_id,

@@ -21,24 +21,60 @@ MAX_CLIENT_FRAME: Final = 256 * 1024
 MAX_REQUESTS: Final = 1024
 """Most requests in one client frame."""
 
-_encoder = msgspec.msgpack.Encoder()
-encode = _encoder.encode
-"""Encode any message, or a list of them, as msgpack bytes."""
+INTEGER_LEAST: Final = -(2**63)
+INTEGER_MOST: Final = 2**64 - 1
+"""Smallest and largest integer of msgpack. A sum beyond them travels as decimal text."""
 
+_encode: Final = msgspec.msgpack.Encoder().encode
+
+
+def encode(message: Any) -> bytes:
+    """Encode any message, or a list of them, as msgpack bytes.
+
+    An integer that msgpack cannot hold, which only a sum can be, becomes decimal text; the
+    decoders of messages with sums turn it back. O(size); a message with such a sum costs a copy.
+    Raises `OverflowError` for a request, where text would mean another number.
+
+    >>> decode_sync_request(encode(sync.BooksRequest(7))).request_id
+    7
+    """
+    try:
+        return _encode(message)
+    except OverflowError:
+        return _encode(_in_text(message))
+
+
+def _in_text(value: Any) -> Any:
+    """The same message with decimal text for the integers that msgpack cannot hold."""
+    if isinstance(value, int):
+        return value if INTEGER_LEAST <= value <= INTEGER_MOST else str(value)
+    if isinstance(value, msgspec.Struct):
+        if isinstance(value, entry.Request):
+            raise OverflowError(f"a number of {value!r} is beyond 64 bits")
+        fields = {name: _in_text(getattr(value, name)) for name in value.__struct_fields__}
+        return type(value)(**fields)
+    if isinstance(value, list | tuple):
+        return [_in_text(each) for each in value]
+    if isinstance(value, dict):
+        return {key: _in_text(each) for key, each in value.items()}
+    return value
+
+
+# Messages that may hold sums are read with `strict=False`: decimal text is an integer there too.
 decode_commands = msgspec.msgpack.Decoder(list[commands.Command]).decode
-decode_events = msgspec.msgpack.Decoder(events.EventBatch).decode
+decode_events = msgspec.msgpack.Decoder(events.EventBatch, strict=False).decode
 decode_sync_request = msgspec.msgpack.Decoder(sync.SyncRequest | metrics.MetricsRequest).decode
-decode_sync_reply = msgspec.msgpack.Decoder(sync.SyncReply).decode
+decode_sync_reply = msgspec.msgpack.Decoder(sync.SyncReply, strict=False).decode
 decode_admin_request = msgspec.msgpack.Decoder(admin.AdminRequest).decode
-decode_admin_reply = msgspec.msgpack.Decoder(admin.AdminReply).decode
-decode_replies = msgspec.msgpack.Decoder(list[entry.Reply]).decode
-decode_feed = msgspec.msgpack.Decoder(feed.FeedMessage).decode
+decode_admin_reply = msgspec.msgpack.Decoder(admin.AdminReply, strict=False).decode
+decode_replies = msgspec.msgpack.Decoder(list[entry.Reply], strict=False).decode
+decode_feed = msgspec.msgpack.Decoder(feed.FeedMessage, strict=False).decode
 decode_feed_request = msgspec.msgpack.Decoder(feed.FeedRequest | metrics.MetricsRequest).decode
-decode_feed_reply = msgspec.msgpack.Decoder(feed.FeedReply).decode
+decode_feed_reply = msgspec.msgpack.Decoder(feed.FeedReply, strict=False).decode
 decode_history_question = msgspec.msgpack.Decoder(
     history.HistoryQuestion | metrics.MetricsRequest
 ).decode
-decode_history_answer = msgspec.msgpack.Decoder(history.HistoryAnswer).decode
+decode_history_answer = msgspec.msgpack.Decoder(history.HistoryAnswer, strict=False).decode
 decode_metrics = msgspec.msgpack.Decoder(metrics.Metrics).decode
 
 _decode_request = msgspec.msgpack.Decoder(entry.Request).decode

@@ -13,7 +13,6 @@ from common.codec import encode
 from common.feed import Candles, Ticker, Trade, topic
 from common.history import Candle, MarketRecord
 from common.instruments import Instrument
-from common.types import MAX_INT
 from publisher.history import Frames, Topic
 from publisher.ticker import RollingDay
 
@@ -192,8 +191,8 @@ class Statistics:
             day.high_ticks,
             day.low_ticks,
             *self._last,
-            min(day.volume_lots, MAX_INT),
-            min(day.quote_volume, MAX_INT),
+            day.volume_lots,
+            day.quote_volume,
             day.trades,
             first.first_trade_id if first is not None else 0,
             last.last_trade_id if last is not None else 0,

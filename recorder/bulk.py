@@ -10,23 +10,22 @@ from typing import Any, Final
 
 from sqlalchemy import Column, Connection, Dialect, Table
 
-from common.types import MAX_INT
 from recorder.database import SQLITE
-from recorder.tables import CANDLES, ORDERS
+from recorder.tables import CANDLES, ORDERS, PART
 
 Rows = Sequence[tuple[Any, ...]]
 
 _CHANGED: Final = (
     "order_id", "price_ticks", "quantity_lots", "status", "filled_lots", "open_lots",
     "filled_notional", "reason", "updated_ns", "updated_seq", "trigger_ticks", "display_lots",
-    "working",
+    "working", "filled_notional_high",
 )  # fmt: skip
-"""Columns of a change, in the order of `recorder.digest.OrderChange`."""
+"""Columns of a change, in the order of `recorder.sums.order_row`."""
 
 
 class Bulk:
     """The statements of one dialect. Rows are tuples in the order of the table's columns; those
-    of `change_orders` in the order of the fields of `OrderChange`."""
+    of `change_orders` in the order of `recorder.sums.order_row`."""
 
     def __init__(self, dialect: Dialect) -> None:
         self._in_arrays = dialect.name != SQLITE
@@ -78,18 +77,18 @@ class Bulk:
         return f"%s::{column.type.compile(self._dialect)}[]"
 
     def _change(self) -> str:
-        """What is left out (NULL) of a change stays. Neither database adds beyond 63 bits: a
-        notional that would not fit stands at the largest number."""
+        """What is left out (NULL) of a change stays. Neither database adds beyond 63 bits, so that
+        the lower parts of two notionals carry into the higher one."""
         arrays = self._in_arrays
         places = enumerate(_CHANGED, 1)
         new = {name: f"new.{name}" if arrays else f"?{place}" for place, name in places}
         changes = {name: new[name] for name in _CHANGED[1:]}
         for name in ("price_ticks", "quantity_lots", "trigger_ticks", "display_lots", "working"):
             changes[name] = f"coalesce({new[name]}, orders.{name})"
-        added = new["filled_notional"]
-        changes["filled_notional"] = (
-            f"CASE WHEN orders.filled_notional > {MAX_INT} - {added} THEN {MAX_INT} "
-            f"ELSE orders.filled_notional + {added} END"
+        added = f"(orders.filled_notional + {new['filled_notional']})"
+        changes["filled_notional"] = f"{added} - {added} / {PART} * {PART}"
+        changes["filled_notional_high"] = (
+            f"orders.filled_notional_high + {new['filled_notional_high']} + {added} / {PART}"
         )
         setting = ", ".join(f"{name} = {value}" for name, value in changes.items())
         source = ""

@@ -30,7 +30,7 @@ from common.events import (
 from common.history import Candle
 from common.instruments import Instrument
 from common.shards import base_of, shard_of
-from common.types import MAX_INT, Liquidity, OrderStatus, RejectReason, Side
+from common.types import Liquidity, OrderStatus, RejectReason, Side
 
 _NEW: Final = int(OrderStatus.NEW)
 _PARTIALLY_FILLED: Final = int(OrderStatus.PARTIALLY_FILLED)
@@ -59,7 +59,8 @@ class Position(Struct, frozen=True):
 
 
 class OrderRow(Struct, gc=False):
-    """An order to insert, in the order of the columns of its table."""
+    """An order to insert, in the order of the columns of its table; `filled_notional` is the whole
+    sum."""
 
     order_id: int
     account: int
@@ -268,7 +269,7 @@ class Digest:
     ) -> None:
         status = _PARTIALLY_FILLED if open_lots else _FILLED
         row = self._now(order_id, status, filled_lots, open_lots, seq)
-        row.filled_notional = min(row.filled_notional + notional, MAX_INT)
+        row.filled_notional += notional
 
     def _now(
         self, order_id: int, status: int, filled_lots: int, open_lots: int, seq: int

@@ -40,6 +40,7 @@ from common.history import (
 from common.metrics import MetricsRequest
 from recorder.database import reason_of
 from recorder.store import latest_candles, position_of
+from recorder.sums import candle_of, order_of
 from recorder.tables import CANDLES, FILLS, IS_ENDED, IS_NAMED, IS_OPEN, ORDERS, OWNER, TRADES
 
 QUESTION_BYTES_MAX: Final = 1_024
@@ -49,10 +50,13 @@ MINUTE_S: Final = 60
 DAY_NS: Final = 86_400 * SECOND_NS
 
 _FIELDS: Final = fields_by_tag(HistoryQuestion | MetricsRequest)
-_ORDER: Final = [ORDERS.c[name] for name in OrderRecord.__struct_fields__[:-1]]
+_ORDER: Final = [
+    *(ORDERS.c[name] for name in OrderRecord.__struct_fields__[:-1]),
+    ORDERS.c.filled_notional_high,
+]
 _FILL: Final = [FILLS.c[name] for name in FillRecord.__struct_fields__]
 _TRADE: Final = [TRADES.c[name] for name in TradeRecord.__struct_fields__]
-_CANDLE: Final = [CANDLES.c[name] for name in Candle.__struct_fields__]
+_CANDLE: Final = list(CANDLES.c)[1:]
 
 
 def read_question(payload: bytes) -> HistoryQuestion | MetricsRequest | HistoryReject:
@@ -132,7 +136,7 @@ class HistoryDesk:
             query = query.where(columns.order_id < question.before_order_id)
         query = query.order_by(columns.order_id.desc())
         rows, more = _limited(connection, query, question.limit)
-        orders = [OrderRecord(*row) for row in rows]
+        orders = [order_of(row) for row in rows]
         if question.order_id and orders:
             fills = self._fills_of(connection, question.order_id)
             orders = [replace(orders[0], fills=fills)]
@@ -190,7 +194,7 @@ class HistoryDesk:
                 connection, query.order_by(columns.open_ns.desc()), question.limit
             )
             rows = rows[::-1]
-        return CandleRecords(question.request_id, seq, [Candle(*row) for row in rows], more)
+        return CandleRecords(question.request_id, seq, [candle_of(row) for row in rows], more)
 
     def _market(self, question: MarketQuestion, connection: Connection, seq: int) -> MarketRecord:
         columns = CANDLES.c
@@ -207,7 +211,7 @@ class HistoryDesk:
                 )
                 .order_by(columns.open_ns)
             )
-            minutes = [Candle(*row) for row in connection.execute(query)]
+            minutes = [candle_of(row) for row in connection.execute(query)]
         last_lots = connection.execute(
             select(TRADES.c.quantity_lots)
             .where(TRADES.c.instrument == question.instrument)

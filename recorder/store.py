@@ -7,7 +7,6 @@ from the position therefore records every command once, whatever was killed when
 from collections.abc import Iterable
 from typing import Final
 
-from msgspec.structs import astuple
 from sqlalchemy import Connection, Engine, inspect, select, update
 
 from common.crash import reached
@@ -17,6 +16,7 @@ from recorder.bulk import Bulk
 from recorder.database import described
 from recorder.digest import Changes, Position
 from recorder.replica import REMEDY, RecordBrokenError
+from recorder.sums import candle_of, candle_row, cut_sum, order_row, widen
 from recorder.tables import (
     CANDLES,
     FILLS,
@@ -26,6 +26,9 @@ from recorder.tables import (
     SCHEMA_VERSION,
     TRADES,
 )
+
+_ONE_COLUMN_A_SUM: Final = 2
+"""The schema version before sums had two columns."""
 
 _PLACE: Final = 1
 """Id of the one row of `position`."""
@@ -51,6 +54,8 @@ class Store:
                 METADATA.drop_all(connection)
             elif inspect(connection).has_table(POSITION.name):
                 version = connection.scalar(select(POSITION.c.schema_version))
+                if version == _ONE_COLUMN_A_SUM:
+                    version = self._widened(connection)
                 if version != SCHEMA_VERSION:
                     raise ConfigError(
                         f"DATABASE_URL: the tables in {described(self._engine)} are of version "
@@ -61,6 +66,18 @@ class Store:
             row = dict.fromkeys(POSITION.columns.keys(), 0)
             row |= {"id": _PLACE, "schema_version": SCHEMA_VERSION}
             connection.execute(POSITION.insert().values(row))
+
+    def _widened(self, connection: Connection) -> int:
+        """Bring tables whose sums had one column to the present version."""
+        cut = cut_sum(connection)
+        if cut is not None:
+            raise ConfigError(
+                f"DATABASE_URL: {cut} in {described(self._engine)} holds a sum that was cut off at "
+                f"2^63-1 by an earlier version of this program. {REMEDY}"
+            )
+        widen(connection)
+        connection.execute(update(POSITION).values(schema_version=SCHEMA_VERSION))
+        return SCHEMA_VERSION
 
     def load(self, instruments: Iterable[int]) -> tuple[Position, dict[int, list[Candle]]]:
         """The position, and the latest candles of these instruments as of it."""
@@ -85,12 +102,12 @@ class Store:
         with self._engine.begin() as connection:
             _move(connection, changes.before, changes.after)
             bulk = self._bulk
-            bulk.insert(connection, ORDERS, [astuple(row) for row in changes.orders])
-            bulk.change_orders(connection, [astuple(row) for row in changes.changed])
+            bulk.insert(connection, ORDERS, [order_row(row) for row in changes.orders])
+            bulk.change_orders(connection, [order_row(row) for row in changes.changed])
             reached("recorder.writing")
             bulk.insert(connection, TRADES, changes.trades)
             bulk.insert(connection, FILLS, changes.fills)
-            candles = [(instrument, *astuple(candle)) for instrument, candle in changes.candles]
+            candles = [candle_row(instrument, candle) for instrument, candle in changes.candles]
             bulk.put_candles(connection, candles)
 
 
@@ -114,7 +131,7 @@ def latest_candles(connection: Connection, instrument: int) -> list[Candle]:
             .order_by(columns.open_ns.desc())
             .limit(1)
         )
-        found += [Candle(*row) for row in connection.execute(query)]
+        found += [candle_of(row) for row in connection.execute(query)]
     return found
 
 

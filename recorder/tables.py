@@ -21,8 +21,13 @@ from sqlalchemy import (
 
 from common.types import MAX_CLIENT_ORDER_ID, OrderStatus
 
-SCHEMA_VERSION: Final = 2
-"""Another version in the database is refused: what it means is not known."""
+SCHEMA_VERSION: Final = 3
+"""Tables of version 2, whose sums had one column, are given the others when they are opened. Any
+other version is refused: what it means is not known."""
+
+PART: Final = 10**18
+"""What the column of a sum holds less than; the rest is in the one named `*_high`. Two lower parts
+and what they carry fit in a column."""
 
 _OPEN = f"{int(OrderStatus.NEW)}, {int(OrderStatus.PARTIALLY_FILLED)}"
 IS_OPEN: Final = text(f"status IN ({_OPEN})")
@@ -94,6 +99,7 @@ ORDERS: Final = Table(
     _small("post_only"),
     _small("self_trade"),
     _small("working"),
+    _number("filled_notional_high"),
 )
 
 FILLS: Final = Table(
@@ -145,6 +151,8 @@ CANDLES: Final = Table(
     _number("first_trade_id"),
     _number("last_trade_id"),
     _number("seq"),
+    _number("volume_high"),
+    _number("quote_volume_high"),
     sqlite_with_rowid=False,
 )
 

@@ -217,6 +217,7 @@ EDGE: Final = {
     "recorder.questions",
     "recorder.retention",
     "recorder.store",
+    "recorder.sums",
     "recorder.tables",
 }
 """Touch the machine (clock, settings, terminal, files, database), or something that does, but no

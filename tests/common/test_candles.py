@@ -7,7 +7,6 @@ import pytest
 
 from common.candles import SECOND_NS, CandleSeries
 from common.history import CANDLE_INTERVALS_S, Candle
-from common.types import MAX_INT
 
 Trade = tuple[int, int, int, int, int, int]
 """Price, lots, notional, trade id, seq, time."""
@@ -81,12 +80,14 @@ def test_loading_forgets_what_was_there() -> None:
     assert [candle.trades for candle in series.take_changed()] == [1] * len(CANDLE_INTERVALS_S)
 
 
-def test_sums_stop_at_the_largest_number_of_the_wire() -> None:
+@pytest.mark.parametrize("total", [2**63 - 1, 2**63, 2**64 - 1, 2**64, 10**30])
+@pytest.mark.parametrize("apart_ns", [1, SECOND_NS])
+def test_sums_are_exact_however_large(total: int, apart_ns: int) -> None:
     series = CandleSeries()
-    for trade_id in (1, 2, 3):
-        series.add(5, MAX_INT // 2, MAX_INT - 1, trade_id, trade_id, trade_id * SECOND_NS)
+    for trade_id, lots in enumerate((total - 3, 1, 2), 1):
+        series.add(5, lots, 3 * lots, trade_id, trade_id, trade_id * apart_ns)
     candle = series.latest()[-1]
-    assert (candle.volume_lots, candle.quote_volume, candle.trades) == (MAX_INT, MAX_INT, 3)
+    assert (candle.volume_lots, candle.quote_volume, candle.trades) == (total, 3 * total, 3)
 
 
 def test_lengths_divide_each_other() -> None:

@@ -1,12 +1,15 @@
 """The codec: sound frames come back whole, unsound ones get one reject per request."""
 
+from typing import Any
+
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common import codec, entry
+from common import admin, codec, entry, events, feed, sync
 from common.errors import CodecError
+from common.history import Candle, CandleRecords, MarketRecord, OrderRecord, OrderRecords
 from common.types import MAX_CLIENT_ORDER_ID, MAX_INT, RejectReason, Side
 
 NEW = entry.New(7, "BTC-USDT", Side.BUY, "0.5", "50000.01", client_order_id="mine")
@@ -121,6 +124,62 @@ def test_a_frame_with_bad_text_tells_its_number_whichever_error_msgspec_raises(
         _, rejects = codec.decode_requests(frame)
         assert [(r.request_seq, r.field) for r in rejects] == [(5, "frame")] * count
         assert all(reject.text.startswith("not msgpack: ") for reject in rejects)
+
+
+EDGES = (2**63 - 1, 2**63, 2**63 + 1, 2**64 - 1, 2**64, 10**40)
+
+
+def with_sums(total: int) -> list[tuple[Any, Any]]:
+    """Every kind of message with a sum in it, and its decoder."""
+    candle = Candle(60, 0, 1, 2, 1, 2, total, total + 1, 3, 1, 3, 9)
+    ticker = feed.Ticker("X", 9, 1, 2, 1, 2, 5, total, total, 3, 1, 3, 0, 1, total, 2, total, 7)
+    levels = [(5, total), (4, 1)]
+    order = OrderRecord(1, "", 1, 1, 1, 1, 5, 9, 0, 3, 9, 0, total, 0, 1, 2, 3)
+    uncrossed = events.AuctionUncrossed(9, 0, 0, 1, 5, total, -total)
+    return [
+        (feed.Candles("X", 9, [candle], 7), codec.decode_feed),
+        (ticker, codec.decode_feed),
+        (feed.DepthUpdate("X", 1, 9, 0, levels, levels, 3, 7), codec.decode_feed),
+        (feed.BestBidOffer("X", 9, 5, total, 6, total, 7), codec.decode_feed),
+        (
+            feed.Snapshot(
+                1, "X", 9, {"l2.X|": 4}, levels, levels, 3, 7, 1, [], [], ticker, [candle]
+            ),
+            codec.decode_feed_reply,
+        ),
+        (OrderRecords(1, 9, [order], False), codec.decode_history_answer),
+        (CandleRecords(1, 9, [candle], False), codec.decode_history_answer),
+        (MarketRecord(1, 9, 1, [candle], [candle]), codec.decode_history_answer),
+        (events.EventBatch(7, 9, 9, 7, [uncrossed]), codec.decode_events),
+        ([entry.Balances(1, 9, [entry.Balance("X", total, 0)])], codec.decode_replies),
+        (
+            sync.AccountBalances(1, 9, [entry.Balance("X", total, 0)]),
+            codec.decode_sync_reply,
+        ),
+        (admin.AdminDone(1, uncrossed, 0), codec.decode_admin_reply),
+    ]
+
+
+@pytest.mark.parametrize("total", EDGES)
+def test_a_sum_of_any_size_survives_its_encoding(total: int) -> None:
+    for message, decode in with_sums(total):
+        assert decode(codec.encode(message)) == message
+
+
+@pytest.mark.parametrize("total", EDGES)
+def test_a_sum_is_an_integer_while_msgpack_has_one_and_decimal_text_beyond(total: int) -> None:
+    ticker = with_sums(total)[1][0]
+    wanted = total if total < 2**64 else str(total)
+    assert msgspec.msgpack.decode(codec.encode(ticker))[8] == wanted
+
+
+def test_a_request_never_turns_a_number_into_text() -> None:
+    frame = codec.encode(entry.New(7, "BTC-USDT", Side.BUY, 2**64 - 1, 1))
+    assert [reject.field for reject in codec.decode_requests(frame)[1]] == ["quantity"]
+    with pytest.raises(OverflowError, match="beyond 64 bits"):
+        codec.encode([entry.New(7, "BTC-USDT", Side.BUY, 2**64, 1)])
+    _, rejects = codec.decode_requests(raw(3, 8, "BTC-USDT", str(2**64)))
+    assert [reject.field for reject in rejects] == ["order_id"]
 
 
 def test_an_empty_list_is_refused() -> None:

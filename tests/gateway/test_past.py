@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from msgspec.structs import replace
 
 from common.codec import decode_history_question, encode
 from common.history import (
@@ -12,11 +13,13 @@ from common.history import (
     OrderRecords,
     OrdersQuestion,
 )
+from common.instruments import example
 from common.shards import base_of
 from gateway.history_link import HistoryLink
 from gateway.local_sessions import LocalSessions
 from gateway.past import Past, newest
 from gateway.problem import Problem
+from gateway.render import Renderer
 from tests.gateway.sharded_world import ShardedWorld
 
 
@@ -129,3 +132,14 @@ def test_one_recorder_that_is_behind_is_told_as_such() -> None:
         assert refused.value.status == 503
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize("notional", [2**63 - 1, 2**63, 2**64, 10**30])
+def test_an_average_price_is_exact_however_much_was_paid(notional: int) -> None:
+    instrument = example()
+    per_lot = 10_000_000 * instrument.notional_per_tick_lot
+    lots = notional // per_lot + 1
+    record = replace(_row(1, 2), filled_lots=lots, filled_notional=lots * per_lot)
+    assert record.filled_notional >= notional
+    told = Renderer([instrument]).order(record, with_fills=False)
+    assert told.average_price == "100000.00"

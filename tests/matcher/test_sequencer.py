@@ -3,10 +3,11 @@
 import errno
 
 import pytest
+from msgspec.structs import replace
 
 from common.codec import decode_events, encode
-from common.commands import CancelOrder, Command, NewOrder
-from common.events import CommandRejected, OrderAccepted
+from common.commands import CancelOrder, Command, NewOrder, SetInstrumentState, Uncross
+from common.events import AuctionUncrossed, CommandRejected, OrderAccepted
 from common.instruments import example
 from common.sync import (
     Books,
@@ -19,6 +20,7 @@ from common.sync import (
     ResendRequest,
     ResendTooOld,
 )
+from common.types import InstrumentState
 from matcher.engine import Engine
 from matcher.history import EventHistory
 from matcher.journal import Journal, JournalFailed
@@ -143,3 +145,22 @@ def test_books_and_orders_are_answered_as_of_the_last_number() -> None:
     orders = made.answer(OrdersRequest(5, 7, 0, 0, "", 1, 10))
     assert isinstance(orders, Orders)
     assert [state.order_id for state in orders.orders] == [2]
+
+
+def test_an_uncross_of_more_lots_than_msgpack_counts_is_told_and_journaled_exactly() -> None:
+    lots = 2**62
+    instrument = replace(
+        example(), tick_size="1", lot_size="1", base_decimals=0, quote_decimals=0,
+        max_quantity_lots=lots,
+    )  # fmt: skip
+    disk = FakeDisk()
+    journal = Journal.open(disk, STREAM, encode([instrument]), 64 * 1024)
+    made = Sequencer(Engine([instrument]), journal, EventHistory(1))
+    call = SetInstrumentState(0, 0, 0, 1, InstrumentState.AUCTION)
+    orders = [NewOrder(1, n, 7 + n, 1, 1 + n % 2, 1, 1, 1, lots) for n in range(1, 12)]
+    batch = made.apply([payload(call, *orders, Uncross(0, 0, 0, 1))], 9)
+    assert batch is not None
+    (told,) = [e for e in decode_events(batch).events if isinstance(e, AuctionUncrossed)]
+    assert (told.price_ticks, told.quantity_lots, told.surplus_lots) == (1, 5 * lots, -lots)
+    (journaled,) = [record.events for _, record in journal.read(1)]
+    assert journaled == batch

@@ -1,5 +1,7 @@
 """Events in, exact messages out."""
 
+from zlib import crc32
+
 import pytest
 
 from common.codec import decode_feed
@@ -259,3 +261,15 @@ def test_loading_equal_books_publishes_nothing() -> None:
     state = BookState(1, [RestingOrder(1, 500, 5)], [], 0, 0)
     world.feed.load(Books(1, 7, 20, 9, [state]))
     assert world.published() == []
+
+
+@pytest.mark.parametrize("largest", [2**62, 2**62 + 1, 2**63 - 1])
+def test_a_level_of_any_size_is_shown_exactly(largest: int) -> None:
+    world = World()
+    world.apply(*(new(seq, SELL, 500, largest) for seq in range(1, 6)))
+    _, depth, quote = world.published()
+    assert isinstance(depth, DepthUpdate)
+    assert isinstance(quote, BestBidOffer)
+    assert depth.asks == [(500, 5 * largest)]
+    assert depth.checksum == crc32(f"500{5 * largest}".encode())
+    assert (quote.ask_ticks, quote.ask_lots) == (500, 5 * largest)

@@ -37,6 +37,22 @@ def published(made: Statistics, now_ns: int, seq: int = 1) -> list[FeedMessage]:
     return [decode_feed(payload) for _, _, payload in made.publish(seq, now_ns, QUOTE)]
 
 
+@pytest.mark.parametrize("total", [2**63 - 1, 2**63, 2**64 - 1, 2**64, 10**30])
+def test_candles_and_ticker_tell_sums_of_any_size(total: int) -> None:
+    made = fresh()
+    trades = [trade(1, 500, total - 1, MIDNIGHT_NS), trade(2, 500, 1, MIDNIGHT_NS + MINUTE_NS)]
+    hear(made, *trades)
+    candles, ticker = published(made, MIDNIGHT_NS + MINUTE_NS)
+    assert isinstance(candles, Candles)
+    assert isinstance(ticker, Ticker)
+    day = max(candles.candles, key=lambda candle: candle.interval_s)
+    for told in (day, ticker):
+        assert (told.volume_lots, told.quote_volume) == (total, 500 * total * NOTIONAL)
+    (later,) = published(made, MIDNIGHT_NS + DAY_NS)
+    assert isinstance(later, Ticker)
+    assert (later.volume_lots, later.quote_volume) == (1, 500 * NOTIONAL)
+
+
 def hear(made: Statistics, *trades: Trade) -> None:
     made.hear(list(trades))
     made.count()

@@ -20,7 +20,7 @@ from common.events import (
 )
 from common.history import CANDLE_INTERVALS_S
 from common.instruments import Instrument
-from common.types import MAX_INT, OrderStatus, RejectReason
+from common.types import OrderStatus, RejectReason
 from recorder.tables import CANDLES, FILLS, ORDERS, TRADES
 
 Row = dict[str, Any]
@@ -100,8 +100,8 @@ class NaiveRecord:
                     "high_ticks": max(trade["price_ticks"] for trade in trades),
                     "low_ticks": min(trade["price_ticks"] for trade in trades),
                     "close_ticks": trades[-1]["price_ticks"],
-                    "volume_lots": min(MAX_INT, sum(t["quantity_lots"] for t in trades)),
-                    "quote_volume": min(MAX_INT, sum(self._worth(trade) for trade in trades)),
+                    "volume_lots": sum(t["quantity_lots"] for t in trades),
+                    "quote_volume": sum(self._worth(trade) for trade in trades),
                     "trades": len(trades), "first_trade_id": trades[0]["trade_id"],
                     "last_trade_id": trades[-1]["trade_id"], "seq": trades[-1]["seq"],
                 }
@@ -136,7 +136,7 @@ class NaiveRecord:
             order = self.orders[order_id]
             order["filled_lots"] += lots
             order["open_lots"] = max(0, order["quantity_lots"] - order["filled_lots"])
-            order["filled_notional"] = min(MAX_INT, order["filled_notional"] + self._worth(trade))
+            order["filled_notional"] += self._worth(trade)
             self._touch(order_id, event.seq, time_ns)
 
     def _touch(self, order_id: int, seq: int, time_ns: int) -> None:
@@ -157,12 +157,21 @@ def event_reason(event: Event) -> int:
 
 
 def tables_of(engine: Engine) -> dict[str, list[Row]]:
-    """Every row of every table but the position, in the order of its key."""
-    found = {}
+    """Every row of every table but the position, in the order of its key; a sum in one number."""
+    found: dict[str, list[Row]] = {}
     with engine.begin() as connection:
         for table in (ORDERS, FILLS, TRADES, CANDLES):
             query = select(table).order_by(*table.primary_key.columns)
             found[table.name] = [dict(row) for row in connection.execute(query).mappings()]
+    sums = (
+        ("orders", "filled_notional", "filled_notional_high"),
+        ("candles", "volume_lots", "volume_high"),
+        ("candles", "quote_volume", "quote_volume_high"),
+    )
+    for name, low, high in sums:
+        for row in found[name]:
+            assert 0 <= row[low] < 10**18, f"{name}.{low} carries at 10^18: {row}"
+            row[low] += row.pop(high) * 10**18
     return found
 
 

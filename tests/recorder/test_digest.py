@@ -87,9 +87,10 @@ def test_the_first_command_recorded_is_remembered() -> None:
     assert found.after.first_seq == 31
 
 
-def test_a_notional_stops_at_the_largest_number() -> None:
+def test_a_notional_is_exact_beyond_the_largest_number_of_a_column() -> None:
     huge = TradeExecuted(11, 11, 1, MAX_INT, MAX_INT, 2, 4, 5, 3, 4, 1, 2, 1, 0, 1, 0)
-    assert {change.filled_notional for change in changes([huge]).changed} == {MAX_INT}
+    notional = MAX_INT * MAX_INT * example().notional_per_tick_lot
+    assert {change.filled_notional for change in changes([huge]).changed} == {notional}
 
 
 def test_a_trade_of_an_unknown_instrument_is_refused() -> None:

@@ -3,17 +3,19 @@
 from pathlib import Path
 
 import pytest
-from msgspec.structs import replace
-from sqlalchemy import Engine, inspect, select, update
+from msgspec.structs import astuple, replace
+from sqlalchemy import Engine, inspect, select, text, update
 from sqlalchemy.exc import IntegrityError
 
 from common.errors import ConfigError
+from common.history import Candle, CandleRecords, CandlesQuestion, OrderRecords, OrdersQuestion
 from common.types import MAX_INT
 from recorder.database import described, open_database
 from recorder.digest import Changes, OrderChange, OrderRow, Position
+from recorder.questions import HistoryDesk
 from recorder.replica import RecordBrokenError
-from recorder.store import Store
-from recorder.tables import METADATA, ORDERS, POSITION
+from recorder.store import Store, latest_candles
+from recorder.tables import CANDLES, METADATA, ORDERS, POSITION, SCHEMA_VERSION
 
 AFTER = Position(7, 3, 30, 1, 0)
 ROW = OrderRow(1, 5, 1, "me", 1, 1, 1, 100, 9, 0, 1, 0, 9, 0, 0, 10, 10, 1)
@@ -42,18 +44,95 @@ def test_a_change_leaves_what_it_does_not_name(engine: Engine) -> None:
     change = OrderChange(1, None, 8, 2, 3, 5, 600, 0, 20, 4)
     missing = OrderChange(99, 1, 1, 2, 3, 5, 600, 0, 20, 4)
     store.write(changes(AFTER, replace(AFTER, seq=4), [], [change, missing]))
-    stored = (1, 5, 1, "me", 1, 1, 1, 100, 8, 0, 2, 3, 5, 600, 0, 10, 20, 4, 0, 0, 0, 0, 0, 1)
+    stored = (1, 5, 1, "me", 1, 1, 1, 100, 8, 0, 2, 3, 5, 600, 0, 10, 20, 4, 0, 0, 0, 0, 0, 1, 0)
     assert orders(engine) == [stored]
     assert store.load([])[0] == replace(AFTER, seq=4)
 
 
-def test_a_stored_notional_stops_at_the_largest_number(engine: Engine) -> None:
+EDGES = (1, 10**18 - 1, 10**18, 2**63 - 1, 2**63, 2**63 + 1, 2**64 - 1, 2**64, 10**36 + 1)
+
+
+@pytest.mark.parametrize("first", EDGES)
+@pytest.mark.parametrize("added", EDGES)
+def test_a_stored_notional_is_exact_however_large(
+    sqlite_engine: Engine, first: int, added: int
+) -> None:
+    notional_survives(sqlite_engine, first, added)
+
+
+def test_a_stored_notional_is_exact_on_either_database(engine: Engine) -> None:
+    notional_survives(engine, 2**63 - 1, 10**18 - 1)
+
+
+def notional_survives(engine: Engine, first: int, added: int) -> None:
+    """What was stored and what was added to it comes back as their sum, twice."""
+    store, desk = Store(engine), HistoryDesk(engine)
+    store.write(changes(Position(), AFTER, [replace(ROW, filled_notional=first)], []))
+    for seq, wanted in ((4, first + added), (5, first + 2 * added)):
+        change = OrderChange(1, filled_notional=added)
+        before, after = replace(AFTER, seq=seq - 1), replace(AFTER, seq=seq)
+        store.write(changes(before, after, [], [change]))
+        answer = desk.answer(OrdersQuestion(1, seq, ROW.account))
+        assert isinstance(answer, OrderRecords)
+        assert [order.filled_notional for order in answer.orders] == [wanted]
+
+
+@pytest.mark.parametrize("lots", EDGES)
+def test_a_stored_candle_is_exact_however_large(engine: Engine, lots: int) -> None:
+    candle = Candle(60, 120, 5, 9, 4, 6, lots, lots + 1, 3, 7, 9, 3)
     store = Store(engine)
-    store.write(changes(Position(), AFTER, [replace(ROW, filled_notional=MAX_INT - 5)], []))
-    change = OrderChange(1, filled_notional=MAX_INT)
-    store.write(changes(AFTER, replace(AFTER, seq=4), [], [change]))
+    found = Changes(Position(), AFTER, [], [], [], [], [(1, candle)])
+    store.write(found)
+    assert store.latest(1) == [candle]
+    answer = HistoryDesk(engine).answer(CandlesQuestion(1, 3, 1, 60))
+    assert isinstance(answer, CandleRecords)
+    assert answer.candles == [candle]
+
+
+def old_tables(engine: Engine, notional: int) -> None:
+    """Tables of version 2 with one order and one candle."""
     with engine.begin() as connection:
-        assert connection.scalar(select(ORDERS.c.filled_notional)) == MAX_INT
+        METADATA.drop_all(connection)
+        METADATA.create_all(connection)
+        connection.execute(
+            POSITION.insert().values({**dict.fromkeys(POSITION.columns.keys(), 0), "id": 1})
+        )
+        connection.execute(update(POSITION).values(schema_version=2))
+        row = dict(zip(ORDERS.columns.keys(), (*astuple(ROW), 0), strict=True))
+        connection.execute(ORDERS.insert().values({**row, "filled_notional": notional}))
+        candle = dict.fromkeys(CANDLES.columns.keys(), 1)
+        connection.execute(CANDLES.insert().values({**candle, "quote_volume": notional}))
+        for table, column in (
+            ("orders", "filled_notional_high"),
+            ("candles", "volume_high"),
+            ("candles", "quote_volume_high"),
+        ):
+            connection.execute(text(f"ALTER TABLE {table} DROP COLUMN {column}"))
+
+
+@pytest.mark.parametrize("notional", [0, 10**18 - 1, 10**18, 5 * 10**18 + 3, 2**63 - 2])
+def test_tables_with_one_column_a_sum_are_brought_forward(engine: Engine, notional: int) -> None:
+    old_tables(engine, notional)
+    store = Store(engine)
+    store.open()
+    Store(engine).open()
+    with engine.begin() as connection:
+        assert connection.scalar(select(POSITION.c.schema_version)) == SCHEMA_VERSION
+        low, high = connection.execute(
+            select(ORDERS.c.filled_notional, ORDERS.c.filled_notional_high)
+        ).one()
+        assert (low, high) == (notional % 10**18, notional // 10**18)
+        assert latest_candles(connection, 1)[0].quote_volume == notional
+
+
+def test_tables_that_hold_a_cut_sum_are_refused_with_the_remedy(engine: Engine) -> None:
+    old_tables(engine, MAX_INT)
+    with pytest.raises(
+        ConfigError, match=r"orders\.filled_notional .* cut off at 2\^63-1.*--rebuild"
+    ):
+        Store(engine).open()
+    with engine.begin() as connection:
+        assert connection.scalar(select(POSITION.c.schema_version)) == 2
 
 
 def test_a_transaction_that_fails_leaves_nothing(engine: Engine) -> None:

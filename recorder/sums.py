@@ -1,0 +1,95 @@
+"""Sums as the tables hold them: exact in two columns, because a column ends at 2^63-1.
+
+The first column holds what is below `PART`, the one named `*_high` how many times `PART` goes into
+the sum. A sum is therefore read as one number whose decimal digits are those of both columns.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from msgspec.structs import astuple, replace
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Table,
+    literal_column,
+    select,
+    text,
+    update,
+)
+
+from common.history import Candle, OrderRecord
+from common.types import MAX_INT
+from recorder.digest import OrderChange, OrderRow
+from recorder.tables import CANDLES, ORDERS, PART
+
+SUMS: Final[Sequence[tuple[Table, str, str]]] = (
+    (ORDERS, "filled_notional", "filled_notional_high"),
+    (CANDLES, "volume_lots", "volume_high"),
+    (CANDLES, "quote_volume", "quote_volume_high"),
+)
+"""Table, column of the lower part, column of the higher part."""
+
+Row = tuple[Any, ...]
+
+
+def order_row(row: OrderRow | OrderChange) -> Row:
+    """The columns of an order to insert, or of a change."""
+    high, low = divmod(row.filled_notional, PART)
+    if high:
+        row = replace(row, filled_notional=low)
+    return (*astuple(row), high)
+
+
+def order_of(row: Sequence[Any]) -> OrderRecord:
+    """The order of a row whose last column is the higher part of its notional."""
+    order = OrderRecord(*row[:-1])
+    if row[-1]:
+        order = replace(order, filled_notional=row[-1] * PART + order.filled_notional)
+    return order
+
+
+def candle_row(instrument: int, candle: Candle) -> Row:
+    """The columns of a candle."""
+    volume_high, volume = divmod(candle.volume_lots, PART)
+    quote_high, quote = divmod(candle.quote_volume, PART)
+    if volume_high or quote_high:
+        candle = replace(candle, volume_lots=volume, quote_volume=quote)
+    return (instrument, *astuple(candle), volume_high, quote_high)
+
+
+def candle_of(row: Sequence[Any]) -> Candle:
+    """The candle of a row whose last columns are the higher parts of its two sums."""
+    *told, volume_high, quote_high = row
+    candle = Candle(*told)
+    if volume_high or quote_high:
+        candle = replace(
+            candle,
+            volume_lots=volume_high * PART + candle.volume_lots,
+            quote_volume=quote_high * PART + candle.quote_volume,
+        )
+    return candle
+
+
+def cut_sum(connection: Connection) -> str | None:
+    """A column of version 2 that holds a sum which was cut off at 2^63-1; None where none does."""
+    for table, name, _ in SUMS:
+        place = table.c[name]
+        if connection.execute(select(place).where(place == MAX_INT).limit(1)).first():
+            return f"{table.name}.{name}"
+    return None
+
+
+def widen(connection: Connection) -> None:
+    """Give the tables of version 2 the columns of the higher parts. O(rows)."""
+    for table, _, high in SUMS:
+        kind = table.c[high].type.compile(connection.dialect)
+        column = f"ALTER TABLE {table.name} ADD COLUMN {high} {kind} NOT NULL DEFAULT 0"
+        connection.execute(text(column))
+    part: ColumnElement[int] = literal_column(str(PART), BigInteger)
+    for table, name, high in SUMS:
+        low = table.c[name]
+        times = low.op("/")(part)
+        values = {high: times, name: low - times.op("*")(part)}
+        connection.execute(update(table).where(low >= PART).values(values))
