@@ -10,6 +10,7 @@ them all, or the one given is that of shard 0 and those of the others follow fro
 import sys
 from pathlib import Path
 from typing import Annotated, Final, Literal
+from urllib.parse import quote
 
 from msgspec.structs import replace
 from pydantic import Field, SecretStr, ValidationError, field_validator
@@ -35,6 +36,9 @@ _BOUND_BY = {
 
 _OF_A_SHARD: Final = ("matcher", "publisher", "recorder")
 """Processes of which each shard has its own."""
+
+DATA_DIR_MARK: Final = "{DATA_DIR}"
+"""Stands for the data directory, that of the shard, in an address or `DATABASE_URL`."""
 
 _PORTS_A_SHARD: Final = 10
 """From a TCP port of one shard to that of the next."""
@@ -65,14 +69,14 @@ class Settings(BaseSettings):
     gateway_id: int = Field(default=1, ge=1, le=32_767)
     account: int = Field(default=1, ge=1, le=2**31 - 1)
 
-    matcher_commands: str = "ipc://data/commands.sock"
-    matcher_events: str = "ipc://data/events.sock"
-    matcher_sync: str = "ipc://data/sync.sock"
-    matcher_admin: str = "ipc://data/admin.sock"
+    matcher_commands: str = "ipc://{DATA_DIR}/commands.sock"
+    matcher_events: str = "ipc://{DATA_DIR}/events.sock"
+    matcher_sync: str = "ipc://{DATA_DIR}/sync.sock"
+    matcher_admin: str = "ipc://{DATA_DIR}/admin.sock"
     gateway_orders: str = "tcp://127.0.0.1:5560"
     publisher_feed: str = "tcp://127.0.0.1:5570"
     publisher_snapshots: str = "tcp://127.0.0.1:5571"
-    recorder_history: str = "ipc://data/history.sock"
+    recorder_history: str = "ipc://{DATA_DIR}/history.sock"
 
     data_dir: Path = Path("data")
     journal_segment_mb: int = Field(default=64, ge=1, le=4_096)
@@ -128,10 +132,13 @@ class Settings(BaseSettings):
     def database(self) -> str:
         """`DATABASE_URL` with directory and shard in it; may hold a password, so never log it."""
         url = self.database_url.get_secret_value()
-        return url.replace("{DATA_DIR}", str(self.data_dir)).replace("{SHARD}", str(self.shard))
+        # A URL's `?` would end the path, and its `%` begins an escape.
+        place = quote(str(self.data_dir))
+        return url.replace(DATA_DIR_MARK, place).replace("{SHARD}", str(self.shard))
 
     def of_shard(self, shard: int) -> "Settings":
-        """What a gateway's or client's settings say of one shard: its addresses and directory.
+        """What a gateway's or client's settings say of one shard: its addresses and directory,
+        with that in the place of `{DATA_DIR}`.
 
         Raises `ConfigError` for a list of addresses that has not one for each shard.
         """
@@ -141,6 +148,8 @@ class Settings(BaseSettings):
             for name in _BOUND_BY[process]
         }
         data_dir = self.data_dir / f"shard-{shard}" if shard else self.data_dir
+        addresses = {name: _placed(given, data_dir) for name, given in addresses.items()}
+        addresses["gateway_orders"] = _placed(self.gateway_orders, self.data_dir)
         return self.model_copy(update={**addresses, "data_dir": data_dir, "shard": shard})
 
     def each_shard(self) -> "list[Settings]":
@@ -195,7 +204,13 @@ def load_settings(
             f"API_HOST={settings.api_host!r}: only loopback is allowed without "
             "INSECURE_ALLOW_PUBLIC_BIND=true"
         )
-    return every[settings.shard] if is_of_a_shard else settings
+    if is_of_a_shard or settings.shards == 1:
+        return every[settings.shard]
+    return settings.model_copy(update={"gateway_orders": every[0].gateway_orders})
+
+
+def _placed(text: str, data_dir: Path) -> str:
+    return text.replace(DATA_DIR_MARK, str(data_dir))
 
 
 def _address_of(name: str, given: str, shard: int, shards: int) -> str:
@@ -210,7 +225,7 @@ def _address_of(name: str, given: str, shard: int, shards: int) -> str:
         return listed[shard]
     scheme, _, place = given.partition("://")
     head, mark, port = place.rpartition(":")
-    if not shard:
+    if not shard or DATA_DIR_MARK in given:
         return given
     if scheme == "ipc":
         path = Path(place)

@@ -4,15 +4,19 @@ ZeroMQ's defaults are unsafe for us: unlimited message size, no handshake limit,
 silent drops. Every socket here has LINGER set, a size limit, heartbeats and a bounded queue.
 """
 
+import errno
 import ipaddress
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
+from weakref import ReferenceType, ref
 
 import zmq
 from zmq.backend import Socket as _PlainSocket
 from zmq.utils.monitor import parse_monitor_message
 
+from common.claim import Claim, Claimed, claim_endpoint
 from common.errors import ConfigError
 
 CLIENT_MESSAGE_MAX: Final = 1024 * 1024
@@ -50,15 +54,62 @@ def _socket(
     return made
 
 
-def _bind(made: "zmq.Socket[bytes]", address: str) -> "zmq.Socket[bytes]":
+_CLAIMS: "Final[list[tuple[ReferenceType[zmq.Socket[bytes]], Claim]]]" = []
+"""Each socket that is bound to an ipc endpoint, and the claim of that. Without one ZeroMQ would
+take over the endpoint of another process silently."""
+
+
+def _bind(made: "zmq.Socket[bytes]", address: str, setting: str) -> "zmq.Socket[bytes]":
+    """Bind the socket to the address of a setting; raises `ConfigError` naming both."""
     try:
         if address.startswith("ipc://"):
-            Path(address.removeprefix("ipc://")).parent.mkdir(parents=True, exist_ok=True)
-        made.bind(address)
+            _bind_ipc(made, address)
+        else:
+            made.bind(address)
+    except Claimed as error:
+        made.close()
+        raise ConfigError(
+            f"{setting}: cannot bind {address}: it is in use by process {error.owner}; end that "
+            f"process, or give this exchange another DATA_DIR or {setting}"
+        ) from error
     except (zmq.ZMQError, OSError) as error:
         made.close()
-        raise ConfigError(f"cannot bind {address}: {error.strerror}") from error
+        reason = zmq.strerror(error.errno or 0)
+        raise ConfigError(
+            f"{setting}: cannot bind {address}: {reason}{_remedy(setting, error.errno)}"
+        ) from error
     return made
+
+
+def _bind_ipc(made: "zmq.Socket[bytes]", address: str) -> None:
+    """Bind to an ipc endpoint that nobody serves; only this user may connect to it."""
+    for bound, claim in list(_CLAIMS):
+        other = bound()
+        if other is None or other.closed:
+            claim.close()
+            _CLAIMS.remove((bound, claim))
+    claim = claim_endpoint(Path(address.removeprefix("ipc://")))
+    # ZeroMQ makes the file in this thread, before `bind` returns.
+    umask = os.umask(0o177)
+    try:
+        made.bind(address)
+    except BaseException:
+        claim.close()
+        raise
+    finally:
+        os.umask(umask)
+    _CLAIMS.append((ref(made), claim))
+
+
+def _remedy(setting: str, number: int | None) -> str:
+    if number == zmq.EADDRINUSE:
+        return f"; end the process that has it, or set {setting} to another address"
+    if number in (errno.ENODEV, zmq.EADDRNOTAVAIL):
+        return (
+            f"; {setting} takes an address of this machine or the name of a network interface, "
+            "not a host name"
+        )
+    return ""
 
 
 def _connect(made: "zmq.Socket[bytes]", address: str) -> "zmq.Socket[bytes]":
@@ -72,7 +123,9 @@ def _connect(made: "zmq.Socket[bytes]", address: str) -> "zmq.Socket[bytes]":
 
 def commands_pull(context: Any, address: str) -> "zmq.Socket[bytes]":
     """The matcher's inbox; binds."""
-    return _bind(_socket(context, zmq.PULL, _INTERNAL, {zmq.RCVHWM: 10_000}), address)
+    return _bind(
+        _socket(context, zmq.PULL, _INTERNAL, {zmq.RCVHWM: 10_000}), address, "MATCHER_COMMANDS"
+    )
 
 
 def commands_push(context: Any, address: str) -> "zmq.Socket[bytes]":
@@ -85,7 +138,9 @@ def commands_push(context: Any, address: str) -> "zmq.Socket[bytes]":
 def events_pub(context: Any, address: str) -> "zmq.Socket[bytes]":
     """The matcher's event stream; binds. A subscriber that lags 10,000 batches loses some and
     has to ask for them again."""
-    return _bind(_socket(context, zmq.PUB, _INTERNAL, {zmq.SNDHWM: 10_000}), address)
+    return _bind(
+        _socket(context, zmq.PUB, _INTERNAL, {zmq.SNDHWM: 10_000}), address, "MATCHER_EVENTS"
+    )
 
 
 def events_sub(context: Any, address: str) -> "zmq.Socket[bytes]":
@@ -97,7 +152,9 @@ def events_sub(context: Any, address: str) -> "zmq.Socket[bytes]":
 
 def sync_router(context: Any, address: str) -> "zmq.Socket[bytes]":
     """The matcher's internal request socket; binds."""
-    return _bind(_socket(context, zmq.ROUTER, _INTERNAL, {zmq.ROUTER_MANDATORY: 1}), address)
+    return _bind(
+        _socket(context, zmq.ROUTER, _INTERNAL, {zmq.ROUTER_MANDATORY: 1}), address, "MATCHER_SYNC"
+    )
 
 
 def sync_dealer(context: Any, address: str) -> "zmq.Socket[bytes]":
@@ -107,7 +164,9 @@ def sync_dealer(context: Any, address: str) -> "zmq.Socket[bytes]":
 
 def admin_router(context: Any, address: str) -> "zmq.Socket[bytes]":
     """The matcher's socket for its administrator; binds."""
-    return _bind(_socket(context, zmq.ROUTER, _INTERNAL, {zmq.ROUTER_MANDATORY: 1}), address)
+    return _bind(
+        _socket(context, zmq.ROUTER, _INTERNAL, {zmq.ROUTER_MANDATORY: 1}), address, "MATCHER_ADMIN"
+    )
 
 
 def admin_dealer(context: Any, address: str) -> "zmq.Socket[bytes]":
@@ -120,7 +179,7 @@ def orders_router(context: Any, address: str) -> "zmq.Socket[bytes]":
     1,000 frames unread, fails instead of vanishing (ROUTER_MANDATORY with NOBLOCK). A frame may
     hold a thousand orders, so that ten times as many would be hundreds of megabytes."""
     queue = {zmq.SNDHWM: 1_000, zmq.RCVHWM: 10_000, zmq.ROUTER_MANDATORY: 1}
-    return _bind(_socket(context, zmq.ROUTER, _CLIENT, queue), address)
+    return _bind(_socket(context, zmq.ROUTER, _CLIENT, queue), address, "GATEWAY_ORDERS")
 
 
 def orders_dealer(context: Any, address: str) -> "zmq.Socket[bytes]":
@@ -131,7 +190,9 @@ def orders_dealer(context: Any, address: str) -> "zmq.Socket[bytes]":
 
 def feed_pub(context: Any, address: str) -> "zmq.Socket[bytes]":
     """The public feed; binds. A stalled subscriber loses messages after 10,000 and recovers."""
-    return _bind(_socket(context, zmq.PUB, _CLIENT, {zmq.SNDHWM: 10_000}), address)
+    return _bind(
+        _socket(context, zmq.PUB, _CLIENT, {zmq.SNDHWM: 10_000}), address, "PUBLISHER_FEED"
+    )
 
 
 def feed_sub(context: Any, address: str) -> "zmq.Socket[bytes]":
@@ -146,7 +207,11 @@ def feed_sub(context: Any, address: str) -> "zmq.Socket[bytes]":
 
 def snapshots_router(context: Any, address: str) -> "zmq.Socket[bytes]":
     """The publisher's request socket (snapshots, resends); binds."""
-    return _bind(_socket(context, zmq.ROUTER, _CLIENT, {zmq.ROUTER_MANDATORY: 1}), address)
+    return _bind(
+        _socket(context, zmq.ROUTER, _CLIENT, {zmq.ROUTER_MANDATORY: 1}),
+        address,
+        "PUBLISHER_SNAPSHOTS",
+    )
 
 
 def snapshots_dealer(context: Any, address: str) -> "zmq.Socket[bytes]":
@@ -156,7 +221,11 @@ def snapshots_dealer(context: Any, address: str) -> "zmq.Socket[bytes]":
 
 def history_router(context: Any, address: str) -> "zmq.Socket[bytes]":
     """The recorder's request socket; binds."""
-    return _bind(_socket(context, zmq.ROUTER, _INTERNAL, {zmq.ROUTER_MANDATORY: 1}), address)
+    return _bind(
+        _socket(context, zmq.ROUTER, _INTERNAL, {zmq.ROUTER_MANDATORY: 1}),
+        address,
+        "RECORDER_HISTORY",
+    )
 
 
 def history_dealer(context: Any, address: str) -> "zmq.Socket[bytes]":

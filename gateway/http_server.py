@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import socket
 from collections.abc import Iterator
 from typing import Any, Final
@@ -80,6 +81,11 @@ def _bound(host: str, port: int) -> socket.socket:
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         made.setblocking(False)
         made.bind(address)
+        # Two that start at once may both have bound; only one of them may listen.
+        made.listen(BACKLOG)
     except OSError as error:
-        raise ConfigError(f"cannot bind API_HOST={host}, API_PORT={port}: {error}") from error
+        text = f"cannot bind API_HOST={host}, API_PORT={port}: {error.strerror}"
+        if error.errno == errno.EADDRINUSE:
+            text += "; end the process that has it, or set API_PORT to another port"
+        raise ConfigError(text) from error
     return made

@@ -93,6 +93,8 @@ def main() -> None:
         set_up_logging("matcher", settings.log_level, settings.log_format)
         set_up_scheduling(settings.scheduling, is_matcher=True)
         disk = FileDisk(settings.data_dir)
+        if disk.folder_remark:
+            logger().warning("data_folder", remark=disk.folder_remark)
         service = build(settings, context, disk)
     except ConfigError as error:
         exit_on_config_error(error)

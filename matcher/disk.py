@@ -5,19 +5,25 @@ Every failure is an `OSError`.
 """
 
 import errno
-import fcntl
 import os
 import threading
 import time
+from io import FileIO
 from pathlib import Path
 from typing import Final, Protocol
 
+from common.claim import Claim, Claimed
 from common.errors import CrossbookError
+from common.private import close_files, close_folder, private_file, private_folder
 from common.tally import TIMES_NS, Buckets
 
 LOCK: Final = "lock"
 TEMPORARY: Final = ".tmp"
 """Files that end so mean nothing: a crash may leave them, the next start removes them."""
+
+_OURS: Final = (".journal", ".snapshot", TEMPORARY)
+_BESIDE: Final = (".sock", ".lock", ".db", ".db-wal", ".db-shm")
+"""How files of the matcher end, and how those that other processes keep beside them do."""
 
 _ZEROS: Final = bytes(256 * 1024)
 """Written and synced at a time while a file is prepared: more of it at once makes the syncs of
@@ -76,6 +82,10 @@ class FileDisk:
     and changes nothing, so that it may look at the files of a running matcher. One `beside` that
     matcher takes nothing either, and may `replace` files that the matcher does not write. `syncs`
     are the nanoseconds that calls of `sync` took.
+
+    Only their owner may read the files, and the directory if it was made now. One that was there
+    before is closed to others if it holds nothing but an exchange's files; `folder_remark` tells
+    what was done or was not.
     """
 
     def __init__(self, directory: Path, *, read_only: bool = False, beside: bool = False) -> None:
@@ -87,12 +97,19 @@ class FileDisk:
         self._prepared_size = 0
         self._preparing: threading.Thread | None = None
         self._stopping = threading.Event()
-        self._lock = -1
+        self._lock: Claim | None = None
+        self.folder_remark = ""
         if read_only or beside:
             os.stat(directory)
             return
-        directory.mkdir(parents=True, exist_ok=True)
-        self._lock = _locked(directory)
+        private_folder(directory)
+        ours = all(map(_is_ours, os.listdir(directory)))
+        try:
+            self._lock = Claim(directory / LOCK)
+        except Claimed as error:
+            raise DirectoryInUse(directory, error.owner) from error
+        self.folder_remark = close_folder(directory, ours=ours)
+        close_files(path for path in directory.iterdir() if path.name.endswith(_OURS))
         for path in directory.glob(f"*{TEMPORARY}"):
             path.unlink()
         self._sync_directory()
@@ -162,7 +179,7 @@ class FileDisk:
         self._writable()
         temporary = self._directory / f"{name}.{os.getpid()}{TEMPORARY}"
         try:
-            with temporary.open("wb", buffering=0) as file:
+            with _made(temporary) as file:
                 _write(file.fileno(), 0, data)
                 os.fsync(file.fileno())
             os.rename(temporary, self._directory / name)
@@ -189,10 +206,10 @@ class FileDisk:
         self._join()
         for name in list(self._files):
             self.release(name)
-        if self._lock >= 0:
+        if self._lock is not None:
             self._prepared.unlink(missing_ok=True)
-            os.close(self._lock)
-            self._lock = -1
+            self._lock.close()
+            self._lock = None
 
     def _writable(self) -> None:
         if self._read_only:
@@ -221,7 +238,7 @@ class FileDisk:
     def _write_zeros(self, size: int) -> None:
         """Real zeros, not a hole: writing into them later changes no metadata of the file."""
         self._prepared_size = 0
-        with self._prepared.open("wb", buffering=0) as file:
+        with _made(self._prepared) as file:
             for start in range(0, size, len(_ZEROS)):
                 if self._stopping.is_set():
                     return
@@ -238,26 +255,19 @@ class FileDisk:
             os.close(directory)
 
 
+def _is_ours(name: str) -> bool:
+    """Whether a name in a data directory is one that the exchange gives."""
+    return name == LOCK or name.startswith("shard-") or name.endswith((*_OURS, *_BESIDE))
+
+
+def _made(path: Path) -> FileIO:
+    """An empty file to write, which only its owner may read."""
+    return FileIO(private_file(path, os.O_WRONLY | os.O_TRUNC), "wb")
+
+
 def _write(file: int, offset: int, data: bytes) -> None:
     view = memoryview(data)
     while view:
         written = os.pwrite(file, view, offset)
         offset += written
         view = view[written:]
-
-
-def _locked(directory: Path) -> int:
-    """The open lock file. A lock of the process, not of the file: a child that writes a snapshot
-    must not keep the directory when its parent is killed."""
-    file = os.open(directory / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    try:
-        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        owner = os.pread(file, 20, 0).decode(errors="replace").strip()
-        os.close(file)
-        if error.errno in (errno.EACCES, errno.EAGAIN):
-            raise DirectoryInUse(directory, owner) from error
-        raise
-    os.ftruncate(file, 0)
-    os.pwrite(file, f"{os.getpid()}\n".encode(), 0)
-    return file

@@ -14,7 +14,7 @@ from common.config import Settings, exit_on_config_error, load_settings
 from common.errors import ConfigError, StreamError
 from common.log import logger, set_up_logging
 from common.scheduling import set_up_scheduling
-from recorder.database import SQLITE, described, open_database, reason_of
+from recorder.database import SQLITE, claim_database, described, open_database, reason_of
 from recorder.metrics import RecorderMetrics
 from recorder.questions import HistoryDesk
 from recorder.replica import RecordBrokenError
@@ -35,6 +35,7 @@ def build(
     ids = [instrument.id for instrument in instruments]
     engine = open_database(settings.database())
     store = Store(engine)
+    claim_database(engine)
     try:
         store.open(rebuild=rebuild)
     except DBAPIError as error:

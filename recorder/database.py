@@ -4,6 +4,7 @@ The record can be made again from the journal, so neither database waits for the
 takes back the last transactions, whole, and the recorder follows from there.
 """
 
+import os
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,7 +12,9 @@ from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
+from common.claim import Claimed, claim_beside
 from common.errors import ConfigError
+from common.private import close_files, private_file, private_folder
 
 SQLITE: Final = "sqlite"
 POSTGRESQL: Final = "postgresql"
@@ -51,6 +54,25 @@ def open_database(url: str) -> Engine:
     raise ConfigError(f"DATABASE_URL: {backend} is not supported; sqlite and postgresql are")
 
 
+def claim_database(engine: Engine) -> None:
+    """No other recorder may have a SQLite file from now on until this process ends.
+
+    A server needs no claim: a second writer moves the position, which the first one then finds.
+    Raises `ConfigError` when another process has the file.
+    """
+    if engine.dialect.name != SQLITE:
+        return
+    path = Path(engine.url.database or "")
+    try:
+        claim_beside(path)
+    except Claimed as error:
+        raise ConfigError(
+            f"DATABASE_URL: {error}; end that recorder, or give this one another DATABASE_URL"
+        ) from error
+    except OSError as error:
+        raise ConfigError(f"DATABASE_URL: {path}: {error.strerror}") from error
+
+
 def described(engine: Engine) -> str:
     """Where the database is, for logs: no user, password or options."""
     url = engine.url
@@ -68,7 +90,12 @@ def _sqlite(url: URL) -> Engine:
     if not url.database or url.database == ":memory:" or url.database.startswith("file:"):
         raise ConfigError("DATABASE_URL: SQLite needs the path of a file, sqlite:///PATH")
     try:
-        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+        private_folder(Path(url.database).parent)
+        # SQLite gives the files it makes beside this one the mode of this one. One that is there
+        # is not opened: to close it again would end SQLite's locks on it.
+        if not os.path.lexists(url.database):
+            os.close(private_file(url.database, os.O_RDWR))
+        close_files(Path(url.database + end) for end in ("", "-wal", "-shm"))
     except OSError as error:
         raise ConfigError(f"DATABASE_URL: {url.database}: {error.strerror}") from error
     engine = create_engine(url.set(drivername=SQLITE), connect_args={"timeout": BUSY_S})

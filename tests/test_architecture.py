@@ -157,11 +157,13 @@ NET: Final = {
 """May import zmq. So may every `service` and `__main__`."""
 
 EDGE: Final = {
+    "common.claim",
     "common.clock",
     "common.config",
     "common.crash",
     "common.exposition",
     "common.log",
+    "common.private",
     "common.scheduling",
     "crossbook",
     "crossbook.admin_shards",

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
+from sqlalchemy.engine import make_url
 
 from common.config import Settings, exit_on_config_error, load_settings
 from common.errors import ConfigError
@@ -23,7 +24,7 @@ def _nothing_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 def test_the_defaults_start_every_process() -> None:
     for process in ("matcher", "gateway", "publisher", "recorder", "client"):
-        assert load_settings(process) == Settings()
+        assert load_settings(process) == Settings().of_shard(0)
 
 
 def test_env_file_beats_the_default_and_environment_beats_the_file(
@@ -141,6 +142,30 @@ def test_the_database_lies_in_the_data_directory_and_is_not_shown(
     assert "secret" not in f"{settings} {settings!r}"
 
 
+def test_sockets_and_database_of_another_data_directory_are_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def places() -> set[str]:
+        settings = load_settings("gateway")
+        return {settings.matcher_commands, settings.matcher_events, settings.matcher_sync,
+                settings.matcher_admin, settings.recorder_history, settings.database()}  # fmt: skip
+
+    one = places()
+    monkeypatch.setenv("DATA_DIR", "other")
+    other = places()
+    assert len(one) == len(other) == 6
+    assert not one & other
+    assert all("://other/" in place or ":///other/" in place for place in other)
+
+
+@pytest.mark.parametrize("name", ["a?b", "a%41b", "a b#c", "a@b:c"])
+def test_the_database_is_in_the_data_directory_whatever_that_is_called(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv("DATA_DIR", f"/srv/{name}")
+    assert make_url(load_settings("recorder").database()).database == f"/srv/{name}/history.db"
+
+
 def test_a_configuration_error_leaves_with_status_two(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         exit_on_config_error(ConfigError("A=1: bad\nB=2: bad"))
@@ -156,7 +181,7 @@ def test_the_example_file_shows_every_setting_with_its_default(tmp_path: Path) -
     shown = dict(re.findall(r"^#([A-Z_]+)=(.*)$", text, re.MULTILINE))
     assert set(shown) == {name.upper() for name in Settings.model_fields}
     (tmp_path / ".env").write_text(re.sub(r"^#([A-Z_]+=)", r"\1", text, flags=re.MULTILINE))
-    assert load_settings("client") == Settings(_env_file=None)  # type: ignore[call-arg]
+    assert load_settings("client") == Settings(_env_file=None).of_shard(0)  # type: ignore[call-arg]
 
 
 def test_roles_are_a_list_with_commas(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -168,8 +193,10 @@ def test_addresses_and_folders_of_later_shards_follow_from_those_of_the_first(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("SHARDS", "3")
+    monkeypatch.setenv("GATEWAY_ORDERS", "ipc://{DATA_DIR}/orders.sock")
     monkeypatch.setenv("PUBLISHER_SNAPSHOTS", "tcp://10.0.0.1:1, tcp://10.0.0.2:1,ipc://x/y.sock")
     first, _, third = load_settings("gateway").each_shard()
+    assert load_settings("gateway").gateway_orders == "ipc://data/orders.sock"
     assert first.matcher_commands == "ipc://data/commands.sock"
     assert third.matcher_commands == "ipc://data/shard-2/commands.sock"
     assert (first.publisher_feed, third.publisher_feed) == (

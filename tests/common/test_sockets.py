@@ -1,7 +1,9 @@
 """Every socket carries its limits, and ZeroMQ really enforces the ones that guard us."""
 
+import os
 import socket
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -138,12 +140,76 @@ def test_a_second_subscription_beyond_a_thousand_is_kept(context: Context) -> No
     pytest.fail("the last subscription never arrived")
 
 
-def test_an_address_in_use_is_named(context: Context) -> None:
-    address = f"tcp://127.0.0.1:{free_ports(1)[0]}"
-    first = sockets.orders_router(context, address)
-    with pytest.raises(ConfigError, match=f"cannot bind {address}"):
-        sockets.feed_pub(context, address)
+BOUND = {
+    sockets.commands_pull: "MATCHER_COMMANDS",
+    sockets.events_pub: "MATCHER_EVENTS",
+    sockets.sync_router: "MATCHER_SYNC",
+    sockets.admin_router: "MATCHER_ADMIN",
+    sockets.orders_router: "GATEWAY_ORDERS",
+    sockets.feed_pub: "PUBLISHER_FEED",
+    sockets.snapshots_router: "PUBLISHER_SNAPSHOTS",
+    sockets.history_router: "RECORDER_HISTORY",
+}
+
+
+@pytest.mark.parametrize(("make", "setting"), BOUND.items())
+@pytest.mark.parametrize("scheme", ["tcp", "ipc"])
+def test_an_address_in_use_is_refused_naming_it_and_its_setting(
+    context: Context, tmp_path: Path, make: Make, setting: str, scheme: str
+) -> None:
+    place = f"127.0.0.1:{free_ports(1)[0]}" if scheme == "tcp" else f"{tmp_path}/x.sock"
+    address = f"{scheme}://{place}"
+    first = make(context, address)
+    with pytest.raises(ConfigError, match=f"^{setting}: cannot bind {address}: .*in use"):
+        make(context, address)
     assert not first.closed
+    client = sockets.sync_dealer(context, address)
+    assert client.poll(5_000, zmq.POLLOUT) or make in (sockets.commands_pull, sockets.events_pub,
+                                                       sockets.feed_pub)  # fmt: skip
+
+
+def test_a_live_ipc_endpoint_keeps_its_messages(context: Context, tmp_path: Path) -> None:
+    address = f"ipc://{tmp_path}/commands.sock"
+    first = sockets.commands_pull(context, address)
+    with pytest.raises(ConfigError, match=f"process {os.getpid()}.*DATA_DIR"):
+        sockets.commands_pull(context, address)
+    push = sockets.commands_push(context, address)
+    assert push.poll(5_000, zmq.POLLOUT)
+    push.send(b"mine")
+    assert first.poll(5_000)
+    assert first.recv() == b"mine"
+
+
+def test_a_closed_endpoint_may_be_bound_again(context: Context, tmp_path: Path) -> None:
+    address = f"ipc://{tmp_path}/x.sock"
+    sockets.feed_pub(context, address).close()
+    with zmq.Context() as other:
+        sockets.feed_pub(other, address).close()
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o022, 0o277])
+def test_an_ipc_endpoint_is_its_owners_alone(context: Context, tmp_path: Path, umask: int) -> None:
+    before = os.umask(umask)
+    try:
+        sockets.orders_router(context, f"ipc://{tmp_path}/new/x.sock")
+        assert os.umask(umask) == umask
+    finally:
+        os.umask(before)
+    modes = [(tmp_path / "new" / name).stat().st_mode & 0o777 for name in ("x.sock", ".")]
+    assert modes == [0o600, 0o700]
+
+
+def test_a_file_in_the_place_of_a_socket_is_kept(context: Context, tmp_path: Path) -> None:
+    path = tmp_path / "history.db"
+    path.write_text("precious")
+    with pytest.raises(ConfigError, match=f"RECORDER_HISTORY: cannot bind ipc://{path}: .*socket"):
+        sockets.history_router(context, f"ipc://{path}")
+    assert path.read_text() == "precious"
+
+
+def test_an_address_of_no_interface_here_is_refused_with_what_it_takes(context: Context) -> None:
+    with pytest.raises(ConfigError, match=r"PUBLISHER_FEED: .*example\.org.*not a host name"):
+        sockets.feed_pub(context, "tcp://example.org:5999")
 
 
 def test_an_address_that_is_none_is_named(context: Context) -> None:

@@ -87,6 +87,56 @@ except DirectoryInUse as error: print(error)
     assert not told
 
 
+def test_another_of_the_same_process_is_refused_as_well(disk: FileDisk, tmp_path: Path) -> None:
+    with pytest.raises(DirectoryInUse, match=f"in use by process {os.getpid()}"):
+        FileDisk(tmp_path / "data")
+    disk.close()
+    FileDisk(tmp_path / "data").close()
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o022, 0o277])
+def test_directory_and_files_are_the_owners_alone(tmp_path: Path, umask: int) -> None:
+    before = os.umask(umask)
+    try:
+        disk = FileDisk(tmp_path / "data")
+        disk.take("1.journal", 10, b"head")
+        disk.replace("1.snapshot", b"state")
+        disk.prepare(10)
+        disk._join()
+    finally:
+        os.umask(before)
+    found = {path.name: path.stat().st_mode & 0o777 for path in (tmp_path / "data").iterdir()}
+    assert found == dict.fromkeys(("1.journal", "1.snapshot", "lock", "next.tmp"), 0o600)
+    assert (tmp_path / "data").stat().st_mode & 0o777 == 0o700
+    assert not disk.folder_remark
+    disk.close()
+
+
+def test_an_exchanges_directory_of_before_is_closed_to_others(tmp_path: Path) -> None:
+    names = ("1.journal", "1.snapshot", "lock", "history.db", "admin.sock.lock")
+    for name in names:
+        (tmp_path / name).touch()
+        (tmp_path / name).chmod(0o644)
+    (tmp_path / "shard-1").mkdir()
+    tmp_path.chmod(0o755)
+    disk = FileDisk(tmp_path)
+    assert "had mode 0755 and has 0700 now" in disk.folder_remark
+    assert tmp_path.stat().st_mode & 0o777 == 0o700
+    assert {(tmp_path / name).stat().st_mode & 0o777 for name in names[:3]} == {0o600}
+    disk.close()
+
+
+def test_a_directory_with_other_things_in_it_keeps_its_mode_and_theirs(tmp_path: Path) -> None:
+    (tmp_path / "letter.txt").touch(0o644)
+    tmp_path.chmod(0o755)
+    disk = FileDisk(tmp_path)
+    disk.take("1.journal", 10, b"head")
+    assert "keeps mode 0755" in disk.folder_remark
+    modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()}
+    assert modes == {"letter.txt": 0o644, "lock": 0o600, "1.journal": 0o600}
+    disk.close()
+
+
 def test_a_child_does_not_keep_the_directory_of_a_killed_parent(tmp_path: Path) -> None:
     source = """
 import os, sys, time; from pathlib import Path

@@ -1,5 +1,8 @@
 """Opening, refusing and never half writing; on both databases."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from common.errors import ConfigError
 from common.history import Candle, CandleRecords, CandlesQuestion, OrderRecords, OrdersQuestion
 from common.types import MAX_INT
-from recorder.database import described, open_database
+from recorder.database import claim_database, described, open_database
 from recorder.digest import Changes, OrderChange, OrderRow, Position
 from recorder.questions import HistoryDesk
 from recorder.replica import RecordBrokenError
@@ -203,3 +206,43 @@ def test_the_folder_of_a_sqlite_file_is_made(tmp_path: Path) -> None:
     Store(engine).open()
     engine.dispose()
     assert (tmp_path / "a" / "b" / "history.db").exists()
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o022])
+def test_a_sqlite_file_and_those_beside_it_are_the_owners_alone(tmp_path: Path, umask: int) -> None:
+    before = os.umask(umask)
+    try:
+        engine = open_database(f"sqlite:///{tmp_path}/made/history.db")
+        Store(engine).open()
+        names = ("history.db", "history.db-wal", "history.db-shm")
+        modes = [(tmp_path / "made" / name).stat().st_mode & 0o777 for name in (".", *names)]
+        assert modes == [0o700, 0o600, 0o600, 0o600]
+        for name in names:
+            (tmp_path / "made" / name).chmod(0o644)
+        open_database(f"sqlite:///{tmp_path}/made/history.db").dispose()
+        assert {(tmp_path / "made" / name).stat().st_mode & 0o777 for name in names} == {0o600}
+        engine.dispose()
+    finally:
+        os.umask(before)
+
+
+def test_a_sqlite_file_has_one_recorder_at_a_time(tmp_path: Path) -> None:
+    source = """
+import sys
+from recorder.database import claim_database, open_database
+claim_database(open_database(sys.argv[1]))
+print("has it", flush=True)
+sys.stdin.read()
+"""
+    url = f"sqlite:///{tmp_path}/history.db"
+    command = [sys.executable, "-c", source, url]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as first:
+        assert first.stdout is not None
+        assert first.stdout.readline() == "has it\n"
+        with pytest.raises(ConfigError, match=rf"DATABASE_URL: .*in use by process {first.pid}"):
+            claim_database(open_database(url))
+        first.kill()
+        first.wait(30)
+    claim_database(open_database(url))
