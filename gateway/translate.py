@@ -168,20 +168,34 @@ def _stop_ticks(instrument: Instrument, stop: int | str) -> int:
 
 def _ticks(instrument: Instrument, text: str, field: str = "price") -> int:
     try:
-        return instrument.price_to_ticks(text)
+        ticks = instrument.price_to_ticks(text)
     except DecimalError as error:
         raise FieldError(error.reason, field, f"{text!r} is {error}") from error
+    if not ticks:
+        raise _zero(RejectReason.BAD_TICK, field, text)
+    return ticks
 
 
 def _lots(instrument: Instrument, text: str, field: str = "quantity") -> int:
     try:
-        return instrument.quantity_to_lots(text)
+        lots = instrument.quantity_to_lots(text)
     except DecimalError as error:
         raise FieldError(error.reason, field, f"{text!r} is {error}") from error
+    if not lots:
+        raise _zero(RejectReason.BAD_LOT, field, text)
+    return lots
 
 
 def _quote(instrument: Instrument, text: str) -> int:
     try:
-        return parse_decimal(text, instrument.quote_decimals)
+        units = parse_decimal(text, instrument.quote_decimals)
     except DecimalError as error:
         raise FieldError(error.reason, "quote_amount", f"{text!r} is {error}") from error
+    if not units:
+        raise _zero(RejectReason.MIN_NOTIONAL, "quote_amount", text)
+    return units
+
+
+def _zero(reason: RejectReason, field: str, text: str) -> FieldError:
+    """Text that says zero: the matcher reads a zero as a field that is not given."""
+    return FieldError(reason, field, f"{text!r} is not above zero; leave it out if none is meant")
