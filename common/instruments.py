@@ -158,7 +158,8 @@ def parse_decimal(text: str, decimals: int) -> int:
         fraction = fraction[:decimals]
     value = int(whole + fraction) * power_of_ten(decimals - len(fraction))
     if value > MAX_INT:
-        raise DecimalError("too large", RejectReason.EXCEEDS_LIMIT)
+        most = format_decimal(MAX_INT, decimals)
+        raise DecimalError(f"more than {most}", RejectReason.EXCEEDS_LIMIT)
     return value
 
 

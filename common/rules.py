@@ -21,6 +21,16 @@ BALANCE_MAX: Final = 2**62
 """Most of one asset, in its smallest unit, that all accounts together may have."""
 
 
+ICEBERG_SLICES_MAX: Final = 100
+"""Most slices of one iceberg: each costs a sweep as much as an order does."""
+
+INSTRUMENTS_MAX: Final = 1_000
+"""Most instruments of one matcher."""
+
+CANCEL_AFTER_MAX_NS: Final = 24 * 60 * 60 * 1_000_000_000
+"""Longest time of a dead-man timer."""
+
+
 class Rules(Struct, array_like=True, frozen=True):
     """What holds for all instruments.
 

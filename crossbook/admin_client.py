@@ -59,7 +59,7 @@ class AdminClient:
                 f"the matcher at {self.address} answered with {type(reply).__name__}"
             )
         if isinstance(reply.answer, CommandRejected):
-            raise ActRefused(reply.answer)
+            raise ActRefused(reply.answer, command)
         return reply.answer
 
     def view(self, account: int = 0) -> AdminView:

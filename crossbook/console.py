@@ -97,6 +97,7 @@ def error_facts(error: Exception) -> tuple[ExitStatus, dict[str, str]]:
         code = getattr(error.reason, "name", str(error.reason))
     elif isinstance(error, ActRefused):
         status, code, field = ExitStatus.REFUSED, error.reason, error.field
+        message = error.text
     elif isinstance(error, OutcomeUnknown):
         code = "OUTCOME_UNKNOWN"
     elif isinstance(error, ConfigError):

@@ -16,9 +16,11 @@ CrossbookError
 
 from collections.abc import Sequence
 
+from common.commands import Command
 from common.entry import Execution, Reject, Reply
 from common.errors import CrossbookError
 from common.events import CommandRejected
+from common.refusal import refusal_text
 from common.types import RejectReason
 
 
@@ -48,11 +50,12 @@ class OrderRejected(CrossbookError):
 class ActRefused(CrossbookError):
     """The matcher refused an administrator's act; nothing changed. `field` names the field."""
 
-    def __init__(self, event: CommandRejected) -> None:
+    def __init__(self, event: CommandRejected, command: Command) -> None:
         self.seq = event.seq
         self.reason = reason_name(event.reason)
         self.field = event.field
-        super().__init__(f"{self.reason} ({event.field}): nothing was changed")
+        self.text = f"{refusal_text(event, command)}; nothing was changed"
+        super().__init__(f"{self.reason} ({event.field}): {self.text}")
 
 
 class OutcomeUnknown(CrossbookError):

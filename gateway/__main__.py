@@ -160,9 +160,12 @@ class Gateway:
         outbox: Outbox = {}
         assignment = settings.assignment()
         answer_times = Buckets(TIMES_NS)
+        limit = settings.rules().max_open_orders
         for shard in self._shards:
             own = [each for each in self._instruments if assignment[each.id] == shard.shard]
-            desk = OrderDesk(own, settings.gateway_id, settings.order_queue_size, sessions, outbox)
+            desk = OrderDesk(
+                own, settings.gateway_id, settings.order_queue_size, sessions, outbox, limit
+            )
             self.lines.append(self._line(desk, shard, answer_times))
         self._desk = self.lines[0].desk
         if len(self.lines) > 1:

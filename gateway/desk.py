@@ -63,6 +63,7 @@ class OrderDesk(FrontDesk):
         queue_size: int,
         sessions: SessionTable,
         outbox: Outbox | None = None,
+        max_open_orders: int = 0,
     ) -> None:
         super().__init__(instruments, gateway, sessions, outbox)
         self._queue_size = queue_size
@@ -82,8 +83,9 @@ class OrderDesk(FrontDesk):
         self.seq = 0
         self.time_ns = 0
         self._reporter = Reporter(
-            self._instruments.values(), gateway, sessions.by_account, self.in_flight, self.outbox
-        )
+            self._instruments.values(), gateway, sessions.by_account, self.in_flight, self.outbox,
+            max_open_orders,
+        )  # fmt: skip
 
     @property
     def taken_over(self) -> bool:
@@ -141,7 +143,10 @@ class OrderDesk(FrontDesk):
     def resume(self) -> None:
         """Take commands again."""
         self._room = self._queue_size
-        self._why_busy = "too many commands are in flight"
+        self._why_busy = (
+            f"as many commands are in flight as this gateway takes, {self._queue_size} "
+            "(ORDER_QUEUE_SIZE)"
+        )
 
     def take_request(self, session: Session, request: Request) -> None:
         """Take one sound request of a session; what it is answered goes to its address."""
@@ -291,7 +296,10 @@ class OrderDesk(FrontDesk):
 
     def _take_query(self, session: Session, request: Query | QueryBalances) -> None:
         if len(self._asked) >= QUESTIONS_MAX:
-            self._refuse(session.identity, _busy(request, "too many queries are waiting"))
+            self._refuse(
+                session.identity,
+                _busy(request, f"{QUESTIONS_MAX} queries are waiting, and no more may"),
+            )
             return
         if isinstance(request, QueryBalances):
             self._question_id += 1

@@ -160,7 +160,10 @@ class FrontDesk(ABC):
     def _log_on(self, identity: bytes, request: Logon) -> None:
         session = self.sessions.open(request.account, identity, request.cancel_on_disconnect)
         if session is None:
-            text = f"this gateway has {len(self.sessions)} sessions and takes no more"
+            text = (
+                f"this gateway has {len(self.sessions)} sessions and takes no more "
+                "(MAX_ORDER_SESSIONS)"
+            )
             self._refuse(identity, Reject(request.request_seq, RejectReason.BUSY, "", text))
             return
         self._reply(identity, self._welcome(request.request_seq, session))

@@ -29,6 +29,7 @@ from common.events import (
     TradeExecuted,
 )
 from common.instruments import Instrument
+from common.refusal import refusal_text
 from common.types import ExecutionKind, Liquidity, OrderStatus, RejectReason, Side
 from gateway.session import Session
 
@@ -51,24 +52,6 @@ _BUY: Final = int(Side.BUY)
 _SELL: Final = int(Side.SELL)
 _NOBODY: Final[tuple[Session, ...]] = ()
 
-_REASON_TEXT: Final[dict[int, str]] = {
-    RejectReason.UNKNOWN_SYMBOL: "no such instrument",
-    RejectReason.EXCEEDS_LIMIT: "above the instrument's limit",
-    RejectReason.UNKNOWN_ORDER: "no such open order",
-    RejectReason.DUPLICATE_CLIENT_ORDER_ID: "an open order of this account has this id",
-    RejectReason.UNSUPPORTED_COMBINATION: "not allowed with the other fields",
-    RejectReason.BAD_TICK: "must be at least one tick",
-    RejectReason.BAD_LOT: "below the instrument's minimum quantity",
-    RejectReason.MIN_NOTIONAL: "price times quantity is below the instrument's minimum",
-    RejectReason.MALFORMED: "give a price or a quantity",
-    RejectReason.MARKET_HALTED: "the instrument takes no such order at present",
-    RejectReason.INSUFFICIENT_BALANCE: "the account has not enough for it",
-    RejectReason.POST_ONLY_WOULD_TAKE: "it would trade at once",
-    RejectReason.STOP_WOULD_TRIGGER: "the last price has reached it already",
-    RejectReason.TOO_LATE: "this time has passed",
-}
-
-
 OrderEvent: TypeAlias = (
     OrderAccepted
     | OrderCanceled
@@ -85,7 +68,8 @@ class Reporter:
 
     `sessions` are those to tell, by account. `stray` is the highest request number of this
     gateway that was answered without being in flight. `news` are changes of the instruments, for
-    whoever keeps them; it empties the list. `rejects` counts by reason.
+    whoever keeps them; it empties the list. `rejects` counts by reason. `max_open_orders` is the
+    venue's rule, named to who is refused by it.
     """
 
     def __init__(
@@ -95,11 +79,14 @@ class Reporter:
         sessions: Mapping[int, Sequence[Session]],
         pending: Pending,
         outbox: dict[bytes, list[Reply]],
+        max_open_orders: int = 0,
     ) -> None:
         self.stray = 0
         self.news: list[InstrumentAdded | FeesChanged] = []
         self.rejects: Counter[int] = Counter()
-        self._symbols = {instrument.id: instrument.symbol for instrument in instruments}
+        self._instruments = {instrument.id: instrument for instrument in instruments}
+        self._symbols = {each.id: each.symbol for each in self._instruments.values()}
+        self._max_open_orders = max_open_orders
         self._gateway = gateway
         self._by_account = sessions
         self._pending = pending
@@ -131,6 +118,7 @@ class Reporter:
 
     def learn(self, instrument: Instrument) -> None:
         """This instrument is traded too."""
+        self._instruments[instrument.id] = instrument
         self._symbols[instrument.id] = instrument.symbol
 
     def report(self, batch: EventBatch) -> None:
@@ -403,7 +391,9 @@ class Reporter:
         origin = self._answer(event)
         if origin is not None:
             self.rejects[event.reason] += 1
-            text = _REASON_TEXT.get(event.reason, "refused")
+            command = origin[2]
+            instrument = self._instruments.get(command.instrument)
+            text = refusal_text(event, command, instrument, self._max_open_orders)
             reject = Reject(
                 origin[1], event.reason, event.field, text, event.client_order_id, event.seq
             )

@@ -28,7 +28,7 @@ from common.events import (
     TimeAdvanced,
 )
 from common.instruments import FEE_RATE_MAX, Instrument, check_change, definition_fault
-from common.rules import FEE_ACCOUNT, Rules
+from common.rules import CANCEL_AFTER_MAX_NS, FEE_ACCOUNT, INSTRUMENTS_MAX, Rules
 from common.types import MAX_CLIENT_ORDER_ID, MAX_INT, InstrumentState, RejectReason
 from matcher import auction
 from matcher.accounts import Ledger
@@ -44,9 +44,6 @@ if TYPE_CHECKING:
 TRANSFERS_REMEMBERED: Final = 65_536
 """Transfers whose repeat is refused, the latest ones. A constant, as the same journal must replay
 alike everywhere."""
-
-INSTRUMENTS_MAX: Final = 1_000
-CANCEL_AFTER_MAX_NS: Final = 24 * 60 * 60 * 1_000_000_000
 
 _UNSUPPORTED: Final = RejectReason.UNSUPPORTED_COMBINATION
 _OPEN: Final = int(InstrumentState.OPEN)

@@ -7,6 +7,7 @@ takes that is not open. As everywhere, all is checked before anything changes.
 from typing import Final
 
 from common.commands import Instructions, NewOrder
+from common.rules import ICEBERG_SLICES_MAX
 from common.types import InstrumentState, OrderType, RejectReason, SelfTrade, Side, TimeInForce
 from matcher.answers import Fault
 from matcher.book import OrderBook
@@ -14,9 +15,6 @@ from matcher.special import Special, Waits
 from matcher.terms import lots_fault, market_fault, terms_fault
 from matcher.timers import end_of_day
 from matcher.triggers import is_met
-
-ICEBERG_SLICES_MAX: Final = 100
-"""Most slices of one iceberg: each costs a sweep as much as an order does."""
 
 _UNSUPPORTED: Final = RejectReason.UNSUPPORTED_COMBINATION
 _LIMIT: Final = int(OrderType.LIMIT)

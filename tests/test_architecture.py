@@ -47,6 +47,7 @@ PURE: Final = {
     "common.instruments",
     "common.local_book",
     "common.metrics",
+    "common.refusal",
     "common.rules",
     "common.sequence",
     "common.shards",

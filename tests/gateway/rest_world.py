@@ -91,7 +91,11 @@ class RestWorld:
         self.engine = Engine(INSTRUMENTS, rules)
         tokens = iter(range(1001, 100_000))
         self.desk = OrderDesk(
-            INSTRUMENTS, GATEWAY, queue_size, SessionTable(100, lambda: next(tokens))
+            INSTRUMENTS,
+            GATEWAY,
+            queue_size,
+            SessionTable(100, lambda: next(tokens)),
+            max_open_orders=0 if rules is None else rules.max_open_orders,
         )
         self.desk.begin(0, 0)
         self.matcher_answers = True

@@ -1,6 +1,7 @@
 """The order desk: sessions, answers, backpressure."""
 
 import pytest
+from msgspec.structs import replace
 
 from common.entry import (
     Ack,
@@ -154,6 +155,51 @@ def test_untranslatable_request_is_refused_before_the_matcher(
     assert (reject.request_seq, reject.reason, reject.field, reject.seq) == (2, reason, field, 0)
     assert world.engine.seq == 0
     assert world.desk.in_flight == {}
+
+
+@pytest.mark.parametrize(
+    ("field", "reason"),
+    [
+        ("quantity", RejectReason.BAD_LOT),
+        ("price", RejectReason.BAD_TICK),
+        ("quote_amount", RejectReason.MIN_NOTIONAL),
+        ("stop_price", RejectReason.BAD_TICK),
+        ("display_quantity", RejectReason.BAD_LOT),
+    ],
+)
+@pytest.mark.parametrize("text", ["0", "0.000"])
+def test_an_amount_that_says_zero_is_not_one_that_is_left_out(
+    field: str, reason: RejectReason, text: str
+) -> None:
+    """Zero as a number says that nothing is meant; text that says zero means something."""
+    world = World()
+    token = world.log_on(b"a", 1)
+    order = replace(New(2, SYMBOL, 1, "1", "50000"), **{field: text})
+
+    (reject,) = world.say(b"a", token, order)
+
+    assert isinstance(reject, Reject)
+    assert (reject.reason, reject.field, reject.seq) == (reason, field, 0)
+    assert f"'{text}' is not above zero" in reject.text
+    if field in ("quantity", "price", "stop_price"):
+        (reject,) = world.say(b"a", token, replace(Amend(3, SYMBOL, 1), **{field: text}))
+        assert isinstance(reject, Reject)
+        assert (reject.reason, reject.field, reject.seq) == (reason, field, 0)
+
+
+def test_a_refusal_by_the_matcher_names_value_and_limit() -> None:
+    world = World()
+    token = world.log_on(b"a", 1)
+    instrument = INSTRUMENTS[0]
+    most = instrument.price_text(instrument.max_price_ticks)
+
+    (reject,) = world.say(
+        b"a", token, New(2, SYMBOL, 1, "1", instrument.price_text(instrument.max_price_ticks + 1))
+    )
+
+    assert isinstance(reject, Reject)
+    assert (reject.reason, reject.field) == (RejectReason.EXCEEDS_LIMIT, "price")
+    assert reject.text.endswith(f"is above the highest of {SYMBOL}, {most}")
 
 
 def test_sound_requests_of_a_list_survive_an_unsound_one() -> None:
