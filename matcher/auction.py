@@ -1,8 +1,4 @@
-"""Ending a call phase: one price for all, found from volumes, and who trades at it.
-
-The price is the one at which most can trade; of several, where the least is left over; then, when
-all of them leave buyers over, the highest, and when sellers, the lowest; then the nearest to the
-reference (the last trade), the higher of two. Candidates are every limit price and the reference.
+"""Ending a call phase: one price for all (`common.auction`), and who trades at it.
 
 Market orders come first, then orders by price and arrival. Nobody takes in an uncross: of the two
 orders of a trade the one that came first is its maker. Icebergs count with all their lots, and
@@ -12,8 +8,8 @@ own orders trade with each other: one price for everybody leaves no room for pre
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from msgspec import Struct
-
+from common import auction
+from common.auction import Price
 from common.events import Event
 from common.types import Side
 from matcher.book import BookSide, OrderBook, replenished
@@ -22,35 +18,15 @@ from matcher.order import Order
 _BUY: Final = int(Side.BUY)
 
 
-class Price(Struct, frozen=True):
-    """What an uncross at `price_ticks` trades, and what is left over: of buyers above zero, of
-    sellers below. A price of zero: nothing can trade."""
-
-    price_ticks: int
-    lots: int
-    surplus_lots: int
-
-
-NOTHING: Final = Price(0, 0, 0)
-
-
 def uncross_price(book: OrderBook) -> Price:
     """The price at which the book uncrosses as it stands. O(orders)."""
-    buys = sum(order.open_lots for order in _market(book, _BUY))
-    sells = sum(order.open_lots for order in _market(book, 3 - _BUY))
-    bids = _lots_at_prices(book.bids)
-    asks = _lots_at_prices(book.asks)
-    reference = book.last_price_ticks
-    prices = sorted({*bids, *asks, *([reference] if reference else [])})
-    demand = buys + sum(bids.values())
-    supply = sells
-    found = []
-    for price in prices:
-        # Bids below a price do not buy at it; asks up to a price sell at it.
-        supply += asks.get(price, 0)
-        found.append(Price(price, min(demand, supply), demand - supply))
-        demand -= bids.get(price, 0)
-    return _best([each for each in found if each.lots], reference)
+    return auction.uncross_price(
+        _lots_at_prices(book.bids),
+        _lots_at_prices(book.asks),
+        sum(order.open_lots for order in _market(book, _BUY)),
+        sum(order.open_lots for order in _market(book, 3 - _BUY)),
+        book.last_price_ticks,
+    )
 
 
 def _lots_at_prices(side: BookSide) -> dict[int, int]:
@@ -58,22 +34,6 @@ def _lots_at_prices(side: BookSide) -> dict[int, int]:
     for order in side.orders():
         lots[order.price_ticks] = lots.get(order.price_ticks, 0) + order.open_lots
     return lots
-
-
-def _best(found: list[Price], reference: int) -> Price:
-    if not found:
-        return NOTHING
-    most = max(each.lots for each in found)
-    found = [each for each in found if each.lots == most]
-    least = min(abs(each.surplus_lots) for each in found)
-    found = [each for each in found if abs(each.surplus_lots) == least]
-    if all(each.surplus_lots > 0 for each in found):
-        return found[-1]
-    if all(each.surplus_lots < 0 for each in found):
-        return found[0]
-    if not reference:
-        reference = (found[0].price_ticks + found[-1].price_ticks) // 2
-    return min(found, key=lambda each: (abs(each.price_ticks - reference), -each.price_ticks))
 
 
 def allocate(book: OrderBook, at: Price, seq: int, events: list[Event]) -> None:

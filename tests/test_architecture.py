@@ -31,6 +31,7 @@ MAY_IMPORT: Final = {
 PURE: Final = {
     "common",
     "common.admin",
+    "common.auction",
     "common.candles",
     "common.codec",
     "common.commands",

@@ -1,0 +1,45 @@
+"""The price of an uncross against the obvious search for it."""
+
+import random
+
+from common.auction import NOTHING, Price, uncross_price
+from common.types import Side
+from tests.model import auction as model
+from tests.model.orders import Order
+
+
+def _order(order_id: int, side: Side, price_ticks: int, lots: int) -> Order:
+    return Order(order_id, 1, 1, side, price_ticks, lots, 0, "")
+
+
+def test_price_is_that_of_the_obvious_search_for_any_volumes() -> None:
+    for seed in range(3_000):
+        chance = random.Random(seed)
+        orders = [
+            _order(each, chance.choice((Side.BUY, Side.SELL)), chance.choice((0, *range(1, 9))),
+                   chance.randint(1, 4))
+            for each in range(chance.randint(0, 7))
+        ]  # fmt: skip
+        levels: dict[int, dict[int, int]] = {Side.BUY: {}, Side.SELL: {}}
+        market: dict[int, int] = {Side.BUY: 0, Side.SELL: 0}
+        for order in orders:
+            at = levels[order.side]
+            if order.price_ticks:
+                at[order.price_ticks] = at.get(order.price_ticks, 0) + order.open_lots
+            else:
+                market[order.side] += order.open_lots
+        last = chance.choice((0, 0, *range(1, 10)))
+        found = uncross_price(
+            levels[Side.BUY], levels[Side.SELL], market[Side.BUY], market[Side.SELL], last
+        )
+        assert (found.price_ticks, found.lots, found.surplus_lots) == model.uncross_price(
+            orders, last
+        ), seed
+
+
+def test_nothing_trades_where_one_side_is_empty() -> None:
+    assert uncross_price({100: 5}, {}, 3, 0, 100) == NOTHING
+
+
+def test_market_orders_of_both_sides_trade_at_the_last_price() -> None:
+    assert uncross_price({}, {}, 3, 2, 100) == Price(100, 2, 1)
