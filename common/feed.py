@@ -2,8 +2,9 @@
 
 Feed messages are three frames: topic, the topic's sequence number (unsigned 64-bit, big-endian,
 dense within a topic while one publisher runs, and never repeated by a later one), payload. Topics
-are `trade.`, `bbo.`, `l2.`, `l3.`, `candle.` and `ticker.` followed by the symbol and a closing bar
-("l2.BTC-USDT|"), and `heartbeat|`. The bar keeps a subscription to BTC-USD from matching BTC-USDT.
+are `trade.`, `bbo.`, `l2.`, `l3.`, `candle.`, `ticker.` and `state.` followed by the symbol and a
+closing bar ("l2.BTC-USDT|"), and `heartbeat|`. The bar keeps a subscription to BTC-USD from
+matching BTC-USDT.
 
 Every payload is one msgpack struct. `first_seq`, `seq` and `prev_seq` inside payloads are the
 matcher's sequence numbers: `prev_seq` is the `seq` of the message before on the same topic.
@@ -23,7 +24,8 @@ _Seq = Annotated[int, Meta(ge=0, le=MAX_INT)]
 
 
 def topic(channel: str, symbol: str) -> str:
-    """The topic of `channel` ("trade", "bbo", "l2", "l3", "candle", "ticker") for one instrument.
+    """The topic of `channel` ("trade", "bbo", "l2", "l3", "candle", "ticker", "state") for one
+    instrument.
 
     >>> topic("l2", "BTC-USDT")
     'l2.BTC-USDT|'
@@ -158,8 +160,27 @@ class Ticker(Struct, array_like=True, tag=7, gc=False, frozen=True):
     time_ns: int
 
 
+class MarketState(Struct, array_like=True, tag=8, gc=False, frozen=True):
+    """Topic `state`: an instrument's `InstrumentState` as of `seq`; it ends by itself at `until_ns`
+    if that is not zero.
+
+    In a call phase (`AUCTION`) the indicative price and lots are what an uncross would give now,
+    zero where nothing can trade. `surplus_lots` would trade at that price too: positive of buyers,
+    negative of sellers. The last message of a call phase tells what its uncross gave.
+    """
+
+    symbol: str
+    seq: int
+    state: int
+    until_ns: int
+    indicative_ticks: int
+    indicative_lots: int
+    surplus_lots: int
+    time_ns: int
+
+
 FeedMessage: TypeAlias = (
-    Trades | BestBidOffer | DepthUpdate | OrdersUpdate | Heartbeat | Candles | Ticker
+    Trades | BestBidOffer | DepthUpdate | OrdersUpdate | Heartbeat | Candles | Ticker | MarketState
 )
 
 
@@ -195,7 +216,7 @@ class Snapshot(Struct, array_like=True, tag=101, gc=False, frozen=True):
     Levels are (price ticks, lots), orders (order id, price ticks, lots), best first and in
     priority order. Drop feed messages numbered up to `topics[...]`, apply the later ones.
     `ticker` and `candles` (the latest of each length) are missing while the publisher does not
-    know them.
+    know them, `state` only from a publisher that does not tell it.
     """
 
     request_id: int
@@ -211,6 +232,7 @@ class Snapshot(Struct, array_like=True, tag=101, gc=False, frozen=True):
     ask_orders: list[tuple[int, int, int]] = []
     ticker: Ticker | None = None
     candles: list[Candle] = []
+    state: MarketState | None = None
 
 
 class Range(Struct, array_like=True, tag=102, gc=False, frozen=True):

@@ -25,6 +25,7 @@ from common.feed import (
     Heartbeat,
     InstrumentList,
     InstrumentsRequest,
+    MarketState,
     OrdersUpdate,
     Range,
     RangeRequest,
@@ -57,6 +58,7 @@ _KIND: Final = {
     "l3": OrdersUpdate,
     "candle": Candles,
     "ticker": Ticker,
+    "state": MarketState,
 }
 
 
@@ -144,6 +146,15 @@ class FeedFollower:
         if "candle" not in self.channels:
             raise ValueError('channels: candles need "candle"')
         return dict(self._books[symbol].candles)
+
+    def state(self, symbol: str) -> MarketState | None:
+        """The state of an instrument as told last; None before that.
+
+        Needs channel "state" (`ValueError` otherwise).
+        """
+        if "state" not in self.channels:
+            raise ValueError('channels: the state needs "state"')
+        return self._books[symbol].state
 
     def follows(self, symbol: str) -> bool:
         """Whether this instrument is followed."""
@@ -457,7 +468,7 @@ class FeedFollower:
             sound = local.apply_orders(message)
         else:
             sound = True
-            if isinstance(message, Candles | Ticker):
+            if isinstance(message, Candles | Ticker | MarketState):
                 line.book.show(line, seq, message)
             elif isinstance(message, Trades) and message.trades:
                 local.last_trade_id = message.trades[-1].trade_id

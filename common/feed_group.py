@@ -7,7 +7,7 @@ hands it what comes there. With one publisher this is its `FeedFollower`, and no
 from collections.abc import Iterable
 from typing import Final
 
-from common.feed import FeedReply, Heartbeat, InstrumentList, Ticker
+from common.feed import FeedReply, Heartbeat, InstrumentList, MarketState, Ticker
 from common.feed_follower import FeedFollower, Update
 from common.feed_line import FeedCounters
 from common.history import Candle
@@ -91,6 +91,10 @@ class FeedGroup:
     def candles(self, symbol: str) -> dict[int, Candle]:
         """See `FeedFollower.candles`."""
         return self.of(symbol).candles(symbol)
+
+    def state(self, symbol: str) -> MarketState | None:
+        """See `FeedFollower.state`."""
+        return self.of(symbol).state(symbol)
 
     def on_time(self, now_ns: int) -> None:
         """Time has come this far."""

@@ -5,11 +5,11 @@ from typing import Final
 
 from msgspec import Raw, Struct
 
-from common.feed import Candles, FeedRequest, Snapshot, Ticker, topic
+from common.feed import Candles, FeedRequest, MarketState, Snapshot, Ticker, topic
 from common.history import Candle
 from common.local_book import LocalBook
 
-CHANNELS: Final = ("trade", "bbo", "l2", "l3", "candle", "ticker")
+CHANNELS: Final = ("trade", "bbo", "l2", "l3", "candle", "ticker", "state")
 
 RETRY_NS: Final = 500_000_000
 """First wait for a reply before asking again; doubled each time."""
@@ -54,8 +54,8 @@ class Line:
     """One topic: `next_seq` is the message it waits for, zero before that is known.
 
     A line that is not `live` holds everything: its book waits for a snapshot. `tail` is the last
-    sequence number known to have been sent. `shown` is the message that candles or ticker stand
-    at: after a snapshot it may be ahead of `next_seq`.
+    sequence number known to have been sent. `shown` is the message that candles, ticker or state
+    stand at: after a snapshot it may be ahead of `next_seq`.
     """
 
     __slots__ = (
@@ -89,10 +89,10 @@ class Line:
 
 
 class FollowedBook:
-    """One instrument: its book, its topics and the snapshot being asked for; the ticker and the
-    latest candle by length, as far as the publisher told them."""
+    """One instrument: its book, its topics and the snapshot being asked for; the state, the ticker
+    and the latest candle by length, as far as the publisher told them."""
 
-    __slots__ = ("asking", "candles", "lines", "local", "ticker")
+    __slots__ = ("asking", "candles", "lines", "local", "state", "ticker")
 
     def __init__(self, symbol: str, channels: Sequence[str]) -> None:
         self.local = LocalBook(symbol, by_level="l2" in channels, by_order="l3" in channels)
@@ -100,10 +100,11 @@ class FollowedBook:
         self.asking: Asking | None = None
         self.ticker: Ticker | None = None
         self.candles: dict[int, Candle] = {}
+        self.state: MarketState | None = None
 
     def show_from(self, line: Line, snapshot: Snapshot, position: int) -> None:
-        """Take candles or ticker from a snapshot that stands at message `position` of `line`,
-        unless later ones are here."""
+        """Take candles, ticker or state from a snapshot that stands at message `position` of
+        `line`, unless later ones are here."""
         if position < line.shown:
             return
         line.shown = position
@@ -111,14 +112,20 @@ class FollowedBook:
             self.candles = {candle.interval_s: candle for candle in snapshot.candles}
         elif line.channel == "ticker":
             self.ticker = snapshot.ticker
+        elif line.channel == "state":
+            self.state = snapshot.state
 
-    def show(self, line: Line, seq: int, message: Candles | Ticker) -> None:
-        """Take candles or ticker from message `seq` of `line`, unless later ones are here."""
+    def show(self, line: Line, seq: int, message: Candles | Ticker | MarketState) -> None:
+        """Take candles, ticker or state from message `seq` of `line`, unless later ones are
+        here."""
         if seq <= line.shown:
             return
         line.shown = seq
         if isinstance(message, Ticker):
             self.ticker = message
+            return
+        if isinstance(message, MarketState):
+            self.state = message
             return
         for candle in message.candles:
             # Oldest first: the latest of each length stays.

@@ -79,7 +79,7 @@ class RestingOrder(Struct, array_like=True, gc=False, frozen=True):
     """One resting order of a book snapshot; the list it stands in is in priority order.
 
     `open_lots` is what the public sees. An iceberg has `hidden_lots` more and shows
-    `display_lots` of them next.
+    `display_lots` of them next. A market order of a call phase has price zero.
     """
 
     order_id: int
@@ -91,7 +91,8 @@ class RestingOrder(Struct, array_like=True, gc=False, frozen=True):
 
 class BookState(Struct, array_like=True, gc=False, frozen=True):
     """One instrument's book: bids best first, asks best first, its last trade, and its
-    `InstrumentState`."""
+    `InstrumentState`, which ends by itself at `until_ns` if that is not zero. `market_bids` and
+    `market_asks` are the market orders that wait for an uncross, as they came."""
 
     instrument: int
     bids: list[RestingOrder]
@@ -99,6 +100,9 @@ class BookState(Struct, array_like=True, gc=False, frozen=True):
     last_trade_id: int
     last_price_ticks: int
     state: int = 1
+    until_ns: int = 0
+    market_bids: list[RestingOrder] = []
+    market_asks: list[RestingOrder] = []
 
 
 class Books(Struct, array_like=True, tag=103, gc=False, frozen=True):

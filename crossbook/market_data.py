@@ -10,7 +10,7 @@ import zmq
 from common import sockets
 from common.codec import decode_feed_reply, decoded, encode
 from common.depth import OrderDepth
-from common.feed import Heartbeat, Ticker
+from common.feed import Heartbeat, MarketState, Ticker
 from common.feed_follower import FeedFollower, Update
 from common.feed_group import FeedGroup
 from common.feed_line import FeedCounters
@@ -43,9 +43,9 @@ class MarketData:
     An exchange of several shards has a publisher for each: name them all, feeds and snapshots in
     the same order, as lists or with commas between them.
 
-    Channels are "trade", "bbo", "l2", "l3", "candle" and "ticker". Nothing is read but inside the
-    methods that wait; who waits too long between them is behind, and recovers. For use by one
-    thread.
+    Channels are "trade", "bbo", "l2", "l3", "candle", "ticker" and "state". Nothing is read but
+    inside the methods that wait; who waits too long between them is behind, and recovers. For use
+    by one thread.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class MarketData:
         feed: str | Sequence[str] = DEFAULT_FEED,
         snapshots: str | Sequence[str] = DEFAULT_SNAPSHOTS,
         symbols: Iterable[str] = (),
-        channels: Iterable[str] = ("l2", "bbo", "trade"),
+        channels: Iterable[str] = ("l2", "bbo", "trade", "state"),
         context: "zmq.Context[zmq.Socket[bytes]] | None" = None,
     ) -> None:
         feeds, askable = _listed(feed), _listed(snapshots)
@@ -174,6 +174,14 @@ class MarketData:
         (`ValueError` otherwise).
         """
         return self.group.candles(symbol)
+
+    def state(self, symbol: str) -> MarketState | None:
+        """Whether an instrument trades, is halted, gathers orders for an auction, and until when;
+        in an auction the price, lots and surplus that its uncross would give now.
+
+        Needs channel "state" (`ValueError` otherwise).
+        """
+        return self.group.state(symbol)
 
     @property
     def instruments(self) -> dict[str, Instrument]:

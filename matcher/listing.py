@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from common.admin import AdminInspect, AdminView, InstrumentStatus
 from common.entry import Balance, OrderState
 from common.sync import BookState, RestingOrder
-from common.types import OrderType, TimeInForce
+from common.types import OrderType, Side, TimeInForce
 from matcher.book import BookSide, OrderBook
 from matcher.order import Account, Order
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def book_state(book: OrderBook) -> BookState:
-    """Resting orders in priority order, the last trade, and the state."""
+    """Resting orders in priority order, last trade, state, and what waits for an uncross."""
     return BookState(
         book.instrument_id,
         _resting(book.bids),
@@ -23,6 +23,9 @@ def book_state(book: OrderBook) -> BookState:
         book.last_trade_id,
         book.last_price_ticks,
         book.state,
+        book.until[0] if book.until is not None else 0,
+        _uncrossing(book, Side.BUY),
+        _uncrossing(book, Side.SELL),
     )
 
 
@@ -114,6 +117,13 @@ def admin_view(engine: "Engine", request: AdminInspect) -> AdminView:
         ],
         balances(engine, request.account),
     )
+
+
+def _uncrossing(book: OrderBook, side: int) -> list[RestingOrder]:
+    waiting = book.uncrossing.values()
+    return [
+        RestingOrder(order.order_id, 0, order.open_lots) for order in waiting if order.side == side
+    ]
 
 
 def _resting(side: BookSide) -> list[RestingOrder]:

@@ -29,7 +29,7 @@ from common.events import (
 from common.feed import HEARTBEAT_TOPIC, Heartbeat
 from common.instruments import Instrument
 from common.sync import Books
-from common.types import TimeInForce
+from common.types import OrderType, TimeInForce
 from publisher.history import Frames, Topic
 from publisher.market import Entering, Market
 
@@ -42,6 +42,11 @@ CHANGED_NS: Final = 250_000_000
 QUIET_NS: Final = 1_000_000_000
 """Least time between two tickers without trades: the book moved, or the window."""
 
+INDICATION_NS_PER_PRICE: Final = 10_000
+"""Least time between two looks at what auctions would give, for each price looked at: ten times
+what it costs."""
+
+_MARKET: Final = int(OrderType.MARKET)
 _IMMEDIATE: Final = (int(TimeInForce.IOC), int(TimeInForce.FOK))
 _WITHIN: Final = (OrderExpired, OrderReplenished, OrderReduced)
 _ASIDE: Final = (AccountOpened, OrderCompleted)
@@ -81,6 +86,10 @@ class Feed:
         self._touched: dict[int, Market] = {}
         self._published: dict[int, Market] = {}
         self._changed: dict[int, Market] = {}
+        # Markets in a call phase that something happened in since they were looked at, and when
+        # the next look may be.
+        self._gathering: dict[int, Market] = {}
+        self._look_ns = 0
 
     def apply(self, batch: EventBatch) -> None:
         """Bring every book to `batch.last_seq`. Batches come in order, each once.
@@ -110,6 +119,8 @@ class Feed:
                         touched[event.instrument] = taker = markets[event.instrument]
                         display_lots = said.display_lots if said is not None else 0
                         taker.enter(event, event.seq, event.quantity_lots, display_lots)
+                    elif event.order_type == _MARKET and markets[event.instrument].state.is_auction:
+                        self._touch(event.instrument).state.gather(event)
                 elif type(event) is OrderCanceled:
                     if taker is not None:
                         taker.rest()
@@ -117,6 +128,8 @@ class Feed:
                     if event.resting:
                         touched[event.instrument] = market = markets[event.instrument]
                         market.leave(event.seq, event.order_id, event.canceled_lots)
+                    elif markets[event.instrument].state.reduce(event.order_id, 0):
+                        self._touch(event.instrument)
                 elif isinstance(event, _WITHIN):
                     self._apply_within(event)
                 elif not isinstance(event, _ASIDE):
@@ -143,7 +156,10 @@ class Feed:
     def _apply_own(self, event: Event) -> Market | None:
         """Apply any other event; the market it brought an order that may rest."""
         if isinstance(event, OrderAmended):
-            if event.trigger_ticks or not event.price_ticks:
+            if event.trigger_ticks:
+                return None
+            if not event.price_ticks:
+                self._touch(event.instrument).state.reduce(event.order_id, event.open_lots)
                 return None
             if not event.kept_priority:
                 return self._enter(event, event.order_id, event.open_lots, event.display_lots)
@@ -152,9 +168,13 @@ class Feed:
             if event.price_ticks and event.time_in_force not in _IMMEDIATE:
                 return self._enter(event, event.order_id, event.open_lots, event.display_lots)
         elif isinstance(event, AuctionUncrossed):
-            self.markets[event.instrument].uncrosses = True
+            market = self._touch(event.instrument)
+            market.uncrosses = True
+            market.state.uncross(event)
         elif isinstance(event, InstrumentStateChanged):
-            self.markets[event.instrument].uncrosses = False
+            market = self._touch(event.instrument)
+            market.uncrosses = False
+            market.state.change(event)
         elif isinstance(event, InstrumentAdded):
             self._add(event.definition)
             # Nothing has happened in it, and that is known.
@@ -200,19 +220,37 @@ class Feed:
         """
         seq, time_ns = self.seq, self.time_ns
         sent: list[Frames] = []
-        for market in self._touched.values():
+        for instrument, market in self._touched.items():
             sent += market.publish(seq, time_ns)
+            if market.state.is_auction:
+                self._gathering[instrument] = market
         self._published.update(self._touched)
         self._touched.clear()
         return sent
 
     def publish_statistics(self, now_ns: int) -> list[Frames]:
-        """Messages about candles and tickers, when it is time; call it after `publish`.
+        """Messages about candles, tickers and auctions, when it is time; call it after `publish`.
 
         `now_ns` is any clock that never steps back. Trades are counted here, behind the
         messages that tell of them, and told every `CHANGED_NS` at most. What changed without a
-        trade waits for `QUIET_NS`.
+        trade waits for `QUIET_NS`. What auctions would give is told every `CHANGED_NS` at most, and
+        less often where many prices have to be looked at for it.
         """
+        return self._publish_indications(now_ns) + self._publish_trading(now_ns)
+
+    def _publish_indications(self, now_ns: int) -> list[Frames]:
+        if not self._gathering or now_ns < self._look_ns:
+            return []
+        sent: list[Frames] = []
+        prices = 0
+        for market in self._gathering.values():
+            prices += len(market.bids.lots) + len(market.asks.lots)
+            sent += market.state.publish_indication(self.seq, self.time_ns)
+        self._gathering.clear()
+        self._look_ns = now_ns + max(CHANGED_NS, prices * INDICATION_NS_PER_PRICE)
+        return sent
+
+    def _publish_trading(self, now_ns: int) -> list[Frames]:
         changed = self._changed
         for instrument, market in self._published.items():
             if market.statistics.count():

@@ -35,6 +35,7 @@ from common.sync import BookState
 from common.types import Side
 from publisher.depth import DepthSide
 from publisher.history import Frames, Topic
+from publisher.market_state import StateTopic, Volumes
 from publisher.statistics import Quote, Statistics
 
 _BUY: Final = int(Side.BUY)
@@ -58,13 +59,15 @@ class Market:
         self.instrument = instrument
         self.symbol = symbol = instrument.symbol
         self.last_trade_id = 0
+        self.last_price_ticks = 0
         self._checksum = BookChecksum(instrument)
         self._trade, self._bbo, self._l2, self._l3 = books = tuple(
             Topic(topic(channel, symbol), base, history_count, history_bytes)
             for channel in ("trade", "bbo", "l2", "l3")
         )
         self.statistics = Statistics(instrument, base, history_count, history_bytes)
-        self.topics = books + self.statistics.topics
+        self.state = StateTopic(symbol, self.volumes, base, history_count, history_bytes)
+        self.topics = (*books, *self.statistics.topics, self.state.topic)
         self.bids = DepthSide(1)
         self.asks = DepthSide(-1)
         # order id -> (side, price ticks, open lots). A dict keeps the order of entry, and an
@@ -106,6 +109,7 @@ class Market:
         if self.uncrosses:
             self._give(event, event.taker_order_id, lots, event.taker_open_lots, True)
         self.last_trade_id = event.trade_id
+        self.last_price_ticks = event.price_ticks
         self._trades.append(
             Trade(
                 event.seq,
@@ -120,6 +124,16 @@ class Market:
         )
         self._taker_open_lots = event.taker_open_lots
 
+    def volumes(self) -> Volumes:
+        """What stands in the book now, hidden lots included, and the last price. O(prices)."""
+        sides = {_BUY: dict(self.bids.lots), _SELL: dict(self.asks.lots)}
+        for order_id, (_, hidden) in self._icebergs.items():
+            side, price, _ = self._orders[order_id]
+            sides[side][price] += hidden
+        # A level that was emptied stands there with nothing until the side is settled.
+        bids, asks = ({p: lots for p, lots in side.items() if lots} for side in sides.values())
+        return (bids, asks, self.last_price_ticks)
+
     def _give(
         self, event: TradeExecuted, order_id: int, lots: int, left_lots: int, may_wait: bool
     ) -> None:
@@ -127,6 +141,7 @@ class Market:
         may be a market order, which never shows."""
         known = self._orders.get(order_id)
         if known is None and may_wait:
+            self.state.reduce(order_id, left_lots)
             return
         hidden = 0
         if self._icebergs and order_id in self._icebergs and known is not None:
@@ -176,6 +191,7 @@ class Market:
         requeued = type(event) is OrderAmended
         if requeued:
             known = self._remove(order_id)
+            self._icebergs.pop(order_id, None)
             if not open_lots:
                 self._changes.append(OrderChange(event.seq, order_id, event.side, known[1], 0))
         if not open_lots:
@@ -201,6 +217,8 @@ class Market:
         """An order ended without a request: a resting one, or the one that came in."""
         if event.resting:
             self.leave(event.seq, event.order_id, event.expired_lots)
+        elif self.state.reduce(event.order_id, 0):
+            return
         elif self._taker is not None and event.order_id == self._taker_id:
             self._taker_open_lots = 0
 
@@ -234,7 +252,7 @@ class Market:
         last_trade_id, last_price = 0, 0
         if book is not None:
             self.last_trade_id = last_trade_id = book.last_trade_id
-            last_price = book.last_price_ticks
+            self.last_price_ticks = last_price = book.last_price_ticks
         self._tell_statistics()
         statistics = self.statistics
         statistics.count()
@@ -247,6 +265,7 @@ class Market:
                     if order.display_lots:
                         iceberg = (order.display_lots, order.hidden_lots)
                         self._icebergs[order.order_id] = iceberg
+        self.uncrosses = False
         kept = self._in_place(wanted)
         for order_id in [order_id for order_id in self._orders if order_id not in kept]:
             side, price, _ = self._remove(order_id)
@@ -258,9 +277,19 @@ class Market:
                 self._orders[order_id] = (side, price, lots)
                 (self.bids if side == _BUY else self.asks).add(price, lots)
                 self._changes.append(OrderChange(seq, order_id, side, price, lots))
+        self.state.load(book)
 
     def publish(self, seq: int, time_ns: int) -> list[Frames]:
-        """Messages, at most one a topic, that bring consumers to `seq`."""
+        """Messages that bring consumers to `seq`: at most one a topic, but for how each call phase
+        ended. A state in which the book may be crossed goes before the book, another one behind
+        it, so that a consumer who takes them in order knows why a book is crossed."""
+        state = self.state
+        state.disturb()
+        sent = state.before_book(seq, time_ns)
+        sent += self._publish_book(seq, time_ns)
+        return sent + state.after_book(seq, time_ns)
+
+    def _publish_book(self, seq: int, time_ns: int) -> list[Frames]:
         sent: list[Frames] = []
         symbol = self.symbol
         if self._trades:
@@ -320,6 +349,7 @@ class Market:
             asks,
             ticker,
             candles,
+            self.state.as_of(seq, time_ns),
         )
 
     def orders(self) -> tuple[list[tuple[int, int, int]], list[tuple[int, int, int]]]:

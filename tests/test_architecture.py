@@ -130,6 +130,7 @@ PURE: Final = {
     "publisher.feed",
     "publisher.history",
     "publisher.market",
+    "publisher.market_state",
     "publisher.past",
     "publisher.replica",
     "publisher.snapshots",

@@ -21,6 +21,7 @@ from common.feed import (
     FeedRequest,
     Heartbeat,
     InstrumentList,
+    MarketState,
     OrderChange,
     OrdersUpdate,
     Range,
@@ -54,6 +55,7 @@ class FeedSource:
         self.last = {topic(channel, SYMBOL): first_of(epoch) - 1 for channel in CHANNELS}
         self.series = CandleSeries()
         self.ticker: Ticker | None = None
+        self.state = MarketState(SYMBOL, 100, 1, 0, 0, 0, 0, 0)
         self.sent: dict[str, dict[int, bytes]] = {name: {} for name in self.last}
         self.previous = {"l2": 0, "l3": 0}
         self.answer_wrongly = False
@@ -109,6 +111,12 @@ class FeedSource:
             frames.append(self._send("ticker", self.ticker))
         return frames
 
+    def change_state(self, state: int, until_ns: int = 0) -> list[Frames]:
+        """Put the instrument into another state; the frame sent."""
+        self.seq += 1
+        self.state = MarketState(SYMBOL, self.seq, state, until_ns, 0, 0, 0, 0)
+        return [self._send("state", self.state)]
+
     def heartbeat(self) -> Frames:
         return (HEARTBEAT_TOPIC.encode(), 1, encode(Heartbeat(self.seq, 0, 0, dict(self.last))))
 
@@ -122,6 +130,7 @@ class FeedSource:
             return Snapshot(
                 number, SYMBOL, self.seq, dict(self.last), self.levels(1), self.levels(2),
                 checksum, 0, self.trade_id, bids, asks, self.ticker, self.series.latest(),
+                self.state,
             )  # fmt: skip
         if isinstance(request, RangeRequest):
             held = self.sent[request.topic]

@@ -154,7 +154,17 @@ class ReferenceMatcher:
             market.trade_ids[instrument],
             market.last_prices[instrument],
             market.states[instrument],
+            self.admin.halts.get(instrument, (0, 0))[0],
+            self._gathered(instrument, Side.BUY),
+            self._gathered(instrument, Side.SELL),
         )
+
+    def _gathered(self, instrument: int, side: int) -> list[RestingOrder]:
+        return [
+            RestingOrder(o.order_id, 0, o.open_lots)
+            for o in self.market.open
+            if (o.instrument, o.side, o.waits_for) == (instrument, side, "uncross")
+        ]
 
     def balances(self, account: int) -> dict[str, tuple[int, int]]:
         """(total, held) of each asset of an account."""

@@ -85,6 +85,7 @@ class StreamChecker:
         self._trade_ids = dict.fromkeys(self.books, 0)
         self._last_prices = dict.fromkeys(self.books, 0)
         self._states = dict.fromkeys(self.books, int(InstrumentState.OPEN))
+        self._untils: dict[int, int] = {}
         self._own_fees: dict[tuple[int, int], tuple[int, int]] = {}
         self._incoming: _Order | None = None
         self._uncross_lots = -1
@@ -129,8 +130,19 @@ class StreamChecker:
         )
         return BookState(
             instrument, bids, asks, self._trade_ids[instrument], self._last_prices[instrument],
-            self._states[instrument],
+            self._states[instrument], self._untils.get(instrument, 0),
+            self._gathered(instrument, Side.BUY), self._gathered(instrument, Side.SELL),
         )  # fmt: skip
+
+    def _gathered(self, instrument: int, side: int) -> list[RestingOrder]:
+        return [
+            RestingOrder(order_id, 0, order.open_lots)
+            for order_id, order in self._orders.items()
+            if (order.accepted.instrument, order.accepted.side) == (instrument, side)
+            and order.accepted.order_type == OrderType.MARKET
+            and order.waits
+            and not order.ended
+        ]
 
     def _resting(self, order_id: int, price_ticks: int, lots: int) -> RestingOrder:
         order = self._orders[order_id]
@@ -188,6 +200,7 @@ class StreamChecker:
             self._states[number] = InstrumentState.OPEN
         elif isinstance(event, InstrumentStateChanged):
             self._states[event.instrument] = event.state
+            self._untils[event.instrument] = event.until_ns
         elif isinstance(event, AuctionUncrossed):
             self._uncross_lots = event.quantity_lots
         elif isinstance(event, FeesChanged):

@@ -5,6 +5,7 @@ from zlib import crc32
 import pytest
 
 from common.codec import decode_feed
+from common.commands import Instructions
 from common.errors import StreamError
 from common.events import (
     CommandRejected,
@@ -21,6 +22,7 @@ from common.feed import (
     DepthUpdate,
     FeedMessage,
     Heartbeat,
+    MarketState,
     OrderChange,
     OrdersUpdate,
     Trade,
@@ -212,6 +214,7 @@ def test_the_heartbeat_names_the_last_number_of_each_topic() -> None:
             "l3.BTC-USDT|": 101,
             "candle.BTC-USDT|": 100,
             "ticker.BTC-USDT|": 100,
+            "state.BTC-USDT|": 100,
         },
     )
 
@@ -233,6 +236,20 @@ def test_an_event_that_cannot_be_true_is_refused(event: Event) -> None:
     world.apply(new(1, BUY, 500, 5))
     with pytest.raises(StreamError):
         world.apply(event)
+
+
+def test_an_iceberg_that_reenters_and_trades_away_leaves_nothing_behind() -> None:
+    world = World()
+    iceberg = OrderAccepted(
+        1, 0, 0, 9, 1, BUY, 1, GTC, 500, 5, instructions=Instructions(display_lots=2)
+    )
+    world.apply(iceberg, new(2, SELL, 510, 5))
+    world.apply(
+        OrderAmended(3, 0, 0, 9, 1, 1, BUY, 510, 5, 0, 5, False, display_lots=2, shown_lots=2),
+        trade(3, 1, 510, 5, maker=2, taker=1, side=BUY, maker_open=0, taker_open=0),
+    )
+    assert world.feed.markets[1].open_orders == 0
+    assert world.feed.markets[1].volumes() == ({}, {}, 510)
 
 
 def test_loading_books_publishes_only_the_difference() -> None:
@@ -260,6 +277,8 @@ def test_loading_equal_books_publishes_nothing() -> None:
     world.published()
     state = BookState(1, [RestingOrder(1, 500, 5)], [], 0, 0)
     world.feed.load(Books(1, 7, 20, 9, [state]))
+    assert world.published() == [MarketState("BTC-USDT", 20, 1, 0, 0, 0, 0, 9)], "once"
+    world.feed.load(Books(1, 7, 21, 10, [state]))
     assert world.published() == []
 
 

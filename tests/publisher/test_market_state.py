@@ -1,0 +1,250 @@
+"""What the feed tells of an instrument's state and of its call phases is what the engine has."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from common.codec import decode_feed
+from common.events import (
+    AuctionUncrossed,
+    Event,
+    EventBatch,
+    InstrumentStateChanged,
+    OrderAccepted,
+    OrderCanceled,
+)
+from common.feed import BestBidOffer, DepthUpdate, FeedMessage, MarketState, OrdersUpdate
+from common.instruments import Instrument, example
+from common.rules import Rules
+from common.sync import Books, BookState, RestingOrder
+from common.types import InstrumentState
+from matcher.auction import uncross_price
+from matcher.engine import Engine
+from publisher.feed import CHANGED_NS, INDICATION_NS_PER_PRICE, Feed
+from tests.properties.generator import random_commands
+from tests.properties.market import INSTRUMENTS, rules_of, venue
+
+BUY, SELL = 1, 2
+OPEN, POST_ONLY, CANCEL_ONLY, HALTED, AUCTION = (int(state) for state in InstrumentState)
+SYMBOL = "BTC-USDT"
+
+
+class World:
+    """A feed of BTC-USDT in which the clock goes by `CHANGED_NS` at each publishing."""
+
+    def __init__(self) -> None:
+        self.feed = Feed([example()], base=0, history_count=50)
+        self.now_ns = 0
+
+    def apply(self, *events: Event) -> None:
+        """Apply events as one batch."""
+        seq = events[-1].seq
+        self.feed.apply(EventBatch(7, events[0].seq, seq, 1_000 * seq, list(events)))
+
+    def published(self) -> list[FeedMessage]:
+        """What leaves in one round, candles and tickers aside."""
+        self.now_ns += CHANGED_NS
+        frames = self.feed.publish() + self.feed.publish_statistics(self.now_ns)
+        messages = [decode_feed(payload) for _, _, payload in frames]
+        kinds = (MarketState, DepthUpdate, BestBidOffer, OrdersUpdate)
+        return [message for message in messages if isinstance(message, kinds)]
+
+    def states(self) -> list[MarketState]:
+        """The states among what leaves in one round."""
+        return [message for message in self.published() if isinstance(message, MarketState)]
+
+
+def state_of(seq: int, state: int, until_ns: int = 0) -> InstrumentStateChanged:
+    return InstrumentStateChanged(seq, 0, 0, 1, state, until_ns)
+
+
+def limit(seq: int, side: int, price: int, lots: int) -> OrderAccepted:
+    return OrderAccepted(seq, 0, 0, 9, 1, side, 1, 1, price, lots)
+
+
+def market(seq: int, side: int, lots: int) -> OrderAccepted:
+    return OrderAccepted(seq, 0, 0, 9, 1, side, 2, 2, 0, lots)
+
+
+def told(seq: int, state: int, until: int = 0, at: tuple[int, int, int] = (0, 0, 0)) -> MarketState:
+    return MarketState(SYMBOL, seq, state, until, *at, 1_000 * seq)
+
+
+def test_a_halt_is_told_at_once_with_its_end_and_once() -> None:
+    world = World()
+    world.apply(state_of(1, HALTED, until_ns=77))
+    assert world.states() == [told(1, HALTED, 77)]
+    assert world.states() == []
+    world.apply(state_of(2, OPEN))
+    assert world.states() == [told(2, OPEN)]
+
+
+def test_a_call_phase_shows_what_its_uncross_would_give_hidden_orders_included() -> None:
+    world = World()
+    world.apply(state_of(1, AUCTION))
+    assert world.states() == [told(1, AUCTION)]
+    world.apply(limit(2, BUY, 500, 5), limit(3, SELL, 490, 3))
+    assert world.states() == [told(3, AUCTION, 0, (500, 3, 2))]
+    world.apply(market(4, SELL, 4))
+    assert world.states() == [told(4, AUCTION, 0, (490, 5, -2))]
+    world.apply(OrderCanceled(5, 0, 0, 9, 1, 4, SELL, 0, 4, 0, resting=False))
+    assert world.states() == [told(5, AUCTION, 0, (500, 3, 2))]
+
+
+def test_orders_that_leave_the_price_as_it_is_are_not_told() -> None:
+    world = World()
+    world.apply(state_of(1, AUCTION), limit(2, BUY, 500, 5), limit(3, SELL, 490, 5))
+    world.states()
+    world.apply(limit(4, BUY, 400, 9))
+    assert world.states() == []
+
+
+def test_a_state_that_may_be_crossed_goes_before_the_book_and_another_behind_it() -> None:
+    world = World()
+    world.apply(limit(1, SELL, 490, 5))
+    world.published()
+    world.apply(state_of(2, AUCTION), limit(3, BUY, 500, 5))
+    names = [type(message) for message in world.published()]
+    assert names == [MarketState, OrdersUpdate, DepthUpdate, BestBidOffer]
+    world.apply(OrderCanceled(4, 0, 0, 9, 1, 3, BUY, 500, 5, 0), state_of(5, OPEN))
+    names = [type(message) for message in world.published()]
+    assert names == [OrdersUpdate, DepthUpdate, BestBidOffer, MarketState]
+
+
+def test_the_last_message_of_a_call_phase_is_what_the_uncross_gave() -> None:
+    world = World()
+    world.apply(state_of(1, AUCTION))
+    world.states()
+    uncrossed = AuctionUncrossed(4, 0, 0, 1, 495, 7, -2)
+    world.apply(uncrossed, state_of(4, OPEN))
+    assert world.states() == [told(4, AUCTION, 0, (495, 7, -2)), told(4, OPEN)]
+
+
+def test_after_an_uncross_that_goes_on_gathering_nothing_is_indicated() -> None:
+    world = World()
+    world.apply(state_of(1, AUCTION))
+    world.states()
+    world.apply(AuctionUncrossed(4, 0, 0, 1, 495, 7, -2), state_of(4, AUCTION))
+    assert world.states() == [told(4, AUCTION, 0, (495, 7, -2)), told(4, AUCTION)]
+
+
+def test_the_state_is_loaded_with_the_books_and_told_when_it_differs() -> None:
+    world = World()
+    waiting = [RestingOrder(3, 0, 4)]
+    bids = [RestingOrder(1, 500, 2, 2, 5)]
+    state = BookState(1, bids, [], 12, 480, AUCTION, 99, [], waiting)
+    world.feed.load(Books(1, 7, 20, 9, [state]))
+    # Seven buyers (five of them hidden) and four sellers: the highest price with buyers left.
+    expected = MarketState(SYMBOL, 20, AUCTION, 99, 500, 4, 3, 9)
+    assert world.states() == [expected]
+    assert world.feed.markets[1].snapshot(1, 20, 9, False).state == expected
+    world.feed.load(Books(1, 7, 21, 9, [state]))
+    assert world.states() == []
+    world.feed.load(Books(1, 8, 1, 9, [BookState(1, [], [], 0, 0)]))
+    assert world.states() == [MarketState(SYMBOL, 1, OPEN, 0, 0, 0, 0, 9)]
+
+
+def test_many_prices_are_looked_at_less_often() -> None:
+    world = World()
+    count = 2 * CHANGED_NS // INDICATION_NS_PER_PRICE
+    world.apply(state_of(1, AUCTION), *(limit(2 + n, BUY, 1 + n, 1) for n in range(count)))
+    world.published()
+    world.apply(limit(count + 2, SELL, 1, 1))
+    assert world.states() == []
+    assert len(world.states()) == 1, "after twice the time"
+
+
+def engines(seed: int) -> Iterator[tuple[Engine, list[Event], int]]:
+    """A venue after each of random commands, its events, and the time."""
+    engine = venue(Engine, rules_of(seed))
+    for command, time_ns in random_commands(seed, 1_500):
+        yield engine, engine.apply(command, time_ns), time_ns
+
+
+def check(engine: Engine, feed: Feed, instrument: Instrument, where: str) -> None:
+    """The state for whoever joins now is the engine's, and so is the indication."""
+    book = engine.books[instrument.id]
+    state = feed.markets[instrument.id].snapshot(1, feed.seq, feed.time_ns, False).state
+    assert state is not None
+    until_ns = book.until[0] if book.until is not None else 0
+    assert (state.state, state.until_ns) == (book.state, until_ns), where
+    found = (state.indicative_ticks, state.indicative_lots, state.surplus_lots)
+    would = uncross_price(book)
+    expected = (would.price_ticks, would.lots, would.surplus_lots)
+    assert found == (expected if book.state == AUCTION else (0, 0, 0)), where
+
+
+@pytest.mark.parametrize("seed", [940, 941, 942, 943, 945, 946])
+def test_at_every_moment_the_indication_is_what_an_uncross_would_give(seed: int) -> None:
+    feed = Feed(INSTRUMENTS, base=0, history_count=100)
+    gathered = 0
+    for engine, events, time_ns in engines(seed):
+        if not time_ns % 97:
+            books = [engine.book_state(each) for each in engine.books]
+            feed.load(Books(1, 7, engine.seq, time_ns, books, engine.instruments))
+        elif events:
+            feed.apply(EventBatch(7, events[0].seq, engine.seq, time_ns, events))
+        feed.publish()
+        for instrument in INSTRUMENTS:
+            check(engine, feed, instrument, f"seed {seed}, {time_ns}")
+            gathered += engine.books[instrument.id].state == AUCTION
+    assert gathered > 50, "call phases were run"
+
+
+@pytest.mark.parametrize("seed", [950, 951, 953, 954, 955, 956])
+def test_what_was_published_last_before_an_uncross_is_what_it_gave(seed: int) -> None:
+    feed = Feed(INSTRUMENTS, base=0, history_count=100)
+    last: dict[str, MarketState] = {}
+    now_ns = uncrossed = 0
+    for engine, events, time_ns in engines(seed):
+        if not events:
+            continue
+        would = {each: uncross_price(engine.books[each]) for each in engine.books}
+        feed.apply(EventBatch(7, events[0].seq, engine.seq, time_ns, events))
+        now_ns += CHANGED_NS
+        results = {event.instrument: event for event in events if type(event) is AuctionUncrossed}
+        for _, _, payload in feed.publish() + feed.publish_statistics(now_ns):
+            message = decode_feed(payload)
+            if isinstance(message, MarketState):
+                event = results.pop(feed.by_symbol[message.symbol].instrument.id, None)
+                if event is not None:
+                    result = (event.price_ticks, event.quantity_lots, event.surplus_lots)
+                    assert result == _indicated(message), f"seed {seed}, {time_ns}"
+                    uncrossed += 1
+                last[message.symbol] = message
+        assert not results, f"seed {seed}, {time_ns}: an uncross was not told"
+        for symbol, message in last.items():
+            if message.state == AUCTION:
+                at = would[feed.by_symbol[symbol].instrument.id]
+                assert _indicated(message) == (at.price_ticks, at.lots, at.surplus_lots)
+    assert uncrossed
+
+
+def _indicated(message: MarketState) -> tuple[int, int, int]:
+    return (message.indicative_ticks, message.indicative_lots, message.surplus_lots)
+
+
+@pytest.mark.parametrize("seed", range(960, 963))
+def test_without_short_accounts_the_next_uncross_gives_what_was_published_before_it(
+    seed: int,
+) -> None:
+    engine = venue(Engine, Rules())
+    feed = Feed(INSTRUMENTS, base=0, history_count=100)
+    last: dict[int, MarketState] = {}
+    now_ns = uncrossed = 0
+    for command, time_ns in random_commands(seed, 1_500):
+        events = engine.apply(command, time_ns)
+        if not events:
+            continue
+        for event in events:
+            if isinstance(event, AuctionUncrossed):
+                result = (event.price_ticks, event.quantity_lots, event.surplus_lots)
+                assert _indicated(last[event.instrument]) == result, f"seed {seed}, {time_ns}"
+                uncrossed += 1
+        feed.apply(EventBatch(7, events[0].seq, engine.seq, time_ns, events))
+        now_ns += CHANGED_NS
+        for _, _, payload in feed.publish() + feed.publish_statistics(now_ns):
+            message = decode_feed(payload)
+            if isinstance(message, MarketState):
+                last[feed.by_symbol[message.symbol].instrument.id] = message
+    assert uncrossed
