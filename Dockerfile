@@ -7,7 +7,13 @@ RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin crossbook \
         /var/lib/crossbook/history
 
 WORKDIR /opt/crossbook
-COPY pyproject.toml requirements-page.txt README.md LICENSE instruments.toml ./
+COPY requirements requirements
+# What is pinned, with hashes, and nothing else; a layer of its own, which new code leaves alone.
+RUN pip install --no-cache-dir --disable-pip-version-check --no-deps --require-hashes \
+        -r requirements/postgres.txt \
+    && pip install --no-cache-dir --disable-pip-version-check --no-deps --require-hashes \
+        -r requirements/page.txt
+COPY pyproject.toml README.md LICENSE instruments.toml ./
 # Pure Python: the image has no compiler. matcher/README.md says what compiling would bring.
 COPY common common
 COPY crossbook crossbook
@@ -15,9 +21,7 @@ COPY gateway gateway
 COPY matcher matcher
 COPY publisher publisher
 COPY recorder recorder
-RUN pip install --no-cache-dir --disable-pip-version-check '.[postgres]' \
-    && pip install --no-cache-dir --disable-pip-version-check --no-deps --require-hashes \
-        -r requirements-page.txt
+RUN pip install --no-cache-dir --disable-pip-version-check --no-deps --no-build-isolation .
 
 USER crossbook
 WORKDIR /var/lib/crossbook

@@ -9,12 +9,17 @@ RUNTIME := $(VENV)/.installed-runtime
 DEVELOPMENT := $(VENV)/.installed-development
 PEERS := $(VENV)/.installed-peers
 NPM_PEERS := build/npm/.installed
-CHART := $(PIP) --no-deps --require-hashes -r requirements-page.txt || \
+NEWEST := build/newest
+PINS = $(patsubst %,requirements/%.txt,$(1))
+PINNED = $(PIP) --no-deps --require-hashes $(addprefix -r ,$(call PINS,$(1)))
+# What builds Crossbook is pinned, too, and so nothing is asked of the package index here.
+ITSELF := $(PIP) --no-deps --no-build-isolation --editable .
+CHART = $(call PINNED,page) || \
 	echo "the chart script cannot be had: the page will have no candles" >&2
 
 .DEFAULT_GOAL := help
-.PHONY: help run run-shards demo compiled pure test test-compiled test-slow test-simulation test-crash lint \
-	format bench bench-core bench-pipeline bench-growth clean
+.PHONY: help run run-shards demo compiled pure test test-newest test-compiled test-slow \
+	test-simulation test-crash lint format lock bench bench-core bench-pipeline bench-growth clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,6 +51,16 @@ pure: ## take the compiled engine away again
 test: $(DEVELOPMENT) ## run the fast tests, with the engine in pure Python
 	@MATCHER_BUILD=pure $(BIN)/python -m pytest $(ARGS)
 
+# Without the lock: whatever pyproject.toml admits, in an environment of its own, made anew.
+test-newest: $(BIN)/python ## run the fast tests with the newest libraries that pyproject.toml admits
+	@rm -rf $(NEWEST) && $(BIN)/python -m venv $(NEWEST)
+	@echo "installing the newest versions that pyproject.toml admits into $(NEWEST)"
+	@$(NEWEST)/bin/python -m pip install -qq --disable-pip-version-check --editable '.[dev]'
+	@$(NEWEST)/bin/python -m pip install -qq --disable-pip-version-check --no-deps \
+		-r requirements/page.in
+	@$(NEWEST)/bin/python -m tools.lock --changed
+	@MATCHER_BUILD=pure $(NEWEST)/bin/python -m pytest $(ARGS)
+
 # Doctests are found beside the native module of the same name, which pytest would refuse.
 test-compiled: compiled ## run the fast tests with the compiled engine
 	@MATCHER_BUILD=compiled PY_IGNORE_IMPORTMISMATCH=1 $(BIN)/python -m pytest $(ARGS)
@@ -67,6 +82,10 @@ lint: $(DEVELOPMENT) ## check style and types
 format: $(DEVELOPMENT) ## repair style where a tool can
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
+
+lock: $(BIN)/python ## pin the newest versions of everything anew, in requirements/ and bench/
+	@$(call PINNED,lock)
+	@$(BIN)/python -m tools.lock
 
 bench: $(PEERS) ## measure; see bench/README.md for what the figures mean
 	@$(BIN)/python -m bench $(or $(ARGS),all --quick)
@@ -97,31 +116,33 @@ $(BIN)/python:
 	@echo "creating $(VENV) with $$($(PYTHON) --version)"
 	@$(PYTHON) -m venv $(VENV)
 
-$(RUNTIME): pyproject.toml requirements-page.txt | $(BIN)/python
+$(RUNTIME): pyproject.toml $(call PINS,runtime page) | $(BIN)/python
 	@echo "installing what Crossbook needs to run"
-	@$(PIP) --editable .
+	@$(call PINNED,runtime)
+	@$(ITSELF)
 	@$(CHART)
 	@touch $@
 
-$(DEVELOPMENT): pyproject.toml requirements-page.txt | $(BIN)/python
+$(DEVELOPMENT): pyproject.toml $(call PINS,development page) | $(BIN)/python
 	@echo "installing what Crossbook needs to run and to be tested"
-	@$(PIP) --editable '.[dev]'
+	@$(call PINNED,development)
+	@$(ITSELF)
 	@$(CHART)
 	@touch $@ $(RUNTIME)
 
-$(PEERS): $(DEVELOPMENT)
+$(PEERS): $(DEVELOPMENT) $(call PINS,peers peers-compiled)
 	@echo "installing the engines to compare with, where they can be had"
-	@$(PIP) --editable '.[peers]' || echo "they cannot; going on without them" >&2
-	@$(PIP) --editable '.[peers-compiled]' || \
+	@$(call PINNED,peers) || echo "they cannot; going on without them" >&2
+	@$(call PINNED,peers-compiled) --no-build-isolation || \
 		echo "limit-order-book cannot, which needs a C++ compiler; going on without it" >&2
 	@touch $@
 
 # Where it fails nothing is marked as installed, and the next run tries again.
-$(NPM_PEERS): bench/package.json
-	@mkdir -p $(@D) && cp $< $(@D)/package.json
+$(NPM_PEERS): bench/package.json bench/package-lock.json
+	@mkdir -p $(@D) && cp $^ $(@D)
 	@if ! command -v npm >/dev/null; then \
 		echo "there is no npm here; going on without the engine from npm" >&2; \
-	elif npm install --prefix $(@D) --no-package-lock --no-audit --no-fund --loglevel=error; then \
+	elif npm ci --prefix $(@D) --no-audit --no-fund --loglevel=error; then \
 		touch $@; \
 	else \
 		echo "the engine from npm cannot be had; going on without it" >&2; \

@@ -16,7 +16,7 @@ PAGE_PATH: Final = "/page"
 CHART_PATH: Final = "/page/chart"
 
 CHART_SCRIPT: Final = Path("lwcharts", "vendor", "lightweight-charts.standalone.production.js")
-"""Where its package (requirements-page.txt) keeps the script, in a folder of packages."""
+"""Where its package (requirements/page.in) keeps the script, in a folder of packages."""
 
 HEADERS: Final = {
     "Content-Security-Policy": (

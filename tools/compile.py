@@ -55,7 +55,7 @@ def obstacle() -> str:
         import mypyc.build  # noqa: F401
         import setuptools  # noqa: F401
     except ImportError as error:
-        return f"{error} (pip install 'crossbook[dev]')"
+        return f"{error} (make test installs it)"
     return ""
 
 

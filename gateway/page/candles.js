@@ -131,7 +131,7 @@ export class Candles {
     } catch {
       this.#box.hidden = true;
       this.#say("No candles: the chart script is not installed. Everything else works. "
-        + "Install it with: pip install --no-deps -r requirements-page.txt");
+        + "Install it with: pip install --no-deps -r requirements/page.txt");
       return;
     }
     const charts = window.LightweightCharts;

@@ -166,11 +166,11 @@ def test_the_images_steps_install_all_that_the_processes_need(tmp_path: Path) ->
             shutil.copy(source, program / path)
     subprocess.run([sys.executable, "-m", "venv", str(tmp_path / "venv")], check=True)
     python = tmp_path / "venv" / "bin" / "python"
-    (install,) = [rest for word, rest in instructions() if rest.startswith("pip install")]
-    subprocess.run(
-        install.replace("pip install", f"{python} -m pip install"),
-        shell=True, cwd=program, check=True, timeout=280, capture_output=True,
-    )  # fmt: skip
+    for install in [rest for _, rest in instructions() if rest.startswith("pip install")]:
+        subprocess.run(
+            install.replace("pip install", f"{python} -m pip install"),
+            shell=True, cwd=program, check=True, timeout=280, capture_output=True,
+        )  # fmt: skip
     # What was installed has to do without what it was installed from.
     shutil.rmtree(program)
     imports = "; ".join(f"import {name}.__main__" for name in RECORDED)

@@ -1,0 +1,129 @@
+"""The lock: whole, with hashes, from no place in particular, and what `pyproject.toml` admits."""
+
+import json
+import re
+import tomllib
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from tools import lock
+
+PROJECT: Final[dict[str, Any]] = tomllib.loads((lock.ROOT / "pyproject.toml").read_text())
+FOLDER: Final = lock.ROOT / lock.FOLDER
+EVERY: Final = sorted(FOLDER.glob("*.txt"))
+CALENDAR: Final = {"structlog", "setuptools"}
+"""Their versions promise nothing: pyproject.toml says why they have no upper bound."""
+
+
+def requirements(extra: str) -> list[Requirement]:
+    """What `pyproject.toml` asks for."""
+    return [Requirement(line) for line in lock.requirements_of(PROJECT, extra)]
+
+
+def test_there_is_a_file_for_every_purpose_and_no_other() -> None:
+    assert {path.stem for path in EVERY} == {*lock.FILES, "page"}
+    extras = {extra for extras in lock.FILES.values() for extra in extras}
+    assert extras == {*PROJECT["project"]["optional-dependencies"], lock.PROGRAM}
+
+
+@pytest.mark.parametrize("path", EVERY, ids=lambda path: path.stem)
+def test_every_line_is_a_version_and_its_hashes_and_names_no_place(path: Path) -> None:
+    first, *pins = path.read_text().replace(" \\\n    ", " ").splitlines()
+    assert first == "# Written by `make lock`."
+    assert pins
+    for pin in pins:
+        assert re.fullmatch(
+            r"[a-z0-9.-]+(\[[a-z,]+\])?==[\w.!+]+( ; [^#@]*?)?( --hash=sha256:[0-9a-f]{64})+", pin
+        ), pin
+        assert "://" not in pin
+
+
+@pytest.mark.parametrize("name", lock.FILES)
+def test_every_requirement_is_pinned_to_versions_it_admits(name: str) -> None:
+    pinned = lock.pins_in((FOLDER / f"{name}.txt").read_text())
+    for extra in lock.FILES[name]:
+        for requirement in requirements(extra):
+            versions = pinned[canonicalize_name(requirement.name)]
+            assert versions, requirement
+            assert all(requirement.specifier.contains(version) for version in versions), requirement
+
+
+def test_the_pin_of_the_chart_script_is_one_that_is_admitted() -> None:
+    (line,) = [
+        line for line in (FOLDER / "page.in").read_text().splitlines() if not line.startswith("#")
+    ]
+    wanted = Requirement(line)
+    (version,) = lock.pins_in((FOLDER / "page.txt").read_text())[wanted.name]
+    assert wanted.specifier.contains(version)
+
+
+@pytest.mark.parametrize("name", ["runtime", "postgres", "development"])
+def test_all_that_is_needed_on_the_way_is_pinned(name: str) -> None:
+    """Files are installed without looking at what their packages need: it has to be there."""
+    pinned = lock.pins_in((FOLDER / f"{name}.txt").read_text())
+    wanted = [requirement for extra in lock.FILES[name] for requirement in requirements(extra)]
+    seen = set()
+    while wanted:
+        requirement = wanted.pop()
+        asked = (canonicalize_name(requirement.name), frozenset(requirement.extras))
+        if asked in seen or not _applies(requirement, frozenset()):
+            continue
+        seen.add(asked)
+        assert asked[0] in pinned, requirement
+        try:
+            installed = metadata.distribution(requirement.name)
+        except metadata.PackageNotFoundError:
+            continue
+        if installed.version in pinned[asked[0]]:
+            needed = map(Requirement, installed.requires or [])
+            wanted += [each for each in needed if _applies(each, asked[1])]
+    assert len(seen) >= len(requirements(lock.PROGRAM))
+
+
+def _applies(requirement: Requirement, extras: frozenset[str]) -> bool:
+    marker = requirement.marker
+    return marker is None or any(marker.evaluate({"extra": extra}) for extra in (*extras, ""))
+
+
+def test_what_may_break_us_has_an_upper_bound() -> None:
+    """At the next minor of a version 0.x, at the next major of another at the latest."""
+    for extra in (lock.PROGRAM, *PROJECT["project"]["optional-dependencies"]):
+        for requirement in requirements(extra):
+            bounds = [each for each in requirement.specifier if each.operator in ("<", "==")]
+            if requirement.name in CALENDAR:
+                assert not bounds, requirement
+                continue
+            (bound,) = bounds
+            lower = [each.version for each in requirement.specifier if each.operator == ">="]
+            if bound.operator == "<" and lower and lower[0].startswith("0."):
+                assert re.fullmatch(r"0\.\d+", bound.version), requirement
+
+
+def test_the_lock_of_npm_has_hashes_and_no_addresses() -> None:
+    folder = lock.ROOT / lock.NPM_FOLDER
+    text = (folder / "package-lock.json").read_text()
+    assert "://" not in text
+    packages = json.loads(text)["packages"]
+    wanted = json.loads((folder / "package.json").read_text())["dependencies"]
+    assert packages.pop("")["dependencies"] == wanted
+    assert all(each["integrity"].startswith("sha512-") for each in packages.values())
+    for name, version in wanted.items():
+        assert packages[f"node_modules/{name}"]["version"] == version
+
+
+def test_what_is_installed_in_another_version_is_told(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    installed = metadata.version("msgspec")
+    monkeypatch.setattr(lock, "ROOT", tmp_path)
+    (tmp_path / lock.FOLDER).mkdir()
+    file = tmp_path / lock.FOLDER / "runtime.txt"
+    file.write_text(f"msgspec=={installed} \\\n    --hash=sha256:00\n")
+    assert lock.changed() == []
+    file.write_text("msgspec==0.1 ; os_name == 'nt'\nmsgspec==0.2 \\\n    --hash=sha256:00\n")
+    assert lock.changed() == [f"msgspec {installed}, pinned 0.1 or 0.2"]

@@ -1,0 +1,127 @@
+"""`make lock`: pins every package that Crossbook is run with, tested with and compared with.
+
+One resolution of everything that `pyproject.toml` and `requirements/page.in` admit, for every
+platform and every Python from `requires-python` on, becomes one file for each purpose, whole and
+with hashes. Every package gets the newest version that fits. Needs uv and the package index. No
+file says from which index it came.
+
+`--changed` only prints what is installed in other versions than the pinned ones.
+"""
+
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import tomllib
+from collections.abc import Iterable
+from importlib import metadata
+from itertools import chain
+from pathlib import Path
+from typing import Any, Final
+
+ROOT: Final = Path(__file__).resolve().parents[1]
+FOLDER: Final = "requirements"
+NPM_FOLDER: Final = "bench"
+
+_UV: Final = Path(sys.executable).parent / "uv"
+_PINNED: Final = re.compile(r"^([a-z0-9][a-z0-9.-]*)(?:\[[^]]*\])?==([^ ;\\]+)", re.MULTILINE)
+
+PROGRAM: Final = "program"
+"""Stands for what the program itself needs, where others are extras of `pyproject.toml`."""
+
+FILES: Final = {
+    "runtime": (PROGRAM,),
+    "postgres": (PROGRAM, "postgres"),
+    "development": (PROGRAM, "dev"),
+    "peers": ("peers",),
+    "peers-compiled": ("peers-compiled",),
+    "lock": ("lock",),
+}
+"""Every file, and what it is made for, but that of the page: of the package there one file is
+used, and it is installed without what it needs."""
+
+
+def requirements_of(project: dict[str, Any], extra: str) -> list[str]:
+    """What `pyproject.toml` admits of an extra; what builds the program is part of the program."""
+    if extra != PROGRAM:
+        return list(project["project"]["optional-dependencies"][extra])
+    return [*project["project"]["dependencies"], *project["build-system"]["requires"]]
+
+
+def pins_in(text: str) -> dict[str, set[str]]:
+    """The versions pinned in a file's text, by package: one for each platform that needs its own.
+
+    >>> pins_in("psycopg[binary]==3.3.9 ; os_name == 'nt'")
+    {'psycopg': {'3.3.9'}}
+    """
+    found: dict[str, set[str]] = {}
+    for name, version in _PINNED.findall(text):
+        found.setdefault(name, set()).add(version)
+    return found
+
+
+def changed() -> list[str]:
+    """What is installed here in another version than any that is pinned."""
+    text = "\n".join(path.read_text() for path in sorted((ROOT / FOLDER).glob("*.txt")))
+    pinned = pins_in(text)
+    found = []
+    for distribution in metadata.distributions():
+        name = re.sub(r"[-_.]+", "-", distribution.name).lower()
+        versions = pinned.get(name, set())
+        if versions and distribution.version not in versions:
+            found.append(f"{name} {distribution.version}, pinned {' or '.join(sorted(versions))}")
+    return sorted(found)
+
+
+def main() -> None:
+    """Write every file anew."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    python = project["project"]["requires-python"].removeprefix(">=")
+    wanted = {
+        name: [line for extra in extras for line in requirements_of(project, extra)]
+        for name, extras in FILES.items()
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        whole = Path(folder) / "whole.txt"
+        whole.write_text(_resolved(chain.from_iterable(wanted.values()), python))
+        pinned = {
+            name: _resolved(lines, python, "--constraint", str(whole))
+            for name, lines in wanted.items()
+        }
+    page = (ROOT / FOLDER / "page.in").read_text().splitlines()
+    pinned["page"] = _resolved(page, python, "--no-deps")
+    for name, pins in pinned.items():
+        (ROOT / FOLDER / f"{name}.txt").write_text(f"# Written by `make lock`.\n{pins}")
+    _lock_npm()
+
+
+def _resolved(wanted: Iterable[str], python: str, *options: str) -> str:
+    """The pins of all that `wanted` needs, each with its hashes."""
+    done = subprocess.run(
+        [str(_UV), "pip", "compile", "-", "--quiet", "--universal", "--python-version", python,
+         "--generate-hashes", "--no-annotate", "--no-header", "--no-config", *options],
+        input="\n".join(wanted), text=True, check=True, stdout=subprocess.PIPE,
+    )  # fmt: skip
+    return done.stdout
+
+
+def _lock_npm() -> None:
+    """Versions and hashes of the engine from npm, without the addresses npm would add."""
+    npm = shutil.which("npm")
+    if npm is None:
+        print(f"there is no npm here: {NPM_FOLDER}/package-lock.json stays as it is")
+        return
+    (ROOT / NPM_FOLDER / "package-lock.json").unlink(missing_ok=True)
+    subprocess.run(
+        [npm, "install", "--package-lock-only", "--omit-lockfile-registry-resolved",
+         "--no-audit", "--no-fund", "--loglevel=error"],
+        cwd=ROOT / NPM_FOLDER, check=True,
+    )  # fmt: skip
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] == ["--changed"]:
+        print("\n".join(changed()) or "every installed version is a pinned one")
+    else:
+        main()
