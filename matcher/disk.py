@@ -4,6 +4,7 @@
 Every failure is an `OSError`.
 """
 
+import contextlib
 import errno
 import os
 import threading
@@ -102,7 +103,7 @@ class FileDisk:
         if read_only or beside:
             os.stat(directory)
             return
-        private_folder(directory)
+        _make_durably(directory)
         ours = all(map(_is_ours, os.listdir(directory)))
         try:
             self._lock = Claim(directory / LOCK)
@@ -112,7 +113,7 @@ class FileDisk:
         close_files(path for path in directory.iterdir() if path.name.endswith(_OURS))
         for path in directory.glob(f"*{TEMPORARY}"):
             path.unlink()
-        self._sync_directory()
+        _sync_directory(directory)
 
     def names(self) -> list[str]:
         """The names of all files that mean something, sorted."""
@@ -152,7 +153,7 @@ class FileDisk:
             raise
         self.release(name)
         self._files[name] = file
-        self._sync_directory()
+        _sync_directory(self._directory)
 
     def write(self, name: str, offset: int, data: bytes) -> None:
         """Write at a place inside a file."""
@@ -186,14 +187,14 @@ class FileDisk:
         except OSError:
             temporary.unlink(missing_ok=True)
             raise
-        self._sync_directory()
+        _sync_directory(self._directory)
 
     def remove(self, name: str) -> None:
         """Remove the file and sync the directory."""
         self._writable()
         self.release(name)
         (self._directory / name).unlink(missing_ok=True)
-        self._sync_directory()
+        _sync_directory(self._directory)
 
     def free_bytes(self) -> int:
         """What is left for us on the file system."""
@@ -247,12 +248,26 @@ class FileDisk:
             os.fsync(file.fileno())
         self._prepared_size = size
 
-    def _sync_directory(self) -> None:
-        directory = os.open(self._directory, os.O_RDONLY)
-        try:
-            os.fsync(directory)
-        finally:
-            os.close(directory)
+
+def _make_durably(directory: Path) -> None:
+    """The directory is there, and so are its name and those of all folders made for it.
+
+    Another process may have made the directory a moment ago: its name is synced in any case, where
+    the folder around it may be read.
+    """
+    made = [directory, *(folder for folder in directory.parents if not folder.exists())]
+    private_folder(directory)
+    for folder in made:
+        with contextlib.suppress(PermissionError):
+            _sync_directory(folder.parent)
+
+
+def _sync_directory(directory: Path) -> None:
+    file = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(file)
+    finally:
+        os.close(file)
 
 
 def _is_ours(name: str) -> bool:

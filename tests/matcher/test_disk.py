@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from matcher.disk import DirectoryInUse, FileDisk
+from tests.matcher.disk_calls import DiskCalls
 
 SIZE = 3 * 1024 * 1024 + 5
 
@@ -75,6 +76,7 @@ def test_a_directory_has_one_owner_at_a_time(disk: FileDisk, tmp_path: Path) -> 
     source = """
 import sys; from pathlib import Path
 from matcher.disk import DirectoryInUse, FileDisk
+from tests.matcher.disk_calls import DiskCalls
 try: FileDisk(Path(sys.argv[1]))
 except DirectoryInUse as error: print(error)
 """
@@ -200,3 +202,121 @@ def test_close_ends_a_preparation_and_leaves_nothing_of_it(tmp_path: Path) -> No
     disk.prepare(64 * 1024 * 1024)
     disk.close()
     assert os.listdir(tmp_path) == ["lock"]
+
+
+MADE = ["make next.tmp", "write next.tmp", "sync next.tmp"]
+"""How a file of zeros becomes one that needs no more than one sync a write."""
+
+NAMED = ["write next.tmp", "sync next.tmp", "rename next.tmp to one", "sync the directory"]
+"""A head is durable before the file has its name, and the name before anything is in the file."""
+
+Patch = pytest.MonkeyPatch
+
+
+def noted(tmp_path: Path, patch: Patch) -> tuple[FileDisk, DiskCalls]:
+    disk = FileDisk(tmp_path)
+    return disk, DiskCalls(tmp_path, patch)
+
+
+@pytest.mark.parametrize("prepared", [0, 50, 100])
+def test_a_taken_file_is_durable_before_its_name_is(
+    tmp_path: Path, monkeypatch: Patch, prepared: int
+) -> None:
+    disk, calls = noted(tmp_path, monkeypatch)
+    if prepared:
+        disk.prepare(prepared)
+    disk.take("one", 100, b"head")
+    made = [*MADE, *MADE[1:]] if prepared == 50 else MADE
+    assert calls.lines() == [*made, *NAMED]
+    disk.close()
+    assert calls.lines() == [*made, *NAMED]
+
+
+def test_zeros_are_synced_a_piece_at_a_time(tmp_path: Path, monkeypatch: Patch) -> None:
+    disk, calls = noted(tmp_path, monkeypatch)
+    disk.take("one", 600 * 1024, b"head")
+    assert calls.lines() == [MADE[0], *MADE[1:], *MADE[1:], *MADE[1:], *NAMED]
+    disk.close()
+
+
+def test_written_bytes_are_durable_after_one_sync(tmp_path: Path, monkeypatch: Patch) -> None:
+    disk = FileDisk(tmp_path)
+    disk.take("one", 100, b"head")
+    calls = DiskCalls(tmp_path, monkeypatch)
+    disk.write("one", 4, b"a")
+    disk.write("one", 5, b"b")
+    assert calls.lines() == ["write one"]
+    disk.sync("one")
+    assert calls.lines() == ["write one", "sync one"]
+    disk.release("one")
+    disk.sync("one")
+    assert len(calls.calls) == 4
+    disk.close()
+
+
+def test_a_replaced_file_is_durable_before_and_after_its_name_is(
+    tmp_path: Path, monkeypatch: Patch
+) -> None:
+    disk, calls = noted(tmp_path, monkeypatch)
+    disk.replace("one", b"content")
+    new = f"one.{os.getpid()}.tmp"
+    assert calls.lines() == [
+        f"make {new}", f"write {new}", f"sync {new}", f"rename {new} to one", "sync the directory",
+    ]  # fmt: skip
+    disk.close()
+
+
+def test_a_removed_file_stays_away(tmp_path: Path, monkeypatch: Patch) -> None:
+    (tmp_path / "one").write_bytes(b"x")
+    disk, calls = noted(tmp_path, monkeypatch)
+    disk.remove("one")
+    assert calls.lines() == ["remove one", "sync the directory"]
+    disk.close()
+
+
+def test_leftovers_stay_away(tmp_path: Path, monkeypatch: Patch) -> None:
+    (tmp_path / "next.tmp").write_bytes(b"x")
+    calls = DiskCalls(tmp_path, monkeypatch)
+    FileDisk(tmp_path).close()
+    assert calls.lines()[-2:] == ["remove next.tmp", "sync the directory"]
+
+
+def test_a_directory_that_was_made_is_durable_in_all_it_lies_in(
+    tmp_path: Path, monkeypatch: Patch
+) -> None:
+    outer = DiskCalls(tmp_path, monkeypatch)
+    FileDisk(tmp_path / "a").close()
+    assert outer.lines() == ["make a", "sync the directory"]
+    inner = DiskCalls(tmp_path / "a", monkeypatch)
+    FileDisk(tmp_path / "a" / "b" / "c").close()
+    assert inner.lines()[-2:] == ["make b", "sync the directory"]
+    FileDisk(tmp_path / "a" / "b" / "c").close()
+    assert len(outer.calls) == 2
+
+
+def test_a_directory_that_another_process_made_is_durable(
+    tmp_path: Path, monkeypatch: Patch
+) -> None:
+    (tmp_path / "a").mkdir()
+    calls = DiskCalls(tmp_path, monkeypatch)
+    FileDisk(tmp_path / "a").close()
+    assert calls.lines() == ["sync the directory"]
+
+
+@pytest.mark.parametrize("function", ["fsync", "rename"])
+def test_a_replacement_that_fails_leaves_the_file_and_nothing_else(
+    tmp_path: Path, monkeypatch: Patch, function: str
+) -> None:
+    disk = FileDisk(tmp_path)
+    disk.replace("one", b"old")
+
+    def fail(*_: object) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, function, fail)
+        with pytest.raises(OSError, match="Input/output"):
+            disk.replace("one", b"new")
+    assert disk.read("one") == b"old"
+    assert sorted(os.listdir(tmp_path)) == ["lock", "one"]
+    disk.close()

@@ -38,7 +38,7 @@ class _File:
 
     def crash(self, rng: Random) -> None:
         for offset, data in self.unsynced:
-            for start, piece in _survivors(rng, offset, data):
+            for start, piece in survivors(rng, offset, data):
                 _put(self.durable, start, piece)
         self.unsynced.clear()
         self.seen = bytearray(self.durable)
@@ -192,7 +192,7 @@ def _put(content: bytearray, offset: int, data: bytes) -> None:
     content[offset : offset + len(data)] = data
 
 
-def _survivors(rng: Random, offset: int, data: bytes) -> list[tuple[int, bytes]]:
+def survivors(rng: Random, offset: int, data: bytes) -> list[tuple[int, bytes]]:
     """What is left of an unsynced write: all, nothing, its first bytes, or some sectors."""
     fate = rng.randrange(4)
     if fate == 0:
