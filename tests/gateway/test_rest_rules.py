@@ -171,3 +171,34 @@ def test_with_accounts_an_order_holds_its_money_and_a_poor_one_is_refused() -> N
             assert poor.json()["error"]["code"] == "INSUFFICIENT_BALANCE"
 
     run(main())
+
+
+def test_fills_after_another_own_order_ended_are_in_the_answer() -> None:
+    async def main() -> None:
+        async with RestWorld() as world:
+            await world.enter(limit("sell", "0.1", "50000"), account=2)
+            await world.enter(limit("sell", "0.1", "50001"))
+            await world.enter(limit("sell", "0.1", "50002"), account=2)
+            taker = limit("buy", "0.3", "50002", self_trade_prevention="expire_maker")
+            document = (await world.enter(taker)).json()
+            assert [fill["price"] for fill in document["fills"]] == ["50000.00", "50002.00"]
+            assert document["filled_quantity"] == "0.20000"
+            assert document["remaining_quantity"] == "0.10000"
+            assert document["order_status"] == "PARTIALLY_FILLED"
+            assert document["average_price"] == "50001.00"
+
+    run(main())
+
+
+def test_what_becomes_of_an_own_stop_is_not_what_becomes_of_the_order_that_elected_it() -> None:
+    async def main() -> None:
+        async with RestWorld() as world:
+            await world.enter(order("stop", "buy", quantity="0.5", stop_price="50000"))
+            await world.enter(limit("sell", "0.3", "50000"), account=2)
+            document = (await world.enter(limit("buy", "0.1", "50000"))).json()
+            assert document["order_id"] == "ORD-0000000003"
+            assert document["order_status"] == "FILLED"
+            assert [fill["quantity"] for fill in document["fills"]] == ["0.10000"]
+            assert document["average_price"] == "50000.00"
+
+    run(main())
