@@ -227,7 +227,8 @@ class Execution(Struct, array_like=True, tag=104, gc=False, frozen=True):
     amend. `request_seq` is the request that caused it when this session made it, else zero.
 
     `index` is its place among what happened under `seq`. An order with `working` false waits for
-    its `trigger_ticks`, or for the end of a call phase.
+    its `trigger_ticks`, or for the end of a call phase. `quote_left` is the unspent part of a
+    market order by quote amount that ended, in the quote asset's smallest unit.
     """
 
     request_seq: int
@@ -251,6 +252,7 @@ class Execution(Struct, array_like=True, tag=104, gc=False, frozen=True):
     order_type: int = 1
     trigger_ticks: int = 0
     working: bool = True
+    quote_left: int = 0
 
 
 class Pong(Struct, array_like=True, tag=105, gc=False, frozen=True):

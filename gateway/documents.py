@@ -106,8 +106,12 @@ class Fill(Struct):
 class OrderAnswer(Struct):
     """What became of a request about one order, durable, as of `seq`.
 
-    `fills` and `average_price` are null where an amend or a cancel does not tell fills from before
-    it: ask for the order.
+    `filled_quote_quantity` is what its fills are worth in the quote asset: what a buyer paid, or a
+    seller got before the fee. `quote_left` is the unspent part of a market order by quote amount,
+    null for every other order.
+
+    `fills`, `average_price` and `filled_quote_quantity` are null where an amend or a cancel does
+    not tell fills from before it: ask for the order.
     """
 
     order_id: str
@@ -118,6 +122,8 @@ class OrderAnswer(Struct):
     filled_quantity: str
     remaining_quantity: str
     average_price: str | None
+    filled_quote_quantity: str | None
+    quote_left: str | None
     seq: int
     fills: list[Fill] | None
 
@@ -162,8 +168,9 @@ class MassCancelAnswer(Struct):
 
 class Order(Struct):
     """One order. One that is not `working` waits for its `stop_price`. `reason` says why it ended
-    without or by a standing request, `seq` what changed it last. `fills` are its last
-    1,000, oldest first; null in a list of orders."""
+    without or by a standing request, `seq` what changed it last. `filled_quote_quantity` and
+    `quote_left` are as in `OrderAnswer`. `fills` are its last 1,000, oldest first; null in a list
+    of orders."""
 
     order_id: str
     client_order_id: str | None
@@ -178,6 +185,8 @@ class Order(Struct):
     filled_quantity: str
     remaining_quantity: str
     average_price: str | None
+    filled_quote_quantity: str
+    quote_left: str | None
     stop_price: str | None
     display_quantity: str | None
     expire_time: int | None
@@ -214,7 +223,8 @@ class ExecutionReport(Struct, tag_field="type", tag="execution"):
     """Something happened to an order of the account.
 
     For a fill `price` and `quantity` are the fill's own, otherwise the order's; of a fill only
-    are `trade_id`, `liquidity`, `fee` and `fee_asset`, of a new order only `order_type`.
+    are `trade_id`, `liquidity`, `fee` and `fee_asset`, of a new order only `order_type`, of a
+    market order by quote amount that ended only `quote_left`.
     """
 
     kind: Kind
@@ -237,6 +247,7 @@ class ExecutionReport(Struct, tag_field="type", tag="execution"):
     stop_price: str | None = None
     working: bool = True
     order_type: OrderType | None = None
+    quote_left: str | None = None
 
 
 class FillList(Struct):

@@ -76,6 +76,7 @@ _KINDS: Final[dict[int, documents.Kind]] = {
 }
 _NEW: Final = int(ExecutionKind.NEW)
 _FILL: Final = int(ExecutionKind.FILL)
+_COMPLETED: Final = int(ExecutionKind.COMPLETED)
 
 
 def timestamp(time_ns: int) -> str:
@@ -126,6 +127,25 @@ def average_price(instrument: Instrument, notional: int, lots: int) -> str | Non
     return (text[:kept] + text[kept:].rstrip("0")).rstrip(".")
 
 
+def quote_left_text(instrument: Instrument, execution: Execution) -> str | None:
+    """The unspent part of a market order by quote amount that ended so; None of anything else.
+
+    Only such an order completes, and one that expires has something left.
+    """
+    left = execution.quote_left
+    if not left and execution.kind != _COMPLETED:
+        return None
+    return format_decimal(left, instrument.quote_decimals)
+
+
+def _unspent(instrument: Instrument, record: OrderRecord) -> str | None:
+    """The same of a recorded order. Orders by quote amount never rest, so it has ended."""
+    if not record.quote_amount:
+        return None
+    left = record.quote_amount - record.filled_notional
+    return format_decimal(left, instrument.quote_decimals)
+
+
 class Renderer:
     """Documents about the instruments of one exchange."""
 
@@ -153,7 +173,7 @@ class Renderer:
         instrument = self.instruments[symbol]
         status, filled_lots, open_lots = ack.status, ack.filled_lots, ack.open_lots
         fills: list[documents.Fill] = []
-        notional = 0
+        notional, quote_left = 0, None
         for execution in executions:
             if execution.order_id != ack.order_id:
                 continue
@@ -165,6 +185,8 @@ class Renderer:
             if execution.kind == _FILL:
                 notional += execution.price_ticks * execution.quantity_lots
                 fills.append(self._executed(instrument, execution))
+            else:
+                quote_left = quote_left_text(instrument, execution)
         notional *= instrument.notional_per_tick_lot
         knows_all = not ack.filled_lots
         return documents.OrderAnswer(
@@ -176,6 +198,8 @@ class Renderer:
             instrument.quantity_text(filled_lots),
             instrument.quantity_text(open_lots),
             average_price(instrument, notional, filled_lots) if knows_all else None,
+            format_decimal(notional, instrument.quote_decimals) if knows_all else None,
+            quote_left,
             ack.seq,
             fills if knows_all else None,
         )
@@ -192,6 +216,8 @@ class Renderer:
             instrument.quantity_text(record.filled_lots),
             instrument.quantity_text(record.open_lots),
             average_price(instrument, record.filled_notional, record.filled_lots),
+            format_decimal(record.filled_notional, instrument.quote_decimals),
+            _unspent(instrument, record),
             seq,
             self._fills(instrument, record.fills),
         )
@@ -214,6 +240,8 @@ class Renderer:
             instrument.quantity_text(record.filled_lots),
             instrument.quantity_text(record.open_lots),
             average_price(instrument, record.filled_notional, record.filled_lots),
+            format_decimal(record.filled_notional, instrument.quote_decimals),
+            _unspent(instrument, record),
             instrument.price_text(record.trigger_ticks) if record.trigger_ticks else None,
             instrument.quantity_text(record.display_lots) if record.display_lots else None,
             record.expire_ns // 1_000_000 if record.expire_ns else None,
@@ -269,6 +297,7 @@ class Renderer:
             ),
             working=execution.working,
             order_type=_TYPES[execution.order_type] if execution.kind == _NEW else None,
+            quote_left=quote_left_text(instrument, execution),
         )
         if execution.kind == _FILL:
             fill = self._executed(instrument, execution)

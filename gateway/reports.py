@@ -211,13 +211,14 @@ class Reporter:
         order_type: int = 1,
         trigger_ticks: int = 0,
         working: bool = True,
+        quote_left: int = 0,
     ) -> Execution:
         """An execution report that is not a fill."""
         return Execution(
             request_seq, event.seq, self._symbols[event.instrument], order_id,
             event.client_order_id, kind, status, side, price_ticks, lots, filled_lots, open_lots,
             self._time_ns, 0, 0, 0, reason, self._index, order_type, trigger_ticks,
-            working and not trigger_ticks,
+            working and not trigger_ticks, quote_left,
         )  # fmt: skip
 
     def _trade(self, event: TradeExecuted) -> None:
@@ -309,7 +310,7 @@ class Reporter:
             execution = self._execution(
                 event, event.order_id, ExecutionKind.EXPIRED, status, event.side,
                 event.price_ticks, event.expired_lots, event.filled_lots, 0, event.reason,
-                self._request_seq(session, event.seq),
+                self._request_seq(session, event.seq), quote_left=event.quote_left,
             )  # fmt: skip
             self._reply(session, execution)
 
@@ -318,6 +319,7 @@ class Reporter:
             execution = self._execution(
                 event, event.order_id, ExecutionKind.COMPLETED, _FILLED, event.side, 0, 0,
                 event.filled_lots, 0, 0, self._request_seq(session, event.seq),
+                quote_left=event.quote_left,
             )  # fmt: skip
             self._reply(session, execution)
 

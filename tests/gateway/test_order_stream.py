@@ -103,6 +103,7 @@ def test_a_client_is_greeted_and_hears_what_happens_to_its_account_only() -> Non
                 "stop_price": None,
                 "working": True,
                 "order_type": None,
+                "quote_left": None,
             }
 
     run(main())

@@ -38,6 +38,8 @@ def test_the_missions_example_answers_as_the_mission_says() -> None:
                 "filled_quantity": "0.00000",
                 "remaining_quantity": "1.00000",
                 "average_price": None,
+                "filled_quote_quantity": "0.00000000",
+                "quote_left": None,
                 "seq": 1,
                 "fills": [],
             }
