@@ -403,11 +403,23 @@ class Health(Struct):
     status: Literal["ok"]
 
 
-class Readiness(Struct):
-    """Whether orders can be entered and market data is live, and what is missing."""
+class MissingPart(Struct):
+    """A part of the exchange that is not there, and why."""
 
-    status: Literal["ready", "not_ready"]
+    part: Literal["matcher", "market_data", "recorder"]
+    reason: str
+
+
+class Readiness(Struct):
+    """Whether orders can be entered and market data is live, and what is missing.
+
+    `degraded`: both can be had, but a part is missing. Without the recorder questions about the
+    past are answered 503 `HISTORY_UNAVAILABLE`.
+    """
+
+    status: Literal["ready", "degraded", "not_ready"]
     matcher: bool
     market_data: bool
     recorder: bool
+    missing: list[MissingPart]
     seq: int

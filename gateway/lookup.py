@@ -24,7 +24,8 @@ from common.types import RejectReason
 from gateway import documents
 from gateway.local_sessions import LocalSessions
 from gateway.past import Past, newest
-from gateway.problem import Problem, unknown_order
+from gateway.problem import Problem, malformed, unknown_order
+from gateway.readiness import readiness, recorder_fault
 from gateway.render import Renderer, timestamp
 
 
@@ -217,16 +218,18 @@ class Lookup:
         one_of: dict[int, int] = {}
         for each in self.instruments.values():
             one_of.setdefault(self._sessions.home_of(each.symbol), each.id)
-        answers = [
-            await self._past.reach(shard, _last_trade_of(instrument))
+        seqs = self._sessions.seqs
+        faults = [
+            recorder_fault(await self._past.reach(shard, _last_trade_of(instrument)), seqs[shard])
             for shard, instrument in one_of.items()
         ]
-        matcher, market = self._sessions.taking, not self._market.stale
-        return documents.Readiness(
-            "ready" if matcher and market else "not_ready",
-            matcher,
-            market,
-            all(isinstance(answer, TradeRecords) for answer in answers),
+        return readiness(
+            {
+                "matcher": "" if self._sessions.taking else "a matcher is silent or starting",
+                "market_data": "market data is stale" if self._market.stale else "",
+                "recorder": next(filter(None, faults), ""),
+            },
+            ["matcher", "market_data"],
             self._sessions.seq,
         )
 

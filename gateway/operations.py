@@ -10,6 +10,7 @@ from gateway.expositions import joined
 from gateway.metrics import GatewayMetrics
 from gateway.order_route import AsgiApp
 from gateway.probes import Answers, Probes, kind_and_shard
+from gateway.readiness import readiness
 
 METRICS_TYPE: Final = "text/plain; version=0.0.4"
 
@@ -52,21 +53,25 @@ class Operations:
     async def readiness(self) -> documents.Readiness:
         """What a gateway without order entry can say: only market data has to be live."""
         answers = await self._probes.ask()
-        live = not self._market.stale
-        return documents.Readiness(
-            "ready" if live else "not_ready",
-            _all_answer(answers, "matcher"),
-            live,
-            _all_answer(answers, "recorder"),
+        return readiness(
+            {
+                "matcher": _silence(answers, "matcher"),
+                "market_data": "market data is stale" if self._market.stale else "",
+                "recorder": _silence(answers, "recorder"),
+            },
+            ["market_data"],
             self._market.seq_of(0),
         )
 
 
-def _all_answer(answers: Answers, kind: str) -> bool:
-    """Whether every process of this kind answers."""
-    return all(
-        answer is not None for name, answer in answers.items() if kind_and_shard(name)[0] == kind
-    )
+def _silence(answers: Answers, kind: str) -> str:
+    """The processes of this kind that do not answer; empty when all do."""
+    silent = [
+        name
+        for name, answer in answers.items()
+        if answer is None and kind_and_shard(name)[0] == kind
+    ]
+    return f"no answer from {', '.join(silent)}" if silent else ""
 
 
 def without_api(operations: Operations) -> AsgiApp:
@@ -78,9 +83,9 @@ def without_api(operations: Operations) -> AsgiApp:
         if path == "/metrics":
             kind, body = f"{METRICS_TYPE}; charset=utf-8", (await operations.metrics()).encode()
         elif path == "/ready":
-            readiness = await operations.readiness()
-            status = 200 if readiness.status == "ready" else 503
-            body = _encode(readiness)
+            document = await operations.readiness()
+            status = 503 if document.status == "not_ready" else 200
+            body = _encode(document)
         elif path != "/health":
             status = 404
             body = b'{"error":{"code":"NOT_FOUND","message":"this gateway has no role api"}}'

@@ -137,8 +137,8 @@ class ProcessRoutes(Controller):
     )
     async def ready(self, lookup: InLookup) -> Response[documents.Readiness]:
         """Whether a client can use the gateway, and which part is missing."""
-        readiness = await lookup.readiness()
-        return Response(readiness, status_code=200 if readiness.status == "ready" else 503)
+        document = await lookup.readiness()
+        return Response(document, status_code=503 if document.status == "not_ready" else 200)
 
     @get(
         "/metrics",

@@ -89,6 +89,7 @@ PURE: Final = {
     "gateway.local_sessions",
     "gateway.market_stream",
     "gateway.problem",
+    "gateway.readiness",
     "gateway.render",
     "gateway.reports",
     "gateway.session",

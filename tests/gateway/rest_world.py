@@ -84,7 +84,7 @@ class RestWorld:
     """A client of the API.
 
     With `matcher_answers` false commands stay in flight, and `held` is set when one does. There is
-    no recorder.
+    no recorder until `answer_questions` is another one's.
     """
 
     def __init__(self, queue_size: int = 100, rules: Rules | None = None) -> None:
@@ -101,11 +101,12 @@ class RestWorld:
         self.matcher_answers = True
         self.held = asyncio.Event()
         self.history = HistoryLink()
+        self.answer_questions = self.refuse_questions
         self.sessions = LocalSessions(self.desk, self.settle)
         self.market = PlainMarket(self.engine)
         self.lookup = Lookup(
             self.sessions,
-            Past(self.sessions, [self.history], self.refuse_questions),
+            Past(self.sessions, [self.history], lambda: self.answer_questions()),
             self.market,
             FakeClock(NOW_NS),
             Renderer(INSTRUMENTS),

@@ -1,0 +1,48 @@
+"""What `/ready` answers: which parts are there, and why one is not."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final, Literal
+
+from common.history import HistoryAnswer, NotYet, TradeRecords
+from gateway import documents
+
+Part = Literal["matcher", "market_data", "recorder"]
+
+BEHIND_MAX: Final = 10_000
+"""Commands that a recorder may be behind the gateway and still count as there."""
+
+
+def readiness(faults: Mapping[Part, str], needed: Sequence[Part], seq: int) -> documents.Readiness:
+    """The document for these `faults`: part to reason, which is empty where the part is there.
+
+    The status is `not_ready` when one of the `needed` parts is missing, else `degraded` when
+    another one is, else `ready`.
+
+    >>> readiness({"matcher": "", "market_data": "", "recorder": "away"}, ["matcher"], 7).status
+    'degraded'
+    """
+    missing = [documents.MissingPart(part, reason) for part, reason in faults.items() if reason]
+    is_ready = not any(faults[part] for part in needed)
+    return documents.Readiness(
+        ("degraded" if missing else "ready") if is_ready else "not_ready",
+        not faults["matcher"],
+        not faults["market_data"],
+        not faults["recorder"],
+        missing,
+        seq,
+    )
+
+
+def recorder_fault(answer: HistoryAnswer | None, heard_seq: int) -> str:
+    """Why questions about the past are refused or late; empty when they are not.
+
+    `heard_seq` is the last number that the gateway heard of from the recorder's matcher.
+    """
+    if isinstance(answer, NotYet):
+        return answer.text
+    if not isinstance(answer, TradeRecords):
+        return "the recorder does not answer"
+    behind = heard_seq - answer.seq
+    if behind > BEHIND_MAX:
+        return f"the recorder is {behind} commands behind, at {answer.seq}"
+    return ""
