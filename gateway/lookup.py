@@ -42,12 +42,15 @@ class MarketView(Protocol):
     def ticker(self, symbol: str) -> FeedTicker | None:
         """The last 24 hours; None before they are known."""
 
+    async def wait_for(self, symbol: str, seq: int) -> bool:
+        """Whether the book of an instrument has come to `seq`, after waiting for it a moment."""
+
 
 class Lookup:
     """Orders, fills, trades, candles, books and instruments.
 
     Questions about the past are those of `Past`. `seq` of an answer that several shards gave is a
-    number of the last one.
+    number of the last one. An answer holds everything up to `min_seq`, or it is a `Problem` 503.
     """
 
     def __init__(
@@ -65,9 +68,20 @@ class Lookup:
         self.render = render
         self.instruments = render.instruments
 
-    async def order(self, account: int, order_id: int) -> documents.Order:
+    async def order(self, account: int, order_id: int, min_seq: int = 0) -> documents.Order:
         """One order, open or ended; raises `Problem` 404 when the account has none of this id."""
-        return self.render.order(await self.record(account, order_id), with_fills=True)
+        return self.render.order(await self.record(account, order_id, min_seq), with_fills=True)
+
+    async def order_named(
+        self, account: int, client_order_id: str, min_seq: int = 0
+    ) -> documents.Order:
+        """The last order that the account gave this name; raises `Problem` 404 for none."""
+        records, _, _ = await self._order_records(
+            account, None, None, client_order_id, 1, None, min_seq
+        )
+        if not records:
+            raise unknown_order("client_order_id")
+        return await self.order(account, records[0].order_id, min_seq)
 
     async def orders(
         self,
@@ -77,8 +91,27 @@ class Lookup:
         client_order_id: str | None,
         limit: int,
         cursor: str | None,
+        min_seq: int = 0,
     ) -> documents.OrderList:
         """Orders, newest first."""
+        records, last, seq = await self._order_records(
+            account, symbol, status, client_order_id, limit, cursor, min_seq
+        )
+        listed = [self.render.order(record, with_fills=False) for record in records]
+        return documents.OrderList(listed, last, seq)
+
+    async def _order_records(
+        self,
+        account: int,
+        symbol: str | None,
+        status: str | None,
+        client_order_id: str | None,
+        limit: int,
+        cursor: str | None,
+        min_seq: int,
+    ) -> tuple[list[OrderRecord], str | None, int]:
+        """What is recorded of orders, newest first; the cursor behind them; as of which number."""
+        self._check_shard(min_seq)
         instrument = self.instrument(symbol).id if symbol is not None else 0
         answers, before = await self._past.ask_all(
             account,
@@ -97,6 +130,7 @@ class Lookup:
                 limit,
             ),
             OrderRecords,
+            min_seq,
         )
         records, last = newest(
             [answer.orders for answer in answers],
@@ -105,8 +139,7 @@ class Lookup:
             limit,
             lambda record: (record.created_ns, record.order_id),
         )
-        listed = [self.render.order(record, with_fills=False) for record in records]
-        return documents.OrderList(listed, last, _seq(answers))
+        return records, last, _seq(answers)
 
     async def fills(
         self,
@@ -115,8 +148,10 @@ class Lookup:
         order_id: int | None,
         limit: int,
         cursor: str | None,
+        min_seq: int = 0,
     ) -> documents.FillList:
         """Own fills, newest first."""
+        self._check_shard(min_seq)
         instrument = self.instrument(symbol).id if symbol is not None else 0
         answers, before = await self._past.ask_all(
             account,
@@ -126,6 +161,7 @@ class Lookup:
                 request_id, seq, account, instrument, order_id or 0, earlier, limit
             ),
             FillRecords,
+            min_seq,
         )
         records, last = newest(
             [answer.fills for answer in answers],
@@ -138,10 +174,16 @@ class Lookup:
         return documents.FillList(listed, last, _seq(answers))
 
     async def trades(
-        self, account: int, symbol: str, from_trade_id: int | None, limit: int
+        self,
+        account: int,
+        symbol: str,
+        from_trade_id: int | None,
+        limit: int,
+        min_seq: int = 0,
     ) -> documents.TradeList:
         """Public trades; the last ones, or from one on."""
         instrument = self.instrument(symbol, 404)
+        self._check_shard(min_seq, symbol)
         answer = await self._past.ask(
             account,
             self._sessions.home_of(symbol),
@@ -149,6 +191,7 @@ class Lookup:
                 request_id, seq, instrument.id, from_trade_id or 0, limit
             ),
             TradeRecords,
+            min_seq,
         )
         listed = [self.render.trade(instrument, record) for record in answer.trades]
         return documents.TradeList(symbol, listed, answer.seq)
@@ -161,9 +204,11 @@ class Lookup:
         from_ns: int,
         to_ns: int,
         limit: int,
+        min_seq: int = 0,
     ) -> documents.CandleList:
         """Candles of one length; the last ones, or those of a stretch of time."""
         instrument = self.instrument(symbol, 404)
+        self._check_shard(min_seq, symbol)
         answer = await self._past.ask(
             account,
             self._sessions.home_of(symbol),
@@ -171,16 +216,22 @@ class Lookup:
                 request_id, seq, instrument.id, INTERVALS_S[interval], from_ns, to_ns, limit
             ),
             CandleRecords,
+            min_seq,
         )
         listed = [self.render.candle(instrument, record) for record in answer.candles]
         return documents.CandleList(symbol, interval, listed, answer.seq)
 
-    def book(self, symbol: str, levels: int) -> documents.OrderBook:
+    async def book(self, symbol: str, levels: int, min_seq: int = 0) -> documents.OrderBook:
         """The best levels of a book as last published."""
         instrument = self.instrument(symbol, 404)
+        self._check_shard(min_seq, symbol)
+        has_come = not min_seq or await self._market.wait_for(symbol, min_seq)
         book = self._market.book(symbol)
         if book is None:
             raise _no_market_data(symbol)
+        if not has_come:
+            text = f"the book is at {book.seq}, and nothing says that it holds {min_seq} yet"
+            raise Problem(503, "MARKET_DATA_UNAVAILABLE", f"{text}; try again", "min_seq")
         price, quantity = instrument.price_text, instrument.quantity_text
         return documents.OrderBook(
             symbol,
@@ -240,9 +291,10 @@ class Lookup:
         shard = shard_of(order_id)
         return [shard if shard in self._past.shards() else 0]
 
-    async def record(self, account: int, order_id: int) -> OrderRecord:
+    async def record(self, account: int, order_id: int, min_seq: int = 0) -> OrderRecord:
         """What is recorded of an order; raises `Problem` 404 when the account has none of this
         id."""
+        self._check_shard(min_seq)
         shard = shard_of(order_id)
         if shard not in self._past.shards():
             raise unknown_order()
@@ -253,10 +305,22 @@ class Lookup:
                 request_id, seq, account, order_id=order_id, limit=1
             ),
             OrderRecords,
+            min_seq,
         )
         if not answer.orders:
             raise unknown_order()
         return answer.orders[0]
+
+    def _check_shard(self, min_seq: int, symbol: str | None = None) -> None:
+        """Raise `Problem` unless the number is one of a shard there is, or of the symbol's."""
+        shard = shard_of(min_seq)
+        if not min_seq:
+            return
+        if shard not in self._past.shards():
+            raise malformed("min_seq", f"{min_seq} is of shard {shard}, which there is not")
+        if symbol is not None and shard != self._sessions.home_of(symbol):
+            home = self._sessions.home_of(symbol)
+            raise malformed("min_seq", f"{min_seq} is of shard {shard}, {symbol} of shard {home}")
 
 
 def _seq(answers: Iterable[OrderRecords] | Iterable[FillRecords]) -> int:

@@ -13,13 +13,14 @@ import zmq
 from common.clock import Clock
 from common.codec import decode_feed_reply, encode
 from common.errors import BAD_BYTES
-from common.feed import Ticker
+from common.feed import DepthUpdate, Snapshot, Ticker
 from common.feed_follower import FeedFollower, Update
 from common.feed_group import FeedGroup
 from common.instruments import Instrument
 from common.local_book import LocalBook
 from common.log import logger
 from common.sockets import has_more
+from gateway.book_waits import BookWaits
 
 CHANNELS: Final = ("l2", "bbo", "trade", "candle", "ticker")
 
@@ -57,6 +58,7 @@ class MarketFeed:
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
         self._again = False
+        self._waits = BookWaits(self._has_come)
         self._not_live_since: dict[str, int] = {}
         for follower, feed, _ in self._lines:
             for name in follower.topics():
@@ -107,6 +109,21 @@ class MarketFeed:
             return follower.book(symbol)
         return None
 
+    async def wait_for(self, symbol: str, seq: int) -> bool:
+        """Whether the book of an instrument holds everything up to `seq`, after `WAIT_S` at most.
+
+        A change of the book tells so at once, and otherwise the publisher's next heartbeat.
+        """
+        return await self._waits.wait(symbol, seq)
+
+    def _has_come(self, symbol: str, seq: int) -> bool:
+        book = self.book(symbol)
+        if book is None or book.seq >= seq:
+            return book is not None
+        # A heartbeat follows everything published before it, and names what was lost of that.
+        heartbeat = self.group.of(symbol).heartbeat
+        return heartbeat is not None and heartbeat.seq >= seq
+
     def ticker(self, symbol: str) -> Ticker | None:
         """The last 24 hours of an instrument; None before they are known, or while it is old."""
         follower = self.group.of(symbol)
@@ -144,6 +161,9 @@ class MarketFeed:
         updates = self.group.take_updates()
         if updates:
             self.on_updates(updates)
+            if self._waits.waiting:
+                books = {u.symbol for u in updates if isinstance(u, DepthUpdate | Snapshot)}
+                self._waits.look(books)
         if (more or self._has_more()) and not self._again:
             # The descriptor tells of no edge for what is there already.
             self._again = True
@@ -161,6 +181,7 @@ class MarketFeed:
         self._timer = self._loop.call_later(TICK_S, self._tick)
         self.group.on_time(self._clock.monotonic_ns())
         self._on_ready()
+        self._waits.look_at_all()
         self.on_tick()
 
     def _take_replies(self, follower: FeedFollower, requests: "zmq.Socket[bytes]") -> None:

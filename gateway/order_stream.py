@@ -23,7 +23,7 @@ from gateway.local_sessions import LocalSessions
 from gateway.problem import Problem, internal, malformed, refused
 from gateway.render import Renderer
 from gateway.session import Session
-from gateway.trading import Trading
+from gateway.trading import OrderName, Trading
 
 PATH: Final = "/ws/orders"
 
@@ -42,15 +42,22 @@ class Request(Struct, forbid_unknown_fields=True):
 
 
 class OneOrder(Struct, forbid_unknown_fields=True):
-    """Parameters of `cancel`."""
+    """Parameters of `cancel`: an order by one of its names."""
 
-    order_id: str
+    order_id: str | None = None
+    client_order_id: documents.ClientOrderId | None = None
+
+    @property
+    def name(self) -> OrderName:
+        """The one name given; raises `Problem` for both and for none."""
+        if (self.order_id is None) == (self.client_order_id is None):
+            raise malformed("order_id", "give either order_id or client_order_id")
+        return self.client_order_id or order_number(self.order_id or "")
 
 
-class Amendment(Struct, forbid_unknown_fields=True):
+class Amendment(OneOrder, forbid_unknown_fields=True):
     """Parameters of `amend`."""
 
-    order_id: str
     quantity: documents.Amount | None = None
     price: documents.Amount | None = None
     stop_price: documents.Amount | None = None
@@ -201,12 +208,11 @@ class OrderStream:
             status, accepted = await trading.submit(account, _order(params))
             return Answer(request.id, status, accepted)
         if request.method == "cancel":
-            one = order_number(_one(params).order_id)
-            return Answer(request.id, 200, await trading.cancel(account, one))
+            return Answer(request.id, 200, await trading.cancel(account, _one(params).name))
         if request.method == "amend":
             new = _amendment(params)
             terms = documents.AmendRequest(new.quantity, new.price, new.stop_price)
-            amended = await trading.amend(account, order_number(new.order_id), terms)
+            amended = await trading.amend(account, new.name, terms)
             return Answer(request.id, 200, amended)
         if request.method == "cancel_after":
             return Answer(request.id, 200, await trading.cancel_after(account, _timeout(params)))

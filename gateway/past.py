@@ -5,7 +5,8 @@ import heapq
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from common.history import HistoryAnswer, HistoryQuestion, HistoryReject
+from common.history import HistoryAnswer, HistoryQuestion, HistoryReject, NotYet
+from common.shards import shard_of
 from gateway.bodies import whole_number
 from gateway.history_link import HistoryLink
 from gateway.local_sessions import LocalSessions
@@ -23,9 +24,9 @@ PagedQuestion = Callable[[int, int, int], HistoryQuestion]
 class Past:
     """What the recorders know; `links` are those to them, by shard.
 
-    Questions are answered as of a number at or behind the last one the account was told of: who
-    was told that an order is in sees it. They raise `Problem` 503 when a recorder that is asked is
-    away or behind.
+    Questions are answered as of a number at or behind the last one the account was told of (who
+    was told that an order is in sees it), and behind `min_seq`, a number that the caller names.
+    They raise `Problem` 503 when a recorder that is asked is away or behind.
     """
 
     def __init__(
@@ -41,14 +42,20 @@ class Past:
             return [self._sessions.home_of(symbol)]
         return list(range(len(self._links)))
 
-    async def ask(self, account: int, shard: int, question: Question, kind: type[T]) -> T:
+    async def ask(
+        self, account: int, shard: int, question: Question, kind: type[T], min_seq: int = 0
+    ) -> T:
         """The answer of the recorder of a shard, of the kind expected."""
         seq = self._sessions.seq_of(account, shard)
+        if shard_of(min_seq) == shard:
+            seq = max(seq, min_seq)
         answer = await self.reach(shard, lambda request_id: question(request_id, seq))
         if isinstance(answer, HistoryReject):
             raise malformed(answer.field, answer.text)
+        if isinstance(answer, NotYet):
+            raise history_unavailable(answer.text)
         if not isinstance(answer, kind):
-            raise history_unavailable()
+            raise history_unavailable("the recorder does not answer")
         return answer
 
     async def ask_all(
@@ -58,6 +65,7 @@ class Past:
         cursor: str | None,
         question: PagedQuestion,
         kind: type[T],
+        min_seq: int = 0,
     ) -> tuple[list[T], list[int]]:
         """The answers of the recorders of these shards, and the numbers before which each was
         asked for.
@@ -71,7 +79,7 @@ class Past:
 
         answers = await asyncio.gather(
             *(
-                self.ask(account, shard, earlier_than(number), kind)
+                self.ask(account, shard, earlier_than(number), kind, min_seq)
                 for shard, number in zip(shards, before, strict=True)
             )
         )

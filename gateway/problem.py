@@ -55,15 +55,14 @@ def malformed(field: str | None, text: str) -> Problem:
     return Problem(400, RejectReason.MALFORMED.name, text, field)
 
 
-def unknown_order() -> Problem:
+def unknown_order(field: str = "order_id") -> Problem:
     """The account has no such order; it is not said whether somebody else has."""
-    return refused(RejectReason.UNKNOWN_ORDER, "order_id", "no such order")
+    return refused(RejectReason.UNKNOWN_ORDER, field, "no such order")
 
 
-def history_unavailable() -> Problem:
-    """The recorder does not answer, or is behind."""
-    text = "the recorder of the past cannot be reached or is behind; try again"
-    return Problem(503, "HISTORY_UNAVAILABLE", text)
+def history_unavailable(reason: str) -> Problem:
+    """Questions about the past cannot be answered now, for this reason."""
+    return Problem(503, "HISTORY_UNAVAILABLE", f"{reason}; try again")
 
 
 def outcome_unknown(client_order_id: str) -> Problem:

@@ -1,5 +1,6 @@
 """The REST application: routes, errors, the OpenAPI document and its page."""
 
+import re
 from itertools import count
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -36,6 +37,9 @@ _CODES: Final = {
     413: "TOO_LARGE",
     415: "UNSUPPORTED_MEDIA_TYPE",
 }
+
+_MISSING: Final = re.compile(r"Missing required \w+ parameter '(\w+)'")
+"""How the framework says that a parameter is not there; it names the field nowhere else."""
 
 
 def make_app(
@@ -188,6 +192,9 @@ def _problem_of(request: Request[Any, Any, Any], error: Exception) -> Problem:
         fault = faults[0] if faults else {}
         field = str(fault.get("key", ""))
         field = "X-Account" if field == "x_account" else field
+        if not field:
+            missing = _MISSING.match(error.detail)
+            field = missing[1] if missing else ""
         return explain(str(fault.get("message", error.detail)), field or None)
     if isinstance(error, HTTPException):
         code = _CODES.get(error.status_code, "MALFORMED" if error.status_code < 500 else "INTERNAL")

@@ -11,7 +11,7 @@ from litestar.params import PathParameter, QueryParameter
 from common.types import MAX_INT, MAX_SYMBOL
 from gateway import documents
 from gateway.operations import METRICS_TYPE, MetricsText
-from gateway.rest_orders import Acting, InLookup, Limit, errors
+from gateway.rest_orders import Acting, InLookup, Limit, MinSeq, errors
 
 SymbolPath = Annotated[
     str,
@@ -48,9 +48,10 @@ class MarketRoutes(Controller):
         lookup: InLookup,
         symbol: SymbolPath,
         levels: Annotated[int, QueryParameter(description="levels a side", ge=1, le=1_000)] = 10,
+        min_seq: MinSeq = 0,
     ) -> documents.OrderBook:
         """The best levels of a book."""
-        return lookup.book(symbol, levels)
+        return await lookup.book(symbol, levels, min_seq)
 
     @get(
         "/trades/{symbol:str}",
@@ -66,9 +67,10 @@ class MarketRoutes(Controller):
         symbol: SymbolPath,
         from_trade_id: Annotated[int | None, QueryParameter(ge=1, le=MAX_INT)] = None,
         limit: Limit = 100,
+        min_seq: MinSeq = 0,
     ) -> documents.TradeList:
         """Public trades."""
-        return await lookup.trades(account, symbol, from_trade_id, limit)
+        return await lookup.trades(account, symbol, from_trade_id, limit, min_seq)
 
     @get(
         "/candles/{symbol:str}",
@@ -98,10 +100,11 @@ class MarketRoutes(Controller):
             ),
         ] = 0,
         limit: Limit = 500,
+        min_seq: MinSeq = 0,
     ) -> documents.CandleList:
         """Candles of one length."""
         return await lookup.candles(
-            account, symbol, interval, from_ms * 1_000_000, to_ms * 1_000_000, limit
+            account, symbol, interval, from_ms * 1_000_000, to_ms * 1_000_000, limit, min_seq
         )
 
     @get(

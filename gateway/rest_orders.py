@@ -9,7 +9,7 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import Example
 from litestar.params import Body, PathParameter, QueryParameter
 
-from common.types import MAX_CLIENT_ORDER_ID, MAX_SYMBOL
+from common.types import MAX_CLIENT_ORDER_ID, MAX_INT, MAX_SYMBOL
 from gateway import documents
 from gateway.bodies import decoder, order_number
 from gateway.lookup import Lookup
@@ -36,11 +36,14 @@ BODIES: Final[dict[str, Callable[[bytes], object]]] = {
     "submit_order": decoder(documents.OrderRequest),
     "submit_orders": decoder(documents.BatchRequest),
     "amend_order": decoder(documents.AmendRequest),
+    "amend_order_by_client_order_id": decoder(documents.AmendRequest),
     "cancel_after": decoder(documents.CancelAfterRequest),
 }
 """The strict decoder of each operation that has a body."""
 
 ORDERS_PATH: Final = "/api/v1/orders"
+NAMED_PATH: Final = "/by-client-order-id"
+"""Below `ORDERS_PATH`. The name travels as a query parameter: it may hold any ASCII character."""
 
 _WHY: Final = {
     400: "Malformed: the error names the field",
@@ -87,6 +90,23 @@ OrderId = Annotated[
 SymbolQuery = Annotated[
     str | None,
     QueryParameter(description="only this instrument", min_length=1, max_length=MAX_SYMBOL),
+]
+ClientOrderIdQuery = Annotated[
+    str,
+    QueryParameter(
+        description="your name for the order",
+        min_length=1,
+        max_length=MAX_CLIENT_ORDER_ID,
+        examples=[Example(value="mine-1")],
+    ),
+]
+MinSeq = Annotated[
+    int,
+    QueryParameter(
+        description="a `seq` that the answer has to hold; it waits up to two seconds for it",
+        ge=0,
+        le=MAX_INT,
+    ),
 ]
 Limit = Annotated[int, QueryParameter(description="most rows", ge=1, le=PAGE_MAX)]
 Cursor = Annotated[
@@ -176,9 +196,56 @@ class OrderRoutes(Controller):
         ] = None,
         limit: Limit = 100,
         cursor: Cursor = None,
+        min_seq: MinSeq = 0,
     ) -> documents.OrderList:
         """List orders."""
-        return await lookup.orders(account, symbol, status, client_order_id, limit, cursor)
+        return await lookup.orders(account, symbol, status, client_order_id, limit, cursor, min_seq)
+
+    @get(
+        NAMED_PATH,
+        operation_id="get_order_by_client_order_id",
+        summary="The last order of this client order id, with its fills",
+        responses=errors(400, 404, 503),
+    )
+    async def named(
+        self,
+        lookup: InLookup,
+        account: Acting,
+        client_order_id: ClientOrderIdQuery,
+        min_seq: MinSeq = 0,
+    ) -> documents.Order:
+        """The last order that was given this name."""
+        return await lookup.order_named(account, client_order_id, min_seq)
+
+    @patch(
+        NAMED_PATH,
+        operation_id="amend_order_by_client_order_id",
+        summary="Amend the open order of this client order id",
+        description="As by order id.",
+        responses=errors(400, 404, 413, 415, 422, 503, 504),
+    )
+    async def amend_named(
+        self,
+        trading: InTrading,
+        account: Acting,
+        client_order_id: ClientOrderIdQuery,
+        data: NewTerms,
+    ) -> documents.OrderAnswer:
+        """Amend the open order of this name."""
+        return await trading.amend(account, client_order_id, data)
+
+    @delete(
+        NAMED_PATH,
+        operation_id="cancel_order_by_client_order_id",
+        summary="Cancel the open order of this client order id",
+        status_code=200,
+        responses=errors(400, 404, 503, 504),
+    )
+    async def cancel_named(
+        self, trading: InTrading, account: Acting, client_order_id: ClientOrderIdQuery
+    ) -> documents.OrderAnswer:
+        """Cancel the open order of this name."""
+        return await trading.cancel(account, client_order_id)
 
     @get(
         "/{order_id:str}",
@@ -186,9 +253,11 @@ class OrderRoutes(Controller):
         summary="One order with its fills",
         responses=errors(400, 404, 503),
     )
-    async def one(self, lookup: InLookup, account: Acting, order_id: OrderId) -> documents.Order:
+    async def one(
+        self, lookup: InLookup, account: Acting, order_id: OrderId, min_seq: MinSeq = 0
+    ) -> documents.Order:
         """One order."""
-        return await lookup.order(account, order_number(order_id))
+        return await lookup.order(account, order_number(order_id), min_seq)
 
     @patch(
         "/{order_id:str}",
@@ -290,7 +359,8 @@ class AccountRoutes(Controller):
         ] = None,
         limit: Limit = 100,
         cursor: Cursor = None,
+        min_seq: MinSeq = 0,
     ) -> documents.FillList:
         """List own fills."""
         number = order_number(order_id) if order_id is not None else None
-        return await lookup.fills(account, symbol, number, limit, cursor)
+        return await lookup.fills(account, symbol, number, limit, cursor, min_seq)

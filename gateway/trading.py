@@ -27,6 +27,9 @@ from gateway.lookup import Lookup
 from gateway.problem import Problem, outcome_unknown, refused, unknown_order
 from gateway.render import Renderer, fee_percent, order_id_text, timestamp
 
+OrderName = int | str
+"""How a client names an order: by its order id, or by its client order id."""
+
 ANSWER_S: Final = 5.0
 """Seconds a command waits for its answer before its outcome is called unknown."""
 
@@ -69,10 +72,10 @@ class Trading:
                 results.append(documents.BatchResult(outcome[1], None))
         return documents.BatchAnswer(results)
 
-    async def cancel(self, account: int, order_id: int) -> documents.OrderAnswer:
+    async def cancel(self, account: int, name: OrderName) -> documents.OrderAnswer:
         """Cancel an open order; raises `Problem` 404 when there is none."""
-        order = await self._open_order(account, order_id)
-        answer = await self._command(account, Cancel(0, order.symbol, order_id))
+        order = await self._open_order(account, name)
+        answer = await self._command(account, Cancel(0, order.symbol, order.order_id))
         assert isinstance(answer.reply, Ack), answer
         return self._render.answer("canceled", order.symbol, answer.reply)
 
@@ -94,11 +97,11 @@ class Trading:
         )
 
     async def amend(
-        self, account: int, order_id: int, body: documents.AmendRequest
+        self, account: int, name: OrderName, body: documents.AmendRequest
     ) -> documents.OrderAnswer:
         """Change price or total quantity of an open order (RULES "Amend")."""
-        order = await self._open_order(account, order_id)
-        answer = await self._command(account, amend_of(order.symbol, order_id, body))
+        order = await self._open_order(account, name)
+        answer = await self._command(account, amend_of(order.symbol, order.order_id, body))
         assert isinstance(answer.reply, Ack), answer
         ended = not answer.reply.open_lots and not answer.executions
         return self._render.answer(
@@ -164,10 +167,14 @@ class Trading:
         finally:
             timer.cancel()
 
-    async def _open_order(self, account: int, order_id: int) -> OrderState:
-        answer = await self._command(account, Query(0, order_id=order_id))
+    async def _open_order(self, account: int, name: OrderName) -> OrderState:
+        if isinstance(name, int):
+            field, query = "order_id", Query(0, order_id=name)
+        else:
+            field, query = "client_order_id", Query(0, client_order_id=name)
+        answer = await self._command(account, query)
         reply = answer.reply
         assert isinstance(reply, OpenOrders), reply
         if not reply.orders:
-            raise unknown_order()
+            raise unknown_order(field)
         return reply.orders[0]

@@ -226,7 +226,7 @@ class HistoryDesk:
 
 def not_yet(question: HistoryQuestion, seq: int) -> NotYet:
     """The record is at `seq` only."""
-    text = f"the record is at {seq}, not at {question.min_seq} yet; ask again"
+    text = f"the record is at {seq}, not at {question.min_seq} yet"
     return NotYet(question.request_id, seq, text)
 
 

@@ -195,6 +195,7 @@ EDGE: Final = {
     "gateway.http_connection",
     "gateway.http_counter",
     "gateway.http_server",
+    "gateway.book_waits",
     "gateway.lookup",
     "gateway.metrics",
     "gateway.operations",

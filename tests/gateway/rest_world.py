@@ -75,6 +75,10 @@ class PlainMarket:
         book.load(Snapshot(0, symbol, self._engine.seq, {}, bids, asks, 0, NOW_NS, 0))
         return book
 
+    async def wait_for(self, symbol: str, seq: int) -> bool:
+        """Whether the engine has come to it; nothing is late here."""
+        return self._engine.seq >= seq
+
     def ticker(self, symbol: str) -> Ticker | None:
         """What was set."""
         return None if self.stale else self.tickers.get(symbol)
@@ -151,7 +155,11 @@ class RestWorld:
                 self.desk.take_answer(AccountBalances(question.request_id, self.engine.seq, found))
                 continue
             orders, more = self.engine.open_orders(
-                question.account, question.instrument, question.order_id, limit=question.limit
+                question.account,
+                question.instrument,
+                question.order_id,
+                question.client_order_id,
+                limit=question.limit,
             )
             self.desk.take_answer(Orders(question.request_id, self.engine.seq, orders, more))
         waiting = list(self.desk.outbox.items())

@@ -46,6 +46,53 @@ def test_an_order_is_found_the_moment_it_is_acknowledged(running: Exchange) -> N
         assert order["seq"] == answer["seq"]
 
 
+def test_the_book_and_the_trades_hold_what_was_acknowledged_where_that_is_asked_for(
+    running: Exchange,
+) -> None:
+    for number in range(20):
+        price = f"{30_000 + number}.00"
+        seq = enter(running, 110, limit("buy", "0.1", price)).json()["seq"]
+        book = look(running, 110, f"orderbook/BTC-USDT?levels=1&min_seq={seq}")
+        assert book["bids"] == [[price, "0.10000"]]
+        # The book of another instrument has not changed, and holds everything all the same.
+        look(running, 110, f"orderbook/ETH-USDT?min_seq={seq}")
+        seq = enter(running, 111, limit("sell", "0.1", price, order_type="ioc")).json()["seq"]
+        trades = look(running, 999, f"trades/BTC-USDT?limit=1&min_seq={seq}")["trades"]
+        assert [(trade["seq"], trade["price"]) for trade in trades] == [(seq, price)]
+
+
+def test_a_number_that_has_not_come_is_not_pretended(running: Exchange) -> None:
+    seq = enter(running, 110, limit("buy", "0.1", "30000")).json()["seq"] + 1_000_000
+    for path in ("orderbook/BTC-USDT", "trades/BTC-USDT", "candles/BTC-USDT", "orders", "fills"):
+        answer = WEB.get(f"{running.api}/api/v1/{path}?min_seq={seq}")
+        assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1"), path
+
+
+def test_an_order_is_looked_up_and_cancelled_by_its_client_order_id(running: Exchange) -> None:
+    path = f"{running.api}/api/v1/orders/by-client-order-id"
+    headers, name = {"X-Account": "112"}, {"client_order_id": "a/b &c"}
+    for quantity in ("0.1", "0.2"):
+        answer = enter(running, 112, limit("buy", quantity, "30000", **name)).json()
+        found = WEB.get(path, params=name, headers=headers).json()
+        assert (found["order_id"], found["quantity"]) == (answer["order_id"], f"{quantity}0000")
+        canceled = WEB.delete(path, params=name, headers=headers)
+        assert canceled.json()["order_id"] == answer["order_id"]
+    ended = WEB.get(path, params=name, headers=headers).json()
+    assert (ended["order_status"], ended["quantity"]) == ("CANCELED", "0.20000")
+
+
+def test_a_recorded_order_by_quote_amount_tells_what_was_left(running: Exchange) -> None:
+    enter(running, 113, limit("sell", "1", "29000"))
+    body = {"symbol": "BTC-USDT", "order_type": "market", "side": "buy", "quote_quantity": "100.7"}
+    answer = enter(running, 114, body).json()
+    order = look(running, 114, f"orders/{answer['order_id']}")
+    assert (answer["filled_quote_quantity"], answer["quote_left"]) == ("100.63000000", "0.07000000")
+    assert [order["filled_quote_quantity"], order["quote_left"]] == [
+        answer["filled_quote_quantity"], answer["quote_left"],
+    ]  # fmt: skip
+    WEB.delete(f"{running.api}/api/v1/orders", headers={"X-Account": "113"})
+
+
 def test_orders_are_listed_page_by_page_newest_first(running: Exchange) -> None:
     entered = [
         enter(running, 102, limit("buy", "0.1", f"{10_000 + number}")).json()["order_id"]
@@ -181,6 +228,31 @@ def test_without_a_recorder_orders_trade_and_only_the_past_is_refused() -> None:
         path = f"{exchange.api}/api/v1/orders/{answer['order_id']}"
         assert WEB.get(path).status_code == 503
         assert WEB.delete(path).json()["order_status"] == "CANCELED"
+
+
+def test_a_recorder_whose_database_fails_is_named_until_it_is_back() -> None:
+    with Exchange(order=RECORDED, GATEWAY_ROLES=ROLES) as exchange:
+        exchange.wait_http()
+
+        def ready() -> dict[str, Any]:
+            answer = WEB.get(f"{exchange.api}/ready")
+            document: dict[str, Any] = answer.json() | {"code": answer.status_code}
+            return document
+
+        assert (ready()["status"], ready()["missing"]) == ("ready", [])
+        exchange.kill("recorder")
+        exchange.wait_until("the recorder is missed", lambda: ready()["status"] == "degraded")
+        assert (ready()["code"], ready()["recorder"]) == (200, False)
+        database = next(exchange.directory.rglob("history.db"))
+        database.with_suffix(".kept").write_bytes(database.read_bytes())
+        for part in database.parent.glob("history.db*"):
+            part.unlink()
+        database.mkdir()
+        exchange.start("recorder")
+        (missing,) = ready()["missing"]
+        assert missing["part"] == "recorder"
+        assert missing["reason"]
+        assert WEB.get(f"{exchange.api}/api/v1/orders").status_code == 503
 
 
 def test_readiness_ends_when_the_matcher_is_killed_and_comes_back_with_it() -> None:
