@@ -16,12 +16,12 @@ from msgspec.structs import replace
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from common.address import check_address, is_loopback
 from common.errors import ConfigError
 from common.instruments import Instrument, load_assignment, load_instruments
 from common.rules import Rules, load_rules
 from common.scheduling import Scheduling
 from common.shards import SHARDS_MAX
-from common.sockets import check_address, is_loopback
 
 Role = Literal["orders", "api", "streams"]
 """What a gateway process serves: ZeroMQ order entry, REST and /ws/orders, market-data streams."""
@@ -195,6 +195,7 @@ def load_settings(
                 # Whoever reaches the administrator's socket may do anything.
                 insecure=settings.insecure_allow_public_bind and name != "matcher_admin",
             )
+    _check_distinct(every)
     if settings.shards > 1 and len({each.database() for each in every}) < settings.shards:
         raise ConfigError(
             "DATABASE_URL: several shards need a database each; put {SHARD} or {DATA_DIR} into it"
@@ -207,6 +208,20 @@ def load_settings(
     if is_of_a_shard or settings.shards == 1:
         return every[settings.shard]
     return settings.model_copy(update={"gateway_orders": every[0].gateway_orders})
+
+
+def _check_distinct(every: "list[Settings]") -> None:
+    """Refuse an address that two sockets of the exchange would have; raises `ConfigError`."""
+    taken: dict[str, str] = {}
+    for each in every:
+        for name in (name for names in _BOUND_BY.values() for name in names):
+            address = getattr(each, name)
+            if name == "gateway_orders" and each.shard:
+                continue
+            what = name.upper() + (f" of shard {each.shard}" if each.shard else "")
+            if address in taken:
+                raise ConfigError(f"{what}: {address} is the address of {taken[address]} as well")
+            taken[address] = what
 
 
 def _placed(text: str, data_dir: Path) -> str:
@@ -230,7 +245,7 @@ def _address_of(name: str, given: str, shard: int, shards: int) -> str:
     if scheme == "ipc":
         path = Path(place)
         return f"ipc://{path.parent / f'shard-{shard}' / path.name}"
-    if mark and port.isdigit():
+    if mark and port.isascii() and port.isdigit():
         return f"{scheme}://{head}:{int(port) + _PORTS_A_SHARD * shard}"
     return given
 

@@ -5,7 +5,6 @@ silent drops. Every socket here has LINGER set, a size limit, heartbeats and a b
 """
 
 import errno
-import ipaddress
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,6 +15,7 @@ import zmq
 from zmq.backend import Socket as _PlainSocket
 from zmq.utils.monitor import parse_monitor_message
 
+from common.address import is_ipv6, within_reach
 from common.claim import Claim, Claimed, claim_endpoint
 from common.errors import ConfigError
 
@@ -65,6 +65,7 @@ def _bind(made: "zmq.Socket[bytes]", address: str, setting: str) -> "zmq.Socket[
         if address.startswith("ipc://"):
             _bind_ipc(made, address)
         else:
+            made.setsockopt(zmq.IPV6, int(is_ipv6(address)))
             made.bind(address)
     except Claimed as error:
         made.close()
@@ -113,11 +114,15 @@ def _remedy(setting: str, number: int | None) -> str:
 
 
 def _connect(made: "zmq.Socket[bytes]", address: str) -> "zmq.Socket[bytes]":
+    address = within_reach(address)
     try:
+        made.setsockopt(zmq.IPV6, int(is_ipv6(address)))
         made.connect(address)
     except zmq.ZMQError as error:
         made.close()
-        raise ConfigError(f"cannot connect to {address}: {error.strerror}") from error
+        raise ConfigError(
+            f"cannot connect to {address}: {zmq.strerror(error.errno or 0)}"
+        ) from error
     return made
 
 
@@ -299,39 +304,6 @@ class Peers:
             else:
                 self._open.discard(told["value"])
         return len(self._open)
-
-
-def check_address(name: str, address: str, *, bind: bool, insecure: bool) -> None:
-    """Refuse an address that is no ZeroMQ endpoint, or one bound where strangers reach it.
-
-    Raises `ConfigError`. Only loopback and ipc are private; anything else needs the loudly named
-    setting, because sockets here do not authenticate their peers.
-    """
-    scheme, mark, rest = address.partition("://")
-    if not mark or scheme not in ("tcp", "ipc") or not rest:
-        raise ConfigError(f"{name}: {address!r} is not tcp://HOST:PORT or ipc://PATH")
-    if scheme == "ipc":
-        return
-    host, mark, port = rest.rpartition(":")
-    if not mark or not host or not port.isdigit() or not 1 <= int(port) <= 65535:
-        raise ConfigError(f"{name}: {address!r} is not tcp://HOST:PORT")
-    if bind and not insecure and not is_loopback(host):
-        raise ConfigError(
-            f"{name}: {address} can be reached from other machines and nothing there checks who "
-            "connects; bind 127.0.0.1 or ipc, or set INSECURE_ALLOW_PUBLIC_BIND=true if only "
-            "machines you trust can reach it"
-        )
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a bind host is reachable from this machine only."""
-    bare = host.strip("[]")
-    if bare == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(bare).is_loopback
-    except ValueError:
-        return False
 
 
 def allow_many_sockets(context: Any) -> None:

@@ -4,8 +4,8 @@ from typing import Annotated, Final
 
 import typer
 
+from common.address import check_address
 from common.config import Settings, load_settings
-from common.sockets import check_address
 
 _PANEL: Final = "Connection"
 

@@ -10,6 +10,7 @@ from urllib.error import URLError
 import zmq
 
 from common import sockets
+from common.address import within_reach
 from common.codec import decode_metrics, decode_replies, encode
 from common.config import Settings
 from common.entry import TOKEN_BYTES, Ping, Pong
@@ -58,9 +59,7 @@ def matcher_build(settings: Settings, timeout_s: float) -> str | None:
 def _probe_zmq(
     address: str, frame: bytes, is_answer: Callable[[bytes], bool], timeout_s: float
 ) -> str:
-    scheme, _, rest = address.partition("://")
-    host, _, port = rest.rpartition(":")
-    address = f"tcp://{_host(host)}:{port}" if scheme == "tcp" else address
+    address = within_reach(address)
     timeout_ms = round(timeout_s * 1000)
     with zmq.Context() as context, closing(sockets.metrics_dealer(context, address)) as dealer:
         if not dealer.poll(timeout_ms, zmq.POLLOUT):

@@ -161,6 +161,7 @@ NET: Final = {
 """May import zmq. So may every `service` and `__main__`."""
 
 EDGE: Final = {
+    "common.address",
     "common.claim",
     "common.clock",
     "common.config",

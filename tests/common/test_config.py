@@ -122,6 +122,36 @@ def test_private_addresses_are_bound_freely(monkeypatch: pytest.MonkeyPatch, add
     assert load_settings("gateway").gateway_orders == address
 
 
+def test_one_address_for_two_sockets_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MATCHER_EVENTS", "ipc://{DATA_DIR}/commands.sock")
+    for process in ("matcher", "gateway", "client"):
+        with pytest.raises(ConfigError, match=r"^MATCHER_EVENTS: .* of MATCHER_COMMANDS as well"):
+            load_settings(process)
+
+
+@pytest.mark.parametrize("process", ["matcher", "publisher", "recorder", "gateway", "client"])
+def test_a_data_directory_too_deep_for_sockets_is_refused_by_every_process(
+    monkeypatch: pytest.MonkeyPatch, process: Process
+) -> None:
+    deep = "/srv/" + "d" * 90
+    monkeypatch.setenv("DATA_DIR", deep)
+    path = f"{deep}/commands.sock"
+    with pytest.raises(ConfigError, match=f"MATCHER_COMMANDS: the path {path} has 109 bytes"):
+        load_settings(process)
+    for name in ("MATCHER_COMMANDS", "MATCHER_EVENTS", "MATCHER_SYNC", "MATCHER_ADMIN",
+                 "RECORDER_HISTORY"):  # fmt: skip
+        monkeypatch.setenv(name, f"ipc:///run/{name}")
+    assert str(load_settings(process).data_dir) == deep
+
+
+def test_the_sockets_of_a_later_shard_are_measured_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATA_DIR", "/srv/" + "d" * 85)
+    load_settings("matcher")
+    monkeypatch.setenv("SHARDS", "2")
+    with pytest.raises(ConfigError, match=r"shard-1/commands\.sock has 112 bytes"):
+        load_settings("gateway")
+
+
 def test_a_public_api_host_needs_the_same_permission(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("API_HOST", "0.0.0.0")
     with pytest.raises(ConfigError, match="API_HOST"):
@@ -225,6 +255,11 @@ def test_addresses_and_folders_of_later_shards_follow_from_those_of_the_first(
         ({"SHARDS": "2", "MATCHER_SYNC": "tcp://127.0.0.1:65530"}, "MATCHER_SYNC.*65540"),
         ({"SHARDS": "2", "DATABASE_URL": "postgresql://host/history"}, "DATABASE_URL.*{SHARD}"),
         ({"PUBLISHER_FEED": "tcp://a:1,tcp://b:1"}, "PUBLISHER_FEED"),
+        ({"SHARDS": "2", "MATCHER_SYNC": "tcp://a:\u00b2"}, "MATCHER_SYNC"),
+        (
+            {"SHARDS": "2", "PUBLISHER_SNAPSHOTS": "tcp://127.0.0.1:5580"},
+            "PUBLISHER_FEED of shard 1: tcp://127.0.0.1:5580 is the address of PUBLISHER_SNAPSHOTS",
+        ),
     ],
 )
 def test_shards_that_do_not_add_up_are_refused_by_name(
