@@ -5,10 +5,15 @@ import gzip
 import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TextIO
+from typing import Final, TextIO
 
 from common.errors import CrossbookError
 from common.types import MAX_INT
+
+_GZIP_MAGIC: Final = b"\x1f\x8b"
+_LINE_MAX: Final = 100_000
+_BLANK_LINES_MAX: Final = 100
+"""Lines looked at for the first one that is not blank, and characters of one."""
 
 
 class RecordingError(CrossbookError):
@@ -27,9 +32,9 @@ class Row:
         self._values = values
 
     def text(self, column: str) -> str:
-        """The value as written; a column the file lacks is empty."""
+        """The value as written, without spaces around it; a column the file lacks is empty."""
         place = self._columns.get(column)
-        return "" if place is None else self._values[place]
+        return "" if place is None else self._values[place].strip()
 
     def has(self, column: str) -> bool:
         """Whether the file has this column."""
@@ -53,7 +58,8 @@ class Row:
 class CsvFile:
     """A CSV file, plain or gzipped by its name, with a header line that has `required` columns.
 
-    A file without a header (LOBSTER's) is given its column names as `header`.
+    A file without a header (LOBSTER's) is given its column names as `header`; a first line without
+    any number in it is taken for a header all the same, and passed over.
     """
 
     def __init__(
@@ -73,10 +79,15 @@ class CsvFile:
                 if header is None:
                     header = self._check_header(next(reader, []))
                 columns = {name: place for place, name in enumerate(header)}
+                first = self._header is not None
                 for values in reader:
                     line = reader.line_num
-                    if not values:
+                    if not any(value.strip() for value in values):
                         continue
+                    if first:
+                        first = False
+                        if is_header(values):
+                            continue
                     if len(values) != len(header):
                         raise RecordingError(
                             f"{self.path}: line {line}: {len(values)} columns, not {len(header)}"
@@ -105,10 +116,39 @@ class CsvFile:
 
 
 def open_text(path: Path) -> TextIO:
-    """Open a text file, gunzipping one whose name ends in .gz; raises `OSError`."""
-    if path.name.endswith(".gz"):
-        return gzip.open(path, "rt", encoding="utf-8", newline="")
-    return path.open(encoding="utf-8", newline="")
+    """Open a text file, with or without a byte order mark, gunzipping one that is gzipped or is
+    named so; raises `OSError`."""
+    with path.open("rb") as file:
+        packed = file.read(len(_GZIP_MAGIC)) == _GZIP_MAGIC
+    if packed or path.name.endswith(".gz"):
+        return gzip.open(path, "rt", encoding="utf-8-sig", newline="")
+    return path.open(encoding="utf-8-sig", newline="")
+
+
+def first_values(path: Path, count: int = 1) -> list[list[str]]:
+    """The values of the first lines that are not blank, at most `count`; raises `RecordingError`
+    for what is no text."""
+    found: list[list[str]] = []
+    try:
+        with open_text(path) as file:
+            for _ in range(_BLANK_LINES_MAX):
+                line = file.readline(_LINE_MAX)
+                if line.strip():
+                    found.append(line.strip().split(","))
+                if not line or len(found) == count:
+                    break
+    except (OSError, EOFError, UnicodeDecodeError, zlib.error) as error:
+        raise RecordingError(f"{path}: {error}") from error
+    return found
+
+
+def is_header(values: Sequence[str]) -> bool:
+    """Whether the values of a first line are names: none of them has a digit in front.
+
+    >>> is_header(["Time", "Event Type", "Order ID"]), is_header(["34200.1", "1", "null"])
+    (True, False)
+    """
+    return not any(value.strip().lstrip("-.")[:1].isdigit() for value in values)
 
 
 def sibling(path: Path, start: str) -> Path | None:

@@ -57,7 +57,8 @@ class Recording(Struct):
     """Commands in order; expectations by the `seq` of the command they follow.
 
     `fills` is None where the recording does not say which fills happened. `notes` are things a
-    reader of a report should know, such as messages that were skipped.
+    reader of a report should know, such as messages that were skipped. `tick_size` is that of its
+    prices, empty where the files do not say it.
     """
 
     name: str
@@ -66,6 +67,7 @@ class Recording(Struct):
     books: dict[int, BookRow]
     digests: dict[int, Digest]
     notes: list[str] = []
+    tick_size: str = ""
 
 
 def digest_line(side: int, price_ticks: int, order_id: int, open_lots: int) -> str:

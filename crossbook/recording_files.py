@@ -28,15 +28,16 @@ _DIGEST_COLUMNS: Final = ("seq", "resting_orders", "sha256")
 _COMMAND_SUFFIXES: Final = (".cmd.csv", ".cmd.csv.gz")
 
 
-def read_recording(path: Path, units_per_tick: int = 100) -> Recording:
+def read_recording(path: Path, units_per_tick: int | None = None) -> Recording:
     """Read a recording in either shape; raises `RecordingError`.
 
-    `units_per_tick` matters to LOBSTER's files only: the tick in ten-thousandths of a dollar.
+    `units_per_tick` matters to LOBSTER's files only: the tick in ten-thousandths of a dollar, a
+    cent or what their prices need where it is not given.
     """
-    if path.name.endswith(_COMMAND_SUFFIXES):
-        return read_commands_recording(path)
     if not path.is_file():
         raise RecordingError(f"{path}: no such file")
+    if path.name.endswith(_COMMAND_SUFFIXES):
+        return read_commands_recording(path)
     if is_message_file(path):
         return read_lobster_recording(path, units_per_tick)
     raise RecordingError(

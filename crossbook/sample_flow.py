@@ -3,12 +3,11 @@
     python -m crossbook.sample_flow FOLDER
 
 writes the same files again: a random walk with resting orders, executions, limit orders that
-cross, reductions, and a few cancels that come too late. Expectations come from the plainest book
-there can be, a sorted list, and from nothing of the exchange.
+cross, reductions, and a few cancels that come too late. Expectations come from a plain book
+(`crossbook.plain_book`) and from nothing of the exchange.
 """
 
 import gzip
-import hashlib
 import io
 import random
 import sys
@@ -16,7 +15,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
-from crossbook.recording import RecordedCommand, RecordedFill, digest_line
+from crossbook.plain_book import PlainBook
+from crossbook.recording import RecordedCommand
 
 NAME: Final = "sample_BTC-USDT"
 SEED: Final = 2
@@ -27,66 +27,6 @@ FOLDER: Final = Path(__file__).with_name("samples")
 
 _START_NS: Final = 1_767_225_600_000_000_000
 _BUY, _SELL = 1, 2
-
-
-class PlainBook:
-    """Resting orders as one sorted list: (price as priority, arrival, id, side, price, lots)."""
-
-    def __init__(self) -> None:
-        self._rows: list[list[int]] = []
-        self._arrivals = 0
-
-    def apply(self, command: RecordedCommand) -> list[RecordedFill]:
-        """Do what the command says, by sorting and scanning."""
-        if command.op in ("cancel", "reduce"):
-            for row in self._rows:
-                if row[2] == command.order_id:
-                    row[5] -= row[5] if command.op == "cancel" else command.quantity_lots
-            self._rows = [row for row in self._rows if row[5] > 0]
-            return []
-        sign = 1 if command.side == _BUY else -1
-        lots = command.quantity_lots
-        fills: list[RecordedFill] = []
-        for row in self._side(_SELL if command.side == _BUY else _BUY):
-            if not lots or (row[4] - command.price_ticks) * sign > 0:
-                break
-            taken = min(lots, row[5])
-            fills.append(RecordedFill(row[2], row[4], taken))
-            row[5] -= taken
-            lots -= taken
-        self._rows = [row for row in self._rows if row[5] > 0]
-        if lots and command.op == "new":
-            self._arrivals += 1
-            price = command.price_ticks
-            self._rows.append(
-                [-price * sign, self._arrivals, command.order_id, command.side, price, lots]
-            )
-        return fills
-
-    def levels(self, side: int) -> list[tuple[int, int]]:
-        """(price ticks, lots) of a side, best first."""
-        lots_at: dict[int, int] = {}
-        for row in self._side(side):
-            lots_at[row[4]] = lots_at.get(row[4], 0) + row[5]
-        return list(lots_at.items())
-
-    def orders(self) -> list[tuple[int, int, int, int]]:
-        """(side, price ticks, id, open lots), bids first, in priority order."""
-        return [
-            (row[3], row[4], row[2], row[5]) for side in (_BUY, _SELL) for row in self._side(side)
-        ]
-
-    def digest(self) -> str:
-        """The SHA-256 a recording gives for this book."""
-        text = "".join(digest_line(*order) for order in self.orders())
-        return hashlib.sha256(text.encode()).hexdigest()
-
-    def _side(self, side: int) -> list[list[int]]:
-        # Stored with the bids' prices negated: the smallest key is the best on either side.
-        return sorted(
-            (row for row in self._rows if row[3] == side),
-            key=lambda row: (row[0], row[1]),
-        )
 
 
 def sample_commands(seed: int = SEED, count: int = COMMANDS) -> list[RecordedCommand]:

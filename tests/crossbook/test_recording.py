@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 
 from crossbook.csv_file import RecordingError
+from crossbook.plain_book import PlainBook
 from crossbook.recording import BookRow, Digest, RecordedCommand, RecordedFill, Recording
 from crossbook.recording_files import read_recording
 from crossbook.sample_flow import (
     COMMANDS,
     NAME,
-    PlainBook,
     sample_commands,
     sample_files,
     sample_path,
@@ -172,7 +172,7 @@ def test_damaged_gzip_is_refused(tmp_path: Path) -> None:
     ("name", "content", "expected"),
     [
         ("absent.csv", None, "no such file"),
-        ("absent.cmd.csv", None, "No such file"),
+        ("absent.cmd.csv", None, "no such file"),
         ("notes.txt", b"hello\n", "neither STEM.cmd.csv"),
         ("noise.cmd.csv", b"\xff\xfe\x00", "not CSV text"),
         ("fake.cmd.csv.gz", b"seq,t_ns", "Not a gzipped file"),
@@ -281,7 +281,7 @@ def test_bad_lobster_messages_are_refused(tmp_path: Path, line: str, expected: s
     path.write_text(f"34200.0,1,4,10,30000,1\n{line}\n")
 
     with pytest.raises(RecordingError) as caught:
-        read_recording(path)
+        read_recording(path, 100)
 
     assert f"T_message_1.csv: {expected}" in str(caught.value)
 
