@@ -2,7 +2,8 @@
 
 The price is the one at which most can trade; of several, where the least is left over; then, when
 all of them leave buyers over, the highest, and when sellers, the lowest; then the nearest to the
-reference (the last trade), the higher of two. Candidates are every limit price and the reference.
+reference (the last trade; before the first one the middle of the prices still left), the higher of
+two. Candidates are every limit price and the last trade's.
 
 The matcher uncrosses by this rule and the publisher shows what it would give.
 """
@@ -11,6 +12,8 @@ from collections.abc import Mapping
 from typing import Final
 
 from msgspec import Struct
+
+from common.rules import EDITION
 
 
 class Price(Struct, frozen=True):
@@ -31,6 +34,7 @@ def uncross_price(
     market_bid_lots: int,
     market_ask_lots: int,
     reference_ticks: int,
+    edition: int = EDITION,
 ) -> Price:
     """The price at which these volumes uncross.
 
@@ -52,10 +56,10 @@ def uncross_price(
         if demand and supply:
             found.append(Price(price, min(demand, supply), demand - supply))
         demand -= bids.get(price, 0)
-    return _best(found, reference_ticks)
+    return _best(found, reference_ticks, edition)
 
 
-def _best(found: list[Price], reference_ticks: int) -> Price:
+def _best(found: list[Price], reference_ticks: int, edition: int) -> Price:
     if not found:
         return NOTHING
     most = max(each.lots for each in found)
@@ -66,6 +70,11 @@ def _best(found: list[Price], reference_ticks: int) -> Price:
         return found[-1]
     if all(each.surplus_lots < 0 for each in found):
         return found[0]
-    if not reference_ticks:
-        reference_ticks = (found[0].price_ticks + found[-1].price_ticks) // 2
-    return min(found, key=lambda each: (abs(each.price_ticks - reference_ticks), -each.price_ticks))
+    if reference_ticks:
+        doubled = 2 * reference_ticks
+    else:
+        # Twice the middle, because the middle itself may lie between two ticks.
+        doubled = found[0].price_ticks + found[-1].price_ticks
+        if edition == 1:
+            doubled -= doubled % 2
+    return min(found, key=lambda each: (abs(2 * each.price_ticks - doubled), -each.price_ticks))

@@ -30,6 +30,13 @@ INSTRUMENTS_MAX: Final = 1_000
 CANCEL_AFTER_MAX_NS: Final = 24 * 60 * 60 * 1_000_000_000
 """Longest time of a dead-man timer."""
 
+EDITION: Final = 2
+"""The edition of the market's rules that new commands are applied by.
+
+Edition 1 let a market order by quote amount meet own orders before it looked at what was left of
+it, and rounded the middle of two prices down where an auction had no last price to be near to. A
+journal written by it is replayed by it."""
+
 
 class Rules(Struct, array_like=True, frozen=True):
     """What holds for all instruments.
@@ -45,10 +52,12 @@ class Rules(Struct, array_like=True, frozen=True):
 
 
 class Configuration(Struct, array_like=True, tag=2, frozen=True):
-    """All that is configured and decides what commands do."""
+    """All that is configured and decides what commands do. Configurations recorded before rules
+    had editions decode as edition 1."""
 
     instruments: list[Instrument]
     rules: Rules = Rules()
+    edition: int = 1
 
 
 _decode = msgspec.msgpack.Decoder(Configuration).decode
@@ -57,8 +66,8 @@ _encode = msgspec.msgpack.Encoder().encode
 
 
 def encode_configuration(instruments: Sequence[Instrument], rules: Rules) -> bytes:
-    """The configuration as a segment's head holds it."""
-    return _encode(Configuration(list(instruments), rules))
+    """The configuration as a segment's head holds it, under the current edition of the rules."""
+    return _encode(Configuration(list(instruments), rules, EDITION))
 
 
 def decode_configuration(data: bytes) -> Configuration:

@@ -51,7 +51,9 @@ _POST_ONLY: Final = int(InstrumentState.POST_ONLY)
 _AUCTION: Final = int(InstrumentState.AUCTION)
 
 
-def configure(engine: "Engine", instruments: list[Instrument], rules: Rules | None) -> None:
+def configure(
+    engine: "Engine", instruments: list[Instrument], rules: Rules | None, edition: int
+) -> None:
     """See `Engine.configure`."""
     rules = engine.rules if rules is None else rules
     wanted = {instrument.id: instrument for instrument in instruments}
@@ -79,6 +81,7 @@ def configure(engine: "Engine", instruments: list[Instrument], rules: Rules | No
     for book in added:
         engine.books[book.instrument_id] = book
     engine.configured = wanted
+    engine.edition = edition
     _apply_rules(engine, rules)
 
 
@@ -92,6 +95,7 @@ def _apply_rules(engine: "Engine", rules: Rules) -> None:
         engine.ledger.rules = rules
     for book in engine.books.values():
         book.ledger = engine.ledger
+        book.edition = engine.edition
     engine.is_bounded = rules.accounts or rules.max_open_orders > 0
 
 
@@ -123,13 +127,13 @@ def cancel_after(engine: "Engine", command: SetCancelAfter, seq: int, time_ns: i
     if not 0 <= command.timeout_ns <= CANCEL_AFTER_MAX_NS:
         return [rejected(command, seq, (RejectReason.EXCEEDS_LIMIT, "timeout"))]
     account = engine.accounts.get(command.account)
-    if account is None:
-        account = engine.accounts[command.account] = Account(command.account)
-    if account.deadline is not None:
+    if account is not None and account.deadline is not None:
         engine.timers.discard(*account.deadline)
         account.deadline = None
     deadline_ns = 0
     if command.timeout_ns:
+        if account is None:
+            account = engine.accounts[command.account] = Account(command.account)
         deadline_ns = time_ns + command.timeout_ns
         account.deadline = (deadline_ns, seq)
         engine.timers.add(deadline_ns, seq, account)
@@ -160,7 +164,9 @@ def add_instrument(engine: "Engine", command: AddInstrument, seq: int) -> list[E
                 fault = (_UNSUPPORTED, "decimals")
     if fault is not None:
         return [rejected(command, seq, fault)]
-    engine.books[definition.id] = OrderBook(definition, engine.timers, engine.ledger)
+    book = OrderBook(definition, engine.timers, engine.ledger)
+    book.edition = engine.edition
+    engine.books[definition.id] = book
     return [InstrumentAdded(seq, command.gateway, command.request, definition.id, definition)]
 
 

@@ -26,6 +26,7 @@ def uncross_price(book: OrderBook) -> Price:
         sum(order.open_lots for order in _market(book, _BUY)),
         sum(order.open_lots for order in _market(book, 3 - _BUY)),
         book.last_price_ticks,
+        book.edition,
     )
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from common.events import Event, OrderReplenished, TradeExecuted
 from common.instruments import FEE_SCALE, Instrument
+from common.rules import EDITION
 from common.types import InstrumentState, Side
 from matcher.fees import fee
 from matcher.order import Order
@@ -127,7 +128,8 @@ class OrderBook:
     Outside a call phase the book never crosses: `match` takes every crossing lot before the
     caller may rest the rest. `ledger` is None without accounts, `triggers` until something has
     waited. `own_fees` has (maker, taker) rates by account, for those that have some.
-    `uncrossing` are market orders of a call phase by order id, as they came.
+    `uncrossing` are market orders of a call phase by order id, as they came. `edition` is that of
+    the market's rules in force (see `common.rules.EDITION`).
     """
 
     __slots__ = (
@@ -135,6 +137,7 @@ class OrderBook:
         "banded",
         "base_units_per_lot",
         "bids",
+        "edition",
         "instrument",
         "instrument_id",
         "last_price_ticks",
@@ -170,6 +173,7 @@ class OrderBook:
         self.last_price_ticks = 0
         self.timers = Timers() if timers is None else timers
         self.ledger = ledger
+        self.edition = EDITION
         self.triggers: TriggerBook | None = None
         self.own_fees: dict[int, tuple[int, int]] = {}
         self.uncrossing: dict[int, Order] = {}
@@ -250,23 +254,25 @@ class OrderBook:
     ) -> int:
         """Fill a market order that spends (or, selling, receives) `quote_amount`.
 
-        Stops when the rest is worth less than one lot at the next maker's price, when nothing is
-        left down to the key `bound`, or when an own order ended it; returns the rest.
-        `taker.quantity_lots` becomes what was filled.
+        Stops when the rest is worth less than one lot at the next maker's price, whoever that
+        maker is, when nothing is left down to the key `bound`, or when an own order ended it;
+        returns the rest. `taker.quantity_lots` becomes what was filled.
         """
+        own_first = self.edition == 1
         side = self.asks if taker.side == _BUY else self.bids
         owner = taker.account if taker.self_trade else None
         while side.best >= bound:
             maker = side.heads[side.best]
-            if maker.account is owner:
+            is_own = maker.account is owner
+            lot_price = maker.price_ticks * self.notional_per_tick_lot
+            if quote_amount < lot_price and not (own_first and is_own):
+                break
+            if is_own:
                 prevent(self, taker, maker, seq, events, quote_amount)
                 if taker.ended_as:
                     break
                 continue
-            lot_price = maker.price_ticks * self.notional_per_tick_lot
             lots = min(maker.shown_lots, quote_amount // lot_price)
-            if not lots:
-                break
             quote_amount -= lots * lot_price
             taker.quantity_lots += lots
             maker.open_lots -= lots

@@ -33,7 +33,7 @@ from common.events import (
     TimeAdvanced,
 )
 from common.instruments import Instrument
-from common.rules import Rules
+from common.rules import EDITION, Rules
 from common.sync import BookState
 from common.types import (
     MAX_INT,
@@ -82,7 +82,12 @@ order_type=1, time_in_force=1, price_ticks=5000000, quantity_lots=300, client_or
 quote_amount=0, self_trade=0, instructions=None)]
     """
 
-    def __init__(self, instruments: Iterable[Instrument], rules: Rules | None = None) -> None:
+    def __init__(
+        self,
+        instruments: Iterable[Instrument],
+        rules: Rules | None = None,
+        edition: int = EDITION,
+    ) -> None:
         self.books: dict[int, OrderBook] = {}
         self.accounts: dict[int, Account] = {}
         self.seq = 0
@@ -92,6 +97,7 @@ quote_amount=0, self_trade=0, instructions=None)]
         self.timers = Timers()
         self.ledger: Ledger | None = None
         self.rules = Rules()
+        self.edition = edition
         self.configured: dict[int, Instrument] = {}
         self.is_bounded = False
         self._appliers: dict[type, Callable[[Any, int, int], list[Event]]] = {
@@ -104,10 +110,16 @@ quote_amount=0, self_trade=0, instructions=None)]
             SetFees: self._administer(administration.set_fees),
             AdjustBalance: self._administer(administration.adjust_balance),
         }
-        self.configure(instruments, rules)
+        self.configure(instruments, rules, edition)
 
-    def configure(self, instruments: Iterable[Instrument], rules: Rules | None = None) -> None:
-        """Trade these instruments under these rules (None: those there are) from now on.
+    def configure(
+        self,
+        instruments: Iterable[Instrument],
+        rules: Rules | None = None,
+        edition: int = EDITION,
+    ) -> None:
+        """Trade these instruments under these rules (None: those there are) from now on, by this
+        edition of the market's rules.
 
         New instruments are added. Known ones change limits and fees where this configuration says
         other than the last one did; what was changed or added since by an administrator stays.
@@ -117,7 +129,7 @@ quote_amount=0, self_trade=0, instructions=None)]
         mean something else. Likewise when the grid of a new one is finer than its money, or when
         accounts would begin or end while orders are open.
         """
-        administration.configure(self, list(instruments), rules)
+        administration.configure(self, list(instruments), rules, edition)
 
     @property
     def instruments(self) -> list[Instrument]:
@@ -196,6 +208,8 @@ quote_amount=0, self_trade=0, instructions=None)]
         if self.is_bounded:
             fault, hold_unit = fault_of_means(self, command, book, account, special)
             if fault is not None:
+                if account.is_blank:
+                    del self.accounts[account_id]
                 return [rejected(command, seq, fault)]
         events: list[Event] = [
             OrderAccepted(
@@ -438,19 +452,9 @@ quote_amount=0, self_trade=0, instructions=None)]
         Zero and empty arguments do not restrict. O(open orders of the account), O(1) for one that
         is named.
         """
-        found: list[OrderState] = []
-        for order in listing.named(self.accounts.get(account), order_id, client_order_id):
-            if (
-                order.order_id > after_order_id
-                and instrument in (0, order.instrument)
-                and order_id in (0, order.order_id)
-                and client_order_id in ("", order.client_order_id)
-            ):
-                if len(found) == limit:
-                    return found, True
-                symbol = self.books[order.instrument].instrument.symbol
-                found.append(listing.order_state(order, symbol))
-        return found, False
+        return listing.open_orders(
+            self, account, instrument, order_id, client_order_id, after_order_id, limit
+        )
 
 
 def _why_unfilled(book: OrderBook, side: int) -> RejectReason:

@@ -71,7 +71,32 @@ def orders_of(engine: "Engine", account: int) -> list[Order]:
     return sorted(everybody, key=lambda order: order.order_id)
 
 
-def named(owner: Account | None, order_id: int, client_order_id: str) -> Iterable[Order]:
+def open_orders(
+    engine: "Engine",
+    account: int,
+    instrument: int,
+    order_id: int,
+    client_order_id: str,
+    after_order_id: int,
+    limit: int,
+) -> tuple[list[OrderState], bool]:
+    """See `Engine.open_orders`."""
+    found: list[OrderState] = []
+    for order in _named(engine.accounts.get(account), order_id, client_order_id):
+        if (
+            order.order_id > after_order_id
+            and instrument in (0, order.instrument)
+            and order_id in (0, order.order_id)
+            and client_order_id in ("", order.client_order_id)
+        ):
+            if len(found) == limit:
+                return found, True
+            symbol = engine.books[order.instrument].instrument.symbol
+            found.append(order_state(order, symbol))
+    return found, False
+
+
+def _named(owner: Account | None, order_id: int, client_order_id: str) -> Iterable[Order]:
     """The account's open orders that can have these ids, oldest first; without one all of them."""
     if owner is None:
         return ()

@@ -33,6 +33,11 @@ class Account:
         self.held: dict[str, int] = {}
         self.deadline: tuple[int, int] | None = None
 
+    @property
+    def is_blank(self) -> bool:
+        """Whether it is as if nobody had ever named it."""
+        return not (self.opened or self.orders or self.total or self.deadline)
+
     def add(self, order: "Order") -> None:
         """The order is open: its ids are taken until `discard`."""
         self.orders[order.order_id] = order

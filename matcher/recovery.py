@@ -132,7 +132,7 @@ def replay(engine: Engine, journal: Journal, from_seq: int) -> Iterable[Record]:
         if header.configuration != configuration:
             configuration = header.configuration
             in_force = decode_configuration(configuration)
-            engine.configure(in_force.instruments, in_force.rules)
+            engine.configure(in_force.instruments, in_force.rules, in_force.edition)
         if record.first_seq != engine.seq + 1:
             raise RecoveryFailed(
                 f"record {record.first_seq} does not follow {engine.seq}; restore the journal"

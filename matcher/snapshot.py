@@ -90,6 +90,7 @@ class EngineRecord(Struct, array_like=True):
     accounts: list[AccountRecord] = []
     supply: list[tuple[str, str]] = []
     transfers: list[str] = []
+    edition: int = 1
 
 
 _decode = msgspec.msgpack.Decoder(EngineRecord).decode
@@ -121,6 +122,7 @@ def capture(engine: Engine, arrivals: bool = True) -> bytes:
             _account_records(engine),
             [(asset, str(amount)) for asset, amount in sorted(supply.items())],
             list(engine.transfers),
+            engine.edition,
         )
     )
 
@@ -143,7 +145,7 @@ def _engine(record: EngineRecord) -> Engine:
         # Powers of ten with such exponents are computed: altered bytes must not ask for more.
         if not 0 <= instrument.base_decimals <= DECIMALS_MAX >= instrument.quote_decimals >= 0:
             raise msgspec.ValidationError(f"decimals of {instrument.symbol} are out of range")
-    engine = Engine(record.instruments, record.rules)
+    engine = Engine(record.instruments, record.rules, record.edition)
     if record.configured is not None:
         engine.configured = {instrument.id: instrument for instrument in record.configured}
     engine.seq = record.seq

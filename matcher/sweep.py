@@ -88,15 +88,17 @@ def lots_for(
 ) -> int:
     """Lots that a market order by quote amount would trade. O(makers)."""
     total = 0
+    own_first = book.edition == 1
     for maker, offered in offers(book.asks if side == _BUY else book.bids, bound):
-        if mode and maker.account is account:
+        is_own = bool(mode) and maker.account is account
+        lot_price = maker.price_ticks * book.notional_per_tick_lot
+        if quote_amount < lot_price and not (own_first and is_own):
+            break
+        if is_own:
             if mode != _EXPIRE_MAKER:
                 break
             continue
-        lot_price = maker.price_ticks * book.notional_per_tick_lot
         taken = min(offered, quote_amount // lot_price)
-        if not taken:
-            break
         total += taken
         quote_amount -= taken * lot_price
     return total

@@ -134,10 +134,11 @@ def _replay(
 
 def _compare(engine: Engine, store: SnapshotStore, snapshot: Snapshot) -> None:
     saved = _load(store, snapshot)
-    if (saved.configured, saved.rules) != (engine.configured, engine.rules):
+    in_force = (engine.configured, engine.rules, engine.edition)
+    if (saved.configured, saved.rules, saved.edition) != in_force:
         # Written after a start with other instruments, before the first record under them.
         engine = restore(capture(engine))
-        engine.configure(saved.configured.values(), saved.rules)
+        engine.configure(saved.configured.values(), saved.rules, saved.edition)
     if engine.seq != snapshot.seq or state_hash(engine) != snapshot.state_hash:
         raise Disagreement(f"the snapshot at {snapshot.seq} is not the state the journal leads to")
     if capture(saved) not in (capture(engine), capture(engine, arrivals=False)):

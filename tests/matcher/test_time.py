@@ -17,7 +17,7 @@ from common.commands import (
 from common.errors import ConfigError
 from common.events import CommandRejected, InstrumentStateChanged, OrderExpired, TimeAdvanced
 from common.instruments import example
-from common.rules import Configuration, Rules, decode_configuration
+from common.rules import EDITION, Configuration, Rules, decode_configuration
 from common.types import InstrumentState, RejectReason
 from matcher.engine import Engine
 from matcher.history import EventHistory
@@ -104,7 +104,8 @@ def test_rules_stand_in_the_heads_of_the_journal() -> None:
     made, _, journal = _sequencer(disk)
     made.apply([_gtd(100)], 10)
     header, _ = decode_header(disk.read(journal.segment_names[0]))
-    assert decode_configuration(header.configuration) == Configuration([example()], RULES)
+    in_force = decode_configuration(header.configuration)
+    assert in_force == Configuration([example()], RULES, EDITION)
 
 
 def test_accounts_cannot_be_turned_off_under_open_orders() -> None:

@@ -1,9 +1,28 @@
-"""The obvious uncross price: every candidate tried, volumes added up anew for each."""
+"""The obvious uncross price: every candidate tried, each rule in its turn taking some away."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+
+from msgspec import Struct
 
 from common.types import Side
 from tests.model.orders import Order
+
+
+class Outcome(Struct, frozen=True):
+    """What would be bought and sold at one price if the other side took all of it."""
+
+    price: int
+    bought: int
+    sold: int
+
+    @property
+    def volume(self) -> int:
+        return min(self.bought, self.sold)
+
+    @property
+    def surplus(self) -> int:
+        return self.bought - self.sold
 
 
 def uncross_price(orders: Sequence[Order], last: int) -> tuple[int, int, int]:
@@ -11,31 +30,35 @@ def uncross_price(orders: Sequence[Order], last: int) -> tuple[int, int, int]:
     candidates = {order.price_ticks for order in orders if order.price_ticks}
     if last:
         candidates.add(last)
-    outcomes = []
-    for price in sorted(candidates):
-        bought = sum(
-            order.open_lots
-            for order in orders
-            if order.side == Side.BUY and (not order.price_ticks or order.price_ticks >= price)
-        )
-        sold = sum(
-            order.open_lots
-            for order in orders
-            if order.side == Side.SELL and (not order.price_ticks or order.price_ticks <= price)
-        )
-        if min(bought, sold):
-            outcomes.append((price, min(bought, sold), bought - sold))
-    if not outcomes:
+    left = [_at(price, orders) for price in candidates]
+    left = _greatest(left, lambda each: each.volume)
+    if not left or not left[0].volume:
         return 0, 0, 0
-    most = max(lots for _, lots, _ in outcomes)
-    outcomes = [each for each in outcomes if each[1] == most]
-    least = min(abs(surplus) for _, _, surplus in outcomes)
-    outcomes = [each for each in outcomes if abs(each[2]) == least]
-    surpluses = [surplus for _, _, surplus in outcomes]
-    if min(surpluses) > 0:
-        return outcomes[-1]
-    if max(surpluses) < 0:
-        return outcomes[0]
-    reference = last or (outcomes[0][0] + outcomes[-1][0]) // 2
-    nearest = min(abs(price - reference) for price, _, _ in outcomes)
-    return max(each for each in outcomes if abs(each[0] - reference) == nearest)
+    left = _greatest(left, lambda each: -abs(each.surplus))
+    if all(each.surplus > 0 for each in left):
+        left = _greatest(left, lambda each: each.price)
+    elif all(each.surplus < 0 for each in left):
+        left = _greatest(left, lambda each: -each.price)
+    # Before the first trade there is no price to be near to but the middle of those left.
+    prices = [each.price for each in left]
+    reference = Fraction(last) if last else Fraction(min(prices) + max(prices), 2)
+    left = _greatest(left, lambda each: -abs(each.price - reference))
+    [best] = _greatest(left, lambda each: each.price)
+    return best.price, best.volume, best.surplus
+
+
+def _greatest(some: list[Outcome], by: Callable[[Outcome], Fraction | int]) -> list[Outcome]:
+    """Those for which `by` is greatest."""
+    return [each for each in some if by(each) == max(by(other) for other in some)]
+
+
+def _at(price: int, orders: Sequence[Order]) -> Outcome:
+    """What would trade at a price, orders without one (market orders) included."""
+    bought = sold = 0
+    for order in orders:
+        limit = order.price_ticks or price
+        if order.side == Side.BUY and limit >= price:
+            bought += order.open_lots
+        if order.side == Side.SELL and limit <= price:
+            sold += order.open_lots
+    return Outcome(price, bought, sold)

@@ -180,33 +180,35 @@ class Market:
                 self._exchange(taker, maker, min(taker.open_lots, maker.offered_lots))
 
     def spend(self, taker: Order, quote_amount: int) -> None:
-        """Trade a market order by quote amount; its last event says what was left."""
+        """Trade a market order by quote amount for as long as the rest pays for one lot at the
+        next price; its last event says what was left."""
         unit = self.instruments[taker.instrument].notional_per_tick_lot
         left = quote_amount
         taker.total_lots = 0
         prices = self._reach(taker)
-        while True:
-            makers = [maker for maker in self.makers(taker) if maker.price_ticks in prices]
-            if not makers:
-                break
+        while makers := [maker for maker in self.makers(taker) if maker.price_ticks in prices]:
             maker = makers[0]
+            one_lot = maker.price_ticks * unit
+            if left < one_lot:
+                self._complete(taker, left)
+                return
             if taker.self_trade and maker.account == taker.account:
                 self._prevent(taker, maker, left)
                 if taker.status == OrderStatus.EXPIRED_IN_MATCH:
                     return
                 continue
-            lots = min(left // (maker.price_ticks * unit), maker.offered_lots)
-            if lots == 0:
-                break
-            left -= lots * maker.price_ticks * unit
+            lots = min(left // one_lot, maker.offered_lots)
+            left -= lots * one_lot
             taker.total_lots += lots
             self._exchange(taker, maker, lots)
-        if left and not makers:
-            why = RejectReason.INSUFFICIENT_LIQUIDITY
-            if self.makers(taker):
-                why = RejectReason.PRICE_BAND
-            self.expire(taker, why, left)
-            return
+        if not left:
+            self._complete(taker, left)
+        elif self.makers(taker):
+            self.expire(taker, RejectReason.PRICE_BAND, left)
+        else:
+            self.expire(taker, RejectReason.INSUFFICIENT_LIQUIDITY, left)
+
+    def _complete(self, taker: Order, left: int) -> None:
         taker.status = OrderStatus.FILLED
         self.events.append(
             OrderCompleted(
@@ -216,23 +218,25 @@ class Market:
         )  # fmt: skip
 
     def _prevent(self, taker: Order, maker: Order, left: int = 0) -> None:
-        mode = taker.self_trade
-        in_match = RejectReason.SELF_TRADE
-        if mode == SelfTrade.DECREMENT:
-            of_taker, of_maker = taker.open_lots, maker.open_lots
-            if of_maker <= of_taker:
-                self.expire(maker, in_match)
-            if of_maker < of_taker:
-                self._reduce(taker, of_maker)
-            if of_taker <= of_maker:
-                self.expire(taker, in_match)
-            if of_taker < of_maker:
-                self._reduce(maker, of_taker)
-            return
-        if mode in (SelfTrade.EXPIRE_MAKER, SelfTrade.EXPIRE_BOTH):
-            self.expire(maker, in_match)
-        if mode in (SelfTrade.EXPIRE_TAKER, SelfTrade.EXPIRE_BOTH):
-            self.expire(taker, in_match, left)
+        """Both lose what the taker's mode says. Those that lose everything expire, makers first;
+        whoever is larger stays with the rest."""
+        everything = max(taker.open_lots, maker.open_lots)
+        both = min(taker.open_lots, maker.open_lots)
+        of_maker, of_taker = {
+            SelfTrade.EXPIRE_TAKER: (0, everything),
+            SelfTrade.EXPIRE_MAKER: (everything, 0),
+            SelfTrade.EXPIRE_BOTH: (everything, everything),
+            SelfTrade.DECREMENT: (both, both),
+        }[SelfTrade(taker.self_trade)]
+        losses = [(maker, of_maker, 0), (taker, of_taker, left)]
+        losses = [each for each in losses if each[1]]
+        ending = [each[1] >= each[0].open_lots for each in losses]
+        for (order, _, quote_left), ends in zip(losses, ending, strict=True):
+            if ends:
+                self.expire(order, RejectReason.SELF_TRADE, quote_left)
+        for (order, lost, _), ends in zip(losses, ending, strict=True):
+            if not ends:
+                self._reduce(order, lost)
 
     def _reduce(self, order: Order, lots: int) -> None:
         order.total_lots -= lots

@@ -2,8 +2,8 @@
 
 from msgspec.structs import replace
 
-from common.commands import CancelOrder, Command
-from common.events import Event, OrderAmended, OrderRepeated, TradeExecuted
+from common.commands import CancelOrder, Command, NewOrder, SetCancelAfter, Uncross
+from common.events import CommandRejected, Event, OrderAmended, OrderRepeated, TradeExecuted
 from common.sequence import epoch_of
 from common.types import OrderStatus
 from matcher.dedupe import RetryWindow
@@ -107,3 +107,46 @@ class ForgetsRetriesEarly(Engine):
         if not self.seq:
             self.retries = RetryWindow(RETRIES - 1)
         return super().apply(command, time_ns)
+
+
+class MeetsOwnOrdersWhenSpent(Engine):
+    """Wrong: a market order by quote amount looks whose order is next before it looks at what is
+    left of the amount."""
+
+    def apply(self, command: Command, time_ns: int = 0) -> list[Event]:
+        first = isinstance(command, NewOrder) and bool(command.quote_amount)
+        return _by_edition(self, 1 if first else self.edition, command, time_ns)
+
+
+class RoundsTheMiddleDown(Engine):
+    """Wrong: a first auction takes the lower of two prices that are equally near the middle."""
+
+    def apply(self, command: Command, time_ns: int = 0) -> list[Event]:
+        first = isinstance(command, Uncross)
+        return _by_edition(self, 1 if first else self.edition, command, time_ns)
+
+
+class CallsTimersOffOnRefusal(Engine):
+    """Wrong: a `cancel-after` that is refused calls the running timer off."""
+
+    def apply(self, command: Command, time_ns: int = 0) -> list[Event]:
+        events = super().apply(command, time_ns)
+        account = self.accounts.get(command.account)
+        if (
+            isinstance(command, SetCancelAfter)
+            and isinstance(events[-1], CommandRejected)
+            and account is not None
+            and account.deadline is not None
+        ):
+            self.timers.discard(*account.deadline)
+            account.deadline = None
+        return events
+
+
+def _by_edition(engine: Engine, edition: int, command: Command, time_ns: int) -> list[Event]:
+    for book in engine.books.values():
+        book.edition = edition
+    events = Engine.apply(engine, command, time_ns)
+    for book in engine.books.values():
+        book.edition = engine.edition
+    return events

@@ -17,10 +17,12 @@ from common.commands import (
     Instructions,
     MassCancelOrders,
     NewOrder,
+    SetInstrumentState,
+    Uncross,
 )
 from common.events import Event, OrderAccepted
 from common.instruments import MAX_NOTIONAL, Instrument
-from common.types import MAX_INT, OrderType, SelfTrade, TimeInForce
+from common.types import MAX_INT, InstrumentState, OrderType, SelfTrade, TimeInForce
 from tests.model.orders import Order
 from tests.model.reference import REQUESTS_IN_EPOCH, ReferenceMatcher, follows
 from tests.properties.governor import Governor
@@ -40,10 +42,10 @@ _KINDS: Final = (
 _ALTERED: Final = NewOrder.__struct_fields__[2:]
 _MOODS: Final = {
     # weights of _KINDS: how a stretch of commands behaves
-    "special": (15, 3, 2, 6, 15, 0.2, 2, 1, 1, 60, 3),
-    "quiet": (60, 1, 1, 10, 14, 0.1, 2, 1, 2, 12, 0.5),
-    "busy": (40, 4, 4, 10, 28, 0.2, 3, 1, 3, 20, 1),
-    "hostile": (25, 3, 3, 15, 18, 0.5, 25, 6, 15, 20, 3),
+    "special": (15, 3, 2, 6, 15, 0.2, 2, 1, 1, 60, 6),
+    "quiet": (60, 1, 1, 10, 14, 0.1, 2, 1, 2, 12, 1.5),
+    "busy": (40, 4, 4, 10, 28, 0.2, 3, 1, 3, 20, 2),
+    "hostile": (25, 3, 3, 15, 18, 0.5, 25, 6, 15, 20, 5),
     "drain": (10, 25, 15, 35, 5, 6, 2, 1, 2, 2, 2),
 }
 
@@ -67,6 +69,10 @@ class Generator:
         self._one_side = 0
         self._favourite = INSTRUMENTS[0]
         self._centres = {instrument.id: 25 for instrument in INSTRUMENTS}
+        self._planned: list[Callable[[], Command]] = []
+        for instrument in INSTRUMENTS:
+            if self._random.random() < 0.8:
+                self._planned += self._first_auction(instrument)
 
     def steps(self, count: int) -> Iterator[tuple[Step, Command, list[Event]]]:
         """`count` steps, each with its command and the events the reference gave. A step's label
@@ -127,7 +133,24 @@ class Generator:
         last = self.reference.last_requests.get(command.gateway, 0)
         return next_request(last, self._later_epochs)
 
+    def _first_auction(self, instrument: Instrument) -> list[Callable[[], Command]]:
+        """A call phase of few orders before anything has traded, and its end."""
+
+        def gathered() -> Command:
+            price = max(instrument.min_price_ticks, 25 + self._random.randint(-4, 4))
+            lots = self._random.choice((10, 10, 10, 20))
+            return NewOrder(
+                *self._origin(), instrument.id, self._random.randint(1, 2), 1, 1, price, lots
+            )
+
+        begun = SetInstrumentState(0, 0, 0, instrument.id, int(InstrumentState.AUCTION))
+        ended = Uncross(0, 0, 0, instrument.id)
+        orders = [gathered] * self._random.randint(2, 6)
+        return [lambda: begun, *orders, lambda: ended]
+
     def _command(self) -> Command:
+        if self._planned:
+            return self._planned.pop(0)()
         kind = self._random.choices(_KINDS, self._weights)[0]
         makers = {
             "limit": self._limit,
@@ -232,8 +255,33 @@ class Generator:
             self._random.randint(1, 2), 0, lots, self._client_order_id(), 0, self._self_trade(),
         )  # fmt: skip
 
+    def _spend_up_to_own(self, instrument: Instrument) -> Command | None:
+        """A quote amount that ends right before an order of the taker's own account, or that pays
+        for one lot of it or not quite; None where nothing of the kind is in the book."""
+        random = self._random
+        side = self._side()
+        makers = self.reference.market.by_priority(instrument.id, 3 - side)
+        if len(makers) < 2:
+            return None
+        own = random.choice(makers[1:])
+        unit = instrument.notional_per_tick_lot
+        before = makers[: makers.index(own)]
+        amount = sum(o.price_ticks * o.open_lots for o in before if o.account != own.account)
+        amount = amount * unit + random.choice((0, 0, 1, -1)) + random.choice(
+            (0, 0, own.price_ticks * unit)
+        )  # fmt: skip
+        gateway, request, _ = self._origin()
+        return NewOrder(
+            gateway, request, own.account, instrument.id, side, int(OrderType.MARKET), 1, 0, 0, "",
+            max(amount, 1), random.randint(0, 3),
+        )  # fmt: skip
+
     def _spend(self) -> Command:
         instrument = self._instrument()
+        if self._random.random() < 0.5:
+            aimed = self._spend_up_to_own(instrument)
+            if aimed is not None:
+                return aimed
         lot_price = self._centres[instrument.id] * instrument.notional_per_tick_lot
         amount = lot_price * self._random.randint(0, 60)
         resting = [o for o in self.reference.open if o.instrument == instrument.id]
@@ -288,6 +336,8 @@ class Generator:
                 lots = max(order.total_lots + random.randint(-8, 5), 0)
             if random.random() < 0.1:
                 lots = order.filled_lots + random.choice((-1, 0, 1))
+            if order.price_ticks and random.random() < 0.03:
+                price, lots = self.reference.instruments[order.instrument].max_price_ticks, 0
         if random.random() < 0.04:
             price = random.choice(_ODD_NUMBERS)
         if random.random() < 0.04:

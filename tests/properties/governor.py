@@ -17,6 +17,7 @@ from common.commands import (
     Uncross,
 )
 from common.types import InstrumentState, RejectReason
+from tests.model.orders import DAY_NS
 from tests.model.reference import ReferenceMatcher
 from tests.properties.market import INSTRUMENTS, PLAIN
 
@@ -45,8 +46,9 @@ class Governor:
             return SetInstrumentState(0, 0, 0, instrument, random.choice((1, 1, 1, 5)))
         return random.choice(
             (self._state, self._state, self._fees, self._balance, self._balance, self._deadline,
-             self._deadline, self._mass_cancel, self._instrument, AdvanceTime)
-        )() if random.random() < 0.97 else self._odd(now_ns)  # fmt: skip
+             self._deadline, self._deadline, self._deadline, self._mass_cancel, self._instrument,
+             AdvanceTime)
+        )() if random.random() < 0.94 else self._odd(now_ns)  # fmt: skip
 
     def _some_instrument(self) -> int:
         return self._random.choice((*(i.id for i in INSTRUMENTS), 99))
@@ -73,7 +75,8 @@ class Governor:
 
     def _fees(self) -> Command:
         random = self._random
-        maker, taker = (random.choice((0, 1_000, 2_000, -250, 99_999, 100_001)) for _ in range(2))
+        rates = (0, 1_000, 2_000, -250, -2_500, 99_999, 100_001)
+        maker, taker = (random.choice(rates) for _ in range(2))
         return SetFees(
             0, 0, random.randint(0, ACCOUNTS), self._some_instrument(), maker, taker,
             random.random() < 0.2,
@@ -90,9 +93,14 @@ class Governor:
         )  # fmt: skip
 
     def _deadline(self) -> Command:
+        """A dead-man timer, now and then one out of range for an account whose timer runs."""
         random = self._random
+        running = list(self._reference.admin.deadlines)
+        if running and random.random() < 0.4:
+            account, timeout_ns = random.choice(running), random.choice((-1, DAY_NS + 1))
+            return SetCancelAfter(0, 0, account, 0, timeout_ns)
         return SetCancelAfter(
-            0, 0, random.randint(1, ACCOUNTS), 0, random.choice((0, 1, 10, 60, 300))
+            0, 0, random.randint(1, ACCOUNTS), 0, random.choice((0, 10, 30, 60, 100, DAY_NS))
         )
 
     def _mass_cancel(self) -> Command:

@@ -1,15 +1,16 @@
-"""A refused command, a killed FOK, a retry and a request out of turn leave the state hash as it
-was."""
+"""A refused command, a killed FOK, a retry and a request out of turn change nothing: neither the
+state hash nor the timers, and what is refused leaves nothing to be remembered either."""
 
-from common.commands import AdvanceTime, Command
+from common.commands import AdvanceTime, Command, SetCancelAfter
 from common.events import CommandRejected, Event, OrderExpired, OrderRepeated
 from common.types import RejectReason
 from matcher.engine import Engine
 from matcher.snapshot import state_hash
+from tests.model.reference import ReferenceMatcher
 from tests.properties.generator import random_commands
-from tests.properties.market import rules_of, venue
+from tests.properties.market import INSTRUMENTS, rules_of, venue
 
-SEEDS = range(700, 710)
+SEEDS = range(700, 720)
 
 EVERY_REFUSAL = {
     ("AddInstrument", "MALFORMED", "id"),
@@ -74,6 +75,7 @@ EVERY_REFUSAL = {
     ("NewOrder", "UNSUPPORTED_COMBINATION", "side"),
     ("NewOrder", "UNSUPPORTED_COMBINATION", "stop_price"),
     ("NewOrder", "UNSUPPORTED_COMBINATION", "time_in_force"),
+    ("SetCancelAfter", "EXCEEDS_LIMIT", "timeout"),
     ("SetFees", "EXCEEDS_LIMIT", "maker_fee_rate"),
     ("SetFees", "UNKNOWN_SYMBOL", "instrument"),
     ("SetFees", "UNSUPPORTED_COMBINATION", "maker_fee_rate"),
@@ -85,24 +87,70 @@ EVERY_REFUSAL = {
 }
 
 
-def test_what_is_refused_for_any_reason_leaves_the_state_hash() -> None:
+def _market(engine: Engine) -> tuple[object, ...]:
+    """The state, and when something will happen by itself."""
+    return state_hash(engine), engine.timers.keys(), engine.next_due_ns
+
+
+def _memory(engine: Engine) -> tuple[int, ...]:
+    """How much is kept beside it."""
+    return len(engine.accounts), len(engine.retries), len(engine.transfers)
+
+
+def test_what_is_refused_for_any_reason_changes_nothing() -> None:
     seen: set[tuple[str, str, str]] = set()
     others = {"killed": 0, "out of turn": 0, "retried": 0}
+    with_timer = 0
     for seed in SEEDS:
         engine = venue(Engine, rules_of(seed))
-        before = state_hash(engine)
+        before, kept = _market(engine), _memory(engine)
         for command, time_ns in random_commands(seed, 2_000):
             if engine.apply(AdvanceTime(), time_ns):
-                before = state_hash(engine)
+                before, kept = _market(engine), _memory(engine)
             events = engine.apply(command, time_ns)
-            after = state_hash(engine)
+            after, keeps = _market(engine), _memory(engine)
             kind = _refusal(command, events, seen, others)
             assert not kind or after == before, f"seed {seed}: {kind} changed the state: {command}"
-            before = after
+            if kind and kind != "a killed FOK":
+                assert keeps == kept, f"seed {seed}: {kind} is remembered: {command}"
+            if kind == "a reject" and isinstance(command, SetCancelAfter):
+                with_timer += engine.accounts[command.account].deadline is not None
+            before, kept = after, keeps
     assert seen >= EVERY_REFUSAL
+    assert with_timer > 5
     assert others["killed"] > 50
     assert others["out of turn"] > 50
     assert others["retried"] > 50
+
+
+def test_the_obvious_matcher_changes_nothing_either_when_it_refuses() -> None:
+    """Where both changed the same by mistake, comparing them would show nothing."""
+    refused = 0
+    for seed in range(730, 734):
+        reference = ReferenceMatcher(INSTRUMENTS, rules=rules_of(seed))
+        before = _of_reference(reference)
+        for command, time_ns in random_commands(seed, 800):
+            if reference.apply(AdvanceTime(), time_ns):
+                before = _of_reference(reference)
+            events = reference.apply(command, time_ns)
+            after = _of_reference(reference)
+            if not events or isinstance(events[0], CommandRejected | OrderRepeated):
+                assert after == before, f"seed {seed}: {command}"
+                refused += 1
+            before = after
+    assert refused > 200
+
+
+def _of_reference(reference: ReferenceMatcher) -> str:
+    """All that the obvious matcher knows, but for the numbers and events of its last command."""
+    market, admin = reference.market, reference.admin
+    return repr(
+        (
+            market.open, market.trade_ids, market.last_prices, market.states, market.own_fees,
+            market.instruments, market.money.totals, market.money.opened, admin.deadlines,
+            admin.halts, admin.transfers, reference.remembered,
+        )
+    )  # fmt: skip
 
 
 def test_what_is_accepted_changes_the_state_hash() -> None:
