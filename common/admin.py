@@ -40,7 +40,13 @@ class AdminInspect(Struct, array_like=True, tag=2, gc=False, frozen=True):
     account: int = 0
 
 
-AdminRequest: TypeAlias = AdminAct | AdminInspect
+class AdminAcceptTime(Struct, array_like=True, tag=3, gc=False, frozen=True):
+    """Believe the machine's clock from now on, however far ahead it is."""
+
+    request_id: int
+
+
+AdminRequest: TypeAlias = AdminAct | AdminInspect | AdminAcceptTime
 
 
 class AdminDone(Struct, array_like=True, tag=101, gc=False, frozen=True):
@@ -63,12 +69,26 @@ class InstrumentStatus(Struct, array_like=True, gc=False, frozen=True):
 
 
 class AdminView(Struct, array_like=True, tag=102, gc=False, frozen=True):
-    """Answer to `AdminInspect`, true as of `seq`."""
+    """Answer to `AdminInspect`, true as of `seq`. `time_ns` is the time that commands are stamped
+    with, `clock_ns` what the machine's clock shows, `clock_refused` whether it is not believed."""
 
     request_id: int
     seq: int
     instruments: list[InstrumentStatus]
     balances: list[Balance]
+    time_ns: int = 0
+    clock_ns: int = 0
+    clock_refused: bool = False
+
+
+class AdminTimeAccepted(Struct, array_like=True, tag=104, gc=False, frozen=True):
+    """Answer to `AdminAcceptTime`: commands were stamped with `before_ns` and are now stamped with
+    `clock_ns`. `was_refused` is false where the clock was believed anyway."""
+
+    request_id: int
+    before_ns: int
+    clock_ns: int
+    was_refused: bool
 
 
 class AdminFault(Struct, array_like=True, tag=103, gc=False, frozen=True):
@@ -78,4 +98,4 @@ class AdminFault(Struct, array_like=True, tag=103, gc=False, frozen=True):
     text: str
 
 
-AdminReply: TypeAlias = AdminDone | AdminView | AdminFault
+AdminReply: TypeAlias = AdminDone | AdminView | AdminFault | AdminTimeAccepted

@@ -1,7 +1,15 @@
 """Time as an argument: nothing but `SystemClock` reads the machine's clocks."""
 
 import time
-from typing import Protocol
+from typing import Final, Protocol
+
+_SLEEP_INCLUDED: Final = next(
+    getattr(time, name)
+    for name in ("CLOCK_BOOTTIME", "CLOCK_MONOTONIC_RAW", "CLOCK_MONOTONIC")
+    if hasattr(time, name)
+)
+"""The clock that goes on while the machine sleeps. `CLOCK_BOOTTIME` is Linux's; on macOS
+`CLOCK_MONOTONIC_RAW` counts sleep, which it does not on Linux."""
 
 
 class Clock(Protocol):
@@ -13,6 +21,9 @@ class Clock(Protocol):
     def monotonic_ns(self) -> int:
         """Nanoseconds of a clock that never steps back; for intervals only."""
 
+    def elapsed_ns(self) -> int:
+        """Nanoseconds of a clock that nobody sets and that goes on while the machine sleeps."""
+
 
 class SystemClock:
     """The machine's clocks."""
@@ -23,25 +34,37 @@ class SystemClock:
     def monotonic_ns(self) -> int:
         return time.monotonic_ns()
 
+    def elapsed_ns(self) -> int:
+        return time.clock_gettime_ns(_SLEEP_INCLUDED)
+
 
 class FakeClock:
     """A clock that moves only when told to.
 
     >>> clock = FakeClock(1_000)
     >>> clock.advance_ns(5)
-    >>> clock.now_ns()
-    1005
+    >>> clock.step_ns(-1_000)
+    >>> clock.now_ns(), clock.monotonic_ns()
+    (5, 1005)
     """
 
     def __init__(self, now_ns: int = 0) -> None:
         self._now_ns = now_ns
+        self._step_ns = 0
 
     def now_ns(self) -> int:
-        return self._now_ns
+        return self._now_ns + self._step_ns
 
     def monotonic_ns(self) -> int:
         return self._now_ns
 
+    def elapsed_ns(self) -> int:
+        return self._now_ns
+
     def advance_ns(self, nanoseconds: int) -> None:
-        """Move both clocks forward."""
+        """Let time pass on all clocks."""
         self._now_ns += nanoseconds
+
+    def step_ns(self, nanoseconds: int) -> None:
+        """Set the wall clock forward, or back, though no time passes."""
+        self._step_ns += nanoseconds

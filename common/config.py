@@ -92,6 +92,8 @@ class Settings(BaseSettings):
     event_history_mb: int = Field(default=128, ge=1, le=65_536)
     feed_history: int = Field(default=10_000, ge=100, le=10_000_000)
     heartbeat_ms: int = Field(default=500, ge=10, le=60_000)
+    clock_jump_max_s: int = Field(default=60, ge=1, le=315_360_000)
+    clock_absence_max_days: int = Field(default=366, ge=1, le=36_500)
     insecure_allow_public_bind: bool = False
 
     @field_validator("gateway_roles", mode="before")

@@ -7,7 +7,18 @@ from typing import Self
 import zmq
 
 from common import sockets
-from common.admin import Act, AdminAct, AdminDone, AdminFault, AdminInspect, AdminReply, AdminView
+from common.admin import (
+    Act,
+    AdminAcceptTime,
+    AdminAct,
+    AdminDone,
+    AdminFault,
+    AdminInspect,
+    AdminReply,
+    AdminRequest,
+    AdminTimeAccepted,
+    AdminView,
+)
 from common.codec import decode_admin_reply, decoded, encode
 from common.errors import CrossbookError
 from common.events import CommandRejected, Event
@@ -72,7 +83,17 @@ class AdminClient:
             )
         return reply
 
-    def _ask(self, request: AdminAct | AdminInspect) -> AdminReply:
+    def accept_time(self) -> AdminTimeAccepted:
+        """Have the matcher believe its machine's clock, however far ahead that is."""
+        self._request_id += 1
+        reply = self._ask(AdminAcceptTime(self._request_id))
+        if not isinstance(reply, AdminTimeAccepted):
+            raise CrossbookError(
+                f"the matcher at {self.address} answered with {type(reply).__name__}"
+            )
+        return reply
+
+    def _ask(self, request: AdminRequest) -> AdminReply:
         if self._socket.closed:
             raise ClientClosed("administrator's client", self.address)
         timeout_ms = int(self.timeout_s * 1000)

@@ -8,6 +8,7 @@ import typer
 from crossbook import (
     commands_admin,
     commands_check,
+    commands_clock,
     commands_journal,
     commands_market,
     commands_orders,
@@ -72,6 +73,7 @@ app.command()(commands_check.check)
 app.command()(commands_journal.verify)
 app.command()(commands_journal.journal)
 app.command()(commands_orders.balances)
+commands_admin.app.command("accept-time")(commands_clock.accept_time)
 app.add_typer(commands_admin.app, name="admin")
 
 

@@ -234,7 +234,8 @@ class Gateway:
         render = Renderer(self._instruments)
         local = self.orders.local
         local.teach(render.learn)
-        lookup = Lookup(local, Past(local, histories, wake), feed, self._clock, render)
+        past = Past(local, histories, wake)
+        lookup = Lookup(local, past, feed, self._clock, render, operations.clock_fault)
         trading = Trading(local, lookup, render)
         prefix = secrets.token_hex(4)
         app = make_app(trading, lookup, operations.metrics, settings.account, prefix)

@@ -406,7 +406,7 @@ class Health(Struct):
 class MissingPart(Struct):
     """A part of the exchange that is not there, and why."""
 
-    part: Literal["matcher", "market_data", "recorder"]
+    part: Literal["matcher", "market_data", "recorder", "clock"]
     reason: str
 
 
@@ -414,7 +414,8 @@ class Readiness(Struct):
     """Whether orders can be entered and market data is live, and what is missing.
 
     `degraded`: both can be had, but a part is missing. Without the recorder questions about the
-    past are answered 503 `HISTORY_UNAVAILABLE`.
+    past are answered 503 `HISTORY_UNAVAILABLE`. While a matcher refuses the `clock` of its machine
+    trading goes on, on a time of its own.
     """
 
     status: Literal["ready", "degraded", "not_ready"]

@@ -1,6 +1,6 @@
 """What can be looked up through the API: the past from the recorder, the present from the feed."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Protocol
 
 from common.clock import Clock
@@ -60,11 +60,13 @@ class Lookup:
         market: MarketView,
         clock: Clock,
         render: Renderer,
+        clock_fault: Callable[[], Awaitable[str]],
     ) -> None:
         self._sessions = sessions
         self._past = past
         self._market = market
         self._clock = clock
+        self._clock_fault = clock_fault
         self.render = render
         self.instruments = render.instruments
 
@@ -279,6 +281,7 @@ class Lookup:
                 "matcher": "" if self._sessions.taking else "a matcher is silent or starting",
                 "market_data": "market data is stale" if self._market.stale else "",
                 "recorder": next(filter(None, faults), ""),
+                "clock": await self._clock_fault(),
             },
             ["matcher", "market_data"],
             self._sessions.seq,

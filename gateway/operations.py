@@ -1,5 +1,6 @@
 """`/metrics` of all processes in one document, and readiness where there is no API."""
 
+import re
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, Protocol
 
@@ -18,6 +19,7 @@ MetricsText = Callable[[], Awaitable[str]]
 """Gives the exposition of all processes."""
 
 _JSON: Final = "application/json"
+_CLOCK_REFUSED: Final = re.compile(r"^crossbook_matcher_clock_refused 1", re.MULTILINE)
 _encode = msgspec.json.Encoder().encode
 
 
@@ -58,10 +60,32 @@ class Operations:
                 "matcher": _silence(answers, "matcher"),
                 "market_data": "market data is stale" if self._market.stale else "",
                 "recorder": _silence(answers, "recorder"),
+                "clock": clock_fault(answers),
             },
             ["market_data"],
             self._market.seq_of(0),
         )
+
+    async def clock_fault(self) -> str:
+        """The matchers that refuse the clock of their machine; empty where none does."""
+        return clock_fault(await self._probes.ask())
+
+
+def clock_fault(answers: Answers) -> str:
+    """The processes that say they refuse the clock of their machine; empty where none does.
+
+    >>> from common.metrics import Metrics
+    >>> clock_fault({"matcher": Metrics(1, 7, "crossbook_matcher_clock_refused 1.0\\n")})
+    'the clock of its machine is refused by matcher'
+    >>> clock_fault({"matcher": Metrics(1, 7, ""), "recorder": None})
+    ''
+    """
+    refusing = [
+        name
+        for name, answer in answers.items()
+        if answer is not None and _CLOCK_REFUSED.search(answer.text)
+    ]
+    return f"the clock of its machine is refused by {', '.join(refusing)}" if refusing else ""
 
 
 def _silence(answers: Answers, kind: str) -> str:

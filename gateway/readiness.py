@@ -6,7 +6,7 @@ from typing import Final, Literal
 from common.history import HistoryAnswer, NotYet, TradeRecords
 from gateway import documents
 
-Part = Literal["matcher", "market_data", "recorder"]
+Part = Literal["matcher", "market_data", "recorder", "clock"]
 
 BEHIND_MAX: Final = 10_000
 """Commands that a recorder may be behind the gateway and still count as there."""

@@ -24,6 +24,8 @@ from matcher.service import Batches, MatcherService
 from matcher.snapshot_process import SnapshotProcess
 from matcher.snapshot_store import SnapshotStore
 from matcher.snapshotter import Snapshotter
+from matcher.timekeeper import Timekeeper
+from matcher.timers import DAY_NS
 
 
 def build(settings: Settings, context: Any, disk: FileDisk) -> MatcherService:
@@ -54,6 +56,12 @@ def build(settings: Settings, context: Any, disk: FileDisk) -> MatcherService:
         replayed=recovered.replayed,
     )
     sequencer = Sequencer(engine, journal, history)
+    timekeeper = Timekeeper(
+        clock,
+        journal.last_time_ns,
+        settings.clock_jump_max_s * 1_000_000_000,
+        settings.clock_absence_max_days * DAY_NS,
+    )
     snapshotter = Snapshotter(
         SnapshotStore(disk, settings.snapshots_kept),
         journal,
@@ -72,9 +80,10 @@ def build(settings: Settings, context: Any, disk: FileDisk) -> MatcherService:
         sockets.sync_router(context, settings.matcher_sync),
         sockets.admin_router(context, settings.matcher_admin),
         clock,
+        timekeeper,
         settings.heartbeat_ms,
         batches,
-        MatcherMetrics(sequencer, journal, history, snapshotter, disk, batches).text,
+        MatcherMetrics(sequencer, journal, history, snapshotter, disk, timekeeper, batches).text,
         settings.journal_sync_interval_ms if settings.journal_sync == "interval" else 0,
     )
 

@@ -13,6 +13,7 @@ from matcher.history import EventHistory
 from matcher.journal import Journal
 from matcher.sequencer import Sequencer
 from matcher.snapshotter import Snapshotter
+from matcher.timekeeper import Timekeeper
 
 
 class BatchCounts(Protocol):
@@ -33,6 +34,7 @@ class MatcherMetrics(Exposition):
         history: EventHistory,
         snapshotter: Snapshotter,
         disk: FileDisk,
+        timekeeper: Timekeeper,
         batches: BatchCounts,
     ) -> None:
         super().__init__("matcher")
@@ -41,6 +43,7 @@ class MatcherMetrics(Exposition):
         self._history = history
         self._snapshotter = snapshotter
         self._disk = disk
+        self._timekeeper = timekeeper
         self._batches = batches
 
     def families(self) -> Iterator[Metric]:
@@ -56,7 +59,17 @@ class MatcherMetrics(Exposition):
         yield self.seconds("batch_seconds", "From taking a batch until it was sent", batches.times)
         yield self.seconds("sync_seconds", "Time of one sync of the journal", self._disk.syncs)
         yield self.counter("resends", "Resend answers, by source", sequencer.resent, "source")
+        yield from self._time()
         yield from self._kept()
+
+    def _time(self) -> Iterator[Metric]:
+        keeper = self._timekeeper
+        time_ns = max(keeper.now_ns(), self._sequencer.time_ns)
+        refused = "1 while the machine's clock is too far ahead to be believed"
+        yield self.gauge("clock_refused", refused, int(keeper.refused))
+        yield self.counter("clock_refusals", "Times that began", keeper.refusals)
+        ahead = "What the machine's clock is ahead of the time stamped"
+        yield self.gauge("clock_ahead_seconds", ahead, (keeper.clock_ns - time_ns) / 1e9)
 
     def _kept(self) -> Iterator[Metric]:
         journal, history, snapshotter = self._journal, self._history, self._snapshotter

@@ -10,7 +10,7 @@ from typing import Final, Protocol
 from msgspec import Raw, Struct
 from msgspec.structs import replace
 
-from common.admin import AdminDone, AdminInspect, AdminRequest, AdminView
+from common.admin import AdminAct, AdminDone, AdminInspect, AdminView
 from common.codec import decode_commands, decode_events, encode
 from common.commands import AdvanceTime
 from common.entry import OrderState
@@ -160,7 +160,7 @@ class Sequencer:
         return self.apply([_ADVANCE_TIME], now_ns)
 
     def administer(
-        self, request: AdminRequest, now_ns: int
+        self, request: AdminAct | AdminInspect, now_ns: int
     ) -> tuple[bytes | None, AdminDone | AdminView]:
         """Do or tell what an administrator asks: the encoded batch, if anything was applied, and
         the answer. Raises what `apply` raises."""

@@ -10,8 +10,9 @@ from typing import Any
 
 import zmq
 from msgspec import Struct, field
+from msgspec.structs import replace
 
-from common.admin import AdminFault
+from common.admin import AdminAcceptTime, AdminFault, AdminTimeAccepted, AdminView
 from common.clock import Clock
 from common.codec import decode_admin_request, decode_sync_request, decoded, encode
 from common.crash import reached
@@ -23,6 +24,7 @@ from common.tally import SIZES, TIMES_NS, Buckets
 from matcher.journal import Journal
 from matcher.sequencer import Sequencer
 from matcher.snapshotter import Snapshotter
+from matcher.timekeeper import Timekeeper
 from matcher.timers import NEVER
 
 DRAIN_MAX = 256
@@ -45,7 +47,8 @@ class Batches(Struct):
 class MatcherService:
     """The matcher's loop over its four sockets. `stop()` may be called from a signal handler.
 
-    With `sync_interval_ms` the journal is synced that often instead of by every batch. What it
+    `clock` measures intervals, `timekeeper` gives the time of stamps. With `sync_interval_ms` the
+    journal is synced that often instead of by every batch. What it
     does is counted in `batches`, and `metrics` says it in words to who asks.
     """
 
@@ -59,6 +62,7 @@ class MatcherService:
         sync: "zmq.Socket[bytes]",
         admin: "zmq.Socket[bytes]",
         clock: Clock,
+        timekeeper: Timekeeper,
         heartbeat_ms: int,
         batches: Batches,
         metrics: Callable[[], str],
@@ -72,6 +76,9 @@ class MatcherService:
         self._sync = sync
         self._admin = admin
         self._clock = clock
+        self._timekeeper = timekeeper
+        self._is_alarmed = False
+        self._refusals = 0
         self._heartbeat_ns = heartbeat_ms * 1_000_000
         self._batches = batches
         self._metrics = metrics
@@ -97,8 +104,9 @@ class MatcherService:
         while not self._stopping:
             now_ns = clock.monotonic_ns()
             if now_ns >= heartbeat_at:
-                self._events.send(self._sequencer.heartbeat(clock.now_ns()))
+                self._events.send(self._sequencer.heartbeat(self._timekeeper.now_ns()))
                 heartbeat_at = now_ns + self._heartbeat_ns
+                self._look_at_clock()
             wake_at = min(heartbeat_at, now_ns + SLEEP_MS * 1_000_000)
             if self._sync_interval_ns:
                 if now_ns >= sync_at:
@@ -120,12 +128,25 @@ class MatcherService:
 
     def _let_expire(self) -> int:
         """Let happen what is due though no command came; nanoseconds until the next is."""
-        now_ns = self._clock.now_ns()
+        now_ns = self._timekeeper.now_ns()
         if self._sequencer.is_due(now_ns):
             batch = self._sequencer.let_expire(now_ns)
             if batch is not None:
                 self._events.send(batch)
         return max(0, self._sequencer.next_due_ns - now_ns)
+
+    def _look_at_clock(self) -> None:
+        """Raise the alarm once the machine's clock is refused, and take it back once it is not."""
+        keeper = self._timekeeper
+        times = {"time_ns": keeper.now_ns(), "clock_ns": keeper.clock_ns}
+        if keeper.refusals != self._refusals:
+            # Also one that came and went since the last look.
+            self._refusals, self._is_alarmed = keeper.refusals, True
+            remedy = "set the clock, or accept it: crossbook admin accept-time"
+            logger().error("clock_refused", **times, remedy=remedy)
+        if self._is_alarmed and not keeper.refused:
+            self._is_alarmed = False
+            logger().info("clock_believed", **times)
 
     def _take_acts(self) -> None:
         """Do what an administrator asks for; one act at a time."""
@@ -139,14 +160,31 @@ class MatcherService:
             logger().warning("malformed_admin_request", reason=str(error))
             reply: Any = AdminFault(0, str(error))
         else:
-            batch, reply = self._sequencer.administer(request, self._clock.now_ns())
-            if batch is not None:
-                self._events.send(batch)
-                logger().info("administered", what=repr(request.command), answer=repr(reply))
+            reply = self._administer(request)
         try:
             self._admin.send_multipart([*frames[:-1], encode(reply)], zmq.NOBLOCK)
         except zmq.ZMQError as error:
             logger().warning("admin_reply_lost", reason=str(error))
+
+    def _administer(self, request: Any) -> Any:
+        """Do what an administrator asks for; the answer."""
+        keeper = self._timekeeper
+        if isinstance(request, AdminAcceptTime):
+            was_refused = keeper.refused
+            before_ns, clock_ns = keeper.accept()
+            logger().warning("time_accepted", time_ns=before_ns, clock_ns=clock_ns)
+            return AdminTimeAccepted(request.request_id, before_ns, clock_ns, was_refused)
+        now_ns = keeper.now_ns()
+        batch, reply = self._sequencer.administer(request, now_ns)
+        if batch is not None:
+            self._events.send(batch)
+            logger().info("administered", what=repr(request.command), answer=repr(reply))
+        if isinstance(reply, AdminView):
+            now_ns = max(now_ns, self._sequencer.time_ns)
+            return replace(
+                reply, time_ns=now_ns, clock_ns=keeper.clock_ns, clock_refused=keeper.refused
+            )
+        return reply
 
     def _take_commands(self) -> None:
         began_ns = self._clock.monotonic_ns()
@@ -154,7 +192,7 @@ class MatcherService:
         payloads = drained(self._commands, DRAIN_MAX)
         reached("matcher.received")
         malformed = self._sequencer.malformed
-        batch = self._sequencer.apply(payloads, self._clock.now_ns())
+        batch = self._sequencer.apply(payloads, self._timekeeper.now_ns())
         if batch is not None:
             reached("matcher.synced")
             self._events.send(batch)

@@ -103,6 +103,7 @@ class RestWorld:
         )
         self.desk.begin(0, 0)
         self.matcher_answers = True
+        self.clock_fault = ""
         self.held = asyncio.Event()
         self.history = HistoryLink()
         self.answer_questions = self.refuse_questions
@@ -114,12 +115,17 @@ class RestWorld:
             self.market,
             FakeClock(NOW_NS),
             Renderer(INSTRUMENTS),
+            self.clock_doubted,
         )
         self.trading = Trading(self.sessions, self.lookup, self.lookup.render)
         self.app: AsgiApp = make_app(self.trading, self.lookup, metrics_text, 1, "test")
         self.client = httpx.AsyncClient(
             transport=httpx.ASGITransport(self.app), base_url="http://crossbook"
         )
+
+    async def clock_doubted(self) -> str:
+        """Why the matcher does not believe its machine's clock."""
+        return self.clock_fault
 
     async def __aenter__(self) -> Self:
         return self

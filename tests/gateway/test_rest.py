@@ -294,6 +294,19 @@ def test_stale_market_data_is_never_shown_as_live() -> None:
     run(main())
 
 
+@pytest.mark.parametrize("fault", ["", "refused by matcher"])
+def test_a_refused_clock_is_a_part_that_is_missing_and_orders_are_taken(fault: str) -> None:
+    async def main() -> None:
+        async with RestWorld() as world:
+            world.clock_fault = fault
+            answer = await world.client.get("/ready")
+            assert answer.status_code == 200
+            parts = {each["part"]: each["reason"] for each in answer.json()["missing"]}
+            assert parts.pop("clock", "") == fault
+
+    run(main())
+
+
 def test_instruments_and_account_tell_grid_and_fees() -> None:
     async def main() -> None:
         async with RestWorld() as world:

@@ -1,6 +1,9 @@
 """Snapshots of a running matcher: made from its files by another process, pruned, old segments
 removed if asked."""
 
+import os
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -142,3 +145,64 @@ def test_segments_no_kept_snapshot_needs_go_only_when_asked(tmp_path: Path) -> N
     again = Running(tmp_path, keep_segments=1)
     assert capture(again.engine) == state
     again.stop()
+
+
+class Held:
+    """A snapshot process that ends when it is told how, whatever it is asked to write."""
+
+    def __init__(self, directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._word = directory / "word"
+        os.mkfifo(self._word)
+        program = directory / "program"
+        program.write_text(f'#!/bin/sh\nread word < {self._word}\neval "$word"\n')
+        program.chmod(0o700)
+        monkeypatch.setattr("matcher.snapshot_process.sys.executable", str(program))
+        self.process = SnapshotProcess(directory)
+        self.process.begin(7)
+        # Held open, so that neither side waits for the other to come.
+        self._pipe = os.open(self._word, os.O_RDWR)
+
+    def outcome(self) -> str | None:
+        """What a look says, which must not wait."""
+        said: list[str | None] = []
+        look = threading.Thread(target=lambda: said.append(self.process.outcome()), daemon=True)
+        look.start()
+        look.join(10.0)
+        assert said, "a look waits for the process"
+        return said[0]
+
+    def end(self, word: str) -> str | None:
+        """Let it end so; what it then says."""
+        os.write(self._pipe, f"{word}\n".encode())
+        return self.process.outcome(wait=True)
+
+    def close(self) -> None:
+        """End what is left."""
+        self.process.abandon()
+        os.close(self._pipe)
+
+
+@pytest.fixture
+def held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Held]:
+    made = Held(tmp_path, monkeypatch)
+    yield made
+    made.close()
+
+
+def test_a_look_at_a_snapshot_being_written_does_not_wait_for_it(held: Held) -> None:
+    assert held.outcome() is None
+    assert held.outcome() is None
+    assert held.end("exit 0") == ""
+
+
+@pytest.mark.parametrize(
+    ("word", "reason"),
+    [
+        ("echo no room >&2; exit 1", "no room"),
+        ("exit 3", "the process ended with 3"),
+        ("kill -9 $$", "the process ended with -9"),
+    ],
+)
+def test_a_snapshot_process_that_failed_says_why(held: Held, word: str, reason: str) -> None:
+    assert held.outcome() is None
+    assert held.end(word) == reason

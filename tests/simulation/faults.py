@@ -9,7 +9,7 @@ from tests.simulation.fake_disk import Operation
 from tests.simulation.matcher_process import MatcherProcess
 from tests.simulation.network import Network
 from tests.simulation.process import Process
-from tests.simulation.world import MILLISECOND, SECOND, World
+from tests.simulation.world import DAY, MILLISECOND, SECOND, World
 
 START_MIN_NS = 150 * MILLISECOND
 """A new process takes at least this long to come up."""
@@ -141,9 +141,22 @@ class Faults:
 
     def _step_clock(self) -> None:
         rng = self._world.rng
+        if rng.random() < 0.3:
+            self._leap()
+            return
         process = rng.choice(self._servers)
         step_ns = self._world.between(MILLISECOND, 3_600 * SECOND)
         if rng.random() < 0.5 and process.name != "publisher":
             # A publisher that starts on a clock set back would use topic numbers again.
             step_ns = -step_ns
         process.clock.offset_ns += step_ns
+
+    def _leap(self) -> None:
+        """The matcher's clock is years ahead for a while, through whatever happens meanwhile."""
+        clock, years_ns = self._matcher.clock, self._world.rng.choice((1, 10)) * 365 * DAY
+        clock.offset_ns += years_ns
+
+        def back() -> None:
+            clock.offset_ns -= years_ns
+
+        self._world.after(self._world.between(MILLISECOND, 4 * SECOND), back)

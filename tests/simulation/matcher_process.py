@@ -15,15 +15,18 @@ from matcher.snapshot import capture
 from matcher.snapshot_process import rebuild
 from matcher.snapshot_store import SnapshotStore
 from matcher.snapshotter import Snapshotter
+from matcher.timekeeper import Timekeeper
 from tests.simulation.archive import Archive
 from tests.simulation.conditions import INSTRUMENTS, Conditions
 from tests.simulation.fake_disk import Died, FakeDisk
 from tests.simulation.network import Network, Port
 from tests.simulation.process import ROUND_MAX_NS, Process
-from tests.simulation.world import MICROSECOND, MILLISECOND, SECOND, World, require
+from tests.simulation.world import DAY, EPOCH_NS, MICROSECOND, MILLISECOND, SECOND, World, require
 
 DRAIN_MAX: Final = 256
 SNAPSHOTS_KEPT: Final = 2
+JUMP_MAX_NS: Final = 60 * SECOND
+ABSENCE_MAX_NS: Final = 30 * DAY
 HEARTBEAT_NS: Final = 250 * MILLISECOND
 SYNC_INTERVAL_NS: Final = 50 * MILLISECOND
 
@@ -95,6 +98,7 @@ class MatcherProcess(Process):
         self._archive = archive
         self._instruments: Sequence[Instrument] = INSTRUMENTS
         self._snapshotter: Snapshotter
+        self._timekeeper: Timekeeper
         self._heartbeat_at = self._sync_at = 0
 
     def boot(self) -> bool:
@@ -119,6 +123,9 @@ class MatcherProcess(Process):
             return False
         self.engine, self.journal = recovered.engine, recovered.journal
         self.sequencer = Sequencer(self.engine, self.journal, history)
+        self._timekeeper = Timekeeper(
+            self.clock, self.journal.last_time_ns, JUMP_MAX_NS, ABSENCE_MAX_NS
+        )
         self._snapshotter = Snapshotter(
             SnapshotStore(self.disk, SNAPSHOTS_KEPT), self.journal,
             SnapshotWriter(self.disk, self.engine, self._write_later),
@@ -155,7 +162,7 @@ class MatcherProcess(Process):
     def _round(self) -> int:
         now_ns = self.world.now_ns
         if now_ns >= self._heartbeat_at:
-            self.events.publish(self.sequencer.heartbeat(self.clock.now_ns()))
+            self.events.publish(self.sequencer.heartbeat(self._stamp_ns()))
             self._heartbeat_at = now_ns + HEARTBEAT_NS
         if self.conditions.sync == "interval" and now_ns >= self._sync_at:
             self.journal.sync()
@@ -174,7 +181,7 @@ class MatcherProcess(Process):
 
     def _let_expire(self) -> int:
         """Let happen what is due by itself; when the next of it is."""
-        wall_ns = self.clock.now_ns()
+        wall_ns = self._stamp_ns()
         if self.sequencer.is_due(wall_ns):
             batch = self.sequencer.let_expire(wall_ns)
             assert batch is not None, "what is due happens"
@@ -184,10 +191,17 @@ class MatcherProcess(Process):
             self.world.trace(self.name, f"let expire up to {self.sequencer.seq}")
         return self.world.now_ns + max(MICROSECOND, self.sequencer.next_due_ns - wall_ns)
 
+    def _stamp_ns(self) -> int:
+        """The time to stamp, which no wild clock may carry far ahead."""
+        time_ns = self._timekeeper.now_ns()
+        ahead_ns = time_ns - EPOCH_NS - self.world.now_ns
+        require(ahead_ns < ABSENCE_MAX_NS, f"a stamp is {ahead_ns // DAY} days ahead")
+        return time_ns
+
     def _take_commands(self, payloads: list[bytes]) -> None:
         self.point()
         before = self.sequencer.seq
-        batch = self.sequencer.apply(payloads, self.clock.now_ns())
+        batch = self.sequencer.apply(payloads, self._stamp_ns())
         if batch is None:
             return
         self.world.trace(self.name, f"applied {before + 1}..{self.sequencer.seq}")

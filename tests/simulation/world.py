@@ -10,6 +10,7 @@ from typing import Final
 MICROSECOND: Final = 1_000
 MILLISECOND: Final = 1_000_000
 SECOND: Final = 1_000_000_000
+DAY: Final = 86_400 * SECOND
 
 EPOCH_NS: Final = 1_780_000_000 * SECOND
 """What the clock on the wall shows when a simulation begins."""
@@ -88,4 +89,8 @@ class WallClock:
 
     def monotonic_ns(self) -> int:
         """Nanoseconds that never step."""
+        return self._world.now_ns
+
+    def elapsed_ns(self) -> int:
+        """The same: this machine never sleeps."""
         return self._world.now_ns

@@ -115,6 +115,15 @@ def test_a_stop_is_elected_and_an_own_order_gives_way(exchange: Exchange) -> Non
         maker.mass_cancel()
 
 
+def test_the_administrator_sees_the_clock_and_accepts_it(exchange: Exchange) -> None:
+    status = admin(exchange, "status")
+    assert status["clock_refused"] is False
+    assert status["time"][:10] == status["clock"][:10]
+    (accepted,) = admin(exchange, "accept-time")["shards"]
+    assert accepted["refused"] is False
+    assert accepted["stamped_before"] <= accepted["clock"]
+
+
 def test_the_administrator_halts_uncrosses_pays_in_and_adds_an_instrument(
     exchange: Exchange,
 ) -> None:

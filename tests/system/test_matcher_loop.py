@@ -1,0 +1,278 @@
+"""The matcher's loop on a fake clock: what it sends by itself and when, which time it stamps, and
+what a snapshot beside it may not do."""
+
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from common.admin import AdminAcceptTime, AdminInspect, AdminTimeAccepted, AdminView
+from common.clock import FakeClock
+from common.codec import decode_admin_reply, decode_events, encode
+from common.commands import Command, Instructions, NewOrder, SetCancelAfter
+from common.events import EventBatch, OrderExpired
+from common.instruments import example
+from common.types import TimeInForce
+from matcher.engine import Engine
+from matcher.history import EventHistory
+from matcher.journal import Journal
+from matcher.sequencer import Sequencer
+from matcher.service import Batches, MatcherService
+from matcher.snapshot_store import SnapshotStore
+from matcher.snapshotter import Snapshotter
+from matcher.timekeeper import Timekeeper
+from tests.simulation.fake_disk import FakeDisk
+from tests.system.loop import MS, FakeSocket, Script
+
+SECOND = 1_000_000_000
+NOW = 1_780_000_000 * SECOND
+YEAR = 365 * 86_400 * SECOND
+HEARTBEAT_MS = 500
+
+
+class SlowWriter:
+    """Writes a snapshot for as long as a test likes; a loop that waits for it never ends."""
+
+    def __init__(self) -> None:
+        self.begun: list[int] = []
+        self.abandoned = 0
+        self.status: str | None = None
+
+    def begin(self, seq: int) -> None:
+        """Start."""
+        self.begun.append(seq)
+        self.status = None
+
+    def outcome(self, *, wait: bool = False) -> str | None:
+        """What the test says."""
+        assert not wait, "the matcher waits for a snapshot"
+        return self.status
+
+    def abandon(self) -> None:
+        """Stop."""
+        self.abandoned += 1
+
+
+class Loop:
+    """A matcher whose clock moves only while it sleeps."""
+
+    def __init__(
+        self,
+        monkeypatch: pytest.MonkeyPatch,
+        snapshot_every: int = 1_000_000,
+        heartbeat_ms: int = HEARTBEAT_MS,
+    ) -> None:
+        self.clock = FakeClock(NOW)
+        self.script = Script(self.clock)
+        self.script.patch(monkeypatch)
+        self.commands, self.events, self.sync, self.admin = (
+            FakeSocket(self.clock) for _ in range(4)
+        )
+        self.disk = FakeDisk()
+        self.writer = SlowWriter()
+        self.journal = Journal.open(self.disk, 77, encode([example()]), 64 * 1024)
+        self.sequencer = Sequencer(Engine([example()]), self.journal, EventHistory(10**6))
+        self.snapshotter = Snapshotter(
+            SnapshotStore(self.disk, 2), self.journal, self.writer, snapshot_every, 0, 0
+        )
+        commands: Any = self.commands
+        events: Any = self.events
+        sync: Any = self.sync
+        admin: Any = self.admin
+        self.service = MatcherService(
+            self.sequencer, self.journal, self.snapshotter, commands, events, sync, admin,
+            self.clock, Timekeeper(self.clock, 0, 60 * SECOND, 366 * 86_400 * SECOND),
+            heartbeat_ms, Batches(), lambda: "",
+        )  # fmt: skip
+
+    def at(self, ms: int, act: Callable[[], None]) -> None:
+        """Do something so many milliseconds from the start."""
+        self.script.at(ms, act)
+
+    def command(self, ms: int, *commands: Command) -> None:
+        """A gateway sends this then."""
+        self.at(ms, lambda: self.commands.waiting.append([encode(list(commands))]))
+
+    def ask(self, ms: int, request: Any) -> None:
+        """An administrator asks this then."""
+        self.at(ms, lambda: self.admin.waiting.append([b"admin", encode(request)]))
+
+    def run(self, ms: int) -> None:
+        """Serve for so many milliseconds."""
+        self.at(ms, self.service.stop)
+        self.service.run()
+
+    @property
+    def sent(self) -> list[tuple[int, EventBatch]]:
+        """Milliseconds from the start and batch of everything sent."""
+        began = NOW // MS
+        return [(ms - began, decode_events(frames[-1])) for ms, frames in self.events.sent]
+
+    @property
+    def batches(self) -> list[EventBatch]:
+        """What happened, without heartbeats."""
+        return [batch for _, batch in self.sent if batch.last_seq >= batch.first_seq]
+
+    @property
+    def heartbeats_ms(self) -> list[int]:
+        """When heartbeats were sent."""
+        return [ms for ms, batch in self.sent if batch.last_seq < batch.first_seq]
+
+
+@pytest.fixture
+def loop(monkeypatch: pytest.MonkeyPatch) -> Loop:
+    return Loop(monkeypatch)
+
+
+def order(request: int) -> NewOrder:
+    return NewOrder(1, request, 7, 1, 1, 1, 1, 100, 5)
+
+
+def gtd(request: int, expire_ns: int) -> NewOrder:
+    said = Instructions(expire_ns=expire_ns)
+    return NewOrder(1, request, 7, 1, 1, 1, TimeInForce.GTD, 100, 5, instructions=said)
+
+
+def is_periodic(times_ms: list[int], period_ms: int, until_ms: int) -> bool:
+    """Whether there is one at the start and one a period, at most two milliseconds late each."""
+    gaps = [later - earlier for earlier, later in pairwise(times_ms)]
+    return (
+        times_ms[:1] == [0]
+        and all(period_ms <= gap <= period_ms + 2 for gap in gaps)
+        and until_ms - times_ms[-1] <= period_ms + 2
+    )
+
+
+@pytest.mark.parametrize("heartbeat_ms", [10, 100, 199, 201, 500, 4_000])
+def test_an_idle_matcher_says_that_it_is_alive_once_a_period(
+    monkeypatch: pytest.MonkeyPatch, heartbeat_ms: int
+) -> None:
+    loop = Loop(monkeypatch, heartbeat_ms=heartbeat_ms)
+    loop.run(10_000)
+    assert is_periodic(loop.heartbeats_ms, heartbeat_ms, 10_000)
+
+
+def test_a_busy_matcher_keeps_the_period_of_its_heartbeats(loop: Loop) -> None:
+    for number in range(1, 1_000):
+        loop.command(10 * number, order(number))
+    loop.run(10_000)
+    assert len(loop.batches) == 999
+    assert is_periodic(loop.heartbeats_ms, HEARTBEAT_MS, 10_000)
+
+
+def test_a_heartbeat_tells_the_last_number_and_the_time(loop: Loop) -> None:
+    loop.command(100, order(1))
+    loop.run(600)
+    (_, first), (_, applied), (_, second) = loop.sent
+    assert (first.last_seq, applied.last_seq, second.last_seq) == (0, 1, 1)
+    assert first.time_ns == NOW
+    assert 500 * MS <= second.time_ns - NOW <= 502 * MS
+
+
+def test_what_is_due_happens_when_it_is_due(loop: Loop) -> None:
+    loop.command(10, gtd(1, NOW + 1_234 * MS))
+    loop.run(3_000)
+    times = [ms for ms, batch in loop.sent if any(type(e) is OrderExpired for e in batch.events)]
+    assert len(times) == 1
+    assert 1_234 <= times[0] <= 1_236
+
+
+@pytest.mark.parametrize("jump_ns", [61 * SECOND, 3_600 * SECOND, 10 * YEAR])
+def test_a_clock_that_jumps_for_a_second_expires_nothing_and_stamps_nothing(
+    loop: Loop, jump_ns: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    loop.command(10, gtd(1, NOW + 61 * SECOND), SetCancelAfter(1, 2, 7, 0, 30 * SECOND))
+    loop.at(100, lambda: loop.clock.step_ns(jump_ns))
+    loop.command(600, order(3))
+    loop.at(1_100, lambda: loop.clock.step_ns(-jump_ns))
+    loop.command(1_600, order(4))
+    loop.run(2_100)
+    kinds = [type(event).__name__ for batch in loop.batches for event in batch.events]
+    assert kinds == ["OrderAccepted", "CancelAfterSet", "OrderAccepted", "OrderAccepted"]
+    assert [batch.time_ns - NOW for batch in loop.batches] == [10 * MS, 600 * MS, 1_600 * MS]
+    assert all(batch.time_ns - NOW <= 2_100 * MS for _, batch in loop.sent)
+    logged = capsys.readouterr().out
+    assert logged.count("clock_refused") == 1
+    assert logged.index("clock_refused") < logged.index("clock_believed")
+
+
+def test_a_jump_between_two_looks_is_told_all_the_same(
+    loop: Loop, capsys: pytest.CaptureFixture[str]
+) -> None:
+    loop.at(600, lambda: loop.clock.step_ns(YEAR))
+    loop.command(610, order(1))
+    loop.at(620, lambda: loop.clock.step_ns(-YEAR))
+    loop.command(630, order(2))
+    loop.run(1_500)
+    logged = capsys.readouterr().out
+    assert (logged.count("clock_refused"), logged.count("clock_believed")) == (1, 1)
+
+
+def test_an_administrator_sees_a_refused_clock_and_accepts_it(loop: Loop) -> None:
+    loop.command(10, gtd(1, NOW + YEAR))
+    loop.at(100, lambda: loop.clock.step_ns(2 * YEAR))
+    loop.ask(200, AdminInspect(5))
+    loop.ask(300, AdminAcceptTime(6))
+    loop.ask(400, AdminInspect(7))
+    loop.ask(500, AdminAcceptTime(8))
+    loop.run(1_000)
+    before, accepted, after, again = (decode_admin_reply(f[-1]) for _, f in loop.admin.sent)
+    assert isinstance(before, AdminView)
+    assert (before.time_ns, before.clock_ns) == (NOW + 200 * MS, NOW + 2 * YEAR + 200 * MS)
+    assert before.clock_refused
+    wanted = AdminTimeAccepted(6, NOW + 300 * MS, NOW + 2 * YEAR + 300 * MS, True)
+    assert accepted == wanted
+    assert isinstance(after, AdminView)
+    assert (after.time_ns, after.clock_refused) == (NOW + 2 * YEAR + 400 * MS, False)
+    assert isinstance(again, AdminTimeAccepted)
+    assert not again.was_refused
+    expired = [e for batch in loop.batches for e in batch.events if isinstance(e, OrderExpired)]
+    assert len(expired) == 1
+
+
+def test_matching_goes_on_while_a_snapshot_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    loop = Loop(monkeypatch, snapshot_every=3)
+    for number in range(1, 21):
+        loop.command(100 * number, order(number))
+    loop.run(5_000)
+    assert loop.writer.begun == [3]
+    assert [ms for ms, batch in loop.sent if batch.last_seq >= batch.first_seq] == [
+        100 * number for number in range(1, 21)
+    ]
+    assert is_periodic(loop.heartbeats_ms, HEARTBEAT_MS, 5_000)
+    assert (loop.snapshotter.written, loop.snapshotter.failed) == (0, 0)
+    assert loop.writer.abandoned == 1
+
+
+@pytest.mark.parametrize(("status", "written", "failed"), [("", 1, 0), ("no room", 0, 1)])
+def test_a_snapshot_counts_once_it_is_there_and_not_when_it_failed(
+    monkeypatch: pytest.MonkeyPatch, status: str, written: int, failed: int
+) -> None:
+    loop = Loop(monkeypatch, snapshot_every=3)
+    counts: list[tuple[int, int]] = []
+
+    def look() -> None:
+        counts.append((loop.snapshotter.written, loop.snapshotter.failed))
+
+    loop.command(100, order(1), order(2), order(3))
+    loop.at(1_000, look)
+    loop.at(1_001, lambda: setattr(loop.writer, "status", status))
+    loop.at(2_000, look)
+    loop.run(2_500)
+    assert counts == [(0, 0), (written, failed)]
+    assert loop.snapshotter.last_seq == 3
+    assert loop.writer.begun == [3]
+
+
+def test_the_next_snapshot_begins_only_once_the_one_before_has_ended(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    loop = Loop(monkeypatch, snapshot_every=2)
+    for number in range(1, 9):
+        loop.command(100 * number, order(number))
+    loop.at(450, lambda: setattr(loop.writer, "status", "it failed"))
+    loop.run(2_000)
+    # Five commands later the failure is seen, and begun anew with the sixth.
+    assert loop.writer.begun == [2, 6]
+    assert (loop.snapshotter.written, loop.snapshotter.failed) == (0, 1)
