@@ -24,23 +24,15 @@ CHART = $(call PINNED,page) || \
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
+# `exec` leaves no shell between make and the supervisor to swallow a signal.
 run: $(RUNTIME) ## start matcher, publisher, gateway and recorder; Ctrl-C stops them
-	@$(BIN)/python -c "$$WHERE_TO_CONNECT"
-# `exec` leaves no shell between make and honcho to swallow a signal. honcho must not read .env:
-# it would let the file beat the environment.
-	@PATH="$(abspath $(BIN)):$$PATH" PYTHONUNBUFFERED=1 exec $(BIN)/honcho -e /dev/null start
+	@exec $(BIN)/crossbook run
 
 run-shards: $(RUNTIME) ## the same with two shards: two matchers, publishers and recorders
-	@SHARDS=2 $(BIN)/python -c "$$WHERE_TO_CONNECT"
-	@SHARDS=2 PATH="$(abspath $(BIN)):$$PATH" PYTHONUNBUFFERED=1 \
-		exec $(BIN)/honcho -e /dev/null -f Procfile.shards start
+	@SHARDS=2 exec $(BIN)/crossbook run
 
 demo: $(RUNTIME) ## start the exchange and a simulated market on it; Ctrl-C stops them
-	@$(BIN)/python -c "$$WHERE_TO_CONNECT"
-# Both Procfiles as one, through a file that has no name any more once honcho runs.
-	@both=$$(mktemp) && cat Procfile Procfile.demo >$$both && exec 3<$$both && rm $$both && \
-		PATH="$(abspath $(BIN)):$$PATH" PYTHONUNBUFFERED=1 \
-		exec $(BIN)/honcho -e /dev/null -f /dev/fd/3 start
+	@exec $(BIN)/crossbook run --demo
 
 compiled: $(DEVELOPMENT) ## compile the matching engine, which is used from then on; needs a C compiler
 	@MATCHER_BUILD=pure $(BIN)/python -m tools.compile
@@ -147,30 +139,3 @@ $(NPM_PEERS): bench/package.json bench/package-lock.json
 	else \
 		echo "the engine from npm cannot be had; going on without it" >&2; \
 	fi
-
-# Checks every setting once, so that a wrong one is told once and not by four processes.
-define WHERE_TO_CONNECT
-from common.config import exit_on_config_error, load_settings
-from common.errors import ConfigError
-try:
-    for process in ('matcher', 'publisher', 'gateway', 'recorder'):
-        load_settings(process)
-    settings = load_settings('client')
-    symbols = ' '.join(instrument.symbol for instrument in settings.instruments())
-    feeds = ', '.join(shard.publisher_feed for shard in settings.each_shard())
-    snapshots = ', '.join(shard.publisher_snapshots for shard in settings.each_shard())
-except ConfigError as error:
-    exit_on_config_error(error)
-print(f'''
-  a page        http://{settings.api_host}:{settings.api_port}/
-  REST, streams http://{settings.api_host}:{settings.api_port}/docs
-  order entry   {settings.gateway_orders}
-  market data   {feeds}
-  snapshots     {snapshots}
-  instruments   {symbols}
-
-  in another terminal: {'$(BIN)'}/crossbook --help
-  Ctrl-C stops everything
-''', flush=True)
-endef
-export WHERE_TO_CONNECT

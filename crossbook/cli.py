@@ -13,6 +13,7 @@ from crossbook import (
     commands_market,
     commands_orders,
     commands_replay,
+    commands_run,
     commands_simulate,
     commands_statistics,
 )
@@ -24,8 +25,8 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    help="""Trade on a Crossbook exchange, watch its books, replay recorded order flow, simulate
-a market, and check what the exchange wrote down.
+    help="""Run a Crossbook exchange, trade on it, watch its books, replay recorded order flow,
+simulate a market, and check what the exchange wrote down.
 
 Every command takes --help, with examples, and --json. Addresses and the account come from the
 environment or .env (GATEWAY_ORDERS, PUBLISHER_FEED, PUBLISHER_SNAPSHOTS, ACCOUNT) and can be
@@ -57,6 +58,7 @@ def _main(
     pass
 
 
+app.command()(commands_run.run)
 app.command()(commands_orders.buy)
 app.command()(commands_orders.sell)
 app.command()(commands_orders.cancel)

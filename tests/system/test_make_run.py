@@ -1,6 +1,7 @@
 """`make run` as a user types it: four processes, a trade, Ctrl-C, nothing left behind."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -16,6 +17,7 @@ import pytest
 from common import entry
 from common.errors import CrossbookError
 from crossbook import Client
+from crossbook.commands_simulate import FIRST_ACCOUNT
 from crossbook.errors import OrderRejected
 from tests.system import scrape
 from tests.system.exchange import RECORDED, REPOSITORY, Exchange, is_bound, select_nothing
@@ -29,12 +31,12 @@ FLOW = 200
 pytestmark = pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
 
 
-def make_run(exchange: Exchange, output: Path) -> "subprocess.Popen[bytes]":
+def make_run(exchange: Exchange, output: Path, target: str = "run") -> "subprocess.Popen[bytes]":
     """`make run` with the environment these tests run in, so that nothing is installed."""
     stamp = f"{sys.prefix}/.installed-runtime"
     with output.open("wb") as log:
         return subprocess.Popen(
-            ["make", "run", f"VENV={sys.prefix}", "-o", stamp, "-o", f"{sys.prefix}/bin/python"],
+            ["make", target, f"VENV={sys.prefix}", "-o", stamp, "-o", f"{sys.prefix}/bin/python"],
             cwd=REPOSITORY,
             env=exchange.environment,
             stdin=subprocess.DEVNULL,
@@ -189,13 +191,41 @@ def wait_ready_with_recorder(exchange: Exchange) -> None:
     exchange.wait_until("every part is ready", ready, 30.0)
 
 
+def test_ctrl_c_on_the_demo_leaves_no_order_of_the_simulator_behind(tmp_path: Path) -> None:
+    output = tmp_path / "make-demo"
+    agents = range(FIRST_ACCOUNT, FIRST_ACCOUNT + 12)
+    with Exchange(ready=False, GATEWAY_ROLES="orders,api,streams") as exchange:
+        process = make_run(exchange, output, "demo")
+        family = [psutil.Process(process.pid)]
+        try:
+            exchange.wait_ready()
+            with Client(exchange.orders, agents[0], 5.0) as client:
+                exchange.wait_until("the simulator quotes", lambda: bool(client.open_orders()))
+            family += family[0].children(recursive=True)
+            interrupt_group(process)
+            process.wait(STOP_SECONDS)
+        finally:
+            end(family)
+        ends = re.findall(r"\| (\w+) stopped \(rc=0\)", output.read_text())
+        assert ends == ["simulator", "gateway", "matcher", "publisher", "recorder"]
+        for name in ("matcher", "publisher", "gateway"):
+            exchange.start(name)
+        exchange.wait_ready()
+        for account in agents:
+            with Client(exchange.orders, account, 5.0) as client:
+                assert client.open_orders() == []
+        exchange.wait_shown("BTC-USDT")
+        book = WEB.get(f"{exchange.api}/api/v1/orderbook/BTC-USDT").json()
+        assert (book["bids"], book["asks"]) == ([], [])
+
+
 def test_a_wrong_setting_is_told_once_and_nothing_starts(tmp_path: Path) -> None:
     output = tmp_path / "make-run"
     with Exchange(ready=False, API_PORT="0") as exchange:
         process = make_run(exchange, output)
         assert process.wait(STOP_SECONDS) == 2
     text = output.read_text()
-    assert text.count("configuration error: API_PORT") == 1
+    assert text.count("CONFIGURATION: API_PORT='0'") == 1
     assert "Traceback" not in text
     assert "started" not in text
 
