@@ -403,4 +403,6 @@ def _write(path: Path | None, report: Any) -> None:
 
 
 if __name__ == "__main__":
+    if sys.platform != "linux":
+        sys.exit("the measurements need Linux: its epoll, timers, scheduling and /proc")
     sys.exit(app())

@@ -16,6 +16,7 @@ from msgspec import Struct
 
 from bench import machine
 from bench.histogram import HEADER, Summary, line, summarize
+from common.durable import sync_all, sync_data
 from matcher.disk import FileDisk
 from matcher.journal import Journal, SyncPolicy
 from matcher.record import Record, frame
@@ -118,23 +119,23 @@ def write_for(
     data = frame(_record(1, size), 0)
     path.write_bytes(bytes(SEGMENT_BYTES))
     file = os.open(path, os.O_RDWR)
-    os.fsync(file)
+    sync_all(file)
     offset = 0
 
     def write() -> None:
         nonlocal offset
         os.pwrite(file, data, offset)
         if policy == "batch":
-            os.fdatasync(file)
+            sync_data(file)
         offset += len(data)
         if offset + len(data) > SEGMENT_BYTES:
             offset = 0
 
     def sync() -> None:
-        os.fdatasync(file)
+        sync_data(file)
 
     elapsed = _repeat(write, sync if policy == "interval" else None, seconds, times)
-    os.fsync(file)
+    sync_all(file)
     os.close(file)
     path.unlink()
     return elapsed

@@ -13,7 +13,6 @@ stands for as many machines, and what it takes of this one is taken from the exc
 
 import gc
 import os
-import resource
 import select
 import socket
 import statistics
@@ -34,6 +33,8 @@ from bench.machine import give_way
 from bench.websocket_messages import Books, Piece
 from common import feed, sockets
 from common.codec import decode_feed
+from common.open_files import allow_open_files
+from common.scheduling import let_others_run
 from common.sockets import has_more
 
 REPOSITORY: Final = Path(__file__).resolve().parent.parent
@@ -193,7 +194,7 @@ class Room:
             if client is not None:
                 self._read(client)
                 if turn % YIELD_AFTER == 0:
-                    os.sched_yield()
+                    let_others_run()
             else:
                 others.append(fd)
         if self._source is not None:
@@ -357,8 +358,7 @@ def main(path: str, port: str, symbol: str, clients: str, address: str = "") -> 
     if int(clients) >= CROWD:
         # Clients are elsewhere: they should not take the exchange's processors from it.
         give_way()
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    allow_open_files(int(clients))
     report = _run(int(port), symbol, int(clients), address)
     Path(path).write_bytes(msgspec.msgpack.encode(report))
 

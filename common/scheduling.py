@@ -1,11 +1,11 @@
 """How the processes of the exchange share the processors with each other and with the rest."""
 
-import contextlib
 import os
-import sys
+import time
 from typing import Literal, TypeAlias
 
 from common.errors import ConfigError
+from common.log import logger
 
 Scheduling: TypeAlias = Literal["batch", "normal", "realtime"]
 """`batch`: whoever runs goes on while others wake; `normal`: who wakes may take its place;
@@ -22,15 +22,16 @@ def set_up_scheduling(wanted: Scheduling, *, is_matcher: bool = False) -> None:
     one whose process has nothing more to do: what it would have interrupted has become a larger
     batch until then. `normal` changes nothing, and neither does any of it where whoever started
     the process chose a policy for it (`chrt`). Elsewhere than on Linux, or where a sandbox does
-    not allow it, `batch` is as `normal`.
+    not allow it, `batch` is as `normal`, and the log says so.
 
     Raises `ConfigError` where real-time priority cannot be had.
     """
     if wanted == "normal":
         return
-    if sys.platform != "linux":
+    if not has_policies():
         if wanted == "realtime":
             raise ConfigError("SCHEDULING=realtime: only Linux has it")
+        logger().info("scheduling_is_normal", wanted=wanted, reason="only Linux has it")
         return
     if os.sched_getscheduler(0) != os.SCHED_OTHER:
         return
@@ -43,12 +44,27 @@ def set_up_scheduling(wanted: Scheduling, *, is_matcher: bool = False) -> None:
                 "choose batch"
             ) from None
     else:
-        with contextlib.suppress(PermissionError):
+        try:
             os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+        except PermissionError as error:
+            logger().info("scheduling_is_normal", wanted=wanted, reason=error.strerror)
+
+
+def has_policies() -> bool:
+    """Whether this system's processes have scheduling policies that can be chosen: Linux's do."""
+    return hasattr(os, "sched_setscheduler") and hasattr(os, "SCHED_BATCH")
+
+
+def let_others_run() -> None:
+    """Let whoever waits for this processor have it first."""
+    if hasattr(os, "sched_yield"):
+        os.sched_yield()
+    else:
+        time.sleep(0)
 
 
 def step_back(niceness: int) -> None:
     """Let others go first, whatever priority whoever started this process has."""
-    if sys.platform == "linux" and os.sched_getscheduler(0) in (os.SCHED_RR, os.SCHED_FIFO):
+    if has_policies() and os.sched_getscheduler(0) in (os.SCHED_RR, os.SCHED_FIFO):
         os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
     os.nice(niceness)

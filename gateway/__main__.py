@@ -2,7 +2,6 @@
 
 import asyncio
 import gc
-import resource
 import secrets
 import signal
 import sys
@@ -18,6 +17,7 @@ from common.config import Settings, exit_on_config_error, load_settings
 from common.errors import ConfigError
 from common.instruments import Instrument
 from common.log import logger, set_up_logging
+from common.open_files import allow_open_files, few
 from common.scheduling import set_up_scheduling
 from common.sequence import base_at, epoch_of, first_of
 from common.tally import TIMES_NS, Buckets
@@ -147,12 +147,10 @@ class Gateway:
 
     def _allow_files(self) -> None:
         """Every connection is an open file: raise the limit as far as it goes."""
-        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        if soft != hard:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
         wanted = self._settings.max_websocket_connections + FILES_SPARE
-        if hard < wanted:
-            logger().warning("few_open_files", limit=hard, wanted=wanted, raise_with="ulimit -n")
+        limit = allow_open_files(wanted)
+        if few(limit, wanted):
+            logger().warning("few_open_files", limit=limit, wanted=wanted, raise_with="ulimit -n")
 
     def _order_service(self, with_clients: bool) -> OrderService:
         settings, context = self._settings, self._context

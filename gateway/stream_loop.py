@@ -1,13 +1,13 @@
 """Drives the market-data streams on the event loop: feed in, frames out, timers between."""
 
 import asyncio
-import os
 import time
 from collections.abc import Callable
 from typing import Final
 
 from common.clock import Clock
 from common.feed_follower import Update
+from common.scheduling import let_others_run
 from gateway.market_feed import MarketFeed
 from gateway.streams import Streams
 
@@ -83,7 +83,7 @@ class StreamLoop:
         for _ in range(SLICES):
             if not sending:
                 break
-            os.sched_yield()
+            let_others_run()
             sending = self._streams.send_slice()
         if sending:
             self._loop.call_soon(self._written)

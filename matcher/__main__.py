@@ -105,6 +105,7 @@ def main() -> None:
         if disk.folder_remark:
             logger().warning("data_folder", remark=disk.folder_remark)
         service = build(settings, context, disk)
+        sync_call = disk.sync_call()
     except ConfigError as error:
         exit_on_config_error(error)
     except (CrossbookError, OSError) as error:
@@ -125,6 +126,7 @@ def main() -> None:
         accounts=settings.accounts,
         data_dir=str(settings.data_dir),
         journal_sync=settings.journal_sync,
+        sync_call=sync_call,
     )
     status = 0
     try:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from common.claim import Claim, Claimed
+from common.durable import sync_all, sync_call, sync_data
 from common.errors import CrossbookError
 from common.private import close_files, close_folder, private_file, private_folder
 from common.tally import TIMES_NS, Buckets
@@ -146,7 +147,7 @@ class FileDisk:
         file = os.open(self._prepared, os.O_RDWR | os.O_CLOEXEC)
         try:
             _write(file, 0, head)
-            os.fdatasync(file)
+            sync_data(file)
             os.rename(self._prepared, self._directory / name)
         except OSError:
             os.close(file)
@@ -162,7 +163,7 @@ class FileDisk:
     def sync(self, name: str) -> None:
         """What was written to the file so far survives a crash."""
         began_ns = time.monotonic_ns()
-        os.fdatasync(self._open(name))
+        sync_data(self._open(name))
         self.syncs.add(time.monotonic_ns() - began_ns)
 
     def release(self, name: str) -> None:
@@ -182,7 +183,7 @@ class FileDisk:
         try:
             with _made(temporary) as file:
                 _write(file.fileno(), 0, data)
-                os.fsync(file.fileno())
+                sync_all(file.fileno())
             os.rename(temporary, self._directory / name)
         except OSError:
             temporary.unlink(missing_ok=True)
@@ -195,6 +196,14 @@ class FileDisk:
         self.release(name)
         (self._directory / name).unlink(missing_ok=True)
         _sync_directory(self._directory)
+
+    def sync_call(self) -> str:
+        """The call of this system that makes bytes durable here."""
+        directory = os.open(self._directory, os.O_RDONLY)
+        try:
+            return sync_call(directory)
+        finally:
+            os.close(directory)
 
     def free_bytes(self) -> int:
         """What is left for us on the file system."""
@@ -244,8 +253,8 @@ class FileDisk:
                 if self._stopping.is_set():
                     return
                 _write(file.fileno(), start, _ZEROS[: size - start])
-                os.fdatasync(file.fileno())
-            os.fsync(file.fileno())
+                sync_data(file.fileno())
+            sync_all(file.fileno())
         self._prepared_size = size
 
 
@@ -265,7 +274,7 @@ def _make_durably(directory: Path) -> None:
 def _sync_directory(directory: Path) -> None:
     file = os.open(directory, os.O_RDONLY)
     try:
-        os.fsync(file)
+        sync_all(file)
     finally:
         os.close(file)
 

@@ -27,6 +27,8 @@ CONNECT_S: Final = 5
 _PRAGMAS: Final = (
     "PRAGMA journal_mode=WAL",
     "PRAGMA synchronous=NORMAL",
+    # macOS only: a checkpoint waits for the drive, too, as it does everywhere else.
+    "PRAGMA checkpoint_fullfsync=ON",
     "PRAGMA cache_size=-65536",
     "PRAGMA wal_autocheckpoint=8192",
     "PRAGMA journal_size_limit=67108864",

@@ -7,8 +7,9 @@ import sys
 import pytest
 
 from bench.machine import allows_realtime
+from common.scheduling import has_policies
 
-if sys.platform != "linux":
+if not has_policies():
     pytest.skip("Linux's policies", allow_module_level=True)
 
 BEGIN = (
@@ -24,6 +25,9 @@ SHOW = (
     "; thread.start(); thread.join(); print(os.sched_getscheduler(0), *found, os.nice(0))"
 )
 NICE = os.nice(0)
+STEPPED_BACK = min(NICE + 5, 19)
+"""No process is nicer than 19."""
+
 needs_realtime = pytest.mark.skipif(
     not allows_realtime(), reason="real-time priority is not allowed here"
 )
@@ -63,13 +67,36 @@ def test_real_time_that_is_not_permitted_is_a_wrong_setting() -> None:
 @needs_realtime
 def test_who_steps_back_keeps_no_real_time_priority() -> None:
     done = process(REALTIME, "step_back(5)")
-    assert done.stdout.split() == [str(os.SCHED_BATCH), str(os.SCHED_BATCH), str(NICE + 5)], (
+    assert done.stdout.split() == [str(os.SCHED_BATCH), str(os.SCHED_BATCH), str(STEPPED_BACK)], (
         done.stderr
     )
 
 
 def test_who_steps_back_keeps_a_policy_that_is_not_of_real_time() -> None:
     done = process(IDLE, "step_back(5)")
-    assert done.stdout.split() == [str(os.SCHED_IDLE), str(os.SCHED_IDLE), str(NICE + 5)], (
+    assert done.stdout.split() == [str(os.SCHED_IDLE), str(os.SCHED_IDLE), str(STEPPED_BACK)], (
         done.stderr
     )
+
+
+ELSEWHERE = "del os.sched_setscheduler, os.sched_getscheduler, os.SCHED_BATCH, os.sched_yield"
+"""As on macOS; what shows the outcome is kept by other names."""
+KEPT = "policy = os.sched_getscheduler"
+
+
+@pytest.mark.parametrize("wanted", ["batch", "normal"])
+def test_elsewhere_than_on_linux_scheduling_is_normal_and_the_log_says_so(wanted: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", f"{BEGIN}{KEPT}; {ELSEWHERE}; set_up_scheduling({wanted!r}); "
+         "step_back(1); let_others_run(); print(policy(0), os.nice(0))"],
+        capture_output=True, text=True, check=False, timeout=20,
+    )  # fmt: skip
+    shown = done.stdout.splitlines()
+    assert shown[-1:] == [f"{os.SCHED_OTHER} {min(NICE + 1, 19)}"], done.stderr
+    assert ("scheduling_is_normal" in done.stdout + done.stderr) == (wanted == "batch")
+
+
+def test_real_time_elsewhere_than_on_linux_is_a_wrong_setting() -> None:
+    done = process(KEPT, ELSEWHERE, REALTIME)
+    assert done.returncode == 1
+    assert "ConfigError: SCHEDULING=realtime: only Linux has it" in done.stderr

@@ -1,15 +1,15 @@
 """Every process of a running exchange is scheduled as configured, ZeroMQ's threads too."""
 
 import os
-import sys
 
 import psutil
 import pytest
 
 from bench.machine import allows_realtime
+from common.scheduling import has_policies
 from tests.system.exchange import RECORDED, Exchange
 
-if sys.platform != "linux":
+if not has_policies():
     pytest.skip("Linux's policies", allow_module_level=True)
 
 REALTIME = pytest.param(
