@@ -307,7 +307,8 @@ class CaughtUp(Struct, array_like=True, tag=108, gc=False, frozen=True):
     """Answer to `CatchUp`: everything in `from_seq`..`to_seq` has been sent.
 
     `complete` is false when the matcher no longer holds all of it; `from_seq` is then the first
-    number it does.
+    number it does. It is false as well when `from_seq` is beyond the stream: `to_seq`, below
+    `from_seq` - 1, is then the last number there is.
     """
 
     request_seq: int

@@ -112,9 +112,17 @@ def caught_up(recovery: Recovery, address: str) -> list[Execution]:
     """What a catch-up brought; raises when that is not all."""
     if recovery.complete and recovery.same_history and recovery.done:
         return recovery.filled
-    if not recovery.filled and recovery.complete and recovery.same_history:
+    is_late = recovery.complete and recovery.same_history and not recovery.refusal
+    if not recovery.filled and is_late:
         raise not_caught_up(address)
-    text = f"not all executions from number {recovery.from_seq} on could be had"
+    if recovery.ends_at >= 0:
+        text = (
+            f"from_seq: {recovery.from_seq} is beyond the stream of the exchange, whose last "
+            f"number is {recovery.ends_at}"
+        )
+        raise ExecutionsMissed(text, recovery.ends_at + 1, recovery.filled)
+    why = f": {recovery.refusal}" if recovery.refusal else ""
+    text = f"not all executions from number {recovery.from_seq} on could be had{why}"
     raise ExecutionsMissed(text, recovery.next_seq, recovery.filled)
 
 

@@ -300,7 +300,8 @@ class Client:
 
         Accepts, cancels and amends are among them, whoever asked for them. Reports that came and
         were not read yet are part of the list, and `executions` goes on behind it. Raises
-        `ExecutionsMissed` when the exchange no longer holds all of it.
+        `ExecutionsMissed` when the exchange no longer holds all of it, or has not come as far as
+        `from_seq`, which may be one more than the last number; `ValueError` for no number.
         """
         self._check_open()
         session = self.session

@@ -76,6 +76,10 @@ class Recovery:
         self.ask_at_ns = 0
         self.complete = True
         self.same_history = True
+        # Where the stream ends, if that is before the beginning of the hole; and why the gateway
+        # would not tell.
+        self.ends_at = -1
+        self.refusal = ""
         self.given_up = False
         self.under_way = True
         self.held: list[Execution] = []
@@ -89,8 +93,8 @@ class Recovery:
         self.ask_at_ns = at_ns
 
     def heard(self, execution: Execution) -> None:
-        """Keep an execution, told again or new."""
-        if execution.seq >= self.next_seq:
+        """Keep an execution, told again or new; one that lies before the hole is no part of it."""
+        if execution.seq >= self.next_seq or execution.seq < self.from_seq:
             self.held.append(execution)
 
     def answered(self, ack: Ack) -> None:
@@ -101,6 +105,7 @@ class Recovery:
         """The executions settled by this, each once, in the order they happened."""
         if end.to_seq < self.next_seq - 1:
             self.same_history = False
+            self.ends_at = end.to_seq
             return []
         self.complete = self.complete and end.complete
         settled = self._take(end.to_seq)
@@ -113,7 +118,7 @@ class Recovery:
         return not self.same_history or (0 <= self.target_seq < self.next_seq)
 
     def rest(self) -> list[Execution]:
-        """What came meanwhile and lies behind the hole, each once."""
+        """What came meanwhile and lies outside the hole, each once."""
         return self._take(None)
 
     def answers_behind(self) -> list[Key]:
@@ -124,7 +129,7 @@ class Recovery:
         taken: dict[Key, Execution] = {}
         kept: list[Execution] = []
         for execution in self.held:
-            if to_seq is not None and execution.seq > to_seq:
+            if to_seq is not None and not self.from_seq <= execution.seq <= to_seq:
                 kept.append(execution)
             elif self._is_news(execution):
                 taken.setdefault(key_of(execution), execution)
@@ -156,7 +161,7 @@ class Track:
         recovery.under_way = False
         if recovery.same_history:
             self.heard.take_all(recovery.next_seq - 1)
-        else:
+        elif recovery.ends_at < self.heard.last_seq:
             self.heard = Heard()
             self.heard.take_all(base_of(shard_of(recovery.from_seq)))
         for key in recovery.answers_behind():

@@ -34,7 +34,7 @@ from common.entry import (
     Welcome,
 )
 from common.shards import shard_of
-from common.types import RejectReason
+from common.types import MAX_INT, RejectReason
 from crossbook.asked import Asked, payloads
 from crossbook.asked import Outcome as Outcome
 from crossbook.asked import Unanswered as Unanswered
@@ -124,8 +124,11 @@ class Session:
         """Ask for the executions of a shard from its number `from_seq` on; those unread are among
         them.
 
-        `recovering` until they have come; `filled` of what is returned here has them then.
+        `recovering` until they have come; `filled` of what is returned here has them then. Raises
+        `ValueError` for what is no sequence number.
         """
+        if type(from_seq) is not int or not 0 <= from_seq <= MAX_INT:
+            raise ValueError(f"from_seq: {from_seq!r} is not within 0 to {MAX_INT}")
         track = self._tracks.of(from_seq)
         assert track.recovery is None, "one catch-up at a time"
         told = track.hole_part if from_seq == track.hole_from else ()
@@ -422,6 +425,7 @@ class Session:
         del self._sent[reject.request_seq]
         recovery.ask_again(self._heard_ns + TRY_AGAIN_NS)
         if reject.reason != RejectReason.BUSY:
+            recovery.refusal = reject.text
             self._give_up_recovery(track, recovery)
 
     def _give_up_recovery(self, track: Track, recovery: Recovery) -> None:

@@ -135,8 +135,12 @@ class CatchUps:
         self._instruments[instrument.id] = instrument
 
     def start(self, session: Session, request_seq: int, from_seq: int, to_seq: int) -> None:
-        """Send `session` its executions of `from_seq`..`to_seq`; refused when there are too
-        many catch-ups already."""
+        """Send `session` its executions of `from_seq`..`to_seq`, the last number there is; refused
+        when there are too many catch-ups already.
+
+        A `from_seq` more than one beyond the last number is answered with that number, and as
+        incomplete.
+        """
         text = ""
         if session.token in self._all:
             text = "this session is catching up already"
@@ -150,6 +154,7 @@ class CatchUps:
             self._instruments.values(), session, request_seq, max(first_seq, from_seq), to_seq
         )
         self._all[session.token] = catch_up
+        catch_up.complete = catch_up.from_seq <= to_seq + 1
         if catch_up.done:
             self._finish(catch_up)
         else:

@@ -15,7 +15,7 @@ from msgspec import Meta, Raw, Struct
 from common.entry import CatchUp, CaughtUp, Execution, Reject, Reply, Welcome
 from common.log import logger
 from common.shards import shard_of
-from common.types import RejectReason
+from common.types import MAX_INT, RejectReason
 from gateway import documents
 from gateway.bodies import account_number, decoder, order_number, whole_number
 from gateway.channel import POLICY_VIOLATION, TRY_AGAIN_LATER, Connection, Refusal, text_frame
@@ -105,7 +105,8 @@ class Resync(Struct, tag_field="type", tag="resync", omit_defaults=True):
 
 class CaughtUpTo(Struct, tag_field="type", tag="caught_up"):
     """Everything in `from_seq`..`to_seq` has been told again; `complete` is false where the
-    matcher no longer holds all of it, or where it was too much for once."""
+    matcher no longer holds all of it, where it was too much for once, or where `from_seq` is beyond
+    the stream, whose last number is then `to_seq`."""
 
     from_seq: int
     to_seq: int
@@ -282,7 +283,9 @@ class OrderStreams:
                 elif name == "from_seq":
                     from_seq = whole_number(value)
                     if from_seq is None:
-                        raise malformed(name, "not a sequence number")
+                        raise malformed(name, f"not a sequence number, 0 to {MAX_INT}")
+                    if shard_of(from_seq) in from_seqs:
+                        raise malformed(name, "given twice for one shard")
                     from_seqs[shard_of(from_seq)] = from_seq
                 elif name == "cancel_on_disconnect":
                     if value not in ("true", "false"):

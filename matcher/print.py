@@ -1,7 +1,7 @@
 """`python -m matcher.print DIR`: the records of a journal as JSON lines, names for every field.
 
 Changes nothing, and may look at the directory of a running matcher. Exit status: 0 done, 1 the
-journal is damaged, 2 there is nothing to look at.
+journal is damaged, 2 there is nothing to look at, or no such range.
 """
 
 import argparse
@@ -23,9 +23,18 @@ from matcher.record import Record
 from matcher.segment import segment_name
 
 
+class BeyondEnd(CrossbookError):  # noqa: N818 - says what is wrong
+    """The journal has not come as far as was asked for."""
+
+
 def documents(disk: Disk, from_seq: int, to_seq: int) -> Iterator[dict[str, Any]]:
-    """Every record that holds a number in this range; raises `JournalDamaged`."""
+    """Every record that holds a number in this range.
+
+    Raises `JournalDamaged`, and `BeyondEnd` when the range begins behind the number after the last.
+    """
     journal = Journal.open(disk, 0, b"", 0, read_only=True)
+    if from_seq > journal.last_seq + 1:
+        raise BeyondEnd(f"--from {from_seq}: the last number of the journal is {journal.last_seq}")
     for header, record in journal.read(from_seq):
         if record.first_seq > to_seq:
             return
@@ -62,6 +71,8 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--from", dest="from_seq", type=int, default=1, metavar="SEQ")
     parser.add_argument("--to", dest="to_seq", type=int, default=MAX_INT, metavar="SEQ")
     given = parser.parse_args(arguments)
+    if not 0 <= given.from_seq <= given.to_seq:
+        parser.error(f"--from {given.from_seq} is not within 0 to {given.to_seq} (--to)")
     # A reader that leaves early (`| head`) ends this quietly.
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     try:
@@ -70,6 +81,9 @@ def main(arguments: list[str]) -> int:
             sys.stdout.write(msgspec.json.encode(document).decode() + "\n")
     except OSError as error:
         sys.stderr.write(f"{given.directory}: {error.strerror or error}\n")
+        return 2
+    except BeyondEnd as error:
+        sys.stderr.write(f"{error}\n")
         return 2
     except (CrossbookError, *BAD_BYTES) as error:
         sys.stdout.flush()

@@ -50,6 +50,22 @@ def test_journal_prints_one_record_per_line(directory: Path) -> None:
     assert run("journal", str(directory / "none")).returncode == 2
 
 
+@pytest.mark.parametrize(
+    ("words", "status", "text"),
+    [
+        (("--from", "101"), 0, ""),
+        (("--from", "102"), 2, "--from 102: the last number of the journal is 100"),
+        (("--from", "9", "--to", "8"), 2, "--from 9 is not within 0 to 8"),
+    ],
+)
+def test_journal_tells_a_range_that_is_none(
+    directory: Path, words: tuple[str, ...], status: int, text: str
+) -> None:
+    done = run("journal", *words, data_dir=directory)
+    assert (done.returncode, done.stdout) == (status, "")
+    assert text in done.stderr
+
+
 def test_a_reader_that_leaves_early_is_no_error(directory: Path) -> None:
     with subprocess.Popen(
         [*CROSSBOOK, "journal", str(directory)], stdout=subprocess.PIPE, stderr=subprocess.PIPE

@@ -1,6 +1,7 @@
 """Filling holes: every execution once, in order, whatever was lost and told twice."""
 
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -22,7 +23,9 @@ from common.entry import (
 )
 from common.shards import base_of
 from common.types import ExecutionKind, RejectReason
+from crossbook import calls
 from crossbook.asked import Unanswered
+from crossbook.errors import ExecutionsMissed
 from crossbook.session import CATCH_UP_NS, LOGONS_PER_REQUEST, TRY_AGAIN_NS, Session
 
 SECOND = 1_000_000_000
@@ -369,3 +372,52 @@ def test_a_shard_is_caught_up_with_by_hand_and_the_other_goes_on() -> None:
     give(session, CaughtUp(question.request_seq, OTHER + 1, OTHER + 3, True))
     assert [each.seq for each in recovery.filled] == [OTHER + 1, OTHER + 3]
     assert kinds(session) == [(101, 2), (102, 2)]
+
+
+def test_a_catch_up_from_beyond_the_stream_tells_where_it_ends_and_harms_nothing() -> None:
+    session = logged_on(seq=100)
+    recovery = session.catch_up(1_000)
+    ping, catch_up = asked(session)
+    assert ping is not None
+    give(session, execution(101), Pong(ping.request_seq, 101, 0))
+    assert session.recovering
+    give(session, execution(102), CaughtUp(catch_up.request_seq, 1_000, 102, False))
+    assert not session.recovering
+    with pytest.raises(ExecutionsMissed, match=r"1000 is beyond .* last number is 102") as missed:
+        calls.caught_up(recovery, "here")
+    assert missed.value.from_seq == 103
+    # What happened meanwhile is heard, once, and the session goes on from there.
+    assert [each.seq for each in session.executions] == [101, 102]
+    assert session.last_seq == 102
+    lose_session(session)
+    assert asked(session)[1].from_seq == 102
+
+
+def test_executions_on_their_way_when_a_catch_up_begins_behind_them_are_heard() -> None:
+    session = logged_on(seq=100)
+    recovery = session.catch_up(103)
+    ping, catch_up = asked(session)
+    assert ping is not None
+    give(
+        session, execution(101), execution(102), Pong(ping.request_seq, 103, 0), execution(103),
+        CaughtUp(catch_up.request_seq, 103, 103, True),
+    )  # fmt: skip
+    assert [each.seq for each in calls.caught_up(recovery, "here")] == [103]
+    assert [each.seq for each in session.executions] == [101, 102]
+
+
+@pytest.mark.parametrize("from_seq", [-1, 2**63, 1.0, True, None])
+def test_what_is_no_sequence_number_is_refused(from_seq: Any) -> None:
+    session = logged_on()
+    with pytest.raises(ValueError, match=r"from_seq: .* is not within 0 to 9223372036854775807"):
+        session.catch_up(from_seq)
+    assert not session.recovering
+
+
+def test_a_refused_catch_up_says_why() -> None:
+    session = logged_on()
+    recovery = session.catch_up(1)
+    _, catch_up = asked(session)
+    give(session, Reject(catch_up.request_seq, RejectReason.MALFORMED, "from_seq", "no shard 9"))
+    with pytest.raises(ExecutionsMissed, match="no shard 9"):
+        calls.caught_up(recovery, "here")

@@ -1,7 +1,9 @@
 """Catching up: what happened to an account, told again in order and within limits."""
 
+import pytest
+
 from common.entry import CatchUp, CaughtUp, MassCancel
-from common.types import RejectReason, Side
+from common.types import MAX_INT, RejectReason, Side
 from gateway.catch_up import CATCH_UPS_MAX, EXECUTIONS_MAX
 from tests.gateway.link_world import (
     ANN,
@@ -43,12 +45,29 @@ def test_catch_up_tells_the_account_everything_page_by_page() -> None:
     assert [(execution.seq, execution.kind) for execution in told] == [(201, 1), (201, 2)]
 
 
-def test_catch_up_beyond_the_end_is_empty() -> None:
+@pytest.mark.parametrize(
+    ("from_seq", "complete"), [(3, True), (4, False), (1_000, False), (MAX_INT, False)]
+)
+def test_catch_up_from_beyond_the_end_is_empty_and_tells_the_last_number(
+    from_seq: int, complete: bool
+) -> None:
     world, token = ready()
     fill_history(world, token, 2)
-    world.send(ANN, token, CatchUp(900, 3))
+    world.send(ANN, token, CatchUp(900, from_seq))
     world.deliver()
-    assert caught_up(world) == ([], CaughtUp(900, 3, 2, True))
+    assert caught_up(world) == ([], CaughtUp(900, from_seq, 2, complete))
+
+
+@pytest.mark.parametrize("from_seq", [0, 1, 2])
+def test_catch_up_from_within_the_stream_is_complete(from_seq: int) -> None:
+    world, token = ready()
+    fill_history(world, token, 2)
+    world.send(ANN, token, CatchUp(900, from_seq))
+    world.step(SECOND_STEPS)
+    told, end = caught_up(world)
+    first = max(from_seq, 1)
+    assert end == CaughtUp(900, first, 2, True)
+    assert [execution.seq for execution in told] == list(range(first, 3))
 
 
 def test_catch_up_begins_with_the_first_number_held() -> None:

@@ -305,6 +305,23 @@ def test_a_page_of_another_site_may_not_trade(origin: str, welcome: bool) -> Non
     run(main())
 
 
+@pytest.mark.parametrize(
+    ("from_seq", "first", "complete"),
+    [(0, 1, True), (1, 1, True), (2, 2, False), (2**40, 2**40, False), (2**63 - 1, None, False)],
+)
+def test_a_client_that_begins_beyond_the_stream_is_told_the_last_number(
+    from_seq: int, first: int | None, complete: bool
+) -> None:
+    async def main() -> None:
+        async with StreamWorld(f"from_seq={from_seq}") as world:
+            world.settle()
+            (told,) = await world.connection.heard("caught_up")
+            wanted = {"from_seq": first or from_seq, "to_seq": 0, "complete": complete}
+            assert told == {"type": "caught_up", **wanted}
+
+    run(main())
+
+
 def test_a_hole_in_what_was_heard_is_told() -> None:
     async def main() -> None:
         async with StreamWorld() as world:
@@ -323,6 +340,9 @@ def test_a_hole_in_what_was_heard_is_told() -> None:
         ("account=", "account"),
         ("from_seq=-1", "from_seq"),
         ("from_seq=99999999999999999999", "from_seq"),
+        (f"from_seq={2**63}", "from_seq"),
+        ("from_seq=", "from_seq"),
+        ("from_seq=1&from_seq=2", "from_seq"),
         ("symbol=BTC-USDT", "symbol"),
     ],
 )
