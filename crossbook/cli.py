@@ -34,7 +34,8 @@ given as options.
 
 Exit status: 0 done; 1 refused by the exchange, a replay differs, a journal is wrong, or the
 process checked does not answer; 2 wrong
-usage, configuration or file; 3 not reachable, or outcome unknown.
+usage, configuration or file; 3 not reachable, or outcome unknown; 4 a replay differs where the
+recording breaks price-time priority, and nowhere else.
 """,
 )
 

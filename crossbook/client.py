@@ -149,10 +149,15 @@ class Client:
     def instruments(self) -> dict[str, Instrument]:
         """The instruments traded here by symbol, asked once."""
         if self._instruments is None:
-            reply = self._ask_one(ListInstruments(0))
-            if not isinstance(reply, Instruments):
-                raise calls.unexpected(reply)
-            self._instruments = {each.symbol: each for each in reply.instruments}
+            return self.list_instruments()
+        return self._instruments
+
+    def list_instruments(self) -> dict[str, Instrument]:
+        """The instruments traded here by symbol, asked anew: some may have been added."""
+        reply = self._ask_one(ListInstruments(0))
+        if not isinstance(reply, Instruments):
+            raise calls.unexpected(reply)
+        self._instruments = {each.symbol: each for each in reply.instruments}
         return self._instruments
 
     def submit(

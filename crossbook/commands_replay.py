@@ -1,5 +1,7 @@
 """`crossbook replay`."""
 
+import time
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -14,15 +16,18 @@ from rich.progress import (
 )
 
 from common.config import Settings
-from common.errors import DecimalError
+from common.errors import CrossbookError, DecimalError
 from common.instruments import Instrument, parse_decimal
 from common.shards import shard_of
+from crossbook.admin_shards import AdminShards
 from crossbook.client import Client
 from crossbook.console import CommandError, ExitStatus, Output
+from crossbook.errors import GatewayUnavailable, MarketDataError
 from crossbook.lobster import PRICE_DECIMALS
 from crossbook.market_data import MarketData
 from crossbook.options import (
     AccountOption,
+    AdminOption,
     FeedOption,
     GatewayOption,
     JsonOption,
@@ -31,15 +36,19 @@ from crossbook.options import (
     client_settings,
 )
 from crossbook.recording import Recording
-from crossbook.recording_files import read_recording
-from crossbook.replay import CHANNELS, Pace, Replay
+from crossbook.recording_files import check_file, read_recording
+from crossbook.replay import CHANNELS, Pace, Replay, unreachable
 from crossbook.replay_check import ReplayCheck
+from crossbook.replay_reference import reference_of
 from crossbook.replay_report import ReplayReport, report_facts, report_table
 from crossbook.replay_requests import symbol_of
+from crossbook.replay_venue import REPLAY_ACCOUNT, OwnInstruments, check_money, fund, own_grid
 from crossbook.sample_flow import sample_path
 from crossbook.watching import open_market
 
 _REPLAY_TIMEOUT_S: Final = 10.0
+_ADMIN_TIMEOUT_S: Final = 1.0
+"""How long to look for an administrator's socket, which most users cannot reach."""
 
 _PROGRESS_EVERY: Final = 500
 
@@ -57,7 +66,7 @@ SymbolOption = Annotated[
     str | None,
     typer.Option(
         "--symbol", "-s", metavar="SYMBOL", show_default=False,
-        help="Instrument to trade; guessed from the file's name if left out.",
+        help="Instrument to trade, instead of one of its own.",
     ),
 ]  # fmt: skip
 SpeedOption = Annotated[
@@ -93,111 +102,213 @@ def replay(
     gateway: GatewayOption = None,
     feed: FeedOption = None,
     snapshots: SnapshotsOption = None,
+    admin: AdminOption = None,
     timeout: TimeoutOption = _REPLAY_TIMEOUT_S,
     as_json: JsonOption = False,
 ) -> None:
-    """Drive recorded order flow through the exchange and compare what happens.
+    """Drive recorded order flow through the exchange and compare every fill and book with it.
 
-    Every fill is compared with the recording (maker, price, quantity and order), and the book
-    after every command for which the recording shows it, as seen on the public feed. Exit status
-    1 says that something differs. Nobody else should trade the instrument meanwhile. At full
-    speed latencies include the wait in the window; --speed 1 shows those of a calm exchange.
+    Where the administrator's socket can be reached it trades on an instrument of its own, REPLAY-1
+    and up, with money of its own, and cancels its orders at the end. Else, and with --symbol,
+    --clear or --keep-going, it trades on the instrument named or guessed from the file's name;
+    nobody else should trade that meanwhile, and the account needs the money.
+
+    Exit status 1 says that something differs; 4 that only the recording is at fault: it breaks
+    price-time priority where it differs, and the exchange kept it. At full speed latencies include
+    the wait in the window; --speed 1 shows those of a calm exchange.
 
     \b
     Examples:
       crossbook replay
-      crossbook replay bitstamp_BTCUSD.cmd.csv.gz --symbol BTC-USD
+      crossbook replay bitstamp_BTCUSD.cmd.csv.gz
       crossbook replay MSFT_2012-06-21_34200000_57600000_message_10.csv --speed 10
-      crossbook replay *.cmd.csv.gz --clear --json
+      crossbook replay *.cmd.csv.gz --symbol BTC-USD --clear --json
     """
     pace = Pace(_speed(speed), batch, window)
-    settings = client_settings(account=account, gateway=gateway, feed=feed, snapshots=snapshots)
-    output = Output(as_json)
+    settings = client_settings(
+        account=account, gateway=gateway, feed=feed, snapshots=snapshots, admin=admin
+    )
     paths = files or [sample_path()]
-    equal = True
-    with Client(settings.gateway_orders, settings.account, timeout) as client:
+    for path in paths:
+        check_file(path)
+    run = _Run(settings, pace, timeout, verify, Output(as_json))
+    causes: set[str] = set()
+    with ExitStack() as stack:
+        own, why = None, ""
+        if symbol is None and not clear and not keep_going:
+            own, why = _own_instruments(stack, settings, timeout)
         for number, path in enumerate(paths):
-            instrument = _instrument(path, symbol, client.instruments)
-            recording = read_recording(path, _units_per_tick(instrument))
-            # What an earlier file of this run left in the book is ours to remove.
-            emptying = clear or (number > 0 and not keep_going)
-            run = _Run(client, settings, recording, instrument.symbol, timeout)
-            report = run.go(pace, emptying, keep_going, verify, output)
-            output.result(report_facts(report), report_table(report))
-            equal = equal and report.equal
-    if not equal:
-        raise typer.Exit(int(ExitStatus.REFUSED))
+            if own is not None:
+                report = run.on_its_own(path, own, account or REPLAY_ACCOUNT)
+            else:
+                # What an earlier file of this run left in the book is ours to remove.
+                emptying = clear or (number > 0 and not keep_going)
+                report = run.on_shared(path, symbol, emptying, keep_going, why)
+            run.tell(report)
+            causes.add(report.cause)
+    raise typer.Exit(int(_status(causes)))
+
+
+def _status(causes: set[str]) -> ExitStatus:
+    """The exit status of replays that differ for these causes, empty text where one does not."""
+    if causes <= {""}:
+        return ExitStatus.OK
+    return ExitStatus.RECORDING if causes <= {"", "recording"} else ExitStatus.REFUSED
+
+
+def _own_instruments(
+    stack: ExitStack, settings: Settings, timeout: float
+) -> tuple[OwnInstruments | None, str]:
+    """The instruments of replays, or why there are none: no administrator can be reached."""
+    addresses = [shard.matcher_admin for shard in settings.each_shard()]
+    shards = stack.enter_context(AdminShards(addresses, min(timeout, _ADMIN_TIMEOUT_S)))
+    try:
+        return OwnInstruments(shards), ""
+    except GatewayUnavailable as error:
+        return None, str(error)
 
 
 class _Run:
-    """One file's replay with its progress bar."""
+    """The replays of one command line, one file after the other."""
 
     def __init__(
-        self,
-        client: Client,
-        settings: Settings,
-        recording: Recording,
-        symbol: str,
-        timeout: float,
+        self, settings: Settings, pace: Pace, timeout: float, verify: bool, output: Output
     ) -> None:
-        self._client = client
         self._settings = settings
-        self._recording = recording
-        self._symbol = symbol
+        self._pace = pace
         self._timeout = timeout
+        self._verify = verify
+        self._output = output
 
-    def go(
-        self, pace: Pace, clear: bool, keep_going: bool, verify: bool, output: Output
+    def tell(self, report: ReplayReport) -> None:
+        """Print the report of one file."""
+        self._output.result(report_facts(report), report_table(report))
+
+    def on_its_own(self, path: Path, own: OwnInstruments, account: int) -> ReplayReport:
+        """Replay on an instrument that nobody else uses, with all the money it takes."""
+        recording = read_recording(path)
+        guess = own.instruments.get(symbol_of(path.name, tuple(own.instruments.values())))
+        tick_size, lot_size = own_grid(guess, recording.tick_size)
+        reference = reference_of(recording)
+        for instrument, admin in own.candidates(tick_size, lot_size):
+            with Client(self._settings.gateway_orders, account, self._timeout) as client:
+                self._wait_traded(client, instrument.symbol)
+                with self._open_market(instrument.symbol) as market:
+                    if self._orders(client, market, instrument.symbol):
+                        continue
+                    lacks = fund(admin, instrument, account, reference.needs)
+                    if lacks:
+                        recording.notes.append(f"account {account} may lack {lacks}: all there is")
+                    check = ReplayCheck(recording, reference) if self._verify else None
+                    try:
+                        return self._drive(recording, client, market, check, instrument.symbol)
+                    finally:
+                        # The next replay takes the instrument again when its book is empty.
+                        with suppress(CrossbookError):
+                            client.mass_cancel(instrument.symbol)
+        raise AssertionError("the last candidate is new, so nobody trades it")
+
+    def on_shared(
+        self, path: Path, symbol: str | None, clear: bool, keep_going: bool, why: str
     ) -> ReplayReport:
-        """Replay, showing progress to people on standard error."""
-        if clear:
-            self._client.mass_cancel(self._symbol)
-        if not verify:
-            return self._drive(None, None, pace, output)
-        with open_market(self._settings, [self._symbol], CHANNELS) as market:
-            market.wait_ready(self._timeout)
-            check = ReplayCheck(self._recording)
-            self._prepare(market, check, clear, keep_going)
-            return self._drive(market, check, pace, output)
+        """Replay on an instrument that others may use. `why` is why it is not an own one."""
+        settings = self._settings
+        with Client(settings.gateway_orders, settings.account, self._timeout) as client:
+            instrument = _instrument(path, symbol, client.instruments, why)
+            if why:
+                self._output.remark(f"trading on {instrument.symbol} itself: {why}")
+            recording = read_recording(path, _units_per_tick(instrument))
+            reference = reference_of(recording)
+            if clear:
+                client.mass_cancel(instrument.symbol)
+            if not keep_going:
+                check_money(instrument, client.balances(), settings.account, reference.needs)
+            if not self._verify:
+                return self._drive(recording, client, None, None, instrument.symbol)
+            with self._open_market(instrument.symbol) as market:
+                check = ReplayCheck(recording, reference)
+                self._prepare(client, market, check, instrument.symbol, clear, keep_going)
+                return self._drive(recording, client, market, check, instrument.symbol)
 
-    def _prepare(
-        self, market: MarketData, check: ReplayCheck, clear: bool, keep_going: bool
-    ) -> None:
-        """See to it that the book is empty, or that starting with what is there was asked for."""
+    def _wait_traded(self, client: Client, symbol: str) -> None:
+        """Wait until the gateway knows an instrument that was just added."""
+        deadline_s = time.monotonic() + self._timeout
+        while symbol not in client.list_instruments():
+            if time.monotonic() > deadline_s:
+                raise unreachable(f"the gateway at {client.address} does not know {symbol} yet")
+            client.ping()
+
+    def _open_market(self, symbol: str) -> MarketData:
+        """Market data of an instrument, loaded; the publisher may have to hear of it first."""
+        deadline_s = time.monotonic() + self._timeout
+        while True:
+            market = open_market(self._settings, [symbol], CHANNELS)
+            try:
+                market.wait_ready(self._timeout)
+                return market
+            except MarketDataError:
+                market.close()
+                if time.monotonic() > deadline_s:
+                    raise
+            except BaseException:
+                market.close()
+                raise
+
+    def _orders(self, client: Client, market: MarketData, symbol: str) -> int:
+        """How many orders rest, as of what the gateway has heard."""
         # The feed may be behind the gateway: orders canceled a moment ago must be gone from it.
-        self._client.ping()
-        shard = market.shard_of(self._symbol)
-        seq = max((seq for seq in self._client.last_seqs if shard_of(seq) == shard), default=0)
-        deadline_s = self._timeout
-        while deadline_s > 0:
-            heartbeat = market.heartbeat_of(self._symbol)
+        client.ping()
+        shard = market.shard_of(symbol)
+        seq = max((seq for seq in client.last_seqs if shard_of(seq) == shard), default=0)
+        deadline_s = time.monotonic() + self._timeout
+        while time.monotonic() < deadline_s:
+            heartbeat = market.heartbeat_of(symbol)
             if heartbeat is not None and heartbeat.seq >= seq:
                 break
             market.poll(0.1)
-            deadline_s -= 0.1
-        orders = market.orders(self._symbol)
-        if not len(orders):
+        return len(market.orders(symbol))
+
+    def _prepare(
+        self,
+        client: Client,
+        market: MarketData,
+        check: ReplayCheck,
+        symbol: str,
+        clear: bool,
+        keep_going: bool,
+    ) -> None:
+        """See to it that the book is empty, or that starting with what is there was asked for."""
+        count = self._orders(client, market, symbol)
+        if not count:
             return
         if not keep_going:
             remedy = "orders of other accounts are left" if clear else "--clear cancels your own"
             raise CommandError(
-                f"the book of {self._symbol} holds {len(orders)} orders, so nothing could be "
-                f"compared: {remedy}, --keep-going starts anyway",
+                f"the book of {symbol} holds {count} orders, so nothing could be compared: "
+                f"{remedy}, --keep-going starts anyway; without --symbol, --clear and --keep-going "
+                "the replay gets an instrument of its own where the administrator's socket is",
                 ExitStatus.REFUSED,
                 "BOOK_NOT_EMPTY",
                 "symbol",
             )
-        book = market.book(self._symbol)
-        check.load(book.orders_seq, orders.orders(1), orders.orders(2))
+        check.in_use = True
+        orders = market.orders(symbol)
+        check.load(market.book(symbol).orders_seq, orders.orders(1), orders.orders(2))
 
     def _drive(
-        self, market: MarketData | None, check: ReplayCheck | None, pace: Pace, output: Output
+        self,
+        recording: Recording,
+        client: Client,
+        market: MarketData | None,
+        check: ReplayCheck | None,
+        symbol: str,
     ) -> ReplayReport:
-        run = Replay(
-            self._recording, self._client, market, check, self._symbol, pace, self._timeout
-        )
+        """Replay, showing progress to people on standard error."""
+        market = market if check is not None else None
+        run = Replay(recording, client, market, check, symbol, self._pace, self._timeout)
+        output = self._output
         with Progress(
-            TextColumn(f"{self._recording.name} -> {self._symbol}", markup=False),
+            TextColumn(f"{recording.name} -> {symbol}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
             TextColumn("{task.fields[rate]} {task.fields[fills]}"),
@@ -206,8 +317,7 @@ class _Run:
             transient=True,
             disable=output.as_json or not output.notes.is_terminal,
         ) as progress:
-            total = len(self._recording.commands)
-            task = progress.add_task("", total=total, rate="", fills="")
+            task = progress.add_task("", total=len(recording.commands), rate="", fills="")
             return run.run(lambda state: _show(progress, task, state, check))
 
 
@@ -239,7 +349,11 @@ def _speed(text: str) -> float | None:
     return factor
 
 
-def _instrument(path: Path, symbol: str | None, instruments: dict[str, Instrument]) -> Instrument:
+def _instrument(
+    path: Path, symbol: str | None, instruments: dict[str, Instrument], why: str
+) -> Instrument:
+    """The instrument named, or the one that the file's name speaks of; `why` the replay has none
+    of its own."""
     name = symbol.upper() if symbol else symbol_of(path.name, tuple(instruments.values()))
     if name in instruments:
         return instruments[name]
@@ -249,6 +363,8 @@ def _instrument(path: Path, symbol: str | None, instruments: dict[str, Instrumen
         if symbol
         else f"{path.name} does not tell its instrument: give --symbol, one of {known}"
     )
+    if why:
+        text = f"{text}; or let it have one of its own: {why}"
     raise CommandError(text, ExitStatus.USAGE, "UNKNOWN_SYMBOL", "symbol")
 
 

@@ -1,7 +1,8 @@
 """How the command line speaks: to people, to programs (`--json`), and in exit statuses.
 
 Exit status 0: done. 1: the exchange refused, or a replay differs. 2: usage, configuration or an
-unreadable file. 3: not reachable, or the outcome is unknown.
+unreadable file. 3: not reachable, or the outcome is unknown. 4: a replay differs where the
+recording breaks price-time priority, and nowhere else.
 """
 
 import json
@@ -35,6 +36,7 @@ class ExitStatus(IntEnum):
     REFUSED = 1
     USAGE = 2
     UNREACHABLE = 3
+    RECORDING = 4
 
 
 class CommandError(CrossbookError):

@@ -79,6 +79,14 @@ class PlainBook:
             for order_id, lots in level.items()
         ]
 
+    def order(self, order_id: int) -> tuple[int, int, int] | None:
+        """(side, price ticks, open lots) of an order that rests."""
+        place = self._places.get(order_id)
+        if place is None:
+            return None
+        side, key = place
+        return side, -key if side == _BUY else key, self._sides[side][key][order_id]
+
     def digest(self) -> str:
         """The SHA-256 a recording gives for this book."""
         text = "".join(digest_line(*order) for order in self.orders())

@@ -45,6 +45,11 @@ class BookRow(Struct, gc=False, frozen=True):
     bid_levels: int
     ask_levels: int
 
+    @property
+    def compared(self) -> bool:
+        """Whether the row shows anything: one without levels is equal to every book."""
+        return bool(self.bid_levels or self.ask_levels)
+
 
 class Digest(Struct, gc=False, frozen=True):
     """All resting orders: their number, and the SHA-256 of `digest_lines`."""

@@ -34,8 +34,7 @@ def read_recording(path: Path, units_per_tick: int | None = None) -> Recording:
     `units_per_tick` matters to LOBSTER's files only: the tick in ten-thousandths of a dollar, a
     cent or what their prices need where it is not given.
     """
-    if not path.is_file():
-        raise RecordingError(f"{path}: no such file")
+    check_file(path)
     if path.name.endswith(_COMMAND_SUFFIXES):
         return read_commands_recording(path)
     if is_message_file(path):
@@ -44,6 +43,12 @@ def read_recording(path: Path, units_per_tick: int | None = None) -> Recording:
         f"{path}: neither STEM.cmd.csv[.gz] nor a LOBSTER message file "
         "(time,type,order id,size,price,direction)"
     )
+
+
+def check_file(path: Path) -> None:
+    """Raise `RecordingError` where there is no file."""
+    if not path.is_file():
+        raise RecordingError(f"{path}: {'a folder' if path.is_dir() else 'no such file'}")
 
 
 def read_commands_recording(path: Path) -> Recording:

@@ -100,8 +100,9 @@ class Replay:
             if self.answered > before or self.sent == self.answered:
                 heard_ns = now_ns
             elif now_ns - heard_ns > self._timeout_ns:
-                raise _unreachable(
-                    f"no answer for {self._timeout_ns / 1e9:g} s: {self.answered:,} of "
+                raise unreachable(
+                    f"no answer from the gateway at {self._client.address} for "
+                    f"{self._timeout_ns / 1e9:g} s: {self.answered:,} of "
                     f"{self.sent:,} commands sent were answered"
                 )
             on_progress(self)
@@ -139,7 +140,7 @@ class Replay:
             except SendQueueFull as full:
                 batch = batch[full.sent :]
             if time.monotonic_ns() > deadline_ns:
-                raise _unreachable("the gateway takes no more commands")
+                raise unreachable(f"the gateway at {self._client.address} takes no more commands")
             for reply in self._client.receive(_WAIT_MS):
                 self._take(reply)
 
@@ -176,7 +177,9 @@ class Replay:
                 check.accepted(index, reply)
         elif type(reply) is Reject:
             if reply.reason == RejectReason.NOT_LOGGED_ON:
-                raise _unreachable("the gateway was restarted: the session is gone")
+                raise unreachable(
+                    f"the gateway at {self._client.address} was restarted: the session is gone"
+                )
             if check is not None:
                 check.refused(index, reply)
         else:
@@ -214,7 +217,7 @@ class Replay:
                 check.complete(heartbeat.seq)
                 return
             if time.monotonic_ns() > deadline_ns:
-                raise _unreachable(
+                raise unreachable(
                     f"the feed is at {heartbeat.seq if heartbeat else 0}, the replay ended at "
                     f"{check.last_seq}: is the publisher running?"
                 )
@@ -244,5 +247,6 @@ class Replay:
         return {**at, "max": int(histogram.get_max_value())}
 
 
-def _unreachable(text: str) -> CommandError:
+def unreachable(text: str) -> CommandError:
+    """The exchange does not answer, or not in time."""
     return CommandError(text, ExitStatus.UNREACHABLE, "UNREACHABLE")

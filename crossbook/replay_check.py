@@ -3,6 +3,10 @@
 Fills are taken from the public trades, books from the public L3 changes. Both carry the matcher's
 sequence numbers, and the answer to a command carries its own: so "the book after command k" is
 the book with every change numbered up to that answer's, no matter when anything arrived.
+
+A recording may break the rule it is compared by: real venues' data do. So each difference is laid
+beside what price-time priority makes of the recording (`crossbook.replay_reference`): where that is
+what happened, the recording is at fault, and the exchange is not.
 """
 
 import hashlib
@@ -16,13 +20,8 @@ from common import entry, feed
 from common.depth import OrderDepth
 from common.types import ExecutionKind, Liquidity, RejectReason, Side
 from crossbook.errors import reason_name
-from crossbook.recording import (
-    BookRow,
-    RecordedCommand,
-    RecordedFill,
-    Recording,
-    digest_line,
-)
+from crossbook.recording import Digest, RecordedCommand, RecordedFill, Recording, digest_line
+from crossbook.replay_reference import Reference, reference_of, row_difference
 
 MAX_DIFFERENCES: Final = 20
 """Differences described in words; all are counted."""
@@ -57,6 +56,10 @@ class CheckResult(Struct):
     the recording lists no fills), `own_fills` compares the account's execution reports with the
     public trades. `refused` counts refusals by reason; `unexpected` those that a recording of a
     real venue does not explain: anything but a cancel or reduction that came too late.
+    `rows_without_levels` are recorded rows that show nothing to compare. `breaks` counts the
+    commands after which the recording is not what price-time priority gives, and
+    `by_recording` the differences which that explains; `by_exchange` all others. `in_use` says
+    that the book held orders at the start.
     """
 
     fills: int
@@ -69,6 +72,24 @@ class CheckResult(Struct):
     unanswered: int
     foreign_trades: int
     differences: list[str]
+    rows_without_levels: int = 0
+    breaks: int = 0
+    by_recording: int = 0
+    by_exchange: int = 0
+    in_use: bool = False
+
+    @property
+    def cause(self) -> str:
+        """What makes the replay differ, empty where nothing does: `recording` (it breaks
+        price-time priority, and the exchange kept it), `refusals` (orders were not taken),
+        `others` (somebody else's orders or trades), or else `exchange`."""
+        if self.equal:
+            return ""
+        if self.in_use or self.foreign_trades:
+            return "others"
+        if self.unexpected:
+            return "refusals"
+        return "exchange" if self.by_exchange or self.unanswered else "recording"
 
     @property
     def equal(self) -> bool:
@@ -88,12 +109,17 @@ class ReplayCheck:
     """The running comparison of one replay.
 
     Tell it every answer, trade and L3 change in any order between the three (each in its own
-    order), say how far the L3 changes are complete, and ask for the `result` at the end.
+    order), say how far the L3 changes are complete, and ask for the `result` at the end. Set
+    `in_use` where the book holds orders at the start, and `load` them.
     """
 
-    def __init__(self, recording: Recording) -> None:
+    def __init__(self, recording: Recording, reference: Reference | None = None) -> None:
         self.book = OrderDepth()
+        self.in_use = False
         self._recording = recording
+        self._reference = reference or reference_of(recording)
+        self._rows_without_levels = 0
+        self._by_recording = 0
         self._commands = recording.commands
         self._seqs = [_UNANSWERED] * len(recording.commands)
         self._contiguous = 0
@@ -191,20 +217,27 @@ class ReplayCheck:
     def result(self) -> CheckResult:
         """Compare the fills; the findings of the whole replay."""
         recorded_fills, foreign = self._judge_fills()
+        own_fills = self._judge_own_fills()
+        to_compare = sum(row.compared for row in self._recording.books.values())
         unjudged = len(self._due) + self._books_never_due()
         if unjudged:
             self._differ(f"{unjudged} books could not be compared: the feed did not get there")
         return CheckResult(
             len(self._trades) - foreign,
             recorded_fills,
-            self._judge_own_fills(),
-            self._unreached(self._books, len(self._recording.books)),
+            own_fills,
+            self._unreached(self._books, to_compare),
             self._unreached(self._digests, len(self._recording.digests)),
             dict(sorted(self._refused.items())),
             self._unexpected,
             self._seqs.count(_UNANSWERED),
             foreign,
             self._described(),
+            len(self._recording.books) - to_compare,
+            self._reference.breaks,
+            self._by_recording,
+            self._said - self._by_recording,
+            self.in_use,
         )
 
     def _answered(self, index: int, seq: int) -> None:
@@ -228,23 +261,27 @@ class ReplayCheck:
 
     def _lost(self, command: RecordedCommand) -> None:
         self._differ(f"book after command {command.seq}: the feed lost changes before it")
-        self._books.compared += command.seq in self._recording.books
+        row = self._recording.books.get(command.seq)
+        self._books.compared += row is not None and row.compared
         self._digests.compared += command.seq in self._recording.digests
 
     def _judge_book(self, command: RecordedCommand) -> None:
         row = self._recording.books.get(command.seq)
-        if row is not None:
-            fault = row_difference(row, self.book)
+        if row is not None and row.compared:
+            fault = row_difference(row, self.book.depth.levels)
             if not self._books.add(not fault):
-                self._differ(f"book after command {command.seq}: {fault}")
+                ruled = self._reference.books.get(command.seq)
+                kept = ruled is not None and not row_difference(ruled, self.book.depth.levels)
+                self._differ(f"book after command {command.seq}: {fault}", kept)
         digest = self._recording.digests.get(command.seq)
         if digest is not None:
-            count, found = len(self.book), book_digest(self.book, self._recorded_id)
-            equal = (count, found) == (digest.resting_orders, digest.sha256)
-            if not self._digests.add(equal):
+            found = Digest(len(self.book), book_digest(self.book, self._recorded_id))
+            if not self._digests.add(found == digest):
                 self._differ(
-                    f"digest after command {command.seq}: {count} orders {found[:12]}, recorded "
-                    f"{digest.resting_orders} orders {digest.sha256[:12]}"
+                    f"digest after command {command.seq}: {found.resting_orders} orders "
+                    f"{found.sha256[:12]}, recorded {digest.resting_orders} orders "
+                    f"{digest.sha256[:12]}",
+                    self._reference.digests.get(command.seq) == found,
                 )
 
     def _judge_fills(self) -> tuple[Tally | None, int]:
@@ -274,13 +311,15 @@ class ReplayCheck:
     def _judge_command(
         self, tally: Tally, seq: int, recorded: list[RecordedFill], found: list[RecordedFill]
     ) -> None:
+        kept = self._reference.fills.get(seq) == found
         for k in range(max(len(recorded), len(found))):
             expected = recorded[k] if k < len(recorded) else None
             happened = found[k] if k < len(found) else None
             if not tally.add(expected == happened):
                 self._differ(
                     f"fill {k} of command {seq}: {_fill_text(happened)}, recorded "
-                    f"{_fill_text(expected)}"
+                    f"{_fill_text(expected)}",
+                    kept,
                 )
 
     def _judge_own_fills(self) -> Tally:
@@ -305,27 +344,18 @@ class ReplayCheck:
         """The tally with everything that was never compared counted as different."""
         return Tally(max(recorded, tally.compared), tally.equal)
 
-    def _differ(self, text: str) -> None:
+    def _differ(self, text: str, kept: bool = False) -> None:
+        """Something differs; `kept` says that what happened is what price-time priority gives."""
         self._said += 1
+        if kept:
+            self._by_recording += 1
+            text = f"{text} (the recording breaks price-time priority, the exchange kept it)"
         if len(self._differences) < MAX_DIFFERENCES:
             self._differences.append(text)
 
     def _described(self) -> list[str]:
         more = self._said - len(self._differences)
         return [*self._differences, f"and {more} more"] if more else list(self._differences)
-
-
-def row_difference(row: BookRow, book: OrderDepth) -> str:
-    """What differs first between a recorded row and the book; empty when they agree."""
-    sides = ((_BUY, "bid", row.bids, row.bid_levels), (_SELL, "ask", row.asks, row.ask_levels))
-    for side, name, recorded, limit in sides:
-        found = book.depth.levels(side, limit) if limit else []
-        for level in range(max(len(found), len(recorded))):
-            have = found[level] if level < len(found) else None
-            want = recorded[level] if level < len(recorded) else None
-            if have != want:
-                return f"{name} {level + 1} is {_level_text(have)}, recorded {_level_text(want)}"
-    return ""
 
 
 def book_digest(book: OrderDepth, recorded_id: dict[int, int]) -> str:
@@ -345,7 +375,3 @@ def _fill_text(fill: RecordedFill | None) -> str:
     if fill is None:
         return "nothing"
     return f"{fill.quantity_lots} lots at {fill.price_ticks} of order {fill.maker_id}"
-
-
-def _level_text(level: tuple[int, int] | None) -> str:
-    return "empty" if level is None else f"{level[1]} lots at {level[0]}"

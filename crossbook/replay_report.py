@@ -30,6 +30,11 @@ class ReplayReport(Struct):
         return self.commands / self.seconds if self.seconds else 0.0
 
     @property
+    def cause(self) -> str:
+        """What makes it differ (see `CheckResult.cause`), empty where nothing does."""
+        return self.result.cause if self.result is not None else ""
+
+    @property
     def equal(self) -> bool:
         """Whether nothing differs from the recording."""
         return self.result is None or self.result.equal
@@ -62,6 +67,13 @@ def report_facts(report: ReplayReport) -> dict[str, Any]:
             "unexpected_refusals": result.unexpected,
             "unanswered": result.unanswered,
             "foreign_trades": result.foreign_trades,
+            "rows_without_levels": result.rows_without_levels,
+            "cause": result.cause or None,
+            "recording_breaks": result.breaks,
+            "differences_by": {
+                "recording": result.by_recording,
+                "exchange": result.by_exchange,
+            },
             "differences": result.differences,
         }
     return facts
@@ -71,7 +83,7 @@ def report_table(report: ReplayReport) -> Table:
     """The report for people."""
     verdict = "not compared"
     if report.result is not None:
-        verdict = "[green]equal[/]" if report.equal else "[bold red]DIFFERS[/]"
+        verdict = "[green]equal[/]" if report.equal else f"[bold red]DIFFERS[/]: {_why(report)}"
     table = Table(
         title=f"{report.name} on {report.symbol}: {verdict}",
         title_justify="left",
@@ -99,6 +111,16 @@ def report_table(report: ReplayReport) -> Table:
     return table
 
 
+def _why(report: ReplayReport) -> str:
+    """Who is at fault, in words."""
+    return {
+        "recording": "the recording breaks price-time priority, the exchange kept it everywhere",
+        "refusals": "the exchange refused orders of the recording",
+        "others": "others had orders or traded there",
+        "exchange": "the exchange did something else than the recording",
+    }[report.cause]
+
+
 def _findings(result: CheckResult) -> list[tuple[str, str]]:
     rows = [("fills", f"{result.fills:,}")]
     if result.recorded_fills is not None:
@@ -109,6 +131,10 @@ def _findings(result: CheckResult) -> list[tuple[str, str]]:
         ("digests", _tally_text(result.digests)),
     ]
     refused = ", ".join(f"{count:,} {name}" for name, count in result.refused.items())
+    if result.rows_without_levels:
+        rows.append(("rows without levels", f"{result.rows_without_levels:,}, not compared"))
+    if result.breaks:
+        rows.append(("breaks of priority", f"{result.breaks:,} in the recording"))
     if refused:
         rows.append(("refused", refused))
     if result.unanswered:

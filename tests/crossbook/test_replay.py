@@ -18,7 +18,7 @@ from crossbook.recording_files import read_recording
 from crossbook.replay_check import CheckResult, ReplayCheck, Tally
 from crossbook.replay_requests import ReplayRequests
 from crossbook.sample_flow import sample_path
-from tests.crossbook.plain_exchange import PlainExchange, Said
+from tests.crossbook.plain_exchange import FIRST_SEQ, PlainExchange, Said
 
 replace = msgspec.structs.replace
 
@@ -143,7 +143,10 @@ def test_a_recorded_fill_that_did_not_happen_is_found() -> None:
 
     result = check(flow)
 
-    assert result.differences == ["fill 0 of command 0: nothing, recorded 1 lots at 1 of order 1"]
+    assert result.differences == [
+        "fill 0 of command 0: nothing, recorded 1 lots at 1 of order 1 "
+        "(the recording breaks price-time priority, the exchange kept it)"
+    ]
 
 
 def test_a_corrupted_row_and_digest_are_found() -> None:
@@ -160,6 +163,68 @@ def test_a_corrupted_row_and_digest_are_found() -> None:
     assert result.digests.different == 1
     assert result.differences[0].startswith(f"digest after command {at}: ")
     assert result.differences[1].startswith(f"book after command {seq}: bid 1 is ")
+
+
+def test_a_recording_that_breaks_priority_is_told_from_an_exchange_that_does() -> None:
+    """The recording says that the second order at a price was hit: the exchange hits the first."""
+    commands = [
+        RecordedCommand(0, 0, "new", 1, 2, 100, 5),
+        RecordedCommand(1, 0, "new", 2, 2, 100, 5),
+        RecordedCommand(2, 0, "exec", 3, 1, 100, 5),
+    ]
+    row = BookRow((), ((100, 5),), 1, 1)
+    honest = Recording("honest", commands, {2: [RecordedFill(1, 100, 5)]}, {2: row}, {})
+    jumps = replace(honest, fills={2: [RecordedFill(2, 100, 5)]})
+
+    def hit_the_second(index: int, said: Said) -> Said:
+        second = FIRST_SEQ + 1
+        trades = [replace(trade, maker_order_id=second) for trade in said.trades]
+        changes = said.changes
+        if index == 2:
+            changes = [replace(change, order_id=second) for change in changes]
+        return replace(said, trades=trades, changes=changes)
+
+    result = check(honest)
+    assert (result.equal, result.cause, result.breaks) == (True, "", 0)
+
+    result = check(jumps)
+    assert (result.equal, result.cause, result.breaks) == (False, "recording", 1)
+    assert (result.by_recording, result.by_exchange) == (1, 0)
+    assert "the recording breaks price-time priority" in result.differences[0]
+
+    result = check(honest, hit_the_second)
+    assert (result.equal, result.cause, result.breaks) == (False, "exchange", 0)
+    assert "priority" not in result.differences[0]
+
+    result = check(jumps, hit_the_second)
+    assert (result.recorded_fills, result.cause) == (Tally(1, 1), "")
+
+
+def test_what_else_spoils_a_replay_is_named_before_the_exchange() -> None:
+    flow = recording()
+
+    def refuse_first(index: int, said: Said) -> Said:
+        if index:
+            return said
+        return Said(entry.Reject(0, RejectReason.INSUFFICIENT_BALANCE, "quantity", ""), [], [], [])
+
+    assert check(flow, refuse_first).cause == "refusals"
+    assert check(flow, lose_trade).cause == "exchange"
+    judge = ReplayCheck(flow)
+    judge.in_use = True
+    assert judge.result().cause == "others"
+
+
+def test_a_row_without_levels_is_no_equal_row() -> None:
+    commands = [RecordedCommand(0, 0, "new", 1, 1, 100, 5), RecordedCommand(1, 0, "cancel", 1)]
+    empty, shown = BookRow((), (), 0, 0), BookRow((), (), 1, 1)
+    flow = Recording("short", commands, {}, {0: empty, 1: shown}, {})
+
+    result = check(flow)
+
+    assert result.books == Tally(1, 1)
+    assert result.rows_without_levels == 1
+    assert result.equal
 
 
 def test_a_row_is_judged_at_its_own_command_not_later() -> None:

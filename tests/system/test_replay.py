@@ -20,7 +20,7 @@ DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 
 STREAMS = [
     # stem, commands, fills, book rows, digests
-    ("bitstamp_BTCUSD", 49_489, 558, 5_011, 50),
+    ("bitstamp_BTCUSD", 49_489, 558, 4_986, 50),
     ("bitstamp_BTCUSD.raw", 49_698, 573, 0, 50),
     ("lobster_MSFT50_first1000", 1_223, 110, 920, 2),
 ]
@@ -65,9 +65,9 @@ def test_recorded_streams_replay_with_every_fill_row_and_digest_equal(
 
 
 def test_the_shipped_sample_replays_without_any_argument(venue: Exchange) -> None:
-    status, [report] = replay(venue, "--clear")
+    status, [report] = replay(venue)
 
-    assert report["symbol"] == "BTC-USDT"
+    assert report["symbol"].startswith("REPLAY-")
     assert report["commands"] == 3_000
     assert report["recorded_fills"] == all_of(754)
     assert report["book_rows"] == all_of(708)
@@ -106,8 +106,12 @@ def test_lobster_files_replay(venue: Exchange, tmp_path: Path) -> None:
     recorded = Venue(11, levels=10)
     recorded.run(before=300, inside=900)
 
-    status, [report] = replay(venue, str(recorded.write(tmp_path)), "--clear")
+    path = recorded.write(tmp_path)
+    status, [report] = replay(venue, str(path), "--clear")
+    own_status, [own_report] = replay(venue, str(path))
 
+    assert (own_report["equal"], own_status) == (True, 0)
+    assert own_report["symbol"].startswith("REPLAY-")
     assert report["symbol"] == "MSFT-USD"
     assert report["differences"] == []
     assert report["recorded_fills"]["compared"] >= recorded.executions > 100
@@ -149,7 +153,10 @@ def test_a_corrupted_expectation_fails_the_report_and_the_exit_status(
     assert report["equal"] is False
     assert report[found]["equal"] == report[found]["compared"] - 1
     assert len(report["differences"]) == 1
-    assert status == 1
+    assert report["cause"] == "recording"
+    assert report["differences_by"] == {"recording": 1, "exchange": 0}
+    assert report["recording_breaks"] == 1
+    assert status == 4
 
 
 def test_lost_feed_messages_are_recovered(venue: Exchange, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -175,7 +182,7 @@ def test_lost_feed_messages_are_recovered(venue: Exchange, monkeypatch: pytest.M
 def test_a_book_in_use_is_refused_and_can_be_cleared(venue: Exchange) -> None:
     replay(venue, "--clear")
 
-    status, [refusal] = replay(venue)
+    status, [refusal] = replay(venue, "--symbol", "BTC-USDT")
     assert refusal["error"]["code"] == "BOOK_NOT_EMPTY"
     assert "--clear" in refusal["error"]["message"]
     assert status == 1
@@ -185,7 +192,7 @@ def test_a_book_in_use_is_refused_and_can_be_cleared(venue: Exchange) -> None:
     assert status == 1
 
     status, [report] = replay(venue, "--keep-going", "--account", "78")
-    assert report["equal"] is False
+    assert (report["equal"], report["cause"]) == (False, "others")
     assert status == 1
 
 
