@@ -49,21 +49,28 @@ def uncross_price(
         prices.add(reference_ticks)
     demand = market_bid_lots + sum(bids.values())
     supply = market_ask_lots
-    found = []
+    most = 1
+    found: list[Price] = []
     for price in sorted(prices):
         # Bids below a price do not buy at it; asks up to a price sell at it.
         supply += asks.get(price, 0)
-        if demand and supply:
-            found.append(Price(price, min(demand, supply), demand - supply))
+        lots = min(demand, supply)
+        if lots > most:
+            most = lots
+            found.clear()
+        if lots == most:
+            found.append(Price(price, lots, demand - supply))
         demand -= bids.get(price, 0)
+        if demand < most:
+            # Less and less can be bought from here on.
+            break
     return _best(found, reference_ticks, edition)
 
 
 def _best(found: list[Price], reference_ticks: int, edition: int) -> Price:
+    """Of the prices at which most trades, by what is left over."""
     if not found:
         return NOTHING
-    most = max(each.lots for each in found)
-    found = [each for each in found if each.lots == most]
     least = min(abs(each.surplus_lots) for each in found)
     found = [each for each in found if abs(each.surplus_lots) == least]
     if all(each.surplus_lots > 0 for each in found):
