@@ -118,6 +118,10 @@ class Board:
         seqs = (shown.first_seq, self.seq, shown.prev_seq)
         return self._update(seqs, shown.bids, shown.asks)
 
+    def forget_snapshot(self) -> None:
+        """Make the next snapshot anew: the one held may be of a state that is over."""
+        self._snapshot = None
+
     def settle(self) -> None:
         """As `flush`, for nobody."""
         self._show()

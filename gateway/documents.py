@@ -45,6 +45,10 @@ SelfTradePrevention = Literal[
 ExpireTime = Annotated[
     int, Meta(ge=1, le=MAX_INT // 1_000_000, description="ms since the Unix epoch")
 ]
+State = Annotated[
+    Literal["open", "post_only", "cancel_only", "halted", "auction"],
+    Meta(description="what the instrument takes at present; cancels always"),
+]
 OrderType = Literal[
     "limit", "market", "stop", "stop_limit", "take_profit", "take_profit_limit"
 ]  # fmt: skip
@@ -258,8 +262,22 @@ class FillList(Struct):
     seq: int
 
 
+class Auction(Struct):
+    """What the uncross of a call phase would give now: `indicative_quantity` at
+    `indicative_price`, null where nothing can trade, and the surplus that would trade at that
+    price too, of buyers or of sellers."""
+
+    indicative_price: str | None
+    indicative_quantity: str
+    surplus_side: Side | None
+    surplus_quantity: str
+
+
 class OrderBook(Struct):
-    """The best levels as [price, quantity], best first; `checksum` is over the top ten."""
+    """The best levels as [price, quantity], best first; `checksum` is over the top ten.
+
+    `state` ends by itself at `state_until`; it is null while there is no live market data. In a
+    call phase (`auction`) the book may be crossed; `auction` is null otherwise."""
 
     symbol: str
     timestamp: str
@@ -267,6 +285,9 @@ class OrderBook(Struct):
     bids: list[Level]
     asks: list[Level]
     checksum: int
+    state: State | None = None
+    state_until: str | None = None
+    auction: Auction | None = None
 
 
 class Trade(Struct):
@@ -314,7 +335,7 @@ class CandleList(Struct):
 
 class Ticker(Struct):
     """The last 24 hours, to the minute. Prices are null where nothing traded, or where a side of
-    the book is empty."""
+    the book is empty. `state`, `state_until` and `auction` are as in an order book."""
 
     symbol: str
     timestamp: str
@@ -331,10 +352,14 @@ class Ticker(Struct):
     bid_quantity: str | None
     ask: str | None
     ask_quantity: str | None
+    state: State | None = None
+    state_until: str | None = None
+    auction: Auction | None = None
 
 
 class InstrumentDocument(Struct):
-    """What is traded, on which grid, and what it costs."""
+    """What is traded, on which grid, what it costs, and what it takes at present. `state` is null
+    while there is no live market data; it ends by itself at `state_until`."""
 
     symbol: str
     base: str
@@ -347,6 +372,9 @@ class InstrumentDocument(Struct):
     min_notional: str
     maker_fee_percent: str
     taker_fee_percent: str
+    state: State | None = None
+    state_until: str | None = None
+    auction: Auction | None = None
 
 
 class InstrumentList(Struct):

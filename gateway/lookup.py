@@ -1,9 +1,10 @@
 """What can be looked up through the API: the past from the recorder, the present from the feed."""
 
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from common.clock import Clock
+from common.feed import MarketState
 from common.feed import Ticker as FeedTicker
 from common.history import (
     INTERVALS_S,
@@ -23,10 +24,13 @@ from common.shards import shard_of
 from common.types import RejectReason
 from gateway import documents
 from gateway.local_sessions import LocalSessions
+from gateway.market_state import state_facts
 from gateway.past import Past, newest
 from gateway.problem import Problem, malformed, unknown_order
 from gateway.readiness import readiness, recorder_fault
 from gateway.render import Renderer, timestamp
+
+_Stated = TypeVar("_Stated", documents.Ticker, documents.InstrumentDocument)
 
 
 class MarketView(Protocol):
@@ -44,6 +48,9 @@ class MarketView(Protocol):
 
     async def wait_for(self, symbol: str, seq: int) -> bool:
         """Whether the book of an instrument has come to `seq`, after waiting for it a moment."""
+
+    def state(self, symbol: str) -> MarketState | None:
+        """The state of an instrument; None while it is not known."""
 
 
 class Lookup:
@@ -242,6 +249,7 @@ class Lookup:
             [[price(ticks), quantity(lots)] for ticks, lots in book.bids(levels)],
             [[price(ticks), quantity(lots)] for ticks, lots in book.asks(levels)],
             book.checksum,
+            *state_facts(instrument, self._market.state(symbol)),
         )
 
     def ticker(self, symbol: str) -> documents.Ticker:
@@ -250,12 +258,20 @@ class Lookup:
         ticker = self._market.ticker(symbol)
         if ticker is None:
             raise _no_market_data(symbol)
-        return self.render.ticker(instrument, ticker)
+        return self._with_state(self.render.ticker(instrument, ticker), instrument)
 
     def list_instruments(self) -> documents.InstrumentList:
         """All instruments."""
-        listed = [self.render.instrument(each) for each in self.instruments.values()]
+        listed = [
+            self._with_state(self.render.instrument(each), each)
+            for each in self.instruments.values()
+        ]
         return documents.InstrumentList(listed)
+
+    def _with_state(self, document: _Stated, instrument: Instrument) -> _Stated:
+        facts = state_facts(instrument, self._market.state(instrument.symbol))
+        document.state, document.state_until, document.auction = facts
+        return document
 
     def instrument(self, symbol: str, status: int = 422) -> Instrument:
         """The instrument of a symbol; raises `Problem` with `status`."""

@@ -13,7 +13,7 @@ import zmq
 from common.clock import Clock
 from common.codec import decode_feed_reply, encode
 from common.errors import BAD_BYTES
-from common.feed import DepthUpdate, Snapshot, Ticker
+from common.feed import DepthUpdate, MarketState, Snapshot, Ticker
 from common.feed_follower import FeedFollower, Update
 from common.feed_group import FeedGroup
 from common.instruments import Instrument
@@ -22,7 +22,7 @@ from common.log import logger
 from common.sockets import has_more
 from gateway.book_waits import BookWaits
 
-CHANNELS: Final = ("l2", "bbo", "trade", "candle", "ticker")
+CHANNELS: Final = ("l2", "bbo", "trade", "candle", "ticker", "state")
 
 DRAIN_MAX: Final = 2_000
 """Most feed messages taken before their updates are handed on."""
@@ -130,6 +130,13 @@ class MarketFeed:
         if follower.stale or not follower.follows(symbol):
             return None
         return follower.ticker(symbol)
+
+    def state(self, symbol: str) -> MarketState | None:
+        """The state of an instrument; None before it is known, or while it is old."""
+        follower = self.group.of(symbol)
+        if follower.stale or not follower.follows(symbol):
+            return None
+        return follower.state(symbol)
 
     def why_not_live(self, symbol: str) -> str:
         """Why the market is not seen as it is now; empty when it is.

@@ -3,10 +3,11 @@
 from collections import deque
 from typing import Final
 
-from common.feed import BestBidOffer, DepthUpdate, Snapshot, Ticker, Trades
+from common.feed import BestBidOffer, DepthUpdate, MarketState, Snapshot, Ticker, Trades
 from common.history import Candle
 from gateway.board import UNFLUSHED_MAX, Board
 from gateway.channel import Connection
+from gateway.market_state import StateTape
 from gateway.stream import NEW, Pace, Stream
 from gateway.stream_frame import FrameMaker
 from gateway.trade_tape import TradeTape
@@ -29,7 +30,12 @@ def _prompt_pace() -> Pace:
 
 
 class BookStream(Stream):
-    """`/ws/market-data/SYMBOL`: snapshot, then conflated updates and best prices.
+    """`/ws/market-data/SYMBOL`: state and snapshot, then changes of the state, conflated updates
+    and best prices.
+
+    A change of the state leaves at once with all that waits of the book: before it where the book
+    may be crossed from then on, else behind it. So no client has a crossed book without the
+    reason.
 
     Best bid and offer leave at once while sending them is cheap (`_prompt_pace`), else together
     with the book's next update.
@@ -38,6 +44,8 @@ class BookStream(Stream):
     def __init__(self, frames: FrameMaker) -> None:
         super().__init__(frames)
         self.board = Board(frames)
+        self._states = StateTape()
+        self._state = b""
         self._pace = _book_pace()
         self._best_pace = _prompt_pace()
         self._best_due = False
@@ -70,6 +78,13 @@ class BookStream(Stream):
             if self.board.waiting > UNFLUSHED_MAX:
                 self.board.settle()
 
+    def take_state(self, state: MarketState) -> None:
+        """The state of the instrument, of the feed; after the books it came with or behind."""
+        self._states.take(state)
+        if not self.level and not self.behind:
+            self.board.settle()
+            self._tell_states()
+
     def opened(self, connection: Connection) -> None:
         if not self.level and not self.behind and self.board.loaded:
             # Nobody has been watching: let the snapshot be of now.
@@ -84,7 +99,7 @@ class BookStream(Stream):
             due = self._pace.free_ns
         if self._best_due and self.board.best is not None:
             due = min(self._best_pace.free_ns, due if due is not None else _NEVER_NS)
-        if self.beat_due and due is None:
+        if self._states.waits or (self.beat_due and due is None):
             due = 0
         return due
 
@@ -94,7 +109,8 @@ class BookStream(Stream):
         board = self.board
         before = board.number
         update = b""
-        self._flushed = board.dirty and now_ns >= self._pace.free_ns
+        is_free = now_ns >= self._pace.free_ns or self._states.changes
+        self._flushed = board.dirty and is_free
         if self._flushed:
             update = board.flush() or b""
         best = b""
@@ -103,7 +119,11 @@ class BookStream(Stream):
             self._best_due = False
         # A heartbeat leaves with the update that is about to come, if one is.
         beat = self.take_beat() if self._flushed or not board.dirty else b""
-        frame = update + best + beat
+        states = self._tell_states()
+        if self._states.may_be_crossed:
+            frame = states + update + best + beat
+        else:
+            frame = update + best + states + beat
         if not frame:
             return False
         self.send_level(frame, before)
@@ -117,7 +137,7 @@ class BookStream(Stream):
         self._best_pace.sent(begun_ns, cost_ns)
 
     def catch_up(self, connection: Connection, position: int) -> int:
-        """One update from where it stands, or a fresh snapshot; then the best prices."""
+        """State, and one update from where it stands, or a fresh snapshot; then the best prices."""
         board = self.board
         frame = b""
         if position != board.number:
@@ -129,8 +149,20 @@ class BookStream(Stream):
                     frame = self.frames.resync() + frame
                 missed = board.since(held) or b""
             frame += missed
-        connection.send(frame + board.bbo())
+        frame += board.bbo()
+        goes_first = position == NEW or self._states.may_be_crossed
+        connection.send(self._state + frame if goes_first else frame + self._state)
         return board.number
+
+    def _tell_states(self) -> bytes:
+        """What waits of the state, which counts as sent."""
+        if not self._states.waits:
+            return b""
+        if self._states.changes:
+            self.board.forget_snapshot()
+        frames = [self.frames.state(state) for state in self._states.drain()]
+        self._state = frames[-1]
+        return b"".join(frames)
 
     def _best_may_leave(self, now_ns: int) -> bool:
         return self.board.best is not None and now_ns >= self._best_pace.free_ns
@@ -223,11 +255,12 @@ class TradeStream(Stream):
 
 
 class TickerStream(Stream):
-    """`/ws/ticker/SYMBOL`: the last 24 hours, the latest only."""
+    """`/ws/ticker/SYMBOL`: the state and its changes, and the last 24 hours, the latest only."""
 
     def __init__(self, frames: FrameMaker) -> None:
         super().__init__(frames)
         self._ticker: Ticker | None = None
+        self._states = StateTape()
         self._pace = Pace(250 * _MS, 1_000 * _MS, 10)
         self._number = 0
         self._dirty = False
@@ -238,7 +271,14 @@ class TickerStream(Stream):
 
     @property
     def seq(self) -> int:
-        return self._ticker.seq if self._ticker is not None else 0
+        told = (self._ticker, self._states.latest)
+        return max(message.seq if message is not None else 0 for message in told)
+
+    def take_state(self, state: MarketState) -> None:
+        """The state of the instrument, of the feed."""
+        self._states.take(state)
+        if not len(self):
+            self._states.drain()
 
     def take(self, ticker: Ticker) -> None:
         """A message of the feed."""
@@ -248,6 +288,8 @@ class TickerStream(Stream):
     def due_ns(self) -> int | None:
         if not self.live or not len(self):
             return None
+        if self._states.waits:
+            return 0
         if self._dirty:
             return self._pace.free_ns
         return 0 if self.beat_due else None
@@ -255,9 +297,11 @@ class TickerStream(Stream):
     def work(self, now_ns: int) -> bool:
         if not self.live or not len(self):
             return False
-        before, frame = self._number, b""
+        before = self._number
+        frame = b"".join(map(self.frames.state, self._states.drain()))
+        self._number += bool(frame)
         if self._dirty and self._ticker is not None and now_ns >= self._pace.free_ns:
-            frame = self.frames.ticker(self._ticker)
+            frame += self.frames.ticker(self._ticker)
             self._dirty = False
             self._number += 1
         frame += self.take_beat() if not self._dirty else b""
@@ -272,8 +316,12 @@ class TickerStream(Stream):
 
     def catch_up(self, connection: Connection, position: int) -> int:
         """The latest."""
-        if self._ticker is not None and position != self._number:
-            connection.send(self.frames.ticker(self._ticker))
+        state, ticker = self._states.latest, self._ticker
+        if position != self._number:
+            frame = self.frames.state(state) if state is not None else b""
+            frame += self.frames.ticker(ticker) if ticker is not None else b""
+            if frame:
+                connection.send(frame)
         return self._number
 
 

@@ -11,11 +11,13 @@ from typing import Any, Final, Literal
 from msgspec import Struct
 from msgspec.json import Encoder
 
-from common.feed import BestBidOffer, Ticker, Trade
+from common.feed import BestBidOffer, MarketState, Ticker, Trade
 from common.history import Candle
 from common.instruments import Instrument, format_decimal
 from common.types import Side
+from gateway import documents
 from gateway.channel import text_frame
+from gateway.market_state import state_facts
 from gateway.render import order_id_text, timestamp
 
 TEXTS_CACHED: Final = 65_536
@@ -99,6 +101,15 @@ class _Ticker(Struct, tag="ticker"):
     bid_quantity: str | None
     ask: str | None
     ask_quantity: str | None
+    ts: int
+
+
+class _State(Struct, tag="state"):
+    symbol: str
+    seq: int
+    state: documents.State | None
+    state_until: str | None
+    auction: documents.Auction | None
     ts: int
 
 
@@ -215,6 +226,11 @@ class FrameMaker:
                 ticker.time_ns // 1000,
             )
         )
+
+    def state(self, state: MarketState) -> bytes:
+        """What the instrument takes, and what an auction would give now."""
+        facts = state_facts(self.instrument, state)
+        return _frame(_State(self.symbol, state.seq, *facts, state.time_ns // 1000))
 
     def heartbeat(self, seq: int) -> bytes:
         """Alive, and the `seq` of this stream's last message."""

@@ -3,7 +3,15 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
-from common.feed import BestBidOffer, Candles, DepthUpdate, Snapshot, Ticker, Trades
+from common.feed import (
+    BestBidOffer,
+    Candles,
+    DepthUpdate,
+    MarketState,
+    Snapshot,
+    Ticker,
+    Trades,
+)
 from common.feed_follower import Update
 from common.history import INTERVALS_S, Candle
 from common.instruments import Instrument
@@ -190,9 +198,16 @@ class Streams:
             market.book.take(update)
             market.trades.take(update)
             self._waits(market.book)
+            if update.state is not None:
+                self._hand_on(market, update.state)
             if update.ticker is not None:
                 self._hand_on(market, update.ticker)
             self._take_candles(market, update.candles)
+        elif isinstance(update, MarketState):
+            market.book.take_state(update)
+            market.ticker.take_state(update)
+            self._waits(market.book)
+            self._waits(market.ticker)
         elif isinstance(update, Ticker):
             market.ticker.take(update)
             self._waits(market.ticker)

@@ -89,6 +89,7 @@ PURE: Final = {
     "gateway.joint_answer",
     "gateway.link",
     "gateway.local_sessions",
+    "gateway.market_state",
     "gateway.market_stream",
     "gateway.problem",
     "gateway.readiness",

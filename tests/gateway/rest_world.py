@@ -12,7 +12,7 @@ import httpx
 
 from common.clock import FakeClock
 from common.events import Event, EventBatch
-from common.feed import Snapshot, Ticker
+from common.feed import MarketState, Snapshot, Ticker
 from common.local_book import LocalBook
 from common.rules import Rules
 from common.sync import AccountBalances, BalancesRequest, Orders
@@ -58,6 +58,7 @@ class PlainMarket:
         self._engine = engine
         self.stale = False
         self.tickers: dict[str, Ticker] = {}
+        self.states: dict[str, MarketState] = {}
 
     def book(self, symbol: str) -> LocalBook | None:
         """The book of an instrument."""
@@ -78,6 +79,13 @@ class PlainMarket:
     async def wait_for(self, symbol: str, seq: int) -> bool:
         """Whether the engine has come to it; nothing is late here."""
         return self._engine.seq >= seq
+
+    def state(self, symbol: str) -> MarketState | None:
+        """The state as the engine has it, with no auction."""
+        book = self._engine.books[next(each.id for each in INSTRUMENTS if each.symbol == symbol)]
+        until_ns = book.until[0] if book.until is not None else 0
+        state = MarketState(symbol, self._engine.seq, book.state, until_ns, 0, 0, 0, NOW_NS)
+        return None if self.stale else self.states.get(symbol, state)
 
     def ticker(self, symbol: str) -> Ticker | None:
         """What was set."""

@@ -79,7 +79,7 @@ class StreamWorld:
 
     def __init__(self, seed: int = 1, *, live: bool = True) -> None:
         self.source = FeedSource(seed)
-        self.follower = FeedFollower((), ("l2", "bbo", "trade"))
+        self.follower = FeedFollower((), ("l2", "bbo", "trade", "state"))
         self.streams = Streams()
         self.now_ns = 1_000 * MS
         self.cost_ns = 0

@@ -1,0 +1,75 @@
+"""The state of an instrument in the documents of the API."""
+
+import asyncio
+from typing import Any
+
+from common.commands import SetInstrumentState
+from common.feed import MarketState, Ticker
+from common.types import InstrumentState
+from tests.gateway.rest_world import NOW_NS, RestWorld
+
+PATHS = ("/api/v1/instruments", "/api/v1/ticker/BTC-USDT", "/api/v1/orderbook/BTC-USDT")
+UNKNOWN = {"state": None, "state_until": None, "auction": None}
+
+
+async def told(world: RestWorld) -> list[dict[str, Any]]:
+    """What each document says of the state of BTC-USDT."""
+    found = []
+    for path in PATHS:
+        document = (await world.client.get(path)).json()
+        if "instruments" in document:
+            document = next(i for i in document["instruments"] if i["symbol"] == "BTC-USDT")
+        found.append({name: document[name] for name in UNKNOWN})
+    return found
+
+
+def world_with_ticker() -> RestWorld:
+    world = RestWorld()
+    world.market.tickers["BTC-USDT"] = Ticker("BTC-USDT", *[1] * 17)
+    return world
+
+
+def test_every_state_is_told_with_its_end() -> None:
+    async def go() -> None:
+        async with world_with_ticker() as world:
+            names = ("open", "post_only", "cancel_only", "halted")
+            for state, name in zip(InstrumentState, names, strict=False):
+                until_ns = NOW_NS if state != InstrumentState.OPEN else 0
+                world.engine.apply(SetInstrumentState(0, 0, 0, 1, state, until_ns), NOW_NS - 1)
+                until = "2025-10-26T12:34:56.789Z" if until_ns else None
+                expected = {"state": name, "state_until": until, "auction": None}
+                assert await told(world) == [expected] * 3
+
+    asyncio.run(go())
+
+
+def test_an_auction_is_told_with_what_it_would_give() -> None:
+    async def go() -> None:
+        async with world_with_ticker() as world:
+            auction = MarketState("BTC-USDT", 9, InstrumentState.AUCTION, 0, 5_000_001, 3, 2, 0)
+            world.market.states["BTC-USDT"] = auction
+            expected = {
+                "state": "auction",
+                "state_until": None,
+                "auction": {
+                    "indicative_price": "50000.01",
+                    "indicative_quantity": "0.00003",
+                    "surplus_side": "buy",
+                    "surplus_quantity": "0.00002",
+                },
+            }
+            assert await told(world) == [expected] * 3
+
+    asyncio.run(go())
+
+
+def test_instruments_are_listed_without_a_state_while_the_market_is_not_seen() -> None:
+    async def go() -> None:
+        async with RestWorld() as world:
+            world.market.stale = True
+            listed = (await world.client.get("/api/v1/instruments")).json()["instruments"]
+            assert [{name: each[name] for name in UNKNOWN} for each in listed] == [
+                UNKNOWN for _ in listed
+            ]
+
+    asyncio.run(go())

@@ -1,0 +1,160 @@
+"""The state of an instrument on `/ws/market-data/` and `/ws/ticker/`, in order with the book."""
+
+from typing import Any
+
+from common.feed import DepthUpdate, MarketState
+from common.types import InstrumentState
+from gateway.market_state import WAITING_MAX, StateTape
+from tests.common.feed_source import SYMBOL
+from tests.gateway.stream_world import FakeConnection, StreamWorld
+
+OPEN, POST_ONLY, CANCEL_ONLY, HALTED, AUCTION = (int(state) for state in InstrumentState)
+
+
+class World(StreamWorld):
+    """A book of one ask at 490; the test says what comes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seq = self.source.seq
+        book = self.follower.book(SYMBOL)
+        bids, asks = ([(ticks, 0) for ticks, _ in levels] for levels in (book.bids(), book.asks()))
+        self.tell(self.levels(bids, [*asks, (490, 5)]))
+        self.advance(100)
+
+    def tell(self, *updates: DepthUpdate | MarketState) -> None:
+        """Hand these on as what one reading of the feed brought."""
+        self.streams.take(updates)
+        self.work()
+
+    def levels(
+        self, bids: list[tuple[int, int]], asks: list[tuple[int, int]] | None = None
+    ) -> DepthUpdate:
+        """The next change of the book."""
+        self.seq += 1
+        return DepthUpdate(SYMBOL, self.seq, self.seq, self.seq - 1, bids, asks or [], 0, 0)
+
+    def state(
+        self, state: int, until_ns: int = 0, at: tuple[int, int, int] = (0, 0, 0)
+    ) -> MarketState:
+        """The next state."""
+        self.seq += 1
+        return MarketState(SYMBOL, self.seq, state, until_ns, *at, 0)
+
+
+def told(connection: FakeConnection) -> list[Any]:
+    """Types of the messages, and of a state which one."""
+    return [message.get("state", message["type"]) for message in connection.take()]
+
+
+def test_state_comes_first_and_on_change_and_only_then() -> None:
+    world = World()
+    for path in (f"/ws/market-data/{SYMBOL}", f"/ws/ticker/{SYMBOL}"):
+        client = world.connect(path)
+        assert told(client)[0] == "open"
+        halt = world.state(HALTED, 1_761_482_096_000_000_000)
+        world.tell(halt)
+        message = client.take()[0]
+        assert message == {
+            "type": "state",
+            "symbol": SYMBOL,
+            "seq": halt.seq,
+            "state": "halted",
+            "state_until": "2025-10-26T12:34:56.000Z",
+            "auction": None,
+            "ts": 0,
+        }
+        world.tell(halt)
+        assert told(client) == []
+        world.tell(world.state(OPEN))
+        assert told(client) == ["open"]
+
+
+def test_an_auction_is_told_with_what_it_would_give() -> None:
+    world = World()
+    client = world.connect()
+    world.tell(world.state(AUCTION))
+    client.take()
+    world.tell(world.state(AUCTION, 0, (490, 3, -2)))
+    (message,) = client.take()
+    assert message["auction"] == {
+        "indicative_price": "4.90",
+        "indicative_quantity": "0.00003",
+        "surplus_side": "sell",
+        "surplus_quantity": "0.00002",
+    }
+    world.tell(world.state(AUCTION))
+    assert client.take()[0]["auction"] == {
+        "indicative_price": None,
+        "indicative_quantity": "0.00000",
+        "surplus_side": None,
+        "surplus_quantity": "0.00000",
+    }
+
+
+def test_a_state_in_which_the_book_may_be_crossed_goes_before_it_and_another_behind() -> None:
+    world = World()
+    client = world.connect()
+    client.take()
+    world.tell(world.state(AUCTION), world.levels([(500, 5)]))
+    assert told(client) == ["auction", "l2_update"]
+    # Before the book's next update would be due.
+    world.tell(world.levels([(500, 0)]), world.state(OPEN))
+    assert told(client) == ["l2_update", "open"]
+
+
+def test_how_a_call_phase_ended_is_told_though_it_is_over() -> None:
+    world = World()
+    client = world.connect()
+    world.tell(world.state(AUCTION, 0, (495, 1, 0)))
+    client.take()
+    result = world.state(AUCTION, 0, (490, 3, -2))
+    world.tell(result, world.state(OPEN))
+    first, second = client.take()
+    assert (first["seq"], first["auction"]["indicative_price"]) == (result.seq, "4.90")
+    assert (second["state"], second["auction"]) == ("open", None)
+
+
+def test_a_full_client_gets_the_present_state_when_it_has_room() -> None:
+    world = World()
+    client, other = world.connect(), world.connect()
+    client.take()
+    client.full = True
+    world.tell(world.state(AUCTION), world.levels([(500, 5)]))
+    world.tell(world.state(HALTED))
+    assert told(client) == []
+    client.drain()
+    assert told(client)[:2] == ["halted", "l2_update"]
+    client.full = True
+    world.tell(world.levels([(500, 0)]), world.state(OPEN))
+    client.drain()
+    assert told(client) == ["l2_update", "bbo", "open"]
+    assert told(other)[-1] == "open"
+
+
+def test_who_comes_after_an_auction_gets_no_book_that_is_crossed() -> None:
+    world = World()
+    world.tell(world.state(AUCTION), world.levels([(500, 5)]))
+    first = world.connect()
+    assert first.take()[1]["bids"] == [["5.00", "0.00005"]]
+    world.tell(world.levels([(500, 0)]), world.state(OPEN))
+    state, snapshot, *_ = world.connect().take()
+    assert (state["state"], snapshot["type"], snapshot["bids"]) == ("open", "snapshot", [])
+
+
+def test_a_state_that_comes_while_nobody_listens_is_there_for_the_next_client() -> None:
+    world = World()
+    world.tell(world.state(HALTED))
+    assert told(world.connect())[0] == "halted"
+    assert told(world.connect(f"/ws/ticker/{SYMBOL}"))[0] == "halted"
+
+
+def test_of_many_states_that_wait_the_latest_are_kept() -> None:
+    tape = StateTape()
+    states = [MarketState(SYMBOL, seq, 1 + seq % 2, 0, 0, 0, 0, 0) for seq in range(100)]
+    for state in states:
+        tape.take(state)
+    assert tape.changes
+    assert tape.drain() == states[-WAITING_MAX:]
+    assert not tape.waits
+    assert not tape.changes
