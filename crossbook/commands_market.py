@@ -33,7 +33,7 @@ from crossbook.options import (
 )
 from crossbook.process_probe import matcher_build
 from crossbook.recent_trades import recent_trades
-from crossbook.rendering import book_facts, trade_facts
+from crossbook.rendering import book_facts, state_facts, state_text, trade_facts
 from crossbook.watching import FRAMES_PER_SECOND, open_market, until_interrupt, wait_ready
 
 SILENT_MS: Final = 3_000
@@ -66,7 +66,7 @@ def book(
     """
     settings = client_settings(feed=feed, snapshots=snapshots)
     output = Output(as_json)
-    with open_market(settings, [symbol.upper()], ("l2", "trade")) as market:
+    with open_market(settings, [symbol.upper()], ("l2", "trade", "state")) as market:
         wait_ready(market, [symbol.upper()], timeout)
         view = _BookView(market, symbol.upper(), levels)
         if once or not (as_json or output.console.is_terminal):
@@ -95,14 +95,18 @@ class _BookView:
         local = self._market.book(self._symbol)
         assert local.instrument is not None, "the market is ready"
         return book_facts(
-            local.instrument, local.seq, local.bids(self._levels), local.asks(self._levels)
-        )
+            local.instrument, local.seq, local.bids(self._levels), local.asks(self._levels),
+            self._market.state(self._symbol),
+        )  # fmt: skip
 
     def ladder(self, shrink: bool = False) -> RenderableType:
         """The ladder as of now; with `shrink` without rows for levels that do not exist."""
         local = self._market.book(self._symbol)
         assert local.instrument is not None, "the market is ready"
         notes = []
+        state = state_text(local.instrument, self._market.state(self._symbol))
+        if state:
+            notes.append(state)
         if self._market.stale:
             notes.append("no news from the exchange: this may be old")
         elif not self._market.ready:
@@ -130,7 +134,7 @@ class _BookView:
         """Wait for news and print the levels if they changed."""
         self._read(0.5)
         facts = self.facts()
-        if self._market.ready and _levels_of(facts) != _levels_of(self._printed):
+        if self._market.ready and _shown_of(facts) != _shown_of(self._printed):
             self._printed = facts
             output.result(facts, "")
 
@@ -140,8 +144,8 @@ class _BookView:
                 self._last_trade = update.trades[-1]
 
 
-def _levels_of(facts: dict[str, Any]) -> tuple[Any, Any]:
-    return facts.get("bids"), facts.get("asks")
+def _shown_of(facts: dict[str, Any]) -> dict[str, Any]:
+    return {name: said for name, said in facts.items() if name != "seq"}
 
 
 def trades(
@@ -206,7 +210,8 @@ def status(
     timeout: TimeoutOption = 2.0,
     as_json: JsonOption = False,
 ) -> None:
-    """Say whether gateway, matcher and publisher are there, and how far each of them is.
+    """Say whether gateway, matcher and publisher are there, how far each of them is, and which
+    instruments do not trade as usual.
 
     Exit status 3 when one of them is not. Where there are several shards, matcher-1 and
     publisher-1 are those of the second one.
@@ -220,19 +225,24 @@ def status(
     gateway_facts = _part(lambda: _gateway_facts(settings, timeout))
     seqs = gateway_facts.pop("seqs", {})
     facts: dict[str, Any] = {"gateway": gateway_facts}
+    states: dict[str, str] = {}
     for shard in settings.each_shard():
-        facts |= _shard_facts(shard, seqs.get(shard.shard), timeout)
+        facts |= _shard_facts(shard, seqs.get(shard.shard), timeout, states)
     reachable = all(part["reachable"] for part in facts.values())
     output = Output(as_json)
-    output.result({"reachable": reachable, **facts}, _status_table(settings, facts))
+    output.result({"reachable": reachable, **facts}, _status_table(settings, facts, states))
     if not reachable:
         raise typer.Exit(int(ExitStatus.UNREACHABLE))
 
 
-def _shard_facts(shard: Settings, gateway_seq: int | None, timeout: float) -> dict[str, Any]:
-    """Of a publisher and the matcher behind it. `gateway_seq` is what the gateway has heard."""
+def _shard_facts(
+    shard: Settings, gateway_seq: int | None, timeout: float, states: dict[str, str]
+) -> dict[str, Any]:
+    """Of a publisher and the matcher behind it. `gateway_seq` is what the gateway has heard;
+    instruments that are not open go into `states`, in words."""
     publisher = _part(lambda: _publisher_facts(shard, timeout))
     silent_ms = publisher.pop("matcher_silent_ms", None)
+    states.update(publisher.pop("states", {}))
     # Only the publisher hears the matcher: without it nothing can be said.
     heard = None if silent_ms is None else silent_ms < SILENT_MS
     matcher = {
@@ -274,7 +284,8 @@ def _gateway_facts(settings: Settings, timeout: float) -> dict[str, Any]:
 
 
 def _publisher_facts(settings: Settings, timeout: float) -> dict[str, Any]:
-    with MarketData(settings.publisher_feed, settings.publisher_snapshots, (), ("bbo",)) as market:
+    channels = ("bbo", "state")
+    with MarketData(settings.publisher_feed, settings.publisher_snapshots, (), channels) as market:
         market.wait_ready(timeout)
         deadline = time.monotonic() + timeout
         while market.heartbeat is None and time.monotonic() < deadline:
@@ -287,10 +298,22 @@ def _publisher_facts(settings: Settings, timeout: float) -> dict[str, Any]:
                 "UNREACHABLE",
                 "feed",
             )
-        return {"seq": heartbeat.seq, "matcher_silent_ms": heartbeat.stale_ms}
+        told = {name: market.state(name) for name in market.instruments}
+        return {
+            "seq": heartbeat.seq,
+            "matcher_silent_ms": heartbeat.stale_ms,
+            "instruments": {
+                name: state_facts(market.instruments[name], state) for name, state in told.items()
+            },
+            "states": {
+                name: text
+                for name, state in told.items()
+                if (text := state_text(market.instruments[name], state))
+            },
+        }
 
 
-def _status_table(settings: Settings, facts: dict[str, Any]) -> Table:
+def _status_table(settings: Settings, facts: dict[str, Any], states: dict[str, str]) -> Table:
     table = Table(box=None, show_header=False, pad_edge=False)
     gateway = facts["gateway"]
     rows = [("gateway", settings.gateway_orders, gateway, _gateway_text(gateway))]
@@ -304,6 +327,8 @@ def _status_table(settings: Settings, facts: dict[str, Any]) -> Table:
         if part["reachable"] is not False:
             mark = Text("up", "green") if part["reachable"] else Text("?", "yellow")
         table.add_row(name, mark, Text(place, "dim"), Text(said))
+    for symbol, text in states.items():
+        table.add_row("", Text("note", "yellow"), Text(symbol), Text(text, "yellow"))
     return table
 
 

@@ -9,7 +9,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from common.feed import Candles, Snapshot, Ticker
+from common.feed import Candles, MarketState, Snapshot, Ticker
 from common.history import INTERVALS_S, Candle
 from common.instruments import Instrument
 from crossbook.console import CommandError, ExitStatus, Output
@@ -23,7 +23,7 @@ from crossbook.options import (
     TimeoutOption,
     client_settings,
 )
-from crossbook.rendering import candle_facts, ticker_facts
+from crossbook.rendering import candle_facts, state_text, ticker_facts
 from crossbook.watching import FRAMES_PER_SECOND, open_market, until_interrupt, wait_ready
 
 Interval = Literal["1s", "1m", "5m", "15m", "1h", "4h", "1d"]
@@ -56,7 +56,7 @@ def ticker(
     settings = client_settings(feed=feed, snapshots=snapshots)
     output = Output(as_json)
     names = [symbol.upper() for symbol in symbols or ()]
-    with open_market(settings, names, ("ticker",)) as market:
+    with open_market(settings, names, ("ticker", "state")) as market:
         wait_ready(market, names, timeout)
         shown = names or list(market.instruments)
         if once or not (as_json or output.console.is_terminal):
@@ -92,13 +92,16 @@ def _wait_known(market: MarketData, symbols: Sequence[str], timeout: float) -> N
 
 def _print_ticker(output: Output, market: MarketData, told: Ticker | None) -> None:
     if told is not None:
-        output.result(ticker_facts(market.instruments[told.symbol], told), "")
+        instrument, state = market.instruments[told.symbol], market.state(told.symbol)
+        output.result(ticker_facts(instrument, told, state), "")
 
 
 def _print_new_tickers(output: Output, market: MarketData) -> None:
     for update in market.poll(0.5):
         if isinstance(update, Ticker):
             _print_ticker(output, market, update)
+        elif isinstance(update, MarketState):
+            _print_ticker(output, market, market.ticker(update.symbol))
 
 
 def _next_table(market: MarketData, symbols: Sequence[str]) -> Table:
@@ -115,13 +118,14 @@ def _table(market: MarketData, symbols: Sequence[str]) -> Table:
     table.add_column("", no_wrap=True)
     for name in ("last", "24 h", "high", "low", "bid", "offer", "volume", "trades"):
         table.add_column(name, justify="right", no_wrap=True, header_style="dim")
+    table.add_column("", no_wrap=True)
     for symbol in symbols:
         told = market.ticker(symbol)
         if told is None:
             table.add_row(Text(symbol, "bold"), Text("not known yet", "yellow"))
             continue
-        instrument = market.instruments[symbol]
-        facts = ticker_facts(instrument, told)
+        instrument, state = market.instruments[symbol], market.state(symbol)
+        facts = ticker_facts(instrument, told, state)
         change = facts["change_percent"]
         style = "red" if change is not None and change.startswith("-") else "green"
         cells = [facts[name] or "-" for name in ("high", "low", "bid", "ask")]
@@ -132,6 +136,7 @@ def _table(market: MarketData, symbols: Sequence[str]) -> Table:
             *cells,
             f"{facts['volume']} {instrument.base}",
             f"{told.trades:,}",
+            Text(state_text(instrument, state), "yellow"),
         )
     return table
 

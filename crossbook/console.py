@@ -20,6 +20,7 @@ from typer.core import TyperGroup
 from common.errors import ConfigError, CrossbookError, DecimalError
 from crossbook.csv_file import RecordingError
 from crossbook.errors import ActRefused, OrderRejected, OutcomeUnknown
+from crossbook.terminal import print_anything
 
 _NEGATIVE: Final = re.compile(r"-\.?\d[\d.]*")
 
@@ -149,6 +150,7 @@ class CrossbookGroup(TyperGroup):
 
     def main(self, args: Sequence[str] | None = None, *rest: Any, **options: Any) -> Any:
         """Run a command line."""
+        print_anything()
         words = list(sys.argv[1:] if args is None else args)
         self._as_json = "--json" in words
         self._words = words

@@ -75,8 +75,12 @@ def spread_text(instrument: Instrument, bid_ticks: int, ask_ticks: int) -> str:
     >>> from common.instruments import example
     >>> spread_text(example(), 5000000, 5000100)
     'spread 1.00 (0.20 bp)'
+    >>> spread_text(example(), 5000100, 5000000)
+    'crossed'
     """
     ticks = ask_ticks - bid_ticks
+    if ticks <= 0:
+        return "crossed"
     both = bid_ticks + ask_ticks
     hundredths = (ticks * 2_000_000 + both // 2) // both
     return f"spread {instrument.price_text(ticks)} ({format_decimal(hundredths, 2)} bp)"

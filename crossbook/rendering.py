@@ -5,11 +5,12 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from common.entry import Ack, Balance, Execution, OrderState
-from common.feed import Ticker, Trade
+from common.feed import MarketState, Ticker, Trade
 from common.history import Candle
 from common.instruments import Instrument, format_decimal
 from common.types import (
     ExecutionKind,
+    InstrumentState,
     Liquidity,
     OrderStatus,
     OrderType,
@@ -196,8 +197,58 @@ def trade_facts(instrument: Instrument, trade: Trade) -> dict[str, Any]:
     }
 
 
-def ticker_facts(instrument: Instrument, ticker: Ticker) -> dict[str, Any]:
-    """The last 24 hours of an instrument; prices are None where there is none."""
+def state_facts(instrument: Instrument, state: MarketState | None) -> dict[str, Any]:
+    """What an instrument takes, until when, and what its auction would give; None where that is
+    not known."""
+    if state is None:
+        return {"state": None, "state_until": None, "auction": None}
+    auction = None
+    if state.state == InstrumentState.AUCTION:
+        price, surplus = state.indicative_ticks, state.surplus_lots
+        auction = {
+            "indicative_price": instrument.price_text(price) if price else None,
+            "indicative_quantity": instrument.quantity_text(state.indicative_lots),
+            "surplus_side": side_text(Side.BUY if surplus > 0 else Side.SELL) if surplus else None,
+            "surplus_quantity": instrument.quantity_text(abs(surplus)),
+        }
+    return {
+        "state": InstrumentState(state.state).name.lower(),
+        "state_until": time_text(state.until_ns) if state.until_ns else None,
+        "auction": auction,
+    }
+
+
+def state_text(instrument: Instrument, state: MarketState | None) -> str:
+    """`state_facts` for people; empty for an open market.
+
+    >>> from common.instruments import example
+    >>> state_text(example(), MarketState("BTC-USDT", 9, 4, 0, 0, 0, 0, 0))
+    'halted'
+    >>> state_text(example(), MarketState("BTC-USDT", 9, 5, 0, 5_000_001, 2, -3, 0))
+    'auction: 0.00002 BTC at 50000.01, 0.00003 left over (sell)'
+    """
+    facts = state_facts(instrument, state)
+    if state is None or state.state == InstrumentState.OPEN:
+        return ""
+    text = str(facts["state"]).replace("_", " ")
+    if facts["state_until"]:
+        text += f" until {facts['state_until']}"
+    auction = facts["auction"]
+    if auction is None:
+        return text
+    if auction["indicative_price"] is None:
+        return f"{text}: nothing would trade"
+    text += f": {auction['indicative_quantity']} {instrument.base}"
+    text += f" at {auction['indicative_price']}"
+    if auction["surplus_side"]:
+        text += f", {auction['surplus_quantity']} left over ({auction['surplus_side']})"
+    return text
+
+
+def ticker_facts(
+    instrument: Instrument, ticker: Ticker, state: MarketState | None
+) -> dict[str, Any]:
+    """The last 24 hours of an instrument, and its state; prices are None where there is none."""
 
     def price(ticks: int) -> str | None:
         return instrument.price_text(ticks) if ticks else None
@@ -223,6 +274,7 @@ def ticker_facts(instrument: Instrument, ticker: Ticker) -> dict[str, Any]:
         "bid_quantity": quantity(ticker.bid_lots),
         "ask": price(ticker.ask_ticks),
         "ask_quantity": quantity(ticker.ask_lots),
+        **state_facts(instrument, state),
     }
 
 
@@ -261,8 +313,9 @@ def book_facts(
     seq: int,
     bids: Sequence[tuple[int, int]],
     asks: Sequence[tuple[int, int]],
+    state: MarketState | None,
 ) -> dict[str, Any]:
-    """A book's levels, best first."""
+    """A book's levels, best first, and its instrument's state."""
 
     def texts(levels: Sequence[tuple[int, int]]) -> list[list[str]]:
         return [
@@ -270,5 +323,6 @@ def book_facts(
         ]
 
     return {
-        "symbol": instrument.symbol, "seq": seq, "bids": texts(bids), "asks": texts(asks)
+        "symbol": instrument.symbol, "seq": seq, "bids": texts(bids), "asks": texts(asks),
+        **state_facts(instrument, state),
     }  # fmt: skip

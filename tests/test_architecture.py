@@ -203,6 +203,7 @@ EDGE: Final = {
     "crossbook.sample_flow",
     "crossbook.simulator.display",
     "crossbook.supervisor",
+    "crossbook.terminal",
     "crossbook.watching",
     "gateway.http_connection",
     "gateway.http_counter",
