@@ -5,7 +5,7 @@ import ipaddress
 import os
 import re
 import sys
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import Final
 
 from common.errors import ConfigError
@@ -81,6 +81,26 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(bare).is_loopback
     except ValueError:
         return False
+
+
+def at_home(address: str) -> str:
+    """The address with `~` at the start of an ipc path replaced by the home folder.
+
+    Raises `ValueError` where there is no such folder.
+    """
+    scheme, _, path = address.partition("://")
+    return f"ipc://{home_expanded(path)}" if scheme == "ipc" and path[:1] == "~" else address
+
+
+def home_expanded(path: str | PurePath) -> Path:
+    """The path with `~` or `~USER` at its start replaced by that home folder.
+
+    Raises `ValueError` where there is no such folder.
+    """
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        raise ValueError(f"there is no home folder for the ~ of {path}") from None
 
 
 def is_ipv6(address: str) -> bool:

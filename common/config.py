@@ -7,16 +7,17 @@ With several shards an address or directory of theirs stands for one each: eithe
 them all, or the one given is that of shard 0 and those of the others follow from it.
 """
 
-import sys
+import re
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 from urllib.parse import quote
 
 from msgspec.structs import replace
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from common.address import check_address, is_loopback
+from common.address import at_home, check_address, home_expanded, is_loopback
+from common.env_file import ENV_FILE, Names, read_names
 from common.errors import ConfigError
 from common.instruments import Instrument, load_assignment, load_instruments
 from common.rules import Rules, load_rules
@@ -34,6 +35,10 @@ _BOUND_BY = {
     "client": (),
 }
 
+_ADDRESSES: Final = tuple(name for names in _BOUND_BY.values() for name in names)
+
+_WHOLE: Final = re.compile("-?[0-9]+")
+
 _OF_A_SHARD: Final = ("matcher", "publisher", "recorder")
 """Processes of which each shard has its own."""
 
@@ -49,7 +54,7 @@ class Settings(BaseSettings):
     everybody else."""
 
     model_config = SettingsConfigDict(
-        env_file=".env", env_file_encoding="utf-8", extra="ignore", frozen=True
+        env_file=ENV_FILE, env_file_encoding="utf-8-sig", extra="ignore", frozen=True
     )
 
     api_host: str = "127.0.0.1"
@@ -109,6 +114,41 @@ class Settings(BaseSettings):
     def _has_a_role(cls, value: frozenset[Role]) -> frozenset[Role]:
         if not value:
             raise ValueError("name at least one of orders, api, streams")
+        return value
+
+    @field_validator("data_dir", "instruments_file")
+    @classmethod
+    def _from_home(cls, value: Path) -> Path:
+        return home_expanded(value)
+
+    @field_validator(*_ADDRESSES, mode="before")
+    @classmethod
+    def _sockets_from_home(cls, value: object) -> object:
+        if isinstance(value, str):
+            return ",".join(at_home(each.strip()) for each in value.split(","))
+        return value
+
+    @field_validator("database_url", mode="before")
+    @classmethod
+    def _database_from_home(cls, value: object) -> object:
+        if isinstance(value, str) and value.startswith("sqlite:///~"):
+            home, slash, rest = value.removeprefix("sqlite:///").partition("/")
+            return f"sqlite:///{quote(str(home_expanded(home)))}{slash}{rest}"
+        return value
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _means_itself(cls, value: object, info: ValidationInfo) -> object:
+        """Refuse text that a library would widen to a value: nothing, spaces, `8.0` and `1_000`."""
+        if not isinstance(value, str):
+            return value
+        if not value.strip():
+            raise ValueError("is empty; leave the setting out, and it has its default")
+        if value != value.strip() or not value.isprintable():
+            raise ValueError("has a space at an end, or a character that cannot be printed")
+        wanted = cls.model_fields[str(info.field_name)].annotation
+        if wanted is int and not _WHOLE.fullmatch(value):
+            raise ValueError("is not a whole number in the digits 0 to 9")
         return value
 
     def instruments(self) -> tuple[Instrument, ...]:
@@ -174,22 +214,22 @@ class Settings(BaseSettings):
 def load_settings(
     process: Literal["matcher", "gateway", "publisher", "recorder", "client"],
 ) -> Settings:
-    """Settings for one kind of process; raises `ConfigError` with one line per wrong setting."""
+    """Settings for one kind of process; raises `ConfigError` with one line per wrong setting, and
+    per line of `.env` that is none."""
+    lines = names_found().faults
     try:
         settings = Settings()
     except ValidationError as error:
-        lines = [
-            f"{str(fault['loc'][0]).upper()}={fault['input']!r}: {fault['msg']}"
-            for fault in error.errors()
-        ]
-        raise ConfigError("\n".join(lines)) from None
+        lines += map(_told, error.errors())
+    if lines:
+        raise ConfigError("\n".join(lines))
     if settings.shard >= settings.shards:
         raise ConfigError(f"SHARD={settings.shard}: SHARDS={settings.shards} are 0 and up")
     bound = _BOUND_BY[process]
     is_of_a_shard = process in _OF_A_SHARD
     every = settings.each_shard()
     for each in [every[settings.shard]] if is_of_a_shard else every:
-        for name in (name for names in _BOUND_BY.values() for name in names):
+        for name in _ADDRESSES:
             check_address(
                 name.upper(),
                 getattr(each, name),
@@ -212,11 +252,23 @@ def load_settings(
     return settings.model_copy(update={"gateway_orders": every[0].gateway_orders})
 
 
+def names_found() -> Names:
+    """What `.env` and the environment name, against the settings; raises `ConfigError`."""
+    return read_names({name.upper() for name in Settings.model_fields})
+
+
+def _told(fault: Any) -> str:
+    """A wrong setting in one line. `DATABASE_URL` may hold a password."""
+    name = str(fault["loc"][0]).upper()
+    value = "" if name == "DATABASE_URL" else f"={fault['input']!r}"
+    return f"{name}{value}: {fault['msg'].removeprefix('Value error, ')}"
+
+
 def _check_distinct(every: "list[Settings]") -> None:
     """Refuse an address that two sockets of the exchange would have; raises `ConfigError`."""
     taken: dict[str, str] = {}
     for each in every:
-        for name in (name for names in _BOUND_BY.values() for name in names):
+        for name in _ADDRESSES:
             address = getattr(each, name)
             if name == "gateway_orders" and each.shard:
                 continue
@@ -250,10 +302,3 @@ def _address_of(name: str, given: str, shard: int, shards: int) -> str:
     if mark and port.isascii() and port.isdigit():
         return f"{scheme}://{head}:{int(port) + _PORTS_A_SHARD * shard}"
     return given
-
-
-def exit_on_config_error(error: ConfigError) -> None:
-    """Print a `ConfigError` readably and leave with status 2."""
-    for line in str(error).splitlines():
-        print(f"configuration error: {line}", file=sys.stderr)
-    sys.exit(2)

@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from common.errors import BAD_BYTES, ConfigError, DecimalError
+from common.text import utf8_text
 from common.types import MAX_ASSET, MAX_INT, MAX_SYMBOL, RejectReason
 
 FEE_SCALE: Final = 1_000_000
@@ -215,7 +216,8 @@ def shard_of_entry(entry: "InstrumentEntry", shards: int) -> int:
 def read_file(path: Path) -> "InstrumentsFile":
     """An instruments file as it is written; raises `ConfigError`."""
     try:
-        document = msgspec.toml.decode(path.read_bytes(), type=InstrumentsFile)
+        text = utf8_text(path.read_bytes(), f"instruments file {path}")
+        document = msgspec.toml.decode(text, type=InstrumentsFile)
     except OSError as error:
         raise ConfigError(f"instruments file {path}: {error.strerror}") from error
     except (*BAD_BYTES, ValueError) as error:

@@ -41,10 +41,13 @@ def private_file(path: str | Path, flags: int) -> int:
 
 
 def close_files(paths: Iterable[Path]) -> None:
-    """Files that others may read have mode 0600 afterwards, where this process owns them."""
+    """Files that others may read have mode 0600 afterwards, where this process owns them.
+
+    What is no file keeps its mode.
+    """
     for path in paths:
         with contextlib.suppress(FileNotFoundError, PermissionError):
-            if path.stat().st_mode & _OTHERS:
+            if path.is_file() and path.stat().st_mode & _OTHERS:
                 path.chmod(FILE_MODE)
 
 

@@ -4,8 +4,9 @@ from typing import Annotated, Final
 
 import typer
 
-from common.address import check_address
-from common.config import Settings, load_settings
+from common.address import at_home, check_address
+from common.config import Settings, load_settings, names_found
+from common.errors import ConfigError
 
 _PANEL: Final = "Connection"
 
@@ -76,18 +77,25 @@ def client_settings(
     Raises `ConfigError` for an address that is none.
     """
     settings = load_settings("client")
-    given = {
-        "account": account,
-        "gateway_orders": gateway,
-        "publisher_feed": feed,
-        "publisher_snapshots": snapshots,
-        "matcher_admin": admin,
-    }
-    for option, address in (
-        ("--gateway", gateway), ("--feed", feed), ("--snapshots", snapshots), ("--admin", admin)
-    ):  # fmt: skip
-        for each in address.split(",") if address is not None else ():
-            check_address(option, each.strip(), bind=False, insecure=False)
-    return settings.model_copy(
-        update={name: value for name, value in given.items() if value is not None}
-    )
+    for remark in names_found().remarks:
+        typer.echo(remark, err=True)
+    given: dict[str, int | str] = {} if account is None else {"account": account}
+    for option, name, address in (
+        ("--gateway", "gateway_orders", gateway),
+        ("--feed", "publisher_feed", feed),
+        ("--snapshots", "publisher_snapshots", snapshots),
+        ("--admin", "matcher_admin", admin),
+    ):
+        if address is not None:
+            each = [_checked(option, one.strip()) for one in address.split(",")]
+            given[name] = ",".join(each)
+    return settings.model_copy(update=given)
+
+
+def _checked(option: str, address: str) -> str:
+    try:
+        address = at_home(address)
+    except ValueError as error:
+        raise ConfigError(f"{option}: {error}") from None
+    check_address(option, address, bind=False, insecure=False)
+    return address

@@ -13,13 +13,13 @@ import zmq
 
 from common import sockets
 from common.clock import SystemClock
-from common.config import Settings, exit_on_config_error, load_settings
+from common.config import Settings
 from common.errors import ConfigError
 from common.instruments import Instrument
-from common.log import logger, set_up_logging
+from common.log import logger
 from common.open_files import allow_open_files, few
-from common.scheduling import set_up_scheduling
 from common.sequence import base_at, epoch_of, first_of
+from common.startup import exit_on_config_error, started
 from common.tally import TIMES_NS, Buckets
 from gateway.channel import Channel, Refusal, Router
 from gateway.desk import OrderDesk
@@ -282,12 +282,10 @@ def main() -> None:
     """Run the gateway; exits 0 after a signal, 2 on a wrong setting, 1 when another gateway
     with its id has taken over."""
     try:
-        settings = load_settings("gateway")
-        set_up_logging("gateway", settings.log_level, settings.log_format)
-        set_up_scheduling(settings.scheduling)
+        settings = started("gateway")
         served = uvloop.run(serve(settings, settings.instruments()))
     except ConfigError as error:
-        exit_on_config_error(error)
+        exit_on_config_error(error, "gateway")
     sys.exit(0 if served else 1)
 
 

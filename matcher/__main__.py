@@ -9,10 +9,10 @@ import zmq
 
 from common import sockets
 from common.clock import SystemClock
-from common.config import Settings, exit_on_config_error, load_settings
+from common.config import Settings
 from common.errors import ConfigError, CrossbookError
-from common.log import logger, set_up_logging
-from common.scheduling import set_up_scheduling
+from common.log import logger
+from common.startup import exit_on_config_error, started
 from matcher import BUILD, WHY_PURE
 from matcher.disk import FileDisk
 from matcher.history import EventHistory
@@ -98,16 +98,14 @@ def main() -> None:
         signal.signal(number, lambda *_: sys.exit(0))
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
     try:
-        settings = load_settings("matcher")
-        set_up_logging("matcher", settings.log_level, settings.log_format)
-        set_up_scheduling(settings.scheduling, is_matcher=True)
+        settings = started("matcher")
         disk = FileDisk(settings.data_dir)
         if disk.folder_remark:
             logger().warning("data_folder", remark=disk.folder_remark)
         service = build(settings, context, disk)
         sync_call = disk.sync_call()
     except ConfigError as error:
-        exit_on_config_error(error)
+        exit_on_config_error(error, "matcher")
     except (CrossbookError, OSError) as error:
         logger().error("matcher_not_started", reason=str(error))
         sys.exit(1)

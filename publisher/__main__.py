@@ -8,11 +8,10 @@ import zmq
 
 from common import sockets
 from common.clock import SystemClock
-from common.config import exit_on_config_error, load_settings
 from common.errors import ConfigError
-from common.log import logger, set_up_logging
-from common.scheduling import set_up_scheduling
+from common.log import logger
 from common.sequence import base_at
+from common.startup import exit_on_config_error, started
 from publisher.feed import Feed
 from publisher.metrics import PublisherMetrics
 from publisher.replica import Replica
@@ -28,9 +27,7 @@ def main() -> None:
     clock = SystemClock()
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
     try:
-        settings = load_settings("publisher")
-        set_up_logging("publisher", settings.log_level, settings.log_format)
-        set_up_scheduling(settings.scheduling)
+        settings = started("publisher")
         feed = Feed(settings.own_instruments(), base_at(clock.now_ns()), settings.feed_history)
         replica = Replica(feed)
         desk = SnapshotDesk(replica)
@@ -51,7 +48,7 @@ def main() -> None:
             rounds,
         )
     except ConfigError as error:
-        exit_on_config_error(error)
+        exit_on_config_error(error, "publisher")
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: service.stop())
     # Orders live in tuples of integers and messages are outside the collector's care; nothing

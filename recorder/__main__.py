@@ -10,10 +10,10 @@ from sqlalchemy.exc import DBAPIError
 
 from common import sockets
 from common.clock import SystemClock
-from common.config import Settings, exit_on_config_error, load_settings
+from common.config import Settings
 from common.errors import ConfigError, StreamError
-from common.log import logger, set_up_logging
-from common.scheduling import set_up_scheduling
+from common.log import logger
+from common.startup import exit_on_config_error, started
 from recorder.database import SQLITE, claim_database, described, open_database, reason_of
 from recorder.metrics import RecorderMetrics
 from recorder.questions import HistoryDesk
@@ -83,9 +83,7 @@ def main() -> None:
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
     status = 0
     try:
-        settings = load_settings("recorder")
-        set_up_logging("recorder", settings.log_level, settings.log_format)
-        set_up_scheduling(settings.scheduling)
+        settings = started("recorder")
         recorder, answers = build(settings, context, rebuild=arguments.rebuild)
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: recorder.stop())
@@ -99,7 +97,7 @@ def main() -> None:
             answers.join()
         logger().info("recorder_stopped", seq=recorder.seq)
     except ConfigError as error:
-        exit_on_config_error(error)
+        exit_on_config_error(error, "recorder")
     except (RecordBrokenError, StreamError) as error:
         logger().error("record_broken", reason=str(error))
         status = 2

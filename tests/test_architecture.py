@@ -55,6 +55,7 @@ PURE: Final = {
     "common.stream",
     "common.sync",
     "common.tally",
+    "common.text",
     "common.types",
     "crossbook.asked",
     "crossbook.calls",
@@ -171,11 +172,13 @@ EDGE: Final = {
     "common.config",
     "common.crash",
     "common.durable",
+    "common.env_file",
     "common.exposition",
     "common.log",
     "common.open_files",
     "common.private",
     "common.scheduling",
+    "common.startup",
     "crossbook",
     "crossbook.admin_shards",
     "crossbook.cli",
@@ -244,6 +247,7 @@ EDGE: Final = {
 socket of their own."""
 
 READS_CONFIG: Final = {
+    "common.startup",
     "crossbook.commands_journal",
     "crossbook.commands_market",
     "crossbook.commands_orders",
@@ -254,7 +258,8 @@ READS_CONFIG: Final = {
     "crossbook.process_probe",
     "crossbook.watching",
 }
-"""Modules besides `__main__` that read the settings: the command line, which is one."""
+"""Modules besides `__main__` that read the settings: what every `__main__` does first, and the
+command line, which is one."""
 
 PURE_LIBRARIES: Final = {
     "__future__",
@@ -433,9 +438,12 @@ def test_errors_of_decoders_are_caught_by_one_name() -> None:
 
 def _import_name(requirement: str) -> str:
     name = requirement.partition(">")[0].partition("=")[0]
-    return {"pyzmq": "zmq", "hdrhistogram": "hdrh", "swagger-ui-py": "swagger_ui"}.get(
-        name, name.replace("-", "_")
-    )
+    return {
+        "python-dotenv": "dotenv",
+        "pyzmq": "zmq",
+        "hdrhistogram": "hdrh",
+        "swagger-ui-py": "swagger_ui",
+    }.get(name, name.replace("-", "_"))
 
 
 @pytest.mark.parametrize(

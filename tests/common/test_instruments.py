@@ -1,6 +1,7 @@
 """Exact decimal text to ticks and lots and back, and the instruments file."""
 
 import re
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from common.instruments import (
     Instrument,
     example,
     format_decimal,
+    load_assignment,
     load_instruments,
     parse_decimal,
 )
@@ -169,3 +171,16 @@ def test_a_rebate_is_a_negative_maker_fee(tmp_path: Path) -> None:
     path = tmp_path / "instruments.toml"
     path.write_text(GOOD + 'maker_fee_percent = "-0.01"')
     assert load_instruments(path)[0].maker_fee_rate == -100
+
+
+@pytest.mark.parametrize("loader", [load_instruments, lambda path: load_assignment(path, 2)])
+def test_a_file_that_is_not_utf8_is_refused_in_one_line(
+    tmp_path: Path, loader: Callable[[Path], object]
+) -> None:
+    path = tmp_path / "instruments.toml"
+    path.write_bytes(b"# one\n# t\xfcr\n")
+    with pytest.raises(ConfigError) as caught:
+        loader(path)
+    assert str(caught.value) == (
+        f"instruments file {path}: line 2, byte 4: 0xfc is not UTF-8; save the file as UTF-8"
+    )

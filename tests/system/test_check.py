@@ -59,7 +59,8 @@ def test_an_absent_process_and_a_stranger_in_its_place_give_status_1(running: Ex
         status, facts = check(absent, "gateway", "--timeout", "0.2", GATEWAY_ROLES="api")
         assert status == 1
     # The gateway's order entry answers a question for the matcher with a refusal.
-    status, facts = check(running, "matcher", "--timeout", "1", MATCHER_SYNC=running.orders)
+    swapped = {"MATCHER_SYNC": running.orders, "GATEWAY_ORDERS": running.sync}
+    status, facts = check(running, "matcher", "--timeout", "1", **swapped)
     assert status == 1
     assert "not as this process does" in json.dumps(facts)
 

@@ -1,5 +1,6 @@
 """The past, asked of real processes that are killed, restarted and pointed at the wrong place."""
 
+import json
 import os
 import shutil
 import signal
@@ -206,7 +207,7 @@ def test_a_database_that_cannot_be_used_is_a_readable_error(tmp_path: Path) -> N
             assert process.wait(EXIT_SECONDS) == 2
             assert process.stdout is not None
             said = process.stdout.read()
-            assert said.startswith(b"configuration error: DATABASE_URL"), said
+            assert json.loads(said)["reason"].startswith("DATABASE_URL"), said
             assert text in said
             assert b"secret" not in said
 
