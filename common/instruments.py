@@ -5,6 +5,7 @@ price on the grid is `ticks * tick_size`, a quantity `lots * lot_size`; both siz
 text, so nothing is ever rounded.
 """
 
+import re
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +15,8 @@ from msgspec import Struct
 from common.errors import BAD_BYTES, ConfigError, DecimalError
 from common.text import utf8_text
 from common.types import MAX_ASSET, MAX_INT, MAX_SYMBOL, RejectReason
+
+_NAME: Final = re.compile("(?=.*[A-Z])[A-Z0-9][A-Z0-9_-]*")
 
 FEE_SCALE: Final = 1_000_000
 """A fee rate of 1 is one millionth (0.01 basis point) of the amount received."""
@@ -338,13 +341,19 @@ def instrument_of(entry: InstrumentEntry, assets: dict[str, int]) -> Instrument:
     where = f"instrument {entry.symbol}"
     if not 1 <= entry.id <= 65535:
         raise ConfigError(f"{where}: id must be 1 to 65535")
-    if not 1 <= len(entry.symbol) <= MAX_SYMBOL or not _plain_symbol(entry.symbol):
-        raise ConfigError(f"{where}: symbol must be 1 to {MAX_SYMBOL} of A-Z, 0-9, '-', '_', '/'")
+    for field, name, longest in (
+        ("symbol", entry.symbol, MAX_SYMBOL),
+        ("base", entry.base, MAX_ASSET),
+        ("quote", entry.quote, MAX_ASSET),
+    ):
+        if not _is_name(name, longest):
+            raise ConfigError(
+                f"instrument {entry.symbol!r}: {field} must be 1 to {longest} of A-Z, 0-9, '-' and "
+                f"'_', begin with a letter or digit and have a letter, not {name!r}"
+            )
     for asset in (entry.base, entry.quote):
         if not 0 <= assets.get(asset, -1) <= DECIMALS_MAX:
             raise ConfigError(f"{where}: asset {asset} needs 0 to 18 decimals under [assets]")
-        if not 1 <= len(asset) <= MAX_ASSET:
-            raise ConfigError(f"{where}: asset {asset} is longer than {MAX_ASSET} characters")
     field = "tick_size"
     try:
         grid = Instrument(
@@ -428,7 +437,24 @@ def _fee_rate(percent: str) -> int:
     return -rate if percent.startswith("-") else rate
 
 
+def name_fault(instrument: Instrument) -> str:
+    """The field of an instrument that would not be found by its name everywhere; empty if all
+    would: in every topic, path, URL and command line.
+
+    >>> name_fault(example())
+    ''
+    """
+    names = (("symbol", MAX_SYMBOL), ("base", MAX_ASSET), ("quote", MAX_ASSET))
+    return next((each for each, most in names if not _is_name(getattr(instrument, each), most)), "")
+
+
+def _is_name(text: str, longest: int) -> bool:
+    """A `/` would be another path, a `-` in front an option, digits alone an order id."""
+    return len(text) <= longest and _NAME.fullmatch(text) is not None
+
+
 def _plain_symbol(symbol: str) -> bool:
+    """What the engine admits; journals hold symbols that `name_fault` refuses."""
     return all(c.isascii() and (c.isdigit() or c.isupper() or c in "-_/") for c in symbol)
 
 

@@ -1,5 +1,6 @@
 """Exact decimal text to ticks and lots and back, and the instruments file."""
 
+import json
 import re
 from collections.abc import Callable
 from decimal import Decimal
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from common.errors import ConfigError, DecimalError
 from common.instruments import (
@@ -16,6 +18,7 @@ from common.instruments import (
     format_decimal,
     load_assignment,
     load_instruments,
+    name_fault,
     parse_decimal,
 )
 from common.types import MAX_INT, RejectReason
@@ -184,3 +187,29 @@ def test_a_file_that_is_not_utf8_is_refused_in_one_line(
     assert str(caught.value) == (
         f"instruments file {path}: line 2, byte 4: 0xfc is not UTF-8; save the file as UTF-8"
     )
+
+
+@pytest.mark.parametrize("name", ["BTC/USD", "-BTC", "_BTC", "600519", "1-2", "", "btc", "B C",
+                                  "B.C", "B|C", "B\u00c4", "B\n", "B%2FC", "B" * 21])  # fmt: skip
+def test_a_name_that_would_not_work_everywhere_is_refused(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "instruments.toml"
+    path.write_text(GOOD.replace('symbol = "BTC-USDT"', f"symbol = {json.dumps(name)}"))
+    with pytest.raises(ConfigError, match="symbol must be 1 to 20 of A-Z") as caught:
+        load_instruments(path)
+    assert repr(name) in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert name_fault(replace(example(), symbol=name)) == "symbol"
+    for field in ("base", "quote"):
+        assert name_fault(replace(example(), **{field: name})) == field
+
+
+@pytest.mark.parametrize("name", ["BTC-USDT", "1INCH_USDT", "A", "600519-CNY", "X-", "B" * 20])
+def test_a_name_that_works_everywhere_is_admitted(name: str) -> None:
+    assert not name_fault(replace(example(), symbol=name))
+
+
+def test_an_asset_is_named_by_the_same_rule(tmp_path: Path) -> None:
+    path = tmp_path / "instruments.toml"
+    path.write_text(GOOD.replace('"USDT"', '"U/T"').replace("USDT =", '"U/T" ='))
+    with pytest.raises(ConfigError, match=r"quote must be 1 to 12 of A-Z.*not 'U/T'"):
+        load_instruments(path)

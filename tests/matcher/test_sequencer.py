@@ -5,9 +5,17 @@ import errno
 import pytest
 from msgspec.structs import replace
 
+from common.admin import AdminAct, AdminDone
 from common.codec import decode_events, encode
-from common.commands import CancelOrder, Command, NewOrder, SetInstrumentState, Uncross
-from common.events import AuctionUncrossed, CommandRejected, OrderAccepted
+from common.commands import (
+    AddInstrument,
+    CancelOrder,
+    Command,
+    NewOrder,
+    SetInstrumentState,
+    Uncross,
+)
+from common.events import AuctionUncrossed, CommandRejected, InstrumentAdded, OrderAccepted
 from common.instruments import example
 from common.sync import (
     Books,
@@ -20,7 +28,7 @@ from common.sync import (
     ResendRequest,
     ResendTooOld,
 )
-from common.types import InstrumentState
+from common.types import InstrumentState, RejectReason
 from matcher.engine import Engine
 from matcher.history import EventHistory
 from matcher.journal import Journal, JournalFailed
@@ -164,3 +172,19 @@ def test_an_uncross_of_more_lots_than_msgpack_counts_is_told_and_journaled_exact
     assert (told.price_ticks, told.quantity_lots, told.surplus_lots) == (1, 5 * lots, -lots)
     (journaled,) = [record.events for _, record in journal.read(1)]
     assert journaled == batch
+
+
+@pytest.mark.parametrize(("field", "name"), [("symbol", "A/B"), ("base", "-A"), ("quote", "1")])
+def test_an_added_instrument_is_named_so_that_it_is_found_everywhere(field: str, name: str) -> None:
+    disk = FakeDisk()
+    made = sequencer(disk=disk)
+    definition = replace(example(), id=9, symbol="A-B", base="A", quote="B")
+    wrong = replace(definition, **{field: name})
+    batch, answer = made.administer(AdminAct(5, AddInstrument(0, 0, 0, 9, wrong)), 1)
+    assert batch is not None
+    assert isinstance(answer, AdminDone)
+    assert isinstance(answer.answer, CommandRejected)
+    assert (answer.answer.reason, answer.answer.field) == (RejectReason.MALFORMED, field)
+    _, answer = made.administer(AdminAct(6, AddInstrument(0, 0, 0, 9, definition)), 1)
+    assert isinstance(answer, AdminDone)
+    assert isinstance(answer.answer, InstrumentAdded)
