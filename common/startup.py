@@ -2,7 +2,7 @@
 
 import os
 import sys
-from typing import Literal
+from typing import Literal, NoReturn
 
 from common.config import Settings, load_settings, names_found
 from common.errors import ConfigError
@@ -26,11 +26,11 @@ def started(process: Process) -> Settings:
     return settings
 
 
-def exit_on_config_error(error: ConfigError, process: str = "") -> None:
+def exit_on_config_error(error: ConfigError, process: str) -> NoReturn:
     """Tell a `ConfigError`, one line a fault in the form of `LOG_FORMAT`; leave with status 2."""
     lines = str(error).splitlines()
     if _log_format() == "json":
-        set_up_logging(process or "crossbook", "ERROR", "json")
+        set_up_logging(process, "ERROR", "json")
         for line in lines:
             logger().error("configuration_error", reason=line)
     else:

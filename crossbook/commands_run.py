@@ -5,6 +5,8 @@ from typing import Annotated, Final, Literal
 import typer
 
 from common.config import Settings, load_settings
+from common.errors import ConfigError
+from common.startup import exit_on_config_error
 from crossbook.supervisor import Program, Supervisor
 
 PROCESSES: Final[tuple[Literal["matcher", "publisher", "gateway", "recorder"], ...]] = (
@@ -35,11 +37,15 @@ def run(
       crossbook run --demo
       SHARDS=2 crossbook run
     """
-    # Checked here, so that a wrong setting is told once and not by every process.
-    for process in PROCESSES:
-        load_settings(process)
-    settings = load_settings("client")
-    print(_where_to_connect(settings), flush=True)
+    try:
+        # Checked here, so that a wrong setting is told once and not by every process.
+        for process in PROCESSES:
+            load_settings(process)
+        settings = load_settings("client")
+        text = _where_to_connect(settings)
+    except ConfigError as error:
+        exit_on_config_error(error, "run")
+    print(text, flush=True)
     raise typer.Exit(Supervisor(programs(settings.shards, demo=demo)).run())
 
 

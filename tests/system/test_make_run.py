@@ -225,7 +225,7 @@ def test_a_wrong_setting_is_told_once_and_nothing_starts(tmp_path: Path) -> None
         process = make_run(exchange, output)
         assert process.wait(STOP_SECONDS) == 2
     text = output.read_text()
-    assert text.count("CONFIGURATION: API_PORT='0'") == 1
+    assert text.count("configuration_error") == text.count("API_PORT='0'") == 1
     assert "Traceback" not in text
     assert "started" not in text
 
