@@ -8,6 +8,7 @@ client for acts.
 from typing import Final
 
 from common.commands import (
+    AddInstrument,
     AdjustBalance,
     AmendOrder,
     CancelOrder,
@@ -15,11 +16,13 @@ from common.commands import (
     NewOrder,
     SetCancelAfter,
     SetFees,
+    SetInstrumentState,
+    Uncross,
 )
 from common.events import CommandRejected
 from common.instruments import FEE_RATE_MAX, MAX_NOTIONAL, Instrument, format_decimal
 from common.rules import BALANCE_MAX, CANCEL_AFTER_MAX_NS, ICEBERG_SLICES_MAX, INSTRUMENTS_MAX
-from common.types import RejectReason, Side
+from common.types import MAX_CLIENT_ORDER_ID, RejectReason, Side
 
 _PERCENT_DECIMALS: Final = 4
 _SECOND_NS: Final = 1_000_000_000
@@ -33,7 +36,7 @@ _REASON_TEXT: Final[dict[int, str]] = {
     RejectReason.BAD_TICK: "must be at least one tick",
     RejectReason.BAD_LOT: "below the instrument's minimum quantity",
     RejectReason.MIN_NOTIONAL: "price times quantity is below the instrument's minimum",
-    RejectReason.MALFORMED: "give a price or a quantity",
+    RejectReason.MALFORMED: "not a sound value",
     RejectReason.MARKET_HALTED: "the instrument takes no such order at present",
     RejectReason.INSUFFICIENT_BALANCE: "the account has not enough for it",
     RejectReason.POST_ONLY_WOULD_TAKE: "it would trade at once",
@@ -41,6 +44,60 @@ _REASON_TEXT: Final[dict[int, str]] = {
     RejectReason.TOO_LATE: "this time has passed",
     RejectReason.DUPLICATE_TRANSFER: "a transfer of this name was made before",
 }
+
+
+_ACT_TEXT: Final[dict[tuple[type, int, str], str]] = {
+    (AmendOrder, RejectReason.MALFORMED, "price"): "give a price or a quantity",
+    (AmendOrder, RejectReason.MALFORMED, "quantity"): "give a price or a quantity",
+    (
+        AdjustBalance,
+        RejectReason.UNSUPPORTED_COMBINATION,
+        "account",
+    ): "the exchange keeps no accounts (ACCOUNTS=off)",
+    (
+        AdjustBalance,
+        RejectReason.MALFORMED,
+        "transfer_id",
+    ): f"the name of a transfer has 1 to {MAX_CLIENT_ORDER_ID} characters",
+    (AdjustBalance, RejectReason.MALFORMED, "amount"): "the amount is zero",
+    (AdjustBalance, RejectReason.UNKNOWN_SYMBOL, "asset"): "no instrument here has this asset",
+    (
+        AddInstrument,
+        RejectReason.UNSUPPORTED_COMBINATION,
+        "instrument",
+    ): "an instrument of this id or this symbol is traded already",
+    (
+        AddInstrument,
+        RejectReason.UNSUPPORTED_COMBINATION,
+        "decimals",
+    ): "another instrument gives one of its assets other decimals",
+    (
+        SetInstrumentState,
+        RejectReason.UNSUPPORTED_COMBINATION,
+        "state",
+    ): "the book is crossed, or being uncrossed: uncross it first",
+    (
+        SetInstrumentState,
+        RejectReason.UNSUPPORTED_COMBINATION,
+        "until",
+    ): "an open instrument is open without end",
+    (
+        Uncross,
+        RejectReason.UNSUPPORTED_COMBINATION,
+        "state",
+    ): "only an instrument in its auction is uncrossed",
+    (
+        SetFees,
+        RejectReason.UNSUPPORTED_COMBINATION,
+        "maker_fee_rate",
+    ): "maker and taker fee together are below zero",
+    (
+        SetFees,
+        RejectReason.UNSUPPORTED_COMBINATION,
+        "account",
+    ): "only an account's own rates can be taken away",
+}
+"""Of refusals that have one cause in one kind of command."""
 
 
 def refusal_text(
@@ -55,6 +112,9 @@ def refusal_text(
     """
     reason, field = event.reason, event.field
     text = ""
+    known = _ACT_TEXT.get((type(command), reason, field))
+    if known is not None:
+        return known
     if isinstance(command, CancelOrder | AmendOrder) and reason == RejectReason.UNKNOWN_ORDER:
         named = command.client_order_id if not command.order_id else str(command.order_id)
         text = f"the account has no open order {named} there"

@@ -36,6 +36,7 @@ from crossbook.admin_shards import NO_SHARD, AdminShards
 from crossbook.console import CommandError, ExitStatus, Output
 from crossbook.options import (
     DEFAULT_TIMEOUT_S,
+    SECONDS_MAX,
     AdminOption,
     JsonOption,
     SymbolArgument,
@@ -174,6 +175,7 @@ def state(
             "--for",
             metavar="SECONDS",
             min=0.001,
+            max=SECONDS_MAX,
             show_default=False,
             help="And open it again after so long; without it, until it is told otherwise.",
         ),

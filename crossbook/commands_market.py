@@ -293,7 +293,8 @@ def _publisher_facts(settings: Settings, timeout: float) -> dict[str, Any]:
         heartbeat = market.heartbeat
         if heartbeat is None:
             raise CommandError(
-                "snapshots are answered, but the feed is silent",
+                f"snapshots are answered at {settings.publisher_snapshots}, but the feed at "
+                f"{settings.publisher_feed} is silent",
                 ExitStatus.UNREACHABLE,
                 "UNREACHABLE",
                 "feed",

@@ -14,6 +14,7 @@ from crossbook.client import Client
 from crossbook.console import CommandError, ExitStatus, Output
 from crossbook.options import (
     DEFAULT_TIMEOUT_S,
+    SECONDS_MAX,
     AccountOption,
     GatewayOption,
     JsonOption,
@@ -107,7 +108,12 @@ PostOnlyOption = Annotated[
 ExpireOption = Annotated[
     float | None,
     typer.Option(
-        "--expire-in", metavar="SECONDS", min=0.001, show_default=False, help="With --tif gtd."
+        "--expire-in",
+        metavar="SECONDS",
+        min=0.001,
+        max=SECONDS_MAX,
+        show_default=False,
+        help="With --tif gtd.",
     ),
 ]
 SelfTradeOption = Annotated[

@@ -62,6 +62,8 @@ SymbolArgument = Annotated[
 ]
 
 DEFAULT_TIMEOUT_S: Final = 5.0
+SECONDS_MAX: Final = 1_000_000_000
+"""Longest time that can be asked for: some thirty years, so that an end fits 64 bits."""
 
 
 def client_settings(

@@ -198,6 +198,25 @@ SMALL = RejectReason.MIN_NOTIONAL
         ),
         (
             RejectReason.UNSUPPORTED_COMBINATION,
+            "account",
+            AdjustBalance(0, 0, 7, 0, "USDT", 1, "x"),
+            "the exchange keeps no accounts (ACCOUNTS=off)",
+        ),
+        (
+            RejectReason.MALFORMED,
+            "transfer_id",
+            AdjustBalance(0, 0, 7, 0, "USDT", 1, "x" * 37),
+            "the name of a transfer has 1 to 36 characters",
+        ),
+        (
+            RejectReason.UNSUPPORTED_COMBINATION,
+            "instrument",
+            AddInstrument(0, 0, 0, 1, MARKET),
+            "an instrument of this id or this symbol is traded already",
+        ),
+        (RejectReason.MALFORMED, "quantity", amend(), "give a price or a quantity"),
+        (
+            RejectReason.UNSUPPORTED_COMBINATION,
             "time_in_force",
             new(),
             "not allowed with the other fields",

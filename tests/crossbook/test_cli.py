@@ -91,6 +91,11 @@ def test_every_command_has_examples_and_json(name: str) -> None:
         (["admin", "cancel-all", "--of", "0"], "--of"),
         (["admin", "cancel-all", "--symbol", ""], "the word after '--symbol' is empty"),
         (["admin", "state", "BTC-USDT", "halted", "--for", "0"], "--for"),
+        (["admin", "state", "BTC-USDT", "halted", "--for", "1e12"], "--for"),
+        (["buy", "BTC-USDT", "1", "2", "--tif", "gtd", "--expire-in", "1e12"], "--expire-in"),
+        (["replay", "no/such.cmd.csv"], "no/such.cmd.csv: no such file"),
+        (["replay", "no/MSFT_message_10.csv"], "no/MSFT_message_10.csv: no such file"),
+        (["replay", "tests"], "tests: a folder"),
         (["admin", "fees", "--of", "0", "BTC-USDT", "1", "1"], "--of"),
         (["admin", "fees", "--inherit", "BTC-USDT", "1", "1"], "--inherit goes with --of"),
         (["admin", "fees", "BTC-USDT", "1", "20"], "20 percent is more than 10.0000"),
@@ -118,7 +123,7 @@ def test_wrong_usage_ends_with_status_2_in_words_and_in_json(
     status, facts = run_json(*words)
     assert status == 2
     assert message in facts["error"]["message"]
-    assert facts["error"]["code"] in ("USAGE", "CONFIGURATION")
+    assert facts["error"]["code"] in ("USAGE", "CONFIGURATION", "UNREADABLE_FILE")
 
 
 def test_wrong_settings_end_with_status_2(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -153,6 +153,26 @@ def test_the_administrator_halts_uncrosses_pays_in_and_adds_an_instrument(
     assert states["BTC-NEW"] == states[SYMBOL] == "open"
 
 
+def test_canceling_everything_has_to_be_asked_for(exchange: Exchange) -> None:
+    with Client(exchange.orders, account=112) as client:
+        ack = client.submit(SYMBOL, "buy", "0.1", "9000.00")
+        for words in ((), ("--side", "buy"), ("--symbol", ""), ("--of", "0")):
+            refused = admin(exchange, "cancel-all", *words, status=2)
+            assert refused["error"]["code"] == "USAGE"
+        assert [order.order_id for order in client.open_orders()] == [ack.order_id]
+        assert admin(exchange, "cancel-all", "--of", "113")["canceled_orders"] == 0
+        assert admin(exchange, "cancel-all", "--all")["canceled_orders"] >= 1
+        assert client.open_orders() == []
+
+
+def test_a_refused_act_says_its_limit(exchange: Exchange) -> None:
+    refused = admin(exchange, "withdraw", "109", "USDT", "20000000", status=1)
+    assert refused["error"]["code"] == "INSUFFICIENT_BALANCE"
+    assert refused["error"]["message"] == (
+        "the account has not so much USDT that no open order holds; nothing was changed"
+    )
+
+
 def test_all_of_it_survives_a_restart(exchange: Exchange) -> None:
     with Client(exchange.orders, account=111) as client:
         ack = client.submit(
