@@ -303,7 +303,7 @@ def test_a_directory_that_another_process_made_is_durable(
     assert calls.lines() == ["sync the directory"]
 
 
-@pytest.mark.parametrize("function", ["fsync", "rename"])
+@pytest.mark.parametrize("function", ["matcher.disk.sync_all", "os.rename"])
 def test_a_replacement_that_fails_leaves_the_file_and_nothing_else(
     tmp_path: Path, monkeypatch: Patch, function: str
 ) -> None:
@@ -314,7 +314,7 @@ def test_a_replacement_that_fails_leaves_the_file_and_nothing_else(
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
     with monkeypatch.context() as patch:
-        patch.setattr(os, function, fail)
+        patch.setattr(function, fail)
         with pytest.raises(OSError, match="Input/output"):
             disk.replace("one", b"new")
     assert disk.read("one") == b"old"
