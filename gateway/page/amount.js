@@ -1,8 +1,8 @@
 // Decimal text and the whole numbers it stands for. Text of one instrument has a fixed number of
-// decimals, so that its digits are a number of smallest steps, exact up to 2^53.
+// decimals, so that its digits are a number of smallest steps: a BigInt, which is always exact.
 
 export function unitsOf(text) {
-  return Number(text.replace(".", ""));
+  return BigInt(text.replace(".", ""));
 }
 
 export function textOf(units, decimals) {
@@ -30,8 +30,7 @@ export function trimmed(text) {
 export function product(one, other) {
   if (!isDecimal(one) || !isDecimal(other)) return null;
   const decimals = decimalsOf(one) + decimalsOf(other);
-  const units = BigInt(one.replace(".", "")) * BigInt(other.replace(".", ""));
-  return trimmed(textOf(units, decimals));
+  return trimmed(textOf(unitsOf(one) * unitsOf(other), decimals));
 }
 
 // The exact sum of two decimal texts of the same precision.

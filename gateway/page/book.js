@@ -10,7 +10,7 @@ const CHECKSUM_LEVELS = 10;
 export class Broken extends Error {}
 
 class Side {
-  // Levels best first: {price, quantity, priceText, quantityText}.
+  // Levels best first: {price, quantity, priceText, quantityText}, the first two in smallest steps.
   levels = [];
 
   constructor(sign) {
@@ -25,7 +25,7 @@ class Side {
     const price = unitsOf(priceText);
     const at = this.#place(price);
     const known = this.levels[at]?.price === price;
-    if (unitsOf(quantityText) === 0) {
+    if (unitsOf(quantityText) === 0n) {
       if (known) this.levels.splice(at, 1);
     } else if (known) {
       this.levels[at] = levelOf(priceText, quantityText);
@@ -39,7 +39,7 @@ class Side {
     let high = this.levels.length;
     while (low < high) {
       const middle = (low + high) >> 1;
-      if ((this.levels[middle].price - price) * this.sign > 0) low = middle + 1;
+      if ((this.levels[middle].price - price) * this.sign > 0n) low = middle + 1;
       else high = middle;
     }
     return low;
@@ -48,8 +48,8 @@ class Side {
 
 export class Book {
   seq = null;
-  bids = new Side(1);
-  asks = new Side(-1);
+  bids = new Side(1n);
+  asks = new Side(-1n);
 
   load(snapshot) {
     this.bids.load(snapshot.bids);

@@ -49,9 +49,11 @@ export class DepthChart {
     }
     const bids = steps(book.bids.levels);
     const asks = steps(book.asks.levels);
-    const mid = (book.bid.price + book.ask.price) / 2;
+    const mid = Number(book.bid.price + book.ask.price) / 2;
     const reach = Math.max(mid - bids.at(-1).price, asks.at(-1).price - mid);
-    const most = Math.max(bids.at(-1).total, asks.at(-1).total);
+    const [bidUnits, askUnits] = [bids.at(-1).units, asks.at(-1).units];
+    const mostUnits = bidUnits > askUnits ? bidUnits : askUnits;
+    const most = Number(mostUnits);
     const scale = {
       x: (price) => width / 2 + ((price - mid) / reach) * (width / 2),
       y: (total) => height - MARGIN.bottom
@@ -60,8 +62,8 @@ export class DepthChart {
     const { up, down, upFill, downFill } = colours();
     area(pen, bids, scale, 0, up, upFill);
     area(pen, asks, scale, width, down, downFill);
-    this.#label(pen, { width, height, mid, reach, most });
-    this.#read(bids.at(-1).total, asks.at(-1).total);
+    this.#label(pen, { width, height, mid, reach, mostUnits });
+    this.#read(bidUnits, askUnits);
   };
 
   #clean(width, height) {
@@ -77,23 +79,25 @@ export class DepthChart {
     return pen;
   }
 
-  #label(pen, { width, height, mid, reach, most }) {
+  #label(pen, { width, height, mid, reach, mostUnits }) {
     const { decimals } = this.#instrument;
     pen.font = FONT;
     pen.fillStyle = colours().muted;
-    const price = (value) => grouped(textOf(Math.max(0, Math.round(value)), decimals.price));
+    const price = (value) => grouped(
+      textOf(BigInt(Math.max(0, Math.round(value))), decimals.price),
+    );
     pen.textAlign = "left";
     pen.fillText(price(mid - reach), 6, height - 5);
     pen.textAlign = "right";
     pen.fillText(price(mid + reach), width - 6, height - 5);
-    pen.fillText(this.#quantity(most), width - 6, 11);
+    pen.fillText(this.#quantity(mostUnits), width - 6, 11);
     pen.textAlign = "center";
     pen.fillText(price(mid), width / 2, height - 5);
   }
 
-  #read(bidTotal, askTotal) {
-    const bids = this.#quantity(bidTotal);
-    const asks = this.#quantity(askTotal);
+  #read(bidUnits, askUnits) {
+    const bids = this.#quantity(bidUnits);
+    const asks = this.#quantity(askUnits);
     setText(this.#reading, `bids ${bids} · asks ${asks}`);
     this.#canvas.setAttribute("aria-label", `Depth near the mid price: bids ${bids}, asks ${asks}`);
   }
@@ -104,11 +108,12 @@ export class DepthChart {
   }
 }
 
+// Levels as numbers to draw; `units` is the exact sum of what a level and those before it have.
 function steps(levels) {
-  let total = 0;
+  let units = 0n;
   return levels.slice(0, LEVELS).map(({ price, quantity }) => {
-    total += quantity;
-    return { price, total };
+    units += quantity;
+    return { price: Number(price), total: Number(units), units };
   });
 }
 

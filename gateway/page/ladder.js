@@ -52,7 +52,7 @@ export class Ladder {
     const count = this.#asks.length;
     const asks = book.asks.levels.slice(0, count);
     const bids = book.bids.levels.slice(0, count);
-    const deepest = Math.max(sum(asks), sum(bids), 1);
+    const deepest = [sum(asks), sum(bids)].reduce((one, other) => (other > one ? other : one), 1n);
     this.#drawSide(this.#asks, asks, deepest);
     this.#drawSide(this.#bids, bids, deepest);
     const { bid, ask } = book;
@@ -63,12 +63,12 @@ export class Ladder {
   };
 
   #drawSide(rows, levels, deepest) {
-    let total = 0;
+    let total = 0n;
     rows.forEach((row, index) => {
       const level = levels[index];
-      total += level ? level.quantity : 0;
+      total += level ? level.quantity : 0n;
       const price = level ? level.priceText : "";
-      const share = level ? Math.round((total / deepest) * 500) / 500 : 0;
+      const share = level ? Number((1000n * total + deepest) / (2n * deepest)) / 500 : 0;
       const { shown } = row;
       if (shown.price !== price) setText(row.price, price && grouped(price));
       if (shown.quantity !== level?.quantityText) setText(row.quantity, level?.quantityText ?? "");
@@ -150,9 +150,9 @@ function unseen(text) {
 }
 
 function sum(levels) {
-  return levels.reduce((total, level) => total + level.quantity, 0);
+  return levels.reduce((total, level) => total + level.quantity, 0n);
 }
 
 function basisPoints(spread, bid, ask) {
-  return ((20000 * spread) / (bid.price + ask.price)).toFixed(1);
+  return ((20000 * Number(spread)) / Number(bid.price + ask.price)).toFixed(1);
 }

@@ -44,7 +44,8 @@ export class Ticker {
     setText(last, this.#last === null ? "–" : arrow + grouped(this.#last));
     last.dataset.trend = this.#up === null ? "" : this.#up ? "up" : "down";
     const known = day?.open && this.#last;
-    const moved = known ? 100 * (unitsOf(this.#last) / unitsOf(day.open) - 1) : null;
+    const [now, open] = known ? [this.#last, day.open].map((text) => Number(unitsOf(text))) : [];
+    const moved = known ? 100 * (now / open - 1) : null;
     const sign = moved === null || Math.abs(moved) < 0.005 ? "" : moved > 0 ? "+" : "−";
     setText(change, moved === null ? "–" : `${sign}${Math.abs(moved).toFixed(2)} %`);
     change.dataset.trend = { "": "", "+": "up", "−": "down" }[sign];
