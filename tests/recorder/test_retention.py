@@ -1,6 +1,7 @@
 """What is forgotten after HISTORY_DAYS, and what never is."""
 
 from itertools import count
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
@@ -116,3 +117,86 @@ def test_steps_follow_each_other_at_a_distance(engine: Engine) -> None:
     retention.time_ns = NOW_NS + 4 * DAY_NS
     assert not retention.step(3 * BUSY_NS)
     assert retention.step(2 * BUSY_NS + IDLE_NS) > 0
+
+
+EDGE_NS = NOW_NS - DAYS * DAY_NS
+"""What is older than this is forgotten; what is of this very moment is not."""
+
+
+def write(engine: Engine, **rows: list[Any]) -> None:
+    """Put rows into an empty record."""
+    found: dict[str, list[Any]] = {"orders": [], "trades": [], "fills": [], "candles": [], **rows}
+    Store(engine).write(
+        Changes(
+            Position(), Position(7, 1, NOW_NS, 1, 0), found["orders"], [], found["trades"],
+            found["fills"], found["candles"],
+        )
+    )  # fmt: skip
+
+
+def left(engine: Engine, table: str, column: str) -> list[int]:
+    """A column of what is left after everything old was forgotten."""
+    forget(engine, DAYS)
+    return [row[column] for row in tables_of(engine)[table]]
+
+
+def test_what_is_just_inside_stays_and_what_is_just_outside_goes(engine: Engine) -> None:
+    times = [EDGE_NS - DAY_NS // 2, EDGE_NS - 1, EDGE_NS, EDGE_NS + 1, EDGE_NS + DAY_NS // 2]
+    numbered = list(enumerate(times, 1))
+    write(
+        engine,
+        fills=[fill(1, n, time_ns) for n, time_ns in numbered],
+        trades=[trade(1, n, time_ns) for n, time_ns in numbered],
+        candles=[(1, candle(s, time_ns)) for s in (1, 60) for time_ns in times],
+    )
+    assert left(engine, "trades", "trade_id") == [3, 4, 5]
+    assert [row["trade_id"] for row in tables_of(engine)["fills"]] == [3, 4, 5]
+    candles = [(row["interval_s"], row["open_ns"]) for row in tables_of(engine)["candles"]]
+    assert candles == [*((1, time_ns) for time_ns in times[2:]), *((60, t) for t in times)]
+
+
+@pytest.mark.parametrize("began_ns", [EDGE_NS - DAY_NS, EDGE_NS - 1, EDGE_NS])
+@pytest.mark.parametrize("ended_ns", [EDGE_NS - 1, EDGE_NS, EDGE_NS + 1])
+@pytest.mark.parametrize("status", [OPEN, PARTIAL, FILLED, CANCELED])
+def test_an_order_is_forgotten_when_it_ended_before_the_edge_and_not_before(
+    sqlite_engine: Engine, began_ns: int, ended_ns: int, status: int
+) -> None:
+    order = replace(ORDER, order_id=1, status=status, created_ns=began_ns, updated_ns=ended_ns)
+    write(sqlite_engine, orders=[order])
+    goes = status in (FILLED, CANCELED) and ended_ns < EDGE_NS and began_ns < EDGE_NS
+    assert left(sqlite_engine, "orders", "order_id") == ([] if goes else [1])
+
+
+@pytest.mark.parametrize("old", [1, 2])
+def test_each_instrument_forgets_its_own(engine: Engine, old: int) -> None:
+    young = 3 - old
+    trades = [trade(old, n, EDGE_NS - 5 + n) for n in (1, 2, 3)]
+    trades += [trade(young, n, EDGE_NS + n) for n in (1, 2, 3)]
+    candles = [(old, candle(1, EDGE_NS - n)) for n in (1, 2, 3)]
+    candles += [(young, candle(1, EDGE_NS + n)) for n in (0, 1)]
+    # Of an instrument that this recorder does not know.
+    trades.append(trade(3, 1, EDGE_NS - DAY_NS))
+    write(engine, trades=trades, candles=candles)
+    assert left(engine, "trades", "instrument") == [young, young, young, 3]
+    assert [row["instrument"] for row in tables_of(engine)["candles"]] == [young, young]
+
+
+def test_a_step_that_is_full_leaves_the_other_instruments_for_the_next(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retention_module, "ROWS_AT_ONCE", 3)
+    trades = [trade(i, n, EDGE_NS - DAY_NS) for i in (1, 2) for n in (1, 2, 3)]
+    write(engine, trades=trades)
+    retention = Retention(engine, [1, 2], DAYS)
+    retention.time_ns = NOW_NS
+    assert [retention.step(n * BUSY_NS) for n in range(3)] == [3, 3, 0]
+
+
+def test_nothing_is_forgotten_before_a_time_is_known(engine: Engine) -> None:
+    write(engine, trades=[trade(1, 1, 1)])
+    retention = Retention(engine, [1], DAYS)
+    assert not retention.step(0)
+    retention.time_ns = DAYS * DAY_NS + 1
+    assert not retention.step(0)
+    retention.time_ns = DAYS * DAY_NS + 2
+    assert retention.step(IDLE_NS) == 1

@@ -246,3 +246,19 @@ sys.stdin.read()
         first.kill()
         first.wait(30)
     claim_database(open_database(url))
+
+
+@pytest.mark.parametrize(
+    "there", [Position(8, 3, 30, 1, 0), Position(7, 2, 30, 1, 0), Position(7, 4, 30, 1, 0)]
+)
+def test_a_record_at_another_stream_or_number_is_not_written_on(
+    sqlite_engine: Engine, there: Position
+) -> None:
+    store = Store(sqlite_engine)
+    store.write(changes(Position(), there, [], []))
+    with pytest.raises(RecordBrokenError, match="another recorder"):
+        store.write(changes(AFTER, replace(AFTER, seq=9), [ROW], []))
+    assert not orders(sqlite_engine)
+    assert store.load([])[0] == there
+    store.write(changes(there, replace(there, seq=9), [ROW], []))
+    assert len(orders(sqlite_engine)) == 1

@@ -1,0 +1,181 @@
+"""Answers at the edges of their ranges: the row just inside is in, the one just outside is not."""
+
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+from sqlalchemy import Engine
+
+from common.history import (
+    Candle,
+    CandlesQuestion,
+    FillsQuestion,
+    HistoryReject,
+    MarketQuestion,
+    NotYet,
+    OrdersQuestion,
+    TradesQuestion,
+)
+from recorder.digest import Changes, OrderRow, Position
+from recorder.questions import QUESTION_BYTES_MAX, HistoryDesk, read_question
+from recorder.store import Store
+
+MINUTE_NS = 60_000_000_000
+DAY_NS = 1_440 * MINUTE_NS
+SEQ = 50
+ORDER = OrderRow(0, 5, 1, "", 1, 1, 1, 100, 9, 0, 1, 0, 9, 0, 0, 10, 10, 1)
+
+
+def candle(open_ns: int, interval_s: int = 60) -> Candle:
+    """A candle in which no two numbers are equal."""
+    return Candle(interval_s, open_ns, 11, 14, 10, 12, 21, 231, 3, 7, 9, 40)
+
+
+def desk(engine: Engine, **rows: list[Any]) -> HistoryDesk:
+    """A record of these rows."""
+    found: dict[str, list[Any]] = {"orders": [], "trades": [], "fills": [], "candles": [], **rows}
+    Store(engine).write(
+        Changes(
+            Position(), Position(7, SEQ, 99, 1, 0), found["orders"], [], found["trades"],
+            found["fills"], found["candles"],
+        )
+    )  # fmt: skip
+    return HistoryDesk(engine)
+
+
+def test_a_candle_comes_back_with_every_number_in_its_place(engine: Engine) -> None:
+    wanted = candle(5 * MINUTE_NS)
+    asked = desk(engine, candles=[(1, wanted), (2, candle(6 * MINUTE_NS))])
+    told: Any = asked.answer(CandlesQuestion(1, SEQ, 1, 60))
+    assert told.candles == [wanted]
+    market: Any = asked.answer(MarketQuestion(1, SEQ, 1))
+    assert (market.latest, market.minutes, market.stream) == ([wanted], [wanted], 7)
+
+
+@pytest.mark.parametrize(
+    ("from_ns", "to_ns", "wanted"),
+    [
+        (20, 40, [20, 30, 40]),
+        (21, 39, [30]),
+        (19, 41, [20, 30, 40]),
+        (30, 30, [30]),
+        (31, 39, []),
+        (0, 30, [10, 20, 30]),
+        (0, 29, [10, 20]),
+        (30, 0, [30, 40, 50]),
+        (31, 0, [40, 50]),
+    ],
+)
+def test_a_range_of_candles_has_both_its_ends(
+    sqlite_engine: Engine, from_ns: int, to_ns: int, wanted: list[int]
+) -> None:
+    rows = [(1, candle(open_ns)) for open_ns in (10, 20, 30, 40, 50)]
+    asked = desk(sqlite_engine, candles=[*rows, (1, candle(30, 1)), (2, candle(35))])
+    told: Any = asked.answer(CandlesQuestion(1, SEQ, 1, 60, from_ns, to_ns))
+    assert [each.open_ns for each in told.candles] == wanted
+    assert not told.more
+
+
+def test_a_range_that_ends_where_it_begins_is_one_and_one_that_ends_before_is_none(
+    sqlite_engine: Engine,
+) -> None:
+    asked = desk(sqlite_engine)
+    assert asked.fault(CandlesQuestion(1, SEQ, 1, 60, 30, 30)) is None
+    refused = asked.fault(CandlesQuestion(1, SEQ, 1, 60, 30, 29))
+    assert refused is not None
+    assert refused.field == "to_ns"
+
+
+@pytest.mark.parametrize(("limit", "more"), [(2, True), (3, False), (4, False)])
+def test_there_is_more_only_when_a_row_was_left_out(
+    sqlite_engine: Engine, limit: int, more: bool
+) -> None:
+    orders = [replace(ORDER, order_id=n) for n in (1, 2, 3)]
+    trades = [(1, n, 1, 5, 5, 1, 1, 2, 9) for n in (1, 2, 3)]
+    fills = [(n, 1, n, 1, 5, 1, "", 1, 5, 5, 1, 1, 9) for n in (1, 2, 3)]
+    candles = [(1, candle(n)) for n in (1, 2, 3)]
+    asked = desk(sqlite_engine, orders=orders, trades=trades, fills=fills, candles=candles)
+    questions = (
+        OrdersQuestion(1, SEQ, 5, limit=limit),
+        FillsQuestion(1, SEQ, 5, limit=limit),
+        TradesQuestion(1, SEQ, 1, from_trade_id=1, limit=limit),
+        CandlesQuestion(1, SEQ, 1, 60, from_ns=1, limit=limit),
+        CandlesQuestion(1, SEQ, 1, 60, limit=limit),
+    )
+    for question in questions:
+        told: Any = asked.answer(question)
+        assert told.more is more, question
+
+
+@pytest.mark.parametrize("cursor", [1, 2, 3, 4])
+def test_a_listing_goes_on_just_behind_its_cursor(sqlite_engine: Engine, cursor: int) -> None:
+    orders = [replace(ORDER, order_id=n) for n in (1, 2, 3)]
+    trades = [(1, n, 1, 5, 5, 1, 1, 2, 9) for n in (1, 2, 3)]
+    fills = [(n, 1, n, 1, 5, 1, "", 1, 5, 5, 1, 1, 9) for n in (1, 2, 3)]
+    asked = desk(sqlite_engine, orders=orders, trades=trades, fills=fills)
+    before: Any = asked.answer(OrdersQuestion(1, SEQ, 5, before_order_id=cursor))
+    assert [each.order_id for each in before.orders] == list(range(min(cursor, 4) - 1, 0, -1))
+    fills_before: Any = asked.answer(FillsQuestion(1, SEQ, 5, before=cursor))
+    assert [each.fill_id for each in fills_before.fills] == list(range(cursor - 1, 0, -1))
+    onwards: Any = asked.answer(TradesQuestion(1, SEQ, 1, from_trade_id=cursor))
+    assert [each.trade_id for each in onwards.trades] == list(range(cursor, 4))
+
+
+def test_accounts_orders_and_instruments_next_to_the_one_asked_for_are_left_out(
+    sqlite_engine: Engine,
+) -> None:
+    orders = [
+        replace(ORDER, order_id=3 * account + instrument, account=account, instrument=instrument)
+        for account in (4, 5, 6) for instrument in (1, 2, 3)
+    ]  # fmt: skip
+    fills = [
+        (10 * account + order, 1, 1, instrument, account, order, "", 1, 5, 5, 1, 1, 9)
+        for account in (4, 5, 6) for order, instrument in ((1, 1), (2, 2), (3, 3))
+    ]  # fmt: skip
+    trades = [(instrument, 1, 1, 5, 5, 1, 1, 2, 9) for instrument in (1, 2, 3)]
+    asked = desk(sqlite_engine, orders=orders, fills=fills, trades=trades)
+    for question, wanted in (
+        (OrdersQuestion(1, SEQ, 5), [18, 17, 16]),
+        (OrdersQuestion(1, SEQ, 5, open_only=True), [18, 17, 16]),
+        (OrdersQuestion(1, SEQ, 5, instrument=2), [17]),
+        (OrdersQuestion(1, SEQ, 5, order_id=17), [17]),
+        (OrdersQuestion(1, SEQ, 5, order_id=20), []),
+    ):
+        told: Any = asked.answer(question)
+        assert [each.order_id for each in told.orders] == wanted, question
+    for of_fills, ids in (
+        (FillsQuestion(1, SEQ, 5), [53, 52, 51]),
+        (FillsQuestion(1, SEQ, 5, order_id=2), [52]),
+        (FillsQuestion(1, SEQ, 5, instrument=2), [52]),
+    ):
+        found: Any = asked.answer(of_fills)
+        assert [each.fill_id for each in found.fills] == ids, of_fills
+    one: Any = asked.answer(TradesQuestion(1, SEQ, 2))
+    assert len(one.trades) == 1
+
+
+def test_the_minutes_of_a_market_go_back_a_day_from_the_latest(sqlite_engine: Engine) -> None:
+    latest = 5 * DAY_NS
+    ages = (DAY_NS + MINUTE_NS, DAY_NS + 1, DAY_NS, DAY_NS - MINUTE_NS, MINUTE_NS, 0)
+    candles = [(1, candle(latest - age)) for age in ages]
+    others = [(1, candle(latest, 300)), (2, candle(latest)), (1, candle(latest + 1, 1))]
+    asked = desk(sqlite_engine, candles=candles + others)
+    told: Any = asked.answer(MarketQuestion(1, SEQ, 1))
+    assert [latest - each.open_ns for each in told.minutes] == list(ages[2:])
+
+
+@pytest.mark.parametrize(("min_seq", "known"), [(SEQ - 1, True), (SEQ, True), (SEQ + 1, False)])
+def test_an_answer_is_given_from_the_number_on_that_was_asked_for(
+    sqlite_engine: Engine, min_seq: int, known: bool
+) -> None:
+    told = desk(sqlite_engine).answer(TradesQuestion(1, min_seq, 1))
+    assert isinstance(told, NotYet) is not known
+
+
+def test_a_question_is_read_up_to_its_longest() -> None:
+    longest = read_question(bytes(QUESTION_BYTES_MAX))
+    assert isinstance(longest, HistoryReject)
+    assert "at most" not in longest.text
+    longer = read_question(bytes(QUESTION_BYTES_MAX + 1))
+    assert isinstance(longer, HistoryReject)
+    assert "at most 1024 are taken" in longer.text
