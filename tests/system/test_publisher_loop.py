@@ -1,0 +1,78 @@
+"""The publisher's loop on a fake clock: heartbeats at their period, idle and busy."""
+
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from common.clock import FakeClock
+from common.codec import decode_feed, encode
+from common.events import EventBatch
+from common.feed import HEARTBEAT_TOPIC, Heartbeat
+from common.instruments import example
+from publisher.feed import Feed
+from publisher.replica import Replica
+from publisher.service import PublisherService, Rounds
+from publisher.snapshots import SnapshotDesk
+from tests.system.loop import MS, FakeSocket, Script
+
+NOW_NS = 1_780_000_000_000_000_000
+
+
+class NoSubscribers:
+    """Nobody listens."""
+
+    def count(self) -> int:
+        """None."""
+        return 0
+
+
+def heartbeats(
+    monkeypatch: pytest.MonkeyPatch, period_ms: int, until_ms: int, busy_every_ms: int = 0
+) -> list[tuple[int, Heartbeat]]:
+    """Milliseconds from the start and content of every heartbeat."""
+    clock = FakeClock(NOW_NS)
+    script = Script(clock)
+    script.patch(monkeypatch)
+    events, sync, history, public, requests = (FakeSocket(clock) for _ in range(5))
+    monkeypatch.setattr(
+        "publisher.service.send_frames", lambda socket, frames: socket.send_multipart(list(frames))
+    )
+    replica = Replica(Feed([example()], base=100, history_count=50))
+    parts: list[Any] = [events, sync, history, public, requests, NoSubscribers()]
+    service = PublisherService(
+        replica, SnapshotDesk(replica), parts[0], parts[1], parts[2], parts[3], parts[4], parts[5],
+        clock, period_ms, Rounds(),
+    )  # fmt: skip
+    idle = encode(EventBatch(7, 1, 0, 9, []))
+    for ms in range(busy_every_ms, until_ms, busy_every_ms) if busy_every_ms else ():
+        script.at(ms, lambda: events.waiting.append([idle]))
+    script.at(until_ms, service.stop)
+    service.run()
+    found = []
+    for ms, frames in public.sent:
+        if frames[0].decode() == HEARTBEAT_TOPIC:
+            message = decode_feed(frames[-1])
+            assert isinstance(message, Heartbeat)
+            found.append((ms - NOW_NS // MS, message))
+    return found
+
+
+@pytest.mark.parametrize("busy_every_ms", [0, 3, 70])
+@pytest.mark.parametrize("period_ms", [10, 99, 101, 500, 2_000])
+def test_there_is_a_heartbeat_every_period(
+    monkeypatch: pytest.MonkeyPatch, period_ms: int, busy_every_ms: int
+) -> None:
+    times = [ms for ms, _ in heartbeats(monkeypatch, period_ms, 10_000, busy_every_ms)]
+    gaps = [later - earlier for earlier, later in pairwise(times)]
+    assert times[0] <= 1
+    assert min(gaps) >= period_ms
+    assert max(gaps) <= period_ms + 2
+    assert 10_000 - times[-1] <= period_ms + 2
+
+
+def test_a_heartbeat_tells_how_long_the_matcher_is_silent(monkeypatch: pytest.MonkeyPatch) -> None:
+    silent = heartbeats(monkeypatch, 500, 3_000)
+    assert all(abs(beat.stale_ms - ms) <= 2 for ms, beat in silent)
+    heard = heartbeats(monkeypatch, 500, 3_000, busy_every_ms=100)
+    assert all(beat.stale_ms <= 101 for _, beat in heard)
