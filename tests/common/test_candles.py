@@ -92,3 +92,19 @@ def test_sums_are_exact_however_large(total: int, apart_ns: int) -> None:
 
 def test_lengths_divide_each_other() -> None:
     assert not [pair for pair in pairwise(CANDLE_INTERVALS_S) if pair[1] % pair[0]]
+
+
+@pytest.mark.parametrize("again", [0, 1])
+def test_a_trade_counts_once_however_often_it_comes(again: int) -> None:
+    trades = some_trades(3, count=5)
+    series = CandleSeries()
+    for trade in trades:
+        for _ in range(1 + again):
+            series.add(*trade)
+    wanted = series.latest()
+    assert {candle.last_trade_id for candle in wanted} == {5}
+    assert wanted == [naive(trades)[c.interval_s, c.open_ns] for c in wanted]
+    loaded = CandleSeries()
+    loaded.load(wanted)
+    loaded.add(*trades[-1])
+    assert (loaded.latest(), loaded.take_changed()) == (wanted, [])
