@@ -34,8 +34,8 @@ EDITION: Final = 2
 """The edition of the market's rules that new commands are applied by.
 
 Edition 1 let a market order by quote amount meet own orders before it looked at what was left of
-it, and rounded the middle of two prices down where an auction had no last price to be near to. A
-journal written by it is replayed by it."""
+it, rounded the middle of two prices down where an auction had no last price to be near to, and let
+all accounts share one window of retries. A journal written by it is replayed by it."""
 
 
 class Rules(Struct, array_like=True, frozen=True):

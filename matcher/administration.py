@@ -34,6 +34,7 @@ from matcher import auction
 from matcher.accounts import Ledger
 from matcher.answers import Fault, rejected
 from matcher.book import OrderBook
+from matcher.dedupe import retry_limits
 from matcher.election import elect
 from matcher.means import shortest_buyer
 from matcher.order import Account, Order
@@ -81,7 +82,9 @@ def configure(
     for book in added:
         engine.books[book.instrument_id] = book
     engine.configured = wanted
-    engine.edition = edition
+    if edition != engine.edition:
+        engine.edition = edition
+        engine.retries = engine.retries.under(*retry_limits(edition))
     _apply_rules(engine, rules)
 
 

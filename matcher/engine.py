@@ -49,7 +49,7 @@ from matcher.accounts import Ledger
 from matcher.amendment import amend, amend_plain
 from matcher.answers import Fault, canceled, expired, rejected, repeated, unknown_order
 from matcher.book import OrderBook
-from matcher.dedupe import RetryWindow, is_next_request
+from matcher.dedupe import RetryWindow, is_next_request, retry_limits
 from matcher.election import elect
 from matcher.means import fault_of_means
 from matcher.order import Account, Order
@@ -92,7 +92,7 @@ quote_amount=0, self_trade=0, instructions=None)]
         self.accounts: dict[int, Account] = {}
         self.seq = 0
         self.last_request: dict[int, int] = {}
-        self.retries = RetryWindow()
+        self.retries = RetryWindow(*retry_limits(edition))
         self.transfers: dict[str, None] = {}
         self.timers = Timers()
         self.ledger: Ledger | None = None
@@ -173,9 +173,9 @@ quote_amount=0, self_trade=0, instructions=None)]
             return [rejected(command, seq, (RejectReason.UNKNOWN_SYMBOL, "instrument"))]
         client_order_id = command.client_order_id
         if client_order_id:
-            earlier = self.retries.find(command)
+            earlier = self.retries.find(command, time_ns)
             if earlier is not None:
-                return [repeated(command, earlier, seq)]
+                return [_not_new(command, earlier, seq)]
         instructions = command.instructions
         special: Special | None = None
         fault: Fault | None
@@ -208,7 +208,7 @@ quote_amount=0, self_trade=0, instructions=None)]
         if self.is_bounded:
             fault, hold_unit = fault_of_means(self, command, book, account, special)
             if fault is not None:
-                if account.is_blank:
+                if not account.opened and account.is_blank:
                     del self.accounts[account_id]
                 return [rejected(command, seq, fault)]
         events: list[Event] = [
@@ -455,6 +455,13 @@ quote_amount=0, self_trade=0, instructions=None)]
         return listing.open_orders(
             self, account, instrument, order_id, client_order_id, after_order_id, limit
         )
+
+
+def _not_new(command: NewOrder, earlier: Order | Fault, seq: int) -> Event:
+    """The answer to an order that is remembered, or that cannot be."""
+    if isinstance(earlier, Order):
+        return repeated(command, earlier, seq)
+    return rejected(command, seq, earlier)
 
 
 def _why_unfilled(book: OrderBook, side: int) -> RejectReason:

@@ -184,7 +184,7 @@ def test_an_unknown_instrument_is_named_before_a_retry_is_looked_for() -> None:
 
 def _forgotten(ended: bool) -> Engine:
     engine = venue()
-    engine.retries = RetryWindow(2)
+    engine.retries = RetryWindow(own=0, shared=2)
     engine.apply(BID)
     for number in (2, 3):
         engine.apply(limit(BOB, BUY, 90, 1, GTC, f"b{number}"))

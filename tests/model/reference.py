@@ -11,8 +11,6 @@ from collections.abc import Iterable
 from dataclasses import replace as copy_of
 from typing import Final
 
-from msgspec.structs import replace
-
 from common.commands import (
     AddInstrument,
     AdjustBalance,
@@ -49,12 +47,10 @@ from common.types import (
 from tests.model import refusals
 from tests.model.admin import Administration
 from tests.model.market import Market
+from tests.model.memory import Memory, Repeats
 from tests.model.orders import DAY_NS, Order, Refusal
 from tests.model.orders import REQUESTS_IN_EPOCH as REQUESTS_IN_EPOCH
 from tests.model.orders import follows as follows
-
-RETRY_WINDOW: Final = 65_536
-"""Accepted orders with a client order id that a retry is compared with."""
 
 _ALIVE: Final = (OrderStatus.NEW, OrderStatus.PARTIALLY_FILLED)
 
@@ -65,15 +61,18 @@ class ReferenceMatcher:
     def __init__(
         self,
         instruments: Iterable[Instrument],
-        retry_window: int = RETRY_WINDOW,
+        memory: Memory | None = None,
         rules: Rules | None = None,
     ) -> None:
         self.rules = rules or Rules()
         self.market = Market(list(instruments), self.rules)
         self.admin = Administration(self.market)
         self.last_requests: dict[int, int] = {}
-        self.remembered: list[tuple[NewOrder, Order]] = []
-        self._retry_window = retry_window
+        self.repeats = Repeats(memory or Memory())
+
+    @property
+    def remembered(self) -> list[tuple[NewOrder, Order, int]]:
+        return self.repeats.remembered
 
     @property
     def open(self) -> list[Order]:
@@ -177,10 +176,14 @@ class ReferenceMatcher:
 
     def _new(self, command: NewOrder, time_ns: int) -> None:
         market = self.market
-        earlier = self._earlier(command)
-        if earlier is not None:
-            market.events.append(self._repeated(command, earlier))
-            return
+        if command.client_order_id and command.instrument in self.instruments:
+            earlier = self.repeats.earlier(command)
+            if earlier is not None:
+                market.events.append(self._repeated(command, earlier))
+                return
+            if self.repeats.refuses(command, time_ns):
+                self._reject(command, (RejectReason.BUSY, "client_order_id"))
+                return
         refusal = self._refusal_of_new(command, time_ns)
         if refusal:
             self._reject(command, refusal)
@@ -188,7 +191,7 @@ class ReferenceMatcher:
         order = self._order_of(command, time_ns)
         market.accept(command, order)
         if command.client_order_id:
-            self._remember(command, order)
+            self.repeats.remember(command, order, time_ns)
         killed = (
             command.order_type == OrderType.LIMIT
             and command.time_in_force == TimeInForce.FOK
@@ -229,27 +232,6 @@ class ReferenceMatcher:
             order.waits_for = "uncross"
         order.held_per_lot = market.money.held_per_lot(order, market)
         return order
-
-    def _earlier(self, command: NewOrder) -> Order | None:
-        """The remembered order of the same account and name, if it said the same."""
-        if not command.client_order_id or command.instrument not in self.instruments:
-            return None
-        for said, order in self.remembered:
-            if said.account == command.account and said.client_order_id == command.client_order_id:
-                again = replace(said, gateway=command.gateway, request=command.request)
-                return order if again == command else None
-        return None
-
-    def _remember(self, command: NewOrder, order: Order) -> None:
-        """Only the latest order of a name is remembered, and only so many names."""
-        name = (command.account, command.client_order_id)
-        self.remembered = [
-            (said, earlier)
-            for said, earlier in self.remembered
-            if (said.account, said.client_order_id) != name
-        ]
-        self.remembered.append((command, order))
-        self.remembered = self.remembered[-self._retry_window :]
 
     def _refusal_of_new(self, command: NewOrder, time_ns: int) -> Refusal | None:
         market = self.market

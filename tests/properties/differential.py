@@ -14,7 +14,7 @@ from matcher.engine import Engine
 from matcher.invariants import check
 from tests.model.reference import ReferenceMatcher
 from tests.properties.generator import ACCOUNTS, Generator
-from tests.properties.market import INSTRUMENTS, RETRIES, UNFUNDED, venue
+from tests.properties.market import INSTRUMENTS, MEMORY, UNFUNDED, venue
 from tests.properties.steps import Run, Step, run
 
 BOOKS_EVERY = 10
@@ -76,7 +76,7 @@ def compare_commands(
     rules: Rules = UNFUNDED,
 ) -> Difference | None:
     """Run given commands, each with its time, through both, checking everything after each."""
-    reference = ReferenceMatcher(INSTRUMENTS, RETRIES, rules)
+    reference = ReferenceMatcher(INSTRUMENTS, MEMORY, rules)
     runs = ((command, time, reference.apply(command, time)) for command, time in commands)
     return _compare(runs, reference, candidate, 1)
 
@@ -85,7 +85,7 @@ def compare_steps(
     steps: Iterable[Step], candidate: Candidate = ENGINE, rules: Rules = UNFUNDED
 ) -> Difference | None:
     """`compare_commands` of the resolved steps."""
-    reference = ReferenceMatcher(INSTRUMENTS, RETRIES, rules)
+    reference = ReferenceMatcher(INSTRUMENTS, MEMORY, rules)
     return _compare(run(steps, reference), reference, candidate, 1)
 
 

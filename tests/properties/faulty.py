@@ -8,7 +8,7 @@ from common.sequence import epoch_of
 from common.types import OrderStatus
 from matcher.dedupe import RetryWindow
 from matcher.engine import Engine
-from tests.properties.market import RETRIES
+from tests.properties.market import MEMORY, retry_window
 
 
 class RequeuesPartlyFilledMakers(Engine):
@@ -96,7 +96,7 @@ class RemembersRetriesLonger(Engine):
 
     def apply(self, command: Command, time_ns: int = 0) -> list[Event]:
         if not self.seq:
-            self.retries = RetryWindow(RETRIES + 1)
+            self.retries = retry_window(1)
         return super().apply(command, time_ns)
 
 
@@ -105,7 +105,25 @@ class ForgetsRetriesEarly(Engine):
 
     def apply(self, command: Command, time_ns: int = 0) -> list[Event]:
         if not self.seq:
-            self.retries = RetryWindow(RETRIES - 1)
+            self.retries = retry_window(-1)
+        return super().apply(command, time_ns)
+
+
+class SharesOneWindow(Engine):
+    """Wrong: anybody's named orders push out those of another account."""
+
+    def apply(self, command: Command, time_ns: int = 0) -> list[Event]:
+        if not self.seq:
+            self.retries = retry_window(-MEMORY.own)
+        return super().apply(command, time_ns)
+
+
+class PushesOutTheYoung(Engine):
+    """Wrong: a full memory forgets what it promised to keep rather than refuse."""
+
+    def apply(self, command: Command, time_ns: int = 0) -> list[Event]:
+        if not self.seq:
+            self.retries = RetryWindow(MEMORY.own, MEMORY.shared, MEMORY.most, 0)
         return super().apply(command, time_ns)
 
 

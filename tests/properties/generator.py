@@ -26,7 +26,7 @@ from common.types import MAX_INT, InstrumentState, OrderType, SelfTrade, TimeInF
 from tests.model.orders import Order
 from tests.model.reference import REQUESTS_IN_EPOCH, ReferenceMatcher, follows
 from tests.properties.governor import Governor
-from tests.properties.market import COARSE, INSTRUMENTS, RETRIES, rules_of
+from tests.properties.market import COARSE, INSTRUMENTS, MEMORY, RETRIES, rules_of
 from tests.properties.steps import Step, next_request
 
 ACCOUNTS: Final = 4
@@ -56,7 +56,7 @@ class Generator:
 
     def __init__(self, seed: int, clock: Callable[[], int] | None = None) -> None:
         self._clock = clock
-        self.reference = ReferenceMatcher(INSTRUMENTS, RETRIES, rules_of(seed))
+        self.reference = ReferenceMatcher(INSTRUMENTS, MEMORY, rules_of(seed))
         self._random = Random(seed)
         self._governor = Governor(self.reference, self._random)
         self._label = 0

@@ -7,6 +7,7 @@ from common.instruments import MAX_NOTIONAL, Instrument
 from common.rules import Rules
 from matcher.dedupe import RetryWindow
 from matcher.engine import Engine
+from tests.model.memory import Memory
 
 SomeEngine = TypeVar("SomeEngine", bound=Engine)
 
@@ -26,8 +27,11 @@ COARSE = Instrument(12, "SHIB-JPY", "SHIB", "JPY", "1", "1", 0, 0, 10**12, 1, 10
 
 INSTRUMENTS = (PLAIN, REBATE, COARSE)
 
-RETRIES: Final = 40
-"""Orders remembered for retries: fewer than there are names, so that some are forgotten."""
+RETRIES: Final = 23
+"""Orders remembered for retries: fewer than there are names, so that some are forgotten, and one
+less than the accounts' own ones, so that some are refused."""
+
+MEMORY: Final = Memory(own=6, shared=16, most=RETRIES, kept_ns=150)
 
 
 OPEN_ORDERS: Final = 25
@@ -51,8 +55,13 @@ def rules_of(seed: int) -> Rules:
     return FUNDED if seed % 2 else UNFUNDED
 
 
+def retry_window(more: int = 0) -> RetryWindow:
+    """The short memory for retries: of each account `more` orders than there should be."""
+    return RetryWindow(MEMORY.own + more, MEMORY.shared, MEMORY.most, MEMORY.kept_ns)
+
+
 def venue(kind: type[SomeEngine], rules: Rules = UNFUNDED) -> SomeEngine:
     """An empty engine of this kind with these instruments and the short memory for retries."""
     engine = kind(INSTRUMENTS, rules)
-    engine.retries = RetryWindow(RETRIES)
+    engine.retries = retry_window()
     return engine

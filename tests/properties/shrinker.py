@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from common.commands import Command
 from common.rules import Rules
 from tests.model.reference import ReferenceMatcher
-from tests.properties.market import INSTRUMENTS, RETRIES, UNFUNDED
+from tests.properties.market import INSTRUMENTS, MEMORY, UNFUNDED
 from tests.properties.steps import Step, resolve
 
 RUNS_MAX = 5_000
@@ -98,7 +98,7 @@ def _simplify(steps: list[Step], budget: _Budget) -> list[Step]:
 
 def as_test(steps: list[Step], name: str, rules: Rules = UNFUNDED) -> str:
     """Source of a pytest test that repeats the steps; paste it where found bugs are kept."""
-    reference = ReferenceMatcher(INSTRUMENTS, RETRIES, rules)
+    reference = ReferenceMatcher(INSTRUMENTS, MEMORY, rules)
     lines = "".join(
         f"        ({_source(command)}, {time_ns}),\n"
         for command, time_ns in resolve(steps, reference)

@@ -271,6 +271,9 @@ class StreamChecker:
         if order.display_lots:
             order.shown_lots = answer.shown_lots
         if order.waits:
+            if not answer.kept_priority:
+                # Behind all others of the call phase.
+                self._orders[answer.order_id] = self._orders.pop(answer.order_id)
             return
         if answer.kept_priority:
             self._show(order)

@@ -16,7 +16,9 @@ from tests.properties.faulty import (
     AcceptsLateStarts,
     ForgetsRetriesEarly,
     IgnoresLaterEpochs,
+    PushesOutTheYoung,
     RemembersRetriesLonger,
+    SharesOneWindow,
     TellsTheFirstStatus,
 )
 from tests.properties.generator import Generator, random_steps
@@ -97,6 +99,10 @@ def _turn(last: int, request: int, applied: bool) -> str:
         # one name more than may be remembered, and the first name again
         (RemembersRetriesLonger, RETRIES + 2),
         (ForgetsRetriesEarly, RETRIES + 1),
+        # as many names of others as are remembered, and the first name again
+        (SharesOneWindow, RETRIES + 2),
+        # a full memory, and one order more
+        (PushesOutTheYoung, RETRIES + 2),
     ],
 )
 def test_a_wrong_judge_of_repeats_is_noticed(kind: type[Engine], at_most: int) -> None:

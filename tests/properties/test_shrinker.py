@@ -15,7 +15,7 @@ from tests.properties.faulty import (
     RequeuesPartlyFilledMakers,
 )
 from tests.properties.generator import random_commands, random_steps
-from tests.properties.market import FUNDED, INSTRUMENTS, RETRIES, rules_of, venue
+from tests.properties.market import FUNDED, INSTRUMENTS, MEMORY, rules_of, venue
 from tests.properties.report import failure_report
 from tests.properties.shrinker import as_test, shrink
 from tests.properties.steps import NEVER_ENTERED, Step, resolve
@@ -72,7 +72,7 @@ def test_an_engine_without_fault_reports_nothing() -> None:
 
 
 def test_steps_resolve_to_the_commands_they_were_made_from() -> None:
-    reference = ReferenceMatcher(INSTRUMENTS, RETRIES, rules_of(9))
+    reference = ReferenceMatcher(INSTRUMENTS, MEMORY, rules_of(9))
     assert resolve(random_steps(9, 2_000), reference) == random_commands(9, 2_000)
 
 

@@ -11,12 +11,11 @@ import pytest
 
 from common.codec import encode
 from common.commands import Command
-from matcher.dedupe import RetryWindow
 from matcher.engine import Engine
 from matcher.invariants import check
 from matcher.snapshot import capture, restore, state_hash
 from tests.properties.generator import random_commands
-from tests.properties.market import INSTRUMENTS, RETRIES, rules_of, venue
+from tests.properties.market import INSTRUMENTS, retry_window, rules_of, venue
 
 SEEDS = range(800, 820)
 CUTS = 10
@@ -26,7 +25,7 @@ COMMANDS = 1_000
 def _restored(snapshot: bytes) -> Engine:
     engine = restore(snapshot)
     remembered = engine.retries.entries()
-    engine.retries = RetryWindow(RETRIES)
+    engine.retries = retry_window()
     for entry in remembered:
         engine.retries.put(entry.body, entry.order)
     return engine

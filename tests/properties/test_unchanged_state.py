@@ -49,6 +49,7 @@ EVERY_REFUSAL = {
     ("NewOrder", "BAD_LOT", "quantity"),
     ("NewOrder", "BAD_TICK", "price"),
     ("NewOrder", "BAD_TICK", "stop_price"),
+    ("NewOrder", "BUSY", "client_order_id"),
     ("NewOrder", "DUPLICATE_CLIENT_ORDER_ID", "client_order_id"),
     ("NewOrder", "EXCEEDS_LIMIT", "display_quantity"),
     ("NewOrder", "EXCEEDS_LIMIT", "price"),

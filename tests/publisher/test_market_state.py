@@ -188,7 +188,7 @@ def test_at_every_moment_the_indication_is_what_an_uncross_would_give(seed: int)
         for instrument in INSTRUMENTS:
             check(engine, feed, instrument, f"seed {seed}, {time_ns}")
             gathered += engine.books[instrument.id].state == AUCTION
-    assert gathered > 50, "call phases were run"
+    assert gathered > 10, "call phases were run"
 
 
 @pytest.mark.parametrize("seed", [950, 951, 953, 954, 955, 956])

@@ -103,7 +103,7 @@ def busy_for_a_forwarded_command(patch: Patch) -> None:
 
 def no_memory_of_retries(patch: Patch) -> None:
     """A new order that was entered and has ended is entered again."""
-    patch.setattr(RetryWindow, "find", lambda self, command: None)
+    patch.setattr(RetryWindow, "find", lambda self, command, time_ns: None)
 
 
 def unsynced_bytes_are_not_written_again(patch: Patch) -> None:

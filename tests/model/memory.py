@@ -1,0 +1,82 @@
+"""Which orders the obvious matcher compares a retry with: one list, gone through every time."""
+
+from collections import Counter
+from dataclasses import dataclass
+
+from msgspec.structs import replace
+
+from common.commands import NewOrder
+from tests.model.orders import Order
+
+
+@dataclass(slots=True, frozen=True)
+class Memory:
+    """How many accepted orders with a client order id are remembered: each account's latest `own`,
+    `shared` others, `most` in all; and for how long at least where `most` is short."""
+
+    own: int = 64
+    shared: int = 65_536
+    most: int = 1_048_576
+    kept_ns: int = 600 * 10**9
+
+
+class Repeats:
+    """What is remembered, oldest first: what was said, the order, and when."""
+
+    def __init__(self, memory: Memory) -> None:
+        self.remembered: list[tuple[NewOrder, Order, int]] = []
+        self._memory = memory
+
+    def earlier(self, command: NewOrder) -> Order | None:
+        """The remembered order of the same account and name, if it said the same."""
+        for said, order, _ in self.remembered:
+            if said.account == command.account and said.client_order_id == command.client_order_id:
+                again = replace(said, gateway=command.gateway, request=command.request)
+                return order if again == command else None
+        return None
+
+    def remember(self, command: NewOrder, order: Order, time_ns: int) -> None:
+        """Only the latest order of a name is remembered, and only so many."""
+        name = (command.account, command.client_order_id)
+        self.remembered = [
+            each for each in self.remembered if (each[0].account, each[0].client_order_id) != name
+        ]
+        self.remembered.append((command, order, time_ns))
+        while True:
+            beyond = self._beyond_their_own()
+            too_many = len(self.remembered) > self._memory.most
+            if beyond and (too_many or len(beyond) > self._memory.shared):
+                self.remembered.remove(beyond[0])
+            elif too_many:
+                del self.remembered[0]
+            else:
+                return
+
+    def refuses(self, command: NewOrder, time_ns: int) -> bool:
+        """Whether a named order finds no place that may be taken from another one."""
+        memory = self._memory
+        mine = [said for said, _, _ in self.remembered if said.account == command.account]
+        return (
+            len(self.remembered) >= memory.most
+            and not self._beyond_their_own()
+            and all(said.client_order_id != command.client_order_id for said in mine)
+            and len(mine) < memory.own
+            and time_ns - self.remembered[0][2] < memory.kept_ns
+        )
+
+    def _beyond_their_own(self) -> list[tuple[NewOrder, Order, int]]:
+        """Remembered orders that are not among the latest of their account, the first to go first:
+        the oldest of those who have most, to a power of two."""
+        own = self._memory.own
+        counts: Counter[int] = Counter()
+        beyond = []
+        for each in reversed(self.remembered):
+            counts[each[0].account] += 1
+            if counts[each[0].account] > own:
+                beyond.append(each)
+        beyond.reverse()
+        doublings = {
+            account: next(n for n in range(64) if count <= own * 2 ** (n + 1))
+            for account, count in counts.items()
+        }
+        return sorted(beyond, key=lambda each: -doublings[each[0].account])
