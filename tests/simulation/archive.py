@@ -54,6 +54,13 @@ class Archive:
         self._last_time_ns = batch.time_ns
         self.events += batch.events
 
+    def require_told(self, encoded: bytes) -> None:
+        """This batch, found on a disk, was published or found again, or nobody heard of it yet."""
+        first_seq = decode_events(encoded).first_seq
+        known = self._told.get(first_seq)
+        is_news = known is None and first_seq > self.last_seq
+        require(is_news or known == encoded, f"batch {first_seq} is not the one that was told")
+
     def recovered(self, stream: int, seq: int) -> None:
         """A matcher started at `seq`: it must know all it ever told."""
         require(seq == self.last_seq, f"recovered {seq}, but {self.last_seq} was told")

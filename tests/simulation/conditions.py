@@ -64,7 +64,7 @@ def draw(rng: Random, steps: int) -> Conditions:
         history_bytes=choice((500, 5_000, 1_000_000)),
         feed_history=choice((5, 100, 10_000)),
         sync=sync,
-        power_losses=sync == "batch" and rng.random() < 0.8,
+        power_losses=rng.random() < 0.8,
         disk_failures=rng.random() < 0.5,
         clock_steps=rng.random() < 0.5,
         harsh=rng.random() < 0.5,

@@ -22,7 +22,7 @@ class Died(Exception):  # noqa: N818 - says what happened
 class _File:
     """One file: as programs see it, and as the platter has it."""
 
-    def __init__(self, content: bytes) -> None:
+    def __init__(self, content: bytes | bytearray) -> None:
         self.seen = bytearray(content)
         self.durable = bytearray(content)
         self.unsynced: list[tuple[int, bytes]] = []
@@ -92,6 +92,15 @@ class FakeDisk:
         made = FakeDisk(self._capacity)
         for name, file in self._files.items():
             made.put(name, bytes(file.seen))
+        return made
+
+    def fork(self) -> "FakeDisk":
+        """Another disk with the same files, synced as far as these are."""
+        made = FakeDisk(self._capacity)
+        for name, file in self._files.items():
+            other = made._files[name] = _File(file.durable)
+            other.seen[:] = file.seen
+            other.unsynced = list(file.unsynced)
         return made
 
     # What the journal and the snapshots do with it.

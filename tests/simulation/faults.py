@@ -14,6 +14,9 @@ from tests.simulation.world import DAY, MILLISECOND, SECOND, World
 START_MIN_NS = 150 * MILLISECOND
 """A new process takes at least this long to come up."""
 
+LOOKS: Final = 10
+"""How often a run looks at what the loss of power would leave, where that may take something."""
+
 _OPERATIONS: Final[tuple[Operation, ...]] = ("write", "sync", "sync", "take", "replace", "read")
 
 
@@ -42,6 +45,9 @@ class Faults:
         begin = world.now_ns
         for _ in range(self._conditions.faults):
             world.at(world.rng.randrange(begin, until_ns), self._strike)
+        if self._conditions.sync != "batch" and self._conditions.power_losses:
+            for _ in range(LOOKS):
+                world.at(world.rng.randrange(begin, until_ns), self._lose_power)
         self._watch()
 
     def stop(self) -> None:

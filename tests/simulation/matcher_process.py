@@ -8,6 +8,7 @@ from common.errors import CrossbookError
 from common.instruments import Instrument
 from matcher.engine import Engine
 from matcher.history import EventHistory
+from matcher.invariants import check
 from matcher.journal import Journal, JournalDamaged, JournalFailed
 from matcher.recovery import recover
 from matcher.sequencer import Sequencer
@@ -29,6 +30,8 @@ JUMP_MAX_NS: Final = 60 * SECOND
 ABSENCE_MAX_NS: Final = 30 * DAY
 HEARTBEAT_NS: Final = 250 * MILLISECOND
 SYNC_INTERVAL_NS: Final = 50 * MILLISECOND
+LATE_NS: Final = MILLISECOND
+"""Longer than any round takes."""
 
 
 class _Copy(FakeDisk):
@@ -100,6 +103,8 @@ class MatcherProcess(Process):
         self._snapshotter: Snapshotter
         self._timekeeper: Timekeeper
         self._heartbeat_at = self._sync_at = 0
+        self._safe = (0, 0)
+        """When the journal was synced last, and up to which number."""
 
     def boot(self) -> bool:
         """Recover; only a failing disk is a reason not to."""
@@ -132,6 +137,8 @@ class MatcherProcess(Process):
             conditions.snapshot_every, conditions.keep_segments, recovered.snapshot_seq,
         )  # fmt: skip
         self._heartbeat_at = self._sync_at = self.world.now_ns
+        # What was read back was made durable first.
+        self._safe = (self.world.now_ns, self.journal.last_seq)
         self.world.trace(
             self.name,
             f"recovered {self.engine.seq} from {recovered.snapshot_seq}, "
@@ -150,7 +157,14 @@ class MatcherProcess(Process):
             return 0
 
     def lose_power(self) -> None:
-        """The machine stops; what was not synced is gone, kept or torn."""
+        """The machine stops; what was not synced is gone, kept or torn.
+
+        Where that may take back what was told, a copy of the disk is looked at instead: whoever
+        heard what is no more would have to be told.
+        """
+        if self.conditions.sync != "batch":
+            self._look_at_what_is_left()
+            return
         self.kill("power lost")
         self.power += 1
         self.disk.crash(self.world.rng)
@@ -159,13 +173,46 @@ class MatcherProcess(Process):
         """Whatever was armed went with the process."""
         self.disk.kill()
 
+    def _look_at_what_is_left(self) -> None:
+        """The machine's power goes, in a copy of it: a part of what was told is left, from its
+        beginning, that holds all that was safe."""
+        disk = self.disk.fork()
+        disk.crash(self.world.rng)
+        found: list[Any] = []
+        recovered = recover(
+            disk, self._instruments, self.clock.now_ns(), self.conditions.segment_bytes,
+            self.conditions.sync, SNAPSHOTS_KEPT, found.append,
+        )  # fmt: skip
+        for record in found:
+            self._archive.require_told(record.events)
+        seq = recovered.engine.seq
+        # The journal was synced before a snapshot was begun.
+        safe = max(self._safe[1], self._snapshotter.last_seq)
+        require(safe <= seq, f"power would leave {seq}, and {safe} was safe")
+        if self.alive:
+            require(not recovered.skipped, f"snapshots are there in part: {recovered.skipped}")
+            self._check_delay()
+        check(recovered.engine)
+        self.world.trace(self.name, f"power would leave {seq} of {self._archive.last_seq}")
+
+    def _check_delay(self) -> None:
+        """With a time between two syncs, what is not safe is no older than that."""
+        if self.conditions.sync != "interval" or self.is_stalled:
+            return
+        delay_ns = self.world.now_ns - self._safe[0]
+        require(delay_ns <= SYNC_INTERVAL_NS + LATE_NS, f"no sync for {delay_ns} ns")
+
+    def _sync_journal(self) -> None:
+        self.journal.sync()
+        self._safe = (self.world.now_ns, self.journal.last_seq)
+
     def _round(self) -> int:
         now_ns = self.world.now_ns
         if now_ns >= self._heartbeat_at:
             self.events.publish(self.sequencer.heartbeat(self._stamp_ns()))
             self._heartbeat_at = now_ns + HEARTBEAT_NS
         if self.conditions.sync == "interval" and now_ns >= self._sync_at:
-            self.journal.sync()
+            self._sync_journal()
             self._sync_at = now_ns + SYNC_INTERVAL_NS
         due_at = self._let_expire()
         payloads = [payload for _, payload in self.commands.take(DRAIN_MAX)]
@@ -177,7 +224,8 @@ class MatcherProcess(Process):
         self._snapshotter.tick()
         if payloads or requests:
             return now_ns + MICROSECOND
-        return min(now_ns + ROUND_MAX_NS, self._heartbeat_at, due_at)
+        sync_at = self._sync_at if self.conditions.sync == "interval" else due_at
+        return min(now_ns + ROUND_MAX_NS, self._heartbeat_at, due_at, sync_at)
 
     def _let_expire(self) -> int:
         """Let happen what is due by itself; when the next of it is."""

@@ -70,6 +70,11 @@ class Process(Owner):
         """Do nothing for a while."""
         self._stalled_until_ns = self.world.now_ns + for_ns
 
+    @property
+    def is_stalled(self) -> bool:
+        """Whether it does nothing now."""
+        return self.world.now_ns <= self._stalled_until_ns
+
     def point(self) -> None:
         """The process may be killed here."""
         if self.dies_in:

@@ -20,6 +20,7 @@ from matcher import recovery, sequencer
 from matcher.dedupe import RetryWindow
 from matcher.journal import Journal
 from matcher.record import Record
+from matcher.snapshotter import Snapshotter
 from publisher.feed import Feed
 from tests.simulation.gateway_process import GatewayProcess
 from tests.simulation.run import SimulationFailed, simulate
@@ -189,6 +190,23 @@ def journal_forgets_a_payload(patch: Patch) -> None:
     patch.setattr(sequencer, "Record", short)
 
 
+def the_journal_is_never_synced_by_time(patch: Patch) -> None:
+    """With a time between two syncs, only full segments are durable."""
+    patch.setattr(Journal, "sync", lambda self: None)
+
+
+def a_snapshot_knows_more_than_the_journal(patch: Patch) -> None:
+    """The journal is not synced before a snapshot is begun."""
+    begin = Snapshotter._begin
+
+    def hasty(self: Snapshotter) -> None:
+        with pytest.MonkeyPatch.context() as within:
+            within.setattr(Journal, "sync", lambda self: None)
+            begin(self)
+
+    patch.setattr(Snapshotter, "_begin", hasty)
+
+
 DEFECTS = (
     publish_before_syncing,
     resend_skips_a_command,
@@ -206,6 +224,8 @@ DEFECTS = (
     consumer_ignores_a_hole,
     publisher_forgets_the_books,
     journal_forgets_a_payload,
+    the_journal_is_never_synced_by_time,
+    a_snapshot_knows_more_than_the_journal,
 )
 
 IN_THE_ENGINE = frozenset({no_dedupe, gaps_in_commands_are_applied, no_memory_of_retries})

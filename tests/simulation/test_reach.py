@@ -17,6 +17,7 @@ REACHED: Final = {
     "a start is cut short": r"died while starting",
     "a snapshot is written": r"snapshot \d+\.snapshot \[0\]",
     "the power goes": r"ended: power lost",
+    "the power would take back what was told": r"power would leave",
     "the disk fails": r"ended: journal: ",
     "a process dies in a round": r"killed in the middle of a round",
     "commands are sent again": r"commands_sent_again",

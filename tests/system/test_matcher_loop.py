@@ -3,6 +3,7 @@ what a snapshot beside it may not do."""
 
 from collections.abc import Callable
 from itertools import pairwise
+from random import Random
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from common.instruments import example
 from common.types import TimeInForce
 from matcher.engine import Engine
 from matcher.history import EventHistory
-from matcher.journal import Journal
+from matcher.journal import Journal, SyncPolicy
 from matcher.sequencer import Sequencer
 from matcher.service import Batches, MatcherService
 from matcher.snapshot_store import SnapshotStore
@@ -29,6 +30,8 @@ SECOND = 1_000_000_000
 NOW = 1_780_000_000 * SECOND
 YEAR = 365 * 86_400 * SECOND
 HEARTBEAT_MS = 500
+LATE = 2
+"""Milliseconds by which the loop may be late, since it sleeps whole ones."""
 
 
 class SlowWriter:
@@ -62,6 +65,7 @@ class Loop:
         monkeypatch: pytest.MonkeyPatch,
         snapshot_every: int = 1_000_000,
         heartbeat_ms: int = HEARTBEAT_MS,
+        sync_interval_ms: int = 0,
     ) -> None:
         self.clock = FakeClock(NOW)
         self.script = Script(self.clock)
@@ -71,7 +75,8 @@ class Loop:
         )
         self.disk = FakeDisk()
         self.writer = SlowWriter()
-        self.journal = Journal.open(self.disk, 77, encode([example()]), 64 * 1024)
+        policy: SyncPolicy = "interval" if sync_interval_ms else "batch"
+        self.journal = Journal.open(self.disk, 77, encode([example()]), 64 * 1024, policy)
         self.sequencer = Sequencer(Engine([example()]), self.journal, EventHistory(10**6))
         self.snapshotter = Snapshotter(
             SnapshotStore(self.disk, 2), self.journal, self.writer, snapshot_every, 0, 0
@@ -83,7 +88,7 @@ class Loop:
         self.service = MatcherService(
             self.sequencer, self.journal, self.snapshotter, commands, events, sync, admin,
             self.clock, Timekeeper(self.clock, 0, 60 * SECOND, 366 * 86_400 * SECOND),
-            heartbeat_ms, Batches(), lambda: "",
+            heartbeat_ms, Batches(), lambda: "", sync_interval_ms,
         )  # fmt: skip
 
     def at(self, ms: int, act: Callable[[], None]) -> None:
@@ -276,3 +281,36 @@ def test_the_next_snapshot_begins_only_once_the_one_before_has_ended(
     # Five commands later the failure is seen, and begun anew with the sixth.
     assert loop.writer.begun == [2, 6]
     assert (loop.snapshotter.written, loop.snapshotter.failed) == (0, 1)
+
+
+@pytest.mark.parametrize("interval_ms", [7, 50, 300])
+def test_a_power_cut_takes_no_more_than_an_interval(
+    monkeypatch: pytest.MonkeyPatch, interval_ms: int
+) -> None:
+    loop = Loop(monkeypatch, sync_interval_ms=interval_ms)
+    left: list[tuple[int, int]] = []
+
+    def cut() -> None:
+        disk = loop.disk.fork()
+        disk.crash(Random(len(left)))
+        found = Journal.open(disk, 77, b"", 64 * 1024).last_seq
+        left.append((loop.clock.now_ns(), found))
+
+    for number in range(1, 400):
+        loop.command(5 * number, order(number))
+        loop.at(5 * number + 3, cut)
+    loop.run(2_000)
+    batches = loop.batches
+    for now_ns, seq in left:
+        old_ns = now_ns - (interval_ms + LATE) * MS
+        assert seq >= max((each.last_seq for each in batches if each.time_ns <= old_ns), default=0)
+    assert len(left) > 390
+    assert Journal.open(loop.disk.fork(), 77, b"", 64 * 1024).last_seq == 399
+
+
+def test_everything_is_synced_when_the_loop_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    loop = Loop(monkeypatch, sync_interval_ms=5_000)
+    loop.command(100, order(1))
+    loop.run(200)
+    loop.disk.crash(Random(1))
+    assert Journal.open(loop.disk, 77, b"", 64 * 1024).last_seq == 1
