@@ -19,7 +19,7 @@ CHART = $(call PINNED,page) || \
 
 .DEFAULT_GOAL := help
 .PHONY: help run run-shards demo compiled pure test test-newest test-compiled test-slow \
-	test-simulation test-crash lint format lock bench bench-core bench-pipeline bench-growth clean
+	test-simulation test-crash test-mutation lint format lock bench bench-core bench-pipeline bench-growth clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -65,6 +65,9 @@ test-crash: $(DEVELOPMENT) ## kill processes some hundreds of times and check wh
 
 test-simulation: $(DEVELOPMENT) ## simulate all parts on one thread; ARGS="--seed 1 --runs 1000"
 	@$(BIN)/python -m tests.simulation $(or $(ARGS),--runs 200)
+
+test-mutation: $(DEVELOPMENT) ## plant small defects and print those no test notices; within an hour or so
+	@$(BIN)/python -m tools.mutation --jobs 2 $(ARGS)
 
 lint: $(DEVELOPMENT) ## check style and types
 	@$(BIN)/ruff check .

@@ -15,9 +15,6 @@ from typing import Any
 import pytest
 from msgspec import Struct
 
-FULL_SYNC = getattr(fcntl, "F_FULLFSYNC", None)
-"""What makes a write durable on macOS."""
-
 
 class Wrote(Struct, frozen=True):
     """Bytes were written into a file."""
@@ -170,7 +167,8 @@ class DiskCalls:
             self.calls.append(Synced(number))
 
     def _control(self, result: Any, file: int, command: int, *_: Any) -> None:
-        if FULL_SYNC is not None and command == FULL_SYNC:
+        # What makes a write durable on macOS.
+        if command == getattr(fcntl, "F_FULLFSYNC", None):
             self._sync(result, file)
 
     def _rename(self, _: Any, old: Any, new: Any) -> None:

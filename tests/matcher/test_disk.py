@@ -1,6 +1,7 @@
 """The real directory: whole files under their names, one owner, leftovers removed."""
 
 import errno
+import fcntl
 import os
 import signal
 import subprocess
@@ -218,6 +219,50 @@ def noted(tmp_path: Path, patch: Patch) -> tuple[FileDisk, DiskCalls]:
     return disk, DiskCalls(tmp_path, patch)
 
 
+FULL = 51
+"""`F_FULLFSYNC` on macOS."""
+
+
+def without_fdatasync(patch: Patch) -> None:
+    patch.delattr(os, "fdatasync")
+
+
+def with_full_sync(patch: Patch) -> None:
+    """As macOS is: a sync of any other kind is none."""
+    real = os.fsync
+
+    def control(file: int, command: int, *_: object) -> int:
+        assert command == FULL
+        real(file)
+        return 0
+
+    patch.setattr(fcntl, "F_FULLFSYNC", FULL, raising=False)
+    patch.setattr(fcntl, "fcntl", control)
+    for function in ("fsync", "fdatasync"):
+        patch.setattr(os, function, lambda _: pytest.fail("this does not reach the disk"))
+
+
+@pytest.mark.parametrize("system", [without_fdatasync, with_full_sync])
+def test_every_system_makes_durable_in_the_same_order(
+    tmp_path: Path, monkeypatch: Patch, system: Callable[[Patch], None]
+) -> None:
+    found = []
+    for name in ("linux", "other"):
+        with monkeypatch.context() as patch:
+            if name == "other":
+                system(patch)
+            disk, calls = noted(tmp_path / name, patch)
+            disk.take("one", 600 * 1024, b"head")
+            disk.write("one", 4, b"a")
+            disk.sync("one")
+            disk.replace("two", b"content")
+            disk.remove("two")
+            found.append(calls.lines())
+            disk.close()
+    assert found[0] == found[1]
+    assert found[0].count("sync the directory") == 3
+
+
 @pytest.mark.parametrize("prepared", [0, 50, 100])
 def test_a_taken_file_is_durable_before_its_name_is(
     tmp_path: Path, monkeypatch: Patch, prepared: int
@@ -320,3 +365,17 @@ def test_a_replacement_that_fails_leaves_the_file_and_nothing_else(
     assert disk.read("one") == b"old"
     assert sorted(os.listdir(tmp_path)) == ["lock", "one"]
     disk.close()
+
+
+def test_free_bytes_are_those_an_ordinary_user_may_have(disk: FileDisk, tmp_path: Path) -> None:
+    found = os.statvfs(tmp_path)
+    # Others write to the file system meanwhile.
+    assert abs(disk.free_bytes() - found.f_bavail * found.f_frsize) < 2**30
+
+
+def test_every_sync_is_timed(disk: FileDisk) -> None:
+    disk.take("one", 100, b"head")
+    assert sum(disk.syncs.counts) == 0
+    disk.sync("one")
+    disk.sync("one")
+    assert sum(disk.syncs.counts) == 2

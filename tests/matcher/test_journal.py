@@ -372,3 +372,26 @@ def test_a_process_killed_while_appending_leaves_what_it_acknowledged(
     assert records_of(open_journal(disk)) == written
     assert len(disk.names()) == 2
     disk.close()
+
+
+def test_what_was_cut_of_a_torn_tail_is_counted_to_the_byte() -> None:
+    for kept in (1, 20, 90):
+        disk = FakeDisk()
+        journal = open_journal(disk)
+        fill(journal, 3)
+        used = journal.used_bytes
+        fill(journal, 1)
+        content = disk.read(segment_name(1))
+        disk.put(segment_name(1), content[: used + kept].ljust(len(content), b"\0"))
+        assert open_journal(disk).cut_bytes == len(content[: used + kept].rstrip(b"\0")) - used
+
+
+def test_a_part_reads_no_segment_before_the_one_that_holds_its_beginning() -> None:
+    disk = FakeDisk()
+    journal = open_journal(disk)
+    written = fill(journal, 200)
+    starts = [int(name.partition(".")[0]) for name in journal.segment_names]
+    for name in journal.segment_names[:2]:
+        disk.put(name, b"no journal")
+    part = Journal.part(disk, starts[2], starts[3])
+    assert records_of(part) == written[starts[2] - 1 : starts[3]]

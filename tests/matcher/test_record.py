@@ -88,3 +88,9 @@ def test_a_body_that_is_no_message_is_damage() -> None:
     other = frame(Record(1, 1, 0, [b"\xc1"], b""), 0)
     with pytest.raises(Damage):
         read_record(other[:HEAD_BYTES] + good[HEAD_BYTES:], 0)
+
+
+def test_damage_that_no_unfinished_write_explains_is_not_torn() -> None:
+    data = frame(record(1), 0) + SPACE
+    for place in (len(data) // 2, len(data) - SECTOR_BYTES):
+        assert not is_torn(data, Damage(place, "known to end nowhere"))

@@ -93,3 +93,21 @@ def test_a_record_is_found_without_passing_over_all_before_it() -> None:
         assert 0 <= start - segment.offset_before(seq) <= INDEX_BYTES
     assert segment.offset_before(1) == starts[11]
     assert segment.offset_before(5000) <= starts[1010]
+
+
+@pytest.mark.parametrize("length", range(24))
+def test_a_file_shorter_than_any_header_says_so(length: int) -> None:
+    with pytest.raises(Damage, match="the file ends inside its header"):
+        decode_header(encode_header(HEADER)[:length])
+
+
+def test_the_index_has_an_entry_for_every_so_many_bytes() -> None:
+    segment = Segment(HEADER, encode_header(HEADER))
+    began = segment.used
+    step = INDEX_BYTES // 4
+    for seq in range(11, 31):
+        segment.add(seq, 0, bytes(step))
+    assert [segment.offset_before(seq) for seq in range(11, 31)] == [
+        began + (seq - 11) // 4 * INDEX_BYTES for seq in range(11, 31)
+    ]
+    assert segment.offset_before(99) == began + 4 * INDEX_BYTES

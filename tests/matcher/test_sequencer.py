@@ -11,6 +11,7 @@ from common.commands import (
     AddInstrument,
     CancelOrder,
     Command,
+    MassCancelOrders,
     NewOrder,
     SetInstrumentState,
     Uncross,
@@ -188,3 +189,44 @@ def test_an_added_instrument_is_named_so_that_it_is_found_everywhere(field: str,
     _, answer = made.administer(AdminAct(6, AddInstrument(0, 0, 0, 9, definition)), 1)
     assert isinstance(answer, AdminDone)
     assert isinstance(answer.answer, InstrumentAdded)
+
+
+def test_an_administrator_is_answered_with_the_first_event_and_how_many_followed() -> None:
+    made = sequencer()
+    made.apply([payload(order(1), order(2), order(3))], 9)
+    batch, answer = made.administer(AdminAct(8, MassCancelOrders(0, 0, 0)), 10)
+    assert batch is not None
+    events = decode_events(batch).events
+    assert answer == AdminDone(8, events[0], 3)
+    assert len(events) == 4
+
+
+@pytest.mark.parametrize(("limit", "found"), [(-5, 1), (0, 1), (1, 1), (999, 999), (5_000, 1_000)])
+def test_one_answer_lists_a_thousand_orders_at_most(limit: int, found: int) -> None:
+    made = sequencer()
+    made.apply([payload(*(replace(order(n), price_ticks=100) for n in range(1, 1_003)))], 9)
+    orders = made.answer(OrdersRequest(5, 7, 0, 0, "", 0, limit))
+    assert isinstance(orders, Orders)
+    assert (len(orders.orders), orders.more) == (found, True)
+
+
+def test_one_resend_from_the_journal_is_bounded_and_holds_one_batch_at_least(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made = sequencer(history_bytes=1)
+    sent = [made.apply([payload(order(n))], n) for n in range(1, 20)]
+    assert sent[0] is not None
+    for bound, count in ((1, 1), (3 * len(sent[0]) - 1, 2), (3 * len(sent[0]), 3)):
+        monkeypatch.setattr("matcher.sequencer.RESEND_BYTES", bound)
+        reply = made.answer(ResendRequest(3, STREAM, 1, 19))
+        assert isinstance(reply, Resend)
+        assert [bytes(raw) for raw in reply.batches] == sent[:count]
+
+
+def test_resends_are_counted_by_where_they_were_found() -> None:
+    made = sequencer(history_bytes=200)
+    for n in range(1, 20):
+        made.apply([payload(order(n))], n)
+    for seq in (19, 1, 2, 25):
+        made.answer(ResendRequest(3, STREAM, seq, seq))
+    assert made.resent == {"memory": 1, "journal": 2, "gone": 1}

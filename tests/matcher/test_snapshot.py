@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from common.codec import encode
 from common.commands import Command, NewOrder
+from common.instruments import example
 from matcher.dedupe import RetryWindow
 from matcher.engine import Engine
 from matcher.invariants import check
@@ -302,3 +303,19 @@ def test_records_that_contradict_each_other_are_refused() -> None:
         spoil(record)
         with pytest.raises(msgspec.MsgspecError):
             restore(encode(record))
+
+
+@pytest.mark.parametrize("field", ["base_decimals", "quote_decimals"])
+@pytest.mark.parametrize(("decimals", "sound"), [(-1, False), (0, True), (18, True), (19, False)])
+def test_decimals_are_restored_to_their_bound(field: str, decimals: int, sound: bool) -> None:
+    record = msgspec.msgpack.decode(capture(Engine([example()])), type=EngineRecord)
+    changed = replace(
+        record.instruments[0], tick_size="1", lot_size="1",
+        **{"base_decimals": 0, "quote_decimals": 0, field: decimals},
+    )  # fmt: skip
+    data = encode(replace(record, instruments=[changed], configured=None))
+    if sound:
+        assert getattr(restore(data).instruments[0], field) == decimals
+    else:
+        with pytest.raises(msgspec.ValidationError):
+            restore(data)

@@ -1,6 +1,7 @@
 """Snapshots of a running matcher: made from its files by another process, pruned, old segments
 removed if asked."""
 
+import gc
 import os
 import threading
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from common.codec import encode
 from common.commands import Command, NewOrder
 from common.instruments import example
 from common.types import Side
+from matcher import snapshot_process
 from matcher.disk import FileDisk
 from matcher.history import EventHistory
 from matcher.recovery import recover
@@ -206,3 +208,31 @@ def test_a_look_at_a_snapshot_being_written_does_not_wait_for_it(held: Held) -> 
 def test_a_snapshot_process_that_failed_says_why(held: Held, word: str, reason: str) -> None:
     assert held.outcome() is None
     assert held.end(word) == reason
+
+
+def test_an_abandoned_process_is_ended_and_nothing_of_it_is_left_open(tmp_path: Path) -> None:
+    process = SnapshotProcess(tmp_path)
+    process.begin(1)
+    child = process._child
+    assert child is not None
+    assert child.stderr is not None
+    process.abandon()
+    assert child.returncode is not None
+    assert child.stderr.closed
+    process.abandon()
+
+
+def test_the_process_steps_back_and_says_how_it_went(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    steps: list[int] = []
+    monkeypatch.setattr(snapshot_process, "step_back", steps.append)
+    monkeypatch.setattr(gc, "disable", lambda: steps.append(0))
+    running = Running(tmp_path, keep_segments=0)
+    running.work(50)
+    assert snapshot_process.main([str(tmp_path), str(running.engine.seq)]) == 0
+    assert steps == [snapshot_process.NICENESS, 0]
+    assert len(running.store.names()) == 1
+    assert snapshot_process.main([str(tmp_path), "51"]) == 1
+    assert "the journal leads to 50, not to 51" in capsys.readouterr().err
+    running.stop()

@@ -1,0 +1,89 @@
+"""Runs of the tool over a few defects of small modules: caught, survived and listed ones."""
+
+from pathlib import Path
+
+import pytest
+
+from tools import mutation
+from tools.mutant import Mutant, mutants
+
+MODULE = "common/sequence.py"
+
+
+def defects(count: int) -> list[Mutant]:
+    return mutants(MODULE, (mutation.ROOT / MODULE).read_text())[:count]
+
+
+def unnoticed() -> Mutant:
+    """Says the same with other words."""
+    source = (mutation.ROOT / MODULE).read_text()
+    place = source.encode().index(b'"""')
+    return Mutant(MODULE, 1, place, place, "", "", "", "")
+
+
+def test_defects_are_caught_and_what_changes_nothing_survives(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    chosen = {"common": [*defects(2), unnoticed()]}
+    outcomes = mutation.run(chosen, jobs=1, minutes=5, limit_s=100, near=True)
+    caught = [bool(each.caught_by) for each in outcomes["common"]]
+    assert caught == [True, True, False]
+    assert not mutation.report(outcomes, {"common": 0})
+    assert "2 of 3 caught" in capsys.readouterr().out
+
+
+def test_nothing_is_begun_when_the_time_is_over() -> None:
+    outcomes = mutation.run({"common": defects(2)}, jobs=2, minutes=0, limit_s=100, near=True)
+    assert outcomes == {"common": []}
+
+
+def test_a_seed_draws_the_same_and_each_file_is_in_one_area() -> None:
+    first, second = (mutation.sampled("recorder", 9, 4)[0] for _ in range(2))
+    assert first == second
+    assert first != mutation.sampled("recorder", 9, 5)[0]
+    files = [path for area in mutation.AREAS for path in mutation.files_of(area)]
+    assert len(files) == len(set(files))
+    assert "matcher/engine.py" in mutation.files_of("rules")
+    assert "matcher/disk.py" in mutation.files_of("journal")
+
+
+def test_listed_defects_exist_and_are_not_planted() -> None:
+    for path, function, before, after in mutation.equivalent():
+        source = (mutation.ROOT / path).read_text()
+        found = [(m.function, m.before, m.after) for m in mutants(path, source)]
+        assert (function, before, after) in found, f"{path}: {before} is listed and not there"
+
+
+def test_what_is_listed_as_equivalent_is_drawn_and_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn, before = mutation.sampled("common", 5, 1)
+    one = drawn[0]
+    listed = tmp_path / "equivalent.toml"
+    listed.write_text(
+        "[[mutant]]\n"
+        + "".join(
+            f"{key} = '''{value}'''\n"
+            for key, value in (
+                ("path", one.path), ("function", one.function), ("before", one.before),
+                ("after", one.after), ("why", "a test says so"),
+            )
+        )
+    )  # fmt: skip
+    monkeypatch.setattr(mutation, "EQUIVALENT", listed)
+    left, equivalent = mutation.sampled("common", 5, 1)
+    assert one not in left
+    assert equivalent == 1 + before
+
+
+def test_an_area_whose_tests_fail_by_themselves_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(mutation, "mirror", lambda path: ["tests/no_such_test.py"])
+    with pytest.raises(RuntimeError, match="fail without a defect"):
+        mutation.run({"common": defects(1)}, jobs=1, minutes=1, limit_s=60, near=True)
+
+
+def test_listing_runs_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    assert mutation.main(["--area", "recorder", "--sample", "3", "--list"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 3

@@ -1,0 +1,274 @@
+"""`python -m tools.mutation`: plant small defects, one at a time, and see which no test notices.
+
+A sample of each area is drawn by a seed. Each defect is made in a copy of the project, where first
+the tests that mirror the module are run, then those of its area; it ends at the first that fails.
+Those that nobody could notice are listed in `equivalent_mutants.toml`, each with its reason. Prints
+the survivors by area; exit status 1 when less than 95 % of the others were caught.
+"""
+
+import argparse
+import os
+import queue
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import tomllib
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from random import Random
+from typing import Final
+
+from msgspec import Struct
+
+from tools.mutant import Mutant, mutants
+
+ROOT: Final = Path(__file__).resolve().parents[1]
+EQUIVALENT: Final = Path(__file__).with_name("equivalent_mutants.toml")
+CAUGHT_MIN: Final = 0.95
+
+SOUND_S: Final = 900
+"""Seconds that all tests of an area may take without a defect."""
+
+SKIPPED: Final = {"__main__.py", "__init__.py"}
+"""Read settings and begin: the whole exchanges of `tests/system` run them."""
+
+
+class Area(Struct, frozen=True):
+    """A part of the code, and the tests that are run when those beside a module pass."""
+
+    files: tuple[str, ...]
+    tests: tuple[str, ...]
+
+
+_JOURNAL: Final = ("disk", "journal", "record", "segment", "recovery", "verify", "snapshot",
+                   "snapshot_store", "snapshot_process", "snapshotter", "sequencer", "history",
+                   "service", "timekeeper")  # fmt: skip
+
+AREAS: Final = {
+    "journal": Area(
+        tuple(f"matcher/{name}.py" for name in _JOURNAL),
+        ("tests/matcher", "tests/golden", "tests/system/test_matcher_loop.py"),
+    ),
+    "rules": Area(("matcher/*.py",), ("tests/matcher", "tests/properties", "tests/golden")),
+    "publisher": Area(("publisher/*.py",), ("tests/publisher",)),
+    "recorder": Area(("recorder/*.py",), ("tests/recorder",)),
+    "gateway": Area(("gateway/*.py",), ("tests/gateway",)),
+    "client": Area(("crossbook/*.py",), ("tests/crossbook",)),
+    "common": Area(("common/*.py",), ("tests/common", "tests/fuzz/test_decoder_bytes.py")),
+}
+"""Each file belongs to the first that names it."""
+
+
+class Outcome(Struct):
+    """What became of one defect: caught by which tests, or by none."""
+
+    mutant: Mutant
+    caught_by: str
+    seconds: float
+
+
+def files_of(area: str) -> list[str]:
+    """The modules of an area."""
+    taken: set[str] = set()
+    for name, each in AREAS.items():
+        found = {
+            path.relative_to(ROOT).as_posix()
+            for pattern in each.files
+            for path in ROOT.glob(pattern)
+            if path.name not in SKIPPED
+        }
+        if name == area:
+            return sorted(found - taken)
+        taken |= found
+    raise KeyError(area)
+
+
+def mirror(path: str) -> list[str]:
+    """The tests nearest to a module: its own examples, those that mirror it, those that use it.
+
+    >>> mirror("matcher/service.py")
+    ['tests/system/test_matcher_loop.py']
+    """
+    package, _, name = path.partition("/")
+    stem = name.removesuffix(".py")
+    folder = ROOT / "tests" / package
+    own = [ROOT / path] if ">>> " in (ROOT / path).read_text() else []
+    same = sorted({*folder.glob(f"test_{stem}.py"), *folder.glob(f"test_{stem}_*.py")})
+    near = [*sorted(folder.glob("test_*.py")), ROOT / "tests/system/test_matcher_loop.py"]
+    imported = f"from {package}.{stem} import "
+    using = [test for test in near if test not in same and imported in test.read_text()]
+    return [each.relative_to(ROOT).as_posix() for each in (*own, *same, *using)]
+
+
+def equivalent() -> dict[tuple[str, str, str, str], str]:
+    """Defects that no test could notice, and why."""
+    listed = tomllib.loads(EQUIVALENT.read_text()).get("mutant", [])
+    return {(m["path"], m["function"], m["before"], m["after"]): m["why"] for m in listed}
+
+
+def sampled(area: str, count: int, seed: int, only: str = "") -> tuple[list[Mutant], int]:
+    """That many defects of an area, and how many of those drawn are listed as equivalent."""
+    made = [
+        mutant
+        for path in files_of(area)
+        if only in path
+        for mutant in mutants(path, (ROOT / path).read_text())
+    ]
+    drawn = Random(f"{area} {seed}").sample(made, min(count, len(made)))
+    listed = equivalent()
+    left = [m for m in drawn if (m.path, m.function, m.before, m.after) not in listed]
+    return left, len(drawn) - len(left)
+
+
+class Copy:
+    """The project's files in a folder of their own, for one defect after the other."""
+
+    def __init__(self, folder: Path, limit_s: float) -> None:
+        self._folder = folder
+        self._limit_s = limit_s
+        names = subprocess.run(
+            ["git", "ls-files", "-co", "--exclude-standard", "-z"],
+            cwd=ROOT, capture_output=True, check=True, text=True,
+        ).stdout.split("\0")  # fmt: skip
+        for name in filter(None, names):
+            if (ROOT / name).is_file():
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(ROOT / name, folder / name)
+
+    def passes(self, tests: Sequence[str], limit_s: float | None = None) -> bool:
+        """Whether these tests pass, in time."""
+        command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests]
+        with subprocess.Popen(
+            command,
+            cwd=self._folder,
+            env={
+                **os.environ,
+                "MATCHER_BUILD": "pure",
+                "PYTHONDONTWRITEBYTECODE": "1",
+                "PYTHONPATH": str(self._folder),
+            },
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        ) as process:
+            try:
+                return process.wait(limit_s or self._limit_s) == 0
+            except subprocess.TimeoutExpired:
+                return False
+            finally:
+                if process.poll() is None:
+                    os.killpg(process.pid, signal.SIGKILL)
+
+    def try_one(self, mutant: Mutant, steps: Iterable[Sequence[str]]) -> Outcome:
+        """Run the tests of each step over one defect, until some fail."""
+        began = time.monotonic()
+        place = self._folder / mutant.path
+        sound = place.read_text()
+        place.write_text(mutant.apply(sound))
+        try:
+            for tests in steps:
+                if tests and not self.passes(tests):
+                    return Outcome(mutant, " ".join(tests), time.monotonic() - began)
+        finally:
+            place.write_text(sound)
+        return Outcome(mutant, "", time.monotonic() - began)
+
+
+def run(
+    chosen: dict[str, list[Mutant]], jobs: int, minutes: float, limit_s: float, *, near: bool
+) -> dict[str, list[Outcome]]:
+    """What became of each; those not begun within `minutes` are left out.
+
+    Raises `RuntimeError` when the tests of an area fail without any defect.
+    """
+    until = time.monotonic() + minutes * 60
+    outcomes: dict[str, list[Outcome]] = {area: [] for area in chosen}
+    with tempfile.TemporaryDirectory(prefix="mutation-") as folder:
+        copies: queue.Queue[Copy] = queue.Queue()
+        for number in range(jobs):
+            place = Path(folder) / str(number)
+            place.mkdir()
+            copies.put(Copy(place, limit_s))
+
+        def try_one(area: str, mutant: Mutant) -> None:
+            if time.monotonic() > until:
+                return
+            beside = mirror(mutant.path)
+            steps = [beside] if near else [beside, AREAS[area].tests]
+            copy = copies.get()
+            try:
+                outcome = copy.try_one(mutant, steps)
+            finally:
+                copies.put(copy)
+            outcomes[area].append(outcome)
+            mark = "caught  " if outcome.caught_by else "SURVIVED"
+            print(f"{mark} {outcome.seconds:5.1f} s  {area:9} {mutant}", flush=True)
+
+        for area, found in chosen.items():
+            tests = AREAS[area].tests
+            if near:
+                tests = tuple({test for mutant in found for test in mirror(mutant.path)})
+            copy = copies.get()
+            sound = copy.passes(tests, SOUND_S)
+            copies.put(copy)
+            if found and not sound:
+                raise RuntimeError(f"{area}: the tests fail without a defect: {' '.join(tests)}")
+        with ThreadPoolExecutor(jobs) as pool:
+            for area, found in chosen.items():
+                for mutant in found:
+                    pool.submit(try_one, area, mutant)
+    return outcomes
+
+
+def report(outcomes: dict[str, list[Outcome]], equivalents: dict[str, int]) -> bool:
+    """Print survivors and shares by area; whether enough was caught."""
+    caught = total = 0
+    print()
+    for area, found in outcomes.items():
+        survivors = [each for each in found if not each.caught_by]
+        caught += len(found) - len(survivors)
+        total += len(found)
+        print(
+            f"{area}: {len(found) - len(survivors)} of {len(found)} caught, "
+            f"{equivalents[area]} equivalent"
+        )
+        for each in sorted(survivors, key=lambda each: each.mutant):
+            print(f"    {each.mutant}")
+    share = caught / total if total else 1.0
+    print(f"all: {caught} of {total} caught ({share:.1%}); at least {CAUGHT_MIN:.0%} is wanted")
+    return share >= CAUGHT_MIN
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Draw, plant and report; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m tools.mutation")
+    parser.add_argument("--area", action="append", choices=AREAS, help="all, unless told otherwise")
+    parser.add_argument("--sample", type=int, default=20, help="defects of each area")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--only", default="", help="of files with this in their path")
+    parser.add_argument("--jobs", type=int, default=1, help="tests run at a time")
+    parser.add_argument("--minutes", type=float, default=60, help="begin none after this long")
+    parser.add_argument(
+        "--limit", type=float, default=150, help="seconds for the tests of a step; longer is caught"
+    )
+    parser.add_argument("--near", action="store_true", help="only the tests beside a module")
+    parser.add_argument("--list", action="store_true", help="print the defects and end")
+    options = parser.parse_args(arguments)
+    chosen, equivalents = {}, {}
+    for area in options.area or AREAS:
+        chosen[area], equivalents[area] = sampled(area, options.sample, options.seed, options.only)
+    if options.list:
+        for found in chosen.values():
+            print(*found, sep="\n")
+        return 0
+    outcomes = run(chosen, options.jobs, options.minutes, options.limit, near=options.near)
+    print(f"seed {options.seed}, {options.sample} drawn of each area")
+    return 0 if report(outcomes, equivalents) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
