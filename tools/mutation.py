@@ -55,7 +55,7 @@ AREAS: Final = {
     ),
     "rules": Area(("matcher/*.py",), ("tests/matcher", "tests/properties", "tests/golden")),
     "publisher": Area(("publisher/*.py",), ("tests/publisher",)),
-    "recorder": Area(("recorder/*.py",), ("tests/recorder",)),
+    "recorder": Area(("recorder/*.py",), ("tests/recorder", "tests/system/test_recorder.py")),
     "gateway": Area(("gateway/*.py",), ("tests/gateway",)),
     "client": Area(("crossbook/*.py",), ("tests/crossbook",)),
     "common": Area(("common/*.py",), ("tests/common", "tests/fuzz/test_decoder_bytes.py")),
@@ -198,7 +198,7 @@ def run(
             if time.monotonic() > until:
                 return
             beside = mirror(mutant.path)
-            steps = [beside] if near else [beside, AREAS[area].tests]
+            steps = [beside or AREAS[area].tests] if near else [beside, AREAS[area].tests]
             copy = copies.get()
             try:
                 outcome = copy.try_one(mutant, steps)
@@ -255,7 +255,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--limit", type=float, default=150, help="seconds for the tests of a step; longer is caught"
     )
-    parser.add_argument("--near", action="store_true", help="only the tests beside a module")
+    parser.add_argument("--near", action="store_true", help="only tests beside a module, if any")
     parser.add_argument("--list", action="store_true", help="print the defects and end")
     options = parser.parse_args(arguments)
     chosen, equivalents = {}, {}
