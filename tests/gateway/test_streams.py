@@ -99,6 +99,14 @@ def test_from_trade_id_begins_there_and_goes_on_without_a_hole() -> None:
     assert ids(next_one) == [6, 7]
 
 
+def test_a_trade_that_is_still_to_come_is_refused_with_the_last_there_is() -> None:
+    world = quiet_world()
+    publish(world, *range(1, 6))
+    refusal = world.refused(f"{TRADES}?from_trade_id=7")
+    assert refusal.status == 400
+    assert "7 is still to come; the last trade is 5" in refusal.text
+
+
 def test_trades_no_longer_held_are_told_missing() -> None:
     world = quiet_world()
     for first in range(1, TRADES_KEPT + 11, 1_000):
