@@ -31,8 +31,8 @@ _COMPUTED: Final[dict[type[ast.operator], type[ast.operator]]] = {
     ast.RShift: ast.LShift,
 }
 _SWAPPED: Final = {"min": "max", "max": "min", "any": "all", "all": "any"}
-_LOGS: Final = ("logger", "warn", "_note", "trace")
-"""Calls that only say something: what a log says is no promise."""
+_LOGS: Final = ("logger", "warn", "_note", "trace", "reached")
+"""Calls that only say something, or let a test end the process: no promise is in them."""
 
 
 class Mutant(Struct, frozen=True, order=True):

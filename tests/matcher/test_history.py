@@ -49,3 +49,13 @@ def test_one_batch_larger_than_the_limit_is_not_kept() -> None:
     history.append(1, 1, bytes(11))
     assert history.since(1, 100) is None
     assert history.first_seq == 2
+
+
+def test_an_answer_ends_before_the_batch_that_is_too_much() -> None:
+    history = EventHistory(10**6)
+    for seq in range(1, 6):
+        history.append(seq, seq, bytes(10))
+    for bound, count in ((1, 1), (19, 1), (20, 2), (29, 2), (30, 3), (50, 5), (10**6, 5)):
+        found = history.since(1, bound)
+        assert found is not None
+        assert len(found) == count
