@@ -24,8 +24,12 @@ _FRAMES_PER_SECOND: Final = 4
 
 SeedOption = Annotated[int, typer.Option("--seed", min=0, max=2**63 - 1, help="Which market.")]
 RateOption = Annotated[
-    float, typer.Option("--rate", min=0.1, max=20_000, help="Requests per second, on average.")
-]
+    float | None,
+    typer.Option(
+        "--rate", min=0.1, max=20_000, show_default=False,
+        help="Requests per second, on average; without it a simulated second takes a real one.",
+    ),
+]  # fmt: skip
 AgentsOption = Annotated[
     int, typer.Option("--agents", min=2, max=AGENTS_MOST, help="How many trade.")
 ]
@@ -56,7 +60,7 @@ WaitOption = Annotated[
 
 def simulate(
     seed: SeedOption = 1,
-    rate: RateOption = 150.0,
+    rate: RateOption = None,
     agents: AgentsOption = 12,
     symbols: SymbolsOption = SYMBOLS,
     duration: DurationOption = 0.0,
@@ -69,8 +73,8 @@ def simulate(
 
     The seed decides the flow and the rate only its pace: two runs with the same seed, agents,
     symbols and duration on two fresh exchanges where nobody else trades send the same requests
-    in the same order. At the natural rate, some 150 requests/s for 12 agents and three
-    instruments, simulated time is about real time. Open orders of the agents' accounts are
+    in the same order. 12 agents in three instruments make some 170 requests per simulated
+    second. Open orders of the agents' accounts are
     canceled at the start and, also after Ctrl-C, at the end.
 
     \b

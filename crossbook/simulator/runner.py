@@ -4,7 +4,7 @@ A tick's batches are sent one after the other, each when the one before is answe
 different sessions race otherwise. Then every agent's session is asked for a sign of life, whose
 answer comes behind all execution reports of the tick. Only then does the flow take what was said
 and decide the next tick. So the speed of machine and exchange changes when things happen, never
-what happens; the rate only sets how long to wait between ticks.
+what happens; the plan's rate only sets how long to wait between ticks.
 """
 
 import asyncio
@@ -25,6 +25,7 @@ from crossbook.async_client import AsyncClient
 from crossbook.errors import GatewayUnavailable, OrderRejected, OutcomeUnknown
 from crossbook.request import mass_cancel
 from crossbook.simulator.flow import Answer, Flow, TradeRequest
+from crossbook.simulator.fundamental import TICKS_PER_SECOND
 
 BATCH_MOST: Final = 256
 """Requests in one message."""
@@ -57,9 +58,10 @@ class Stopped(CrossbookError):  # noqa: N818 - says what happened
 
 
 class Plan(Struct, frozen=True):
-    """What to simulate: requests per second on average, and simulated seconds (zero: no end).
+    """What to simulate, for so many simulated seconds (zero: no end).
 
-    Agent `n` trades for account `first_account` + n.
+    A simulated second takes a real one, or with a `rate` as long as its requests take at so many
+    a second. Agent `n` trades for account `first_account` + n.
     """
 
     address: str
@@ -67,7 +69,7 @@ class Plan(Struct, frozen=True):
     agents: int
     seed: int
     symbols: tuple[str, ...]
-    rate: float
+    rate: float | None
     duration_s: float
     wait_s: float
 
@@ -170,8 +172,12 @@ class Runner:
             # The opening is bounded by the number of agents; it is not paced, so that there is a
             # market at once.
             now_s = time.monotonic()
-            due_s = max(due_s, now_s - BEHIND_MOST_S) + (0 if opening else count / self.plan.rate)
+            due_s = max(due_s, now_s - BEHIND_MOST_S) + (0 if opening else self._tick_s(count))
             await self._pause(due_s - now_s)
+
+    def _tick_s(self, requests: int) -> float:
+        """Real seconds that a tick with so many requests takes."""
+        return requests / self.plan.rate if self.plan.rate else 1 / TICKS_PER_SECOND
 
     def _over(self, flow: Flow) -> bool:
         return 0 < self.plan.duration_s <= flow.seconds

@@ -206,7 +206,9 @@ def test_ctrl_c_on_the_demo_leaves_no_order_of_the_simulator_behind(tmp_path: Pa
             process.wait(STOP_SECONDS)
         finally:
             end(family)
-        ends = re.findall(r"\| (\w+) stopped \(rc=0\)", output.read_text())
+        text = output.read_text()
+        assert "Traceback" not in text, text
+        ends = re.findall(r"\| (\w+) stopped \(rc=0\)", text)
         assert ends == ["simulator", "gateway", "matcher", "publisher", "recorder"]
         for name in ("matcher", "publisher", "gateway"):
             exchange.start(name)
