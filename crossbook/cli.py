@@ -7,6 +7,7 @@ import typer
 
 from crossbook import (
     commands_admin,
+    commands_backup,
     commands_check,
     commands_clock,
     commands_journal,
@@ -75,6 +76,7 @@ app.command()(commands_market.status)
 app.command()(commands_check.check)
 app.command()(commands_journal.verify)
 app.command()(commands_journal.journal)
+app.command()(commands_backup.backup)
 app.command()(commands_orders.balances)
 commands_admin.app.command("accept-time")(commands_clock.accept_time)
 app.add_typer(commands_admin.app, name="admin")

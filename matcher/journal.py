@@ -220,6 +220,10 @@ class Journal:
         """The files of the journal, oldest first."""
         return [segment.name for segment in self._segments]
 
+    def extents(self) -> list[tuple[str, int, int]]:
+        """Name, used bytes and size of each file, oldest first; what lies behind is no record."""
+        return [(each.name, each.used, each.header.size) for each in self._segments]
+
     def drop_before(self, seq: int) -> list[str]:
         """Remove segments that hold nothing from `seq` on; returns their names.
 

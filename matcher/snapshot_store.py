@@ -47,6 +47,11 @@ def snapshot_name(seq: int) -> str:
     return f"{seq:020d}{SUFFIX}"
 
 
+def snapshot_seq(name: str) -> int:
+    """The number of the snapshot in the file of this name."""
+    return int(name.removesuffix(SUFFIX))
+
+
 class SnapshotStore:
     """The snapshots on one disk; the newest `kept` are kept."""
 
@@ -100,4 +105,4 @@ class SnapshotStore:
         for name in names[: -self._kept]:
             self._disk.remove(name)
         kept = names[-self._kept :]
-        return int(kept[0].removesuffix(SUFFIX)) if kept else 0
+        return snapshot_seq(kept[0]) if kept else 0

@@ -183,6 +183,7 @@ EDGE: Final = {
     "crossbook.admin_shards",
     "crossbook.cli",
     "crossbook.commands_admin",
+    "crossbook.commands_backup",
     "crossbook.commands_check",
     "crossbook.commands_clock",
     "crossbook.commands_journal",
@@ -224,6 +225,7 @@ EDGE: Final = {
     "gateway.rest_orders",
     "gateway.trading",
     "gateway.stream_loop",
+    "matcher.backup",
     "matcher.disk",
     "matcher.journal",
     "matcher.metrics",
@@ -248,6 +250,7 @@ socket of their own."""
 
 READS_CONFIG: Final = {
     "common.startup",
+    "crossbook.commands_backup",
     "crossbook.commands_journal",
     "crossbook.commands_market",
     "crossbook.commands_orders",
