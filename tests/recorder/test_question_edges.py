@@ -179,3 +179,28 @@ def test_a_question_is_read_up_to_its_longest() -> None:
     longer = read_question(bytes(QUESTION_BYTES_MAX + 1))
     assert isinstance(longer, HistoryReject)
     assert "at most 1024 are taken" in longer.text
+
+
+@pytest.mark.parametrize("name", ["a", "b", "c"])
+def test_an_order_is_found_by_its_own_name_only(sqlite_engine: Engine, name: str) -> None:
+    orders = [replace(ORDER, order_id=n, client_order_id=c) for n, c in enumerate("abc", 1)]
+    told: Any = desk(sqlite_engine, orders=orders).answer(
+        OrdersQuestion(1, SEQ, 5, client_order_id=name)
+    )
+    assert [each.client_order_id for each in told.orders] == [name]
+
+
+def test_an_order_has_its_own_fills_and_a_market_its_own_trades_and_candles(
+    sqlite_engine: Engine,
+) -> None:
+    orders = [replace(ORDER, order_id=n) for n in (1, 2, 3)]
+    fills = [(n, 1, n, 1, 5, n, "", 1, 5, 5, 1, 1, 9) for n in (1, 2, 3)]
+    trades = [(i, n + 5 * i, 1, 5, 10 * i, 1, 1, 2, 9) for i in (1, 2, 3) for n in (1, 2)]
+    minutes = [(i, candle(i * MINUTE_NS, s)) for i in (1, 2, 3) for s in (1, 60, 300)]
+    asked = desk(sqlite_engine, orders=orders, fills=fills, trades=trades, candles=minutes)
+    one: Any = asked.answer(OrdersQuestion(1, SEQ, 5, order_id=2))
+    assert [each.fill_id for each in one.orders[0].fills] == [2]
+    listed: Any = asked.answer(CandlesQuestion(1, SEQ, 2, 60))
+    assert listed.candles == [candle(2 * MINUTE_NS)]
+    market: Any = asked.answer(MarketQuestion(1, SEQ, 2))
+    assert (market.minutes, market.last_lots) == ([candle(2 * MINUTE_NS)], 20)

@@ -165,3 +165,83 @@ def test_late_answers_change_nothing() -> None:
     assert not replica.take_reply(ResendTooOld(1, OTHER, 1, 1))
     assert not replica.take_reply(Resend(1, OTHER, [Raw(encode(batch(21, 24, OTHER)))]))
     assert first is None
+
+
+@pytest.mark.parametrize("stream", [STREAM - 1, STREAM, STREAM + 1])
+@pytest.mark.parametrize("seq", [19, 20, 21])
+def test_only_an_earlier_number_of_the_same_stream_casts_doubt(stream: int, seq: int) -> None:
+    replica = proven()
+    replica.take(heartbeat(seq, stream))
+    asked = replica.wanted(RESEND_AGAIN_NS)
+    is_missing = stream == STREAM and seq == 21
+    is_doubtful = stream == STREAM and seq == 19
+    assert (asked is not None) == (is_missing or is_doubtful or stream != STREAM)
+    if is_doubtful:
+        assert numbers(replica.take(batch(21, 21))) == [21], "what comes next is still taken"
+
+
+@pytest.mark.parametrize("stream", [STREAM - 1, STREAM + 1])
+def test_batches_of_another_stream_under_the_same_numbers_are_not_taken(stream: int) -> None:
+    replica = recorded()
+    asked = replica.wanted(0)
+    assert asked is not None
+    others = [Raw(encode(batch(16, 20, stream))), Raw(encode(batch(21, 21, stream)))]
+    assert not replica.take_reply(Resend(asked.request_id, stream, others))
+    assert not replica.proven
+
+
+@pytest.mark.parametrize("number", [-1, 1])
+def test_the_end_told_in_answer_to_another_question_is_not_believed(number: int) -> None:
+    replica = recorded()
+    asked = replica.wanted(0)
+    assert asked is not None
+    replica.take_reply(ResendTooOld(asked.request_id + number, STREAM, 1, 5))
+    with pytest.raises(RecordBrokenError, match="only to 5"):
+        replica.take_reply(too_old(asked, 1, 5))
+
+
+@pytest.mark.parametrize(("first", "last"), [(16, 20), (20, 20), (20, 24)])
+def test_the_batch_that_holds_the_last_number_proves_wherever_it_holds_it(
+    first: int, last: int
+) -> None:
+    replica = recorded()
+    found = batch(first, last, time_ns=200)
+    assert numbers(replica.take_reply(resend(replica.wanted(0), found))) == [24][: last > 20]
+    assert replica.proven
+
+
+@pytest.mark.parametrize(("first", "last"), [(15, 19), (21, 25)])
+def test_a_batch_beside_the_last_number_proves_nothing(first: int, last: int) -> None:
+    replica = recorded()
+    replica.take_reply(resend(replica.wanted(0), batch(first, last)))
+    assert not replica.proven
+
+
+@pytest.mark.parametrize(("last", "broken"), [(19, True), (20, False), (21, False)])
+def test_a_matcher_that_came_just_as_far_is_not_one_that_lost_its_end(
+    last: int, broken: bool
+) -> None:
+    replica = recorded()
+    answer = too_old(replica.wanted(0), 1, last)
+    if broken:
+        with pytest.raises(RecordBrokenError, match="lost its end"):
+            replica.take_reply(answer)
+    else:
+        assert not replica.take_reply(answer)
+
+
+@pytest.mark.parametrize(("first", "proves"), [(19, False), (20, False), (21, True)])
+def test_a_record_is_proven_by_an_end_that_was_pruned_and_by_no_other(
+    first: int, proves: bool
+) -> None:
+    replica = recorded()
+    replica.take_reply(too_old(replica.wanted(0), first, 30))
+    assert replica.proven is proves
+
+
+def test_a_batch_of_one_command_moves_the_position() -> None:
+    replica = proven()
+    replica.take(batch(21, 21))
+    assert replica.seq == 21
+    replica.take(heartbeat(21))
+    assert replica.seq == 21
