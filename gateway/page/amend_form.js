@@ -1,9 +1,10 @@
 // New terms of one open order, in a row of its own below that of the order. Sent is only what was
 // changed, so that what the order did meanwhile stays as it is.
 
-import { sum, trimmed } from "./amount.js";
+import { sum, trimmed, Unclear } from "./amount.js";
 import * as faults from "./field_faults.js";
 import { setText } from "./frame.js";
+import { amountIn, settle } from "./ticket_terms.js";
 
 const COLUMNS = 7;
 const TERMS = { price: "Price", quantity: "Total quantity", stop_price: "Trigger" };
@@ -39,6 +40,7 @@ export class AmendForm {
       event.preventDefault();
       this.#send();
     });
+    this.#form.addEventListener("change", ({ target }) => settle(target));
     leave.addEventListener("click", () => this.#leave());
     this.#form.addEventListener("keydown", ({ key }) => {
       if (key === "Escape") this.#leave();
@@ -80,13 +82,20 @@ export class AmendForm {
 
   async #send() {
     const { order } = this;
-    const terms = Object.keys(TERMS).map((name) => [name, this.#form[name].value.trim()])
-      .filter(([name, text]) => text && text !== this.#shown[name]);
+    this.#forget();
+    let terms;
+    try {
+      terms = Object.keys(TERMS).map((name) => [name, amountIn(this.#form[name])])
+        .filter(([name, text]) => text && text !== this.#shown[name]);
+    } catch (fault) {
+      if (!(fault instanceof Unclear)) throw fault;
+      this.#refused(fault);
+      return;
+    }
     if (!terms.length) {
       this.#leave();
       return;
     }
-    this.#forget();
     this.#save.disabled = true;
     try {
       await this.#api.patch(`/orders/${order.order_id}`, Object.fromEntries(terms));

@@ -42,6 +42,40 @@ export function isDecimal(text) {
   return /^\d+(\.\d+)?$/.test(text);
 }
 
+const LONGEST = 40;
+const SPACES = "[ \\u00a0\\u2007\\u2009\\u202f]";
+const SPACED = new RegExp(`^[1-9]\\d{0,2}(${SPACES}\\d{3})+(\\.\\d+)?$`);
+const COMMAS = /^[1-9]\d{0,2}(,\d{3})+(\.\d+)?$/;
+
+// An amount that cannot be meant in one way only.
+export class Unclear extends Error {}
+
+// The plain decimal that a person typed or pasted: as it is, or with thousands set apart by the
+// spaces the page itself shows, or by commas. Empty text stays empty. Throws `Unclear` rather than
+// guess whether a lone comma sets thousands or decimals apart.
+export function decimalOf(said) {
+  const text = said.trim().replace(/^[▲▼]\s*/, "");
+  if (!text || isDecimal(text)) return short(text);
+  if (SPACED.test(text)) return short(text.replace(new RegExp(SPACES, "g"), ""));
+  if (COMMAS.test(text) && (text.includes(".") || text.split(",").length > 2)) {
+    return short(text.replaceAll(",", ""));
+  }
+  const shown = `"${text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text}"`;
+  if (COMMAS.test(text)) {
+    const [whole, rest] = text.split(",");
+    throw new Unclear(`${shown} may mean ${whole}${rest} or ${whole}.${rest}: write one of them`);
+  }
+  if (/^\d+,\d+$/.test(text)) {
+    throw new Unclear(`${shown}: decimals follow a point, as in ${text.replace(",", ".")}`);
+  }
+  throw new Unclear(`${shown} is not a number such as 61000.5`);
+}
+
+function short(text) {
+  if (text.length <= LONGEST) return text;
+  throw new Unclear(`${text.length} characters, at most ${LONGEST} are taken`);
+}
+
 // 12:34:56 of ISO 8601 text in UTC.
 export function clockText(timestamp) {
   return timestamp.slice(11, 19);

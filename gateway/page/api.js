@@ -14,10 +14,16 @@ export class Refusal extends Error {
 }
 
 export class Api {
-  account = 1;
+  // Null while nobody acts: then only what is public can be asked.
+  account = null;
 
   get(path) {
     return this.#ask("GET", path);
+  }
+
+  // As get, of what everybody may see.
+  getPublic(path) {
+    return this.#send("GET", path, {});
   }
 
   post(path, body) {
@@ -33,7 +39,13 @@ export class Api {
   }
 
   async #ask(method, path, body) {
-    const headers = { "X-Account": String(this.account) };
+    if (this.account === null) {
+      throw new Refusal(422, { code: "NO_ACCOUNT", message: "enter the account that is to act" });
+    }
+    return this.#send(method, path, { "X-Account": String(this.account) }, body);
+  }
+
+  async #send(method, path, headers, body) {
     if (body !== undefined) headers["Content-Type"] = "application/json";
     let answer;
     let document;

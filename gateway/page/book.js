@@ -1,6 +1,6 @@
 // The order book of one instrument, kept from a snapshot and the updates behind it. Each message
 // is checked against the one before (prev_seq), the checksum and the rule that a book is never
-// crossed; a `Broken` book is to be loaded anew and not to be shown.
+// crossed while its instrument trades; a `Broken` book is to be loaded anew and not to be shown.
 
 import { unitsOf } from "./amount.js";
 import { crc32 } from "./crc32.js";
@@ -48,6 +48,8 @@ class Side {
 
 export class Book {
   seq = null;
+  // Whether the state of the instrument lets bids and asks cross, as a call phase does.
+  mayBeCrossed = false;
   bids = new Side(1n);
   asks = new Side(-1n);
 
@@ -85,9 +87,13 @@ export class Book {
     return crc32(top.map((level) => digits(level.priceText) + digits(level.quantityText)).join(""));
   }
 
+  get isCrossed() {
+    return Boolean(this.bid && this.ask && this.bid.price >= this.ask.price);
+  }
+
   #check(checksum) {
     const seq = this.seq;
-    const faulty = this.bid && this.ask && this.bid.price >= this.ask.price ? "crossed"
+    const faulty = this.isCrossed && !this.mayBeCrossed ? "crossed"
       : checksum !== this.checksum() ? "different from its checksum" : null;
     if (faulty) {
       this.seq = null;

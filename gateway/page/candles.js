@@ -55,7 +55,7 @@ export class Candles {
     const round = ++this.#round;
     const path = `/candles/${this.#symbol}?interval=${this.#interval}&limit=${HISTORY}`;
     try {
-      const { candles } = await this.#api.get(path);
+      const { candles } = await this.#api.getPublic(path);
       if (round !== this.#round) return;
       for (const candle of candles) {
         const bar = barOf(candle);

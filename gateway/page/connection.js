@@ -10,7 +10,8 @@ const REMARK_MS = 6000;
 // A load of the page and a switch of the instrument are no reason for alarm.
 const PATIENCE_MS = 800;
 
-const WORDS = { live: "Live", stale: "Stale", lost: "Disconnected", connecting: "Connecting" };
+const WORDS = { live: "Live", stale: "Stale", lost: "Disconnected", connecting: "Connecting",
+  none: "No market" };
 
 export class Connection {
   state = "connecting";
@@ -34,6 +35,12 @@ export class Connection {
     this.#wasLive = false;
     this.#sinceMs = Date.now();
     this.refresh();
+  }
+
+  // No instrument is chosen: there is nothing to be connected to.
+  rest() {
+    this.state = this.#mark.dataset.state = "none";
+    setText(this.#text, WORDS.none);
   }
 
   // Something about a stream has changed.

@@ -50,7 +50,9 @@ export class DepthChart {
     const bids = steps(book.bids.levels);
     const asks = steps(book.asks.levels);
     const mid = Number(book.bid.price + book.ask.price) / 2;
-    const reach = Math.max(mid - bids.at(-1).price, asks.at(-1).price - mid);
+    // Of a crossed book the best prices are as far from the middle as the others may be.
+    const ends = [bids[0], bids.at(-1), asks[0], asks.at(-1)];
+    const reach = Math.max(1, ...ends.map(({ price }) => Math.abs(price - mid)));
     const [bidUnits, askUnits] = [bids.at(-1).units, asks.at(-1).units];
     const mostUnits = bidUnits > askUnits ? bidUnits : askUnits;
     const most = Number(mostUnits);

@@ -48,7 +48,11 @@ export class Ladder {
 
   #draw = () => {
     const book = this.#book;
-    if (!book || book.seq === null) return;
+    if (!book) {
+      this.#clear();
+      return;
+    }
+    if (book.seq === null) return;
     const count = this.#asks.length;
     const asks = book.asks.levels.slice(0, count);
     const bids = book.bids.levels.slice(0, count);
@@ -58,9 +62,17 @@ export class Ladder {
     const { bid, ask } = book;
     const spread = bid && ask ? ask.price - bid.price : null;
     setText(this.#gap, spread === null ? "one side is empty"
-      : `spread ${textOf(spread, this.#decimals.price)} · ${basisPoints(spread, bid, ask)} bp`);
+      : book.isCrossed ? "crossed until an auction trades"
+        : `spread ${textOf(spread, this.#decimals.price)} · ${basisPoints(spread, bid, ask)} bp`);
     setText(this.#seq, `#${book.seq}`);
   };
+
+  #clear() {
+    this.#drawSide(this.#asks, [], 1n);
+    this.#drawSide(this.#bids, [], 1n);
+    setText(this.#gap, "");
+    setText(this.#seq, "");
+  }
 
   #drawSide(rows, levels, deepest) {
     let total = 0n;

@@ -1,5 +1,6 @@
 // Puts the page together: one instrument, one account, their streams, and the views of both.
 
+import { AccountField } from "./account_field.js";
 import { Api } from "./api.js";
 import { decimalsOf } from "./amount.js";
 import { Balances } from "./balances.js";
@@ -8,6 +9,7 @@ import { Candles } from "./candles.js";
 import { Connection } from "./connection.js";
 import { DepthChart } from "./depth_chart.js";
 import { Ladder } from "./ladder.js";
+import { MarketState } from "./market_state.js";
 import { OwnOrders } from "./own_orders.js";
 import { OwnTables } from "./own_tables.js";
 import { Stream } from "./stream.js";
@@ -19,13 +21,13 @@ import { Trades } from "./trades.js";
 
 const INTERVALS = ["1s", "1m", "5m", "15m", "1h", "4h", "1d"];
 const AGAIN_MS = 1000;
-const ACCOUNT_MAX = 2 ** 31 - 1;
 
 const picked = new URLSearchParams(location.search);
 const api = new Api();
 const connection = new Connection();
 const ladder = new Ladder((side, price) => ticket.price(price, side === "sell" ? "buy" : "sell"));
 const depthChart = new DepthChart();
+const marketState = new MarketState();
 const tape = new Tape();
 const ticker = new Ticker();
 const candles = new Candles(api);
@@ -35,6 +37,7 @@ const ticket = new Ticket(
 const balances = new Balances(api, () => ticket.showAvailable());
 const tables = new OwnTables(api);
 const own = new OwnOrders(api, ownChanged);
+const accountField = new AccountField(api, showAccount);
 
 let instruments = new Map();
 let instrument = null;
@@ -57,7 +60,7 @@ function showMarket(symbol) {
   tape.clear();
   trades?.end();
   trades = new Trades(api, symbol, tape);
-  for (const view of [ticker, ticket]) view.show(instrument);
+  for (const view of [ticker, ticket, marketState]) view.show(instrument);
   ladder.show(book, instrument.decimals);
   depthChart.show(book, instrument);
   marketStreams = [openBook(), openTrades(), openTicker()];
@@ -74,6 +77,12 @@ function openBook() {
       connection.refresh();
     },
     hear: (message) => {
+      if (message.type === "state") {
+        marketState.take(message);
+        current.mayBeCrossed = marketState.mayBeCrossed;
+        ticket.market(marketState.state);
+        return;
+      }
       if (message.type !== "snapshot" && message.type !== "l2_update") return;
       try {
         if (message.type === "snapshot") current.load(message);
@@ -115,7 +124,9 @@ function openTicker() {
   return new Stream({
     path: () => `/ws/ticker/${instrument.symbol}`,
     changed: () => connection.refresh(),
-    hear: (message) => ticker.take(message),
+    hear: (message) => {
+      if (message.type === "ticker") ticker.take(message);
+    },
   });
 }
 
@@ -135,13 +146,18 @@ function showCandles() {
   followConnection();
 }
 
-// The orders of an account
+// The orders of an account; of nobody where that is null
 
 function showAccount(account) {
-  api.account = account;
   orderStream?.end();
+  orderStream = null;
   own.clear();
   balances.restart();
+  if (account === null) {
+    followConnection();
+    return;
+  }
+  keep("account", account);
   orderStream = new Stream({
     path: () => `/ws/orders?account=${account}`,
     beats: false,
@@ -170,8 +186,9 @@ function ownChanged() {
 
 function followConnection() {
   const [bookStream, ...others] = marketStreams;
-  if (!bookStream || !candleStream || !orderStream) return;
-  connection.follow(bookStream, [...others, candleStream, orderStream], () => bookLoaded);
+  if (!bookStream || !candleStream) return;
+  const streams = [...others, candleStream, orderStream].filter(Boolean);
+  connection.follow(bookStream, streams, () => bookLoaded);
 }
 
 // Choices, kept in the address so that a page can be reloaded and sent to somebody
@@ -200,27 +217,34 @@ function offerIntervals() {
 function offerInstruments(chosen) {
   const select = document.getElementById("instrument");
   select.replaceChildren(...[...instruments.keys()].map((symbol) => new Option(symbol, symbol)));
-  select.value = chosen;
+  if (chosen === null) {
+    const none = new Option("choose", "", true, true);
+    none.disabled = true;
+    select.prepend(none);
+  }
+  select.value = chosen ?? "";
   select.addEventListener("change", () => {
+    document.getElementById("instrument-note").hidden = true;
     keep("symbol", select.value);
     showMarket(select.value);
   });
 }
 
-function offerAccounts(account) {
-  const input = document.getElementById("account");
-  input.value = account;
-  input.addEventListener("change", () => {
-    if (!input.reportValidity() || !input.value) return;
-    keep("account", input.value);
-    showAccount(Number(input.value));
-  });
+// The instrument that the address names, the first one where it names none; null, and said, where
+// it names another or several.
+function instrumentOf(symbols) {
+  if (!symbols.length) return instruments.keys().next().value;
+  if (symbols.length === 1 && instruments.has(symbols[0])) return symbols[0];
+  const note = document.getElementById("instrument-note");
+  note.textContent = `Instrument ${symbols.join(" and ")}: not traded here. Choose one.`;
+  note.hidden = false;
+  return null;
 }
 
 async function listInstruments() {
   for (;;) {
     try {
-      return (await api.get("/instruments")).instruments.map((each) => ({
+      return (await api.getPublic("/instruments")).instruments.map((each) => ({
         ...each,
         decimals: { price: decimalsOf(each.tick_size), quantity: decimalsOf(each.lot_size) },
       }));
@@ -231,18 +255,15 @@ async function listInstruments() {
 }
 
 async function start() {
-  const wanted = Number(picked.get("account"));
-  if (Number.isInteger(wanted) && wanted >= 1 && wanted <= ACCOUNT_MAX) api.account = wanted;
   offerIntervals();
   onThemeChange(() => depthChart.redraw());
   instruments = new Map((await listInstruments()).map((each) => [each.symbol, each]));
-  const symbol = picked.get("symbol");
-  const chosen = instruments.has(symbol) ? symbol : instruments.keys().next().value;
+  const chosen = instrumentOf(picked.getAll("symbol"));
   offerInstruments(chosen);
-  offerAccounts(api.account);
   await candles.ready;
-  showMarket(chosen);
-  showAccount(api.account);
+  if (chosen === null) connection.rest();
+  else showMarket(chosen);
+  accountField.begin(picked.getAll("account"));
 }
 
 start();

@@ -21,7 +21,7 @@ export class Ticker {
     nextFrame(this.#draw);
   }
 
-  // A message of the ticker stream.
+  // A message of type "ticker".
   take(day) {
     this.#day = day;
     if (this.#last === null) this.#last = day.last;

@@ -1,10 +1,12 @@
 // The order ticket. What the gateway refuses stands beside the field it names. An order keeps its
 // client order id until its outcome is known, so that sending it again cannot enter it twice.
 
-import { grouped, product, trimmed } from "./amount.js";
+import { grouped, product, trimmed, Unclear } from "./amount.js";
 import * as faults from "./field_faults.js";
 import { setText } from "./frame.js";
-import { arrange, extrasOf, fieldsOf, orderOf } from "./ticket_terms.js";
+import {
+  arrange, clearAmountIn, extrasOf, fieldsOf, isTaken, orderOf, settle, takenIn,
+} from "./ticket_terms.js";
 
 const NAME_BYTES = 9;
 const PRICES = ["price", "stop_price"];
@@ -17,11 +19,14 @@ export class Ticket {
   #worth = document.getElementById("ticket-worth");
   #extras = document.getElementById("ticket-extras");
   #available = document.getElementById("ticket-available");
+  #taken = document.getElementById("ticket-state");
   #api;
   #best;
   #has;
   #instrument = null;
   #unsettled = null;
+  #state = null;
+  #sending = false;
 
   // `best()` gives the best prices now, {bid, ask}, as text or undefined; `has(asset)` what the
   // account may spend, or null.
@@ -30,9 +35,11 @@ export class Ticket {
     this.#best = best;
     this.#has = has;
     faults.prepare(this.#form);
+    this.#refresh();
     this.#form.addEventListener("input", () => this.#refresh());
     this.#form.addEventListener("change", ({ target }) => {
       if (target.name === "order_type") this.#forget();
+      settle(target);
       this.#refresh();
     });
     this.#form.addEventListener("submit", (event) => {
@@ -50,12 +57,20 @@ export class Ticket {
       for (const name of [...PRICES, ...AMOUNTS]) this.#form[name].value = "";
     }
     this.#instrument = instrument;
+    this.#state = null;
     for (const unit of this.#form.querySelectorAll("[data-unit]")) {
       unit.textContent = instrument[unit.dataset.unit];
     }
     for (const name of PRICES) this.#form[name].placeholder = `steps of ${instrument.tick_size}`;
     this.#form.quantity.placeholder = `steps of ${instrument.lot_size}`;
     this.#forget();
+    this.#refresh();
+  }
+
+  // The instrument is in this state now; null where that is not known.
+  market(state) {
+    if (state === this.#state) return;
+    this.#state = state;
     this.#refresh();
   }
 
@@ -79,29 +94,50 @@ export class Ticket {
   }
 
   #refresh() {
-    arrange(this.#form);
+    arrange(this.#form, this.#state);
     setText(this.#extras, extrasOf(this.#form));
+    this.#allow();
     const side = this.#form.side.value;
-    const quantity = fieldsOf(this.#form).has("quantity") ? this.#form.quantity.value.trim() : "";
+    const hasQuantity = fieldsOf(this.#form).has("quantity");
+    const quantity = hasQuantity ? clearAmountIn(this.#form.quantity) : "";
     this.#submit.dataset.side = side;
     const what = [side === "buy" ? "Buy" : "Sell", quantity, this.#instrument?.base];
     setText(this.#submit, what.filter(Boolean).join(" "));
     const worth = this.#worthOf(quantity);
-    setText(this.#worth, worth === null ? "–" : `${grouped(worth)} ${this.#instrument.quote}`);
+    const quote = this.#instrument?.quote ?? "";
+    setText(this.#worth, worth === null ? "–" : `${grouped(worth)} ${quote}`);
     this.showAvailable();
   }
 
   #worthOf(quantity) {
     const fields = fieldsOf(this.#form);
-    if (fields.has("price")) return product(this.#form.price.value.trim(), quantity);
+    if (fields.has("price")) return product(clearAmountIn(this.#form.price), quantity);
     return fields.has("quote_quantity")
-      ? product(this.#form.quote_quantity.value.trim(), "1") : null;
+      ? product(clearAmountIn(this.#form.quote_quantity), "1") : null;
+  }
+
+  // Offers to send the order only where there is an instrument that takes it.
+  #allow() {
+    const isRefused = !isTaken(this.#form, this.#state);
+    setText(this.#taken, takenIn(this.#state));
+    this.#taken.hidden = !this.#taken.textContent;
+    this.#taken.dataset.level = isRefused ? "lost" : "";
+    this.#submit.disabled = this.#sending || !this.#instrument || isRefused;
   }
 
   async #enter() {
-    const order = this.#order();
+    if (this.#submit.disabled) return;
     this.#forget();
-    this.#submit.disabled = true;
+    let order;
+    try {
+      order = this.#order();
+    } catch (fault) {
+      if (!(fault instanceof Unclear)) throw fault;
+      this.#unclear(fault);
+      return;
+    }
+    this.#sending = true;
+    this.#allow();
     try {
       this.#accepted(await this.#api.post("/orders", order));
       this.#unsettled = null;
@@ -109,8 +145,15 @@ export class Ticket {
       this.#refused(refusal);
       if (!refusal.unknown && refusal.status !== 503) this.#unsettled = null;
     } finally {
-      this.#submit.disabled = false;
+      this.#sending = false;
+      this.#allow();
     }
+  }
+
+  #unclear(fault) {
+    this.#answer.dataset.kind = "bad";
+    faults.show(this.#form, fault);
+    setText(this.#answer, "Not sent.");
   }
 
   #order() {

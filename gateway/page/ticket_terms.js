@@ -1,4 +1,7 @@
-// What each type of order says: the fields of the ticket it has, and the request they make.
+// What each type of order says: the fields of the ticket it has, the request they make, and whether
+// the instrument takes it in the state it is in.
+
+import { decimalOf, Unclear } from "./amount.js";
 
 const IMMEDIATE = ["ioc", "fok"];
 const WAITS = ["stop_price", "time_in_force", "quantity"];
@@ -13,6 +16,14 @@ const FIELDS = {
 const ALWAYS = ["self_trade_prevention", "client_order_id"];
 const NOT_SENT = ["measure", "client_order_id"];
 const HOUR_MS = 3600000;
+const AMOUNTS = ["price", "stop_price", "quantity", "quote_quantity", "display_quantity"];
+const TAKES = {
+  post_only: "Post-only: only limit orders that rest and orders that wait for a price are taken.",
+  cancel_only: "Cancel-only: only cancels are taken.",
+  halted: "Halted: only cancels are taken.",
+  auction: "Auction: limit and market orders gather until it trades them at one price. "
+    + "Immediate and post-only orders, and orders by amount, are not taken.",
+};
 
 // The names of the fields that the order in the form has.
 export function fieldsOf(form) {
@@ -28,14 +39,22 @@ export function fieldsOf(form) {
   return fields;
 }
 
-// Shows the fields that the order has, and offers the times in force that it may have.
-export function arrange(form) {
+// Shows the fields that the order has, and offers what it may have in this state of the market.
+export function arrange(form, state) {
   const { order_type: type, time_in_force: time, expire_time: expiry } = form;
   const hasLimit = FIELDS[type.value].includes("price");
   for (const option of time.options) {
-    option.hidden = option.disabled = !hasLimit && IMMEDIATE.includes(option.value);
+    const isImmediate = IMMEDIATE.includes(option.value);
+    option.hidden = !hasLimit && isImmediate;
+    option.disabled = option.hidden || (isImmediate && isGathering(type.value, state));
   }
-  if (time.selectedOptions[0]?.disabled !== false) time.value = "gtc";
+  if (time.selectedOptions[0]?.hidden !== false) time.value = "gtc";
+  for (const option of type.options) {
+    option.disabled = state === "post_only" && option.value === "market";
+  }
+  for (const option of form.measure.options) {
+    option.disabled = state === "auction" && option.value === "quote_quantity";
+  }
   if (time.value === "gtd" && !expiry.value) {
     expiry.value = new Date(Date.now() + HOUR_MS).toISOString().slice(0, 16);
   }
@@ -47,7 +66,31 @@ export function arrange(form) {
   }
 }
 
-// The body of the request, without the client order id.
+// What is taken in this state of the market, in words; empty where everything is.
+export function takenIn(state) {
+  return TAKES[state] ?? "";
+}
+
+// Whether the order in the form is taken in this state. What was chosen stays chosen: an immediate
+// order must not become one that rests because the state has changed.
+export function isTaken(form, state) {
+  if (state === "halted" || state === "cancel_only") return false;
+  const { order_type: { value: type }, time_in_force: { value: time }, measure } = form;
+  const isImmediate = fieldsOf(form).has("time_in_force") && IMMEDIATE.includes(time);
+  if (isImmediate && isGathering(type, state)) return false;
+  if (state === "post_only") return type !== "market";
+  if (state !== "auction") return true;
+  if (type === "market") return measure.value === "quantity";
+  return !(fieldsOf(form).has("post_only") && form.post_only.checked);
+}
+
+// Whether orders of this type only rest now: those that wait for a price do so in any state.
+function isGathering(type, state) {
+  return type === "limit" && (state === "auction" || state === "post_only");
+}
+
+// The body of the request, without the client order id. Throws `Unclear`, with the field's name as
+// its `field`, where an amount may be meant in two ways.
 export function orderOf(form, symbol) {
   const order = { symbol, side: form.side.value, order_type: form.order_type.value };
   for (const name of fieldsOf(form)) {
@@ -55,6 +98,31 @@ export function orderOf(form, symbol) {
     if (said !== undefined) order[name] = said;
   }
   return order;
+}
+
+// The amount in a field as plain decimal text, or empty. Throws `Unclear` with its `field`.
+export function amountIn(control) {
+  try {
+    return decimalOf(control.value);
+  } catch (fault) {
+    if (fault instanceof Unclear) fault.field = control.name;
+    throw fault;
+  }
+}
+
+// As amountIn, and empty where the text is unclear.
+export function clearAmountIn(control) {
+  try {
+    return amountIn(control);
+  } catch (fault) {
+    if (fault instanceof Unclear) return "";
+    throw fault;
+  }
+}
+
+// Shows an amount that was entered as it will be sent.
+export function settle(control) {
+  if (AMOUNTS.includes(control.name)) control.value = clearAmountIn(control) || control.value;
 }
 
 // What folded fields say other than usual, in words.
@@ -74,5 +142,6 @@ function termOf(control) {
   if (control.type === "checkbox") return control.checked || undefined;
   if (control.type === "datetime-local") return Date.parse(`${control.value}Z`) || undefined;
   if (control.tagName === "SELECT" && control.selectedIndex === 0) return undefined;
+  if (AMOUNTS.includes(control.name)) return amountIn(control) || undefined;
   return control.value.trim() || undefined;
 }

@@ -54,7 +54,7 @@ export class Trades {
 
   async #past() {
     try {
-      return (await this.#api.get(`/trades/${this.#symbol}?limit=${BEFORE}`)).trades;
+      return (await this.#api.getPublic(`/trades/${this.#symbol}?limit=${BEFORE}`)).trades;
     } catch {
       return null;
     }
