@@ -31,6 +31,7 @@ def test_an_empty_disk_begins_a_stream_and_writes_nothing() -> None:
     disk = FakeDisk()
     journal = open_journal(disk)
     assert (journal.stream, journal.first_seq, journal.last_seq) == (STREAM, 1, 0)
+    assert journal.last_time_ns == 0
     assert records_of(journal) == []
     journal.sync()
     journal.close()
@@ -395,3 +396,24 @@ def test_a_part_reads_no_segment_before_the_one_that_holds_its_beginning() -> No
         disk.put(name, b"no journal")
     part = Journal.part(disk, starts[2], starts[3])
     assert records_of(part) == written[starts[2] - 1 : starts[3]]
+
+
+class PreparingDisk(FakeDisk):
+    """Notes what it was asked to make in advance."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.prepared: list[int] = []
+
+    def prepare(self, size: int) -> None:
+        """Note it."""
+        self.prepared.append(size)
+
+
+def test_the_next_file_is_made_in_advance_at_the_start_and_with_every_segment() -> None:
+    disk = PreparingDisk()
+    journal = open_journal(disk)
+    fill(journal, 200)
+    assert disk.prepared == [SEGMENT_BYTES] * (1 + len(journal.segment_names))
+    open_journal(disk, read_only=True)
+    assert len(disk.prepared) == 1 + len(journal.segment_names)

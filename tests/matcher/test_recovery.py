@@ -230,3 +230,7 @@ def test_any_changed_byte_of_a_snapshot_is_noticed() -> None:
         recovered = start(disk, [example()])
         assert recovered.snapshot_seq == 0, f"byte {place} was changed and nobody noticed"
         assert capture(recovered.engine) == capture(life.engine)
+
+
+def test_no_snapshot_reaches_anything_where_there_is_none() -> None:
+    assert SnapshotStore(FakeDisk(), 2).prune() == 0

@@ -6,6 +6,7 @@ import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,6 +23,8 @@ from matcher.snapshot import capture
 from matcher.snapshot_process import SnapshotProcess, rebuild
 from matcher.snapshot_store import SnapshotStore
 from matcher.snapshotter import Snapshotter
+from tests.matcher.journals import fill, open_journal
+from tests.simulation.fake_disk import FakeDisk
 
 SEGMENT = 16 * 1024
 EVERY = 500
@@ -236,3 +239,37 @@ def test_the_process_steps_back_and_says_how_it_went(
     assert snapshot_process.main([str(tmp_path), "51"]) == 1
     assert "the journal leads to 50, not to 51" in capsys.readouterr().err
     running.stop()
+
+
+class WrittenAtOnce:
+    """A store and a writer whose oldest snapshot is of this number."""
+
+    def __init__(self, oldest: int) -> None:
+        self._oldest = oldest
+
+    def begin(self, seq: int) -> None:
+        """It is there."""
+
+    def outcome(self, *, wait: bool = False) -> str:
+        """It is there."""
+        return ""
+
+    def abandon(self) -> None:
+        """Nothing is left to end."""
+
+    def prune(self) -> int:
+        """All others are gone."""
+        return self._oldest
+
+
+@pytest.mark.parametrize(("beyond", "first"), [(-2, 1), (-1, 2), (0, 2)])
+def test_segments_go_up_to_what_the_oldest_snapshot_needs(beyond: int, first: int) -> None:
+    journal = open_journal(FakeDisk())
+    fill(journal, 300)
+    begins = [int(name.partition(".")[0]) for name in journal.segment_names]
+    store: Any = WrittenAtOnce(begins[3] + beyond)
+    snapshotter = Snapshotter(store, journal, store, EVERY // 10, 1, 0)
+    snapshotter.tick()
+    snapshotter.tick()
+    assert journal.first_seq == begins[first]
+    assert sum(snapshotter.pauses.counts) == 1

@@ -314,3 +314,20 @@ def test_everything_is_synced_when_the_loop_ends(monkeypatch: pytest.MonkeyPatch
     loop.run(200)
     loop.disk.crash(Random(1))
     assert Journal.open(loop.disk, 77, b"", 64 * 1024).last_seq == 1
+
+
+def test_a_matcher_sleeps_until_what_is_due_and_does_not_look_meanwhile(
+    loop: Loop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sleeps: list[int] = []
+    let_pass = loop.script.sleep
+
+    def noted(ms: int, sockets: list[FakeSocket]) -> list[tuple[Any, int]]:
+        sleeps.append(ms)
+        return let_pass(ms, sockets)
+
+    monkeypatch.setattr(loop.script, "sleep", noted)
+    loop.command(10, gtd(1, NOW + 1_900 * MS))
+    loop.run(1_800)
+    # At least every fifth of a second, and for each heartbeat once more.
+    assert len(sleeps) < 20
