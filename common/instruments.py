@@ -248,7 +248,8 @@ def check_change(known: Instrument, wanted: Instrument | None) -> None:
         if before != after:
             raise ConfigError(
                 f"instrument {known.symbol} (id {known.id}): {field} was {before} when its orders "
-                f"were recorded and may not become {after}; give it another id"
+                f"were recorded and may not become {after}; give it another id, or keep the "
+                "instruments file it was recorded with"
             )
 
 

@@ -20,11 +20,18 @@ from common.commands import (
     Uncross,
 )
 from common.events import CommandRejected
-from common.instruments import FEE_RATE_MAX, MAX_NOTIONAL, Instrument, format_decimal
+from common.instruments import (
+    FEE_RATE_MAX,
+    MAX_NOTIONAL,
+    Instrument,
+    format_decimal,
+)
+from common.rounding import ROUNDING_PERCENT_MAX
 from common.rules import BALANCE_MAX, CANCEL_AFTER_MAX_NS, ICEBERG_SLICES_MAX, INSTRUMENTS_MAX
 from common.types import MAX_CLIENT_ORDER_ID, RejectReason, Side
 
 _PERCENT_DECIMALS: Final = 4
+_DECIMALS: Final = {"base_decimals": "base", "quote_decimals": "quote"}
 _SECOND_NS: Final = 1_000_000_000
 
 _REASON_TEXT: Final[dict[int, str]] = {
@@ -42,6 +49,7 @@ _REASON_TEXT: Final[dict[int, str]] = {
     RejectReason.POST_ONLY_WOULD_TAKE: "it would trade at once",
     RejectReason.STOP_WOULD_TRIGGER: "the last price has reached it already",
     RejectReason.TOO_LATE: "this time has passed",
+    RejectReason.BUSY: "no more named orders can be remembered now: try again later",
     RejectReason.DUPLICATE_TRANSFER: "a transfer of this name was made before",
 }
 
@@ -221,13 +229,18 @@ def _act_text(reason: int, field: str, command: Command) -> str:
         return f"the account has not so much {command.asset} that no open order holds"
     if reason == RejectReason.DUPLICATE_TRANSFER and isinstance(command, AdjustBalance):
         return f"the transfer {command.transfer_id!r} was made before"
+    if reason == RejectReason.UNSUPPORTED_COMBINATION and field in _DECIMALS:
+        return (
+            f"rounding a fee up to a whole unit of the {_DECIMALS[field]} asset may take more than "
+            f"{ROUNDING_PERCENT_MAX} % of the smallest fill: the asset needs more decimals"
+        )
     if reason != RejectReason.EXCEEDS_LIMIT:
         return ""
     if isinstance(command, AdjustBalance):
         if field == "account":
             return f"{command.account} is not within 0 to {2**31 - 1}"
         return (
-            f"all accounts together may have {BALANCE_MAX} of the smallest unit of "
+            f"a deposit may bring an account to {BALANCE_MAX} of the smallest unit of "
             f"{command.asset}, and {command.amount} more would pass that"
         )
     if isinstance(command, SetFees):

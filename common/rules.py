@@ -18,7 +18,8 @@ FEE_ACCOUNT: Final = 0
 """The venue's own account. No client can name it: their accounts begin at one."""
 
 BALANCE_MAX: Final = 2**62
-"""Most of one asset, in its smallest unit, that all accounts together may have."""
+"""Most of one asset, in its smallest unit, that an account opens with or has after a deposit.
+Trades may bring it more."""
 
 
 ICEBERG_SLICES_MAX: Final = 100
@@ -35,7 +36,9 @@ EDITION: Final = 2
 
 Edition 1 let a market order by quote amount meet own orders before it looked at what was left of
 it, rounded the middle of two prices down where an auction had no last price to be near to, and let
-all accounts share one window of retries. A journal written by it is replayed by it."""
+all accounts share one window of retries and one limit of opening money and deposits, and took
+instruments and fees whose rounding costs most of a small fill. A journal written by it is replayed
+by it."""
 
 
 class Rules(Struct, array_like=True, frozen=True):

@@ -9,7 +9,7 @@ what was paid in less what was paid out.
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
-from common.rules import BALANCE_MAX, FEE_ACCOUNT, Rules
+from common.rules import BALANCE_MAX, EDITION, FEE_ACCOUNT, Rules
 from common.types import RejectReason, Side
 from matcher.order import Account, Order
 
@@ -23,14 +23,16 @@ _BUY: Final = int(Side.BUY)
 class Ledger:
     """The money of every account.
 
-    `supply` is what was paid in of each asset, less what was paid out. The fee account alone may
-    be below zero: it pays rebates in assets in which it may have earned nothing yet.
+    `supply` is what was paid in of each asset, openings included, less what was paid out. The fee
+    account alone may be below zero: it pays rebates in assets in which it may have earned nothing
+    yet.
     """
 
-    __slots__ = ("_accounts", "_fees", "rules", "supply")
+    __slots__ = ("_accounts", "_fees", "edition", "rules", "supply")
 
     def __init__(self, rules: Rules, accounts: dict[int, Account]) -> None:
         self.rules = rules
+        self.edition = EDITION
         self.supply: dict[str, int] = {}
         self._accounts = accounts
         fees = accounts.get(FEE_ACCOUNT)
@@ -100,10 +102,12 @@ class Ledger:
     def adjustment_fault(self, account: Account, asset: str, amount: int) -> "Fault | None":
         """Why this much may not be paid in or out, or None."""
         if amount > 0:
-            supply = self.supply.get(asset, 0)
+            there_is = self._counted(account, asset)
             if not account.opened:
-                supply += self._opening().get(asset, 0)
-            return (RejectReason.EXCEEDS_LIMIT, "amount") if supply + amount > BALANCE_MAX else None
+                there_is += self._opening().get(asset, 0)
+            if there_is + amount > BALANCE_MAX:
+                return (RejectReason.EXCEEDS_LIMIT, "amount")
+            return None
         return self.shortage(account, asset, -amount, "amount")
 
     def adjust(self, account: Account, asset: str, amount: int) -> int:
@@ -112,8 +116,18 @@ class Ledger:
         self.supply[asset] = self.supply.get(asset, 0) + amount
         return balance
 
+    def _counted(self, account: Account, asset: str) -> int:
+        """What a deposit may not lift above the limit: what the account has. Under the first
+        edition it was what all accounts had."""
+        if self.edition == 1:
+            return self.supply.get(asset, 0)
+        return account.total.get(asset, 0)
+
     def _opening(self) -> Mapping[str, int]:
-        """What the next account opens with: nothing where there would be too much of it."""
+        """What the next account opens with, whoever opened before. Under the first edition nothing
+        where there would have been too much of it over all accounts."""
+        if self.edition > 1:
+            return dict(self.rules.opening)
         return {
             asset: amount if self.supply.get(asset, 0) + amount <= BALANCE_MAX else 0
             for asset, amount in self.rules.opening

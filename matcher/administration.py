@@ -27,7 +27,13 @@ from common.events import (
     InstrumentStateChanged,
     TimeAdvanced,
 )
-from common.instruments import FEE_RATE_MAX, Instrument, check_change, definition_fault
+from common.instruments import (
+    FEE_RATE_MAX,
+    Instrument,
+    check_change,
+    definition_fault,
+)
+from common.rounding import rounding_fault
 from common.rules import CANCEL_AFTER_MAX_NS, FEE_ACCOUNT, INSTRUMENTS_MAX, Rules
 from common.types import MAX_CLIENT_ORDER_ID, MAX_INT, InstrumentState, RejectReason
 from matcher import auction
@@ -96,6 +102,8 @@ def _apply_rules(engine: "Engine", rules: Rules) -> None:
         engine.ledger = Ledger(rules, engine.accounts)
     else:
         engine.ledger.rules = rules
+    if engine.ledger is not None:
+        engine.ledger.edition = engine.edition
     for book in engine.books.values():
         book.ledger = engine.ledger
         book.edition = engine.edition
@@ -152,6 +160,8 @@ def add_instrument(engine: "Engine", command: AddInstrument, seq: int) -> list[E
         fault = (RejectReason.MALFORMED, field)
     elif command.instrument != definition.id:
         fault = (RejectReason.MALFORMED, "instrument")
+    elif engine.edition > 1 and (asset := rounding_fault(definition)):
+        fault = (_UNSUPPORTED, f"{asset}_decimals")
     elif len(engine.books) >= INSTRUMENTS_MAX:
         fault = (RejectReason.EXCEEDS_LIMIT, "instrument")
     else:
@@ -253,6 +263,11 @@ def set_fees(engine: "Engine", command: SetFees, seq: int) -> list[Event]:
             return [rejected(command, seq, (RejectReason.EXCEEDS_LIMIT, field))]
     if maker + taker < 0:
         return [rejected(command, seq, (_UNSUPPORTED, "maker_fee_rate"))]
+    if engine.edition > 1 and not command.inherit:
+        charged = replace(book.instrument, maker_fee_rate=maker, taker_fee_rate=taker)
+        asset = rounding_fault(charged)
+        if asset and not rounding_fault(book.instrument):
+            return [rejected(command, seq, (_UNSUPPORTED, f"{asset}_decimals"))]
     if command.inherit:
         book.own_fees.pop(account, None)
     elif account:

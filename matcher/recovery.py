@@ -12,6 +12,7 @@ from common.codec import decode_events, encode
 from common.crash import reached
 from common.errors import ConfigError, CrossbookError
 from common.instruments import Instrument
+from common.rounding import check_rounding
 from common.rules import Rules, decode_configuration, encode_configuration
 from common.shards import base_of, shard_of
 from matcher.disk import Disk
@@ -81,6 +82,9 @@ def recover(
         reached("matcher.recovering")
         seen(record)
         replayed += record.last_seq - record.first_seq + 1
+    for instrument in wanted:
+        known = engine.books.get(instrument.id)
+        check_rounding(instrument, None if known is None else known.instrument)
     engine.configure(wanted, rules)
     return Recovered(engine, journal, snapshot_seq, replayed, skipped)
 

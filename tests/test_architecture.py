@@ -49,6 +49,7 @@ PURE: Final = {
     "common.local_book",
     "common.metrics",
     "common.refusal",
+    "common.rounding",
     "common.rules",
     "common.sequence",
     "common.shards",

@@ -175,7 +175,7 @@ SMALL = RejectReason.MIN_NOTIONAL
             LIMIT,
             "amount",
             AdjustBalance(0, 0, 7, 0, "USDT", BALANCE_MAX, "x"),
-            f"all accounts together may have {BALANCE_MAX} of the smallest unit of USDT, and "
+            f"a deposit may bring an account to {BALANCE_MAX} of the smallest unit of USDT, and "
             f"{BALANCE_MAX} more would pass that",
         ),
         (
@@ -215,6 +215,19 @@ SMALL = RejectReason.MIN_NOTIONAL
             "an instrument of this id or this symbol is traded already",
         ),
         (RejectReason.MALFORMED, "quantity", amend(), "give a price or a quantity"),
+        (
+            RejectReason.UNSUPPORTED_COMBINATION,
+            "base_decimals",
+            SetFees(0, 0, 0, 1, 1_000, 2_000),
+            "rounding a fee up to a whole unit of the base asset may take more than 10 % of the "
+            "smallest fill: the asset needs more decimals",
+        ),
+        (
+            RejectReason.BUSY,
+            "client_order_id",
+            new(),
+            "no more named orders can be remembered now: try again later",
+        ),
         (
             RejectReason.UNSUPPORTED_COMBINATION,
             "time_in_force",

@@ -1,5 +1,7 @@
 """Time and the administrator of the obvious matcher."""
 
+from fractions import Fraction
+
 from msgspec.structs import replace
 
 from common.commands import (
@@ -21,12 +23,12 @@ from common.events import (
     InstrumentStateChanged,
     TimeAdvanced,
 )
-from common.instruments import definition_fault
+from common.instruments import Instrument, definition_fault
 from common.rules import BALANCE_MAX
 from common.types import InstrumentState, RejectReason, Side
 from tests.model.auction import uncross_price
 from tests.model.market import Market
-from tests.model.orders import Order, Refusal
+from tests.model.orders import Order, Refusal, fee
 
 UNSUPPORTED = RejectReason.UNSUPPORTED_COMBINATION
 DAY_NS = 86_400 * 10**9
@@ -108,6 +110,21 @@ class Administration:
         )
         return None
 
+    @staticmethod
+    def _shortchanged(new: Instrument) -> str:
+        """The asset of which rounding a fee takes more than a tenth of some small fill."""
+        smallest = {
+            "base": (new.base_units_per_lot, 1),
+            "quote": (new.notional_per_tick_lot, new.min_price_ticks),
+        }
+        for asset, (one, least) in smallest.items():
+            for rate in (new.maker_fee_rate, new.taker_fee_rate):
+                for amount in range(one * least, 21, one):
+                    exact = Fraction(amount * rate, 10**6)
+                    if fee(amount, rate) - exact > Fraction(amount, 10) and rate > 0:
+                        return asset
+        return ""
+
     def add_instrument(self, command: AddInstrument) -> Refusal | None:
         """One more instrument."""
         market, new = self.market, command.definition
@@ -116,6 +133,8 @@ class Administration:
             return RejectReason.MALFORMED, field
         if command.instrument != new.id:
             return RejectReason.MALFORMED, "instrument"
+        if asset := self._shortchanged(new):
+            return UNSUPPORTED, f"{asset}_decimals"
         for known in market.instruments.values():
             if known.id == new.id or known.symbol == new.symbol:
                 return UNSUPPORTED, "instrument"
@@ -243,6 +262,10 @@ class Administration:
             return RejectReason.EXCEEDS_LIMIT, "taker_fee_rate"
         if maker + taker < 0:
             return UNSUPPORTED, "maker_fee_rate"
+        if not command.inherit:
+            charged = replace(definition, maker_fee_rate=maker, taker_fee_rate=taker)
+            if (asset := self._shortchanged(charged)) and not self._shortchanged(definition):
+                return UNSUPPORTED, f"{asset}_decimals"
         if command.inherit:
             market.own_fees.pop((command.account, instrument), None)
         elif command.account:
@@ -277,7 +300,7 @@ class Administration:
             return RejectReason.DUPLICATE_TRANSFER, "transfer_id"
         if amount > 0:
             comes = 0 if account in money.opened else money.opening().get(asset, 0)
-            if money.supply(asset) + comes + amount > BALANCE_MAX:
+            if money.totals.get((account, asset), 0) + comes + amount > BALANCE_MAX:
                 return RejectReason.EXCEEDS_LIMIT, "amount"
         elif -amount > money.free(account, asset, market.open):
             return RejectReason.INSUFFICIENT_BALANCE, "amount"

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from common.instruments import Instrument
-from common.rules import BALANCE_MAX, FEE_ACCOUNT, Rules
+from common.rules import FEE_ACCOUNT, Rules
 from common.types import OrderType, Side
 from tests.model.orders import Order
 
@@ -26,16 +26,9 @@ class Money:
         self._assets[order.instrument] = (instrument.base, instrument.quote)
         return instrument.quote if order.side == Side.BUY else instrument.base
 
-    def supply(self, asset: str) -> int:
-        """All there is of an asset."""
-        return sum(total for (_, name), total in self.totals.items() if name == asset)
-
     def opening(self) -> dict[str, int]:
-        """What the next new account begins with."""
-        return {
-            asset: amount if self.supply(asset) + amount <= BALANCE_MAX else 0
-            for asset, amount in self.rules.opening
-        }
+        """What every new account begins with."""
+        return dict(self.rules.opening)
 
     def open(self, account: int) -> list[tuple[str, int]] | None:
         """Give a new account its money; None if it is not new or nobody counts money."""

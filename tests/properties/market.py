@@ -22,8 +22,9 @@ REBATE = Instrument(
 )  # fmt: skip
 """Makers are paid, few prices, at least two lots an order; no taker goes farther than a fifth."""
 
-COARSE = Instrument(12, "SHIB-JPY", "SHIB", "JPY", "1", "1", 0, 0, 10**12, 1, 10**12, 0, 99_999, 1)
-"""Whole units only, so that every fee rounds; prices swing wide and notionals overflow."""
+COARSE = Instrument(12, "SHIB-JPY", "SHIB", "JPY", "1", "1", 1, 1, 10**12, 1, 10**12, 0, 99_999, 1)
+"""Ten units a lot, the fewest there may be, so that every fee rounds; prices swing wide and
+notionals overflow."""
 
 INSTRUMENTS = (PLAIN, REBATE, COARSE)
 

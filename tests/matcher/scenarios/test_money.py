@@ -6,7 +6,9 @@ numbers in orders are numbers in balances. Makers pay 1 %, takers 2 %, rounded a
 """
 
 import pytest
+from msgspec.structs import replace
 
+from common.codec import decode_events, encode
 from common.commands import (
     AdjustBalance,
     AmendOrder,
@@ -18,9 +20,17 @@ from common.commands import (
     SetInstrumentState,
     Uncross,
 )
-from common.events import AccountOpened, CommandRejected, Event, OrderAccepted, OrderExpired
+from common.events import (
+    AccountOpened,
+    BalanceAdjusted,
+    CommandRejected,
+    Event,
+    EventBatch,
+    OrderAccepted,
+    OrderExpired,
+)
 from common.instruments import MAX_NOTIONAL, Instrument
-from common.rules import Rules
+from common.rules import BALANCE_MAX, Rules
 from common.types import InstrumentState, OrderType, RejectReason, SelfTrade
 from matcher.engine import Engine
 from matcher.invariants import check
@@ -228,3 +238,60 @@ def test_without_accounts_nobody_has_money() -> None:
     (refused,) = engine.apply(AdjustBalance(0, 0, A, 0, "USDT", 500, "t1"))
     assert isinstance(refused, CommandRejected)
     assert refused.reason == RejectReason.UNSUPPORTED_COMBINATION
+
+
+MANY = Rules(True, (("USDT", BALANCE_MAX // 46),))
+"""Opening money of which all accounts together could once have what 46 of them open with."""
+
+
+@pytest.mark.parametrize("accounts", [46, 47, 200])
+def test_every_account_opens_with_all_of_it_however_many_opened_before(accounts: int) -> None:
+    engine = Engine([UNIT], MANY)
+    for account in range(1, accounts + 1):
+        opened = engine.apply(order(account, BUY, 1, 1))[1]
+        assert isinstance(opened, AccountOpened)
+        assert opened.balances == [("USDT", BALANCE_MAX // 46)]
+    check(engine)
+    again = restore(capture(engine))
+    assert capture(again) == capture(engine)
+    assert money(again, 10**6 % (accounts + 1) or 1).endswith(f"{BALANCE_MAX // 46}/1")
+
+
+def test_naming_many_accounts_takes_nothing_from_a_deposit() -> None:
+    engine = Engine([UNIT], MANY)
+    for account in range(1, 200):
+        engine.apply(order(account, BUY, 1, 1))
+    most = BALANCE_MAX - BALANCE_MAX // 46
+    deposits = [(most + 1, CommandRejected), (most, BalanceAdjusted), (1, CommandRejected)]
+    for number, (amount, answer) in enumerate(deposits):
+        [first, *_] = engine.apply(AdjustBalance(0, 0, 1, 0, "USDT", amount, f"t{number}"))
+        assert isinstance(first, answer), amount
+    check(engine)
+
+
+def test_an_account_may_be_brought_more_than_64_bits_by_trades() -> None:
+    rich = Rules(True, (("USDT", BALANCE_MAX), ("BTC", 10**6)))
+    engine = Engine([replace(UNIT, max_notional=BALANCE_MAX, max_price_ticks=2**61)], rich)
+    sent: list[Event] = []
+    for account in range(2, 12):
+        sent += engine.apply(order(1, SELL, 1, 2**61))
+        sent += engine.apply(order(account, BUY, 1, 2**61))
+    sent += engine.apply(AdjustBalance(0, 0, 1, 0, "USDT", -5, "out"))
+    check(engine)
+    adjusted = sent[-1]
+    assert isinstance(adjusted, BalanceAdjusted)
+    assert adjusted.balance > 2**64
+    batch = EventBatch(7, 1, engine.seq, 9, sent)
+    assert decode_events(encode(batch)) == batch
+    total = next(each.total for each in balances(engine, 1) if each.asset == "USDT")
+    assert total == adjusted.balance
+    assert restore(capture(engine)).accounts[1].total["USDT"] == total
+
+
+def test_the_first_edition_gave_nothing_beyond_what_all_might_have() -> None:
+    engine = Engine([UNIT], MANY, edition=1)
+    given = [engine.apply(order(account, BUY, 1, 1)) for account in range(1, 48)]
+    last = given[-1][0]
+    assert isinstance(last, CommandRejected)
+    assert last.reason == RejectReason.INSUFFICIENT_BALANCE
+    assert all(isinstance(events[1], AccountOpened) for events in given[:46])
