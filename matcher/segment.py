@@ -2,7 +2,8 @@
 
 The header is magic, format version, CRC32 and length of its body, and the body: msgpack of
 [stream, first sequence number, size of the file, SHA-256 of the predecessor's used bytes,
-configuration]. The file's name is the first sequence number, so that names sort like the stream.
+configuration]. The checksum covers body and version. The file's name is the first sequence number,
+so that names sort like the stream.
 The whole header is in the file before the file has its name.
 """
 
@@ -20,7 +21,7 @@ from common.errors import BAD_BYTES
 from common.types import MAX_INT
 from matcher.record import Damage, Head, check_frame, is_unused
 
-VERSION: Final = 2
+VERSION: Final = 3
 """What is written; earlier ones are read as well."""
 
 SUFFIX: Final = ".journal"
@@ -62,7 +63,12 @@ def segment_name(first_seq: int) -> str:
 def encode_header(header: Header) -> bytes:
     """The bytes of a header."""
     body = _encode(header)
-    return _HEAD.pack(_MAGIC, VERSION, crc32(body), len(body)) + body
+    return _HEAD.pack(_MAGIC, VERSION, _checksum(VERSION, body), len(body)) + body
+
+
+def _checksum(version: int, body: bytes) -> int:
+    """From version 3 on it covers the version too: changed into an earlier one it would be read."""
+    return crc32(body, version if version > 2 else 0)
 
 
 def decode_header(data: bytes) -> tuple[Header, int]:
@@ -78,7 +84,7 @@ def decode_header(data: bytes) -> tuple[Header, int]:
     if len(data) < end:
         raise Damage(0, "the file ends inside its header")
     body = data[_HEAD.size : end]
-    if crc32(body) != crc:
+    if _checksum(version, body) != crc:
         raise Damage(0, "the header's checksum is wrong")
     try:
         return _decode(body), end

@@ -23,7 +23,7 @@ from matcher.snapshot_store import SnapshotStore
 from tests.properties.generator import Generator
 from tests.properties.market import INSTRUMENTS, rules_of
 
-SEED: Final = 20_260_241
+SEED: Final = 20_261_145
 STREAM: Final = 1_767_225_600_000_000_000
 COMMANDS: Final = 2_000
 SEGMENT_BYTES: Final = 64 * 1024

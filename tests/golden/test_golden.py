@@ -8,15 +8,17 @@ import pytest
 
 from common.codec import decode_events
 from common.events import Event
-from common.rules import decode_configuration
+from common.rules import EDITION, decode_configuration
 from matcher.disk import FileDisk
+from matcher.engine import Engine
 from matcher.journal import Journal
-from matcher.recovery import recover
+from matcher.recovery import RecoveryFailed, recover, replay
 from matcher.segment import SUFFIX, VERSION, decode_header
 from matcher.snapshot import state_hash
 from matcher.snapshot_store import SUFFIX as SNAPSHOT_SUFFIX
 from matcher.verify import verify
 from tests.golden.make import EXPECTED
+from tests.properties.faulty import MeetsOwnOrdersWhenSpent, RoundsTheMiddleDown
 from tests.simulation.fake_disk import FakeDisk
 
 VERSIONS = sorted(Path(__file__).parent.glob("v*"))
@@ -95,3 +97,18 @@ def test_the_current_golden_journal_holds_every_event() -> None:
         type(event) for _, record in source.read(1) for event in decode_events(record.events).events
     }
     assert found == set(get_args(Event))
+
+
+@pytest.mark.parametrize("fault", [MeetsOwnOrdersWhenSpent, RoundsTheMiddleDown])
+def test_the_current_golden_journal_holds_what_the_first_edition_did_otherwise(
+    fault: type[Engine],
+) -> None:
+    golden = copy_of(Path(__file__).parent / f"v{VERSION}")
+    source = Journal.open(golden, 0, b"", 0, read_only=True)
+    header, _ = decode_header(golden.read(source.segment_names[0]))
+    in_force = decode_configuration(header.configuration)
+    assert in_force.edition == EDITION
+    engine = fault(in_force.instruments, in_force.rules)
+    with pytest.raises(RecoveryFailed, match="gave other events"):
+        for _ in replay(engine, source, 1):
+            pass

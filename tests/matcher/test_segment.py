@@ -47,7 +47,7 @@ def test_every_flipped_byte_of_a_header_is_found(bits: int) -> None:
 def test_another_version_is_named() -> None:
     encoded = bytearray(encode_header(HEADER))
     encoded[8] += 1
-    with pytest.raises(Damage, match="format version 3; this program reads up to version 2"):
+    with pytest.raises(Damage, match="format version 4; this program reads up to version 3"):
         decode_header(bytes(encoded))
 
 
