@@ -59,6 +59,15 @@ def obstacle() -> str:
     return ""
 
 
+def source_files(root: Path) -> list[str]:
+    """The source a build is made of, by path below `root`: also of folders within folders."""
+    return sorted(
+        path.relative_to(root).as_posix()
+        for folder in ("common", "matcher")
+        for path in (root / folder).rglob("*.py")
+    )
+
+
 def build(root: Path) -> None:
     """Compile the source below `root`, from nothing; what was there before is gone first.
 
@@ -70,11 +79,7 @@ def build(root: Path) -> None:
         shutil.rmtree(place, ignore_errors=True)
     sources = [f"matcher/{name}.py" for name in MODULES]
     # What is not compiled is read for its types, and the values of its constants.
-    others = [
-        path for folder in ("common", "matcher") for path in sorted((root / folder).glob("*"))
-    ]
-    read = {path.relative_to(root).as_posix() for path in others if path.suffix == ".py"}
-    made_of = digests(root, sorted(read))
+    made_of = digests(root, source_files(root))
     for name in made_of:
         text = (root / name).read_text()
         copy = work / "source" / name
