@@ -125,7 +125,8 @@ def test_the_image_runs_as_nobody_special_and_holds_the_packages() -> None:
     assert ("USER", "crossbook") in steps
     assert words.index("USER") > max(i for i, word in enumerate(words) if word in ("RUN", "COPY"))
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())
-    packages = {name.partition(".")[0] for name in project["tool"]["setuptools"]["packages"]}
+    found = project["tool"]["setuptools"]["packages"]["find"]["include"]
+    packages = {name.partition(".")[0] for name in found}
     copied = copied_paths()
     assert packages <= copied
     for path in copied:
