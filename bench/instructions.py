@@ -49,7 +49,7 @@ def count(sections: Sequence[str]) -> dict[str, float]:
         done = subprocess.run(
             [
                 "valgrind", "--tool=callgrind", "--dump-before=getppid",
-                f"--callgrind-out-file={out}", sys.executable, "-S", "-m", "bench.instructions",
+                f"--callgrind-out-file={out}", sys.executable, "-S", "-m", __name__,
                 *wanted,
             ],
             cwd=_ROOT,

@@ -55,7 +55,7 @@ def started(scenario: str, plan: Struct) -> Iterator[OtherBuild]:
     said = msgspec.json.encode((scenario, plan)).decode()
     environment = {**os.environ, "MATCHER_BUILD": NAME}
     with subprocess.Popen(
-        [sys.executable, "-m", "bench.other_build", said],
+        [sys.executable, "-m", __name__, said],
         cwd=matcher.ROOT,
         env=environment,
         stdin=subprocess.PIPE,

@@ -85,7 +85,7 @@ class Subscriber:
 
     def __init__(self, address: str) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "bench.subscriber", address],
+            [sys.executable, "-m", __name__, address],
             cwd=REPOSITORY,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

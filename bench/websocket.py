@@ -21,6 +21,7 @@ from bench.histogram import Summary
 from bench.latency import shipped_exchange
 from bench.load import Generator, Load
 from bench.websocket_crowd import Crowd, CrowdProcess
+from common.programs import MODULES
 from common.scheduling import Scheduling
 from tests.system.exchange import Exchange, free_ports
 
@@ -203,7 +204,7 @@ def _streams(exchange: Exchange, port: int) -> Iterator[psutil.Process]:
     """A gateway process with nothing but the streams."""
     environment = {**exchange.environment, "GATEWAY_ROLES": "streams", "API_PORT": str(port)}
     process = subprocess.Popen(
-        [sys.executable, "-m", "gateway"], cwd=exchange.directory, env=environment,
+        [sys.executable, "-m", MODULES["gateway"]], cwd=exchange.directory, env=environment,
         stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     try:

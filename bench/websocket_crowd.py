@@ -316,7 +316,7 @@ class CrowdProcess:
         self._report = Path(self._folder.name) / "report"
         self._process = subprocess.Popen(
             [
-                sys.executable, "-m", "bench.websocket_crowd",
+                sys.executable, "-m", __name__,
                 str(self._report), str(port), symbol, str(clients), feed_address,
             ],
             cwd=REPOSITORY, stdin=subprocess.PIPE, stdout=subprocess.PIPE,

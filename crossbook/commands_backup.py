@@ -13,6 +13,7 @@ import typer
 
 from common.config import Settings, load_settings
 from common.private import close_files, private_folder
+from common.programs import BACKUP
 from crossbook.console import CommandError, ExitStatus, Output
 from crossbook.options import JsonOption
 
@@ -77,7 +78,7 @@ def _shard(settings: Settings, target: Path) -> dict[str, Any]:
     history = source is not None and source.is_file()
     if source is not None and history:
         _copy_database(source, target / DATABASE)
-    command = [sys.executable, "-m", "matcher.backup", "--", str(settings.data_dir), str(target)]
+    command = [sys.executable, "-m", BACKUP, "--", str(settings.data_dir), str(target)]
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     if done.returncode:
         status = ExitStatus.REFUSED if done.returncode == 1 else ExitStatus.USAGE

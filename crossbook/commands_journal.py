@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from common.config import load_settings
+from common.programs import PRINT, VERIFY
 from common.types import MAX_INT
 from crossbook.options import JsonOption
 
@@ -38,7 +39,7 @@ def verify(directory: DirectoryArgument = None, as_json: JsonOption = False) -> 
       crossbook verify
       crossbook verify /var/lib/crossbook --json
     """
-    _run("matcher.verify", directory, *(["--json"] if as_json else []))
+    _run(VERIFY, directory, *(["--json"] if as_json else []))
 
 
 def journal(
@@ -58,7 +59,7 @@ def journal(
       crossbook journal --from 1000 --to 1010
       crossbook journal /var/lib/crossbook --json
     """
-    _run("matcher.print", directory, "--from", str(from_seq), "--to", str(to_seq))
+    _run(PRINT, directory, "--from", str(from_seq), "--to", str(to_seq))
 
 
 def _run(module: str, directory: Path | None, *options: str) -> None:

@@ -6,6 +6,7 @@ import typer
 
 from common.config import Settings, load_settings
 from common.errors import ConfigError
+from common.programs import COMMAND_LINE, MODULES
 from common.startup import exit_on_config_error
 from crossbook.supervisor import Program, Supervisor
 
@@ -54,14 +55,16 @@ def programs(shards: int, *, demo: bool) -> list[Program]:
     found = []
     for process in PROCESSES:
         if process == "gateway" or shards == 1:
-            found.append(Program(process, [process], STAGES[process]))
+            found.append(Program(process, [MODULES[process]], STAGES[process]))
             continue
         found += [
-            Program(f"{process}-{shard}", [process], STAGES[process], {"SHARD": str(shard)})
+            Program(
+                f"{process}-{shard}", [MODULES[process]], STAGES[process], {"SHARD": str(shard)}
+            )
             for shard in range(shards)
         ]
     if demo:
-        simulate = ["crossbook", "simulate", "--wait", str(SIMULATOR_WAIT_S)]
+        simulate = [COMMAND_LINE, "simulate", "--wait", str(SIMULATOR_WAIT_S)]
         found.append(Program("simulator", simulate, STAGES["simulator"]))
     return found
 

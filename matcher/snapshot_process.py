@@ -40,7 +40,7 @@ class SnapshotProcess:
     def begin(self, seq: int) -> None:
         """Start writing the snapshot of a number that ends a journaled batch; raises `OSError`."""
         self._child = subprocess.Popen(
-            [sys.executable, "-m", "matcher.snapshot_process", str(self._directory), str(seq)],
+            [sys.executable, "-m", __name__, str(self._directory), str(seq)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,

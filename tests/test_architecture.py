@@ -48,6 +48,7 @@ PURE: Final = {
     "common.instruments",
     "common.local_book",
     "common.metrics",
+    "common.programs",
     "common.refusal",
     "common.rounding",
     "common.rules",

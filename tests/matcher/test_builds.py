@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 import matcher
+from common.programs import MODULES, VERIFY
 from matcher import ROOT, Manifest, book, engine, order, why_not_compiled
 from matcher.disk import FileDisk
 from matcher.fees import fee
@@ -99,7 +100,7 @@ def test_no_build_is_no_harm_unless_one_was_asked_for(tmp_path: Path) -> None:
 
 
 def test_an_unknown_build_is_refused() -> None:
-    told = run("fast", "-m", "matcher", expect=1)
+    told = run("fast", "-m", MODULES["matcher"], expect=1)
     assert "MATCHER_BUILD='fast': must be one of auto, pure, compiled" in told
 
 
@@ -116,7 +117,7 @@ def test_the_other_build_writes_the_same_journal(tmp_path: Path) -> None:
         assert (mine / name).read_bytes() == (others / name).read_bytes(), name
     verdict = verify(FileDisk(others, read_only=True))
     assert (verdict.problem, verdict.replayed_from) == ("", 1)
-    told = run(OTHER, "-m", "matcher.verify", str(mine))
+    told = run(OTHER, "-m", VERIFY, str(mine))
     assert verdict.state_hash in told
 
 

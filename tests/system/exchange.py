@@ -28,6 +28,7 @@ import zmq
 
 from common import codec, entry, feed, sockets
 from common.config import Settings
+from common.programs import MODULES
 from tests.system.session import Session
 from tests.system.starter import Process, start
 
@@ -148,9 +149,9 @@ class Exchange:
         """Start one process, with more environment of its own; its output is appended to its
         log. A name such as `matcher-1` says the shard."""
         assert name not in self.processes, f"{name} is running"
-        module, _, shard = name.partition("-")
+        process, _, shard = name.partition("-")
         self.processes[name] = Exchange.starter(
-            module,
+            MODULES[process],
             self.directory,
             {**self.environment, "SHARD": shard or "0", **environment},
             self._log_path(name),

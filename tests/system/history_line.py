@@ -16,6 +16,7 @@ from common import codec, sockets
 from common.commands import AmendOrder, CancelOrder, Command, NewOrder
 from common.history import HistoryAnswer, HistoryQuestion
 from common.instruments import load_instruments
+from common.programs import MODULES
 from matcher.disk import FileDisk
 from matcher.journal import Journal
 from recorder.database import open_database
@@ -122,7 +123,7 @@ def _tables_so_far(engine: Engine) -> dict[str, list[Row]]:
 def run_recorder(exchange: Exchange, *arguments: str) -> "subprocess.Popen[bytes]":
     """A recorder as a user starts one by hand."""
     return subprocess.Popen(
-        [sys.executable, "-m", "recorder", *arguments],
+        [sys.executable, "-m", MODULES["recorder"], *arguments],
         cwd=exchange.directory,
         env=exchange.environment,
         stdin=subprocess.DEVNULL,

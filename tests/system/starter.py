@@ -22,7 +22,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-MODULES: Final = ("matcher", "publisher", "gateway", "recorder")
+from common.programs import MODULES
 
 READ_AT_IMPORT: Final = {"CROSSBOOK_CRASH_AT", "MATCHER_BUILD"}
 """Variables whose change a process notices only where it imports for itself."""
@@ -67,7 +67,7 @@ class Starter:
     ) -> Process:
         """A process as of `start`; one that would notice the difference is started by that."""
         own = self._environment
-        if module not in MODULES or any(
+        if module not in MODULES.values() or any(
             environment.get(name) != own.get(name) for name in READ_AT_IMPORT
         ):
             return start(module, directory, environment, log)
@@ -180,7 +180,7 @@ def become(order: dict[str, Any]) -> None:
 if __name__ == "__main__":
     # Ctrl-C in a terminal reaches the whole group; the tests say when it is time to end.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    for name in MODULES:
+    for name in MODULES.values():
         import_module(f"{name}.__main__")
     # What is imported for the others is nothing that a process's collector has to look at.
     gc.collect()

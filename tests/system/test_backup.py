@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from common.programs import VERIFY
 from crossbook import Client
 from tests.gateway.rest_world import limit
 from tests.system.exchange import RECORDED, REPOSITORY, Exchange
@@ -54,7 +55,7 @@ def test_a_copy_made_while_it_trades_starts_and_holds_what_was_acknowledged(
         modes = {path.stat().st_mode & 0o077 for path in [copy, *copy.iterdir()]}
         assert modes == {0}
         checked = subprocess.run(
-            [sys.executable, "-m", "matcher.verify", str(copy)],
+            [sys.executable, "-m", VERIFY, str(copy)],
             cwd=REPOSITORY, capture_output=True, text=True, timeout=60, check=False,
         )  # fmt: skip
         assert checked.returncode == 0, checked.stdout

@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 from common.config import Settings
+from common.programs import MODULES
 from matcher.segment import SUFFIX
 from tests.system.compose import COMPOSE, STATE_FOLDER, Composition, instructions, services
 from tests.system.exchange import RECORDED, REPOSITORY, select_nothing
@@ -100,7 +101,7 @@ def test_every_service_is_confined_watched_and_started_again() -> None:
         assert "user" not in service
         assert all(port.startswith("127.0.0.1:") for port in service.get("ports", ()))
         if name in RECORDED:
-            assert service["command"] == ["python", "-m", name]
+            assert service["command"] == ["python", "-m", MODULES[name]]
             assert service["healthcheck"]["test"] == ["CMD", "crossbook", "check", name]
     assert found["simulator"]["profiles"] == ["simulator"]
 
@@ -174,7 +175,7 @@ def test_the_images_steps_install_all_that_the_processes_need(tmp_path: Path) ->
         )  # fmt: skip
     # What was installed has to do without what it was installed from.
     shutil.rmtree(program)
-    imports = "; ".join(f"import {name}.__main__" for name in RECORDED)
+    imports = "; ".join(f"import {MODULES[name]}.__main__" for name in RECORDED)
     subprocess.run(
         [str(python), "-c", imports], cwd=tmp_path, check=True, timeout=60, capture_output=True
     )

@@ -16,6 +16,7 @@ import pytest
 
 from common import entry
 from common.errors import CrossbookError
+from common.programs import MODULES
 from crossbook import Client
 from crossbook.commands_simulate import FIRST_ACCOUNT
 from crossbook.errors import OrderRejected
@@ -84,7 +85,7 @@ def test_make_run_trades_and_leaves_nothing_behind(
             assert exchange.feed in text
             family += family[0].children(recursive=True)
             names = " ".join(" ".join(member.cmdline()) for member in family)
-            assert all(f"-m {name}" in names for name in RECORDED)
+            assert all(f"-m {MODULES[name]}" in names for name in RECORDED)
             exchange.wait_bound("recorder")
             stop(process)
             status = process.wait(STOP_SECONDS)
@@ -172,8 +173,9 @@ def check_flow(exchange: Exchange) -> None:
 
 def running(runner: psutil.Process, name: str) -> psutil.Process:
     """The process of this name below the runner."""
+    command = ["-m", MODULES[name]]
     (found,) = [
-        member for member in runner.children(recursive=True) if member.cmdline()[1:] == ["-m", name]
+        member for member in runner.children(recursive=True) if member.cmdline()[1:] == command
     ]
     return found
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from common.programs import MODULES
 from tests.system.exchange import REPOSITORY, process_environment
 
 HOSTS = {"matcher": "10.99.0.1", "publisher": "10.99.0.2", "gateway": "10.99.0.3",
@@ -98,7 +99,7 @@ def test_each_process_on_its_own_host(tmp_path: Path) -> None:
         for name in ("gateway", "publisher", "matcher"):
             with (tmp_path / name).open("wb") as log:
                 running.append(
-                    subprocess.Popen(command(name, name), cwd=tmp_path, env=environment,
+                    subprocess.Popen(command(name, MODULES[name]), cwd=tmp_path, env=environment,
                                      stdout=log, stderr=subprocess.STDOUT)
                 )  # fmt: skip
         client = subprocess.run(
@@ -128,8 +129,8 @@ def test_without_the_insecure_setting_no_host_serves_another(tmp_path: Path) -> 
     environment = process_environment(SETTINGS)
     for name in ("matcher", "publisher", "gateway"):
         refused = subprocess.run(
-            command(name, name), cwd=tmp_path, env=environment, capture_output=True, text=True,
-            timeout=SECONDS,
+            command(name, MODULES[name]), cwd=tmp_path, env=environment,
+            capture_output=True, text=True, timeout=SECONDS,
         )  # fmt: skip
         assert refused.returncode == 2
         assert "INSECURE_ALLOW_PUBLIC_BIND=true" in refused.stderr

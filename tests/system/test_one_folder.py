@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from common.config import Settings
+from common.programs import MODULES
 from tests.system.exchange import ADDRESS_SETTINGS, BOUND_BY, RECORDED, Exchange
 
 DERIVED = {
@@ -87,7 +88,7 @@ def test_a_second_process_of_a_role_is_refused_and_the_first_works_on(
     with Exchange(ready=False, DATA_DIR="three", **placed) as other:
         other.directory = one.directory
         ran = subprocess.run(
-            [sys.executable, "-m", name], cwd=one.directory, env=other.environment,
+            [sys.executable, "-m", MODULES[name]], cwd=one.directory, env=other.environment,
             timeout=60, check=False, capture_output=True, text=True,
         )  # fmt: skip
     assert ran.returncode == 2, ran.stderr

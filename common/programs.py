@@ -1,0 +1,21 @@
+"""The modules of ours that other programs start by name, as `python -m NAME`.
+
+Nothing imports these modules where they are started: a name that is written down anywhere else
+would still read well after its module has moved.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+MODULES: Final[Mapping[str, str]] = {
+    "matcher": "matcher",
+    "publisher": "publisher",
+    "gateway": "gateway",
+    "recorder": "recorder",
+}
+"""The process of an exchange -> the module that runs it."""
+
+COMMAND_LINE: Final = "crossbook"
+VERIFY: Final = "matcher.verify"
+PRINT: Final = "matcher.print"
+BACKUP: Final = "matcher.backup"
