@@ -59,6 +59,8 @@ class Settings(BaseSettings):
 
     api_host: str = "127.0.0.1"
     api_port: int = Field(default=8000, ge=1, le=65535)
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = ("localhost",)
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["json", "console"] = "console"
     max_websocket_connections: int = Field(default=10_000, ge=1, le=1_000_000)
@@ -100,6 +102,16 @@ class Settings(BaseSettings):
     clock_jump_max_s: int = Field(default=60, ge=1, le=315_360_000)
     clock_absence_max_days: int = Field(default=366, ge=1, le=36_500)
     insecure_allow_public_bind: bool = False
+
+    @field_validator("allowed_hosts", "cors_origins", mode="before")
+    @classmethod
+    def _split_names(cls, value: object) -> object:
+        """`a,b` as the environment says it, or `off` for none."""
+        if value == "off":
+            return ()
+        if isinstance(value, str):
+            return tuple(filter(None, (name.strip() for name in value.split(","))))
+        return value
 
     @field_validator("gateway_roles", mode="before")
     @classmethod

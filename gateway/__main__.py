@@ -21,11 +21,13 @@ from common.open_files import allow_open_files, few
 from common.sequence import base_at, epoch_of, first_of
 from common.startup import exit_on_config_error, started
 from common.tally import TIMES_NS, Buckets
-from gateway.channel import Channel, Refusal, Router
+from gateway.admission import Admission
 from gateway.desk import OrderDesk
+from gateway.entrance import AsgiApp
 from gateway.front_desk import FrontDesk, Outbox
 from gateway.history_link import HistoryLink
 from gateway.history_socket import HistorySocket
+from gateway.hosts import AllowedHosts, allowed_origins
 from gateway.http_counter import HttpCounter
 from gateway.http_server import HttpServer
 from gateway.line import MatcherLine
@@ -34,8 +36,6 @@ from gateway.lookup import Lookup
 from gateway.market_feed import MarketFeed
 from gateway.metrics import GatewayMetrics
 from gateway.operations import Operations, without_api
-from gateway.order_route import AsgiApp
-from gateway.order_stream import PATH as ORDERS_PATH
 from gateway.order_stream import OrderStreams
 from gateway.past import Past
 from gateway.probes import Probes
@@ -45,6 +45,7 @@ from gateway.service import OrderService
 from gateway.session import SessionTable
 from gateway.sharded_desk import ShardedDesk
 from gateway.stream_loop import StreamLoop
+from gateway.stream_router import stream_router
 from gateway.streams import Streams
 from gateway.trading import Trading
 from gateway.websocket import Hub, Limits
@@ -112,17 +113,20 @@ class Gateway:
         metrics = GatewayMetrics(settings.order_queue_size, settings.max_order_sessions)
         feed = metrics.feed = self._market_feed()
         operations = Operations(metrics, self._probes(), feed)
-        app, order_streams = without_api(operations), None
+        hosts = AllowedHosts(settings.allowed_hosts, settings.api_host)
+        order_streams = None
         if "api" in settings.gateway_roles:
             metrics.histories = [HistoryLink() for _ in self._shards]
-            app, order_streams = self._api(feed, metrics.histories, operations)
+            app, order_streams = self._api(feed, metrics.histories, operations, hosts)
+        else:
+            app = without_api(operations, Admission(hosts))
         if self.orders is not None:
             metrics.desk, metrics.traffic = self._desk, self.orders
             metrics.lines = self.lines
         if "streams" in settings.gateway_roles:
             metrics.streams = Streams()
             StreamLoop(feed, metrics.streams, self._clock)
-        router = _router(order_streams, metrics.streams)
+        router = stream_router(Admission(hosts), order_streams, metrics.streams)
         limits = Limits(connections_max=settings.max_websocket_connections)
         hub = metrics.hub = Hub(router, limits)
         metrics.http = HttpCounter(app, self._clock)
@@ -209,7 +213,11 @@ class Gateway:
         return feed
 
     def _api(
-        self, feed: MarketFeed, histories: Sequence[HistoryLink], operations: Operations
+        self,
+        feed: MarketFeed,
+        histories: Sequence[HistoryLink],
+        operations: Operations,
+        hosts: AllowedHosts,
     ) -> tuple[AsgiApp, OrderStreams]:
         settings = self._settings
         assert self.orders is not None, "the api needs order entry"
@@ -236,19 +244,11 @@ class Gateway:
         lookup = Lookup(local, past, feed, self._clock, render, operations.clock_fault)
         trading = Trading(local, lookup, render)
         prefix = secrets.token_hex(4)
-        app = make_app(trading, lookup, operations.metrics, settings.account, prefix)
+        origins = allowed_origins(settings.cors_origins)
+        app = make_app(
+            trading, lookup, operations.metrics, settings.account, prefix, hosts, origins
+        )
         return app, OrderStreams(local, trading, render, settings.account)
-
-
-def _router(orders: OrderStreams | None, streams: Streams | None) -> Router:
-    def route(path: str, query: str) -> Channel | Refusal:
-        if path == ORDERS_PATH and orders is not None:
-            return orders.route(query)
-        if streams is not None:
-            return streams.route(path, query)
-        return Refusal(404, f"no stream at {path[:100]}; this gateway has no role streams")
-
-    return route
 
 
 async def serve(settings: Settings, instruments: tuple[Instrument, ...]) -> bool:

@@ -41,8 +41,6 @@ SELF_TRADES: Final = {
 _WAITING: Final = ("stop", "stop_limit", "take_profit", "take_profit_limit")
 _AT_MARKET: Final = ("market", "stop", "take_profit")
 
-ACCOUNT_MAX: Final = 2**31 - 1
-
 _ORDER_ID: Final = re.compile(r"ORD-(\d{10,19})", re.ASCII)
 
 T = TypeVar("T")
@@ -83,14 +81,6 @@ def order_number(text: str) -> int:
     if found is None or not 0 < int(found[1]) <= MAX_INT:
         raise malformed("order_id", f"{text[:40]!r} is not an order id such as ORD-0000000001")
     return int(found[1])
-
-
-def account_number(text: str, field: str) -> int:
-    """The account a client names; raises `Problem`."""
-    number = whole_number(text)
-    if number is None or not 1 <= number <= ACCOUNT_MAX:
-        raise malformed(field, f"an account is a number from 1 to {ACCOUNT_MAX}")
-    return number
 
 
 def whole_number(text: str) -> int | None:

@@ -10,6 +10,8 @@ from typing import Final, Protocol, TypeAlias
 
 from msgspec import Struct
 
+from gateway.problem import Problem
+
 GOING_AWAY: Final = 1001
 UNSUPPORTED_DATA: Final = 1003
 INVALID_TEXT: Final = 1007
@@ -78,8 +80,25 @@ class Refusal(Struct, frozen=True):
     text: str
 
 
-Router: TypeAlias = Callable[[str, str], Channel | Refusal]
-"""(path, query string) of a handshake -> who serves it. The path is percent-decoded."""
+def refusal_of(problem: Problem) -> Refusal:
+    """The refusal of a handshake for what `problem` says."""
+    detail = problem.detail
+    text = f"{detail.field}: {detail.message}" if detail.field else detail.message
+    return Refusal(problem.status, text)
+
+
+class Handshake(Struct, frozen=True):
+    """A request to open a WebSocket; nothing of it is decoded, names of headers are in lower
+    case. `address` is the one it came to."""
+
+    path: str
+    query: str = ""
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+    address: str = ""
+
+
+Router: TypeAlias = Callable[[Handshake], Channel | Refusal]
+"""Says who serves a handshake."""
 
 
 def text_frame(payload: bytes) -> bytes:

@@ -1,14 +1,22 @@
 """uvicorn's HTTP connection, with limits to what a request may be and how long it may take.
 
 uvicorn reads headers without end and waits for a request for ever; here connections that are not,
-or not yet, a WebSocket are counted as well.
+or not yet, a WebSocket are counted as well. uvicorn also adds trailers to the headers, drops the
+host of a request's target, and answers what it cannot read before what it was asked earlier.
 """
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, Final
+from itertools import count
+from typing import Any, Final, NoReturn
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+import httptools
+import msgspec
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+from gateway import documents
+from gateway.admission import TARGET_HEADER
+from gateway.problem import malformed
 
 REQUEST_WITHIN_S: Final = 10.0
 """A request that is not complete by then is cut off."""
@@ -24,6 +32,14 @@ _BUSY: Final = (
     b"content-type: text/plain; charset=utf-8\r\ncontent-length: 20\r\n\r\ntoo many connections"
 )
 
+_MALFORMED: Final = (
+    b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-type: application/json\r\n"
+    b"content-length: %d\r\n\r\n%b"
+)
+
+_numbers = count(1)
+_encode = msgspec.json.Encoder().encode
+
 
 class HttpConnection(HttpToolsProtocol):
     """One connection of a server; `open_connections` holds all of them."""
@@ -32,6 +48,9 @@ class HttpConnection(HttpToolsProtocol):
         super().__init__(**uvicorns)
         self._open = open_connections
         self._size = 0
+        self._head_is_complete = False
+        self._why = ""
+        self._serving: RequestResponseCycle | None = None
         self._cut_off: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -52,6 +71,7 @@ class HttpConnection(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """A request begins."""
         self._size = 0
+        self._head_is_complete = False
         self._wait()
         super().on_message_begin()
 
@@ -63,15 +83,69 @@ class HttpConnection(HttpToolsProtocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         """One header."""
         self._grow(len(name) + len(value))
+        if self._head_is_complete:
+            # It would stand among the headers, which have been acted on.
+            self._fail("headers end with the head; trailers are not read")
         super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        """The head is complete."""
+        self._head_is_complete = True
+        if not self.url.startswith(b"/"):
+            self._take_target()
+        super().on_headers_complete()
 
     def on_message_complete(self) -> None:
         """The request is complete."""
         self._done()
         super().on_message_complete()
 
+    def send_400_response(self, msg: str) -> None:
+        """What came cannot be read. A request that came before and waits for its answer gets that,
+        and is the last of the connection."""
+        serving = self._serving
+        if (
+            serving is not None
+            and not serving.response_complete
+            and (serving.response_started or not serving.more_body)
+        ):
+            serving.keep_alive = False
+            self.pipeline.clear()
+            return
+        detail = malformed(None, self._why or msg).detail
+        body = _encode(documents.ErrorDocument(detail, f"connection-{next(_numbers)}"))
+        self.transport.write(_MALFORMED % (len(body), body))
+        self.transport.close()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        self._serving = cycle
+        super()._start_asgi_task(cycle, app)
+
+    def _take_target(self) -> None:
+        """Split a target that names a host, as a proxy is sent it, into path and host."""
+        target = self.url
+        try:
+            parsed = httptools.parse_url(target)
+        except httptools.HttpParserError:
+            parsed = None
+        scheme, mark, rest = target.partition(b"://")
+        if parsed is None or not parsed.host or not mark or scheme.lower() != b"http":
+            self._fail("the target of a request is a path")
+        self.headers.append((TARGET_HEADER, rest.partition(b"/")[0].partition(b"?")[0]))
+
+    def _fail(self, why: str) -> NoReturn:
+        """Have the parser make a malformed request of it."""
+        self._why = why
+        raise ValueError(why)
+
     def handle_websocket_upgrade(self) -> None:
-        """The connection becomes a WebSocket, which is another protocol's."""
+        """The connection becomes a WebSocket, which is another protocol's. A body is refused here:
+        that protocol would drop the connection without a word."""
+        names = {name for name, _ in self.headers}
+        if names & {b"content-length", b"transfer-encoding"}:
+            self._why = "nobody reads the body of a handshake; send none"
+            self.send_400_response("")
+            return
         self._done()
         self._open.discard(self)
         super().handle_websocket_upgrade()
@@ -79,8 +153,7 @@ class HttpConnection(HttpToolsProtocol):
     def _grow(self, size: int) -> None:
         self._size += size
         if self._size > HEADERS_MAX:
-            # The parser makes a malformed request of it.
-            raise ValueError(f"more than {HEADERS_MAX} bytes of headers")
+            self._fail(f"address and headers have at most {HEADERS_MAX} bytes")
 
     def _wait(self) -> None:
         if self._cut_off is None:

@@ -5,7 +5,7 @@ from typing import Any
 
 from common.clock import Clock
 from common.tally import TIMES_NS, Buckets
-from gateway.order_route import AsgiApp
+from gateway.entrance import AsgiApp
 
 
 class HttpCounter:

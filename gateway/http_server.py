@@ -10,8 +10,8 @@ from typing import Any, Final
 import uvicorn
 
 from common.errors import ConfigError
+from gateway.entrance import AsgiApp
 from gateway.http_connection import HttpConnection, http_protocol_of
-from gateway.order_route import AsgiApp
 from gateway.websocket import Hub, protocol_of
 
 BACKLOG: Final = 4_096

@@ -2,15 +2,19 @@
 
 import re
 from collections.abc import Awaitable, Callable
+from itertools import count
 from typing import Any, Final, Protocol
 
 import msgspec
 
 from gateway import documents
+from gateway.admission import Admission
+from gateway.entrance import AsgiApp, Entrance
 from gateway.expositions import joined
 from gateway.metrics import GatewayMetrics
-from gateway.order_route import AsgiApp
 from gateway.probes import Answers, Probes, kind_and_shard
+from gateway.problem import Problem
+from gateway.query import values_of
 from gateway.readiness import readiness
 
 METRICS_TYPE: Final = "text/plain; version=0.0.4"
@@ -98,26 +102,41 @@ def _silence(answers: Answers, kind: str) -> str:
     return f"no answer from {', '.join(silent)}" if silent else ""
 
 
-def without_api(operations: Operations) -> AsgiApp:
+_ALLOW: Final = b"GET, HEAD, OPTIONS"
+_PATHS: Final = ("/health", "/metrics", "/ready")
+
+
+def without_api(operations: Operations, admission: Admission) -> AsgiApp:
     """What a gateway without the role `api` answers to HTTP."""
+    numbers = count(1)
 
     async def serve(scope: Any, receive: Any, send: Any) -> None:
-        path = scope["path"]
-        status, kind, body = 200, _JSON, b'{"status":"ok"}'
-        if path == "/metrics":
-            kind, body = f"{METRICS_TYPE}; charset=utf-8", (await operations.metrics()).encode()
-        elif path == "/ready":
-            document = await operations.readiness()
-            status = 503 if document.status == "not_ready" else 200
-            body = _encode(document)
-        elif path != "/health":
-            status = 404
-            body = b'{"error":{"code":"NOT_FOUND","message":"this gateway has no role api"}}'
-        headers = [
-            (b"content-type", kind.encode()),
-            (b"content-length", b"%d" % len(body)),
-        ]
+        status, kind, body = await _answer(operations, scope)
+        headers = [(b"content-type", kind.encode()), (b"content-length", b"%d" % len(body))]
+        if status in (204, 405):
+            headers.append((b"allow", _ALLOW))
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 
-    return serve
+    return Entrance(serve, admission, 1, lambda: f"streams-{next(numbers)}", lambda _: _ALLOW)
+
+
+async def _answer(operations: Operations, scope: Any) -> tuple[int, str, bytes]:
+    """Status, media type and body for a request."""
+    path, method = scope["path"], scope["method"]
+    try:
+        if path not in _PATHS:
+            raise Problem(404, "NOT_FOUND", "this gateway has no role api")
+        if method == "OPTIONS":
+            return 204, _JSON, b""
+        if method != "GET":
+            raise Problem(405, "METHOD_NOT_ALLOWED", f"{path} is only read")
+        values_of(scope["query_string"].decode("latin-1"), ())
+    except Problem as problem:
+        return problem.status, _JSON, _encode({"error": problem.detail})
+    if path == "/metrics":
+        return 200, f"{METRICS_TYPE}; charset=utf-8", (await operations.metrics()).encode()
+    if path == "/health":
+        return 200, _JSON, _encode(documents.Health("ok"))
+    document = await operations.readiness()
+    return 503 if document.status == "not_ready" else 200, _JSON, _encode(document)

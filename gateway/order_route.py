@@ -4,23 +4,19 @@ The same body, the same method of `Trading` and the same documents as the route 
 `gateway.rest_orders`; what it saves is measured by `python -m bench http`.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any, Final
 
 import msgspec
 
 from common.log import logger
 from gateway import documents
-from gateway.bodies import account_number, decoder
-from gateway.problem import Problem, internal, malformed
+from gateway.bodies import decoder
+from gateway.entrance import AsgiApp
+from gateway.problem import Problem, internal
+from gateway.query import values_of
 from gateway.rest_orders import ORDERS_PATH
 from gateway.trading import Trading
-
-BODY_MAX: Final = 256 * 1024
-"""Largest body, in bytes."""
-
-AsgiApp = Callable[[Any, Any, Any], Awaitable[None]]
-"""An ASGI application: scope, receive, send."""
 
 _JSON_HEADERS: Final = [(b"content-type", b"application/json")]
 
@@ -29,30 +25,25 @@ _order_body = decoder(documents.OrderRequest)
 
 
 class OrderRoute:
-    """`POST /api/v1/orders`, and everything else as `app` has it."""
+    """`POST /api/v1/orders`, and everything else as `app` has it. Stands behind `Entrance`, which
+    has read the body and the account."""
 
-    def __init__(
-        self,
-        app: AsgiApp,
-        trading: Trading,
-        default_account: int,
-        request_ids: Callable[[], str],
-    ) -> None:
+    def __init__(self, app: AsgiApp, trading: Trading, request_ids: Callable[[], str]) -> None:
         self._app = app
         self._trading = trading
-        self._default_account = default_account
         self._request_ids = request_ids
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Serve one request."""
-        if scope["type"] != "http" or scope["method"] != "POST" or scope["path"] != ORDERS_PATH:
+        if scope["method"] != "POST" or scope["path"] != ORDERS_PATH:
             await self._app(scope, receive, send)
             return
         headers: list[tuple[bytes, bytes]] = _JSON_HEADERS
         try:
-            account = self._account(scope)
-            body = _order_body(await _body(receive))
-            status, answer = await self._trading.submit(account, body)
+            check_media_type(scope["content_type"])
+            values_of(scope["query_string"].decode("latin-1"), ())
+            body = _order_body((await receive())["body"])
+            status, answer = await self._trading.submit(scope["account"], body)
             payload = _encode(answer)
         except Problem as problem:
             status = problem.status
@@ -77,22 +68,6 @@ class OrderRoute:
     def _failure(self, problem: Problem) -> bytes:
         return _encode(documents.ErrorDocument(problem.detail, self._request_ids()))
 
-    def _account(self, scope: Any) -> int:
-        """The account in the headers; raises `Problem`, also for a body that is not JSON or a
-        query."""
-        account, media_type = None, b""
-        for name, value in scope["headers"]:
-            if name == b"x-account":
-                account = value
-            elif name == b"content-type":
-                media_type = value
-        check_media_type(media_type.decode("latin-1"))
-        if scope["query_string"]:
-            raise malformed(None, "this path takes no query parameters")
-        if account is None:
-            return self._default_account
-        return account_number(account.decode("latin-1"), "X-Account")
-
 
 def check_media_type(media_type: str) -> None:
     """Raise `Problem` unless a body of this type is JSON."""
@@ -100,14 +75,3 @@ def check_media_type(media_type: str) -> None:
     if media_type.partition(";")[0].strip().lower() != "application/json":
         text = "the body must be JSON, with Content-Type: application/json"
         raise Problem(415, "UNSUPPORTED_MEDIA_TYPE", text)
-
-
-async def _body(receive: Any) -> bytes:
-    body = b""
-    while True:
-        message = await receive()
-        body += bytes(message.get("body", b""))
-        if len(body) > BODY_MAX:
-            raise Problem(413, "TOO_LARGE", f"a body has at most {BODY_MAX} bytes")
-        if not message.get("more_body"):
-            return body

@@ -7,7 +7,6 @@ error with its `id`. Messages and examples: gateway/README.md.
 import asyncio
 from collections.abc import Sequence
 from typing import Annotated, Final
-from urllib.parse import parse_qsl
 
 import msgspec
 from msgspec import Meta, Raw, Struct
@@ -17,10 +16,19 @@ from common.log import logger
 from common.shards import shard_of
 from common.types import MAX_INT, RejectReason
 from gateway import documents
-from gateway.bodies import account_number, decoder, order_number, whole_number
-from gateway.channel import POLICY_VIOLATION, TRY_AGAIN_LATER, Connection, Refusal, text_frame
+from gateway.bodies import decoder, order_number, whole_number
+from gateway.channel import (
+    POLICY_VIOLATION,
+    TRY_AGAIN_LATER,
+    Connection,
+    Refusal,
+    refusal_of,
+    text_frame,
+)
+from gateway.identity import acting_account
 from gateway.local_sessions import LocalSessions
 from gateway.problem import Problem, internal, malformed, refused
+from gateway.query import pairs_of, values_of
 from gateway.render import Renderer
 from gateway.session import Session
 from gateway.trading import OrderName, Trading
@@ -31,6 +39,7 @@ REQUESTS_MAX: Final = 1_000
 """Most requests of one connection without an answer; the next one hears `BUSY`."""
 
 _CATCH_UP_SEQ: Final = 1
+_PARAMETERS: Final = ("account", "cancel_on_disconnect", "from_seq")
 
 
 class Request(Struct, forbid_unknown_fields=True):
@@ -146,10 +155,6 @@ class OrderStream:
 
     def opened(self, connection: Connection) -> None:
         """Greet the client and listen for its account."""
-        if not _same_site(connection):
-            # A page of another site could else trade through the browser of whoever looks at it.
-            connection.close(POLICY_VIOLATION, "origin: only pages of this address may trade here")
-            return
         self._connection = connection
         self._session = self._sessions.open(self._account, self._hear, self._cancel_on_disconnect)
         if self._session is None:
@@ -249,12 +254,6 @@ class OrderStream:
         connection.send(text_frame(_encode(message)))
 
 
-def _same_site(connection: Connection) -> bool:
-    """Whether a browser's page comes from the address it connects to; others send no origin."""
-    origin = connection.header("origin")
-    return origin is None or origin.partition("://")[2] == connection.header("host")
-
-
 class OrderStreams:
     """Opens a channel for each handshake on `/ws/orders`."""
 
@@ -270,31 +269,39 @@ class OrderStreams:
         self._render = render
         self._default_account = default_account
 
-    def route(self, query: str) -> OrderStream | Refusal:
-        """`?account=` says who, `?from_seq=` from which number on to hear again what happened (once
-        for each shard), `?cancel_on_disconnect=true` what becomes of its orders when the connection
-        is gone."""
-        account, cancels = self._default_account, False
-        from_seqs: dict[int, int] = {}
+    def route(self, query: str, from_header: int | None = None) -> OrderStream | Refusal:
+        """`?account=` says who, unless `from_header` does, `?from_seq=` from which number on to
+        hear again what happened (once for each shard), `?cancel_on_disconnect=true` what becomes
+        of its orders when the connection is gone."""
         try:
-            for name, value in parse_qsl(query, keep_blank_values=True):
-                if name == "account":
-                    account = account_number(value, name)
-                elif name == "from_seq":
-                    from_seq = whole_number(value)
-                    if from_seq is None:
-                        raise malformed(name, f"not a sequence number, 0 to {MAX_INT}")
-                    if shard_of(from_seq) in from_seqs:
-                        raise malformed(name, "given twice for one shard")
-                    from_seqs[shard_of(from_seq)] = from_seq
-                elif name == "cancel_on_disconnect":
-                    if value not in ("true", "false"):
-                        raise malformed(name, "true or false")
-                    cancels = value == "true"
-                else:
-                    raise malformed(name[:40], "this path has no such query parameter")
+            values = values_of(query, _PARAMETERS, repeated=("from_seq",))
+            account = acting_account(from_header, values.get("account"))
+            cancels = values.get("cancel_on_disconnect", "false")
+            if cancels not in ("true", "false"):
+                raise malformed("cancel_on_disconnect", "true or false")
+            from_seqs = _from_seqs(query)
         except Problem as problem:
-            return Refusal(problem.status, f"{problem.detail.field}: {problem.detail.message}")
+            return refusal_of(problem)
         return OrderStream(
-            self._sessions, self._trading, self._render, account, list(from_seqs.values()), cancels
+            self._sessions,
+            self._trading,
+            self._render,
+            self._default_account if account is None else account,
+            from_seqs,
+            cancels == "true",
         )
+
+
+def _from_seqs(query: str) -> list[int]:
+    """The numbers to hear again from, at most one of each shard; raises `Problem`."""
+    found: dict[int, int] = {}
+    for name, value in pairs_of(query):
+        if name != "from_seq":
+            continue
+        from_seq = whole_number(value)
+        if from_seq is None:
+            raise malformed(name, f"not a sequence number, 0 to {MAX_INT}")
+        if shard_of(from_seq) in found:
+            raise malformed(name, "given twice for one shard")
+        found[shard_of(from_seq)] = from_seq
+    return list(found.values())

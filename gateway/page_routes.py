@@ -18,6 +18,9 @@ CHART_PATH: Final = "/page/chart"
 CHART_SCRIPT: Final = Path("lwcharts", "vendor", "lightweight-charts.standalone.production.js")
 """Where its package (requirements/page.in) keeps the script, in a folder of packages."""
 
+PAGE_PARAMETERS: Final = ("account", "interval", "symbol")
+"""What the query of `/` may say; the page's own script reads it."""
+
 HEADERS: Final = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "

@@ -1,9 +1,10 @@
 """The REST application: routes, errors, the OpenAPI document and its page."""
 
 import re
+from collections.abc import Callable, Collection
 from itertools import count
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, cast
 
 import swagger_ui
 from litestar import Litestar, Request, Response, get
@@ -14,16 +15,23 @@ from litestar.openapi.plugins import SwaggerRenderPlugin
 from litestar.openapi.spec import License, Tag
 from litestar.openapi.spec import Parameter as OpenApiParameter
 from litestar.params import HeaderParameter
+from litestar.routes import HTTPRoute
 from litestar.static_files import create_static_files_router
 
 from common.log import logger
 from gateway import documents
-from gateway.bodies import ACCOUNT_MAX, explain
+from gateway.admission import Admission
+from gateway.bodies import explain
+from gateway.entrance import AsgiApp, Entrance
+from gateway.hosts import AllowedHosts
+from gateway.identity import ACCOUNT_MAX, HEADER
 from gateway.lookup import Lookup
 from gateway.operations import MetricsText
-from gateway.order_route import BODY_MAX, AsgiApp, OrderRoute, check_media_type
-from gateway.page_routes import page_routes
-from gateway.problem import Problem, internal, malformed
+from gateway.order_route import OrderRoute, check_media_type
+from gateway.page_routes import PAGE_PARAMETERS, page_routes
+from gateway.problem import Problem, internal
+from gateway.query import values_of
+from gateway.request_body import BODY_MAX
 from gateway.rest_market import MarketRoutes, ProcessRoutes
 from gateway.rest_orders import BODIES, AccountRoutes, OrderRoutes
 from gateway.trading import Trading
@@ -48,9 +56,12 @@ def make_app(
     metrics: MetricsText,
     default_account: int,
     request_id_prefix: str,
+    hosts: AllowedHosts | None = None,
+    origins: Collection[str] = (),
 ) -> AsgiApp:
-    """The application. `default_account` acts where a request names none."""
-    door = _Door(default_account, request_id_prefix)
+    """The application. `default_account` acts where a request names none; pages of `origins` may
+    read market data."""
+    door = _Door(request_id_prefix)
     app = Litestar(
         route_handlers=[
             OrderRoutes,
@@ -76,15 +87,22 @@ def make_app(
         debug=False,
     )
     door.known = _query_parameters(app)
-    return OrderRoute(app, trading, default_account, door.request_id)
+    return Entrance(
+        OrderRoute(app, trading, door.request_id),
+        Admission(hosts or AllowedHosts()),
+        default_account,
+        door.request_id,
+        _methods(app),
+        _public_paths(app),
+        origins,
+    )
 
 
 class _Door:
-    """What every request passes: who it acts for, what no route would look at, how it fails."""
+    """What every request of a route passes: whether it says what the route reads, how it fails."""
 
-    def __init__(self, default_account: int, request_id_prefix: str) -> None:
+    def __init__(self, request_id_prefix: str) -> None:
         self.known: dict[str, set[str]] = {}
-        self._default_account = default_account
         self._prefix = request_id_prefix
         self._numbers = count(1)
 
@@ -94,27 +112,32 @@ class _Door:
 
     async def account(
         self,
+        request: Request[Any, Any, Any],
         x_account: Annotated[
             int | None,
             HeaderParameter(
-                name="X-Account", description="the account to act for", ge=1, le=ACCOUNT_MAX
+                name=HEADER, description="the account to act for", ge=1, le=ACCOUNT_MAX
             ),
         ] = None,
     ) -> int:
-        """The account a request acts for."""
-        return x_account if x_account is not None else self._default_account
+        """The account a request acts for, as `Entrance` has read it. The header is an argument for
+        the document of the API."""
+        acting: int = cast(Any, request.scope)["account"]
+        return acting
 
     async def check(self, request: Request[Any, Any, Any]) -> None:
         """Refuse bodies that are not what the route takes, and query parameters that it does not
         have. The framework would take the number in "60", and say otherwise what is wrong."""
         operation = getattr(request.route_handler, "operation_id", None)
         if request.method in ("POST", "PATCH"):
-            check_media_type(request.headers.get("content-type", ""))
+            check_media_type(cast(Any, request.scope)["content_type"])
             if isinstance(operation, str):
                 BODIES[operation](await request.body())
-        for name in request.query_params:
-            if isinstance(operation, str) and name not in self.known[operation]:
-                raise malformed(name[:40], "this path has no such query parameter")
+        if isinstance(operation, str):
+            known: Collection[str] = self.known[operation]
+        else:
+            known = PAGE_PARAMETERS if request.url.path == "/" else ()
+        values_of(cast(Any, request.scope)["query_string"].decode("latin-1"), known)
 
     def answer(self, request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
         """The error document of whatever went wrong."""
@@ -185,13 +208,49 @@ def _query_parameters(app: Litestar) -> dict[str, set[str]]:
     }
 
 
+def _methods(app: Litestar) -> Callable[[str], bytes]:
+    """The methods of a path, as `Allow` says them."""
+    found = [
+        (
+            re.compile(re.sub(r"\{([^}]+)\}", _wildcard, route.path_format)),
+            b", ".join(sorted(method.encode() for method in _with_head(route.methods))),
+        )
+        # A path without parameters goes before one with; the longer before the shorter.
+        for route in sorted(app.routes, key=lambda each: ("{" in each.path, -len(each.path)))
+        if isinstance(route, HTTPRoute)
+    ]
+
+    def methods_of(path: str) -> bytes:
+        return next((methods for pattern, methods in found if pattern.fullmatch(path)), b"OPTIONS")
+
+    return methods_of
+
+
+def _wildcard(parameter: re.Match[str]) -> str:
+    return ".+" if parameter[1].endswith("_path") else "[^/]+"
+
+
+def _with_head(methods: Collection[str]) -> set[str]:
+    return {*methods, "HEAD"} if "GET" in methods else set(methods)
+
+
+def _public_paths(app: Litestar) -> Callable[[str], bool]:
+    """Whether a path is one of public market data."""
+    patterns = [
+        re.sub(r"\{[^}]+\}", "[^/]+", path)
+        for path, item in (app.openapi_schema.paths or {}).items()
+        if item.get is not None and set(item.get.tags or ()) == set(MarketRoutes.tags)
+    ]
+    pattern = re.compile("|".join(patterns))
+    return lambda path: pattern.fullmatch(path) is not None
+
+
 def _problem_of(request: Request[Any, Any, Any], error: Exception) -> Problem:
     """What the framework found wrong, as a problem."""
     if isinstance(error, ValidationException):
         faults = error.extra if isinstance(error.extra, list) else []
         fault = faults[0] if faults else {}
         field = str(fault.get("key", ""))
-        field = "X-Account" if field == "x_account" else field
         if not field:
             missing = _MISSING.match(error.detail)
             field = missing[1] if missing else ""

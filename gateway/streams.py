@@ -15,8 +15,10 @@ from common.feed import (
 from common.feed_follower import Update
 from common.history import INTERVALS_S, Candle
 from common.instruments import Instrument
-from gateway.channel import Channel, Connection, Refusal
+from gateway.channel import Channel, Connection, Refusal, refusal_of
 from gateway.market_stream import BookStream, CandleStream, TickerStream, TradeStream
+from gateway.problem import Problem
+from gateway.query import values_of
 from gateway.stream import Stream
 from gateway.stream_frame import FrameMaker
 
@@ -104,14 +106,10 @@ class Streams:
         market = self._markets.get(symbol)
         if market is None:
             return Refusal(404, f"symbol: there is no instrument {symbol[:40]!r}")
-        values: dict[str, str] = {}
-        for part in filter(None, query.split("&")):
-            name, _, value = part.partition("=")
-            if name not in _ROUTES[kind]:
-                return Refusal(400, f"{name[:40]}: /ws/{kind}/ has no such parameter")
-            if name in values:
-                return Refusal(400, f"{name}: given twice")
-            values[name] = value
+        try:
+            values = values_of(query, _ROUTES[kind])
+        except Problem as problem:
+            return refusal_of(problem)
         if kind == "market-data":
             return market.book
         if kind == "ticker":

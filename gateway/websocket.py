@@ -5,15 +5,13 @@ The handshake, control frames, limits and malformed input are `websockets`' sans
 One timer serves all connections: it pings the silent, drops the dead, and closes those that do
 not read. A client that does not read is not read from either, so that nothing of it grows.
 
-The `Origin` header is not checked: a page of any site may connect. What is public may be read by
-anyone; a channel that acts for an account has to ask for more than a browser sends by itself.
+Who may connect is the router's to say (gateway/stream_router.py), before anything is opened.
 """
 
 import asyncio
 from collections import Counter
 from collections.abc import Callable
 from typing import Any, Final, cast
-from urllib.parse import unquote
 
 from msgspec import Struct
 from uvicorn.config import Config
@@ -32,6 +30,7 @@ from gateway.channel import (
     TRY_AGAIN_LATER,
     UNSUPPORTED_DATA,
     Channel,
+    Handshake,
     Refusal,
     Router,
     text_frame,
@@ -285,8 +284,7 @@ class WebSocketConnection(asyncio.Protocol):
         response = protocol.accept(request)
         target: Channel | Refusal | None = None
         if response.status_code == 101:
-            path, _, query = request.path.partition("?")
-            target = self._guarded(hub.router, unquote(path), query)
+            target = self._guarded(hub.router, self._handshake(request))
             if target is None:
                 target = Refusal(500, "the server failed to open this stream")
             if isinstance(target, Refusal):
@@ -310,6 +308,16 @@ class WebSocketConnection(asyncio.Protocol):
         self._headers = request.headers
         self._guarded(target.opened, self)
         self._headers = None
+
+    def _handshake(self, request: Request) -> Handshake:
+        path, _, query = request.path.partition("?")
+        headers = tuple(
+            (name.lower().encode("latin-1"), value.encode("latin-1", "surrogateescape"))
+            for name, value in request.headers.raw_items()
+        )
+        address = self._transport.get_extra_info("sockname")
+        own = str(address[0]) if isinstance(address, tuple) else ""
+        return Handshake(path, query, headers, own)
 
     def _take(self, frame: Frame) -> None:
         if not self._open or self._channel is None:

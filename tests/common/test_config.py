@@ -292,6 +292,15 @@ def test_the_example_file_shows_every_setting_with_its_default(tmp_path: Path) -
     assert load_settings("client") == Settings(_env_file=None).of_shard(0)  # type: ignore[call-arg]
 
 
+def test_hosts_and_origins_are_lists_with_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load_settings("gateway").allowed_hosts == ("localhost",)
+    assert load_settings("gateway").cors_origins == ()
+    monkeypatch.setenv("ALLOWED_HOSTS", "trade.example, 10.0.0.1,")
+    monkeypatch.setenv("CORS_ORIGINS", "https://charts.example")
+    assert load_settings("gateway").allowed_hosts == ("trade.example", "10.0.0.1")
+    assert load_settings("gateway").cors_origins == ("https://charts.example",)
+
+
 def test_roles_are_a_list_with_commas(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GATEWAY_ROLES", "api, streams")
     assert load_settings("gateway").gateway_roles == {"api", "streams"}

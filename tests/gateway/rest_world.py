@@ -17,10 +17,11 @@ from common.local_book import LocalBook
 from common.rules import Rules
 from common.sync import AccountBalances, BalancesRequest, Orders
 from gateway.desk import OrderDesk
+from gateway.entrance import AsgiApp
 from gateway.history_link import HistoryLink
+from gateway.hosts import AllowedHosts
 from gateway.local_sessions import LocalSessions
 from gateway.lookup import Lookup
-from gateway.order_route import AsgiApp
 from gateway.past import Past
 from gateway.render import Renderer
 from gateway.rest import make_app
@@ -99,7 +100,13 @@ class RestWorld:
     no recorder until `answer_questions` is another one's.
     """
 
-    def __init__(self, queue_size: int = 100, rules: Rules | None = None) -> None:
+    def __init__(
+        self,
+        queue_size: int = 100,
+        rules: Rules | None = None,
+        hosts: AllowedHosts | None = None,
+        origins: tuple[str, ...] = (),
+    ) -> None:
         self.engine = Engine(INSTRUMENTS, rules)
         tokens = iter(range(1001, 100_000))
         self.desk = OrderDesk(
@@ -126,9 +133,11 @@ class RestWorld:
             self.clock_doubted,
         )
         self.trading = Trading(self.sessions, self.lookup, self.lookup.render)
-        self.app: AsgiApp = make_app(self.trading, self.lookup, metrics_text, 1, "test")
+        self.app: AsgiApp = make_app(
+            self.trading, self.lookup, metrics_text, 1, "test", hosts, origins
+        )
         self.client = httpx.AsyncClient(
-            transport=httpx.ASGITransport(self.app), base_url="http://crossbook"
+            transport=httpx.ASGITransport(self.app), base_url="http://localhost"
         )
 
     async def clock_doubted(self) -> str:

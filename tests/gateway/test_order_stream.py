@@ -281,31 +281,6 @@ def test_without_a_free_session_the_client_is_told_to_come_later() -> None:
 
 
 @pytest.mark.parametrize(
-    ("origin", "welcome"),
-    [
-        ("http://127.0.0.1:8000", True),
-        ("http://127.0.0.1:9000", False),
-        ("https://elsewhere.example", False),
-        ("null", False),
-    ],
-)
-def test_a_page_of_another_site_may_not_trade(origin: str, welcome: bool) -> None:
-    async def main() -> None:
-        async with RestWorld() as world:
-            streams = OrderStreams(world.sessions, world.trading, world.lookup.render, 1)
-            channel, connection = streams.route(""), FakeConnection()
-            connection.headers = {"origin": origin, "host": "127.0.0.1:8000"}
-            assert isinstance(channel, OrderStream)
-            channel.opened(connection)
-            assert [each["type"] for each in connection.said] == ["welcome"] * welcome
-            assert (connection.closed is None) == welcome
-            channel.closed(connection)
-            assert len(world.desk.sessions) == 0
-
-    run(main())
-
-
-@pytest.mark.parametrize(
     ("from_seq", "first", "complete"),
     [(0, 1, True), (1, 1, True), (2, 2, False), (2**40, 2**40, False), (2**63 - 1, None, False)],
 )

@@ -67,7 +67,7 @@ def test_the_handshake_names_what_is_wrong() -> None:
     async def test() -> None:
         async with served() as world:
             for path, status, body in (
-                ("/x%20y?a=b", 404, b"no stream at /x y?a=b\n"),
+                ("/x%20y?a=b", 404, b"no stream at /x%20y?a=b\n"),
                 ("/broken", 500, b"the server failed to open this stream\n"),
             ):
                 with pytest.raises(InvalidStatus) as caught:

@@ -8,7 +8,7 @@ from typing import Any
 
 import uvloop
 
-from gateway.channel import Connection, Refusal, text_frame
+from gateway.channel import Connection, Handshake, Refusal, text_frame
 from gateway.http_server import HttpServer
 from gateway.websocket import Hub, Limits
 
@@ -64,10 +64,13 @@ class World:
     def url(self) -> str:
         return f"ws://127.0.0.1:{self.port}/echo"
 
-    def route(self, path: str, query: str) -> Echo | Refusal:
+    def route(self, handshake: Handshake) -> Echo | Refusal:
+        path = handshake.path
         if path == "/broken":
             raise RuntimeError("on purpose")
-        return self.echo if path == "/echo" else Refusal(404, f"no stream at {path}?{query}")
+        if path == "/echo":
+            return self.echo
+        return Refusal(404, f"no stream at {path}?{handshake.query}")
 
     async def raw(self, path: str = "/echo") -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         """A bare connection whose handshake is done."""

@@ -253,7 +253,7 @@ def test_a_client_that_does_not_read_is_cut_off_and_seen(running: Exchange) -> N
         deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
         deaf.connect(address)
         deaf.sendall(
-            b"GET /ws/orders?account=3 HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n"
+            b"GET /ws/orders?account=3 HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n"
             b"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
             b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
         )

@@ -99,11 +99,13 @@ def test_clients_that_do_not_answer_cannot_hold_the_gateway() -> None:
             client.connect(("127.0.0.1", exchange.api_port))
         # One WebSocket that answers no close frame, and one request that is never complete.
         deaf.sendall(
-            b"GET /ws/market-data/BTC-USDT HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n"
+            b"GET /ws/market-data/BTC-USDT HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n"
             b"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
             b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
         )
-        half.sendall(b"POST /api/v1/orders HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n")
+        half.sendall(
+            b"POST /api/v1/orders HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\n"
+        )
         exchange.wait_until(
             "the WebSocket is open",
             lambda: value(exchange.api, "crossbook_gateway_websockets") == 1,

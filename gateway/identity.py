@@ -1,0 +1,48 @@
+"""Which account a request acts for: one reading for REST, `/ws/orders` and the page. No I/O.
+
+An account is said once: in the header `X-Account`, or as `account` in the query of `/ws/orders`.
+It is its decimal number as anybody would write it, so that no two readers take it differently.
+"""
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+from gateway.problem import malformed
+
+ACCOUNT_MAX: Final = 2**31 - 1
+
+HEADER: Final = "X-Account"
+
+_NUMBER: Final = re.compile(r"[1-9][0-9]{0,9}", re.ASCII)
+
+
+def account_number(text: str, field: str) -> int:
+    """The account a client names; raises `Problem`.
+
+    >>> account_number("7", "account")
+    7
+    """
+    if _NUMBER.fullmatch(text) is None or int(text) > ACCOUNT_MAX:
+        what = f"{text[:20]!r} is not an account, a number from 1 to {ACCOUNT_MAX} in plain digits"
+        raise malformed(field, what)
+    return int(text)
+
+
+def account_in(values: Sequence[bytes]) -> int | None:
+    """The account in the values of all `X-Account` headers of a request; None without one. Raises
+    `Problem`."""
+    if not values:
+        return None
+    if len(values) > 1:
+        raise malformed(HEADER, f"{len(values)} headers; an account is said once")
+    return account_number(values[0].decode("latin-1"), HEADER)
+
+
+def acting_account(from_header: int | None, in_query: str | None) -> int | None:
+    """The account of a handshake that may say it in either place; raises `Problem` for both."""
+    if in_query is None:
+        return from_header
+    if from_header is not None:
+        raise malformed("account", f"said in the query and in {HEADER}; an account is said once")
+    return account_number(in_query, "account")

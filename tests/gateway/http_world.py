@@ -1,0 +1,107 @@
+"""The API behind a real HTTP server on loopback, spoken to in raw bytes.
+
+async with HttpWorld() as world:
+    answers = await world.say(request("POST", "/api/v1/orders", body))
+"""
+
+import asyncio
+from typing import Any, NamedTuple, Self
+
+import msgspec
+
+from gateway.admission import Admission
+from gateway.hosts import AllowedHosts
+from gateway.http_server import HttpServer
+from gateway.order_stream import OrderStreams
+from gateway.stream_router import stream_router
+from gateway.websocket import Hub, Limits
+from tests.gateway.rest_world import RestWorld
+
+SECONDS = 20.0
+
+
+class Answer(NamedTuple):
+    """One response."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def error(self) -> dict[str, Any]:
+        """The error of its document."""
+        found: dict[str, Any] = msgspec.json.decode(self.body)["error"]
+        return found
+
+
+class HttpWorld(RestWorld):
+    """The world of the API, and its server while it is entered."""
+
+    def __init__(self, hosts: AllowedHosts | None = None, origins: tuple[str, ...] = ()) -> None:
+        super().__init__(hosts=hosts, origins=origins)
+        orders = OrderStreams(self.sessions, self.trading, self.lookup.render, 1)
+        router = stream_router(Admission(hosts or AllowedHosts()), orders, None)
+        self.server = HttpServer(self.app, Hub(router, Limits()), "127.0.0.1", 0)
+
+    async def __aenter__(self) -> Self:
+        await self.server.start()
+        return self
+
+    async def __aexit__(self, *failed: Any) -> None:
+        await super().__aexit__(*failed)
+        await asyncio.wait_for(self.server.stop(), SECONDS)
+
+    async def say(self, *parts: bytes, ends: bool = False) -> list[Answer]:
+        """Send bytes over one connection, part by part, the last one followed by the end of what
+        is sent if `ends`; what is answered until the server closes, or is asked no more."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.server.port)
+        try:
+            for part in parts:
+                writer.write(part)
+                await writer.drain()
+                # On its way before the next part: each arrives by itself.
+                await asyncio.wait_for(self._turns(), SECONDS)
+            if ends:
+                writer.write_eof()
+            answers = []
+            no_body = parts[0].startswith(b"HEAD ")
+            while (answer := await asyncio.wait_for(_answer(reader, no_body), SECONDS)) is not None:
+                answers.append(answer)
+            return answers
+        finally:
+            writer.close()
+
+    async def _turns(self) -> None:
+        for _ in range(20):
+            done = asyncio.get_running_loop().create_future()
+            asyncio.get_running_loop().call_later(0.001, done.set_result, None)
+            await done
+
+
+async def _answer(reader: asyncio.StreamReader, no_body: bool) -> Answer | None:
+    """The next response; None at the end of the connection."""
+    try:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
+    except (asyncio.IncompleteReadError, ConnectionResetError):
+        return None
+    status = int(head[0].split(" ")[1])
+    headers = {}
+    for line in head[1:-2]:
+        name, _, value = line.partition(": ")
+        headers[name.lower()] = value
+    size = 0 if status == 100 or no_body else int(headers.get("content-length", 0))
+    return Answer(status, headers, await reader.readexactly(size))
+
+
+def request(
+    method: str, path: str, body: bytes = b"", *headers: str, version: str = "1.1"
+) -> bytes:
+    """A request after which the server closes; a length is told where there is a body."""
+    lines = [f"{method} {path} HTTP/{version}", "Connection: close", *headers]
+    if not any(line.lower().startswith("host:") for line in headers):
+        lines.insert(1, "Host: localhost")
+    if body and not any(line.lower().startswith(("content-l", "transfer")) for line in headers):
+        lines.append(f"Content-Length: {len(body)}")
+    if body and not any(line.lower().startswith("content-type") for line in headers):
+        lines.append("Content-Type: application/json")
+    return "\r\n".join([*lines, "", ""]).encode("latin-1") + body
