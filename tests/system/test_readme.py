@@ -1,35 +1,196 @@
-"""The README's HTTP and WebSocket examples, run as they stand against a running exchange."""
+"""Every block of the README, run as it stands on a running demo."""
 
+import gzip
 import json
 import re
 import shlex
+import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import httpx
 import pytest
 
-from tests.system.exchange import RECORDED, REPOSITORY, Exchange
+from crossbook import sample_flow
+from tests.system.exchange import REPOSITORY, Exchange
 
-PAGE = (REPOSITORY / "README.md").read_text()
-CHAPTER = PAGE.partition("## Use it over HTTP and WebSocket")[2].partition("\n## ")[0]
-VOLATILE = {"timestamp", "request_id", "seq", "order_id"}
+PAGE: Final = (REPOSITORY / "README.md").read_text()
+HTTP_CHAPTER: Final = "Use it over HTTP and WebSocket"
+VOLATILE: Final = {"timestamp", "request_id", "seq", "order_id", "trade_id"}
 """What differs from run to run: compared by type only."""
+
+ELSEWHERE: Final = {
+    "make": "tests/system/test_make_run.py",
+    "docker": "tests/system/test_container.py",
+    "source": "a shell's own",
+    "SHARDS=2": "tests/system/test_shards.py",
+    "MATCHER_COMMANDS": "tests/common/test_config.py",
+    "PUBLISHER_FEED": "tests/common/test_config.py",
+    "DATABASE_URL": "tests/common/test_config.py",
+}
+"""First words of what is tried in another place."""
+
+LOBSTER: Final = """34200.100000000000,1,11,100,1000000,1
+34200.2,1,12,50,1000100,-1
+34200.3,4,12,50,1000100,-1
+"""
+
+FATES: Final = {
+    "rests": {"order_status": "NEW"},
+    "fills": {"order_status": "FILLED"},
+    "waits": {"order_status": "NEW", "filled_quantity": "0.00000"},
+}
+"""What the first word behind an order on the page says becomes of it."""
+
+
+def chapters() -> dict[str, list[tuple[str, str]]]:
+    """(language, text) of each code block, by the chapter it stands in."""
+    found = {}
+    for chapter in PAGE.split("\n## ")[1:]:
+        title = chapter.partition("\n")[0]
+        found[title] = re.findall(r"^```(\w+)\n(.*?)^```", chapter, re.DOTALL | re.MULTILINE)
+    return found
+
+
+BLOCKS: Final = chapters()
 
 
 @pytest.fixture(scope="module")
-def running() -> Iterator[Exchange]:
-    with Exchange(order=RECORDED, GATEWAY_ROLES="orders,api,streams") as exchange:
-        exchange.wait_http()
-        yield exchange
+def demo() -> Iterator[Exchange]:
+    """What `make demo` starts."""
+    with Exchange(order=(), ready=False, GATEWAY_ROLES="orders,api,streams") as exchange:
+        log = (exchange.directory / "demo.log").open("wb")
+        process = subprocess.Popen(
+            [sys.executable, "-m", "crossbook", "run", "--demo"],
+            cwd=REPOSITORY, env=exchange.environment, stdout=log, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+        try:
+            exchange.wait_ready()
+            exchange.wait_http()
+            exchange.wait_until("it trades", lambda: traded(exchange) > 0, 30.0)
+            yield exchange
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.wait(30)
+            log.close()
 
 
-def blocks() -> list[tuple[str, str]]:
-    """(language, text) of each code block of the chapter."""
-    return re.findall(r"^```(\w+)\n(.*?)^```", CHAPTER, re.DOTALL | re.MULTILINE)
+def traded(exchange: Exchange) -> int:
+    """Trades of the simulated market so far."""
+    answer = httpx.get(f"{exchange.api}/api/v1/ticker/BTC-USDT", timeout=10)
+    return int(answer.json().get("trades", 0)) if answer.status_code == 200 else 0
+
+
+def command_lines() -> list[tuple[str, str]]:
+    """(command, first word of its remark) of every console block, joined where `\\` ends a line."""
+    found = []
+    for blocks in BLOCKS.values():
+        for language, text in blocks:
+            if language == "console":
+                for line in text.replace("\\\n", " ").strip().splitlines():
+                    command, _, remark = line.partition(" # ")
+                    found.append((command.strip(), re.split(r"[ ,;]", remark.strip())[0]))
+    return found
+
+
+CROSSBOOK: Final = [each for each in command_lines() if each[0].startswith("crossbook ")]
+
+
+def test_every_command_of_the_page_is_tried_somewhere() -> None:
+    for command, _ in command_lines():
+        word = re.split(r"[ =](?!2)", command)[0]
+        assert word in {"crossbook", "curl", *ELSEWHERE}, command
+    assert len(CROSSBOOK) >= 18
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the commands run: with the files that the page names."""
+    folder = tmp_path_factory.mktemp("readme")
+    (folder / "path/to").mkdir(parents=True)
+    for sample in Path(sample_flow.__file__).with_name("samples").iterdir():
+        suffix = sample.name.partition(".")[2]
+        target = folder / "path/to" / f"STEM.{suffix}"
+        if suffix.startswith("cmd"):
+            shutil.copyfile(sample, target)
+        else:
+            target.with_suffix("" if suffix.endswith(".gz") else target.suffix).write_bytes(
+                gzip.decompress(sample.read_bytes())
+            )
+    (folder / "MSFT_2012-06-21_34200000_57600000_message_10.csv").write_text(LOBSTER)
+    return folder
+
+
+def run_line(exchange: Exchange, folder: Path, command: str) -> tuple[int, str, str]:
+    """Run one command of the page; a display or a simulation is ended by Ctrl-C."""
+    words = shlex.split(command.replace("MSFT_..._", "MSFT_2012-06-21_34200000_57600000_"))[1:]
+    environment = exchange.environment | {
+        "INSTRUMENTS_FILE": str(REPOSITORY / "instruments.toml"),
+        "PYTHONPATH": str(REPOSITORY),
+        "PYTHONUNBUFFERED": "1",
+    }
+    process = subprocess.Popen(
+        [sys.executable, "-m", "crossbook", *words],
+        cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    seconds = 8 if words[0] in ("ticker", "candles", "simulate") else 120
+    try:
+        out, err = process.communicate(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=30)
+    return process.returncode, out, err
+
+
+def test_every_command_line_does_on_the_demo_what_the_page_says(
+    demo: Exchange, folder: Path
+) -> None:
+    for command, remark in CROSSBOOK:
+        words = command.split()
+        is_order = words[1] in ("buy", "sell")
+        assert not is_order or remark in FATES, command
+        status, out, err = run_line(demo, folder, f"{command} --json" if is_order else command)
+        assert status in (0, 130), (command, status, out, err)
+        assert out or words[1] == "journal", (command, err)
+        assert "Traceback" not in err, err
+        if is_order:
+            told = json.loads(out)
+            assert told.items() >= FATES[remark].items(), (command, told)
+        elif words[1] == "replay":
+            assert "equal" in out, out
+
+
+def at(exchange: Exchange, text: str) -> str:
+    """A script of the page with the addresses of this exchange in place of the usual ones."""
+    places = f"{exchange.feed!r}, {exchange.snapshots!r}, "
+    return (
+        text.replace("127.0.0.1:8000", f"127.0.0.1:{exchange.api_port}")
+        .replace("Client(account", f"Client({exchange.orders!r}, account")
+        .replace("MarketData(symbols", f"MarketData({places}symbols")
+    )
+
+
+@pytest.mark.parametrize("chapter", [title for title, blocks in BLOCKS.items() if blocks])
+def test_every_python_block_runs(demo: Exchange, tmp_path: Path, chapter: str) -> None:
+    for language, text in BLOCKS[chapter]:
+        if language == "python":
+            path = tmp_path / "example.py"
+            path.write_text(at(demo, text))
+            ran = subprocess.run(
+                [sys.executable, str(path)],
+                env=demo.environment | {"PYTHONPATH": str(REPOSITORY)},
+                capture_output=True, text=True, timeout=60, check=False,
+            )  # fmt: skip
+            assert ran.returncode == 0, ran.stderr
+            assert ran.stdout
+            if "websockets" in text:
+                assert ran.stdout.startswith("snapshot ")
+                assert '"type":"welcome"' in ran.stdout
+                assert '"order_status":"NEW"' in ran.stdout
 
 
 def curl(command: str, base: str, last_order_id: str) -> httpx.Response:
@@ -72,9 +233,9 @@ def same(said: Any, meant: Any, place: str = "") -> None:
 
 
 def examples() -> list[tuple[str, dict[str, Any] | None]]:
-    """Each command with the answer the page gives for it, if it gives one."""
+    """Each curl command with the answer the page gives for it, if it gives one."""
     found: list[tuple[str, dict[str, Any] | None]] = []
-    for language, text in blocks():
+    for language, text in BLOCKS[HTTP_CHAPTER]:
         if language == "console":
             found += [(command, None) for command in re.split(r"\n(?=curl )", text.strip())]
         elif language == "json":
@@ -82,14 +243,14 @@ def examples() -> list[tuple[str, dict[str, Any] | None]]:
     return found
 
 
-def test_every_http_example_answers_as_the_readme_says(running: Exchange) -> None:
+def test_every_http_example_answers_as_the_readme_says(demo: Exchange) -> None:
     order_id = ""
     for command, meant in examples():
 
         def answers_as_meant(command: str = command, meant: Any = meant) -> bool:
             # The public feed is a moment behind the acknowledgement: a reader is slower than that.
             nonlocal order_id
-            answer = curl(command, running.api, order_id)
+            answer = curl(command, demo.api, order_id)
             document = answer.json()
             order_id = order_id or document.get("order_id", "")
             if "-X" not in command and answer.status_code == 503:
@@ -103,18 +264,5 @@ def test_every_http_example_answers_as_the_readme_says(running: Exchange) -> Non
                 same(document, meant)
             return True
 
-        running.wait_until(command, answers_as_meant)
+        demo.wait_until(command, answers_as_meant)
     assert len(examples()) >= 14
-
-
-def test_the_websocket_example_runs(running: Exchange, tmp_path: Path) -> None:
-    (script,) = [text for language, text in blocks() if language == "python"]
-    path = tmp_path / "example.py"
-    path.write_text(script.replace("127.0.0.1:8000", f"127.0.0.1:{running.api_port}"))
-    ran = subprocess.run(
-        [sys.executable, str(path)], capture_output=True, text=True, timeout=30, check=False
-    )
-    assert ran.returncode == 0, ran.stderr
-    assert ran.stdout.startswith("snapshot ")
-    assert '"type":"welcome"' in ran.stdout
-    assert '"order_status":"NEW"' in ran.stdout
