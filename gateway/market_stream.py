@@ -30,8 +30,8 @@ def _prompt_pace() -> Pace:
 
 
 class BookStream(Stream):
-    """`/ws/market-data/SYMBOL`: state and snapshot, then changes of the state, conflated updates
-    and best prices.
+    """`/ws/market-data/SYMBOL`: snapshot, best prices and state, then conflated updates, best
+    prices and changes of the state.
 
     A change of the state leaves at once with all that waits of the book: before it where the book
     may be crossed from then on, else behind it. So no client has a crossed book without the
@@ -150,8 +150,10 @@ class BookStream(Stream):
                 missed = board.since(held) or b""
             frame += missed
         frame += board.bbo()
-        goes_first = position == NEW or self._states.may_be_crossed
-        connection.send(self._state + frame if goes_first else frame + self._state)
+        if self._states.may_be_crossed:
+            connection.send(self._state + frame)
+        else:
+            connection.send(frame + self._state)
         return board.number
 
     def _tell_states(self) -> bytes:

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from common.feed import DepthUpdate, MarketState
 from common.types import InstrumentState
 from gateway.market_state import WAITING_MAX, StateTape
@@ -47,11 +49,20 @@ def told(connection: FakeConnection) -> list[Any]:
     return [message.get("state", message["type"]) for message in connection.take()]
 
 
-def test_state_comes_first_and_on_change_and_only_then() -> None:
+@pytest.mark.parametrize(
+    ("path", "first"),
+    [
+        (f"/ws/market-data/{SYMBOL}", ["snapshot", "bbo", "open"]),
+        (f"/ws/ticker/{SYMBOL}", ["open", "ticker"]),
+    ],
+)
+def test_state_comes_at_the_beginning_and_on_change_and_only_then(
+    path: str, first: list[str]
+) -> None:
     world = World()
-    for path in (f"/ws/market-data/{SYMBOL}", f"/ws/ticker/{SYMBOL}"):
+    for _ in range(2):
         client = world.connect(path)
-        assert told(client)[0] == "open"
+        assert told(client) == first
         halt = world.state(HALTED, 1_761_482_096_000_000_000)
         world.tell(halt)
         message = client.take()[0]
@@ -138,7 +149,7 @@ def test_who_comes_after_an_auction_gets_no_book_that_is_crossed() -> None:
     first = world.connect()
     assert first.take()[1]["bids"] == [["5.00", "0.00005"]]
     world.tell(world.levels([(500, 0)]), world.state(OPEN))
-    state, snapshot, *_ = world.connect().take()
+    snapshot, *_, state = world.connect().take()
     assert (state["state"], snapshot["type"], snapshot["bids"]) == ("open", "snapshot", [])
 
 
