@@ -183,5 +183,5 @@ def test_all_of_it_survives_a_restart(exchange: Exchange) -> None:
         exchange.wait_ready()
         (order,) = client.open_orders()
         assert (order.order_id, order.display_lots) == (ack.order_id, 10_000)
-        assert held(client, "BTC") == 50_000_000
+        assert held(client, "BTC") == 5_000_000_000
         assert client.submit("BTC-NEW", "buy", "0.1", "9000.00").order_id
