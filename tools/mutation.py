@@ -2,13 +2,16 @@
 
 A sample of each area is drawn by a seed. Each defect is made in a copy of the project, where first
 the tests that mirror the module are run, then those of its area; it ends at the first that fails.
-Those that nobody could notice are listed in `equivalent_mutants.toml`, each with its reason. Prints
-the survivors by area; exit status 1 when less than 95 % of the others were caught.
+Only those are run that can notice: a run without a defect notes which tests run which function, and
+which start processes. Defects that nobody could notice are listed in `equivalent_mutants.toml`,
+each with its reason. Prints the survivors by area; exit status 1 when less than 95 % of the others
+were caught.
 """
 
 import argparse
 import os
 import queue
+import re
 import shutil
 import signal
 import subprocess
@@ -22,13 +25,18 @@ from pathlib import Path
 from random import Random
 from typing import Final
 
+import msgspec
 from msgspec import Struct
 
 from tools.mutant import Mutant, mutants
+from tools.reached import Reached, file_of
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 EQUIVALENT: Final = Path(__file__).with_name("equivalent_mutants.toml")
 CAUGHT_MIN: Final = 0.95
+
+LOOPS: Final = "tests/system/test_*_loop.py"
+"""Tests of a whole process in this one."""
 
 SOUND_S: Final = 900
 """Seconds that all tests of an area may take without a defect."""
@@ -50,15 +58,17 @@ _JOURNAL: Final = ("disk", "journal", "record", "segment", "recovery", "verify",
 
 AREAS: Final = {
     "journal": Area(
-        tuple(f"matcher/{name}.py" for name in _JOURNAL),
+        tuple(f"matcher/**/{name}.py" for name in _JOURNAL),
         ("tests/matcher", "tests/golden", "tests/system/test_matcher_loop.py"),
     ),
-    "rules": Area(("matcher/*.py",), ("tests/matcher", "tests/properties", "tests/golden")),
-    "publisher": Area(("publisher/*.py",), ("tests/publisher",)),
-    "recorder": Area(("recorder/*.py",), ("tests/recorder", "tests/system/test_recorder.py")),
-    "gateway": Area(("gateway/*.py",), ("tests/gateway",)),
-    "client": Area(("crossbook/*.py",), ("tests/crossbook",)),
-    "common": Area(("common/*.py",), ("tests/common", "tests/fuzz/test_decoder_bytes.py")),
+    "rules": Area(("matcher/**/*.py",), ("tests/matcher", "tests/properties", "tests/golden")),
+    "publisher": Area(
+        ("publisher/**/*.py",), ("tests/publisher", "tests/system/test_publisher_loop.py")
+    ),
+    "recorder": Area(("recorder/**/*.py",), ("tests/recorder", "tests/system/test_recorder.py")),
+    "gateway": Area(("gateway/**/*.py",), ("tests/gateway",)),
+    "client": Area(("crossbook/**/*.py",), ("tests/crossbook",)),
+    "common": Area(("common/**/*.py",), ("tests/common", "tests/fuzz/test_decoder_bytes.py")),
 }
 """Each file belongs to the first that names it."""
 
@@ -87,21 +97,29 @@ def files_of(area: str) -> list[str]:
     raise KeyError(area)
 
 
-def mirror(path: str) -> list[str]:
+def mirror(path: str) -> set[str]:
     """The tests nearest to a module: its own examples, those that mirror it, those that use it.
 
-    >>> mirror("matcher/service.py")
-    ['tests/system/test_matcher_loop.py']
+    >>> sorted(mirror("matcher/service.py"))
+    ['matcher/service.py', 'tests/system/test_matcher_loop.py']
     """
-    package, _, name = path.partition("/")
-    stem = name.removesuffix(".py")
-    folder = ROOT / "tests" / package
-    own = [ROOT / path] if ">>> " in (ROOT / path).read_text() else []
-    same = sorted({*folder.glob(f"test_{stem}.py"), *folder.glob(f"test_{stem}_*.py")})
-    near = [*sorted(folder.glob("test_*.py")), ROOT / "tests/system/test_matcher_loop.py"]
-    imported = f"from {package}.{stem} import "
-    using = [test for test in near if test not in same and imported in test.read_text()]
-    return [each.relative_to(ROOT).as_posix() for each in (*own, *same, *using)]
+    module = Path(path)
+    tests = [*(ROOT / "tests" / module.parts[0]).rglob("test_*.py"), *ROOT.glob(LOOPS)]
+    imported = f"from {'.'.join(module.with_suffix('').parts)} import "
+    named = re.compile(f"test_{module.stem}(_.*)?")
+    near = [each for each in tests if named.fullmatch(each.stem) or imported in each.read_text()]
+    return {path, *(each.relative_to(ROOT).as_posix() for each in near)}
+
+
+def steps(mutant: Mutant, reached: Reached, area: Area) -> list[list[str]]:
+    """The tests that can notice a defect: those nearest, others that run it, others that may."""
+    seen = reached.functions.get(f"{mutant.path}:{mutant.function}", [])
+    beside = mirror(mutant.path)
+    near = [test for test in seen if file_of(test) in beside]
+    if "" in seen:
+        return [near, [*area.tests]]
+    others = [test for test in seen if test not in near]
+    return [near, others, [test for test in reached.starters if test not in seen]]
 
 
 def equivalent() -> dict[tuple[str, str, str, str], str]:
@@ -139,9 +157,25 @@ class Copy:
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(ROOT / name, folder / name)
 
-    def passes(self, tests: Sequence[str], limit_s: float | None = None) -> bool:
+    def reached(self, area: Area, files: Iterable[str]) -> Reached | None:
+        """Which tests of an area run what; None when they fail without a defect."""
+        noted = self._folder / ".reached"
+        own = [path for path in files if ">>> " in (ROOT / path).read_text()]
+        found = self.passes([f"--reached-into={noted}", *own, *area.tests], SOUND_S)
+        return msgspec.json.decode(noted.read_bytes(), type=Reached) if found else None
+
+    def passes_chosen(self, tests: Sequence[str]) -> bool:
+        """Whether these tests pass, each named as pytest does."""
+        only = self._folder / ".chosen"
+        only.write_text("\n".join(tests))
+        files = sorted({file_of(test) for test in tests})
+        whole = any((ROOT / name).is_dir() for name in files)
+        return self.passes([*([] if whole else [f"--reached-only={only}"]), *files])
+
+    def passes(self, arguments: Sequence[str], limit_s: float | None = None) -> bool:
         """Whether these tests pass, in time."""
-        command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests]
+        command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider"]
+        command += ["-p", "tools.reached", *arguments]
         with subprocess.Popen(
             command,
             cwd=self._folder,
@@ -171,57 +205,61 @@ class Copy:
         place.write_text(mutant.apply(sound))
         try:
             for tests in steps:
-                if tests and not self.passes(tests):
+                if tests and not self.passes_chosen(tests):
                     return Outcome(mutant, " ".join(tests), time.monotonic() - began)
         finally:
             place.write_text(sound)
         return Outcome(mutant, "", time.monotonic() - began)
 
 
-def run(
-    chosen: dict[str, list[Mutant]], jobs: int, minutes: float, limit_s: float, *, near: bool
-) -> dict[str, list[Outcome]]:
-    """What became of each; those not begun within `minutes` are left out.
+def run(chosen: dict[str, list[Mutant]], options: argparse.Namespace) -> dict[str, list[Outcome]]:
+    """What became of each; those not begun within `options.minutes` are left out.
 
     Raises `RuntimeError` when the tests of an area fail without any defect.
     """
-    until = time.monotonic() + minutes * 60
+    until = time.monotonic() + options.minutes * 60
     outcomes: dict[str, list[Outcome]] = {area: [] for area in chosen}
     with tempfile.TemporaryDirectory(prefix="mutation-") as folder:
         copies: queue.Queue[Copy] = queue.Queue()
-        for number in range(jobs):
+        for number in range(options.jobs):
             place = Path(folder) / str(number)
             place.mkdir()
-            copies.put(Copy(place, limit_s))
+            copies.put(Copy(place, options.limit))
 
-        def try_one(area: str, mutant: Mutant) -> None:
+        def try_one(area: str, mutant: Mutant, reached: Reached) -> None:
             if time.monotonic() > until:
                 return
-            beside = mirror(mutant.path)
-            steps = [beside or AREAS[area].tests] if near else [beside, AREAS[area].tests]
+            tried = [tests for tests in steps(mutant, reached, AREAS[area]) if tests]
             copy = copies.get()
             try:
-                outcome = copy.try_one(mutant, steps)
+                outcome = copy.try_one(mutant, tried[:1] if options.near else tried)
             finally:
                 copies.put(copy)
             outcomes[area].append(outcome)
             mark = "caught  " if outcome.caught_by else "SURVIVED"
             print(f"{mark} {outcome.seconds:5.1f} s  {area:9} {mutant}", flush=True)
 
-        for area, found in chosen.items():
-            tests = AREAS[area].tests
-            if near:
-                tests = tuple({test for mutant in found for test in mirror(mutant.path)})
-            copy = copies.get()
-            sound = copy.passes(tests, SOUND_S)
-            copies.put(copy)
-            if found and not sound:
-                raise RuntimeError(f"{area}: the tests fail without a defect: {' '.join(tests)}")
-        with ThreadPoolExecutor(jobs) as pool:
+        with ThreadPoolExecutor(options.jobs) as pool:
             for area, found in chosen.items():
+                copy = copies.get()
+                reached = _noted(copy, area, options.notes)
+                copies.put(copy)
                 for mutant in found:
-                    pool.submit(try_one, area, mutant)
+                    pool.submit(try_one, area, mutant, reached)
     return outcomes
+
+
+def _noted(copy: Copy, area: str, folder: Path | None) -> Reached:
+    """Which tests of an area run what, from an earlier run when its notes were kept here."""
+    kept = folder / f"{area}.json" if folder else None
+    if kept and kept.exists():
+        return msgspec.json.decode(kept.read_bytes(), type=Reached)
+    found = copy.reached(AREAS[area], files_of(area))
+    if found is None:
+        raise RuntimeError(f"{area}: the tests fail without a defect: {AREAS[area].tests}")
+    if kept:
+        kept.write_bytes(msgspec.json.encode(found))
+    return found
 
 
 def report(outcomes: dict[str, list[Outcome]], equivalents: dict[str, int]) -> bool:
@@ -256,6 +294,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--limit", type=float, default=150, help="seconds for the tests of a step; longer is caught"
     )
     parser.add_argument("--near", action="store_true", help="only tests beside a module, if any")
+    parser.add_argument("--notes", type=Path, help="folder that keeps which tests run what")
     parser.add_argument("--list", action="store_true", help="print the defects and end")
     options = parser.parse_args(arguments)
     chosen, equivalents = {}, {}
@@ -265,7 +304,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for found in chosen.values():
             print(*found, sep="\n")
         return 0
-    outcomes = run(chosen, options.jobs, options.minutes, options.limit, near=options.near)
+    outcomes = run(chosen, options)
     print(f"seed {options.seed}, {options.sample} drawn of each area")
     return 0 if report(outcomes, equivalents) else 1
 

@@ -1,13 +1,27 @@
 """Runs of the tool over a few defects of small modules: caught, survived and listed ones."""
 
+from argparse import Namespace
 from pathlib import Path
 
 import pytest
 
 from tools import mutation
 from tools.mutant import Mutant, mutants
+from tools.reached import Reached
 
 MODULE = "common/sequence.py"
+MIRROR = "tests/common/test_sequence.py"
+
+
+@pytest.fixture(autouse=True)
+def _small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The area of the module has few tests."""
+    areas = {**mutation.AREAS, "common": mutation.Area(("common/**/*.py",), (MIRROR,))}
+    monkeypatch.setattr(mutation, "AREAS", areas)
+
+
+def options(minutes: float = 5, notes: Path | None = None, *, near: bool = True) -> Namespace:
+    return Namespace(jobs=1, minutes=minutes, limit=100, near=near, notes=notes)
 
 
 def defects(count: int) -> list[Mutant]:
@@ -22,10 +36,10 @@ def unnoticed() -> Mutant:
 
 
 def test_defects_are_caught_and_what_changes_nothing_survives(
-    capsys: pytest.CaptureFixture[str],
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     chosen = {"common": [*defects(2), unnoticed()]}
-    outcomes = mutation.run(chosen, jobs=1, minutes=5, limit_s=100, near=True)
+    outcomes = mutation.run(chosen, options(notes=tmp_path))
     caught = [bool(each.caught_by) for each in outcomes["common"]]
     assert caught == [True, True, False]
     assert not mutation.report(outcomes, {"common": 0})
@@ -33,8 +47,7 @@ def test_defects_are_caught_and_what_changes_nothing_survives(
 
 
 def test_nothing_is_begun_when_the_time_is_over() -> None:
-    outcomes = mutation.run({"common": defects(2)}, jobs=2, minutes=0, limit_s=100, near=True)
-    assert outcomes == {"common": []}
+    assert mutation.run({"common": defects(2)}, options(minutes=0)) == {"common": []}
 
 
 def test_a_seed_draws_the_same_and_each_file_is_in_one_area() -> None:
@@ -79,9 +92,22 @@ def test_what_is_listed_as_equivalent_is_drawn_and_left_out(
 def test_an_area_whose_tests_fail_by_themselves_is_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(mutation, "mirror", lambda path: ["tests/no_such_test.py"])
+    area = mutation.Area(("common/**/*.py",), ("tests/no_such_test.py",))
+    monkeypatch.setattr(mutation, "AREAS", {"common": area})
     with pytest.raises(RuntimeError, match="fail without a defect"):
-        mutation.run({"common": defects(1)}, jobs=1, minutes=1, limit_s=60, near=True)
+        mutation.run({"common": defects(1)}, options())
+
+
+def test_those_nearest_are_run_first_then_others_that_run_it_then_those_that_may() -> None:
+    defect = defects(1)[0]
+    area = mutation.AREAS["common"]
+    name = f"{MODULE}:{defect.function}"
+    other, starter = "tests/common/test_stream.py::test_a", "tests/common/test_claim.py::test_b"
+    reached = Reached({name: [f"{MIRROR}::test_c", other]}, [other, starter])
+    assert mutation.steps(defect, reached, area) == [[f"{MIRROR}::test_c"], [other], [starter]]
+    assert mutation.steps(defect, Reached({}, [starter]), area) == [[], [], [starter]]
+    whole = mutation.steps(defect, Reached({name: ["", other]}, []), area)
+    assert whole == [[], [MIRROR]], "what runs at import may be noticed by all"
 
 
 def test_listing_runs_nothing(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,0 +1,96 @@
+"""Notes of which tests run what, of a small project, and runs of chosen tests."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from tools.mutation import ROOT
+from tools.reached import Reached
+
+MODULE = """
+def made() -> int:
+    return 1
+
+def once() -> int:
+    return 2
+
+def inside() -> list[int]:
+    def deeper() -> int:
+        return 3
+    return [deeper() for _ in range(2)]
+
+class Box:
+    def put(self) -> None:
+        pass
+
+MADE = made()
+"""
+TESTS = """
+import subprocess, threading
+import pytest
+import box
+
+@pytest.fixture(scope="module")
+def shared():
+    return box.once()
+
+def test_a(shared):
+    box.Box().put()
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_b(count):
+    box.inside()
+
+def test_c():
+    thread = threading.Thread(target=box.Box().put)
+    thread.start()
+    thread.join()
+    subprocess.run(["true"], check=True)
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    (tmp_path / "box.py").write_text(MODULE)
+    (tmp_path / "test_box.py").write_text(TESTS)
+    return tmp_path
+
+
+def run(folder: Path, *arguments: str) -> str:
+    command = [sys.executable, "-m", "pytest", "-v", "-p", "tools.reached", *arguments]
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": f"{ROOT}:{folder}"},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    return done.stdout
+
+
+def test_each_function_is_noted_with_the_tests_that_run_it(project: Path) -> None:
+    run(project, "--reached-into=notes")
+    noted = msgspec.json.decode((project / "notes").read_bytes(), type=Reached)
+    own = {name: tests for name, tests in noted.functions.items() if name.startswith("box.py:")}
+    assert {name: tests for name, tests in own.items() if name != "box.py:"} == {
+        "box.py:made": [""],
+        "box.py:Box": [""],
+        "box.py:once": ["test_box.py"],
+        "box.py:inside": ["test_box.py::test_b[1]", "test_box.py::test_b[2]"],
+        "box.py:Box.put": ["test_box.py::test_a", "test_box.py::test_c"],
+    }
+    assert noted.starters == ["test_box.py::test_c"]
+
+
+def test_only_chosen_tests_are_run(project: Path) -> None:
+    (project / "chosen").write_text("test_box.py::test_b[2]\ntest_box.py::test_c")
+    out = run(project, "--reached-only=chosen")
+    assert "2 passed, 2 deselected" in out
+    assert "test_b[2] PASSED" in out
+    (project / "chosen").write_text("test_box.py")
+    assert "4 passed" in run(project, "--reached-only=chosen")
