@@ -70,7 +70,7 @@ def test_lots_within_stops_at_the_bound_and_at_what_is_wanted() -> None:
     assert book.asks.lots_within(-101, 100) == 5
     assert book.asks.lots_within(-99, 100) == 0
     assert book.asks.lots_within(-102, 4) >= 4
-    assert book.asks.lots_within(-102, 100) == 10
+    assert [book.asks.lots_within(-102, wanted) for wanted in (2, 5, 10, 100)] == [2, 5, 10, 10]
 
 
 @pytest.mark.parametrize(

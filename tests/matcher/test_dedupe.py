@@ -140,6 +140,21 @@ def test_a_name_used_again_and_again_takes_one_place() -> None:
     _put(window, "d")
     assert _names(window) == ["b", "c", "d"]
     assert window.find(limit(ALICE, BUY, 100, 19, name="b"), 0) is not None
+    for name in "efg":
+        _put(window, name)
+        assert len(window) == 3
+    assert _names(window) == ["e", "f", "g"]
+
+
+def test_an_account_of_which_nothing_is_remembered_takes_no_room() -> None:
+    window = RetryWindow(own=0, shared=2)
+    for account in range(100, 200):
+        _put(window, "a", account)
+    assert len(window._accounts) == 2
+    order = _put(window, "b", 100)
+    assert window.find(limit(100, BUY, 100, 5, name="b"), 0) is order
+    assert _remembered(window, 199) == ["a"]
+    assert _remembered(window, 198) == []
 
 
 def test_finding_an_order_does_not_keep_it_longer() -> None:

@@ -9,6 +9,7 @@ from itertools import takewhile
 from pathlib import Path
 from random import Random
 
+import psutil
 import pytest
 
 from matcher.disk import FileDisk
@@ -183,6 +184,17 @@ def test_close_syncs_and_then_nothing_is_appended() -> None:
     assert records_of(open_journal(disk)) == written
     with pytest.raises(JournalFailed, match="it was closed"):
         journal.append(record(11))
+
+
+def test_a_closed_journal_has_none_of_its_files_open(tmp_path: Path) -> None:
+    disk = FileDisk(tmp_path)
+    journal = open_journal(disk)
+    fill(journal, 1)
+    name = str(tmp_path / segment_name(1))
+    assert name in [file.path for file in psutil.Process().open_files()]
+    journal.close()
+    assert name not in [file.path for file in psutil.Process().open_files()]
+    disk.close()
 
 
 def test_a_read_only_journal_reads_and_changes_nothing() -> None:

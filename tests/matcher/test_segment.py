@@ -8,6 +8,7 @@ from matcher.record import Damage, frame
 from matcher.segment import (
     INDEX_BYTES,
     NO_PREDECESSOR,
+    VERSION,
     Header,
     Segment,
     decode_header,
@@ -44,11 +45,20 @@ def test_every_flipped_byte_of_a_header_is_found(bits: int) -> None:
             decode_header(bytes(broken))
 
 
-def test_another_version_is_named() -> None:
+@pytest.mark.parametrize("version", [0, VERSION + 1])
+def test_another_version_is_named(version: int) -> None:
     encoded = bytearray(encode_header(HEADER))
-    encoded[8] += 1
-    with pytest.raises(Damage, match="format version 4; this program reads up to version 3"):
+    encoded[8] = version
+    told = f"format version {version}; this program reads up to version {VERSION}"
+    with pytest.raises(Damage, match=told):
         decode_header(bytes(encoded))
+
+
+@pytest.mark.parametrize("version", range(1, VERSION + 1))
+def test_every_version_up_to_the_current_one_is_read(version: int) -> None:
+    encoded = bytearray(encode_header(HEADER))
+    encoded[8] = version
+    assert decode_header(bytes(encoded)) == (HEADER, len(encoded))
 
 
 def test_a_scan_takes_in_all_records_and_their_digest() -> None:
@@ -93,6 +103,15 @@ def test_a_record_is_found_without_passing_over_all_before_it() -> None:
         assert 0 <= start - segment.offset_before(seq) <= INDEX_BYTES
     assert segment.offset_before(1) == starts[11]
     assert segment.offset_before(5000) <= starts[1010]
+
+
+@pytest.mark.parametrize("configuration", [b"", b"instruments"])
+def test_a_header_may_end_its_file_and_not_a_byte_before(configuration: bytes) -> None:
+    header = Header(77, 11, 2000, NO_PREDECESSOR, configuration)
+    encoded = encode_header(header)
+    assert decode_header(encoded) == (header, len(encoded))
+    with pytest.raises(Damage, match="the file ends inside its header"):
+        decode_header(encoded[:-1])
 
 
 @pytest.mark.parametrize("length", range(24))

@@ -93,6 +93,16 @@ def test_malformed_payload_is_counted_and_the_others_applied() -> None:
     assert made.malformed == 2
 
 
+def test_commands_and_events_are_counted_repeats_and_bad_bytes_are_not() -> None:
+    made = sequencer()
+    made.apply([payload(order(1), replace(order(2), side=2)), b"\xc1"], 9)
+    made.apply([payload(order(1))], 9)
+    assert (made.commands, made.events) == (2, 2)
+    made.apply([payload(replace(order(3), price_ticks=101, side=2))], 9)
+    assert made.commands == 3
+    assert made.events > 3
+
+
 def test_heartbeat_names_the_last_number_without_events() -> None:
     made = sequencer()
     made.apply([payload(order(1))], 9)

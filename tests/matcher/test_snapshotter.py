@@ -241,6 +241,39 @@ def test_the_process_steps_back_and_says_how_it_went(
     running.stop()
 
 
+class Refusing:
+    """A writer that cannot begin the first time."""
+
+    def __init__(self) -> None:
+        self.begun: list[int] = []
+
+    def begin(self, seq: int) -> None:
+        """No, and then yes."""
+        self.begun.append(seq)
+        if len(self.begun) == 1:
+            raise OSError("no process to be had")
+
+    def outcome(self, *, wait: bool = False) -> None:
+        """Not there yet."""
+
+    def abandon(self) -> None:
+        """Nothing is left to end."""
+
+
+def test_a_process_that_cannot_be_started_is_told_and_tried_when_the_next_is_due(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    journal = open_journal(FakeDisk())
+    writer: Any = Refusing()
+    snapshotter = Snapshotter(writer, journal, writer, 10, 0, 0)
+    for count, failed, begun in ((10, 1, [10]), (9, 1, [10]), (1, 1, [10, 20]), (50, 1, [10, 20])):
+        fill(journal, count)
+        snapshotter.tick()
+        assert (snapshotter.failed, writer.begun) == (failed, begun)
+    assert (snapshotter.written, snapshotter.last_seq) == (0, 20)
+    assert "no process to be had" in capsys.readouterr().out
+
+
 class WrittenAtOnce:
     """A store and a writer whose oldest snapshot is of this number."""
 

@@ -66,9 +66,11 @@ def test_an_accepted_clock_is_the_time_and_the_limit_begins_anew() -> None:
     keeper = started(clock)
     clock.step_ns(YEAR)
     assert keeper.accept() == (NOW, NOW + YEAR)
+    assert not keeper.refused
     assert (keeper.now_ns(), keeper.refused) == (NOW + YEAR, False)
     clock.step_ns(JUMP + 1)
     assert (keeper.now_ns(), keeper.refused) == (NOW + YEAR, True)
+    assert keeper.refusals == 2
 
 
 def test_jumps_within_the_limit_are_refused_once_their_sum_exceeds_it() -> None:
@@ -175,12 +177,31 @@ def test_a_machine_that_starts_without_the_date_believes_the_one_it_is_given() -
     assert keeper.refused
 
 
-def test_a_machine_that_starts_without_the_date_does_not_believe_a_wild_one() -> None:
+@pytest.mark.parametrize(
+    ("away_ns", "believed"), [(ABSENCE, True), (ABSENCE + 1, False), (10 * YEAR, False)]
+)
+def test_a_machine_that_starts_without_the_date_does_not_believe_a_wild_one(
+    away_ns: int, believed: bool
+) -> None:
     clock = FakeClock(SECOND)
-    keeper = started(clock)
-    clock.step_ns(NOW + 10 * YEAR)
-    assert keeper.now_ns() == SECOND
-    assert keeper.refused
+    keeper = started(clock, last_ns=NOW)
+    clock.step_ns(NOW + away_ns - SECOND)
+    assert keeper.now_ns() == (NOW + away_ns if believed else SECOND)
+    assert (keeper.refused, keeper.refusals) == (not believed, int(not believed))
+
+
+@pytest.mark.parametrize("began_ns", [SECOND, NOW - 1, NOW])
+@pytest.mark.parametrize(("beyond_ns", "over"), [(-1, False), (0, True)])
+def test_an_absence_is_over_once_the_clock_shows_the_last_stamp(
+    began_ns: int, beyond_ns: int, over: bool
+) -> None:
+    clock = FakeClock(began_ns)
+    keeper = started(clock, last_ns=NOW - beyond_ns)
+    clock.step_ns(NOW - began_ns)
+    assert keeper.now_ns() == NOW
+    clock.step_ns(JUMP + 1)
+    assert keeper.now_ns() == (NOW if over else NOW + JUMP + 1)
+    assert keeper.refused == over
 
 
 def test_a_steady_clock_that_stands_still_is_borne() -> None:

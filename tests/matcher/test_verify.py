@@ -157,6 +157,27 @@ def test_events_that_the_commands_do_not_give_are_told(
     assert "replaying 301..310 gave other events than were recorded" in verify(forged).problem
 
 
+class Pruned(FakeDisk):
+    """A disk whose first snapshot is gone once its name was told."""
+
+    def read(self, name: str, offset: int = 0, length: int | None = None) -> bytes:
+        """As if the matcher had removed it meanwhile."""
+        if name == self.gone:
+            raise FileNotFoundError(name)
+        return super().read(name, offset, length)
+
+    gone = ""
+
+
+def test_a_snapshot_that_a_running_matcher_removes_is_passed_over() -> None:
+    disk = Pruned()
+    live(disk)
+    disk.gone = next(name for name in disk.names() if name.endswith(".snapshot"))
+    verdict = verify(disk)
+    assert (verdict.problem, verdict.snapshots) == ("", [410])
+    assert (verdict.last_seq, verdict.records) == (600, 60)
+
+
 def test_a_snapshot_of_another_state_is_told(disk: FakeDisk) -> None:
     other = FakeDisk()
     recovered = recover(other, INSTRUMENTS, STREAM, SEGMENT, "batch", 5)

@@ -29,8 +29,15 @@ def test_the_oldest_is_dropped_at_the_size_but_never_the_latest() -> None:
     for payload in (b"aa", b"bbb", b"c"):
         topic.append(payload)
     assert topic.since(2, 3, 100) == [b"bbb", b"c"]
+    topic.append(b"d")
+    assert topic.since(2, 4, 100) == [b"bbb", b"c", b"d"], "exactly as much as may be held"
+    topic.append(b"ef")
+    assert (topic.first_seq, topic.since(3, 5, 100)) == (3, [b"c", b"d", b"ef"])
+    topic.append(b"gh")
+    assert topic.since(3, 6, 100) is None
+    assert topic.since(4, 6, 100) == [b"d", b"ef", b"gh"]
     topic.append(b"too long to hold")
-    assert (topic.first_seq, topic.since(4, 4, 1)) == (4, [b"too long to hold"])
+    assert (topic.first_seq, topic.since(7, 7, 1)) == (7, [b"too long to hold"])
 
 
 def test_an_answer_is_cut_at_its_size_but_has_one_payload() -> None:

@@ -1,5 +1,7 @@
 """When the recorder is asked, and what becomes of its answers."""
 
+from msgspec.structs import replace
+
 from common.events import Event, EventBatch, OrderAccepted, TradeExecuted
 from common.history import HistoryReject, MarketQuestion, MarketRecord, NotYet
 from common.instruments import example
@@ -7,6 +9,7 @@ from common.sync import Books, BookState, RestingOrder
 from publisher.feed import CHANGED_NS, Feed
 from publisher.past import (
     ALONE_NS,
+    ASKED_MAX,
     UNANSWERED_AGAIN_NS,
     UNSENT_AGAIN_NS,
     UNUSABLE_AGAIN_NS,
@@ -208,6 +211,44 @@ def test_a_refusal_is_told_and_not_repeated_soon() -> None:
     assert world.past.take_notes() == [Note(Finding.REFUSED, [SYMBOL], "unknown")]
     assert world.ask(UNUSABLE_AGAIN_NS - 1) == []
     assert len(world.ask(1)) == 1
+
+
+def test_at_most_so_many_answers_are_waited_for_at_once() -> None:
+    count = 2 * ASKED_MAX + 1
+    instruments = [replace(example(), id=n, symbol=f"S{n}-X") for n in range(1, count)]
+    feed = Feed(instruments, base=0, history_count=100)
+    past = Past(feed)
+    recorder = PlainRecorder(NOTIONAL)
+    for n in range(1, count):
+        recorder.record(BOOKS_SEQ, n, [trade(4, 500, 4, TIME_NS, seq=36)])
+    feed.load(Books(1, STREAM, BOOKS_SEQ, TIME_NS, [BookState(n, [], [], 4, 500)
+                                                   for n in range(1, count)]))  # fmt: skip
+    feed.publish()
+    first = past.wanted(START_NS)
+    assert [each.instrument for each in first] == list(range(1, ASKED_MAX + 1))
+    assert past.wanted(START_NS) == []
+    past.take(recorder.answer(first[0]), START_NS)
+    past.take(HistoryReject(first[1].request_id, "instrument", "unknown"), START_NS)
+    more = past.wanted(START_NS)
+    assert [each.instrument for each in more] == [ASKED_MAX + 1, ASKED_MAX + 2]
+    # Those that are waited for may be asked again, and no other takes their place.
+    again = past.wanted(START_NS + UNANSWERED_AGAIN_NS)
+    assert [each.instrument for each in again] == list(range(3, ASKED_MAX + 3))
+
+
+def test_an_answer_counts_only_for_the_instrument_that_asked() -> None:
+    instruments = [example(), replace(example(), id=2, symbol="ETH-USDT")]
+    feed = Feed(instruments, base=0, history_count=100)
+    past = Past(feed)
+    books = [BookState(n, [], [], 4, 500) for n in (1, 2)]
+    feed.load(Books(1, STREAM, BOOKS_SEQ, TIME_NS, books))
+    feed.publish()
+    one, other = past.wanted(START_NS)
+    past.take(HistoryReject(other.request_id, "instrument", "unknown"), START_NS)
+    past.take(HistoryReject(other.request_id + 1, "instrument", "unknown"), START_NS)
+    assert past.take_notes() == [Note(Finding.REFUSED, ["ETH-USDT"], "unknown")]
+    again = past.wanted(START_NS + UNANSWERED_AGAIN_NS)
+    assert [each.instrument for each in again] == [one.instrument]
 
 
 def test_books_lost_with_trades_between_ask_anew() -> None:

@@ -185,6 +185,15 @@ def test_a_record_of_other_trades_is_refused() -> None:
     assert made.seed(record_of(PAST[:205], 2_050))
 
 
+def test_a_record_without_trades_is_taken_where_there_were_none() -> None:
+    made = fresh(last_trade_id=0)
+    made.hold()
+    assert made.seed(record_of([], 2_000))
+    hear(made, *PAST[:10])
+    _, candles = made.state(9, PAST[9].time_ns, QUOTE)
+    assert candles == plain_latest(PAST[:10], NOTIONAL)
+
+
 def test_too_many_trades_behind_a_question_void_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(statistics, "HELD_MAX", 20)
     made = fresh(last_trade_id=200)

@@ -28,7 +28,11 @@ class NoSubscribers:
 
 
 def heartbeats(
-    monkeypatch: pytest.MonkeyPatch, period_ms: int, until_ms: int, busy_every_ms: int = 0
+    monkeypatch: pytest.MonkeyPatch,
+    period_ms: int,
+    until_ms: int,
+    busy_every_ms: int = 0,
+    rounds: Rounds | None = None,
 ) -> list[tuple[int, Heartbeat]]:
     """Milliseconds from the start and content of every heartbeat."""
     clock = FakeClock(NOW_NS)
@@ -42,7 +46,7 @@ def heartbeats(
     parts: list[Any] = [events, sync, history, public, requests, NoSubscribers()]
     service = PublisherService(
         replica, SnapshotDesk(replica), parts[0], parts[1], parts[2], parts[3], parts[4], parts[5],
-        clock, period_ms, Rounds(),
+        clock, period_ms, rounds or Rounds(),
     )  # fmt: skip
     idle = encode(EventBatch(7, 1, 0, 9, []))
     for ms in range(busy_every_ms, until_ms, busy_every_ms) if busy_every_ms else ():
@@ -72,7 +76,10 @@ def test_there_is_a_heartbeat_every_period(
 
 
 def test_a_heartbeat_tells_how_long_the_matcher_is_silent(monkeypatch: pytest.MonkeyPatch) -> None:
-    silent = heartbeats(monkeypatch, 500, 3_000)
+    rounds = Rounds()
+    silent = heartbeats(monkeypatch, 500, 3_000, rounds=rounds)
     assert all(abs(beat.stale_ms - ms) <= 2 for ms, beat in silent)
-    heard = heartbeats(monkeypatch, 500, 3_000, busy_every_ms=100)
+    assert abs(rounds.stale_ns - 3_000 * MS) <= 500 * MS
+    heard = heartbeats(monkeypatch, 500, 3_000, busy_every_ms=100, rounds=rounds)
     assert all(beat.stale_ms <= 101 for _, beat in heard)
+    assert rounds.stale_ns <= 101 * MS
