@@ -1,6 +1,7 @@
 """Segments: the header comes back, every flipped byte of it is found, records are found again."""
 
 from hashlib import sha256
+from zlib import crc32
 
 import pytest
 
@@ -58,6 +59,8 @@ def test_another_version_is_named(version: int) -> None:
 def test_every_version_up_to_the_current_one_is_read(version: int) -> None:
     encoded = bytearray(encode_header(HEADER))
     encoded[8] = version
+    seed = version if version >= 3 else 0
+    encoded[12:16] = crc32(encoded[20:], seed).to_bytes(4, "little")
     assert decode_header(bytes(encoded)) == (HEADER, len(encoded))
 
 

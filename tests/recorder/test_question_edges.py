@@ -164,6 +164,12 @@ def test_the_minutes_of_a_market_go_back_a_day_from_the_latest(sqlite_engine: En
     assert [latest - each.open_ns for each in told.minutes] == list(ages[2:])
 
 
+def test_a_market_without_trades_has_nothing_to_tell(sqlite_engine: Engine) -> None:
+    trades = [(2, 1, 1, 5, 5, 1, 1, 2, 9)]
+    told: Any = desk(sqlite_engine, trades=trades).answer(MarketQuestion(1, SEQ, 1))
+    assert (told.latest, told.minutes, told.last_lots) == ([], [], 0)
+
+
 @pytest.mark.parametrize(("min_seq", "known"), [(SEQ - 1, True), (SEQ, True), (SEQ + 1, False)])
 def test_an_answer_is_given_from_the_number_on_that_was_asked_for(
     sqlite_engine: Engine, min_seq: int, known: bool

@@ -192,6 +192,28 @@ def test_a_step_that_is_full_leaves_the_other_instruments_for_the_next(
     assert [retention.step(n * BUSY_NS) for n in range(3)] == [3, 3, 0]
 
 
+def test_orders_are_looked_at_a_step_at_a_time_and_again_from_the_first(
+    sqlite_engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retention_module, "ROWS_AT_ONCE", 3)
+    old = replace(ORDER, status=FILLED, created_ns=EDGE_NS - 5, updated_ns=EDGE_NS - 5)
+    # The first three stay: they are open, or ended lately.
+    stays = [(1, OPEN, EDGE_NS - 5), (2, FILLED, EDGE_NS), (3, PARTIAL, EDGE_NS - 5)]
+    orders = [replace(old, order_id=n, status=s, updated_ns=at) for n, s, at in stays]
+    orders += [replace(old, order_id=n) for n in range(4, 9)]
+    orders.append(replace(old, order_id=9, created_ns=EDGE_NS, updated_ns=EDGE_NS))
+    write(sqlite_engine, orders=orders)
+    retention = Retention(sqlite_engine, [1], DAYS)
+    retention.time_ns = NOW_NS
+    assert [retention.step(n * BUSY_NS) for n in range(5)] == [0, 3, 2, 0, 0]
+    assert [row["order_id"] for row in tables_of(sqlite_engine)["orders"]] == [1, 2, 3, 9]
+    # A day later a pass begins with the first again.
+    retention.time_ns += DAY_NS
+    assert retention.step(4 * BUSY_NS + IDLE_NS - 1) == 0
+    assert [retention.step((4 + n) * BUSY_NS + IDLE_NS) for n in range(2)] == [1, 1]
+    assert [row["order_id"] for row in tables_of(sqlite_engine)["orders"]] == [1, 3]
+
+
 def test_nothing_is_forgotten_before_a_time_is_known(engine: Engine) -> None:
     write(engine, trades=[trade(1, 1, 1)])
     retention = Retention(engine, [1], DAYS)
