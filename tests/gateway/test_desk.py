@@ -52,7 +52,7 @@ def test_fill_goes_to_maker_and_taker_with_their_own_view() -> None:
         Ack(3, 2, 2, OrderStatus.NEW, "", 400, 5),
         Execution(
             3, 2, SYMBOL, 2, "", ExecutionKind.FILL, OrderStatus.FILLED, Side.BUY, 5_000_000, 400,
-            400, 0, 5, 1, 2, 800, 0, 1,
+            400, 0, 5, 1, 2, 80_000, 0, 1,
         ),
     ]  # fmt: skip
     assert world.replies(ANN) == [

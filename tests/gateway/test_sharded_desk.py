@@ -161,7 +161,7 @@ def test_every_instrument_is_listed() -> None:
 
 def test_an_instrument_added_to_a_shard_is_traded_there() -> None:
     world, token = ready()
-    doge = replace(example(), id=77, symbol="DOGE-USDT")
+    doge = replace(example(), id=77, symbol="DOGE-USDT", base="DOGE")
     matcher = world.shards[1].matcher
     assert matcher is not None
     taught: list[str] = []
