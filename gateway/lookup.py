@@ -239,6 +239,7 @@ class Lookup:
         if book is None:
             raise _no_market_data(symbol)
         if not has_come:
+            self._past.check_given(min_seq)
             text = f"the book is at {book.seq}, and nothing says that it holds {min_seq} yet"
             raise Problem(503, "MARKET_DATA_UNAVAILABLE", f"{text}; try again", "min_seq")
         price, quantity = instrument.price_text, instrument.quantity_text

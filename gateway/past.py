@@ -53,10 +53,19 @@ class Past:
         if isinstance(answer, HistoryReject):
             raise malformed(answer.field, answer.text)
         if isinstance(answer, NotYet):
+            self.check_given(min_seq)
             raise history_unavailable(answer.text)
         if not isinstance(answer, kind):
             raise history_unavailable("the recorder does not answer")
         return answer
+
+    def check_given(self, min_seq: int) -> None:
+        """Raise `Problem` 400 for a number that the matcher has not given yet. Called once the
+        number has been waited for: another gateway may have heard of it a moment earlier."""
+        last = self._sessions.seqs[shard_of(min_seq)]
+        if min_seq > last:
+            text = f"{min_seq} has not been given yet: the last number here is {last}"
+            raise malformed("min_seq", text)
 
     async def ask_all(
         self,

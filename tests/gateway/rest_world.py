@@ -57,7 +57,7 @@ class PlainMarket:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self.stale = False
+        self.stale = self.lags = False
         self.tickers: dict[str, Ticker] = {}
         self.states: dict[str, MarketState] = {}
 
@@ -78,8 +78,8 @@ class PlainMarket:
         return book
 
     async def wait_for(self, symbol: str, seq: int) -> bool:
-        """Whether the engine has come to it; nothing is late here."""
-        return self._engine.seq >= seq
+        """Whether the engine has come to it, unless the market lags."""
+        return not self.lags and self._engine.seq >= seq
 
     def state(self, symbol: str) -> MarketState | None:
         """The state as the engine has it, with no auction."""

@@ -148,20 +148,48 @@ def test_the_look_up_by_name_finds_the_last_order_of_it_with_its_fills() -> None
         f"{PATH}?client_order_id=mine-1",
     ],
 )
-@pytest.mark.parametrize(("min_seq", "status"), [(100, 200), (101, 503)])
+@pytest.mark.parametrize(
+    ("seq", "status", "code"),
+    [
+        (3, 200, ""),
+        (2, 503, "HISTORY_UNAVAILABLE"),
+    ],
+)
 def test_a_reader_may_ask_for_an_answer_as_of_a_number(
-    path: str, min_seq: int, status: int
+    path: str, seq: int, status: int, code: str
 ) -> None:
     async def main() -> None:
         async with RestWorld() as world:
+            for _ in range(3):
+                await world.enter(limit("buy", "1", "50000"), account=2)
             recorder = Recorder(world, [(7, "mine-1")])
+            recorder.seq = seq
             join = "&" if "?" in path else "?"
-            answer = await world.client.get(f"{path}{join}min_seq={min_seq}")
+            answer = await world.client.get(f"{path}{join}min_seq=3")
             assert answer.status_code == status, answer.text
-            assert {each.min_seq for each in recorder.asked} == {min_seq}
-            if status == 503:
-                assert answer.json()["error"]["code"] == "HISTORY_UNAVAILABLE"
+            assert {each.min_seq for each in recorder.asked} == {3}
+            if code:
+                assert answer.json()["error"]["code"] == code
                 assert answer.headers["Retry-After"] == "1"
+
+    run(main())
+
+
+def test_a_number_that_was_never_given_is_refused() -> None:
+    async def main() -> None:
+        async with RestWorld() as world:
+            await world.enter(limit("buy", "1", "50000"))
+            Recorder(world, []).seq = 1
+            for path in ("/api/v1/orders", "/api/v1/orderbook/BTC-USDT"):
+                answer = await world.client.get(f"{path}?min_seq=2")
+                assert (answer.status_code, answer.json()["error"]) == (
+                    400,
+                    {
+                        "code": "MALFORMED",
+                        "message": "2 has not been given yet: the last number here is 1",
+                        "field": "min_seq",
+                    },
+                )
 
     run(main())
 
@@ -183,11 +211,12 @@ def test_a_book_is_shown_once_it_has_come_to_the_number() -> None:
             path = "/api/v1/orderbook/BTC-USDT"
             now = await world.client.get(f"{path}?min_seq={seq}")
             assert now.json()["bids"] == [["50000.00", "1.00000"]]
-            late = await world.client.get(f"{path}?min_seq={seq + 1}")
+            world.market.lags = True
+            late = await world.client.get(f"{path}?min_seq={seq}")
             assert late.status_code == 503
             assert late.json()["error"] == {
                 "code": "MARKET_DATA_UNAVAILABLE",
-                "message": f"the book is at {seq}, and nothing says that it holds {seq + 1} yet; "
+                "message": f"the book is at {seq}, and nothing says that it holds {seq} yet; "
                 "try again",
                 "field": "min_seq",
             }

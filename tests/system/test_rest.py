@@ -61,11 +61,12 @@ def test_the_book_and_the_trades_hold_what_was_acknowledged_where_that_is_asked_
         assert [(trade["seq"], trade["price"]) for trade in trades] == [(seq, price)]
 
 
-def test_a_number_that_has_not_come_is_not_pretended(running: Exchange) -> None:
-    seq = enter(running, 110, limit("buy", "0.1", "30000")).json()["seq"] + 1_000_000
+def test_a_number_that_was_not_given_is_refused_after_a_wait(running: Exchange) -> None:
+    seq = enter(running, 110, limit("buy", "0.1", "30000")).json()["seq"]
     for path in ("orderbook/BTC-USDT", "trades/BTC-USDT", "candles/BTC-USDT", "orders", "fills"):
-        answer = WEB.get(f"{running.api}/api/v1/{path}?min_seq={seq}")
-        assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1"), path
+        answer = WEB.get(f"{running.api}/api/v1/{path}?min_seq={seq + 1}")
+        assert (answer.status_code, answer.json()["error"]["field"]) == (400, "min_seq"), path
+        assert f"the last number here is {seq}" in answer.json()["error"]["message"]
 
 
 def test_an_order_is_looked_up_and_cancelled_by_its_client_order_id(running: Exchange) -> None:
