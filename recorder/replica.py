@@ -139,7 +139,6 @@ class Replica:
                     f"{reply.first_seq}: what is between is gone (JOURNAL_KEEP_SEGMENTS). {REMEDY}"
                 )
             self._seq = reply.first_seq - 1
-            self._time_ns = 0
         self._last_is_gone = True
         return self._proved()
 

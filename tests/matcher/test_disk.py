@@ -373,6 +373,23 @@ def test_free_bytes_are_those_an_ordinary_user_may_have(disk: FileDisk, tmp_path
     assert abs(disk.free_bytes() - found.f_bavail * found.f_frsize) < 2**30
 
 
+def test_the_call_that_syncs_is_that_of_the_directory(
+    disk: FileDisk, tmp_path: Path, monkeypatch: Patch
+) -> None:
+    asked: list[tuple[int, int]] = []
+
+    def call(file: int) -> str:
+        asked.append((os.fstat(file).st_ino, file))
+        return "the call"
+
+    monkeypatch.setattr("matcher.disk.sync_call", call)
+    assert disk.sync_call() == "the call"
+    ((node, file),) = asked
+    assert node == (tmp_path / "data").stat().st_ino
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(file)
+
+
 def test_every_sync_is_timed(disk: FileDisk) -> None:
     disk.take("one", 100, b"head")
     assert sum(disk.syncs.counts) == 0

@@ -1,0 +1,338 @@
+"""The recorder's two loops on a fake clock: when they ask, write, wait and answer."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import zmq
+from msgspec import Raw
+from sqlalchemy import Engine
+from sqlalchemy.exc import OperationalError
+
+from common.clock import FakeClock
+from common.codec import decode_history_answer, decode_metrics, decode_sync_request, encode
+from common.events import Event, EventBatch, OrderAccepted
+from common.history import HistoryReject, NotYet, TradeRecords, TradesQuestion
+from common.instruments import example
+from common.metrics import Metrics, MetricsRequest
+from common.sync import GatewayRequest, GatewayState, Resend, ResendRequest
+from recorder import service as module
+from recorder.digest import Changes
+from recorder.questions import HistoryDesk
+from recorder.retention import Retention
+from recorder.service import (
+    AGAIN_NS,
+    GATHER_NS,
+    QUESTIONS_MAX,
+    SLEEP_MS,
+    WAIT_NS,
+    WAIT_STEP_MS,
+    AnswerService,
+    RecorderService,
+)
+from recorder.store import Store
+from tests.recorder.naive import tables_of
+from tests.recorder.test_question_edges import SEQ, desk
+from tests.system.loop import MS, FakeSocket, Script
+
+STREAM = 7
+NOW_NS = 1_780_000_000_000_000_000
+
+
+def batch(seq: int, count: int = 1) -> EventBatch:
+    """Orders of these numbers, a millisecond after their predecessors."""
+    events: list[Event] = [
+        OrderAccepted(each, 0, each, 8, 1, each, 1, 2, 500, 1) for each in range(seq, seq + count)
+    ]
+    return EventBatch(STREAM, seq, seq + count - 1, NOW_NS + seq * MS, events)
+
+
+class Line(FakeSocket):
+    """A socket that a loop also polls alone; `answer` is what the other side sends back, and the
+    first `refusals` messages find nobody there."""
+
+    def __init__(
+        self, script: Script, answer: Callable[[bytes], bytes | None] = lambda _: None
+    ) -> None:
+        super().__init__(script.clock)
+        self._script = script
+        self._answer = answer
+        self.refusals = 0
+
+    def poll(self, ms: int) -> int:
+        """Whether something came in time."""
+        return len(self._script.sleep(ms, [self]))
+
+    def send_multipart(self, frames: list[bytes], flags: int = 0) -> None:
+        """Keep it, and have the answer."""
+        super().send_multipart(frames, flags)
+        if self.refusals:
+            self.refusals -= 1
+            raise zmq.Again
+        answer = self._answer(frames[-1])
+        if answer is not None:
+            self.waiting.append([answer])
+
+
+class World:
+    """A recorder beside a matcher that answers at once."""
+
+    def __init__(self, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.clock = FakeClock(NOW_NS)
+        self.began_ms = self.clock.monotonic_ns() // MS
+        self.script = Script(self.clock)
+        self.script.patch(monkeypatch)
+        self.engine = engine
+        self.missed: list[EventBatch] = []
+        self.events, self.sync = Line(self.script), Line(self.script, self._answer)
+        self.writes: list[int] = []
+        store, write = Store(engine), Store.write
+
+        def noted(changes: Changes) -> None:
+            self.writes.append(self.clock.monotonic_ns() // MS - self.began_ms)
+            write(store, changes)
+
+        monkeypatch.setattr(store, "write", noted)
+        parts: list[Any] = [self.events, self.sync]
+        self.service = RecorderService(
+            store, Retention(engine, [1], 0), [example()], parts[0], parts[1], self.clock
+        )
+
+    def _answer(self, question: bytes) -> bytes | None:
+        asked = decode_sync_request(question)
+        if isinstance(asked, GatewayRequest):
+            return encode(GatewayState(asked.request_id, 0, STREAM, 0, 0, [example()]))
+        assert isinstance(asked, ResendRequest)
+        found = [Raw(encode(each)) for each in self.missed if each.last_seq >= asked.from_seq]
+        return encode(Resend(asked.request_id, STREAM, found))
+
+    def hear(self, ms: int, *batches: EventBatch | bytes) -> None:
+        """Events come at that time."""
+        sent = [[each if isinstance(each, bytes) else encode(each)] for each in batches]
+        self.script.at(ms, lambda: self.events.waiting.extend(sent))
+
+    def run(self, until_ms: int) -> None:
+        """Let the loop go until then."""
+        self.script.at(until_ms, self.service.stop)
+        self.service.run()
+
+    def asked(self, kind: type) -> list[tuple[int, Any]]:
+        """When it asked for this, and what."""
+        sent = [
+            (ms - self.began_ms, decode_sync_request(frames[-1])) for ms, frames in self.sync.sent
+        ]
+        return [(ms, each) for ms, each in sent if isinstance(each, kind)]
+
+
+@pytest.fixture
+def world(sqlite_engine: Engine, monkeypatch: pytest.MonkeyPatch) -> World:
+    return World(sqlite_engine, monkeypatch)
+
+
+def test_what_is_traded_is_asked_first_and_again_while_nobody_answers(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(world.sync, "_answer", lambda _: None)
+    world.hear(5, batch(1))
+    world.run(3_500)
+    again = AGAIN_NS // MS
+    assert [ms for ms, _ in world.asked(GatewayRequest)] == [0, again, 2 * again, 3 * again]
+    assert world.service.seq == 0
+    assert world.events.waiting, "events wait until it is known what is traded"
+
+
+def test_a_question_that_finds_nobody_is_asked_again_at_the_next_look(world: World) -> None:
+    world.sync.refusals = 2
+    world.run(500)
+    assert [ms for ms, _ in world.asked(GatewayRequest)] == [0, SLEEP_MS, 2 * SLEEP_MS]
+
+
+def test_what_was_missed_is_asked_for_and_recorded_in_order(world: World) -> None:
+    world.missed = [batch(1, 3), batch(4)]
+    # The first time nobody is there.
+    world.script.at(49, lambda: setattr(world.sync, "refusals", 1))
+    world.hear(50, batch(5))
+    world.run(400)
+    asked = world.asked(ResendRequest)
+    assert [(ms, each.from_seq, each.to_seq) for ms, each in asked] == [
+        (50, 1, 4), (50 + SLEEP_MS, 1, 4),
+    ]  # fmt: skip
+    assert [row["order_id"] for row in tables_of(world.engine)["orders"]] == [1, 2, 3, 4, 5]
+    assert (world.service.seq, world.service.written.gaps) == (5, 2)
+    assert world.service.written.held == 0
+
+
+def test_batches_behind_a_gap_are_held_and_counted(world: World) -> None:
+    world.hear(50, batch(1))
+    world.hear(100, batch(3), batch(4))
+    world.run(150)
+    assert (world.service.seq, world.service.written.held) == (1, 2)
+    assert world.service.written.rows == {"orders": 1, "trades": 0, "fills": 0, "candles": 0}
+
+
+def test_a_lone_order_is_written_at_once_and_many_share_a_transaction(world: World) -> None:
+    for place in range(50):
+        world.hear(500 + place, batch(1 + place))
+    world.hear(700, batch(51))
+    world.run(1_000)
+    gather = GATHER_NS // MS
+    assert world.writes == [500, *range(500 + gather, 551, gather), 700]
+    written = world.service.written
+    assert written.rows["orders"] == 51
+    assert sum(written.transactions.counts) == len(world.writes)
+    assert sum(written.delays.counts) == len(world.writes)
+    assert world.service.seq == 51
+
+
+def test_large_batches_are_transactions_of_their_own(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "EVENTS_MAX", 3)
+    world.hear(50, batch(1, 3), batch(4, 2), batch(6, 1), batch(7, 2))
+    world.run(100)
+    assert world.writes == [50, 50, 50]
+    assert world.service.seq == 8
+
+
+def test_bytes_that_are_no_message_are_counted_and_passed_over(world: World) -> None:
+    world.hear(50, b"\xc1", batch(1), b"\x93", batch(2))
+    world.script.at(60, lambda: world.sync.waiting.append([b"\xc1"]))
+    world.run(200)
+    assert (world.service.written.malformed, world.service.seq) == (2, 2)
+
+
+def test_a_database_that_fails_is_told_once_until_it_was_back(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(module, "AGAIN_S", 0)
+    store = world.service._store
+    load, write = store.load, store.write
+    fails, states = [True, True, False, True, False], []
+
+    def failing_load(instruments: Any) -> Any:
+        states.append((world.service.written.failing, world.service.written.failures))
+        if fails.pop(0):
+            raise OperationalError("SELECT", {}, Exception("no room"))
+        return load(instruments)
+
+    def failing_write(changes: Changes) -> None:
+        monkeypatch.setattr(store, "write", write)
+        raise OperationalError("INSERT", {}, Exception("no room"))
+
+    monkeypatch.setattr(store, "load", failing_load)
+    monkeypatch.setattr(store, "write", failing_write)
+    world.missed = [batch(1)]
+    world.hear(100, batch(1))
+    world.hear(300, batch(2))
+    world.run(2_000)
+    assert states == [(False, 0), (True, 1), (True, 2), (True, 3), (True, 4)]
+    assert not world.service.written.failing
+    assert world.service.seq == 2
+    told = [line for line in capsys.readouterr().out.splitlines() if "database_failed" in line]
+    assert len(told) == 2
+
+
+class Recorded:
+    """Who has recorded up to `seq`."""
+
+    seq = SEQ
+
+
+class Desk:
+    """An answering loop, what it is asked, and what it says."""
+
+    def __init__(self, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.clock = FakeClock(NOW_NS)
+        self.began_ms = self.clock.monotonic_ns() // MS
+        self.script = Script(self.clock)
+        self.script.patch(monkeypatch)
+        self.line = Line(self.script)
+        self.recorded = Recorded()
+        parts: list[Any] = [self.recorded, self.line]
+        asked: HistoryDesk = desk(engine, trades=[(1, 1, 1, 5, 5, 1, 1, 2, 9)])
+        self.service = AnswerService(asked, parts[0], parts[1], self.clock)
+
+    def ask(self, ms: int, *questions: Any) -> None:
+        """Questions of a gateway come at that time."""
+        sent = [[b"gateway", encode(each)] for each in questions]
+        self.script.at(ms, lambda: self.line.waiting.extend(sent))
+
+    def run(self, until_ms: int) -> list[tuple[int, Any]]:
+        """What was answered until then, and when."""
+        self.script.at(until_ms, self.service.stop)
+        self.service.run()
+        assert all(frames[0] == b"gateway" for _, frames in self.line.sent)
+        sent = [(ms - self.began_ms, frames[-1]) for ms, frames in self.line.sent]
+        return [(ms, decode_history_answer(payload)) for ms, payload in sent]
+
+
+@pytest.fixture
+def asking(sqlite_engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Desk:
+    return Desk(sqlite_engine, monkeypatch)
+
+
+def test_a_question_about_what_is_recorded_is_answered_at_once(asking: Desk) -> None:
+    asking.ask(7, TradesQuestion(1, SEQ, 1), TradesQuestion(2, 0, 0))
+    (ms, trades), (_, refused) = asking.run(20)
+    assert ms == 7
+    assert isinstance(trades, TradeRecords)
+    assert isinstance(refused, HistoryReject)
+    assert asking.service.answers == {"TradeRecords": 1, "HistoryReject": 1}
+
+
+def test_a_question_about_what_is_not_recorded_yet_waits_for_it(asking: Desk) -> None:
+    asking.ask(10, TradesQuestion(1, SEQ + 1, 1), TradesQuestion(2, SEQ + 2, 1))
+    waits: list[int] = []
+    asking.script.at(100, lambda: waits.append(asking.service.waiting))
+    # The record gets on, and the database with it.
+    asking.script.at(301, lambda: setattr(asking.recorded, "seq", SEQ + 1))
+    (ms, first), (later_ms, later) = asking.run(3_000)
+    assert waits == [2]
+    assert 301 <= ms <= 301 + WAIT_STEP_MS
+    assert (first.request_id, later.request_id) == (1, 2)
+    assert isinstance(later, NotYet)
+    assert later.seq == SEQ + 1
+    assert 10 + WAIT_NS // MS <= later_ms <= 10 + WAIT_NS // MS + WAIT_STEP_MS
+    assert asking.service.waiting == 0
+
+
+def test_a_wrong_question_does_not_wait(asking: Desk) -> None:
+    asking.ask(10, TradesQuestion(1, SEQ + 1, 0))
+    ((ms, answer),) = asking.run(20)
+    assert (ms, type(answer)) == (10, HistoryReject)
+
+
+def test_no_more_questions_wait_than_may(asking: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "WAITING_MAX", 3)
+    asking.ask(10, *(TradesQuestion(n, SEQ + 1, 1) for n in range(1, 6)))
+    answers = asking.run(50)
+    assert [(ms, answer.request_id, answer.seq) for ms, answer in answers] == [
+        (10, 4, SEQ), (10, 5, SEQ),
+    ]  # fmt: skip
+    assert asking.service.waiting == 3
+
+
+def test_those_that_wait_are_looked_at_between_many_others(asking: Desk) -> None:
+    asking.ask(10, TradesQuestion(1, SEQ + 1, 1))
+    asking.script.at(20, lambda: setattr(asking.recorded, "seq", SEQ + 1))
+    asking.ask(20, *(TradesQuestion(n, SEQ, 1) for n in range(2, 2 * QUESTIONS_MAX)))
+    answers = [answer.request_id for _, answer in asking.run(50)]
+    assert answers.index(1) <= QUESTIONS_MAX
+
+
+def test_an_asker_that_is_gone_harms_nobody(asking: Desk) -> None:
+    asking.line.refusals = 1
+    asking.ask(10, TradesQuestion(1, SEQ, 1), TradesQuestion(2, SEQ, 1))
+    assert [answer.request_id for _, answer in asking.run(20)] == [1, 2]
+
+
+def test_what_is_no_question_is_refused_and_metrics_are_told(asking: Desk) -> None:
+    asking.service.metrics = lambda: "counted 1"
+    asking.script.at(10, lambda: asking.line.waiting.append([b"gateway", b"\xc1"]))
+    asking.ask(20, MetricsRequest(9))
+    asking.script.at(30, asking.service.stop)
+    asking.service.run()
+    (_, refused), (_, told) = asking.line.sent
+    assert isinstance(decode_history_answer(refused[-1]), HistoryReject)
+    assert decode_metrics(told[-1]) == Metrics(9, SEQ, "counted 1")
+    assert asking.service.answers == {"HistoryReject": 1, "Metrics": 1}
