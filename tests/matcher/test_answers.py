@@ -36,7 +36,10 @@ def test_a_refusal_says_whose_command_it_was_and_why() -> None:
     ("order_id", "field"), [(6, "order_id"), (1, "order_id"), (0, "client_order_id")]
 )
 def test_an_unknown_order_is_named_as_it_was_asked_for(order_id: int, field: str) -> None:
-    for command in (CancelOrder(2, 3, 4, 5, order_id, "mine"), AmendOrder(2, 3, 4, 5, order_id, 0, 0)):
+    for command in (
+        CancelOrder(2, 3, 4, 5, order_id, "mine"),
+        AmendOrder(2, 3, 4, 5, order_id, 0, 0),
+    ):
         assert unknown_order(command) == (RejectReason.UNKNOWN_ORDER, field)
 
 
