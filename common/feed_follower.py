@@ -370,10 +370,7 @@ class FeedFollower:
         if len(line.held) > HELD_MAX:
             for oldest in sorted(line.held)[: HELD_MAX // 2]:
                 del line.held[oldest]
-        if line.live and line.next_seq in line.held:
-            self._drain(line)
-        else:
-            self._ask_for_hole(line)
+        self._drain(line)
 
     def _drain(self, line: Line) -> None:
         """Apply what is held and next; ask for what is missing before the rest."""

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from common.errors import ConfigError, DecimalError
 from common.instruments import (
+    MAX_NOTIONAL,
     Instrument,
     example,
     format_decimal,
@@ -213,3 +214,54 @@ def test_an_asset_is_named_by_the_same_rule(tmp_path: Path) -> None:
     path.write_text(GOOD.replace('"USDT"', '"U/T"').replace("USDT =", '"U/T" ='))
     with pytest.raises(ConfigError, match=r"quote must be 1 to 12 of A-Z.*not 'U/T'"):
         load_instruments(path)
+
+
+LIMITS = """
+min_notional = "5"
+maker_fee_percent = "-0.01"
+taker_fee_percent = "0.05"
+min_price = "0.02"
+max_notional = "1000"
+band_low = "0.05"
+band_high = "100"
+band_percent = "12.5"
+"""
+
+
+def test_every_field_of_the_file_has_its_place(tmp_path: Path) -> None:
+    path = tmp_path / "instruments.toml"
+    path.write_text(GOOD + LIMITS)
+    (found,) = load_instruments(path)
+    assert found == Instrument(
+        id=1, symbol="BTC-USDT", base="BTC", quote="USDT", tick_size="0.01",
+        lot_size="0.00001", base_decimals=8, quote_decimals=8, max_price_ticks=10**9,
+        min_quantity_lots=1, max_quantity_lots=900_000_000, min_notional=5 * 10**8,
+        maker_fee_rate=-100, taker_fee_rate=500, min_price_ticks=2, max_notional=1000 * 10**8,
+        band_low_ticks=5, band_high_ticks=10_000, band_rate=125_000,
+    )  # fmt: skip
+    path.write_text(GOOD)
+    (plain,) = load_instruments(path)
+    assert (plain.min_price_ticks, plain.min_notional, plain.max_notional) == (1, 0, MAX_NOTIONAL)
+    assert (plain.band_low_ticks, plain.band_high_ticks, plain.band_rate) == (0, 0, 0)
+    assert (plain.maker_fee_rate, plain.taker_fee_rate) == (1_000, 2_000)
+
+
+@pytest.mark.parametrize(
+    ("changed", "sound"),
+    [
+        ('maker_fee_percent = "-0.05"\ntaker_fee_percent = "0.05"', True),
+        ('maker_fee_percent = "-0.0501"\ntaker_fee_percent = "0.05"', False),
+        ('taker_fee_percent = "10"', True),
+        ('taker_fee_percent = "10.0001"', False),
+        ('min_price = "10000000"', True),
+        ('min_price = "10000000.01"', False),
+    ],
+)
+def test_limits_hold_to_the_last_digit(tmp_path: Path, changed: str, sound: bool) -> None:
+    path = tmp_path / "instruments.toml"
+    path.write_text(GOOD + changed)
+    if sound:
+        assert len(load_instruments(path)) == 1
+    else:
+        with pytest.raises(ConfigError):
+            load_instruments(path)

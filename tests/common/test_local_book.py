@@ -18,6 +18,7 @@ from common.feed import (
     Snapshot,
     SnapshotRequest,
     Trades,
+    topic,
 )
 from common.feed_follower import HELD_MAX, STALE_NS, FeedFollower, Update
 from common.feed_line import RETRY_NS
@@ -397,3 +398,66 @@ def test_book_shows_levels_best_first() -> None:
     assert book.best == Best(100, 5, 101, 2)
     assert book.seq == 2
     assert first_of(3) == (3 << 30) + 1
+
+
+def test_what_came_behind_a_snapshot_while_it_was_on_its_way_follows_it() -> None:
+    world = started(channels=("l2", "l3"))
+    line = world.follower._books[SYMBOL].lines[0]
+    world.feed([(line.topic.encode(), line.next_seq, b"\xc1")])
+    (request,) = world.follower.take_requests()
+    world.source.step()
+    reply = world.source.answer(request)
+    # The first of these has the very number behind the snapshot.
+    for _ in range(4):
+        world.feed(world.source.step())
+    before = world.follower.counters.duplicates
+    world.follower.on_reply(reply)
+    world.check()
+    assert world.follower.take_requests() == []
+    assert world.follower.counters.duplicates == before
+
+
+def test_a_message_of_a_later_publisher_begins_everything_anew() -> None:
+    world = started(channels=("l2", "trade"))
+    world.source = FeedSource(seed=77, epoch=9)
+    frames: list[Frames] = []
+    while not any(name == b"trade.BTC-USDT|" for name, _, _ in frames):
+        frames += world.source.step()
+    world.feed(frames)
+    assert world.follower.counters.restarts == 1
+    assert not world.follower.ready
+    world.answer()
+    world.check()
+    assert world.follower.counters.restarts == 1
+    world.source = FeedSource(seed=78, epoch=8)
+    world.feed(world.source.step())
+    assert world.follower.counters.restarts == 1, "of an earlier one: it has ended"
+
+
+def test_a_message_with_a_hole_before_it_asks_for_the_hole_at_once() -> None:
+    world = started(channels=("l3",))
+    name, first = topic("l3", SYMBOL), world.follower._books[SYMBOL].lines[0].next_seq
+    world.source.step()
+    world.source.step()
+    world.feed(world.source.step())
+    (request,) = world.follower.take_requests()
+    assert isinstance(request, RangeRequest)
+    assert (request.topic, request.from_seq, request.to_seq) == (name, first, first + 1)
+    world.follower.on_reply(world.source.answer(request))
+    world.check()
+
+
+def test_a_hole_of_a_life_that_ended_does_not_hide_one_of_the_next() -> None:
+    world = started(channels=("state",))
+    world.source.change_state(2)
+    world.feed(world.source.change_state(3))
+    world.follower.take_requests()
+    world.source = FeedSource(seed=77, epoch=9)
+    world.feed([world.source.heartbeat()])
+    world.answer()
+    assert world.follower.ready
+    world.source.change_state(2)
+    world.feed(world.source.change_state(4))
+    world.answer()
+    assert world.follower.ready
+    assert world.follower.state(SYMBOL) == world.source.state
