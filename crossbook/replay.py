@@ -129,15 +129,17 @@ class Replay:
                 # Late sending counts: a stalled exchange must not hide behind a waiting client.
                 self._sent_ns[index] = now_ns if pace.speed is None else self._due_ns(index)
             self._send(batch)
-            self.sent = last
 
     def _send(self, batch: list[Command]) -> None:
+        """Send all of it. Answers to its first commands may come before its last ones go."""
         deadline_ns = time.monotonic_ns() + self._timeout_ns
         while batch:
             try:
                 self._client.send(batch)
+                self.sent += len(batch)
                 return
             except SendQueueFull as full:
+                self.sent += full.sent
                 batch = batch[full.sent :]
             if time.monotonic_ns() > deadline_ns:
                 raise unreachable(f"the gateway at {self._client.address} takes no more commands")

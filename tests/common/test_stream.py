@@ -44,6 +44,15 @@ def test_a_repeated_batch_is_dropped() -> None:
     assert (follower.seq, follower.gap()) == (6, None)
 
 
+def test_a_batch_that_waited_and_was_covered_meanwhile_is_dropped() -> None:
+    follower = at(0)
+    for waiting in (batch(3, 4), batch(2, 4), batch(4, 4), batch(3, 5)):
+        assert not follower.take(waiting)
+    ready = follower.take(batch(1, 1))
+    assert [(each.first_seq, each.last_seq) for each in ready] == [(1, 1), (2, 4), (5, 5)]
+    assert follower.held == 0
+
+
 def test_a_batch_seen_in_part_is_cut_to_what_is_new() -> None:
     follower = at(5)
     (cut,) = follower.take(batch(4, 7))
