@@ -65,7 +65,10 @@ AREAS: Final = {
     "publisher": Area(
         ("publisher/**/*.py",), ("tests/publisher", "tests/system/test_publisher_loop.py")
     ),
-    "recorder": Area(("recorder/**/*.py",), ("tests/recorder", "tests/system/test_recorder.py")),
+    "recorder": Area(
+        ("recorder/**/*.py",),
+        ("tests/recorder", "tests/system/test_recorder_loop.py", "tests/system/test_recorder.py"),
+    ),
     "gateway": Area(("gateway/**/*.py",), ("tests/gateway",)),
     "client": Area(("crossbook/**/*.py",), ("tests/crossbook",)),
     "common": Area(("common/**/*.py",), ("tests/common", "tests/fuzz/test_decoder_bytes.py")),

@@ -1,6 +1,7 @@
 """The recorder's two loops on a fake clock: when they ask, write, wait and answer."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -31,6 +32,7 @@ from recorder.service import (
     RecorderService,
 )
 from recorder.store import Store
+from tests.recorder.conftest import emptied
 from tests.recorder.naive import tables_of
 from tests.recorder.test_question_edges import SEQ, desk
 from tests.system.loop import MS, FakeSocket, Script
@@ -122,6 +124,11 @@ class World:
             (ms - self.began_ms, decode_sync_request(frames[-1])) for ms, frames in self.sync.sent
         ]
         return [(ms, each) for ms, each in sent if isinstance(each, kind)]
+
+
+@pytest.fixture
+def sqlite_engine(tmp_path: Path) -> Iterator[Engine]:
+    yield from emptied(f"sqlite:///{tmp_path}/history.db")
 
 
 @pytest.fixture
