@@ -191,6 +191,21 @@ def test_instruments_that_orders_depend_on_may_not_go(
     assert start(disk, [example()]).engine.seq == 1
 
 
+def test_an_instrument_whose_fees_round_too_coarsely_is_not_begun() -> None:
+    """The smallest fill of it is one unit of each asset; one without fees costs nothing."""
+    fine = example()
+    coarse = replace(
+        fine, id=9, symbol="A-B", base="A", quote="B", tick_size="1", lot_size="1",
+        base_decimals=0, quote_decimals=0,
+    )  # fmt: skip
+    free = replace(coarse, maker_fee_rate=0, taker_fee_rate=0)
+    disk = FakeDisk()
+    Life(disk, [fine]).apply([sell(1_000, 5_000_000)])
+    with pytest.raises(ConfigError, match="rounding a fee up"):
+        start(disk, [fine, coarse])
+    assert start(disk, [fine, free]).engine.seq == 1
+
+
 def test_retries_and_requests_are_recognised_after_recovery() -> None:
     disk = FakeDisk()
     first = NewOrder(1, 1, 7, 1, Side.SELL, 1, 1, 100, 5, "mine")
