@@ -15,6 +15,7 @@ from common.errors import ConfigError, DecimalError
 from common.instruments import (
     MAX_NOTIONAL,
     Instrument,
+    check_change,
     example,
     format_decimal,
     load_assignment,
@@ -265,3 +266,16 @@ def test_limits_hold_to_the_last_digit(tmp_path: Path, changed: str, sound: bool
     else:
         with pytest.raises(ConfigError):
             load_instruments(path)
+
+
+def test_limits_and_fees_may_change_and_name_assets_and_grid_may_not() -> None:
+    known = example()
+    check_change(known, replace(known, taker_fee_rate=7, max_price_ticks=9, min_notional=3))
+    for field, other in (
+        ("symbol", "A-B"), ("base", "A"), ("quote", "B"), ("tick_size", "0.1"), ("lot_size", "1"),
+        ("base_decimals", 7), ("quote_decimals", 7),
+    ):  # fmt: skip
+        with pytest.raises(ConfigError, match=f"{field} was {getattr(known, field)} when"):
+            check_change(known, replace(known, **{field: other}))
+    with pytest.raises(ConfigError, match="is in the recorded state but not"):
+        check_change(known, None)

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from crossbook.csv_file import RecordingError
+from crossbook.lobster import is_message_file
 from crossbook.recording import RecordedFill, Recording
 from crossbook.recording_files import read_recording
 
@@ -43,6 +44,30 @@ def test_a_time_finer_than_a_nanosecond_is_cut_and_counted(tmp_path: Path) -> No
     ]  # fmt: skip
     assert "1 times finer than a nanosecond: cut to nanoseconds" in recording.notes
     assert not [note for note in read(tmp_path, SEEN).notes if "finer" in note]
+
+
+@pytest.mark.parametrize(
+    ("line", "is_one"),
+    [
+        ("34200.1,1,100,10,30000,1", True),
+        ("34200.1,7,0,0,-1,-1,x", True),
+        ("34200.1,1,100,10,30000", False),
+        ("34200.1,1,100,10,30000,1,x,y", False),
+        ("34200.1,8,100,10,30000,1", False),
+        ("34200.1,0,100,10,30000,1", False),
+        ("34200.1,1,x,10,30000,1", False),
+        ("34200.1,1,100,10,30000,x", False),
+        ("time,type,id,size,price,direction", False),
+        ("", False),
+    ],
+)
+def test_a_file_is_told_by_its_first_line(tmp_path: Path, line: str, is_one: bool) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(line + "\n")
+    assert is_message_file(path) == is_one
+    path.write_text(f"time,type,order_id,size,price,direction\n{line}\n")
+    assert is_message_file(path) == is_one
+    assert not is_message_file(tmp_path / "none.csv")
 
 
 @pytest.mark.parametrize("time", ["34200.1234567890x1", "34200.12345678912e1", "34200.", "-1.5"])

@@ -200,6 +200,7 @@ def test_answers_the_matcher_no_longer_holds_are_unknown_and_sessions_told_to_ca
     assert kinds.count("Welcome") == 2
     assert sorted(reasons(answers(world))) == [0, RejectReason.OUTCOME_UNKNOWN]
     assert "events_lost" in world.notices
+    assert world.link.events_lost == 1
 
 
 @pytest.mark.parametrize("epochs_ahead", [0, 1])
