@@ -36,6 +36,7 @@ class Faults:
         self._conditions = conditions
         self._matcher = matcher
         self._servers = list(servers)
+        self._ahead_ns = 0
         self._stopped = False
         self._restarting: dict[str, bool] = {}
 
@@ -53,6 +54,7 @@ class Faults:
     def stop(self) -> None:
         """Nothing goes wrong any more, and everybody who is dead comes back."""
         self._stopped = True
+        self._matcher.clock.offset_ns -= self._ahead_ns
         self._matcher.disk.kill()
         for process in self._servers:
             process.dies_in = 0
@@ -159,10 +161,13 @@ class Faults:
 
     def _leap(self) -> None:
         """The matcher's clock is years ahead for a while, through whatever happens meanwhile."""
-        clock, years_ns = self._matcher.clock, self._world.rng.choice((1, 10)) * 365 * DAY
-        clock.offset_ns += years_ns
+        years_ns = self._world.rng.choice((1, 10)) * 365 * DAY
+        self._matcher.clock.offset_ns += years_ns
+        self._ahead_ns += years_ns
 
         def back() -> None:
-            clock.offset_ns -= years_ns
+            if not self._stopped:
+                self._matcher.clock.offset_ns -= years_ns
+                self._ahead_ns -= years_ns
 
         self._world.after(self._world.between(MILLISECOND, 4 * SECOND), back)
