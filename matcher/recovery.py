@@ -11,7 +11,7 @@ from msgspec import Struct
 from common.codec import decode_events, encode
 from common.crash import reached
 from common.errors import ConfigError, CrossbookError
-from common.instruments import Instrument
+from common.instruments import Instrument, check_change
 from common.rounding import check_rounding
 from common.rules import Rules, decode_configuration, encode_configuration
 from common.shards import base_of, shard_of
@@ -83,8 +83,12 @@ def recover(
         seen(record)
         replayed += record.last_seq - record.first_seq + 1
     for instrument in wanted:
-        known = engine.books.get(instrument.id)
-        check_rounding(instrument, None if known is None else known.instrument)
+        book = engine.books.get(instrument.id)
+        known = None if book is None else book.instrument
+        if known is not None:
+            # What may not change at all is told before what may not be that coarse.
+            check_change(known, instrument)
+        check_rounding(instrument, known)
     engine.configure(wanted, rules)
     return Recovered(engine, journal, snapshot_seq, replayed, skipped)
 
