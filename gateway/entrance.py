@@ -13,13 +13,14 @@ import msgspec
 
 from gateway import documents
 from gateway.admission import Admission, Admitted
-from gateway.identity import account_number
 from gateway.problem import Problem, malformed
 from gateway.query import values_of
 from gateway.request_body import received, whole_body
 
 WITH_BODY: Final = ("POST", "PATCH")
 """Methods whose body is read."""
+
+PAGE_ADDRESS: Final = "/"
 
 READING: Final = ("GET", "HEAD", "OPTIONS")
 """Methods that change nothing."""
@@ -69,7 +70,9 @@ class Entrance:
             head = self._admission.admit(scope["raw_path"], scope["headers"], server[0])
             if self._origins:
                 added += self._cross_origin(scope, head)
-            _check_query(scope["query_string"])
+            if scope["path"] != PAGE_ADDRESS:
+                # The page's script reads its address, and says on the page what is wrong with it.
+                values_of(scope["query_string"].decode("latin-1"), None)
             if not head.is_own and method not in READING:
                 text = "only pages of this address may change anything here"
                 raise Problem(403, "FOREIGN_ORIGIN", text, "Origin")
@@ -138,11 +141,3 @@ class Entrance:
                 added.append((b"access-control-allow-methods", b"GET, HEAD"))
                 added.append((b"access-control-max-age", b"%d" % PREFLIGHT_S))
         return added
-
-
-def _check_query(query: bytes) -> None:
-    """Raise `Problem` for a query that cannot be read or says something twice, and for an account
-    that is none: `?account=` is for the page, whose script reads it too."""
-    account = values_of(query.decode("latin-1"), None).get("account") if query else None
-    if account is not None:
-        account_number(account, "account")

@@ -22,7 +22,7 @@ from common.log import logger
 from gateway import documents
 from gateway.admission import Admission
 from gateway.bodies import explain
-from gateway.entrance import AsgiApp, Entrance
+from gateway.entrance import PAGE_ADDRESS, AsgiApp, Entrance
 from gateway.hosts import AllowedHosts
 from gateway.identity import ACCOUNT_MAX, HEADER
 from gateway.lookup import Lookup
@@ -133,11 +133,15 @@ class _Door:
             check_media_type(cast(Any, request.scope)["content_type"])
             if isinstance(operation, str):
                 BODIES[operation](await request.body())
+        known: Collection[str] = ()
+        repeated: Collection[str] = ()
         if isinstance(operation, str):
-            known: Collection[str] = self.known[operation]
-        else:
-            known = PAGE_PARAMETERS if request.url.path == "/" else ()
-        values_of(cast(Any, request.scope)["query_string"].decode("latin-1"), known)
+            known = self.known[operation]
+        elif request.url.path == PAGE_ADDRESS:
+            # The page says itself what is wrong with its address.
+            known = repeated = PAGE_PARAMETERS
+        query = cast(Any, request.scope)["query_string"].decode("latin-1")
+        values_of(query, known, repeated)
 
     def answer(self, request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
         """The error document of whatever went wrong."""
