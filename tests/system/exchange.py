@@ -205,17 +205,21 @@ class Exchange:
         names = {**dict.fromkeys(RECORDED), **dict.fromkeys(self.processes)}
         return "\n".join(f"--- {name}\n{self.log(name)[-limit:]}" for name in names)
 
-    def check_alive(self) -> None:
-        """Raise `ExchangeError` when a process that was started has ended by itself."""
+    def check_alive(self, ending: str = "") -> None:
+        """Raise `ExchangeError` when a process that was started, and is not `ending`, has ended by
+        itself."""
         for name, process in self.processes.items():
-            if (status := process.poll()) is not None:
+            if name != ending and (status := process.poll()) is not None:
                 raise ExchangeError(f"{name} ended with {status}\n{self.logs()}")
 
-    def wait_until(self, what: str, condition: Callable[[], bool], seconds: float = 10.0) -> None:
-        """Poll `condition` until it holds; raises `ExchangeError` naming `what` otherwise."""
+    def wait_until(
+        self, what: str, condition: Callable[[], bool], seconds: float = 10.0, ending: str = ""
+    ) -> None:
+        """Poll `condition` until it holds; raises `ExchangeError` naming `what` otherwise, or when
+        a process ends that is not `ending`."""
         deadline = time.monotonic() + seconds
         while not condition():
-            self.check_alive()
+            self.check_alive(ending)
             if time.monotonic() > deadline:
                 raise ExchangeError(f"{what}: not in {seconds} s\n{self.logs()}")
             # Yields the processor to the processes waited for; the condition decides.

@@ -230,7 +230,9 @@ def test_a_market_order_by_quote_amount_says_when_it_is_done(traders: Traders) -
     accepted(maker, new(maker, Side.SELL, "1", "2000"))
     accepted(
         taker,
-        new(taker, Side.BUY, "0", "0", order_type=OrderType.MARKET, quote_amount="100.1"),
+        entry.New(
+            taker.next_seq(), SYMBOL, Side.BUY, order_type=OrderType.MARKET, quote_amount="100.1"
+        ),
     )
     fill, done = taker.take(2)
     assert (fill.kind, fill.quantity_lots) == (ExecutionKind.FILL, 500)

@@ -108,6 +108,8 @@ def test_a_gateway_of_streams_alone_tells_what_it_has(running: Exchange) -> None
     ) as streams:
         streams.start("gateway")
         streams.wait_http()
+        for name in ("matcher", "recorder"):
+            wait_for(streams, "crossbook_up", 1, process=name)
         told = scrape.families(streams.api)
         assert "crossbook_gateway_stream_clients" in told
         assert "crossbook_matcher_commands_total" in told
@@ -151,7 +153,9 @@ def test_a_journal_that_cannot_be_written_ends_the_matcher_and_is_seen() -> None
             last = session.next_seq()
             session.send(entry.New(last, SYMBOL, 1, "0.1", "50000"))
             exchange.wait_until(
-                "the matcher ends", lambda: exchange.processes["matcher"].poll() is not None
+                "the matcher ends",
+                lambda: exchange.processes["matcher"].poll() is not None,
+                ending="matcher",
             )
             assert exchange.ended("matcher") == 1
             assert '"event": "journal_failed"' in exchange.log("matcher")

@@ -203,8 +203,8 @@ def test_changed_fees_apply_after_a_restart(tmp_path: Path) -> None:
             exchange.kill("matcher")
             exchange.start("matcher")
             exchange.wait_bound("matcher")
-        # One whole bitcoin, in units of 1e-8.
-        assert charged == [200_000, 200_000, 50_000]
+        # Of one whole bitcoin, in units of 1e-10.
+        assert charged == [20_000_000, 20_000_000, 5_000_000]
 
 
 @pytest.mark.parametrize(
