@@ -1,5 +1,6 @@
 """Runs of the tool over a few defects of small modules: caught, survived and listed ones."""
 
+import re
 from argparse import Namespace
 from pathlib import Path
 
@@ -26,6 +27,11 @@ def options(minutes: float = 5, notes: Path | None = None, *, near: bool = True)
 
 def defects(count: int) -> list[Mutant]:
     return mutants(MODULE, (mutation.ROOT / MODULE).read_text())[:count]
+
+
+def names_in(path: str) -> list[str]:
+    """The tests of a file, in order."""
+    return re.findall(r"^def (test_\w+)", (mutation.ROOT / path).read_text(), re.M)
 
 
 def unnoticed() -> Mutant:
@@ -96,6 +102,23 @@ def test_an_area_whose_tests_fail_by_themselves_is_refused(
     monkeypatch.setattr(mutation, "AREAS", {"common": area})
     with pytest.raises(RuntimeError, match="fail without a defect"):
         mutation.run({"common": defects(1)}, options())
+
+
+def test_what_is_left_out_is_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = f"{MIRROR}::{names_in(MIRROR)[0]}"
+    area = mutation.Area((MODULE,), (MIRROR,))
+    monkeypatch.setattr(mutation, "LEFT_OUT", {first: "a test says so"})
+    reached = mutation.Copy(tmp_path, 100).reached(area, [MODULE])
+    assert reached is not None
+    ran = {test for tests in reached.functions.values() for test in tests}
+    assert first not in ran
+    assert any(test.startswith(MIRROR) for test in ran)
+
+
+def test_what_is_left_out_exists() -> None:
+    for test in mutation.LEFT_OUT:
+        path, _, name = test.partition("::")
+        assert name in names_in(path), f"{test} is left out and not there"
 
 
 def test_those_nearest_are_run_first_then_others_that_run_it_then_those_that_may() -> None:
