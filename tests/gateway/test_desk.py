@@ -115,6 +115,13 @@ def test_quote_amount_order_is_filled_only_when_it_completes() -> None:
         (ExecutionKind.FILL, OrderStatus.PARTIALLY_FILLED),
         (ExecutionKind.COMPLETED, OrderStatus.FILLED),
     ]
+    # 100 USDT bought 200 lots; what is left is less than a lot. No price and no quantity change.
+    fill, completed = (each for each in replies if isinstance(each, Execution))
+    assert completed == Execution(
+        3, fill.seq, SYMBOL, 2, "", ExecutionKind.COMPLETED, OrderStatus.FILLED, Side.BUY,
+        price_ticks=0, quantity_lots=0, filled_lots=200, open_lots=0, time_ns=5, index=2,
+        quote_left=500_000,
+    )  # fmt: skip
 
 
 def test_matcher_reject_names_field_reason_and_sequence() -> None:

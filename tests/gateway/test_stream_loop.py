@@ -26,6 +26,7 @@ class FakeStreams:
     def __init__(self, clock: FakeClock) -> None:
         self._clock = clock
         self.sending = False
+        self.waits_until_ns: int | None = None
         self.beats_ms: list[int] = []
 
     def beat(self) -> None:
@@ -37,8 +38,8 @@ class FakeStreams:
         return False
 
     def due_ns(self) -> int | None:
-        """Nothing waits."""
-        return None
+        """Nothing waits, unless a test says so."""
+        return self.waits_until_ns
 
 
 def beats(looks_ms: list[int]) -> list[int]:
@@ -73,3 +74,33 @@ def test_a_loop_that_stood_still_beats_once_and_then_on_the_second() -> None:
     assert beats([999, 1_000, 1_001, 4_600, 4_700, 4_999, 5_000, 5_999, 6_000]) == [
         1_000, 4_600, 5_000, 6_000,
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("until_ns", "wait_ms"),
+    [(-5 * MS, 1), (0, 1), (1, 1), (MS, 1), (MS + 1, 2), (40 * MS, 40), (40 * MS + 999_999, 41)],
+)
+def test_it_looks_again_in_the_millisecond_after_what_waits_is_due(
+    until_ns: int, wait_ms: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def main() -> None:
+        clock, feed = FakeClock(), FakeFeed()
+        clock.advance_ns(1_000 * MS)
+        streams = FakeStreams(clock)
+        streams.waits_until_ns = clock.monotonic_ns() + until_ns
+        some_feed: Any = feed
+        some_streams: Any = streams
+        loop = asyncio.get_running_loop()
+        waits: list[float] = []
+        set_timer = loop.call_later
+
+        def call_later(delay: float, callback: Any) -> asyncio.TimerHandle:
+            waits.append(delay)
+            return set_timer(delay, callback)
+
+        monkeypatch.setattr(loop, "call_later", call_later)
+        StreamLoop(some_feed, some_streams, clock, processor_ns=lambda: 0)
+        feed.on_tick()
+        assert waits == [wait_ms / 1_000]
+
+    asyncio.run(main())

@@ -1,0 +1,153 @@
+"""The gateway's side of the market-data feed, over real sockets to a publisher in the test."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+import zmq
+
+from common.clock import FakeClock
+from common.codec import decode_feed_request, encode
+from common.feed import HEARTBEAT_TOPIC, InstrumentsRequest, SnapshotRequest
+from gateway import market_feed
+from gateway.market_feed import MarketFeed
+from tests.common.feed_source import SYMBOL, FeedSource, Frames
+from tests.gateway.websocket_server import SECONDS, run, until
+
+
+class FeedWorld:
+    """A feed of one publisher, whose both sockets the test holds."""
+
+    def __init__(self, context: "zmq.Context[zmq.Socket[bytes]]") -> None:
+        self.source = FeedSource(1)
+        self.clock = FakeClock()
+        self.sockets = [context.socket(kind) for kind in (zmq.XPUB, zmq.ROUTER, zmq.SUB)]
+        self.requests = context.socket(zmq.DEALER)
+        self.published, self.asked, feed = self.sockets
+        self.sockets.append(self.requests)
+        ends = ((self.published, feed), (self.asked, self.requests))
+        for number, (own, other) in enumerate(ends):
+            own.bind(f"inproc://{number}")
+            other.connect(f"inproc://{number}")
+        self.feed = MarketFeed([(feed, self.requests)], self.clock)
+
+    def topics(self, count: int) -> set[str]:
+        """What the feed subscribed to, when there are as many as said."""
+        found: set[str] = set()
+        for _ in range(count):
+            assert self.published.poll(round(SECONDS * 1_000)), f"only {found} were subscribed to"
+            found.add(self.published.recv()[1:].decode())
+        assert not self.published.poll(0)
+        return found
+
+    def question(self) -> Any:
+        """The next request of the feed."""
+        assert self.asked.poll(round(SECONDS * 1_000)), "nothing was asked"
+        self.peer, *_, payload = self.asked.recv_multipart()
+        return decode_feed_request(payload)
+
+    def answer(self, request: Any) -> None:
+        """Answer it as a publisher does."""
+        self.asked.send_multipart([self.peer, encode(self.source.answer(request))])
+
+    def publish(self, frames: list[Frames]) -> None:
+        """Send what the publisher's book changed by."""
+        for name, seq, payload in frames:
+            self.published.send_multipart([name, seq.to_bytes(8, "big"), payload])
+
+    async def load(self) -> None:
+        """Start, and answer until the book is there."""
+        self.feed.start()
+        self.answer(self.question())
+        await until(lambda: bool(self.asked.poll(0)))
+        self.answer(self.question())
+        await until(lambda: self.feed.ready)
+
+
+@asynccontextmanager
+async def feed_world() -> AsyncIterator[FeedWorld]:
+    """The feed and its publisher; all is closed in the end."""
+    with zmq.Context() as context:
+        world = FeedWorld(context)
+        try:
+            yield world
+        finally:
+            world.feed.stop()
+            for each in world.sockets:
+                each.close(0)
+
+
+def test_it_subscribes_to_all_channels_of_every_instrument_and_to_the_heartbeat() -> None:
+    async def main() -> None:
+        async with feed_world() as world:
+            assert world.topics(7) == {
+                HEARTBEAT_TOPIC, "l2.", "bbo.", "trade.", "candle.", "ticker.", "state.",
+            }  # fmt: skip
+
+    run(main())
+
+
+def test_it_asks_for_the_instruments_and_then_for_each_book() -> None:
+    async def main() -> None:
+        async with feed_world() as world:
+            world.feed.start()
+            question = world.question()
+            assert question == InstrumentsRequest(1)
+            world.answer(question)
+            await until(lambda: bool(world.asked.poll(0)))
+            assert world.question() == SnapshotRequest(2, SYMBOL)
+            assert list(world.feed.instruments) == [SYMBOL]
+
+    run(main())
+
+
+def test_a_question_that_nobody_takes_is_asked_again() -> None:
+    async def main() -> None:
+        async with feed_world() as world:
+            world.requests.disconnect("inproc://1")
+            world.feed.start()
+            assert not world.asked.poll(0)
+            world.requests.connect("inproc://1")
+            world.clock.advance_ns(60_000_000_000)
+            await until(lambda: bool(world.asked.poll(0)))
+            assert world.question() == InstrumentsRequest(2)
+
+    run(main())
+
+
+@pytest.mark.parametrize("most", [1, 2, 2_000])
+def test_all_that_waits_is_applied_however_little_is_taken_at_a_time(
+    most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def main() -> None:
+        monkeypatch.setattr(market_feed, "DRAIN_MAX", most)
+        async with feed_world() as world:
+            await world.load()
+            for _ in range(20):
+                world.publish(world.source.step())
+            world.publish([world.source.heartbeat()])
+            await until(lambda: world.feed.seq_of(0) == world.source.seq)
+            book = world.feed.book(SYMBOL)
+            assert book is not None
+            assert [list(each) for each in (book.bids(), book.asks())] == [
+                world.source.levels(1), world.source.levels(2),
+            ]  # fmt: skip
+
+    run(main())
+
+
+def test_a_feed_that_was_stopped_watches_no_socket_and_no_time() -> None:
+    async def main() -> None:
+        async with feed_world() as world:
+            await world.load()
+            world.feed.stop()
+            loop = asyncio.get_running_loop()
+            assert not any(loop.remove_reader(each.fileno()) for each in world.sockets)
+            ticked = asyncio.Event()
+            world.feed.on_tick = ticked.set
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(ticked.wait(), 3 * market_feed.TICK_S)
+
+    run(main())
