@@ -14,7 +14,7 @@ from common.feed import HEARTBEAT_TOPIC, InstrumentsRequest, SnapshotRequest
 from gateway import market_feed
 from gateway.market_feed import MarketFeed
 from tests.common.feed_source import SYMBOL, FeedSource, Frames
-from tests.gateway.websocket_server import SECONDS, run, until
+from tests.gateway.websocket_server import SECONDS, run, turn, until
 
 
 class FeedWorld:
@@ -23,6 +23,7 @@ class FeedWorld:
     def __init__(self, context: "zmq.Context[zmq.Socket[bytes]]") -> None:
         self.source = FeedSource(1)
         self.clock = FakeClock()
+        self.clock.advance_ns(1)
         self.sockets = [context.socket(kind) for kind in (zmq.XPUB, zmq.ROUTER, zmq.SUB)]
         self.requests = context.socket(zmq.DEALER)
         self.published, self.asked, feed = self.sockets
@@ -149,5 +150,49 @@ def test_a_feed_that_was_stopped_watches_no_socket_and_no_time() -> None:
             world.feed.on_tick = ticked.set
             with pytest.raises(TimeoutError):
                 await asyncio.wait_for(ticked.wait(), 3 * market_feed.TICK_S)
+
+    # Of uvloop `remove_reader` tells nothing.
+    asyncio.run(main())
+
+
+def test_a_wait_ends_with_the_change_that_it_is_for() -> None:
+    async def main() -> None:
+        async with feed_world() as world:
+            await world.load()
+            assert await world.feed.wait_for(SYMBOL, world.source.seq)
+            first = world.source.step()
+            wait = asyncio.create_task(world.feed.wait_for(SYMBOL, world.source.seq))
+            await turn()
+            assert not wait.done()
+            world.publish([*first, world.source.heartbeat()])
+            assert await wait
+
+    run(main())
+
+
+def test_it_tells_why_a_market_is_not_live() -> None:
+    async def main() -> None:
+        async with feed_world() as world:
+            world.feed.start()
+            world.answer(world.question())
+            await until(lambda: bool(world.asked.poll(0)))
+            assert world.feed.why_not_live(SYMBOL) == "no market data yet"
+            world.answer(world.question())
+            await until(lambda: world.feed.ready)
+            assert world.feed.why_not_live(SYMBOL) == ""
+
+            lost = world.source.step()
+            while not any(name.startswith(b"l2.") for name, *_ in lost):
+                lost = world.source.step()
+            world.publish([world.source.heartbeat()])
+            await until(lambda: not world.feed.ready)
+            assert world.feed.why_not_live(SYMBOL) == ""
+            world.clock.advance_ns(market_feed.HOLE_NS)
+            assert world.feed.why_not_live(SYMBOL) == ""
+            world.clock.advance_ns(1)
+            assert world.feed.why_not_live(SYMBOL) == "market data is missing"
+            world.clock.advance_ns(60_000_000_000)
+            await until(lambda: world.feed.stale)
+            assert world.feed.why_not_live(SYMBOL) == "the exchange is silent"
 
     run(main())
