@@ -172,3 +172,36 @@ def test_the_feed_is_waited_for_until_nothing_is_missing() -> None:
     behind: Any = Feed(10**9, last_seq=10**9)
     with pytest.raises(CommandError, match="the feed is at 0, the replay ended at"):
         Replay(recording, client, behind, check, "X", Pace(), 0.05).run(nothing)
+
+
+@pytest.mark.parametrize(
+    ("speed", "most_us"),
+    [
+        # From when they were sent, each beside one look of twenty milliseconds.
+        (None, 20_000),
+        # The second was due after one millisecond and could not leave before the first answer.
+        (1.0, 39_000),
+        (2.0, 39_500),
+    ],
+)
+def test_an_answer_is_late_from_the_recorded_moment_where_there_is_one(
+    monkeypatch: pytest.MonkeyPatch, speed: float | None, most_us: int
+) -> None:
+    clock = [10**9]
+    monkeypatch.setattr("crossbook.replay.time.monotonic_ns", lambda: clock[0])
+    commands = [replace(c, time_ns=n * 1_000_000) for n, c in enumerate(RECORDING.commands[:2])]
+    client: Any = Answering()
+    receive = client.receive
+
+    def slow(wait_ms: int) -> list[Any]:
+        clock[0] += 20_000_000
+        found: list[Any] = receive(wait_ms)
+        return found
+
+    client.receive = slow
+    recording = replace(RECORDING, commands=commands)
+    pace = Pace(speed=speed, batch=1, window=1)
+    report = Replay(recording, client, None, None, "X", pace).run(nothing)
+    # The histogram keeps three digits.
+    assert report.latency_us["p50"] == pytest.approx(20_000, rel=0.002)
+    assert report.latency_us["max"] == pytest.approx(most_us, rel=0.002)

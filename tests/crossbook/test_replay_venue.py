@@ -1,14 +1,19 @@
 """Instruments of replays: their grids, and the money a replay takes."""
 
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 from msgspec.structs import replace
 
+from common.admin import AdminView, InstrumentStatus
+from common.commands import AddInstrument
 from common.entry import Balance
 from common.errors import ConfigError
-from common.instruments import definition_fault, example
+from common.instruments import Instrument, definition_fault, example
 from crossbook.console import CommandError
 from crossbook.replay_reference import Needs
-from crossbook.replay_venue import check_money, definition, needed, own_grid
+from crossbook.replay_venue import OwnInstruments, check_money, definition, needed, own_grid
 
 
 @pytest.mark.parametrize(
@@ -65,3 +70,56 @@ def test_an_account_that_lacks_money_is_told_how_much_and_how_it_gets_it() -> No
     assert "USDT" not in str(caught.value).replace("BTC-USDT", "")
     check_money(free, [replace(has[0], held=0), has[1]], 6, NEEDS)
     check_money(free, [], 6, NEEDS)
+
+
+class Shard:
+    """The administrator of a shard that trades these instruments, and what it was told."""
+
+    def __init__(self, *instruments: Instrument) -> None:
+        self.seen = AdminView(
+            0, 1, [InstrumentStatus(each, 1, 0, 0, 0) for each in instruments], []
+        )
+        self.acts: list[AddInstrument] = []
+
+    def view(self) -> AdminView:
+        """What it trades."""
+        return self.seen
+
+    def act(self, command: AddInstrument) -> None:
+        """Note it."""
+        self.acts.append(command)
+
+
+@pytest.mark.parametrize(
+    ("taken", "instrument_id", "shard"),
+    [([], 65_535, 0), ([65_535], 65_534, 1), ([65_535, 65_534, 65_532], 65_533, 0)],
+)
+def test_a_new_instrument_has_the_highest_free_id_and_goes_to_that_ids_shard(
+    taken: list[int], instrument_id: int, shard: int
+) -> None:
+    """Ids are dealt in turn: odd ones to the first of two shards."""
+    others = [replace(example(), id=each, symbol=f"X{each}-USDT") for each in taken]
+    shards = [Shard(*others), Shard()]
+    clients: list[Any] = [*shards]
+    anybody: Any = SimpleNamespace(clients=clients)
+
+    ((made, client),) = OwnInstruments(anybody).candidates("0.01", "1")
+
+    assert made == definition(1, instrument_id, "0.01", "1")
+    assert client is clients[shard]
+    assert shards[shard].acts == [AddInstrument(0, 0, 0, instrument_id, made)]
+    assert shards[1 - shard].acts == []
+
+
+def test_instruments_of_replays_on_this_grid_come_before_a_new_one() -> None:
+    fits, other = definition(2, 65_535, "0.01", "1"), definition(5, 65_534, "0.05", "1")
+    named = replace(example(), id=7, symbol="REPLAY-X")
+    shards = [Shard(example(), fits, named), Shard(other)]
+    clients: list[Any] = [*shards]
+    anybody: Any = SimpleNamespace(clients=clients)
+
+    found = list(OwnInstruments(anybody).candidates("0.01", "1"))
+
+    new = definition(6, 65_533, "0.01", "1")
+    assert [(made, clients.index(client)) for made, client in found] == [(fits, 0), (new, 0)]
+    assert [shard.acts for shard in shards] == [[AddInstrument(0, 0, 0, 65_533, new)], []]

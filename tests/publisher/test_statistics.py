@@ -3,6 +3,7 @@
 from random import Random
 
 import pytest
+from msgspec.structs import replace
 
 from common.codec import decode_feed
 from common.feed import Candles, FeedMessage, Ticker, Trade
@@ -176,11 +177,11 @@ def test_a_record_and_the_trades_after_it_make_the_whole(told: int) -> None:
 
 def test_a_record_of_other_trades_is_refused() -> None:
     made = fresh(last_trade_id=200)
-    assert not made.seed(record_of(PAST[:200], 2_000)), "nobody asked"
+    assert made.seed(record_of(PAST[:200], 2_000)) is False, "nobody asked"
     made.hold()
     hear(made, *PAST[200:210])
     for told, seq in ((199, 2_000), (201, 2_000), (200, 2_010), (205, 2_040)):
-        assert not made.seed(record_of(PAST[:told], seq)), (told, seq)
+        assert made.seed(record_of(PAST[:told], seq)) is False, (told, seq)
     assert not made.known
     assert made.seed(record_of(PAST[:205], 2_050))
 
@@ -215,3 +216,27 @@ def test_a_seeded_instrument_tells_its_latest_candles_at_once() -> None:
     assert isinstance(candles, Candles)
     assert candles.candles == plain_latest(PAST[:200], NOTIONAL)
     assert ticker == plain_ticker(PAST[:200], PAST[199].time_ns, NOTIONAL, 1, QUOTE)
+
+
+def test_a_record_stands_at_the_last_trade_that_any_of_its_candles_has() -> None:
+    """As one does in which the candle of one length is behind."""
+    made = fresh(last_trade_id=200)
+    made.hold()
+    hear(made, *PAST[200:210])
+    older, newer = record_of(PAST[:202], 0), record_of(PAST[:205], PAST[204].seq)
+    uneven = replace(newer, latest=[older.latest[0], *newer.latest[1:]])
+
+    assert made.seed(replace(uneven, seq=PAST[201].seq)) is False
+    assert made.seed(uneven) is True
+
+    ticker, candles = made.state(9, PAST[209].time_ns, QUOTE)
+    assert candles == plain_latest(PAST[:210], NOTIONAL)
+    assert ticker == plain_ticker(PAST[:210], PAST[209].time_ns, NOTIONAL, 9, QUOTE)
+
+
+def test_a_record_may_have_trades_that_were_heard_and_not_counted() -> None:
+    made = fresh(last_trade_id=200)
+    made.hold()
+    made.hear(PAST[200:205])
+    assert made.seed(record_of(PAST[:205], PAST[204].seq)) is True
+    assert made.last_trade_id == 205
