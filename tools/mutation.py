@@ -277,7 +277,7 @@ def _noted(copy: Copy, area: str, folder: Path | None) -> Reached:
 
 
 def report(outcomes: dict[str, list[Outcome]], equivalents: dict[str, int]) -> bool:
-    """Print survivors and shares by area; whether enough was caught."""
+    """Print survivors and shares by area; whether enough was caught. Of nothing it was not."""
     caught = total = 0
     print()
     for area, found in outcomes.items():
@@ -290,7 +290,7 @@ def report(outcomes: dict[str, list[Outcome]], equivalents: dict[str, int]) -> b
         )
         for each in sorted(survivors, key=lambda each: each.mutant):
             print(f"    {each.mutant}")
-    share = caught / total if total else 1.0
+    share = caught / total if total else 0.0
     print(f"all: {caught} of {total} caught ({share:.1%}); at least {CAUGHT_MIN:.0%} is wanted")
     return share >= CAUGHT_MIN
 

@@ -49,6 +49,7 @@ def test_defects_are_caught_and_what_changes_nothing_survives(
     caught = [bool(each.caught_by) for each in outcomes["common"]]
     assert caught == [True, True, False]
     assert not mutation.report(outcomes, {"common": 0})
+    assert not mutation.report({"common": []}, {"common": 0})
     assert "2 of 3 caught" in capsys.readouterr().out
 
 
