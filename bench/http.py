@@ -1,8 +1,8 @@
 """Orders over HTTP: how many, how fast, and what the framework would cost.
 
-Connections with one request each at a time; the same exchange, the same body, in turns through
-`POST /api/v1/orders`, which the gateway serves past the framework, and through the framework's own
-route of the same path with a slash behind it.
+Connections with one request each at a time; the same exchange, the same order, in turns through
+`POST /api/v1/orders`, which the gateway serves past the framework, and as the only order of
+`POST /api/v1/orders/batch`, which the framework serves.
 """
 
 import asyncio
@@ -18,15 +18,19 @@ from bench import histogram, machine
 from bench.histogram import Summary
 from tests.system.exchange import Exchange
 
-PATHS: Final = {"past the framework": "/api/v1/orders", "through it": "/api/v1/orders/"}
-BODY: Final = (
+_ORDER: Final = (
     b'{"symbol":"BTC-USDT","order_type":"ioc","side":"buy","quantity":"0.1","price":"50000.00"}'
 )
+ROUTES: Final = {
+    "past the framework": ("/api/v1/orders", _ORDER),
+    "through it": ("/api/v1/orders/batch", b'{"orders":[' + _ORDER + b"]}"),
+}
+_TAKEN: Final = re.compile(rb'HTTP/1\.1 20[01] .*"status":"accepted"', re.DOTALL)
 _CONTENT_LENGTH: Final = re.compile(rb"content-length: (\d+)", re.IGNORECASE)
 
 METHOD: Final = {
     "load": "each connection sends its next order when the last one is answered (closed loop)",
-    "orders": "IOC buys into an empty book: accepted, journaled, synced, expired, answered 201",
+    "orders": "IOC buys into an empty book: accepted, journaled, synced, expired, answered",
     "latency": "write of the request to the last byte of its answer",
     "turns": "the routes in turn on one running exchange; medians over the turns",
 }
@@ -75,7 +79,7 @@ class _Connection(asyncio.Protocol):
         if not end or size is None or len(body) < int(size[1]):
             return
         self._latencies.append(time.monotonic_ns() - self._sent_ns)
-        if not head.startswith(b"HTTP/1.1 201"):
+        if _TAKEN.match(self._answer) is None:
             self.failed = self._answer[:200].decode(errors="replace")
         elif self.going:
             self._send()
@@ -86,11 +90,14 @@ class _Connection(asyncio.Protocol):
         self.transport.write(self._request)
 
 
-async def _turn(port: int, path: str, connections: int, seconds: float) -> "array[int]":
+async def _turn(
+    port: int, route: tuple[str, bytes], connections: int, seconds: float
+) -> "array[int]":
+    path, body = route
     request = (
         f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-        f"Content-Length: {len(BODY)}\r\n\r\n"
-    ).encode() + BODY
+        f"Content-Length: {len(body)}\r\n\r\n"
+    ).encode() + body
     latencies: array[int] = array("q")
     loop = asyncio.get_running_loop()
     made = [
@@ -123,8 +130,8 @@ def run(connections: tuple[int, ...], seconds: float, repeats: int) -> Report:
         exchange.wait_http()
         for count in connections:
             for _ in range(repeats):
-                for route, path in PATHS.items():
-                    latencies = uvloop.run(_turn(exchange.api_port, path, count, seconds))
+                for route, request in ROUTES.items():
+                    latencies = uvloop.run(_turn(exchange.api_port, request, count, seconds))
                     per_s = round(len(latencies) / seconds)
                     summary = histogram.summarize(latencies)
                     turns.append(Turn(route, count, len(latencies), per_s, summary))
@@ -139,7 +146,7 @@ def show(report: Report) -> None:
         print(f"  {name}: {text}")
     print(f"{'connections':>11}  {'route':<20}{'orders/s':>10}{'p50 ms':>9}{'p99 ms':>9}")
     for count in dict.fromkeys(turn.connections for turn in report.turns):
-        for route in PATHS:
+        for route in ROUTES:
             turns = [
                 turn for turn in report.turns if (turn.connections, turn.route) == (count, route)
             ]
