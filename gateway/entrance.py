@@ -21,6 +21,7 @@ WITH_BODY: Final = ("POST", "PATCH")
 """Methods whose body is read."""
 
 PAGE_ADDRESS: Final = "/"
+"""Where the page is; its script reads the query, and tells what is wrong with it."""
 
 READING: Final = ("GET", "HEAD", "OPTIONS")
 """Methods that change nothing."""
