@@ -22,9 +22,9 @@ import msgspec
 import zmq
 from msgspec import Struct
 
-from common import codec, entry, feed, sockets
-from common.feed_line import FeedCounters
-from common.types import RejectReason
+from crossbook.common import codec, entry, feed, sockets
+from crossbook.common.feed_line import FeedCounters
+from crossbook.common.types import RejectReason
 from crossbook.market_data import MarketData
 
 REPOSITORY = Path(__file__).resolve().parent.parent

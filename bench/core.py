@@ -13,9 +13,9 @@ from msgspec import Struct
 from bench import machine, mixed, other_build, peers, stopwatch, workload
 from bench.stopwatch import processor_ns
 from bench.traded import Traded, outcome, reference
-from common.commands import Command
-from matcher import BUILD
-from matcher.engine import Engine
+from crossbook.common.commands import Command
+from crossbook.matcher import BUILD
+from crossbook.matcher.engine import Engine
 
 BATCH = 128
 """Commands whose events are gathered in one list before it is let go."""

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
-from common.commands import AmendOrder, CancelOrder, Command, NewOrder
-from common.types import Side, TimeInForce
+from crossbook.common.commands import AmendOrder, CancelOrder, Command, NewOrder
+from crossbook.common.types import Side, TimeInForce
 
 Told = Callable[[Any], object]
 Driver = Callable[[Iterable[Command], Told], None]

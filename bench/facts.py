@@ -20,15 +20,15 @@ from bench.stylised import (
 )
 from bench.tape import Tape
 from bench.venue import Venue
-from common.commands import AmendOrder, CancelOrder, Command, NewOrder
-from common.events import Event
-from common.instruments import Instrument, load_instruments
-from common.types import OrderType, Side, TimeInForce
+from crossbook.common.commands import AmendOrder, CancelOrder, Command, NewOrder
+from crossbook.common.events import Event
+from crossbook.common.instruments import Instrument, load_instruments
+from crossbook.common.types import OrderType, Side, TimeInForce
+from crossbook.matcher.engine import Engine
 from crossbook.recording import RecordedCommand
 from crossbook.recording_files import read_recording
 from crossbook.simulator.flow import Flow
 from crossbook.simulator.fundamental import TICKS_PER_SECOND
-from matcher.engine import Engine
 
 ROOT = Path(__file__).resolve().parents[1]
 INSTRUMENTS = ROOT / "instruments.toml"

@@ -11,9 +11,9 @@ import random
 from collections.abc import Sequence
 from itertools import cycle
 
-from common import entry
-from common.instruments import Instrument
-from common.types import OrderStatus, Side, TimeInForce
+from crossbook.common import entry
+from crossbook.common.instruments import Instrument
+from crossbook.common.types import OrderStatus, Side, TimeInForce
 
 CANCEL_SHARE = 0.40
 """Of the requests of a client with more open orders than its share."""

@@ -6,10 +6,10 @@ from typing import Final
 from msgspec import Struct
 
 from bench import mixed, workload
-from common.commands import Command
-from common.events import Event
-from common.rules import Rules
-from matcher.engine import Engine
+from crossbook.common.commands import Command
+from crossbook.common.events import Event
+from crossbook.common.rules import Rules
+from crossbook.matcher.engine import Engine
 
 ORDERS: Final = 600
 """New orders of each flow: about twice as many messages."""

@@ -17,14 +17,14 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from bench import workload
-from common.commands import AmendOrder, CancelOrder, Command, NewOrder
-from common.events import Event, EventBatch, OrderAccepted, TradeExecuted
-from common.instruments import Instrument
-from common.rules import Rules
-from common.types import OrderType, Side, TimeInForce
-from matcher.engine import Engine
-from matcher.snapshot import capture, restore, state_hash
-from publisher.feed import Feed
+from crossbook.common.commands import AmendOrder, CancelOrder, Command, NewOrder
+from crossbook.common.events import Event, EventBatch, OrderAccepted, TradeExecuted
+from crossbook.common.instruments import Instrument
+from crossbook.common.rules import Rules
+from crossbook.common.types import OrderType, Side, TimeInForce
+from crossbook.matcher.engine import Engine
+from crossbook.matcher.snapshot import capture, restore, state_hash
+from crossbook.publisher.feed import Feed
 
 LOTS: Final = 5
 """Of every order: an immediate one of as many fills exactly one."""

@@ -16,10 +16,10 @@ from msgspec import Struct
 
 from bench import machine
 from bench.histogram import HEADER, Summary, line, summarize
-from common.durable import sync_all, sync_data
-from matcher.disk import FileDisk
-from matcher.journal import Journal, SyncPolicy
-from matcher.record import Record, frame
+from crossbook.common.durable import sync_all, sync_data
+from crossbook.matcher.disk import FileDisk
+from crossbook.matcher.journal import Journal, SyncPolicy
+from crossbook.matcher.record import Record, frame
 
 POLICIES: Final[tuple[SyncPolicy, ...]] = ("batch", "interval", "never")
 RECORD_BYTES: Final = (2_000, 20_000)

@@ -19,10 +19,10 @@ from msgspec import Struct
 
 from bench.flow import Flow
 from bench.pacing import Timer
-from common import codec, entry, sockets
-from common.instruments import Instrument
-from common.sockets import send_frame
-from common.types import RejectReason
+from crossbook.common import codec, entry, sockets
+from crossbook.common.instruments import Instrument
+from crossbook.common.sockets import send_frame
+from crossbook.common.types import RejectReason
 
 ANSWER_SECONDS = 10.0
 DRAIN_SECONDS = 5.0

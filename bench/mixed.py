@@ -12,7 +12,7 @@ from itertools import count
 from msgspec.structs import replace
 
 from bench.workload import DEFAULT_SEED, INSTRUMENT, MAX_LOTS, START_MID_TICKS, distance
-from common.commands import (
+from crossbook.common.commands import (
     AddInstrument,
     AdjustBalance,
     AdvanceTime,
@@ -27,9 +27,9 @@ from common.commands import (
     SetInstrumentState,
     Uncross,
 )
-from common.rules import Rules
-from common.types import InstrumentState, OrderType, SelfTrade, Side, TimeInForce
-from matcher.engine import Engine
+from crossbook.common.rules import Rules
+from crossbook.common.types import InstrumentState, OrderType, SelfTrade, Side, TimeInForce
+from crossbook.matcher.engine import Engine
 
 BANDED = replace(INSTRUMENT, band_rate=100_000)
 """The instrument of the other scenarios, whose takers trade within 10 % of the last price."""

@@ -15,8 +15,8 @@ from typing import Any, Final
 import msgspec
 
 from bench.traded import Traded, difference, reference
-from common.commands import AmendOrder, CancelOrder, Command, NewOrder
-from common.types import TimeInForce
+from crossbook.common.commands import AmendOrder, CancelOrder, Command, NewOrder
+from crossbook.common.types import TimeInForce
 
 NAME: Final = "nodejs-order-book"
 _HERE: Final = Path(__file__).resolve().parent

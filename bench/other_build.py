@@ -14,8 +14,8 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-import matcher
 from bench.traded import Traded
+from crossbook import matcher
 
 NAME: Final = {"pure": "compiled", "compiled": "pure"}[matcher.BUILD]
 """Which build that is."""

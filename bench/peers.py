@@ -14,8 +14,8 @@ from msgspec import Struct
 from bench import drivers, machine, node_peer, workload
 from bench.stopwatch import processor_ns
 from bench.traded import difference, reference, traded
-from common.commands import Command
-from matcher.engine import Engine
+from crossbook.common.commands import Command
+from crossbook.matcher.engine import Engine
 
 KEPT: Final = 128
 """Reports a timed run keeps at a time, as ours keeps a batch of events."""

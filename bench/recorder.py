@@ -18,13 +18,13 @@ from sqlalchemy import Engine as Database
 from sqlalchemy.exc import DBAPIError
 
 from bench import machine, recovery, workload
-from common.codec import decode_events, encode
-from common.events import EventBatch, OrderAccepted
-from matcher.engine import Engine
-from matcher.sequencer import apply_batch
-from recorder.database import described, open_database
-from recorder.digest import Digest
-from recorder.store import Store, position_of
+from crossbook.common.codec import decode_events, encode
+from crossbook.common.events import EventBatch, OrderAccepted
+from crossbook.matcher.engine import Engine
+from crossbook.matcher.sequencer import apply_batch
+from crossbook.recorder.database import described, open_database
+from crossbook.recorder.digest import Digest
+from crossbook.recorder.store import Store, position_of
 from tests.system.exchange import Exchange
 
 SCENARIOS: Final = ("normal", "crash-60")

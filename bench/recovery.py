@@ -21,22 +21,22 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from bench import machine, workload
-from common.codec import encode
-from common.commands import CancelOrder, Command, NewOrder
-from common.log import set_up_logging
-from common.sequence import base_at
-from common.types import OrderType, Side, TimeInForce
-from matcher.disk import FileDisk
-from matcher.engine import Engine
-from matcher.history import EventHistory
-from matcher.journal import Journal
-from matcher.order import Account
-from matcher.record import Record
-from matcher.recovery import recover
-from matcher.sequencer import Sequencer
-from matcher.snapshot_process import SnapshotProcess
-from matcher.snapshot_store import SnapshotStore
-from matcher.snapshotter import Snapshotter
+from crossbook.common.codec import encode
+from crossbook.common.commands import CancelOrder, Command, NewOrder
+from crossbook.common.log import set_up_logging
+from crossbook.common.sequence import base_at
+from crossbook.common.types import OrderType, Side, TimeInForce
+from crossbook.matcher.disk import FileDisk
+from crossbook.matcher.engine import Engine
+from crossbook.matcher.history import EventHistory
+from crossbook.matcher.journal import Journal
+from crossbook.matcher.order import Account
+from crossbook.matcher.record import Record
+from crossbook.matcher.recovery import recover
+from crossbook.matcher.sequencer import Sequencer
+from crossbook.matcher.snapshot_process import SnapshotProcess
+from crossbook.matcher.snapshot_store import SnapshotStore
+from crossbook.matcher.snapshotter import Snapshotter
 
 SCENARIO: Final = "normal"
 BATCH: Final = 128

@@ -20,8 +20,8 @@ from msgspec import Struct
 from bench import machine
 from bench.latency import Cpu, Sync, cpu_seconds
 from bench.load import Generator, Load, Outcome
-from common.errors import CrossbookError
 from crossbook import Client
+from crossbook.common.errors import CrossbookError
 from tests.system.exchange import Exchange
 from tests.system.sharded import of_every_shard, sharded
 

@@ -24,7 +24,7 @@ from bench import histogram, machine
 from bench.audience import SYMBOLS, Followed, Heard, Levels, Process
 from bench.histogram import Summary
 from bench.load import FIRST_ACCOUNT, Generator, Load
-from common import codec, sockets, sync
+from crossbook.common import codec, sockets, sync
 from tests.system.exchange import PROCESSES, Exchange
 
 RUNNING, STALLED, LONG, AFTER = "running", "stalled", "long", "after"

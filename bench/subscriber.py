@@ -18,7 +18,7 @@ import msgspec
 import zmq
 from msgspec import Struct
 
-from common import codec, feed, sockets
+from crossbook.common import codec, feed, sockets
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 READY_SECONDS = 10.0

@@ -4,14 +4,8 @@ are measured by the same eyes."""
 from bisect import bisect_left, insort
 from collections.abc import Sequence
 
-from common.events import (
-    Event,
-    OrderAccepted,
-    OrderAmended,
-    OrderCanceled,
-    TradeExecuted,
-)
-from common.types import OrderType, Side, TimeInForce
+from crossbook.common.events import Event, OrderAccepted, OrderAmended, OrderCanceled, TradeExecuted
+from crossbook.common.types import OrderType, Side, TimeInForce
 
 DEPTH_BPS = 100
 """How far from the middle the depth profile reaches, in basis points."""

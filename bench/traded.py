@@ -6,9 +6,9 @@ from hashlib import sha256
 from msgspec import Struct
 
 from bench import workload
-from common.commands import Command
-from common.events import Event, TradeExecuted
-from matcher.engine import Engine
+from crossbook.common.commands import Command
+from crossbook.common.events import Event, TradeExecuted
+from crossbook.matcher.engine import Engine
 
 
 class Traded(Struct, frozen=True):

@@ -3,15 +3,15 @@ translation and reports, without sockets, journal and clock."""
 
 from collections.abc import Callable, Iterable, Sequence
 
-from common.commands import Command
-from common.entry import Ack, Execution, Reject, Reply
-from common.events import Event, EventBatch
-from common.instruments import Instrument
+from crossbook.common.commands import Command
+from crossbook.common.entry import Ack, Execution, Reject, Reply
+from crossbook.common.events import Event, EventBatch
+from crossbook.common.instruments import Instrument
+from crossbook.gateway.reports import Pending, Reporter
+from crossbook.gateway.session import Session
+from crossbook.gateway.translate import Translator
+from crossbook.matcher.engine import Engine
 from crossbook.simulator.flow import Answer, Batch
-from gateway.reports import Pending, Reporter
-from gateway.session import Session
-from gateway.translate import Translator
-from matcher.engine import Engine
 
 GATEWAY = 1
 FIRST_ACCOUNT = 9_001

@@ -31,11 +31,11 @@ from msgspec import Struct
 
 from bench.machine import give_way
 from bench.websocket_messages import Books, Piece
-from common import feed, sockets
-from common.codec import decode_feed
-from common.open_files import allow_open_files
-from common.scheduling import let_others_run
-from common.sockets import has_more
+from crossbook.common import feed, sockets
+from crossbook.common.codec import decode_feed
+from crossbook.common.open_files import allow_open_files
+from crossbook.common.scheduling import let_others_run
+from crossbook.common.sockets import has_more
 
 REPOSITORY: Final = Path(__file__).resolve().parent.parent
 READY_SECONDS: Final = 120.0

@@ -10,11 +10,11 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-import matcher
 from bench import instructions
 from bench.counted import Count, count
 from bench.flows import FLOWS
-from matcher.engine import Engine
+from crossbook import matcher
+from crossbook.matcher.engine import Engine
 
 FILE: Final = Path(__file__).with_name("work.json")
 

@@ -14,9 +14,9 @@ from itertools import accumulate
 
 from msgspec import Struct
 
-from common.commands import AmendOrder, CancelOrder, Command, NewOrder
-from common.instruments import Instrument
-from common.types import OrderType, Side, TimeInForce
+from crossbook.common.commands import AmendOrder, CancelOrder, Command, NewOrder
+from crossbook.common.instruments import Instrument
+from crossbook.common.types import OrderType, Side, TimeInForce
 
 START_MID_TICKS = 33_504
 IOC_SHARE = 0.15

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path, PurePath
 from typing import Final
 
-from common.errors import ConfigError
+from crossbook.common.errors import ConfigError
 
 IPC_PATH_MAX: Final = 107 if sys.platform == "linux" else 103
 """Most bytes of the path of a unix socket."""

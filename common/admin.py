@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from msgspec import Struct
 
-from common.commands import (
+from crossbook.common.commands import (
     AddInstrument,
     AdjustBalance,
     MassCancelOrders,
@@ -16,9 +16,9 @@ from common.commands import (
     SetInstrumentState,
     Uncross,
 )
-from common.entry import Balance
-from common.events import Event
-from common.instruments import Instrument
+from crossbook.common.entry import Balance
+from crossbook.common.events import Event
+from crossbook.common.instruments import Instrument
 
 Act: TypeAlias = (
     MassCancelOrders | AddInstrument | SetInstrumentState | Uncross | SetFees | AdjustBalance

@@ -13,7 +13,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from common.rules import EDITION
+from crossbook.common.rules import EDITION
 
 
 class Price(Struct, frozen=True):

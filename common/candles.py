@@ -8,7 +8,7 @@ are exact, however large.
 from collections.abc import Iterable
 from typing import Final
 
-from common.history import CANDLE_INTERVALS_S, Candle
+from crossbook.common.history import CANDLE_INTERVALS_S, Candle
 
 SECOND_NS: Final = 1_000_000_000
 

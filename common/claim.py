@@ -9,8 +9,8 @@ import stat
 from pathlib import Path
 from typing import Final
 
-from common.errors import CrossbookError
-from common.private import private_file, private_folder
+from crossbook.common.errors import CrossbookError
+from crossbook.common.private import private_file, private_folder
 
 LOCK_SUFFIX: Final = ".lock"
 

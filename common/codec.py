@@ -10,10 +10,10 @@ from typing import Any, Final
 
 import msgspec
 
-from common import admin, commands, entry, events, feed, history, metrics, sync
-from common.errors import BAD_BYTES, CodecError
-from common.explain import blame, fields_by_tag, head_of
-from common.types import RejectReason
+from crossbook.common import admin, commands, entry, events, feed, history, metrics, sync
+from crossbook.common.errors import BAD_BYTES, CodecError
+from crossbook.common.explain import blame, fields_by_tag, head_of
+from crossbook.common.types import RejectReason
 
 MAX_CLIENT_FRAME: Final = 256 * 1024
 """Largest client frame decoded, in bytes."""

@@ -1,14 +1,14 @@
 """Commands: what a gateway asks of the matcher. Integers only; nothing here needs parsing.
 
 `gateway` and `request` name the command's origin. Request numbers of one gateway only ever grow
-(see `common.sequence`), so the matcher can tell a repeat from news.
+(see `crossbook.common.sequence`), so the matcher can tell a repeat from news.
 """
 
 from typing import TypeAlias
 
 from msgspec import Struct
 
-from common.instruments import Instrument
+from crossbook.common.instruments import Instrument
 
 
 class Instructions(Struct, array_like=True, gc=False, frozen=True):

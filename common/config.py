@@ -16,13 +16,13 @@ from msgspec.structs import replace
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from common.address import at_home, check_address, home_expanded, is_loopback
-from common.env_file import ENV_FILE, Names, read_names
-from common.errors import ConfigError
-from common.instruments import Instrument, load_assignment, load_instruments
-from common.rules import Rules, load_rules
-from common.scheduling import Scheduling
-from common.shards import SHARDS_MAX
+from crossbook.common.address import at_home, check_address, home_expanded, is_loopback
+from crossbook.common.env_file import ENV_FILE, Names, read_names
+from crossbook.common.errors import ConfigError
+from crossbook.common.instruments import Instrument, load_assignment, load_instruments
+from crossbook.common.rules import Rules, load_rules
+from crossbook.common.scheduling import Scheduling
+from crossbook.common.shards import SHARDS_MAX
 
 Role = Literal["orders", "api", "streams"]
 """What a gateway process serves: ZeroMQ order entry, REST and /ws/orders, market-data streams."""

@@ -10,9 +10,9 @@ from zlib import crc32
 
 from sortedcontainers import SortedDict
 
-from common.feed import OrderChange
-from common.instruments import Instrument
-from common.types import Side
+from crossbook.common.feed import OrderChange
+from crossbook.common.instruments import Instrument
+from crossbook.common.types import Side
 
 CHECKSUM_LEVELS = 10
 _BUY = int(Side.BUY)

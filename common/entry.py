@@ -14,8 +14,8 @@ from typing import Annotated, TypeAlias
 
 from msgspec import Meta, Struct
 
-from common.instruments import Instrument
-from common.types import MAX_CLIENT_ORDER_ID, MAX_INT, MAX_SYMBOL
+from crossbook.common.instruments import Instrument
+from crossbook.common.types import MAX_CLIENT_ORDER_ID, MAX_INT, MAX_SYMBOL
 
 TOKEN_BYTES = 8
 """Length of the session token in front of every client frame."""

@@ -14,8 +14,8 @@ from typing import Final
 from dotenv.parser import Binding, parse_stream
 from msgspec import Struct, field
 
-from common.errors import ConfigError
-from common.text import utf8_text
+from crossbook.common.errors import ConfigError
+from crossbook.common.text import utf8_text
 
 ENV_FILE: Final = Path(".env")
 """In the working folder."""

@@ -13,7 +13,7 @@ from typing import Final
 
 from msgspec import MsgspecError
 
-from common.types import RejectReason
+from crossbook.common.types import RejectReason
 
 BAD_BYTES: Final = (MsgspecError, UnicodeDecodeError, RecursionError)
 """What a decoder of msgspec raises for bytes that are no message. Text that is not UTF-8 is a

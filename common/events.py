@@ -18,8 +18,8 @@ from typing import TypeAlias
 
 from msgspec import Struct
 
-from common.commands import Instructions
-from common.instruments import Instrument
+from crossbook.common.commands import Instructions
+from crossbook.common.instruments import Instrument
 
 
 class OrderAccepted(Struct, array_like=True, tag=1, gc=False, frozen=True):

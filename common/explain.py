@@ -7,8 +7,8 @@ from typing import Any, get_args
 import msgspec
 from msgspec import Struct
 
-from common.errors import BAD_BYTES
-from common.types import MAX_INT
+from crossbook.common.errors import BAD_BYTES
+from crossbook.common.types import MAX_INT
 
 _decode = msgspec.msgpack.Decoder().decode
 _decode_elements = msgspec.msgpack.Decoder(list[msgspec.Raw]).decode
@@ -31,7 +31,7 @@ def blame(
 ) -> Blame:
     """What msgspec's complaint `text` about `payload` is to be blamed on.
 
-    >>> from common.sync import SyncRequest
+    >>> from crossbook.common.sync import SyncRequest
     >>> payload = msgspec.msgpack.encode([2, "x"])
     >>> blame(payload, "Expected `int`, got `str` - at `$[1]`", fields_by_tag(SyncRequest))
     Blame(request_id=0, field='request_id')

@@ -10,7 +10,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from common.tally import Buckets
+from crossbook.common.tally import Buckets
 
 SECOND_NS: Final = 1_000_000_000
 

@@ -14,9 +14,9 @@ from typing import Annotated, TypeAlias
 
 from msgspec import Meta, Raw, Struct
 
-from common.history import Candle
-from common.instruments import Instrument
-from common.types import MAX_INT, MAX_SYMBOL
+from crossbook.common.history import Candle
+from crossbook.common.instruments import Instrument
+from crossbook.common.types import MAX_INT, MAX_SYMBOL
 
 HEARTBEAT_TOPIC = "heartbeat|"
 
@@ -69,7 +69,7 @@ class DepthUpdate(Struct, array_like=True, tag=3, gc=False, frozen=True):
     """Topic `l2`: levels that changed, as (price ticks, total open lots); zero lots removes.
 
     Apply it to a book at `prev_seq`; the result is the book at `seq`. `checksum` is the CRC32 of
-    its top ten levels (see `common.depth`).
+    its top ten levels (see `crossbook.common.depth`).
     """
 
     symbol: str

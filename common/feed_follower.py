@@ -11,9 +11,9 @@ from typing import Final
 
 from msgspec import Raw
 
-from common.codec import decode_feed
-from common.errors import BAD_BYTES
-from common.feed import (
+from crossbook.common.codec import decode_feed
+from crossbook.common.errors import BAD_BYTES
+from crossbook.common.feed import (
     HEARTBEAT_TOPIC,
     BestBidOffer,
     Candles,
@@ -35,12 +35,12 @@ from common.feed import (
     TooOld,
     Trades,
 )
-from common.feed_line import CHANNELS, Asking, FeedCounters, FollowedBook, Line
-from common.history import Candle
-from common.instruments import Instrument
-from common.local_book import LocalBook
-from common.sequence import epoch_of, first_of
-from common.types import RejectReason
+from crossbook.common.feed_line import CHANNELS, Asking, FeedCounters, FollowedBook, Line
+from crossbook.common.history import Candle
+from crossbook.common.instruments import Instrument
+from crossbook.common.local_book import LocalBook
+from crossbook.common.sequence import epoch_of, first_of
+from crossbook.common.types import RejectReason
 
 HELD_MAX: Final = 20_000
 """Most messages of one topic held behind a hole; past it the oldest are given up."""

@@ -7,12 +7,12 @@ hands it what comes there. With one publisher this is its `FeedFollower`, and no
 from collections.abc import Iterable
 from typing import Final
 
-from common.feed import FeedReply, Heartbeat, InstrumentList, MarketState, Ticker
-from common.feed_follower import FeedFollower, Update
-from common.feed_line import FeedCounters
-from common.history import Candle
-from common.instruments import Instrument
-from common.local_book import LocalBook
+from crossbook.common.feed import FeedReply, Heartbeat, InstrumentList, MarketState, Ticker
+from crossbook.common.feed_follower import FeedFollower, Update
+from crossbook.common.feed_line import FeedCounters
+from crossbook.common.history import Candle
+from crossbook.common.instruments import Instrument
+from crossbook.common.local_book import LocalBook
 
 _COUNTERS: Final = FeedCounters.__struct_fields__
 

@@ -5,9 +5,9 @@ from typing import Final
 
 from msgspec import Raw, Struct
 
-from common.feed import Candles, FeedRequest, MarketState, Snapshot, Ticker, topic
-from common.history import Candle
-from common.local_book import LocalBook
+from crossbook.common.feed import Candles, FeedRequest, MarketState, Snapshot, Ticker, topic
+from crossbook.common.history import Candle
+from crossbook.common.local_book import LocalBook
 
 CHANNELS: Final = ("trade", "bbo", "l2", "l3", "candle", "ticker", "state")
 

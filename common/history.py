@@ -14,7 +14,7 @@ from typing import Annotated, Final, TypeAlias
 
 from msgspec import Meta, Struct
 
-from common.types import MAX_CLIENT_ORDER_ID, MAX_INT
+from crossbook.common.types import MAX_CLIENT_ORDER_ID, MAX_INT
 
 ROWS_MAX: Final = 1_000
 """Most rows in one answer."""

@@ -12,9 +12,9 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from common.errors import BAD_BYTES, ConfigError, DecimalError
-from common.text import utf8_text
-from common.types import MAX_ASSET, MAX_INT, MAX_SYMBOL, RejectReason
+from crossbook.common.errors import BAD_BYTES, ConfigError, DecimalError
+from crossbook.common.text import utf8_text
+from crossbook.common.types import MAX_ASSET, MAX_INT, MAX_SYMBOL, RejectReason
 
 _NAME: Final = re.compile("(?=.*[A-Z])[A-Z0-9][A-Z0-9_-]*")
 

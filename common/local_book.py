@@ -2,10 +2,10 @@
 
 from typing import NamedTuple
 
-from common.depth import BookChecksum, Depth, OrderDepth
-from common.feed import DepthUpdate, OrdersUpdate, Snapshot
-from common.instruments import Instrument
-from common.types import Side
+from crossbook.common.depth import BookChecksum, Depth, OrderDepth
+from crossbook.common.feed import DepthUpdate, OrdersUpdate, Snapshot
+from crossbook.common.instruments import Instrument
+from crossbook.common.types import Side
 
 
 class Best(NamedTuple):
@@ -55,7 +55,7 @@ class LocalBook:
 
     @property
     def checksum(self) -> int:
-        """The CRC32 of the top ten levels as they stand (see `common.depth`)."""
+        """The CRC32 of the top ten levels as they stand (see `crossbook.common.depth`)."""
         return self._checksum.of(self.depth) if self._checksum is not None else 0
 
     def describe(self, instrument: Instrument) -> None:

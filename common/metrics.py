@@ -8,7 +8,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from common.types import MAX_INT
+from crossbook.common.types import MAX_INT
 
 
 class MetricsRequest(Struct, array_like=True, tag=91, gc=False, frozen=True):

@@ -8,14 +8,14 @@ from collections.abc import Mapping
 from typing import Final
 
 MODULES: Final[Mapping[str, str]] = {
-    "matcher": "matcher",
-    "publisher": "publisher",
-    "gateway": "gateway",
-    "recorder": "recorder",
+    "matcher": "crossbook.matcher",
+    "publisher": "crossbook.publisher",
+    "gateway": "crossbook.gateway",
+    "recorder": "crossbook.recorder",
 }
 """The process of an exchange -> the module that runs it."""
 
 COMMAND_LINE: Final = "crossbook"
-VERIFY: Final = "matcher.verify"
-PRINT: Final = "matcher.print"
-BACKUP: Final = "matcher.backup"
+VERIFY: Final = "crossbook.matcher.verify"
+PRINT: Final = "crossbook.matcher.print"
+BACKUP: Final = "crossbook.matcher.backup"

@@ -7,7 +7,7 @@ client for acts.
 
 from typing import Final
 
-from common.commands import (
+from crossbook.common.commands import (
     AddInstrument,
     AdjustBalance,
     AmendOrder,
@@ -19,16 +19,16 @@ from common.commands import (
     SetInstrumentState,
     Uncross,
 )
-from common.events import CommandRejected
-from common.instruments import (
-    FEE_RATE_MAX,
-    MAX_NOTIONAL,
-    Instrument,
-    format_decimal,
+from crossbook.common.events import CommandRejected
+from crossbook.common.instruments import FEE_RATE_MAX, MAX_NOTIONAL, Instrument, format_decimal
+from crossbook.common.rounding import ROUNDING_PERCENT_MAX
+from crossbook.common.rules import (
+    BALANCE_MAX,
+    CANCEL_AFTER_MAX_NS,
+    ICEBERG_SLICES_MAX,
+    INSTRUMENTS_MAX,
 )
-from common.rounding import ROUNDING_PERCENT_MAX
-from common.rules import BALANCE_MAX, CANCEL_AFTER_MAX_NS, ICEBERG_SLICES_MAX, INSTRUMENTS_MAX
-from common.types import MAX_CLIENT_ORDER_ID, RejectReason, Side
+from crossbook.common.types import MAX_CLIENT_ORDER_ID, RejectReason, Side
 
 _PERCENT_DECIMALS: Final = 4
 _DECIMALS: Final = {"base_decimals": "base", "quote_decimals": "quote"}

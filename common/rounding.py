@@ -2,8 +2,8 @@
 
 from typing import Final
 
-from common.errors import ConfigError
-from common.instruments import FEE_SCALE, Instrument
+from crossbook.common.errors import ConfigError
+from crossbook.common.instruments import FEE_SCALE, Instrument
 
 ROUNDING_PERCENT_MAX: Final = 10
 """Most that rounding a fee up to a whole unit may take of a fill, beside the fee itself."""
@@ -14,7 +14,7 @@ def rounding_fault(instrument: Instrument) -> str:
     there is none. One lot is the smallest fill in base, one lot at the lowest price in quote.
 
     >>> from msgspec.structs import replace
-    >>> from common.instruments import example
+    >>> from crossbook.common.instruments import example
     >>> coarse = replace(example(), base_decimals=5)
     >>> rounding_fault(example()), rounding_fault(coarse)
     ('', 'base')

@@ -11,8 +11,8 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from common.errors import ConfigError, DecimalError
-from common.instruments import Instrument, parse_decimal, read_file
+from crossbook.common.errors import ConfigError, DecimalError
+from crossbook.common.instruments import Instrument, parse_decimal, read_file
 
 FEE_ACCOUNT: Final = 0
 """The venue's own account. No client can name it: their accounts begin at one."""

@@ -4,8 +4,8 @@ import os
 import time
 from typing import Literal, TypeAlias
 
-from common.errors import ConfigError
-from common.log import logger
+from crossbook.common.errors import ConfigError
+from crossbook.common.log import logger
 
 Scheduling: TypeAlias = Literal["batch", "normal", "realtime"]
 """`batch`: whoever runs goes on while others wake; `normal`: who wakes may take its place;

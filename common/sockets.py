@@ -15,9 +15,9 @@ import zmq
 from zmq.backend import Socket as _PlainSocket
 from zmq.utils.monitor import parse_monitor_message
 
-from common.address import is_ipv6, within_reach
-from common.claim import Claim, Claimed, claim_endpoint
-from common.errors import ConfigError
+from crossbook.common.address import is_ipv6, within_reach
+from crossbook.common.claim import Claim, Claimed, claim_endpoint
+from crossbook.common.errors import ConfigError
 
 CLIENT_MESSAGE_MAX: Final = 1024 * 1024
 """A peer that sends a larger frame to a client-facing socket is disconnected by ZeroMQ."""

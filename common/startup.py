@@ -4,10 +4,10 @@ import os
 import sys
 from typing import Literal, NoReturn
 
-from common.config import Settings, load_settings, names_found
-from common.errors import ConfigError
-from common.log import logger, set_up_logging
-from common.scheduling import set_up_scheduling
+from crossbook.common.config import Settings, load_settings, names_found
+from crossbook.common.errors import ConfigError
+from crossbook.common.log import logger, set_up_logging
+from crossbook.common.scheduling import set_up_scheduling
 
 Process = Literal["matcher", "gateway", "publisher", "recorder"]
 

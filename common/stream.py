@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from operator import attrgetter
 from typing import Final
 
-from common.events import EventBatch
+from crossbook.common.events import EventBatch
 
 HELD_MAX: Final = 10_000
 """Most batches held behind a gap; further ones are dropped and asked for again later."""

@@ -8,8 +8,8 @@ from typing import TypeAlias
 
 from msgspec import Raw, Struct
 
-from common.entry import Balance, OrderState
-from common.instruments import Instrument
+from crossbook.common.entry import Balance, OrderState
+from crossbook.common.instruments import Instrument
 
 
 class ResendRequest(Struct, array_like=True, tag=1, gc=False, frozen=True):

@@ -1,6 +1,6 @@
 """Text of a file, or what is wrong with its bytes in one line."""
 
-from common.errors import ConfigError
+from crossbook.common.errors import ConfigError
 
 _BYTE_ORDER_MARK = "\ufeff"
 

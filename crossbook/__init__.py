@@ -8,97 +8,22 @@ with Client(account=1) as client, MarketData(symbols=["BTC-USDT"]) as market:
     print(market.book("BTC-USDT").best)
 """
 
-from common.entry import (
-    Ack,
-    Amend,
-    Cancel,
-    Execution,
-    MassCancel,
-    New,
-    OrderState,
-    Pong,
-    Reject,
-)
-from common.errors import CrossbookError
-from common.feed import (
-    BestBidOffer,
-    Candles,
-    DepthUpdate,
-    Heartbeat,
-    OrdersUpdate,
-    Snapshot,
-    Ticker,
-    Trade,
-    Trades,
-)
-from common.history import Candle
-from common.instruments import Instrument
-from common.local_book import LocalBook
-from common.types import (
-    ExecutionKind,
-    Liquidity,
-    OrderStatus,
-    OrderType,
-    RejectReason,
-    Side,
-    TimeInForce,
-)
-from crossbook.async_client import AsyncClient
-from crossbook.client import Client
-from crossbook.errors import (
-    ClientClosed,
-    ExecutionsMissed,
-    GatewayUnavailable,
-    MarketDataError,
-    OrderRejected,
-    OutcomeUnknown,
-    SendQueueFull,
-)
-from crossbook.market_data import MarketData
-from crossbook.request import amend_order, cancel_order, mass_cancel, new_order
+from typing import TYPE_CHECKING, Final
 
-__all__ = [
-    "Ack",
-    "Amend",
-    "AsyncClient",
-    "BestBidOffer",
-    "Cancel",
-    "Candle",
-    "Candles",
-    "Client",
-    "ClientClosed",
-    "CrossbookError",
-    "DepthUpdate",
-    "Execution",
-    "ExecutionKind",
-    "ExecutionsMissed",
-    "GatewayUnavailable",
-    "Heartbeat",
-    "Instrument",
-    "Liquidity",
-    "LocalBook",
-    "MarketData",
-    "MarketDataError",
-    "MassCancel",
-    "New",
-    "OrderRejected",
-    "OrderState",
-    "OrderStatus",
-    "OrderType",
-    "OrdersUpdate",
-    "OutcomeUnknown",
-    "Pong",
-    "Reject",
-    "RejectReason",
-    "SendQueueFull",
-    "Side",
-    "Snapshot",
-    "Ticker",
-    "TimeInForce",
-    "Trade",
-    "Trades",
-    "amend_order",
-    "cancel_order",
-    "mass_cancel",
-    "new_order",
-]
+if TYPE_CHECKING:
+    from crossbook.public import *  # noqa: F403
+
+ROOMS: Final = frozenset(
+    {"cli", "client", "common", "csv_file", "errors", "gateway", "matcher", "public", "publisher",
+     "recorder", "replay", "simulator"}
+)  # fmt: skip
+"""What lies in this folder; all other names are those of `crossbook.public`."""
+
+
+def __getattr__(name: str) -> object:
+    """A public name. Processes and the command line import their parts without the clients."""
+    if name in ROOMS or (name.startswith("_") and name != "__all__"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from crossbook import public
+
+    return getattr(public, name)

@@ -6,8 +6,8 @@ from typing import Self
 
 import zmq
 
-from common import sockets
-from common.admin import (
+from crossbook.common import sockets
+from crossbook.common.admin import (
     Act,
     AdminAcceptTime,
     AdminAct,
@@ -19,9 +19,9 @@ from common.admin import (
     AdminTimeAccepted,
     AdminView,
 )
-from common.codec import decode_admin_reply, decoded, encode
-from common.errors import CrossbookError
-from common.events import CommandRejected, Event
+from crossbook.common.codec import decode_admin_reply, decoded, encode
+from crossbook.common.errors import CrossbookError
+from crossbook.common.events import CommandRejected, Event
 from crossbook.errors import ActRefused, ClientClosed, GatewayUnavailable, OutcomeUnknown
 
 

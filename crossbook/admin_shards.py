@@ -5,9 +5,9 @@ from contextlib import ExitStack
 from types import TracebackType
 from typing import Final, Self
 
-from common.admin import InstrumentStatus
-from common.errors import CrossbookError
 from crossbook.admin_client import AdminClient
+from crossbook.common.admin import InstrumentStatus
+from crossbook.common.errors import CrossbookError
 from crossbook.console import CommandError, ExitStatus
 
 NO_SHARD: Final = -1

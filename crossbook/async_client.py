@@ -12,8 +12,11 @@ from typing import Final, Self
 
 import zmq
 
-from common import sockets
-from common.entry import (
+from crossbook import calls
+from crossbook.asked import Outcome
+from crossbook.client import DEFAULT_ADDRESS
+from crossbook.common import sockets
+from crossbook.common.entry import (
     Ack,
     Amend,
     Balance,
@@ -33,11 +36,8 @@ from common.entry import (
     Reply,
     Request,
 )
-from common.instruments import Instrument
-from common.types import OrderType, SelfTrade, Side, TimeInForce
-from crossbook import calls
-from crossbook.asked import Outcome
-from crossbook.client import DEFAULT_ADDRESS
+from crossbook.common.instruments import Instrument
+from crossbook.common.types import OrderType, SelfTrade, Side, TimeInForce
 from crossbook.errors import ClientClosed
 from crossbook.request import (
     Amount,

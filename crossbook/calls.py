@@ -5,10 +5,10 @@ Nothing here does I/O; the clients decide how to wait.
 
 from collections.abc import Sequence
 
-from common.entry import Ack, Execution, OpenOrders, Query, Reject, Reply, Request
-from common.errors import CrossbookError
-from common.types import RejectReason
 from crossbook.asked import Outcome, Unanswered
+from crossbook.common.entry import Ack, Execution, OpenOrders, Query, Reject, Reply, Request
+from crossbook.common.errors import CrossbookError
+from crossbook.common.types import RejectReason
 from crossbook.errors import (
     ExecutionsMissed,
     GatewayUnavailable,

@@ -8,9 +8,11 @@ from typing import Final, Self
 
 import zmq
 
-from common import sockets
-from common.codec import decode_replies, decoded
-from common.entry import (
+from crossbook import calls
+from crossbook.asked import Outcome, payloads
+from crossbook.common import sockets
+from crossbook.common.codec import decode_replies, decoded
+from crossbook.common.entry import (
     TOKEN_BYTES,
     Ack,
     Amend,
@@ -31,10 +33,8 @@ from common.entry import (
     Reply,
     Request,
 )
-from common.instruments import Instrument
-from common.types import OrderType, SelfTrade, Side, TimeInForce
-from crossbook import calls
-from crossbook.asked import Outcome, payloads
+from crossbook.common.instruments import Instrument
+from crossbook.common.types import OrderType, SelfTrade, Side, TimeInForce
 from crossbook.errors import ClientClosed, SendQueueFull
 from crossbook.request import (
     Amount,

@@ -10,8 +10,9 @@ from typing import Annotated, Any, Final
 import typer
 from rich.table import Table
 
-from common.admin import AdminView, InstrumentStatus
-from common.commands import (
+from crossbook.admin_shards import NO_SHARD, AdminShards
+from crossbook.common.admin import AdminView, InstrumentStatus
+from crossbook.common.commands import (
     AddInstrument,
     AdjustBalance,
     MassCancelOrders,
@@ -19,9 +20,9 @@ from common.commands import (
     SetInstrumentState,
     Uncross,
 )
-from common.errors import DecimalError
-from common.events import AuctionUncrossed, BalanceAdjusted, Event, OrdersMassCanceled
-from common.instruments import (
+from crossbook.common.errors import DecimalError
+from crossbook.common.events import AuctionUncrossed, BalanceAdjusted, Event, OrdersMassCanceled
+from crossbook.common.instruments import (
     FEE_RATE_MAX,
     Instrument,
     format_decimal,
@@ -30,9 +31,8 @@ from common.instruments import (
     read_file,
     shard_of_entry,
 )
-from common.rules import FEE_ACCOUNT
-from common.types import InstrumentState
-from crossbook.admin_shards import NO_SHARD, AdminShards
+from crossbook.common.rules import FEE_ACCOUNT
+from crossbook.common.types import InstrumentState
 from crossbook.console import CommandError, ExitStatus, Output
 from crossbook.options import (
     DEFAULT_TIMEOUT_S,

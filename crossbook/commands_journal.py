@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from common.config import load_settings
-from common.programs import PRINT, VERIFY
-from common.types import MAX_INT
+from crossbook.common.config import load_settings
+from crossbook.common.programs import PRINT, VERIFY
+from crossbook.common.types import MAX_INT
 from crossbook.options import JsonOption
 
 DirectoryArgument = Annotated[

@@ -10,13 +10,13 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from common.config import Settings
-from common.errors import CrossbookError
-from common.feed import Snapshot, Trade, Trades, topic
-from common.instruments import Instrument
-from common.shards import shard_of
-from common.types import Side
 from crossbook.client import Client
+from crossbook.common.config import Settings
+from crossbook.common.errors import CrossbookError
+from crossbook.common.feed import Snapshot, Trade, Trades, topic
+from crossbook.common.instruments import Instrument
+from crossbook.common.shards import shard_of
+from crossbook.common.types import Side
 from crossbook.console import CommandError, ExitStatus, Output, error_facts
 from crossbook.ladder import ladder
 from crossbook.market_data import MarketData

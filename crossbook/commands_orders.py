@@ -7,10 +7,10 @@ import typer
 from msgspec import Struct
 from rich.table import Table
 
-from common.clock import SystemClock
-from common.config import Settings
-from common.types import OrderType, Side
 from crossbook.client import Client
+from crossbook.common.clock import SystemClock
+from crossbook.common.config import Settings
+from crossbook.common.types import OrderType, Side
 from crossbook.console import CommandError, ExitStatus, Output
 from crossbook.options import (
     DEFAULT_TIMEOUT_S,

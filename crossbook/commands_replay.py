@@ -15,12 +15,12 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
-from common.config import Settings
-from common.errors import CrossbookError, DecimalError
-from common.instruments import Instrument, parse_decimal
-from common.shards import shard_of
 from crossbook.admin_shards import AdminShards
 from crossbook.client import Client
+from crossbook.common.config import Settings
+from crossbook.common.errors import CrossbookError, DecimalError
+from crossbook.common.instruments import Instrument, parse_decimal
+from crossbook.common.shards import shard_of
 from crossbook.console import CommandError, ExitStatus, Output
 from crossbook.errors import GatewayUnavailable, MarketDataError
 from crossbook.lobster import PRICE_DECIMALS

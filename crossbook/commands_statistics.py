@@ -9,9 +9,9 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from common.feed import Candles, MarketState, Snapshot, Ticker
-from common.history import INTERVALS_S, Candle
-from common.instruments import Instrument
+from crossbook.common.feed import Candles, MarketState, Snapshot, Ticker
+from crossbook.common.history import INTERVALS_S, Candle
+from crossbook.common.instruments import Instrument
 from crossbook.console import CommandError, ExitStatus, Output
 from crossbook.market_data import MarketData
 from crossbook.options import (

@@ -17,7 +17,7 @@ import typer
 from rich.console import Console, RenderableType
 from typer.core import TyperGroup
 
-from common.errors import ConfigError, CrossbookError, DecimalError
+from crossbook.common.errors import ConfigError, CrossbookError, DecimalError
 from crossbook.csv_file import RecordingError
 from crossbook.errors import ActRefused, OrderRejected, OutcomeUnknown
 from crossbook.terminal import print_anything

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final, TextIO
 
-from common.errors import CrossbookError
-from common.types import MAX_INT
+from crossbook.common.errors import CrossbookError
+from crossbook.common.types import MAX_INT
 
 _GZIP_MAGIC: Final = b"\x1f\x8b"
 _LINE_MAX: Final = 100_000

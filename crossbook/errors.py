@@ -1,4 +1,4 @@
-"""What the client library raises, under `common.errors.CrossbookError`.
+"""What the client library raises, under `crossbook.common.errors.CrossbookError`.
 
 CrossbookError
     OrderRejected        the exchange refused a request; nothing changed
@@ -16,12 +16,12 @@ CrossbookError
 
 from collections.abc import Sequence
 
-from common.commands import Command
-from common.entry import Execution, Reject, Reply
-from common.errors import CrossbookError
-from common.events import CommandRejected
-from common.refusal import refusal_text
-from common.types import RejectReason
+from crossbook.common.commands import Command
+from crossbook.common.entry import Execution, Reject, Reply
+from crossbook.common.errors import CrossbookError
+from crossbook.common.events import CommandRejected
+from crossbook.common.refusal import refusal_text
+from crossbook.common.types import RejectReason
 
 
 class OrderRejected(CrossbookError):

@@ -7,8 +7,8 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from common.instruments import Instrument, format_decimal
-from common.types import Side
+from crossbook.common.instruments import Instrument, format_decimal
+from crossbook.common.types import Side
 
 BAR_CELLS: Final = 24
 _EIGHTHS: Final = " ▏▎▍▌▋▊▉"
@@ -72,7 +72,7 @@ def bar(lots: int, largest: int, cells: int = BAR_CELLS) -> str:
 def spread_text(instrument: Instrument, bid_ticks: int, ask_ticks: int) -> str:
     """The distance between best bid and offer, in price and in basis points of their middle.
 
-    >>> from common.instruments import example
+    >>> from crossbook.common.instruments import example
     >>> spread_text(example(), 5000000, 5000100)
     'spread 1.00 (0.20 bp)'
     >>> spread_text(example(), 5000100, 5000000)

@@ -15,9 +15,9 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from common.errors import DecimalError
-from common.instruments import format_decimal, parse_decimal
-from common.types import Side
+from crossbook.common.errors import DecimalError
+from crossbook.common.instruments import format_decimal, parse_decimal
+from crossbook.common.types import Side
 from crossbook.csv_file import CsvFile, RecordingError, Row, first_values, is_header, sibling
 from crossbook.lobster_book import EXECUTION, NO_ASK, SKIPPED, Levels, Message, RebuiltBook, Window
 from crossbook.recording import Recording

@@ -14,7 +14,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from common.types import Side
+from crossbook.common.types import Side
 from crossbook.csv_file import RecordingError
 from crossbook.recording import BookRow, Op, RecordedCommand, RecordedFill
 

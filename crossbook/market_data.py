@@ -7,16 +7,16 @@ from typing import Final, Self
 
 import zmq
 
-from common import sockets
-from common.codec import decode_feed_reply, decoded, encode
-from common.depth import OrderDepth
-from common.feed import Heartbeat, MarketState, Ticker
-from common.feed_follower import FeedFollower, Update
-from common.feed_group import FeedGroup
-from common.feed_line import FeedCounters
-from common.history import Candle
-from common.instruments import Instrument
-from common.local_book import LocalBook
+from crossbook.common import sockets
+from crossbook.common.codec import decode_feed_reply, decoded, encode
+from crossbook.common.depth import OrderDepth
+from crossbook.common.feed import Heartbeat, MarketState, Ticker
+from crossbook.common.feed_follower import FeedFollower, Update
+from crossbook.common.feed_group import FeedGroup
+from crossbook.common.feed_line import FeedCounters
+from crossbook.common.history import Candle
+from crossbook.common.instruments import Instrument
+from crossbook.common.local_book import LocalBook
 from crossbook.errors import ClientClosed, MarketDataError
 
 DEFAULT_FEED: Final = "tcp://127.0.0.1:5570"

@@ -9,7 +9,7 @@ from typing import Final
 
 from sortedcontainers import SortedDict
 
-from common.types import Side
+from crossbook.common.types import Side
 from crossbook.recording import RecordedCommand, RecordedFill, digest_line
 
 _BUY: Final = int(Side.BUY)

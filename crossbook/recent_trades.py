@@ -6,11 +6,11 @@ from typing import Any, Final
 
 import zmq
 
-from common import sockets
-from common.codec import decode_feed, decode_feed_reply, decoded, encode
-from common.errors import CodecError
-from common.feed import FeedReply, Range, RangeRequest, TooOld, Trade, Trades, topic
-from common.sequence import epoch_of, first_of
+from crossbook.common import sockets
+from crossbook.common.codec import decode_feed, decode_feed_reply, decoded, encode
+from crossbook.common.errors import CodecError
+from crossbook.common.feed import FeedReply, Range, RangeRequest, TooOld, Trade, Trades, topic
+from crossbook.common.sequence import epoch_of, first_of
 from crossbook.errors import MarketDataError
 
 _ASK_AGAIN_MS: Final = 1_000

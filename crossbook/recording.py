@@ -4,7 +4,7 @@ from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
-from common.types import Side
+from crossbook.common.types import Side
 
 Op: TypeAlias = Literal["new", "cancel", "reduce", "exec"]
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from common.types import Side
+from crossbook.common.types import Side
 from crossbook.csv_file import CsvFile, RecordingError, Row, sibling
 from crossbook.lobster import is_message_file, read_lobster_recording
 from crossbook.recording import BookRow, Digest, Op, RecordedCommand, RecordedFill, Recording

@@ -8,9 +8,9 @@ much is handed on in the order it happened, without what was heard before.
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from common.entry import Ack, CaughtUp, Execution
-from common.shards import base_of, shard_of
-from common.types import ExecutionKind
+from crossbook.common.entry import Ack, CaughtUp, Execution
+from crossbook.common.shards import base_of, shard_of
+from crossbook.common.types import ExecutionKind
 
 Key = tuple[int, int, int, int]
 """What names an execution: seq, order id, kind, trade id (of a prevention: its index)."""

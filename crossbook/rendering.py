@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from common.entry import Ack, Balance, Execution, OrderState
-from common.feed import MarketState, Ticker, Trade
-from common.history import Candle
-from common.instruments import Instrument, format_decimal
-from common.types import (
+from crossbook.common.entry import Ack, Balance, Execution, OrderState
+from crossbook.common.feed import MarketState, Ticker, Trade
+from crossbook.common.history import Candle
+from crossbook.common.instruments import Instrument, format_decimal
+from crossbook.common.types import (
     ExecutionKind,
     InstrumentState,
     Liquidity,
@@ -60,7 +60,7 @@ def name_of(number: int, names: type[OrderStatus] | type[RejectReason]) -> str:
 def average_price(instrument: Instrument, fills: Sequence[tuple[int, int]]) -> str | None:
     """The average of (price ticks, lots), None without fills.
 
-    >>> from common.instruments import example
+    >>> from crossbook.common.instruments import example
     >>> average_price(example(), [(100, 1), (101, 2)])
     '1.0067'
     """
@@ -221,7 +221,7 @@ def state_facts(instrument: Instrument, state: MarketState | None) -> dict[str, 
 def state_text(instrument: Instrument, state: MarketState | None) -> str:
     """`state_facts` for people; empty for an open market.
 
-    >>> from common.instruments import example
+    >>> from crossbook.common.instruments import example
     >>> state_text(example(), MarketState("BTC-USDT", 9, 4, 0, 0, 0, 0, 0))
     'halted'
     >>> state_text(example(), MarketState("BTC-USDT", 9, 5, 0, 5_000_001, 2, -3, 0))

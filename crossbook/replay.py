@@ -13,11 +13,11 @@ from typing import Final
 from hdrh.histogram import HdrHistogram
 from msgspec import Struct
 
-from common.entry import Ack, Amend, Cancel, Execution, New, Reject, Reply
-from common.feed import OrdersUpdate, Snapshot, Trades
-from common.feed_follower import Update
-from common.types import RejectReason
 from crossbook.client import Client
+from crossbook.common.entry import Ack, Amend, Cancel, Execution, New, Reject, Reply
+from crossbook.common.feed import OrdersUpdate, Snapshot, Trades
+from crossbook.common.feed_follower import Update
+from crossbook.common.types import RejectReason
 from crossbook.console import CommandError, ExitStatus
 from crossbook.errors import SendQueueFull
 from crossbook.market_data import MarketData

@@ -16,9 +16,9 @@ from typing import Final
 
 from msgspec import Struct
 
-from common import entry, feed
-from common.depth import OrderDepth
-from common.types import ExecutionKind, Liquidity, RejectReason, Side
+from crossbook.common import entry, feed
+from crossbook.common.depth import OrderDepth
+from crossbook.common.types import ExecutionKind, Liquidity, RejectReason, Side
 from crossbook.errors import reason_name
 from crossbook.recording import Digest, RecordedCommand, RecordedFill, Recording, digest_line
 from crossbook.replay_reference import Reference, reference_of, row_difference

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
-from common.types import Side
+from crossbook.common.types import Side
 from crossbook.plain_book import PlainBook
 from crossbook.recording import BookRow, Digest, RecordedFill, Recording
 

@@ -2,9 +2,9 @@
 
 from typing import Final
 
-from common import entry
-from common.instruments import Instrument
-from common.types import OrderType, SelfTrade, TimeInForce
+from crossbook.common import entry
+from crossbook.common.instruments import Instrument
+from crossbook.common.types import OrderType, SelfTrade, TimeInForce
 from crossbook.recording import RecordedCommand
 
 _LIMIT: Final = int(OrderType.LIMIT)
@@ -74,7 +74,7 @@ def symbol_of(name: str, instruments: tuple[Instrument, ...]) -> str:
     A part of the name between underscores or points is a symbol without its punctuation, or the
     base asset of one instrument only, perhaps with a number behind it.
 
-    >>> from common.instruments import example
+    >>> from crossbook.common.instruments import example
     >>> symbol_of("bitstamp_BTCUSDT.raw", (example(),)), symbol_of("BTC50_first", (example(),))
     ('BTC-USDT', 'BTC-USDT')
     """

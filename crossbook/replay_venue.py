@@ -11,19 +11,14 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from common.admin import AdminView
-from common.commands import AddInstrument, AdjustBalance
-from common.entry import Balance
-from common.errors import ConfigError
-from common.instruments import (
-    FEE_SCALE,
-    Instrument,
-    definition_fault,
-    format_decimal,
-)
-from common.rules import BALANCE_MAX
 from crossbook.admin_client import AdminClient
 from crossbook.admin_shards import AdminShards
+from crossbook.common.admin import AdminView
+from crossbook.common.commands import AddInstrument, AdjustBalance
+from crossbook.common.entry import Balance
+from crossbook.common.errors import ConfigError
+from crossbook.common.instruments import FEE_SCALE, Instrument, definition_fault, format_decimal
+from crossbook.common.rules import BALANCE_MAX
 from crossbook.console import CommandError, ExitStatus
 from crossbook.errors import ActRefused
 from crossbook.replay_reference import Needs

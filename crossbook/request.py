@@ -12,8 +12,8 @@ from enum import IntEnum
 from operator import index
 from typing import Final, TypeVar
 
-from common.entry import Amend, Cancel, CancelAfter, MassCancel, New
-from common.types import MAX_INT, OrderType, SelfTrade, Side, TimeInForce
+from crossbook.common.entry import Amend, Cancel, CancelAfter, MassCancel, New
+from crossbook.common.types import MAX_INT, OrderType, SelfTrade, Side, TimeInForce
 
 Amount = str | Decimal
 """An exact decimal, in the asset it is an amount of."""

@@ -18,8 +18,11 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from common.codec import decode_replies, decoded, encode
-from common.entry import (
+from crossbook.asked import Asked, payloads
+from crossbook.asked import Outcome as Outcome
+from crossbook.asked import Unanswered as Unanswered
+from crossbook.common.codec import decode_replies, decoded, encode
+from crossbook.common.entry import (
     TOKEN_BYTES,
     Ack,
     CatchUp,
@@ -33,11 +36,8 @@ from common.entry import (
     Request,
     Welcome,
 )
-from common.shards import shard_of
-from common.types import MAX_INT, RejectReason
-from crossbook.asked import Asked, payloads
-from crossbook.asked import Outcome as Outcome
-from crossbook.asked import Unanswered as Unanswered
+from crossbook.common.shards import shard_of
+from crossbook.common.types import MAX_INT, RejectReason
 from crossbook.recovery import Key, Recovery, Track, Tracks, key_of
 
 OUTSTANDING_MAX: Final = 100_000

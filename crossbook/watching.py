@@ -3,9 +3,9 @@
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from common.config import Settings
-from common.feed_follower import Update
-from common.types import RejectReason
+from crossbook.common.config import Settings
+from crossbook.common.feed_follower import Update
+from crossbook.common.types import RejectReason
 from crossbook.console import CommandError, ExitStatus
 from crossbook.errors import MarketDataError
 from crossbook.market_data import MarketData

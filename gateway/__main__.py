@@ -1,4 +1,4 @@
-"""`python -m gateway`: parse settings, build the parts, run until SIGINT or SIGTERM."""
+"""`python -m crossbook.gateway`: parse settings, build the parts, run until SIGINT or SIGTERM."""
 
 import asyncio
 import gc
@@ -11,44 +11,44 @@ from typing import Any
 import uvloop
 import zmq
 
-from common import sockets
-from common.clock import SystemClock
-from common.config import Settings
-from common.errors import ConfigError
-from common.instruments import Instrument
-from common.log import logger
-from common.open_files import allow_open_files, few
-from common.sequence import base_at, epoch_of, first_of
-from common.startup import exit_on_config_error, started
-from common.tally import TIMES_NS, Buckets
-from gateway.admission import Admission
-from gateway.desk import OrderDesk
-from gateway.entrance import AsgiApp
-from gateway.front_desk import FrontDesk, Outbox
-from gateway.history_link import HistoryLink
-from gateway.history_socket import HistorySocket
-from gateway.hosts import AllowedHosts, allowed_origins
-from gateway.http_counter import HttpCounter
-from gateway.http_server import HttpServer
-from gateway.line import MatcherLine
-from gateway.link import MatcherLink
-from gateway.lookup import Lookup
-from gateway.market_feed import MarketFeed
-from gateway.metrics import GatewayMetrics
-from gateway.operations import Operations, without_api
-from gateway.order_stream import OrderStreams
-from gateway.past import Past
-from gateway.probes import Probes
-from gateway.render import Renderer
-from gateway.rest import make_app
-from gateway.service import OrderService
-from gateway.session import SessionTable
-from gateway.sharded_desk import ShardedDesk
-from gateway.stream_loop import StreamLoop
-from gateway.stream_router import stream_router
-from gateway.streams import Streams
-from gateway.trading import Trading
-from gateway.websocket import Hub, Limits
+from crossbook.common import sockets
+from crossbook.common.clock import SystemClock
+from crossbook.common.config import Settings
+from crossbook.common.errors import ConfigError
+from crossbook.common.instruments import Instrument
+from crossbook.common.log import logger
+from crossbook.common.open_files import allow_open_files, few
+from crossbook.common.sequence import base_at, epoch_of, first_of
+from crossbook.common.startup import exit_on_config_error, started
+from crossbook.common.tally import TIMES_NS, Buckets
+from crossbook.gateway.admission import Admission
+from crossbook.gateway.desk import OrderDesk
+from crossbook.gateway.entrance import AsgiApp
+from crossbook.gateway.front_desk import FrontDesk, Outbox
+from crossbook.gateway.history_link import HistoryLink
+from crossbook.gateway.history_socket import HistorySocket
+from crossbook.gateway.hosts import AllowedHosts, allowed_origins
+from crossbook.gateway.http_counter import HttpCounter
+from crossbook.gateway.http_server import HttpServer
+from crossbook.gateway.line import MatcherLine
+from crossbook.gateway.link import MatcherLink
+from crossbook.gateway.lookup import Lookup
+from crossbook.gateway.market_feed import MarketFeed
+from crossbook.gateway.metrics import GatewayMetrics
+from crossbook.gateway.operations import Operations, without_api
+from crossbook.gateway.order_stream import OrderStreams
+from crossbook.gateway.past import Past
+from crossbook.gateway.probes import Probes
+from crossbook.gateway.render import Renderer
+from crossbook.gateway.rest import make_app
+from crossbook.gateway.service import OrderService
+from crossbook.gateway.session import SessionTable
+from crossbook.gateway.sharded_desk import ShardedDesk
+from crossbook.gateway.stream_loop import StreamLoop
+from crossbook.gateway.stream_router import stream_router
+from crossbook.gateway.streams import Streams
+from crossbook.gateway.trading import Trading
+from crossbook.gateway.websocket import Hub, Limits
 
 EPOCHS_DRAWN = 4096
 """Epochs of request numbers, an eighth of a second each, that one of is drawn from at start."""

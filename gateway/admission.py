@@ -7,9 +7,9 @@ from urllib.parse import unquote_to_bytes
 
 from msgspec import Struct
 
-from gateway.hosts import AllowedHosts, is_same_origin
-from gateway.identity import account_in
-from gateway.problem import Problem, malformed
+from crossbook.gateway.hosts import AllowedHosts, is_same_origin
+from crossbook.gateway.identity import account_in
+from crossbook.gateway.problem import Problem, malformed
 
 TARGET_HEADER: Final = b":authority"
 """Under which name the connection adds the host of a request's target to its headers. No client

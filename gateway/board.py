@@ -12,10 +12,10 @@ from typing import Final
 
 from msgspec import Struct
 
-from common.depth import CHECKSUM_LEVELS, BookChecksum, Depth
-from common.feed import BestBidOffer, DepthUpdate, Snapshot
-from common.types import Side
-from gateway.stream_frame import FrameMaker, Levels
+from crossbook.common.depth import CHECKSUM_LEVELS, BookChecksum, Depth
+from crossbook.common.feed import BestBidOffer, DepthUpdate, Snapshot
+from crossbook.common.types import Side
+from crossbook.gateway.stream_frame import FrameMaker, Levels
 
 FLUSHES_KEPT: Final = 256
 """Flushes a client may have missed and still get one update."""

@@ -6,11 +6,11 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from common.entry import Amend, New
-from common.errors import BAD_BYTES
-from common.types import MAX_INT, OrderType, RejectReason, SelfTrade, Side, TimeInForce
-from gateway import documents
-from gateway.problem import Problem, malformed, refused
+from crossbook.common.entry import Amend, New
+from crossbook.common.errors import BAD_BYTES
+from crossbook.common.types import MAX_INT, OrderType, RejectReason, SelfTrade, Side, TimeInForce
+from crossbook.gateway import documents
+from crossbook.gateway.problem import Problem, malformed, refused
 
 SIDES: Final = {"buy": int(Side.BUY), "sell": int(Side.SELL)}
 TIMES: Final = {

@@ -11,15 +11,15 @@ from typing import Final
 
 from msgspec import Raw
 
-from common.codec import decode_events
-from common.entry import CaughtUp, Reject, Reply
-from common.events import EventBatch
-from common.instruments import Instrument
-from common.shards import base_of, shard_of
-from common.sync import Resend, ResendRequest, ResendTooOld
-from common.types import RejectReason
-from gateway.reports import Reporter
-from gateway.session import Session
+from crossbook.common.codec import decode_events
+from crossbook.common.entry import CaughtUp, Reject, Reply
+from crossbook.common.events import EventBatch
+from crossbook.common.instruments import Instrument
+from crossbook.common.shards import base_of, shard_of
+from crossbook.common.sync import Resend, ResendRequest, ResendTooOld
+from crossbook.common.types import RejectReason
+from crossbook.gateway.reports import Reporter
+from crossbook.gateway.session import Session
 
 CATCH_UPS_MAX: Final = 64
 """Most sessions catching up at once."""

@@ -2,7 +2,7 @@
 
 A connection belongs to one `Channel` for its whole life. The channel gets the connection's
 messages and sends frames that are serialised already, so that one message to many clients is
-encoded once. Nothing here touches a socket; `gateway.websocket` is the real `Connection`.
+encoded once. Nothing here touches a socket; `crossbook.gateway.websocket` is the real `Connection`.
 """
 
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from typing import Final, Protocol, TypeAlias
 
 from msgspec import Struct
 
-from gateway.problem import Problem
+from crossbook.gateway.problem import Problem
 
 GOING_AWAY: Final = 1001
 UNSUPPORTED_DATA: Final = 1003

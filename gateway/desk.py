@@ -12,8 +12,8 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from common.commands import Command, MassCancelOrders
-from common.entry import (
+from crossbook.common.commands import Command, MassCancelOrders
+from crossbook.common.entry import (
     Balances,
     CatchUp,
     ListInstruments,
@@ -27,15 +27,15 @@ from common.entry import (
     Reply,
     Request,
 )
-from common.events import EventBatch, InstrumentAdded
-from common.instruments import Instrument
-from common.sync import AccountBalances, BalancesRequest, Orders, OrdersRequest
-from common.types import RejectReason
-from gateway.catch_up import CatchUps
-from gateway.front_desk import FrontDesk, Outbox
-from gateway.reports import Pending, Reporter
-from gateway.session import Session, SessionTable
-from gateway.translate import FieldError, Translator
+from crossbook.common.events import EventBatch, InstrumentAdded
+from crossbook.common.instruments import Instrument
+from crossbook.common.sync import AccountBalances, BalancesRequest, Orders, OrdersRequest
+from crossbook.common.types import RejectReason
+from crossbook.gateway.catch_up import CatchUps
+from crossbook.gateway.front_desk import FrontDesk, Outbox
+from crossbook.gateway.reports import Pending, Reporter
+from crossbook.gateway.session import Session, SessionTable
+from crossbook.gateway.translate import FieldError, Translator
 
 QUESTIONS_MAX = 10_000
 """Most queries waiting for the matcher's answer."""

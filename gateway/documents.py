@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from common.types import MAX_CLIENT_ORDER_ID, MAX_INT, MAX_SYMBOL
+from crossbook.common.types import MAX_CLIENT_ORDER_ID, MAX_INT, MAX_SYMBOL
 
 BATCH_MAX = 200
 """Most orders in one batch."""

@@ -1,9 +1,9 @@
 """The way into every HTTP application here: what is checked before any route, and what is the same
 for all of them.
 
-Host, account, origin and path are those of `gateway.admission`; then the query has to be readable,
-a body has to be where one is read and to have come whole. HEAD is answered as GET is, `Allow` says
-so, and pages of configured origins may read public market data.
+Host, account, origin and path are those of `crossbook.gateway.admission`; then the query has to be
+readable, a body has to be where one is read and to have come whole. HEAD is answered as GET is,
+`Allow` says so, and pages of configured origins may read public market data.
 """
 
 from collections.abc import Callable, Collection
@@ -11,11 +11,11 @@ from typing import Any, Final
 
 import msgspec
 
-from gateway import documents
-from gateway.admission import Admission, Admitted
-from gateway.problem import Problem, malformed
-from gateway.query import values_of
-from gateway.request_body import received, whole_body
+from crossbook.gateway import documents
+from crossbook.gateway.admission import Admission, Admitted
+from crossbook.gateway.problem import Problem, malformed
+from crossbook.gateway.query import values_of
+from crossbook.gateway.request_body import received, whole_body
 
 WITH_BODY: Final = ("POST", "PATCH")
 """Methods whose body is read."""

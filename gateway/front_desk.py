@@ -8,8 +8,8 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
-from common.codec import decode_requests
-from common.entry import (
+from crossbook.common.codec import decode_requests
+from crossbook.common.entry import (
     TOKEN_BYTES,
     Instruments,
     ListInstruments,
@@ -21,9 +21,9 @@ from common.entry import (
     Request,
     Welcome,
 )
-from common.instruments import Instrument
-from common.types import RejectReason
-from gateway.session import Session, SessionTable
+from crossbook.common.instruments import Instrument
+from crossbook.common.types import RejectReason
+from crossbook.gateway.session import Session, SessionTable
 
 Outbox = dict[bytes, list[Reply]]
 """Replies that wait to be sent, by session address."""

@@ -5,11 +5,11 @@ from typing import Final
 
 import zmq
 
-from common.clock import Clock
-from common.errors import BAD_BYTES
-from common.log import logger
-from common.sockets import drained
-from gateway.history_link import HistoryLink
+from crossbook.common.clock import Clock
+from crossbook.common.errors import BAD_BYTES
+from crossbook.common.log import logger
+from crossbook.common.sockets import drained
+from crossbook.gateway.history_link import HistoryLink
 
 DRAIN_MAX: Final = 256
 """Most answers taken before the loop gets its turn."""

@@ -9,8 +9,8 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
-from common.errors import ConfigError
-from gateway.problem import Problem, malformed
+from crossbook.common.errors import ConfigError
+from crossbook.gateway.problem import Problem, malformed
 
 _AUTHORITY: Final = re.compile(
     r"(?:\[([0-9A-Fa-f:.]{2,45})\]|([A-Za-z0-9_.-]{1,254}))(?::([0-9]{1,5}))?", re.ASCII

@@ -14,9 +14,9 @@ import httptools
 import msgspec
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from gateway import documents
-from gateway.admission import TARGET_HEADER
-from gateway.problem import malformed
+from crossbook.gateway import documents
+from crossbook.gateway.admission import TARGET_HEADER
+from crossbook.gateway.problem import malformed
 
 REQUEST_WITHIN_S: Final = 10.0
 """A request that is not complete by then is cut off."""

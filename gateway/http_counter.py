@@ -3,9 +3,9 @@
 from collections import Counter
 from typing import Any
 
-from common.clock import Clock
-from common.tally import TIMES_NS, Buckets
-from gateway.entrance import AsgiApp
+from crossbook.common.clock import Clock
+from crossbook.common.tally import TIMES_NS, Buckets
+from crossbook.gateway.entrance import AsgiApp
 
 
 class HttpCounter:

@@ -9,10 +9,10 @@ from typing import Any, Final
 
 import uvicorn
 
-from common.errors import ConfigError
-from gateway.entrance import AsgiApp
-from gateway.http_connection import HttpConnection, http_protocol_of
-from gateway.websocket import Hub, protocol_of
+from crossbook.common.errors import ConfigError
+from crossbook.gateway.entrance import AsgiApp
+from crossbook.gateway.http_connection import HttpConnection, http_protocol_of
+from crossbook.gateway.websocket import Hub, protocol_of
 
 BACKLOG: Final = 4_096
 

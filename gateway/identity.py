@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from gateway.problem import malformed
+from crossbook.gateway.problem import malformed
 
 ACCOUNT_MAX: Final = 2**31 - 1
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from msgspec.structs import replace
 
-from common.entry import (
+from crossbook.common.entry import (
     Ack,
     Balance,
     Balances,
@@ -14,7 +14,7 @@ from common.entry import (
     Reject,
     Request,
 )
-from common.types import RejectReason
+from crossbook.common.types import RejectReason
 
 Answer = Ack | Reject | OpenOrders | Balances
 

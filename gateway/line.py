@@ -4,14 +4,14 @@ from typing import Final
 
 import zmq
 
-from common.clock import Clock
-from common.crash import reached
-from common.errors import BAD_BYTES
-from common.log import logger
-from common.sockets import drained
-from common.tally import Buckets
-from gateway.desk import OrderDesk
-from gateway.link import MatcherLink
+from crossbook.common.clock import Clock
+from crossbook.common.crash import reached
+from crossbook.common.errors import BAD_BYTES
+from crossbook.common.log import logger
+from crossbook.common.sockets import drained
+from crossbook.common.tally import Buckets
+from crossbook.gateway.desk import OrderDesk
+from crossbook.gateway.link import MatcherLink
 
 DRAIN_MAX: Final = 256
 """Most messages taken from one socket before the others get their turn."""

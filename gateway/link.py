@@ -3,20 +3,20 @@
 Bytes of the event stream and of the matcher's answers come in with the time; `send` gives what
 is due to the two ways out. Sockets and clocks belong to the service around it.
 
-Commands are numbered densely (see `common.sequence`) and kept until their answer is seen in the
-event stream. When the oldest has had none for a while, all of them are sent again in order; the
-matcher drops what it has applied and whatever does not come next.
+Commands are numbered densely (see `crossbook.common.sequence`) and kept until their answer is seen
+in the event stream. When the oldest has had none for a while, all of them are sent again in order;
+the matcher drops what it has applied and whatever does not come next.
 """
 
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from common.codec import decode_events, decode_sync_reply, encode
-from common.events import EventBatch
-from common.sequence import epoch_of, first_of
-from common.shards import base_of, shard_of
-from common.stream import AskAgain, StreamFollower
-from common.sync import (
+from crossbook.common.codec import decode_events, decode_sync_reply, encode
+from crossbook.common.events import EventBatch
+from crossbook.common.sequence import epoch_of, first_of
+from crossbook.common.shards import base_of, shard_of
+from crossbook.common.stream import AskAgain, StreamFollower
+from crossbook.common.sync import (
     AccountBalances,
     GatewayRequest,
     GatewayState,
@@ -25,7 +25,7 @@ from common.sync import (
     ResendRequest,
     ResendTooOld,
 )
-from gateway.desk import OrderDesk
+from crossbook.gateway.desk import OrderDesk
 
 Send = Callable[[bytes], bool]
 """Hands one frame to a socket; false when it does not take it now."""

@@ -10,7 +10,7 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from common.entry import (
+from crossbook.common.entry import (
     Ack,
     Amend,
     Balances,
@@ -26,11 +26,11 @@ from common.entry import (
     Reject,
     Reply,
 )
-from common.instruments import Instrument
-from common.shards import shard_of
-from common.types import RejectReason
-from gateway.front_desk import FrontDesk
-from gateway.session import Session
+from crossbook.common.instruments import Instrument
+from crossbook.common.shards import shard_of
+from crossbook.common.types import RejectReason
+from crossbook.gateway.front_desk import FrontDesk
+from crossbook.gateway.session import Session
 
 LOCAL_PREFIX: Final = b"\0local"
 """How the address of a local session begins. A ZeroMQ client cannot have such a routing id: those

@@ -3,10 +3,10 @@
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Protocol, TypeVar
 
-from common.clock import Clock
-from common.feed import MarketState
-from common.feed import Ticker as FeedTicker
-from common.history import (
+from crossbook.common.clock import Clock
+from crossbook.common.feed import MarketState
+from crossbook.common.feed import Ticker as FeedTicker
+from crossbook.common.history import (
     INTERVALS_S,
     CandleRecords,
     CandlesQuestion,
@@ -18,17 +18,17 @@ from common.history import (
     TradeRecords,
     TradesQuestion,
 )
-from common.instruments import Instrument
-from common.local_book import LocalBook
-from common.shards import shard_of
-from common.types import RejectReason
-from gateway import documents
-from gateway.local_sessions import LocalSessions
-from gateway.market_state import state_facts
-from gateway.past import Past, newest
-from gateway.problem import Problem, malformed, unknown_order
-from gateway.readiness import readiness, recorder_fault
-from gateway.render import Renderer, timestamp
+from crossbook.common.instruments import Instrument
+from crossbook.common.local_book import LocalBook
+from crossbook.common.shards import shard_of
+from crossbook.common.types import RejectReason
+from crossbook.gateway import documents
+from crossbook.gateway.local_sessions import LocalSessions
+from crossbook.gateway.market_state import state_facts
+from crossbook.gateway.past import Past, newest
+from crossbook.gateway.problem import Problem, malformed, unknown_order
+from crossbook.gateway.readiness import readiness, recorder_fault
+from crossbook.gateway.render import Renderer, timestamp
 
 _Stated = TypeVar("_Stated", documents.Ticker, documents.InstrumentDocument)
 

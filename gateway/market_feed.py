@@ -10,17 +10,17 @@ from typing import Final
 
 import zmq
 
-from common.clock import Clock
-from common.codec import decode_feed_reply, encode
-from common.errors import BAD_BYTES
-from common.feed import DepthUpdate, MarketState, Snapshot, Ticker
-from common.feed_follower import FeedFollower, Update
-from common.feed_group import FeedGroup
-from common.instruments import Instrument
-from common.local_book import LocalBook
-from common.log import logger
-from common.sockets import has_more
-from gateway.book_waits import BookWaits
+from crossbook.common.clock import Clock
+from crossbook.common.codec import decode_feed_reply, encode
+from crossbook.common.errors import BAD_BYTES
+from crossbook.common.feed import DepthUpdate, MarketState, Snapshot, Ticker
+from crossbook.common.feed_follower import FeedFollower, Update
+from crossbook.common.feed_group import FeedGroup
+from crossbook.common.instruments import Instrument
+from crossbook.common.local_book import LocalBook
+from crossbook.common.log import logger
+from crossbook.common.sockets import has_more
+from crossbook.gateway.book_waits import BookWaits
 
 CHANNELS: Final = ("l2", "bbo", "trade", "candle", "ticker", "state")
 

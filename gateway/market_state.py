@@ -3,11 +3,11 @@
 from collections import deque
 from typing import Final
 
-from common.feed import MarketState
-from common.instruments import Instrument
-from common.types import InstrumentState
-from gateway import documents
-from gateway.render import timestamp
+from crossbook.common.feed import MarketState
+from crossbook.common.instruments import Instrument
+from crossbook.common.types import InstrumentState
+from crossbook.gateway import documents
+from crossbook.gateway.render import timestamp
 
 WAITING_MAX: Final = 16
 """Most states that wait to be sent; of more the latest ones are."""
@@ -28,7 +28,7 @@ StateFacts = tuple[documents.State | None, str | None, documents.Auction | None]
 def state_facts(instrument: Instrument, state: MarketState | None) -> StateFacts:
     """What documents say of a state.
 
-    >>> from common.instruments import example
+    >>> from crossbook.common.instruments import example
     >>> halt = MarketState("BTC-USDT", 9, 4, 1_761_482_096_000_000_000, 0, 0, 0, 0)
     >>> state_facts(example(), halt)
     ('halted', '2025-10-26T12:34:56.000Z', None)

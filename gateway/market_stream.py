@@ -3,14 +3,14 @@
 from collections import deque
 from typing import Final
 
-from common.feed import BestBidOffer, DepthUpdate, MarketState, Snapshot, Ticker, Trades
-from common.history import Candle
-from gateway.board import UNFLUSHED_MAX, Board
-from gateway.channel import Connection
-from gateway.market_state import StateTape
-from gateway.stream import NEW, Pace, Stream
-from gateway.stream_frame import FrameMaker
-from gateway.trade_tape import TradeTape
+from crossbook.common.feed import BestBidOffer, DepthUpdate, MarketState, Snapshot, Ticker, Trades
+from crossbook.common.history import Candle
+from crossbook.gateway.board import UNFLUSHED_MAX, Board
+from crossbook.gateway.channel import Connection
+from crossbook.gateway.market_state import StateTape
+from crossbook.gateway.stream import NEW, Pace, Stream
+from crossbook.gateway.stream_frame import FrameMaker
+from crossbook.gateway.trade_tape import TradeTape
 
 _MS: Final = 1_000_000
 _NEVER_NS: Final = 1 << 62

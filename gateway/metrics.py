@@ -7,19 +7,19 @@ from typing import Final, Protocol
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 
-from common.exposition import Exposition
-from common.tally import Buckets
-from common.types import RejectReason
-from gateway.channel import POLICY_VIOLATION, TRY_AGAIN_LATER
-from gateway.front_desk import FrontDesk
-from gateway.history_link import HistoryLink
-from gateway.http_counter import HttpCounter
-from gateway.http_server import HttpServer
-from gateway.line import MatcherLine
-from gateway.market_feed import MarketFeed
-from gateway.probes import Answers, kind_and_shard
-from gateway.streams import Streams
-from gateway.websocket import ABNORMAL, Hub
+from crossbook.common.exposition import Exposition
+from crossbook.common.tally import Buckets
+from crossbook.common.types import RejectReason
+from crossbook.gateway.channel import POLICY_VIOLATION, TRY_AGAIN_LATER
+from crossbook.gateway.front_desk import FrontDesk
+from crossbook.gateway.history_link import HistoryLink
+from crossbook.gateway.http_counter import HttpCounter
+from crossbook.gateway.http_server import HttpServer
+from crossbook.gateway.line import MatcherLine
+from crossbook.gateway.market_feed import MarketFeed
+from crossbook.gateway.probes import Answers, kind_and_shard
+from crossbook.gateway.streams import Streams
+from crossbook.gateway.websocket import ABNORMAL, Hub
 
 CLOSE_CODES: Final = (ABNORMAL, POLICY_VIOLATION, TRY_AGAIN_LATER)
 """Told of even before there was one."""

@@ -7,15 +7,15 @@ from typing import Any, Final, Protocol
 
 import msgspec
 
-from gateway import documents
-from gateway.admission import Admission
-from gateway.entrance import AsgiApp, Entrance
-from gateway.expositions import joined
-from gateway.metrics import GatewayMetrics
-from gateway.probes import Answers, Probes, kind_and_shard
-from gateway.problem import Problem
-from gateway.query import values_of
-from gateway.readiness import readiness
+from crossbook.gateway import documents
+from crossbook.gateway.admission import Admission
+from crossbook.gateway.entrance import AsgiApp, Entrance
+from crossbook.gateway.expositions import joined
+from crossbook.gateway.metrics import GatewayMetrics
+from crossbook.gateway.probes import Answers, Probes, kind_and_shard
+from crossbook.gateway.problem import Problem
+from crossbook.gateway.query import values_of
+from crossbook.gateway.readiness import readiness
 
 METRICS_TYPE: Final = "text/plain; version=0.0.4"
 
@@ -78,7 +78,7 @@ class Operations:
 def clock_fault(answers: Answers) -> str:
     """The processes that say they refuse the clock of their machine; empty where none does.
 
-    >>> from common.metrics import Metrics
+    >>> from crossbook.common.metrics import Metrics
     >>> clock_fault({"matcher": Metrics(1, 7, "crossbook_matcher_clock_refused 1.0\\n")})
     'the clock of its machine is refused by matcher'
     >>> clock_fault({"matcher": Metrics(1, 7, ""), "recorder": None})

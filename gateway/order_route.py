@@ -1,7 +1,7 @@
 """`POST /api/v1/orders` past the framework, for its traffic is of another order of magnitude.
 
 The same body, the same method of `Trading` and the same documents as the route that describes it in
-`gateway.rest_orders`; what it saves is measured by `python -m bench http`.
+`crossbook.gateway.rest_orders`; what it saves is measured by `python -m bench http`.
 """
 
 from collections.abc import Callable
@@ -9,14 +9,14 @@ from typing import Any, Final
 
 import msgspec
 
-from common.log import logger
-from gateway import documents
-from gateway.bodies import decoder
-from gateway.entrance import AsgiApp
-from gateway.problem import Problem, internal
-from gateway.query import values_of
-from gateway.rest_orders import ORDERS_PATH
-from gateway.trading import Trading
+from crossbook.common.log import logger
+from crossbook.gateway import documents
+from crossbook.gateway.bodies import decoder
+from crossbook.gateway.entrance import AsgiApp
+from crossbook.gateway.problem import Problem, internal
+from crossbook.gateway.query import values_of
+from crossbook.gateway.rest_orders import ORDERS_PATH
+from crossbook.gateway.trading import Trading
 
 _JSON_HEADERS: Final = [(b"content-type", b"application/json")]
 

@@ -11,13 +11,13 @@ from typing import Annotated, Final
 import msgspec
 from msgspec import Meta, Raw, Struct
 
-from common.entry import CatchUp, CaughtUp, Execution, Reject, Reply, Welcome
-from common.log import logger
-from common.shards import shard_of
-from common.types import MAX_INT, RejectReason
-from gateway import documents
-from gateway.bodies import decoder, order_number, whole_number
-from gateway.channel import (
+from crossbook.common.entry import CatchUp, CaughtUp, Execution, Reject, Reply, Welcome
+from crossbook.common.log import logger
+from crossbook.common.shards import shard_of
+from crossbook.common.types import MAX_INT, RejectReason
+from crossbook.gateway import documents
+from crossbook.gateway.bodies import decoder, order_number, whole_number
+from crossbook.gateway.channel import (
     POLICY_VIOLATION,
     TRY_AGAIN_LATER,
     Connection,
@@ -25,13 +25,13 @@ from gateway.channel import (
     refusal_of,
     text_frame,
 )
-from gateway.identity import acting_account
-from gateway.local_sessions import LocalSessions
-from gateway.problem import Problem, internal, malformed, refused
-from gateway.query import pairs_of, values_of
-from gateway.render import Renderer
-from gateway.session import Session
-from gateway.trading import OrderName, Trading
+from crossbook.gateway.identity import acting_account
+from crossbook.gateway.local_sessions import LocalSessions
+from crossbook.gateway.problem import Problem, internal, malformed, refused
+from crossbook.gateway.query import pairs_of, values_of
+from crossbook.gateway.render import Renderer
+from crossbook.gateway.session import Session
+from crossbook.gateway.trading import OrderName, Trading
 
 PATH: Final = "/ws/orders"
 

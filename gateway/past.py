@@ -5,12 +5,12 @@ import heapq
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from common.history import HistoryAnswer, HistoryQuestion, HistoryReject, NotYet
-from common.shards import shard_of
-from gateway.bodies import whole_number
-from gateway.history_link import HistoryLink
-from gateway.local_sessions import LocalSessions
-from gateway.problem import history_unavailable, malformed
+from crossbook.common.history import HistoryAnswer, HistoryQuestion, HistoryReject, NotYet
+from crossbook.common.shards import shard_of
+from crossbook.gateway.bodies import whole_number
+from crossbook.gateway.history_link import HistoryLink
+from crossbook.gateway.local_sessions import LocalSessions
+from crossbook.gateway.problem import history_unavailable, malformed
 
 T = TypeVar("T")
 

@@ -8,8 +8,8 @@ caller's, 503 try again unchanged, 504 find out first.
 
 from typing import Final
 
-from common.types import RejectReason
-from gateway.documents import ErrorDetail
+from crossbook.common.types import RejectReason
+from crossbook.gateway.documents import ErrorDetail
 
 STATUS: Final[dict[RejectReason, int]] = {
     RejectReason.MALFORMED: 400,

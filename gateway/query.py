@@ -6,7 +6,7 @@ from collections.abc import Collection
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
-from gateway.problem import malformed
+from crossbook.gateway.problem import malformed
 
 PARAMETERS_MAX: Final = 32
 """Most parameters of one query."""

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Final, Literal
 
-from common.history import HistoryAnswer, NotYet, TradeRecords
-from gateway import documents
+from crossbook.common.history import HistoryAnswer, NotYet, TradeRecords
+from crossbook.gateway import documents
 
 Part = Literal["matcher", "market_data", "recorder", "clock"]
 

@@ -1,19 +1,19 @@
 """Replies and records to the documents of the API; integers become decimal text here.
 
-The other half of `gateway.translate`. A number that does not apply (the price of a market order, an
-average of nothing) is null.
+The other half of `crossbook.gateway.translate`. A number that does not apply (the price of a market
+order, an average of nothing) is null.
 """
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Final, Literal
 
-from common.entry import Ack, Balance, Execution
-from common.feed import Ticker as FeedTicker
-from common.history import Candle as CandleRecord
-from common.history import FillRecord, OrderRecord, TradeRecord
-from common.instruments import Instrument, format_decimal, power_of_ten
-from common.types import (
+from crossbook.common.entry import Ack, Balance, Execution
+from crossbook.common.feed import Ticker as FeedTicker
+from crossbook.common.history import Candle as CandleRecord
+from crossbook.common.history import FillRecord, OrderRecord, TradeRecord
+from crossbook.common.instruments import Instrument, format_decimal, power_of_ten
+from crossbook.common.types import (
     ExecutionKind,
     Liquidity,
     OrderStatus,
@@ -23,7 +23,7 @@ from common.types import (
     Side,
     TimeInForce,
 )
-from gateway import documents
+from crossbook.gateway import documents
 
 AVERAGE_DECIMALS: Final = 4
 """Digits of an average price beyond those of a price; it is rounded half up to them."""
@@ -110,7 +110,7 @@ def fee_percent(rate: int) -> str:
 def average_price(instrument: Instrument, notional: int, lots: int) -> str | None:
     """The average price of `lots` that cost `notional` quote units; None of nothing.
 
-    >>> from common.instruments import example
+    >>> from crossbook.common.instruments import example
     >>> average_price(example(), 3 * 5000001 * example().notional_per_tick_lot, 3)
     '50000.01'
     >>> average_price(example(), (5000001 + 5000002) * example().notional_per_tick_lot, 2)

@@ -9,9 +9,9 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
-from common.commands import Command
-from common.entry import Ack, Execution, Reject, Reply
-from common.events import (
+from crossbook.common.commands import Command
+from crossbook.common.entry import Ack, Execution, Reject, Reply
+from crossbook.common.events import (
     CancelAfterSet,
     CommandRejected,
     EventBatch,
@@ -28,10 +28,10 @@ from common.events import (
     OrderTriggered,
     TradeExecuted,
 )
-from common.instruments import Instrument
-from common.refusal import refusal_text
-from common.types import ExecutionKind, Liquidity, OrderStatus, RejectReason, Side
-from gateway.session import Session
+from crossbook.common.instruments import Instrument
+from crossbook.common.refusal import refusal_text
+from crossbook.common.types import ExecutionKind, Liquidity, OrderStatus, RejectReason, Side
+from crossbook.gateway.session import Session
 
 Origin = tuple[Session, int, Command]
 """Who asked for a command: the session, the client's request_seq, and the command itself."""

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
-from gateway.problem import Problem
+from crossbook.gateway.problem import Problem
 
 BODY_MAX: Final = 256 * 1024
 """Largest body, in bytes."""

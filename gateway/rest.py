@@ -18,23 +18,23 @@ from litestar.params import HeaderParameter
 from litestar.routes import HTTPRoute
 from litestar.static_files import create_static_files_router
 
-from common.log import logger
-from gateway import documents
-from gateway.admission import Admission
-from gateway.bodies import explain
-from gateway.entrance import PAGE_ADDRESS, AsgiApp, Entrance
-from gateway.hosts import AllowedHosts
-from gateway.identity import ACCOUNT_MAX, HEADER
-from gateway.lookup import Lookup
-from gateway.operations import MetricsText
-from gateway.order_route import OrderRoute, check_media_type
-from gateway.page_routes import PAGE_PARAMETERS, page_routes
-from gateway.problem import Problem, internal
-from gateway.query import values_of
-from gateway.request_body import BODY_MAX
-from gateway.rest_market import MarketRoutes, ProcessRoutes
-from gateway.rest_orders import BODIES, AccountRoutes, OrderRoutes
-from gateway.trading import Trading
+from crossbook.common.log import logger
+from crossbook.gateway import documents
+from crossbook.gateway.admission import Admission
+from crossbook.gateway.bodies import explain
+from crossbook.gateway.entrance import PAGE_ADDRESS, AsgiApp, Entrance
+from crossbook.gateway.hosts import AllowedHosts
+from crossbook.gateway.identity import ACCOUNT_MAX, HEADER
+from crossbook.gateway.lookup import Lookup
+from crossbook.gateway.operations import MetricsText
+from crossbook.gateway.order_route import OrderRoute, check_media_type
+from crossbook.gateway.page_routes import PAGE_PARAMETERS, page_routes
+from crossbook.gateway.problem import Problem, internal
+from crossbook.gateway.query import values_of
+from crossbook.gateway.request_body import BODY_MAX
+from crossbook.gateway.rest_market import MarketRoutes, ProcessRoutes
+from crossbook.gateway.rest_orders import BODIES, AccountRoutes, OrderRoutes
+from crossbook.gateway.trading import Trading
 
 ASSETS_PATH: Final = "/docs/assets"
 _ASSETS: Final = Path(swagger_ui.__file__).parent / "static"

@@ -8,10 +8,10 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import Example
 from litestar.params import PathParameter, QueryParameter
 
-from common.types import MAX_INT, MAX_SYMBOL
-from gateway import documents
-from gateway.operations import METRICS_TYPE, MetricsText
-from gateway.rest_orders import Acting, InLookup, Limit, MinSeq, errors
+from crossbook.common.types import MAX_INT, MAX_SYMBOL
+from crossbook.gateway import documents
+from crossbook.gateway.operations import METRICS_TYPE, MetricsText
+from crossbook.gateway.rest_orders import Acting, InLookup, Limit, MinSeq, errors
 
 SymbolPath = Annotated[
     str,

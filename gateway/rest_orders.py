@@ -9,11 +9,11 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import Example
 from litestar.params import Body, PathParameter, QueryParameter
 
-from common.types import MAX_CLIENT_ORDER_ID, MAX_INT, MAX_SYMBOL
-from gateway import documents
-from gateway.bodies import decoder, order_number
-from gateway.lookup import Lookup
-from gateway.trading import Trading
+from crossbook.common.types import MAX_CLIENT_ORDER_ID, MAX_INT, MAX_SYMBOL
+from crossbook.gateway import documents
+from crossbook.gateway.bodies import decoder, order_number
+from crossbook.gateway.lookup import Lookup
+from crossbook.gateway.trading import Trading
 
 LIMIT_EXAMPLE: Final = {
     "symbol": "BTC-USDT",

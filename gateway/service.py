@@ -11,14 +11,14 @@ from typing import Final
 
 import zmq
 
-from common.clock import Clock
-from common.codec import encode
-from common.log import logger
-from common.sockets import has_more, send_frame
-from common.tally import Buckets
-from gateway.front_desk import FrontDesk
-from gateway.line import DRAIN_MAX, MatcherLine
-from gateway.local_sessions import LOCAL_PREFIX, LocalSessions
+from crossbook.common.clock import Clock
+from crossbook.common.codec import encode
+from crossbook.common.log import logger
+from crossbook.common.sockets import has_more, send_frame
+from crossbook.common.tally import Buckets
+from crossbook.gateway.front_desk import FrontDesk
+from crossbook.gateway.line import DRAIN_MAX, MatcherLine
+from crossbook.gateway.local_sessions import LOCAL_PREFIX, LocalSessions
 
 _NOBLOCK = int(zmq.NOBLOCK)
 _MORE_NOBLOCK = int(zmq.SNDMORE | zmq.NOBLOCK)

@@ -13,7 +13,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from common.entry import (
+from crossbook.common.entry import (
     Ack,
     Amend,
     Balances,
@@ -31,13 +31,13 @@ from common.entry import (
     Reply,
     Request,
 )
-from common.instruments import Instrument
-from common.shards import shard_of
-from common.types import RejectReason
-from gateway.desk import OrderDesk
-from gateway.front_desk import FrontDesk
-from gateway.joint_answer import Answer, joint_answer
-from gateway.session import Session
+from crossbook.common.instruments import Instrument
+from crossbook.common.shards import shard_of
+from crossbook.common.types import RejectReason
+from crossbook.gateway.desk import OrderDesk
+from crossbook.gateway.front_desk import FrontDesk
+from crossbook.gateway.joint_answer import Answer, joint_answer
+from crossbook.gateway.session import Session
 
 
 class _Asked:

@@ -7,8 +7,8 @@ is full is skipped and falls behind; one that has room again catches up from its
 
 from typing import Final
 
-from gateway.channel import POLICY_VIOLATION, Connection
-from gateway.stream_frame import FrameMaker
+from crossbook.gateway.channel import POLICY_VIOLATION, Connection
+from crossbook.gateway.stream_frame import FrameMaker
 
 MESSAGES_MAX: Final = 10
 """Messages a client may send to a stream, which takes none, before it is closed."""

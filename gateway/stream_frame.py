@@ -11,14 +11,14 @@ from typing import Any, Final, Literal
 from msgspec import Struct
 from msgspec.json import Encoder
 
-from common.feed import BestBidOffer, MarketState, Ticker, Trade
-from common.history import Candle
-from common.instruments import Instrument, format_decimal
-from common.types import Side
-from gateway import documents
-from gateway.channel import text_frame
-from gateway.market_state import state_facts
-from gateway.render import order_id_text, timestamp
+from crossbook.common.feed import BestBidOffer, MarketState, Ticker, Trade
+from crossbook.common.history import Candle
+from crossbook.common.instruments import Instrument, format_decimal
+from crossbook.common.types import Side
+from crossbook.gateway import documents
+from crossbook.gateway.channel import text_frame
+from crossbook.gateway.market_state import state_facts
+from crossbook.gateway.render import order_id_text, timestamp
 
 TEXTS_CACHED: Final = 65_536
 """Prices and quantities of one instrument whose text is kept."""

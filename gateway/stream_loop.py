@@ -5,11 +5,11 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from common.clock import Clock
-from common.feed_follower import Update
-from common.scheduling import let_others_run
-from gateway.market_feed import MarketFeed
-from gateway.streams import Streams
+from crossbook.common.clock import Clock
+from crossbook.common.feed_follower import Update
+from crossbook.common.scheduling import let_others_run
+from crossbook.gateway.market_feed import MarketFeed
+from crossbook.gateway.streams import Streams
 
 SLICES: Final = 20
 """Slices of a crowd in one turn of the loop. Between slices whoever waits for the processor gets

@@ -3,12 +3,12 @@
 from typing import Final
 from urllib.parse import unquote
 
-from gateway.admission import Admission
-from gateway.channel import Channel, Handshake, Refusal, Router, refusal_of
-from gateway.order_stream import PATH as ORDERS_PATH
-from gateway.order_stream import OrderStreams
-from gateway.problem import Problem
-from gateway.streams import Streams
+from crossbook.gateway.admission import Admission
+from crossbook.gateway.channel import Channel, Handshake, Refusal, Router, refusal_of
+from crossbook.gateway.order_stream import PATH as ORDERS_PATH
+from crossbook.gateway.order_stream import OrderStreams
+from crossbook.gateway.problem import Problem
+from crossbook.gateway.streams import Streams
 
 _FOREIGN: Final = Refusal(403, "Origin: only pages of this address may trade here")
 

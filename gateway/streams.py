@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
-from common.feed import (
+from crossbook.common.feed import (
     BestBidOffer,
     Candles,
     DepthUpdate,
@@ -12,15 +12,15 @@ from common.feed import (
     Ticker,
     Trades,
 )
-from common.feed_follower import Update
-from common.history import INTERVALS_S, Candle
-from common.instruments import Instrument
-from gateway.channel import Channel, Connection, Refusal, refusal_of
-from gateway.market_stream import BookStream, CandleStream, TickerStream, TradeStream
-from gateway.problem import Problem
-from gateway.query import values_of
-from gateway.stream import Stream
-from gateway.stream_frame import FrameMaker
+from crossbook.common.feed_follower import Update
+from crossbook.common.history import INTERVALS_S, Candle
+from crossbook.common.instruments import Instrument
+from crossbook.gateway.channel import Channel, Connection, Refusal, refusal_of
+from crossbook.gateway.market_stream import BookStream, CandleStream, TickerStream, TradeStream
+from crossbook.gateway.problem import Problem
+from crossbook.gateway.query import values_of
+from crossbook.gateway.stream import Stream
+from crossbook.gateway.stream_frame import FrameMaker
 
 TRADE_ID_DIGITS: Final = 18
 

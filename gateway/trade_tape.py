@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from itertools import islice
 from typing import Final
 
-from common.feed import Trade
-from gateway.stream_frame import FrameMaker
+from crossbook.common.feed import Trade
+from crossbook.gateway.stream_frame import FrameMaker
 
 TRADES_KEPT: Final = 10_000
 """Trades that can still be sent to who missed them."""

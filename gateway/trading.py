@@ -7,7 +7,7 @@ where a request is refused. Nothing here knows HTTP beyond the status a `Problem
 import asyncio
 from typing import Final
 
-from common.entry import (
+from crossbook.common.entry import (
     Ack,
     Balances,
     Cancel,
@@ -19,13 +19,13 @@ from common.entry import (
     QueryBalances,
     Reject,
 )
-from common.types import ExecutionKind, RejectReason
-from gateway import documents
-from gateway.bodies import SIDES, amend_of, order_of
-from gateway.local_sessions import Answer, Asked, LocalSessions
-from gateway.lookup import Lookup
-from gateway.problem import Problem, outcome_unknown, refused, unknown_order
-from gateway.render import Renderer, fee_percent, order_id_text, timestamp
+from crossbook.common.types import ExecutionKind, RejectReason
+from crossbook.gateway import documents
+from crossbook.gateway.bodies import SIDES, amend_of, order_of
+from crossbook.gateway.local_sessions import Answer, Asked, LocalSessions
+from crossbook.gateway.lookup import Lookup
+from crossbook.gateway.problem import Problem, outcome_unknown, refused, unknown_order
+from crossbook.gateway.render import Renderer, fee_percent, order_id_text, timestamp
 
 OrderName = int | str
 """How a client names an order: by its order id, or by its client order id."""

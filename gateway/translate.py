@@ -7,7 +7,7 @@ grid, unprintable ids. Every other rule is the matcher's, so that each is writte
 from collections.abc import Callable, Iterable
 from typing import Any, Final, TypeAlias
 
-from common.commands import (
+from crossbook.common.commands import (
     AmendOrder,
     CancelOrder,
     Command,
@@ -16,10 +16,10 @@ from common.commands import (
     NewOrder,
     SetCancelAfter,
 )
-from common.entry import Amend, Cancel, CancelAfter, MassCancel, New, Reject
-from common.errors import DecimalError
-from common.instruments import Instrument, parse_decimal
-from common.types import OrderType, RejectReason, TimeInForce
+from crossbook.common.entry import Amend, Cancel, CancelAfter, MassCancel, New, Reject
+from crossbook.common.errors import DecimalError
+from crossbook.common.instruments import Instrument, parse_decimal
+from crossbook.common.types import OrderType, RejectReason, TimeInForce
 
 _MARKET: Final = int(OrderType.MARKET)
 _FOK: Final = int(TimeInForce.FOK)

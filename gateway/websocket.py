@@ -21,8 +21,8 @@ from websockets.http11 import Request
 from websockets.protocol import State
 from websockets.server import ServerProtocol
 
-from common.log import logger
-from gateway.channel import (
+from crossbook.common.log import logger
+from crossbook.gateway.channel import (
     GOING_AWAY,
     INTERNAL_ERROR,
     INVALID_TEXT,

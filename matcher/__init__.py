@@ -16,7 +16,7 @@ from typing import Final
 
 import msgspec
 
-from common.errors import BAD_BYTES
+from crossbook.common.errors import BAD_BYTES
 
 BUILDS: Final = ("auto", "pure", "compiled")
 ROOT: Final = Path(__file__).resolve().parents[1]
@@ -76,7 +76,7 @@ def _choose() -> tuple[str, str]:
     obstacle = why_not_compiled(ROOT)
     if not obstacle:
         directory = str(compiled_directory(ROOT))
-        __path__.insert(0, os.path.join(directory, "matcher"))
+        __path__.insert(0, os.path.join(directory, "crossbook", "matcher"))
         # Behind everything: only the library the native modules share is found there.
         sys.path.append(directory)
         return "compiled", ""
@@ -88,3 +88,6 @@ def _choose() -> tuple[str, str]:
 _CHOSEN: Final = _choose()
 BUILD: Final = _CHOSEN[0]
 WHY_PURE: Final = _CHOSEN[1]
+
+if __name__ != "crossbook.matcher":
+    raise ImportError(f"{__name__} is imported as crossbook.matcher")

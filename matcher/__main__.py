@@ -1,4 +1,4 @@
-"""`python -m matcher`: parse settings, build the parts, run until SIGINT or SIGTERM."""
+"""`python -m crossbook.matcher`: parse settings, build the parts, run until SIGINT or SIGTERM."""
 
 import gc
 import signal
@@ -7,25 +7,25 @@ from typing import Any
 
 import zmq
 
-from common import sockets
-from common.clock import SystemClock
-from common.config import Settings
-from common.errors import ConfigError, CrossbookError
-from common.log import logger
-from common.startup import exit_on_config_error, started
-from matcher import BUILD, WHY_PURE
-from matcher.disk import FileDisk
-from matcher.history import EventHistory
-from matcher.journal import JournalFailed
-from matcher.metrics import MatcherMetrics
-from matcher.recovery import recover
-from matcher.sequencer import Sequencer
-from matcher.service import Batches, MatcherService
-from matcher.snapshot_process import SnapshotProcess
-from matcher.snapshot_store import SnapshotStore
-from matcher.snapshotter import Snapshotter
-from matcher.timekeeper import Timekeeper
-from matcher.timers import DAY_NS
+from crossbook.common import sockets
+from crossbook.common.clock import SystemClock
+from crossbook.common.config import Settings
+from crossbook.common.errors import ConfigError, CrossbookError
+from crossbook.common.log import logger
+from crossbook.common.startup import exit_on_config_error, started
+from crossbook.matcher import BUILD, WHY_PURE
+from crossbook.matcher.disk import FileDisk
+from crossbook.matcher.history import EventHistory
+from crossbook.matcher.journal import JournalFailed
+from crossbook.matcher.metrics import MatcherMetrics
+from crossbook.matcher.recovery import recover
+from crossbook.matcher.sequencer import Sequencer
+from crossbook.matcher.service import Batches, MatcherService
+from crossbook.matcher.snapshot_process import SnapshotProcess
+from crossbook.matcher.snapshot_store import SnapshotStore
+from crossbook.matcher.snapshotter import Snapshotter
+from crossbook.matcher.timekeeper import Timekeeper
+from crossbook.matcher.timers import DAY_NS
 
 
 def build(settings: Settings, context: Any, disk: FileDisk) -> MatcherService:

@@ -9,13 +9,13 @@ what was paid in less what was paid out.
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
-from common.rules import BALANCE_MAX, EDITION, FEE_ACCOUNT, Rules
-from common.types import RejectReason, Side
-from matcher.order import Account, Order
+from crossbook.common.rules import BALANCE_MAX, EDITION, FEE_ACCOUNT, Rules
+from crossbook.common.types import RejectReason, Side
+from crossbook.matcher.order import Account, Order
 
 if TYPE_CHECKING:
-    from matcher.book import OrderBook
-    from matcher.terms import Fault
+    from crossbook.matcher.book import OrderBook
+    from crossbook.matcher.terms import Fault
 
 _BUY: Final = int(Side.BUY)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
 
-from common.commands import (
+from crossbook.common.commands import (
     AddInstrument,
     AdjustBalance,
     SetCancelAfter,
@@ -15,8 +15,8 @@ from common.commands import (
     SetInstrumentState,
     Uncross,
 )
-from common.errors import ConfigError
-from common.events import (
+from crossbook.common.errors import ConfigError
+from crossbook.common.events import (
     AccountOpened,
     AuctionUncrossed,
     BalanceAdjusted,
@@ -27,26 +27,21 @@ from common.events import (
     InstrumentStateChanged,
     TimeAdvanced,
 )
-from common.instruments import (
-    FEE_RATE_MAX,
-    Instrument,
-    check_change,
-    definition_fault,
-)
-from common.rounding import rounding_fault
-from common.rules import CANCEL_AFTER_MAX_NS, FEE_ACCOUNT, INSTRUMENTS_MAX, Rules
-from common.types import MAX_CLIENT_ORDER_ID, MAX_INT, InstrumentState, RejectReason
-from matcher import auction
-from matcher.accounts import Ledger
-from matcher.answers import Fault, rejected
-from matcher.book import OrderBook
-from matcher.dedupe import retry_limits
-from matcher.election import elect
-from matcher.means import shortest_buyer
-from matcher.order import Account, Order
+from crossbook.common.instruments import FEE_RATE_MAX, Instrument, check_change, definition_fault
+from crossbook.common.rounding import rounding_fault
+from crossbook.common.rules import CANCEL_AFTER_MAX_NS, FEE_ACCOUNT, INSTRUMENTS_MAX, Rules
+from crossbook.common.types import MAX_CLIENT_ORDER_ID, MAX_INT, InstrumentState, RejectReason
+from crossbook.matcher import auction
+from crossbook.matcher.accounts import Ledger
+from crossbook.matcher.answers import Fault, rejected
+from crossbook.matcher.book import OrderBook
+from crossbook.matcher.dedupe import retry_limits
+from crossbook.matcher.election import elect
+from crossbook.matcher.means import shortest_buyer
+from crossbook.matcher.order import Account, Order
 
 if TYPE_CHECKING:
-    from matcher.engine import Engine
+    from crossbook.matcher.engine import Engine
 
 TRANSFERS_REMEMBERED: Final = 65_536
 """Transfers whose repeat is refused, the latest ones. A constant, as the same journal must replay

@@ -6,19 +6,19 @@ again. All is checked before anything changes, so a refused amend leaves the ord
 
 from typing import TYPE_CHECKING, Final
 
-from common.commands import AmendOrder
-from common.events import Event
-from common.types import InstrumentState, OrderStatus, RejectReason, Side, TimeInForce
-from matcher.answers import Fault, amended, canceled, rejected
-from matcher.book import OrderBook
-from matcher.election import elect
-from matcher.order import Order
-from matcher.special import Waits
-from matcher.special_terms import display_fault, trigger_fault
-from matcher.terms import lots_fault, terms_fault
+from crossbook.common.commands import AmendOrder
+from crossbook.common.events import Event
+from crossbook.common.types import InstrumentState, OrderStatus, RejectReason, Side, TimeInForce
+from crossbook.matcher.answers import Fault, amended, canceled, rejected
+from crossbook.matcher.book import OrderBook
+from crossbook.matcher.election import elect
+from crossbook.matcher.order import Order
+from crossbook.matcher.special import Waits
+from crossbook.matcher.special_terms import display_fault, trigger_fault
+from crossbook.matcher.terms import lots_fault, terms_fault
 
 if TYPE_CHECKING:
-    from matcher.engine import Engine
+    from crossbook.matcher.engine import Engine
 
 _BUY: Final = int(Side.BUY)
 _GTC: Final = int(TimeInForce.GTC)

@@ -1,16 +1,16 @@
 """Events about orders and commands, made from what they are about."""
 
-from common.commands import AmendOrder, CancelOrder, Command, NewOrder
-from common.events import (
+from crossbook.common.commands import AmendOrder, CancelOrder, Command, NewOrder
+from crossbook.common.events import (
     CommandRejected,
     OrderAmended,
     OrderCanceled,
     OrderExpired,
     OrderRepeated,
 )
-from common.types import RejectReason
-from matcher.order import Order
-from matcher.special import Waits
+from crossbook.common.types import RejectReason
+from crossbook.matcher.order import Order
+from crossbook.matcher.special import Waits
 
 Fault = tuple[RejectReason, str]
 """Why a command is refused, and which field."""

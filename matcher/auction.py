@@ -1,4 +1,4 @@
-"""Ending a call phase: one price for all (`common.auction`), and who trades at it.
+"""Ending a call phase: one price for all (`crossbook.common.auction`), and who trades at it.
 
 Market orders come first, then orders by price and arrival. Nobody takes in an uncross: of the two
 orders of a trade the one that came first is its maker. Icebergs count with all their lots, and
@@ -8,12 +8,12 @@ own orders trade with each other: one price for everybody leaves no room for pre
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from common import auction
-from common.auction import Price
-from common.events import Event
-from common.types import Side
-from matcher.book import BookSide, OrderBook, replenished
-from matcher.order import Order
+from crossbook.common import auction
+from crossbook.common.auction import Price
+from crossbook.common.events import Event
+from crossbook.common.types import Side
+from crossbook.matcher.book import BookSide, OrderBook, replenished
+from crossbook.matcher.order import Order
 
 _BUY: Final = int(Side.BUY)
 

@@ -1,4 +1,5 @@
-"""`python -m matcher.backup DIR TARGET`: a sound copy of the files of a matcher, which may run.
+"""`python -m crossbook.matcher.backup DIR TARGET`: a sound copy of the files of a matcher, which
+may run.
 
 A plain copy of a running matcher's folder is not: the end of the journal moves while it is read,
 and old segments and snapshots go. Exit status: 0 done, 1 the journal is damaged, 2 a file or
@@ -13,11 +14,11 @@ from typing import Final
 from msgspec import Struct
 from msgspec.json import encode
 
-from common.errors import CrossbookError
-from common.private import private_folder
-from matcher.disk import Disk, FileDisk
-from matcher.journal import Journal, JournalDamaged
-from matcher.snapshot_store import SnapshotStore, snapshot_seq
+from crossbook.common.errors import CrossbookError
+from crossbook.common.private import private_folder
+from crossbook.matcher.disk import Disk, FileDisk
+from crossbook.matcher.journal import Journal, JournalDamaged
+from crossbook.matcher.snapshot_store import SnapshotStore, snapshot_seq
 
 ATTEMPTS: Final = 5
 """How often the copy is begun anew because files went away meanwhile."""
@@ -79,7 +80,7 @@ def _copy(source: Disk, target: Disk) -> Copied:
 
 def main(arguments: list[str]) -> int:
     """Copy the directory named; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="matcher.backup", description=__doc__)
+    parser = argparse.ArgumentParser(prog="crossbook.matcher.backup", description=__doc__)
     parser.add_argument("directory", type=Path)
     parser.add_argument("target", type=Path)
     given = parser.parse_args(arguments)

@@ -12,19 +12,19 @@ from bisect import bisect_left, insort
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
-from common.events import Event, OrderReplenished, TradeExecuted
-from common.instruments import FEE_SCALE, Instrument
-from common.rules import EDITION
-from common.types import InstrumentState, Side
-from matcher.fees import fee
-from matcher.order import Order
-from matcher.prevention import prevent
-from matcher.special import Special, Waits
-from matcher.timers import Timers
-from matcher.triggers import TriggerBook
+from crossbook.common.events import Event, OrderReplenished, TradeExecuted
+from crossbook.common.instruments import FEE_SCALE, Instrument
+from crossbook.common.rules import EDITION
+from crossbook.common.types import InstrumentState, Side
+from crossbook.matcher.fees import fee
+from crossbook.matcher.order import Order
+from crossbook.matcher.prevention import prevent
+from crossbook.matcher.special import Special, Waits
+from crossbook.matcher.timers import Timers
+from crossbook.matcher.triggers import TriggerBook
 
 if TYPE_CHECKING:
-    from matcher.accounts import Ledger
+    from crossbook.matcher.accounts import Ledger
 
 _BUY: Final = int(Side.BUY)
 
@@ -129,7 +129,7 @@ class OrderBook:
     caller may rest the rest. `ledger` is None without accounts, `triggers` until something has
     waited. `own_fees` has (maker, taker) rates by account, for those that have some.
     `uncrossing` are market orders of a call phase by order id, as they came. `edition` is that of
-    the market's rules in force (see `common.rules.EDITION`).
+    the market's rules in force (see `crossbook.common.rules.EDITION`).
     """
 
     __slots__ = (

@@ -9,11 +9,11 @@ from typing import Final, Optional
 
 from msgspec import Struct
 
-from common.commands import NewOrder
-from common.sequence import COUNT_MASK, epoch_of
-from common.types import RejectReason
-from matcher.answers import Fault
-from matcher.order import Order
+from crossbook.common.commands import NewOrder
+from crossbook.common.sequence import COUNT_MASK, epoch_of
+from crossbook.common.types import RejectReason
+from crossbook.matcher.answers import Fault
+from crossbook.matcher.order import Order
 
 OWN_RETRIES: Final = 64
 """The latest accepted orders with a client order id that are remembered of each account, whatever

@@ -13,11 +13,11 @@ from io import FileIO
 from pathlib import Path
 from typing import Final, Protocol
 
-from common.claim import Claim, Claimed
-from common.durable import sync_all, sync_call, sync_data
-from common.errors import CrossbookError
-from common.private import close_files, close_folder, private_file, private_folder
-from common.tally import TIMES_NS, Buckets
+from crossbook.common.claim import Claim, Claimed
+from crossbook.common.durable import sync_all, sync_call, sync_data
+from crossbook.common.errors import CrossbookError
+from crossbook.common.private import close_files, close_folder, private_file, private_folder
+from crossbook.common.tally import TIMES_NS, Buckets
 
 LOCK: Final = "lock"
 TEMPORARY: Final = ".tmp"

@@ -7,14 +7,14 @@ once, so a cascade ends.
 
 from typing import TYPE_CHECKING, Final
 
-from common.events import Event, OrderTriggered
-from common.types import InstrumentState, RejectReason
-from matcher.book import OrderBook
-from matcher.means import can_pay
-from matcher.order import Order
+from crossbook.common.events import Event, OrderTriggered
+from crossbook.common.types import InstrumentState, RejectReason
+from crossbook.matcher.book import OrderBook
+from crossbook.matcher.means import can_pay
+from crossbook.matcher.order import Order
 
 if TYPE_CHECKING:
-    from matcher.engine import Engine
+    from crossbook.matcher.engine import Engine
 
 _OPEN: Final = int(InstrumentState.OPEN)
 

@@ -8,7 +8,7 @@ command needs no rollback. Rules: matcher/README.md.
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
-from common.commands import (
+from crossbook.common.commands import (
     AddInstrument,
     AdjustBalance,
     AdvanceTime,
@@ -22,8 +22,8 @@ from common.commands import (
     SetInstrumentState,
     Uncross,
 )
-from common.entry import OrderState
-from common.events import (
+from crossbook.common.entry import OrderState
+from crossbook.common.events import (
     AccountOpened,
     Event,
     OrderAccepted,
@@ -32,10 +32,10 @@ from common.events import (
     OrdersMassCanceled,
     TimeAdvanced,
 )
-from common.instruments import Instrument
-from common.rules import EDITION, Rules
-from common.sync import BookState
-from common.types import (
+from crossbook.common.instruments import Instrument
+from crossbook.common.rules import EDITION, Rules
+from crossbook.common.sync import BookState
+from crossbook.common.types import (
     MAX_INT,
     InstrumentState,
     OrderStatus,
@@ -44,20 +44,20 @@ from common.types import (
     Side,
     TimeInForce,
 )
-from matcher import administration, listing
-from matcher.accounts import Ledger
-from matcher.amendment import amend, amend_plain
-from matcher.answers import Fault, canceled, expired, rejected, repeated, unknown_order
-from matcher.book import OrderBook
-from matcher.dedupe import RetryWindow, is_next_request, retry_limits
-from matcher.election import elect
-from matcher.means import fault_of_means
-from matcher.order import Account, Order
-from matcher.special import Special, Waits
-from matcher.special_terms import as_accepted, special_terms
-from matcher.sweep import is_fillable
-from matcher.terms import MODES, PLAIN_TIMES, SIDES, terms_fault
-from matcher.timers import Timers
+from crossbook.matcher import administration, listing
+from crossbook.matcher.accounts import Ledger
+from crossbook.matcher.amendment import amend, amend_plain
+from crossbook.matcher.answers import Fault, canceled, expired, rejected, repeated, unknown_order
+from crossbook.matcher.book import OrderBook
+from crossbook.matcher.dedupe import RetryWindow, is_next_request, retry_limits
+from crossbook.matcher.election import elect
+from crossbook.matcher.means import fault_of_means
+from crossbook.matcher.order import Account, Order
+from crossbook.matcher.special import Special, Waits
+from crossbook.matcher.special_terms import as_accepted, special_terms
+from crossbook.matcher.sweep import is_fillable
+from crossbook.matcher.terms import MODES, PLAIN_TIMES, SIDES, terms_fault
+from crossbook.matcher.timers import Timers
 
 _BUY: Final = int(Side.BUY)
 _SELL: Final = int(Side.SELL)
@@ -74,7 +74,7 @@ _EXPIRED: Final = int(OrderStatus.EXPIRED)
 class Engine:
     """All books, all open orders, and the number of the last command applied.
 
-    >>> from common.instruments import example
+    >>> from crossbook.common.instruments import example
     >>> engine = Engine([example()])
     >>> engine.apply(NewOrder(0, 0, 7, 1, Side.SELL, 1, 1, 5000000, 300, "a"))
     [OrderAccepted(seq=1, gateway=0, request=0, account=7, instrument=1, side=<Side.SELL: 2>, \

@@ -1,6 +1,6 @@
 """Maker and taker fees in integers; the one place that rounds."""
 
-from common.instruments import FEE_SCALE
+from crossbook.common.instruments import FEE_SCALE
 
 
 def fee(amount: int, rate: int) -> int:

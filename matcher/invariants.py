@@ -2,13 +2,13 @@
 
 from itertools import pairwise
 
-from common.rules import FEE_ACCOUNT
-from common.types import InstrumentState, Side
-from matcher.book import NOTHING, BookSide, OrderBook
-from matcher.engine import Engine
-from matcher.order import Order
-from matcher.special import Waits
-from matcher.triggers import is_met
+from crossbook.common.rules import FEE_ACCOUNT
+from crossbook.common.types import InstrumentState, Side
+from crossbook.matcher.book import NOTHING, BookSide, OrderBook
+from crossbook.matcher.engine import Engine
+from crossbook.matcher.order import Order
+from crossbook.matcher.special import Waits
+from crossbook.matcher.triggers import is_met
 
 
 def check(engine: Engine) -> None:

@@ -12,12 +12,12 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from typing import Final, Literal
 
-from common.crash import armed, reached
-from common.errors import CrossbookError
-from common.shards import base_of, shard_of
-from common.types import MAX_INT
-from matcher.disk import Disk
-from matcher.record import (
+from crossbook.common.crash import armed, reached
+from crossbook.common.errors import CrossbookError
+from crossbook.common.shards import base_of, shard_of
+from crossbook.common.types import MAX_INT
+from crossbook.matcher.disk import Disk
+from crossbook.matcher.record import (
     HEAD_BYTES,
     Damage,
     Record,
@@ -27,7 +27,7 @@ from matcher.record import (
     read_head,
     read_record,
 )
-from matcher.segment import (
+from crossbook.matcher.segment import (
     NO_PREDECESSOR,
     SUFFIX,
     Header,

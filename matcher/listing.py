@@ -3,15 +3,15 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from common.admin import AdminInspect, AdminView, InstrumentStatus
-from common.entry import Balance, OrderState
-from common.sync import BookState, RestingOrder
-from common.types import OrderType, Side, TimeInForce
-from matcher.book import BookSide, OrderBook
-from matcher.order import Account, Order
+from crossbook.common.admin import AdminInspect, AdminView, InstrumentStatus
+from crossbook.common.entry import Balance, OrderState
+from crossbook.common.sync import BookState, RestingOrder
+from crossbook.common.types import OrderType, Side, TimeInForce
+from crossbook.matcher.book import BookSide, OrderBook
+from crossbook.matcher.order import Account, Order
 
 if TYPE_CHECKING:
-    from matcher.engine import Engine
+    from crossbook.matcher.engine import Engine
 
 
 def book_state(book: OrderBook) -> BookState:

@@ -2,17 +2,24 @@
 
 from typing import TYPE_CHECKING, Final
 
-from common.commands import NewOrder
-from common.types import MAX_INT, InstrumentState, OrderType, RejectReason, Side, TimeInForce
-from matcher.accounts import Ledger
-from matcher.answers import Fault
-from matcher.book import OrderBook
-from matcher.order import Account, Order
-from matcher.special import Special
-from matcher.sweep import cost, lots_for
+from crossbook.common.commands import NewOrder
+from crossbook.common.types import (
+    MAX_INT,
+    InstrumentState,
+    OrderType,
+    RejectReason,
+    Side,
+    TimeInForce,
+)
+from crossbook.matcher.accounts import Ledger
+from crossbook.matcher.answers import Fault
+from crossbook.matcher.book import OrderBook
+from crossbook.matcher.order import Account, Order
+from crossbook.matcher.special import Special
+from crossbook.matcher.sweep import cost, lots_for
 
 if TYPE_CHECKING:
-    from matcher.engine import Engine
+    from crossbook.matcher.engine import Engine
 
 _BUY: Final = int(Side.BUY)
 _MARKET: Final = int(OrderType.MARKET)

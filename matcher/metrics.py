@@ -5,19 +5,19 @@ from typing import Protocol
 
 from prometheus_client.metrics_core import Metric
 
-from common.exposition import Exposition
-from common.tally import Buckets
-from matcher import BUILD
-from matcher.disk import FileDisk
-from matcher.history import EventHistory
-from matcher.journal import Journal
-from matcher.sequencer import Sequencer
-from matcher.snapshotter import Snapshotter
-from matcher.timekeeper import Timekeeper
+from crossbook.common.exposition import Exposition
+from crossbook.common.tally import Buckets
+from crossbook.matcher import BUILD
+from crossbook.matcher.disk import FileDisk
+from crossbook.matcher.history import EventHistory
+from crossbook.matcher.journal import Journal
+from crossbook.matcher.sequencer import Sequencer
+from crossbook.matcher.snapshotter import Snapshotter
+from crossbook.matcher.timekeeper import Timekeeper
 
 
 class BatchCounts(Protocol):
-    """What the loop counts: `matcher.service.Batches`."""
+    """What the loop counts: `crossbook.matcher.service.Batches`."""
 
     messages: Buckets
     commands: Buckets

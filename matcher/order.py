@@ -4,11 +4,11 @@ from typing import TYPE_CHECKING, Optional
 
 from msgspec import Struct
 
-from common.types import OrderStatus
-from matcher.special import Special
+from crossbook.common.types import OrderStatus
+from crossbook.matcher.special import Special
 
 if TYPE_CHECKING:
-    from matcher.book import BookSide
+    from crossbook.matcher.book import BookSide
 
 
 class Account:

@@ -6,13 +6,13 @@ decides, maker by maker in queue order; what was filled before stands.
 
 from typing import TYPE_CHECKING, Final
 
-from common.events import Event, OrderReduced
-from common.types import OrderStatus, RejectReason, SelfTrade
-from matcher.answers import expired
+from crossbook.common.events import Event, OrderReduced
+from crossbook.common.types import OrderStatus, RejectReason, SelfTrade
+from crossbook.matcher.answers import expired
 
 if TYPE_CHECKING:
-    from matcher.book import OrderBook
-    from matcher.order import Order
+    from crossbook.matcher.book import OrderBook
+    from crossbook.matcher.order import Order
 
 _EXPIRE_TAKER: Final = int(SelfTrade.EXPIRE_TAKER)
 _EXPIRE_MAKER: Final = int(SelfTrade.EXPIRE_MAKER)

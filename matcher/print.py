@@ -1,4 +1,5 @@
-"""`python -m matcher.print DIR`: the records of a journal as JSON lines, names for every field.
+"""`python -m crossbook.matcher.print DIR`: the records of a journal as JSON lines, names for every
+field.
 
 Changes nothing, and may look at the directory of a running matcher. Exit status: 0 done, 1 the
 journal is damaged, 2 there is nothing to look at, or no such range.
@@ -14,13 +15,13 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from common.codec import decode_commands, decode_events
-from common.errors import BAD_BYTES, CrossbookError
-from common.types import MAX_INT
-from matcher.disk import Disk, FileDisk
-from matcher.journal import Journal
-from matcher.record import Record
-from matcher.segment import segment_name
+from crossbook.common.codec import decode_commands, decode_events
+from crossbook.common.errors import BAD_BYTES, CrossbookError
+from crossbook.common.types import MAX_INT
+from crossbook.matcher.disk import Disk, FileDisk
+from crossbook.matcher.journal import Journal
+from crossbook.matcher.record import Record
+from crossbook.matcher.segment import segment_name
 
 
 class BeyondEnd(CrossbookError):  # noqa: N818 - says what is wrong
@@ -66,7 +67,7 @@ def _named(message: Struct) -> dict[str, Any]:
 
 def main(arguments: list[str]) -> int:
     """Print the journal in the directory named; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="matcher.print", description=__doc__)
+    parser = argparse.ArgumentParser(prog="crossbook.matcher.print", description=__doc__)
     parser.add_argument("directory", type=Path)
     parser.add_argument("--from", dest="from_seq", type=int, default=1, metavar="SEQ")
     parser.add_argument("--to", dest="to_seq", type=int, default=MAX_INT, metavar="SEQ")

@@ -18,7 +18,7 @@ from zlib import crc32
 import msgspec
 from msgspec import Struct
 
-from common.errors import BAD_BYTES
+from crossbook.common.errors import BAD_BYTES
 
 MARK: Final = b"XBK\x01"
 _CLOSING: Final = 0xFF

@@ -8,19 +8,19 @@ from collections.abc import Callable, Iterable
 
 from msgspec import Struct
 
-from common.codec import decode_events, encode
-from common.crash import reached
-from common.errors import ConfigError, CrossbookError
-from common.instruments import Instrument, check_change
-from common.rounding import check_rounding
-from common.rules import Rules, decode_configuration, encode_configuration
-from common.shards import base_of, shard_of
-from matcher.disk import Disk
-from matcher.engine import Engine
-from matcher.journal import Journal, SyncPolicy
-from matcher.record import Record
-from matcher.sequencer import apply_batch
-from matcher.snapshot_store import BadSnapshot, Snapshot, SnapshotStore, snapshot_name
+from crossbook.common.codec import decode_events, encode
+from crossbook.common.crash import reached
+from crossbook.common.errors import ConfigError, CrossbookError
+from crossbook.common.instruments import Instrument, check_change
+from crossbook.common.rounding import check_rounding
+from crossbook.common.rules import Rules, decode_configuration, encode_configuration
+from crossbook.common.shards import base_of, shard_of
+from crossbook.matcher.disk import Disk
+from crossbook.matcher.engine import Engine
+from crossbook.matcher.journal import Journal, SyncPolicy
+from crossbook.matcher.record import Record
+from crossbook.matcher.sequencer import apply_batch
+from crossbook.matcher.snapshot_store import BadSnapshot, Snapshot, SnapshotStore, snapshot_name
 
 
 class RecoveryFailed(CrossbookError):  # noqa: N818 - says what happened

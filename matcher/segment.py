@@ -17,9 +17,9 @@ from zlib import crc32
 import msgspec
 from msgspec import Struct
 
-from common.errors import BAD_BYTES
-from common.types import MAX_INT
-from matcher.record import Damage, Head, check_frame, is_unused
+from crossbook.common.errors import BAD_BYTES
+from crossbook.common.types import MAX_INT
+from crossbook.matcher.record import Damage, Head, check_frame, is_unused
 
 VERSION: Final = 3
 """What is written; earlier ones are read as well."""

@@ -10,14 +10,14 @@ from typing import Final, Protocol
 from msgspec import Raw, Struct
 from msgspec.structs import replace
 
-from common.admin import AdminAct, AdminDone, AdminInspect, AdminView
-from common.codec import decode_commands, decode_events, encode
-from common.commands import AddInstrument, AdvanceTime, Command
-from common.entry import OrderState
-from common.errors import BAD_BYTES
-from common.events import Event, EventBatch
-from common.instruments import name_fault
-from common.sync import (
+from crossbook.common.admin import AdminAct, AdminDone, AdminInspect, AdminView
+from crossbook.common.codec import decode_commands, decode_events, encode
+from crossbook.common.commands import AddInstrument, AdvanceTime, Command
+from crossbook.common.entry import OrderState
+from crossbook.common.errors import BAD_BYTES
+from crossbook.common.events import Event, EventBatch
+from crossbook.common.instruments import name_fault
+from crossbook.common.sync import (
     AccountBalances,
     BalancesRequest,
     Books,
@@ -32,12 +32,12 @@ from common.sync import (
     SyncReply,
     SyncRequest,
 )
-from common.types import MAX_INT
-from matcher import listing
-from matcher.engine import Engine
-from matcher.history import EventHistory
-from matcher.record import Record
-from matcher.segment import Header
+from crossbook.common.types import MAX_INT
+from crossbook.matcher import listing
+from crossbook.matcher.engine import Engine
+from crossbook.matcher.history import EventHistory
+from crossbook.matcher.record import Record
+from crossbook.matcher.segment import Header
 
 RESEND_BYTES = 4 * 1024 * 1024
 """Most bytes of event batches in one resend answer."""
@@ -47,7 +47,8 @@ _ADVANCE_TIME: Final = encode([AdvanceTime()])
 
 
 class RecordLog(Protocol):
-    """Where batches are kept: `matcher.journal.Journal`, or what a test puts in its place."""
+    """Where batches are kept: `crossbook.matcher.journal.Journal`, or what a test puts in its
+    place."""
 
     stream: int
     last_time_ns: int

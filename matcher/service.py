@@ -12,20 +12,20 @@ import zmq
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from common.admin import AdminAcceptTime, AdminFault, AdminTimeAccepted, AdminView
-from common.clock import Clock
-from common.codec import decode_admin_request, decode_sync_request, decoded, encode
-from common.crash import reached
-from common.errors import CodecError
-from common.log import logger
-from common.metrics import Metrics, MetricsRequest
-from common.sockets import drained
-from common.tally import SIZES, TIMES_NS, Buckets
-from matcher.journal import Journal
-from matcher.sequencer import Sequencer
-from matcher.snapshotter import Snapshotter
-from matcher.timekeeper import Timekeeper
-from matcher.timers import NEVER
+from crossbook.common.admin import AdminAcceptTime, AdminFault, AdminTimeAccepted, AdminView
+from crossbook.common.clock import Clock
+from crossbook.common.codec import decode_admin_request, decode_sync_request, decoded, encode
+from crossbook.common.crash import reached
+from crossbook.common.errors import CodecError
+from crossbook.common.log import logger
+from crossbook.common.metrics import Metrics, MetricsRequest
+from crossbook.common.sockets import drained
+from crossbook.common.tally import SIZES, TIMES_NS, Buckets
+from crossbook.matcher.journal import Journal
+from crossbook.matcher.sequencer import Sequencer
+from crossbook.matcher.snapshotter import Snapshotter
+from crossbook.matcher.timekeeper import Timekeeper
+from crossbook.matcher.timers import NEVER
 
 DRAIN_MAX = 256
 """Most messages taken into one batch: bounds the latency of the first of them."""

@@ -11,16 +11,16 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
-from common.codec import encode
-from common.errors import CrossbookError
-from common.instruments import DECIMALS_MAX, Instrument
-from common.rules import Rules
-from common.types import InstrumentState
-from matcher.book import BookSide, OrderBook
-from matcher.dedupe import Body
-from matcher.engine import Engine
-from matcher.order import Account, Order
-from matcher.special import Special
+from crossbook.common.codec import encode
+from crossbook.common.errors import CrossbookError
+from crossbook.common.instruments import DECIMALS_MAX, Instrument
+from crossbook.common.rules import Rules
+from crossbook.common.types import InstrumentState
+from crossbook.matcher.book import BookSide, OrderBook
+from crossbook.matcher.dedupe import Body
+from crossbook.matcher.engine import Engine
+from crossbook.matcher.order import Account, Order
+from crossbook.matcher.special import Special
 
 
 class OrderRecord(Struct, array_like=True, gc=False):

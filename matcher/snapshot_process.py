@@ -1,4 +1,5 @@
-"""`python -m matcher.snapshot_process DIR SEQ`: the snapshot of a number, from the files alone.
+"""`python -m crossbook.matcher.snapshot_process DIR SEQ`: the snapshot of a number, from the files
+alone.
 
 It reads the newest snapshot before that number and the part of the journal behind it, applies that,
 and writes what it came to. So a matcher that wants a snapshot of itself does not stand still for
@@ -13,15 +14,15 @@ import sys
 from pathlib import Path
 from typing import IO, Final
 
-from common.crash import reached
-from common.errors import CrossbookError
-from common.scheduling import step_back
-from common.shards import base_of, shard_of
-from matcher.disk import Disk, FileDisk
-from matcher.engine import Engine
-from matcher.journal import Journal
-from matcher.recovery import RecoveryFailed, replay, sound
-from matcher.snapshot_store import SnapshotStore
+from crossbook.common.crash import reached
+from crossbook.common.errors import CrossbookError
+from crossbook.common.scheduling import step_back
+from crossbook.common.shards import base_of, shard_of
+from crossbook.matcher.disk import Disk, FileDisk
+from crossbook.matcher.engine import Engine
+from crossbook.matcher.journal import Journal
+from crossbook.matcher.recovery import RecoveryFailed, replay, sound
+from crossbook.matcher.snapshot_store import SnapshotStore
 
 NICENESS: Final = 5
 """It makes way for the matcher and its clients, and still keeps in sight of a busy one."""

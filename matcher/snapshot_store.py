@@ -11,11 +11,11 @@ from zlib import crc32
 import msgspec
 from msgspec import Struct
 
-from common.codec import encode
-from common.errors import BAD_BYTES
-from matcher.disk import Disk
-from matcher.engine import Engine
-from matcher.snapshot import capture, restore, state_hash
+from crossbook.common.codec import encode
+from crossbook.common.errors import BAD_BYTES
+from crossbook.matcher.disk import Disk
+from crossbook.matcher.engine import Engine
+from crossbook.matcher.snapshot import capture, restore, state_hash
 
 VERSION: Final = 2
 """What is written; earlier ones are read as well."""

@@ -6,17 +6,17 @@ The matcher does not stand still for one: another process makes it from the file
 import time
 from typing import Protocol
 
-from common.crash import reached
-from common.log import logger
-from common.tally import TIMES_NS, Buckets
-from matcher.journal import Journal
-from matcher.segment import SUFFIX
-from matcher.snapshot_store import SnapshotStore
+from crossbook.common.crash import reached
+from crossbook.common.log import logger
+from crossbook.common.tally import TIMES_NS, Buckets
+from crossbook.matcher.journal import Journal
+from crossbook.matcher.segment import SUFFIX
+from crossbook.matcher.snapshot_store import SnapshotStore
 
 
 class Writer(Protocol):
-    """Writes one snapshot at a time: `matcher.snapshot_process`, or what a test puts in its
-    place."""
+    """Writes one snapshot at a time: `crossbook.matcher.snapshot_process`, or what a test puts in
+    its place."""
 
     def begin(self, seq: int) -> None:
         """Start writing the snapshot of a number that ends a journaled batch; raises `OSError`."""

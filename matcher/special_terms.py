@@ -6,15 +6,22 @@ takes that is not open. As everywhere, all is checked before anything changes.
 
 from typing import Final
 
-from common.commands import Instructions, NewOrder
-from common.rules import ICEBERG_SLICES_MAX
-from common.types import InstrumentState, OrderType, RejectReason, SelfTrade, Side, TimeInForce
-from matcher.answers import Fault
-from matcher.book import OrderBook
-from matcher.special import Special, Waits
-from matcher.terms import lots_fault, market_fault, terms_fault
-from matcher.timers import end_of_day
-from matcher.triggers import is_met
+from crossbook.common.commands import Instructions, NewOrder
+from crossbook.common.rules import ICEBERG_SLICES_MAX
+from crossbook.common.types import (
+    InstrumentState,
+    OrderType,
+    RejectReason,
+    SelfTrade,
+    Side,
+    TimeInForce,
+)
+from crossbook.matcher.answers import Fault
+from crossbook.matcher.book import OrderBook
+from crossbook.matcher.special import Special, Waits
+from crossbook.matcher.terms import lots_fault, market_fault, terms_fault
+from crossbook.matcher.timers import end_of_day
+from crossbook.matcher.triggers import is_met
 
 _UNSUPPORTED: Final = RejectReason.UNSUPPORTED_COMBINATION
 _LIMIT: Final = int(OrderType.LIMIT)

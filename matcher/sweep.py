@@ -7,9 +7,9 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Final
 
-from common.types import SelfTrade, Side
-from matcher.book import BookSide, OrderBook
-from matcher.order import Account, Order
+from crossbook.common.types import SelfTrade, Side
+from crossbook.matcher.book import BookSide, OrderBook
+from crossbook.matcher.order import Account, Order
 
 _BUY: Final = int(Side.BUY)
 _EXPIRE_MAKER: Final = int(SelfTrade.EXPIRE_MAKER)

@@ -2,11 +2,11 @@
 
 from typing import Final
 
-from common.commands import NewOrder
-from common.instruments import MAX_NOTIONAL, Instrument
-from common.types import OrderType, RejectReason, SelfTrade, Side, TimeInForce
-from matcher.answers import Fault as Fault
-from matcher.book import OrderBook
+from crossbook.common.commands import NewOrder
+from crossbook.common.instruments import MAX_NOTIONAL, Instrument
+from crossbook.common.types import OrderType, RejectReason, SelfTrade, Side, TimeInForce
+from crossbook.matcher.answers import Fault as Fault
+from crossbook.matcher.book import OrderBook
 
 SIDES: Final[tuple[int, ...]] = (int(Side.BUY), int(Side.SELL))
 MODES: Final[tuple[int, ...]] = tuple(int(mode) for mode in SelfTrade)

@@ -15,7 +15,8 @@ once their sum exceeds it."""
 
 
 class Clocks(Protocol):
-    """What the timekeeper reads: `common.clock.Clock`, or what a test puts in its place."""
+    """What the timekeeper reads: `crossbook.common.clock.Clock`, or what a test puts in its
+    place."""
 
     def now_ns(self) -> int:
         """Wall-clock nanoseconds since the Unix epoch."""
@@ -33,7 +34,7 @@ class Timekeeper:
     the sequencer never stamps an earlier time than before. `clock_ns` is the last reading,
     `refused` says that it is refused, and `refusals` how often that began.
 
-    >>> from common.clock import FakeClock
+    >>> from crossbook.common.clock import FakeClock
     >>> clock = FakeClock(1_000)
     >>> keeper = Timekeeper(clock, 900, jump_max_ns=50, absence_max_ns=500)
     >>> clock.step_ns(51)

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Final
 from sortedcontainers import SortedDict
 
 if TYPE_CHECKING:
-    from matcher.book import OrderBook
-    from matcher.order import Account, Order
+    from crossbook.matcher.book import OrderBook
+    from crossbook.matcher.order import Account, Order
 
 NEVER: Final = 2**63
 """Later than any time."""

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Final
 
 from sortedcontainers import SortedDict
 
-from common.types import OrderType, Side
+from crossbook.common.types import OrderType, Side
 
 if TYPE_CHECKING:
-    from matcher.order import Order
+    from crossbook.matcher.order import Order
 
 _BUY: Final = int(Side.BUY)
 _STOPS: Final = (int(OrderType.STOP), int(OrderType.STOP_LIMIT))

@@ -1,4 +1,5 @@
-"""`python -m matcher.verify DIR`: whether a data directory says one thing only, and all of it.
+"""`python -m crossbook.matcher.verify DIR`: whether a data directory says one thing only, and all
+of it.
 
 Checks the journal from end to end, replays it twice in fresh engines, and compares: every event
 with the recorded one byte for byte, the state with each snapshot, the two replays with each other.
@@ -14,13 +15,13 @@ from typing import Final
 import msgspec
 from msgspec import Struct, structs
 
-from common.errors import CrossbookError
-from matcher.disk import Disk, FileDisk
-from matcher.engine import Engine
-from matcher.journal import Journal
-from matcher.recovery import replay
-from matcher.snapshot import capture, restore, state_hash
-from matcher.snapshot_store import BadSnapshot, Snapshot, SnapshotStore
+from crossbook.common.errors import CrossbookError
+from crossbook.matcher.disk import Disk, FileDisk
+from crossbook.matcher.engine import Engine
+from crossbook.matcher.journal import Journal
+from crossbook.matcher.recovery import replay
+from crossbook.matcher.snapshot import capture, restore, state_hash
+from crossbook.matcher.snapshot_store import BadSnapshot, Snapshot, SnapshotStore
 
 REPLAYS: Final = 2
 
@@ -174,7 +175,7 @@ def text(verdict: Verdict) -> str:
 
 def main(arguments: list[str]) -> int:
     """Verify the directory named; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="matcher.verify", description=__doc__)
+    parser = argparse.ArgumentParser(prog="crossbook.matcher.verify", description=__doc__)
     parser.add_argument("directory", type=Path)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     given = parser.parse_args(arguments)

@@ -1,4 +1,4 @@
-"""`python -m publisher`: parse settings, build the parts, run until SIGINT or SIGTERM."""
+"""`python -m crossbook.publisher`: parse settings, build the parts, run until SIGINT or SIGTERM."""
 
 import gc
 import signal
@@ -6,17 +6,17 @@ import sys
 
 import zmq
 
-from common import sockets
-from common.clock import SystemClock
-from common.errors import ConfigError
-from common.log import logger
-from common.sequence import base_at
-from common.startup import exit_on_config_error, started
-from publisher.feed import Feed
-from publisher.metrics import PublisherMetrics
-from publisher.replica import Replica
-from publisher.service import PublisherService, Rounds
-from publisher.snapshots import SnapshotDesk
+from crossbook.common import sockets
+from crossbook.common.clock import SystemClock
+from crossbook.common.errors import ConfigError
+from crossbook.common.log import logger
+from crossbook.common.sequence import base_at
+from crossbook.common.startup import exit_on_config_error, started
+from crossbook.publisher.feed import Feed
+from crossbook.publisher.metrics import PublisherMetrics
+from crossbook.publisher.replica import Replica
+from crossbook.publisher.service import PublisherService, Rounds
+from crossbook.publisher.snapshots import SnapshotDesk
 
 
 def main() -> None:

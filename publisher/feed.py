@@ -7,9 +7,9 @@ the number of orders, and a book that was true after a whole command.
 from collections.abc import Iterable
 from typing import Final
 
-from common.codec import encode
-from common.errors import StreamError
-from common.events import (
+from crossbook.common.codec import encode
+from crossbook.common.errors import StreamError
+from crossbook.common.events import (
     AccountOpened,
     AuctionUncrossed,
     Event,
@@ -26,12 +26,12 @@ from common.events import (
     OrderTriggered,
     TradeExecuted,
 )
-from common.feed import HEARTBEAT_TOPIC, Heartbeat
-from common.instruments import Instrument
-from common.sync import Books
-from common.types import OrderType, TimeInForce
-from publisher.history import Frames, Topic
-from publisher.market import Entering, Market
+from crossbook.common.feed import HEARTBEAT_TOPIC, Heartbeat
+from crossbook.common.instruments import Instrument
+from crossbook.common.sync import Books
+from crossbook.common.types import OrderType, TimeInForce
+from crossbook.publisher.history import Frames, Topic
+from crossbook.publisher.market import Entering, Market
 
 HISTORY_BYTES_MAX: Final = 16 * 1024 * 1024
 """Most payload bytes held of one topic, whatever their number."""
@@ -57,7 +57,7 @@ class Feed:
 
     Topics are numbered from `base`, which must be above every number an earlier publisher used.
 
-    >>> from common.instruments import example
+    >>> from crossbook.common.instruments import example
     >>> feed = Feed([example()], base=0, history_count=100)
     >>> feed.apply(EventBatch(7, 1, 1, 0, [OrderAccepted(1, 0, 0, 9, 1, 1, 1, 1, 500, 3)]))
     >>> [(topic, number[-1]) for topic, number, payload in feed.publish()]

@@ -8,10 +8,10 @@ of what waits for a trigger or is a market order nothing.
 
 from typing import Final, TypeAlias
 
-from common.codec import encode
-from common.depth import CHECKSUM_LEVELS, BookChecksum
-from common.errors import StreamError
-from common.events import (
+from crossbook.common.codec import encode
+from crossbook.common.depth import CHECKSUM_LEVELS, BookChecksum
+from crossbook.common.errors import StreamError
+from crossbook.common.events import (
     OrderAccepted,
     OrderAmended,
     OrderExpired,
@@ -20,7 +20,7 @@ from common.events import (
     OrderTriggered,
     TradeExecuted,
 )
-from common.feed import (
+from crossbook.common.feed import (
     BestBidOffer,
     DepthUpdate,
     OrderChange,
@@ -30,13 +30,13 @@ from common.feed import (
     Trades,
     topic,
 )
-from common.instruments import Instrument
-from common.sync import BookState
-from common.types import Side
-from publisher.depth import DepthSide
-from publisher.history import Frames, Topic
-from publisher.market_state import StateTopic, Volumes
-from publisher.statistics import Quote, Statistics
+from crossbook.common.instruments import Instrument
+from crossbook.common.sync import BookState
+from crossbook.common.types import Side
+from crossbook.publisher.depth import DepthSide
+from crossbook.publisher.history import Frames, Topic
+from crossbook.publisher.market_state import StateTopic, Volumes
+from crossbook.publisher.statistics import Quote, Statistics
 
 _BUY: Final = int(Side.BUY)
 _SELL: Final = int(Side.SELL)

@@ -9,13 +9,13 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from common.auction import NOTHING, Price, uncross_price
-from common.codec import encode
-from common.events import AuctionUncrossed, InstrumentStateChanged, OrderAccepted
-from common.feed import MarketState, topic
-from common.sync import BookState
-from common.types import InstrumentState, Side
-from publisher.history import Frames, Topic
+from crossbook.common.auction import NOTHING, Price, uncross_price
+from crossbook.common.codec import encode
+from crossbook.common.events import AuctionUncrossed, InstrumentStateChanged, OrderAccepted
+from crossbook.common.feed import MarketState, topic
+from crossbook.common.sync import BookState
+from crossbook.common.types import InstrumentState, Side
+from crossbook.publisher.history import Frames, Topic
 
 _AUCTION: Final = int(InstrumentState.AUCTION)
 _OPEN: Final = int(InstrumentState.OPEN)

@@ -7,17 +7,17 @@ from typing import Final, Protocol
 
 from prometheus_client.metrics_core import Metric
 
-from common.exposition import SECOND_NS, Exposition
-from common.tally import Buckets
-from publisher.replica import Replica
-from publisher.snapshots import SnapshotDesk
+from crossbook.common.exposition import SECOND_NS, Exposition
+from crossbook.common.tally import Buckets
+from crossbook.publisher.replica import Replica
+from crossbook.publisher.snapshots import SnapshotDesk
 
 FRESH_NS: Final = 100_000_000
 """How long a text is given again: strangers may ask, and making one takes about a millisecond."""
 
 
 class RoundCounts(Protocol):
-    """What the loop counts: `publisher.service.Rounds`."""
+    """What the loop counts: `crossbook.publisher.service.Rounds`."""
 
     batches: int
     events: int

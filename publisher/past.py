@@ -9,9 +9,15 @@ from typing import Final
 
 from msgspec import Struct
 
-from common.history import HistoryAnswer, HistoryReject, MarketQuestion, MarketRecord, NotYet
-from publisher.feed import Feed
-from publisher.statistics import Statistics
+from crossbook.common.history import (
+    HistoryAnswer,
+    HistoryReject,
+    MarketQuestion,
+    MarketRecord,
+    NotYet,
+)
+from crossbook.publisher.feed import Feed
+from crossbook.publisher.statistics import Statistics
 
 ALONE_NS: Final = 10_000_000_000
 """How long candles and ticker are held back for a recorder that does not answer."""

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from enum import Enum
 from typing import Final
 
-from common.codec import decode_events
-from common.errors import StreamError
-from common.events import EventBatch
-from common.stream import AskAgain, StreamFollower
-from common.sync import (
+from crossbook.common.codec import decode_events
+from crossbook.common.errors import StreamError
+from crossbook.common.events import EventBatch
+from crossbook.common.stream import AskAgain, StreamFollower
+from crossbook.common.sync import (
     Books,
     BooksRequest,
     Resend,
@@ -21,7 +21,7 @@ from common.sync import (
     SyncReply,
     SyncRequest,
 )
-from publisher.feed import Feed
+from crossbook.publisher.feed import Feed
 
 RESEND_AGAIN_NS: Final = 200_000_000
 BOOKS_AGAIN_NS: Final = 1_000_000_000

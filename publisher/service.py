@@ -9,16 +9,16 @@ from typing import Any, Protocol
 import zmq
 from msgspec import Struct, field
 
-from common.clock import Clock
-from common.codec import decode_events, decode_history_answer, decode_sync_reply, encode
-from common.crash import reached
-from common.errors import BAD_BYTES
-from common.log import logger
-from common.sockets import drained, send_frames
-from common.tally import SIZES, TIMES_NS, Buckets
-from publisher.past import Finding, Past
-from publisher.replica import Lost, Replica
-from publisher.snapshots import SnapshotDesk
+from crossbook.common.clock import Clock
+from crossbook.common.codec import decode_events, decode_history_answer, decode_sync_reply, encode
+from crossbook.common.crash import reached
+from crossbook.common.errors import BAD_BYTES
+from crossbook.common.log import logger
+from crossbook.common.sockets import drained, send_frames
+from crossbook.common.tally import SIZES, TIMES_NS, Buckets
+from crossbook.publisher.past import Finding, Past
+from crossbook.publisher.replica import Lost, Replica
+from crossbook.publisher.snapshots import SnapshotDesk
 
 DRAIN_BATCHES = 256
 DRAIN_EVENTS = 8_192

@@ -6,10 +6,10 @@ from typing import Final
 
 import msgspec
 
-from common.codec import decode_feed_request, decoded
-from common.errors import CodecError
-from common.explain import blame, fields_by_tag
-from common.feed import (
+from crossbook.common.codec import decode_feed_request, decoded
+from crossbook.common.errors import CodecError
+from crossbook.common.explain import blame, fields_by_tag
+from crossbook.common.feed import (
     FeedReject,
     FeedReply,
     FeedRequest,
@@ -20,9 +20,9 @@ from common.feed import (
     SnapshotRequest,
     TooOld,
 )
-from common.metrics import Metrics, MetricsRequest
-from common.types import RejectReason
-from publisher.replica import Replica
+from crossbook.common.metrics import Metrics, MetricsRequest
+from crossbook.common.types import RejectReason
+from crossbook.publisher.replica import Replica
 
 REQUEST_BYTES_MAX: Final = 1_024
 """Longest request looked at."""

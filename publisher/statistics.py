@@ -8,13 +8,13 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from common.candles import CandleSeries
-from common.codec import encode
-from common.feed import Candles, Ticker, Trade, topic
-from common.history import Candle, MarketRecord
-from common.instruments import Instrument
-from publisher.history import Frames, Topic
-from publisher.ticker import RollingDay
+from crossbook.common.candles import CandleSeries
+from crossbook.common.codec import encode
+from crossbook.common.feed import Candles, Ticker, Trade, topic
+from crossbook.common.history import Candle, MarketRecord
+from crossbook.common.instruments import Instrument
+from crossbook.publisher.history import Frames, Topic
+from crossbook.publisher.ticker import RollingDay
 
 HELD_MAX: Final = 100_000
 """Most trades held for an answer about the past; with more the question is asked anew."""

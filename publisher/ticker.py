@@ -3,8 +3,8 @@
 from collections import deque
 from typing import Final
 
-from common.candles import SECOND_NS
-from common.history import Candle
+from crossbook.common.candles import SECOND_NS
+from crossbook.common.history import Candle
 
 MINUTE_NS: Final = 60 * SECOND_NS
 DAY_MINUTES: Final = 1_440

@@ -1,1 +1,4 @@
 """The recorder: the matcher's events in a database, and answers about the past."""
+
+if __name__ != "crossbook.recorder":
+    raise ImportError(f"{__name__} is imported as crossbook.recorder")

@@ -1,4 +1,5 @@
-"""`python -m recorder [--rebuild]`: parse settings, build the parts, run until a signal."""
+"""`python -m crossbook.recorder [--rebuild]`: parse settings, build the parts, run until a
+signal."""
 
 import argparse
 import signal
@@ -8,19 +9,19 @@ from typing import Any
 import zmq
 from sqlalchemy.exc import DBAPIError
 
-from common import sockets
-from common.clock import SystemClock
-from common.config import Settings
-from common.errors import ConfigError, StreamError
-from common.log import logger
-from common.startup import exit_on_config_error, started
-from recorder.database import SQLITE, claim_database, described, open_database, reason_of
-from recorder.metrics import RecorderMetrics
-from recorder.questions import HistoryDesk
-from recorder.replica import RecordBrokenError
-from recorder.retention import Retention
-from recorder.service import AnswerService, RecorderService
-from recorder.store import Store
+from crossbook.common import sockets
+from crossbook.common.clock import SystemClock
+from crossbook.common.config import Settings
+from crossbook.common.errors import ConfigError, StreamError
+from crossbook.common.log import logger
+from crossbook.common.startup import exit_on_config_error, started
+from crossbook.recorder.database import SQLITE, claim_database, described, open_database, reason_of
+from crossbook.recorder.metrics import RecorderMetrics
+from crossbook.recorder.questions import HistoryDesk
+from crossbook.recorder.replica import RecordBrokenError
+from crossbook.recorder.retention import Retention
+from crossbook.recorder.service import AnswerService, RecorderService
+from crossbook.recorder.store import Store
 
 
 def build(
@@ -68,7 +69,7 @@ def main() -> None:
     """Run the recorder; exits 0 after a signal, 2 on a wrong setting or a record that cannot be
     continued."""
     parser = argparse.ArgumentParser(
-        prog="python -m recorder",
+        prog="python -m crossbook.recorder",
         description="Follow the matcher into the database of DATABASE_URL, and answer questions.",
     )
     parser.add_argument(

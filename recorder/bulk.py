@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from sqlalchemy import Column, Connection, Dialect, Table
 
-from recorder.database import SQLITE
-from recorder.tables import CANDLES, ORDERS, PART
+from crossbook.recorder.database import SQLITE
+from crossbook.recorder.tables import CANDLES, ORDERS, PART
 
 Rows = Sequence[tuple[Any, ...]]
 
@@ -20,12 +20,12 @@ _CHANGED: Final = (
     "filled_notional", "reason", "updated_ns", "updated_seq", "trigger_ticks", "display_lots",
     "working", "filled_notional_high",
 )  # fmt: skip
-"""Columns of a change, in the order of `recorder.sums.order_row`."""
+"""Columns of a change, in the order of `crossbook.recorder.sums.order_row`."""
 
 
 class Bulk:
     """The statements of one dialect. Rows are tuples in the order of the table's columns; those
-    of `change_orders` in the order of `recorder.sums.order_row`."""
+    of `change_orders` in the order of `crossbook.recorder.sums.order_row`."""
 
     def __init__(self, dialect: Dialect) -> None:
         self._in_arrays = dialect.name != SQLITE

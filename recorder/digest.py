@@ -11,10 +11,10 @@ from typing import Any, Final, get_args
 
 from msgspec import Struct
 
-from common.candles import CandleSeries
-from common.commands import Instructions
-from common.errors import StreamError
-from common.events import (
+from crossbook.common.candles import CandleSeries
+from crossbook.common.commands import Instructions
+from crossbook.common.errors import StreamError
+from crossbook.common.events import (
     Event,
     EventBatch,
     InstrumentAdded,
@@ -27,10 +27,10 @@ from common.events import (
     OrderTriggered,
     TradeExecuted,
 )
-from common.history import Candle
-from common.instruments import Instrument
-from common.shards import base_of, shard_of
-from common.types import Liquidity, OrderStatus, RejectReason, Side
+from crossbook.common.history import Candle
+from crossbook.common.instruments import Instrument
+from crossbook.common.shards import base_of, shard_of
+from crossbook.common.types import Liquidity, OrderStatus, RejectReason, Side
 
 _NEW: Final = int(OrderStatus.NEW)
 _PARTIALLY_FILLED: Final = int(OrderStatus.PARTIALLY_FILLED)

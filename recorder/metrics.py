@@ -6,12 +6,12 @@ from typing import Protocol
 
 from prometheus_client.metrics_core import Metric
 
-from common.exposition import Exposition
-from common.tally import Buckets
+from crossbook.common.exposition import Exposition
+from crossbook.common.tally import Buckets
 
 
 class WrittenCounts(Protocol):
-    """What the loop counts: `recorder.service.Written`."""
+    """What the loop counts: `crossbook.recorder.service.Written`."""
 
     rows: Counter[str]
     transactions: Buckets

@@ -11,11 +11,11 @@ from msgspec.structs import replace
 from sqlalchemy import Connection, Engine, Select, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from common.candles import SECOND_NS
-from common.codec import decode_history_question, decoded
-from common.errors import CodecError
-from common.explain import blame, fields_by_tag
-from common.history import (
+from crossbook.common.candles import SECOND_NS
+from crossbook.common.codec import decode_history_question, decoded
+from crossbook.common.errors import CodecError
+from crossbook.common.explain import blame, fields_by_tag
+from crossbook.common.history import (
     CANDLE_INTERVALS_S,
     ROWS_MAX,
     Candle,
@@ -37,11 +37,20 @@ from common.history import (
     TradeRecords,
     TradesQuestion,
 )
-from common.metrics import MetricsRequest
-from recorder.database import reason_of
-from recorder.store import latest_candles, position_of
-from recorder.sums import candle_of, order_of
-from recorder.tables import CANDLES, FILLS, IS_ENDED, IS_NAMED, IS_OPEN, ORDERS, OWNER, TRADES
+from crossbook.common.metrics import MetricsRequest
+from crossbook.recorder.database import reason_of
+from crossbook.recorder.store import latest_candles, position_of
+from crossbook.recorder.sums import candle_of, order_of
+from crossbook.recorder.tables import (
+    CANDLES,
+    FILLS,
+    IS_ENDED,
+    IS_NAMED,
+    IS_OPEN,
+    ORDERS,
+    OWNER,
+    TRADES,
+)
 
 QUESTION_BYTES_MAX: Final = 1_024
 """Longest question looked at."""

@@ -8,19 +8,19 @@ recorded too and compares the time it carries.
 from collections.abc import Sequence
 from typing import Final
 
-from common.codec import decode_events
-from common.errors import CrossbookError
-from common.events import EventBatch
-from common.stream import AskAgain, StreamFollower
-from common.sync import Resend, ResendRequest, ResendTooOld, SyncReply
-from recorder.digest import Position
+from crossbook.common.codec import decode_events
+from crossbook.common.errors import CrossbookError
+from crossbook.common.events import EventBatch
+from crossbook.common.stream import AskAgain, StreamFollower
+from crossbook.common.sync import Resend, ResendRequest, ResendTooOld, SyncReply
+from crossbook.recorder.digest import Position
 
 RESEND_AGAIN_NS: Final = 1_000_000_000
 """Before the same is asked for again: the matcher may have to read it from disk."""
 
 REMEDY: Final = (
     "Give another DATABASE_URL to keep this record, or start once with "
-    "`python -m recorder --rebuild`, which empties it and reads the journal again"
+    "`python -m crossbook.recorder --rebuild`, which empties it and reads the journal again"
 )
 
 _NOTHING: Final[tuple[EventBatch, ...]] = ()

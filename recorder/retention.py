@@ -11,8 +11,8 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Engine, Table, delete, func, select
 
-from common.candles import SECOND_NS
-from recorder.tables import CANDLES, FILLS, IS_ENDED, ORDERS, TRADES
+from crossbook.common.candles import SECOND_NS
+from crossbook.recorder.tables import CANDLES, FILLS, IS_ENDED, ORDERS, TRADES
 
 ROWS_AT_ONCE: Final = 1_000
 """Most rows of a table looked at for one instrument; a step, which is one transaction, goes on to

@@ -13,25 +13,25 @@ import zmq
 from msgspec import Struct, field
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from common.clock import Clock
-from common.codec import decode_events, decode_sync_reply, encode
-from common.crash import reached
-from common.errors import BAD_BYTES
-from common.events import EventBatch
-from common.history import HistoryAnswer, HistoryQuestion, HistoryReject
-from common.instruments import Instrument
-from common.log import logger
-from common.metrics import Metrics, MetricsRequest
-from common.sockets import drained
-from common.stream import AskAgain
-from common.sync import GatewayRequest, GatewayState
-from common.tally import TIMES_NS, Buckets
-from recorder.database import reason_of
-from recorder.digest import Changes, Digest
-from recorder.questions import HistoryDesk, not_yet, read_question
-from recorder.replica import REMEDY, RecordBrokenError, Replica
-from recorder.retention import Retention
-from recorder.store import Store
+from crossbook.common.clock import Clock
+from crossbook.common.codec import decode_events, decode_sync_reply, encode
+from crossbook.common.crash import reached
+from crossbook.common.errors import BAD_BYTES
+from crossbook.common.events import EventBatch
+from crossbook.common.history import HistoryAnswer, HistoryQuestion, HistoryReject
+from crossbook.common.instruments import Instrument
+from crossbook.common.log import logger
+from crossbook.common.metrics import Metrics, MetricsRequest
+from crossbook.common.sockets import drained
+from crossbook.common.stream import AskAgain
+from crossbook.common.sync import GatewayRequest, GatewayState
+from crossbook.common.tally import TIMES_NS, Buckets
+from crossbook.recorder.database import reason_of
+from crossbook.recorder.digest import Changes, Digest
+from crossbook.recorder.questions import HistoryDesk, not_yet, read_question
+from crossbook.recorder.replica import REMEDY, RecordBrokenError, Replica
+from crossbook.recorder.retention import Retention
+from crossbook.recorder.store import Store
 
 DRAIN_BATCHES: Final = 256
 """Most event batches taken from the socket before they are written."""

@@ -9,15 +9,15 @@ from typing import Final
 
 from sqlalchemy import Connection, Engine, inspect, select, update
 
-from common.crash import reached
-from common.errors import ConfigError
-from common.history import CANDLE_INTERVALS_S, Candle
-from recorder.bulk import Bulk
-from recorder.database import described
-from recorder.digest import Changes, Position
-from recorder.replica import REMEDY, RecordBrokenError
-from recorder.sums import candle_of, candle_row, cut_sum, order_row, widen
-from recorder.tables import (
+from crossbook.common.crash import reached
+from crossbook.common.errors import ConfigError
+from crossbook.common.history import CANDLE_INTERVALS_S, Candle
+from crossbook.recorder.bulk import Bulk
+from crossbook.recorder.database import described
+from crossbook.recorder.digest import Changes, Position
+from crossbook.recorder.replica import REMEDY, RecordBrokenError
+from crossbook.recorder.sums import candle_of, candle_row, cut_sum, order_row, widen
+from crossbook.recorder.tables import (
     CANDLES,
     FILLS,
     METADATA,

@@ -19,10 +19,10 @@ from sqlalchemy import (
     update,
 )
 
-from common.history import Candle, OrderRecord
-from common.types import MAX_INT
-from recorder.digest import OrderChange, OrderRow
-from recorder.tables import CANDLES, ORDERS, PART
+from crossbook.common.history import Candle, OrderRecord
+from crossbook.common.types import MAX_INT
+from crossbook.recorder.digest import OrderChange, OrderRow
+from crossbook.recorder.tables import CANDLES, ORDERS, PART
 
 SUMS: Final[Sequence[tuple[Table, str, str]]] = (
     (ORDERS, "filled_notional", "filled_notional_high"),

@@ -19,7 +19,7 @@ from sqlalchemy import (
     text,
 )
 
-from common.types import MAX_CLIENT_ORDER_ID, OrderStatus
+from crossbook.common.types import MAX_CLIENT_ORDER_ID, OrderStatus
 
 SCHEMA_VERSION: Final = 3
 """Tables of version 2, whose sums had one column, are given the others when they are opened. Any

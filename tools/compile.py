@@ -14,7 +14,7 @@ from typing import Final
 
 import msgspec
 
-from matcher import ROOT, Manifest, compiled_directory, digests, platform
+from crossbook.matcher import ROOT, Manifest, compiled_directory, digests, platform
 from tools.lower import lowered
 
 MODULES: Final = (
@@ -82,10 +82,12 @@ def build(root: Path) -> None:
     made_of = digests(root, source_files(root))
     for name in made_of:
         text = (root / name).read_text()
-        copy = work / "source" / name
+        copy = work / "source" / "crossbook" / name
         copy.parent.mkdir(parents=True, exist_ok=True)
         copy.write_text(lowered(text) if name in sources else text)
-    _compile(work / "source", work / "modules", work / "objects", sources)
+    (work / "source" / "crossbook" / "__init__.py").touch()
+    named = [f"crossbook/{name}" for name in sources]
+    _compile(work / "source", work / "modules", work / "objects", named)
     shutil.copytree(work / "modules", directory)
     manifest = Manifest(platform(), made_of)
     (directory / "manifest.json").write_bytes(msgspec.json.encode(manifest))

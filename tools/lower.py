@@ -73,7 +73,7 @@ def _take_classes(tree: ast.Module, imports: list[ast.ImportFrom], lines: list[s
         alias.name: node
         for node in imports
         for alias in node.names
-        if (node.module or "").startswith("common.") and not alias.name.isupper()
+        if (node.module or "").startswith("crossbook.common.") and not alias.name.isupper()
     }
     uses = {
         (name.lineno, name.col_offset, name.id)

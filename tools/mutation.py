@@ -110,18 +110,27 @@ def files_of(area: str) -> list[str]:
     raise KeyError(area)
 
 
+def named(path: str) -> str:
+    """A module in the package: where its examples are collected, and by which it is imported.
+
+    >>> named("matcher/service.py"), named("crossbook/errors.py")
+    ('crossbook/matcher/service.py', 'crossbook/errors.py')
+    """
+    return path if path.startswith("crossbook/") else f"crossbook/{path}"
+
+
 def mirror(path: str) -> set[str]:
     """The tests nearest to a module: its own examples, those that mirror it, those that use it.
 
     >>> sorted(mirror("matcher/service.py"))
-    ['matcher/service.py', 'tests/system/test_matcher_loop.py']
+    ['crossbook/matcher/service.py', 'tests/system/test_matcher_loop.py']
     """
     module = Path(path)
     tests = [*(ROOT / "tests" / module.parts[0]).rglob("test_*.py"), *ROOT.glob(LOOPS)]
-    imported = f"from {'.'.join(module.with_suffix('').parts)} import "
-    named = re.compile(f"test_{module.stem}(_.*)?")
-    near = [each for each in tests if named.fullmatch(each.stem) or imported in each.read_text()]
-    return {path, *(each.relative_to(ROOT).as_posix() for each in near)}
+    imported = f"from {'.'.join(Path(named(path)).with_suffix('').parts)} import "
+    mirrors = re.compile(f"test_{module.stem}(_.*)?")
+    near = [each for each in tests if mirrors.fullmatch(each.stem) or imported in each.read_text()]
+    return {named(path), *(each.relative_to(ROOT).as_posix() for each in near)}
 
 
 def steps(mutant: Mutant, reached: Reached, area: Area) -> list[list[str]]:
@@ -166,14 +175,17 @@ class Copy:
             cwd=ROOT, capture_output=True, check=True, text=True,
         ).stdout.split("\0")  # fmt: skip
         for name in filter(None, names):
-            if (ROOT / name).is_file():
+            if (ROOT / name).is_symlink():
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                (folder / name).symlink_to((ROOT / name).readlink())
+            elif (ROOT / name).is_file():
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(ROOT / name, folder / name)
 
     def reached(self, area: Area, files: Iterable[str]) -> Reached | None:
         """Which tests of an area run what; None when they fail without a defect."""
         noted = self._folder / ".reached"
-        own = [path for path in files if ">>> " in (ROOT / path).read_text()]
+        own = [named(path) for path in files if ">>> " in (ROOT / path).read_text()]
         found = self.passes([f"--reached-into={noted}", *own, *area.tests], SOUND_S)
         return msgspec.json.decode(noted.read_bytes(), type=Reached) if found else None
 

@@ -4,6 +4,7 @@
 whose names that file holds.
 """
 
+import os
 import sys
 import threading
 from collections import defaultdict
@@ -98,11 +99,18 @@ class _Notes:
     def pytest_sessionfinish(self) -> None:
         """Write it all."""
         sys.settrace(None)
+        # A folder may be reached by a link: its files are noted where they lie.
+        root = f"{os.path.realpath(self._root)}/"
+        paths = {
+            name: os.path.realpath(name).removeprefix(root)
+            for name in {code.co_filename for codes in self._ran.values() for code in codes}
+            if name.startswith(self._root)
+        }
         functions = defaultdict(set)
         for test, codes in self._ran.items():
             for code in codes:
-                path = code.co_filename.removeprefix(self._root)
-                if path != code.co_filename and not path.startswith("."):
+                path = paths.get(code.co_filename, "")
+                if path and not path.startswith((".", "/")):
                     functions[f"{path}:{_function(code)}"].add(test)
         noted = Reached(
             {name: _sorted(tests) for name, tests in functions.items()}, _sorted(self._starters)

@@ -4,7 +4,7 @@ from typing import Final, TypeAlias
 
 from msgspec import Struct
 
-from common.types import OrderType, TimeInForce
+from crossbook.common.types import OrderType, TimeInForce
 from crossbook.simulator.chance import Chance
 from crossbook.simulator.market import BUY, SELL, Market, OpenOrder
 

@@ -11,9 +11,9 @@ from typing import Final, TypeAlias
 
 from msgspec import Struct
 
-from common.entry import Ack, Amend, Cancel, Execution, New, Reject
-from common.instruments import Instrument, parse_decimal
-from common.types import ExecutionKind, OrderStatus, RejectReason
+from crossbook.common.entry import Ack, Amend, Cancel, Execution, New, Reject
+from crossbook.common.instruments import Instrument, parse_decimal
+from crossbook.common.types import ExecutionKind, OrderStatus, RejectReason
 from crossbook.simulator.chance import Chance
 from crossbook.simulator.desk import GTC, LIMIT, Action, Desk, Move, Place, Pull
 from crossbook.simulator.fundamental import TICKS_PER_SECOND, Fundamental

@@ -9,8 +9,8 @@ from typing import Final
 from msgspec import Struct
 from sortedcontainers import SortedDict
 
-from common.instruments import Instrument, power_of_ten
-from common.types import Side
+from crossbook.common.instruments import Instrument, power_of_ten
+from crossbook.common.types import Side
 
 BUY: Final = int(Side.BUY)
 SELL: Final = int(Side.SELL)

@@ -16,12 +16,12 @@ from typing import Final, TypeVar
 import zmq
 from msgspec import Struct
 
-from common.entry import Ack, Execution, MassCancel, Reject
-from common.errors import CrossbookError
-from common.instruments import Instrument
-from common.shards import shard_of
-from common.types import RejectReason
 from crossbook.async_client import AsyncClient
+from crossbook.common.entry import Ack, Execution, MassCancel, Reject
+from crossbook.common.errors import CrossbookError
+from crossbook.common.instruments import Instrument
+from crossbook.common.shards import shard_of
+from crossbook.common.types import RejectReason
 from crossbook.errors import GatewayUnavailable, OrderRejected, OutcomeUnknown
 from crossbook.request import mass_cancel
 from crossbook.simulator.flow import Answer, Flow, TradeRequest

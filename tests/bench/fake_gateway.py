@@ -6,9 +6,9 @@ from typing import Self
 
 import zmq
 
-from common import codec, entry, sockets
-from common.instruments import Instrument, example
-from common.types import OrderStatus
+from crossbook.common import codec, entry, sockets
+from crossbook.common.instruments import Instrument, example
+from crossbook.common.types import OrderStatus
 from tests.system.exchange import free_ports
 
 

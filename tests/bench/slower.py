@@ -3,8 +3,8 @@
 import ast
 from typing import Any
 
-from matcher import ROOT
-from matcher.engine import Engine
+from crossbook.matcher import ROOT
+from crossbook.matcher.engine import Engine
 
 _CALLED = "def more(self): pass"
 

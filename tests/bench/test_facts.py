@@ -8,10 +8,10 @@ from bench.facts import measure, recorded, simulated
 from bench.facts_plot import draw
 from bench.stylised import quantile, survival
 from bench.tape import Tape
-from common.commands import AmendOrder, CancelOrder, Command, NewOrder
-from common.instruments import example
+from crossbook.common.commands import AmendOrder, CancelOrder, Command, NewOrder
+from crossbook.common.instruments import example
+from crossbook.matcher.engine import Engine
 from crossbook.sample_flow import sample_path
-from matcher.engine import Engine
 
 SECOND = 1_000_000_000
 BUY, SELL, GTC, IOC = 1, 2, 1, 3

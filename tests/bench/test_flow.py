@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from bench.flow import Flow
-from common import entry
-from common.instruments import load_instruments
-from common.types import OrderStatus, TimeInForce
+from crossbook.common import entry
+from crossbook.common.instruments import load_instruments
+from crossbook.common.types import OrderStatus, TimeInForce
 
 INSTRUMENTS = load_instruments(Path(__file__).resolve().parents[2] / "instruments.toml")
 CLIENTS = 3

@@ -7,8 +7,8 @@ from typing import get_args
 import pytest
 
 from bench import mixed
-from common.commands import AmendOrder, CancelOrder, Command, MassCancelOrders, NewOrder
-from common.events import (
+from crossbook.common.commands import AmendOrder, CancelOrder, Command, MassCancelOrders, NewOrder
+from crossbook.common.events import (
     AccountOpened,
     AuctionUncrossed,
     CommandRejected,
@@ -20,8 +20,8 @@ from common.events import (
     OrdersMassCanceled,
     TradeExecuted,
 )
-from common.types import OrderType, RejectReason, SelfTrade, TimeInForce
-from matcher.invariants import check
+from crossbook.common.types import OrderType, RejectReason, SelfTrade, TimeInForce
+from crossbook.matcher.invariants import check
 
 ORDERS = 6_000
 

@@ -12,8 +12,8 @@ import pytest
 
 from bench import drivers, node_peer, peers, workload
 from bench.peers import PEERS, Peer
-from common.commands import AmendOrder, CancelOrder, Command, NewOrder
-from common.types import Side, TimeInForce
+from crossbook.common.commands import AmendOrder, CancelOrder, Command, NewOrder
+from crossbook.common.types import Side, TimeInForce
 
 MESSAGES = 4_000
 

@@ -10,12 +10,12 @@ import pytest
 
 from bench import workload
 from bench.workload import SCENARIOS, generate
-from common import codec
-from common.commands import AmendOrder, CancelOrder, Command, NewOrder
-from common.events import CommandRejected, TradeExecuted
-from common.types import RejectReason, Side, TimeInForce
-from matcher.engine import Engine
-from matcher.invariants import check
+from crossbook.common import codec
+from crossbook.common.commands import AmendOrder, CancelOrder, Command, NewOrder
+from crossbook.common.events import CommandRejected, TradeExecuted
+from crossbook.common.types import RejectReason, Side, TimeInForce
+from crossbook.matcher.engine import Engine
+from crossbook.matcher.invariants import check
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 ORDERS = 20_000

@@ -9,9 +9,9 @@ from binascii import crc32
 
 from msgspec import Raw
 
-from common.candles import SECOND_NS, CandleSeries
-from common.codec import encode
-from common.feed import (
+from crossbook.common.candles import SECOND_NS, CandleSeries
+from crossbook.common.codec import encode
+from crossbook.common.feed import (
     HEARTBEAT_TOPIC,
     BestBidOffer,
     Candles,
@@ -34,10 +34,10 @@ from common.feed import (
     Trades,
     topic,
 )
-from common.feed_line import CHANNELS
-from common.instruments import example
-from common.sequence import first_of
-from common.types import RejectReason
+from crossbook.common.feed_line import CHANNELS
+from crossbook.common.instruments import example
+from crossbook.common.sequence import first_of
+from crossbook.common.types import RejectReason
 
 Frames = tuple[bytes, int, bytes]
 SYMBOL = "BTC-USDT"

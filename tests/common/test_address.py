@@ -3,8 +3,8 @@
 import pytest
 import zmq
 
-from common.address import IPC_PATH_MAX, check_address, is_loopback
-from common.errors import ConfigError
+from crossbook.common.address import IPC_PATH_MAX, check_address, is_loopback
+from crossbook.common.errors import ConfigError
 
 
 @pytest.mark.parametrize(

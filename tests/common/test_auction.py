@@ -2,8 +2,8 @@
 
 import random
 
-from common.auction import NOTHING, Price, uncross_price
-from common.types import Side
+from crossbook.common.auction import NOTHING, Price, uncross_price
+from crossbook.common.types import Side
 from tests.model import auction as model
 from tests.model.orders import Order
 

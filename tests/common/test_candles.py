@@ -5,8 +5,8 @@ from itertools import pairwise
 
 import pytest
 
-from common.candles import SECOND_NS, CandleSeries
-from common.history import CANDLE_INTERVALS_S, Candle
+from crossbook.common.candles import SECOND_NS, CandleSeries
+from crossbook.common.history import CANDLE_INTERVALS_S, Candle
 
 Trade = tuple[int, int, int, int, int, int]
 """Price, lots, notional, trade id, seq, time."""

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from common.claim import Claim, Claimed, claim_beside, claim_endpoint
+from crossbook.common.claim import Claim, Claimed, claim_beside, claim_endpoint
 
 TAKER = """
 import sys
 from pathlib import Path
-from common.claim import Claimed, claim_endpoint
+from crossbook.common.claim import Claimed, claim_endpoint
 try:
     claim = claim_endpoint(Path(sys.argv[1]))
 except Claimed as error:

@@ -2,7 +2,7 @@
 
 import time
 
-from common.clock import Clock, FakeClock, SystemClock
+from crossbook.common.clock import Clock, FakeClock, SystemClock
 
 
 def test_the_system_clock_moves_forward() -> None:

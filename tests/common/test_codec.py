@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common import admin, codec, entry, events, feed, sync
-from common.errors import CodecError
-from common.history import Candle, CandleRecords, MarketRecord, OrderRecord, OrderRecords
-from common.types import MAX_CLIENT_ORDER_ID, MAX_INT, RejectReason, Side
+from crossbook.common import admin, codec, entry, events, feed, sync
+from crossbook.common.errors import CodecError
+from crossbook.common.history import Candle, CandleRecords, MarketRecord, OrderRecord, OrderRecords
+from crossbook.common.types import MAX_CLIENT_ORDER_ID, MAX_INT, RejectReason, Side
 
 NEW = entry.New(7, "BTC-USDT", Side.BUY, "0.5", "50000.01", client_order_id="mine")
 CANCEL = entry.Cancel(8, "BTC-USDT", 42)

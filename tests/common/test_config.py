@@ -7,8 +7,8 @@ from typing import Literal
 import pytest
 from sqlalchemy.engine import make_url
 
-from common.config import Settings, load_settings
-from common.errors import ConfigError
+from crossbook.common.config import Settings, load_settings
+from crossbook.common.errors import ConfigError
 
 ROOT = Path(__file__).resolve().parents[2]
 Process = Literal["matcher", "gateway", "publisher", "recorder", "client"]

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.depth import BookChecksum, Depth, OrderDepth
-from common.feed import OrderChange
-from common.instruments import Instrument, example
-from common.types import Side
+from crossbook.common.depth import BookChecksum, Depth, OrderDepth
+from crossbook.common.feed import OrderChange
+from crossbook.common.instruments import Instrument, example
+from crossbook.common.types import Side
 
 NICKEL = Instrument(1, "A-B", "A", "B", "0.05", "2.5", 1, 8, 10**9, 1, 10**9, 0, 0, 0)
 SHARE = Instrument(5, "MSFT-USD", "MSFT", "USD", "0.01", "1", 0, 10, 10**9, 1, 10**9, 0, 0, 0)

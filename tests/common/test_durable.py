@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from common.durable import sync_all, sync_call, sync_data
+from crossbook.common.durable import sync_all, sync_call, sync_data
 
 FULL = 51
 """`F_FULLFSYNC` on macOS."""

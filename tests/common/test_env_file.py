@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from common.env_file import Names, read_names
-from common.errors import ConfigError
+from crossbook.common.env_file import Names, read_names
+from crossbook.common.errors import ConfigError
 
 KNOWN = {"ACCOUNT", "ACCOUNTS", "API_PORT", "DATA_DIR", "JOURNAL_SYNC", "LOG_FORMAT"}
 

@@ -6,8 +6,8 @@ import pytest
 from prometheus_client.metrics_core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
-from common.exposition import Exposition
-from common.tally import SIZES, TIMES_NS, Buckets
+from crossbook.common.exposition import Exposition
+from crossbook.common.tally import SIZES, TIMES_NS, Buckets
 
 
 class Some(Exposition):

@@ -3,9 +3,9 @@
 import pytest
 from msgspec.structs import replace
 
-from common.codec import encode
-from common.depth import BookChecksum
-from common.feed import (
+from crossbook.common.codec import encode
+from crossbook.common.depth import BookChecksum
+from crossbook.common.feed import (
     HEARTBEAT_TOPIC,
     Heartbeat,
     InstrumentList,
@@ -14,9 +14,9 @@ from common.feed import (
     SnapshotRequest,
     topic,
 )
-from common.feed_follower import STALE_NS, FeedFollower
-from common.feed_group import FeedGroup
-from common.instruments import Instrument, example
+from crossbook.common.feed_follower import STALE_NS, FeedFollower
+from crossbook.common.feed_group import FeedGroup
+from crossbook.common.instruments import Instrument, example
 
 ONE = example()
 TWO = replace(example(), id=2, symbol="ETH-USDT")

@@ -3,10 +3,10 @@
 import pytest
 from msgspec.structs import replace
 
-from common.feed import MarketState, Snapshot, SnapshotRequest, topic
-from common.feed_follower import FeedFollower
-from common.sequence import first_of
-from common.types import InstrumentState
+from crossbook.common.feed import MarketState, Snapshot, SnapshotRequest, topic
+from crossbook.common.feed_follower import FeedFollower
+from crossbook.common.sequence import first_of
+from crossbook.common.types import InstrumentState
 from tests.common.feed_source import SYMBOL, FeedSource
 from tests.common.test_local_book import World, started
 

@@ -3,10 +3,10 @@
 import pytest
 from msgspec.structs import replace
 
-from common.codec import decode_feed, encode
-from common.feed import Candles, Snapshot, SnapshotRequest, Ticker, topic
-from common.feed_follower import FeedFollower
-from common.history import Candle
+from crossbook.common.codec import decode_feed, encode
+from crossbook.common.feed import Candles, Snapshot, SnapshotRequest, Ticker, topic
+from crossbook.common.feed_follower import FeedFollower
+from crossbook.common.history import Candle
 from tests.common.feed_source import SYMBOL, FeedSource, Frames
 from tests.common.test_local_book import World, started
 

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from common.errors import ConfigError, DecimalError
-from common.instruments import (
+from crossbook.common.errors import ConfigError, DecimalError
+from crossbook.common.instruments import (
     MAX_NOTIONAL,
     Instrument,
     check_change,
@@ -23,7 +23,7 @@ from common.instruments import (
     name_fault,
     parse_decimal,
 )
-from common.types import MAX_INT, RejectReason
+from crossbook.common.types import MAX_INT, RejectReason
 
 SHIPPED = Path(__file__).resolve().parents[2] / "instruments.toml"
 NICKEL = Instrument(1, "A-B", "A", "B", "0.05", "2.5", 1, 8, 10**9, 1, 10**9, 0, 0, 0)

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator
 
 import pytest
 
-from common.codec import encode
-from common.feed import (
+from crossbook.common.codec import encode
+from crossbook.common.feed import (
     BestBidOffer,
     DepthUpdate,
     FeedReject,
@@ -20,11 +20,11 @@ from common.feed import (
     Trades,
     topic,
 )
-from common.feed_follower import HELD_MAX, STALE_NS, FeedFollower, Update
-from common.feed_line import RETRY_NS
-from common.local_book import Best, LocalBook
-from common.sequence import epoch_of, first_of
-from common.types import RejectReason
+from crossbook.common.feed_follower import HELD_MAX, STALE_NS, FeedFollower, Update
+from crossbook.common.feed_line import RETRY_NS
+from crossbook.common.local_book import Best, LocalBook
+from crossbook.common.sequence import epoch_of, first_of
+from crossbook.common.types import RejectReason
 from tests.common.feed_source import SYMBOL, FeedSource, Frames
 
 ALL = ("trade", "bbo", "l2", "l3", "candle", "ticker")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
-from common.log import logger, set_up_logging
+from crossbook.common.log import logger, set_up_logging
 
 
 @pytest.fixture(autouse=True)

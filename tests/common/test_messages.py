@@ -9,8 +9,8 @@ import msgspec
 import pytest
 from msgspec import Struct
 
-from common import admin, codec, commands, entry, events, feed, instruments, sync
-from common.types import MAX_INT
+from crossbook.common import admin, codec, commands, entry, events, feed, instruments, sync
+from crossbook.common.types import MAX_INT
 
 UNIONS: list[tuple[Any, Callable[[bytes], Any]]] = [
     (entry.Reply, lambda body: codec.decode_replies(b"\x91" + body)[0]),

@@ -6,7 +6,7 @@ import resource
 
 import pytest
 
-from common.open_files import allow_open_files, few
+from crossbook.common.open_files import allow_open_files, few
 
 NONE = resource.RLIM_INFINITY
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from common.private import close_files, close_folder, private_file, private_folder
+from crossbook.common.private import close_files, close_folder, private_file, private_folder
 
 
 @pytest.fixture(params=[0o000, 0o022, 0o077, 0o277], autouse=True)

@@ -12,7 +12,7 @@ from zlib import crc32
 import pytest
 from msgspec import NODEFAULT, Struct, structs
 
-from common import (
+from crossbook.common import (
     admin,
     codec,
     commands,
@@ -26,10 +26,10 @@ from common import (
     sync,
     types,
 )
-from common.codec import decode_requests
-from common.depth import BookChecksum, Depth
-from common.types import RejectReason, Side
-from gateway import catch_up, link
+from crossbook.common.codec import decode_requests
+from crossbook.common.depth import BookChecksum, Depth
+from crossbook.common.types import RejectReason, Side
+from crossbook.gateway import catch_up, link
 
 PAGE = (Path(__file__).resolve().parents[2] / "common" / "README.md").read_text()
 MODULES = (entry, feed, commands, events, sync, admin, history, metrics)

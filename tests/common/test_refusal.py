@@ -3,7 +3,7 @@
 import pytest
 from msgspec.structs import replace
 
-from common.commands import (
+from crossbook.common.commands import (
     AddInstrument,
     AdjustBalance,
     AmendOrder,
@@ -14,11 +14,11 @@ from common.commands import (
     SetCancelAfter,
     SetFees,
 )
-from common.events import CommandRejected
-from common.instruments import example
-from common.refusal import refusal_text
-from common.rules import BALANCE_MAX
-from common.types import RejectReason
+from crossbook.common.events import CommandRejected
+from crossbook.common.instruments import example
+from crossbook.common.refusal import refusal_text
+from crossbook.common.rules import BALANCE_MAX
+from crossbook.common.types import RejectReason
 
 MARKET = replace(
     example(),

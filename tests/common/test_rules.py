@@ -5,9 +5,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from common.errors import ConfigError
-from common.instruments import example
-from common.rules import (
+from crossbook.common.errors import ConfigError
+from crossbook.common.instruments import example
+from crossbook.common.rules import (
     BALANCE_MAX,
     EDITION,
     Configuration,

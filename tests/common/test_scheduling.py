@@ -7,13 +7,13 @@ import sys
 import pytest
 
 from bench.machine import allows_realtime
-from common.scheduling import has_policies
+from crossbook.common.scheduling import has_policies
 
 if not has_policies():
     pytest.skip("Linux's policies", allow_module_level=True)
 
 BEGIN = (
-    "import os, resource, threading; from common.scheduling import *; "
+    "import os, resource, threading; from crossbook.common.scheduling import *; "
     "os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0)); "
 )
 REALTIME = "set_up_scheduling('realtime', is_matcher=True)"

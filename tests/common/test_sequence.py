@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.sequence import COUNT_MASK, base_at, epoch_of
-from common.types import MAX_INT
+from crossbook.common.sequence import COUNT_MASK, base_at, epoch_of
+from crossbook.common.types import MAX_INT
 
 START_OF_2025 = 1_735_689_600_000_000_000
 EIGHTH = 125_000_000

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 import zmq
 
-from common import sockets
-from common.address import IPC_PATH_MAX, check_address
-from common.errors import ConfigError
+from crossbook.common import sockets
+from crossbook.common.address import IPC_PATH_MAX, check_address
+from crossbook.common.errors import ConfigError
 from tests.system.exchange import free_ports
 
 Context = zmq.Context[zmq.Socket[bytes]]

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import structlog
 
-from common.config import Settings
-from common.errors import ConfigError
-from common.startup import exit_on_config_error, started
+from crossbook.common.config import Settings
+from crossbook.common.errors import ConfigError
+from crossbook.common.startup import exit_on_config_error, started
 
 
 @pytest.fixture(autouse=True)

@@ -4,8 +4,8 @@ from random import Random
 
 import pytest
 
-from common.events import CommandRejected, EventBatch
-from common.stream import AskAgain, StreamFollower
+from crossbook.common.events import CommandRejected, EventBatch
+from crossbook.common.stream import AskAgain, StreamFollower
 
 
 def batch(first_seq: int, last_seq: int, stream: int = 7) -> EventBatch:

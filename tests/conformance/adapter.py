@@ -33,13 +33,19 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from hashlib import sha256
 from typing import Any, Final, TextIO
 
-from common.commands import AmendOrder, CancelOrder, Command, MassCancelOrders, NewOrder
-from common.entry import OrderState
-from common.events import CommandRejected, Event, OrderAccepted, OrderRepeated, TradeExecuted
-from common.instruments import MAX_NOTIONAL, Instrument, format_decimal
-from common.sync import RestingOrder
-from common.types import OrderType, RejectReason, SelfTrade, Side, TimeInForce
-from matcher.engine import Engine
+from crossbook.common.commands import AmendOrder, CancelOrder, Command, MassCancelOrders, NewOrder
+from crossbook.common.entry import OrderState
+from crossbook.common.events import (
+    CommandRejected,
+    Event,
+    OrderAccepted,
+    OrderRepeated,
+    TradeExecuted,
+)
+from crossbook.common.instruments import MAX_NOTIONAL, Instrument, format_decimal
+from crossbook.common.sync import RestingOrder
+from crossbook.common.types import OrderType, RejectReason, SelfTrade, Side, TimeInForce
+from crossbook.matcher.engine import Engine
 
 PROTOCOL: Final = {"protocol": "tracebook.conformance", "protocol_version": 1}
 SYMBOLS_MAX: Final = 16

@@ -9,8 +9,8 @@ from typing import Any
 
 from msgspec import Struct
 
-from common import entry, feed
-from common.events import (
+from crossbook.common import entry, feed
+from crossbook.common.events import (
     CommandRejected,
     OrderAccepted,
     OrderAmended,
@@ -18,7 +18,7 @@ from common.events import (
     OrderRepeated,
     OrdersMassCanceled,
 )
-from common.types import ExecutionKind, RejectReason
+from crossbook.common.types import ExecutionKind, RejectReason
 from tests.crash.truth import Key, Report, Truth, report_of
 
 Command = entry.New | entry.Cancel | entry.Amend | entry.MassCancel

@@ -14,8 +14,8 @@ from typing import Any
 import zmq
 from msgspec.structs import replace
 
-from common import codec, entry, feed, sockets
-from common.types import OrderType, RejectReason, Side, TimeInForce
+from crossbook.common import codec, entry, feed, sockets
+from crossbook.common.types import OrderType, RejectReason, Side, TimeInForce
 from crossbook.errors import MarketDataError
 from crossbook.market_data import MarketData
 from tests.crash.history import ClientHistory, Command, PublicHistory

@@ -84,7 +84,7 @@ def test_deaths_at_random_instants_break_no_promise(world: World) -> None:
 def test_every_point_in_the_program_is_in_the_matrix() -> None:
     named = set()
     for folder in ("matcher", "gateway", "publisher"):
-        for path in (REPOSITORY / folder).glob("*.py"):
+        for path in (REPOSITORY / folder).rglob("*.py"):
             named |= set(re.findall(r'reached\("([a-z_.]+)"\)', path.read_text()))
     assert named == {point for _, point in POINTS}
 

@@ -6,9 +6,15 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from common import entry, feed
-from common.events import CommandRejected, EventBatch, OrderAccepted, OrderCanceled, TradeExecuted
-from common.types import ExecutionKind, RejectReason, Side
+from crossbook.common import entry, feed
+from crossbook.common.events import (
+    CommandRejected,
+    EventBatch,
+    OrderAccepted,
+    OrderCanceled,
+    TradeExecuted,
+)
+from crossbook.common.types import ExecutionKind, RejectReason, Side
 from tests.crash.history import ClientHistory, PublicHistory, Record, faults
 from tests.crash.truth import Truth
 from tests.gateway.desk_world import INSTRUMENTS, World

@@ -8,9 +8,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from common.codec import decode_events
-from common.entry import Execution
-from common.events import (
+from crossbook.common.codec import decode_events
+from crossbook.common.entry import Execution
+from crossbook.common.events import (
     CommandRejected,
     Event,
     EventBatch,
@@ -22,12 +22,12 @@ from common.events import (
     OrderRepeated,
     TradeExecuted,
 )
-from common.instruments import Instrument
-from common.sync import BookState
-from common.types import ExecutionKind, Liquidity, OrderStatus, RejectReason, Side
-from matcher.disk import FileDisk
-from matcher.fees import fee
-from matcher.journal import Journal
+from crossbook.common.instruments import Instrument
+from crossbook.common.sync import BookState
+from crossbook.common.types import ExecutionKind, Liquidity, OrderStatus, RejectReason, Side
+from crossbook.matcher.disk import FileDisk
+from crossbook.matcher.fees import fee
+from crossbook.matcher.journal import Journal
 from tests.properties.stream_checker import StreamChecker
 
 Key = tuple[int, int, int, int]

@@ -8,9 +8,9 @@ from typing import Final
 
 import zmq
 
-from common import codec, feed, sockets, sync
-from common.instruments import load_instruments
-from common.types import Side
+from crossbook.common import codec, feed, sockets, sync
+from crossbook.common.instruments import load_instruments
+from crossbook.common.types import Side
 from tests.crash.history import faults
 from tests.crash.load import SYMBOLS, Load
 from tests.crash.truth import Truth

@@ -11,9 +11,9 @@ from typing import Self
 
 import zmq
 
-from common import sockets
-from common.codec import decode_requests, encode
-from common.entry import (
+from crossbook.common import sockets
+from crossbook.common.codec import decode_requests, encode
+from crossbook.common.entry import (
     TOKEN_BYTES,
     Ack,
     CatchUp,
@@ -32,8 +32,8 @@ from common.entry import (
     Request,
     Welcome,
 )
-from common.instruments import example
-from common.types import RejectReason
+from crossbook.common.instruments import example
+from crossbook.common.types import RejectReason
 from tests.system.exchange import free_ports
 
 Behaviour = Callable[[Request], list[Reply]]

@@ -2,8 +2,8 @@
 
 from msgspec import Struct
 
-from common import entry, feed
-from common.types import ExecutionKind, Liquidity, OrderStatus, RejectReason
+from crossbook.common import entry, feed
+from crossbook.common.types import ExecutionKind, Liquidity, OrderStatus, RejectReason
 from crossbook.plain_book import PlainBook
 from crossbook.recording import RecordedCommand
 

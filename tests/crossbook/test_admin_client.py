@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 import zmq
 
-from common import sockets
-from common.admin import Act
-from common.commands import MassCancelOrders
 from crossbook.admin_client import AdminClient
+from crossbook.common import sockets
+from crossbook.common.admin import Act
+from crossbook.common.commands import MassCancelOrders
 from crossbook.errors import ClientClosed, GatewayUnavailable, OutcomeUnknown
 from tests.system.exchange import free_ports
 

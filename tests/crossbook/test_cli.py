@@ -8,10 +8,10 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
-from common.entry import Ack, Execution
-from common.instruments import Instrument, example
-from common.types import ExecutionKind, Liquidity, OrderStatus, RejectReason
 from crossbook.cli import app
+from crossbook.common.entry import Ack, Execution
+from crossbook.common.instruments import Instrument, example
+from crossbook.common.types import ExecutionKind, Liquidity, OrderStatus, RejectReason
 from crossbook.console import ExitStatus, error_facts
 from crossbook.csv_file import RecordingError
 from crossbook.ladder import ladder

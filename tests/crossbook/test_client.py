@@ -6,10 +6,6 @@ from collections.abc import Awaitable, Callable, Iterator
 
 import pytest
 
-from common.entry import Ack, Amend, Cancel, Execution, MassCancel, New, Ping, Query, Reject, Reply
-from common.entry import Request as AnyRequest
-from common.errors import ConfigError, CrossbookError
-from common.types import RejectReason
 from crossbook import (
     AsyncClient,
     Client,
@@ -21,6 +17,21 @@ from crossbook import (
     cancel_order,
     new_order,
 )
+from crossbook.common.entry import (
+    Ack,
+    Amend,
+    Cancel,
+    Execution,
+    MassCancel,
+    New,
+    Ping,
+    Query,
+    Reject,
+    Reply,
+)
+from crossbook.common.entry import Request as AnyRequest
+from crossbook.common.errors import ConfigError, CrossbookError
+from crossbook.common.types import RejectReason
 from tests.crossbook.fake_gateway import FakeGateway, answer, orders_page
 from tests.system.exchange import free_ports
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from matcher.disk import FileDisk
+from crossbook.matcher.disk import FileDisk
 from tests.matcher.test_verify import live
 
 CROSSBOOK = [sys.executable, "-m", "crossbook"]

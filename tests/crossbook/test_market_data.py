@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator
 import pytest
 import zmq
 
-from common import sockets
-from common.codec import decode_feed_request, encode
-from common.feed import DepthUpdate, Snapshot
 from crossbook import ClientClosed, MarketData, MarketDataError
+from crossbook.common import sockets
+from crossbook.common.codec import decode_feed_request, encode
+from crossbook.common.feed import DepthUpdate, Snapshot
 from tests.common.feed_source import SYMBOL, FeedSource, Frames
 from tests.system.exchange import free_ports
 

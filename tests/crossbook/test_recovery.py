@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 
-from common.codec import decode_requests, encode
-from common.entry import (
+from crossbook import calls
+from crossbook.asked import Unanswered
+from crossbook.common.codec import decode_requests, encode
+from crossbook.common.entry import (
     TOKEN_BYTES,
     Ack,
     CatchUp,
@@ -21,10 +23,8 @@ from common.entry import (
     Request,
     Welcome,
 )
-from common.shards import base_of
-from common.types import ExecutionKind, RejectReason
-from crossbook import calls
-from crossbook.asked import Unanswered
+from crossbook.common.shards import base_of
+from crossbook.common.types import ExecutionKind, RejectReason
 from crossbook.errors import ExecutionsMissed
 from crossbook.session import CATCH_UP_NS, LOGONS_PER_REQUEST, TRY_AGAIN_NS, Session
 

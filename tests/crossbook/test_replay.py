@@ -5,8 +5,8 @@ from collections.abc import Callable
 import msgspec
 import pytest
 
-from common import entry, feed
-from common.types import RejectReason
+from crossbook.common import entry, feed
+from crossbook.common.types import RejectReason
 from crossbook.recording import (
     BookRow,
     Digest,

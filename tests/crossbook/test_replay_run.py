@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from common.entry import Ack, Reject
-from common.feed import Heartbeat
-from common.types import RejectReason
+from crossbook.common.entry import Ack, Reject
+from crossbook.common.feed import Heartbeat
+from crossbook.common.types import RejectReason
 from crossbook.console import CommandError
 from crossbook.errors import SendQueueFull
 from crossbook.recording_files import read_recording

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from common.entry import Amend, New
-from common.types import MAX_INT, Side
+from crossbook.common.entry import Amend, New
+from crossbook.common.types import MAX_INT, Side
 from crossbook.request import amend_order, cancel_after, cancel_order, mass_cancel, new_order
 
 AMOUNTS = [

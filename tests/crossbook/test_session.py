@@ -2,8 +2,9 @@
 
 import pytest
 
-from common.codec import MAX_CLIENT_FRAME, MAX_REQUESTS, decode_requests, encode
-from common.entry import (
+from crossbook.asked import Unanswered, payloads
+from crossbook.common.codec import MAX_CLIENT_FRAME, MAX_REQUESTS, decode_requests, encode
+from crossbook.common.entry import (
     TOKEN_BYTES,
     Ack,
     Execution,
@@ -16,9 +17,8 @@ from common.entry import (
     Request,
     Welcome,
 )
-from common.errors import CodecError
-from common.types import RejectReason
-from crossbook.asked import Unanswered, payloads
+from crossbook.common.errors import CodecError
+from crossbook.common.types import RejectReason
 from crossbook.session import (
     KEEP_ALIVE_NS,
     LOGON_RETRY_NS,

@@ -12,12 +12,12 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from common.feed import MarketState, Ticker, Trade
-from common.history import Candle
-from common.instruments import example
-from common.types import InstrumentState
 from crossbook import commands_market, commands_statistics
 from crossbook.commands_market import _status_table
+from crossbook.common.feed import MarketState, Ticker, Trade
+from crossbook.common.history import Candle
+from crossbook.common.instruments import example
+from crossbook.common.types import InstrumentState
 from crossbook.console import Output
 from crossbook.ladder import ladder
 from crossbook.options import client_settings

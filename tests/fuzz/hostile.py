@@ -6,8 +6,8 @@ from typing import Any
 
 import msgspec
 
-from common import codec, entry
-from common.types import MAX_INT, Side
+from crossbook.common import codec, entry
+from crossbook.common.types import MAX_INT, Side
 
 SYMBOL = "ETH-USDT"
 """What hostile frames trade when by accident they are sound."""

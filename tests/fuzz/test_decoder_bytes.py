@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from common import codec
-from common.errors import CodecError
-from common.types import RejectReason
+from crossbook.common import codec
+from crossbook.common.errors import CodecError
+from crossbook.common.types import RejectReason
 from tests.common.test_messages import ALL_KINDS, Filling
 from tests.fuzz import hostile
 

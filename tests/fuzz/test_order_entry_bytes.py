@@ -14,9 +14,9 @@ import psutil
 import pytest
 import zmq
 
-from common import codec, entry, feed, sockets
-from common.metrics import Metrics, MetricsRequest
-from common.types import RejectReason, Side
+from crossbook.common import codec, entry, feed, sockets
+from crossbook.common.metrics import Metrics, MetricsRequest
+from crossbook.common.types import RejectReason, Side
 from tests.fuzz import hostile, zmtp
 from tests.system.exchange import RECORDED, Exchange, port_of
 from tests.system.feed_tap import FeedTap

@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-from common.codec import encode
-from common.entry import Logon, Reply, Request, Welcome
-from common.events import Event, EventBatch
-from common.instruments import load_instruments
-from gateway.desk import OrderDesk
-from gateway.session import SessionTable
-from matcher.engine import Engine
+from crossbook.common.codec import encode
+from crossbook.common.entry import Logon, Reply, Request, Welcome
+from crossbook.common.events import Event, EventBatch
+from crossbook.common.instruments import load_instruments
+from crossbook.gateway.desk import OrderDesk
+from crossbook.gateway.session import SessionTable
+from crossbook.matcher.engine import Engine
 
 INSTRUMENTS = load_instruments(Path(__file__).parents[2] / "instruments.toml")
 GATEWAY = 1

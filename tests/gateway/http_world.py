@@ -9,12 +9,12 @@ from typing import Any, NamedTuple, Self
 
 import msgspec
 
-from gateway.admission import Admission
-from gateway.hosts import AllowedHosts
-from gateway.http_server import HttpServer
-from gateway.order_stream import OrderStreams
-from gateway.stream_router import stream_router
-from gateway.websocket import Hub, Limits
+from crossbook.gateway.admission import Admission
+from crossbook.gateway.hosts import AllowedHosts
+from crossbook.gateway.http_server import HttpServer
+from crossbook.gateway.order_stream import OrderStreams
+from crossbook.gateway.stream_router import stream_router
+from crossbook.gateway.websocket import Hub, Limits
 from tests.gateway.rest_world import RestWorld
 
 SECONDS = 20.0

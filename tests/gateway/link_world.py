@@ -7,8 +7,8 @@ connection does, unless it is told to reorder.
 from collections.abc import Callable, Iterable
 from random import Random
 
-from common.codec import decode_events, decode_sync_request, encode
-from common.entry import (
+from crossbook.common.codec import decode_events, decode_sync_request, encode
+from crossbook.common.entry import (
     Ack,
     Balance,
     CaughtUp,
@@ -20,10 +20,10 @@ from common.entry import (
     Request,
     Welcome,
 )
-from common.events import Event, EventBatch
-from common.instruments import Instrument
-from common.shards import base_of
-from common.sync import (
+from crossbook.common.events import Event, EventBatch
+from crossbook.common.instruments import Instrument
+from crossbook.common.shards import base_of
+from crossbook.common.sync import (
     AccountBalances,
     BalancesRequest,
     GatewayRequest,
@@ -34,12 +34,12 @@ from common.sync import (
     ResendRequest,
     ResendTooOld,
 )
-from common.types import Side
-from gateway.desk import OrderDesk
-from gateway.link import MatcherLink
-from gateway.session import SessionTable
-from matcher.engine import Engine
-from matcher.sequencer import apply_batch
+from crossbook.common.types import Side
+from crossbook.gateway.desk import OrderDesk
+from crossbook.gateway.link import MatcherLink
+from crossbook.gateway.session import SessionTable
+from crossbook.matcher.engine import Engine
+from crossbook.matcher.sequencer import apply_batch
 from tests.gateway.desk_world import GATEWAY, INSTRUMENTS
 
 STEP_NS = 20_000_000

@@ -10,25 +10,25 @@ from typing import Any, Self
 
 import httpx
 
-from common.clock import FakeClock
-from common.events import Event, EventBatch
-from common.feed import MarketState, Snapshot, Ticker
-from common.local_book import LocalBook
-from common.rules import Rules
-from common.sync import AccountBalances, BalancesRequest, Orders
-from gateway.desk import OrderDesk
-from gateway.entrance import AsgiApp
-from gateway.history_link import HistoryLink
-from gateway.hosts import AllowedHosts
-from gateway.local_sessions import LocalSessions
-from gateway.lookup import Lookup
-from gateway.past import Past
-from gateway.render import Renderer
-from gateway.rest import make_app
-from gateway.session import SessionTable
-from gateway.trading import Trading
-from matcher.engine import Engine
-from matcher.listing import balances
+from crossbook.common.clock import FakeClock
+from crossbook.common.events import Event, EventBatch
+from crossbook.common.feed import MarketState, Snapshot, Ticker
+from crossbook.common.local_book import LocalBook
+from crossbook.common.rules import Rules
+from crossbook.common.sync import AccountBalances, BalancesRequest, Orders
+from crossbook.gateway.desk import OrderDesk
+from crossbook.gateway.entrance import AsgiApp
+from crossbook.gateway.history_link import HistoryLink
+from crossbook.gateway.hosts import AllowedHosts
+from crossbook.gateway.local_sessions import LocalSessions
+from crossbook.gateway.lookup import Lookup
+from crossbook.gateway.past import Past
+from crossbook.gateway.render import Renderer
+from crossbook.gateway.rest import make_app
+from crossbook.gateway.session import SessionTable
+from crossbook.gateway.trading import Trading
+from crossbook.matcher.engine import Engine
+from crossbook.matcher.listing import balances
 from tests.gateway.desk_world import GATEWAY, INSTRUMENTS
 
 NOW_NS = 1_761_482_096_789_000_000

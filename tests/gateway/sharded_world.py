@@ -2,13 +2,13 @@
 
 from collections.abc import Callable
 
-from common.codec import encode
-from common.entry import Logon, Reply, Request, Welcome
-from gateway.desk import OrderDesk
-from gateway.front_desk import Outbox
-from gateway.link import MatcherLink
-from gateway.session import SessionTable
-from gateway.sharded_desk import ShardedDesk
+from crossbook.common.codec import encode
+from crossbook.common.entry import Logon, Reply, Request, Welcome
+from crossbook.gateway.desk import OrderDesk
+from crossbook.gateway.front_desk import Outbox
+from crossbook.gateway.link import MatcherLink
+from crossbook.gateway.session import SessionTable
+from crossbook.gateway.sharded_desk import ShardedDesk
 from tests.gateway.desk_world import GATEWAY, INSTRUMENTS
 from tests.gateway.link_world import HEARTBEAT_STEPS, STEP_NS, Matcher
 

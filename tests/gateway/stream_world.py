@@ -4,11 +4,11 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from common.feed_follower import FeedFollower
-from common.instruments import Instrument, example
-from common.types import Side
-from gateway.channel import Channel, Refusal
-from gateway.streams import Streams
+from crossbook.common.feed_follower import FeedFollower
+from crossbook.common.instruments import Instrument, example
+from crossbook.common.types import Side
+from crossbook.gateway.channel import Channel, Refusal
+from crossbook.gateway.streams import Streams
 from tests.common.feed_source import SYMBOL, FeedSource
 from tests.gateway.json_book import JsonBook, Rows
 

@@ -4,11 +4,18 @@ from typing import Any
 
 import pytest
 
-from common.entry import Amend, New
-from common.types import MAX_INT, OrderType, RejectReason, SelfTrade, Side, TimeInForce
-from gateway import documents
-from gateway.bodies import amend_of, decoder, explain, order_number, order_of, whole_number
-from gateway.problem import Problem
+from crossbook.common.entry import Amend, New
+from crossbook.common.types import MAX_INT, OrderType, RejectReason, SelfTrade, Side, TimeInForce
+from crossbook.gateway import documents
+from crossbook.gateway.bodies import (
+    amend_of,
+    decoder,
+    explain,
+    order_number,
+    order_of,
+    whole_number,
+)
+from crossbook.gateway.problem import Problem
 
 NEEDS = {
     "limit": {"quantity": "1", "price": "2"},

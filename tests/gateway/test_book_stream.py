@@ -4,11 +4,11 @@ import random
 
 import pytest
 
-from common.feed import DepthUpdate, Snapshot
-from gateway import stream
-from gateway.board import FLUSHES_KEPT, PRICES_KEPT, UNFLUSHED_MAX, Board
-from gateway.stream import MESSAGES_MAX
-from gateway.stream_frame import FrameMaker
+from crossbook.common.feed import DepthUpdate, Snapshot
+from crossbook.gateway import stream
+from crossbook.gateway.board import FLUSHES_KEPT, PRICES_KEPT, UNFLUSHED_MAX, Board
+from crossbook.gateway.stream import MESSAGES_MAX
+from crossbook.gateway.stream_frame import FrameMaker
 from tests.common.feed_source import SYMBOL, FeedSource
 from tests.gateway.json_book import JsonBook
 from tests.gateway.stream_world import FakeConnection, StreamWorld, messages

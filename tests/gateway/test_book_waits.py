@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from gateway import book_waits
-from gateway.book_waits import BookWaits
+from crossbook.gateway import book_waits
+from crossbook.gateway.book_waits import BookWaits
 
 
 async def turn() -> None:

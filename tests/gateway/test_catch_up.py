@@ -2,9 +2,9 @@
 
 import pytest
 
-from common.entry import CatchUp, CaughtUp, MassCancel
-from common.types import MAX_INT, RejectReason, Side
-from gateway.catch_up import CATCH_UPS_MAX, EXECUTIONS_MAX
+from crossbook.common.entry import CatchUp, CaughtUp, MassCancel
+from crossbook.common.types import MAX_INT, RejectReason, Side
+from crossbook.gateway.catch_up import CATCH_UPS_MAX, EXECUTIONS_MAX
 from tests.gateway.link_world import (
     ANN,
     BOB,

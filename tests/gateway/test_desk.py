@@ -3,7 +3,7 @@
 import pytest
 from msgspec.structs import replace
 
-from common.entry import (
+from crossbook.common.entry import (
     Ack,
     Amend,
     Cancel,
@@ -20,9 +20,16 @@ from common.entry import (
     Reject,
     Welcome,
 )
-from common.sync import Orders, OrdersRequest
-from common.types import ExecutionKind, OrderStatus, OrderType, RejectReason, Side, TimeInForce
-from gateway.desk import QUESTION_NS
+from crossbook.common.sync import Orders, OrdersRequest
+from crossbook.common.types import (
+    ExecutionKind,
+    OrderStatus,
+    OrderType,
+    RejectReason,
+    Side,
+    TimeInForce,
+)
+from crossbook.gateway.desk import QUESTION_NS
 from tests.gateway.desk_world import INSTRUMENTS, World
 
 ANN, BOB, EVE = b"ann", b"bob", b"eve"

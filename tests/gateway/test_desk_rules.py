@@ -2,8 +2,8 @@
 
 from msgspec.structs import replace
 
-from common.commands import AddInstrument, Instructions, NewOrder, SetFees
-from common.entry import (
+from crossbook.common.commands import AddInstrument, Instructions, NewOrder, SetFees
+from crossbook.common.entry import (
     Ack,
     Amend,
     Balance,
@@ -16,9 +16,9 @@ from common.entry import (
     QueryBalances,
     Reject,
 )
-from common.events import EventBatch
-from common.sync import AccountBalances, BalancesRequest
-from common.types import ExecutionKind, OrderStatus, OrderType, SelfTrade, TimeInForce
+from crossbook.common.events import EventBatch
+from crossbook.common.sync import AccountBalances, BalancesRequest
+from crossbook.common.types import ExecutionKind, OrderStatus, OrderType, SelfTrade, TimeInForce
 from tests.gateway.desk_world import INSTRUMENTS, World
 
 SYMBOL = "BTC-USDT"

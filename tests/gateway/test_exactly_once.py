@@ -5,8 +5,17 @@ from random import Random
 
 import pytest
 
-from common.entry import Ack, Cancel, CatchUp, CaughtUp, Execution, MassCancel, New, Reject
-from common.events import (
+from crossbook.common.entry import (
+    Ack,
+    Cancel,
+    CatchUp,
+    CaughtUp,
+    Execution,
+    MassCancel,
+    New,
+    Reject,
+)
+from crossbook.common.events import (
     Event,
     OrderAccepted,
     OrderAmended,
@@ -16,7 +25,7 @@ from common.events import (
     OrderRepeated,
     TradeExecuted,
 )
-from common.types import RejectReason, Side, TimeInForce
+from crossbook.common.types import RejectReason, Side, TimeInForce
 from tests.gateway.link_world import (
     SYMBOL,
     Faults,

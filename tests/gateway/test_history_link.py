@@ -2,10 +2,10 @@
 
 import pytest
 
-from common.codec import encode
-from common.history import HistoryAnswer, NotYet, TradesQuestion
-from gateway import history_link
-from gateway.history_link import ANSWER_NS, HistoryLink
+from crossbook.common.codec import encode
+from crossbook.common.history import HistoryAnswer, NotYet, TradesQuestion
+from crossbook.gateway import history_link
+from crossbook.gateway.history_link import ANSWER_NS, HistoryLink
 
 
 def question(number: int) -> TradesQuestion:

@@ -2,9 +2,9 @@
 
 import pytest
 
-from common.errors import ConfigError
-from gateway.hosts import AllowedHosts, allowed_origins, is_same_origin
-from gateway.problem import Problem
+from crossbook.common.errors import ConfigError
+from crossbook.gateway.hosts import AllowedHosts, allowed_origins, is_same_origin
+from crossbook.gateway.problem import Problem
 
 HOSTS = AllowedHosts(("Trade.Example", "10.1.2.3", "2001:db8::1"), bound="0.0.0.0")
 

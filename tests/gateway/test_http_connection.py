@@ -6,8 +6,8 @@ from typing import Final
 import pytest
 import uvloop
 
-from gateway import order_route
-from gateway.request_body import BODY_MAX
+from crossbook.gateway import order_route
+from crossbook.gateway.request_body import BODY_MAX
 from tests.gateway.http_world import HttpWorld, request
 from tests.gateway.rest_world import limit
 

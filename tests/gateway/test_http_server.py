@@ -2,8 +2,8 @@
 
 import pytest
 
-from common.errors import ConfigError
-from gateway.http_server import _bound
+from crossbook.common.errors import ConfigError
+from crossbook.gateway.http_server import _bound
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1", "[::1]", "localhost"])

@@ -8,8 +8,8 @@ import uvloop
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.identity import ACCOUNT_MAX, account_number
-from gateway.problem import Problem
+from crossbook.gateway.identity import ACCOUNT_MAX, account_number
+from crossbook.gateway.problem import Problem
 from tests.gateway.http_world import HttpWorld, request
 from tests.gateway.rest_world import limit
 

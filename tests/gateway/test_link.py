@@ -4,12 +4,12 @@ from itertools import pairwise
 
 import pytest
 
-from common.codec import decode_commands, encode
-from common.commands import MassCancelOrders
-from common.entry import Ack, CatchUp, MassCancel, Pong, Reject
-from common.sequence import epoch_of, first_of
-from common.types import RejectReason
-from gateway.link import CHUNK_COMMANDS, RESEND_MAX_NS, RESEND_NS
+from crossbook.common.codec import decode_commands, encode
+from crossbook.common.commands import MassCancelOrders
+from crossbook.common.entry import Ack, CatchUp, MassCancel, Pong, Reject
+from crossbook.common.sequence import epoch_of, first_of
+from crossbook.common.types import RejectReason
+from crossbook.gateway.link import CHUNK_COMMANDS, RESEND_MAX_NS, RESEND_NS
 from tests.gateway.desk_world import GATEWAY
 from tests.gateway.link_world import (
     ANN,

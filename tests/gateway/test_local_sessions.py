@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from gateway import local_sessions
+from crossbook.gateway import local_sessions
 from tests.gateway.rest_world import RestWorld, limit
 
 

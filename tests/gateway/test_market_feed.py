@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 import zmq
 
-from common.clock import FakeClock
-from common.codec import decode_feed_request, encode
-from common.feed import HEARTBEAT_TOPIC, InstrumentsRequest, SnapshotRequest
-from gateway import market_feed
-from gateway.market_feed import MarketFeed
+from crossbook.common.clock import FakeClock
+from crossbook.common.codec import decode_feed_request, encode
+from crossbook.common.feed import HEARTBEAT_TOPIC, InstrumentsRequest, SnapshotRequest
+from crossbook.gateway import market_feed
+from crossbook.gateway.market_feed import MarketFeed
 from tests.common.feed_source import SYMBOL, FeedSource, Frames
 from tests.gateway.websocket_server import SECONDS, run, turn, until
 

@@ -6,8 +6,14 @@ from typing import Any
 
 import pytest
 
-from common.codec import decode_history_question, encode
-from common.history import HistoryQuestion, NotYet, OrderRecord, OrderRecords, OrdersQuestion
+from crossbook.common.codec import decode_history_question, encode
+from crossbook.common.history import (
+    HistoryQuestion,
+    NotYet,
+    OrderRecord,
+    OrderRecords,
+    OrdersQuestion,
+)
 from tests.gateway.rest_world import RestWorld, limit
 from tests.gateway.test_order_stream import StreamWorld
 

@@ -6,10 +6,10 @@ from typing import Any, cast
 import httpx
 import pytest
 
-from gateway.admission import Admission
-from gateway.documents import Readiness
-from gateway.hosts import AllowedHosts
-from gateway.operations import Operations, without_api
+from crossbook.gateway.admission import Admission
+from crossbook.gateway.documents import Readiness
+from crossbook.gateway.hosts import AllowedHosts
+from crossbook.gateway.operations import Operations, without_api
 
 
 class PlainOperations:

@@ -7,9 +7,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from gateway import order_stream
-from gateway.channel import POLICY_VIOLATION, TRY_AGAIN_LATER, Refusal
-from gateway.order_stream import OrderStream, OrderStreams
+from crossbook.gateway import order_stream
+from crossbook.gateway.channel import POLICY_VIOLATION, TRY_AGAIN_LATER, Refusal
+from crossbook.gateway.order_stream import OrderStream, OrderStreams
 from tests.gateway.rest_world import RestWorld, limit
 from tests.gateway.websocket_server import until
 

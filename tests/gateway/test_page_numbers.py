@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from common.depth import BookChecksum, Depth
-from common.instruments import example
+from crossbook.common.depth import BookChecksum, Depth
+from crossbook.common.instruments import example
 
 PAGE = Path(__file__).resolve().parents[2] / "gateway" / "page"
 NODE = shutil.which("node") or ""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.page_routes import CHART_SCRIPT, HEADERS, PAGE, chart_script
+from crossbook.gateway.page_routes import CHART_SCRIPT, HEADERS, PAGE, chart_script
 from tests.gateway.rest_world import RestWorld
 from tests.system.exchange import REPOSITORY
 
@@ -93,4 +93,4 @@ def test_the_chart_script_is_pinned_alone_and_no_dependency() -> None:
 
 def test_the_page_is_part_of_the_package() -> None:
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())
-    assert "page/*" in project["tool"]["setuptools"]["package-data"]["gateway"]
+    assert "page/*" in project["tool"]["setuptools"]["package-data"]["crossbook.gateway"]

@@ -5,21 +5,21 @@ import asyncio
 import pytest
 from msgspec.structs import replace
 
-from common.codec import decode_history_question, encode
-from common.history import (
+from crossbook.common.codec import decode_history_question, encode
+from crossbook.common.history import (
     HistoryQuestion,
     NotYet,
     OrderRecord,
     OrderRecords,
     OrdersQuestion,
 )
-from common.instruments import example
-from common.shards import base_of
-from gateway.history_link import HistoryLink
-from gateway.local_sessions import LocalSessions
-from gateway.past import Past, newest
-from gateway.problem import Problem
-from gateway.render import Renderer
+from crossbook.common.instruments import example
+from crossbook.common.shards import base_of
+from crossbook.gateway.history_link import HistoryLink
+from crossbook.gateway.local_sessions import LocalSessions
+from crossbook.gateway.past import Past, newest
+from crossbook.gateway.problem import Problem
+from crossbook.gateway.render import Renderer
 from tests.gateway.sharded_world import ShardedWorld
 
 

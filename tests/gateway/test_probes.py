@@ -9,12 +9,12 @@ from typing import Self
 import pytest
 import zmq
 
-from common import sockets
-from common.clock import FakeClock, SystemClock
-from common.codec import decode_sync_request, encode
-from common.metrics import Metrics, MetricsRequest
-from gateway import probes
-from gateway.probes import FRESH_NS, Probes, is_exposition
+from crossbook.common import sockets
+from crossbook.common.clock import FakeClock, SystemClock
+from crossbook.common.codec import decode_sync_request, encode
+from crossbook.common.metrics import Metrics, MetricsRequest
+from crossbook.gateway import probes
+from crossbook.gateway.probes import FRESH_NS, Probes, is_exposition
 from tests.system.exchange import free_ports
 
 TEXT = "# TYPE crossbook_matcher_x gauge\ncrossbook_matcher_x 1.0\n"

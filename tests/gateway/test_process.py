@@ -7,20 +7,21 @@ from pathlib import Path
 
 import zmq
 
-from common import sockets
-from common.codec import decode_replies, encode
-from common.entry import TOKEN_BYTES, Logon, MassCancel, Reply
+from crossbook.common import sockets
+from crossbook.common.codec import decode_replies, encode
+from crossbook.common.entry import TOKEN_BYTES, Logon, MassCancel, Reply
+from crossbook.common.programs import MODULES
 from tests.system.exchange import free_ports
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SECONDS = 30
 
 
-def start(module: str, folder: Path, settings: dict[str, str]) -> subprocess.Popen[bytes]:
+def start(program: str, folder: Path, settings: dict[str, str]) -> subprocess.Popen[bytes]:
     environment = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
     environment |= {"PYTHONPATH": str(REPOSITORY), **settings}
     return subprocess.Popen(
-        [sys.executable, "-m", module], cwd=folder, env=environment,
+        [sys.executable, "-m", MODULES[program]], cwd=folder, env=environment,
         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
     )  # fmt: skip
 

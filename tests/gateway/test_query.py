@@ -2,8 +2,8 @@
 
 import pytest
 
-from gateway.problem import Problem
-from gateway.query import PARAMETERS_MAX, values_of
+from crossbook.gateway.problem import Problem
+from crossbook.gateway.query import PARAMETERS_MAX, values_of
 
 
 def test_parameters_are_decoded() -> None:

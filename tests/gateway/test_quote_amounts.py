@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from common.history import OrderRecord
-from common.types import OrderStatus, OrderType, Side, TimeInForce
-from gateway.render import Renderer
+from crossbook.common.history import OrderRecord
+from crossbook.common.types import OrderStatus, OrderType, Side, TimeInForce
+from crossbook.gateway.render import Renderer
 from tests.gateway.desk_world import INSTRUMENTS
 from tests.gateway.rest_world import RestWorld, limit
 from tests.gateway.test_order_stream import StreamWorld

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from common.codec import decode_history_question, encode
-from common.history import HistoryAnswer, NotYet, TradeRecords
-from gateway.readiness import BEHIND_MAX, recorder_fault
+from crossbook.common.codec import decode_history_question, encode
+from crossbook.common.history import HistoryAnswer, NotYet, TradeRecords
+from crossbook.gateway.readiness import BEHIND_MAX, recorder_fault
 from tests.gateway.rest_world import RestWorld
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from gateway import local_sessions, trading
+from crossbook.gateway import local_sessions, trading
 from tests.gateway.rest_world import RestWorld, limit
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from common.rules import Rules
+from crossbook.common.rules import Rules
 from tests.gateway.rest_world import RestWorld, limit
 
 

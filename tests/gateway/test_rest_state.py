@@ -3,9 +3,9 @@
 import asyncio
 from typing import Any
 
-from common.commands import SetInstrumentState
-from common.feed import MarketState, Ticker
-from common.types import InstrumentState
+from crossbook.common.commands import SetInstrumentState
+from crossbook.common.feed import MarketState, Ticker
+from crossbook.common.types import InstrumentState
 from tests.gateway.rest_world import NOW_NS, RestWorld
 
 PATHS = ("/api/v1/instruments", "/api/v1/ticker/BTC-USDT", "/api/v1/orderbook/BTC-USDT")

@@ -4,11 +4,11 @@ from itertools import permutations
 
 import pytest
 
-from common.commands import MassCancelOrders
-from common.entry import Ack, Logon, New, Welcome
-from common.types import RejectReason
-from gateway import desk as desk_module
-from gateway.session import SessionTable
+from crossbook.common.commands import MassCancelOrders
+from crossbook.common.entry import Ack, Logon, New, Welcome
+from crossbook.common.types import RejectReason
+from crossbook.gateway import desk as desk_module
+from crossbook.gateway.session import SessionTable
 from tests.gateway.desk_world import World
 
 ANN, BOB, EVE = b"ann", b"bob", b"eve"

@@ -7,9 +7,9 @@ from random import Random
 import pytest
 from msgspec.structs import replace
 
-from common.codec import encode
-from common.commands import AddInstrument
-from common.entry import (
+from crossbook.common.codec import encode
+from crossbook.common.commands import AddInstrument
+from crossbook.common.entry import (
     Ack,
     Amend,
     Balance,
@@ -31,9 +31,9 @@ from common.entry import (
     Reject,
     Reply,
 )
-from common.instruments import example
-from common.shards import base_of, shard_of
-from common.types import ExecutionKind, RejectReason, Side
+from crossbook.common.instruments import example
+from crossbook.common.shards import base_of, shard_of
+from crossbook.common.types import ExecutionKind, RejectReason, Side
 from tests.gateway.desk_world import INSTRUMENTS
 from tests.gateway.link_world import Matcher
 from tests.gateway.sharded_world import ASSIGNMENT, ShardedWorld, ready

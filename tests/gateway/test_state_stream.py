@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from common.feed import DepthUpdate, MarketState
-from common.types import InstrumentState
-from gateway.market_state import WAITING_MAX, StateTape
+from crossbook.common.feed import DepthUpdate, MarketState
+from crossbook.common.types import InstrumentState
+from crossbook.gateway.market_state import WAITING_MAX, StateTape
 from tests.common.feed_source import SYMBOL
 from tests.gateway.stream_world import FakeConnection, StreamWorld
 

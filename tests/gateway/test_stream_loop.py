@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from common.clock import FakeClock
-from gateway.stream_loop import StreamLoop
+from crossbook.common.clock import FakeClock
+from crossbook.gateway.stream_loop import StreamLoop
 
 MS = 1_000_000
 

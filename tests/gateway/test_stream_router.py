@@ -3,7 +3,7 @@
 import pytest
 import uvloop
 
-from gateway.hosts import AllowedHosts
+from crossbook.gateway.hosts import AllowedHosts
 from tests.gateway.http_world import HttpWorld, request
 from tests.gateway.test_identity import SOCKET
 

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from common.feed import Candles, Snapshot, Ticker, Trade, Trades
-from common.history import Candle
-from gateway.stream import Pace
-from gateway.streams import Streams
-from gateway.trade_tape import RUN_BYTES, TRADES_KEPT
+from crossbook.common.feed import Candles, Snapshot, Ticker, Trade, Trades
+from crossbook.common.history import Candle
+from crossbook.gateway.stream import Pace
+from crossbook.gateway.streams import Streams
+from crossbook.gateway.trade_tape import RUN_BYTES, TRADES_KEPT
 from tests.common.feed_source import SYMBOL
 from tests.gateway.stream_world import FakeConnection, StreamWorld
 

@@ -10,9 +10,9 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from gateway import http_connection, websocket
-from gateway.channel import text_frame
-from gateway.websocket import Limits
+from crossbook.gateway import http_connection, websocket
+from crossbook.gateway.channel import text_frame
+from crossbook.gateway.websocket import Limits
 from tests.gateway.websocket_server import HANDSHAKE, SECONDS, World, run, served, turn, until
 
 MASK = b"\0\0\0\0"

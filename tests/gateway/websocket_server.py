@@ -8,9 +8,9 @@ from typing import Any
 
 import uvloop
 
-from gateway.channel import Connection, Handshake, Refusal, text_frame
-from gateway.http_server import HttpServer
-from gateway.websocket import Hub, Limits
+from crossbook.gateway.channel import Connection, Handshake, Refusal, text_frame
+from crossbook.gateway.http_server import HttpServer
+from crossbook.gateway.websocket import Hub, Limits
 
 SECONDS = 20.0
 

@@ -11,15 +11,15 @@ from typing import Final
 
 import msgspec
 
-from common.codec import encode
-from common.commands import Command
-from matcher.disk import LOCK, FileDisk
-from matcher.history import EventHistory
-from matcher.recovery import recover
-from matcher.segment import VERSION
-from matcher.sequencer import Sequencer
-from matcher.snapshot import state_hash
-from matcher.snapshot_store import SnapshotStore
+from crossbook.common.codec import encode
+from crossbook.common.commands import Command
+from crossbook.matcher.disk import LOCK, FileDisk
+from crossbook.matcher.history import EventHistory
+from crossbook.matcher.recovery import recover
+from crossbook.matcher.segment import VERSION
+from crossbook.matcher.sequencer import Sequencer
+from crossbook.matcher.snapshot import state_hash
+from crossbook.matcher.snapshot_store import SnapshotStore
 from tests.properties.generator import Generator
 from tests.properties.market import INSTRUMENTS, rules_of
 

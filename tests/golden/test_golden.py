@@ -6,17 +6,17 @@ from typing import Any, get_args
 import msgspec
 import pytest
 
-from common.codec import decode_events
-from common.events import Event
-from common.rules import EDITION, decode_configuration
-from matcher.disk import FileDisk
-from matcher.engine import Engine
-from matcher.journal import Journal
-from matcher.recovery import RecoveryFailed, recover, replay
-from matcher.segment import SUFFIX, VERSION, decode_header
-from matcher.snapshot import state_hash
-from matcher.snapshot_store import SUFFIX as SNAPSHOT_SUFFIX
-from matcher.verify import verify
+from crossbook.common.codec import decode_events
+from crossbook.common.events import Event
+from crossbook.common.rules import EDITION, decode_configuration
+from crossbook.matcher.disk import FileDisk
+from crossbook.matcher.engine import Engine
+from crossbook.matcher.journal import Journal
+from crossbook.matcher.recovery import RecoveryFailed, recover, replay
+from crossbook.matcher.segment import SUFFIX, VERSION, decode_header
+from crossbook.matcher.snapshot import state_hash
+from crossbook.matcher.snapshot_store import SUFFIX as SNAPSHOT_SUFFIX
+from crossbook.matcher.verify import verify
 from tests.golden.make import EXPECTED
 from tests.properties.faulty import MeetsOwnOrdersWhenSpent, RoundsTheMiddleDown
 from tests.simulation.fake_disk import FakeDisk

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from matcher.record import Record
-from matcher.segment import Header
+from crossbook.matcher.record import Record
+from crossbook.matcher.segment import Header
 
 
 class ForgetfulLog:

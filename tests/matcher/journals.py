@@ -2,9 +2,9 @@
 
 from random import Random
 
-from matcher.disk import Disk
-from matcher.journal import Journal, SyncPolicy
-from matcher.record import Record
+from crossbook.matcher.disk import Disk
+from crossbook.matcher.journal import Journal, SyncPolicy
+from crossbook.matcher.record import Record
 
 STREAM = 77
 CONFIGURATION = b"instruments"

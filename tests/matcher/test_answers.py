@@ -2,18 +2,18 @@
 
 import pytest
 
-from common.commands import AmendOrder, CancelOrder, NewOrder
-from common.events import (
+from crossbook.common.commands import AmendOrder, CancelOrder, NewOrder
+from crossbook.common.events import (
     CommandRejected,
     OrderAmended,
     OrderCanceled,
     OrderExpired,
     OrderRepeated,
 )
-from common.types import OrderStatus, RejectReason
-from matcher.answers import amended, canceled, expired, rejected, repeated, unknown_order
-from matcher.order import Account, Order
-from matcher.special import Special, Waits
+from crossbook.common.types import OrderStatus, RejectReason
+from crossbook.matcher.answers import amended, canceled, expired, rejected, repeated, unknown_order
+from crossbook.matcher.order import Account, Order
+from crossbook.matcher.special import Special, Waits
 
 NEW = NewOrder(2, 3, 4, 5, 1, 1, 1, 100, 50, "mine")
 CANCEL = CancelOrder(2, 3, 4, 5, 6, "mine")

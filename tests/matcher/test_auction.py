@@ -2,10 +2,10 @@
 
 import pytest
 
-from common.types import Side
-from matcher.auction import uncross_price
-from matcher.book import OrderBook
-from matcher.order import Account, Order
+from crossbook.common.types import Side
+from crossbook.matcher.auction import uncross_price
+from crossbook.matcher.book import OrderBook
+from crossbook.matcher.order import Account, Order
 from tests.matcher.venue import BTC, BUY, SELL
 from tests.model import auction as model
 from tests.model.orders import Order as ModelOrder

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from matcher.backup import ATTEMPTS, back_up, main
-from matcher.disk import FileDisk
-from matcher.journal import JournalDamaged
-from matcher.snapshot_store import snapshot_name
-from matcher.verify import verify
+from crossbook.matcher.backup import ATTEMPTS, back_up, main
+from crossbook.matcher.disk import FileDisk
+from crossbook.matcher.journal import JournalDamaged
+from crossbook.matcher.snapshot_store import snapshot_name
+from crossbook.matcher.verify import verify
 from tests.matcher.journals import fill, open_journal, records_of
 from tests.matcher.test_verify import live
 from tests.simulation.fake_disk import FakeDisk

@@ -2,10 +2,10 @@
 
 import pytest
 
-from common.events import Event
-from common.types import Side
-from matcher.book import NOTHING, BookSide, OrderBook
-from matcher.order import Account, Order
+from crossbook.common.events import Event
+from crossbook.common.types import Side
+from crossbook.matcher.book import NOTHING, BookSide, OrderBook
+from crossbook.matcher.order import Account, Order
 from tests.matcher.venue import BTC, BUY, SELL
 
 

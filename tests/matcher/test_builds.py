@@ -8,12 +8,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
-import matcher
-from common.programs import MODULES, VERIFY
-from matcher import ROOT, Manifest, book, engine, order, why_not_compiled
-from matcher.disk import FileDisk
-from matcher.fees import fee
-from matcher.verify import verify
+from crossbook import matcher
+from crossbook.common.programs import MODULES, VERIFY
+from crossbook.matcher import ROOT, Manifest, book, engine, order, why_not_compiled
+from crossbook.matcher.disk import FileDisk
+from crossbook.matcher.fees import fee
+from crossbook.matcher.verify import verify
 from tests.golden.make import make
 from tools import compile as compiling
 from tools.lower import lowered
@@ -86,13 +86,15 @@ def test_a_damaged_manifest_is_no_build(made: Path, content: bytes) -> None:
 
 def test_no_build_is_no_harm_unless_one_was_asked_for(tmp_path: Path) -> None:
     assert why_not_compiled(tmp_path) == "there is no compiled build"
-    for name in ("matcher", "common"):
-        (tmp_path / name).symlink_to(ROOT / name)
-    # Resolved, the symbolic link is this repository; the copy is a place without a build.
-    copied = tmp_path / "copy" / "matcher"
+    # A place without a build: the links of the package stay links, so that the matcher is copied.
+    package = tmp_path / "copy" / "crossbook"
+    copied = package / "matcher"
     copied.mkdir(parents=True)
+    (package / "common").symlink_to(ROOT / "common")
+    (package / "__init__.py").write_text((ROOT / "crossbook" / "__init__.py").read_text())
     (copied / "__init__.py").write_text((ROOT / "matcher" / "__init__.py").read_text())
-    script = f"import sys; sys.path.insert(0, {str(tmp_path / 'copy')!r}); import matcher; "
+    script = f"import sys; sys.path.insert(0, {str(tmp_path / 'copy')!r}); "
+    script += "from crossbook import matcher; "
     told = run("auto", "-c", script + "print(matcher.BUILD, matcher.WHY_PURE)")
     assert told == "pure there is no compiled build\n"
     told = run("compiled", "-c", script, expect=1)
@@ -121,7 +123,7 @@ def test_the_other_build_writes_the_same_journal(tmp_path: Path) -> None:
     assert verdict.state_hash in told
 
 
-SOURCE = """from common.events import Event, Gone
+SOURCE = """from crossbook.common.events import Event, Gone
 
 
 class Order(Struct, eq=False):
@@ -130,7 +132,7 @@ class Order(Struct, eq=False):
     def gone(self) -> list[Event]:
         return [Gone(self.lots)]
 """
-IMPORTS = "import typing, mypy_extensions; from common.events import Event, Gone"
+IMPORTS = "import typing, mypy_extensions; from crossbook.common.events import Event, Gone"
 LOWERED = f"""{IMPORTS}; Gone_: typing.Final = Gone
 
 @mypy_extensions.mypyc_attr(native_class=True)

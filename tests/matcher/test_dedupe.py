@@ -6,14 +6,20 @@ from typing import Final
 import pytest
 from msgspec.structs import replace
 
-from common.commands import NewOrder
-from common.events import CommandRejected, OrderAccepted
-from common.sequence import first_of
-from common.types import RejectReason
-from matcher.dedupe import OWN_RETRIES, SHARED_RETRIES, RetryWindow, body_of, is_next_request
-from matcher.engine import Engine
-from matcher.order import Account, Order
-from matcher.snapshot import capture, restore, state_hash
+from crossbook.common.commands import NewOrder
+from crossbook.common.events import CommandRejected, OrderAccepted
+from crossbook.common.sequence import first_of
+from crossbook.common.types import RejectReason
+from crossbook.matcher.dedupe import (
+    OWN_RETRIES,
+    SHARED_RETRIES,
+    RetryWindow,
+    body_of,
+    is_next_request,
+)
+from crossbook.matcher.engine import Engine
+from crossbook.matcher.order import Account, Order
+from crossbook.matcher.snapshot import capture, restore, state_hash
 from tests.matcher.venue import ALICE, BOB, BTC, BUY, IOC, SELL, cancel, limit, venue
 
 EPOCH: Final = first_of(9) - 1

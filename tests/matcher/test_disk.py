@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from matcher.disk import DirectoryInUse, FileDisk
+from crossbook.matcher.disk import DirectoryInUse, FileDisk
 from tests.matcher.disk_calls import DiskCalls
 
 SIZE = 3 * 1024 * 1024 + 5
@@ -76,7 +76,7 @@ def test_leftovers_of_a_crash_are_removed_and_the_lock_is_no_file(tmp_path: Path
 def test_a_directory_has_one_owner_at_a_time(disk: FileDisk, tmp_path: Path) -> None:
     source = """
 import sys; from pathlib import Path
-from matcher.disk import DirectoryInUse, FileDisk
+from crossbook.matcher.disk import DirectoryInUse, FileDisk
 from tests.matcher.disk_calls import DiskCalls
 try: FileDisk(Path(sys.argv[1]))
 except DirectoryInUse as error: print(error)
@@ -143,7 +143,7 @@ def test_a_directory_with_other_things_in_it_keeps_its_mode_and_theirs(tmp_path:
 def test_a_child_does_not_keep_the_directory_of_a_killed_parent(tmp_path: Path) -> None:
     source = """
 import os, sys, time; from pathlib import Path
-from matcher.disk import FileDisk
+from crossbook.matcher.disk import FileDisk
 disk = FileDisk(Path(sys.argv[1]))
 child = os.fork()
 if child:
@@ -348,7 +348,7 @@ def test_a_directory_that_another_process_made_is_durable(
     assert calls.lines() == ["sync the directory"]
 
 
-@pytest.mark.parametrize("function", ["matcher.disk.sync_all", "os.rename"])
+@pytest.mark.parametrize("function", ["crossbook.matcher.disk.sync_all", "os.rename"])
 def test_a_replacement_that_fails_leaves_the_file_and_nothing_else(
     tmp_path: Path, monkeypatch: Patch, function: str
 ) -> None:
@@ -382,7 +382,7 @@ def test_the_call_that_syncs_is_that_of_the_directory(
         asked.append((os.fstat(file).st_ino, file))
         return "the call"
 
-    monkeypatch.setattr("matcher.disk.sync_call", call)
+    monkeypatch.setattr("crossbook.matcher.disk.sync_call", call)
     assert disk.sync_call() == "the call"
     ((node, file),) = asked
     assert node == (tmp_path / "data").stat().st_ino

@@ -4,7 +4,7 @@ from time import perf_counter_ns
 
 import pytest
 
-from common.events import (
+from crossbook.common.events import (
     CommandRejected,
     OrderAccepted,
     OrderCompleted,
@@ -12,10 +12,10 @@ from common.events import (
     OrdersMassCanceled,
     TradeExecuted,
 )
-from common.instruments import MAX_NOTIONAL
-from common.types import RejectReason, Side
-from matcher.invariants import check
-from matcher.snapshot import state_hash
+from crossbook.common.instruments import MAX_NOTIONAL
+from crossbook.common.types import RejectReason, Side
+from crossbook.matcher.invariants import check
+from crossbook.matcher.snapshot import state_hash
 from tests.matcher.venue import (
     ALICE,
     BOB,

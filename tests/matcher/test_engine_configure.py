@@ -3,12 +3,12 @@
 import pytest
 from msgspec.structs import replace
 
-from common.errors import ConfigError
-from common.events import CommandRejected, OrderAccepted, TradeExecuted
-from common.instruments import Instrument
-from common.types import RejectReason
-from matcher.engine import Engine
-from matcher.snapshot import capture, restore
+from crossbook.common.errors import ConfigError
+from crossbook.common.events import CommandRejected, OrderAccepted, TradeExecuted
+from crossbook.common.instruments import Instrument
+from crossbook.common.types import RejectReason
+from crossbook.matcher.engine import Engine
+from crossbook.matcher.snapshot import capture, restore
 from tests.matcher.venue import ALICE, BOB, BTC, BUY, ETH, SELL, amend, limit, market, queue, venue
 
 SOL = replace(BTC, id=3, symbol="SOL-USDT", base="SOL")

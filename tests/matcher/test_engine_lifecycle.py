@@ -6,18 +6,18 @@ from time import perf_counter_ns
 
 import pytest
 
-from common.commands import AmendOrder, CancelOrder, Command
-from common.events import (
+from crossbook.common.commands import AmendOrder, CancelOrder, Command
+from crossbook.common.events import (
     CommandRejected,
     OrderAmended,
     OrderCanceled,
     OrdersMassCanceled,
     TradeExecuted,
 )
-from common.types import MAX_INT, RejectReason
-from matcher.engine import Engine
-from matcher.invariants import check
-from matcher.snapshot import state_hash
+from crossbook.common.types import MAX_INT, RejectReason
+from crossbook.matcher.engine import Engine
+from crossbook.matcher.invariants import check
+from crossbook.matcher.snapshot import state_hash
 from tests.matcher.venue import (
     ALICE,
     BOB,

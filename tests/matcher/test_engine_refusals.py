@@ -3,15 +3,12 @@
 import pytest
 from msgspec.structs import replace
 
-from common.commands import AmendOrder, CancelOrder, NewOrder
-from common.events import (
-    CommandRejected,
-    OrderAccepted,
-)
-from common.instruments import MAX_NOTIONAL
-from common.sequence import first_of
-from common.types import RejectReason
-from matcher.snapshot import capture, state_hash
+from crossbook.common.commands import AmendOrder, CancelOrder, NewOrder
+from crossbook.common.events import CommandRejected, OrderAccepted
+from crossbook.common.instruments import MAX_NOTIONAL
+from crossbook.common.sequence import first_of
+from crossbook.common.types import RejectReason
+from crossbook.matcher.snapshot import capture, state_hash
 from tests.matcher.venue import (
     ALICE,
     BOB,

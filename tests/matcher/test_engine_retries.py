@@ -3,13 +3,13 @@
 import pytest
 from msgspec.structs import replace
 
-from common.commands import Command, NewOrder
-from common.events import CommandRejected, OrderAccepted, OrderRepeated
-from common.types import OrderStatus, RejectReason
-from matcher.dedupe import RetryWindow
-from matcher.engine import Engine
-from matcher.invariants import check
-from matcher.snapshot import capture, restore, state_hash
+from crossbook.common.commands import Command, NewOrder
+from crossbook.common.events import CommandRejected, OrderAccepted, OrderRepeated
+from crossbook.common.types import OrderStatus, RejectReason
+from crossbook.matcher.dedupe import RetryWindow
+from crossbook.matcher.engine import Engine
+from crossbook.matcher.invariants import check
+from crossbook.matcher.snapshot import capture, restore, state_hash
 from tests.matcher.venue import (
     ALICE,
     BOB,

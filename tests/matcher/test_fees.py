@@ -8,24 +8,20 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from common.codec import encode
-from common.commands import AddInstrument, SetFees
-from common.errors import ConfigError
-from common.events import CommandRejected, FeesChanged, InstrumentAdded, TradeExecuted
-from common.instruments import (
-    FEE_SCALE,
-    Instrument,
-    load_instruments,
-)
-from common.rounding import check_rounding, rounding_fault
-from common.rules import Rules
-from common.types import RejectReason, Side
-from matcher.engine import Engine
-from matcher.fees import fee
-from matcher.history import EventHistory
-from matcher.journal import Journal
-from matcher.recovery import recover
-from matcher.sequencer import Sequencer
+from crossbook.common.codec import encode
+from crossbook.common.commands import AddInstrument, SetFees
+from crossbook.common.errors import ConfigError
+from crossbook.common.events import CommandRejected, FeesChanged, InstrumentAdded, TradeExecuted
+from crossbook.common.instruments import FEE_SCALE, Instrument, load_instruments
+from crossbook.common.rounding import check_rounding, rounding_fault
+from crossbook.common.rules import Rules
+from crossbook.common.types import RejectReason, Side
+from crossbook.matcher.engine import Engine
+from crossbook.matcher.fees import fee
+from crossbook.matcher.history import EventHistory
+from crossbook.matcher.journal import Journal
+from crossbook.matcher.recovery import recover
+from crossbook.matcher.sequencer import Sequencer
 from tests.matcher.venue import ALICE, BOB, BTC, BUY, ETH, SELL, limit, venue
 from tests.simulation.fake_disk import FakeDisk
 

@@ -1,6 +1,6 @@
 """The event history: bounded by size, exact at its edges."""
 
-from matcher.history import EventHistory
+from crossbook.matcher.history import EventHistory
 
 
 def filled(batches: int, max_bytes: int) -> EventHistory:

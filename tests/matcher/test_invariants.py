@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import pytest
 
-from matcher.engine import Engine
-from matcher.invariants import check
-from matcher.order import Account, Order
+from crossbook.matcher.engine import Engine
+from crossbook.matcher.invariants import check
+from crossbook.matcher.order import Account, Order
 from tests.matcher.venue import ALICE, BOB, BTC, BUY, SELL, amend, limit, mass_cancel, venue
 
 

@@ -4,11 +4,11 @@ from collections.abc import Callable
 
 import pytest
 
-from common.commands import Instructions, NewOrder, SetCancelAfter
-from common.rules import FEE_ACCOUNT, Rules
-from common.types import InstrumentState
-from matcher.engine import Engine
-from matcher.invariants import check
+from crossbook.common.commands import Instructions, NewOrder, SetCancelAfter
+from crossbook.common.rules import FEE_ACCOUNT, Rules
+from crossbook.common.types import InstrumentState
+from crossbook.matcher.engine import Engine
+from crossbook.matcher.invariants import check
 from tests.matcher.venue import ALICE, BOB, BTC, BUY, SELL, limit
 
 FUNDED = Rules(True, (("BTC", 10**9), ("USDT", 10**9)))

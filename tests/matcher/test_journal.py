@@ -12,10 +12,10 @@ from random import Random
 import psutil
 import pytest
 
-from matcher.disk import FileDisk
-from matcher.journal import READ_BYTES, Journal, JournalFailed, SyncPolicy
-from matcher.record import Record
-from matcher.segment import segment_name
+from crossbook.matcher.disk import FileDisk
+from crossbook.matcher.journal import READ_BYTES, Journal, JournalFailed, SyncPolicy
+from crossbook.matcher.record import Record
+from crossbook.matcher.segment import segment_name
 from tests.matcher.journals import (
     CONFIGURATION,
     SEGMENT_BYTES,
@@ -267,9 +267,9 @@ def test_a_full_disk_ends_the_journal_at_the_next_segment() -> None:
 
 FILL_SOURCE = """
 import resource, signal, sys; from pathlib import Path
-from matcher.disk import FileDisk
-from matcher.journal import Journal, JournalFailed
-from matcher.record import Record
+from crossbook.matcher.disk import FileDisk
+from crossbook.matcher.journal import Journal, JournalFailed
+from crossbook.matcher.record import Record
 limit = int(sys.argv[2])
 if limit:
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -344,7 +344,7 @@ def test_it_works_on_a_real_directory(tmp_path: Path) -> None:
 
 APPEND_SOURCE = """
 import sys; from pathlib import Path
-from matcher.disk import FileDisk
+from crossbook.matcher.disk import FileDisk
 from tests.matcher.journals import fill, open_journal
 journal = open_journal(FileDisk(Path(sys.argv[1])))
 while journal.last_seq < 200:

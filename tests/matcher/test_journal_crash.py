@@ -9,8 +9,8 @@ from typing import Final
 
 import pytest
 
-from matcher.journal import Journal, SyncPolicy
-from matcher.record import Record
+from crossbook.matcher.journal import Journal, SyncPolicy
+from crossbook.matcher.record import Record
 from tests.matcher.journals import open_journal, random_record, records_of
 from tests.simulation.fake_disk import Died, FakeDisk
 

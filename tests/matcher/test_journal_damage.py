@@ -9,9 +9,9 @@ from random import Random
 import pytest
 from msgspec import structs
 
-from matcher.journal import JournalDamaged
-from matcher.record import Record, frame
-from matcher.segment import decode_header, encode_header, segment_name
+from crossbook.matcher.journal import JournalDamaged
+from crossbook.matcher.record import Record, frame
+from crossbook.matcher.segment import decode_header, encode_header, segment_name
 from tests.matcher.journals import (
     STREAM,
     fill,

@@ -15,18 +15,18 @@ from typing import Any, Final
 
 import pytest
 
-from common.codec import encode
-from common.commands import Command, NewOrder
-from common.instruments import Instrument, example
-from common.types import Side
-from matcher import snapshot_process
-from matcher.disk import FileDisk
-from matcher.history import EventHistory
-from matcher.journal import SyncPolicy
-from matcher.recovery import Recovered, recover
-from matcher.sequencer import Sequencer
-from matcher.snapshot_store import SnapshotStore
-from matcher.snapshotter import Snapshotter
+from crossbook.common.codec import encode
+from crossbook.common.commands import Command, NewOrder
+from crossbook.common.instruments import Instrument, example
+from crossbook.common.types import Side
+from crossbook.matcher import snapshot_process
+from crossbook.matcher.disk import FileDisk
+from crossbook.matcher.history import EventHistory
+from crossbook.matcher.journal import SyncPolicy
+from crossbook.matcher.recovery import Recovered, recover
+from crossbook.matcher.sequencer import Sequencer
+from crossbook.matcher.snapshot_store import SnapshotStore
+from crossbook.matcher.snapshotter import Snapshotter
 from tests.matcher.disk_calls import DiskCalls, Promised
 from tests.matcher.power_loss import CORNERS, Platter
 from tests.simulation.fake_disk import FakeDisk
@@ -104,7 +104,7 @@ class Lives:
             for name, content in left.items():
                 (directory / name).write_bytes(content)
             with pytest.MonkeyPatch.context() as patch:
-                patch.setattr("matcher.disk.threading.Thread", Thread)
+                patch.setattr("crossbook.matcher.disk.threading.Thread", Thread)
                 patch.setattr(snapshot_process, "step_back", lambda niceness: None)
                 patch.setattr(gc, "disable", lambda: None)
                 calls = DiskCalls(directory, patch)

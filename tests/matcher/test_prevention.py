@@ -3,13 +3,19 @@
 import pytest
 from msgspec.structs import replace
 
-from common.commands import AdjustBalance, Instructions, NewOrder, SetFees
-from common.events import CommandRejected, Event, OrderCompleted, OrderExpired, TradeExecuted
-from common.rules import EDITION, Rules
-from common.types import OrderType, RejectReason, SelfTrade, Side
-from matcher.engine import Engine
-from matcher.invariants import check
-from matcher.sweep import lots_for
+from crossbook.common.commands import AdjustBalance, Instructions, NewOrder, SetFees
+from crossbook.common.events import (
+    CommandRejected,
+    Event,
+    OrderCompleted,
+    OrderExpired,
+    TradeExecuted,
+)
+from crossbook.common.rules import EDITION, Rules
+from crossbook.common.types import OrderType, RejectReason, SelfTrade, Side
+from crossbook.matcher.engine import Engine
+from crossbook.matcher.invariants import check
+from crossbook.matcher.sweep import lots_for
 from tests.matcher.venue import ALICE, BOB, BTC, BUY, CAROL, SELL, limit
 
 PREVENTING = [mode for mode in SelfTrade if mode not in (SelfTrade.NONE, SelfTrade.DECREMENT)]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from matcher.record import (
+from crossbook.matcher.record import (
     HEAD_BYTES,
     MARK,
     SECTOR_BYTES,

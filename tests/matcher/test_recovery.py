@@ -5,20 +5,20 @@ from collections.abc import Iterable
 import pytest
 from msgspec.structs import replace
 
-from common.codec import decode_events, encode
-from common.commands import Command, NewOrder
-from common.errors import ConfigError
-from common.events import TradeExecuted
-from common.instruments import Instrument, example
-from common.types import Side
-from matcher.history import EventHistory
-from matcher.invariants import check
-from matcher.journal import Journal
-from matcher.record import Record
-from matcher.recovery import Recovered, RecoveryFailed, recover
-from matcher.sequencer import Sequencer
-from matcher.snapshot import capture
-from matcher.snapshot_store import SnapshotStore
+from crossbook.common.codec import decode_events, encode
+from crossbook.common.commands import Command, NewOrder
+from crossbook.common.errors import ConfigError
+from crossbook.common.events import TradeExecuted
+from crossbook.common.instruments import Instrument, example
+from crossbook.common.types import Side
+from crossbook.matcher.history import EventHistory
+from crossbook.matcher.invariants import check
+from crossbook.matcher.journal import Journal
+from crossbook.matcher.record import Record
+from crossbook.matcher.recovery import Recovered, RecoveryFailed, recover
+from crossbook.matcher.sequencer import Sequencer
+from crossbook.matcher.snapshot import capture
+from crossbook.matcher.snapshot_store import SnapshotStore
 from tests.properties.generator import Generator
 from tests.properties.market import INSTRUMENTS
 from tests.simulation.fake_disk import FakeDisk

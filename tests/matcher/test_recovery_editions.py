@@ -3,20 +3,20 @@
 import msgspec
 import pytest
 
-from common.codec import decode_events, encode
-from common.commands import Command, NewOrder, SetInstrumentState, Uncross
-from common.events import AuctionUncrossed, Event, OrderCompleted, OrderExpired
-from common.rules import EDITION, Rules, decode_configuration
-from common.types import InstrumentState, OrderType, SelfTrade
-from matcher.engine import Engine
-from matcher.history import EventHistory
-from matcher.journal import Journal
-from matcher.recovery import recover
-from matcher.segment import decode_header
-from matcher.sequencer import Sequencer
-from matcher.snapshot import capture, restore, state_hash
-from matcher.snapshot_store import SnapshotStore
-from matcher.verify import verify
+from crossbook.common.codec import decode_events, encode
+from crossbook.common.commands import Command, NewOrder, SetInstrumentState, Uncross
+from crossbook.common.events import AuctionUncrossed, Event, OrderCompleted, OrderExpired
+from crossbook.common.rules import EDITION, Rules, decode_configuration
+from crossbook.common.types import InstrumentState, OrderType, SelfTrade
+from crossbook.matcher.engine import Engine
+from crossbook.matcher.history import EventHistory
+from crossbook.matcher.journal import Journal
+from crossbook.matcher.recovery import recover
+from crossbook.matcher.segment import decode_header
+from crossbook.matcher.sequencer import Sequencer
+from crossbook.matcher.snapshot import capture, restore, state_hash
+from crossbook.matcher.snapshot_store import SnapshotStore
+from crossbook.matcher.verify import verify
 from tests.matcher.venue import ALICE, BOB, BTC, BUY, CAROL, SELL, limit
 from tests.simulation.fake_disk import FakeDisk
 

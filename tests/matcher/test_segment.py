@@ -5,8 +5,8 @@ from zlib import crc32
 
 import pytest
 
-from matcher.record import Damage, frame
-from matcher.segment import (
+from crossbook.matcher.record import Damage, frame
+from crossbook.matcher.segment import (
     INDEX_BYTES,
     NO_PREDECESSOR,
     VERSION,

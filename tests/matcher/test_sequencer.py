@@ -5,9 +5,9 @@ import errno
 import pytest
 from msgspec.structs import replace
 
-from common.admin import AdminAct, AdminDone
-from common.codec import decode_events, encode
-from common.commands import (
+from crossbook.common.admin import AdminAct, AdminDone
+from crossbook.common.codec import decode_events, encode
+from crossbook.common.commands import (
     AddInstrument,
     CancelOrder,
     Command,
@@ -16,9 +16,14 @@ from common.commands import (
     SetInstrumentState,
     Uncross,
 )
-from common.events import AuctionUncrossed, CommandRejected, InstrumentAdded, OrderAccepted
-from common.instruments import example
-from common.sync import (
+from crossbook.common.events import (
+    AuctionUncrossed,
+    CommandRejected,
+    InstrumentAdded,
+    OrderAccepted,
+)
+from crossbook.common.instruments import example
+from crossbook.common.sync import (
     Books,
     BooksRequest,
     GatewayRequest,
@@ -29,11 +34,11 @@ from common.sync import (
     ResendRequest,
     ResendTooOld,
 )
-from common.types import InstrumentState, RejectReason
-from matcher.engine import Engine
-from matcher.history import EventHistory
-from matcher.journal import Journal, JournalFailed
-from matcher.sequencer import Sequencer
+from crossbook.common.types import InstrumentState, RejectReason
+from crossbook.matcher.engine import Engine
+from crossbook.matcher.history import EventHistory
+from crossbook.matcher.journal import Journal, JournalFailed
+from crossbook.matcher.sequencer import Sequencer
 from tests.simulation.fake_disk import FakeDisk
 
 STREAM = 77
@@ -227,7 +232,7 @@ def test_one_resend_from_the_journal_is_bounded_and_holds_one_batch_at_least(
     sent = [made.apply([payload(order(n))], n) for n in range(1, 20)]
     assert sent[0] is not None
     for bound, count in ((1, 1), (3 * len(sent[0]) - 1, 2), (3 * len(sent[0]), 3)):
-        monkeypatch.setattr("matcher.sequencer.RESEND_BYTES", bound)
+        monkeypatch.setattr("crossbook.matcher.sequencer.RESEND_BYTES", bound)
         reply = made.answer(ResendRequest(3, STREAM, 1, 19))
         assert isinstance(reply, Resend)
         assert [bytes(raw) for raw in reply.batches] == sent[:count]

@@ -6,20 +6,20 @@ import pytest
 from msgspec import Raw
 from msgspec.structs import replace
 
-from common.codec import encode
-from common.commands import AmendOrder, CancelOrder, Command, NewOrder
-from common.errors import ConfigError
-from common.events import Event
-from common.shards import SHARDS_MAX, base_of, shard_of
-from common.sync import Resend, ResendRequest, ResendTooOld
-from common.types import Side
-from matcher.disk import Disk
-from matcher.engine import Engine
-from matcher.history import EventHistory
-from matcher.recovery import recover
-from matcher.sequencer import Sequencer
-from matcher.snapshot_store import SnapshotStore
-from matcher.verify import verify
+from crossbook.common.codec import encode
+from crossbook.common.commands import AmendOrder, CancelOrder, Command, NewOrder
+from crossbook.common.errors import ConfigError
+from crossbook.common.events import Event
+from crossbook.common.shards import SHARDS_MAX, base_of, shard_of
+from crossbook.common.sync import Resend, ResendRequest, ResendTooOld
+from crossbook.common.types import Side
+from crossbook.matcher.disk import Disk
+from crossbook.matcher.engine import Engine
+from crossbook.matcher.history import EventHistory
+from crossbook.matcher.recovery import recover
+from crossbook.matcher.sequencer import Sequencer
+from crossbook.matcher.snapshot_store import SnapshotStore
+from crossbook.matcher.verify import verify
 from tests.properties.generator import Generator
 from tests.properties.market import INSTRUMENTS
 from tests.simulation.fake_disk import FakeDisk

@@ -8,13 +8,13 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from common.codec import encode
-from common.commands import Command, NewOrder
-from common.instruments import example
-from matcher.dedupe import RetryWindow
-from matcher.engine import Engine
-from matcher.invariants import check
-from matcher.snapshot import EngineRecord, capture, restore, state_hash
+from crossbook.common.codec import encode
+from crossbook.common.commands import Command, NewOrder
+from crossbook.common.instruments import example
+from crossbook.matcher.dedupe import RetryWindow
+from crossbook.matcher.engine import Engine
+from crossbook.matcher.invariants import check
+from crossbook.matcher.snapshot import EngineRecord, capture, restore, state_hash
 from tests.matcher.venue import (
     ALICE,
     BOB,

@@ -10,19 +10,19 @@ from typing import Any
 
 import pytest
 
-from common.codec import encode
-from common.commands import Command, NewOrder
-from common.instruments import example
-from common.types import Side
-from matcher import snapshot_process
-from matcher.disk import FileDisk
-from matcher.history import EventHistory
-from matcher.recovery import recover
-from matcher.sequencer import Sequencer
-from matcher.snapshot import capture
-from matcher.snapshot_process import SnapshotProcess, rebuild
-from matcher.snapshot_store import SnapshotStore
-from matcher.snapshotter import Snapshotter
+from crossbook.common.codec import encode
+from crossbook.common.commands import Command, NewOrder
+from crossbook.common.instruments import example
+from crossbook.common.types import Side
+from crossbook.matcher import snapshot_process
+from crossbook.matcher.disk import FileDisk
+from crossbook.matcher.history import EventHistory
+from crossbook.matcher.recovery import recover
+from crossbook.matcher.sequencer import Sequencer
+from crossbook.matcher.snapshot import capture
+from crossbook.matcher.snapshot_process import SnapshotProcess, rebuild
+from crossbook.matcher.snapshot_store import SnapshotStore
+from crossbook.matcher.snapshotter import Snapshotter
 from tests.matcher.journals import fill, open_journal
 from tests.simulation.fake_disk import FakeDisk
 
@@ -161,7 +161,7 @@ class Held:
         program = directory / "program"
         program.write_text(f'#!/bin/sh\nread word < {self._word}\neval "$word"\n')
         program.chmod(0o700)
-        monkeypatch.setattr("matcher.snapshot_process.sys.executable", str(program))
+        monkeypatch.setattr("crossbook.matcher.snapshot_process.sys.executable", str(program))
         self.process = SnapshotProcess(directory)
         self.process.begin(7)
         # Held open, so that neither side waits for the other to come.

@@ -4,14 +4,14 @@ from typing import Any
 
 import pytest
 
-from common.commands import Instructions, NewOrder
-from common.rules import ICEBERG_SLICES_MAX
-from common.types import InstrumentState, OrderType, RejectReason, Side, TimeInForce
-from matcher.book import OrderBook
-from matcher.order import Account, Order
-from matcher.special import Special, Waits
-from matcher.special_terms import as_accepted, display_fault, special_terms, trigger_fault
-from matcher.timers import DAY_NS
+from crossbook.common.commands import Instructions, NewOrder
+from crossbook.common.rules import ICEBERG_SLICES_MAX
+from crossbook.common.types import InstrumentState, OrderType, RejectReason, Side, TimeInForce
+from crossbook.matcher.book import OrderBook
+from crossbook.matcher.order import Account, Order
+from crossbook.matcher.special import Special, Waits
+from crossbook.matcher.special_terms import as_accepted, display_fault, special_terms, trigger_fault
+from crossbook.matcher.timers import DAY_NS
 from tests.matcher.venue import BTC, BUY, ETH, SELL
 
 NOW_NS = 5 * DAY_NS + 17

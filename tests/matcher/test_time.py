@@ -3,9 +3,9 @@
 import pytest
 from msgspec.structs import replace
 
-from common.admin import AdminAct, AdminDone, AdminInspect, AdminView
-from common.codec import decode_events, encode
-from common.commands import (
+from crossbook.common.admin import AdminAct, AdminDone, AdminInspect, AdminView
+from crossbook.common.codec import decode_events, encode
+from crossbook.common.commands import (
     AddInstrument,
     AdjustBalance,
     Instructions,
@@ -14,19 +14,24 @@ from common.commands import (
     SetFees,
     SetInstrumentState,
 )
-from common.errors import ConfigError
-from common.events import CommandRejected, InstrumentStateChanged, OrderExpired, TimeAdvanced
-from common.instruments import example
-from common.rules import EDITION, Configuration, Rules, decode_configuration
-from common.types import InstrumentState, RejectReason
-from matcher.engine import Engine
-from matcher.history import EventHistory
-from matcher.journal import Journal
-from matcher.recovery import recover
-from matcher.segment import decode_header
-from matcher.sequencer import Sequencer
-from matcher.snapshot import state_hash
-from matcher.verify import verify
+from crossbook.common.errors import ConfigError
+from crossbook.common.events import (
+    CommandRejected,
+    InstrumentStateChanged,
+    OrderExpired,
+    TimeAdvanced,
+)
+from crossbook.common.instruments import example
+from crossbook.common.rules import EDITION, Configuration, Rules, decode_configuration
+from crossbook.common.types import InstrumentState, RejectReason
+from crossbook.matcher.engine import Engine
+from crossbook.matcher.history import EventHistory
+from crossbook.matcher.journal import Journal
+from crossbook.matcher.recovery import recover
+from crossbook.matcher.segment import decode_header
+from crossbook.matcher.sequencer import Sequencer
+from crossbook.matcher.snapshot import state_hash
+from crossbook.matcher.verify import verify
 from tests.simulation.fake_disk import FakeDisk
 
 RULES = Rules(True, (("BTC", 10**10), ("USDT", 10**15)))

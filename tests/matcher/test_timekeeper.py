@@ -2,8 +2,8 @@
 
 import pytest
 
-from common.clock import FakeClock
-from matcher.timekeeper import Timekeeper
+from crossbook.common.clock import FakeClock
+from crossbook.matcher.timekeeper import Timekeeper
 
 SECOND = 1_000_000_000
 DAY = 86_400 * SECOND

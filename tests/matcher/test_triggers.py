@@ -2,10 +2,10 @@
 
 import pytest
 
-from common.types import OrderType, Side
-from matcher.order import Account, Order
-from matcher.special import Special, Waits
-from matcher.triggers import TriggerBook, is_met, waits_for_a_rise
+from crossbook.common.types import OrderType, Side
+from crossbook.matcher.order import Account, Order
+from crossbook.matcher.special import Special, Waits
+from crossbook.matcher.triggers import TriggerBook, is_met, waits_for_a_rise
 
 BUY, SELL = int(Side.BUY), int(Side.SELL)
 RISING = [

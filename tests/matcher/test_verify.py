@@ -7,22 +7,22 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from common.codec import encode
-from common.commands import CancelOrder
-from common.events import EventBatch
-from common.instruments import Instrument
-from matcher import print as journal_print
-from matcher import verify as journal_verify
-from matcher.disk import Disk, FileDisk
-from matcher.history import EventHistory
-from matcher.journal import Journal
-from matcher.record import Record
-from matcher.recovery import recover
-from matcher.segment import segment_name
-from matcher.sequencer import Sequencer
-from matcher.snapshot import state_hash
-from matcher.snapshot_store import SnapshotStore
-from matcher.verify import verify
+from crossbook.common.codec import encode
+from crossbook.common.commands import CancelOrder
+from crossbook.common.events import EventBatch
+from crossbook.common.instruments import Instrument
+from crossbook.matcher import print as journal_print
+from crossbook.matcher import verify as journal_verify
+from crossbook.matcher.disk import Disk, FileDisk
+from crossbook.matcher.history import EventHistory
+from crossbook.matcher.journal import Journal
+from crossbook.matcher.record import Record
+from crossbook.matcher.recovery import recover
+from crossbook.matcher.segment import segment_name
+from crossbook.matcher.sequencer import Sequencer
+from crossbook.matcher.snapshot import state_hash
+from crossbook.matcher.snapshot_store import SnapshotStore
+from crossbook.matcher.verify import verify
 from tests.properties.generator import Generator
 from tests.properties.market import INSTRUMENTS
 from tests.simulation.fake_disk import FakeDisk

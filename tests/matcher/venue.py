@@ -1,10 +1,10 @@
 """A small venue for these tests: short ways to say a command and to read a book."""
 
-from common.commands import AmendOrder, CancelOrder, MassCancelOrders, NewOrder
-from common.events import Event, TradeExecuted
-from common.instruments import Instrument
-from common.types import OrderType, Side, TimeInForce
-from matcher.engine import Engine
+from crossbook.common.commands import AmendOrder, CancelOrder, MassCancelOrders, NewOrder
+from crossbook.common.events import Event, TradeExecuted
+from crossbook.common.instruments import Instrument
+from crossbook.common.types import OrderType, Side, TimeInForce
+from crossbook.matcher.engine import Engine
 
 BTC = Instrument(
     1, "BTC-USDT", "BTC", "USDT", "0.01", "0.00001", 8, 8, 10**9, 1, 10**9, 0, 1_000, 2_000

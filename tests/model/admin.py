@@ -4,7 +4,7 @@ from fractions import Fraction
 
 from msgspec.structs import replace
 
-from common.commands import (
+from crossbook.common.commands import (
     AddInstrument,
     AdjustBalance,
     SetCancelAfter,
@@ -12,7 +12,7 @@ from common.commands import (
     SetInstrumentState,
     Uncross,
 )
-from common.events import (
+from crossbook.common.events import (
     AccountOpened,
     AuctionUncrossed,
     BalanceAdjusted,
@@ -23,9 +23,9 @@ from common.events import (
     InstrumentStateChanged,
     TimeAdvanced,
 )
-from common.instruments import Instrument, definition_fault
-from common.rules import BALANCE_MAX
-from common.types import InstrumentState, RejectReason, Side
+from crossbook.common.instruments import Instrument, definition_fault
+from crossbook.common.rules import BALANCE_MAX
+from crossbook.common.types import InstrumentState, RejectReason, Side
 from tests.model.auction import uncross_price
 from tests.model.market import Market
 from tests.model.orders import Order, Refusal, fee

@@ -5,7 +5,7 @@ from fractions import Fraction
 
 from msgspec import Struct
 
-from common.types import Side
+from crossbook.common.types import Side
 from tests.model.orders import Order
 
 

@@ -2,8 +2,8 @@
 
 from dataclasses import replace as copy_of
 
-from common.commands import Instructions, NewOrder
-from common.events import (
+from crossbook.common.commands import Instructions, NewOrder
+from crossbook.common.events import (
     Event,
     OrderAccepted,
     OrderCanceled,
@@ -14,9 +14,9 @@ from common.events import (
     OrderTriggered,
     TradeExecuted,
 )
-from common.instruments import Instrument
-from common.rules import Rules
-from common.types import (
+from crossbook.common.instruments import Instrument
+from crossbook.common.rules import Rules
+from crossbook.common.types import (
     InstrumentState,
     OrderStatus,
     OrderType,

@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from common.instruments import Instrument
-from common.rules import FEE_ACCOUNT, Rules
-from common.types import OrderType, Side
+from crossbook.common.instruments import Instrument
+from crossbook.common.rules import FEE_ACCOUNT, Rules
+from crossbook.common.types import OrderType, Side
 from tests.model.orders import Order
 
 if TYPE_CHECKING:

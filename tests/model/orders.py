@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Final
 
-from common.instruments import FEE_SCALE, Instrument
-from common.types import OrderStatus, OrderType, RejectReason, Side
+from crossbook.common.instruments import FEE_SCALE, Instrument
+from crossbook.common.types import OrderStatus, OrderType, RejectReason, Side
 
 Refusal = tuple[RejectReason, str]
 

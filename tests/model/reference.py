@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import replace as copy_of
 from typing import Final
 
-from common.commands import (
+from crossbook.common.commands import (
     AddInstrument,
     AdjustBalance,
     AdvanceTime,
@@ -25,7 +25,7 @@ from common.commands import (
     SetInstrumentState,
     Uncross,
 )
-from common.events import (
+from crossbook.common.events import (
     AccountOpened,
     CommandRejected,
     Event,
@@ -33,10 +33,10 @@ from common.events import (
     OrderRepeated,
     OrdersMassCanceled,
 )
-from common.instruments import Instrument
-from common.rules import Rules
-from common.sync import BookState, RestingOrder
-from common.types import (
+from crossbook.common.instruments import Instrument
+from crossbook.common.rules import Rules
+from crossbook.common.sync import BookState, RestingOrder
+from crossbook.common.types import (
     InstrumentState,
     OrderStatus,
     OrderType,

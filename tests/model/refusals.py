@@ -1,8 +1,8 @@
 """Why the obvious matcher refuses an order, check after check as the rules list them."""
 
-from common.commands import Instructions, NewOrder
-from common.instruments import MAX_NOTIONAL, Instrument
-from common.types import InstrumentState, OrderType, RejectReason, Side, TimeInForce
+from crossbook.common.commands import Instructions, NewOrder
+from crossbook.common.instruments import MAX_NOTIONAL, Instrument
+from crossbook.common.types import InstrumentState, OrderType, RejectReason, Side, TimeInForce
 from tests.model.orders import Order, Refusal
 
 UNSUPPORTED = RejectReason.UNSUPPORTED_COMBINATION

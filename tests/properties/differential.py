@@ -5,13 +5,13 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from common.commands import Command
-from common.events import Event
-from common.rules import Rules
-from common.sync import BookState
-from matcher import listing
-from matcher.engine import Engine
-from matcher.invariants import check
+from crossbook.common.commands import Command
+from crossbook.common.events import Event
+from crossbook.common.rules import Rules
+from crossbook.common.sync import BookState
+from crossbook.matcher import listing
+from crossbook.matcher.engine import Engine
+from crossbook.matcher.invariants import check
 from tests.model.reference import ReferenceMatcher
 from tests.properties.generator import ACCOUNTS, Generator
 from tests.properties.market import INSTRUMENTS, MEMORY, UNFUNDED, venue

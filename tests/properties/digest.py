@@ -6,9 +6,9 @@ Two processes that print the same line gave the same bytes.
 import sys
 from hashlib import sha256
 
-from common.codec import encode
-from matcher.engine import Engine
-from matcher.snapshot import capture, state_hash
+from crossbook.common.codec import encode
+from crossbook.matcher.engine import Engine
+from crossbook.matcher.snapshot import capture, state_hash
 from tests.properties.generator import random_commands
 from tests.properties.market import rules_of, venue
 

@@ -2,12 +2,18 @@
 
 from msgspec.structs import replace
 
-from common.commands import CancelOrder, Command, NewOrder, SetCancelAfter, Uncross
-from common.events import CommandRejected, Event, OrderAmended, OrderRepeated, TradeExecuted
-from common.sequence import epoch_of
-from common.types import OrderStatus
-from matcher.dedupe import RetryWindow
-from matcher.engine import Engine
+from crossbook.common.commands import CancelOrder, Command, NewOrder, SetCancelAfter, Uncross
+from crossbook.common.events import (
+    CommandRejected,
+    Event,
+    OrderAmended,
+    OrderRepeated,
+    TradeExecuted,
+)
+from crossbook.common.sequence import epoch_of
+from crossbook.common.types import OrderStatus
+from crossbook.matcher.dedupe import RetryWindow
+from crossbook.matcher.engine import Engine
 from tests.properties.market import MEMORY, retry_window
 
 

@@ -10,7 +10,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from common.commands import (
+from crossbook.common.commands import (
     AmendOrder,
     CancelOrder,
     Command,
@@ -20,9 +20,9 @@ from common.commands import (
     SetInstrumentState,
     Uncross,
 )
-from common.events import Event, OrderAccepted
-from common.instruments import MAX_NOTIONAL, Instrument
-from common.types import MAX_INT, InstrumentState, OrderType, SelfTrade, TimeInForce
+from crossbook.common.events import Event, OrderAccepted
+from crossbook.common.instruments import MAX_NOTIONAL, Instrument
+from crossbook.common.types import MAX_INT, InstrumentState, OrderType, SelfTrade, TimeInForce
 from tests.model.orders import Order
 from tests.model.reference import REQUESTS_IN_EPOCH, ReferenceMatcher, follows
 from tests.properties.governor import Governor

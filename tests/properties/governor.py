@@ -5,7 +5,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from common.commands import (
+from crossbook.common.commands import (
     AddInstrument,
     AdjustBalance,
     AdvanceTime,
@@ -16,7 +16,7 @@ from common.commands import (
     SetInstrumentState,
     Uncross,
 )
-from common.types import InstrumentState, RejectReason
+from crossbook.common.types import InstrumentState, RejectReason
 from tests.model.orders import DAY_NS
 from tests.model.reference import ReferenceMatcher
 from tests.properties.market import INSTRUMENTS, PLAIN

@@ -3,10 +3,10 @@ and in every other seed accounts that run out of money."""
 
 from typing import Final, TypeVar
 
-from common.instruments import MAX_NOTIONAL, Instrument
-from common.rules import Rules
-from matcher.dedupe import RetryWindow
-from matcher.engine import Engine
+from crossbook.common.instruments import MAX_NOTIONAL, Instrument
+from crossbook.common.rules import Rules
+from crossbook.matcher.dedupe import RetryWindow
+from crossbook.matcher.engine import Engine
 from tests.model.memory import Memory
 
 SomeEngine = TypeVar("SomeEngine", bound=Engine)

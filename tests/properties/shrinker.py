@@ -9,8 +9,8 @@ from collections.abc import Callable
 from msgspec import Struct
 from msgspec.structs import replace
 
-from common.commands import Command
-from common.rules import Rules
+from crossbook.common.commands import Command
+from crossbook.common.rules import Rules
 from tests.model.reference import ReferenceMatcher
 from tests.properties.market import INSTRUMENTS, MEMORY, UNFUNDED
 from tests.properties.steps import Step, resolve

@@ -7,8 +7,8 @@ promise as the events arrive. Its books can then be compared with the matcher's.
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from common.depth import OrderDepth
-from common.events import (
+from crossbook.common.depth import OrderDepth
+from crossbook.common.events import (
     AccountOpened,
     AuctionUncrossed,
     BalanceAdjusted,
@@ -31,9 +31,16 @@ from common.events import (
     TimeAdvanced,
     TradeExecuted,
 )
-from common.instruments import FEE_SCALE, Instrument
-from common.sync import BookState, RestingOrder
-from common.types import InstrumentState, OrderStatus, OrderType, RejectReason, Side, TimeInForce
+from crossbook.common.instruments import FEE_SCALE, Instrument
+from crossbook.common.sync import BookState, RestingOrder
+from crossbook.common.types import (
+    InstrumentState,
+    OrderStatus,
+    OrderType,
+    RejectReason,
+    Side,
+    TimeInForce,
+)
 
 ANSWERS = (
     OrderAccepted, OrderRepeated, OrderCanceled, OrderAmended, OrdersMassCanceled,

@@ -7,10 +7,10 @@ from operator import attrgetter
 import pytest
 from msgspec.structs import replace
 
-from common.commands import NewOrder
-from common.events import Event, TradeExecuted
-from matcher.engine import Engine
-from matcher.listing import balances
+from crossbook.common.commands import NewOrder
+from crossbook.common.events import Event, TradeExecuted
+from crossbook.matcher.engine import Engine
+from crossbook.matcher.listing import balances
 from tests.properties.generator import random_commands
 from tests.properties.market import INSTRUMENTS, PLAIN, rules_of, venue
 from tests.properties.stream_checker import StreamChecker

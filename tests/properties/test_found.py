@@ -1,6 +1,6 @@
 """Differences between engine and reference that were found once, in their shortest form."""
 
-from common.commands import Command, Instructions, NewOrder, SetInstrumentState, Uncross
+from crossbook.common.commands import Command, Instructions, NewOrder, SetInstrumentState, Uncross
 from tests.properties.differential import compare_commands
 from tests.properties.market import FUNDED
 

@@ -5,11 +5,11 @@ from collections import Counter
 
 import pytest
 
-from common.commands import NewOrder
-from common.events import OrderAccepted, OrderRepeated, TimeAdvanced
-from common.sequence import epoch_of
-from common.types import OrderStatus, OrderType
-from matcher.engine import Engine
+from crossbook.common.commands import NewOrder
+from crossbook.common.events import OrderAccepted, OrderRepeated, TimeAdvanced
+from crossbook.common.sequence import epoch_of
+from crossbook.common.types import OrderStatus, OrderType
+from crossbook.matcher.engine import Engine
 from tests.properties.differential import Candidate, Matcher, compare_steps
 from tests.properties.faulty import (
     AcceptsGaps,

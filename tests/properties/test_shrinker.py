@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import pytest
 
-from common import commands as command_kinds
-from common.commands import CancelOrder, Command, NewOrder
-from matcher.engine import Engine
+from crossbook.common import commands as command_kinds
+from crossbook.common.commands import CancelOrder, Command, NewOrder
+from crossbook.matcher.engine import Engine
 from tests.model.reference import ReferenceMatcher
 from tests.properties.differential import Candidate, Matcher, compare_commands, compare_steps
 from tests.properties.faulty import (

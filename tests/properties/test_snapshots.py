@@ -9,11 +9,11 @@ from random import Random
 
 import pytest
 
-from common.codec import encode
-from common.commands import Command
-from matcher.engine import Engine
-from matcher.invariants import check
-from matcher.snapshot import capture, restore, state_hash
+from crossbook.common.codec import encode
+from crossbook.common.commands import Command
+from crossbook.matcher.engine import Engine
+from crossbook.matcher.invariants import check
+from crossbook.matcher.snapshot import capture, restore, state_hash
 from tests.properties.generator import random_commands
 from tests.properties.market import INSTRUMENTS, retry_window, rules_of, venue
 

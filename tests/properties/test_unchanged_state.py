@@ -1,11 +1,11 @@
 """A refused command, a killed FOK, a retry and a request out of turn change nothing: neither the
 state hash nor the timers, and what is refused leaves nothing to be remembered either."""
 
-from common.commands import AdvanceTime, Command, SetCancelAfter
-from common.events import CommandRejected, Event, OrderExpired, OrderRepeated
-from common.types import RejectReason
-from matcher.engine import Engine
-from matcher.snapshot import state_hash
+from crossbook.common.commands import AdvanceTime, Command, SetCancelAfter
+from crossbook.common.events import CommandRejected, Event, OrderExpired, OrderRepeated
+from crossbook.common.types import RejectReason
+from crossbook.matcher.engine import Engine
+from crossbook.matcher.snapshot import state_hash
 from tests.model.reference import ReferenceMatcher
 from tests.properties.generator import random_commands
 from tests.properties.market import INSTRUMENTS, rules_of, venue

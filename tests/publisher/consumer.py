@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 
-from common.codec import decode_feed, decode_feed_reply, encode
-from common.depth import BookChecksum, Depth, OrderDepth
-from common.feed import (
+from crossbook.common.codec import decode_feed, decode_feed_reply, encode
+from crossbook.common.depth import BookChecksum, Depth, OrderDepth
+from crossbook.common.feed import (
     BestBidOffer,
     DepthUpdate,
     FeedReply,
@@ -21,10 +21,10 @@ from common.feed import (
     Trades,
     topic,
 )
-from common.instruments import Instrument
-from common.metrics import Metrics
-from common.types import Side
-from publisher.history import Frames
+from crossbook.common.instruments import Instrument
+from crossbook.common.metrics import Metrics
+from crossbook.common.types import Side
+from crossbook.publisher.history import Frames
 
 Ask = Callable[[bytes], FeedReply | Metrics]
 CHANNELS = ("trade", "bbo", "l2", "l3")

@@ -10,17 +10,17 @@ from random import Random
 
 import pytest
 
-from common.codec import decode_events, decode_feed_reply, decode_sync_reply, encode
-from common.events import EventBatch, TradeExecuted
-from common.feed import Candles, Ticker, Trade, Trades
-from common.feed_follower import FeedFollower
-from common.feed_line import RETRY_NS
-from common.history import CANDLE_INTERVALS_S, Candle
-from common.sync import Books
-from publisher.feed import Feed
-from publisher.past import Past
-from publisher.replica import Replica
-from publisher.snapshots import SnapshotDesk
+from crossbook.common.codec import decode_events, decode_feed_reply, decode_sync_reply, encode
+from crossbook.common.events import EventBatch, TradeExecuted
+from crossbook.common.feed import Candles, Ticker, Trade, Trades
+from crossbook.common.feed_follower import FeedFollower
+from crossbook.common.feed_line import RETRY_NS
+from crossbook.common.history import CANDLE_INTERVALS_S, Candle
+from crossbook.common.sync import Books
+from crossbook.publisher.feed import Feed
+from crossbook.publisher.past import Past
+from crossbook.publisher.replica import Replica
+from crossbook.publisher.snapshots import SnapshotDesk
 from tests.properties.market import INSTRUMENTS
 from tests.publisher.plain_recorder import PlainRecorder, plain_candles, plain_latest
 from tests.publisher.test_replica import Matcher

@@ -4,7 +4,7 @@ from random import Random
 
 import pytest
 
-from publisher.depth import DepthSide
+from crossbook.publisher.depth import DepthSide
 
 
 def test_a_level_that_opens_and_closes_between_two_looks_is_never_seen() -> None:

@@ -3,23 +3,23 @@ the feed keeps is what the publisher has."""
 
 import pytest
 
-from common.codec import decode_feed, encode
-from common.depth import OrderDepth
-from common.events import Event, EventBatch
-from common.feed import (
+from crossbook.common.codec import decode_feed, encode
+from crossbook.common.depth import OrderDepth
+from crossbook.common.events import Event, EventBatch
+from crossbook.common.feed import (
     FeedReject,
     InstrumentList,
     InstrumentsRequest,
     OrdersUpdate,
     SnapshotRequest,
 )
-from common.instruments import Instrument
-from common.sync import Books
-from common.types import RejectReason, Side
-from matcher.engine import Engine
-from publisher.feed import Feed
-from publisher.replica import Replica
-from publisher.snapshots import SnapshotDesk
+from crossbook.common.instruments import Instrument
+from crossbook.common.sync import Books
+from crossbook.common.types import RejectReason, Side
+from crossbook.matcher.engine import Engine
+from crossbook.publisher.feed import Feed
+from crossbook.publisher.replica import Replica
+from crossbook.publisher.snapshots import SnapshotDesk
 from tests.properties.generator import random_commands
 from tests.properties.market import INSTRUMENTS, rules_of, venue
 

@@ -4,10 +4,10 @@ from zlib import crc32
 
 import pytest
 
-from common.codec import decode_feed
-from common.commands import Instructions
-from common.errors import StreamError
-from common.events import (
+from crossbook.common.codec import decode_feed
+from crossbook.common.commands import Instructions
+from crossbook.common.errors import StreamError
+from crossbook.common.events import (
     CommandRejected,
     Event,
     EventBatch,
@@ -17,7 +17,7 @@ from common.events import (
     OrderExpired,
     TradeExecuted,
 )
-from common.feed import (
+from crossbook.common.feed import (
     BestBidOffer,
     DepthUpdate,
     FeedMessage,
@@ -28,9 +28,9 @@ from common.feed import (
     Trade,
     Trades,
 )
-from common.instruments import example
-from common.sync import Books, BookState, RestingOrder
-from publisher.feed import Feed
+from crossbook.common.instruments import example
+from crossbook.common.sync import Books, BookState, RestingOrder
+from crossbook.publisher.feed import Feed
 
 BUY, SELL = 1, 2
 GTC, IOC = 1, 2

@@ -7,10 +7,10 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from common.events import Event, EventBatch, OrderAccepted, TradeExecuted
-from common.instruments import example
-from common.types import Side
-from publisher.feed import CHANGED_NS, Feed
+from crossbook.common.events import Event, EventBatch, OrderAccepted, TradeExecuted
+from crossbook.common.instruments import example
+from crossbook.common.types import Side
+from crossbook.publisher.feed import CHANGED_NS, Feed
 
 
 def calls_in(work: Callable[[], object]) -> int:

@@ -6,8 +6,8 @@ from operator import attrgetter
 
 import pytest
 
-from common.codec import decode_feed
-from common.events import (
+from crossbook.common.codec import decode_feed
+from crossbook.common.events import (
     AuctionUncrossed,
     Event,
     EventBatch,
@@ -15,14 +15,14 @@ from common.events import (
     OrderAccepted,
     OrderCanceled,
 )
-from common.feed import BestBidOffer, DepthUpdate, FeedMessage, MarketState, OrdersUpdate
-from common.instruments import Instrument, example
-from common.rules import Rules
-from common.sync import Books, BookState, RestingOrder
-from common.types import InstrumentState
-from matcher.auction import uncross_price
-from matcher.engine import Engine
-from publisher.feed import CHANGED_NS, INDICATION_NS_PER_PRICE, Feed
+from crossbook.common.feed import BestBidOffer, DepthUpdate, FeedMessage, MarketState, OrdersUpdate
+from crossbook.common.instruments import Instrument, example
+from crossbook.common.rules import Rules
+from crossbook.common.sync import Books, BookState, RestingOrder
+from crossbook.common.types import InstrumentState
+from crossbook.matcher.auction import uncross_price
+from crossbook.matcher.engine import Engine
+from crossbook.publisher.feed import CHANGED_NS, INDICATION_NS_PER_PRICE, Feed
 from tests.properties.generator import random_commands
 from tests.properties.market import INSTRUMENTS, rules_of, venue
 

@@ -2,12 +2,12 @@
 
 from msgspec.structs import replace
 
-from common.events import Event, EventBatch, OrderAccepted, TradeExecuted
-from common.history import HistoryReject, MarketQuestion, MarketRecord, NotYet
-from common.instruments import example
-from common.sync import Books, BookState, RestingOrder
-from publisher.feed import CHANGED_NS, Feed
-from publisher.past import (
+from crossbook.common.events import Event, EventBatch, OrderAccepted, TradeExecuted
+from crossbook.common.history import HistoryReject, MarketQuestion, MarketRecord, NotYet
+from crossbook.common.instruments import example
+from crossbook.common.sync import Books, BookState, RestingOrder
+from crossbook.publisher.feed import CHANGED_NS, Feed
+from crossbook.publisher.past import (
     ALONE_NS,
     ASKED_MAX,
     UNANSWERED_AGAIN_NS,

@@ -5,14 +5,14 @@ from collections.abc import Callable
 
 import zmq
 
-from common import sockets
-from common.codec import decode_events, decode_history_question, encode
-from common.commands import NewOrder
-from common.events import TradeExecuted
-from common.feed import Trade
-from common.history import MarketQuestion
-from common.instruments import load_instruments
 from crossbook import MarketData
+from crossbook.common import sockets
+from crossbook.common.codec import decode_events, decode_history_question, encode
+from crossbook.common.commands import NewOrder
+from crossbook.common.events import TradeExecuted
+from crossbook.common.feed import Trade
+from crossbook.common.history import MarketQuestion
+from crossbook.common.instruments import load_instruments
 from tests.publisher.plain_recorder import PlainRecorder, plain_latest
 from tests.system.exchange import REPOSITORY, Exchange, free_ports
 

@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator
 import pytest
 import zmq
 
-from common import sockets
-from common.codec import decode_feed, decode_feed_reply, encode
-from common.commands import Command, MassCancelOrders, NewOrder
-from common.feed import (
+from crossbook.common import sockets
+from crossbook.common.codec import decode_feed, decode_feed_reply, encode
+from crossbook.common.commands import Command, MassCancelOrders, NewOrder
+from crossbook.common.feed import (
     HEARTBEAT_TOPIC,
     FeedReject,
     FeedReply,
@@ -22,7 +22,7 @@ from common.feed import (
     Snapshot,
     SnapshotRequest,
 )
-from common.types import RejectReason, Side
+from crossbook.common.types import RejectReason, Side
 from tests.publisher.consumer import Consumer
 from tests.system.exchange import Exchange
 

@@ -11,18 +11,24 @@ from random import Random
 
 import pytest
 
-from common.codec import decode_events, decode_feed, decode_sync_reply, decode_sync_request, encode
-from common.commands import AddInstrument, Command, SetInstrumentState
-from common.events import EventBatch, OrderCanceled
-from common.feed import Heartbeat
-from common.sync import Books, BooksRequest, BookState, ResendRequest
-from common.types import Side
-from matcher.engine import Engine
-from matcher.history import EventHistory
-from matcher.sequencer import Sequencer
-from publisher.feed import Feed
-from publisher.replica import BOOKS_AGAIN_NS, RESEND_AGAIN_NS, Lost, Replica
-from publisher.snapshots import SnapshotDesk
+from crossbook.common.codec import (
+    decode_events,
+    decode_feed,
+    decode_sync_reply,
+    decode_sync_request,
+    encode,
+)
+from crossbook.common.commands import AddInstrument, Command, SetInstrumentState
+from crossbook.common.events import EventBatch, OrderCanceled
+from crossbook.common.feed import Heartbeat
+from crossbook.common.sync import Books, BooksRequest, BookState, ResendRequest
+from crossbook.common.types import Side
+from crossbook.matcher.engine import Engine
+from crossbook.matcher.history import EventHistory
+from crossbook.matcher.sequencer import Sequencer
+from crossbook.publisher.feed import Feed
+from crossbook.publisher.replica import BOOKS_AGAIN_NS, RESEND_AGAIN_NS, Lost, Replica
+from crossbook.publisher.snapshots import SnapshotDesk
 from tests.matcher.forgetful_log import ForgetfulLog
 from tests.properties.generator import Generator
 from tests.properties.market import INSTRUMENTS

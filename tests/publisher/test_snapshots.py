@@ -3,9 +3,9 @@
 import msgspec
 import pytest
 
-from common.codec import encode
-from common.events import EventBatch, OrderAccepted
-from common.feed import (
+from crossbook.common.codec import encode
+from crossbook.common.events import EventBatch, OrderAccepted
+from crossbook.common.feed import (
     FeedReject,
     InstrumentList,
     InstrumentsRequest,
@@ -15,12 +15,12 @@ from common.feed import (
     SnapshotRequest,
     TooOld,
 )
-from common.instruments import example
-from common.sync import Books
-from common.types import RejectReason
-from publisher.feed import Feed
-from publisher.replica import Replica
-from publisher.snapshots import RANGE_BYTES_MAX, REQUEST_BYTES_MAX, SnapshotDesk
+from crossbook.common.instruments import example
+from crossbook.common.sync import Books
+from crossbook.common.types import RejectReason
+from crossbook.publisher.feed import Feed
+from crossbook.publisher.replica import Replica
+from crossbook.publisher.snapshots import RANGE_BYTES_MAX, REQUEST_BYTES_MAX, SnapshotDesk
 
 
 def desk(orders: int = 3, history: int = 50) -> SnapshotDesk:

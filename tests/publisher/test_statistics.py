@@ -5,12 +5,12 @@ from random import Random
 import pytest
 from msgspec.structs import replace
 
-from common.codec import decode_feed
-from common.feed import Candles, FeedMessage, Ticker, Trade
-from common.history import CANDLE_INTERVALS_S, Candle, MarketQuestion, MarketRecord
-from common.instruments import example
-from publisher import statistics
-from publisher.statistics import Statistics
+from crossbook.common.codec import decode_feed
+from crossbook.common.feed import Candles, FeedMessage, Ticker, Trade
+from crossbook.common.history import CANDLE_INTERVALS_S, Candle, MarketQuestion, MarketRecord
+from crossbook.common.instruments import example
+from crossbook.publisher import statistics
+from crossbook.publisher.statistics import Statistics
 from tests.publisher.plain_recorder import (
     MINUTE_NS,
     SECOND_NS,

@@ -4,8 +4,8 @@ from random import Random
 
 import pytest
 
-from common.feed import Trade
-from publisher.ticker import DAY_MINUTES, MINUTE_NS, RollingDay
+from crossbook.common.feed import Trade
+from crossbook.publisher.ticker import DAY_MINUTES, MINUTE_NS, RollingDay
 from tests.publisher.plain_recorder import plain_candles, trade
 
 DAY_NS = DAY_MINUTES * MINUTE_NS

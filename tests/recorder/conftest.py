@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from recorder.database import open_database
-from recorder.store import Store
+from crossbook.recorder.database import open_database
+from crossbook.recorder.store import Store
 from tests.recorder import postgres
 
 

@@ -2,14 +2,14 @@
 
 from random import Random
 
-from common.candles import SECOND_NS
-from common.codec import decode_events, encode
-from common.commands import Command
-from common.events import EventBatch
-from common.sync import ResendRequest, SyncReply
-from matcher.engine import Engine
-from matcher.history import EventHistory
-from matcher.sequencer import Sequencer
+from crossbook.common.candles import SECOND_NS
+from crossbook.common.codec import decode_events, encode
+from crossbook.common.commands import Command
+from crossbook.common.events import EventBatch
+from crossbook.common.sync import ResendRequest, SyncReply
+from crossbook.matcher.engine import Engine
+from crossbook.matcher.history import EventHistory
+from crossbook.matcher.sequencer import Sequencer
 from tests.matcher.forgetful_log import ForgetfulLog
 from tests.properties.generator import Generator
 from tests.properties.market import INSTRUMENTS, rules_of, venue

@@ -5,8 +5,8 @@ from typing import Any
 
 from sqlalchemy import Engine, select
 
-from common.candles import SECOND_NS
-from common.events import (
+from crossbook.common.candles import SECOND_NS
+from crossbook.common.events import (
     Event,
     InstrumentAdded,
     OrderAccepted,
@@ -18,10 +18,10 @@ from common.events import (
     OrderTriggered,
     TradeExecuted,
 )
-from common.history import CANDLE_INTERVALS_S
-from common.instruments import Instrument
-from common.types import OrderStatus, RejectReason
-from recorder.tables import CANDLES, FILLS, ORDERS, TRADES
+from crossbook.common.history import CANDLE_INTERVALS_S
+from crossbook.common.instruments import Instrument
+from crossbook.common.types import OrderStatus, RejectReason
+from crossbook.recorder.tables import CANDLES, FILLS, ORDERS, TRADES
 
 Row = dict[str, Any]
 

@@ -7,8 +7,8 @@ from typing import Any, Final
 import pytest
 from sqlalchemy import Engine, inspect, text
 
-from recorder.database import open_database
-from recorder.store import position_of
+from crossbook.recorder.database import open_database
+from crossbook.recorder.store import position_of
 from tests.recorder.matcher import Matcher
 from tests.recorder.naive import tables_of, tables_wanted
 from tests.recorder.test_record import Recorder

@@ -2,8 +2,8 @@
 
 import pytest
 
-from common.errors import StreamError
-from common.events import (
+from crossbook.common.errors import StreamError
+from crossbook.common.events import (
     Event,
     EventBatch,
     OrderAccepted,
@@ -12,9 +12,9 @@ from common.events import (
     OrderExpired,
     TradeExecuted,
 )
-from common.instruments import example
-from common.types import MAX_INT, OrderStatus, RejectReason
-from recorder.digest import Changes, Digest, OrderChange, Position
+from crossbook.common.instruments import example
+from crossbook.common.types import MAX_INT, OrderStatus, RejectReason
+from crossbook.recorder.digest import Changes, Digest, OrderChange, Position
 
 START = Position(7, 10, 100, 1, 4)
 

@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 from sqlalchemy import Engine
 
-from common.history import (
+from crossbook.common.history import (
     Candle,
     CandlesQuestion,
     FillsQuestion,
@@ -16,9 +16,9 @@ from common.history import (
     OrdersQuestion,
     TradesQuestion,
 )
-from recorder.digest import Changes, OrderRow, Position
-from recorder.questions import QUESTION_BYTES_MAX, HistoryDesk, read_question
-from recorder.store import Store
+from crossbook.recorder.digest import Changes, OrderRow, Position
+from crossbook.recorder.questions import QUESTION_BYTES_MAX, HistoryDesk, read_question
+from crossbook.recorder.store import Store
 
 MINUTE_NS = 60_000_000_000
 DAY_NS = 1_440 * MINUTE_NS

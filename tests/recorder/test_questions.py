@@ -8,9 +8,9 @@ import pytest
 from msgspec.structs import replace
 from sqlalchemy import Engine, event
 
-from common.candles import SECOND_NS
-from common.codec import encode
-from common.history import (
+from crossbook.common.candles import SECOND_NS
+from crossbook.common.codec import encode
+from crossbook.common.history import (
     ROWS_MAX,
     Candle,
     CandleRecords,
@@ -29,10 +29,10 @@ from common.history import (
     TradeRecords,
     TradesQuestion,
 )
-from common.metrics import MetricsRequest
-from recorder.digest import Digest, Position
-from recorder.questions import HistoryDesk, read_question
-from recorder.store import Store
+from crossbook.common.metrics import MetricsRequest
+from crossbook.recorder.digest import Digest, Position
+from crossbook.recorder.questions import HistoryDesk, read_question
+from crossbook.recorder.store import Store
 from tests.properties.market import INSTRUMENTS
 from tests.recorder.matcher import Matcher
 from tests.recorder.naive import Row, tables_of

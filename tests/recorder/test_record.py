@@ -12,12 +12,12 @@ from random import Random
 import pytest
 from sqlalchemy import Engine
 
-from common.codec import decode_sync_reply, encode
-from common.events import EventBatch
-from recorder import store as store_module
-from recorder.digest import Digest
-from recorder.replica import RESEND_AGAIN_NS, Replica
-from recorder.store import Store
+from crossbook.common.codec import decode_sync_reply, encode
+from crossbook.common.events import EventBatch
+from crossbook.recorder import store as store_module
+from crossbook.recorder.digest import Digest
+from crossbook.recorder.replica import RESEND_AGAIN_NS, Replica
+from crossbook.recorder.store import Store
 from tests.properties.market import INSTRUMENTS
 from tests.recorder.matcher import Matcher
 from tests.recorder.naive import tables_of, tables_wanted

@@ -5,11 +5,11 @@ from collections.abc import Callable
 import pytest
 from msgspec import Raw
 
-from common.codec import encode
-from common.events import EventBatch
-from common.sync import Resend, ResendRequest, ResendTooOld
-from recorder.digest import Position
-from recorder.replica import RESEND_AGAIN_NS, RecordBrokenError, Replica
+from crossbook.common.codec import encode
+from crossbook.common.events import EventBatch
+from crossbook.common.sync import Resend, ResendRequest, ResendTooOld
+from crossbook.recorder.digest import Position
+from crossbook.recorder.replica import RESEND_AGAIN_NS, RecordBrokenError, Replica
 
 STREAM, OTHER = 7, 8
 

@@ -7,12 +7,12 @@ import pytest
 from msgspec.structs import replace
 from sqlalchemy import Engine
 
-from common.candles import SECOND_NS
-from common.history import Candle
-from recorder import retention as retention_module
-from recorder.digest import Changes, OrderRow, Position
-from recorder.retention import BUSY_NS, DAY_NS, IDLE_NS, Retention
-from recorder.store import Store
+from crossbook.common.candles import SECOND_NS
+from crossbook.common.history import Candle
+from crossbook.recorder import retention as retention_module
+from crossbook.recorder.digest import Changes, OrderRow, Position
+from crossbook.recorder.retention import BUSY_NS, DAY_NS, IDLE_NS, Retention
+from crossbook.recorder.store import Store
 from tests.recorder.naive import tables_of
 
 NOW_NS = 100 * DAY_NS

@@ -10,15 +10,21 @@ from msgspec.structs import astuple, replace
 from sqlalchemy import Engine, inspect, select, text, update
 from sqlalchemy.exc import IntegrityError
 
-from common.errors import ConfigError
-from common.history import Candle, CandleRecords, CandlesQuestion, OrderRecords, OrdersQuestion
-from common.types import MAX_INT
-from recorder.database import claim_database, described, open_database
-from recorder.digest import Changes, OrderChange, OrderRow, Position
-from recorder.questions import HistoryDesk
-from recorder.replica import RecordBrokenError
-from recorder.store import Store, latest_candles
-from recorder.tables import CANDLES, METADATA, ORDERS, POSITION, SCHEMA_VERSION
+from crossbook.common.errors import ConfigError
+from crossbook.common.history import (
+    Candle,
+    CandleRecords,
+    CandlesQuestion,
+    OrderRecords,
+    OrdersQuestion,
+)
+from crossbook.common.types import MAX_INT
+from crossbook.recorder.database import claim_database, described, open_database
+from crossbook.recorder.digest import Changes, OrderChange, OrderRow, Position
+from crossbook.recorder.questions import HistoryDesk
+from crossbook.recorder.replica import RecordBrokenError
+from crossbook.recorder.store import Store, latest_candles
+from crossbook.recorder.tables import CANDLES, METADATA, ORDERS, POSITION, SCHEMA_VERSION
 
 AFTER = Position(7, 3, 30, 1, 0)
 ROW = OrderRow(1, 5, 1, "me", 1, 1, 1, 100, 9, 0, 1, 0, 9, 0, 0, 10, 10, 1)
@@ -229,7 +235,7 @@ def test_a_sqlite_file_and_those_beside_it_are_the_owners_alone(tmp_path: Path, 
 def test_a_sqlite_file_has_one_recorder_at_a_time(tmp_path: Path) -> None:
     source = """
 import sys
-from recorder.database import claim_database, open_database
+from crossbook.recorder.database import claim_database, open_database
 claim_database(open_database(sys.argv[1]))
 print("has it", flush=True)
 sys.stdin.read()

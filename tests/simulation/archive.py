@@ -5,10 +5,10 @@ from typing import Any
 
 from msgspec import Struct
 
-from common.codec import decode_events
-from common.commands import Command
-from common.events import Event, TimeAdvanced, TradeExecuted
-from common.sequence import epoch_of
+from crossbook.common.codec import decode_events
+from crossbook.common.commands import Command
+from crossbook.common.events import Event, TimeAdvanced, TradeExecuted
+from crossbook.common.sequence import epoch_of
 from tests.simulation.world import require
 
 

@@ -5,8 +5,8 @@ from random import Random
 from msgspec import Struct
 from msgspec.structs import replace
 
-from common.instruments import Instrument, example
-from matcher.journal import SyncPolicy
+from crossbook.common.instruments import Instrument, example
+from crossbook.matcher.journal import SyncPolicy
 from tests.simulation.network import Harshness
 
 INSTRUMENTS: tuple[Instrument, ...] = (

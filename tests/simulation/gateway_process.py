@@ -2,11 +2,11 @@
 
 from typing import Final
 
-from common.codec import decode_commands, encode
-from common.sequence import base_at
-from gateway.desk import OrderDesk
-from gateway.link import MatcherLink
-from gateway.session import SessionTable
+from crossbook.common.codec import decode_commands, encode
+from crossbook.common.sequence import base_at
+from crossbook.gateway.desk import OrderDesk
+from crossbook.gateway.link import MatcherLink
+from crossbook.gateway.session import SessionTable
 from tests.simulation.archive import Archive
 from tests.simulation.conditions import INSTRUMENTS, Conditions
 from tests.simulation.matcher_process import MatcherProcess

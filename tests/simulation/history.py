@@ -4,15 +4,25 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from common.commands import (
+from crossbook.asked import Unanswered
+from crossbook.common.commands import (
     AmendOrder,
     CancelOrder,
     MassCancelOrders,
     NewOrder,
     SetCancelAfter,
 )
-from common.entry import Ack, Amend, Cancel, CancelAfter, Execution, MassCancel, New, Reject
-from common.events import (
+from crossbook.common.entry import (
+    Ack,
+    Amend,
+    Cancel,
+    CancelAfter,
+    Execution,
+    MassCancel,
+    New,
+    Reject,
+)
+from crossbook.common.events import (
     CancelAfterSet,
     CommandRejected,
     Event,
@@ -27,9 +37,8 @@ from common.events import (
     OrderTriggered,
     TradeExecuted,
 )
-from common.instruments import FEE_SCALE, Instrument
-from common.types import ExecutionKind, OrderStatus, RejectReason, Side
-from crossbook.asked import Unanswered
+from crossbook.common.instruments import FEE_SCALE, Instrument
+from crossbook.common.types import ExecutionKind, OrderStatus, RejectReason, Side
 from tests.simulation.archive import Archive, Handed
 from tests.simulation.conditions import INSTRUMENTS
 from tests.simulation.trader import Trader

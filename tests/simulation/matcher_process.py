@@ -3,20 +3,20 @@
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from common.codec import decode_sync_request, encode
-from common.errors import CrossbookError
-from common.instruments import Instrument
-from matcher.engine import Engine
-from matcher.history import EventHistory
-from matcher.invariants import check
-from matcher.journal import Journal, JournalDamaged, JournalFailed
-from matcher.recovery import recover
-from matcher.sequencer import Sequencer
-from matcher.snapshot import capture
-from matcher.snapshot_process import rebuild
-from matcher.snapshot_store import SnapshotStore
-from matcher.snapshotter import Snapshotter
-from matcher.timekeeper import Timekeeper
+from crossbook.common.codec import decode_sync_request, encode
+from crossbook.common.errors import CrossbookError
+from crossbook.common.instruments import Instrument
+from crossbook.matcher.engine import Engine
+from crossbook.matcher.history import EventHistory
+from crossbook.matcher.invariants import check
+from crossbook.matcher.journal import Journal, JournalDamaged, JournalFailed
+from crossbook.matcher.recovery import recover
+from crossbook.matcher.sequencer import Sequencer
+from crossbook.matcher.snapshot import capture
+from crossbook.matcher.snapshot_process import rebuild
+from crossbook.matcher.snapshot_store import SnapshotStore
+from crossbook.matcher.snapshotter import Snapshotter
+from crossbook.matcher.timekeeper import Timekeeper
 from tests.simulation.archive import Archive
 from tests.simulation.conditions import INSTRUMENTS, Conditions
 from tests.simulation.fake_disk import Died, FakeDisk

@@ -2,13 +2,13 @@
 
 from typing import Final
 
-from common.codec import decode_events, decode_feed_reply, decode_sync_reply, encode
-from common.feed_follower import HELD_MAX, FeedFollower
-from common.sequence import base_at
-from publisher.feed import Feed
-from publisher.past import Past
-from publisher.replica import Replica
-from publisher.snapshots import SnapshotDesk
+from crossbook.common.codec import decode_events, decode_feed_reply, decode_sync_reply, encode
+from crossbook.common.feed_follower import HELD_MAX, FeedFollower
+from crossbook.common.sequence import base_at
+from crossbook.publisher.feed import Feed
+from crossbook.publisher.past import Past
+from crossbook.publisher.replica import Replica
+from crossbook.publisher.snapshots import SnapshotDesk
 from tests.simulation.conditions import INSTRUMENTS, Conditions
 from tests.simulation.matcher_process import MatcherProcess
 from tests.simulation.network import Network, Plug, Port

@@ -5,13 +5,13 @@ from random import Random
 
 from msgspec import Struct
 
-from common.entry import TOKEN_BYTES
-from common.types import Side
-from matcher.invariants import check
-from matcher.recovery import recover
-from matcher.segment import SUFFIX
-from matcher.snapshot import capture, state_hash
-from matcher.timers import NEVER
+from crossbook.common.entry import TOKEN_BYTES
+from crossbook.common.types import Side
+from crossbook.matcher.invariants import check
+from crossbook.matcher.recovery import recover
+from crossbook.matcher.segment import SUFFIX
+from crossbook.matcher.snapshot import capture, state_hash
+from crossbook.matcher.timers import NEVER
 from tests.simulation.archive import Archive
 from tests.simulation.conditions import INSTRUMENTS, Conditions, draw
 from tests.simulation.fake_disk import FakeDisk

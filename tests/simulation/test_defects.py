@@ -6,22 +6,22 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-import matcher
-from common.codec import decode_commands, encode
-from common.events import EventBatch
-from common.feed_follower import FeedFollower
-from common.stream import StreamFollower
-from common.sync import Books
+from crossbook import matcher
+from crossbook.common.codec import decode_commands, encode
+from crossbook.common.events import EventBatch
+from crossbook.common.feed_follower import FeedFollower
+from crossbook.common.stream import StreamFollower
+from crossbook.common.sync import Books
+from crossbook.gateway.catch_up import CatchUps
+from crossbook.gateway.desk import OrderDesk
+from crossbook.gateway.link import MatcherLink
+from crossbook.matcher import recovery, sequencer
+from crossbook.matcher.dedupe import RetryWindow
+from crossbook.matcher.journal import Journal
+from crossbook.matcher.record import Record
+from crossbook.matcher.snapshotter import Snapshotter
+from crossbook.publisher.feed import Feed
 from crossbook.recovery import Recovery
-from gateway.catch_up import CatchUps
-from gateway.desk import OrderDesk
-from gateway.link import MatcherLink
-from matcher import recovery, sequencer
-from matcher.dedupe import RetryWindow
-from matcher.journal import Journal
-from matcher.record import Record
-from matcher.snapshotter import Snapshotter
-from publisher.feed import Feed
 from tests.simulation.gateway_process import GatewayProcess
 from tests.simulation.run import SimulationFailed, simulate
 
@@ -56,12 +56,12 @@ def resend_skips_a_command(patch: Patch) -> None:
 
 def no_dedupe(patch: Patch) -> None:
     """Whatever arrives is applied."""
-    patch.setattr("matcher.engine.is_next_request", lambda last, request: True)
+    patch.setattr("crossbook.matcher.engine.is_next_request", lambda last, request: True)
 
 
 def gaps_in_commands_are_applied(patch: Patch) -> None:
     """A command is applied although the one before it is missing."""
-    patch.setattr("matcher.engine.is_next_request", lambda last, request: request > last)
+    patch.setattr("crossbook.matcher.engine.is_next_request", lambda last, request: request > last)
 
 
 def follower_ignores_a_gap(patch: Patch) -> None:
@@ -114,7 +114,7 @@ def unsynced_bytes_are_not_written_again(patch: Patch) -> None:
 
 def events_are_reported_twice(patch: Patch) -> None:
     """A part of a batch that was heard before is reported again."""
-    patch.setattr("common.stream._after", lambda batch, seq: batch)
+    patch.setattr("crossbook.common.stream._after", lambda batch, seq: batch)
     take = StreamFollower.take
 
     def generous(self: StreamFollower, batch: EventBatch) -> Sequence[EventBatch]:
@@ -155,8 +155,8 @@ def answer_is_lost_with_the_connection(patch: Patch) -> None:
 
 def consumer_ignores_a_hole(patch: Patch) -> None:
     """A consumer of the feed goes on behind a missing message."""
-    patch.setattr("common.local_book.LocalBook._follows", lambda self, prev, seq: True)
-    patch.setattr("common.local_book.BookChecksum.of", lambda self, depth: 0)
+    patch.setattr("crossbook.common.local_book.LocalBook._follows", lambda self, prev, seq: True)
+    patch.setattr("crossbook.common.local_book.BookChecksum.of", lambda self, depth: 0)
     out_of_order = FeedFollower._out_of_order
 
     def careless(self: FeedFollower, line: Any, seq: int, payload: bytes) -> None:

@@ -12,8 +12,9 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from common.codec import decode_replies
-from common.entry import (
+from crossbook.asked import Outcome, Unanswered
+from crossbook.common.codec import decode_replies
+from crossbook.common.entry import (
     Ack,
     Amend,
     Cancel,
@@ -31,8 +32,7 @@ from common.entry import (
     Request,
     Welcome,
 )
-from common.types import OrderType, RejectReason, Side, TimeInForce
-from crossbook.asked import Outcome, Unanswered
+from crossbook.common.types import OrderType, RejectReason, Side, TimeInForce
 from crossbook.recovery import Recovery
 from crossbook.session import OUTSTANDING_MAX, Session
 from tests.simulation.conditions import INSTRUMENTS

@@ -26,9 +26,9 @@ from weakref import WeakSet
 
 import zmq
 
-from common import codec, entry, feed, sockets
-from common.config import Settings
-from common.programs import MODULES
+from crossbook.common import codec, entry, feed, sockets
+from crossbook.common.config import Settings
+from crossbook.common.programs import MODULES
 from tests.system.session import Session
 from tests.system.starter import Process, start
 

@@ -7,7 +7,7 @@ from typing import Self
 import msgspec
 import zmq
 
-from common import codec, feed, sockets
+from crossbook.common import codec, feed, sockets
 
 ANSWER_SECONDS = 10.0
 

@@ -12,14 +12,14 @@ import zmq
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
-from common import codec, sockets
-from common.commands import AmendOrder, CancelOrder, Command, NewOrder
-from common.history import HistoryAnswer, HistoryQuestion
-from common.instruments import load_instruments
-from common.programs import MODULES
-from matcher.disk import FileDisk
-from matcher.journal import Journal
-from recorder.database import open_database
+from crossbook.common import codec, sockets
+from crossbook.common.commands import AmendOrder, CancelOrder, Command, NewOrder
+from crossbook.common.history import HistoryAnswer, HistoryQuestion
+from crossbook.common.instruments import load_instruments
+from crossbook.common.programs import MODULES
+from crossbook.matcher.disk import FileDisk
+from crossbook.matcher.journal import Journal
+from crossbook.recorder.database import open_database
 from tests.recorder.naive import NaiveRecord, Row, tables_of, tables_wanted
 from tests.system.exchange import REPOSITORY, Exchange, select_nothing
 

@@ -10,8 +10,8 @@ import os
 import sys
 import time
 
-from common import entry, feed
-from common.types import Side
+from crossbook.common import entry, feed
+from crossbook.common.types import Side
 from tests.system.feed_tap import FeedTap
 from tests.system.session import Session
 

@@ -9,7 +9,7 @@ from typing import Self, TypeVar
 
 import zmq
 
-from common import codec, entry, sockets
+from crossbook.common import codec, entry, sockets
 
 ANSWER_SECONDS = 10.0
 Answer = TypeVar("Answer", bound=entry.Reply)

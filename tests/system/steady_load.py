@@ -6,8 +6,8 @@ import threading
 import time
 from typing import Self
 
-from common import entry
-from common.types import SelfTrade
+from crossbook.common import entry
+from crossbook.common.types import SelfTrade
 from tests.system.exchange import select_nothing
 from tests.system.session import Session
 

@@ -4,9 +4,9 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from common.commands import AddInstrument
-from common.instruments import load_instruments
 from crossbook.admin_client import AdminClient
+from crossbook.common.commands import AddInstrument
+from crossbook.common.instruments import load_instruments
 from tests.gateway.rest_world import limit
 from tests.system.exchange import RECORDED, REPOSITORY, Exchange
 from tests.system.web import WEB

@@ -15,9 +15,9 @@ from typing import NamedTuple
 import zmq
 from websockets.sync.client import connect
 
-from common import codec, entry, sockets, sync
-from common.feed import DepthUpdate, Snapshot
-from common.instruments import Instrument, load_instruments
+from crossbook.common import codec, entry, sockets, sync
+from crossbook.common.feed import DepthUpdate, Snapshot
+from crossbook.common.instruments import Instrument, load_instruments
 from crossbook.market_data import MarketData
 from tests.gateway.json_book import JsonBook
 from tests.system.exchange import REPOSITORY, Exchange

@@ -4,8 +4,8 @@ import itertools
 import signal
 import time
 
-from common import entry
-from common.types import RejectReason, Side
+from crossbook.common import entry
+from crossbook.common.types import RejectReason, Side
 from tests.system.exchange import Exchange
 from tests.system.session import Session
 

@@ -14,9 +14,9 @@ import httpx
 import pytest
 import yaml
 
-from common.config import Settings
-from common.programs import MODULES
-from matcher.segment import SUFFIX
+from crossbook.common.config import Settings
+from crossbook.common.programs import MODULES
+from crossbook.matcher.segment import SUFFIX
 from tests.system.compose import COMPOSE, STATE_FOLDER, Composition, instructions, services
 from tests.system.exchange import RECORDED, REPOSITORY, select_nothing
 from tests.system.web import WEB
@@ -128,6 +128,9 @@ def test_the_image_runs_as_nobody_special_and_holds_the_packages() -> None:
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())
     found = project["tool"]["setuptools"]["packages"]["find"]["include"]
     packages = {name.partition(".")[0] for name in found}
+    # What lies in the package by a link has to be there as well.
+    packages |= {path.name for path in (REPOSITORY / "crossbook").iterdir() if path.is_symlink()}
+    assert len(packages) == 6
     copied = copied_paths()
     assert packages <= copied
     for path in copied:
@@ -162,7 +165,10 @@ def test_the_images_steps_install_all_that_the_processes_need(tmp_path: Path) ->
         source = REPOSITORY / path
         if source.is_dir():
             shutil.copytree(
-                source, program / path, ignore=shutil.ignore_patterns("__pycache__", "*.md")
+                source,
+                program / path,
+                symlinks=True,
+                ignore=shutil.ignore_patterns("__pycache__", "*.md"),
             )
         else:
             shutil.copy(source, program / path)

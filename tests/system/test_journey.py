@@ -7,11 +7,18 @@ import msgspec
 import pytest
 import zmq
 
-from common import codec, entry, feed, sockets
-from common.depth import BookChecksum, Depth, OrderDepth
-from common.instruments import Instrument
-from common.types import ExecutionKind, Liquidity, OrderStatus, OrderType, RejectReason, Side
-from common.types import TimeInForce as Tif
+from crossbook.common import codec, entry, feed, sockets
+from crossbook.common.depth import BookChecksum, Depth, OrderDepth
+from crossbook.common.instruments import Instrument
+from crossbook.common.types import (
+    ExecutionKind,
+    Liquidity,
+    OrderStatus,
+    OrderType,
+    RejectReason,
+    Side,
+)
+from crossbook.common.types import TimeInForce as Tif
 from tests.system.exchange import Exchange
 from tests.system.feed_tap import FeedTap
 from tests.system.session import Session

@@ -14,11 +14,11 @@ import httpx
 import psutil
 import pytest
 
-from common import entry
-from common.errors import CrossbookError
-from common.programs import MODULES
 from crossbook import Client
 from crossbook.commands_simulate import FIRST_ACCOUNT
+from crossbook.common import entry
+from crossbook.common.errors import CrossbookError
+from crossbook.common.programs import MODULES
 from crossbook.errors import OrderRejected
 from tests.system import scrape
 from tests.system.exchange import RECORDED, REPOSITORY, Exchange, is_bound, select_nothing

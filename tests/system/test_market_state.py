@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from common.admin import Act
-from common.commands import AddInstrument, SetInstrumentState, Uncross
-from common.instruments import load_instruments
-from common.types import InstrumentState
 from crossbook.admin_client import AdminClient
+from crossbook.common.admin import Act
+from crossbook.common.commands import AddInstrument, SetInstrumentState, Uncross
+from crossbook.common.instruments import load_instruments
+from crossbook.common.types import InstrumentState
 from crossbook.market_data import MarketData
 from tests.gateway.rest_world import limit
 from tests.system.exchange import RECORDED, REPOSITORY, Exchange

@@ -8,21 +8,21 @@ from typing import Any
 
 import pytest
 
-from common.admin import AdminAcceptTime, AdminInspect, AdminTimeAccepted, AdminView
-from common.clock import FakeClock
-from common.codec import decode_admin_reply, decode_events, encode
-from common.commands import Command, Instructions, NewOrder, SetCancelAfter
-from common.events import EventBatch, OrderExpired
-from common.instruments import example
-from common.types import TimeInForce
-from matcher.engine import Engine
-from matcher.history import EventHistory
-from matcher.journal import Journal, SyncPolicy
-from matcher.sequencer import Sequencer
-from matcher.service import Batches, MatcherService
-from matcher.snapshot_store import SnapshotStore
-from matcher.snapshotter import Snapshotter
-from matcher.timekeeper import Timekeeper
+from crossbook.common.admin import AdminAcceptTime, AdminInspect, AdminTimeAccepted, AdminView
+from crossbook.common.clock import FakeClock
+from crossbook.common.codec import decode_admin_reply, decode_events, encode
+from crossbook.common.commands import Command, Instructions, NewOrder, SetCancelAfter
+from crossbook.common.events import EventBatch, OrderExpired
+from crossbook.common.instruments import example
+from crossbook.common.types import TimeInForce
+from crossbook.matcher.engine import Engine
+from crossbook.matcher.history import EventHistory
+from crossbook.matcher.journal import Journal, SyncPolicy
+from crossbook.matcher.sequencer import Sequencer
+from crossbook.matcher.service import Batches, MatcherService
+from crossbook.matcher.snapshot_store import SnapshotStore
+from crossbook.matcher.snapshotter import Snapshotter
+from crossbook.matcher.timekeeper import Timekeeper
 from tests.simulation.fake_disk import FakeDisk
 from tests.system.loop import MS, FakeSocket, Script
 

@@ -7,9 +7,9 @@ from typing import Any, Final
 import psutil
 import pytest
 
-from common.codec import decode_feed
-from common.feed import DepthUpdate, OrdersUpdate
-from common.types import Side
+from crossbook.common.codec import decode_feed
+from crossbook.common.feed import DepthUpdate, OrdersUpdate
+from crossbook.common.types import Side
 from crossbook.market_data import MarketData
 from tests.crash.load import SYMBOLS
 from tests.crash.world import World, percentile

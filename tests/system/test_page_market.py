@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from common.depth import BookChecksum, Depth
-from common.instruments import load_instruments
-from common.types import Side
-from gateway.stream_frame import FrameMaker
+from crossbook.common.depth import BookChecksum, Depth
+from crossbook.common.instruments import load_instruments
+from crossbook.common.types import Side
+from crossbook.gateway.stream_frame import FrameMaker
 from tests.system import browser as chromium
 from tests.system.browser import Browser
 from tests.system.exchange import REPOSITORY, Exchange

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from common.commands import SetInstrumentState, Uncross
-from common.types import InstrumentState
 from crossbook.admin_client import AdminClient
+from crossbook.common.commands import SetInstrumentState, Uncross
+from crossbook.common.types import InstrumentState
 from tests.system import browser as chromium
 from tests.system.browser import PHONE, Browser
 from tests.system.exchange import Exchange, select_nothing

@@ -10,10 +10,10 @@ from typing import NamedTuple
 
 import zmq
 
-from common import codec, entry, feed, sockets, sync
-from common.depth import BookChecksum, OrderDepth
-from common.instruments import load_instruments
-from common.types import Side
+from crossbook.common import codec, entry, feed, sockets, sync
+from crossbook.common.depth import BookChecksum, OrderDepth
+from crossbook.common.instruments import load_instruments
+from crossbook.common.types import Side
 from tests.system.exchange import REPOSITORY, Exchange
 from tests.system.feed_tap import FeedTap
 from tests.system.session import Session

@@ -5,15 +5,15 @@ from typing import Any
 
 import pytest
 
-from common.clock import FakeClock
-from common.codec import decode_feed, encode
-from common.events import EventBatch
-from common.feed import HEARTBEAT_TOPIC, Heartbeat
-from common.instruments import example
-from publisher.feed import Feed
-from publisher.replica import Replica
-from publisher.service import PublisherService, Rounds
-from publisher.snapshots import SnapshotDesk
+from crossbook.common.clock import FakeClock
+from crossbook.common.codec import decode_feed, encode
+from crossbook.common.events import EventBatch
+from crossbook.common.feed import HEARTBEAT_TOPIC, Heartbeat
+from crossbook.common.instruments import example
+from crossbook.publisher.feed import Feed
+from crossbook.publisher.replica import Replica
+from crossbook.publisher.service import PublisherService, Rounds
+from crossbook.publisher.snapshots import SnapshotDesk
 from tests.system.loop import MS, FakeSocket, Script
 
 NOW_NS = 1_780_000_000_000_000_000
@@ -40,7 +40,8 @@ def heartbeats(
     script.patch(monkeypatch)
     events, sync, history, public, requests = (FakeSocket(clock) for _ in range(5))
     monkeypatch.setattr(
-        "publisher.service.send_frames", lambda socket, frames: socket.send_multipart(list(frames))
+        "crossbook.publisher.service.send_frames",
+        lambda socket, frames: socket.send_multipart(list(frames)),
     )
     replica = Replica(Feed([example()], base=100, history_count=50))
     parts: list[Any] = [events, sync, history, public, requests, NoSubscribers()]

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from common import codec, entry
-from common.history import (
+from crossbook.common import codec, entry
+from crossbook.common.history import (
     FillRecords,
     FillsQuestion,
     HistoryReject,
@@ -24,7 +24,7 @@ from common.history import (
     TradeRecords,
     TradesQuestion,
 )
-from common.types import OrderStatus
+from crossbook.common.types import OrderStatus
 from tests.recorder import postgres
 from tests.system.exchange import RECORDED, Exchange
 from tests.system.history_line import HistoryLine, run_recorder, until

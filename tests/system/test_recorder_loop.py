@@ -10,18 +10,23 @@ from msgspec import Raw
 from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
 
-from common.clock import FakeClock
-from common.codec import decode_history_answer, decode_metrics, decode_sync_request, encode
-from common.events import Event, EventBatch, OrderAccepted
-from common.history import HistoryReject, NotYet, TradeRecords, TradesQuestion
-from common.instruments import example
-from common.metrics import Metrics, MetricsRequest
-from common.sync import GatewayRequest, GatewayState, Resend, ResendRequest
-from recorder import service as module
-from recorder.digest import Changes
-from recorder.questions import HistoryDesk
-from recorder.retention import Retention
-from recorder.service import (
+from crossbook.common.clock import FakeClock
+from crossbook.common.codec import (
+    decode_history_answer,
+    decode_metrics,
+    decode_sync_request,
+    encode,
+)
+from crossbook.common.events import Event, EventBatch, OrderAccepted
+from crossbook.common.history import HistoryReject, NotYet, TradeRecords, TradesQuestion
+from crossbook.common.instruments import example
+from crossbook.common.metrics import Metrics, MetricsRequest
+from crossbook.common.sync import GatewayRequest, GatewayState, Resend, ResendRequest
+from crossbook.recorder import service as module
+from crossbook.recorder.digest import Changes
+from crossbook.recorder.questions import HistoryDesk
+from crossbook.recorder.retention import Retention
+from crossbook.recorder.service import (
     AGAIN_NS,
     GATHER_NS,
     QUESTIONS_MAX,
@@ -31,7 +36,7 @@ from recorder.service import (
     AnswerService,
     RecorderService,
 )
-from recorder.store import Store
+from crossbook.recorder.store import Store
 from tests.recorder.conftest import emptied
 from tests.recorder.naive import tables_of
 from tests.recorder.test_question_edges import SEQ, desk

@@ -11,8 +11,8 @@ import pytest
 import zmq
 from msgspec.structs import replace
 
-from common import codec, entry, feed, sockets, sync
-from common.types import RejectReason, Side
+from crossbook.common import codec, entry, feed, sockets, sync
+from crossbook.common.types import RejectReason, Side
 from tests.crash.truth import Truth
 from tests.crash.world import INSTRUMENTS
 from tests.system.exchange import REPOSITORY, Exchange, select_nothing

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from common.feed_follower import FeedFollower
 from crossbook.cli import app
+from crossbook.common.feed_follower import FeedFollower
 from crossbook.sample_flow import NAME, sample_path
 from tests.crossbook.lobster_venue import Venue
 from tests.system.exchange import Exchange

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from common.instruments import format_decimal
 from crossbook.cli import app
 from crossbook.client import Client
+from crossbook.common.instruments import format_decimal
 from crossbook.replay_venue import REPLAY_ACCOUNT
 from tests.crossbook.lobster_venue import Venue
 from tests.system.exchange import Exchange

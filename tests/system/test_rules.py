@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from common.entry import Execution
-from common.types import ExecutionKind, OrderStatus, RejectReason
 from crossbook import Client, MarketData, OrderRejected
+from crossbook.common.entry import Execution
+from crossbook.common.types import ExecutionKind, OrderStatus, RejectReason
 from tests.system.exchange import REPOSITORY, Exchange
 
 SYMBOL = "BTC-USDT"

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from common.entry import Execution
-from common.errors import CrossbookError
-from common.shards import shard_of
-from common.types import RejectReason
 from crossbook import Client, MarketData, OrderRejected, OutcomeUnknown
+from crossbook.common.entry import Execution
+from crossbook.common.errors import CrossbookError
+from crossbook.common.shards import shard_of
+from crossbook.common.types import RejectReason
 from tests.system.exchange import Exchange
 from tests.system.sharded import OF_A_SHARD, of_every_shard, sharded
 

@@ -16,16 +16,16 @@ from typing import Any
 import msgspec
 import pytest
 
-from common import entry
-from common.codec import decode_commands, decode_events
-from common.instruments import load_instruments
 from crossbook import MarketData
 from crossbook.commands_simulate import FIRST_ACCOUNT
-from matcher.disk import FileDisk
-from matcher.engine import Engine
-from matcher.journal import Journal
-from matcher.snapshot import state_hash
-from matcher.verify import Verdict
+from crossbook.common import entry
+from crossbook.common.codec import decode_commands, decode_events
+from crossbook.common.instruments import load_instruments
+from crossbook.matcher.disk import FileDisk
+from crossbook.matcher.engine import Engine
+from crossbook.matcher.journal import Journal
+from crossbook.matcher.snapshot import state_hash
+from crossbook.matcher.verify import Verdict
 from tests.system.exchange import PROCESSES, REPOSITORY, Exchange
 from tests.system.session import Session
 

@@ -15,8 +15,8 @@ import pytest
 import zmq
 
 from bench import stalled
-from common import codec, entry, sockets
-from common.types import RejectReason, Side
+from crossbook.common import codec, entry, sockets
+from crossbook.common.types import RejectReason, Side
 from tests.system.exchange import Exchange, free_ports
 from tests.system.session import Session
 

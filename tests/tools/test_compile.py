@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from matcher import compiled_directory, why_not_compiled
+from crossbook.matcher import compiled_directory, why_not_compiled
 from tools import compile as compiling
 
 FILES = ("common/deep/types.py", "common/grid.py", "matcher/engine/rules/fees.py")
@@ -25,7 +25,7 @@ def test_a_change_in_a_folder_within_a_folder_makes_a_build_stale(
     copied: list[str] = []
 
     def compile_nothing(source: Path, modules: Path, objects: Path, paths: list[str]) -> None:
-        copied.extend(path for path in FILES if (source / path).is_file())
+        copied.extend(path for path in FILES if (source / "crossbook" / path).is_file())
         modules.mkdir(parents=True)
 
     monkeypatch.setattr(compiling, "_compile", compile_nothing)

@@ -87,6 +87,18 @@ def test_each_function_is_noted_with_the_tests_that_run_it(project: Path) -> Non
     assert noted.starters == ["test_box.py::test_c"]
 
 
+def test_a_module_reached_by_a_link_is_noted_where_its_file_lies(project: Path) -> None:
+    (project / "boxes").mkdir()
+    (project / "box.py").rename(project / "boxes" / "box.py")
+    (project / "linked").symlink_to("boxes")
+    tests = project / "test_box.py"
+    tests.write_text(TESTS.replace("import box", "from linked import box"))
+    run(project, "--reached-into=notes")
+    noted = msgspec.json.decode((project / "notes").read_bytes(), type=Reached)
+    assert noted.functions["boxes/box.py:once"] == ["test_box.py"]
+    assert not [name for name in noted.functions if name.startswith("linked")]
+
+
 def test_only_chosen_tests_are_run(project: Path) -> None:
     (project / "chosen").write_text("test_box.py::test_b[2]\ntest_box.py::test_c")
     out = run(project, "--reached-only=chosen")

@@ -1,24 +1,30 @@
-"""The wheel has every module and every file of the packages, and nothing else of ours."""
+"""The wheel has every module and every file of the packages, and nothing else of ours.
+
+The source keeps the parts of an exchange at the top; links in `crossbook` bring them below the one
+name that everything is imported by.
+"""
 
 import shutil
 import subprocess
 import sys
-import tomllib
 from pathlib import Path
 from zipfile import ZipFile
 
-ROOT = Path(__file__).resolve().parents[2]
+import pytest
+
+from tests.test_tidy import PACKAGES, ROOT
+
 NOT_SHIPPED = (".md",)
 """Documentation stays beside the source."""
 
 
 def tracked(folder: str) -> list[str]:
-    """Files of the repository below a folder."""
+    """Files of the repository below a folder, links among them."""
     listed = subprocess.run(
         ["git", "ls-files", "-co", "--exclude-standard", "-z", folder],
         cwd=ROOT, capture_output=True, check=True, text=True,
     ).stdout  # fmt: skip
-    return [name for name in listed.split("\0") if name and (ROOT / name).is_file()]
+    return [name for name in listed.split("\0") if name and (ROOT / name).exists()]
 
 
 def built(source: Path, target: Path) -> set[str]:
@@ -30,23 +36,54 @@ def built(source: Path, target: Path) -> set[str]:
         return {name for name in archive.namelist() if ".dist-info/" not in name}
 
 
+def copy(source: Path) -> set[str]:
+    """Copy what a wheel is built of; the names of the packages' files as the wheel has them."""
+    found = set()
+    names = [name for folder in PACKAGES for name in tracked(folder)]
+    for name in (*names, "pyproject.toml", "README.md", "LICENSE"):
+        place = source / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        if (ROOT / name).is_symlink():
+            place.symlink_to((ROOT / name).readlink())
+            continue
+        shutil.copy2(ROOT / name, place)
+        if name in names and not name.endswith(NOT_SHIPPED):
+            found.add(name if name.startswith("crossbook/") else f"crossbook/{name}")
+    return found
+
+
 def test_every_file_of_the_packages_is_in_the_wheel(tmp_path: Path) -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    packages = project["tool"]["setuptools"]["packages"]["find"]["include"]
-    folders = [name for name in packages if "*" not in name]
-    wanted = {
-        name for folder in folders for name in tracked(folder) if not name.endswith(NOT_SHIPPED)
-    }
+    source, target = tmp_path / "source", tmp_path / "target"
+    wanted = copy(source)
     assert len(wanted) > 200
     # A room within a room, which no list names.
     added = {"matcher/attic/__init__.py", "matcher/attic/box/__init__.py", "matcher/attic/box/a.py"}
-    source, target = tmp_path / "source", tmp_path / "target"
     # Neither of these is a package of ours.
     for name in (*added, "commons/__init__.py", "tests/__init__.py", "tools/__init__.py"):
         (source / name).parent.mkdir(parents=True, exist_ok=True)
         (source / name).write_text("")
-    for name in (*wanted, "pyproject.toml", "README.md", "LICENSE"):
-        (source / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(ROOT / name, source / name)
     target.mkdir()
-    assert built(source, target) == wanted | added
+    assert built(source, target) == wanted | {f"crossbook/{name}" for name in added}
+
+
+@pytest.mark.parametrize("name", [name for name in PACKAGES if name != "crossbook"])
+def test_no_module_is_imported_under_a_second_name(name: str) -> None:
+    """Two copies of a module would have two of each class, and `isinstance` tell them apart."""
+    assert (ROOT / "crossbook" / name).readlink() == Path("..") / name
+    ran = subprocess.run(
+        [sys.executable, "-c", f"import {name}"],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert f"ImportError: {name} is imported as crossbook.{name}" in ran.stderr
+
+
+def test_importing_a_process_imports_no_client() -> None:
+    """`crossbook` itself is imported with each of its parts, and has to cost nothing."""
+    script = (
+        "import sys, crossbook.matcher.__main__; "
+        "print(sorted(name for name in sys.modules if name.startswith('crossbook.client')))"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert ran.stdout == "[]\n"

@@ -8,12 +8,12 @@ import pytest
 from msgspec.structs import replace
 
 from bench.venue import Venue
-from common.entry import Ack, Amend, Cancel, New, Reject
-from common.instruments import Instrument, example
-from common.types import RejectReason
+from crossbook.common.entry import Ack, Amend, Cancel, New, Reject
+from crossbook.common.instruments import Instrument, example
+from crossbook.common.types import RejectReason
+from crossbook.matcher.invariants import check
 from crossbook.simulator.flow import AGENTS_MOST, Flow
 from crossbook.simulator.makers import LEVELS
-from matcher.invariants import check
 
 BTC = example()
 ETH = replace(BTC, id=2, symbol="ETH-USDT", base="ETH")

@@ -1,6 +1,6 @@
 """What the simulation knows of a market, on books made by hand."""
 
-from common.instruments import example
+from crossbook.common.instruments import example
 from crossbook.simulator.market import BUY, SELL, Market, OpenOrder
 
 

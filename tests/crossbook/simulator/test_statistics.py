@@ -2,9 +2,9 @@
 
 import pytest
 
-from common.entry import Ack, Cancel, Execution, New, Reject
-from common.instruments import example
-from common.types import ExecutionKind, Liquidity, OrderStatus, RejectReason
+from crossbook.common.entry import Ack, Cancel, Execution, New, Reject
+from crossbook.common.instruments import example
+from crossbook.common.types import ExecutionKind, Liquidity, OrderStatus, RejectReason
 from crossbook.simulator.chance import Chance
 from crossbook.simulator.desk import Desk
 from crossbook.simulator.flow import Batch

@@ -19,7 +19,7 @@ Orders are named by `id=`. The right side lists, separated by `;`, all that happ
 
 from typing import Any, Final
 
-from common.commands import (
+from crossbook.common.commands import (
     AdvanceTime,
     AmendOrder,
     CancelOrder,
@@ -31,7 +31,7 @@ from common.commands import (
     SetInstrumentState,
     Uncross,
 )
-from common.events import (
+from crossbook.common.events import (
     AuctionUncrossed,
     CancelAfterSet,
     CommandRejected,
@@ -49,10 +49,17 @@ from common.events import (
     TimeAdvanced,
     TradeExecuted,
 )
-from common.instruments import Instrument
-from common.types import InstrumentState, OrderType, RejectReason, SelfTrade, Side, TimeInForce
-from matcher.engine import Engine
-from matcher.invariants import check
+from crossbook.common.instruments import Instrument
+from crossbook.common.types import (
+    InstrumentState,
+    OrderType,
+    RejectReason,
+    SelfTrade,
+    Side,
+    TimeInForce,
+)
+from crossbook.matcher.engine import Engine
+from crossbook.matcher.invariants import check
 
 _MODES: Final = {
     "none": SelfTrade.NONE,

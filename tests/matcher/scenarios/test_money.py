@@ -8,8 +8,8 @@ numbers in orders are numbers in balances. Makers pay 1 %, takers 2 %, rounded a
 import pytest
 from msgspec.structs import replace
 
-from common.codec import decode_events, encode
-from common.commands import (
+from crossbook.common.codec import decode_events, encode
+from crossbook.common.commands import (
     AdjustBalance,
     AmendOrder,
     CancelOrder,
@@ -20,7 +20,7 @@ from common.commands import (
     SetInstrumentState,
     Uncross,
 )
-from common.events import (
+from crossbook.common.events import (
     AccountOpened,
     BalanceAdjusted,
     CommandRejected,
@@ -29,13 +29,13 @@ from common.events import (
     OrderAccepted,
     OrderExpired,
 )
-from common.instruments import MAX_NOTIONAL, Instrument
-from common.rules import BALANCE_MAX, Rules
-from common.types import InstrumentState, OrderType, RejectReason, SelfTrade
-from matcher.engine import Engine
-from matcher.invariants import check
-from matcher.listing import balances
-from matcher.snapshot import capture, restore, state_hash
+from crossbook.common.instruments import MAX_NOTIONAL, Instrument
+from crossbook.common.rules import BALANCE_MAX, Rules
+from crossbook.common.types import InstrumentState, OrderType, RejectReason, SelfTrade
+from crossbook.matcher.engine import Engine
+from crossbook.matcher.invariants import check
+from crossbook.matcher.listing import balances
+from crossbook.matcher.snapshot import capture, restore, state_hash
 
 UNIT = Instrument(
     1, "BTC-USDT", "BTC", "USDT", "1", "1", 0, 0, 10**6, 1, 10**6, 0, 10_000, 20_000,

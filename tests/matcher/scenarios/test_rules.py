@@ -3,7 +3,7 @@
 import pytest
 from msgspec.structs import replace
 
-from common.instruments import Instrument
+from crossbook.common.instruments import Instrument
 from tests.matcher.scenarios.script import MIRROR_TICKS, Script
 from tests.matcher.venue import BTC
 

@@ -1,0 +1,96 @@
+"""What `crossbook` hands to users, imported with the first name that is asked of it."""
+
+from crossbook.async_client import AsyncClient
+from crossbook.client import Client
+from crossbook.common.entry import (
+    Ack,
+    Amend,
+    Cancel,
+    Execution,
+    MassCancel,
+    New,
+    OrderState,
+    Pong,
+    Reject,
+)
+from crossbook.common.errors import CrossbookError
+from crossbook.common.feed import (
+    BestBidOffer,
+    Candles,
+    DepthUpdate,
+    Heartbeat,
+    OrdersUpdate,
+    Snapshot,
+    Ticker,
+    Trade,
+    Trades,
+)
+from crossbook.common.history import Candle
+from crossbook.common.instruments import Instrument
+from crossbook.common.local_book import LocalBook
+from crossbook.common.types import (
+    ExecutionKind,
+    Liquidity,
+    OrderStatus,
+    OrderType,
+    RejectReason,
+    Side,
+    TimeInForce,
+)
+from crossbook.errors import (
+    ClientClosed,
+    ExecutionsMissed,
+    GatewayUnavailable,
+    MarketDataError,
+    OrderRejected,
+    OutcomeUnknown,
+    SendQueueFull,
+)
+from crossbook.market_data import MarketData
+from crossbook.request import amend_order, cancel_order, mass_cancel, new_order
+
+__all__ = [
+    "Ack",
+    "Amend",
+    "AsyncClient",
+    "BestBidOffer",
+    "Cancel",
+    "Candle",
+    "Candles",
+    "Client",
+    "ClientClosed",
+    "CrossbookError",
+    "DepthUpdate",
+    "Execution",
+    "ExecutionKind",
+    "ExecutionsMissed",
+    "GatewayUnavailable",
+    "Heartbeat",
+    "Instrument",
+    "Liquidity",
+    "LocalBook",
+    "MarketData",
+    "MarketDataError",
+    "MassCancel",
+    "New",
+    "OrderRejected",
+    "OrderState",
+    "OrderStatus",
+    "OrderType",
+    "OrdersUpdate",
+    "OutcomeUnknown",
+    "Pong",
+    "Reject",
+    "RejectReason",
+    "SendQueueFull",
+    "Side",
+    "Snapshot",
+    "Ticker",
+    "TimeInForce",
+    "Trade",
+    "Trades",
+    "amend_order",
+    "cancel_order",
+    "mass_cancel",
+    "new_order",
+]
