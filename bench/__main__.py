@@ -40,7 +40,7 @@ from bench import websocket as websocket_bench
 from bench import work as work_bench
 from bench.latency import Sync, Transport
 from bench.load import Load
-from crossbook.common.scheduling import Scheduling
+from crossbook.common.process.scheduling import Scheduling
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 

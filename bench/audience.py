@@ -22,8 +22,9 @@ import msgspec
 import zmq
 from msgspec import Struct
 
-from crossbook.common import codec, entry, feed, sockets
-from crossbook.common.feed_line import FeedCounters
+from crossbook.common.following.feed_topic import FeedCounters
+from crossbook.common.messages import codec, entry, feed
+from crossbook.common.process import sockets
 from crossbook.common.types import RejectReason
 from crossbook.market_data import MarketData
 

@@ -13,7 +13,7 @@ from msgspec import Struct
 from bench import machine, mixed, other_build, peers, stopwatch, workload
 from bench.stopwatch import processor_ns
 from bench.traded import Traded, outcome, reference
-from crossbook.common.commands import Command
+from crossbook.common.messages.commands import Command
 from crossbook.matcher import BUILD
 from crossbook.matcher.engine import Engine
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
-from crossbook.common.commands import AmendOrder, CancelOrder, Command, NewOrder
+from crossbook.common.messages.commands import AmendOrder, CancelOrder, Command, NewOrder
 from crossbook.common.types import Side, TimeInForce
 
 Told = Callable[[Any], object]

@@ -20,9 +20,9 @@ from bench.stylised import (
 )
 from bench.tape import Tape
 from bench.venue import Venue
-from crossbook.common.commands import AmendOrder, CancelOrder, Command, NewOrder
-from crossbook.common.events import Event
 from crossbook.common.instruments import Instrument, load_instruments
+from crossbook.common.messages.commands import AmendOrder, CancelOrder, Command, NewOrder
+from crossbook.common.messages.events import Event
 from crossbook.common.types import OrderType, Side, TimeInForce
 from crossbook.matcher.engine import Engine
 from crossbook.recording import RecordedCommand

@@ -11,8 +11,8 @@ import random
 from collections.abc import Sequence
 from itertools import cycle
 
-from crossbook.common import entry
 from crossbook.common.instruments import Instrument
+from crossbook.common.messages import entry
 from crossbook.common.types import OrderStatus, Side, TimeInForce
 
 CANCEL_SHARE = 0.40

@@ -6,8 +6,8 @@ from typing import Final
 from msgspec import Struct
 
 from bench import mixed, workload
-from crossbook.common.commands import Command
-from crossbook.common.events import Event
+from crossbook.common.messages.commands import Command
+from crossbook.common.messages.events import Event
 from crossbook.common.rules import Rules
 from crossbook.matcher.engine import Engine
 

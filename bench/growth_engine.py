@@ -17,9 +17,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from bench import workload
-from crossbook.common.commands import AmendOrder, CancelOrder, Command, NewOrder
-from crossbook.common.events import Event, EventBatch, OrderAccepted, TradeExecuted
 from crossbook.common.instruments import Instrument
+from crossbook.common.messages.commands import AmendOrder, CancelOrder, Command, NewOrder
+from crossbook.common.messages.events import Event, EventBatch, OrderAccepted, TradeExecuted
 from crossbook.common.rules import Rules
 from crossbook.common.types import OrderType, Side, TimeInForce
 from crossbook.matcher.engine import Engine

@@ -10,7 +10,7 @@ from typing import Any, Final
 import zmq
 from msgspec import Struct
 
-from crossbook.common import sockets
+from crossbook.common.process import sockets
 
 TOPIC: Final = b"l2.BENCH-USD|"
 BYTES: Final = 250

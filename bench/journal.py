@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from bench import machine
 from bench.histogram import HEADER, Summary, line, summarize
-from crossbook.common.durable import sync_all, sync_data
+from crossbook.common.process.durable import sync_all, sync_data
 from crossbook.matcher.disk import FileDisk
 from crossbook.matcher.journal import Journal, SyncPolicy
 from crossbook.matcher.record import Record, frame

@@ -16,8 +16,8 @@ from bench import histogram, machine
 from bench.histogram import Summary
 from bench.load import Generator, Load
 from bench.subscriber import Subscriber, delays_ns
-from crossbook.common.config import load_settings
-from crossbook.common.scheduling import Scheduling
+from crossbook.common.process.config import load_settings
+from crossbook.common.process.scheduling import Scheduling
 from tests.system.exchange import Exchange
 
 Transport = Literal["tcp", "ipc"]

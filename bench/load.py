@@ -19,9 +19,10 @@ from msgspec import Struct
 
 from bench.flow import Flow
 from bench.pacing import Timer
-from crossbook.common import codec, entry, sockets
 from crossbook.common.instruments import Instrument
-from crossbook.common.sockets import send_frame
+from crossbook.common.messages import codec, entry
+from crossbook.common.process import sockets
+from crossbook.common.process.sockets import send_frame
 from crossbook.common.types import RejectReason
 
 ANSWER_SECONDS = 10.0

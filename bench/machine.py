@@ -12,7 +12,7 @@ import msgspec
 import psutil
 from msgspec import Struct
 
-from crossbook.common.scheduling import REALTIME_PRIORITY
+from crossbook.common.process.scheduling import REALTIME_PRIORITY
 
 AUTOGROUP = Path("/proc/self/autogroup")
 """What the session of this process gets of the processors: its name, and how nice it is."""

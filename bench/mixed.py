@@ -12,7 +12,7 @@ from itertools import count
 from msgspec.structs import replace
 
 from bench.workload import DEFAULT_SEED, INSTRUMENT, MAX_LOTS, START_MID_TICKS, distance
-from crossbook.common.commands import (
+from crossbook.common.messages.commands import (
     AddInstrument,
     AdjustBalance,
     AdvanceTime,

@@ -15,7 +15,7 @@ from typing import Any, Final
 import msgspec
 
 from bench.traded import Traded, difference, reference
-from crossbook.common.commands import AmendOrder, CancelOrder, Command, NewOrder
+from crossbook.common.messages.commands import AmendOrder, CancelOrder, Command, NewOrder
 from crossbook.common.types import TimeInForce
 
 NAME: Final = "nodejs-order-book"

@@ -14,7 +14,7 @@ from msgspec import Struct
 from bench import drivers, machine, node_peer, workload
 from bench.stopwatch import processor_ns
 from bench.traded import difference, reference, traded
-from crossbook.common.commands import Command
+from crossbook.common.messages.commands import Command
 from crossbook.matcher.engine import Engine
 
 KEPT: Final = 128

@@ -21,9 +21,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from bench import machine, workload
-from crossbook.common.codec import encode
-from crossbook.common.commands import CancelOrder, Command, NewOrder
-from crossbook.common.log import set_up_logging
+from crossbook.common.messages.codec import encode
+from crossbook.common.messages.commands import CancelOrder, Command, NewOrder
+from crossbook.common.process.log import set_up_logging
 from crossbook.common.sequence import base_at
 from crossbook.common.types import OrderType, Side, TimeInForce
 from crossbook.matcher.disk import FileDisk

@@ -24,7 +24,8 @@ from bench import histogram, machine
 from bench.audience import SYMBOLS, Followed, Heard, Levels, Process
 from bench.histogram import Summary
 from bench.load import FIRST_ACCOUNT, Generator, Load
-from crossbook.common import codec, sockets, sync
+from crossbook.common.messages import codec, matcher_queries
+from crossbook.common.process import sockets
 from tests.system.exchange import PROCESSES, Exchange
 
 RUNNING, STALLED, LONG, AFTER = "running", "stalled", "long", "after"
@@ -254,16 +255,16 @@ def compare(turns: Turns, due_ns: Sequence[int], latency_ns: Sequence[int]) -> C
     )
 
 
-def matcher_state(exchange: Exchange) -> sync.Books:
+def matcher_state(exchange: Exchange) -> matcher_queries.Books:
     """The matcher's own books as they stand."""
     with zmq.Context() as context, sockets.sync_dealer(context, exchange.sync) as asker:
         if not asker.poll(5_000, zmq.POLLOUT):
             raise TimeoutError("the matcher cannot be reached")
-        asker.send(codec.encode(sync.BooksRequest(1)))
+        asker.send(codec.encode(matcher_queries.BooksRequest(1)))
         if not asker.poll(30_000):
             raise TimeoutError("the matcher does not tell its books")
         reply = codec.decode_sync_reply(asker.recv())
-    assert isinstance(reply, sync.Books), reply
+    assert isinstance(reply, matcher_queries.Books), reply
     return reply
 
 
@@ -342,7 +343,7 @@ def _bbo_delays(
     return dues, delays
 
 
-def _levels(orders: Sequence[sync.RestingOrder]) -> Levels:
+def _levels(orders: Sequence[matcher_queries.RestingOrder]) -> Levels:
     levels: dict[int, int] = {}
     for order in orders:
         levels[order.price_ticks] = levels.get(order.price_ticks, 0) + order.open_lots

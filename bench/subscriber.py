@@ -18,7 +18,8 @@ import msgspec
 import zmq
 from msgspec import Struct
 
-from crossbook.common import codec, feed, sockets
+from crossbook.common.messages import codec, feed
+from crossbook.common.process import sockets
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 READY_SECONDS = 10.0

@@ -4,7 +4,13 @@ are measured by the same eyes."""
 from bisect import bisect_left, insort
 from collections.abc import Sequence
 
-from crossbook.common.events import Event, OrderAccepted, OrderAmended, OrderCanceled, TradeExecuted
+from crossbook.common.messages.events import (
+    Event,
+    OrderAccepted,
+    OrderAmended,
+    OrderCanceled,
+    TradeExecuted,
+)
 from crossbook.common.types import OrderType, Side, TimeInForce
 
 DEPTH_BPS = 100

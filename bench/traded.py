@@ -6,8 +6,8 @@ from hashlib import sha256
 from msgspec import Struct
 
 from bench import workload
-from crossbook.common.commands import Command
-from crossbook.common.events import Event, TradeExecuted
+from crossbook.common.messages.commands import Command
+from crossbook.common.messages.events import Event, TradeExecuted
 from crossbook.matcher.engine import Engine
 
 

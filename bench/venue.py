@@ -3,10 +3,10 @@ translation and reports, without sockets, journal and clock."""
 
 from collections.abc import Callable, Iterable, Sequence
 
-from crossbook.common.commands import Command
-from crossbook.common.entry import Ack, Execution, Reject, Reply
-from crossbook.common.events import Event, EventBatch
 from crossbook.common.instruments import Instrument
+from crossbook.common.messages.commands import Command
+from crossbook.common.messages.entry import Ack, Execution, Reject, Reply
+from crossbook.common.messages.events import Event, EventBatch
 from crossbook.gateway.reports import Pending, Reporter
 from crossbook.gateway.session import Session
 from crossbook.gateway.translate import Translator

@@ -21,8 +21,8 @@ from bench.histogram import Summary
 from bench.latency import shipped_exchange
 from bench.load import Generator, Load
 from bench.websocket_crowd import Crowd, CrowdProcess
-from crossbook.common.programs import MODULES
-from crossbook.common.scheduling import Scheduling
+from crossbook.common.process.programs import MODULES
+from crossbook.common.process.scheduling import Scheduling
 from tests.system.exchange import Exchange, free_ports
 
 SYMBOL = "BTC-USDT"

@@ -31,11 +31,12 @@ from msgspec import Struct
 
 from bench.machine import give_way
 from bench.websocket_messages import Books, Piece
-from crossbook.common import feed, sockets
-from crossbook.common.codec import decode_feed
-from crossbook.common.open_files import allow_open_files
-from crossbook.common.scheduling import let_others_run
-from crossbook.common.sockets import has_more
+from crossbook.common.messages import feed
+from crossbook.common.messages.codec import decode_feed
+from crossbook.common.process import sockets
+from crossbook.common.process.open_files import allow_open_files
+from crossbook.common.process.scheduling import let_others_run
+from crossbook.common.process.sockets import has_more
 
 REPOSITORY: Final = Path(__file__).resolve().parent.parent
 READY_SECONDS: Final = 120.0

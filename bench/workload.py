@@ -14,8 +14,8 @@ from itertools import accumulate
 
 from msgspec import Struct
 
-from crossbook.common.commands import AmendOrder, CancelOrder, Command, NewOrder
 from crossbook.common.instruments import Instrument
+from crossbook.common.messages.commands import AmendOrder, CancelOrder, Command, NewOrder
 from crossbook.common.types import OrderType, Side, TimeInForce
 
 START_MID_TICKS = 33_504

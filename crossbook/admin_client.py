@@ -6,8 +6,8 @@ from typing import Self
 
 import zmq
 
-from crossbook.common import sockets
-from crossbook.common.admin import (
+from crossbook.common.errors import CrossbookError
+from crossbook.common.messages.admin import (
     Act,
     AdminAcceptTime,
     AdminAct,
@@ -19,9 +19,9 @@ from crossbook.common.admin import (
     AdminTimeAccepted,
     AdminView,
 )
-from crossbook.common.codec import decode_admin_reply, decoded, encode
-from crossbook.common.errors import CrossbookError
-from crossbook.common.events import CommandRejected, Event
+from crossbook.common.messages.codec import decode_admin_reply, decoded, encode
+from crossbook.common.messages.events import CommandRejected, Event
+from crossbook.common.process import sockets
 from crossbook.errors import ActRefused, ClientClosed, GatewayUnavailable, OutcomeUnknown
 
 

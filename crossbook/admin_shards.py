@@ -6,8 +6,8 @@ from types import TracebackType
 from typing import Final, Self
 
 from crossbook.admin_client import AdminClient
-from crossbook.common.admin import InstrumentStatus
 from crossbook.common.errors import CrossbookError
+from crossbook.common.messages.admin import InstrumentStatus
 from crossbook.console import CommandError, ExitStatus
 
 NO_SHARD: Final = -1

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from crossbook.common.codec import MAX_CLIENT_FRAME, MAX_REQUESTS, encode
-from crossbook.common.entry import New, Reply, Request
+from crossbook.common.messages.codec import MAX_CLIENT_FRAME, MAX_REQUESTS, encode
+from crossbook.common.messages.entry import New, Reply, Request
 
 
 class Unanswered:
@@ -54,7 +54,7 @@ class Asked:
 def payloads(requests: Sequence[Request]) -> list[tuple[bytes, int]]:
     """Requests as frames without token, each within the gateway's limits, and how many each has.
 
-    >>> from crossbook.common.entry import Ping
+    >>> from crossbook.common.messages.entry import Ping
     >>> [count for _, count in payloads([Ping(seq) for seq in range(1500)])]
     [750, 750]
     """

@@ -15,8 +15,8 @@ import zmq
 from crossbook import calls
 from crossbook.asked import Outcome
 from crossbook.client import DEFAULT_ADDRESS
-from crossbook.common import sockets
-from crossbook.common.entry import (
+from crossbook.common.instruments import Instrument
+from crossbook.common.messages.entry import (
     Ack,
     Amend,
     Balance,
@@ -36,7 +36,7 @@ from crossbook.common.entry import (
     Reply,
     Request,
 )
-from crossbook.common.instruments import Instrument
+from crossbook.common.process import sockets
 from crossbook.common.types import OrderType, SelfTrade, Side, TimeInForce
 from crossbook.errors import ClientClosed
 from crossbook.request import (

@@ -6,8 +6,16 @@ Nothing here does I/O; the clients decide how to wait.
 from collections.abc import Sequence
 
 from crossbook.asked import Outcome, Unanswered
-from crossbook.common.entry import Ack, Execution, OpenOrders, Query, Reject, Reply, Request
 from crossbook.common.errors import CrossbookError
+from crossbook.common.messages.entry import (
+    Ack,
+    Execution,
+    OpenOrders,
+    Query,
+    Reject,
+    Reply,
+    Request,
+)
 from crossbook.common.types import RejectReason
 from crossbook.errors import (
     ExecutionsMissed,

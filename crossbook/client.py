@@ -10,9 +10,9 @@ import zmq
 
 from crossbook import calls
 from crossbook.asked import Outcome, payloads
-from crossbook.common import sockets
-from crossbook.common.codec import decode_replies, decoded
-from crossbook.common.entry import (
+from crossbook.common.instruments import Instrument
+from crossbook.common.messages.codec import decode_replies, decoded
+from crossbook.common.messages.entry import (
     TOKEN_BYTES,
     Ack,
     Amend,
@@ -33,7 +33,7 @@ from crossbook.common.entry import (
     Reply,
     Request,
 )
-from crossbook.common.instruments import Instrument
+from crossbook.common.process import sockets
 from crossbook.common.types import OrderType, SelfTrade, Side, TimeInForce
 from crossbook.errors import ClientClosed, SendQueueFull
 from crossbook.request import (

@@ -11,17 +11,7 @@ import typer
 from rich.table import Table
 
 from crossbook.admin_shards import NO_SHARD, AdminShards
-from crossbook.common.admin import AdminView, InstrumentStatus
-from crossbook.common.commands import (
-    AddInstrument,
-    AdjustBalance,
-    MassCancelOrders,
-    SetFees,
-    SetInstrumentState,
-    Uncross,
-)
 from crossbook.common.errors import DecimalError
-from crossbook.common.events import AuctionUncrossed, BalanceAdjusted, Event, OrdersMassCanceled
 from crossbook.common.instruments import (
     FEE_RATE_MAX,
     Instrument,
@@ -30,6 +20,21 @@ from crossbook.common.instruments import (
     parse_decimal,
     read_file,
     shard_of_entry,
+)
+from crossbook.common.messages.admin import AdminView, InstrumentStatus
+from crossbook.common.messages.commands import (
+    AddInstrument,
+    AdjustBalance,
+    MassCancelOrders,
+    SetFees,
+    SetInstrumentState,
+    Uncross,
+)
+from crossbook.common.messages.events import (
+    AuctionUncrossed,
+    BalanceAdjusted,
+    Event,
+    OrdersMassCanceled,
 )
 from crossbook.common.rules import FEE_ACCOUNT
 from crossbook.common.types import InstrumentState

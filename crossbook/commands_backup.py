@@ -11,9 +11,9 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from crossbook.common.config import Settings, load_settings
-from crossbook.common.private import close_files, private_folder
-from crossbook.common.programs import BACKUP
+from crossbook.common.process.config import Settings, load_settings
+from crossbook.common.process.private import close_files, private_folder
+from crossbook.common.process.programs import BACKUP
 from crossbook.console import CommandError, ExitStatus, Output
 from crossbook.options import JsonOption
 

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from crossbook.common.config import load_settings
-from crossbook.common.programs import PRINT, VERIFY
+from crossbook.common.process.config import load_settings
+from crossbook.common.process.programs import PRINT, VERIFY
 from crossbook.common.types import MAX_INT
 from crossbook.options import JsonOption
 

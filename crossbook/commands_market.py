@@ -11,10 +11,10 @@ from rich.table import Table
 from rich.text import Text
 
 from crossbook.client import Client
-from crossbook.common.config import Settings
 from crossbook.common.errors import CrossbookError
-from crossbook.common.feed import Snapshot, Trade, Trades, topic
 from crossbook.common.instruments import Instrument
+from crossbook.common.messages.feed import Snapshot, Trade, Trades, topic
+from crossbook.common.process.config import Settings
 from crossbook.common.shards import shard_of
 from crossbook.common.types import Side
 from crossbook.console import CommandError, ExitStatus, Output, error_facts

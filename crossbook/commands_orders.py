@@ -8,8 +8,8 @@ from msgspec import Struct
 from rich.table import Table
 
 from crossbook.client import Client
-from crossbook.common.clock import SystemClock
-from crossbook.common.config import Settings
+from crossbook.common.process.clock import SystemClock
+from crossbook.common.process.config import Settings
 from crossbook.common.types import OrderType, Side
 from crossbook.console import CommandError, ExitStatus, Output
 from crossbook.options import (

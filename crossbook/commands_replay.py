@@ -17,9 +17,9 @@ from rich.progress import (
 
 from crossbook.admin_shards import AdminShards
 from crossbook.client import Client
-from crossbook.common.config import Settings
 from crossbook.common.errors import CrossbookError, DecimalError
 from crossbook.common.instruments import Instrument, parse_decimal
+from crossbook.common.process.config import Settings
 from crossbook.common.shards import shard_of
 from crossbook.console import CommandError, ExitStatus, Output
 from crossbook.errors import GatewayUnavailable, MarketDataError

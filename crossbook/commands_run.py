@@ -4,10 +4,10 @@ from typing import Annotated, Final, Literal
 
 import typer
 
-from crossbook.common.config import Settings, load_settings
 from crossbook.common.errors import ConfigError
-from crossbook.common.programs import COMMAND_LINE, MODULES
-from crossbook.common.startup import exit_on_config_error
+from crossbook.common.process.config import Settings, load_settings
+from crossbook.common.process.programs import COMMAND_LINE, MODULES
+from crossbook.common.process.startup import exit_on_config_error
 from crossbook.supervisor import Program, Supervisor
 
 PROCESSES: Final[tuple[Literal["matcher", "publisher", "gateway", "recorder"], ...]] = (

@@ -9,9 +9,9 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from crossbook.common.feed import Candles, MarketState, Snapshot, Ticker
-from crossbook.common.history import INTERVALS_S, Candle
 from crossbook.common.instruments import Instrument
+from crossbook.common.messages.feed import Candles, MarketState, Snapshot, Ticker
+from crossbook.common.messages.history_queries import INTERVALS_S, Candle
 from crossbook.console import CommandError, ExitStatus, Output
 from crossbook.market_data import MarketData
 from crossbook.options import (

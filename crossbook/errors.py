@@ -16,11 +16,11 @@ CrossbookError
 
 from collections.abc import Sequence
 
-from crossbook.common.commands import Command
-from crossbook.common.entry import Execution, Reject, Reply
 from crossbook.common.errors import CrossbookError
-from crossbook.common.events import CommandRejected
-from crossbook.common.refusal import refusal_text
+from crossbook.common.messages.commands import Command
+from crossbook.common.messages.entry import Execution, Reject, Reply
+from crossbook.common.messages.events import CommandRejected
+from crossbook.common.messages.refusal import refusal_text
 from crossbook.common.types import RejectReason
 
 

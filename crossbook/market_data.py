@@ -7,16 +7,16 @@ from typing import Final, Self
 
 import zmq
 
-from crossbook.common import sockets
-from crossbook.common.codec import decode_feed_reply, decoded, encode
-from crossbook.common.depth import OrderDepth
-from crossbook.common.feed import Heartbeat, MarketState, Ticker
-from crossbook.common.feed_follower import FeedFollower, Update
-from crossbook.common.feed_group import FeedGroup
-from crossbook.common.feed_line import FeedCounters
-from crossbook.common.history import Candle
+from crossbook.common.following.depth import OrderDepth
+from crossbook.common.following.feed_follower import FeedFollower, Update
+from crossbook.common.following.feed_group import FeedGroup
+from crossbook.common.following.feed_topic import FeedCounters
+from crossbook.common.following.local_book import LocalBook
 from crossbook.common.instruments import Instrument
-from crossbook.common.local_book import LocalBook
+from crossbook.common.messages.codec import decode_feed_reply, decoded, encode
+from crossbook.common.messages.feed import Heartbeat, MarketState, Ticker
+from crossbook.common.messages.history_queries import Candle
+from crossbook.common.process import sockets
 from crossbook.errors import ClientClosed, MarketDataError
 
 DEFAULT_FEED: Final = "tcp://127.0.0.1:5570"

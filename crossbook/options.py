@@ -4,9 +4,9 @@ from typing import Annotated, Final
 
 import typer
 
-from crossbook.common.address import at_home, check_address
-from crossbook.common.config import Settings, load_settings, names_found
 from crossbook.common.errors import ConfigError
+from crossbook.common.process.address import at_home, check_address
+from crossbook.common.process.config import Settings, load_settings, names_found
 
 _PANEL: Final = "Connection"
 

@@ -9,13 +9,13 @@ from urllib.error import URLError
 
 import zmq
 
-from crossbook.common import sockets
-from crossbook.common.address import within_reach
-from crossbook.common.codec import decode_metrics, decode_replies, encode
-from crossbook.common.config import Settings
-from crossbook.common.entry import TOKEN_BYTES, Ping, Pong
 from crossbook.common.errors import BAD_BYTES
-from crossbook.common.metrics import Metrics, MetricsRequest
+from crossbook.common.messages.codec import decode_metrics, decode_replies, encode
+from crossbook.common.messages.entry import TOKEN_BYTES, Ping, Pong
+from crossbook.common.messages.process_metrics import Metrics, MetricsRequest
+from crossbook.common.process import sockets
+from crossbook.common.process.address import within_reach
+from crossbook.common.process.config import Settings
 from crossbook.errors import ProcessDown
 
 _NUMBER: Final = 1

@@ -2,7 +2,10 @@
 
 from crossbook.async_client import AsyncClient
 from crossbook.client import Client
-from crossbook.common.entry import (
+from crossbook.common.errors import CrossbookError
+from crossbook.common.following.local_book import LocalBook
+from crossbook.common.instruments import Instrument
+from crossbook.common.messages.entry import (
     Ack,
     Amend,
     Cancel,
@@ -13,8 +16,7 @@ from crossbook.common.entry import (
     Pong,
     Reject,
 )
-from crossbook.common.errors import CrossbookError
-from crossbook.common.feed import (
+from crossbook.common.messages.feed import (
     BestBidOffer,
     Candles,
     DepthUpdate,
@@ -25,9 +27,7 @@ from crossbook.common.feed import (
     Trade,
     Trades,
 )
-from crossbook.common.history import Candle
-from crossbook.common.instruments import Instrument
-from crossbook.common.local_book import LocalBook
+from crossbook.common.messages.history_queries import Candle
 from crossbook.common.types import (
     ExecutionKind,
     Liquidity,

@@ -6,10 +6,18 @@ from typing import Any, Final
 
 import zmq
 
-from crossbook.common import sockets
-from crossbook.common.codec import decode_feed, decode_feed_reply, decoded, encode
 from crossbook.common.errors import CodecError
-from crossbook.common.feed import FeedReply, Range, RangeRequest, TooOld, Trade, Trades, topic
+from crossbook.common.messages.codec import decode_feed, decode_feed_reply, decoded, encode
+from crossbook.common.messages.feed import (
+    FeedReply,
+    Range,
+    RangeRequest,
+    TooOld,
+    Trade,
+    Trades,
+    topic,
+)
+from crossbook.common.process import sockets
 from crossbook.common.sequence import epoch_of, first_of
 from crossbook.errors import MarketDataError
 

@@ -8,7 +8,7 @@ much is handed on in the order it happened, without what was heard before.
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from crossbook.common.entry import Ack, CaughtUp, Execution
+from crossbook.common.messages.entry import Ack, CaughtUp, Execution
 from crossbook.common.shards import base_of, shard_of
 from crossbook.common.types import ExecutionKind
 

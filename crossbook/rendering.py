@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from crossbook.common.entry import Ack, Balance, Execution, OrderState
-from crossbook.common.feed import MarketState, Ticker, Trade
-from crossbook.common.history import Candle
 from crossbook.common.instruments import Instrument, format_decimal
+from crossbook.common.messages.entry import Ack, Balance, Execution, OrderState
+from crossbook.common.messages.feed import MarketState, Ticker, Trade
+from crossbook.common.messages.history_queries import Candle
 from crossbook.common.types import (
     ExecutionKind,
     InstrumentState,

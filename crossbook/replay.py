@@ -14,9 +14,9 @@ from hdrh.histogram import HdrHistogram
 from msgspec import Struct
 
 from crossbook.client import Client
-from crossbook.common.entry import Ack, Amend, Cancel, Execution, New, Reject, Reply
-from crossbook.common.feed import OrdersUpdate, Snapshot, Trades
-from crossbook.common.feed_follower import Update
+from crossbook.common.following.feed_follower import Update
+from crossbook.common.messages.entry import Ack, Amend, Cancel, Execution, New, Reject, Reply
+from crossbook.common.messages.feed import OrdersUpdate, Snapshot, Trades
 from crossbook.common.types import RejectReason
 from crossbook.console import CommandError, ExitStatus
 from crossbook.errors import SendQueueFull

@@ -16,8 +16,8 @@ from typing import Final
 
 from msgspec import Struct
 
-from crossbook.common import entry, feed
-from crossbook.common.depth import OrderDepth
+from crossbook.common.following.depth import OrderDepth
+from crossbook.common.messages import entry, feed
 from crossbook.common.types import ExecutionKind, Liquidity, RejectReason, Side
 from crossbook.errors import reason_name
 from crossbook.recording import Digest, RecordedCommand, RecordedFill, Recording, digest_line

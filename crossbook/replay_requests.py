@@ -2,8 +2,8 @@
 
 from typing import Final
 
-from crossbook.common import entry
 from crossbook.common.instruments import Instrument
+from crossbook.common.messages import entry
 from crossbook.common.types import OrderType, SelfTrade, TimeInForce
 from crossbook.recording import RecordedCommand
 

@@ -13,11 +13,11 @@ from msgspec.structs import replace
 
 from crossbook.admin_client import AdminClient
 from crossbook.admin_shards import AdminShards
-from crossbook.common.admin import AdminView
-from crossbook.common.commands import AddInstrument, AdjustBalance
-from crossbook.common.entry import Balance
 from crossbook.common.errors import ConfigError
 from crossbook.common.instruments import FEE_SCALE, Instrument, definition_fault, format_decimal
+from crossbook.common.messages.admin import AdminView
+from crossbook.common.messages.commands import AddInstrument, AdjustBalance
+from crossbook.common.messages.entry import Balance
 from crossbook.common.rules import BALANCE_MAX
 from crossbook.console import CommandError, ExitStatus
 from crossbook.errors import ActRefused

@@ -12,7 +12,7 @@ from enum import IntEnum
 from operator import index
 from typing import Final, TypeVar
 
-from crossbook.common.entry import Amend, Cancel, CancelAfter, MassCancel, New
+from crossbook.common.messages.entry import Amend, Cancel, CancelAfter, MassCancel, New
 from crossbook.common.types import MAX_INT, OrderType, SelfTrade, Side, TimeInForce
 
 Amount = str | Decimal

@@ -21,8 +21,8 @@ from msgspec.structs import replace
 from crossbook.asked import Asked, payloads
 from crossbook.asked import Outcome as Outcome
 from crossbook.asked import Unanswered as Unanswered
-from crossbook.common.codec import decode_replies, decoded, encode
-from crossbook.common.entry import (
+from crossbook.common.messages.codec import decode_replies, decoded, encode
+from crossbook.common.messages.entry import (
     TOKEN_BYTES,
     Ack,
     CatchUp,

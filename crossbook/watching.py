@@ -3,8 +3,8 @@
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from crossbook.common.config import Settings
-from crossbook.common.feed_follower import Update
+from crossbook.common.following.feed_follower import Update
+from crossbook.common.process.config import Settings
 from crossbook.common.types import RejectReason
 from crossbook.console import CommandError, ExitStatus
 from crossbook.errors import MarketDataError

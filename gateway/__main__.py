@@ -11,16 +11,16 @@ from typing import Any
 import uvloop
 import zmq
 
-from crossbook.common import sockets
-from crossbook.common.clock import SystemClock
-from crossbook.common.config import Settings
 from crossbook.common.errors import ConfigError
 from crossbook.common.instruments import Instrument
-from crossbook.common.log import logger
-from crossbook.common.open_files import allow_open_files, few
+from crossbook.common.process import sockets
+from crossbook.common.process.clock import SystemClock
+from crossbook.common.process.config import Settings
+from crossbook.common.process.counters import TIMES_NS, Buckets
+from crossbook.common.process.log import logger
+from crossbook.common.process.open_files import allow_open_files, few
+from crossbook.common.process.startup import exit_on_config_error, started
 from crossbook.common.sequence import base_at, epoch_of, first_of
-from crossbook.common.startup import exit_on_config_error, started
-from crossbook.common.tally import TIMES_NS, Buckets
 from crossbook.gateway.admission import Admission
 from crossbook.gateway.desk import OrderDesk
 from crossbook.gateway.entrance import AsgiApp

@@ -12,8 +12,8 @@ from typing import Final
 
 from msgspec import Struct
 
-from crossbook.common.depth import CHECKSUM_LEVELS, BookChecksum, Depth
-from crossbook.common.feed import BestBidOffer, DepthUpdate, Snapshot
+from crossbook.common.following.depth import CHECKSUM_LEVELS, BookChecksum, Depth
+from crossbook.common.messages.feed import BestBidOffer, DepthUpdate, Snapshot
 from crossbook.common.types import Side
 from crossbook.gateway.stream_frame import FrameMaker, Levels
 

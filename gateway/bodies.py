@@ -6,8 +6,8 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from crossbook.common.entry import Amend, New
 from crossbook.common.errors import BAD_BYTES
+from crossbook.common.messages.entry import Amend, New
 from crossbook.common.types import MAX_INT, OrderType, RejectReason, SelfTrade, Side, TimeInForce
 from crossbook.gateway import documents
 from crossbook.gateway.problem import Problem, malformed, refused

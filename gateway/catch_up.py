@@ -11,12 +11,12 @@ from typing import Final
 
 from msgspec import Raw
 
-from crossbook.common.codec import decode_events
-from crossbook.common.entry import CaughtUp, Reject, Reply
-from crossbook.common.events import EventBatch
 from crossbook.common.instruments import Instrument
+from crossbook.common.messages.codec import decode_events
+from crossbook.common.messages.entry import CaughtUp, Reject, Reply
+from crossbook.common.messages.events import EventBatch
+from crossbook.common.messages.matcher_queries import Resend, ResendRequest, ResendTooOld
 from crossbook.common.shards import base_of, shard_of
-from crossbook.common.sync import Resend, ResendRequest, ResendTooOld
 from crossbook.common.types import RejectReason
 from crossbook.gateway.reports import Reporter
 from crossbook.gateway.session import Session

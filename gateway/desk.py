@@ -12,8 +12,9 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from crossbook.common.commands import Command, MassCancelOrders
-from crossbook.common.entry import (
+from crossbook.common.instruments import Instrument
+from crossbook.common.messages.commands import Command, MassCancelOrders
+from crossbook.common.messages.entry import (
     Balances,
     CatchUp,
     ListInstruments,
@@ -27,9 +28,13 @@ from crossbook.common.entry import (
     Reply,
     Request,
 )
-from crossbook.common.events import EventBatch, InstrumentAdded
-from crossbook.common.instruments import Instrument
-from crossbook.common.sync import AccountBalances, BalancesRequest, Orders, OrdersRequest
+from crossbook.common.messages.events import EventBatch, InstrumentAdded
+from crossbook.common.messages.matcher_queries import (
+    AccountBalances,
+    BalancesRequest,
+    Orders,
+    OrdersRequest,
+)
 from crossbook.common.types import RejectReason
 from crossbook.gateway.catch_up import CatchUps
 from crossbook.gateway.front_desk import FrontDesk, Outbox

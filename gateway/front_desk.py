@@ -8,8 +8,9 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
-from crossbook.common.codec import decode_requests
-from crossbook.common.entry import (
+from crossbook.common.instruments import Instrument
+from crossbook.common.messages.codec import decode_requests
+from crossbook.common.messages.entry import (
     TOKEN_BYTES,
     Instruments,
     ListInstruments,
@@ -21,7 +22,6 @@ from crossbook.common.entry import (
     Request,
     Welcome,
 )
-from crossbook.common.instruments import Instrument
 from crossbook.common.types import RejectReason
 from crossbook.gateway.session import Session, SessionTable
 

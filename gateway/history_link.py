@@ -8,8 +8,8 @@ not answer in time, or has too many questions waiting already.
 from collections.abc import Callable
 from typing import Final
 
-from crossbook.common.codec import decode_history_answer, encode
-from crossbook.common.history import HistoryAnswer, HistoryQuestion
+from crossbook.common.messages.codec import decode_history_answer, encode
+from crossbook.common.messages.history_queries import HistoryAnswer, HistoryQuestion
 
 QUESTIONS_MAX: Final = 10_000
 """Most questions waiting for an answer."""
@@ -23,7 +23,7 @@ Done = Callable[[HistoryAnswer | None], None]
 class HistoryLink:
     """The questions of one gateway, by number. `given_up` counts those that ended with None.
 
-    >>> from crossbook.common.history import NotYet, TradesQuestion
+    >>> from crossbook.common.messages.history_queries import NotYet, TradesQuestion
     >>> link, heard = HistoryLink(), []
     >>> link.ask(lambda number: TradesQuestion(number, 0, 1), heard.append)
     >>> link.take(encode(NotYet(1, 0, "starting")))

@@ -5,10 +5,10 @@ from typing import Final
 
 import zmq
 
-from crossbook.common.clock import Clock
 from crossbook.common.errors import BAD_BYTES
-from crossbook.common.log import logger
-from crossbook.common.sockets import drained
+from crossbook.common.process.clock import Clock
+from crossbook.common.process.log import logger
+from crossbook.common.process.sockets import drained
 from crossbook.gateway.history_link import HistoryLink
 
 DRAIN_MAX: Final = 256

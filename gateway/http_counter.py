@@ -3,8 +3,8 @@
 from collections import Counter
 from typing import Any
 
-from crossbook.common.clock import Clock
-from crossbook.common.tally import TIMES_NS, Buckets
+from crossbook.common.process.clock import Clock
+from crossbook.common.process.counters import TIMES_NS, Buckets
 from crossbook.gateway.entrance import AsgiApp
 
 

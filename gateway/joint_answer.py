@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from msgspec.structs import replace
 
-from crossbook.common.entry import (
+from crossbook.common.messages.entry import (
     Ack,
     Balance,
     Balances,

@@ -4,12 +4,12 @@ from typing import Final
 
 import zmq
 
-from crossbook.common.clock import Clock
-from crossbook.common.crash import reached
 from crossbook.common.errors import BAD_BYTES
-from crossbook.common.log import logger
-from crossbook.common.sockets import drained
-from crossbook.common.tally import Buckets
+from crossbook.common.process.clock import Clock
+from crossbook.common.process.counters import Buckets
+from crossbook.common.process.crash_points import reached
+from crossbook.common.process.log import logger
+from crossbook.common.process.sockets import drained
 from crossbook.gateway.desk import OrderDesk
 from crossbook.gateway.link import MatcherLink
 

@@ -11,12 +11,10 @@ the matcher drops what it has applied and whatever does not come next.
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from crossbook.common.codec import decode_events, decode_sync_reply, encode
-from crossbook.common.events import EventBatch
-from crossbook.common.sequence import epoch_of, first_of
-from crossbook.common.shards import base_of, shard_of
-from crossbook.common.stream import AskAgain, StreamFollower
-from crossbook.common.sync import (
+from crossbook.common.following.event_stream import AskAgain, StreamFollower
+from crossbook.common.messages.codec import decode_events, decode_sync_reply, encode
+from crossbook.common.messages.events import EventBatch
+from crossbook.common.messages.matcher_queries import (
     AccountBalances,
     GatewayRequest,
     GatewayState,
@@ -25,6 +23,8 @@ from crossbook.common.sync import (
     ResendRequest,
     ResendTooOld,
 )
+from crossbook.common.sequence import epoch_of, first_of
+from crossbook.common.shards import base_of, shard_of
 from crossbook.gateway.desk import OrderDesk
 
 Send = Callable[[bytes], bool]

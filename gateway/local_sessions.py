@@ -10,7 +10,8 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from crossbook.common.entry import (
+from crossbook.common.instruments import Instrument
+from crossbook.common.messages.entry import (
     Ack,
     Amend,
     Balances,
@@ -26,7 +27,6 @@ from crossbook.common.entry import (
     Reject,
     Reply,
 )
-from crossbook.common.instruments import Instrument
 from crossbook.common.shards import shard_of
 from crossbook.common.types import RejectReason
 from crossbook.gateway.front_desk import FrontDesk

@@ -3,10 +3,11 @@
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Protocol, TypeVar
 
-from crossbook.common.clock import Clock
-from crossbook.common.feed import MarketState
-from crossbook.common.feed import Ticker as FeedTicker
-from crossbook.common.history import (
+from crossbook.common.following.local_book import LocalBook
+from crossbook.common.instruments import Instrument
+from crossbook.common.messages.feed import MarketState
+from crossbook.common.messages.feed import Ticker as FeedTicker
+from crossbook.common.messages.history_queries import (
     INTERVALS_S,
     CandleRecords,
     CandlesQuestion,
@@ -18,8 +19,7 @@ from crossbook.common.history import (
     TradeRecords,
     TradesQuestion,
 )
-from crossbook.common.instruments import Instrument
-from crossbook.common.local_book import LocalBook
+from crossbook.common.process.clock import Clock
 from crossbook.common.shards import shard_of
 from crossbook.common.types import RejectReason
 from crossbook.gateway import documents

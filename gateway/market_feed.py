@@ -10,16 +10,16 @@ from typing import Final
 
 import zmq
 
-from crossbook.common.clock import Clock
-from crossbook.common.codec import decode_feed_reply, encode
 from crossbook.common.errors import BAD_BYTES
-from crossbook.common.feed import DepthUpdate, MarketState, Snapshot, Ticker
-from crossbook.common.feed_follower import FeedFollower, Update
-from crossbook.common.feed_group import FeedGroup
+from crossbook.common.following.feed_follower import FeedFollower, Update
+from crossbook.common.following.feed_group import FeedGroup
+from crossbook.common.following.local_book import LocalBook
 from crossbook.common.instruments import Instrument
-from crossbook.common.local_book import LocalBook
-from crossbook.common.log import logger
-from crossbook.common.sockets import has_more
+from crossbook.common.messages.codec import decode_feed_reply, encode
+from crossbook.common.messages.feed import DepthUpdate, MarketState, Snapshot, Ticker
+from crossbook.common.process.clock import Clock
+from crossbook.common.process.log import logger
+from crossbook.common.process.sockets import has_more
 from crossbook.gateway.book_waits import BookWaits
 
 CHANNELS: Final = ("l2", "bbo", "trade", "candle", "ticker", "state")

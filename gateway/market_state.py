@@ -3,8 +3,8 @@
 from collections import deque
 from typing import Final
 
-from crossbook.common.feed import MarketState
 from crossbook.common.instruments import Instrument
+from crossbook.common.messages.feed import MarketState
 from crossbook.common.types import InstrumentState
 from crossbook.gateway import documents
 from crossbook.gateway.render import timestamp

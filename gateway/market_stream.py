@@ -3,8 +3,15 @@
 from collections import deque
 from typing import Final
 
-from crossbook.common.feed import BestBidOffer, DepthUpdate, MarketState, Snapshot, Ticker, Trades
-from crossbook.common.history import Candle
+from crossbook.common.messages.feed import (
+    BestBidOffer,
+    DepthUpdate,
+    MarketState,
+    Snapshot,
+    Ticker,
+    Trades,
+)
+from crossbook.common.messages.history_queries import Candle
 from crossbook.gateway.board import UNFLUSHED_MAX, Board
 from crossbook.gateway.channel import Connection
 from crossbook.gateway.market_state import StateTape

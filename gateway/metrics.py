@@ -7,8 +7,8 @@ from typing import Final, Protocol
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 
-from crossbook.common.exposition import Exposition
-from crossbook.common.tally import Buckets
+from crossbook.common.process.counters import Buckets
+from crossbook.common.process.exposition import Exposition
 from crossbook.common.types import RejectReason
 from crossbook.gateway.channel import POLICY_VIOLATION, TRY_AGAIN_LATER
 from crossbook.gateway.front_desk import FrontDesk

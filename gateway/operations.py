@@ -78,7 +78,7 @@ class Operations:
 def clock_fault(answers: Answers) -> str:
     """The processes that say they refuse the clock of their machine; empty where none does.
 
-    >>> from crossbook.common.metrics import Metrics
+    >>> from crossbook.common.messages.process_metrics import Metrics
     >>> clock_fault({"matcher": Metrics(1, 7, "crossbook_matcher_clock_refused 1.0\\n")})
     'the clock of its machine is refused by matcher'
     >>> clock_fault({"matcher": Metrics(1, 7, ""), "recorder": None})

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
-from crossbook.common.log import logger
+from crossbook.common.process.log import logger
 from crossbook.gateway import documents
 from crossbook.gateway.bodies import decoder
 from crossbook.gateway.entrance import AsgiApp

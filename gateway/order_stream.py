@@ -11,8 +11,8 @@ from typing import Annotated, Final
 import msgspec
 from msgspec import Meta, Raw, Struct
 
-from crossbook.common.entry import CatchUp, CaughtUp, Execution, Reject, Reply, Welcome
-from crossbook.common.log import logger
+from crossbook.common.messages.entry import CatchUp, CaughtUp, Execution, Reject, Reply, Welcome
+from crossbook.common.process.log import logger
 from crossbook.common.shards import shard_of
 from crossbook.common.types import MAX_INT, RejectReason
 from crossbook.gateway import documents

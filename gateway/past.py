@@ -5,7 +5,12 @@ import heapq
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from crossbook.common.history import HistoryAnswer, HistoryQuestion, HistoryReject, NotYet
+from crossbook.common.messages.history_queries import (
+    HistoryAnswer,
+    HistoryQuestion,
+    HistoryReject,
+    NotYet,
+)
 from crossbook.common.shards import shard_of
 from crossbook.gateway.bodies import whole_number
 from crossbook.gateway.history_link import HistoryLink

@@ -10,12 +10,12 @@ from typing import Final
 
 import zmq
 
-from crossbook.common.clock import Clock
-from crossbook.common.codec import decode_metrics, encode
 from crossbook.common.errors import BAD_BYTES
-from crossbook.common.log import logger
-from crossbook.common.metrics import Metrics, MetricsRequest
-from crossbook.common.sockets import drained
+from crossbook.common.messages.codec import decode_metrics, encode
+from crossbook.common.messages.process_metrics import Metrics, MetricsRequest
+from crossbook.common.process.clock import Clock
+from crossbook.common.process.log import logger
+from crossbook.common.process.sockets import drained
 
 ANSWER_NS: Final = 1_000_000_000
 """How long a process may take to answer before it counts as down."""

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Final, Literal
 
-from crossbook.common.history import HistoryAnswer, NotYet, TradeRecords
+from crossbook.common.messages.history_queries import HistoryAnswer, NotYet, TradeRecords
 from crossbook.gateway import documents
 
 Part = Literal["matcher", "market_data", "recorder", "clock"]

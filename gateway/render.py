@@ -8,11 +8,11 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Final, Literal
 
-from crossbook.common.entry import Ack, Balance, Execution
-from crossbook.common.feed import Ticker as FeedTicker
-from crossbook.common.history import Candle as CandleRecord
-from crossbook.common.history import FillRecord, OrderRecord, TradeRecord
 from crossbook.common.instruments import Instrument, format_decimal, power_of_ten
+from crossbook.common.messages.entry import Ack, Balance, Execution
+from crossbook.common.messages.feed import Ticker as FeedTicker
+from crossbook.common.messages.history_queries import Candle as CandleRecord
+from crossbook.common.messages.history_queries import FillRecord, OrderRecord, TradeRecord
 from crossbook.common.types import (
     ExecutionKind,
     Liquidity,

@@ -9,9 +9,10 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
-from crossbook.common.commands import Command
-from crossbook.common.entry import Ack, Execution, Reject, Reply
-from crossbook.common.events import (
+from crossbook.common.instruments import Instrument
+from crossbook.common.messages.commands import Command
+from crossbook.common.messages.entry import Ack, Execution, Reject, Reply
+from crossbook.common.messages.events import (
     CancelAfterSet,
     CommandRejected,
     EventBatch,
@@ -28,8 +29,7 @@ from crossbook.common.events import (
     OrderTriggered,
     TradeExecuted,
 )
-from crossbook.common.instruments import Instrument
-from crossbook.common.refusal import refusal_text
+from crossbook.common.messages.refusal import refusal_text
 from crossbook.common.types import ExecutionKind, Liquidity, OrderStatus, RejectReason, Side
 from crossbook.gateway.session import Session
 

@@ -18,7 +18,7 @@ from litestar.params import HeaderParameter
 from litestar.routes import HTTPRoute
 from litestar.static_files import create_static_files_router
 
-from crossbook.common.log import logger
+from crossbook.common.process.log import logger
 from crossbook.gateway import documents
 from crossbook.gateway.admission import Admission
 from crossbook.gateway.bodies import explain

@@ -11,11 +11,11 @@ from typing import Final
 
 import zmq
 
-from crossbook.common.clock import Clock
-from crossbook.common.codec import encode
-from crossbook.common.log import logger
-from crossbook.common.sockets import has_more, send_frame
-from crossbook.common.tally import Buckets
+from crossbook.common.messages.codec import encode
+from crossbook.common.process.clock import Clock
+from crossbook.common.process.counters import Buckets
+from crossbook.common.process.log import logger
+from crossbook.common.process.sockets import has_more, send_frame
 from crossbook.gateway.front_desk import FrontDesk
 from crossbook.gateway.line import DRAIN_MAX, MatcherLine
 from crossbook.gateway.local_sessions import LOCAL_PREFIX, LocalSessions

@@ -6,7 +6,7 @@ peer, so it is only an address for replies: it follows the token when a client r
 
 from collections.abc import Callable, Iterable
 
-from crossbook.common.entry import TOKEN_BYTES
+from crossbook.common.messages.entry import TOKEN_BYTES
 
 
 class Session:

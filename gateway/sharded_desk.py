@@ -13,7 +13,8 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from crossbook.common.entry import (
+from crossbook.common.instruments import Instrument
+from crossbook.common.messages.entry import (
     Ack,
     Amend,
     Balances,
@@ -31,7 +32,6 @@ from crossbook.common.entry import (
     Reply,
     Request,
 )
-from crossbook.common.instruments import Instrument
 from crossbook.common.shards import shard_of
 from crossbook.common.types import RejectReason
 from crossbook.gateway.desk import OrderDesk

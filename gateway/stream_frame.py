@@ -11,9 +11,9 @@ from typing import Any, Final, Literal
 from msgspec import Struct
 from msgspec.json import Encoder
 
-from crossbook.common.feed import BestBidOffer, MarketState, Ticker, Trade
-from crossbook.common.history import Candle
 from crossbook.common.instruments import Instrument, format_decimal
+from crossbook.common.messages.feed import BestBidOffer, MarketState, Ticker, Trade
+from crossbook.common.messages.history_queries import Candle
 from crossbook.common.types import Side
 from crossbook.gateway import documents
 from crossbook.gateway.channel import text_frame

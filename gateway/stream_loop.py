@@ -5,9 +5,9 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from crossbook.common.clock import Clock
-from crossbook.common.feed_follower import Update
-from crossbook.common.scheduling import let_others_run
+from crossbook.common.following.feed_follower import Update
+from crossbook.common.process.clock import Clock
+from crossbook.common.process.scheduling import let_others_run
 from crossbook.gateway.market_feed import MarketFeed
 from crossbook.gateway.streams import Streams
 

@@ -3,7 +3,9 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
-from crossbook.common.feed import (
+from crossbook.common.following.feed_follower import Update
+from crossbook.common.instruments import Instrument
+from crossbook.common.messages.feed import (
     BestBidOffer,
     Candles,
     DepthUpdate,
@@ -12,9 +14,7 @@ from crossbook.common.feed import (
     Ticker,
     Trades,
 )
-from crossbook.common.feed_follower import Update
-from crossbook.common.history import INTERVALS_S, Candle
-from crossbook.common.instruments import Instrument
+from crossbook.common.messages.history_queries import INTERVALS_S, Candle
 from crossbook.gateway.channel import Channel, Connection, Refusal, refusal_of
 from crossbook.gateway.market_stream import BookStream, CandleStream, TickerStream, TradeStream
 from crossbook.gateway.problem import Problem

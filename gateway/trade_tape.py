@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from itertools import islice
 from typing import Final
 
-from crossbook.common.feed import Trade
+from crossbook.common.messages.feed import Trade
 from crossbook.gateway.stream_frame import FrameMaker
 
 TRADES_KEPT: Final = 10_000

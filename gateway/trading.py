@@ -7,7 +7,7 @@ where a request is refused. Nothing here knows HTTP beyond the status a `Problem
 import asyncio
 from typing import Final
 
-from crossbook.common.entry import (
+from crossbook.common.messages.entry import (
     Ack,
     Balances,
     Cancel,

@@ -7,7 +7,9 @@ grid, unprintable ids. Every other rule is the matcher's, so that each is writte
 from collections.abc import Callable, Iterable
 from typing import Any, Final, TypeAlias
 
-from crossbook.common.commands import (
+from crossbook.common.errors import DecimalError
+from crossbook.common.instruments import Instrument, parse_decimal
+from crossbook.common.messages.commands import (
     AmendOrder,
     CancelOrder,
     Command,
@@ -16,9 +18,7 @@ from crossbook.common.commands import (
     NewOrder,
     SetCancelAfter,
 )
-from crossbook.common.entry import Amend, Cancel, CancelAfter, MassCancel, New, Reject
-from crossbook.common.errors import DecimalError
-from crossbook.common.instruments import Instrument, parse_decimal
+from crossbook.common.messages.entry import Amend, Cancel, CancelAfter, MassCancel, New, Reject
 from crossbook.common.types import OrderType, RejectReason, TimeInForce
 
 _MARKET: Final = int(OrderType.MARKET)

@@ -21,7 +21,7 @@ from websockets.http11 import Request
 from websockets.protocol import State
 from websockets.server import ServerProtocol
 
-from crossbook.common.log import logger
+from crossbook.common.process.log import logger
 from crossbook.gateway.channel import (
     GOING_AWAY,
     INTERNAL_ERROR,

@@ -7,12 +7,12 @@ from typing import Any
 
 import zmq
 
-from crossbook.common import sockets
-from crossbook.common.clock import SystemClock
-from crossbook.common.config import Settings
 from crossbook.common.errors import ConfigError, CrossbookError
-from crossbook.common.log import logger
-from crossbook.common.startup import exit_on_config_error, started
+from crossbook.common.process import sockets
+from crossbook.common.process.clock import SystemClock
+from crossbook.common.process.config import Settings
+from crossbook.common.process.log import logger
+from crossbook.common.process.startup import exit_on_config_error, started
 from crossbook.matcher import BUILD, WHY_PURE
 from crossbook.matcher.disk import FileDisk
 from crossbook.matcher.history import EventHistory

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
 
-from crossbook.common.commands import (
+from crossbook.common.errors import ConfigError
+from crossbook.common.instruments import FEE_RATE_MAX, Instrument, check_change, definition_fault
+from crossbook.common.messages.commands import (
     AddInstrument,
     AdjustBalance,
     SetCancelAfter,
@@ -15,8 +17,7 @@ from crossbook.common.commands import (
     SetInstrumentState,
     Uncross,
 )
-from crossbook.common.errors import ConfigError
-from crossbook.common.events import (
+from crossbook.common.messages.events import (
     AccountOpened,
     AuctionUncrossed,
     BalanceAdjusted,
@@ -27,7 +28,6 @@ from crossbook.common.events import (
     InstrumentStateChanged,
     TimeAdvanced,
 )
-from crossbook.common.instruments import FEE_RATE_MAX, Instrument, check_change, definition_fault
 from crossbook.common.rounding import rounding_fault
 from crossbook.common.rules import CANCEL_AFTER_MAX_NS, FEE_ACCOUNT, INSTRUMENTS_MAX, Rules
 from crossbook.common.types import MAX_CLIENT_ORDER_ID, MAX_INT, InstrumentState, RejectReason

@@ -6,8 +6,8 @@ again. All is checked before anything changes, so a refused amend leaves the ord
 
 from typing import TYPE_CHECKING, Final
 
-from crossbook.common.commands import AmendOrder
-from crossbook.common.events import Event
+from crossbook.common.messages.commands import AmendOrder
+from crossbook.common.messages.events import Event
 from crossbook.common.types import InstrumentState, OrderStatus, RejectReason, Side, TimeInForce
 from crossbook.matcher.answers import Fault, amended, canceled, rejected
 from crossbook.matcher.book import OrderBook

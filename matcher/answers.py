@@ -1,7 +1,7 @@
 """Events about orders and commands, made from what they are about."""
 
-from crossbook.common.commands import AmendOrder, CancelOrder, Command, NewOrder
-from crossbook.common.events import (
+from crossbook.common.messages.commands import AmendOrder, CancelOrder, Command, NewOrder
+from crossbook.common.messages.events import (
     CommandRejected,
     OrderAmended,
     OrderCanceled,

@@ -10,7 +10,7 @@ from typing import Final
 
 from crossbook.common import auction
 from crossbook.common.auction import Price
-from crossbook.common.events import Event
+from crossbook.common.messages.events import Event
 from crossbook.common.types import Side
 from crossbook.matcher.book import BookSide, OrderBook, replenished
 from crossbook.matcher.order import Order

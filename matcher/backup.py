@@ -15,7 +15,7 @@ from msgspec import Struct
 from msgspec.json import encode
 
 from crossbook.common.errors import CrossbookError
-from crossbook.common.private import private_folder
+from crossbook.common.process.private import private_folder
 from crossbook.matcher.disk import Disk, FileDisk
 from crossbook.matcher.journal import Journal, JournalDamaged
 from crossbook.matcher.snapshot_store import SnapshotStore, snapshot_seq

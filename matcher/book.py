@@ -12,8 +12,8 @@ from bisect import bisect_left, insort
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
-from crossbook.common.events import Event, OrderReplenished, TradeExecuted
 from crossbook.common.instruments import FEE_SCALE, Instrument
+from crossbook.common.messages.events import Event, OrderReplenished, TradeExecuted
 from crossbook.common.rules import EDITION
 from crossbook.common.types import InstrumentState, Side
 from crossbook.matcher.fees import fee

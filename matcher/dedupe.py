@@ -9,7 +9,7 @@ from typing import Final, Optional
 
 from msgspec import Struct
 
-from crossbook.common.commands import NewOrder
+from crossbook.common.messages.commands import NewOrder
 from crossbook.common.sequence import COUNT_MASK, epoch_of
 from crossbook.common.types import RejectReason
 from crossbook.matcher.answers import Fault

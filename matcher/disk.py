@@ -13,11 +13,11 @@ from io import FileIO
 from pathlib import Path
 from typing import Final, Protocol
 
-from crossbook.common.claim import Claim, Claimed
-from crossbook.common.durable import sync_all, sync_call, sync_data
 from crossbook.common.errors import CrossbookError
-from crossbook.common.private import close_files, close_folder, private_file, private_folder
-from crossbook.common.tally import TIMES_NS, Buckets
+from crossbook.common.process.claim import Claim, Claimed
+from crossbook.common.process.counters import TIMES_NS, Buckets
+from crossbook.common.process.durable import sync_all, sync_call, sync_data
+from crossbook.common.process.private import close_files, close_folder, private_file, private_folder
 
 LOCK: Final = "lock"
 TEMPORARY: Final = ".tmp"

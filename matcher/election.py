@@ -7,7 +7,7 @@ once, so a cascade ends.
 
 from typing import TYPE_CHECKING, Final
 
-from crossbook.common.events import Event, OrderTriggered
+from crossbook.common.messages.events import Event, OrderTriggered
 from crossbook.common.types import InstrumentState, RejectReason
 from crossbook.matcher.book import OrderBook
 from crossbook.matcher.means import can_pay

@@ -8,7 +8,8 @@ command needs no rollback. Rules: matcher/README.md.
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
-from crossbook.common.commands import (
+from crossbook.common.instruments import Instrument
+from crossbook.common.messages.commands import (
     AddInstrument,
     AdjustBalance,
     AdvanceTime,
@@ -22,8 +23,8 @@ from crossbook.common.commands import (
     SetInstrumentState,
     Uncross,
 )
-from crossbook.common.entry import OrderState
-from crossbook.common.events import (
+from crossbook.common.messages.entry import OrderState
+from crossbook.common.messages.events import (
     AccountOpened,
     Event,
     OrderAccepted,
@@ -32,9 +33,8 @@ from crossbook.common.events import (
     OrdersMassCanceled,
     TimeAdvanced,
 )
-from crossbook.common.instruments import Instrument
+from crossbook.common.messages.matcher_queries import BookState
 from crossbook.common.rules import EDITION, Rules
-from crossbook.common.sync import BookState
 from crossbook.common.types import (
     MAX_INT,
     InstrumentState,

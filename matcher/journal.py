@@ -12,8 +12,8 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from typing import Final, Literal
 
-from crossbook.common.crash import armed, reached
 from crossbook.common.errors import CrossbookError
+from crossbook.common.process.crash_points import armed, reached
 from crossbook.common.shards import base_of, shard_of
 from crossbook.common.types import MAX_INT
 from crossbook.matcher.disk import Disk

@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from crossbook.common.admin import AdminInspect, AdminView, InstrumentStatus
-from crossbook.common.entry import Balance, OrderState
-from crossbook.common.sync import BookState, RestingOrder
+from crossbook.common.messages.admin import AdminInspect, AdminView, InstrumentStatus
+from crossbook.common.messages.entry import Balance, OrderState
+from crossbook.common.messages.matcher_queries import BookState, RestingOrder
 from crossbook.common.types import OrderType, Side, TimeInForce
 from crossbook.matcher.book import BookSide, OrderBook
 from crossbook.matcher.order import Account, Order

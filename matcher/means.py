@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Final
 
-from crossbook.common.commands import NewOrder
+from crossbook.common.messages.commands import NewOrder
 from crossbook.common.types import (
     MAX_INT,
     InstrumentState,

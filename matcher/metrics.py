@@ -5,8 +5,8 @@ from typing import Protocol
 
 from prometheus_client.metrics_core import Metric
 
-from crossbook.common.exposition import Exposition
-from crossbook.common.tally import Buckets
+from crossbook.common.process.counters import Buckets
+from crossbook.common.process.exposition import Exposition
 from crossbook.matcher import BUILD
 from crossbook.matcher.disk import FileDisk
 from crossbook.matcher.history import EventHistory

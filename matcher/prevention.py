@@ -6,7 +6,7 @@ decides, maker by maker in queue order; what was filled before stands.
 
 from typing import TYPE_CHECKING, Final
 
-from crossbook.common.events import Event, OrderReduced
+from crossbook.common.messages.events import Event, OrderReduced
 from crossbook.common.types import OrderStatus, RejectReason, SelfTrade
 from crossbook.matcher.answers import expired
 

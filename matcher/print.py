@@ -15,8 +15,8 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from crossbook.common.codec import decode_commands, decode_events
 from crossbook.common.errors import BAD_BYTES, CrossbookError
+from crossbook.common.messages.codec import decode_commands, decode_events
 from crossbook.common.types import MAX_INT
 from crossbook.matcher.disk import Disk, FileDisk
 from crossbook.matcher.journal import Journal

@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterable
 
 from msgspec import Struct
 
-from crossbook.common.codec import decode_events, encode
-from crossbook.common.crash import reached
 from crossbook.common.errors import ConfigError, CrossbookError
 from crossbook.common.instruments import Instrument, check_change
+from crossbook.common.messages.codec import decode_events, encode
+from crossbook.common.process.crash_points import reached
 from crossbook.common.rounding import check_rounding
 from crossbook.common.rules import Rules, decode_configuration, encode_configuration
 from crossbook.common.shards import base_of, shard_of

@@ -10,14 +10,14 @@ from typing import Final, Protocol
 from msgspec import Raw, Struct
 from msgspec.structs import replace
 
-from crossbook.common.admin import AdminAct, AdminDone, AdminInspect, AdminView
-from crossbook.common.codec import decode_commands, decode_events, encode
-from crossbook.common.commands import AddInstrument, AdvanceTime, Command
-from crossbook.common.entry import OrderState
 from crossbook.common.errors import BAD_BYTES
-from crossbook.common.events import Event, EventBatch
 from crossbook.common.instruments import name_fault
-from crossbook.common.sync import (
+from crossbook.common.messages.admin import AdminAct, AdminDone, AdminInspect, AdminView
+from crossbook.common.messages.codec import decode_commands, decode_events, encode
+from crossbook.common.messages.commands import AddInstrument, AdvanceTime, Command
+from crossbook.common.messages.entry import OrderState
+from crossbook.common.messages.events import Event, EventBatch
+from crossbook.common.messages.matcher_queries import (
     AccountBalances,
     BalancesRequest,
     Books,

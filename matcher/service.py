@@ -12,15 +12,25 @@ import zmq
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from crossbook.common.admin import AdminAcceptTime, AdminFault, AdminTimeAccepted, AdminView
-from crossbook.common.clock import Clock
-from crossbook.common.codec import decode_admin_request, decode_sync_request, decoded, encode
-from crossbook.common.crash import reached
 from crossbook.common.errors import CodecError
-from crossbook.common.log import logger
-from crossbook.common.metrics import Metrics, MetricsRequest
-from crossbook.common.sockets import drained
-from crossbook.common.tally import SIZES, TIMES_NS, Buckets
+from crossbook.common.messages.admin import (
+    AdminAcceptTime,
+    AdminFault,
+    AdminTimeAccepted,
+    AdminView,
+)
+from crossbook.common.messages.codec import (
+    decode_admin_request,
+    decode_sync_request,
+    decoded,
+    encode,
+)
+from crossbook.common.messages.process_metrics import Metrics, MetricsRequest
+from crossbook.common.process.clock import Clock
+from crossbook.common.process.counters import SIZES, TIMES_NS, Buckets
+from crossbook.common.process.crash_points import reached
+from crossbook.common.process.log import logger
+from crossbook.common.process.sockets import drained
 from crossbook.matcher.journal import Journal
 from crossbook.matcher.sequencer import Sequencer
 from crossbook.matcher.snapshotter import Snapshotter

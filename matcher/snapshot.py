@@ -11,9 +11,9 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
-from crossbook.common.codec import encode
 from crossbook.common.errors import CrossbookError
 from crossbook.common.instruments import DECIMALS_MAX, Instrument
+from crossbook.common.messages.codec import encode
 from crossbook.common.rules import Rules
 from crossbook.common.types import InstrumentState
 from crossbook.matcher.book import BookSide, OrderBook

@@ -14,9 +14,9 @@ import sys
 from pathlib import Path
 from typing import IO, Final
 
-from crossbook.common.crash import reached
 from crossbook.common.errors import CrossbookError
-from crossbook.common.scheduling import step_back
+from crossbook.common.process.crash_points import reached
+from crossbook.common.process.scheduling import step_back
 from crossbook.common.shards import base_of, shard_of
 from crossbook.matcher.disk import Disk, FileDisk
 from crossbook.matcher.engine import Engine

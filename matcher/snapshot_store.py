@@ -11,8 +11,8 @@ from zlib import crc32
 import msgspec
 from msgspec import Struct
 
-from crossbook.common.codec import encode
 from crossbook.common.errors import BAD_BYTES
+from crossbook.common.messages.codec import encode
 from crossbook.matcher.disk import Disk
 from crossbook.matcher.engine import Engine
 from crossbook.matcher.snapshot import capture, restore, state_hash

@@ -6,9 +6,9 @@ The matcher does not stand still for one: another process makes it from the file
 import time
 from typing import Protocol
 
-from crossbook.common.crash import reached
-from crossbook.common.log import logger
-from crossbook.common.tally import TIMES_NS, Buckets
+from crossbook.common.process.counters import TIMES_NS, Buckets
+from crossbook.common.process.crash_points import reached
+from crossbook.common.process.log import logger
 from crossbook.matcher.journal import Journal
 from crossbook.matcher.segment import SUFFIX
 from crossbook.matcher.snapshot_store import SnapshotStore

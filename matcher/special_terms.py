@@ -6,7 +6,7 @@ takes that is not open. As everywhere, all is checked before anything changes.
 
 from typing import Final
 
-from crossbook.common.commands import Instructions, NewOrder
+from crossbook.common.messages.commands import Instructions, NewOrder
 from crossbook.common.rules import ICEBERG_SLICES_MAX
 from crossbook.common.types import (
     InstrumentState,

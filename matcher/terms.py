@@ -2,8 +2,8 @@
 
 from typing import Final
 
-from crossbook.common.commands import NewOrder
 from crossbook.common.instruments import MAX_NOTIONAL, Instrument
+from crossbook.common.messages.commands import NewOrder
 from crossbook.common.types import OrderType, RejectReason, SelfTrade, Side, TimeInForce
 from crossbook.matcher.answers import Fault as Fault
 from crossbook.matcher.book import OrderBook

@@ -15,7 +15,7 @@ once their sum exceeds it."""
 
 
 class Clocks(Protocol):
-    """What the timekeeper reads: `crossbook.common.clock.Clock`, or what a test puts in its
+    """What the timekeeper reads: `crossbook.common.process.clock.Clock`, or what a test puts in its
     place."""
 
     def now_ns(self) -> int:
@@ -34,7 +34,7 @@ class Timekeeper:
     the sequencer never stamps an earlier time than before. `clock_ns` is the last reading,
     `refused` says that it is refused, and `refusals` how often that began.
 
-    >>> from crossbook.common.clock import FakeClock
+    >>> from crossbook.common.process.clock import FakeClock
     >>> clock = FakeClock(1_000)
     >>> keeper = Timekeeper(clock, 900, jump_max_ns=50, absence_max_ns=500)
     >>> clock.step_ns(51)

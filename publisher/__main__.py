@@ -6,12 +6,12 @@ import sys
 
 import zmq
 
-from crossbook.common import sockets
-from crossbook.common.clock import SystemClock
 from crossbook.common.errors import ConfigError
-from crossbook.common.log import logger
+from crossbook.common.process import sockets
+from crossbook.common.process.clock import SystemClock
+from crossbook.common.process.log import logger
+from crossbook.common.process.startup import exit_on_config_error, started
 from crossbook.common.sequence import base_at
-from crossbook.common.startup import exit_on_config_error, started
 from crossbook.publisher.feed import Feed
 from crossbook.publisher.metrics import PublisherMetrics
 from crossbook.publisher.replica import Replica

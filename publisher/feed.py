@@ -7,9 +7,10 @@ the number of orders, and a book that was true after a whole command.
 from collections.abc import Iterable
 from typing import Final
 
-from crossbook.common.codec import encode
 from crossbook.common.errors import StreamError
-from crossbook.common.events import (
+from crossbook.common.instruments import Instrument
+from crossbook.common.messages.codec import encode
+from crossbook.common.messages.events import (
     AccountOpened,
     AuctionUncrossed,
     Event,
@@ -26,9 +27,8 @@ from crossbook.common.events import (
     OrderTriggered,
     TradeExecuted,
 )
-from crossbook.common.feed import HEARTBEAT_TOPIC, Heartbeat
-from crossbook.common.instruments import Instrument
-from crossbook.common.sync import Books
+from crossbook.common.messages.feed import HEARTBEAT_TOPIC, Heartbeat
+from crossbook.common.messages.matcher_queries import Books
 from crossbook.common.types import OrderType, TimeInForce
 from crossbook.publisher.history import Frames, Topic
 from crossbook.publisher.market import Entering, Market

@@ -8,10 +8,11 @@ of what waits for a trigger or is a market order nothing.
 
 from typing import Final, TypeAlias
 
-from crossbook.common.codec import encode
-from crossbook.common.depth import CHECKSUM_LEVELS, BookChecksum
 from crossbook.common.errors import StreamError
-from crossbook.common.events import (
+from crossbook.common.following.depth import CHECKSUM_LEVELS, BookChecksum
+from crossbook.common.instruments import Instrument
+from crossbook.common.messages.codec import encode
+from crossbook.common.messages.events import (
     OrderAccepted,
     OrderAmended,
     OrderExpired,
@@ -20,7 +21,7 @@ from crossbook.common.events import (
     OrderTriggered,
     TradeExecuted,
 )
-from crossbook.common.feed import (
+from crossbook.common.messages.feed import (
     BestBidOffer,
     DepthUpdate,
     OrderChange,
@@ -30,8 +31,7 @@ from crossbook.common.feed import (
     Trades,
     topic,
 )
-from crossbook.common.instruments import Instrument
-from crossbook.common.sync import BookState
+from crossbook.common.messages.matcher_queries import BookState
 from crossbook.common.types import Side
 from crossbook.publisher.depth import DepthSide
 from crossbook.publisher.history import Frames, Topic

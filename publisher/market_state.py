@@ -10,10 +10,10 @@ from typing import Final
 from msgspec.structs import replace
 
 from crossbook.common.auction import NOTHING, Price, uncross_price
-from crossbook.common.codec import encode
-from crossbook.common.events import AuctionUncrossed, InstrumentStateChanged, OrderAccepted
-from crossbook.common.feed import MarketState, topic
-from crossbook.common.sync import BookState
+from crossbook.common.messages.codec import encode
+from crossbook.common.messages.events import AuctionUncrossed, InstrumentStateChanged, OrderAccepted
+from crossbook.common.messages.feed import MarketState, topic
+from crossbook.common.messages.matcher_queries import BookState
 from crossbook.common.types import InstrumentState, Side
 from crossbook.publisher.history import Frames, Topic
 

@@ -7,8 +7,8 @@ from typing import Final, Protocol
 
 from prometheus_client.metrics_core import Metric
 
-from crossbook.common.exposition import SECOND_NS, Exposition
-from crossbook.common.tally import Buckets
+from crossbook.common.process.counters import Buckets
+from crossbook.common.process.exposition import SECOND_NS, Exposition
 from crossbook.publisher.replica import Replica
 from crossbook.publisher.snapshots import SnapshotDesk
 

@@ -9,7 +9,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from crossbook.common.history import (
+from crossbook.common.messages.history_queries import (
     HistoryAnswer,
     HistoryReject,
     MarketQuestion,

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from enum import Enum
 from typing import Final
 
-from crossbook.common.codec import decode_events
 from crossbook.common.errors import StreamError
-from crossbook.common.events import EventBatch
-from crossbook.common.stream import AskAgain, StreamFollower
-from crossbook.common.sync import (
+from crossbook.common.following.event_stream import AskAgain, StreamFollower
+from crossbook.common.messages.codec import decode_events
+from crossbook.common.messages.events import EventBatch
+from crossbook.common.messages.matcher_queries import (
     Books,
     BooksRequest,
     Resend,

@@ -9,13 +9,18 @@ from typing import Any, Protocol
 import zmq
 from msgspec import Struct, field
 
-from crossbook.common.clock import Clock
-from crossbook.common.codec import decode_events, decode_history_answer, decode_sync_reply, encode
-from crossbook.common.crash import reached
 from crossbook.common.errors import BAD_BYTES
-from crossbook.common.log import logger
-from crossbook.common.sockets import drained, send_frames
-from crossbook.common.tally import SIZES, TIMES_NS, Buckets
+from crossbook.common.messages.codec import (
+    decode_events,
+    decode_history_answer,
+    decode_sync_reply,
+    encode,
+)
+from crossbook.common.process.clock import Clock
+from crossbook.common.process.counters import SIZES, TIMES_NS, Buckets
+from crossbook.common.process.crash_points import reached
+from crossbook.common.process.log import logger
+from crossbook.common.process.sockets import drained, send_frames
 from crossbook.publisher.past import Finding, Past
 from crossbook.publisher.replica import Lost, Replica
 from crossbook.publisher.snapshots import SnapshotDesk

@@ -6,10 +6,10 @@ from typing import Final
 
 import msgspec
 
-from crossbook.common.codec import decode_feed_request, decoded
 from crossbook.common.errors import CodecError
-from crossbook.common.explain import blame, fields_by_tag
-from crossbook.common.feed import (
+from crossbook.common.messages.codec import decode_feed_request, decoded
+from crossbook.common.messages.explain import blame, fields_by_tag
+from crossbook.common.messages.feed import (
     FeedReject,
     FeedReply,
     FeedRequest,
@@ -20,7 +20,7 @@ from crossbook.common.feed import (
     SnapshotRequest,
     TooOld,
 )
-from crossbook.common.metrics import Metrics, MetricsRequest
+from crossbook.common.messages.process_metrics import Metrics, MetricsRequest
 from crossbook.common.types import RejectReason
 from crossbook.publisher.replica import Replica
 

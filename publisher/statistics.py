@@ -8,11 +8,11 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from crossbook.common.candles import CandleSeries
-from crossbook.common.codec import encode
-from crossbook.common.feed import Candles, Ticker, Trade, topic
-from crossbook.common.history import Candle, MarketRecord
+from crossbook.common.following.candles import CandleSeries
 from crossbook.common.instruments import Instrument
+from crossbook.common.messages.codec import encode
+from crossbook.common.messages.feed import Candles, Ticker, Trade, topic
+from crossbook.common.messages.history_queries import Candle, MarketRecord
 from crossbook.publisher.history import Frames, Topic
 from crossbook.publisher.ticker import RollingDay
 

@@ -3,8 +3,8 @@
 from collections import deque
 from typing import Final
 
-from crossbook.common.candles import SECOND_NS
-from crossbook.common.history import Candle
+from crossbook.common.following.candles import SECOND_NS
+from crossbook.common.messages.history_queries import Candle
 
 MINUTE_NS: Final = 60 * SECOND_NS
 DAY_MINUTES: Final = 1_440

@@ -9,12 +9,12 @@ from typing import Any
 import zmq
 from sqlalchemy.exc import DBAPIError
 
-from crossbook.common import sockets
-from crossbook.common.clock import SystemClock
-from crossbook.common.config import Settings
 from crossbook.common.errors import ConfigError, StreamError
-from crossbook.common.log import logger
-from crossbook.common.startup import exit_on_config_error, started
+from crossbook.common.process import sockets
+from crossbook.common.process.clock import SystemClock
+from crossbook.common.process.config import Settings
+from crossbook.common.process.log import logger
+from crossbook.common.process.startup import exit_on_config_error, started
 from crossbook.recorder.database import SQLITE, claim_database, described, open_database, reason_of
 from crossbook.recorder.metrics import RecorderMetrics
 from crossbook.recorder.questions import HistoryDesk

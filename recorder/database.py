@@ -12,9 +12,9 @@ from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
-from crossbook.common.claim import Claimed, claim_beside
 from crossbook.common.errors import ConfigError
-from crossbook.common.private import close_files, private_file, private_folder
+from crossbook.common.process.claim import Claimed, claim_beside
+from crossbook.common.process.private import close_files, private_file, private_folder
 
 SQLITE: Final = "sqlite"
 POSTGRESQL: Final = "postgresql"

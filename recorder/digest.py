@@ -11,10 +11,11 @@ from typing import Any, Final, get_args
 
 from msgspec import Struct
 
-from crossbook.common.candles import CandleSeries
-from crossbook.common.commands import Instructions
 from crossbook.common.errors import StreamError
-from crossbook.common.events import (
+from crossbook.common.following.candles import CandleSeries
+from crossbook.common.instruments import Instrument
+from crossbook.common.messages.commands import Instructions
+from crossbook.common.messages.events import (
     Event,
     EventBatch,
     InstrumentAdded,
@@ -27,8 +28,7 @@ from crossbook.common.events import (
     OrderTriggered,
     TradeExecuted,
 )
-from crossbook.common.history import Candle
-from crossbook.common.instruments import Instrument
+from crossbook.common.messages.history_queries import Candle
 from crossbook.common.shards import base_of, shard_of
 from crossbook.common.types import Liquidity, OrderStatus, RejectReason, Side
 

@@ -11,11 +11,11 @@ from msgspec.structs import replace
 from sqlalchemy import Connection, Engine, Select, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from crossbook.common.candles import SECOND_NS
-from crossbook.common.codec import decode_history_question, decoded
 from crossbook.common.errors import CodecError
-from crossbook.common.explain import blame, fields_by_tag
-from crossbook.common.history import (
+from crossbook.common.following.candles import SECOND_NS
+from crossbook.common.messages.codec import decode_history_question, decoded
+from crossbook.common.messages.explain import blame, fields_by_tag
+from crossbook.common.messages.history_queries import (
     CANDLE_INTERVALS_S,
     ROWS_MAX,
     Candle,
@@ -37,7 +37,7 @@ from crossbook.common.history import (
     TradeRecords,
     TradesQuestion,
 )
-from crossbook.common.metrics import MetricsRequest
+from crossbook.common.messages.process_metrics import MetricsRequest
 from crossbook.recorder.database import reason_of
 from crossbook.recorder.store import latest_candles, position_of
 from crossbook.recorder.sums import candle_of, order_of

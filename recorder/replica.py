@@ -8,11 +8,11 @@ recorded too and compares the time it carries.
 from collections.abc import Sequence
 from typing import Final
 
-from crossbook.common.codec import decode_events
 from crossbook.common.errors import CrossbookError
-from crossbook.common.events import EventBatch
-from crossbook.common.stream import AskAgain, StreamFollower
-from crossbook.common.sync import Resend, ResendRequest, ResendTooOld, SyncReply
+from crossbook.common.following.event_stream import AskAgain, StreamFollower
+from crossbook.common.messages.codec import decode_events
+from crossbook.common.messages.events import EventBatch
+from crossbook.common.messages.matcher_queries import Resend, ResendRequest, ResendTooOld, SyncReply
 from crossbook.recorder.digest import Position
 
 RESEND_AGAIN_NS: Final = 1_000_000_000

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Engine, Table, delete, func, select
 
-from crossbook.common.candles import SECOND_NS
+from crossbook.common.following.candles import SECOND_NS
 from crossbook.recorder.tables import CANDLES, FILLS, IS_ENDED, ORDERS, TRADES
 
 ROWS_AT_ONCE: Final = 1_000

@@ -13,19 +13,19 @@ import zmq
 from msgspec import Struct, field
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from crossbook.common.clock import Clock
-from crossbook.common.codec import decode_events, decode_sync_reply, encode
-from crossbook.common.crash import reached
 from crossbook.common.errors import BAD_BYTES
-from crossbook.common.events import EventBatch
-from crossbook.common.history import HistoryAnswer, HistoryQuestion, HistoryReject
+from crossbook.common.following.event_stream import AskAgain
 from crossbook.common.instruments import Instrument
-from crossbook.common.log import logger
-from crossbook.common.metrics import Metrics, MetricsRequest
-from crossbook.common.sockets import drained
-from crossbook.common.stream import AskAgain
-from crossbook.common.sync import GatewayRequest, GatewayState
-from crossbook.common.tally import TIMES_NS, Buckets
+from crossbook.common.messages.codec import decode_events, decode_sync_reply, encode
+from crossbook.common.messages.events import EventBatch
+from crossbook.common.messages.history_queries import HistoryAnswer, HistoryQuestion, HistoryReject
+from crossbook.common.messages.matcher_queries import GatewayRequest, GatewayState
+from crossbook.common.messages.process_metrics import Metrics, MetricsRequest
+from crossbook.common.process.clock import Clock
+from crossbook.common.process.counters import TIMES_NS, Buckets
+from crossbook.common.process.crash_points import reached
+from crossbook.common.process.log import logger
+from crossbook.common.process.sockets import drained
 from crossbook.recorder.database import reason_of
 from crossbook.recorder.digest import Changes, Digest
 from crossbook.recorder.questions import HistoryDesk, not_yet, read_question

@@ -9,9 +9,9 @@ from typing import Final
 
 from sqlalchemy import Connection, Engine, inspect, select, update
 
-from crossbook.common.crash import reached
 from crossbook.common.errors import ConfigError
-from crossbook.common.history import CANDLE_INTERVALS_S, Candle
+from crossbook.common.messages.history_queries import CANDLE_INTERVALS_S, Candle
+from crossbook.common.process.crash_points import reached
 from crossbook.recorder.bulk import Bulk
 from crossbook.recorder.database import described
 from crossbook.recorder.digest import Changes, Position

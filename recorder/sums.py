@@ -19,7 +19,7 @@ from sqlalchemy import (
     update,
 )
 
-from crossbook.common.history import Candle, OrderRecord
+from crossbook.common.messages.history_queries import Candle, OrderRecord
 from crossbook.common.types import MAX_INT
 from crossbook.recorder.digest import OrderChange, OrderRow
 from crossbook.recorder.tables import CANDLES, ORDERS, PART

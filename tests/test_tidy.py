@@ -22,7 +22,7 @@ LONGER_FUNCTIONS: Final[dict[str, str]] = {
 """`path::function` -> why it may be longer than a screen."""
 
 PRINTS: Final = {
-    "common/startup.py": "says on standard error why a process does not start",
+    "common/process/startup.py": "says on standard error why a process does not start",
 }
 """Files of the processes that print; everything else there logs."""
 

@@ -11,8 +11,8 @@ from typing import Final, TypeAlias
 
 from msgspec import Struct
 
-from crossbook.common.entry import Ack, Amend, Cancel, Execution, New, Reject
 from crossbook.common.instruments import Instrument, parse_decimal
+from crossbook.common.messages.entry import Ack, Amend, Cancel, Execution, New, Reject
 from crossbook.common.types import ExecutionKind, OrderStatus, RejectReason
 from crossbook.simulator.chance import Chance
 from crossbook.simulator.desk import GTC, LIMIT, Action, Desk, Move, Place, Pull

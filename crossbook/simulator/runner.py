@@ -17,9 +17,9 @@ import zmq
 from msgspec import Struct
 
 from crossbook.async_client import AsyncClient
-from crossbook.common.entry import Ack, Execution, MassCancel, Reject
 from crossbook.common.errors import CrossbookError
 from crossbook.common.instruments import Instrument
+from crossbook.common.messages.entry import Ack, Execution, MassCancel, Reject
 from crossbook.common.shards import shard_of
 from crossbook.common.types import RejectReason
 from crossbook.errors import GatewayUnavailable, OrderRejected, OutcomeUnknown

@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from crossbook.common.entry import Ack, Amend, Cancel, Execution, New, Reject
 from crossbook.common.instruments import Instrument, format_decimal, power_of_ten
+from crossbook.common.messages.entry import Ack, Amend, Cancel, Execution, New, Reject
 from crossbook.common.types import Liquidity, RejectReason
 from crossbook.simulator.desk import Desk
 from crossbook.simulator.market import BUY, SELL, Market

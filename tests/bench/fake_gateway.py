@@ -6,8 +6,9 @@ from typing import Self
 
 import zmq
 
-from crossbook.common import codec, entry, sockets
 from crossbook.common.instruments import Instrument, example
+from crossbook.common.messages import codec, entry
+from crossbook.common.process import sockets
 from crossbook.common.types import OrderStatus
 from tests.system.exchange import free_ports
 

@@ -10,8 +10,8 @@ from bench import core, mixed, other_build, peers, workload
 from bench.peers import Peer
 from bench.traded import Traded, difference, reference, traded
 from crossbook import matcher
-from crossbook.common.commands import CancelOrder, Command, NewOrder
-from crossbook.common.events import Event
+from crossbook.common.messages.commands import CancelOrder, Command, NewOrder
+from crossbook.common.messages.events import Event
 
 ALONE = core.Plan(2_000, repeats=1, with_peers=False)
 BUILDS = core.Plan(2_000, repeats=1, with_peers=False, with_other_build=True)

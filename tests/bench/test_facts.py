@@ -8,8 +8,8 @@ from bench.facts import measure, recorded, simulated
 from bench.facts_plot import draw
 from bench.stylised import quantile, survival
 from bench.tape import Tape
-from crossbook.common.commands import AmendOrder, CancelOrder, Command, NewOrder
 from crossbook.common.instruments import example
+from crossbook.common.messages.commands import AmendOrder, CancelOrder, Command, NewOrder
 from crossbook.matcher.engine import Engine
 from crossbook.sample_flow import sample_path
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from bench.flow import Flow
-from crossbook.common import entry
 from crossbook.common.instruments import load_instruments
+from crossbook.common.messages import entry
 from crossbook.common.types import OrderStatus, TimeInForce
 
 INSTRUMENTS = load_instruments(Path(__file__).resolve().parents[2] / "instruments.toml")

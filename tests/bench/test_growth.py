@@ -9,7 +9,7 @@ import pytest
 
 from bench import growth, growth_engine, growth_plot, machine
 from bench.growth_engine import Built, Size
-from crossbook.common.commands import AmendOrder, CancelOrder, Command, NewOrder
+from crossbook.common.messages.commands import AmendOrder, CancelOrder, Command, NewOrder
 from crossbook.common.types import Side
 from crossbook.matcher.engine import Engine
 

@@ -4,7 +4,7 @@ import threading
 
 from bench.histogram import summarize
 from bench.load import Generator, Load, Outcome
-from crossbook.common import entry
+from crossbook.common.messages import entry
 from tests.bench.fake_gateway import FakeGateway
 
 MS = 1_000_000

@@ -7,8 +7,14 @@ from typing import get_args
 import pytest
 
 from bench import mixed
-from crossbook.common.commands import AmendOrder, CancelOrder, Command, MassCancelOrders, NewOrder
-from crossbook.common.events import (
+from crossbook.common.messages.commands import (
+    AmendOrder,
+    CancelOrder,
+    Command,
+    MassCancelOrders,
+    NewOrder,
+)
+from crossbook.common.messages.events import (
     AccountOpened,
     AuctionUncrossed,
     CommandRejected,

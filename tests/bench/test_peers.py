@@ -12,7 +12,7 @@ import pytest
 
 from bench import drivers, node_peer, peers, workload
 from bench.peers import PEERS, Peer
-from crossbook.common.commands import AmendOrder, CancelOrder, Command, NewOrder
+from crossbook.common.messages.commands import AmendOrder, CancelOrder, Command, NewOrder
 from crossbook.common.types import Side, TimeInForce
 
 MESSAGES = 4_000

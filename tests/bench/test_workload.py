@@ -10,9 +10,9 @@ import pytest
 
 from bench import workload
 from bench.workload import SCENARIOS, generate
-from crossbook.common import codec
-from crossbook.common.commands import AmendOrder, CancelOrder, Command, NewOrder
-from crossbook.common.events import CommandRejected, TradeExecuted
+from crossbook.common.messages import codec
+from crossbook.common.messages.commands import AmendOrder, CancelOrder, Command, NewOrder
+from crossbook.common.messages.events import CommandRejected, TradeExecuted
 from crossbook.common.types import RejectReason, Side, TimeInForce
 from crossbook.matcher.engine import Engine
 from crossbook.matcher.invariants import check

@@ -9,9 +9,11 @@ from binascii import crc32
 
 from msgspec import Raw
 
-from crossbook.common.candles import SECOND_NS, CandleSeries
-from crossbook.common.codec import encode
-from crossbook.common.feed import (
+from crossbook.common.following.candles import SECOND_NS, CandleSeries
+from crossbook.common.following.feed_topic import CHANNELS
+from crossbook.common.instruments import example
+from crossbook.common.messages.codec import encode
+from crossbook.common.messages.feed import (
     HEARTBEAT_TOPIC,
     BestBidOffer,
     Candles,
@@ -34,8 +36,6 @@ from crossbook.common.feed import (
     Trades,
     topic,
 )
-from crossbook.common.feed_line import CHANNELS
-from crossbook.common.instruments import example
 from crossbook.common.sequence import first_of
 from crossbook.common.types import RejectReason
 

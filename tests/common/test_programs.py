@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from crossbook.common import programs
+from crossbook.common.process import programs
 from tests.test_tidy import FOLDERS, ROOT, relative, text_files
 
 WORDS = re.compile(r"(?<![\w-])-m[ ,]+([a-z_]+(?:\.[a-z_]+)*)")
@@ -69,7 +69,7 @@ def test_a_program_exists(name: str) -> None:
 
 
 def test_the_packages_spell_no_name_out() -> None:
-    """They take it from `crossbook.common.programs`, or are it (`__name__`)."""
+    """They take it from `crossbook.common.process.programs`, or are it (`__name__`)."""
     found = [
         f"{relative(path)}: {name}"
         for folder in ("common", "crossbook", "gateway", "matcher", "publisher", "recorder")

@@ -12,27 +12,26 @@ from zlib import crc32
 import pytest
 from msgspec import NODEFAULT, Struct, structs
 
-from crossbook.common import (
+from crossbook.common import instruments, types
+from crossbook.common.following.depth import BookChecksum, Depth
+from crossbook.common.messages import (
     admin,
     codec,
     commands,
     entry,
     events,
     feed,
-    history,
-    instruments,
-    metrics,
-    sockets,
-    sync,
-    types,
+    history_queries,
+    matcher_queries,
+    process_metrics,
 )
-from crossbook.common.codec import decode_requests
-from crossbook.common.depth import BookChecksum, Depth
+from crossbook.common.messages.codec import decode_requests
+from crossbook.common.process import sockets
 from crossbook.common.types import RejectReason, Side
 from crossbook.gateway import catch_up, link
 
 PAGE = (Path(__file__).resolve().parents[2] / "common" / "README.md").read_text()
-MODULES = (entry, feed, commands, events, sync, admin, history, metrics)
+MODULES = (entry, feed, commands, events, matcher_queries, admin, history_queries, process_metrics)
 ENUMS = (
     types.Side,
     types.OrderType,

@@ -33,17 +33,23 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from hashlib import sha256
 from typing import Any, Final, TextIO
 
-from crossbook.common.commands import AmendOrder, CancelOrder, Command, MassCancelOrders, NewOrder
-from crossbook.common.entry import OrderState
-from crossbook.common.events import (
+from crossbook.common.instruments import MAX_NOTIONAL, Instrument, format_decimal
+from crossbook.common.messages.commands import (
+    AmendOrder,
+    CancelOrder,
+    Command,
+    MassCancelOrders,
+    NewOrder,
+)
+from crossbook.common.messages.entry import OrderState
+from crossbook.common.messages.events import (
     CommandRejected,
     Event,
     OrderAccepted,
     OrderRepeated,
     TradeExecuted,
 )
-from crossbook.common.instruments import MAX_NOTIONAL, Instrument, format_decimal
-from crossbook.common.sync import RestingOrder
+from crossbook.common.messages.matcher_queries import RestingOrder
 from crossbook.common.types import OrderType, RejectReason, SelfTrade, Side, TimeInForce
 from crossbook.matcher.engine import Engine
 

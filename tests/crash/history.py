@@ -9,8 +9,8 @@ from typing import Any
 
 from msgspec import Struct
 
-from crossbook.common import entry, feed
-from crossbook.common.events import (
+from crossbook.common.messages import entry, feed
+from crossbook.common.messages.events import (
     CommandRejected,
     OrderAccepted,
     OrderAmended,

@@ -14,7 +14,8 @@ from typing import Any
 import zmq
 from msgspec.structs import replace
 
-from crossbook.common import codec, entry, feed, sockets
+from crossbook.common.messages import codec, entry, feed
+from crossbook.common.process import sockets
 from crossbook.common.types import OrderType, RejectReason, Side, TimeInForce
 from crossbook.errors import MarketDataError
 from crossbook.market_data import MarketData

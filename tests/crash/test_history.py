@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from crossbook.common import entry, feed
-from crossbook.common.events import (
+from crossbook.common.messages import entry, feed
+from crossbook.common.messages.events import (
     CommandRejected,
     EventBatch,
     OrderAccepted,

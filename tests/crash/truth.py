@@ -8,9 +8,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from crossbook.common.codec import decode_events
-from crossbook.common.entry import Execution
-from crossbook.common.events import (
+from crossbook.common.instruments import Instrument
+from crossbook.common.messages.codec import decode_events
+from crossbook.common.messages.entry import Execution
+from crossbook.common.messages.events import (
     CommandRejected,
     Event,
     EventBatch,
@@ -22,8 +23,7 @@ from crossbook.common.events import (
     OrderRepeated,
     TradeExecuted,
 )
-from crossbook.common.instruments import Instrument
-from crossbook.common.sync import BookState
+from crossbook.common.messages.matcher_queries import BookState
 from crossbook.common.types import ExecutionKind, Liquidity, OrderStatus, RejectReason, Side
 from crossbook.matcher.disk import FileDisk
 from crossbook.matcher.fees import fee

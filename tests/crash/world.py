@@ -8,8 +8,9 @@ from typing import Final
 
 import zmq
 
-from crossbook.common import codec, feed, sockets, sync
 from crossbook.common.instruments import load_instruments
+from crossbook.common.messages import codec, feed, matcher_queries
+from crossbook.common.process import sockets
 from crossbook.common.types import Side
 from tests.crash.history import faults
 from tests.crash.load import SYMBOLS, Load
@@ -195,18 +196,18 @@ class World:
             return self.load.heard_public_ns
         return max(client.first_ack_ns for client in self.load.clients)
 
-    def matcher_books(self) -> sync.Books:
+    def matcher_books(self) -> matcher_queries.Books:
         """The matcher's own books as they stand."""
         with sockets.sync_dealer(self._context, self.exchange.sync) as asker:
             if asker.poll(5_000, zmq.POLLOUT):
-                asker.send(codec.encode(sync.BooksRequest(1)))
+                asker.send(codec.encode(matcher_queries.BooksRequest(1)))
                 if asker.poll(5_000):
                     reply = codec.decode_sync_reply(asker.recv())
-                    assert isinstance(reply, sync.Books)
+                    assert isinstance(reply, matcher_queries.Books)
                     return reply
         raise self._failed(["the matcher does not tell its books"])
 
-    def _compare_books(self, books: sync.Books) -> None:
+    def _compare_books(self, books: matcher_queries.Books) -> None:
         """Publisher, subscriber and event stream have the matcher's books, order by order."""
         for book, instrument in zip(books.books, INSTRUMENTS, strict=True):
             if self.truth.book_state(instrument.id) != book:

@@ -11,9 +11,9 @@ from typing import Self
 
 import zmq
 
-from crossbook.common import sockets
-from crossbook.common.codec import decode_requests, encode
-from crossbook.common.entry import (
+from crossbook.common.instruments import example
+from crossbook.common.messages.codec import decode_requests, encode
+from crossbook.common.messages.entry import (
     TOKEN_BYTES,
     Ack,
     CatchUp,
@@ -32,7 +32,7 @@ from crossbook.common.entry import (
     Request,
     Welcome,
 )
-from crossbook.common.instruments import example
+from crossbook.common.process import sockets
 from crossbook.common.types import RejectReason
 from tests.system.exchange import free_ports
 

@@ -2,7 +2,7 @@
 
 from msgspec import Struct
 
-from crossbook.common import entry, feed
+from crossbook.common.messages import entry, feed
 from crossbook.common.types import ExecutionKind, Liquidity, OrderStatus, RejectReason
 from crossbook.plain_book import PlainBook
 from crossbook.recording import RecordedCommand

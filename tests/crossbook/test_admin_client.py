@@ -7,9 +7,9 @@ import pytest
 import zmq
 
 from crossbook.admin_client import AdminClient
-from crossbook.common import sockets
-from crossbook.common.admin import Act
-from crossbook.common.commands import MassCancelOrders
+from crossbook.common.messages.admin import Act
+from crossbook.common.messages.commands import MassCancelOrders
+from crossbook.common.process import sockets
 from crossbook.errors import ClientClosed, GatewayUnavailable, OutcomeUnknown
 from tests.system.exchange import free_ports
 

@@ -9,8 +9,8 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from crossbook.cli import app
-from crossbook.common.entry import Ack, Execution
 from crossbook.common.instruments import Instrument, example
+from crossbook.common.messages.entry import Ack, Execution
 from crossbook.common.types import ExecutionKind, Liquidity, OrderStatus, RejectReason
 from crossbook.console import ExitStatus, error_facts
 from crossbook.csv_file import RecordingError

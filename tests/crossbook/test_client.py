@@ -17,7 +17,8 @@ from crossbook import (
     cancel_order,
     new_order,
 )
-from crossbook.common.entry import (
+from crossbook.common.errors import ConfigError, CrossbookError
+from crossbook.common.messages.entry import (
     Ack,
     Amend,
     Cancel,
@@ -29,8 +30,7 @@ from crossbook.common.entry import (
     Reject,
     Reply,
 )
-from crossbook.common.entry import Request as AnyRequest
-from crossbook.common.errors import ConfigError, CrossbookError
+from crossbook.common.messages.entry import Request as AnyRequest
 from crossbook.common.types import RejectReason
 from tests.crossbook.fake_gateway import FakeGateway, answer, orders_page
 from tests.system.exchange import free_ports

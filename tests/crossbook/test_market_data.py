@@ -9,9 +9,9 @@ import pytest
 import zmq
 
 from crossbook import ClientClosed, MarketData, MarketDataError
-from crossbook.common import sockets
-from crossbook.common.codec import decode_feed_request, encode
-from crossbook.common.feed import DepthUpdate, Snapshot
+from crossbook.common.messages.codec import decode_feed_request, encode
+from crossbook.common.messages.feed import DepthUpdate, Snapshot
+from crossbook.common.process import sockets
 from tests.common.feed_source import SYMBOL, FeedSource, Frames
 from tests.system.exchange import free_ports
 

@@ -7,8 +7,8 @@ import pytest
 
 from crossbook import calls
 from crossbook.asked import Unanswered
-from crossbook.common.codec import decode_requests, encode
-from crossbook.common.entry import (
+from crossbook.common.messages.codec import decode_requests, encode
+from crossbook.common.messages.entry import (
     TOKEN_BYTES,
     Ack,
     CatchUp,

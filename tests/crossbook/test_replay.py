@@ -5,7 +5,7 @@ from collections.abc import Callable
 import msgspec
 import pytest
 
-from crossbook.common import entry, feed
+from crossbook.common.messages import entry, feed
 from crossbook.common.types import RejectReason
 from crossbook.recording import (
     BookRow,

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from crossbook.common.entry import Ack, Reject
-from crossbook.common.feed import Heartbeat
+from crossbook.common.messages.entry import Ack, Reject
+from crossbook.common.messages.feed import Heartbeat
 from crossbook.common.types import RejectReason
 from crossbook.console import CommandError
 from crossbook.errors import SendQueueFull

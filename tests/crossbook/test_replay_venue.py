@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from crossbook.common.admin import AdminView, InstrumentStatus
-from crossbook.common.commands import AddInstrument
-from crossbook.common.entry import Balance
 from crossbook.common.errors import ConfigError
 from crossbook.common.instruments import Instrument, definition_fault, example
+from crossbook.common.messages.admin import AdminView, InstrumentStatus
+from crossbook.common.messages.commands import AddInstrument
+from crossbook.common.messages.entry import Balance
 from crossbook.console import CommandError
 from crossbook.replay_reference import Needs
 from crossbook.replay_venue import OwnInstruments, check_money, definition, needed, own_grid

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from crossbook.common.entry import Amend, New
+from crossbook.common.messages.entry import Amend, New
 from crossbook.common.types import MAX_INT, Side
 from crossbook.request import amend_order, cancel_after, cancel_order, mass_cancel, new_order
 

@@ -3,8 +3,9 @@
 import pytest
 
 from crossbook.asked import Unanswered, payloads
-from crossbook.common.codec import MAX_CLIENT_FRAME, MAX_REQUESTS, decode_requests, encode
-from crossbook.common.entry import (
+from crossbook.common.errors import CodecError
+from crossbook.common.messages.codec import MAX_CLIENT_FRAME, MAX_REQUESTS, decode_requests, encode
+from crossbook.common.messages.entry import (
     TOKEN_BYTES,
     Ack,
     Execution,
@@ -17,7 +18,6 @@ from crossbook.common.entry import (
     Request,
     Welcome,
 )
-from crossbook.common.errors import CodecError
 from crossbook.common.types import RejectReason
 from crossbook.session import (
     KEEP_ALIVE_NS,

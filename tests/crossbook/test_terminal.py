@@ -14,9 +14,9 @@ from rich.text import Text
 
 from crossbook import commands_market, commands_statistics
 from crossbook.commands_market import _status_table
-from crossbook.common.feed import MarketState, Ticker, Trade
-from crossbook.common.history import Candle
 from crossbook.common.instruments import example
+from crossbook.common.messages.feed import MarketState, Ticker, Trade
+from crossbook.common.messages.history_queries import Candle
 from crossbook.common.types import InstrumentState
 from crossbook.console import Output
 from crossbook.ladder import ladder

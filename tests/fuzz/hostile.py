@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from crossbook.common import codec, entry
+from crossbook.common.messages import codec, entry
 from crossbook.common.types import MAX_INT, Side
 
 SYMBOL = "ETH-USDT"

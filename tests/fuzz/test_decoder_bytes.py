@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from crossbook.common import codec
 from crossbook.common.errors import CodecError
+from crossbook.common.messages import codec
 from crossbook.common.types import RejectReason
-from tests.common.test_messages import ALL_KINDS, Filling
+from tests.common.messages.test_messages import ALL_KINDS, Filling
 from tests.fuzz import hostile
 
 FRAMES = 40_000

@@ -14,8 +14,9 @@ import psutil
 import pytest
 import zmq
 
-from crossbook.common import codec, entry, feed, sockets
-from crossbook.common.metrics import Metrics, MetricsRequest
+from crossbook.common.messages import codec, entry, feed
+from crossbook.common.messages.process_metrics import Metrics, MetricsRequest
+from crossbook.common.process import sockets
 from crossbook.common.types import RejectReason, Side
 from tests.fuzz import hostile, zmtp
 from tests.system.exchange import RECORDED, Exchange, port_of

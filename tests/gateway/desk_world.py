@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from crossbook.common.codec import encode
-from crossbook.common.entry import Logon, Reply, Request, Welcome
-from crossbook.common.events import Event, EventBatch
 from crossbook.common.instruments import load_instruments
+from crossbook.common.messages.codec import encode
+from crossbook.common.messages.entry import Logon, Reply, Request, Welcome
+from crossbook.common.messages.events import Event, EventBatch
 from crossbook.gateway.desk import OrderDesk
 from crossbook.gateway.session import SessionTable
 from crossbook.matcher.engine import Engine

@@ -7,8 +7,9 @@ connection does, unless it is told to reorder.
 from collections.abc import Callable, Iterable
 from random import Random
 
-from crossbook.common.codec import decode_events, decode_sync_request, encode
-from crossbook.common.entry import (
+from crossbook.common.instruments import Instrument
+from crossbook.common.messages.codec import decode_events, decode_sync_request, encode
+from crossbook.common.messages.entry import (
     Ack,
     Balance,
     CaughtUp,
@@ -20,10 +21,8 @@ from crossbook.common.entry import (
     Request,
     Welcome,
 )
-from crossbook.common.events import Event, EventBatch
-from crossbook.common.instruments import Instrument
-from crossbook.common.shards import base_of
-from crossbook.common.sync import (
+from crossbook.common.messages.events import Event, EventBatch
+from crossbook.common.messages.matcher_queries import (
     AccountBalances,
     BalancesRequest,
     GatewayRequest,
@@ -34,6 +33,7 @@ from crossbook.common.sync import (
     ResendRequest,
     ResendTooOld,
 )
+from crossbook.common.shards import base_of
 from crossbook.common.types import Side
 from crossbook.gateway.desk import OrderDesk
 from crossbook.gateway.link import MatcherLink

@@ -10,12 +10,12 @@ from typing import Any, Self
 
 import httpx
 
-from crossbook.common.clock import FakeClock
-from crossbook.common.events import Event, EventBatch
-from crossbook.common.feed import MarketState, Snapshot, Ticker
-from crossbook.common.local_book import LocalBook
+from crossbook.common.following.local_book import LocalBook
+from crossbook.common.messages.events import Event, EventBatch
+from crossbook.common.messages.feed import MarketState, Snapshot, Ticker
+from crossbook.common.messages.matcher_queries import AccountBalances, BalancesRequest, Orders
+from crossbook.common.process.clock import FakeClock
 from crossbook.common.rules import Rules
-from crossbook.common.sync import AccountBalances, BalancesRequest, Orders
 from crossbook.gateway.desk import OrderDesk
 from crossbook.gateway.entrance import AsgiApp
 from crossbook.gateway.history_link import HistoryLink

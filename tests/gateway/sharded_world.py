@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
-from crossbook.common.codec import encode
-from crossbook.common.entry import Logon, Reply, Request, Welcome
+from crossbook.common.messages.codec import encode
+from crossbook.common.messages.entry import Logon, Reply, Request, Welcome
 from crossbook.gateway.desk import OrderDesk
 from crossbook.gateway.front_desk import Outbox
 from crossbook.gateway.link import MatcherLink

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from crossbook.common.feed_follower import FeedFollower
+from crossbook.common.following.feed_follower import FeedFollower
 from crossbook.common.instruments import Instrument, example
 from crossbook.common.types import Side
 from crossbook.gateway.channel import Channel, Refusal

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from crossbook.common.entry import Amend, New
+from crossbook.common.messages.entry import Amend, New
 from crossbook.common.types import MAX_INT, OrderType, RejectReason, SelfTrade, Side, TimeInForce
 from crossbook.gateway import documents
 from crossbook.gateway.bodies import (

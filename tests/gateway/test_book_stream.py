@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from crossbook.common.feed import DepthUpdate, Snapshot
+from crossbook.common.messages.feed import DepthUpdate, Snapshot
 from crossbook.gateway import stream
 from crossbook.gateway.board import FLUSHES_KEPT, PRICES_KEPT, UNFLUSHED_MAX, Board
 from crossbook.gateway.stream import MESSAGES_MAX

@@ -3,7 +3,7 @@
 import pytest
 from msgspec.structs import replace
 
-from crossbook.common.entry import (
+from crossbook.common.messages.entry import (
     Ack,
     Amend,
     Cancel,
@@ -20,7 +20,7 @@ from crossbook.common.entry import (
     Reject,
     Welcome,
 )
-from crossbook.common.sync import Orders, OrdersRequest
+from crossbook.common.messages.matcher_queries import Orders, OrdersRequest
 from crossbook.common.types import (
     ExecutionKind,
     OrderStatus,

@@ -2,8 +2,8 @@
 
 from msgspec.structs import replace
 
-from crossbook.common.commands import AddInstrument, Instructions, NewOrder, SetFees
-from crossbook.common.entry import (
+from crossbook.common.messages.commands import AddInstrument, Instructions, NewOrder, SetFees
+from crossbook.common.messages.entry import (
     Ack,
     Amend,
     Balance,
@@ -16,8 +16,8 @@ from crossbook.common.entry import (
     QueryBalances,
     Reject,
 )
-from crossbook.common.events import EventBatch
-from crossbook.common.sync import AccountBalances, BalancesRequest
+from crossbook.common.messages.events import EventBatch
+from crossbook.common.messages.matcher_queries import AccountBalances, BalancesRequest
 from crossbook.common.types import ExecutionKind, OrderStatus, OrderType, SelfTrade, TimeInForce
 from tests.gateway.desk_world import INSTRUMENTS, World
 

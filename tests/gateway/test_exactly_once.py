@@ -5,7 +5,7 @@ from random import Random
 
 import pytest
 
-from crossbook.common.entry import (
+from crossbook.common.messages.entry import (
     Ack,
     Cancel,
     CatchUp,
@@ -15,7 +15,7 @@ from crossbook.common.entry import (
     New,
     Reject,
 )
-from crossbook.common.events import (
+from crossbook.common.messages.events import (
     Event,
     OrderAccepted,
     OrderAmended,

@@ -2,8 +2,8 @@
 
 import pytest
 
-from crossbook.common.codec import encode
-from crossbook.common.history import HistoryAnswer, NotYet, TradesQuestion
+from crossbook.common.messages.codec import encode
+from crossbook.common.messages.history_queries import HistoryAnswer, NotYet, TradesQuestion
 from crossbook.gateway import history_link
 from crossbook.gateway.history_link import ANSWER_NS, HistoryLink
 

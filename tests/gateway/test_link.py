@@ -4,9 +4,9 @@ from itertools import pairwise
 
 import pytest
 
-from crossbook.common.codec import decode_commands, encode
-from crossbook.common.commands import MassCancelOrders
-from crossbook.common.entry import Ack, CatchUp, MassCancel, Pong, Reject
+from crossbook.common.messages.codec import decode_commands, encode
+from crossbook.common.messages.commands import MassCancelOrders
+from crossbook.common.messages.entry import Ack, CatchUp, MassCancel, Pong, Reject
 from crossbook.common.sequence import epoch_of, first_of
 from crossbook.common.types import RejectReason
 from crossbook.gateway.link import CHUNK_COMMANDS, RESEND_MAX_NS, RESEND_NS

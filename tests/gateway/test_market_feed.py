@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import zmq
 
-from crossbook.common.clock import FakeClock
-from crossbook.common.codec import decode_feed_request, encode
-from crossbook.common.feed import HEARTBEAT_TOPIC, InstrumentsRequest, SnapshotRequest
+from crossbook.common.messages.codec import decode_feed_request, encode
+from crossbook.common.messages.feed import HEARTBEAT_TOPIC, InstrumentsRequest, SnapshotRequest
+from crossbook.common.process.clock import FakeClock
 from crossbook.gateway import market_feed
 from crossbook.gateway.market_feed import MarketFeed
 from tests.common.feed_source import SYMBOL, FeedSource, Frames

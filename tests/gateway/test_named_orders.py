@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from crossbook.common.codec import decode_history_question, encode
-from crossbook.common.history import (
+from crossbook.common.messages.codec import decode_history_question, encode
+from crossbook.common.messages.history_queries import (
     HistoryQuestion,
     NotYet,
     OrderRecord,

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from crossbook.common.depth import BookChecksum, Depth
+from crossbook.common.following.depth import BookChecksum, Depth
 from crossbook.common.instruments import example
 
 PAGE = Path(__file__).resolve().parents[2] / "gateway" / "page"

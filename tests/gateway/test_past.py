@@ -5,15 +5,15 @@ import asyncio
 import pytest
 from msgspec.structs import replace
 
-from crossbook.common.codec import decode_history_question, encode
-from crossbook.common.history import (
+from crossbook.common.instruments import example
+from crossbook.common.messages.codec import decode_history_question, encode
+from crossbook.common.messages.history_queries import (
     HistoryQuestion,
     NotYet,
     OrderRecord,
     OrderRecords,
     OrdersQuestion,
 )
-from crossbook.common.instruments import example
 from crossbook.common.shards import base_of
 from crossbook.gateway.history_link import HistoryLink
 from crossbook.gateway.local_sessions import LocalSessions

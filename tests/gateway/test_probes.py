@@ -9,10 +9,10 @@ from typing import Self
 import pytest
 import zmq
 
-from crossbook.common import sockets
-from crossbook.common.clock import FakeClock, SystemClock
-from crossbook.common.codec import decode_sync_request, encode
-from crossbook.common.metrics import Metrics, MetricsRequest
+from crossbook.common.messages.codec import decode_sync_request, encode
+from crossbook.common.messages.process_metrics import Metrics, MetricsRequest
+from crossbook.common.process import sockets
+from crossbook.common.process.clock import FakeClock, SystemClock
 from crossbook.gateway import probes
 from crossbook.gateway.probes import FRESH_NS, Probes, is_exposition
 from tests.system.exchange import free_ports

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import zmq
 
-from crossbook.common import sockets
-from crossbook.common.codec import decode_replies, encode
-from crossbook.common.entry import TOKEN_BYTES, Logon, MassCancel, Reply
-from crossbook.common.programs import MODULES
+from crossbook.common.messages.codec import decode_replies, encode
+from crossbook.common.messages.entry import TOKEN_BYTES, Logon, MassCancel, Reply
+from crossbook.common.process import sockets
+from crossbook.common.process.programs import MODULES
 from tests.system.exchange import free_ports
 
 REPOSITORY = Path(__file__).resolve().parents[2]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from crossbook.common.history import OrderRecord
+from crossbook.common.messages.history_queries import OrderRecord
 from crossbook.common.types import OrderStatus, OrderType, Side, TimeInForce
 from crossbook.gateway.render import Renderer
 from tests.gateway.desk_world import INSTRUMENTS

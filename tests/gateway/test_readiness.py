@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from crossbook.common.codec import decode_history_question, encode
-from crossbook.common.history import HistoryAnswer, NotYet, TradeRecords
+from crossbook.common.messages.codec import decode_history_question, encode
+from crossbook.common.messages.history_queries import HistoryAnswer, NotYet, TradeRecords
 from crossbook.gateway.readiness import BEHIND_MAX, recorder_fault
 from tests.gateway.rest_world import RestWorld
 

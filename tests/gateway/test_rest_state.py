@@ -3,8 +3,8 @@
 import asyncio
 from typing import Any
 
-from crossbook.common.commands import SetInstrumentState
-from crossbook.common.feed import MarketState, Ticker
+from crossbook.common.messages.commands import SetInstrumentState
+from crossbook.common.messages.feed import MarketState, Ticker
 from crossbook.common.types import InstrumentState
 from tests.gateway.rest_world import NOW_NS, RestWorld
 

@@ -4,8 +4,8 @@ from itertools import permutations
 
 import pytest
 
-from crossbook.common.commands import MassCancelOrders
-from crossbook.common.entry import Ack, Logon, New, Welcome
+from crossbook.common.messages.commands import MassCancelOrders
+from crossbook.common.messages.entry import Ack, Logon, New, Welcome
 from crossbook.common.types import RejectReason
 from crossbook.gateway import desk as desk_module
 from crossbook.gateway.session import SessionTable

@@ -7,9 +7,10 @@ from random import Random
 import pytest
 from msgspec.structs import replace
 
-from crossbook.common.codec import encode
-from crossbook.common.commands import AddInstrument
-from crossbook.common.entry import (
+from crossbook.common.instruments import example
+from crossbook.common.messages.codec import encode
+from crossbook.common.messages.commands import AddInstrument
+from crossbook.common.messages.entry import (
     Ack,
     Amend,
     Balance,
@@ -31,7 +32,6 @@ from crossbook.common.entry import (
     Reject,
     Reply,
 )
-from crossbook.common.instruments import example
 from crossbook.common.shards import base_of, shard_of
 from crossbook.common.types import ExecutionKind, RejectReason, Side
 from tests.gateway.desk_world import INSTRUMENTS

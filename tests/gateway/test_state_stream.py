@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from crossbook.common.feed import DepthUpdate, MarketState
+from crossbook.common.messages.feed import DepthUpdate, MarketState
 from crossbook.common.types import InstrumentState
 from crossbook.gateway.market_state import WAITING_MAX, StateTape
 from tests.common.feed_source import SYMBOL

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from crossbook.common.clock import FakeClock
+from crossbook.common.process.clock import FakeClock
 from crossbook.gateway.stream_loop import StreamLoop
 
 MS = 1_000_000

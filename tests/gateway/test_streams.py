@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from crossbook.common.feed import Candles, Snapshot, Ticker, Trade, Trades
-from crossbook.common.history import Candle
+from crossbook.common.messages.feed import Candles, Snapshot, Ticker, Trade, Trades
+from crossbook.common.messages.history_queries import Candle
 from crossbook.gateway.stream import Pace
 from crossbook.gateway.streams import Streams
 from crossbook.gateway.trade_tape import RUN_BYTES, TRADES_KEPT

@@ -11,8 +11,8 @@ from typing import Final
 
 import msgspec
 
-from crossbook.common.codec import encode
-from crossbook.common.commands import Command
+from crossbook.common.messages.codec import encode
+from crossbook.common.messages.commands import Command
 from crossbook.matcher.disk import LOCK, FileDisk
 from crossbook.matcher.history import EventHistory
 from crossbook.matcher.recovery import recover

@@ -6,8 +6,8 @@ from typing import Any, get_args
 import msgspec
 import pytest
 
-from crossbook.common.codec import decode_events
-from crossbook.common.events import Event
+from crossbook.common.messages.codec import decode_events
+from crossbook.common.messages.events import Event
 from crossbook.common.rules import EDITION, decode_configuration
 from crossbook.matcher.disk import FileDisk
 from crossbook.matcher.engine import Engine

@@ -2,8 +2,8 @@
 
 import pytest
 
-from crossbook.common.commands import AmendOrder, CancelOrder, NewOrder
-from crossbook.common.events import (
+from crossbook.common.messages.commands import AmendOrder, CancelOrder, NewOrder
+from crossbook.common.messages.events import (
     CommandRejected,
     OrderAmended,
     OrderCanceled,

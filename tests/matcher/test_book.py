@@ -2,7 +2,7 @@
 
 import pytest
 
-from crossbook.common.events import Event
+from crossbook.common.messages.events import Event
 from crossbook.common.types import Side
 from crossbook.matcher.book import NOTHING, BookSide, OrderBook
 from crossbook.matcher.order import Account, Order

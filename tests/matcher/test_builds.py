@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from crossbook import matcher
-from crossbook.common.programs import MODULES, VERIFY
+from crossbook.common.process.programs import MODULES, VERIFY
 from crossbook.matcher import ROOT, Manifest, book, engine, order, why_not_compiled
 from crossbook.matcher.disk import FileDisk
 from crossbook.matcher.fees import fee
@@ -123,7 +123,7 @@ def test_the_other_build_writes_the_same_journal(tmp_path: Path) -> None:
     assert verdict.state_hash in told
 
 
-SOURCE = """from crossbook.common.events import Event, Gone
+SOURCE = """from crossbook.common.messages.events import Event, Gone
 
 
 class Order(Struct, eq=False):
@@ -132,7 +132,7 @@ class Order(Struct, eq=False):
     def gone(self) -> list[Event]:
         return [Gone(self.lots)]
 """
-IMPORTS = "import typing, mypy_extensions; from crossbook.common.events import Event, Gone"
+IMPORTS = "import typing, mypy_extensions; from crossbook.common.messages.events import Event, Gone"
 LOWERED = f"""{IMPORTS}; Gone_: typing.Final = Gone
 
 @mypy_extensions.mypyc_attr(native_class=True)

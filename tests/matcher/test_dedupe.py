@@ -6,8 +6,8 @@ from typing import Final
 import pytest
 from msgspec.structs import replace
 
-from crossbook.common.commands import NewOrder
-from crossbook.common.events import CommandRejected, OrderAccepted
+from crossbook.common.messages.commands import NewOrder
+from crossbook.common.messages.events import CommandRejected, OrderAccepted
 from crossbook.common.sequence import first_of
 from crossbook.common.types import RejectReason
 from crossbook.matcher.dedupe import (

@@ -4,7 +4,8 @@ from time import perf_counter_ns
 
 import pytest
 
-from crossbook.common.events import (
+from crossbook.common.instruments import MAX_NOTIONAL
+from crossbook.common.messages.events import (
     CommandRejected,
     OrderAccepted,
     OrderCompleted,
@@ -12,7 +13,6 @@ from crossbook.common.events import (
     OrdersMassCanceled,
     TradeExecuted,
 )
-from crossbook.common.instruments import MAX_NOTIONAL
 from crossbook.common.types import RejectReason, Side
 from crossbook.matcher.invariants import check
 from crossbook.matcher.snapshot import state_hash

@@ -4,8 +4,8 @@ import pytest
 from msgspec.structs import replace
 
 from crossbook.common.errors import ConfigError
-from crossbook.common.events import CommandRejected, OrderAccepted, TradeExecuted
 from crossbook.common.instruments import Instrument
+from crossbook.common.messages.events import CommandRejected, OrderAccepted, TradeExecuted
 from crossbook.common.types import RejectReason
 from crossbook.matcher.engine import Engine
 from crossbook.matcher.snapshot import capture, restore

@@ -6,8 +6,8 @@ from time import perf_counter_ns
 
 import pytest
 
-from crossbook.common.commands import AmendOrder, CancelOrder, Command
-from crossbook.common.events import (
+from crossbook.common.messages.commands import AmendOrder, CancelOrder, Command
+from crossbook.common.messages.events import (
     CommandRejected,
     OrderAmended,
     OrderCanceled,

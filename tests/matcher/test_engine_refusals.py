@@ -3,9 +3,9 @@
 import pytest
 from msgspec.structs import replace
 
-from crossbook.common.commands import AmendOrder, CancelOrder, NewOrder
-from crossbook.common.events import CommandRejected, OrderAccepted
 from crossbook.common.instruments import MAX_NOTIONAL
+from crossbook.common.messages.commands import AmendOrder, CancelOrder, NewOrder
+from crossbook.common.messages.events import CommandRejected, OrderAccepted
 from crossbook.common.sequence import first_of
 from crossbook.common.types import RejectReason
 from crossbook.matcher.snapshot import capture, state_hash

@@ -3,8 +3,8 @@
 import pytest
 from msgspec.structs import replace
 
-from crossbook.common.commands import Command, NewOrder
-from crossbook.common.events import CommandRejected, OrderAccepted, OrderRepeated
+from crossbook.common.messages.commands import Command, NewOrder
+from crossbook.common.messages.events import CommandRejected, OrderAccepted, OrderRepeated
 from crossbook.common.types import OrderStatus, RejectReason
 from crossbook.matcher.dedupe import RetryWindow
 from crossbook.matcher.engine import Engine

@@ -8,11 +8,16 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from crossbook.common.codec import encode
-from crossbook.common.commands import AddInstrument, SetFees
 from crossbook.common.errors import ConfigError
-from crossbook.common.events import CommandRejected, FeesChanged, InstrumentAdded, TradeExecuted
 from crossbook.common.instruments import FEE_SCALE, Instrument, load_instruments
+from crossbook.common.messages.codec import encode
+from crossbook.common.messages.commands import AddInstrument, SetFees
+from crossbook.common.messages.events import (
+    CommandRejected,
+    FeesChanged,
+    InstrumentAdded,
+    TradeExecuted,
+)
 from crossbook.common.rounding import check_rounding, rounding_fault
 from crossbook.common.rules import Rules
 from crossbook.common.types import RejectReason, Side

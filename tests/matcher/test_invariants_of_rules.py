@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from crossbook.common.commands import Instructions, NewOrder, SetCancelAfter
+from crossbook.common.messages.commands import Instructions, NewOrder, SetCancelAfter
 from crossbook.common.rules import FEE_ACCOUNT, Rules
 from crossbook.common.types import InstrumentState
 from crossbook.matcher.engine import Engine

@@ -3,8 +3,8 @@
 import pytest
 from msgspec.structs import replace
 
-from crossbook.common.commands import AdjustBalance, Instructions, NewOrder, SetFees
-from crossbook.common.events import (
+from crossbook.common.messages.commands import AdjustBalance, Instructions, NewOrder, SetFees
+from crossbook.common.messages.events import (
     CommandRejected,
     Event,
     OrderCompleted,

@@ -5,11 +5,11 @@ from collections.abc import Iterable
 import pytest
 from msgspec.structs import replace
 
-from crossbook.common.codec import decode_events, encode
-from crossbook.common.commands import Command, NewOrder
 from crossbook.common.errors import ConfigError
-from crossbook.common.events import TradeExecuted
 from crossbook.common.instruments import Instrument, example
+from crossbook.common.messages.codec import decode_events, encode
+from crossbook.common.messages.commands import Command, NewOrder
+from crossbook.common.messages.events import TradeExecuted
 from crossbook.common.types import Side
 from crossbook.matcher.history import EventHistory
 from crossbook.matcher.invariants import check

@@ -3,9 +3,9 @@
 import msgspec
 import pytest
 
-from crossbook.common.codec import decode_events, encode
-from crossbook.common.commands import Command, NewOrder, SetInstrumentState, Uncross
-from crossbook.common.events import AuctionUncrossed, Event, OrderCompleted, OrderExpired
+from crossbook.common.messages.codec import decode_events, encode
+from crossbook.common.messages.commands import Command, NewOrder, SetInstrumentState, Uncross
+from crossbook.common.messages.events import AuctionUncrossed, Event, OrderCompleted, OrderExpired
 from crossbook.common.rules import EDITION, Rules, decode_configuration
 from crossbook.common.types import InstrumentState, OrderType, SelfTrade
 from crossbook.matcher.engine import Engine

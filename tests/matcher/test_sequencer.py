@@ -5,9 +5,10 @@ import errno
 import pytest
 from msgspec.structs import replace
 
-from crossbook.common.admin import AdminAct, AdminDone
-from crossbook.common.codec import decode_events, encode
-from crossbook.common.commands import (
+from crossbook.common.instruments import example
+from crossbook.common.messages.admin import AdminAct, AdminDone
+from crossbook.common.messages.codec import decode_events, encode
+from crossbook.common.messages.commands import (
     AddInstrument,
     CancelOrder,
     Command,
@@ -16,14 +17,13 @@ from crossbook.common.commands import (
     SetInstrumentState,
     Uncross,
 )
-from crossbook.common.events import (
+from crossbook.common.messages.events import (
     AuctionUncrossed,
     CommandRejected,
     InstrumentAdded,
     OrderAccepted,
 )
-from crossbook.common.instruments import example
-from crossbook.common.sync import (
+from crossbook.common.messages.matcher_queries import (
     Books,
     BooksRequest,
     GatewayRequest,

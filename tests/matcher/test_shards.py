@@ -6,12 +6,12 @@ import pytest
 from msgspec import Raw
 from msgspec.structs import replace
 
-from crossbook.common.codec import encode
-from crossbook.common.commands import AmendOrder, CancelOrder, Command, NewOrder
 from crossbook.common.errors import ConfigError
-from crossbook.common.events import Event
+from crossbook.common.messages.codec import encode
+from crossbook.common.messages.commands import AmendOrder, CancelOrder, Command, NewOrder
+from crossbook.common.messages.events import Event
+from crossbook.common.messages.matcher_queries import Resend, ResendRequest, ResendTooOld
 from crossbook.common.shards import SHARDS_MAX, base_of, shard_of
-from crossbook.common.sync import Resend, ResendRequest, ResendTooOld
 from crossbook.common.types import Side
 from crossbook.matcher.disk import Disk
 from crossbook.matcher.engine import Engine

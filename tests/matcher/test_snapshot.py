@@ -8,9 +8,9 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from crossbook.common.codec import encode
-from crossbook.common.commands import Command, NewOrder
 from crossbook.common.instruments import example
+from crossbook.common.messages.codec import encode
+from crossbook.common.messages.commands import Command, NewOrder
 from crossbook.matcher.dedupe import RetryWindow
 from crossbook.matcher.engine import Engine
 from crossbook.matcher.invariants import check

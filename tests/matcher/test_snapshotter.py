@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from crossbook.common.codec import encode
-from crossbook.common.commands import Command, NewOrder
 from crossbook.common.instruments import example
+from crossbook.common.messages.codec import encode
+from crossbook.common.messages.commands import Command, NewOrder
 from crossbook.common.types import Side
 from crossbook.matcher import snapshot_process
 from crossbook.matcher.disk import FileDisk

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from crossbook.common.commands import Instructions, NewOrder
+from crossbook.common.messages.commands import Instructions, NewOrder
 from crossbook.common.rules import ICEBERG_SLICES_MAX
 from crossbook.common.types import InstrumentState, OrderType, RejectReason, Side, TimeInForce
 from crossbook.matcher.book import OrderBook

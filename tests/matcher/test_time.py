@@ -3,9 +3,11 @@
 import pytest
 from msgspec.structs import replace
 
-from crossbook.common.admin import AdminAct, AdminDone, AdminInspect, AdminView
-from crossbook.common.codec import decode_events, encode
-from crossbook.common.commands import (
+from crossbook.common.errors import ConfigError
+from crossbook.common.instruments import example
+from crossbook.common.messages.admin import AdminAct, AdminDone, AdminInspect, AdminView
+from crossbook.common.messages.codec import decode_events, encode
+from crossbook.common.messages.commands import (
     AddInstrument,
     AdjustBalance,
     Instructions,
@@ -14,14 +16,12 @@ from crossbook.common.commands import (
     SetFees,
     SetInstrumentState,
 )
-from crossbook.common.errors import ConfigError
-from crossbook.common.events import (
+from crossbook.common.messages.events import (
     CommandRejected,
     InstrumentStateChanged,
     OrderExpired,
     TimeAdvanced,
 )
-from crossbook.common.instruments import example
 from crossbook.common.rules import EDITION, Configuration, Rules, decode_configuration
 from crossbook.common.types import InstrumentState, RejectReason
 from crossbook.matcher.engine import Engine

@@ -2,7 +2,7 @@
 
 import pytest
 
-from crossbook.common.clock import FakeClock
+from crossbook.common.process.clock import FakeClock
 from crossbook.matcher.timekeeper import Timekeeper
 
 SECOND = 1_000_000_000

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from crossbook.common.codec import encode
-from crossbook.common.commands import CancelOrder
-from crossbook.common.events import EventBatch
 from crossbook.common.instruments import Instrument
+from crossbook.common.messages.codec import encode
+from crossbook.common.messages.commands import CancelOrder
+from crossbook.common.messages.events import EventBatch
 from crossbook.matcher import print as journal_print
 from crossbook.matcher import verify as journal_verify
 from crossbook.matcher.disk import Disk, FileDisk

@@ -1,8 +1,8 @@
 """A small venue for these tests: short ways to say a command and to read a book."""
 
-from crossbook.common.commands import AmendOrder, CancelOrder, MassCancelOrders, NewOrder
-from crossbook.common.events import Event, TradeExecuted
 from crossbook.common.instruments import Instrument
+from crossbook.common.messages.commands import AmendOrder, CancelOrder, MassCancelOrders, NewOrder
+from crossbook.common.messages.events import Event, TradeExecuted
 from crossbook.common.types import OrderType, Side, TimeInForce
 from crossbook.matcher.engine import Engine
 

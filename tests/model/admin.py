@@ -4,7 +4,8 @@ from fractions import Fraction
 
 from msgspec.structs import replace
 
-from crossbook.common.commands import (
+from crossbook.common.instruments import Instrument, definition_fault
+from crossbook.common.messages.commands import (
     AddInstrument,
     AdjustBalance,
     SetCancelAfter,
@@ -12,7 +13,7 @@ from crossbook.common.commands import (
     SetInstrumentState,
     Uncross,
 )
-from crossbook.common.events import (
+from crossbook.common.messages.events import (
     AccountOpened,
     AuctionUncrossed,
     BalanceAdjusted,
@@ -23,7 +24,6 @@ from crossbook.common.events import (
     InstrumentStateChanged,
     TimeAdvanced,
 )
-from crossbook.common.instruments import Instrument, definition_fault
 from crossbook.common.rules import BALANCE_MAX
 from crossbook.common.types import InstrumentState, RejectReason, Side
 from tests.model.auction import uncross_price

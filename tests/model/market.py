@@ -2,8 +2,9 @@
 
 from dataclasses import replace as copy_of
 
-from crossbook.common.commands import Instructions, NewOrder
-from crossbook.common.events import (
+from crossbook.common.instruments import Instrument
+from crossbook.common.messages.commands import Instructions, NewOrder
+from crossbook.common.messages.events import (
     Event,
     OrderAccepted,
     OrderCanceled,
@@ -14,7 +15,6 @@ from crossbook.common.events import (
     OrderTriggered,
     TradeExecuted,
 )
-from crossbook.common.instruments import Instrument
 from crossbook.common.rules import Rules
 from crossbook.common.types import (
     InstrumentState,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from msgspec.structs import replace
 
-from crossbook.common.commands import NewOrder
+from crossbook.common.messages.commands import NewOrder
 from tests.model.orders import Order
 
 

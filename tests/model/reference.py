@@ -11,7 +11,8 @@ from collections.abc import Iterable
 from dataclasses import replace as copy_of
 from typing import Final
 
-from crossbook.common.commands import (
+from crossbook.common.instruments import Instrument
+from crossbook.common.messages.commands import (
     AddInstrument,
     AdjustBalance,
     AdvanceTime,
@@ -25,7 +26,7 @@ from crossbook.common.commands import (
     SetInstrumentState,
     Uncross,
 )
-from crossbook.common.events import (
+from crossbook.common.messages.events import (
     AccountOpened,
     CommandRejected,
     Event,
@@ -33,9 +34,8 @@ from crossbook.common.events import (
     OrderRepeated,
     OrdersMassCanceled,
 )
-from crossbook.common.instruments import Instrument
+from crossbook.common.messages.matcher_queries import BookState, RestingOrder
 from crossbook.common.rules import Rules
-from crossbook.common.sync import BookState, RestingOrder
 from crossbook.common.types import (
     InstrumentState,
     OrderStatus,

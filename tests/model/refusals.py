@@ -1,7 +1,7 @@
 """Why the obvious matcher refuses an order, check after check as the rules list them."""
 
-from crossbook.common.commands import Instructions, NewOrder
 from crossbook.common.instruments import MAX_NOTIONAL, Instrument
+from crossbook.common.messages.commands import Instructions, NewOrder
 from crossbook.common.types import InstrumentState, OrderType, RejectReason, Side, TimeInForce
 from tests.model.orders import Order, Refusal
 

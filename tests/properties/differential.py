@@ -5,10 +5,10 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from crossbook.common.commands import Command
-from crossbook.common.events import Event
+from crossbook.common.messages.commands import Command
+from crossbook.common.messages.events import Event
+from crossbook.common.messages.matcher_queries import BookState
 from crossbook.common.rules import Rules
-from crossbook.common.sync import BookState
 from crossbook.matcher import listing
 from crossbook.matcher.engine import Engine
 from crossbook.matcher.invariants import check

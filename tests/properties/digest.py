@@ -6,7 +6,7 @@ Two processes that print the same line gave the same bytes.
 import sys
 from hashlib import sha256
 
-from crossbook.common.codec import encode
+from crossbook.common.messages.codec import encode
 from crossbook.matcher.engine import Engine
 from crossbook.matcher.snapshot import capture, state_hash
 from tests.properties.generator import random_commands

@@ -2,8 +2,14 @@
 
 from msgspec.structs import replace
 
-from crossbook.common.commands import CancelOrder, Command, NewOrder, SetCancelAfter, Uncross
-from crossbook.common.events import (
+from crossbook.common.messages.commands import (
+    CancelOrder,
+    Command,
+    NewOrder,
+    SetCancelAfter,
+    Uncross,
+)
+from crossbook.common.messages.events import (
     CommandRejected,
     Event,
     OrderAmended,

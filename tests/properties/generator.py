@@ -10,7 +10,8 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from crossbook.common.commands import (
+from crossbook.common.instruments import MAX_NOTIONAL, Instrument
+from crossbook.common.messages.commands import (
     AmendOrder,
     CancelOrder,
     Command,
@@ -20,8 +21,7 @@ from crossbook.common.commands import (
     SetInstrumentState,
     Uncross,
 )
-from crossbook.common.events import Event, OrderAccepted
-from crossbook.common.instruments import MAX_NOTIONAL, Instrument
+from crossbook.common.messages.events import Event, OrderAccepted
 from crossbook.common.types import MAX_INT, InstrumentState, OrderType, SelfTrade, TimeInForce
 from tests.model.orders import Order
 from tests.model.reference import REQUESTS_IN_EPOCH, ReferenceMatcher, follows

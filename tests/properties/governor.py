@@ -5,7 +5,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from crossbook.common.commands import (
+from crossbook.common.messages.commands import (
     AddInstrument,
     AdjustBalance,
     AdvanceTime,

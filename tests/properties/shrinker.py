@@ -9,7 +9,7 @@ from collections.abc import Callable
 from msgspec import Struct
 from msgspec.structs import replace
 
-from crossbook.common.commands import Command
+from crossbook.common.messages.commands import Command
 from crossbook.common.rules import Rules
 from tests.model.reference import ReferenceMatcher
 from tests.properties.market import INSTRUMENTS, MEMORY, UNFUNDED

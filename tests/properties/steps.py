@@ -12,8 +12,8 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from crossbook.common.commands import AmendOrder, CancelOrder, Command
-from crossbook.common.events import Event
+from crossbook.common.messages.commands import AmendOrder, CancelOrder, Command
+from crossbook.common.messages.events import Event
 from tests.model.reference import REQUESTS_IN_EPOCH, ReferenceMatcher
 
 Run = tuple[Command, int, list[Event]]

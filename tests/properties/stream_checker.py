@@ -7,8 +7,9 @@ promise as the events arrive. Its books can then be compared with the matcher's.
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from crossbook.common.depth import OrderDepth
-from crossbook.common.events import (
+from crossbook.common.following.depth import OrderDepth
+from crossbook.common.instruments import FEE_SCALE, Instrument
+from crossbook.common.messages.events import (
     AccountOpened,
     AuctionUncrossed,
     BalanceAdjusted,
@@ -31,8 +32,7 @@ from crossbook.common.events import (
     TimeAdvanced,
     TradeExecuted,
 )
-from crossbook.common.instruments import FEE_SCALE, Instrument
-from crossbook.common.sync import BookState, RestingOrder
+from crossbook.common.messages.matcher_queries import BookState, RestingOrder
 from crossbook.common.types import (
     InstrumentState,
     OrderStatus,

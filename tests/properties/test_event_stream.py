@@ -7,8 +7,8 @@ from operator import attrgetter
 import pytest
 from msgspec.structs import replace
 
-from crossbook.common.commands import NewOrder
-from crossbook.common.events import Event, TradeExecuted
+from crossbook.common.messages.commands import NewOrder
+from crossbook.common.messages.events import Event, TradeExecuted
 from crossbook.matcher.engine import Engine
 from crossbook.matcher.listing import balances
 from tests.properties.generator import random_commands

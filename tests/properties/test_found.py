@@ -1,6 +1,12 @@
 """Differences between engine and reference that were found once, in their shortest form."""
 
-from crossbook.common.commands import Command, Instructions, NewOrder, SetInstrumentState, Uncross
+from crossbook.common.messages.commands import (
+    Command,
+    Instructions,
+    NewOrder,
+    SetInstrumentState,
+    Uncross,
+)
 from tests.properties.differential import compare_commands
 from tests.properties.market import FUNDED
 

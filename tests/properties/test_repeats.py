@@ -5,8 +5,8 @@ from collections import Counter
 
 import pytest
 
-from crossbook.common.commands import NewOrder
-from crossbook.common.events import OrderAccepted, OrderRepeated, TimeAdvanced
+from crossbook.common.messages.commands import NewOrder
+from crossbook.common.messages.events import OrderAccepted, OrderRepeated, TimeAdvanced
 from crossbook.common.sequence import epoch_of
 from crossbook.common.types import OrderStatus, OrderType
 from crossbook.matcher.engine import Engine

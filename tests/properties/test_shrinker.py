@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from crossbook.common import commands as command_kinds
-from crossbook.common.commands import CancelOrder, Command, NewOrder
+from crossbook.common.messages import commands as command_kinds
+from crossbook.common.messages.commands import CancelOrder, Command, NewOrder
 from crossbook.matcher.engine import Engine
 from tests.model.reference import ReferenceMatcher
 from tests.properties.differential import Candidate, Matcher, compare_commands, compare_steps

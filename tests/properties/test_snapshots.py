@@ -9,8 +9,8 @@ from random import Random
 
 import pytest
 
-from crossbook.common.codec import encode
-from crossbook.common.commands import Command
+from crossbook.common.messages.codec import encode
+from crossbook.common.messages.commands import Command
 from crossbook.matcher.engine import Engine
 from crossbook.matcher.invariants import check
 from crossbook.matcher.snapshot import capture, restore, state_hash

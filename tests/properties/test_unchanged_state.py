@@ -1,8 +1,8 @@
 """A refused command, a killed FOK, a retry and a request out of turn change nothing: neither the
 state hash nor the timers, and what is refused leaves nothing to be remembered either."""
 
-from crossbook.common.commands import AdvanceTime, Command, SetCancelAfter
-from crossbook.common.events import CommandRejected, Event, OrderExpired, OrderRepeated
+from crossbook.common.messages.commands import AdvanceTime, Command, SetCancelAfter
+from crossbook.common.messages.events import CommandRejected, Event, OrderExpired, OrderRepeated
 from crossbook.common.types import RejectReason
 from crossbook.matcher.engine import Engine
 from crossbook.matcher.snapshot import state_hash

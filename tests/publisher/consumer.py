@@ -2,9 +2,10 @@
 
 from collections.abc import Callable
 
-from crossbook.common.codec import decode_feed, decode_feed_reply, encode
-from crossbook.common.depth import BookChecksum, Depth, OrderDepth
-from crossbook.common.feed import (
+from crossbook.common.following.depth import BookChecksum, Depth, OrderDepth
+from crossbook.common.instruments import Instrument
+from crossbook.common.messages.codec import decode_feed, decode_feed_reply, encode
+from crossbook.common.messages.feed import (
     BestBidOffer,
     DepthUpdate,
     FeedReply,
@@ -21,8 +22,7 @@ from crossbook.common.feed import (
     Trades,
     topic,
 )
-from crossbook.common.instruments import Instrument
-from crossbook.common.metrics import Metrics
+from crossbook.common.messages.process_metrics import Metrics
 from crossbook.common.types import Side
 from crossbook.publisher.history import Frames
 

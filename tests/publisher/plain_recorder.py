@@ -3,8 +3,8 @@ time: what the publisher's own are compared with."""
 
 from collections.abc import Sequence
 
-from crossbook.common.feed import Ticker, Trade
-from crossbook.common.history import (
+from crossbook.common.messages.feed import Ticker, Trade
+from crossbook.common.messages.history_queries import (
     CANDLE_INTERVALS_S,
     Candle,
     HistoryAnswer,

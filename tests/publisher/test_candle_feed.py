@@ -10,13 +10,18 @@ from random import Random
 
 import pytest
 
-from crossbook.common.codec import decode_events, decode_feed_reply, decode_sync_reply, encode
-from crossbook.common.events import EventBatch, TradeExecuted
-from crossbook.common.feed import Candles, Ticker, Trade, Trades
-from crossbook.common.feed_follower import FeedFollower
-from crossbook.common.feed_line import RETRY_NS
-from crossbook.common.history import CANDLE_INTERVALS_S, Candle
-from crossbook.common.sync import Books
+from crossbook.common.following.feed_follower import FeedFollower
+from crossbook.common.following.feed_topic import RETRY_NS
+from crossbook.common.messages.codec import (
+    decode_events,
+    decode_feed_reply,
+    decode_sync_reply,
+    encode,
+)
+from crossbook.common.messages.events import EventBatch, TradeExecuted
+from crossbook.common.messages.feed import Candles, Ticker, Trade, Trades
+from crossbook.common.messages.history_queries import CANDLE_INTERVALS_S, Candle
+from crossbook.common.messages.matcher_queries import Books
 from crossbook.publisher.feed import Feed
 from crossbook.publisher.past import Past
 from crossbook.publisher.replica import Replica

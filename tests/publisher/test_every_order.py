@@ -3,18 +3,18 @@ the feed keeps is what the publisher has."""
 
 import pytest
 
-from crossbook.common.codec import decode_feed, encode
-from crossbook.common.depth import OrderDepth
-from crossbook.common.events import Event, EventBatch
-from crossbook.common.feed import (
+from crossbook.common.following.depth import OrderDepth
+from crossbook.common.instruments import Instrument
+from crossbook.common.messages.codec import decode_feed, encode
+from crossbook.common.messages.events import Event, EventBatch
+from crossbook.common.messages.feed import (
     FeedReject,
     InstrumentList,
     InstrumentsRequest,
     OrdersUpdate,
     SnapshotRequest,
 )
-from crossbook.common.instruments import Instrument
-from crossbook.common.sync import Books
+from crossbook.common.messages.matcher_queries import Books
 from crossbook.common.types import RejectReason, Side
 from crossbook.matcher.engine import Engine
 from crossbook.publisher.feed import Feed

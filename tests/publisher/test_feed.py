@@ -4,10 +4,11 @@ from zlib import crc32
 
 import pytest
 
-from crossbook.common.codec import decode_feed
-from crossbook.common.commands import Instructions
 from crossbook.common.errors import StreamError
-from crossbook.common.events import (
+from crossbook.common.instruments import example
+from crossbook.common.messages.codec import decode_feed
+from crossbook.common.messages.commands import Instructions
+from crossbook.common.messages.events import (
     CommandRejected,
     Event,
     EventBatch,
@@ -17,7 +18,7 @@ from crossbook.common.events import (
     OrderExpired,
     TradeExecuted,
 )
-from crossbook.common.feed import (
+from crossbook.common.messages.feed import (
     BestBidOffer,
     DepthUpdate,
     FeedMessage,
@@ -28,8 +29,7 @@ from crossbook.common.feed import (
     Trade,
     Trades,
 )
-from crossbook.common.instruments import example
-from crossbook.common.sync import Books, BookState, RestingOrder
+from crossbook.common.messages.matcher_queries import Books, BookState, RestingOrder
 from crossbook.publisher.feed import Feed
 
 BUY, SELL = 1, 2

@@ -7,8 +7,8 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from crossbook.common.events import Event, EventBatch, OrderAccepted, TradeExecuted
 from crossbook.common.instruments import example
+from crossbook.common.messages.events import Event, EventBatch, OrderAccepted, TradeExecuted
 from crossbook.common.types import Side
 from crossbook.publisher.feed import CHANGED_NS, Feed
 

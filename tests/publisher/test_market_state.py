@@ -6,8 +6,9 @@ from operator import attrgetter
 
 import pytest
 
-from crossbook.common.codec import decode_feed
-from crossbook.common.events import (
+from crossbook.common.instruments import Instrument, example
+from crossbook.common.messages.codec import decode_feed
+from crossbook.common.messages.events import (
     AuctionUncrossed,
     Event,
     EventBatch,
@@ -15,10 +16,15 @@ from crossbook.common.events import (
     OrderAccepted,
     OrderCanceled,
 )
-from crossbook.common.feed import BestBidOffer, DepthUpdate, FeedMessage, MarketState, OrdersUpdate
-from crossbook.common.instruments import Instrument, example
+from crossbook.common.messages.feed import (
+    BestBidOffer,
+    DepthUpdate,
+    FeedMessage,
+    MarketState,
+    OrdersUpdate,
+)
+from crossbook.common.messages.matcher_queries import Books, BookState, RestingOrder
 from crossbook.common.rules import Rules
-from crossbook.common.sync import Books, BookState, RestingOrder
 from crossbook.common.types import InstrumentState
 from crossbook.matcher.auction import uncross_price
 from crossbook.matcher.engine import Engine

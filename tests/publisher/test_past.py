@@ -2,10 +2,15 @@
 
 from msgspec.structs import replace
 
-from crossbook.common.events import Event, EventBatch, OrderAccepted, TradeExecuted
-from crossbook.common.history import HistoryReject, MarketQuestion, MarketRecord, NotYet
 from crossbook.common.instruments import example
-from crossbook.common.sync import Books, BookState, RestingOrder
+from crossbook.common.messages.events import Event, EventBatch, OrderAccepted, TradeExecuted
+from crossbook.common.messages.history_queries import (
+    HistoryReject,
+    MarketQuestion,
+    MarketRecord,
+    NotYet,
+)
+from crossbook.common.messages.matcher_queries import Books, BookState, RestingOrder
 from crossbook.publisher.feed import CHANGED_NS, Feed
 from crossbook.publisher.past import (
     ALONE_NS,

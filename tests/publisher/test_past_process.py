@@ -6,13 +6,13 @@ from collections.abc import Callable
 import zmq
 
 from crossbook import MarketData
-from crossbook.common import sockets
-from crossbook.common.codec import decode_events, decode_history_question, encode
-from crossbook.common.commands import NewOrder
-from crossbook.common.events import TradeExecuted
-from crossbook.common.feed import Trade
-from crossbook.common.history import MarketQuestion
 from crossbook.common.instruments import load_instruments
+from crossbook.common.messages.codec import decode_events, decode_history_question, encode
+from crossbook.common.messages.commands import NewOrder
+from crossbook.common.messages.events import TradeExecuted
+from crossbook.common.messages.feed import Trade
+from crossbook.common.messages.history_queries import MarketQuestion
+from crossbook.common.process import sockets
 from tests.publisher.plain_recorder import PlainRecorder, plain_latest
 from tests.system.exchange import REPOSITORY, Exchange, free_ports
 

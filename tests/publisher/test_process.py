@@ -8,10 +8,9 @@ from collections.abc import Callable, Iterator
 import pytest
 import zmq
 
-from crossbook.common import sockets
-from crossbook.common.codec import decode_feed, decode_feed_reply, encode
-from crossbook.common.commands import Command, MassCancelOrders, NewOrder
-from crossbook.common.feed import (
+from crossbook.common.messages.codec import decode_feed, decode_feed_reply, encode
+from crossbook.common.messages.commands import Command, MassCancelOrders, NewOrder
+from crossbook.common.messages.feed import (
     HEARTBEAT_TOPIC,
     FeedReject,
     FeedReply,
@@ -22,6 +21,7 @@ from crossbook.common.feed import (
     Snapshot,
     SnapshotRequest,
 )
+from crossbook.common.process import sockets
 from crossbook.common.types import RejectReason, Side
 from tests.publisher.consumer import Consumer
 from tests.system.exchange import Exchange

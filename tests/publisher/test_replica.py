@@ -11,17 +11,17 @@ from random import Random
 
 import pytest
 
-from crossbook.common.codec import (
+from crossbook.common.messages.codec import (
     decode_events,
     decode_feed,
     decode_sync_reply,
     decode_sync_request,
     encode,
 )
-from crossbook.common.commands import AddInstrument, Command, SetInstrumentState
-from crossbook.common.events import EventBatch, OrderCanceled
-from crossbook.common.feed import Heartbeat
-from crossbook.common.sync import Books, BooksRequest, BookState, ResendRequest
+from crossbook.common.messages.commands import AddInstrument, Command, SetInstrumentState
+from crossbook.common.messages.events import EventBatch, OrderCanceled
+from crossbook.common.messages.feed import Heartbeat
+from crossbook.common.messages.matcher_queries import Books, BooksRequest, BookState, ResendRequest
 from crossbook.common.types import Side
 from crossbook.matcher.engine import Engine
 from crossbook.matcher.history import EventHistory

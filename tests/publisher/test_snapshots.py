@@ -3,9 +3,10 @@
 import msgspec
 import pytest
 
-from crossbook.common.codec import encode
-from crossbook.common.events import EventBatch, OrderAccepted
-from crossbook.common.feed import (
+from crossbook.common.instruments import example
+from crossbook.common.messages.codec import encode
+from crossbook.common.messages.events import EventBatch, OrderAccepted
+from crossbook.common.messages.feed import (
     FeedReject,
     InstrumentList,
     InstrumentsRequest,
@@ -15,8 +16,7 @@ from crossbook.common.feed import (
     SnapshotRequest,
     TooOld,
 )
-from crossbook.common.instruments import example
-from crossbook.common.sync import Books
+from crossbook.common.messages.matcher_queries import Books
 from crossbook.common.types import RejectReason
 from crossbook.publisher.feed import Feed
 from crossbook.publisher.replica import Replica

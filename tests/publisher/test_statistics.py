@@ -5,10 +5,15 @@ from random import Random
 import pytest
 from msgspec.structs import replace
 
-from crossbook.common.codec import decode_feed
-from crossbook.common.feed import Candles, FeedMessage, Ticker, Trade
-from crossbook.common.history import CANDLE_INTERVALS_S, Candle, MarketQuestion, MarketRecord
 from crossbook.common.instruments import example
+from crossbook.common.messages.codec import decode_feed
+from crossbook.common.messages.feed import Candles, FeedMessage, Ticker, Trade
+from crossbook.common.messages.history_queries import (
+    CANDLE_INTERVALS_S,
+    Candle,
+    MarketQuestion,
+    MarketRecord,
+)
 from crossbook.publisher import statistics
 from crossbook.publisher.statistics import Statistics
 from tests.publisher.plain_recorder import (

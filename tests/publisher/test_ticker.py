@@ -4,7 +4,7 @@ from random import Random
 
 import pytest
 
-from crossbook.common.feed import Trade
+from crossbook.common.messages.feed import Trade
 from crossbook.publisher.ticker import DAY_MINUTES, MINUTE_NS, RollingDay
 from tests.publisher.plain_recorder import plain_candles, trade
 

@@ -2,11 +2,11 @@
 
 from random import Random
 
-from crossbook.common.candles import SECOND_NS
-from crossbook.common.codec import decode_events, encode
-from crossbook.common.commands import Command
-from crossbook.common.events import EventBatch
-from crossbook.common.sync import ResendRequest, SyncReply
+from crossbook.common.following.candles import SECOND_NS
+from crossbook.common.messages.codec import decode_events, encode
+from crossbook.common.messages.commands import Command
+from crossbook.common.messages.events import EventBatch
+from crossbook.common.messages.matcher_queries import ResendRequest, SyncReply
 from crossbook.matcher.engine import Engine
 from crossbook.matcher.history import EventHistory
 from crossbook.matcher.sequencer import Sequencer

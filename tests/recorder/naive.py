@@ -5,8 +5,9 @@ from typing import Any
 
 from sqlalchemy import Engine, select
 
-from crossbook.common.candles import SECOND_NS
-from crossbook.common.events import (
+from crossbook.common.following.candles import SECOND_NS
+from crossbook.common.instruments import Instrument
+from crossbook.common.messages.events import (
     Event,
     InstrumentAdded,
     OrderAccepted,
@@ -18,8 +19,7 @@ from crossbook.common.events import (
     OrderTriggered,
     TradeExecuted,
 )
-from crossbook.common.history import CANDLE_INTERVALS_S
-from crossbook.common.instruments import Instrument
+from crossbook.common.messages.history_queries import CANDLE_INTERVALS_S
 from crossbook.common.types import OrderStatus, RejectReason
 from crossbook.recorder.tables import CANDLES, FILLS, ORDERS, TRADES
 

@@ -3,7 +3,8 @@
 import pytest
 
 from crossbook.common.errors import StreamError
-from crossbook.common.events import (
+from crossbook.common.instruments import example
+from crossbook.common.messages.events import (
     Event,
     EventBatch,
     OrderAccepted,
@@ -12,7 +13,6 @@ from crossbook.common.events import (
     OrderExpired,
     TradeExecuted,
 )
-from crossbook.common.instruments import example
 from crossbook.common.types import MAX_INT, OrderStatus, RejectReason
 from crossbook.recorder.digest import Changes, Digest, OrderChange, Position
 

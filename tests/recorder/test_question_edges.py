@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 from sqlalchemy import Engine
 
-from crossbook.common.history import (
+from crossbook.common.messages.history_queries import (
     Candle,
     CandlesQuestion,
     FillsQuestion,

@@ -8,9 +8,9 @@ import pytest
 from msgspec.structs import replace
 from sqlalchemy import Engine, event
 
-from crossbook.common.candles import SECOND_NS
-from crossbook.common.codec import encode
-from crossbook.common.history import (
+from crossbook.common.following.candles import SECOND_NS
+from crossbook.common.messages.codec import encode
+from crossbook.common.messages.history_queries import (
     ROWS_MAX,
     Candle,
     CandleRecords,
@@ -29,7 +29,7 @@ from crossbook.common.history import (
     TradeRecords,
     TradesQuestion,
 )
-from crossbook.common.metrics import MetricsRequest
+from crossbook.common.messages.process_metrics import MetricsRequest
 from crossbook.recorder.digest import Digest, Position
 from crossbook.recorder.questions import HistoryDesk, read_question
 from crossbook.recorder.store import Store

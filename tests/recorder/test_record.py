@@ -12,8 +12,8 @@ from random import Random
 import pytest
 from sqlalchemy import Engine
 
-from crossbook.common.codec import decode_sync_reply, encode
-from crossbook.common.events import EventBatch
+from crossbook.common.messages.codec import decode_sync_reply, encode
+from crossbook.common.messages.events import EventBatch
 from crossbook.recorder import store as store_module
 from crossbook.recorder.digest import Digest
 from crossbook.recorder.replica import RESEND_AGAIN_NS, Replica

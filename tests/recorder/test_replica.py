@@ -5,9 +5,9 @@ from collections.abc import Callable
 import pytest
 from msgspec import Raw
 
-from crossbook.common.codec import encode
-from crossbook.common.events import EventBatch
-from crossbook.common.sync import Resend, ResendRequest, ResendTooOld
+from crossbook.common.messages.codec import encode
+from crossbook.common.messages.events import EventBatch
+from crossbook.common.messages.matcher_queries import Resend, ResendRequest, ResendTooOld
 from crossbook.recorder.digest import Position
 from crossbook.recorder.replica import RESEND_AGAIN_NS, RecordBrokenError, Replica
 

@@ -7,8 +7,8 @@ import pytest
 from msgspec.structs import replace
 from sqlalchemy import Engine
 
-from crossbook.common.candles import SECOND_NS
-from crossbook.common.history import Candle
+from crossbook.common.following.candles import SECOND_NS
+from crossbook.common.messages.history_queries import Candle
 from crossbook.recorder import retention as retention_module
 from crossbook.recorder.digest import Changes, OrderRow, Position
 from crossbook.recorder.retention import BUSY_NS, DAY_NS, IDLE_NS, Retention

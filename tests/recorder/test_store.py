@@ -11,7 +11,7 @@ from sqlalchemy import Engine, inspect, select, text, update
 from sqlalchemy.exc import IntegrityError
 
 from crossbook.common.errors import ConfigError
-from crossbook.common.history import (
+from crossbook.common.messages.history_queries import (
     Candle,
     CandleRecords,
     CandlesQuestion,

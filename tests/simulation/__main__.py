@@ -4,7 +4,7 @@ import argparse
 import sys
 import traceback
 
-from crossbook.common.log import set_up_logging
+from crossbook.common.process.log import set_up_logging
 from tests.simulation.run import STEPS, SimulationFailed, simulate
 
 

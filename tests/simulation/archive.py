@@ -5,9 +5,9 @@ from typing import Any
 
 from msgspec import Struct
 
-from crossbook.common.codec import decode_events
-from crossbook.common.commands import Command
-from crossbook.common.events import Event, TimeAdvanced, TradeExecuted
+from crossbook.common.messages.codec import decode_events
+from crossbook.common.messages.commands import Command
+from crossbook.common.messages.events import Event, TimeAdvanced, TradeExecuted
 from crossbook.common.sequence import epoch_of
 from tests.simulation.world import require
 

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from crossbook.common.codec import decode_commands, encode
+from crossbook.common.messages.codec import decode_commands, encode
 from crossbook.common.sequence import base_at
 from crossbook.gateway.desk import OrderDesk
 from crossbook.gateway.link import MatcherLink

@@ -5,14 +5,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from crossbook.asked import Unanswered
-from crossbook.common.commands import (
+from crossbook.common.instruments import FEE_SCALE, Instrument
+from crossbook.common.messages.commands import (
     AmendOrder,
     CancelOrder,
     MassCancelOrders,
     NewOrder,
     SetCancelAfter,
 )
-from crossbook.common.entry import (
+from crossbook.common.messages.entry import (
     Ack,
     Amend,
     Cancel,
@@ -22,7 +23,7 @@ from crossbook.common.entry import (
     New,
     Reject,
 )
-from crossbook.common.events import (
+from crossbook.common.messages.events import (
     CancelAfterSet,
     CommandRejected,
     Event,
@@ -37,7 +38,6 @@ from crossbook.common.events import (
     OrderTriggered,
     TradeExecuted,
 )
-from crossbook.common.instruments import FEE_SCALE, Instrument
 from crossbook.common.types import ExecutionKind, OrderStatus, RejectReason, Side
 from tests.simulation.archive import Archive, Handed
 from tests.simulation.conditions import INSTRUMENTS

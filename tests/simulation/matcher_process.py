@@ -3,9 +3,9 @@
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from crossbook.common.codec import decode_sync_request, encode
 from crossbook.common.errors import CrossbookError
 from crossbook.common.instruments import Instrument
+from crossbook.common.messages.codec import decode_sync_request, encode
 from crossbook.matcher.engine import Engine
 from crossbook.matcher.history import EventHistory
 from crossbook.matcher.invariants import check

@@ -2,8 +2,13 @@
 
 from typing import Final
 
-from crossbook.common.codec import decode_events, decode_feed_reply, decode_sync_reply, encode
-from crossbook.common.feed_follower import HELD_MAX, FeedFollower
+from crossbook.common.following.feed_follower import HELD_MAX, FeedFollower
+from crossbook.common.messages.codec import (
+    decode_events,
+    decode_feed_reply,
+    decode_sync_reply,
+    encode,
+)
 from crossbook.common.sequence import base_at
 from crossbook.publisher.feed import Feed
 from crossbook.publisher.past import Past

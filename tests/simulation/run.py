@@ -5,7 +5,7 @@ from random import Random
 
 from msgspec import Struct
 
-from crossbook.common.entry import TOKEN_BYTES
+from crossbook.common.messages.entry import TOKEN_BYTES
 from crossbook.common.types import Side
 from crossbook.matcher.invariants import check
 from crossbook.matcher.recovery import recover

@@ -7,11 +7,11 @@ import pytest
 from msgspec.structs import replace
 
 from crossbook import matcher
-from crossbook.common.codec import decode_commands, encode
-from crossbook.common.events import EventBatch
-from crossbook.common.feed_follower import FeedFollower
-from crossbook.common.stream import StreamFollower
-from crossbook.common.sync import Books
+from crossbook.common.following.event_stream import StreamFollower
+from crossbook.common.following.feed_follower import FeedFollower
+from crossbook.common.messages.codec import decode_commands, encode
+from crossbook.common.messages.events import EventBatch
+from crossbook.common.messages.matcher_queries import Books
 from crossbook.gateway.catch_up import CatchUps
 from crossbook.gateway.desk import OrderDesk
 from crossbook.gateway.link import MatcherLink
@@ -114,7 +114,7 @@ def unsynced_bytes_are_not_written_again(patch: Patch) -> None:
 
 def events_are_reported_twice(patch: Patch) -> None:
     """A part of a batch that was heard before is reported again."""
-    patch.setattr("crossbook.common.stream._after", lambda batch, seq: batch)
+    patch.setattr("crossbook.common.following.event_stream._after", lambda batch, seq: batch)
     take = StreamFollower.take
 
     def generous(self: StreamFollower, batch: EventBatch) -> Sequence[EventBatch]:
@@ -155,8 +155,10 @@ def answer_is_lost_with_the_connection(patch: Patch) -> None:
 
 def consumer_ignores_a_hole(patch: Patch) -> None:
     """A consumer of the feed goes on behind a missing message."""
-    patch.setattr("crossbook.common.local_book.LocalBook._follows", lambda self, prev, seq: True)
-    patch.setattr("crossbook.common.local_book.BookChecksum.of", lambda self, depth: 0)
+    patch.setattr(
+        "crossbook.common.following.local_book.LocalBook._follows", lambda self, prev, seq: True
+    )
+    patch.setattr("crossbook.common.following.local_book.BookChecksum.of", lambda self, depth: 0)
     out_of_order = FeedFollower._out_of_order
 
     def careless(self: FeedFollower, line: Any, seq: int, payload: bytes) -> None:

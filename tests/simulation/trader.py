@@ -13,8 +13,8 @@ from typing import Final
 from msgspec.structs import replace
 
 from crossbook.asked import Outcome, Unanswered
-from crossbook.common.codec import decode_replies
-from crossbook.common.entry import (
+from crossbook.common.messages.codec import decode_replies
+from crossbook.common.messages.entry import (
     Ack,
     Amend,
     Cancel,

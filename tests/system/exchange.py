@@ -26,9 +26,10 @@ from weakref import WeakSet
 
 import zmq
 
-from crossbook.common import codec, entry, feed, sockets
-from crossbook.common.config import Settings
-from crossbook.common.programs import MODULES
+from crossbook.common.messages import codec, entry, feed
+from crossbook.common.process import sockets
+from crossbook.common.process.config import Settings
+from crossbook.common.process.programs import MODULES
 from tests.system.session import Session
 from tests.system.starter import Process, start
 

@@ -7,7 +7,8 @@ from typing import Self
 import msgspec
 import zmq
 
-from crossbook.common import codec, feed, sockets
+from crossbook.common.messages import codec, feed
+from crossbook.common.process import sockets
 
 ANSWER_SECONDS = 10.0
 

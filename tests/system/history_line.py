@@ -12,11 +12,12 @@ import zmq
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
-from crossbook.common import codec, sockets
-from crossbook.common.commands import AmendOrder, CancelOrder, Command, NewOrder
-from crossbook.common.history import HistoryAnswer, HistoryQuestion
 from crossbook.common.instruments import load_instruments
-from crossbook.common.programs import MODULES
+from crossbook.common.messages import codec
+from crossbook.common.messages.commands import AmendOrder, CancelOrder, Command, NewOrder
+from crossbook.common.messages.history_queries import HistoryAnswer, HistoryQuestion
+from crossbook.common.process import sockets
+from crossbook.common.process.programs import MODULES
 from crossbook.matcher.disk import FileDisk
 from crossbook.matcher.journal import Journal
 from crossbook.recorder.database import open_database

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import zmq
 
-from crossbook.common.clock import FakeClock
+from crossbook.common.process.clock import FakeClock
 
 MS = 1_000_000
 

@@ -5,7 +5,7 @@ from typing import Self
 
 import zmq
 
-from crossbook.common import sockets
+from crossbook.common.process import sockets
 from tests.system.exchange import free_ports
 
 

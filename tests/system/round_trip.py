@@ -10,7 +10,7 @@ import os
 import sys
 import time
 
-from crossbook.common import entry, feed
+from crossbook.common.messages import entry, feed
 from crossbook.common.types import Side
 from tests.system.feed_tap import FeedTap
 from tests.system.session import Session

@@ -9,7 +9,8 @@ from typing import Self, TypeVar
 
 import zmq
 
-from crossbook.common import codec, entry, sockets
+from crossbook.common.messages import codec, entry
+from crossbook.common.process import sockets
 
 ANSWER_SECONDS = 10.0
 Answer = TypeVar("Answer", bound=entry.Reply)

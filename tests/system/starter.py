@@ -22,7 +22,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from crossbook.common.programs import MODULES
+from crossbook.common.process.programs import MODULES
 
 READ_AT_IMPORT: Final = {"CROSSBOOK_CRASH_AT", "MATCHER_BUILD"}
 """Variables whose change a process notices only where it imports for itself."""

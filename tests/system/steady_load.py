@@ -6,7 +6,7 @@ import threading
 import time
 from typing import Self
 
-from crossbook.common import entry
+from crossbook.common.messages import entry
 from crossbook.common.types import SelfTrade
 from tests.system.exchange import select_nothing
 from tests.system.session import Session

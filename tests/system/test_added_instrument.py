@@ -5,8 +5,8 @@ from typing import Any
 from msgspec.structs import replace
 
 from crossbook.admin_client import AdminClient
-from crossbook.common.commands import AddInstrument
 from crossbook.common.instruments import load_instruments
+from crossbook.common.messages.commands import AddInstrument
 from tests.gateway.rest_world import limit
 from tests.system.exchange import RECORDED, REPOSITORY, Exchange
 from tests.system.web import WEB

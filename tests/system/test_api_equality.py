@@ -15,9 +15,10 @@ from typing import NamedTuple
 import zmq
 from websockets.sync.client import connect
 
-from crossbook.common import codec, entry, sockets, sync
-from crossbook.common.feed import DepthUpdate, Snapshot
 from crossbook.common.instruments import Instrument, load_instruments
+from crossbook.common.messages import codec, entry, matcher_queries
+from crossbook.common.messages.feed import DepthUpdate, Snapshot
+from crossbook.common.process import sockets
 from crossbook.market_data import MarketData
 from tests.gateway.json_book import JsonBook
 from tests.system.exchange import REPOSITORY, Exchange
@@ -131,10 +132,10 @@ class FeedWatch:
 
 def matcher_book(dealer: "zmq.Socket[bytes]") -> Book:
     """The matcher's own book, by level."""
-    dealer.send(codec.encode(sync.BooksRequest(1)))
+    dealer.send(codec.encode(matcher_queries.BooksRequest(1)))
     assert dealer.poll(10_000)
     books = codec.decode_sync_reply(dealer.recv())
-    assert isinstance(books, sync.Books)
+    assert isinstance(books, matcher_queries.Books)
     state = next(book for book in books.books if book.instrument == INSTRUMENT.id)
     sides: list[Rows] = []
     for orders in (state.bids, state.asks):

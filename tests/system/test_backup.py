@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from crossbook import Client
-from crossbook.common.programs import VERIFY
+from crossbook.common.process.programs import VERIFY
 from tests.gateway.rest_world import limit
 from tests.system.exchange import RECORDED, REPOSITORY, Exchange
 from tests.system.test_rest import ROLES, enter, look

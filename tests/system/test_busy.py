@@ -4,7 +4,7 @@ import itertools
 import signal
 import time
 
-from crossbook.common import entry
+from crossbook.common.messages import entry
 from crossbook.common.types import RejectReason, Side
 from tests.system.exchange import Exchange
 from tests.system.session import Session

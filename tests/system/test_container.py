@@ -14,8 +14,8 @@ import httpx
 import pytest
 import yaml
 
-from crossbook.common.config import Settings
-from crossbook.common.programs import MODULES
+from crossbook.common.process.config import Settings
+from crossbook.common.process.programs import MODULES
 from crossbook.matcher.segment import SUFFIX
 from tests.system.compose import COMPOSE, STATE_FOLDER, Composition, instructions, services
 from tests.system.exchange import RECORDED, REPOSITORY, select_nothing

@@ -7,9 +7,10 @@ import msgspec
 import pytest
 import zmq
 
-from crossbook.common import codec, entry, feed, sockets
-from crossbook.common.depth import BookChecksum, Depth, OrderDepth
+from crossbook.common.following.depth import BookChecksum, Depth, OrderDepth
 from crossbook.common.instruments import Instrument
+from crossbook.common.messages import codec, entry, feed
+from crossbook.common.process import sockets
 from crossbook.common.types import (
     ExecutionKind,
     Liquidity,

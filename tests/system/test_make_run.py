@@ -16,9 +16,9 @@ import pytest
 
 from crossbook import Client
 from crossbook.commands_simulate import FIRST_ACCOUNT
-from crossbook.common import entry
 from crossbook.common.errors import CrossbookError
-from crossbook.common.programs import MODULES
+from crossbook.common.messages import entry
+from crossbook.common.process.programs import MODULES
 from crossbook.errors import OrderRejected
 from tests.system import scrape
 from tests.system.exchange import RECORDED, REPOSITORY, Exchange, is_bound, select_nothing

@@ -10,9 +10,9 @@ import pytest
 from msgspec.structs import replace
 
 from crossbook.admin_client import AdminClient
-from crossbook.common.admin import Act
-from crossbook.common.commands import AddInstrument, SetInstrumentState, Uncross
 from crossbook.common.instruments import load_instruments
+from crossbook.common.messages.admin import Act
+from crossbook.common.messages.commands import AddInstrument, SetInstrumentState, Uncross
 from crossbook.common.types import InstrumentState
 from crossbook.market_data import MarketData
 from tests.gateway.rest_world import limit

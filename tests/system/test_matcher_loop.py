@@ -8,12 +8,17 @@ from typing import Any
 
 import pytest
 
-from crossbook.common.admin import AdminAcceptTime, AdminInspect, AdminTimeAccepted, AdminView
-from crossbook.common.clock import FakeClock
-from crossbook.common.codec import decode_admin_reply, decode_events, encode
-from crossbook.common.commands import Command, Instructions, NewOrder, SetCancelAfter
-from crossbook.common.events import EventBatch, OrderExpired
 from crossbook.common.instruments import example
+from crossbook.common.messages.admin import (
+    AdminAcceptTime,
+    AdminInspect,
+    AdminTimeAccepted,
+    AdminView,
+)
+from crossbook.common.messages.codec import decode_admin_reply, decode_events, encode
+from crossbook.common.messages.commands import Command, Instructions, NewOrder, SetCancelAfter
+from crossbook.common.messages.events import EventBatch, OrderExpired
+from crossbook.common.process.clock import FakeClock
 from crossbook.common.types import TimeInForce
 from crossbook.matcher.engine import Engine
 from crossbook.matcher.history import EventHistory

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import pytest
 from websockets.sync.client import connect
 
-from crossbook.common import entry
+from crossbook.common.messages import entry
 from tests.system import scrape
 from tests.system.exchange import RECORDED, REPOSITORY, Exchange
 from tests.system.relay import Relay

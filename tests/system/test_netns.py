@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from crossbook.common.programs import MODULES
+from crossbook.common.process.programs import MODULES
 from tests.system.exchange import REPOSITORY, process_environment
 
 HOSTS = {"matcher": "10.99.0.1", "publisher": "10.99.0.2", "gateway": "10.99.0.3",

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from crossbook.common.config import Settings
-from crossbook.common.programs import MODULES
+from crossbook.common.process.config import Settings
+from crossbook.common.process.programs import MODULES
 from tests.system.exchange import ADDRESS_SETTINGS, BOUND_BY, RECORDED, Exchange
 
 DERIVED = {

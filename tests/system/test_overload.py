@@ -7,8 +7,8 @@ from typing import Any, Final
 import psutil
 import pytest
 
-from crossbook.common.codec import decode_feed
-from crossbook.common.feed import DepthUpdate, OrdersUpdate
+from crossbook.common.messages.codec import decode_feed
+from crossbook.common.messages.feed import DepthUpdate, OrdersUpdate
 from crossbook.common.types import Side
 from crossbook.market_data import MarketData
 from tests.crash.load import SYMBOLS

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from crossbook.common.depth import BookChecksum, Depth
+from crossbook.common.following.depth import BookChecksum, Depth
 from crossbook.common.instruments import load_instruments
 from crossbook.common.types import Side
 from crossbook.gateway.stream_frame import FrameMaker

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from crossbook.admin_client import AdminClient
-from crossbook.common.commands import SetInstrumentState, Uncross
+from crossbook.common.messages.commands import SetInstrumentState, Uncross
 from crossbook.common.types import InstrumentState
 from tests.system import browser as chromium
 from tests.system.browser import PHONE, Browser

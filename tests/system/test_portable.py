@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from crossbook.common import entry
+from crossbook.common.messages import entry
 from tests.system.exchange import RECORDED, REPOSITORY, Exchange
 from tests.system.session import Session
 from tests.system.starter import start

@@ -10,9 +10,10 @@ from typing import NamedTuple
 
 import zmq
 
-from crossbook.common import codec, entry, feed, sockets, sync
-from crossbook.common.depth import BookChecksum, OrderDepth
+from crossbook.common.following.depth import BookChecksum, OrderDepth
 from crossbook.common.instruments import load_instruments
+from crossbook.common.messages import codec, entry, feed, matcher_queries
+from crossbook.common.process import sockets
 from crossbook.common.types import Side
 from tests.system.exchange import REPOSITORY, Exchange
 from tests.system.feed_tap import FeedTap
@@ -81,7 +82,7 @@ class Watch:
 
     def ask(self) -> None:
         """Ask both for every book."""
-        self._matcher.send(codec.encode(sync.BooksRequest(1)))
+        self._matcher.send(codec.encode(matcher_queries.BooksRequest(1)))
         for symbol in SYMBOLS:
             self._publisher.send(codec.encode(feed.SnapshotRequest(1, symbol, True)))
         self._books_due += 1
@@ -91,7 +92,7 @@ class Watch:
         """Take the answers that are there; with a timeout, all that are due."""
         while self._matcher.poll(timeout_ms if self._books_due else 0):
             books = codec.decode_sync_reply(self._matcher.recv())
-            assert isinstance(books, sync.Books)
+            assert isinstance(books, matcher_queries.Books)
             self._books_due -= 1
             for book in books.books:
                 bids = [(o.order_id, o.price_ticks, o.open_lots) for o in book.bids]

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from crossbook.common.clock import FakeClock
-from crossbook.common.codec import decode_feed, encode
-from crossbook.common.events import EventBatch
-from crossbook.common.feed import HEARTBEAT_TOPIC, Heartbeat
 from crossbook.common.instruments import example
+from crossbook.common.messages.codec import decode_feed, encode
+from crossbook.common.messages.events import EventBatch
+from crossbook.common.messages.feed import HEARTBEAT_TOPIC, Heartbeat
+from crossbook.common.process.clock import FakeClock
 from crossbook.publisher.feed import Feed
 from crossbook.publisher.replica import Replica
 from crossbook.publisher.service import PublisherService, Rounds

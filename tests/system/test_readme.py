@@ -28,9 +28,9 @@ ELSEWHERE: Final = {
     "docker": "tests/system/test_container.py",
     "source": "a shell's own",
     "SHARDS=2": "tests/system/test_shards.py",
-    "MATCHER_COMMANDS": "tests/common/test_config.py",
-    "PUBLISHER_FEED": "tests/common/test_config.py",
-    "DATABASE_URL": "tests/common/test_config.py",
+    "MATCHER_COMMANDS": "tests/common/process/test_config.py",
+    "PUBLISHER_FEED": "tests/common/process/test_config.py",
+    "DATABASE_URL": "tests/common/process/test_config.py",
 }
 """First words of what is tried in another place."""
 

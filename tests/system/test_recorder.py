@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from crossbook.common import codec, entry
-from crossbook.common.history import (
+from crossbook.common.messages import codec, entry
+from crossbook.common.messages.history_queries import (
     FillRecords,
     FillsQuestion,
     HistoryReject,

@@ -10,18 +10,28 @@ from msgspec import Raw
 from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
 
-from crossbook.common.clock import FakeClock
-from crossbook.common.codec import (
+from crossbook.common.instruments import example
+from crossbook.common.messages.codec import (
     decode_history_answer,
     decode_metrics,
     decode_sync_request,
     encode,
 )
-from crossbook.common.events import Event, EventBatch, OrderAccepted
-from crossbook.common.history import HistoryReject, NotYet, TradeRecords, TradesQuestion
-from crossbook.common.instruments import example
-from crossbook.common.metrics import Metrics, MetricsRequest
-from crossbook.common.sync import GatewayRequest, GatewayState, Resend, ResendRequest
+from crossbook.common.messages.events import Event, EventBatch, OrderAccepted
+from crossbook.common.messages.history_queries import (
+    HistoryReject,
+    NotYet,
+    TradeRecords,
+    TradesQuestion,
+)
+from crossbook.common.messages.matcher_queries import (
+    GatewayRequest,
+    GatewayState,
+    Resend,
+    ResendRequest,
+)
+from crossbook.common.messages.process_metrics import Metrics, MetricsRequest
+from crossbook.common.process.clock import FakeClock
 from crossbook.recorder import service as module
 from crossbook.recorder.digest import Changes
 from crossbook.recorder.questions import HistoryDesk

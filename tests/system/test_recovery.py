@@ -11,7 +11,8 @@ import pytest
 import zmq
 from msgspec.structs import replace
 
-from crossbook.common import codec, entry, feed, sockets, sync
+from crossbook.common.messages import codec, entry, feed, matcher_queries
+from crossbook.common.process import sockets
 from crossbook.common.types import RejectReason, Side
 from tests.crash.truth import Truth
 from tests.crash.world import INSTRUMENTS
@@ -59,17 +60,17 @@ def wait_until(what: str, condition: Callable[[], bool]) -> None:
         select_nothing(0.01)
 
 
-def matcher_books(exchange: Exchange) -> sync.Books:
+def matcher_books(exchange: Exchange) -> matcher_queries.Books:
     """The matcher's own books."""
     with (
         zmq.Context() as context,
         sockets.sync_dealer(context, exchange.sync) as asker,
     ):
         assert asker.poll(10_000, zmq.POLLOUT)
-        asker.send(codec.encode(sync.BooksRequest(1)))
+        asker.send(codec.encode(matcher_queries.BooksRequest(1)))
         assert asker.poll(10_000), exchange.logs()
         reply = codec.decode_sync_reply(asker.recv())
-        assert isinstance(reply, sync.Books)
+        assert isinstance(reply, matcher_queries.Books)
         return reply
 
 

@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from crossbook.cli import app
-from crossbook.common.feed_follower import FeedFollower
+from crossbook.common.following.feed_follower import FeedFollower
 from crossbook.sample_flow import NAME, sample_path
 from tests.crossbook.lobster_venue import Venue
 from tests.system.exchange import Exchange

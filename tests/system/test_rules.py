@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from crossbook import Client, MarketData, OrderRejected
-from crossbook.common.entry import Execution
+from crossbook.common.messages.entry import Execution
 from crossbook.common.types import ExecutionKind, OrderStatus, RejectReason
 from tests.system.exchange import REPOSITORY, Exchange
 

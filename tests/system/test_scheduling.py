@@ -6,7 +6,7 @@ import psutil
 import pytest
 
 from bench.machine import allows_realtime
-from crossbook.common.scheduling import has_policies
+from crossbook.common.process.scheduling import has_policies
 from tests.system.exchange import RECORDED, Exchange
 
 if not has_policies():

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from crossbook import Client, MarketData, OrderRejected, OutcomeUnknown
-from crossbook.common.entry import Execution
 from crossbook.common.errors import CrossbookError
+from crossbook.common.messages.entry import Execution
 from crossbook.common.shards import shard_of
 from crossbook.common.types import RejectReason
 from tests.system.exchange import Exchange

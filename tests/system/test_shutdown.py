@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from websockets.sync.client import connect
 
-from crossbook.common import entry
+from crossbook.common.messages import entry
 from tests.system.exchange import RECORDED, Exchange
 from tests.system.scrape import value
 from tests.system.session import Session

@@ -18,9 +18,9 @@ import pytest
 
 from crossbook import MarketData
 from crossbook.commands_simulate import FIRST_ACCOUNT
-from crossbook.common import entry
-from crossbook.common.codec import decode_commands, decode_events
 from crossbook.common.instruments import load_instruments
+from crossbook.common.messages import entry
+from crossbook.common.messages.codec import decode_commands, decode_events
 from crossbook.matcher.disk import FileDisk
 from crossbook.matcher.engine import Engine
 from crossbook.matcher.journal import Journal

@@ -15,7 +15,8 @@ import pytest
 import zmq
 
 from bench import stalled
-from crossbook.common import codec, entry, sockets
+from crossbook.common.messages import codec, entry
+from crossbook.common.process import sockets
 from crossbook.common.types import RejectReason, Side
 from tests.system.exchange import Exchange, free_ports
 from tests.system.session import Session

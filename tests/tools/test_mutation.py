@@ -126,7 +126,10 @@ def test_those_nearest_are_run_first_then_others_that_run_it_then_those_that_may
     defect = defects(1)[0]
     area = mutation.AREAS["common"]
     name = f"{MODULE}:{defect.function}"
-    other, starter = "tests/common/test_stream.py::test_a", "tests/common/test_claim.py::test_b"
+    other, starter = (
+        "tests/common/following/test_event_stream.py::test_a",
+        "tests/common/process/test_claim.py::test_b",
+    )
     reached = Reached({name: [f"{MIRROR}::test_c", other]}, [other, starter])
     assert mutation.steps(defect, reached, area) == [[f"{MIRROR}::test_c"], [other], [starter]]
     assert mutation.steps(defect, Reached({}, [starter]), area) == [[], [], [starter]]

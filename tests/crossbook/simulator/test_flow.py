@@ -8,8 +8,8 @@ import pytest
 from msgspec.structs import replace
 
 from bench.venue import Venue
-from crossbook.common.entry import Ack, Amend, Cancel, New, Reject
 from crossbook.common.instruments import Instrument, example
+from crossbook.common.messages.entry import Ack, Amend, Cancel, New, Reject
 from crossbook.common.types import RejectReason
 from crossbook.matcher.invariants import check
 from crossbook.simulator.flow import AGENTS_MOST, Flow

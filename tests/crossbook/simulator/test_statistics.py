@@ -2,8 +2,8 @@
 
 import pytest
 
-from crossbook.common.entry import Ack, Cancel, Execution, New, Reject
 from crossbook.common.instruments import example
+from crossbook.common.messages.entry import Ack, Cancel, Execution, New, Reject
 from crossbook.common.types import ExecutionKind, Liquidity, OrderStatus, RejectReason
 from crossbook.simulator.chance import Chance
 from crossbook.simulator.desk import Desk

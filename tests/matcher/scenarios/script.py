@@ -19,7 +19,8 @@ Orders are named by `id=`. The right side lists, separated by `;`, all that happ
 
 from typing import Any, Final
 
-from crossbook.common.commands import (
+from crossbook.common.instruments import Instrument
+from crossbook.common.messages.commands import (
     AdvanceTime,
     AmendOrder,
     CancelOrder,
@@ -31,7 +32,7 @@ from crossbook.common.commands import (
     SetInstrumentState,
     Uncross,
 )
-from crossbook.common.events import (
+from crossbook.common.messages.events import (
     AuctionUncrossed,
     CancelAfterSet,
     CommandRejected,
@@ -49,7 +50,6 @@ from crossbook.common.events import (
     TimeAdvanced,
     TradeExecuted,
 )
-from crossbook.common.instruments import Instrument
 from crossbook.common.types import (
     InstrumentState,
     OrderType,

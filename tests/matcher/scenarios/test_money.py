@@ -8,8 +8,9 @@ numbers in orders are numbers in balances. Makers pay 1 %, takers 2 %, rounded a
 import pytest
 from msgspec.structs import replace
 
-from crossbook.common.codec import decode_events, encode
-from crossbook.common.commands import (
+from crossbook.common.instruments import MAX_NOTIONAL, Instrument
+from crossbook.common.messages.codec import decode_events, encode
+from crossbook.common.messages.commands import (
     AdjustBalance,
     AmendOrder,
     CancelOrder,
@@ -20,7 +21,7 @@ from crossbook.common.commands import (
     SetInstrumentState,
     Uncross,
 )
-from crossbook.common.events import (
+from crossbook.common.messages.events import (
     AccountOpened,
     BalanceAdjusted,
     CommandRejected,
@@ -29,7 +30,6 @@ from crossbook.common.events import (
     OrderAccepted,
     OrderExpired,
 )
-from crossbook.common.instruments import MAX_NOTIONAL, Instrument
 from crossbook.common.rules import BALANCE_MAX, Rules
 from crossbook.common.types import InstrumentState, OrderType, RejectReason, SelfTrade
 from crossbook.matcher.engine import Engine

@@ -1,0 +1,129 @@
+"""Candles of one instrument, from its trades in order: the same in recorder and publisher.
+
+No clock: the time of a trade is the matcher's, and a candle ends when a trade of a later one comes.
+Each length divides the next, so that a trade costs the same whatever the number of lengths. Sums
+are exact, however large.
+"""
+
+from collections.abc import Iterable
+from typing import Final
+
+from crossbook.common.messages.history_queries import CANDLE_INTERVALS_S, Candle
+
+SECOND_NS: Final = 1_000_000_000
+
+
+class CandleSeries:
+    """The latest candle of every length, and what changed since it was last taken.
+
+    Trades come in order. One that is already contained (`trade_id` at most `last_trade_id`) is
+    ignored, so that a series loaded from a record may be fed from anywhere at or before its end.
+
+    >>> series = CandleSeries((1, 60))
+    >>> series.add(500, 3, 1_500, trade_id=1, seq=7, time_ns=61 * SECOND_NS)
+    >>> series.add(502, 1, 502, trade_id=2, seq=8, time_ns=62 * SECOND_NS)
+    >>> [(c.interval_s, c.open_ns // SECOND_NS, c.volume_lots) for c in series.take_changed()]
+    [(1, 61, 3), (1, 62, 1), (60, 60, 4)]
+    >>> series.take_changed()
+    []
+    """
+
+    def __init__(self, intervals_s: Iterable[int] = CANDLE_INTERVALS_S) -> None:
+        self._intervals_s = tuple(sorted(intervals_s))
+        self._latest: dict[int, Candle] = {}
+        self._changed: dict[tuple[int, int], Candle] = {}
+        self.last_trade_id = 0
+        # Trades of one second that are in no candle yet; `_trades` zero: there are none.
+        self._second_ns = 0
+        self._trades = 0
+        self._open = self._high = self._low = self._close = 0
+        self._volume = self._notional = 0
+        self._first_trade_id = self._seq = 0
+
+    def load(self, latest: Iterable[Candle]) -> None:
+        """Go on from these candles, the latest of each length; what was there is forgotten."""
+        self._latest = {candle.interval_s: candle for candle in latest}
+        self._changed.clear()
+        self._trades = 0
+        self.last_trade_id = max((c.last_trade_id for c in self._latest.values()), default=0)
+
+    def add(
+        self, price_ticks: int, lots: int, notional: int, trade_id: int, seq: int, time_ns: int
+    ) -> None:
+        """Count one trade. `notional` is in the quote asset's smallest unit. O(1)."""
+        if trade_id <= self.last_trade_id:
+            return
+        second_ns = time_ns - time_ns % SECOND_NS
+        if second_ns != self._second_ns:
+            self._fold()
+            self._second_ns = second_ns
+        self.last_trade_id = trade_id
+        if not self._trades:
+            self._open = self._high = self._low = price_ticks
+            self._volume = self._notional = 0
+            self._first_trade_id = trade_id
+        elif price_ticks > self._high:
+            self._high = price_ticks
+        elif price_ticks < self._low:
+            self._low = price_ticks
+        self._close = price_ticks
+        self._volume += lots
+        self._notional += notional
+        self._trades += 1
+        self._seq = seq
+
+    def latest(self) -> list[Candle]:
+        """The latest candle of every length there is one of, shortest first."""
+        self._fold()
+        latest = self._latest
+        return [latest[interval_s] for interval_s in self._intervals_s if interval_s in latest]
+
+    def take_changed(self) -> list[Candle]:
+        """Every candle that got a trade since this was last called, as it is now: shortest length
+        first, then oldest first. The caller bounds them by calling often enough."""
+        self._fold()
+        changed, self._changed = self._changed, {}
+        return [changed[key] for key in sorted(changed)]
+
+    def _fold(self) -> None:
+        """Put the trades that wait into the candle of every length. O(lengths)."""
+        if not self._trades:
+            return
+        for interval_s in self._intervals_s:
+            part = Candle(
+                interval_s,
+                self._second_ns - self._second_ns % (interval_s * SECOND_NS),
+                self._open,
+                self._high,
+                self._low,
+                self._close,
+                self._volume,
+                self._notional,
+                self._trades,
+                self._first_trade_id,
+                self.last_trade_id,
+                self._seq,
+            )
+            before = self._latest.get(interval_s)
+            if before is not None and before.open_ns >= part.open_ns:
+                part = joined(before, part)
+            self._latest[interval_s] = self._changed[interval_s, part.open_ns] = part
+        self._trades = 0
+
+
+def joined(earlier: Candle, later: Candle) -> Candle:
+    """One candle, placed as `earlier`, of the trades of both."""
+    return Candle(
+        earlier.interval_s,
+        earlier.open_ns,
+        earlier.open_ticks,
+        max(earlier.high_ticks, later.high_ticks),
+        min(earlier.low_ticks, later.low_ticks),
+        later.close_ticks,
+        earlier.volume_lots + later.volume_lots,
+        earlier.quote_volume + later.quote_volume,
+        earlier.trades + later.trades,
+        earlier.first_trade_id,
+        later.last_trade_id,
+        later.seq,
+    )

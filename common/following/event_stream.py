@@ -1,0 +1,177 @@
+"""Following the matcher's event stream: batches in order, each exactly once.
+
+Batches arrive from a lossy socket and from resends, so they may be missing, repeated, late or cut
+differently. `StreamFollower` hands them on dense and in order and says what is missing;
+`AskAgain` keeps an owner from asking for the same thing with every batch that arrives. Neither
+does any I/O or reads a clock.
+"""
+
+from bisect import insort
+from collections.abc import Sequence
+from operator import attrgetter
+from typing import Final
+
+from crossbook.common.messages.events import EventBatch
+
+HELD_MAX: Final = 10_000
+"""Most batches held behind a gap; further ones are dropped and asked for again later."""
+
+_NOTHING: Final[tuple[EventBatch, ...]] = ()
+_first_seq = attrgetter("first_seq")
+
+
+class StreamFollower:
+    """One replica's position in the event stream.
+
+    With `from_start` nothing is ready before `reset` has said where the replica's state stands:
+    batches that arrive earlier are held. Without it the first batch sets the position.
+
+    The owner calls `take` for every batch, from the socket or from a resend of its own `stream`.
+    Afterwards `restarted` or `gap` tell whether it has something to ask for.
+
+    >>> follower = StreamFollower(from_start=False)
+    >>> [batch.last_seq for batch in follower.take(EventBatch(7, 11, 12, 0, []))]
+    [12]
+    >>> follower.take(EventBatch(7, 15, 16, 0, []))
+    ()
+    >>> follower.gap()
+    (7, 13, 14)
+    >>> [batch.last_seq for batch in follower.take(EventBatch(7, 13, 14, 0, []))]
+    [14, 16]
+    """
+
+    def __init__(self, from_start: bool, held_max: int = HELD_MAX) -> None:
+        self.stream = 0
+        self.seq = 0
+        self.other_stream = 0
+        self._from_start = from_start
+        self._held_max = held_max
+        self._held: list[EventBatch] = []
+        self._seen = 0
+
+    @property
+    def restarted(self) -> bool:
+        """Whether batches wait of `other_stream`, a history in which `seq` means nothing.
+
+        It stays so, with that stream's batches held, until `reset`.
+        """
+        return self.other_stream != 0
+
+    @property
+    def held(self) -> int:
+        """Batches that wait for something missing before them."""
+        return len(self._held)
+
+    def take(self, batch: EventBatch) -> Sequence[EventBatch]:
+        """The batches that are now in order, oldest first; `seq` is then the last one's.
+
+        Repeated parts are dropped, a batch seen in part is cut to its new part, and batches
+        behind a gap are held. A heartbeat may be among those returned. O(1) for the batch that
+        comes next.
+        """
+        if batch.first_seq == self.seq + 1 and batch.stream == self.stream and not self._held:
+            self.seq = batch.last_seq
+            return (batch,)
+        return self._take_slowly(batch)
+
+    def gap(self) -> tuple[int, int, int] | None:
+        """(stream, from seq, to seq) of the first hole in what is known to exist, if any."""
+        if self.other_stream or not self.stream:
+            return None
+        if self._held:
+            return (self.stream, self.seq + 1, self._held[0].first_seq - 1)
+        if self._seen > self.seq:
+            return (self.stream, self.seq + 1, self._seen)
+        return None
+
+    def reset(self, stream: int, seq: int) -> Sequence[EventBatch]:
+        """Stand at `seq` of `stream`, as a snapshot does, and return what is ready after it.
+
+        Held batches of any other stream are dropped. Should one of them be the newer history,
+        its next batch or heartbeat shows.
+        """
+        if stream != (self.other_stream or self.stream):
+            self._held.clear()
+            self._seen = 0
+        self.stream, self.seq, self.other_stream = stream, seq, 0
+        self._seen = max(self._seen, seq)
+        return self._ready()
+
+    def _take_slowly(self, batch: EventBatch) -> Sequence[EventBatch]:
+        if batch.stream != self.stream:
+            if self.stream or self._from_start:
+                if batch.stream != self.other_stream:
+                    self._held.clear()
+                    self._seen = 0
+                    self.other_stream = batch.stream
+                self._hold(batch)
+                return _NOTHING
+            self.stream = batch.stream
+            self.seq = batch.first_seq - 1
+        elif self.other_stream:
+            return _NOTHING
+        self._hold(batch)
+        return self._ready()
+
+    def _hold(self, batch: EventBatch) -> None:
+        self._seen = max(self._seen, batch.last_seq)
+        if batch.last_seq < batch.first_seq or (
+            not self.other_stream and batch.last_seq <= self.seq
+        ):
+            return
+        insort(self._held, batch, key=_first_seq)
+        if len(self._held) > self._held_max:
+            # The farthest goes: it is needed last, and `_seen` remembers that it exists.
+            self._held.pop()
+
+    def _ready(self) -> Sequence[EventBatch]:
+        """Take out of `_held` what continues `seq`."""
+        ready: list[EventBatch] = []
+        used = 0
+        for batch in self._held:
+            if batch.first_seq > self.seq + 1:
+                break
+            used += 1
+            if batch.last_seq > self.seq:
+                ready.append(_after(batch, self.seq))
+                self.seq = batch.last_seq
+        del self._held[:used]
+        return ready or _NOTHING
+
+
+def _after(batch: EventBatch, seq: int) -> EventBatch:
+    """`batch` without what `seq` already covers."""
+    if batch.first_seq > seq:
+        return batch
+    events = [event for event in batch.events if event.seq > seq]
+    return EventBatch(batch.stream, seq + 1, batch.last_seq, batch.time_ns, events)
+
+
+class AskAgain:
+    """When to ask: at once for something new, and again only after `interval_ns` unanswered.
+
+    >>> ask = AskAgain(interval_ns=200)
+    >>> ask.due((7, 13), now_ns=1_000), ask.due((7, 13), now_ns=1_100), ask.due((7, 13), 1_200)
+    (True, False, True)
+    >>> ask.due((7, 15), now_ns=1_201)
+    True
+    """
+
+    def __init__(self, interval_ns: int) -> None:
+        self._interval_ns = interval_ns
+        self._what: tuple[int, ...] | None = None
+        self._asked_ns = 0
+
+    def due(self, what: tuple[int, ...], now_ns: int) -> bool:
+        """Whether to ask for `what` now; if so, it counts as asked.
+
+        Name a gap by its stream and first number only: its end may move while it is waited for.
+        """
+        if what == self._what and now_ns - self._asked_ns < self._interval_ns:
+            return False
+        self._what, self._asked_ns = what, now_ns
+        return True
+
+    def forget(self) -> None:
+        """The next `due` is true: what was asked for last has not left, or is out of date."""
+        self._what = None

@@ -1,0 +1,110 @@
+"""One instrument's book as a consumer keeps it, from a snapshot and the updates after it."""
+
+from typing import NamedTuple
+
+from crossbook.common.following.depth import BookChecksum, Depth, OrderDepth
+from crossbook.common.instruments import Instrument
+from crossbook.common.messages.feed import DepthUpdate, OrdersUpdate, Snapshot
+from crossbook.common.types import Side
+
+
+class Best(NamedTuple):
+    """Best bid and offer; zero ticks and lots where a side is empty."""
+
+    bid_ticks: int
+    bid_lots: int
+    ask_ticks: int
+    ask_lots: int
+
+
+class LocalBook:
+    """The book of one instrument, by level and, when `by_order`, by order.
+
+    Without `by_level` the levels are those of the orders. `seq` and `orders_seq` are the matcher's
+    sequence numbers the levels and the orders stand at. Prices are ticks, quantities lots;
+    `instrument` turns them into text.
+
+    Each `apply` says whether the update fitted; after False the book is not right any more and
+    needs `load`.
+    """
+
+    def __init__(self, symbol: str, *, by_level: bool = True, by_order: bool = False) -> None:
+        self.symbol = symbol
+        self.instrument: Instrument | None = None
+        self.seq = 0
+        self.orders_seq = 0
+        self.last_trade_id = 0
+        self.order_depth = OrderDepth() if by_order else None
+        self.depth = Depth() if by_level or self.order_depth is None else self.order_depth.depth
+        self._by_level = by_level
+        self._snapshot_seq = 0
+        self._checksum: BookChecksum | None = None
+
+    def bids(self, limit: int | None = None) -> list[tuple[int, int]]:
+        """The best `limit` bid levels (all when None) as (price ticks, lots), best first."""
+        return self.depth.levels(Side.BUY, limit)
+
+    def asks(self, limit: int | None = None) -> list[tuple[int, int]]:
+        """The best `limit` ask levels (all when None) as (price ticks, lots), best first."""
+        return self.depth.levels(Side.SELL, limit)
+
+    @property
+    def best(self) -> Best:
+        """Best bid and offer."""
+        return Best(*self.depth.best(Side.BUY), *self.depth.best(Side.SELL))
+
+    @property
+    def checksum(self) -> int:
+        """The CRC32 of the top ten levels as they stand (see
+        `crossbook.common.following.depth`)."""
+        return self._checksum.of(self.depth) if self._checksum is not None else 0
+
+    def describe(self, instrument: Instrument) -> None:
+        """Say what the book trades; checksums need it."""
+        self.instrument = instrument
+        self._checksum = BookChecksum(instrument)
+
+    def load(self, snapshot: Snapshot) -> bool:
+        """Replace everything by a snapshot; whether it agrees with its own checksum."""
+        self.depth.load(snapshot.bids, snapshot.asks)
+        sound = self.checksum == snapshot.checksum
+        orders = self.order_depth
+        if orders is not None:
+            orders.clear()
+            for side, listed in ((1, snapshot.bid_orders), (2, snapshot.ask_orders)):
+                for order_id, price_ticks, open_lots in listed:
+                    orders.set_order(order_id, side, price_ticks, open_lots)
+            sound = sound and orders.depth.levels(1) == sorted(snapshot.bids, reverse=True)
+            sound = sound and orders.depth.levels(2) == sorted(snapshot.asks)
+        self.seq = self.orders_seq = self._snapshot_seq = snapshot.seq
+        self.last_trade_id = snapshot.last_trade_id
+        return sound
+
+    def apply_levels(self, update: DepthUpdate) -> bool:
+        """Apply an `l2` update; whether it follows on what is here and the checksum agrees."""
+        if not self._follows(update.prev_seq, self.seq):
+            return False
+        depth = self.depth
+        for price_ticks, lots in update.bids:
+            depth.set_level(Side.BUY, price_ticks, lots)
+        for price_ticks, lots in update.asks:
+            depth.set_level(Side.SELL, price_ticks, lots)
+        self.seq = update.seq
+        return self._checksum is None or self._checksum.of(depth) == update.checksum
+
+    def apply_orders(self, update: OrdersUpdate) -> bool:
+        """Apply an `l3` update; whether it follows on what is here."""
+        orders = self.order_depth
+        if orders is None or not self._follows(update.prev_seq, self.orders_seq):
+            return False
+        for change in update.changes:
+            orders.apply(change)
+        self.orders_seq = update.seq
+        if not self._by_level:
+            self.seq = update.seq
+        return True
+
+    def _follows(self, prev_seq: int, seq: int) -> bool:
+        # Which message is the first after a snapshot is told by the topic's own numbers: the
+        # snapshot may stand anywhere behind the message before it.
+        return seq in (prev_seq, self._snapshot_seq)

@@ -1,0 +1,386 @@
+"""Events: what the matcher did, in the past tense, and complete.
+
+From the event stream alone every order, every book and all money moved can be rebuilt. Each
+command applied gets the next `seq`; all its events carry it. The first event of a command is its
+answer and names its origin, except for `TimeAdvanced`, which nobody asked for. Then comes what
+happened, in the order it happened:
+
+- trades, and what ended, shrank or showed its next slice on the way, of the order that came in;
+- `OrderTriggered` makes another order the one that came in, and the same follows.
+
+The order that came in (`OrderAccepted`, `OrderTriggered`, or `OrderAmended` without its place)
+rests with what it has left once the next such event, or the command's end, is there; nothing says
+so separately. It does not rest when an `OrderExpired` ended it, when it waits for its trigger
+(`trigger_ticks`, until it is triggered), or when it is a market order of a call phase.
+"""
+
+from typing import TypeAlias
+
+from msgspec import Struct
+
+from crossbook.common.instruments import Instrument
+from crossbook.common.messages.commands import Instructions
+
+
+class OrderAccepted(Struct, array_like=True, tag=1, gc=False, frozen=True):
+    """An order was entered; its id is `seq`. Fills and a terminal event may follow.
+
+    `instructions` are as asked, with the time at which a DAY order expires.
+    """
+
+    seq: int
+    gateway: int
+    request: int
+    account: int
+    instrument: int
+    side: int
+    order_type: int
+    time_in_force: int
+    price_ticks: int
+    quantity_lots: int
+    client_order_id: str = ""
+    quote_amount: int = 0
+    self_trade: int = 0
+    instructions: Instructions | None = None
+
+
+class CommandRejected(Struct, array_like=True, tag=2, gc=False, frozen=True):
+    """A command was refused; nothing changed. `field` names the field at fault."""
+
+    seq: int
+    gateway: int
+    request: int
+    account: int
+    instrument: int
+    reason: int
+    field: str
+    client_order_id: str = ""
+
+
+class TradeExecuted(Struct, array_like=True, tag=3, gc=False, frozen=True):
+    """Maker and taker exchanged lots at the maker's price.
+
+    Fees are in the asset each side receives (buyer: base, seller: quote), smallest units,
+    rounded against the trader; negative is a rebate. `*_filled_lots` and `*_open_lots` are the
+    orders' totals after this trade. A taker by quote amount has no open lots.
+    """
+
+    seq: int
+    trade_id: int
+    instrument: int
+    price_ticks: int
+    quantity_lots: int
+    aggressor_side: int
+    maker_order_id: int
+    taker_order_id: int
+    maker_account: int
+    taker_account: int
+    maker_fee: int
+    taker_fee: int
+    maker_filled_lots: int
+    maker_open_lots: int
+    taker_filled_lots: int
+    taker_open_lots: int
+    maker_client_order_id: str = ""
+    taker_client_order_id: str = ""
+
+
+class OrderCanceled(Struct, array_like=True, tag=4, gc=False, frozen=True):
+    """An open order ended on request. `request` is zero inside a mass cancel.
+
+    `resting` says that it stood in the book, and did not wait for its trigger or an uncross.
+    `reason` is zero, or `CANCEL_AFTER` or `DISCONNECTED` where the request was a standing one.
+    """
+
+    seq: int
+    gateway: int
+    request: int
+    account: int
+    instrument: int
+    order_id: int
+    side: int
+    price_ticks: int
+    canceled_lots: int
+    filled_lots: int
+    client_order_id: str = ""
+    resting: bool = True
+    reason: int = 0
+
+
+class OrderExpired(Struct, array_like=True, tag=5, gc=False, frozen=True):
+    """What was left of an order is gone without a request. `reason` is a `RejectReason`: with
+    `SELF_TRADE` the order is EXPIRED_IN_MATCH.
+
+    `quote_left` is the unspent part of a market order by quote amount. `resting` says that it
+    stood in the book.
+    """
+
+    seq: int
+    account: int
+    instrument: int
+    order_id: int
+    side: int
+    price_ticks: int
+    expired_lots: int
+    filled_lots: int
+    reason: int
+    client_order_id: str = ""
+    quote_left: int = 0
+    resting: bool = False
+
+
+class OrderCompleted(Struct, array_like=True, tag=6, gc=False, frozen=True):
+    """A market order by quote amount ended: `quote_left` buys less than one lot."""
+
+    seq: int
+    account: int
+    instrument: int
+    order_id: int
+    side: int
+    filled_lots: int
+    quote_left: int
+    client_order_id: str = ""
+
+
+class OrderAmended(Struct, array_like=True, tag=7, gc=False, frozen=True):
+    """An open order has new terms. Without `kept_priority` it left its place and re-entered as an
+    incoming order with `open_lots`: trades may follow, then it rests behind its new level.
+
+    One with `trigger_ticks` waits for that price still. An iceberg shows `shown_lots` from now
+    on (when it rests, at most `display_lots` of what is left).
+    """
+
+    seq: int
+    gateway: int
+    request: int
+    account: int
+    instrument: int
+    order_id: int
+    side: int
+    price_ticks: int
+    quantity_lots: int
+    filled_lots: int
+    open_lots: int
+    kept_priority: bool
+    client_order_id: str = ""
+    trigger_ticks: int = 0
+    display_lots: int = 0
+    shown_lots: int = 0
+
+
+class OrdersMassCanceled(Struct, array_like=True, tag=8, gc=False, frozen=True):
+    """A mass cancel was applied; `count` events `OrderCanceled` follow, oldest order first."""
+
+    seq: int
+    gateway: int
+    request: int
+    account: int
+    instrument: int
+    side: int
+    count: int
+
+
+class OrderRepeated(Struct, array_like=True, tag=9, gc=False, frozen=True):
+    """A new order said again what an earlier one with its client order id had said: nothing
+    happened. `order_id`, `status`, `filled_lots` and `open_lots` are the earlier order's now."""
+
+    seq: int
+    gateway: int
+    request: int
+    account: int
+    instrument: int
+    order_id: int
+    status: int
+    filled_lots: int
+    open_lots: int
+    client_order_id: str
+
+
+class OrderTriggered(Struct, array_like=True, tag=10, gc=False, frozen=True):
+    """The last trade price elected a waiting order: it comes in now, as a limit order at
+    `price_ticks` or, where that is zero, a market order."""
+
+    seq: int
+    account: int
+    instrument: int
+    order_id: int
+    side: int
+    order_type: int
+    time_in_force: int
+    price_ticks: int
+    open_lots: int
+    trigger_ticks: int
+    last_price_ticks: int
+    display_lots: int = 0
+    client_order_id: str = ""
+
+
+class OrderReplenished(Struct, array_like=True, tag=11, gc=False, frozen=True):
+    """What an iceberg showed was traded: it shows its next `shown_lots` at the back of its level
+    (in an uncross: in its place, `requeued` false)."""
+
+    seq: int
+    account: int
+    instrument: int
+    order_id: int
+    side: int
+    price_ticks: int
+    shown_lots: int
+    open_lots: int
+    requeued: bool = True
+    client_order_id: str = ""
+
+
+class OrderReduced(Struct, array_like=True, tag=12, gc=False, frozen=True):
+    """An order lost `prevented_lots` to a smaller one of its own account, and stays in its place.
+
+    `quantity_lots` is its total from now on. `shown_lots` is what an iceberg shows.
+    """
+
+    seq: int
+    account: int
+    instrument: int
+    order_id: int
+    side: int
+    price_ticks: int
+    prevented_lots: int
+    quantity_lots: int
+    filled_lots: int
+    open_lots: int
+    resting: bool
+    shown_lots: int = 0
+    client_order_id: str = ""
+
+
+class TimeAdvanced(Struct, array_like=True, tag=13, gc=False, frozen=True):
+    """What was due by `time_ns` happens now, before anything else may: expiries, orders canceled
+    by `cancel-after` and halts that end follow."""
+
+    seq: int
+    time_ns: int
+
+
+class CancelAfterSet(Struct, array_like=True, tag=14, gc=False, frozen=True):
+    """The account's orders are canceled at `deadline_ns` unless renewed; zero: called off."""
+
+    seq: int
+    gateway: int
+    request: int
+    account: int
+    deadline_ns: int
+
+
+class InstrumentAdded(Struct, array_like=True, tag=15, gc=False, frozen=True):
+    """Another instrument is traded from now on."""
+
+    seq: int
+    gateway: int
+    request: int
+    instrument: int
+    definition: Instrument
+
+
+class InstrumentStateChanged(Struct, array_like=True, tag=16, gc=False, frozen=True):
+    """An instrument is in an `InstrumentState` now; until `until_ns` if that is not zero.
+
+    It is the answer to a request, or (`gateway` and `request` zero) part of another event's
+    consequences: of an uncross, or of time.
+    """
+
+    seq: int
+    gateway: int
+    request: int
+    instrument: int
+    state: int
+    until_ns: int = 0
+
+
+class AuctionUncrossed(Struct, array_like=True, tag=17, gc=False, frozen=True):
+    """A call phase ended: `quantity_lots` trade at `price_ticks` (zero: nothing can).
+
+    `surplus_lots` would have traded at that price too: positive of buyers, negative of sellers.
+    Its trades follow, then what is left of market orders expires, then the state changes.
+    """
+
+    seq: int
+    gateway: int
+    request: int
+    instrument: int
+    price_ticks: int
+    quantity_lots: int
+    surplus_lots: int
+
+
+class FeesChanged(Struct, array_like=True, tag=18, gc=False, frozen=True):
+    """Fee rates of an instrument, or of one account in it (`account` not zero); `inherited`
+    says that the account has the instrument's own again."""
+
+    seq: int
+    gateway: int
+    request: int
+    account: int
+    instrument: int
+    maker_fee_rate: int
+    taker_fee_rate: int
+    inherited: bool = False
+
+
+class BalanceAdjusted(Struct, array_like=True, tag=19, gc=False, frozen=True):
+    """An amount was deposited (positive) or withdrawn; `balance` is the total now, what is held
+    by orders included."""
+
+    seq: int
+    gateway: int
+    request: int
+    account: int
+    asset: str
+    amount: int
+    balance: int
+    transfer_id: str
+
+
+class AccountOpened(Struct, array_like=True, tag=20, gc=False, frozen=True):
+    """An account was seen for the first time and has what the configuration gives every account:
+    (asset, amount)."""
+
+    seq: int
+    account: int
+    balances: list[tuple[str, int]]
+
+
+Event: TypeAlias = (
+    OrderAccepted
+    | CommandRejected
+    | TradeExecuted
+    | OrderCanceled
+    | OrderExpired
+    | OrderCompleted
+    | OrderAmended
+    | OrdersMassCanceled
+    | OrderRepeated
+    | OrderTriggered
+    | OrderReplenished
+    | OrderReduced
+    | TimeAdvanced
+    | CancelAfterSet
+    | InstrumentAdded
+    | InstrumentStateChanged
+    | AuctionUncrossed
+    | FeesChanged
+    | BalanceAdjusted
+    | AccountOpened
+)
+
+
+class EventBatch(Struct, array_like=True, gc=False, frozen=True):
+    """One message of the event stream: all events of the commands `first_seq`..`last_seq`.
+
+    `stream` names the life of the matcher's state: another stream means another history. A
+    heartbeat is a batch without events whose `first_seq` is one past its `last_seq`.
+    """
+
+    stream: int
+    first_seq: int
+    last_seq: int
+    time_ns: int
+    events: list[Event]

@@ -1,0 +1,148 @@
+"""The matcher's internal request socket: resend of events, book snapshots, open orders.
+
+Asked by gateways and publishers only (DEALER to ROUTER, one msgpack frame each way). Never
+reachable by clients.
+"""
+
+from typing import TypeAlias
+
+from msgspec import Raw, Struct
+
+from crossbook.common.instruments import Instrument
+from crossbook.common.messages.entry import Balance, OrderState
+
+
+class ResendRequest(Struct, array_like=True, tag=1, gc=False, frozen=True):
+    """Ask for every event batch that holds a sequence number in `from_seq`..`to_seq`."""
+
+    request_id: int
+    stream: int
+    from_seq: int
+    to_seq: int
+
+
+class BooksRequest(Struct, array_like=True, tag=2, gc=False, frozen=True):
+    """Ask for all books as they stand."""
+
+    request_id: int
+
+
+class OrdersRequest(Struct, array_like=True, tag=3, gc=False, frozen=True):
+    """Ask for open orders of an account, oldest first; instrument zero means all."""
+
+    request_id: int
+    account: int
+    instrument: int
+    order_id: int
+    client_order_id: str
+    after_order_id: int
+    limit: int
+
+
+class GatewayRequest(Struct, array_like=True, tag=4, gc=False, frozen=True):
+    """Ask for the last request number applied of a gateway."""
+
+    request_id: int
+    gateway: int
+
+
+class BalancesRequest(Struct, array_like=True, tag=5, gc=False, frozen=True):
+    """Ask for the balances of an account."""
+
+    request_id: int
+    account: int
+
+
+SyncRequest: TypeAlias = (
+    ResendRequest | BooksRequest | OrdersRequest | GatewayRequest | BalancesRequest
+)
+
+
+class Resend(Struct, array_like=True, tag=101, gc=False, frozen=True):
+    """Encoded `EventBatch`es in order. It may stop short of the range asked for: ask again."""
+
+    request_id: int
+    stream: int
+    batches: list[Raw]
+
+
+class ResendTooOld(Struct, array_like=True, tag=102, gc=False, frozen=True):
+    """The range is gone (or belongs to another stream): take a snapshot instead."""
+
+    request_id: int
+    stream: int
+    first_seq: int
+    last_seq: int
+
+
+class RestingOrder(Struct, array_like=True, gc=False, frozen=True):
+    """One resting order of a book snapshot; the list it stands in is in priority order.
+
+    `open_lots` is what the public sees. An iceberg has `hidden_lots` more and shows
+    `display_lots` of them next. A market order of a call phase has price zero.
+    """
+
+    order_id: int
+    price_ticks: int
+    open_lots: int
+    display_lots: int = 0
+    hidden_lots: int = 0
+
+
+class BookState(Struct, array_like=True, gc=False, frozen=True):
+    """One instrument's book: bids best first, asks best first, its last trade, and its
+    `InstrumentState`, which ends by itself at `until_ns` if that is not zero. `market_bids` and
+    `market_asks` are the market orders that wait for an uncross, as they came."""
+
+    instrument: int
+    bids: list[RestingOrder]
+    asks: list[RestingOrder]
+    last_trade_id: int
+    last_price_ticks: int
+    state: int = 1
+    until_ns: int = 0
+    market_bids: list[RestingOrder] = []
+    market_asks: list[RestingOrder] = []
+
+
+class Books(Struct, array_like=True, tag=103, gc=False, frozen=True):
+    """All books as of `seq` of `stream`, and what they are books of."""
+
+    request_id: int
+    stream: int
+    seq: int
+    time_ns: int
+    books: list[BookState]
+    instruments: list[Instrument] = []
+
+
+class Orders(Struct, array_like=True, tag=104, gc=False, frozen=True):
+    """Open orders as of `seq`."""
+
+    request_id: int
+    seq: int
+    orders: list[OrderState]
+    more: bool
+
+
+class GatewayState(Struct, array_like=True, tag=105, gc=False, frozen=True):
+    """The last request number of `gateway` applied in `stream` (zero for none), and what is
+    traded, as of `seq`."""
+
+    request_id: int
+    gateway: int
+    stream: int
+    seq: int
+    last_request: int
+    instruments: list[Instrument] = []
+
+
+class AccountBalances(Struct, array_like=True, tag=106, gc=False, frozen=True):
+    """Balances as of `seq`, by asset; none where accounts are off."""
+
+    request_id: int
+    seq: int
+    balances: list[Balance]
+
+
+SyncReply: TypeAlias = Resend | ResendTooOld | Books | Orders | GatewayState | AccountBalances

@@ -1,0 +1,270 @@
+"""Why a command was refused, in words that name the value and the limit.
+
+The matcher answers with a reason and a field. Whoever asked still has the command and knows the
+instrument, so the sentence is made there: by the gateway for clients, by the administrator's
+client for acts.
+"""
+
+from typing import Final
+
+from crossbook.common.instruments import FEE_RATE_MAX, MAX_NOTIONAL, Instrument, format_decimal
+from crossbook.common.messages.commands import (
+    AddInstrument,
+    AdjustBalance,
+    AmendOrder,
+    CancelOrder,
+    Command,
+    NewOrder,
+    SetCancelAfter,
+    SetFees,
+    SetInstrumentState,
+    Uncross,
+)
+from crossbook.common.messages.events import CommandRejected
+from crossbook.common.rounding import ROUNDING_PERCENT_MAX
+from crossbook.common.rules import (
+    BALANCE_MAX,
+    CANCEL_AFTER_MAX_NS,
+    ICEBERG_SLICES_MAX,
+    INSTRUMENTS_MAX,
+)
+from crossbook.common.types import MAX_CLIENT_ORDER_ID, RejectReason, Side
+
+_PERCENT_DECIMALS: Final = 4
+_DECIMALS: Final = {"base_decimals": "base", "quote_decimals": "quote"}
+_SECOND_NS: Final = 1_000_000_000
+
+_REASON_TEXT: Final[dict[int, str]] = {
+    RejectReason.UNKNOWN_SYMBOL: "no such instrument",
+    RejectReason.EXCEEDS_LIMIT: "above the limit",
+    RejectReason.UNKNOWN_ORDER: "no such open order",
+    RejectReason.DUPLICATE_CLIENT_ORDER_ID: "an open order of this account has this id",
+    RejectReason.UNSUPPORTED_COMBINATION: "not allowed with the other fields",
+    RejectReason.BAD_TICK: "must be at least one tick",
+    RejectReason.BAD_LOT: "below the instrument's minimum quantity",
+    RejectReason.MIN_NOTIONAL: "price times quantity is below the instrument's minimum",
+    RejectReason.MALFORMED: "not a sound value",
+    RejectReason.MARKET_HALTED: "the instrument takes no such order at present",
+    RejectReason.INSUFFICIENT_BALANCE: "the account has not enough for it",
+    RejectReason.POST_ONLY_WOULD_TAKE: "it would trade at once",
+    RejectReason.STOP_WOULD_TRIGGER: "the last price has reached it already",
+    RejectReason.TOO_LATE: "this time has passed",
+    RejectReason.BUSY: "no more named orders can be remembered now: try again later",
+    RejectReason.DUPLICATE_TRANSFER: "a transfer of this name was made before",
+}
+
+
+_ACT_TEXT: Final[dict[tuple[type, int, str], str]] = {
+    (AmendOrder, RejectReason.MALFORMED, "price"): "give a price or a quantity",
+    (AmendOrder, RejectReason.MALFORMED, "quantity"): "give a price or a quantity",
+    (
+        AdjustBalance,
+        RejectReason.UNSUPPORTED_COMBINATION,
+        "account",
+    ): "the exchange keeps no accounts (ACCOUNTS=off)",
+    (
+        AdjustBalance,
+        RejectReason.MALFORMED,
+        "transfer_id",
+    ): f"the name of a transfer has 1 to {MAX_CLIENT_ORDER_ID} characters",
+    (AdjustBalance, RejectReason.MALFORMED, "amount"): "the amount is zero",
+    (AdjustBalance, RejectReason.UNKNOWN_SYMBOL, "asset"): "no instrument here has this asset",
+    (
+        AddInstrument,
+        RejectReason.UNSUPPORTED_COMBINATION,
+        "instrument",
+    ): "an instrument of this id or this symbol is traded already",
+    (
+        AddInstrument,
+        RejectReason.UNSUPPORTED_COMBINATION,
+        "decimals",
+    ): "another instrument gives one of its assets other decimals",
+    (
+        SetInstrumentState,
+        RejectReason.UNSUPPORTED_COMBINATION,
+        "state",
+    ): "the book is crossed, or being uncrossed: uncross it first",
+    (
+        SetInstrumentState,
+        RejectReason.UNSUPPORTED_COMBINATION,
+        "until",
+    ): "an open instrument is open without end",
+    (
+        Uncross,
+        RejectReason.UNSUPPORTED_COMBINATION,
+        "state",
+    ): "only an instrument in its auction is uncrossed",
+    (
+        SetFees,
+        RejectReason.UNSUPPORTED_COMBINATION,
+        "maker_fee_rate",
+    ): "maker and taker fee together are below zero",
+    (
+        SetFees,
+        RejectReason.UNSUPPORTED_COMBINATION,
+        "account",
+    ): "only an account's own rates can be taken away",
+}
+"""Of refusals that have one cause in one kind of command."""
+
+
+def refusal_text(
+    event: CommandRejected,
+    command: Command,
+    instrument: Instrument | None = None,
+    max_open_orders: int = 0,
+) -> str:
+    """Why `command` was refused; `instrument` is the one it names, where that is known.
+
+    `max_open_orders` is the venue's rule, zero where it is not known.
+    """
+    reason, field = event.reason, event.field
+    text = ""
+    known = _ACT_TEXT.get((type(command), reason, field))
+    if known is not None:
+        return known
+    if isinstance(command, CancelOrder | AmendOrder) and reason == RejectReason.UNKNOWN_ORDER:
+        named = command.client_order_id if not command.order_id else str(command.order_id)
+        text = f"the account has no open order {named} there"
+    elif reason == RejectReason.DUPLICATE_CLIENT_ORDER_ID:
+        text = f"an open order of this account has the id {event.client_order_id!r}"
+    elif field == "account" and isinstance(command, NewOrder) and max_open_orders:
+        text = f"an account may have {max_open_orders} open orders, and this one has them"
+    elif isinstance(command, NewOrder | AmendOrder):
+        if instrument is not None:
+            text = _order_text(reason, field, command, instrument)
+    else:
+        text = _act_text(reason, field, command)
+    return text or _REASON_TEXT.get(reason, "refused")
+
+
+def _order_text(
+    reason: int, field: str, command: NewOrder | AmendOrder, instrument: Instrument
+) -> str:
+    """The sentence for an order's or amend's value that is out of range; empty if it is none."""
+    if reason == RejectReason.INSUFFICIENT_BALANCE:
+        return _balance_text(command, instrument)
+    if field in ("price", "stop_price"):
+        ticks = command.price_ticks if field == "price" else _trigger_ticks(command)
+        given = _given(ticks, instrument.price_text(ticks), f"a {field}")
+        if reason == RejectReason.BAD_TICK:
+            least = instrument.price_text(instrument.min_price_ticks)
+            return f"{given} is below the lowest of {instrument.symbol}, {least}"
+        if reason == RejectReason.EXCEEDS_LIMIT:
+            most = instrument.price_text(instrument.max_price_ticks)
+            return f"{given} is above the highest of {instrument.symbol}, {most}"
+        if reason == RejectReason.STOP_WOULD_TRIGGER:
+            return f"the last price has reached {given} already"
+    elif field == "quantity":
+        return _quantity_text(reason, command, instrument)
+    elif field == "display_quantity":
+        return _display_text(reason, command, instrument)
+    elif field == "quote_amount" and isinstance(command, NewOrder):
+        return _notional_text(reason, command.quote_amount, "", instrument)
+    return ""
+
+
+def _quantity_text(reason: int, command: NewOrder | AmendOrder, instrument: Instrument) -> str:
+    lots, ticks = command.quantity_lots, command.price_ticks
+    given = _given(lots, instrument.quantity_text(lots), "a quantity")
+    if reason == RejectReason.BAD_LOT:
+        least = _lots(instrument, instrument.min_quantity_lots)
+        return f"{given} is below the smallest of {instrument.symbol}, {least}"
+    if reason == RejectReason.EXCEEDS_LIMIT and lots > instrument.max_quantity_lots:
+        most = _lots(instrument, instrument.max_quantity_lots)
+        return f"{given} is above the largest of {instrument.symbol}, {most}"
+    if reason in (RejectReason.EXCEEDS_LIMIT, RejectReason.MIN_NOTIONAL):
+        notional = ticks * lots * instrument.notional_per_tick_lot
+        return _notional_text(reason, notional, "price times quantity", instrument)
+    return ""
+
+
+def _notional_text(reason: int, units: int, what: str, instrument: Instrument) -> str:
+    """The sentence for a value in the quote asset; `units` is zero where it is not known."""
+
+    def money(amount: int) -> str:
+        return f"{format_decimal(amount, instrument.quote_decimals)} {instrument.quote}"
+
+    given = what
+    if units:
+        given = f"{what}, {money(units)}," if what else money(units)
+    if reason == RejectReason.MIN_NOTIONAL:
+        least = money(instrument.min_notional)
+        return f"{given} is below the smallest of {instrument.symbol}, {least}"
+    if reason == RejectReason.EXCEEDS_LIMIT:
+        most = money(min(MAX_NOTIONAL, instrument.max_notional))
+        return f"{given} is above the largest of {instrument.symbol}, {most}"
+    return ""
+
+
+def _display_text(reason: int, command: NewOrder | AmendOrder, instrument: Instrument) -> str:
+    lots = 0
+    if isinstance(command, NewOrder) and command.instructions is not None:
+        lots = command.instructions.display_lots
+    given = _given(lots, instrument.quantity_text(lots), "what it shows")
+    if reason == RejectReason.BAD_LOT:
+        least = _lots(instrument, instrument.min_quantity_lots)
+        return f"{given} is below the smallest quantity of {instrument.symbol}, {least}"
+    if reason == RejectReason.EXCEEDS_LIMIT and lots > command.quantity_lots > 0:
+        return f"{given} is above the whole quantity, {_lots(instrument, command.quantity_lots)}"
+    if reason == RejectReason.EXCEEDS_LIMIT:
+        whole = _given(
+            command.quantity_lots, _lots(instrument, command.quantity_lots), "a quantity"
+        )
+        return f"{whole} is above {ICEBERG_SLICES_MAX} times what it shows at a time"
+    return ""
+
+
+def _balance_text(command: NewOrder | AmendOrder, instrument: Instrument) -> str:
+    """Which asset is short. An amend does not say its side, so either may be."""
+    if not isinstance(command, NewOrder):
+        return f"the account has not enough {instrument.base} or {instrument.quote} for it"
+    asset = instrument.quote if command.side == Side.BUY else instrument.base
+    return f"the account has not enough {asset} for it"
+
+
+def _act_text(reason: int, field: str, command: Command) -> str:
+    """The sentence for an administrator's act or a timer; empty if the value has no limit."""
+    if reason == RejectReason.INSUFFICIENT_BALANCE and isinstance(command, AdjustBalance):
+        return f"the account has not so much {command.asset} that no open order holds"
+    if reason == RejectReason.DUPLICATE_TRANSFER and isinstance(command, AdjustBalance):
+        return f"the transfer {command.transfer_id!r} was made before"
+    if reason == RejectReason.UNSUPPORTED_COMBINATION and field in _DECIMALS:
+        return (
+            f"rounding a fee up to a whole unit of the {_DECIMALS[field]} asset may take more than "
+            f"{ROUNDING_PERCENT_MAX} % of the smallest fill: the asset needs more decimals"
+        )
+    if reason != RejectReason.EXCEEDS_LIMIT:
+        return ""
+    if isinstance(command, AdjustBalance):
+        if field == "account":
+            return f"{command.account} is not within 0 to {2**31 - 1}"
+        return (
+            f"a deposit may bring an account to {BALANCE_MAX} of the smallest unit of "
+            f"{command.asset}, and {command.amount} more would pass that"
+        )
+    if isinstance(command, SetFees):
+        rate = command.maker_fee_rate if field == "maker_fee_rate" else command.taker_fee_rate
+        most = format_decimal(FEE_RATE_MAX, _PERCENT_DECIMALS)
+        return f"{format_decimal(rate, _PERCENT_DECIMALS)} percent is beyond {most}"
+    if isinstance(command, SetCancelAfter):
+        most_s = CANCEL_AFTER_MAX_NS // _SECOND_NS
+        return f"{command.timeout_ns / _SECOND_NS:g} s is not within 0 to {most_s}"
+    if field == "instrument":
+        return f"a matcher takes {INSTRUMENTS_MAX} instruments at most"
+    return ""
+
+
+def _trigger_ticks(command: NewOrder | AmendOrder) -> int:
+    if isinstance(command, AmendOrder):
+        return command.trigger_ticks
+    return command.instructions.trigger_ticks if command.instructions is not None else 0
+
+
+def _lots(instrument: Instrument, lots: int) -> str:
+    return f"{instrument.quantity_text(lots)} {instrument.base}"
+
+
+def _given(value: int, text: str, name: str) -> str:
+    """A value as it was given, or what is missing where it was not."""
+    return text if value else f"{name} that is not given"

@@ -1,0 +1,1 @@
+"""What every process has: settings, sockets, clock, log, counters."""

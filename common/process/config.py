@@ -1,0 +1,316 @@
+"""Settings from the environment and `.env`, checked once at start.
+
+Environment beats `.env`, `.env` beats the default. Names are the environment's own, upper case;
+README.md lists them. Every process reads the same settings and uses its part.
+
+With several shards an address or directory of theirs stands for one each: either a list names
+them all, or the one given is that of shard 0 and those of the others follow from it.
+"""
+
+import re
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+from urllib.parse import quote
+
+from msgspec.structs import replace
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from crossbook.common.errors import ConfigError
+from crossbook.common.instruments import Instrument, load_assignment, load_instruments
+from crossbook.common.process.address import at_home, check_address, home_expanded, is_loopback
+from crossbook.common.process.env_file import ENV_FILE, Names, read_names
+from crossbook.common.process.scheduling import Scheduling
+from crossbook.common.rules import Rules, load_rules
+from crossbook.common.shards import SHARDS_MAX
+
+Role = Literal["orders", "api", "streams"]
+"""What a gateway process serves: ZeroMQ order entry, REST and /ws/orders, market-data streams."""
+
+_BOUND_BY = {
+    "matcher": ("matcher_commands", "matcher_events", "matcher_sync", "matcher_admin"),
+    "gateway": ("gateway_orders",),
+    "publisher": ("publisher_feed", "publisher_snapshots"),
+    "recorder": ("recorder_history",),
+    "client": (),
+}
+
+_ADDRESSES: Final = tuple(name for names in _BOUND_BY.values() for name in names)
+
+_WHOLE: Final = re.compile("-?[0-9]+")
+
+_OF_A_SHARD: Final = ("matcher", "publisher", "recorder")
+"""Processes of which each shard has its own."""
+
+DATA_DIR_MARK: Final = "{DATA_DIR}"
+"""Stands for the data directory, that of the shard, in an address or `DATABASE_URL`."""
+
+_PORTS_A_SHARD: Final = 10
+"""From a TCP port of one shard to that of the next."""
+
+
+class Settings(BaseSettings):
+    """Every setting, with its default. Addresses are bound by their owner and connected to by
+    everybody else."""
+
+    model_config = SettingsConfigDict(
+        env_file=ENV_FILE, env_file_encoding="utf-8-sig", extra="ignore", frozen=True
+    )
+
+    api_host: str = "127.0.0.1"
+    api_port: int = Field(default=8000, ge=1, le=65535)
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = ("localhost",)
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_format: Literal["json", "console"] = "console"
+    max_websocket_connections: int = Field(default=10_000, ge=1, le=1_000_000)
+    max_order_sessions: int = Field(default=20_000, ge=1, le=1_000_000)
+    order_queue_size: int = Field(default=65_536, ge=1, le=10_000_000)
+    scheduling: Scheduling = "batch"
+
+    instruments_file: Path = Path("instruments.toml")
+    shards: int = Field(default=1, ge=1, le=SHARDS_MAX)
+    shard: int = Field(default=0, ge=0, lt=SHARDS_MAX)
+    gateway_roles: Annotated[frozenset[Role], NoDecode] = frozenset({"orders", "api", "streams"})
+    accounts: Literal["on", "off"] = "on"
+    gateway_id: int = Field(default=1, ge=1, le=32_767)
+    account: int = Field(default=1, ge=1, le=2**31 - 1)
+
+    matcher_commands: str = "ipc://{DATA_DIR}/commands.sock"
+    matcher_events: str = "ipc://{DATA_DIR}/events.sock"
+    matcher_sync: str = "ipc://{DATA_DIR}/sync.sock"
+    matcher_admin: str = "ipc://{DATA_DIR}/admin.sock"
+    gateway_orders: str = "tcp://127.0.0.1:5560"
+    publisher_feed: str = "tcp://127.0.0.1:5570"
+    publisher_snapshots: str = "tcp://127.0.0.1:5571"
+    recorder_history: str = "ipc://{DATA_DIR}/history.sock"
+
+    data_dir: Path = Path("data")
+    journal_segment_mb: int = Field(default=64, ge=1, le=4_096)
+    journal_sync: Literal["batch", "interval", "never"] = "batch"
+    journal_sync_interval_ms: int = Field(default=50, ge=1, le=10_000)
+    journal_keep_segments: int = Field(default=0, ge=0, le=1_000_000)
+    snapshot_every: int = Field(default=1_000_000, ge=1_000, le=1_000_000_000)
+    snapshots_kept: int = Field(default=3, ge=1, le=1_000)
+
+    database_url: SecretStr = SecretStr("sqlite:///{DATA_DIR}/history.db")
+    history_days: int = Field(default=0, ge=0, le=36_500)
+
+    event_history_mb: int = Field(default=128, ge=1, le=65_536)
+    feed_history: int = Field(default=10_000, ge=100, le=10_000_000)
+    heartbeat_ms: int = Field(default=500, ge=10, le=60_000)
+    clock_jump_max_s: int = Field(default=60, ge=1, le=315_360_000)
+    clock_absence_max_days: int = Field(default=366, ge=1, le=36_500)
+    insecure_allow_public_bind: bool = False
+
+    @field_validator("allowed_hosts", "cors_origins", mode="before")
+    @classmethod
+    def _split_names(cls, value: object) -> object:
+        """`a,b` as the environment says it, or `off` for none."""
+        if value == "off":
+            return ()
+        if isinstance(value, str):
+            return tuple(filter(None, (name.strip() for name in value.split(","))))
+        return value
+
+    @field_validator("gateway_roles", mode="before")
+    @classmethod
+    def _split_roles(cls, value: object) -> object:
+        """`orders,api` as the environment says it."""
+        if isinstance(value, str):
+            return frozenset(filter(None, (role.strip() for role in value.split(","))))
+        return value
+
+    @field_validator("gateway_roles")
+    @classmethod
+    def _has_a_role(cls, value: frozenset[Role]) -> frozenset[Role]:
+        if not value:
+            raise ValueError("name at least one of orders, api, streams")
+        return value
+
+    @field_validator("data_dir", "instruments_file")
+    @classmethod
+    def _from_home(cls, value: Path) -> Path:
+        return home_expanded(value)
+
+    @field_validator(*_ADDRESSES, mode="before")
+    @classmethod
+    def _sockets_from_home(cls, value: object) -> object:
+        if isinstance(value, str):
+            return ",".join(at_home(each.strip()) for each in value.split(","))
+        return value
+
+    @field_validator("database_url", mode="before")
+    @classmethod
+    def _database_from_home(cls, value: object) -> object:
+        if isinstance(value, str) and value.startswith("sqlite:///~"):
+            home, slash, rest = value.removeprefix("sqlite:///").partition("/")
+            return f"sqlite:///{quote(str(home_expanded(home)))}{slash}{rest}"
+        return value
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _means_itself(cls, value: object, info: ValidationInfo) -> object:
+        """Refuse text that a library would widen to a value: nothing, spaces, `8.0` and `1_000`."""
+        if not isinstance(value, str):
+            return value
+        if not value.strip():
+            raise ValueError("is empty; leave the setting out, and it has its default")
+        if value != value.strip() or not value.isprintable():
+            raise ValueError("has a space at an end, or a character that cannot be printed")
+        wanted = cls.model_fields[str(info.field_name)].annotation
+        if wanted is int and not _WHOLE.fullmatch(value):
+            raise ValueError("is not a whole number in the digits 0 to 9")
+        return value
+
+    def instruments(self) -> tuple[Instrument, ...]:
+        """The instruments of `INSTRUMENTS_FILE`; raises `ConfigError`."""
+        return load_instruments(self.instruments_file)
+
+    def assignment(self) -> dict[int, int]:
+        """The shard of each instrument of `INSTRUMENTS_FILE`, by id; raises `ConfigError`."""
+        if self.shards == 1:
+            return dict.fromkeys((each.id for each in self.instruments()), 0)
+        return load_assignment(self.instruments_file, self.shards)
+
+    def own_instruments(self) -> tuple[Instrument, ...]:
+        """Those of the instruments that are traded on `SHARD`; raises `ConfigError`."""
+        assignment = self.assignment()
+        own = tuple(each for each in self.instruments() if assignment[each.id] == self.shard)
+        if not own:
+            raise ConfigError(
+                f"SHARD={self.shard}: no instrument of {self.instruments_file} is on this shard"
+            )
+        return own
+
+    def database(self) -> str:
+        """`DATABASE_URL` with directory and shard in it; may hold a password, so never log it."""
+        url = self.database_url.get_secret_value()
+        # A URL's `?` would end the path, and its `%` begins an escape.
+        place = quote(str(self.data_dir))
+        return url.replace(DATA_DIR_MARK, place).replace("{SHARD}", str(self.shard))
+
+    def of_shard(self, shard: int) -> "Settings":
+        """What a gateway's or client's settings say of one shard: its addresses and directory,
+        with that in the place of `{DATA_DIR}`.
+
+        Raises `ConfigError` for a list of addresses that has not one for each shard.
+        """
+        addresses = {
+            name: _address_of(name, getattr(self, name), shard, self.shards)
+            for process in _OF_A_SHARD
+            for name in _BOUND_BY[process]
+        }
+        data_dir = self.data_dir / f"shard-{shard}" if shard else self.data_dir
+        addresses = {name: _placed(given, data_dir) for name, given in addresses.items()}
+        addresses["gateway_orders"] = _placed(self.gateway_orders, self.data_dir)
+        return self.model_copy(update={**addresses, "data_dir": data_dir, "shard": shard})
+
+    def each_shard(self) -> "list[Settings]":
+        """`of_shard` of every shard."""
+        return [self.of_shard(shard) for shard in range(self.shards)]
+
+    def rules(self) -> Rules:
+        """The rules of the venue, from `INSTRUMENTS_FILE` and `ACCOUNTS`; raises `ConfigError`.
+
+        A shard gives accounts what it trades, and nothing else.
+        """
+        rules = load_rules(self.instruments_file, self.accounts == "on")
+        if self.shards == 1:
+            return rules
+        traded = {asset for each in self.own_instruments() for asset in (each.base, each.quote)}
+        opening = tuple(given for given in rules.opening if given[0] in traded)
+        return replace(rules, opening=opening)
+
+
+def load_settings(
+    process: Literal["matcher", "gateway", "publisher", "recorder", "client"],
+) -> Settings:
+    """Settings for one kind of process; raises `ConfigError` with one line per wrong setting, and
+    per line of `.env` that is none."""
+    lines = names_found().faults
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        lines += map(_told, error.errors())
+    if lines:
+        raise ConfigError("\n".join(lines))
+    if settings.shard >= settings.shards:
+        raise ConfigError(f"SHARD={settings.shard}: SHARDS={settings.shards} are 0 and up")
+    bound = _BOUND_BY[process]
+    is_of_a_shard = process in _OF_A_SHARD
+    every = settings.each_shard()
+    for each in [every[settings.shard]] if is_of_a_shard else every:
+        for name in _ADDRESSES:
+            check_address(
+                name.upper(),
+                getattr(each, name),
+                bind=name in bound,
+                # Whoever reaches the administrator's socket may do anything.
+                insecure=settings.insecure_allow_public_bind and name != "matcher_admin",
+            )
+    _check_distinct(every)
+    if settings.shards > 1 and len({each.database() for each in every}) < settings.shards:
+        raise ConfigError(
+            "DATABASE_URL: several shards need a database each; put {SHARD} or {DATA_DIR} into it"
+        )
+    if not settings.insecure_allow_public_bind and not is_loopback(settings.api_host):
+        raise ConfigError(
+            f"API_HOST={settings.api_host!r}: only loopback is allowed without "
+            "INSECURE_ALLOW_PUBLIC_BIND=true"
+        )
+    if is_of_a_shard or settings.shards == 1:
+        return every[settings.shard]
+    return settings.model_copy(update={"gateway_orders": every[0].gateway_orders})
+
+
+def names_found() -> Names:
+    """What `.env` and the environment name, against the settings; raises `ConfigError`."""
+    return read_names({name.upper() for name in Settings.model_fields})
+
+
+def _told(fault: Any) -> str:
+    """A wrong setting in one line. `DATABASE_URL` may hold a password."""
+    name = str(fault["loc"][0]).upper()
+    value = "" if name == "DATABASE_URL" else f"={fault['input']!r}"
+    return f"{name}{value}: {fault['msg'].removeprefix('Value error, ')}"
+
+
+def _check_distinct(every: "list[Settings]") -> None:
+    """Refuse an address that two sockets of the exchange would have; raises `ConfigError`."""
+    taken: dict[str, str] = {}
+    for each in every:
+        for name in _ADDRESSES:
+            address = getattr(each, name)
+            if name == "gateway_orders" and each.shard:
+                continue
+            what = name.upper() + (f" of shard {each.shard}" if each.shard else "")
+            if address in taken:
+                raise ConfigError(f"{what}: {address} is the address of {taken[address]} as well")
+            taken[address] = what
+
+
+def _placed(text: str, data_dir: Path) -> str:
+    return text.replace(DATA_DIR_MARK, str(data_dir))
+
+
+def _address_of(name: str, given: str, shard: int, shards: int) -> str:
+    """The address of a shard: that of a list, or what follows from the one of shard 0."""
+    listed = [address.strip() for address in given.split(",")]
+    if len(listed) > 1 and len(listed) != shards:
+        raise ConfigError(
+            f"{name.upper()}={given!r}: {len(listed)} addresses for SHARDS={shards}; give one for "
+            "each shard, or one alone"
+        )
+    if len(listed) > 1:
+        return listed[shard]
+    scheme, _, place = given.partition("://")
+    head, mark, port = place.rpartition(":")
+    if not shard or DATA_DIR_MARK in given:
+        return given
+    if scheme == "ipc":
+        path = Path(place)
+        return f"ipc://{path.parent / f'shard-{shard}' / path.name}"
+    if mark and port.isascii() and port.isdigit():
+        return f"{scheme}://{head}:{int(port) + _PORTS_A_SHARD * shard}"
+    return given

@@ -1,0 +1,311 @@
+"""The only place that sets ZeroMQ options. Ask for a socket by the part it plays.
+
+ZeroMQ's defaults are unsafe for us: unlimited message size, no handshake limit, no heartbeats,
+silent drops. Every socket here has LINGER set, a size limit, heartbeats and a bounded queue.
+"""
+
+import errno
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+from weakref import ReferenceType, ref
+
+import zmq
+from zmq.backend import Socket as _PlainSocket
+from zmq.utils.monitor import parse_monitor_message
+
+from crossbook.common.errors import ConfigError
+from crossbook.common.process.address import is_ipv6, within_reach
+from crossbook.common.process.claim import Claim, Claimed, claim_endpoint
+
+CLIENT_MESSAGE_MAX: Final = 1024 * 1024
+"""A peer that sends a larger frame to a client-facing socket is disconnected by ZeroMQ."""
+
+INTERNAL_MESSAGE_MAX: Final = 1024 * 1024 * 1024
+"""Limit between our own processes: a sweep through 50,000 makers is one message."""
+
+_COMMON: Final[dict[zmq.SocketOption, int]] = {
+    zmq.LINGER: 0,
+    zmq.HANDSHAKE_IVL: 5_000,
+    zmq.HEARTBEAT_IVL: 2_000,
+    zmq.HEARTBEAT_TIMEOUT: 10_000,
+    zmq.RECONNECT_IVL: 50,
+    zmq.RECONNECT_IVL_MAX: 1_000,
+    zmq.BACKLOG: 4_096,
+    zmq.TCP_KEEPALIVE: 1,
+}
+
+_NOBLOCK: Final = int(zmq.NOBLOCK)
+_SNDMORE: Final = int(zmq.SNDMORE)
+_POLLIN: Final = int(zmq.POLLIN)
+
+_INTERNAL: Final = {zmq.MAXMSGSIZE: INTERNAL_MESSAGE_MAX}
+_CLIENT: Final = {zmq.MAXMSGSIZE: CLIENT_MESSAGE_MAX}
+
+
+def _socket(
+    context: "zmq.Context[zmq.Socket[bytes]]", kind: int, *options: Mapping[Any, int]
+) -> "zmq.Socket[bytes]":
+    made = context.socket(kind)
+    for table in (_COMMON, *options):
+        for option, value in table.items():
+            made.setsockopt(option, value)
+    return made
+
+
+_CLAIMS: "Final[list[tuple[ReferenceType[zmq.Socket[bytes]], Claim]]]" = []
+"""Each socket that is bound to an ipc endpoint, and the claim of that. Without one ZeroMQ would
+take over the endpoint of another process silently."""
+
+
+def _bind(made: "zmq.Socket[bytes]", address: str, setting: str) -> "zmq.Socket[bytes]":
+    """Bind the socket to the address of a setting; raises `ConfigError` naming both."""
+    try:
+        if address.startswith("ipc://"):
+            _bind_ipc(made, address)
+        else:
+            made.setsockopt(zmq.IPV6, int(is_ipv6(address)))
+            made.bind(address)
+    except Claimed as error:
+        made.close()
+        raise ConfigError(
+            f"{setting}: cannot bind {address}: it is in use by process {error.owner}; end that "
+            f"process, or give this exchange another DATA_DIR or {setting}"
+        ) from error
+    except (zmq.ZMQError, OSError) as error:
+        made.close()
+        reason = zmq.strerror(error.errno or 0)
+        raise ConfigError(
+            f"{setting}: cannot bind {address}: {reason}{_remedy(setting, error.errno)}"
+        ) from error
+    return made
+
+
+def _bind_ipc(made: "zmq.Socket[bytes]", address: str) -> None:
+    """Bind to an ipc endpoint that nobody serves; only this user may connect to it."""
+    for bound, claim in list(_CLAIMS):
+        other = bound()
+        if other is None or other.closed:
+            claim.close()
+            _CLAIMS.remove((bound, claim))
+    claim = claim_endpoint(Path(address.removeprefix("ipc://")))
+    # ZeroMQ makes the file in this thread, before `bind` returns.
+    umask = os.umask(0o177)
+    try:
+        made.bind(address)
+    except BaseException:
+        claim.close()
+        raise
+    finally:
+        os.umask(umask)
+    _CLAIMS.append((ref(made), claim))
+
+
+def _remedy(setting: str, number: int | None) -> str:
+    if number == zmq.EADDRINUSE:
+        return f"; end the process that has it, or set {setting} to another address"
+    if number in (errno.ENODEV, zmq.EADDRNOTAVAIL):
+        return (
+            f"; {setting} takes an address of this machine or the name of a network interface, "
+            "not a host name"
+        )
+    return ""
+
+
+def _connect(made: "zmq.Socket[bytes]", address: str) -> "zmq.Socket[bytes]":
+    address = within_reach(address)
+    try:
+        made.setsockopt(zmq.IPV6, int(is_ipv6(address)))
+        made.connect(address)
+    except zmq.ZMQError as error:
+        made.close()
+        raise ConfigError(
+            f"cannot connect to {address}: {zmq.strerror(error.errno or 0)}"
+        ) from error
+    return made
+
+
+def commands_pull(context: Any, address: str) -> "zmq.Socket[bytes]":
+    """The matcher's inbox; binds."""
+    return _bind(
+        _socket(context, zmq.PULL, _INTERNAL, {zmq.RCVHWM: 10_000}), address, "MATCHER_COMMANDS"
+    )
+
+
+def commands_push(context: Any, address: str) -> "zmq.Socket[bytes]":
+    """A gateway's way to the matcher; connects. Send with NOBLOCK: EAGAIN means nobody is there
+    or the queue is full, and nothing is queued for an absent matcher (IMMEDIATE)."""
+    made = _socket(context, zmq.PUSH, _INTERNAL, {zmq.SNDHWM: 10_000, zmq.IMMEDIATE: 1})
+    return _connect(made, address)
+
+
+def events_pub(context: Any, address: str) -> "zmq.Socket[bytes]":
+    """The matcher's event stream; binds. A subscriber that lags 10,000 batches loses some and
+    has to ask for them again."""
+    return _bind(
+        _socket(context, zmq.PUB, _INTERNAL, {zmq.SNDHWM: 10_000}), address, "MATCHER_EVENTS"
+    )
+
+
+def events_sub(context: Any, address: str) -> "zmq.Socket[bytes]":
+    """A replica's end of the event stream; connects and subscribes to everything."""
+    made = _socket(context, zmq.SUB, _INTERNAL, {zmq.RCVHWM: 10_000})
+    made.setsockopt(zmq.SUBSCRIBE, b"")
+    return _connect(made, address)
+
+
+def sync_router(context: Any, address: str) -> "zmq.Socket[bytes]":
+    """The matcher's internal request socket; binds."""
+    return _bind(
+        _socket(context, zmq.ROUTER, _INTERNAL, {zmq.ROUTER_MANDATORY: 1}), address, "MATCHER_SYNC"
+    )
+
+
+def sync_dealer(context: Any, address: str) -> "zmq.Socket[bytes]":
+    """A replica's way to the matcher's request socket; connects."""
+    return _connect(_socket(context, zmq.DEALER, _INTERNAL, {zmq.IMMEDIATE: 1}), address)
+
+
+def admin_router(context: Any, address: str) -> "zmq.Socket[bytes]":
+    """The matcher's socket for its administrator; binds."""
+    return _bind(
+        _socket(context, zmq.ROUTER, _INTERNAL, {zmq.ROUTER_MANDATORY: 1}), address, "MATCHER_ADMIN"
+    )
+
+
+def admin_dealer(context: Any, address: str) -> "zmq.Socket[bytes]":
+    """An administrator's way to the matcher; connects. Nothing is queued for an absent one."""
+    return _connect(_socket(context, zmq.DEALER, _INTERNAL, {zmq.IMMEDIATE: 1}), address)
+
+
+def orders_router(context: Any, address: str) -> "zmq.Socket[bytes]":
+    """The gateway's order-entry socket; binds. A reply to a gone client, or to one that has left
+    1,000 frames unread, fails instead of vanishing (ROUTER_MANDATORY with NOBLOCK). A frame may
+    hold a thousand orders, so that ten times as many would be hundreds of megabytes."""
+    queue = {zmq.SNDHWM: 1_000, zmq.RCVHWM: 10_000, zmq.ROUTER_MANDATORY: 1}
+    return _bind(_socket(context, zmq.ROUTER, _CLIENT, queue), address, "GATEWAY_ORDERS")
+
+
+def orders_dealer(context: Any, address: str) -> "zmq.Socket[bytes]":
+    """A client's order-entry socket; connects. Lingers a second so that a last cancel leaves."""
+    queue = {zmq.SNDHWM: 10_000, zmq.RCVHWM: 0, zmq.LINGER: 1_000}
+    return _connect(_socket(context, zmq.DEALER, _INTERNAL, queue), address)
+
+
+def feed_pub(context: Any, address: str) -> "zmq.Socket[bytes]":
+    """The public feed; binds. A stalled subscriber loses messages after 10,000 and recovers."""
+    return _bind(
+        _socket(context, zmq.PUB, _CLIENT, {zmq.SNDHWM: 10_000}), address, "PUBLISHER_FEED"
+    )
+
+
+def feed_sub(context: Any, address: str) -> "zmq.Socket[bytes]":
+    """A consumer's end of the feed; connects. Subscribe with `zmq.SUBSCRIBE` per topic.
+
+    SNDHWM is unlimited because a SUB socket's subscriptions count against it: with the default
+    the 1,001st is lost without a word.
+    """
+    queue = {zmq.RCVHWM: 100_000, zmq.SNDHWM: 0}
+    return _connect(_socket(context, zmq.SUB, _INTERNAL, queue), address)
+
+
+def snapshots_router(context: Any, address: str) -> "zmq.Socket[bytes]":
+    """The publisher's request socket (snapshots, resends); binds."""
+    return _bind(
+        _socket(context, zmq.ROUTER, _CLIENT, {zmq.ROUTER_MANDATORY: 1}),
+        address,
+        "PUBLISHER_SNAPSHOTS",
+    )
+
+
+def snapshots_dealer(context: Any, address: str) -> "zmq.Socket[bytes]":
+    """A consumer's way to the publisher's request socket; connects."""
+    return _connect(_socket(context, zmq.DEALER, _INTERNAL), address)
+
+
+def history_router(context: Any, address: str) -> "zmq.Socket[bytes]":
+    """The recorder's request socket; binds."""
+    return _bind(
+        _socket(context, zmq.ROUTER, _INTERNAL, {zmq.ROUTER_MANDATORY: 1}),
+        address,
+        "RECORDER_HISTORY",
+    )
+
+
+def history_dealer(context: Any, address: str) -> "zmq.Socket[bytes]":
+    """A gateway's or publisher's way to the recorder; connects. Nothing is queued for an absent
+    recorder (IMMEDIATE): send with NOBLOCK."""
+    return _connect(_socket(context, zmq.DEALER, _INTERNAL, {zmq.IMMEDIATE: 1}), address)
+
+
+def metrics_dealer(context: Any, address: str) -> "zmq.Socket[bytes]":
+    """A way to the request socket of any process, to ask what it has counted; connects. Nothing
+    is queued for an absent one (IMMEDIATE): send with NOBLOCK."""
+    return _connect(_socket(context, zmq.DEALER, _CLIENT, {zmq.IMMEDIATE: 1}), address)
+
+
+def has_more(source: "zmq.Socket[bytes]") -> bool:
+    """Whether a message waits. Costs a third of the exception of a receive that finds none."""
+    return bool(zmq.zmq_poll([(source, _POLLIN)], 0))
+
+
+def drained(source: "zmq.Socket[bytes]", limit: int) -> list[bytes]:
+    """The frames that wait on a socket just reported ready, at most `limit`; never blocks.
+
+    For sockets with one frame a message. After the first it asks whether there is more: a lone
+    message, the usual case when there is little to do, then costs no exception.
+    """
+    receive = source.recv
+    frames: list[bytes] = []
+    try:
+        frames.append(receive(_NOBLOCK))
+        if has_more(source):
+            while len(frames) < limit:
+                frames.append(receive(_NOBLOCK))
+    except zmq.Again:
+        pass
+    return frames
+
+
+send_frame: Final = _PlainSocket.send
+"""`zmq.Socket.send` as a function of socket, bytes and flags, without what that looks for on behalf
+of unfinished socket types: half of its cost."""
+
+
+def send_frames(target: "zmq.Socket[bytes]", frames: tuple[bytes, bytes, bytes]) -> None:
+    """Send a feed message on a PUB socket, which takes everything at once. Costs a sixth of
+    `send_multipart`, which looks at every frame anew."""
+    first, second, last = frames
+    send_frame(target, first, _SNDMORE)
+    send_frame(target, second, _SNDMORE)
+    send_frame(target, last, 0)
+
+
+class Peers:
+    """Counts the connections of a bound socket, from what ZeroMQ tells of them.
+
+    What it tells waits without limit, because ZeroMQ's own thread would wait for room: call
+    `count` a few times a second.
+    """
+
+    def __init__(self, context: Any, watched: "zmq.Socket[bytes]") -> None:
+        address = f"inproc://peers-{id(watched)}"
+        watched.monitor(address, zmq.EVENT_ACCEPTED | zmq.EVENT_DISCONNECTED)
+        self._told = _connect(_socket(context, zmq.PAIR, {zmq.RCVHWM: 0}), address)
+        self._open: set[int] = set()
+
+    def count(self) -> int:
+        """How many are connected."""
+        while has_more(self._told):
+            told = parse_monitor_message(self._told.recv_multipart(_NOBLOCK))
+            if told["event"] == zmq.EVENT_ACCEPTED:
+                self._open.add(told["value"])
+            else:
+                self._open.discard(told["value"])
+        return len(self._open)
+
+
+def allow_many_sockets(context: Any) -> None:
+    """Lift libzmq's default of 1,023 sockets in one context, for tools that hold many clients."""
+    context.set(zmq.MAX_SOCKETS, min(65_536, context.get(zmq.SOCKET_LIMIT)))

@@ -1,0 +1,231 @@
+"""The codec: sound frames come back whole, unsound ones get one reject per request."""
+
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from crossbook.common.errors import CodecError
+from crossbook.common.messages import admin, codec, entry, events, feed, matcher_queries
+from crossbook.common.messages.history_queries import (
+    Candle,
+    CandleRecords,
+    MarketRecord,
+    OrderRecord,
+    OrderRecords,
+)
+from crossbook.common.types import MAX_CLIENT_ORDER_ID, MAX_INT, RejectReason, Side
+
+NEW = entry.New(7, "BTC-USDT", Side.BUY, "0.5", "50000.01", client_order_id="mine")
+CANCEL = entry.Cancel(8, "BTC-USDT", 42)
+
+
+def raw(*parts: object) -> bytes:
+    """Msgpack of any values, sound or not."""
+    return msgspec.msgpack.encode(list(parts))
+
+
+def test_a_single_request_decodes() -> None:
+    assert codec.decode_requests(codec.encode(NEW)) == ((NEW,), [])
+
+
+def test_a_list_of_requests_decodes_in_order() -> None:
+    assert codec.decode_requests(codec.encode([NEW, CANCEL])) == ([NEW, CANCEL], [])
+
+
+@pytest.mark.parametrize("count", [1, 15, 16, codec.MAX_REQUESTS])
+def test_every_length_of_list_header_is_understood(count: int) -> None:
+    pings = [entry.Ping(n) for n in range(count)]
+    assert codec.decode_requests(codec.encode(pings)) == (pings, [])
+
+
+def test_fields_left_out_take_their_defaults() -> None:
+    assert codec.decode_requests(raw(5, 3)) == ((entry.MassCancel(3),), [])
+
+
+def test_a_field_appended_by_a_newer_client_is_ignored() -> None:
+    assert codec.decode_requests(raw(6, 3, "from the future")) == ((entry.Ping(3),), [])
+
+
+def test_each_unsound_request_of_a_list_gets_its_own_reject() -> None:
+    frame = msgspec.msgpack.encode([NEW, [3, 9, "BTC-USDT", -1], CANCEL, [99, 10]])
+    requests, rejects = codec.decode_requests(frame)
+    assert list(requests) == [NEW, CANCEL]
+    assert [(r.request_seq, r.reason, r.field) for r in rejects] == [
+        (9, RejectReason.MALFORMED, "order_id"),
+        (10, RejectReason.MALFORMED, "tag"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("body", "request_seq", "field"),
+    [
+        (raw(2, 5, "BTC-USDT", 3, 1, 1), 5, "side"),
+        (raw(2, 5, "BTC-USDT", 1, -1, 1), 5, "quantity"),
+        (raw(2, 5, "BTC-USDT", 1, 1, 1.5), 5, "price"),
+        (raw(2, 5, "BTC-USDT", 1, 1, float("nan")), 5, "price"),
+        (raw(2, 5, "BTC-USDT", 1, MAX_INT + 1, 1), 5, "quantity"),
+        (raw(2, 5, "B" * 21, 1, 1, 1), 5, "symbol"),
+        (raw(2, 5, None, 1, 1, 1), 5, "symbol"),
+        (raw(2, 5, "BTC-USDT", 1, 1, 1, 9), 5, "order_type"),
+        (raw(2, 5, "BTC-USDT", 1, 1, 1, 1, 0), 5, "time_in_force"),
+        (raw(2, 5, "BTC-USDT", 1, 1, 1, 1, 1, "x" * (MAX_CLIENT_ORDER_ID + 1)), 5,
+         "client_order_id"),
+        (raw(1, 5, 0), 5, "account"),
+        (raw(7, 5, "", 0, "", 0, 1001), 5, "limit"),
+        (raw(2, -5, "BTC-USDT", 1), 0, "request_seq"),
+        (raw(2, 2**63, "BTC-USDT", 1), 0, "request_seq"),
+        (raw(2, True, "BTC-USDT", 1), 0, "request_seq"),
+        (raw(99, 5), 5, "tag"),
+        (raw("New", 5), 5, "tag"),
+        (raw(None), 0, "tag"),
+        (raw(2), 0, "frame"),
+        (msgspec.msgpack.encode({"tag": 2}), 0, "frame"),
+        (msgspec.msgpack.encode("New"), 0, "frame"),
+        (b"", 0, "frame"),
+        (b"\xc1", 0, "frame"),
+        (codec.encode(NEW)[:-3], 0, "frame"),
+        (codec.encode(NEW) + b"\x00", 0, "frame"),
+        (codec.encode([NEW, CANCEL])[:-1], 0, "frame"),
+        (b"\x92\x06\x05\xa5", 0, "frame"),
+        (b"\x93\x03\x05\xa2\xff\xfe", 5, "frame"),
+        (b"\x93\x03\x05\xa2\xff", 0, "frame"),
+        (b"\x93\x03\x05\xa2\xff\xfe\x00", 0, "frame"),
+        (b"\xdc\x00\x03\x03\x05\xa2\xff\xfe", 5, "frame"),
+        (b"\x93\x03\xa1\xff\xa2\xff\xfe", 0, "request_seq"),
+        (b"\x93\xa1\xff\x05\xa1x", 5, "tag"),
+        (b"\x94\x03\x05\xa1x\x81\x90\x01", 5, "order_id"),
+        (b"\x94\x03\x05\xa1x\xc7\x0c\xff" + b"\xff" * 12, 5, "order_id"),
+        (b"\x91" * 5000, 0, "frame"),
+    ],
+)  # fmt: skip
+def test_an_unsound_frame_gets_one_reject_naming_the_field(
+    body: bytes, request_seq: int, field: str
+) -> None:
+    requests, rejects = codec.decode_requests(body)
+    assert not requests
+    assert [(r.request_seq, r.reason, r.field) for r in rejects] == [
+        (request_seq, RejectReason.MALFORMED, field)
+    ]
+    assert rejects[0].text
+
+
+@pytest.mark.parametrize(
+    "error",
+    [UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid"), msgspec.DecodeError("Invalid UTF-8")],
+    ids=["msgspec 0.22", "msgspec 0.23"],
+)
+def test_a_frame_with_bad_text_tells_its_number_whichever_error_msgspec_raises(
+    monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def refuse(_: bytes) -> None:
+        raise error
+
+    monkeypatch.setattr(codec, "_decode_request", refuse)
+    monkeypatch.setattr(codec, "_decode_request_list", refuse)
+    bad = b"\x93\x03\x05\xa2\xff\xfe"
+    for frame, count in ((bad, 1), (b"\x92" + bad + bad, 2)):
+        _, rejects = codec.decode_requests(frame)
+        assert [(r.request_seq, r.field) for r in rejects] == [(5, "frame")] * count
+        assert all(reject.text.startswith("not msgpack: ") for reject in rejects)
+
+
+EDGES = (2**63 - 1, 2**63, 2**63 + 1, 2**64 - 1, 2**64, 10**40)
+
+
+def with_sums(total: int) -> list[tuple[Any, Any]]:
+    """Every kind of message with a sum in it, and its decoder."""
+    candle = Candle(60, 0, 1, 2, 1, 2, total, total + 1, 3, 1, 3, 9)
+    ticker = feed.Ticker("X", 9, 1, 2, 1, 2, 5, total, total, 3, 1, 3, 0, 1, total, 2, total, 7)
+    levels = [(5, total), (4, 1)]
+    order = OrderRecord(1, "", 1, 1, 1, 1, 5, 9, 0, 3, 9, 0, total, 0, 1, 2, 3)
+    uncrossed = events.AuctionUncrossed(9, 0, 0, 1, 5, total, -total)
+    return [
+        (feed.Candles("X", 9, [candle], 7), codec.decode_feed),
+        (ticker, codec.decode_feed),
+        (feed.DepthUpdate("X", 1, 9, 0, levels, levels, 3, 7), codec.decode_feed),
+        (feed.BestBidOffer("X", 9, 5, total, 6, total, 7), codec.decode_feed),
+        (
+            feed.Snapshot(
+                1, "X", 9, {"l2.X|": 4}, levels, levels, 3, 7, 1, [], [], ticker, [candle]
+            ),
+            codec.decode_feed_reply,
+        ),
+        (OrderRecords(1, 9, [order], False), codec.decode_history_answer),
+        (CandleRecords(1, 9, [candle], False), codec.decode_history_answer),
+        (MarketRecord(1, 9, 1, [candle], [candle]), codec.decode_history_answer),
+        (events.EventBatch(7, 9, 9, 7, [uncrossed]), codec.decode_events),
+        ([entry.Balances(1, 9, [entry.Balance("X", total, 0)])], codec.decode_replies),
+        (
+            matcher_queries.AccountBalances(1, 9, [entry.Balance("X", total, 0)]),
+            codec.decode_sync_reply,
+        ),
+        (admin.AdminDone(1, uncrossed, 0), codec.decode_admin_reply),
+    ]
+
+
+@pytest.mark.parametrize("total", EDGES)
+def test_a_sum_of_any_size_survives_its_encoding(total: int) -> None:
+    for message, decode in with_sums(total):
+        assert decode(codec.encode(message)) == message
+
+
+@pytest.mark.parametrize("total", EDGES)
+def test_a_sum_is_an_integer_while_msgpack_has_one_and_decimal_text_beyond(total: int) -> None:
+    ticker = with_sums(total)[1][0]
+    wanted = total if total < 2**64 else str(total)
+    assert msgspec.msgpack.decode(codec.encode(ticker))[8] == wanted
+
+
+def test_a_request_never_turns_a_number_into_text() -> None:
+    frame = codec.encode(entry.New(7, "BTC-USDT", Side.BUY, 2**64 - 1, 1))
+    assert [reject.field for reject in codec.decode_requests(frame)[1]] == ["quantity"]
+    with pytest.raises(OverflowError, match="beyond 64 bits"):
+        codec.encode([entry.New(7, "BTC-USDT", Side.BUY, 2**64, 1)])
+    _, rejects = codec.decode_requests(raw(3, 8, "BTC-USDT", str(2**64)))
+    assert [reject.field for reject in rejects] == ["order_id"]
+
+
+def test_an_empty_list_is_refused() -> None:
+    assert codec.decode_requests(raw())[1][0].field == "frame"
+
+
+def test_a_frame_over_the_limit_is_refused_unread() -> None:
+    requests, rejects = codec.decode_requests(b"\x00" * (codec.MAX_CLIENT_FRAME + 1))
+    assert not requests
+    assert [r.reason for r in rejects] == [RejectReason.TOO_LARGE]
+
+
+def test_too_many_requests_are_each_refused() -> None:
+    pings = [entry.Ping(n) for n in range(codec.MAX_REQUESTS + 1)]
+    requests, rejects = codec.decode_requests(codec.encode(pings))
+    assert not requests
+    assert [r.request_seq for r in rejects] == [ping.request_seq for ping in pings]
+    assert {r.reason for r in rejects} == {RejectReason.TOO_LARGE}
+
+
+def test_too_many_requests_with_an_unsound_one_are_refused_once() -> None:
+    frame = msgspec.msgpack.encode([[99, 1]] * (codec.MAX_REQUESTS + 1))
+    assert [r.reason for r in codec.decode_requests(frame)[1]] == [RejectReason.TOO_LARGE]
+
+
+def test_bad_bytes_from_outside_become_a_codec_error() -> None:
+    for bad in (b"", b"\xc1", raw(9, 9), b"\x93\x01\x05\xa2\xff\xfe", b"\x91" * 100_000):
+        with pytest.raises(CodecError, match="not a message"):
+            codec.decoded(codec.decode_feed_request, bad)
+
+
+@given(st.binary(max_size=200))
+def test_no_bytes_make_the_decoder_raise(body: bytes) -> None:
+    requests, rejects = codec.decode_requests(body)
+    assert requests or rejects
+
+
+@given(st.recursive(st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats()
+                    | st.text(max_size=5) | st.binary(max_size=5),
+                    lambda inner: st.lists(inner, max_size=6)))  # fmt: skip
+def test_no_msgpack_value_makes_the_decoder_raise(value: object) -> None:
+    requests, rejects = codec.decode_requests(msgspec.msgpack.encode(value))
+    assert requests or rejects

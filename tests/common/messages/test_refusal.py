@@ -1,0 +1,260 @@
+"""Why a command was refused, in words: the value, the limit, and nothing that is not known."""
+
+import pytest
+from msgspec.structs import replace
+
+from crossbook.common.instruments import example
+from crossbook.common.messages.commands import (
+    AddInstrument,
+    AdjustBalance,
+    AmendOrder,
+    CancelOrder,
+    Command,
+    Instructions,
+    NewOrder,
+    SetCancelAfter,
+    SetFees,
+)
+from crossbook.common.messages.events import CommandRejected
+from crossbook.common.messages.refusal import refusal_text
+from crossbook.common.rules import BALANCE_MAX
+from crossbook.common.types import RejectReason
+
+MARKET = replace(
+    example(),
+    min_price_ticks=100,
+    max_price_ticks=10_000_000,
+    min_quantity_lots=10,
+    max_quantity_lots=100_000_000,
+    min_notional=500_000_000,
+    max_notional=10**14,
+)
+
+
+def new(ticks: int = 5_000_000, lots: int = 100_000, **more: int) -> NewOrder:
+    """An order of BTC-USDT: 1 BTC at 50,000.00 unless it says otherwise."""
+    said = Instructions(more.get("trigger", 0), more.get("display", 0)) if more else None
+    return NewOrder(
+        1, 7, 3, 1, more.get("side", 1), 1, 1, ticks, lots, "mine", more.get("quote", 0), 0, said
+    )
+
+
+def amend(ticks: int = 0, lots: int = 0, trigger: int = 0, order_id: int = 9) -> AmendOrder:
+    return AmendOrder(1, 7, 3, 1, order_id, ticks, lots, "" if order_id else "mine", trigger)
+
+
+def said(reason: RejectReason, field: str, command: Command, most: int = 0) -> str:
+    event = CommandRejected(5, 1, 7, 3, 1, reason, field, "mine")
+    return refusal_text(event, command, MARKET, most)
+
+
+LIMIT, TICK, LOT = RejectReason.EXCEEDS_LIMIT, RejectReason.BAD_TICK, RejectReason.BAD_LOT
+SMALL = RejectReason.MIN_NOTIONAL
+
+
+@pytest.mark.parametrize(
+    ("reason", "field", "command", "text"),
+    [
+        (LIMIT, "price", new(10_000_001), "100000.01 is above the highest of BTC-USDT, 100000.00"),
+        (
+            LIMIT,
+            "price",
+            amend(10_000_001),
+            "100000.01 is above the highest of BTC-USDT, 100000.00",
+        ),
+        (TICK, "price", new(99), "0.99 is below the lowest of BTC-USDT, 1.00"),
+        (TICK, "price", new(0), "a price that is not given is below the lowest of BTC-USDT, 1.00"),
+        (
+            LIMIT,
+            "stop_price",
+            new(trigger=10_000_009),
+            "100000.09 is above the highest of BTC-USDT, 100000.00",
+        ),
+        (TICK, "stop_price", amend(trigger=5), "0.05 is below the lowest of BTC-USDT, 1.00"),
+        (
+            RejectReason.STOP_WOULD_TRIGGER,
+            "stop_price",
+            new(trigger=6_000_000),
+            "the last price has reached 60000.00 already",
+        ),
+        (
+            LIMIT,
+            "quantity",
+            new(100, 100_000_001),
+            "1000.00001 is above the largest of BTC-USDT, 1000.00000 BTC",
+        ),
+        (LOT, "quantity", new(100, 9), "0.00009 is below the smallest of BTC-USDT, 0.00010 BTC"),
+        (
+            LIMIT,
+            "quantity",
+            new(10_000_000, 100_000_000),
+            "price times quantity, 100000000.00000000 USDT, is above the largest of BTC-USDT, "
+            "1000000.00000000 USDT",
+        ),
+        (
+            SMALL,
+            "quantity",
+            new(100, 100),
+            "price times quantity, 0.00100000 USDT, is below the smallest of BTC-USDT, "
+            "5.00000000 USDT",
+        ),
+        (
+            SMALL,
+            "quantity",
+            amend(100),
+            "price times quantity is below the smallest of BTC-USDT, 5.00000000 USDT",
+        ),
+        (
+            SMALL,
+            "quote_amount",
+            new(0, 0, quote=100),
+            "0.00000100 USDT is below the smallest of BTC-USDT, 5.00000000 USDT",
+        ),
+        (
+            LIMIT,
+            "quote_amount",
+            new(0, 0, quote=10**14 + 1),
+            "1000000.00000001 USDT is above the largest of BTC-USDT, 1000000.00000000 USDT",
+        ),
+        (
+            LIMIT,
+            "display_quantity",
+            new(display=200_000),
+            "2.00000 is above the whole quantity, 1.00000 BTC",
+        ),
+        (
+            LIMIT,
+            "display_quantity",
+            new(display=10),
+            "1.00000 BTC is above 100 times what it shows at a time",
+        ),
+        (
+            LOT,
+            "display_quantity",
+            new(display=9),
+            "0.00009 is below the smallest quantity of BTC-USDT, 0.00010 BTC",
+        ),
+        (
+            RejectReason.INSUFFICIENT_BALANCE,
+            "quantity",
+            new(),
+            "the account has not enough USDT for it",
+        ),
+        (
+            RejectReason.INSUFFICIENT_BALANCE,
+            "quantity",
+            new(side=2),
+            "the account has not enough BTC for it",
+        ),
+        (RejectReason.UNKNOWN_ORDER, "order_id", amend(5), "the account has no open order 9 there"),
+        (
+            RejectReason.UNKNOWN_ORDER,
+            "order_id",
+            CancelOrder(1, 7, 3, 1, 0, "mine"),
+            "the account has no open order mine there",
+        ),
+        (
+            RejectReason.DUPLICATE_CLIENT_ORDER_ID,
+            "client_order_id",
+            new(),
+            "an open order of this account has the id 'mine'",
+        ),
+        (
+            LIMIT,
+            "timeout",
+            SetCancelAfter(1, 7, 3, 0, 86_401 * 10**9),
+            "86401 s is not within 0 to 86400",
+        ),
+        (
+            LIMIT,
+            "taker_fee_rate",
+            SetFees(0, 0, 0, 1, 1, 100_001),
+            "10.0001 percent is beyond 10.0000",
+        ),
+        (
+            LIMIT,
+            "amount",
+            AdjustBalance(0, 0, 7, 0, "USDT", BALANCE_MAX, "x"),
+            f"a deposit may bring an account to {BALANCE_MAX} of the smallest unit of USDT, and "
+            f"{BALANCE_MAX} more would pass that",
+        ),
+        (
+            LIMIT,
+            "account",
+            AdjustBalance(0, 0, 2**31, 0, "USDT", 1, "x"),
+            "2147483648 is not within 0 to 2147483647",
+        ),
+        (
+            LIMIT,
+            "instrument",
+            AddInstrument(0, 0, 0, 1, MARKET),
+            "a matcher takes 1000 instruments at most",
+        ),
+        (
+            RejectReason.DUPLICATE_TRANSFER,
+            "transfer_id",
+            AdjustBalance(0, 0, 7, 0, "USDT", 1, "wire"),
+            "the transfer 'wire' was made before",
+        ),
+        (
+            RejectReason.UNSUPPORTED_COMBINATION,
+            "account",
+            AdjustBalance(0, 0, 7, 0, "USDT", 1, "x"),
+            "the exchange keeps no accounts (ACCOUNTS=off)",
+        ),
+        (
+            RejectReason.MALFORMED,
+            "transfer_id",
+            AdjustBalance(0, 0, 7, 0, "USDT", 1, "x" * 37),
+            "the name of a transfer has 1 to 36 characters",
+        ),
+        (
+            RejectReason.UNSUPPORTED_COMBINATION,
+            "instrument",
+            AddInstrument(0, 0, 0, 1, MARKET),
+            "an instrument of this id or this symbol is traded already",
+        ),
+        (RejectReason.MALFORMED, "quantity", amend(), "give a price or a quantity"),
+        (
+            RejectReason.UNSUPPORTED_COMBINATION,
+            "base_decimals",
+            SetFees(0, 0, 0, 1, 1_000, 2_000),
+            "rounding a fee up to a whole unit of the base asset may take more than 10 % of the "
+            "smallest fill: the asset needs more decimals",
+        ),
+        (
+            RejectReason.BUSY,
+            "client_order_id",
+            new(),
+            "no more named orders can be remembered now: try again later",
+        ),
+        (
+            RejectReason.UNSUPPORTED_COMBINATION,
+            "time_in_force",
+            new(),
+            "not allowed with the other fields",
+        ),
+    ],
+)
+def test_a_refusal_names_value_and_limit(
+    reason: RejectReason, field: str, command: Command, text: str
+) -> None:
+    assert said(reason, field, command) == text
+
+
+def test_the_number_of_open_orders_is_named_where_it_is_known() -> None:
+    assert said(LIMIT, "account", new(), 200) == (
+        "an account may have 200 open orders, and this one has them"
+    )
+    assert said(LIMIT, "account", new()) == "above the limit"
+
+
+@pytest.mark.parametrize("reason", RejectReason)
+@pytest.mark.parametrize(
+    "field", ["price", "quantity", "stop_price", "display_quantity", "account", "quote_amount", ""]
+)
+def test_every_reason_has_words_whatever_is_known(reason: RejectReason, field: str) -> None:
+    for command in (new(), amend(), CancelOrder(1, 7, 3, 1, 9), SetCancelAfter(1, 7, 3)):
+        event = CommandRejected(5, 1, 7, 3, 1, reason, field)
+        assert refusal_text(event, command)
+        assert refusal_text(event, command, MARKET)

@@ -1,0 +1,52 @@
+"""The limit of open files goes up as far as the system lets it."""
+
+import errno
+import os
+import resource
+
+import pytest
+
+from crossbook.common.process.open_files import allow_open_files, few
+
+NONE = resource.RLIM_INFINITY
+
+
+@pytest.mark.parametrize(
+    ("soft", "hard", "most", "expected"),
+    [
+        (1_024, 1_048_576, 1_048_576, 1_048_576),
+        (1_024, 4_096, 4_096, 4_096),
+        (4_096, 4_096, 4_096, 4_096),
+        (256, NONE, NONE, NONE),
+        # macOS: no hard limit is told, and one of the kernel is kept to.
+        (256, NONE, 61_440, 30_000),
+        (256, NONE, 12_000, 10_240),
+        (256, NONE, 256, 256),
+        (NONE, NONE, NONE, NONE),
+        (61_440, NONE, 61_440, 61_440),
+    ],
+)
+def test_the_limit_is_raised_and_told(
+    monkeypatch: pytest.MonkeyPatch, soft: int, hard: int, most: int, expected: int
+) -> None:
+    limits = (soft, hard)
+
+    def set_limit(_: int, wanted: tuple[int, int]) -> None:
+        nonlocal limits
+        assert wanted[1] == hard
+        if most != NONE and (wanted[0] == NONE or wanted[0] > most):
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+        limits = wanted
+
+    monkeypatch.setattr(resource, "getrlimit", lambda _: limits)
+    monkeypatch.setattr(resource, "setrlimit", set_limit)
+    assert allow_open_files(30_000) == expected
+    assert limits == (expected, hard)
+
+
+@pytest.mark.parametrize(
+    ("limit", "wanted", "expected"),
+    [(9, 10, True), (10, 10, False), (11, 10, False), (NONE, 10, False)],
+)
+def test_a_limit_is_few_below_what_is_wanted(limit: int, wanted: int, expected: bool) -> None:
+    assert few(limit, wanted) is expected
