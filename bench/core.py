@@ -14,8 +14,8 @@ from bench import machine, mixed, other_build, peers, stopwatch, workload
 from bench.stopwatch import processor_ns
 from bench.traded import Traded, outcome, reference
 from crossbook.common.messages.commands import Command
-from crossbook.matcher import BUILD
-from crossbook.matcher.engine import Engine
+from crossbook.matcher.build import BUILD
+from crossbook.matcher.engine.engine import Engine
 
 BATCH = 128
 """Commands whose events are gathered in one list before it is let go."""

@@ -15,7 +15,7 @@ from typing import Any
 from msgspec import Struct
 
 from bench.flows import Flow
-from crossbook.matcher.engine import Engine
+from crossbook.matcher.engine.engine import Engine
 
 
 class Count(Struct):

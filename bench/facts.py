@@ -24,7 +24,7 @@ from crossbook.common.instruments import Instrument, load_instruments
 from crossbook.common.messages.commands import AmendOrder, CancelOrder, Command, NewOrder
 from crossbook.common.messages.events import Event
 from crossbook.common.types import OrderType, Side, TimeInForce
-from crossbook.matcher.engine import Engine
+from crossbook.matcher.engine.engine import Engine
 from crossbook.recording import RecordedCommand
 from crossbook.recording_files import read_recording
 from crossbook.simulator.flow import Flow

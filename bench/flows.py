@@ -9,7 +9,7 @@ from bench import mixed, workload
 from crossbook.common.messages.commands import Command
 from crossbook.common.messages.events import Event
 from crossbook.common.rules import Rules
-from crossbook.matcher.engine import Engine
+from crossbook.matcher.engine.engine import Engine
 
 ORDERS: Final = 600
 """New orders of each flow: about twice as many messages."""

@@ -22,8 +22,8 @@ from crossbook.common.messages.commands import AmendOrder, CancelOrder, Command,
 from crossbook.common.messages.events import Event, EventBatch, OrderAccepted, TradeExecuted
 from crossbook.common.rules import Rules
 from crossbook.common.types import OrderType, Side, TimeInForce
-from crossbook.matcher.engine import Engine
-from crossbook.matcher.snapshot import capture, restore, state_hash
+from crossbook.matcher.engine.engine import Engine
+from crossbook.matcher.recovery.snapshot import capture, restore, state_hash
 from crossbook.publisher.feed import Feed
 
 LOTS: Final = 5

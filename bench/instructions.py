@@ -89,7 +89,7 @@ def _main(names: Sequence[str]) -> None:
             os.getppid()
             yardstick.run(2_000)
         else:
-            module, _, kind = (other or "crossbook.matcher.engine:Engine").partition(":")
+            module, _, kind = (other or "crossbook.matcher.engine.engine:Engine").partition(":")
             engine = getattr(importlib.import_module(module), kind)
             flow = FLOWS[name]()
             messages = len(flow.commands)

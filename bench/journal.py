@@ -17,9 +17,9 @@ from msgspec import Struct
 from bench import machine
 from bench.histogram import HEADER, Summary, line, summarize
 from crossbook.common.process.durable import sync_all, sync_data
-from crossbook.matcher.disk import FileDisk
-from crossbook.matcher.journal import Journal, SyncPolicy
-from crossbook.matcher.record import Record, frame
+from crossbook.matcher.journal.disk import FileDisk
+from crossbook.matcher.journal.journal import Journal, SyncPolicy
+from crossbook.matcher.journal.record import Record, frame
 
 POLICIES: Final[tuple[SyncPolicy, ...]] = ("batch", "interval", "never")
 RECORD_BYTES: Final = (2_000, 20_000)

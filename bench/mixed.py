@@ -29,7 +29,7 @@ from crossbook.common.messages.commands import (
 )
 from crossbook.common.rules import Rules
 from crossbook.common.types import InstrumentState, OrderType, SelfTrade, Side, TimeInForce
-from crossbook.matcher.engine import Engine
+from crossbook.matcher.engine.engine import Engine
 
 BANDED = replace(INSTRUMENT, band_rate=100_000)
 """The instrument of the other scenarios, whose takers trade within 10 % of the last price."""

@@ -15,9 +15,9 @@ import msgspec
 from msgspec import Struct
 
 from bench.traded import Traded
-from crossbook import matcher
+from crossbook.matcher import build
 
-NAME: Final = {"pure": "compiled", "compiled": "pure"}[matcher.BUILD]
+NAME: Final = {"pure": "compiled", "compiled": "pure"}[build.BUILD]
 """Which build that is."""
 
 
@@ -45,7 +45,7 @@ class OtherBuild:
 
 def obstacle() -> str:
     """Why the other build cannot run, or the empty text."""
-    return matcher.why_not_compiled(matcher.ROOT) if NAME == "compiled" else ""
+    return build.why_not_compiled(build.ROOT) if NAME == "compiled" else ""
 
 
 @contextmanager
@@ -56,7 +56,7 @@ def started(scenario: str, plan: Struct) -> Iterator[OtherBuild]:
     environment = {**os.environ, "MATCHER_BUILD": NAME}
     with subprocess.Popen(
         [sys.executable, "-m", __name__, said],
-        cwd=matcher.ROOT,
+        cwd=build.ROOT,
         env=environment,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

@@ -15,7 +15,7 @@ from bench import drivers, machine, node_peer, workload
 from bench.stopwatch import processor_ns
 from bench.traded import difference, reference, traded
 from crossbook.common.messages.commands import Command
-from crossbook.matcher.engine import Engine
+from crossbook.matcher.engine.engine import Engine
 
 KEPT: Final = 128
 """Reports a timed run keeps at a time, as ours keeps a batch of events."""

@@ -26,17 +26,17 @@ from crossbook.common.messages.commands import CancelOrder, Command, NewOrder
 from crossbook.common.process.log import set_up_logging
 from crossbook.common.sequence import base_at
 from crossbook.common.types import OrderType, Side, TimeInForce
-from crossbook.matcher.disk import FileDisk
-from crossbook.matcher.engine import Engine
-from crossbook.matcher.history import EventHistory
-from crossbook.matcher.journal import Journal
-from crossbook.matcher.order import Account
-from crossbook.matcher.record import Record
-from crossbook.matcher.recovery import recover
+from crossbook.matcher.engine.engine import Engine
+from crossbook.matcher.engine.order import Account
+from crossbook.matcher.journal.disk import FileDisk
+from crossbook.matcher.journal.journal import Journal
+from crossbook.matcher.journal.record import Record
+from crossbook.matcher.recovery.recovery import recover
+from crossbook.matcher.recovery.snapshot_process import SnapshotProcess
+from crossbook.matcher.recovery.snapshot_store import SnapshotStore
+from crossbook.matcher.recovery.snapshotter import Snapshotter
+from crossbook.matcher.resend_buffer import EventHistory
 from crossbook.matcher.sequencer import Sequencer
-from crossbook.matcher.snapshot_process import SnapshotProcess
-from crossbook.matcher.snapshot_store import SnapshotStore
-from crossbook.matcher.snapshotter import Snapshotter
 
 SCENARIO: Final = "normal"
 BATCH: Final = 128

@@ -8,7 +8,7 @@ from msgspec import Struct
 from bench import workload
 from crossbook.common.messages.commands import Command
 from crossbook.common.messages.events import Event, TradeExecuted
-from crossbook.matcher.engine import Engine
+from crossbook.matcher.engine.engine import Engine
 
 
 class Traded(Struct, frozen=True):

@@ -10,7 +10,7 @@ from crossbook.common.messages.events import Event, EventBatch
 from crossbook.gateway.reports import Pending, Reporter
 from crossbook.gateway.session import Session
 from crossbook.gateway.translate import Translator
-from crossbook.matcher.engine import Engine
+from crossbook.matcher.engine.engine import Engine
 from crossbook.simulator.flow import Answer, Batch
 
 GATEWAY = 1

@@ -13,8 +13,8 @@ from msgspec import Struct
 from bench import instructions
 from bench.counted import Count, count
 from bench.flows import FLOWS
-from crossbook import matcher
-from crossbook.matcher.engine import Engine
+from crossbook.matcher import build
+from crossbook.matcher.engine.engine import Engine
 
 FILE: Final = Path(__file__).with_name("work.json")
 
@@ -47,7 +47,7 @@ def version() -> str:
 
 def obstacle() -> str:
     """Why nothing can be counted, or nothing."""
-    if matcher.BUILD == "pure":
+    if build.BUILD == "pure":
         return ""
     return "the engine is compiled and has no bytecodes to count: set MATCHER_BUILD=pure"
 

@@ -13,19 +13,19 @@ from crossbook.common.process.clock import SystemClock
 from crossbook.common.process.config import Settings
 from crossbook.common.process.log import logger
 from crossbook.common.process.startup import exit_on_config_error, started
-from crossbook.matcher import BUILD, WHY_PURE
-from crossbook.matcher.disk import FileDisk
-from crossbook.matcher.history import EventHistory
-from crossbook.matcher.journal import JournalFailed
+from crossbook.matcher.build import BUILD, WHY_PURE
+from crossbook.matcher.engine.timers import DAY_NS
+from crossbook.matcher.journal.disk import FileDisk
+from crossbook.matcher.journal.journal import JournalFailed
 from crossbook.matcher.metrics import MatcherMetrics
-from crossbook.matcher.recovery import recover
+from crossbook.matcher.recovery.recovery import recover
+from crossbook.matcher.recovery.snapshot_process import SnapshotProcess
+from crossbook.matcher.recovery.snapshot_store import SnapshotStore
+from crossbook.matcher.recovery.snapshotter import Snapshotter
+from crossbook.matcher.resend_buffer import EventHistory
 from crossbook.matcher.sequencer import Sequencer
 from crossbook.matcher.service import Batches, MatcherService
-from crossbook.matcher.snapshot_process import SnapshotProcess
-from crossbook.matcher.snapshot_store import SnapshotStore
-from crossbook.matcher.snapshotter import Snapshotter
 from crossbook.matcher.timekeeper import Timekeeper
-from crossbook.matcher.timers import DAY_NS
 
 
 def build(settings: Settings, context: Any, disk: FileDisk) -> MatcherService:

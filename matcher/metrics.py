@@ -7,12 +7,12 @@ from prometheus_client.metrics_core import Metric
 
 from crossbook.common.process.counters import Buckets
 from crossbook.common.process.exposition import Exposition
-from crossbook.matcher import BUILD
-from crossbook.matcher.disk import FileDisk
-from crossbook.matcher.history import EventHistory
-from crossbook.matcher.journal import Journal
+from crossbook.matcher.build import BUILD
+from crossbook.matcher.journal.disk import FileDisk
+from crossbook.matcher.journal.journal import Journal
+from crossbook.matcher.recovery.snapshotter import Snapshotter
+from crossbook.matcher.resend_buffer import EventHistory
 from crossbook.matcher.sequencer import Sequencer
-from crossbook.matcher.snapshotter import Snapshotter
 from crossbook.matcher.timekeeper import Timekeeper
 
 

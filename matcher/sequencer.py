@@ -33,11 +33,11 @@ from crossbook.common.messages.matcher_queries import (
     SyncRequest,
 )
 from crossbook.common.types import MAX_INT
-from crossbook.matcher import listing
-from crossbook.matcher.engine import Engine
-from crossbook.matcher.history import EventHistory
-from crossbook.matcher.record import Record
-from crossbook.matcher.segment import Header
+from crossbook.matcher.engine import queries
+from crossbook.matcher.engine.engine import Engine
+from crossbook.matcher.journal.record import Record
+from crossbook.matcher.journal.segment import Header
+from crossbook.matcher.resend_buffer import EventHistory
 
 RESEND_BYTES = 4 * 1024 * 1024
 """Most bytes of event batches in one resend answer."""
@@ -47,8 +47,8 @@ _ADVANCE_TIME: Final = encode([AdvanceTime()])
 
 
 class RecordLog(Protocol):
-    """Where batches are kept: `crossbook.matcher.journal.Journal`, or what a test puts in its
-    place."""
+    """Where batches are kept: `crossbook.matcher.journal.journal.Journal`, or what a test puts in
+    its place."""
 
     stream: int
     last_time_ns: int
@@ -167,7 +167,7 @@ class Sequencer:
         """Do or tell what an administrator asks: the encoded batch, if anything was applied, and
         the answer. Raises what `apply` raises."""
         if isinstance(request, AdminInspect):
-            return None, listing.admin_view(self._engine, request)
+            return None, queries.admin_view(self._engine, request)
         command = _named(replace(request.command, gateway=0, request=0))
         batch = self.apply([encode([command])], now_ns)
         assert batch is not None, "what gateway zero asks is applied"
@@ -196,7 +196,7 @@ class Sequencer:
                 self._engine.instruments,
             )
         if isinstance(request, BalancesRequest):
-            found = listing.balances(self._engine, request.account)
+            found = queries.balances(self._engine, request.account)
             return AccountBalances(request.request_id, self.seq, found)
         return self._orders(request)
 

@@ -31,11 +31,11 @@ from crossbook.common.process.counters import SIZES, TIMES_NS, Buckets
 from crossbook.common.process.crash_points import reached
 from crossbook.common.process.log import logger
 from crossbook.common.process.sockets import drained
-from crossbook.matcher.journal import Journal
+from crossbook.matcher.engine.timers import NEVER
+from crossbook.matcher.journal.journal import Journal
+from crossbook.matcher.recovery.snapshotter import Snapshotter
 from crossbook.matcher.sequencer import Sequencer
-from crossbook.matcher.snapshotter import Snapshotter
 from crossbook.matcher.timekeeper import Timekeeper
-from crossbook.matcher.timers import NEVER
 
 DRAIN_MAX = 256
 """Most messages taken into one batch: bounds the latency of the first of them."""

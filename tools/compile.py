@@ -1,6 +1,6 @@
 """Compile the matching engine with mypyc: `python -m tools.compile`, or `make compiled`.
 
-What comes out lies in `build/compiled` and is found by `matcher/__init__.py`. The source stays as
+What comes out lies in `build/compiled` and is found by `matcher/build.py`. The source stays as
 it is; what is compiled is a copy that `tools/lower.py` wrote out.
 """
 
@@ -14,7 +14,7 @@ from typing import Final
 
 import msgspec
 
-from crossbook.matcher import ROOT, Manifest, compiled_directory, digests, platform
+from crossbook.matcher.build import ROOT, Manifest, compiled_directory, digests, platform
 from tools.lower import lowered
 
 MODULES: Final = (
@@ -27,12 +27,12 @@ MODULES: Final = (
     "election",
     "engine",
     "fees",
-    "listing",
-    "means",
+    "queries",
+    "funds",
     "order",
     "prevention",
     "special_terms",
-    "sweep",
+    "dry_run",
     "terms",
     "timers",
     "triggers",
@@ -77,7 +77,7 @@ def build(root: Path) -> None:
     work = root / "build" / "compile"
     for place in (directory, work):
         shutil.rmtree(place, ignore_errors=True)
-    sources = [f"matcher/{name}.py" for name in MODULES]
+    sources = [f"matcher/engine/{name}.py" for name in MODULES]
     # What is not compiled is read for its types, and the values of its constants.
     made_of = digests(root, source_files(root))
     for name in made_of:

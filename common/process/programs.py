@@ -16,6 +16,6 @@ MODULES: Final[Mapping[str, str]] = {
 """The process of an exchange -> the module that runs it."""
 
 COMMAND_LINE: Final = "crossbook"
-VERIFY: Final = "crossbook.matcher.verify"
-PRINT: Final = "crossbook.matcher.print"
-BACKUP: Final = "crossbook.matcher.backup"
+VERIFY: Final = "crossbook.matcher.recovery.verify"
+PRINT: Final = "crossbook.matcher.recovery.dump"
+BACKUP: Final = "crossbook.matcher.recovery.backup"

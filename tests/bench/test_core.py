@@ -9,9 +9,9 @@ import pytest
 from bench import core, mixed, other_build, peers, workload
 from bench.peers import Peer
 from bench.traded import Traded, difference, reference, traded
-from crossbook import matcher
 from crossbook.common.messages.commands import CancelOrder, Command, NewOrder
 from crossbook.common.messages.events import Event
+from crossbook.matcher import build
 
 ALONE = core.Plan(2_000, repeats=1, with_peers=False)
 BUILDS = core.Plan(2_000, repeats=1, with_peers=False, with_other_build=True)
@@ -99,7 +99,7 @@ def test_the_other_build_runs_the_same_flow_in_a_process_of_its_own(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     # This build stands for the other one, so that nothing needs to be compiled.
-    monkeypatch.setattr(other_build, "NAME", matcher.BUILD)
+    monkeypatch.setattr(other_build, "NAME", build.BUILD)
     report = core.run(["swing-40", core.MIXED], BUILDS)
     for scenario in report.scenarios:
         assert [speed.engine for speed in scenario.speeds] == [core.OURS, core.OTHER]

@@ -10,7 +10,7 @@ from bench.stylised import quantile, survival
 from bench.tape import Tape
 from crossbook.common.instruments import example
 from crossbook.common.messages.commands import AmendOrder, CancelOrder, Command, NewOrder
-from crossbook.matcher.engine import Engine
+from crossbook.matcher.engine.engine import Engine
 from crossbook.sample_flow import sample_path
 
 SECOND = 1_000_000_000

@@ -11,7 +11,7 @@ from bench import growth, growth_engine, growth_plot, machine
 from bench.growth_engine import Built, Size
 from crossbook.common.messages.commands import AmendOrder, CancelOrder, Command, NewOrder
 from crossbook.common.types import Side
-from crossbook.matcher.engine import Engine
+from crossbook.matcher.engine.engine import Engine
 
 SMALL = Size(orders=200, levels=20, accounts=10)
 LARGE = Size(orders=20_000, levels=2_000, accounts=1_000, instruments=5)

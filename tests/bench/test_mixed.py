@@ -27,7 +27,7 @@ from crossbook.common.messages.events import (
     TradeExecuted,
 )
 from crossbook.common.types import OrderType, RejectReason, SelfTrade, TimeInForce
-from crossbook.matcher.invariants import check
+from crossbook.matcher.engine.invariants import check
 
 ORDERS = 6_000
 

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from bench import recovery, workload
-from crossbook.matcher.disk import FileDisk
-from crossbook.matcher.engine import Engine
-from crossbook.matcher.journal import Journal
+from crossbook.matcher.engine.engine import Engine
+from crossbook.matcher.journal.disk import FileDisk
+from crossbook.matcher.journal.journal import Journal
 
 
 def test_a_small_run_measures_every_stage(capsys: pytest.CaptureFixture[str]) -> None:

@@ -14,8 +14,8 @@ from crossbook.common.messages import codec
 from crossbook.common.messages.commands import AmendOrder, CancelOrder, Command, NewOrder
 from crossbook.common.messages.events import CommandRejected, TradeExecuted
 from crossbook.common.types import RejectReason, Side, TimeInForce
-from crossbook.matcher.engine import Engine
-from crossbook.matcher.invariants import check
+from crossbook.matcher.engine.engine import Engine
+from crossbook.matcher.engine.invariants import check
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 ORDERS = 20_000

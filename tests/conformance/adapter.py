@@ -51,7 +51,7 @@ from crossbook.common.messages.events import (
 )
 from crossbook.common.messages.matcher_queries import RestingOrder
 from crossbook.common.types import OrderType, RejectReason, SelfTrade, Side, TimeInForce
-from crossbook.matcher.engine import Engine
+from crossbook.matcher.engine.engine import Engine
 
 PROTOCOL: Final = {"protocol": "tracebook.conformance", "protocol_version": 1}
 SYMBOLS_MAX: Final = 16

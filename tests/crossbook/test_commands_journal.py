@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from crossbook.matcher.disk import FileDisk
-from tests.matcher.test_verify import live
+from crossbook.matcher.journal.disk import FileDisk
+from tests.matcher.recovery.test_verify import live
 
 CROSSBOOK = [sys.executable, "-m", "crossbook"]
 

@@ -8,7 +8,7 @@ from crossbook.common.messages.entry import Logon, Reply, Request, Welcome
 from crossbook.common.messages.events import Event, EventBatch
 from crossbook.gateway.desk import OrderDesk
 from crossbook.gateway.session import SessionTable
-from crossbook.matcher.engine import Engine
+from crossbook.matcher.engine.engine import Engine
 
 INSTRUMENTS = load_instruments(Path(__file__).parents[2] / "instruments.toml")
 GATEWAY = 1

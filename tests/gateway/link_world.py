@@ -38,7 +38,7 @@ from crossbook.common.types import Side
 from crossbook.gateway.desk import OrderDesk
 from crossbook.gateway.link import MatcherLink
 from crossbook.gateway.session import SessionTable
-from crossbook.matcher.engine import Engine
+from crossbook.matcher.engine.engine import Engine
 from crossbook.matcher.sequencer import apply_batch
 from tests.gateway.desk_world import GATEWAY, INSTRUMENTS
 

@@ -27,8 +27,8 @@ from crossbook.gateway.render import Renderer
 from crossbook.gateway.rest import make_app
 from crossbook.gateway.session import SessionTable
 from crossbook.gateway.trading import Trading
-from crossbook.matcher.engine import Engine
-from crossbook.matcher.listing import balances
+from crossbook.matcher.engine.engine import Engine
+from crossbook.matcher.engine.queries import balances
 from tests.gateway.desk_world import GATEWAY, INSTRUMENTS
 
 NOW_NS = 1_761_482_096_789_000_000

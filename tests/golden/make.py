@@ -13,13 +13,13 @@ import msgspec
 
 from crossbook.common.messages.codec import encode
 from crossbook.common.messages.commands import Command
-from crossbook.matcher.disk import LOCK, FileDisk
-from crossbook.matcher.history import EventHistory
-from crossbook.matcher.recovery import recover
-from crossbook.matcher.segment import VERSION
+from crossbook.matcher.journal.disk import LOCK, FileDisk
+from crossbook.matcher.journal.segment import VERSION
+from crossbook.matcher.recovery.recovery import recover
+from crossbook.matcher.recovery.snapshot import state_hash
+from crossbook.matcher.recovery.snapshot_store import SnapshotStore
+from crossbook.matcher.resend_buffer import EventHistory
 from crossbook.matcher.sequencer import Sequencer
-from crossbook.matcher.snapshot import state_hash
-from crossbook.matcher.snapshot_store import SnapshotStore
 from tests.properties.generator import Generator
 from tests.properties.market import INSTRUMENTS, rules_of
 

@@ -9,14 +9,14 @@ import pytest
 from crossbook.common.messages.codec import decode_events
 from crossbook.common.messages.events import Event
 from crossbook.common.rules import EDITION, decode_configuration
-from crossbook.matcher.disk import FileDisk
-from crossbook.matcher.engine import Engine
-from crossbook.matcher.journal import Journal
-from crossbook.matcher.recovery import RecoveryFailed, recover, replay
-from crossbook.matcher.segment import SUFFIX, VERSION, decode_header
-from crossbook.matcher.snapshot import state_hash
-from crossbook.matcher.snapshot_store import SUFFIX as SNAPSHOT_SUFFIX
-from crossbook.matcher.verify import verify
+from crossbook.matcher.engine.engine import Engine
+from crossbook.matcher.journal.disk import FileDisk
+from crossbook.matcher.journal.journal import Journal
+from crossbook.matcher.journal.segment import SUFFIX, VERSION, decode_header
+from crossbook.matcher.recovery.recovery import RecoveryFailed, recover, replay
+from crossbook.matcher.recovery.snapshot import state_hash
+from crossbook.matcher.recovery.snapshot_store import SUFFIX as SNAPSHOT_SUFFIX
+from crossbook.matcher.recovery.verify import verify
 from tests.golden.make import EXPECTED
 from tests.properties.faulty import MeetsOwnOrdersWhenSpent, RoundsTheMiddleDown
 from tests.simulation.fake_disk import FakeDisk

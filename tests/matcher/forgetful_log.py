@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from crossbook.matcher.record import Record
-from crossbook.matcher.segment import Header
+from crossbook.matcher.journal.record import Record
+from crossbook.matcher.journal.segment import Header
 
 
 class ForgetfulLog:

@@ -2,9 +2,9 @@
 
 from random import Random
 
-from crossbook.matcher.disk import Disk
-from crossbook.matcher.journal import Journal, SyncPolicy
-from crossbook.matcher.record import Record
+from crossbook.matcher.journal.disk import Disk
+from crossbook.matcher.journal.journal import Journal, SyncPolicy
+from crossbook.matcher.journal.record import Record
 
 STREAM = 77
 CONFIGURATION = b"instruments"

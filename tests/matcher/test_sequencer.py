@@ -35,9 +35,9 @@ from crossbook.common.messages.matcher_queries import (
     ResendTooOld,
 )
 from crossbook.common.types import InstrumentState, RejectReason
-from crossbook.matcher.engine import Engine
-from crossbook.matcher.history import EventHistory
-from crossbook.matcher.journal import Journal, JournalFailed
+from crossbook.matcher.engine.engine import Engine
+from crossbook.matcher.journal.journal import Journal, JournalFailed
+from crossbook.matcher.resend_buffer import EventHistory
 from crossbook.matcher.sequencer import Sequencer
 from tests.simulation.fake_disk import FakeDisk
 

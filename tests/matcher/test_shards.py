@@ -13,13 +13,13 @@ from crossbook.common.messages.events import Event
 from crossbook.common.messages.matcher_queries import Resend, ResendRequest, ResendTooOld
 from crossbook.common.shards import SHARDS_MAX, base_of, shard_of
 from crossbook.common.types import Side
-from crossbook.matcher.disk import Disk
-from crossbook.matcher.engine import Engine
-from crossbook.matcher.history import EventHistory
-from crossbook.matcher.recovery import recover
+from crossbook.matcher.engine.engine import Engine
+from crossbook.matcher.journal.disk import Disk
+from crossbook.matcher.recovery.recovery import recover
+from crossbook.matcher.recovery.snapshot_store import SnapshotStore
+from crossbook.matcher.recovery.verify import verify
+from crossbook.matcher.resend_buffer import EventHistory
 from crossbook.matcher.sequencer import Sequencer
-from crossbook.matcher.snapshot_store import SnapshotStore
-from crossbook.matcher.verify import verify
 from tests.properties.generator import Generator
 from tests.properties.market import INSTRUMENTS
 from tests.simulation.fake_disk import FakeDisk

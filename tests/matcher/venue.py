@@ -4,7 +4,7 @@ from crossbook.common.instruments import Instrument
 from crossbook.common.messages.commands import AmendOrder, CancelOrder, MassCancelOrders, NewOrder
 from crossbook.common.messages.events import Event, TradeExecuted
 from crossbook.common.types import OrderType, Side, TimeInForce
-from crossbook.matcher.engine import Engine
+from crossbook.matcher.engine.engine import Engine
 
 BTC = Instrument(
     1, "BTC-USDT", "BTC", "USDT", "0.01", "0.00001", 8, 8, 10**9, 1, 10**9, 0, 1_000, 2_000

@@ -9,9 +9,9 @@ from crossbook.common.messages.commands import Command
 from crossbook.common.messages.events import Event
 from crossbook.common.messages.matcher_queries import BookState
 from crossbook.common.rules import Rules
-from crossbook.matcher import listing
-from crossbook.matcher.engine import Engine
-from crossbook.matcher.invariants import check
+from crossbook.matcher.engine import queries
+from crossbook.matcher.engine.engine import Engine
+from crossbook.matcher.engine.invariants import check
 from tests.model.reference import ReferenceMatcher
 from tests.properties.generator import ACCOUNTS, Generator
 from tests.properties.market import INSTRUMENTS, MEMORY, UNFUNDED, venue
@@ -124,7 +124,7 @@ def _compare_state(
         expected = reference.balances(account)
         if not expected:
             continue
-        found = {each.asset: (each.total, each.held) for each in listing.balances(matcher, account)}
+        found = {each.asset: (each.total, each.held) for each in queries.balances(matcher, account)}
         if {asset: each for asset, each in found.items() if any(each)} != {
             asset: each for asset, each in expected.items() if any(each)
         }:

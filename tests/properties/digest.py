@@ -7,8 +7,8 @@ import sys
 from hashlib import sha256
 
 from crossbook.common.messages.codec import encode
-from crossbook.matcher.engine import Engine
-from crossbook.matcher.snapshot import capture, state_hash
+from crossbook.matcher.engine.engine import Engine
+from crossbook.matcher.recovery.snapshot import capture, state_hash
 from tests.properties.generator import random_commands
 from tests.properties.market import rules_of, venue
 

@@ -18,8 +18,8 @@ from crossbook.common.messages.events import (
 )
 from crossbook.common.sequence import epoch_of
 from crossbook.common.types import OrderStatus
-from crossbook.matcher.dedupe import RetryWindow
-from crossbook.matcher.engine import Engine
+from crossbook.matcher.engine.dedupe import RetryWindow
+from crossbook.matcher.engine.engine import Engine
 from tests.properties.market import MEMORY, retry_window
 
 

@@ -5,8 +5,8 @@ from typing import Final, TypeVar
 
 from crossbook.common.instruments import MAX_NOTIONAL, Instrument
 from crossbook.common.rules import Rules
-from crossbook.matcher.dedupe import RetryWindow
-from crossbook.matcher.engine import Engine
+from crossbook.matcher.engine.dedupe import RetryWindow
+from crossbook.matcher.engine.engine import Engine
 from tests.model.memory import Memory
 
 SomeEngine = TypeVar("SomeEngine", bound=Engine)

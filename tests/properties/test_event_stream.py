@@ -9,8 +9,8 @@ from msgspec.structs import replace
 
 from crossbook.common.messages.commands import NewOrder
 from crossbook.common.messages.events import Event, TradeExecuted
-from crossbook.matcher.engine import Engine
-from crossbook.matcher.listing import balances
+from crossbook.matcher.engine.engine import Engine
+from crossbook.matcher.engine.queries import balances
 from tests.properties.generator import random_commands
 from tests.properties.market import INSTRUMENTS, PLAIN, rules_of, venue
 from tests.properties.stream_checker import StreamChecker

@@ -2,7 +2,7 @@
 
 import pytest
 
-from crossbook.matcher.engine import Engine
+from crossbook.matcher.engine.engine import Engine
 from tests.properties.differential import Candidate, Matcher, compare_seed
 from tests.properties.faulty import (
     CallsTimersOffOnRefusal,

@@ -9,7 +9,7 @@ from crossbook.common.messages.commands import NewOrder
 from crossbook.common.messages.events import OrderAccepted, OrderRepeated, TimeAdvanced
 from crossbook.common.sequence import epoch_of
 from crossbook.common.types import OrderStatus, OrderType
-from crossbook.matcher.engine import Engine
+from crossbook.matcher.engine.engine import Engine
 from tests.properties.differential import Candidate, Matcher, compare_steps
 from tests.properties.faulty import (
     AcceptsGaps,

@@ -6,7 +6,7 @@ import pytest
 
 from crossbook.common.messages import commands as command_kinds
 from crossbook.common.messages.commands import CancelOrder, Command, NewOrder
-from crossbook.matcher.engine import Engine
+from crossbook.matcher.engine.engine import Engine
 from tests.model.reference import ReferenceMatcher
 from tests.properties.differential import Candidate, Matcher, compare_commands, compare_steps
 from tests.properties.faulty import (

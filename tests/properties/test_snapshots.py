@@ -11,9 +11,9 @@ import pytest
 
 from crossbook.common.messages.codec import encode
 from crossbook.common.messages.commands import Command
-from crossbook.matcher.engine import Engine
-from crossbook.matcher.invariants import check
-from crossbook.matcher.snapshot import capture, restore, state_hash
+from crossbook.matcher.engine.engine import Engine
+from crossbook.matcher.engine.invariants import check
+from crossbook.matcher.recovery.snapshot import capture, restore, state_hash
 from tests.properties.generator import random_commands
 from tests.properties.market import INSTRUMENTS, retry_window, rules_of, venue
 

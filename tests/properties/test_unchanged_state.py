@@ -4,8 +4,8 @@ state hash nor the timers, and what is refused leaves nothing to be remembered e
 from crossbook.common.messages.commands import AdvanceTime, Command, SetCancelAfter
 from crossbook.common.messages.events import CommandRejected, Event, OrderExpired, OrderRepeated
 from crossbook.common.types import RejectReason
-from crossbook.matcher.engine import Engine
-from crossbook.matcher.snapshot import state_hash
+from crossbook.matcher.engine.engine import Engine
+from crossbook.matcher.recovery.snapshot import state_hash
 from tests.model.reference import ReferenceMatcher
 from tests.properties.generator import random_commands
 from tests.properties.market import INSTRUMENTS, rules_of, venue

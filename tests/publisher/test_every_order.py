@@ -16,7 +16,7 @@ from crossbook.common.messages.feed import (
 )
 from crossbook.common.messages.matcher_queries import Books
 from crossbook.common.types import RejectReason, Side
-from crossbook.matcher.engine import Engine
+from crossbook.matcher.engine.engine import Engine
 from crossbook.publisher.feed import Feed
 from crossbook.publisher.replica import Replica
 from crossbook.publisher.snapshots import SnapshotDesk

@@ -26,8 +26,8 @@ from crossbook.common.messages.feed import (
 from crossbook.common.messages.matcher_queries import Books, BookState, RestingOrder
 from crossbook.common.rules import Rules
 from crossbook.common.types import InstrumentState
-from crossbook.matcher.auction import uncross_price
-from crossbook.matcher.engine import Engine
+from crossbook.matcher.engine.auction import uncross_price
+from crossbook.matcher.engine.engine import Engine
 from crossbook.publisher.feed import CHANGED_NS, INDICATION_NS_PER_PRICE, Feed
 from tests.properties.generator import random_commands
 from tests.properties.market import INSTRUMENTS, rules_of, venue

@@ -23,8 +23,8 @@ from crossbook.common.messages.events import EventBatch, OrderCanceled
 from crossbook.common.messages.feed import Heartbeat
 from crossbook.common.messages.matcher_queries import Books, BooksRequest, BookState, ResendRequest
 from crossbook.common.types import Side
-from crossbook.matcher.engine import Engine
-from crossbook.matcher.history import EventHistory
+from crossbook.matcher.engine.engine import Engine
+from crossbook.matcher.resend_buffer import EventHistory
 from crossbook.matcher.sequencer import Sequencer
 from crossbook.publisher.feed import Feed
 from crossbook.publisher.replica import BOOKS_AGAIN_NS, RESEND_AGAIN_NS, Lost, Replica

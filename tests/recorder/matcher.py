@@ -7,8 +7,8 @@ from crossbook.common.messages.codec import decode_events, encode
 from crossbook.common.messages.commands import Command
 from crossbook.common.messages.events import EventBatch
 from crossbook.common.messages.matcher_queries import ResendRequest, SyncReply
-from crossbook.matcher.engine import Engine
-from crossbook.matcher.history import EventHistory
+from crossbook.matcher.engine.engine import Engine
+from crossbook.matcher.resend_buffer import EventHistory
 from crossbook.matcher.sequencer import Sequencer
 from tests.matcher.forgetful_log import ForgetfulLog
 from tests.properties.generator import Generator

@@ -6,7 +6,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from crossbook.common.instruments import Instrument, example
-from crossbook.matcher.journal import SyncPolicy
+from crossbook.matcher.journal.journal import SyncPolicy
 from tests.simulation.network import Harshness
 
 INSTRUMENTS: tuple[Instrument, ...] = (

@@ -45,7 +45,7 @@ class _File:
 
 
 class FakeDisk:
-    """A `crossbook.matcher.disk.Disk`. `operations` counts what changed or read it."""
+    """A `crossbook.matcher.journal.disk.Disk`. `operations` counts what changed or read it."""
 
     def __init__(self, capacity: int | None = None) -> None:
         self._files: dict[str, _File] = {}

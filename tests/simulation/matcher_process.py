@@ -6,16 +6,16 @@ from typing import Any, Final
 from crossbook.common.errors import CrossbookError
 from crossbook.common.instruments import Instrument
 from crossbook.common.messages.codec import decode_sync_request, encode
-from crossbook.matcher.engine import Engine
-from crossbook.matcher.history import EventHistory
-from crossbook.matcher.invariants import check
-from crossbook.matcher.journal import Journal, JournalDamaged, JournalFailed
-from crossbook.matcher.recovery import recover
+from crossbook.matcher.engine.engine import Engine
+from crossbook.matcher.engine.invariants import check
+from crossbook.matcher.journal.journal import Journal, JournalDamaged, JournalFailed
+from crossbook.matcher.recovery.recovery import recover
+from crossbook.matcher.recovery.snapshot import capture
+from crossbook.matcher.recovery.snapshot_process import rebuild
+from crossbook.matcher.recovery.snapshot_store import SnapshotStore
+from crossbook.matcher.recovery.snapshotter import Snapshotter
+from crossbook.matcher.resend_buffer import EventHistory
 from crossbook.matcher.sequencer import Sequencer
-from crossbook.matcher.snapshot import capture
-from crossbook.matcher.snapshot_process import rebuild
-from crossbook.matcher.snapshot_store import SnapshotStore
-from crossbook.matcher.snapshotter import Snapshotter
 from crossbook.matcher.timekeeper import Timekeeper
 from tests.simulation.archive import Archive
 from tests.simulation.conditions import INSTRUMENTS, Conditions

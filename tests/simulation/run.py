@@ -7,11 +7,11 @@ from msgspec import Struct
 
 from crossbook.common.messages.entry import TOKEN_BYTES
 from crossbook.common.types import Side
-from crossbook.matcher.invariants import check
-from crossbook.matcher.recovery import recover
-from crossbook.matcher.segment import SUFFIX
-from crossbook.matcher.snapshot import capture, state_hash
-from crossbook.matcher.timers import NEVER
+from crossbook.matcher.engine.invariants import check
+from crossbook.matcher.engine.timers import NEVER
+from crossbook.matcher.journal.segment import SUFFIX
+from crossbook.matcher.recovery.recovery import recover
+from crossbook.matcher.recovery.snapshot import capture, state_hash
 from tests.simulation.archive import Archive
 from tests.simulation.conditions import INSTRUMENTS, Conditions, draw
 from tests.simulation.fake_disk import FakeDisk

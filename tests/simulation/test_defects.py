@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from crossbook import matcher
 from crossbook.common.following.event_stream import StreamFollower
 from crossbook.common.following.feed_follower import FeedFollower
 from crossbook.common.messages.codec import decode_commands, encode
@@ -15,11 +14,12 @@ from crossbook.common.messages.matcher_queries import Books
 from crossbook.gateway.catch_up import CatchUps
 from crossbook.gateway.desk import OrderDesk
 from crossbook.gateway.link import MatcherLink
-from crossbook.matcher import recovery, sequencer
-from crossbook.matcher.dedupe import RetryWindow
-from crossbook.matcher.journal import Journal
-from crossbook.matcher.record import Record
-from crossbook.matcher.snapshotter import Snapshotter
+from crossbook.matcher import build, sequencer
+from crossbook.matcher.engine.dedupe import RetryWindow
+from crossbook.matcher.journal.journal import Journal
+from crossbook.matcher.journal.record import Record
+from crossbook.matcher.recovery import recovery
+from crossbook.matcher.recovery.snapshotter import Snapshotter
 from crossbook.publisher.feed import Feed
 from crossbook.recovery import Recovery
 from tests.simulation.gateway_process import GatewayProcess
@@ -56,12 +56,14 @@ def resend_skips_a_command(patch: Patch) -> None:
 
 def no_dedupe(patch: Patch) -> None:
     """Whatever arrives is applied."""
-    patch.setattr("crossbook.matcher.engine.is_next_request", lambda last, request: True)
+    patch.setattr("crossbook.matcher.engine.engine.is_next_request", lambda last, request: True)
 
 
 def gaps_in_commands_are_applied(patch: Patch) -> None:
     """A command is applied although the one before it is missing."""
-    patch.setattr("crossbook.matcher.engine.is_next_request", lambda last, request: request > last)
+    patch.setattr(
+        "crossbook.matcher.engine.engine.is_next_request", lambda last, request: request > last
+    )
 
 
 def follower_ignores_a_gap(patch: Patch) -> None:
@@ -241,7 +243,7 @@ FIRST_SEED: dict[Callable[[Patch], None], int] = {
 
 @pytest.mark.parametrize("defect", DEFECTS, ids=lambda defect: defect.__name__)
 def test_a_defect_is_found(defect: Callable[[Patch], None], monkeypatch: Patch) -> None:
-    if defect in IN_THE_ENGINE and matcher.BUILD == "compiled":
+    if defect in IN_THE_ENGINE and build.BUILD == "compiled":
         pytest.skip("the engine is compiled, and this defect is patched into its source")
     defect(monkeypatch)
     first = FIRST_SEED.get(defect, 0)

@@ -18,8 +18,8 @@ from crossbook.common.messages.commands import AmendOrder, CancelOrder, Command,
 from crossbook.common.messages.history_queries import HistoryAnswer, HistoryQuestion
 from crossbook.common.process import sockets
 from crossbook.common.process.programs import MODULES
-from crossbook.matcher.disk import FileDisk
-from crossbook.matcher.journal import Journal
+from crossbook.matcher.journal.disk import FileDisk
+from crossbook.matcher.journal.journal import Journal
 from crossbook.recorder.database import open_database
 from tests.recorder.naive import NaiveRecord, Row, tables_of, tables_wanted
 from tests.system.exchange import REPOSITORY, Exchange, select_nothing

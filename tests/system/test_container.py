@@ -16,7 +16,7 @@ import yaml
 
 from crossbook.common.process.config import Settings
 from crossbook.common.process.programs import MODULES
-from crossbook.matcher.segment import SUFFIX
+from crossbook.matcher.journal.segment import SUFFIX
 from tests.system.compose import COMPOSE, STATE_FOLDER, Composition, instructions, services
 from tests.system.exchange import RECORDED, REPOSITORY, select_nothing
 from tests.system.web import WEB

@@ -20,13 +20,13 @@ from crossbook.common.messages.commands import Command, Instructions, NewOrder, 
 from crossbook.common.messages.events import EventBatch, OrderExpired
 from crossbook.common.process.clock import FakeClock
 from crossbook.common.types import TimeInForce
-from crossbook.matcher.engine import Engine
-from crossbook.matcher.history import EventHistory
-from crossbook.matcher.journal import Journal, SyncPolicy
+from crossbook.matcher.engine.engine import Engine
+from crossbook.matcher.journal.journal import Journal, SyncPolicy
+from crossbook.matcher.recovery.snapshot_store import SnapshotStore
+from crossbook.matcher.recovery.snapshotter import Snapshotter
+from crossbook.matcher.resend_buffer import EventHistory
 from crossbook.matcher.sequencer import Sequencer
 from crossbook.matcher.service import Batches, MatcherService
-from crossbook.matcher.snapshot_store import SnapshotStore
-from crossbook.matcher.snapshotter import Snapshotter
 from crossbook.matcher.timekeeper import Timekeeper
 from tests.simulation.fake_disk import FakeDisk
 from tests.system.loop import MS, FakeSocket, Script

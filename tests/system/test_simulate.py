@@ -21,11 +21,11 @@ from crossbook.commands_simulate import FIRST_ACCOUNT
 from crossbook.common.instruments import load_instruments
 from crossbook.common.messages import entry
 from crossbook.common.messages.codec import decode_commands, decode_events
-from crossbook.matcher.disk import FileDisk
-from crossbook.matcher.engine import Engine
-from crossbook.matcher.journal import Journal
-from crossbook.matcher.snapshot import state_hash
-from crossbook.matcher.verify import Verdict
+from crossbook.matcher.engine.engine import Engine
+from crossbook.matcher.journal.disk import FileDisk
+from crossbook.matcher.journal.journal import Journal
+from crossbook.matcher.recovery.snapshot import state_hash
+from crossbook.matcher.recovery.verify import Verdict
 from tests.system.exchange import PROCESSES, REPOSITORY, Exchange
 from tests.system.session import Session
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from crossbook.matcher import compiled_directory, why_not_compiled
+from crossbook.matcher.build import compiled_directory, why_not_compiled
 from tools import compile as compiling
 
 FILES = ("common/deep/types.py", "common/grid.py", "matcher/engine/rules/fees.py")
@@ -13,7 +13,7 @@ FILES = ("common/deep/types.py", "common/grid.py", "matcher/engine/rules/fees.py
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
     """The modules that are compiled, and others in folders within folders, all empty."""
-    for name in (*FILES, *(f"matcher/{module}.py" for module in compiling.MODULES)):
+    for name in (*FILES, *(f"matcher/engine/{module}.py" for module in compiling.MODULES)):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("")
     return tmp_path

@@ -63,8 +63,8 @@ def test_a_seed_draws_the_same_and_each_file_is_in_one_area() -> None:
     assert first != mutation.sampled("recorder", 9, 5)[0]
     files = [path for area in mutation.AREAS for path in mutation.files_of(area)]
     assert len(files) == len(set(files))
-    assert "matcher/engine.py" in mutation.files_of("rules")
-    assert "matcher/disk.py" in mutation.files_of("journal")
+    assert "matcher/engine/engine.py" in mutation.files_of("rules")
+    assert "matcher/journal/disk.py" in mutation.files_of("journal")
 
 
 def test_listed_defects_exist_and_are_not_planted() -> None:

@@ -11,7 +11,7 @@ from bench.venue import Venue
 from crossbook.common.instruments import Instrument, example
 from crossbook.common.messages.entry import Ack, Amend, Cancel, New, Reject
 from crossbook.common.types import RejectReason
-from crossbook.matcher.invariants import check
+from crossbook.matcher.engine.invariants import check
 from crossbook.simulator.flow import AGENTS_MOST, Flow
 from crossbook.simulator.makers import LEVELS
 

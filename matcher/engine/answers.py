@@ -1,0 +1,121 @@
+"""Events about orders and commands, made from what they are about."""
+
+from crossbook.common.messages.commands import AmendOrder, CancelOrder, Command, NewOrder
+from crossbook.common.messages.events import (
+    CommandRejected,
+    OrderAmended,
+    OrderCanceled,
+    OrderExpired,
+    OrderRepeated,
+)
+from crossbook.common.types import RejectReason
+from crossbook.matcher.engine.order import Order
+from crossbook.matcher.engine.special import Waits
+
+Fault = tuple[RejectReason, str]
+"""Why a command is refused, and which field."""
+
+
+def rejected(command: Command, seq: int, fault: Fault) -> CommandRejected:
+    """The command is refused."""
+    return CommandRejected(
+        seq,
+        command.gateway,
+        command.request,
+        command.account,
+        command.instrument,
+        fault[0],
+        fault[1],
+        getattr(command, "client_order_id", ""),
+    )
+
+
+def unknown_order(command: CancelOrder | AmendOrder) -> Fault:
+    """There is no such open order of this account, and nobody learns why."""
+    return (RejectReason.UNKNOWN_ORDER, "order_id" if command.order_id else "client_order_id")
+
+
+def repeated(command: NewOrder, earlier: Order, seq: int) -> OrderRepeated:
+    """The command says what an earlier order said."""
+    return OrderRepeated(
+        seq,
+        command.gateway,
+        command.request,
+        command.account,
+        command.instrument,
+        earlier.order_id,
+        earlier.status,
+        earlier.quantity_lots - earlier.open_lots,
+        0 if earlier.ended_as else earlier.open_lots,
+        earlier.client_order_id,
+    )
+
+
+def canceled(
+    order: Order, seq: int, gateway: int, request: int, resting: bool = True, reason: int = 0
+) -> OrderCanceled:
+    """The order ended on request."""
+    return OrderCanceled(
+        seq,
+        gateway,
+        request,
+        order.account.account_id,
+        order.instrument,
+        order.order_id,
+        order.side,
+        order.price_ticks,
+        order.open_lots,
+        order.quantity_lots - order.open_lots,
+        order.client_order_id,
+        resting,
+        reason,
+    )
+
+
+def expired(
+    order: Order, seq: int, reason: RejectReason, quote_left: int = 0, resting: bool = False
+) -> OrderExpired:
+    """The order ended without a request."""
+    return OrderExpired(
+        seq,
+        order.account.account_id,
+        order.instrument,
+        order.order_id,
+        order.side,
+        order.price_ticks,
+        order.open_lots,
+        order.quantity_lots - order.open_lots,
+        reason,
+        order.client_order_id,
+        quote_left,
+        resting,
+    )
+
+
+def amended(order: Order, seq: int, command: AmendOrder, kept_priority: bool) -> OrderAmended:
+    """The order has new terms. One that will rest shows a new slice if it lost its place."""
+    trigger_ticks = display_lots = shown_lots = 0
+    special = order.special
+    if special is not None:
+        if special.waits == Waits.TRIGGER:
+            trigger_ticks = special.trigger_ticks
+        display_lots = special.display_lots
+        shown_lots = special.shown_lots if display_lots else 0
+    return OrderAmended(
+        seq,
+        command.gateway,
+        command.request,
+        command.account,
+        order.instrument,
+        order.order_id,
+        order.side,
+        order.price_ticks,
+        order.quantity_lots,
+        order.quantity_lots - order.open_lots,
+        order.open_lots,
+        kept_priority,
+        order.client_order_id,
+        trigger_ticks,
+        display_lots,
+        shown_lots,
+    )

@@ -1,0 +1,90 @@
+"""Ending a call phase: one price for all (`crossbook.common.auction`), and who trades at it.
+
+Market orders come first, then orders by price and arrival. Nobody takes in an uncross: of the two
+orders of a trade the one that came first is its maker. Icebergs count with all their lots, and
+own orders trade with each other: one price for everybody leaves no room for prevention.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from crossbook.common import auction
+from crossbook.common.auction import Price
+from crossbook.common.messages.events import Event
+from crossbook.common.types import Side
+from crossbook.matcher.engine.book import BookSide, OrderBook, replenished
+from crossbook.matcher.engine.order import Order
+
+_BUY: Final = int(Side.BUY)
+
+
+def uncross_price(book: OrderBook) -> Price:
+    """The price at which the book uncrosses as it stands. O(orders)."""
+    return auction.uncross_price(
+        _lots_at_prices(book.bids),
+        _lots_at_prices(book.asks),
+        sum(order.open_lots for order in _market(book, _BUY)),
+        sum(order.open_lots for order in _market(book, 3 - _BUY)),
+        book.last_price_ticks,
+        book.edition,
+    )
+
+
+def _lots_at_prices(side: BookSide) -> dict[int, int]:
+    lots: dict[int, int] = {}
+    for order in side.orders():
+        lots[order.price_ticks] = lots.get(order.price_ticks, 0) + order.open_lots
+    return lots
+
+
+def allocate(book: OrderBook, at: Price, seq: int, events: list[Event]) -> None:
+    """Trade everything that can at this price. O(orders filled)."""
+    bound = at.price_ticks
+    buyers = _queue(book, _BUY, book.bids, bound)
+    sellers = _queue(book, 3 - _BUY, book.asks, -bound)
+    buyer, seller = next(buyers, None), next(sellers, None)
+    while buyer is not None and seller is not None:
+        lots = min(buyer.open_lots, seller.open_lots)
+        buyer.open_lots -= lots
+        seller.open_lots -= lots
+        maker, taker = sorted((buyer, seller), key=_arrival)
+        book.print(taker, maker, lots, at.price_ticks, seq, events)
+        for order in (maker, taker):
+            _after_trade(book, order, lots, seq, events)
+        if not buyer.open_lots:
+            buyer = next(buyers, None)
+        if not seller.open_lots:
+            seller = next(sellers, None)
+
+
+def _arrival(order: Order) -> tuple[int, int]:
+    """Which of two orders came first; of two under one number, the one entered first."""
+    return order.arrived, order.order_id
+
+
+def _after_trade(book: OrderBook, order: Order, lots: int, seq: int, events: list[Event]) -> None:
+    """Take an order that is filled out; show an iceberg's next slice where it stands."""
+    if not order.open_lots:
+        if order.queue is not None:
+            order.queue.remove(order)
+        else:
+            del book.uncrossing[order.order_id]
+        book.end_filled(order)
+        return
+    special = order.special
+    if special is not None and special.display_lots:
+        special.shown_lots = max(special.shown_lots - lots, 0)
+        if not special.shown_lots:
+            special.shown_lots = min(special.display_lots, order.open_lots)
+            events.append(replenished(order, seq, False))
+
+
+def _queue(book: OrderBook, side: int, resting: BookSide, bound: int) -> Iterator[Order]:
+    """Who may trade, in order; what is given out may be gone when the next is asked for."""
+    yield from list(_market(book, side))
+    while resting.best >= bound:
+        yield resting.heads[resting.best]
+
+
+def _market(book: OrderBook, side: int) -> Iterable[Order]:
+    return (order for order in book.uncrossing.values() if order.side == side)

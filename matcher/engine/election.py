@@ -1,0 +1,61 @@
+"""Cascades: what a trade elects, what that trades and elects in its turn.
+
+After a command is fully applied the met triggers are collected and run one after the other, each
+as a new taker under the command's number; then again, until none is met. Each order is elected
+once, so a cascade ends.
+"""
+
+from typing import TYPE_CHECKING, Final
+
+from crossbook.common.messages.events import Event, OrderTriggered
+from crossbook.common.types import InstrumentState, RejectReason
+from crossbook.matcher.engine.book import OrderBook
+from crossbook.matcher.engine.funds import can_pay
+from crossbook.matcher.engine.order import Order
+
+if TYPE_CHECKING:
+    from crossbook.matcher.engine.engine import Engine
+
+_OPEN: Final = int(InstrumentState.OPEN)
+
+
+def elect(engine: "Engine", book: OrderBook, seq: int, events: list[Event]) -> None:
+    """Run what the last price elects, in rounds, until it elects nothing more.
+
+    Where nothing trades it waits: opening the instrument elects what was met meanwhile.
+    """
+    triggers = book.triggers
+    assert triggers is not None, "nothing ever waited here"
+    while triggers.trade_id != book.last_trade_id and book.state == _OPEN:
+        for order in triggers.take_met(book.last_price_ticks, book.last_trade_id):
+            _run(engine, book, order, seq, events)
+
+
+def _run(engine: "Engine", book: OrderBook, order: Order, seq: int, events: list[Event]) -> None:
+    special = order.special
+    assert special is not None, "a plain order waits for nothing"
+    special.waits = 0
+    order.arrival = seq
+    events.append(
+        OrderTriggered(
+            seq,
+            order.account.account_id,
+            order.instrument,
+            order.order_id,
+            order.side,
+            special.order_type,
+            special.time_in_force,
+            order.price_ticks,
+            order.open_lots,
+            special.trigger_ticks,
+            book.last_price_ticks,
+            special.display_lots,
+            order.client_order_id,
+        )
+    )
+    if order.price_ticks:
+        engine.enter_limit(order, book, special.time_in_force, seq, events)
+    elif engine.ledger is not None and not can_pay(engine.ledger, book, order):
+        engine.expire(order, book, seq, RejectReason.INSUFFICIENT_BALANCE, events)
+    else:
+        engine.enter_market(order, book, seq, events)

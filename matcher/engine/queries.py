@@ -1,0 +1,171 @@
+"""Reading the engine's state: books, open orders, balances."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from crossbook.common.messages.admin import AdminInspect, AdminView, InstrumentStatus
+from crossbook.common.messages.entry import Balance, OrderState
+from crossbook.common.messages.matcher_queries import BookState, RestingOrder
+from crossbook.common.types import OrderType, Side, TimeInForce
+from crossbook.matcher.engine.book import BookSide, OrderBook
+from crossbook.matcher.engine.order import Account, Order
+
+if TYPE_CHECKING:
+    from crossbook.matcher.engine.engine import Engine
+
+
+def book_state(book: OrderBook) -> BookState:
+    """Resting orders in priority order, last trade, state, and what waits for an uncross."""
+    return BookState(
+        book.instrument_id,
+        _resting(book.bids),
+        _resting(book.asks),
+        book.last_trade_id,
+        book.last_price_ticks,
+        book.state,
+        book.until[0] if book.until is not None else 0,
+        _uncrossing(book, Side.BUY),
+        _uncrossing(book, Side.SELL),
+    )
+
+
+def order_state(order: Order, symbol: str) -> OrderState:
+    """An open order as its owner sees it."""
+    special = order.special
+    kind, time_in_force = int(OrderType.LIMIT), int(TimeInForce.GTC)
+    trigger_ticks = display_lots = expire_ns = 0
+    post_only, working = False, True
+    if special is not None:
+        kind, time_in_force = special.order_type, special.time_in_force
+        trigger_ticks, display_lots = special.trigger_ticks, special.display_lots
+        expire_ns, post_only = special.expire_ns, special.post_only
+        working = not special.waits
+    return OrderState(
+        symbol,
+        order.order_id,
+        order.client_order_id,
+        order.side,
+        order.price_ticks,
+        order.quantity_lots,
+        order.quantity_lots - order.open_lots,
+        order.open_lots,
+        order.status,
+        order.time_ns,
+        kind,
+        time_in_force,
+        trigger_ticks,
+        display_lots,
+        expire_ns,
+        post_only,
+        order.self_trade,
+        working,
+    )
+
+
+def orders_of(engine: "Engine", account: int) -> list[Order]:
+    """The open orders of an account, or with zero of every account, oldest first."""
+    if account:
+        owner = engine.accounts.get(account)
+        return list(owner.orders.values()) if owner is not None else []
+    everybody = [order for owner in engine.accounts.values() for order in owner.orders.values()]
+    return sorted(everybody, key=lambda order: order.order_id)
+
+
+def open_orders(
+    engine: "Engine",
+    account: int,
+    instrument: int,
+    order_id: int,
+    client_order_id: str,
+    after_order_id: int,
+    limit: int,
+) -> tuple[list[OrderState], bool]:
+    """See `Engine.open_orders`."""
+    found: list[OrderState] = []
+    for order in _named(engine.accounts.get(account), order_id, client_order_id):
+        if (
+            order.order_id > after_order_id
+            and instrument in (0, order.instrument)
+            and order_id in (0, order.order_id)
+            and client_order_id in ("", order.client_order_id)
+        ):
+            if len(found) == limit:
+                return found, True
+            symbol = engine.books[order.instrument].instrument.symbol
+            found.append(order_state(order, symbol))
+    return found, False
+
+
+def _named(owner: Account | None, order_id: int, client_order_id: str) -> Iterable[Order]:
+    """The account's open orders that can have these ids, oldest first; without one all of them."""
+    if owner is None:
+        return ()
+    if not order_id and not client_order_id:
+        return owner.orders.values()
+    order = (
+        owner.orders.get(order_id) if order_id else owner.by_client_order_id.get(client_order_id)
+    )
+    return () if order is None else (order,)
+
+
+def balances(engine: "Engine", account: int) -> list[Balance]:
+    """What an account has of each asset, by name; what it will open with, if it is new."""
+    ledger = engine.ledger
+    if ledger is None:
+        return []
+    owner = engine.accounts.get(account) or Account(account)
+    if not owner.opened:
+        return [
+            Balance(asset, ledger.available(owner, asset), 0)
+            for asset, _ in sorted(ledger.rules.opening)
+        ]
+    return [
+        Balance(asset, total, owner.held.get(asset, 0))
+        for asset, total in sorted(owner.total.items())
+    ]
+
+
+def admin_view(engine: "Engine", request: AdminInspect) -> AdminView:
+    """Every instrument as it stands, and one account's money."""
+    return AdminView(
+        request.request_id,
+        engine.seq,
+        [
+            InstrumentStatus(
+                book.instrument,
+                book.state,
+                book.until[0] if book.until is not None else 0,
+                book.last_price_ticks,
+                book.last_trade_id,
+            )
+            for book in engine.books.values()
+        ],
+        balances(engine, request.account),
+    )
+
+
+def _uncrossing(book: OrderBook, side: int) -> list[RestingOrder]:
+    waiting = book.uncrossing.values()
+    return [
+        RestingOrder(order.order_id, 0, order.open_lots) for order in waiting if order.side == side
+    ]
+
+
+def _resting(side: BookSide) -> list[RestingOrder]:
+    return list(_rows(side.orders()))
+
+
+def _rows(orders: Iterable[Order]) -> Iterable[RestingOrder]:
+    for order in orders:
+        shown = order.shown_lots
+        if shown == order.open_lots and (order.special is None or not order.special.display_lots):
+            yield RestingOrder(order.order_id, order.price_ticks, shown)
+        else:
+            assert order.special is not None, "a plain order hides nothing"
+            yield RestingOrder(
+                order.order_id,
+                order.price_ticks,
+                shown,
+                order.special.display_lots,
+                order.open_lots - shown,
+            )

@@ -1,0 +1,94 @@
+"""Stops and take-profits of one instrument, waiting for the last trade price.
+
+One that waits for a rising price (stop buy, take-profit sell) is met at last >= trigger, one that
+waits for a falling price (stop sell, take-profit buy) at last <= trigger. None of them is in the
+book or in market data.
+"""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final
+
+from sortedcontainers import SortedDict
+
+from crossbook.common.types import OrderType, Side
+
+if TYPE_CHECKING:
+    from crossbook.matcher.engine.order import Order
+
+_BUY: Final = int(Side.BUY)
+_STOPS: Final = (int(OrderType.STOP), int(OrderType.STOP_LIMIT))
+
+
+def waits_for_a_rise(side: int, order_type: int) -> bool:
+    """Which way the price must go for such an order.
+
+    >>> waits_for_a_rise(Side.BUY, OrderType.STOP), waits_for_a_rise(Side.SELL, OrderType.STOP)
+    (True, False)
+    """
+    return (side == _BUY) == (order_type in _STOPS)
+
+
+def is_met(side: int, order_type: int, trigger_ticks: int, last_price_ticks: int) -> bool:
+    """Whether the last price (zero: there is none yet) elects such an order."""
+    if not last_price_ticks:
+        return False
+    if waits_for_a_rise(side, order_type):
+        return last_price_ticks >= trigger_ticks
+    return last_price_ticks <= trigger_ticks
+
+
+class TriggerBook:
+    """The waiting orders of one instrument. O(log orders) for each change.
+
+    `price_ticks` is the last price they were looked at with, that of trade `trade_id`.
+    """
+
+    __slots__ = ("_falling", "_rising", "price_ticks", "trade_id")
+
+    def __init__(self, price_ticks: int, trade_id: int) -> None:
+        self.price_ticks = price_ticks
+        self.trade_id = trade_id
+        self._rising: SortedDict[tuple[int, int], Order] = SortedDict()
+        self._falling: SortedDict[tuple[int, int], Order] = SortedDict()
+
+    def __len__(self) -> int:
+        return len(self._rising) + len(self._falling)
+
+    def add(self, order: "Order") -> None:
+        """The order waits from now on, behind those of its trigger that came before it."""
+        side, key = self._place(order)
+        side[key] = order
+
+    def remove(self, order: "Order") -> None:
+        """The order does not wait any more."""
+        side, key = self._place(order)
+        del side[key]
+
+    def take_met(self, last_price_ticks: int, trade_id: int) -> list["Order"]:
+        """Take out what the price of this trade elects, in the order it is to be run: nearest to
+        the price before first, then by arrival."""
+        before = self.price_ticks or last_price_ticks
+        self.price_ticks = last_price_ticks
+        self.trade_id = trade_id
+        met: list[tuple[int, int, Order]] = []
+        for side, bound in ((self._rising, last_price_ticks), (self._falling, -last_price_ticks)):
+            while side and side.peekitem(0)[0][0] <= bound:
+                (trigger, arrived), order = side.popitem(0)
+                met.append((abs(abs(trigger) - before), arrived, order))
+        met.sort(key=lambda each: each[:2])
+        return [order for _, _, order in met]
+
+    def orders(self) -> Iterator["Order"]:
+        """Every waiting order, by arrival."""
+        waiting = [*self._rising.values(), *self._falling.values()]
+        return iter(sorted(waiting, key=lambda order: order.arrived))
+
+    def _place(
+        self, order: "Order"
+    ) -> tuple["SortedDict[tuple[int, int], Order]", tuple[int, int]]:
+        special = order.special
+        assert special is not None, "a plain order waits for nothing"
+        trigger = special.trigger_ticks
+        if waits_for_a_rise(order.side, special.order_type):
+            return self._rising, (trigger, order.arrived)
+        return self._falling, (-trigger, order.arrived)

@@ -1,0 +1,1 @@
+"""The journal: segments of records in the files of one directory."""

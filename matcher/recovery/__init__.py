@@ -1,0 +1,1 @@
+"""Snapshots, recovery, and the programs that read a data directory."""

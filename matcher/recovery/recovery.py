@@ -1,0 +1,164 @@
+"""The newest good snapshot and the journal behind it make the engine that was.
+
+Every record replayed must give the very events that were recorded: if it does not, the program or
+the files are not what they were, and the matcher must not start.
+"""
+
+from collections.abc import Callable, Iterable
+
+from msgspec import Struct
+
+from crossbook.common.errors import ConfigError, CrossbookError
+from crossbook.common.instruments import Instrument, check_change
+from crossbook.common.messages.codec import decode_events, encode
+from crossbook.common.process.crash_points import reached
+from crossbook.common.rounding import check_rounding
+from crossbook.common.rules import Rules, decode_configuration, encode_configuration
+from crossbook.common.shards import base_of, shard_of
+from crossbook.matcher.engine.engine import Engine
+from crossbook.matcher.journal.disk import Disk
+from crossbook.matcher.journal.journal import Journal, SyncPolicy
+from crossbook.matcher.journal.record import Record
+from crossbook.matcher.recovery.snapshot_store import (
+    BadSnapshot,
+    Snapshot,
+    SnapshotStore,
+    snapshot_name,
+)
+from crossbook.matcher.sequencer import apply_batch
+
+
+class RecoveryFailed(CrossbookError):  # noqa: N818 - says what happened
+    """The recorded state cannot be rebuilt; the text names the place and the remedy."""
+
+
+class Recovered(Struct):
+    """What a start found: the engine as it was, and the journal ready for more.
+
+    `snapshot_seq` is zero where no snapshot was used; `skipped` tells of the unusable ones.
+    """
+
+    engine: Engine
+    journal: Journal
+    snapshot_seq: int
+    replayed: int
+    skipped: list[str]
+
+
+def recover(
+    disk: Disk,
+    instruments: Iterable[Instrument],
+    new_stream: int,
+    segment_bytes: int,
+    sync: SyncPolicy,
+    snapshots_kept: int,
+    seen: Callable[[Record], None] = lambda record: None,
+    rules: Rules | None = None,
+    shard: int = 0,
+) -> Recovered:
+    """Rebuild the engine from `disk`; an empty one begins `new_stream` with these instruments
+    and rules, and with the numbers of `shard`.
+
+    `seen` is called with every record replayed. Raises `JournalDamaged`, `RecoveryFailed`, or
+    `ConfigError` when the instruments may not follow the recorded ones, or the shard is another.
+    """
+    wanted = list(instruments)
+    rules = rules or Rules()
+    configuration = encode_configuration(wanted, rules)
+    journal = Journal.open(
+        disk, new_stream, configuration, segment_bytes, sync, base_seq=base_of(shard)
+    )
+    if journal.base_seq != base_of(shard):
+        raise ConfigError(
+            f"SHARD={shard}: DATA_DIR holds the journal of shard {shard_of(journal.base_seq)}; "
+            "set it back, or start with another DATA_DIR"
+        )
+    store = SnapshotStore(disk, snapshots_kept)
+    engine, skipped = newest(store, journal)
+    snapshot_seq = engine.seq
+    if journal.first_seq > snapshot_seq + 1:
+        raise RecoveryFailed(
+            f"the journal begins at {journal.first_seq} and no snapshot reaches "
+            f"{journal.first_seq - 1}; put back older segments or snapshots"
+            + "".join(f"; {text}" for text in skipped)
+        )
+    replayed = 0
+    for record in replay(engine, journal, snapshot_seq + 1):
+        reached("matcher.recovering")
+        seen(record)
+        replayed += record.last_seq - record.first_seq + 1
+    for instrument in wanted:
+        book = engine.books.get(instrument.id)
+        known = None if book is None else book.instrument
+        if known is not None:
+            # What may not change at all is told before what may not be that coarse.
+            check_change(known, instrument)
+        check_rounding(instrument, known)
+    engine.configure(wanted, rules)
+    return Recovered(engine, journal, snapshot_seq, replayed, skipped)
+
+
+def newest(store: SnapshotStore, journal: Journal) -> tuple[Engine, list[str]]:
+    """The engine of the newest sound snapshot, and why newer ones are not used.
+
+    Without any, an engine before everything. Raises `RecoveryFailed` when the journal does not
+    reach a sound snapshot: it was synced before that was written, so some of it is missing.
+    """
+    snapshot, engine, skipped = sound(store, journal.base_seq)
+    if snapshot is not None and (
+        snapshot.stream != journal.stream or snapshot.seq > journal.last_seq
+    ):
+        raise RecoveryFailed(
+            f"{snapshot_name(snapshot.seq)} was taken at {snapshot.seq}, but the journal beside "
+            f"it ends at {journal.last_seq}: segments are missing. Put them back, or move the "
+            "snapshots away to go on without what they hold"
+        )
+    return engine, skipped
+
+
+def sound(store: SnapshotStore, base_seq: int) -> tuple[Snapshot | None, Engine, list[str]]:
+    """The newest sound snapshot, its engine, and why newer ones are not used.
+
+    Without any, None and an engine before everything, at `base_seq`.
+    """
+    skipped: list[str] = []
+    for name in reversed(store.names()):
+        try:
+            snapshot = store.read(name)
+            return snapshot, store.load(snapshot), skipped
+        except BadSnapshot as fault:
+            skipped.append(f"{name}: {fault}")
+    engine = Engine([])
+    engine.seq = base_seq
+    return None, engine, skipped
+
+
+def replay(engine: Engine, journal: Journal, from_seq: int) -> Iterable[Record]:
+    """Apply every record from `from_seq` on, yielding each once it is applied.
+
+    Raises `RecoveryFailed` at the first one whose events differ from the recorded ones.
+    """
+    configuration = b""
+    for header, record in journal.read(from_seq):
+        if record.last_seq < from_seq:
+            continue
+        if header.configuration != configuration:
+            configuration = header.configuration
+            in_force = decode_configuration(configuration)
+            engine.configure(in_force.instruments, in_force.rules, in_force.edition)
+        if record.first_seq != engine.seq + 1:
+            raise RecoveryFailed(
+                f"record {record.first_seq} does not follow {engine.seq}; restore the journal"
+            )
+        batch = apply_batch(engine, journal.stream, record.payloads, record.time_ns)
+        if batch.encoded != record.events and batch.encoded != _in_full(record.events):
+            raise RecoveryFailed(
+                f"replaying {record.first_seq}..{record.last_seq} gave other events than were "
+                "recorded; start the version of the program that wrote them"
+            )
+        yield record
+
+
+def _in_full(events: bytes) -> bytes:
+    """Recorded events with the fields that were appended to them since, at their defaults."""
+    return encode(decode_events(events))

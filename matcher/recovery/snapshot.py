@@ -1,0 +1,343 @@
+"""The engine as bytes and back, and digests of its state.
+
+Fields are only ever appended, with defaults: a snapshot that an earlier program wrote is read as
+one in which nothing of what came later had been used. The state hash of such a state is what it
+was then: what is at its default is left out of it.
+"""
+
+from hashlib import sha256
+from typing import Any, Final
+
+import msgspec
+from msgspec import Struct
+
+from crossbook.common.errors import CrossbookError
+from crossbook.common.instruments import DECIMALS_MAX, Instrument
+from crossbook.common.messages.codec import encode
+from crossbook.common.rules import Rules
+from crossbook.common.types import InstrumentState
+from crossbook.matcher.engine.book import BookSide, OrderBook
+from crossbook.matcher.engine.dedupe import Body
+from crossbook.matcher.engine.engine import Engine
+from crossbook.matcher.engine.order import Account, Order
+from crossbook.matcher.engine.special import Special
+
+
+class OrderRecord(Struct, array_like=True, gc=False):
+    """One order with all its terms. From `self_trade` on: what plain orders leave at nothing."""
+
+    order_id: int
+    account: int
+    instrument: int
+    side: int
+    price_ticks: int
+    quantity_lots: int
+    open_lots: int
+    client_order_id: str
+    time_ns: int
+    ended_as: int
+    self_trade: int = 0
+    hold_unit: int = 0
+    arrival: int = 0
+    special: Special | None = None
+
+
+class BookRecord(Struct, array_like=True):
+    """One book: its sides' orders in priority order, and its last trade; then what waits beside
+    it by arrival, and how it stands."""
+
+    instrument: int
+    last_trade_id: int
+    last_price_ticks: int
+    bids: list[OrderRecord]
+    asks: list[OrderRecord]
+    waiting: list[OrderRecord] = []
+    waiting_from: tuple[int, int] = (0, 0)
+    uncrossing: list[OrderRecord] = []
+    state: int = int(InstrumentState.OPEN)
+    until: tuple[int, int] | None = None
+    own_fees: list[tuple[int, int, int]] = []
+
+
+class RetryRecord(Struct, array_like=True):
+    """One remembered order: what it said; the order itself when it is not open any more."""
+
+    order_id: int
+    account: int
+    body: Body
+    ended: OrderRecord | None
+
+
+class AccountRecord(Struct, array_like=True):
+    """An account's money (as text: it may be more than 64 bits can hold) and its dead-man timer."""
+
+    account: int
+    opened: bool
+    total: list[tuple[str, str]]
+    deadline: tuple[int, int] | None
+
+
+class EngineRecord(Struct, array_like=True):
+    """Everything `Engine.apply` depends on."""
+
+    seq: int
+    instruments: list[Instrument]
+    last_request: list[tuple[int, int]]
+    books: list[BookRecord]
+    retries: list[RetryRecord]
+    rules: Rules = Rules()
+    configured: list[Instrument] | None = None
+    accounts: list[AccountRecord] = []
+    supply: list[tuple[str, str]] = []
+    transfers: list[str] = []
+    edition: int = 1
+
+
+_decode = msgspec.msgpack.Decoder(EngineRecord).decode
+_PLAIN_FIELDS: Final = 10
+_ARRIVAL: Final = 12
+
+
+def capture(engine: Engine, arrivals: bool = True) -> bytes:
+    """The whole state, canonical: equal states give equal bytes. O(open orders).
+
+    Without `arrivals`, as if nobody knew when orders took their places: the first format did not.
+    """
+    retries = []
+    for entry in engine.retries.entries():
+        order = entry.order
+        is_open = order.account.orders.get(order.order_id) is order
+        ended = None if is_open else _record(order, arrivals)
+        retries.append(RetryRecord(order.order_id, order.account.account_id, entry.body, ended))
+    supply = engine.ledger.supply if engine.ledger is not None else {}
+    return encode(
+        EngineRecord(
+            engine.seq,
+            engine.instruments,
+            sorted(engine.last_request.items()),
+            [_book_record(book, arrivals) for book in engine.books.values()],
+            retries,
+            engine.rules,
+            list(engine.configured.values()),
+            _account_records(engine),
+            [(asset, str(amount)) for asset, amount in sorted(supply.items())],
+            list(engine.transfers),
+            engine.edition,
+        )
+    )
+
+
+def restore(data: bytes) -> Engine:
+    """The engine that `capture` saw; raises `msgspec.MsgspecError` for bytes it never gives.
+
+    Bytes altered into those of another engine are not told apart here.
+    """
+    try:
+        return _engine(_decode(data))
+    except (CrossbookError, LookupError, ValueError) as error:
+        if isinstance(error, msgspec.MsgspecError):
+            raise
+        raise msgspec.ValidationError(f"not the snapshot of an engine: {error!r}") from error
+
+
+def _engine(record: EngineRecord) -> Engine:
+    for instrument in record.instruments:
+        # Powers of ten with such exponents are computed: altered bytes must not ask for more.
+        if not 0 <= instrument.base_decimals <= DECIMALS_MAX >= instrument.quote_decimals >= 0:
+            raise msgspec.ValidationError(f"decimals of {instrument.symbol} are out of range")
+    engine = Engine(record.instruments, record.rules, record.edition)
+    if record.configured is not None:
+        engine.configured = {instrument.id: instrument for instrument in record.configured}
+    engine.seq = record.seq
+    engine.last_request = dict(record.last_request)
+    engine.transfers = dict.fromkeys(record.transfers)
+    _restore_accounts(engine, record)
+    open_orders: list[Order] = []
+    for book_record in record.books:
+        _restore_book(engine, book_record, open_orders)
+    for order in sorted(open_orders, key=lambda order: order.order_id):
+        order.account.add(order)
+        special = order.special
+        if special is not None and special.expire_ns:
+            engine.timers.add(special.expire_ns, order.order_id, order)
+        if order.hold_unit and engine.ledger is not None:
+            engine.ledger.hold(order, engine.books[order.instrument], order.open_lots)
+    for retry in record.retries:
+        if retry.ended is None:
+            order = engine.accounts[retry.account].orders[retry.order_id]
+        else:
+            order = _order(retry.ended, engine)
+            if (order.order_id, order.account.account_id) != (retry.order_id, retry.account):
+                raise msgspec.ValidationError(f"order {retry.order_id} is remembered as another")
+        engine.retries.put(retry.body, order)
+    return engine
+
+
+def _restore_accounts(engine: Engine, record: EngineRecord) -> None:
+    for each in record.accounts:
+        account = engine.accounts.get(each.account)
+        if account is None:
+            account = engine.accounts[each.account] = Account(each.account)
+        account.opened = each.opened
+        account.total = {asset: int(amount) for asset, amount in each.total}
+        if each.deadline is not None:
+            account.deadline = each.deadline
+            engine.timers.add(*each.deadline, account)
+    if engine.ledger is None:
+        if record.supply:
+            raise msgspec.ValidationError("money was paid in where nobody counts it")
+    else:
+        engine.ledger.supply = {asset: int(amount) for asset, amount in record.supply}
+
+
+def _restore_book(engine: Engine, record: BookRecord, open_orders: list[Order]) -> None:
+    book = engine.books[record.instrument]
+    if not record.waiting and record.waiting_from != (0, 0):
+        raise msgspec.ValidationError("nothing waits, but for a trade")
+    # They were last looked at with this trade, which is what `wait` begins with.
+    book.last_price_ticks, book.last_trade_id = record.waiting_from
+    for order_record in record.waiting:
+        order = _order(order_record, engine)
+        book.wait(order)
+        open_orders.append(order)
+    book.last_price_ticks, book.last_trade_id = record.last_price_ticks, record.last_trade_id
+    for side, records in ((book.bids, record.bids), (book.asks, record.asks)):
+        for order_record in records:
+            order = _order(order_record, engine)
+            side.add(order)
+            open_orders.append(order)
+    for order_record in record.uncrossing:
+        order = _order(order_record, engine)
+        book.uncrossing[order.order_id] = order
+        open_orders.append(order)
+    book.state = int(InstrumentState(record.state))
+    book.own_fees = {account: (maker, taker) for account, maker, taker in record.own_fees}
+    if record.until is not None:
+        book.until = record.until
+        engine.timers.add(*record.until, book)
+
+
+def state_hash(engine: Engine) -> str:
+    """SHA-256 (hex) of the market: equal means the same state. O(open orders).
+
+    Covers every open order in queue order with all its terms, each book's last trade and state,
+    all money and every timer. Leaves out the sequence number and what only tells repeats from
+    news, which advance with refused commands too: a refused command leaves the hash as it was.
+    """
+    state: list[Any] = []
+    for _, book in sorted(engine.books.items()):
+        record = _book_record(book)
+        facts = [
+            record.instrument,
+            record.last_trade_id,
+            record.last_price_ticks,
+            [_terms(each) for each in record.bids],
+            [_terms(each) for each in record.asks],
+        ]
+        beside = (
+            [_terms(each) for each in record.waiting],
+            record.waiting_from,
+            [_terms(each) for each in record.uncrossing],
+            record.state,
+            record.until,
+            record.own_fees,
+            _arrivals(record) if record.state == InstrumentState.AUCTION else [],
+        )
+        if beside != ([], (0, 0), [], int(InstrumentState.OPEN), None, [], []):
+            facts.append(beside)
+        state.append(facts)
+    accounts = _account_records(engine)
+    if accounts:
+        state.append(accounts)
+    return sha256(encode(state)).hexdigest()
+
+
+def _terms(record: OrderRecord) -> tuple[Any, ...]:
+    """What is hashed of an order: what it has to say, and no more. When it took its place says
+    nothing but in a call phase: see `_arrivals`."""
+    fields = msgspec.structs.astuple(record)
+    if record.self_trade or record.hold_unit or record.special is not None:
+        return (*fields[:_ARRIVAL], 0, *fields[_ARRIVAL + 1 :])
+    return fields[:_PLAIN_FIELDS]
+
+
+def _arrivals(record: BookRecord) -> list[int]:
+    """When the orders took their places: decides who is maker in an uncross."""
+    return [order.arrival for order in (*record.bids, *record.asks)]
+
+
+def _account_records(engine: Engine) -> list[AccountRecord]:
+    """Accounts with money or a timer, by number."""
+    return [
+        AccountRecord(
+            number,
+            account.opened,
+            [(asset, str(amount)) for asset, amount in sorted(account.total.items())],
+            account.deadline,
+        )
+        for number, account in sorted(engine.accounts.items())
+        if account.deadline is not None or account.total or (account.opened and number)
+    ]
+
+
+def _book_record(book: OrderBook, arrivals: bool = True) -> BookRecord:
+    triggers = book.triggers
+    waiting = [_record(order) for order in triggers.orders()] if triggers is not None else []
+    return BookRecord(
+        book.instrument_id,
+        book.last_trade_id,
+        book.last_price_ticks,
+        _records(book.bids, arrivals),
+        _records(book.asks, arrivals),
+        waiting,
+        (triggers.price_ticks, triggers.trade_id) if triggers is not None and waiting else (0, 0),
+        [_record(order) for order in book.uncrossing.values()],
+        book.state,
+        book.until,
+        [(account, *rates) for account, rates in sorted(book.own_fees.items())],
+    )
+
+
+def _records(side: BookSide, arrivals: bool) -> list[OrderRecord]:
+    return [_record(order, arrivals) for order in side.orders()]
+
+
+def _record(order: Order, arrivals: bool = True) -> OrderRecord:
+    return OrderRecord(
+        order.order_id,
+        order.account.account_id,
+        order.instrument,
+        order.side,
+        order.price_ticks,
+        order.quantity_lots,
+        order.open_lots,
+        order.client_order_id,
+        order.time_ns,
+        order.ended_as,
+        order.self_trade,
+        order.hold_unit,
+        order.arrival if arrivals else 0,
+        order.special,
+    )
+
+
+def _order(record: OrderRecord, engine: Engine) -> Order:
+    account = engine.accounts.get(record.account)
+    if account is None:
+        account = engine.accounts[record.account] = Account(record.account)
+    return Order(
+        record.order_id,
+        account,
+        record.instrument,
+        record.side,
+        record.price_ticks,
+        record.quantity_lots,
+        record.open_lots,
+        record.client_order_id,
+        record.time_ns,
+        record.self_trade,
+        record.hold_unit,
+        record.special,
+        ended_as=record.ended_as,
+        arrival=record.arrival,
+    )

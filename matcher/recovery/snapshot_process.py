@@ -1,0 +1,111 @@
+"""`python -m crossbook.matcher.recovery.snapshot_process DIR SEQ`: the snapshot of a number, from
+the files alone.
+
+It reads the newest snapshot before that number and the part of the journal behind it, applies that,
+and writes what it came to. So a matcher that wants a snapshot of itself does not stand still for
+it, and each one proves that the journal leads where the matcher was. Exit status: 0 written,
+1 not, with the reason on standard error.
+"""
+
+import gc
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import IO, Final
+
+from crossbook.common.errors import CrossbookError
+from crossbook.common.process.crash_points import reached
+from crossbook.common.process.scheduling import step_back
+from crossbook.common.shards import base_of, shard_of
+from crossbook.matcher.engine.engine import Engine
+from crossbook.matcher.journal.disk import Disk, FileDisk
+from crossbook.matcher.journal.journal import Journal
+from crossbook.matcher.recovery.recovery import RecoveryFailed, replay, sound
+from crossbook.matcher.recovery.snapshot_store import SnapshotStore
+
+NICENESS: Final = 5
+"""It makes way for the matcher and its clients, and still keeps in sight of a busy one."""
+
+REASON_BYTES: Final = 2_000
+
+
+class SnapshotProcess:
+    """Writes the snapshots of a directory, each in a process of its own that reads and adds files
+    beside the matcher which has it."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._child: subprocess.Popen[bytes] | None = None
+
+    def begin(self, seq: int) -> None:
+        """Start writing the snapshot of a number that ends a journaled batch; raises `OSError`."""
+        self._child = subprocess.Popen(
+            [sys.executable, "-m", __name__, str(self._directory), str(seq)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+        )
+
+    def outcome(self, *, wait: bool = False) -> str | None:
+        """None while it is being written, nothing once it is there, else why it will not be."""
+        child = self._child
+        assert child is not None, "no snapshot was begun"
+        status = child.wait() if wait else child.poll()
+        if status is None:
+            return None
+        said = _rest(child.stderr)
+        self._child = None
+        return (said or f"the process ended with {status}") if status else ""
+
+    def abandon(self) -> None:
+        """It will not be written."""
+        if self._child is not None:
+            self._child.kill()
+            self._child.wait()
+            _rest(self._child.stderr)
+            self._child = None
+
+
+def _rest(pipe: IO[bytes] | None) -> str:
+    assert pipe is not None, "standard error is a pipe"
+    with pipe:
+        return pipe.read()[-REASON_BYTES:].decode(errors="replace").strip()
+
+
+def rebuild(disk: Disk, seq: int) -> tuple[Engine, Journal]:
+    """The engine as it was at `seq`, and the part of the journal that led there.
+
+    Reads nothing behind `seq`, so it may be called beside a matcher that appends. Raises
+    `JournalDamaged`, `RecoveryFailed` when the files do not lead there, and `OSError`.
+    """
+    _, engine, _ = sound(SnapshotStore(disk, kept=1), base_of(shard_of(seq)))
+    journal = Journal.part(disk, engine.seq + 1, seq)
+    for _ in replay(engine, journal, engine.seq + 1):
+        pass
+    if engine.seq != seq:
+        raise RecoveryFailed(f"the journal leads to {engine.seq}, not to {seq}")
+    return engine, journal
+
+
+def main(arguments: list[str]) -> int:
+    """Write one snapshot; returns the exit status."""
+    step_back(NICENESS)
+    gc.disable()
+    directory, seq = Path(arguments[0]), int(arguments[1])
+    try:
+        disk = FileDisk(directory, beside=True)
+        engine, journal = rebuild(disk, seq)
+        reached("matcher.snapshot_half")
+        SnapshotStore(disk, kept=1).save(engine, journal.stream, journal.last_time_ns)
+    except (CrossbookError, OSError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    ended = main(sys.argv[1:])
+    sys.stderr.flush()
+    # Nothing is left to be put away but millions of orders.
+    os._exit(ended)

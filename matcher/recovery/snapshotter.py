@@ -1,0 +1,124 @@
+"""Snapshots while the matcher works: when one is due, who writes it, and what goes afterwards.
+
+The matcher does not stand still for one: another process makes it from the files.
+"""
+
+import time
+from typing import Protocol
+
+from crossbook.common.process.counters import TIMES_NS, Buckets
+from crossbook.common.process.crash_points import reached
+from crossbook.common.process.log import logger
+from crossbook.matcher.journal.journal import Journal
+from crossbook.matcher.journal.segment import SUFFIX
+from crossbook.matcher.recovery.snapshot_store import SnapshotStore
+
+
+class Writer(Protocol):
+    """Writes one snapshot at a time: `crossbook.matcher.recovery.snapshot_process`, or what a test
+    puts in its place."""
+
+    def begin(self, seq: int) -> None:
+        """Start writing the snapshot of a number that ends a journaled batch; raises `OSError`."""
+
+    def outcome(self, *, wait: bool = False) -> str | None:
+        """None while it is being written, nothing once it is there, else why it will not be."""
+
+    def abandon(self) -> None:
+        """The one being written is no longer wanted."""
+
+
+class Snapshotter:
+    """Has a snapshot written every so many commands, one at a time, and removes what is too old.
+
+    `written` and `failed` count them, `pauses` are the nanoseconds that matching stood still for
+    them, `last_seq` is the number of the last one begun or recovered from.
+    """
+
+    def __init__(
+        self,
+        store: SnapshotStore,
+        journal: Journal,
+        writer: Writer,
+        every: int,
+        keep_segments: int,
+        last_seq: int,
+    ) -> None:
+        self._store = store
+        self._journal = journal
+        self._writer = writer
+        self._every = every
+        self._keep_segments = keep_segments
+        self._last_seq = last_seq
+        self._is_writing = False
+        self.written = 0
+        self.failed = 0
+        self.pauses = Buckets(TIMES_NS)
+
+    @property
+    def last_seq(self) -> int:
+        """The number of the last snapshot begun, or recovered from."""
+        return self._last_seq
+
+    def tick(self) -> None:
+        """Begin a snapshot when one is due, and see to the one that is being written.
+
+        Call it between batches. Raises `JournalFailed` when the journal cannot be synced first.
+        """
+        if self._is_writing:
+            self._take(self._writer.outcome())
+        elif self._journal.last_seq - self._last_seq >= self._every:
+            self._begin()
+
+    def finish(self) -> None:
+        """Wait for the snapshot that is being written, if one is."""
+        if self._is_writing:
+            self._take(self._writer.outcome(wait=True))
+
+    def stop(self) -> None:
+        """Give up the snapshot that is being written: the next start begins it anew."""
+        if self._is_writing:
+            self._is_writing = False
+            self._writer.abandon()
+
+    def _begin(self) -> None:
+        began_ns = time.monotonic_ns()
+        # A snapshot must never know more than the journal that follows it.
+        self._journal.sync()
+        self._last_seq = seq = self._journal.last_seq
+        try:
+            self._writer.begin(seq)
+        except OSError as error:
+            self._fail(str(error))
+            return
+        self._is_writing = True
+        pause_ns = time.monotonic_ns() - began_ns
+        self.pauses.add(pause_ns)
+        reached("matcher.snapshot_started")
+        logger().info("snapshot_started", seq=seq, pause_us=pause_ns // 1_000)
+
+    def _take(self, outcome: str | None) -> None:
+        if outcome is None:
+            return
+        self._is_writing = False
+        if outcome:
+            self._fail(outcome)
+            return
+        self.written += 1
+        reached("matcher.snapshot_written")
+        oldest = self._store.prune()
+        logger().info("snapshot_written", seq=self._last_seq, oldest_kept=oldest)
+        if self._keep_segments:
+            self._drop_segments(oldest)
+
+    def _fail(self, reason: str) -> None:
+        self.failed += 1
+        logger().error("snapshot_failed", seq=self._last_seq, reason=reason)
+
+    def _drop_segments(self, oldest_snapshot_seq: int) -> None:
+        """Remove segments no kept snapshot needs, but for the newest few of those."""
+        begins = [int(name.removesuffix(SUFFIX)) for name in self._journal.segment_names]
+        unneeded_until = [begin for begin in begins[1:] if begin <= oldest_snapshot_seq + 1]
+        if len(unneeded_until) > self._keep_segments:
+            dropped = self._journal.drop_before(unneeded_until[-1 - self._keep_segments])
+            logger().info("segments_dropped", segments=dropped)
