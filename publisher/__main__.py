@@ -15,8 +15,8 @@ from crossbook.common.sequence import base_at
 from crossbook.publisher.feed import Feed
 from crossbook.publisher.metrics import PublisherMetrics
 from crossbook.publisher.replica import Replica
+from crossbook.publisher.request_desk import SnapshotDesk
 from crossbook.publisher.service import PublisherService, Rounds
-from crossbook.publisher.snapshots import SnapshotDesk
 
 
 def main() -> None:

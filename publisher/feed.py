@@ -30,8 +30,8 @@ from crossbook.common.messages.events import (
 from crossbook.common.messages.feed import HEARTBEAT_TOPIC, Heartbeat
 from crossbook.common.messages.matcher_queries import Books
 from crossbook.common.types import OrderType, TimeInForce
-from crossbook.publisher.history import Frames, Topic
 from crossbook.publisher.market import Entering, Market
+from crossbook.publisher.resend_buffer import Frames, Topic
 
 HISTORY_BYTES_MAX: Final = 16 * 1024 * 1024
 """Most payload bytes held of one topic, whatever their number."""

@@ -34,8 +34,8 @@ from crossbook.common.messages.feed import (
 from crossbook.common.messages.matcher_queries import BookState
 from crossbook.common.types import Side
 from crossbook.publisher.depth import DepthSide
-from crossbook.publisher.history import Frames, Topic
 from crossbook.publisher.market_state import StateTopic, Volumes
+from crossbook.publisher.resend_buffer import Frames, Topic
 from crossbook.publisher.statistics import Quote, Statistics
 
 _BUY: Final = int(Side.BUY)

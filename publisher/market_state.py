@@ -15,7 +15,7 @@ from crossbook.common.messages.events import AuctionUncrossed, InstrumentStateCh
 from crossbook.common.messages.feed import MarketState, topic
 from crossbook.common.messages.matcher_queries import BookState
 from crossbook.common.types import InstrumentState, Side
-from crossbook.publisher.history import Frames, Topic
+from crossbook.publisher.resend_buffer import Frames, Topic
 
 _AUCTION: Final = int(InstrumentState.AUCTION)
 _OPEN: Final = int(InstrumentState.OPEN)

@@ -10,7 +10,7 @@ from prometheus_client.metrics_core import Metric
 from crossbook.common.process.counters import Buckets
 from crossbook.common.process.exposition import SECOND_NS, Exposition
 from crossbook.publisher.replica import Replica
-from crossbook.publisher.snapshots import SnapshotDesk
+from crossbook.publisher.request_desk import SnapshotDesk
 
 FRESH_NS: Final = 100_000_000
 """How long a text is given again: strangers may ask, and making one takes about a millisecond."""

@@ -21,9 +21,9 @@ from crossbook.common.process.counters import SIZES, TIMES_NS, Buckets
 from crossbook.common.process.crash_points import reached
 from crossbook.common.process.log import logger
 from crossbook.common.process.sockets import drained, send_frames
-from crossbook.publisher.past import Finding, Past
+from crossbook.publisher.backfill import Finding, Past
 from crossbook.publisher.replica import Lost, Replica
-from crossbook.publisher.snapshots import SnapshotDesk
+from crossbook.publisher.request_desk import SnapshotDesk
 
 DRAIN_BATCHES = 256
 DRAIN_EVENTS = 8_192

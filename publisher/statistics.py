@@ -13,7 +13,7 @@ from crossbook.common.instruments import Instrument
 from crossbook.common.messages.codec import encode
 from crossbook.common.messages.feed import Candles, Ticker, Trade, topic
 from crossbook.common.messages.history_queries import Candle, MarketRecord
-from crossbook.publisher.history import Frames, Topic
+from crossbook.publisher.resend_buffer import Frames, Topic
 from crossbook.publisher.ticker import RollingDay
 
 HELD_MAX: Final = 100_000

@@ -24,7 +24,7 @@ from crossbook.common.messages.feed import (
 )
 from crossbook.common.messages.process_metrics import Metrics
 from crossbook.common.types import Side
-from crossbook.publisher.history import Frames
+from crossbook.publisher.resend_buffer import Frames
 
 Ask = Callable[[bytes], FeedReply | Metrics]
 CHANNELS = ("trade", "bbo", "l2", "l3")

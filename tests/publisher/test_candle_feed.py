@@ -22,10 +22,10 @@ from crossbook.common.messages.events import EventBatch, TradeExecuted
 from crossbook.common.messages.feed import Candles, Ticker, Trade, Trades
 from crossbook.common.messages.history_queries import CANDLE_INTERVALS_S, Candle
 from crossbook.common.messages.matcher_queries import Books
+from crossbook.publisher.backfill import Past
 from crossbook.publisher.feed import Feed
-from crossbook.publisher.past import Past
 from crossbook.publisher.replica import Replica
-from crossbook.publisher.snapshots import SnapshotDesk
+from crossbook.publisher.request_desk import SnapshotDesk
 from tests.properties.market import INSTRUMENTS
 from tests.publisher.plain_recorder import PlainRecorder, plain_candles, plain_latest
 from tests.publisher.test_replica import Matcher

@@ -19,7 +19,7 @@ from crossbook.common.types import RejectReason, Side
 from crossbook.matcher.engine.engine import Engine
 from crossbook.publisher.feed import Feed
 from crossbook.publisher.replica import Replica
-from crossbook.publisher.snapshots import SnapshotDesk
+from crossbook.publisher.request_desk import SnapshotDesk
 from tests.properties.generator import random_commands
 from tests.properties.market import INSTRUMENTS, rules_of, venue
 

@@ -28,7 +28,7 @@ from crossbook.matcher.resend_buffer import EventHistory
 from crossbook.matcher.sequencer import Sequencer
 from crossbook.publisher.feed import Feed
 from crossbook.publisher.replica import BOOKS_AGAIN_NS, RESEND_AGAIN_NS, Lost, Replica
-from crossbook.publisher.snapshots import SnapshotDesk
+from crossbook.publisher.request_desk import SnapshotDesk
 from tests.matcher.forgetful_log import ForgetfulLog
 from tests.properties.generator import Generator
 from tests.properties.market import INSTRUMENTS

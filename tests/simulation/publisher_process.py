@@ -10,10 +10,10 @@ from crossbook.common.messages.codec import (
     encode,
 )
 from crossbook.common.sequence import base_at
+from crossbook.publisher.backfill import Past
 from crossbook.publisher.feed import Feed
-from crossbook.publisher.past import Past
 from crossbook.publisher.replica import Replica
-from crossbook.publisher.snapshots import SnapshotDesk
+from crossbook.publisher.request_desk import SnapshotDesk
 from tests.simulation.conditions import INSTRUMENTS, Conditions
 from tests.simulation.matcher_process import MatcherProcess
 from tests.simulation.network import Network, Plug, Port

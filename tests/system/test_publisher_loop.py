@@ -12,8 +12,8 @@ from crossbook.common.messages.feed import HEARTBEAT_TOPIC, Heartbeat
 from crossbook.common.process.clock import FakeClock
 from crossbook.publisher.feed import Feed
 from crossbook.publisher.replica import Replica
+from crossbook.publisher.request_desk import SnapshotDesk
 from crossbook.publisher.service import PublisherService, Rounds
-from crossbook.publisher.snapshots import SnapshotDesk
 from tests.system.loop import MS, FakeSocket, Script
 
 NOW_NS = 1_780_000_000_000_000_000

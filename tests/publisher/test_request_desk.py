@@ -20,7 +20,7 @@ from crossbook.common.messages.matcher_queries import Books
 from crossbook.common.types import RejectReason
 from crossbook.publisher.feed import Feed
 from crossbook.publisher.replica import Replica
-from crossbook.publisher.snapshots import RANGE_BYTES_MAX, REQUEST_BYTES_MAX, SnapshotDesk
+from crossbook.publisher.request_desk import RANGE_BYTES_MAX, REQUEST_BYTES_MAX, SnapshotDesk
 
 
 def desk(orders: int = 3, history: int = 50) -> SnapshotDesk:

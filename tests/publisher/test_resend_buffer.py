@@ -1,6 +1,6 @@
 """The ring of payloads of one topic."""
 
-from crossbook.publisher.history import Topic
+from crossbook.publisher.resend_buffer import Topic
 
 
 def test_numbers_are_dense_from_the_base_and_frames_are_ready_to_send() -> None:

@@ -11,8 +11,7 @@ from crossbook.common.messages.history_queries import (
     NotYet,
 )
 from crossbook.common.messages.matcher_queries import Books, BookState, RestingOrder
-from crossbook.publisher.feed import CHANGED_NS, Feed
-from crossbook.publisher.past import (
+from crossbook.publisher.backfill import (
     ALONE_NS,
     ASKED_MAX,
     UNANSWERED_AGAIN_NS,
@@ -22,6 +21,7 @@ from crossbook.publisher.past import (
     Note,
     Past,
 )
+from crossbook.publisher.feed import CHANGED_NS, Feed
 from tests.publisher.plain_recorder import PlainRecorder, plain_latest, trade
 
 SYMBOL = "BTC-USDT"
