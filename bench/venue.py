@@ -7,9 +7,9 @@ from crossbook.common.instruments import Instrument
 from crossbook.common.messages.commands import Command
 from crossbook.common.messages.entry import Ack, Execution, Reject, Reply
 from crossbook.common.messages.events import Event, EventBatch
-from crossbook.gateway.reports import Pending, Reporter
-from crossbook.gateway.session import Session
-from crossbook.gateway.translate import Translator
+from crossbook.gateway.orders.reports import Pending, Reporter
+from crossbook.gateway.orders.session import Session
+from crossbook.gateway.orders.translate import Translator
 from crossbook.matcher.engine.engine import Engine
 from crossbook.simulator.flow import Answer, Batch
 

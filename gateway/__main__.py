@@ -21,34 +21,34 @@ from crossbook.common.process.log import logger
 from crossbook.common.process.open_files import allow_open_files, few
 from crossbook.common.process.startup import exit_on_config_error, started
 from crossbook.common.sequence import base_at, epoch_of, first_of
-from crossbook.gateway.admission import Admission
-from crossbook.gateway.desk import OrderDesk
-from crossbook.gateway.entrance import AsgiApp
-from crossbook.gateway.front_desk import FrontDesk, Outbox
-from crossbook.gateway.history_link import HistoryLink
-from crossbook.gateway.history_socket import HistorySocket
-from crossbook.gateway.hosts import AllowedHosts, allowed_origins
-from crossbook.gateway.http_counter import HttpCounter
-from crossbook.gateway.http_server import HttpServer
-from crossbook.gateway.line import MatcherLine
-from crossbook.gateway.link import MatcherLink
-from crossbook.gateway.lookup import Lookup
+from crossbook.gateway.api.lookup import Lookup
+from crossbook.gateway.api.order_stream import OrderStreams
+from crossbook.gateway.api.rest import make_app
+from crossbook.gateway.api.trading import Trading
+from crossbook.gateway.history.link import HistoryLink
+from crossbook.gateway.history.queries import Past
+from crossbook.gateway.history.socket import HistorySocket
 from crossbook.gateway.market_feed import MarketFeed
-from crossbook.gateway.metrics import GatewayMetrics
-from crossbook.gateway.operations import Operations, without_api
-from crossbook.gateway.order_stream import OrderStreams
-from crossbook.gateway.past import Past
-from crossbook.gateway.probes import Probes
+from crossbook.gateway.operations.metrics import GatewayMetrics
+from crossbook.gateway.operations.operations import Operations, without_api
+from crossbook.gateway.operations.probes import Probes
+from crossbook.gateway.orders.desk import OrderDesk
+from crossbook.gateway.orders.front_desk import FrontDesk, Outbox
+from crossbook.gateway.orders.matcher_link import MatcherLink
+from crossbook.gateway.orders.matcher_sockets import MatcherLine
+from crossbook.gateway.orders.service import OrderService
+from crossbook.gateway.orders.session import SessionTable
+from crossbook.gateway.orders.sharded_desk import ShardedDesk
 from crossbook.gateway.render import Renderer
-from crossbook.gateway.rest import make_app
-from crossbook.gateway.service import OrderService
-from crossbook.gateway.session import SessionTable
-from crossbook.gateway.sharded_desk import ShardedDesk
-from crossbook.gateway.stream_loop import StreamLoop
-from crossbook.gateway.stream_router import stream_router
-from crossbook.gateway.streams import Streams
-from crossbook.gateway.trading import Trading
-from crossbook.gateway.websocket import Hub, Limits
+from crossbook.gateway.streams.loop import StreamLoop
+from crossbook.gateway.streams.routes import Streams
+from crossbook.gateway.web.admission import Admission
+from crossbook.gateway.web.entrance import AsgiApp
+from crossbook.gateway.web.hosts import AllowedHosts, allowed_origins
+from crossbook.gateway.web.http_counter import HttpCounter
+from crossbook.gateway.web.http_server import HttpServer
+from crossbook.gateway.web.stream_router import stream_router
+from crossbook.gateway.web.websocket import Hub, Limits
 
 EPOCHS_DRAWN = 4096
 """Epochs of request numbers, an eighth of a second each, that one of is drawn from at start."""

@@ -1,7 +1,7 @@
 """Replies and records to the documents of the API; integers become decimal text here.
 
-The other half of `crossbook.gateway.translate`. A number that does not apply (the price of a market
-order, an average of nothing) is null.
+The other half of `crossbook.gateway.orders.translate`. A number that does not apply (the price of a
+market order, an average of nothing) is null.
 """
 
 from collections.abc import Iterable, Sequence

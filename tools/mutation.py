@@ -45,10 +45,10 @@ SKIPPED: Final = {"__main__.py", "__init__.py"}
 """Read settings and begin: the whole exchanges of `tests/system` run them."""
 
 LEFT_OUT: Final = {
-    "tests/gateway/test_websocket.py::test_endless_empty_pieces_take_no_memory": (
+    "tests/gateway/web/test_websocket.py::test_endless_empty_pieces_take_no_memory": (
         "It measures the memory of its process, which grows by the notes."
     ),
-    "tests/gateway/test_rest_fuzz.py::test_nothing_a_client_says_makes_the_gateway_fail": (
+    "tests/gateway/api/test_rest_fuzz.py::test_nothing_a_client_says_makes_the_gateway_fail": (
         "It makes hundreds of gateways: noted, or over each defect, it takes too long."
     ),
 }

@@ -14,7 +14,7 @@ from bench import websocket
 from bench.__main__ import app
 from bench.websocket_crowd import Client, Room
 from bench.websocket_messages import Books, checksum
-from crossbook.gateway.channel import text_frame
+from crossbook.gateway.web.channel import text_frame
 
 
 def test_a_small_crowd_gets_every_book_right(tmp_path: Path) -> None:

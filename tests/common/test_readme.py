@@ -28,7 +28,7 @@ from crossbook.common.messages import (
 from crossbook.common.messages.codec import decode_requests
 from crossbook.common.process import sockets
 from crossbook.common.types import RejectReason, Side
-from crossbook.gateway import catch_up, link
+from crossbook.gateway.orders import catch_up, matcher_link
 
 PAGE = (Path(__file__).resolve().parents[2] / "common" / "README.md").read_text()
 MODULES = (entry, feed, commands, events, matcher_queries, admin, history_queries, process_metrics)
@@ -159,7 +159,7 @@ def test_limits_are_documented_as_they_are() -> None:
     assert f"| `symbol` | {types.MAX_SYMBOL} characters |" in PAGE
     assert f"| executions of one `CatchUp` | {catch_up.EXECUTIONS_MAX:,}," in PAGE
     assert f"1 for a session, {catch_up.CATCH_UPS_MAX} at a gateway" in PAGE
-    assert f"{link.CHUNK_COMMANDS:,} in a message" in PAGE
+    assert f"{matcher_link.CHUNK_COMMANDS:,} in a message" in PAGE
 
 
 def test_frame_of_the_hex_dump_decodes_to_the_order_described() -> None:

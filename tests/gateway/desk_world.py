@@ -6,8 +6,8 @@ from crossbook.common.instruments import load_instruments
 from crossbook.common.messages.codec import encode
 from crossbook.common.messages.entry import Logon, Reply, Request, Welcome
 from crossbook.common.messages.events import Event, EventBatch
-from crossbook.gateway.desk import OrderDesk
-from crossbook.gateway.session import SessionTable
+from crossbook.gateway.orders.desk import OrderDesk
+from crossbook.gateway.orders.session import SessionTable
 from crossbook.matcher.engine.engine import Engine
 
 INSTRUMENTS = load_instruments(Path(__file__).parents[2] / "instruments.toml")

@@ -9,12 +9,12 @@ from typing import Any, NamedTuple, Self
 
 import msgspec
 
-from crossbook.gateway.admission import Admission
-from crossbook.gateway.hosts import AllowedHosts
-from crossbook.gateway.http_server import HttpServer
-from crossbook.gateway.order_stream import OrderStreams
-from crossbook.gateway.stream_router import stream_router
-from crossbook.gateway.websocket import Hub, Limits
+from crossbook.gateway.api.order_stream import OrderStreams
+from crossbook.gateway.web.admission import Admission
+from crossbook.gateway.web.hosts import AllowedHosts
+from crossbook.gateway.web.http_server import HttpServer
+from crossbook.gateway.web.stream_router import stream_router
+from crossbook.gateway.web.websocket import Hub, Limits
 from tests.gateway.rest_world import RestWorld
 
 SECONDS = 20.0

@@ -35,9 +35,9 @@ from crossbook.common.messages.matcher_queries import (
 )
 from crossbook.common.shards import base_of
 from crossbook.common.types import Side
-from crossbook.gateway.desk import OrderDesk
-from crossbook.gateway.link import MatcherLink
-from crossbook.gateway.session import SessionTable
+from crossbook.gateway.orders.desk import OrderDesk
+from crossbook.gateway.orders.matcher_link import MatcherLink
+from crossbook.gateway.orders.session import SessionTable
 from crossbook.matcher.engine.engine import Engine
 from crossbook.matcher.sequencer import apply_batch
 from tests.gateway.desk_world import GATEWAY, INSTRUMENTS

@@ -16,17 +16,17 @@ from crossbook.common.messages.feed import MarketState, Snapshot, Ticker
 from crossbook.common.messages.matcher_queries import AccountBalances, BalancesRequest, Orders
 from crossbook.common.process.clock import FakeClock
 from crossbook.common.rules import Rules
-from crossbook.gateway.desk import OrderDesk
-from crossbook.gateway.entrance import AsgiApp
-from crossbook.gateway.history_link import HistoryLink
-from crossbook.gateway.hosts import AllowedHosts
-from crossbook.gateway.local_sessions import LocalSessions
-from crossbook.gateway.lookup import Lookup
-from crossbook.gateway.past import Past
+from crossbook.gateway.api.lookup import Lookup
+from crossbook.gateway.api.rest import make_app
+from crossbook.gateway.api.trading import Trading
+from crossbook.gateway.history.link import HistoryLink
+from crossbook.gateway.history.queries import Past
+from crossbook.gateway.orders.desk import OrderDesk
+from crossbook.gateway.orders.local_sessions import LocalSessions
+from crossbook.gateway.orders.session import SessionTable
 from crossbook.gateway.render import Renderer
-from crossbook.gateway.rest import make_app
-from crossbook.gateway.session import SessionTable
-from crossbook.gateway.trading import Trading
+from crossbook.gateway.web.entrance import AsgiApp
+from crossbook.gateway.web.hosts import AllowedHosts
 from crossbook.matcher.engine.engine import Engine
 from crossbook.matcher.engine.queries import balances
 from tests.gateway.desk_world import GATEWAY, INSTRUMENTS

@@ -4,11 +4,11 @@ from collections.abc import Callable
 
 from crossbook.common.messages.codec import encode
 from crossbook.common.messages.entry import Logon, Reply, Request, Welcome
-from crossbook.gateway.desk import OrderDesk
-from crossbook.gateway.front_desk import Outbox
-from crossbook.gateway.link import MatcherLink
-from crossbook.gateway.session import SessionTable
-from crossbook.gateway.sharded_desk import ShardedDesk
+from crossbook.gateway.orders.desk import OrderDesk
+from crossbook.gateway.orders.front_desk import Outbox
+from crossbook.gateway.orders.matcher_link import MatcherLink
+from crossbook.gateway.orders.session import SessionTable
+from crossbook.gateway.orders.sharded_desk import ShardedDesk
 from tests.gateway.desk_world import GATEWAY, INSTRUMENTS
 from tests.gateway.link_world import HEARTBEAT_STEPS, STEP_NS, Matcher
 

@@ -7,8 +7,8 @@ from typing import Any
 from crossbook.common.following.feed_follower import FeedFollower
 from crossbook.common.instruments import Instrument, example
 from crossbook.common.types import Side
-from crossbook.gateway.channel import Channel, Refusal
-from crossbook.gateway.streams import Streams
+from crossbook.gateway.streams.routes import Streams
+from crossbook.gateway.web.channel import Channel, Refusal
 from tests.common.feed_source import SYMBOL, FeedSource
 from tests.gateway.json_book import JsonBook, Rows
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import uvloop
 
-from crossbook.gateway.channel import Connection, Handshake, Refusal, text_frame
-from crossbook.gateway.http_server import HttpServer
-from crossbook.gateway.websocket import Hub, Limits
+from crossbook.gateway.web.channel import Connection, Handshake, Refusal, text_frame
+from crossbook.gateway.web.http_server import HttpServer
+from crossbook.gateway.web.websocket import Hub, Limits
 
 SECONDS = 20.0
 

@@ -4,9 +4,9 @@ from typing import Final
 
 from crossbook.common.messages.codec import decode_commands, encode
 from crossbook.common.sequence import base_at
-from crossbook.gateway.desk import OrderDesk
-from crossbook.gateway.link import MatcherLink
-from crossbook.gateway.session import SessionTable
+from crossbook.gateway.orders.desk import OrderDesk
+from crossbook.gateway.orders.matcher_link import MatcherLink
+from crossbook.gateway.orders.session import SessionTable
 from tests.simulation.archive import Archive
 from tests.simulation.conditions import INSTRUMENTS, Conditions
 from tests.simulation.matcher_process import MatcherProcess

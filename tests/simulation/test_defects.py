@@ -11,9 +11,9 @@ from crossbook.common.following.feed_follower import FeedFollower
 from crossbook.common.messages.codec import decode_commands, encode
 from crossbook.common.messages.events import EventBatch
 from crossbook.common.messages.matcher_queries import Books
-from crossbook.gateway.catch_up import CatchUps
-from crossbook.gateway.desk import OrderDesk
-from crossbook.gateway.link import MatcherLink
+from crossbook.gateway.orders.catch_up import CatchUps
+from crossbook.gateway.orders.desk import OrderDesk
+from crossbook.gateway.orders.matcher_link import MatcherLink
 from crossbook.matcher import build, sequencer
 from crossbook.matcher.engine.dedupe import RetryWindow
 from crossbook.matcher.journal.journal import Journal

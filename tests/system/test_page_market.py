@@ -8,7 +8,7 @@ import pytest
 from crossbook.common.following.depth import BookChecksum, Depth
 from crossbook.common.instruments import load_instruments
 from crossbook.common.types import Side
-from crossbook.gateway.stream_frame import FrameMaker
+from crossbook.gateway.streams.frames import FrameMaker
 from tests.system import browser as chromium
 from tests.system.browser import Browser
 from tests.system.exchange import REPOSITORY, Exchange

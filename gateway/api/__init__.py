@@ -1,0 +1,1 @@
+"""REST, `/ws/orders` and the routes of the page."""

@@ -1,0 +1,357 @@
+"""What can be looked up through the API: the past from the recorder, the present from the feed."""
+
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Protocol, TypeVar
+
+from crossbook.common.following.local_book import LocalBook
+from crossbook.common.instruments import Instrument
+from crossbook.common.messages.feed import MarketState
+from crossbook.common.messages.feed import Ticker as FeedTicker
+from crossbook.common.messages.history_queries import (
+    INTERVALS_S,
+    CandleRecords,
+    CandlesQuestion,
+    FillRecords,
+    FillsQuestion,
+    OrderRecord,
+    OrderRecords,
+    OrdersQuestion,
+    TradeRecords,
+    TradesQuestion,
+)
+from crossbook.common.process.clock import Clock
+from crossbook.common.shards import shard_of
+from crossbook.common.types import RejectReason
+from crossbook.gateway import documents
+from crossbook.gateway.history.queries import Past, newest
+from crossbook.gateway.market_state import state_facts
+from crossbook.gateway.operations.readiness import readiness, recorder_fault
+from crossbook.gateway.orders.local_sessions import LocalSessions
+from crossbook.gateway.problem import Problem, malformed, unknown_order
+from crossbook.gateway.render import Renderer, timestamp
+
+_Stated = TypeVar("_Stated", documents.Ticker, documents.InstrumentDocument)
+
+
+class MarketView(Protocol):
+    """The public market data of this process."""
+
+    @property
+    def stale(self) -> bool:
+        """Whether the publisher, or the matcher behind it, has been silent too long."""
+
+    def book(self, symbol: str) -> LocalBook | None:
+        """The book of an instrument; None while there is none that is right."""
+
+    def ticker(self, symbol: str) -> FeedTicker | None:
+        """The last 24 hours; None before they are known."""
+
+    async def wait_for(self, symbol: str, seq: int) -> bool:
+        """Whether the book of an instrument has come to `seq`, after waiting for it a moment."""
+
+    def state(self, symbol: str) -> MarketState | None:
+        """The state of an instrument; None while it is not known."""
+
+
+class Lookup:
+    """Orders, fills, trades, candles, books and instruments.
+
+    Questions about the past are those of `Past`. `seq` of an answer that several shards gave is a
+    number of the last one. An answer holds everything up to `min_seq`, or it is a `Problem` 503.
+    """
+
+    def __init__(
+        self,
+        sessions: LocalSessions,
+        past: Past,
+        market: MarketView,
+        clock: Clock,
+        render: Renderer,
+        clock_fault: Callable[[], Awaitable[str]],
+    ) -> None:
+        self._sessions = sessions
+        self._past = past
+        self._market = market
+        self._clock = clock
+        self._clock_fault = clock_fault
+        self.render = render
+        self.instruments = render.instruments
+
+    async def order(self, account: int, order_id: int, min_seq: int = 0) -> documents.Order:
+        """One order, open or ended; raises `Problem` 404 when the account has none of this id."""
+        return self.render.order(await self.record(account, order_id, min_seq), with_fills=True)
+
+    async def order_named(
+        self, account: int, client_order_id: str, min_seq: int = 0
+    ) -> documents.Order:
+        """The last order that the account gave this name; raises `Problem` 404 for none."""
+        records, _, _ = await self._order_records(
+            account, None, None, client_order_id, 1, None, min_seq
+        )
+        if not records:
+            raise unknown_order("client_order_id")
+        return await self.order(account, records[0].order_id, min_seq)
+
+    async def orders(
+        self,
+        account: int,
+        symbol: str | None,
+        status: str | None,
+        client_order_id: str | None,
+        limit: int,
+        cursor: str | None,
+        min_seq: int = 0,
+    ) -> documents.OrderList:
+        """Orders, newest first."""
+        records, last, seq = await self._order_records(
+            account, symbol, status, client_order_id, limit, cursor, min_seq
+        )
+        listed = [self.render.order(record, with_fills=False) for record in records]
+        return documents.OrderList(listed, last, seq)
+
+    async def _order_records(
+        self,
+        account: int,
+        symbol: str | None,
+        status: str | None,
+        client_order_id: str | None,
+        limit: int,
+        cursor: str | None,
+        min_seq: int,
+    ) -> tuple[list[OrderRecord], str | None, int]:
+        """What is recorded of orders, newest first; the cursor behind them; as of which number."""
+        self._check_shard(min_seq)
+        instrument = self.instrument(symbol).id if symbol is not None else 0
+        answers, before = await self._past.ask_all(
+            account,
+            self._past.shards(symbol),
+            cursor,
+            lambda request_id, seq, earlier: OrdersQuestion(
+                request_id,
+                seq,
+                account,
+                instrument,
+                0,
+                client_order_id or "",
+                status == "open",
+                status == "ended",
+                earlier,
+                limit,
+            ),
+            OrderRecords,
+            min_seq,
+        )
+        records, last = newest(
+            [answer.orders for answer in answers],
+            [answer.more for answer in answers],
+            before,
+            limit,
+            lambda record: (record.created_ns, record.order_id),
+        )
+        return records, last, _seq(answers)
+
+    async def fills(
+        self,
+        account: int,
+        symbol: str | None,
+        order_id: int | None,
+        limit: int,
+        cursor: str | None,
+        min_seq: int = 0,
+    ) -> documents.FillList:
+        """Own fills, newest first."""
+        self._check_shard(min_seq)
+        instrument = self.instrument(symbol).id if symbol is not None else 0
+        answers, before = await self._past.ask_all(
+            account,
+            self._shards_of_fills(symbol, order_id),
+            cursor,
+            lambda request_id, seq, earlier: FillsQuestion(
+                request_id, seq, account, instrument, order_id or 0, earlier, limit
+            ),
+            FillRecords,
+            min_seq,
+        )
+        records, last = newest(
+            [answer.fills for answer in answers],
+            [answer.more for answer in answers],
+            before,
+            limit,
+            lambda record: (record.time_ns, record.fill_id),
+        )
+        listed = [self.render.own_fill(record) for record in records]
+        return documents.FillList(listed, last, _seq(answers))
+
+    async def trades(
+        self,
+        account: int,
+        symbol: str,
+        from_trade_id: int | None,
+        limit: int,
+        min_seq: int = 0,
+    ) -> documents.TradeList:
+        """Public trades; the last ones, or from one on."""
+        instrument = self.instrument(symbol, 404)
+        self._check_shard(min_seq, symbol)
+        answer = await self._past.ask(
+            account,
+            self._sessions.home_of(symbol),
+            lambda request_id, seq: TradesQuestion(
+                request_id, seq, instrument.id, from_trade_id or 0, limit
+            ),
+            TradeRecords,
+            min_seq,
+        )
+        listed = [self.render.trade(instrument, record) for record in answer.trades]
+        return documents.TradeList(symbol, listed, answer.seq)
+
+    async def candles(
+        self,
+        account: int,
+        symbol: str,
+        interval: str,
+        from_ns: int,
+        to_ns: int,
+        limit: int,
+        min_seq: int = 0,
+    ) -> documents.CandleList:
+        """Candles of one length; the last ones, or those of a stretch of time."""
+        instrument = self.instrument(symbol, 404)
+        self._check_shard(min_seq, symbol)
+        answer = await self._past.ask(
+            account,
+            self._sessions.home_of(symbol),
+            lambda request_id, seq: CandlesQuestion(
+                request_id, seq, instrument.id, INTERVALS_S[interval], from_ns, to_ns, limit
+            ),
+            CandleRecords,
+            min_seq,
+        )
+        listed = [self.render.candle(instrument, record) for record in answer.candles]
+        return documents.CandleList(symbol, interval, listed, answer.seq)
+
+    async def book(self, symbol: str, levels: int, min_seq: int = 0) -> documents.OrderBook:
+        """The best levels of a book as last published."""
+        instrument = self.instrument(symbol, 404)
+        self._check_shard(min_seq, symbol)
+        has_come = not min_seq or await self._market.wait_for(symbol, min_seq)
+        book = self._market.book(symbol)
+        if book is None:
+            raise _no_market_data(symbol)
+        if not has_come:
+            self._past.check_given(min_seq)
+            text = f"the book is at {book.seq}, and nothing says that it holds {min_seq} yet"
+            raise Problem(503, "MARKET_DATA_UNAVAILABLE", f"{text}; try again", "min_seq")
+        price, quantity = instrument.price_text, instrument.quantity_text
+        return documents.OrderBook(
+            symbol,
+            timestamp(self._clock.now_ns()),
+            book.seq,
+            [[price(ticks), quantity(lots)] for ticks, lots in book.bids(levels)],
+            [[price(ticks), quantity(lots)] for ticks, lots in book.asks(levels)],
+            book.checksum,
+            *state_facts(instrument, self._market.state(symbol)),
+        )
+
+    def ticker(self, symbol: str) -> documents.Ticker:
+        """The last 24 hours of an instrument."""
+        instrument = self.instrument(symbol, 404)
+        ticker = self._market.ticker(symbol)
+        if ticker is None:
+            raise _no_market_data(symbol)
+        return self._with_state(self.render.ticker(instrument, ticker), instrument)
+
+    def list_instruments(self) -> documents.InstrumentList:
+        """All instruments."""
+        listed = [
+            self._with_state(self.render.instrument(each), each)
+            for each in self.instruments.values()
+        ]
+        return documents.InstrumentList(listed)
+
+    def _with_state(self, document: _Stated, instrument: Instrument) -> _Stated:
+        facts = state_facts(instrument, self._market.state(instrument.symbol))
+        document.state, document.state_until, document.auction = facts
+        return document
+
+    def instrument(self, symbol: str, status: int = 422) -> Instrument:
+        """The instrument of a symbol; raises `Problem` with `status`."""
+        instrument = self.instruments.get(symbol)
+        if instrument is None:
+            text = f"no instrument is called {symbol!r} here"
+            raise Problem(status, RejectReason.UNKNOWN_SYMBOL.name, text, "symbol")
+        return instrument
+
+    async def readiness(self) -> documents.Readiness:
+        """Whether orders can be entered and market data is live. The recorder may be away: then
+        only questions about the past are refused."""
+        one_of: dict[int, int] = {}
+        for each in self.instruments.values():
+            one_of.setdefault(self._sessions.home_of(each.symbol), each.id)
+        seqs = self._sessions.seqs
+        faults = [
+            recorder_fault(await self._past.reach(shard, _last_trade_of(instrument)), seqs[shard])
+            for shard, instrument in one_of.items()
+        ]
+        return readiness(
+            {
+                "matcher": "" if self._sessions.taking else "a matcher is silent or starting",
+                "market_data": "market data is stale" if self._market.stale else "",
+                "recorder": next(filter(None, faults), ""),
+                "clock": await self._clock_fault(),
+            },
+            ["matcher", "market_data"],
+            self._sessions.seq,
+        )
+
+    def _shards_of_fills(self, symbol: str | None, order_id: int | None) -> list[int]:
+        if not order_id:
+            return self._past.shards(symbol)
+        # An order of a shard there is not has no fills anywhere.
+        shard = shard_of(order_id)
+        return [shard if shard in self._past.shards() else 0]
+
+    async def record(self, account: int, order_id: int, min_seq: int = 0) -> OrderRecord:
+        """What is recorded of an order; raises `Problem` 404 when the account has none of this
+        id."""
+        self._check_shard(min_seq)
+        shard = shard_of(order_id)
+        if shard not in self._past.shards():
+            raise unknown_order()
+        answer = await self._past.ask(
+            account,
+            shard,
+            lambda request_id, seq: OrdersQuestion(
+                request_id, seq, account, order_id=order_id, limit=1
+            ),
+            OrderRecords,
+            min_seq,
+        )
+        if not answer.orders:
+            raise unknown_order()
+        return answer.orders[0]
+
+    def _check_shard(self, min_seq: int, symbol: str | None = None) -> None:
+        """Raise `Problem` unless the number is one of a shard there is, or of the symbol's."""
+        shard = shard_of(min_seq)
+        if not min_seq:
+            return
+        if shard not in self._past.shards():
+            raise malformed("min_seq", f"{min_seq} is of shard {shard}, which there is not")
+        if symbol is not None and shard != self._sessions.home_of(symbol):
+            home = self._sessions.home_of(symbol)
+            raise malformed("min_seq", f"{min_seq} is of shard {shard}, {symbol} of shard {home}")
+
+
+def _seq(answers: Iterable[OrderRecords] | Iterable[FillRecords]) -> int:
+    """A number that answers are true as of: of the last shard, where several were asked."""
+    return max(answer.seq for answer in answers)
+
+
+def _last_trade_of(instrument: int) -> Callable[[int], TradesQuestion]:
+    return lambda request_id: TradesQuestion(request_id, 0, instrument, 0, 1)
+
+
+def _no_market_data(symbol: str) -> Problem:
+    text = f"there is no live market data of {symbol} at the moment; try again"
+    return Problem(503, "MARKET_DATA_UNAVAILABLE", text)

@@ -1,0 +1,307 @@
+"""`/ws/orders`: an account's execution reports as they happen, and order entry beside them.
+
+The first message is a welcome. Requests are `{"id", "method", "params"}`; each gets one answer or
+error with its `id`. Messages and examples: gateway/README.md.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Annotated, Final
+
+import msgspec
+from msgspec import Meta, Raw, Struct
+
+from crossbook.common.messages.entry import CatchUp, CaughtUp, Execution, Reject, Reply, Welcome
+from crossbook.common.process.log import logger
+from crossbook.common.shards import shard_of
+from crossbook.common.types import MAX_INT, RejectReason
+from crossbook.gateway import documents
+from crossbook.gateway.api.bodies import decoder, order_number, whole_number
+from crossbook.gateway.api.identity import acting_account
+from crossbook.gateway.api.trading import OrderName, Trading
+from crossbook.gateway.orders.local_sessions import LocalSessions
+from crossbook.gateway.orders.session import Session
+from crossbook.gateway.problem import Problem, internal, malformed, refused
+from crossbook.gateway.query import pairs_of, values_of
+from crossbook.gateway.render import Renderer
+from crossbook.gateway.web.channel import (
+    POLICY_VIOLATION,
+    TRY_AGAIN_LATER,
+    Connection,
+    Refusal,
+    refusal_of,
+    text_frame,
+)
+
+PATH: Final = "/ws/orders"
+
+REQUESTS_MAX: Final = 1_000
+"""Most requests of one connection without an answer; the next one hears `BUSY`."""
+
+_CATCH_UP_SEQ: Final = 1
+_PARAMETERS: Final = ("account", "cancel_on_disconnect", "from_seq")
+
+
+class Request(Struct, forbid_unknown_fields=True):
+    """What a client sends."""
+
+    id: Annotated[str, Meta(max_length=64)]
+    method: Annotated[str, Meta(max_length=32)]
+    params: Raw = Raw(b"{}")
+
+
+class OneOrder(Struct, forbid_unknown_fields=True):
+    """Parameters of `cancel`: an order by one of its names."""
+
+    order_id: str | None = None
+    client_order_id: documents.ClientOrderId | None = None
+
+    @property
+    def name(self) -> OrderName:
+        """The one name given; raises `Problem` for both and for none."""
+        if (self.order_id is None) == (self.client_order_id is None):
+            raise malformed("order_id", "give either order_id or client_order_id")
+        return self.client_order_id or order_number(self.order_id or "")
+
+
+class Amendment(OneOrder, forbid_unknown_fields=True):
+    """Parameters of `amend`."""
+
+    quantity: documents.Amount | None = None
+    price: documents.Amount | None = None
+    stop_price: documents.Amount | None = None
+
+
+class SomeOrders(Struct, forbid_unknown_fields=True):
+    """Parameters of `cancel_all`; what is left out does not restrict."""
+
+    symbol: documents.Symbol | None = None
+    side: documents.Side | None = None
+
+
+class Answer(Struct, tag_field="type", tag="answer"):
+    """A request succeeded; `result` is the document REST answers with."""
+
+    id: str
+    status: int
+    result: documents.OrderAnswer | documents.MassCancelAnswer | documents.CancelAfterAnswer
+
+
+class Failure(Struct, tag_field="type", tag="error", omit_defaults=True):
+    """A request failed as it would through REST. `id` is null where it cannot be read."""
+
+    id: str | None
+    status: int
+    error: documents.ErrorDetail
+
+
+class Greeting(Struct, tag_field="type", tag="welcome", omit_defaults=True):
+    """Executions of `account` come from here on; `seq` is the last number heard of. Where there
+    are several shards, `seqs` has that of each."""
+
+    account: int
+    seq: int
+    seqs: list[int] | None = None
+
+
+class Resync(Struct, tag_field="type", tag="resync", omit_defaults=True):
+    """Executions were missed: look up orders and fills, or connect again with `from_seq`."""
+
+    account: int
+    seq: int
+    seqs: list[int] | None = None
+
+
+class CaughtUpTo(Struct, tag_field="type", tag="caught_up"):
+    """Everything in `from_seq`..`to_seq` has been told again; `complete` is false where the
+    matcher no longer holds all of it, where it was too much for once, or where `from_seq` is beyond
+    the stream, whose last number is then `to_seq`."""
+
+    from_seq: int
+    to_seq: int
+    complete: bool
+
+
+_encode = msgspec.json.Encoder().encode
+_request = decoder(Request)
+_order = decoder(documents.OrderRequest)
+_amendment = decoder(Amendment)
+_one = decoder(OneOrder)
+_some = decoder(SomeOrders)
+_timeout = decoder(documents.CancelAfterRequest)
+
+
+class OrderStream:
+    """The channel of one connection, acting for one account."""
+
+    def __init__(
+        self,
+        sessions: LocalSessions,
+        trading: Trading,
+        render: Renderer,
+        account: int,
+        from_seqs: Sequence[int],
+        cancel_on_disconnect: bool,
+    ) -> None:
+        self._sessions = sessions
+        self._trading = trading
+        self._render = render
+        self._account = account
+        self._from_seqs = from_seqs
+        self._cancel_on_disconnect = cancel_on_disconnect
+        self._session: Session | None = None
+        self._connection: Connection | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def opened(self, connection: Connection) -> None:
+        """Greet the client and listen for its account."""
+        self._connection = connection
+        self._session = self._sessions.open(self._account, self._hear, self._cancel_on_disconnect)
+        if self._session is None:
+            connection.close(TRY_AGAIN_LATER, "this gateway has as many sessions as it takes")
+            return
+        self._say(Greeting(self._account, self._sessions.seq, self._seqs()))
+        for from_seq in self._from_seqs:
+            self._sessions.take(self._session, CatchUp(_CATCH_UP_SEQ, from_seq))
+
+    def received(self, connection: Connection, text: str) -> None:
+        """Take a request; its answer comes when it is durable."""
+        request_id = None
+        try:
+            request = _request(text.encode())
+            request_id = request.id
+            if len(self._tasks) >= REQUESTS_MAX:
+                why = f"{REQUESTS_MAX} requests of this connection wait for an answer"
+                raise refused(RejectReason.BUSY, "", why)
+        except Problem as problem:
+            self._say(Failure(request_id, problem.status, problem.detail))
+            return
+        task = asyncio.get_running_loop().create_task(self._serve(request))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def drained(self, connection: Connection) -> None:
+        """Nothing was left out: who does not read in time is cut off."""
+
+    def closed(self, connection: Connection) -> None:
+        """End the session once what was asked has its outcome: nothing of it is taken back, and
+        all of it comes before what the end of the last connection causes."""
+        self._connection = None
+        for task in self._tasks:
+            task.add_done_callback(self._end)
+        self._end()
+
+    def _end(self, _: object = None) -> None:
+        """End the session of a connection that is gone, unless requests of it are at work."""
+        if self._session is not None and not self._tasks:
+            session, self._session = self._session, None
+            self._sessions.close(session)
+
+    async def _serve(self, request: Request) -> None:
+        answer: Answer | Failure
+        try:
+            answer = await self._answer(request)
+        except Problem as problem:
+            answer = Failure(request.id, problem.status, problem.detail)
+        except Exception:
+            logger().exception("request_failed", path=PATH, method=request.method)
+            answer = Failure(request.id, 500, internal().detail)
+        self._say(answer)
+
+    async def _answer(self, request: Request) -> Answer:
+        account, trading, params = self._account, self._trading, bytes(request.params)
+        if request.method == "submit":
+            status, accepted = await trading.submit(account, _order(params))
+            return Answer(request.id, status, accepted)
+        if request.method == "cancel":
+            return Answer(request.id, 200, await trading.cancel(account, _one(params).name))
+        if request.method == "amend":
+            new = _amendment(params)
+            terms = documents.AmendRequest(new.quantity, new.price, new.stop_price)
+            amended = await trading.amend(account, new.name, terms)
+            return Answer(request.id, 200, amended)
+        if request.method == "cancel_after":
+            return Answer(request.id, 200, await trading.cancel_after(account, _timeout(params)))
+        if request.method == "cancel_all":
+            some = _some(params)
+            canceled = await trading.cancel_all(account, some.symbol, some.side)
+            return Answer(request.id, 200, canceled)
+        raise malformed("method", "methods are submit, amend, cancel, cancel_all and cancel_after")
+
+    def _hear(self, replies: Sequence[Reply]) -> None:
+        """Tell the client what happened to its account."""
+        for reply in replies:
+            if isinstance(reply, Execution):
+                self._say(self._render.execution(reply))
+            elif isinstance(reply, CaughtUp):
+                self._say(CaughtUpTo(reply.from_seq, reply.to_seq, reply.complete))
+            elif isinstance(reply, Welcome | Reject):
+                # A hole in what the gateway heard, or a catch-up that was not possible.
+                self._say(Resync(self._account, self._sessions.seq, self._seqs()))
+
+    def _seqs(self) -> list[int] | None:
+        """The last numbers heard of, where there are several shards."""
+        seqs = self._sessions.seqs
+        return seqs if len(seqs) > 1 else None
+
+    def _say(self, message: Struct) -> None:
+        connection = self._connection
+        if connection is None:
+            return
+        if connection.full:
+            connection.close(POLICY_VIOLATION, "too slow: connect again with from_seq")
+            return
+        connection.send(text_frame(_encode(message)))
+
+
+class OrderStreams:
+    """Opens a channel for each handshake on `/ws/orders`."""
+
+    def __init__(
+        self,
+        sessions: LocalSessions,
+        trading: Trading,
+        render: Renderer,
+        default_account: int,
+    ) -> None:
+        self._sessions = sessions
+        self._trading = trading
+        self._render = render
+        self._default_account = default_account
+
+    def route(self, query: str, from_header: int | None = None) -> OrderStream | Refusal:
+        """`?account=` says who, unless `from_header` does, `?from_seq=` from which number on to
+        hear again what happened (once for each shard), `?cancel_on_disconnect=true` what becomes
+        of its orders when the connection is gone."""
+        try:
+            values = values_of(query, _PARAMETERS, repeated=("from_seq",))
+            account = acting_account(from_header, values.get("account"))
+            cancels = values.get("cancel_on_disconnect", "false")
+            if cancels not in ("true", "false"):
+                raise malformed("cancel_on_disconnect", "true or false")
+            from_seqs = _from_seqs(query)
+        except Problem as problem:
+            return refusal_of(problem)
+        return OrderStream(
+            self._sessions,
+            self._trading,
+            self._render,
+            self._default_account if account is None else account,
+            from_seqs,
+            cancels == "true",
+        )
+
+
+def _from_seqs(query: str) -> list[int]:
+    """The numbers to hear again from, at most one of each shard; raises `Problem`."""
+    found: dict[int, int] = {}
+    for name, value in pairs_of(query):
+        if name != "from_seq":
+            continue
+        from_seq = whole_number(value)
+        if from_seq is None:
+            raise malformed(name, f"not a sequence number, 0 to {MAX_INT}")
+        if shard_of(from_seq) in found:
+            raise malformed(name, "given twice for one shard")
+        found[shard_of(from_seq)] = from_seq
+    return list(found.values())

@@ -1,0 +1,266 @@
+"""The REST application: routes, errors, the OpenAPI document and its page."""
+
+import re
+from collections.abc import Callable, Collection
+from itertools import count
+from pathlib import Path
+from typing import Annotated, Any, Final, cast
+
+import swagger_ui
+from litestar import Litestar, Request, Response, get
+from litestar.di import Provide
+from litestar.exceptions import HTTPException, ValidationException
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import SwaggerRenderPlugin
+from litestar.openapi.spec import License, Tag
+from litestar.openapi.spec import Parameter as OpenApiParameter
+from litestar.params import HeaderParameter
+from litestar.routes import HTTPRoute
+from litestar.static_files import create_static_files_router
+
+from crossbook.common.process.log import logger
+from crossbook.gateway import documents
+from crossbook.gateway.api.bodies import explain
+from crossbook.gateway.api.identity import ACCOUNT_MAX, HEADER
+from crossbook.gateway.api.lookup import Lookup
+from crossbook.gateway.api.order_route import OrderRoute, check_media_type
+from crossbook.gateway.api.page_routes import PAGE_PARAMETERS, page_routes
+from crossbook.gateway.api.request_body import BODY_MAX
+from crossbook.gateway.api.rest_market import MarketRoutes, ProcessRoutes
+from crossbook.gateway.api.rest_orders import BODIES, AccountRoutes, OrderRoutes
+from crossbook.gateway.api.trading import Trading
+from crossbook.gateway.operations.operations import MetricsText
+from crossbook.gateway.problem import Problem, internal
+from crossbook.gateway.query import values_of
+from crossbook.gateway.web.admission import Admission
+from crossbook.gateway.web.entrance import PAGE_ADDRESS, AsgiApp, Entrance
+from crossbook.gateway.web.hosts import AllowedHosts
+
+ASSETS_PATH: Final = "/docs/assets"
+_ASSETS: Final = Path(swagger_ui.__file__).parent / "static"
+
+_CODES: Final = {
+    404: "NOT_FOUND",
+    405: "METHOD_NOT_ALLOWED",
+    413: "TOO_LARGE",
+    415: "UNSUPPORTED_MEDIA_TYPE",
+}
+
+_MISSING: Final = re.compile(r"Missing required \w+ parameter '(\w+)'")
+"""How the framework says that a parameter is not there; it names the field nowhere else."""
+
+
+def make_app(
+    trading: Trading,
+    lookup: Lookup,
+    metrics: MetricsText,
+    default_account: int,
+    request_id_prefix: str,
+    hosts: AllowedHosts | None = None,
+    origins: Collection[str] = (),
+) -> AsgiApp:
+    """The application. `default_account` acts where a request names none; pages of `origins` may
+    read market data."""
+    door = _Door(request_id_prefix)
+    app = Litestar(
+        route_handlers=[
+            OrderRoutes,
+            AccountRoutes,
+            MarketRoutes,
+            ProcessRoutes,
+            openapi_document,
+            page_routes(),
+            create_static_files_router(ASSETS_PATH, [_ASSETS], include_in_schema=False),
+        ],
+        dependencies={
+            "trading": Provide(lambda: trading, sync_to_thread=False),
+            "lookup": Provide(lambda: lookup, sync_to_thread=False),
+            "metrics_text": Provide(lambda: metrics, sync_to_thread=False),
+            "account": Provide(door.account),
+        },
+        before_request=door.check,
+        exception_handlers={Exception: door.answer},
+        request_max_body_size=BODY_MAX,
+        openapi_config=_openapi(),
+        signature_types=[Trading, Lookup],
+        logging_config=None,
+        debug=False,
+    )
+    door.known = _query_parameters(app)
+    return Entrance(
+        OrderRoute(app, trading, door.request_id),
+        Admission(hosts or AllowedHosts()),
+        default_account,
+        door.request_id,
+        _methods(app),
+        _public_paths(app),
+        origins,
+    )
+
+
+class _Door:
+    """What every request of a route passes: whether it says what the route reads, how it fails."""
+
+    def __init__(self, request_id_prefix: str) -> None:
+        self.known: dict[str, set[str]] = {}
+        self._prefix = request_id_prefix
+        self._numbers = count(1)
+
+    def request_id(self) -> str:
+        """What a failed request is called."""
+        return f"{self._prefix}-{next(self._numbers)}"
+
+    async def account(
+        self,
+        request: Request[Any, Any, Any],
+        x_account: Annotated[
+            int | None,
+            HeaderParameter(
+                name=HEADER, description="the account to act for", ge=1, le=ACCOUNT_MAX
+            ),
+        ] = None,
+    ) -> int:
+        """The account a request acts for, as `Entrance` has read it. The header is an argument for
+        the document of the API."""
+        acting: int = cast(Any, request.scope)["account"]
+        return acting
+
+    async def check(self, request: Request[Any, Any, Any]) -> None:
+        """Refuse bodies that are not what the route takes, and query parameters that it does not
+        have. The framework would take the number in "60", and say otherwise what is wrong."""
+        operation = getattr(request.route_handler, "operation_id", None)
+        if request.method in ("POST", "PATCH"):
+            check_media_type(cast(Any, request.scope)["content_type"])
+            if isinstance(operation, str):
+                BODIES[operation](await request.body())
+        known: Collection[str] = ()
+        repeated: Collection[str] = ()
+        if isinstance(operation, str):
+            known = self.known[operation]
+        elif request.url.path == PAGE_ADDRESS:
+            # The page says itself what is wrong with its address.
+            known = repeated = PAGE_PARAMETERS
+        query = cast(Any, request.scope)["query_string"].decode("latin-1")
+        values_of(query, known, repeated)
+
+    def answer(self, request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
+        """The error document of whatever went wrong."""
+        problem = error if isinstance(error, Problem) else _problem_of(request, error)
+        headers = dict(getattr(error, "headers", None) or {})
+        if problem.retry_after_s is not None:
+            headers["Retry-After"] = str(problem.retry_after_s)
+        return Response(
+            documents.ErrorDocument(problem.detail, self.request_id()),
+            status_code=problem.status,
+            headers=headers,
+            media_type="application/json",
+        )
+
+
+def _openapi() -> OpenAPIConfig:
+    return OpenAPIConfig(
+        title="Crossbook",
+        version="1",
+        description=(
+            "A crypto exchange core. Prices, quantities and money are decimal text; a request acts "
+            "for the account of its `X-Account` header. WebSocket streams stand beside these "
+            "paths: `/ws/market-data/{symbol}`, `/ws/trades/{symbol}`, `/ws/candles/{symbol}`, "
+            "`/ws/ticker/{symbol}`, `/ws/orders` (gateway/README.md)."
+        ),
+        license=License(name="MIT", identifier="MIT"),
+        tags=[
+            Tag(name="orders"),
+            Tag(name="account"),
+            Tag(name="market data"),
+            Tag(name="operations"),
+        ],
+        # Not "/", which the framework would then answer itself.
+        path="/docs",
+        render_plugins=[
+            SwaggerRenderPlugin(
+                path="/",
+                js_url=f"{ASSETS_PATH}/swagger-ui-bundle.js",
+                css_url=f"{ASSETS_PATH}/swagger-ui.css",
+                standalone_preset_js_url=f"{ASSETS_PATH}/swagger-ui-standalone-preset.js",
+                favicon="",
+            ),
+        ],
+    )
+
+
+@get("/openapi.json", include_in_schema=False, sync_to_thread=False)
+def openapi_document(request: Request[Any, Any, Any]) -> dict[str, Any]:
+    """The OpenAPI document."""
+    return request.app.openapi_schema.to_schema()
+
+
+def _query_parameters(app: Litestar) -> dict[str, set[str]]:
+    """The query parameters of each operation, by its id."""
+    operations = [
+        operation
+        for item in (app.openapi_schema.paths or {}).values()
+        for operation in (item.get, item.post, item.patch, item.delete)
+        if operation is not None
+    ]
+    return {
+        operation.operation_id or "": {
+            parameter.name
+            for parameter in operation.parameters or ()
+            if isinstance(parameter, OpenApiParameter) and parameter.param_in == "query"
+        }
+        for operation in operations
+    }
+
+
+def _methods(app: Litestar) -> Callable[[str], bytes]:
+    """The methods of a path, as `Allow` says them."""
+    found = [
+        (
+            re.compile(re.sub(r"\{([^}]+)\}", _wildcard, route.path_format)),
+            b", ".join(sorted(method.encode() for method in _with_head(route.methods))),
+        )
+        # A path without parameters goes before one with; the longer before the shorter.
+        for route in sorted(app.routes, key=lambda each: ("{" in each.path, -len(each.path)))
+        if isinstance(route, HTTPRoute)
+    ]
+
+    def methods_of(path: str) -> bytes:
+        return next((methods for pattern, methods in found if pattern.fullmatch(path)), b"OPTIONS")
+
+    return methods_of
+
+
+def _wildcard(parameter: re.Match[str]) -> str:
+    return ".+" if parameter[1].endswith("_path") else "[^/]+"
+
+
+def _with_head(methods: Collection[str]) -> set[str]:
+    return {*methods, "HEAD"} if "GET" in methods else set(methods)
+
+
+def _public_paths(app: Litestar) -> Callable[[str], bool]:
+    """Whether a path is one of public market data."""
+    patterns = [
+        re.sub(r"\{[^}]+\}", "[^/]+", path)
+        for path, item in (app.openapi_schema.paths or {}).items()
+        if item.get is not None and set(item.get.tags or ()) == set(MarketRoutes.tags)
+    ]
+    pattern = re.compile("|".join(patterns))
+    return lambda path: pattern.fullmatch(path) is not None
+
+
+def _problem_of(request: Request[Any, Any, Any], error: Exception) -> Problem:
+    """What the framework found wrong, as a problem."""
+    if isinstance(error, ValidationException):
+        faults = error.extra if isinstance(error.extra, list) else []
+        fault = faults[0] if faults else {}
+        field = str(fault.get("key", ""))
+        if not field:
+            missing = _MISSING.match(error.detail)
+            field = missing[1] if missing else ""
+        return explain(str(fault.get("message", error.detail)), field or None)
+    if isinstance(error, HTTPException):
+        code = _CODES.get(error.status_code, "MALFORMED" if error.status_code < 500 else "INTERNAL")
+        return Problem(error.status_code, code, error.detail)
+    logger().error("request_failed", path=request.url.path, exc_info=error)
+    return internal()

@@ -1,0 +1,154 @@
+"""REST routes of market data and of the process itself."""
+
+from typing import Annotated, Final, Literal
+
+from litestar import Controller, Response, get
+from litestar.di import NamedDependency
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.openapi.spec import Example
+from litestar.params import PathParameter, QueryParameter
+
+from crossbook.common.types import MAX_INT, MAX_SYMBOL
+from crossbook.gateway import documents
+from crossbook.gateway.api.rest_orders import Acting, InLookup, Limit, MinSeq, errors
+from crossbook.gateway.operations.operations import METRICS_TYPE, MetricsText
+
+SymbolPath = Annotated[
+    str,
+    PathParameter(
+        description="instrument",
+        min_length=1,
+        max_length=MAX_SYMBOL,
+        examples=[Example(value="BTC-USDT")],
+    ),
+]
+InMetrics = NamedDependency[MetricsText]
+TIME_MS_MAX: Final = MAX_INT // 1_000_000
+
+
+class MarketRoutes(Controller):
+    """Public market data."""
+
+    path = "/api/v1"
+    tags = ("market data",)
+
+    @get("/instruments", operation_id="list_instruments", summary="What is traded")
+    async def instruments(self, lookup: InLookup) -> documents.InstrumentList:
+        """All instruments."""
+        return lookup.list_instruments()
+
+    @get(
+        "/orderbook/{symbol:str}",
+        operation_id="get_orderbook",
+        summary="The best levels of a book",
+        responses=errors(400, 404, 503),
+    )
+    async def orderbook(
+        self,
+        lookup: InLookup,
+        symbol: SymbolPath,
+        levels: Annotated[int, QueryParameter(description="levels a side", ge=1, le=1_000)] = 10,
+        min_seq: MinSeq = 0,
+    ) -> documents.OrderBook:
+        """The best levels of a book."""
+        return await lookup.book(symbol, levels, min_seq)
+
+    @get(
+        "/trades/{symbol:str}",
+        operation_id="list_trades",
+        summary="Public trades",
+        description="The last ones, or those from `from_trade_id` on, as they happened.",
+        responses=errors(400, 404, 503),
+    )
+    async def trades(
+        self,
+        lookup: InLookup,
+        account: Acting,
+        symbol: SymbolPath,
+        from_trade_id: Annotated[int | None, QueryParameter(ge=1, le=MAX_INT)] = None,
+        limit: Limit = 100,
+        min_seq: MinSeq = 0,
+    ) -> documents.TradeList:
+        """Public trades."""
+        return await lookup.trades(account, symbol, from_trade_id, limit, min_seq)
+
+    @get(
+        "/candles/{symbol:str}",
+        operation_id="list_candles",
+        summary="Candles",
+        description="The last ones, or those that begin in `from`..`to`; no trade, no candle.",
+        responses=errors(400, 404, 503),
+    )
+    async def candles(
+        self,
+        lookup: InLookup,
+        account: Acting,
+        symbol: SymbolPath,
+        interval: Annotated[
+            Literal["1s", "1m", "5m", "15m", "1h", "4h", "1d"], QueryParameter(description="length")
+        ] = "1m",
+        from_ms: Annotated[
+            int,
+            QueryParameter(
+                name="from", description="ms since the Unix epoch; 0: none", ge=0, le=TIME_MS_MAX
+            ),
+        ] = 0,
+        to_ms: Annotated[
+            int,
+            QueryParameter(
+                name="to", description="ms since the Unix epoch; 0: now", ge=0, le=TIME_MS_MAX
+            ),
+        ] = 0,
+        limit: Limit = 500,
+        min_seq: MinSeq = 0,
+    ) -> documents.CandleList:
+        """Candles of one length."""
+        return await lookup.candles(
+            account, symbol, interval, from_ms * 1_000_000, to_ms * 1_000_000, limit, min_seq
+        )
+
+    @get(
+        "/ticker/{symbol:str}",
+        operation_id="get_ticker",
+        summary="The last 24 hours",
+        responses=errors(400, 404, 503),
+    )
+    async def ticker(self, lookup: InLookup, symbol: SymbolPath) -> documents.Ticker:
+        """The last 24 hours of an instrument."""
+        return lookup.ticker(symbol)
+
+
+class ProcessRoutes(Controller):
+    """For whoever runs the gateway."""
+
+    tags = ("operations",)
+
+    @get("/health", operation_id="health", summary="The process runs")
+    async def health(self) -> documents.Health:
+        """The process runs and answers."""
+        return documents.Health("ok")
+
+    @get(
+        "/ready",
+        operation_id="ready",
+        summary="Whether orders can be entered and market data is live",
+        responses={
+            503: ResponseSpec(
+                documents.Readiness, generate_examples=False, description="Not yet, or not now"
+            )
+        },
+    )
+    async def ready(self, lookup: InLookup) -> Response[documents.Readiness]:
+        """Whether a client can use the gateway, and which part is missing."""
+        document = await lookup.readiness()
+        return Response(document, status_code=503 if document.status == "not_ready" else 200)
+
+    @get(
+        "/metrics",
+        operation_id="metrics",
+        summary="What all processes have counted, for Prometheus",
+        media_type=METRICS_TYPE,
+    )
+    async def metrics(self, metrics_text: InMetrics) -> str:
+        """Prometheus' text format; docs/operations.md describes each metric."""
+        return await metrics_text()

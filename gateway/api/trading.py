@@ -1,0 +1,180 @@
+"""Trading through the API: commands of any account, each with its durable outcome.
+
+REST routes and the order WebSocket call the same methods: bodies in, documents out, a `Problem`
+where a request is refused. Nothing here knows HTTP beyond the status a `Problem` names.
+"""
+
+import asyncio
+from typing import Final
+
+from crossbook.common.messages.entry import (
+    Ack,
+    Balances,
+    Cancel,
+    CancelAfter,
+    MassCancel,
+    OpenOrders,
+    OrderState,
+    Query,
+    QueryBalances,
+    Reject,
+)
+from crossbook.common.types import ExecutionKind, RejectReason
+from crossbook.gateway import documents
+from crossbook.gateway.api.bodies import SIDES, amend_of, order_of
+from crossbook.gateway.api.lookup import Lookup
+from crossbook.gateway.orders.local_sessions import Answer, Asked, LocalSessions
+from crossbook.gateway.problem import Problem, outcome_unknown, refused, unknown_order
+from crossbook.gateway.render import Renderer, fee_percent, order_id_text, timestamp
+
+OrderName = int | str
+"""How a client names an order: by its order id, or by its client order id."""
+
+ANSWER_S: Final = 5.0
+"""Seconds a command waits for its answer before its outcome is called unknown."""
+
+
+class Trading:
+    """Enters, amends and cancels orders."""
+
+    def __init__(self, sessions: LocalSessions, lookup: Lookup, render: Renderer) -> None:
+        self._sessions = sessions
+        self._lookup = lookup
+        self._render = render
+
+    async def submit(
+        self, account: int, body: documents.OrderRequest
+    ) -> tuple[int, documents.OrderAnswer]:
+        """Enter an order; 201 and its outcome, or 200 and that of the earlier one it repeats."""
+        answer = await self._command(account, order_of(body), body.client_order_id or "")
+        ack = answer.reply
+        assert isinstance(ack, Ack), ack
+        if not ack.repeated:
+            return 201, self._render.answer("accepted", body.symbol, ack, answer.executions)
+        try:
+            record = await self._lookup.record(account, ack.order_id)
+        except Problem:
+            return 200, self._render.answer("accepted", body.symbol, ack)
+        return 200, self._render.repeated(record, ack.seq)
+
+    async def submit_all(self, account: int, body: documents.BatchRequest) -> documents.BatchAnswer:
+        """Enter several orders; they travel together, and each has its own outcome."""
+        outcomes = await asyncio.gather(
+            *(self.submit(account, order) for order in body.orders), return_exceptions=True
+        )
+        results: list[documents.BatchResult] = []
+        for outcome in outcomes:
+            if isinstance(outcome, Problem):
+                results.append(documents.BatchResult(None, outcome.detail))
+            elif isinstance(outcome, BaseException):
+                raise outcome
+            else:
+                results.append(documents.BatchResult(outcome[1], None))
+        return documents.BatchAnswer(results)
+
+    async def cancel(self, account: int, name: OrderName) -> documents.OrderAnswer:
+        """Cancel an open order; raises `Problem` 404 when there is none."""
+        order = await self._open_order(account, name)
+        answer = await self._command(account, Cancel(0, order.symbol, order.order_id))
+        assert isinstance(answer.reply, Ack), answer
+        return self._render.answer("canceled", order.symbol, answer.reply)
+
+    async def cancel_all(
+        self, account: int, symbol: str | None, side: str | None
+    ) -> documents.MassCancelAnswer:
+        """Cancel all open orders, of one instrument or one side where that is said."""
+        request = MassCancel(0, symbol or "", SIDES[side] if side else 0)
+        answer = await self._command(account, request)
+        ack = answer.reply
+        assert isinstance(ack, Ack), ack
+        canceled = [
+            order_id_text(execution.order_id)
+            for execution in answer.executions
+            if execution.kind == ExecutionKind.CANCELED
+        ]
+        return documents.MassCancelAnswer(
+            "canceled", ack.count, canceled, timestamp(ack.time_ns), ack.seq
+        )
+
+    async def amend(
+        self, account: int, name: OrderName, body: documents.AmendRequest
+    ) -> documents.OrderAnswer:
+        """Change price or total quantity of an open order (RULES "Amend")."""
+        order = await self._open_order(account, name)
+        answer = await self._command(account, amend_of(order.symbol, order.order_id, body))
+        assert isinstance(answer.reply, Ack), answer
+        ended = not answer.reply.open_lots and not answer.executions
+        return self._render.answer(
+            "canceled" if ended else "amended", order.symbol, answer.reply, answer.executions
+        )
+
+    async def cancel_after(
+        self, account: int, body: documents.CancelAfterRequest
+    ) -> documents.CancelAfterAnswer:
+        """Have all open orders canceled unless this is said again in time."""
+        answer = await self._command(account, CancelAfter(0, body.timeout_s * 1_000))
+        ack = answer.reply
+        assert isinstance(ack, Ack), ack
+        deadline = ack.time_ns + body.timeout_s * 1_000_000_000
+        return documents.CancelAfterAnswer(
+            "set" if body.timeout_s else "off",
+            timestamp(deadline) if body.timeout_s else None,
+            timestamp(ack.time_ns),
+            ack.seq,
+        )
+
+    async def balances(self, account: int) -> documents.AccountDocument:
+        """What the account has, and the fees it pays."""
+        answer = await self._command(account, QueryBalances(0))
+        reply = answer.reply
+        assert isinstance(reply, Balances), reply
+        fees = [
+            documents.Fees(
+                each.symbol, fee_percent(each.maker_fee_rate), fee_percent(each.taker_fee_rate)
+            )
+            for each in self._render.instruments.values()
+        ]
+        held = [self._render.balance(balance) for balance in reply.balances]
+        return documents.AccountDocument(account, reply.seq, held, fees)
+
+    async def _command(self, account: int, request: Asked, client_order_id: str = "") -> Answer:
+        """The matcher's answer to a command; raises `Problem` where it refuses."""
+        answer = await self._answer(account, request, client_order_id)
+        reply = answer.reply
+        if isinstance(reply, Reject):
+            if reply.reason == RejectReason.OUTCOME_UNKNOWN:
+                raise outcome_unknown(client_order_id)
+            raise refused(reply.reason, reply.field, reply.text)
+        return answer
+
+    async def _answer(self, account: int, request: Asked, client_order_id: str = "") -> Answer:
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Answer] = loop.create_future()
+
+        def done(answer: Answer) -> None:
+            if not future.done():
+                future.set_result(answer)
+
+        number = self._sessions.ask(account, request, done)
+        timer = loop.call_later(ANSWER_S, future.cancel)
+        try:
+            return await future
+        except asyncio.CancelledError:
+            self._sessions.give_up(number)
+            if timer.when() <= loop.time():
+                raise outcome_unknown(client_order_id) from None
+            raise
+        finally:
+            timer.cancel()
+
+    async def _open_order(self, account: int, name: OrderName) -> OrderState:
+        if isinstance(name, int):
+            field, query = "order_id", Query(0, order_id=name)
+        else:
+            field, query = "client_order_id", Query(0, client_order_id=name)
+        answer = await self._command(account, query)
+        reply = answer.reply
+        assert isinstance(reply, OpenOrders), reply
+        if not reply.orders:
+            raise unknown_order(field)
+        return reply.orders[0]

@@ -1,0 +1,1 @@
+"""Questions about the past, on their way to the recorder and back."""

@@ -1,0 +1,158 @@
+"""Questions about the past, each to the recorders that know: of one shard, or of all together."""
+
+import asyncio
+import heapq
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+from crossbook.common.messages.history_queries import (
+    HistoryAnswer,
+    HistoryQuestion,
+    HistoryReject,
+    NotYet,
+)
+from crossbook.common.shards import shard_of
+from crossbook.gateway.api.bodies import whole_number
+from crossbook.gateway.history.link import HistoryLink
+from crossbook.gateway.orders.local_sessions import LocalSessions
+from crossbook.gateway.problem import history_unavailable, malformed
+
+T = TypeVar("T")
+
+Question = Callable[[int, int], HistoryQuestion]
+"""Makes a question from its number and the sequence number it must be answered as of."""
+
+PagedQuestion = Callable[[int, int, int], HistoryQuestion]
+"""The same, of what stands before a number too."""
+
+
+class Past:
+    """What the recorders know; `links` are those to them, by shard.
+
+    Questions are answered as of a number at or behind the last one the account was told of (who
+    was told that an order is in sees it), and behind `min_seq`, a number that the caller names.
+    They raise `Problem` 503 when a recorder that is asked is away or behind.
+    """
+
+    def __init__(
+        self, sessions: LocalSessions, links: Sequence[HistoryLink], wake: Callable[[], None]
+    ) -> None:
+        self._sessions = sessions
+        self._links = links
+        self._wake = wake
+
+    def shards(self, symbol: str | None = None) -> list[int]:
+        """The one of an instrument, or all."""
+        if symbol is not None:
+            return [self._sessions.home_of(symbol)]
+        return list(range(len(self._links)))
+
+    async def ask(
+        self, account: int, shard: int, question: Question, kind: type[T], min_seq: int = 0
+    ) -> T:
+        """The answer of the recorder of a shard, of the kind expected."""
+        seq = self._sessions.seq_of(account, shard)
+        if shard_of(min_seq) == shard:
+            seq = max(seq, min_seq)
+        answer = await self.reach(shard, lambda request_id: question(request_id, seq))
+        if isinstance(answer, HistoryReject):
+            raise malformed(answer.field, answer.text)
+        if isinstance(answer, NotYet):
+            self.check_given(min_seq)
+            raise history_unavailable(answer.text)
+        if not isinstance(answer, kind):
+            raise history_unavailable("the recorder does not answer")
+        return answer
+
+    def check_given(self, min_seq: int) -> None:
+        """Raise `Problem` 400 for a number that the matcher has not given yet. Called once the
+        number has been waited for: another gateway may have heard of it a moment earlier."""
+        last = self._sessions.seqs[shard_of(min_seq)]
+        if min_seq > last:
+            text = f"{min_seq} has not been given yet: the last number here is {last}"
+            raise malformed("min_seq", text)
+
+    async def ask_all(
+        self,
+        account: int,
+        shards: Sequence[int],
+        cursor: str | None,
+        question: PagedQuestion,
+        kind: type[T],
+        min_seq: int = 0,
+    ) -> tuple[list[T], list[int]]:
+        """The answers of the recorders of these shards, and the numbers before which each was
+        asked for.
+
+        A cursor of several shards has a number for each, zero where nothing was told yet.
+        """
+        before = _numbers(cursor, len(shards))
+
+        def earlier_than(number: int) -> Question:
+            return lambda request_id, seq: question(request_id, seq, number)
+
+        answers = await asyncio.gather(
+            *(
+                self.ask(account, shard, earlier_than(number), kind, min_seq)
+                for shard, number in zip(shards, before, strict=True)
+            )
+        )
+        return answers, before
+
+    async def reach(
+        self, shard: int, question: Callable[[int], HistoryQuestion]
+    ) -> HistoryAnswer | None:
+        """What the recorder of a shard says; None when it says nothing in time."""
+        future: asyncio.Future[HistoryAnswer | None] = asyncio.get_running_loop().create_future()
+
+        def done(answer: HistoryAnswer | None) -> None:
+            if not future.done():
+                future.set_result(answer)
+
+        self._links[shard].ask(question, done)
+        self._wake()
+        return await future
+
+
+def newest(
+    pages: Sequence[Sequence[T]],
+    more: Sequence[bool],
+    before: Sequence[int],
+    limit: int,
+    order_of: Callable[[T], tuple[int, int]],
+) -> tuple[list[T], str | None]:
+    """The newest rows of all pages, and the cursor behind them; None where there are no more.
+
+    Each page is of one shard, newest first, and says with `more` whether that shard has further
+    ones. `order_of` is a row's time and its number within its shard.
+
+    >>> newest([[(9, 4), (5, 3)], [(7, 8)]], [False, True], [0, 9], 2, lambda row: row)
+    ([(9, 4), (7, 8)], '4.8')
+    """
+    rows: list[tuple[int, T]] = []
+    lines = [[(shard, row) for row in page] for shard, page in enumerate(pages)]
+
+    def newest_first(line: tuple[int, T]) -> tuple[int, int]:
+        time_ns, number = order_of(line[1])
+        return (-time_ns, -number)
+
+    for line in heapq.merge(*lines, key=newest_first):
+        if len(rows) == limit:
+            break
+        rows.append(line)
+    told = [row for _, row in rows]
+    if not any(more) and len(told) == sum(map(len, pages)):
+        return told, None
+    numbers = list(before)
+    for shard, row in rows:
+        numbers[shard] = order_of(row)[1]
+    return told, ".".join(map(str, numbers))
+
+
+def _numbers(cursor: str | None, shards: int) -> list[int]:
+    if cursor is None:
+        return [0] * shards
+    numbers: list[Any] = [whole_number(part) for part in cursor.split(".")]
+    if len(numbers) != shards or None in numbers or not any(numbers):
+        raise malformed("cursor", "not a cursor of an earlier answer")
+    return numbers

@@ -1,0 +1,161 @@
+"""What the gateway has counted, in words; docs/operations.md describes each."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Final, Protocol
+
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.metrics_core import Metric
+
+from crossbook.common.process.counters import Buckets
+from crossbook.common.process.exposition import Exposition
+from crossbook.common.types import RejectReason
+from crossbook.gateway.history.link import HistoryLink
+from crossbook.gateway.market_feed import MarketFeed
+from crossbook.gateway.operations.probes import Answers, kind_and_shard
+from crossbook.gateway.orders.front_desk import FrontDesk
+from crossbook.gateway.orders.matcher_sockets import MatcherLine
+from crossbook.gateway.streams.routes import Streams
+from crossbook.gateway.web.channel import POLICY_VIOLATION, TRY_AGAIN_LATER
+from crossbook.gateway.web.http_counter import HttpCounter
+from crossbook.gateway.web.http_server import HttpServer
+from crossbook.gateway.web.websocket import ABNORMAL, Hub
+
+CLOSE_CODES: Final = (ABNORMAL, POLICY_VIOLATION, TRY_AGAIN_LATER)
+"""Told of even before there was one."""
+
+
+class OrderTraffic(Protocol):
+    """What the service around the desk counts."""
+
+    replies: int
+    clients_dropped: int
+    answer_times: Buckets
+
+
+class GatewayMetrics(Exposition):
+    """The families of a gateway: of the parts that its roles have, which the owner sets."""
+
+    def __init__(self, queue_size: int, sessions_max: int) -> None:
+        super().__init__("gateway")
+        self.answers: Answers = {}
+        self.desk: FrontDesk | None = None
+        self.lines: Sequence[MatcherLine] = ()
+        self.traffic: OrderTraffic | None = None
+        self.feed: MarketFeed | None = None
+        self.streams: Streams | None = None
+        self.histories: Sequence[HistoryLink] = ()
+        self.hub: Hub | None = None
+        self.server: HttpServer | None = None
+        self.http: HttpCounter | None = None
+        self._queue_size = queue_size
+        self._sessions_max = sessions_max
+
+    def families(self) -> Iterator[Metric]:
+        """All families, as they stand."""
+        yield from self._processes()
+        if self.desk is not None and self.traffic is not None:
+            yield from self._orders(self.desk, self.traffic)
+        if self.feed is not None:
+            yield from self._market(self.feed)
+        if self.streams is not None:
+            yield from self._streams(self.streams)
+        if self.histories:
+            waiting = sum(history.waiting for history in self.histories)
+            yield self.gauge("history_questions", "Questions without an answer", waiting)
+            given_up = sum(history.given_up for history in self.histories)
+            yield self.counter("history_unanswered", "Questions given up", given_up)
+        if self.hub is not None and self.server is not None and self.http is not None:
+            yield from self._web(self.hub, self.server, self.http)
+
+    def _processes(self) -> Iterator[Metric]:
+        """Which process answers, and how far behind the matcher each is."""
+        up = GaugeMetricFamily("crossbook_up", "1 for a process that answers", labels=["process"])
+        up.add_metric(["gateway"], 1)
+        lag = GaugeMetricFamily(
+            "crossbook_sequence_lag", "Commands behind the matcher", labels=["consumer"]
+        )
+        for name, answer in self.answers.items():
+            up.add_metric([name], answer is not None)
+        for shard in sorted({kind_and_shard(name)[1] for name in self.answers}):
+            end = f"-{shard}" if shard else ""
+            matcher = self.answers.get(f"matcher{end}")
+            if matcher is None:
+                continue
+            behind = {
+                name: answer.seq
+                for name, answer in self.answers.items()
+                if answer is not None and kind_and_shard(name)[1] == shard
+            }
+            if self.desk is not None:
+                behind[f"gateway{end}"] = self.desk.seq_of(shard)
+            if self.feed is not None:
+                behind[f"feed{end}"] = self.feed.seq_of(shard)
+            for name, seq in behind.items():
+                if name != f"matcher{end}":
+                    lag.add_metric([name], max(0, matcher.seq - seq))
+        yield up
+        yield lag
+
+    def _orders(self, desk: FrontDesk, traffic: OrderTraffic) -> Iterator[Metric]:
+        links = [line.link for line in self.lines]
+        yield self.gauge("sequence", "Number of the last command heard of", desk.seq_of(0))
+        sent = sum(link.commands_sent for link in links)
+        yield self.counter("commands", "Commands sent to the matcher", sent)
+        again = sum(link.commands_again for link in links)
+        yield self.counter("commands_again", "Of them, sent again", again)
+        refusals = desk.refusals
+        rejects = {reason.name: refusals[reason] for reason in RejectReason}
+        yield self.counter("rejects", "Rejects, by reason", rejects, "reason")
+        yield self.counter("replies", "Replies to clients", traffic.replies)
+        yield self.seconds(
+            "answer_seconds", "From sending a command until its answer", traffic.answer_times
+        )
+        in_flight = sum(len(line.desk.in_flight) for line in self.lines)
+        yield self.gauge("commands_in_flight", "Commands without answer", in_flight)
+        yield self.gauge("commands_in_flight_limit", "ORDER_QUEUE_SIZE", self._queue_size)
+        yield self.gauge("queries_waiting", "Queries without answer", desk.queries_waiting)
+        yield self.gauge("sessions", "Order-entry connections", len(desk.sessions))
+        yield self.gauge("sessions_limit", "MAX_ORDER_SESSIONS", self._sessions_max)
+        yield self.counter("clients_dropped", "Sessions of clients gone", traffic.clients_dropped)
+        yield self.gauge("taking_orders", "1 while commands are taken", desk.taking)
+        gaps = sum(link.gaps for link in links)
+        yield self.counter("event_gaps", "Requests for missing events", gaps)
+        lost = sum(link.events_lost for link in links)
+        yield self.counter("events_lost", "Commands whose events are lost", lost)
+        held = sum(link.held for link in links)
+        yield self.gauge("held_batches", "Batches waiting behind a gap", held)
+
+    def _market(self, feed: MarketFeed) -> Iterator[Metric]:
+        counts = feed.group.counters
+        yield self.gauge("feed_sequence", "Last number heard of in the feed", feed.seq_of(0))
+        yield self.gauge("feed_stale", "1 while the exchange is silent", feed.stale)
+        yield self.counter("feed_messages", "Feed messages applied", counts.messages)
+        yield self.counter("feed_gaps", "Gaps in a topic", counts.gaps)
+        yield self.counter("feed_resends", "Requests for missing messages", counts.resends)
+        yield self.counter("feed_snapshots", "Books taken anew", counts.snapshots)
+        yield self.counter("feed_mismatches", "Books or messages unlike", counts.mismatches)
+        yield self.counter("feed_lost", "Messages lost for good", counts.lost)
+
+    def _streams(self, streams: Streams) -> Iterator[Metric]:
+        clients: Counter[str] = Counter()
+        behind: Counter[str] = Counter()
+        resyncs: Counter[str] = Counter()
+        for name, stream in streams.by_name():
+            clients[name] += len(stream)
+            behind[name] += len(stream.behind)
+            resyncs[name] += stream.resyncs
+        yield self.gauge("stream_clients", "Clients, by stream", clients, "stream")
+        yield self.gauge("stream_clients_behind", "Of them, not level", behind, "stream")
+        yield self.counter("stream_resyncs", "Messages left out", resyncs, "stream")
+
+    def _web(self, hub: Hub, server: HttpServer, http: HttpCounter) -> Iterator[Metric]:
+        yield self.counter("http_requests", "Answers, by status", dict(http.statuses), "status")
+        yield self.seconds("http_seconds", "Time of a request", http.times)
+        connections = len(server.http_connections)
+        yield self.gauge("http_connections", "Connections for requests", connections)
+        yield self.gauge("websockets", "WebSocket connections", len(hub))
+        limit = hub.limits.connections_max
+        yield self.gauge("websockets_limit", "MAX_WEBSOCKET_CONNECTIONS", limit)
+        closed = {str(code): hub.closed[code] for code in (*CLOSE_CODES, *hub.closed)}
+        yield self.counter("websockets_closed", "Closed here, by code", closed, "code")

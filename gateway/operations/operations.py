@@ -1,0 +1,142 @@
+"""`/metrics` of all processes in one document, and readiness where there is no API."""
+
+import re
+from collections.abc import Awaitable, Callable
+from itertools import count
+from typing import Any, Final, Protocol
+
+import msgspec
+
+from crossbook.gateway import documents
+from crossbook.gateway.operations.expositions import joined
+from crossbook.gateway.operations.metrics import GatewayMetrics
+from crossbook.gateway.operations.probes import Answers, Probes, kind_and_shard
+from crossbook.gateway.operations.readiness import readiness
+from crossbook.gateway.problem import Problem
+from crossbook.gateway.query import values_of
+from crossbook.gateway.web.admission import Admission
+from crossbook.gateway.web.entrance import AsgiApp, Entrance
+
+METRICS_TYPE: Final = "text/plain; version=0.0.4"
+
+MetricsText = Callable[[], Awaitable[str]]
+"""Gives the exposition of all processes."""
+
+_JSON: Final = "application/json"
+_CLOCK_REFUSED: Final = re.compile(r"^crossbook_matcher_clock_refused 1", re.MULTILINE)
+_encode = msgspec.json.Encoder().encode
+
+
+class FollowedMarket(Protocol):
+    """The public market data of this process."""
+
+    @property
+    def stale(self) -> bool:
+        """Whether the publisher, or the matcher behind it, has been silent too long."""
+
+    def seq_of(self, shard: int) -> int:
+        """The last number of a matcher's stream heard of."""
+
+
+class Operations:
+    """Says what an operator wants to know."""
+
+    def __init__(self, metrics: GatewayMetrics, probes: Probes, market: FollowedMarket) -> None:
+        self._metrics = metrics
+        self._probes = probes
+        self._market = market
+
+    async def metrics(self) -> str:
+        """The exposition of this gateway and of every process that answers."""
+        answers = await self._probes.ask()
+        self._metrics.answers = answers
+        said = {name: answer.text for name, answer in answers.items() if answer is not None}
+        if not any(kind_and_shard(name)[1] for name in answers):
+            return "".join([self._metrics.text(), *said.values()])
+        by_shard = [(kind_and_shard(name)[1], text) for name, text in said.items()]
+        return self._metrics.text() + joined(by_shard)
+
+    async def readiness(self) -> documents.Readiness:
+        """What a gateway without order entry can say: only market data has to be live."""
+        answers = await self._probes.ask()
+        return readiness(
+            {
+                "matcher": _silence(answers, "matcher"),
+                "market_data": "market data is stale" if self._market.stale else "",
+                "recorder": _silence(answers, "recorder"),
+                "clock": clock_fault(answers),
+            },
+            ["market_data"],
+            self._market.seq_of(0),
+        )
+
+    async def clock_fault(self) -> str:
+        """The matchers that refuse the clock of their machine; empty where none does."""
+        return clock_fault(await self._probes.ask())
+
+
+def clock_fault(answers: Answers) -> str:
+    """The processes that say they refuse the clock of their machine; empty where none does.
+
+    >>> from crossbook.common.messages.process_metrics import Metrics
+    >>> clock_fault({"matcher": Metrics(1, 7, "crossbook_matcher_clock_refused 1.0\\n")})
+    'the clock of its machine is refused by matcher'
+    >>> clock_fault({"matcher": Metrics(1, 7, ""), "recorder": None})
+    ''
+    """
+    refusing = [
+        name
+        for name, answer in answers.items()
+        if answer is not None and _CLOCK_REFUSED.search(answer.text)
+    ]
+    return f"the clock of its machine is refused by {', '.join(refusing)}" if refusing else ""
+
+
+def _silence(answers: Answers, kind: str) -> str:
+    """The processes of this kind that do not answer; empty when all do."""
+    silent = [
+        name
+        for name, answer in answers.items()
+        if answer is None and kind_and_shard(name)[0] == kind
+    ]
+    return f"no answer from {', '.join(silent)}" if silent else ""
+
+
+_ALLOW: Final = b"GET, HEAD, OPTIONS"
+_PATHS: Final = ("/health", "/metrics", "/ready")
+
+
+def without_api(operations: Operations, admission: Admission) -> AsgiApp:
+    """What a gateway without the role `api` answers to HTTP."""
+    numbers = count(1)
+
+    async def serve(scope: Any, receive: Any, send: Any) -> None:
+        status, kind, body = await _answer(operations, scope)
+        headers = [(b"content-type", kind.encode()), (b"content-length", b"%d" % len(body))]
+        if status in (204, 405):
+            headers.append((b"allow", _ALLOW))
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+    return Entrance(serve, admission, 1, lambda: f"streams-{next(numbers)}", lambda _: _ALLOW)
+
+
+async def _answer(operations: Operations, scope: Any) -> tuple[int, str, bytes]:
+    """Status, media type and body for a request."""
+    path, method = scope["path"], scope["method"]
+    try:
+        if path not in _PATHS:
+            raise Problem(404, "NOT_FOUND", "this gateway has no role api")
+        if method == "OPTIONS":
+            return 204, _JSON, b""
+        if method != "GET":
+            raise Problem(405, "METHOD_NOT_ALLOWED", f"{path} is only read")
+        values_of(scope["query_string"].decode("latin-1"), ())
+    except Problem as problem:
+        return problem.status, _JSON, _encode({"error": problem.detail})
+    if path == "/metrics":
+        return 200, f"{METRICS_TYPE}; charset=utf-8", (await operations.metrics()).encode()
+    if path == "/health":
+        return 200, _JSON, _encode(documents.Health("ok"))
+    document = await operations.readiness()
+    return 503 if document.status == "not_ready" else 200, _JSON, _encode(document)

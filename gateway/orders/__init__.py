@@ -1,0 +1,1 @@
+"""Order entry: from frames of clients to commands, from events to replies."""

@@ -1,0 +1,259 @@
+"""Catch-ups: what happened to an account since a number, read again from the matcher.
+
+Ranges of the event stream are asked for page by page and go through the same reports as live
+events, for the one session that asked. What is read at once, what is sent for one request and how
+many may be at it are limited, so that one client catching up harms no other.
+"""
+
+from collections import deque
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from msgspec import Raw
+
+from crossbook.common.instruments import Instrument
+from crossbook.common.messages.codec import decode_events
+from crossbook.common.messages.entry import CaughtUp, Reject, Reply
+from crossbook.common.messages.events import EventBatch
+from crossbook.common.messages.matcher_queries import Resend, ResendRequest, ResendTooOld
+from crossbook.common.shards import base_of, shard_of
+from crossbook.common.types import RejectReason
+from crossbook.gateway.orders.reports import Reporter
+from crossbook.gateway.orders.session import Session
+
+CATCH_UPS_MAX: Final = 64
+"""Most sessions catching up at once."""
+
+EXECUTIONS_MAX: Final = 20_000
+"""Executions after which a catch-up stops short, at the end of a command."""
+
+EVENTS_A_TURN: Final = 1_000
+"""Events looked at before the gateway's other work gets its turn."""
+
+ASK_AGAIN_NS: Final = 1_000_000_000
+"""Wait for a page before it is asked for again."""
+
+GIVE_UP_NS: Final = 5_000_000_000
+"""Time without a page after which the client hears `BUSY`."""
+
+
+class _CatchUp:
+    """One session's catch-up: `next_seq` is the first number not looked at."""
+
+    def __init__(
+        self,
+        instruments: Iterable[Instrument],
+        session: Session,
+        request_seq: int,
+        from_seq: int,
+        to_seq: int,
+    ) -> None:
+        self.session = session
+        self.request_seq = request_seq
+        self.from_seq = from_seq
+        self.next_seq = from_seq
+        self.to_seq = to_seq
+        self.complete = True
+        self.sent = 0
+        self.pages: deque[Raw] = deque()
+        self.asked_ns = -ASK_AGAIN_NS
+        self.heard_ns = 0
+        self._batch: EventBatch | None = None
+        self._position = 0
+        self._outbox: dict[bytes, list[Reply]] = {}
+        # With nothing in flight every answer is news, and so is told as an execution.
+        self._reporter = Reporter(instruments, 0, {session.account: (session,)}, {}, self._outbox)
+
+    @property
+    def done(self) -> bool:
+        """Whether all is sent, or as much as one request gets."""
+        return self.next_seq > self.to_seq or self.sent >= EXECUTIONS_MAX
+
+    @property
+    def has_page(self) -> bool:
+        """Whether there is something to look at."""
+        return self._batch is not None or bool(self.pages)
+
+    def read(self) -> list[Reply]:
+        """Look at a few events of the page in hand; the executions among them."""
+        looked_at = 0
+        while self.has_page and not self.done and looked_at < EVENTS_A_TURN:
+            looked_at += self._read_batch(EVENTS_A_TURN - looked_at)
+        replies = self._outbox.pop(self.session.identity, [])
+        self.sent += len(replies)
+        return replies
+
+    def _read_batch(self, events_max: int) -> int:
+        """Report the next events of a batch, and how many were looked at."""
+        batch = self._batch
+        if batch is None:
+            self._batch = batch = decode_events(self.pages.popleft())
+            self._position = 0
+            if not batch.first_seq <= self.next_seq <= batch.last_seq:
+                # Not what was asked for; it will be asked for again.
+                self.pages.clear()
+                self._batch = None
+                return 1
+        events = batch.events
+        start = self._position
+        end = min(start + events_max, len(events))
+        # A command's events are never parted: the first one not looked at begins a number.
+        while end < len(events) and events[end].seq == events[end - 1].seq:
+            end += 1
+        wanted = [event for event in events[start:end] if self.next_seq <= event.seq <= self.to_seq]
+        self._reporter.report(
+            EventBatch(batch.stream, batch.first_seq, batch.last_seq, batch.time_ns, wanted)
+        )
+        self._position = end
+        next_seq = events[end].seq if end < len(events) else batch.last_seq + 1
+        self.next_seq = max(self.next_seq, min(next_seq, self.to_seq + 1))
+        if end == len(events):
+            self._batch = None
+        return end - start
+
+
+class CatchUps:
+    """All catch-ups of one gateway.
+
+    `working` says that `work` has something to do, `asking` that `wanted` has something new.
+    """
+
+    def __init__(self, instruments: Iterable[Instrument], outbox: dict[bytes, list[Reply]]) -> None:
+        self._instruments = {instrument.id: instrument for instrument in instruments}
+        self._outbox = outbox
+        self._all: dict[bytes, _CatchUp] = {}
+        self._by_id: dict[int, _CatchUp] = {}
+        self._request_id = 0
+        self.working = False
+        self.asking = False
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+    def learn(self, instrument: Instrument) -> None:
+        """Catch-ups begun from now on know this instrument."""
+        self._instruments[instrument.id] = instrument
+
+    def start(self, session: Session, request_seq: int, from_seq: int, to_seq: int) -> None:
+        """Send `session` its executions of `from_seq`..`to_seq`, the last number there is; refused
+        when there are too many catch-ups already.
+
+        A `from_seq` more than one beyond the last number is answered with that number, and as
+        incomplete.
+        """
+        text = ""
+        if session.token in self._all:
+            text = "this session is catching up already"
+        elif len(self._all) >= CATCH_UPS_MAX:
+            text = "too many sessions are catching up"
+        if text:
+            self._reply(session, Reject(request_seq, RejectReason.BUSY, "", text))
+            return
+        first_seq = base_of(shard_of(to_seq)) + 1
+        catch_up = _CatchUp(
+            self._instruments.values(), session, request_seq, max(first_seq, from_seq), to_seq
+        )
+        self._all[session.token] = catch_up
+        catch_up.complete = catch_up.from_seq <= to_seq + 1
+        if catch_up.done:
+            self._finish(catch_up)
+        else:
+            self.asking = True
+
+    def wanted(self, stream: int, now_ns: int) -> list[ResendRequest]:
+        """The pages to ask for now; they count as asked."""
+        self.asking = False
+        requests: list[ResendRequest] = []
+        for catch_up in list(self._all.values()):
+            catch_up.heard_ns = catch_up.heard_ns or now_ns
+            if catch_up.has_page:
+                continue
+            if now_ns - catch_up.heard_ns >= GIVE_UP_NS:
+                self._give_up(catch_up, "the matcher did not answer in time")
+            elif now_ns - catch_up.asked_ns >= ASK_AGAIN_NS:
+                catch_up.asked_ns = now_ns
+                self._by_id = {
+                    number: other for number, other in self._by_id.items() if other is not catch_up
+                }
+                self._request_id += 1
+                self._by_id[self._request_id] = catch_up
+                requests.append(
+                    ResendRequest(self._request_id, stream, catch_up.next_seq, catch_up.to_seq)
+                )
+        return requests
+
+    def take(self, reply: Resend | ResendTooOld, stream: int, now_ns: int) -> None:
+        """Take the answer to one of `wanted`."""
+        catch_up = self._by_id.pop(reply.request_id, None)
+        if catch_up is None or reply.stream != stream:
+            return
+        if isinstance(reply, Resend):
+            if reply.batches:
+                catch_up.pages.extend(reply.batches)
+                catch_up.heard_ns = now_ns
+                self.working = True
+        elif reply.first_seq > catch_up.next_seq:
+            if not catch_up.sent:
+                catch_up.from_seq = reply.first_seq
+            catch_up.complete = False
+            catch_up.next_seq = reply.first_seq
+            catch_up.heard_ns = now_ns
+            catch_up.asked_ns = now_ns - ASK_AGAIN_NS
+            if catch_up.done:
+                self._finish(catch_up)
+            else:
+                self.asking = True
+
+    def work(self, sessions: Mapping[bytes, Session]) -> None:
+        """Send a few more executions to one of the sessions that have a page; `sessions` are
+        those that still exist, by token."""
+        self.working = False
+        for catch_up in list(self._all.values()):
+            session = catch_up.session
+            if sessions.get(session.token) is not session:
+                self._forget(catch_up)
+            elif catch_up.has_page and self.working:
+                return
+            elif catch_up.has_page:
+                self._read(catch_up)
+                self.working = True
+
+    def _read(self, catch_up: _CatchUp) -> None:
+        session = catch_up.session
+        replies = catch_up.read()
+        if replies:
+            self._outbox.setdefault(session.identity, []).extend(replies)
+        if catch_up.done:
+            self._finish(catch_up)
+            return
+        # To the end of the line: it is the others' turn.
+        self._all[session.token] = self._all.pop(session.token)
+        if not catch_up.has_page:
+            catch_up.asked_ns -= ASK_AGAIN_NS
+            self.asking = True
+
+    def give_up_all(self, text: str) -> None:
+        """Every session still catching up hears `BUSY`."""
+        for catch_up in list(self._all.values()):
+            self._give_up(catch_up, text)
+
+    def _give_up(self, catch_up: _CatchUp, text: str) -> None:
+        self._forget(catch_up)
+        self._reply(catch_up.session, Reject(catch_up.request_seq, RejectReason.BUSY, "", text))
+
+    def _finish(self, catch_up: _CatchUp) -> None:
+        self._forget(catch_up)
+        to_seq = min(catch_up.next_seq - 1, catch_up.to_seq)
+        self._reply(
+            catch_up.session,
+            CaughtUp(catch_up.request_seq, catch_up.from_seq, to_seq, catch_up.complete),
+        )
+
+    def _forget(self, catch_up: _CatchUp) -> None:
+        del self._all[catch_up.session.token]
+        self._by_id = {
+            number: other for number, other in self._by_id.items() if other is not catch_up
+        }
+
+    def _reply(self, session: Session, reply: Reply) -> None:
+        self._outbox.setdefault(session.identity, []).append(reply)

@@ -1,0 +1,402 @@
+"""Events to the replies of the sessions they concern.
+
+The session that asked gets the `Ack` or `Reject`; every other session of the account gets an
+`Execution` of the same fact. Fills, expiries and the orders of a mass cancel go to all sessions
+of their account.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Final, TypeAlias
+
+from crossbook.common.instruments import Instrument
+from crossbook.common.messages.commands import Command
+from crossbook.common.messages.entry import Ack, Execution, Reject, Reply
+from crossbook.common.messages.events import (
+    CancelAfterSet,
+    CommandRejected,
+    EventBatch,
+    FeesChanged,
+    InstrumentAdded,
+    OrderAccepted,
+    OrderAmended,
+    OrderCanceled,
+    OrderCompleted,
+    OrderExpired,
+    OrderReduced,
+    OrderRepeated,
+    OrdersMassCanceled,
+    OrderTriggered,
+    TradeExecuted,
+)
+from crossbook.common.messages.refusal import refusal_text
+from crossbook.common.types import ExecutionKind, Liquidity, OrderStatus, RejectReason, Side
+from crossbook.gateway.orders.session import Session
+
+Origin = tuple[Session, int, Command]
+"""Who asked for a command: the session, the client's request_seq, and the command itself."""
+
+Pending = dict[int, Origin]
+"""Commands in flight, by this gateway's request number, oldest first."""
+
+_NEW: Final = int(OrderStatus.NEW)
+_PARTIALLY_FILLED: Final = int(OrderStatus.PARTIALLY_FILLED)
+_FILLED: Final = int(OrderStatus.FILLED)
+_CANCELED: Final = int(OrderStatus.CANCELED)
+_EXPIRED: Final = int(OrderStatus.EXPIRED)
+_EXPIRED_IN_MATCH: Final = int(OrderStatus.EXPIRED_IN_MATCH)
+_FILL: Final = int(ExecutionKind.FILL)
+_MAKER: Final = int(Liquidity.MAKER)
+_TAKER: Final = int(Liquidity.TAKER)
+_BUY: Final = int(Side.BUY)
+_SELL: Final = int(Side.SELL)
+_NOBODY: Final[tuple[Session, ...]] = ()
+
+OrderEvent: TypeAlias = (
+    OrderAccepted
+    | OrderCanceled
+    | OrderExpired
+    | OrderCompleted
+    | OrderAmended
+    | OrderTriggered
+    | OrderReduced
+)
+
+
+class Reporter:
+    """Turns one event after another into replies, put into `outbox` by session address.
+
+    `sessions` are those to tell, by account. `stray` is the highest request number of this
+    gateway that was answered without being in flight. `news` are changes of the instruments, for
+    whoever keeps them; it empties the list. `rejects` counts by reason. `max_open_orders` is the
+    venue's rule, named to who is refused by it.
+    """
+
+    def __init__(
+        self,
+        instruments: Iterable[Instrument],
+        gateway: int,
+        sessions: Mapping[int, Sequence[Session]],
+        pending: Pending,
+        outbox: dict[bytes, list[Reply]],
+        max_open_orders: int = 0,
+    ) -> None:
+        self.stray = 0
+        self.news: list[InstrumentAdded | FeesChanged] = []
+        self.rejects: Counter[int] = Counter()
+        self._instruments = {instrument.id: instrument for instrument in instruments}
+        self._symbols = {each.id: each.symbol for each in self._instruments.values()}
+        self._max_open_orders = max_open_orders
+        self._gateway = gateway
+        self._by_account = sessions
+        self._pending = pending
+        self._outbox = outbox
+        self._time_ns = 0
+        # Of the command whose events are being reported: who asked, and whether it is a market
+        # order by quote amount, whose fills do not tell when it is filled.
+        self._origin: Origin | None = None
+        self._origin_seq = 0
+        self._by_quote = False
+        self._seq = 0
+        self._index = 0
+        self._reporters: dict[type, Callable[[Any], None]] = {
+            OrderAccepted: self._accepted,
+            TradeExecuted: self._trade,
+            OrderCanceled: self._canceled,
+            OrderExpired: self._expired,
+            OrderCompleted: self._completed,
+            OrderAmended: self._amended,
+            OrdersMassCanceled: self._mass_canceled,
+            OrderRepeated: self._repeated,
+            CommandRejected: self._rejected,
+            OrderTriggered: self._triggered,
+            OrderReduced: self._reduced,
+            CancelAfterSet: self._cancel_after_set,
+            InstrumentAdded: self._added,
+            FeesChanged: self._fees_changed,
+        }
+
+    def learn(self, instrument: Instrument) -> None:
+        """This instrument is traded too."""
+        self._instruments[instrument.id] = instrument
+        self._symbols[instrument.id] = instrument.symbol
+
+    def report(self, batch: EventBatch) -> None:
+        """Report every event of a batch."""
+        self._time_ns = batch.time_ns
+        reporters, last_seq = self._reporters, self._seq
+        for event in batch.events:
+            seq = event.seq
+            if seq == last_seq:
+                self._index += 1
+            else:
+                last_seq = seq
+                self._index = 0
+            report = reporters.get(type(event))
+            if report is not None:
+                report(event)
+        self._seq = last_seq
+
+    def _reply(self, session: Session, reply: Reply) -> None:
+        identity = session.identity
+        if not identity:
+            return
+        replies = self._outbox.get(identity)
+        if replies is None:
+            self._outbox[identity] = [reply]
+        else:
+            replies.append(reply)
+
+    def _answer(
+        self,
+        event: OrderAccepted
+        | OrderRepeated
+        | OrderCanceled
+        | OrderAmended
+        | OrdersMassCanceled
+        | CancelAfterSet
+        | CommandRejected,
+    ) -> Origin | None:
+        """Who asked for this command, if it was a session of this gateway."""
+        origin = None
+        if event.gateway == self._gateway:
+            origin = self._pending.pop(event.request, None)
+            if origin is None:
+                self.stray = max(self.stray, event.request)
+        self._origin = origin
+        self._origin_seq = event.seq
+        self._by_quote = False
+        return origin
+
+    def _accepted(self, event: OrderAccepted) -> None:
+        origin = self._answer(event)
+        self._by_quote = event.quote_amount > 0
+        lots = event.quantity_lots
+        coid = event.client_order_id
+        if origin is not None:
+            ack = Ack(origin[1], event.seq, event.seq, _NEW, coid, lots, self._time_ns)
+            self._reply(origin[0], ack)
+        for session in self._others(event.account, origin):
+            said = event.instructions
+            execution = self._execution(
+                event, event.seq, ExecutionKind.NEW, _NEW, event.side, event.price_ticks, lots,
+                0, lots, order_type=event.order_type,
+                trigger_ticks=said.trigger_ticks if said is not None else 0,
+            )  # fmt: skip
+            self._reply(session, execution)
+
+    def _others(self, account: int, origin: Origin | None) -> Iterable[Session]:
+        """Sessions of the account other than the one that asked."""
+        sessions = self._by_account.get(account, _NOBODY)
+        if origin is None:
+            return sessions
+        asked = origin[0]
+        if len(sessions) == 1 and sessions[0] is asked:
+            return _NOBODY
+        return [session for session in sessions if session is not asked]
+
+    def _execution(
+        self,
+        event: OrderEvent,
+        order_id: int,
+        kind: int,
+        status: int,
+        side: int,
+        price_ticks: int,
+        lots: int,
+        filled_lots: int,
+        open_lots: int,
+        reason: int = 0,
+        request_seq: int = 0,
+        order_type: int = 1,
+        trigger_ticks: int = 0,
+        working: bool = True,
+        quote_left: int = 0,
+    ) -> Execution:
+        """An execution report that is not a fill."""
+        return Execution(
+            request_seq, event.seq, self._symbols[event.instrument], order_id,
+            event.client_order_id, kind, status, side, price_ticks, lots, filled_lots, open_lots,
+            self._time_ns, 0, 0, 0, reason, self._index, order_type, trigger_ticks,
+            working and not trigger_ticks, quote_left,
+        )  # fmt: skip
+
+    def _trade(self, event: TradeExecuted) -> None:
+        maker_sessions = self._by_account.get(event.maker_account)
+        if maker_sessions is not None:
+            open_lots = event.maker_open_lots
+            report = Execution(
+                0,
+                event.seq,
+                self._symbols[event.instrument],
+                event.maker_order_id,
+                event.maker_client_order_id,
+                _FILL,
+                _PARTIALLY_FILLED if open_lots else _FILLED,
+                _SELL if event.aggressor_side == _BUY else _BUY,
+                event.price_ticks,
+                event.quantity_lots,
+                event.maker_filled_lots,
+                open_lots,
+                self._time_ns,
+                event.trade_id,
+                _MAKER,
+                event.maker_fee,
+                0,
+                self._index,
+            )
+            for session in maker_sessions:
+                self._reply(session, report)
+        for session in self._by_account.get(event.taker_account, _NOBODY):
+            open_lots = event.taker_open_lots
+            self._reply(
+                session,
+                Execution(
+                    self._request_seq(session, event.seq),
+                    event.seq,
+                    self._symbols[event.instrument],
+                    event.taker_order_id,
+                    event.taker_client_order_id,
+                    _FILL,
+                    _PARTIALLY_FILLED if open_lots or self._by_quote else _FILLED,
+                    event.aggressor_side,
+                    event.price_ticks,
+                    event.quantity_lots,
+                    event.taker_filled_lots,
+                    open_lots,
+                    self._time_ns,
+                    event.trade_id,
+                    _TAKER,
+                    event.taker_fee,
+                    0,
+                    self._index,
+                ),
+            )
+
+    def _request_seq(self, session: Session, seq: int) -> int:
+        """The request behind event `seq`, when this session made it."""
+        origin = self._origin
+        if origin is not None and origin[0] is session and self._origin_seq == seq:
+            return origin[1]
+        return 0
+
+    def _canceled(self, event: OrderCanceled) -> None:
+        if not event.request and event.seq == self._origin_seq:
+            # One of a mass cancel: everybody hears of it, the asking session too.
+            origin = None
+            sessions: Iterable[Session] = self._by_account.get(event.account, _NOBODY)
+        else:
+            origin = self._answer(event)
+            sessions = self._others(event.account, origin)
+        if origin is not None:
+            coid = event.client_order_id
+            ack = Ack(
+                origin[1], event.seq, event.order_id, _CANCELED, coid, 0, self._time_ns, 0, False,
+                event.filled_lots,
+            )  # fmt: skip
+            self._reply(origin[0], ack)
+        for session in sessions:
+            execution = self._execution(
+                event, event.order_id, ExecutionKind.CANCELED, _CANCELED, event.side,
+                event.price_ticks, event.canceled_lots, event.filled_lots, 0,
+                event.reason, self._request_seq(session, event.seq),
+            )  # fmt: skip
+            self._reply(session, execution)
+
+    def _expired(self, event: OrderExpired) -> None:
+        in_match = event.reason == RejectReason.SELF_TRADE
+        status = _EXPIRED_IN_MATCH if in_match else _EXPIRED
+        for session in self._by_account.get(event.account, _NOBODY):
+            execution = self._execution(
+                event, event.order_id, ExecutionKind.EXPIRED, status, event.side,
+                event.price_ticks, event.expired_lots, event.filled_lots, 0, event.reason,
+                self._request_seq(session, event.seq), quote_left=event.quote_left,
+            )  # fmt: skip
+            self._reply(session, execution)
+
+    def _completed(self, event: OrderCompleted) -> None:
+        for session in self._by_account.get(event.account, _NOBODY):
+            execution = self._execution(
+                event, event.order_id, ExecutionKind.COMPLETED, _FILLED, event.side, 0, 0,
+                event.filled_lots, 0, 0, self._request_seq(session, event.seq),
+                quote_left=event.quote_left,
+            )  # fmt: skip
+            self._reply(session, execution)
+
+    def _amended(self, event: OrderAmended) -> None:
+        origin = self._answer(event)
+        status = _PARTIALLY_FILLED if event.filled_lots else _NEW
+        if origin is not None:
+            ack = Ack(
+                origin[1], event.seq, event.order_id, status, event.client_order_id,
+                event.open_lots, self._time_ns, 0, False, event.filled_lots,
+            )  # fmt: skip
+            self._reply(origin[0], ack)
+        for session in self._others(event.account, origin):
+            execution = self._execution(
+                event, event.order_id, ExecutionKind.AMENDED, status, event.side,
+                event.price_ticks, event.quantity_lots, event.filled_lots, event.open_lots,
+                trigger_ticks=event.trigger_ticks,
+            )  # fmt: skip
+            self._reply(session, execution)
+
+    def _triggered(self, event: OrderTriggered) -> None:
+        # What follows is of an order with a quantity, whatever the one before was.
+        self._by_quote = False
+        for session in self._by_account.get(event.account, _NOBODY):
+            execution = self._execution(
+                event, event.order_id, ExecutionKind.TRIGGERED, _NEW, event.side,
+                event.price_ticks, event.open_lots, 0, event.open_lots, 0,
+                self._request_seq(session, event.seq), event.order_type,
+            )  # fmt: skip
+            self._reply(session, execution)
+
+    def _reduced(self, event: OrderReduced) -> None:
+        status = _PARTIALLY_FILLED if event.filled_lots else _NEW
+        for session in self._by_account.get(event.account, _NOBODY):
+            execution = self._execution(
+                event, event.order_id, ExecutionKind.PREVENTED, status, event.side,
+                event.price_ticks, event.prevented_lots, event.filled_lots, event.open_lots,
+                RejectReason.SELF_TRADE, self._request_seq(session, event.seq),
+            )  # fmt: skip
+            self._reply(session, execution)
+
+    def _cancel_after_set(self, event: CancelAfterSet) -> None:
+        origin = self._answer(event)
+        if origin is not None:
+            self._reply(origin[0], Ack(origin[1], event.seq, 0, 0, "", 0, self._time_ns))
+
+    def _added(self, event: InstrumentAdded) -> None:
+        self.learn(event.definition)
+        self.news.append(event)
+
+    def _fees_changed(self, event: FeesChanged) -> None:
+        if not event.account:
+            self.news.append(event)
+
+    def _mass_canceled(self, event: OrdersMassCanceled) -> None:
+        origin = self._answer(event)
+        if origin is not None:
+            ack = Ack(origin[1], event.seq, 0, _CANCELED, "", 0, self._time_ns, event.count)
+            self._reply(origin[0], ack)
+
+    def _repeated(self, event: OrderRepeated) -> None:
+        origin = self._answer(event)
+        if origin is not None:
+            ack = Ack(
+                origin[1], event.seq, event.order_id, event.status, event.client_order_id,
+                event.open_lots, self._time_ns, 0, True, event.filled_lots,
+            )  # fmt: skip
+            self._reply(origin[0], ack)
+
+    def _rejected(self, event: CommandRejected) -> None:
+        origin = self._answer(event)
+        if origin is not None:
+            self.rejects[event.reason] += 1
+            command = origin[2]
+            instrument = self._instruments.get(command.instrument)
+            text = refusal_text(event, command, instrument, self._max_open_orders)
+            reject = Reject(
+                origin[1], event.reason, event.field, text, event.client_order_id, event.seq
+            )
+            self._reply(origin[0], reject)

@@ -1,0 +1,115 @@
+"""What lies between a WebSocket and what is sent over it: connections, channels, routes.
+
+A connection belongs to one `Channel` for its whole life. The channel gets the connection's messages
+and sends frames that are serialised already, so that one message to many clients is encoded once.
+Nothing here touches a socket; `crossbook.gateway.web.websocket` is the real `Connection`.
+"""
+
+from collections.abc import Callable
+from typing import Final, Protocol, TypeAlias
+
+from msgspec import Struct
+
+from crossbook.gateway.problem import Problem
+
+GOING_AWAY: Final = 1001
+UNSUPPORTED_DATA: Final = 1003
+INVALID_TEXT: Final = 1007
+POLICY_VIOLATION: Final = 1008
+INTERNAL_ERROR: Final = 1011
+TRY_AGAIN_LATER: Final = 1013
+"""Close codes of RFC 6455 and its registry that this side uses."""
+
+_TEXT_FINAL: Final = 0x81
+
+
+class Connection(Protocol):
+    """One open WebSocket, as channels see it. Hashable by identity.
+
+    `full` is True while more than the limit of unsent bytes waits; a channel then sends nothing
+    more and hears of room by `Channel.drained`. Whoever stays full for long is closed.
+    """
+
+    full: bool
+
+    @property
+    def buffered(self) -> int:
+        """Bytes written and not yet taken by the kernel."""
+
+    @property
+    def peer(self) -> str:
+        """The client's address, for logs."""
+
+    def header(self, name: str) -> str | None:
+        """A header of the handshake; only while `Channel.opened` runs, None afterwards."""
+
+    def send(self, frame: bytes) -> None:
+        """Write one or more whole frames. Nothing happens once the connection is closing."""
+
+    def close(self, code: int, reason: str) -> None:
+        """Send a close frame and nothing after it. `Channel.closed` follows later."""
+
+    def abort(self) -> None:
+        """Drop the connection and what is unsent. `Channel.closed` follows later."""
+
+
+class Channel(Protocol):
+    """What a route leads to. One channel may serve many connections.
+
+    For each connection: `opened` once, then the others, then `closed` once and nothing after it.
+    `closed` is never called from inside a method of the connection.
+    """
+
+    def opened(self, connection: Connection) -> None:
+        """The handshake is done; the channel may send."""
+
+    def received(self, connection: Connection, text: str) -> None:
+        """One whole text message."""
+
+    def drained(self, connection: Connection) -> None:
+        """The connection was full and has room again."""
+
+    def closed(self, connection: Connection) -> None:
+        """The connection is gone, whoever ended it."""
+
+
+class Refusal(Struct, frozen=True):
+    """Why a handshake is answered with an HTTP error instead."""
+
+    status: int
+    text: str
+
+
+def refusal_of(problem: Problem) -> Refusal:
+    """The refusal of a handshake for what `problem` says."""
+    detail = problem.detail
+    text = f"{detail.field}: {detail.message}" if detail.field else detail.message
+    return Refusal(problem.status, text)
+
+
+class Handshake(Struct, frozen=True):
+    """A request to open a WebSocket; nothing of it is decoded, names of headers are in lower
+    case. `address` is the one it came to."""
+
+    path: str
+    query: str = ""
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+    address: str = ""
+
+
+Router: TypeAlias = Callable[[Handshake], Channel | Refusal]
+"""Says who serves a handshake."""
+
+
+def text_frame(payload: bytes) -> bytes:
+    """One unmasked text frame (server to client) around UTF-8 text.
+
+    >>> text_frame(b"hello")
+    b'\\x81\\x05hello'
+    """
+    size = len(payload)
+    if size < 126:
+        return bytes((_TEXT_FINAL, size)) + payload
+    if size < 65_536:
+        return b"\x81\x7e" + size.to_bytes(2, "big") + payload
+    return b"\x81\x7f" + size.to_bytes(8, "big") + payload

@@ -1,0 +1,375 @@
+"""WebSocket connections of uvicorn's HTTP server: `uvicorn.Config(ws=make_protocol(...))`.
+
+The handshake, control frames, limits and malformed input are `websockets`' sans-I/O
+`ServerProtocol`; frames that channels send are ready-made and go to the transport as they are.
+One timer serves all connections: it pings the silent, drops the dead, and closes those that do
+not read. A client that does not read is not read from either, so that nothing of it grows.
+
+Who may connect is the router's to say (gateway/web/stream_router.py), before anything is opened.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+from typing import Any, Final, cast
+
+from msgspec import Struct
+from uvicorn.config import Config
+from uvicorn.server import ServerState
+from websockets.frames import Frame, Opcode
+from websockets.http11 import Request
+from websockets.protocol import State
+from websockets.server import ServerProtocol
+
+from crossbook.common.process.log import logger
+from crossbook.gateway.web.channel import (
+    GOING_AWAY,
+    INTERNAL_ERROR,
+    INVALID_TEXT,
+    POLICY_VIOLATION,
+    TRY_AGAIN_LATER,
+    UNSUPPORTED_DATA,
+    Channel,
+    Handshake,
+    Refusal,
+    Router,
+    text_frame,
+)
+
+__all__ = ["Hub", "Limits", "WebSocketConnection", "make_protocol", "text_frame"]
+
+ABNORMAL: Final = 1006
+"""What a client sees that was dropped without a close frame."""
+
+SWEEP_S: Final = 1.0
+PING_SPREAD: Final = 5
+"""Pings fall due over so many sweeps, by connection, so that a crowd is not pinged at once."""
+REASON_MAX: Final = 123
+"""Bytes of a close reason that fit a control frame."""
+
+
+class Limits(Struct, frozen=True):
+    """Limits of every connection; times in seconds, which is also their resolution."""
+
+    connections_max: int = 10_000
+    """Over all routes; one more is accepted and closed with 1013."""
+    message_max: int = 65_536
+    """Bytes of one incoming message; a larger one is answered with close code 1009."""
+    buffered_max: int = 262_144
+    """Unsent bytes above which a connection is full."""
+    buffered_low: int = 65_536
+    """Unsent bytes below which a full connection has room again."""
+    ping_after_s: int = 20
+    """Silence of the client after which it is pinged."""
+    pong_within_s: int = 20
+    """Further silence after which it is dropped."""
+    full_for_s: int = 30
+    """How long a connection may stay full before it is closed with 1008."""
+    close_within_s: int = 5
+    """How long a client may take to answer a close frame before it is dropped."""
+
+
+class Hub:
+    """All connections of one server, their limits and their one timer.
+
+    `closed` counts connections ended by this side by close code; 1006 were dropped without one.
+    """
+
+    def __init__(self, router: Router, limits: Limits) -> None:
+        self.router = router
+        self.limits = limits
+        self.seconds = 0
+        self.refused = 0
+        self.closed: Counter[int] = Counter()
+        self._numbered = 0
+        self._connections: dict[WebSocketConnection, None] = {}
+        self._timer: asyncio.TimerHandle | None = None
+
+    def __len__(self) -> int:
+        return len(self._connections)
+
+    def add(self, connection: "WebSocketConnection") -> int:
+        """Look after a connection whose handshake is done; its number."""
+        self._connections[connection] = None
+        self._numbered += 1
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(SWEEP_S, self._sweep)
+        return self._numbered
+
+    def discard(self, connection: "WebSocketConnection") -> None:
+        """Forget a connection; without any the timer stops."""
+        self._connections.pop(connection, None)
+        if not self._connections and self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _sweep(self) -> None:
+        self.seconds += 1
+        self._timer = asyncio.get_running_loop().call_later(SWEEP_S, self._sweep)
+        for connection in list(self._connections):
+            connection.look_after(self.seconds)
+
+
+def make_protocol(router: Router, limits: Limits) -> type[asyncio.Protocol]:
+    """What `uvicorn.Config(ws=...)` takes: makes connections that share one new `Hub`."""
+    return cast("type[asyncio.Protocol]", protocol_of(Hub(router, limits)))
+
+
+def protocol_of(hub: Hub) -> Callable[..., "WebSocketConnection"]:
+    """As `make_protocol`, for a hub that the caller wants to keep."""
+
+    def make(config: Config, server_state: ServerState, app_state: dict[str, Any]) -> Any:
+        return WebSocketConnection(hub, server_state)
+
+    return make
+
+
+class WebSocketConnection(asyncio.Protocol):
+    """One connection, from uvicorn's upgrade on. It is the `Connection` that channels see."""
+
+    __slots__ = (
+        "_channel",
+        "_close_by",
+        "_full_since",
+        "_headers",
+        "_heard",
+        "_hub",
+        "_number",
+        "_open",
+        "_partial",
+        "_protocol",
+        "_server_state",
+        "_transport",
+        "full",
+    )
+
+    def __init__(self, hub: Hub, server_state: ServerState) -> None:
+        self.full = False
+        self._hub = hub
+        self._server_state = server_state
+        self._protocol = ServerProtocol(max_size=hub.limits.message_max)
+        self._transport: asyncio.Transport = None  # type: ignore[assignment]
+        self._channel: Channel | None = None
+        self._headers: Any = None
+        self._partial: bytearray | None = None
+        self._open = False
+        self._number = 0
+        self._heard = hub.seconds
+        self._full_since = 0
+        self._close_by = 0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take over the transport of an HTTP connection that asked for an upgrade."""
+        self._transport = cast(asyncio.Transport, transport)
+        limits = self._hub.limits
+        self._transport.set_write_buffer_limits(limits.buffered_max, limits.buffered_low)
+        self._server_state.connections.add(self)  # type: ignore[arg-type]
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes of the client; the first are its handshake."""
+        self._heard = self._hub.seconds
+        protocol = self._protocol
+        protocol.receive_data(data)
+        for event in protocol.events_received():
+            if isinstance(event, Frame):
+                self._take(event)
+            elif isinstance(event, Request):
+                self._shake_hands(event)
+        if protocol.writes:
+            self._flush()
+        if protocol.state is not State.OPEN and self._channel is not None:
+            # The client closed, or answered our close, or sent what is not WebSocket.
+            self._end()
+
+    def eof_received(self) -> bool:
+        """Half a connection is none: the transport closes itself."""
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The transport is gone."""
+        self._server_state.connections.discard(self)
+        self._hub.discard(self)
+        self._end()
+
+    def pause_writing(self) -> None:
+        """More than the limit waits. Answers to what a client sends would wait as well, so it
+        is not read from until there is room."""
+        self.full = True
+        self._full_since = self._hub.seconds
+        if not self._transport.is_closing():
+            self._transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        """There is room again."""
+        self.full = False
+        self._heard = self._hub.seconds
+        if not self._transport.is_closing():
+            self._transport.resume_reading()
+        if self._open and self._channel is not None:
+            self._guarded(self._channel.drained, self)
+
+    def shutdown(self) -> None:
+        """The server stops (called by uvicorn)."""
+        if self._open:
+            self.close(GOING_AWAY, "going away")
+            self._close_by = self._hub.seconds + 1
+        else:
+            self._transport.close()
+
+    @property
+    def buffered(self) -> int:
+        """Bytes written and not yet taken by the kernel."""
+        return self._transport.get_write_buffer_size()
+
+    @property
+    def peer(self) -> str:
+        """The client's address, for logs."""
+        name = self._transport.get_extra_info("peername")
+        return f"{name[0]}:{name[1]}" if isinstance(name, tuple) else str(name or "")
+
+    def header(self, name: str) -> str | None:
+        """A header of the handshake; only while `Channel.opened` runs, None afterwards."""
+        found = self._headers.get_all(name) if self._headers is not None else ()
+        return str(found[0]) if found else None
+
+    def send(self, frame: bytes) -> None:
+        """Write one or more whole frames. Nothing happens once the connection is closing."""
+        if self._open:
+            self._transport.write(frame)
+
+    def close(self, code: int, reason: str) -> None:
+        """Send a close frame and nothing after it. `Channel.closed` follows later."""
+        if not self._open:
+            return
+        self._open = False
+        self._hub.closed[code] += 1
+        if self._protocol.state is State.OPEN:
+            # Otherwise the client's own close came together with what it is closed for.
+            text = reason.encode()[:REASON_MAX].decode(errors="ignore")
+            self._protocol.send_close(code, text)
+        self._close_by = self._hub.seconds + self._hub.limits.close_within_s
+        self._flush()
+
+    def abort(self) -> None:
+        """Drop the connection and what is unsent. `Channel.closed` follows later."""
+        if self._open:
+            self._hub.closed[ABNORMAL] += 1
+        self._open = False
+        self._transport.abort()
+
+    def look_after(self, seconds: int) -> None:
+        """Once a second: ping the silent, drop the dead, close the slow."""
+        limits = self._hub.limits
+        if not self._open:
+            if seconds > self._close_by:
+                self.abort()
+            return
+        if self.full:
+            if seconds - self._full_since > limits.full_for_s:
+                self.close(
+                    POLICY_VIOLATION,
+                    f"too slow: {limits.buffered_max} bytes unread for {limits.full_for_s} s",
+                )
+            return
+        silent = seconds - self._heard
+        ping_at = limits.ping_after_s - self._number % PING_SPREAD
+        if silent == max(1, ping_at):
+            self._protocol.send_ping(b"")
+            self._flush()
+        elif silent > limits.ping_after_s + limits.pong_within_s:
+            self.abort()
+
+    def _shake_hands(self, request: Request) -> None:
+        protocol, hub = self._protocol, self._hub
+        response = protocol.accept(request)
+        target: Channel | Refusal | None = None
+        if response.status_code == 101:
+            target = self._guarded(hub.router, self._handshake(request))
+            if target is None:
+                target = Refusal(500, "the server failed to open this stream")
+            if isinstance(target, Refusal):
+                response = protocol.reject(target.status, target.text + "\n")
+        protocol.send_response(response)
+        if target is None or isinstance(target, Refusal):
+            return
+        if len(hub) >= hub.limits.connections_max:
+            hub.refused += 1
+            hub.closed[TRY_AGAIN_LATER] += 1
+            text = f"too many connections: MAX_WEBSOCKET_CONNECTIONS={hub.limits.connections_max}"
+            protocol.send_close(TRY_AGAIN_LATER, text)
+            self._flush()
+            # Whoever comes when all places are taken must not take up another while closing.
+            self._transport.close()
+            return
+        self._flush()
+        self._open = True
+        self._number = hub.add(self)
+        self._channel = target
+        self._headers = request.headers
+        self._guarded(target.opened, self)
+        self._headers = None
+
+    def _handshake(self, request: Request) -> Handshake:
+        path, _, query = request.path.partition("?")
+        headers = tuple(
+            (name.lower().encode("latin-1"), value.encode("latin-1", "surrogateescape"))
+            for name, value in request.headers.raw_items()
+        )
+        address = self._transport.get_extra_info("sockname")
+        own = str(address[0]) if isinstance(address, tuple) else ""
+        return Handshake(path, query, headers, own)
+
+    def _take(self, frame: Frame) -> None:
+        if not self._open or self._channel is None:
+            return
+        if frame.opcode is Opcode.BINARY:
+            self.close(UNSUPPORTED_DATA, "text messages only")
+        elif frame.opcode is Opcode.TEXT and frame.fin:
+            self._take_text(bytes(frame.data))
+        elif frame.opcode is Opcode.TEXT:
+            self._partial = bytearray(frame.data)
+        elif frame.opcode is Opcode.CONT and self._partial is not None:
+            # One buffer, not a list of pieces: empty pieces are free to send without end.
+            self._partial += frame.data
+            if frame.fin:
+                whole, self._partial = bytes(self._partial), None
+                self._take_text(whole)
+
+    def _take_text(self, data: bytes) -> None:
+        assert self._channel is not None, "a message before the handshake"
+        try:
+            text = data.decode()
+        except UnicodeDecodeError:
+            self.close(INVALID_TEXT, "text is not UTF-8")
+            return
+        self._guarded(self._channel.received, self, text)
+
+    def _flush(self) -> None:
+        """Write what the protocol has made; its end of stream ends the transport."""
+        transport = self._transport
+        for data in self._protocol.data_to_send():
+            if data:
+                transport.write(data)
+                continue
+            self._close_by = self._hub.seconds + self._hub.limits.close_within_s
+            if self._protocol.parser_exc is not None and not transport.is_closing():
+                # The client may still be sending. Were that left unread, the connection would
+                # be reset and the close frame lost.
+                transport.write_eof()
+            else:
+                transport.close()
+
+    def _end(self) -> None:
+        self._open = False
+        channel, self._channel = self._channel, None
+        if channel is not None:
+            self._guarded(channel.closed, self)
+
+    def _guarded(self, call: Callable[..., Any], *arguments: Any) -> Any:
+        """The call's result; a fault of ours in it ends this connection only, and is logged."""
+        try:
+            return call(*arguments)
+        except Exception:
+            logger().exception("websocket_channel_failed", peer=self.peer)
+            self.close(INTERNAL_ERROR, "the server failed; connect again")
+            return None

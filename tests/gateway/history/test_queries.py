@@ -1,0 +1,145 @@
+"""Questions about the past where there is a recorder for each shard."""
+
+import asyncio
+
+import pytest
+from msgspec.structs import replace
+
+from crossbook.common.instruments import example
+from crossbook.common.messages.codec import decode_history_question, encode
+from crossbook.common.messages.history_queries import (
+    HistoryQuestion,
+    NotYet,
+    OrderRecord,
+    OrderRecords,
+    OrdersQuestion,
+)
+from crossbook.common.shards import base_of
+from crossbook.gateway.history.link import HistoryLink
+from crossbook.gateway.history.queries import Past, newest
+from crossbook.gateway.orders.local_sessions import LocalSessions
+from crossbook.gateway.problem import Problem
+from crossbook.gateway.render import Renderer
+from tests.gateway.sharded_world import ShardedWorld
+
+
+class Recorder:
+    """Holds orders of one account, newest first, as (number, time)."""
+
+    def __init__(self, orders: list[tuple[int, int]]) -> None:
+        self.link = HistoryLink()
+        self.orders = orders
+        self.asked: list[OrdersQuestion] = []
+        self.behind = False
+
+    def answer(self) -> None:
+        """Answer what waits."""
+        questions: list[HistoryQuestion] = []
+
+        def take(frame: bytes) -> bool:
+            questions.append(decode_history_question(frame))
+            return True
+
+        self.link.send(take)
+        for question in questions:
+            assert isinstance(question, OrdersQuestion)
+            self.asked.append(question)
+            if self.behind:
+                self.link.take(encode(NotYet(question.request_id, 0, "behind")))
+                continue
+            before = question.before_order_id
+            found = [each for each in self.orders if not before or each[0] < before]
+            rows = [_row(*each) for each in found[: question.limit]]
+            more = len(found) > question.limit
+            self.link.take(encode(OrderRecords(question.request_id, 7, rows, more)))
+
+
+def _row(order_id: int, created_ns: int) -> OrderRecord:
+    return OrderRecord(
+        order_id, "", 1, 1, 1, 1, 1, 1, 0, 1, 0, 1, 0, 0, created_ns, created_ns, order_id
+    )
+
+
+def two_recorders() -> tuple[Past, list[Recorder]]:
+    base = base_of(1)
+    recorders = [
+        Recorder([(9, 90), (5, 50), (3, 30)]),
+        Recorder([(base + 4, 60), (base + 2, 45), (base + 1, 10)]),
+    ]
+
+    def wake() -> None:
+        for recorder in recorders:
+            recorder.answer()
+
+    sessions = LocalSessions(ShardedWorld().desk, lambda: None)
+    return Past(sessions, [recorder.link for recorder in recorders], wake), recorders
+
+
+async def page(past: Past, cursor: str | None, limit: int) -> tuple[list[int], str | None]:
+    answers, before = await past.ask_all(
+        7,
+        past.shards(),
+        cursor,
+        lambda number, seq, earlier: OrdersQuestion(
+            number, seq, 7, before_order_id=earlier, limit=limit
+        ),
+        OrderRecords,
+    )
+    rows, following = newest(
+        [answer.orders for answer in answers],
+        [answer.more for answer in answers],
+        before,
+        limit,
+        lambda row: (row.created_ns, row.order_id),
+    )
+    return [row.created_ns for row in rows], following
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 5, 6, 10])
+def test_pages_of_several_recorders_are_in_order_of_time_and_whole(limit: int) -> None:
+    async def main() -> None:
+        past, _ = two_recorders()
+        told: list[int] = []
+        cursor: str | None = None
+        while True:
+            times, cursor = await page(past, cursor, limit)
+            assert len(times) <= limit
+            told += times
+            if cursor is None:
+                break
+        assert told == [90, 60, 50, 45, 30, 10]
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("cursor", ["5", "0.0", "1.2.3", "x.1", "", "."])
+def test_a_cursor_of_something_else_is_refused(cursor: str) -> None:
+    async def main() -> None:
+        past, _ = two_recorders()
+        with pytest.raises(Problem) as refused:
+            await page(past, cursor, 2)
+        assert refused.value.detail.field == "cursor"
+
+    asyncio.run(main())
+
+
+def test_one_recorder_that_is_behind_is_told_as_such() -> None:
+    async def main() -> None:
+        past, recorders = two_recorders()
+        recorders[1].behind = True
+        with pytest.raises(Problem) as refused:
+            await page(past, None, 2)
+        assert refused.value.status == 503
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("notional", [2**63 - 1, 2**63, 2**64, 10**30])
+def test_an_average_price_is_exact_however_much_was_paid(notional: int) -> None:
+    instrument = example()
+    per_lot = 10_000_000 * instrument.notional_per_tick_lot
+    lots = notional // per_lot + 1
+    record = replace(_row(1, 2), filled_lots=lots, filled_notional=lots * per_lot)
+    assert record.filled_notional >= notional
+    told = Renderer([instrument]).order(record, with_fills=False)
+    assert told.average_price == "100000.00"

@@ -1,0 +1,156 @@
+"""Whatever the processes behind a gateway do when asked what they have counted, it goes on."""
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Self
+
+import pytest
+import zmq
+
+from crossbook.common.messages.codec import decode_sync_request, encode
+from crossbook.common.messages.process_metrics import Metrics, MetricsRequest
+from crossbook.common.process import sockets
+from crossbook.common.process.clock import FakeClock, SystemClock
+from crossbook.gateway.operations import probes
+from crossbook.gateway.operations.probes import FRESH_NS, Probes, is_exposition
+from tests.system.exchange import free_ports
+
+TEXT = "# TYPE crossbook_matcher_x gauge\ncrossbook_matcher_x 1.0\n"
+
+Answer = Callable[[MetricsRequest], bytes]
+
+
+class FakeProcess:
+    """Answers requests with what `answer` makes of them; `asked` are the requests."""
+
+    def __init__(self, answer: Answer) -> None:
+        (port,) = free_ports(1)
+        self.address = f"tcp://127.0.0.1:{port}"
+        self.asked: list[MetricsRequest] = []
+        self._answer = answer
+        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        self._router = sockets.sync_router(self._context, self.address)
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopping.set()
+        self._thread.join()
+        self._context.destroy(linger=0)
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            if self._router.poll(10):
+                identity, payload = self._router.recv_multipart()
+                request = decode_sync_request(payload)
+                assert isinstance(request, MetricsRequest)
+                self.asked.append(request)
+                self._router.send_multipart([identity, self._answer(request)])
+
+
+def sound(request: MetricsRequest) -> bytes:
+    return encode(Metrics(request.request_id, 7, TEXT))
+
+
+@pytest.fixture
+def context() -> Iterator["zmq.Context[zmq.Socket[bytes]]"]:
+    made: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+    yield made
+    made.destroy(linger=0)
+
+
+def dealer(context: "zmq.Context[zmq.Socket[bytes]]", address: str) -> "zmq.Socket[bytes]":
+    """A connected way to a process."""
+    made = sockets.metrics_dealer(context, address)
+    assert made.poll(5_000, zmq.POLLOUT)
+    return made
+
+
+def test_a_sound_answer_is_taken(context: "zmq.Context[zmq.Socket[bytes]]") -> None:
+    with FakeProcess(sound) as process:
+        probes = Probes({"matcher": dealer(context, process.address)}, SystemClock())
+        assert asyncio.run(probes.ask()) == {"matcher": Metrics(1, 7, TEXT)}
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        lambda request: b"",
+        lambda request: b"\xff" * 100,
+        lambda request: encode([191, request.request_id, 7]),
+        lambda request: encode([191, "one", 7, TEXT]),
+        lambda request: encode(Metrics(request.request_id + 1, 7, TEXT)),
+        lambda request: encode(Metrics(request.request_id, 7, "")),
+        lambda request: encode(Metrics(request.request_id, 7, TEXT[:-1])),
+        lambda request: encode(Metrics(request.request_id, 7, "crossbook_gateway_x 1\n")),
+        lambda request: encode(Metrics(request.request_id, 7, TEXT + "<html>\n")),
+    ],
+)
+def test_a_wrong_answer_counts_as_none_and_the_others_are_taken(
+    context: "zmq.Context[zmq.Socket[bytes]]", answer: Answer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(probes, "ANSWER_NS", 200_000_000)
+    with FakeProcess(answer) as wrong, FakeProcess(sound) as right:
+        both = Probes(
+            {
+                "recorder": dealer(context, wrong.address),
+                "matcher": dealer(context, right.address),
+            },
+            SystemClock(),
+        )
+        began = time.monotonic()
+        answers = asyncio.run(both.ask())
+        assert time.monotonic() - began < 1.2
+        assert answers == {"recorder": None, "matcher": Metrics(1, 7, TEXT)}
+
+
+def test_nobody_there_is_told_at_once(context: "zmq.Context[zmq.Socket[bytes]]") -> None:
+    (port,) = free_ports(1)
+    absent = sockets.metrics_dealer(context, f"tcp://127.0.0.1:{port}")
+    # The clock stands still: a wait for an answer would have no end.
+    probes = Probes({"matcher": absent}, FakeClock(1))
+    assert asyncio.run(probes.ask()) == {"matcher": None}
+
+
+def test_many_who_ask_at_once_cause_one_question(context: "zmq.Context[zmq.Socket[bytes]]") -> None:
+    with FakeProcess(sound) as process:
+        clock = FakeClock(1)
+        probes = Probes({"matcher": dealer(context, process.address)}, clock)
+
+        async def crowd() -> None:
+            answers = await asyncio.gather(*(probes.ask() for _ in range(50)))
+            assert all(answer == {"matcher": Metrics(1, 7, TEXT)} for answer in answers)
+            await probes.ask()
+            assert len(process.asked) == 1
+            clock.advance_ns(FRESH_NS)
+            assert await probes.ask() == {"matcher": Metrics(2, 7, TEXT)}
+
+        asyncio.run(crowd())
+
+
+def test_who_gives_up_does_not_take_the_answer_from_the_others(
+    context: "zmq.Context[zmq.Socket[bytes]]",
+) -> None:
+    with FakeProcess(sound) as process:
+        probes = Probes({"matcher": dealer(context, process.address)}, SystemClock())
+
+        async def two() -> None:
+            impatient = asyncio.create_task(probes.ask())
+            patient = asyncio.create_task(probes.ask())
+            asyncio.get_running_loop().call_soon(impatient.cancel)
+            assert await patient == {"matcher": Metrics(1, 7, TEXT)}
+            assert impatient.cancelled()
+
+        asyncio.run(two())
+
+
+@pytest.mark.parametrize("text", ["", "\n", "x 1\n", "crossbook_matcher_x 1", "# EOF\n"])
+def test_what_is_no_exposition_of_the_process_is_seen(text: str) -> None:
+    assert is_exposition("matcher", TEXT)
+    assert not is_exposition("matcher", text)

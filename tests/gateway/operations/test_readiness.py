@@ -1,0 +1,83 @@
+"""Which part of the exchange is missing, and why."""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+import pytest
+
+from crossbook.common.messages.codec import decode_history_question, encode
+from crossbook.common.messages.history_queries import HistoryAnswer, NotYet, TradeRecords
+from crossbook.gateway.operations.readiness import BEHIND_MAX, recorder_fault
+from tests.gateway.rest_world import RestWorld
+
+
+def run(main: Coroutine[Any, Any, None]) -> None:
+    """Run one test's coroutine."""
+    asyncio.run(main)
+
+
+@pytest.mark.parametrize(
+    ("answer", "fault"),
+    [
+        (None, "the recorder does not answer"),
+        (TradeRecords(1, 5, [], False), ""),
+        (TradeRecords(1, 5 - BEHIND_MAX, [], False), ""),
+        (
+            TradeRecords(1, 4 - BEHIND_MAX, [], False),
+            f"the recorder is {BEHIND_MAX + 1} commands behind, at {4 - BEHIND_MAX}",
+        ),
+        (NotYet(1, 0, "the database does not answer: full"), "the database does not answer: full"),
+    ],
+)
+def test_the_recorder_is_there_while_it_answers_and_keeps_up(
+    answer: HistoryAnswer | None, fault: str
+) -> None:
+    assert recorder_fault(answer, 5) == fault
+
+
+def test_a_recorder_whose_database_fails_is_named_with_the_reason() -> None:
+    async def main() -> None:
+        async with RestWorld() as world:
+            assert (await world.client.get("/ready")).json() == {
+                "status": "degraded",
+                "matcher": True,
+                "market_data": True,
+                "recorder": False,
+                "missing": [{"part": "recorder", "reason": "the recorder does not answer"}],
+                "seq": 0,
+            }
+
+            def fail() -> None:
+                def take(frame: bytes) -> bool:
+                    number = decode_history_question(frame).request_id
+                    asyncio.get_running_loop().call_soon(
+                        world.history.take, encode(NotYet(number, 0, "no such table: trades"))
+                    )
+                    return True
+
+                world.history.send(take)
+
+            world.answer_questions = fail
+            answer = await world.client.get("/ready")
+            assert answer.status_code == 200
+            assert answer.json()["missing"] == [
+                {"part": "recorder", "reason": "no such table: trades"}
+            ]
+
+    run(main())
+
+
+def test_without_market_data_the_gateway_is_not_ready() -> None:
+    async def main() -> None:
+        async with RestWorld() as world:
+            world.market.stale = True
+            answer = await world.client.get("/ready")
+            assert answer.status_code == 503
+            assert answer.json()["status"] == "not_ready"
+            assert [each["part"] for each in answer.json()["missing"]] == [
+                "market_data",
+                "recorder",
+            ]
+
+    run(main())

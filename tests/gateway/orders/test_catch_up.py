@@ -1,0 +1,152 @@
+"""Catching up: what happened to an account, told again in order and within limits."""
+
+import pytest
+
+from crossbook.common.messages.entry import CatchUp, CaughtUp, MassCancel
+from crossbook.common.types import MAX_INT, RejectReason, Side
+from crossbook.gateway.orders.catch_up import CATCH_UPS_MAX, EXECUTIONS_MAX
+from tests.gateway.link_world import (
+    ANN,
+    BOB,
+    EVE,
+    SECOND_STEPS,
+    LinkWorld,
+    answers,
+    caught_up,
+    order,
+    ready,
+    reasons,
+)
+
+
+def fill_history(world: LinkWorld, token: int, orders: int) -> None:
+    for i in range(orders):
+        world.send(ANN, token, order(2 + i, f"n{i}", price=5_000_000 + i))
+        world.step()
+    world.step(3)
+
+
+def test_catch_up_tells_the_account_everything_page_by_page() -> None:
+    world, token = ready()
+    fill_history(world, token, 200)
+    bob = world.log_on(BOB, 8)
+    world.send(BOB, bob, order(2, "b", Side.BUY))
+    world.step(3)
+    world.heard.clear()
+    world.send(ANN, token, CatchUp(900, 150))
+    world.send(BOB, bob, CatchUp(901, 0))
+    world.step(SECOND_STEPS)
+    told, end = caught_up(world)
+    assert end == CaughtUp(900, 150, 201, True)
+    assert [execution.seq for execution in told] == list(range(150, 202))
+    assert all(execution.request_seq == 0 for execution in told)
+    told, end = caught_up(world, BOB)
+    assert end == CaughtUp(901, 1, 201, True)
+    assert [(execution.seq, execution.kind) for execution in told] == [(201, 1), (201, 2)]
+
+
+@pytest.mark.parametrize(
+    ("from_seq", "complete"), [(3, True), (4, False), (1_000, False), (MAX_INT, False)]
+)
+def test_catch_up_from_beyond_the_end_is_empty_and_tells_the_last_number(
+    from_seq: int, complete: bool
+) -> None:
+    world, token = ready()
+    fill_history(world, token, 2)
+    world.send(ANN, token, CatchUp(900, from_seq))
+    world.deliver()
+    assert caught_up(world) == ([], CaughtUp(900, from_seq, 2, complete))
+
+
+@pytest.mark.parametrize("from_seq", [0, 1, 2])
+def test_catch_up_from_within_the_stream_is_complete(from_seq: int) -> None:
+    world, token = ready()
+    fill_history(world, token, 2)
+    world.send(ANN, token, CatchUp(900, from_seq))
+    world.step(SECOND_STEPS)
+    told, end = caught_up(world)
+    first = max(from_seq, 1)
+    assert end == CaughtUp(900, first, 2, True)
+    assert [execution.seq for execution in told] == list(range(first, 3))
+
+
+def test_catch_up_begins_with_the_first_number_held() -> None:
+    world, token = ready()
+    fill_history(world, token, 20)
+    assert world.matcher is not None
+    world.matcher.first_held = 11
+    world.send(ANN, token, CatchUp(900, 5))
+    world.step(10)
+    told, end = caught_up(world)
+    assert end == CaughtUp(900, 11, 20, False)
+    assert [execution.seq for execution in told] == list(range(11, 21))
+
+
+def test_catch_ups_are_limited_by_session_and_in_number() -> None:
+    world, token = ready()
+    fill_history(world, token, 2)
+    world.send(ANN, token, CatchUp(900, 1), CatchUp(901, 1))
+    assert reasons([world.desk.outbox[ANN][0]]) == [RejectReason.BUSY]
+    for i in range(CATCH_UPS_MAX - 1):
+        identity = b"client%d" % i
+        world.send(identity, world.log_on(identity, 8), CatchUp(2, 1))
+    late = world.log_on(EVE, 9)
+    world.send(EVE, late, CatchUp(2, 1))
+    assert reasons(world.desk.outbox[EVE]) == [RejectReason.BUSY]
+    world.step(2 * SECOND_STEPS)
+    assert len(world.desk.catch_ups) == 0
+    world.send(EVE, late, CatchUp(3, 1))
+    world.step(5)
+    assert caught_up(world, EVE)[1].complete
+
+
+def test_catch_up_without_a_matcher_ends_busy_and_with_its_session_in_silence() -> None:
+    world, token = ready()
+    fill_history(world, token, 2)
+    world.kill_matcher()
+    world.log_on(BOB, 8)
+    world.send(BOB, world.log_on(BOB, 8), CatchUp(900, 1))
+    world.desk.sessions.close_address(BOB)
+    world.heard.clear()
+    world.send(ANN, token, CatchUp(901, 1))
+    world.step(6 * SECOND_STEPS)
+    assert reasons(answers(world)) == [RejectReason.BUSY]
+    assert len(world.desk.catch_ups) == 0
+
+
+def test_long_catch_up_stops_short_at_a_whole_command_and_is_asked_on() -> None:
+    world, token = ready()
+    assert world.matcher is not None
+    world.matcher.resend_bytes = 4_000_000
+    count = EXECUTIONS_MAX // 2 + 100
+    for first in range(0, count, 500):
+        world.send(ANN, token, *(order(2 + first + i, "") for i in range(min(500, count - first))))
+        world.step()
+    world.send(ANN, token, MassCancel(2 + count))
+    world.step(3)
+    world.send(ANN, token, order(3 + count))
+    world.step(3)
+    world.heard.clear()
+    world.frames.clear()
+    world.send(ANN, token, CatchUp(900_000, 1))
+    world.step(3 * SECOND_STEPS)
+    told, end = caught_up(world)
+    assert end == CaughtUp(900_000, 1, count + 1, True)
+    assert len(told) == 2 * count
+    world.send(ANN, token, CatchUp(900_001, end.to_seq + 1))
+    world.step(5)
+    told, end = caught_up(world)
+    assert [execution.seq for execution in told] == [count + 2]
+    assert end.to_seq == count + 2
+
+
+def test_catch_up_may_begin_inside_a_batch() -> None:
+    world, token = ready()
+    world.send(ANN, token, *(order(2 + i) for i in range(10)))
+    world.step(3)
+    world.heard.clear()
+    world.send(ANN, token, CatchUp(900, 6))
+    world.step(10)
+    told, end = caught_up(world)
+    assert [execution.seq for execution in told] == list(range(6, 11))
+    assert end == CaughtUp(900, 6, 10, True)

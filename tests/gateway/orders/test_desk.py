@@ -1,0 +1,365 @@
+"""The order desk: sessions, answers, backpressure."""
+
+import pytest
+from msgspec.structs import replace
+
+from crossbook.common.messages.entry import (
+    Ack,
+    Amend,
+    Cancel,
+    Execution,
+    Instruments,
+    ListInstruments,
+    Logon,
+    MassCancel,
+    New,
+    OpenOrders,
+    Ping,
+    Pong,
+    Query,
+    Reject,
+    Welcome,
+)
+from crossbook.common.messages.matcher_queries import Orders, OrdersRequest
+from crossbook.common.types import (
+    ExecutionKind,
+    OrderStatus,
+    OrderType,
+    RejectReason,
+    Side,
+    TimeInForce,
+)
+from crossbook.gateway.orders.desk import QUESTION_NS
+from tests.gateway.desk_world import INSTRUMENTS, World
+
+ANN, BOB, EVE = b"ann", b"bob", b"eve"
+SYMBOL = "BTC-USDT"
+
+
+def sell(seq: int, quantity: int | str = 1000, price: int | str = 5_000_000, coid: str = "") -> New:
+    return New(seq, SYMBOL, Side.SELL, quantity, price, client_order_id=coid)
+
+
+def buy(seq: int, quantity: int | str = 1000, price: int | str = 5_000_000) -> New:
+    return New(seq, SYMBOL, Side.BUY, quantity, price)
+
+
+def test_order_is_acknowledged_with_the_request_sequence() -> None:
+    world = World()
+    token = world.log_on(ANN, 7)
+    assert world.say(ANN, token, sell(9, coid="x")) == [Ack(9, 1, 1, OrderStatus.NEW, "x", 1000, 5)]
+
+
+def test_fill_goes_to_maker_and_taker_with_their_own_view() -> None:
+    world = World()
+    ann, bob = world.log_on(ANN, 7), world.log_on(BOB, 8)
+    world.say(ANN, ann, sell(2, 1000, coid="m"))
+    taker = world.say(BOB, bob, buy(3, 400))
+    assert taker == [
+        Ack(3, 2, 2, OrderStatus.NEW, "", 400, 5),
+        Execution(
+            3, 2, SYMBOL, 2, "", ExecutionKind.FILL, OrderStatus.FILLED, Side.BUY, 5_000_000, 400,
+            400, 0, 5, 1, 2, 80_000, 0, 1,
+        ),
+    ]  # fmt: skip
+    assert world.replies(ANN) == [
+        Execution(
+            0, 2, SYMBOL, 1, "m", ExecutionKind.FILL, OrderStatus.PARTIALLY_FILLED, Side.SELL,
+            5_000_000, 400, 400, 600, 5, 1, 1, 20_000_000, 0, 1,
+        )
+    ]  # fmt: skip
+
+
+def test_other_sessions_of_the_account_hear_of_accept_amend_and_cancel() -> None:
+    world = World()
+    first, second = world.log_on(ANN, 7), world.log_on(BOB, 7)
+    world.say(ANN, first, sell(2))
+    world.say(ANN, first, Amend(3, SYMBOL, 1, quantity=600))
+    world.say(ANN, first, Cancel(4, SYMBOL, 1))
+    heard = world.replies(BOB)
+    assert [(r.kind, r.status, r.request_seq) for r in heard if isinstance(r, Execution)] == [
+        (ExecutionKind.NEW, OrderStatus.NEW, 0),
+        (ExecutionKind.AMENDED, OrderStatus.NEW, 0),
+        (ExecutionKind.CANCELED, OrderStatus.CANCELED, 0),
+    ]
+    assert len(heard) == 3
+    assert second
+
+
+def test_mass_cancel_is_acknowledged_and_each_order_reported() -> None:
+    world = World()
+    token = world.log_on(ANN, 7)
+    world.say(ANN, token, sell(2), sell(3))
+    replies = world.say(ANN, token, MassCancel(4))
+    assert replies[0] == Ack(4, 3, 0, OrderStatus.CANCELED, "", 0, 5, count=2)
+    assert [(r.order_id, r.kind, r.request_seq) for r in replies if isinstance(r, Execution)] == [
+        (1, ExecutionKind.CANCELED, 4),
+        (2, ExecutionKind.CANCELED, 4),
+    ]
+
+
+def test_ioc_rest_is_reported_expired_with_its_reason() -> None:
+    world = World()
+    token = world.log_on(ANN, 7)
+    replies = world.say(
+        ANN, token, New(2, SYMBOL, Side.BUY, 10_000, 100_000, time_in_force=TimeInForce.IOC)
+    )
+    assert isinstance(replies[1], Execution)
+    assert replies[1].kind == ExecutionKind.EXPIRED
+    assert replies[1].reason == RejectReason.IMMEDIATE_OR_CANCEL
+    assert replies[1].request_seq == 2
+
+
+def test_quote_amount_order_is_filled_only_when_it_completes() -> None:
+    world = World()
+    ann, bob = world.log_on(ANN, 7), world.log_on(BOB, 8)
+    world.say(ANN, ann, sell(2, 1000))
+    replies = world.say(
+        BOB, bob,
+        New(3, SYMBOL, Side.BUY, order_type=OrderType.MARKET, quote_amount="100.005"),
+    )  # fmt: skip
+    assert [(r.kind, r.status) for r in replies if isinstance(r, Execution)] == [
+        (ExecutionKind.FILL, OrderStatus.PARTIALLY_FILLED),
+        (ExecutionKind.COMPLETED, OrderStatus.FILLED),
+    ]
+    # 100 USDT bought 200 lots; what is left is less than a lot. No price and no quantity change.
+    fill, completed = (each for each in replies if isinstance(each, Execution))
+    assert completed == Execution(
+        3, fill.seq, SYMBOL, 2, "", ExecutionKind.COMPLETED, OrderStatus.FILLED, Side.BUY,
+        price_ticks=0, quantity_lots=0, filled_lots=200, open_lots=0, time_ns=5, index=2,
+        quote_left=500_000,
+    )  # fmt: skip
+
+
+def test_matcher_reject_names_field_reason_and_sequence() -> None:
+    world = World()
+    token = world.log_on(ANN, 7)
+    (reject,) = world.say(ANN, token, sell(2, 1000, 0, coid="q"))
+    assert isinstance(reject, Reject)
+    assert (reject.reason, reject.field, reject.client_order_id, reject.seq) == (
+        RejectReason.BAD_TICK, "price", "q", 1,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("request_", "reason", "field"),
+    [
+        (New(2, "NOPE", Side.BUY, 1, 1), RejectReason.UNKNOWN_SYMBOL, "symbol"),
+        (New(2, SYMBOL, Side.BUY, 1, "1.001"), RejectReason.BAD_TICK, "price"),
+        (New(2, SYMBOL, Side.BUY, "0.000001", 1), RejectReason.BAD_LOT, "quantity"),
+        (New(2, SYMBOL, Side.BUY, "1e5", 1), RejectReason.MALFORMED, "quantity"),
+        (New(2, SYMBOL, Side.BUY, "-1", 1), RejectReason.MALFORMED, "quantity"),
+        (New(2, SYMBOL, Side.BUY, 0, 0, 2, quote_amount="x"), RejectReason.MALFORMED,
+         "quote_amount"),
+        (New(2, SYMBOL, Side.BUY, 1, 1, client_order_id="a\nb"), RejectReason.MALFORMED,
+         "client_order_id"),
+        (Cancel(2, "NOPE", 1), RejectReason.UNKNOWN_SYMBOL, "symbol"),
+        (Amend(2, SYMBOL, 1, quantity="9" * 30), RejectReason.EXCEEDS_LIMIT, "quantity"),
+        (MassCancel(2, "NOPE"), RejectReason.UNKNOWN_SYMBOL, "symbol"),
+        (Query(2, "NOPE"), RejectReason.UNKNOWN_SYMBOL, "symbol"),
+    ],
+)  # fmt: skip
+def test_untranslatable_request_is_refused_before_the_matcher(
+    request_: New | Cancel | Amend | MassCancel | Query, reason: RejectReason, field: str
+) -> None:
+    world = World()
+    token = world.log_on(ANN, 7)
+    (reject,) = world.say(ANN, token, request_)
+    assert isinstance(reject, Reject)
+    assert (reject.request_seq, reject.reason, reject.field, reject.seq) == (2, reason, field, 0)
+    assert world.engine.seq == 0
+    assert world.desk.in_flight == {}
+
+
+@pytest.mark.parametrize(
+    ("field", "reason"),
+    [
+        ("quantity", RejectReason.BAD_LOT),
+        ("price", RejectReason.BAD_TICK),
+        ("quote_amount", RejectReason.MIN_NOTIONAL),
+        ("stop_price", RejectReason.BAD_TICK),
+        ("display_quantity", RejectReason.BAD_LOT),
+    ],
+)
+@pytest.mark.parametrize("text", ["0", "0.000"])
+def test_an_amount_that_says_zero_is_not_one_that_is_left_out(
+    field: str, reason: RejectReason, text: str
+) -> None:
+    """Zero as a number says that nothing is meant; text that says zero means something."""
+    world = World()
+    token = world.log_on(b"a", 1)
+    order = replace(New(2, SYMBOL, 1, "1", "50000"), **{field: text})
+
+    (reject,) = world.say(b"a", token, order)
+
+    assert isinstance(reject, Reject)
+    assert (reject.reason, reject.field, reject.seq) == (reason, field, 0)
+    assert f"'{text}' is not above zero" in reject.text
+    if field in ("quantity", "price", "stop_price"):
+        (reject,) = world.say(b"a", token, replace(Amend(3, SYMBOL, 1), **{field: text}))
+        assert isinstance(reject, Reject)
+        assert (reject.reason, reject.field, reject.seq) == (reason, field, 0)
+
+
+def test_a_refusal_by_the_matcher_names_value_and_limit() -> None:
+    world = World()
+    token = world.log_on(b"a", 1)
+    instrument = INSTRUMENTS[0]
+    most = instrument.price_text(instrument.max_price_ticks)
+
+    (reject,) = world.say(
+        b"a", token, New(2, SYMBOL, 1, "1", instrument.price_text(instrument.max_price_ticks + 1))
+    )
+
+    assert isinstance(reject, Reject)
+    assert (reject.reason, reject.field) == (RejectReason.EXCEEDS_LIMIT, "price")
+    assert reject.text.endswith(f"is above the highest of {SYMBOL}, {most}")
+
+
+def test_sound_requests_of_a_list_survive_an_unsound_one() -> None:
+    world = World()
+    token = world.log_on(ANN, 7)
+    replies = world.say(ANN, token, sell(2), New(3, SYMBOL, 9, 1, 1), sell(4))
+    assert [(type(r).__name__, r.request_seq) for r in replies] == [
+        ("Reject", 3),
+        ("Ack", 2),
+        ("Ack", 4),
+    ]
+
+
+def test_busy_past_the_queue_size_and_free_again_after_the_answers() -> None:
+    world = World(queue_size=2)
+    token = world.log_on(ANN, 7)
+    world.send(ANN, token, sell(2), sell(3), sell(4, coid="late"))
+    (busy,) = world.replies(ANN)
+    assert isinstance(busy, Reject)
+    assert (busy.request_seq, busy.reason, busy.client_order_id) == (4, RejectReason.BUSY, "late")
+    world.settle()
+    assert [r.request_seq for r in world.replies(ANN)] == [2, 3]
+    assert isinstance(world.say(ANN, token, sell(5))[0], Ack)
+
+
+def test_commands_that_cannot_be_handed_on_are_answered_busy() -> None:
+    world = World()
+    token = world.log_on(ANN, 7)
+    world.send(ANN, token, sell(2), sell(3))
+    commands, world.desk.commands = world.desk.commands, []
+    world.desk.take_back(commands, "gone")
+    assert [(r.request_seq, r.reason) for r in world.replies(ANN) if isinstance(r, Reject)] == [
+        (2, RejectReason.BUSY),
+        (3, RejectReason.BUSY),
+    ]
+    assert world.desk.in_flight == {}
+
+
+def test_matcher_restart_tells_senders_that_the_outcome_is_unknown() -> None:
+    world = World()
+    token = world.log_on(ANN, 7)
+    world.send(ANN, token, sell(2))
+    world.desk.lose(world.desk.number, "gone")
+    (reject,) = world.replies(ANN)
+    assert isinstance(reject, Reject)
+    assert (reject.request_seq, reject.reason) == (2, RejectReason.OUTCOME_UNKNOWN)
+    assert world.desk.in_flight == {}
+
+
+def test_commands_need_a_session_but_ping_and_instruments_do_not() -> None:
+    world = World()
+    replies = world.say(ANN, 0, sell(1), Ping(2), ListInstruments(3))
+    assert isinstance(replies[0], Reject)
+    assert replies[0].reason == RejectReason.NOT_LOGGED_ON
+    assert isinstance(replies[1], Pong)
+    assert replies[2] == Instruments(3, list(INSTRUMENTS))
+
+
+def test_a_ping_under_a_token_asks_after_its_session() -> None:
+    world = World()
+    token = world.log_on(ANN, 7)
+    assert isinstance(world.say(ANN, token, Ping(2))[0], Pong)
+    (reject,) = world.say(ANN, token + 1, Ping(3))
+    assert isinstance(reject, Reject)
+    assert (reject.request_seq, reject.reason) == (3, RejectReason.NOT_LOGGED_ON)
+
+
+def test_an_address_alone_does_not_act_for_its_session() -> None:
+    world = World()
+    world.log_on(ANN, 7)
+    for token in (0, 1, 2**63):
+        (reject,) = world.say(ANN, token, sell(2))
+        assert isinstance(reject, Reject)
+        assert reject.reason == RejectReason.NOT_LOGGED_ON
+    assert world.engine.seq == 0
+
+
+def test_a_session_follows_its_token_to_a_new_address() -> None:
+    world = World()
+    token = world.log_on(ANN, 7)
+    moved, ack = world.say(EVE, token, sell(2))
+    assert moved == Welcome(0, token, 7, 1)
+    assert isinstance(ack, Ack)
+    bob = world.log_on(BOB, 8)
+    world.say(BOB, bob, buy(2, 1000))
+    assert len(world.replies(EVE)) == 1
+    assert world.replies(ANN) == []
+
+
+def test_logging_on_again_replaces_the_session_of_that_address() -> None:
+    world = World()
+    old = world.log_on(ANN, 7)
+    new = world.log_on(ANN, 8)
+    assert len(world.desk.sessions) == 1
+    (reject,) = world.say(ANN, old, sell(2))
+    assert isinstance(reject, Reject)
+    assert isinstance(world.say(ANN, new, sell(3))[0], Ack)
+
+
+def test_session_table_is_bounded() -> None:
+    world = World(sessions=1)
+    world.log_on(ANN, 7)
+    (reject,) = world.say(BOB, 0, Logon(1, 8))
+    assert isinstance(reject, Reject)
+    assert reject.reason == RejectReason.BUSY
+    world.desk.sessions.close_address(ANN)
+    assert isinstance(world.say(BOB, 0, Logon(2, 8))[0], Welcome)
+
+
+def test_query_is_asked_of_the_matcher_and_answered() -> None:
+    world = World()
+    token = world.log_on(ANN, 7)
+    world.say(ANN, token, sell(2))
+    assert world.say(ANN, token, Query(3, SYMBOL)) == []
+    (question,) = world.desk.questions
+    assert isinstance(question, OrdersRequest)
+    orders, more = world.engine.open_orders(question.account, question.instrument)
+    world.desk.take_answer(Orders(question.request_id, 1, orders, more))
+    assert world.replies(ANN) == [OpenOrders(3, 1, orders, False)]
+
+
+def test_query_the_matcher_never_answers_ends_busy() -> None:
+    world = World()
+    token = world.log_on(ANN, 7)
+    world.say(ANN, token, Query(3))
+    world.desk.tick(QUESTION_NS - 1)
+    assert world.replies(ANN) == []
+    world.desk.tick(QUESTION_NS)
+    (reject,) = world.replies(ANN)
+    assert isinstance(reject, Reject)
+    assert reject.reason == RejectReason.BUSY
+
+
+@pytest.mark.parametrize("frame", [b"", b"1234567", bytes(8), bytes(8) + b"\xc1", bytes(9)])
+def test_bad_bytes_are_answered_and_change_nothing(frame: bytes) -> None:
+    world = World()
+    world.desk.take_frame(ANN, frame)
+    (reject,) = world.replies(ANN)
+    assert isinstance(reject, Reject)
+    assert reject.reason == RejectReason.MALFORMED
+    assert world.desk.commands == []
+
+
+def test_every_session_is_probed() -> None:
+    world = World()
+    world.log_on(ANN, 7)
+    world.log_on(BOB, 7)
+    world.desk.probe_sessions()
+    assert world.desk.outbox == {ANN: [], BOB: []}

@@ -1,0 +1,296 @@
+"""The link: numbers, resends, restarts, other histories and other gateways."""
+
+from itertools import pairwise
+
+import pytest
+
+from crossbook.common.messages.codec import decode_commands, encode
+from crossbook.common.messages.commands import MassCancelOrders
+from crossbook.common.messages.entry import Ack, CatchUp, MassCancel, Pong, Reject
+from crossbook.common.sequence import epoch_of, first_of
+from crossbook.common.types import RejectReason
+from crossbook.gateway.orders.matcher_link import CHUNK_COMMANDS, RESEND_MAX_NS, RESEND_NS
+from tests.gateway.desk_world import GATEWAY
+from tests.gateway.link_world import (
+    ANN,
+    SECOND_STEPS,
+    STEP_NS,
+    LinkWorld,
+    Matcher,
+    answers,
+    order,
+    ready,
+    reasons,
+)
+
+
+def test_commands_are_busy_until_the_matcher_has_said_where_it_stands() -> None:
+    world = LinkWorld()
+    token = world.log_on(ANN, 7)
+    world.send(ANN, token, order(2))
+    world.deliver()
+    assert reasons(answers(world)) == [RejectReason.BUSY]
+    world.step(5)
+    world.send(ANN, token, order(3))
+    world.step(3)
+    assert reasons(answers(world)) == [0]
+
+
+def test_numbers_begin_above_all_the_matcher_has_applied() -> None:
+    world = LinkWorld()
+    assert world.matcher is not None
+    ahead = first_of(77)
+    world.matcher.apply([encode([MassCancelOrders(GATEWAY, ahead, 7)])], 0)
+    world.step(5)
+    token = world.log_on(ANN, 7)
+    world.send(ANN, token, order(2))
+    world.step(3)
+    assert reasons(answers(world)) == [0]
+    assert world.desk.number == first_of(78)
+
+
+def test_lost_commands_are_sent_again_oldest_first_in_bounded_messages() -> None:
+    world, token = ready()
+    world.faults.lose = 1
+    count = 2 * CHUNK_COMMANDS + 5
+    for first in range(0, count, 500):
+        world.send(ANN, token, *(order(2 + first + i) for i in range(min(500, count - first))))
+        world.deliver()
+    world.faults.lose = 0
+    sent: list[bytes] = []
+
+    def take(frame: bytes) -> bool:
+        sent.append(frame)
+        return True
+
+    while not sent:
+        world.now_ns += STEP_NS
+        world.link.tick(world.now_ns)
+        world.link.send(take, lambda _: True, world.now_ns)
+    assert world.now_ns - RESEND_NS < RESEND_NS
+    chunks = [decode_commands(frame) for frame in sent]
+    assert [len(chunk) for chunk in chunks] == [CHUNK_COMMANDS, CHUNK_COMMANDS, 5]
+    numbers = [command.request for chunk in chunks for command in chunk]
+    assert numbers == sorted(numbers)
+    world.step(2 * SECOND_STEPS)
+    assert reasons(answers(world)) == [0] * count
+    assert world.desk.in_flight == {}
+
+
+def test_waits_double_while_nothing_changes_and_begin_anew_with_progress() -> None:
+    world, token = ready()
+    world.send(ANN, token, order(2))
+    world.faults.lose = 1
+    sent_at: list[int] = []
+    while len(sent_at) < 8:
+        before = len(world.notices)
+        world.step()
+        if "commands_sent_again" in world.notices[before:]:
+            sent_at.append(world.now_ns)
+    waits = [later - earlier for earlier, later in pairwise(sent_at)]
+    assert waits[0] == 2 * RESEND_NS
+    assert waits[-1] == waits[-2] == RESEND_MAX_NS
+    world.settle()
+    assert reasons(answers(world)) == [0]
+    world.faults.lose = 1
+    world.send(ANN, token, order(3))
+    sent = world.notices.count("commands_sent_again")
+    world.step(SECOND_STEPS // 2)
+    assert world.notices.count("commands_sent_again") == sent + 1
+
+
+def test_absent_matcher_means_busy_at_once_and_the_number_is_used_again() -> None:
+    world, token = ready()
+    matcher = world.kill_matcher()
+    world.send(ANN, token, order(2), order(3))
+    world.deliver()
+    assert reasons(answers(world)) == [RejectReason.BUSY] * 2
+    world.matcher = matcher
+    world.send(ANN, token, order(4))
+    world.step(3)
+    assert reasons(answers(world)) == [0]
+    assert world.desk.number == first_of(epoch_of(world.desk.number))
+
+
+def test_commands_handed_on_are_never_busy_but_wait_for_the_matcher() -> None:
+    world, token = ready()
+    world.send(ANN, token, order(2, "a"))
+    world.deliver()
+    matcher = world.kill_matcher()
+    world.send(ANN, token, order(3, "b"))
+    world.step(30 * SECOND_STEPS)
+    assert [(r.request_seq, r.reason) for r in answers(world) if isinstance(r, Reject)] == [
+        (3, RejectReason.BUSY)
+    ]
+    world.matcher = matcher
+    world.step(SECOND_STEPS)
+    assert [r.request_seq for r in answers(world) if isinstance(r, Ack)] == [2]
+
+
+def test_answer_lost_with_the_matcher_comes_by_resend_after_its_restart() -> None:
+    world, token = ready()
+    world.send(ANN, token, order(2))
+    world.deliver()
+    assert world.matcher is not None
+    world.matcher.apply(world.commands.take(), world.now_ns)
+    world.matcher = world.kill_matcher()
+    world.step(SECOND_STEPS)
+    assert reasons(answers(world)) == [0]
+    assert len(world.matcher.events) == 1
+
+
+def test_lost_history_makes_outcomes_unknown_and_the_link_begin_anew() -> None:
+    world, token = ready()
+    world.send(ANN, token, order(2))
+    world.step(3)
+    world.faults.lose = 1
+    world.send(ANN, token, order(3), MassCancel(4))
+    world.step(2)
+    world.send(ANN, token, CatchUp(5, 1))
+    world.deliver()
+    world.kill_matcher()
+    world.faults.lose = 0
+    epoch = epoch_of(world.desk.number)
+    world.matcher = Matcher(stream=2)
+    world.step(SECOND_STEPS)
+    assert reasons(answers(world)) == [
+        0, RejectReason.OUTCOME_UNKNOWN, RejectReason.OUTCOME_UNKNOWN, RejectReason.BUSY,
+    ]  # fmt: skip
+    assert epoch_of(world.desk.number) > epoch
+    world.send(ANN, token, order(6))
+    world.step(3)
+    assert answers(world)[0] == Ack(6, 1, 1, 1, "", 1_000, world.now_ns - STEP_NS)
+
+
+def test_requests_that_meet_another_history_are_busy_not_handed_on() -> None:
+    world, token = ready()
+    world.kill_matcher()
+    world.matcher = Matcher(stream=2)
+    world.link.take_events(world.matcher.heartbeat(0))
+    world.send(ANN, token, order(2))
+    world.deliver()
+    assert reasons(answers(world)) == [RejectReason.BUSY]
+    assert world.commands.messages == []
+
+
+def test_a_late_batch_of_an_old_history_changes_nothing() -> None:
+    world, token = ready()
+    world.send(ANN, token, order(2))
+    world.link.take_events(Matcher(stream=99).heartbeat(0))
+    world.step(SECOND_STEPS)
+    assert reasons(answers(world)) == [RejectReason.BUSY]
+    world.send(ANN, token, order(3))
+    world.step(3)
+    assert reasons(answers(world)) == [0]
+    assert "matcher_restarted" not in world.notices
+
+
+def test_answers_the_matcher_no_longer_holds_are_unknown_and_sessions_told_to_catch_up() -> None:
+    world, token = ready()
+    world.send(ANN, token, order(2))
+    world.deliver()
+    world.faults.lose = 1
+    world.step(2)
+    assert world.matcher is not None
+    world.faults.lose = 0
+    world.matcher.first_held = 2
+    world.send(ANN, token, order(3))
+    world.step(2 * SECOND_STEPS)
+    kinds = [type(reply).__name__ for reply in world.heard[ANN]]
+    assert kinds.count("Welcome") == 2
+    assert sorted(reasons(answers(world))) == [0, RejectReason.OUTCOME_UNKNOWN]
+    assert "events_lost" in world.notices
+    assert world.link.events_lost == 1
+
+
+@pytest.mark.parametrize("epochs_ahead", [0, 1])
+def test_another_gateway_with_this_id_fences_this_one(epochs_ahead: int) -> None:
+    world, token = ready()
+    assert world.matcher is not None
+    other = world.desk.number + 1 if not epochs_ahead else first_of(epoch_of(world.desk.number) + 2)
+    world.events.put(world.matcher.apply([encode([MassCancelOrders(GATEWAY, other, 9)])], 0))
+    sent = epochs_ahead > 0
+    if sent:
+        world.send(ANN, token, order(2), order(3))
+        world.deliver()
+    world.step(3)
+    assert world.link.fenced
+    world.send(ANN, token, order(4))
+    world.step(SECOND_STEPS)
+    unknown = [RejectReason.OUTCOME_UNKNOWN] * 2 if sent else []
+    assert reasons(answers(world)) == [*unknown, RejectReason.BUSY]
+
+
+def test_an_earlier_life_of_this_gateway_is_no_rival() -> None:
+    world, token = ready()
+    world.send(ANN, token, order(2))
+    world.deliver()
+    world.start_gateway()
+    world.step(5)
+    token = world.log_on(ANN, 7)
+    world.send(ANN, token, order(3))
+    world.step(3)
+    assert reasons(answers(world)) == [0]
+    assert not world.link.fenced
+
+
+def test_retried_order_is_acknowledged_as_repeated_with_its_first_id() -> None:
+    world, token = ready()
+    world.send(ANN, token, order(2, "a"))
+    world.step(3)
+    world.send(ANN, token, order(3, "a"))
+    world.step(3)
+    first, again = answers(world)
+    assert isinstance(first, Ack)
+    assert isinstance(again, Ack)
+    assert (first.repeated, first.order_id) == (False, 1)
+    assert (again.request_seq, again.seq, again.order_id, again.status, again.open_lots) == (
+        3, 2, 1, 1, 1_000,
+    )  # fmt: skip
+    assert again.repeated
+
+
+def test_a_gateway_begins_where_the_matcher_stands_and_not_before() -> None:
+    world = LinkWorld()
+    assert world.matcher is not None
+    for number in range(3):
+        world.matcher.apply([encode([MassCancelOrders(GATEWAY, first_of(7) + number, 7)])], 0)
+    world.log_on(ANN, 7)
+    world.faults.lose = 0.9
+    world.step(SECOND_STEPS)
+    world.settle(SECOND_STEPS)
+    assert world.desk.seq == 3
+    assert "event_gap" not in world.notices
+
+
+def test_a_history_cut_short_makes_outcomes_unknown() -> None:
+    world, token = ready()
+    for seq in range(2, 6):
+        world.send(ANN, token, order(seq))
+        world.step(3)
+    assert reasons(answers(world)) == [0] * 4
+    assert world.matcher is not None
+    batches = world.matcher.batches
+    world.faults.lose = 1
+    world.send(ANN, token, order(6))
+    world.step()
+    world.kill_matcher()
+    world.faults.lose = 0
+    # The same stream comes back without its last two commands.
+    world.matcher = Matcher()
+    world.matcher.batches = batches[:2]
+    world.matcher.engine.seq = 2
+    world.step(SECOND_STEPS)
+    assert reasons(answers(world)) == [RejectReason.OUTCOME_UNKNOWN]
+    world.send(ANN, token, order(7))
+    world.step(3)
+    assert [reply.seq for reply in answers(world) if isinstance(reply, Ack)] == [3]
+
+
+def test_a_session_older_than_the_link_hears_where_its_view_begins() -> None:
+    world = LinkWorld()
+    assert world.matcher is not None
+    world.matcher.apply([encode([MassCancelOrders(GATEWAY, first_of(7), 7)])], 0)
+    world.log_on(ANN, 7)
+    world.step(5)
+    assert world.heard[ANN][1:] == [Pong(0, 1, 0)]

@@ -1,0 +1,163 @@
+"""Sessions: what counts as a connection, and what the end of an account's last one causes."""
+
+from itertools import permutations
+
+import pytest
+
+from crossbook.common.messages.commands import MassCancelOrders
+from crossbook.common.messages.entry import Ack, Logon, New, Welcome
+from crossbook.common.types import RejectReason
+from crossbook.gateway.orders import desk as desk_module
+from crossbook.gateway.orders.session import SessionTable
+from tests.gateway.desk_world import World
+
+ANN, BOB, EVE = b"ann", b"bob", b"eve"
+SYMBOL = "BTC-USDT"
+
+
+def table(limit: int = 10) -> tuple[SessionTable, dict[int, None]]:
+    """A table, and the accounts it says are deserted."""
+    tokens = iter(range(1, 1_000))
+    sessions = SessionTable(limit, lambda: next(tokens))
+    return sessions, sessions.watch_deserted()
+
+
+def connect(world: World, identity: bytes, cancels: bool = False) -> int:
+    """Log account 7 on; the token."""
+    (welcome,) = world.say(identity, 0, Logon(1, 7, cancels))
+    assert isinstance(welcome, Welcome)
+    return welcome.token
+
+
+def rest(world: World, identity: bytes, token: int, price_ticks: int = 4_000_000) -> None:
+    """Let an order rest."""
+    replies = world.say(identity, token, New(2, SYMBOL, 1, 100, price_ticks))
+    assert any(isinstance(reply, Ack) for reply in replies)
+
+
+@pytest.mark.parametrize("wisher", [ANN, BOB, EVE])
+@pytest.mark.parametrize("leaving", list(permutations((ANN, BOB, EVE))))
+def test_the_wish_of_any_connection_lasts_until_the_last_is_gone(
+    wisher: bytes, leaving: tuple[bytes, ...]
+) -> None:
+    sessions, deserted = table()
+    sessions.open_standing(7, b"requests")
+    for identity in (ANN, BOB, EVE):
+        sessions.open(7, identity, identity == wisher)
+    for identity in leaving[:-1]:
+        sessions.close_address(identity)
+        assert not deserted
+    sessions.close_address(leaving[-1])
+    assert list(deserted) == [7]
+
+
+def test_without_a_wish_nothing_is_canceled_and_an_old_wish_is_over() -> None:
+    sessions, deserted = table()
+    sessions.open(7, ANN, cancel_on_disconnect=True)
+    sessions.close_address(ANN)
+    deserted.clear()
+    sessions.open(7, ANN)
+    sessions.close_address(ANN)
+    assert not deserted
+
+
+def test_the_wish_is_of_one_account() -> None:
+    sessions, deserted = table()
+    sessions.open(7, ANN, cancel_on_disconnect=True)
+    sessions.open(8, BOB)
+    sessions.close_address(BOB)
+    assert not deserted
+    sessions.close_address(ANN)
+    assert list(deserted) == [7]
+
+
+def test_logging_on_again_over_one_connection_ends_none() -> None:
+    sessions, deserted = table(limit=1)
+    sessions.open(7, ANN, cancel_on_disconnect=True)
+    assert sessions.open(7, ANN) is not None
+    assert (len(sessions), dict(deserted)) == (1, {})
+    assert sessions.open(8, ANN) is not None
+    assert list(deserted) == [7]
+
+
+def test_a_session_that_moves_ends_the_one_at_its_new_address_only() -> None:
+    sessions, deserted = table()
+    ann = sessions.open(7, ANN, cancel_on_disconnect=True)
+    assert ann is not None
+    sessions.open(8, BOB, cancel_on_disconnect=True)
+    sessions.move(ann, BOB)
+    assert list(deserted) == [8]
+    sessions.close_address(ANN)
+    assert list(deserted) == [8]
+    sessions.close_address(BOB)
+    assert list(deserted) == [8, 7]
+
+
+def test_only_connections_are_counted_and_limited() -> None:
+    sessions, _ = table(limit=1)
+    for account in range(1, 5):
+        sessions.open_standing(account, b"%d" % account)
+    assert (len(sessions), sessions.is_connected(1)) == (0, False)
+    assert sessions.open(7, ANN) is not None
+    assert sessions.open(8, BOB) is None
+    assert (len(sessions), sessions.is_connected(7)) == (1, True)
+    sessions.close_all()
+    assert (len(sessions), sessions.by_token, sessions.by_account) == (0, {}, {})
+
+
+def test_the_last_connection_gone_cancels() -> None:
+    world = World()
+    rest(world, ANN, connect(world, ANN, cancels=True))
+    connect(world, BOB)
+    world.desk.sessions.close_address(ANN)
+    world.desk.tick(0)
+    assert world.desk.commands == [], "another connection of the account is there"
+    world.desk.sessions.close_address(BOB)
+    world.desk.tick(0)
+    (command,) = world.desk.commands
+    assert isinstance(command, MassCancelOrders)
+    assert (command.account, command.reason) == (7, RejectReason.DISCONNECTED)
+    world.settle()
+    assert world.engine.open_orders(7) == ([], False)
+    assert world.desk.in_flight == {}
+    assert b"" not in world.desk.outbox
+
+
+def test_who_comes_back_at_once_keeps_what_is_entered_after_the_cancel() -> None:
+    world = World()
+    rest(world, ANN, connect(world, ANN, cancels=True))
+    world.desk.sessions.close_address(ANN)
+    rest(world, BOB, connect(world, BOB), 3_000_000)
+    world.desk.tick(0)
+    world.settle()
+    assert [order.price_ticks for order in world.engine.open_orders(7)[0]] == [3_000_000]
+
+
+@pytest.mark.parametrize("comes_back", [False, True])
+def test_a_cancel_of_unknown_outcome_is_sent_again_unless_somebody_is_there(
+    comes_back: bool,
+) -> None:
+    world = World()
+    rest(world, ANN, connect(world, ANN, cancels=True))
+    world.desk.sessions.close_address(ANN)
+    world.desk.tick(0)
+    world.desk.commands.clear()
+    if comes_back:
+        world.desk.sessions.open(7, BOB)
+    world.desk.lose(world.desk.number, "lost")
+    world.desk.tick(0)
+    assert len(world.desk.commands) == (0 if comes_back else 1)
+
+
+def test_a_cancel_without_room_waits_for_its_turn() -> None:
+    world = World(queue_size=1)
+    token = connect(world, ANN, cancels=True)
+    rest(world, ANN, token)
+    world.send(ANN, token, New(3, SYMBOL, 1, 100, 4_000_000))
+    world.desk.sessions.close_address(ANN)
+    world.desk.tick(0)
+    assert len(world.desk.commands) == 1
+    world.settle()
+    world.desk.tick(desk_module.QUESTION_NS)
+    world.settle()
+    assert world.engine.open_orders(7) == ([], False)
