@@ -22,11 +22,11 @@ import msgspec
 import zmq
 from msgspec import Struct
 
+from crossbook.client.market_data import MarketData
 from crossbook.common.following.feed_topic import FeedCounters
 from crossbook.common.messages import codec, entry, feed
 from crossbook.common.process import sockets
 from crossbook.common.types import RejectReason
-from crossbook.market_data import MarketData
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 SYMBOLS = ("BTC-USDT", "ETH-USDT", "SOL-USDT", "BTC-USD")

@@ -25,8 +25,8 @@ from crossbook.common.messages.commands import AmendOrder, CancelOrder, Command,
 from crossbook.common.messages.events import Event
 from crossbook.common.types import OrderType, Side, TimeInForce
 from crossbook.matcher.engine.engine import Engine
-from crossbook.recording import RecordedCommand
-from crossbook.recording_files import read_recording
+from crossbook.replay.recording import RecordedCommand
+from crossbook.replay.recording_files import read_recording
 from crossbook.simulator.flow import Flow
 from crossbook.simulator.fundamental import TICKS_PER_SECOND
 

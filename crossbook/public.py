@@ -1,7 +1,9 @@
 """What `crossbook` hands to users, imported with the first name that is asked of it."""
 
-from crossbook.async_client import AsyncClient
-from crossbook.client import Client
+from crossbook.client.async_client import AsyncClient
+from crossbook.client.client import Client
+from crossbook.client.market_data import MarketData
+from crossbook.client.request import amend_order, cancel_order, mass_cancel, new_order
 from crossbook.common.errors import CrossbookError
 from crossbook.common.following.local_book import LocalBook
 from crossbook.common.instruments import Instrument
@@ -46,8 +48,6 @@ from crossbook.errors import (
     OutcomeUnknown,
     SendQueueFull,
 )
-from crossbook.market_data import MarketData
-from crossbook.request import amend_order, cancel_order, mass_cancel, new_order
 
 __all__ = [
     "Ack",

@@ -16,14 +16,14 @@ from typing import Final, TypeVar
 import zmq
 from msgspec import Struct
 
-from crossbook.async_client import AsyncClient
+from crossbook.client.async_client import AsyncClient
+from crossbook.client.request import mass_cancel
 from crossbook.common.errors import CrossbookError
 from crossbook.common.instruments import Instrument
 from crossbook.common.messages.entry import Ack, Execution, MassCancel, Reject
 from crossbook.common.shards import shard_of
 from crossbook.common.types import RejectReason
 from crossbook.errors import GatewayUnavailable, OrderRejected, OutcomeUnknown
-from crossbook.request import mass_cancel
 from crossbook.simulator.flow import Answer, Flow, TradeRequest
 from crossbook.simulator.fundamental import TICKS_PER_SECOND
 

@@ -11,7 +11,7 @@ from bench.tape import Tape
 from crossbook.common.instruments import example
 from crossbook.common.messages.commands import AmendOrder, CancelOrder, Command, NewOrder
 from crossbook.matcher.engine.engine import Engine
-from crossbook.sample_flow import sample_path
+from crossbook.replay.sample_flow import sample_path
 
 SECOND = 1_000_000_000
 BUY, SELL, GTC, IOC = 1, 2, 1, 3

@@ -14,11 +14,11 @@ from typing import Any
 import zmq
 from msgspec.structs import replace
 
+from crossbook.client.market_data import MarketData
 from crossbook.common.messages import codec, entry, feed
 from crossbook.common.process import sockets
 from crossbook.common.types import OrderType, RejectReason, Side, TimeInForce
 from crossbook.errors import MarketDataError
-from crossbook.market_data import MarketData
 from tests.crash.history import ClientHistory, Command, PublicHistory
 from tests.system.exchange import Exchange, select_nothing
 

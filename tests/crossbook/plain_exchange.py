@@ -4,8 +4,8 @@ from msgspec import Struct
 
 from crossbook.common.messages import entry, feed
 from crossbook.common.types import ExecutionKind, Liquidity, OrderStatus, RejectReason
-from crossbook.plain_book import PlainBook
-from crossbook.recording import RecordedCommand
+from crossbook.replay.plain_book import PlainBook
+from crossbook.replay.recording import RecordedCommand
 
 FIRST_SEQ = 500
 """Sequence number of the first command, so that no id is equal to a recorded one by chance."""

@@ -93,7 +93,7 @@ class PublisherProcess(Process):
 
 
 class ConsumerProcess(Process):
-    """One consumer of the public feed, as `crossbook.market_data` runs it."""
+    """One consumer of the public feed, as `crossbook.client.market_data` runs it."""
 
     follower: FeedFollower
 

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from crossbook.client.recovery import Recovery
 from crossbook.common.following.event_stream import StreamFollower
 from crossbook.common.following.feed_follower import FeedFollower
 from crossbook.common.messages.codec import decode_commands, encode
@@ -21,7 +22,6 @@ from crossbook.matcher.journal.record import Record
 from crossbook.matcher.recovery import recovery
 from crossbook.matcher.recovery.snapshotter import Snapshotter
 from crossbook.publisher.feed import Feed
-from crossbook.recovery import Recovery
 from tests.simulation.gateway_process import GatewayProcess
 from tests.simulation.run import SimulationFailed, simulate
 

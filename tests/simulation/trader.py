@@ -12,7 +12,9 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from crossbook.asked import Outcome, Unanswered
+from crossbook.client.asked import Outcome, Unanswered
+from crossbook.client.recovery import Recovery
+from crossbook.client.session import OUTSTANDING_MAX, Session
 from crossbook.common.messages.codec import decode_replies
 from crossbook.common.messages.entry import (
     Ack,
@@ -33,8 +35,6 @@ from crossbook.common.messages.entry import (
     Welcome,
 )
 from crossbook.common.types import OrderType, RejectReason, Side, TimeInForce
-from crossbook.recovery import Recovery
-from crossbook.session import OUTSTANDING_MAX, Session
 from tests.simulation.conditions import INSTRUMENTS
 from tests.simulation.gateway_process import GatewayProcess
 from tests.simulation.network import Network, Plug

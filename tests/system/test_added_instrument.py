@@ -4,7 +4,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from crossbook.admin_client import AdminClient
+from crossbook.client.admin_client import AdminClient
 from crossbook.common.instruments import load_instruments
 from crossbook.common.messages.commands import AddInstrument
 from tests.gateway.rest_world import limit

@@ -15,11 +15,11 @@ from typing import NamedTuple
 import zmq
 from websockets.sync.client import connect
 
+from crossbook.client.market_data import MarketData
 from crossbook.common.instruments import Instrument, load_instruments
 from crossbook.common.messages import codec, entry, matcher_queries
 from crossbook.common.messages.feed import DepthUpdate, Snapshot
 from crossbook.common.process import sockets
-from crossbook.market_data import MarketData
 from tests.gateway.json_book import JsonBook
 from tests.system.exchange import REPOSITORY, Exchange
 from tests.system.session import Session

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from crossbook.cli import app
+from crossbook.cli.main import app
 from tests.system.exchange import Exchange
 
 SYMBOL = "ETH-USDT"

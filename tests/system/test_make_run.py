@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from crossbook import Client
-from crossbook.commands_simulate import FIRST_ACCOUNT
+from crossbook.cli.simulate import FIRST_ACCOUNT
 from crossbook.common.errors import CrossbookError
 from crossbook.common.messages import entry
 from crossbook.common.process.programs import MODULES

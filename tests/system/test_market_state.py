@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from crossbook.admin_client import AdminClient
+from crossbook.client.admin_client import AdminClient
+from crossbook.client.market_data import MarketData
 from crossbook.common.instruments import load_instruments
 from crossbook.common.messages.admin import Act
 from crossbook.common.messages.commands import AddInstrument, SetInstrumentState, Uncross
 from crossbook.common.types import InstrumentState
-from crossbook.market_data import MarketData
 from tests.gateway.rest_world import limit
 from tests.system.exchange import RECORDED, REPOSITORY, Exchange
 from tests.system.web import WEB

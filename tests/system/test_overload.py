@@ -7,10 +7,10 @@ from typing import Any, Final
 import psutil
 import pytest
 
+from crossbook.client.market_data import MarketData
 from crossbook.common.messages.codec import decode_feed
 from crossbook.common.messages.feed import DepthUpdate, OrdersUpdate
 from crossbook.common.types import Side
-from crossbook.market_data import MarketData
 from tests.crash.load import SYMBOLS
 from tests.crash.world import World, percentile
 from tests.system.exchange import PROCESSES

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from crossbook.admin_client import AdminClient
+from crossbook.client.admin_client import AdminClient
 from crossbook.common.messages.commands import SetInstrumentState, Uncross
 from crossbook.common.types import InstrumentState
 from tests.system import browser as chromium

@@ -15,7 +15,7 @@ from typing import Any, Final
 import httpx
 import pytest
 
-from crossbook import sample_flow
+from crossbook.replay import sample_flow
 from tests.system.exchange import REPOSITORY, Exchange
 
 PAGE: Final = (REPOSITORY / "README.md").read_text()

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from crossbook.cli import app
+from crossbook.cli.main import app
 from crossbook.common.following.feed_follower import FeedFollower
-from crossbook.sample_flow import NAME, sample_path
+from crossbook.replay.sample_flow import NAME, sample_path
 from tests.crossbook.lobster_venue import Venue
 from tests.system.exchange import Exchange
 

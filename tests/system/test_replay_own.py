@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from crossbook.cli import app
-from crossbook.client import Client
+from crossbook.cli.main import app
+from crossbook.client.client import Client
 from crossbook.common.instruments import format_decimal
-from crossbook.replay_venue import REPLAY_ACCOUNT
+from crossbook.replay.venue import REPLAY_ACCOUNT
 from tests.crossbook.lobster_venue import Venue
 from tests.system.exchange import Exchange
 from tests.system.test_replay import replay

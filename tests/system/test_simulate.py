@@ -17,7 +17,7 @@ import msgspec
 import pytest
 
 from crossbook import MarketData
-from crossbook.commands_simulate import FIRST_ACCOUNT
+from crossbook.cli.simulate import FIRST_ACCOUNT
 from crossbook.common.instruments import load_instruments
 from crossbook.common.messages import entry
 from crossbook.common.messages.codec import decode_commands, decode_events

@@ -9,7 +9,7 @@ import websockets
 from websockets.sync.client import ClientConnection, connect
 
 from bench.load import Generator, Load
-from crossbook.market_data import MarketData
+from crossbook.client.market_data import MarketData
 from tests.gateway.json_book import JsonBook, Rows
 from tests.system.exchange import Exchange
 

@@ -77,6 +77,17 @@ def test_no_module_is_imported_under_a_second_name(name: str) -> None:
     assert f"ImportError: {name} is imported as crossbook.{name}" in ran.stderr
 
 
+def test_what_is_no_public_name_is_listed_as_such() -> None:
+    """Else `from crossbook import matcher` would import the clients."""
+    import crossbook
+    from crossbook import public
+
+    found = {path.stem for path in (ROOT / "crossbook").iterdir() if path.suffix in ("", ".py")}
+    assert {name for name in found if not name.startswith("_")} == crossbook.ROOMS
+    assert set(public.__all__) <= set(dir(public))
+    assert not hasattr(crossbook, "no_such_name")
+
+
 def test_importing_a_process_imports_no_client() -> None:
     """`crossbook` itself is imported with each of its parts, and has to cost nothing."""
     script = (

@@ -1,0 +1,1 @@
+"""The `crossbook` command line: one module a family of commands."""

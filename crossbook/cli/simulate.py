@@ -1,0 +1,148 @@
+"""`crossbook simulate`."""
+
+import asyncio
+import contextlib
+import signal
+import time
+from typing import Annotated, Final
+
+import typer
+from rich.live import Live
+
+from crossbook.cli.console import CommandError, ExitStatus, Output
+from crossbook.cli.options import GatewayOption, JsonOption, client_settings
+from crossbook.simulator.display import facts, line, table
+from crossbook.simulator.flow import AGENTS_MOST, Flow
+from crossbook.simulator.runner import Plan, Runner, Stopped
+
+SYMBOLS: Final = "BTC-USDT,ETH-USDT,SOL-USDT"
+FIRST_ACCOUNT: Final = 9_001
+LINE_EVERY_S: Final = 10.0
+"""How often it says how it goes where the output is no terminal."""
+
+_FRAMES_PER_SECOND: Final = 4
+
+SeedOption = Annotated[int, typer.Option("--seed", min=0, max=2**63 - 1, help="Which market.")]
+RateOption = Annotated[
+    float | None,
+    typer.Option(
+        "--rate", min=0.1, max=20_000, show_default=False,
+        help="Requests per second, on average; without it a simulated second takes a real one.",
+    ),
+]  # fmt: skip
+AgentsOption = Annotated[
+    int, typer.Option("--agents", min=2, max=AGENTS_MOST, help="How many trade.")
+]
+SymbolsOption = Annotated[
+    str, typer.Option("--symbols", "-s", metavar="SYMBOL,...", help="Instruments to trade.")
+]
+DurationOption = Annotated[
+    float,
+    typer.Option(
+        "--duration", "-d", min=0, max=10_000_000, metavar="SECONDS",
+        help="Simulated seconds; 0: until Ctrl-C.",
+    ),
+]  # fmt: skip
+FirstAccountOption = Annotated[
+    int,
+    typer.Option(
+        "--first-account", min=1, max=2**31 - 1 - AGENTS_MOST,
+        help="Account of the first agent; the others take the next ones.",
+    ),
+]  # fmt: skip
+WaitOption = Annotated[
+    float,
+    typer.Option(
+        "--wait", min=0, max=3600, metavar="SECONDS", help="How long to wait for the exchange."
+    ),
+]
+
+
+def simulate(
+    seed: SeedOption = 1,
+    rate: RateOption = None,
+    agents: AgentsOption = 12,
+    symbols: SymbolsOption = SYMBOLS,
+    duration: DurationOption = 0.0,
+    first_account: FirstAccountOption = FIRST_ACCOUNT,
+    wait: WaitOption = 10.0,
+    gateway: GatewayOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Trade a living market: market makers, noise, momentum and mean-reversion traders, news.
+
+    The seed decides the flow and the rate only its pace: two runs with the same seed, agents,
+    symbols and duration on two fresh exchanges where nobody else trades send the same requests
+    in the same order. 12 agents in three instruments make some 170 requests per simulated
+    second. Open orders of the agents' accounts are
+    canceled at the start and, also after Ctrl-C, at the end.
+
+    \b
+    Examples:
+      crossbook simulate
+      crossbook simulate --seed 7 --duration 600 --rate 1000 --json
+      crossbook simulate --symbols BTC-USDT --agents 6
+    """
+    settings = client_settings(gateway=gateway)
+    names = tuple(dict.fromkeys(name.strip().upper() for name in symbols.split(",")))
+    plan = Plan(
+        settings.gateway_orders, first_account, agents, seed, names, rate, duration, wait
+    )  # fmt: skip
+    output = Output(as_json)
+    runner = Runner(plan)
+    with _Screen(output) as screen:
+        try:
+            flow = asyncio.run(_run(runner, screen))
+        except Stopped:
+            output.remark("told to stop before anything was traded")
+            return
+        except ValueError as error:
+            raise CommandError(str(error), ExitStatus.USAGE, "UNKNOWN_SYMBOL", "symbols") from error
+    output.result(facts(runner, flow, screen.elapsed_s), table(runner, flow, screen.elapsed_s))
+    if runner.left_open:
+        output.remark("the exchange did not confirm the last cancels: orders may be open")
+
+
+async def _run(runner: Runner, screen: "_Screen") -> Flow:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, runner.stop)
+    return await runner.run(screen.show)
+
+
+class _Screen:
+    """What is seen while it runs: a table in a terminal, else a line now and then; on standard
+    error, since standard output is for the summary."""
+
+    def __init__(self, output: Output) -> None:
+        self._output = output
+        self._live: Live | None = None
+        self._began_s = 0.0
+        self._shown_s = 0.0
+        self._stack = contextlib.ExitStack()
+        self.elapsed_s = 0.0
+
+    def __enter__(self) -> "_Screen":
+        if not self._output.as_json and self._output.notes.is_terminal:
+            live = Live(console=self._output.notes, auto_refresh=False, transient=True)
+            self._live = self._stack.enter_context(live)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def show(self, runner: Runner, flow: Flow) -> None:
+        """Called after every tick."""
+        now_s = time.monotonic()
+        if not self._began_s:
+            self._began_s = now_s
+            symbols = ", ".join(market.symbol for market in flow.markets)
+            self._output.remark(f"{runner.plan.agents} agents quote and trade {symbols}")
+        self.elapsed_s = now_s - self._began_s
+        if self._live is not None:
+            if now_s - self._shown_s >= 1 / _FRAMES_PER_SECOND:
+                self._shown_s = now_s
+                self._live.update(table(runner, flow, self.elapsed_s), refresh=True)
+        elif now_s - (self._shown_s or self._began_s) >= LINE_EVERY_S:
+            self._shown_s = now_s
+            self._output.remark(line(runner, flow, self.elapsed_s))

@@ -1,0 +1,1 @@
+"""The client library: order entry, market data, administration."""

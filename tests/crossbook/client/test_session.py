@@ -1,0 +1,263 @@
+"""The order-entry session without a socket: what it sends, and what it makes of the answers."""
+
+import pytest
+
+from crossbook.client.asked import Unanswered, payloads
+from crossbook.client.session import KEEP_ALIVE_NS, LOGON_RETRY_NS, LOGONS_PER_REQUEST, Session
+from crossbook.common.errors import CodecError
+from crossbook.common.messages.codec import MAX_CLIENT_FRAME, MAX_REQUESTS, decode_requests, encode
+from crossbook.common.messages.entry import (
+    TOKEN_BYTES,
+    Ack,
+    Execution,
+    Logon,
+    New,
+    Ping,
+    Pong,
+    Reject,
+    Reply,
+    Request,
+    Welcome,
+)
+from crossbook.common.types import RejectReason
+
+SECOND = 1_000_000_000
+TOKEN = 0x1122334455667788
+
+
+def requests_of(frame: bytes) -> tuple[int, list[Request]]:
+    requests, rejects = decode_requests(frame[TOKEN_BYTES:])
+    assert not rejects
+    return int.from_bytes(frame[:TOKEN_BYTES], "big"), list(requests)
+
+
+def sent_by(session: Session, now_ns: int = 0) -> list[tuple[int, list[Request]]]:
+    return [requests_of(frame) for frame in session.frames(now_ns)]
+
+
+def give(session: Session, *replies: Reply, now_ns: int = 0) -> None:
+    session.receive(encode(list(replies)), now_ns)
+
+
+def logged_on(token: int = TOKEN) -> Session:
+    session = Session(account=7, recover=False)
+    session.open()
+    ((_, (logon,)),) = sent_by(session)
+    give(session, Welcome(logon.request_seq, token, 7, 1))
+    return session
+
+
+def log_on_again(session: Session, token: int) -> None:
+    ((zero, (logon,)),) = sent_by(session)
+    assert zero == 0
+    assert isinstance(logon, Logon)
+    give(session, Welcome(logon.request_seq, token, 7, 1))
+
+
+def ack(request_seq: int) -> Ack:
+    return Ack(request_seq, 100 + request_seq, 100 + request_seq, 1, "", 5, 0)
+
+
+def not_logged_on(request_seq: int) -> Reject:
+    return Reject(request_seq, RejectReason.NOT_LOGGED_ON, "token", "log on first")
+
+
+def execution(seq: int) -> Execution:
+    return Execution(0, seq, "BTC-USDT", 1, "", 2, 2, 1, 100, 1, 1, 4, 0)
+
+
+ORDER = New(0, "BTC-USDT", 1, 5, 100)
+
+
+def test_logon_goes_first_with_token_zero_and_requests_wait_for_welcome() -> None:
+    session = Session(account=7, recover=False)
+    numbers = session.ask([ORDER], SECOND)
+    assert sent_by(session) == [(0, [Logon(2, 7)])]
+    assert sent_by(session) == []
+    give(session, Welcome(2, TOKEN, 7, 3))
+    assert session.gateway == 3
+    assert sent_by(session) == [(TOKEN, [New(numbers[0], "BTC-USDT", 1, 5, 100)])]
+    assert sent_by(session) == []
+
+
+def test_answers_find_their_requests_in_any_order() -> None:
+    session = logged_on()
+    first, second = session.ask([ORDER, Ping(0)], SECOND)
+    sent_by(session)
+    pong, acked = Pong(second, 9, 0), ack(first)
+    give(session, pong, execution(5), acked)
+    assert session.take_outcomes() == [(second, pong), (first, acked)]
+    assert list(session.executions) == [execution(5)]
+    assert session.outstanding == 0
+
+
+def test_request_without_an_answer_is_unknown_at_its_deadline() -> None:
+    session = logged_on()
+    (number,) = session.ask([ORDER], SECOND)
+    sent_by(session)
+    session.tick(SECOND - 1)
+    assert session.take_outcomes() == []
+    session.tick(SECOND)
+    ((found, outcome),) = session.take_outcomes()
+    assert found == number
+    assert isinstance(outcome, Unanswered)
+    assert outcome.sent
+
+
+def test_deadlines_hold_whatever_their_order() -> None:
+    session = logged_on()
+    late = session.ask([ORDER], 3 * SECOND)
+    early = session.ask([ORDER], SECOND)
+    middle = session.ask([ORDER], 2 * SECOND)
+    sent_by(session)
+    for now, numbers in ((SECOND, early), (2 * SECOND, middle), (3 * SECOND, late)):
+        session.tick(now - 1)
+        assert session.take_outcomes() == []
+        session.tick(now)
+        assert [number for number, _ in session.take_outcomes()] == list(numbers)
+
+
+def test_request_never_sent_is_known_not_to_have_happened() -> None:
+    session = Session(account=7, recover=False)
+    session.ask([ORDER], SECOND)
+    sent_by(session)
+    session.tick(SECOND)
+    ((_, outcome),) = session.take_outcomes()
+    assert isinstance(outcome, Unanswered)
+    assert not outcome.sent
+    give(session, Welcome(2, TOKEN, 7, 1))
+    assert sent_by(session) == []
+
+
+def test_late_answer_is_kept_apart() -> None:
+    session = logged_on()
+    (number,) = session.ask([ORDER], SECOND)
+    sent_by(session)
+    session.tick(SECOND)
+    session.take_outcomes()
+    give(session, ack(number))
+    assert session.take_outcomes() == []
+    assert list(session.stray) == [ack(number)]
+
+
+def test_lost_session_resends_what_was_refused_and_gives_up_what_was_not_answered() -> None:
+    session = logged_on()
+    first, second = session.ask([ORDER, ORDER], SECOND)
+    sent_by(session)
+    (third,) = session.ask([ORDER], SECOND)
+    (fourth,) = session.ask([ORDER], SECOND)
+    sent_by(session)
+    # The gateway answered the first, restarted, and never saw the second.
+    give(session, ack(first), not_logged_on(third))
+    (late,) = session.ask([ORDER], SECOND)
+    log_on_again(session, token=99)
+    give(session, not_logged_on(fourth))
+    frames = sent_by(session)
+    assert [token for token, _ in frames] == [99]
+    assert [request.request_seq for request in frames[0][1]] == [third, fourth, late]
+    outcomes = dict(session.take_outcomes())
+    assert outcomes.pop(first) == ack(first)
+    unknown = outcomes.pop(second)
+    assert isinstance(unknown, Unanswered)
+    assert unknown.sent
+    assert not outcomes
+    assert session.losses == 1
+    give(session, ack(third), ack(fourth), ack(late))
+    assert [number for number, _ in session.take_outcomes()] == [third, fourth, late]
+
+
+def test_refusal_under_an_old_token_does_not_end_the_new_session() -> None:
+    session = logged_on()
+    (first,) = session.ask([ORDER], SECOND)
+    sent_by(session)
+    (second,) = session.ask([ORDER], SECOND)
+    sent_by(session)
+    give(session, not_logged_on(first))
+    log_on_again(session, token=99)
+    give(session, not_logged_on(second))
+    assert session.token == 99
+    assert session.losses == 1
+
+
+def test_request_refused_in_every_session_is_told_at_last() -> None:
+    session = logged_on()
+    (number,) = session.ask([ORDER], SECOND)
+    sent_by(session)
+    for token in range(1, LOGONS_PER_REQUEST + 1):
+        give(session, not_logged_on(number))
+        assert session.take_outcomes() == []
+        log_on_again(session, token)
+        assert len(sent_by(session)) == 1
+    give(session, not_logged_on(number))
+    assert session.take_outcomes() == [(number, not_logged_on(number))]
+
+
+def test_logon_is_repeated_and_only_the_last_welcome_counts() -> None:
+    session = Session(account=7, recover=False)
+    session.open()
+    assert sent_by(session, 0) == [(0, [Logon(1, 7)])]
+    assert sent_by(session, LOGON_RETRY_NS - 1) == []
+    assert sent_by(session, LOGON_RETRY_NS) == [(0, [Logon(2, 7)])]
+    # The wait doubles.
+    assert sent_by(session, 3 * LOGON_RETRY_NS - 1) == []
+    give(session, Welcome(1, 5, 7, 1))
+    assert session.token == 0
+    give(session, Welcome(2, 6, 7, 1))
+    assert session.token == 6
+
+
+def test_refused_logon_refuses_what_waits_for_it() -> None:
+    session = Session(account=7, recover=False)
+    (number,) = session.ask([ORDER], SECOND)
+    sent_by(session)
+    refusal = Reject(2, RejectReason.BUSY, "", "full")
+    give(session, refusal)
+    assert session.refused == refusal
+    outcome = Reject(number, RejectReason.BUSY, "", "full")
+    assert session.take_outcomes() == [(number, outcome)]
+    assert sent_by(session, 10 * SECOND) == []
+
+
+def test_forgotten_requests_are_neither_sent_nor_resent() -> None:
+    session = logged_on()
+    session.forget(session.ask([ORDER], SECOND))
+    assert sent_by(session) == []
+    numbers = session.ask([ORDER], SECOND)
+    sent_by(session)
+    session.forget(numbers)
+    give(session, not_logged_on(numbers[0]))
+    assert session.outstanding == 0
+    assert session.take_outcomes() == []
+
+
+def test_silence_is_probed_with_a_ping_under_the_token() -> None:
+    session = logged_on()
+    session.tick(KEEP_ALIVE_NS)
+    ((token, (probe,)),) = sent_by(session)
+    assert token == TOKEN
+    assert isinstance(probe, Ping)
+    session.tick(KEEP_ALIVE_NS + 1)
+    assert sent_by(session) == []
+    give(session, Pong(probe.request_seq, 0, 0), now_ns=KEEP_ALIVE_NS + 1)
+    assert session.take_outcomes() == []
+    session.tick(3 * KEEP_ALIVE_NS)
+    ((_, (probe,)),) = sent_by(session)
+    give(session, not_logged_on(probe.request_seq))
+    assert session.losses == 1
+    assert isinstance(sent_by(session)[0][1][0], Logon)
+
+
+def test_bytes_that_are_no_replies_raise() -> None:
+    session = logged_on()
+    with pytest.raises(CodecError):
+        session.receive(b"\xc1nonsense", 0)
+
+
+def test_frames_keep_within_the_gateways_limits() -> None:
+    wide = New(1, "B" * 20, 1, "9" * 40, "9" * 40, 1, 1, "ü" * 36, "9" * 40)
+    requests = [wide] * (2 * MAX_REQUESTS + 1)
+    made = payloads(requests)
+    assert sum(count for _, count in made) == len(requests)
+    assert all(len(payload) <= MAX_CLIENT_FRAME for payload, _ in made)
+    assert all(count <= MAX_REQUESTS for _, count in made)
+    assert payloads([]) == []

@@ -1,0 +1,341 @@
+"""The comparison of a replay with its recording, without any exchange."""
+
+from collections.abc import Callable
+
+import msgspec
+import pytest
+
+from crossbook.common.messages import entry, feed
+from crossbook.common.types import RejectReason
+from crossbook.replay.check import CheckResult, ReplayCheck, Tally
+from crossbook.replay.recording import BookRow, Digest, RecordedCommand, RecordedFill, Recording
+from crossbook.replay.recording_files import read_recording
+from crossbook.replay.requests import ReplayRequests
+from crossbook.replay.sample_flow import sample_path
+from tests.crossbook.plain_exchange import FIRST_SEQ, PlainExchange, Said
+
+replace = msgspec.structs.replace
+
+
+def recording() -> Recording:
+    """The first 600 commands of the shipped sample: 6 rows of ten and a digest among them."""
+    whole = read_recording(sample_path())
+    commands = whole.commands[:600]
+    last = commands[-1].seq
+    assert whole.fills is not None
+    return replace(
+        whole,
+        commands=commands,
+        fills={seq: fills for seq, fills in whole.fills.items() if seq <= last},
+        books={seq: row for seq, row in whole.books.items() if seq <= last},
+        digests={seq: digest for seq, digest in whole.digests.items() if seq <= last},
+    )
+
+
+def nothing(index: int, said: Said) -> Said:
+    return said
+
+
+def check(
+    flow: Recording, change: Callable[[int, Said], Said] = nothing, *, complete: bool = True
+) -> CheckResult:
+    """Replay into a plain exchange; `change` may falsify what command number `index` brings."""
+    exchange = PlainExchange()
+    judge = ReplayCheck(flow)
+    for index, command in enumerate(flow.commands):
+        said = change(index, exchange.apply(command))
+        if isinstance(said.answer, entry.Ack):
+            judge.accepted(index, said.answer)
+        else:
+            judge.refused(index, said.answer)
+        for execution in said.executions:
+            judge.executed(execution)
+        judge.traded(said.trades)
+        judge.changed(said.changes)
+        if said.changes:
+            judge.complete(said.changes[0].seq - 1)
+    if complete:
+        judge.complete(judge.last_seq)
+    return judge.result()
+
+
+def first_fill(flow: Recording) -> int:
+    assert flow.fills is not None
+    return next(iter(flow.fills))
+
+
+def test_an_equal_replay_is_equal_in_everything() -> None:
+    flow = recording()
+
+    result = check(flow)
+
+    assert flow.fills is not None
+    fills = sum(map(len, flow.fills.values()))
+    assert fills > 50
+    assert result.equal
+    assert result.differences == []
+    assert result.fills == fills
+    assert result.recorded_fills == Tally(fills, fills)
+    assert result.own_fills == Tally(fills, fills)
+    assert result.books == Tally(len(flow.books), len(flow.books))
+    assert result.digests == Tally(1, 1)
+    assert result.refused.keys() == {"UNKNOWN_ORDER"}
+
+
+def test_arrival_order_between_answers_and_feed_does_not_matter() -> None:
+    flow = recording()
+    exchange = PlainExchange()
+    said = [exchange.apply(command) for command in flow.commands]
+    judge = ReplayCheck(flow)
+
+    for one in said:
+        judge.traded(one.trades)
+        judge.changed(one.changes)
+    judge.complete(10**9)
+    for index, one in reversed(list(enumerate(said))):
+        for execution in one.executions:
+            judge.executed(execution)
+        if isinstance(one.answer, entry.Ack):
+            judge.accepted(index, one.answer)
+        else:
+            judge.refused(index, one.answer)
+    judge.complete(judge.last_seq)
+
+    assert judge.result().equal
+
+
+def test_a_corrupted_expectation_is_found() -> None:
+    flow = recording()
+    assert flow.fills is not None
+    seq = first_fill(flow)
+    flow.fills[seq][0] = replace(flow.fills[seq][0], maker_id=flow.fills[seq][0].maker_id + 1)
+
+    result = check(flow)
+
+    assert not result.equal
+    assert result.recorded_fills is not None
+    assert result.recorded_fills.different == 1
+    assert result.books.different == 0
+    assert result.differences[0].startswith(f"fill 0 of command {seq}: ")
+
+
+def test_a_fill_that_was_not_recorded_is_found() -> None:
+    flow = recording()
+    assert flow.fills is not None
+    del flow.fills[first_fill(flow)]
+
+    result = check(flow)
+
+    assert not result.equal
+    assert "recorded nothing" in result.differences[0]
+
+
+def test_a_recorded_fill_that_did_not_happen_is_found() -> None:
+    flow = recording()
+    assert flow.fills is not None
+    flow.fills.setdefault(0, []).append(RecordedFill(1, 1, 1))
+
+    result = check(flow)
+
+    assert result.differences == [
+        "fill 0 of command 0: nothing, recorded 1 lots at 1 of order 1 "
+        "(the recording breaks price-time priority, the exchange kept it)"
+    ]
+
+
+def test_a_corrupted_row_and_digest_are_found() -> None:
+    flow = recording()
+    seq, row = list(flow.books.items())[-1]
+    flow.books[seq] = BookRow(row.bids[1:], row.asks, row.bid_levels, row.ask_levels)
+    at, digest = next(iter(flow.digests.items()))
+    flow.digests[at] = Digest(digest.resting_orders, "0" * 64)
+
+    result = check(flow)
+
+    assert not result.equal
+    assert result.books.different == 1
+    assert result.digests.different == 1
+    assert result.differences[0].startswith(f"digest after command {at}: ")
+    assert result.differences[1].startswith(f"book after command {seq}: bid 1 is ")
+
+
+def test_a_recording_that_breaks_priority_is_told_from_an_exchange_that_does() -> None:
+    """The recording says that the second order at a price was hit: the exchange hits the first."""
+    commands = [
+        RecordedCommand(0, 0, "new", 1, 2, 100, 5),
+        RecordedCommand(1, 0, "new", 2, 2, 100, 5),
+        RecordedCommand(2, 0, "exec", 3, 1, 100, 5),
+    ]
+    row = BookRow((), ((100, 5),), 1, 1)
+    honest = Recording("honest", commands, {2: [RecordedFill(1, 100, 5)]}, {2: row}, {})
+    jumps = replace(honest, fills={2: [RecordedFill(2, 100, 5)]})
+
+    def hit_the_second(index: int, said: Said) -> Said:
+        second = FIRST_SEQ + 1
+        trades = [replace(trade, maker_order_id=second) for trade in said.trades]
+        changes = said.changes
+        if index == 2:
+            changes = [replace(change, order_id=second) for change in changes]
+        return replace(said, trades=trades, changes=changes)
+
+    result = check(honest)
+    assert (result.equal, result.cause, result.breaks) == (True, "", 0)
+
+    result = check(jumps)
+    assert (result.equal, result.cause, result.breaks) == (False, "recording", 1)
+    assert (result.by_recording, result.by_exchange) == (1, 0)
+    assert "the recording breaks price-time priority" in result.differences[0]
+
+    result = check(honest, hit_the_second)
+    assert (result.equal, result.cause, result.breaks) == (False, "exchange", 0)
+    assert "priority" not in result.differences[0]
+
+    result = check(jumps, hit_the_second)
+    assert (result.recorded_fills, result.cause) == (Tally(1, 1), "")
+
+
+def test_what_else_spoils_a_replay_is_named_before_the_exchange() -> None:
+    flow = recording()
+
+    def refuse_first(index: int, said: Said) -> Said:
+        if index:
+            return said
+        return Said(entry.Reject(0, RejectReason.INSUFFICIENT_BALANCE, "quantity", ""), [], [], [])
+
+    assert check(flow, refuse_first).cause == "refusals"
+    assert check(flow, lose_trade).cause == "exchange"
+    judge = ReplayCheck(flow)
+    judge.in_use = True
+    assert judge.result().cause == "others"
+
+
+def test_a_row_without_levels_is_no_equal_row() -> None:
+    commands = [RecordedCommand(0, 0, "new", 1, 1, 100, 5), RecordedCommand(1, 0, "cancel", 1)]
+    empty, shown = BookRow((), (), 0, 0), BookRow((), (), 1, 1)
+    flow = Recording("short", commands, {}, {0: empty, 1: shown}, {})
+
+    result = check(flow)
+
+    assert result.books == Tally(1, 1)
+    assert result.rows_without_levels == 1
+    assert result.equal
+
+
+def test_a_row_is_judged_at_its_own_command_not_later() -> None:
+    """The next command removes the level the row shows: the row must still be equal."""
+    flow = Recording(
+        "short",
+        [RecordedCommand(0, 0, "new", 1, 1, 100, 5), RecordedCommand(1, 0, "cancel", 1)],
+        {},
+        {0: BookRow(((100, 5),), (), 1, 1), 1: BookRow((), (), 1, 1)},
+        {},
+    )
+
+    assert check(flow).books == Tally(2, 2)
+
+
+def test_a_refusal_before_sequencing_leaves_the_book_of_the_command_before() -> None:
+    commands = [RecordedCommand(0, 0, "new", 1, 1, 100, 5), RecordedCommand(1, 0, "cancel", 9)]
+    flow = Recording("short", commands, {}, {1: BookRow(((100, 5),), (), 1, 1)}, {})
+
+    def at_the_gateway(index: int, said: Said) -> Said:
+        if isinstance(said.answer, entry.Reject):
+            return replace(said, answer=replace(said.answer, seq=0))
+        return said
+
+    result = check(flow, at_the_gateway)
+
+    assert result.books == Tally(1, 1)
+    assert result.equal
+
+
+def test_a_refused_order_is_a_difference() -> None:
+    flow = recording()
+
+    def refuse_first(index: int, said: Said) -> Said:
+        if index:
+            return said
+        return Said(entry.Reject(0, RejectReason.BUSY, "", "queue full"), [], [], [])
+
+    result = check(flow, refuse_first)
+
+    assert not result.equal
+    assert result.unexpected == 1
+    assert result.refused["BUSY"] == 1
+    assert result.differences[0] == "command 0 (new 1) was refused: BUSY  queue full"
+
+
+def lose_changes(index: int, said: Said) -> Said:
+    return replace(said, changes=[]) if index == 499 else said
+
+
+def lose_trade(index: int, said: Said) -> Said:
+    return replace(said, trades=said.trades[1:])
+
+
+def lose_execution(index: int, said: Said) -> Said:
+    return replace(said, executions=said.executions[1:])
+
+
+def swap_order(index: int, said: Said) -> Said:
+    wrong = [replace(change, open_lots=change.open_lots + 1) for change in said.changes]
+    return replace(said, changes=wrong) if index == 499 else said
+
+
+@pytest.mark.parametrize("falsify", [lose_changes, lose_trade, lose_execution, swap_order])
+def test_a_falsified_stream_is_found(falsify: Callable[[int, Said], Said]) -> None:
+    assert not check(recording(), falsify).equal
+
+
+def test_trades_of_strangers_are_counted_apart() -> None:
+    def add_stranger(index: int, said: Said) -> Said:
+        if index != 3:
+            return said
+        return replace(said, trades=[feed.Trade(10**6, 10**6, 1, 1, 1, 2, 3, 0)])
+
+    result = check(recording(), add_stranger)
+
+    assert not result.equal
+    assert result.foreign_trades == 1
+
+
+def test_books_the_feed_never_reached_count_as_different() -> None:
+    result = check(recording(), complete=False)
+
+    assert not result.equal
+    assert result.books.different + result.digests.different >= 1
+
+
+def test_unanswered_commands_are_a_difference() -> None:
+    flow = recording()
+    judge = ReplayCheck(flow)
+    judge.complete(10**9)
+
+    result = judge.result()
+
+    assert result.unanswered == 600
+    assert result.books == Tally(len(flow.books), 0)
+    assert not result.equal
+
+
+def test_requests_follow_the_recording() -> None:
+    requests = ReplayRequests("BTC-USD", "r-")
+    commands = [
+        RecordedCommand(0, 0, "new", 7, 1, 100, 50),
+        RecordedCommand(1, 0, "exec", 8, 2, 99, 20),
+        RecordedCommand(2, 0, "reduce", 7, quantity_lots=10),
+        RecordedCommand(3, 0, "reduce", 7, quantity_lots=40),
+        RecordedCommand(4, 0, "reduce", 6, quantity_lots=1),
+        RecordedCommand(5, 0, "cancel", 7),
+    ]
+
+    made = [requests.request(command, index) for index, command in enumerate(commands)]
+
+    assert made == [
+        entry.New(0, "BTC-USD", 1, 50, 100, 1, 1, "r-7", self_trade_prevention=0),
+        entry.New(1, "BTC-USD", 2, 20, 99, 1, 2, "r-8", self_trade_prevention=0),
+        entry.Amend(2, "BTC-USD", 0, "r-7", 40),
+        entry.Cancel(3, "BTC-USD", 0, "r-7"),
+        entry.Cancel(4, "BTC-USD", 0, "r-6"),
+        entry.Cancel(5, "BTC-USD", 0, "r-7"),
+    ]

@@ -1,0 +1,207 @@
+"""A replay beside a client that answers as it is told: batches, window, pace, and what it waits
+for."""
+
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from crossbook.cli.console import CommandError
+from crossbook.common.messages.entry import Ack, Reject
+from crossbook.common.messages.feed import Heartbeat
+from crossbook.common.types import RejectReason
+from crossbook.errors import SendQueueFull
+from crossbook.replay.check import ReplayCheck
+from crossbook.replay.recording_files import read_recording
+from crossbook.replay.replay import Pace, Replay
+from crossbook.replay.sample_flow import sample_path
+
+FIRST = 1_000
+RECORDING = read_recording(sample_path())
+
+
+def _ack(request_seq: int) -> Ack:
+    return Ack(request_seq, 1, 1, 1, "", 0, 0)
+
+
+class Answering:
+    """Answers at most `at_once` commands a look; takes `room` of the first batch, or all."""
+
+    address = "tcp://there"
+
+    def __init__(self, at_once: int = 10**6) -> None:
+        self.at_once = at_once
+        self.room: int | None = None
+        self.batches: list[int] = []
+        self.waiting: list[int] = []
+        self.most = 0
+        self.reason = 0
+
+    def reserve(self, count: int) -> int:
+        """The number of the first."""
+        return FIRST
+
+    def send(self, batch: list[Any]) -> None:
+        """Take them, or some of them."""
+        taken = batch if self.room is None else batch[: self.room]
+        self.batches.append(len(taken))
+        self.waiting += [command.request_seq for command in taken]
+        self.most = max(self.most, len(self.waiting))
+        if len(taken) < len(batch):
+            self.room = None
+            raise SendQueueFull(len(taken), self.address)
+
+    def receive(self, wait_ms: int) -> list[Any]:
+        """Some answers, and one to somebody else's request."""
+        now, self.waiting = self.waiting[: self.at_once], self.waiting[self.at_once :]
+        others = [_ack(FIRST - 1), _ack(FIRST + 10**6)]
+        if self.reason:
+            return [Reject(seq, self.reason, "x", "x") for seq in now]
+        return [*others, *(_ack(seq) for seq in now)]
+
+
+class Feed:
+    """A feed whose heartbeats come to `last_seq` after so many looks."""
+
+    counters = None
+
+    def __init__(self, looks: int, last_seq: int) -> None:
+        self.looks = looks
+        self.last_seq = last_seq
+        self.ready = False
+
+    def poll(self, timeout_s: float) -> list[Any]:
+        """Nothing new but time."""
+        self.looks -= timeout_s > 0
+        self.ready = self.looks <= 0
+        return []
+
+    def heartbeat_of(self, symbol: str) -> Heartbeat | None:
+        """How far it is."""
+        return Heartbeat(self.last_seq if self.ready else 0, 0, 0, {})
+
+
+def replay(client: Answering, count: int, pace: Pace, timeout_s: float = 5.0) -> Replay:
+    recording = replace(RECORDING, commands=RECORDING.commands[:count])
+    anybody: Any = client
+    return Replay(recording, anybody, None, None, "X", pace, timeout_s)
+
+
+def nothing(_: Replay) -> None:
+    """No progress is shown."""
+
+
+@pytest.mark.parametrize(
+    ("count", "batch", "sizes"), [(7, 3, [3, 3, 1]), (6, 3, [3, 3]), (2, 3, [2]), (3, 1, [1, 1, 1])]
+)
+def test_commands_go_in_batches_and_the_rest_in_the_last(
+    count: int, batch: int, sizes: list[int]
+) -> None:
+    client = Answering()
+    made = replay(client, count, Pace(batch=batch))
+    made.run(nothing)
+    assert client.batches == sizes
+    assert (made.sent, made.answered) == (count, count)
+
+
+@pytest.mark.parametrize("window", [1, 5, 8])
+def test_no_more_than_the_window_are_without_an_answer(window: int) -> None:
+    client = Answering(at_once=2)
+    replay(client, 40, Pace(batch=3, window=window)).run(nothing)
+    assert client.most == window
+    assert sum(client.batches) == 40
+
+
+def test_what_the_queue_did_not_take_is_sent_again_after_some_answers() -> None:
+    client = Answering()
+    client.room = 2
+    made = replay(client, 5, Pace(batch=5))
+    made.run(nothing)
+    assert client.batches == [2, 3]
+    assert made.answered == 5
+
+
+def test_an_exchange_that_does_not_answer_ends_it() -> None:
+    client = Answering(at_once=0)
+    with pytest.raises(CommandError, match=r"for 0\.05 s: 0 of 4 commands sent were answered"):
+        replay(client, 4, Pace(), timeout_s=0.05).run(nothing)
+
+
+def test_a_gateway_that_knows_the_session_no_more_ends_it() -> None:
+    client = Answering()
+    client.reason = RejectReason.NOT_LOGGED_ON
+    with pytest.raises(CommandError, match="was restarted"):
+        replay(client, 4, Pace()).run(nothing)
+    client.reason = RejectReason.BUSY
+    made = replay(client, 4, Pace())
+    made.run(nothing)
+    assert made.answered == 4
+
+
+def test_commands_are_not_sent_before_their_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [10**9]
+    monkeypatch.setattr("crossbook.replay.replay.time.monotonic_ns", lambda: clock[0])
+    commands = [replace(c, time_ns=n * 4_000_000) for n, c in enumerate(RECORDING.commands[:4])]
+    client: Any = Answering()
+    waits: list[int] = []
+    receive = client.receive
+
+    def waited(wait_ms: int) -> list[Any]:
+        waits.append(wait_ms)
+        clock[0] += max(1, wait_ms) * 1_000_000
+        found: list[Any] = receive(wait_ms)
+        return found
+
+    client.receive = waited
+    recording = replace(RECORDING, commands=commands)
+    sent: list[int] = []
+    made = Replay(recording, client, None, None, "X", Pace(speed=2.0))
+    made.run(lambda each: sent.append(each.sent))
+    # Twice as fast as recorded: one every two milliseconds.
+    assert sent[:4] == [1, 2, 3, 4]
+    assert waits == [2, 2, 2, 5]
+
+
+def test_the_feed_is_waited_for_until_nothing_is_missing() -> None:
+    recording = replace(RECORDING, commands=RECORDING.commands[:3], books={}, digests={})
+    check = ReplayCheck(recording)
+    client: Any = Answering()
+    feed: Any = Feed(3, last_seq=10**9)
+    Replay(recording, client, feed, check, "X", Pace()).run(nothing)
+    assert feed.looks == 0
+    behind: Any = Feed(10**9, last_seq=10**9)
+    with pytest.raises(CommandError, match="the feed is at 0, the replay ended at"):
+        Replay(recording, client, behind, check, "X", Pace(), 0.05).run(nothing)
+
+
+@pytest.mark.parametrize(
+    ("speed", "most_us"),
+    [
+        # From when they were sent, each beside one look of twenty milliseconds.
+        (None, 20_000),
+        # The second was due after one millisecond and could not leave before the first answer.
+        (1.0, 39_000),
+        (2.0, 39_500),
+    ],
+)
+def test_an_answer_is_late_from_the_recorded_moment_where_there_is_one(
+    monkeypatch: pytest.MonkeyPatch, speed: float | None, most_us: int
+) -> None:
+    clock = [10**9]
+    monkeypatch.setattr("crossbook.replay.replay.time.monotonic_ns", lambda: clock[0])
+    commands = [replace(c, time_ns=n * 1_000_000) for n, c in enumerate(RECORDING.commands[:2])]
+    client: Any = Answering()
+    receive = client.receive
+
+    def slow(wait_ms: int) -> list[Any]:
+        clock[0] += 20_000_000
+        found: list[Any] = receive(wait_ms)
+        return found
+
+    client.receive = slow
+    recording = replace(RECORDING, commands=commands)
+    pace = Pace(speed=speed, batch=1, window=1)
+    report = Replay(recording, client, None, None, "X", pace).run(nothing)
+    # The histogram keeps three digits.
+    assert report.latency_us["p50"] == pytest.approx(20_000, rel=0.002)
+    assert report.latency_us["max"] == pytest.approx(most_us, rel=0.002)

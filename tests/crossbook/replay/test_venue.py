@@ -1,0 +1,125 @@
+"""Instruments of replays: their grids, and the money a replay takes."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from crossbook.cli.console import CommandError
+from crossbook.common.errors import ConfigError
+from crossbook.common.instruments import Instrument, definition_fault, example
+from crossbook.common.messages.admin import AdminView, InstrumentStatus
+from crossbook.common.messages.commands import AddInstrument
+from crossbook.common.messages.entry import Balance
+from crossbook.replay.reference import Needs
+from crossbook.replay.venue import OwnInstruments, check_money, definition, needed, own_grid
+
+
+@pytest.mark.parametrize(
+    ("tick_size", "lot_size"),
+    [("0.01", "1"), ("0.0001", "1"), ("0.01", "0.00000001"), ("0.05", "0.5"), ("1", "1")],
+)
+def test_every_grid_makes_an_instrument_without_fees(tick_size: str, lot_size: str) -> None:
+    made = definition(7, 65_535, tick_size, lot_size)
+
+    assert definition_fault(made) == ""
+    assert made.symbol == "REPLAY-7"
+    assert (made.maker_fee_rate, made.taker_fee_rate, made.min_notional) == (0, 0, 0)
+    assert made.price_text(1) == f"{float(tick_size):.{made.price_decimals}f}"
+
+
+def test_a_grid_finer_than_money_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"tick 0\.0000000001 and lot 0\.000000001"):
+        definition(1, 1, "0.0000000001", "0.000000001")
+
+
+def test_the_grid_is_that_of_the_name_unless_the_files_say_another_tick() -> None:
+    assert own_grid(example(), "") == ("0.01", "0.00001")
+    assert own_grid(example(), "0.01") == ("0.01", "0.00001")
+    assert own_grid(example(), "0.0001") == ("0.0001", "1")
+    assert own_grid(None, "0.0001") == ("0.0001", "1")
+
+
+NEEDS = Needs(base_lots=100, quote_tick_lots=5_000, traded_lots=40, traded_tick_lots=2_000, fills=3)
+
+
+def test_what_is_needed_is_what_is_held_and_the_fees() -> None:
+    """One lot of the example is 1,000 satoshi; 0.1 % and 0.2 % of what is traded, and a unit of
+    rounding for each side of a fill."""
+    free = replace(example(), maker_fee_rate=0, taker_fee_rate=0)
+    unit = free.notional_per_tick_lot
+
+    assert needed(free, NEEDS) == [("BTC", 8, 100_000), ("USDT", 8, 5_000 * unit)]
+    assert needed(example(), NEEDS) == [
+        ("BTC", 8, 100_000 + 40_000 * 3 // 1_000 + 6),
+        ("USDT", 8, 5_000 * unit + 2_000 * unit * 3 // 1_000 + 6),
+    ]
+
+
+def test_an_account_that_lacks_money_is_told_how_much_and_how_it_gets_it() -> None:
+    free = replace(example(), maker_fee_rate=0, taker_fee_rate=0)
+    unit = free.notional_per_tick_lot
+    has = [Balance("BTC", 100_000, 1), Balance("USDT", 5_000 * unit, 0)]
+
+    with pytest.raises(CommandError) as caught:
+        check_money(free, has, 6, NEEDS)
+
+    assert "account 6 lacks 0.00000001 BTC for" in str(caught.value)
+    assert "crossbook admin deposit 6 BTC 0.00000001;" in str(caught.value)
+    assert "USDT" not in str(caught.value).replace("BTC-USDT", "")
+    check_money(free, [replace(has[0], held=0), has[1]], 6, NEEDS)
+    check_money(free, [], 6, NEEDS)
+
+
+class Shard:
+    """The administrator of a shard that trades these instruments, and what it was told."""
+
+    def __init__(self, *instruments: Instrument) -> None:
+        self.seen = AdminView(
+            0, 1, [InstrumentStatus(each, 1, 0, 0, 0) for each in instruments], []
+        )
+        self.acts: list[AddInstrument] = []
+
+    def view(self) -> AdminView:
+        """What it trades."""
+        return self.seen
+
+    def act(self, command: AddInstrument) -> None:
+        """Note it."""
+        self.acts.append(command)
+
+
+@pytest.mark.parametrize(
+    ("taken", "instrument_id", "shard"),
+    [([], 65_535, 0), ([65_535], 65_534, 1), ([65_535, 65_534, 65_532], 65_533, 0)],
+)
+def test_a_new_instrument_has_the_highest_free_id_and_goes_to_that_ids_shard(
+    taken: list[int], instrument_id: int, shard: int
+) -> None:
+    """Ids are dealt in turn: odd ones to the first of two shards."""
+    others = [replace(example(), id=each, symbol=f"X{each}-USDT") for each in taken]
+    shards = [Shard(*others), Shard()]
+    clients: list[Any] = [*shards]
+    anybody: Any = SimpleNamespace(clients=clients)
+
+    ((made, client),) = OwnInstruments(anybody).candidates("0.01", "1")
+
+    assert made == definition(1, instrument_id, "0.01", "1")
+    assert client is clients[shard]
+    assert shards[shard].acts == [AddInstrument(0, 0, 0, instrument_id, made)]
+    assert shards[1 - shard].acts == []
+
+
+def test_instruments_of_replays_on_this_grid_come_before_a_new_one() -> None:
+    fits, other = definition(2, 65_535, "0.01", "1"), definition(5, 65_534, "0.05", "1")
+    named = replace(example(), id=7, symbol="REPLAY-X")
+    shards = [Shard(example(), fits, named), Shard(other)]
+    clients: list[Any] = [*shards]
+    anybody: Any = SimpleNamespace(clients=clients)
+
+    found = list(OwnInstruments(anybody).candidates("0.01", "1"))
+
+    new = definition(6, 65_533, "0.01", "1")
+    assert [(made, clients.index(client)) for made, client in found] == [(fits, 0), (new, 0)]
+    assert [shard.acts for shard in shards] == [[AddInstrument(0, 0, 0, 65_533, new)], []]
