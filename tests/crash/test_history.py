@@ -17,7 +17,7 @@ from crossbook.common.messages.events import (
 from crossbook.common.types import ExecutionKind, RejectReason, Side
 from tests.crash.history import ClientHistory, PublicHistory, Record, faults
 from tests.crash.truth import Truth
-from tests.gateway.desk_world import INSTRUMENTS, World
+from tests.worlds.desk_world import INSTRUMENTS, World
 
 SYMBOL = "BTC-USDT"
 BUY, SELL = Side.BUY, Side.SELL

@@ -15,7 +15,7 @@ from crossbook.gateway.web.hosts import AllowedHosts
 from crossbook.gateway.web.http_server import HttpServer
 from crossbook.gateway.web.stream_router import stream_router
 from crossbook.gateway.web.websocket import Hub, Limits
-from tests.gateway.rest_world import RestWorld
+from tests.worlds.rest_world import RestWorld
 
 SECONDS = 20.0
 

@@ -13,8 +13,8 @@ from crossbook.common.messages.feed import HEARTBEAT_TOPIC, InstrumentsRequest, 
 from crossbook.common.process.clock import FakeClock
 from crossbook.gateway import market_feed
 from crossbook.gateway.market_feed import MarketFeed
-from tests.common.feed_source import SYMBOL, FeedSource, Frames
-from tests.gateway.websocket_server import SECONDS, run, turn, until
+from tests.worlds.feed_source import SYMBOL, FeedSource, Frames
+from tests.worlds.websocket_server import SECONDS, run, turn, until
 
 
 class FeedWorld:

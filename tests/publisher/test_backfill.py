@@ -22,7 +22,7 @@ from crossbook.publisher.backfill import (
     Past,
 )
 from crossbook.publisher.feed import CHANGED_NS, Feed
-from tests.publisher.plain_recorder import PlainRecorder, plain_latest, trade
+from tests.worlds.plain_recorder import PlainRecorder, plain_latest, trade
 
 SYMBOL = "BTC-USDT"
 NOTIONAL = example().notional_per_tick_lot

@@ -13,8 +13,8 @@ from crossbook.common.messages.events import TradeExecuted
 from crossbook.common.messages.feed import Trade
 from crossbook.common.messages.history_queries import MarketQuestion
 from crossbook.common.process import sockets
-from tests.publisher.plain_recorder import PlainRecorder, plain_latest
 from tests.system.exchange import REPOSITORY, Exchange, free_ports
+from tests.worlds.plain_recorder import PlainRecorder, plain_latest
 
 SECONDS = 20.0
 BUY, SELL, IOC = 1, 2, 2

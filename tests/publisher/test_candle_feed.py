@@ -27,8 +27,8 @@ from crossbook.publisher.feed import Feed
 from crossbook.publisher.replica import Replica
 from crossbook.publisher.request_desk import SnapshotDesk
 from tests.properties.market import INSTRUMENTS
-from tests.publisher.plain_recorder import PlainRecorder, plain_candles, plain_latest
 from tests.publisher.test_replica import Matcher
+from tests.worlds.plain_recorder import PlainRecorder, plain_candles, plain_latest
 
 MS = 1_000_000
 SECOND_NS = 1_000 * MS

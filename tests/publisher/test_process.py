@@ -23,8 +23,8 @@ from crossbook.common.messages.feed import (
 )
 from crossbook.common.process import sockets
 from crossbook.common.types import RejectReason, Side
-from tests.publisher.consumer import Consumer
 from tests.system.exchange import Exchange
+from tests.worlds.consumer import Consumer
 
 SECONDS = 15.0
 BUY, SELL = 1, 2

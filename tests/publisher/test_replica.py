@@ -29,10 +29,10 @@ from crossbook.matcher.sequencer import Sequencer
 from crossbook.publisher.feed import Feed
 from crossbook.publisher.replica import BOOKS_AGAIN_NS, RESEND_AGAIN_NS, Lost, Replica
 from crossbook.publisher.request_desk import SnapshotDesk
-from tests.matcher.forgetful_log import ForgetfulLog
 from tests.properties.generator import Generator
 from tests.properties.market import INSTRUMENTS
-from tests.publisher.consumer import Consumer
+from tests.worlds.consumer import Consumer
+from tests.worlds.forgetful_log import ForgetfulLog
 
 MS = 1_000_000
 BASE = 1_000

@@ -16,7 +16,7 @@ from crossbook.common.messages.history_queries import (
 )
 from crossbook.publisher import statistics
 from crossbook.publisher.statistics import Statistics
-from tests.publisher.plain_recorder import (
+from tests.worlds.plain_recorder import (
     MINUTE_NS,
     SECOND_NS,
     PlainRecorder,

@@ -6,7 +6,7 @@ import pytest
 
 from crossbook.common.messages.feed import Trade
 from crossbook.publisher.ticker import DAY_MINUTES, MINUTE_NS, RollingDay
-from tests.publisher.plain_recorder import plain_candles, trade
+from tests.worlds.plain_recorder import plain_candles, trade
 
 DAY_NS = DAY_MINUTES * MINUTE_NS
 

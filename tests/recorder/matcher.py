@@ -10,10 +10,10 @@ from crossbook.common.messages.matcher_queries import ResendRequest, SyncReply
 from crossbook.matcher.engine.engine import Engine
 from crossbook.matcher.resend_buffer import EventHistory
 from crossbook.matcher.sequencer import Sequencer
-from tests.matcher.forgetful_log import ForgetfulLog
 from tests.properties.generator import Generator
 from tests.properties.market import INSTRUMENTS, rules_of, venue
 from tests.recorder.naive import NaiveRecord
+from tests.worlds.forgetful_log import ForgetfulLog
 
 STREAM = 7
 BEGIN_NS = 1_760_000_000 * SECOND_NS

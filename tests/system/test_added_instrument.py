@@ -7,9 +7,9 @@ from msgspec.structs import replace
 from crossbook.client.admin_client import AdminClient
 from crossbook.common.instruments import load_instruments
 from crossbook.common.messages.commands import AddInstrument
-from tests.gateway.rest_world import limit
 from tests.system.exchange import RECORDED, REPOSITORY, Exchange
 from tests.system.web import WEB
+from tests.worlds.rest_world import limit
 
 SYMBOL = "BTC-EUR"
 BITCOIN = next(

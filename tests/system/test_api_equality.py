@@ -20,11 +20,11 @@ from crossbook.common.instruments import Instrument, load_instruments
 from crossbook.common.messages import codec, entry, matcher_queries
 from crossbook.common.messages.feed import DepthUpdate, Snapshot
 from crossbook.common.process import sockets
-from tests.gateway.json_book import JsonBook
 from tests.system.exchange import REPOSITORY, Exchange
 from tests.system.session import Session
 from tests.system.test_publisher_equality import Known, random_request
 from tests.system.web import WEB
+from tests.worlds.json_book import JsonBook
 
 SEED = 20_261_126
 ROUNDS = 120

@@ -8,9 +8,9 @@ from typing import Any
 
 from crossbook import Client
 from crossbook.common.process.programs import VERIFY
-from tests.gateway.rest_world import limit
 from tests.system.exchange import RECORDED, REPOSITORY, Exchange
 from tests.system.test_rest import ROLES, enter, look
+from tests.worlds.rest_world import limit
 
 SIMULATE = ("simulate", "--rate", "1500", "--duration", "600", "--json")
 

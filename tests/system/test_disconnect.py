@@ -9,9 +9,9 @@ import pytest
 from websockets.sync.client import ClientConnection, connect
 
 from crossbook import Client
-from tests.gateway.rest_world import limit
 from tests.system.exchange import RECORDED, Exchange
 from tests.system.web import WEB
+from tests.worlds.rest_world import limit
 
 SYMBOL = "BTC-USDT"
 PROBE_S = 15.0

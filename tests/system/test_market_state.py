@@ -15,9 +15,9 @@ from crossbook.common.instruments import load_instruments
 from crossbook.common.messages.admin import Act
 from crossbook.common.messages.commands import AddInstrument, SetInstrumentState, Uncross
 from crossbook.common.types import InstrumentState
-from tests.gateway.rest_world import limit
 from tests.system.exchange import RECORDED, REPOSITORY, Exchange
 from tests.system.web import WEB
+from tests.worlds.rest_world import limit
 
 SYMBOL = "BTC-USDT"
 BITCOIN = next(

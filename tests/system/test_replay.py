@@ -13,8 +13,8 @@ from typer.testing import CliRunner
 from crossbook.cli.main import app
 from crossbook.common.following.feed_follower import FeedFollower
 from crossbook.replay.sample_flow import NAME, sample_path
-from tests.crossbook.lobster_venue import Venue
 from tests.system.exchange import Exchange
+from tests.worlds.lobster_venue import Venue
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 

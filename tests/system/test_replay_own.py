@@ -11,9 +11,9 @@ from crossbook.cli.main import app
 from crossbook.client.client import Client
 from crossbook.common.instruments import format_decimal
 from crossbook.replay.venue import REPLAY_ACCOUNT
-from tests.crossbook.lobster_venue import Venue
 from tests.system.exchange import Exchange
 from tests.system.test_replay import replay
+from tests.worlds.lobster_venue import Venue
 
 
 @pytest.fixture(scope="module")

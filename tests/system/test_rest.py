@@ -7,9 +7,9 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.gateway.rest_world import limit
 from tests.system.exchange import RECORDED, Exchange
 from tests.system.web import WEB
+from tests.worlds.rest_world import limit
 
 ROLES = "orders,api,streams"
 CROWD = 120

@@ -10,8 +10,8 @@ from websockets.sync.client import ClientConnection, connect
 
 from bench.load import Generator, Load
 from crossbook.client.market_data import MarketData
-from tests.gateway.json_book import JsonBook, Rows
 from tests.system.exchange import Exchange
+from tests.worlds.json_book import JsonBook, Rows
 
 SYMBOL = "BTC-USDT"
 SECONDS = 30.0

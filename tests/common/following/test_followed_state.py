@@ -7,8 +7,8 @@ from crossbook.common.following.feed_follower import FeedFollower
 from crossbook.common.messages.feed import MarketState, Snapshot, SnapshotRequest, topic
 from crossbook.common.sequence import first_of
 from crossbook.common.types import InstrumentState
-from tests.common.feed_source import SYMBOL, FeedSource
 from tests.common.following.test_local_book import World, started
+from tests.worlds.feed_source import SYMBOL, FeedSource
 
 STATE = topic("state", SYMBOL).encode()
 

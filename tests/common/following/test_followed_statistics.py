@@ -7,8 +7,8 @@ from crossbook.common.following.feed_follower import FeedFollower
 from crossbook.common.messages.codec import decode_feed, encode
 from crossbook.common.messages.feed import Candles, Snapshot, SnapshotRequest, Ticker, topic
 from crossbook.common.messages.history_queries import Candle
-from tests.common.feed_source import SYMBOL, FeedSource, Frames
 from tests.common.following.test_local_book import World, started
+from tests.worlds.feed_source import SYMBOL, FeedSource, Frames
 
 CHANNELS = ("candle", "ticker")
 CANDLE, TICKER = (topic(channel, SYMBOL).encode() for channel in CHANNELS)

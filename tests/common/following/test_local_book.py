@@ -25,7 +25,7 @@ from crossbook.common.messages.feed import (
 )
 from crossbook.common.sequence import epoch_of, first_of
 from crossbook.common.types import RejectReason
-from tests.common.feed_source import SYMBOL, FeedSource, Frames
+from tests.worlds.feed_source import SYMBOL, FeedSource, Frames
 
 ALL = ("trade", "bbo", "l2", "l3", "candle", "ticker")
 

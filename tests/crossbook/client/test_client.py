@@ -32,8 +32,8 @@ from crossbook.common.messages.entry import (
 )
 from crossbook.common.messages.entry import Request as AnyRequest
 from crossbook.common.types import RejectReason
-from tests.crossbook.fake_gateway import FakeGateway, answer, orders_page
 from tests.system.exchange import free_ports
+from tests.worlds.fake_gateway import FakeGateway, answer, orders_page
 
 BTC = "BTC-USDT"
 

@@ -12,8 +12,8 @@ from crossbook import ClientClosed, MarketData, MarketDataError
 from crossbook.common.messages.codec import decode_feed_request, encode
 from crossbook.common.messages.feed import DepthUpdate, Snapshot
 from crossbook.common.process import sockets
-from tests.common.feed_source import SYMBOL, FeedSource, Frames
 from tests.system.exchange import free_ports
+from tests.worlds.feed_source import SYMBOL, FeedSource, Frames
 
 
 class FakePublisher:

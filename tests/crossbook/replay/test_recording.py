@@ -10,7 +10,7 @@ from crossbook.replay.plain_book import PlainBook
 from crossbook.replay.recording import BookRow, Digest, RecordedCommand, RecordedFill, Recording
 from crossbook.replay.recording_files import read_recording
 from crossbook.replay.sample_flow import COMMANDS, NAME, sample_commands, sample_files, sample_path
-from tests.crossbook.lobster_venue import Venue
+from tests.worlds.lobster_venue import Venue
 
 COMMAND_LINES = """seq,t_ns,op,id,side,price_ticks,qty_lots,src
 0,1000,new,1,S,101,5,0

@@ -12,7 +12,7 @@ from crossbook.replay.recording import BookRow, Digest, RecordedCommand, Recorde
 from crossbook.replay.recording_files import read_recording
 from crossbook.replay.requests import ReplayRequests
 from crossbook.replay.sample_flow import sample_path
-from tests.crossbook.plain_exchange import FIRST_SEQ, PlainExchange, Said
+from tests.worlds.plain_exchange import FIRST_SEQ, PlainExchange, Said
 
 replace = msgspec.structs.replace
 

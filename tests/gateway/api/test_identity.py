@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from crossbook.gateway.api.identity import ACCOUNT_MAX, account_number
 from crossbook.gateway.problem import Problem
 from tests.gateway.http_world import HttpWorld, request
-from tests.gateway.rest_world import limit
+from tests.worlds.rest_world import limit
 
 BODY = json.dumps(limit("buy", "1", "50000")).encode()
 BATCH = json.dumps({"orders": [limit("buy", "1", "50000")]}).encode()

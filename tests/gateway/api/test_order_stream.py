@@ -10,8 +10,8 @@ import pytest
 from crossbook.gateway.api import order_stream
 from crossbook.gateway.api.order_stream import OrderStream, OrderStreams
 from crossbook.gateway.web.channel import POLICY_VIOLATION, TRY_AGAIN_LATER, Refusal
-from tests.gateway.rest_world import RestWorld, limit
-from tests.gateway.websocket_server import until
+from tests.worlds.rest_world import RestWorld, limit
+from tests.worlds.websocket_server import until
 
 
 class FakeConnection:

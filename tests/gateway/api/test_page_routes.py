@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from crossbook.gateway.api.page_routes import CHART_SCRIPT, HEADERS, PAGE, chart_script
-from tests.gateway.rest_world import RestWorld
 from tests.system.exchange import REPOSITORY
+from tests.worlds.rest_world import RestWorld
 
 LINKED = re.compile(r'(?:href|src)="(/page/[^"]+)"|from "\./([^"]+)"')
 

@@ -8,7 +8,7 @@ import pytest
 
 from crossbook.gateway.api import trading
 from crossbook.gateway.orders import local_sessions
-from tests.gateway.rest_world import RestWorld, limit
+from tests.worlds.rest_world import RestWorld, limit
 
 
 def run(main: Coroutine[Any, Any, None]) -> None:

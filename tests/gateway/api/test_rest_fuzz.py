@@ -7,7 +7,7 @@ from urllib.parse import quote_from_bytes
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tests.gateway.rest_world import RestWorld
+from tests.worlds.rest_world import RestWorld
 
 PIECES: Final = st.sampled_from(
     ["%00", "%2F", "%2f", "%5C", "%ED%A0%80", "%C0%AF", "%FF", "%", "%zz", "..", ".", "%2e%2e",

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.gateway.rest_world import RestWorld, limit
+from tests.worlds.rest_world import RestWorld, limit
 
 
 def run(main: Coroutine[Any, Any, None]) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 from crossbook.common.messages.commands import SetInstrumentState
 from crossbook.common.messages.feed import MarketState, Ticker
 from crossbook.common.types import InstrumentState
-from tests.gateway.rest_world import NOW_NS, RestWorld
+from tests.worlds.rest_world import NOW_NS, RestWorld
 
 PATHS = ("/api/v1/instruments", "/api/v1/ticker/BTC-USDT", "/api/v1/orderbook/BTC-USDT")
 UNKNOWN = {"state": None, "state_until": None, "auction": None}

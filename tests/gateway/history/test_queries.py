@@ -20,7 +20,7 @@ from crossbook.gateway.history.queries import Past, newest
 from crossbook.gateway.orders.local_sessions import LocalSessions
 from crossbook.gateway.problem import Problem
 from crossbook.gateway.render import Renderer
-from tests.gateway.sharded_world import ShardedWorld
+from tests.worlds.sharded_world import ShardedWorld
 
 
 class Recorder:

@@ -9,7 +9,7 @@ import pytest
 from crossbook.common.messages.codec import decode_history_question, encode
 from crossbook.common.messages.history_queries import HistoryAnswer, NotYet, TradeRecords
 from crossbook.gateway.operations.readiness import BEHIND_MAX, recorder_fault
-from tests.gateway.rest_world import RestWorld
+from tests.worlds.rest_world import RestWorld
 
 
 def run(main: Coroutine[Any, Any, None]) -> None:

@@ -5,7 +5,7 @@ import pytest
 from crossbook.common.messages.entry import CatchUp, CaughtUp, MassCancel
 from crossbook.common.types import MAX_INT, RejectReason, Side
 from crossbook.gateway.orders.catch_up import CATCH_UPS_MAX, EXECUTIONS_MAX
-from tests.gateway.link_world import (
+from tests.worlds.link_world import (
     ANN,
     BOB,
     EVE,

@@ -30,7 +30,7 @@ from crossbook.common.types import (
     TimeInForce,
 )
 from crossbook.gateway.orders.desk import QUESTION_NS
-from tests.gateway.desk_world import INSTRUMENTS, World
+from tests.worlds.desk_world import INSTRUMENTS, World
 
 ANN, BOB, EVE = b"ann", b"bob", b"eve"
 SYMBOL = "BTC-USDT"

@@ -19,7 +19,7 @@ from crossbook.common.messages.entry import (
 from crossbook.common.messages.events import EventBatch
 from crossbook.common.messages.matcher_queries import AccountBalances, BalancesRequest
 from crossbook.common.types import ExecutionKind, OrderStatus, OrderType, SelfTrade, TimeInForce
-from tests.gateway.desk_world import INSTRUMENTS, World
+from tests.worlds.desk_world import INSTRUMENTS, World
 
 SYMBOL = "BTC-USDT"
 ANN, BOB = b"ann", b"bob"

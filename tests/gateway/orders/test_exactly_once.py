@@ -26,12 +26,7 @@ from crossbook.common.messages.events import (
     TradeExecuted,
 )
 from crossbook.common.types import RejectReason, Side, TimeInForce
-from tests.gateway.link_world import (
-    SYMBOL,
-    Faults,
-    LinkWorld,
-    caught_up,
-)
+from tests.worlds.link_world import SYMBOL, Faults, LinkWorld, caught_up
 
 ACCOUNTS = {b"ann": 7, b"ann2": 7, b"bob": 8, b"cat": 9}
 

@@ -10,8 +10,8 @@ from crossbook.common.messages.entry import Ack, CatchUp, MassCancel, Pong, Reje
 from crossbook.common.sequence import epoch_of, first_of
 from crossbook.common.types import RejectReason
 from crossbook.gateway.orders.matcher_link import CHUNK_COMMANDS, RESEND_MAX_NS, RESEND_NS
-from tests.gateway.desk_world import GATEWAY
-from tests.gateway.link_world import (
+from tests.worlds.desk_world import GATEWAY
+from tests.worlds.link_world import (
     ANN,
     SECOND_STEPS,
     STEP_NS,

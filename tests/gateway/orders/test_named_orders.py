@@ -15,7 +15,7 @@ from crossbook.common.messages.history_queries import (
     OrdersQuestion,
 )
 from tests.gateway.api.test_order_stream import StreamWorld
-from tests.gateway.rest_world import RestWorld, limit
+from tests.worlds.rest_world import RestWorld, limit
 
 PATH = "/api/v1/orders/by-client-order-id"
 

@@ -10,8 +10,8 @@ from crossbook.common.messages.history_queries import OrderRecord
 from crossbook.common.types import OrderStatus, OrderType, Side, TimeInForce
 from crossbook.gateway.render import Renderer
 from tests.gateway.api.test_order_stream import StreamWorld
-from tests.gateway.desk_world import INSTRUMENTS
-from tests.gateway.rest_world import RestWorld, limit
+from tests.worlds.desk_world import INSTRUMENTS
+from tests.worlds.rest_world import RestWorld, limit
 
 
 def run(main: Coroutine[Any, Any, None]) -> None:

@@ -9,7 +9,7 @@ from crossbook.common.messages.entry import Ack, Logon, New, Welcome
 from crossbook.common.types import RejectReason
 from crossbook.gateway.orders import desk as desk_module
 from crossbook.gateway.orders.session import SessionTable
-from tests.gateway.desk_world import World
+from tests.worlds.desk_world import World
 
 ANN, BOB, EVE = b"ann", b"bob", b"eve"
 SYMBOL = "BTC-USDT"

@@ -34,9 +34,9 @@ from crossbook.common.messages.entry import (
 )
 from crossbook.common.shards import base_of, shard_of
 from crossbook.common.types import ExecutionKind, RejectReason, Side
-from tests.gateway.desk_world import INSTRUMENTS
-from tests.gateway.link_world import Matcher
-from tests.gateway.sharded_world import ASSIGNMENT, ShardedWorld, ready
+from tests.worlds.desk_world import INSTRUMENTS
+from tests.worlds.link_world import Matcher
+from tests.worlds.sharded_world import ASSIGNMENT, ShardedWorld, ready
 
 ANN, BOB = b"ann", b"bob"
 SYMBOLS = {ASSIGNMENT[each.id]: each.symbol for each in reversed(INSTRUMENTS)}

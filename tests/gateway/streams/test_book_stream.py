@@ -9,9 +9,9 @@ from crossbook.gateway.streams import base
 from crossbook.gateway.streams.base import MESSAGES_MAX
 from crossbook.gateway.streams.conflated_book import FLUSHES_KEPT, PRICES_KEPT, UNFLUSHED_MAX, Board
 from crossbook.gateway.streams.frames import FrameMaker
-from tests.common.feed_source import SYMBOL, FeedSource
-from tests.gateway.json_book import JsonBook
-from tests.gateway.stream_world import FakeConnection, StreamWorld, messages
+from tests.worlds.feed_source import SYMBOL, FeedSource
+from tests.worlds.json_book import JsonBook
+from tests.worlds.stream_world import FakeConnection, StreamWorld, messages
 
 
 def kinds(connection: FakeConnection) -> list[str]:

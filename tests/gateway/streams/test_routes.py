@@ -10,8 +10,8 @@ from crossbook.common.messages.history_queries import Candle
 from crossbook.gateway.streams.base import Pace
 from crossbook.gateway.streams.routes import Streams
 from crossbook.gateway.streams.trade_tape import RUN_BYTES, TRADES_KEPT
-from tests.common.feed_source import SYMBOL
-from tests.gateway.stream_world import FakeConnection, StreamWorld
+from tests.worlds.feed_source import SYMBOL
+from tests.worlds.stream_world import FakeConnection, StreamWorld
 
 TRADES = f"/ws/trades/{SYMBOL}"
 CANDLES = f"/ws/candles/{SYMBOL}"

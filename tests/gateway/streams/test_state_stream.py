@@ -7,8 +7,8 @@ import pytest
 from crossbook.common.messages.feed import DepthUpdate, MarketState
 from crossbook.common.types import InstrumentState
 from crossbook.gateway.market_state import WAITING_MAX, StateTape
-from tests.common.feed_source import SYMBOL
-from tests.gateway.stream_world import FakeConnection, StreamWorld
+from tests.worlds.feed_source import SYMBOL
+from tests.worlds.stream_world import FakeConnection, StreamWorld
 
 OPEN, POST_ONLY, CANCEL_ONLY, HALTED, AUCTION = (int(state) for state in InstrumentState)
 

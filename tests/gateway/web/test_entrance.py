@@ -8,7 +8,7 @@ from typing import Any, Final
 import httpx
 import pytest
 
-from tests.gateway.rest_world import RestWorld, limit
+from tests.worlds.rest_world import RestWorld, limit
 
 ORIGIN: Final = "https://charts.example"
 PUBLIC: Final = (

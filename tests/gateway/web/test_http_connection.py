@@ -9,7 +9,7 @@ import uvloop
 from crossbook.gateway.api import order_route
 from crossbook.gateway.api.request_body import BODY_MAX
 from tests.gateway.http_world import HttpWorld, request
-from tests.gateway.rest_world import limit
+from tests.worlds.rest_world import limit
 
 PATH: Final = "/api/v1/orders"
 BODY: Final = json.dumps(limit("buy", "1", "50000")).encode()

@@ -13,7 +13,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from crossbook.gateway.web import http_connection, websocket
 from crossbook.gateway.web.channel import text_frame
 from crossbook.gateway.web.websocket import Limits
-from tests.gateway.websocket_server import HANDSHAKE, SECONDS, World, run, served, turn, until
+from tests.worlds.websocket_server import HANDSHAKE, SECONDS, World, run, served, turn, until
 
 MASK = b"\0\0\0\0"
 

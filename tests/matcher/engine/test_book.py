@@ -6,7 +6,7 @@ from crossbook.common.messages.events import Event
 from crossbook.common.types import Side
 from crossbook.matcher.engine.book import NOTHING, BookSide, OrderBook
 from crossbook.matcher.engine.order import Account, Order
-from tests.matcher.venue import BTC, BUY, SELL
+from tests.worlds.venue import BTC, BUY, SELL
 
 
 def order(order_id: int, side: Side, price_ticks: int, lots: int) -> Order:

@@ -20,7 +20,7 @@ from crossbook.matcher.engine.dedupe import (
 from crossbook.matcher.engine.engine import Engine
 from crossbook.matcher.engine.order import Account, Order
 from crossbook.matcher.recovery.snapshot import capture, restore, state_hash
-from tests.matcher.venue import ALICE, BOB, BTC, BUY, IOC, SELL, cancel, limit, venue
+from tests.worlds.venue import ALICE, BOB, BTC, BUY, IOC, SELL, cancel, limit, venue
 
 EPOCH: Final = first_of(9) - 1
 """The number before the first one of an epoch."""

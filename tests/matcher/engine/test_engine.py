@@ -16,7 +16,7 @@ from crossbook.common.messages.events import (
 from crossbook.common.types import RejectReason, Side
 from crossbook.matcher.engine.invariants import check
 from crossbook.matcher.recovery.snapshot import state_hash
-from tests.matcher.venue import (
+from tests.worlds.venue import (
     ALICE,
     BOB,
     BTC,

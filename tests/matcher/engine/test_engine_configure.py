@@ -9,7 +9,7 @@ from crossbook.common.messages.events import CommandRejected, OrderAccepted, Tra
 from crossbook.common.types import RejectReason
 from crossbook.matcher.engine.engine import Engine
 from crossbook.matcher.recovery.snapshot import capture, restore
-from tests.matcher.venue import ALICE, BOB, BTC, BUY, ETH, SELL, amend, limit, market, queue, venue
+from tests.worlds.venue import ALICE, BOB, BTC, BUY, ETH, SELL, amend, limit, market, queue, venue
 
 SOL = replace(BTC, id=3, symbol="SOL-USDT", base="SOL")
 

@@ -18,7 +18,7 @@ from crossbook.common.types import MAX_INT, RejectReason
 from crossbook.matcher.engine.engine import Engine
 from crossbook.matcher.engine.invariants import check
 from crossbook.matcher.recovery.snapshot import state_hash
-from tests.matcher.venue import (
+from tests.worlds.venue import (
     ALICE,
     BOB,
     BTC,

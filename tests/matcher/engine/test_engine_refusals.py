@@ -9,17 +9,7 @@ from crossbook.common.messages.events import CommandRejected, OrderAccepted
 from crossbook.common.sequence import first_of
 from crossbook.common.types import RejectReason
 from crossbook.matcher.recovery.snapshot import capture, state_hash
-from tests.matcher.venue import (
-    ALICE,
-    BOB,
-    BUY,
-    ETH,
-    SELL,
-    cancel,
-    limit,
-    mass_cancel,
-    venue,
-)
+from tests.worlds.venue import ALICE, BOB, BUY, ETH, SELL, cancel, limit, mass_cancel, venue
 
 # Rejects of new orders
 

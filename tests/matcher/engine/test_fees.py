@@ -27,8 +27,8 @@ from crossbook.matcher.journal.journal import Journal
 from crossbook.matcher.recovery.recovery import recover
 from crossbook.matcher.resend_buffer import EventHistory
 from crossbook.matcher.sequencer import Sequencer
-from tests.matcher.venue import ALICE, BOB, BTC, BUY, ETH, SELL, limit, venue
 from tests.simulation.fake_disk import FakeDisk
+from tests.worlds.venue import ALICE, BOB, BTC, BUY, ETH, SELL, limit, venue
 
 
 @pytest.mark.parametrize(

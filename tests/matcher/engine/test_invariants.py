@@ -7,7 +7,7 @@ import pytest
 from crossbook.matcher.engine.engine import Engine
 from crossbook.matcher.engine.invariants import check
 from crossbook.matcher.engine.order import Account, Order
-from tests.matcher.venue import ALICE, BOB, BTC, BUY, SELL, amend, limit, mass_cancel, venue
+from tests.worlds.venue import ALICE, BOB, BTC, BUY, SELL, amend, limit, mass_cancel, venue
 
 
 def sound() -> Engine:

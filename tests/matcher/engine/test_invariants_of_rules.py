@@ -9,7 +9,7 @@ from crossbook.common.rules import FEE_ACCOUNT, Rules
 from crossbook.common.types import InstrumentState
 from crossbook.matcher.engine.engine import Engine
 from crossbook.matcher.engine.invariants import check
-from tests.matcher.venue import ALICE, BOB, BTC, BUY, SELL, limit
+from tests.worlds.venue import ALICE, BOB, BTC, BUY, SELL, limit
 
 FUNDED = Rules(True, (("BTC", 10**9), ("USDT", 10**9)))
 WAITING, ICEBERG = 3, 4

@@ -16,7 +16,7 @@ from crossbook.common.types import OrderType, RejectReason, SelfTrade, Side
 from crossbook.matcher.engine.dry_run import lots_for
 from crossbook.matcher.engine.engine import Engine
 from crossbook.matcher.engine.invariants import check
-from tests.matcher.venue import ALICE, BOB, BTC, BUY, CAROL, SELL, limit
+from tests.worlds.venue import ALICE, BOB, BTC, BUY, CAROL, SELL, limit
 
 PREVENTING = [mode for mode in SelfTrade if mode not in (SelfTrade.NONE, SelfTrade.DECREMENT)]
 UNIT = BTC.notional_per_tick_lot

@@ -17,7 +17,7 @@ from crossbook.matcher.engine.special_terms import (
     trigger_fault,
 )
 from crossbook.matcher.engine.timers import DAY_NS
-from tests.matcher.venue import BTC, BUY, ETH, SELL
+from tests.worlds.venue import BTC, BUY, ETH, SELL
 
 NOW_NS = 5 * DAY_NS + 17
 LIMIT, MARKET, STOP, STOP_LIMIT, TAKE, TAKE_LIMIT = (

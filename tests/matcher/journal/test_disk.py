@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from crossbook.matcher.journal.disk import DirectoryInUse, FileDisk
-from tests.matcher.disk_calls import DiskCalls
+from tests.worlds.disk_calls import DiskCalls
 
 SIZE = 3 * 1024 * 1024 + 5
 
@@ -77,7 +77,7 @@ def test_a_directory_has_one_owner_at_a_time(disk: FileDisk, tmp_path: Path) -> 
     source = """
 import sys; from pathlib import Path
 from crossbook.matcher.journal.disk import DirectoryInUse, FileDisk
-from tests.matcher.disk_calls import DiskCalls
+from tests.worlds.disk_calls import DiskCalls
 try: FileDisk(Path(sys.argv[1]))
 except DirectoryInUse as error: print(error)
 """

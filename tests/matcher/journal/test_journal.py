@@ -16,7 +16,8 @@ from crossbook.matcher.journal.disk import FileDisk
 from crossbook.matcher.journal.journal import READ_BYTES, Journal, JournalFailed, SyncPolicy
 from crossbook.matcher.journal.record import Record
 from crossbook.matcher.journal.segment import segment_name
-from tests.matcher.journals import (
+from tests.simulation.fake_disk import Died, FakeDisk
+from tests.worlds.journals import (
     CONFIGURATION,
     SEGMENT_BYTES,
     STREAM,
@@ -25,7 +26,6 @@ from tests.matcher.journals import (
     record,
     records_of,
 )
-from tests.simulation.fake_disk import Died, FakeDisk
 
 
 def test_an_empty_disk_begins_a_stream_and_writes_nothing() -> None:
@@ -345,7 +345,7 @@ def test_it_works_on_a_real_directory(tmp_path: Path) -> None:
 APPEND_SOURCE = """
 import sys; from pathlib import Path
 from crossbook.matcher.journal.disk import FileDisk
-from tests.matcher.journals import fill, open_journal
+from tests.worlds.journals import fill, open_journal
 journal = open_journal(FileDisk(Path(sys.argv[1])))
 while journal.last_seq < 200:
     fill(journal, 1)

@@ -12,8 +12,8 @@ import pytest
 
 from crossbook.matcher.journal.journal import Journal, SyncPolicy
 from crossbook.matcher.journal.record import Record
-from tests.matcher.journals import open_journal, random_record, records_of
 from tests.simulation.fake_disk import Died, FakeDisk
+from tests.worlds.journals import open_journal, random_record, records_of
 
 SEEDS: Final = 60
 SLOW_SEEDS: Final = 3_000

@@ -12,15 +12,8 @@ from msgspec import structs
 from crossbook.matcher.journal.journal import JournalDamaged
 from crossbook.matcher.journal.record import Record, frame
 from crossbook.matcher.journal.segment import decode_header, encode_header, segment_name
-from tests.matcher.journals import (
-    STREAM,
-    fill,
-    open_journal,
-    random_record,
-    record,
-    records_of,
-)
 from tests.simulation.fake_disk import SECTOR_BYTES, Died, FakeDisk
+from tests.worlds.journals import STREAM, fill, open_journal, random_record, record, records_of
 
 SEGMENT = 1024
 RECORDS = 12

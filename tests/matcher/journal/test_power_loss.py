@@ -27,9 +27,9 @@ from crossbook.matcher.recovery.snapshot_store import SnapshotStore
 from crossbook.matcher.recovery.snapshotter import Snapshotter
 from crossbook.matcher.resend_buffer import EventHistory
 from crossbook.matcher.sequencer import Sequencer
-from tests.matcher.disk_calls import DiskCalls, Promised
-from tests.matcher.power_loss import CORNERS, Platter
 from tests.simulation.fake_disk import FakeDisk
+from tests.worlds.disk_calls import DiskCalls, Promised
+from tests.worlds.power_loss import CORNERS, Platter
 
 POLICIES: Final[tuple[SyncPolicy, ...]] = ("batch", "interval", "never")
 SEEDS: Final = 4

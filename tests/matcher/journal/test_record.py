@@ -15,7 +15,7 @@ from crossbook.matcher.journal.record import (
     read_head,
     read_record,
 )
-from tests.matcher.journals import record
+from tests.worlds.journals import record
 
 SPACE = bytes(2 * SECTOR_BYTES)
 

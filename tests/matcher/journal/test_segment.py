@@ -17,7 +17,7 @@ from crossbook.matcher.journal.segment import (
     scan,
     segment_name,
 )
-from tests.matcher.journals import record
+from tests.worlds.journals import record
 
 HEADER = Header(77, 11, 2000, NO_PREDECESSOR, b"instruments")
 

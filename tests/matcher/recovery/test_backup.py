@@ -9,9 +9,9 @@ from crossbook.matcher.journal.journal import JournalDamaged
 from crossbook.matcher.recovery.backup import ATTEMPTS, back_up, main
 from crossbook.matcher.recovery.snapshot_store import snapshot_name
 from crossbook.matcher.recovery.verify import verify
-from tests.matcher.journals import fill, open_journal, records_of
 from tests.matcher.recovery.test_verify import live
 from tests.simulation.fake_disk import FakeDisk
+from tests.worlds.journals import fill, open_journal, records_of
 
 
 class LiveDisk(FakeDisk):

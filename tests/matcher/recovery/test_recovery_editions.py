@@ -17,8 +17,8 @@ from crossbook.matcher.recovery.snapshot_store import SnapshotStore
 from crossbook.matcher.recovery.verify import verify
 from crossbook.matcher.resend_buffer import EventHistory
 from crossbook.matcher.sequencer import Sequencer
-from tests.matcher.venue import ALICE, BOB, BTC, BUY, CAROL, SELL, limit
 from tests.simulation.fake_disk import FakeDisk
+from tests.worlds.venue import ALICE, BOB, BTC, BUY, CAROL, SELL, limit
 
 STREAM, SEGMENT = 77, 64 * 1024
 AS_RECORDED_THEN = msgspec.msgpack.encode([2, [BTC], Rules()])

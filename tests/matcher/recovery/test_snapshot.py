@@ -15,7 +15,7 @@ from crossbook.matcher.engine.dedupe import RetryWindow
 from crossbook.matcher.engine.engine import Engine
 from crossbook.matcher.engine.invariants import check
 from crossbook.matcher.recovery.snapshot import EngineRecord, capture, restore, state_hash
-from tests.matcher.venue import (
+from tests.worlds.venue import (
     ALICE,
     BOB,
     BTC,

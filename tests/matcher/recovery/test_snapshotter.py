@@ -23,8 +23,8 @@ from crossbook.matcher.recovery.snapshot_store import SnapshotStore
 from crossbook.matcher.recovery.snapshotter import Snapshotter
 from crossbook.matcher.resend_buffer import EventHistory
 from crossbook.matcher.sequencer import Sequencer
-from tests.matcher.journals import fill, open_journal
 from tests.simulation.fake_disk import FakeDisk
+from tests.worlds.journals import fill, open_journal
 
 SEGMENT = 16 * 1024
 EVERY = 500

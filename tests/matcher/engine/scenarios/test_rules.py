@@ -5,7 +5,7 @@ from msgspec.structs import replace
 
 from crossbook.common.instruments import Instrument
 from tests.matcher.engine.scenarios.script import MIRROR_TICKS, Script
-from tests.matcher.venue import BTC
+from tests.worlds.venue import BTC
 
 PLAIN = replace(BTC, max_price_ticks=1_000, min_notional=0)
 BANDED = replace(PLAIN, band_low_ticks=95, band_high_ticks=MIRROR_TICKS - 95)

@@ -9,7 +9,8 @@ from collections.abc import Iterable
 from random import Random
 from typing import Final, Literal
 
-from tests.matcher.disk_calls import (
+from tests.simulation.fake_disk import survivors
+from tests.worlds.disk_calls import (
     Call,
     DirectorySynced,
     Named,
@@ -19,7 +20,6 @@ from tests.matcher.disk_calls import (
     Unnamed,
     Wrote,
 )
-from tests.simulation.fake_disk import survivors
 
 Fate = Literal["all", "nothing", "some"]
 

@@ -29,7 +29,7 @@ from crossbook.gateway.web.entrance import AsgiApp
 from crossbook.gateway.web.hosts import AllowedHosts
 from crossbook.matcher.engine.engine import Engine
 from crossbook.matcher.engine.queries import balances
-from tests.gateway.desk_world import GATEWAY, INSTRUMENTS
+from tests.worlds.desk_world import GATEWAY, INSTRUMENTS
 
 NOW_NS = 1_761_482_096_789_000_000
 """2025-10-26T12:34:56.789Z."""

@@ -9,8 +9,8 @@ from crossbook.gateway.orders.front_desk import Outbox
 from crossbook.gateway.orders.matcher_link import MatcherLink
 from crossbook.gateway.orders.session import SessionTable
 from crossbook.gateway.orders.sharded_desk import ShardedDesk
-from tests.gateway.desk_world import GATEWAY, INSTRUMENTS
-from tests.gateway.link_world import HEARTBEAT_STEPS, STEP_NS, Matcher
+from tests.worlds.desk_world import GATEWAY, INSTRUMENTS
+from tests.worlds.link_world import HEARTBEAT_STEPS, STEP_NS, Matcher
 
 SHARDS = 2
 ASSIGNMENT = {instrument.id: instrument.id % SHARDS for instrument in INSTRUMENTS}

@@ -40,7 +40,7 @@ from crossbook.gateway.orders.matcher_link import MatcherLink
 from crossbook.gateway.orders.session import SessionTable
 from crossbook.matcher.engine.engine import Engine
 from crossbook.matcher.sequencer import apply_batch
-from tests.gateway.desk_world import GATEWAY, INSTRUMENTS
+from tests.worlds.desk_world import GATEWAY, INSTRUMENTS
 
 STEP_NS = 20_000_000
 HEARTBEAT_STEPS = 5

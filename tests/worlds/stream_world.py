@@ -9,8 +9,8 @@ from crossbook.common.instruments import Instrument, example
 from crossbook.common.types import Side
 from crossbook.gateway.streams.routes import Streams
 from crossbook.gateway.web.channel import Channel, Refusal
-from tests.common.feed_source import SYMBOL, FeedSource
-from tests.gateway.json_book import JsonBook, Rows
+from tests.worlds.feed_source import SYMBOL, FeedSource
+from tests.worlds.json_book import JsonBook, Rows
 
 MS = 1_000_000
 

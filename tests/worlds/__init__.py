@@ -1,0 +1,1 @@
+"""Shared worlds: what the tests of more than one room build on."""
