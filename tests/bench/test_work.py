@@ -101,7 +101,7 @@ def test_less_work_is_not_grown_but_said() -> None:
 def test_accepting_keeps_other_versions(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     path = tmp_path / "work.json"
     path.write_text('{"2.7": {"flows": {}}}')
-    monkeypatch.setattr("matcher.BUILD", "pure")
+    monkeypatch.setattr("crossbook.matcher.build.BUILD", "pure")
     monkeypatch.setattr(work, "FILE", path)
     monkeypatch.setattr(work, "measure", lambda with_instructions: Work(one(300.0)))
     assert "no figures are accepted" in work.absence()
@@ -119,7 +119,7 @@ def test_accepting_keeps_other_versions(monkeypatch: pytest.MonkeyPatch, tmp_pat
 def test_a_python_without_figures_and_a_compiled_engine_are_skipped(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("matcher.BUILD", "compiled")
+    monkeypatch.setattr("crossbook.matcher.build.BUILD", "compiled")
     monkeypatch.setattr(work, "read", lambda: {work.version(): Work({})})
     assert "compiled" in work.absence()
     refused = CliRunner().invoke(app, ["work", "--accept"])
