@@ -7,6 +7,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check
 RUNTIME := $(VENV)/.installed-runtime
 DEVELOPMENT := $(VENV)/.installed-development
+DOCS := $(VENV)/.installed-docs
 PEERS := $(VENV)/.installed-peers
 NPM_PEERS := build/npm/.installed
 NEWEST := build/newest
@@ -19,7 +20,7 @@ CHART = $(call PINNED,page) || \
 
 .DEFAULT_GOAL := help
 .PHONY: help run run-shards demo compiled pure test test-newest test-compiled test-slow \
-	test-simulation test-crash test-mutation lint format lock bench bench-core bench-pipeline bench-growth clean
+	test-simulation test-crash test-mutation lint format lock docs bench bench-core bench-pipeline bench-growth clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -82,6 +83,10 @@ lock: $(BIN)/python ## pin the newest versions of everything anew, in requiremen
 	@$(call PINNED,lock)
 	@$(BIN)/python -m tools.lock
 
+docs: $(DOCS) ## build the documentation site in build/docs; a warning is an error
+	@$(BIN)/python -m sphinx -b html -W --keep-going -q -a -E -d build/doctrees docs build/docs
+	@echo "the site begins at build/docs/index.html"
+
 bench: $(PEERS) ## measure; see bench/README.md for what the figures mean
 	@$(BIN)/python -m bench $(or $(ARGS),all --quick)
 
@@ -124,6 +129,11 @@ $(DEVELOPMENT): pyproject.toml $(call PINS,development page) | $(BIN)/python
 	@$(ITSELF)
 	@$(CHART)
 	@touch $@ $(RUNTIME)
+
+$(DOCS): $(call PINS,docs) | $(BIN)/python
+	@echo "installing what builds the documentation site"
+	@$(call PINNED,docs)
+	@touch $@
 
 $(PEERS): $(DEVELOPMENT) $(call PINS,peers peers-compiled)
 	@echo "installing the engines to compare with, where they can be had"

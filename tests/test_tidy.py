@@ -58,7 +58,8 @@ def page_files() -> Iterator[Path]:
 
 def markdown_files() -> Iterator[Path]:
     """Every page of documentation."""
-    return (path for path in text_files() if path.suffix == ".md")
+    yield from (path for path in text_files() if path.suffix == ".md")
+    yield from sorted((ROOT / ".github").rglob("*.md"))
 
 
 def relative(path: Path) -> str:
@@ -100,14 +101,18 @@ def calls(source: str, function: str) -> Iterator[int]:
 
 def anchors(page: str) -> set[str]:
     """The anchors that a page's headings get."""
-    headings = re.findall(r"^#+\s+(.+?)\s*$", page, re.MULTILINE)
+    headings = re.findall(r"^#+\s+(.+?)\s*$", without_blocks(page), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", text.lower()).replace(" ", "-") for text in headings}
+
+
+def without_blocks(page: str) -> str:
+    """A page without its blocks of code, which have neither headings nor links."""
+    return re.sub(r"^```.*?^```", "", page, flags=re.DOTALL | re.MULTILINE)
 
 
 def broken_links(path: Path) -> Iterator[str]:
     """Links of a page whose file or heading does not exist; the web is not asked."""
-    page = re.sub(r"```.*?```", "", path.read_text(), flags=re.DOTALL)
-    for match in LINKS.finditer(page):
+    for match in LINKS.finditer(without_blocks(path.read_text())):
         link = match[1] or match[2]
         if re.match(r"[a-z]+:", link):
             continue
@@ -216,8 +221,13 @@ def test_a_breach_is_found(check: object, source: str) -> None:
 
 def test_a_broken_link_is_found(tmp_path: Path) -> None:
     page = tmp_path / "README.md"
-    page.write_text("# A title\n[here](#a-title) [gone](missing.md) [no](#nowhere) [w](https://x)")
-    assert list(broken_links(page)) == ["README.md: missing.md", "README.md: #nowhere"]
+    page.write_text(
+        "# A title\n[here](#a-title) [gone](missing.md) [no](#nowhere) [w](https://x)\n"
+        "```console\n# no title\n[no link](b.md)\n```\n[remark](#no-title)\n"
+    )
+    assert list(broken_links(page)) == [
+        f"README.md: {link}" for link in ("missing.md", "#nowhere", "#no-title")
+    ]
 
 
 def test_a_leftover_is_found() -> None:

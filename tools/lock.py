@@ -34,6 +34,7 @@ FILES: Final = {
     "runtime": (PROGRAM,),
     "postgres": (PROGRAM, "postgres"),
     "development": (PROGRAM, "dev"),
+    "docs": ("docs",),
     "peers": ("peers",),
     "peers-compiled": ("peers-compiled",),
     "lock": ("lock",),
