@@ -30,6 +30,7 @@ LEFTOVERS: Final = re.compile(r"\b(?:TO" r"DO|FIX" r"ME|XX" r"X|HA" r"CK)\b|\bbr
 PRAGMA: Final = re.compile(r"  # (?:type: ignore|noqa|fmt:).*")
 HOME_PATHS: Final = re.compile(r"(?<![\w.}])/(?:home|root|work|Users)/\w")
 LINKS: Final = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)|!\[[^\]]*\]\(([^)\s]+)\)")
+PLACES: Final = re.compile(rf"`((?:{'|'.join((*FOLDERS, 'docs'))})/[\w./]*)(?::([\w.]+))?`")
 
 
 def python_files(*folders: str) -> Iterator[Path]:
@@ -124,6 +125,31 @@ def broken_links(path: Path) -> Iterator[str]:
             yield f"{path.name}: {link}"
 
 
+def names(source: str) -> set[str]:
+    """What a module defines at its top and in its classes: `f`, `C`, `C.method`, `CONSTANT`."""
+    found = set()
+    pending = [("", node) for node in ast.parse(source).body]
+    while pending:
+        before, node = pending.pop()
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            found.add(before + node.name)
+        if isinstance(node, ast.ClassDef):
+            pending += [(f"{before}{node.name}.", each) for each in node.body]
+        if isinstance(node, ast.Assign | ast.AnnAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            found |= {before + each.id for each in targets if isinstance(each, ast.Name)}
+    return found
+
+
+def missing_places(page: str) -> Iterator[str]:
+    """The places in code, `path` or `path:name`, that a page names and that are not there."""
+    for path, name in PLACES.findall(re.sub(r"\[[^\]]*\]\([^)]*\)", "", page)):
+        if not (ROOT / path).exists():
+            yield path
+        elif name and name not in names((ROOT / path).read_text()):
+            yield f"{path}:{name}"
+
+
 def report(found: Iterable[str]) -> None:
     """Fail with one line per finding."""
     lines = list(found)
@@ -199,6 +225,27 @@ def test_folders_of_tests_are_packages() -> None:
 def test_links_resolve() -> None:
     for path in markdown_files():
         report(broken_links(path))
+
+
+def test_every_place_that_the_architecture_names_exists() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text()
+    report(missing_places(page))
+    found = PLACES.findall(page)
+    assert len(found) > 60
+    assert sum(bool(name) for _, name in found) > 30
+    chapter = page.partition("## Where is it?\n")[2].partition("\n## ")[0]
+    rows = chapter.strip().splitlines()[2:]
+    assert len(rows) == 6
+    for row in rows:
+        assert PLACES.search(row), row
+
+
+def test_a_missing_place_is_found() -> None:
+    page = "`tests/test_tidy.py:names` `tests/gone.py` `tests/test_tidy.py:gone` `tests/`"
+    assert list(missing_places(page)) == ["tests/gone.py", "tests/test_tidy.py:gone"]
+    assert names("class A:\n    B = 1\n    def c(self): ...\nD: int = 2") == {
+        "A", "A.B", "A.c", "D",
+    }  # fmt: skip
 
 
 def test_the_shebang_of_ci_is_executable() -> None:
