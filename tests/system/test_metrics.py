@@ -1,5 +1,5 @@
-"""`/metrics` and docs/operations.md tell the same, and what is worth an alert is provoked here and
-seen there."""
+"""`/metrics` and its documentation agree, and every alert of docs/operations/alerts.md is provoked
+here and seen there."""
 
 import os
 import re
@@ -21,6 +21,7 @@ from tests.system.scrape import value, wait_for, wait_gone
 from tests.system.session import Session
 
 PAGE = (REPOSITORY / "docs" / "operations.md").read_text()
+ALERTS = (REPOSITORY / "docs" / "operations" / "alerts.md").read_text()
 ROLES = "orders,api,streams"
 SYMBOL = "BTC-USDT"
 
@@ -70,7 +71,7 @@ def test_every_metric_is_documented_and_every_documented_one_is_told(running: Ex
 
 
 def test_alerts_name_metrics_that_exist() -> None:
-    table = PAGE.partition("## What to watch")[2].partition("\n## ")[0]
+    table = ALERTS.partition("## What to watch")[2].partition("\n## ")[0]
     names = set(re.findall(r"crossbook_(?!PROCESS)\w+", table))
     samples = {
         sample

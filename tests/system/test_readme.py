@@ -1,4 +1,4 @@
-"""Every block of the README, run as it stands on a running demo."""
+"""Every block of the README, the guide and the operations pages, run as it stands on a demo."""
 
 import gzip
 import json
@@ -18,8 +18,16 @@ import pytest
 from crossbook.replay import sample_flow
 from tests.system.exchange import REPOSITORY, Exchange
 
-PAGE: Final = (REPOSITORY / "README.md").read_text()
-HTTP_CHAPTER: Final = "Use it over HTTP and WebSocket"
+PAGES: Final = {
+    path.relative_to(REPOSITORY).as_posix(): path.read_text()
+    for path in (
+        REPOSITORY / "README.md",
+        *sorted((REPOSITORY / "docs" / "guide").glob("*.md")),
+        *sorted((REPOSITORY / "docs" / "operations").glob("*.md")),
+    )
+}
+"""What is tried, in this order."""
+README_LINES_MAX: Final = 150
 VOLATILE: Final = {"timestamp", "request_id", "seq", "order_id", "trade_id"}
 """What differs from run to run: compared by type only."""
 
@@ -31,6 +39,7 @@ ELSEWHERE: Final = {
     "MATCHER_COMMANDS": "tests/common/process/test_config.py",
     "PUBLISHER_FEED": "tests/common/process/test_config.py",
     "DATABASE_URL": "tests/common/process/test_config.py",
+    "DATA_DIR": "tests/system/test_backup.py",
 }
 """First words of what is tried in another place."""
 
@@ -46,17 +55,11 @@ FATES: Final = {
 }
 """What the first word behind an order on the page says becomes of it."""
 
-
-def chapters() -> dict[str, list[tuple[str, str]]]:
-    """(language, text) of each code block, by the chapter it stands in."""
-    found = {}
-    for chapter in PAGE.split("\n## ")[1:]:
-        title = chapter.partition("\n")[0]
-        found[title] = re.findall(r"^```(\w+)\n(.*?)^```", chapter, re.DOTALL | re.MULTILINE)
-    return found
-
-
-BLOCKS: Final = chapters()
+BLOCKS: Final[dict[str, list[tuple[str, str]]]] = {
+    name: re.findall(r"^```(\w+)\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
+    for name, page in PAGES.items()
+}
+"""(language, text) of each block of code, by the page it stands in."""
 
 
 @pytest.fixture(scope="module")
@@ -104,7 +107,18 @@ def test_every_command_of_the_page_is_tried_somewhere() -> None:
     for command, _ in command_lines():
         word = re.split(r"[ =](?!2)", command)[0]
         assert word in {"crossbook", "curl", *ELSEWHERE}, command
-    assert len(CROSSBOOK) >= 18
+    assert len(CROSSBOOK) >= 25
+
+
+def test_the_readme_is_short() -> None:
+    assert len(PAGES["README.md"].splitlines()) <= README_LINES_MAX
+
+
+def test_blocks_are_of_languages_that_are_tried_or_only_shown() -> None:
+    found = {language for blocks in BLOCKS.values() for language, _ in blocks}
+    assert found == {"console", "python", "json", "text", "yaml"}
+    for page in PAGES.values():
+        assert page.count("```") == 2 * len(re.findall(r"^```\w", page, re.MULTILINE))
 
 
 @pytest.fixture(scope="module")
@@ -174,15 +188,23 @@ def at(exchange: Exchange, text: str) -> str:
     )
 
 
-@pytest.mark.parametrize("chapter", [title for title, blocks in BLOCKS.items() if blocks])
-def test_every_python_block_runs(demo: Exchange, tmp_path: Path, chapter: str) -> None:
-    for language, text in BLOCKS[chapter]:
+def pages_with(language: str) -> list[str]:
+    """The pages that have a block of a language."""
+    return [name for name, blocks in BLOCKS.items() if any(each[0] == language for each in blocks)]
+
+
+@pytest.mark.parametrize("page", pages_with("python"))
+def test_every_python_block_runs(demo: Exchange, tmp_path: Path, page: str) -> None:
+    for language, text in BLOCKS[page]:
         if language == "python":
             path = tmp_path / "example.py"
             path.write_text(at(demo, text))
+            # What starts an exchange of its own has no address of the demo's.
+            taken = demo.addresses if '"run"' in text else {}
+            environment = {k: v for k, v in demo.environment.items() if k not in taken}
             ran = subprocess.run(
                 [sys.executable, str(path)],
-                env=demo.environment | {"PYTHONPATH": str(REPOSITORY)},
+                env=environment | {"PYTHONPATH": str(REPOSITORY)},
                 capture_output=True, text=True, timeout=60, check=False,
             )  # fmt: skip
             assert ran.returncode == 0, ran.stderr
@@ -194,7 +216,7 @@ def test_every_python_block_runs(demo: Exchange, tmp_path: Path, chapter: str) -
 
 
 def curl(command: str, base: str, last_order_id: str) -> httpx.Response:
-    """What curl would do: -X, -H and -d are all that the README uses."""
+    """What curl would do: -X, -H and -d are all that the pages use."""
     words = shlex.split(command.replace("\\\n", " "))
     assert words[0] == "curl", command
     method, headers, body, address = "GET", {}, None, ""
@@ -215,7 +237,7 @@ def curl(command: str, base: str, last_order_id: str) -> httpx.Response:
 
 
 def same(said: Any, meant: Any, place: str = "") -> None:
-    """Check that an answer is the README's, volatile values aside."""
+    """Check that an answer is the page's, volatile values aside."""
     assert type(said) is type(meant), place
     if isinstance(meant, dict):
         assert set(said) == set(meant), place
@@ -232,20 +254,21 @@ def same(said: Any, meant: Any, place: str = "") -> None:
         assert said == meant, place
 
 
-def examples() -> list[tuple[str, dict[str, Any] | None]]:
+def examples(page: str) -> list[tuple[str, dict[str, Any] | None]]:
     """Each curl command with the answer the page gives for it, if it gives one."""
     found: list[tuple[str, dict[str, Any] | None]] = []
-    for language, text in BLOCKS[HTTP_CHAPTER]:
-        if language == "console":
+    for language, text in BLOCKS[page]:
+        if language == "console" and text.startswith("curl "):
             found += [(command, None) for command in re.split(r"\n(?=curl )", text.strip())]
         elif language == "json":
             found[-1] = (found[-1][0], json.loads(text))
     return found
 
 
-def test_every_http_example_answers_as_the_readme_says(demo: Exchange) -> None:
+@pytest.mark.parametrize("page", pages_with("json"))
+def test_every_http_example_answers_as_the_page_says(demo: Exchange, page: str) -> None:
     order_id = ""
-    for command, meant in examples():
+    for command, meant in examples(page):
 
         def answers_as_meant(command: str = command, meant: Any = meant) -> bool:
             # The public feed is a moment behind the acknowledgement: a reader is slower than that.
@@ -265,4 +288,9 @@ def test_every_http_example_answers_as_the_readme_says(demo: Exchange) -> None:
             return True
 
         demo.wait_until(command, answers_as_meant)
-    assert len(examples()) >= 14
+
+
+def test_no_http_example_is_left_out() -> None:
+    found = [command for page in pages_with("json") for command, _ in examples(page)]
+    assert len(found) == sum(page.count("\ncurl ") for page in PAGES.values())
+    assert len(found) >= 15
