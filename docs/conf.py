@@ -1,7 +1,7 @@
 """How `make docs` builds the site: Sphinx reads the Markdown of this folder, Furo draws it.
 
 The pages are plain Markdown, which any viewer of the repository shows as well. Two things are
-added while a page is read: `index.md` gets the tables of contents that its own links name, and a
+added while a page is read: an `index.md` gets the tables of contents that its own links name, and a
 link that leaves this folder leads to the file in the repository at `DOCS_SOURCE_URL`, or becomes
 text where that is not set.
 """
@@ -29,15 +29,16 @@ myst_heading_anchors = 4
 
 
 def tables_of_contents(page: str) -> str:
-    """A hidden table of contents for each chapter of `index.md`: the pages that it links."""
+    """A hidden table of contents for each chapter of an `index.md`: the pages that it links."""
     found = ""
-    for chapter in page.split("\n## ")[1:]:
-        title = chapter.partition("\n")[0]
+    for number, chapter in enumerate(page.split("\n## ")):
+        heading = chapter.partition("\n")[0]
+        title = f":caption: {heading}\n" if number else ""
         links = [link.partition("#")[0] for _, link in LINK.findall(chapter)]
         pages = dict.fromkeys(link for link in links if link.endswith(".md") and ".." not in link)
         if pages:
             listed = "\n".join(pages)
-            found += f"\n```{{toctree}}\n:hidden:\n:caption: {title}\n\n{listed}\n```\n"
+            found += f"\n```{{toctree}}\n:hidden:\n{title}\n{listed}\n```\n"
     return found
 
 
@@ -64,7 +65,7 @@ def lead_out(text: str, folder: Path) -> str:
 def prepare(app: Any, name: str, content: list[str]) -> None:
     """What Sphinx calls for each page before it parses it."""
     text = lead_out(content[0], (HERE / name).parent)
-    content[0] = text + tables_of_contents(content[0]) if name == "index" else text
+    content[0] = text + tables_of_contents(content[0]) if name.endswith("index") else text
 
 
 def setup(app: Any) -> None:
