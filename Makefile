@@ -20,7 +20,7 @@ CHART = $(call PINNED,page) || \
 
 .DEFAULT_GOAL := help
 .PHONY: help run run-shards demo compiled pure test test-newest test-compiled test-slow \
-	test-simulation test-crash test-mutation lint format lock docs bench bench-core bench-pipeline bench-growth clean
+	test-simulation test-crash test-mutation lint format lock docs dist bench bench-core bench-pipeline bench-growth clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -86,6 +86,12 @@ lock: $(BIN)/python ## pin the newest versions of everything anew, in requiremen
 docs: $(DOCS) ## build the documentation site in build/docs; a warning is an error
 	@$(BIN)/python -m sphinx -b html -W --keep-going -q -a -E -d build/doctrees docs build/docs
 	@echo "the site begins at build/docs/index.html"
+
+# uv makes the wheel of the unpacked source archive, with the setuptools that is pinned.
+dist: $(DEVELOPMENT) ## build the wheel and the source archive in build/dist
+	@$(call PINNED,lock)
+	@rm -rf build/dist
+	@$(BIN)/uv build --quiet --offline --no-config --no-build-isolation --python $(BIN)/python --out-dir build/dist
 
 bench: $(PEERS) ## measure; see bench/README.md for what the figures mean
 	@$(BIN)/python -m bench $(or $(ARGS),all --quick)

@@ -45,7 +45,7 @@ def text_files() -> Iterator[Path]:
     for path in sorted(ROOT.iterdir()):
         if path.is_file() and path.suffix in suffixes and path.name not in (".env", ".git"):
             yield path
-    yield ROOT / ".ci" / "run"
+    yield from sorted((ROOT / ".ci").iterdir())
     for folder in (*FOLDERS, "docs"):
         for path in sorted((ROOT / folder).rglob("*")):
             if path.is_file() and path.suffix in suffixes:
@@ -248,8 +248,10 @@ def test_a_missing_place_is_found() -> None:
     }  # fmt: skip
 
 
-def test_the_shebang_of_ci_is_executable() -> None:
-    assert (ROOT / ".ci" / "run").stat().st_mode & 0o111
+def test_the_scripts_of_ci_are_executable() -> None:
+    paths = list((ROOT / ".ci").iterdir())
+    assert ROOT / ".ci" / "run" in paths
+    assert all(path.stat().st_mode & 0o111 for path in paths)
 
 
 @pytest.mark.parametrize(

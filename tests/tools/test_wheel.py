@@ -27,10 +27,15 @@ def tracked(folder: str) -> list[str]:
     return [name for name in listed.split("\0") if name and (ROOT / name).exists()]
 
 
+def build(kind: str, source: Path, target: Path) -> None:
+    """Build the `wheel` or `sdist` of a source tree into a folder."""
+    script = f"import setuptools.build_meta as b; b.build_{kind}({str(target)!r})"
+    subprocess.run([sys.executable, "-c", script], cwd=source, check=True, capture_output=True)
+
+
 def built(source: Path, target: Path) -> set[str]:
     """The names in the wheel of a source tree, but for those of its metadata."""
-    script = f"import setuptools.build_meta as b; b.build_wheel({str(target)!r})"
-    subprocess.run([sys.executable, "-c", script], cwd=source, check=True, capture_output=True)
+    build("wheel", source, target)
     (wheel,) = target.glob("*.whl")
     with ZipFile(wheel) as archive:
         return {name for name in archive.namelist() if ".dist-info/" not in name}
@@ -64,6 +69,25 @@ def test_every_file_of_the_packages_is_in_the_wheel(tmp_path: Path) -> None:
         (source / name).write_text("")
     target.mkdir()
     assert built(source, target) == wanted | {f"crossbook/{name}" for name in added}
+
+
+def test_the_source_archive_has_all_that_the_wheel_is_built_of(tmp_path: Path) -> None:
+    source, target, unpacked = (tmp_path / name for name in ("source", "target", "unpacked"))
+    wanted = copy(source)
+    target.mkdir()
+    for name in ("MANIFEST.in", "instruments.toml", ".env.example", "CHANGELOG.md"):
+        shutil.copy2(ROOT / name, source / name)
+    (source / "tests").mkdir()
+    (source / "tests" / "test_a.py").write_text("")
+    build("sdist", source, target)
+    (archive,) = target.glob("*.tar.gz")
+    shutil.unpack_archive(archive, unpacked, filter="data")
+    (top,) = unpacked.iterdir()
+    # Links would lead nowhere where they cannot be made: the archive has the files themselves.
+    assert not [path for path in top.rglob("*") if path.is_symlink()]
+    assert (top / "instruments.toml").exists()
+    assert not (top / "tests").exists()
+    assert built(top, target) == wanted
 
 
 @pytest.mark.parametrize("name", [name for name in PACKAGES if name != "crossbook"])
