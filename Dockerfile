@@ -14,7 +14,7 @@ RUN pip install --no-cache-dir --disable-pip-version-check --no-deps --require-h
     && pip install --no-cache-dir --disable-pip-version-check --no-deps --require-hashes \
         -r requirements/page.txt
 COPY pyproject.toml README.md LICENSE instruments.toml ./
-# Pure Python: the image has no compiler. matcher/README.md says what compiling would bring.
+# Pure Python: the image has no compiler. docs/figures.md has the effect of compiling.
 COPY common common
 COPY crossbook crossbook
 COPY gateway gateway

@@ -227,6 +227,14 @@ def test_links_resolve() -> None:
         report(broken_links(path))
 
 
+def test_every_page_is_linked_from_an_index() -> None:
+    found = {(ROOT / "docs" / "index.md").resolve()}
+    for index in (ROOT / "docs").rglob("index.md"):
+        for match in LINKS.finditer(without_blocks(index.read_text())):
+            found.add((index.parent / (match[1] or "").partition("#")[0]).resolve())
+    report(relative(path) for path in (ROOT / "docs").rglob("*.md") if path not in found)
+
+
 def test_every_place_that_the_architecture_names_exists() -> None:
     page = (ROOT / "docs" / "architecture.md").read_text()
     report(missing_places(page))
