@@ -35,7 +35,7 @@ from crossbook.matcher.recovery.recovery import recover
 from crossbook.matcher.recovery.snapshot_process import SnapshotProcess
 from crossbook.matcher.recovery.snapshot_store import SnapshotStore
 from crossbook.matcher.recovery.snapshotter import Snapshotter
-from crossbook.matcher.resend_buffer import EventHistory
+from crossbook.matcher.resend_buffer import EventResendBuffer
 from crossbook.matcher.sequencer import Sequencer
 
 SCENARIO: Final = "normal"
@@ -161,7 +161,7 @@ def write_journal(directory: Path, commands: int) -> float:
     sent = iter(_numbered(generated[:commands]))
     disk = FileDisk(directory)
     journal = Journal.open(disk, STREAM, encode([workload.INSTRUMENT]), SEGMENT_BYTES, "never")
-    sequencer = Sequencer(Engine([workload.INSTRUMENT]), journal, EventHistory(0))
+    sequencer = Sequencer(Engine([workload.INSTRUMENT]), journal, EventResendBuffer(0))
     while batch := list(islice(sent, BATCH)):
         sequencer.apply([encode(batch)], time.time_ns())
     journal.close()
@@ -203,7 +203,7 @@ def take_snapshots(directory: Path, open_orders: int, tail: int, repeats: int) -
     store = SnapshotStore(disk, kept=1)
     journal = Journal.open(disk, STREAM, encode([workload.INSTRUMENT]), SEGMENT_BYTES, "never")
     engine = Engine([workload.INSTRUMENT])
-    sequencer = Sequencer(engine, journal, EventHistory(0))
+    sequencer = Sequencer(engine, journal, EventResendBuffer(0))
     writer = SnapshotProcess(directory)
     waiting = resting(open_orders)
     while batch := list(islice(waiting, BATCH)):

@@ -257,13 +257,16 @@ def compare(turns: Turns, due_ns: Sequence[int], latency_ns: Sequence[int]) -> C
 
 def matcher_state(exchange: Exchange) -> matcher_queries.Books:
     """The matcher's own books as they stand."""
-    with zmq.Context() as context, sockets.sync_dealer(context, exchange.sync) as asker:
+    with (
+        zmq.Context() as context,
+        sockets.matcher_queries_dealer(context, exchange.queries) as asker,
+    ):
         if not asker.poll(5_000, zmq.POLLOUT):
             raise TimeoutError("the matcher cannot be reached")
         asker.send(codec.encode(matcher_queries.BooksRequest(1)))
         if not asker.poll(30_000):
             raise TimeoutError("the matcher does not tell its books")
-        reply = codec.decode_sync_reply(asker.recv())
+        reply = codec.decode_matcher_reply(asker.recv())
     assert isinstance(reply, matcher_queries.Books), reply
     return reply
 

@@ -194,7 +194,7 @@ class Gateway:
             MatcherLink(desk, shard.gateway_id, first_of(epoch), shard.shard),
             sockets.commands_push(self._context, shard.matcher_commands),
             sockets.events_sub(self._context, shard.matcher_events),
-            sockets.sync_dealer(self._context, shard.matcher_sync),
+            sockets.matcher_queries_dealer(self._context, shard.matcher_sync),
             self._clock,
             answer_times,
         )

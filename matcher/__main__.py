@@ -22,7 +22,7 @@ from crossbook.matcher.recovery.recovery import recover
 from crossbook.matcher.recovery.snapshot_process import SnapshotProcess
 from crossbook.matcher.recovery.snapshot_store import SnapshotStore
 from crossbook.matcher.recovery.snapshotter import Snapshotter
-from crossbook.matcher.resend_buffer import EventHistory
+from crossbook.matcher.resend_buffer import EventResendBuffer
 from crossbook.matcher.sequencer import Sequencer
 from crossbook.matcher.service import Batches, MatcherService
 from crossbook.matcher.timekeeper import Timekeeper
@@ -31,7 +31,7 @@ from crossbook.matcher.timekeeper import Timekeeper
 def build(settings: Settings, context: Any, disk: FileDisk) -> MatcherService:
     """Recover the state and put the matcher together; raises `CrossbookError`."""
     clock = SystemClock()
-    history = EventHistory(settings.event_history_mb * 1024 * 1024)
+    resend_buffer = EventResendBuffer(settings.event_history_mb * 1024 * 1024)
     recovered = recover(
         disk,
         settings.own_instruments(),
@@ -39,7 +39,7 @@ def build(settings: Settings, context: Any, disk: FileDisk) -> MatcherService:
         settings.journal_segment_mb * 1024 * 1024,
         settings.journal_sync,
         settings.snapshots_kept,
-        lambda record: history.append(record.first_seq, record.last_seq, record.events),
+        lambda record: resend_buffer.append(record.first_seq, record.last_seq, record.events),
         settings.rules(),
         settings.shard,
     )
@@ -55,7 +55,7 @@ def build(settings: Settings, context: Any, disk: FileDisk) -> MatcherService:
         snapshot_seq=recovered.snapshot_seq,
         replayed=recovered.replayed,
     )
-    sequencer = Sequencer(engine, journal, history)
+    sequencer = Sequencer(engine, journal, resend_buffer)
     timekeeper = Timekeeper(
         clock,
         journal.last_time_ns,
@@ -77,13 +77,15 @@ def build(settings: Settings, context: Any, disk: FileDisk) -> MatcherService:
         snapshotter,
         sockets.commands_pull(context, settings.matcher_commands),
         sockets.events_pub(context, settings.matcher_events),
-        sockets.sync_router(context, settings.matcher_sync),
+        sockets.matcher_queries_router(context, settings.matcher_sync),
         sockets.admin_router(context, settings.matcher_admin),
         clock,
         timekeeper,
         settings.heartbeat_ms,
         batches,
-        MatcherMetrics(sequencer, journal, history, snapshotter, disk, timekeeper, batches).text,
+        MatcherMetrics(
+            sequencer, journal, resend_buffer, snapshotter, disk, timekeeper, batches
+        ).text,
         settings.journal_sync_interval_ms if settings.journal_sync == "interval" else 0,
     )
 

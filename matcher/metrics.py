@@ -11,7 +11,7 @@ from crossbook.matcher.build import BUILD
 from crossbook.matcher.journal.disk import FileDisk
 from crossbook.matcher.journal.journal import Journal
 from crossbook.matcher.recovery.snapshotter import Snapshotter
-from crossbook.matcher.resend_buffer import EventHistory
+from crossbook.matcher.resend_buffer import EventResendBuffer
 from crossbook.matcher.sequencer import Sequencer
 from crossbook.matcher.timekeeper import Timekeeper
 
@@ -31,7 +31,7 @@ class MatcherMetrics(Exposition):
         self,
         sequencer: Sequencer,
         journal: Journal,
-        history: EventHistory,
+        resend_buffer: EventResendBuffer,
         snapshotter: Snapshotter,
         disk: FileDisk,
         timekeeper: Timekeeper,
@@ -40,7 +40,7 @@ class MatcherMetrics(Exposition):
         super().__init__("matcher")
         self._sequencer = sequencer
         self._journal = journal
-        self._history = history
+        self._resend_buffer = resend_buffer
         self._snapshotter = snapshotter
         self._disk = disk
         self._timekeeper = timekeeper
@@ -72,11 +72,11 @@ class MatcherMetrics(Exposition):
         yield self.gauge("clock_ahead_seconds", ahead, (keeper.clock_ns - time_ns) / 1e9)
 
     def _kept(self) -> Iterator[Metric]:
-        journal, history, snapshotter = self._journal, self._history, self._snapshotter
+        journal, resend_buffer, snapshotter = self._journal, self._resend_buffer, self._snapshotter
         yield self.gauge("journal_segments", "Files of the journal", len(journal.segment_names))
         yield self.gauge("journal_bytes", "Bytes written in them", journal.used_bytes)
         yield self.gauge("journal_first_sequence", "First command held", journal.first_seq)
-        yield self.gauge("history_bytes", "Events held in memory for resends", history.size)
+        yield self.gauge("history_bytes", "Events held in memory for resends", resend_buffer.size)
         yield self.gauge("disk_free_bytes", "Room left in DATA_DIR", self._disk.free_bytes())
         yield self.counter("snapshots", "Snapshots written", snapshotter.written)
         yield self.counter("snapshot_failures", "Snapshots that failed", snapshotter.failed)

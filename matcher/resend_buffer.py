@@ -3,13 +3,13 @@
 from bisect import bisect_right
 
 
-class EventHistory:
+class EventResendBuffer:
     """Encoded event batches in sequence order, bounded by their total size.
 
-    >>> history = EventHistory(max_bytes=10)
-    >>> history.append(1, 3, b"first")
-    >>> history.append(4, 4, b"second")
-    >>> history.first_seq, history.since(4, 100)
+    >>> resend_buffer = EventResendBuffer(max_bytes=10)
+    >>> resend_buffer.append(1, 3, b"first")
+    >>> resend_buffer.append(4, 4, b"second")
+    >>> resend_buffer.first_seq, resend_buffer.since(4, 100)
     (4, [b'second'])
     """
 

@@ -24,20 +24,20 @@ from crossbook.common.messages.matcher_queries import (
     BooksRequest,
     GatewayRequest,
     GatewayState,
+    MatcherQuery,
+    MatcherReply,
     Orders,
     OrdersRequest,
     Resend,
     ResendRequest,
     ResendTooOld,
-    SyncReply,
-    SyncRequest,
 )
 from crossbook.common.types import MAX_INT
 from crossbook.matcher.engine import queries
 from crossbook.matcher.engine.engine import Engine
 from crossbook.matcher.journal.record import Record
 from crossbook.matcher.journal.segment import Header
-from crossbook.matcher.resend_buffer import EventHistory
+from crossbook.matcher.resend_buffer import EventResendBuffer
 
 RESEND_BYTES = 4 * 1024 * 1024
 """Most bytes of event batches in one resend answer."""
@@ -107,10 +107,12 @@ class Sequencer:
     or not found.
     """
 
-    def __init__(self, engine: Engine, journal: RecordLog, history: EventHistory) -> None:
+    def __init__(
+        self, engine: Engine, journal: RecordLog, resend_buffer: EventResendBuffer
+    ) -> None:
         self._engine = engine
         self._journal = journal
-        self._history = history
+        self._resend_buffer = resend_buffer
         self._time_ns = journal.last_time_ns
         self.stream = journal.stream
         self.malformed = 0
@@ -145,7 +147,7 @@ class Sequencer:
             return None
         first_seq, last_seq = applied.first_seq, applied.last_seq
         self._journal.append(Record(first_seq, last_seq, time_ns, payloads, encoded))
-        self._history.append(first_seq, last_seq, encoded)
+        self._resend_buffer.append(first_seq, last_seq, encoded)
         return encoded
 
     def is_due(self, now_ns: int) -> bool:
@@ -179,7 +181,7 @@ class Sequencer:
         seq = self._engine.seq
         return encode(EventBatch(self.stream, seq + 1, seq, max(self._time_ns, now_ns), []))
 
-    def answer(self, request: SyncRequest) -> SyncReply:
+    def answer(self, request: MatcherQuery) -> MatcherReply:
         """Answer a gateway's or publisher's request from memory."""
         if isinstance(request, ResendRequest):
             return self._resend(request)
@@ -202,7 +204,7 @@ class Sequencer:
 
     def _resend(self, request: ResendRequest) -> Resend | ResendTooOld:
         if request.stream == self.stream:
-            batches, place = self._history.since(request.from_seq, RESEND_BYTES), "memory"
+            batches, place = self._resend_buffer.since(request.from_seq, RESEND_BYTES), "memory"
             if batches is None:
                 batches, place = self._journaled(request.from_seq), "journal"
             if batches:

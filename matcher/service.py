@@ -21,7 +21,7 @@ from crossbook.common.messages.admin import (
 )
 from crossbook.common.messages.codec import (
     decode_admin_request,
-    decode_sync_request,
+    decode_matcher_query,
     decoded,
     encode,
 )
@@ -69,7 +69,7 @@ class MatcherService:
         snapshotter: Snapshotter,
         commands: "zmq.Socket[bytes]",
         events: "zmq.Socket[bytes]",
-        sync: "zmq.Socket[bytes]",
+        queries: "zmq.Socket[bytes]",
         admin: "zmq.Socket[bytes]",
         clock: Clock,
         timekeeper: Timekeeper,
@@ -83,7 +83,7 @@ class MatcherService:
         self._snapshotter = snapshotter
         self._commands = commands
         self._events = events
-        self._sync = sync
+        self._queries = queries
         self._admin = admin
         self._clock = clock
         self._timekeeper = timekeeper
@@ -108,7 +108,7 @@ class MatcherService:
         commands, clock = self._commands, self._clock
         poller = zmq.Poller()
         poller.register(commands, zmq.POLLIN)
-        poller.register(self._sync, zmq.POLLIN)
+        poller.register(self._queries, zmq.POLLIN)
         poller.register(self._admin, zmq.POLLIN)
         heartbeat_at = sync_at = clock.monotonic_ns()
         while not self._stopping:
@@ -128,8 +128,8 @@ class MatcherService:
             for waiting, _ in poller.poll(max(0, (wake_at - now_ns) // 1_000_000 + 1)):
                 if waiting is commands:
                     self._take_commands()
-                elif waiting is self._sync:
-                    self._take_sync_requests()
+                elif waiting is self._queries:
+                    self._answer_queries()
                 else:
                     self._take_acts()
             self._snapshotter.tick()
@@ -213,21 +213,21 @@ class MatcherService:
         if self._sequencer.malformed != malformed:
             logger().warning("malformed_commands", total=self._sequencer.malformed)
 
-    def _take_sync_requests(self) -> None:
+    def _answer_queries(self) -> None:
         """Answer a few requests; more wait for the next round, behind waiting commands."""
         for _ in range(4):
             try:
-                frames = self._sync.recv_multipart(zmq.NOBLOCK)
+                frames = self._queries.recv_multipart(zmq.NOBLOCK)
             except zmq.Again:
                 return
             try:
-                request: Any = decoded(decode_sync_request, frames[-1])
+                request: Any = decoded(decode_matcher_query, frames[-1])
             except CodecError as error:
                 logger().warning("malformed_sync_request", reason=str(error))
                 continue
             try:
                 reply = encode(self._answer(request))
-                self._sync.send_multipart([*frames[:-1], reply], zmq.NOBLOCK)
+                self._queries.send_multipart([*frames[:-1], reply], zmq.NOBLOCK)
             except zmq.ZMQError as error:
                 logger().warning("sync_reply_lost", reason=str(error))
 

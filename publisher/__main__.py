@@ -38,7 +38,7 @@ def main() -> None:
             replica,
             desk,
             sockets.events_sub(context, settings.matcher_events),
-            sockets.sync_dealer(context, settings.matcher_sync),
+            sockets.matcher_queries_dealer(context, settings.matcher_sync),
             sockets.history_dealer(context, settings.recorder_history),
             public,
             sockets.snapshots_router(context, settings.publisher_snapshots),

@@ -31,9 +31,9 @@ from crossbook.common.messages.feed import HEARTBEAT_TOPIC, Heartbeat
 from crossbook.common.messages.matcher_queries import Books
 from crossbook.common.types import OrderType, TimeInForce
 from crossbook.publisher.market import Entering, Market
-from crossbook.publisher.resend_buffer import Frames, Topic
+from crossbook.publisher.resend_buffer import FeedResendBuffer, Frames
 
-HISTORY_BYTES_MAX: Final = 16 * 1024 * 1024
+RESEND_BYTES_MAX: Final = 16 * 1024 * 1024
 """Most payload bytes held of one topic, whatever their number."""
 
 CHANGED_NS: Final = 250_000_000
@@ -58,26 +58,26 @@ class Feed:
     Topics are numbered from `base`, which must be above every number an earlier publisher used.
 
     >>> from crossbook.common.instruments import example
-    >>> feed = Feed([example()], base=0, history_count=100)
+    >>> feed = Feed([example()], base=0, resend_count=100)
     >>> feed.apply(EventBatch(7, 1, 1, 0, [OrderAccepted(1, 0, 0, 9, 1, 1, 1, 1, 500, 3)]))
     >>> [(topic, number[-1]) for topic, number, payload in feed.publish()]
     [(b'l3.BTC-USDT|', 1), (b'l2.BTC-USDT|', 1), (b'bbo.BTC-USDT|', 1)]
     """
 
-    def __init__(self, instruments: Iterable[Instrument], base: int, history_count: int) -> None:
+    def __init__(self, instruments: Iterable[Instrument], base: int, resend_count: int) -> None:
         self.seq = 0
         self.time_ns = 0
         self.stream = 0
         self.loads = 0
         self._base = base
-        self._history_count = history_count
+        self._resend_count = resend_count
         self.markets = {
-            instrument.id: Market(instrument, base, history_count, HISTORY_BYTES_MAX)
+            instrument.id: Market(instrument, base, resend_count, RESEND_BYTES_MAX)
             for instrument in instruments
         }
         self.by_symbol = {market.symbol: market for market in self.markets.values()}
-        self._heartbeat = Topic(HEARTBEAT_TOPIC, base, history_count, HISTORY_BYTES_MAX)
-        self.topics: dict[str, Topic] = {
+        self._heartbeat = FeedResendBuffer(HEARTBEAT_TOPIC, base, resend_count, RESEND_BYTES_MAX)
+        self.topics: dict[str, FeedResendBuffer] = {
             topic.name: topic for market in self.markets.values() for topic in market.topics
         }
         self._told_ns = self._quiet_ns = 0
@@ -194,7 +194,7 @@ class Feed:
     def _add(self, instrument: Instrument) -> None:
         """Another instrument is traded; nothing happens for one that is known."""
         if instrument.id not in self.markets:
-            market = Market(instrument, self._base, self._history_count, HISTORY_BYTES_MAX)
+            market = Market(instrument, self._base, self._resend_count, RESEND_BYTES_MAX)
             self.markets[instrument.id] = self.by_symbol[instrument.symbol] = market
             self.topics.update({topic.name: topic for topic in market.topics})
 

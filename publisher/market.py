@@ -35,7 +35,7 @@ from crossbook.common.messages.matcher_queries import BookState
 from crossbook.common.types import Side
 from crossbook.publisher.depth import DepthSide
 from crossbook.publisher.market_state import StateTopic, Volumes
-from crossbook.publisher.resend_buffer import Frames, Topic
+from crossbook.publisher.resend_buffer import FeedResendBuffer, Frames
 from crossbook.publisher.statistics import Quote, Statistics
 
 _BUY: Final = int(Side.BUY)
@@ -54,7 +54,7 @@ class Market:
     """
 
     def __init__(
-        self, instrument: Instrument, base: int, history_count: int, history_bytes: int
+        self, instrument: Instrument, base: int, resend_count: int, resend_bytes: int
     ) -> None:
         self.instrument = instrument
         self.symbol = symbol = instrument.symbol
@@ -62,11 +62,11 @@ class Market:
         self.last_price_ticks = 0
         self._checksum = BookChecksum(instrument)
         self._trade, self._bbo, self._l2, self._l3 = books = tuple(
-            Topic(topic(channel, symbol), base, history_count, history_bytes)
+            FeedResendBuffer(topic(channel, symbol), base, resend_count, resend_bytes)
             for channel in ("trade", "bbo", "l2", "l3")
         )
-        self.statistics = Statistics(instrument, base, history_count, history_bytes)
-        self.state = StateTopic(symbol, self.volumes, base, history_count, history_bytes)
+        self.statistics = Statistics(instrument, base, resend_count, resend_bytes)
+        self.state = StateTopic(symbol, self.volumes, base, resend_count, resend_bytes)
         self.topics = (*books, *self.statistics.topics, self.state.topic)
         self.bids = DepthSide(1)
         self.asks = DepthSide(-1)

@@ -15,7 +15,7 @@ from crossbook.common.messages.events import AuctionUncrossed, InstrumentStateCh
 from crossbook.common.messages.feed import MarketState, topic
 from crossbook.common.messages.matcher_queries import BookState
 from crossbook.common.types import InstrumentState, Side
-from crossbook.publisher.resend_buffer import Frames, Topic
+from crossbook.publisher.resend_buffer import FeedResendBuffer, Frames
 
 _AUCTION: Final = int(InstrumentState.AUCTION)
 _OPEN: Final = int(InstrumentState.OPEN)
@@ -38,7 +38,7 @@ class StateTopic:
         self, symbol: str, volumes: Callable[[], Volumes], base: int, count: int, size: int
     ) -> None:
         self.symbol = symbol
-        self.topic = Topic(topic("state", symbol), base, count, size)
+        self.topic = FeedResendBuffer(topic("state", symbol), base, count, size)
         self.state = _OPEN
         self.until_ns = 0
         self.is_known = False

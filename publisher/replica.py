@@ -9,17 +9,17 @@ from enum import Enum
 from typing import Final
 
 from crossbook.common.errors import StreamError
-from crossbook.common.following.event_stream import AskAgain, StreamFollower
+from crossbook.common.following.event_follower import AskAgain, EventFollower
 from crossbook.common.messages.codec import decode_events
 from crossbook.common.messages.events import EventBatch
 from crossbook.common.messages.matcher_queries import (
     Books,
     BooksRequest,
+    MatcherQuery,
+    MatcherReply,
     Resend,
     ResendRequest,
     ResendTooOld,
-    SyncReply,
-    SyncRequest,
 )
 from crossbook.publisher.feed import Feed
 
@@ -52,7 +52,7 @@ class Replica:
         self.fault = ""
         self.gaps = 0
         self.losses = {why.value: 0 for why in Lost}
-        self._follower = StreamFollower(from_start=True)
+        self._follower = EventFollower(from_start=True)
         self._ask = AskAgain(RESEND_AGAIN_NS)
         self._ask_books = AskAgain(BOOKS_AGAIN_NS)
         self._request_id = 0
@@ -78,7 +78,7 @@ class Replica:
         elif follower.other_stream and self.lost is None:
             self._lose(Lost.MATCHER_RESTARTED)
 
-    def take_reply(self, reply: SyncReply) -> None:
+    def take_reply(self, reply: MatcherReply) -> None:
         """Apply the matcher's answer to a request of ours."""
         if isinstance(reply, Books):
             self._take_books(reply)
@@ -91,7 +91,7 @@ class Replica:
             if waiting and reply.request_id == self._request_id:
                 self._lose(Lost.RESEND_TOO_OLD)
 
-    def wanted(self, now_ns: int) -> SyncRequest | None:
+    def wanted(self, now_ns: int) -> MatcherQuery | None:
         """What to ask the matcher for now, if anything; it then counts as asked."""
         if self.lost is not None:
             if self._ask_books.due((), now_ns):
@@ -124,7 +124,7 @@ class Replica:
         except StreamError as error:
             self.fault = str(error)
             # What is held is given up with the position; a gap will show and be asked for.
-            self._follower = StreamFollower(from_start=True)
+            self._follower = EventFollower(from_start=True)
             self._lose(Lost.STREAM_BROKEN)
 
     def _lose(self, why: Lost) -> None:

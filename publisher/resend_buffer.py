@@ -7,13 +7,13 @@ Frames = tuple[bytes, bytes, bytes]
 """A feed message as sent: topic, its sequence number, payload."""
 
 
-class Topic:
+class FeedResendBuffer:
     """One topic of the feed: its numbering, and a bounded ring of its latest payloads.
 
     `base` is the number before the first message. Both limits drop the oldest payloads; the
     latest one is always held.
 
-    >>> topic = Topic("l2.BTC-USDT|", base=100, count_max=2, bytes_max=1_000)
+    >>> topic = FeedResendBuffer("l2.BTC-USDT|", base=100, count_max=2, bytes_max=1_000)
     >>> [topic.append(payload)[1][-1] for payload in (b"a", b"b", b"c")]
     [101, 102, 103]
     >>> topic.first_seq, topic.last_seq, topic.since(102, 103, 1_000)

@@ -13,7 +13,7 @@ from crossbook.common.errors import BAD_BYTES
 from crossbook.common.messages.codec import (
     decode_events,
     decode_history_answer,
-    decode_sync_reply,
+    decode_matcher_reply,
     encode,
 )
 from crossbook.common.process.clock import Clock
@@ -67,7 +67,7 @@ class PublisherService:
         replica: Replica,
         desk: SnapshotDesk,
         events: "zmq.Socket[bytes]",
-        sync: "zmq.Socket[bytes]",
+        queries: "zmq.Socket[bytes]",
         history: "zmq.Socket[bytes]",
         public: "zmq.Socket[bytes]",
         requests: "zmq.Socket[bytes]",
@@ -81,7 +81,7 @@ class PublisherService:
         self._desk = desk
         self._events = events
         self._past = Past(replica.feed)
-        self._sync = sync
+        self._queries = queries
         self._history = history
         self._public = public
         self._requests = requests
@@ -101,7 +101,7 @@ class PublisherService:
         """Serve until `stop`. Everything applied has been published when it returns."""
         clock, replica = self._clock, self._replica
         poller = zmq.Poller()
-        for socket in (self._events, self._sync, self._history, self._requests):
+        for socket in (self._events, self._queries, self._history, self._requests):
             poller.register(socket, zmq.POLLIN)
         heartbeat_at = clock.monotonic_ns()
         while not self._stopping:
@@ -109,7 +109,7 @@ class PublisherService:
             ready = {waiting for waiting, _ in poller.poll(max(0, min(wait_ms, SLEEP_MS)))}
             if self._events in ready:
                 self._take_events()
-            if self._sync in ready:
+            if self._queries in ready:
                 self._take_replies()
             if ready:
                 self._publish()
@@ -154,10 +154,10 @@ class PublisherService:
 
     def _take_replies(self) -> None:
         """Apply one of the matcher's answers; more may follow next round."""
-        for payload in drained(self._sync, 1):
+        for payload in drained(self._queries, 1):
             self._heard_ns = self._clock.monotonic_ns()
             try:
-                self._replica.take_reply(decode_sync_reply(payload))
+                self._replica.take_reply(decode_matcher_reply(payload))
             except BAD_BYTES as error:
                 logger().error("malformed_sync_reply", reason=str(error))
 
@@ -187,7 +187,7 @@ class PublisherService:
         wanted = self._replica.wanted(now_ns)
         if wanted is not None:
             try:
-                self._sync.send(encode(wanted), zmq.NOBLOCK)
+                self._queries.send(encode(wanted), zmq.NOBLOCK)
             except zmq.Again:
                 self._replica.not_asked()
 

@@ -13,7 +13,7 @@ from crossbook.common.instruments import Instrument
 from crossbook.common.messages.codec import encode
 from crossbook.common.messages.feed import Candles, Ticker, Trade, topic
 from crossbook.common.messages.history_queries import Candle, MarketRecord
-from crossbook.publisher.resend_buffer import Frames, Topic
+from crossbook.publisher.resend_buffer import FeedResendBuffer, Frames
 from crossbook.publisher.ticker import RollingDay
 
 HELD_MAX: Final = 100_000
@@ -36,13 +36,13 @@ class Statistics:
     """
 
     def __init__(
-        self, instrument: Instrument, base: int, history_count: int, history_bytes: int
+        self, instrument: Instrument, base: int, resend_count: int, resend_bytes: int
     ) -> None:
         self.symbol = symbol = instrument.symbol
         self.known = False
         self.whole = False
         self._candle, self._ticker = self.topics = tuple(
-            Topic(topic(channel, symbol), base, history_count, history_bytes)
+            FeedResendBuffer(topic(channel, symbol), base, resend_count, resend_bytes)
             for channel in ("candle", "ticker")
         )
         self._notional = instrument.notional_per_tick_lot

@@ -49,7 +49,7 @@ def build(
         Retention(engine, ids, settings.history_days),
         instruments,
         sockets.events_sub(context, settings.matcher_events),
-        sockets.sync_dealer(context, settings.matcher_sync),
+        sockets.matcher_queries_dealer(context, settings.matcher_sync),
         clock,
     )
     questions = sockets.history_router(context, settings.recorder_history)

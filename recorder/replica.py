@@ -9,10 +9,15 @@ from collections.abc import Sequence
 from typing import Final
 
 from crossbook.common.errors import CrossbookError
-from crossbook.common.following.event_stream import AskAgain, StreamFollower
+from crossbook.common.following.event_follower import AskAgain, EventFollower
 from crossbook.common.messages.codec import decode_events
 from crossbook.common.messages.events import EventBatch
-from crossbook.common.messages.matcher_queries import Resend, ResendRequest, ResendTooOld, SyncReply
+from crossbook.common.messages.matcher_queries import (
+    MatcherReply,
+    Resend,
+    ResendRequest,
+    ResendTooOld,
+)
 from crossbook.recorder.digest import Position
 
 RESEND_AGAIN_NS: Final = 1_000_000_000
@@ -41,7 +46,7 @@ class Replica:
     def __init__(self, position: Position) -> None:
         self.proven = False
         self.gaps = 0
-        self._follower = StreamFollower(from_start=True)
+        self._follower = EventFollower(from_start=True)
         self._stream = position.stream
         self._seq = position.seq
         self._time_ns = position.time_ns
@@ -76,7 +81,7 @@ class Replica:
             ready = follower.reset(self._stream, 0)
         return self._noted(ready)
 
-    def take_reply(self, reply: SyncReply) -> Sequence[EventBatch]:
+    def take_reply(self, reply: MatcherReply) -> Sequence[EventBatch]:
         """What is to be recorded now that the matcher has answered."""
         if isinstance(reply, Resend) and reply.stream == self._stream:
             return self._take_resend(reply)

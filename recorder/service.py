@@ -14,9 +14,9 @@ from msgspec import Struct, field
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from crossbook.common.errors import BAD_BYTES
-from crossbook.common.following.event_stream import AskAgain
+from crossbook.common.following.event_follower import AskAgain
 from crossbook.common.instruments import Instrument
-from crossbook.common.messages.codec import decode_events, decode_sync_reply, encode
+from crossbook.common.messages.codec import decode_events, decode_matcher_reply, encode
 from crossbook.common.messages.events import EventBatch
 from crossbook.common.messages.history_queries import HistoryAnswer, HistoryQuestion, HistoryReject
 from crossbook.common.messages.matcher_queries import GatewayRequest, GatewayState
@@ -93,7 +93,7 @@ class RecorderService:
         retention: Retention,
         instruments: Iterable[Instrument],
         events: "zmq.Socket[bytes]",
-        sync: "zmq.Socket[bytes]",
+        queries: "zmq.Socket[bytes]",
         clock: Clock,
     ) -> None:
         self.seq = 0
@@ -102,7 +102,7 @@ class RecorderService:
         self._retention = retention
         self._instruments = list(instruments)
         self._events = events
-        self._sync = sync
+        self._queries = queries
         self._clock = clock
         self._replica: Replica | None = None
         self._digest: Digest | None = None
@@ -113,7 +113,7 @@ class RecorderService:
         self._stopping = threading.Event()
         self._any = zmq.Poller()
         self._any.register(events, zmq.POLLIN)
-        self._any.register(sync, zmq.POLLIN)
+        self._any.register(queries, zmq.POLLIN)
 
     def stop(self) -> None:
         """Leave the loop after the round in hand, within `SLEEP_MS`."""
@@ -133,7 +133,7 @@ class RecorderService:
                 if not self._knows_instruments:
                     self._ask_instruments()
                 ready = self._wait()
-                if self._sync in ready:
+                if self._queries in ready:
                     self._take_replies()
                 if not self._knows_instruments:
                     continue
@@ -153,10 +153,10 @@ class RecorderService:
         """The sockets that have something, once it is time to look. An answer of the matcher is
         waited for, so it ends the gathering."""
         if not self._knows_instruments:
-            return {self._sync} if self._sync.poll(SLEEP_MS) else set()
+            return {self._queries} if self._queries.poll(SLEEP_MS) else set()
         since_ns = self._clock.monotonic_ns() - self._written_ns
         if since_ns < GATHER_NS:
-            self._sync.poll((GATHER_NS - since_ns) // 1_000_000)
+            self._queries.poll((GATHER_NS - since_ns) // 1_000_000)
         return {waiting for waiting, _ in self._any.poll(SLEEP_MS)}
 
     def _load(self) -> None:
@@ -187,9 +187,9 @@ class RecorderService:
         """Record one of the matcher's answers. What is missing behind it is asked for first, so
         that the matcher reads while we write."""
         assert self._replica is not None
-        for payload in drained(self._sync, 1):
+        for payload in drained(self._queries, 1):
             try:
-                reply = decode_sync_reply(payload)
+                reply = decode_matcher_reply(payload)
             except BAD_BYTES as error:
                 logger().error("malformed_sync_reply", reason=str(error))
                 continue
@@ -222,7 +222,7 @@ class RecorderService:
         """Ask the matcher what it trades; events wait until it has said so."""
         if self._ask_again.due((), self._clock.monotonic_ns()):
             try:
-                self._sync.send(encode(GatewayRequest(0, 0)), zmq.NOBLOCK)
+                self._queries.send(encode(GatewayRequest(0, 0)), zmq.NOBLOCK)
             except zmq.Again:
                 self._ask_again.forget()
 
@@ -234,7 +234,7 @@ class RecorderService:
         self.written.held = self._replica.held
         if wanted is not None:
             try:
-                self._sync.send(encode(wanted), zmq.NOBLOCK)
+                self._queries.send(encode(wanted), zmq.NOBLOCK)
             except zmq.Again:
                 self._replica.not_asked()
 

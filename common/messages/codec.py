@@ -44,7 +44,7 @@ def encode(message: Any) -> bytes:
     decoders of messages with sums turn it back. O(size); a message with such a sum costs a copy.
     Raises `OverflowError` for a request, where text would mean another number.
 
-    >>> decode_sync_request(encode(matcher_queries.BooksRequest(7))).request_id
+    >>> decode_matcher_query(encode(matcher_queries.BooksRequest(7))).request_id
     7
     """
     try:
@@ -72,10 +72,10 @@ def _in_text(value: Any) -> Any:
 # Messages that may hold sums are read with `strict=False`: decimal text is an integer there too.
 decode_commands = msgspec.msgpack.Decoder(list[commands.Command]).decode
 decode_events = msgspec.msgpack.Decoder(events.EventBatch, strict=False).decode
-decode_sync_request = msgspec.msgpack.Decoder(
-    matcher_queries.SyncRequest | process_metrics.MetricsRequest
+decode_matcher_query = msgspec.msgpack.Decoder(
+    matcher_queries.MatcherQuery | process_metrics.MetricsRequest
 ).decode
-decode_sync_reply = msgspec.msgpack.Decoder(matcher_queries.SyncReply, strict=False).decode
+decode_matcher_reply = msgspec.msgpack.Decoder(matcher_queries.MatcherReply, strict=False).decode
 decode_admin_request = msgspec.msgpack.Decoder(admin.AdminRequest).decode
 decode_admin_reply = msgspec.msgpack.Decoder(admin.AdminReply, strict=False).decode
 decode_replies = msgspec.msgpack.Decoder(list[entry.Reply], strict=False).decode

@@ -31,9 +31,9 @@ def blame(
 ) -> Blame:
     """What msgspec's complaint `text` about `payload` is to be blamed on.
 
-    >>> from crossbook.common.messages.matcher_queries import SyncRequest
+    >>> from crossbook.common.messages.matcher_queries import MatcherQuery
     >>> payload = msgspec.msgpack.encode([2, "x"])
-    >>> blame(payload, "Expected `int`, got `str` - at `$[1]`", fields_by_tag(SyncRequest))
+    >>> blame(payload, "Expected `int`, got `str` - at `$[1]`", fields_by_tag(MatcherQuery))
     Blame(request_id=0, field='request_id')
     """
     head = head_of(payload)

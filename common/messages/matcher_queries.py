@@ -53,7 +53,7 @@ class BalancesRequest(Struct, array_like=True, tag=5, gc=False, frozen=True):
     account: int
 
 
-SyncRequest: TypeAlias = (
+MatcherQuery: TypeAlias = (
     ResendRequest | BooksRequest | OrdersRequest | GatewayRequest | BalancesRequest
 )
 
@@ -145,4 +145,4 @@ class AccountBalances(Struct, array_like=True, tag=106, gc=False, frozen=True):
     balances: list[Balance]
 
 
-SyncReply: TypeAlias = Resend | ResendTooOld | Books | Orders | GatewayState | AccountBalances
+MatcherReply: TypeAlias = Resend | ResendTooOld | Books | Orders | GatewayState | AccountBalances

@@ -155,14 +155,14 @@ def events_sub(context: Any, address: str) -> "zmq.Socket[bytes]":
     return _connect(made, address)
 
 
-def sync_router(context: Any, address: str) -> "zmq.Socket[bytes]":
+def matcher_queries_router(context: Any, address: str) -> "zmq.Socket[bytes]":
     """The matcher's internal request socket; binds."""
     return _bind(
         _socket(context, zmq.ROUTER, _INTERNAL, {zmq.ROUTER_MANDATORY: 1}), address, "MATCHER_SYNC"
     )
 
 
-def sync_dealer(context: Any, address: str) -> "zmq.Socket[bytes]":
+def matcher_queries_dealer(context: Any, address: str) -> "zmq.Socket[bytes]":
     """A replica's way to the matcher's request socket; connects."""
     return _connect(_socket(context, zmq.DEALER, _INTERNAL, {zmq.IMMEDIATE: 1}), address)
 

@@ -11,8 +11,8 @@ the matcher drops what it has applied and whatever does not come next.
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from crossbook.common.following.event_stream import AskAgain, StreamFollower
-from crossbook.common.messages.codec import decode_events, decode_sync_reply, encode
+from crossbook.common.following.event_follower import AskAgain, EventFollower
+from crossbook.common.messages.codec import decode_events, decode_matcher_reply, encode
 from crossbook.common.messages.events import EventBatch
 from crossbook.common.messages.matcher_queries import (
     AccountBalances,
@@ -72,7 +72,7 @@ class MatcherLink:
         self._has_other_shard = False
         self._gateway = gateway
         self._epoch = epoch_of(first_number) - 1
-        self._follower = StreamFollower(from_start=True)
+        self._follower = EventFollower(from_start=True)
         self._ask_gap = AskAgain(GAP_AGAIN_NS)
         self._ask_state = AskAgain(STATE_AGAIN_NS)
         self._state_id = 0
@@ -109,8 +109,8 @@ class MatcherLink:
         self._follow(decode_events(payload))
 
     def take_reply(self, payload: bytes, now_ns: int) -> None:
-        """Take one answer of the matcher; raises what `decode_sync_reply` raises."""
-        reply: Any = decode_sync_reply(payload)
+        """Take one answer of the matcher; raises what `decode_matcher_reply` raises."""
+        reply: Any = decode_matcher_reply(payload)
         if isinstance(reply, Orders | AccountBalances):
             self._desk.take_answer(reply)
         elif isinstance(reply, GatewayState):
@@ -139,7 +139,7 @@ class MatcherLink:
             self._again_is_due = True
             self._wants_state = True
 
-    def send(self, commands: Send, sync: Send, now_ns: int) -> None:
+    def send(self, commands: Send, queries: Send, now_ns: int) -> None:
         """Send what is due. New commands that are not taken get `BUSY`; the rest is tried again."""
         desk = self._desk
         new = desk.commands
@@ -152,12 +152,12 @@ class MatcherLink:
         if desk.questions:
             questions, desk.questions = desk.questions, []
             for question in questions:
-                if not sync(encode(question)):
+                if not queries(encode(question)):
                     desk.refuse_question(question, "the matcher cannot be reached now")
         if self._again_is_due:
             self._send_again(commands)
         if now_ns >= self._due_ns or desk.catch_ups.asking:
-            self._ask(sync, now_ns)
+            self._ask(queries, now_ns)
 
     def _send_again(self, commands: Send) -> None:
         """Send all in flight again, oldest first, as far as they are taken."""
@@ -175,24 +175,24 @@ class MatcherLink:
             # Nobody is there: no reason to wait longer once somebody is.
             self._wait_ns = RESEND_NS
 
-    def _ask(self, sync: Send, now_ns: int) -> None:
+    def _ask(self, queries: Send, now_ns: int) -> None:
         """Ask the matcher for what is missing, at most as often as an answer may take."""
         self._due_ns = now_ns + ASK_NS
         follower = self._follower
         if self._wants_state and self._ask_state.due((), now_ns):
             self._state_id += 1
             self._asked_at_seq = follower.seq
-            if not sync(encode(GatewayRequest(self._state_id, self._gateway))):
+            if not queries(encode(GatewayRequest(self._state_id, self._gateway))):
                 self._ask_state.forget()
         gap = follower.gap()
         if gap is not None and self._ask_gap.due(gap[:2], now_ns):
             self.gaps += 1
             self._note("event_gap", from_seq=gap[1], to_seq=gap[2])
-            if not sync(encode(ResendRequest(0, *gap))):
+            if not queries(encode(ResendRequest(0, *gap))):
                 self._ask_gap.forget()
         if self.following:
             for page in self._desk.catch_ups.wanted(follower.stream, now_ns):
-                sync(encode(page))
+                queries(encode(page))
 
     def _follow(self, batch: EventBatch) -> None:
         """Report what is in order now; what is missing comes due."""

@@ -33,16 +33,16 @@ class MatcherLine:
         link: MatcherLink,
         commands: "zmq.Socket[bytes]",
         events: "zmq.Socket[bytes]",
-        sync: "zmq.Socket[bytes]",
+        queries: "zmq.Socket[bytes]",
         clock: Clock,
         answer_times: Buckets,
     ) -> None:
         self.desk = desk
         self.link = link
-        self.takers = {events: self._take_events, sync: self._take_sync_replies}
+        self.takers = {events: self._take_events, queries: self._receive_replies}
         self._commands = commands
         self._events = events
-        self._sync = sync
+        self._queries = queries
         self._clock = clock
         self._answer_times = answer_times
         self._timed = self._timed_ns = 0
@@ -53,12 +53,12 @@ class MatcherLine:
         if desk.commands:
             reached("gateway.received")
             now_ns = self._clock.monotonic_ns()
-            link.send(self._send_commands, self._send_sync, now_ns)
+            link.send(self._send_commands, self._send_query, now_ns)
             reached("gateway.forwarded")
             if not self._timed and desk.number in desk.in_flight:
                 self._timed, self._timed_ns = desk.number, now_ns
         else:
-            link.send(self._send_commands, self._send_sync, self._clock.monotonic_ns())
+            link.send(self._send_commands, self._send_query, self._clock.monotonic_ns())
         if link.notices:
             self._log_notices()
 
@@ -75,9 +75,9 @@ class MatcherLine:
             return False
         return True
 
-    def _send_sync(self, frame: bytes) -> bool:
+    def _send_query(self, frame: bytes) -> bool:
         try:
-            self._sync.send(frame, _NOBLOCK)
+            self._queries.send(frame, _NOBLOCK)
         except zmq.Again:
             return False
         return True
@@ -95,8 +95,8 @@ class MatcherLine:
         if self.desk.outbox:
             reached("gateway.reported")
 
-    def _take_sync_replies(self) -> None:
-        for payload in drained(self._sync, DRAIN_MAX):
+    def _receive_replies(self) -> None:
+        for payload in drained(self._queries, DRAIN_MAX):
             try:
                 self.link.take_reply(payload, self._clock.monotonic_ns())
             except BAD_BYTES as error:

@@ -198,11 +198,11 @@ class World:
 
     def matcher_books(self) -> matcher_queries.Books:
         """The matcher's own books as they stand."""
-        with sockets.sync_dealer(self._context, self.exchange.sync) as asker:
+        with sockets.matcher_queries_dealer(self._context, self.exchange.queries) as asker:
             if asker.poll(5_000, zmq.POLLOUT):
                 asker.send(codec.encode(matcher_queries.BooksRequest(1)))
                 if asker.poll(5_000):
-                    reply = codec.decode_sync_reply(asker.recv())
+                    reply = codec.decode_matcher_reply(asker.recv())
                     assert isinstance(reply, matcher_queries.Books)
                     return reply
         raise self._failed(["the matcher does not tell its books"])

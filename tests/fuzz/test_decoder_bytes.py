@@ -37,8 +37,8 @@ def test_requests_and_rejects_account_for_every_frame() -> None:
     [
         codec.decode_commands,
         codec.decode_events,
-        codec.decode_sync_request,
-        codec.decode_sync_reply,
+        codec.decode_matcher_query,
+        codec.decode_matcher_reply,
         codec.decode_replies,
         codec.decode_feed,
         codec.decode_feed_request,

@@ -295,7 +295,7 @@ def test_the_matchers_internal_sockets_survive_garbage(attacked: Exchange) -> No
     chance = random.Random(SEED)
     with zmq.Context() as context, HonestTraders(attacked.orders) as honest:
         push = sockets.commands_push(context, attacked.addresses["MATCHER_COMMANDS"])
-        dealer = sockets.sync_dealer(context, attacked.sync)
+        dealer = sockets.matcher_queries_dealer(context, attacked.queries)
         assert push.poll(5_000, zmq.POLLOUT)
         assert dealer.poll(5_000, zmq.POLLOUT)
         for number in range(3_000):

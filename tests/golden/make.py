@@ -18,7 +18,7 @@ from crossbook.matcher.journal.segment import VERSION
 from crossbook.matcher.recovery.recovery import recover
 from crossbook.matcher.recovery.snapshot import state_hash
 from crossbook.matcher.recovery.snapshot_store import SnapshotStore
-from crossbook.matcher.resend_buffer import EventHistory
+from crossbook.matcher.resend_buffer import EventResendBuffer
 from crossbook.matcher.sequencer import Sequencer
 from tests.properties.generator import Generator
 from tests.properties.market import INSTRUMENTS, rules_of
@@ -38,7 +38,7 @@ def make(directory: Path) -> None:
     rules = rules_of(SEED)
     recovered = recover(disk, INSTRUMENTS, STREAM, SEGMENT_BYTES, "batch", 1, rules=rules)
     engine, journal = recovered.engine, recovered.journal
-    made = Sequencer(engine, journal, EventHistory(0))
+    made = Sequencer(engine, journal, EventResendBuffer(0))
     store = SnapshotStore(disk, 1)
     waiting: list[Command] = []
     for step, command, _ in Generator(SEED).steps(COMMANDS):

@@ -37,16 +37,16 @@ from crossbook.common.messages.matcher_queries import (
 from crossbook.common.types import InstrumentState, RejectReason
 from crossbook.matcher.engine.engine import Engine
 from crossbook.matcher.journal.journal import Journal, JournalFailed
-from crossbook.matcher.resend_buffer import EventHistory
+from crossbook.matcher.resend_buffer import EventResendBuffer
 from crossbook.matcher.sequencer import Sequencer
 from tests.simulation.fake_disk import FakeDisk
 
 STREAM = 77
 
 
-def sequencer(history_bytes: int = 1_000_000, disk: FakeDisk | None = None) -> Sequencer:
+def sequencer(resend_bytes: int = 1_000_000, disk: FakeDisk | None = None) -> Sequencer:
     journal = Journal.open(disk or FakeDisk(), STREAM, encode([example()]), 64 * 1024)
-    return Sequencer(Engine([example()]), journal, EventHistory(history_bytes))
+    return Sequencer(Engine([example()]), journal, EventResendBuffer(resend_bytes))
 
 
 def order(request: int, gateway: int = 1) -> NewOrder:
@@ -124,7 +124,7 @@ def test_resend_gives_the_very_bytes_that_were_sent() -> None:
 
 
 def test_what_memory_has_forgotten_is_resent_from_the_journal() -> None:
-    made = sequencer(history_bytes=200)
+    made = sequencer(resend_bytes=200)
     sent = [made.apply([payload(order(n))], n) for n in range(1, 20)]
     reply = made.answer(ResendRequest(3, STREAM, 1, 4))
     assert isinstance(reply, Resend)
@@ -150,7 +150,7 @@ def test_the_last_request_of_a_gateway_is_told() -> None:
 
 
 def test_resend_of_what_never_was_or_of_another_stream_is_too_old() -> None:
-    made = sequencer(history_bytes=200)
+    made = sequencer(resend_bytes=200)
     for n in range(1, 20):
         made.apply([payload(order(n))], n)
     for stream, seq in ((STREAM, 0), (STREAM + 1, 19), (STREAM, 20)):
@@ -179,7 +179,7 @@ def test_an_uncross_of_more_lots_than_msgpack_counts_is_told_and_journaled_exact
     )  # fmt: skip
     disk = FakeDisk()
     journal = Journal.open(disk, STREAM, encode([instrument]), 64 * 1024)
-    made = Sequencer(Engine([instrument]), journal, EventHistory(1))
+    made = Sequencer(Engine([instrument]), journal, EventResendBuffer(1))
     call = SetInstrumentState(0, 0, 0, 1, InstrumentState.AUCTION)
     orders = [NewOrder(1, n, 7 + n, 1, 1 + n % 2, 1, 1, 1, lots) for n in range(1, 12)]
     batch = made.apply([payload(call, *orders, Uncross(0, 0, 0, 1))], 9)
@@ -228,7 +228,7 @@ def test_one_answer_lists_a_thousand_orders_at_most(limit: int, found: int) -> N
 def test_one_resend_from_the_journal_is_bounded_and_holds_one_batch_at_least(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    made = sequencer(history_bytes=1)
+    made = sequencer(resend_bytes=1)
     sent = [made.apply([payload(order(n))], n) for n in range(1, 20)]
     assert sent[0] is not None
     for bound, count in ((1, 1), (3 * len(sent[0]) - 1, 2), (3 * len(sent[0]), 3)):
@@ -239,7 +239,7 @@ def test_one_resend_from_the_journal_is_bounded_and_holds_one_batch_at_least(
 
 
 def test_resends_are_counted_by_where_they_were_found() -> None:
-    made = sequencer(history_bytes=200)
+    made = sequencer(resend_bytes=200)
     for n in range(1, 20):
         made.apply([payload(order(n))], n)
     for seq in (19, 1, 2, 25):

@@ -18,7 +18,7 @@ from crossbook.matcher.journal.disk import Disk
 from crossbook.matcher.recovery.recovery import recover
 from crossbook.matcher.recovery.snapshot_store import SnapshotStore
 from crossbook.matcher.recovery.verify import verify
-from crossbook.matcher.resend_buffer import EventHistory
+from crossbook.matcher.resend_buffer import EventResendBuffer
 from crossbook.matcher.sequencer import Sequencer
 from tests.properties.generator import Generator
 from tests.properties.market import INSTRUMENTS
@@ -31,7 +31,7 @@ SHARD: Final = 2
 def start(disk: Disk, shard: int = SHARD) -> Sequencer:
     """A matcher of a shard on a disk."""
     found = recover(disk, INSTRUMENTS, 77, SEGMENT, "batch", 3, shard=shard)
-    return Sequencer(found.engine, found.journal, EventHistory(1_000))
+    return Sequencer(found.engine, found.journal, EventResendBuffer(1_000))
 
 
 def sell(coid: str) -> bytes:

@@ -38,7 +38,7 @@ class World:
     """A publisher that begins at command 40, after trade 4, beside a recorder."""
 
     def __init__(self) -> None:
-        self.feed = Feed([example()], base=0, history_count=100)
+        self.feed = Feed([example()], base=0, resend_count=100)
         self.past = Past(self.feed)
         self.recorder = PlainRecorder(NOTIONAL)
         self.maker_open = 1_000
@@ -221,7 +221,7 @@ def test_a_refusal_is_told_and_not_repeated_soon() -> None:
 def test_at_most_so_many_answers_are_waited_for_at_once() -> None:
     count = 2 * ASKED_MAX + 1
     instruments = [replace(example(), id=n, symbol=f"S{n}-X") for n in range(1, count)]
-    feed = Feed(instruments, base=0, history_count=100)
+    feed = Feed(instruments, base=0, resend_count=100)
     past = Past(feed)
     recorder = PlainRecorder(NOTIONAL)
     for n in range(1, count):
@@ -243,7 +243,7 @@ def test_at_most_so_many_answers_are_waited_for_at_once() -> None:
 
 def test_an_answer_counts_only_for_the_instrument_that_asked() -> None:
     instruments = [example(), replace(example(), id=2, symbol="ETH-USDT")]
-    feed = Feed(instruments, base=0, history_count=100)
+    feed = Feed(instruments, base=0, resend_count=100)
     past = Past(feed)
     books = [BookState(n, [], [], 4, 500) for n in (1, 2)]
     feed.load(Books(1, STREAM, BOOKS_SEQ, TIME_NS, books))

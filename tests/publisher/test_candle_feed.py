@@ -15,7 +15,7 @@ from crossbook.common.following.feed_topic import RETRY_NS
 from crossbook.common.messages.codec import (
     decode_events,
     decode_feed_reply,
-    decode_sync_reply,
+    decode_matcher_reply,
     encode,
 )
 from crossbook.common.messages.events import EventBatch, TradeExecuted
@@ -40,7 +40,7 @@ class Publisher:
     """One life of a publisher, with what it has asked the recorder and not yet heard."""
 
     def __init__(self, base: int) -> None:
-        self.feed = Feed(INSTRUMENTS, base, history_count=1_000)
+        self.feed = Feed(INSTRUMENTS, base, resend_count=1_000)
         self.replica = Replica(self.feed)
         self.past = Past(self.feed)
         self.desk = SnapshotDesk(self.replica)
@@ -104,7 +104,7 @@ class World:
         wanted = publisher.replica.wanted(self.now_ns)
         if wanted is not None:
             reply = encode(self.matcher.sequencer.answer(wanted))
-            publisher.replica.take_reply(decode_sync_reply(reply))
+            publisher.replica.take_reply(decode_matcher_reply(reply))
         frames = publisher.feed.publish()
         questions = publisher.past.wanted(self.now_ns)
         if questions and not self.recorder_is_there:

@@ -57,7 +57,7 @@ class Consumer:
 @pytest.mark.parametrize("seed", range(900, 912))
 def test_the_published_books_are_the_matchers(seed: int) -> None:
     engine = venue(Engine, rules_of(seed))
-    feed, consumer = Feed(INSTRUMENTS, base=0, history_count=100), Consumer()
+    feed, consumer = Feed(INSTRUMENTS, base=0, resend_count=100), Consumer()
     events: list[Event] = []
     first_seq = 1
     for command, time_ns in random_commands(seed, 1_500):
@@ -79,7 +79,7 @@ def test_the_published_books_are_the_matchers(seed: int) -> None:
 @pytest.mark.parametrize("seed", range(920, 924))
 def test_books_taken_from_a_snapshot_go_on_like_the_matchers(seed: int) -> None:
     engine = venue(Engine, rules_of(seed))
-    feed = Feed(INSTRUMENTS, base=0, history_count=100)
+    feed = Feed(INSTRUMENTS, base=0, resend_count=100)
     for command, time_ns in random_commands(seed, 1_500):
         before = engine.seq
         events = engine.apply(command, time_ns)
@@ -96,7 +96,7 @@ def test_books_taken_from_a_snapshot_go_on_like_the_matchers(seed: int) -> None:
 def test_an_instrument_added_later_has_topics_and_a_snapshot() -> None:
     engine = venue(Engine)
     added = encode(INSTRUMENTS[0])
-    feed = Feed(INSTRUMENTS[1:], base=0, history_count=100)
+    feed = Feed(INSTRUMENTS[1:], base=0, resend_count=100)
     assert "l2.BTC-USDT|" not in feed.topics
     feed.load(_books(engine))
     assert "l2.BTC-USDT|" in feed.topics

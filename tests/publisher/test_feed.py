@@ -40,7 +40,7 @@ class World:
     """A feed of BTC-USDT and the events of a matcher made by hand."""
 
     def __init__(self) -> None:
-        self.feed = Feed([example()], base=100, history_count=50)
+        self.feed = Feed([example()], base=100, resend_count=50)
 
     def apply(self, *events: Event, time_ns: int = 0) -> None:
         """Apply events as one batch."""

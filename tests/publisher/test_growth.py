@@ -32,7 +32,7 @@ def calls_in(work: Callable[[], object]) -> int:
 def rounds(instruments: int) -> int:
     """Calls of ten rounds, each with a trade in the one instrument of many that trades."""
     many = [replace(example(), id=n, symbol=f"A{n}-USDT") for n in range(1, instruments + 1)]
-    feed = Feed(many, base=0, history_count=100)
+    feed = Feed(many, base=0, resend_count=100)
     buy, sell = int(Side.BUY), int(Side.SELL)
 
     def one(seq: int) -> None:

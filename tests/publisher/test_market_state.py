@@ -41,7 +41,7 @@ class World:
     """A feed of BTC-USDT in which the clock goes by `CHANGED_NS` at each publishing."""
 
     def __init__(self) -> None:
-        self.feed = Feed([example()], base=0, history_count=50)
+        self.feed = Feed([example()], base=0, resend_count=50)
         self.now_ns = 0
 
     def apply(self, *events: Event) -> None:
@@ -184,7 +184,7 @@ def check(engine: Engine, feed: Feed, instrument: Instrument, where: str) -> Non
 
 @pytest.mark.parametrize("seed", [940, 941, 942, 943, 945, 946])
 def test_at_every_moment_the_indication_is_what_an_uncross_would_give(seed: int) -> None:
-    feed = Feed(INSTRUMENTS, base=0, history_count=100)
+    feed = Feed(INSTRUMENTS, base=0, resend_count=100)
     gathered = 0
     for engine, events, time_ns in engines(seed):
         if not time_ns % 97:
@@ -201,7 +201,7 @@ def test_at_every_moment_the_indication_is_what_an_uncross_would_give(seed: int)
 
 @pytest.mark.parametrize("seed", [950, 951, 953, 954, 955, 956])
 def test_what_was_published_last_before_an_uncross_is_what_it_gave(seed: int) -> None:
-    feed = Feed(INSTRUMENTS, base=0, history_count=100)
+    feed = Feed(INSTRUMENTS, base=0, resend_count=100)
     last: dict[str, MarketState] = {}
     now_ns = uncrossed = 0
     for engine, events, time_ns in engines(seed):
@@ -237,7 +237,7 @@ def test_without_short_accounts_the_next_uncross_gives_what_was_published_before
     seed: int,
 ) -> None:
     engine = venue(Engine, Rules())
-    feed = Feed(INSTRUMENTS, base=0, history_count=100)
+    feed = Feed(INSTRUMENTS, base=0, resend_count=100)
     last: dict[int, MarketState] = {}
     now_ns = uncrossed = 0
     steps = (

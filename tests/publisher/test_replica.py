@@ -14,8 +14,8 @@ import pytest
 from crossbook.common.messages.codec import (
     decode_events,
     decode_feed,
-    decode_sync_reply,
-    decode_sync_request,
+    decode_matcher_query,
+    decode_matcher_reply,
     encode,
 )
 from crossbook.common.messages.commands import AddInstrument, Command, SetInstrumentState
@@ -24,7 +24,7 @@ from crossbook.common.messages.feed import Heartbeat
 from crossbook.common.messages.matcher_queries import Books, BooksRequest, BookState, ResendRequest
 from crossbook.common.types import Side
 from crossbook.matcher.engine.engine import Engine
-from crossbook.matcher.resend_buffer import EventHistory
+from crossbook.matcher.resend_buffer import EventResendBuffer
 from crossbook.matcher.sequencer import Sequencer
 from crossbook.publisher.feed import Feed
 from crossbook.publisher.replica import BOOKS_AGAIN_NS, RESEND_AGAIN_NS, Lost, Replica
@@ -41,9 +41,11 @@ BASE = 1_000
 class Matcher:
     """The engine, its sequencer, and endless random commands for it."""
 
-    def __init__(self, stream: int, seed: int, history_bytes: int) -> None:
+    def __init__(self, stream: int, seed: int, resend_bytes: int) -> None:
         self.engine = Engine(INSTRUMENTS)
-        self.sequencer = Sequencer(self.engine, ForgetfulLog(stream), EventHistory(history_bytes))
+        self.sequencer = Sequencer(
+            self.engine, ForgetfulLog(stream), EventResendBuffer(resend_bytes)
+        )
         # Without call phases, in which books are crossed, and with the instruments there are.
         self._commands = (
             command
@@ -64,13 +66,13 @@ class Matcher:
 class Simulation:
     """Matcher, faulty network, publisher and consumers on one thread, from a seed."""
 
-    def __init__(self, seed: int, faults: float, history_bytes: int = 10**7) -> None:
+    def __init__(self, seed: int, faults: float, resend_bytes: int = 10**7) -> None:
         self.random = Random(seed)
         self.faults = faults
-        self.history_bytes = history_bytes
+        self.resend_bytes = resend_bytes
         self.now_ns = 0
-        self.matcher = Matcher(1, seed, history_bytes)
-        self.feed = Feed(INSTRUMENTS, BASE, history_count=20)
+        self.matcher = Matcher(1, seed, resend_bytes)
+        self.feed = Feed(INSTRUMENTS, BASE, resend_count=20)
         self.replica = Replica(self.feed)
         desk = SnapshotDesk(self.replica)
         self.consumers = [Consumer(i, BASE, desk.answer) for i in INSTRUMENTS]
@@ -99,7 +101,7 @@ class Simulation:
     def restart_matcher(self) -> None:
         """Another matcher with empty books; what the old one sent may still arrive."""
         stream = self.matcher.sequencer.stream + 1
-        self.matcher = Matcher(stream, self.random.randrange(10**6), self.history_bytes)
+        self.matcher = Matcher(stream, self.random.randrange(10**6), self.resend_bytes)
         self._truth[(stream, 0)] = self.matcher.books()
 
     def deliver(self) -> None:
@@ -115,7 +117,7 @@ class Simulation:
                 if queue is self._events:
                     self.replica.take(decode_events(payload))
                 else:
-                    self.replica.take_reply(decode_sync_reply(payload))
+                    self.replica.take_reply(decode_matcher_reply(payload))
         if self.replica.lost is not None:
             self.losses.add(self.replica.lost)
         wanted = self.replica.wanted(self.now_ns)
@@ -123,7 +125,7 @@ class Simulation:
             if self.random.random() < self.faults:
                 self.replica.not_asked()
                 return
-            request = decode_sync_request(encode(wanted))
+            request = decode_matcher_query(encode(wanted))
             self._send(self._replies, encode(self.matcher.sequencer.answer(request)))
 
     def publish(self) -> None:
@@ -222,7 +224,7 @@ def test_lost_doubled_and_reordered_batches_are_mended(seed: int) -> None:
 
 def restarting(seed: int) -> Simulation:
     """A settled simulation whose matcher forgets soon and restarted a few times."""
-    simulation = Simulation(seed, faults=0.3, history_bytes=800)
+    simulation = Simulation(seed, faults=0.3, resend_bytes=800)
     for n in range(400):
         if n % 130 == 129:
             simulation.restart_matcher()

@@ -1,23 +1,23 @@
 """The ring of payloads of one topic."""
 
-from crossbook.publisher.resend_buffer import Topic
+from crossbook.publisher.resend_buffer import FeedResendBuffer
 
 
 def test_numbers_are_dense_from_the_base_and_frames_are_ready_to_send() -> None:
-    topic = Topic("bbo.X|", base=7, count_max=10, bytes_max=100)
+    topic = FeedResendBuffer("bbo.X|", base=7, count_max=10, bytes_max=100)
     assert topic.append(b"a") == (b"bbo.X|", bytes(7) + b"\x08", b"a")
     assert topic.append(b"b") == (b"bbo.X|", bytes(7) + b"\x09", b"b")
 
 
 def test_nothing_sent_means_nothing_held() -> None:
-    topic = Topic("bbo.X|", base=7, count_max=10, bytes_max=100)
+    topic = FeedResendBuffer("bbo.X|", base=7, count_max=10, bytes_max=100)
     assert (topic.first_seq, topic.last_seq) == (8, 7)
     assert topic.since(7, 7, 100) is None
     assert topic.since(8, 8, 100) is None
 
 
 def test_the_oldest_is_dropped_at_the_count() -> None:
-    topic = Topic("bbo.X|", base=0, count_max=2, bytes_max=100)
+    topic = FeedResendBuffer("bbo.X|", base=0, count_max=2, bytes_max=100)
     for payload in (b"a", b"b", b"c"):
         topic.append(payload)
     assert topic.since(1, 3, 100) is None
@@ -25,7 +25,7 @@ def test_the_oldest_is_dropped_at_the_count() -> None:
 
 
 def test_the_oldest_is_dropped_at_the_size_but_never_the_latest() -> None:
-    topic = Topic("bbo.X|", base=0, count_max=9, bytes_max=5)
+    topic = FeedResendBuffer("bbo.X|", base=0, count_max=9, bytes_max=5)
     for payload in (b"aa", b"bbb", b"c"):
         topic.append(payload)
     assert topic.since(2, 3, 100) == [b"bbb", b"c"]
@@ -41,7 +41,7 @@ def test_the_oldest_is_dropped_at_the_size_but_never_the_latest() -> None:
 
 
 def test_an_answer_is_cut_at_its_size_but_has_one_payload() -> None:
-    topic = Topic("bbo.X|", base=0, count_max=9, bytes_max=100)
+    topic = FeedResendBuffer("bbo.X|", base=0, count_max=9, bytes_max=100)
     for payload in (b"aaaa", b"bbbb", b"cccc"):
         topic.append(payload)
     assert topic.since(1, 3, 8) == [b"aaaa", b"bbbb"]

@@ -6,9 +6,9 @@ from crossbook.common.following.candles import SECOND_NS
 from crossbook.common.messages.codec import decode_events, encode
 from crossbook.common.messages.commands import Command
 from crossbook.common.messages.events import EventBatch
-from crossbook.common.messages.matcher_queries import ResendRequest, SyncReply
+from crossbook.common.messages.matcher_queries import MatcherReply, ResendRequest
 from crossbook.matcher.engine.engine import Engine
-from crossbook.matcher.resend_buffer import EventHistory
+from crossbook.matcher.resend_buffer import EventResendBuffer
 from crossbook.matcher.sequencer import Sequencer
 from tests.properties.generator import Generator
 from tests.properties.market import INSTRUMENTS, rules_of, venue
@@ -28,7 +28,7 @@ class Matcher:
         self.batches: list[EventBatch] = []
         self.now_ns = BEGIN_NS
         self._sequencer = Sequencer(
-            venue(Engine, rules_of(seed)), ForgetfulLog(STREAM), EventHistory(max_bytes=10**9)
+            venue(Engine, rules_of(seed)), ForgetfulLog(STREAM), EventResendBuffer(max_bytes=10**9)
         )
         self._steps = self.generator.steps(10**9)
         self._chance = Random(seed)
@@ -60,6 +60,6 @@ class Matcher:
         """What an idle matcher sends."""
         return decode_events(self._sequencer.heartbeat(self.now_ns))
 
-    def answer(self, request: ResendRequest) -> SyncReply:
+    def answer(self, request: ResendRequest) -> MatcherReply:
         """The matcher's answer."""
         return self._sequencer.answer(request)

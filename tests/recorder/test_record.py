@@ -12,7 +12,7 @@ from random import Random
 import pytest
 from sqlalchemy import Engine
 
-from crossbook.common.messages.codec import decode_sync_reply, encode
+from crossbook.common.messages.codec import decode_matcher_reply, encode
 from crossbook.common.messages.events import EventBatch
 from crossbook.recorder import store as store_module
 from crossbook.recorder.digest import Digest
@@ -60,7 +60,7 @@ class Recorder:
         wanted = self._replica.wanted(self._matcher.now_ns)
         if wanted is None:
             return False
-        answer = decode_sync_reply(encode(self._matcher.answer(wanted)))
+        answer = decode_matcher_reply(encode(self._matcher.answer(wanted)))
         for ready in self._replica.take_reply(answer):
             self._digest.add(ready)
         return True

@@ -30,7 +30,7 @@ class Conditions(Struct, frozen=True):
     segment_bytes: int
     snapshot_every: int
     keep_segments: int
-    history_bytes: int
+    resend_bytes: int
     feed_history: int
     sync: SyncPolicy
     power_losses: bool
@@ -61,7 +61,7 @@ def draw(rng: Random, steps: int) -> Conditions:
         segment_bytes=choice((2_048, 8_192, 65_536)),
         snapshot_every=choice((20, 100, 1_000_000)),
         keep_segments=choice((0, 0, 0, 0, 1)),
-        history_bytes=choice((500, 5_000, 1_000_000)),
+        resend_bytes=choice((500, 5_000, 1_000_000)),
         feed_history=choice((5, 100, 10_000)),
         sync=sync,
         power_losses=rng.random() < 0.8,

@@ -41,7 +41,7 @@ class GatewayProcess(Process):
         self.orders = Port(network, self, f"orders-{number}", conditions.pipe_capacity)
         self._commands = Plug(network, self, matcher.commands)
         self._events = Plug(network, self, matcher.events)
-        self._sync = Plug(network, self, matcher.sync)
+        self._queries = Plug(network, self, matcher.queries)
         self._conditions = conditions
         self._archive = archive
         self._ticks = 0
@@ -68,7 +68,7 @@ class GatewayProcess(Process):
             self._send()
         busy = self._take_frames()
         busy |= self._take_events()
-        busy |= self._take_sync_replies()
+        busy |= self._receive_replies()
         if self.desk.catch_ups.working:
             busy = True
             self.desk.catch_ups.work(self.desk.sessions.by_token)
@@ -94,8 +94,8 @@ class GatewayProcess(Process):
             self.point()
         return bool(payloads)
 
-    def _take_sync_replies(self) -> bool:
-        payloads = self._sync.take(DRAIN_MAX)
+    def _receive_replies(self) -> bool:
+        payloads = self._queries.take(DRAIN_MAX)
         for payload in payloads:
             self.link.take_reply(payload, self.clock.monotonic_ns())
         return bool(payloads)
@@ -104,7 +104,7 @@ class GatewayProcess(Process):
         desk, link = self.desk, self.link
         if desk.commands:
             self.point()
-        link.send(self._hand_over, self._sync.send, self.clock.monotonic_ns())
+        link.send(self._hand_over, self._queries.send, self.clock.monotonic_ns())
         if desk.outbox:
             self._send_replies()
         for what, facts in link.notices:

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from crossbook.common.errors import CrossbookError
 from crossbook.common.instruments import Instrument
-from crossbook.common.messages.codec import decode_sync_request, encode
+from crossbook.common.messages.codec import decode_matcher_query, encode
 from crossbook.matcher.engine.engine import Engine
 from crossbook.matcher.engine.invariants import check
 from crossbook.matcher.journal.journal import Journal, JournalDamaged, JournalFailed
@@ -14,7 +14,7 @@ from crossbook.matcher.recovery.snapshot import capture
 from crossbook.matcher.recovery.snapshot_process import rebuild
 from crossbook.matcher.recovery.snapshot_store import SnapshotStore
 from crossbook.matcher.recovery.snapshotter import Snapshotter
-from crossbook.matcher.resend_buffer import EventHistory
+from crossbook.matcher.resend_buffer import EventResendBuffer
 from crossbook.matcher.sequencer import Sequencer
 from crossbook.matcher.timekeeper import Timekeeper
 from tests.simulation.archive import Archive
@@ -97,7 +97,7 @@ class MatcherProcess(Process):
         self.power = 0
         self.commands = Port(network, self, "commands", capacity, harsh_up=harsh)
         self.events = Port(network, self, "events", capacity, harsh_down=harsh)
-        self.sync = Port(network, self, "sync", capacity)
+        self.queries = Port(network, self, "sync", capacity)
         self._archive = archive
         self._instruments: Sequence[Instrument] = INSTRUMENTS
         self._snapshotter: Snapshotter
@@ -109,12 +109,12 @@ class MatcherProcess(Process):
     def boot(self) -> bool:
         """Recover; only a failing disk is a reason not to."""
         conditions = self.conditions
-        history = EventHistory(conditions.history_bytes)
+        resend_buffer = EventResendBuffer(conditions.resend_bytes)
         archive = self._archive
 
         def seen(record: Any) -> None:
             archive.keep(record.events, "found again")
-            history.append(record.first_seq, record.last_seq, record.events)
+            resend_buffer.append(record.first_seq, record.last_seq, record.events)
 
         try:
             recovered = recover(
@@ -127,7 +127,7 @@ class MatcherProcess(Process):
             self.world.trace(self.name, f"does not start: {error}")
             return False
         self.engine, self.journal = recovered.engine, recovered.journal
-        self.sequencer = Sequencer(self.engine, self.journal, history)
+        self.sequencer = Sequencer(self.engine, self.journal, resend_buffer)
         self._timekeeper = Timekeeper(
             self.clock, self.journal.last_time_ns, JUMP_MAX_NS, ABSENCE_MAX_NS
         )
@@ -218,7 +218,7 @@ class MatcherProcess(Process):
         payloads = [payload for _, payload in self.commands.take(DRAIN_MAX)]
         if payloads:
             self._take_commands(payloads)
-        requests = self.sync.take(4)
+        requests = self.queries.take(4)
         for identity, payload in requests:
             self._answer(identity, payload)
         self._snapshotter.tick()
@@ -260,10 +260,10 @@ class MatcherProcess(Process):
 
     def _answer(self, identity: bytes, payload: bytes) -> None:
         self.point()
-        request = decode_sync_request(payload)
+        request = decode_matcher_query(payload)
         reply = self.sequencer.answer(request)
         self.world.trace(self.name, f"{type(request).__name__} gave {type(reply).__name__}")
-        self.sync.send(identity, encode(reply))
+        self.queries.send(identity, encode(reply))
 
     def _write_later(self, name: str, data: bytes) -> list[int]:
         """A process that writes the snapshot some time from now, the matcher alive or not."""

@@ -6,7 +6,7 @@ from crossbook.common.following.feed_follower import HELD_MAX, FeedFollower
 from crossbook.common.messages.codec import (
     decode_events,
     decode_feed_reply,
-    decode_sync_reply,
+    decode_matcher_reply,
     encode,
 )
 from crossbook.common.sequence import base_at
@@ -41,7 +41,7 @@ class PublisherProcess(Process):
         self.public = Port(network, self, "feed", capacity, harsh_down=conditions.harshness)
         self.requests = Port(network, self, "snapshots", capacity)
         self._events = Plug(network, self, matcher.events)
-        self._sync = Plug(network, self, matcher.sync)
+        self._queries = Plug(network, self, matcher.queries)
         self._conditions = conditions
         self._heartbeat_at = self._heard_ns = 0
 
@@ -60,9 +60,9 @@ class PublisherProcess(Process):
         payloads = self._events.take(DRAIN_BATCHES)
         for payload in payloads:
             replica.take(decode_events(payload))
-        replies = self._sync.take(1)
+        replies = self._queries.take(1)
         for reply in replies:
-            replica.take_reply(decode_sync_reply(reply))
+            replica.take_reply(decode_matcher_reply(reply))
         if payloads or replies:
             self._heard_ns = self.world.now_ns
             self.point()
@@ -73,7 +73,7 @@ class PublisherProcess(Process):
         wanted = replica.wanted(now_ns)
         if wanted is not None:
             self.world.trace(self.name, f"asks {wanted}")
-            if not self._sync.send(encode(wanted)):
+            if not self._queries.send(encode(wanted)):
                 replica.not_asked()
         # There is no recorder here: what is not known begins after a while.
         self.past.not_sent(self.past.wanted(now_ns), now_ns)

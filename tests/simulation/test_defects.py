@@ -7,7 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from crossbook.client.recovery import Recovery
-from crossbook.common.following.event_stream import StreamFollower
+from crossbook.common.following.event_follower import EventFollower
 from crossbook.common.following.feed_follower import FeedFollower
 from crossbook.common.messages.codec import decode_commands, encode
 from crossbook.common.messages.events import EventBatch
@@ -68,14 +68,14 @@ def gaps_in_commands_are_applied(patch: Patch) -> None:
 
 def follower_ignores_a_gap(patch: Patch) -> None:
     """A replica goes on behind a hole in the event stream."""
-    take = StreamFollower.take
+    take = EventFollower.take
 
-    def careless(self: StreamFollower, batch: EventBatch) -> Sequence[EventBatch]:
+    def careless(self: EventFollower, batch: EventBatch) -> Sequence[EventBatch]:
         if batch.stream == self.stream and batch.first_seq > self.seq + 1 and batch.events:
             self.seq = batch.first_seq - 1
         return take(self, batch)
 
-    patch.setattr(StreamFollower, "take", careless)
+    patch.setattr(EventFollower, "take", careless)
 
 
 def recovery_drops_the_last_record(patch: Patch) -> None:
@@ -116,15 +116,15 @@ def unsynced_bytes_are_not_written_again(patch: Patch) -> None:
 
 def events_are_reported_twice(patch: Patch) -> None:
     """A part of a batch that was heard before is reported again."""
-    patch.setattr("crossbook.common.following.event_stream._after", lambda batch, seq: batch)
-    take = StreamFollower.take
+    patch.setattr("crossbook.common.following.event_follower._after", lambda batch, seq: batch)
+    take = EventFollower.take
 
-    def generous(self: StreamFollower, batch: EventBatch) -> Sequence[EventBatch]:
+    def generous(self: EventFollower, batch: EventBatch) -> Sequence[EventBatch]:
         if batch.last_seq == self.seq and batch.stream == self.stream and batch.events:
             return (batch,)
         return take(self, batch)
 
-    patch.setattr(StreamFollower, "take", generous)
+    patch.setattr(EventFollower, "take", generous)
 
 
 def catch_up_stops_short(patch: Patch) -> None:

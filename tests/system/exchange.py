@@ -127,7 +127,7 @@ class Exchange:
         return self.addresses["RECORDER_HISTORY"]
 
     @property
-    def sync(self) -> str:
+    def queries(self) -> str:
         """Address of the matcher's internal request socket."""
         return self.addresses["MATCHER_SYNC"]
 

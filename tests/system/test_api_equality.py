@@ -134,7 +134,7 @@ def matcher_book(dealer: "zmq.Socket[bytes]") -> Book:
     """The matcher's own book, by level."""
     dealer.send(codec.encode(matcher_queries.BooksRequest(1)))
     assert dealer.poll(10_000)
-    books = codec.decode_sync_reply(dealer.recv())
+    books = codec.decode_matcher_reply(dealer.recv())
     assert isinstance(books, matcher_queries.Books)
     state = next(book for book in books.books if book.instrument == INSTRUMENT.id)
     sides: list[Rows] = []
@@ -165,7 +165,7 @@ def trade(
     known: Known = []
     with (
         zmq.Context() as context,
-        sockets.sync_dealer(context, exchange.sync) as dealer,
+        sockets.matcher_queries_dealer(context, exchange.queries) as dealer,
         Session(exchange.orders, 11) as session,
     ):
         while len(rest) < ROUNDS or len(stream.books) < BOOKS:

@@ -46,9 +46,9 @@ def test_a_gateway_without_order_entry_is_asked_over_http(running: Exchange) -> 
 
 
 def test_a_process_bound_to_every_address_is_asked_at_loopback(running: Exchange) -> None:
-    wide = running.sync.replace("127.0.0.1", "0.0.0.0")
+    wide = running.queries.replace("127.0.0.1", "0.0.0.0")
     status, facts = check(running, "matcher", MATCHER_SYNC=wide)
-    assert (status, facts["address"]) == (0, running.sync)
+    assert (status, facts["address"]) == (0, running.queries)
 
 
 def test_an_absent_process_and_a_stranger_in_its_place_give_status_1(running: Exchange) -> None:
@@ -59,7 +59,7 @@ def test_an_absent_process_and_a_stranger_in_its_place_give_status_1(running: Ex
         status, facts = check(absent, "gateway", "--timeout", "0.2", GATEWAY_ROLES="api")
         assert status == 1
     # The gateway's order entry answers a question for the matcher with a refusal.
-    swapped = {"MATCHER_SYNC": running.orders, "GATEWAY_ORDERS": running.sync}
+    swapped = {"MATCHER_SYNC": running.orders, "GATEWAY_ORDERS": running.queries}
     status, facts = check(running, "matcher", "--timeout", "1", **swapped)
     assert status == 1
     assert "not as this process does" in json.dumps(facts)

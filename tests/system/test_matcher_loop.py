@@ -24,7 +24,7 @@ from crossbook.matcher.engine.engine import Engine
 from crossbook.matcher.journal.journal import Journal, SyncPolicy
 from crossbook.matcher.recovery.snapshot_store import SnapshotStore
 from crossbook.matcher.recovery.snapshotter import Snapshotter
-from crossbook.matcher.resend_buffer import EventHistory
+from crossbook.matcher.resend_buffer import EventResendBuffer
 from crossbook.matcher.sequencer import Sequencer
 from crossbook.matcher.service import Batches, MatcherService
 from crossbook.matcher.timekeeper import Timekeeper
@@ -75,23 +75,23 @@ class Loop:
         self.clock = FakeClock(NOW)
         self.script = Script(self.clock)
         self.script.patch(monkeypatch)
-        self.commands, self.events, self.sync, self.admin = (
+        self.commands, self.events, self.queries, self.admin = (
             FakeSocket(self.clock) for _ in range(4)
         )
         self.disk = FakeDisk()
         self.writer = SlowWriter()
         policy: SyncPolicy = "interval" if sync_interval_ms else "batch"
         self.journal = Journal.open(self.disk, 77, encode([example()]), 64 * 1024, policy)
-        self.sequencer = Sequencer(Engine([example()]), self.journal, EventHistory(10**6))
+        self.sequencer = Sequencer(Engine([example()]), self.journal, EventResendBuffer(10**6))
         self.snapshotter = Snapshotter(
             SnapshotStore(self.disk, 2), self.journal, self.writer, snapshot_every, 0, 0
         )
         commands: Any = self.commands
         events: Any = self.events
-        sync: Any = self.sync
+        queries: Any = self.queries
         admin: Any = self.admin
         self.service = MatcherService(
-            self.sequencer, self.journal, self.snapshotter, commands, events, sync, admin,
+            self.sequencer, self.journal, self.snapshotter, commands, events, queries, admin,
             self.clock, Timekeeper(self.clock, 0, 60 * SECOND, 366 * 86_400 * SECOND),
             heartbeat_ms, Batches(), lambda: "", sync_interval_ms,
         )  # fmt: skip

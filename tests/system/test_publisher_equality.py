@@ -73,7 +73,7 @@ class Watch:
     """Asks matcher and publisher for books without waiting, and keeps every answer."""
 
     def __init__(self, exchange: Exchange, context: "zmq.Context[zmq.Socket[bytes]]") -> None:
-        self._matcher = sockets.sync_dealer(context, exchange.sync)
+        self._matcher = sockets.matcher_queries_dealer(context, exchange.queries)
         self._publisher = sockets.snapshots_dealer(context, exchange.snapshots)
         assert self._matcher.poll(5_000, zmq.POLLOUT)
         self.seen: dict[str, list[Seen]] = defaultdict(list)
@@ -91,7 +91,7 @@ class Watch:
     def collect(self, timeout_ms: int = 0) -> None:
         """Take the answers that are there; with a timeout, all that are due."""
         while self._matcher.poll(timeout_ms if self._books_due else 0):
-            books = codec.decode_sync_reply(self._matcher.recv())
+            books = codec.decode_matcher_reply(self._matcher.recv())
             assert isinstance(books, matcher_queries.Books)
             self._books_due -= 1
             for book in books.books:

@@ -38,13 +38,13 @@ def heartbeats(
     clock = FakeClock(NOW_NS)
     script = Script(clock)
     script.patch(monkeypatch)
-    events, sync, history, public, requests = (FakeSocket(clock) for _ in range(5))
+    events, queries, history, public, requests = (FakeSocket(clock) for _ in range(5))
     monkeypatch.setattr(
         "crossbook.publisher.service.send_frames",
         lambda socket, frames: socket.send_multipart(list(frames)),
     )
-    replica = Replica(Feed([example()], base=100, history_count=50))
-    parts: list[Any] = [events, sync, history, public, requests, NoSubscribers()]
+    replica = Replica(Feed([example()], base=100, resend_count=50))
+    parts: list[Any] = [events, queries, history, public, requests, NoSubscribers()]
     service = PublisherService(
         replica, SnapshotDesk(replica), parts[0], parts[1], parts[2], parts[3], parts[4], parts[5],
         clock, period_ms, rounds or Rounds(),

@@ -13,8 +13,8 @@ from sqlalchemy.exc import OperationalError
 from crossbook.common.instruments import example
 from crossbook.common.messages.codec import (
     decode_history_answer,
+    decode_matcher_query,
     decode_metrics,
-    decode_sync_request,
     encode,
 )
 from crossbook.common.messages.events import Event, EventBatch, OrderAccepted
@@ -101,7 +101,7 @@ class World:
         self.script.patch(monkeypatch)
         self.engine = engine
         self.missed: list[EventBatch] = []
-        self.events, self.sync = Line(self.script), Line(self.script, self._answer)
+        self.events, self.queries = Line(self.script), Line(self.script, self._answer)
         self.writes: list[int] = []
         store, write = Store(engine), Store.write
 
@@ -110,13 +110,13 @@ class World:
             write(store, changes)
 
         monkeypatch.setattr(store, "write", noted)
-        parts: list[Any] = [self.events, self.sync]
+        parts: list[Any] = [self.events, self.queries]
         self.service = RecorderService(
             store, Retention(engine, [1], 0), [example()], parts[0], parts[1], self.clock
         )
 
     def _answer(self, question: bytes) -> bytes | None:
-        asked = decode_sync_request(question)
+        asked = decode_matcher_query(question)
         if isinstance(asked, GatewayRequest):
             return encode(GatewayState(asked.request_id, 0, STREAM, 0, 0, [example()]))
         assert isinstance(asked, ResendRequest)
@@ -136,7 +136,8 @@ class World:
     def asked(self, kind: type) -> list[tuple[int, Any]]:
         """When it asked for this, and what."""
         sent = [
-            (ms - self.began_ms, decode_sync_request(frames[-1])) for ms, frames in self.sync.sent
+            (ms - self.began_ms, decode_matcher_query(frames[-1]))
+            for ms, frames in self.queries.sent
         ]
         return [(ms, each) for ms, each in sent if isinstance(each, kind)]
 
@@ -154,7 +155,7 @@ def world(sqlite_engine: Engine, monkeypatch: pytest.MonkeyPatch) -> World:
 def test_what_is_traded_is_asked_first_and_again_while_nobody_answers(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(world.sync, "_answer", lambda _: None)
+    monkeypatch.setattr(world.queries, "_answer", lambda _: None)
     world.hear(5, batch(1))
     world.run(3_500)
     again = AGAIN_NS // MS
@@ -164,7 +165,7 @@ def test_what_is_traded_is_asked_first_and_again_while_nobody_answers(
 
 
 def test_a_question_that_finds_nobody_is_asked_again_at_the_next_look(world: World) -> None:
-    world.sync.refusals = 2
+    world.queries.refusals = 2
     world.run(500)
     assert [ms for ms, _ in world.asked(GatewayRequest)] == [0, SLEEP_MS, 2 * SLEEP_MS]
 
@@ -172,7 +173,7 @@ def test_a_question_that_finds_nobody_is_asked_again_at_the_next_look(world: Wor
 def test_what_was_missed_is_asked_for_and_recorded_in_order(world: World) -> None:
     world.missed = [batch(1, 3), batch(4)]
     # The first time nobody is there.
-    world.script.at(49, lambda: setattr(world.sync, "refusals", 1))
+    world.script.at(49, lambda: setattr(world.queries, "refusals", 1))
     world.hear(50, batch(5))
     world.run(400)
     asked = world.asked(ResendRequest)
@@ -218,7 +219,7 @@ def test_large_batches_are_transactions_of_their_own(
 
 def test_bytes_that_are_no_message_are_counted_and_passed_over(world: World) -> None:
     world.hear(50, b"\xc1", batch(1), b"\x93", batch(2))
-    world.script.at(60, lambda: world.sync.waiting.append([b"\xc1"]))
+    world.script.at(60, lambda: world.queries.waiting.append([b"\xc1"]))
     world.run(200)
     assert (world.service.written.malformed, world.service.seq) == (2, 2)
 

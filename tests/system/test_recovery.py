@@ -64,12 +64,12 @@ def matcher_books(exchange: Exchange) -> matcher_queries.Books:
     """The matcher's own books."""
     with (
         zmq.Context() as context,
-        sockets.sync_dealer(context, exchange.sync) as asker,
+        sockets.matcher_queries_dealer(context, exchange.queries) as asker,
     ):
         assert asker.poll(10_000, zmq.POLLOUT)
         asker.send(codec.encode(matcher_queries.BooksRequest(1)))
         assert asker.poll(10_000), exchange.logs()
-        reply = codec.decode_sync_reply(asker.recv())
+        reply = codec.decode_matcher_reply(asker.recv())
         assert isinstance(reply, matcher_queries.Books)
         return reply
 

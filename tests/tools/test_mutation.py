@@ -127,7 +127,7 @@ def test_those_nearest_are_run_first_then_others_that_run_it_then_those_that_may
     area = mutation.AREAS["common"]
     name = f"{MODULE}:{defect.function}"
     other, starter = (
-        "tests/common/following/test_event_stream.py::test_a",
+        "tests/common/following/test_event_follower.py::test_a",
         "tests/common/process/test_claim.py::test_b",
     )
     reached = Reached({name: [f"{MIRROR}::test_c", other]}, [other, starter])

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from random import Random
 
 from crossbook.common.instruments import Instrument
-from crossbook.common.messages.codec import decode_events, decode_sync_request, encode
+from crossbook.common.messages.codec import decode_events, decode_matcher_query, encode
 from crossbook.common.messages.entry import (
     Ack,
     Balance,
@@ -118,7 +118,7 @@ class Matcher:
 
     def answer(self, payload: bytes) -> bytes:
         """The answer to a request of the gateway."""
-        request = decode_sync_request(payload)
+        request = decode_matcher_query(payload)
         engine = self.engine
         if isinstance(request, GatewayRequest):
             last = engine.last_request.get(request.gateway, 0)

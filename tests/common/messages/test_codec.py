@@ -160,7 +160,7 @@ def with_sums(total: int) -> list[tuple[Any, Any]]:
         ([entry.Balances(1, 9, [entry.Balance("X", total, 0)])], codec.decode_replies),
         (
             matcher_queries.AccountBalances(1, 9, [entry.Balance("X", total, 0)]),
-            codec.decode_sync_reply,
+            codec.decode_matcher_reply,
         ),
         (admin.AdminDone(1, uncrossed, 0), codec.decode_admin_reply),
     ]

@@ -16,8 +16,8 @@ from crossbook.common.types import MAX_INT
 UNIONS: list[tuple[Any, Callable[[bytes], Any]]] = [
     (entry.Reply, lambda body: codec.decode_replies(b"\x91" + body)[0]),
     (commands.Command, lambda body: codec.decode_commands(b"\x91" + body)[0]),
-    (matcher_queries.SyncRequest, codec.decode_sync_request),
-    (matcher_queries.SyncReply, codec.decode_sync_reply),
+    (matcher_queries.MatcherQuery, codec.decode_matcher_query),
+    (matcher_queries.MatcherReply, codec.decode_matcher_reply),
     (feed.FeedMessage, codec.decode_feed),
     (feed.FeedRequest, codec.decode_feed_request),
     (feed.FeedReply, codec.decode_feed_reply),

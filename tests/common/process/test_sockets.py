@@ -19,7 +19,7 @@ Context = zmq.Context[zmq.Socket[bytes]]
 SERVERS = [
     sockets.commands_pull,
     sockets.events_pub,
-    sockets.sync_router,
+    sockets.matcher_queries_router,
     sockets.orders_router,
     sockets.feed_pub,
     sockets.snapshots_router,
@@ -27,7 +27,7 @@ SERVERS = [
 CLIENTS = [
     sockets.commands_push,
     sockets.events_sub,
-    sockets.sync_dealer,
+    sockets.matcher_queries_dealer,
     sockets.orders_dealer,
     sockets.feed_sub,
     sockets.snapshots_dealer,
@@ -65,7 +65,7 @@ def test_no_server_queues_without_bound(context: Context, make: Make) -> None:
     assert 0 < int(made.getsockopt(zmq.RCVHWM)) <= 10_000
 
 
-@pytest.mark.parametrize("make", [sockets.commands_push, sockets.sync_dealer])
+@pytest.mark.parametrize("make", [sockets.commands_push, sockets.matcher_queries_dealer])
 def test_nothing_is_queued_for_an_absent_matcher(context: Context, make: Make) -> None:
     made = make(context, f"tcp://127.0.0.1:{free_ports(1)[0]}")
     with pytest.raises(zmq.Again):
@@ -73,7 +73,7 @@ def test_nothing_is_queued_for_an_absent_matcher(context: Context, make: Make) -
 
 
 @pytest.mark.parametrize(
-    "make", [sockets.sync_router, sockets.orders_router, sockets.snapshots_router]
+    "make", [sockets.matcher_queries_router, sockets.orders_router, sockets.snapshots_router]
 )
 def test_a_reply_to_a_gone_peer_fails_loudly(context: Context, make: Make) -> None:
     made = make(context, f"tcp://127.0.0.1:{free_ports(1)[0]}")
@@ -144,7 +144,7 @@ def test_a_second_subscription_beyond_a_thousand_is_kept(context: Context) -> No
 BOUND = {
     sockets.commands_pull: "MATCHER_COMMANDS",
     sockets.events_pub: "MATCHER_EVENTS",
-    sockets.sync_router: "MATCHER_SYNC",
+    sockets.matcher_queries_router: "MATCHER_SYNC",
     sockets.admin_router: "MATCHER_ADMIN",
     sockets.orders_router: "GATEWAY_ORDERS",
     sockets.feed_pub: "PUBLISHER_FEED",
@@ -164,7 +164,7 @@ def test_an_address_in_use_is_refused_naming_it_and_its_setting(
     with pytest.raises(ConfigError, match=f"^{setting}: cannot bind {address}: .*in use"):
         make(context, address)
     assert not first.closed
-    client = sockets.sync_dealer(context, address)
+    client = sockets.matcher_queries_dealer(context, address)
     assert client.poll(5_000, zmq.POLLOUT) or make in (sockets.commands_pull, sockets.events_pub,
                                                        sockets.feed_pub)  # fmt: skip
 

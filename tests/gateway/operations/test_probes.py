@@ -9,7 +9,7 @@ from typing import Self
 import pytest
 import zmq
 
-from crossbook.common.messages.codec import decode_sync_request, encode
+from crossbook.common.messages.codec import decode_matcher_query, encode
 from crossbook.common.messages.process_metrics import Metrics, MetricsRequest
 from crossbook.common.process import sockets
 from crossbook.common.process.clock import FakeClock, SystemClock
@@ -31,7 +31,7 @@ class FakeProcess:
         self.asked: list[MetricsRequest] = []
         self._answer = answer
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-        self._router = sockets.sync_router(self._context, self.address)
+        self._router = sockets.matcher_queries_router(self._context, self.address)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
 
@@ -48,7 +48,7 @@ class FakeProcess:
         while not self._stopping.is_set():
             if self._router.poll(10):
                 identity, payload = self._router.recv_multipart()
-                request = decode_sync_request(payload)
+                request = decode_matcher_query(payload)
                 assert isinstance(request, MetricsRequest)
                 self.asked.append(request)
                 self._router.send_multipart([identity, self._answer(request)])

@@ -25,7 +25,7 @@ from crossbook.matcher.engine.engine import Engine
 from crossbook.matcher.engine.fees import fee
 from crossbook.matcher.journal.journal import Journal
 from crossbook.matcher.recovery.recovery import recover
-from crossbook.matcher.resend_buffer import EventHistory
+from crossbook.matcher.resend_buffer import EventResendBuffer
 from crossbook.matcher.sequencer import Sequencer
 from tests.simulation.fake_disk import FakeDisk
 from tests.worlds.venue import ALICE, BOB, BTC, BUY, ETH, SELL, limit, venue
@@ -162,7 +162,7 @@ def test_one_that_was_recorded_so_goes_on() -> None:
     disk = FakeDisk()
     then = msgspec.msgpack.encode([2, [SHARE], Rules()])
     journal = Journal.open(disk, 1, then, 64 * 1024)
-    sequencer = Sequencer(Engine([SHARE], edition=1), journal, EventHistory(0))
+    sequencer = Sequencer(Engine([SHARE], edition=1), journal, EventResendBuffer(0))
     orders = [
         limit(BOB, SELL, 100, 1, instrument=SHARE),
         limit(ALICE, BUY, 100, 1, instrument=SHARE),
@@ -179,7 +179,7 @@ def test_fees_that_make_a_fault_of_it_are_refused_at_a_start() -> None:
     engine = _start(disk, free)
     assert engine.books[5].taker_fee_rate == 0
     recovered = recover(disk, [free], 1, 64 * 1024, "batch", 1)
-    sequencer = Sequencer(recovered.engine, recovered.journal, EventHistory(0))
+    sequencer = Sequencer(recovered.engine, recovered.journal, EventResendBuffer(0))
     assert sequencer.apply([encode([limit(BOB, SELL, 100, 1, instrument=free)])], 1) is not None
     recovered.journal.close()
     with pytest.raises(ConfigError, match="may take more than 10 %"):

@@ -30,7 +30,7 @@ from crossbook.matcher.journal.segment import decode_header
 from crossbook.matcher.recovery.recovery import recover
 from crossbook.matcher.recovery.snapshot import state_hash
 from crossbook.matcher.recovery.verify import verify
-from crossbook.matcher.resend_buffer import EventHistory
+from crossbook.matcher.resend_buffer import EventResendBuffer
 from crossbook.matcher.sequencer import Sequencer
 from tests.simulation.fake_disk import FakeDisk
 
@@ -44,7 +44,7 @@ def _gtd(expire_ns: int) -> bytes:
 
 def _sequencer(disk: FakeDisk) -> tuple[Sequencer, Engine, Journal]:
     recovered = recover(disk, [example()], 77, 64 * 1024, "batch", 1, rules=RULES)
-    made = Sequencer(recovered.engine, recovered.journal, EventHistory(10**6))
+    made = Sequencer(recovered.engine, recovered.journal, EventResendBuffer(10**6))
     return made, recovered.engine, recovered.journal
 
 

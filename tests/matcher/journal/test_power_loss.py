@@ -25,7 +25,7 @@ from crossbook.matcher.recovery import snapshot_process
 from crossbook.matcher.recovery.recovery import Recovered, recover
 from crossbook.matcher.recovery.snapshot_store import SnapshotStore
 from crossbook.matcher.recovery.snapshotter import Snapshotter
-from crossbook.matcher.resend_buffer import EventHistory
+from crossbook.matcher.resend_buffer import EventResendBuffer
 from crossbook.matcher.sequencer import Sequencer
 from tests.simulation.fake_disk import FakeDisk
 from tests.worlds.disk_calls import DiskCalls, Promised
@@ -125,7 +125,7 @@ class Lives:
         writer = Writer(directory)
         every = self._rng.choice(SNAPSHOT_EVERY)
         snapshotter = Snapshotter(store, journal, writer, every, 1, recovered.snapshot_seq)
-        sequencer = Sequencer(recovered.engine, journal, EventHistory(1))
+        sequencer = Sequencer(recovered.engine, journal, EventResendBuffer(1))
         safe, written = journal.last_seq, recovered.snapshot_seq
         for _ in range(self._rng.randrange(1, BATCHES)):
             batch = sequencer.apply([encode(self._commands())], sequencer.seq)

@@ -17,7 +17,7 @@ from crossbook.matcher.journal.record import Record
 from crossbook.matcher.recovery.recovery import Recovered, RecoveryFailed, recover
 from crossbook.matcher.recovery.snapshot import capture
 from crossbook.matcher.recovery.snapshot_store import SnapshotStore
-from crossbook.matcher.resend_buffer import EventHistory
+from crossbook.matcher.resend_buffer import EventResendBuffer
 from crossbook.matcher.sequencer import Sequencer
 from tests.properties.generator import Generator
 from tests.properties.market import INSTRUMENTS
@@ -39,7 +39,7 @@ class Life:
     def __init__(self, disk: FakeDisk, instruments: Iterable[Instrument] = INSTRUMENTS) -> None:
         self.recovered = start(disk, instruments)
         self.engine = self.recovered.engine
-        self.sequencer = Sequencer(self.engine, self.recovered.journal, EventHistory(10**6))
+        self.sequencer = Sequencer(self.engine, self.recovered.journal, EventResendBuffer(10**6))
         self.store = SnapshotStore(disk, 3)
 
     def apply(self, commands: list[Command], batch: int = 10) -> list[bytes]:

@@ -15,7 +15,7 @@ from crossbook.matcher.recovery.recovery import recover
 from crossbook.matcher.recovery.snapshot import capture, restore, state_hash
 from crossbook.matcher.recovery.snapshot_store import SnapshotStore
 from crossbook.matcher.recovery.verify import verify
-from crossbook.matcher.resend_buffer import EventHistory
+from crossbook.matcher.resend_buffer import EventResendBuffer
 from crossbook.matcher.sequencer import Sequencer
 from tests.simulation.fake_disk import FakeDisk
 from tests.worlds.venue import ALICE, BOB, BTC, BUY, CAROL, SELL, limit
@@ -55,7 +55,7 @@ def _written_then(save: bool) -> tuple[FakeDisk, list[Event], str]:
     disk = FakeDisk()
     journal = Journal.open(disk, STREAM, AS_RECORDED_THEN, SEGMENT)
     engine = Engine([BTC], edition=1)
-    events = _apply(Sequencer(engine, journal, EventHistory(0)), _commands())
+    events = _apply(Sequencer(engine, journal, EventResendBuffer(0)), _commands())
     if save:
         SnapshotStore(disk, 1).save(engine, STREAM, 1_000)
     journal.close()
@@ -76,7 +76,7 @@ def test_a_journal_of_the_first_edition_recovers_and_goes_on_under_the_current_o
     recovered = recover(disk, [BTC], STREAM, SEGMENT, "batch", 1)
     assert state_hash(recovered.engine) == hash_then
     assert recovered.engine.edition == EDITION
-    sequencer = Sequencer(recovered.engine, recovered.journal, EventHistory(0))
+    sequencer = Sequencer(recovered.engine, recovered.journal, EventResendBuffer(0))
     now = _apply(sequencer, [limit(BOB, SELL, 100, 1), limit(ALICE, SELL, 101, 1), _spent()])
     assert isinstance(now[-1], OrderCompleted)
     recovered.journal.close()
@@ -89,7 +89,10 @@ def test_a_journal_of_the_first_edition_recovers_and_goes_on_under_the_current_o
 def test_the_edition_stands_in_the_head_of_each_segment() -> None:
     disk, _, _ = _written_then(save=False)
     recovered = recover(disk, [BTC], STREAM, SEGMENT, "batch", 1)
-    _apply(Sequencer(recovered.engine, recovered.journal, EventHistory(0)), [limit(BOB, BUY, 1, 1)])
+    _apply(
+        Sequencer(recovered.engine, recovered.journal, EventResendBuffer(0)),
+        [limit(BOB, BUY, 1, 1)],
+    )
     heads = [decode_header(disk.read(name))[0] for name in recovered.journal.segment_names]
     editions = [decode_configuration(head.configuration).edition for head in heads]
     assert editions == [1, EDITION]

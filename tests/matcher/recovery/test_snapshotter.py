@@ -21,7 +21,7 @@ from crossbook.matcher.recovery.snapshot import capture
 from crossbook.matcher.recovery.snapshot_process import SnapshotProcess, rebuild
 from crossbook.matcher.recovery.snapshot_store import SnapshotStore
 from crossbook.matcher.recovery.snapshotter import Snapshotter
-from crossbook.matcher.resend_buffer import EventHistory
+from crossbook.matcher.resend_buffer import EventResendBuffer
 from crossbook.matcher.sequencer import Sequencer
 from tests.simulation.fake_disk import FakeDisk
 from tests.worlds.journals import fill, open_journal
@@ -37,7 +37,7 @@ class Running:
         self.disk = FileDisk(directory)
         recovered = recover(self.disk, [example()], 77, SEGMENT, "never", snapshots_kept=2)
         self.engine, self.journal = recovered.engine, recovered.journal
-        self.sequencer = Sequencer(self.engine, self.journal, EventHistory(1))
+        self.sequencer = Sequencer(self.engine, self.journal, EventResendBuffer(1))
         self.store = SnapshotStore(self.disk, 2)
         self.snapshotter = Snapshotter(
             self.store, self.journal, SnapshotProcess(directory), EVERY, keep_segments,

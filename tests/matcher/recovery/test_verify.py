@@ -21,7 +21,7 @@ from crossbook.matcher.recovery.recovery import recover
 from crossbook.matcher.recovery.snapshot import state_hash
 from crossbook.matcher.recovery.snapshot_store import SnapshotStore
 from crossbook.matcher.recovery.verify import verify
-from crossbook.matcher.resend_buffer import EventHistory
+from crossbook.matcher.resend_buffer import EventResendBuffer
 from crossbook.matcher.sequencer import Sequencer
 from tests.properties.generator import Generator
 from tests.properties.market import INSTRUMENTS
@@ -41,7 +41,7 @@ def live(
     """Run a matcher on a disk for a while; returns the state hash in the end."""
     recovered = recover(disk, instruments, STREAM, SEGMENT, "batch", snapshots_kept=5)
     engine, journal = recovered.engine, recovered.journal
-    sequencer = Sequencer(engine, journal, EventHistory(10**6))
+    sequencer = Sequencer(engine, journal, EventResendBuffer(10**6))
     store = SnapshotStore(disk, 5)
     # Gateway zero: every command takes a number, so that each batch takes ten.
     steps = Generator(engine.seq + 3).steps(batches * 10)

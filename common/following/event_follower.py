@@ -1,7 +1,7 @@
 """Following the matcher's event stream: batches in order, each exactly once.
 
 Batches arrive from a lossy socket and from resends, so they may be missing, repeated, late or cut
-differently. `StreamFollower` hands them on dense and in order and says what is missing;
+differently. `EventFollower` hands them on dense and in order and says what is missing;
 `AskAgain` keeps an owner from asking for the same thing with every batch that arrives. Neither
 does any I/O or reads a clock.
 """
@@ -20,7 +20,7 @@ _NOTHING: Final[tuple[EventBatch, ...]] = ()
 _first_seq = attrgetter("first_seq")
 
 
-class StreamFollower:
+class EventFollower:
     """One replica's position in the event stream.
 
     With `from_start` nothing is ready before `reset` has said where the replica's state stands:
@@ -29,7 +29,7 @@ class StreamFollower:
     The owner calls `take` for every batch, from the socket or from a resend of its own `stream`.
     Afterwards `restarted` or `gap` tell whether it has something to ask for.
 
-    >>> follower = StreamFollower(from_start=False)
+    >>> follower = EventFollower(from_start=False)
     >>> [batch.last_seq for batch in follower.take(EventBatch(7, 11, 12, 0, []))]
     [12]
     >>> follower.take(EventBatch(7, 15, 16, 0, []))

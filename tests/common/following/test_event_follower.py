@@ -4,7 +4,7 @@ from random import Random
 
 import pytest
 
-from crossbook.common.following.event_stream import AskAgain, StreamFollower
+from crossbook.common.following.event_follower import AskAgain, EventFollower
 from crossbook.common.messages.events import CommandRejected, EventBatch
 
 
@@ -23,8 +23,8 @@ def seqs(batches: object) -> list[int]:
     return [event.seq for taken in batches for event in taken.events]
 
 
-def at(seq: int, stream: int = 7, held_max: int = 100) -> StreamFollower:
-    follower = StreamFollower(from_start=True, held_max=held_max)
+def at(seq: int, stream: int = 7, held_max: int = 100) -> EventFollower:
+    follower = EventFollower(from_start=True, held_max=held_max)
     follower.reset(stream, seq)
     return follower
 
@@ -97,21 +97,21 @@ def test_held_batches_are_bounded_and_what_is_dropped_shows_as_a_hole_again() ->
 
 
 def test_joining_now_takes_the_first_batch_as_it_comes() -> None:
-    follower = StreamFollower(from_start=False)
+    follower = EventFollower(from_start=False)
     assert follower.gap() is None
     assert seqs(follower.take(batch(41, 42))) == [41, 42]
     assert (follower.stream, follower.seq) == (7, 42)
 
 
 def test_joining_now_at_a_heartbeat_starts_behind_it() -> None:
-    follower = StreamFollower(from_start=False)
+    follower = EventFollower(from_start=False)
     follower.take(heartbeat(9))
     assert (follower.stream, follower.seq, follower.gap()) == (7, 9, None)
     assert seqs(follower.take(batch(10, 10))) == [10]
 
 
 def test_from_start_nothing_is_ready_before_the_snapshot_and_nothing_is_lost() -> None:
-    follower = StreamFollower(from_start=True)
+    follower = EventFollower(from_start=True)
     assert not follower.take(batch(1, 2))
     assert not follower.take(batch(3, 8))
     assert not follower.take(batch(9, 9))
