@@ -322,7 +322,7 @@ class Generator:
                         acked(client, reply)
                     elif type(reply) is entry.Execution:
                         self.executions += 1
-                        if not reply.open_lots:
+                        if not reply.remaining_lots:
                             ended(client, reply.order_id)
                     elif type(reply) is entry.Reject:
                         self.rejected += 1

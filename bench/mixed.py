@@ -28,7 +28,7 @@ from crossbook.common.messages.commands import (
     Uncross,
 )
 from crossbook.common.rules import Rules
-from crossbook.common.types import InstrumentState, OrderType, SelfTrade, Side, TimeInForce
+from crossbook.common.types import InstrumentState, OrderType, Prevention, Side, TimeInForce
 from crossbook.matcher.engine.engine import Engine
 
 BANDED = replace(INSTRUMENT, band_rate=100_000)
@@ -53,8 +53,8 @@ KINDS = {
 """Weight of each kind of new order."""
 
 MODES = {
-    SelfTrade.NONE: 52, SelfTrade.EXPIRE_TAKER: 12, SelfTrade.EXPIRE_MAKER: 12,
-    SelfTrade.EXPIRE_BOTH: 12, SelfTrade.DECREMENT: 12,
+    Prevention.NONE: 52, Prevention.EXPIRE_TAKER: 12, Prevention.EXPIRE_MAKER: 12,
+    Prevention.EXPIRE_BOTH: 12, Prevention.DECREMENT: 12,
 }  # fmt: skip
 
 AMEND_SHARE = 0.25
@@ -161,8 +161,8 @@ def _order(chance: random.Random, kind: str, index: int, mid: int, time_ns: int)
         said = Instructions(trigger_ticks=trigger)
         price = trigger - sign * 4 if kind.endswith("limit") else 0
     mode = chance.choices(list(MODES), list(MODES.values()))[0]
-    if kind == "quote" and mode == SelfTrade.DECREMENT:
-        mode = SelfTrade.EXPIRE_BOTH
+    if kind == "quote" and mode == Prevention.DECREMENT:
+        mode = Prevention.EXPIRE_BOTH
     return NewOrder(
         0, 0, 1 + chance.randrange(ACCOUNTS), BANDED.id, side, int(order_type),
         int(time_in_force), price, lots, f"mixed-{index:012d}", quote, int(mode), said,

@@ -87,7 +87,7 @@ def _unlike(theirs: Any, ours: Engine) -> Iterator[str]:
     ):
         lots: dict[int, int] = {}
         for order in orders:
-            lots[order.price_ticks] = lots.get(order.price_ticks, 0) + order.open_lots
+            lots[order.price_ticks] = lots.get(order.price_ticks, 0) + order.shown_lots
         if (count(), volume()) != (len(orders), sum(lots.values())):
             yield f"{name} {count()} orders of {volume()} lots, ours {len(orders)}"
         for price, here in lots.items():

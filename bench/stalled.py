@@ -349,7 +349,7 @@ def _bbo_delays(
 def _levels(orders: Sequence[matcher_queries.RestingOrder]) -> Levels:
     levels: dict[int, int] = {}
     for order in orders:
-        levels[order.price_ticks] = levels.get(order.price_ticks, 0) + order.open_lots
+        levels[order.price_ticks] = levels.get(order.price_ticks, 0) + order.shown_lots
     return list(levels.items())
 
 

@@ -91,7 +91,7 @@ class Tape:
             moved = self._orders.get(event.order_id)
             if moved is not None:
                 self._change(moved, -moved.lots)
-                moved.price, moved.lots = event.price_ticks, event.open_lots
+                moved.price, moved.lots = event.price_ticks, event.remaining_lots
                 self._change(moved, moved.lots)
 
     def _traded(self, trade: TradeExecuted) -> None:

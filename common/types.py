@@ -60,7 +60,7 @@ class TimeInForce(IntEnum):
     """Until the end of the day of entry, UTC."""
 
 
-class SelfTrade(IntEnum):
+class Prevention(IntEnum):
     """What a taker does where it meets an order of its own account (self-trade prevention)."""
 
     NONE = 0
@@ -117,7 +117,7 @@ class ExecutionKind(IntEnum):
     TRIGGERED = 7
     """A waiting order was elected by the last trade price and works from now on."""
     PREVENTED = 8
-    """An order lost lots to one of its own account (`SelfTrade.DECREMENT`) and stays."""
+    """An order lost lots to one of its own account (`Prevention.DECREMENT`) and stays."""
 
 
 class RejectReason(IntEnum):

@@ -18,8 +18,8 @@ from crossbook.common.types import (
     Liquidity,
     OrderStatus,
     OrderType,
+    Prevention,
     RejectReason,
-    SelfTrade,
     Side,
     TimeInForce,
 )
@@ -44,12 +44,12 @@ _TIMES: Final[dict[int, documents.TimeInForce]] = {
     TimeInForce.GTD: "gtd",
     TimeInForce.DAY: "day",
 }
-_SELF_TRADES: Final[dict[int, documents.SelfTradePrevention]] = {
-    SelfTrade.NONE: "none",
-    SelfTrade.EXPIRE_TAKER: "expire_taker",
-    SelfTrade.EXPIRE_MAKER: "expire_maker",
-    SelfTrade.EXPIRE_BOTH: "expire_both",
-    SelfTrade.DECREMENT: "decrement",
+_PREVENTIONS: Final[dict[int, documents.SelfTradePrevention]] = {
+    Prevention.NONE: "none",
+    Prevention.EXPIRE_TAKER: "expire_taker",
+    Prevention.EXPIRE_MAKER: "expire_maker",
+    Prevention.EXPIRE_BOTH: "expire_both",
+    Prevention.DECREMENT: "decrement",
 }
 _LIQUIDITIES: Final[dict[int, Literal["maker", "taker"]]] = {
     Liquidity.MAKER: "maker",
@@ -171,16 +171,16 @@ class Renderer:
     ) -> documents.OrderAnswer:
         """What became of a request about one order, and what it did at once."""
         instrument = self.instruments[symbol]
-        status, filled_lots, open_lots = ack.status, ack.filled_lots, ack.open_lots
+        status, filled_lots, remaining_lots = ack.status, ack.filled_lots, ack.remaining_lots
         fills: list[documents.Fill] = []
         notional, quote_left = 0, None
         for execution in executions:
             if execution.order_id != ack.order_id:
                 continue
-            status, filled_lots, open_lots = (
+            status, filled_lots, remaining_lots = (
                 execution.status,
                 execution.filled_lots,
-                execution.open_lots,
+                execution.remaining_lots,
             )
             if execution.kind == _FILL:
                 notional += execution.price_ticks * execution.quantity_lots
@@ -196,7 +196,7 @@ class Renderer:
             ack.client_order_id or None,
             _STATUSES[status],
             instrument.quantity_text(filled_lots),
-            instrument.quantity_text(open_lots),
+            instrument.quantity_text(remaining_lots),
             average_price(instrument, notional, filled_lots) if knows_all else None,
             format_decimal(notional, instrument.quote_decimals) if knows_all else None,
             quote_left,
@@ -214,7 +214,7 @@ class Renderer:
             record.client_order_id or None,
             _STATUSES[record.status],
             instrument.quantity_text(record.filled_lots),
-            instrument.quantity_text(record.open_lots),
+            instrument.quantity_text(record.remaining_lots),
             average_price(instrument, record.filled_notional, record.filled_lots),
             format_decimal(record.filled_notional, instrument.quote_decimals),
             _unspent(instrument, record),
@@ -238,7 +238,7 @@ class Renderer:
             format_decimal(quote_amount, instrument.quote_decimals) if quote_amount else None,
             _STATUSES[record.status],
             instrument.quantity_text(record.filled_lots),
-            instrument.quantity_text(record.open_lots),
+            instrument.quantity_text(record.remaining_lots),
             average_price(instrument, record.filled_notional, record.filled_lots),
             format_decimal(record.filled_notional, instrument.quote_decimals),
             _unspent(instrument, record),
@@ -246,7 +246,7 @@ class Renderer:
             instrument.quantity_text(record.display_lots) if record.display_lots else None,
             record.expire_ns // 1_000_000 if record.expire_ns else None,
             bool(record.post_only),
-            _SELF_TRADES[record.self_trade],
+            _PREVENTIONS[record.prevention],
             bool(record.working),
             RejectReason(record.reason).name if record.reason else None,
             timestamp(record.created_ns),
@@ -289,7 +289,7 @@ class Renderer:
             instrument.price_text(price_ticks) if price_ticks else None,
             instrument.quantity_text(lots) if lots else None,
             instrument.quantity_text(execution.filled_lots),
-            instrument.quantity_text(execution.open_lots),
+            instrument.quantity_text(execution.remaining_lots),
             timestamp(execution.time_ns),
             reason=RejectReason(execution.reason).name if execution.reason else None,
             stop_price=(

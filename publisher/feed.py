@@ -159,14 +159,14 @@ class Feed:
             if event.trigger_ticks:
                 return None
             if not event.price_ticks:
-                self._touch(event.instrument).state.reduce(event.order_id, event.open_lots)
+                self._touch(event.instrument).state.reduce(event.order_id, event.remaining_lots)
                 return None
             if not event.kept_priority:
-                return self._enter(event, event.order_id, event.open_lots, event.display_lots)
+                return self._enter(event, event.order_id, event.remaining_lots, event.display_lots)
             self._touch(event.instrument).reduce(event)
         elif isinstance(event, OrderTriggered):
             if event.price_ticks and event.time_in_force not in _IMMEDIATE:
-                return self._enter(event, event.order_id, event.open_lots, event.display_lots)
+                return self._enter(event, event.order_id, event.remaining_lots, event.display_lots)
         elif isinstance(event, AuctionUncrossed):
             market = self._touch(event.instrument)
             market.uncrosses = True
@@ -186,9 +186,11 @@ class Feed:
         market = self._touched[instrument] = self.markets[instrument]
         return market
 
-    def _enter(self, event: Entering, order_id: int, open_lots: int, display_lots: int) -> Market:
+    def _enter(
+        self, event: Entering, order_id: int, remaining_lots: int, display_lots: int
+    ) -> Market:
         market = self._touch(event.instrument)
-        market.enter(event, order_id, open_lots, display_lots)
+        market.enter(event, order_id, remaining_lots, display_lots)
         return market
 
     def _add(self, instrument: Instrument) -> None:

@@ -81,7 +81,7 @@ class Market:
         self.uncrosses = False
         self._taker: Entering | None = None
         self._taker_id = 0
-        self._taker_open_lots = 0
+        self._taker_remaining_lots = 0
         self._quote: Quote = (0, 0, 0, 0)
         # How many of `_trades` the statistics have heard of.
         self._told = 0
@@ -90,11 +90,11 @@ class Market:
         self._l3_seq = 0
         self._sorted: tuple[list[tuple[int, int, int]], list[tuple[int, int, int]]] | None = None
 
-    def enter(self, event: Entering, order_id: int, open_lots: int, display_lots: int) -> None:
+    def enter(self, event: Entering, order_id: int, remaining_lots: int, display_lots: int) -> None:
         """An order comes in that will rest if its trades, which follow, leave anything."""
         self._taker = event
         self._taker_id = order_id
-        self._taker_open_lots = open_lots
+        self._taker_remaining_lots = remaining_lots
         self._taker_display_lots = display_lots
 
     @property
@@ -105,9 +105,9 @@ class Market:
     def trade(self, event: TradeExecuted, time_ns: int) -> None:
         """A maker gave lots to the taker; in an uncross both may have been resting."""
         lots = event.quantity_lots
-        self._give(event, event.maker_order_id, lots, event.maker_open_lots, self.uncrosses)
+        self._give(event, event.maker_order_id, lots, event.maker_remaining_lots, self.uncrosses)
         if self.uncrosses:
-            self._give(event, event.taker_order_id, lots, event.taker_open_lots, True)
+            self._give(event, event.taker_order_id, lots, event.taker_remaining_lots, True)
         self.last_trade_id = event.trade_id
         self.last_price_ticks = event.price_ticks
         self._trades.append(
@@ -122,7 +122,7 @@ class Market:
                 time_ns,
             )
         )
-        self._taker_open_lots = event.taker_open_lots
+        self._taker_remaining_lots = event.taker_remaining_lots
 
     def volumes(self) -> Volumes:
         """What stands in the book now, hidden lots included, and the last price. O(prices)."""
@@ -154,17 +154,17 @@ class Market:
         if known is None or known[2] - lots + hidden != left_lots:
             raise StreamError(f"trade {event.trade_id} of {self.symbol} with order {known}")
         side, price, before = known
-        open_lots = before - lots
+        remaining_lots = before - lots
         (self.bids if side == _BUY else self.asks).add(price, -lots)
         if left_lots:
-            self._orders[order_id] = (side, price, open_lots)
-            if not open_lots:
+            self._orders[order_id] = (side, price, remaining_lots)
+            if not remaining_lots:
                 # Its next slice follows at once.
                 return
         else:
             del self._orders[order_id]
             self._icebergs.pop(order_id, None)
-        self._changes.append(OrderChange(event.seq, order_id, side, price, open_lots))
+        self._changes.append(OrderChange(event.seq, order_id, side, price, remaining_lots))
 
     def replenish(self, event: OrderReplenished) -> None:
         """An iceberg shows its next slice, behind its level or in its place."""
@@ -175,7 +175,7 @@ class Market:
         side, price, _ = known
         lots = event.shown_lots
         display, _ = self._icebergs[order_id]
-        self._icebergs[order_id] = (display, event.open_lots - lots)
+        self._icebergs[order_id] = (display, event.remaining_lots - lots)
         if event.requeued:
             del self._orders[order_id]
         self._orders[order_id] = (side, price, lots)
@@ -187,29 +187,29 @@ class Market:
         event = self._taker
         assert event is not None, "no order was entered"
         self._taker = None
-        open_lots, order_id = self._taker_open_lots, self._taker_id
+        remaining_lots, order_id = self._taker_remaining_lots, self._taker_id
         requeued = type(event) is OrderAmended
         if requeued:
             known = self._remove(order_id)
             self._icebergs.pop(order_id, None)
-            if not open_lots:
+            if not remaining_lots:
                 self._changes.append(OrderChange(event.seq, order_id, event.side, known[1], 0))
-        if not open_lots:
+        if not remaining_lots:
             return
         side, price = event.side, event.price_ticks
-        shown = open_lots
+        shown = remaining_lots
         if self._taker_display_lots:
-            shown = min(self._taker_display_lots, open_lots)
-            self._icebergs[order_id] = (self._taker_display_lots, open_lots - shown)
+            shown = min(self._taker_display_lots, remaining_lots)
+            self._icebergs[order_id] = (self._taker_display_lots, remaining_lots - shown)
         self._orders[order_id] = (side, price, shown)
         (self.bids if side == _BUY else self.asks).add(price, shown)
         self._changes.append(OrderChange(event.seq, order_id, side, price, shown, requeued))
 
-    def leave(self, seq: int, order_id: int, open_lots: int) -> None:
-        """A resting order ended with `open_lots`, hidden ones included."""
+    def leave(self, seq: int, order_id: int, remaining_lots: int) -> None:
+        """A resting order ended with `remaining_lots`, hidden ones included."""
         hidden = self._icebergs.pop(order_id, (0, 0))[1] if self._icebergs else 0
         side, price, lots = self._remove(order_id)
-        if lots + hidden != open_lots:
+        if lots + hidden != remaining_lots:
             raise StreamError(f"order {order_id} of {self.symbol} ended with {lots} lots open")
         self._changes.append(OrderChange(seq, order_id, side, price, 0))
 
@@ -220,23 +220,23 @@ class Market:
         elif self.state.reduce(event.order_id, 0):
             return
         elif self._taker is not None and event.order_id == self._taker_id:
-            self._taker_open_lots = 0
+            self._taker_remaining_lots = 0
 
     def reduce(self, event: OrderAmended | OrderReduced) -> None:
         """An order has fewer lots: a resting one, in its place, or the one that came in."""
         order_id = event.order_id
         if self._taker is not None and order_id == self._taker_id:
-            self._taker_open_lots = event.open_lots
+            self._taker_remaining_lots = event.remaining_lots
             return
         known = self._orders.get(order_id)
         if known is None:
             if type(event) is OrderReduced and not event.resting:
                 return
             raise StreamError(f"order {order_id} of {self.symbol} amended and not in the book")
-        shown = event.open_lots
+        shown = event.remaining_lots
         if order_id in self._icebergs:
             shown = event.shown_lots
-            self._icebergs[order_id] = (self._icebergs[order_id][0], event.open_lots - shown)
+            self._icebergs[order_id] = (self._icebergs[order_id][0], event.remaining_lots - shown)
         self._show(event.seq, order_id, known, shown)
 
     def load(self, book: BookState | None, seq: int, *, same_stream: bool) -> None:
@@ -261,7 +261,7 @@ class Market:
         if book is not None:
             for side, orders in ((_BUY, book.bids), (_SELL, book.asks)):
                 for order in orders:
-                    wanted[order.order_id] = (side, order.price_ticks, order.open_lots)
+                    wanted[order.order_id] = (side, order.price_ticks, order.shown_lots)
                     if order.display_lots:
                         iceberg = (order.display_lots, order.hidden_lots)
                         self._icebergs[order.order_id] = iceberg
@@ -377,13 +377,15 @@ class Market:
         (self.bids if side == _BUY else self.asks).add(price, -lots)
         return known
 
-    def _show(self, seq: int, order_id: int, known: tuple[int, int, int], open_lots: int) -> None:
+    def _show(
+        self, seq: int, order_id: int, known: tuple[int, int, int], remaining_lots: int
+    ) -> None:
         """Change the open lots of a known order in its place."""
         side, price, before = known
-        if open_lots != before:
-            self._orders[order_id] = (side, price, open_lots)
-            (self.bids if side == _BUY else self.asks).add(price, open_lots - before)
-            self._changes.append(OrderChange(seq, order_id, side, price, open_lots))
+        if remaining_lots != before:
+            self._orders[order_id] = (side, price, remaining_lots)
+            (self.bids if side == _BUY else self.asks).add(price, remaining_lots - before)
+            self._changes.append(OrderChange(seq, order_id, side, price, remaining_lots))
 
     def _in_place(self, wanted: dict[int, tuple[int, int, int]]) -> dict[int, None]:
         """Orders that need not move to give `wanted`, which is in priority order.

@@ -63,7 +63,7 @@ class StateTopic:
             return
         for side, orders in ((_BUY, book.market_bids), (_SELL, book.market_asks)):
             for order in orders:
-                self._waiting[order.order_id] = (side, order.open_lots)
+                self._waiting[order.order_id] = (side, order.shown_lots)
         self._become(book.state, book.until_ns)
 
     def gather(self, event: OrderAccepted) -> None:

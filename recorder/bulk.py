@@ -93,7 +93,8 @@ class Bulk:
         setting = ", ".join(f"{name} = {value}" for name, value in changes.items())
         source = ""
         if arrays:
-            columns = [ORDERS.c[name] for name in _CHANGED]
+            by_name = {column.name: column for column in ORDERS.columns}
+            columns = [by_name[name] for name in _CHANGED]
             unnested = ", ".join(self._array(column) for column in columns)
             source = f" FROM unnest({unnested}) AS new ({', '.join(_CHANGED)})"
         return f"UPDATE orders SET {setting}{source} WHERE orders.order_id = {new['order_id']}"

@@ -74,7 +74,7 @@ class OrderRow(Struct, gc=False):
     quote_amount: int
     status: int
     filled_lots: int
-    open_lots: int
+    remaining_lots: int
     filled_notional: int
     reason: int
     created_ns: int
@@ -84,7 +84,7 @@ class OrderRow(Struct, gc=False):
     display_lots: int = 0
     expire_ns: int = 0
     post_only: int = 0
-    self_trade: int = 0
+    prevention: int = 0
     working: int = 1
 
 
@@ -96,7 +96,7 @@ class OrderChange(Struct, gc=False):
     quantity_lots: int | None = None
     status: int = 0
     filled_lots: int = 0
-    open_lots: int = 0
+    remaining_lots: int = 0
     filled_notional: int = 0
     reason: int = 0
     updated_ns: int = 0
@@ -230,7 +230,7 @@ class Digest:
             event.side, event.order_type, event.time_in_force, event.price_ticks,
             event.quantity_lots, event.quote_amount, _NEW, 0, event.quantity_lots, 0,
             0, time_ns, time_ns, event.seq, said.trigger_ticks, said.display_lots,
-            said.expire_ns, int(said.post_only), event.self_trade, int(not said.trigger_ticks),
+            said.expire_ns, int(said.post_only), event.prevention, int(not said.trigger_ticks),
         )  # fmt: skip
 
     def _trade(self, event: TradeExecuted) -> None:
@@ -261,18 +261,18 @@ class Digest:
                 event.maker_fee, _MAKER, time_ns,
             ),
         )  # fmt: skip
-        self._fill(taker_id, event.taker_filled_lots, event.taker_open_lots, notional, seq)
-        self._fill(maker_id, event.maker_filled_lots, event.maker_open_lots, notional, seq)
+        self._fill(taker_id, event.taker_filled_lots, event.taker_remaining_lots, notional, seq)
+        self._fill(maker_id, event.maker_filled_lots, event.maker_remaining_lots, notional, seq)
 
     def _fill(
-        self, order_id: int, filled_lots: int, open_lots: int, notional: int, seq: int
+        self, order_id: int, filled_lots: int, remaining_lots: int, notional: int, seq: int
     ) -> None:
-        status = _PARTIALLY_FILLED if open_lots else _FILLED
-        row = self._now(order_id, status, filled_lots, open_lots, seq)
+        status = _PARTIALLY_FILLED if remaining_lots else _FILLED
+        row = self._now(order_id, status, filled_lots, remaining_lots, seq)
         row.filled_notional += notional
 
     def _now(
-        self, order_id: int, status: int, filled_lots: int, open_lots: int, seq: int
+        self, order_id: int, status: int, filled_lots: int, remaining_lots: int, seq: int
     ) -> OrderRow | OrderChange:
         """The row of an order, stored or not, brought to these totals."""
         row: OrderRow | OrderChange | None = self._orders.get(order_id)
@@ -282,7 +282,7 @@ class Digest:
                 row = self._changed[order_id] = OrderChange(order_id)
         row.status = status
         row.filled_lots = filled_lots
-        row.open_lots = open_lots
+        row.remaining_lots = remaining_lots
         row.updated_ns = self._time_ns
         row.updated_seq = seq
         return row
@@ -302,7 +302,7 @@ class Digest:
 
     def _amended(self, event: OrderAmended) -> None:
         status = _PARTIALLY_FILLED if event.filled_lots else _NEW
-        row = self._now(event.order_id, status, event.filled_lots, event.open_lots, event.seq)
+        row = self._now(event.order_id, status, event.filled_lots, event.remaining_lots, event.seq)
         row.price_ticks = event.price_ticks
         row.quantity_lots = event.quantity_lots
         row.trigger_ticks = event.trigger_ticks
@@ -310,12 +310,12 @@ class Digest:
         row.working = int(not event.trigger_ticks)
 
     def _triggered(self, event: OrderTriggered) -> None:
-        row = self._now(event.order_id, _NEW, 0, event.open_lots, event.seq)
+        row = self._now(event.order_id, _NEW, 0, event.remaining_lots, event.seq)
         row.working = 1
 
     def _reduced(self, event: OrderReduced) -> None:
         status = _PARTIALLY_FILLED if event.filled_lots else _NEW
-        row = self._now(event.order_id, status, event.filled_lots, event.open_lots, event.seq)
+        row = self._now(event.order_id, status, event.filled_lots, event.remaining_lots, event.seq)
         row.quantity_lots = event.quantity_lots
 
     def _added(self, event: InstrumentAdded) -> None:

@@ -1,7 +1,8 @@
 """What the database holds: recorder/README.md says what each table means.
 
 Only numbers and short text, in the units of the events. A row is written in the order of its
-columns here, so columns are appended, never moved, and every change raises `SCHEMA_VERSION`.
+columns here, so columns are appended, never moved, and every change raises `SCHEMA_VERSION`. A
+column whose name in the database is older than the word for it has that word as its `key`.
 """
 
 from typing import Final
@@ -47,12 +48,12 @@ def _key(name: str) -> "Column[int]":
     return Column(name, BigInteger, primary_key=True, autoincrement=False)
 
 
-def _number(name: str) -> "Column[int]":
-    return Column(name, BigInteger, nullable=False)
+def _number(name: str, key: str = "") -> "Column[int]":
+    return Column(name, BigInteger, nullable=False, key=key or name)
 
 
-def _small(name: str) -> "Column[int]":
-    return Column(name, SmallInteger, nullable=False)
+def _small(name: str, key: str = "") -> "Column[int]":
+    return Column(name, SmallInteger, nullable=False, key=key or name)
 
 
 def _name() -> "Column[str]":
@@ -64,7 +65,7 @@ POSITION: Final = Table(
     METADATA,
     _key("id"),
     _number("schema_version"),
-    _number("stream"),
+    _number("stream", key="incarnation"),
     _number("seq"),
     _number("time_ns"),
     _number("first_seq"),
@@ -87,7 +88,7 @@ ORDERS: Final = Table(
     _number("quote_amount"),
     _small("status"),
     _number("filled_lots"),
-    _number("open_lots"),
+    _number("open_lots", key="remaining_lots"),
     _number("filled_notional"),
     _small("reason"),
     _number("created_ns"),
@@ -97,7 +98,7 @@ ORDERS: Final = Table(
     _number("display_lots"),
     _number("expire_ns"),
     _small("post_only"),
-    _small("self_trade"),
+    _small("self_trade", key="prevention"),
     _small("working"),
     _number("filled_notional_high"),
 )

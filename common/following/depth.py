@@ -95,32 +95,32 @@ class OrderDepth:
         return self._orders.get(order_id)
 
     def set_order(
-        self, order_id: int, side: int, price_ticks: int, open_lots: int, requeue: bool = False
+        self, order_id: int, side: int, price_ticks: int, remaining_lots: int, requeue: bool = False
     ) -> None:
-        """Show an order with `open_lots`; zero removes it.
+        """Show an order with `remaining_lots`; zero removes it.
 
         An unknown order, one whose price changed and one with `requeue` join the back of their
         level; any other keeps its place.
         """
         known = self._orders.get(order_id)
-        if known is not None and (requeue or not open_lots or known[1] != price_ticks):
+        if known is not None and (requeue or not remaining_lots or known[1] != price_ticks):
             self._remove(order_id, known)
             known = None
-        if not open_lots:
+        if not remaining_lots:
             return
         level = self._levels.get((side, price_ticks))
         if level is None:
             level = self._levels[(side, price_ticks)] = {}
-        self._orders[order_id] = (side, price_ticks, open_lots)
-        level[order_id] = open_lots
+        self._orders[order_id] = (side, price_ticks, remaining_lots)
+        level[order_id] = remaining_lots
         before = known[2] if known is not None else 0
-        total = self.depth.lots_at(side, price_ticks) + open_lots - before
+        total = self.depth.lots_at(side, price_ticks) + remaining_lots - before
         self.depth.set_level(side, price_ticks, total)
 
     def apply(self, change: OrderChange) -> None:
         """Apply one L3 change of the feed."""
         self.set_order(
-            change.order_id, change.side, change.price_ticks, change.open_lots, change.requeued
+            change.order_id, change.side, change.price_ticks, change.shown_lots, change.requeued
         )
 
     def clear(self) -> None:

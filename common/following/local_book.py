@@ -72,8 +72,8 @@ class LocalBook:
         if orders is not None:
             orders.clear()
             for side, listed in ((1, snapshot.bid_orders), (2, snapshot.ask_orders)):
-                for order_id, price_ticks, open_lots in listed:
-                    orders.set_order(order_id, side, price_ticks, open_lots)
+                for order_id, price_ticks, remaining_lots in listed:
+                    orders.set_order(order_id, side, price_ticks, remaining_lots)
             sound = sound and orders.depth.levels(1) == sorted(snapshot.bids, reverse=True)
             sound = sound and orders.depth.levels(2) == sorted(snapshot.asks)
         self.seq = self.orders_seq = self._snapshot_seq = snapshot.seq

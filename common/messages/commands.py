@@ -28,7 +28,7 @@ class Instructions(Struct, array_like=True, gc=False, frozen=True):
 class NewOrder(Struct, array_like=True, tag=1, gc=False, frozen=True):
     """Enter an order. A market order has price zero; by quote amount it has zero lots.
 
-    `self_trade` is a `SelfTrade`; what was recorded before there was any says none.
+    `prevention` is a `Prevention`; what was recorded before there was any says none.
     """
 
     gateway: int
@@ -42,7 +42,7 @@ class NewOrder(Struct, array_like=True, tag=1, gc=False, frozen=True):
     quantity_lots: int
     client_order_id: str = ""
     quote_amount: int = 0
-    self_trade: int = 0
+    prevention: int = 0
     instructions: Instructions | None = None
 
 

@@ -12,7 +12,7 @@ Fields are only ever appended, with defaults.
 
 from typing import Annotated, TypeAlias
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, field
 
 from crossbook.common.instruments import Instrument
 from crossbook.common.types import MAX_CLIENT_ORDER_ID, MAX_INT, MAX_SYMBOL
@@ -30,7 +30,7 @@ _Side = Annotated[int, Meta(ge=1, le=2)]
 _SideOrBoth = Annotated[int, Meta(ge=0, le=2)]
 _OrderType = Annotated[int, Meta(ge=1, le=6)]
 _TimeInForce = Annotated[int, Meta(ge=1, le=5)]
-_SelfTrade = Annotated[int, Meta(ge=0, le=4)]
+_Prevention = Annotated[int, Meta(ge=0, le=4)]
 _Milliseconds = Annotated[int, Meta(ge=0, le=24 * 60 * 60 * 1000)]
 
 
@@ -67,7 +67,7 @@ class New(Struct, array_like=True, tag=2, gc=False, frozen=True):
     display_quantity: _Number = 0
     expire_time: _Count = 0
     post_only: bool = False
-    self_trade_prevention: _SelfTrade = 1
+    prevention: _Prevention = field(default=1, name="self_trade_prevention")
 
 
 class Cancel(Struct, array_like=True, tag=3, gc=False, frozen=True):
@@ -185,10 +185,10 @@ class Ack(Struct, array_like=True, tag=102, gc=False, frozen=True):
     """The command was applied as number `seq` of the matcher's stream.
 
     For a new order `order_id` is its id; for cancel and amend the id of the order concerned; for
-    a mass cancel zero, with `count` orders canceled. `status` and `open_lots` are the order's
+    a mass cancel zero, with `count` orders canceled. `status` and `remaining_lots` are the order's
     at that point (before its own fills, which follow as `Execution`), as are `filled_lots`.
     `repeated` says that the order had been entered before, under the same client order id:
-    nothing was done again, and `status`, `open_lots` and `filled_lots` are that order's now.
+    nothing was done again, and `status`, `remaining_lots` and `filled_lots` are that order's now.
     """
 
     request_seq: int
@@ -196,7 +196,7 @@ class Ack(Struct, array_like=True, tag=102, gc=False, frozen=True):
     order_id: int
     status: int
     client_order_id: str
-    open_lots: int
+    remaining_lots: int
     time_ns: int
     count: int = 0
     repeated: bool = False
@@ -242,7 +242,7 @@ class Execution(Struct, array_like=True, tag=104, gc=False, frozen=True):
     price_ticks: int
     quantity_lots: int
     filled_lots: int
-    open_lots: int
+    remaining_lots: int
     time_ns: int
     trade_id: int = 0
     liquidity: int = 0
@@ -274,7 +274,7 @@ class OrderState(Struct, array_like=True, gc=False, frozen=True):
     price_ticks: int
     quantity_lots: int
     filled_lots: int
-    open_lots: int
+    remaining_lots: int
     status: int
     time_ns: int
     order_type: int = 1
@@ -283,7 +283,7 @@ class OrderState(Struct, array_like=True, gc=False, frozen=True):
     display_lots: int = 0
     expire_ns: int = 0
     post_only: bool = False
-    self_trade: int = 0
+    prevention: int = 0
     working: bool = True
 
 

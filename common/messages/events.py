@@ -40,7 +40,7 @@ class OrderAccepted(Struct, array_like=True, tag=1, gc=False, frozen=True):
     quantity_lots: int
     client_order_id: str = ""
     quote_amount: int = 0
-    self_trade: int = 0
+    prevention: int = 0
     instructions: Instructions | None = None
 
 
@@ -78,9 +78,9 @@ class TradeExecuted(Struct, array_like=True, tag=3, gc=False, frozen=True):
     maker_fee: int
     taker_fee: int
     maker_filled_lots: int
-    maker_open_lots: int
+    maker_remaining_lots: int
     taker_filled_lots: int
-    taker_open_lots: int
+    taker_remaining_lots: int
     maker_client_order_id: str = ""
     taker_client_order_id: str = ""
 
@@ -144,7 +144,7 @@ class OrderCompleted(Struct, array_like=True, tag=6, gc=False, frozen=True):
 
 class OrderAmended(Struct, array_like=True, tag=7, gc=False, frozen=True):
     """An open order has new terms. Without `kept_priority` it left its place and re-entered as an
-    incoming order with `open_lots`: trades may follow, then it rests behind its new level.
+    incoming order with `remaining_lots`: trades may follow, then it rests behind its new level.
 
     One with `trigger_ticks` waits for that price still. An iceberg shows `shown_lots` from now
     on (when it rests, at most `display_lots` of what is left).
@@ -160,7 +160,7 @@ class OrderAmended(Struct, array_like=True, tag=7, gc=False, frozen=True):
     price_ticks: int
     quantity_lots: int
     filled_lots: int
-    open_lots: int
+    remaining_lots: int
     kept_priority: bool
     client_order_id: str = ""
     trigger_ticks: int = 0
@@ -181,8 +181,8 @@ class OrdersMassCanceled(Struct, array_like=True, tag=8, gc=False, frozen=True):
 
 
 class OrderRepeated(Struct, array_like=True, tag=9, gc=False, frozen=True):
-    """A new order said again what an earlier one with its client order id had said: nothing
-    happened. `order_id`, `status`, `filled_lots` and `open_lots` are the earlier order's now."""
+    """A new order repeats an earlier one with its client order id: nothing happened. `order_id`,
+    `status`, `filled_lots` and `remaining_lots` are those of the earlier order now."""
 
     seq: int
     gateway: int
@@ -192,7 +192,7 @@ class OrderRepeated(Struct, array_like=True, tag=9, gc=False, frozen=True):
     order_id: int
     status: int
     filled_lots: int
-    open_lots: int
+    remaining_lots: int
     client_order_id: str
 
 
@@ -208,7 +208,7 @@ class OrderTriggered(Struct, array_like=True, tag=10, gc=False, frozen=True):
     order_type: int
     time_in_force: int
     price_ticks: int
-    open_lots: int
+    remaining_lots: int
     trigger_ticks: int
     last_price_ticks: int
     display_lots: int = 0
@@ -226,7 +226,7 @@ class OrderReplenished(Struct, array_like=True, tag=11, gc=False, frozen=True):
     side: int
     price_ticks: int
     shown_lots: int
-    open_lots: int
+    remaining_lots: int
     requeued: bool = True
     client_order_id: str = ""
 
@@ -246,7 +246,7 @@ class OrderReduced(Struct, array_like=True, tag=12, gc=False, frozen=True):
     prevented_lots: int
     quantity_lots: int
     filled_lots: int
-    open_lots: int
+    remaining_lots: int
     resting: bool
     shown_lots: int = 0
     client_order_id: str = ""

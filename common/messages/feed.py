@@ -83,7 +83,7 @@ class DepthUpdate(Struct, array_like=True, tag=3, gc=False, frozen=True):
 
 
 class OrderChange(Struct, array_like=True, gc=False, frozen=True):
-    """Order `order_id` now shows `open_lots` at `price_ticks`; zero lots removes it.
+    """Order `order_id` now shows `shown_lots` at `price_ticks`; zero lots removes it.
 
     An unknown order joins the back of its level. `requeued` moves a known one there.
     """
@@ -92,7 +92,7 @@ class OrderChange(Struct, array_like=True, gc=False, frozen=True):
     order_id: int
     side: int
     price_ticks: int
-    open_lots: int
+    shown_lots: int
     requeued: bool = False
 
 

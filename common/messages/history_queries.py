@@ -143,7 +143,7 @@ class OrderRecord(Struct, array_like=True, gc=False, frozen=True):
     quote_amount: int
     status: int
     filled_lots: int
-    open_lots: int
+    remaining_lots: int
     filled_notional: int
     reason: int
     created_ns: int
@@ -153,7 +153,7 @@ class OrderRecord(Struct, array_like=True, gc=False, frozen=True):
     display_lots: int = 0
     expire_ns: int = 0
     post_only: int = 0
-    self_trade: int = 0
+    prevention: int = 0
     working: int = 1
     fills: list[FillRecord] = []
 

@@ -78,13 +78,13 @@ class ResendTooOld(Struct, array_like=True, tag=102, gc=False, frozen=True):
 class RestingOrder(Struct, array_like=True, gc=False, frozen=True):
     """One resting order of a book snapshot; the list it stands in is in priority order.
 
-    `open_lots` is what the public sees. An iceberg has `hidden_lots` more and shows
+    `shown_lots` is what the public sees. An iceberg has `hidden_lots` more and shows
     `display_lots` of them next. A market order of a call phase has price zero.
     """
 
     order_id: int
     price_ticks: int
-    open_lots: int
+    shown_lots: int
     display_lots: int = 0
     hidden_lots: int = 0
 

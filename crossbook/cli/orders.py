@@ -35,7 +35,7 @@ class TimeInForceWord(StrEnum):
     DAY = "day"
 
 
-class SelfTradeWord(StrEnum):
+class PreventionWord(StrEnum):
     """What happens where an order would trade with one of its own account."""
 
     EXPIRE_TAKER = "expire_taker"
@@ -116,8 +116,8 @@ ExpireOption = Annotated[
         help="With --tif gtd.",
     ),
 ]
-SelfTradeOption = Annotated[
-    SelfTradeWord,
+PreventionOption = Annotated[
+    PreventionWord,
     typer.Option("--self-trade", help="What gives way where it meets an order of the account."),
 ]
 OrderIdArgument = Annotated[
@@ -143,7 +143,7 @@ def buy(
     show: ShowOption = None,
     post_only: PostOnlyOption = False,
     expire_in: ExpireOption = None,
-    self_trade: SelfTradeOption = SelfTradeWord.EXPIRE_TAKER,
+    prevention: PreventionOption = PreventionWord.EXPIRE_TAKER,
     account: AccountOption = None,
     gateway: GatewayOption = None,
     timeout: TimeoutOption = DEFAULT_TIMEOUT_S,
@@ -161,7 +161,7 @@ def buy(
     settings = client_settings(account=account, gateway=gateway)
     terms = Terms(
         symbol, quantity, price, market, tif, quote_amount, client_order_id, stop, take_profit,
-        show, post_only, expire_in, self_trade,
+        show, post_only, expire_in, prevention,
     )  # fmt: skip
     _enter(settings, timeout, Output(as_json), Side.BUY, terms)
 
@@ -179,7 +179,7 @@ def sell(
     show: ShowOption = None,
     post_only: PostOnlyOption = False,
     expire_in: ExpireOption = None,
-    self_trade: SelfTradeOption = SelfTradeWord.EXPIRE_TAKER,
+    prevention: PreventionOption = PreventionWord.EXPIRE_TAKER,
     account: AccountOption = None,
     gateway: GatewayOption = None,
     timeout: TimeoutOption = DEFAULT_TIMEOUT_S,
@@ -195,7 +195,7 @@ def sell(
     settings = client_settings(account=account, gateway=gateway)
     terms = Terms(
         symbol, quantity, price, market, tif, quote_amount, client_order_id, stop, take_profit,
-        show, post_only, expire_in, self_trade,
+        show, post_only, expire_in, prevention,
     )  # fmt: skip
     _enter(settings, timeout, Output(as_json), Side.SELL, terms)
 
@@ -215,7 +215,7 @@ class Terms(Struct, frozen=True):
     show: str | None
     post_only: bool
     expire_in: float | None
-    self_trade: SelfTradeWord
+    prevention: PreventionWord
 
     @property
     def order_type(self) -> OrderType:
@@ -260,7 +260,7 @@ def _enter(settings: Settings, timeout: float, output: Output, side: Side, terms
             display_quantity=terms.show,
             expire_time=expire_time,
             post_only=terms.post_only,
-            self_trade=terms.self_trade.value,
+            prevention=terms.prevention.value,
         )
         # A ping's answer overtakes nothing: the order's own reports have come before it.
         client.ping()

@@ -110,7 +110,9 @@ def outcome_facts(
         "repeated": ack.repeated,
         "order_status": name_of(last.status if last else ack.status, OrderStatus),
         "filled_quantity": instrument.quantity_text(filled),
-        "remaining_quantity": instrument.quantity_text(last.open_lots if last else ack.open_lots),
+        "remaining_quantity": instrument.quantity_text(
+            last.remaining_lots if last else ack.remaining_lots
+        ),
         "average_price": average_price(
             instrument, [(fill.price_ticks, fill.quantity_lots) for fill in fills]
         ),
@@ -156,7 +158,7 @@ def order_facts(instrument: Instrument, order: OrderState) -> dict[str, Any]:
         "price": instrument.price_text(order.price_ticks),
         "quantity": instrument.quantity_text(order.quantity_lots),
         "filled_quantity": instrument.quantity_text(order.filled_lots),
-        "remaining_quantity": instrument.quantity_text(order.open_lots),
+        "remaining_quantity": instrument.quantity_text(order.remaining_lots),
         "order_status": name_of(order.status, OrderStatus),
         "timestamp": time_text(order.time_ns),
         "order_type": type_text(order.order_type),

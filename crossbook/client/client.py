@@ -43,7 +43,7 @@ from crossbook.common.messages.entry import (
     Request,
 )
 from crossbook.common.process import sockets
-from crossbook.common.types import OrderType, SelfTrade, Side, TimeInForce
+from crossbook.common.types import OrderType, Prevention, Side, TimeInForce
 from crossbook.errors import ClientClosed, SendQueueFull
 
 DEFAULT_ADDRESS: Final = "tcp://127.0.0.1:5560"
@@ -175,7 +175,7 @@ class Client:
         display_quantity: Amount | None = None,
         expire_time: int | None = None,
         post_only: bool = False,
-        self_trade: SelfTrade | str = SelfTrade.EXPIRE_TAKER,
+        prevention: Prevention | str = Prevention.EXPIRE_TAKER,
         quantity_lots: int | None = None,
         price_ticks: int | None = None,
         quote_units: int | None = None,
@@ -202,7 +202,7 @@ class Client:
                 time_in_force=time_in_force, client_order_id=client_order_id,
                 quote_amount=quote_amount, stop_price=stop_price,
                 display_quantity=display_quantity, expire_time=expire_time,
-                post_only=post_only, self_trade=self_trade, quantity_lots=quantity_lots,
+                post_only=post_only, prevention=prevention, quantity_lots=quantity_lots,
                 price_ticks=price_ticks, quote_units=quote_units,
                 stop_price_ticks=stop_price_ticks, display_lots=display_lots,
             )

@@ -13,7 +13,7 @@ from operator import index
 from typing import Final, TypeVar
 
 from crossbook.common.messages.entry import Amend, Cancel, CancelAfter, MassCancel, New
-from crossbook.common.types import MAX_INT, OrderType, SelfTrade, Side, TimeInForce
+from crossbook.common.types import MAX_INT, OrderType, Prevention, Side, TimeInForce
 
 Amount = str | Decimal
 """An exact decimal, in the asset it is an amount of."""
@@ -37,7 +37,7 @@ def new_order(
     display_quantity: Amount | None = None,
     expire_time: int | None = None,
     post_only: bool = False,
-    self_trade: SelfTrade | str = SelfTrade.EXPIRE_TAKER,
+    prevention: Prevention | str = Prevention.EXPIRE_TAKER,
     quantity_lots: int | None = None,
     price_ticks: int | None = None,
     quote_units: int | None = None,
@@ -67,7 +67,7 @@ def new_order(
         _either("display_quantity", display_quantity, "display_lots", display_lots),
         0 if expire_time is None else whole("expire_time", expire_time),
         post_only,
-        choice("self_trade", self_trade, SelfTrade),
+        choice("prevention", prevention, Prevention),
     )
 
 

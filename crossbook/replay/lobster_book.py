@@ -254,8 +254,8 @@ class RebuiltBook:
     def _take_front(self, place: tuple[int, int], lots: int) -> list[RecordedFill]:
         fills: list[RecordedFill] = []
         while lots:
-            order_id, open_lots = next(iter(self._levels[place].items()))
-            taken = min(lots, open_lots)
+            order_id, remaining_lots = next(iter(self._levels[place].items()))
+            taken = min(lots, remaining_lots)
             fills.append(RecordedFill(order_id, place[1], taken))
             self._take(place, order_id, taken)
             lots -= taken

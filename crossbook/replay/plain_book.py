@@ -52,8 +52,8 @@ class PlainBook:
             key, level = against.peekitem(0)
             if (key * sign - command.price_ticks) * sign > 0:
                 break
-            maker_id, open_lots = next(iter(level.items()))
-            taken = min(lots, open_lots)
+            maker_id, remaining_lots = next(iter(level.items()))
+            taken = min(lots, remaining_lots)
             fills.append(RecordedFill(maker_id, key * sign, taken))
             self._take(maker_id, taken)
             lots -= taken

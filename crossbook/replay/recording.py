@@ -75,10 +75,10 @@ class Recording(Struct):
     tick_size: str = ""
 
 
-def digest_line(side: int, price_ticks: int, order_id: int, open_lots: int) -> str:
+def digest_line(side: int, price_ticks: int, order_id: int, remaining_lots: int) -> str:
     """The line of one resting order in the text a `Digest` is taken of.
 
     >>> digest_line(1, 23600, 7, 50)
     'B,23600,7,50\\n'
     """
-    return f"{'B' if side == Side.BUY else 'S'},{price_ticks},{order_id},{open_lots}\n"
+    return f"{'B' if side == Side.BUY else 'S'},{price_ticks},{order_id},{remaining_lots}\n"

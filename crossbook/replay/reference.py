@@ -89,8 +89,8 @@ class _Holds:
             return
         found = self._book.order(order_id)
         if found is not None:
-            side, price_ticks, open_lots = found
-            self._free(side, price_ticks, min(lots, open_lots) if lots else open_lots)
+            side, price_ticks, remaining_lots = found
+            self._free(side, price_ticks, min(lots, remaining_lots) if lots else remaining_lots)
 
     def entered(
         self, side: int, price_ticks: int, lots: int, fills: list[RecordedFill], rests: bool

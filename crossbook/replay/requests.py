@@ -4,7 +4,7 @@ from typing import Final
 
 from crossbook.common.instruments import Instrument
 from crossbook.common.messages import entry
-from crossbook.common.types import OrderType, SelfTrade, TimeInForce
+from crossbook.common.types import OrderType, Prevention, TimeInForce
 from crossbook.replay.recording import RecordedCommand
 
 _LIMIT: Final = int(OrderType.LIMIT)
@@ -53,7 +53,7 @@ class ReplayRequests:
             _GTC if command.op == "new" else _IOC,
             client_order_id,
             # One account stands for everybody who was recorded.
-            self_trade_prevention=int(SelfTrade.NONE),
+            prevention=int(Prevention.NONE),
         )
 
     def _reduction(

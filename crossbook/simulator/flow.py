@@ -161,7 +161,7 @@ class Flow:
             )
         return New(
             0, desk.market.symbol, place.side, place.lots, place.price,
-            place.order_type, place.time_in_force, name, self_trade_prevention=0,
+            place.order_type, place.time_in_force, name, prevention=0,
         )  # fmt: skip
 
     def _line(self, request: TradeRequest) -> str:
@@ -189,10 +189,10 @@ class Flow:
         elif isinstance(request, Amend):
             assert isinstance(request.price, int)
             market.move(name, request.price)
-            market.resize(name, answer.open_lots)
+            market.resize(name, answer.remaining_lots)
         elif name in self._entered and answer.status in _OPEN:
             order = self._entered[name]
-            order.lots = answer.open_lots
+            order.lots = answer.remaining_lots
             market.add(order)
 
     def _executed(self, agent: int, report: Execution) -> None:
@@ -204,7 +204,7 @@ class Flow:
             self.desks[agent][index].filled(report.side, report.price_ticks, report.quantity_lots)
             market.last_price = report.price_ticks
             self.statistics.filled(index, report)
-        market.resize(report.client_order_id, report.open_lots)
+        market.resize(report.client_order_id, report.remaining_lots)
 
 
 def _market(instrument: Instrument) -> Market:

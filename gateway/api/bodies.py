@@ -8,7 +8,7 @@ import msgspec
 
 from crossbook.common.errors import BAD_BYTES
 from crossbook.common.messages.entry import Amend, New
-from crossbook.common.types import MAX_INT, OrderType, RejectReason, SelfTrade, Side, TimeInForce
+from crossbook.common.types import MAX_INT, OrderType, Prevention, RejectReason, Side, TimeInForce
 from crossbook.gateway import documents
 from crossbook.gateway.problem import Problem, malformed, refused
 
@@ -31,11 +31,11 @@ TYPES: Final = {
     "take_profit_limit": int(OrderType.TAKE_PROFIT_LIMIT),
 }
 SELF_TRADES: Final = {
-    "none": int(SelfTrade.NONE),
-    "expire_taker": int(SelfTrade.EXPIRE_TAKER),
-    "expire_maker": int(SelfTrade.EXPIRE_MAKER),
-    "expire_both": int(SelfTrade.EXPIRE_BOTH),
-    "decrement": int(SelfTrade.DECREMENT),
+    "none": int(Prevention.NONE),
+    "expire_taker": int(Prevention.EXPIRE_TAKER),
+    "expire_maker": int(Prevention.EXPIRE_MAKER),
+    "expire_both": int(Prevention.EXPIRE_BOTH),
+    "decrement": int(Prevention.DECREMENT),
 }
 
 _WAITING: Final = ("stop", "stop_limit", "take_profit", "take_profit_limit")

@@ -103,7 +103,7 @@ class Trading:
         order = await self._open_order(account, name)
         answer = await self._command(account, amend_of(order.symbol, order.order_id, body))
         assert isinstance(answer.reply, Ack), answer
-        ended = not answer.reply.open_lots and not answer.executions
+        ended = not answer.reply.remaining_lots and not answer.executions
         return self._render.answer(
             "canceled" if ended else "amended", order.symbol, answer.reply, answer.executions
         )

@@ -205,7 +205,7 @@ class Reporter:
         price_ticks: int,
         lots: int,
         filled_lots: int,
-        open_lots: int,
+        remaining_lots: int,
         reason: int = 0,
         request_seq: int = 0,
         order_type: int = 1,
@@ -216,15 +216,15 @@ class Reporter:
         """An execution report that is not a fill."""
         return Execution(
             request_seq, event.seq, self._symbols[event.instrument], order_id,
-            event.client_order_id, kind, status, side, price_ticks, lots, filled_lots, open_lots,
-            self._time_ns, 0, 0, 0, reason, self._index, order_type, trigger_ticks,
+            event.client_order_id, kind, status, side, price_ticks, lots, filled_lots,
+            remaining_lots, self._time_ns, 0, 0, 0, reason, self._index, order_type, trigger_ticks,
             working and not trigger_ticks, quote_left,
         )  # fmt: skip
 
     def _trade(self, event: TradeExecuted) -> None:
         maker_sessions = self._by_account.get(event.maker_account)
         if maker_sessions is not None:
-            open_lots = event.maker_open_lots
+            remaining_lots = event.maker_remaining_lots
             report = Execution(
                 0,
                 event.seq,
@@ -232,12 +232,12 @@ class Reporter:
                 event.maker_order_id,
                 event.maker_client_order_id,
                 _FILL,
-                _PARTIALLY_FILLED if open_lots else _FILLED,
+                _PARTIALLY_FILLED if remaining_lots else _FILLED,
                 _SELL if event.aggressor_side == _BUY else _BUY,
                 event.price_ticks,
                 event.quantity_lots,
                 event.maker_filled_lots,
-                open_lots,
+                remaining_lots,
                 self._time_ns,
                 event.trade_id,
                 _MAKER,
@@ -248,7 +248,7 @@ class Reporter:
             for session in maker_sessions:
                 self._reply(session, report)
         for session in self._by_account.get(event.taker_account, _NOBODY):
-            open_lots = event.taker_open_lots
+            remaining_lots = event.taker_remaining_lots
             self._reply(
                 session,
                 Execution(
@@ -258,12 +258,12 @@ class Reporter:
                     event.taker_order_id,
                     event.taker_client_order_id,
                     _FILL,
-                    _PARTIALLY_FILLED if open_lots or self._by_quote else _FILLED,
+                    _PARTIALLY_FILLED if remaining_lots or self._by_quote else _FILLED,
                     event.aggressor_side,
                     event.price_ticks,
                     event.quantity_lots,
                     event.taker_filled_lots,
-                    open_lots,
+                    remaining_lots,
                     self._time_ns,
                     event.trade_id,
                     _TAKER,
@@ -329,13 +329,13 @@ class Reporter:
         if origin is not None:
             ack = Ack(
                 origin[1], event.seq, event.order_id, status, event.client_order_id,
-                event.open_lots, self._time_ns, 0, False, event.filled_lots,
+                event.remaining_lots, self._time_ns, 0, False, event.filled_lots,
             )  # fmt: skip
             self._reply(origin[0], ack)
         for session in self._others(event.account, origin):
             execution = self._execution(
                 event, event.order_id, ExecutionKind.AMENDED, status, event.side,
-                event.price_ticks, event.quantity_lots, event.filled_lots, event.open_lots,
+                event.price_ticks, event.quantity_lots, event.filled_lots, event.remaining_lots,
                 trigger_ticks=event.trigger_ticks,
             )  # fmt: skip
             self._reply(session, execution)
@@ -346,7 +346,7 @@ class Reporter:
         for session in self._by_account.get(event.account, _NOBODY):
             execution = self._execution(
                 event, event.order_id, ExecutionKind.TRIGGERED, _NEW, event.side,
-                event.price_ticks, event.open_lots, 0, event.open_lots, 0,
+                event.price_ticks, event.remaining_lots, 0, event.remaining_lots, 0,
                 self._request_seq(session, event.seq), event.order_type,
             )  # fmt: skip
             self._reply(session, execution)
@@ -356,7 +356,7 @@ class Reporter:
         for session in self._by_account.get(event.account, _NOBODY):
             execution = self._execution(
                 event, event.order_id, ExecutionKind.PREVENTED, status, event.side,
-                event.price_ticks, event.prevented_lots, event.filled_lots, event.open_lots,
+                event.price_ticks, event.prevented_lots, event.filled_lots, event.remaining_lots,
                 RejectReason.SELF_TRADE, self._request_seq(session, event.seq),
             )  # fmt: skip
             self._reply(session, execution)
@@ -385,7 +385,7 @@ class Reporter:
         if origin is not None:
             ack = Ack(
                 origin[1], event.seq, event.order_id, event.status, event.client_order_id,
-                event.open_lots, self._time_ns, 0, True, event.filled_lots,
+                event.remaining_lots, self._time_ns, 0, True, event.filled_lots,
             )  # fmt: skip
             self._reply(origin[0], ack)
 

@@ -96,7 +96,7 @@ class Translator:
         return NewOrder(
             self._gateway, number, account, instrument.id, request.side, order_type,
             time_in_force, price, quantity, client_order_id, quote,
-            request.self_trade_prevention, said,
+            request.prevention, said,
         )  # fmt: skip
 
     def _cancel(self, request: Cancel, account: int, number: int) -> CancelOrder:

@@ -41,7 +41,7 @@ def amend_plain(
         fault = terms_fault(book, price_ticks, total_lots)
     if fault is not None:
         return [rejected(command, seq, fault)]
-    filled_lots = order.quantity_lots - order.open_lots
+    filled_lots = order.quantity_lots - order.remaining_lots
     if total_lots <= filled_lots:
         book.end(order, _CANCELED)
         return [canceled(order, seq, command.gateway, command.request, True)]
@@ -53,7 +53,7 @@ def amend_plain(
         order.arrival = seq
     order.price_ticks = price_ticks
     order.quantity_lots = total_lots
-    order.open_lots = total_lots - filled_lots
+    order.remaining_lots = total_lots - filled_lots
     events: list[Event] = [amended(order, seq, command, keeps)]
     if not keeps:
         engine.enter_limit(order, book, _GTC, seq, events)
@@ -74,7 +74,7 @@ def amend(
     if special is not None and waits == Waits.TRIGGER:
         trigger_ticks = command.trigger_ticks or special.trigger_ticks
     fault = _fault(command, order, book, price_ticks, total_lots, trigger_ticks)
-    filled_lots = order.quantity_lots - order.open_lots
+    filled_lots = order.quantity_lots - order.remaining_lots
     if fault is None and total_lots > filled_lots:
         fault = _late_fault(engine, order, book, price_ticks, total_lots, trigger_ticks)
     if fault is not None:
@@ -88,7 +88,7 @@ def amend(
         and (not trigger_ticks or special is None or trigger_ticks == special.trigger_ticks)
     )
     if order.hold_unit and engine.ledger is not None:
-        engine.ledger.hold(order, book, -order.open_lots)
+        engine.ledger.hold(order, book, -order.remaining_lots)
         order.hold_unit = _new_hold_unit(order, book, price_ticks, trigger_ticks)
         engine.ledger.hold(order, book, total_lots - filled_lots)
     if keeps:
@@ -97,11 +97,11 @@ def amend(
         _leave(order, book, waits)
         order.price_ticks = price_ticks
         order.quantity_lots = total_lots
-        order.open_lots = total_lots - filled_lots
+        order.remaining_lots = total_lots - filled_lots
         order.arrival = seq
         if special is not None:
             special.trigger_ticks = trigger_ticks or special.trigger_ticks
-            special.shown_lots = min(special.display_lots, order.open_lots)
+            special.shown_lots = min(special.display_lots, order.remaining_lots)
     events: list[Event] = [amended(order, seq, command, keeps)]
     if not keeps:
         _return(engine, order, book, waits, seq, events)
@@ -159,9 +159,9 @@ def _late_fault(
         return (RejectReason.POST_ONLY_WOULD_TAKE, "price")
     if not order.hold_unit or engine.ledger is None:
         return None
-    open_lots = total_lots - (order.quantity_lots - order.open_lots)
-    need = open_lots * _new_hold_unit(order, book, price_ticks, trigger_ticks)
-    more = need - order.open_lots * order.hold_unit
+    remaining_lots = total_lots - (order.quantity_lots - order.remaining_lots)
+    need = remaining_lots * _new_hold_unit(order, book, price_ticks, trigger_ticks)
+    more = need - order.remaining_lots * order.hold_unit
     asset = book.instrument.quote if order.side == _BUY else book.instrument.base
     field = "price" if total_lots <= order.quantity_lots else "quantity"
     return engine.ledger.shortage(order.account, asset, more, field) if more > 0 else None
@@ -178,10 +178,10 @@ def _reduce(order: Order, total_lots: int) -> None:
     """Fewer lots in the same place; of an iceberg the hidden ones go first."""
     less = order.quantity_lots - total_lots
     order.quantity_lots = total_lots
-    order.open_lots -= less
+    order.remaining_lots -= less
     special = order.special
     if special is not None and special.display_lots:
-        special.shown_lots = min(special.shown_lots, order.open_lots)
+        special.shown_lots = min(special.shown_lots, order.remaining_lots)
 
 
 def _leave(order: Order, book: OrderBook, waits: int) -> None:

@@ -23,8 +23,8 @@ def uncross_price(book: OrderBook) -> Price:
     return auction.uncross_price(
         _lots_at_prices(book.bids),
         _lots_at_prices(book.asks),
-        sum(order.open_lots for order in _market(book, _BUY)),
-        sum(order.open_lots for order in _market(book, 3 - _BUY)),
+        sum(order.remaining_lots for order in _market(book, _BUY)),
+        sum(order.remaining_lots for order in _market(book, 3 - _BUY)),
         book.last_price_ticks,
         book.edition,
     )
@@ -33,7 +33,7 @@ def uncross_price(book: OrderBook) -> Price:
 def _lots_at_prices(side: BookSide) -> dict[int, int]:
     lots: dict[int, int] = {}
     for order in side.orders():
-        lots[order.price_ticks] = lots.get(order.price_ticks, 0) + order.open_lots
+        lots[order.price_ticks] = lots.get(order.price_ticks, 0) + order.remaining_lots
     return lots
 
 
@@ -44,16 +44,16 @@ def allocate(book: OrderBook, at: Price, seq: int, events: list[Event]) -> None:
     sellers = _queue(book, 3 - _BUY, book.asks, -bound)
     buyer, seller = next(buyers, None), next(sellers, None)
     while buyer is not None and seller is not None:
-        lots = min(buyer.open_lots, seller.open_lots)
-        buyer.open_lots -= lots
-        seller.open_lots -= lots
+        lots = min(buyer.remaining_lots, seller.remaining_lots)
+        buyer.remaining_lots -= lots
+        seller.remaining_lots -= lots
         maker, taker = sorted((buyer, seller), key=_arrival)
         book.print(taker, maker, lots, at.price_ticks, seq, events)
         for order in (maker, taker):
             _after_trade(book, order, lots, seq, events)
-        if not buyer.open_lots:
+        if not buyer.remaining_lots:
             buyer = next(buyers, None)
-        if not seller.open_lots:
+        if not seller.remaining_lots:
             seller = next(sellers, None)
 
 
@@ -64,7 +64,7 @@ def _arrival(order: Order) -> tuple[int, int]:
 
 def _after_trade(book: OrderBook, order: Order, lots: int, seq: int, events: list[Event]) -> None:
     """Take an order that is filled out; show an iceberg's next slice where it stands."""
-    if not order.open_lots:
+    if not order.remaining_lots:
         if order.queue is not None:
             order.queue.remove(order)
         else:
@@ -75,7 +75,7 @@ def _after_trade(book: OrderBook, order: Order, lots: int, seq: int, events: lis
     if special is not None and special.display_lots:
         special.shown_lots = max(special.shown_lots - lots, 0)
         if not special.shown_lots:
-            special.shown_lots = min(special.display_lots, order.open_lots)
+            special.shown_lots = min(special.display_lots, order.remaining_lots)
             events.append(replenished(order, seq, False))
 
 

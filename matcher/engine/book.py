@@ -115,7 +115,7 @@ class BookSide:
                 break
             order: Order | None = self.heads[key]
             while order is not None:
-                total += order.open_lots
+                total += order.remaining_lots
                 if total >= wanted_lots:
                     return total
                 order = order.after
@@ -223,28 +223,28 @@ class OrderBook:
         """Fill `taker` against the other side down to the key `bound`, appending what happens.
 
         Every trade is at the maker's price, makers in priority order. Filled makers leave the
-        book and their account's index; `taker.open_lots` is what is left, unless an own order
+        book and their account's index; `taker.remaining_lots` is what is left, unless an own order
         ended it (`ended_as`). O(makers filled).
         """
         side = self.asks if taker.side == _BUY else self.bids
-        open_lots = taker.open_lots
-        owner = taker.account if taker.self_trade else None
-        while open_lots and side.best >= bound:
+        remaining_lots = taker.remaining_lots
+        owner = taker.account if taker.prevention else None
+        while remaining_lots and side.best >= bound:
             maker = side.heads[side.best]
             if maker.account is owner:
                 prevent(self, taker, maker, seq, events)
-                open_lots = 0 if taker.ended_as else taker.open_lots
+                remaining_lots = 0 if taker.ended_as else taker.remaining_lots
                 continue
             special = maker.special
-            offered = maker.open_lots
+            offered = maker.remaining_lots
             if special is not None and special.display_lots:
                 offered = special.shown_lots
-            lots = offered if offered < open_lots else open_lots
-            open_lots -= lots
-            taker.open_lots = open_lots
-            maker.open_lots -= lots
+            lots = offered if offered < remaining_lots else remaining_lots
+            remaining_lots -= lots
+            taker.remaining_lots = remaining_lots
+            maker.remaining_lots -= lots
             self.print(taker, maker, lots, maker.price_ticks, seq, events)
-            if not maker.open_lots:
+            if not maker.remaining_lots:
                 self.forget(maker, side)
             elif special is not None and special.display_lots:
                 self._slice(maker, special, lots, side, seq, events)
@@ -260,7 +260,7 @@ class OrderBook:
         """
         own_first = self.edition == 1
         side = self.asks if taker.side == _BUY else self.bids
-        owner = taker.account if taker.self_trade else None
+        owner = taker.account if taker.prevention else None
         while side.best >= bound:
             maker = side.heads[side.best]
             is_own = maker.account is owner
@@ -275,9 +275,9 @@ class OrderBook:
             lots = min(maker.shown_lots, quote_amount // lot_price)
             quote_amount -= lots * lot_price
             taker.quantity_lots += lots
-            maker.open_lots -= lots
+            maker.remaining_lots -= lots
             self.print(taker, maker, lots, maker.price_ticks, seq, events)
-            if not maker.open_lots:
+            if not maker.remaining_lots:
                 self.forget(maker, side)
             elif maker.special is not None and maker.special.display_lots:
                 self._slice(maker, maker.special, lots, side, seq, events)
@@ -296,7 +296,7 @@ class OrderBook:
         (self.bids if order.side == _BUY else self.asks).add(order)
         special = order.special
         if special is not None:
-            special.shown_lots = min(special.display_lots, order.open_lots)
+            special.shown_lots = min(special.display_lots, order.remaining_lots)
             if special.expire_ns:
                 self.timers.add(special.expire_ns, order.order_id, order)
 
@@ -331,7 +331,7 @@ class OrderBook:
             if special.expire_ns:
                 self.timers.discard(special.expire_ns, order.order_id)
         if order.hold_unit and self.ledger is not None:
-            self.ledger.hold(order, self, -order.open_lots)
+            self.ledger.hold(order, self, -order.remaining_lots)
         order.ended_as = ended_as
         return queue is not None
 
@@ -349,7 +349,7 @@ class OrderBook:
         if special.shown_lots:
             return
         side.remove(maker)
-        special.shown_lots = min(special.display_lots, maker.open_lots)
+        special.shown_lots = min(special.display_lots, maker.remaining_lots)
         maker.arrival = seq
         side.add(maker)
         events.append(replenished(maker, seq, True))
@@ -393,10 +393,10 @@ class OrderBook:
                 taker.account.account_id,
                 maker_fee,
                 taker_fee,
-                maker.quantity_lots - maker.open_lots,
-                maker.open_lots,
-                taker.quantity_lots - taker.open_lots,
-                taker.open_lots,
+                maker.quantity_lots - maker.remaining_lots,
+                maker.remaining_lots,
+                taker.quantity_lots - taker.remaining_lots,
+                taker.remaining_lots,
                 maker.client_order_id,
                 taker.client_order_id,
             )
@@ -422,7 +422,7 @@ def replenished(order: Order, seq: int, requeued: bool) -> OrderReplenished:
         order.side,
         order.price_ticks,
         order.shown_lots,
-        order.open_lots,
+        order.remaining_lots,
         requeued,
         order.client_order_id,
     )

@@ -277,11 +277,11 @@ def body_of(command: NewOrder) -> Body:
     rest: Body = ()
     if said is not None:
         rest = (
-            command.self_trade, said.trigger_ticks, said.display_lots, said.expire_ns,
+            command.prevention, said.trigger_ticks, said.display_lots, said.expire_ns,
             int(said.post_only),
         )  # fmt: skip
-    elif command.self_trade:
-        rest = (command.self_trade,)
+    elif command.prevention:
+        rest = (command.prevention,)
     return (
         command.instrument,
         command.side,

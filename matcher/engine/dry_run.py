@@ -7,13 +7,13 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Final
 
-from crossbook.common.types import SelfTrade, Side
+from crossbook.common.types import Prevention, Side
 from crossbook.matcher.engine.book import BookSide, OrderBook
 from crossbook.matcher.engine.order import Account, Order
 
 _BUY: Final = int(Side.BUY)
-_EXPIRE_MAKER: Final = int(SelfTrade.EXPIRE_MAKER)
-_DECREMENT: Final = int(SelfTrade.DECREMENT)
+_EXPIRE_MAKER: Final = int(Prevention.EXPIRE_MAKER)
+_DECREMENT: Final = int(Prevention.DECREMENT)
 
 
 def offers(side: BookSide, bound: int) -> Iterator[tuple[Order, int]]:
@@ -27,8 +27,8 @@ def offers(side: BookSide, bound: int) -> Iterator[tuple[Order, int]]:
         while order is not None:
             shown = order.shown_lots
             yield order, shown
-            if order.open_lots > shown:
-                slices.append((order, order.open_lots - shown))
+            if order.remaining_lots > shown:
+                slices.append((order, order.remaining_lots - shown))
             order = order.after
         while slices:
             order, hidden = slices.popleft()
@@ -46,8 +46,8 @@ def is_fillable(book: OrderBook, taker: Order, bound: int) -> bool:
     and with `DECREMENT` the order would not be filled whole.
     """
     side = book.asks if taker.side == _BUY else book.bids
-    wanted = taker.open_lots
-    mode = taker.self_trade
+    wanted = taker.remaining_lots
+    mode = taker.prevention
     if not mode:
         return side.lots_within(bound, wanted) >= wanted
     owner = taker.account
@@ -73,7 +73,7 @@ def cost(book: OrderBook, account: Account, side: int, mode: int, lots: int, bou
                 break
             if mode == _DECREMENT and maker.order_id not in met:
                 met.add(maker.order_id)
-                lots -= maker.open_lots
+                lots -= maker.remaining_lots
         else:
             taken = min(lots, offered)
             total += taken * maker.price_ticks * unit

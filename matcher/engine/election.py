@@ -46,7 +46,7 @@ def _run(engine: "Engine", book: OrderBook, order: Order, seq: int, events: list
             special.order_type,
             special.time_in_force,
             order.price_ticks,
-            order.open_lots,
+            order.remaining_lots,
             special.trigger_ticks,
             book.last_price_ticks,
             special.display_lots,

@@ -86,7 +86,7 @@ class Engine:
     >>> engine.apply(NewOrder(0, 0, 7, 1, Side.SELL, 1, 1, 5000000, 300, "a"))
     [OrderAccepted(seq=1, gateway=0, request=0, account=7, instrument=1, side=<Side.SELL: 2>, \
 order_type=1, time_in_force=1, price_ticks=5000000, quantity_lots=300, client_order_id='a', \
-quote_amount=0, self_trade=0, instructions=None)]
+quote_amount=0, prevention=0, instructions=None)]
     """
 
     def __init__(
@@ -187,7 +187,7 @@ quote_amount=0, self_trade=0, instructions=None)]
         special: Special | None = None
         fault: Fault | None
         side, order_type = command.side, command.order_type
-        time_in_force, self_trade = command.time_in_force, command.self_trade
+        time_in_force, prevention = command.time_in_force, command.prevention
         price_ticks, lots = command.price_ticks, command.quantity_lots
         quote_amount = command.quote_amount
         if (
@@ -196,7 +196,7 @@ quote_amount=0, self_trade=0, instructions=None)]
             and book.state == _OPEN
             and side in SIDES
             and time_in_force in PLAIN_TIMES
-            and self_trade in MODES
+            and prevention in MODES
             and not quote_amount
         ):
             fault = terms_fault(book, price_ticks, lots)
@@ -221,13 +221,13 @@ quote_amount=0, self_trade=0, instructions=None)]
         events: list[Event] = [
             OrderAccepted(
                 seq, command.gateway, command.request, account_id, instrument, side, order_type,
-                time_in_force, price_ticks, lots, client_order_id, quote_amount, self_trade,
+                time_in_force, price_ticks, lots, client_order_id, quote_amount, prevention,
                 instructions if special is None else as_accepted(command, special),
             )
         ]  # fmt: skip
         order = Order(
             seq, account, instrument, side, price_ticks, lots, lots, client_order_id, time_ns,
-            self_trade, hold_unit, special,
+            prevention, hold_unit, special,
         )  # fmt: skip
         if client_order_id:
             self.retries.add(command, order)
@@ -265,7 +265,7 @@ quote_amount=0, self_trade=0, instructions=None)]
             given = ledger.open(account)
             events.append(AccountOpened(order.order_id, account.account_id, given))
         if order.hold_unit:
-            ledger.hold(order, book, order.open_lots)
+            ledger.hold(order, book, order.remaining_lots)
 
     def _will_fill(self, order: Order, book: OrderBook) -> bool:
         limit = -order.price_ticks if order.side == _BUY else order.price_ticks
@@ -301,7 +301,7 @@ quote_amount=0, self_trade=0, instructions=None)]
                 self.expire(order, book, seq, RejectReason.FILL_OR_KILL, events)
                 return False
             book.match(order, bound, seq, events)
-            if not order.open_lots or order.ended_as:
+            if not order.remaining_lots or order.ended_as:
                 if order.order_id != seq and not order.ended_as:
                     book.end_filled(order)
                 return False
@@ -328,7 +328,7 @@ quote_amount=0, self_trade=0, instructions=None)]
         book.match(order, bound, seq, events)
         if order.ended_as:
             return
-        if order.open_lots:
+        if order.remaining_lots:
             self.expire(order, book, seq, _why_unfilled(book, order.side), events)
         elif order.order_id != seq:
             book.end_filled(order)
@@ -363,14 +363,14 @@ quote_amount=0, self_trade=0, instructions=None)]
         if client_order_id:
             del account.by_client_order_id[client_order_id]
             order.ended_as = _CANCELED
-        open_lots = order.open_lots
+        remaining_lots = order.remaining_lots
         if order.hold_unit and self.ledger is not None:
-            self.ledger.hold(order, self.books[order.instrument], -open_lots)
+            self.ledger.hold(order, self.books[order.instrument], -remaining_lots)
         return [
             OrderCanceled(
                 seq, command.gateway, command.request, account_id, order.instrument,
-                order.order_id, order.side, order.price_ticks, open_lots,
-                order.quantity_lots - open_lots, client_order_id,
+                order.order_id, order.side, order.price_ticks, remaining_lots,
+                order.quantity_lots - remaining_lots, client_order_id,
             )
         ]  # fmt: skip
 

@@ -56,7 +56,7 @@ def fault_of_means(
     unit = price_ticks * book.notional_per_tick_lot
     need = lots * unit
     if command.order_type == _MARKET and book.state != _AUCTION:
-        need = cost(book, account, side, command.self_trade, lots, market_bound(book, side))
+        need = cost(book, account, side, command.prevention, lots, market_bound(book, side))
         unit = 0
     return ledger.shortage(account, instrument.quote, need, "quantity"), unit
 
@@ -66,10 +66,10 @@ def can_pay(ledger: Ledger, book: OrderBook, order: Order) -> bool:
     if order.side != _BUY:
         return True
     need = cost(
-        book, order.account, _BUY, order.self_trade, order.open_lots, market_bound(book, _BUY)
+        book, order.account, _BUY, order.prevention, order.remaining_lots, market_bound(book, _BUY)
     )
     has = ledger.available(order.account, book.instrument.quote)
-    return need <= has + order.open_lots * order.hold_unit
+    return need <= has + order.remaining_lots * order.hold_unit
 
 
 def shortest_buyer(ledger: Ledger | None, book: OrderBook, price_ticks: int) -> Order | None:
@@ -80,7 +80,9 @@ def shortest_buyer(ledger: Ledger | None, book: OrderBook, price_ticks: int) -> 
     for order in book.uncrossing.values():
         if order.side == _BUY:
             account = order.account.account_id
-            more = order.open_lots * (price_ticks * book.notional_per_tick_lot - order.hold_unit)
+            more = order.remaining_lots * (
+                price_ticks * book.notional_per_tick_lot - order.hold_unit
+            )
             spent[account] = spent.get(account, 0) + more
             if spent[account] > ledger.available(order.account, book.instrument.quote):
                 return order
@@ -113,6 +115,6 @@ def _quote_fault(
     amount, side = command.quote_amount, command.side
     if side == _BUY:
         return ledger.shortage(account, book.instrument.quote, amount, "quote_amount")
-    lots = lots_for(book, account, side, command.self_trade, amount, market_bound(book, side))
+    lots = lots_for(book, account, side, command.prevention, amount, market_bound(book, side))
     need = lots * book.base_units_per_lot
     return ledger.shortage(account, book.instrument.base, need, "quote_amount")

@@ -74,8 +74,8 @@ def _check_side(side: BookSide, book: OrderBook, resting: dict[int, Order]) -> N
             assert order.price_ticks * side.sign == key, f"{place}: wrong price"
             assert order.side == (1 if side.sign == 1 else 2), f"{place}: wrong side"
             assert order.instrument == book.instrument_id, f"{place}: wrong instrument"
-            assert 0 < order.open_lots <= order.quantity_lots, f"{place}: bad quantity"
-            assert 0 < order.shown_lots <= order.open_lots, f"{place}: shows the wrong lots"
+            assert 0 < order.remaining_lots <= order.quantity_lots, f"{place}: bad quantity"
+            assert 0 < order.shown_lots <= order.remaining_lots, f"{place}: shows the wrong lots"
             special = order.special
             assert special is None or not special.waits, f"{place} waits"
             resting[order.order_id] = order
@@ -101,7 +101,9 @@ def _check_waiting(book: OrderBook, open_orders: dict[int, Order]) -> None:
     for order in (*waiting, *book.uncrossing.values()):
         assert order.order_id not in open_orders, f"order {order.order_id} is in two places"
         assert order.queue is None, f"order {order.order_id} waits and rests"
-        assert 0 < order.open_lots <= order.quantity_lots, f"order {order.order_id}: bad quantity"
+        assert 0 < order.remaining_lots <= order.quantity_lots, (
+            f"order {order.order_id}: bad quantity"
+        )
         open_orders[order.order_id] = order
 
 
@@ -125,7 +127,7 @@ def _check_money(engine: Engine, open_orders: dict[int, Order]) -> None:
         asset = instrument.quote if order.side == Side.BUY else instrument.base
         owner = (order.account.account_id, asset)
         assert ledger is not None or not order.hold_unit, f"order {order.order_id} holds money"
-        held[owner] = held.get(owner, 0) + order.open_lots * order.hold_unit
+        held[owner] = held.get(owner, 0) + order.remaining_lots * order.hold_unit
     if ledger is None:
         return
     sums: dict[str, int] = {}

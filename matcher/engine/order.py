@@ -54,9 +54,9 @@ class Account:
 class Order(Struct, eq=False, gc=False):
     """An order while it is open; identity is the object's.
 
-    `quantity_lots` is the total; what was filled is `quantity_lots - open_lots`. `queue` is the
-    side of the book it rests in, `before` and `after` are its neighbours at its price there (see
-    `BookSide`), all None while it is not resting.
+    `quantity_lots` is the total; what was filled is `quantity_lots - remaining_lots`. `queue` is
+    the side of the book it rests in, `before` and `after` are its neighbours at its price there
+    (see `BookSide`), all None while it is not resting.
     `ended_as` is the status of an order that ended with lots left, else zero. `hold_unit` is what
     each open lot holds of its account's money, zero without accounts. `arrival` is the number at
     which it last took its place, zero for the one that entered it. A plain limit order has no
@@ -70,10 +70,10 @@ class Order(Struct, eq=False, gc=False):
     side: int
     price_ticks: int
     quantity_lots: int
-    open_lots: int
+    remaining_lots: int
     client_order_id: str
     time_ns: int
-    self_trade: int = 0
+    prevention: int = 0
     hold_unit: int = 0
     special: Special | None = None
     queue: Optional["BookSide"] = None
@@ -87,9 +87,9 @@ class Order(Struct, eq=False, gc=False):
         """The order's `OrderStatus` as it stands."""
         if self.ended_as:
             return self.ended_as
-        if not self.open_lots:
+        if not self.remaining_lots:
             return OrderStatus.FILLED
-        if self.open_lots < self.quantity_lots:
+        if self.remaining_lots < self.quantity_lots:
             return OrderStatus.PARTIALLY_FILLED
         return OrderStatus.NEW
 
@@ -103,5 +103,5 @@ class Order(Struct, eq=False, gc=False):
         """Open lots that the public sees while it rests."""
         special = self.special
         if special is None or not special.display_lots:
-            return self.open_lots
+            return self.remaining_lots
         return special.shown_lots

@@ -7,16 +7,16 @@ decides, maker by maker in queue order; what was filled before stands.
 from typing import TYPE_CHECKING, Final
 
 from crossbook.common.messages.events import Event, OrderReduced
-from crossbook.common.types import OrderStatus, RejectReason, SelfTrade
+from crossbook.common.types import OrderStatus, Prevention, RejectReason
 from crossbook.matcher.engine.answers import expired
 
 if TYPE_CHECKING:
     from crossbook.matcher.engine.book import OrderBook
     from crossbook.matcher.engine.order import Order
 
-_EXPIRE_TAKER: Final = int(SelfTrade.EXPIRE_TAKER)
-_EXPIRE_MAKER: Final = int(SelfTrade.EXPIRE_MAKER)
-_DECREMENT: Final = int(SelfTrade.DECREMENT)
+_EXPIRE_TAKER: Final = int(Prevention.EXPIRE_TAKER)
+_EXPIRE_MAKER: Final = int(Prevention.EXPIRE_MAKER)
+_DECREMENT: Final = int(Prevention.DECREMENT)
 _EXPIRED_IN_MATCH: Final = int(OrderStatus.EXPIRED_IN_MATCH)
 
 
@@ -33,7 +33,7 @@ def prevent(
     An iceberg counts with all its lots. Of two equal orders both expire. `quote_left` is what a
     taker by quote amount has not spent.
     """
-    mode = taker.self_trade
+    mode = taker.prevention
     if mode == _DECREMENT:
         _decrement(book, taker, maker, seq, events)
         return
@@ -46,7 +46,7 @@ def prevent(
 def _decrement(
     book: "OrderBook", taker: "Order", maker: "Order", seq: int, events: list[Event]
 ) -> None:
-    taker_lots, maker_lots = taker.open_lots, maker.open_lots
+    taker_lots, maker_lots = taker.remaining_lots, maker.remaining_lots
     if maker_lots <= taker_lots:
         _expire(book, maker, seq, events)
         if maker_lots < taker_lots:
@@ -69,10 +69,10 @@ def _reduce(book: "OrderBook", order: "Order", lots: int, seq: int, events: list
     if order.hold_unit and book.ledger is not None:
         book.ledger.hold(order, book, -lots)
     order.quantity_lots -= lots
-    order.open_lots -= lots
+    order.remaining_lots -= lots
     special = order.special
     if special is not None and special.display_lots:
-        special.shown_lots = min(special.shown_lots, order.open_lots)
+        special.shown_lots = min(special.shown_lots, order.remaining_lots)
     events.append(
         OrderReduced(
             seq,
@@ -83,8 +83,8 @@ def _reduce(book: "OrderBook", order: "Order", lots: int, seq: int, events: list
             order.price_ticks,
             lots,
             order.quantity_lots,
-            order.quantity_lots - order.open_lots,
-            order.open_lots,
+            order.quantity_lots - order.remaining_lots,
+            order.remaining_lots,
             order.queue is not None,
             order.shown_lots,
             order.client_order_id,

@@ -47,8 +47,8 @@ def order_state(order: Order, symbol: str) -> OrderState:
         order.side,
         order.price_ticks,
         order.quantity_lots,
-        order.quantity_lots - order.open_lots,
-        order.open_lots,
+        order.quantity_lots - order.remaining_lots,
+        order.remaining_lots,
         order.status,
         order.time_ns,
         kind,
@@ -57,7 +57,7 @@ def order_state(order: Order, symbol: str) -> OrderState:
         display_lots,
         expire_ns,
         post_only,
-        order.self_trade,
+        order.prevention,
         working,
     )
 
@@ -147,7 +147,9 @@ def admin_view(engine: "Engine", request: AdminInspect) -> AdminView:
 def _uncrossing(book: OrderBook, side: int) -> list[RestingOrder]:
     waiting = book.uncrossing.values()
     return [
-        RestingOrder(order.order_id, 0, order.open_lots) for order in waiting if order.side == side
+        RestingOrder(order.order_id, 0, order.remaining_lots)
+        for order in waiting
+        if order.side == side
     ]
 
 
@@ -158,7 +160,9 @@ def _resting(side: BookSide) -> list[RestingOrder]:
 def _rows(orders: Iterable[Order]) -> Iterable[RestingOrder]:
     for order in orders:
         shown = order.shown_lots
-        if shown == order.open_lots and (order.special is None or not order.special.display_lots):
+        if shown == order.remaining_lots and (
+            order.special is None or not order.special.display_lots
+        ):
             yield RestingOrder(order.order_id, order.price_ticks, shown)
         else:
             assert order.special is not None, "a plain order hides nothing"
@@ -167,5 +171,5 @@ def _rows(orders: Iterable[Order]) -> Iterable[RestingOrder]:
                 order.price_ticks,
                 shown,
                 order.special.display_lots,
-                order.open_lots - shown,
+                order.remaining_lots - shown,
             )

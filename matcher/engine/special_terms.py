@@ -11,8 +11,8 @@ from crossbook.common.rules import ICEBERG_SLICES_MAX
 from crossbook.common.types import (
     InstrumentState,
     OrderType,
+    Prevention,
     RejectReason,
-    SelfTrade,
     Side,
     TimeInForce,
 )
@@ -112,7 +112,7 @@ def _kind_fault(command: NewOrder, said: Instructions, book: OrderBook) -> Fault
         return (_UNSUPPORTED, "time_in_force")
     if command.quote_amount:
         return (_UNSUPPORTED, "quote_amount")
-    if not 0 <= command.self_trade <= SelfTrade.DECREMENT:
+    if not 0 <= command.prevention <= Prevention.DECREMENT:
         return (_UNSUPPORTED, "self_trade_prevention")
     instrument = book.instrument
     if command.order_type in _LIMITS:

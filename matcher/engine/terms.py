@@ -4,12 +4,12 @@ from typing import Final
 
 from crossbook.common.instruments import MAX_NOTIONAL, Instrument
 from crossbook.common.messages.commands import NewOrder
-from crossbook.common.types import OrderType, RejectReason, SelfTrade, Side, TimeInForce
+from crossbook.common.types import OrderType, Prevention, RejectReason, Side, TimeInForce
 from crossbook.matcher.engine.answers import Fault as Fault
 from crossbook.matcher.engine.book import OrderBook
 
 SIDES: Final[tuple[int, ...]] = (int(Side.BUY), int(Side.SELL))
-MODES: Final[tuple[int, ...]] = tuple(int(mode) for mode in SelfTrade)
+MODES: Final[tuple[int, ...]] = tuple(int(mode) for mode in Prevention)
 """Of self-trade prevention."""
 
 _MARKET: Final = int(OrderType.MARKET)
@@ -17,7 +17,7 @@ _FOK: Final = int(TimeInForce.FOK)
 PLAIN_TIMES: Final[tuple[int, ...]] = (int(TimeInForce.GTC), int(TimeInForce.IOC), _FOK)
 """Times in force of orders without instructions."""
 
-_DECREMENT: Final = int(SelfTrade.DECREMENT)
+_DECREMENT: Final = int(Prevention.DECREMENT)
 
 
 def terms_fault(book: OrderBook, price_ticks: int, lots: int) -> Fault | None:
@@ -54,7 +54,7 @@ def market_fault(command: NewOrder, book: OrderBook) -> Fault | None:
     quote_amount = command.quote_amount
     if bool(lots) == bool(quote_amount):
         return (RejectReason.UNSUPPORTED_COMBINATION, "quantity")
-    if not 0 <= command.self_trade <= (_DECREMENT - 1 if quote_amount else _DECREMENT):
+    if not 0 <= command.prevention <= (_DECREMENT - 1 if quote_amount else _DECREMENT):
         return (RejectReason.UNSUPPORTED_COMBINATION, "self_trade_prevention")
     instrument = book.instrument
     if quote_amount:

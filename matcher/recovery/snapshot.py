@@ -24,7 +24,7 @@ from crossbook.matcher.engine.special import Special
 
 
 class OrderRecord(Struct, array_like=True, gc=False):
-    """One order with all its terms. From `self_trade` on: what plain orders leave at nothing."""
+    """One order with all its terms. From `prevention` on: what plain orders leave at nothing."""
 
     order_id: int
     account: int
@@ -32,11 +32,11 @@ class OrderRecord(Struct, array_like=True, gc=False):
     side: int
     price_ticks: int
     quantity_lots: int
-    open_lots: int
+    remaining_lots: int
     client_order_id: str
     time_ns: int
     ended_as: int
-    self_trade: int = 0
+    prevention: int = 0
     hold_unit: int = 0
     arrival: int = 0
     special: Special | None = None
@@ -161,7 +161,7 @@ def _engine(record: EngineRecord) -> Engine:
         if special is not None and special.expire_ns:
             engine.timers.add(special.expire_ns, order.order_id, order)
         if order.hold_unit and engine.ledger is not None:
-            engine.ledger.hold(order, engine.books[order.instrument], order.open_lots)
+            engine.ledger.hold(order, engine.books[order.instrument], order.remaining_lots)
     for retry in record.retries:
         if retry.ended is None:
             order = engine.accounts[retry.account].orders[retry.order_id]
@@ -256,7 +256,7 @@ def _terms(record: OrderRecord) -> tuple[Any, ...]:
     """What is hashed of an order: what it has to say, and no more. When it took its place says
     nothing but in a call phase: see `_arrivals`."""
     fields = msgspec.structs.astuple(record)
-    if record.self_trade or record.hold_unit or record.special is not None:
+    if record.prevention or record.hold_unit or record.special is not None:
         return (*fields[:_ARRIVAL], 0, *fields[_ARRIVAL + 1 :])
     return fields[:_PLAIN_FIELDS]
 
@@ -310,11 +310,11 @@ def _record(order: Order, arrivals: bool = True) -> OrderRecord:
         order.side,
         order.price_ticks,
         order.quantity_lots,
-        order.open_lots,
+        order.remaining_lots,
         order.client_order_id,
         order.time_ns,
         order.ended_as,
-        order.self_trade,
+        order.prevention,
         order.hold_unit,
         order.arrival if arrivals else 0,
         order.special,
@@ -332,10 +332,10 @@ def _order(record: OrderRecord, engine: Engine) -> Order:
         record.side,
         record.price_ticks,
         record.quantity_lots,
-        record.open_lots,
+        record.remaining_lots,
         record.client_order_id,
         record.time_ns,
-        record.self_trade,
+        record.prevention,
         record.hold_unit,
         record.special,
         ended_as=record.ended_as,

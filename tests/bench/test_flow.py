@@ -31,7 +31,7 @@ def run(requests: int) -> list[tuple[int, int, entry.New | entry.Cancel]]:
         flow.acked(client, ack(request, order_id))
         if isinstance(request, entry.New) and request.time_in_force == TimeInForce.IOC:
             report = entry.Execution(0, 0, request.symbol, order_id, "", 4, 5, 1, 1, 1, 0, 0, 0)
-            if not report.open_lots:
+            if not report.remaining_lots:
                 flow.ended(client, report.order_id)
         sent.append((order_id, client, request))
     return sent

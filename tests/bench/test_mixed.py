@@ -26,7 +26,7 @@ from crossbook.common.messages.events import (
     OrdersMassCanceled,
     TradeExecuted,
 )
-from crossbook.common.types import OrderType, RejectReason, SelfTrade, TimeInForce
+from crossbook.common.types import OrderType, Prevention, RejectReason, TimeInForce
 from crossbook.matcher.engine.invariants import check
 
 ORDERS = 6_000
@@ -69,7 +69,7 @@ def test_every_kind_of_order_is_accepted(outcome: Outcome) -> None:
     accepted = outcome.accepted()
     assert {order.order_type for order in accepted} == set(OrderType)
     assert {order.time_in_force for order in accepted} == set(TimeInForce)
-    assert {order.self_trade for order in accepted} == set(SelfTrade)
+    assert {order.prevention for order in accepted} == set(Prevention)
     said = [order.instructions for order in accepted if order.instructions is not None]
     assert any(terms.post_only for terms in said)
     assert any(terms.display_lots for terms in said)

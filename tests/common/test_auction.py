@@ -25,9 +25,9 @@ def test_price_is_that_of_the_obvious_search_for_any_volumes() -> None:
         for order in orders:
             at = levels[order.side]
             if order.price_ticks:
-                at[order.price_ticks] = at.get(order.price_ticks, 0) + order.open_lots
+                at[order.price_ticks] = at.get(order.price_ticks, 0) + order.remaining_lots
             else:
-                market[order.side] += order.open_lots
+                market[order.side] += order.remaining_lots
         last = chance.choice((0, 0, *range(1, 10)))
         found = uncross_price(
             levels[Side.BUY], levels[Side.SELL], market[Side.BUY], market[Side.SELL], last

@@ -39,7 +39,7 @@ ENUMS = (
     types.Liquidity,
     types.OrderStatus,
     types.ExecutionKind,
-    types.SelfTrade,
+    types.Prevention,
     types.InstrumentState,
 )
 
@@ -81,7 +81,7 @@ def differences(message: type[Struct], page: str) -> list[str]:
     found = []
     wanted = [] if tag is None else [["0", "", f"tag {tag}", ""]]
     for index, field in enumerate(structs.fields(message), len(wanted)):
-        wanted.append([str(index), f"`{field.name}`", "", default_text(field)])
+        wanted.append([str(index), f"`{field.encode_name}`", "", default_text(field)])
     listed = [[cells[0], cells[1], "", cells[4]] for cells in rows(text)]
     if tag is not None:
         listed[0][2] = rows(text)[0][3]

@@ -50,7 +50,7 @@ from crossbook.common.messages.events import (
     TradeExecuted,
 )
 from crossbook.common.messages.matcher_queries import RestingOrder
-from crossbook.common.types import OrderType, RejectReason, SelfTrade, Side, TimeInForce
+from crossbook.common.types import OrderType, Prevention, RejectReason, Side, TimeInForce
 from crossbook.matcher.engine.engine import Engine
 
 PROTOCOL: Final = {"protocol": "tracebook.conformance", "protocol_version": 1}
@@ -70,9 +70,9 @@ _TIMES_IN_FORCE: Final = {
 
 
 _POLICIES: Final = {
-    "NONE": SelfTrade.NONE,
-    "CANCEL_RESTING": SelfTrade.EXPIRE_MAKER,
-    "CANCEL_INCOMING": SelfTrade.EXPIRE_TAKER,
+    "NONE": Prevention.NONE,
+    "CANCEL_RESTING": Prevention.EXPIRE_MAKER,
+    "CANCEL_INCOMING": Prevention.EXPIRE_TAKER,
 }
 
 
@@ -87,7 +87,7 @@ class Adapter:
         algorithm = config.get("matching_algorithm", "fifo")
         if algorithm != "fifo":
             raise ValueError(f"matching_algorithm {algorithm} is not supported")
-        self._self_trade = _POLICIES[config.get("self_trade_policy", "NONE")]
+        self._prevention = _POLICIES[config.get("self_trade_policy", "NONE")]
         self._accounts: dict[tuple[int, int], int] = {}  # instrument, source id -> latest account
         self._tick = Decimal(str(config.get("tick_size", "0.01")))
         self._places = int(config.get("quantity_decimal_places", 12))
@@ -173,7 +173,7 @@ class Adapter:
         kind = event["order_type"]
         is_market = kind == "MARKET"
         name = self._name(instrument, event["order_id"], again=True)
-        if self._self_trade and not self._is_open(instrument, event["order_id"]):
+        if self._prevention and not self._is_open(instrument, event["order_id"]):
             account = ACCOUNT + 1 + event.get("owner", -1)
             self._accounts[instrument, event["order_id"]] = account
         command = NewOrder(
@@ -188,14 +188,14 @@ class Adapter:
             self._lots(event["quantity"]),
             name,
             0,
-            self._self_trade,
+            self._prevention,
         )
         return self._enter("new", command, event["order_id"], event.get("owner", -1))
 
     def _reduce(self, order: OrderState, account: int, instrument: int, lots: int) -> list[Event]:
-        if not 0 < lots <= order.open_lots:
+        if not 0 < lots <= order.remaining_lots:
             raise RefusedError("INVALID_ORDER")
-        if lots == order.open_lots:
+        if lots == order.remaining_lots:
             return self._send("reduce", CancelOrder(0, 0, account, instrument, order.order_id))
         total = order.quantity_lots - lots
         return self._send("reduce", AmendOrder(0, 0, account, instrument, order.order_id, 0, total))
@@ -204,10 +204,10 @@ class Adapter:
         self, order: OrderState, account: int, instrument: int, event: dict[str, Any]
     ) -> list[Event]:
         price = order.price_ticks if event["price"] is None else self._ticks(event["price"])
-        lots = order.open_lots if event["quantity"] is None else self._lots(event["quantity"])
+        lots = order.remaining_lots if event["quantity"] is None else self._lots(event["quantity"])
         if price < 1 or lots < 1:
             raise RefusedError("INVALID_REPLACEMENT")
-        if price != order.price_ticks or lots > order.open_lots:
+        if price != order.price_ticks or lots > order.remaining_lots:
             total = order.filled_lots + lots
             return self._send(
                 "replace", AmendOrder(0, 0, account, instrument, order.order_id, price, total)
@@ -216,7 +216,7 @@ class Adapter:
         self._send("replace", CancelOrder(0, 0, account, instrument, order.order_id))
         again = NewOrder(
             0, 0, account, instrument, order.side, OrderType.LIMIT, TimeInForce.GTC, price, lots,
-            self._name(instrument, source_id, again=True), 0, self._self_trade,
+            self._name(instrument, source_id, again=True), 0, self._prevention,
         )  # fmt: skip
         return self._enter("replace", again, source_id, owner)
 
@@ -270,7 +270,7 @@ class Adapter:
         return {
             "order_id": source_id,
             "price": _plain(self._grid.price_text(order.price_ticks)),
-            "remaining_quantity": self._quantity(order.open_lots),
+            "remaining_quantity": self._quantity(order.shown_lots),
             "owner": owner,
             "order_type": "LIMIT",
         }

@@ -147,10 +147,10 @@ def _client_faults(seen: _Seen, truth: Truth) -> list[str]:
     found += _report_faults(seen, truth)
     listed = seen.history.open_orders
     if listed is not None:
-        told = {order.order_id: order.open_lots for order in listed}
+        told = {order.order_id: order.remaining_lots for order in listed}
         really = {
             order_id: lots
-            for order_id, lots in truth.open_lots.items()
+            for order_id, lots in truth.remaining_lots.items()
             if truth.answers[order_id].account == seen.history.account
         }
         if told != really or len(told) != len(listed):
@@ -224,9 +224,9 @@ def _report_faults(seen: _Seen, truth: Truth) -> list[str]:
         if kind is not None:
             key = (answer.seq, answer.order_id, 0, int(kind))
             told = due.get(key)
-            if told is None or (told.status, told.open_lots, told.time_ns) != (
+            if told is None or (told.status, told.remaining_lots, told.time_ns) != (
                 answer.status,
-                answer.open_lots,
+                answer.remaining_lots,
                 answer.time_ns,
             ):
                 found.append(f"untrue: {answer}, there: {told}")

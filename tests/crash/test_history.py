@@ -159,7 +159,7 @@ def lie_about_a_price(past: Past) -> None:
 
 
 def lie_about_open_lots(past: Past) -> None:
-    past.change("alice", past.find("alice", entry.Ack), open_lots=4_999)
+    past.change("alice", past.find("alice", entry.Ack), remaining_lots=4_999)
 
 
 def lose_the_last_order(past: Past) -> None:

@@ -48,7 +48,7 @@ class Report(NamedTuple):
     price_ticks: int
     quantity_lots: int
     filled_lots: int
-    open_lots: int
+    remaining_lots: int
     time_ns: int
     liquidity: int = 0
     fee: int = 0
@@ -74,7 +74,7 @@ def report_of(execution: Execution) -> Report:
         execution.price_ticks,
         execution.quantity_lots,
         execution.filled_lots,
-        execution.open_lots,
+        execution.remaining_lots,
         execution.time_ns,
         execution.liquidity,
         execution.fee,
@@ -86,7 +86,7 @@ class Truth:
     """The event stream so far: `faults` of its own, and what clients and public should know.
 
     `answers` has the first event of every command by sequence, `reports` what each account should
-    have heard, `open_lots` the open orders, `named` how many commands bore a client order id.
+    have heard, `remaining_lots` the open orders, `named` how many commands bore a client order id.
     """
 
     def __init__(self, instruments: Iterable[Instrument]) -> None:
@@ -100,7 +100,7 @@ class Truth:
         self.named: Counter[tuple[int, str]] = Counter()
         self.commands: Counter[int] = Counter()
         self.reports: dict[int, dict[Key, Report]] = {}
-        self.open_lots: dict[int, int] = {}
+        self.remaining_lots: dict[int, int] = {}
         self.trades: dict[str, list[TradeExecuted]] = {}
         self._orders: dict[int, OrderAccepted] = {}
         self._time_ns = 0
@@ -160,30 +160,30 @@ class Truth:
         if isinstance(event, OrderAccepted):
             self._orders[event.seq] = event
             self.accepted.setdefault((event.account, event.client_order_id), []).append(event.seq)
-            self.open_lots[event.seq] = event.quantity_lots
+            self.remaining_lots[event.seq] = event.quantity_lots
             self._tell(event, event.seq, ExecutionKind.NEW, OrderStatus.NEW,
                        event.quantity_lots, 0, event.quantity_lots)  # fmt: skip
         elif isinstance(event, TradeExecuted):
             self._read_trade(event, answer)
         elif isinstance(event, OrderCanceled):
-            self.open_lots.pop(event.order_id, None)
+            self.remaining_lots.pop(event.order_id, None)
             self._tell(event, event.order_id, ExecutionKind.CANCELED, OrderStatus.CANCELED,
                        event.canceled_lots, event.filled_lots, 0)  # fmt: skip
         elif isinstance(event, OrderExpired):
-            self.open_lots.pop(event.order_id, None)
+            self.remaining_lots.pop(event.order_id, None)
             in_match = event.reason == RejectReason.SELF_TRADE
             ended = OrderStatus.EXPIRED_IN_MATCH if in_match else OrderStatus.EXPIRED
             self._tell(event, event.order_id, ExecutionKind.EXPIRED, ended,
                        event.expired_lots, event.filled_lots, 0)  # fmt: skip
         elif isinstance(event, OrderCompleted):
-            self.open_lots.pop(event.order_id, None)
+            self.remaining_lots.pop(event.order_id, None)
             self._tell(event, event.order_id, ExecutionKind.COMPLETED, OrderStatus.FILLED,
                        0, event.filled_lots, 0)  # fmt: skip
         elif isinstance(event, OrderAmended):
-            self.open_lots[event.order_id] = event.open_lots
+            self.remaining_lots[event.order_id] = event.remaining_lots
             status = OrderStatus.PARTIALLY_FILLED if event.filled_lots else OrderStatus.NEW
             self._tell(event, event.order_id, ExecutionKind.AMENDED, status,
-                       event.quantity_lots, event.filled_lots, event.open_lots)  # fmt: skip
+                       event.quantity_lots, event.filled_lots, event.remaining_lots)  # fmt: skip
 
     def _tell(
         self, event: Any, order_id: int, kind: int, status: int, lots: int, filled: int, left: int
@@ -203,9 +203,9 @@ class Truth:
         maker_side = Side.SELL if trade.aggressor_side == Side.BUY else Side.BUY
         for account, order_id, name, side, filled, left, liquidity, charged in (
             (trade.maker_account, trade.maker_order_id, trade.maker_client_order_id, maker_side,
-             trade.maker_filled_lots, trade.maker_open_lots, Liquidity.MAKER, trade.maker_fee),
+             trade.maker_filled_lots, trade.maker_remaining_lots, Liquidity.MAKER, trade.maker_fee),
             (trade.taker_account, trade.taker_order_id, trade.taker_client_order_id,
-             trade.aggressor_side, trade.taker_filled_lots, trade.taker_open_lots,
+             trade.aggressor_side, trade.taker_filled_lots, trade.taker_remaining_lots,
              Liquidity.TAKER, trade.taker_fee),
         ):  # fmt: skip
             goes_on = left or (by_quote and liquidity == Liquidity.TAKER)
@@ -216,9 +216,9 @@ class Truth:
                 liquidity, charged,
             )  # fmt: skip
             self.reports.setdefault(account, {})[report.key] = report
-            self.open_lots[order_id] = left
+            self.remaining_lots[order_id] = left
             if not left:
-                self.open_lots.pop(order_id)
+                self.remaining_lots.pop(order_id)
 
     def _check_money(self, trade: TradeExecuted, instrument: Instrument) -> None:
         """What one side pays the other receives, but for the fees, which are as configured."""

@@ -215,7 +215,7 @@ class World:
             if instrument.symbol not in SYMBOLS:
                 continue
             wanted = [
-                [(order.order_id, order.price_ticks, order.open_lots) for order in side]
+                [(order.order_id, order.price_ticks, order.shown_lots) for order in side]
                 for side in (book.bids, book.asks)
             ]
             symbol = instrument.symbol

@@ -220,7 +220,7 @@ class Administration:
             if order.side == Side.SELL:
                 continue
             promised.setdefault(order.account, 0)
-            promised[order.account] += order.open_lots * (unit - order.held_per_lot)
+            promised[order.account] += order.remaining_lots * (unit - order.held_per_lot)
             free = market.money.free(order.account, definition.quote, market.open)
             if promised[order.account] > free:
                 return order
@@ -236,11 +236,11 @@ class Administration:
                 pair.append((gathered + market.by_priority(instrument, side))[0])
             pair.sort(key=lambda order: (order.arrival, order.order_id))
             maker, taker = pair
-            traded = min(maker.open_lots, taker.open_lots, lots)
+            traded = min(maker.remaining_lots, taker.remaining_lots, lots)
             lots -= traded
             market.fill(taker, maker, traded, price)
             for order in pair:
-                if order.display_lots and order.open_lots:
+                if order.display_lots and order.remaining_lots:
                     order.shown_lots = max(order.shown_lots - traded, 0)
                     if not order.shown_lots:
                         market.replenish(order, requeued=False)

@@ -58,7 +58,7 @@ def _at(price: int, orders: Sequence[Order]) -> Outcome:
     for order in orders:
         limit = order.price_ticks or price
         if order.side == Side.BUY and limit >= price:
-            bought += order.open_lots
+            bought += order.remaining_lots
         if order.side == Side.SELL and limit <= price:
-            sold += order.open_lots
+            sold += order.remaining_lots
     return Outcome(price, bought, sold)

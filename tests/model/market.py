@@ -20,8 +20,8 @@ from crossbook.common.types import (
     InstrumentState,
     OrderStatus,
     OrderType,
+    Prevention,
     RejectReason,
-    SelfTrade,
     Side,
     TimeInForce,
 )
@@ -95,7 +95,7 @@ class Market:
             trial = self.copy(order.instrument)
             trial.come_in(copy_of(order))
             return asset, trial.turnover()
-        return asset, order.open_lots * order.held_per_lot
+        return asset, order.remaining_lots * order.held_per_lot
 
     def volume(self) -> int:
         """Lots traded in the events so far."""
@@ -121,7 +121,7 @@ class Market:
                 self.seq, command.gateway, command.request, command.account, command.instrument,
                 command.side, command.order_type, command.time_in_force, command.price_ticks,
                 command.quantity_lots, command.client_order_id, command.quote_amount,
-                command.self_trade, said,
+                command.prevention, said,
             )
         )  # fmt: skip
 
@@ -140,7 +140,7 @@ class Market:
             # The band is where the last price was when the taker came.
             reachable = self._reach(order)
             self._trade(order, reachable)
-            if order.status == OrderStatus.EXPIRED_IN_MATCH or not order.open_lots:
+            if order.status == OrderStatus.EXPIRED_IN_MATCH or not order.remaining_lots:
                 return
             if self.makers(order):
                 self.expire(order, RejectReason.PRICE_BAND)
@@ -167,17 +167,17 @@ class Market:
         return taker.filled_lots == order.total_lots
 
     def _trade(self, taker: Order, prices: set[int]) -> None:
-        while taker.open_lots:
+        while taker.remaining_lots:
             makers = [maker for maker in self.makers(taker) if maker.price_ticks in prices]
             if not makers:
                 return
             maker = makers[0]
-            if taker.self_trade and maker.account == taker.account:
+            if taker.prevention and maker.account == taker.account:
                 self._prevent(taker, maker)
                 if taker.status == OrderStatus.EXPIRED_IN_MATCH:
                     return
             else:
-                self._exchange(taker, maker, min(taker.open_lots, maker.offered_lots))
+                self._exchange(taker, maker, min(taker.remaining_lots, maker.offered_lots))
 
     def spend(self, taker: Order, quote_amount: int) -> None:
         """Trade a market order by quote amount for as long as the rest pays for one lot at the
@@ -192,7 +192,7 @@ class Market:
             if left < one_lot:
                 self._complete(taker, left)
                 return
-            if taker.self_trade and maker.account == taker.account:
+            if taker.prevention and maker.account == taker.account:
                 self._prevent(taker, maker, left)
                 if taker.status == OrderStatus.EXPIRED_IN_MATCH:
                     return
@@ -220,17 +220,17 @@ class Market:
     def _prevent(self, taker: Order, maker: Order, left: int = 0) -> None:
         """Both lose what the taker's mode says. Those that lose everything expire, makers first;
         whoever is larger stays with the rest."""
-        everything = max(taker.open_lots, maker.open_lots)
-        both = min(taker.open_lots, maker.open_lots)
+        everything = max(taker.remaining_lots, maker.remaining_lots)
+        both = min(taker.remaining_lots, maker.remaining_lots)
         of_maker, of_taker = {
-            SelfTrade.EXPIRE_TAKER: (0, everything),
-            SelfTrade.EXPIRE_MAKER: (everything, 0),
-            SelfTrade.EXPIRE_BOTH: (everything, everything),
-            SelfTrade.DECREMENT: (both, both),
-        }[SelfTrade(taker.self_trade)]
+            Prevention.EXPIRE_TAKER: (0, everything),
+            Prevention.EXPIRE_MAKER: (everything, 0),
+            Prevention.EXPIRE_BOTH: (everything, everything),
+            Prevention.DECREMENT: (both, both),
+        }[Prevention(taker.prevention)]
         losses = [(maker, of_maker, 0), (taker, of_taker, left)]
         losses = [each for each in losses if each[1]]
-        ending = [each[1] >= each[0].open_lots for each in losses]
+        ending = [each[1] >= each[0].remaining_lots for each in losses]
         for (order, _, quote_left), ends in zip(losses, ending, strict=True):
             if ends:
                 self.expire(order, RejectReason.SELF_TRADE, quote_left)
@@ -240,12 +240,12 @@ class Market:
 
     def _reduce(self, order: Order, lots: int) -> None:
         order.total_lots -= lots
-        order.shown_lots = min(order.shown_lots, order.open_lots)
+        order.shown_lots = min(order.shown_lots, order.remaining_lots)
         resting = order in self.open
         self.events.append(
             OrderReduced(
                 self.seq, order.account, order.instrument, order.order_id, order.side,
-                order.price_ticks, lots, order.total_lots, order.filled_lots, order.open_lots,
+                order.price_ticks, lots, order.total_lots, order.filled_lots, order.remaining_lots,
                 resting, order.offered_lots, order.client_order_id,
             )
         )  # fmt: skip
@@ -256,7 +256,7 @@ class Market:
         if not maker.display_lots:
             return
         maker.shown_lots -= lots
-        if maker.open_lots and not maker.shown_lots:
+        if maker.remaining_lots and not maker.shown_lots:
             self.open.remove(maker)
             self.open.append(maker)
             maker.arrival = self.seq
@@ -268,7 +268,7 @@ class Market:
         self.events.append(
             OrderReplenished(
                 self.seq, order.account, order.instrument, order.order_id, order.side,
-                order.price_ticks, order.shown_lots, order.open_lots, requeued,
+                order.price_ticks, order.shown_lots, order.remaining_lots, requeued,
                 order.client_order_id,
             )
         )  # fmt: skip
@@ -278,8 +278,10 @@ class Market:
         instrument = self.instruments[taker.instrument]
         for order in (taker, maker):
             order.filled_lots += lots
-            order.status = OrderStatus.PARTIALLY_FILLED if order.open_lots else OrderStatus.FILLED
-            if not order.open_lots and order in self.open:
+            order.status = (
+                OrderStatus.PARTIALLY_FILLED if order.remaining_lots else OrderStatus.FILLED
+            )
+            if not order.remaining_lots and order in self.open:
                 self.open.remove(order)
         self.trade_ids[instrument.id] += 1
         self.last_prices[instrument.id] = price
@@ -296,8 +298,8 @@ class Market:
             TradeExecuted(
                 self.seq, self.trade_ids[instrument.id], instrument.id, price, lots, taker.side,
                 maker.order_id, taker.order_id, maker.account, taker.account, maker_fee,
-                taker_fee, maker.filled_lots, maker.open_lots, taker.filled_lots,
-                taker.open_lots, maker.client_order_id, taker.client_order_id,
+                taker_fee, maker.filled_lots, maker.remaining_lots, taker.filled_lots,
+                taker.remaining_lots, maker.client_order_id, taker.client_order_id,
             )
         )  # fmt: skip
 
@@ -325,7 +327,7 @@ class Market:
         self.events.append(
             OrderTriggered(
                 self.seq, order.account, order.instrument, order.order_id, order.side,
-                order.kind, order.time_in_force, order.price_ticks, order.open_lots,
+                order.kind, order.time_in_force, order.price_ticks, order.remaining_lots,
                 order.trigger_ticks, self.last_prices[order.instrument], order.display_lots,
                 order.client_order_id,
             )
@@ -348,7 +350,7 @@ class Market:
         self.events.append(
             OrderCanceled(
                 self.seq, gateway, request, order.account, order.instrument, order.order_id,
-                order.side, order.price_ticks, order.open_lots, order.filled_lots,
+                order.side, order.price_ticks, order.remaining_lots, order.filled_lots,
                 order.client_order_id, not order.waits_for, reason,
             )
         )  # fmt: skip
@@ -363,7 +365,7 @@ class Market:
         self.events.append(
             OrderExpired(
                 self.seq, order.account, order.instrument, order.order_id, order.side,
-                order.price_ticks, order.open_lots, order.filled_lots, reason,
+                order.price_ticks, order.remaining_lots, order.filled_lots, reason,
                 order.client_order_id, quote_left, was_open and not order.waits_for,
             )
         )  # fmt: skip

@@ -47,7 +47,7 @@ class Money:
             base, quote = self._assets.get(order.instrument, ("", ""))
             pays = quote if order.side == Side.BUY else base
             if order.account == account and pays == asset:
-                total += order.open_lots * order.held_per_lot
+                total += order.remaining_lots * order.held_per_lot
         return total
 
     def free(self, account: int, asset: str, orders: Iterable[Order]) -> int:

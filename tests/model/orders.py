@@ -28,7 +28,7 @@ class Order:
     client_order_id: str
     kind: int = 1
     time_in_force: int = 1
-    self_trade: int = 0
+    prevention: int = 0
     trigger_ticks: int = 0
     display_lots: int = 0
     expire_ns: int = 0
@@ -40,16 +40,16 @@ class Order:
     status: OrderStatus = OrderStatus.NEW
 
     @property
-    def open_lots(self) -> int:
+    def remaining_lots(self) -> int:
         return self.total_lots - self.filled_lots
 
     @property
     def offered_lots(self) -> int:
         """What a taker can have of it before the next order's turn."""
-        return self.shown_lots if self.display_lots else self.open_lots
+        return self.shown_lots if self.display_lots else self.remaining_lots
 
     def show_next_slice(self) -> None:
-        self.shown_lots = min(self.display_lots, self.open_lots)
+        self.shown_lots = min(self.display_lots, self.remaining_lots)
 
     def is_met(self, last: int) -> bool:
         """Whether a last price elects it, written out as the rules have it."""

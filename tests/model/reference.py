@@ -141,7 +141,7 @@ class ReferenceMatcher:
                 [
                     RestingOrder(
                         o.order_id, o.price_ticks, o.offered_lots, o.display_lots,
-                        o.open_lots - o.offered_lots,
+                        o.remaining_lots - o.offered_lots,
                     )
                     for o in orders
                 ]
@@ -160,7 +160,7 @@ class ReferenceMatcher:
 
     def _gathered(self, instrument: int, side: int) -> list[RestingOrder]:
         return [
-            RestingOrder(o.order_id, 0, o.open_lots)
+            RestingOrder(o.order_id, 0, o.remaining_lots)
             for o in self.market.open
             if (o.instrument, o.side, o.waits_for) == (instrument, side, "uncross")
         ]
@@ -214,7 +214,7 @@ class ReferenceMatcher:
         order = Order(
             market.seq, command.account, command.instrument, command.side, command.price_ticks,
             command.quantity_lots, 0, command.client_order_id, command.order_type,
-            command.time_in_force, command.self_trade, arrival=market.seq,
+            command.time_in_force, command.prevention, arrival=market.seq,
         )  # fmt: skip
         if said is not None:
             order.trigger_ticks = said.trigger_ticks
@@ -321,12 +321,12 @@ class ReferenceMatcher:
             market.open.remove(order)
             order.arrival = market.seq
             order.show_next_slice()
-        order.shown_lots = min(order.shown_lots, order.open_lots)
+        order.shown_lots = min(order.shown_lots, order.remaining_lots)
         market.events.append(
             OrderAmended(
                 market.seq, command.gateway, command.request, order.account, order.instrument,
                 order.order_id, order.side, order.price_ticks, order.total_lots,
-                order.filled_lots, order.open_lots, kept, order.client_order_id,
+                order.filled_lots, order.remaining_lots, kept, order.client_order_id,
                 order.trigger_ticks if order.waits_for == "trigger" else 0,
                 order.display_lots, order.shown_lots,
             )
@@ -374,8 +374,8 @@ class ReferenceMatcher:
             asset = market.money.asset_of(order, instrument)
             others = [each for each in self.open if each is not order]
             free = market.money.free(order.account, asset, others)
-            need = wanted.open_lots * wanted.held_per_lot
-            if need > free and need > order.open_lots * order.held_per_lot:
+            need = wanted.remaining_lots * wanted.held_per_lot
+            if need > free and need > order.remaining_lots * order.held_per_lot:
                 field = "price" if wanted.total_lots <= order.total_lots else "quantity"
                 return RejectReason.INSUFFICIENT_BALANCE, field
         return None
@@ -434,5 +434,5 @@ class ReferenceMatcher:
         return OrderRepeated(
             self.seq, command.gateway, command.request, earlier.account, earlier.instrument,
             earlier.order_id, earlier.status, earlier.filled_lots,
-            earlier.open_lots if earlier.status in _ALIVE else 0, earlier.client_order_id,
+            earlier.remaining_lots if earlier.status in _ALIVE else 0, earlier.client_order_id,
         )  # fmt: skip

@@ -81,7 +81,7 @@ def of_kind(command: NewOrder, instrument: Instrument, last: int) -> Refusal | N
         return refusal
     if command.quote_amount:
         return UNSUPPORTED, "quote_amount"
-    if command.self_trade not in range(5):
+    if command.prevention not in range(5):
         return UNSUPPORTED, "self_trade_prevention"
     if kind in LIMIT_KINDS:
         refusal = of_terms(instrument, command.price_ticks, command.quantity_lots)
@@ -118,7 +118,7 @@ def _of_market(command: NewOrder, instrument: Instrument) -> Refusal | None:
         return UNSUPPORTED, "time_in_force"
     if (command.quantity_lots != 0) == (command.quote_amount != 0):
         return UNSUPPORTED, "quantity"
-    if command.self_trade not in (range(4) if command.quote_amount else range(5)):
+    if command.prevention not in (range(4) if command.quote_amount else range(5)):
         return UNSUPPORTED, "self_trade_prevention"
     if command.quote_amount:
         return of_quote_amount(instrument, command.quote_amount)

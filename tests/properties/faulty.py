@@ -29,7 +29,7 @@ class RequeuesPartlyFilledMakers(Engine):
     def apply(self, command: Command, time_ns: int = 0) -> list[Event]:
         events = super().apply(command, time_ns)
         last = events[-1] if events else None
-        if isinstance(last, TradeExecuted) and last.maker_open_lots:
+        if isinstance(last, TradeExecuted) and last.maker_remaining_lots:
             maker = self.accounts[last.maker_account].orders[last.maker_order_id]
             queue = maker.queue
             assert queue is not None

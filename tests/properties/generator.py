@@ -22,7 +22,7 @@ from crossbook.common.messages.commands import (
     Uncross,
 )
 from crossbook.common.messages.events import Event, OrderAccepted
-from crossbook.common.types import MAX_INT, InstrumentState, OrderType, SelfTrade, TimeInForce
+from crossbook.common.types import MAX_INT, InstrumentState, OrderType, Prevention, TimeInForce
 from tests.model.orders import Order
 from tests.model.reference import REQUESTS_IN_EPOCH, ReferenceMatcher, follows
 from tests.properties.governor import Governor
@@ -168,7 +168,7 @@ class Generator:
             return self._governor.command(self._now())
         return makers[kind]()
 
-    def _self_trade(self) -> int:
+    def _prevention(self) -> int:
         return self._random.choice((0, 0, 0, 0, 1, 1, 2, 3, 4))
 
     def _origin(self) -> tuple[int, int, int]:
@@ -216,7 +216,7 @@ class Generator:
         return NewOrder(
             *self._origin(), instrument.id, self._side(), int(OrderType.LIMIT), int(tif),
             self._price(instrument), self._lots(instrument), self._client_order_id(), 0,
-            self._self_trade(),
+            self._prevention(),
         )  # fmt: skip
 
     def _special(self) -> Command:
@@ -244,7 +244,7 @@ class Generator:
             said = replace(said, **{field: random.choice(_ODD_NUMBERS)})
         return NewOrder(
             *self._origin(), instrument.id, side, kind, tif, price, lots,
-            self._client_order_id(), 0, self._self_trade(), said,
+            self._client_order_id(), 0, self._prevention(), said,
         )  # fmt: skip
 
     def _market(self) -> Command:
@@ -252,7 +252,7 @@ class Generator:
         lots = self._lots(instrument) * self._random.choice((1, 1, 3))
         return NewOrder(
             *self._origin(), instrument.id, self._side(), int(OrderType.MARKET),
-            self._random.randint(1, 2), 0, lots, self._client_order_id(), 0, self._self_trade(),
+            self._random.randint(1, 2), 0, lots, self._client_order_id(), 0, self._prevention(),
         )  # fmt: skip
 
     def _spend_up_to_own(self, instrument: Instrument) -> Command | None:
@@ -266,7 +266,7 @@ class Generator:
         own = random.choice(makers[1:])
         unit = instrument.notional_per_tick_lot
         before = makers[: makers.index(own)]
-        amount = sum(o.price_ticks * o.open_lots for o in before if o.account != own.account)
+        amount = sum(o.price_ticks * o.remaining_lots for o in before if o.account != own.account)
         amount = amount * unit + random.choice((0, 0, 1, -1)) + random.choice(
             (0, 0, own.price_ticks * unit)
         )  # fmt: skip
@@ -287,11 +287,11 @@ class Generator:
         resting = [o for o in self.reference.open if o.instrument == instrument.id]
         if resting and self._random.random() < 0.3:
             maker = self._random.choice(resting)
-            amount = maker.price_ticks * maker.open_lots * instrument.notional_per_tick_lot
+            amount = maker.price_ticks * maker.remaining_lots * instrument.notional_per_tick_lot
         amount += self._random.choice((0, 1, self._random.randint(0, lot_price)))
         return NewOrder(
             *self._origin(), instrument.id, self._side(), int(OrderType.MARKET),
-            self._random.randint(1, 2), 0, 0, self._client_order_id(), amount, self._self_trade(),
+            self._random.randint(1, 2), 0, 0, self._client_order_id(), amount, self._prevention(),
         )  # fmt: skip
 
     def _target(self) -> tuple[int, int, int, str, Order | None]:
@@ -368,7 +368,7 @@ class Generator:
             "price": self._price(instrument),
             "quantity": self._lots(instrument),
             "quote": 0,
-            "self_trade": self._self_trade(),
+            "prevention": self._prevention(),
         }
         if fields["order_type"] == OrderType.MARKET and random.random() < 0.7:
             fields["price"] = 0
@@ -391,7 +391,7 @@ class Generator:
         return NewOrder(
             *self._origin(), fields["instrument"], fields["side"], fields["order_type"],
             fields["time_in_force"], fields["price"], fields["quantity"],
-            self._client_order_id(), fields["quote"], fields["self_trade"], said,
+            self._client_order_id(), fields["quote"], fields["prevention"], said,
         )  # fmt: skip
 
     def _stray(self) -> Command:
@@ -438,7 +438,7 @@ class Generator:
             "order_type": 3 - command.order_type,
             "time_in_force": random.randint(1, 3),
             "client_order_id": self._client_order_id(),
-            "self_trade": random.choice(list(SelfTrade)),
+            "prevention": random.choice(list(Prevention)),
             "instructions": Instructions(0, 0, 0, random.random() < 0.5),
         }
         if field not in values:

@@ -28,7 +28,7 @@ _SIMPLER: dict[str, tuple[object, ...]] = {
     "quantity_lots": (0, 10, 20),
     "quote_amount": (0, 10_000),
     "instrument": (1,),
-    "self_trade": (0,),
+    "prevention": (0,),
     "instructions": (None,),
 }
 

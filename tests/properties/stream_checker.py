@@ -66,7 +66,7 @@ class _Order:
     status: OrderStatus = OrderStatus.NEW
 
     @property
-    def open_lots(self) -> int:
+    def remaining_lots(self) -> int:
         return self.total_lots - self.filled_lots - self.gone_lots
 
     @property
@@ -76,7 +76,8 @@ class _Order:
 
     @property
     def public_lots(self) -> int:
-        return min(self.shown_lots, self.open_lots) if self.display_lots else self.open_lots
+        remaining = self.remaining_lots
+        return min(self.shown_lots, remaining) if self.display_lots else remaining
 
 
 class StreamChecker:
@@ -143,7 +144,7 @@ class StreamChecker:
 
     def _gathered(self, instrument: int, side: int) -> list[RestingOrder]:
         return [
-            RestingOrder(order_id, 0, order.open_lots)
+            RestingOrder(order_id, 0, order.remaining_lots)
             for order_id, order in self._orders.items()
             if (order.accepted.instrument, order.accepted.side) == (instrument, side)
             and order.accepted.order_type == OrderType.MARKET
@@ -153,7 +154,7 @@ class StreamChecker:
 
     def _resting(self, order_id: int, price_ticks: int, lots: int) -> RestingOrder:
         order = self._orders[order_id]
-        hidden = order.open_lots - order.public_lots
+        hidden = order.remaining_lots - order.public_lots
         return RestingOrder(order_id, price_ticks, lots, order.display_lots, hidden)
 
     def check_levels(self) -> None:
@@ -237,7 +238,8 @@ class StreamChecker:
     def _trigger(self, event: OrderTriggered) -> None:
         order = self._open_order(event.order_id)
         assert order.waits, f"it did not wait: {event}"
-        assert (event.price_ticks, event.open_lots) == (order.price_ticks, order.open_lots)
+        assert event.price_ticks == order.price_ticks, f"price: {event}"
+        assert event.remaining_lots == order.remaining_lots, f"open lots: {event}"
         assert event.last_price_ticks, f"no trade elected it: {event}"
         order.waits = False
         self._incoming = order
@@ -249,19 +251,19 @@ class StreamChecker:
             return
         accepted = order.accepted
         assert not accepted.quote_amount, "an order by quote amount always says how it ended"
-        if not order.open_lots:
+        if not order.remaining_lots:
             self._end(order)
             return
         assert order.price_ticks, f"must not rest: {accepted}"
         assert accepted.time_in_force not in IMMEDIATE or order.resting, (
             f"must not rest: {accepted}"
         )
-        order.shown_lots = min(order.display_lots, order.open_lots)
+        order.shown_lots = min(order.display_lots, order.remaining_lots)
         self._show(order, requeue=True)
 
     def _show(self, order: _Order, requeue: bool = False) -> None:
         accepted = order.accepted
-        order.resting = order.open_lots > 0
+        order.resting = order.remaining_lots > 0
         self.books[accepted.instrument].set_order(
             accepted.seq, accepted.side, order.price_ticks, order.public_lots, requeue
         )
@@ -271,7 +273,7 @@ class StreamChecker:
         order.price_ticks = answer.price_ticks
         assert answer.quantity_lots <= order.total_lots or not answer.kept_priority, str(answer)
         order.total_lots = answer.quantity_lots
-        assert answer.open_lots == order.open_lots > 0, f"open lots: {answer}"
+        assert answer.remaining_lots == order.remaining_lots > 0, f"open lots: {answer}"
         assert answer.filled_lots == order.filled_lots, f"filled lots: {answer}"
         assert answer.client_order_id == order.accepted.client_order_id
         assert not answer.trigger_ticks or order.waits, f"it does not wait: {answer}"
@@ -302,7 +304,7 @@ class StreamChecker:
         assert answer.client_order_id, f"an order without a name is never a repeat: {answer}"
         assert answer.status == order.status, f"status: {answer}"
         assert answer.filled_lots == order.filled_lots, f"filled lots: {answer}"
-        assert answer.open_lots == order.open_lots, f"open lots: {answer}"
+        assert answer.remaining_lots == order.remaining_lots, f"open lots: {answer}"
 
     def _check_mass_cancel(self, answer: OrdersMassCanceled, rest: list[Event]) -> None:
         ids = []
@@ -325,7 +327,7 @@ class StreamChecker:
 
     def _cancel(self, event: OrderCanceled) -> None:
         order = self._open_order(event.order_id)
-        assert event.canceled_lots == order.open_lots, f"canceled lots: {event}"
+        assert event.canceled_lots == order.remaining_lots, f"canceled lots: {event}"
         assert event.filled_lots == order.filled_lots, f"filled lots: {event}"
         assert event.price_ticks == order.price_ticks, f"price: {event}"
         assert event.resting == order.resting, f"where it stood: {event}"
@@ -340,7 +342,7 @@ class StreamChecker:
         if accepted.quote_amount:
             assert event.quote_left == accepted.quote_amount - order.spent, str(event)
         else:
-            assert event.expired_lots == order.open_lots, f"expired lots: {event}"
+            assert event.expired_lots == order.remaining_lots, f"expired lots: {event}"
         killed = event.reason == RejectReason.FILL_OR_KILL
         if killed:
             assert accepted.time_in_force == TimeInForce.FOK, f"not a FOK order: {event}"
@@ -350,7 +352,7 @@ class StreamChecker:
             assert not best, f"the book has more at {best}: {event}"
         in_match = event.reason == RejectReason.SELF_TRADE
         self._go(
-            order, order.open_lots,
+            order, order.remaining_lots,
             OrderStatus.EXPIRED_IN_MATCH if in_match else OrderStatus.EXPIRED,
         )  # fmt: skip
 
@@ -373,8 +375,8 @@ class StreamChecker:
         order = self._open_order(event.order_id)
         assert order.resting, f"it does not rest: {event}"
         assert not order.shown_lots, f"it shows {order.shown_lots} still: {event}"
-        assert event.open_lots == order.open_lots, f"open lots: {event}"
-        assert event.shown_lots == min(order.display_lots, order.open_lots), str(event)
+        assert event.remaining_lots == order.remaining_lots, f"open lots: {event}"
+        assert event.shown_lots == min(order.display_lots, order.remaining_lots), str(event)
         order.shown_lots = event.shown_lots
         self._show(order, event.requeued)
 
@@ -382,15 +384,15 @@ class StreamChecker:
         order = self._open_order(event.order_id)
         order.total_lots -= event.prevented_lots
         assert event.prevented_lots > 0, f"nothing prevented: {event}"
-        assert (event.quantity_lots, event.filled_lots, event.open_lots) == (
+        assert (event.quantity_lots, event.filled_lots, event.remaining_lots) == (
             order.total_lots,
             order.filled_lots,
-            order.open_lots,
+            order.remaining_lots,
         ), f"totals: {event}"
-        assert order.open_lots > 0, f"it should have expired: {event}"
+        assert order.remaining_lots > 0, f"it should have expired: {event}"
         assert event.resting == order.resting, f"where it stands: {event}"
         if order.resting:
-            order.shown_lots = min(order.shown_lots, order.open_lots)
+            order.shown_lots = min(order.shown_lots, order.remaining_lots)
             assert event.shown_lots == order.public_lots, f"shown lots: {event}"
             self._show(order)
 
@@ -420,14 +422,14 @@ class StreamChecker:
         if taker.accepted.quote_amount:
             taker.total_lots += trade.quantity_lots
         for order, filled, left in (
-            (maker, trade.maker_filled_lots, trade.maker_open_lots),
-            (taker, trade.taker_filled_lots, trade.taker_open_lots),
+            (maker, trade.maker_filled_lots, trade.maker_remaining_lots),
+            (taker, trade.taker_filled_lots, trade.taker_remaining_lots),
         ):
             order.filled_lots += trade.quantity_lots
             order.shown_lots = max(order.shown_lots - trade.quantity_lots, 0)
-            assert order.open_lots >= 0, f"more than ordered: {trade}"
+            assert order.remaining_lots >= 0, f"more than ordered: {trade}"
             order.status = OrderStatus.PARTIALLY_FILLED if left else OrderStatus.FILLED
-            assert (filled, left) == (order.filled_lots, order.open_lots), f"totals: {trade}"
+            assert (filled, left) == (order.filled_lots, order.remaining_lots), f"totals: {trade}"
             if order is not self._incoming:
                 if order.resting:
                     self.books[trade.instrument].set_order(

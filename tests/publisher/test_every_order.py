@@ -34,7 +34,7 @@ def _books(engine: Engine) -> Books:
 def _orders(engine: Engine, instrument: Instrument) -> tuple[list[tuple[int, int, int]], ...]:
     state = engine.book_state(instrument.id)
     return tuple(
-        [(order.order_id, order.price_ticks, order.open_lots) for order in side]
+        [(order.order_id, order.price_ticks, order.shown_lots) for order in side]
         for side in (state.bids, state.asks)
     )
 

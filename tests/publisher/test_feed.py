@@ -167,7 +167,7 @@ def test_l3_tells_everything_and_l2_only_what_is_left_of_it() -> None:
     world.apply(new(1, BUY, 500, 5), cancel(2, 1, BUY, 500, 5))
     (orders,) = world.published()
     assert isinstance(orders, OrdersUpdate)
-    assert [change.open_lots for change in orders.changes] == [5, 0]
+    assert [change.shown_lots for change in orders.changes] == [5, 0]
 
 
 def test_a_change_behind_the_best_price_gives_no_bbo() -> None:

@@ -183,8 +183,8 @@ class Simulation:
 
     def _compare(self, truth: dict[int, BookState], consumers: list[Consumer]) -> None:
         for consumer, (instrument, book) in zip(consumers, truth.items(), strict=True):
-            bids = [(o.order_id, o.price_ticks, o.open_lots) for o in book.bids]
-            asks = [(o.order_id, o.price_ticks, o.open_lots) for o in book.asks]
+            bids = [(o.order_id, o.price_ticks, o.shown_lots) for o in book.bids]
+            asks = [(o.order_id, o.price_ticks, o.shown_lots) for o in book.asks]
             market = self.feed.markets[instrument]
             assert market.orders() == (bids, asks)
             assert list(consumer.book.orders(Side.BUY)) == bids

@@ -46,7 +46,7 @@ class NaiveRecord:
                     "time_in_force": event.time_in_force, "price_ticks": event.price_ticks,
                     "quantity_lots": event.quantity_lots, "quote_amount": event.quote_amount,
                     "status": OrderStatus.NEW, "filled_lots": 0,
-                    "open_lots": event.quantity_lots, "filled_notional": 0, "reason": 0,
+                    "remaining_lots": event.quantity_lots, "filled_notional": 0, "reason": 0,
                     "created_ns": time_ns, "updated_ns": time_ns, "updated_seq": event.seq,
                     **told(event),
                 }  # fmt: skip
@@ -57,7 +57,7 @@ class NaiveRecord:
                 order = self.orders[event.order_id]
                 order["price_ticks"] = event.price_ticks
                 order["quantity_lots"] = event.quantity_lots
-                order["open_lots"] = event.quantity_lots - order["filled_lots"]
+                order["remaining_lots"] = event.quantity_lots - order["filled_lots"]
                 order["trigger_ticks"] = event.trigger_ticks
                 order["display_lots"] = event.display_lots
                 order["working"] = 0 if event.trigger_ticks else 1
@@ -68,13 +68,13 @@ class NaiveRecord:
                 self._touch(event.order_id, event.seq, time_ns)
                 order = self.orders[event.order_id]
                 order["quantity_lots"] -= event.prevented_lots
-                order["open_lots"] -= event.prevented_lots
+                order["remaining_lots"] -= event.prevented_lots
             elif isinstance(event, InstrumentAdded):
                 self._notionals[event.instrument] = event.definition.notional_per_tick_lot
             elif isinstance(event, OrderCanceled | OrderExpired | OrderCompleted):
                 self._touch(event.order_id, event.seq, time_ns)
                 order = self.orders[event.order_id]
-                order["open_lots"] = 0
+                order["remaining_lots"] = 0
                 order["status"] = {
                     OrderCanceled: OrderStatus.CANCELED,
                     OrderExpired: OrderStatus.EXPIRED,
@@ -135,7 +135,7 @@ class NaiveRecord:
             )  # fmt: skip
             order = self.orders[order_id]
             order["filled_lots"] += lots
-            order["open_lots"] = max(0, order["quantity_lots"] - order["filled_lots"])
+            order["remaining_lots"] = max(0, order["quantity_lots"] - order["filled_lots"])
             order["filled_notional"] += self._worth(trade)
             self._touch(order_id, event.seq, time_ns)
 
@@ -143,7 +143,7 @@ class NaiveRecord:
         order = self.orders[order_id]
         order["updated_ns"], order["updated_seq"] = time_ns, seq
         if order["filled_lots"]:
-            done = not order["open_lots"]
+            done = not order["remaining_lots"]
             order["status"] = OrderStatus.FILLED if done else OrderStatus.PARTIALLY_FILLED
 
     def _worth(self, trade: Row) -> int:
@@ -162,7 +162,8 @@ def tables_of(engine: Engine) -> dict[str, list[Row]]:
     with engine.begin() as connection:
         for table in (ORDERS, FILLS, TRADES, CANDLES):
             query = select(table).order_by(*table.primary_key.columns)
-            found[table.name] = [dict(row) for row in connection.execute(query).mappings()]
+            rows = connection.execute(query)
+            found[table.name] = [dict(zip(table.c.keys(), row, strict=True)) for row in rows]
     sums = (
         ("orders", "filled_notional", "filled_notional_high"),
         ("candles", "volume_lots", "volume_high"),
@@ -196,5 +197,5 @@ def told(event: OrderAccepted) -> Row:
         few = (said.trigger_ticks, said.display_lots, said.expire_ns, said.post_only)
     return {
         "trigger_ticks": few[0], "display_lots": few[1], "expire_ns": few[2],
-        "post_only": int(few[3]), "self_trade": event.self_trade, "working": int(few[0] == 0),
+        "post_only": int(few[3]), "prevention": event.prevention, "working": int(few[0] == 0),
     }  # fmt: skip

@@ -45,7 +45,7 @@ def test_an_order_that_ends_at_once_is_one_insert_of_its_end() -> None:
     found = changes([accepted(11)], [OrderCanceled(12, 0, 0, 3, 1, 11, 1, 500, 5, 0)])
     assert not found.changed
     (row,) = found.orders
-    assert (row.status, row.open_lots, row.created_ns, row.updated_ns) == (
+    assert (row.status, row.remaining_lots, row.created_ns, row.updated_ns) == (
         OrderStatus.CANCELED, 0, 110, 120,
     )  # fmt: skip
 

@@ -130,7 +130,10 @@ def run(engine: Engine, seed: int, batches: int) -> Recorder:
     assert {order.order_id for order in matcher.generator.reference.open} == set(open_rows)
     for order in matcher.generator.reference.open:
         row = open_rows[order.order_id]
-        assert (row["filled_lots"], row["open_lots"]) == (order.filled_lots, order.open_lots)
+        assert (row["filled_lots"], row["remaining_lots"]) == (
+            order.filled_lots,
+            order.remaining_lots,
+        )
         assert (row["price_ticks"], row["status"]) == (order.price_ticks, order.status)
     return recorder
 

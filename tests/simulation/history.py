@@ -175,7 +175,7 @@ def _check_answer(
     require(reply.repeated == isinstance(event, OrderRepeated), f"{who}: {reply} for {event}")
     if isinstance(event, OrderAccepted):
         require(reply.order_id == event.seq, f"{who}: {reply} for {event}")
-        require(reply.open_lots == event.quantity_lots, f"{who}: {reply} for {event}")
+        require(reply.remaining_lots == event.quantity_lots, f"{who}: {reply} for {event}")
     elif isinstance(event, OrdersMassCanceled):
         require(reply.count == event.count, f"{who}: {reply} for {event}")
     elif isinstance(event, CancelAfterSet):
@@ -235,15 +235,15 @@ def executions(events: Sequence[Event]) -> dict[int, list[Told]]:
         elif isinstance(event, OrderAmended):
             tell(event.account, event.seq, event.order_id, 0, ExecutionKind.AMENDED,
                  event.side, event.price_ticks, event.quantity_lots, event.filled_lots,
-                 event.open_lots, 0)  # fmt: skip
+                 event.remaining_lots, 0)  # fmt: skip
         elif isinstance(event, OrderTriggered):
-            lots = event.open_lots
+            lots = event.remaining_lots
             tell(event.account, event.seq, event.order_id, 0, ExecutionKind.TRIGGERED,
                  event.side, event.price_ticks, lots, 0, lots, 0)  # fmt: skip
         elif isinstance(event, OrderReduced):
             tell(event.account, event.seq, event.order_id, 0, ExecutionKind.PREVENTED,
                  event.side, event.price_ticks, event.prevented_lots, event.filled_lots,
-                 event.open_lots, 0)  # fmt: skip
+                 event.remaining_lots, 0)  # fmt: skip
         elif isinstance(event, TradeExecuted):
             _tell_trade(event, tell)
     return told
@@ -255,9 +255,9 @@ def _tell_trade(event: TradeExecuted, tell: Any) -> None:
     maker_side = Side.SELL if taker_side == Side.BUY else Side.BUY
     for account, order, side, rate, filled, left in (
         (event.maker_account, event.maker_order_id, int(maker_side), instrument.maker_fee_rate,
-         event.maker_filled_lots, event.maker_open_lots),
+         event.maker_filled_lots, event.maker_remaining_lots),
         (event.taker_account, event.taker_order_id, taker_side, instrument.taker_fee_rate,
-         event.taker_filled_lots, event.taker_open_lots),
+         event.taker_filled_lots, event.taker_remaining_lots),
     ):  # fmt: skip
         lots, price = event.quantity_lots, event.price_ticks
         received = (
@@ -293,7 +293,7 @@ def check_conservation(events: Sequence[Event]) -> None:
         elif isinstance(event, OrderAmended):
             total[event.order_id] = event.quantity_lots
             left[event.order_id] = event.quantity_lots - filled[event.order_id]
-            require(left[event.order_id] == event.open_lots, f"amend of {event.order_id}")
+            require(left[event.order_id] == event.remaining_lots, f"amend of {event.order_id}")
         elif isinstance(event, OrderReduced):
             total[event.order_id] -= event.prevented_lots
             left[event.order_id] -= event.prevented_lots
@@ -309,7 +309,7 @@ def _told(reply: Ack | Execution) -> Told | None:
         return (
             (reply.seq, reply.order_id, reply.trade_id, reply.kind),
             (reply.side, reply.price_ticks, reply.quantity_lots, reply.filled_lots,
-             reply.open_lots, reply.fee),
+             reply.remaining_lots, reply.fee),
         )  # fmt: skip
     if reply.repeated or not reply.order_id:
         return None

@@ -196,10 +196,10 @@ class Simulation:
             ):
                 levels: dict[int, int] = {}
                 for order in orders:
-                    levels[order.price_ticks] = levels.get(order.price_ticks, 0) + order.open_lots
+                    levels[order.price_ticks] = levels.get(order.price_ticks, 0) + order.shown_lots
                 if found != list(levels.items()):
                     return False
-                resting = [(each.order_id, each.price_ticks, each.open_lots) for each in orders]
+                resting = [(each.order_id, each.price_ticks, each.shown_lots) for each in orders]
                 by_order = book.order_depth
                 if by_order is not None and list(by_order.orders(side)) != resting:
                     return False

@@ -217,7 +217,7 @@ class Trader(Process):
                             time_in_force=1, quote_amount=rng.randint(1, 10**6))  # fmt: skip
         elif tif == TimeInForce.GTC and rng.random() < 0.3:
             order = self._special(order)
-        order = replace(order, self_trade_prevention=rng.choice((0, 1, 1, 2, 3)))
+        order = replace(order, prevention=rng.choice((0, 1, 1, 2, 3)))
         return Wish(order, persistent=bool(coid) and rng.random() < 0.8)
 
     def _special(self, order: New) -> New:

@@ -7,7 +7,7 @@ import time
 from typing import Self
 
 from crossbook.common.messages import entry
-from crossbook.common.types import SelfTrade
+from crossbook.common.types import Prevention
 from tests.system.exchange import select_nothing
 from tests.system.session import Session
 
@@ -65,5 +65,5 @@ class SteadyLoad:
         quantity = f"{chance.lognormvariate(-3.5, 1) + 0.001:.5f}"
         return entry.New(
             seq, self._symbol, side, quantity, f"{price / 100:.2f}", client_order_id=name,
-            self_trade_prevention=SelfTrade.NONE,
+            prevention=Prevention.NONE,
         )  # fmt: skip

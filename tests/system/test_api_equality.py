@@ -141,7 +141,7 @@ def matcher_book(dealer: "zmq.Socket[bytes]") -> Book:
     for orders in (state.bids, state.asks):
         levels: dict[int, int] = {}
         for order in orders:
-            levels[order.price_ticks] = levels.get(order.price_ticks, 0) + order.open_lots
+            levels[order.price_ticks] = levels.get(order.price_ticks, 0) + order.shown_lots
         sides.append(text(list(levels.items())))
     return Book(books.seq, *sides)
 

@@ -76,7 +76,7 @@ def test_an_order_rests_is_filled_in_part_amended_and_canceled(
 
     # Commands that meet in one batch show on the feed together: one at a time, each is seen.
     resting = accepted(maker, new(maker, Side.SELL, "0.5", "2000", client_order_id="m1"))
-    assert (resting.status, resting.open_lots, resting.client_order_id) == (
+    assert (resting.status, resting.remaining_lots, resting.client_order_id) == (
         OrderStatus.NEW, 5_000, "m1",
     )  # fmt: skip
     assert resting.order_id == resting.seq
@@ -90,14 +90,14 @@ def test_an_order_rests_is_filled_in_part_amended_and_canceled(
     amended = accepted(
         maker, entry.Amend(maker.next_seq(), SYMBOL, client_order_id="m1", quantity="0.4")
     )
-    assert (amended.order_id, amended.open_lots) == (resting.order_id, 2_000)
+    assert (amended.order_id, amended.remaining_lots) == (resting.order_id, 2_000)
 
     tap.wait_heartbeat(amended.seq)
     listed = maker.ask(entry.Query(maker.next_seq()))
     assert isinstance(listed, entry.OpenOrders)
     (order,) = listed.orders
     assert (order.order_id, order.price_ticks) == (resting.order_id, 200_000)
-    assert (order.quantity_lots, order.filled_lots, order.open_lots) == (4_000, 2_000, 2_000)
+    assert (order.quantity_lots, order.filled_lots, order.remaining_lots) == (4_000, 2_000, 2_000)
 
     bid = accepted(taker, new(taker, Side.BUY, "0.1", "1999"))
     book = tap.snapshot_at(bid.seq, SYMBOL)
@@ -106,7 +106,11 @@ def test_an_order_rests_is_filled_in_part_amended_and_canceled(
     assert book.ask_orders == [(resting.order_id, 200_000, 2_000)]
 
     gone = accepted(taker, entry.Cancel(taker.next_seq(), SYMBOL, bid.order_id))
-    assert (gone.order_id, gone.status, gone.open_lots) == (bid.order_id, OrderStatus.CANCELED, 0)
+    assert (gone.order_id, gone.status, gone.remaining_lots) == (
+        bid.order_id,
+        OrderStatus.CANCELED,
+        0,
+    )
     tap.wait_heartbeat(gone.seq)
     swept = accepted(maker, entry.MassCancel(maker.next_seq()))
     assert (swept.order_id, swept.count) == (0, 1)
@@ -333,7 +337,7 @@ def test_a_peer_that_takes_anothers_identity_cannot_act_for_it(
             # An order through the counterparty orders the thief's frames before what follows.
             accepted(counterparty, new(counterparty, Side.SELL, "0.04", "1500"))
             fill = owner.execution()
-            assert (fill.order_id, fill.open_lots) == (order.order_id, 600)
+            assert (fill.order_id, fill.remaining_lots) == (order.order_id, 600)
             while thief.poll(0):
                 replies = codec.decode_replies(thief.recv())
                 assert all(isinstance(reply, entry.Reject) for reply in replies)

@@ -160,7 +160,7 @@ def check_equal(world: World, subscribers: list[LossySubscriber]) -> None:
     for place, symbol in enumerate(SYMBOLS):
         book = books[place + 1]
         orders = [
-            [(order.order_id, order.price_ticks, order.open_lots) for order in side]
+            [(order.order_id, order.price_ticks, order.shown_lots) for order in side]
             for side in (book.bids, book.asks)
         ]
         for subscriber in subscribers:

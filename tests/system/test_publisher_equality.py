@@ -95,8 +95,8 @@ class Watch:
             assert isinstance(books, matcher_queries.Books)
             self._books_due -= 1
             for book in books.books:
-                bids = [(o.order_id, o.price_ticks, o.open_lots) for o in book.bids]
-                asks = [(o.order_id, o.price_ticks, o.open_lots) for o in book.asks]
+                bids = [(o.order_id, o.price_ticks, o.shown_lots) for o in book.bids]
+                asks = [(o.order_id, o.price_ticks, o.shown_lots) for o in book.asks]
                 symbol = BY_ID[book.instrument]
                 self.seen[symbol].append(Seen(books.seq, "matcher", bids, asks))
         while self._publisher.poll(timeout_ms if self._snapshots_due else 0):

@@ -20,7 +20,7 @@ with Client(sys.argv[1], 1, 5.0) as maker, Client(sys.argv[1], 2, 5.0) as taker:
     maker.submit("BTC-USDT", "sell", "0.5", "50000.00")
     ack = taker.submit("BTC-USDT", "buy", "0.5", "50000.00")
     fill = next(each for each in maker.executions(5.0) if each.quantity_lots)
-    print(ack.seq == fill.seq, fill.price_ticks, fill.open_lots)
+    print(ack.seq == fill.seq, fill.price_ticks, fill.remaining_lots)
 """
 
 

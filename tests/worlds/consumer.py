@@ -138,7 +138,7 @@ class Consumer:
 
     def _apply_changes(self, changes: list[OrderChange]) -> None:
         for change in changes:
-            if not change.open_lots:
+            if not change.shown_lots:
                 assert self.book.get(change.order_id) is not None, f"unknown order in {change}"
             self.book.apply(change)
             _check_not_crossed(self.book.depth)

@@ -72,7 +72,7 @@ class PlainMarket:
         levels: tuple[dict[int, int], dict[int, int]] = ({}, {})
         for side, orders in zip(levels, (state.bids, state.asks), strict=True):
             for order in orders:
-                side[order.price_ticks] = side.get(order.price_ticks, 0) + order.open_lots
+                side[order.price_ticks] = side.get(order.price_ticks, 0) + order.shown_lots
         bids, asks = (list(side.items()) for side in levels)
         book.load(Snapshot(0, symbol, self._engine.seq, {}, bids, asks, 0, NOW_NS, 0))
         return book

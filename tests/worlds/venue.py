@@ -73,4 +73,4 @@ def queue(engine: Engine, side: Side, instrument: Instrument = BTC) -> list[tupl
     """(order id, price ticks, open lots) of a side in priority order."""
     book = engine.book_state(instrument.id)
     orders = book.bids if side == BUY else book.asks
-    return [(order.order_id, order.price_ticks, order.open_lots) for order in orders]
+    return [(order.order_id, order.price_ticks, order.shown_lots) for order in orders]

@@ -229,10 +229,10 @@ def test_the_ladder_keeps_its_height_with_empty_sides() -> None:
 def test_an_orders_outcome_counts_its_own_fills_only() -> None:
     ack = Ack(1, 40, 40, OrderStatus.NEW, "mine", 30, 0)
 
-    def fill(order_id: int, price: int, lots: int, open_lots: int) -> Execution:
+    def fill(order_id: int, price: int, lots: int, remaining_lots: int) -> Execution:
         return Execution(
             1, 40, "BTC-USDT", order_id, "", ExecutionKind.FILL, OrderStatus.PARTIALLY_FILLED,
-            1, price, lots, 30 - open_lots, open_lots, 0, 5, Liquidity.TAKER, 20,
+            1, price, lots, 30 - remaining_lots, remaining_lots, 0, 5, Liquidity.TAKER, 20,
         )  # fmt: skip
 
     expired = Execution(

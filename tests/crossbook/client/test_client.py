@@ -131,7 +131,7 @@ def test_gateway_may_start_after_the_client() -> None:
         client.logon()
     client.timeout_s = 10.0
     with gateway:
-        assert client.submit(BTC, "buy", quantity_lots=1, price_ticks=100).open_lots == 5
+        assert client.submit(BTC, "buy", quantity_lots=1, price_ticks=100).remaining_lots == 5
         client.close()
     assert sum(isinstance(request, New) for request in gateway.requests) == 1
 

@@ -278,7 +278,7 @@ def lose_execution(index: int, said: Said) -> Said:
 
 
 def swap_order(index: int, said: Said) -> Said:
-    wrong = [replace(change, open_lots=change.open_lots + 1) for change in said.changes]
+    wrong = [replace(change, remaining_lots=change.shown_lots + 1) for change in said.changes]
     return replace(said, changes=wrong) if index == 499 else said
 
 
@@ -332,8 +332,8 @@ def test_requests_follow_the_recording() -> None:
     made = [requests.request(command, index) for index, command in enumerate(commands)]
 
     assert made == [
-        entry.New(0, "BTC-USD", 1, 50, 100, 1, 1, "r-7", self_trade_prevention=0),
-        entry.New(1, "BTC-USD", 2, 20, 99, 1, 2, "r-8", self_trade_prevention=0),
+        entry.New(0, "BTC-USD", 1, 50, 100, 1, 1, "r-7", prevention=0),
+        entry.New(1, "BTC-USD", 2, 20, 99, 1, 2, "r-8", prevention=0),
         entry.Amend(2, "BTC-USD", 0, "r-7", 40),
         entry.Cancel(3, "BTC-USD", 0, "r-7"),
         entry.Cancel(4, "BTC-USD", 0, "r-6"),

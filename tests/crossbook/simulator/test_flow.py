@@ -97,7 +97,7 @@ def test_what_the_flow_believes_is_the_engines_book(seed: int) -> None:
         for each in flow.markets:
             book = venue.engine.books[each.instrument.id]
             resting = [*book.bids.orders(), *book.asks.orders()]
-            assert {order.client_order_id: order.open_lots for order in resting} == {
+            assert {order.client_order_id: order.remaining_lots for order in resting} == {
                 order.name: order.lots for order in each.orders.values()
             }
             assert each.ask == 0 or each.bid < each.ask

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from crossbook.common.messages.entry import Amend, New
-from crossbook.common.types import MAX_INT, OrderType, RejectReason, SelfTrade, Side, TimeInForce
+from crossbook.common.types import MAX_INT, OrderType, Prevention, RejectReason, Side, TimeInForce
 from crossbook.gateway import documents
 from crossbook.gateway.api.bodies import (
     amend_of,
@@ -111,7 +111,7 @@ def test_every_field_has_its_place() -> None:
     )  # fmt: skip
     assert order_of(body) == New(
         0, "ETH-USDT", Side.SELL, "1.5", "2.5", OrderType.STOP_LIMIT, TimeInForce.GTD, "mine", 0,
-        "3.5", "0.5", 17_000_000, False, SelfTrade.EXPIRE_BOTH,
+        "3.5", "0.5", 17_000_000, False, Prevention.EXPIRE_BOTH,
     )  # fmt: skip
     assert said("limit", **NEEDS["limit"], post_only=True).post_only
     plain = said("limit", **NEEDS["limit"])

@@ -126,7 +126,7 @@ def test_quote_amount_order_is_filled_only_when_it_completes() -> None:
     fill, completed = (each for each in replies if isinstance(each, Execution))
     assert completed == Execution(
         3, fill.seq, SYMBOL, 2, "", ExecutionKind.COMPLETED, OrderStatus.FILLED, Side.BUY,
-        price_ticks=0, quantity_lots=0, filled_lots=200, open_lots=0, time_ns=5, index=2,
+        price_ticks=0, quantity_lots=0, filled_lots=200, remaining_lots=0, time_ns=5, index=2,
         quote_left=500_000,
     )  # fmt: skip
 

@@ -18,7 +18,7 @@ from crossbook.common.messages.entry import (
 )
 from crossbook.common.messages.events import EventBatch
 from crossbook.common.messages.matcher_queries import AccountBalances, BalancesRequest
-from crossbook.common.types import ExecutionKind, OrderStatus, OrderType, SelfTrade, TimeInForce
+from crossbook.common.types import ExecutionKind, OrderStatus, OrderType, Prevention, TimeInForce
 from tests.worlds.desk_world import INSTRUMENTS, World
 
 SYMBOL = "BTC-USDT"
@@ -36,17 +36,17 @@ def _command(world: World, request: New) -> NewOrder:
 def test_a_plain_order_carries_no_instructions_and_gives_way_to_own_orders() -> None:
     command = _command(World(), New(2, SYMBOL, 1, "0.5", "50000.00"))
     assert command.instructions is None
-    assert command.self_trade == SelfTrade.EXPIRE_TAKER
+    assert command.prevention == Prevention.EXPIRE_TAKER
 
 
 def test_decimal_text_of_stop_and_display_becomes_ticks_and_lots() -> None:
     order = New(
         2, SYMBOL, 1, "0.5", "50000.00", OrderType.STOP_LIMIT, TimeInForce.GTD,
-        stop_price="50001.00", display_quantity="0.1", expire_time=99, self_trade_prevention=4,
+        stop_price="50001.00", display_quantity="0.1", expire_time=99, prevention=4,
     )  # fmt: skip
     command = _command(World(), order)
     assert command.instructions == Instructions(5_000_100, 10_000, 99, False)
-    assert command.self_trade == SelfTrade.DECREMENT
+    assert command.prevention == Prevention.DECREMENT
 
 
 def test_text_off_the_grid_is_refused_under_its_own_name() -> None:
@@ -70,7 +70,7 @@ def test_the_owner_hears_that_a_stop_waits_and_is_elected() -> None:
     waiting = world.replies(BOB)[-1]
     assert isinstance(waiting, Execution)
     assert (waiting.trigger_ticks, waiting.working) == (5_000_000, False)
-    world.say(BOB, bob, New(2, SYMBOL, 1, 50, 5_000_000, self_trade_prevention=0))
+    world.say(BOB, bob, New(2, SYMBOL, 1, 50, 5_000_000, prevention=0))
     heard = [reply for reply in world.replies(ANN) if isinstance(reply, Execution)]
     kinds = [(each.order_id, each.kind) for each in heard]
     assert (2, ExecutionKind.TRIGGERED) in kinds

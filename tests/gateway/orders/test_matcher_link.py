@@ -244,7 +244,7 @@ def test_retried_order_is_acknowledged_as_repeated_with_its_first_id() -> None:
     assert isinstance(first, Ack)
     assert isinstance(again, Ack)
     assert (first.repeated, first.order_id) == (False, 1)
-    assert (again.request_seq, again.seq, again.order_id, again.status, again.open_lots) == (
+    assert (again.request_seq, again.seq, again.order_id, again.status, again.remaining_lots) == (
         3, 2, 1, 1, 1_000,
     )  # fmt: skip
     assert again.repeated

@@ -104,7 +104,7 @@ def record(quote_amount: int) -> OrderRecord:
         order_id=1, client_order_id="", instrument=1, side=Side.BUY,
         order_type=OrderType.MARKET, time_in_force=TimeInForce.GTC, price_ticks=0,
         quantity_lots=0 if quote_amount else bought, quote_amount=quote_amount,
-        status=OrderStatus.FILLED, filled_lots=bought, open_lots=0,
+        status=OrderStatus.FILLED, filled_lots=bought, remaining_lots=0,
         filled_notional=10_000 * 10**8, reason=0, created_ns=1, updated_ns=1, updated_seq=1,
     )  # fmt: skip
 

@@ -27,8 +27,8 @@ CANCEL = CancelOrder(2, 3, 4, 5, 6, "mine")
 AMEND = AmendOrder(2, 3, 4, 5, 6, 0, 0)
 
 
-def order(special: Special | None = None, open_lots: int = 40) -> Order:
-    return Order(6, Account(4), 5, 1, 100, 50, open_lots, "its", 9, special=special)
+def order(special: Special | None = None, remaining_lots: int = 40) -> Order:
+    return Order(6, Account(4), 5, 1, 100, 50, remaining_lots, "its", 9, special=special)
 
 
 def test_a_refusal_says_whose_command_it_was_and_why() -> None:

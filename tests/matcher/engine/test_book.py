@@ -94,4 +94,4 @@ def test_an_empty_book_crosses_nothing_and_gives_nothing() -> None:
     taker = order(1, BUY, 100, 5)
     book.match(taker, -100, 1, events)
     assert book.match_quote(order(2, BUY, 0, 0), 1_000, -100, 2, events) == 1_000
-    assert (events, taker.open_lots) == ([], 5)
+    assert (events, taker.remaining_lots) == ([], 5)

@@ -57,9 +57,9 @@ def test_a_crossing_order_is_answered_then_trades_and_says_all_totals() -> None:
             maker_fee=3,  # 100 * 3 * 10 quote units at 0.10 %
             taker_fee=6,  # 3 * 1000 base units at 0.20 %
             maker_filled_lots=3,
-            maker_open_lots=2,
+            maker_remaining_lots=2,
             taker_filled_lots=3,
-            taker_open_lots=0,
+            taker_remaining_lots=0,
             maker_client_order_id="ask",
             taker_client_order_id="bid",
         ),
@@ -326,7 +326,10 @@ def test_quote_market_spends_whole_lots_and_says_what_is_left() -> None:
     events = engine.apply(market(BOB, BUY, quote_amount=2_000 + 4_500 + 700))
     assert fills(events) == [(1, 100, 2), (2, 150, 3)]
     assert events[-1] == OrderCompleted(3, BOB, 1, 3, 1, 5, 700)
-    assert [event.taker_open_lots for event in events if isinstance(event, TradeExecuted)] == [0, 0]
+    assert [event.taker_remaining_lots for event in events if isinstance(event, TradeExecuted)] == [
+        0,
+        0,
+    ]
 
 
 def test_quote_market_that_spends_all_on_the_last_maker_completes() -> None:

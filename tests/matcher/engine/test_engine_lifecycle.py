@@ -268,7 +268,7 @@ def test_amend_across_trades_as_taker_and_the_rest_rests_behind() -> None:
     trade = events[1]
     assert isinstance(trade, TradeExecuted)
     assert (trade.taker_order_id, trade.aggressor_side, trade.seq) == (3, 2, 4)
-    assert (trade.taker_filled_lots, trade.taker_open_lots) == (2, 5)
+    assert (trade.taker_filled_lots, trade.taker_remaining_lots) == (2, 5)
     assert queue(engine, SELL) == [(3, 98, 3)]
     assert queue(engine, BUY) == []
     check(engine)

@@ -183,7 +183,7 @@ def test_open_orders_are_listed_oldest_first_in_pages() -> None:
     rest, more = engine.open_orders(ALICE, after_order_id=2, limit=2)
     assert ([order.order_id for order in rest], more) == ([3], False)
     partly = first[1]
-    assert (partly.symbol, partly.quantity_lots, partly.filled_lots, partly.open_lots) == (
+    assert (partly.symbol, partly.quantity_lots, partly.filled_lots, partly.remaining_lots) == (
         "BTC-USDT", 5, 2, 3,
     )  # fmt: skip
     assert partly.time_ns == 103

@@ -37,13 +37,15 @@ SPEND_TOO_LITTLE = replace(market(ALICE, BUY, quote_amount=999), client_order_id
 
 
 def _repeated(
-    seq: int, status: OrderStatus, filled_lots: int, open_lots: int, order_id: int = 1
+    seq: int, status: OrderStatus, filled_lots: int, remaining_lots: int, order_id: int = 1
 ) -> list[object]:
-    return [OrderRepeated(seq, 0, 0, ALICE, BTC.id, order_id, status, filled_lots, open_lots, "a")]
+    return [
+        OrderRepeated(seq, 0, 0, ALICE, BTC.id, order_id, status, filled_lots, remaining_lots, "a")
+    ]
 
 
 @pytest.mark.parametrize(
-    ("order", "then", "status", "filled_lots", "open_lots"),
+    ("order", "then", "status", "filled_lots", "remaining_lots"),
     [
         pytest.param(BID, [], OrderStatus.NEW, 0, 5, id="open"),
         pytest.param(
@@ -97,7 +99,7 @@ def _repeated(
     ],
 )  # fmt: skip
 def test_a_retry_is_told_what_became_of_the_order_and_changes_nothing(
-    order: NewOrder, then: list[Command], status: OrderStatus, filled_lots: int, open_lots: int
+    order: NewOrder, then: list[Command], status: OrderStatus, filled_lots: int, remaining_lots: int
 ) -> None:
     engine = venue()
     engine.apply(limit(BOB, SELL, 110, 3))
@@ -109,7 +111,7 @@ def test_a_retry_is_told_what_became_of_the_order_and_changes_nothing(
         before, seq = state_hash(again), again.seq
         for retry in (1, 2):
             found = again.apply(order)
-            assert found == _repeated(seq + retry, status, filled_lots, open_lots, 2)
+            assert found == _repeated(seq + retry, status, filled_lots, remaining_lots, 2)
         assert state_hash(again) == before
         check(again)
 

@@ -47,11 +47,11 @@ def _cross(engine: Engine) -> None:
 
 
 def _lots_created(engine: Engine) -> None:
-    resting(engine, 1).open_lots += 1
+    resting(engine, 1).remaining_lots += 1
 
 
 def _nothing_open(engine: Engine) -> None:
-    resting(engine, 3).open_lots = 0
+    resting(engine, 3).remaining_lots = 0
 
 
 def _wrong_price(engine: Engine) -> None:
@@ -182,6 +182,6 @@ def test_queues_are_walked_from_end_to_end() -> None:
         engine.apply(limit(ALICE, BUY, 50 + n % 7, 1 + n))
     check(engine)
     last = max(engine.accounts[ALICE].orders)
-    resting(engine, last).open_lots = 0
+    resting(engine, last).remaining_lots = 0
     with pytest.raises(AssertionError, match="bad quantity"):
         check(engine)

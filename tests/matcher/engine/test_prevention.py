@@ -12,13 +12,13 @@ from crossbook.common.messages.events import (
     TradeExecuted,
 )
 from crossbook.common.rules import EDITION, Rules
-from crossbook.common.types import OrderType, RejectReason, SelfTrade, Side
+from crossbook.common.types import OrderType, Prevention, RejectReason, Side
 from crossbook.matcher.engine.dry_run import lots_for
 from crossbook.matcher.engine.engine import Engine
 from crossbook.matcher.engine.invariants import check
 from tests.worlds.venue import ALICE, BOB, BTC, BUY, CAROL, SELL, limit
 
-PREVENTING = [mode for mode in SelfTrade if mode not in (SelfTrade.NONE, SelfTrade.DECREMENT)]
+PREVENTING = [mode for mode in Prevention if mode not in (Prevention.NONE, Prevention.DECREMENT)]
 UNIT = BTC.notional_per_tick_lot
 PLAIN = replace(BTC, min_notional=0, maker_fee_rate=0, taker_fee_rate=0)
 PRICES = {BUY: (100, 101, 102), SELL: (102, 101, 100)}
@@ -28,7 +28,7 @@ sides = pytest.mark.parametrize("side", [BUY, SELL], ids=["buys", "sells"])
 modes = pytest.mark.parametrize("mode", PREVENTING, ids=lambda mode: mode.name)
 
 
-def _spend(engine: Engine, side: Side, mode: SelfTrade, amount: int) -> list[Event]:
+def _spend(engine: Engine, side: Side, mode: Prevention, amount: int) -> list[Event]:
     order = NewOrder(0, 0, ALICE, BTC.id, side, OrderType.MARKET, 1, 0, 0, "", amount, mode)
     events = engine.apply(order)
     check(engine)
@@ -59,7 +59,7 @@ def _told(events: list[Event]) -> list[tuple[str, int]]:
 @pytest.mark.parametrize("display_lots", [0, 1], ids=["plain", "iceberg"])
 @pytest.mark.parametrize("over", ["nothing", "one unit", "one unit less than a lot"])
 def test_what_pays_for_no_lot_at_the_next_price_leaves_own_orders(
-    side: Side, mode: SelfTrade, display_lots: int, over: str
+    side: Side, mode: Prevention, display_lots: int, over: str
 ) -> None:
     first, second, _ = PRICES[side]
     left = {"nothing": 0, "one unit": 1, "one unit less than a lot": second * UNIT - 1}[over]
@@ -75,22 +75,22 @@ def test_what_pays_for_no_lot_at_the_next_price_leaves_own_orders(
 @sides
 @modes
 def test_what_pays_for_one_lot_at_the_next_price_meets_own_orders(
-    side: Side, mode: SelfTrade
+    side: Side, mode: Prevention
 ) -> None:
     first, second, third = PRICES[side]
     engine = _book(side)
     left = max(second, third) * UNIT
     events = _spend(engine, side, mode, first * UNIT + left)
     gone = {
-        SelfTrade.EXPIRE_TAKER: [4],
-        SelfTrade.EXPIRE_MAKER: [2, 3, 4],
-        SelfTrade.EXPIRE_BOTH: [2, 4],
+        Prevention.EXPIRE_TAKER: [4],
+        Prevention.EXPIRE_MAKER: [2, 3, 4],
+        Prevention.EXPIRE_BOTH: [2, 4],
     }[mode]
     assert _told(events) == [("TradeExecuted", 1), *(("OrderExpired", number) for number in gone)]
     last = events[-1]
     assert isinstance(last, OrderExpired)
     assert last.quote_left == left
-    in_match = mode is not SelfTrade.EXPIRE_MAKER
+    in_match = mode is not Prevention.EXPIRE_MAKER
     assert (last.reason == RejectReason.SELF_TRADE) is in_match
 
 
@@ -98,14 +98,14 @@ def test_own_orders_go_only_as_far_as_the_rest_pays_for_a_lot() -> None:
     engine = _book(BUY)
     engine.apply(limit(BOB, SELL, 103, 1))
     left = 101 * UNIT
-    events = _spend(engine, BUY, SelfTrade.EXPIRE_MAKER, 100 * UNIT + left)
+    events = _spend(engine, BUY, Prevention.EXPIRE_MAKER, 100 * UNIT + left)
     assert _told(events) == [("TradeExecuted", 1), ("OrderExpired", 2), ("OrderCompleted", 5)]
     assert list(engine.accounts[ALICE].orders) == [3]
 
 
 @sides
 @modes
-def test_behind_the_price_band_nothing_is_met(side: Side, mode: SelfTrade) -> None:
+def test_behind_the_price_band_nothing_is_met(side: Side, mode: Prevention) -> None:
     engine = _book(side)
     book = engine.books[BTC.id]
     first, second, _ = PRICES[side]
@@ -119,7 +119,7 @@ def test_behind_the_price_band_nothing_is_met(side: Side, mode: SelfTrade) -> No
 
 def test_decrement_does_not_go_with_a_quote_amount() -> None:
     engine = _book(BUY)
-    order = NewOrder(0, 0, ALICE, 1, BUY, OrderType.MARKET, 1, 0, 0, "", 9, SelfTrade.DECREMENT)
+    order = NewOrder(0, 0, ALICE, 1, BUY, OrderType.MARKET, 1, 0, 0, "", 9, Prevention.DECREMENT)
     [refused] = engine.apply(order)
     assert isinstance(refused, CommandRejected)
     assert refused.field == "self_trade_prevention"
@@ -129,7 +129,7 @@ def test_decrement_does_not_go_with_a_quote_amount() -> None:
 def test_without_prevention_own_orders_trade(side: Side) -> None:
     first, second, _ = PRICES[side]
     engine = _book(side)
-    events = _spend(engine, side, SelfTrade.NONE, (first + second) * UNIT)
+    events = _spend(engine, side, Prevention.NONE, (first + second) * UNIT)
     assert [type(event) for event in events] == [TradeExecuted, TradeExecuted, OrderCompleted]
 
 
@@ -137,7 +137,7 @@ def test_without_prevention_own_orders_trade(side: Side) -> None:
 @modes
 @pytest.mark.parametrize("left", [0, 1, 99 * UNIT, 100 * UNIT, 101 * UNIT, 102 * UNIT, 500 * UNIT])
 def test_the_lots_counted_beforehand_are_those_that_trade(
-    side: Side, mode: SelfTrade, left: int
+    side: Side, mode: Prevention, left: int
 ) -> None:
     engine = _book(side)
     engine.apply(limit(CAROL, Side(3 - side), PRICES[side][2], 2))
@@ -162,13 +162,13 @@ def test_a_seller_by_quote_amount_needs_only_what_trades(over: int) -> None:
     engine.apply(limit(BOB, BUY, 101, 1))
     engine.apply(limit(ALICE, BUY, 100, 1))
     engine.apply(limit(BOB, BUY, 99, 9))
-    events = _spend(engine, SELL, SelfTrade.EXPIRE_MAKER, 101 * UNIT + over)
+    events = _spend(engine, SELL, Prevention.EXPIRE_MAKER, 101 * UNIT + over)
     assert [type(event) for event in events] == [TradeExecuted, OrderCompleted]
 
 
 @sides
 @modes
-def test_the_first_edition_met_own_orders_with_nothing_left(side: Side, mode: SelfTrade) -> None:
+def test_the_first_edition_met_own_orders_with_nothing_left(side: Side, mode: Prevention) -> None:
     engine = _book(side, edition=1)
     events = _spend(engine, side, mode, PRICES[side][0] * UNIT)
     assert isinstance(events[1], OrderExpired)

@@ -7,7 +7,7 @@ from crossbook.common.messages.codec import decode_events, encode
 from crossbook.common.messages.commands import Command, NewOrder, SetInstrumentState, Uncross
 from crossbook.common.messages.events import AuctionUncrossed, Event, OrderCompleted, OrderExpired
 from crossbook.common.rules import EDITION, Rules, decode_configuration
-from crossbook.common.types import InstrumentState, OrderType, SelfTrade
+from crossbook.common.types import InstrumentState, OrderType, Prevention
 from crossbook.matcher.engine.engine import Engine
 from crossbook.matcher.journal.journal import Journal
 from crossbook.matcher.journal.segment import decode_header
@@ -27,7 +27,7 @@ AS_RECORDED_THEN = msgspec.msgpack.encode([2, [BTC], Rules()])
 
 def _spent() -> NewOrder:
     amount = 100 * BTC.notional_per_tick_lot
-    mode = SelfTrade.EXPIRE_MAKER
+    mode = Prevention.EXPIRE_MAKER
     return NewOrder(0, 0, ALICE, 1, BUY, OrderType.MARKET, 1, 0, 0, "", amount, mode)
 
 

@@ -53,8 +53,8 @@ from crossbook.common.messages.events import (
 from crossbook.common.types import (
     InstrumentState,
     OrderType,
+    Prevention,
     RejectReason,
-    SelfTrade,
     Side,
     TimeInForce,
 )
@@ -62,11 +62,11 @@ from crossbook.matcher.engine.engine import Engine
 from crossbook.matcher.engine.invariants import check
 
 _MODES: Final = {
-    "none": SelfTrade.NONE,
-    "et": SelfTrade.EXPIRE_TAKER,
-    "em": SelfTrade.EXPIRE_MAKER,
-    "eb": SelfTrade.EXPIRE_BOTH,
-    "dec": SelfTrade.DECREMENT,
+    "none": Prevention.NONE,
+    "et": Prevention.EXPIRE_TAKER,
+    "em": Prevention.EXPIRE_MAKER,
+    "eb": Prevention.EXPIRE_BOTH,
+    "dec": Prevention.DECREMENT,
 }
 _TIMES: Final = {"ioc": TimeInForce.IOC, "fok": TimeInForce.FOK, "day": TimeInForce.DAY}
 
@@ -141,7 +141,7 @@ class Script:
             "post" in words,
         )
         plain = said == Instructions() and time_in_force != TimeInForce.DAY
-        mode = next((_MODES[word] for word in words if word in _MODES), SelfTrade.NONE)
+        mode = next((_MODES[word] for word in words if word in _MODES), Prevention.NONE)
         name = facts.get("id", chr(ord("A") + account - 1))
         self._ids[name] = self.engine.seq + 1
         self._names[self.engine.seq + 1] = name

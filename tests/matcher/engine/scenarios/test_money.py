@@ -31,7 +31,7 @@ from crossbook.common.messages.events import (
     OrderExpired,
 )
 from crossbook.common.rules import BALANCE_MAX, Rules
-from crossbook.common.types import InstrumentState, OrderType, RejectReason, SelfTrade
+from crossbook.common.types import InstrumentState, OrderType, Prevention, RejectReason
 from crossbook.matcher.engine.engine import Engine
 from crossbook.matcher.engine.invariants import check
 from crossbook.matcher.engine.queries import balances
@@ -148,9 +148,9 @@ SCENARIOS: dict[str, list[Row]] = {
     ],
     "what self-trade prevention takes out is released": [
         (order(A, SELL, 10, 100), "1000/10 100000/0", "1000/0 100000/0", ""),
-        (order(A, BUY, 4, 100, mode=SelfTrade.DECREMENT), "1000/6 100000/0", "1000/0 100000/0",
+        (order(A, BUY, 4, 100, mode=Prevention.DECREMENT), "1000/6 100000/0", "1000/0 100000/0",
          ""),
-        (order(A, BUY, 4, 100, mode=SelfTrade.EXPIRE_BOTH), "1000/0 100000/0", "1000/0 100000/0",
+        (order(A, BUY, 4, 100, mode=Prevention.EXPIRE_BOTH), "1000/0 100000/0", "1000/0 100000/0",
          "SELF_TRADE"),
     ],
     "an account's own fees, and a rebate out of the venue's account": [
