@@ -41,7 +41,7 @@ from crossbook.matcher.sequencer import Sequencer
 SCENARIO: Final = "normal"
 BATCH: Final = 128
 SEGMENT_BYTES: Final = 64 * 1024 * 1024
-STREAM: Final = 1
+INCARNATION: Final = 1
 MEAN_DISTANCE_TICKS: Final = 1_000
 STAGE_SECONDS: Final = 600.0
 
@@ -160,7 +160,7 @@ def write_journal(directory: Path, commands: int) -> float:
     generated = workload.generate(SCENARIO, commands * 11 // 20, client_order_ids=True)
     sent = iter(_numbered(generated[:commands]))
     disk = FileDisk(directory)
-    journal = Journal.open(disk, STREAM, encode([workload.INSTRUMENT]), SEGMENT_BYTES, "never")
+    journal = Journal.open(disk, INCARNATION, encode([workload.INSTRUMENT]), SEGMENT_BYTES, "never")
     sequencer = Sequencer(Engine([workload.INSTRUMENT]), journal, EventResendBuffer(0))
     while batch := list(islice(sent, BATCH)):
         sequencer.apply([encode(batch)], time.time_ns())
@@ -181,7 +181,7 @@ def replay(directory: Path) -> Replayed:
 
     begin_ns, cpu_ns = time.perf_counter_ns(), time.process_time_ns()
     disk = FileDisk(directory)
-    recovered = recover(disk, [workload.INSTRUMENT], STREAM, SEGMENT_BYTES, "never", 1, seen)
+    recovered = recover(disk, [workload.INSTRUMENT], INCARNATION, SEGMENT_BYTES, "never", 1, seen)
     end_ns, cpu_ns = time.perf_counter_ns(), time.process_time_ns() - cpu_ns
     recovered.journal.close()
     disk.close()
@@ -201,7 +201,7 @@ def take_snapshots(directory: Path, open_orders: int, tail: int, repeats: int) -
     set_up_logging("bench", "WARNING", "console")
     disk = FileDisk(directory)
     store = SnapshotStore(disk, kept=1)
-    journal = Journal.open(disk, STREAM, encode([workload.INSTRUMENT]), SEGMENT_BYTES, "never")
+    journal = Journal.open(disk, INCARNATION, encode([workload.INSTRUMENT]), SEGMENT_BYTES, "never")
     engine = Engine([workload.INSTRUMENT])
     sequencer = Sequencer(engine, journal, EventResendBuffer(0))
     writer = SnapshotProcess(directory)
@@ -377,7 +377,7 @@ def _row(name: str, runs: Sequence[tuple[float, ...]], per_s: int) -> None:
 def _numbered(commands: Iterable[Command]) -> Iterator[Command]:
     """The commands as a gateway sends them, with request numbers of an epoch of today."""
     for request, command in enumerate(commands, base_at(time.time_ns()) + 1):
-        yield replace(command, gateway=1, request=request)
+        yield replace(command, gateway=1, request_seq=request)
 
 
 def _medians(runs: Sequence[tuple[float, ...]]) -> list[float]:

@@ -50,7 +50,7 @@ def build(settings: Settings, context: Any, disk: FileDisk) -> MatcherService:
         logger().warning("torn_tail_cut", bytes=journal.cut_bytes, seq=journal.last_seq)
     logger().info(
         "state_recovered",
-        stream=journal.stream,
+        incarnation=journal.incarnation,
         seq=engine.seq,
         snapshot_seq=recovered.snapshot_seq,
         replayed=recovered.replayed,

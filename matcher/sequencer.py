@@ -50,7 +50,7 @@ class RecordLog(Protocol):
     """Where batches are kept: `crossbook.matcher.journal.journal.Journal`, or what a test puts in
     its place."""
 
-    stream: int
+    incarnation: int
     last_time_ns: int
 
     @property
@@ -74,7 +74,7 @@ class Applied(Struct, gc=False):
     events: int
 
 
-def apply_batch(engine: Engine, stream: int, payloads: list[bytes], time_ns: int) -> Applied:
+def apply_batch(engine: Engine, incarnation: int, payloads: list[bytes], time_ns: int) -> Applied:
     """Apply every command of these encoded lists, in order, as one batch.
 
     `encoded` is the `EventBatch` of what happened. Payloads that are no list of commands change
@@ -95,12 +95,12 @@ def apply_batch(engine: Engine, stream: int, payloads: list[bytes], time_ns: int
     last_seq = engine.seq
     if last_seq < first_seq:
         return Applied(first_seq, last_seq, b"", malformed, 0)
-    encoded = encode(EventBatch(stream, first_seq, last_seq, time_ns, events))
+    encoded = encode(EventBatch(incarnation, first_seq, last_seq, time_ns, events))
     return Applied(first_seq, last_seq, encoded, malformed, len(events))
 
 
 class Sequencer:
-    """One stream of event batches around an engine, each in the journal before it is returned.
+    """Event batches of one incarnation around an engine, each in the journal before it is returned.
 
     `malformed` counts payloads that were no list of commands; they change nothing. `commands`
     counts those applied, `events` what happened, `resent` resend answers by where they were read,
@@ -114,7 +114,7 @@ class Sequencer:
         self._journal = journal
         self._resend_buffer = resend_buffer
         self._time_ns = journal.last_time_ns
-        self.stream = journal.stream
+        self.incarnation = journal.incarnation
         self.malformed = 0
         self.commands = 0
         self.events = 0
@@ -138,7 +138,7 @@ class Sequencer:
         may leave this process.
         """
         self._time_ns = time_ns = max(self._time_ns, now_ns)
-        applied = apply_batch(self._engine, self.stream, payloads, time_ns)
+        applied = apply_batch(self._engine, self.incarnation, payloads, time_ns)
         self.malformed += applied.malformed
         self.commands += max(0, applied.last_seq - applied.first_seq + 1)
         self.events += applied.events
@@ -170,7 +170,7 @@ class Sequencer:
         the answer. Raises what `apply` raises."""
         if isinstance(request, AdminInspect):
             return None, queries.admin_view(self._engine, request)
-        command = _named(replace(request.command, gateway=0, request=0))
+        command = _named(replace(request.command, gateway=0, request_seq=0))
         batch = self.apply([encode([command])], now_ns)
         assert batch is not None, "what gateway zero asks is applied"
         events = [each for each in decode_events(batch).events if each.seq == self.seq]
@@ -179,7 +179,7 @@ class Sequencer:
     def heartbeat(self, now_ns: int) -> bytes:
         """An encoded batch without events that says which number was the last."""
         seq = self._engine.seq
-        return encode(EventBatch(self.stream, seq + 1, seq, max(self._time_ns, now_ns), []))
+        return encode(EventBatch(self.incarnation, seq + 1, seq, max(self._time_ns, now_ns), []))
 
     def answer(self, request: MatcherQuery) -> MatcherReply:
         """Answer a gateway's or publisher's request from memory."""
@@ -192,7 +192,7 @@ class Sequencer:
             return GatewayState(
                 request.request_id,
                 request.gateway,
-                self.stream,
+                self.incarnation,
                 self.seq,
                 last,
                 self._engine.instruments,
@@ -203,16 +203,16 @@ class Sequencer:
         return self._orders(request)
 
     def _resend(self, request: ResendRequest) -> Resend | ResendTooOld:
-        if request.stream == self.stream:
+        if request.incarnation == self.incarnation:
             batches, place = self._resend_buffer.since(request.from_seq, RESEND_BYTES), "memory"
             if batches is None:
                 batches, place = self._journaled(request.from_seq), "journal"
             if batches:
                 self.resent[place] += 1
-                return Resend(request.request_id, self.stream, [Raw(b) for b in batches])
+                return Resend(request.request_id, self.incarnation, [Raw(b) for b in batches])
         self.resent["gone"] += 1
         return ResendTooOld(
-            request.request_id, self.stream, self._journal.first_seq, self._engine.seq
+            request.request_id, self.incarnation, self._journal.first_seq, self._engine.seq
         )
 
     def _journaled(self, from_seq: int) -> list[bytes]:
@@ -233,7 +233,12 @@ class Sequencer:
         engine = self._engine
         books = [engine.book_state(instrument) for instrument in engine.books]
         return Books(
-            request.request_id, self.stream, engine.seq, self._time_ns, books, engine.instruments
+            request.request_id,
+            self.incarnation,
+            engine.seq,
+            self._time_ns,
+            books,
+            engine.instruments,
         )
 
     def _orders(self, request: OrdersRequest) -> Orders:

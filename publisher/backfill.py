@@ -150,7 +150,7 @@ class Past:
             if record is None or record.seq > self._feed.seq:
                 continue
             asking.record = None
-            other = record.stream not in (0, self._feed.stream)
+            other = record.incarnation not in (0, self._feed.incarnation)
             if not statistics.holding:
                 # Too many trades since the question: it is asked anew.
                 continue

@@ -67,7 +67,7 @@ class Feed:
     def __init__(self, instruments: Iterable[Instrument], base: int, resend_count: int) -> None:
         self.seq = 0
         self.time_ns = 0
-        self.stream = 0
+        self.incarnation = 0
         self.loads = 0
         self._base = base
         self._resend_count = resend_count
@@ -178,7 +178,7 @@ class Feed:
         elif isinstance(event, InstrumentAdded):
             self._add(event.definition)
             # Nothing has happened in it, and that is known.
-            self._touch(event.instrument).load(None, event.seq, same_stream=False)
+            self._touch(event.instrument).load(None, event.seq, same_incarnation=False)
         return None
 
     def _touch(self, instrument: int) -> Market:
@@ -208,11 +208,11 @@ class Feed:
         for instrument_added in books.instruments:
             self._add(instrument_added)
         states = {book.instrument: book for book in books.books}
-        same_stream = books.stream == self.stream
+        same_incarnation = books.incarnation == self.incarnation
         self._touched.update(self.markets)
         for instrument, market in self.markets.items():
-            market.load(states.get(instrument), books.seq, same_stream=same_stream)
-        self.stream, self.seq, self.time_ns = books.stream, books.seq, books.time_ns
+            market.load(states.get(instrument), books.seq, same_incarnation=same_incarnation)
+        self.incarnation, self.seq, self.time_ns = books.incarnation, books.seq, books.time_ns
         self.loads += 1
 
     def publish(self) -> list[Frames]:

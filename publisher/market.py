@@ -239,7 +239,7 @@ class Market:
             self._icebergs[order_id] = (self._icebergs[order_id][0], event.remaining_lots - shown)
         self._show(event.seq, order_id, known, shown)
 
-    def load(self, book: BookState | None, seq: int, *, same_stream: bool) -> None:
+    def load(self, book: BookState | None, seq: int, *, same_incarnation: bool) -> None:
         """Become `book` (empty when None) by changes that a consumer can follow.
 
         Orders gone, moved in price or overtaken in their level are removed first, then lots
@@ -256,7 +256,9 @@ class Market:
         self._tell_statistics()
         statistics = self.statistics
         statistics.count()
-        if not (same_stream and statistics.known and statistics.last_trade_id == last_trade_id):
+        if not (
+            same_incarnation and statistics.known and statistics.last_trade_id == last_trade_id
+        ):
             statistics.forget(last_trade_id, last_price)
         if book is not None:
             for side, orders in ((_BUY, book.bids), (_SELL, book.asks)):

@@ -40,7 +40,7 @@ class Replica:
     """Feeds a `Feed` with the matcher's events in order.
 
     It starts without books, asks for them, and holds what arrives until they come. A hole in the
-    stream is asked for by range. Where a range no longer helps (the matcher started anew, or has
+    events is asked for by range. Where a range no longer helps (the matcher started anew, or has
     forgotten it) the books are asked for again and their difference is published.
 
     `gaps` counts requests for what is missing, `losses` by reason how often the books were lost.
@@ -65,9 +65,9 @@ class Replica:
         return self._follower.held
 
     @property
-    def stream(self) -> int:
-        """The stream the books belong to, zero before the first ones."""
-        return self._follower.stream
+    def incarnation(self) -> int:
+        """The incarnation of the matcher that the books belong to, zero before the first ones."""
+        return self._follower.incarnation
 
     def take(self, batch: EventBatch) -> None:
         """Apply a batch of the event stream, now or once what is missing before it has come."""
@@ -75,7 +75,7 @@ class Replica:
         ready = follower.take(batch)
         if ready:
             self._apply(ready)
-        elif follower.other_stream and self.lost is None:
+        elif follower.other_incarnation and self.lost is None:
             self._lose(Lost.MATCHER_RESTARTED)
 
     def take_reply(self, reply: MatcherReply) -> None:
@@ -83,7 +83,7 @@ class Replica:
         if isinstance(reply, Books):
             self._take_books(reply)
         elif isinstance(reply, Resend):
-            if self.lost is None and reply.stream == self._follower.stream:
+            if self.lost is None and reply.incarnation == self._follower.incarnation:
                 for raw in reply.batches:
                     self.take(decode_events(raw))
         elif isinstance(reply, ResendTooOld):
@@ -115,7 +115,7 @@ class Replica:
             return
         self.feed.load(books)
         self.lost = None
-        self._apply(self._follower.reset(books.stream, books.seq))
+        self._apply(self._follower.reset(books.incarnation, books.seq))
 
     def _apply(self, ready: Sequence[EventBatch]) -> None:
         try:

@@ -78,7 +78,7 @@ class SnapshotDesk:
         if market is None:
             text = f"no instrument {request.symbol!r}"
             return FeedReject(request.request_id, RejectReason.UNKNOWN_SYMBOL, "symbol", text)
-        if not self._replica.stream:
+        if not self._replica.incarnation:
             text = "no book yet: the matcher has not answered; ask again"
             return FeedReject(request.request_id, RejectReason.BUSY, "symbol", text)
         feed = self._feed

@@ -229,7 +229,7 @@ class PublisherService:
         replica = self._replica
         self._told = replica.lost
         if replica.lost is None:
-            logger().info("books_loaded", stream=replica.stream, seq=self._feed.seq)
+            logger().info("books_loaded", stream=replica.incarnation, seq=self._feed.seq)
         elif replica.lost is Lost.STREAM_BROKEN:
             logger().error("books_lost", why=replica.lost.value, fault=replica.fault)
         else:

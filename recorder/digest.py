@@ -46,12 +46,12 @@ _SELL: Final = int(Side.SELL)
 
 
 class Position(Struct, frozen=True):
-    """How far the record has come, as the one row of its table says. `stream` zero: nowhere.
+    """How far the record has come, as the one row of its table says. `incarnation` zero: nowhere.
 
     `time_ns` is the time of the batch that holds `seq`.
     """
 
-    stream: int = 0
+    incarnation: int = 0
     seq: int = 0
     time_ns: int = 0
     first_seq: int = 0
@@ -190,7 +190,7 @@ class Digest:
             recorders[type(event)](event)
         self.rows += len(batch.events)
         self._position = Position(
-            batch.stream,
+            batch.incarnation,
             batch.last_seq,
             batch.time_ns,
             before.first_seq or batch.first_seq,

@@ -229,7 +229,7 @@ class HistoryDesk:
         ).scalar()
         return MarketRecord(
             question.request_id, seq, question.instrument, latest, minutes, last_lots or 0,
-            position_of(connection).stream,
+            position_of(connection).incarnation,
         )  # fmt: skip
 
 

@@ -38,16 +38,17 @@ class RecordBrokenError(CrossbookError):
 class Replica:
     """The batches to record next, in order and each once, from `position` on.
 
-    An empty record adopts the stream it hears, from the first batch the matcher still has. Every
-    method that takes something raises `RecordBrokenError` when the matcher turns out to have
-    another history than the one recorded. `gaps` counts requests for what is missing.
+    An empty record adopts the incarnation of the first batch it receives, and begins with the first
+    batch that the matcher still holds. Every method with a batch or a reply raises
+    `RecordBrokenError` where the matcher's commands are not those recorded. `gaps` counts requests
+    for what is missing.
     """
 
     def __init__(self, position: Position) -> None:
         self.proven = False
         self.gaps = 0
         self._follower = EventFollower(from_start=True)
-        self._stream = position.stream
+        self._incarnation = position.incarnation
         self._seq = position.seq
         self._time_ns = position.time_ns
         self._recorded = position.seq > 0
@@ -70,20 +71,20 @@ class Replica:
         """What is to be recorded now that this batch of the event stream has come."""
         follower = self._follower
         is_heartbeat = batch.last_seq < batch.first_seq
-        if is_heartbeat and batch.stream == self._stream and batch.last_seq < self._seq:
+        if is_heartbeat and batch.incarnation == self._incarnation and batch.last_seq < self._seq:
             # Old news from a full socket, or a matcher that has lost what is recorded.
             self._doubtful = True
             return _NOTHING
         ready = follower.take(batch)
-        if follower.other_stream and not self._recorded:
-            self._stream = follower.other_stream
+        if follower.other_incarnation and not self._recorded:
+            self._incarnation = follower.other_incarnation
             self.proven = True
-            ready = follower.reset(self._stream, 0)
+            ready = follower.reset(self._incarnation, 0)
         return self._noted(ready)
 
     def take_reply(self, reply: MatcherReply) -> Sequence[EventBatch]:
         """What is to be recorded now that the matcher has answered."""
-        if isinstance(reply, Resend) and reply.stream == self._stream:
+        if isinstance(reply, Resend) and reply.incarnation == self._incarnation:
             return self._take_resend(reply)
         if isinstance(reply, ResendTooOld) and reply.request_id == self._request_id:
             return self._take_too_old(reply)
@@ -94,15 +95,15 @@ class Replica:
         follower = self._follower
         gap = follower.gap() if self.proven else None
         in_doubt = not self.proven or self._doubtful or follower.restarted
-        if not self._stream or (gap is None and not in_doubt):
+        if not self._incarnation or (gap is None and not in_doubt):
             return None
         from_seq = max(self._seq + self._last_is_gone, 1)
-        if not self._ask.due((self._stream, from_seq), now_ns):
+        if not self._ask.due((self._incarnation, from_seq), now_ns):
             return None
         self._request_id += 1
         self.gaps += gap is not None
         to_seq = from_seq if gap is None else gap[2]
-        return ResendRequest(self._request_id, self._stream, from_seq, to_seq)
+        return ResendRequest(self._request_id, self._incarnation, from_seq, to_seq)
 
     def not_asked(self) -> None:
         """The last `wanted` could not be sent: it may be asked again at once."""
@@ -123,12 +124,13 @@ class Replica:
 
     def _take_too_old(self, reply: ResendTooOld) -> Sequence[EventBatch]:
         seq = self._seq
-        if reply.stream != self._stream and self._recorded:
+        if reply.incarnation != self._incarnation and self._recorded:
             raise RecordBrokenError(
-                f"the database holds stream {self._stream} up to command {seq}, and the matcher "
-                f"has stream {reply.stream}: another DATA_DIR, or one that was emptied. {REMEDY}"
+                f"the database holds incarnation {self._incarnation} up to command {seq}, and the "
+                f"matcher has incarnation {reply.incarnation}: another DATA_DIR, or one that was "
+                f"emptied. {REMEDY}"
             )
-        if reply.stream != self._stream:
+        if reply.incarnation != self._incarnation:
             return _NOTHING
         if reply.last_seq < seq:
             raise RecordBrokenError(
@@ -157,7 +159,7 @@ class Replica:
 
     def _proved(self) -> Sequence[EventBatch]:
         self.proven = True
-        return self._noted(self._follower.reset(self._stream, self._seq))
+        return self._noted(self._follower.reset(self._incarnation, self._seq))
 
     def _noted(self, ready: Sequence[EventBatch]) -> Sequence[EventBatch]:
         for batch in ready:

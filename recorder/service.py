@@ -43,7 +43,7 @@ SLEEP_MS: Final = 100
 """Longest sleep: bounds how late a stop, a repeated question or a lost send is noticed."""
 
 GATHER_NS: Final = 10_000_000
-"""Between two transactions of a busy stream. A lone order is written at once; many share the cost
+"""Between two transactions of a busy matcher. A lone order is written at once; many share the cost
 of one transaction, which would else take more of the machine than the matcher does."""
 
 AGAIN_NS: Final = 1_000_000_000
@@ -171,7 +171,7 @@ class RecorderService:
         self.seq = position.seq
         self._failure = ""
         self.written.failing = False
-        logger().info("record_opened", stream=position.stream, seq=position.seq)
+        logger().info("record_opened", stream=position.incarnation, seq=position.seq)
 
     def _failed(self, error: DBAPIError) -> None:
         self._replica = self._digest = None
@@ -252,7 +252,7 @@ class RecorderService:
             return
         if not changes.before.seq:
             after = changes.after
-            logger().info("record_begun", stream=after.stream, first_seq=after.first_seq)
+            logger().info("record_begun", stream=after.incarnation, first_seq=after.first_seq)
         began_ns = self._clock.monotonic_ns()
         self._store.write(changes)
         reached("recorder.written")

@@ -115,7 +115,7 @@ def position_of(connection: Connection) -> Position:
     """How far the record has come, in this connection's transaction."""
     place = POSITION.c
     row = connection.execute(
-        select(place.stream, place.seq, place.time_ns, place.first_seq, place.last_fill_id)
+        select(place.incarnation, place.seq, place.time_ns, place.first_seq, place.last_fill_id)
     ).one()
     return Position(*row)
 
@@ -139,9 +139,9 @@ def _move(connection: Connection, before: Position, after: Position) -> None:
     place = POSITION.c
     moved = connection.execute(
         update(POSITION)
-        .where(place.id == _PLACE, place.stream == before.stream, place.seq == before.seq)
+        .where(place.id == _PLACE, place.incarnation == before.incarnation, place.seq == before.seq)
         .values(
-            stream=after.stream,
+            incarnation=after.incarnation,
             seq=after.seq,
             time_ns=after.time_ns,
             first_seq=after.first_seq,

@@ -1,4 +1,4 @@
-"""Following the matcher's event stream: batches in order, each exactly once.
+"""Following the matcher's events: batches in order, each exactly once.
 
 Batches arrive from a lossy socket and from resends, so they may be missing, repeated, late or cut
 differently. `EventFollower` hands them on dense and in order and says what is missing;
@@ -21,13 +21,13 @@ _first_seq = attrgetter("first_seq")
 
 
 class EventFollower:
-    """One replica's position in the event stream.
+    """One replica's position in the matcher's events.
 
     With `from_start` nothing is ready before `reset` has said where the replica's state stands:
     batches that arrive earlier are held. Without it the first batch sets the position.
 
-    The owner calls `take` for every batch, from the socket or from a resend of its own `stream`.
-    Afterwards `restarted` or `gap` tell whether it has something to ask for.
+    The owner calls `take` for every batch, from the socket or from a resend of its own
+    `incarnation`. Afterwards `restarted` or `gap` tell whether something has to be requested.
 
     >>> follower = EventFollower(from_start=False)
     >>> [batch.last_seq for batch in follower.take(EventBatch(7, 11, 12, 0, []))]
@@ -41,9 +41,9 @@ class EventFollower:
     """
 
     def __init__(self, from_start: bool, held_max: int = HELD_MAX) -> None:
-        self.stream = 0
+        self.incarnation = 0
         self.seq = 0
-        self.other_stream = 0
+        self.other_incarnation = 0
         self._from_start = from_start
         self._held_max = held_max
         self._held: list[EventBatch] = []
@@ -51,11 +51,11 @@ class EventFollower:
 
     @property
     def restarted(self) -> bool:
-        """Whether batches wait of `other_stream`, a history in which `seq` means nothing.
+        """Whether batches of `other_incarnation` wait, in which `seq` means nothing.
 
-        It stays so, with that stream's batches held, until `reset`.
+        It stays so, with the batches of that incarnation held, until `reset`.
         """
-        return self.other_stream != 0
+        return self.other_incarnation != 0
 
     @property
     def held(self) -> int:
@@ -69,46 +69,50 @@ class EventFollower:
         behind a gap are held. A heartbeat may be among those returned. O(1) for the batch that
         comes next.
         """
-        if batch.first_seq == self.seq + 1 and batch.stream == self.stream and not self._held:
+        if (
+            batch.first_seq == self.seq + 1
+            and batch.incarnation == self.incarnation
+            and not self._held
+        ):
             self.seq = batch.last_seq
             return (batch,)
         return self._take_slowly(batch)
 
     def gap(self) -> tuple[int, int, int] | None:
-        """(stream, from seq, to seq) of the first hole in what is known to exist, if any."""
-        if self.other_stream or not self.stream:
+        """(incarnation, from seq, to seq) of the first hole in what is known to exist, if any."""
+        if self.other_incarnation or not self.incarnation:
             return None
         if self._held:
-            return (self.stream, self.seq + 1, self._held[0].first_seq - 1)
+            return (self.incarnation, self.seq + 1, self._held[0].first_seq - 1)
         if self._seen > self.seq:
-            return (self.stream, self.seq + 1, self._seen)
+            return (self.incarnation, self.seq + 1, self._seen)
         return None
 
-    def reset(self, stream: int, seq: int) -> Sequence[EventBatch]:
-        """Stand at `seq` of `stream`, as a snapshot does, and return what is ready after it.
+    def reset(self, incarnation: int, seq: int) -> Sequence[EventBatch]:
+        """Stand at `seq` of `incarnation`, as a snapshot does, and return what is ready after it.
 
-        Held batches of any other stream are dropped. Should one of them be the newer history,
-        its next batch or heartbeat shows.
+        Held batches of any other incarnation are dropped. Should that one be the newer, its next
+        batch or heartbeat shows it.
         """
-        if stream != (self.other_stream or self.stream):
+        if incarnation != (self.other_incarnation or self.incarnation):
             self._held.clear()
             self._seen = 0
-        self.stream, self.seq, self.other_stream = stream, seq, 0
+        self.incarnation, self.seq, self.other_incarnation = incarnation, seq, 0
         self._seen = max(self._seen, seq)
         return self._ready()
 
     def _take_slowly(self, batch: EventBatch) -> Sequence[EventBatch]:
-        if batch.stream != self.stream:
-            if self.stream or self._from_start:
-                if batch.stream != self.other_stream:
+        if batch.incarnation != self.incarnation:
+            if self.incarnation or self._from_start:
+                if batch.incarnation != self.other_incarnation:
                     self._held.clear()
                     self._seen = 0
-                    self.other_stream = batch.stream
+                    self.other_incarnation = batch.incarnation
                 self._hold(batch)
                 return _NOTHING
-            self.stream = batch.stream
+            self.incarnation = batch.incarnation
             self.seq = batch.first_seq - 1
-        elif self.other_stream:
+        elif self.other_incarnation:
             return _NOTHING
         self._hold(batch)
         return self._ready()
@@ -116,7 +120,7 @@ class EventFollower:
     def _hold(self, batch: EventBatch) -> None:
         self._seen = max(self._seen, batch.last_seq)
         if batch.last_seq < batch.first_seq or (
-            not self.other_stream and batch.last_seq <= self.seq
+            not self.other_incarnation and batch.last_seq <= self.seq
         ):
             return
         insort(self._held, batch, key=_first_seq)
@@ -144,7 +148,7 @@ def _after(batch: EventBatch, seq: int) -> EventBatch:
     if batch.first_seq > seq:
         return batch
     events = [event for event in batch.events if event.seq > seq]
-    return EventBatch(batch.stream, seq + 1, batch.last_seq, batch.time_ns, events)
+    return EventBatch(batch.incarnation, seq + 1, batch.last_seq, batch.time_ns, events)
 
 
 class AskAgain:
@@ -165,7 +169,7 @@ class AskAgain:
     def due(self, what: tuple[int, ...], now_ns: int) -> bool:
         """Whether to ask for `what` now; if so, it counts as asked.
 
-        Name a gap by its stream and first number only: its end may move while it is waited for.
+        Name a gap by its incarnation and first number only: its end may move meanwhile.
         """
         if what == self._what and now_ns - self._asked_ns < self._interval_ns:
             return False

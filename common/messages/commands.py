@@ -32,7 +32,7 @@ class NewOrder(Struct, array_like=True, tag=1, gc=False, frozen=True):
     """
 
     gateway: int
-    request: int
+    request_seq: int
     account: int
     instrument: int
     side: int
@@ -50,7 +50,7 @@ class CancelOrder(Struct, array_like=True, tag=2, gc=False, frozen=True):
     """Cancel one open order of `account`, by id or (id zero) by client order id."""
 
     gateway: int
-    request: int
+    request_seq: int
     account: int
     instrument: int
     order_id: int
@@ -61,7 +61,7 @@ class AmendOrder(Struct, array_like=True, tag=3, gc=False, frozen=True):
     """Change an open order; zero leaves a term as it is, `quantity_lots` is the new total."""
 
     gateway: int
-    request: int
+    request_seq: int
     account: int
     instrument: int
     order_id: int
@@ -78,7 +78,7 @@ class MassCancelOrders(Struct, array_like=True, tag=4, gc=False, frozen=True):
     """
 
     gateway: int
-    request: int
+    request_seq: int
     account: int
     instrument: int = 0
     side: int = 0
@@ -90,7 +90,7 @@ class SetCancelAfter(Struct, array_like=True, tag=5, gc=False, frozen=True):
     calls it off. `instrument` is zero."""
 
     gateway: int
-    request: int
+    request_seq: int
     account: int
     instrument: int = 0
     timeout_ns: int = 0
@@ -100,7 +100,7 @@ class AdvanceTime(Struct, array_like=True, tag=6, gc=False, frozen=True):
     """Let expire what is due; said by the matcher to itself when nobody says anything."""
 
     gateway: int = -1
-    request: int = 0
+    request_seq: int = 0
     account: int = 0
     instrument: int = 0
 
@@ -109,7 +109,7 @@ class AddInstrument(Struct, array_like=True, tag=7, gc=False, frozen=True):
     """Trade another instrument from now on; `instrument` is its id."""
 
     gateway: int
-    request: int
+    request_seq: int
     account: int
     instrument: int
     definition: Instrument
@@ -120,7 +120,7 @@ class SetInstrumentState(Struct, array_like=True, tag=8, gc=False, frozen=True):
     to `OPEN` (or `AUCTION` where its book is crossed)."""
 
     gateway: int
-    request: int
+    request_seq: int
     account: int
     instrument: int
     state: int
@@ -131,7 +131,7 @@ class Uncross(Struct, array_like=True, tag=9, gc=False, frozen=True):
     """End the call phase: trade all that can at one price and go on as `state`."""
 
     gateway: int
-    request: int
+    request_seq: int
     account: int
     instrument: int
     state: int = 1
@@ -142,7 +142,7 @@ class SetFees(Struct, array_like=True, tag=10, gc=False, frozen=True):
     account's own rates away."""
 
     gateway: int
-    request: int
+    request_seq: int
     account: int
     instrument: int
     maker_fee_rate: int
@@ -157,7 +157,7 @@ class AdjustBalance(Struct, array_like=True, tag=11, gc=False, frozen=True):
     """
 
     gateway: int
-    request: int
+    request_seq: int
     account: int
     instrument: int
     asset: str

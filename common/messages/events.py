@@ -30,7 +30,7 @@ class OrderAccepted(Struct, array_like=True, tag=1, gc=False, frozen=True):
 
     seq: int
     gateway: int
-    request: int
+    request_seq: int
     account: int
     instrument: int
     side: int
@@ -49,7 +49,7 @@ class CommandRejected(Struct, array_like=True, tag=2, gc=False, frozen=True):
 
     seq: int
     gateway: int
-    request: int
+    request_seq: int
     account: int
     instrument: int
     reason: int
@@ -86,7 +86,7 @@ class TradeExecuted(Struct, array_like=True, tag=3, gc=False, frozen=True):
 
 
 class OrderCanceled(Struct, array_like=True, tag=4, gc=False, frozen=True):
-    """An open order ended on request. `request` is zero inside a mass cancel.
+    """An open order ended on request. `request_seq` is zero inside a mass cancel.
 
     `resting` says that it stood in the book, and did not wait for its trigger or an uncross.
     `reason` is zero, or `CANCEL_AFTER` or `DISCONNECTED` where the request was a standing one.
@@ -94,7 +94,7 @@ class OrderCanceled(Struct, array_like=True, tag=4, gc=False, frozen=True):
 
     seq: int
     gateway: int
-    request: int
+    request_seq: int
     account: int
     instrument: int
     order_id: int
@@ -152,7 +152,7 @@ class OrderAmended(Struct, array_like=True, tag=7, gc=False, frozen=True):
 
     seq: int
     gateway: int
-    request: int
+    request_seq: int
     account: int
     instrument: int
     order_id: int
@@ -173,7 +173,7 @@ class OrdersMassCanceled(Struct, array_like=True, tag=8, gc=False, frozen=True):
 
     seq: int
     gateway: int
-    request: int
+    request_seq: int
     account: int
     instrument: int
     side: int
@@ -186,7 +186,7 @@ class OrderRepeated(Struct, array_like=True, tag=9, gc=False, frozen=True):
 
     seq: int
     gateway: int
-    request: int
+    request_seq: int
     account: int
     instrument: int
     order_id: int
@@ -265,7 +265,7 @@ class CancelAfterSet(Struct, array_like=True, tag=14, gc=False, frozen=True):
 
     seq: int
     gateway: int
-    request: int
+    request_seq: int
     account: int
     deadline_ns: int
 
@@ -275,7 +275,7 @@ class InstrumentAdded(Struct, array_like=True, tag=15, gc=False, frozen=True):
 
     seq: int
     gateway: int
-    request: int
+    request_seq: int
     instrument: int
     definition: Instrument
 
@@ -283,13 +283,13 @@ class InstrumentAdded(Struct, array_like=True, tag=15, gc=False, frozen=True):
 class InstrumentStateChanged(Struct, array_like=True, tag=16, gc=False, frozen=True):
     """An instrument is in an `InstrumentState` now; until `until_ns` if that is not zero.
 
-    It is the answer to a request, or (`gateway` and `request` zero) part of another event's
+    It is the answer to a request, or (`gateway` and `request_seq` zero) part of another event's
     consequences: of an uncross, or of time.
     """
 
     seq: int
     gateway: int
-    request: int
+    request_seq: int
     instrument: int
     state: int
     until_ns: int = 0
@@ -304,7 +304,7 @@ class AuctionUncrossed(Struct, array_like=True, tag=17, gc=False, frozen=True):
 
     seq: int
     gateway: int
-    request: int
+    request_seq: int
     instrument: int
     price_ticks: int
     quantity_lots: int
@@ -317,7 +317,7 @@ class FeesChanged(Struct, array_like=True, tag=18, gc=False, frozen=True):
 
     seq: int
     gateway: int
-    request: int
+    request_seq: int
     account: int
     instrument: int
     maker_fee_rate: int
@@ -331,7 +331,7 @@ class BalanceAdjusted(Struct, array_like=True, tag=19, gc=False, frozen=True):
 
     seq: int
     gateway: int
-    request: int
+    request_seq: int
     account: int
     asset: str
     amount: int
@@ -373,13 +373,14 @@ Event: TypeAlias = (
 
 
 class EventBatch(Struct, array_like=True, gc=False, frozen=True):
-    """One message of the event stream: all events of the commands `first_seq`..`last_seq`.
+    """All events of the commands `first_seq`..`last_seq`: one message of the matcher.
 
-    `stream` names the life of the matcher's state: another stream means another history. A
-    heartbeat is a batch without events whose `first_seq` is one past its `last_seq`.
+    `incarnation` names the life of the matcher's state: in another one the same numbers mean
+    other commands. A heartbeat is a batch without events whose `first_seq` is one past its
+    `last_seq`.
     """
 
-    stream: int
+    incarnation: int
     first_seq: int
     last_seq: int
     time_ns: int

@@ -1,7 +1,7 @@
 """Questions about the past, and the recorder's answers (DEALER to ROUTER, one msgpack frame each).
 
 Internal: asked by gateways and publishers only, and never reachable by clients, because the
-answers tell of every account. An answer is true as of `seq` of the matcher's stream. `min_seq` of
+answers tell of every account. An answer is true as of the matcher's `seq`. `min_seq` of
 a question is the number it must have come to: the recorder waits for it a moment, and answers
 `NotYet` when it does not come. Who was told of number n and asks with `min_seq` n therefore sees
 its own orders.
@@ -232,8 +232,8 @@ class MarketRecord(Struct, array_like=True, tag=105, gc=False, frozen=True):
     """Answer to `MarketQuestion`: the latest candle of every length there is one of, and the
     one-minute candles of the last 24 hours before the latest trade, oldest first.
 
-    `last_lots` is the quantity of the latest trade; `stream` the matcher's stream that `seq`
-    counts, zero where it is not told.
+    `last_lots` is the quantity of the latest trade; `incarnation` is the one of the
+    matcher that `seq` counts in, zero where the record does not hold it.
     """
 
     request_id: int
@@ -242,7 +242,7 @@ class MarketRecord(Struct, array_like=True, tag=105, gc=False, frozen=True):
     latest: list[Candle]
     minutes: list[Candle]
     last_lots: int = 0
-    stream: int = 0
+    incarnation: int = 0
 
 
 class NotYet(Struct, array_like=True, tag=106, gc=False, frozen=True):

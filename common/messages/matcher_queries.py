@@ -16,7 +16,7 @@ class ResendRequest(Struct, array_like=True, tag=1, gc=False, frozen=True):
     """Ask for every event batch that holds a sequence number in `from_seq`..`to_seq`."""
 
     request_id: int
-    stream: int
+    incarnation: int
     from_seq: int
     to_seq: int
 
@@ -62,15 +62,15 @@ class Resend(Struct, array_like=True, tag=101, gc=False, frozen=True):
     """Encoded `EventBatch`es in order. It may stop short of the range asked for: ask again."""
 
     request_id: int
-    stream: int
+    incarnation: int
     batches: list[Raw]
 
 
 class ResendTooOld(Struct, array_like=True, tag=102, gc=False, frozen=True):
-    """The range is gone (or belongs to another stream): take a snapshot instead."""
+    """The range is gone (or belongs to another incarnation): take a snapshot instead."""
 
     request_id: int
-    stream: int
+    incarnation: int
     first_seq: int
     last_seq: int
 
@@ -106,10 +106,10 @@ class BookState(Struct, array_like=True, gc=False, frozen=True):
 
 
 class Books(Struct, array_like=True, tag=103, gc=False, frozen=True):
-    """All books as of `seq` of `stream`, and what they are books of."""
+    """All books as of `seq` of `incarnation`, and what they are books of."""
 
     request_id: int
-    stream: int
+    incarnation: int
     seq: int
     time_ns: int
     books: list[BookState]
@@ -126,14 +126,14 @@ class Orders(Struct, array_like=True, tag=104, gc=False, frozen=True):
 
 
 class GatewayState(Struct, array_like=True, tag=105, gc=False, frozen=True):
-    """The last request number of `gateway` applied in `stream` (zero for none), and what is
+    """The last request number of `gateway` applied in `incarnation` (zero for none), and what is
     traded, as of `seq`."""
 
     request_id: int
     gateway: int
-    stream: int
+    incarnation: int
     seq: int
-    last_request: int
+    last_request_seq: int
     instruments: list[Instrument] = []
 
 

@@ -102,7 +102,7 @@ class _CatchUp:
             end += 1
         wanted = [event for event in events[start:end] if self.next_seq <= event.seq <= self.to_seq]
         self._reporter.report(
-            EventBatch(batch.stream, batch.first_seq, batch.last_seq, batch.time_ns, wanted)
+            EventBatch(batch.incarnation, batch.first_seq, batch.last_seq, batch.time_ns, wanted)
         )
         self._position = end
         next_seq = events[end].seq if end < len(events) else batch.last_seq + 1
@@ -160,7 +160,7 @@ class CatchUps:
         else:
             self.asking = True
 
-    def wanted(self, stream: int, now_ns: int) -> list[ResendRequest]:
+    def wanted(self, incarnation: int, now_ns: int) -> list[ResendRequest]:
         """The pages to ask for now; they count as asked."""
         self.asking = False
         requests: list[ResendRequest] = []
@@ -178,14 +178,14 @@ class CatchUps:
                 self._request_id += 1
                 self._by_id[self._request_id] = catch_up
                 requests.append(
-                    ResendRequest(self._request_id, stream, catch_up.next_seq, catch_up.to_seq)
+                    ResendRequest(self._request_id, incarnation, catch_up.next_seq, catch_up.to_seq)
                 )
         return requests
 
-    def take(self, reply: Resend | ResendTooOld, stream: int, now_ns: int) -> None:
+    def take(self, reply: Resend | ResendTooOld, incarnation: int, now_ns: int) -> None:
         """Take the answer to one of `wanted`."""
         catch_up = self._by_id.pop(reply.request_id, None)
-        if catch_up is None or reply.stream != stream:
+        if catch_up is None or reply.incarnation != incarnation:
             return
         if isinstance(reply, Resend):
             if reply.batches:

@@ -196,7 +196,7 @@ class OrderDesk(FrontDesk):
         """These, the last taken, never left: their senders hear `BUSY`, and their numbers are
         used again."""
         for command in commands:
-            session, request_seq, _ = self.in_flight.pop(command.request)
+            session, request_seq, _ = self.in_flight.pop(command.request_seq)
             if session is _NOBODY:
                 self._deserted[command.account] = None
             coid = getattr(command, "client_order_id", "")

@@ -94,9 +94,9 @@ class MatcherLink:
 
     @property
     def following(self) -> bool:
-        """Whether the matcher's stream is known, no other has been heard, and it is ours."""
+        """Whether the matcher's incarnation is known, no other has been heard, and it is ours."""
         follower = self._follower
-        return follower.stream != 0 and follower.other_stream == 0 and not self.fenced
+        return follower.incarnation != 0 and follower.other_incarnation == 0 and not self.fenced
 
     @property
     def held(self) -> int:
@@ -116,7 +116,7 @@ class MatcherLink:
         elif isinstance(reply, GatewayState):
             self._take_state(reply)
         elif reply.request_id:
-            self._desk.catch_ups.take(reply, self._follower.stream, now_ns)
+            self._desk.catch_ups.take(reply, self._follower.incarnation, now_ns)
         elif isinstance(reply, Resend):
             for raw in reply.batches:
                 self._follow(decode_events(raw))
@@ -191,7 +191,7 @@ class MatcherLink:
             if not queries(encode(ResendRequest(0, *gap))):
                 self._ask_gap.forget()
         if self.following:
-            for page in self._desk.catch_ups.wanted(follower.stream, now_ns):
+            for page in self._desk.catch_ups.wanted(follower.incarnation, now_ns):
                 queries(encode(page))
 
     def _follow(self, batch: EventBatch) -> None:
@@ -200,7 +200,7 @@ class MatcherLink:
         ready = follower.take(batch)
         if ready:
             self._report(ready)
-        elif follower.other_stream and follower.stream:
+        elif follower.other_incarnation and follower.incarnation:
             self._desk.suspend("the matcher may have lost its history")
             self._want_state()
         elif follower.gap() is not None:
@@ -228,23 +228,23 @@ class MatcherLink:
         self._wants_state = False
         for instrument in state.instruments:
             desk.learn(instrument)
-        if not follower.stream:
+        if not follower.incarnation:
             self._begin(state, state.seq)
-        elif state.stream != follower.stream or state.seq < self._asked_at_seq:
-            self._note("matcher_restarted", stream=state.stream, seq=state.seq)
+        elif state.incarnation != follower.incarnation or state.seq < self._asked_at_seq:
+            self._note("matcher_restarted", stream=state.incarnation, seq=state.seq)
             self._give_up(_RESTARTED)
             # All of another history is news; of one cut short, nothing can be told apart.
-            is_other = state.stream != follower.stream
+            is_other = state.incarnation != follower.incarnation
             self._begin(state, base_of(self._shard) if is_other else state.seq)
-        elif state.last_request > desk.number:
+        elif state.last_request_seq > desk.number:
             self._fence()
         else:
-            if follower.other_stream:
-                self._report(follower.reset(follower.stream, follower.seq))
+            if follower.other_incarnation:
+                self._report(follower.reset(follower.incarnation, follower.seq))
                 desk.resume()
             if follower.seq >= state.seq:
                 # Applied, and every event since has been heard, but not the answer.
-                desk.lose(state.last_request, _UNHEARD)
+                desk.lose(state.last_request_seq, _UNHEARD)
 
     def _meet_other_shard(self, shard: int) -> None:
         """At this address is a matcher of other instruments: go on asking, and tell it once."""
@@ -253,24 +253,24 @@ class MatcherLink:
             self._note("matcher_of_another_shard", wanted=self._shard, found=shard)
 
     def _begin(self, state: GatewayState, seq: int) -> None:
-        """Stand at `seq` of the matcher's stream, with numbers above all used before."""
+        """Stand at `seq` of the matcher's incarnation, with numbers above all used before."""
         desk = self._desk
-        used = max(self._epoch, epoch_of(state.last_request), epoch_of(desk.number))
+        used = max(self._epoch, epoch_of(state.last_request_seq), epoch_of(desk.number))
         self._epoch = used + 1
         desk.begin(first_of(self._epoch) - 1, seq)
-        self._note("matcher_reached", stream=state.stream, seq=state.seq)
-        self._report(self._follower.reset(state.stream, seq))
+        self._note("matcher_reached", stream=state.incarnation, seq=state.seq)
+        self._report(self._follower.reset(state.incarnation, seq))
 
     def _lose_events(self, reply: ResendTooOld) -> None:
         """The matcher no longer holds what is missing: go on with the first it does."""
         follower = self._follower
-        if reply.stream != follower.stream:
+        if reply.incarnation != follower.incarnation:
             self._want_state()
         elif follower.gap() is not None and reply.first_seq > follower.seq + 1:
             self.events_lost += reply.first_seq - 1 - follower.seq
             self._note("events_lost", from_seq=follower.seq + 1, to_seq=reply.first_seq - 1)
             self._desk.tell_hole()
-            self._report(follower.reset(reply.stream, reply.first_seq - 1))
+            self._report(follower.reset(reply.incarnation, reply.first_seq - 1))
             self._want_state()
 
     def _fence(self) -> None:

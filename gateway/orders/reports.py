@@ -160,9 +160,9 @@ class Reporter:
         """Who asked for this command, if it was a session of this gateway."""
         origin = None
         if event.gateway == self._gateway:
-            origin = self._pending.pop(event.request, None)
+            origin = self._pending.pop(event.request_seq, None)
             if origin is None:
-                self.stray = max(self.stray, event.request)
+                self.stray = max(self.stray, event.request_seq)
         self._origin = origin
         self._origin_seq = event.seq
         self._by_quote = False
@@ -281,7 +281,7 @@ class Reporter:
         return 0
 
     def _canceled(self, event: OrderCanceled) -> None:
-        if not event.request and event.seq == self._origin_seq:
+        if not event.request_seq and event.seq == self._origin_seq:
             # One of a mass cancel: everybody hears of it, the asking session too.
             origin = None
             sessions: Iterable[Session] = self._by_account.get(event.account, _NOBODY)

@@ -143,7 +143,7 @@ def cancel_after(engine: "Engine", command: SetCancelAfter, seq: int, time_ns: i
         deadline_ns = time_ns + command.timeout_ns
         account.deadline = (deadline_ns, seq)
         engine.timers.add(deadline_ns, seq, account)
-    return [CancelAfterSet(seq, command.gateway, command.request, command.account, deadline_ns)]
+    return [CancelAfterSet(seq, command.gateway, command.request_seq, command.account, deadline_ns)]
 
 
 def add_instrument(engine: "Engine", command: AddInstrument, seq: int) -> list[Event]:
@@ -175,7 +175,7 @@ def add_instrument(engine: "Engine", command: AddInstrument, seq: int) -> list[E
     book = OrderBook(definition, engine.timers, engine.ledger)
     book.edition = engine.edition
     engine.books[definition.id] = book
-    return [InstrumentAdded(seq, command.gateway, command.request, definition.id, definition)]
+    return [InstrumentAdded(seq, command.gateway, command.request_seq, definition.id, definition)]
 
 
 def set_state(engine: "Engine", command: SetInstrumentState, seq: int) -> list[Event]:
@@ -194,7 +194,12 @@ def set_state(engine: "Engine", command: SetInstrumentState, seq: int) -> list[E
     _enter_state(engine, book, command.state, command.until_ns, seq)
     events: list[Event] = [
         InstrumentStateChanged(
-            seq, command.gateway, command.request, book.instrument_id, book.state, command.until_ns
+            seq,
+            command.gateway,
+            command.request_seq,
+            book.instrument_id,
+            book.state,
+            command.until_ns,
         )
     ]
     if book.triggers is not None:
@@ -226,7 +231,7 @@ def uncross(engine: "Engine", command: Uncross, seq: int) -> list[Event]:
         at = auction.uncross_price(book)
     events: list[Event] = [
         AuctionUncrossed(
-            seq, command.gateway, command.request, book.instrument_id, at.price_ticks, at.lots,
+            seq, command.gateway, command.request_seq, book.instrument_id, at.price_ticks, at.lots,
             at.surplus_lots,
         ),
         *unable,
@@ -271,7 +276,7 @@ def set_fees(engine: "Engine", command: SetFees, seq: int) -> list[Event]:
         book.configure(replace(book.instrument, maker_fee_rate=maker, taker_fee_rate=taker))
     return [
         FeesChanged(
-            seq, command.gateway, command.request, account, book.instrument_id, maker, taker,
+            seq, command.gateway, command.request_seq, account, book.instrument_id, maker, taker,
             command.inherit,
         )
     ]  # fmt: skip
@@ -296,7 +301,7 @@ def adjust_balance(engine: "Engine", command: AdjustBalance, seq: int) -> list[E
         del engine.transfers[next(iter(engine.transfers))]
     return [
         BalanceAdjusted(
-            seq, command.gateway, command.request, command.account, command.asset,
+            seq, command.gateway, command.request_seq, command.account, command.asset,
             command.amount, balance, command.transfer_id,
         ),
         *opened,

@@ -44,7 +44,7 @@ def amend_plain(
     filled_lots = order.quantity_lots - order.remaining_lots
     if total_lots <= filled_lots:
         book.end(order, _CANCELED)
-        return [canceled(order, seq, command.gateway, command.request, True)]
+        return [canceled(order, seq, command.gateway, command.request_seq, True)]
     queue = order.queue
     assert queue is not None, "an open order is not resting"
     keeps = price_ticks == order.price_ticks and total_lots <= order.quantity_lots
@@ -81,7 +81,7 @@ def amend(
         return [rejected(command, seq, fault)]
     if total_lots <= filled_lots:
         resting = book.end(order, _CANCELED)
-        return [canceled(order, seq, command.gateway, command.request, resting)]
+        return [canceled(order, seq, command.gateway, command.request_seq, resting)]
     keeps = (
         price_ticks == order.price_ticks
         and total_lots <= order.quantity_lots

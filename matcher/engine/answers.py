@@ -21,7 +21,7 @@ def rejected(command: Command, seq: int, fault: Fault) -> CommandRejected:
     return CommandRejected(
         seq,
         command.gateway,
-        command.request,
+        command.request_seq,
         command.account,
         command.instrument,
         fault[0],
@@ -40,7 +40,7 @@ def repeated(command: NewOrder, earlier: Order, seq: int) -> OrderRepeated:
     return OrderRepeated(
         seq,
         command.gateway,
-        command.request,
+        command.request_seq,
         command.account,
         command.instrument,
         earlier.order_id,
@@ -104,7 +104,7 @@ def amended(order: Order, seq: int, command: AmendOrder, kept_priority: bool) ->
     return OrderAmended(
         seq,
         command.gateway,
-        command.request,
+        command.request_seq,
         command.account,
         order.instrument,
         order.order_id,

@@ -84,7 +84,7 @@ class Engine:
     >>> from crossbook.common.instruments import example
     >>> engine = Engine([example()])
     >>> engine.apply(NewOrder(0, 0, 7, 1, Side.SELL, 1, 1, 5000000, 300, "a"))
-    [OrderAccepted(seq=1, gateway=0, request=0, account=7, instrument=1, side=<Side.SELL: 2>, \
+    [OrderAccepted(seq=1, gateway=0, request_seq=0, account=7, instrument=1, side=<Side.SELL: 2>, \
 order_type=1, time_in_force=1, price_ticks=5000000, quantity_lots=300, client_order_id='a', \
 quote_amount=0, prevention=0, instructions=None)]
     """
@@ -154,7 +154,7 @@ quote_amount=0, prevention=0, instructions=None)]
             return administration.advance(self, time_ns) + self.apply(command, time_ns)
         gateway = command.gateway
         if gateway:
-            request = command.request
+            request = command.request_seq
             last = self.last_request.get(gateway, 0)
             if gateway < 0 or (request != last + 1 and not is_next_request(last, request)):
                 return []
@@ -220,7 +220,7 @@ quote_amount=0, prevention=0, instructions=None)]
                 return [rejected(command, seq, fault)]
         events: list[Event] = [
             OrderAccepted(
-                seq, command.gateway, command.request, account_id, instrument, side, order_type,
+                seq, command.gateway, command.request_seq, account_id, instrument, side, order_type,
                 time_in_force, price_ticks, lots, client_order_id, quote_amount, prevention,
                 instructions if special is None else as_accepted(command, special),
             )
@@ -356,7 +356,7 @@ quote_amount=0, prevention=0, instructions=None)]
         queue = order.queue
         if queue is None or order.special is not None:
             resting = self.books[order.instrument].end(order, _CANCELED)
-            return [canceled(order, seq, command.gateway, command.request, resting)]
+            return [canceled(order, seq, command.gateway, command.request_seq, resting)]
         queue.remove(order)
         del account.orders[order.order_id]
         client_order_id = order.client_order_id
@@ -368,7 +368,7 @@ quote_amount=0, prevention=0, instructions=None)]
             self.ledger.hold(order, self.books[order.instrument], -remaining_lots)
         return [
             OrderCanceled(
-                seq, command.gateway, command.request, account_id, order.instrument,
+                seq, command.gateway, command.request_seq, account_id, order.instrument,
                 order.order_id, order.side, order.price_ticks, remaining_lots,
                 order.quantity_lots - remaining_lots, client_order_id,
             )
@@ -411,7 +411,7 @@ quote_amount=0, prevention=0, instructions=None)]
             OrdersMassCanceled(
                 seq,
                 command.gateway,
-                command.request,
+                command.request_seq,
                 command.account,
                 instrument,
                 command.side,

@@ -67,7 +67,7 @@ class JournalDamaged(CrossbookError):  # noqa: N818 - says what happened
 
 
 class Journal:
-    """Append-only records of one stream on one disk; made by `open`.
+    """Append-only records of one incarnation on one disk; made by `open`.
 
     `last_seq` and `last_time_ns` are those of the last record, and `base_seq` is the number before
     the first one that ever was; `cut_bytes` is how much of a torn tail `open` found.
@@ -76,7 +76,7 @@ class Journal:
     def __init__(
         self,
         disk: Disk,
-        stream: int,
+        incarnation: int,
         configuration: bytes,
         segment_bytes: int,
         sync: SyncPolicy,
@@ -90,7 +90,7 @@ class Journal:
         self._synced = 0
         self._failure = ""
         self._tears = armed("matcher.half_written")
-        self.stream = stream
+        self.incarnation = incarnation
         self.base_seq = base_seq
         self.last_seq = base_seq
         self.last_time_ns = 0
@@ -100,7 +100,7 @@ class Journal:
     def open(
         cls,
         disk: Disk,
-        new_stream: int,
+        new_incarnation: int,
         configuration: bytes,
         segment_bytes: int,
         sync: SyncPolicy = "batch",
@@ -108,14 +108,14 @@ class Journal:
         read_only: bool = False,
         base_seq: int = 0,
     ) -> "Journal":
-        """The journal on `disk`, checked from end to end; an empty disk begins `new_stream` behind
-        `base_seq`.
+        """The journal on `disk`, checked from end to end; an empty disk begins `new_incarnation`
+        behind `base_seq`.
 
         Everything in it is durable on return, unless `read_only`. Records are appended under
         `configuration`. Raises `JournalDamaged` for anything but a torn tail, which is cut, and
         `JournalFailed` where that cannot be written.
         """
-        journal = cls(disk, new_stream, configuration, segment_bytes, sync, base_seq)
+        journal = cls(disk, new_incarnation, configuration, segment_bytes, sync, base_seq)
         if read_only:
             journal._failure = "it is read only"
         names = [name for name in disk.names() if name.endswith(SUFFIX)]
@@ -278,9 +278,9 @@ class Journal:
             self._disk.release(last.name)
             predecessor = last.digest()
         size = self._segment_bytes
-        header = Header(self.stream, first_seq, size, predecessor, self._configuration)
+        header = Header(self.incarnation, first_seq, size, predecessor, self._configuration)
         size = max(size, len(encode_header(header)) + needed + 8)
-        header = Header(self.stream, first_seq, size, predecessor, self._configuration)
+        header = Header(self.incarnation, first_seq, size, predecessor, self._configuration)
         encoded = encode_header(header)
         self._disk.take(segment_name(first_seq), size, encoded)
         reached("matcher.between_segments")
@@ -317,8 +317,8 @@ class Journal:
         if segment.name != name:
             raise JournalDamaged(name, 0, f"its header says it is {segment.name}")
         if self._segments:
-            if header.stream != self.stream:
-                raise JournalDamaged(name, 0, "it belongs to another stream")
+            if header.incarnation != self.incarnation:
+                raise JournalDamaged(name, 0, "it belongs to another incarnation")
             if header.first_seq != self.last_seq + 1:
                 text = f"it begins with {header.first_seq}, but the one before ends with"
                 raise JournalDamaged(
@@ -331,7 +331,7 @@ class Journal:
             if header.first_seq == self.base_seq + 1 and header.predecessor != NO_PREDECESSOR:
                 raise JournalDamaged(name, 0, "it is the first, but followed another one")
         self._segments.append(segment)
-        self.stream = header.stream
+        self.incarnation = header.incarnation
         self.last_seq = segment.last_seq
         self.last_time_ns = segment.last_time_ns or self.last_time_ns
 

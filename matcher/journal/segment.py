@@ -1,9 +1,9 @@
 """One file of the journal: a header that ties it to its predecessor, then frames, then zeros.
 
 The header is magic, format version, CRC32 and length of its body, and the body: msgpack of
-[stream, first sequence number, size of the file, SHA-256 of the predecessor's used bytes,
+[incarnation, first sequence number, size of the file, SHA-256 of the predecessor's used bytes,
 configuration]. The checksum covers body and version. The file's name is the first sequence number,
-so that names sort like the stream.
+so that names sort like the commands.
 The whole header is in the file before the file has its name.
 """
 
@@ -40,7 +40,7 @@ class Header(Struct, frozen=True, array_like=True):
     something. `configuration` is in force for all its records.
     """
 
-    stream: int
+    incarnation: int
     first_seq: int
     size: int
     predecessor: bytes

@@ -48,7 +48,7 @@ class Recovered(Struct):
 def recover(
     disk: Disk,
     instruments: Iterable[Instrument],
-    new_stream: int,
+    new_incarnation: int,
     segment_bytes: int,
     sync: SyncPolicy,
     snapshots_kept: int,
@@ -56,7 +56,7 @@ def recover(
     rules: Rules | None = None,
     shard: int = 0,
 ) -> Recovered:
-    """Rebuild the engine from `disk`; an empty one begins `new_stream` with these instruments
+    """Rebuild the engine from `disk`; an empty one begins `new_incarnation` with these instruments
     and rules, and with the numbers of `shard`.
 
     `seen` is called with every record replayed. Raises `JournalDamaged`, `RecoveryFailed`, or
@@ -66,7 +66,7 @@ def recover(
     rules = rules or Rules()
     configuration = encode_configuration(wanted, rules)
     journal = Journal.open(
-        disk, new_stream, configuration, segment_bytes, sync, base_seq=base_of(shard)
+        disk, new_incarnation, configuration, segment_bytes, sync, base_seq=base_of(shard)
     )
     if journal.base_seq != base_of(shard):
         raise ConfigError(
@@ -106,7 +106,7 @@ def newest(store: SnapshotStore, journal: Journal) -> tuple[Engine, list[str]]:
     """
     snapshot, engine, skipped = sound(store, journal.base_seq)
     if snapshot is not None and (
-        snapshot.stream != journal.stream or snapshot.seq > journal.last_seq
+        snapshot.incarnation != journal.incarnation or snapshot.seq > journal.last_seq
     ):
         raise RecoveryFailed(
             f"{snapshot_name(snapshot.seq)} was taken at {snapshot.seq}, but the journal beside "
@@ -150,7 +150,7 @@ def replay(engine: Engine, journal: Journal, from_seq: int) -> Iterable[Record]:
             raise RecoveryFailed(
                 f"record {record.first_seq} does not follow {engine.seq}; restore the journal"
             )
-        batch = apply_batch(engine, journal.stream, record.payloads, record.time_ns)
+        batch = apply_batch(engine, journal.incarnation, record.payloads, record.time_ns)
         if batch.encoded != record.events and batch.encoded != _in_full(record.events):
             raise RecoveryFailed(
                 f"replaying {record.first_seq}..{record.last_seq} gave other events than were "

@@ -97,7 +97,7 @@ def main(arguments: list[str]) -> int:
         disk = FileDisk(directory, beside=True)
         engine, journal = rebuild(disk, seq)
         reached("matcher.snapshot_half")
-        SnapshotStore(disk, kept=1).save(engine, journal.stream, journal.last_time_ns)
+        SnapshotStore(disk, kept=1).save(engine, journal.incarnation, journal.last_time_ns)
     except (CrossbookError, OSError) as error:
         sys.stderr.write(f"{error}\n")
         return 1

@@ -1,6 +1,6 @@
 """Snapshots as files beside the journal: written whole, checked when read, the last few kept.
 
-A file is magic, format version, CRC32 and length of its body, and the body: msgpack of stream,
+A file is magic, format version, CRC32 and length of its body, and the body: msgpack of incarnation,
 sequence number, time, state hash and the engine's bytes. Its name is the sequence number.
 """
 
@@ -26,9 +26,9 @@ _HEAD: Final = Layout("<8sIIQ")
 
 
 class Snapshot(Struct, array_like=True, frozen=True):
-    """A whole engine as of `seq` of `stream`, and the hash its state had."""
+    """A whole engine as of `seq` of `incarnation`, and the hash its state had."""
 
-    stream: int
+    incarnation: int
     seq: int
     time_ns: int
     state_hash: str
@@ -59,12 +59,14 @@ class SnapshotStore:
         self._disk = disk
         self._kept = kept
 
-    def save(self, engine: Engine, stream: int, time_ns: int) -> str:
+    def save(self, engine: Engine, incarnation: int, time_ns: int) -> str:
         """Write a snapshot of the engine as it stands, durably; returns the file's name.
 
         Raises `OSError`. Nobody sees part of it.
         """
-        body = encode(Snapshot(stream, engine.seq, time_ns, state_hash(engine), capture(engine)))
+        body = encode(
+            Snapshot(incarnation, engine.seq, time_ns, state_hash(engine), capture(engine))
+        )
         name = snapshot_name(engine.seq)
         self._disk.replace(name, _HEAD.pack(_MAGIC, VERSION, crc32(body), len(body)) + body)
         return name

@@ -34,7 +34,7 @@ class Verdict(Struct, frozen=True):
     """
 
     segments: int = 0
-    stream: int = 0
+    incarnation: int = 0
     first_seq: int = 0
     last_seq: int = 0
     records: int = 0
@@ -60,7 +60,7 @@ def verify(disk: Disk) -> Verdict:
         verdict = structs.replace(
             verdict,
             segments=len(journal.segment_names),
-            stream=journal.stream,
+            incarnation=journal.incarnation,
             first_seq=journal.first_seq,
             last_seq=journal.last_seq,
             torn_bytes=journal.cut_bytes,
@@ -92,8 +92,8 @@ def _snapshots(store: SnapshotStore, names: list[str], journal: Journal) -> list
             continue
         except (BadSnapshot, OSError) as error:
             raise Disagreement(f"{name}: {error}; remove it, recovery does not need it") from error
-        if snapshot.stream != journal.stream:
-            raise Disagreement(f"{name}: it is of another stream than the journal")
+        if snapshot.incarnation != journal.incarnation:
+            raise Disagreement(f"{name}: it is of another incarnation than the journal")
         if snapshot.seq > journal.last_seq:
             raise Disagreement(
                 f"{name}: the journal ends at {journal.last_seq}: its end is missing; restore it"
@@ -156,7 +156,7 @@ def _load(store: SnapshotStore, snapshot: Snapshot) -> Engine:
 def text(verdict: Verdict) -> str:
     """The verdict for a person."""
     lines = [
-        f"journal    {verdict.segments} segments of stream {verdict.stream}, sequence "
+        f"journal    {verdict.segments} segments of incarnation {verdict.incarnation}, sequence "
         f"{verdict.first_seq} to {verdict.last_seq}",
         f"snapshots  {', '.join(map(str, verdict.snapshots)) or 'none'}",
     ]

@@ -92,7 +92,7 @@ class Truth:
     def __init__(self, instruments: Iterable[Instrument]) -> None:
         self._instruments = {instrument.id: instrument for instrument in instruments}
         self._checker = StreamChecker(self._instruments.values())
-        self.stream = 0
+        self.incarnation = 0
         self.seq = 0
         self.faults: list[str] = []
         self.answers: dict[int, Any] = {}
@@ -118,9 +118,9 @@ class Truth:
 
     def read(self, batch: EventBatch) -> None:
         """Go on with the next batch."""
-        self.stream = self.stream or batch.stream
-        if batch.stream != self.stream or batch.first_seq != self.seq + 1:
-            self.faults.append(f"batch {batch.first_seq} of {batch.stream} after {self.seq}")
+        self.incarnation = self.incarnation or batch.incarnation
+        if batch.incarnation != self.incarnation or batch.first_seq != self.seq + 1:
+            self.faults.append(f"batch {batch.first_seq} of {batch.incarnation} after {self.seq}")
         self._time_ns = batch.time_ns
         command: list[Event] = []
         for event in batch.events:

@@ -24,7 +24,7 @@ from tests.properties.generator import Generator
 from tests.properties.market import INSTRUMENTS, rules_of
 
 SEED: Final = 20_261_145
-STREAM: Final = 1_767_225_600_000_000_000
+INCARNATION: Final = 1_767_225_600_000_000_000
 COMMANDS: Final = 2_000
 SEGMENT_BYTES: Final = 64 * 1024
 SNAPSHOT_AT: Final = 1_000
@@ -36,7 +36,7 @@ def make(directory: Path) -> None:
     rng = Random(SEED)
     disk = FileDisk(directory)
     rules = rules_of(SEED)
-    recovered = recover(disk, INSTRUMENTS, STREAM, SEGMENT_BYTES, "batch", 1, rules=rules)
+    recovered = recover(disk, INSTRUMENTS, INCARNATION, SEGMENT_BYTES, "batch", 1, rules=rules)
     engine, journal = recovered.engine, recovered.journal
     made = Sequencer(engine, journal, EventResendBuffer(0))
     store = SnapshotStore(disk, 1)
@@ -50,10 +50,10 @@ def make(directory: Path) -> None:
             made.apply([encode(part) for part in (waiting[:half], waiting[half:]) if part], time_ns)
             waiting = []
             if engine.seq >= SNAPSHOT_AT and not store.names():
-                store.save(engine, journal.stream, made.time_ns)
+                store.save(engine, journal.incarnation, made.time_ns)
     expected = {
         "version": VERSION,
-        "stream": journal.stream,
+        "stream": journal.incarnation,
         "segments": len(journal.segment_names),
         "last_seq": journal.last_seq,
         "state_hash": state_hash(engine),

@@ -71,7 +71,7 @@ def test_a_golden_journal_recovers(directory: Path, with_snapshot: bool) -> None
     recovered = recover(disk, in_force.instruments, 1, 16 * 1024, "batch", 1, rules=in_force.rules)
     assert bool(recovered.snapshot_seq) == with_snapshot
     assert recovered.skipped == []
-    assert recovered.journal.stream == expected["stream"]
+    assert recovered.journal.incarnation == expected["stream"]
     assert recovered.engine.seq == expected["last_seq"]
     assert state_hash(recovered.engine) == expected["state_hash"]
 
@@ -83,7 +83,7 @@ def test_the_current_format_is_written_as_it_was() -> None:
     header, _ = decode_header(golden.read(names[0]))
     source = Journal.open(golden, 0, b"", 0, read_only=True)
     disk = FakeDisk()
-    journal = Journal.open(disk, header.stream, header.configuration, header.size)
+    journal = Journal.open(disk, header.incarnation, header.configuration, header.size)
     for _, record in source.read(1):
         journal.append(record)
     assert disk.names() == names

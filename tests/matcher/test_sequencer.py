@@ -41,11 +41,11 @@ from crossbook.matcher.resend_buffer import EventResendBuffer
 from crossbook.matcher.sequencer import Sequencer
 from tests.simulation.fake_disk import FakeDisk
 
-STREAM = 77
+INCARNATION = 77
 
 
 def sequencer(resend_bytes: int = 1_000_000, disk: FakeDisk | None = None) -> Sequencer:
-    journal = Journal.open(disk or FakeDisk(), STREAM, encode([example()]), 64 * 1024)
+    journal = Journal.open(disk or FakeDisk(), INCARNATION, encode([example()]), 64 * 1024)
     return Sequencer(Engine([example()]), journal, EventResendBuffer(resend_bytes))
 
 
@@ -61,7 +61,12 @@ def test_payloads_of_one_drain_become_one_batch_of_dense_numbers() -> None:
     made = sequencer().apply([payload(order(1), order(2)), payload(order(3))], now_ns=9)
     assert made is not None
     batch = decode_events(made)
-    assert (batch.stream, batch.first_seq, batch.last_seq, batch.time_ns) == (STREAM, 1, 3, 9)
+    assert (batch.incarnation, batch.first_seq, batch.last_seq, batch.time_ns) == (
+        INCARNATION,
+        1,
+        3,
+        9,
+    )
     assert [event.seq for event in batch.events] == [1, 2, 3]
 
 
@@ -118,7 +123,7 @@ def test_heartbeat_names_the_last_number_without_events() -> None:
 def test_resend_gives_the_very_bytes_that_were_sent() -> None:
     made = sequencer()
     sent = [made.apply([payload(order(n))], n) for n in range(1, 6)]
-    reply = made.answer(ResendRequest(3, STREAM, 2, 4))
+    reply = made.answer(ResendRequest(3, INCARNATION, 2, 4))
     assert isinstance(reply, Resend)
     assert [bytes(raw) for raw in reply.batches][:3] == sent[1:4]
 
@@ -126,7 +131,7 @@ def test_resend_gives_the_very_bytes_that_were_sent() -> None:
 def test_what_memory_has_forgotten_is_resent_from_the_journal() -> None:
     made = sequencer(resend_bytes=200)
     sent = [made.apply([payload(order(n))], n) for n in range(1, 20)]
-    reply = made.answer(ResendRequest(3, STREAM, 1, 4))
+    reply = made.answer(ResendRequest(3, INCARNATION, 1, 4))
     assert isinstance(reply, Resend)
     assert [bytes(raw) for raw in reply.batches] == sent
 
@@ -145,18 +150,18 @@ def test_nothing_is_returned_that_the_journal_does_not_hold() -> None:
 def test_the_last_request_of_a_gateway_is_told() -> None:
     made = sequencer()
     made.apply([payload(order(1), order(2))], 9)
-    assert made.answer(GatewayRequest(5, 1)) == GatewayState(5, 1, STREAM, 2, 2, [example()])
-    assert made.answer(GatewayRequest(6, 2)) == GatewayState(6, 2, STREAM, 2, 0, [example()])
+    assert made.answer(GatewayRequest(5, 1)) == GatewayState(5, 1, INCARNATION, 2, 2, [example()])
+    assert made.answer(GatewayRequest(6, 2)) == GatewayState(6, 2, INCARNATION, 2, 0, [example()])
 
 
-def test_resend_of_what_never_was_or_of_another_stream_is_too_old() -> None:
+def test_resend_of_what_never_was_or_of_another_incarnation_is_too_old() -> None:
     made = sequencer(resend_bytes=200)
     for n in range(1, 20):
         made.apply([payload(order(n))], n)
-    for stream, seq in ((STREAM, 0), (STREAM + 1, 19), (STREAM, 20)):
-        reply = made.answer(ResendRequest(3, stream, seq, seq))
+    for incarnation, seq in ((INCARNATION, 0), (INCARNATION + 1, 19), (INCARNATION, 20)):
+        reply = made.answer(ResendRequest(3, incarnation, seq, seq))
         assert isinstance(reply, ResendTooOld)
-        assert (reply.stream, reply.last_seq) == (STREAM, 19)
+        assert (reply.incarnation, reply.last_seq) == (INCARNATION, 19)
 
 
 def test_books_and_orders_are_answered_as_of_the_last_number() -> None:
@@ -164,7 +169,7 @@ def test_books_and_orders_are_answered_as_of_the_last_number() -> None:
     made.apply([payload(order(1), order(2))], 9)
     books = made.answer(BooksRequest(4))
     assert isinstance(books, Books)
-    assert (books.stream, books.seq, books.time_ns) == (STREAM, 2, 9)
+    assert (books.incarnation, books.seq, books.time_ns) == (INCARNATION, 2, 9)
     assert [resting.order_id for resting in books.books[0].bids] == [2, 1]
     orders = made.answer(OrdersRequest(5, 7, 0, 0, "", 1, 10))
     assert isinstance(orders, Orders)
@@ -178,7 +183,7 @@ def test_an_uncross_of_more_lots_than_msgpack_counts_is_told_and_journaled_exact
         max_quantity_lots=lots,
     )  # fmt: skip
     disk = FakeDisk()
-    journal = Journal.open(disk, STREAM, encode([instrument]), 64 * 1024)
+    journal = Journal.open(disk, INCARNATION, encode([instrument]), 64 * 1024)
     made = Sequencer(Engine([instrument]), journal, EventResendBuffer(1))
     call = SetInstrumentState(0, 0, 0, 1, InstrumentState.AUCTION)
     orders = [NewOrder(1, n, 7 + n, 1, 1 + n % 2, 1, 1, 1, lots) for n in range(1, 12)]
@@ -233,7 +238,7 @@ def test_one_resend_from_the_journal_is_bounded_and_holds_one_batch_at_least(
     assert sent[0] is not None
     for bound, count in ((1, 1), (3 * len(sent[0]) - 1, 2), (3 * len(sent[0]), 3)):
         monkeypatch.setattr("crossbook.matcher.sequencer.RESEND_BYTES", bound)
-        reply = made.answer(ResendRequest(3, STREAM, 1, 19))
+        reply = made.answer(ResendRequest(3, INCARNATION, 1, 19))
         assert isinstance(reply, Resend)
         assert [bytes(raw) for raw in reply.batches] == sent[:count]
 
@@ -243,5 +248,5 @@ def test_resends_are_counted_by_where_they_were_found() -> None:
     for n in range(1, 20):
         made.apply([payload(order(n))], n)
     for seq in (19, 1, 2, 25):
-        made.answer(ResendRequest(3, STREAM, seq, seq))
+        made.answer(ResendRequest(3, INCARNATION, seq, seq))
     assert made.resent == {"memory": 1, "journal": 2, "gone": 1}

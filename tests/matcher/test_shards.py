@@ -84,7 +84,7 @@ def of_one_instrument(seed: int, count: int) -> list[NewOrder | CancelOrder | Am
     exchange, or a shard: here they are within an instrument."""
     return [
         replace(
-            command, gateway=0, request=0,
+            command, gateway=0, request_seq=0,
             client_order_id=command.client_order_id and f"{command.instrument}{seed}"[:9]
             + command.client_order_id[:20],
         )

@@ -105,7 +105,7 @@ class Administration:
             self.deadlines[command.account] = (deadline, self.market.seq)
         self.market.events.append(
             CancelAfterSet(
-                self.market.seq, command.gateway, command.request, command.account, deadline
+                self.market.seq, command.gateway, command.request_seq, command.account, deadline
             )
         )
         return None
@@ -142,7 +142,7 @@ class Administration:
         market.trade_ids[new.id] = market.last_prices[new.id] = market.looked_at[new.id] = 0
         market.states[new.id] = int(InstrumentState.OPEN)
         market.events.append(
-            InstrumentAdded(market.seq, command.gateway, command.request, new.id, new)
+            InstrumentAdded(market.seq, command.gateway, command.request_seq, new.id, new)
         )
         return None
 
@@ -166,7 +166,7 @@ class Administration:
         market.states[instrument] = command.state
         market.events.append(
             InstrumentStateChanged(
-                market.seq, command.gateway, command.request, instrument, command.state,
+                market.seq, command.gateway, command.request_seq, instrument, command.state,
                 command.until_ns,
             )
         )  # fmt: skip
@@ -197,7 +197,7 @@ class Administration:
         market.events.insert(
             answer_at,
             AuctionUncrossed(
-                market.seq, command.gateway, command.request, instrument, price, lots, surplus
+                market.seq, command.gateway, command.request_seq, instrument, price, lots, surplus
             ),
         )
         self._match_at(instrument, price, lots)
@@ -276,7 +276,7 @@ class Administration:
             )
         market.events.append(
             FeesChanged(
-                market.seq, command.gateway, command.request, command.account, instrument,
+                market.seq, command.gateway, command.request_seq, command.account, instrument,
                 maker, taker, command.inherit,
             )
         )  # fmt: skip
@@ -309,7 +309,7 @@ class Administration:
         self.transfers.append(command.transfer_id)
         market.events.append(
             BalanceAdjusted(
-                market.seq, command.gateway, command.request, account, asset, amount, balance,
+                market.seq, command.gateway, command.request_seq, account, asset, amount, balance,
                 command.transfer_id,
             )
         )  # fmt: skip

@@ -118,7 +118,7 @@ class Market:
             )
         self.events.append(
             OrderAccepted(
-                self.seq, command.gateway, command.request, command.account, command.instrument,
+                self.seq, command.gateway, command.request_seq, command.account, command.instrument,
                 command.side, command.order_type, command.time_in_force, command.price_ticks,
                 command.quantity_lots, command.client_order_id, command.quote_amount,
                 command.prevention, said,

@@ -31,7 +31,7 @@ class Repeats:
         """The remembered order of the same account and name, if it said the same."""
         for said, order, _ in self.remembered:
             if said.account == command.account and said.client_order_id == command.client_order_id:
-                again = replace(said, gateway=command.gateway, request=command.request)
+                again = replace(said, gateway=command.gateway, request_seq=command.request_seq)
                 return order if again == command else None
         return None
 

@@ -94,9 +94,9 @@ class ReferenceMatcher:
         if isinstance(command, AdvanceTime):
             return due
         if command.gateway:
-            if not follows(self.last_requests.get(command.gateway, 0), command.request):
+            if not follows(self.last_requests.get(command.gateway, 0), command.request_seq):
                 return due
-            self.last_requests[command.gateway] = command.request
+            self.last_requests[command.gateway] = command.request_seq
         market.seq += 1
         market.events = []
         self._dispatch(command, time_ns)
@@ -287,7 +287,7 @@ class ReferenceMatcher:
         if order is None:
             self._reject_unknown(command)
         else:
-            self.market.cancel(order, command.gateway, command.request)
+            self.market.cancel(order, command.gateway, command.request_seq)
 
     def _amend(self, command: AmendOrder) -> None:
         market = self.market
@@ -308,7 +308,7 @@ class ReferenceMatcher:
             self._reject(command, refusal)
             return
         if wanted.total_lots <= order.filled_lots:
-            market.cancel(order, command.gateway, command.request)
+            market.cancel(order, command.gateway, command.request_seq)
             return
         kept = (
             wanted.price_ticks == order.price_ticks
@@ -324,7 +324,7 @@ class ReferenceMatcher:
         order.shown_lots = min(order.shown_lots, order.remaining_lots)
         market.events.append(
             OrderAmended(
-                market.seq, command.gateway, command.request, order.account, order.instrument,
+                market.seq, command.gateway, command.request_seq, order.account, order.instrument,
                 order.order_id, order.side, order.price_ticks, order.total_lots,
                 order.filled_lots, order.remaining_lots, kept, order.client_order_id,
                 order.trigger_ticks if order.waits_for == "trigger" else 0,
@@ -397,7 +397,7 @@ class ReferenceMatcher:
         gone.sort(key=lambda order: order.order_id)
         self.market.events.append(
             OrdersMassCanceled(
-                self.seq, command.gateway, command.request, command.account, command.instrument,
+                self.seq, command.gateway, command.request_seq, command.account, command.instrument,
                 command.side, len(gone),
             )
         )  # fmt: skip
@@ -421,7 +421,7 @@ class ReferenceMatcher:
             name = command.client_order_id
         self.market.events.append(
             CommandRejected(
-                self.seq, command.gateway, command.request, command.account, command.instrument,
+                self.seq, command.gateway, command.request_seq, command.account, command.instrument,
                 refusal[0], refusal[1], name,
             )
         )  # fmt: skip
@@ -432,7 +432,7 @@ class ReferenceMatcher:
 
     def _repeated(self, command: NewOrder, earlier: Order) -> OrderRepeated:
         return OrderRepeated(
-            self.seq, command.gateway, command.request, earlier.account, earlier.instrument,
+            self.seq, command.gateway, command.request_seq, earlier.account, earlier.instrument,
             earlier.order_id, earlier.status, earlier.filled_lots,
             earlier.remaining_lots if earlier.status in _ALIVE else 0, earlier.client_order_id,
         )  # fmt: skip

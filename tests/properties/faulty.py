@@ -66,8 +66,8 @@ class AcceptsGaps(Engine):
 
     def apply(self, command: Command, time_ns: int = 0) -> list[Event]:
         last = self.last_request.get(command.gateway, 0)
-        if command.gateway and epoch_of(command.request) == epoch_of(last):
-            self.last_request[command.gateway] = max(last, command.request - 1)
+        if command.gateway and epoch_of(command.request_seq) == epoch_of(last):
+            self.last_request[command.gateway] = max(last, command.request_seq - 1)
         return super().apply(command, time_ns)
 
 
@@ -76,8 +76,8 @@ class AcceptsLateStarts(Engine):
 
     def apply(self, command: Command, time_ns: int = 0) -> list[Event]:
         last = self.last_request.get(command.gateway, 0)
-        if command.gateway and epoch_of(command.request) > epoch_of(last):
-            self.last_request[command.gateway] = command.request - 1
+        if command.gateway and epoch_of(command.request_seq) > epoch_of(last):
+            self.last_request[command.gateway] = command.request_seq - 1
         return super().apply(command, time_ns)
 
 
@@ -86,7 +86,7 @@ class IgnoresLaterEpochs(Engine):
 
     def apply(self, command: Command, time_ns: int = 0) -> list[Event]:
         last = self.last_request.get(command.gateway, 0)
-        if command.gateway and epoch_of(command.request) > epoch_of(last):
+        if command.gateway and epoch_of(command.request_seq) > epoch_of(last):
             return []
         return super().apply(command, time_ns)
 

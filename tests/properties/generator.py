@@ -123,7 +123,9 @@ class Generator:
     def _relative(self, command: Command) -> Command:
         """The command as a step says it: orders by label, the request by its distance."""
         if command.gateway > 0:
-            command = replace(command, request=command.request - self._next_request(command))
+            command = replace(
+                command, request_seq=command.request_seq - self._next_request(command)
+            )
         if isinstance(command, CancelOrder | AmendOrder) and command.order_id:
             label = self._labels.get(command.order_id, command.order_id)
             command = replace(command, order_id=label)
@@ -427,7 +429,7 @@ class Generator:
         back = random.choice((1, 3, 20, RETRIES, 3 * RETRIES))
         command = random.choice(random.choice((self._accepted[-back:], self._edge)))
         gateway, request, account = self._origin()
-        command = replace(command, gateway=gateway, request=request)
+        command = replace(command, gateway=gateway, request_seq=request)
         if random.random() < 0.7:
             return command
         field = random.choice(_ALTERED)

@@ -20,7 +20,7 @@ RUNS_MAX = 5_000
 
 _SIMPLER: dict[str, tuple[object, ...]] = {
     "gateway": (0,),
-    "request": (0,),
+    "request_seq": (0,),
     "account": (1,),
     "client_order_id": ("",),
     "time_in_force": (1,),

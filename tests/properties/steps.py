@@ -52,8 +52,8 @@ def run(steps: Iterable[Step], reference: ReferenceMatcher) -> Iterator[Run]:
         command = step.command
         if command.gateway > 0:
             last = reference.last_requests.get(command.gateway, 0)
-            request = next_request(last, step.later_epochs) + command.request
-            command = replace(command, request=request)
+            request = next_request(last, step.later_epochs) + command.request_seq
+            command = replace(command, request_seq=request)
         if isinstance(command, CancelOrder | AmendOrder) and command.order_id:
             order_id = ids.get(command.order_id)
             if order_id is None:

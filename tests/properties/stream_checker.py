@@ -313,7 +313,7 @@ class StreamChecker:
             assert answer.account in (0, event.account), f"another account's order: {event}"
             assert answer.instrument in (0, event.instrument), f"another instrument: {event}"
             assert answer.side in (0, event.side), f"another side: {event}"
-            assert (event.gateway, event.request) == (0, 0), f"origin: {event}"
+            assert (event.gateway, event.request_seq) == (0, 0), f"origin: {event}"
             ids.append(event.order_id)
         assert answer.count == len(ids), f"count: {answer}"
         assert ids == sorted(set(ids)), f"oldest first: {ids}"

@@ -56,10 +56,10 @@ def test_the_random_commands_hold_every_kind_of_repeat() -> None:
             events = [event for event in all_events if event.seq != due_seq]
             before = last.get(command.gateway, 0)
             if command.gateway > 0:
-                turns[_turn(before, command.request, bool(events))] += 1
+                turns[_turn(before, command.request_seq, bool(events))] += 1
             if not events:
                 continue
-            last[command.gateway] = command.request
+            last[command.gateway] = command.request_seq
             answer = events[0]
             if isinstance(answer, OrderAccepted):
                 assert isinstance(command, NewOrder)

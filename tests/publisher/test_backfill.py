@@ -26,7 +26,7 @@ from tests.worlds.plain_recorder import PlainRecorder, plain_latest, trade
 
 SYMBOL = "BTC-USDT"
 NOTIONAL = example().notional_per_tick_lot
-STREAM = 7
+INCARNATION = 7
 START_NS = 5_000_000_000
 TIME_NS = 1_761_436_800_000_000_000
 BOOKS_SEQ = 40
@@ -46,11 +46,13 @@ class World:
         self.recorder.record(BOOKS_SEQ, 1, self.trades)
         self.now_ns = START_NS
 
-    def load(self, last_trade_id: int = 4, stream: int = STREAM, seq: int = BOOKS_SEQ) -> None:
+    def load(
+        self, last_trade_id: int = 4, incarnation: int = INCARNATION, seq: int = BOOKS_SEQ
+    ) -> None:
         """The matcher's books come."""
         asks = [RestingOrder(MAKER, 500, self.maker_open)]
         book = BookState(1, [], asks, last_trade_id, 500)
-        self.feed.load(Books(1, stream, seq, TIME_NS, [book]))
+        self.feed.load(Books(1, incarnation, seq, TIME_NS, [book]))
         self.feed.publish()
 
     def trade(self, recorded: bool = True, published: bool = True) -> None:
@@ -64,7 +66,7 @@ class World:
                 seq, trade_id, 1, 500, 1, 1, MAKER, seq, 9, 8, 0, 0, 0, self.maker_open, 1, 0
             ),
         ]
-        self.feed.apply(EventBatch(STREAM, seq, seq, TIME_NS + trade_id, events))
+        self.feed.apply(EventBatch(INCARNATION, seq, seq, TIME_NS + trade_id, events))
         if published:
             self.feed.publish()
         if recorded:
@@ -193,17 +195,17 @@ def test_without_a_recorder_it_begins_alone_and_says_so_once() -> None:
     world.check()
 
 
-def test_the_past_of_another_stream_is_not_taken() -> None:
+def test_the_past_of_another_incarnation_is_not_taken() -> None:
     world = World()
     world.load()
     (question,) = world.ask()
-    world.recorder.stream = STREAM + 1
+    world.recorder.incarnation = INCARNATION + 1
     world.answer(question)
     assert world.past.take_notes() == [Note(Finding.OTHER_HISTORY, [SYMBOL])]
     assert not world.known
     assert world.ask(UNUSABLE_AGAIN_NS - 1) == []
     (again,) = world.ask(1)
-    world.recorder.stream = STREAM
+    world.recorder.incarnation = INCARNATION
     world.answer(again)
     world.check()
 
@@ -226,7 +228,7 @@ def test_at_most_so_many_answers_are_waited_for_at_once() -> None:
     recorder = PlainRecorder(NOTIONAL)
     for n in range(1, count):
         recorder.record(BOOKS_SEQ, n, [trade(4, 500, 4, TIME_NS, seq=36)])
-    feed.load(Books(1, STREAM, BOOKS_SEQ, TIME_NS, [BookState(n, [], [], 4, 500)
+    feed.load(Books(1, INCARNATION, BOOKS_SEQ, TIME_NS, [BookState(n, [], [], 4, 500)
                                                    for n in range(1, count)]))  # fmt: skip
     feed.publish()
     first = past.wanted(START_NS)
@@ -246,7 +248,7 @@ def test_an_answer_counts_only_for_the_instrument_that_asked() -> None:
     feed = Feed(instruments, base=0, resend_count=100)
     past = Past(feed)
     books = [BookState(n, [], [], 4, 500) for n in (1, 2)]
-    feed.load(Books(1, STREAM, BOOKS_SEQ, TIME_NS, books))
+    feed.load(Books(1, INCARNATION, BOOKS_SEQ, TIME_NS, books))
     feed.publish()
     one, other = past.wanted(START_NS)
     past.take(HistoryReject(other.request_id, "instrument", "unknown"), START_NS)
@@ -274,11 +276,11 @@ def test_books_lost_with_trades_between_ask_anew() -> None:
     world.check()
 
 
-def test_another_stream_with_as_many_trades_asks_anew() -> None:
+def test_another_incarnation_with_as_many_trades_asks_anew() -> None:
     world = World()
     world.load()
     world.answer(world.ask()[0])
-    world.load(stream=STREAM + 1)
+    world.load(incarnation=INCARNATION + 1)
     assert not world.known
     assert len(world.ask()) == 1
 
@@ -297,12 +299,12 @@ def test_an_answer_to_a_question_from_before_the_loss_is_dropped() -> None:
     assert anew.min_seq == BOOKS_SEQ + 9
 
 
-def test_trades_of_an_earlier_stream_published_late_do_not_count() -> None:
+def test_trades_of_an_earlier_incarnation_published_late_do_not_count() -> None:
     world = World()
     world.load()
     world.answer(world.ask()[0])
     world.trade(published=False)
-    world.load(last_trade_id=0, stream=STREAM + 1, seq=0)
+    world.load(last_trade_id=0, incarnation=INCARNATION + 1, seq=0)
     assert world.known
     world.trades = [trade(0, 500, 1, TIME_NS)]
     world.trade()

@@ -54,9 +54,10 @@ class World:
         self.lossy = lossy
         self.now_ns = START_NS
         self.matcher = Matcher(1, seed, 10**7)
-        self.stream = self.matcher.sequencer.stream
+        self.incarnation = self.matcher.sequencer.incarnation
         self.recorders = {
-            each.id: PlainRecorder(each.notional_per_tick_lot, self.stream) for each in INSTRUMENTS
+            each.id: PlainRecorder(each.notional_per_tick_lot, self.incarnation)
+            for each in INSTRUMENTS
         }
         self.recorder_is_there = True
         self.trades: dict[int, list[Trade]] = {each.id: [] for each in INSTRUMENTS}
@@ -264,9 +265,9 @@ def test_books_lost_with_trades_between_are_filled_from_the_record() -> None:
         encoded = world.matcher.apply(5, world.now_ns)
         assert encoded is not None
         world._note(decode_events(encoded))
-    books = Books(1, world.stream, world.matcher.engine.seq, world.now_ns,
+    books = Books(1, world.incarnation, world.matcher.engine.seq, world.now_ns,
                   list(world.matcher.books().values()))  # fmt: skip
-    world.publisher.replica._follower.reset(world.stream, books.seq)
+    world.publisher.replica._follower.reset(world.incarnation, books.seq)
     feed.load(books)
     missed = [market.last_trade_id for market in feed.markets.values()]
     assert missed != before

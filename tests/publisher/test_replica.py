@@ -41,10 +41,10 @@ BASE = 1_000
 class Matcher:
     """The engine, its sequencer, and endless random commands for it."""
 
-    def __init__(self, stream: int, seed: int, resend_bytes: int) -> None:
+    def __init__(self, incarnation: int, seed: int, resend_bytes: int) -> None:
         self.engine = Engine(INSTRUMENTS)
         self.sequencer = Sequencer(
-            self.engine, ForgetfulLog(stream), EventResendBuffer(resend_bytes)
+            self.engine, ForgetfulLog(incarnation), EventResendBuffer(resend_bytes)
         )
         # Without call phases, in which books are crossed, and with the instruments there are.
         self._commands = (
@@ -89,7 +89,9 @@ class Simulation:
         random = self.random
         self.now_ns += random.choice((1, 20, 90)) * MS
         batch = self.matcher.apply(random.choice((1, 1, 2, 5, 20)), self.now_ns)
-        self._truth[(self.matcher.sequencer.stream, self.matcher.engine.seq)] = self.matcher.books()
+        self._truth[(self.matcher.sequencer.incarnation, self.matcher.engine.seq)] = (
+            self.matcher.books()
+        )
         if batch is not None:
             self._send(self._events, batch)
         if random.random() < 0.1:
@@ -100,9 +102,9 @@ class Simulation:
 
     def restart_matcher(self) -> None:
         """Another matcher with empty books; what the old one sent may still arrive."""
-        stream = self.matcher.sequencer.stream + 1
-        self.matcher = Matcher(stream, self.random.randrange(10**6), self.resend_bytes)
-        self._truth[(stream, 0)] = self.matcher.books()
+        incarnation = self.matcher.sequencer.incarnation + 1
+        self.matcher = Matcher(incarnation, self.random.randrange(10**6), self.resend_bytes)
+        self._truth[(incarnation, 0)] = self.matcher.books()
 
     def deliver(self) -> None:
         """Let the publisher take some of what arrived, and ask what it wants."""
@@ -143,8 +145,8 @@ class Simulation:
                     consumer.take(frames)
         if self.random.random() < self.faults / 10:
             self._outage = 200
-        if self.replica.stream:
-            truth = self._truth[(self.replica.stream, self.feed.seq)]
+        if self.replica.incarnation:
+            truth = self._truth[(self.replica.incarnation, self.feed.seq)]
             for consumer in self.consumers:
                 consumer.check_settled()
             self._compare(truth, self.consumers)
@@ -171,8 +173,8 @@ class Simulation:
     def arrived(self) -> bool:
         """Whether the publisher stands where the matcher does."""
         sequencer = self.matcher.sequencer
-        mine = (self.replica.lost, self.replica.stream, self.feed.seq)
-        return mine == (None, sequencer.stream, sequencer.seq)
+        mine = (self.replica.lost, self.replica.incarnation, self.feed.seq)
+        return mine == (None, sequencer.incarnation, sequencer.seq)
 
     def _send(self, queue: deque[bytes], payload: bytes) -> None:
         fault = self.random.random()
@@ -272,7 +274,7 @@ def test_books_are_asked_for_until_they_come() -> None:
     assert replica.wanted(BOOKS_AGAIN_NS) == BooksRequest(3)
     replica.take_reply(Books(1, 7, 40, 0, []))
     assert replica.wanted(9 * BOOKS_AGAIN_NS) is None
-    assert (lost(replica), replica.stream, replica.feed.seq) == (None, 7, 40)
+    assert (lost(replica), replica.incarnation, replica.feed.seq) == (None, 7, 40)
 
 
 def test_a_hole_is_asked_for_once_an_interval() -> None:
@@ -283,7 +285,7 @@ def test_a_hole_is_asked_for_once_an_interval() -> None:
     assert replica.wanted(RESEND_AGAIN_NS) == ResendRequest(3, 1, 1, 4)
 
 
-def test_a_broken_stream_is_mended_with_the_matchers_books() -> None:
+def test_broken_events_are_mended_with_the_matchers_books() -> None:
     replica, matcher = started()
     batch = matcher.apply(30, 0)
     assert batch is not None
@@ -303,7 +305,7 @@ def test_a_broken_stream_is_mended_with_the_matchers_books() -> None:
     assert (lost(replica), replica.feed.seq) == (None, matcher.engine.seq)
 
 
-def test_a_resend_of_an_earlier_stream_is_not_taken() -> None:
+def test_a_resend_of_an_earlier_incarnation_is_not_taken() -> None:
     replica, matcher = started()
     matcher.apply(3, 0)
     late = matcher.sequencer.answer(ResendRequest(1, 1, 1, 3))
@@ -311,7 +313,7 @@ def test_a_resend_of_an_earlier_stream_is_not_taken() -> None:
     assert replica.wanted(BOOKS_AGAIN_NS) == BooksRequest(2)
     replica.take_reply(Books(2, 2, 0, 0, []))
     replica.take_reply(late)
-    assert (lost(replica), replica.stream, replica.feed.seq) == (None, 2, 0)
+    assert (lost(replica), replica.incarnation, replica.feed.seq) == (None, 2, 0)
 
 
 def test_books_asked_for_before_the_loss_are_not_taken() -> None:
@@ -322,4 +324,4 @@ def test_books_asked_for_before_the_loss_are_not_taken() -> None:
     assert lost(replica) is Lost.MATCHER_RESTARTED
     assert replica.wanted(BOOKS_AGAIN_NS) == BooksRequest(2)
     replica.take_reply(Books(2, 2, 0, 0, []))
-    assert (lost(replica), replica.stream, replica.feed.seq) == (None, 2, 1)
+    assert (lost(replica), replica.incarnation, replica.feed.seq) == (None, 2, 1)

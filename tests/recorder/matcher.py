@@ -15,7 +15,7 @@ from tests.properties.market import INSTRUMENTS, rules_of, venue
 from tests.recorder.naive import NaiveRecord
 from tests.worlds.forgetful_log import ForgetfulLog
 
-STREAM = 7
+INCARNATION = 7
 BEGIN_NS = 1_760_000_000 * SECOND_NS
 
 
@@ -28,7 +28,9 @@ class Matcher:
         self.batches: list[EventBatch] = []
         self.now_ns = BEGIN_NS
         self._sequencer = Sequencer(
-            venue(Engine, rules_of(seed)), ForgetfulLog(STREAM), EventResendBuffer(max_bytes=10**9)
+            venue(Engine, rules_of(seed)),
+            ForgetfulLog(INCARNATION),
+            EventResendBuffer(max_bytes=10**9),
         )
         self._steps = self.generator.steps(10**9)
         self._chance = Random(seed)

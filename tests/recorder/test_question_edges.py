@@ -49,7 +49,7 @@ def test_a_candle_comes_back_with_every_number_in_its_place(engine: Engine) -> N
     told: Any = asked.answer(CandlesQuestion(1, SEQ, 1, 60))
     assert told.candles == [wanted]
     market: Any = asked.answer(MarketQuestion(1, SEQ, 1))
-    assert (market.latest, market.minutes, market.stream) == ([wanted], [wanted], 7)
+    assert (market.latest, market.minutes, market.incarnation) == ([wanted], [wanted], 7)
 
 
 @pytest.mark.parametrize(

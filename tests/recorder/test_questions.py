@@ -169,9 +169,9 @@ def test_a_market_goes_on_from_its_latest_candles_and_a_day_of_minutes(past: Pas
         1, past.seq, IDS[0], list(latest.values()),
         [minute for minute in minutes if minute.open_ns >= minutes[-1].open_ns - day_ns],
         newest(past.rows["trades"], TradeRecord, instrument=IDS[0])[0].quantity_lots,
-        answer.stream,
+        answer.incarnation,
     )  # fmt: skip
-    assert answer.stream
+    assert answer.incarnation
 
 
 def test_what_is_not_recorded_yet_is_said(past: Past) -> None:

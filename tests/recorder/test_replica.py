@@ -11,33 +11,35 @@ from crossbook.common.messages.matcher_queries import Resend, ResendRequest, Res
 from crossbook.recorder.digest import Position
 from crossbook.recorder.replica import RESEND_AGAIN_NS, RecordBrokenError, Replica
 
-STREAM, OTHER = 7, 8
+INCARNATION, OTHER = 7, 8
 
 
-def batch(first_seq: int, last_seq: int, stream: int = STREAM, time_ns: int = 0) -> EventBatch:
+def batch(
+    first_seq: int, last_seq: int, incarnation: int = INCARNATION, time_ns: int = 0
+) -> EventBatch:
     """A batch of commands without events; its time tells it from others."""
-    return EventBatch(stream, first_seq, last_seq, time_ns or last_seq * 10, [])
+    return EventBatch(incarnation, first_seq, last_seq, time_ns or last_seq * 10, [])
 
 
-def heartbeat(last_seq: int, stream: int = STREAM) -> EventBatch:
-    return batch(last_seq + 1, last_seq, stream)
+def heartbeat(last_seq: int, incarnation: int = INCARNATION) -> EventBatch:
+    return batch(last_seq + 1, last_seq, incarnation)
 
 
 def resend(request: ResendRequest | None, *batches: EventBatch) -> Resend:
     assert request is not None
-    return Resend(request.request_id, request.stream, [Raw(encode(one)) for one in batches])
+    return Resend(request.request_id, request.incarnation, [Raw(encode(one)) for one in batches])
 
 
 def too_old(
-    request: ResendRequest | None, first: int, last: int, stream: int = STREAM
+    request: ResendRequest | None, first: int, last: int, incarnation: int = INCARNATION
 ) -> ResendTooOld:
     assert request is not None
-    return ResendTooOld(request.request_id, stream, first, last)
+    return ResendTooOld(request.request_id, incarnation, first, last)
 
 
 def recorded(seq: int = 20) -> Replica:
     """A replica that starts from a record up to `seq`."""
-    return Replica(Position(STREAM, seq, seq * 10, 1))
+    return Replica(Position(INCARNATION, seq, seq * 10, 1))
 
 
 def proven(seq: int = 20) -> Replica:
@@ -53,12 +55,12 @@ def numbers(ready: object) -> list[int]:
     return [one.last_seq for one in ready if one.first_seq <= one.last_seq]
 
 
-def test_an_empty_record_adopts_the_stream_it_hears_from_its_first_command() -> None:
+def test_an_empty_record_adopts_the_incarnation_it_hears_from_its_first_command() -> None:
     replica = Replica(Position())
     assert replica.wanted(0) is None
     assert not numbers(replica.take(batch(11, 12)))
     asked = replica.wanted(0)
-    assert asked == ResendRequest(1, STREAM, 1, 10)
+    assert asked == ResendRequest(1, INCARNATION, 1, 10)
     assert numbers(replica.take_reply(resend(asked, batch(1, 6), batch(7, 10)))) == [6, 10, 12]
     assert replica.wanted(RESEND_AGAIN_NS) is None
 
@@ -75,7 +77,7 @@ def test_an_empty_record_begins_where_the_journal_does() -> None:
     replica.take(heartbeat(50))
     assert not numbers(replica.take_reply(too_old(replica.wanted(0), 31, 50)))
     asked = replica.wanted(RESEND_AGAIN_NS)
-    assert asked == ResendRequest(2, STREAM, 31, 50)
+    assert asked == ResendRequest(2, INCARNATION, 31, 50)
     assert numbers(replica.take_reply(resend(asked, batch(31, 50)))) == [50]
 
 
@@ -83,7 +85,7 @@ def test_a_record_goes_on_once_its_last_batch_has_been_compared() -> None:
     replica = recorded()
     assert not replica.take(batch(21, 22))
     asked = replica.wanted(0)
-    assert asked == ResendRequest(1, STREAM, 20, 20)
+    assert asked == ResendRequest(1, INCARNATION, 20, 20)
     assert replica.wanted(RESEND_AGAIN_NS - 1) is None
     assert numbers(replica.take_reply(resend(asked, batch(16, 20)))) == [22]
     assert numbers(replica.take(batch(23, 23))) == [23]
@@ -93,7 +95,7 @@ def test_a_hole_is_asked_for_from_the_last_number_recorded() -> None:
     replica = proven()
     assert not replica.take(batch(25, 26))
     asked = replica.wanted(RESEND_AGAIN_NS)
-    assert asked == ResendRequest(2, STREAM, 20, 24)
+    assert asked == ResendRequest(2, INCARNATION, 20, 24)
     answer = resend(asked, batch(16, 20), batch(21, 24))
     assert numbers(replica.take_reply(answer)) == [24, 26]
     assert not numbers(replica.take_reply(answer)), "an answer that comes twice"
@@ -102,7 +104,7 @@ def test_a_hole_is_asked_for_from_the_last_number_recorded() -> None:
 def test_a_heartbeat_tells_of_what_was_lost_at_the_end() -> None:
     replica = proven()
     replica.take(heartbeat(23))
-    assert replica.wanted(RESEND_AGAIN_NS) == ResendRequest(2, STREAM, 20, 23)
+    assert replica.wanted(RESEND_AGAIN_NS) == ResendRequest(2, INCARNATION, 20, 23)
 
 
 def test_what_could_not_be_sent_is_asked_again_at_once() -> None:
@@ -117,35 +119,35 @@ def test_a_record_whose_last_batch_is_pruned_goes_on_with_the_next() -> None:
     replica.take(batch(21, 21))
     assert numbers(replica.take_reply(too_old(replica.wanted(0), 21, 21))) == [21]
     replica.take(batch(25, 25))
-    assert replica.wanted(RESEND_AGAIN_NS) == ResendRequest(2, STREAM, 21, 24)
+    assert replica.wanted(RESEND_AGAIN_NS) == ResendRequest(2, INCARNATION, 21, 24)
 
 
 def test_an_old_heartbeat_is_asked_about_and_forgiven() -> None:
     replica = proven()
     replica.take(heartbeat(12))
     asked = replica.wanted(RESEND_AGAIN_NS)
-    assert asked == ResendRequest(2, STREAM, 20, 20)
+    assert asked == ResendRequest(2, INCARNATION, 20, 20)
     replica.take_reply(resend(asked, batch(16, 20)))
     assert replica.wanted(3 * RESEND_AGAIN_NS) is None
 
 
 @pytest.mark.parametrize("make", [recorded, proven])
 @pytest.mark.parametrize(
-    ("first", "last", "stream", "why"),
+    ("first", "last", "incarnation", "why"),
     [
         (1, 40, OTHER, "another DATA_DIR"),
-        (1, 19, STREAM, "lost its end"),
-        (1, 0, STREAM, "lost its end"),
-        (22, 40, STREAM, "JOURNAL_KEEP_SEGMENTS"),
+        (1, 19, INCARNATION, "lost its end"),
+        (1, 0, INCARNATION, "lost its end"),
+        (22, 40, INCARNATION, "JOURNAL_KEEP_SEGMENTS"),
     ],
 )
 def test_another_history_is_refused_with_the_remedy(
-    make: Callable[[], Replica], first: int, last: int, stream: int, why: str
+    make: Callable[[], Replica], first: int, last: int, incarnation: int, why: str
 ) -> None:
     replica = make()
-    replica.take(heartbeat(last, stream))
+    replica.take(heartbeat(last, incarnation))
     with pytest.raises(RecordBrokenError, match=f"{why}.*--rebuild"):
-        replica.take_reply(too_old(replica.wanted(RESEND_AGAIN_NS), first, last, stream))
+        replica.take_reply(too_old(replica.wanted(RESEND_AGAIN_NS), first, last, incarnation))
 
 
 @pytest.mark.parametrize("make", [recorded, proven])
@@ -167,26 +169,30 @@ def test_late_answers_change_nothing() -> None:
     assert first is None
 
 
-@pytest.mark.parametrize("stream", [STREAM - 1, STREAM, STREAM + 1])
+@pytest.mark.parametrize("incarnation", [INCARNATION - 1, INCARNATION, INCARNATION + 1])
 @pytest.mark.parametrize("seq", [19, 20, 21])
-def test_only_an_earlier_number_of_the_same_stream_casts_doubt(stream: int, seq: int) -> None:
+def test_only_an_earlier_number_of_the_same_incarnation_casts_doubt(
+    incarnation: int, seq: int
+) -> None:
     replica = proven()
-    replica.take(heartbeat(seq, stream))
+    replica.take(heartbeat(seq, incarnation))
     asked = replica.wanted(RESEND_AGAIN_NS)
-    is_missing = stream == STREAM and seq == 21
-    is_doubtful = stream == STREAM and seq == 19
-    assert (asked is not None) == (is_missing or is_doubtful or stream != STREAM)
+    is_missing = incarnation == INCARNATION and seq == 21
+    is_doubtful = incarnation == INCARNATION and seq == 19
+    assert (asked is not None) == (is_missing or is_doubtful or incarnation != INCARNATION)
     if is_doubtful:
         assert numbers(replica.take(batch(21, 21))) == [21], "what comes next is still taken"
 
 
-@pytest.mark.parametrize("stream", [STREAM - 1, STREAM + 1])
-def test_batches_of_another_stream_under_the_same_numbers_are_not_taken(stream: int) -> None:
+@pytest.mark.parametrize("incarnation", [INCARNATION - 1, INCARNATION + 1])
+def test_batches_of_another_incarnation_under_the_same_numbers_are_not_taken(
+    incarnation: int,
+) -> None:
     replica = recorded()
     asked = replica.wanted(0)
     assert asked is not None
-    others = [Raw(encode(batch(16, 20, stream))), Raw(encode(batch(21, 21, stream)))]
-    assert not replica.take_reply(Resend(asked.request_id, stream, others))
+    others = [Raw(encode(batch(16, 20, incarnation))), Raw(encode(batch(21, 21, incarnation)))]
+    assert not replica.take_reply(Resend(asked.request_id, incarnation, others))
     assert not replica.proven
 
 
@@ -195,7 +201,7 @@ def test_the_end_told_in_answer_to_another_question_is_not_believed(number: int)
     replica = recorded()
     asked = replica.wanted(0)
     assert asked is not None
-    replica.take_reply(ResendTooOld(asked.request_id + number, STREAM, 1, 5))
+    replica.take_reply(ResendTooOld(asked.request_id + number, INCARNATION, 1, 5))
     with pytest.raises(RecordBrokenError, match="only to 5"):
         replica.take_reply(too_old(asked, 1, 5))
 

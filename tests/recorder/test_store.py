@@ -257,7 +257,7 @@ sys.stdin.read()
 @pytest.mark.parametrize(
     "there", [Position(8, 3, 30, 1, 0), Position(7, 2, 30, 1, 0), Position(7, 4, 30, 1, 0)]
 )
-def test_a_record_at_another_stream_or_number_is_not_written_on(
+def test_a_record_at_another_incarnation_or_number_is_not_written_on(
     sqlite_engine: Engine, there: Position
 ) -> None:
     store = Store(sqlite_engine)

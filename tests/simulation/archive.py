@@ -24,9 +24,9 @@ class Archive:
     """The event stream as it was told, which no fault may change afterwards."""
 
     def __init__(self) -> None:
-        self.stream = 0
+        self.incarnation = 0
         self.last_seq = 0
-        self.streams: list[int] = []
+        self.incarnations: list[int] = []
         self.events: list[Event] = []
         self.handed: dict[tuple[int, int], Handed] = {}
         self.offered: dict[tuple[int, int], Handed] = {}
@@ -47,8 +47,10 @@ class Archive:
             f"batch {batch.first_seq} was {how} after {self.last_seq}",
         )
         require(batch.time_ns >= self._last_time_ns, f"time went back in {batch.first_seq}")
-        require(not self.stream or batch.stream == self.stream, "the stream changed")
-        self.stream = batch.stream
+        require(
+            not self.incarnation or batch.incarnation == self.incarnation, "the incarnation changed"
+        )
+        self.incarnation = batch.incarnation
         self._told[batch.first_seq] = encoded
         self.last_seq = batch.last_seq
         self._last_time_ns = batch.time_ns
@@ -61,16 +63,18 @@ class Archive:
         is_news = known is None and first_seq > self.last_seq
         require(is_news or known == encoded, f"batch {first_seq} is not the one that was told")
 
-    def recovered(self, stream: int, seq: int) -> None:
+    def recovered(self, incarnation: int, seq: int) -> None:
         """A matcher started at `seq`: it must know all it ever told."""
         require(seq == self.last_seq, f"recovered {seq}, but {self.last_seq} was told")
-        require(not self.last_seq or stream == self.stream, "recovered another stream")
-        if stream not in self.streams:
-            self.streams.append(stream)
+        require(
+            not self.last_seq or incarnation == self.incarnation, "recovered another incarnation"
+        )
+        if incarnation not in self.incarnations:
+            self.incarnations.append(incarnation)
 
     def hands_over(self, command: Command, token: bytes, request_seq: int) -> None:
         """A gateway is about to send a command."""
-        key = (command.gateway, command.request)
+        key = (command.gateway, command.request_seq)
         offer = Handed(command, token, request_seq)
         before = self.handed.get(key)
         require(before is None or before == offer, f"number {key} was sent with other content")
@@ -78,7 +82,7 @@ class Archive:
 
     def handed_over(self, command: Command) -> None:
         """The network took it."""
-        key = (command.gateway, command.request)
+        key = (command.gateway, command.request_seq)
         self.handed[key] = self.offered.pop(key)
 
     def fenced(self, name: str) -> None:
@@ -103,7 +107,7 @@ class Archive:
         for event in self.answers():
             if isinstance(event, TimeAdvanced):
                 continue
-            key = (event.gateway, event.request)
+            key = (event.gateway, event.request_seq)
             handed = self.handed.get(key)
             require(handed is not None, f"{key} was applied but never handed over")
             assert handed is not None

@@ -115,8 +115,8 @@ class GatewayProcess(Process):
         """Give commands to the network, and tell the archive whose they are."""
         self.point()
         for command in decode_commands(frame):
-            origin = self.desk.in_flight.get(command.request)
-            require(origin is not None, f"{self.name} sends {command.request}, not in flight")
+            origin = self.desk.in_flight.get(command.request_seq)
+            require(origin is not None, f"{self.name} sends {command.request_seq}, not in flight")
             assert origin is not None
             self._archive.hands_over(command, origin[0].token, origin[1])
         taken = self._commands.send(frame)

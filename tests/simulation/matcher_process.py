@@ -66,7 +66,7 @@ class SnapshotWriter:
         engine, journal = rebuild(self._disk, seq)
         require(capture(engine) == capture(self._engine), "the journal makes another engine")
         copy = _Copy()
-        SnapshotStore(copy, 1).save(engine, journal.stream, journal.last_time_ns)
+        SnapshotStore(copy, 1).save(engine, journal.incarnation, journal.last_time_ns)
         self._status = self._write(*copy.written)
 
     def outcome(self, *, wait: bool = False) -> str | None:
@@ -144,7 +144,7 @@ class MatcherProcess(Process):
             f"recovered {self.engine.seq} from {recovered.snapshot_seq}, "
             f"cut {self.journal.cut_bytes}, skipped {recovered.skipped}",
         )
-        archive.recovered(self.journal.stream, self.engine.seq)
+        archive.recovered(self.journal.incarnation, self.engine.seq)
         return True
 
     def round(self) -> int:

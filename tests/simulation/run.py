@@ -119,8 +119,8 @@ class Simulation:
         engine, archive = self.matcher.engine, self.archive
         check(engine)
         require(not archive.fences, f"fenced for nothing: {archive.fences}")
-        # A matcher that died before its first command begins another stream.
-        may_lose = bool(self.conditions.keep_segments) or len(archive.streams) > 1
+        # A matcher that died before its first command begins another incarnation.
+        may_lose = bool(self.conditions.keep_segments) or len(archive.incarnations) > 1
         check_history(archive, self.traders, may_lose=may_lose)
         self._check_replay()
         starts = {

@@ -71,7 +71,11 @@ def follower_ignores_a_gap(patch: Patch) -> None:
     take = EventFollower.take
 
     def careless(self: EventFollower, batch: EventBatch) -> Sequence[EventBatch]:
-        if batch.stream == self.stream and batch.first_seq > self.seq + 1 and batch.events:
+        if (
+            batch.incarnation == self.incarnation
+            and batch.first_seq > self.seq + 1
+            and batch.events
+        ):
             self.seq = batch.first_seq - 1
         return take(self, batch)
 
@@ -120,7 +124,7 @@ def events_are_reported_twice(patch: Patch) -> None:
     take = EventFollower.take
 
     def generous(self: EventFollower, batch: EventBatch) -> Sequence[EventBatch]:
-        if batch.last_seq == self.seq and batch.stream == self.stream and batch.events:
+        if batch.last_seq == self.seq and batch.incarnation == self.incarnation and batch.events:
             return (batch,)
         return take(self, batch)
 

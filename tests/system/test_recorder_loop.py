@@ -52,7 +52,7 @@ from tests.recorder.naive import tables_of
 from tests.recorder.test_question_edges import SEQ, desk
 from tests.system.loop import MS, FakeSocket, Script
 
-STREAM = 7
+INCARNATION = 7
 NOW_NS = 1_780_000_000_000_000_000
 
 
@@ -61,7 +61,7 @@ def batch(seq: int, count: int = 1) -> EventBatch:
     events: list[Event] = [
         OrderAccepted(each, 0, each, 8, 1, each, 1, 2, 500, 1) for each in range(seq, seq + count)
     ]
-    return EventBatch(STREAM, seq, seq + count - 1, NOW_NS + seq * MS, events)
+    return EventBatch(INCARNATION, seq, seq + count - 1, NOW_NS + seq * MS, events)
 
 
 class Line(FakeSocket):
@@ -118,10 +118,10 @@ class World:
     def _answer(self, question: bytes) -> bytes | None:
         asked = decode_matcher_query(question)
         if isinstance(asked, GatewayRequest):
-            return encode(GatewayState(asked.request_id, 0, STREAM, 0, 0, [example()]))
+            return encode(GatewayState(asked.request_id, 0, INCARNATION, 0, 0, [example()]))
         assert isinstance(asked, ResendRequest)
         found = [Raw(encode(each)) for each in self.missed if each.last_seq >= asked.from_seq]
-        return encode(Resend(asked.request_id, STREAM, found))
+        return encode(Resend(asked.request_id, INCARNATION, found))
 
     def hear(self, ms: int, *batches: EventBatch | bytes) -> None:
         """Events come at that time."""

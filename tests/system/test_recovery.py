@@ -108,7 +108,11 @@ def test_a_killed_matcher_comes_back_with_everything(fresh_exchange: Exchange) -
         exchange.wait_bound("matcher")
 
         after = matcher_books(exchange)
-        assert (after.stream, after.seq, after.books) == (books.stream, books.seq, books.books)
+        assert (after.incarnation, after.seq, after.books) == (
+            books.incarnation,
+            books.seq,
+            books.books,
+        )
         assert open_orders(session) == before
         again = ask_until_taken(session, order(session, Side.BUY, 2_000, 80_000, "next"))
         assert again.seq == last.seq + 1, "the sequence goes on"

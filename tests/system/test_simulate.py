@@ -94,11 +94,11 @@ class Left:
         for _, record in journal.read(1):
             for payload in record.payloads:
                 self.commands += [
-                    msgspec.structs.replace(each, gateway=0, request=0)
+                    msgspec.structs.replace(each, gateway=0, request_seq=0)
                     for each in decode_commands(payload)
                 ]
             for event in decode_events(record.events).events:
-                known = {"gateway", "request"}.intersection(event.__struct_fields__)
+                known = {"gateway", "request_seq"}.intersection(event.__struct_fields__)
                 self.events.append(msgspec.structs.replace(event, **dict.fromkeys(known, 0)))
 
     def open_state(self) -> tuple[int, str]:

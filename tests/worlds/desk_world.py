@@ -24,7 +24,7 @@ class World:
             INSTRUMENTS, GATEWAY, queue_size, SessionTable(sessions, lambda: next(tokens))
         )
         self.desk.begin(0, 0)
-        self.stream = 1
+        self.incarnation = 1
 
     def log_on(self, identity: bytes, account: int) -> int:
         """The token of a new session."""
@@ -44,7 +44,7 @@ class World:
         for command in self.desk.commands:
             events += self.engine.apply(command, 5)
         self.desk.commands = []
-        batch = EventBatch(self.stream, first_seq, self.engine.seq, 5, events)
+        batch = EventBatch(self.incarnation, first_seq, self.engine.seq, 5, events)
         self.desk.take_events(batch)
 
     def replies(self, identity: bytes) -> list[Reply]:

@@ -7,10 +7,10 @@ from crossbook.matcher.journal.segment import Header
 
 
 class ForgetfulLog:
-    """Takes every record of `stream` and forgets it."""
+    """Takes every record of `incarnation` and forgets it."""
 
-    def __init__(self, stream: int) -> None:
-        self.stream = stream
+    def __init__(self, incarnation: int) -> None:
+        self.incarnation = incarnation
         self.last_time_ns = 0
         self.first_seq = 1
 

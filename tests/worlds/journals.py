@@ -6,7 +6,7 @@ from crossbook.matcher.journal.disk import Disk
 from crossbook.matcher.journal.journal import Journal, SyncPolicy
 from crossbook.matcher.journal.record import Record
 
-STREAM = 77
+INCARNATION = 77
 CONFIGURATION = b"instruments"
 SEGMENT_BYTES = 4096
 
@@ -20,14 +20,14 @@ def record(first_seq: int, count: int = 1, size: int = 40) -> Record:
 def open_journal(
     disk: Disk,
     *,
-    stream: int = STREAM,
+    incarnation: int = INCARNATION,
     configuration: bytes = CONFIGURATION,
     segment_bytes: int = SEGMENT_BYTES,
     sync: SyncPolicy = "batch",
     read_only: bool = False,
 ) -> Journal:
     """The journal on this disk."""
-    return Journal.open(disk, stream, configuration, segment_bytes, sync, read_only=read_only)
+    return Journal.open(disk, incarnation, configuration, segment_bytes, sync, read_only=read_only)
 
 
 def records_of(journal: Journal, from_seq: int = 1) -> list[Record]:

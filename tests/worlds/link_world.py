@@ -87,12 +87,12 @@ class Wire:
 
 
 class Matcher:
-    """The real engine, numbering one stream; `batches` is its journal, from `first_held` on."""
+    """The real engine, numbering one incarnation; `batches` is its journal from `first_held` on."""
 
     def __init__(
-        self, stream: int = 1, shard: int = 0, instruments: Iterable[Instrument] = INSTRUMENTS
+        self, incarnation: int = 1, shard: int = 0, instruments: Iterable[Instrument] = INSTRUMENTS
     ) -> None:
-        self.stream = stream
+        self.incarnation = incarnation
         self.engine = Engine(instruments)
         self.engine.seq = base_of(shard)
         self.batches: list[bytes] = []
@@ -106,7 +106,7 @@ class Matcher:
 
     def apply(self, payloads: list[bytes], now_ns: int) -> bytes:
         """The batch of these payloads; empty when they did nothing."""
-        encoded = apply_batch(self.engine, self.stream, payloads, now_ns).encoded
+        encoded = apply_batch(self.engine, self.incarnation, payloads, now_ns).encoded
         if encoded:
             self.batches.append(encoded)
         return encoded
@@ -114,7 +114,7 @@ class Matcher:
     def heartbeat(self, now_ns: int) -> bytes:
         """A sign of life."""
         seq = self.engine.seq
-        return encode(EventBatch(self.stream, seq + 1, seq, now_ns, []))
+        return encode(EventBatch(self.incarnation, seq + 1, seq, now_ns, []))
 
     def answer(self, payload: bytes) -> bytes:
         """The answer to a request of the gateway."""
@@ -123,7 +123,9 @@ class Matcher:
         if isinstance(request, GatewayRequest):
             last = engine.last_request.get(request.gateway, 0)
             return encode(
-                GatewayState(request.request_id, request.gateway, self.stream, engine.seq, last)
+                GatewayState(
+                    request.request_id, request.gateway, self.incarnation, engine.seq, last
+                )
             )
         if isinstance(request, ResendRequest):
             return self._resend(request)
@@ -134,7 +136,7 @@ class Matcher:
             )  # fmt: skip
             return encode(Orders(request.request_id, engine.seq, *found))
         assert isinstance(request, BalancesRequest), request
-        balances = [Balance("BTC", 5, 1), Balance(f"X{self.stream}", 2, 0)]
+        balances = [Balance("BTC", 5, 1), Balance(f"X{self.incarnation}", 2, 0)]
         return encode(AccountBalances(request.request_id, engine.seq, balances))
 
     def _resend(self, request: ResendRequest) -> bytes:
@@ -148,11 +150,11 @@ class Matcher:
                     break
                 found.append(payload)
         served = found and decode_events(found[0]).first_seq <= request.from_seq
-        if request.stream != self.stream or not served:
+        if request.incarnation != self.incarnation or not served:
             seq = self.engine.seq
-            return encode(ResendTooOld(request.request_id, self.stream, self.first_held, seq))
+            return encode(ResendTooOld(request.request_id, self.incarnation, self.first_held, seq))
         # Joined by hand: an encoded list of batches that are encoded already.
-        head = encode(Resend(request.request_id, self.stream, []))
+        head = encode(Resend(request.request_id, self.incarnation, []))
         return head[:-1] + bytes([0xDC]) + len(found).to_bytes(2, "big") + b"".join(found)
 
 

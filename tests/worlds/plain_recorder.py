@@ -83,9 +83,9 @@ def plain_ticker(
 class PlainRecorder:
     """Knows the trades of each instrument up to command `seq`, and answers from them."""
 
-    def __init__(self, notional: int, stream: int = 0) -> None:
+    def __init__(self, notional: int, incarnation: int = 0) -> None:
         self.seq = 0
-        self.stream = stream
+        self.incarnation = incarnation
         self.trades: dict[int, list[Trade]] = {}
         self._notional = notional
 
@@ -108,5 +108,5 @@ class PlainRecorder:
             plain_latest(trades, self._notional),
             [minute for minute in minutes if minute.open_ns > last_ns - 1_440 * MINUTE_NS],
             trades[-1].quantity_lots if trades else 0,
-            self.stream,
+            self.incarnation,
         )

@@ -1,4 +1,4 @@
-"""Following a stream: order, repeats, holes, restarts."""
+"""Following a incarnation: order, repeats, holes, restarts."""
 
 from random import Random
 
@@ -8,14 +8,14 @@ from crossbook.common.following.event_follower import AskAgain, EventFollower
 from crossbook.common.messages.events import CommandRejected, EventBatch
 
 
-def batch(first_seq: int, last_seq: int, stream: int = 7) -> EventBatch:
+def batch(first_seq: int, last_seq: int, incarnation: int = 7) -> EventBatch:
     """A batch with one event a sequence number."""
     events = [CommandRejected(seq, 0, 0, 1, 1, 1, "") for seq in range(first_seq, last_seq + 1)]
-    return EventBatch(stream, first_seq, last_seq, 0, list(events))
+    return EventBatch(incarnation, first_seq, last_seq, 0, list(events))
 
 
-def heartbeat(seq: int, stream: int = 7) -> EventBatch:
-    return EventBatch(stream, seq + 1, seq, 0, [])
+def heartbeat(seq: int, incarnation: int = 7) -> EventBatch:
+    return EventBatch(incarnation, seq + 1, seq, 0, [])
 
 
 def seqs(batches: object) -> list[int]:
@@ -23,9 +23,9 @@ def seqs(batches: object) -> list[int]:
     return [event.seq for taken in batches for event in taken.events]
 
 
-def at(seq: int, stream: int = 7, held_max: int = 100) -> EventFollower:
+def at(seq: int, incarnation: int = 7, held_max: int = 100) -> EventFollower:
     follower = EventFollower(from_start=True, held_max=held_max)
-    follower.reset(stream, seq)
+    follower.reset(incarnation, seq)
     return follower
 
 
@@ -100,13 +100,13 @@ def test_joining_now_takes_the_first_batch_as_it_comes() -> None:
     follower = EventFollower(from_start=False)
     assert follower.gap() is None
     assert seqs(follower.take(batch(41, 42))) == [41, 42]
-    assert (follower.stream, follower.seq) == (7, 42)
+    assert (follower.incarnation, follower.seq) == (7, 42)
 
 
 def test_joining_now_at_a_heartbeat_starts_behind_it() -> None:
     follower = EventFollower(from_start=False)
     follower.take(heartbeat(9))
-    assert (follower.stream, follower.seq, follower.gap()) == (7, 9, None)
+    assert (follower.incarnation, follower.seq, follower.gap()) == (7, 9, None)
     assert seqs(follower.take(batch(10, 10))) == [10]
 
 
@@ -117,23 +117,23 @@ def test_from_start_nothing_is_ready_before_the_snapshot_and_nothing_is_lost() -
     assert not follower.take(batch(9, 9))
     assert follower.gap() is None
     assert seqs(follower.reset(7, 5)) == [6, 7, 8, 9]
-    assert (follower.stream, follower.seq, follower.gap()) == (7, 9, None)
+    assert (follower.incarnation, follower.seq, follower.gap()) == (7, 9, None)
 
 
-def test_another_stream_waits_for_a_reset() -> None:
+def test_another_incarnation_waits_for_a_reset() -> None:
     follower = at(50)
     follower.take(batch(60, 60))
-    assert not follower.take(batch(3, 4, stream=8))
+    assert not follower.take(batch(3, 4, incarnation=8))
     assert follower.restarted
-    assert (follower.other_stream, follower.gap()) == (8, None)
+    assert (follower.other_incarnation, follower.gap()) == (8, None)
     assert not follower.take(batch(51, 52))
     assert seqs(follower.reset(8, 2)) == [3, 4]
-    assert (follower.stream, follower.seq, follower.restarted) == (8, 4, False)
-    follower.take(heartbeat(4, stream=8))
+    assert (follower.incarnation, follower.seq, follower.restarted) == (8, 4, False)
+    follower.take(heartbeat(4, incarnation=8))
     assert (follower.seq, follower.gap()) == (4, None)
 
 
-def test_a_reset_to_another_stream_forgets_what_was_held() -> None:
+def test_a_reset_to_another_incarnation_forgets_what_was_held() -> None:
     follower = at(5)
     follower.take(batch(9, 9))
     assert not follower.reset(8, 6)
@@ -147,7 +147,7 @@ def test_a_reset_behind_the_hole_mends_it() -> None:
     assert follower.gap() is None
 
 
-def test_a_reset_remembers_how_far_its_stream_is_known_to_go() -> None:
+def test_a_reset_remembers_how_far_its_incarnation_is_known_to_go() -> None:
     follower = at(5)
     follower.take(heartbeat(9))
     assert not follower.reset(7, 7)

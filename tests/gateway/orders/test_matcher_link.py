@@ -70,7 +70,7 @@ def test_lost_commands_are_sent_again_oldest_first_in_bounded_messages() -> None
     assert world.now_ns - RESEND_NS < RESEND_NS
     chunks = [decode_commands(frame) for frame in sent]
     assert [len(chunk) for chunk in chunks] == [CHUNK_COMMANDS, CHUNK_COMMANDS, 5]
-    numbers = [command.request for chunk in chunks for command in chunk]
+    numbers = [command.request_seq for chunk in chunks for command in chunk]
     assert numbers == sorted(numbers)
     world.step(2 * SECOND_STEPS)
     assert reasons(answers(world)) == [0] * count
@@ -151,7 +151,7 @@ def test_lost_history_makes_outcomes_unknown_and_the_link_begin_anew() -> None:
     world.kill_matcher()
     world.faults.lose = 0
     epoch = epoch_of(world.desk.number)
-    world.matcher = Matcher(stream=2)
+    world.matcher = Matcher(incarnation=2)
     world.step(SECOND_STEPS)
     assert reasons(answers(world)) == [
         0, RejectReason.OUTCOME_UNKNOWN, RejectReason.OUTCOME_UNKNOWN, RejectReason.BUSY,
@@ -165,7 +165,7 @@ def test_lost_history_makes_outcomes_unknown_and_the_link_begin_anew() -> None:
 def test_requests_that_meet_another_history_are_busy_not_handed_on() -> None:
     world, token = ready()
     world.kill_matcher()
-    world.matcher = Matcher(stream=2)
+    world.matcher = Matcher(incarnation=2)
     world.link.take_events(world.matcher.heartbeat(0))
     world.send(ANN, token, order(2))
     world.deliver()
@@ -176,7 +176,7 @@ def test_requests_that_meet_another_history_are_busy_not_handed_on() -> None:
 def test_a_late_batch_of_an_old_history_changes_nothing() -> None:
     world, token = ready()
     world.send(ANN, token, order(2))
-    world.link.take_events(Matcher(stream=99).heartbeat(0))
+    world.link.take_events(Matcher(incarnation=99).heartbeat(0))
     world.step(SECOND_STEPS)
     assert reasons(answers(world)) == [RejectReason.BUSY]
     world.send(ANN, token, order(3))
@@ -276,7 +276,7 @@ def test_a_history_cut_short_makes_outcomes_unknown() -> None:
     world.step()
     world.kill_matcher()
     world.faults.lose = 0
-    # The same stream comes back without its last two commands.
+    # The same incarnation comes back without its last two commands.
     world.matcher = Matcher()
     world.matcher.batches = batches[:2]
     world.matcher.engine.seq = 2

@@ -85,7 +85,7 @@ def test_the_same_words_under_the_same_name_find_the_order() -> None:
     order = _put(window, "a")
     command = limit(ALICE, BUY, 100, 5, name="a")
     assert window.find(command, 0) is order
-    assert window.find(replace(command, gateway=3, request=77), 0) is order
+    assert window.find(replace(command, gateway=3, request_seq=77), 0) is order
 
 
 @pytest.mark.parametrize(

@@ -118,11 +118,11 @@ def test_a_retry_is_told_what_became_of_the_order_and_changes_nothing(
 
 def test_a_retry_through_another_gateway_is_answered_there() -> None:
     engine = venue()
-    engine.apply(replace(BID, gateway=3, request=1))
-    assert engine.apply(replace(BID, gateway=4, request=1)) == [
+    engine.apply(replace(BID, gateway=3, request_seq=1))
+    assert engine.apply(replace(BID, gateway=4, request_seq=1)) == [
         OrderRepeated(2, 4, 1, ALICE, BTC.id, 1, OrderStatus.NEW, 0, 5, "a")
     ]
-    assert engine.apply(replace(BID, gateway=4, request=1)) == []
+    assert engine.apply(replace(BID, gateway=4, request_seq=1)) == []
 
 
 def test_other_words_under_the_name_of_an_open_order_are_a_duplicate() -> None:

@@ -19,8 +19,8 @@ from crossbook.matcher.journal.segment import segment_name
 from tests.simulation.fake_disk import Died, FakeDisk
 from tests.worlds.journals import (
     CONFIGURATION,
+    INCARNATION,
     SEGMENT_BYTES,
-    STREAM,
     fill,
     open_journal,
     record,
@@ -28,10 +28,10 @@ from tests.worlds.journals import (
 )
 
 
-def test_an_empty_disk_begins_a_stream_and_writes_nothing() -> None:
+def test_an_empty_disk_begins_a_incarnation_and_writes_nothing() -> None:
     disk = FakeDisk()
     journal = open_journal(disk)
-    assert (journal.stream, journal.first_seq, journal.last_seq) == (STREAM, 1, 0)
+    assert (journal.incarnation, journal.first_seq, journal.last_seq) == (INCARNATION, 1, 0)
     assert journal.last_time_ns == 0
     assert records_of(journal) == []
     journal.sync()
@@ -42,9 +42,9 @@ def test_an_empty_disk_begins_a_stream_and_writes_nothing() -> None:
 def test_what_was_appended_comes_back_after_a_restart() -> None:
     disk = FakeDisk()
     written = fill(open_journal(disk), 5, count=3)
-    journal = open_journal(disk, stream=STREAM + 1)
+    journal = open_journal(disk, incarnation=INCARNATION + 1)
     assert records_of(journal) == written
-    assert (journal.stream, journal.first_seq, journal.last_seq) == (STREAM, 1, 15)
+    assert (journal.incarnation, journal.first_seq, journal.last_seq) == (INCARNATION, 1, 15)
     assert journal.last_time_ns == written[-1].time_ns
     assert journal.cut_bytes == 0
     written += fill(journal, 5)

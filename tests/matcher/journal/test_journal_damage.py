@@ -13,7 +13,7 @@ from crossbook.matcher.journal.journal import JournalDamaged
 from crossbook.matcher.journal.record import Record, frame
 from crossbook.matcher.journal.segment import decode_header, encode_header, segment_name
 from tests.simulation.fake_disk import SECTOR_BYTES, Died, FakeDisk
-from tests.worlds.journals import STREAM, fill, open_journal, random_record, record, records_of
+from tests.worlds.journals import INCARNATION, fill, open_journal, random_record, record, records_of
 
 SEGMENT = 1024
 RECORDS = 12
@@ -179,7 +179,7 @@ STRUCTURAL = {
     "first segment without its last byte": "has lost its end",
     "middle segment missing": "one is missing",
     "segments swapped": "its header says it is",
-    "segment of another stream": "belongs to another stream",
+    "segment of another incarnation": "belongs to another incarnation",
     "segment of another history": "is not the one it followed",
     "first segment that followed one": "it is the first, but followed another one",
     "record twice": "follows number",
@@ -205,7 +205,7 @@ def test_what_no_crash_explains_is_refused_by_name(what: str) -> None:
         "first segment without its last byte": {first: one[:-1]},
         "middle segment missing": {middle: None},
         "segments swapped": {first: two, middle: one},
-        "segment of another stream": {first: other_segment(stream=STREAM + 1)},
+        "segment of another incarnation": {first: other_segment(incarnation=INCARNATION + 1)},
         "segment of another history": {first: other_segment(time_ns=5)},
         "first segment that followed one": {first: followed + one[end:]},
         "record twice": {last: _at(three, used, frame(written[-1], used))},
@@ -222,10 +222,10 @@ def test_what_no_crash_explains_is_refused_by_name(what: str) -> None:
     assert recovered(disk) is None
 
 
-def other_segment(stream: int = STREAM, time_ns: int = 0) -> bytes:
-    """A first segment like that of `written_disk`, but of another stream or other times."""
+def other_segment(incarnation: int = INCARNATION, time_ns: int = 0) -> bytes:
+    """A first segment like that of `written_disk`, but of another incarnation or other times."""
     disk = FakeDisk()
-    journal = open_journal(disk, segment_bytes=SEGMENT, stream=stream)
+    journal = open_journal(disk, segment_bytes=SEGMENT, incarnation=incarnation)
     for seq in range(1, 9):
         journal.append(structs.replace(record(seq, size=60), time_ns=time_ns))
     return disk.read(FIRST)

@@ -32,7 +32,7 @@ def test_a_header_comes_back_with_its_length() -> None:
     assert decode_header(encoded + b"more") == (HEADER, len(encoded))
 
 
-def test_names_sort_like_the_stream() -> None:
+def test_names_sort_like_the_commands() -> None:
     assert segment_name(9) < segment_name(10) < segment_name(2**63 - 1)
 
 

@@ -23,14 +23,14 @@ from tests.properties.generator import Generator
 from tests.properties.market import INSTRUMENTS
 from tests.simulation.fake_disk import FakeDisk
 
-STREAM = 77
+INCARNATION = 77
 SEGMENT = 64 * 1024
 
 
 def start(
-    disk: FakeDisk, instruments: Iterable[Instrument] = INSTRUMENTS, stream: int = STREAM
+    disk: FakeDisk, instruments: Iterable[Instrument] = INSTRUMENTS, incarnation: int = INCARNATION
 ) -> Recovered:
-    return recover(disk, instruments, stream, SEGMENT, "batch", snapshots_kept=3)
+    return recover(disk, instruments, incarnation, SEGMENT, "batch", snapshots_kept=3)
 
 
 class Life:
@@ -51,7 +51,7 @@ class Life:
         return sent
 
     def save(self) -> str:
-        return self.store.save(self.engine, STREAM, self.sequencer.time_ns)
+        return self.store.save(self.engine, INCARNATION, self.sequencer.time_ns)
 
 
 def commands(count: int, seed: int = 5) -> list[Command]:
@@ -66,9 +66,13 @@ def buy(lots: int, price: int = 100) -> NewOrder:
     return NewOrder(0, 0, 8, 1, Side.BUY, 1, 1, price, lots)
 
 
-def test_an_empty_disk_begins_a_new_stream() -> None:
+def test_an_empty_disk_begins_a_new_incarnation() -> None:
     recovered = start(FakeDisk())
-    assert (recovered.journal.stream, recovered.engine.seq, recovered.replayed) == (STREAM, 0, 0)
+    assert (recovered.journal.incarnation, recovered.engine.seq, recovered.replayed) == (
+        INCARNATION,
+        0,
+        0,
+    )
 
 
 def test_the_engine_that_was_is_rebuilt_and_the_numbers_go_on() -> None:
@@ -77,7 +81,7 @@ def test_the_engine_that_was_is_rebuilt_and_the_numbers_go_on() -> None:
     life.apply(commands(2_000))
     disk.kill()
     again = Life(disk)
-    assert again.recovered.journal.stream == STREAM
+    assert again.recovered.journal.incarnation == INCARNATION
     assert again.recovered.replayed == life.engine.seq
     assert capture(again.engine) == capture(life.engine)
     check(again.engine)
@@ -153,7 +157,7 @@ def test_events_that_differ_from_the_record_refuse_to_start() -> None:
     disk = FakeDisk()
     life = Life(disk)
     (sent,) = life.apply([sell(5)])
-    journal = Journal.open(disk, STREAM, encode(list(INSTRUMENTS)), SEGMENT)
+    journal = Journal.open(disk, INCARNATION, encode(list(INSTRUMENTS)), SEGMENT)
     forged = decode_events(sent)
     journal.append(Record(2, 2, 1_000, [encode([sell(6)])], encode(replace(forged, last_seq=2))))
     with pytest.raises(RecoveryFailed, match=r"2\.\.2 gave other events"):
@@ -214,7 +218,7 @@ def test_retries_and_requests_are_recognised_after_recovery() -> None:
     disk.kill()
     again = Life(disk)
     assert again.apply([first]) == []
-    (batch,) = again.apply([replace(first, request=2)])
+    (batch,) = again.apply([replace(first, request_seq=2)])
     (event,) = decode_events(batch).events
     assert type(event).__name__ == "OrderRepeated"
     assert len(again.engine.accounts[7].orders) == 1

@@ -20,7 +20,7 @@ from crossbook.matcher.sequencer import Sequencer
 from tests.simulation.fake_disk import FakeDisk
 from tests.worlds.venue import ALICE, BOB, BTC, BUY, CAROL, SELL, limit
 
-STREAM, SEGMENT = 77, 64 * 1024
+INCARNATION, SEGMENT = 77, 64 * 1024
 AS_RECORDED_THEN = msgspec.msgpack.encode([2, [BTC], Rules()])
 """A configuration without an edition, as the program wrote it before there were any."""
 
@@ -53,11 +53,11 @@ def _apply(sequencer: Sequencer, commands: list[Command]) -> list[Event]:
 def _written_then(save: bool) -> tuple[FakeDisk, list[Event], str]:
     """A disk as a matcher of the first edition left it, its events, and its state."""
     disk = FakeDisk()
-    journal = Journal.open(disk, STREAM, AS_RECORDED_THEN, SEGMENT)
+    journal = Journal.open(disk, INCARNATION, AS_RECORDED_THEN, SEGMENT)
     engine = Engine([BTC], edition=1)
     events = _apply(Sequencer(engine, journal, EventResendBuffer(0)), _commands())
     if save:
-        SnapshotStore(disk, 1).save(engine, STREAM, 1_000)
+        SnapshotStore(disk, 1).save(engine, INCARNATION, 1_000)
     journal.close()
     return disk, events, state_hash(engine)
 
@@ -73,14 +73,14 @@ def test_a_journal_of_the_first_edition_recovers_and_goes_on_under_the_current_o
     disk, events, hash_then = _written_then(save)
     assert _price(events) == 100
     assert any(isinstance(each, OrderExpired) for each in events[-2:])
-    recovered = recover(disk, [BTC], STREAM, SEGMENT, "batch", 1)
+    recovered = recover(disk, [BTC], INCARNATION, SEGMENT, "batch", 1)
     assert state_hash(recovered.engine) == hash_then
     assert recovered.engine.edition == EDITION
     sequencer = Sequencer(recovered.engine, recovered.journal, EventResendBuffer(0))
     now = _apply(sequencer, [limit(BOB, SELL, 100, 1), limit(ALICE, SELL, 101, 1), _spent()])
     assert isinstance(now[-1], OrderCompleted)
     recovered.journal.close()
-    again = recover(disk, [BTC], STREAM, SEGMENT, "batch", 1)
+    again = recover(disk, [BTC], INCARNATION, SEGMENT, "batch", 1)
     assert state_hash(again.engine) == state_hash(recovered.engine)
     again.journal.close()
     assert verify(disk).problem == ""
@@ -88,7 +88,7 @@ def test_a_journal_of_the_first_edition_recovers_and_goes_on_under_the_current_o
 
 def test_the_edition_stands_in_the_head_of_each_segment() -> None:
     disk, _, _ = _written_then(save=False)
-    recovered = recover(disk, [BTC], STREAM, SEGMENT, "batch", 1)
+    recovered = recover(disk, [BTC], INCARNATION, SEGMENT, "batch", 1)
     _apply(
         Sequencer(recovered.engine, recovered.journal, EventResendBuffer(0)),
         [limit(BOB, BUY, 1, 1)],

@@ -145,11 +145,13 @@ def _lived_in() -> Engine:
         ),
         1,
     ):
-        engine.apply(replace(order, gateway=3, request=request), time_ns=request)
+        engine.apply(replace(order, gateway=3, request_seq=request), time_ns=request)
         if request == 3:
             engine.apply(cancel(BOB, name="canceled"))
             engine.apply(market(BOB, SELL, 5))
-    engine.apply(replace(limit(ALICE, SELL, 120, 7, name="a2"), gateway=200, request=(9 << 30) + 1))
+    engine.apply(
+        replace(limit(ALICE, SELL, 120, 7, name="a2"), gateway=200, request_seq=(9 << 30) + 1)
+    )
     engine.apply(amend(ALICE, name="a2", lots=6))
     return engine
 
@@ -224,7 +226,7 @@ def test_the_order_gateways_were_heard_in_does_not_show() -> None:
     first, second = venue(), venue()
     for engine, gateways in ((first, (1, 2)), (second, (2, 1))):
         for gateway in gateways:
-            engine.apply(replace(cancel(ALICE, 9), gateway=gateway, request=1))
+            engine.apply(replace(cancel(ALICE, 9), gateway=gateway, request_seq=1))
     assert capture(first) == capture(second)
 
 

@@ -27,7 +27,7 @@ from tests.properties.generator import Generator
 from tests.properties.market import INSTRUMENTS
 from tests.simulation.fake_disk import FakeDisk
 
-STREAM = 77
+INCARNATION = 77
 SEGMENT = 8 * 1024
 
 
@@ -39,18 +39,18 @@ def live(
     keep_segments: bool = True,
 ) -> str:
     """Run a matcher on a disk for a while; returns the state hash in the end."""
-    recovered = recover(disk, instruments, STREAM, SEGMENT, "batch", snapshots_kept=5)
+    recovered = recover(disk, instruments, INCARNATION, SEGMENT, "batch", snapshots_kept=5)
     engine, journal = recovered.engine, recovered.journal
     sequencer = Sequencer(engine, journal, EventResendBuffer(10**6))
     store = SnapshotStore(disk, 5)
     # Gateway zero: every command takes a number, so that each batch takes ten.
     steps = Generator(engine.seq + 3).steps(batches * 10)
-    flow = [replace(step[1], gateway=0, request=0) for step in steps]
+    flow = [replace(step[1], gateway=0, request_seq=0) for step in steps]
     for batch in range(batches):
         payloads = [encode(flow[batch * 10 : batch * 10 + 5]), b"\xc1 no message"]
         sequencer.apply([*payloads, encode(flow[batch * 10 + 5 : batch * 10 + 10])], batch)
         if batch in snapshots_at:
-            store.save(engine, STREAM, sequencer.time_ns)
+            store.save(engine, INCARNATION, sequencer.time_ns)
     if not keep_segments:
         journal.drop_before(int(store.names()[0].partition(".")[0]) + 1)
     journal.close()
@@ -68,7 +68,7 @@ def test_a_sound_directory_is_verified(disk: FakeDisk) -> None:
     before = disk.copy()
     verdict = verify(disk)
     assert verdict.problem == ""
-    assert (verdict.stream, verdict.first_seq, verdict.last_seq) == (STREAM, 1, 600)
+    assert (verdict.incarnation, verdict.first_seq, verdict.last_seq) == (INCARNATION, 1, 600)
     assert (verdict.records, verdict.replayed_from, verdict.snapshots) == (60, 1, [210, 410])
     assert verdict.segments == len(disk.names()) - 2 > 2
     assert verdict.torn_bytes == 0
@@ -85,8 +85,8 @@ def test_several_lives_and_configurations_are_verified() -> None:
     live(disk)
     cheaper = [replace(instrument, taker_fee_rate=0) for instrument in INSTRUMENTS]
     live(disk, batches=0, instruments=cheaper)
-    recovered = recover(disk, cheaper, STREAM, SEGMENT, "batch", snapshots_kept=5)
-    SnapshotStore(disk, 5).save(recovered.engine, STREAM, 0)
+    recovered = recover(disk, cheaper, INCARNATION, SEGMENT, "batch", snapshots_kept=5)
+    SnapshotStore(disk, 5).save(recovered.engine, INCARNATION, 0)
     live(disk, instruments=cheaper)
     verdict = verify(disk)
     assert verdict.problem == ""
@@ -134,7 +134,7 @@ def test_a_missing_end_is_told_by_the_snapshot_that_knew_it(disk: FakeDisk) -> N
 def _changed_events(record: Record) -> Record:
     """Other events than its commands give, under correct checksums."""
     last = record.last_seq
-    events = encode(EventBatch(STREAM, record.first_seq, last, record.time_ns, []))
+    events = encode(EventBatch(INCARNATION, record.first_seq, last, record.time_ns, []))
     return replace(record, events=events)
 
 
@@ -152,7 +152,7 @@ def test_events_that_the_commands_do_not_give_are_told(
     journal = None
     for header, record in recorded.read(1):
         if journal is None:
-            journal = Journal.open(forged, STREAM, header.configuration, SEGMENT)
+            journal = Journal.open(forged, INCARNATION, header.configuration, SEGMENT)
         journal.append(change(record) if record.first_seq == 301 else record)
     assert "replaying 301..310 gave other events than were recorded" in verify(forged).problem
 
@@ -180,9 +180,9 @@ def test_a_snapshot_that_a_running_matcher_removes_is_passed_over() -> None:
 
 def test_a_snapshot_of_another_state_is_told(disk: FakeDisk) -> None:
     other = FakeDisk()
-    recovered = recover(other, INSTRUMENTS, STREAM, SEGMENT, "batch", 5)
+    recovered = recover(other, INSTRUMENTS, INCARNATION, SEGMENT, "batch", 5)
     recovered.engine.seq = 210
-    name = SnapshotStore(other, 5).save(recovered.engine, STREAM, 0)
+    name = SnapshotStore(other, 5).save(recovered.engine, INCARNATION, 0)
     disk.put(name, other.read(name))
     assert "the snapshot at 210 is not the state" in verify(disk).problem
 
@@ -191,7 +191,7 @@ def test_a_snapshot_that_remembers_other_requests_is_told(disk: FakeDisk) -> Non
     store = SnapshotStore(disk, 5)
     engine = store.load(store.read(store.names()[0]))
     engine.last_request[9] = 5
-    store.save(engine, STREAM, 0)
+    store.save(engine, INCARNATION, 0)
     assert "remembers other requests" in verify(disk).problem
 
 
@@ -202,8 +202,8 @@ def test_a_snapshot_that_is_damaged_or_foreign_is_told(disk: FakeDisk) -> None:
     assert f"{name}: the checksum is wrong" in verify(disk).problem
     store = SnapshotStore(disk, 5)
     disk.put(name, content)
-    store.save(store.load(store.read(name)), STREAM + 1, 0)
-    assert "another stream" in verify(disk).problem
+    store.save(store.load(store.read(name)), INCARNATION + 1, 0)
+    assert "another incarnation" in verify(disk).problem
 
 
 @pytest.fixture
@@ -251,7 +251,7 @@ def test_records_are_printed_with_names(
     assert len(lines[0]["commands"]) == 11
     malformed = lines[0]["commands"][5]
     assert (malformed["type"], malformed["payload"][:4]) == ("malformed", "c120")
-    assert {"type", "gateway", "request", "account"} <= set(lines[0]["commands"][0])
+    assert {"type", "gateway", "request_seq", "account"} <= set(lines[0]["commands"][0])
     assert {event["seq"] for line in lines for event in line["events"]} == set(range(91, 121))
     assert all(event["type"][0].isupper() for line in lines for event in line["events"])
 
