@@ -164,7 +164,7 @@ def _write_once(database: Database, flow: Sequence[EventBatch], size: int) -> tu
         before_ns = time.perf_counter_ns()
         digest.add(batch)
         full = digest.rows >= size or index == len(flow)
-        changes = digest.take() if full else None
+        changes = digest.drain() if full else None
         digest_ns += time.perf_counter_ns() - before_ns
         if changes is not None:
             store.write(changes)

@@ -165,7 +165,7 @@ class MarketFeed:
                 logger().error("malformed_feed_reply", reason=str(error))
                 more = True
             _send_requests(follower, requests)
-        updates = self.group.take_updates()
+        updates = self.group.drain_updates()
         if updates:
             self.on_updates(updates)
             if self._waits.waiting:
@@ -209,7 +209,7 @@ def _take_feed(follower: FeedFollower, feed: "zmq.Socket[bytes]") -> bool:
 
 
 def _send_requests(follower: FeedFollower, requests: "zmq.Socket[bytes]") -> None:
-    for request in follower.take_requests():
+    for request in follower.drain_requests():
         try:
             requests.send(encode(request), _NOBLOCK)
         except zmq.Again:

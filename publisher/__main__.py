@@ -14,7 +14,7 @@ from crossbook.common.process.startup import exit_on_config_error, started
 from crossbook.common.sequence import base_at
 from crossbook.publisher.feed import Feed
 from crossbook.publisher.metrics import PublisherMetrics
-from crossbook.publisher.replica import Replica
+from crossbook.publisher.replica import PublisherReplica
 from crossbook.publisher.request_desk import SnapshotDesk
 from crossbook.publisher.service import PublisherService, Rounds
 
@@ -29,7 +29,7 @@ def main() -> None:
     try:
         settings = started("publisher")
         feed = Feed(settings.own_instruments(), base_at(clock.now_ns()), settings.feed_history)
-        replica = Replica(feed)
+        replica = PublisherReplica(feed)
         desk = SnapshotDesk(replica)
         rounds = Rounds()
         desk.metrics = PublisherMetrics(replica, desk, rounds).text

@@ -81,12 +81,12 @@ class Past:
         self._request_id = 0
         self._notes: list[Note] = []
 
-    def take_notes(self) -> list[Note]:
+    def drain_notes(self) -> list[Note]:
         """What is to be logged since the last call."""
         notes, self._notes = self._notes, []
         return notes
 
-    def wanted(self, now_ns: int) -> list[MarketQuestion]:
+    def next_questions(self, now_ns: int) -> list[MarketQuestion]:
         """Questions to send now; they then count as asked."""
         if self._loads != self._feed.loads:
             self._start(now_ns)
@@ -110,7 +110,7 @@ class Past:
             asking.request_id = 0
             asking.due_ns = now_ns + UNSENT_AGAIN_NS
 
-    def take(self, answer: HistoryAnswer, now_ns: int) -> None:
+    def receive(self, answer: HistoryAnswer, now_ns: int) -> None:
         """An answer of the recorder; one that nobody waits for is dropped."""
         if isinstance(answer, MarketRecord):
             asking = self._asking.get(answer.instrument)

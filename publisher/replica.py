@@ -10,6 +10,7 @@ from typing import Final
 
 from crossbook.common.errors import StreamError
 from crossbook.common.following.event_follower import AskAgain, EventFollower
+from crossbook.common.following.replica import Replica
 from crossbook.common.messages.codec import decode_events
 from crossbook.common.messages.events import EventBatch
 from crossbook.common.messages.matcher_queries import (
@@ -18,7 +19,6 @@ from crossbook.common.messages.matcher_queries import (
     MatcherQuery,
     MatcherReply,
     Resend,
-    ResendRequest,
     ResendTooOld,
 )
 from crossbook.publisher.feed import Feed
@@ -36,7 +36,7 @@ class Lost(Enum):
     STREAM_BROKEN = "stream_broken"
 
 
-class Replica:
+class PublisherReplica(Replica):
     """Feeds a `Feed` with the matcher's events in order.
 
     It starts without books, asks for them, and holds what arrives until they come. A hole in the
@@ -47,51 +47,43 @@ class Replica:
     """
 
     def __init__(self, feed: Feed) -> None:
+        super().__init__(RESEND_AGAIN_NS)
         self.feed = feed
         self.lost: Lost | None = Lost.STARTED
         self.fault = ""
-        self.gaps = 0
         self.losses = {why.value: 0 for why in Lost}
-        self._follower = EventFollower(from_start=True)
-        self._ask = AskAgain(RESEND_AGAIN_NS)
         self._ask_books = AskAgain(BOOKS_AGAIN_NS)
-        self._request_id = 0
         # Answers to requests before this one tell of a state that was lost since.
         self._first_books_id = 1
-
-    @property
-    def held(self) -> int:
-        """Batches that wait for something missing before them."""
-        return self._follower.held
 
     @property
     def incarnation(self) -> int:
         """The incarnation of the matcher that the books belong to, zero before the first ones."""
         return self._follower.incarnation
 
-    def take(self, batch: EventBatch) -> None:
+    def receive(self, batch: EventBatch) -> None:
         """Apply a batch of the event stream, now or once what is missing before it has come."""
         follower = self._follower
-        ready = follower.take(batch)
+        ready = follower.receive(batch)
         if ready:
             self._apply(ready)
         elif follower.other_incarnation and self.lost is None:
             self._lose(Lost.MATCHER_RESTARTED)
 
-    def take_reply(self, reply: MatcherReply) -> None:
+    def receive_reply(self, reply: MatcherReply) -> None:
         """Apply the matcher's answer to a request of ours."""
         if isinstance(reply, Books):
             self._take_books(reply)
         elif isinstance(reply, Resend):
             if self.lost is None and reply.incarnation == self._follower.incarnation:
                 for raw in reply.batches:
-                    self.take(decode_events(raw))
+                    self.receive(decode_events(raw))
         elif isinstance(reply, ResendTooOld):
             waiting = self.lost is None and self._follower.gap() is not None
             if waiting and reply.request_id == self._request_id:
                 self._lose(Lost.RESEND_TOO_OLD)
 
-    def wanted(self, now_ns: int) -> MatcherQuery | None:
+    def next_request(self, now_ns: int) -> MatcherQuery | None:
         """What to ask the matcher for now, if anything; it then counts as asked."""
         if self.lost is not None:
             if self._ask_books.due((), now_ns):
@@ -99,15 +91,12 @@ class Replica:
                 return BooksRequest(self._request_id)
             return None
         gap = self._follower.gap()
-        if gap is None or not self._ask.due(gap[:2], now_ns):
-            return None
-        self._request_id += 1
-        self.gaps += 1
-        return ResendRequest(self._request_id, *gap)
+        request = None if gap is None else self._resend_request(*gap, now_ns)
+        self.gaps += request is not None
+        return request
 
-    def not_asked(self) -> None:
-        """The last `wanted` could not be sent: it may be asked again at once."""
-        self._ask.forget()
+    def not_sent(self) -> None:
+        super().not_sent()
         self._ask_books.forget()
 
     def _take_books(self, books: Books) -> None:

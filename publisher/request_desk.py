@@ -22,7 +22,7 @@ from crossbook.common.messages.feed import (
 )
 from crossbook.common.messages.process_metrics import Metrics, MetricsRequest
 from crossbook.common.types import RejectReason
-from crossbook.publisher.replica import Replica
+from crossbook.publisher.replica import PublisherReplica
 
 REQUEST_BYTES_MAX: Final = 1_024
 """Longest request looked at."""
@@ -40,7 +40,7 @@ class SnapshotDesk:
     `answers` counts what it gave, by kind; `metrics` says what the process has counted.
     """
 
-    def __init__(self, replica: Replica) -> None:
+    def __init__(self, replica: PublisherReplica) -> None:
         self.answers: Counter[str] = Counter()
         self.metrics: Callable[[], str] = str
         self._replica = replica

@@ -22,7 +22,7 @@ from crossbook.common.process.crash_points import reached
 from crossbook.common.process.log import logger
 from crossbook.common.process.sockets import drained, send_frames
 from crossbook.publisher.backfill import Finding, Past
-from crossbook.publisher.replica import Lost, Replica
+from crossbook.publisher.replica import Lost, PublisherReplica
 from crossbook.publisher.request_desk import SnapshotDesk
 
 DRAIN_BATCHES = 256
@@ -64,7 +64,7 @@ class PublisherService:
 
     def __init__(
         self,
-        replica: Replica,
+        replica: PublisherReplica,
         desk: SnapshotDesk,
         events: "zmq.Socket[bytes]",
         queries: "zmq.Socket[bytes]",
@@ -141,7 +141,7 @@ class PublisherService:
                 logger().error("malformed_event_batch", reason=str(error))
                 rounds.malformed += 1
                 continue
-            self._replica.take(batch)
+            self._replica.receive(batch)
             events += len(batch.events)
             rounds.events += len(batch.events)
             if events >= DRAIN_EVENTS:
@@ -157,7 +157,7 @@ class PublisherService:
         for payload in drained(self._queries, 1):
             self._heard_ns = self._clock.monotonic_ns()
             try:
-                self._replica.take_reply(decode_matcher_reply(payload))
+                self._replica.receive_reply(decode_matcher_reply(payload))
             except BAD_BYTES as error:
                 logger().error("malformed_sync_reply", reason=str(error))
 
@@ -165,7 +165,7 @@ class PublisherService:
         """Use one of the recorder's answers; more may follow next round."""
         for payload in drained(self._history, 1):
             try:
-                self._past.take(decode_history_answer(payload), now_ns)
+                self._past.receive(decode_history_answer(payload), now_ns)
             except BAD_BYTES as error:
                 logger().error("malformed_history_answer", reason=str(error))
 
@@ -184,23 +184,23 @@ class PublisherService:
             send_frames(self._public, frames)
 
     def _ask(self, now_ns: int) -> None:
-        wanted = self._replica.wanted(now_ns)
+        wanted = self._replica.next_request(now_ns)
         if wanted is not None:
             try:
                 self._queries.send(encode(wanted), zmq.NOBLOCK)
             except zmq.Again:
-                self._replica.not_asked()
+                self._replica.not_sent()
 
     def _ask_history(self, now_ns: int) -> None:
         """Ask the recorder, where there is one, and tell what became of it."""
-        questions = self._past.wanted(now_ns)
+        questions = self._past.next_questions(now_ns)
         for sent, question in enumerate(questions):
             try:
                 self._history.send(encode(question), zmq.NOBLOCK)
             except zmq.Again:
                 self._past.not_sent(questions[sent:], now_ns)
                 break
-        for note in self._past.take_notes():
+        for note in self._past.drain_notes():
             symbols = ", ".join(note.symbols)
             if note.finding is Finding.LOADED:
                 logger().info("history_loaded", symbols=symbols, seq=self._feed.seq)

@@ -175,7 +175,7 @@ class Statistics:
 
     def _settle(self) -> None:
         """Bring the day up to the candles."""
-        for candle in self._series.take_changed():
+        for candle in self._series.drain_changed():
             self._unsent[candle.interval_s, candle.open_ns] = candle
             if candle.interval_s == _MINUTE_S:
                 self._day.put(candle)

@@ -197,7 +197,7 @@ class Digest:
             self._fill_id,
         )
 
-    def take(self) -> Changes | None:
+    def drain(self) -> Changes | None:
         """What has gathered since this was last called; None when that is nothing at all."""
         before, after = self._before, self._position
         if after is before:
@@ -205,7 +205,7 @@ class Digest:
         candles = [
             (instrument, candle)
             for instrument, series in self._series.items()
-            for candle in series.take_changed()
+            for candle in series.drain_changed()
         ]
         changes = Changes(
             before,

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from crossbook.common.errors import CrossbookError
-from crossbook.common.following.event_follower import AskAgain, EventFollower
+from crossbook.common.following.replica import Replica
 from crossbook.common.messages.codec import decode_events
 from crossbook.common.messages.events import EventBatch
 from crossbook.common.messages.matcher_queries import (
@@ -35,7 +35,7 @@ class RecordBrokenError(CrossbookError):
     """The record cannot be continued; the text says why, and the remedy."""
 
 
-class Replica:
+class RecorderReplica(Replica):
     """The batches to record next, in order and each once, from `position` on.
 
     An empty record adopts the incarnation of the first batch it receives, and begins with the first
@@ -45,29 +45,21 @@ class Replica:
     """
 
     def __init__(self, position: Position) -> None:
+        super().__init__(RESEND_AGAIN_NS)
         self.proven = False
-        self.gaps = 0
-        self._follower = EventFollower(from_start=True)
         self._incarnation = position.incarnation
         self._seq = position.seq
         self._time_ns = position.time_ns
         self._recorded = position.seq > 0
         self._last_is_gone = False
         self._doubtful = False
-        self._ask = AskAgain(RESEND_AGAIN_NS)
-        self._request_id = 0
-
-    @property
-    def held(self) -> int:
-        """Batches that wait for something missing before them."""
-        return self._follower.held
 
     @property
     def seq(self) -> int:
         """The number of the last command handed on."""
         return self._seq
 
-    def take(self, batch: EventBatch) -> Sequence[EventBatch]:
+    def receive(self, batch: EventBatch) -> Sequence[EventBatch]:
         """What is to be recorded now that this batch of the event stream has come."""
         follower = self._follower
         is_heartbeat = batch.last_seq < batch.first_seq
@@ -75,14 +67,14 @@ class Replica:
             # Old news from a full socket, or a matcher that has lost what is recorded.
             self._doubtful = True
             return _NOTHING
-        ready = follower.take(batch)
+        ready = follower.receive(batch)
         if follower.other_incarnation and not self._recorded:
             self._incarnation = follower.other_incarnation
             self.proven = True
             ready = follower.reset(self._incarnation, 0)
         return self._noted(ready)
 
-    def take_reply(self, reply: MatcherReply) -> Sequence[EventBatch]:
+    def receive_reply(self, reply: MatcherReply) -> Sequence[EventBatch]:
         """What is to be recorded now that the matcher has answered."""
         if isinstance(reply, Resend) and reply.incarnation == self._incarnation:
             return self._take_resend(reply)
@@ -90,7 +82,7 @@ class Replica:
             return self._take_too_old(reply)
         return _NOTHING
 
-    def wanted(self, now_ns: int) -> ResendRequest | None:
+    def next_request(self, now_ns: int) -> ResendRequest | None:
         """What to ask the matcher for now, if anything; it then counts as asked."""
         follower = self._follower
         gap = follower.gap() if self.proven else None
@@ -98,16 +90,10 @@ class Replica:
         if not self._incarnation or (gap is None and not in_doubt):
             return None
         from_seq = max(self._seq + self._last_is_gone, 1)
-        if not self._ask.due((self._incarnation, from_seq), now_ns):
-            return None
-        self._request_id += 1
-        self.gaps += gap is not None
         to_seq = from_seq if gap is None else gap[2]
-        return ResendRequest(self._request_id, self._incarnation, from_seq, to_seq)
-
-    def not_asked(self) -> None:
-        """The last `wanted` could not be sent: it may be asked again at once."""
-        self._ask.forget()
+        request = self._resend_request(self._incarnation, from_seq, to_seq, now_ns)
+        self.gaps += request is not None and gap is not None
+        return request
 
     def _take_resend(self, reply: Resend) -> Sequence[EventBatch]:
         ready: list[EventBatch] = []
@@ -119,7 +105,7 @@ class Replica:
                 if not self.proven:
                     ready += self._proved()
             if self.proven:
-                ready += self._noted(self._follower.take(batch))
+                ready += self._noted(self._follower.receive(batch))
         return ready
 
     def _take_too_old(self, reply: ResendTooOld) -> Sequence[EventBatch]:

@@ -29,7 +29,7 @@ from crossbook.common.process.sockets import drained
 from crossbook.recorder.database import reason_of
 from crossbook.recorder.digest import Changes, Digest
 from crossbook.recorder.questions import HistoryDesk, not_yet, read_question
-from crossbook.recorder.replica import REMEDY, RecordBrokenError, Replica
+from crossbook.recorder.replica import REMEDY, RecordBrokenError, RecorderReplica
 from crossbook.recorder.retention import Retention
 from crossbook.recorder.store import Store
 
@@ -104,7 +104,7 @@ class RecorderService:
         self._events = events
         self._queries = queries
         self._clock = clock
-        self._replica: Replica | None = None
+        self._replica: RecorderReplica | None = None
         self._digest: Digest | None = None
         self._knows_instruments = False
         self._ask_again = AskAgain(AGAIN_NS)
@@ -164,7 +164,7 @@ class RecorderService:
         self._store.open()
         position, latest = self._store.load(instrument.id for instrument in self._instruments)
         self._digest = Digest(self._instruments, position, latest)
-        self._replica = Replica(position)
+        self._replica = RecorderReplica(position)
         # The file lacks those that were added while everything ran.
         self._knows_instruments = False
         self._retention.time_ns = position.time_ns
@@ -196,7 +196,7 @@ class RecorderService:
             if isinstance(reply, GatewayState):
                 self._learn(reply.instruments)
                 continue
-            ready = self._replica.take_reply(reply)
+            ready = self._replica.receive_reply(reply)
             self._ask()
             self._record(ready)
 
@@ -210,7 +210,7 @@ class RecorderService:
                 logger().error("malformed_event_batch", reason=str(error))
                 self.written.malformed += 1
                 continue
-            self._record(self._replica.take(batch))
+            self._record(self._replica.receive(batch))
 
     def _learn(self, instruments: Iterable[Instrument]) -> None:
         assert self._digest is not None
@@ -229,14 +229,14 @@ class RecorderService:
     def _ask(self) -> None:
         assert self._replica is not None
         gaps = self._replica.gaps
-        wanted = self._replica.wanted(self._clock.monotonic_ns())
+        wanted = self._replica.next_request(self._clock.monotonic_ns())
         self.written.gaps += self._replica.gaps - gaps
         self.written.held = self._replica.held
         if wanted is not None:
             try:
                 self._queries.send(encode(wanted), zmq.NOBLOCK)
             except zmq.Again:
-                self._replica.not_asked()
+                self._replica.not_sent()
 
     def _record(self, ready: Sequence[EventBatch]) -> None:
         assert self._digest is not None
@@ -247,7 +247,7 @@ class RecorderService:
 
     def _write(self) -> None:
         assert self._digest is not None
-        changes = self._digest.take()
+        changes = self._digest.drain()
         if changes is None:
             return
         if not changes.before.seq:

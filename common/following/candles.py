@@ -22,9 +22,9 @@ class CandleSeries:
     >>> series = CandleSeries((1, 60))
     >>> series.add(500, 3, 1_500, trade_id=1, seq=7, time_ns=61 * SECOND_NS)
     >>> series.add(502, 1, 502, trade_id=2, seq=8, time_ns=62 * SECOND_NS)
-    >>> [(c.interval_s, c.open_ns // SECOND_NS, c.volume_lots) for c in series.take_changed()]
+    >>> [(c.interval_s, c.open_ns // SECOND_NS, c.volume_lots) for c in series.drain_changed()]
     [(1, 61, 3), (1, 62, 1), (60, 60, 4)]
-    >>> series.take_changed()
+    >>> series.drain_changed()
     []
     """
 
@@ -78,7 +78,7 @@ class CandleSeries:
         latest = self._latest
         return [latest[interval_s] for interval_s in self._intervals_s if interval_s in latest]
 
-    def take_changed(self) -> list[Candle]:
+    def drain_changed(self) -> list[Candle]:
         """Every candle that got a trade since this was last called, as it is now: shortest length
         first, then oldest first. The caller bounds them by calling often enough."""
         self._fold()

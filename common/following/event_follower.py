@@ -30,13 +30,13 @@ class EventFollower:
     `incarnation`. Afterwards `restarted` or `gap` tell whether something has to be requested.
 
     >>> follower = EventFollower(from_start=False)
-    >>> [batch.last_seq for batch in follower.take(EventBatch(7, 11, 12, 0, []))]
+    >>> [batch.last_seq for batch in follower.receive(EventBatch(7, 11, 12, 0, []))]
     [12]
-    >>> follower.take(EventBatch(7, 15, 16, 0, []))
+    >>> follower.receive(EventBatch(7, 15, 16, 0, []))
     ()
     >>> follower.gap()
     (7, 13, 14)
-    >>> [batch.last_seq for batch in follower.take(EventBatch(7, 13, 14, 0, []))]
+    >>> [batch.last_seq for batch in follower.receive(EventBatch(7, 13, 14, 0, []))]
     [14, 16]
     """
 
@@ -62,7 +62,7 @@ class EventFollower:
         """Batches that wait for something missing before them."""
         return len(self._held)
 
-    def take(self, batch: EventBatch) -> Sequence[EventBatch]:
+    def receive(self, batch: EventBatch) -> Sequence[EventBatch]:
         """The batches that are now in order, oldest first; `seq` is then the last one's.
 
         Repeated parts are dropped, a batch seen in part is cut to its new part, and batches

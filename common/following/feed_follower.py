@@ -67,7 +67,7 @@ class FeedFollower:
 
     Without `symbols` it follows every instrument the publisher names. The owner calls `on_time`
     first and then now and again, `on_feed` for what the feed brings, `on_reply` for answers; it
-    sends `take_requests` and uses `take_updates`.
+    sends `drain_requests` and uses `drain_updates`.
     """
 
     def __init__(self, symbols: Iterable[str], channels: Iterable[str]) -> None:
@@ -168,12 +168,12 @@ class FeedFollower:
             self._done(line.asking)
             del self._lines[line.topic.encode()]
 
-    def take_requests(self) -> list[FeedRequest]:
+    def drain_requests(self) -> list[FeedRequest]:
         """Requests to send, each once."""
         requests, self._requests = self._requests, []
         return requests
 
-    def take_updates(self) -> list[Update]:
+    def drain_updates(self) -> list[Update]:
         """What was applied since the last call, in order."""
         updates, self._updates = self._updates, []
         return updates

@@ -110,11 +110,11 @@ class FeedGroup:
         if follower.unknown_symbols:
             self._see_unknown(follower)
 
-    def take_updates(self) -> list[Update]:
+    def drain_updates(self) -> list[Update]:
         """What was applied since the last call, in order for each publisher."""
-        updates = self.followers[0].take_updates()
+        updates = self.followers[0].drain_updates()
         for each in self.followers[1:]:
-            updates += each.take_updates()
+            updates += each.drain_updates()
         return updates
 
     def _see_unknown(self, follower: FeedFollower) -> None:

@@ -139,7 +139,7 @@ class MarketData:
                 names = ", ".join(self.group.unknown_symbols)
                 self.group.unknown_symbols.clear()
                 raise MarketDataError(f"the publisher does not know {names} ({self._where})")
-            updates = self.group.take_updates()
+            updates = self.group.drain_updates()
             if updates or time.monotonic() >= deadline:
                 return updates
 
@@ -244,7 +244,7 @@ class MarketData:
 
     def _send_requests(self) -> None:
         for follower, _, requests in self._lines:
-            for request in follower.take_requests():
+            for request in follower.drain_requests():
                 try:
                     requests.send(encode(request), zmq.NOBLOCK)
                 except zmq.Again:

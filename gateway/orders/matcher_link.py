@@ -197,7 +197,7 @@ class MatcherLink:
     def _follow(self, batch: EventBatch) -> None:
         """Report what is in order now; what is missing comes due."""
         follower = self._follower
-        ready = follower.take(batch)
+        ready = follower.receive(batch)
         if ready:
             self._report(ready)
         elif follower.other_incarnation and follower.incarnation:

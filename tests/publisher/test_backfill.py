@@ -75,10 +75,10 @@ class World:
     def ask(self, after_ns: int = 0) -> list[MarketQuestion]:
         """What is asked after a while."""
         self.now_ns += after_ns
-        return self.past.wanted(self.now_ns)
+        return self.past.next_questions(self.now_ns)
 
     def answer(self, question: MarketQuestion) -> None:
-        self.past.take(self.recorder.answer(question), self.now_ns)
+        self.past.receive(self.recorder.answer(question), self.now_ns)
 
     @property
     def known(self) -> bool:
@@ -94,7 +94,7 @@ def test_nothing_is_asked_before_the_books_are_there() -> None:
     world = World()
     assert world.ask() == []
     assert world.ask(2 * ALONE_NS) == []
-    assert world.past.take_notes() == []
+    assert world.past.drain_notes() == []
 
 
 def test_without_any_trade_there_is_nothing_to_ask() -> None:
@@ -113,7 +113,7 @@ def test_the_past_is_asked_as_of_what_was_applied_and_later_trades_count() -> No
     world.trade()
     assert world.feed.publish_statistics(world.now_ns) == []
     world.answer(question)
-    assert world.past.take_notes() == [Note(Finding.LOADED, [SYMBOL])]
+    assert world.past.drain_notes() == [Note(Finding.LOADED, [SYMBOL])]
     world.check()
     assert [name for name, _, _ in world.feed.publish_statistics(world.now_ns + CHANGED_NS)] == [
         b"candle.BTC-USDT|",
@@ -132,7 +132,7 @@ def test_an_answer_ahead_of_the_feed_waits_for_it() -> None:
     ahead.load()
     ahead.trade()
     ahead.trade()
-    world.past.take(ahead.recorder.answer(question), world.now_ns)
+    world.past.receive(ahead.recorder.answer(question), world.now_ns)
     assert not world.known
     world.trade(recorded=False)
     assert world.ask() == []
@@ -151,7 +151,7 @@ def test_an_unanswered_question_is_repeated_as_of_the_same_number() -> None:
     assert world.ask(UNANSWERED_AGAIN_NS - 1) == []
     (again,) = world.ask(1)
     assert again == MarketQuestion(2, BOOKS_SEQ, 1)
-    world.past.take(NotYet(2, BOOKS_SEQ - 1, ""), world.now_ns)
+    world.past.receive(NotYet(2, BOOKS_SEQ - 1, ""), world.now_ns)
     assert world.ask(UNSENT_AGAIN_NS - 1) == []
     (later,) = world.ask(1)
     assert later == MarketQuestion(3, BOOKS_SEQ, 1)
@@ -181,17 +181,17 @@ def test_without_a_recorder_it_begins_alone_and_says_so_once() -> None:
     assert not world.known
     world.past.not_sent(world.ask(1), world.now_ns)
     assert world.known
-    assert world.past.take_notes() == [Note(Finding.ALONE, [SYMBOL])]
+    assert world.past.drain_notes() == [Note(Finding.ALONE, [SYMBOL])]
     _, candles = world.feed.markets[1].statistics.state(1, TIME_NS, (0, 0, 0, 0))
     assert candles == plain_latest(world.trades[4:], NOTIONAL)
     world.past.not_sent(world.ask(2 * ALONE_NS), world.now_ns)
-    assert world.past.take_notes() == []
+    assert world.past.drain_notes() == []
     # The recorder appears.
     world.trade()
     (question,) = world.ask(UNSENT_AGAIN_NS)
     world.trade()
     world.answer(question)
-    assert world.past.take_notes() == [Note(Finding.LOADED, [SYMBOL])]
+    assert world.past.drain_notes() == [Note(Finding.LOADED, [SYMBOL])]
     world.check()
 
 
@@ -201,7 +201,7 @@ def test_the_past_of_another_incarnation_is_not_taken() -> None:
     (question,) = world.ask()
     world.recorder.incarnation = INCARNATION + 1
     world.answer(question)
-    assert world.past.take_notes() == [Note(Finding.OTHER_HISTORY, [SYMBOL])]
+    assert world.past.drain_notes() == [Note(Finding.OTHER_HISTORY, [SYMBOL])]
     assert not world.known
     assert world.ask(UNUSABLE_AGAIN_NS - 1) == []
     (again,) = world.ask(1)
@@ -214,8 +214,8 @@ def test_a_refusal_is_told_and_not_repeated_soon() -> None:
     world = World()
     world.load()
     (question,) = world.ask()
-    world.past.take(HistoryReject(question.request_id, "instrument", "unknown"), world.now_ns)
-    assert world.past.take_notes() == [Note(Finding.REFUSED, [SYMBOL], "unknown")]
+    world.past.receive(HistoryReject(question.request_id, "instrument", "unknown"), world.now_ns)
+    assert world.past.drain_notes() == [Note(Finding.REFUSED, [SYMBOL], "unknown")]
     assert world.ask(UNUSABLE_AGAIN_NS - 1) == []
     assert len(world.ask(1)) == 1
 
@@ -231,15 +231,15 @@ def test_at_most_so_many_answers_are_waited_for_at_once() -> None:
     feed.load(Books(1, INCARNATION, BOOKS_SEQ, TIME_NS, [BookState(n, [], [], 4, 500)
                                                    for n in range(1, count)]))  # fmt: skip
     feed.publish()
-    first = past.wanted(START_NS)
+    first = past.next_questions(START_NS)
     assert [each.instrument for each in first] == list(range(1, ASKED_MAX + 1))
-    assert past.wanted(START_NS) == []
-    past.take(recorder.answer(first[0]), START_NS)
-    past.take(HistoryReject(first[1].request_id, "instrument", "unknown"), START_NS)
-    more = past.wanted(START_NS)
+    assert past.next_questions(START_NS) == []
+    past.receive(recorder.answer(first[0]), START_NS)
+    past.receive(HistoryReject(first[1].request_id, "instrument", "unknown"), START_NS)
+    more = past.next_questions(START_NS)
     assert [each.instrument for each in more] == [ASKED_MAX + 1, ASKED_MAX + 2]
     # Those that are waited for may be asked again, and no other takes their place.
-    again = past.wanted(START_NS + UNANSWERED_AGAIN_NS)
+    again = past.next_questions(START_NS + UNANSWERED_AGAIN_NS)
     assert [each.instrument for each in again] == list(range(3, ASKED_MAX + 3))
 
 
@@ -250,11 +250,11 @@ def test_an_answer_counts_only_for_the_instrument_that_asked() -> None:
     books = [BookState(n, [], [], 4, 500) for n in (1, 2)]
     feed.load(Books(1, INCARNATION, BOOKS_SEQ, TIME_NS, books))
     feed.publish()
-    one, other = past.wanted(START_NS)
-    past.take(HistoryReject(other.request_id, "instrument", "unknown"), START_NS)
-    past.take(HistoryReject(other.request_id + 1, "instrument", "unknown"), START_NS)
-    assert past.take_notes() == [Note(Finding.REFUSED, ["ETH-USDT"], "unknown")]
-    again = past.wanted(START_NS + UNANSWERED_AGAIN_NS)
+    one, other = past.next_questions(START_NS)
+    past.receive(HistoryReject(other.request_id, "instrument", "unknown"), START_NS)
+    past.receive(HistoryReject(other.request_id + 1, "instrument", "unknown"), START_NS)
+    assert past.drain_notes() == [Note(Finding.REFUSED, ["ETH-USDT"], "unknown")]
+    again = past.next_questions(START_NS + UNANSWERED_AGAIN_NS)
     assert [each.instrument for each in again] == [one.instrument]
 
 
@@ -293,9 +293,9 @@ def test_an_answer_to_a_question_from_before_the_loss_is_dropped() -> None:
     assert isinstance(late, MarketRecord)
     world.load(last_trade_id=9, seq=BOOKS_SEQ + 9)
     (anew,) = world.ask()
-    world.past.take(late, world.now_ns)
+    world.past.receive(late, world.now_ns)
     assert not world.known
-    assert world.past.take_notes() == []
+    assert world.past.drain_notes() == []
     assert anew.min_seq == BOOKS_SEQ + 9
 
 

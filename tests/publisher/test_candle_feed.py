@@ -24,7 +24,7 @@ from crossbook.common.messages.history_queries import CANDLE_INTERVALS_S, Candle
 from crossbook.common.messages.matcher_queries import Books
 from crossbook.publisher.backfill import Past
 from crossbook.publisher.feed import Feed
-from crossbook.publisher.replica import Replica
+from crossbook.publisher.replica import PublisherReplica
 from crossbook.publisher.request_desk import SnapshotDesk
 from tests.properties.market import INSTRUMENTS
 from tests.publisher.test_replica import Matcher
@@ -41,7 +41,7 @@ class Publisher:
 
     def __init__(self, base: int) -> None:
         self.feed = Feed(INSTRUMENTS, base, resend_count=1_000)
-        self.replica = Replica(self.feed)
+        self.replica = PublisherReplica(self.feed)
         self.past = Past(self.feed)
         self.desk = SnapshotDesk(self.replica)
 
@@ -85,7 +85,7 @@ class World:
         for payload in batches:
             self._note(decode_events(payload))
             if random.random() >= self.lossy / 3:
-                self.publisher.replica.take(decode_events(payload))
+                self.publisher.replica.receive(decode_events(payload))
         self.round()
         if random.random() < 0.6:
             self.record()
@@ -102,18 +102,18 @@ class World:
     def round(self) -> None:
         """The body of the publisher's loop, and what the follower makes of it."""
         publisher = self.publisher
-        wanted = publisher.replica.wanted(self.now_ns)
+        wanted = publisher.replica.next_request(self.now_ns)
         if wanted is not None:
             reply = encode(self.matcher.sequencer.answer(wanted))
-            publisher.replica.take_reply(decode_matcher_reply(reply))
+            publisher.replica.receive_reply(decode_matcher_reply(reply))
         frames = publisher.feed.publish()
-        questions = publisher.past.wanted(self.now_ns)
+        questions = publisher.past.next_questions(self.now_ns)
         if questions and not self.recorder_is_there:
             publisher.past.not_sent(questions, self.now_ns)
             questions = []
         for question in questions:
             answer = self.recorders[question.instrument].answer(question)
-            publisher.past.take(answer, self.now_ns)
+            publisher.past.receive(answer, self.now_ns)
         frames += publisher.feed.publish_statistics(self.now_ns)
         if self.random.random() < 0.1:
             frames.append(publisher.feed.heartbeat(0))
@@ -128,11 +128,11 @@ class World:
     def follow(self) -> None:
         """Questions of the follower and their answers."""
         self.follower.on_time(self.now_ns)
-        for request in self.follower.take_requests():
+        for request in self.follower.drain_requests():
             if self.random.random() >= self.lossy:
                 reply = encode(self.publisher.desk.answer(encode(request)))
                 self.follower.on_reply(decode_feed_reply(reply))
-        for update in self.follower.take_updates():
+        for update in self.follower.drain_updates():
             if isinstance(update, Trades):
                 self.heard[update.symbol] += update.trades
             elif isinstance(update, Candles):
@@ -145,7 +145,7 @@ class World:
         for _ in range(60):
             self.now_ns += 4 * RETRY_NS
             heartbeat = decode_events(self.matcher.sequencer.heartbeat(self.now_ns))
-            self.publisher.replica.take(heartbeat)
+            self.publisher.replica.receive(heartbeat)
             self.record()
             self.round()
             self.follower.on_feed(b"heartbeat|", 1, self.publisher.feed.heartbeat(0)[2])

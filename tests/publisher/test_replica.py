@@ -27,7 +27,7 @@ from crossbook.matcher.engine.engine import Engine
 from crossbook.matcher.resend_buffer import EventResendBuffer
 from crossbook.matcher.sequencer import Sequencer
 from crossbook.publisher.feed import Feed
-from crossbook.publisher.replica import BOOKS_AGAIN_NS, RESEND_AGAIN_NS, Lost, Replica
+from crossbook.publisher.replica import BOOKS_AGAIN_NS, RESEND_AGAIN_NS, Lost, PublisherReplica
 from crossbook.publisher.request_desk import SnapshotDesk
 from tests.properties.generator import Generator
 from tests.properties.market import INSTRUMENTS
@@ -73,7 +73,7 @@ class Simulation:
         self.now_ns = 0
         self.matcher = Matcher(1, seed, resend_bytes)
         self.feed = Feed(INSTRUMENTS, BASE, resend_count=20)
-        self.replica = Replica(self.feed)
+        self.replica = PublisherReplica(self.feed)
         desk = SnapshotDesk(self.replica)
         self.consumers = [Consumer(i, BASE, desk.answer) for i in INSTRUMENTS]
         self.lossy = [Consumer(i, BASE, desk.answer) for i in INSTRUMENTS]
@@ -117,15 +117,15 @@ class Simulation:
                 payload = queue[index]
                 del queue[index]
                 if queue is self._events:
-                    self.replica.take(decode_events(payload))
+                    self.replica.receive(decode_events(payload))
                 else:
-                    self.replica.take_reply(decode_matcher_reply(payload))
+                    self.replica.receive_reply(decode_matcher_reply(payload))
         if self.replica.lost is not None:
             self.losses.add(self.replica.lost)
-        wanted = self.replica.wanted(self.now_ns)
+        wanted = self.replica.next_request(self.now_ns)
         if wanted is not None:
             if self.random.random() < self.faults:
-                self.replica.not_asked()
+                self.replica.not_sent()
                 return
             request = decode_matcher_query(encode(wanted))
             self._send(self._replies, encode(self.matcher.sequencer.answer(request)))
@@ -251,57 +251,57 @@ def test_the_simulation_reaches_every_kind_of_recovery() -> None:
     assert sum(consumer.ranges for consumer in lossy)
 
 
-def started(seed: int = 1) -> tuple[Replica, Matcher]:
+def started(seed: int = 1) -> tuple[PublisherReplica, Matcher]:
     """A replica that stands at sequence zero of a new matcher."""
-    replica, matcher = Replica(Feed(INSTRUMENTS, BASE, 100)), Matcher(1, seed, 10**7)
-    request = replica.wanted(0)
+    replica, matcher = PublisherReplica(Feed(INSTRUMENTS, BASE, 100)), Matcher(1, seed, 10**7)
+    request = replica.next_request(0)
     assert request == BooksRequest(1)
-    replica.take_reply(matcher.sequencer.answer(request))
+    replica.receive_reply(matcher.sequencer.answer(request))
     return replica, matcher
 
 
-def lost(replica: Replica) -> Lost | None:
+def lost(replica: PublisherReplica) -> Lost | None:
     """`replica.lost`, read anew: to the type checker an attribute does not change by itself."""
     return replica.lost
 
 
 def test_books_are_asked_for_until_they_come() -> None:
-    replica = Replica(Feed(INSTRUMENTS, BASE, 100))
-    assert replica.wanted(0) == BooksRequest(1)
-    assert replica.wanted(BOOKS_AGAIN_NS - 1) is None
-    assert replica.wanted(BOOKS_AGAIN_NS) == BooksRequest(2)
-    replica.not_asked()
-    assert replica.wanted(BOOKS_AGAIN_NS) == BooksRequest(3)
-    replica.take_reply(Books(1, 7, 40, 0, []))
-    assert replica.wanted(9 * BOOKS_AGAIN_NS) is None
+    replica = PublisherReplica(Feed(INSTRUMENTS, BASE, 100))
+    assert replica.next_request(0) == BooksRequest(1)
+    assert replica.next_request(BOOKS_AGAIN_NS - 1) is None
+    assert replica.next_request(BOOKS_AGAIN_NS) == BooksRequest(2)
+    replica.not_sent()
+    assert replica.next_request(BOOKS_AGAIN_NS) == BooksRequest(3)
+    replica.receive_reply(Books(1, 7, 40, 0, []))
+    assert replica.next_request(9 * BOOKS_AGAIN_NS) is None
     assert (lost(replica), replica.incarnation, replica.feed.seq) == (None, 7, 40)
 
 
 def test_a_hole_is_asked_for_once_an_interval() -> None:
     replica, _ = started()
-    replica.take(EventBatch(1, 5, 6, 0, []))
-    assert replica.wanted(0) == ResendRequest(2, 1, 1, 4)
-    assert replica.wanted(RESEND_AGAIN_NS - 1) is None
-    assert replica.wanted(RESEND_AGAIN_NS) == ResendRequest(3, 1, 1, 4)
+    replica.receive(EventBatch(1, 5, 6, 0, []))
+    assert replica.next_request(0) == ResendRequest(2, 1, 1, 4)
+    assert replica.next_request(RESEND_AGAIN_NS - 1) is None
+    assert replica.next_request(RESEND_AGAIN_NS) == ResendRequest(3, 1, 1, 4)
 
 
 def test_broken_events_are_mended_with_the_matchers_books() -> None:
     replica, matcher = started()
     batch = matcher.apply(30, 0)
     assert batch is not None
-    replica.take(decode_events(batch))
+    replica.receive(decode_events(batch))
     seq = matcher.engine.seq
     lie = OrderCanceled(seq + 1, 0, 0, 1, INSTRUMENTS[0].id, 10**9, 1, 5, 5, 0)
-    replica.take(EventBatch(1, seq + 1, seq + 1, 0, [lie]))
+    replica.receive(EventBatch(1, seq + 1, seq + 1, 0, [lie]))
     assert lost(replica) is Lost.STREAM_BROKEN
     assert str(10**9) in replica.fault
     before = replica.feed.seq
-    replica.take(EventBatch(1, seq + 2, seq + 2, 0, []))
+    replica.receive(EventBatch(1, seq + 2, seq + 2, 0, []))
     assert replica.feed.seq == before
     matcher.apply(30, 0)
-    request = replica.wanted(BOOKS_AGAIN_NS)
+    request = replica.next_request(BOOKS_AGAIN_NS)
     assert isinstance(request, BooksRequest)
-    replica.take_reply(matcher.sequencer.answer(request))
+    replica.receive_reply(matcher.sequencer.answer(request))
     assert (lost(replica), replica.feed.seq) == (None, matcher.engine.seq)
 
 
@@ -309,19 +309,19 @@ def test_a_resend_of_an_earlier_incarnation_is_not_taken() -> None:
     replica, matcher = started()
     matcher.apply(3, 0)
     late = matcher.sequencer.answer(ResendRequest(1, 1, 1, 3))
-    replica.take(EventBatch(2, 1, 0, 0, []))
-    assert replica.wanted(BOOKS_AGAIN_NS) == BooksRequest(2)
-    replica.take_reply(Books(2, 2, 0, 0, []))
-    replica.take_reply(late)
+    replica.receive(EventBatch(2, 1, 0, 0, []))
+    assert replica.next_request(BOOKS_AGAIN_NS) == BooksRequest(2)
+    replica.receive_reply(Books(2, 2, 0, 0, []))
+    replica.receive_reply(late)
     assert (lost(replica), replica.incarnation, replica.feed.seq) == (None, 2, 0)
 
 
 def test_books_asked_for_before_the_loss_are_not_taken() -> None:
     replica, _ = started()
-    replica.take(EventBatch(2, 1, 1, 0, []))
+    replica.receive(EventBatch(2, 1, 1, 0, []))
     assert lost(replica) is Lost.MATCHER_RESTARTED
-    replica.take_reply(Books(1, 1, 0, 0, []))
+    replica.receive_reply(Books(1, 1, 0, 0, []))
     assert lost(replica) is Lost.MATCHER_RESTARTED
-    assert replica.wanted(BOOKS_AGAIN_NS) == BooksRequest(2)
-    replica.take_reply(Books(2, 2, 0, 0, []))
+    assert replica.next_request(BOOKS_AGAIN_NS) == BooksRequest(2)
+    replica.receive_reply(Books(2, 2, 0, 0, []))
     assert (lost(replica), replica.incarnation, replica.feed.seq) == (None, 2, 1)

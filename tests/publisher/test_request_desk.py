@@ -19,17 +19,17 @@ from crossbook.common.messages.feed import (
 from crossbook.common.messages.matcher_queries import Books
 from crossbook.common.types import RejectReason
 from crossbook.publisher.feed import Feed
-from crossbook.publisher.replica import Replica
+from crossbook.publisher.replica import PublisherReplica
 from crossbook.publisher.request_desk import RANGE_BYTES_MAX, REQUEST_BYTES_MAX, SnapshotDesk
 
 
 def desk(orders: int = 3, history: int = 50) -> SnapshotDesk:
     """A desk over a book with `orders` bids, each published by itself."""
-    replica = Replica(Feed([example()], 100, history))
-    replica.wanted(0)
-    replica.take_reply(Books(1, 7, 0, 0, []))
+    replica = PublisherReplica(Feed([example()], 100, history))
+    replica.next_request(0)
+    replica.receive_reply(Books(1, 7, 0, 0, []))
     for seq in range(1, orders + 1):
-        replica.take(
+        replica.receive(
             EventBatch(7, seq, seq, 0, [OrderAccepted(seq, 0, 0, 9, 1, 1, 1, 1, 500 + seq, 2)])
         )
         replica.feed.publish()
@@ -80,7 +80,7 @@ def test_instruments_are_listed() -> None:
 
 
 def test_before_the_matchers_first_answer_there_is_no_snapshot() -> None:
-    waiting = SnapshotDesk(Replica(Feed([example()], 100, 50)))
+    waiting = SnapshotDesk(PublisherReplica(Feed([example()], 100, 50)))
     reply = waiting.answer(encode(SnapshotRequest(4, "BTC-USDT")))
     assert isinstance(reply, FeedReject)
     assert (reply.request_id, reply.reason) == (4, RejectReason.BUSY)

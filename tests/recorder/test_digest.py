@@ -35,9 +35,9 @@ def changes(*batches: list[Event]) -> Changes:
     digest = Digest([example()], START, {})
     for seq, events in enumerate(batches, 11):
         digest.add(EventBatch(7, seq, seq, seq * 10, events))
-    found = digest.take()
+    found = digest.drain()
     assert found is not None
-    assert digest.take() is None
+    assert digest.drain() is None
     return found
 
 
@@ -72,9 +72,9 @@ def test_an_expiry_keeps_its_reason() -> None:
 def test_the_position_moves_with_every_command_and_not_with_heartbeats() -> None:
     digest = Digest([example()], START, {})
     digest.add(EventBatch(7, 11, 10, 999, []))
-    assert digest.take() is None
+    assert digest.drain() is None
     digest.add(EventBatch(7, 11, 15, 150, []))
-    found = digest.take()
+    found = digest.drain()
     assert found is not None
     assert (found.before, found.after) == (START, Position(7, 15, 150, 1, 4))
 
@@ -82,7 +82,7 @@ def test_the_position_moves_with_every_command_and_not_with_heartbeats() -> None
 def test_the_first_command_recorded_is_remembered() -> None:
     digest = Digest([example()], Position(), {})
     digest.add(EventBatch(7, 31, 35, 150, []))
-    found = digest.take()
+    found = digest.drain()
     assert found is not None
     assert found.after.first_seq == 31
 

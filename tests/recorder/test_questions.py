@@ -50,7 +50,7 @@ class Past:
             batch = matcher.apply(chance.randint(1, 12))
             if batch is not None:
                 digest.add(batch)
-        changes = digest.take()
+        changes = digest.drain()
         assert changes is not None
         Store(engine).write(changes)
         self.seq = matcher.seq

@@ -16,7 +16,7 @@ from crossbook.common.messages.codec import decode_matcher_reply, encode
 from crossbook.common.messages.events import EventBatch
 from crossbook.recorder import store as store_module
 from crossbook.recorder.digest import Digest
-from crossbook.recorder.replica import RESEND_AGAIN_NS, Replica
+from crossbook.recorder.replica import RESEND_AGAIN_NS, RecorderReplica
 from crossbook.recorder.store import Store
 from tests.properties.market import INSTRUMENTS
 from tests.recorder.matcher import Matcher
@@ -46,28 +46,28 @@ class Recorder:
         self._store.open()
         position, latest = self._store.load(instrument.id for instrument in INSTRUMENTS)
         self._digest = Digest(INSTRUMENTS, position, latest)
-        self._replica = Replica(position)
+        self._replica = RecorderReplica(position)
         self.lives += 1
 
     def hear(self, batch: EventBatch) -> None:
         """A batch arrives."""
-        for ready in self._replica.take(batch):
+        for ready in self._replica.receive(batch):
             self._digest.add(ready)
 
     def ask(self) -> bool:
         """Ask for what is missing and take the answer; whether there was anything to ask."""
         self._matcher.now_ns += RESEND_AGAIN_NS
-        wanted = self._replica.wanted(self._matcher.now_ns)
+        wanted = self._replica.next_request(self._matcher.now_ns)
         if wanted is None:
             return False
         answer = decode_matcher_reply(encode(self._matcher.answer(wanted)))
-        for ready in self._replica.take_reply(answer):
+        for ready in self._replica.receive_reply(answer):
             self._digest.add(ready)
         return True
 
     def write(self) -> None:
         """One transaction; a process killed inside it starts again."""
-        changes = self._digest.take()
+        changes = self._digest.drain()
         if changes is None:
             return
         kill = self._chance.random() < 0.2

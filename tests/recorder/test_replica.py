@@ -9,7 +9,7 @@ from crossbook.common.messages.codec import encode
 from crossbook.common.messages.events import EventBatch
 from crossbook.common.messages.matcher_queries import Resend, ResendRequest, ResendTooOld
 from crossbook.recorder.digest import Position
-from crossbook.recorder.replica import RESEND_AGAIN_NS, RecordBrokenError, Replica
+from crossbook.recorder.replica import RESEND_AGAIN_NS, RecordBrokenError, RecorderReplica
 
 INCARNATION, OTHER = 7, 8
 
@@ -37,15 +37,15 @@ def too_old(
     return ResendTooOld(request.request_id, incarnation, first, last)
 
 
-def recorded(seq: int = 20) -> Replica:
+def recorded(seq: int = 20) -> RecorderReplica:
     """A replica that starts from a record up to `seq`."""
-    return Replica(Position(INCARNATION, seq, seq * 10, 1))
+    return RecorderReplica(Position(INCARNATION, seq, seq * 10, 1))
 
 
-def proven(seq: int = 20) -> Replica:
+def proven(seq: int = 20) -> RecorderReplica:
     """One whose matcher has shown that it has the same history."""
     replica = recorded(seq)
-    assert not replica.take_reply(resend(replica.wanted(0), batch(seq - 4, seq)))
+    assert not replica.receive_reply(resend(replica.next_request(0), batch(seq - 4, seq)))
     assert replica.proven
     return replica
 
@@ -56,79 +56,79 @@ def numbers(ready: object) -> list[int]:
 
 
 def test_an_empty_record_adopts_the_incarnation_it_hears_from_its_first_command() -> None:
-    replica = Replica(Position())
-    assert replica.wanted(0) is None
-    assert not numbers(replica.take(batch(11, 12)))
-    asked = replica.wanted(0)
+    replica = RecorderReplica(Position())
+    assert replica.next_request(0) is None
+    assert not numbers(replica.receive(batch(11, 12)))
+    asked = replica.next_request(0)
     assert asked == ResendRequest(1, INCARNATION, 1, 10)
-    assert numbers(replica.take_reply(resend(asked, batch(1, 6), batch(7, 10)))) == [6, 10, 12]
-    assert replica.wanted(RESEND_AGAIN_NS) is None
+    assert numbers(replica.receive_reply(resend(asked, batch(1, 6), batch(7, 10)))) == [6, 10, 12]
+    assert replica.next_request(RESEND_AGAIN_NS) is None
 
 
 def test_an_empty_record_of_a_matcher_without_commands_adopts_whatever_comes() -> None:
-    replica = Replica(Position())
-    replica.take(heartbeat(0))
-    replica.take(heartbeat(0, OTHER))
-    assert numbers(replica.take(batch(1, 3, OTHER))) == [3]
+    replica = RecorderReplica(Position())
+    replica.receive(heartbeat(0))
+    replica.receive(heartbeat(0, OTHER))
+    assert numbers(replica.receive(batch(1, 3, OTHER))) == [3]
 
 
 def test_an_empty_record_begins_where_the_journal_does() -> None:
-    replica = Replica(Position())
-    replica.take(heartbeat(50))
-    assert not numbers(replica.take_reply(too_old(replica.wanted(0), 31, 50)))
-    asked = replica.wanted(RESEND_AGAIN_NS)
+    replica = RecorderReplica(Position())
+    replica.receive(heartbeat(50))
+    assert not numbers(replica.receive_reply(too_old(replica.next_request(0), 31, 50)))
+    asked = replica.next_request(RESEND_AGAIN_NS)
     assert asked == ResendRequest(2, INCARNATION, 31, 50)
-    assert numbers(replica.take_reply(resend(asked, batch(31, 50)))) == [50]
+    assert numbers(replica.receive_reply(resend(asked, batch(31, 50)))) == [50]
 
 
 def test_a_record_goes_on_once_its_last_batch_has_been_compared() -> None:
     replica = recorded()
-    assert not replica.take(batch(21, 22))
-    asked = replica.wanted(0)
+    assert not replica.receive(batch(21, 22))
+    asked = replica.next_request(0)
     assert asked == ResendRequest(1, INCARNATION, 20, 20)
-    assert replica.wanted(RESEND_AGAIN_NS - 1) is None
-    assert numbers(replica.take_reply(resend(asked, batch(16, 20)))) == [22]
-    assert numbers(replica.take(batch(23, 23))) == [23]
+    assert replica.next_request(RESEND_AGAIN_NS - 1) is None
+    assert numbers(replica.receive_reply(resend(asked, batch(16, 20)))) == [22]
+    assert numbers(replica.receive(batch(23, 23))) == [23]
 
 
 def test_a_hole_is_asked_for_from_the_last_number_recorded() -> None:
     replica = proven()
-    assert not replica.take(batch(25, 26))
-    asked = replica.wanted(RESEND_AGAIN_NS)
+    assert not replica.receive(batch(25, 26))
+    asked = replica.next_request(RESEND_AGAIN_NS)
     assert asked == ResendRequest(2, INCARNATION, 20, 24)
     answer = resend(asked, batch(16, 20), batch(21, 24))
-    assert numbers(replica.take_reply(answer)) == [24, 26]
-    assert not numbers(replica.take_reply(answer)), "an answer that comes twice"
+    assert numbers(replica.receive_reply(answer)) == [24, 26]
+    assert not numbers(replica.receive_reply(answer)), "an answer that comes twice"
 
 
 def test_a_heartbeat_tells_of_what_was_lost_at_the_end() -> None:
     replica = proven()
-    replica.take(heartbeat(23))
-    assert replica.wanted(RESEND_AGAIN_NS) == ResendRequest(2, INCARNATION, 20, 23)
+    replica.receive(heartbeat(23))
+    assert replica.next_request(RESEND_AGAIN_NS) == ResendRequest(2, INCARNATION, 20, 23)
 
 
 def test_what_could_not_be_sent_is_asked_again_at_once() -> None:
     replica = recorded()
-    assert replica.wanted(0) is not None
-    replica.not_asked()
-    assert replica.wanted(1) is not None
+    assert replica.next_request(0) is not None
+    replica.not_sent()
+    assert replica.next_request(1) is not None
 
 
 def test_a_record_whose_last_batch_is_pruned_goes_on_with_the_next() -> None:
     replica = recorded()
-    replica.take(batch(21, 21))
-    assert numbers(replica.take_reply(too_old(replica.wanted(0), 21, 21))) == [21]
-    replica.take(batch(25, 25))
-    assert replica.wanted(RESEND_AGAIN_NS) == ResendRequest(2, INCARNATION, 21, 24)
+    replica.receive(batch(21, 21))
+    assert numbers(replica.receive_reply(too_old(replica.next_request(0), 21, 21))) == [21]
+    replica.receive(batch(25, 25))
+    assert replica.next_request(RESEND_AGAIN_NS) == ResendRequest(2, INCARNATION, 21, 24)
 
 
 def test_an_old_heartbeat_is_asked_about_and_forgiven() -> None:
     replica = proven()
-    replica.take(heartbeat(12))
-    asked = replica.wanted(RESEND_AGAIN_NS)
+    replica.receive(heartbeat(12))
+    asked = replica.next_request(RESEND_AGAIN_NS)
     assert asked == ResendRequest(2, INCARNATION, 20, 20)
-    replica.take_reply(resend(asked, batch(16, 20)))
-    assert replica.wanted(3 * RESEND_AGAIN_NS) is None
+    replica.receive_reply(resend(asked, batch(16, 20)))
+    assert replica.next_request(3 * RESEND_AGAIN_NS) is None
 
 
 @pytest.mark.parametrize("make", [recorded, proven])
@@ -142,30 +142,36 @@ def test_an_old_heartbeat_is_asked_about_and_forgiven() -> None:
     ],
 )
 def test_another_history_is_refused_with_the_remedy(
-    make: Callable[[], Replica], first: int, last: int, incarnation: int, why: str
+    make: Callable[[], RecorderReplica], first: int, last: int, incarnation: int, why: str
 ) -> None:
     replica = make()
-    replica.take(heartbeat(last, incarnation))
+    replica.receive(heartbeat(last, incarnation))
     with pytest.raises(RecordBrokenError, match=f"{why}.*--rebuild"):
-        replica.take_reply(too_old(replica.wanted(RESEND_AGAIN_NS), first, last, incarnation))
+        replica.receive_reply(
+            too_old(replica.next_request(RESEND_AGAIN_NS), first, last, incarnation)
+        )
 
 
 @pytest.mark.parametrize("make", [recorded, proven])
-def test_a_journal_that_lost_its_end_and_grew_again_is_refused(make: Callable[[], Replica]) -> None:
+def test_a_journal_that_lost_its_end_and_grew_again_is_refused(
+    make: Callable[[], RecorderReplica],
+) -> None:
     replica = make()
-    replica.take(batch(25, 26))
-    answer = resend(replica.wanted(RESEND_AGAIN_NS), batch(16, 20, time_ns=999), batch(21, 24))
+    replica.receive(batch(25, 26))
+    answer = resend(
+        replica.next_request(RESEND_AGAIN_NS), batch(16, 20, time_ns=999), batch(21, 24)
+    )
     with pytest.raises(RecordBrokenError, match="grew again"):
-        replica.take_reply(answer)
+        replica.receive_reply(answer)
 
 
 def test_late_answers_change_nothing() -> None:
     replica = proven()
-    first = replica.wanted(0)
-    replica.take(batch(25, 26))
-    assert replica.wanted(RESEND_AGAIN_NS) is not None
-    assert not replica.take_reply(ResendTooOld(1, OTHER, 1, 1))
-    assert not replica.take_reply(Resend(1, OTHER, [Raw(encode(batch(21, 24, OTHER)))]))
+    first = replica.next_request(0)
+    replica.receive(batch(25, 26))
+    assert replica.next_request(RESEND_AGAIN_NS) is not None
+    assert not replica.receive_reply(ResendTooOld(1, OTHER, 1, 1))
+    assert not replica.receive_reply(Resend(1, OTHER, [Raw(encode(batch(21, 24, OTHER)))]))
     assert first is None
 
 
@@ -175,13 +181,13 @@ def test_only_an_earlier_number_of_the_same_incarnation_casts_doubt(
     incarnation: int, seq: int
 ) -> None:
     replica = proven()
-    replica.take(heartbeat(seq, incarnation))
-    asked = replica.wanted(RESEND_AGAIN_NS)
+    replica.receive(heartbeat(seq, incarnation))
+    asked = replica.next_request(RESEND_AGAIN_NS)
     is_missing = incarnation == INCARNATION and seq == 21
     is_doubtful = incarnation == INCARNATION and seq == 19
     assert (asked is not None) == (is_missing or is_doubtful or incarnation != INCARNATION)
     if is_doubtful:
-        assert numbers(replica.take(batch(21, 21))) == [21], "what comes next is still taken"
+        assert numbers(replica.receive(batch(21, 21))) == [21], "what comes next is still taken"
 
 
 @pytest.mark.parametrize("incarnation", [INCARNATION - 1, INCARNATION + 1])
@@ -189,21 +195,21 @@ def test_batches_of_another_incarnation_under_the_same_numbers_are_not_taken(
     incarnation: int,
 ) -> None:
     replica = recorded()
-    asked = replica.wanted(0)
+    asked = replica.next_request(0)
     assert asked is not None
     others = [Raw(encode(batch(16, 20, incarnation))), Raw(encode(batch(21, 21, incarnation)))]
-    assert not replica.take_reply(Resend(asked.request_id, incarnation, others))
+    assert not replica.receive_reply(Resend(asked.request_id, incarnation, others))
     assert not replica.proven
 
 
 @pytest.mark.parametrize("number", [-1, 1])
 def test_the_end_told_in_answer_to_another_question_is_not_believed(number: int) -> None:
     replica = recorded()
-    asked = replica.wanted(0)
+    asked = replica.next_request(0)
     assert asked is not None
-    replica.take_reply(ResendTooOld(asked.request_id + number, INCARNATION, 1, 5))
+    replica.receive_reply(ResendTooOld(asked.request_id + number, INCARNATION, 1, 5))
     with pytest.raises(RecordBrokenError, match="only to 5"):
-        replica.take_reply(too_old(asked, 1, 5))
+        replica.receive_reply(too_old(asked, 1, 5))
 
 
 @pytest.mark.parametrize(("first", "last"), [(16, 20), (20, 20), (20, 24)])
@@ -212,14 +218,16 @@ def test_the_batch_that_holds_the_last_number_proves_wherever_it_holds_it(
 ) -> None:
     replica = recorded()
     found = batch(first, last, time_ns=200)
-    assert numbers(replica.take_reply(resend(replica.wanted(0), found))) == [24][: last > 20]
+    assert (
+        numbers(replica.receive_reply(resend(replica.next_request(0), found))) == [24][: last > 20]
+    )
     assert replica.proven
 
 
 @pytest.mark.parametrize(("first", "last"), [(15, 19), (21, 25)])
 def test_a_batch_beside_the_last_number_proves_nothing(first: int, last: int) -> None:
     replica = recorded()
-    replica.take_reply(resend(replica.wanted(0), batch(first, last)))
+    replica.receive_reply(resend(replica.next_request(0), batch(first, last)))
     assert not replica.proven
 
 
@@ -228,12 +236,12 @@ def test_a_matcher_that_came_just_as_far_is_not_one_that_lost_its_end(
     last: int, broken: bool
 ) -> None:
     replica = recorded()
-    answer = too_old(replica.wanted(0), 1, last)
+    answer = too_old(replica.next_request(0), 1, last)
     if broken:
         with pytest.raises(RecordBrokenError, match="lost its end"):
-            replica.take_reply(answer)
+            replica.receive_reply(answer)
     else:
-        assert not replica.take_reply(answer)
+        assert not replica.receive_reply(answer)
 
 
 @pytest.mark.parametrize(("first", "proves"), [(19, False), (20, False), (21, True)])
@@ -241,13 +249,13 @@ def test_a_record_is_proven_by_an_end_that_was_pruned_and_by_no_other(
     first: int, proves: bool
 ) -> None:
     replica = recorded()
-    replica.take_reply(too_old(replica.wanted(0), first, 30))
+    replica.receive_reply(too_old(replica.next_request(0), first, 30))
     assert replica.proven is proves
 
 
 def test_a_batch_of_one_command_moves_the_position() -> None:
     replica = proven()
-    replica.take(batch(21, 21))
+    replica.receive(batch(21, 21))
     assert replica.seq == 21
-    replica.take(heartbeat(21))
+    replica.receive(heartbeat(21))
     assert replica.seq == 21

@@ -12,7 +12,7 @@ from crossbook.common.messages.codec import (
 from crossbook.common.sequence import base_at
 from crossbook.publisher.backfill import Past
 from crossbook.publisher.feed import Feed
-from crossbook.publisher.replica import Replica
+from crossbook.publisher.replica import PublisherReplica
 from crossbook.publisher.request_desk import SnapshotDesk
 from tests.simulation.conditions import INSTRUMENTS, Conditions
 from tests.simulation.matcher_process import MatcherProcess
@@ -29,7 +29,7 @@ FEED_DRAIN_MAX: Final = 2_000
 class PublisherProcess(Process):
     """One publisher."""
 
-    replica: Replica
+    replica: PublisherReplica
     past: Past
     desk: SnapshotDesk
 
@@ -48,7 +48,7 @@ class PublisherProcess(Process):
     def boot(self) -> bool:
         """Everything a publisher knew is gone."""
         feed = Feed(INSTRUMENTS, base_at(self.clock.now_ns()), self._conditions.feed_history)
-        self.replica = Replica(feed)
+        self.replica = PublisherReplica(feed)
         self.past = Past(feed)
         self.desk = SnapshotDesk(self.replica)
         self._heartbeat_at = self._heard_ns = self.world.now_ns
@@ -59,10 +59,10 @@ class PublisherProcess(Process):
         replica = self.replica
         payloads = self._events.take(DRAIN_BATCHES)
         for payload in payloads:
-            replica.take(decode_events(payload))
+            replica.receive(decode_events(payload))
         replies = self._queries.take(1)
         for reply in replies:
-            replica.take_reply(decode_matcher_reply(reply))
+            replica.receive_reply(decode_matcher_reply(reply))
         if payloads or replies:
             self._heard_ns = self.world.now_ns
             self.point()
@@ -70,13 +70,13 @@ class PublisherProcess(Process):
                 self.public.publish(frames)
                 self.point()
         now_ns = self.world.now_ns
-        wanted = replica.wanted(now_ns)
+        wanted = replica.next_request(now_ns)
         if wanted is not None:
             self.world.trace(self.name, f"asks {wanted}")
             if not self._queries.send(encode(wanted)):
-                replica.not_asked()
+                replica.not_sent()
         # There is no recorder here: what is not known begins after a while.
-        self.past.not_sent(self.past.wanted(now_ns), now_ns)
+        self.past.not_sent(self.past.next_questions(now_ns), now_ns)
         for frames in replica.feed.publish_statistics(now_ns):
             self.public.publish(frames)
             self.point()
@@ -127,11 +127,11 @@ class ConsumerProcess(Process):
         for topic, seq, payload in self._feed.take(FEED_DRAIN_MAX):
             busy = True
             follower.on_feed(topic, int.from_bytes(seq, "big"), payload)
-        for request in follower.take_requests():
+        for request in follower.drain_requests():
             self.world.trace(self.name, f"asks {request}")
             if not self._requests.send(encode(request)):
                 break
-        follower.take_updates()
+        follower.drain_updates()
         for book in follower._books.values():
             for line in book.lines:
                 require(len(line.held) <= HELD_MAX, f"{self.name}: held messages pile up")

@@ -68,7 +68,7 @@ def gaps_in_commands_are_applied(patch: Patch) -> None:
 
 def follower_ignores_a_gap(patch: Patch) -> None:
     """A replica goes on behind a hole in the event stream."""
-    take = EventFollower.take
+    receive = EventFollower.receive
 
     def careless(self: EventFollower, batch: EventBatch) -> Sequence[EventBatch]:
         if (
@@ -77,9 +77,9 @@ def follower_ignores_a_gap(patch: Patch) -> None:
             and batch.events
         ):
             self.seq = batch.first_seq - 1
-        return take(self, batch)
+        return receive(self, batch)
 
-    patch.setattr(EventFollower, "take", careless)
+    patch.setattr(EventFollower, "receive", careless)
 
 
 def recovery_drops_the_last_record(patch: Patch) -> None:
@@ -121,14 +121,14 @@ def unsynced_bytes_are_not_written_again(patch: Patch) -> None:
 def events_are_reported_twice(patch: Patch) -> None:
     """A part of a batch that was heard before is reported again."""
     patch.setattr("crossbook.common.following.event_follower._after", lambda batch, seq: batch)
-    take = EventFollower.take
+    receive = EventFollower.receive
 
     def generous(self: EventFollower, batch: EventBatch) -> Sequence[EventBatch]:
         if batch.last_seq == self.seq and batch.incarnation == self.incarnation and batch.events:
             return (batch,)
-        return take(self, batch)
+        return receive(self, batch)
 
-    patch.setattr(EventFollower, "take", generous)
+    patch.setattr(EventFollower, "receive", generous)
 
 
 def catch_up_stops_short(patch: Patch) -> None:

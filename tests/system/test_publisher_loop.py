@@ -11,7 +11,7 @@ from crossbook.common.messages.events import EventBatch
 from crossbook.common.messages.feed import HEARTBEAT_TOPIC, Heartbeat
 from crossbook.common.process.clock import FakeClock
 from crossbook.publisher.feed import Feed
-from crossbook.publisher.replica import Replica
+from crossbook.publisher.replica import PublisherReplica
 from crossbook.publisher.request_desk import SnapshotDesk
 from crossbook.publisher.service import PublisherService, Rounds
 from tests.system.loop import MS, FakeSocket, Script
@@ -43,7 +43,7 @@ def heartbeats(
         "crossbook.publisher.service.send_frames",
         lambda socket, frames: socket.send_multipart(list(frames)),
     )
-    replica = Replica(Feed([example()], base=100, resend_count=50))
+    replica = PublisherReplica(Feed([example()], base=100, resend_count=50))
     parts: list[Any] = [events, queries, history, public, requests, NoSubscribers()]
     service = PublisherService(
         replica, SnapshotDesk(replica), parts[0], parts[1], parts[2], parts[3], parts[4], parts[5],

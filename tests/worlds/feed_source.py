@@ -105,7 +105,7 @@ class FeedSource:
             trade = Trade(self.seq, self.trade_id, 5, 1, 1, 1, 2, self.seq * SECOND_NS // 9)
             frames.append(self._send("trade", Trades(SYMBOL, [trade])))
             self.series.add(5, 1, 5, trade.trade_id, trade.seq, trade.time_ns)
-            candles = Candles(SYMBOL, self.seq, self.series.take_changed(), 0)
+            candles = Candles(SYMBOL, self.seq, self.series.drain_changed(), 0)
             frames.append(self._send("candle", candles))
             self.ticker = Ticker(SYMBOL, self.seq, *[self.trade_id] * 16)
             frames.append(self._send("ticker", self.ticker))

@@ -110,11 +110,11 @@ class StreamWorld:
 
     def pump(self) -> None:
         """Answer the follower's requests and hand on what it applied."""
-        while requests := self.follower.take_requests():
+        while requests := self.follower.drain_requests():
             for request in requests:
                 self.follower.on_reply(self.source.answer(request))
         self.streams.describe(self.follower.instruments)
-        updates = self.follower.take_updates()
+        updates = self.follower.drain_updates()
         book = self.follower.book(SYMBOL)
         self.books[book.seq] = (
             self._rows(book.bids()),

@@ -48,8 +48,8 @@ def test_what_changed_adds_up_to_the_candles_of_all_trades(seed: int) -> None:
     for trade in trades:
         series.add(*trade)
         if chance.random() < 0.1:
-            found |= {(c.interval_s, c.open_ns): c for c in series.take_changed()}
-    found |= {(c.interval_s, c.open_ns): c for c in series.take_changed()}
+            found |= {(c.interval_s, c.open_ns): c for c in series.drain_changed()}
+    found |= {(c.interval_s, c.open_ns): c for c in series.drain_changed()}
     assert found == naive(trades)
 
 
@@ -63,7 +63,7 @@ def test_a_loaded_series_goes_on_and_ignores_what_it_contains() -> None:
         first.add(*trade)
     second.load(first.latest())
     assert second.latest() == first.latest()
-    assert not second.take_changed()
+    assert not second.drain_changed()
     for trade in trades[200:]:
         second.add(*trade)
     assert second.latest() == whole.latest()
@@ -75,9 +75,9 @@ def test_loading_forgets_what_was_there() -> None:
         series.add(*trade)
     series.load([])
     assert not series.latest()
-    assert not series.take_changed()
+    assert not series.drain_changed()
     series.add(5, 1, 50, 1, 1, SECOND_NS)
-    assert [candle.trades for candle in series.take_changed()] == [1] * len(CANDLE_INTERVALS_S)
+    assert [candle.trades for candle in series.drain_changed()] == [1] * len(CANDLE_INTERVALS_S)
 
 
 @pytest.mark.parametrize("total", [2**63 - 1, 2**63, 2**64 - 1, 2**64, 10**30])
@@ -107,4 +107,4 @@ def test_a_trade_counts_once_however_often_it_comes(again: int) -> None:
     loaded = CandleSeries()
     loaded.load(wanted)
     loaded.add(*trades[-1])
-    assert (loaded.latest(), loaded.take_changed()) == (wanted, [])
+    assert (loaded.latest(), loaded.drain_changed()) == (wanted, [])

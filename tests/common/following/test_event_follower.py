@@ -32,89 +32,89 @@ def at(seq: int, incarnation: int = 7, held_max: int = 100) -> EventFollower:
 def test_the_next_batch_is_handed_on_as_it_is() -> None:
     follower = at(4)
     following = batch(5, 6)
-    assert list(follower.take(following)) == [following]
+    assert list(follower.receive(following)) == [following]
     assert (follower.seq, follower.gap(), follower.restarted) == (6, None, False)
 
 
 def test_a_repeated_batch_is_dropped() -> None:
     follower = at(4)
-    follower.take(batch(5, 6))
-    assert not follower.take(batch(5, 6))
-    assert not follower.take(batch(5, 5))
+    follower.receive(batch(5, 6))
+    assert not follower.receive(batch(5, 6))
+    assert not follower.receive(batch(5, 5))
     assert (follower.seq, follower.gap()) == (6, None)
 
 
 def test_a_batch_that_waited_and_was_covered_meanwhile_is_dropped() -> None:
     follower = at(0)
     for waiting in (batch(3, 4), batch(2, 4), batch(4, 4), batch(3, 5)):
-        assert not follower.take(waiting)
-    ready = follower.take(batch(1, 1))
+        assert not follower.receive(waiting)
+    ready = follower.receive(batch(1, 1))
     assert [(each.first_seq, each.last_seq) for each in ready] == [(1, 1), (2, 4), (5, 5)]
     assert follower.held == 0
 
 
 def test_a_batch_seen_in_part_is_cut_to_what_is_new() -> None:
     follower = at(5)
-    (cut,) = follower.take(batch(4, 7))
+    (cut,) = follower.receive(batch(4, 7))
     assert (cut.first_seq, cut.last_seq, seqs([cut])) == (6, 7, [6, 7])
     assert follower.seq == 7
 
 
 def test_batches_behind_a_hole_wait_for_it_and_come_in_order() -> None:
     follower = at(0)
-    assert not follower.take(batch(6, 7))
-    assert not follower.take(batch(3, 4))
+    assert not follower.receive(batch(6, 7))
+    assert not follower.receive(batch(3, 4))
     assert follower.gap() == (7, 1, 2)
-    assert seqs(follower.take(batch(1, 2))) == [1, 2, 3, 4]
+    assert seqs(follower.receive(batch(1, 2))) == [1, 2, 3, 4]
     assert follower.gap() == (7, 5, 5)
-    assert seqs(follower.take(batch(5, 5))) == [5, 6, 7]
+    assert seqs(follower.receive(batch(5, 5))) == [5, 6, 7]
     assert follower.gap() is None
 
 
 def test_overlapping_held_batches_come_out_once() -> None:
     follower = at(0)
     for held in (batch(2, 6), batch(2, 3), batch(4, 9), batch(5, 5)):
-        assert not follower.take(held)
-    assert seqs(follower.take(batch(1, 1))) == list(range(1, 10))
+        assert not follower.receive(held)
+    assert seqs(follower.receive(batch(1, 1))) == list(range(1, 10))
 
 
 def test_a_heartbeat_shows_a_lost_tail() -> None:
     follower = at(3)
-    follower.take(heartbeat(3))
+    follower.receive(heartbeat(3))
     assert follower.gap() is None
-    assert not follower.take(heartbeat(5))
+    assert not follower.receive(heartbeat(5))
     assert follower.gap() == (7, 4, 5)
-    assert seqs(follower.take(batch(4, 5))) == [4, 5]
+    assert seqs(follower.receive(batch(4, 5))) == [4, 5]
     assert follower.gap() is None
 
 
 def test_held_batches_are_bounded_and_what_is_dropped_shows_as_a_hole_again() -> None:
     follower = at(0, held_max=3)
     for first in (2, 3, 4, 5):
-        follower.take(batch(first, first))
-    assert seqs(follower.take(batch(1, 1))) == [1, 2, 3]
+        follower.receive(batch(first, first))
+    assert seqs(follower.receive(batch(1, 1))) == [1, 2, 3]
     assert follower.gap() == (7, 4, 5)
 
 
 def test_joining_now_takes_the_first_batch_as_it_comes() -> None:
     follower = EventFollower(from_start=False)
     assert follower.gap() is None
-    assert seqs(follower.take(batch(41, 42))) == [41, 42]
+    assert seqs(follower.receive(batch(41, 42))) == [41, 42]
     assert (follower.incarnation, follower.seq) == (7, 42)
 
 
 def test_joining_now_at_a_heartbeat_starts_behind_it() -> None:
     follower = EventFollower(from_start=False)
-    follower.take(heartbeat(9))
+    follower.receive(heartbeat(9))
     assert (follower.incarnation, follower.seq, follower.gap()) == (7, 9, None)
-    assert seqs(follower.take(batch(10, 10))) == [10]
+    assert seqs(follower.receive(batch(10, 10))) == [10]
 
 
 def test_from_start_nothing_is_ready_before_the_snapshot_and_nothing_is_lost() -> None:
     follower = EventFollower(from_start=True)
-    assert not follower.take(batch(1, 2))
-    assert not follower.take(batch(3, 8))
-    assert not follower.take(batch(9, 9))
+    assert not follower.receive(batch(1, 2))
+    assert not follower.receive(batch(3, 8))
+    assert not follower.receive(batch(9, 9))
     assert follower.gap() is None
     assert seqs(follower.reset(7, 5)) == [6, 7, 8, 9]
     assert (follower.incarnation, follower.seq, follower.gap()) == (7, 9, None)
@@ -122,34 +122,34 @@ def test_from_start_nothing_is_ready_before_the_snapshot_and_nothing_is_lost() -
 
 def test_another_incarnation_waits_for_a_reset() -> None:
     follower = at(50)
-    follower.take(batch(60, 60))
-    assert not follower.take(batch(3, 4, incarnation=8))
+    follower.receive(batch(60, 60))
+    assert not follower.receive(batch(3, 4, incarnation=8))
     assert follower.restarted
     assert (follower.other_incarnation, follower.gap()) == (8, None)
-    assert not follower.take(batch(51, 52))
+    assert not follower.receive(batch(51, 52))
     assert seqs(follower.reset(8, 2)) == [3, 4]
     assert (follower.incarnation, follower.seq, follower.restarted) == (8, 4, False)
-    follower.take(heartbeat(4, incarnation=8))
+    follower.receive(heartbeat(4, incarnation=8))
     assert (follower.seq, follower.gap()) == (4, None)
 
 
 def test_a_reset_to_another_incarnation_forgets_what_was_held() -> None:
     follower = at(5)
-    follower.take(batch(9, 9))
+    follower.receive(batch(9, 9))
     assert not follower.reset(8, 6)
     assert follower.gap() is None
 
 
 def test_a_reset_behind_the_hole_mends_it() -> None:
     follower = at(5)
-    follower.take(batch(9, 9))
+    follower.receive(batch(9, 9))
     assert seqs(follower.reset(7, 8)) == [9]
     assert follower.gap() is None
 
 
 def test_a_reset_remembers_how_far_its_incarnation_is_known_to_go() -> None:
     follower = at(5)
-    follower.take(heartbeat(9))
+    follower.receive(heartbeat(9))
     assert not follower.reset(7, 7)
     assert follower.gap() == (7, 8, 9)
 
@@ -170,12 +170,12 @@ def test_any_loss_repeat_and_reordering_is_mended_by_answering_gaps(seed: int) -
         arriving[n : n + 5] = random.sample(arriving[n : n + 5], 5)
     taken: list[int] = []
     for piece in arriving:
-        taken += seqs(follower.take(piece))
-    taken += seqs(follower.take(heartbeat(last)))
+        taken += seqs(follower.receive(piece))
+    taken += seqs(follower.receive(heartbeat(last)))
     while (gap := follower.gap()) is not None:
         _, from_seq, to_seq = gap
         # The answer is cut differently from what was sent, and may stop short of the range.
-        taken += seqs(follower.take(batch(max(1, from_seq - 3), min(to_seq, from_seq + 4))))
+        taken += seqs(follower.receive(batch(max(1, from_seq - 3), min(to_seq, from_seq + 4))))
     assert taken == list(range(1, last + 1)), f"seed {seed}"
 
 

@@ -25,7 +25,7 @@ TWO = replace(example(), id=2, symbol="ETH-USDT")
 def answer(group: FeedGroup, follower: FeedFollower, *instruments: Instrument) -> None:
     """A publisher of these instruments answers all that it is asked."""
     by_symbol = {each.symbol: each for each in instruments}
-    while requests := follower.take_requests():
+    while requests := follower.drain_requests():
         for request in requests:
             if isinstance(request, InstrumentsRequest):
                 group.on_reply(follower, InstrumentList(request.request_id, list(instruments)))
@@ -54,7 +54,7 @@ def test_every_instrument_of_every_publisher_is_followed() -> None:
     assert list(group.instruments) == [ONE.symbol, TWO.symbol]
     assert group.of(TWO.symbol) is second
     assert group.book(TWO.symbol).best[0] == 90
-    assert len(group.take_updates()) == 2
+    assert len(group.drain_updates()) == 2
     assert group.counters.snapshots == 2
 
 
@@ -100,7 +100,7 @@ def test_an_instrument_that_the_publisher_had_not_heard_of_is_followed(told_earl
     assert list(group.instruments) == [ONE.symbol, TWO.symbol]
     assert group.book(TWO.symbol).best[0] == 90
     beat(follower, ONE, TWO)
-    assert not follower.take_requests()
+    assert not follower.drain_requests()
 
 
 def test_a_silent_publisher_makes_only_its_own_instruments_stale() -> None:

@@ -79,7 +79,7 @@ def test_a_message_on_its_way_does_not_undo_a_snapshot() -> None:
     newest = world.source.change_state(InstrumentState.OPEN)
     place = world.follower._books[SYMBOL].lines[0].next_seq
     world.feed([(topic("l2", SYMBOL).encode(), place, b"\xc1")])
-    (request,) = (r for r in world.follower.take_requests() if isinstance(r, SnapshotRequest))
+    (request,) = (r for r in world.follower.drain_requests() if isinstance(r, SnapshotRequest))
     world.follower.on_reply(world.source.answer(request))
     world.feed(late)
     assert world.follower.state(SYMBOL) == world.source.state
@@ -95,9 +95,9 @@ def test_the_state_needs_its_channel() -> None:
 def test_an_earlier_publisher_tells_no_state() -> None:
     world = World(channels=("state",))
     world.follower.on_time(1)
-    for request in world.follower.take_requests():
+    for request in world.follower.drain_requests():
         world.follower.on_reply(world.source.answer(request))
-    (request,) = world.follower.take_requests()
+    (request,) = world.follower.drain_requests()
     reply = world.source.answer(request)
     assert isinstance(reply, Snapshot)
     world.follower.on_reply(replace(reply, state=None))

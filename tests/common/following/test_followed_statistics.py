@@ -71,7 +71,7 @@ def test_messages_on_their_way_do_not_undo_a_snapshot() -> None:
     # A wrong message in the book leads to a snapshot, which overtakes these.
     place = world.follower._books[SYMBOL].lines[0].next_seq
     world.feed([(topic("l2", SYMBOL).encode(), place, b"\xc1")])
-    (request,) = (r for r in world.follower.take_requests() if isinstance(r, SnapshotRequest))
+    (request,) = (r for r in world.follower.drain_requests() if isinstance(r, SnapshotRequest))
     world.follower.on_reply(world.source.answer(request))
     newest = world.source.ticker
     assert world.follower.ticker(SYMBOL) == newest
@@ -139,9 +139,9 @@ def test_a_snapshot_of_an_earlier_publisher_carries_neither() -> None:
     world = World(channels=CHANNELS)
     traded(world)
     world.follower.on_time(1)
-    for request in world.follower.take_requests():
+    for request in world.follower.drain_requests():
         world.follower.on_reply(world.source.answer(request))
-    (request,) = world.follower.take_requests()
+    (request,) = world.follower.drain_requests()
     reply = world.source.answer(request)
     assert isinstance(reply, Snapshot)
     world.follower.on_reply(replace(reply, ticker=None, candles=[]))

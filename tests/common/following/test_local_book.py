@@ -64,13 +64,13 @@ class World:
         for name, seq, payload in self.lose(frames):
             if name in self.wanted:
                 self.follower.on_feed(name, seq, payload)
-        self.updates += self.follower.take_updates()
+        self.updates += self.follower.drain_updates()
 
     def answer(self) -> None:
         """Answer what the follower asks, until it asks nothing more."""
         self.follower.on_time(self.now_ns)
         for _ in range(1_000):
-            requests = self.follower.take_requests()
+            requests = self.follower.drain_requests()
             if not requests:
                 break
             self.asked += requests
@@ -79,7 +79,7 @@ class World:
                     self.follower.on_reply(self.source.answer(request))
         else:
             pytest.fail("the follower never stops asking")
-        self.updates += self.follower.take_updates()
+        self.updates += self.follower.drain_updates()
 
     def run(self, steps: int, answer_chance: float = 1.0) -> None:
         for _ in range(steps):
@@ -182,13 +182,13 @@ def test_hole_is_asked_by_range_and_the_rest_waits() -> None:
     world = started(channels=("l2",))
     frames = [frame for _ in range(9) for frame in world.source.step() if b"l2." in frame[0]]
     world.feed([frames[0], *frames[3:]])
-    (request,) = world.follower.take_requests()
+    (request,) = world.follower.drain_requests()
     assert isinstance(request, RangeRequest)
     assert (request.from_seq, request.to_seq) == (frames[1][1], frames[2][1])
     assert len(seqs_of(world.updates, DepthUpdate)) == 1
     assert not world.follower.ready
     world.follower.on_reply(world.source.answer(request))
-    world.updates += world.follower.take_updates()
+    world.updates += world.follower.drain_updates()
     assert len(seqs_of(world.updates, DepthUpdate)) == len(frames)
     assert sorted(seqs_of(world.updates, DepthUpdate)) == seqs_of(world.updates, DepthUpdate)
     world.check()
@@ -309,16 +309,16 @@ def test_restarted_publisher_is_followed_from_its_first_message(by_heartbeat: bo
 def test_unanswered_requests_are_repeated_under_new_numbers() -> None:
     world = World()
     world.follower.on_time(1)
-    (first,) = world.follower.take_requests()
+    (first,) = world.follower.drain_requests()
     world.follower.on_time(RETRY_NS)
-    assert world.follower.take_requests() == []
+    assert world.follower.drain_requests() == []
     world.follower.on_time(RETRY_NS + 1)
-    (second,) = world.follower.take_requests()
+    (second,) = world.follower.drain_requests()
     assert first.request_id != second.request_id
     world.follower.on_reply(world.source.answer(first))
-    assert world.follower.take_requests() == []
+    assert world.follower.drain_requests() == []
     world.follower.on_reply(world.source.answer(second))
-    (snapshot,) = world.follower.take_requests()
+    (snapshot,) = world.follower.drain_requests()
     busy = FeedReject(snapshot.request_id, RejectReason.BUSY, "symbol", "no book yet")
     world.follower.on_reply(busy)
     world.settle()
@@ -329,7 +329,7 @@ def test_hole_filled_by_a_late_message_is_not_asked_for_for_ever() -> None:
     world = started(channels=("l3",))
     first, second = world.source.step()[0], world.source.step()[0]
     world.feed([second, first])
-    world.follower.take_requests()
+    world.follower.drain_requests()
     world.now_ns += 100 * RETRY_NS
     world.answer()
     world.check()
@@ -340,7 +340,7 @@ def test_unknown_symbol_is_named() -> None:
     follower = FeedFollower(["DOGE-USD"], ["l2"])
     follower.on_time(1)
     source = FeedSource(1)
-    replies: list[FeedReply] = [source.answer(each) for each in follower.take_requests()]
+    replies: list[FeedReply] = [source.answer(each) for each in follower.drain_requests()]
     for reply in replies:
         follower.on_reply(reply)
     assert follower.unknown_symbols == ["DOGE-USD"]
@@ -387,7 +387,7 @@ def test_what_is_held_behind_a_hole_is_bounded() -> None:
         world.follower.on_feed(name.encode(), seq, payload)
     (line,) = world.follower._books[SYMBOL].lines
     assert len(line.held) <= HELD_MAX
-    assert len(world.follower.take_requests()) == 1
+    assert len(world.follower.drain_requests()) == 1
 
 
 def test_book_shows_levels_best_first() -> None:
@@ -404,7 +404,7 @@ def test_what_came_behind_a_snapshot_while_it_was_on_its_way_follows_it() -> Non
     world = started(channels=("l2", "l3"))
     line = world.follower._books[SYMBOL].lines[0]
     world.feed([(line.topic.encode(), line.next_seq, b"\xc1")])
-    (request,) = world.follower.take_requests()
+    (request,) = world.follower.drain_requests()
     world.source.step()
     reply = world.source.answer(request)
     # The first of these has the very number behind the snapshot.
@@ -413,7 +413,7 @@ def test_what_came_behind_a_snapshot_while_it_was_on_its_way_follows_it() -> Non
     before = world.follower.counters.duplicates
     world.follower.on_reply(reply)
     world.check()
-    assert world.follower.take_requests() == []
+    assert world.follower.drain_requests() == []
     assert world.follower.counters.duplicates == before
 
 
@@ -440,7 +440,7 @@ def test_a_message_with_a_hole_before_it_asks_for_the_hole_at_once() -> None:
     world.source.step()
     world.source.step()
     world.feed(world.source.step())
-    (request,) = world.follower.take_requests()
+    (request,) = world.follower.drain_requests()
     assert isinstance(request, RangeRequest)
     assert (request.topic, request.from_seq, request.to_seq) == (name, first, first + 1)
     world.follower.on_reply(world.source.answer(request))
@@ -451,7 +451,7 @@ def test_a_hole_of_a_life_that_ended_does_not_hide_one_of_the_next() -> None:
     world = started(channels=("state",))
     world.source.change_state(2)
     world.feed(world.source.change_state(3))
-    world.follower.take_requests()
+    world.follower.drain_requests()
     world.source = FeedSource(seed=77, epoch=9)
     world.feed([world.source.heartbeat()])
     world.answer()
