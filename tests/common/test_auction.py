@@ -42,4 +42,4 @@ def test_nothing_trades_where_one_side_is_empty() -> None:
 
 
 def test_market_orders_of_both_sides_trade_at_the_last_price() -> None:
-    assert uncross_price({}, {}, 3, 2, 100) == Price(100, 2, 1)
+    assert uncross_price({}, {}, 3, 2, 100) == Price(price_ticks=100, lots=2, surplus_lots=1)

@@ -26,7 +26,22 @@ from crossbook.common.instruments import (
 from crossbook.common.types import MAX_INT, RejectReason
 
 SHIPPED = Path(__file__).resolve().parents[2] / "instruments.toml"
-NICKEL = Instrument(1, "A-B", "A", "B", "0.05", "2.5", 1, 8, 10**9, 1, 10**9, 0, 0, 0)
+NICKEL = Instrument(
+    id=1,
+    symbol="A-B",
+    base="A",
+    quote="B",
+    tick_size="0.05",
+    lot_size="2.5",
+    base_decimals=1,
+    quote_decimals=8,
+    max_price_ticks=10**9,
+    min_quantity_lots=1,
+    max_quantity_lots=10**9,
+    min_notional=0,
+    maker_fee_rate=0,
+    taker_fee_rate=0,
+)
 
 GOOD = """
 [assets]

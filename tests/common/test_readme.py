@@ -167,7 +167,16 @@ def test_frame_of_the_hex_dump_decodes_to_the_order_described() -> None:
     frame = bytes.fromhex("".join(line[6:53] for line in dump.splitlines()))
     token, payload = frame[: entry.TOKEN_BYTES], frame[entry.TOKEN_BYTES :]
     assert int.from_bytes(token, "big") == 0x0123456789ABCDEF
-    order = entry.New(42, "BTC-USDT", 1, "0.5", 5_000_001, 1, 1, "mine")
+    order = entry.New(
+        request_seq=42,
+        symbol="BTC-USDT",
+        side=1,
+        quantity="0.5",
+        price=5_000_001,
+        order_type=1,
+        time_in_force=1,
+        client_order_id="mine",
+    )
     assert decode_requests(payload) == ((order,), [])
     assert codec.encode(order) == payload
     # One list element fewer, without the last trailing default, is the same order.

@@ -44,25 +44,31 @@ def written(folder: Path, opening: str = "", orders: int = 0) -> Path:
 
 
 def test_a_configuration_comes_back_with_the_current_edition() -> None:
-    rules = Rules(True, (("BTC", 5), ("USDT", 7)), 9)
+    rules = Rules(accounts=True, opening=(("BTC", 5), ("USDT", 7)), max_open_orders=9)
     recorded = encode_configuration([example()], rules)
-    assert decode_configuration(recorded) == Configuration([example()], rules, EDITION)
+    assert decode_configuration(recorded) == Configuration(
+        instruments=[example()], rules=rules, edition=EDITION
+    )
 
 
 @pytest.mark.parametrize("count", [0, 1, 2])
 def test_the_first_format_was_a_list_of_instruments(count: int) -> None:
     recorded = msgspec.msgpack.encode([example()] * count)
     if count:
-        assert decode_configuration(recorded) == Configuration([example()] * count, Rules(), 1)
+        assert decode_configuration(recorded) == Configuration(
+            instruments=[example()] * count, rules=Rules(), edition=1
+        )
     before_editions = msgspec.msgpack.encode([2, [example()] * count, Rules(True)])
     told = decode_configuration(before_editions)
-    assert told == Configuration([example()] * count, Rules(True), 1)
+    assert told == Configuration(instruments=[example()] * count, rules=Rules(True), edition=1)
 
 
 def test_rules_are_what_the_file_says(tmp_path: Path) -> None:
     path = written(tmp_path, 'USDT = "1.25"\nBTC = "0.00000003"', orders=4)
     for accounts in (False, True):
-        assert load_rules(path, accounts) == Rules(accounts, (("USDT", 125), ("BTC", 3)), 4)
+        assert load_rules(path, accounts) == Rules(
+            accounts=accounts, opening=(("USDT", 125), ("BTC", 3)), max_open_orders=4
+        )
     assert load_rules(written(tmp_path), False) == Rules()
 
 

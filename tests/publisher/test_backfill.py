@@ -50,9 +50,13 @@ class World:
         self, last_trade_id: int = 4, incarnation: int = INCARNATION, seq: int = BOOKS_SEQ
     ) -> None:
         """The matcher's books come."""
-        asks = [RestingOrder(MAKER, 500, self.maker_open)]
-        book = BookState(1, [], asks, last_trade_id, 500)
-        self.feed.load(Books(1, incarnation, seq, TIME_NS, [book]))
+        asks = [RestingOrder(order_id=MAKER, price_ticks=500, shown_lots=self.maker_open)]
+        book = BookState(
+            instrument=1, bids=[], asks=asks, last_trade_id=last_trade_id, last_price_ticks=500
+        )
+        self.feed.load(
+            Books(request_id=1, incarnation=incarnation, seq=seq, time_ns=TIME_NS, books=[book])
+        )
         self.feed.publish()
 
     def trade(self, recorded: bool = True, published: bool = True) -> None:
@@ -61,12 +65,46 @@ class World:
         self.maker_open -= 1
         self.trades.append(trade(trade_id, 500, 1, TIME_NS + trade_id, seq))
         events: list[Event] = [
-            OrderAccepted(seq, 0, 0, 8, 1, 1, 1, 2, 500, 1),
+            OrderAccepted(
+                seq=seq,
+                gateway=0,
+                request_seq=0,
+                account=8,
+                instrument=1,
+                side=1,
+                order_type=1,
+                time_in_force=2,
+                price_ticks=500,
+                quantity_lots=1,
+            ),
             TradeExecuted(
-                seq, trade_id, 1, 500, 1, 1, MAKER, seq, 9, 8, 0, 0, 0, self.maker_open, 1, 0
+                seq=seq,
+                trade_id=trade_id,
+                instrument=1,
+                price_ticks=500,
+                quantity_lots=1,
+                aggressor_side=1,
+                maker_order_id=MAKER,
+                taker_order_id=seq,
+                maker_account=9,
+                taker_account=8,
+                maker_fee=0,
+                taker_fee=0,
+                maker_filled_lots=0,
+                maker_remaining_lots=self.maker_open,
+                taker_filled_lots=1,
+                taker_remaining_lots=0,
             ),
         ]
-        self.feed.apply(EventBatch(INCARNATION, seq, seq, TIME_NS + trade_id, events))
+        self.feed.apply(
+            EventBatch(
+                incarnation=INCARNATION,
+                first_seq=seq,
+                last_seq=seq,
+                time_ns=TIME_NS + trade_id,
+                events=events,
+            )
+        )
         if published:
             self.feed.publish()
         if recorded:
@@ -108,7 +146,7 @@ def test_the_past_is_asked_as_of_what_was_applied_and_later_trades_count() -> No
     world = World()
     world.load()
     (question,) = world.ask()
-    assert question == MarketQuestion(1, BOOKS_SEQ, 1)
+    assert question == MarketQuestion(request_id=1, min_seq=BOOKS_SEQ, instrument=1)
     world.trade()
     world.trade()
     assert world.feed.publish_statistics(world.now_ns) == []
@@ -150,11 +188,11 @@ def test_an_unanswered_question_is_repeated_as_of_the_same_number() -> None:
     world.trade()
     assert world.ask(UNANSWERED_AGAIN_NS - 1) == []
     (again,) = world.ask(1)
-    assert again == MarketQuestion(2, BOOKS_SEQ, 1)
-    world.past.receive(NotYet(2, BOOKS_SEQ - 1, ""), world.now_ns)
+    assert again == MarketQuestion(request_id=2, min_seq=BOOKS_SEQ, instrument=1)
+    world.past.receive(NotYet(request_id=2, seq=BOOKS_SEQ - 1, text=""), world.now_ns)
     assert world.ask(UNSENT_AGAIN_NS - 1) == []
     (later,) = world.ask(1)
-    assert later == MarketQuestion(3, BOOKS_SEQ, 1)
+    assert later == MarketQuestion(request_id=3, min_seq=BOOKS_SEQ, instrument=1)
     world.answer(later)
     world.check()
 
@@ -167,7 +205,7 @@ def test_an_unsent_question_is_asked_later_as_of_then() -> None:
     world.trade()
     assert world.ask(UNSENT_AGAIN_NS - 1) == []
     (again,) = world.ask(1)
-    assert again == MarketQuestion(2, BOOKS_SEQ + 1, 1)
+    assert again == MarketQuestion(request_id=2, min_seq=BOOKS_SEQ + 1, instrument=1)
     world.answer(again)
     world.check()
 
@@ -214,8 +252,13 @@ def test_a_refusal_is_told_and_not_repeated_soon() -> None:
     world = World()
     world.load()
     (question,) = world.ask()
-    world.past.receive(HistoryReject(question.request_id, "instrument", "unknown"), world.now_ns)
-    assert world.past.drain_notes() == [Note(Finding.REFUSED, [SYMBOL], "unknown")]
+    world.past.receive(
+        HistoryReject(request_id=question.request_id, field="instrument", text="unknown"),
+        world.now_ns,
+    )
+    assert world.past.drain_notes() == [
+        Note(finding=Finding.REFUSED, symbols=[SYMBOL], text="unknown")
+    ]
     assert world.ask(UNUSABLE_AGAIN_NS - 1) == []
     assert len(world.ask(1)) == 1
 
@@ -228,14 +271,26 @@ def test_at_most_so_many_answers_are_waited_for_at_once() -> None:
     recorder = PlainRecorder(NOTIONAL)
     for n in range(1, count):
         recorder.record(BOOKS_SEQ, n, [trade(4, 500, 4, TIME_NS, seq=36)])
-    feed.load(Books(1, INCARNATION, BOOKS_SEQ, TIME_NS, [BookState(n, [], [], 4, 500)
-                                                   for n in range(1, count)]))  # fmt: skip
+    feed.load(
+        Books(
+            request_id=1,
+            incarnation=INCARNATION,
+            seq=BOOKS_SEQ,
+            time_ns=TIME_NS,
+            books=[
+                BookState(instrument=n, bids=[], asks=[], last_trade_id=4, last_price_ticks=500)
+                for n in range(1, count)
+            ],
+        )
+    )
     feed.publish()
     first = past.next_questions(START_NS)
     assert [each.instrument for each in first] == list(range(1, ASKED_MAX + 1))
     assert past.next_questions(START_NS) == []
     past.receive(recorder.answer(first[0]), START_NS)
-    past.receive(HistoryReject(first[1].request_id, "instrument", "unknown"), START_NS)
+    past.receive(
+        HistoryReject(request_id=first[1].request_id, field="instrument", text="unknown"), START_NS
+    )
     more = past.next_questions(START_NS)
     assert [each.instrument for each in more] == [ASKED_MAX + 1, ASKED_MAX + 2]
     # Those that are waited for may be asked again, and no other takes their place.
@@ -247,13 +302,24 @@ def test_an_answer_counts_only_for_the_instrument_that_asked() -> None:
     instruments = [example(), replace(example(), id=2, symbol="ETH-USDT")]
     feed = Feed(instruments, base=0, resend_count=100)
     past = Past(feed)
-    books = [BookState(n, [], [], 4, 500) for n in (1, 2)]
-    feed.load(Books(1, INCARNATION, BOOKS_SEQ, TIME_NS, books))
+    books = [
+        BookState(instrument=n, bids=[], asks=[], last_trade_id=4, last_price_ticks=500)
+        for n in (1, 2)
+    ]
+    feed.load(
+        Books(request_id=1, incarnation=INCARNATION, seq=BOOKS_SEQ, time_ns=TIME_NS, books=books)
+    )
     feed.publish()
     one, other = past.next_questions(START_NS)
-    past.receive(HistoryReject(other.request_id, "instrument", "unknown"), START_NS)
-    past.receive(HistoryReject(other.request_id + 1, "instrument", "unknown"), START_NS)
-    assert past.drain_notes() == [Note(Finding.REFUSED, ["ETH-USDT"], "unknown")]
+    past.receive(
+        HistoryReject(request_id=other.request_id, field="instrument", text="unknown"), START_NS
+    )
+    past.receive(
+        HistoryReject(request_id=other.request_id + 1, field="instrument", text="unknown"), START_NS
+    )
+    assert past.drain_notes() == [
+        Note(finding=Finding.REFUSED, symbols=["ETH-USDT"], text="unknown")
+    ]
     again = past.next_questions(START_NS + UNANSWERED_AGAIN_NS)
     assert [each.instrument for each in again] == [one.instrument]
 

@@ -42,7 +42,17 @@ class Venue:
     def send(self, side: int, lots: int, tif: int = 1) -> None:
         """An order at 50,000.00."""
         assert self.commands.poll(round(SECONDS * 1000), zmq.POLLOUT), "no matcher"
-        order = NewOrder(0, 0, 5, BITCOIN.id, side, 1, tif, 5_000_000, lots)
+        order = NewOrder(
+            gateway=0,
+            request_seq=0,
+            account=5,
+            instrument=BITCOIN.id,
+            side=side,
+            order_type=1,
+            time_in_force=tif,
+            price_ticks=5_000_000,
+            quantity_lots=lots,
+        )
         self.commands.send(encode([order]), zmq.NOBLOCK)
 
     def until(self, what: str, condition: Callable[[], bool], *markets: MarketData) -> None:
@@ -67,11 +77,18 @@ class Venue:
         batch = decode_events(payload)
         trades = [
             Trade(
-                event.seq, event.trade_id, event.price_ticks, event.quantity_lots,
-                event.aggressor_side, event.maker_order_id, event.taker_order_id, batch.time_ns,
+                seq=event.seq,
+                trade_id=event.trade_id,
+                price_ticks=event.price_ticks,
+                quantity_lots=event.quantity_lots,
+                aggressor_side=event.aggressor_side,
+                maker_order_id=event.maker_order_id,
+                taker_order_id=event.taker_order_id,
+                time_ns=batch.time_ns,
             )
-            for event in batch.events if isinstance(event, TradeExecuted)
-        ]  # fmt: skip
+            for event in batch.events
+            if isinstance(event, TradeExecuted)
+        ]
         for instrument in load_instruments(REPOSITORY / "instruments.toml"):
             own = trades if instrument.id == BITCOIN.id else []
             self.recorder.record(batch.last_seq, instrument.id, own)

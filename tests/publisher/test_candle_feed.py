@@ -188,10 +188,16 @@ def _trades_of(batch: EventBatch) -> dict[int, list[Trade]]:
         if isinstance(event, TradeExecuted):
             found.setdefault(event.instrument, []).append(
                 Trade(
-                    event.seq, event.trade_id, event.price_ticks, event.quantity_lots,
-                    event.aggressor_side, event.maker_order_id, event.taker_order_id, batch.time_ns,
+                    seq=event.seq,
+                    trade_id=event.trade_id,
+                    price_ticks=event.price_ticks,
+                    quantity_lots=event.quantity_lots,
+                    aggressor_side=event.aggressor_side,
+                    maker_order_id=event.maker_order_id,
+                    taker_order_id=event.taker_order_id,
+                    time_ns=batch.time_ns,
                 )
-            )  # fmt: skip
+            )
     return found
 
 
@@ -265,8 +271,13 @@ def test_books_lost_with_trades_between_are_filled_from_the_record() -> None:
         encoded = world.matcher.apply(5, world.now_ns)
         assert encoded is not None
         world._note(decode_events(encoded))
-    books = Books(1, world.incarnation, world.matcher.engine.seq, world.now_ns,
-                  list(world.matcher.books().values()))  # fmt: skip
+    books = Books(
+        request_id=1,
+        incarnation=world.incarnation,
+        seq=world.matcher.engine.seq,
+        time_ns=world.now_ns,
+        books=list(world.matcher.books().values()),
+    )
     world.publisher.replica._follower.reset(world.incarnation, books.seq)
     feed.load(books)
     missed = [market.last_trade_id for market in feed.markets.values()]

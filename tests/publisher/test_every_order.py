@@ -28,7 +28,14 @@ INCARNATION = 7
 
 def _books(engine: Engine) -> Books:
     books = [engine.book_state(instrument) for instrument in engine.books]
-    return Books(1, INCARNATION, engine.seq, 0, books, engine.instruments)
+    return Books(
+        request_id=1,
+        incarnation=INCARNATION,
+        seq=engine.seq,
+        time_ns=0,
+        books=books,
+        instruments=engine.instruments,
+    )
 
 
 def _orders(engine: Engine, instrument: Instrument) -> tuple[list[tuple[int, int, int]], ...]:
@@ -64,7 +71,15 @@ def test_the_published_books_are_the_matchers(seed: int) -> None:
         events += engine.apply(command, time_ns)
         if time_ns % 5:
             continue
-        feed.apply(EventBatch(INCARNATION, first_seq, engine.seq, time_ns, events))
+        feed.apply(
+            EventBatch(
+                incarnation=INCARNATION,
+                first_seq=first_seq,
+                last_seq=engine.seq,
+                time_ns=time_ns,
+                events=events,
+            )
+        )
         first_seq, events = engine.seq + 1, []
         consumer.take(feed)
         for instrument in INSTRUMENTS:
@@ -86,7 +101,15 @@ def test_books_taken_from_a_snapshot_go_on_like_the_matchers(seed: int) -> None:
         if not time_ns % 97:
             feed.load(_books(engine))
         elif events:
-            feed.apply(EventBatch(INCARNATION, before + 1, engine.seq, time_ns, events))
+            feed.apply(
+                EventBatch(
+                    incarnation=INCARNATION,
+                    first_seq=before + 1,
+                    last_seq=engine.seq,
+                    time_ns=time_ns,
+                    events=events,
+                )
+            )
         feed.publish()
         for instrument in INSTRUMENTS:
             market = feed.markets[instrument.id]

@@ -44,7 +44,15 @@ class World:
 
     def apply(self, *events: Event, time_ns: int = 0) -> None:
         """Apply events as one batch."""
-        self.feed.apply(EventBatch(7, events[0].seq, events[-1].seq, time_ns, list(events)))
+        self.feed.apply(
+            EventBatch(
+                incarnation=7,
+                first_seq=events[0].seq,
+                last_seq=events[-1].seq,
+                time_ns=time_ns,
+                events=list(events),
+            )
+        )
 
     def published(self) -> list[FeedMessage]:
         """What `publish` sends, decoded."""
@@ -61,11 +69,56 @@ class World:
 
 
 def new(seq: int, side: int, price: int, lots: int, tif: int = GTC, kind: int = 1) -> OrderAccepted:
-    return OrderAccepted(seq, 0, 0, 9, 1, side, kind, tif, price, lots)
+    return OrderAccepted(
+        seq=seq,
+        gateway=0,
+        request_seq=0,
+        account=9,
+        instrument=1,
+        side=side,
+        order_type=kind,
+        time_in_force=tif,
+        price_ticks=price,
+        quantity_lots=lots,
+    )
 
 
 def cancel(seq: int, order_id: int, side: int, price: int, lots: int) -> OrderCanceled:
-    return OrderCanceled(seq, 0, 0, 9, 1, order_id, side, price, lots, 0)
+    return OrderCanceled(
+        seq=seq,
+        gateway=0,
+        request_seq=0,
+        account=9,
+        instrument=1,
+        order_id=order_id,
+        side=side,
+        price_ticks=price,
+        canceled_lots=lots,
+        filled_lots=0,
+    )
+
+
+def amended(
+    seq: int, order_id: int, side: int, price: int, lots: int, kept_priority: bool,
+    display_lots: int = 0, shown_lots: int = 0,
+) -> OrderAmended:  # fmt: skip
+    """An amendment to a total of `lots`, of which nothing was filled."""
+    return OrderAmended(
+        seq=seq,
+        gateway=0,
+        request_seq=0,
+        account=9,
+        instrument=1,
+        order_id=order_id,
+        side=side,
+        price_ticks=price,
+        quantity_lots=lots,
+        filled_lots=0,
+        remaining_lots=lots,
+        kept_priority=kept_priority,
+        display_lots=display_lots,
+        shown_lots=shown_lots,
+    )
 
 
 def trade(
@@ -73,7 +126,22 @@ def trade(
     maker_open: int, taker_open: int,
 ) -> TradeExecuted:  # fmt: skip
     return TradeExecuted(
-        seq, trade_id, 1, price, lots, side, maker, taker, 9, 8, 0, 0, 0, maker_open, 0, taker_open
+        seq=seq,
+        trade_id=trade_id,
+        instrument=1,
+        price_ticks=price,
+        quantity_lots=lots,
+        aggressor_side=side,
+        maker_order_id=maker,
+        taker_order_id=taker,
+        maker_account=9,
+        taker_account=8,
+        maker_fee=0,
+        taker_fee=0,
+        maker_filled_lots=0,
+        maker_remaining_lots=maker_open,
+        taker_filled_lots=0,
+        taker_remaining_lots=taker_open,
     )
 
 
@@ -81,11 +149,20 @@ def test_a_resting_order_shows_on_l3_l2_and_bbo() -> None:
     world = World()
     world.apply(new(1, BUY, 500, 3), time_ns=77)
     orders, depth, quote = world.published()
-    assert orders == OrdersUpdate("BTC-USDT", 1, 1, 0, [OrderChange(1, 1, BUY, 500, 3)], 77)
+    assert orders == OrdersUpdate(
+        symbol="BTC-USDT",
+        first_seq=1,
+        seq=1,
+        prev_seq=0,
+        changes=[OrderChange(seq=1, order_id=1, side=BUY, price_ticks=500, shown_lots=3)],
+        time_ns=77,
+    )
     assert isinstance(depth, DepthUpdate)
     assert (depth.first_seq, depth.seq, depth.prev_seq) == (1, 1, 0)
     assert (depth.bids, depth.asks) == ([(500, 3)], [])
-    assert quote == BestBidOffer("BTC-USDT", 1, 500, 3, 0, 0, 77)
+    assert quote == BestBidOffer(
+        symbol="BTC-USDT", seq=1, bid_ticks=500, bid_lots=3, ask_ticks=0, ask_lots=0, time_ns=77
+    )
 
 
 def test_a_taker_shows_its_trades_and_then_what_rests_of_it() -> None:
@@ -100,18 +177,42 @@ def test_a_taker_shows_its_trades_and_then_what_rests_of_it() -> None:
     )
     trades, orders, depth, quote = world.published()
     assert trades == Trades(
-        "BTC-USDT", [Trade(3, 1, 500, 3, BUY, 1, 3, 5), Trade(3, 2, 501, 4, BUY, 2, 3, 5)]
+        "BTC-USDT",
+        [
+            Trade(
+                seq=3,
+                trade_id=1,
+                price_ticks=500,
+                quantity_lots=3,
+                aggressor_side=BUY,
+                maker_order_id=1,
+                taker_order_id=3,
+                time_ns=5,
+            ),
+            Trade(
+                seq=3,
+                trade_id=2,
+                price_ticks=501,
+                quantity_lots=4,
+                aggressor_side=BUY,
+                maker_order_id=2,
+                taker_order_id=3,
+                time_ns=5,
+            ),
+        ],
     )
     assert isinstance(orders, OrdersUpdate)
     assert orders.changes == [
-        OrderChange(3, 1, SELL, 500, 0),
-        OrderChange(3, 2, SELL, 501, 0),
-        OrderChange(3, 3, BUY, 501, 2),
+        OrderChange(seq=3, order_id=1, side=SELL, price_ticks=500, shown_lots=0),
+        OrderChange(seq=3, order_id=2, side=SELL, price_ticks=501, shown_lots=0),
+        OrderChange(seq=3, order_id=3, side=BUY, price_ticks=501, shown_lots=2),
     ]
     assert (orders.first_seq, orders.seq, orders.prev_seq) == (3, 3, 2)
     assert isinstance(depth, DepthUpdate)
     assert (depth.bids, depth.asks) == ([(501, 2)], [(500, 0), (501, 0)])
-    assert quote == BestBidOffer("BTC-USDT", 3, 501, 2, 0, 0, 5)
+    assert quote == BestBidOffer(
+        symbol="BTC-USDT", seq=3, bid_ticks=501, bid_lots=2, ask_ticks=0, ask_lots=0, time_ns=5
+    )
 
 
 @pytest.mark.parametrize(("tif", "kind", "price"), [(IOC, 1, 500), (GTC, 2, 0)])
@@ -122,17 +223,31 @@ def test_an_order_that_may_not_rest_leaves_only_its_trades(tif: int, kind: int, 
     world.apply(
         new(2, BUY, price, 5, tif, kind),
         trade(2, 1, 500, 2, maker=1, taker=2, side=BUY, maker_open=1, taker_open=3),
-        OrderExpired(2, 9, 1, 2, BUY, price, 3, 2, 21),
+        OrderExpired(
+            seq=2,
+            account=9,
+            instrument=1,
+            order_id=2,
+            side=BUY,
+            price_ticks=price,
+            expired_lots=3,
+            filled_lots=2,
+            reason=21,
+        ),
     )
-    assert world.changes() == [OrderChange(2, 1, SELL, 500, 1)]
+    assert world.changes() == [
+        OrderChange(seq=2, order_id=1, side=SELL, price_ticks=500, shown_lots=1)
+    ]
 
 
 def test_an_amend_down_keeps_its_place_and_is_one_change() -> None:
     world = World()
     world.apply(new(1, BUY, 500, 5), new(2, BUY, 500, 5))
     world.published()
-    world.apply(OrderAmended(3, 0, 0, 9, 1, 1, BUY, 500, 2, 0, 2, True))
-    assert world.changes() == [OrderChange(3, 1, BUY, 500, 2)]
+    world.apply(amended(3, 1, BUY, 500, 2, kept_priority=True))
+    assert world.changes() == [
+        OrderChange(seq=3, order_id=1, side=BUY, price_ticks=500, shown_lots=2)
+    ]
     assert world.feed.markets[1].orders()[0] == [(1, 500, 2), (2, 500, 5)]
 
 
@@ -140,8 +255,10 @@ def test_an_amend_up_goes_to_the_back() -> None:
     world = World()
     world.apply(new(1, BUY, 500, 5), new(2, BUY, 500, 5))
     world.published()
-    world.apply(OrderAmended(3, 0, 0, 9, 1, 1, BUY, 500, 8, 0, 8, False))
-    assert world.changes() == [OrderChange(3, 1, BUY, 500, 8, requeued=True)]
+    world.apply(amended(3, 1, BUY, 500, 8, kept_priority=False))
+    assert world.changes() == [
+        OrderChange(seq=3, order_id=1, side=BUY, price_ticks=500, shown_lots=8, requeued=True)
+    ]
     assert world.feed.markets[1].orders()[0] == [(2, 500, 5), (1, 500, 8)]
 
 
@@ -150,14 +267,14 @@ def test_an_amend_that_trades_leaves_its_old_place() -> None:
     world.apply(new(1, BUY, 490, 5), new(2, SELL, 500, 5))
     world.published()
     world.apply(
-        OrderAmended(3, 0, 0, 9, 1, 1, BUY, 500, 5, 0, 5, False),
+        amended(3, 1, BUY, 500, 5, kept_priority=False),
         trade(3, 1, 500, 5, maker=2, taker=1, side=BUY, maker_open=0, taker_open=0),
         new(4, BUY, 480, 1),
     )
     assert world.changes() == [
-        OrderChange(3, 2, SELL, 500, 0),
-        OrderChange(3, 1, BUY, 490, 0),
-        OrderChange(4, 4, BUY, 480, 1),
+        OrderChange(seq=3, order_id=2, side=SELL, price_ticks=500, shown_lots=0),
+        OrderChange(seq=3, order_id=1, side=BUY, price_ticks=490, shown_lots=0),
+        OrderChange(seq=4, order_id=4, side=BUY, price_ticks=480, shown_lots=1),
     ]
     assert world.feed.markets[1].orders() == ([(4, 480, 1)], [])
 
@@ -180,7 +297,11 @@ def test_a_change_behind_the_best_price_gives_no_bbo() -> None:
 
 def test_a_reject_publishes_nothing_and_advances_the_sequence() -> None:
     world = World()
-    world.apply(CommandRejected(1, 0, 0, 9, 1, 6, "order_id"))
+    world.apply(
+        CommandRejected(
+            seq=1, gateway=0, request_seq=0, account=9, instrument=1, reason=6, field="order_id"
+        )
+    )
     assert world.published() == []
     assert world.feed.seq == 1
 
@@ -204,10 +325,10 @@ def test_the_heartbeat_names_the_last_number_of_each_topic() -> None:
     topic, number, payload = world.feed.heartbeat(stale_ns=3_999_999)
     assert (topic, int.from_bytes(number, "big")) == (b"heartbeat|", 101)
     assert decode_feed(payload) == Heartbeat(
-        1,
-        8,
-        3,
-        {
+        seq=1,
+        time_ns=8,
+        stale_ms=3,
+        topics={
             "trade.BTC-USDT|": 100,
             "bbo.BTC-USDT|": 101,
             "l2.BTC-USDT|": 101,
@@ -226,9 +347,20 @@ def test_the_heartbeat_names_the_last_number_of_each_topic() -> None:
         cancel(2, 1, BUY, 500, 4),
         trade(2, 1, 500, 2, maker=99, taker=2, side=SELL, maker_open=3, taker_open=0),
         trade(2, 1, 500, 2, maker=1, taker=2, side=SELL, maker_open=4, taker_open=0),
-        OrderAmended(2, 0, 0, 9, 1, 99, BUY, 500, 5, 0, 5, True),
-        OrderAmended(2, 0, 0, 9, 1, 99, BUY, 500, 5, 0, 5, False),
-        OrderAccepted(2, 0, 0, 9, 55, BUY, 1, GTC, 500, 5),
+        amended(2, 99, BUY, 500, 5, kept_priority=True),
+        amended(2, 99, BUY, 500, 5, kept_priority=False),
+        OrderAccepted(
+            seq=2,
+            gateway=0,
+            request_seq=0,
+            account=9,
+            instrument=55,
+            side=BUY,
+            order_type=1,
+            time_in_force=GTC,
+            price_ticks=500,
+            quantity_lots=5,
+        ),
     ],
 )
 def test_an_event_that_cannot_be_true_is_refused(event: Event) -> None:
@@ -241,11 +373,21 @@ def test_an_event_that_cannot_be_true_is_refused(event: Event) -> None:
 def test_an_iceberg_that_reenters_and_trades_away_leaves_nothing_behind() -> None:
     world = World()
     iceberg = OrderAccepted(
-        1, 0, 0, 9, 1, BUY, 1, GTC, 500, 5, instructions=Instructions(display_lots=2)
+        seq=1,
+        gateway=0,
+        request_seq=0,
+        account=9,
+        instrument=1,
+        side=BUY,
+        order_type=1,
+        time_in_force=GTC,
+        price_ticks=500,
+        quantity_lots=5,
+        instructions=Instructions(display_lots=2),
     )
     world.apply(iceberg, new(2, SELL, 510, 5))
     world.apply(
-        OrderAmended(3, 0, 0, 9, 1, 1, BUY, 510, 5, 0, 5, False, display_lots=2, shown_lots=2),
+        amended(3, 1, BUY, 510, 5, kept_priority=False, display_lots=2, shown_lots=2),
         trade(3, 1, 510, 5, maker=2, taker=1, side=BUY, maker_open=0, taker_open=0),
     )
     assert world.feed.markets[1].open_orders == 0
@@ -257,15 +399,21 @@ def test_loading_books_publishes_only_the_difference() -> None:
     world.apply(*(new(seq, BUY, 500, 5) for seq in (1, 2, 3, 4)), new(5, SELL, 510, 1))
     world.published()
     bids = [(1, 500, 2), (3, 500, 5), (2, 500, 5), (6, 499, 1)]
-    state = BookState(1, [RestingOrder(*order) for order in bids], [], 12, 500)
-    world.feed.load(Books(1, 7, 20, 9, [state]))
+    state = BookState(
+        instrument=1,
+        bids=[RestingOrder(*order) for order in bids],
+        asks=[],
+        last_trade_id=12,
+        last_price_ticks=500,
+    )
+    world.feed.load(Books(request_id=1, incarnation=7, seq=20, time_ns=9, books=[state]))
     assert world.changes() == [
-        OrderChange(20, 2, BUY, 500, 0),
-        OrderChange(20, 4, BUY, 500, 0),
-        OrderChange(20, 5, SELL, 510, 0),
-        OrderChange(20, 1, BUY, 500, 2),
-        OrderChange(20, 2, BUY, 500, 5),
-        OrderChange(20, 6, BUY, 499, 1),
+        OrderChange(seq=20, order_id=2, side=BUY, price_ticks=500, shown_lots=0),
+        OrderChange(seq=20, order_id=4, side=BUY, price_ticks=500, shown_lots=0),
+        OrderChange(seq=20, order_id=5, side=SELL, price_ticks=510, shown_lots=0),
+        OrderChange(seq=20, order_id=1, side=BUY, price_ticks=500, shown_lots=2),
+        OrderChange(seq=20, order_id=2, side=BUY, price_ticks=500, shown_lots=5),
+        OrderChange(seq=20, order_id=6, side=BUY, price_ticks=499, shown_lots=1),
     ]
     assert world.feed.markets[1].orders() == (bids, [])
     assert (world.feed.seq, world.feed.markets[1].last_trade_id) == (20, 12)
@@ -275,10 +423,27 @@ def test_loading_equal_books_publishes_nothing() -> None:
     world = World()
     world.apply(new(1, BUY, 500, 5))
     world.published()
-    state = BookState(1, [RestingOrder(1, 500, 5)], [], 0, 0)
-    world.feed.load(Books(1, 7, 20, 9, [state]))
-    assert world.published() == [MarketState("BTC-USDT", 20, 1, 0, 0, 0, 0, 9)], "once"
-    world.feed.load(Books(1, 7, 21, 10, [state]))
+    state = BookState(
+        instrument=1,
+        bids=[RestingOrder(order_id=1, price_ticks=500, shown_lots=5)],
+        asks=[],
+        last_trade_id=0,
+        last_price_ticks=0,
+    )
+    world.feed.load(Books(request_id=1, incarnation=7, seq=20, time_ns=9, books=[state]))
+    assert world.published() == [
+        MarketState(
+            symbol="BTC-USDT",
+            seq=20,
+            state=1,
+            until_ns=0,
+            indicative_ticks=0,
+            indicative_lots=0,
+            surplus_lots=0,
+            time_ns=9,
+        )
+    ], "once"
+    world.feed.load(Books(request_id=1, incarnation=7, seq=21, time_ns=10, books=[state]))
     assert world.published() == []
 
 

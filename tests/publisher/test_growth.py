@@ -29,21 +29,58 @@ def calls_in(work: Callable[[], object]) -> int:
     return count
 
 
+def order(seq: int, side: Side) -> OrderAccepted:
+    """A limit order for 3 lots at 500."""
+    return OrderAccepted(
+        seq=seq,
+        gateway=0,
+        request_seq=0,
+        account=9,
+        instrument=1,
+        side=side,
+        order_type=1,
+        time_in_force=1,
+        price_ticks=500,
+        quantity_lots=3,
+    )
+
+
+def trade(seq: int, maker: int) -> TradeExecuted:
+    """All of that order trades."""
+    return TradeExecuted(
+        seq=seq,
+        trade_id=maker,
+        instrument=1,
+        price_ticks=500,
+        quantity_lots=3,
+        aggressor_side=Side.SELL,
+        maker_order_id=maker,
+        taker_order_id=seq,
+        maker_account=9,
+        taker_account=9,
+        maker_fee=0,
+        taker_fee=0,
+        maker_filled_lots=3,
+        maker_remaining_lots=0,
+        taker_filled_lots=3,
+        taker_remaining_lots=0,
+    )
+
+
 def rounds(instruments: int) -> int:
     """Calls of ten rounds, each with a trade in the one instrument of many that trades."""
     many = [replace(example(), id=n, symbol=f"A{n}-USDT") for n in range(1, instruments + 1)]
     feed = Feed(many, base=0, resend_count=100)
-    buy, sell = int(Side.BUY), int(Side.SELL)
 
     def one(seq: int) -> None:
         events: list[Event] = [
-            OrderAccepted(seq, 0, 0, 9, 1, buy, 1, 1, 500, 3),
-            OrderAccepted(seq + 1, 0, 0, 8, 1, sell, 1, 1, 500, 3),
-            TradeExecuted(
-                seq + 1, seq, 1, 500, 3, sell, seq, seq + 1, 9, 8, 0, 0, 3, 0, 3, 0, "", ""
-            ),
+            order(seq, Side.BUY),
+            order(seq + 1, Side.SELL),
+            trade(seq + 1, maker=seq),
         ]
-        feed.apply(EventBatch(7, seq, seq + 1, seq, events))
+        feed.apply(
+            EventBatch(incarnation=7, first_seq=seq, last_seq=seq + 1, time_ns=seq, events=events)
+        )
         assert len(feed.publish()) == 2
         feed.publish_statistics(CHANGED_NS // 2)
 

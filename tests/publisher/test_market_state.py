@@ -47,7 +47,15 @@ class World:
     def apply(self, *events: Event) -> None:
         """Apply events as one batch."""
         seq = events[-1].seq
-        self.feed.apply(EventBatch(7, events[0].seq, seq, 1_000 * seq, list(events)))
+        self.feed.apply(
+            EventBatch(
+                incarnation=7,
+                first_seq=events[0].seq,
+                last_seq=seq,
+                time_ns=1_000 * seq,
+                events=list(events),
+            )
+        )
 
     def published(self) -> list[FeedMessage]:
         """What leaves in one round, candles and tickers aside."""
@@ -63,15 +71,39 @@ class World:
 
 
 def state_of(seq: int, state: int, until_ns: int = 0) -> InstrumentStateChanged:
-    return InstrumentStateChanged(seq, 0, 0, 1, state, until_ns)
+    return InstrumentStateChanged(
+        seq=seq, gateway=0, request_seq=0, instrument=1, state=state, until_ns=until_ns
+    )
 
 
 def limit(seq: int, side: int, price: int, lots: int) -> OrderAccepted:
-    return OrderAccepted(seq, 0, 0, 9, 1, side, 1, 1, price, lots)
+    return OrderAccepted(
+        seq=seq,
+        gateway=0,
+        request_seq=0,
+        account=9,
+        instrument=1,
+        side=side,
+        order_type=1,
+        time_in_force=1,
+        price_ticks=price,
+        quantity_lots=lots,
+    )
 
 
 def market(seq: int, side: int, lots: int) -> OrderAccepted:
-    return OrderAccepted(seq, 0, 0, 9, 1, side, 2, 2, 0, lots)
+    return OrderAccepted(
+        seq=seq,
+        gateway=0,
+        request_seq=0,
+        account=9,
+        instrument=1,
+        side=side,
+        order_type=2,
+        time_in_force=2,
+        price_ticks=0,
+        quantity_lots=lots,
+    )
 
 
 def told(seq: int, state: int, until: int = 0, at: tuple[int, int, int] = (0, 0, 0)) -> MarketState:
@@ -95,7 +127,21 @@ def test_a_call_phase_shows_what_its_uncross_would_give_hidden_orders_included()
     assert world.states() == [told(3, AUCTION, 0, (500, 3, 2))]
     world.apply(market(4, SELL, 4))
     assert world.states() == [told(4, AUCTION, 0, (490, 5, -2))]
-    world.apply(OrderCanceled(5, 0, 0, 9, 1, 4, SELL, 0, 4, 0, resting=False))
+    world.apply(
+        OrderCanceled(
+            seq=5,
+            gateway=0,
+            request_seq=0,
+            account=9,
+            instrument=1,
+            order_id=4,
+            side=SELL,
+            price_ticks=0,
+            canceled_lots=4,
+            filled_lots=0,
+            resting=False,
+        )
+    )
     assert world.states() == [told(5, AUCTION, 0, (500, 3, 2))]
 
 
@@ -114,7 +160,21 @@ def test_a_state_that_may_be_crossed_goes_before_the_book_and_another_behind_it(
     world.apply(state_of(2, AUCTION), limit(3, BUY, 500, 5))
     names = [type(message) for message in world.published()]
     assert names == [MarketState, OrdersUpdate, DepthUpdate, BestBidOffer]
-    world.apply(OrderCanceled(4, 0, 0, 9, 1, 3, BUY, 500, 5, 0), state_of(5, OPEN))
+    world.apply(
+        OrderCanceled(
+            seq=4,
+            gateway=0,
+            request_seq=0,
+            account=9,
+            instrument=1,
+            order_id=3,
+            side=BUY,
+            price_ticks=500,
+            canceled_lots=5,
+            filled_lots=0,
+        ),
+        state_of(5, OPEN),
+    )
     names = [type(message) for message in world.published()]
     assert names == [OrdersUpdate, DepthUpdate, BestBidOffer, MarketState]
 
@@ -123,7 +183,15 @@ def test_the_last_message_of_a_call_phase_is_what_the_uncross_gave() -> None:
     world = World()
     world.apply(state_of(1, AUCTION))
     world.states()
-    uncrossed = AuctionUncrossed(4, 0, 0, 1, 495, 7, -2)
+    uncrossed = AuctionUncrossed(
+        seq=4,
+        gateway=0,
+        request_seq=0,
+        instrument=1,
+        price_ticks=495,
+        quantity_lots=7,
+        surplus_lots=-2,
+    )
     world.apply(uncrossed, state_of(4, OPEN))
     assert world.states() == [told(4, AUCTION, 0, (495, 7, -2)), told(4, OPEN)]
 
@@ -132,24 +200,73 @@ def test_after_an_uncross_that_goes_on_gathering_nothing_is_indicated() -> None:
     world = World()
     world.apply(state_of(1, AUCTION))
     world.states()
-    world.apply(AuctionUncrossed(4, 0, 0, 1, 495, 7, -2), state_of(4, AUCTION))
+    world.apply(
+        AuctionUncrossed(
+            seq=4,
+            gateway=0,
+            request_seq=0,
+            instrument=1,
+            price_ticks=495,
+            quantity_lots=7,
+            surplus_lots=-2,
+        ),
+        state_of(4, AUCTION),
+    )
     assert world.states() == [told(4, AUCTION, 0, (495, 7, -2)), told(4, AUCTION)]
 
 
 def test_the_state_is_loaded_with_the_books_and_told_when_it_differs() -> None:
     world = World()
-    waiting = [RestingOrder(3, 0, 4)]
-    bids = [RestingOrder(1, 500, 2, 2, 5)]
-    state = BookState(1, bids, [], 12, 480, AUCTION, 99, [], waiting)
-    world.feed.load(Books(1, 7, 20, 9, [state]))
+    waiting = [RestingOrder(order_id=3, price_ticks=0, shown_lots=4)]
+    bids = [RestingOrder(order_id=1, price_ticks=500, shown_lots=2, display_lots=2, hidden_lots=5)]
+    state = BookState(
+        instrument=1,
+        bids=bids,
+        asks=[],
+        last_trade_id=12,
+        last_price_ticks=480,
+        state=AUCTION,
+        until_ns=99,
+        market_bids=[],
+        market_asks=waiting,
+    )
+    world.feed.load(Books(request_id=1, incarnation=7, seq=20, time_ns=9, books=[state]))
     # Seven buyers (five of them hidden) and four sellers: the highest price with buyers left.
-    expected = MarketState(SYMBOL, 20, AUCTION, 99, 500, 4, 3, 9)
+    expected = MarketState(
+        symbol=SYMBOL,
+        seq=20,
+        state=AUCTION,
+        until_ns=99,
+        indicative_ticks=500,
+        indicative_lots=4,
+        surplus_lots=3,
+        time_ns=9,
+    )
     assert world.states() == [expected]
     assert world.feed.markets[1].snapshot(1, 20, 9, False).state == expected
-    world.feed.load(Books(1, 7, 21, 9, [state]))
+    world.feed.load(Books(request_id=1, incarnation=7, seq=21, time_ns=9, books=[state]))
     assert world.states() == []
-    world.feed.load(Books(1, 8, 1, 9, [BookState(1, [], [], 0, 0)]))
-    assert world.states() == [MarketState(SYMBOL, 1, OPEN, 0, 0, 0, 0, 9)]
+    world.feed.load(
+        Books(
+            request_id=1,
+            incarnation=8,
+            seq=1,
+            time_ns=9,
+            books=[BookState(instrument=1, bids=[], asks=[], last_trade_id=0, last_price_ticks=0)],
+        )
+    )
+    assert world.states() == [
+        MarketState(
+            symbol=SYMBOL,
+            seq=1,
+            state=OPEN,
+            until_ns=0,
+            indicative_ticks=0,
+            indicative_lots=0,
+            surplus_lots=0,
+            time_ns=9,
+        )
+    ]
 
 
 def test_many_prices_are_looked_at_less_often() -> None:
@@ -189,9 +306,26 @@ def test_at_every_moment_the_indication_is_what_an_uncross_would_give(seed: int)
     for engine, events, time_ns in engines(seed):
         if not time_ns % 97:
             books = [engine.book_state(each) for each in engine.books]
-            feed.load(Books(1, 7, engine.seq, time_ns, books, engine.instruments))
+            feed.load(
+                Books(
+                    request_id=1,
+                    incarnation=7,
+                    seq=engine.seq,
+                    time_ns=time_ns,
+                    books=books,
+                    instruments=engine.instruments,
+                )
+            )
         elif events:
-            feed.apply(EventBatch(7, events[0].seq, engine.seq, time_ns, events))
+            feed.apply(
+                EventBatch(
+                    incarnation=7,
+                    first_seq=events[0].seq,
+                    last_seq=engine.seq,
+                    time_ns=time_ns,
+                    events=events,
+                )
+            )
         feed.publish()
         for instrument in INSTRUMENTS:
             check(engine, feed, instrument, f"seed {seed}, {time_ns}")
@@ -208,7 +342,15 @@ def test_what_was_published_last_before_an_uncross_is_what_it_gave(seed: int) ->
         if not events:
             continue
         would = {each: uncross_price(engine.books[each]) for each in engine.books}
-        feed.apply(EventBatch(7, events[0].seq, engine.seq, time_ns, events))
+        feed.apply(
+            EventBatch(
+                incarnation=7,
+                first_seq=events[0].seq,
+                last_seq=engine.seq,
+                time_ns=time_ns,
+                events=events,
+            )
+        )
         now_ns += CHANGED_NS
         results = {event.instrument: event for event in events if type(event) is AuctionUncrossed}
         for _, _, payload in feed.publish() + feed.publish_statistics(now_ns):
@@ -252,7 +394,15 @@ def test_without_short_accounts_the_next_uncross_gives_what_was_published_before
                 result = (event.price_ticks, event.quantity_lots, event.surplus_lots)
                 assert _indicated(last[event.instrument]) == result, f"seed {seed}, {event.seq}"
                 uncrossed += 1
-        feed.apply(EventBatch(7, events[0].seq, events[0].seq, now_ns, events))
+        feed.apply(
+            EventBatch(
+                incarnation=7,
+                first_seq=events[0].seq,
+                last_seq=events[0].seq,
+                time_ns=now_ns,
+                events=events,
+            )
+        )
         now_ns += CHANGED_NS
         for _, _, payload in feed.publish() + feed.publish_statistics(now_ns):
             message = decode_feed(payload)

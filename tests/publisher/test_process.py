@@ -100,7 +100,17 @@ def line() -> Iterator[Line]:
 
 
 def order(side: int, price: int, lots: int) -> NewOrder:
-    return NewOrder(0, 0, 5, 1, side, 1, 1, price, lots)
+    return NewOrder(
+        gateway=0,
+        request_seq=0,
+        account=5,
+        instrument=1,
+        side=side,
+        order_type=1,
+        time_in_force=1,
+        price_ticks=price,
+        quantity_lots=lots,
+    )
 
 
 def test_the_feed_survives_every_coming_and_going(line: Line) -> None:
@@ -139,7 +149,7 @@ def test_the_feed_survives_every_coming_and_going(line: Line) -> None:
 
     exchange.kill("publisher")
     exchange.start("publisher")
-    line.send(order(SELL, 4_100_000, 5_000), MassCancelOrders(0, 0, 99))
+    line.send(order(SELL, 4_100_000, 5_000), MassCancelOrders(gateway=0, request_seq=0, account=99))
     line.hear_until("the new publisher", lambda: consumer.quote[2] == 4_100_000)
     consumer.check_settled()
     assert exchange.stop("publisher") == 0

@@ -272,17 +272,21 @@ def test_books_are_asked_for_until_they_come() -> None:
     assert replica.next_request(BOOKS_AGAIN_NS) == BooksRequest(2)
     replica.not_sent()
     assert replica.next_request(BOOKS_AGAIN_NS) == BooksRequest(3)
-    replica.receive_reply(Books(1, 7, 40, 0, []))
+    replica.receive_reply(Books(request_id=1, incarnation=7, seq=40, time_ns=0, books=[]))
     assert replica.next_request(9 * BOOKS_AGAIN_NS) is None
     assert (lost(replica), replica.incarnation, replica.feed.seq) == (None, 7, 40)
 
 
 def test_a_hole_is_asked_for_once_an_interval() -> None:
     replica, _ = started()
-    replica.receive(EventBatch(1, 5, 6, 0, []))
-    assert replica.next_request(0) == ResendRequest(2, 1, 1, 4)
+    replica.receive(EventBatch(incarnation=1, first_seq=5, last_seq=6, time_ns=0, events=[]))
+    assert replica.next_request(0) == ResendRequest(
+        request_id=2, incarnation=1, from_seq=1, to_seq=4
+    )
     assert replica.next_request(RESEND_AGAIN_NS - 1) is None
-    assert replica.next_request(RESEND_AGAIN_NS) == ResendRequest(3, 1, 1, 4)
+    assert replica.next_request(RESEND_AGAIN_NS) == ResendRequest(
+        request_id=3, incarnation=1, from_seq=1, to_seq=4
+    )
 
 
 def test_broken_events_are_mended_with_the_matchers_books() -> None:
@@ -291,12 +295,27 @@ def test_broken_events_are_mended_with_the_matchers_books() -> None:
     assert batch is not None
     replica.receive(decode_events(batch))
     seq = matcher.engine.seq
-    lie = OrderCanceled(seq + 1, 0, 0, 1, INSTRUMENTS[0].id, 10**9, 1, 5, 5, 0)
-    replica.receive(EventBatch(1, seq + 1, seq + 1, 0, [lie]))
+    lie = OrderCanceled(
+        seq=seq + 1,
+        gateway=0,
+        request_seq=0,
+        account=1,
+        instrument=INSTRUMENTS[0].id,
+        order_id=10**9,
+        side=1,
+        price_ticks=5,
+        canceled_lots=5,
+        filled_lots=0,
+    )
+    replica.receive(
+        EventBatch(incarnation=1, first_seq=seq + 1, last_seq=seq + 1, time_ns=0, events=[lie])
+    )
     assert lost(replica) is Lost.STREAM_BROKEN
     assert str(10**9) in replica.fault
     before = replica.feed.seq
-    replica.receive(EventBatch(1, seq + 2, seq + 2, 0, []))
+    replica.receive(
+        EventBatch(incarnation=1, first_seq=seq + 2, last_seq=seq + 2, time_ns=0, events=[])
+    )
     assert replica.feed.seq == before
     matcher.apply(30, 0)
     request = replica.next_request(BOOKS_AGAIN_NS)
@@ -308,20 +327,22 @@ def test_broken_events_are_mended_with_the_matchers_books() -> None:
 def test_a_resend_of_an_earlier_incarnation_is_not_taken() -> None:
     replica, matcher = started()
     matcher.apply(3, 0)
-    late = matcher.sequencer.answer(ResendRequest(1, 1, 1, 3))
-    replica.receive(EventBatch(2, 1, 0, 0, []))
+    late = matcher.sequencer.answer(
+        ResendRequest(request_id=1, incarnation=1, from_seq=1, to_seq=3)
+    )
+    replica.receive(EventBatch(incarnation=2, first_seq=1, last_seq=0, time_ns=0, events=[]))
     assert replica.next_request(BOOKS_AGAIN_NS) == BooksRequest(2)
-    replica.receive_reply(Books(2, 2, 0, 0, []))
+    replica.receive_reply(Books(request_id=2, incarnation=2, seq=0, time_ns=0, books=[]))
     replica.receive_reply(late)
     assert (lost(replica), replica.incarnation, replica.feed.seq) == (None, 2, 0)
 
 
 def test_books_asked_for_before_the_loss_are_not_taken() -> None:
     replica, _ = started()
-    replica.receive(EventBatch(2, 1, 1, 0, []))
+    replica.receive(EventBatch(incarnation=2, first_seq=1, last_seq=1, time_ns=0, events=[]))
     assert lost(replica) is Lost.MATCHER_RESTARTED
-    replica.receive_reply(Books(1, 1, 0, 0, []))
+    replica.receive_reply(Books(request_id=1, incarnation=1, seq=0, time_ns=0, books=[]))
     assert lost(replica) is Lost.MATCHER_RESTARTED
     assert replica.next_request(BOOKS_AGAIN_NS) == BooksRequest(2)
-    replica.receive_reply(Books(2, 2, 0, 0, []))
+    replica.receive_reply(Books(request_id=2, incarnation=2, seq=0, time_ns=0, books=[]))
     assert (lost(replica), replica.incarnation, replica.feed.seq) == (None, 2, 1)

@@ -27,10 +27,29 @@ def desk(orders: int = 3, history: int = 50) -> SnapshotDesk:
     """A desk over a book with `orders` bids, each published by itself."""
     replica = PublisherReplica(Feed([example()], 100, history))
     replica.next_request(0)
-    replica.receive_reply(Books(1, 7, 0, 0, []))
+    replica.receive_reply(Books(request_id=1, incarnation=7, seq=0, time_ns=0, books=[]))
     for seq in range(1, orders + 1):
         replica.receive(
-            EventBatch(7, seq, seq, 0, [OrderAccepted(seq, 0, 0, 9, 1, 1, 1, 1, 500 + seq, 2)])
+            EventBatch(
+                incarnation=7,
+                first_seq=seq,
+                last_seq=seq,
+                time_ns=0,
+                events=[
+                    OrderAccepted(
+                        seq=seq,
+                        gateway=0,
+                        request_seq=0,
+                        account=9,
+                        instrument=1,
+                        side=1,
+                        order_type=1,
+                        time_in_force=1,
+                        price_ticks=500 + seq,
+                        quantity_lots=2,
+                    )
+                ],
+            )
         )
         replica.feed.publish()
     return SnapshotDesk(replica)
@@ -54,7 +73,9 @@ def test_a_snapshot_of_levels_has_no_orders() -> None:
 
 
 def test_a_range_is_sent_again() -> None:
-    reply = desk().answer(encode(RangeRequest(5, "l3.BTC-USDT|", 102, 999)))
+    reply = desk().answer(
+        encode(RangeRequest(request_id=5, topic="l3.BTC-USDT|", from_seq=102, to_seq=999))
+    )
     assert isinstance(reply, Range)
     assert (reply.request_id, reply.from_seq, len(reply.payloads)) == (5, 102, 2)
 
@@ -64,15 +85,19 @@ def test_a_range_is_bounded_in_size() -> None:
     market = served._feed.markets[1]
     for _ in range(20):
         market.topics[0].append(bytes(RANGE_BYTES_MAX // 10 + 1))
-    reply = served.answer(encode(RangeRequest(5, "trade.BTC-USDT|", 101, 120)))
+    reply = served.answer(
+        encode(RangeRequest(request_id=5, topic="trade.BTC-USDT|", from_seq=101, to_seq=120))
+    )
     assert isinstance(reply, Range)
     assert len(reply.payloads) == 9
 
 
 @pytest.mark.parametrize("from_seq", [0, 100, 104])
 def test_a_range_not_held_is_too_old(from_seq: int) -> None:
-    reply = desk().answer(encode(RangeRequest(5, "l2.BTC-USDT|", from_seq, 200)))
-    assert reply == TooOld(5, "l2.BTC-USDT|", 101, 103)
+    reply = desk().answer(
+        encode(RangeRequest(request_id=5, topic="l2.BTC-USDT|", from_seq=from_seq, to_seq=200))
+    )
+    assert reply == TooOld(request_id=5, topic="l2.BTC-USDT|", first_seq=101, last_seq=103)
 
 
 def test_instruments_are_listed() -> None:
@@ -91,9 +116,24 @@ def test_before_the_matchers_first_answer_there_is_no_snapshot() -> None:
     ("payload", "request_id", "reason", "field"),
     [
         (encode(SnapshotRequest(4, "NO-SUCH")), 4, RejectReason.UNKNOWN_SYMBOL, "symbol"),
-        (encode(RangeRequest(4, "l2.NO|", 1, 2)), 4, RejectReason.UNKNOWN_SYMBOL, "topic"),
-        (encode(RangeRequest(4, "heartbeat|", 1, 2)), 4, RejectReason.UNKNOWN_SYMBOL, "topic"),
-        (encode(RangeRequest(4, "l2.BTC-USDT|", 9, 8)), 4, RejectReason.MALFORMED, "to_seq"),
+        (
+            encode(RangeRequest(request_id=4, topic="l2.NO|", from_seq=1, to_seq=2)),
+            4,
+            RejectReason.UNKNOWN_SYMBOL,
+            "topic",
+        ),
+        (
+            encode(RangeRequest(request_id=4, topic="heartbeat|", from_seq=1, to_seq=2)),
+            4,
+            RejectReason.UNKNOWN_SYMBOL,
+            "topic",
+        ),
+        (
+            encode(RangeRequest(request_id=4, topic="l2.BTC-USDT|", from_seq=9, to_seq=8)),
+            4,
+            RejectReason.MALFORMED,
+            "to_seq",
+        ),
         (encode([2, 4, "l2.BTC-USDT|", -1, 8]), 4, RejectReason.MALFORMED, "from_seq"),
         (encode([2, 4, "l2.BTC-USDT|", 1.5, 8]), 4, RejectReason.MALFORMED, "from_seq"),
         (encode([1, 4, "S" * 21]), 4, RejectReason.MALFORMED, "symbol"),

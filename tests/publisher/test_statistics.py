@@ -160,7 +160,7 @@ PAST = [trade(n, 480 + n % 37, 1 + n % 5, MIDNIGHT_NS + n * 11 * MINUTE_NS) for 
 def record_of(trades: list[Trade], seq: int) -> MarketRecord:
     recorder = PlainRecorder(NOTIONAL)
     recorder.record(seq, 1, trades)
-    answer = recorder.answer(MarketQuestion(1, 0, 1))
+    answer = recorder.answer(MarketQuestion(request_id=1, min_seq=0, instrument=1))
     assert isinstance(answer, MarketRecord)
     return answer
 

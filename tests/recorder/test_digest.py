@@ -16,17 +16,44 @@ from crossbook.common.messages.events import (
 from crossbook.common.types import MAX_INT, OrderStatus, RejectReason
 from crossbook.recorder.digest import Changes, Digest, OrderChange, Position
 
-START = Position(7, 10, 100, 1, 4)
+START = Position(incarnation=7, seq=10, time_ns=100, first_seq=1, last_fill_id=4)
 
 
 def accepted(seq: int, lots: int = 5) -> OrderAccepted:
-    return OrderAccepted(seq, 0, 0, 3, 1, 1, 1, 1, 500, lots, "a")
+    return OrderAccepted(
+        seq=seq,
+        gateway=0,
+        request_seq=0,
+        account=3,
+        instrument=1,
+        side=1,
+        order_type=1,
+        time_in_force=1,
+        price_ticks=500,
+        quantity_lots=lots,
+        client_order_id="a",
+    )
 
 
 def trade(seq: int, maker: int, taker: int, lots: int, left: int) -> TradeExecuted:
     """A trade that leaves `left` lots of both."""
     return TradeExecuted(
-        seq, seq, 1, 500, lots, 2, maker, taker, 3, 4, 1, 2, lots, left, lots, left
+        seq=seq,
+        trade_id=seq,
+        instrument=1,
+        price_ticks=500,
+        quantity_lots=lots,
+        aggressor_side=2,
+        maker_order_id=maker,
+        taker_order_id=taker,
+        maker_account=3,
+        taker_account=4,
+        maker_fee=1,
+        taker_fee=2,
+        maker_filled_lots=lots,
+        maker_remaining_lots=left,
+        taker_filled_lots=lots,
+        taker_remaining_lots=left,
     )
 
 
@@ -34,7 +61,9 @@ def changes(*batches: list[Event]) -> Changes:
     """What these batches come to, one command each."""
     digest = Digest([example()], START, {})
     for seq, events in enumerate(batches, 11):
-        digest.add(EventBatch(7, seq, seq, seq * 10, events))
+        digest.add(
+            EventBatch(incarnation=7, first_seq=seq, last_seq=seq, time_ns=seq * 10, events=events)
+        )
     found = digest.drain()
     assert found is not None
     assert digest.drain() is None
@@ -42,7 +71,23 @@ def changes(*batches: list[Event]) -> Changes:
 
 
 def test_an_order_that_ends_at_once_is_one_insert_of_its_end() -> None:
-    found = changes([accepted(11)], [OrderCanceled(12, 0, 0, 3, 1, 11, 1, 500, 5, 0)])
+    found = changes(
+        [accepted(11)],
+        [
+            OrderCanceled(
+                seq=12,
+                gateway=0,
+                request_seq=0,
+                account=3,
+                instrument=1,
+                order_id=11,
+                side=1,
+                price_ticks=500,
+                canceled_lots=5,
+                filled_lots=0,
+            )
+        ],
+    )
     assert not found.changed
     (row,) = found.orders
     assert (row.status, row.remaining_lots, row.created_ns, row.updated_ns) == (
@@ -51,12 +96,37 @@ def test_an_order_that_ends_at_once_is_one_insert_of_its_end() -> None:
 
 
 def test_a_stored_order_is_one_update_that_adds_up() -> None:
-    amended = OrderAmended(12, 0, 0, 3, 1, 4, 1, 510, 9, 2, 7, True)
+    amended = OrderAmended(
+        seq=12,
+        gateway=0,
+        request_seq=0,
+        account=3,
+        instrument=1,
+        order_id=4,
+        side=1,
+        price_ticks=510,
+        quantity_lots=9,
+        filled_lots=2,
+        remaining_lots=7,
+        kept_priority=True,
+    )
     found = changes([trade(11, 4, 5, 2, 3)], [amended], [trade(13, 4, 6, 1, 6)])
     notional = 500 * example().notional_per_tick_lot
     by_id = {change.order_id: change for change in found.changed}
     assert by_id[4] == OrderChange(
-        4, 510, 9, OrderStatus.PARTIALLY_FILLED, 1, 6, 3 * notional, 0, 130, 13, 0, 0, 1
+        order_id=4,
+        price_ticks=510,
+        quantity_lots=9,
+        status=OrderStatus.PARTIALLY_FILLED,
+        filled_lots=1,
+        remaining_lots=6,
+        filled_notional=3 * notional,
+        reason=0,
+        updated_ns=130,
+        updated_seq=13,
+        trigger_ticks=0,
+        display_lots=0,
+        working=1,
     )
     assert by_id[5].price_ticks is None
     assert by_id[5].filled_notional == 2 * notional
@@ -64,31 +134,61 @@ def test_a_stored_order_is_one_update_that_adds_up() -> None:
 
 
 def test_an_expiry_keeps_its_reason() -> None:
-    expired = OrderExpired(11, 3, 1, 11, 1, 500, 5, 0, RejectReason.FILL_OR_KILL)
+    expired = OrderExpired(
+        seq=11,
+        account=3,
+        instrument=1,
+        order_id=11,
+        side=1,
+        price_ticks=500,
+        expired_lots=5,
+        filled_lots=0,
+        reason=RejectReason.FILL_OR_KILL,
+    )
     (row,) = changes([accepted(11), expired]).orders
     assert (row.status, row.reason) == (OrderStatus.EXPIRED, RejectReason.FILL_OR_KILL)
 
 
 def test_the_position_moves_with_every_command_and_not_with_heartbeats() -> None:
     digest = Digest([example()], START, {})
-    digest.add(EventBatch(7, 11, 10, 999, []))
+    digest.add(EventBatch(incarnation=7, first_seq=11, last_seq=10, time_ns=999, events=[]))
     assert digest.drain() is None
-    digest.add(EventBatch(7, 11, 15, 150, []))
+    digest.add(EventBatch(incarnation=7, first_seq=11, last_seq=15, time_ns=150, events=[]))
     found = digest.drain()
     assert found is not None
-    assert (found.before, found.after) == (START, Position(7, 15, 150, 1, 4))
+    assert (found.before, found.after) == (
+        START,
+        Position(incarnation=7, seq=15, time_ns=150, first_seq=1, last_fill_id=4),
+    )
 
 
 def test_the_first_command_recorded_is_remembered() -> None:
     digest = Digest([example()], Position(), {})
-    digest.add(EventBatch(7, 31, 35, 150, []))
+    digest.add(EventBatch(incarnation=7, first_seq=31, last_seq=35, time_ns=150, events=[]))
     found = digest.drain()
     assert found is not None
     assert found.after.first_seq == 31
 
 
 def test_a_notional_is_exact_beyond_the_largest_number_of_a_column() -> None:
-    huge = TradeExecuted(11, 11, 1, MAX_INT, MAX_INT, 2, 4, 5, 3, 4, 1, 2, 1, 0, 1, 0)
+    huge = TradeExecuted(
+        seq=11,
+        trade_id=11,
+        instrument=1,
+        price_ticks=MAX_INT,
+        quantity_lots=MAX_INT,
+        aggressor_side=2,
+        maker_order_id=4,
+        taker_order_id=5,
+        maker_account=3,
+        taker_account=4,
+        maker_fee=1,
+        taker_fee=2,
+        maker_filled_lots=1,
+        maker_remaining_lots=0,
+        taker_filled_lots=1,
+        taker_remaining_lots=0,
+    )
     notional = MAX_INT * MAX_INT * example().notional_per_tick_lot
     assert {change.filled_notional for change in changes([huge]).changed} == {notional}
 
@@ -96,4 +196,12 @@ def test_a_notional_is_exact_beyond_the_largest_number_of_a_column() -> None:
 def test_a_trade_of_an_unknown_instrument_is_refused() -> None:
     digest = Digest([], START, {})
     with pytest.raises(StreamError, match="instrument 1"):
-        digest.add(EventBatch(7, 11, 11, 110, [trade(11, 4, 5, 1, 0)]))
+        digest.add(
+            EventBatch(
+                incarnation=7,
+                first_seq=11,
+                last_seq=11,
+                time_ns=110,
+                events=[trade(11, 4, 5, 1, 0)],
+            )
+        )

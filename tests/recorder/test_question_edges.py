@@ -23,12 +23,44 @@ from crossbook.recorder.store import Store
 MINUTE_NS = 60_000_000_000
 DAY_NS = 1_440 * MINUTE_NS
 SEQ = 50
-ORDER = OrderRow(0, 5, 1, "", 1, 1, 1, 100, 9, 0, 1, 0, 9, 0, 0, 10, 10, 1)
+ORDER = OrderRow(
+    order_id=0,
+    account=5,
+    instrument=1,
+    client_order_id="",
+    side=1,
+    order_type=1,
+    time_in_force=1,
+    price_ticks=100,
+    quantity_lots=9,
+    quote_amount=0,
+    status=1,
+    filled_lots=0,
+    remaining_lots=9,
+    filled_notional=0,
+    reason=0,
+    created_ns=10,
+    updated_ns=10,
+    updated_seq=1,
+)
 
 
 def candle(open_ns: int, interval_s: int = 60) -> Candle:
     """A candle in which no two numbers are equal."""
-    return Candle(interval_s, open_ns, 11, 14, 10, 12, 21, 231, 3, 7, 9, 40)
+    return Candle(
+        interval_s=interval_s,
+        open_ns=open_ns,
+        open_ticks=11,
+        high_ticks=14,
+        low_ticks=10,
+        close_ticks=12,
+        volume_lots=21,
+        quote_volume=231,
+        trades=3,
+        first_trade_id=7,
+        last_trade_id=9,
+        seq=40,
+    )
 
 
 def desk(engine: Engine, **rows: list[Any]) -> HistoryDesk:
@@ -36,19 +68,26 @@ def desk(engine: Engine, **rows: list[Any]) -> HistoryDesk:
     found: dict[str, list[Any]] = {"orders": [], "trades": [], "fills": [], "candles": [], **rows}
     Store(engine).write(
         Changes(
-            Position(), Position(7, SEQ, 99, 1, 0), found["orders"], [], found["trades"],
-            found["fills"], found["candles"],
+            before=Position(),
+            after=Position(incarnation=7, seq=SEQ, time_ns=99, first_seq=1, last_fill_id=0),
+            orders=found["orders"],
+            changed=[],
+            trades=found["trades"],
+            fills=found["fills"],
+            candles=found["candles"],
         )
-    )  # fmt: skip
+    )
     return HistoryDesk(engine)
 
 
 def test_a_candle_comes_back_with_every_number_in_its_place(engine: Engine) -> None:
     wanted = candle(5 * MINUTE_NS)
     asked = desk(engine, candles=[(1, wanted), (2, candle(6 * MINUTE_NS))])
-    told: Any = asked.answer(CandlesQuestion(1, SEQ, 1, 60))
+    told: Any = asked.answer(
+        CandlesQuestion(request_id=1, min_seq=SEQ, instrument=1, interval_s=60)
+    )
     assert told.candles == [wanted]
-    market: Any = asked.answer(MarketQuestion(1, SEQ, 1))
+    market: Any = asked.answer(MarketQuestion(request_id=1, min_seq=SEQ, instrument=1))
     assert (market.latest, market.minutes, market.incarnation) == ([wanted], [wanted], 7)
 
 
@@ -71,7 +110,11 @@ def test_a_range_of_candles_has_both_its_ends(
 ) -> None:
     rows = [(1, candle(open_ns)) for open_ns in (10, 20, 30, 40, 50)]
     asked = desk(sqlite_engine, candles=[*rows, (1, candle(30, 1)), (2, candle(35))])
-    told: Any = asked.answer(CandlesQuestion(1, SEQ, 1, 60, from_ns, to_ns))
+    told: Any = asked.answer(
+        CandlesQuestion(
+            request_id=1, min_seq=SEQ, instrument=1, interval_s=60, from_ns=from_ns, to_ns=to_ns
+        )
+    )
     assert [each.open_ns for each in told.candles] == wanted
     assert not told.more
 
@@ -80,8 +123,19 @@ def test_a_range_that_ends_where_it_begins_is_one_and_one_that_ends_before_is_no
     sqlite_engine: Engine,
 ) -> None:
     asked = desk(sqlite_engine)
-    assert asked.fault(CandlesQuestion(1, SEQ, 1, 60, 30, 30)) is None
-    refused = asked.fault(CandlesQuestion(1, SEQ, 1, 60, 30, 29))
+    assert (
+        asked.fault(
+            CandlesQuestion(
+                request_id=1, min_seq=SEQ, instrument=1, interval_s=60, from_ns=30, to_ns=30
+            )
+        )
+        is None
+    )
+    refused = asked.fault(
+        CandlesQuestion(
+            request_id=1, min_seq=SEQ, instrument=1, interval_s=60, from_ns=30, to_ns=29
+        )
+    )
     assert refused is not None
     assert refused.field == "to_ns"
 
@@ -96,11 +150,13 @@ def test_there_is_more_only_when_a_row_was_left_out(
     candles = [(1, candle(n)) for n in (1, 2, 3)]
     asked = desk(sqlite_engine, orders=orders, trades=trades, fills=fills, candles=candles)
     questions = (
-        OrdersQuestion(1, SEQ, 5, limit=limit),
-        FillsQuestion(1, SEQ, 5, limit=limit),
-        TradesQuestion(1, SEQ, 1, from_trade_id=1, limit=limit),
-        CandlesQuestion(1, SEQ, 1, 60, from_ns=1, limit=limit),
-        CandlesQuestion(1, SEQ, 1, 60, limit=limit),
+        OrdersQuestion(request_id=1, min_seq=SEQ, account=5, limit=limit),
+        FillsQuestion(request_id=1, min_seq=SEQ, account=5, limit=limit),
+        TradesQuestion(request_id=1, min_seq=SEQ, instrument=1, from_trade_id=1, limit=limit),
+        CandlesQuestion(
+            request_id=1, min_seq=SEQ, instrument=1, interval_s=60, from_ns=1, limit=limit
+        ),
+        CandlesQuestion(request_id=1, min_seq=SEQ, instrument=1, interval_s=60, limit=limit),
     )
     for question in questions:
         told: Any = asked.answer(question)
@@ -113,11 +169,17 @@ def test_a_listing_goes_on_just_behind_its_cursor(sqlite_engine: Engine, cursor:
     trades = [(1, n, 1, 5, 5, 1, 1, 2, 9) for n in (1, 2, 3)]
     fills = [(n, 1, n, 1, 5, 1, "", 1, 5, 5, 1, 1, 9) for n in (1, 2, 3)]
     asked = desk(sqlite_engine, orders=orders, trades=trades, fills=fills)
-    before: Any = asked.answer(OrdersQuestion(1, SEQ, 5, before_order_id=cursor))
+    before: Any = asked.answer(
+        OrdersQuestion(request_id=1, min_seq=SEQ, account=5, before_order_id=cursor)
+    )
     assert [each.order_id for each in before.orders] == list(range(min(cursor, 4) - 1, 0, -1))
-    fills_before: Any = asked.answer(FillsQuestion(1, SEQ, 5, before=cursor))
+    fills_before: Any = asked.answer(
+        FillsQuestion(request_id=1, min_seq=SEQ, account=5, before=cursor)
+    )
     assert [each.fill_id for each in fills_before.fills] == list(range(cursor - 1, 0, -1))
-    onwards: Any = asked.answer(TradesQuestion(1, SEQ, 1, from_trade_id=cursor))
+    onwards: Any = asked.answer(
+        TradesQuestion(request_id=1, min_seq=SEQ, instrument=1, from_trade_id=cursor)
+    )
     assert [each.trade_id for each in onwards.trades] == list(range(cursor, 4))
 
 
@@ -135,22 +197,22 @@ def test_accounts_orders_and_instruments_next_to_the_one_asked_for_are_left_out(
     trades = [(instrument, 1, 1, 5, 5, 1, 1, 2, 9) for instrument in (1, 2, 3)]
     asked = desk(sqlite_engine, orders=orders, fills=fills, trades=trades)
     for question, wanted in (
-        (OrdersQuestion(1, SEQ, 5), [18, 17, 16]),
-        (OrdersQuestion(1, SEQ, 5, open_only=True), [18, 17, 16]),
-        (OrdersQuestion(1, SEQ, 5, instrument=2), [17]),
-        (OrdersQuestion(1, SEQ, 5, order_id=17), [17]),
-        (OrdersQuestion(1, SEQ, 5, order_id=20), []),
+        (OrdersQuestion(request_id=1, min_seq=SEQ, account=5), [18, 17, 16]),
+        (OrdersQuestion(request_id=1, min_seq=SEQ, account=5, open_only=True), [18, 17, 16]),
+        (OrdersQuestion(request_id=1, min_seq=SEQ, account=5, instrument=2), [17]),
+        (OrdersQuestion(request_id=1, min_seq=SEQ, account=5, order_id=17), [17]),
+        (OrdersQuestion(request_id=1, min_seq=SEQ, account=5, order_id=20), []),
     ):
         told: Any = asked.answer(question)
         assert [each.order_id for each in told.orders] == wanted, question
     for of_fills, ids in (
-        (FillsQuestion(1, SEQ, 5), [53, 52, 51]),
-        (FillsQuestion(1, SEQ, 5, order_id=2), [52]),
-        (FillsQuestion(1, SEQ, 5, instrument=2), [52]),
+        (FillsQuestion(request_id=1, min_seq=SEQ, account=5), [53, 52, 51]),
+        (FillsQuestion(request_id=1, min_seq=SEQ, account=5, order_id=2), [52]),
+        (FillsQuestion(request_id=1, min_seq=SEQ, account=5, instrument=2), [52]),
     ):
         found: Any = asked.answer(of_fills)
         assert [each.fill_id for each in found.fills] == ids, of_fills
-    one: Any = asked.answer(TradesQuestion(1, SEQ, 2))
+    one: Any = asked.answer(TradesQuestion(request_id=1, min_seq=SEQ, instrument=2))
     assert len(one.trades) == 1
 
 
@@ -160,13 +222,15 @@ def test_the_minutes_of_a_market_go_back_a_day_from_the_latest(sqlite_engine: En
     candles = [(1, candle(latest - age)) for age in ages]
     others = [(1, candle(latest, 300)), (2, candle(latest)), (1, candle(latest + 1, 1))]
     asked = desk(sqlite_engine, candles=candles + others)
-    told: Any = asked.answer(MarketQuestion(1, SEQ, 1))
+    told: Any = asked.answer(MarketQuestion(request_id=1, min_seq=SEQ, instrument=1))
     assert [latest - each.open_ns for each in told.minutes] == list(ages[2:])
 
 
 def test_a_market_without_trades_has_nothing_to_tell(sqlite_engine: Engine) -> None:
     trades = [(2, 1, 1, 5, 5, 1, 1, 2, 9)]
-    told: Any = desk(sqlite_engine, trades=trades).answer(MarketQuestion(1, SEQ, 1))
+    told: Any = desk(sqlite_engine, trades=trades).answer(
+        MarketQuestion(request_id=1, min_seq=SEQ, instrument=1)
+    )
     assert (told.latest, told.minutes, told.last_lots) == ([], [], 0)
 
 
@@ -174,7 +238,7 @@ def test_a_market_without_trades_has_nothing_to_tell(sqlite_engine: Engine) -> N
 def test_an_answer_is_given_from_the_number_on_that_was_asked_for(
     sqlite_engine: Engine, min_seq: int, known: bool
 ) -> None:
-    told = desk(sqlite_engine).answer(TradesQuestion(1, min_seq, 1))
+    told = desk(sqlite_engine).answer(TradesQuestion(request_id=1, min_seq=min_seq, instrument=1))
     assert isinstance(told, NotYet) is not known
 
 
@@ -191,7 +255,7 @@ def test_a_question_is_read_up_to_its_longest() -> None:
 def test_an_order_is_found_by_its_own_name_only(sqlite_engine: Engine, name: str) -> None:
     orders = [replace(ORDER, order_id=n, client_order_id=c) for n, c in enumerate("abc", 1)]
     told: Any = desk(sqlite_engine, orders=orders).answer(
-        OrdersQuestion(1, SEQ, 5, client_order_id=name)
+        OrdersQuestion(request_id=1, min_seq=SEQ, account=5, client_order_id=name)
     )
     assert [each.client_order_id for each in told.orders] == [name]
 
@@ -204,9 +268,11 @@ def test_an_order_has_its_own_fills_and_a_market_its_own_trades_and_candles(
     trades = [(i, n + 5 * i, 1, 5, 10 * i, 1, 1, 2, 9) for i in (1, 2, 3) for n in (1, 2)]
     minutes = [(i, candle(i * MINUTE_NS, s)) for i in (1, 2, 3) for s in (1, 60, 300)]
     asked = desk(sqlite_engine, orders=orders, fills=fills, trades=trades, candles=minutes)
-    one: Any = asked.answer(OrdersQuestion(1, SEQ, 5, order_id=2))
+    one: Any = asked.answer(OrdersQuestion(request_id=1, min_seq=SEQ, account=5, order_id=2))
     assert [each.fill_id for each in one.orders[0].fills] == [2]
-    listed: Any = asked.answer(CandlesQuestion(1, SEQ, 2, 60))
+    listed: Any = asked.answer(
+        CandlesQuestion(request_id=1, min_seq=SEQ, instrument=2, interval_s=60)
+    )
     assert listed.candles == [candle(2 * MINUTE_NS)]
-    market: Any = asked.answer(MarketQuestion(1, SEQ, 2))
+    market: Any = asked.answer(MarketQuestion(request_id=1, min_seq=SEQ, instrument=2))
     assert (market.minutes, market.last_lots) == ([candle(2 * MINUTE_NS)], 20)

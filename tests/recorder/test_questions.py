@@ -107,7 +107,9 @@ def test_orders_are_listed_newest_first_in_pages(past: Past) -> None:
             ({"ended_only": True}, [o for o in wanted if o.status > 2]),
             ({"client_order_id": "a"}, [o for o in wanted if o.client_order_id == "a"]),
         ):  # fmt: skip
-            question = OrdersQuestion(1, past.seq, account, limit=7, **extra)
+            question = OrdersQuestion(
+                request_id=1, min_seq=past.seq, account=account, limit=7, **extra
+            )
             found = pages(past, question, lambda o: o.order_id, "before_order_id", "orders")
             assert found == chosen, extra
 
@@ -115,11 +117,19 @@ def test_orders_are_listed_newest_first_in_pages(past: Past) -> None:
 def test_one_order_comes_with_its_fills(past: Past) -> None:
     traded = next(row for row in past.rows["orders"] if row["filled_lots"])
     fills = newest(past.rows["fills"], FillRecord, order_id=traded["order_id"])[::-1]
-    answer = past.ask(OrdersQuestion(5, 0, traded["account"], order_id=traded["order_id"]))
+    answer = past.ask(
+        OrdersQuestion(
+            request_id=5, min_seq=0, account=traded["account"], order_id=traded["order_id"]
+        )
+    )
     assert isinstance(answer, OrderRecords)
     assert answer.request_id == 5
     assert [order.fills for order in answer.orders] == [fills]
-    other = past.ask(OrdersQuestion(5, 0, traded["account"] + 50, order_id=traded["order_id"]))
+    other = past.ask(
+        OrdersQuestion(
+            request_id=5, min_seq=0, account=traded["account"] + 50, order_id=traded["order_id"]
+        )
+    )
     assert other.orders == []
 
 
@@ -132,30 +142,58 @@ def test_fills_are_listed_newest_first_in_pages(past: Past) -> None:
         ({"instrument": IDS[0]}, [fill for fill in wanted if fill.instrument == IDS[0]]),
         ({"order_id": order_id}, [fill for fill in wanted if fill.order_id == order_id]),
     ):
-        question = FillsQuestion(1, past.seq, 2, limit=6, **extra)
+        question = FillsQuestion(request_id=1, min_seq=past.seq, account=2, limit=6, **extra)
         assert pages(past, question, lambda fill: fill.fill_id, "before", "fills") == chosen
 
 
 def test_trades_are_listed_as_they_happened(past: Past) -> None:
     wanted = newest(past.rows["trades"], TradeRecord, instrument=IDS[0])[::-1]
-    question = TradesQuestion(1, past.seq, IDS[0], from_trade_id=1, limit=9)
+    question = TradesQuestion(
+        request_id=1, min_seq=past.seq, instrument=IDS[0], from_trade_id=1, limit=9
+    )
     assert pages(past, question, lambda trade: trade.trade_id, "from_trade_id", "trades") == wanted
-    last = past.ask(TradesQuestion(1, past.seq, IDS[0], limit=5))
-    assert last == TradeRecords(1, past.seq, wanted[-5:], False)
+    last = past.ask(TradesQuestion(request_id=1, min_seq=past.seq, instrument=IDS[0], limit=5))
+    assert last == TradeRecords(request_id=1, seq=past.seq, trades=wanted[-5:], more=False)
 
 
 def test_candles_of_a_range_and_the_last_ones(past: Past) -> None:
     rows = [row for row in past.rows["candles"] if row["interval_s"] == 60]
     wanted = newest(rows, Candle, instrument=IDS[0])[::-1]
     assert len(wanted) > 18
-    last = past.ask(CandlesQuestion(1, past.seq, IDS[0], 60, limit=5))
-    assert last == CandleRecords(1, past.seq, wanted[-5:], True)
+    last = past.ask(
+        CandlesQuestion(request_id=1, min_seq=past.seq, instrument=IDS[0], interval_s=60, limit=5)
+    )
+    assert last == CandleRecords(request_id=1, seq=past.seq, candles=wanted[-5:], more=True)
     begin, end = wanted[3].open_ns, wanted[15].open_ns
-    ranged = past.ask(CandlesQuestion(1, past.seq, IDS[0], 60, begin - 1, end, limit=10))
-    assert ranged == CandleRecords(1, past.seq, wanted[3:13], True)
-    rest = past.ask(CandlesQuestion(1, past.seq, IDS[0], 60, wanted[13].open_ns, end, limit=10))
-    assert rest == CandleRecords(1, past.seq, wanted[13:16], False)
-    before = past.ask(CandlesQuestion(1, past.seq, IDS[0], 60, to_ns=end - 1, limit=2))
+    ranged = past.ask(
+        CandlesQuestion(
+            request_id=1,
+            min_seq=past.seq,
+            instrument=IDS[0],
+            interval_s=60,
+            from_ns=begin - 1,
+            to_ns=end,
+            limit=10,
+        )
+    )
+    assert ranged == CandleRecords(request_id=1, seq=past.seq, candles=wanted[3:13], more=True)
+    rest = past.ask(
+        CandlesQuestion(
+            request_id=1,
+            min_seq=past.seq,
+            instrument=IDS[0],
+            interval_s=60,
+            from_ns=wanted[13].open_ns,
+            to_ns=end,
+            limit=10,
+        )
+    )
+    assert rest == CandleRecords(request_id=1, seq=past.seq, candles=wanted[13:16], more=False)
+    before = past.ask(
+        CandlesQuestion(
+            request_id=1, min_seq=past.seq, instrument=IDS[0], interval_s=60, to_ns=end - 1, limit=2
+        )
+    )
     assert before.candles == wanted[13:15]
 
 
@@ -163,19 +201,19 @@ def test_a_market_goes_on_from_its_latest_candles_and_a_day_of_minutes(past: Pas
     mine = [row for row in past.rows["candles"] if row["instrument"] == IDS[0]]
     latest = {row["interval_s"]: pick(Candle, row) for row in mine}
     minutes = [pick(Candle, row) for row in mine if row["interval_s"] == 60]
-    answer = past.ask(MarketQuestion(1, past.seq, IDS[0]))
+    answer = past.ask(MarketQuestion(request_id=1, min_seq=past.seq, instrument=IDS[0]))
     day_ns = 86_400 * SECOND_NS
     assert answer == MarketRecord(
-        1, past.seq, IDS[0], list(latest.values()),
-        [minute for minute in minutes if minute.open_ns >= minutes[-1].open_ns - day_ns],
-        newest(past.rows["trades"], TradeRecord, instrument=IDS[0])[0].quantity_lots,
-        answer.incarnation,
+        request_id=1, seq=past.seq, instrument=IDS[0], latest=list(latest.values()),
+        minutes=[minute for minute in minutes if minute.open_ns >= minutes[-1].open_ns - day_ns],
+        last_lots=newest(past.rows["trades"], TradeRecord, instrument=IDS[0])[0].quantity_lots,
+        incarnation=answer.incarnation,
     )  # fmt: skip
     assert answer.incarnation
 
 
 def test_what_is_not_recorded_yet_is_said(past: Past) -> None:
-    answer = past.ask(MarketQuestion(4, past.seq + 1, IDS[0]))
+    answer = past.ask(MarketQuestion(request_id=4, min_seq=past.seq + 1, instrument=IDS[0]))
     assert isinstance(answer, NotYet)
     assert (answer.request_id, answer.seq) == (4, past.seq)
 
@@ -216,7 +254,7 @@ def test_a_database_that_does_not_answer_is_asked_again(sqlite_engine: Engine) -
     past = Past(sqlite_engine, batches=1)
     with sqlite_engine.begin() as connection:
         connection.exec_driver_sql("DROP TABLE fills")
-    answer = past.ask(FillsQuestion(8, 0, 1))
+    answer = past.ask(FillsQuestion(request_id=8, min_seq=0, account=1))
     assert isinstance(answer, NotYet)
     assert answer.request_id == 8
 
@@ -231,14 +269,23 @@ def test_no_question_reads_a_whole_table(sqlite_engine: Engine) -> None:
             asked.append((statement, values))
 
     for question in (
-        OrdersQuestion(1, 0, 1), OrdersQuestion(1, 0, 1, IDS[0]), OrdersQuestion(1, 0, 1, 0, 5),
-        OrdersQuestion(1, 0, 1, client_order_id="a"), OrdersQuestion(1, 0, 1, open_only=True),
-        OrdersQuestion(1, 0, 1, ended_only=True, before_order_id=9), FillsQuestion(1, 0, 1),
-        FillsQuestion(1, 0, 1, IDS[0]), FillsQuestion(1, 0, 1, 0, 5, 7),
-        TradesQuestion(1, 0, IDS[0]), TradesQuestion(1, 0, IDS[0], 3),
-        CandlesQuestion(1, 0, IDS[0], 60), CandlesQuestion(1, 0, IDS[0], 60, 5, 6),
-        MarketQuestion(1, 0, IDS[0]),
-    ):  # fmt: skip
+        OrdersQuestion(request_id=1, min_seq=0, account=1),
+        OrdersQuestion(request_id=1, min_seq=0, account=1, instrument=IDS[0]),
+        OrdersQuestion(request_id=1, min_seq=0, account=1, instrument=0, order_id=5),
+        OrdersQuestion(request_id=1, min_seq=0, account=1, client_order_id="a"),
+        OrdersQuestion(request_id=1, min_seq=0, account=1, open_only=True),
+        OrdersQuestion(request_id=1, min_seq=0, account=1, ended_only=True, before_order_id=9),
+        FillsQuestion(request_id=1, min_seq=0, account=1),
+        FillsQuestion(request_id=1, min_seq=0, account=1, instrument=IDS[0]),
+        FillsQuestion(request_id=1, min_seq=0, account=1, instrument=0, order_id=5, before=7),
+        TradesQuestion(request_id=1, min_seq=0, instrument=IDS[0]),
+        TradesQuestion(request_id=1, min_seq=0, instrument=IDS[0], from_trade_id=3),
+        CandlesQuestion(request_id=1, min_seq=0, instrument=IDS[0], interval_s=60),
+        CandlesQuestion(
+            request_id=1, min_seq=0, instrument=IDS[0], interval_s=60, from_ns=5, to_ns=6
+        ),
+        MarketQuestion(request_id=1, min_seq=0, instrument=IDS[0]),
+    ):
         past.ask(question)
     assert len(asked) > 14
     plans: dict[str, list[str]] = {}
@@ -265,9 +312,9 @@ def test_answers_see_whole_transactions_only(engine: Engine) -> None:
                 connection.exec_driver_sql("DELETE FROM fills")
 
     event.listen(engine, "after_cursor_execute", write_between)
-    first = past.ask(FillsQuestion(1, 0, 1))
+    first = past.ask(FillsQuestion(request_id=1, min_seq=0, account=1))
     event.remove(engine, "after_cursor_execute", write_between)
     assert written
     assert isinstance(first, FillRecords)
     assert first.fills
-    assert not past.ask(FillsQuestion(1, 0, 1)).fills
+    assert not past.ask(FillsQuestion(request_id=1, min_seq=0, account=1)).fills

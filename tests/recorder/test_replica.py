@@ -18,7 +18,13 @@ def batch(
     first_seq: int, last_seq: int, incarnation: int = INCARNATION, time_ns: int = 0
 ) -> EventBatch:
     """A batch of commands without events; its time tells it from others."""
-    return EventBatch(incarnation, first_seq, last_seq, time_ns or last_seq * 10, [])
+    return EventBatch(
+        incarnation=incarnation,
+        first_seq=first_seq,
+        last_seq=last_seq,
+        time_ns=time_ns or last_seq * 10,
+        events=[],
+    )
 
 
 def heartbeat(last_seq: int, incarnation: int = INCARNATION) -> EventBatch:
@@ -27,19 +33,27 @@ def heartbeat(last_seq: int, incarnation: int = INCARNATION) -> EventBatch:
 
 def resend(request: ResendRequest | None, *batches: EventBatch) -> Resend:
     assert request is not None
-    return Resend(request.request_id, request.incarnation, [Raw(encode(one)) for one in batches])
+    return Resend(
+        request_id=request.request_id,
+        incarnation=request.incarnation,
+        batches=[Raw(encode(one)) for one in batches],
+    )
 
 
 def too_old(
     request: ResendRequest | None, first: int, last: int, incarnation: int = INCARNATION
 ) -> ResendTooOld:
     assert request is not None
-    return ResendTooOld(request.request_id, incarnation, first, last)
+    return ResendTooOld(
+        request_id=request.request_id, incarnation=incarnation, first_seq=first, last_seq=last
+    )
 
 
 def recorded(seq: int = 20) -> RecorderReplica:
     """A replica that starts from a record up to `seq`."""
-    return RecorderReplica(Position(INCARNATION, seq, seq * 10, 1))
+    return RecorderReplica(
+        Position(incarnation=INCARNATION, seq=seq, time_ns=seq * 10, first_seq=1)
+    )
 
 
 def proven(seq: int = 20) -> RecorderReplica:
@@ -60,7 +74,7 @@ def test_an_empty_record_adopts_the_incarnation_it_hears_from_its_first_command(
     assert replica.next_request(0) is None
     assert not numbers(replica.receive(batch(11, 12)))
     asked = replica.next_request(0)
-    assert asked == ResendRequest(1, INCARNATION, 1, 10)
+    assert asked == ResendRequest(request_id=1, incarnation=INCARNATION, from_seq=1, to_seq=10)
     assert numbers(replica.receive_reply(resend(asked, batch(1, 6), batch(7, 10)))) == [6, 10, 12]
     assert replica.next_request(RESEND_AGAIN_NS) is None
 
@@ -77,7 +91,7 @@ def test_an_empty_record_begins_where_the_journal_does() -> None:
     replica.receive(heartbeat(50))
     assert not numbers(replica.receive_reply(too_old(replica.next_request(0), 31, 50)))
     asked = replica.next_request(RESEND_AGAIN_NS)
-    assert asked == ResendRequest(2, INCARNATION, 31, 50)
+    assert asked == ResendRequest(request_id=2, incarnation=INCARNATION, from_seq=31, to_seq=50)
     assert numbers(replica.receive_reply(resend(asked, batch(31, 50)))) == [50]
 
 
@@ -85,7 +99,7 @@ def test_a_record_goes_on_once_its_last_batch_has_been_compared() -> None:
     replica = recorded()
     assert not replica.receive(batch(21, 22))
     asked = replica.next_request(0)
-    assert asked == ResendRequest(1, INCARNATION, 20, 20)
+    assert asked == ResendRequest(request_id=1, incarnation=INCARNATION, from_seq=20, to_seq=20)
     assert replica.next_request(RESEND_AGAIN_NS - 1) is None
     assert numbers(replica.receive_reply(resend(asked, batch(16, 20)))) == [22]
     assert numbers(replica.receive(batch(23, 23))) == [23]
@@ -95,7 +109,7 @@ def test_a_hole_is_asked_for_from_the_last_number_recorded() -> None:
     replica = proven()
     assert not replica.receive(batch(25, 26))
     asked = replica.next_request(RESEND_AGAIN_NS)
-    assert asked == ResendRequest(2, INCARNATION, 20, 24)
+    assert asked == ResendRequest(request_id=2, incarnation=INCARNATION, from_seq=20, to_seq=24)
     answer = resend(asked, batch(16, 20), batch(21, 24))
     assert numbers(replica.receive_reply(answer)) == [24, 26]
     assert not numbers(replica.receive_reply(answer)), "an answer that comes twice"
@@ -104,7 +118,9 @@ def test_a_hole_is_asked_for_from_the_last_number_recorded() -> None:
 def test_a_heartbeat_tells_of_what_was_lost_at_the_end() -> None:
     replica = proven()
     replica.receive(heartbeat(23))
-    assert replica.next_request(RESEND_AGAIN_NS) == ResendRequest(2, INCARNATION, 20, 23)
+    assert replica.next_request(RESEND_AGAIN_NS) == ResendRequest(
+        request_id=2, incarnation=INCARNATION, from_seq=20, to_seq=23
+    )
 
 
 def test_what_could_not_be_sent_is_asked_again_at_once() -> None:
@@ -119,14 +135,16 @@ def test_a_record_whose_last_batch_is_pruned_goes_on_with_the_next() -> None:
     replica.receive(batch(21, 21))
     assert numbers(replica.receive_reply(too_old(replica.next_request(0), 21, 21))) == [21]
     replica.receive(batch(25, 25))
-    assert replica.next_request(RESEND_AGAIN_NS) == ResendRequest(2, INCARNATION, 21, 24)
+    assert replica.next_request(RESEND_AGAIN_NS) == ResendRequest(
+        request_id=2, incarnation=INCARNATION, from_seq=21, to_seq=24
+    )
 
 
 def test_an_old_heartbeat_is_asked_about_and_forgiven() -> None:
     replica = proven()
     replica.receive(heartbeat(12))
     asked = replica.next_request(RESEND_AGAIN_NS)
-    assert asked == ResendRequest(2, INCARNATION, 20, 20)
+    assert asked == ResendRequest(request_id=2, incarnation=INCARNATION, from_seq=20, to_seq=20)
     replica.receive_reply(resend(asked, batch(16, 20)))
     assert replica.next_request(3 * RESEND_AGAIN_NS) is None
 
@@ -170,8 +188,12 @@ def test_late_answers_change_nothing() -> None:
     first = replica.next_request(0)
     replica.receive(batch(25, 26))
     assert replica.next_request(RESEND_AGAIN_NS) is not None
-    assert not replica.receive_reply(ResendTooOld(1, OTHER, 1, 1))
-    assert not replica.receive_reply(Resend(1, OTHER, [Raw(encode(batch(21, 24, OTHER)))]))
+    assert not replica.receive_reply(
+        ResendTooOld(request_id=1, incarnation=OTHER, first_seq=1, last_seq=1)
+    )
+    assert not replica.receive_reply(
+        Resend(request_id=1, incarnation=OTHER, batches=[Raw(encode(batch(21, 24, OTHER)))])
+    )
     assert first is None
 
 
@@ -198,7 +220,9 @@ def test_batches_of_another_incarnation_under_the_same_numbers_are_not_taken(
     asked = replica.next_request(0)
     assert asked is not None
     others = [Raw(encode(batch(16, 20, incarnation))), Raw(encode(batch(21, 21, incarnation)))]
-    assert not replica.receive_reply(Resend(asked.request_id, incarnation, others))
+    assert not replica.receive_reply(
+        Resend(request_id=asked.request_id, incarnation=incarnation, batches=others)
+    )
     assert not replica.proven
 
 
@@ -207,7 +231,11 @@ def test_the_end_told_in_answer_to_another_question_is_not_believed(number: int)
     replica = recorded()
     asked = replica.next_request(0)
     assert asked is not None
-    replica.receive_reply(ResendTooOld(asked.request_id + number, INCARNATION, 1, 5))
+    replica.receive_reply(
+        ResendTooOld(
+            request_id=asked.request_id + number, incarnation=INCARNATION, first_seq=1, last_seq=5
+        )
+    )
     with pytest.raises(RecordBrokenError, match="only to 5"):
         replica.receive_reply(too_old(asked, 1, 5))
 

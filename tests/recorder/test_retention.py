@@ -19,7 +19,26 @@ NOW_NS = 100 * DAY_NS
 HOUR_NS = 3_600 * SECOND_NS
 DAYS = 7
 OPEN, PARTIAL, FILLED, CANCELED = 1, 2, 3, 4
-ORDER = OrderRow(0, 5, 1, "", 1, 1, 1, 100, 9, 0, OPEN, 0, 9, 0, 0, 0, 0, 1)
+ORDER = OrderRow(
+    order_id=0,
+    account=5,
+    instrument=1,
+    client_order_id="",
+    side=1,
+    order_type=1,
+    time_in_force=1,
+    price_ticks=100,
+    quantity_lots=9,
+    quote_amount=0,
+    status=OPEN,
+    filled_lots=0,
+    remaining_lots=9,
+    filled_notional=0,
+    reason=0,
+    created_ns=0,
+    updated_ns=0,
+    updated_seq=1,
+)
 
 
 def fill(instrument: int, trade_id: int, time_ns: int) -> tuple[object, ...]:
@@ -31,7 +50,20 @@ def trade(instrument: int, trade_id: int, time_ns: int) -> tuple[object, ...]:
 
 
 def candle(interval_s: int, open_ns: int) -> Candle:
-    return Candle(interval_s, open_ns, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1)
+    return Candle(
+        interval_s=interval_s,
+        open_ns=open_ns,
+        open_ticks=1,
+        high_ticks=1,
+        low_ticks=1,
+        close_ticks=1,
+        volume_lots=1,
+        quote_volume=1,
+        trades=1,
+        first_trade_id=1,
+        last_trade_id=1,
+        seq=1,
+    )
 
 
 def record(engine: Engine) -> None:
@@ -50,10 +82,15 @@ def record(engine: Engine) -> None:
     candles = [(i, candle(s, day_ns)) for i in (1, 2) for s in (1, 60, 86_400) for day_ns in days]
     Store(engine).write(
         Changes(
-            Position(), Position(7, 1, NOW_NS, 1, 0), orders, [],
-            [trade(*pair) for pair in pairs], [fill(*pair) for pair in pairs], candles,
+            before=Position(),
+            after=Position(incarnation=7, seq=1, time_ns=NOW_NS, first_seq=1, last_fill_id=0),
+            orders=orders,
+            changed=[],
+            trades=[trade(*pair) for pair in pairs],
+            fills=[fill(*pair) for pair in pairs],
+            candles=candles,
         )
-    )  # fmt: skip
+    )
 
 
 def forget(engine: Engine, days: int) -> list[int]:
@@ -128,10 +165,15 @@ def write(engine: Engine, **rows: list[Any]) -> None:
     found: dict[str, list[Any]] = {"orders": [], "trades": [], "fills": [], "candles": [], **rows}
     Store(engine).write(
         Changes(
-            Position(), Position(7, 1, NOW_NS, 1, 0), found["orders"], [], found["trades"],
-            found["fills"], found["candles"],
+            before=Position(),
+            after=Position(incarnation=7, seq=1, time_ns=NOW_NS, first_seq=1, last_fill_id=0),
+            orders=found["orders"],
+            changed=[],
+            trades=found["trades"],
+            fills=found["fills"],
+            candles=found["candles"],
         )
-    )  # fmt: skip
+    )
 
 
 def left(engine: Engine, table: str, column: str) -> list[int]:

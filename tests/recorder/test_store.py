@@ -26,14 +26,35 @@ from crossbook.recorder.replica import RecordBrokenError
 from crossbook.recorder.store import Store, latest_candles
 from crossbook.recorder.tables import CANDLES, METADATA, ORDERS, POSITION, SCHEMA_VERSION
 
-AFTER = Position(7, 3, 30, 1, 0)
-ROW = OrderRow(1, 5, 1, "me", 1, 1, 1, 100, 9, 0, 1, 0, 9, 0, 0, 10, 10, 1)
+AFTER = Position(incarnation=7, seq=3, time_ns=30, first_seq=1, last_fill_id=0)
+ROW = OrderRow(
+    order_id=1,
+    account=5,
+    instrument=1,
+    client_order_id="me",
+    side=1,
+    order_type=1,
+    time_in_force=1,
+    price_ticks=100,
+    quantity_lots=9,
+    quote_amount=0,
+    status=1,
+    filled_lots=0,
+    remaining_lots=9,
+    filled_notional=0,
+    reason=0,
+    created_ns=10,
+    updated_ns=10,
+    updated_seq=1,
+)
 
 
 def changes(
     before: Position, after: Position, orders: list[OrderRow], changed: list[OrderChange]
 ) -> Changes:
-    return Changes(before, after, orders, changed, [], [], [])
+    return Changes(
+        before=before, after=after, orders=orders, changed=changed, trades=[], fills=[], candles=[]
+    )
 
 
 def orders(engine: Engine) -> list[tuple[object, ...]]:
@@ -50,8 +71,30 @@ def test_a_new_database_gets_every_table_once(engine: Engine) -> None:
 def test_a_change_leaves_what_it_does_not_name(engine: Engine) -> None:
     store = Store(engine)
     store.write(changes(Position(), AFTER, [ROW], []))
-    change = OrderChange(1, None, 8, 2, 3, 5, 600, 0, 20, 4)
-    missing = OrderChange(99, 1, 1, 2, 3, 5, 600, 0, 20, 4)
+    change = OrderChange(
+        order_id=1,
+        price_ticks=None,
+        quantity_lots=8,
+        status=2,
+        filled_lots=3,
+        remaining_lots=5,
+        filled_notional=600,
+        reason=0,
+        updated_ns=20,
+        updated_seq=4,
+    )
+    missing = OrderChange(
+        order_id=99,
+        price_ticks=1,
+        quantity_lots=1,
+        status=2,
+        filled_lots=3,
+        remaining_lots=5,
+        filled_notional=600,
+        reason=0,
+        updated_ns=20,
+        updated_seq=4,
+    )
     store.write(changes(AFTER, replace(AFTER, seq=4), [], [change, missing]))
     stored = (1, 5, 1, "me", 1, 1, 1, 100, 8, 0, 2, 3, 5, 600, 0, 10, 20, 4, 0, 0, 0, 0, 0, 1, 0)
     assert orders(engine) == [stored]
@@ -81,19 +124,42 @@ def notional_survives(engine: Engine, first: int, added: int) -> None:
         change = OrderChange(1, filled_notional=added)
         before, after = replace(AFTER, seq=seq - 1), replace(AFTER, seq=seq)
         store.write(changes(before, after, [], [change]))
-        answer = desk.answer(OrdersQuestion(1, seq, ROW.account))
+        answer = desk.answer(OrdersQuestion(request_id=1, min_seq=seq, account=ROW.account))
         assert isinstance(answer, OrderRecords)
         assert [order.filled_notional for order in answer.orders] == [wanted]
 
 
 @pytest.mark.parametrize("lots", EDGES)
 def test_a_stored_candle_is_exact_however_large(engine: Engine, lots: int) -> None:
-    candle = Candle(60, 120, 5, 9, 4, 6, lots, lots + 1, 3, 7, 9, 3)
+    candle = Candle(
+        interval_s=60,
+        open_ns=120,
+        open_ticks=5,
+        high_ticks=9,
+        low_ticks=4,
+        close_ticks=6,
+        volume_lots=lots,
+        quote_volume=lots + 1,
+        trades=3,
+        first_trade_id=7,
+        last_trade_id=9,
+        seq=3,
+    )
     store = Store(engine)
-    found = Changes(Position(), AFTER, [], [], [], [], [(1, candle)])
+    found = Changes(
+        before=Position(),
+        after=AFTER,
+        orders=[],
+        changed=[],
+        trades=[],
+        fills=[],
+        candles=[(1, candle)],
+    )
     store.write(found)
     assert store.latest(1) == [candle]
-    answer = HistoryDesk(engine).answer(CandlesQuestion(1, 3, 1, 60))
+    answer = HistoryDesk(engine).answer(
+        CandlesQuestion(request_id=1, min_seq=3, instrument=1, interval_s=60)
+    )
     assert isinstance(answer, CandleRecords)
     assert answer.candles == [candle]
 
@@ -255,7 +321,12 @@ sys.stdin.read()
 
 
 @pytest.mark.parametrize(
-    "there", [Position(8, 3, 30, 1, 0), Position(7, 2, 30, 1, 0), Position(7, 4, 30, 1, 0)]
+    "there",
+    [
+        Position(incarnation=8, seq=3, time_ns=30, first_seq=1, last_fill_id=0),
+        Position(incarnation=7, seq=2, time_ns=30, first_seq=1, last_fill_id=0),
+        Position(incarnation=7, seq=4, time_ns=30, first_seq=1, last_fill_id=0),
+    ],
 )
 def test_a_record_at_another_incarnation_or_number_is_not_written_on(
     sqlite_engine: Engine, there: Position

@@ -33,10 +33,19 @@ def naive(trades: list[Trade]) -> dict[tuple[int, int], Candle]:
             inside = [trade for trade in trades if trade[5] // length * length == open_ns]
             prices = [trade[0] for trade in inside]
             candles[interval_s, open_ns] = Candle(
-                interval_s, open_ns, prices[0], max(prices), min(prices), prices[-1],
-                sum(trade[1] for trade in inside), sum(trade[2] for trade in inside),
-                len(inside), inside[0][3], inside[-1][3], inside[-1][4],
-            )  # fmt: skip
+                interval_s=interval_s,
+                open_ns=open_ns,
+                open_ticks=prices[0],
+                high_ticks=max(prices),
+                low_ticks=min(prices),
+                close_ticks=prices[-1],
+                volume_lots=sum(trade[1] for trade in inside),
+                quote_volume=sum(trade[2] for trade in inside),
+                trades=len(inside),
+                first_trade_id=inside[0][3],
+                last_trade_id=inside[-1][3],
+                seq=inside[-1][4],
+            )
     return candles
 
 

@@ -12,8 +12,38 @@ from crossbook.common.instruments import Instrument, example
 from crossbook.common.messages.feed import OrderChange
 from crossbook.common.types import Side
 
-NICKEL = Instrument(1, "A-B", "A", "B", "0.05", "2.5", 1, 8, 10**9, 1, 10**9, 0, 0, 0)
-SHARE = Instrument(5, "MSFT-USD", "MSFT", "USD", "0.01", "1", 0, 10, 10**9, 1, 10**9, 0, 0, 0)
+NICKEL = Instrument(
+    id=1,
+    symbol="A-B",
+    base="A",
+    quote="B",
+    tick_size="0.05",
+    lot_size="2.5",
+    base_decimals=1,
+    quote_decimals=8,
+    max_price_ticks=10**9,
+    min_quantity_lots=1,
+    max_quantity_lots=10**9,
+    min_notional=0,
+    maker_fee_rate=0,
+    taker_fee_rate=0,
+)
+SHARE = Instrument(
+    id=5,
+    symbol="MSFT-USD",
+    base="MSFT",
+    quote="USD",
+    tick_size="0.01",
+    lot_size="1",
+    base_decimals=0,
+    quote_decimals=10,
+    max_price_ticks=10**9,
+    min_quantity_lots=1,
+    max_quantity_lots=10**9,
+    min_notional=0,
+    maker_fee_rate=0,
+    taker_fee_rate=0,
+)
 
 BUY, SELL = int(Side.BUY), int(Side.SELL)
 levels = st.dictionaries(st.integers(1, 10**9), st.integers(1, 10**9), max_size=14)
@@ -41,14 +71,34 @@ def test_checksum_equals_the_one_made_from_text(
 
 def test_checksum_of_krakens_published_example() -> None:
     # docs.kraken.com, "Spot websocket (v2) book checksum": BTC/USD, prices to 0.1, BTC to 1e-8.
-    btc_usd = Instrument(9, "BTC/USD", "BTC", "USD", "0.1", "0.00000001", 8, 10, 10**9, 1, 10**12,
-                         0, 0, 0)  # fmt: skip
+    btc_usd = Instrument(
+        id=9,
+        symbol="BTC/USD",
+        base="BTC",
+        quote="USD",
+        tick_size="0.1",
+        lot_size="0.00000001",
+        base_decimals=8,
+        quote_decimals=10,
+        max_price_ticks=10**9,
+        min_quantity_lots=1,
+        max_quantity_lots=10**12,
+        min_notional=0,
+        maker_fee_rate=0,
+        taker_fee_rate=0,
+    )
     asks = [
-        ("45285.2", "0.00100000"), ("45286.4", "1.54571953"), ("45286.6", "1.54571109"),
-        ("45289.6", "1.54560911"), ("45290.2", "0.15890660"), ("45291.8", "1.54553491"),
-        ("45294.7", "0.04454749"), ("45296.1", "0.35380000"), ("45297.5", "0.09945542"),
+        ("45285.2", "0.00100000"),
+        ("45286.4", "1.54571953"),
+        ("45286.6", "1.54571109"),
+        ("45289.6", "1.54560911"),
+        ("45290.2", "0.15890660"),
+        ("45291.8", "1.54553491"),
+        ("45294.7", "0.04454749"),
+        ("45296.1", "0.35380000"),
+        ("45297.5", "0.09945542"),
         ("45299.5", "0.18772827"),
-    ]  # fmt: skip
+    ]
     bids = [
         ("45283.5", "0.10000000"), ("45283.4", "1.54582015"), ("45282.1", "0.10000000"),
         ("45281.0", "0.10000000"), ("45280.3", "1.54592586"), ("45279.0", "0.07990000"),
@@ -120,11 +170,13 @@ def test_a_smaller_order_keeps_its_place_and_a_requeued_one_loses_it() -> None:
     book = OrderDepth()
     for order_id in (1, 2, 3):
         book.set_order(order_id, SELL, 100, 5)
-    book.apply(OrderChange(4, 1, SELL, 100, 2))
+    book.apply(OrderChange(seq=4, order_id=1, side=SELL, price_ticks=100, shown_lots=2))
     assert [order_id for order_id, _, _ in book.orders(SELL)] == [1, 2, 3]
-    book.apply(OrderChange(5, 1, SELL, 100, 7, requeued=True))
+    book.apply(
+        OrderChange(seq=5, order_id=1, side=SELL, price_ticks=100, shown_lots=7, requeued=True)
+    )
     assert list(book.orders(SELL)) == [(2, 100, 5), (3, 100, 5), (1, 100, 7)]
-    book.apply(OrderChange(6, 2, SELL, 99, 5))
+    book.apply(OrderChange(seq=6, order_id=2, side=SELL, price_ticks=99, shown_lots=5))
     assert list(book.orders(SELL)) == [(2, 99, 5), (3, 100, 5), (1, 100, 7)]
     assert book.depth.levels(SELL) == [(99, 5), (100, 12)]
 

@@ -10,12 +10,25 @@ from crossbook.common.messages.events import CommandRejected, EventBatch
 
 def batch(first_seq: int, last_seq: int, incarnation: int = 7) -> EventBatch:
     """A batch with one event a sequence number."""
-    events = [CommandRejected(seq, 0, 0, 1, 1, 1, "") for seq in range(first_seq, last_seq + 1)]
-    return EventBatch(incarnation, first_seq, last_seq, 0, list(events))
+    events = [
+        CommandRejected(
+            seq=seq, gateway=0, request_seq=0, account=1, instrument=1, reason=1, field=""
+        )
+        for seq in range(first_seq, last_seq + 1)
+    ]
+    return EventBatch(
+        incarnation=incarnation,
+        first_seq=first_seq,
+        last_seq=last_seq,
+        time_ns=0,
+        events=list(events),
+    )
 
 
 def heartbeat(seq: int, incarnation: int = 7) -> EventBatch:
-    return EventBatch(incarnation, seq + 1, seq, 0, [])
+    return EventBatch(
+        incarnation=incarnation, first_seq=seq + 1, last_seq=seq, time_ns=0, events=[]
+    )
 
 
 def seqs(batches: object) -> list[int]:

@@ -33,7 +33,17 @@ def answer(group: FeedGroup, follower: FeedFollower, *instruments: Instrument) -
                 levels = [(90, 1)]
                 checksum = BookChecksum(by_symbol[request.symbol]).of_levels(levels, [])
                 number = request.request_id
-                book = Snapshot(number, request.symbol, 5, {}, levels, [], checksum, 1, 0)
+                book = Snapshot(
+                    request_id=number,
+                    symbol=request.symbol,
+                    seq=5,
+                    topics={},
+                    bids=levels,
+                    asks=[],
+                    checksum=checksum,
+                    time_ns=1,
+                    last_trade_id=0,
+                )
                 group.on_reply(follower, book)
 
 
@@ -82,7 +92,9 @@ def test_an_instrument_that_no_publisher_has_is_unknown() -> None:
 def beat(follower: FeedFollower, *instruments: Instrument) -> None:
     """A heartbeat that tells of these instruments' books."""
     last = {topic("l2", each.symbol): 0 for each in instruments}
-    follower.on_feed(HEARTBEAT_TOPIC.encode(), 1, encode(Heartbeat(5, 1, 0, last)))
+    follower.on_feed(
+        HEARTBEAT_TOPIC.encode(), 1, encode(Heartbeat(seq=5, time_ns=1, stale_ms=0, topics=last))
+    )
 
 
 @pytest.mark.parametrize("told_early", [True, False])
@@ -109,7 +121,7 @@ def test_a_silent_publisher_makes_only_its_own_instruments_stale() -> None:
         answer(each, each.followers[0], ONE)
         answer(each, each.followers[1], TWO)
         each.on_time(STALE_NS + 2)
-        heartbeat = encode(Heartbeat(5, 1, 0, {}))
+        heartbeat = encode(Heartbeat(seq=5, time_ns=1, stale_ms=0, topics={}))
         each.followers[0].on_feed(HEARTBEAT_TOPIC.encode(), 1, heartbeat)
     assert group.stale
     assert group.of(TWO.symbol).stale

@@ -243,7 +243,16 @@ def test_wrong_checksum_leads_to_a_snapshot() -> None:
     name = world.follower.topics()[1]
     world.source.last[name] += 1
     book = world.follower.book(SYMBOL)
-    wrong = DepthUpdate(SYMBOL, 1, book.seq + 1, book.seq, [(7, 7)], [], 12345, 0)
+    wrong = DepthUpdate(
+        symbol=SYMBOL,
+        first_seq=1,
+        seq=book.seq + 1,
+        prev_seq=book.seq,
+        bids=[(7, 7)],
+        asks=[],
+        checksum=12345,
+        time_ns=0,
+    )
     world.feed([(name.encode(), world.source.last[name], encode(wrong))])
     assert world.follower.counters.mismatches == 1
     assert not seqs_of(world.updates, DepthUpdate)
@@ -257,7 +266,9 @@ def test_update_that_does_not_follow_leads_to_a_snapshot() -> None:
     world.feed(world.source.step())
     name = world.follower.topics()[1]
     world.source.last[name] += 1
-    orphan = OrdersUpdate(SYMBOL, 900, 901, 899, [], 0)
+    orphan = OrdersUpdate(
+        symbol=SYMBOL, first_seq=900, seq=901, prev_seq=899, changes=[], time_ns=0
+    )
     world.feed([(name.encode(), world.source.last[name], encode(orphan))])
     assert world.follower.counters.mismatches == 1
     world.answer()
@@ -319,7 +330,9 @@ def test_unanswered_requests_are_repeated_under_new_numbers() -> None:
     assert world.follower.drain_requests() == []
     world.follower.on_reply(world.source.answer(second))
     (snapshot,) = world.follower.drain_requests()
-    busy = FeedReject(snapshot.request_id, RejectReason.BUSY, "symbol", "no book yet")
+    busy = FeedReject(
+        request_id=snapshot.request_id, reason=RejectReason.BUSY, field="symbol", text="no book yet"
+    )
     world.follower.on_reply(busy)
     world.settle()
     world.check()
@@ -373,7 +386,7 @@ def test_silence_and_a_silent_matcher_are_stale() -> None:
     assert world.follower.stale
     world.feed([world.source.heartbeat()])
     assert not world.follower.stale
-    stuck = Heartbeat(1, 0, STALE_NS // 1_000_000 + 1, {})
+    stuck = Heartbeat(seq=1, time_ns=0, stale_ms=STALE_NS // 1_000_000 + 1, topics={})
     world.feed([(b"heartbeat|", 2, encode(stuck))])
     assert world.follower.stale
 
@@ -381,7 +394,11 @@ def test_silence_and_a_silent_matcher_are_stale() -> None:
 def test_what_is_held_behind_a_hole_is_bounded() -> None:
     world = started(channels=("bbo",))
     name = world.follower.topics()[1]
-    payload = encode(BestBidOffer(SYMBOL, 1, 0, 0, 0, 0, 0))
+    payload = encode(
+        BestBidOffer(
+            symbol=SYMBOL, seq=1, bid_ticks=0, bid_lots=0, ask_ticks=0, ask_lots=0, time_ns=0
+        )
+    )
     start = world.source.last[name] + 2
     for seq in range(start, start + HELD_MAX + 50):
         world.follower.on_feed(name.encode(), seq, payload)
@@ -392,7 +409,16 @@ def test_what_is_held_behind_a_hole_is_bounded() -> None:
 
 def test_book_shows_levels_best_first() -> None:
     book = LocalBook(SYMBOL)
-    update = DepthUpdate(SYMBOL, 1, 2, 0, [(99, 4), (100, 5)], [(102, 1), (101, 2)], 0, 0)
+    update = DepthUpdate(
+        symbol=SYMBOL,
+        first_seq=1,
+        seq=2,
+        prev_seq=0,
+        bids=[(99, 4), (100, 5)],
+        asks=[(102, 1), (101, 2)],
+        checksum=0,
+        time_ns=0,
+    )
     assert book.apply_levels(update)
     assert (book.bids(1), book.asks(1)) == ([(100, 5)], [(101, 2)])
     assert book.best == Best(100, 5, 101, 2)

@@ -32,5 +32,7 @@ def test_a_request_that_was_not_sent_is_made_again_at_once() -> None:
 
 def test_batches_before_the_beginning_is_known_are_held() -> None:
     replica = OneHole(again_ns=100)
-    replica._follower.receive(EventBatch(7, 9, 9, 0, []))
+    replica._follower.receive(
+        EventBatch(incarnation=7, first_seq=9, last_seq=9, time_ns=0, events=[])
+    )
     assert replica.held == 1

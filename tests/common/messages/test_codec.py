@@ -6,6 +6,8 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import Struct
+from msgspec.structs import replace
 
 from crossbook.common.errors import CodecError
 from crossbook.common.messages import admin, codec, entry, events, feed, matcher_queries
@@ -17,9 +19,17 @@ from crossbook.common.messages.history_queries import (
     OrderRecords,
 )
 from crossbook.common.types import MAX_CLIENT_ORDER_ID, MAX_INT, RejectReason, Side
+from tests.common.messages.test_messages import Filling
 
-NEW = entry.New(7, "BTC-USDT", Side.BUY, "0.5", "50000.01", client_order_id="mine")
-CANCEL = entry.Cancel(8, "BTC-USDT", 42)
+NEW = entry.New(
+    request_seq=7,
+    symbol="BTC-USDT",
+    side=Side.BUY,
+    quantity="0.5",
+    price="50000.01",
+    client_order_id="mine",
+)
+CANCEL = entry.Cancel(request_seq=8, symbol="BTC-USDT", order_id=42)
 
 
 def raw(*parts: object) -> bytes:
@@ -135,34 +145,42 @@ def test_a_frame_with_bad_text_tells_its_number_whichever_error_msgspec_raises(
 EDGES = (2**63 - 1, 2**63, 2**63 + 1, 2**64 - 1, 2**64, 10**40)
 
 
+def filled(kind: type[Struct], **fields: Any) -> Any:
+    """A message with distinct values in all fields but these."""
+    return replace(Filling().message(kind), **fields)
+
+
 def with_sums(total: int) -> list[tuple[Any, Any]]:
     """Every kind of message with a sum in it, and its decoder."""
-    candle = Candle(60, 0, 1, 2, 1, 2, total, total + 1, 3, 1, 3, 9)
-    ticker = feed.Ticker("X", 9, 1, 2, 1, 2, 5, total, total, 3, 1, 3, 0, 1, total, 2, total, 7)
+    candle = filled(Candle, volume_lots=total, quote_volume=total + 1)
+    ticker = filled(
+        feed.Ticker, volume_lots=total, quote_volume=total, bid_lots=total, ask_lots=total
+    )
     levels = [(5, total), (4, 1)]
-    order = OrderRecord(1, "", 1, 1, 1, 1, 5, 9, 0, 3, 9, 0, total, 0, 1, 2, 3)
-    uncrossed = events.AuctionUncrossed(9, 0, 0, 1, 5, total, -total)
+    uncrossed = filled(events.AuctionUncrossed, quantity_lots=total, surplus_lots=-total)
+    balance = filled(entry.Balance, total=total)
     return [
-        (feed.Candles("X", 9, [candle], 7), codec.decode_feed),
+        (filled(feed.Candles, candles=[candle]), codec.decode_feed),
         (ticker, codec.decode_feed),
-        (feed.DepthUpdate("X", 1, 9, 0, levels, levels, 3, 7), codec.decode_feed),
-        (feed.BestBidOffer("X", 9, 5, total, 6, total, 7), codec.decode_feed),
+        (filled(feed.DepthUpdate, bids=levels, asks=levels), codec.decode_feed),
+        (filled(feed.BestBidOffer, bid_lots=total, ask_lots=total), codec.decode_feed),
         (
-            feed.Snapshot(
-                1, "X", 9, {"l2.X|": 4}, levels, levels, 3, 7, 1, [], [], ticker, [candle]
-            ),
+            filled(feed.Snapshot, bids=levels, asks=levels, ticker=ticker, candles=[candle]),
             codec.decode_feed_reply,
         ),
-        (OrderRecords(1, 9, [order], False), codec.decode_history_answer),
-        (CandleRecords(1, 9, [candle], False), codec.decode_history_answer),
-        (MarketRecord(1, 9, 1, [candle], [candle]), codec.decode_history_answer),
-        (events.EventBatch(7, 9, 9, 7, [uncrossed]), codec.decode_events),
-        ([entry.Balances(1, 9, [entry.Balance("X", total, 0)])], codec.decode_replies),
         (
-            matcher_queries.AccountBalances(1, 9, [entry.Balance("X", total, 0)]),
+            filled(OrderRecords, orders=[filled(OrderRecord, filled_notional=total)]),
+            codec.decode_history_answer,
+        ),
+        (filled(CandleRecords, candles=[candle]), codec.decode_history_answer),
+        (filled(MarketRecord, latest=[candle], minutes=[candle]), codec.decode_history_answer),
+        (filled(events.EventBatch, events=[uncrossed]), codec.decode_events),
+        ([filled(entry.Balances, balances=[balance])], codec.decode_replies),
+        (
+            filled(matcher_queries.AccountBalances, balances=[balance]),
             codec.decode_matcher_reply,
         ),
-        (admin.AdminDone(1, uncrossed, 0), codec.decode_admin_reply),
+        (filled(admin.AdminDone, answer=uncrossed), codec.decode_admin_reply),
     ]
 
 
@@ -180,10 +198,14 @@ def test_a_sum_is_an_integer_while_msgpack_has_one_and_decimal_text_beyond(total
 
 
 def test_a_request_never_turns_a_number_into_text() -> None:
-    frame = codec.encode(entry.New(7, "BTC-USDT", Side.BUY, 2**64 - 1, 1))
+    frame = codec.encode(
+        entry.New(request_seq=7, symbol="BTC-USDT", side=Side.BUY, quantity=2**64 - 1, price=1)
+    )
     assert [reject.field for reject in codec.decode_requests(frame)[1]] == ["quantity"]
     with pytest.raises(OverflowError, match="beyond 64 bits"):
-        codec.encode([entry.New(7, "BTC-USDT", Side.BUY, 2**64, 1)])
+        codec.encode(
+            [entry.New(request_seq=7, symbol="BTC-USDT", side=Side.BUY, quantity=2**64, price=1)]
+        )
     _, rejects = codec.decode_requests(raw(3, 8, "BTC-USDT", str(2**64)))
     assert [reject.field for reject in rejects] == ["order_id"]
 

@@ -30,7 +30,9 @@ UNIONS: list[tuple[Any, Callable[[bytes], Any]]] = [
 
 def decode_event(body: bytes) -> events.Event:
     """One event, carried in a batch as on the wire."""
-    batch = codec.encode(events.EventBatch(1, 1, 1, 0, []))
+    batch = codec.encode(
+        events.EventBatch(incarnation=1, first_seq=1, last_seq=1, time_ns=0, events=[])
+    )
     assert batch[-1:] == b"\x90", "an empty list of events closes a batch"
     return codec.decode_events(batch[:-1] + b"\x91" + body).events[0]
 
@@ -106,7 +108,19 @@ def test_tags_of_one_protocol_differ(union: Any, _: object) -> None:
 
 
 def test_the_largest_integers_travel() -> None:
-    new = commands.NewOrder(1, MAX_INT, 1, 1, 1, 1, 1, MAX_INT, MAX_INT, "", MAX_INT)
+    new = commands.NewOrder(
+        gateway=1,
+        request_seq=MAX_INT,
+        account=1,
+        instrument=1,
+        side=1,
+        order_type=1,
+        time_in_force=1,
+        price_ticks=MAX_INT,
+        quantity_lots=MAX_INT,
+        client_order_id="",
+        quote_amount=MAX_INT,
+    )
     assert codec.decode_commands(codec.encode([new])) == [new]
 
 
@@ -116,5 +130,5 @@ def test_instruments_travel_whole() -> None:
 
 
 def test_a_heartbeat_batch_has_no_events() -> None:
-    batch = events.EventBatch(5, 11, 10, 0, [])
+    batch = events.EventBatch(incarnation=5, first_seq=11, last_seq=10, time_ns=0, events=[])
     assert codec.decode_events(codec.encode(batch)) == batch

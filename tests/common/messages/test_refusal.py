@@ -35,16 +35,47 @@ def new(ticks: int = 5_000_000, lots: int = 100_000, **more: int) -> NewOrder:
     """An order of BTC-USDT: 1 BTC at 50,000.00 unless it says otherwise."""
     said = Instructions(more.get("trigger", 0), more.get("display", 0)) if more else None
     return NewOrder(
-        1, 7, 3, 1, more.get("side", 1), 1, 1, ticks, lots, "mine", more.get("quote", 0), 0, said
+        gateway=1,
+        request_seq=7,
+        account=3,
+        instrument=1,
+        side=more.get("side", 1),
+        order_type=1,
+        time_in_force=1,
+        price_ticks=ticks,
+        quantity_lots=lots,
+        client_order_id="mine",
+        quote_amount=more.get("quote", 0),
+        prevention=0,
+        instructions=said,
     )
 
 
 def amend(ticks: int = 0, lots: int = 0, trigger: int = 0, order_id: int = 9) -> AmendOrder:
-    return AmendOrder(1, 7, 3, 1, order_id, ticks, lots, "" if order_id else "mine", trigger)
+    return AmendOrder(
+        gateway=1,
+        request_seq=7,
+        account=3,
+        instrument=1,
+        order_id=order_id,
+        price_ticks=ticks,
+        quantity_lots=lots,
+        client_order_id="" if order_id else "mine",
+        trigger_ticks=trigger,
+    )
 
 
 def said(reason: RejectReason, field: str, command: Command, most: int = 0) -> str:
-    event = CommandRejected(5, 1, 7, 3, 1, reason, field, "mine")
+    event = CommandRejected(
+        seq=5,
+        gateway=1,
+        request_seq=7,
+        account=3,
+        instrument=1,
+        reason=reason,
+        field=field,
+        client_order_id="mine",
+    )
     return refusal_text(event, command, MARKET, most)
 
 
@@ -150,7 +181,14 @@ SMALL = RejectReason.MIN_NOTIONAL
         (
             RejectReason.UNKNOWN_ORDER,
             "order_id",
-            CancelOrder(1, 7, 3, 1, 0, "mine"),
+            CancelOrder(
+                gateway=1,
+                request_seq=7,
+                account=3,
+                instrument=1,
+                order_id=0,
+                client_order_id="mine",
+            ),
             "the account has no open order mine there",
         ),
         (
@@ -162,63 +200,119 @@ SMALL = RejectReason.MIN_NOTIONAL
         (
             LIMIT,
             "timeout",
-            SetCancelAfter(1, 7, 3, 0, 86_401 * 10**9),
+            SetCancelAfter(
+                gateway=1, request_seq=7, account=3, instrument=0, timeout_ns=86_401 * 10**9
+            ),
             "86401 s is not within 0 to 86400",
         ),
         (
             LIMIT,
             "taker_fee_rate",
-            SetFees(0, 0, 0, 1, 1, 100_001),
+            SetFees(
+                gateway=0,
+                request_seq=0,
+                account=0,
+                instrument=1,
+                maker_fee_rate=1,
+                taker_fee_rate=100_001,
+            ),
             "10.0001 percent is beyond 10.0000",
         ),
         (
             LIMIT,
             "amount",
-            AdjustBalance(0, 0, 7, 0, "USDT", BALANCE_MAX, "x"),
+            AdjustBalance(
+                gateway=0,
+                request_seq=0,
+                account=7,
+                instrument=0,
+                asset="USDT",
+                amount=BALANCE_MAX,
+                transfer_id="x",
+            ),
             f"a deposit may bring an account to {BALANCE_MAX} of the smallest unit of USDT, and "
             f"{BALANCE_MAX} more would pass that",
         ),
         (
             LIMIT,
             "account",
-            AdjustBalance(0, 0, 2**31, 0, "USDT", 1, "x"),
+            AdjustBalance(
+                gateway=0,
+                request_seq=0,
+                account=2**31,
+                instrument=0,
+                asset="USDT",
+                amount=1,
+                transfer_id="x",
+            ),
             "2147483648 is not within 0 to 2147483647",
         ),
         (
             LIMIT,
             "instrument",
-            AddInstrument(0, 0, 0, 1, MARKET),
+            AddInstrument(gateway=0, request_seq=0, account=0, instrument=1, definition=MARKET),
             "a matcher takes 1000 instruments at most",
         ),
         (
             RejectReason.DUPLICATE_TRANSFER,
             "transfer_id",
-            AdjustBalance(0, 0, 7, 0, "USDT", 1, "wire"),
+            AdjustBalance(
+                gateway=0,
+                request_seq=0,
+                account=7,
+                instrument=0,
+                asset="USDT",
+                amount=1,
+                transfer_id="wire",
+            ),
             "the transfer 'wire' was made before",
         ),
         (
             RejectReason.UNSUPPORTED_COMBINATION,
             "account",
-            AdjustBalance(0, 0, 7, 0, "USDT", 1, "x"),
+            AdjustBalance(
+                gateway=0,
+                request_seq=0,
+                account=7,
+                instrument=0,
+                asset="USDT",
+                amount=1,
+                transfer_id="x",
+            ),
             "the exchange keeps no accounts (ACCOUNTS=off)",
         ),
         (
             RejectReason.MALFORMED,
             "transfer_id",
-            AdjustBalance(0, 0, 7, 0, "USDT", 1, "x" * 37),
+            AdjustBalance(
+                gateway=0,
+                request_seq=0,
+                account=7,
+                instrument=0,
+                asset="USDT",
+                amount=1,
+                transfer_id="x" * 37,
+            ),
             "the name of a transfer has 1 to 36 characters",
         ),
         (
             RejectReason.UNSUPPORTED_COMBINATION,
             "instrument",
-            AddInstrument(0, 0, 0, 1, MARKET),
+            AddInstrument(gateway=0, request_seq=0, account=0, instrument=1, definition=MARKET),
             "an instrument of this id or this symbol is traded already",
         ),
         (RejectReason.MALFORMED, "quantity", amend(), "give a price or a quantity"),
         (
             RejectReason.UNSUPPORTED_COMBINATION,
             "base_decimals",
-            SetFees(0, 0, 0, 1, 1_000, 2_000),
+            SetFees(
+                gateway=0,
+                request_seq=0,
+                account=0,
+                instrument=1,
+                maker_fee_rate=1_000,
+                taker_fee_rate=2_000,
+            ),
             "rounding a fee up to a whole unit of the base asset may take more than 10 % of the "
             "smallest fill: the asset needs more decimals",
         ),
@@ -254,7 +348,14 @@ def test_the_number_of_open_orders_is_named_where_it_is_known() -> None:
     "field", ["price", "quantity", "stop_price", "display_quantity", "account", "quote_amount", ""]
 )
 def test_every_reason_has_words_whatever_is_known(reason: RejectReason, field: str) -> None:
-    for command in (new(), amend(), CancelOrder(1, 7, 3, 1, 9), SetCancelAfter(1, 7, 3)):
-        event = CommandRejected(5, 1, 7, 3, 1, reason, field)
+    for command in (
+        new(),
+        amend(),
+        CancelOrder(gateway=1, request_seq=7, account=3, instrument=1, order_id=9),
+        SetCancelAfter(gateway=1, request_seq=7, account=3),
+    ):
+        event = CommandRejected(
+            seq=5, gateway=1, request_seq=7, account=3, instrument=1, reason=reason, field=field
+        )
         assert refusal_text(event, command)
         assert refusal_text(event, command, MARKET)
