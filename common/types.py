@@ -1,21 +1,13 @@
-"""The words of the market as enumerations and integer aliases.
+"""The words of the market as enumerations, and the limits of its texts and numbers.
 
-Every value travels as a plain integer. A price is a number of ticks and a quantity a number of
-lots of its instrument; money is a number of the asset's smallest unit; time is nanoseconds since
-the Unix epoch. No value of any kind is ever a float.
+Every value travels as a plain integer, and its name says the unit: `price_ticks` and
+`quantity_lots` are numbers of ticks and lots of their instrument, `fee` and `quote_amount` numbers
+of an asset's smallest unit, `time_ns` nanoseconds since the Unix epoch. No value of any kind is
+ever a float.
 """
 
 from enum import IntEnum
 from typing import Final
-
-Ticks = int
-Lots = int
-Money = int
-OrderId = int
-AccountId = int
-InstrumentId = int
-SequenceNumber = int
-Nanoseconds = int
 
 MAX_INT: Final = 2**63 - 1
 """Largest integer on any wire: what a signed 64-bit client can hold."""
@@ -61,7 +53,7 @@ class TimeInForce(IntEnum):
 
 
 class Prevention(IntEnum):
-    """What a taker does where it meets an order of its own account (self-trade prevention)."""
+    """Self-trade prevention: the fate of a taker and an order of its own account that meet."""
 
     NONE = 0
     """They trade."""
@@ -73,7 +65,7 @@ class Prevention(IntEnum):
 
 
 class InstrumentState(IntEnum):
-    """What an instrument takes at present. Cancels are always taken."""
+    """Requests that an instrument accepts at present. Cancels are always accepted."""
 
     OPEN = 1
     POST_ONLY = 2
@@ -105,7 +97,7 @@ class OrderStatus(IntEnum):
 
 
 class ExecutionKind(IntEnum):
-    """What an execution report tells (FIX tag 150)."""
+    """Kind of an execution report (FIX tag 150)."""
 
     NEW = 1
     FILL = 2
@@ -150,14 +142,14 @@ class RejectReason(IntEnum):
     OUTCOME_UNKNOWN = 23
     """The matcher lost its state before it answered; query before sending again."""
     TOO_LATE = 24
-    """The time at which the order was to expire has come already."""
+    """The expiry time of the order is in the past already."""
     EXPIRE_TIME = 25
-    """The order's time came (GTD, DAY)."""
+    """The order reached its expiry time (GTD, DAY)."""
     SELF_TRADE = 26
-    """Ended in match: the next order to trade with was of the same account."""
+    """Ended in match: the next order to trade with belonged to the same account."""
     CANCEL_AFTER = 27
     """Canceled because its account did not renew its `cancel-after` in time."""
     DISCONNECTED = 28
-    """Canceled because the session that asked for it has ended."""
+    """Canceled because its session had requested that and has ended."""
     DUPLICATE_TRANSFER = 29
     """This transfer was made before."""
