@@ -5,9 +5,11 @@ from collections.abc import Callable, Iterable, Sequence
 
 from crossbook.common.instruments import Instrument
 from crossbook.common.messages.commands import Command
-from crossbook.common.messages.entry import Ack, Execution, Reject, Reply
+from crossbook.common.messages.entry import Ack, Execution, Reject
 from crossbook.common.messages.events import Event, EventBatch
-from crossbook.gateway.orders.reports import Pending, Reporter
+from crossbook.gateway.orders.commands_in_flight import Origin
+from crossbook.gateway.orders.outbox import Outbox
+from crossbook.gateway.orders.reports import Reporter
 from crossbook.gateway.orders.session import Session
 from crossbook.gateway.orders.translate import Translator
 from crossbook.matcher.engine.engine import Engine
@@ -28,13 +30,13 @@ class Venue:
         self.engine = Engine(instruments)
         self.commands: list[Command] = []
         self._translator = Translator(instruments, GATEWAY)
-        self._pending: Pending = {}
-        self._outbox: dict[bytes, list[Reply]] = {}
+        self._origins: dict[int, Origin] = {}
+        self._outbox = Outbox()
         self._sessions = [
             Session(b"", FIRST_ACCOUNT + agent, agent.to_bytes(2, "big")) for agent in range(agents)
         ]
         by_account = {session.account: [session] for session in self._sessions}
-        self._reporter = Reporter(instruments, GATEWAY, by_account, self._pending, self._outbox)
+        self._reporter = Reporter(instruments, GATEWAY, by_account, self._origins.pop, self._outbox)
         self._number = 0
 
     def apply(
@@ -49,18 +51,17 @@ class Venue:
                 self._number += 1
                 command = self._translator.command(request, session.account, self._number)
                 self.commands.append(command)
-                self._pending[self._number] = (session, self._number, command)
+                self._origins[self._number] = (session, self._number, command)
                 events = self.engine.apply(command, time_ns)
                 seq = self.engine.seq
                 self._reporter.report(EventBatch(1, seq, seq, time_ns, events))
                 if watch is not None:
                     watch(time_ns, events)
-                for identity, replies in self._outbox.items():
+                for identity, replies in self._outbox.drain().items():
                     for reply in replies:
                         if isinstance(reply, Execution):
                             executions.append((int.from_bytes(identity, "big"), reply))
                         else:
                             assert isinstance(reply, Ack | Reject)
                             answers.append((request, reply))
-                self._outbox.clear()
         return answers, executions

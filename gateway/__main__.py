@@ -33,9 +33,10 @@ from crossbook.gateway.operations.metrics import GatewayMetrics
 from crossbook.gateway.operations.operations import Operations, without_api
 from crossbook.gateway.operations.probes import Probes
 from crossbook.gateway.orders.desk import OrderDesk
-from crossbook.gateway.orders.front_desk import FrontDesk, Outbox
+from crossbook.gateway.orders.front_desk import FrontDesk
 from crossbook.gateway.orders.matcher_link import MatcherLink
-from crossbook.gateway.orders.matcher_sockets import MatcherLine
+from crossbook.gateway.orders.matcher_sockets import MatcherSockets
+from crossbook.gateway.orders.outbox import Outbox
 from crossbook.gateway.orders.service import OrderService
 from crossbook.gateway.orders.session import SessionTable
 from crossbook.gateway.orders.sharded_desk import ShardedDesk
@@ -70,8 +71,8 @@ class Gateway:
         self._starting: list[Callable[[], None]] = []
         self._stopping: list[Callable[[], None]] = []
         self._shards = settings.each_shard()
-        self._desk: FrontDesk | None = None
-        self.lines: list[MatcherLine] = []
+        self.desk: FrontDesk | None = None
+        self.matchers: list[MatcherSockets] = []
         self.orders: OrderService | None = None
         self.server: HttpServer | None = None
         roles = settings.gateway_roles
@@ -121,8 +122,8 @@ class Gateway:
         else:
             app = without_api(operations, Admission(hosts))
         if self.orders is not None:
-            metrics.desk, metrics.traffic = self._desk, self.orders
-            metrics.lines = self.lines
+            metrics.desk, metrics.traffic = self.desk, self.orders
+            metrics.links = [matcher.link for matcher in self.matchers]
         if "streams" in settings.gateway_roles:
             metrics.streams = Streams()
             StreamLoop(feed, metrics.streams, self._clock)
@@ -159,38 +160,35 @@ class Gateway:
     def _order_service(self, with_clients: bool) -> OrderService:
         settings, context = self._settings, self._context
         sessions = SessionTable(settings.max_order_sessions, lambda: secrets.randbits(63))
-        outbox: Outbox = {}
+        outbox = Outbox()
         assignment = settings.assignment()
         answer_times = Buckets(TIMES_NS)
         limit = settings.rules().max_open_orders
+        desks: list[OrderDesk] = []
         for shard in self._shards:
             own = [each for each in self._instruments if assignment[each.id] == shard.shard]
             desk = OrderDesk(
                 own, settings.gateway_id, settings.order_queue_size, sessions, outbox, limit
             )
-            self.lines.append(self._line(desk, shard, answer_times))
-        self._desk = self.lines[0].desk
-        if len(self.lines) > 1:
-            self._desk = ShardedDesk(
-                [line.desk for line in self.lines],
-                self._instruments,
-                assignment,
-                settings.gateway_id,
-            )
+            desks.append(desk)
+            self.matchers.append(self._matcher_sockets(desk, shard, answer_times))
+        self.desk = desks[0]
+        if len(desks) > 1:
+            self.desk = ShardedDesk(desks, self._instruments, assignment, settings.gateway_id)
         return OrderService(
-            self._desk,
-            self.lines,
+            self.desk,
+            self.matchers,
             sockets.orders_router(context, settings.gateway_orders) if with_clients else None,
-            self._clock,
             answer_times,
         )
 
-    def _line(self, desk: OrderDesk, shard: Settings, answer_times: Buckets) -> MatcherLine:
+    def _matcher_sockets(
+        self, desk: OrderDesk, shard: Settings, answer_times: Buckets
+    ) -> MatcherSockets:
         # Two gateways given the same id by mistake and started together draw different epochs, so
-        # that one of them finds itself taken over instead of hearing the other's answers.
+        # that one of them finds itself taken over instead of receiving the other's answers.
         epoch = epoch_of(base_at(self._clock.now_ns())) + secrets.randbelow(EPOCHS_DRAWN)
-        return MatcherLine(
-            desk,
+        return MatcherSockets(
             MatcherLink(desk, shard.gateway_id, first_of(epoch), shard.shard),
             sockets.commands_push(self._context, shard.matcher_commands),
             sockets.events_sub(self._context, shard.matcher_events),
@@ -267,12 +265,12 @@ async def serve(settings: Settings, instruments: tuple[Instrument, ...]) -> bool
     gc.freeze()
     gc.set_threshold(100_000, 50, 50)
     await gateway.run(stopped)
-    fenced = any(line.link.fenced for line in gateway.lines)
+    fenced = any(matcher.link.fenced for matcher in gateway.matchers)
     if fenced:
         logger().error(
             "gateway_fenced", reason=f"another gateway has GATEWAY_ID={settings.gateway_id}"
         )
-    in_flight = gateway.orders.in_flight if gateway.orders is not None else 0
+    in_flight = gateway.desk.commands_waiting if gateway.desk is not None else 0
     logger().info("gateway_stopped", in_flight=in_flight)
     context.destroy(linger=200)
     return not fenced

@@ -14,7 +14,7 @@ from crossbook.gateway.history.link import HistoryLink
 from crossbook.gateway.market_feed import MarketFeed
 from crossbook.gateway.operations.probes import Answers, kind_and_shard
 from crossbook.gateway.orders.front_desk import FrontDesk
-from crossbook.gateway.orders.matcher_sockets import MatcherLine
+from crossbook.gateway.orders.matcher_link import MatcherLink
 from crossbook.gateway.streams.routes import Streams
 from crossbook.gateway.web.channel import POLICY_VIOLATION, TRY_AGAIN_LATER
 from crossbook.gateway.web.http_counter import HttpCounter
@@ -40,7 +40,7 @@ class GatewayMetrics(Exposition):
         super().__init__("gateway")
         self.answers: Answers = {}
         self.desk: FrontDesk | None = None
-        self.lines: Sequence[MatcherLine] = ()
+        self.links: Sequence[MatcherLink] = ()
         self.traffic: OrderTraffic | None = None
         self.feed: MarketFeed | None = None
         self.streams: Streams | None = None
@@ -98,21 +98,20 @@ class GatewayMetrics(Exposition):
         yield lag
 
     def _orders(self, desk: FrontDesk, traffic: OrderTraffic) -> Iterator[Metric]:
-        links = [line.link for line in self.lines]
+        links = self.links
         yield self.gauge("sequence", "Number of the last command heard of", desk.seq_of(0))
         sent = sum(link.commands_sent for link in links)
         yield self.counter("commands", "Commands sent to the matcher", sent)
         again = sum(link.commands_again for link in links)
         yield self.counter("commands_again", "Of them, sent again", again)
-        refusals = desk.refusals
+        refusals = desk.outbox.rejects
         rejects = {reason.name: refusals[reason] for reason in RejectReason}
         yield self.counter("rejects", "Rejects, by reason", rejects, "reason")
         yield self.counter("replies", "Replies to clients", traffic.replies)
         yield self.seconds(
             "answer_seconds", "From sending a command until its answer", traffic.answer_times
         )
-        in_flight = sum(len(line.desk.in_flight) for line in self.lines)
-        yield self.gauge("commands_in_flight", "Commands without answer", in_flight)
+        yield self.gauge("commands_in_flight", "Commands without answer", desk.commands_waiting)
         yield self.gauge("commands_in_flight_limit", "ORDER_QUEUE_SIZE", self._queue_size)
         yield self.gauge("queries_waiting", "Queries without answer", desk.queries_waiting)
         yield self.gauge("sessions", "Order-entry connections", len(desk.sessions))

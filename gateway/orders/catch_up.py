@@ -1,8 +1,8 @@
-"""Catch-ups: what happened to an account since a number, read again from the matcher.
+"""Catch-ups: the executions of an account since a number, read again from the matcher. No I/O.
 
-Ranges of the event stream are asked for page by page and go through the same reports as live
-events, for the one session that asked. What is read at once, what is sent for one request and how
-many may be at it are limited, so that one client catching up harms no other.
+Ranges of events are requested page by page and go through the same reports as live events, for
+the one session that catches up. The events read at once, the executions sent for one request and
+the number of catch-ups are limited, so that one client that catches up does not delay the others.
 """
 
 from collections import deque
@@ -18,6 +18,7 @@ from crossbook.common.messages.events import EventBatch
 from crossbook.common.messages.matcher_queries import Resend, ResendRequest, ResendTooOld
 from crossbook.common.shards import base_of, shard_of
 from crossbook.common.types import RejectReason
+from crossbook.gateway.orders.outbox import Outbox
 from crossbook.gateway.orders.reports import Reporter
 from crossbook.gateway.orders.session import Session
 
@@ -28,17 +29,17 @@ EXECUTIONS_MAX: Final = 20_000
 """Executions after which a catch-up stops short, at the end of a command."""
 
 EVENTS_A_TURN: Final = 1_000
-"""Events looked at before the gateway's other work gets its turn."""
+"""Events read before the gateway's other work gets its turn."""
 
-ASK_AGAIN_NS: Final = 1_000_000_000
-"""Wait for a page before it is asked for again."""
+REQUEST_AGAIN_NS: Final = 1_000_000_000
+"""Wait for a page before it is requested again."""
 
 GIVE_UP_NS: Final = 5_000_000_000
-"""Time without a page after which the client hears `BUSY`."""
+"""Time without a page after which the client gets `BUSY`."""
 
 
 class _CatchUp:
-    """One session's catch-up: `next_seq` is the first number not looked at."""
+    """One session's catch-up: `next_seq` is the first number not read."""
 
     def __init__(
         self,
@@ -56,13 +57,14 @@ class _CatchUp:
         self.complete = True
         self.sent = 0
         self.pages: deque[Raw] = deque()
-        self.asked_ns = -ASK_AGAIN_NS
-        self.heard_ns = 0
+        self.requested_ns = -REQUEST_AGAIN_NS
+        self.received_ns = 0
         self._batch: EventBatch | None = None
         self._position = 0
-        self._outbox: dict[bytes, list[Reply]] = {}
-        # With nothing in flight every answer is news, and so is told as an execution.
-        self._reporter = Reporter(instruments, 0, {session.account: (session,)}, {}, self._outbox)
+        self._outbox = Outbox()
+        # With nothing in flight every answer is reported as to another session: by an execution.
+        sessions = {session.account: (session,)}
+        self._reporter = Reporter(instruments, 0, sessions, lambda _: None, self._outbox)
 
     @property
     def done(self) -> bool:
@@ -71,33 +73,33 @@ class _CatchUp:
 
     @property
     def has_page(self) -> bool:
-        """Whether there is something to look at."""
+        """Whether there are events to read."""
         return self._batch is not None or bool(self.pages)
 
     def read(self) -> list[Reply]:
-        """Look at a few events of the page in hand; the executions among them."""
-        looked_at = 0
-        while self.has_page and not self.done and looked_at < EVENTS_A_TURN:
-            looked_at += self._read_batch(EVENTS_A_TURN - looked_at)
-        replies = self._outbox.pop(self.session.identity, [])
+        """Read a few events of the page in hand; return the executions among them."""
+        count = 0
+        while self.has_page and not self.done and count < EVENTS_A_TURN:
+            count += self._read_batch(EVENTS_A_TURN - count)
+        replies = self._outbox.drain().get(self.session.identity, [])
         self.sent += len(replies)
         return replies
 
     def _read_batch(self, events_max: int) -> int:
-        """Report the next events of a batch, and how many were looked at."""
+        """Report the next events of a batch; return how many were read."""
         batch = self._batch
         if batch is None:
             self._batch = batch = decode_events(self.pages.popleft())
             self._position = 0
             if not batch.first_seq <= self.next_seq <= batch.last_seq:
-                # Not what was asked for; it will be asked for again.
+                # Not the page that was requested; it will be requested again.
                 self.pages.clear()
                 self._batch = None
                 return 1
         events = batch.events
         start = self._position
         end = min(start + events_max, len(events))
-        # A command's events are never parted: the first one not looked at begins a number.
+        # A command's events are never parted: the first one not read begins a number.
         while end < len(events) and events[end].seq == events[end - 1].seq:
             end += 1
         wanted = [event for event in events[start:end] if self.next_seq <= event.seq <= self.to_seq]
@@ -113,25 +115,26 @@ class _CatchUp:
 
 
 class CatchUps:
-    """All catch-ups of one gateway.
+    """All catch-ups of one desk.
 
-    `working` says that `work` has something to do, `asking` that `wanted` has something new.
+    The link sends the requests that `collect` returns, and hands the pages to `receive`. `has_work`
+    is true while `work` has something to do, `has_unsent` while a new request is due.
     """
 
-    def __init__(self, instruments: Iterable[Instrument], outbox: dict[bytes, list[Reply]]) -> None:
+    def __init__(self, instruments: Iterable[Instrument], outbox: Outbox) -> None:
         self._instruments = {instrument.id: instrument for instrument in instruments}
         self._outbox = outbox
         self._all: dict[bytes, _CatchUp] = {}
         self._by_id: dict[int, _CatchUp] = {}
         self._request_id = 0
-        self.working = False
-        self.asking = False
+        self.has_work = False
+        self.has_unsent = False
 
     def __len__(self) -> int:
         return len(self._all)
 
-    def learn(self, instrument: Instrument) -> None:
-        """Catch-ups begun from now on know this instrument."""
+    def set_instrument(self, instrument: Instrument) -> None:
+        """Add or replace an instrument, for catch-ups begun from now on."""
         self._instruments[instrument.id] = instrument
 
     def start(self, session: Session, request_seq: int, from_seq: int, to_seq: int) -> None:
@@ -158,20 +161,20 @@ class CatchUps:
         if catch_up.done:
             self._finish(catch_up)
         else:
-            self.asking = True
+            self.has_unsent = True
 
-    def wanted(self, incarnation: int, now_ns: int) -> list[ResendRequest]:
-        """The pages to ask for now; they count as asked."""
-        self.asking = False
+    def collect(self, incarnation: int, now_ns: int) -> list[ResendRequest]:
+        """The requests for pages that are due, for the link to send; they count as sent."""
+        self.has_unsent = False
         requests: list[ResendRequest] = []
         for catch_up in list(self._all.values()):
-            catch_up.heard_ns = catch_up.heard_ns or now_ns
+            catch_up.received_ns = catch_up.received_ns or now_ns
             if catch_up.has_page:
                 continue
-            if now_ns - catch_up.heard_ns >= GIVE_UP_NS:
+            if now_ns - catch_up.received_ns >= GIVE_UP_NS:
                 self._give_up(catch_up, "the matcher did not answer in time")
-            elif now_ns - catch_up.asked_ns >= ASK_AGAIN_NS:
-                catch_up.asked_ns = now_ns
+            elif now_ns - catch_up.requested_ns >= REQUEST_AGAIN_NS:
+                catch_up.requested_ns = now_ns
                 self._by_id = {
                     number: other for number, other in self._by_id.items() if other is not catch_up
                 }
@@ -182,58 +185,58 @@ class CatchUps:
                 )
         return requests
 
-    def take(self, reply: Resend | ResendTooOld, incarnation: int, now_ns: int) -> None:
-        """Take the answer to one of `wanted`."""
+    def receive(self, reply: Resend | ResendTooOld, incarnation: int, now_ns: int) -> None:
+        """Receive the answer to a request that `collect` returned."""
         catch_up = self._by_id.pop(reply.request_id, None)
         if catch_up is None or reply.incarnation != incarnation:
             return
         if isinstance(reply, Resend):
             if reply.batches:
                 catch_up.pages.extend(reply.batches)
-                catch_up.heard_ns = now_ns
-                self.working = True
+                catch_up.received_ns = now_ns
+                self.has_work = True
         elif reply.first_seq > catch_up.next_seq:
             if not catch_up.sent:
                 catch_up.from_seq = reply.first_seq
             catch_up.complete = False
             catch_up.next_seq = reply.first_seq
-            catch_up.heard_ns = now_ns
-            catch_up.asked_ns = now_ns - ASK_AGAIN_NS
+            catch_up.received_ns = now_ns
+            catch_up.requested_ns = now_ns - REQUEST_AGAIN_NS
             if catch_up.done:
                 self._finish(catch_up)
             else:
-                self.asking = True
+                self.has_unsent = True
 
     def work(self, sessions: Mapping[bytes, Session]) -> None:
         """Send a few more executions to one of the sessions that have a page; `sessions` are
         those that still exist, by token."""
-        self.working = False
+        self.has_work = False
         for catch_up in list(self._all.values()):
             session = catch_up.session
             if sessions.get(session.token) is not session:
                 self._forget(catch_up)
-            elif catch_up.has_page and self.working:
+            elif catch_up.has_page and self.has_work:
                 return
             elif catch_up.has_page:
                 self._read(catch_up)
-                self.working = True
+                self.has_work = True
 
     def _read(self, catch_up: _CatchUp) -> None:
         session = catch_up.session
         replies = catch_up.read()
         if replies:
-            self._outbox.setdefault(session.identity, []).extend(replies)
+            self._outbox.extend(session.identity, replies)
         if catch_up.done:
             self._finish(catch_up)
             return
-        # To the end of the line: it is the others' turn.
+        # To the end of the queue: it is the others' turn.
         self._all[session.token] = self._all.pop(session.token)
         if not catch_up.has_page:
-            catch_up.asked_ns -= ASK_AGAIN_NS
-            self.asking = True
+            catch_up.requested_ns -= REQUEST_AGAIN_NS
+            self.has_unsent = True
 
     def give_up_all(self, text: str) -> None:
-        """Every session still catching up hears `BUSY`."""
+        """End every catch-up with `BUSY`."""
         for catch_up in list(self._all.values()):
             self._give_up(catch_up, text)
 
@@ -256,4 +259,4 @@ class CatchUps:
         }
 
     def _reply(self, session: Session, reply: Reply) -> None:
-        self._outbox.setdefault(session.identity, []).append(reply)
+        self._outbox.add(session.identity, reply)

@@ -1,12 +1,10 @@
-"""The door of a gateway's order entry: sessions, frames and what needs no matcher. No I/O.
+"""The front of a gateway's order entry: frames, sessions and requests that need no matcher. No I/O.
 
-Whatever a session asks that concerns a matcher goes to `take_request` of the desk behind it: the
-one of the only matcher (gateway/orders/desk.py), or the one that knows several
-(gateway/orders/sharded_desk.py).
+A request that needs a matcher goes to `receive_request` of a subclass: the desk of the only matcher
+(gateway/orders/desk.py), or the one before the desks of several (gateway/orders/sharded_desk.py).
 """
 
 from abc import ABC, abstractmethod
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
 from crossbook.common.instruments import Instrument
@@ -24,17 +22,17 @@ from crossbook.common.messages.entry import (
     Welcome,
 )
 from crossbook.common.types import RejectReason
+from crossbook.gateway.orders.outbox import Outbox
 from crossbook.gateway.orders.session import Session, SessionTable
 
-Outbox = dict[bytes, list[Reply]]
-"""Replies that wait to be sent, by session address."""
+Notice = tuple[str, dict[str, int]]
+"""An event for the log: its name and its facts."""
 
 
 class FrontDesk(ABC):
-    """Takes frames in and puts replies into `outbox`.
+    """Receives frames and puts the replies into `outbox`.
 
-    `learners` are called with every instrument that is added or changes. `notices` has what is
-    worth a line in the log; whoever reads it empties it.
+    `instrument_listeners` are called with every instrument that is added or changed.
     """
 
     def __init__(
@@ -46,22 +44,21 @@ class FrontDesk(ABC):
     ) -> None:
         self._instruments = {instrument.id: instrument for instrument in instruments}
         self._gateway = gateway
-        self._rejects: Counter[int] = Counter()
+        self._notices: list[Notice] = []
         self.sessions = sessions
-        self.outbox: Outbox = {} if outbox is None else outbox
-        self.learners: list[Callable[[Instrument], None]] = []
-        self.notices: list[tuple[str, dict[str, int]]] = []
+        self.outbox = Outbox() if outbox is None else outbox
+        self.instrument_listeners: list[Callable[[Instrument], None]] = []
 
     @property
     @abstractmethod
     def taking(self) -> bool:
-        """Whether commands are taken and answered: every matcher is known, not suspected of
-        anything, and was heard of lately."""
+        """Whether commands are accepted and answered: the incarnation of every matcher is known
+        and not in doubt, and no matcher is silent."""
 
     @property
     @abstractmethod
-    def refusals(self) -> Counter[int]:
-        """How many requests were refused since the start, here or by a matcher, by reason."""
+    def commands_waiting(self) -> int:
+        """Commands without a matcher's answer."""
 
     @property
     @abstractmethod
@@ -70,93 +67,108 @@ class FrontDesk(ABC):
 
     @abstractmethod
     def home_of(self, symbol: str) -> int:
-        """The shard an instrument is traded on; the first where nobody knows it."""
+        """The shard an instrument is traded on; the first for an unknown one."""
 
     @property
     @abstractmethod
     def seqs(self) -> list[int]:
-        """The last number heard of from each shard's matcher."""
+        """The last number received from the matcher of each shard."""
 
     @abstractmethod
     def seq_of(self, shard: int) -> int:
-        """The last number heard of from the matcher of a shard."""
+        """The last number received from the matcher of a shard."""
 
     @abstractmethod
-    def gather(self) -> None:
-        """Make `outbox` fit to send: called before that whenever there is something in it."""
+    def receive_request(self, session: Session, request: Request) -> None:
+        """Accept or refuse one valid request of a session; replies go to the session's address."""
+
+    @property
+    @abstractmethod
+    def is_catching_up(self) -> bool:
+        """Whether `catch_up` has something to do."""
 
     @abstractmethod
-    def take_request(self, session: Session, request: Request) -> None:
-        """Take one sound request of a session; what it is answered goes to its address."""
+    def catch_up(self) -> None:
+        """Send the sessions that catch up a few more executions."""
 
     @abstractmethod
     def _pongs(self, request_seq: int) -> list[Pong]:
         """The answer to a ping."""
 
-    def take_frame(self, identity: bytes, frame: bytes) -> None:
-        """Take one client frame: token and requests. Bad bytes get a `Reject`, never a raise."""
+    def collect_replies(self) -> dict[bytes, list[Reply]]:
+        """Remove and return the replies that are ready to be sent, by session address."""
+        return self.outbox.drain()
+
+    def collect_notices(self) -> list[Notice]:
+        """Remove and return the events for the log."""
+        notices, self._notices = self._notices, []
+        return notices
+
+    def receive_frame(self, identity: bytes, frame: bytes) -> None:
+        """Receive one client frame: token and requests. Bad bytes get a `Reject`, never a raise."""
         if len(frame) <= TOKEN_BYTES:
-            self._refuse(identity, malformed("frame", "no session token and request"))
+            self.outbox.refuse(identity, malformed("frame", "no session token and request"))
             return
         requests, rejects = decode_requests(frame[TOKEN_BYTES:])
         for reject in rejects:
-            self._refuse(identity, reject)
+            self.outbox.refuse(identity, reject)
         session = self.sessions.by_token.get(frame[:TOKEN_BYTES])
         if session is None:
             has_token = any(frame[:TOKEN_BYTES])
             for request in requests:
-                self._take_without_session(identity, has_token, request)
+                self._receive_without_session(identity, has_token, request)
             return
         if session.identity != identity:
             self.sessions.move(session, identity)
-            # What was sent to the connection before may be lost: the client has to catch up.
-            self._reply(identity, self._welcome(0, session))
-        self.take_requests(session, requests)
+            # Replies to the connection before may be lost: the client has to catch up.
+            self.outbox.add(identity, self._welcome(0, session))
+        self.receive_requests(session, requests)
 
-    def take_requests(self, session: Session, requests: Sequence[Request]) -> None:
-        """Take sound requests of a session, in order."""
+    def receive_requests(self, session: Session, requests: Sequence[Request]) -> None:
+        """Accept or refuse valid requests of a session, in order."""
         for request in requests:
-            self.take_request(session, request)
+            self.receive_request(session, request)
 
     def refuse_extra_frames(self, identity: bytes) -> None:
         """Answer a message of more than one frame."""
-        self._refuse(identity, malformed("frame", "send token and requests in one frame"))
+        reject = malformed("frame", "send token and requests in one frame")
+        self.outbox.refuse(identity, reject)
 
-    def tell_hole(self) -> None:
-        """Events were lost: every session hears that it should catch up."""
+    def announce_gap(self) -> None:
+        """Send every session the sign that it has to catch up: events were lost."""
         for session in self.sessions.by_token.values():
-            self._reply(session.identity, self._welcome(0, session))
+            self.outbox.add(session.identity, self._welcome(0, session))
 
     def probe_sessions(self) -> None:
-        """Send every session an empty list of replies: a gone client's address then fails."""
+        """Send every session an empty list of replies: to the address of a client that is gone
+        this fails."""
         for identity in self.sessions.addresses():
-            self.outbox.setdefault(identity, [])
+            self.outbox.extend(identity, ())
 
-    def _take_open(self, identity: bytes, request: Logon | Ping | ListInstruments) -> None:
-        """Answer what needs no session."""
+    def _answer_open(self, identity: bytes, request: Logon | Ping | ListInstruments) -> None:
+        """Answer a request that needs no session."""
         if isinstance(request, Ping):
             for pong in self._pongs(request.request_seq):
-                self._reply(identity, pong)
+                self.outbox.add(identity, pong)
         elif isinstance(request, ListInstruments):
-            self._reply(
-                identity, Instruments(request.request_seq, list(self._instruments.values()))
-            )
+            instruments = list(self._instruments.values())
+            self.outbox.add(identity, Instruments(request.request_seq, instruments))
         else:
             self._log_on(identity, request)
 
-    def _take_without_session(self, identity: bytes, has_token: bool, request: Request) -> None:
+    def _receive_without_session(self, identity: bytes, has_token: bool, request: Request) -> None:
         """Answer a request whose token is zero or names no session.
 
-        A ping under a token asks after its session: a client learns so that it is gone.
+        A ping with a token is one for its session: the reject shows the client that it is gone.
         """
         if isinstance(request, Logon | ListInstruments) or (
             isinstance(request, Ping) and not has_token
         ):
-            self._take_open(identity, request)
+            self._answer_open(identity, request)
             return
         text = "no session has this token; log on first"
         reject = Reject(request.request_seq, RejectReason.NOT_LOGGED_ON, "token", text)
-        self._refuse(identity, reject)
+        self.outbox.refuse(identity, reject)
 
     def _log_on(self, identity: bytes, request: Logon) -> None:
         session = self.sessions.open(request.account, identity, request.cancel_on_disconnect)
@@ -165,24 +177,15 @@ class FrontDesk(ABC):
                 f"this gateway has {len(self.sessions)} sessions and takes no more "
                 "(MAX_ORDER_SESSIONS)"
             )
-            self._refuse(identity, Reject(request.request_seq, RejectReason.BUSY, "", text))
+            self.outbox.refuse(identity, Reject(request.request_seq, RejectReason.BUSY, "", text))
             return
-        self._reply(identity, self._welcome(request.request_seq, session))
+        self.outbox.add(identity, self._welcome(request.request_seq, session))
 
     def _welcome(self, request_seq: int, session: Session) -> Welcome:
         token = int.from_bytes(session.token, "big")
         return Welcome(request_seq, token, session.account, self._gateway)
 
-    def _refuse(self, identity: bytes, reject: Reject) -> None:
-        self._rejects[reject.reason] += 1
-        self._reply(identity, reject)
-
-    def _reply(self, identity: bytes, reply: Reply) -> None:
-        if not identity:
-            return
-        self.outbox.setdefault(identity, []).append(reply)
-
 
 def malformed(field: str, text: str) -> Reject:
-    """The answer to what cannot be read."""
+    """The answer to a frame that cannot be decoded."""
     return Reject(0, RejectReason.MALFORMED, field, text)

@@ -103,7 +103,7 @@ class LocalSessions:
 
     def teach(self, learn: Callable[[Instrument], None]) -> None:
         """Call `learn` with every instrument that is added or changes from now on."""
-        self._desk.learners.append(learn)
+        self._desk.instrument_listeners.append(learn)
 
     def ask(self, account: int, request: Asked, done: Callable[[Answer], None]) -> int:
         """Ask in the name of `account`; `done` gets the answer. The number it can be given up by.
@@ -118,7 +118,7 @@ class LocalSessions:
             done(Answer(Reject(request_seq, RejectReason.BUSY, "", text), []))
             return request_seq
         self._waiting[request_seq] = _Waiting(account, done)
-        self._desk.take_request(session, replace(request, request_seq=request_seq))
+        self._desk.receive_request(session, replace(request, request_seq=request_seq))
         self._wake()
         return request_seq
 
@@ -145,7 +145,7 @@ class LocalSessions:
 
     def take(self, session: Session, request: Asked | CatchUp) -> None:
         """A request of a listening client, with a `request_seq` of its own choice."""
-        self._desk.take_request(session, request)
+        self._desk.receive_request(session, request)
         self._wake()
 
     def close(self, session: Session) -> None:

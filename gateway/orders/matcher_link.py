@@ -1,11 +1,29 @@
-"""The gateway's link to the matcher: every command applied exactly once, every event heard once.
+"""The link to one matcher: each command applied exactly once, each event received exactly once.
 
-Bytes of the event stream and of the matcher's answers come in with the time; `send` gives what
-is due to the two ways out. Sockets and clocks belong to the service around it.
+The link stands between the tables of a desk and two connections, of which it sees only frames:
 
-Commands are numbered densely (see `crossbook.common.sequence`) and kept until their answer is seen
-in the event stream. When the oldest has had none for a while, all of them are sent again in order;
-the matcher drops what it has applied and whatever does not come next.
+    CommandsInFlight ──┐                  ┌── commands ──> matcher
+    QueriesInFlight  ──┼── MatcherLink ───┼── matcher queries, answers
+    CatchUps         ──┘        │         └── events <────
+    OrderDesk <── events in order
+
+*Commands out.* `send` sends each new command once. When the oldest one has had no answer for a
+while, all in flight are sent again, in order; the matcher drops those that it has applied and those
+that do not come next. So each is applied once, however often it is sent.
+
+*Events in.* `receive_events` passes each batch on once, in order. Missing batches are requested
+from the matcher; when it no longer holds them, the sessions are told to catch up, and the answers
+among them are lost.
+
+*Incarnations.* A matcher that comes back may have lost what it had not made durable. The link
+begins by asking for the matcher's state. It does so again when events of another incarnation
+arrive, and whenever commands are overdue. The state decides: another incarnation, or a number
+lower than before, gives up all commands in flight, because their outcome cannot be known; a number
+of ours above the last one given means that another gateway has this id, and fences this one; the
+same incarnation, with all its events received, means that the answers not received are lost.
+
+Time comes as an argument, and whatever is due is sent by `send`: sockets, clock and log are outside
+(gateway/orders/matcher_sockets.py).
 """
 
 from collections.abc import Callable, Sequence
@@ -13,6 +31,7 @@ from typing import Any, Final
 
 from crossbook.common.following.event_follower import AskAgain, EventFollower
 from crossbook.common.messages.codec import decode_events, decode_matcher_reply, encode
+from crossbook.common.messages.commands import Command
 from crossbook.common.messages.events import EventBatch
 from crossbook.common.messages.matcher_queries import (
     AccountBalances,
@@ -25,146 +44,158 @@ from crossbook.common.messages.matcher_queries import (
 )
 from crossbook.common.sequence import epoch_of, first_of
 from crossbook.common.shards import base_of, shard_of
+from crossbook.common.types import RejectReason
 from crossbook.gateway.orders.desk import OrderDesk
+from crossbook.gateway.orders.front_desk import Notice
 
 Send = Callable[[bytes], bool]
-"""Hands one frame to a socket; false when it does not take it now."""
+"""Sends one frame; false when the socket does not accept it now."""
 
 GAP_AGAIN_NS: Final = 200_000_000
 STATE_AGAIN_NS: Final = 200_000_000
-"""Waits before events, or the matcher's state, are asked for again."""
+"""Waits before events, or the matcher's state, are requested again."""
 
-RESEND_NS: Final = 300_000_000
-"""Wait for the oldest command's answer before sending again; doubled while nothing changes."""
-
-RESEND_MAX_NS: Final = 5_000_000_000
 CHUNK_COMMANDS: Final = 1_000
 """Most commands in one message of those sent again; each has less than 200 bytes."""
 
 SILENT_NS: Final = 2_000_000_000
-"""Silence after which the matcher, which says at least every HEARTBEAT_MS that it is alive, counts
-as away."""
+"""Silence after which the matcher, which sends events or a heartbeat at least every HEARTBEAT_MS,
+counts as away."""
 
-ASK_NS: Final = 50_000_000
-"""Longest wait between two looks at what is missing."""
+REQUEST_NS: Final = 50_000_000
+"""Longest wait between two checks of what is missing."""
 
-_NOT_TAKING: Final = "the matcher is not taking commands now"
+_NOT_ACCEPTING: Final = "the matcher is not taking commands now"
 _RESTARTED: Final = "the matcher lost its history before it answered; query before sending again"
-_UNHEARD: Final = "the matcher's answer was lost; query before sending again"
+_ANSWER_LOST: Final = "the matcher's answer was lost; query before sending again"
 _TAKEN_OVER: Final = "another gateway with this id has taken over; query before sending again"
 
 
 class MatcherLink:
-    """Stands between one desk and the matcher.
+    """Sends what the tables of one desk collect, and passes on what the matcher sends.
 
-    It begins by asking the matcher where it stands, as it does again when the event stream turns
-    out to be another history; meanwhile the desk takes no commands. `fenced` says that another
-    gateway of the same id has taken over: this one must end. `notices` has what is worth a line
-    in the log; whoever reads it empties it.
+    Until the matcher's state is known, and while it is in doubt, the desk accepts no commands.
+    `fenced` is true once another gateway of the same id has taken over: this one must end.
 
-    `commands_sent` counts commands handed to the matcher, `commands_again` those of them that
-    were sent before, `gaps` requests for missing events, `events_lost` numbers never heard of.
+    `commands_sent` counts commands sent to the matcher, `commands_again` those of them that were
+    sent before, `gaps` requests for missing events, `events_lost` numbers whose events are lost.
     """
 
     def __init__(self, desk: OrderDesk, gateway: int, first_number: int, shard: int = 0) -> None:
         self._desk = desk
+        self._in_flight = desk.in_flight
+        self._queries = desk.queries
+        self._catch_ups = desk.catch_ups
         self._shard = shard
         self._has_other_shard = False
         self._gateway = gateway
         self._epoch = epoch_of(first_number) - 1
         self._follower = EventFollower(from_start=True)
-        self._ask_gap = AskAgain(GAP_AGAIN_NS)
-        self._ask_state = AskAgain(STATE_AGAIN_NS)
+        self._gap_request = AskAgain(GAP_AGAIN_NS)
+        self._state_request = AskAgain(STATE_AGAIN_NS)
         self._state_id = 0
-        self._asked_at_seq = 0
-        self._wants_state = True
-        self._oldest = 0
-        self._since_ns = 0
-        self._wait_ns = RESEND_NS
-        self._again_is_due = False
+        self._seq_at_request = 0
+        self._needs_state = True
+        self._resend_is_due = False
         self._due_ns = 0
-        self._heard = False
-        self._heard_ns = 0
+        self._has_received = False
+        self._received_ns = 0
+        self._notices: list[Notice] = []
         self.fenced = False
         self.commands_sent = 0
         self.commands_again = 0
         self.gaps = 0
         self.events_lost = 0
-        self.notices: list[tuple[str, dict[str, int]]] = []
 
     @property
     def following(self) -> bool:
-        """Whether the matcher's incarnation is known, no other has been heard, and it is ours."""
+        """Whether the matcher's incarnation is known, events of no other one have arrived, and
+        this gateway is not fenced."""
         follower = self._follower
         return follower.incarnation != 0 and follower.other_incarnation == 0 and not self.fenced
 
     @property
     def held(self) -> int:
-        """Batches that wait for something missing before them."""
+        """Batches that wait for missing ones before them."""
         return self._follower.held
 
-    def take_events(self, payload: bytes) -> None:
-        """Take one frame of the event stream; raises what `decode_events` raises."""
-        self._heard = True
-        self._follow(decode_events(payload))
+    def gap(self) -> tuple[int, int, int] | None:
+        """(incarnation, from seq, to seq) of the events that are missing, if any."""
+        return self._follower.gap()
 
-    def take_reply(self, payload: bytes, now_ns: int) -> None:
-        """Take one answer of the matcher; raises what `decode_matcher_reply` raises."""
-        reply: Any = decode_matcher_reply(payload)
-        if isinstance(reply, Orders | AccountBalances):
-            self._desk.take_answer(reply)
-        elif isinstance(reply, GatewayState):
-            self._take_state(reply)
-        elif reply.request_id:
-            self._desk.catch_ups.take(reply, self._follower.incarnation, now_ns)
-        elif isinstance(reply, Resend):
-            for raw in reply.batches:
+    def is_answered(self, number: int) -> bool:
+        """Whether a command that was sent is no longer in flight."""
+        return number not in self._in_flight
+
+    def collect_notices(self) -> list[Notice]:
+        """Remove and return the events for the log."""
+        notices, self._notices = self._notices, []
+        return notices
+
+    def receive_events(self, frame: bytes) -> None:
+        """Receive one frame of events; raises what `decode_events` raises."""
+        self._has_received = True
+        self._follow(decode_events(frame))
+
+    def receive_answer(self, frame: bytes, now_ns: int) -> None:
+        """Receive the answer to a matcher query; raises what `decode_matcher_reply` raises."""
+        answer: Any = decode_matcher_reply(frame)
+        if isinstance(answer, Orders | AccountBalances):
+            self._queries.receive(answer)
+        elif isinstance(answer, GatewayState):
+            self._receive_state(answer)
+        elif answer.request_id:
+            self._catch_ups.receive(answer, self._follower.incarnation, now_ns)
+        elif isinstance(answer, Resend):
+            for raw in answer.batches:
                 self._follow(decode_events(raw))
-        elif isinstance(reply, ResendTooOld):
-            self._lose_events(reply)
+        elif isinstance(answer, ResendTooOld):
+            self._skip_lost_events(answer)
 
     def tick(self, now_ns: int) -> None:
-        """Call about ten times a second: what has had no answer for long comes due again."""
-        self._desk.tick(now_ns)
-        if self._heard:
-            self._heard, self._heard_ns = False, now_ns
-        self._desk.matcher_is_silent = now_ns - self._heard_ns > SILENT_NS
+        """Let time pass, about ten times a second: overdue commands come due again."""
+        if self._has_received:
+            self._has_received, self._received_ns = False, now_ns
+        self._desk.tick(now_ns, matcher_is_silent=now_ns - self._received_ns > SILENT_NS)
         self._due_ns = 0
-        oldest = next(iter(self._desk.in_flight), 0)
-        if oldest != self._oldest:
-            self._oldest, self._since_ns, self._wait_ns = oldest, now_ns, RESEND_NS
-        elif oldest and self.following and now_ns - self._since_ns >= self._wait_ns:
-            self._since_ns = now_ns
-            self._wait_ns = min(2 * self._wait_ns, RESEND_MAX_NS)
-            self._again_is_due = True
-            self._wants_state = True
+        if self._in_flight.is_overdue(now_ns) and self.following:
+            self._in_flight.wait_longer(now_ns)
+            self._resend_is_due = True
+            self._needs_state = True
 
-    def send(self, commands: Send, queries: Send, now_ns: int) -> None:
-        """Send what is due. New commands that are not taken get `BUSY`; the rest is tried again."""
-        desk = self._desk
-        new = desk.commands
-        if new:
-            desk.commands = []
-            if not self.following or not commands(encode(new)):
-                desk.take_back(new, _NOT_TAKING)
-            else:
+    def send(self, send_commands: Send, send_query: Send, now_ns: int) -> int:
+        """Send what is due; return the number of the last new command sent, or 0.
+
+        New commands that the socket does not accept get `BUSY`; the rest is tried again.
+        """
+        last_number = 0
+        if self._in_flight.unsent:
+            new = self._in_flight.collect()
+            if self.following and send_commands(encode(new)):
                 self.commands_sent += len(new)
-        if desk.questions:
-            questions, desk.questions = desk.questions, []
-            for question in questions:
-                if not queries(encode(question)):
-                    desk.refuse_question(question, "the matcher cannot be reached now")
-        if self._again_is_due:
-            self._send_again(commands)
-        if now_ns >= self._due_ns or desk.catch_ups.asking:
-            self._ask(queries, now_ns)
+                last_number = self._in_flight.number
+            else:
+                self._refuse_unsent(new)
+        if self._queries.unsent:
+            for query in self._queries.collect():
+                if not send_query(encode(query)):
+                    self._queries.refuse(query, "the matcher cannot be reached now")
+        if self._resend_is_due:
+            self._send_again(send_commands)
+        if now_ns >= self._due_ns or self._catch_ups.has_unsent:
+            self._request_missing(send_query, now_ns)
+        return last_number
 
-    def _send_again(self, commands: Send) -> None:
-        """Send all in flight again, oldest first, as far as they are taken."""
-        self._again_is_due = False
-        waiting = [command for _, _, command in self._desk.in_flight.values()]
+    def _refuse_unsent(self, commands: Sequence[Command]) -> None:
+        withdrawn = self._in_flight.withdraw(commands)
+        self._desk.refuse(withdrawn, RejectReason.BUSY, _NOT_ACCEPTING)
+
+    def _send_again(self, send_commands: Send) -> None:
+        """Send all commands in flight again, oldest first, as far as the socket accepts them."""
+        self._resend_is_due = False
+        waiting = self._in_flight.all()
         sent = 0
-        while sent < len(waiting) and commands(encode(waiting[sent : sent + CHUNK_COMMANDS])):
+        while sent < len(waiting) and send_commands(encode(waiting[sent : sent + CHUNK_COMMANDS])):
             sent += CHUNK_COMMANDS
         if sent:
             count = min(sent, len(waiting))
@@ -172,120 +203,122 @@ class MatcherLink:
             self.commands_again += count
             self._note("commands_sent_again", count=count)
         else:
-            # Nobody is there: no reason to wait longer once somebody is.
-            self._wait_ns = RESEND_NS
+            self._in_flight.wait_least()
 
-    def _ask(self, queries: Send, now_ns: int) -> None:
-        """Ask the matcher for what is missing, at most as often as an answer may take."""
-        self._due_ns = now_ns + ASK_NS
+    def _request_missing(self, send_query: Send, now_ns: int) -> None:
+        """Request the matcher's state, missing events and catch-up pages where they are due."""
+        self._due_ns = now_ns + REQUEST_NS
         follower = self._follower
-        if self._wants_state and self._ask_state.due((), now_ns):
+        if self._needs_state and self._state_request.due((), now_ns):
             self._state_id += 1
-            self._asked_at_seq = follower.seq
-            if not queries(encode(GatewayRequest(self._state_id, self._gateway))):
-                self._ask_state.forget()
+            self._seq_at_request = follower.seq
+            if not send_query(encode(GatewayRequest(self._state_id, self._gateway))):
+                self._state_request.forget()
         gap = follower.gap()
-        if gap is not None and self._ask_gap.due(gap[:2], now_ns):
+        if gap is not None and self._gap_request.due(gap[:2], now_ns):
             self.gaps += 1
             self._note("event_gap", from_seq=gap[1], to_seq=gap[2])
-            if not queries(encode(ResendRequest(0, *gap))):
-                self._ask_gap.forget()
+            if not send_query(encode(ResendRequest(0, *gap))):
+                self._gap_request.forget()
         if self.following:
-            for page in self._desk.catch_ups.wanted(follower.incarnation, now_ns):
-                queries(encode(page))
+            for page in self._catch_ups.collect(follower.incarnation, now_ns):
+                send_query(encode(page))
 
     def _follow(self, batch: EventBatch) -> None:
-        """Report what is in order now; what is missing comes due."""
+        """Pass on the events that are now in order; a request for missing ones comes due."""
         follower = self._follower
         ready = follower.receive(batch)
         if ready:
-            self._report(ready)
+            self._pass_on(ready)
         elif follower.other_incarnation and follower.incarnation:
-            self._desk.suspend("the matcher may have lost its history")
-            self._want_state()
+            self._in_flight.suspend("the matcher may have lost its history")
+            self._request_state()
         elif follower.gap() is not None:
             self._due_ns = 0
 
-    def _report(self, batches: Sequence[EventBatch]) -> None:
-        desk = self._desk
+    def _pass_on(self, batches: Sequence[EventBatch]) -> None:
+        apply = self._desk.apply
         for batch in batches:
-            desk.take_events(batch)
-        if desk.taken_over:
+            apply(batch)
+        if self._in_flight.is_taken_over:
             self._fence()
 
-    def _want_state(self) -> None:
-        self._wants_state = True
+    def _request_state(self) -> None:
+        self._needs_state = True
         self._due_ns = 0
 
-    def _take_state(self, state: GatewayState) -> None:
-        """The matcher said where it stands: begin, begin anew, or see which answers are lost."""
-        desk, follower = self._desk, self._follower
+    def _receive_state(self, state: GatewayState) -> None:
+        """Begin, begin anew, or give up the commands whose answers are lost."""
+        desk, follower, in_flight = self._desk, self._follower, self._in_flight
         if state.request_id != self._state_id or self.fenced:
             return
         if shard_of(state.seq) != self._shard:
-            self._meet_other_shard(shard_of(state.seq))
+            self._note_other_shard(shard_of(state.seq))
             return
-        self._wants_state = False
+        self._needs_state = False
         for instrument in state.instruments:
-            desk.learn(instrument)
+            desk.set_instrument(instrument)
         if not follower.incarnation:
             self._begin(state, state.seq)
-        elif state.incarnation != follower.incarnation or state.seq < self._asked_at_seq:
+        elif state.incarnation != follower.incarnation or state.seq < self._seq_at_request:
             self._note("matcher_restarted", stream=state.incarnation, seq=state.seq)
             self._give_up(_RESTARTED)
-            # All of another history is news; of one cut short, nothing can be told apart.
+            # All events of another incarnation are new; in one that was cut short, none can be
+            # told from those received before.
             is_other = state.incarnation != follower.incarnation
             self._begin(state, base_of(self._shard) if is_other else state.seq)
-        elif state.last_request_seq > desk.number:
+        elif state.last_request_seq > in_flight.number:
             self._fence()
         else:
             if follower.other_incarnation:
-                self._report(follower.reset(follower.incarnation, follower.seq))
-                desk.resume()
+                self._pass_on(follower.reset(follower.incarnation, follower.seq))
+                in_flight.resume()
             if follower.seq >= state.seq:
-                # Applied, and every event since has been heard, but not the answer.
-                desk.lose(state.last_request_seq, _UNHEARD)
+                # Applied, and every event since has been received, but not the answer.
+                lost = in_flight.give_up(state.last_request_seq)
+                desk.refuse(lost, RejectReason.OUTCOME_UNKNOWN, _ANSWER_LOST)
 
-    def _meet_other_shard(self, shard: int) -> None:
-        """At this address is a matcher of other instruments: go on asking, and tell it once."""
+    def _note_other_shard(self, shard: int) -> None:
+        """Log once that the matcher at this address has the instruments of another shard."""
         if not self._has_other_shard:
             self._has_other_shard = True
             self._note("matcher_of_another_shard", wanted=self._shard, found=shard)
 
     def _begin(self, state: GatewayState, seq: int) -> None:
         """Stand at `seq` of the matcher's incarnation, with numbers above all used before."""
-        desk = self._desk
-        used = max(self._epoch, epoch_of(state.last_request_seq), epoch_of(desk.number))
+        last_number = self._in_flight.number
+        used = max(self._epoch, epoch_of(state.last_request_seq), epoch_of(last_number))
         self._epoch = used + 1
-        desk.begin(first_of(self._epoch) - 1, seq)
+        self._desk.begin(seq)
+        self._in_flight.begin(first_of(self._epoch) - 1)
         self._note("matcher_reached", stream=state.incarnation, seq=state.seq)
-        self._report(self._follower.reset(state.incarnation, seq))
+        self._pass_on(self._follower.reset(state.incarnation, seq))
 
-    def _lose_events(self, reply: ResendTooOld) -> None:
-        """The matcher no longer holds what is missing: go on with the first it does."""
+    def _skip_lost_events(self, answer: ResendTooOld) -> None:
+        """Go on with the first events that the matcher still holds."""
         follower = self._follower
-        if reply.incarnation != follower.incarnation:
-            self._want_state()
-        elif follower.gap() is not None and reply.first_seq > follower.seq + 1:
-            self.events_lost += reply.first_seq - 1 - follower.seq
-            self._note("events_lost", from_seq=follower.seq + 1, to_seq=reply.first_seq - 1)
-            self._desk.tell_hole()
-            self._report(follower.reset(reply.incarnation, reply.first_seq - 1))
-            self._want_state()
+        if answer.incarnation != follower.incarnation:
+            self._request_state()
+        elif follower.gap() is not None and answer.first_seq > follower.seq + 1:
+            self.events_lost += answer.first_seq - 1 - follower.seq
+            self._note("events_lost", from_seq=follower.seq + 1, to_seq=answer.first_seq - 1)
+            self._desk.announce_gap()
+            self._pass_on(follower.reset(answer.incarnation, answer.first_seq - 1))
+            self._request_state()
 
     def _fence(self) -> None:
         self.fenced = True
         self._note("gateway_taken_over", gateway=self._gateway)
-        self._desk.suspend("another gateway with this id has taken over")
+        self._in_flight.suspend("another gateway with this id has taken over")
         self._give_up(_TAKEN_OVER)
 
     def _give_up(self, text: str) -> None:
-        """What was handed on has an unknown outcome; what was not is refused."""
-        desk = self._desk
-        unsent, desk.commands = desk.commands, []
-        desk.take_back(unsent, _NOT_TAKING)
-        desk.lose(desk.number, text)
-        desk.catch_ups.give_up_all(text)
+        """Refuse all commands: those not sent as such, the others with an unknown outcome."""
+        in_flight = self._in_flight
+        self._refuse_unsent(in_flight.collect())
+        sent = in_flight.give_up(in_flight.number)
+        self._desk.refuse(sent, RejectReason.OUTCOME_UNKNOWN, text)
+        self._catch_ups.give_up_all(text)
 
-    def _note(self, what: str, **facts: int) -> None:
-        self.notices.append((what, facts))
+    def _note(self, event: str, **facts: int) -> None:
+        self._notices.append((event, facts))

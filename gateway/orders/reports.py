@@ -1,17 +1,15 @@
 """Events to the replies of the sessions they concern.
 
-The session that asked gets the `Ack` or `Reject`; every other session of the account gets an
-`Execution` of the same fact. Fills, expiries and the orders of a mass cancel go to all sessions
-of their account.
+The session that sent the command gets the `Ack` or `Reject`; every other session of the account
+gets an `Execution` of the same fact. Fills, expiries and the orders of a mass cancel go to all
+sessions of their account.
 """
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 from crossbook.common.instruments import Instrument
-from crossbook.common.messages.commands import Command
-from crossbook.common.messages.entry import Ack, Execution, Reject, Reply
+from crossbook.common.messages.entry import Ack, Execution, Reject
 from crossbook.common.messages.events import (
     CancelAfterSet,
     CommandRejected,
@@ -31,13 +29,9 @@ from crossbook.common.messages.events import (
 )
 from crossbook.common.messages.refusal import refusal_text
 from crossbook.common.types import ExecutionKind, Liquidity, OrderStatus, RejectReason, Side
+from crossbook.gateway.orders.commands_in_flight import Origin
+from crossbook.gateway.orders.outbox import Outbox
 from crossbook.gateway.orders.session import Session
-
-Origin = tuple[Session, int, Command]
-"""Who asked for a command: the session, the client's request_seq, and the command itself."""
-
-Pending = dict[int, Origin]
-"""Commands in flight, by this gateway's request number, oldest first."""
 
 _NEW: Final = int(OrderStatus.NEW)
 _PARTIALLY_FILLED: Final = int(OrderStatus.PARTIALLY_FILLED)
@@ -50,7 +44,7 @@ _MAKER: Final = int(Liquidity.MAKER)
 _TAKER: Final = int(Liquidity.TAKER)
 _BUY: Final = int(Side.BUY)
 _SELL: Final = int(Side.SELL)
-_NOBODY: Final[tuple[Session, ...]] = ()
+_NO_SESSIONS: Final[tuple[Session, ...]] = ()
 
 OrderEvent: TypeAlias = (
     OrderAccepted
@@ -64,12 +58,12 @@ OrderEvent: TypeAlias = (
 
 
 class Reporter:
-    """Turns one event after another into replies, put into `outbox` by session address.
+    """Turns one event after another into replies, which go to `outbox`.
 
-    `sessions` are those to tell, by account. `stray` is the highest request number of this
-    gateway that was answered without being in flight. `news` are changes of the instruments, for
-    whoever keeps them; it empties the list. `rejects` counts by reason. `max_open_orders` is the
-    venue's rule, named to who is refused by it.
+    `sessions` are those that get replies, by account. `answered` removes the command of a number
+    from those in flight and returns where it comes from; it is called once for each command of
+    this gateway. `changes` are changes of instruments, which the owner collects and applies.
+    `max_open_orders` is the venue's rule, which the text of a reject names.
     """
 
     def __init__(
@@ -77,23 +71,22 @@ class Reporter:
         instruments: Iterable[Instrument],
         gateway: int,
         sessions: Mapping[int, Sequence[Session]],
-        pending: Pending,
-        outbox: dict[bytes, list[Reply]],
+        answered: Callable[[int], Origin | None],
+        outbox: Outbox,
         max_open_orders: int = 0,
     ) -> None:
-        self.stray = 0
-        self.news: list[InstrumentAdded | FeesChanged] = []
-        self.rejects: Counter[int] = Counter()
+        self.changes: list[InstrumentAdded | FeesChanged] = []
         self._instruments = {instrument.id: instrument for instrument in instruments}
         self._symbols = {each.id: each.symbol for each in self._instruments.values()}
         self._max_open_orders = max_open_orders
         self._gateway = gateway
         self._by_account = sessions
-        self._pending = pending
+        self._answered = answered
         self._outbox = outbox
+        self._add_reply = outbox.add
         self._time_ns = 0
-        # Of the command whose events are being reported: who asked, and whether it is a market
-        # order by quote amount, whose fills do not tell when it is filled.
+        # Of the command whose events are being reported: where it comes from, and whether it is a
+        # market order by quote amount, whose fills do not show when it is filled.
         self._origin: Origin | None = None
         self._origin_seq = 0
         self._by_quote = False
@@ -116,10 +109,15 @@ class Reporter:
             FeesChanged: self._fees_changed,
         }
 
-    def learn(self, instrument: Instrument) -> None:
-        """This instrument is traded too."""
+    def set_instrument(self, instrument: Instrument) -> None:
+        """Add or replace an instrument."""
         self._instruments[instrument.id] = instrument
         self._symbols[instrument.id] = instrument.symbol
+
+    def collect_changes(self) -> list[InstrumentAdded | FeesChanged]:
+        """Remove and return the changes of instruments."""
+        changes, self.changes = self.changes, []
+        return changes
 
     def report(self, batch: EventBatch) -> None:
         """Report every event of a batch."""
@@ -137,17 +135,7 @@ class Reporter:
                 report(event)
         self._seq = last_seq
 
-    def _reply(self, session: Session, reply: Reply) -> None:
-        identity = session.identity
-        if not identity:
-            return
-        replies = self._outbox.get(identity)
-        if replies is None:
-            self._outbox[identity] = [reply]
-        else:
-            replies.append(reply)
-
-    def _answer(
+    def _remove_answered(
         self,
         event: OrderAccepted
         | OrderRepeated
@@ -157,43 +145,39 @@ class Reporter:
         | CancelAfterSet
         | CommandRejected,
     ) -> Origin | None:
-        """Who asked for this command, if it was a session of this gateway."""
-        origin = None
-        if event.gateway == self._gateway:
-            origin = self._pending.pop(event.request_seq, None)
-            if origin is None:
-                self.stray = max(self.stray, event.request_seq)
+        """Where the command comes from that `event` answers; None when not from this gateway."""
+        origin = self._answered(event.request_seq) if event.gateway == self._gateway else None
         self._origin = origin
         self._origin_seq = event.seq
         self._by_quote = False
         return origin
 
     def _accepted(self, event: OrderAccepted) -> None:
-        origin = self._answer(event)
+        origin = self._remove_answered(event)
         self._by_quote = event.quote_amount > 0
         lots = event.quantity_lots
         coid = event.client_order_id
         if origin is not None:
             ack = Ack(origin[1], event.seq, event.seq, _NEW, coid, lots, self._time_ns)
-            self._reply(origin[0], ack)
+            self._add_reply(origin[0].identity, ack)
         for session in self._others(event.account, origin):
-            said = event.instructions
+            instructions = event.instructions
             execution = self._execution(
                 event, event.seq, ExecutionKind.NEW, _NEW, event.side, event.price_ticks, lots,
                 0, lots, order_type=event.order_type,
-                trigger_ticks=said.trigger_ticks if said is not None else 0,
+                trigger_ticks=instructions.trigger_ticks if instructions is not None else 0,
             )  # fmt: skip
-            self._reply(session, execution)
+            self._add_reply(session.identity, execution)
 
     def _others(self, account: int, origin: Origin | None) -> Iterable[Session]:
-        """Sessions of the account other than the one that asked."""
-        sessions = self._by_account.get(account, _NOBODY)
+        """Sessions of the account other than the one that sent the command."""
+        sessions = self._by_account.get(account, _NO_SESSIONS)
         if origin is None:
             return sessions
-        asked = origin[0]
-        if len(sessions) == 1 and sessions[0] is asked:
-            return _NOBODY
-        return [session for session in sessions if session is not asked]
+        sender = origin[0]
+        if len(sessions) == 1 and sessions[0] is sender:
+            return _NO_SESSIONS
+        return [session for session in sessions if session is not sender]
 
     def _execution(
         self,
@@ -246,11 +230,11 @@ class Reporter:
                 self._index,
             )
             for session in maker_sessions:
-                self._reply(session, report)
-        for session in self._by_account.get(event.taker_account, _NOBODY):
+                self._add_reply(session.identity, report)
+        for session in self._by_account.get(event.taker_account, _NO_SESSIONS):
             remaining_lots = event.taker_remaining_lots
-            self._reply(
-                session,
+            self._add_reply(
+                session.identity,
                 Execution(
                     self._request_seq(session, event.seq),
                     event.seq,
@@ -274,7 +258,7 @@ class Reporter:
             )
 
     def _request_seq(self, session: Session, seq: int) -> int:
-        """The request behind event `seq`, when this session made it."""
+        """The request_seq of the command of number `seq`, when this session sent it."""
         origin = self._origin
         if origin is not None and origin[0] is session and self._origin_seq == seq:
             return origin[1]
@@ -282,11 +266,11 @@ class Reporter:
 
     def _canceled(self, event: OrderCanceled) -> None:
         if not event.request_seq and event.seq == self._origin_seq:
-            # One of a mass cancel: everybody hears of it, the asking session too.
+            # One order of a mass cancel: all sessions receive it, the one that sent it too.
             origin = None
-            sessions: Iterable[Session] = self._by_account.get(event.account, _NOBODY)
+            sessions: Iterable[Session] = self._by_account.get(event.account, _NO_SESSIONS)
         else:
-            origin = self._answer(event)
+            origin = self._remove_answered(event)
             sessions = self._others(event.account, origin)
         if origin is not None:
             coid = event.client_order_id
@@ -294,109 +278,110 @@ class Reporter:
                 origin[1], event.seq, event.order_id, _CANCELED, coid, 0, self._time_ns, 0, False,
                 event.filled_lots,
             )  # fmt: skip
-            self._reply(origin[0], ack)
+            self._add_reply(origin[0].identity, ack)
         for session in sessions:
             execution = self._execution(
                 event, event.order_id, ExecutionKind.CANCELED, _CANCELED, event.side,
                 event.price_ticks, event.canceled_lots, event.filled_lots, 0,
                 event.reason, self._request_seq(session, event.seq),
             )  # fmt: skip
-            self._reply(session, execution)
+            self._add_reply(session.identity, execution)
 
     def _expired(self, event: OrderExpired) -> None:
         in_match = event.reason == RejectReason.SELF_TRADE
         status = _EXPIRED_IN_MATCH if in_match else _EXPIRED
-        for session in self._by_account.get(event.account, _NOBODY):
+        for session in self._by_account.get(event.account, _NO_SESSIONS):
             execution = self._execution(
                 event, event.order_id, ExecutionKind.EXPIRED, status, event.side,
                 event.price_ticks, event.expired_lots, event.filled_lots, 0, event.reason,
                 self._request_seq(session, event.seq), quote_left=event.quote_left,
             )  # fmt: skip
-            self._reply(session, execution)
+            self._add_reply(session.identity, execution)
 
     def _completed(self, event: OrderCompleted) -> None:
-        for session in self._by_account.get(event.account, _NOBODY):
+        for session in self._by_account.get(event.account, _NO_SESSIONS):
             execution = self._execution(
                 event, event.order_id, ExecutionKind.COMPLETED, _FILLED, event.side, 0, 0,
                 event.filled_lots, 0, 0, self._request_seq(session, event.seq),
                 quote_left=event.quote_left,
             )  # fmt: skip
-            self._reply(session, execution)
+            self._add_reply(session.identity, execution)
 
     def _amended(self, event: OrderAmended) -> None:
-        origin = self._answer(event)
+        origin = self._remove_answered(event)
         status = _PARTIALLY_FILLED if event.filled_lots else _NEW
         if origin is not None:
             ack = Ack(
                 origin[1], event.seq, event.order_id, status, event.client_order_id,
                 event.remaining_lots, self._time_ns, 0, False, event.filled_lots,
             )  # fmt: skip
-            self._reply(origin[0], ack)
+            self._add_reply(origin[0].identity, ack)
         for session in self._others(event.account, origin):
             execution = self._execution(
                 event, event.order_id, ExecutionKind.AMENDED, status, event.side,
                 event.price_ticks, event.quantity_lots, event.filled_lots, event.remaining_lots,
                 trigger_ticks=event.trigger_ticks,
             )  # fmt: skip
-            self._reply(session, execution)
+            self._add_reply(session.identity, execution)
 
     def _triggered(self, event: OrderTriggered) -> None:
-        # What follows is of an order with a quantity, whatever the one before was.
+        # The events that follow are of an order with a quantity, whatever the one before was.
         self._by_quote = False
-        for session in self._by_account.get(event.account, _NOBODY):
+        for session in self._by_account.get(event.account, _NO_SESSIONS):
             execution = self._execution(
                 event, event.order_id, ExecutionKind.TRIGGERED, _NEW, event.side,
                 event.price_ticks, event.remaining_lots, 0, event.remaining_lots, 0,
                 self._request_seq(session, event.seq), event.order_type,
             )  # fmt: skip
-            self._reply(session, execution)
+            self._add_reply(session.identity, execution)
 
     def _reduced(self, event: OrderReduced) -> None:
         status = _PARTIALLY_FILLED if event.filled_lots else _NEW
-        for session in self._by_account.get(event.account, _NOBODY):
+        for session in self._by_account.get(event.account, _NO_SESSIONS):
             execution = self._execution(
                 event, event.order_id, ExecutionKind.PREVENTED, status, event.side,
                 event.price_ticks, event.prevented_lots, event.filled_lots, event.remaining_lots,
                 RejectReason.SELF_TRADE, self._request_seq(session, event.seq),
             )  # fmt: skip
-            self._reply(session, execution)
+            self._add_reply(session.identity, execution)
 
     def _cancel_after_set(self, event: CancelAfterSet) -> None:
-        origin = self._answer(event)
+        origin = self._remove_answered(event)
         if origin is not None:
-            self._reply(origin[0], Ack(origin[1], event.seq, 0, 0, "", 0, self._time_ns))
+            self._add_reply(
+                origin[0].identity, Ack(origin[1], event.seq, 0, 0, "", 0, self._time_ns)
+            )
 
     def _added(self, event: InstrumentAdded) -> None:
-        self.learn(event.definition)
-        self.news.append(event)
+        self.set_instrument(event.definition)
+        self.changes.append(event)
 
     def _fees_changed(self, event: FeesChanged) -> None:
         if not event.account:
-            self.news.append(event)
+            self.changes.append(event)
 
     def _mass_canceled(self, event: OrdersMassCanceled) -> None:
-        origin = self._answer(event)
+        origin = self._remove_answered(event)
         if origin is not None:
             ack = Ack(origin[1], event.seq, 0, _CANCELED, "", 0, self._time_ns, event.count)
-            self._reply(origin[0], ack)
+            self._add_reply(origin[0].identity, ack)
 
     def _repeated(self, event: OrderRepeated) -> None:
-        origin = self._answer(event)
+        origin = self._remove_answered(event)
         if origin is not None:
             ack = Ack(
                 origin[1], event.seq, event.order_id, event.status, event.client_order_id,
                 event.remaining_lots, self._time_ns, 0, True, event.filled_lots,
             )  # fmt: skip
-            self._reply(origin[0], ack)
+            self._add_reply(origin[0].identity, ack)
 
     def _rejected(self, event: CommandRejected) -> None:
-        origin = self._answer(event)
+        origin = self._remove_answered(event)
         if origin is not None:
-            self.rejects[event.reason] += 1
             command = origin[2]
             instrument = self._instruments.get(command.instrument)
             text = refusal_text(event, command, instrument, self._max_open_orders)
             reject = Reject(
                 origin[1], event.reason, event.field, text, event.client_order_id, event.seq
             )
-            self._reply(origin[0], reject)
+            self._outbox.refuse(origin[0].identity, reject)

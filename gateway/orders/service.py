@@ -1,8 +1,8 @@
-"""Sockets around the order desk and its lines to the matchers, on uvloop.
+"""The event loop of order entry: frames between clients, desk and matchers, on uvloop.
 
 The ZeroMQ sockets are driven through their file descriptors, never through `zmq.asyncio`, which
 costs several times as much. Such a descriptor is edge-triggered and may fire for any change of
-any kind, so whatever fires, all sockets are polled and drained until none has anything.
+any kind, so whichever fires, all sockets are polled and drained until none has anything.
 """
 
 import asyncio
@@ -12,20 +12,20 @@ from typing import Final
 import zmq
 
 from crossbook.common.messages.codec import encode
-from crossbook.common.process.clock import Clock
 from crossbook.common.process.counters import Buckets
+from crossbook.common.process.crash_points import reached
 from crossbook.common.process.log import logger
 from crossbook.common.process.sockets import has_more, send_frame
 from crossbook.gateway.orders.front_desk import FrontDesk
 from crossbook.gateway.orders.local_sessions import LOCAL_PREFIX, LocalSessions
-from crossbook.gateway.orders.matcher_sockets import DRAIN_MAX, MatcherLine
+from crossbook.gateway.orders.matcher_sockets import DRAIN_MAX, MatcherSockets
 
 _NOBLOCK = int(zmq.NOBLOCK)
 _MORE_NOBLOCK = int(zmq.SNDMORE | zmq.NOBLOCK)
 
-TAKE_BYTES: Final = 16 * 1024
-"""About how many bytes of frames are taken from clients, some 500 orders, before they are sent on:
-the matcher begins with them while the next are translated."""
+RECEIVE_BYTES: Final = 16 * 1024
+"""About how many bytes of clients' frames, some 500 orders, are received before their commands are
+sent: the matcher begins with them while the next are translated."""
 
 ROUNDS_MAX: Final = 8
 """Rounds of draining before the event loop gets its turn."""
@@ -39,29 +39,25 @@ PROBE_TICKS: Final = 50
 
 
 class OrderService:
-    """Moves frames between clients, desk and matchers until `stop`, or until another gateway has
-    taken over.
+    """Moves frames until `stop`, or until another gateway has taken over.
 
     `clients` is the socket of ZeroMQ clients, or None where only clients inside this process are
     served: `local` has their sessions in either case.
 
-    `replies` counts what clients were told, `clients_dropped` those that were gone or did not
-    read. `answer_times` is what the lines were given.
+    `replies` counts the replies sent to clients, `clients_dropped` clients that were gone or did
+    not read. `answer_times` are those that the matchers' sockets add to.
     """
 
     def __init__(
         self,
         desk: FrontDesk,
-        lines: Sequence[MatcherLine],
+        matchers: Sequence[MatcherSockets],
         clients: "zmq.Socket[bytes] | None",
-        clock: Clock,
         answer_times: Buckets,
     ) -> None:
         self._desk = desk
-        self._lines = lines
-        self._catch_ups = [line.desk.catch_ups for line in lines]
+        self._matchers = matchers
         self._clients = clients
-        self._clock = clock
         self.local = LocalSessions(desk, self.wake)
         self._stopped = asyncio.Event()
         self._loop = asyncio.get_running_loop()
@@ -71,16 +67,13 @@ class OrderService:
         self.clients_dropped = 0
         self.answer_times = answer_times
         self._poller = zmq.Poller()
-        self._takers = {socket: take for line in lines for socket, take in line.takers.items()}
+        self._receivers = {
+            socket: receive for matcher in matchers for socket, receive in matcher.receivers.items()
+        }
         if clients is not None:
-            self._takers[clients] = self._take_frames
-        for watched in self._takers:
-            self._poller.register(watched, zmq.POLLIN)
-
-    @property
-    def in_flight(self) -> int:
-        """Commands without an answer."""
-        return sum(len(line.desk.in_flight) for line in self._lines)
+            self._receivers[clients] = self._receive_frames
+        for socket in self._receivers:
+            self._poller.register(socket, zmq.POLLIN)
 
     def stop(self) -> None:
         """End `run` after the round in hand."""
@@ -88,39 +81,37 @@ class OrderService:
 
     async def run(self) -> None:
         """Serve until `stop`."""
-        for watched in self._takers:
-            self._loop.add_reader(watched.fileno(), self._on_ready)
+        for socket in self._receivers:
+            self._loop.add_reader(socket.fileno(), self._on_ready)
         self._tick()
         await self._stopped.wait()
-        for watched in self._takers:
-            self._loop.remove_reader(watched.fileno())
+        for socket in self._receivers:
+            self._loop.remove_reader(socket.fileno())
         self._end_sessions()
 
     def wake(self) -> None:
-        """Have a round soon: the desk was given something outside of one. What is given in one
-        turn of the loop leaves together."""
+        """Have a round soon, for requests that the desk received outside of one. Those of one turn
+        of the loop are sent together."""
         if not self._round_is_due:
             self._round_is_due = True
             self._loop.call_soon(self._next_round)
 
     def _end_sessions(self) -> None:
-        """Every connection ends with this process; what its account wished for then is sent."""
+        """End every connection with this process, and send the cancels that accounts asked for."""
         self._desk.sessions.close_all()
-        for line in self._lines:
-            line.link.tick(self._clock.monotonic_ns())
-            line.send()
+        for matcher in self._matchers:
+            matcher.tick()
+            matcher.send()
 
     def _on_ready(self) -> None:
-        sessions = self._desk.sessions.by_token
+        desk, receivers = self._desk, self._receivers
         for _ in range(ROUNDS_MAX):
             ready = self._poller.poll(0)
-            if not ready and not any(each.working for each in self._catch_ups):
+            if not ready and not desk.is_catching_up:
                 return
-            for waiting, _ in ready:
-                self._takers[waiting]()
-            for catch_ups in self._catch_ups:
-                if catch_ups.working:
-                    catch_ups.work(sessions)
+            for socket, _ in ready:
+                receivers[socket]()
+            desk.catch_up()
             self._send()
         self.wake()
 
@@ -131,43 +122,41 @@ class OrderService:
             self._on_ready()
 
     def _send(self) -> None:
-        """Send what the round has brought."""
-        for line in self._lines:
-            line.send()
-            if line.link.fenced:
+        """Send everything that the round has brought."""
+        for matcher in self._matchers:
+            matcher.send()
+            if matcher.link.fenced:
                 self.stop()
         if self._desk.outbox:
-            self._desk.gather()
             self._send_replies()
 
     def _tick(self) -> None:
-        """Let time pass for the link, find gone clients, and look at every socket in case an
-        edge was missed."""
+        """Let time pass for the links, find clients that are gone, and look at every socket in
+        case an edge was missed."""
         if self._stopped.is_set():
             return
         self._ticks += 1
-        for line in self._lines:
-            line.link.tick(self._clock.monotonic_ns())
+        for matcher in self._matchers:
+            matcher.tick()
         if self._ticks % PROBE_TICKS == 0:
             self._desk.probe_sessions()
-        notices, self._desk.notices = self._desk.notices, []
-        for what, facts in notices:
-            logger().warning(what, **facts)
+        for event, facts in self._desk.collect_notices():
+            logger().warning(event, **facts)
         self._send()
         self._on_ready()
         self._loop.call_later(TICK_S, self._tick)
 
-    def _take_frames(self) -> None:
+    def _receive_frames(self) -> None:
         clients = self._clients
         assert clients is not None, "frames without a socket"
-        receive, take_frame = clients.recv, self._desk.take_frame
-        room = TAKE_BYTES
+        receive, receive_frame = clients.recv, self._desk.receive_frame
+        room = RECEIVE_BYTES
         try:
-            for taken in range(DRAIN_MAX):
-                if room <= 0 or (taken == 1 and not has_more(clients)):
+            for count in range(DRAIN_MAX):
+                if room <= 0 or (count == 1 and not has_more(clients)):
                     return
                 identity = receive(_NOBLOCK)
-                # Not copied, it says for less whether there is another frame.
+                # Without a copy it costs less to see whether there is another frame.
                 last = receive(_NOBLOCK, False)
                 frame = last.bytes
                 room -= len(frame)
@@ -175,18 +164,15 @@ class OrderService:
                     clients.recv_multipart(_NOBLOCK)
                     self._desk.refuse_extra_frames(identity)
                 else:
-                    take_frame(identity, frame)
+                    receive_frame(identity, frame)
         except zmq.Again:
             pass
 
     def _send_replies(self) -> None:
         """Send each address its replies; one that is gone or does not read loses its session."""
+        reached("gateway.reported")
         clients = self._clients
-        outbox = self._desk.outbox
-        # Emptied first: a local client that hears its answer may ask again at once.
-        waiting = list(outbox.items())
-        outbox.clear()
-        for identity, replies in waiting:
+        for identity, replies in self._desk.collect_replies().items():
             self.replies += len(replies)
             if identity.startswith(LOCAL_PREFIX):
                 self.local.deliver(identity, replies)

@@ -44,13 +44,13 @@ class FieldError(Exception):
 class Translator:
     """Translates the requests of all sessions of one gateway.
 
-    `kinds` has the translation of each kind of request that is a command: its arguments are those
-    of `command`.
+    `translations` has a function for each class of request that becomes a command; its arguments
+    are those of `command`.
     """
 
     def __init__(self, instruments: Iterable[Instrument], gateway: int) -> None:
         self._gateway = gateway
-        self.kinds: dict[type, Callable[[Any, int, int], Command]] = {
+        self.translations: dict[type, Callable[[Any, int, int], Command]] = {
             New: self._new,
             Cancel: self._cancel,
             Amend: self._amend,
@@ -59,8 +59,8 @@ class Translator:
         }
         self._instruments = {instrument.symbol: instrument for instrument in instruments}
 
-    def learn(self, instrument: Instrument) -> None:
-        """This instrument is traded too, or has changed."""
+    def set_instrument(self, instrument: Instrument) -> None:
+        """Add or replace an instrument."""
         self._instruments[instrument.symbol] = instrument
 
     def command(self, request: CommandRequest, account: int, number: int) -> Command:
@@ -68,7 +68,7 @@ class Translator:
 
         Raises `FieldError` when a field cannot be translated.
         """
-        return self.kinds[type(request)](request, account, number)
+        return self.translations[type(request)](request, account, number)
 
     def _new(self, request: New, account: int, number: int) -> NewOrder:
         instrument = self.instrument(request.symbol)

@@ -41,12 +41,12 @@ class Past(World):
     def settle(self) -> None:
         """As it is, but keeping what happened."""
         desk: Any = self.desk
-        take = desk.take_events
-        desk.take_events = self.batches.append
+        apply = desk.apply
+        desk.apply = self.batches.append
         super().settle()
-        desk.take_events = take
+        desk.apply = apply
         if self.batches[-1].events:
-            take(self.batches[-1])
+            apply(self.batches[-1])
         else:
             self.batches.pop()
 

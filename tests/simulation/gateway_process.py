@@ -68,10 +68,10 @@ class GatewayProcess(Process):
             self._send()
         busy = self._take_frames()
         busy |= self._take_events()
-        busy |= self._receive_replies()
-        if self.desk.catch_ups.working:
+        busy |= self._receive_answers()
+        if self.desk.is_catching_up:
             busy = True
-            self.desk.catch_ups.work(self.desk.sessions.by_token)
+            self.desk.catch_up()
         self._send()
         self._check()
         if self.link.fenced:
@@ -83,39 +83,38 @@ class GatewayProcess(Process):
     def _take_frames(self) -> bool:
         frames = self.orders.take(DRAIN_MAX)
         for identity, frame in frames:
-            self.desk.take_frame(identity, frame)
+            self.desk.receive_frame(identity, frame)
         return bool(frames)
 
     def _take_events(self) -> bool:
         payloads = self._events.take(DRAIN_MAX)
         for payload in payloads:
-            self.link.take_events(payload)
+            self.link.receive_events(payload)
         if self.desk.outbox:
             self.point()
         return bool(payloads)
 
-    def _receive_replies(self) -> bool:
+    def _receive_answers(self) -> bool:
         payloads = self._queries.take(DRAIN_MAX)
         for payload in payloads:
-            self.link.take_reply(payload, self.clock.monotonic_ns())
+            self.link.receive_answer(payload, self.clock.monotonic_ns())
         return bool(payloads)
 
     def _send(self) -> None:
         desk, link = self.desk, self.link
-        if desk.commands:
+        if desk.in_flight.unsent:
             self.point()
         link.send(self._hand_over, self._queries.send, self.clock.monotonic_ns())
         if desk.outbox:
             self._send_replies()
-        for what, facts in link.notices:
-            self.world.trace(self.name, f"{what} {facts}")
-        link.notices.clear()
+        for event, facts in link.collect_notices():
+            self.world.trace(self.name, f"{event} {facts}")
 
     def _hand_over(self, frame: bytes) -> bool:
         """Give commands to the network, and tell the archive whose they are."""
         self.point()
         for command in decode_commands(frame):
-            origin = self.desk.in_flight.get(command.request_seq)
+            origin = self.desk.in_flight.origin(command.request_seq)
             require(origin is not None, f"{self.name} sends {command.request_seq}, not in flight")
             assert origin is not None
             self._archive.hands_over(command, origin[0].token, origin[1])
@@ -127,19 +126,18 @@ class GatewayProcess(Process):
         return taken
 
     def _send_replies(self) -> None:
-        for identity, replies in self.desk.outbox.items():
+        for identity, replies in self.desk.collect_replies().items():
             self.point()
             for start in range(0, max(1, len(replies)), REPLIES_MAX):
                 if not self.orders.send(identity, encode(replies[start : start + REPLIES_MAX])):
                     self.world.trace(self.name, "a client is gone")
                     self.desk.sessions.close_address(identity)
                     break
-        self.desk.outbox.clear()
 
     def _check(self) -> None:
         desk = self.desk
         require(len(desk.in_flight) <= self._conditions.queue_size, f"{self.name}: in flight")
-        require(not desk.commands, f"{self.name}: commands pile up")
-        require(not desk.questions, f"{self.name}: questions pile up")
+        require(not desk.in_flight.unsent, f"{self.name}: commands pile up")
+        require(not desk.queries.unsent, f"{self.name}: queries pile up")
         require(not desk.outbox, f"{self.name}: replies pile up")
         require(len(desk.sessions) <= SESSIONS_MAX, f"{self.name}: sessions pile up")

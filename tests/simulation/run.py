@@ -152,7 +152,7 @@ class Simulation:
         for gateway in self.gateways:
             text.append(
                 f"{gateway.name} seq={gateway.desk.seq} in flight={len(gateway.desk.in_flight)} "
-                f"following={gateway.link.following} gap={gateway.link._follower.gap()}"
+                f"following={gateway.link.following} gap={gateway.link.gap()}"
             )
         text += [
             f"{trader.name} outstanding={trader.session.outstanding} idle={trader.idle}"

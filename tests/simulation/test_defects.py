@@ -148,15 +148,15 @@ def session_hands_on_twice(patch: Patch) -> None:
 
 def answer_is_lost_with_the_connection(patch: Patch) -> None:
     """Nobody tells a client that came back that something is missing."""
-    move = OrderDesk.take_frame
+    receive_frame = OrderDesk.receive_frame
 
     def silent(self: OrderDesk, identity: bytes, frame: bytes) -> None:
         session = self.sessions.by_token.get(frame[:8])
         if session is not None and session.identity != identity:
             self.sessions.move(session, identity)
-        move(self, identity, frame)
+        receive_frame(self, identity, frame)
 
-    patch.setattr(OrderDesk, "take_frame", silent)
+    patch.setattr(OrderDesk, "receive_frame", silent)
 
 
 def consumer_ignores_a_hole(patch: Patch) -> None:

@@ -1,4 +1,4 @@
-"""A desk in front of a real engine, on one thread: what the gateway's tests play with."""
+"""A desk in front of a real engine, on one thread: what the tests of the gateway use."""
 
 from pathlib import Path
 
@@ -23,7 +23,8 @@ class World:
         self.desk = OrderDesk(
             INSTRUMENTS, GATEWAY, queue_size, SessionTable(sessions, lambda: next(tokens))
         )
-        self.desk.begin(0, 0)
+        self.desk.in_flight.begin(0)
+        self.desk.begin(0)
         self.incarnation = 1
 
     def log_on(self, identity: bytes, account: int) -> int:
@@ -35,21 +36,26 @@ class World:
     def send(self, identity: bytes, token: int, *requests: Request) -> None:
         """Hand the desk one frame, without letting the matcher answer."""
         message = requests[0] if len(requests) == 1 else list(requests)
-        self.desk.take_frame(identity, token.to_bytes(8, "big") + encode(message))
+        self.desk.receive_frame(identity, token.to_bytes(8, "big") + encode(message))
 
     def settle(self) -> None:
-        """Let the matcher apply what waits, and the desk hear of it."""
+        """Let the engine apply the unsent commands, and the desk apply the events."""
         first_seq = self.engine.seq + 1
         events: list[Event] = []
-        for command in self.desk.commands:
+        for command in self.desk.in_flight.collect():
             events += self.engine.apply(command, 5)
-        self.desk.commands = []
         batch = EventBatch(self.incarnation, first_seq, self.engine.seq, 5, events)
-        self.desk.take_events(batch)
+        self.desk.apply(batch)
 
     def replies(self, identity: bytes) -> list[Reply]:
-        """What waits to be sent to an address; it is taken away."""
-        return self.desk.outbox.pop(identity, [])
+        """Remove and return the replies that wait to be sent to an address."""
+        found: list[Reply] = []
+        for address, replies in self.desk.outbox.drain().items():
+            if address == identity:
+                found = replies
+            else:
+                self.desk.outbox.extend(address, replies)
+        return found
 
     def say(self, identity: bytes, token: int, *requests: Request) -> list[Reply]:
         """Send, settle, and return the replies."""

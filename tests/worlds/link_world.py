@@ -205,17 +205,15 @@ class LinkWorld:
 
     def send(self, identity: bytes, token: int, *requests: Request) -> None:
         """A client's frame arrives."""
-        self.desk.take_frame(identity, token.to_bytes(8, "big") + encode(list(requests)))
+        self.desk.receive_frame(identity, token.to_bytes(8, "big") + encode(list(requests)))
 
     def deliver(self) -> None:
         """The gateway sends what it has."""
         self.link.send(self._sender(self.commands), self._sender(self.questions), self.now_ns)
-        for identity, replies in self.desk.outbox.items():
+        for identity, replies in self.desk.collect_replies().items():
             self.heard.setdefault(identity, []).extend(replies)
             self.frames.append(len(replies))
-        self.desk.outbox.clear()
-        self.notices += [what for what, _ in self.link.notices]
-        self.link.notices.clear()
+        self.notices += [event for event, _ in self.link.collect_notices()]
 
     def step(self, steps: int = 1) -> None:
         """Let time pass: everything that arrives is taken and answered."""
@@ -224,11 +222,10 @@ class LinkWorld:
             self.steps += 1
             self._step_matcher()
             for payload in self.events.take():
-                self.link.take_events(payload)
+                self.link.receive_events(payload)
             for payload in self.answers.take():
-                self.link.take_reply(payload, self.now_ns)
-            if self.desk.catch_ups.working:
-                self.desk.catch_ups.work(self.desk.sessions.by_token)
+                self.link.receive_answer(payload, self.now_ns)
+            self.desk.catch_up()
             if self.steps % HEARTBEAT_STEPS == 0:
                 self.link.tick(self.now_ns)
             self.deliver()

@@ -116,7 +116,8 @@ class RestWorld:
             SessionTable(100, lambda: next(tokens)),
             max_open_orders=0 if rules is None else rules.max_open_orders,
         )
-        self.desk.begin(0, 0)
+        self.desk.in_flight.begin(0)
+        self.desk.begin(0)
         self.matcher_answers = True
         self.clock_fault = ""
         self.held = asyncio.Event()
@@ -162,32 +163,29 @@ class RestWorld:
 
     def settle(self) -> None:
         """Let the matcher answer what waits, and the sessions hear of it."""
-        if self.desk.commands and not self.matcher_answers:
+        in_flight, queries = self.desk.in_flight, self.desk.queries
+        if in_flight.unsent and not self.matcher_answers:
             self.held.set()
-        elif self.desk.commands:
+        elif in_flight.unsent:
             first_seq = self.engine.seq + 1
             events: list[Event] = []
-            for command in self.desk.commands:
+            for command in in_flight.collect():
                 events += self.engine.apply(command, NOW_NS)
-            self.desk.commands = []
-            self.desk.take_events(EventBatch(1, first_seq, self.engine.seq, NOW_NS, events))
-        questions, self.desk.questions = self.desk.questions, []
-        for question in questions:
-            if isinstance(question, BalancesRequest):
-                found = balances(self.engine, question.account)
-                self.desk.take_answer(AccountBalances(question.request_id, self.engine.seq, found))
+            self.desk.apply(EventBatch(1, first_seq, self.engine.seq, NOW_NS, events))
+        for query in queries.collect():
+            if isinstance(query, BalancesRequest):
+                found = balances(self.engine, query.account)
+                queries.receive(AccountBalances(query.request_id, self.engine.seq, found))
                 continue
             orders, more = self.engine.open_orders(
-                question.account,
-                question.instrument,
-                question.order_id,
-                question.client_order_id,
-                limit=question.limit,
+                query.account,
+                query.instrument,
+                query.order_id,
+                query.client_order_id,
+                limit=query.limit,
             )
-            self.desk.take_answer(Orders(question.request_id, self.engine.seq, orders, more))
-        waiting = list(self.desk.outbox.items())
-        self.desk.outbox.clear()
-        for identity, replies in waiting:
+            queries.receive(Orders(query.request_id, self.engine.seq, orders, more))
+        for identity, replies in self.desk.collect_replies().items():
             self.sessions.deliver(identity, replies)
 
     def refuse_questions(self) -> None:

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from crossbook.common.messages.codec import encode
 from crossbook.common.messages.entry import Logon, Reply, Request, Welcome
 from crossbook.gateway.orders.desk import OrderDesk
-from crossbook.gateway.orders.front_desk import Outbox
 from crossbook.gateway.orders.matcher_link import MatcherLink
+from crossbook.gateway.orders.outbox import Outbox
 from crossbook.gateway.orders.session import SessionTable
 from crossbook.gateway.orders.sharded_desk import ShardedDesk
 from tests.worlds.desk_world import GATEWAY, INSTRUMENTS
@@ -36,11 +36,11 @@ class Shard:
             questions, self.questions = self.questions, []
             batch = matcher.apply(commands, now_ns)
             if batch:
-                self.link.take_events(batch)
+                self.link.receive_events(batch)
             if steps % HEARTBEAT_STEPS == 0:
-                self.link.take_events(matcher.heartbeat(now_ns))
+                self.link.receive_events(matcher.heartbeat(now_ns))
             for question in questions:
-                self.link.take_reply(matcher.answer(question), now_ns)
+                self.link.receive_answer(matcher.answer(question), now_ns)
         if steps % HEARTBEAT_STEPS == 0:
             self.link.tick(now_ns)
 
@@ -62,7 +62,7 @@ class ShardedWorld:
     def __init__(self) -> None:
         tokens = iter(range(1001, 100_000))
         sessions = SessionTable(10, lambda: next(tokens))
-        outbox: Outbox = {}
+        outbox = Outbox()
         self.shards = [Shard(number, sessions, outbox) for number in range(SHARDS)]
         self.desk = ShardedDesk(
             [shard.desk for shard in self.shards], INSTRUMENTS, ASSIGNMENT, GATEWAY
@@ -79,7 +79,7 @@ class ShardedWorld:
 
     def send(self, identity: bytes, token: int, *requests: Request) -> None:
         """A client's frame arrives, and is handed on."""
-        self.desk.take_frame(identity, token.to_bytes(8, "big") + encode(list(requests)))
+        self.desk.receive_frame(identity, token.to_bytes(8, "big") + encode(list(requests)))
         self._deliver()
 
     def say(self, identity: bytes, token: int, *requests: Request) -> list[Reply]:
@@ -95,8 +95,7 @@ class ShardedWorld:
             self.steps += 1
             for shard in self.shards:
                 shard.step(self.steps, self.now_ns)
-                if shard.desk.catch_ups.working:
-                    shard.desk.catch_ups.work(self.desk.sessions.by_token)
+                shard.desk.catch_up()
                 self._deliver()
 
     def kill(self, number: int) -> Matcher:
@@ -112,10 +111,8 @@ class ShardedWorld:
         for shard in self.shards:
             commands, questions = shard.sender(shard.commands), shard.sender(shard.questions)
             shard.link.send(commands, questions, self.now_ns)
-        self.desk.gather()
-        for identity, replies in self.desk.outbox.items():
+        for identity, replies in self.desk.collect_replies().items():
             self.heard.setdefault(identity, []).extend(replies)
-        self.desk.outbox.clear()
 
 
 def ready() -> tuple[ShardedWorld, int]:

@@ -300,7 +300,7 @@ def test_a_client_that_begins_beyond_the_stream_is_told_the_last_number(
 def test_a_hole_in_what_was_heard_is_told() -> None:
     async def main() -> None:
         async with StreamWorld() as world:
-            world.desk.tell_hole()
+            world.desk.announce_gap()
             world.settle()
             assert (await world.connection.heard("resync"))[0]["account"] == 1
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from crossbook.common.types import RejectReason
 from crossbook.gateway.api import trading
 from crossbook.gateway.orders import local_sessions
 from tests.worlds.rest_world import RestWorld, limit
@@ -248,7 +249,8 @@ def test_a_lost_history_of_the_matcher_is_504_too() -> None:
             world.matcher_answers = False
             waiting = asyncio.create_task(world.enter(limit("buy", "1", "50000")))
             await world.held.wait()
-            world.desk.lose(world.desk.number, "the matcher lost its history")
+            lost = world.desk.in_flight.give_up(world.desk.in_flight.number)
+            world.desk.refuse(lost, RejectReason.OUTCOME_UNKNOWN, "the matcher lost its history")
             world.settle()
             assert (await waiting).status_code == 504
 

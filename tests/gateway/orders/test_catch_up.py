@@ -86,13 +86,13 @@ def test_catch_ups_are_limited_by_session_and_in_number() -> None:
     world, token = ready()
     fill_history(world, token, 2)
     world.send(ANN, token, CatchUp(900, 1), CatchUp(901, 1))
-    assert reasons([world.desk.outbox[ANN][0]]) == [RejectReason.BUSY]
+    assert reasons(world.desk.collect_replies()[ANN]) == [RejectReason.BUSY]
     for i in range(CATCH_UPS_MAX - 1):
         identity = b"client%d" % i
         world.send(identity, world.log_on(identity, 8), CatchUp(2, 1))
     late = world.log_on(EVE, 9)
     world.send(EVE, late, CatchUp(2, 1))
-    assert reasons(world.desk.outbox[EVE]) == [RejectReason.BUSY]
+    assert reasons(world.desk.collect_replies()[EVE]) == [RejectReason.BUSY]
     world.step(2 * SECOND_STEPS)
     assert len(world.desk.catch_ups) == 0
     world.send(EVE, late, CatchUp(3, 1))

@@ -29,7 +29,7 @@ from crossbook.common.types import (
     Side,
     TimeInForce,
 )
-from crossbook.gateway.orders.desk import QUESTION_NS
+from crossbook.gateway.orders.queries_in_flight import QUERY_NS
 from tests.worlds.desk_world import INSTRUMENTS, World
 
 ANN, BOB, EVE = b"ann", b"bob", b"eve"
@@ -168,7 +168,7 @@ def test_untranslatable_request_is_refused_before_the_matcher(
     assert isinstance(reject, Reject)
     assert (reject.request_seq, reject.reason, reject.field, reject.seq) == (2, reason, field, 0)
     assert world.engine.seq == 0
-    assert world.desk.in_flight == {}
+    assert len(world.desk.in_flight) == 0
 
 
 @pytest.mark.parametrize(
@@ -243,24 +243,26 @@ def test_commands_that_cannot_be_handed_on_are_answered_busy() -> None:
     world = World()
     token = world.log_on(ANN, 7)
     world.send(ANN, token, sell(2), sell(3))
-    commands, world.desk.commands = world.desk.commands, []
-    world.desk.take_back(commands, "gone")
+    in_flight = world.desk.in_flight
+    withdrawn = in_flight.withdraw(in_flight.collect())
+    world.desk.refuse(withdrawn, RejectReason.BUSY, "gone")
     assert [(r.request_seq, r.reason) for r in world.replies(ANN) if isinstance(r, Reject)] == [
         (2, RejectReason.BUSY),
         (3, RejectReason.BUSY),
     ]
-    assert world.desk.in_flight == {}
+    assert len(world.desk.in_flight) == 0
 
 
 def test_matcher_restart_tells_senders_that_the_outcome_is_unknown() -> None:
     world = World()
     token = world.log_on(ANN, 7)
     world.send(ANN, token, sell(2))
-    world.desk.lose(world.desk.number, "gone")
+    given_up = world.desk.in_flight.give_up(world.desk.in_flight.number)
+    world.desk.refuse(given_up, RejectReason.OUTCOME_UNKNOWN, "gone")
     (reject,) = world.replies(ANN)
     assert isinstance(reject, Reject)
     assert (reject.request_seq, reject.reason) == (2, RejectReason.OUTCOME_UNKNOWN)
-    assert world.desk.in_flight == {}
+    assert len(world.desk.in_flight) == 0
 
 
 def test_commands_need_a_session_but_ping_and_instruments_do_not() -> None:
@@ -328,10 +330,10 @@ def test_query_is_asked_of_the_matcher_and_answered() -> None:
     token = world.log_on(ANN, 7)
     world.say(ANN, token, sell(2))
     assert world.say(ANN, token, Query(3, SYMBOL)) == []
-    (question,) = world.desk.questions
-    assert isinstance(question, OrdersRequest)
-    orders, more = world.engine.open_orders(question.account, question.instrument)
-    world.desk.take_answer(Orders(question.request_id, 1, orders, more))
+    (query,) = world.desk.queries.collect()
+    assert isinstance(query, OrdersRequest)
+    orders, more = world.engine.open_orders(query.account, query.instrument)
+    world.desk.queries.receive(Orders(query.request_id, 1, orders, more))
     assert world.replies(ANN) == [OpenOrders(3, 1, orders, False)]
 
 
@@ -339,9 +341,9 @@ def test_query_the_matcher_never_answers_ends_busy() -> None:
     world = World()
     token = world.log_on(ANN, 7)
     world.say(ANN, token, Query(3))
-    world.desk.tick(QUESTION_NS - 1)
+    world.desk.tick(QUERY_NS - 1)
     assert world.replies(ANN) == []
-    world.desk.tick(QUESTION_NS)
+    world.desk.tick(QUERY_NS)
     (reject,) = world.replies(ANN)
     assert isinstance(reject, Reject)
     assert reject.reason == RejectReason.BUSY
@@ -350,11 +352,11 @@ def test_query_the_matcher_never_answers_ends_busy() -> None:
 @pytest.mark.parametrize("frame", [b"", b"1234567", bytes(8), bytes(8) + b"\xc1", bytes(9)])
 def test_bad_bytes_are_answered_and_change_nothing(frame: bytes) -> None:
     world = World()
-    world.desk.take_frame(ANN, frame)
+    world.desk.receive_frame(ANN, frame)
     (reject,) = world.replies(ANN)
     assert isinstance(reject, Reject)
     assert reject.reason == RejectReason.MALFORMED
-    assert world.desk.commands == []
+    assert world.desk.in_flight.unsent == []
 
 
 def test_every_session_is_probed() -> None:
@@ -362,4 +364,4 @@ def test_every_session_is_probed() -> None:
     world.log_on(ANN, 7)
     world.log_on(BOB, 7)
     world.desk.probe_sessions()
-    assert world.desk.outbox == {ANN: [], BOB: []}
+    assert world.desk.outbox.drain() == {ANN: [], BOB: []}

@@ -28,7 +28,7 @@ ANN, BOB = b"ann", b"bob"
 def _command(world: World, request: New) -> NewOrder:
     token = world.log_on(ANN, 7)
     world.send(ANN, token, request)
-    command = world.desk.commands[-1]
+    command = world.desk.in_flight.unsent[-1]
     assert isinstance(command, NewOrder)
     return command
 
@@ -92,10 +92,10 @@ def test_balances_are_asked_of_the_matcher() -> None:
     world = World()
     token = world.log_on(ANN, 7)
     assert world.say(ANN, token, QueryBalances(2)) == []
-    (question,) = world.desk.questions
-    assert question == BalancesRequest(question.request_id, 7)
+    (query,) = world.desk.queries.collect()
+    assert query == BalancesRequest(query.request_id, 7)
     found = [Balance("BTC", 5, 2)]
-    world.desk.take_answer(AccountBalances(question.request_id, 3, found))
+    world.desk.queries.receive(AccountBalances(query.request_id, 3, found))
     assert world.replies(ANN) == [Balances(2, 3, found)]
 
 
@@ -105,7 +105,7 @@ def test_an_instrument_added_and_fees_changed_are_learned_from_the_stream() -> N
     added = replace(INSTRUMENTS[0], id=77, symbol="BTC-NEW")
     events = world.engine.apply(AddInstrument(0, 0, 0, 77, added))
     events += world.engine.apply(SetFees(0, 0, 0, 77, 10, 20))
-    world.desk.take_events(EventBatch(1, 1, 2, 5, events))
+    world.desk.apply(EventBatch(1, 1, 2, 5, events))
     (ack,) = world.say(ANN, token, New(2, "BTC-NEW", 1, "0.5", "50000.00"))
     assert isinstance(ack, Ack)
     (listed,) = world.say(ANN, token, ListInstruments(3))

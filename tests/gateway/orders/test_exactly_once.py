@@ -115,7 +115,7 @@ def test_everything_happens_exactly_once(seed: int, reorder: bool) -> None:
         if isinstance(reply, Ack | Reject)
     )
     assert answered == Counter(asked.keys()), repeat
-    assert world.desk.in_flight == {}
+    assert len(world.desk.in_flight) == 0
     assert not world.link.fenced
     accepted = Counter(e.client_order_id for e in events if isinstance(e, OrderAccepted))
     assert set(accepted.values()) <= {1}, repeat

@@ -27,7 +27,7 @@ def test_with_every_session_busy_a_request_is_refused_and_changes_nothing(
                 asyncio.create_task(world.enter(limit("buy", "1", "50000"), account))
                 for account in (1, 2)
             ]
-            while len(world.desk.commands) < 2:
+            while len(world.desk.in_flight.unsent) < 2:
                 world.held.clear()
                 await world.held.wait()
             answer = await world.enter(limit("buy", "1", "50000"), account=3)

@@ -9,7 +9,8 @@ from crossbook.common.messages.commands import MassCancelOrders
 from crossbook.common.messages.entry import Ack, CatchUp, MassCancel, Pong, Reject
 from crossbook.common.sequence import epoch_of, first_of
 from crossbook.common.types import RejectReason
-from crossbook.gateway.orders.matcher_link import CHUNK_COMMANDS, RESEND_MAX_NS, RESEND_NS
+from crossbook.gateway.orders.commands_in_flight import RESEND_MAX_NS, RESEND_NS
+from crossbook.gateway.orders.matcher_link import CHUNK_COMMANDS
 from tests.worlds.desk_world import GATEWAY
 from tests.worlds.link_world import (
     ANN,
@@ -46,7 +47,7 @@ def test_numbers_begin_above_all_the_matcher_has_applied() -> None:
     world.send(ANN, token, order(2))
     world.step(3)
     assert reasons(answers(world)) == [0]
-    assert world.desk.number == first_of(78)
+    assert world.desk.in_flight.number == first_of(78)
 
 
 def test_lost_commands_are_sent_again_oldest_first_in_bounded_messages() -> None:
@@ -74,7 +75,7 @@ def test_lost_commands_are_sent_again_oldest_first_in_bounded_messages() -> None
     assert numbers == sorted(numbers)
     world.step(2 * SECOND_STEPS)
     assert reasons(answers(world)) == [0] * count
-    assert world.desk.in_flight == {}
+    assert len(world.desk.in_flight) == 0
 
 
 def test_waits_double_while_nothing_changes_and_begin_anew_with_progress() -> None:
@@ -109,7 +110,7 @@ def test_absent_matcher_means_busy_at_once_and_the_number_is_used_again() -> Non
     world.send(ANN, token, order(4))
     world.step(3)
     assert reasons(answers(world)) == [0]
-    assert world.desk.number == first_of(epoch_of(world.desk.number))
+    assert world.desk.in_flight.number == first_of(epoch_of(world.desk.in_flight.number))
 
 
 def test_commands_handed_on_are_never_busy_but_wait_for_the_matcher() -> None:
@@ -150,13 +151,13 @@ def test_lost_history_makes_outcomes_unknown_and_the_link_begin_anew() -> None:
     world.deliver()
     world.kill_matcher()
     world.faults.lose = 0
-    epoch = epoch_of(world.desk.number)
+    epoch = epoch_of(world.desk.in_flight.number)
     world.matcher = Matcher(incarnation=2)
     world.step(SECOND_STEPS)
     assert reasons(answers(world)) == [
         0, RejectReason.OUTCOME_UNKNOWN, RejectReason.OUTCOME_UNKNOWN, RejectReason.BUSY,
     ]  # fmt: skip
-    assert epoch_of(world.desk.number) > epoch
+    assert epoch_of(world.desk.in_flight.number) > epoch
     world.send(ANN, token, order(6))
     world.step(3)
     assert answers(world)[0] == Ack(6, 1, 1, 1, "", 1_000, world.now_ns - STEP_NS)
@@ -166,7 +167,7 @@ def test_requests_that_meet_another_history_are_busy_not_handed_on() -> None:
     world, token = ready()
     world.kill_matcher()
     world.matcher = Matcher(incarnation=2)
-    world.link.take_events(world.matcher.heartbeat(0))
+    world.link.receive_events(world.matcher.heartbeat(0))
     world.send(ANN, token, order(2))
     world.deliver()
     assert reasons(answers(world)) == [RejectReason.BUSY]
@@ -176,7 +177,7 @@ def test_requests_that_meet_another_history_are_busy_not_handed_on() -> None:
 def test_a_late_batch_of_an_old_history_changes_nothing() -> None:
     world, token = ready()
     world.send(ANN, token, order(2))
-    world.link.take_events(Matcher(incarnation=99).heartbeat(0))
+    world.link.receive_events(Matcher(incarnation=99).heartbeat(0))
     world.step(SECOND_STEPS)
     assert reasons(answers(world)) == [RejectReason.BUSY]
     world.send(ANN, token, order(3))
@@ -207,7 +208,11 @@ def test_answers_the_matcher_no_longer_holds_are_unknown_and_sessions_told_to_ca
 def test_another_gateway_with_this_id_fences_this_one(epochs_ahead: int) -> None:
     world, token = ready()
     assert world.matcher is not None
-    other = world.desk.number + 1 if not epochs_ahead else first_of(epoch_of(world.desk.number) + 2)
+    other = (
+        world.desk.in_flight.number + 1
+        if not epochs_ahead
+        else first_of(epoch_of(world.desk.in_flight.number) + 2)
+    )
     world.events.put(world.matcher.apply([encode([MassCancelOrders(GATEWAY, other, 9)])], 0))
     sent = epochs_ahead > 0
     if sent:
@@ -276,7 +281,7 @@ def test_a_history_cut_short_makes_outcomes_unknown() -> None:
     world.step()
     world.kill_matcher()
     world.faults.lose = 0
-    # The same incarnation comes back without its last two commands.
+    # The same stream comes back without its last two commands.
     world.matcher = Matcher()
     world.matcher.batches = batches[:2]
     world.matcher.engine.seq = 2

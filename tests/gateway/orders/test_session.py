@@ -7,7 +7,7 @@ import pytest
 from crossbook.common.messages.commands import MassCancelOrders
 from crossbook.common.messages.entry import Ack, Logon, New, Welcome
 from crossbook.common.types import RejectReason
-from crossbook.gateway.orders import desk as desk_module
+from crossbook.gateway.orders.queries_in_flight import QUERY_NS
 from crossbook.gateway.orders.session import SessionTable
 from tests.worlds.desk_world import World
 
@@ -111,16 +111,16 @@ def test_the_last_connection_gone_cancels() -> None:
     connect(world, BOB)
     world.desk.sessions.close_address(ANN)
     world.desk.tick(0)
-    assert world.desk.commands == [], "another connection of the account is there"
+    assert world.desk.in_flight.unsent == [], "another connection of the account is there"
     world.desk.sessions.close_address(BOB)
     world.desk.tick(0)
-    (command,) = world.desk.commands
+    (command,) = world.desk.in_flight.unsent
     assert isinstance(command, MassCancelOrders)
     assert (command.account, command.reason) == (7, RejectReason.DISCONNECTED)
     world.settle()
     assert world.engine.open_orders(7) == ([], False)
-    assert world.desk.in_flight == {}
-    assert b"" not in world.desk.outbox
+    assert len(world.desk.in_flight) == 0
+    assert b"" not in world.desk.outbox.drain()
 
 
 def test_who_comes_back_at_once_keeps_what_is_entered_after_the_cancel() -> None:
@@ -141,12 +141,13 @@ def test_a_cancel_of_unknown_outcome_is_sent_again_unless_somebody_is_there(
     rest(world, ANN, connect(world, ANN, cancels=True))
     world.desk.sessions.close_address(ANN)
     world.desk.tick(0)
-    world.desk.commands.clear()
+    world.desk.in_flight.collect()
     if comes_back:
         world.desk.sessions.open(7, BOB)
-    world.desk.lose(world.desk.number, "lost")
+    lost = world.desk.in_flight.give_up(world.desk.in_flight.number)
+    world.desk.refuse(lost, RejectReason.OUTCOME_UNKNOWN, "lost")
     world.desk.tick(0)
-    assert len(world.desk.commands) == (0 if comes_back else 1)
+    assert len(world.desk.in_flight.unsent) == (0 if comes_back else 1)
 
 
 def test_a_cancel_without_room_waits_for_its_turn() -> None:
@@ -156,8 +157,8 @@ def test_a_cancel_without_room_waits_for_its_turn() -> None:
     world.send(ANN, token, New(3, SYMBOL, 1, 100, 4_000_000))
     world.desk.sessions.close_address(ANN)
     world.desk.tick(0)
-    assert len(world.desk.commands) == 1
+    assert len(world.desk.in_flight.unsent) == 1
     world.settle()
-    world.desk.tick(desk_module.QUESTION_NS)
+    world.desk.tick(QUERY_NS)
     world.settle()
     assert world.engine.open_orders(7) == ([], False)

@@ -165,9 +165,9 @@ def test_an_instrument_added_to_a_shard_is_traded_there() -> None:
     matcher = world.shards[1].matcher
     assert matcher is not None
     taught: list[str] = []
-    world.desk.learners.append(lambda instrument: taught.append(instrument.symbol))
+    world.desk.instrument_listeners.append(lambda instrument: taught.append(instrument.symbol))
     batch = matcher.apply([encode([AddInstrument(0, 0, 0, doge.id, doge)])], 1)
-    world.shards[1].link.take_events(batch)
+    world.shards[1].link.receive_events(batch)
     assert taught == ["DOGE-USDT"]
     ack = the_ack(world.say(ANN, token, New(5, "DOGE-USDT", Side.BUY, "1", "5")))
     assert shard_of(ack.order_id) == 1
@@ -179,8 +179,8 @@ def test_an_instrument_added_where_it_is_not_at_home_changes_nothing() -> None:
     matcher = world.shards[1].matcher
     assert matcher is not None
     batch = matcher.apply([encode([AddInstrument(0, 0, 0, twin.id, twin)])], 1)
-    world.shards[1].link.take_events(batch)
-    assert [what for what, _ in world.desk.notices] == ["instrument_on_two_shards"]
+    world.shards[1].link.receive_events(batch)
+    assert [event for event, _ in world.desk.collect_notices()] == ["instrument_on_two_shards"]
     assert shard_of(the_ack(world.say(ANN, token, order(5, 0))).order_id) == 0
 
 
@@ -258,7 +258,9 @@ def test_a_matcher_of_another_shard_is_not_traded_with() -> None:
     world = ShardedWorld()
     world.shards[1].matcher = Matcher(9, 0)
     world.step(200)
-    assert [what for what, _ in world.shards[1].link.notices] == ["matcher_of_another_shard"]
+    assert [event for event, _ in world.shards[1].link.collect_notices()] == [
+        "matcher_of_another_shard"
+    ]
     token = world.log_on(ANN, 7)
     assert the_reject(world.say(ANN, token, order(5, 1))).reason == RejectReason.BUSY
 

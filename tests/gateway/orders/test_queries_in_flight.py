@@ -1,0 +1,69 @@
+"""The table of queries in flight: each gets one reply."""
+
+import pytest
+
+from crossbook.common.messages.entry import Balance, Balances, Reject
+from crossbook.common.messages.matcher_queries import AccountBalances, BalancesRequest
+from crossbook.common.types import RejectReason
+from crossbook.gateway.orders import queries_in_flight
+from crossbook.gateway.orders.outbox import Outbox
+from crossbook.gateway.orders.queries_in_flight import QUERY_NS, QueriesInFlight
+from crossbook.gateway.orders.session import Session
+
+ANN = Session(b"token", 7, b"ann")
+
+
+def balances(query_id: int) -> BalancesRequest:
+    return BalancesRequest(request_id=query_id, account=7)
+
+
+def test_a_query_is_collected_once_and_answered_once() -> None:
+    outbox = Outbox()
+    table = QueriesInFlight(outbox)
+    table.add(ANN, 5, balances)
+    assert table.collect() == [balances(1)]
+    assert table.collect() == []
+    answer = AccountBalances(request_id=1, seq=9, balances=[Balance("BTC", total=5, held=2)])
+    table.receive(answer)
+    table.receive(answer)
+    assert len(table) == 0
+    assert outbox.drain() == {b"ann": [Balances(request_seq=5, seq=9, balances=answer.balances)]}
+
+
+def test_a_query_that_cannot_be_made_is_not_added() -> None:
+    def fail(query_id: int) -> BalancesRequest:
+        raise LookupError(query_id)
+
+    table = QueriesInFlight(Outbox())
+    with pytest.raises(LookupError, match="1"):
+        table.add(ANN, 5, fail)
+    assert (len(table), table.collect()) == (0, [])
+
+
+def test_a_query_that_cannot_be_sent_is_refused() -> None:
+    outbox = Outbox()
+    table = QueriesInFlight(outbox)
+    table.add(ANN, 5, balances)
+    table.refuse(balances(1), "away")
+    assert outbox.drain() == {b"ann": [Reject(5, RejectReason.BUSY, field="", text="away")]}
+    assert outbox.rejects == {RejectReason.BUSY: 1}
+
+
+def test_only_queries_without_an_answer_for_long_are_refused() -> None:
+    outbox = Outbox()
+    table = QueriesInFlight(outbox)
+    table.add(ANN, 5, balances)
+    table.tick(1)
+    table.add(ANN, 6, balances)
+    table.tick(QUERY_NS)
+    [reject] = outbox.drain()[b"ann"]
+    assert reject.request_seq == 5
+    assert len(table) == 1
+
+
+def test_the_table_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(queries_in_flight, "QUERIES_MAX", 1)
+    table = QueriesInFlight(Outbox())
+    assert not table.is_full
+    table.add(ANN, 5, balances)
+    assert table.is_full
