@@ -10,7 +10,7 @@ from crossbook.common.messages.events import Event, EventBatch
 from crossbook.gateway.orders.commands_in_flight import Origin
 from crossbook.gateway.orders.outbox import Outbox
 from crossbook.gateway.orders.reports import Reporter
-from crossbook.gateway.orders.session import Session
+from crossbook.gateway.orders.session import OrderSession
 from crossbook.gateway.orders.translate import Translator
 from crossbook.matcher.engine.engine import Engine
 from crossbook.simulator.flow import Answer, Batch
@@ -33,7 +33,8 @@ class Venue:
         self._origins: dict[int, Origin] = {}
         self._outbox = Outbox()
         self._sessions = [
-            Session(b"", FIRST_ACCOUNT + agent, agent.to_bytes(2, "big")) for agent in range(agents)
+            OrderSession(b"", FIRST_ACCOUNT + agent, agent.to_bytes(2, "big"))
+            for agent in range(agents)
         ]
         by_account = {session.account: [session] for session in self._sessions}
         self._reporter = Reporter(instruments, GATEWAY, by_account, self._origins.pop, self._outbox)

@@ -26,7 +26,7 @@ from crossbook.gateway.api.order_stream import OrderStreams
 from crossbook.gateway.api.rest import make_app
 from crossbook.gateway.api.trading import Trading
 from crossbook.gateway.history.link import HistoryLink
-from crossbook.gateway.history.queries import Past
+from crossbook.gateway.history.queries import HistoryQueries
 from crossbook.gateway.history.socket import HistorySocket
 from crossbook.gateway.market_feed import MarketFeed
 from crossbook.gateway.operations.metrics import GatewayMetrics
@@ -52,7 +52,7 @@ from crossbook.gateway.web.stream_router import stream_router
 from crossbook.gateway.web.websocket import Hub, Limits
 
 EPOCHS_DRAWN = 4096
-"""Epochs of request numbers, an eighth of a second each, that one of is drawn from at start."""
+"""Epochs of command numbers, an eighth of a second each, of which one is drawn at start."""
 
 FILES_SPARE = 5_000
 """Open files a gateway may need besides its WebSockets."""
@@ -109,7 +109,8 @@ class Gateway:
             stop()
 
     def _web(self) -> HttpServer:
-        """HTTP and WebSocket, whatever of it the roles have; `/metrics` counts all of it."""
+        """The HTTP and WebSocket server with the routes of the roles; `/metrics` counts all of
+        them."""
         settings = self._settings
         metrics = GatewayMetrics(settings.order_queue_size, settings.max_order_sessions)
         feed = metrics.feed = self._market_feed()
@@ -237,9 +238,9 @@ class Gateway:
 
         render = Renderer(self._instruments)
         local = self.orders.local
-        local.teach(render.learn)
-        past = Past(local, histories, wake)
-        lookup = Lookup(local, past, feed, self._clock, render, operations.clock_fault)
+        local.add_instrument_listener(render.learn)
+        history = HistoryQueries(local, histories, wake)
+        lookup = Lookup(local, history, feed, self._clock, render, operations.clock_fault)
         trading = Trading(local, lookup, render)
         prefix = secrets.token_hex(4)
         origins = allowed_origins(settings.cors_origins)
@@ -258,8 +259,8 @@ async def serve(settings: Settings, instruments: tuple[Instrument, ...]) -> bool
     sockets.allow_many_sockets(context)
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stopped.set)
+    for each in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(each, stopped.set)
     gateway = Gateway(settings, instruments, context)
     gc.collect()
     gc.freeze()

@@ -23,7 +23,7 @@ from crossbook.common.process.clock import Clock
 from crossbook.common.shards import shard_of
 from crossbook.common.types import RejectReason
 from crossbook.gateway import documents
-from crossbook.gateway.history.queries import Past, newest
+from crossbook.gateway.history.queries import HistoryQueries, newest
 from crossbook.gateway.market_state import state_facts
 from crossbook.gateway.operations.readiness import readiness, recorder_fault
 from crossbook.gateway.orders.local_sessions import LocalSessions
@@ -56,21 +56,22 @@ class MarketView(Protocol):
 class Lookup:
     """Orders, fills, trades, candles, books and instruments.
 
-    Questions about the past are those of `Past`. `seq` of an answer that several shards gave is a
-    number of the last one. An answer holds everything up to `min_seq`, or it is a `Problem` 503.
+    Questions about the past go through `HistoryQueries`. `seq` of an answer that several shards
+    gave is a number of the last one. An answer holds everything up to `min_seq`, or it is a
+    `Problem` 503.
     """
 
     def __init__(
         self,
         sessions: LocalSessions,
-        past: Past,
+        history: HistoryQueries,
         market: MarketView,
         clock: Clock,
         render: Renderer,
         clock_fault: Callable[[], Awaitable[str]],
     ) -> None:
         self._sessions = sessions
-        self._past = past
+        self._history = history
         self._market = market
         self._clock = clock
         self._clock_fault = clock_fault
@@ -122,9 +123,9 @@ class Lookup:
         """What is recorded of orders, newest first; the cursor behind them; as of which number."""
         self._check_shard(min_seq)
         instrument = self.instrument(symbol).id if symbol is not None else 0
-        answers, before = await self._past.ask_all(
+        answers, before = await self._history.fetch_all(
             account,
-            self._past.shards(symbol),
+            self._history.shards(symbol),
             cursor,
             lambda request_id, seq, earlier: OrdersQuestion(
                 request_id,
@@ -162,7 +163,7 @@ class Lookup:
         """Own fills, newest first."""
         self._check_shard(min_seq)
         instrument = self.instrument(symbol).id if symbol is not None else 0
-        answers, before = await self._past.ask_all(
+        answers, before = await self._history.fetch_all(
             account,
             self._shards_of_fills(symbol, order_id),
             cursor,
@@ -193,7 +194,7 @@ class Lookup:
         """Public trades; the last ones, or from one on."""
         instrument = self.instrument(symbol, 404)
         self._check_shard(min_seq, symbol)
-        answer = await self._past.ask(
+        answer = await self._history.fetch(
             account,
             self._sessions.home_of(symbol),
             lambda request_id, seq: TradesQuestion(
@@ -218,7 +219,7 @@ class Lookup:
         """Candles of one length; the last ones, or those of a stretch of time."""
         instrument = self.instrument(symbol, 404)
         self._check_shard(min_seq, symbol)
-        answer = await self._past.ask(
+        answer = await self._history.fetch(
             account,
             self._sessions.home_of(symbol),
             lambda request_id, seq: CandlesQuestion(
@@ -239,7 +240,7 @@ class Lookup:
         if book is None:
             raise _no_market_data(symbol)
         if not has_come:
-            self._past.check_given(min_seq)
+            self._history.check_given(min_seq)
             text = f"the book is at {book.seq}, and nothing says that it holds {min_seq} yet"
             raise Problem(503, "MARKET_DATA_UNAVAILABLE", f"{text}; try again", "min_seq")
         price, quantity = instrument.price_text, instrument.quantity_text
@@ -290,12 +291,12 @@ class Lookup:
             one_of.setdefault(self._sessions.home_of(each.symbol), each.id)
         seqs = self._sessions.seqs
         faults = [
-            recorder_fault(await self._past.reach(shard, _last_trade_of(instrument)), seqs[shard])
+            recorder_fault(await self._history.send(shard, _last_trade_of(instrument)), seqs[shard])
             for shard, instrument in one_of.items()
         ]
         return readiness(
             {
-                "matcher": "" if self._sessions.taking else "a matcher is silent or starting",
+                "matcher": "" if self._sessions.is_accepting else "a matcher is silent or starting",
                 "market_data": "market data is stale" if self._market.stale else "",
                 "recorder": next(filter(None, faults), ""),
                 "clock": await self._clock_fault(),
@@ -306,19 +307,19 @@ class Lookup:
 
     def _shards_of_fills(self, symbol: str | None, order_id: int | None) -> list[int]:
         if not order_id:
-            return self._past.shards(symbol)
+            return self._history.shards(symbol)
         # An order of a shard there is not has no fills anywhere.
         shard = shard_of(order_id)
-        return [shard if shard in self._past.shards() else 0]
+        return [shard if shard in self._history.shards() else 0]
 
     async def record(self, account: int, order_id: int, min_seq: int = 0) -> OrderRecord:
         """What is recorded of an order; raises `Problem` 404 when the account has none of this
         id."""
         self._check_shard(min_seq)
         shard = shard_of(order_id)
-        if shard not in self._past.shards():
+        if shard not in self._history.shards():
             raise unknown_order()
-        answer = await self._past.ask(
+        answer = await self._history.fetch(
             account,
             shard,
             lambda request_id, seq: OrdersQuestion(
@@ -336,7 +337,7 @@ class Lookup:
         shard = shard_of(min_seq)
         if not min_seq:
             return
-        if shard not in self._past.shards():
+        if shard not in self._history.shards():
             raise malformed("min_seq", f"{min_seq} is of shard {shard}, which there is not")
         if symbol is not None and shard != self._sessions.home_of(symbol):
             home = self._sessions.home_of(symbol)

@@ -20,7 +20,7 @@ from crossbook.gateway.api.bodies import decoder, order_number, whole_number
 from crossbook.gateway.api.identity import acting_account
 from crossbook.gateway.api.trading import OrderName, Trading
 from crossbook.gateway.orders.local_sessions import LocalSessions
-from crossbook.gateway.orders.session import Session
+from crossbook.gateway.orders.session import OrderSession
 from crossbook.gateway.problem import Problem, internal, malformed, refused
 from crossbook.gateway.query import pairs_of, values_of
 from crossbook.gateway.render import Renderer
@@ -149,7 +149,7 @@ class OrderStream:
         self._account = account
         self._from_seqs = from_seqs
         self._cancel_on_disconnect = cancel_on_disconnect
-        self._session: Session | None = None
+        self._session: OrderSession | None = None
         self._connection: Connection | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -162,7 +162,7 @@ class OrderStream:
             return
         self._say(Greeting(self._account, self._sessions.seq, self._seqs()))
         for from_seq in self._from_seqs:
-            self._sessions.take(self._session, CatchUp(_CATCH_UP_SEQ, from_seq))
+            self._sessions.send(self._session, CatchUp(_CATCH_UP_SEQ, from_seq))
 
     def received(self, connection: Connection, text: str) -> None:
         """Take a request; its answer comes when it is durable."""

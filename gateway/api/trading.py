@@ -23,7 +23,7 @@ from crossbook.common.types import ExecutionKind, RejectReason
 from crossbook.gateway import documents
 from crossbook.gateway.api.bodies import SIDES, amend_of, order_of
 from crossbook.gateway.api.lookup import Lookup
-from crossbook.gateway.orders.local_sessions import Answer, Asked, LocalSessions
+from crossbook.gateway.orders.local_sessions import LocalAnswer, LocalRequest, LocalSessions
 from crossbook.gateway.problem import Problem, outcome_unknown, refused, unknown_order
 from crossbook.gateway.render import Renderer, fee_percent, order_id_text, timestamp
 
@@ -137,7 +137,9 @@ class Trading:
         held = [self._render.balance(balance) for balance in reply.balances]
         return documents.AccountDocument(account, reply.seq, held, fees)
 
-    async def _command(self, account: int, request: Asked, client_order_id: str = "") -> Answer:
+    async def _command(
+        self, account: int, request: LocalRequest, client_order_id: str = ""
+    ) -> LocalAnswer:
         """The matcher's answer to a command; raises `Problem` where it refuses."""
         answer = await self._answer(account, request, client_order_id)
         reply = answer.reply
@@ -147,20 +149,22 @@ class Trading:
             raise refused(reply.reason, reply.field, reply.text)
         return answer
 
-    async def _answer(self, account: int, request: Asked, client_order_id: str = "") -> Answer:
+    async def _answer(
+        self, account: int, request: LocalRequest, client_order_id: str = ""
+    ) -> LocalAnswer:
         loop = asyncio.get_running_loop()
-        future: asyncio.Future[Answer] = loop.create_future()
+        future: asyncio.Future[LocalAnswer] = loop.create_future()
 
-        def done(answer: Answer) -> None:
+        def done(answer: LocalAnswer) -> None:
             if not future.done():
                 future.set_result(answer)
 
-        number = self._sessions.ask(account, request, done)
+        request_seq = self._sessions.submit(account, request, done)
         timer = loop.call_later(ANSWER_S, future.cancel)
         try:
             return await future
         except asyncio.CancelledError:
-            self._sessions.give_up(number)
+            self._sessions.give_up(request_seq)
             if timer.when() <= loop.time():
                 raise outcome_unknown(client_order_id) from None
             raise

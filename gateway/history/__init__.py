@@ -1,1 +1,1 @@
-"""Questions about the past, on their way to the recorder and back."""
+"""The gateway's questions to the recorders, and their answers."""

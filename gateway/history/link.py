@@ -1,8 +1,8 @@
-"""Questions about the past, on their way to the recorder and back. No I/O.
+"""Questions to one recorder, from the caller to the answer. No I/O.
 
-The owner sends what `take_questions` gives, hands `take` what comes back, and calls `tick` now and
-then. Every question ends: with an answer, or with None when the recorder cannot be reached, does
-not answer in time, or has too many questions waiting already.
+The owner calls `send` and `tick` now and then, and hands the answers to `receive`. Every question
+ends: with an answer, or with None when the recorder cannot be reached or does not answer in time,
+or when too many questions wait already.
 """
 
 from collections.abc import Callable
@@ -21,20 +21,20 @@ Done = Callable[[HistoryAnswer | None], None]
 
 
 class HistoryLink:
-    """The questions of one gateway, by number. `given_up` counts those that ended with None.
+    """The questions of one gateway to one recorder. `given_up` counts those that ended with None.
 
     >>> from crossbook.common.messages.history_queries import NotYet, TradesQuestion
-    >>> link, heard = HistoryLink(), []
-    >>> link.ask(lambda number: TradesQuestion(number, 0, 1), heard.append)
-    >>> link.take(encode(NotYet(1, 0, "starting")))
-    >>> heard
+    >>> link, answers = HistoryLink(), []
+    >>> link.add(lambda request_id: TradesQuestion(request_id, 0, 1), answers.append)
+    >>> link.receive(encode(NotYet(1, 0, "starting")))
+    >>> answers
     [NotYet(request_id=1, seq=0, text='starting')]
     """
 
     def __init__(self) -> None:
         self._waiting: dict[int, tuple[Done, int]] = {}
         self._unsent: list[tuple[int, HistoryQuestion]] = []
-        self._number = 0
+        self._request_id = 0
         self._now_ns = 0
         self.given_up = 0
 
@@ -43,38 +43,39 @@ class HistoryLink:
         """Questions without an answer."""
         return len(self._waiting)
 
-    def ask(self, question: Callable[[int], HistoryQuestion], done: Done) -> None:
-        """Ask `question(request_id)`; `done` hears the answer, or None."""
+    def add(self, question: Callable[[int], HistoryQuestion], done: Done) -> None:
+        """Add the question that `question` makes of a request_id; `done` gets its answer, or
+        None."""
         if len(self._waiting) >= QUESTIONS_MAX:
             self.given_up += 1
             done(None)
             return
-        self._number += 1
-        self._waiting[self._number] = (done, self._now_ns + ANSWER_NS)
-        self._unsent.append((self._number, question(self._number)))
+        self._request_id += 1
+        self._waiting[self._request_id] = (done, self._now_ns + ANSWER_NS)
+        self._unsent.append((self._request_id, question(self._request_id)))
 
-    def send(self, send: Callable[[bytes], bool]) -> None:
-        """Send what was asked; a question that is not taken is over."""
+    def send(self, send_frame: Callable[[bytes], bool]) -> None:
+        """Send the questions added since; one that the socket does not accept ends with None."""
         unsent, self._unsent = self._unsent, []
-        for number, question in unsent:
-            if number in self._waiting and not send(encode(question)):
-                self._end(number, None)
+        for request_id, question in unsent:
+            if request_id in self._waiting and not send_frame(encode(question)):
+                self._end(request_id, None)
 
-    def take(self, payload: bytes) -> None:
-        """Take one answer; raises what `decode_history_answer` raises."""
-        answer: HistoryAnswer = decode_history_answer(payload)
+    def receive(self, frame: bytes) -> None:
+        """Receive one answer; raises what `decode_history_answer` raises."""
+        answer: HistoryAnswer = decode_history_answer(frame)
         self._end(answer.request_id, answer)
 
     def tick(self, now_ns: int) -> None:
-        """Time has come this far: give up what waits too long."""
+        """Let time pass: questions that have waited too long end with None."""
         self._now_ns = now_ns
-        for number, (_, until_ns) in list(self._waiting.items()):
+        for request_id, (_, until_ns) in list(self._waiting.items()):
             if until_ns > now_ns:
                 break
-            self._end(number, None)
+            self._end(request_id, None)
 
-    def _end(self, number: int, answer: HistoryAnswer | None) -> None:
+    def _end(self, request_id: int, answer: HistoryAnswer | None) -> None:
         self.given_up += answer is None
-        waiting = self._waiting.pop(number, None)
+        waiting = self._waiting.pop(request_id, None)
         if waiting is not None:
             waiting[0](answer)

@@ -1,4 +1,4 @@
-"""Questions about the past, each to the recorders that know: of one shard, or of all together."""
+"""Questions about the past, to the recorder of one shard or to those of all shards."""
 
 import asyncio
 import heapq
@@ -20,18 +20,18 @@ from crossbook.gateway.problem import history_unavailable, malformed
 T = TypeVar("T")
 
 Question = Callable[[int, int], HistoryQuestion]
-"""Makes a question from its number and the sequence number it must be answered as of."""
+"""Makes a question of its request_id and the seq that its answer must have reached."""
 
 PagedQuestion = Callable[[int, int, int], HistoryQuestion]
-"""The same, of what stands before a number too."""
+"""The same, for the rows before a seq."""
 
 
-class Past:
-    """What the recorders know; `links` are those to them, by shard.
+class HistoryQueries:
+    """The history of an account and of the market; `links` lead to the recorders, by shard.
 
-    Questions are answered as of a number at or behind the last one the account was told of (who
-    was told that an order is in sees it), and behind `min_seq`, a number that the caller names.
-    They raise `Problem` 503 when a recorder that is asked is away or behind.
+    An answer has reached the last seq in the replies to the account, so that a client finds an
+    order once it has the acknowledgement, and `min_seq`, which the caller may give. `Problem` 503
+    is raised when a recorder is away or behind.
     """
 
     def __init__(
@@ -42,19 +42,19 @@ class Past:
         self._wake = wake
 
     def shards(self, symbol: str | None = None) -> list[int]:
-        """The one of an instrument, or all."""
+        """The shard of an instrument, or all shards."""
         if symbol is not None:
             return [self._sessions.home_of(symbol)]
         return list(range(len(self._links)))
 
-    async def ask(
+    async def fetch(
         self, account: int, shard: int, question: Question, kind: type[T], min_seq: int = 0
     ) -> T:
-        """The answer of the recorder of a shard, of the kind expected."""
+        """The answer of a shard's recorder, of the kind expected."""
         seq = self._sessions.seq_of(account, shard)
         if shard_of(min_seq) == shard:
             seq = max(seq, min_seq)
-        answer = await self.reach(shard, lambda request_id: question(request_id, seq))
+        answer = await self.send(shard, lambda request_id: question(request_id, seq))
         if isinstance(answer, HistoryReject):
             raise malformed(answer.field, answer.text)
         if isinstance(answer, NotYet):
@@ -65,14 +65,14 @@ class Past:
         return answer
 
     def check_given(self, min_seq: int) -> None:
-        """Raise `Problem` 400 for a number that the matcher has not given yet. Called once the
-        number has been waited for: another gateway may have heard of it a moment earlier."""
+        """Raise `Problem` 400 for a seq that the matcher has not given yet. Called after waiting
+        for it: another gateway may have received it a moment earlier."""
         last = self._sessions.seqs[shard_of(min_seq)]
         if min_seq > last:
             text = f"{min_seq} has not been given yet: the last number here is {last}"
             raise malformed("min_seq", text)
 
-    async def ask_all(
+    async def fetch_all(
         self,
         account: int,
         shards: Sequence[int],
@@ -81,10 +81,10 @@ class Past:
         kind: type[T],
         min_seq: int = 0,
     ) -> tuple[list[T], list[int]]:
-        """The answers of the recorders of these shards, and the numbers before which each was
-        asked for.
+        """The answers of the recorders of these shards, and the seq before which the rows of each
+        are.
 
-        A cursor of several shards has a number for each, zero where nothing was told yet.
+        A cursor of several shards has a seq for each, zero for a shard without rows so far.
         """
         before = _numbers(cursor, len(shards))
 
@@ -93,23 +93,23 @@ class Past:
 
         answers = await asyncio.gather(
             *(
-                self.ask(account, shard, earlier_than(number), kind, min_seq)
+                self.fetch(account, shard, earlier_than(number), kind, min_seq)
                 for shard, number in zip(shards, before, strict=True)
             )
         )
         return answers, before
 
-    async def reach(
+    async def send(
         self, shard: int, question: Callable[[int], HistoryQuestion]
     ) -> HistoryAnswer | None:
-        """What the recorder of a shard says; None when it says nothing in time."""
+        """The answer of a shard's recorder; None when there is none in time."""
         future: asyncio.Future[HistoryAnswer | None] = asyncio.get_running_loop().create_future()
 
         def done(answer: HistoryAnswer | None) -> None:
             if not future.done():
                 future.set_result(answer)
 
-        self._links[shard].ask(question, done)
+        self._links[shard].add(question, done)
         self._wake()
         return await future
 
@@ -121,32 +121,32 @@ def newest(
     limit: int,
     order_of: Callable[[T], tuple[int, int]],
 ) -> tuple[list[T], str | None]:
-    """The newest rows of all pages, and the cursor behind them; None where there are no more.
+    """The newest rows of all pages, and the cursor after them; None where there are no more.
 
-    Each page is of one shard, newest first, and says with `more` whether that shard has further
-    ones. `order_of` is a row's time and its number within its shard.
+    Each page has the rows of one shard, newest first; its `more` is true when the shard has
+    further ones. `order_of` is a row's time and its number within its shard.
 
     >>> newest([[(9, 4), (5, 3)], [(7, 8)]], [False, True], [0, 9], 2, lambda row: row)
     ([(9, 4), (7, 8)], '4.8')
     """
     rows: list[tuple[int, T]] = []
-    lines = [[(shard, row) for row in page] for shard, page in enumerate(pages)]
+    by_shard = [[(shard, row) for row in page] for shard, page in enumerate(pages)]
 
-    def newest_first(line: tuple[int, T]) -> tuple[int, int]:
-        time_ns, number = order_of(line[1])
+    def newest_first(item: tuple[int, T]) -> tuple[int, int]:
+        time_ns, number = order_of(item[1])
         return (-time_ns, -number)
 
-    for line in heapq.merge(*lines, key=newest_first):
+    for item in heapq.merge(*by_shard, key=newest_first):
         if len(rows) == limit:
             break
-        rows.append(line)
-    told = [row for _, row in rows]
-    if not any(more) and len(told) == sum(map(len, pages)):
-        return told, None
+        rows.append(item)
+    newest_rows = [row for _, row in rows]
+    if not any(more) and len(newest_rows) == sum(map(len, pages)):
+        return newest_rows, None
     numbers = list(before)
     for shard, row in rows:
         numbers[shard] = order_of(row)[1]
-    return told, ".".join(map(str, numbers))
+    return newest_rows, ".".join(map(str, numbers))
 
 
 def _numbers(cursor: str | None, shards: int) -> list[int]:

@@ -1,4 +1,4 @@
-"""The gateway's way to the recorder, on its event loop: questions out, answers in."""
+"""The socket of one history link, on the gateway's event loop."""
 
 import asyncio
 from typing import Final
@@ -12,7 +12,7 @@ from crossbook.common.process.sockets import drained
 from crossbook.gateway.history.link import HistoryLink
 
 DRAIN_MAX: Final = 256
-"""Most answers taken before the loop gets its turn."""
+"""Most answers received before the loop gets its turn."""
 
 TICK_S: Final = 0.1
 
@@ -20,10 +20,10 @@ _NOBLOCK: Final = int(zmq.NOBLOCK)
 
 
 class HistorySocket:
-    """Moves the frames of a `HistoryLink`; `start` and `stop` it.
+    """Moves the frames of a `HistoryLink` between `start` and `stop`.
 
-    The descriptor is edge-triggered and fires for any change of any kind: whatever happens, the
-    socket is drained, also after sending.
+    The descriptor is edge-triggered and fires for any change of any kind, so the socket is drained
+    each time, also after sending.
     """
 
     def __init__(self, link: HistoryLink, socket: "zmq.Socket[bytes]", clock: Clock) -> None:
@@ -35,20 +35,19 @@ class HistorySocket:
         self._is_due = False
 
     def start(self) -> None:
-        """Ask and answer from now on."""
+        """Send and receive from now on."""
         self._loop.add_reader(self._socket.fileno(), self.wake)
         self._tick()
 
     def stop(self) -> None:
-        """Ask nothing more; the socket is the caller's."""
+        """Send and receive no more; the caller closes the socket."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
             self._loop.remove_reader(self._socket.fileno())
 
     def wake(self) -> None:
-        """Send what was asked and take what came, soon: what is asked in one turn of the loop
-        leaves together."""
+        """Send and receive soon; the questions of one turn of the loop are sent together."""
         if not self._is_due:
             self._is_due = True
             self._loop.call_soon(self._work)
@@ -58,13 +57,13 @@ class HistorySocket:
         if self._timer is None:
             return
         self._link.send(self._send)
-        payloads = drained(self._socket, DRAIN_MAX)
-        for payload in payloads:
+        frames = drained(self._socket, DRAIN_MAX)
+        for frame in frames:
             try:
-                self._link.take(payload)
+                self._link.receive(frame)
             except BAD_BYTES as error:
                 logger().error("malformed_history_answer", reason=str(error))
-        if payloads:
+        if frames:
             self.wake()
 
     def _send(self, frame: bytes) -> bool:

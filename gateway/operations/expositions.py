@@ -1,7 +1,7 @@
 """The expositions of all processes as one document: each family once, its samples by shard.
 
-Text in, text out. A family of one name may come from the matcher of every shard, and a document
-may tell it only once; what tells the samples apart is a label `shard`.
+Text in, text out. The matcher of every shard has a family of the same name, and a document may
+have it only once; a label `shard` distinguishes the samples.
 """
 
 from collections.abc import Iterable
@@ -33,7 +33,7 @@ def joined(texts: Iterable[tuple[int, str]]) -> str:
 
 
 def labelled(sample: str, shard: int) -> str:
-    """A sample with the label `shard` in front of its others.
+    """A sample with the label `shard` before its other labels.
 
     >>> labelled("z 3.0", 1), labelled('z{le="1"} 3.0', 1)
     ('z{shard="1"} 3.0', 'z{shard="1",le="1"} 3.0')

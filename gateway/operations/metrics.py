@@ -1,4 +1,4 @@
-"""What the gateway has counted, in words; docs/operations.md describes each."""
+"""The metrics of the gateway; docs/operations.md describes each."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -12,7 +12,7 @@ from crossbook.common.process.exposition import Exposition
 from crossbook.common.types import RejectReason
 from crossbook.gateway.history.link import HistoryLink
 from crossbook.gateway.market_feed import MarketFeed
-from crossbook.gateway.operations.probes import Answers, kind_and_shard
+from crossbook.gateway.operations.probes import ProcessAnswers, kind_and_shard
 from crossbook.gateway.orders.front_desk import FrontDesk
 from crossbook.gateway.orders.matcher_link import MatcherLink
 from crossbook.gateway.streams.routes import Streams
@@ -22,11 +22,11 @@ from crossbook.gateway.web.http_server import HttpServer
 from crossbook.gateway.web.websocket import ABNORMAL, Hub
 
 CLOSE_CODES: Final = (ABNORMAL, POLICY_VIOLATION, TRY_AGAIN_LATER)
-"""Told of even before there was one."""
+"""Codes that have a sample even while their count is zero."""
 
 
 class OrderTraffic(Protocol):
-    """What the service around the desk counts."""
+    """The counters of the order service."""
 
     replies: int
     clients_dropped: int
@@ -34,11 +34,11 @@ class OrderTraffic(Protocol):
 
 
 class GatewayMetrics(Exposition):
-    """The families of a gateway: of the parts that its roles have, which the owner sets."""
+    """The families of the parts that a gateway has; the owner sets those of its roles."""
 
     def __init__(self, queue_size: int, sessions_max: int) -> None:
         super().__init__("gateway")
-        self.answers: Answers = {}
+        self.answers: ProcessAnswers = {}
         self.desk: FrontDesk | None = None
         self.links: Sequence[MatcherLink] = ()
         self.traffic: OrderTraffic | None = None
@@ -52,7 +52,7 @@ class GatewayMetrics(Exposition):
         self._sessions_max = sessions_max
 
     def families(self) -> Iterator[Metric]:
-        """All families, as they stand."""
+        """All families, with the values of now."""
         yield from self._processes()
         if self.desk is not None and self.traffic is not None:
             yield from self._orders(self.desk, self.traffic)
@@ -69,7 +69,7 @@ class GatewayMetrics(Exposition):
             yield from self._web(self.hub, self.server, self.http)
 
     def _processes(self) -> Iterator[Metric]:
-        """Which process answers, and how far behind the matcher each is."""
+        """The processes that answer, and how far each is behind the matcher."""
         up = GaugeMetricFamily("crossbook_up", "1 for a process that answers", labels=["process"])
         up.add_metric(["gateway"], 1)
         lag = GaugeMetricFamily(
@@ -99,7 +99,7 @@ class GatewayMetrics(Exposition):
 
     def _orders(self, desk: FrontDesk, traffic: OrderTraffic) -> Iterator[Metric]:
         links = self.links
-        yield self.gauge("sequence", "Number of the last command heard of", desk.seq_of(0))
+        yield self.gauge("sequence", "Number of the last command received", desk.seq_of(0))
         sent = sum(link.commands_sent for link in links)
         yield self.counter("commands", "Commands sent to the matcher", sent)
         again = sum(link.commands_again for link in links)
@@ -117,7 +117,7 @@ class GatewayMetrics(Exposition):
         yield self.gauge("sessions", "Order-entry connections", len(desk.sessions))
         yield self.gauge("sessions_limit", "MAX_ORDER_SESSIONS", self._sessions_max)
         yield self.counter("clients_dropped", "Sessions of clients gone", traffic.clients_dropped)
-        yield self.gauge("taking_orders", "1 while commands are taken", desk.taking)
+        yield self.gauge("taking_orders", "1 while commands are accepted", desk.is_accepting)
         gaps = sum(link.gaps for link in links)
         yield self.counter("event_gaps", "Requests for missing events", gaps)
         lost = sum(link.events_lost for link in links)
@@ -127,12 +127,12 @@ class GatewayMetrics(Exposition):
 
     def _market(self, feed: MarketFeed) -> Iterator[Metric]:
         counts = feed.group.counters
-        yield self.gauge("feed_sequence", "Last number heard of in the feed", feed.seq_of(0))
+        yield self.gauge("feed_sequence", "Last number received in the feed", feed.seq_of(0))
         yield self.gauge("feed_stale", "1 while the exchange is silent", feed.stale)
         yield self.counter("feed_messages", "Feed messages applied", counts.messages)
         yield self.counter("feed_gaps", "Gaps in a topic", counts.gaps)
         yield self.counter("feed_resends", "Requests for missing messages", counts.resends)
-        yield self.counter("feed_snapshots", "Books taken anew", counts.snapshots)
+        yield self.counter("feed_snapshots", "Books loaded anew", counts.snapshots)
         yield self.counter("feed_mismatches", "Books or messages unlike", counts.mismatches)
         yield self.counter("feed_lost", "Messages lost for good", counts.lost)
 

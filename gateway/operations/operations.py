@@ -10,7 +10,7 @@ import msgspec
 from crossbook.gateway import documents
 from crossbook.gateway.operations.expositions import joined
 from crossbook.gateway.operations.metrics import GatewayMetrics
-from crossbook.gateway.operations.probes import Answers, Probes, kind_and_shard
+from crossbook.gateway.operations.probes import Probes, ProcessAnswers, kind_and_shard
 from crossbook.gateway.operations.readiness import readiness
 from crossbook.gateway.problem import Problem
 from crossbook.gateway.query import values_of
@@ -20,7 +20,7 @@ from crossbook.gateway.web.entrance import AsgiApp, Entrance
 METRICS_TYPE: Final = "text/plain; version=0.0.4"
 
 MetricsText = Callable[[], Awaitable[str]]
-"""Gives the exposition of all processes."""
+"""Returns the exposition of all processes."""
 
 _JSON: Final = "application/json"
 _CLOCK_REFUSED: Final = re.compile(r"^crossbook_matcher_clock_refused 1", re.MULTILINE)
@@ -35,11 +35,11 @@ class FollowedMarket(Protocol):
         """Whether the publisher, or the matcher behind it, has been silent too long."""
 
     def seq_of(self, shard: int) -> int:
-        """The last number of a matcher's stream heard of."""
+        """The last number received from a shard's matcher."""
 
 
 class Operations:
-    """Says what an operator wants to know."""
+    """Metrics and readiness, for operators and their tools."""
 
     def __init__(self, metrics: GatewayMetrics, probes: Probes, market: FollowedMarket) -> None:
         self._metrics = metrics
@@ -48,17 +48,17 @@ class Operations:
 
     async def metrics(self) -> str:
         """The exposition of this gateway and of every process that answers."""
-        answers = await self._probes.ask()
+        answers = await self._probes.fetch()
         self._metrics.answers = answers
-        said = {name: answer.text for name, answer in answers.items() if answer is not None}
+        texts = {name: answer.text for name, answer in answers.items() if answer is not None}
         if not any(kind_and_shard(name)[1] for name in answers):
-            return "".join([self._metrics.text(), *said.values()])
-        by_shard = [(kind_and_shard(name)[1], text) for name, text in said.items()]
+            return "".join([self._metrics.text(), *texts.values()])
+        by_shard = [(kind_and_shard(name)[1], text) for name, text in texts.items()]
         return self._metrics.text() + joined(by_shard)
 
     async def readiness(self) -> documents.Readiness:
-        """What a gateway without order entry can say: only market data has to be live."""
-        answers = await self._probes.ask()
+        """Readiness of a gateway without the role `api`: only market data has to be live."""
+        answers = await self._probes.fetch()
         return readiness(
             {
                 "matcher": _silence(answers, "matcher"),
@@ -71,12 +71,13 @@ class Operations:
         )
 
     async def clock_fault(self) -> str:
-        """The matchers that refuse the clock of their machine; empty where none does."""
-        return clock_fault(await self._probes.ask())
+        """The text naming the matchers that refuse the clock of their machine; empty where none
+        does."""
+        return clock_fault(await self._probes.fetch())
 
 
-def clock_fault(answers: Answers) -> str:
-    """The processes that say they refuse the clock of their machine; empty where none does.
+def clock_fault(answers: ProcessAnswers) -> str:
+    """The text naming the processes that refuse the clock of their machine; empty where none does.
 
     >>> from crossbook.common.messages.process_metrics import Metrics
     >>> clock_fault({"matcher": Metrics(1, 7, "crossbook_matcher_clock_refused 1.0\\n")})
@@ -92,8 +93,8 @@ def clock_fault(answers: Answers) -> str:
     return f"the clock of its machine is refused by {', '.join(refusing)}" if refusing else ""
 
 
-def _silence(answers: Answers, kind: str) -> str:
-    """The processes of this kind that do not answer; empty when all do."""
+def _silence(answers: ProcessAnswers, kind: str) -> str:
+    """The text naming the processes of a kind that do not answer; empty when all do."""
     silent = [
         name
         for name, answer in answers.items()
@@ -107,7 +108,7 @@ _PATHS: Final = ("/health", "/metrics", "/ready")
 
 
 def without_api(operations: Operations, admission: Admission) -> AsgiApp:
-    """What a gateway without the role `api` answers to HTTP."""
+    """The HTTP application of a gateway without the role `api`."""
     numbers = count(1)
 
     async def serve(scope: Any, receive: Any, send: Any) -> None:

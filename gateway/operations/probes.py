@@ -1,6 +1,6 @@
-"""Asks the processes behind the gateway what they have counted, within a bound.
+"""Requests for the metrics of the processes behind the gateway, answered in bounded time.
 
-Over connections of its own, which no order and no event waits behind.
+They use connections of their own, so that no order and no event waits behind them.
 """
 
 import asyncio
@@ -21,21 +21,21 @@ ANSWER_NS: Final = 1_000_000_000
 """How long a process may take to answer before it counts as down."""
 
 FRESH_NS: Final = 200_000_000
-"""How long answers are given again before the processes are asked anew: whoever asks the gateway
-cannot make them work more than five times a second."""
+"""How long answers are reused before the processes get another request: clients of the gateway
+cannot make them answer more than five times a second."""
 
 LOOK_S: Final = 0.002
-"""Between two looks for answers while some are missing."""
+"""Wait between two checks for answers while some are missing."""
 
 DRAIN_MAX: Final = 100
 
 _NOBLOCK: Final = int(zmq.NOBLOCK)
 
-Answers = dict[str, Metrics | None]
+ProcessAnswers = dict[str, Metrics | None]
 
 
 def kind_and_shard(process: str) -> tuple[str, int]:
-    """What a process is, and of which shard.
+    """The kind of a process and its shard.
 
     >>> kind_and_shard("matcher"), kind_and_shard("recorder-1")
     (('matcher', 0), ('recorder', 1))
@@ -51,30 +51,30 @@ class Probes:
     def __init__(self, processes: Mapping[str, "zmq.Socket[bytes]"], clock: Clock) -> None:
         self._processes = processes
         self._clock = clock
-        self._number = 0
-        self._answers: Answers = {}
+        self._request_id = 0
+        self._answers: ProcessAnswers = {}
         self._fresh_until_ns = 0
-        self._asking: asyncio.Task[Answers] | None = None
+        self._fetching: asyncio.Task[ProcessAnswers] | None = None
 
-    async def ask(self) -> Answers:
-        """What each process answered; None for one that is away, does not answer within
-        `ANSWER_NS`, or answers what it should not. Never raises for anything they do."""
+    async def fetch(self) -> ProcessAnswers:
+        """The answer of each process; None when it is away, does not answer within `ANSWER_NS`, or
+        sends anything else. Raises nothing because of what a process does."""
         if self._answers and self._clock.monotonic_ns() < self._fresh_until_ns:
             return self._answers
-        if self._asking is None:
-            self._asking = asyncio.create_task(self._ask_all())
+        if self._fetching is None:
+            self._fetching = asyncio.create_task(self._fetch_all())
         try:
-            # Whoever gives up waiting does not take the answers away from the others.
-            return await asyncio.shield(self._asking)
+            # A caller that stops waiting does not cancel the request of the others.
+            return await asyncio.shield(self._fetching)
         finally:
-            if self._asking is not None and self._asking.done():
-                self._asking = None
+            if self._fetching is not None and self._fetching.done():
+                self._fetching = None
 
-    async def _ask_all(self) -> Answers:
-        self._number += 1
-        question = encode(MetricsRequest(self._number))
-        answers: Answers = dict.fromkeys(self._processes)
-        waiting = {name for name in self._processes if self._send(name, question)}
+    async def _fetch_all(self) -> ProcessAnswers:
+        self._request_id += 1
+        request = encode(MetricsRequest(self._request_id))
+        answers: ProcessAnswers = dict.fromkeys(self._processes)
+        waiting = {name for name in self._processes if self._send(name, request)}
         until_ns = self._clock.monotonic_ns() + ANSWER_NS
         while waiting and self._clock.monotonic_ns() < until_ns:
             await asyncio.sleep(LOOK_S)
@@ -84,15 +84,15 @@ class Probes:
         self._answers, self._fresh_until_ns = answers, self._clock.monotonic_ns() + FRESH_NS
         return answers
 
-    def _send(self, name: str, question: bytes) -> bool:
+    def _send(self, name: str, request: bytes) -> bool:
         try:
-            self._processes[name].send(question, _NOBLOCK)
+            self._processes[name].send(request, _NOBLOCK)
         except zmq.Again:
             return False
         return True
 
     def _answer(self, name: str) -> Metrics | None:
-        """The answer to the last question, if it has come."""
+        """The answer to the last request, if it has come."""
         found = None
         for payload in drained(self._processes[name], DRAIN_MAX):
             try:
@@ -100,13 +100,13 @@ class Probes:
             except BAD_BYTES as error:
                 logger().error("malformed_metrics", process_asked=name, reason=str(error))
                 continue
-            if answer.request_id == self._number:
+            if answer.request_id == self._request_id:
                 found = answer if is_exposition(name, answer.text) else None
         return found
 
 
 def is_exposition(process: str, text: str) -> bool:
-    """Whether every line is about a family of this process, so that the text can stand beside
+    """Whether every line is about a family of this process, so that the text can be joined with
     others.
 
     >>> is_exposition("matcher", "# TYPE crossbook_matcher_x gauge\\ncrossbook_matcher_x 1.0\\n")

@@ -1,4 +1,4 @@
-"""What `/ready` answers: which parts are there, and why one is not."""
+"""The answer of `/ready`: the parts that are available, and why the others are not."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final, Literal
@@ -9,11 +9,11 @@ from crossbook.gateway import documents
 Part = Literal["matcher", "market_data", "recorder", "clock"]
 
 BEHIND_MAX: Final = 10_000
-"""Commands that a recorder may be behind the gateway and still count as there."""
+"""Commands that a recorder may be behind the gateway and still count as available."""
 
 
 def readiness(faults: Mapping[Part, str], needed: Sequence[Part], seq: int) -> documents.Readiness:
-    """The document for these `faults`: part to reason, which is empty where the part is there.
+    """The document for these `faults`: part to reason, empty where the part is available.
 
     The status is `not_ready` when one of the `needed` parts is missing, else `degraded` when
     another one is, else `ready`.
@@ -33,16 +33,16 @@ def readiness(faults: Mapping[Part, str], needed: Sequence[Part], seq: int) -> d
     )
 
 
-def recorder_fault(answer: HistoryAnswer | None, heard_seq: int) -> str:
+def recorder_fault(answer: HistoryAnswer | None, matcher_seq: int) -> str:
     """Why questions about the past are refused or late; empty when they are not.
 
-    `heard_seq` is the last number that the gateway heard of from the recorder's matcher.
+    `matcher_seq` is the last number that the gateway received from the recorder's matcher.
     """
     if isinstance(answer, NotYet):
         return answer.text
     if not isinstance(answer, TradeRecords):
         return "the recorder does not answer"
-    behind = heard_seq - answer.seq
+    behind = matcher_seq - answer.seq
     if behind > BEHIND_MAX:
         return f"the recorder is {behind} commands behind, at {answer.seq}"
     return ""

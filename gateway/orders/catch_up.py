@@ -20,7 +20,7 @@ from crossbook.common.shards import base_of, shard_of
 from crossbook.common.types import RejectReason
 from crossbook.gateway.orders.outbox import Outbox
 from crossbook.gateway.orders.reports import Reporter
-from crossbook.gateway.orders.session import Session
+from crossbook.gateway.orders.session import OrderSession
 
 CATCH_UPS_MAX: Final = 64
 """Most sessions catching up at once."""
@@ -44,7 +44,7 @@ class _CatchUp:
     def __init__(
         self,
         instruments: Iterable[Instrument],
-        session: Session,
+        session: OrderSession,
         request_seq: int,
         from_seq: int,
         to_seq: int,
@@ -137,7 +137,7 @@ class CatchUps:
         """Add or replace an instrument, for catch-ups begun from now on."""
         self._instruments[instrument.id] = instrument
 
-    def start(self, session: Session, request_seq: int, from_seq: int, to_seq: int) -> None:
+    def start(self, session: OrderSession, request_seq: int, from_seq: int, to_seq: int) -> None:
         """Send `session` its executions of `from_seq`..`to_seq`, the last number there is; refused
         when there are too many catch-ups already.
 
@@ -207,7 +207,7 @@ class CatchUps:
             else:
                 self.has_unsent = True
 
-    def work(self, sessions: Mapping[bytes, Session]) -> None:
+    def work(self, sessions: Mapping[bytes, OrderSession]) -> None:
         """Send a few more executions to one of the sessions that have a page; `sessions` are
         those that still exist, by token."""
         self.has_work = False
@@ -258,5 +258,5 @@ class CatchUps:
             number: other for number, other in self._by_id.items() if other is not catch_up
         }
 
-    def _reply(self, session: Session, reply: Reply) -> None:
+    def _reply(self, session: OrderSession, reply: Reply) -> None:
         self._outbox.add(session.identity, reply)

@@ -15,9 +15,9 @@ from collections.abc import Iterable
 from typing import Final, TypeAlias
 
 from crossbook.common.messages.commands import Command
-from crossbook.gateway.orders.session import Session
+from crossbook.gateway.orders.session import OrderSession
 
-Origin: TypeAlias = tuple[Session, int, Command]
+Origin: TypeAlias = tuple[OrderSession, int, Command]
 """The session that a command comes from, the session's request_seq, and the command."""
 
 RESEND_NS: Final = 300_000_000
@@ -79,7 +79,7 @@ class CommandsInFlight:
         """Where the command of a number comes from; None when it is not in flight."""
         return self._origins.get(number)
 
-    def add(self, session: Session, request_seq: int, command: Command) -> None:
+    def add(self, session: OrderSession, request_seq: int, command: Command) -> None:
         """Add a command made with the number `self.number + 1`. The caller checks `room`."""
         self.number = number = command.request_seq
         self._origins[number] = (session, request_seq, command)

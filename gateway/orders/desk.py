@@ -38,10 +38,10 @@ from crossbook.gateway.orders.front_desk import FrontDesk
 from crossbook.gateway.orders.outbox import Outbox
 from crossbook.gateway.orders.queries_in_flight import MatcherQuery, QueriesInFlight
 from crossbook.gateway.orders.reports import Reporter
-from crossbook.gateway.orders.session import Session, SessionTable
+from crossbook.gateway.orders.session import OrderSession, SessionTable
 from crossbook.gateway.orders.translate import FieldError, Translator
 
-_GATEWAY_ITSELF: Final = Session(b"", 0, b"")
+_GATEWAY_ITSELF: Final = OrderSession(b"", 0, b"")
 """The session of commands that the gateway makes by itself; replies to it go nowhere."""
 
 
@@ -69,7 +69,7 @@ class OrderDesk(FrontDesk):
         self.time_ns = 0
         self.was_reached = False
         self._matcher_is_silent = False
-        self._deserted = sessions.watch_deserted()
+        self._deserted = sessions.add_deserted_queue()
         self._translator = Translator(self._instruments.values(), gateway)
         self._reporter = Reporter(
             self._instruments.values(), gateway, sessions.by_account, self.in_flight.answered,
@@ -87,7 +87,7 @@ class OrderDesk(FrontDesk):
         return len(self.queries)
 
     @property
-    def taking(self) -> bool:
+    def is_accepting(self) -> bool:
         """Whether commands are accepted and answered: the matcher's incarnation is known and not
         in doubt, and the matcher is not silent."""
         return self.in_flight.is_open and not self._matcher_is_silent
@@ -117,11 +117,11 @@ class OrderDesk(FrontDesk):
                 self.outbox.add(session.identity, Pong(0, seq, self.time_ns))
         self.seq = seq
 
-    def receive_request(self, session: Session, request: Request) -> None:
+    def receive_request(self, session: OrderSession, request: Request) -> None:
         """Accept or refuse one valid request of a session."""
         self.receive_requests(session, (request,))
 
-    def receive_requests(self, session: Session, requests: Sequence[Request]) -> None:
+    def receive_requests(self, session: OrderSession, requests: Sequence[Request]) -> None:
         """Accept or refuse valid requests of a session, in order."""
         if self._deserted:
             # Orders to be canceled are canceled before anything new, which stays.
@@ -208,7 +208,7 @@ class OrderDesk(FrontDesk):
                 )
             self.set_instrument(instrument)
 
-    def _receive_other(self, session: Session, request: Request) -> None:
+    def _receive_other(self, session: OrderSession, request: Request) -> None:
         """Accept or refuse a request that is no command."""
         if isinstance(request, Query | QueryBalances):
             self._receive_query(session, request)
@@ -217,13 +217,13 @@ class OrderDesk(FrontDesk):
         elif isinstance(request, Logon | Ping | ListInstruments):
             self._answer_open(session.identity, request)
 
-    def _receive_catch_up(self, session: Session, request: CatchUp) -> None:
+    def _receive_catch_up(self, session: OrderSession, request: CatchUp) -> None:
         if self.in_flight.is_open:
             self.catch_ups.start(session, request.request_seq, request.from_seq, self.seq)
         else:
             self.outbox.refuse(session.identity, _busy(request, self.in_flight.why_busy))
 
-    def _receive_query(self, session: Session, request: Query | QueryBalances) -> None:
+    def _receive_query(self, session: OrderSession, request: Query | QueryBalances) -> None:
         if self.queries.is_full:
             text = f"{len(self.queries)} queries are waiting, and no more may"
             self.outbox.refuse(session.identity, _busy(request, text))

@@ -23,7 +23,7 @@ from crossbook.common.messages.entry import (
 )
 from crossbook.common.types import RejectReason
 from crossbook.gateway.orders.outbox import Outbox
-from crossbook.gateway.orders.session import Session, SessionTable
+from crossbook.gateway.orders.session import OrderSession, SessionTable
 
 Notice = tuple[str, dict[str, int]]
 """An event for the log: its name and its facts."""
@@ -51,7 +51,7 @@ class FrontDesk(ABC):
 
     @property
     @abstractmethod
-    def taking(self) -> bool:
+    def is_accepting(self) -> bool:
         """Whether commands are accepted and answered: the incarnation of every matcher is known
         and not in doubt, and no matcher is silent."""
 
@@ -79,7 +79,7 @@ class FrontDesk(ABC):
         """The last number received from the matcher of a shard."""
 
     @abstractmethod
-    def receive_request(self, session: Session, request: Request) -> None:
+    def receive_request(self, session: OrderSession, request: Request) -> None:
         """Accept or refuse one valid request of a session; replies go to the session's address."""
 
     @property
@@ -124,7 +124,7 @@ class FrontDesk(ABC):
             self.outbox.add(identity, self._welcome(0, session))
         self.receive_requests(session, requests)
 
-    def receive_requests(self, session: Session, requests: Sequence[Request]) -> None:
+    def receive_requests(self, session: OrderSession, requests: Sequence[Request]) -> None:
         """Accept or refuse valid requests of a session, in order."""
         for request in requests:
             self.receive_request(session, request)
@@ -181,7 +181,7 @@ class FrontDesk(ABC):
             return
         self.outbox.add(identity, self._welcome(request.request_seq, session))
 
-    def _welcome(self, request_seq: int, session: Session) -> Welcome:
+    def _welcome(self, request_seq: int, session: OrderSession) -> Welcome:
         token = int.from_bytes(session.token, "big")
         return Welcome(request_seq, token, session.account, self._gateway)
 

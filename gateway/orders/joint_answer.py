@@ -1,4 +1,4 @@
-"""One answer from those of several matchers to the same question."""
+"""One answer from the answers of several matchers to the same request."""
 
 from collections.abc import Mapping
 
@@ -16,14 +16,14 @@ from crossbook.common.messages.entry import (
 )
 from crossbook.common.types import RejectReason
 
-Answer = Ack | Reject | OpenOrders | Balances
+ShardAnswer = Ack | Reject | OpenOrders | Balances
 
 
-def joint_answer(request: Request, by_shard: Mapping[int, Answer]) -> Answer:
-    """What the asker of `request` is told, given the answer of every shard that was asked.
+def joint_answer(request: Request, by_shard: Mapping[int, ShardAnswer]) -> ShardAnswer:
+    """The answer to `request`, made from the answers of all its shards.
 
-    `seq` of it is a number of the last shard. A command that was done here and not there has an
-    unknown outcome, told with its reasons; a query that is not answered everywhere is refused.
+    Its `seq` is a number of the last shard. A command that some shards applied and others refused
+    has an unknown outcome, whose text gives the reasons; a query that one shard refused is refused.
     """
     answers = [answer for _, answer in sorted(by_shard.items())]
     refused = {shard: each for shard, each in by_shard.items() if isinstance(each, Reject)}
@@ -32,9 +32,9 @@ def joint_answer(request: Request, by_shard: Mapping[int, Answer]) -> Answer:
     last = answers[-1]
     if isinstance(last, Ack):
         acks = [each for each in answers if isinstance(each, Ack)]
-        # Of several times at which orders will be canceled the first one counts.
+        # Where the shards will cancel at different times, the first one counts.
         pick = min if isinstance(request, CancelAfter) else max
-        joint: Answer = replace(
+        joint: ShardAnswer = replace(
             last,
             count=sum(each.count for each in acks),
             time_ns=pick(each.time_ns for each in acks),
@@ -49,22 +49,22 @@ def joint_answer(request: Request, by_shard: Mapping[int, Answer]) -> Answer:
     return replace(joint, request_seq=request.request_seq)
 
 
-def _refusal(request: Request, refused: Mapping[int, Reject], answers: list[Answer]) -> Reject:
+def _refusal(request: Request, refused: Mapping[int, Reject], answers: list[ShardAnswer]) -> Reject:
     first = next(iter(refused.values()))
     done = [each for each in answers if isinstance(each, Ack)]
     is_unknown = done or any(
         each.reason == RejectReason.OUTCOME_UNKNOWN for each in refused.values()
     )
-    said = "; ".join(f"shard {shard}: {each.text}" for shard, each in sorted(refused.items()))
+    text = "; ".join(f"shard {shard}: {each.text}" for shard, each in sorted(refused.items()))
     if done:
-        said += f"; done on the other {len(done)}"
+        text += f"; done on the other {len(done)}"
         if any(each.count for each in done):
-            said += f", where {sum(each.count for each in done)} orders were canceled"
+            text += f", where {sum(each.count for each in done)} orders were canceled"
     return Reject(
         request.request_seq,
         RejectReason.OUTCOME_UNKNOWN if is_unknown else first.reason,
         first.field,
-        said,
+        text,
     )
 
 
@@ -75,7 +75,7 @@ def _orders(request: Query, seq: int, pages: list[OpenOrders]) -> OpenOrders:
 
 
 def _balances(answers: list[Balances]) -> list[Balance]:
-    """What an account has of each asset on all shards together."""
+    """The account's balance of each asset, all shards added up."""
     found: dict[str, Balance] = {}
     for each in (balance for answer in answers for balance in answer.balances):
         before = found.get(each.asset, Balance(each.asset, 0, 0))

@@ -1,7 +1,7 @@
-"""Order entry from inside this process: the sessions behind HTTP and WebSocket clients.
+"""Order entry from inside this process: the sessions of HTTP and WebSocket clients. No I/O.
 
-They stand in the same session table as those of ZeroMQ clients and go through the same desk; only
-their replies are handed to a function instead of a socket. No I/O.
+They are in the same session table as those of ZeroMQ clients and use the same desk; only their
+replies go to a function instead of a socket.
 """
 
 from collections.abc import Callable, Sequence
@@ -30,35 +30,35 @@ from crossbook.common.messages.entry import (
 from crossbook.common.shards import shard_of
 from crossbook.common.types import RejectReason
 from crossbook.gateway.orders.front_desk import FrontDesk
-from crossbook.gateway.orders.session import Session
+from crossbook.gateway.orders.session import OrderSession
 
 LOCAL_PREFIX: Final = b"\0local"
 """How the address of a local session begins. A ZeroMQ client cannot have such a routing id: those
 it chooses may not begin with a zero byte, those it is given are five bytes long."""
 
 ACCOUNTS_MAX: Final = 10_000
-"""Most accounts whose sessions stand for single requests; the longest idle one goes."""
+"""Most accounts with a session for single requests; the longest idle one makes room."""
 
-Asked = New | Cancel | Amend | MassCancel | CancelAfter | Query | QueryBalances
-"""What can be asked here; `request_seq` is set by `ask`."""
+LocalRequest = New | Cancel | Amend | MassCancel | CancelAfter | Query | QueryBalances
+"""A request of a local client; `submit` sets its `request_seq`."""
 
-Hear = Callable[[Sequence[Reply]], None]
-"""Hears the replies of one session, all of those of a command in one call."""
+Deliver = Callable[[Sequence[Reply]], None]
+"""Receives the replies of one session, all of those of a command in one call."""
 
 
-class Answer(Struct, gc=False):
+class LocalAnswer(Struct, gc=False):
     """The one answer to a request, and the executions it caused at once, in order."""
 
     reply: Ack | Reject | OpenOrders | Balances
     executions: list[Execution]
 
 
-class _Waiting:
+class _WaitingRequest:
     """A request without its answer."""
 
     __slots__ = ("account", "done", "executions", "reply")
 
-    def __init__(self, account: int, done: Callable[[Answer], None]) -> None:
+    def __init__(self, account: int, done: Callable[[LocalAnswer], None]) -> None:
         self.account = account
         self.done = done
         self.reply: Ack | Reject | OpenOrders | Balances | None = None
@@ -66,47 +66,50 @@ class _Waiting:
 
 
 class LocalSessions:
-    """Asks the desk in the name of accounts and hands every answer to who asked.
+    """Sends the requests of accounts to the desk, and each answer to the caller of the request.
 
-    `wake` is called when the desk has something to send. Requests are bounded by the desk: past
-    its limits the answer is `BUSY`.
+    `wake` is called when the desk has something to send. The desk bounds the requests: past its
+    limits the answer is `BUSY`.
     """
 
     def __init__(self, desk: FrontDesk, wake: Callable[[], None]) -> None:
         self._desk = desk
         self._wake = wake
-        self._by_account: dict[int, Session] = {}
-        self._listeners: dict[bytes, Hear] = {}
-        self._waiting: dict[int, _Waiting] = {}
-        self._told: dict[bytes, dict[int, int]] = {}
+        self._by_account: dict[int, OrderSession] = {}
+        self._deliveries: dict[bytes, Deliver] = {}
+        self._waiting: dict[int, _WaitingRequest] = {}
+        self._seqs: dict[bytes, dict[int, int]] = {}
         self._request_seq = 0
         self._opened = 0
 
     @property
-    def taking(self) -> bool:
-        """Whether commands are taken now."""
-        return self._desk.taking
+    def is_accepting(self) -> bool:
+        """Whether commands are accepted now."""
+        return self._desk.is_accepting
 
     @property
     def seq(self) -> int:
-        """The last number this gateway heard of, of the first shard where there are several."""
+        """The last number that this gateway received; where there are several shards, from the
+        first one."""
         return self._desk.seq_of(0)
 
     @property
     def seqs(self) -> list[int]:
-        """The last number this gateway heard of, of every shard."""
+        """The last number that this gateway received from each shard."""
         return self._desk.seqs
 
     def home_of(self, symbol: str) -> int:
-        """The shard an instrument is traded on; the first where nobody knows it."""
+        """The shard an instrument is traded on; the first for an unknown one."""
         return self._desk.home_of(symbol)
 
-    def teach(self, learn: Callable[[Instrument], None]) -> None:
-        """Call `learn` with every instrument that is added or changes from now on."""
-        self._desk.instrument_listeners.append(learn)
+    def add_instrument_listener(self, listener: Callable[[Instrument], None]) -> None:
+        """Call `listener` with every instrument that is added or changed from now on."""
+        self._desk.instrument_listeners.append(listener)
 
-    def ask(self, account: int, request: Asked, done: Callable[[Answer], None]) -> int:
-        """Ask in the name of `account`; `done` gets the answer. The number it can be given up by.
+    def submit(
+        self, account: int, request: LocalRequest, done: Callable[[LocalAnswer], None]
+    ) -> int:
+        """Send a request of `account`, whose answer `done` gets; return its request_seq.
 
         The answer may come before this returns.
         """
@@ -115,55 +118,59 @@ class LocalSessions:
         session = self._session(account)
         if session is None:
             text = f"requests of {ACCOUNTS_MAX} accounts wait for an answer"
-            done(Answer(Reject(request_seq, RejectReason.BUSY, "", text), []))
+            done(LocalAnswer(Reject(request_seq, RejectReason.BUSY, "", text), []))
             return request_seq
-        self._waiting[request_seq] = _Waiting(account, done)
+        self._waiting[request_seq] = _WaitingRequest(account, done)
         self._desk.receive_request(session, replace(request, request_seq=request_seq))
         self._wake()
         return request_seq
 
     def seq_of(self, account: int, shard: int = 0) -> int:
-        """The number of a shard up to which an account was told what happens to it. Where nobody
-        asked in its name yet: the last one this gateway heard of."""
+        """The last number of a shard in the replies to an account; before its first request, the
+        last number that this gateway received from the shard."""
         session = self._by_account.get(account)
         if session is None:
             return self._desk.seq_of(shard)
-        return self._told.get(session.identity, {}).get(shard, 0)
+        return self._seqs.get(session.identity, {}).get(shard, 0)
 
     def give_up(self, request_seq: int) -> None:
-        """Nobody waits for this answer any more."""
+        """Drop the answer to a request: its caller has stopped waiting."""
         self._waiting.pop(request_seq, None)
 
-    def open(self, account: int, hear: Hear, cancel_on_disconnect: bool = False) -> Session | None:
-        """A session of its own for a client that listens; None when there are too many. With
-        `cancel_on_disconnect` the account's open orders are canceled when its last connection
-        is gone."""
+    def open(
+        self, account: int, deliver: Deliver, cancel_on_disconnect: bool = False
+    ) -> OrderSession | None:
+        """Open a session for a client that receives executions; None when there are too many.
+
+        With `cancel_on_disconnect` the account's open orders are canceled when its last connection
+        is gone.
+        """
         session = self._desk.sessions.open(account, self._identity(), cancel_on_disconnect)
         if session is not None:
-            self._listeners[session.identity] = hear
+            self._deliveries[session.identity] = deliver
         return session
 
-    def take(self, session: Session, request: Asked | CatchUp) -> None:
-        """A request of a listening client, with a `request_seq` of its own choice."""
+    def send(self, session: OrderSession, request: LocalRequest | CatchUp) -> None:
+        """Send a request of a session that `open` gave, with a `request_seq` of the client's."""
         self._desk.receive_request(session, request)
         self._wake()
 
-    def close(self, session: Session) -> None:
-        """End a listening client's session."""
-        self._listeners.pop(session.identity, None)
+    def close(self, session: OrderSession) -> None:
+        """Close a session that `open` gave."""
+        self._deliveries.pop(session.identity, None)
         self._desk.sessions.close_address(session.identity)
 
     def deliver(self, identity: bytes, replies: Sequence[Reply]) -> None:
-        """Hand on what the desk has for a local address."""
-        hear = self._listeners.get(identity)
-        if hear is not None:
+        """Deliver the replies to a local address."""
+        deliver = self._deliveries.get(identity)
+        if deliver is not None:
             if replies:
-                hear(replies)
+                deliver(replies)
             return
         answered: list[int] = []
         for reply in replies:
             if isinstance(reply, Ack | Execution):
-                self._told.setdefault(identity, {})[shard_of(reply.seq)] = reply.seq
+                self._seqs.setdefault(identity, {})[shard_of(reply.seq)] = reply.seq
             waiting = self._waiting.get(reply.request_seq) if reply.request_seq else None
             if waiting is None:
                 continue
@@ -175,10 +182,10 @@ class LocalSessions:
         for request_seq in answered:
             waiting = self._waiting.pop(request_seq, None)
             if waiting is not None and waiting.reply is not None:
-                waiting.done(Answer(waiting.reply, waiting.executions))
+                waiting.done(LocalAnswer(waiting.reply, waiting.executions))
 
-    def _session(self, account: int) -> Session | None:
-        """The session that single requests of an account go through; None when none can be had."""
+    def _session(self, account: int) -> OrderSession | None:
+        """The session for single requests of an account; None when there is no room for one."""
         session = self._by_account.pop(account, None)
         if session is None:
             if len(self._by_account) >= ACCOUNTS_MAX and not self._forget_one():
@@ -189,12 +196,12 @@ class LocalSessions:
         return session
 
     def _forget_one(self) -> bool:
-        """End the longest idle session of single requests; false when none is idle."""
+        """Close the longest idle session for single requests; false when none is idle."""
         busy = {waiting.account for waiting in self._waiting.values()}
         for account, session in self._by_account.items():
             if account not in busy:
                 del self._by_account[account]
-                self._told.pop(session.identity, None)
+                self._seqs.pop(session.identity, None)
                 self._desk.sessions.close_address(session.identity)
                 return True
         return False

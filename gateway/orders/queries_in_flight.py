@@ -15,7 +15,7 @@ from crossbook.common.messages.matcher_queries import (
 )
 from crossbook.common.types import RejectReason
 from crossbook.gateway.orders.outbox import Outbox
-from crossbook.gateway.orders.session import Session
+from crossbook.gateway.orders.session import OrderSession
 
 QUERIES_MAX: Final = 10_000
 """Most queries waiting for the matcher's answer."""
@@ -34,7 +34,7 @@ class QueriesInFlight:
 
     def __init__(self, outbox: Outbox) -> None:
         self._outbox = outbox
-        self._waiting: dict[int, tuple[Session, int, int]] = {}
+        self._waiting: dict[int, tuple[OrderSession, int, int]] = {}
         self._query_id = 0
         self._now_ns = 0
         self.unsent: list[MatcherQuery] = []
@@ -48,7 +48,7 @@ class QueriesInFlight:
         return len(self._waiting) >= QUERIES_MAX
 
     def add(
-        self, session: Session, request_seq: int, make_query: Callable[[int], MatcherQuery]
+        self, session: OrderSession, request_seq: int, make_query: Callable[[int], MatcherQuery]
     ) -> None:
         """Add the query that `make_query` makes of an id. Raises what `make_query` raises, and
         adds nothing then. The caller checks `is_full`."""

@@ -31,7 +31,7 @@ from crossbook.common.messages.refusal import refusal_text
 from crossbook.common.types import ExecutionKind, Liquidity, OrderStatus, RejectReason, Side
 from crossbook.gateway.orders.commands_in_flight import Origin
 from crossbook.gateway.orders.outbox import Outbox
-from crossbook.gateway.orders.session import Session
+from crossbook.gateway.orders.session import OrderSession
 
 _NEW: Final = int(OrderStatus.NEW)
 _PARTIALLY_FILLED: Final = int(OrderStatus.PARTIALLY_FILLED)
@@ -44,7 +44,7 @@ _MAKER: Final = int(Liquidity.MAKER)
 _TAKER: Final = int(Liquidity.TAKER)
 _BUY: Final = int(Side.BUY)
 _SELL: Final = int(Side.SELL)
-_NO_SESSIONS: Final[tuple[Session, ...]] = ()
+_NO_SESSIONS: Final[tuple[OrderSession, ...]] = ()
 
 OrderEvent: TypeAlias = (
     OrderAccepted
@@ -70,7 +70,7 @@ class Reporter:
         self,
         instruments: Iterable[Instrument],
         gateway: int,
-        sessions: Mapping[int, Sequence[Session]],
+        sessions: Mapping[int, Sequence[OrderSession]],
         answered: Callable[[int], Origin | None],
         outbox: Outbox,
         max_open_orders: int = 0,
@@ -169,7 +169,7 @@ class Reporter:
             )  # fmt: skip
             self._add_reply(session.identity, execution)
 
-    def _others(self, account: int, origin: Origin | None) -> Iterable[Session]:
+    def _others(self, account: int, origin: Origin | None) -> Iterable[OrderSession]:
         """Sessions of the account other than the one that sent the command."""
         sessions = self._by_account.get(account, _NO_SESSIONS)
         if origin is None:
@@ -257,7 +257,7 @@ class Reporter:
                 ),
             )
 
-    def _request_seq(self, session: Session, seq: int) -> int:
+    def _request_seq(self, session: OrderSession, seq: int) -> int:
         """The request_seq of the command of number `seq`, when this session sent it."""
         origin = self._origin
         if origin is not None and origin[0] is session and self._origin_seq == seq:
@@ -268,7 +268,7 @@ class Reporter:
         if not event.request_seq and event.seq == self._origin_seq:
             # One order of a mass cancel: all sessions receive it, the one that sent it too.
             origin = None
-            sessions: Iterable[Session] = self._by_account.get(event.account, _NO_SESSIONS)
+            sessions: Iterable[OrderSession] = self._by_account.get(event.account, _NO_SESSIONS)
         else:
             origin = self._remove_answered(event)
             sessions = self._others(event.account, origin)

@@ -1,7 +1,16 @@
-"""Order-entry sessions: who is behind a token, and where the answers go.
+"""Order-entry sessions: the account behind a token, and the address of its replies.
 
-A session is proved by its token alone. The routing identity of a ZeroMQ peer is chosen by that
-peer, so it is only an address for replies: it follows the token when a client reconnects.
+A client proves its session by the token alone, which is unpredictable. The routing identity of a
+ZeroMQ peer is chosen by that peer, so it proves nothing and is only an address for replies: when a
+frame with the token arrives from another identity, the client has reconnected, and the session
+moves there.
+
+A connection is a session that a client opened and can close. A standing session serves single
+requests of an account, over HTTP; it has no client that could be gone.
+
+An account may ask at logon for its open orders to be canceled with its last connection. The table
+counts the connections of each account and puts a deserted account into a queue of each desk, which
+cancels its orders at its matcher.
 """
 
 from collections.abc import Callable, Iterable
@@ -9,9 +18,8 @@ from collections.abc import Callable, Iterable
 from crossbook.common.messages.entry import TOKEN_BYTES
 
 
-class Session:
-    """What an account is answered over: a logged-on connection, or, where `is_connection` is
-    false, the standing way of single requests, which no client can end."""
+class OrderSession:
+    """A session of an account, a connection or a standing one; `identity` is its address."""
 
     __slots__ = ("account", "identity", "is_connection", "token")
 
@@ -25,8 +33,8 @@ class Session:
 
 
 class _Presence:
-    """How many connections an account has, and whether one of them, open or not any more, asked
-    for its orders to be canceled after the last."""
+    """How many connections an account has, and whether one of them, open or already closed, asked
+    for the orders to be canceled after the last one."""
 
     __slots__ = ("cancels", "connections")
 
@@ -36,29 +44,32 @@ class _Presence:
 
 
 class SessionTable:
-    """All sessions, by token, by account and by address. At most `limit` are connections, and only
-    those count; whoever opens standing sessions bounds them.
+    """All sessions, by token, by account and by address.
 
+    At most `limit` are connections; the caller of `open_standing` bounds the standing ones.
     `draw_token` gives an unpredictable number below 2**63.
     """
 
     def __init__(self, limit: int, draw_token: Callable[[], int]) -> None:
         self._limit = limit
         self._draw_token = draw_token
-        self._by_identity: dict[bytes, Session] = {}
-        self.by_token: dict[bytes, Session] = {}
-        self.by_account: dict[int, list[Session]] = {}
+        self._by_identity: dict[bytes, OrderSession] = {}
+        self.by_token: dict[bytes, OrderSession] = {}
+        self.by_account: dict[int, list[OrderSession]] = {}
         self._present: dict[int, _Presence] = {}
         self._connections = 0
         self._deserted: list[dict[int, None]] = []
 
     def __len__(self) -> int:
-        """Connections."""
+        """The number of connections."""
         return self._connections
 
-    def watch_deserted(self) -> dict[int, None]:
-        """Where accounts appear whose last connection is gone, if any of its connections since it
-        had none asked for its orders to be canceled; whoever watches takes them out."""
+    def add_deserted_queue(self) -> dict[int, None]:
+        """A new queue of deserted accounts, for a desk to empty.
+
+        An account enters it when its last connection is gone, if one of its connections since the
+        first asked for the orders to be canceled.
+        """
         deserted: dict[int, None] = {}
         self._deserted.append(deserted)
         return deserted
@@ -69,9 +80,9 @@ class SessionTable:
 
     def open(
         self, account: int, identity: bytes, cancel_on_disconnect: bool = False
-    ) -> Session | None:
-        """A new connection's session; None when there are `limit`. The session that had this
-        address before is closed: its client has logged on again."""
+    ) -> OrderSession | None:
+        """Open a session for a new connection; None when there are `limit`. The session that had
+        this address before is closed: its client has logged on again."""
         before = self._by_identity.pop(identity, None)
         if before is None and self._connections >= self._limit:
             return None
@@ -84,12 +95,12 @@ class SessionTable:
             self._remove(before)
         return session
 
-    def open_standing(self, account: int, identity: bytes) -> Session:
-        """A new session that is no connection."""
+    def open_standing(self, account: int, identity: bytes) -> OrderSession:
+        """Open a session that is no connection."""
         return self._add(account, identity, is_connection=False)
 
-    def move(self, session: Session, identity: bytes) -> None:
-        """The session's client has a new connection: answer there from now on."""
+    def move(self, session: OrderSession, identity: bytes) -> None:
+        """Move a session to the address of its client's new connection."""
         self.close_address(identity)
         if self._by_identity.get(session.identity) is session:
             del self._by_identity[session.identity]
@@ -97,32 +108,32 @@ class SessionTable:
         self._by_identity[identity] = session
 
     def close_address(self, identity: bytes) -> None:
-        """Forget the session that is answered at `identity`, if there is one."""
+        """Close the session at this address, if there is one."""
         session = self._by_identity.pop(identity, None)
         if session is not None:
             self._remove(session)
 
     def close_all(self) -> None:
-        """Forget every session."""
+        """Close every session."""
         for identity in self.addresses():
             self.close_address(identity)
 
     def addresses(self) -> Iterable[bytes]:
-        """Where sessions are answered; a copy."""
+        """The addresses of all sessions; a copy."""
         return list(self._by_identity)
 
-    def _add(self, account: int, identity: bytes, is_connection: bool) -> Session:
+    def _add(self, account: int, identity: bytes, is_connection: bool) -> OrderSession:
         token = b""
         while not any(token) or token in self.by_token:
             token = self._draw_token().to_bytes(TOKEN_BYTES, "big")
-        session = Session(token, account, identity, is_connection)
+        session = OrderSession(token, account, identity, is_connection)
         self.by_token[token] = session
         self.by_account.setdefault(account, []).append(session)
         self._by_identity[identity] = session
         return session
 
-    def _remove(self, session: Session) -> None:
-        """Forget a session whose address is forgotten."""
+    def _remove(self, session: OrderSession) -> None:
+        """Remove a session whose address is removed."""
         del self.by_token[session.token]
         of_account = self.by_account[session.account]
         of_account.remove(session)
@@ -133,7 +144,7 @@ class SessionTable:
             self._leave(session.account)
 
     def _leave(self, account: int) -> None:
-        """One connection of an account is gone."""
+        """Count one connection of an account less."""
         presence = self._present[account]
         presence.connections -= 1
         if presence.connections:

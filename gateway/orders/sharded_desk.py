@@ -35,18 +35,18 @@ from crossbook.common.shards import shard_of
 from crossbook.common.types import RejectReason
 from crossbook.gateway.orders.desk import OrderDesk
 from crossbook.gateway.orders.front_desk import FrontDesk
-from crossbook.gateway.orders.joint_answer import Answer, joint_answer
-from crossbook.gateway.orders.session import Session
+from crossbook.gateway.orders.joint_answer import ShardAnswer, joint_answer
+from crossbook.gateway.orders.session import OrderSession
 
 
 class _JointRequest:
     """A request that went to the desks of several shards, and the answers so far, by shard."""
 
-    def __init__(self, session: Session, request: Request, shards: Sequence[int]) -> None:
+    def __init__(self, session: OrderSession, request: Request, shards: Sequence[int]) -> None:
         self.session = session
         self.request = request
         self.shards = shards
-        self.answers: dict[int, Answer] = {}
+        self.answers: dict[int, ShardAnswer] = {}
 
 
 class ShardedDesk(FrontDesk):
@@ -73,9 +73,9 @@ class ShardedDesk(FrontDesk):
             desk.instrument_listeners.append(self._listener(shard))
 
     @property
-    def taking(self) -> bool:
+    def is_accepting(self) -> bool:
         """Whether commands of every instrument are accepted and answered."""
-        return all(desk.taking for desk in self._desks)
+        return all(desk.is_accepting for desk in self._desks)
 
     @property
     def commands_waiting(self) -> int:
@@ -100,7 +100,7 @@ class ShardedDesk(FrontDesk):
         """The last number received from the matcher of a shard."""
         return self._desks[shard].seq
 
-    def receive_request(self, session: Session, request: Request) -> None:
+    def receive_request(self, session: OrderSession, request: Request) -> None:
         """Pass one valid request of a session to the desks of the shards it concerns."""
         if isinstance(request, New | Cancel | Amend):
             self._pass_by_symbol(session, request)
@@ -167,7 +167,7 @@ class ShardedDesk(FrontDesk):
         return ready
 
     def _pass_to_all(
-        self, session: Session, request: Request, shards: Sequence[int] | None = None
+        self, session: OrderSession, request: Request, shards: Sequence[int] | None = None
     ) -> None:
         shards = range(len(self._desks)) if shards is None else shards
         joint = _JointRequest(session, request, shards)
@@ -178,7 +178,7 @@ class ShardedDesk(FrontDesk):
             self._desks[shard].receive_request(session, of_shard)
 
     def _pass_by_symbol(
-        self, session: Session, request: New | Cancel | Amend | MassCancel | Query
+        self, session: OrderSession, request: New | Cancel | Amend | MassCancel | Query
     ) -> None:
         shard = self._by_symbol.get(request.symbol)
         if shard is None:
@@ -187,7 +187,7 @@ class ShardedDesk(FrontDesk):
         else:
             self._desks[shard].receive_request(session, request)
 
-    def _pass_query(self, session: Session, request: Query) -> None:
+    def _pass_query(self, session: OrderSession, request: Query) -> None:
         if request.symbol:
             self._pass_by_symbol(session, request)
         elif request.order_id:
@@ -199,7 +199,7 @@ class ShardedDesk(FrontDesk):
             self._pass_to_all(session, request, shards)
 
     def _pass_by_number(
-        self, session: Session, request: Query | CatchUp, number: int, field: str
+        self, session: OrderSession, request: Query | CatchUp, number: int, field: str
     ) -> None:
         shard = shard_of(number)
         if shard < len(self._desks):
@@ -231,7 +231,7 @@ class ShardedDesk(FrontDesk):
         return listen
 
     def _refuse_one(
-        self, session: Session, request: Any, reason: RejectReason, field: str, text: str
+        self, session: OrderSession, request: Any, reason: RejectReason, field: str, text: str
     ) -> None:
         coid = getattr(request, "client_order_id", "")
         reject = Reject(request.request_seq, reason, field, text, coid)

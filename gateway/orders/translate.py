@@ -1,7 +1,7 @@
 """Client requests to matcher commands; decimal text ends here.
 
-Only what cannot be said in the matcher's integers is refused here: unknown symbols, text off the
-grid, unprintable ids. Every other rule is the matcher's, so that each is written once.
+Only fields that have no integer form are refused here: unknown symbols, text off the grid,
+unprintable ids. Every other rule is the matcher's, so that each is written once.
 """
 
 from collections.abc import Callable, Iterable
@@ -29,7 +29,7 @@ CommandRequest: TypeAlias = New | Cancel | Amend | MassCancel | CancelAfter
 
 
 class FieldError(Exception):
-    """A field cannot be translated: why, and which."""
+    """A field cannot be translated; the text is the reason."""
 
     def __init__(self, reason: RejectReason, field: str, text: str) -> None:
         super().__init__(text)
@@ -37,7 +37,7 @@ class FieldError(Exception):
         self.field = field
 
     def reject(self, request_seq: int, client_order_id: str = "") -> Reject:
-        """The answer a client gets."""
+        """The reject for the client."""
         return Reject(request_seq, self.reason, self.field, str(self), client_order_id)
 
 
@@ -75,15 +75,15 @@ class Translator:
         client_order_id = request.client_order_id
         if client_order_id:
             _check_client_order_id(client_order_id)
-        price, quantity, quote = request.price, request.quantity, request.quote_amount
+        price, quantity, quote_amount = request.price, request.quantity, request.quote_amount
         if isinstance(price, str):
             price = _ticks(instrument, price)
         if isinstance(quantity, str):
             quantity = _lots(instrument, quantity)
-        if isinstance(quote, str):
-            quote = _quote(instrument, quote)
+        if isinstance(quote_amount, str):
+            quote_amount = _quote_units(instrument, quote_amount)
         order_type, time_in_force = request.order_type, request.time_in_force
-        said = None
+        instructions = None
         if (
             order_type > _MARKET
             or time_in_force > _FOK
@@ -92,11 +92,11 @@ class Translator:
             or request.expire_time
             or request.post_only
         ):
-            said = _instructions(instrument, request)
+            instructions = _instructions(instrument, request)
         return NewOrder(
             self._gateway, number, account, instrument.id, request.side, order_type,
-            time_in_force, price, quantity, client_order_id, quote,
-            request.prevention, said,
+            time_in_force, price, quantity, client_order_id, quote_amount,
+            request.prevention, instructions,
         )  # fmt: skip
 
     def _cancel(self, request: Cancel, account: int, number: int) -> CancelOrder:
@@ -154,7 +154,7 @@ def _check_client_order_id(client_order_id: str) -> None:
 
 
 def _instructions(instrument: Instrument, request: New) -> Instructions:
-    """What only few orders say."""
+    """The terms that only few orders have."""
     display = request.display_quantity
     if isinstance(display, str):
         display = _lots(instrument, display, "display_quantity")
@@ -186,7 +186,7 @@ def _lots(instrument: Instrument, text: str, field: str = "quantity") -> int:
     return lots
 
 
-def _quote(instrument: Instrument, text: str) -> int:
+def _quote_units(instrument: Instrument, text: str) -> int:
     try:
         units = parse_decimal(text, instrument.quote_decimals)
     except DecimalError as error:
@@ -197,5 +197,5 @@ def _quote(instrument: Instrument, text: str) -> int:
 
 
 def _zero(reason: RejectReason, field: str, text: str) -> FieldError:
-    """Text that says zero: the matcher reads a zero as a field that is not given."""
+    """The error for a zero in text: to the matcher a zero is a field that is not given."""
     return FieldError(reason, field, f"{text!r} is not above zero; leave it out if none is meant")

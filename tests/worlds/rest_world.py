@@ -20,7 +20,7 @@ from crossbook.gateway.api.lookup import Lookup
 from crossbook.gateway.api.rest import make_app
 from crossbook.gateway.api.trading import Trading
 from crossbook.gateway.history.link import HistoryLink
-from crossbook.gateway.history.queries import Past
+from crossbook.gateway.history.queries import HistoryQueries
 from crossbook.gateway.orders.desk import OrderDesk
 from crossbook.gateway.orders.local_sessions import LocalSessions
 from crossbook.gateway.orders.session import SessionTable
@@ -127,7 +127,7 @@ class RestWorld:
         self.market = PlainMarket(self.engine)
         self.lookup = Lookup(
             self.sessions,
-            Past(self.sessions, [self.history], lambda: self.answer_questions()),
+            HistoryQueries(self.sessions, [self.history], lambda: self.answer_questions()),
             self.market,
             FakeClock(NOW_NS),
             Renderer(INSTRUMENTS),

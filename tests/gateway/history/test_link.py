@@ -26,15 +26,15 @@ def test_no_more_questions_wait_than_the_limit_and_the_next_one_ends_at_once(
         return True
 
     for _ in range(2):
-        link.ask(question, heard.append)
+        link.add(question, heard.append)
     assert (heard, link.waiting, link.given_up) == ([], 2, 0)
-    link.ask(question, heard.append)
+    link.add(question, heard.append)
     assert (heard, link.waiting, link.given_up) == ([None], 2, 1)
     link.send(send)
     assert sent == [encode(question(1)), encode(question(2))]
-    link.take(encode(NotYet(1, 0, "starting")))
+    link.receive(encode(NotYet(1, 0, "starting")))
     assert (heard, link.waiting) == ([None, NotYet(1, 0, "starting")], 1)
-    link.ask(question, heard.append)
+    link.add(question, heard.append)
     assert (len(heard), link.waiting) == (2, 2)
 
 
@@ -42,7 +42,7 @@ def test_a_question_is_given_up_when_its_time_is_over_and_not_before() -> None:
     link = HistoryLink()
     heard: list[HistoryAnswer | None] = []
     link.tick(1_000)
-    link.ask(question, heard.append)
+    link.add(question, heard.append)
     link.tick(1_000 + ANSWER_NS - 1)
     assert (heard, link.waiting) == ([], 1)
     link.tick(1_000 + ANSWER_NS)
@@ -52,6 +52,6 @@ def test_a_question_is_given_up_when_its_time_is_over_and_not_before() -> None:
 def test_an_answer_to_no_question_is_nobodys() -> None:
     link = HistoryLink()
     heard: list[HistoryAnswer | None] = []
-    link.ask(question, heard.append)
-    link.take(encode(NotYet(7, 0, "late")))
+    link.add(question, heard.append)
+    link.receive(encode(NotYet(7, 0, "late")))
     assert (heard, link.waiting) == ([], 1)

@@ -16,7 +16,7 @@ from crossbook.common.messages.history_queries import (
 )
 from crossbook.common.shards import base_of
 from crossbook.gateway.history.link import HistoryLink
-from crossbook.gateway.history.queries import Past, newest
+from crossbook.gateway.history.queries import HistoryQueries, newest
 from crossbook.gateway.orders.local_sessions import LocalSessions
 from crossbook.gateway.problem import Problem
 from crossbook.gateway.render import Renderer
@@ -45,13 +45,13 @@ class Recorder:
             assert isinstance(question, OrdersQuestion)
             self.asked.append(question)
             if self.behind:
-                self.link.take(encode(NotYet(question.request_id, 0, "behind")))
+                self.link.receive(encode(NotYet(question.request_id, 0, "behind")))
                 continue
             before = question.before_order_id
             found = [each for each in self.orders if not before or each[0] < before]
             rows = [_row(*each) for each in found[: question.limit]]
             more = len(found) > question.limit
-            self.link.take(encode(OrderRecords(question.request_id, 7, rows, more)))
+            self.link.receive(encode(OrderRecords(question.request_id, 7, rows, more)))
 
 
 def _row(order_id: int, created_ns: int) -> OrderRecord:
@@ -60,7 +60,7 @@ def _row(order_id: int, created_ns: int) -> OrderRecord:
     )
 
 
-def two_recorders() -> tuple[Past, list[Recorder]]:
+def two_recorders() -> tuple[HistoryQueries, list[Recorder]]:
     base = base_of(1)
     recorders = [
         Recorder([(9, 90), (5, 50), (3, 30)]),
@@ -72,13 +72,15 @@ def two_recorders() -> tuple[Past, list[Recorder]]:
             recorder.answer()
 
     sessions = LocalSessions(ShardedWorld().desk, lambda: None)
-    return Past(sessions, [recorder.link for recorder in recorders], wake), recorders
+    return HistoryQueries(sessions, [recorder.link for recorder in recorders], wake), recorders
 
 
-async def page(past: Past, cursor: str | None, limit: int) -> tuple[list[int], str | None]:
-    answers, before = await past.ask_all(
+async def page(
+    history: HistoryQueries, cursor: str | None, limit: int
+) -> tuple[list[int], str | None]:
+    answers, before = await history.fetch_all(
         7,
-        past.shards(),
+        history.shards(),
         cursor,
         lambda number, seq, earlier: OrdersQuestion(
             number, seq, 7, before_order_id=earlier, limit=limit
@@ -98,11 +100,11 @@ async def page(past: Past, cursor: str | None, limit: int) -> tuple[list[int], s
 @pytest.mark.parametrize("limit", [1, 2, 3, 5, 6, 10])
 def test_pages_of_several_recorders_are_in_order_of_time_and_whole(limit: int) -> None:
     async def main() -> None:
-        past, _ = two_recorders()
+        history, _ = two_recorders()
         told: list[int] = []
         cursor: str | None = None
         while True:
-            times, cursor = await page(past, cursor, limit)
+            times, cursor = await page(history, cursor, limit)
             assert len(times) <= limit
             told += times
             if cursor is None:
@@ -115,9 +117,9 @@ def test_pages_of_several_recorders_are_in_order_of_time_and_whole(limit: int) -
 @pytest.mark.parametrize("cursor", ["5", "0.0", "1.2.3", "x.1", "", "."])
 def test_a_cursor_of_something_else_is_refused(cursor: str) -> None:
     async def main() -> None:
-        past, _ = two_recorders()
+        history, _ = two_recorders()
         with pytest.raises(Problem) as refused:
-            await page(past, cursor, 2)
+            await page(history, cursor, 2)
         assert refused.value.detail.field == "cursor"
 
     asyncio.run(main())
@@ -125,10 +127,10 @@ def test_a_cursor_of_something_else_is_refused(cursor: str) -> None:
 
 def test_one_recorder_that_is_behind_is_told_as_such() -> None:
     async def main() -> None:
-        past, recorders = two_recorders()
+        history, recorders = two_recorders()
         recorders[1].behind = True
         with pytest.raises(Problem) as refused:
-            await page(past, None, 2)
+            await page(history, None, 2)
         assert refused.value.status == 503
 
     asyncio.run(main())

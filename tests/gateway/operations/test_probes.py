@@ -75,7 +75,7 @@ def dealer(context: "zmq.Context[zmq.Socket[bytes]]", address: str) -> "zmq.Sock
 def test_a_sound_answer_is_taken(context: "zmq.Context[zmq.Socket[bytes]]") -> None:
     with FakeProcess(sound) as process:
         probes = Probes({"matcher": dealer(context, process.address)}, SystemClock())
-        assert asyncio.run(probes.ask()) == {"matcher": Metrics(1, 7, TEXT)}
+        assert asyncio.run(probes.fetch()) == {"matcher": Metrics(1, 7, TEXT)}
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def test_a_wrong_answer_counts_as_none_and_the_others_are_taken(
             SystemClock(),
         )
         began = time.monotonic()
-        answers = asyncio.run(both.ask())
+        answers = asyncio.run(both.fetch())
         assert time.monotonic() - began < 1.2
         assert answers == {"recorder": None, "matcher": Metrics(1, 7, TEXT)}
 
@@ -115,7 +115,7 @@ def test_nobody_there_is_told_at_once(context: "zmq.Context[zmq.Socket[bytes]]")
     absent = sockets.metrics_dealer(context, f"tcp://127.0.0.1:{port}")
     # The clock stands still: a wait for an answer would have no end.
     probes = Probes({"matcher": absent}, FakeClock(1))
-    assert asyncio.run(probes.ask()) == {"matcher": None}
+    assert asyncio.run(probes.fetch()) == {"matcher": None}
 
 
 def test_many_who_ask_at_once_cause_one_question(context: "zmq.Context[zmq.Socket[bytes]]") -> None:
@@ -124,12 +124,12 @@ def test_many_who_ask_at_once_cause_one_question(context: "zmq.Context[zmq.Socke
         probes = Probes({"matcher": dealer(context, process.address)}, clock)
 
         async def crowd() -> None:
-            answers = await asyncio.gather(*(probes.ask() for _ in range(50)))
+            answers = await asyncio.gather(*(probes.fetch() for _ in range(50)))
             assert all(answer == {"matcher": Metrics(1, 7, TEXT)} for answer in answers)
-            await probes.ask()
+            await probes.fetch()
             assert len(process.asked) == 1
             clock.advance_ns(FRESH_NS)
-            assert await probes.ask() == {"matcher": Metrics(2, 7, TEXT)}
+            assert await probes.fetch() == {"matcher": Metrics(2, 7, TEXT)}
 
         asyncio.run(crowd())
 
@@ -141,8 +141,8 @@ def test_who_gives_up_does_not_take_the_answer_from_the_others(
         probes = Probes({"matcher": dealer(context, process.address)}, SystemClock())
 
         async def two() -> None:
-            impatient = asyncio.create_task(probes.ask())
-            patient = asyncio.create_task(probes.ask())
+            impatient = asyncio.create_task(probes.fetch())
+            patient = asyncio.create_task(probes.fetch())
             asyncio.get_running_loop().call_soon(impatient.cancel)
             assert await patient == {"matcher": Metrics(1, 7, TEXT)}
             assert impatient.cancelled()

@@ -49,14 +49,13 @@ def test_a_recorder_whose_database_fails_is_named_with_the_reason() -> None:
             }
 
             def fail() -> None:
-                def take(frame: bytes) -> bool:
-                    number = decode_history_question(frame).request_id
-                    asyncio.get_running_loop().call_soon(
-                        world.history.take, encode(NotYet(number, 0, "no such table: trades"))
-                    )
+                def send(frame: bytes) -> bool:
+                    request_id = decode_history_question(frame).request_id
+                    answer = encode(NotYet(request_id, seq=0, text="no such table: trades"))
+                    asyncio.get_running_loop().call_soon(world.history.receive, answer)
                     return True
 
-                world.history.send(take)
+                world.history.send(send)
 
             world.answer_questions = fail
             answer = await world.client.get("/ready")

@@ -6,9 +6,9 @@ from crossbook.gateway.orders.commands_in_flight import (
     RESEND_NS,
     CommandsInFlight,
 )
-from crossbook.gateway.orders.session import Session
+from crossbook.gateway.orders.session import OrderSession
 
-ANN = Session(b"token", 7, b"ann")
+ANN = OrderSession(b"token", 7, b"ann")
 
 
 def cancel(number: int) -> CancelOrder:

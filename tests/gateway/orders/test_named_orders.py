@@ -53,7 +53,7 @@ class Recorder:
             )
             if question.min_seq > self.seq:
                 answer = NotYet(question.request_id, self.seq, "behind")
-            self._world.history.take(encode(answer))
+            self._world.history.receive(encode(answer))
 
     def _found(self, question: OrdersQuestion) -> list[OrderRecord]:
         return [

@@ -8,9 +8,9 @@ from crossbook.common.types import RejectReason
 from crossbook.gateway.orders import queries_in_flight
 from crossbook.gateway.orders.outbox import Outbox
 from crossbook.gateway.orders.queries_in_flight import QUERY_NS, QueriesInFlight
-from crossbook.gateway.orders.session import Session
+from crossbook.gateway.orders.session import OrderSession
 
-ANN = Session(b"token", 7, b"ann")
+ANN = OrderSession(b"token", 7, b"ann")
 
 
 def balances(query_id: int) -> BalancesRequest:

@@ -19,7 +19,7 @@ def table(limit: int = 10) -> tuple[SessionTable, dict[int, None]]:
     """A table, and the accounts it says are deserted."""
     tokens = iter(range(1, 1_000))
     sessions = SessionTable(limit, lambda: next(tokens))
-    return sessions, sessions.watch_deserted()
+    return sessions, sessions.add_deserted_queue()
 
 
 def connect(world: World, identity: bytes, cancels: bool = False) -> int:

@@ -195,10 +195,10 @@ def test_while_one_matcher_is_away_the_other_trades_on() -> None:
     fills = world.say(BOB, bob, order(8, 0, Side.BUY))
     assert [each.kind for each in fills if isinstance(each, Execution)] == [ExecutionKind.FILL]
     world.step(120)
-    assert not world.desk.taking
+    assert not world.desk.is_accepting
     world.shards[1].matcher = away
     world.step(30)
-    assert world.desk.taking
+    assert world.desk.is_accepting
     again = the_ack(world.say(ANN, token, order(9, 1, name="mine")))
     assert again.repeated
     assert again.order_id == base_of(1) + 1
