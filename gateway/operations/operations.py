@@ -131,7 +131,7 @@ async def _answer(operations: Operations, scope: Any) -> tuple[int, str, bytes]:
         if method == "OPTIONS":
             return 204, _JSON, b""
         if method != "GET":
-            raise Problem(405, "METHOD_NOT_ALLOWED", f"{path} is only read")
+            raise Problem(405, "METHOD_NOT_ALLOWED", f"{path} answers GET only")
         values_of(scope["query_string"].decode("latin-1"), ())
     except Problem as problem:
         return problem.status, _JSON, _encode({"error": problem.detail})

@@ -71,7 +71,7 @@ class CommandsInFlight:
         self.is_open = True
         self._count_room()
         self.why_busy = (
-            f"as many commands are in flight as this gateway takes, {self._limit} "
+            f"this gateway has {self._limit} commands in flight and accepts no more "
             "(ORDER_QUEUE_SIZE)"
         )
 

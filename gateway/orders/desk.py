@@ -225,7 +225,7 @@ class OrderDesk(FrontDesk):
 
     def _receive_query(self, session: OrderSession, request: Query | QueryBalances) -> None:
         if self.queries.is_full:
-            text = f"{len(self.queries)} queries are waiting, and no more may"
+            text = f"{len(self.queries)} queries wait for an answer, and no more are accepted"
             self.outbox.refuse(session.identity, _busy(request, text))
             return
 

@@ -174,7 +174,7 @@ class FrontDesk(ABC):
         session = self.sessions.open(request.account, identity, request.cancel_on_disconnect)
         if session is None:
             text = (
-                f"this gateway has {len(self.sessions)} sessions and takes no more "
+                f"this gateway has {len(self.sessions)} sessions and accepts no more "
                 "(MAX_ORDER_SESSIONS)"
             )
             self.outbox.refuse(identity, Reject(request.request_seq, RejectReason.BUSY, "", text))

@@ -65,8 +65,8 @@ counts as away."""
 REQUEST_NS: Final = 50_000_000
 """Longest wait between two checks of what is missing."""
 
-_NOT_ACCEPTING: Final = "the matcher is not taking commands now"
-_RESTARTED: Final = "the matcher lost its history before it answered; query before sending again"
+_NOT_ACCEPTING: Final = "the matcher accepts no commands now"
+_RESTARTED: Final = "the matcher restarted before it answered; query before sending again"
 _ANSWER_LOST: Final = "the matcher's answer was lost; query before sending again"
 _TAKEN_OVER: Final = "another gateway with this id has taken over; query before sending again"
 
@@ -231,7 +231,7 @@ class MatcherLink:
         if ready:
             self._pass_on(ready)
         elif follower.other_incarnation and follower.incarnation:
-            self._in_flight.suspend("the matcher may have lost its history")
+            self._in_flight.suspend("the matcher may have restarted; its state is being checked")
             self._request_state()
         elif follower.gap() is not None:
             self._due_ns = 0

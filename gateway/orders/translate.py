@@ -198,4 +198,4 @@ def _quote_units(instrument: Instrument, text: str) -> int:
 
 def _zero(reason: RejectReason, field: str, text: str) -> FieldError:
     """The error for a zero in text: to the matcher a zero is a field that is not given."""
-    return FieldError(reason, field, f"{text!r} is not above zero; leave it out if none is meant")
+    return FieldError(reason, field, f"{text!r} is not above zero; leave it out if it is not meant")
