@@ -1,4 +1,4 @@
-"""Questions about the past where there is a recorder for each shard."""
+"""Questions about the past with a recorder for each shard."""
 
 import asyncio
 
@@ -15,6 +15,7 @@ from crossbook.common.messages.history_queries import (
     OrdersQuestion,
 )
 from crossbook.common.shards import base_of
+from crossbook.common.types import OrderStatus, OrderType, Side, TimeInForce
 from crossbook.gateway.history.link import HistoryLink
 from crossbook.gateway.history.queries import HistoryQueries, newest
 from crossbook.gateway.orders.local_sessions import LocalSessions
@@ -29,34 +30,52 @@ class Recorder:
     def __init__(self, orders: list[tuple[int, int]]) -> None:
         self.link = HistoryLink()
         self.orders = orders
-        self.asked: list[OrdersQuestion] = []
         self.behind = False
 
     def answer(self) -> None:
-        """Answer what waits."""
+        """Answer the questions that wait."""
         questions: list[HistoryQuestion] = []
 
-        def take(frame: bytes) -> bool:
+        def send(frame: bytes) -> bool:
             questions.append(decode_history_question(frame))
             return True
 
-        self.link.send(take)
+        self.link.send(send)
         for question in questions:
             assert isinstance(question, OrdersQuestion)
-            self.asked.append(question)
             if self.behind:
-                self.link.receive(encode(NotYet(question.request_id, 0, "behind")))
+                self.link.receive(
+                    encode(NotYet(request_id=question.request_id, seq=0, text="behind"))
+                )
                 continue
             before = question.before_order_id
             found = [each for each in self.orders if not before or each[0] < before]
             rows = [_row(*each) for each in found[: question.limit]]
             more = len(found) > question.limit
-            self.link.receive(encode(OrderRecords(question.request_id, 7, rows, more)))
+            self.link.receive(
+                encode(OrderRecords(request_id=question.request_id, seq=7, orders=rows, more=more))
+            )
 
 
 def _row(order_id: int, created_ns: int) -> OrderRecord:
     return OrderRecord(
-        order_id, "", 1, 1, 1, 1, 1, 1, 0, 1, 0, 1, 0, 0, created_ns, created_ns, order_id
+        order_id=order_id,
+        client_order_id="",
+        instrument=1,
+        side=Side.BUY,
+        order_type=OrderType.LIMIT,
+        time_in_force=TimeInForce.GTC,
+        price_ticks=1,
+        quantity_lots=1,
+        quote_amount=0,
+        status=OrderStatus.NEW,
+        filled_lots=0,
+        remaining_lots=1,
+        filled_notional=0,
+        reason=0,
+        created_ns=created_ns,
+        updated_ns=created_ns,
+        updated_seq=order_id,
     )
 
 
@@ -83,7 +102,7 @@ async def page(
         history.shards(),
         cursor,
         lambda number, seq, earlier: OrdersQuestion(
-            number, seq, 7, before_order_id=earlier, limit=limit
+            request_id=number, min_seq=seq, account=7, before_order_id=earlier, limit=limit
         ),
         OrderRecords,
     )
@@ -101,15 +120,15 @@ async def page(
 def test_pages_of_several_recorders_are_in_order_of_time_and_whole(limit: int) -> None:
     async def main() -> None:
         history, _ = two_recorders()
-        told: list[int] = []
+        received: list[int] = []
         cursor: str | None = None
         while True:
             times, cursor = await page(history, cursor, limit)
             assert len(times) <= limit
-            told += times
+            received += times
             if cursor is None:
                 break
-        assert told == [90, 60, 50, 45, 30, 10]
+        assert received == [90, 60, 50, 45, 30, 10]
 
     asyncio.run(main())
 
@@ -125,7 +144,7 @@ def test_a_cursor_of_something_else_is_refused(cursor: str) -> None:
     asyncio.run(main())
 
 
-def test_one_recorder_that_is_behind_is_told_as_such() -> None:
+def test_one_recorder_that_is_behind_makes_the_answer_unavailable() -> None:
     async def main() -> None:
         history, recorders = two_recorders()
         recorders[1].behind = True
@@ -143,5 +162,5 @@ def test_an_average_price_is_exact_however_much_was_paid(notional: int) -> None:
     lots = notional // per_lot + 1
     record = replace(_row(1, 2), filled_lots=lots, filled_notional=lots * per_lot)
     assert record.filled_notional >= notional
-    told = Renderer([instrument]).order(record, with_fills=False)
-    assert told.average_price == "100000.00"
+    document = Renderer([instrument]).order(record, with_fills=False)
+    assert document.average_price == "100000.00"

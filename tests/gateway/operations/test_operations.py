@@ -1,4 +1,4 @@
-"""What a gateway without the role `api` answers to HTTP."""
+"""HTTP of a gateway without the role `api`."""
 
 import asyncio
 from typing import Any, cast
@@ -13,14 +13,14 @@ from crossbook.gateway.web.hosts import AllowedHosts
 
 
 class PlainOperations:
-    """Answers without asking any process."""
+    """Answers without a request to any process."""
 
     async def metrics(self) -> str:
         """An exposition."""
         return "# TYPE crossbook_up gauge\n"
 
     async def readiness(self) -> Readiness:
-        """Nothing is there."""
+        """No part is available."""
         return Readiness("not_ready", False, False, False, [], 0)
 
 
@@ -40,7 +40,7 @@ class PlainOperations:
         ("GET", "/metrics", {"X-Account": "0"}, 400),
     ],
 )
-def test_it_has_three_paths_and_the_entrance_of_all(
+def test_it_serves_three_paths_and_the_checks_of_every_gateway(
     method: str, path: str, headers: dict[str, str], status: int
 ) -> None:
     app: Any = without_api(cast(Operations, PlainOperations()), Admission(AllowedHosts()))

@@ -1,4 +1,4 @@
-"""Whatever the processes behind a gateway do when asked what they have counted, it goes on."""
+"""Whatever the processes behind a gateway do with a request for metrics, the gateway goes on."""
 
 import asyncio
 import threading
@@ -23,12 +23,12 @@ Answer = Callable[[MetricsRequest], bytes]
 
 
 class FakeProcess:
-    """Answers requests with what `answer` makes of them; `asked` are the requests."""
+    """Answers each request with `answer`; `requests` are those received."""
 
     def __init__(self, answer: Answer) -> None:
         (port,) = free_ports(1)
         self.address = f"tcp://127.0.0.1:{port}"
-        self.asked: list[MetricsRequest] = []
+        self.requests: list[MetricsRequest] = []
         self._answer = answer
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._router = sockets.matcher_queries_router(self._context, self.address)
@@ -50,12 +50,12 @@ class FakeProcess:
                 identity, payload = self._router.recv_multipart()
                 request = decode_matcher_query(payload)
                 assert isinstance(request, MetricsRequest)
-                self.asked.append(request)
+                self.requests.append(request)
                 self._router.send_multipart([identity, self._answer(request)])
 
 
-def sound(request: MetricsRequest) -> bytes:
-    return encode(Metrics(request.request_id, 7, TEXT))
+def valid(request: MetricsRequest) -> bytes:
+    return encode(Metrics(request_id=request.request_id, seq=7, text=TEXT))
 
 
 @pytest.fixture
@@ -66,16 +66,16 @@ def context() -> Iterator["zmq.Context[zmq.Socket[bytes]]"]:
 
 
 def dealer(context: "zmq.Context[zmq.Socket[bytes]]", address: str) -> "zmq.Socket[bytes]":
-    """A connected way to a process."""
+    """A socket connected to a process."""
     made = sockets.metrics_dealer(context, address)
     assert made.poll(5_000, zmq.POLLOUT)
     return made
 
 
-def test_a_sound_answer_is_taken(context: "zmq.Context[zmq.Socket[bytes]]") -> None:
-    with FakeProcess(sound) as process:
+def test_a_valid_answer_is_returned(context: "zmq.Context[zmq.Socket[bytes]]") -> None:
+    with FakeProcess(valid) as process:
         probes = Probes({"matcher": dealer(context, process.address)}, SystemClock())
-        assert asyncio.run(probes.fetch()) == {"matcher": Metrics(1, 7, TEXT)}
+        assert asyncio.run(probes.fetch()) == {"matcher": Metrics(request_id=1, seq=7, text=TEXT)}
 
 
 @pytest.mark.parametrize(
@@ -85,18 +85,22 @@ def test_a_sound_answer_is_taken(context: "zmq.Context[zmq.Socket[bytes]]") -> N
         lambda request: b"\xff" * 100,
         lambda request: encode([191, request.request_id, 7]),
         lambda request: encode([191, "one", 7, TEXT]),
-        lambda request: encode(Metrics(request.request_id + 1, 7, TEXT)),
-        lambda request: encode(Metrics(request.request_id, 7, "")),
-        lambda request: encode(Metrics(request.request_id, 7, TEXT[:-1])),
-        lambda request: encode(Metrics(request.request_id, 7, "crossbook_gateway_x 1\n")),
-        lambda request: encode(Metrics(request.request_id, 7, TEXT + "<html>\n")),
+        lambda request: encode(Metrics(request_id=request.request_id + 1, seq=7, text=TEXT)),
+        lambda request: encode(Metrics(request_id=request.request_id, seq=7, text="")),
+        lambda request: encode(Metrics(request_id=request.request_id, seq=7, text=TEXT[:-1])),
+        lambda request: encode(
+            Metrics(request_id=request.request_id, seq=7, text="crossbook_gateway_x 1\n")
+        ),
+        lambda request: encode(
+            Metrics(request_id=request.request_id, seq=7, text=TEXT + "<html>\n")
+        ),
     ],
 )
-def test_a_wrong_answer_counts_as_none_and_the_others_are_taken(
+def test_a_wrong_answer_counts_as_none_beside_valid_ones(
     context: "zmq.Context[zmq.Socket[bytes]]", answer: Answer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(probes, "ANSWER_NS", 200_000_000)
-    with FakeProcess(answer) as wrong, FakeProcess(sound) as right:
+    with FakeProcess(answer) as wrong, FakeProcess(valid) as right:
         both = Probes(
             {
                 "recorder": dealer(context, wrong.address),
@@ -107,10 +111,10 @@ def test_a_wrong_answer_counts_as_none_and_the_others_are_taken(
         began = time.monotonic()
         answers = asyncio.run(both.fetch())
         assert time.monotonic() - began < 1.2
-        assert answers == {"recorder": None, "matcher": Metrics(1, 7, TEXT)}
+        assert answers == {"recorder": None, "matcher": Metrics(request_id=1, seq=7, text=TEXT)}
 
 
-def test_nobody_there_is_told_at_once(context: "zmq.Context[zmq.Socket[bytes]]") -> None:
+def test_an_absent_process_is_none_at_once(context: "zmq.Context[zmq.Socket[bytes]]") -> None:
     (port,) = free_ports(1)
     absent = sockets.metrics_dealer(context, f"tcp://127.0.0.1:{port}")
     # The clock stands still: a wait for an answer would have no end.
@@ -118,39 +122,41 @@ def test_nobody_there_is_told_at_once(context: "zmq.Context[zmq.Socket[bytes]]")
     assert asyncio.run(probes.fetch()) == {"matcher": None}
 
 
-def test_many_who_ask_at_once_cause_one_question(context: "zmq.Context[zmq.Socket[bytes]]") -> None:
-    with FakeProcess(sound) as process:
+def test_many_callers_at_once_cause_one_request(context: "zmq.Context[zmq.Socket[bytes]]") -> None:
+    with FakeProcess(valid) as process:
         clock = FakeClock(1)
         probes = Probes({"matcher": dealer(context, process.address)}, clock)
 
         async def crowd() -> None:
             answers = await asyncio.gather(*(probes.fetch() for _ in range(50)))
-            assert all(answer == {"matcher": Metrics(1, 7, TEXT)} for answer in answers)
+            assert all(
+                answer == {"matcher": Metrics(request_id=1, seq=7, text=TEXT)} for answer in answers
+            )
             await probes.fetch()
-            assert len(process.asked) == 1
+            assert len(process.requests) == 1
             clock.advance_ns(FRESH_NS)
-            assert await probes.fetch() == {"matcher": Metrics(2, 7, TEXT)}
+            assert await probes.fetch() == {"matcher": Metrics(request_id=2, seq=7, text=TEXT)}
 
         asyncio.run(crowd())
 
 
-def test_who_gives_up_does_not_take_the_answer_from_the_others(
+def test_a_caller_that_stops_waiting_does_not_cancel_the_request_of_the_others(
     context: "zmq.Context[zmq.Socket[bytes]]",
 ) -> None:
-    with FakeProcess(sound) as process:
+    with FakeProcess(valid) as process:
         probes = Probes({"matcher": dealer(context, process.address)}, SystemClock())
 
         async def two() -> None:
             impatient = asyncio.create_task(probes.fetch())
             patient = asyncio.create_task(probes.fetch())
             asyncio.get_running_loop().call_soon(impatient.cancel)
-            assert await patient == {"matcher": Metrics(1, 7, TEXT)}
+            assert await patient == {"matcher": Metrics(request_id=1, seq=7, text=TEXT)}
             assert impatient.cancelled()
 
         asyncio.run(two())
 
 
 @pytest.mark.parametrize("text", ["", "\n", "x 1\n", "crossbook_matcher_x 1", "# EOF\n"])
-def test_what_is_no_exposition_of_the_process_is_seen(text: str) -> None:
+def test_a_text_that_is_no_exposition_of_the_process_is_recognized(text: str) -> None:
     assert is_exposition("matcher", TEXT)
     assert not is_exposition("matcher", text)

@@ -1,4 +1,4 @@
-"""Which part of the exchange is missing, and why."""
+"""The parts of the exchange that are missing, and why."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -21,16 +21,19 @@ def run(main: Coroutine[Any, Any, None]) -> None:
     ("answer", "fault"),
     [
         (None, "the recorder does not answer"),
-        (TradeRecords(1, 5, [], False), ""),
-        (TradeRecords(1, 5 - BEHIND_MAX, [], False), ""),
+        (TradeRecords(request_id=1, seq=5, trades=[], more=False), ""),
+        (TradeRecords(request_id=1, seq=5 - BEHIND_MAX, trades=[], more=False), ""),
         (
-            TradeRecords(1, 4 - BEHIND_MAX, [], False),
+            TradeRecords(request_id=1, seq=4 - BEHIND_MAX, trades=[], more=False),
             f"the recorder is {BEHIND_MAX + 1} commands behind, at {4 - BEHIND_MAX}",
         ),
-        (NotYet(1, 0, "the database does not answer: full"), "the database does not answer: full"),
+        (
+            NotYet(request_id=1, seq=0, text="the database does not answer: full"),
+            "the database does not answer: full",
+        ),
     ],
 )
-def test_the_recorder_is_there_while_it_answers_and_keeps_up(
+def test_the_recorder_is_available_while_it_answers_and_keeps_up(
     answer: HistoryAnswer | None, fault: str
 ) -> None:
     assert recorder_fault(answer, 5) == fault

@@ -1,4 +1,4 @@
-"""Catching up: what happened to an account, told again in order and within limits."""
+"""Catching up: the executions of an account, sent again in order and within limits."""
 
 import pytest
 
@@ -26,7 +26,7 @@ def fill_history(world: LinkWorld, token: int, orders: int) -> None:
     world.step(3)
 
 
-def test_catch_up_tells_the_account_everything_page_by_page() -> None:
+def test_catch_up_sends_all_executions_of_the_account_page_by_page() -> None:
     world, token = ready()
     fill_history(world, token, 200)
     bob = world.log_on(BOB, 8)
@@ -36,38 +36,41 @@ def test_catch_up_tells_the_account_everything_page_by_page() -> None:
     world.send(ANN, token, CatchUp(900, 150))
     world.send(BOB, bob, CatchUp(901, 0))
     world.step(SECOND_STEPS)
-    told, end = caught_up(world)
-    assert end == CaughtUp(900, 150, 201, True)
-    assert [execution.seq for execution in told] == list(range(150, 202))
-    assert all(execution.request_seq == 0 for execution in told)
-    told, end = caught_up(world, BOB)
-    assert end == CaughtUp(901, 1, 201, True)
-    assert [(execution.seq, execution.kind) for execution in told] == [(201, 1), (201, 2)]
+    executions, end = caught_up(world)
+    assert end == CaughtUp(request_seq=900, from_seq=150, to_seq=201, complete=True)
+    assert [execution.seq for execution in executions] == list(range(150, 202))
+    assert all(execution.request_seq == 0 for execution in executions)
+    executions, end = caught_up(world, BOB)
+    assert end == CaughtUp(request_seq=901, from_seq=1, to_seq=201, complete=True)
+    assert [(execution.seq, execution.kind) for execution in executions] == [(201, 1), (201, 2)]
 
 
 @pytest.mark.parametrize(
     ("from_seq", "complete"), [(3, True), (4, False), (1_000, False), (MAX_INT, False)]
 )
-def test_catch_up_from_beyond_the_end_is_empty_and_tells_the_last_number(
+def test_catch_up_from_beyond_the_end_is_empty_and_names_the_last_number(
     from_seq: int, complete: bool
 ) -> None:
     world, token = ready()
     fill_history(world, token, 2)
     world.send(ANN, token, CatchUp(900, from_seq))
     world.deliver()
-    assert caught_up(world) == ([], CaughtUp(900, from_seq, 2, complete))
+    assert caught_up(world) == (
+        [],
+        CaughtUp(request_seq=900, from_seq=from_seq, to_seq=2, complete=complete),
+    )
 
 
 @pytest.mark.parametrize("from_seq", [0, 1, 2])
-def test_catch_up_from_within_the_stream_is_complete(from_seq: int) -> None:
+def test_catch_up_from_a_number_given_is_complete(from_seq: int) -> None:
     world, token = ready()
     fill_history(world, token, 2)
     world.send(ANN, token, CatchUp(900, from_seq))
     world.step(SECOND_STEPS)
-    told, end = caught_up(world)
+    executions, end = caught_up(world)
     first = max(from_seq, 1)
-    assert end == CaughtUp(900, first, 2, True)
-    assert [execution.seq for execution in told] == list(range(first, 3))
+    assert end == CaughtUp(request_seq=900, from_seq=first, to_seq=2, complete=True)
+    assert [execution.seq for execution in executions] == list(range(first, 3))
 
 
 def test_catch_up_begins_with_the_first_number_held() -> None:
@@ -77,9 +80,9 @@ def test_catch_up_begins_with_the_first_number_held() -> None:
     world.matcher.first_held = 11
     world.send(ANN, token, CatchUp(900, 5))
     world.step(10)
-    told, end = caught_up(world)
-    assert end == CaughtUp(900, 11, 20, False)
-    assert [execution.seq for execution in told] == list(range(11, 21))
+    executions, end = caught_up(world)
+    assert end == CaughtUp(request_seq=900, from_seq=11, to_seq=20, complete=False)
+    assert [execution.seq for execution in executions] == list(range(11, 21))
 
 
 def test_catch_ups_are_limited_by_session_and_in_number() -> None:
@@ -114,7 +117,7 @@ def test_catch_up_without_a_matcher_ends_busy_and_with_its_session_in_silence() 
     assert len(world.desk.catch_ups) == 0
 
 
-def test_long_catch_up_stops_short_at_a_whole_command_and_is_asked_on() -> None:
+def test_long_catch_up_stops_short_at_a_whole_command_and_can_be_continued() -> None:
     world, token = ready()
     assert world.matcher is not None
     world.matcher.resend_bytes = 4_000_000
@@ -130,13 +133,13 @@ def test_long_catch_up_stops_short_at_a_whole_command_and_is_asked_on() -> None:
     world.frames.clear()
     world.send(ANN, token, CatchUp(900_000, 1))
     world.step(3 * SECOND_STEPS)
-    told, end = caught_up(world)
-    assert end == CaughtUp(900_000, 1, count + 1, True)
-    assert len(told) == 2 * count
+    executions, end = caught_up(world)
+    assert end == CaughtUp(request_seq=900_000, from_seq=1, to_seq=count + 1, complete=True)
+    assert len(executions) == 2 * count
     world.send(ANN, token, CatchUp(900_001, end.to_seq + 1))
     world.step(5)
-    told, end = caught_up(world)
-    assert [execution.seq for execution in told] == [count + 2]
+    executions, end = caught_up(world)
+    assert [execution.seq for execution in executions] == [count + 2]
     assert end.to_seq == count + 2
 
 
@@ -147,6 +150,6 @@ def test_catch_up_may_begin_inside_a_batch() -> None:
     world.heard.clear()
     world.send(ANN, token, CatchUp(900, 6))
     world.step(10)
-    told, end = caught_up(world)
-    assert [execution.seq for execution in told] == list(range(6, 11))
-    assert end == CaughtUp(900, 6, 10, True)
+    executions, end = caught_up(world)
+    assert [execution.seq for execution in executions] == list(range(6, 11))
+    assert end == CaughtUp(request_seq=900, from_seq=6, to_seq=10, complete=True)

@@ -23,6 +23,7 @@ from crossbook.common.messages.entry import (
 from crossbook.common.messages.matcher_queries import Orders, OrdersRequest
 from crossbook.common.types import (
     ExecutionKind,
+    Liquidity,
     OrderStatus,
     OrderType,
     RejectReason,
@@ -47,7 +48,17 @@ def buy(seq: int, quantity: int | str = 1000, price: int | str = 5_000_000) -> N
 def test_order_is_acknowledged_with_the_request_sequence() -> None:
     world = World()
     token = world.log_on(ANN, 7)
-    assert world.say(ANN, token, sell(9, coid="x")) == [Ack(9, 1, 1, OrderStatus.NEW, "x", 1000, 5)]
+    assert world.say(ANN, token, sell(9, coid="x")) == [
+        Ack(
+            request_seq=9,
+            seq=1,
+            order_id=1,
+            status=OrderStatus.NEW,
+            client_order_id="x",
+            remaining_lots=1000,
+            time_ns=5,
+        )
+    ]
 
 
 def test_fill_goes_to_maker_and_taker_with_their_own_view() -> None:
@@ -56,33 +67,73 @@ def test_fill_goes_to_maker_and_taker_with_their_own_view() -> None:
     world.say(ANN, ann, sell(2, 1000, coid="m"))
     taker = world.say(BOB, bob, buy(3, 400))
     assert taker == [
-        Ack(3, 2, 2, OrderStatus.NEW, "", 400, 5),
-        Execution(
-            3, 2, SYMBOL, 2, "", ExecutionKind.FILL, OrderStatus.FILLED, Side.BUY, 5_000_000, 400,
-            400, 0, 5, 1, 2, 80_000, 0, 1,
+        Ack(
+            request_seq=3,
+            seq=2,
+            order_id=2,
+            status=OrderStatus.NEW,
+            client_order_id="",
+            remaining_lots=400,
+            time_ns=5,
         ),
-    ]  # fmt: skip
+        Execution(
+            request_seq=3,
+            seq=2,
+            symbol=SYMBOL,
+            order_id=2,
+            client_order_id="",
+            kind=ExecutionKind.FILL,
+            status=OrderStatus.FILLED,
+            side=Side.BUY,
+            price_ticks=5_000_000,
+            quantity_lots=400,
+            filled_lots=400,
+            remaining_lots=0,
+            time_ns=5,
+            trade_id=1,
+            liquidity=Liquidity.TAKER,
+            fee=80_000,
+            reason=0,
+            index=1,
+        ),
+    ]
     assert world.replies(ANN) == [
         Execution(
-            0, 2, SYMBOL, 1, "m", ExecutionKind.FILL, OrderStatus.PARTIALLY_FILLED, Side.SELL,
-            5_000_000, 400, 400, 600, 5, 1, 1, 20_000_000, 0, 1,
+            request_seq=0,
+            seq=2,
+            symbol=SYMBOL,
+            order_id=1,
+            client_order_id="m",
+            kind=ExecutionKind.FILL,
+            status=OrderStatus.PARTIALLY_FILLED,
+            side=Side.SELL,
+            price_ticks=5_000_000,
+            quantity_lots=400,
+            filled_lots=400,
+            remaining_lots=600,
+            time_ns=5,
+            trade_id=1,
+            liquidity=Liquidity.MAKER,
+            fee=20_000_000,
+            reason=0,
+            index=1,
         )
-    ]  # fmt: skip
+    ]
 
 
-def test_other_sessions_of_the_account_hear_of_accept_amend_and_cancel() -> None:
+def test_other_sessions_of_the_account_receive_accept_amend_and_cancel() -> None:
     world = World()
     first, second = world.log_on(ANN, 7), world.log_on(BOB, 7)
     world.say(ANN, first, sell(2))
     world.say(ANN, first, Amend(3, SYMBOL, 1, quantity=600))
     world.say(ANN, first, Cancel(4, SYMBOL, 1))
-    heard = world.replies(BOB)
-    assert [(r.kind, r.status, r.request_seq) for r in heard if isinstance(r, Execution)] == [
+    received = world.replies(BOB)
+    assert [(r.kind, r.status, r.request_seq) for r in received if isinstance(r, Execution)] == [
         (ExecutionKind.NEW, OrderStatus.NEW, 0),
         (ExecutionKind.AMENDED, OrderStatus.NEW, 0),
         (ExecutionKind.CANCELED, OrderStatus.CANCELED, 0),
     ]
-    assert len(heard) == 3
+    assert len(received) == 3
     assert second
 
 
@@ -91,7 +142,16 @@ def test_mass_cancel_is_acknowledged_and_each_order_reported() -> None:
     token = world.log_on(ANN, 7)
     world.say(ANN, token, sell(2), sell(3))
     replies = world.say(ANN, token, MassCancel(4))
-    assert replies[0] == Ack(4, 3, 0, OrderStatus.CANCELED, "", 0, 5, count=2)
+    assert replies[0] == Ack(
+        request_seq=4,
+        seq=3,
+        order_id=0,
+        status=OrderStatus.CANCELED,
+        client_order_id="",
+        remaining_lots=0,
+        time_ns=5,
+        count=2,
+    )
     assert [(r.order_id, r.kind, r.request_seq) for r in replies if isinstance(r, Execution)] == [
         (1, ExecutionKind.CANCELED, 4),
         (2, ExecutionKind.CANCELED, 4),
@@ -122,13 +182,25 @@ def test_quote_amount_order_is_filled_only_when_it_completes() -> None:
         (ExecutionKind.FILL, OrderStatus.PARTIALLY_FILLED),
         (ExecutionKind.COMPLETED, OrderStatus.FILLED),
     ]
-    # 100 USDT bought 200 lots; what is left is less than a lot. No price and no quantity change.
+    # 100 USDT bought 200 lots; the rest is worth less than a lot. No price or quantity changes.
     fill, completed = (each for each in replies if isinstance(each, Execution))
     assert completed == Execution(
-        3, fill.seq, SYMBOL, 2, "", ExecutionKind.COMPLETED, OrderStatus.FILLED, Side.BUY,
-        price_ticks=0, quantity_lots=0, filled_lots=200, remaining_lots=0, time_ns=5, index=2,
+        request_seq=3,
+        seq=fill.seq,
+        symbol=SYMBOL,
+        order_id=2,
+        client_order_id="",
+        kind=ExecutionKind.COMPLETED,
+        status=OrderStatus.FILLED,
+        side=Side.BUY,
+        price_ticks=0,
+        quantity_lots=0,
+        filled_lots=200,
+        remaining_lots=0,
+        time_ns=5,
+        index=2,
         quote_left=500_000,
-    )  # fmt: skip
+    )
 
 
 def test_matcher_reject_names_field_reason_and_sequence() -> None:
@@ -182,10 +254,10 @@ def test_untranslatable_request_is_refused_before_the_matcher(
     ],
 )
 @pytest.mark.parametrize("text", ["0", "0.000"])
-def test_an_amount_that_says_zero_is_not_one_that_is_left_out(
+def test_an_amount_of_zero_in_text_is_not_one_that_is_left_out(
     field: str, reason: RejectReason, text: str
 ) -> None:
-    """Zero as a number says that nothing is meant; text that says zero means something."""
+    """The number zero is a field that is not given; text that reads zero is a wrong value."""
     world = World()
     token = world.log_on(b"a", 1)
     order = replace(New(2, SYMBOL, 1, "1", "50000"), **{field: text})
@@ -201,7 +273,7 @@ def test_an_amount_that_says_zero_is_not_one_that_is_left_out(
         assert (reject.reason, reject.field, reject.seq) == (reason, field, 0)
 
 
-def test_a_refusal_by_the_matcher_names_value_and_limit() -> None:
+def test_a_reject_of_the_matcher_names_value_and_limit() -> None:
     world = World()
     token = world.log_on(b"a", 1)
     instrument = INSTRUMENTS[0]
@@ -216,7 +288,7 @@ def test_a_refusal_by_the_matcher_names_value_and_limit() -> None:
     assert reject.text.endswith(f"is above the highest of {SYMBOL}, {most}")
 
 
-def test_sound_requests_of_a_list_survive_an_unsound_one() -> None:
+def test_valid_requests_of_a_list_are_accepted_beside_an_invalid_one() -> None:
     world = World()
     token = world.log_on(ANN, 7)
     replies = world.say(ANN, token, sell(2), New(3, SYMBOL, 9, 1, 1), sell(4))
@@ -239,7 +311,7 @@ def test_busy_past_the_queue_size_and_free_again_after_the_answers() -> None:
     assert isinstance(world.say(ANN, token, sell(5))[0], Ack)
 
 
-def test_commands_that_cannot_be_handed_on_are_answered_busy() -> None:
+def test_commands_that_cannot_be_sent_are_answered_busy() -> None:
     world = World()
     token = world.log_on(ANN, 7)
     world.send(ANN, token, sell(2), sell(3))
@@ -253,7 +325,7 @@ def test_commands_that_cannot_be_handed_on_are_answered_busy() -> None:
     assert len(world.desk.in_flight) == 0
 
 
-def test_matcher_restart_tells_senders_that_the_outcome_is_unknown() -> None:
+def test_commands_given_up_are_answered_with_an_unknown_outcome() -> None:
     world = World()
     token = world.log_on(ANN, 7)
     world.send(ANN, token, sell(2))
@@ -271,10 +343,10 @@ def test_commands_need_a_session_but_ping_and_instruments_do_not() -> None:
     assert isinstance(replies[0], Reject)
     assert replies[0].reason == RejectReason.NOT_LOGGED_ON
     assert isinstance(replies[1], Pong)
-    assert replies[2] == Instruments(3, list(INSTRUMENTS))
+    assert replies[2] == Instruments(request_seq=3, instruments=list(INSTRUMENTS))
 
 
-def test_a_ping_under_a_token_asks_after_its_session() -> None:
+def test_a_ping_with_a_token_is_refused_without_its_session() -> None:
     world = World()
     token = world.log_on(ANN, 7)
     assert isinstance(world.say(ANN, token, Ping(2))[0], Pong)
@@ -297,7 +369,7 @@ def test_a_session_follows_its_token_to_a_new_address() -> None:
     world = World()
     token = world.log_on(ANN, 7)
     moved, ack = world.say(EVE, token, sell(2))
-    assert moved == Welcome(0, token, 7, 1)
+    assert moved == Welcome(request_seq=0, token=token, account=7, gateway=1)
     assert isinstance(ack, Ack)
     bob = world.log_on(BOB, 8)
     world.say(BOB, bob, buy(2, 1000))
@@ -325,7 +397,7 @@ def test_session_table_is_bounded() -> None:
     assert isinstance(world.say(BOB, 0, Logon(2, 8))[0], Welcome)
 
 
-def test_query_is_asked_of_the_matcher_and_answered() -> None:
+def test_query_is_sent_to_the_matcher_and_answered() -> None:
     world = World()
     token = world.log_on(ANN, 7)
     world.say(ANN, token, sell(2))
@@ -333,11 +405,11 @@ def test_query_is_asked_of_the_matcher_and_answered() -> None:
     (query,) = world.desk.queries.collect()
     assert isinstance(query, OrdersRequest)
     orders, more = world.engine.open_orders(query.account, query.instrument)
-    world.desk.queries.receive(Orders(query.request_id, 1, orders, more))
-    assert world.replies(ANN) == [OpenOrders(3, 1, orders, False)]
+    world.desk.queries.receive(Orders(request_id=query.request_id, seq=1, orders=orders, more=more))
+    assert world.replies(ANN) == [OpenOrders(request_seq=3, seq=1, orders=orders, more=False)]
 
 
-def test_query_the_matcher_never_answers_ends_busy() -> None:
+def test_query_that_the_matcher_never_answers_ends_busy() -> None:
     world = World()
     token = world.log_on(ANN, 7)
     world.say(ANN, token, Query(3))

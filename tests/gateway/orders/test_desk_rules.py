@@ -1,4 +1,4 @@
-"""What the desk makes of orders that say more, of sessions that end, and of new instruments."""
+"""The desk with orders of more terms, timers, balances and new instruments."""
 
 from msgspec.structs import replace
 
@@ -62,7 +62,7 @@ def test_text_off_the_grid_is_refused_under_its_own_name() -> None:
         assert reject.field == field
 
 
-def test_the_owner_hears_that_a_stop_waits_and_is_elected() -> None:
+def test_the_owner_receives_a_stop_that_waits_and_its_election() -> None:
     world = World()
     ann, bob = world.log_on(ANN, 7), world.log_on(BOB, 7)
     world.say(ANN, ann, New(2, SYMBOL, 2, 100, 5_000_000))
@@ -71,11 +71,11 @@ def test_the_owner_hears_that_a_stop_waits_and_is_elected() -> None:
     assert isinstance(waiting, Execution)
     assert (waiting.trigger_ticks, waiting.working) == (5_000_000, False)
     world.say(BOB, bob, New(2, SYMBOL, 1, 50, 5_000_000, prevention=0))
-    heard = [reply for reply in world.replies(ANN) if isinstance(reply, Execution)]
-    kinds = [(each.order_id, each.kind) for each in heard]
+    received = [reply for reply in world.replies(ANN) if isinstance(reply, Execution)]
+    kinds = [(each.order_id, each.kind) for each in received]
     assert (2, ExecutionKind.TRIGGERED) in kinds
-    assert heard[-1].status == OrderStatus.EXPIRED_IN_MATCH
-    places = [each.index for each in heard if each.seq == heard[-1].seq]
+    assert received[-1].status == OrderStatus.EXPIRED_IN_MATCH
+    places = [each.index for each in received if each.seq == received[-1].seq]
     assert places == sorted(places)
 
 
@@ -88,18 +88,18 @@ def test_cancel_after_is_acknowledged() -> None:
     assert world.engine.next_due_ns == 5 + 1_500_000_000
 
 
-def test_balances_are_asked_of_the_matcher() -> None:
+def test_balances_are_queried_from_the_matcher() -> None:
     world = World()
     token = world.log_on(ANN, 7)
     assert world.say(ANN, token, QueryBalances(2)) == []
     (query,) = world.desk.queries.collect()
-    assert query == BalancesRequest(query.request_id, 7)
-    found = [Balance("BTC", 5, 2)]
-    world.desk.queries.receive(AccountBalances(query.request_id, 3, found))
-    assert world.replies(ANN) == [Balances(2, 3, found)]
+    assert query == BalancesRequest(request_id=query.request_id, account=7)
+    found = [Balance(asset="BTC", total=5, held=2)]
+    world.desk.queries.receive(AccountBalances(request_id=query.request_id, seq=3, balances=found))
+    assert world.replies(ANN) == [Balances(request_seq=2, seq=3, balances=found)]
 
 
-def test_an_instrument_added_and_fees_changed_are_learned_from_the_stream() -> None:
+def test_an_instrument_added_and_fees_changed_are_applied_from_events() -> None:
     world = World()
     token = world.log_on(ANN, 7)
     added = replace(INSTRUMENTS[0], id=77, symbol="BTC-NEW")

@@ -1,4 +1,4 @@
-"""Commands applied and answered exactly once, events heard exactly once, over bad networks."""
+"""Commands applied and answered exactly once, events received exactly once, over bad networks."""
 
 from collections import Counter
 from random import Random
@@ -45,7 +45,7 @@ def random_request(rng: Random, seq: int, names: list[str]) -> New | Cancel | Ma
 
 
 def view(events: list[Event], account: int) -> list[tuple[int, int, int, int]]:
-    """(seq, order id, kind, trade id) of everything that concerns an account, written anew."""
+    """(seq, order id, kind, trade id) of an account's executions, derived from the events alone."""
     seen: list[tuple[int, int, int, int]] = []
     for event in events:
         if isinstance(event, TradeExecuted):
@@ -69,7 +69,7 @@ def keys(executions: list[Execution]) -> list[tuple[int, int, int, int]]:
 
 
 def run(seed: int, reorder: bool) -> tuple[LinkWorld, dict[bytes, int], dict[int, bytes]]:
-    """A world after random trading, faults and matcher restarts, everything settled."""
+    """A world after random trading, faults and matcher restarts, once it has settled."""
     rng = Random(seed)
     faults = Faults(rng.choice((0, 0.1, 0.4)), rng.choice((0, 0.2)), rng.choice((0, 0.3, 0.7)))
     faults.reorder = reorder
@@ -77,7 +77,7 @@ def run(seed: int, reorder: bool) -> tuple[LinkWorld, dict[bytes, int], dict[int
     world.step(5)
     tokens = {identity: world.log_on(identity, acc) for identity, acc in ACCOUNTS.items()}
     world.faults.__dict__.update(faults.__dict__)
-    asked: dict[int, bytes] = {}
+    sent: dict[int, bytes] = {}
     names: list[str] = []
     seq = 10
     for _ in range(150):
@@ -86,7 +86,7 @@ def run(seed: int, reorder: bool) -> tuple[LinkWorld, dict[bytes, int], dict[int
         for _ in range(rng.randint(0, 4)):
             seq += 1
             request = random_request(rng, seq, names)
-            asked[seq] = identity
+            sent[seq] = identity
             names.append(f"r{seq}")
             requests.append(request)
         if requests:
@@ -97,13 +97,13 @@ def run(seed: int, reorder: bool) -> tuple[LinkWorld, dict[bytes, int], dict[int
             world.matcher = matcher
         world.step(rng.randint(0, 3))
     world.settle()
-    return world, tokens, asked
+    return world, tokens, sent
 
 
 @pytest.mark.parametrize("reorder", [False, True])
 @pytest.mark.parametrize("seed", range(15))
 def test_everything_happens_exactly_once(seed: int, reorder: bool) -> None:
-    world, tokens, asked = run(seed, reorder)
+    world, tokens, sent = run(seed, reorder)
     repeat = f"pytest 'tests/gateway/orders/test_exactly_once.py' -k 'exactly_once and {seed}'"
     matcher = world.matcher
     assert matcher is not None
@@ -114,7 +114,7 @@ def test_everything_happens_exactly_once(seed: int, reorder: bool) -> None:
         for reply in replies
         if isinstance(reply, Ack | Reject)
     )
-    assert answered == Counter(asked.keys()), repeat
+    assert answered == Counter(sent.keys()), repeat
     assert len(world.desk.in_flight) == 0
     assert not world.link.fenced
     accepted = Counter(e.client_order_id for e in events if isinstance(e, OrderAccepted))
@@ -131,15 +131,17 @@ def test_everything_happens_exactly_once(seed: int, reorder: bool) -> None:
         live = keys([reply for reply in replies if isinstance(reply, Execution)])
         assert len(set(live)) == len(live), repeat
         own = {r.seq for r in replies if isinstance(r, Ack) and r.order_id}
-        wanted = [k for k in view(events, ACCOUNTS[identity]) if k[0] not in own or k[2] in (2, 4)]
-        assert live == wanted, repeat
+        expected = [
+            k for k in view(events, ACCOUNTS[identity]) if k[0] not in own or k[2] in (2, 4)
+        ]
+        assert live == expected, repeat
     for identity, token in tokens.items():
         world.heard.clear()
         world.send(identity, token, CatchUp(900_000, 1))
         world.step(100)
-        told, end = caught_up(world, identity)
+        received, end = caught_up(world, identity)
         assert (end.to_seq, end.complete) == (matcher.engine.seq, True)
-        assert keys(told) == view(events, ACCOUNTS[identity]), repeat
+        assert keys(received) == view(events, ACCOUNTS[identity]), repeat
 
 
 @pytest.mark.parametrize("seed", range(10))
@@ -159,9 +161,9 @@ def test_catching_up_over_a_bad_network_ends_with_the_same_view(seed: int) -> No
         replies = world.heard[identity]
         ends = [reply for reply in replies if isinstance(reply, CaughtUp | Reject)]
         assert len(ends) == 1
-        told = keys([reply for reply in replies if isinstance(reply, Execution)])
-        wanted = view(world.matcher.events, ACCOUNTS[identity])
+        received = keys([reply for reply in replies if isinstance(reply, Execution)])
+        expected = view(world.matcher.events, ACCOUNTS[identity])
         if isinstance(ends[0], CaughtUp):
-            assert told == wanted
+            assert received == expected
         else:
-            assert told == wanted[: len(told)]
+            assert received == expected[: len(received)]

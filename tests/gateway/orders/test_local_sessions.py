@@ -1,4 +1,4 @@
-"""Sessions behind REST requests: how many there are, and what a full table answers."""
+"""Sessions behind REST requests: their limit, and the answer when it is reached."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -37,7 +37,7 @@ def test_with_every_session_busy_a_request_is_refused_and_changes_nothing(
                 "code": "BUSY",
                 "message": "requests of 2 accounts wait for an answer",
             }
-            # Whoever has a session goes on, and there is room once an answer has come.
+            # An account with a session goes on, and there is room once an answer has come.
             world.matcher_answers = True
             assert (await world.enter(limit("buy", "1", "50000"), account=2)).status_code == 201
             assert [(await each).status_code for each in held] == [201, 201]

@@ -1,4 +1,4 @@
-"""The link: numbers, resends, restarts, other histories and other gateways."""
+"""The link: command numbers, resends, restarts, other incarnations and other gateways."""
 
 from itertools import pairwise
 
@@ -8,7 +8,7 @@ from crossbook.common.messages.codec import decode_commands, encode
 from crossbook.common.messages.commands import MassCancelOrders
 from crossbook.common.messages.entry import Ack, CatchUp, MassCancel, Pong, Reject
 from crossbook.common.sequence import epoch_of, first_of
-from crossbook.common.types import RejectReason
+from crossbook.common.types import OrderStatus, RejectReason
 from crossbook.gateway.orders.commands_in_flight import RESEND_MAX_NS, RESEND_NS
 from crossbook.gateway.orders.matcher_link import CHUNK_COMMANDS
 from tests.worlds.desk_world import GATEWAY
@@ -25,7 +25,7 @@ from tests.worlds.link_world import (
 )
 
 
-def test_commands_are_busy_until_the_matcher_has_said_where_it_stands() -> None:
+def test_commands_are_busy_until_the_state_of_the_matcher_has_arrived() -> None:
     world = LinkWorld()
     token = world.log_on(ANN, 7)
     world.send(ANN, token, order(2))
@@ -37,7 +37,7 @@ def test_commands_are_busy_until_the_matcher_has_said_where_it_stands() -> None:
     assert reasons(answers(world)) == [0]
 
 
-def test_numbers_begin_above_all_the_matcher_has_applied() -> None:
+def test_numbers_begin_above_all_that_the_matcher_has_applied() -> None:
     world = LinkWorld()
     assert world.matcher is not None
     ahead = first_of(77)
@@ -60,14 +60,14 @@ def test_lost_commands_are_sent_again_oldest_first_in_bounded_messages() -> None
     world.faults.lose = 0
     sent: list[bytes] = []
 
-    def take(frame: bytes) -> bool:
+    def send(frame: bytes) -> bool:
         sent.append(frame)
         return True
 
     while not sent:
         world.now_ns += STEP_NS
         world.link.tick(world.now_ns)
-        world.link.send(take, lambda _: True, world.now_ns)
+        world.link.send(send, lambda _: True, world.now_ns)
     assert world.now_ns - RESEND_NS < RESEND_NS
     chunks = [decode_commands(frame) for frame in sent]
     assert [len(chunk) for chunk in chunks] == [CHUNK_COMMANDS, CHUNK_COMMANDS, 5]
@@ -113,7 +113,7 @@ def test_absent_matcher_means_busy_at_once_and_the_number_is_used_again() -> Non
     assert world.desk.in_flight.number == first_of(epoch_of(world.desk.in_flight.number))
 
 
-def test_commands_handed_on_are_never_busy_but_wait_for_the_matcher() -> None:
+def test_commands_sent_are_never_busy_but_wait_for_the_matcher() -> None:
     world, token = ready()
     world.send(ANN, token, order(2, "a"))
     world.deliver()
@@ -140,7 +140,7 @@ def test_answer_lost_with_the_matcher_comes_by_resend_after_its_restart() -> Non
     assert len(world.matcher.events) == 1
 
 
-def test_lost_history_makes_outcomes_unknown_and_the_link_begin_anew() -> None:
+def test_another_incarnation_makes_outcomes_unknown_and_the_link_begin_anew() -> None:
     world, token = ready()
     world.send(ANN, token, order(2))
     world.step(3)
@@ -160,10 +160,18 @@ def test_lost_history_makes_outcomes_unknown_and_the_link_begin_anew() -> None:
     assert epoch_of(world.desk.in_flight.number) > epoch
     world.send(ANN, token, order(6))
     world.step(3)
-    assert answers(world)[0] == Ack(6, 1, 1, 1, "", 1_000, world.now_ns - STEP_NS)
+    assert answers(world)[0] == Ack(
+        request_seq=6,
+        seq=1,
+        order_id=1,
+        status=OrderStatus.NEW,
+        client_order_id="",
+        remaining_lots=1_000,
+        time_ns=world.now_ns - STEP_NS,
+    )
 
 
-def test_requests_that_meet_another_history_are_busy_not_handed_on() -> None:
+def test_requests_that_meet_another_incarnation_are_busy_and_not_sent() -> None:
     world, token = ready()
     world.kill_matcher()
     world.matcher = Matcher(incarnation=2)
@@ -174,7 +182,7 @@ def test_requests_that_meet_another_history_are_busy_not_handed_on() -> None:
     assert world.commands.messages == []
 
 
-def test_a_late_batch_of_an_old_history_changes_nothing() -> None:
+def test_a_late_batch_of_an_old_incarnation_changes_nothing() -> None:
     world, token = ready()
     world.send(ANN, token, order(2))
     world.link.receive_events(Matcher(incarnation=99).heartbeat(0))
@@ -186,7 +194,7 @@ def test_a_late_batch_of_an_old_history_changes_nothing() -> None:
     assert "matcher_restarted" not in world.notices
 
 
-def test_answers_the_matcher_no_longer_holds_are_unknown_and_sessions_told_to_catch_up() -> None:
+def test_answers_no_longer_held_are_unknown_and_sessions_are_told_to_catch_up() -> None:
     world, token = ready()
     world.send(ANN, token, order(2))
     world.deliver()
@@ -226,7 +234,7 @@ def test_another_gateway_with_this_id_fences_this_one(epochs_ahead: int) -> None
     assert reasons(answers(world)) == [*unknown, RejectReason.BUSY]
 
 
-def test_an_earlier_life_of_this_gateway_is_no_rival() -> None:
+def test_an_earlier_start_of_this_gateway_does_not_fence_it() -> None:
     world, token = ready()
     world.send(ANN, token, order(2))
     world.deliver()
@@ -268,7 +276,7 @@ def test_a_gateway_begins_where_the_matcher_stands_and_not_before() -> None:
     assert "event_gap" not in world.notices
 
 
-def test_a_history_cut_short_makes_outcomes_unknown() -> None:
+def test_an_incarnation_cut_short_makes_outcomes_unknown() -> None:
     world, token = ready()
     for seq in range(2, 6):
         world.send(ANN, token, order(seq))
@@ -281,7 +289,7 @@ def test_a_history_cut_short_makes_outcomes_unknown() -> None:
     world.step()
     world.kill_matcher()
     world.faults.lose = 0
-    # The same stream comes back without its last two commands.
+    # The same incarnation comes back without its last two commands.
     world.matcher = Matcher()
     world.matcher.batches = batches[:2]
     world.matcher.engine.seq = 2
@@ -292,10 +300,10 @@ def test_a_history_cut_short_makes_outcomes_unknown() -> None:
     assert [reply.seq for reply in answers(world) if isinstance(reply, Ack)] == [3]
 
 
-def test_a_session_older_than_the_link_hears_where_its_view_begins() -> None:
+def test_a_session_older_than_the_link_receives_the_number_its_executions_begin_after() -> None:
     world = LinkWorld()
     assert world.matcher is not None
     world.matcher.apply([encode([MassCancelOrders(GATEWAY, first_of(7), 7)])], 0)
     world.log_on(ANN, 7)
     world.step(5)
-    assert world.heard[ANN][1:] == [Pong(0, 1, 0)]
+    assert world.heard[ANN][1:] == [Pong(request_seq=0, seq=1, time_ns=0)]

@@ -1,4 +1,4 @@
-"""Orders by the name their owner gave them: over REST and over the order WebSocket."""
+"""Orders by their client order id, over REST and over the order WebSocket."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -14,6 +14,7 @@ from crossbook.common.messages.history_queries import (
     OrderRecords,
     OrdersQuestion,
 )
+from crossbook.common.types import OrderStatus, OrderType, Side, TimeInForce
 from tests.gateway.api.test_order_stream import StreamWorld
 from tests.worlds.rest_world import RestWorld, limit
 
@@ -26,33 +27,36 @@ def run(main: Coroutine[Any, Any, None]) -> None:
 
 
 class Recorder:
-    """Answers questions for orders; those are (order id, name), newest first."""
+    """Answers questions for `orders`: (order id, client order id), newest first."""
 
     def __init__(self, world: RestWorld, orders: list[tuple[int, str]]) -> None:
         self.seq = 100
-        self.asked: list[OrdersQuestion] = []
+        self.questions: list[OrdersQuestion] = []
         self._world = world
         self._orders = orders
-        # The world's own answer to whoever asks is that nobody is there.
+        # Without this the world refuses every question.
         world.answer_questions = self.answer
 
     def answer(self) -> None:
-        """Answer what waits."""
-        questions: list[HistoryQuestion] = []
+        """Answer the questions that wait."""
+        received: list[HistoryQuestion] = []
 
-        def take(frame: bytes) -> bool:
-            questions.append(decode_history_question(frame))
+        def send(frame: bytes) -> bool:
+            received.append(decode_history_question(frame))
             return True
 
-        self._world.history.send(take)
-        for question in questions:
+        self._world.history.send(send)
+        for question in received:
             assert isinstance(question, OrdersQuestion)
-            self.asked.append(question)
+            self.questions.append(question)
             answer: NotYet | OrderRecords = OrderRecords(
-                question.request_id, self.seq, self._found(question), False
+                request_id=question.request_id,
+                seq=self.seq,
+                orders=self._found(question),
+                more=False,
             )
             if question.min_seq > self.seq:
-                answer = NotYet(question.request_id, self.seq, "behind")
+                answer = NotYet(request_id=question.request_id, seq=self.seq, text="behind")
             self._world.history.receive(encode(answer))
 
     def _found(self, question: OrdersQuestion) -> list[OrderRecord]:
@@ -65,7 +69,23 @@ class Recorder:
 
 def _row(order_id: int, name: str) -> OrderRecord:
     return OrderRecord(
-        order_id, name, 1, 1, 1, 1, 5_000_000, 1, 0, 1, 0, 1, 0, 0, order_id, order_id, order_id
+        order_id=order_id,
+        client_order_id=name,
+        instrument=1,
+        side=Side.BUY,
+        order_type=OrderType.LIMIT,
+        time_in_force=TimeInForce.GTC,
+        price_ticks=5_000_000,
+        quantity_lots=1,
+        quote_amount=0,
+        status=OrderStatus.NEW,
+        filled_lots=0,
+        remaining_lots=1,
+        filled_notional=0,
+        reason=0,
+        created_ns=order_id,
+        updated_ns=order_id,
+        updated_seq=order_id,
     )
 
 
@@ -90,7 +110,7 @@ def test_an_order_is_cancelled_by_its_name_once(name: str) -> None:
     run(main())
 
 
-def test_somebody_elses_name_is_unknown() -> None:
+def test_the_name_of_another_accounts_order_is_unknown() -> None:
     async def main() -> None:
         async with RestWorld() as world:
             await world.enter(limit("buy", "1", "50000", client_order_id="mine-1"), account=2)
@@ -136,7 +156,7 @@ def test_the_look_up_by_name_finds_the_last_order_of_it_with_its_fills() -> None
             found = await world.client.get(PATH, params={"client_order_id": "mine-1"})
             assert found.json()["order_id"] == "ORD-0000000007"
             assert found.json()["fills"] == []
-            by_name, by_id = recorder.asked
+            by_name, by_id = recorder.questions
             assert (by_name.client_order_id, by_name.limit) == ("mine-1", 1)
             assert by_id.order_id == 7
             missing = await world.client.get(PATH, params={"client_order_id": "mine-2"})
@@ -161,7 +181,7 @@ def test_the_look_up_by_name_finds_the_last_order_of_it_with_its_fills() -> None
         (2, 503, "HISTORY_UNAVAILABLE"),
     ],
 )
-def test_a_reader_may_ask_for_an_answer_as_of_a_number(
+def test_a_reader_may_require_an_answer_as_of_a_number(
     path: str, seq: int, status: int, code: str
 ) -> None:
     async def main() -> None:
@@ -173,7 +193,7 @@ def test_a_reader_may_ask_for_an_answer_as_of_a_number(
             join = "&" if "?" in path else "?"
             answer = await world.client.get(f"{path}{join}min_seq=3")
             assert answer.status_code == status, answer.text
-            assert {each.min_seq for each in recorder.asked} == {3}
+            assert {each.min_seq for each in recorder.questions} == {3}
             if code:
                 assert answer.json()["error"]["code"] == code
                 assert answer.headers["Retry-After"] == "1"
@@ -200,7 +220,7 @@ def test_a_number_that_was_never_given_is_refused() -> None:
     run(main())
 
 
-def test_a_number_of_a_shard_there_is_not_is_refused() -> None:
+def test_a_number_of_a_shard_that_does_not_exist_is_refused() -> None:
     async def main() -> None:
         async with RestWorld() as world:
             for path in ("/api/v1/orders", "/api/v1/trades/BTC-USDT", "/api/v1/orderbook/BTC-USDT"):
@@ -230,7 +250,7 @@ def test_a_book_is_shown_once_it_has_come_to_the_number() -> None:
     run(main())
 
 
-def test_orders_are_named_so_over_the_socket_too() -> None:
+def test_orders_are_named_the_same_over_the_websocket() -> None:
     async def main() -> None:
         async with StreamWorld("account=7") as world:
             await world.enter(limit("buy", "1", "50000", client_order_id="mine-1"), account=7)

@@ -45,7 +45,9 @@ def test_a_query_that_cannot_be_sent_is_refused() -> None:
     table = QueriesInFlight(outbox)
     table.add(ANN, 5, balances)
     table.refuse(balances(1), "away")
-    assert outbox.drain() == {b"ann": [Reject(5, RejectReason.BUSY, field="", text="away")]}
+    assert outbox.drain() == {
+        b"ann": [Reject(request_seq=5, reason=RejectReason.BUSY, field="", text="away")]
+    }
     assert outbox.rejects == {RejectReason.BUSY: 1}
 
 

@@ -1,4 +1,4 @@
-"""What was spent and what is left of an order by quote amount, wherever an order is told of."""
+"""The money spent and left of an order by quote amount, in every document about an order."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -40,7 +40,7 @@ def by_quote(side: str, amount: str, **more: str) -> dict[str, str]:
         ("sell", "4999.99", "FILLED", "0.12499", "4999.60000000", "0.39000000"),
     ],
 )
-def test_an_order_by_quote_amount_answers_with_what_was_spent_and_what_is_left(
+def test_an_order_by_quote_amount_is_answered_with_the_amounts_spent_and_left(
     side: str, amount: str, status: str, filled: str, spent: str, left: str
 ) -> None:
     async def main() -> None:
@@ -56,7 +56,7 @@ def test_an_order_by_quote_amount_answers_with_what_was_spent_and_what_is_left(
     run(main())
 
 
-def test_any_other_order_has_no_quote_left_and_tells_what_it_traded_for() -> None:
+def test_any_other_order_has_no_quote_left_and_gives_the_amount_traded() -> None:
     async def main() -> None:
         async with RestWorld() as world:
             await world.enter(limit("sell", "1", "50000"), account=2)
@@ -69,7 +69,7 @@ def test_any_other_order_has_no_quote_left_and_tells_what_it_traded_for() -> Non
     run(main())
 
 
-def test_an_amend_that_does_not_know_the_fills_before_it_tells_no_sum() -> None:
+def test_an_amend_without_the_fills_before_it_gives_no_sum() -> None:
     async def main() -> None:
         async with RestWorld() as world:
             order_id = (await world.enter(limit("buy", "2", "50000"))).json()["order_id"]
@@ -82,7 +82,7 @@ def test_an_amend_that_does_not_know_the_fills_before_it_tells_no_sum() -> None:
 
 
 @pytest.mark.parametrize(("amount", "kind"), [("10000.49", "completed"), ("60000", "expired")])
-def test_the_order_stream_tells_what_is_left_when_the_order_ends(amount: str, kind: str) -> None:
+def test_the_order_stream_gives_the_amount_left_when_the_order_ends(amount: str, kind: str) -> None:
     async def main() -> None:
         async with StreamWorld("account=1") as world:
             await world.enter(limit("sell", "1", "50000"), account=2)
@@ -112,7 +112,7 @@ def record(quote_amount: int) -> OrderRecord:
 @pytest.mark.parametrize(
     ("quote_amount", "left"), [(10_000_49 * 10**6, "0.49000000"), (0, None)], ids=["quote", "base"]
 )
-def test_a_recorded_order_tells_the_same(quote_amount: int, left: str | None) -> None:
+def test_a_recorded_order_gives_the_same(quote_amount: int, left: str | None) -> None:
     render = Renderer(INSTRUMENTS)
     order = render.order(record(quote_amount), with_fills=False)
     repeated = render.repeated(record(quote_amount), 9)

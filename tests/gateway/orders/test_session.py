@@ -1,4 +1,4 @@
-"""Sessions: what counts as a connection, and what the end of an account's last one causes."""
+"""Sessions: which are connections, and the cancels after the end of an account's last one."""
 
 from itertools import permutations
 
@@ -16,34 +16,34 @@ SYMBOL = "BTC-USDT"
 
 
 def table(limit: int = 10) -> tuple[SessionTable, dict[int, None]]:
-    """A table, and the accounts it says are deserted."""
+    """A table, and its queue of deserted accounts."""
     tokens = iter(range(1, 1_000))
     sessions = SessionTable(limit, lambda: next(tokens))
     return sessions, sessions.add_deserted_queue()
 
 
 def connect(world: World, identity: bytes, cancels: bool = False) -> int:
-    """Log account 7 on; the token."""
+    """Log account 7 on; return the token."""
     (welcome,) = world.say(identity, 0, Logon(1, 7, cancels))
     assert isinstance(welcome, Welcome)
     return welcome.token
 
 
 def rest(world: World, identity: bytes, token: int, price_ticks: int = 4_000_000) -> None:
-    """Let an order rest."""
+    """Enter an order that rests."""
     replies = world.say(identity, token, New(2, SYMBOL, 1, 100, price_ticks))
     assert any(isinstance(reply, Ack) for reply in replies)
 
 
-@pytest.mark.parametrize("wisher", [ANN, BOB, EVE])
+@pytest.mark.parametrize("asking", [ANN, BOB, EVE])
 @pytest.mark.parametrize("leaving", list(permutations((ANN, BOB, EVE))))
-def test_the_wish_of_any_connection_lasts_until_the_last_is_gone(
-    wisher: bytes, leaving: tuple[bytes, ...]
+def test_cancel_on_disconnect_of_any_connection_lasts_until_the_last_is_gone(
+    asking: bytes, leaving: tuple[bytes, ...]
 ) -> None:
     sessions, deserted = table()
     sessions.open_standing(7, b"requests")
     for identity in (ANN, BOB, EVE):
-        sessions.open(7, identity, identity == wisher)
+        sessions.open(7, identity, identity == asking)
     for identity in leaving[:-1]:
         sessions.close_address(identity)
         assert not deserted
@@ -51,7 +51,7 @@ def test_the_wish_of_any_connection_lasts_until_the_last_is_gone(
     assert list(deserted) == [7]
 
 
-def test_without_a_wish_nothing_is_canceled_and_an_old_wish_is_over() -> None:
+def test_without_cancel_on_disconnect_and_after_an_old_one_nothing_is_canceled() -> None:
     sessions, deserted = table()
     sessions.open(7, ANN, cancel_on_disconnect=True)
     sessions.close_address(ANN)
@@ -61,7 +61,7 @@ def test_without_a_wish_nothing_is_canceled_and_an_old_wish_is_over() -> None:
     assert not deserted
 
 
-def test_the_wish_is_of_one_account() -> None:
+def test_cancel_on_disconnect_is_of_one_account() -> None:
     sessions, deserted = table()
     sessions.open(7, ANN, cancel_on_disconnect=True)
     sessions.open(8, BOB)
@@ -123,7 +123,7 @@ def test_the_last_connection_gone_cancels() -> None:
     assert b"" not in world.desk.outbox.drain()
 
 
-def test_who_comes_back_at_once_keeps_what_is_entered_after_the_cancel() -> None:
+def test_orders_entered_right_after_the_cancel_stay() -> None:
     world = World()
     rest(world, ANN, connect(world, ANN, cancels=True))
     world.desk.sessions.close_address(ANN)
@@ -134,7 +134,7 @@ def test_who_comes_back_at_once_keeps_what_is_entered_after_the_cancel() -> None
 
 
 @pytest.mark.parametrize("comes_back", [False, True])
-def test_a_cancel_of_unknown_outcome_is_sent_again_unless_somebody_is_there(
+def test_a_cancel_of_unknown_outcome_is_sent_again_unless_the_account_is_back(
     comes_back: bool,
 ) -> None:
     world = World()

@@ -1,5 +1,5 @@
-"""One gateway before two matchers: who is asked, what is told, and what becomes of the other one
-when one of them is away."""
+"""One gateway before two matchers: which one gets a request, how their replies are joined, and that
+one goes on while the other is away."""
 
 from collections import Counter
 from random import Random
@@ -121,10 +121,14 @@ def test_balances_are_those_of_all_shards() -> None:
     [answer] = world.say(ANN, token, QueryBalances(5))
     assert isinstance(answer, Balances)
     assert answer.request_seq == 5
-    assert answer.balances == [Balance("BTC", 10, 2), Balance("X1", 2, 0), Balance("X2", 2, 0)]
+    assert answer.balances == [
+        Balance(asset="BTC", total=10, held=2),
+        Balance(asset="X1", total=2, held=0),
+        Balance(asset="X2", total=2, held=0),
+    ]
 
 
-def test_a_ping_tells_where_every_shard_stands() -> None:
+def test_a_ping_is_answered_with_the_last_number_of_every_shard() -> None:
     world, token = ready()
     world.say(ANN, token, order(5, 0), order(6, 1), order(7, 1))
     pongs = world.say(ANN, token, Ping(8))
@@ -135,7 +139,7 @@ def test_a_ping_tells_where_every_shard_stands() -> None:
     ]
 
 
-def test_each_shard_is_caught_up_with_by_its_own_numbers() -> None:
+def test_each_shard_is_caught_up_by_its_own_numbers() -> None:
     world, token = ready()
     world.say(ANN, token, order(5, 0), order(6, 1), order(7, 1))
     bob = world.log_on(BOB, 7)
@@ -164,16 +168,16 @@ def test_an_instrument_added_to_a_shard_is_traded_there() -> None:
     doge = replace(example(), id=77, symbol="DOGE-USDT", base="DOGE")
     matcher = world.shards[1].matcher
     assert matcher is not None
-    taught: list[str] = []
-    world.desk.instrument_listeners.append(lambda instrument: taught.append(instrument.symbol))
+    added: list[str] = []
+    world.desk.instrument_listeners.append(lambda instrument: added.append(instrument.symbol))
     batch = matcher.apply([encode([AddInstrument(0, 0, 0, doge.id, doge)])], 1)
     world.shards[1].link.receive_events(batch)
-    assert taught == ["DOGE-USDT"]
+    assert added == ["DOGE-USDT"]
     ack = the_ack(world.say(ANN, token, New(5, "DOGE-USDT", Side.BUY, "1", "5")))
     assert shard_of(ack.order_id) == 1
 
 
-def test_an_instrument_added_where_it_is_not_at_home_changes_nothing() -> None:
+def test_an_instrument_added_to_a_second_shard_changes_nothing() -> None:
     world, token = ready()
     twin = next(each for each in INSTRUMENTS if ASSIGNMENT[each.id] == 0)
     matcher = world.shards[1].matcher
@@ -204,7 +208,7 @@ def test_while_one_matcher_is_away_the_other_trades_on() -> None:
     assert again.order_id == base_of(1) + 1
 
 
-def test_a_command_that_reached_one_matcher_only_is_told_with_what_was_done() -> None:
+def test_a_command_that_reached_one_matcher_only_is_rejected_with_its_effects() -> None:
     world, token = ready()
     world.say(ANN, token, order(5, 0), order(6, 0), order(7, 1))
     away = world.kill(1)
@@ -228,7 +232,7 @@ def test_a_command_that_reached_one_matcher_only_is_told_with_what_was_done() ->
     assert len(rest.orders) == 1
 
 
-def test_a_deserted_account_is_canceled_everywhere_where_it_is_away_later() -> None:
+def test_a_deserted_account_is_canceled_on_every_shard_once_it_is_back() -> None:
     world = ShardedWorld()
     world.step(5)
     token = world.log_on(ANN, 7, leaves=True)
@@ -243,7 +247,7 @@ def test_a_deserted_account_is_canceled_everywhere_where_it_is_away_later() -> N
     assert not away.engine.open_orders(7)[0]
 
 
-def test_the_dead_man_s_timer_runs_everywhere() -> None:
+def test_cancel_after_runs_on_every_shard() -> None:
     world, token = ready()
     ack = the_ack(world.say(ANN, token, CancelAfter(5, 2_000)))
     assert ack.request_seq == 5
@@ -266,11 +270,11 @@ def test_a_matcher_of_another_shard_is_not_traded_with() -> None:
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_every_request_is_answered_once_whoever_dies_when(seed: int) -> None:
+def test_every_request_is_answered_once_whichever_matcher_dies(seed: int) -> None:
     rng = Random(seed)
     world, token = ready()
     away: dict[int, Matcher] = {}
-    asked: list[int] = []
+    sent: list[int] = []
     for seq in range(10, 400):
         kind = rng.random()
         shard = rng.randrange(2)
@@ -281,7 +285,7 @@ def test_every_request_is_answered_once_whoever_dies_when(seed: int) -> None:
             else Query(seq) if kind < 0.95
             else QueryBalances(seq)
         )  # fmt: skip
-        asked.append(seq)
+        sent.append(seq)
         world.send(ANN, token, request)
         if rng.random() < 0.05 and shard not in away:
             away[shard] = world.kill(shard)
@@ -297,7 +301,7 @@ def test_every_request_is_answered_once_whoever_dies_when(seed: int) -> None:
         for reply in replies
         if isinstance(reply, Ack | Reject | OpenOrders | Balances)
     )
-    assert answers == Counter(asked)
+    assert answers == Counter(sent)
     assert all(reply.request_seq >= 0 for reply in replies)
     acked = [
         reply.client_order_id
