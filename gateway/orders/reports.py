@@ -145,7 +145,7 @@ class Reporter:
         | CancelAfterSet
         | CommandRejected,
     ) -> Origin | None:
-        """Where the command comes from that `event` answers; None when not from this gateway."""
+        """The origin of the command that `event` answers; None for a command of another gateway."""
         origin = self._answered(event.request_seq) if event.gateway == self._gateway else None
         self._origin = origin
         self._origin_seq = event.seq

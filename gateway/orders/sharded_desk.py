@@ -3,8 +3,8 @@
 Each matcher has a desk and a link of its own, which work as if it were the only one; the desks
 share sessions and outbox. A request that names an instrument, an order or a number goes to the
 desk of its shard. A request about the whole account goes to all desks, each time under a
-request_seq below zero, which no client can have; the replies are held back until all are there,
-and become one.
+request_seq below zero, which no client can have. The replies are held back until the last one has
+arrived, and become one.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -120,7 +120,7 @@ class ShardedDesk(FrontDesk):
 
     def collect_replies(self) -> dict[bytes, list[Reply]]:
         """Remove and return the replies that are ready; those to a joint request are held back
-        until all are there."""
+        until the last one has arrived."""
         drained = super().collect_replies()
         if not self._joint:
             return drained

@@ -64,7 +64,7 @@ class Translator:
         self._instruments[instrument.symbol] = instrument
 
     def command(self, request: CommandRequest, account: int, number: int) -> Command:
-        """The command for `request`, as number `number` of this gateway.
+        """The command for `request`, with the command number `number`.
 
         Raises `FieldError` when a field cannot be translated.
         """

@@ -1,4 +1,4 @@
-"""The gateway process: what it says and how it ends."""
+"""The gateway process: its end, exit code and log when another one takes over."""
 
 import os
 import subprocess
@@ -26,22 +26,22 @@ def start(program: str, folder: Path, settings: dict[str, str]) -> subprocess.Po
     )  # fmt: skip
 
 
-def say(socket: "zmq.Socket[bytes]", frame: bytes) -> list[Reply]:
+def request(socket: "zmq.Socket[bytes]", frame: bytes) -> list[Reply]:
     socket.send(frame)
     assert socket.poll(SECONDS * 1_000), "no answer in time"
     return decode_replies(socket.recv())
 
 
 def trade(context: "zmq.Context[zmq.Socket[bytes]]", address: str) -> None:
-    """Mass cancels until one is answered by the matcher."""
+    """Send mass cancels until the matcher answers one."""
     with sockets.orders_dealer(context, address) as socket:
-        welcome = say(socket, bytes(TOKEN_BYTES) + encode(Logon(1, 7)))[0]
+        welcome = request(socket, bytes(TOKEN_BYTES) + encode(Logon(1, 7)))[0]
         token = getattr(welcome, "token").to_bytes(TOKEN_BYTES, "big")  # noqa: B009
-        answers = (say(socket, token + encode(MassCancel(2)))[0] for _ in range(100_000))
+        answers = (request(socket, token + encode(MassCancel(2)))[0] for _ in range(100_000))
         assert any(getattr(answer, "seq", 0) for answer in answers)
 
 
-def test_a_gateway_whose_id_another_takes_over_exits_1_and_says_why(tmp_path: Path) -> None:
+def test_a_gateway_whose_id_another_takes_over_exits_1_and_logs_why(tmp_path: Path) -> None:
     names = ("MATCHER_COMMANDS", "MATCHER_EVENTS", "MATCHER_SYNC")
     settings = {name: f"tcp://127.0.0.1:{free_ports(1)[0]}" for name in names}
     settings["INSTRUMENTS_FILE"] = str(REPOSITORY / "instruments.toml")
@@ -57,9 +57,9 @@ def test_a_gateway_whose_id_another_takes_over_exits_1_and_says_why(tmp_path: Pa
             second = start("gateway", tmp_path, {**settings, "GATEWAY_ORDERS": addresses[1]})
             running.append(second)
             trade(context, addresses[1])
-            _, said = first.communicate(timeout=SECONDS)
+            _, log = first.communicate(timeout=SECONDS)
             assert first.returncode == 1
-            assert b"gateway_fenced" in said
+            assert b"gateway_fenced" in log
             trade(context, addresses[1])
             assert second.poll() is None
     finally:

@@ -24,7 +24,7 @@ from crossbook.gateway.render import Renderer
 from tests.worlds.sharded_world import ShardedWorld
 
 
-class Recorder:
+class ShardRecorder:
     """Holds orders of one account, newest first, as (number, time)."""
 
     def __init__(self, orders: list[tuple[int, int]]) -> None:
@@ -79,11 +79,11 @@ def _row(order_id: int, created_ns: int) -> OrderRecord:
     )
 
 
-def two_recorders() -> tuple[HistoryQueries, list[Recorder]]:
+def two_recorders() -> tuple[HistoryQueries, list[ShardRecorder]]:
     base = base_of(1)
     recorders = [
-        Recorder([(9, 90), (5, 50), (3, 30)]),
-        Recorder([(base + 4, 60), (base + 2, 45), (base + 1, 10)]),
+        ShardRecorder([(9, 90), (5, 50), (3, 30)]),
+        ShardRecorder([(base + 4, 60), (base + 2, 45), (base + 1, 10)]),
     ]
 
     def wake() -> None:

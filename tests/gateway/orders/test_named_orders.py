@@ -26,7 +26,7 @@ def run(main: Coroutine[Any, Any, None]) -> None:
     asyncio.run(main)
 
 
-class Recorder:
+class OrdersRecorder:
     """Answers questions for `orders`: (order id, client order id), newest first."""
 
     def __init__(self, world: RestWorld, orders: list[tuple[int, str]]) -> None:
@@ -152,7 +152,7 @@ def test_a_name_is_needed_and_has_a_limit(method: str, name: str | None) -> None
 def test_the_look_up_by_name_finds_the_last_order_of_it_with_its_fills() -> None:
     async def main() -> None:
         async with RestWorld() as world:
-            recorder = Recorder(world, [(9, "x"), (7, "mine-1"), (3, "mine-1")])
+            recorder = OrdersRecorder(world, [(9, "x"), (7, "mine-1"), (3, "mine-1")])
             found = await world.client.get(PATH, params={"client_order_id": "mine-1"})
             assert found.json()["order_id"] == "ORD-0000000007"
             assert found.json()["fills"] == []
@@ -188,7 +188,7 @@ def test_a_reader_may_require_an_answer_as_of_a_number(
         async with RestWorld() as world:
             for _ in range(3):
                 await world.enter(limit("buy", "1", "50000"), account=2)
-            recorder = Recorder(world, [(7, "mine-1")])
+            recorder = OrdersRecorder(world, [(7, "mine-1")])
             recorder.seq = seq
             join = "&" if "?" in path else "?"
             answer = await world.client.get(f"{path}{join}min_seq=3")
@@ -205,7 +205,7 @@ def test_a_number_that_was_never_given_is_refused() -> None:
     async def main() -> None:
         async with RestWorld() as world:
             await world.enter(limit("buy", "1", "50000"))
-            Recorder(world, []).seq = 1
+            OrdersRecorder(world, []).seq = 1
             for path in ("/api/v1/orders", "/api/v1/orderbook/BTC-USDT"):
                 answer = await world.client.get(f"{path}?min_seq=2")
                 assert (answer.status_code, answer.json()["error"]) == (
