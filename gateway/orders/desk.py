@@ -236,7 +236,7 @@ class OrderDesk(FrontDesk):
             return OrdersRequest(
                 query_id,
                 session.account,
-                self._translator.instrument(symbol).id if symbol else 0,
+                self._translator.instruments[symbol].id if symbol else 0,
                 request.order_id,
                 request.client_order_id,
                 request.after_order_id,

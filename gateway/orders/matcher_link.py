@@ -171,7 +171,7 @@ class MatcherLink:
         last_number = 0
         if self._in_flight.unsent:
             new = self._in_flight.collect()
-            if self.following and send_commands(encode(new)):
+            if self._in_flight.is_open and not self.fenced and send_commands(encode(new)):
                 self.commands_sent += len(new)
                 last_number = self._in_flight.number
             else:

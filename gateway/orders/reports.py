@@ -6,13 +6,14 @@ sessions of their account.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, get_args
 
 from crossbook.common.instruments import Instrument
 from crossbook.common.messages.entry import Ack, Execution, Reject
 from crossbook.common.messages.events import (
     CancelAfterSet,
     CommandRejected,
+    Event,
     EventBatch,
     FeesChanged,
     InstrumentAdded,
@@ -57,6 +58,10 @@ OrderEvent: TypeAlias = (
 )
 
 
+def _no_reply(event: Event) -> None:
+    """Ignore an event that concerns no session."""
+
+
 class Reporter:
     """Turns one event after another into replies, which go to `outbox`.
 
@@ -93,6 +98,7 @@ class Reporter:
         self._seq = 0
         self._index = 0
         self._reporters: dict[type, Callable[[Any], None]] = {
+            **dict.fromkeys(get_args(Event), _no_reply),
             OrderAccepted: self._accepted,
             TradeExecuted: self._trade,
             OrderCanceled: self._canceled,
@@ -130,9 +136,7 @@ class Reporter:
             else:
                 last_seq = seq
                 self._index = 0
-            report = reporters.get(type(event))
-            if report is not None:
-                report(event)
+            reporters[type(event)](event)
         self._seq = last_seq
 
     def _remove_answered(

@@ -41,11 +41,19 @@ class FieldError(Exception):
         return Reject(request_seq, self.reason, self.field, str(self), client_order_id)
 
 
+class _InstrumentsBySymbol(dict[str, Instrument]):
+    """Instruments whose look-up raises `FieldError` for an unknown symbol."""
+
+    def __missing__(self, symbol: str) -> Instrument:
+        text = f"no instrument is called {symbol!r} here"
+        raise FieldError(RejectReason.UNKNOWN_SYMBOL, "symbol", text)
+
+
 class Translator:
     """Translates the requests of all sessions of one gateway.
 
     `translations` has a function for each class of request that becomes a command; its arguments
-    are those of `command`.
+    are those of `command`. `instruments` has them by symbol, and raises `FieldError` for another.
     """
 
     def __init__(self, instruments: Iterable[Instrument], gateway: int) -> None:
@@ -57,11 +65,11 @@ class Translator:
             MassCancel: self._mass_cancel,
             CancelAfter: self._cancel_after,
         }
-        self._instruments = {instrument.symbol: instrument for instrument in instruments}
+        self.instruments = _InstrumentsBySymbol((each.symbol, each) for each in instruments)
 
     def set_instrument(self, instrument: Instrument) -> None:
         """Add or replace an instrument."""
-        self._instruments[instrument.symbol] = instrument
+        self.instruments[instrument.symbol] = instrument
 
     def command(self, request: CommandRequest, account: int, number: int) -> Command:
         """The command for `request`, with the command number `number`.
@@ -71,10 +79,10 @@ class Translator:
         return self.translations[type(request)](request, account, number)
 
     def _new(self, request: New, account: int, number: int) -> NewOrder:
-        instrument = self.instrument(request.symbol)
+        instrument = self.instruments[request.symbol]
         client_order_id = request.client_order_id
-        if client_order_id:
-            _check_client_order_id(client_order_id)
+        if not (client_order_id.isascii() and client_order_id.isprintable()):
+            raise _unprintable_id()
         price, quantity, quote_amount = request.price, request.quantity, request.quote_amount
         if isinstance(price, str):
             price = _ticks(instrument, price)
@@ -100,16 +108,16 @@ class Translator:
         )  # fmt: skip
 
     def _cancel(self, request: Cancel, account: int, number: int) -> CancelOrder:
-        instrument = self.instrument(request.symbol)
+        instrument = self.instruments[request.symbol]
         client_order_id = request.client_order_id
-        if client_order_id:
-            _check_client_order_id(client_order_id)
+        if not (client_order_id.isascii() and client_order_id.isprintable()):
+            raise _unprintable_id()
         return CancelOrder(
             self._gateway, number, account, instrument.id, request.order_id, client_order_id
         )
 
     def _mass_cancel(self, request: MassCancel, account: int, number: int) -> MassCancelOrders:
-        instrument_id = self.instrument(request.symbol).id if request.symbol else 0
+        instrument_id = self.instruments[request.symbol].id if request.symbol else 0
         return MassCancelOrders(self._gateway, number, account, instrument_id, request.side)
 
     def _cancel_after(self, request: CancelAfter, account: int, number: int) -> SetCancelAfter:
@@ -117,9 +125,9 @@ class Translator:
         return SetCancelAfter(self._gateway, number, account, 0, timeout_ns)
 
     def _amend(self, request: Amend, account: int, number: int) -> AmendOrder:
-        instrument = self.instrument(request.symbol)
-        if request.client_order_id:
-            _check_client_order_id(request.client_order_id)
+        instrument = self.instruments[request.symbol]
+        if not (request.client_order_id.isascii() and request.client_order_id.isprintable()):
+            raise _unprintable_id()
         price, quantity = request.price, request.quantity
         return AmendOrder(
             self._gateway,
@@ -133,24 +141,10 @@ class Translator:
             _stop_ticks(instrument, request.stop_price),
         )
 
-    def instrument(self, symbol: str) -> Instrument:
-        """The instrument of a symbol; raises `FieldError`."""
-        instrument = self._instruments.get(symbol)
-        if instrument is None:
-            raise _unknown_symbol(symbol)
-        return instrument
 
-
-def _unknown_symbol(symbol: str) -> FieldError:
-    return FieldError(
-        RejectReason.UNKNOWN_SYMBOL, "symbol", f"no instrument is called {symbol!r} here"
-    )
-
-
-def _check_client_order_id(client_order_id: str) -> None:
-    if not (client_order_id.isascii() and client_order_id.isprintable()):
-        text = "only printable ASCII is allowed"
-        raise FieldError(RejectReason.MALFORMED, "client_order_id", text)
+def _unprintable_id() -> FieldError:
+    text = "only printable ASCII is allowed"
+    return FieldError(RejectReason.MALFORMED, "client_order_id", text)
 
 
 def _instructions(instrument: Instrument, request: New) -> Instructions:
