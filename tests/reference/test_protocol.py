@@ -1,10 +1,9 @@
-"""common/README.md tells the truth: every message, tag, field and default, every reason, every
-limit, and the worked examples."""
+"""The three pages of the ZeroMQ protocol agree with the code: every message, tag, field and
+default, every enumeration, every limit, and the worked examples."""
 
 import re
 from collections.abc import Iterator
 from enum import IntEnum
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 from zlib import crc32
@@ -27,11 +26,26 @@ from crossbook.common.messages import (
 )
 from crossbook.common.messages.codec import decode_requests
 from crossbook.common.process import sockets
-from crossbook.common.types import RejectReason, Side
+from crossbook.common.types import Side
 from crossbook.gateway.orders import catch_up, matcher_link
+from crossbook.publisher import request_desk
+from crossbook.recorder import questions
+from tests.reference.pages import page, rows, section
 
-PAGE = (Path(__file__).resolve().parents[2] / "common" / "README.md").read_text()
-MODULES = (entry, feed, commands, events, matcher_queries, admin, history_queries, process_metrics)
+ORDER_ENTRY = page("order-entry")
+MARKET_DATA = page("market-data")
+INTERNAL = page("internal-protocol")
+PAGES = (ORDER_ENTRY, MARKET_DATA, INTERNAL)
+MODULES = {
+    entry: ORDER_ENTRY,
+    feed: MARKET_DATA,
+    commands: INTERNAL,
+    events: INTERNAL,
+    matcher_queries: INTERNAL,
+    admin: INTERNAL,
+    history_queries: INTERNAL,
+    process_metrics: INTERNAL,
+}
 ENUMS = (
     types.Side,
     types.OrderType,
@@ -44,10 +58,12 @@ ENUMS = (
 )
 
 
-def messages() -> Iterator[type[Struct]]:
-    for module in MODULES:
-        yield from structs_of(module)
-    yield instruments.Instrument
+def messages() -> Iterator[tuple[type[Struct], str]]:
+    """Every message, and the page it is documented on."""
+    for module, text in MODULES.items():
+        for message in structs_of(module):
+            yield message, MARKET_DATA if message is history_queries.Candle else text
+    yield instruments.Instrument, ORDER_ENTRY
 
 
 def structs_of(module: ModuleType) -> Iterator[type[Struct]]:
@@ -60,23 +76,10 @@ def structs_of(module: ModuleType) -> Iterator[type[Struct]]:
             yield value
 
 
-def section(name: str, page: str) -> str:
-    """The part of the page under the heading `### name`."""
-    found = re.search(rf"^### {name}\n(.*?)(?=^##|\Z)", page, re.DOTALL | re.MULTILINE)
-    assert found, f"common/README.md has no section {name}"
-    return found[1]
-
-
-def rows(text: str) -> list[list[str]]:
-    """The cells of every table row below the header."""
-    lines = [line for line in text.splitlines() if line.startswith("|")]
-    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
-
-
-def differences(message: type[Struct], page: str) -> list[str]:
-    """What the page says otherwise than the message's definition."""
+def differences(message: type[Struct], text: str) -> list[str]:
+    """Where the page with this text differs from the message's definition."""
     name = message.__name__
-    text = section(name, page)
+    text = section(text, name)
     tag = message.__struct_config__.tag
     found = []
     wanted = [] if tag is None else [["0", "", f"tag {tag}", ""]]
@@ -105,18 +108,17 @@ def default_text(field: Any) -> str:
     return f"`{str(field.default).lower()}`"
 
 
-@pytest.mark.parametrize("message", list(messages()), ids=lambda message: message.__name__)
-def test_message_is_documented_as_it_is(message: type[Struct]) -> None:
-    assert not differences(message, PAGE)
+@pytest.mark.parametrize(("message", "text"), [
+    pytest.param(message, text, id=message.__name__) for message, text in messages()
+])  # fmt: skip
+def test_message_is_documented_as_it_is(message: type[Struct], text: str) -> None:
+    assert not differences(message, text)
 
 
-def test_no_message_is_documented_that_does_not_exist() -> None:
-    names = {message.__name__ for message in messages()}
-    documented = {
-        name for name in re.findall(r"^### (\w+)$", PAGE, re.MULTILINE) if rows(section(name, PAGE))
-    }
-    prose = {"Framing", "Sessions"}
-    assert documented - prose == names
+def test_every_message_is_documented_once_and_no_other_one() -> None:
+    names = [message.__name__ for message, _ in messages()]
+    documented = [name for text in PAGES for name in re.findall(r"^### (\w+)$", text, re.MULTILINE)]
+    assert sorted(documented) == sorted(names)
 
 
 @pytest.mark.parametrize(
@@ -129,41 +131,33 @@ def test_no_message_is_documented_that_does_not_exist() -> None:
     ],
 )
 def test_a_difference_is_found(before: str, after: str) -> None:
-    assert before in PAGE
-    assert differences(entry.New, PAGE.replace(before, after))
+    assert before in ORDER_ENTRY
+    assert differences(entry.New, ORDER_ENTRY.replace(before, after))
 
 
 @pytest.mark.parametrize("enum", ENUMS, ids=lambda enum: enum.__name__)
 def test_enumeration_is_documented_as_it_is(enum: type[IntEnum]) -> None:
     values = ", ".join(f"{each.value} `{each.name}`" for each in enum)
-    assert f"| {enum.__name__} | {values} |" in PAGE
-
-
-def test_reject_reasons_are_documented_with_their_fix_codes() -> None:
-    text = PAGE.partition("## Reject reasons")[2].partition("\n## ")[0]
-    listed = {cells[1].strip("`"): (int(cells[0]), int(cells[2])) for cells in rows(text)}
-    assert {name: code for name, (code, _) in listed.items()} == {
-        each.name: each.value for each in RejectReason
-    }
-    by_rules = {"UNKNOWN_SYMBOL": 1, "MARKET_HALTED": 2, "EXCEEDS_LIMIT": 3, "UNKNOWN_ORDER": 5,
-                "DUPLICATE_CLIENT_ORDER_ID": 6, "STALE_REQUEST": 8, "UNSUPPORTED_COMBINATION": 11,
-                "BAD_TICK": 13, "BAD_LOT": 13, "MIN_NOTIONAL": 13, "BUSY": 0}  # fmt: skip
-    assert {name: listed[name][1] for name in by_rules} == by_rules
+    assert f"| {enum.__name__} | {values} |" in section(ORDER_ENTRY, "Enumerations")
 
 
 def test_limits_are_documented_as_they_are() -> None:
-    assert f"{sockets.CLIENT_MESSAGE_MAX:,} bytes" in PAGE
-    assert f"{codec.MAX_CLIENT_FRAME:,} bytes" in PAGE
-    assert f"| requests in one frame | {codec.MAX_REQUESTS} |" in PAGE
-    assert f"| `client_order_id` | {types.MAX_CLIENT_ORDER_ID} characters |" in PAGE
-    assert f"| `symbol` | {types.MAX_SYMBOL} characters |" in PAGE
-    assert f"| executions of one `CatchUp` | {catch_up.EXECUTIONS_MAX:,}," in PAGE
-    assert f"1 for a session, {catch_up.CATCH_UPS_MAX} at a gateway" in PAGE
-    assert f"{matcher_link.CHUNK_COMMANDS:,} in a message" in PAGE
+    limits = section(ORDER_ENTRY, "Limits")
+    assert f"{sockets.CLIENT_MESSAGE_MAX:,} bytes" in limits
+    assert f"{codec.MAX_CLIENT_FRAME:,} bytes" in limits
+    assert f"| requests in one frame | {codec.MAX_REQUESTS} |" in limits
+    assert f"| `client_order_id` | {types.MAX_CLIENT_ORDER_ID} characters |" in limits
+    assert f"| `symbol` | {types.MAX_SYMBOL} characters |" in limits
+    assert f"| executions of one `CatchUp` | {catch_up.EXECUTIONS_MAX:,}," in limits
+    assert f"1 for a session, {catch_up.CATCH_UPS_MAX} at a gateway" in limits
+    assert f"{request_desk.REQUEST_BYTES_MAX:,} bytes" in section(MARKET_DATA, "Limits")
+    limits = section(INTERNAL, "Limits")
+    assert f"{matcher_link.CHUNK_COMMANDS:,} in a message" in limits
+    assert f"{questions.QUESTION_BYTES_MAX:,} bytes" in limits
 
 
 def test_frame_of_the_hex_dump_decodes_to_the_order_described() -> None:
-    dump = PAGE.partition("```text\n")[2].partition("```")[0]
+    dump = ORDER_ENTRY.partition("```text\n")[2].partition("```")[0]
     frame = bytes.fromhex("".join(line[6:53] for line in dump.splitlines()))
     token, payload = frame[: entry.TOKEN_BYTES], frame[entry.TOKEN_BYTES :]
     assert int.from_bytes(token, "big") == 0x0123456789ABCDEF
@@ -184,10 +178,10 @@ def test_frame_of_the_hex_dump_decodes_to_the_order_described() -> None:
 
 
 def test_checksum_of_the_worked_example_is_right() -> None:
-    text = PAGE.partition("### Book checksum")[2]
+    text = section(MARKET_DATA, "Book checksum")
     instrument = instruments.example()
     depth = Depth()
-    for side, price, quantity, _ in rows(text.partition("\n## ")[0]):
+    for side, price, quantity, _ in rows(text):
         depth.set_level(
             Side.SELL if side == "ask" else Side.BUY,
             instrument.price_to_ticks(price),

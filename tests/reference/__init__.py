@@ -1,0 +1,1 @@
+"""docs/reference/ and the code agree."""
