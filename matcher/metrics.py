@@ -1,4 +1,4 @@
-"""What the matcher has counted, in words; docs/operations.md describes each."""
+"""What the matcher has counted, in words; docs/reference/metrics.md describes each."""
 
 from collections.abc import Iterator
 from typing import Protocol

@@ -1,4 +1,4 @@
-"""What the publisher has counted, in words; docs/operations.md describes each."""
+"""What the publisher has counted, in words; docs/reference/metrics.md describes each."""
 
 import time
 from collections import Counter

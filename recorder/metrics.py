@@ -1,4 +1,4 @@
-"""What the recorder has counted, in words; docs/operations.md describes each."""
+"""What the recorder has counted, in words; docs/reference/metrics.md describes each."""
 
 from collections import Counter
 from collections.abc import Iterator

@@ -1,7 +1,7 @@
 """Settings from the environment and `.env`, checked once at start.
 
 Environment beats `.env`, `.env` beats the default. Names are the environment's own, upper case;
-README.md lists them. Every process reads the same settings and uses its part.
+docs/reference/configuration.md lists them. Every process reads the same settings and uses its part.
 
 With several shards an address or directory of theirs stands for one each: either a list names
 them all, or the one given is that of shard 0 and those of the others follow from it.

@@ -1,7 +1,7 @@
 """`/ws/orders`: an account's execution reports as they happen, and order entry beside them.
 
 The first message is a welcome. Requests are `{"id", "method", "params"}`; each gets one answer or
-error with its `id`. Messages and examples: gateway/README.md.
+error with its `id`. Messages: docs/reference/streams.md.
 """
 
 import asyncio

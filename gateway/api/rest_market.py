@@ -150,5 +150,5 @@ class ProcessRoutes(Controller):
         media_type=METRICS_TYPE,
     )
     async def metrics(self, metrics_text: InMetrics) -> str:
-        """Prometheus' text format; docs/operations.md describes each metric."""
+        """Prometheus' text format; docs/reference/metrics.md describes each metric."""
         return await metrics_text()

@@ -1,4 +1,4 @@
-"""The metrics of the gateway; docs/operations.md describes each."""
+"""The metrics of the gateway; docs/reference/metrics.md describes each."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence

@@ -1,6 +1,6 @@
 """The JSON messages of the market-data streams, as frames ready to be sent.
 
-Shapes and meaning are in gateway/README.md. Prices and quantities are decimal text at the
+docs/reference/streams.md describes each. Prices and quantities are decimal text at the
 instrument's fixed precision, `ts` is the matcher's time in microseconds since the Unix epoch.
 """
 

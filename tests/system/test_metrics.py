@@ -20,7 +20,7 @@ from tests.system.relay import Relay
 from tests.system.scrape import value, wait_for, wait_gone
 from tests.system.session import Session
 
-PAGE = (REPOSITORY / "docs" / "operations.md").read_text()
+PAGE = (REPOSITORY / "docs" / "reference" / "metrics.md").read_text()
 ALERTS = (REPOSITORY / "docs" / "operations" / "alerts.md").read_text()
 ROLES = "orders,api,streams"
 SYMBOL = "BTC-USDT"
@@ -36,9 +36,8 @@ def running() -> Iterator[Exchange]:
 
 def documented() -> dict[str, tuple[str, str]]:
     """Type and label of each metric that the page lists."""
-    chapter = PAGE.partition("\n## Metrics\n")[2].partition("\n## ")[0]
-    rows = re.findall(r"^\| `(\w+)` \| (\w+) \| (?:`(\w+)`)? ?\| (.+) \|$", chapter, re.MULTILINE)
-    assert len(rows) == chapter.count("\n| `")
+    rows = re.findall(r"^\| `(\w+)` \| (\w+) \| (?:`(\w+)`)? ?\| (.+) \|$", PAGE, re.MULTILINE)
+    assert len(rows) == PAGE.count("\n| `")
     found = {}
     for name, kind, label, meaning in rows:
         assert len(meaning) > 5, name

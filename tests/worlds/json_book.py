@@ -1,4 +1,4 @@
-"""A client of `/ws/market-data/`, written from gateway/README.md alone: shares no code with it.
+"""A client of `/ws/market-data/`, written from docs/reference/streams.md alone. It shares no code.
 
 Prices and quantities stay text, the checksum is computed from that text as Kraken describes it.
 """
