@@ -1,10 +1,10 @@
 """Which build of the engine runs.
 
-Importing this module decides it: the source, or the native modules
-that `make compiled` made of the same source in `build/compiled` (README.md, "Compiled"). The
-environment variable `MATCHER_BUILD` says which: `pure`, `compiled` (refuse anything else) or
-`auto`, the default (compiled where there is one that fits). Native modules that were made of
-other source than lies here never run. About a millisecond.
+Importing this module decides it: the source, or the native modules that `make compiled` made of
+the same source in `build/compiled` (docs/reference/matcher.md, "Builds"). The environment variable
+`MATCHER_BUILD` requests one: `pure`, `compiled` (refuse anything else) or `auto`, the default
+(compiled where there is one that fits). Native modules that were made of other source than lies
+here never run. The decision costs about a millisecond.
 """
 
 import os

@@ -3,7 +3,7 @@
 A side is a plain list of keys, best last, beside a dict of queues. The key is the price for bids
 and its negative for asks, so on both sides a larger key is a better price and the best one is
 `keys[-1]`. The first and the last order at a price near the best are the hot path of real order
-flow, and there a list with `bisect` touches only a few bytes (matcher/README.md, "Decisions").
+flow, and there a list with `bisect` touches only a few bytes (bench/README.md, "Tuning log").
 The queue of a price is a linked list: O(1) to append, to take from the front and to remove from
 anywhere, with nothing left behind to skip later.
 """

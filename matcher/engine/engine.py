@@ -2,7 +2,7 @@
 
 No sockets, files, clocks or randomness: the same commands at the same times give the same events
 byte for byte, on any machine. Everything is validated before anything changes, so a refused
-command needs no rollback. Rules: matcher/README.md.
+command needs no rollback. Rules: docs/guide/orders.md.
 """
 
 from collections.abc import Callable, Iterable
