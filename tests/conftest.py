@@ -1,39 +1,54 @@
-"""Fixtures every folder of tests may use, and the logs of running processes in failure reports."""
+"""Fixtures every folder of tests may use, and the logs of running processes in failure reports.
 
+Most runs need no exchange, so whole processes and what starts them are imported with the first
+test module that does.
+"""
+
+from __future__ import annotations
+
+import sys
 from collections.abc import Generator, Iterator
+from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import settings
 
-from tests.system import exchange as system
-from tests.system.starter import Starter
+if TYPE_CHECKING:
+    from tests.system.exchange import Exchange
 
-# A busy machine makes an example slow now and then; that says nothing about the code.
-settings.register_profile("crossbook", deadline=None)
-settings.load_profile("crossbook")
+EXCHANGES = "tests.system.exchange"
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _quick_starts() -> Iterator[None]:
-    """Exchanges of this session are forked from one process."""
-    starter = Starter(system.process_environment({}))
+    """Exchanges of this session are forked from one process, which begins with the first."""
+    if EXCHANGES not in sys.modules:
+        yield
+        return
+    from tests.system.exchange import Exchange, process_environment
+    from tests.system.starter import Starter
+
+    starter = Starter(process_environment({}))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(system.Exchange, "starter", starter.start)
+        patch.setattr(Exchange, "starter", starter.start)
         yield
     starter.close()
 
 
 @pytest.fixture(scope="session")
-def exchange() -> Iterator[system.Exchange]:
+def exchange() -> Iterator[Exchange]:
     """One running exchange shared by all tests that leave no open orders behind."""
-    with system.Exchange() as shared:
+    from tests.system.exchange import Exchange
+
+    with Exchange() as shared:
         yield shared
 
 
 @pytest.fixture
-def fresh_exchange() -> Iterator[system.Exchange]:
+def fresh_exchange() -> Iterator[Exchange]:
     """A running exchange of the test's own, with nothing in it."""
-    with system.Exchange() as own:
+    from tests.system.exchange import Exchange
+
+    with Exchange() as own:
         yield own
 
 
@@ -43,7 +58,10 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Add what the processes printed to the report of a test that failed beside them."""
     report = yield
-    if report.failed and item.path.parent.name in ("fuzz", "system"):
-        for running in list(system.LIVE):
+    beside = item.path.parent.name in ("fuzz", "system")
+    if report.failed and beside and EXCHANGES in sys.modules:
+        from tests.system.exchange import LIVE
+
+        for running in list(LIVE):
             report.sections.append((f"processes in {running.directory}", running.logs()))
     return report

@@ -7,7 +7,6 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -24,6 +23,7 @@ from crossbook.common.instruments import (
     parse_decimal,
 )
 from crossbook.common.types import MAX_INT, RejectReason
+from tests.worlds.given import given
 
 SHIPPED = Path(__file__).resolve().parents[2] / "instruments.toml"
 NICKEL = Instrument(

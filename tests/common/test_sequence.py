@@ -1,10 +1,10 @@
 """Request numbers of one gateway only ever grow, over any number of its lives."""
 
-from hypothesis import given
 from hypothesis import strategies as st
 
 from crossbook.common.sequence import COUNT_MASK, base_at, epoch_of
 from crossbook.common.types import MAX_INT
+from tests.worlds.given import given
 
 START_OF_2025 = 1_735_689_600_000_000_000
 EIGHTH = 125_000_000

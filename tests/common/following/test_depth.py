@@ -4,13 +4,13 @@ import random
 from zlib import crc32
 
 import pytest
-from hypothesis import given
 from hypothesis import strategies as st
 
 from crossbook.common.following.depth import BookChecksum, Depth, OrderDepth
 from crossbook.common.instruments import Instrument, example
 from crossbook.common.messages.feed import OrderChange
 from crossbook.common.types import Side
+from tests.worlds.given import given
 
 NICKEL = Instrument(
     id=1,

@@ -4,7 +4,6 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Struct
 from msgspec.structs import replace
@@ -20,6 +19,7 @@ from crossbook.common.messages.history_queries import (
 )
 from crossbook.common.types import MAX_CLIENT_ORDER_ID, MAX_INT, RejectReason, Side
 from tests.common.messages.test_messages import Filling
+from tests.worlds.given import given
 
 NEW = entry.New(
     request_seq=7,

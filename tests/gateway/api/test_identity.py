@@ -5,12 +5,12 @@ import json
 
 import pytest
 import uvloop
-from hypothesis import given
 from hypothesis import strategies as st
 
 from crossbook.gateway.api.identity import ACCOUNT_MAX, account_number
 from crossbook.gateway.problem import Problem
 from tests.gateway.http_world import HttpWorld, request
+from tests.worlds.given import given
 from tests.worlds.rest_world import limit
 
 BODY = json.dumps(limit("buy", "1", "50000")).encode()

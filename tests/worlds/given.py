@@ -1,0 +1,12 @@
+"""`given` of Hypothesis, without its deadline: a busy machine makes an example slow now and then,
+which says nothing about the code.
+
+The settings hold for what is decorated after they are loaded, so a test takes `given` from here.
+"""
+
+from hypothesis import given, settings
+
+__all__ = ["given"]
+
+settings.register_profile("crossbook", deadline=None)
+settings.load_profile("crossbook")
