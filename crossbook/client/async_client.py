@@ -5,55 +5,46 @@ fraction of `zmq.asyncio`. The descriptor is edge-triggered, so every look drain
 """
 
 import asyncio
-from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Self, TypeVar
 
 import zmq
 
-from crossbook.client import calls
-from crossbook.client.asked import Outcome
-from crossbook.client.client import DEFAULT_ADDRESS
-from crossbook.client.request import (
-    Amount,
-    amend_order,
-    cancel_after,
-    cancel_order,
-    mass_cancel,
-    new_order,
-)
-from crossbook.client.session import Session
+from crossbook.client import failures, procedures
+from crossbook.client.order_entry import DEFAULT_ADDRESS, OrderEntry, received
+from crossbook.client.pending import Outcome
+from crossbook.client.procedures import Outcomes, Procedure
 from crossbook.common.instruments import Instrument
 from crossbook.common.messages.entry import (
     Ack,
-    Amend,
     Balance,
-    Balances,
-    Cancel,
     Execution,
-    Instruments,
-    ListInstruments,
-    MassCancel,
-    New,
     OrderState,
-    Ping,
     Pong,
-    Query,
-    QueryBalances,
     Reject,
-    Reply,
     Request,
 )
 from crossbook.common.process import sockets
-from crossbook.common.types import OrderType, Prevention, Side, TimeInForce
 from crossbook.errors import ClientClosed
+
+_T = TypeVar("_T")
+_Result = Coroutine[Any, Any, _T]
 
 _TICK_S: Final = 0.1
 """Seconds between two looks at deadlines."""
 
 
-class AsyncClient:
+class AsyncClient(
+    OrderEntry[
+        _Result[Ack],
+        _Result[list[Ack | Reject]],
+        _Result[list[OrderState]],
+        _Result[list[Balance]],
+        _Result[dict[str, Instrument]],
+        _Result[Pong],
+    ]
+):
     """Order entry for one account on one event loop. Calls may be made concurrently: those of one
     turn of the loop travel in one frame.
 
@@ -74,20 +65,13 @@ class AsyncClient:
         recover: bool = True,
         cancel_on_disconnect: bool = False,
     ) -> None:
-        self.address = address
-        self.timeout_s = timeout_s
-        self.session = Session(account, recover, cancel_on_disconnect)
-        self._owns_context = context is None
-        self._context: zmq.Context[zmq.Socket[bytes]] = context or zmq.Context()
+        super().__init__(address, account, timeout_s, context, recover, cancel_on_disconnect)
         self._socket: zmq.Socket[bytes] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._pump_is_due = False
-        self._unsent: deque[bytes] = deque()
         self._futures: dict[int, asyncio.Future[Outcome]] = {}
         self._waiters: list[asyncio.Future[None]] = []
-        self._instruments: dict[str, Instrument] | None = None
-        self._holes_told = 0
 
     async def __aenter__(self) -> Self:
         if self._context.closed:
@@ -136,138 +120,14 @@ class AsyncClient:
         while not self.session.token:
             left_s = (deadline_ns - self._now_ns()) / 1e9
             if self.session.refused is not None or left_s <= 0:
-                raise calls.logon_refused(self.session.refused, self.address)
+                raise failures.logon_refused(self.session.refused, self.address)
             await self._wait(left_s)
 
-    @property
-    def last_seq(self) -> int:
-        """The highest of the matcher's numbers seen: where a later `catch_up` may begin. Where
-        the exchange has several shards, see `last_seqs`."""
-        return self.session.last_seq
-
-    @property
-    def last_seqs(self) -> list[int]:
-        """The highest number seen of every shard heard of: each shard is caught up with by its
-        own."""
-        return self.session.last_seqs
-
-    @property
-    def account(self) -> int:
-        """The account this client trades for."""
-        return self.session.account
-
     async def instruments(self) -> dict[str, Instrument]:
-        """The instruments traded here by symbol, asked once."""
+        """The instruments traded here by symbol, requested once."""
         if self._instruments is None:
-            reply = await self._ask_one(ListInstruments(0))
-            if not isinstance(reply, Instruments):
-                raise calls.unexpected(reply)
-            self._instruments = {each.symbol: each for each in reply.instruments}
+            return await self.list_instruments()
         return self._instruments
-
-    async def submit(
-        self,
-        symbol: str,
-        side: Side | str,
-        quantity: Amount | None = None,
-        price: Amount | None = None,
-        *,
-        order_type: OrderType | str = OrderType.LIMIT,
-        time_in_force: TimeInForce | str = TimeInForce.GTC,
-        client_order_id: str = "",
-        quote_amount: Amount | None = None,
-        stop_price: Amount | None = None,
-        display_quantity: Amount | None = None,
-        expire_time: int | None = None,
-        post_only: bool = False,
-        prevention: Prevention | str = Prevention.EXPIRE_TAKER,
-        quantity_lots: int | None = None,
-        price_ticks: int | None = None,
-        quote_units: int | None = None,
-        stop_price_ticks: int | None = None,
-        display_lots: int | None = None,
-    ) -> Ack:
-        """Enter an order; see `Client.submit`."""
-        return await self._command(
-            new_order(
-                symbol, side, quantity, price, order_type=order_type,
-                time_in_force=time_in_force, client_order_id=client_order_id,
-                quote_amount=quote_amount, stop_price=stop_price,
-                display_quantity=display_quantity, expire_time=expire_time,
-                post_only=post_only, prevention=prevention, quantity_lots=quantity_lots,
-                price_ticks=price_ticks, quote_units=quote_units,
-                stop_price_ticks=stop_price_ticks, display_lots=display_lots,
-            )
-        )  # fmt: skip
-
-    async def cancel(self, symbol: str, order_id: int = 0, client_order_id: str = "") -> Ack:
-        """Cancel one open order by either of its ids."""
-        return await self._command(cancel_order(symbol, order_id, client_order_id))
-
-    async def amend(
-        self,
-        symbol: str,
-        order_id: int = 0,
-        client_order_id: str = "",
-        *,
-        quantity: Amount | None = None,
-        price: Amount | None = None,
-        stop_price: Amount | None = None,
-        quantity_lots: int | None = None,
-        price_ticks: int | None = None,
-        stop_price_ticks: int | None = None,
-    ) -> Ack:
-        """Change an open order; see `Client.amend`."""
-        return await self._command(
-            amend_order(
-                symbol, order_id, client_order_id, quantity=quantity, price=price,
-                stop_price=stop_price, quantity_lots=quantity_lots, price_ticks=price_ticks,
-                stop_price_ticks=stop_price_ticks,
-            )
-        )  # fmt: skip
-
-    async def cancel_after(self, timeout_s: float) -> Ack:
-        """Have all open orders of the account canceled unless this is called again within
-        `timeout_s`; zero calls it off. Call it at a third of that time or more often."""
-        return await self._command(cancel_after(timeout_s))
-
-    async def balances(self) -> list[Balance]:
-        """What the account has of each asset; empty where the exchange keeps no accounts."""
-        reply = await self._ask_one(QueryBalances(0))
-        if not isinstance(reply, Balances):
-            raise calls.unexpected(reply)
-        return reply.balances
-
-    async def mass_cancel(self, symbol: str | None = None, side: Side | str | None = None) -> Ack:
-        """Cancel all open orders of the account, of one symbol and side if given; `count` of the
-        answer says how many. An empty symbol or side is refused."""
-        return await self._command(mass_cancel(symbol, side))
-
-    async def batch(
-        self, requests: Sequence[New | Cancel | Amend | MassCancel]
-    ) -> list[Ack | Reject]:
-        """Send commands together; their answers, in the same order. A refusal raises nothing."""
-        calls.check_commands(requests)
-        numbers, outcomes = await self._ask(requests)
-        return calls.acks_and_rejects(numbers, outcomes, self.address)
-
-    async def open_orders(
-        self, symbol: str = "", order_id: int = 0, client_order_id: str = ""
-    ) -> list[OrderState]:
-        """All open orders of the account that match, oldest first."""
-        orders: list[OrderState] = []
-        query: Query | None = Query(0, symbol, order_id, client_order_id)
-        while query is not None:
-            page, query = calls.next_page(query, await self._ask_one(query))
-            orders += page.orders
-        return orders
-
-    async def ping(self) -> Pong:
-        """Ask the gateway for a sign of life and the last sequence number it has seen."""
-        reply = await self._ask_one(Ping(0))
-        if not isinstance(reply, Pong):
-            raise calls.unexpected(reply)
-        return reply
 
     async def executions(self, timeout_s: float | None = None) -> AsyncIterator[Execution]:
         """Execution reports as they come, until `close`, or none came for `timeout_s`.
@@ -280,12 +140,12 @@ class AsyncClient:
         while True:
             deadline_ns = self._now_ns() + int((timeout_s or 0) * 1e9)
             while not executions:
-                self._tell_holes()
+                self._raise_missed()
                 left_s = None if timeout_s is None else (deadline_ns - self._now_ns()) / 1e9
                 if self._socket is None or (left_s is not None and left_s <= 0):
                     return
                 await self._wait(left_s)
-            self._tell_holes()
+            self._raise_missed()
             while executions:
                 yield executions.popleft()
 
@@ -296,41 +156,42 @@ class AsyncClient:
         deadline_ns = self._deadline_ns()
         await self._until_caught_up(deadline_ns)
         if session.recovering:
-            raise calls.not_caught_up(self.address)
+            raise failures.not_caught_up(self.address)
         recovery = session.catch_up(from_seq)
         self._pump_soon()
         await self._until_caught_up(deadline_ns)
         # Another call may be catching up by now: only our own is given up.
         if recovery.under_way:
             session.stop_catching_up()
-        return calls.caught_up(recovery, self.address)
+        return procedures.caught_up(recovery, self.address)
 
     async def _until_caught_up(self, deadline_ns: int) -> None:
         while self.session.recovering and self._now_ns() < deadline_ns:
             await self._wait((deadline_ns - self._now_ns()) / 1e9)
 
-    async def _command(self, request: Request) -> Ack:
-        numbers, outcomes = await self._ask([request])
-        return calls.ack(numbers[0], outcomes[0], self.address)
+    async def _perform(self, procedure: Procedure[_T]) -> _T:
+        try:
+            requests = next(procedure)
+            while True:
+                requests = procedure.send(await self._request(requests))
+        except StopIteration as end:
+            result: _T = end.value
+            return result
 
-    async def _ask_one(self, request: Request) -> Reply:
-        numbers, outcomes = await self._ask([request])
-        return calls.answer(numbers[0], outcomes[0], self.address)
-
-    async def _ask(self, requests: Sequence[Request]) -> tuple[range, list[Outcome]]:
-        """Ask, and wait until every request has its outcome."""
+    async def _request(self, requests: Sequence[Request]) -> Outcomes:
+        """Send, and wait until every request has its outcome."""
         loop = self._running_loop()
-        numbers = self.session.ask(requests, self._deadline_ns())
-        futures = [loop.create_future() for _ in numbers]
-        self._futures.update(zip(numbers, futures, strict=True))
+        request_seqs = self.session.ask(requests, self._deadline_ns())
+        futures = [loop.create_future() for _ in request_seqs]
+        self._futures.update(zip(request_seqs, futures, strict=True))
         self._pump_soon()
         try:
-            return numbers, [await future for future in futures]
+            return Outcomes(request_seqs, [await future for future in futures])
         finally:
-            unfinished = [number for number in numbers if number in self._futures]
+            unfinished = [each for each in request_seqs if each in self._futures]
             self.session.forget(unfinished)
-            for number in unfinished:
-                del self._futures[number]
+            for request_seq in unfinished:
+                del self._futures[request_seq]
 
     def _pump_soon(self) -> None:
         """Pump once at the end of this turn of the loop, so that what is asked in it is sent
@@ -347,29 +208,17 @@ class AsyncClient:
             return
         worked = True
         while worked:
+            self._unsent += session.frames(self._now_ns())
             worked = self._flush(socket)
             # Sending may have used up the descriptor's edge: always look for input as well.
-            while frame := _receive(socket):
+            for frame in received(socket):
                 session.receive(frame, self._now_ns())
                 worked = True
         self._hand_over()
 
-    def _flush(self, socket: "zmq.Socket[bytes]") -> bool:
-        """Send what the socket takes; whether it was anything."""
-        self._unsent += self.session.frames(self._now_ns())
-        sent = False
-        while self._unsent:
-            try:
-                socket.send(self._unsent[0], zmq.NOBLOCK)
-            except zmq.Again:
-                break
-            self._unsent.popleft()
-            sent = True
-        return sent
-
     def _hand_over(self) -> None:
-        for number, outcome in self.session.take_outcomes():
-            future = self._futures.pop(number, None)
+        for request_seq, outcome in self.session.take_outcomes():
+            future = self._futures.pop(request_seq, None)
             if future is not None and not future.done():
                 future.set_result(outcome)
         self._wake()
@@ -392,13 +241,6 @@ class AsyncClient:
         self._waiters.append(waiter)
         await asyncio.wait([waiter], timeout=timeout_s)
 
-    def _tell_holes(self) -> None:
-        session = self.session
-        holes = session.holes + session.executions_dropped
-        if holes != self._holes_told:
-            self._holes_told = holes
-            raise calls.missed(session)
-
     def _running_loop(self) -> asyncio.AbstractEventLoop:
         if self._loop is None or self._socket is None:
             raise ClientClosed("client", self.address, "use it inside `async with`")
@@ -410,11 +252,3 @@ class AsyncClient:
 
     def _deadline_ns(self) -> int:
         return self._now_ns() + int(self.timeout_s * 1e9)
-
-
-def _receive(socket: "zmq.Socket[bytes]") -> bytes:
-    """The next frame, empty when there is none."""
-    try:
-        return socket.recv(zmq.NOBLOCK)
-    except zmq.Again:
-        return b""

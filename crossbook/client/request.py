@@ -7,10 +7,11 @@ anything is sent, as a float is. The requests made here carry request sequence z
 them numbers them.
 """
 
+from collections.abc import Set
 from decimal import Decimal
 from enum import IntEnum
 from operator import index
-from typing import Final, TypeVar
+from typing import Final, TypedDict, TypeVar, Unpack
 
 from crossbook.common.messages.entry import Amend, Cancel, CancelAfter, MassCancel, New
 from crossbook.common.types import MAX_INT, OrderType, Prevention, Side, TimeInForce
@@ -21,6 +22,79 @@ Amount = str | Decimal
 _E = TypeVar("_E", bound=IntEnum)
 _LIMIT: Final = OrderType.LIMIT
 _GTC: Final = TimeInForce.GTC
+_EXPIRE_TAKER: Final = Prevention.EXPIRE_TAKER
+
+
+class OrderTerms(TypedDict, total=False):
+    """What a new order may have beside symbol, side, quantity and price."""
+
+    order_type: OrderType | str
+    """"limit" unless given; "market", "stop", "stop_limit", "take_profit", "take_profit_limit"."""
+
+    time_in_force: TimeInForce | str
+    """"gtc" unless given; "ioc", "fok", "gtd", "day"."""
+
+    client_order_id: str
+    """The account's own id of the order, used once."""
+
+    quote_amount: Amount | None
+    """Money that a market order spends or brings, in place of a quantity."""
+
+    stop_price: Amount | None
+    """Price of the last trade at which a waiting order enters the book."""
+
+    display_quantity: Amount | None
+    """Quantity that an iceberg shows at a time."""
+
+    expire_time: int | None
+    """End of an order with "gtd", in nanoseconds since the Unix epoch."""
+
+    post_only: bool
+    """Refuse the order where it would trade at once."""
+
+    prevention: Prevention | str
+    """"expire_taker" unless given; "expire_maker", "expire_both", "decrement", "none"."""
+
+    quantity_lots: int | None
+    """The quantity in whole lots."""
+
+    price_ticks: int | None
+    """The price in whole ticks."""
+
+    quote_units: int | None
+    """The quote amount in the quote asset's smallest units."""
+
+    stop_price_ticks: int | None
+    """The stop price in whole ticks."""
+
+    display_lots: int | None
+    """The display quantity in whole lots."""
+
+
+class AmendedTerms(TypedDict, total=False):
+    """What an amendment may change of an order; a term that is not given stays as it is."""
+
+    quantity: Amount | None
+    """The new total quantity, the filled part included."""
+
+    price: Amount | None
+    """The new limit price."""
+
+    stop_price: Amount | None
+    """The new price that a waiting order waits for."""
+
+    quantity_lots: int | None
+    """The quantity in whole lots."""
+
+    price_ticks: int | None
+    """The price in whole ticks."""
+
+    stop_price_ticks: int | None
+    """The stop price in whole ticks."""
+
+
+_ORDER_TERMS: Final = frozenset(OrderTerms.__annotations__)
+_AMENDED_TERMS: Final = frozenset(AmendedTerms.__annotations__)
 
 
 def new_order(
@@ -28,23 +102,9 @@ def new_order(
     side: Side | str,
     quantity: Amount | None = None,
     price: Amount | None = None,
-    *,
-    order_type: OrderType | str = _LIMIT,
-    time_in_force: TimeInForce | str = _GTC,
-    client_order_id: str = "",
-    quote_amount: Amount | None = None,
-    stop_price: Amount | None = None,
-    display_quantity: Amount | None = None,
-    expire_time: int | None = None,
-    post_only: bool = False,
-    prevention: Prevention | str = Prevention.EXPIRE_TAKER,
-    quantity_lots: int | None = None,
-    price_ticks: int | None = None,
-    quote_units: int | None = None,
-    stop_price_ticks: int | None = None,
-    display_lots: int | None = None,
+    **terms: Unpack[OrderTerms],
 ) -> New:
-    """A new order. `expire_time` is in nanoseconds since the Unix epoch.
+    """A new order, with any of `OrderTerms`.
 
     Raises `TypeError` or `ValueError` naming the argument.
 
@@ -53,21 +113,30 @@ def new_order(
     >>> new_order("BTC-USDT", "buy", quantity_lots=50_000, price_ticks=5_000_001).price
     5000001
     """
+    _check_terms("new_order", terms.keys(), _ORDER_TERMS)
+    expire_time = terms.get("expire_time")
     return New(
         0,
         symbol,
         choice("side", side, Side),
-        _either("quantity", quantity, "quantity_lots", quantity_lots),
-        _either("price", price, "price_ticks", price_ticks),
-        choice("order_type", order_type, OrderType),
-        choice("time_in_force", time_in_force, TimeInForce),
-        client_order_id,
-        _either("quote_amount", quote_amount, "quote_units", quote_units),
-        _either("stop_price", stop_price, "stop_price_ticks", stop_price_ticks),
-        _either("display_quantity", display_quantity, "display_lots", display_lots),
+        _either("quantity", quantity, "quantity_lots", terms.get("quantity_lots")),
+        _either("price", price, "price_ticks", terms.get("price_ticks")),
+        choice("order_type", terms.get("order_type", _LIMIT), OrderType),
+        choice("time_in_force", terms.get("time_in_force", _GTC), TimeInForce),
+        terms.get("client_order_id", ""),
+        _either("quote_amount", terms.get("quote_amount"), "quote_units", terms.get("quote_units")),
+        _either(
+            "stop_price", terms.get("stop_price"), "stop_price_ticks", terms.get("stop_price_ticks")
+        ),
+        _either(
+            "display_quantity",
+            terms.get("display_quantity"),
+            "display_lots",
+            terms.get("display_lots"),
+        ),
         0 if expire_time is None else whole("expire_time", expire_time),
-        post_only,
-        choice("prevention", prevention, Prevention),
+        terms.get("post_only", False),
+        choice("prevention", terms.get("prevention", _EXPIRE_TAKER), Prevention),
     )
 
 
@@ -78,28 +147,21 @@ def cancel_order(symbol: str, order_id: int = 0, client_order_id: str = "") -> C
 
 
 def amend_order(
-    symbol: str,
-    order_id: int = 0,
-    client_order_id: str = "",
-    *,
-    quantity: Amount | None = None,
-    price: Amount | None = None,
-    stop_price: Amount | None = None,
-    quantity_lots: int | None = None,
-    price_ticks: int | None = None,
-    stop_price_ticks: int | None = None,
+    symbol: str, order_id: int = 0, client_order_id: str = "", **terms: Unpack[AmendedTerms]
 ) -> Amend:
-    """Change price, total quantity (filled part included) or what a waiting order waits for; a
-    term that is not given stays as it is."""
+    """Change an open order by any of `AmendedTerms`."""
+    _check_terms("amend_order", terms.keys(), _AMENDED_TERMS)
     _one_name(order_id, client_order_id)
     return Amend(
         0,
         symbol,
         order_id,
         client_order_id,
-        _either("quantity", quantity, "quantity_lots", quantity_lots),
-        _either("price", price, "price_ticks", price_ticks),
-        _either("stop_price", stop_price, "stop_price_ticks", stop_price_ticks),
+        _either("quantity", terms.get("quantity"), "quantity_lots", terms.get("quantity_lots")),
+        _either("price", terms.get("price"), "price_ticks", terms.get("price_ticks")),
+        _either(
+            "stop_price", terms.get("stop_price"), "stop_price_ticks", terms.get("stop_price_ticks")
+        ),
     )
 
 
@@ -208,6 +270,11 @@ def choice(field: str, value: IntEnum | str | int, words: type[_E]) -> int:
     except (KeyError, ValueError):
         names = ", ".join(word.name.lower() for word in words)
         raise ValueError(f"{field}: {value!r} is none of {names}") from None
+
+
+def _check_terms(function: str, given: Set[str], known: frozenset[str]) -> None:
+    for name in given - known:
+        raise TypeError(f"{function}() got an unexpected keyword argument {name!r}")
 
 
 def _one_name(order_id: int, client_order_id: str) -> None:

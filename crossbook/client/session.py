@@ -18,9 +18,9 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from crossbook.client.asked import Asked, payloads
-from crossbook.client.asked import Outcome as Outcome
-from crossbook.client.asked import Unanswered as Unanswered
+from crossbook.client.pending import Outcome as Outcome
+from crossbook.client.pending import PendingRequest, payloads
+from crossbook.client.pending import Unanswered as Unanswered
 from crossbook.client.recovery import Key, Recovery, Track, Tracks, key_of
 from crossbook.common.messages.codec import decode_replies, decoded, encode
 from crossbook.common.messages.entry import (
@@ -91,9 +91,9 @@ class Session:
         self.executions: deque[Execution] = deque()
         self.stray: deque[Reply] = deque(maxlen=EXECUTIONS_MAX)
         self._last_seq = 0
-        self._waiting: dict[int, Asked] = {}
+        self._waiting: dict[int, PendingRequest] = {}
         # In the order sent: what the gateway no longer knew was sent after what it never answered.
-        self._sent: dict[int, Asked] = {}
+        self._sent: dict[int, PendingRequest] = {}
         self._outcomes: list[tuple[int, Outcome]] = []
         self._logon_seq = 0
         self._logon_at_ns = 0
@@ -179,7 +179,7 @@ class Session:
         if not self.outstanding or deadline_ns < self._earliest_ns:
             self._earliest_ns = deadline_ns
         for number, request in zip(numbers, requests, strict=True):
-            self._waiting[number] = Asked(
+            self._waiting[number] = PendingRequest(
                 replace(request, request_seq=number), deadline_ns, own=False
             )
         if not self.token and not self._wants_logon:
@@ -272,7 +272,9 @@ class Session:
         number = self.reserve(1)
         if not self.outstanding or deadline_ns < self._earliest_ns:
             self._earliest_ns = deadline_ns
-        self._waiting[number] = Asked(replace(request, request_seq=number), deadline_ns, own=True)
+        self._waiting[number] = PendingRequest(
+            replace(request, request_seq=number), deadline_ns, own=True
+        )
         return number
 
     def _ask_recovery(self, recovery: Recovery, now_ns: int) -> None:
@@ -353,7 +355,7 @@ class Session:
         else:
             self._answered(reject)
 
-    def _session_is_gone(self, asked: Asked, reject: Reject) -> None:
+    def _session_is_gone(self, asked: PendingRequest, reject: Reject) -> None:
         number = reject.request_seq
         if asked.token == self.token:
             self.losses += 1
@@ -472,7 +474,7 @@ class Session:
         left = [asked.deadline_ns for asked in (*self._waiting.values(), *self._sent.values())]
         self._earliest_ns = min(left, default=0)
 
-    def _give_up(self, seq: int, asked: Asked, sent: bool, why: str) -> None:
+    def _give_up(self, seq: int, asked: PendingRequest, sent: bool, why: str) -> None:
         caught = self._tracks.asked_under(seq)
         if not asked.own:
             self._outcomes.append((seq, Unanswered(asked.request, sent, why)))

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from crossbook.client.asked import Unanswered
+from crossbook.client.pending import Unanswered
 from crossbook.common.instruments import FEE_SCALE, Instrument
 from crossbook.common.messages.commands import (
     AmendOrder,

@@ -12,7 +12,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from crossbook.client.asked import Outcome, Unanswered
+from crossbook.client.pending import Outcome, Unanswered
 from crossbook.client.recovery import Recovery
 from crossbook.client.session import OUTSTANDING_MAX, Session
 from crossbook.common.messages.codec import decode_replies

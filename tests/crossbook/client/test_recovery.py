@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from crossbook.client import calls
-from crossbook.client.asked import Unanswered
+from crossbook.client import procedures
+from crossbook.client.pending import Unanswered
 from crossbook.client.session import CATCH_UP_NS, LOGONS_PER_REQUEST, TRY_AGAIN_NS, Session
 from crossbook.common.messages.codec import decode_requests, encode
 from crossbook.common.messages.entry import (
@@ -384,7 +384,7 @@ def test_a_catch_up_from_beyond_the_stream_tells_where_it_ends_and_harms_nothing
     give(session, execution(102), CaughtUp(catch_up.request_seq, 1_000, 102, False))
     assert not session.recovering
     with pytest.raises(ExecutionsMissed, match=r"1000 is beyond .* last number is 102") as missed:
-        calls.caught_up(recovery, "here")
+        procedures.caught_up(recovery, "here")
     assert missed.value.from_seq == 103
     # What happened meanwhile is heard, once, and the session goes on from there.
     assert [each.seq for each in session.executions] == [101, 102]
@@ -402,7 +402,7 @@ def test_executions_on_their_way_when_a_catch_up_begins_behind_them_are_heard() 
         session, execution(101), execution(102), Pong(ping.request_seq, 103, 0), execution(103),
         CaughtUp(catch_up.request_seq, 103, 103, True),
     )  # fmt: skip
-    assert [each.seq for each in calls.caught_up(recovery, "here")] == [103]
+    assert [each.seq for each in procedures.caught_up(recovery, "here")] == [103]
     assert [each.seq for each in session.executions] == [101, 102]
 
 
@@ -420,4 +420,4 @@ def test_a_refused_catch_up_says_why() -> None:
     _, catch_up = asked(session)
     give(session, Reject(catch_up.request_seq, RejectReason.MALFORMED, "from_seq", "no shard 9"))
     with pytest.raises(ExecutionsMissed, match="no shard 9"):
-        calls.caught_up(recovery, "here")
+        procedures.caught_up(recovery, "here")

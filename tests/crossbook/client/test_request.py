@@ -6,7 +6,16 @@ from typing import Any
 
 import pytest
 
-from crossbook.client.request import amend_order, cancel_after, cancel_order, mass_cancel, new_order
+from crossbook import AsyncClient, Client
+from crossbook.client.request import (
+    AmendedTerms,
+    OrderTerms,
+    amend_order,
+    cancel_after,
+    cancel_order,
+    mass_cancel,
+    new_order,
+)
 from crossbook.common.messages.entry import Amend, New
 from crossbook.common.types import MAX_INT, Side
 
@@ -148,3 +157,21 @@ def test_words_become_the_protocols_numbers() -> None:
         cancel_order("BTC-USDT")
     with pytest.raises(ValueError, match="order_id"):
         amend_order("BTC-USDT", quantity="1")
+
+
+@pytest.mark.parametrize("name", ["pric", "account", "quantity_ticks"])
+def test_a_term_that_does_not_exist_is_refused(name: str) -> None:
+    given: dict[str, Any] = {name: "1"}
+    refusal = f"unexpected keyword argument '{name}'"
+    with pytest.raises(TypeError, match=refusal):
+        new_order("BTC-USDT", "buy", "1", "1", **given)
+    with pytest.raises(TypeError, match=refusal):
+        amend_order("BTC-USDT", 1, **given)
+
+
+def test_the_help_of_both_clients_names_every_term() -> None:
+    for client in (Client, AsyncClient):
+        for method, terms in ((client.submit, OrderTerms), (client.amend, AmendedTerms)):
+            text = f"{method.__doc__} {terms.__doc__}"
+            unnamed = {name for name in terms.__annotations__ if f"`{name}`" not in text}
+            assert not unnamed

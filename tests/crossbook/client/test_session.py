@@ -2,7 +2,7 @@
 
 import pytest
 
-from crossbook.client.asked import Unanswered, payloads
+from crossbook.client.pending import Unanswered, payloads
 from crossbook.client.session import KEEP_ALIVE_NS, LOGON_RETRY_NS, LOGONS_PER_REQUEST, Session
 from crossbook.common.errors import CodecError
 from crossbook.common.messages.codec import MAX_CLIENT_FRAME, MAX_REQUESTS, decode_requests, encode

@@ -5,18 +5,13 @@ Nothing here does I/O; the clients decide how to wait.
 
 from collections.abc import Sequence
 
-from crossbook.client.asked import Outcome, Unanswered
+from crossbook.client.pending import Outcome, Unanswered
 from crossbook.client.recovery import Recovery
 from crossbook.client.session import Session
 from crossbook.common.errors import CrossbookError
 from crossbook.common.messages.entry import (
-    Ack,
-    Execution,
-    OpenOrders,
-    Query,
     Reject,
     Reply,
-    Request,
 )
 from crossbook.common.types import RejectReason
 from crossbook.errors import (
@@ -28,44 +23,12 @@ from crossbook.errors import (
 )
 
 
-def answer(number: int, outcome: Outcome, address: str) -> Reply:
-    """The answer to one request; raises what the call should raise instead."""
-    if isinstance(outcome, Unanswered):
-        raise unanswered([(number, outcome)], [], address)
-    if isinstance(outcome, Reject):
-        if outcome.reason == RejectReason.OUTCOME_UNKNOWN:
-            named = [(outcome.request_seq, outcome.client_order_id)]
-            raise OutcomeUnknown(named, f"{outcome.text} (gateway {address})")
-        raise OrderRejected(outcome)
-    return outcome
-
-
-def ack(number: int, outcome: Outcome, address: str) -> Ack:
-    """The answer to a command."""
-    reply = answer(number, outcome, address)
-    if not isinstance(reply, Ack):
-        raise unexpected(reply)
-    return reply
-
-
-def acks_and_rejects(
-    numbers: Sequence[int], outcomes: Sequence[Outcome], address: str
-) -> list[Ack | Reject]:
-    """The answers to a batch, in order; raises when one is missing."""
-    missing = [
-        (number, outcome)
-        for number, outcome in zip(numbers, outcomes, strict=True)
-        if isinstance(outcome, Unanswered)
-    ]
-    if missing:
-        known = [None if isinstance(outcome, Unanswered) else outcome for outcome in outcomes]
-        raise unanswered(missing, known, address)
-    answers: list[Ack | Reject] = []
-    for outcome in outcomes:
-        if not isinstance(outcome, Ack | Reject):
-            raise unexpected(outcome)
-        answers.append(outcome)
-    return answers
+def refused(reject: Reject, address: str) -> CrossbookError:
+    """The error of one refused request."""
+    if reject.reason == RejectReason.OUTCOME_UNKNOWN:
+        named = [(reject.request_seq, reject.client_order_id)]
+        return OutcomeUnknown(named, f"{reject.text} (gateway {address})")
+    return OrderRejected(reject)
 
 
 def unanswered(
@@ -116,37 +79,17 @@ def not_caught_up(address: str) -> GatewayUnavailable:
     return GatewayUnavailable(f"the gateway at {address} did not tell in time what was missed")
 
 
-def caught_up(recovery: Recovery, address: str) -> list[Execution]:
-    """What a catch-up brought; raises when that is not all."""
-    if recovery.complete and recovery.same_history and recovery.done:
-        return recovery.filled
+def not_all_caught_up(recovery: Recovery, address: str) -> CrossbookError:
+    """A catch-up ended without all that it was to bring."""
     is_late = recovery.complete and recovery.same_history and not recovery.refusal
     if not recovery.filled and is_late:
-        raise not_caught_up(address)
+        return not_caught_up(address)
     if recovery.ends_at >= 0:
         text = (
             f"from_seq: {recovery.from_seq} is beyond the stream of the exchange, whose last "
             f"number is {recovery.ends_at}"
         )
-        raise ExecutionsMissed(text, recovery.ends_at + 1, recovery.filled)
+        return ExecutionsMissed(text, recovery.ends_at + 1, recovery.filled)
     why = f": {recovery.refusal}" if recovery.refusal else ""
     text = f"not all executions from number {recovery.from_seq} on could be had{why}"
-    raise ExecutionsMissed(text, recovery.next_seq, recovery.filled)
-
-
-def next_page(query: Query, page: Reply) -> tuple[OpenOrders, Query | None]:
-    """One page of open orders, and the query for the next one if there is more."""
-    if not isinstance(page, OpenOrders):
-        raise unexpected(page)
-    if not page.more or not page.orders:
-        return page, None
-    after = page.orders[-1].order_id
-    following = Query(0, query.symbol, query.order_id, query.client_order_id, after, query.limit)
-    return page, following
-
-
-def check_commands(requests: Sequence[Request]) -> None:
-    """A batch holds commands only: their answers are `Ack` or `Reject`."""
-    for request in requests:
-        if type(request).__name__ not in ("New", "Cancel", "Amend", "MassCancel"):
-            raise TypeError(f"requests: a batch takes commands, not {type(request).__name__}")
+    return ExecutionsMissed(text, recovery.next_seq, recovery.filled)

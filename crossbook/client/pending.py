@@ -20,7 +20,7 @@ class Unanswered:
 Outcome = Reply | Unanswered
 
 
-class Asked:
+class PendingRequest:
     """A request without an answer, and the session token it was last sent with.
 
     `perhaps_applied` says that it was sent before, under a session now lost.
