@@ -3,7 +3,6 @@
 import uuid
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -20,6 +19,8 @@ from crossbook.cli.options import (
     SymbolArgument,
     TimeoutOption,
     client_settings,
+    word_option,
+    word_parser,
 )
 from crossbook.cli.rendering import time_text
 from crossbook.common.errors import DecimalError
@@ -48,32 +49,16 @@ from crossbook.common.messages.events import (
     OrdersMassCanceled,
 )
 from crossbook.common.rules import FEE_ACCOUNT
-from crossbook.common.types import InstrumentState
+from crossbook.common.types import InstrumentState, Side
 
 _PERCENT_DECIMALS: Final = 4
+_OPEN: Final = InstrumentState.OPEN.name.lower()
 
 app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
     help="Act on the venue: states, auctions, fees, balances, instruments. Each act is journaled.",
 )
-
-
-class StateWord(StrEnum):
-    """What an instrument takes."""
-
-    OPEN = "open"
-    POST_ONLY = "post_only"
-    CANCEL_ONLY = "cancel_only"
-    HALTED = "halted"
-    AUCTION = "auction"
-
-
-class SideWord(StrEnum):
-    """Order side."""
-
-    BUY = "buy"
-    SELL = "sell"
 
 
 AmountArgument = Annotated[str, typer.Argument(metavar="AMOUNT", help="Decimal, of the asset.")]
@@ -173,7 +158,12 @@ def status(
 @app.command()
 def state(
     symbol: SymbolArgument,
-    to: Annotated[StateWord, typer.Argument(metavar="STATE", help="The state to put it into.")],
+    to: Annotated[
+        str,
+        typer.Argument(
+            metavar="STATE", parser=word_parser(InstrumentState), help="The state to put it into."
+        ),
+    ],
     seconds: Annotated[
         float | None,
         typer.Option(
@@ -203,18 +193,18 @@ def state(
     with _shards(admin, timeout) as shards:
         client, found = shards.trading(symbol)
         instrument = found.definition
-        number = InstrumentState[to.name]
-        event = client.act(SetInstrumentState(0, 0, 0, instrument.id, number, until_ns))
-    facts = {"symbol": instrument.symbol, "state": to.value, "seq": event.seq}
-    Output(as_json).result(facts, f"{instrument.symbol} is {to.value} from number {event.seq} on")
+        new_state = InstrumentState[to.upper()]
+        event = client.act(SetInstrumentState(0, 0, 0, instrument.id, new_state, until_ns))
+    facts = {"symbol": instrument.symbol, "state": to, "seq": event.seq}
+    Output(as_json).result(facts, f"{instrument.symbol} is {to} from number {event.seq} on")
 
 
 @app.command()
 def uncross(
     symbol: SymbolArgument,
     to: Annotated[
-        StateWord, typer.Option("--then", metavar="STATE", help="The state to go on in.")
-    ] = StateWord.OPEN,
+        str, word_option("--then", InstrumentState, "The state to go on in.", "STATE")
+    ] = _OPEN,
     admin: AdminOption = None,
     timeout: TimeoutOption = DEFAULT_TIMEOUT_S,
     as_json: JsonOption = False,
@@ -229,7 +219,7 @@ def uncross(
     with _shards(admin, timeout) as shards:
         client, found = shards.trading(symbol)
         instrument = found.definition
-        event = client.act(Uncross(0, 0, 0, instrument.id, InstrumentState[to.name]))
+        event = client.act(Uncross(0, 0, 0, instrument.id, InstrumentState[to.upper()]))
     assert isinstance(event, AuctionUncrossed), event
     price = instrument.price_text(event.price_ticks) if event.price_ticks else None
     facts = {
@@ -239,7 +229,7 @@ def uncross(
         "surplus": format_decimal(
             event.surplus_lots * instrument.lot_units, instrument.quantity_decimals
         ),
-        "state": to.value,
+        "state": to,
         "seq": event.seq,
     }
     text = f"{instrument.symbol}: nothing to trade"
@@ -337,9 +327,7 @@ def cancel_all(
         str | None,
         typer.Option("--symbol", metavar="SYMBOL", show_default=False, help="One instrument only."),
     ] = None,
-    side: Annotated[
-        SideWord | None, typer.Option("--side", show_default=False, help="One side only.")
-    ] = None,
+    side: Annotated[str | None, word_option("--side", Side, "One side only.")] = None,
     admin: AdminOption = None,
     timeout: TimeoutOption = DEFAULT_TIMEOUT_S,
     as_json: JsonOption = False,
@@ -358,16 +346,16 @@ def cancel_all(
             "accounts in all instruments"
         )
         raise CommandError(text, ExitStatus.USAGE, "USAGE", "all")
-    number = 0 if side is None else 1 if side is SideWord.BUY else 2
+    of_side = 0 if side is None else Side[side.upper()]
     events: list[Event] = []
     account = of or 0
     with _shards(admin, timeout) as shards:
         if symbol is not None:
             client, found = shards.trading(symbol)
-            events.append(client.act(MassCancelOrders(0, 0, account, found.definition.id, number)))
+            events.append(client.act(MassCancelOrders(0, 0, account, found.definition.id, of_side)))
         else:
             events += [
-                client.act(MassCancelOrders(0, 0, account, 0, number)) for client in shards.clients
+                client.act(MassCancelOrders(0, 0, account, 0, of_side)) for client in shards.clients
             ]
     count = sum(event.count for event in events if isinstance(event, OrdersMassCanceled))
     facts = {"canceled_orders": count, "seq": events[-1].seq}

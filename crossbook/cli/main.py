@@ -61,8 +61,8 @@ def _main(
 
 
 app.command()(run.run)
-app.command()(orders.buy)
-app.command()(orders.sell)
+app.command("buy")(orders.buy)
+app.command("sell")(orders.sell)
 app.command()(orders.cancel)
 app.command()(orders.amend)
 app.command()(orders.orders)

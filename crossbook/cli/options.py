@@ -1,6 +1,8 @@
 """Options that commands share, and the settings they override."""
 
-from typing import Annotated, Final
+from collections.abc import Callable
+from enum import IntEnum
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -64,6 +66,29 @@ SymbolArgument = Annotated[
 DEFAULT_TIMEOUT_S: Final = 5.0
 SECONDS_MAX: Final = 1_000_000_000
 """Longest time that can be asked for: some thirty years, so that an end fits 64 bits."""
+
+
+def word_parser(kinds: type[IntEnum]) -> Callable[[str], str]:
+    """Parses the name of an enumeration's member, in lower case."""
+    words = _words(kinds)
+
+    def parse(word: str) -> str:
+        if word not in words:
+            names = ", ".join(map(repr, words))
+            raise typer.BadParameter(f"{word!r} is not one of {names}.")
+        return word
+
+    return parse
+
+
+def word_option(name: str, kinds: type[IntEnum], text: str, metavar: str = "") -> Any:
+    """An option whose value is the name of an enumeration's member, in lower case."""
+    choices = f"<{'|'.join(_words(kinds))}>"
+    return typer.Option(name, parser=word_parser(kinds), metavar=metavar or choices, help=text)
+
+
+def _words(kinds: type[IntEnum]) -> list[str]:
+    return [each.name.lower() for each in kinds]
 
 
 def client_settings(

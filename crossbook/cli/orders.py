@@ -1,10 +1,9 @@
 """`crossbook buy`, `sell`, `cancel`, `amend`, `orders`, `balances`."""
 
-from enum import StrEnum
-from typing import Annotated
+from collections.abc import Callable
+from typing import Annotated, Final
 
 import typer
-from msgspec import Struct
 from rich.table import Table
 
 from crossbook.cli.console import CommandError, ExitStatus, Output
@@ -17,39 +16,16 @@ from crossbook.cli.options import (
     SymbolArgument,
     TimeoutOption,
     client_settings,
+    word_option,
 )
 from crossbook.cli.rendering import balance_facts, order_facts, outcome_facts, outcome_text
 from crossbook.client.client import Client
+from crossbook.client.request import OrderTerms
 from crossbook.common.process.clock import SystemClock
-from crossbook.common.process.config import Settings
-from crossbook.common.types import OrderType, Side
+from crossbook.common.types import OrderType, Prevention, Side, TimeInForce
 
-
-class TimeInForceWord(StrEnum):
-    """How long an order may work."""
-
-    GTC = "gtc"
-    IOC = "ioc"
-    FOK = "fok"
-    GTD = "gtd"
-    DAY = "day"
-
-
-class PreventionWord(StrEnum):
-    """What happens where an order would trade with one of its own account."""
-
-    EXPIRE_TAKER = "expire_taker"
-    EXPIRE_MAKER = "expire_maker"
-    EXPIRE_BOTH = "expire_both"
-    DECREMENT = "decrement"
-    NONE = "none"
-
-
-class SideWord(StrEnum):
-    """Order side."""
-
-    BUY = "buy"
-    SELL = "sell"
+_GTC: Final = TimeInForce.GTC.name.lower()
+_EXPIRE_TAKER: Final = Prevention.EXPIRE_TAKER.name.lower()
 
 
 QuantityArgument = Annotated[
@@ -64,10 +40,11 @@ MarketOption = Annotated[
     bool, typer.Option("--market", help="At the best prices there are; never rests.")
 ]
 TimeInForceOption = Annotated[
-    TimeInForceWord,
-    typer.Option(
+    str,
+    word_option(
         "--tif",
-        help="gtc rests, ioc expires what does not fill at once, fok fills whole or not at all, "
+        TimeInForce,
+        "gtc rests, ioc expires what does not fill at once, fok fills whole or not at all, "
         "gtd rests for --expire-in, day until midnight UTC.",
     ),
 ]
@@ -117,8 +94,12 @@ ExpireOption = Annotated[
     ),
 ]
 PreventionOption = Annotated[
-    PreventionWord,
-    typer.Option("--self-trade", help="What gives way where it meets an order of the account."),
+    str,
+    word_option(
+        "--self-trade",
+        Prevention,
+        "What gives way where it meets an order of the account.",
+    ),
 ]
 OrderIdArgument = Annotated[
     int | None,
@@ -130,26 +111,62 @@ OldIdOption = Annotated[
 ]
 
 
-def buy(
-    symbol: SymbolArgument,
-    quantity: QuantityArgument = None,
-    price: PriceArgument = None,
-    market: MarketOption = False,
-    tif: TimeInForceOption = TimeInForceWord.GTC,
-    quote_amount: QuoteAmountOption = None,
-    client_order_id: NewIdOption = "",
-    stop: StopOption = None,
-    take_profit: TakeProfitOption = None,
-    show: ShowOption = None,
-    post_only: PostOnlyOption = False,
-    expire_in: ExpireOption = None,
-    prevention: PreventionOption = PreventionWord.EXPIRE_TAKER,
-    account: AccountOption = None,
-    gateway: GatewayOption = None,
-    timeout: TimeoutOption = DEFAULT_TIMEOUT_S,
-    as_json: JsonOption = False,
-) -> None:
-    """Enter a buy order and say what happened to it at once.
+def _entry(side: Side, text: str) -> Callable[..., None]:
+    """The command that enters an order of one side; `text` is its help."""
+
+    def enter(
+        symbol: SymbolArgument,
+        quantity: QuantityArgument = None,
+        price: PriceArgument = None,
+        market: MarketOption = False,
+        tif: TimeInForceOption = _GTC,
+        quote_amount: QuoteAmountOption = None,
+        client_order_id: NewIdOption = "",
+        stop: StopOption = None,
+        take_profit: TakeProfitOption = None,
+        show: ShowOption = None,
+        post_only: PostOnlyOption = False,
+        expire_in: ExpireOption = None,
+        prevention: PreventionOption = _EXPIRE_TAKER,
+        account: AccountOption = None,
+        gateway: GatewayOption = None,
+        timeout: TimeoutOption = DEFAULT_TIMEOUT_S,
+        as_json: JsonOption = False,
+    ) -> None:
+        settings = client_settings(account=account, gateway=gateway)
+        order_type = _order_type(
+            symbol, quantity, price, market or quote_amount is not None, quote_amount, stop,
+            take_profit,
+        )  # fmt: skip
+        terms: OrderTerms = {
+            "order_type": order_type,
+            "time_in_force": tif,
+            "client_order_id": client_order_id,
+            "quote_amount": quote_amount,
+            "stop_price": take_profit if stop is None else stop,
+            "display_quantity": show,
+            "expire_time": _expire_time(tif, expire_in),
+            "post_only": post_only,
+            "prevention": prevention,
+        }
+        with Client(settings.gateway_orders, settings.account, timeout) as client:
+            ack = client.submit(symbol.upper(), side, quantity, price, **terms)
+            # A ping's answer overtakes nothing: the order's own reports have come before it.
+            client.ping()
+            executions = list(client.executions())
+            instrument = client.instruments[symbol.upper()]
+        facts = {**outcome_facts(instrument, ack, executions), "side": side.name.lower()}
+        waits = order_type > OrderType.MARKET
+        text = outcome_text(instrument, facts, "waits" if waits else "accepted")
+        Output(as_json).result(facts, text)
+
+    enter.__doc__ = text
+    return enter
+
+
+buy = _entry(
+    Side.BUY,
+    """Enter a buy order and show what happened to it at once.
 
     \b
     Examples:
@@ -157,118 +174,54 @@ def buy(
       crossbook buy BTC-USDT 0.5 60000 --tif ioc --id my-1
       crossbook buy BTC-USDT 0.5 --market
       crossbook buy BTC-USDT --quote-amount 1000
-    """
-    settings = client_settings(account=account, gateway=gateway)
-    terms = Terms(
-        symbol, quantity, price, market, tif, quote_amount, client_order_id, stop, take_profit,
-        show, post_only, expire_in, prevention,
-    )  # fmt: skip
-    _enter(settings, timeout, Output(as_json), Side.BUY, terms)
+    """,
+)
 
-
-def sell(
-    symbol: SymbolArgument,
-    quantity: QuantityArgument = None,
-    price: PriceArgument = None,
-    market: MarketOption = False,
-    tif: TimeInForceOption = TimeInForceWord.GTC,
-    quote_amount: QuoteAmountOption = None,
-    client_order_id: NewIdOption = "",
-    stop: StopOption = None,
-    take_profit: TakeProfitOption = None,
-    show: ShowOption = None,
-    post_only: PostOnlyOption = False,
-    expire_in: ExpireOption = None,
-    prevention: PreventionOption = PreventionWord.EXPIRE_TAKER,
-    account: AccountOption = None,
-    gateway: GatewayOption = None,
-    timeout: TimeoutOption = DEFAULT_TIMEOUT_S,
-    as_json: JsonOption = False,
-) -> None:
-    """Enter a sell order and say what happened to it at once.
+sell = _entry(
+    Side.SELL,
+    """Enter a sell order and show what happened to it at once.
 
     \b
     Examples:
       crossbook sell BTC-USDT 0.5 61000
       crossbook sell BTC-USDT 0.5 --market --json
-    """
-    settings = client_settings(account=account, gateway=gateway)
-    terms = Terms(
-        symbol, quantity, price, market, tif, quote_amount, client_order_id, stop, take_profit,
-        show, post_only, expire_in, prevention,
-    )  # fmt: skip
-    _enter(settings, timeout, Output(as_json), Side.SELL, terms)
+    """,
+)
 
 
-class Terms(Struct, frozen=True):
-    """An order as it was written on the command line."""
-
-    symbol: str
-    quantity: str | None
-    price: str | None
-    market: bool
-    tif: TimeInForceWord
-    quote_amount: str | None
-    client_order_id: str
-    stop: str | None
-    take_profit: str | None
-    show: str | None
-    post_only: bool
-    expire_in: float | None
-    prevention: PreventionWord
-
-    @property
-    def order_type(self) -> OrderType:
-        """The type they make; raises a usage error where they make none."""
-        if self.quote_amount is not None and self.quantity is not None:
-            raise usage("give QUANTITY or --quote-amount, not both", "quantity")
-        if self.quote_amount is None and self.quantity is None:
-            raise usage(f"give QUANTITY, or --quote-amount{_perhaps(self.symbol)}", "quantity")
-        if self.stop is not None and self.take_profit is not None:
-            raise usage("give --stop or --take-profit, not both", "stop")
-        if (self.expire_in is not None) != (self.tif is TimeInForceWord.GTD):
-            raise usage("--tif gtd and --expire-in go together", "expire_in")
-        market = self.market or self.quote_amount is not None
-        if market and self.price is not None:
-            raise usage("a market order has no PRICE", "price")
-        if self.stop is not None:
-            return OrderType.STOP if self.price is None else OrderType.STOP_LIMIT
-        if self.take_profit is not None:
-            return OrderType.TAKE_PROFIT if self.price is None else OrderType.TAKE_PROFIT_LIMIT
-        if not market and self.price is None:
-            raise usage(f"give PRICE, or --market{_perhaps(self.symbol)}", "price")
-        return OrderType.MARKET if market else OrderType.LIMIT
+def _order_type(
+    symbol: str,
+    quantity: str | None,
+    price: str | None,
+    market: bool,
+    quote_amount: str | None,
+    stop: str | None,
+    take_profit: str | None,
+) -> OrderType:
+    """The type of the order; raises a usage error for options that do not go together."""
+    if quote_amount is not None and quantity is not None:
+        raise usage("give QUANTITY or --quote-amount, not both", "quantity")
+    if quote_amount is None and quantity is None:
+        raise usage(f"give QUANTITY, or --quote-amount{_perhaps(symbol)}", "quantity")
+    if stop is not None and take_profit is not None:
+        raise usage("give --stop or --take-profit, not both", "stop")
+    if market and price is not None:
+        raise usage("a market order has no PRICE", "price")
+    if stop is not None:
+        return OrderType.STOP if price is None else OrderType.STOP_LIMIT
+    if take_profit is not None:
+        return OrderType.TAKE_PROFIT if price is None else OrderType.TAKE_PROFIT_LIMIT
+    if not market and price is None:
+        raise usage(f"give PRICE, or --market{_perhaps(symbol)}", "price")
+    return OrderType.MARKET if market else OrderType.LIMIT
 
 
-def _enter(settings: Settings, timeout: float, output: Output, side: Side, terms: Terms) -> None:
-    order_type = terms.order_type
-    symbol = terms.symbol.upper()
-    expire_time = None
-    if terms.expire_in is not None:
-        expire_time = SystemClock().now_ns() + int(terms.expire_in * 1e9)
-    with Client(settings.gateway_orders, settings.account, timeout) as client:
-        ack = client.submit(
-            symbol,
-            side,
-            terms.quantity,
-            terms.price,
-            order_type=order_type,
-            time_in_force=terms.tif.value,
-            client_order_id=terms.client_order_id,
-            quote_amount=terms.quote_amount,
-            stop_price=terms.take_profit if terms.stop is None else terms.stop,
-            display_quantity=terms.show,
-            expire_time=expire_time,
-            post_only=terms.post_only,
-            prevention=terms.prevention.value,
-        )
-        # A ping's answer overtakes nothing: the order's own reports have come before it.
-        client.ping()
-        executions = list(client.executions())
-        instrument = client.instruments[symbol]
-    facts = {**outcome_facts(instrument, ack, executions), "side": side.name.lower()}
-    waits = order_type > OrderType.MARKET
-    output.result(facts, outcome_text(instrument, facts, "waits" if waits else "accepted"))
+def _expire_time(tif: str, expire_in: float | None) -> int | None:
+    """When an order with --expire-in ends, in nanoseconds; only one with --tif gtd has such an
+    end."""
+    if (expire_in is not None) != (tif == "gtd"):
+        raise usage("--tif gtd and --expire-in go together", "expire_in")
+    return None if expire_in is None else SystemClock().now_ns() + int(expire_in * 1e9)
 
 
 def cancel(
@@ -284,8 +237,8 @@ def cancel(
         bool, typer.Option("--all", help="All open orders of the account (of SYMBOL, if given).")
     ] = False,
     side: Annotated[
-        SideWord | None,
-        typer.Option("--side", show_default=False, help="With --all: one side only."),
+        str | None,
+        word_option("--side", Side, "With --all: one side only."),
     ] = None,
     account: AccountOption = None,
     gateway: GatewayOption = None,
@@ -313,7 +266,7 @@ def cancel(
     with Client(settings.gateway_orders, settings.account, timeout) as client:
         if everything:
             of_symbol = None if symbol is None else symbol.upper()
-            ack = client.mass_cancel(of_symbol, None if side is None else side.value)
+            ack = client.mass_cancel(of_symbol, side)
             facts = {"canceled_orders": ack.count, "seq": ack.seq}
             output.result(facts, f"{ack.count} orders canceled")
             return
