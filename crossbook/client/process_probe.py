@@ -1,10 +1,9 @@
-"""Asks one process of an exchange whether it works, over a socket it has anyway."""
+"""Probes one process of an exchange, over a socket that the process has anyway."""
 
-import re
 import urllib.request
 from collections.abc import Callable
 from contextlib import closing
-from typing import Any, Final
+from typing import Final, TypeVar
 from urllib.error import URLError
 
 import zmq
@@ -18,61 +17,76 @@ from crossbook.common.process.address import within_reach
 from crossbook.common.process.config import Settings
 from crossbook.errors import ProcessDown
 
-_NUMBER: Final = 1
-_BUILD: Final = re.compile(r'^crossbook_matcher_build{build="(\w+)"} 1', re.MULTILINE)
+_T = TypeVar("_T")
+
+_REQUEST_ID: Final = 1
+_BUILD_METRIC: Final = "crossbook_matcher_build"
 
 
 def probe(settings: Settings, process: str, timeout_s: float) -> str:
-    """Where the process answered; raises `ProcessDown` when it does not within the time.
+    """Request a sign of life of a process; the address that answered.
 
-    A gateway is asked at its order entry, or over HTTP where it has none.
+    Raises `ProcessDown` when no answer comes in time. A gateway is probed at its order entry, or
+    over HTTP where it has none.
     """
     if process == "gateway" and "orders" not in settings.gateway_roles:
         return _probe_http(f"http://{_host(settings.api_host)}:{settings.api_port}", timeout_s)
     if process == "gateway":
-        frame = bytes(TOKEN_BYTES) + encode(Ping(_NUMBER))
-        return _probe_zmq(settings.gateway_orders, frame, _is_pong, timeout_s)
-    address = {
-        "matcher": settings.matcher_sync,
-        "publisher": settings.publisher_snapshots,
-        "recorder": settings.recorder_history,
-    }[process]
-    return _probe_zmq(address, encode(MetricsRequest(_NUMBER)), _is_metrics, timeout_s)
+        address = within_reach(settings.gateway_orders)
+        frame = bytes(TOKEN_BYTES) + encode(Ping(_REQUEST_ID))
+        replies = _exchange(address, frame, decode_replies, timeout_s)
+        if not any(isinstance(reply, Pong) for reply in replies):
+            raise _stranger(address)
+        return address
+    address = within_reach(
+        {
+            "matcher": settings.matcher_sync,
+            "publisher": settings.publisher_snapshots,
+            "recorder": settings.recorder_history,
+        }[process]
+    )
+    _metrics(address, timeout_s)
+    return address
 
 
 def matcher_build(settings: Settings, timeout_s: float) -> str | None:
-    """Which build of the engine the matcher runs, `pure` or `compiled`; None where nobody can be
-    asked: only those on the matcher's own socket are told."""
-    found: list[str] = []
-
-    def told(payload: bytes) -> bool:
-        found.extend(_BUILD.findall(decode_metrics(payload).text))
-        return True
-
+    """Which build of the engine the matcher runs, `pure` or `compiled`; None where the matcher
+    cannot be reached from here."""
     try:
-        _probe_zmq(settings.matcher_sync, encode(MetricsRequest(_NUMBER)), told, timeout_s)
+        text = _metrics(within_reach(settings.matcher_sync), timeout_s).text
     except ProcessDown:
         return None
-    return found[0] if found else None
+    # Importing the library takes as long as all else that this command does.
+    from prometheus_client.parser import text_string_to_metric_families
+
+    for family in text_string_to_metric_families(text):
+        if family.name == _BUILD_METRIC:
+            return str(family.samples[0].labels["build"])
+    return None
 
 
-def _probe_zmq(
-    address: str, frame: bytes, is_answer: Callable[[bytes], bool], timeout_s: float
-) -> str:
-    address = within_reach(address)
+def _metrics(address: str, timeout_s: float) -> Metrics:
+    """The metrics of the process at `address`."""
+    return _exchange(address, encode(MetricsRequest(_REQUEST_ID)), decode_metrics, timeout_s)
+
+
+def _exchange(address: str, frame: bytes, decode: Callable[[bytes], _T], timeout_s: float) -> _T:
+    """Send one request and decode its answer; raises `ProcessDown` without one."""
     timeout_ms = round(timeout_s * 1000)
     with zmq.Context() as context, closing(sockets.metrics_dealer(context, address)) as dealer:
         if not dealer.poll(timeout_ms, zmq.POLLOUT):
-            raise ProcessDown(f"nobody is at {address}")
+            raise ProcessDown(f"nothing listens at {address}")
         dealer.send(frame)
         if not dealer.poll(timeout_ms):
             raise ProcessDown(f"no answer from {address} in {timeout_s:g} s")
         try:
-            if is_answer(dealer.recv()):
-                return address
+            return decode(dealer.recv())
         except BAD_BYTES:
-            pass
-    raise ProcessDown(f"{address} answers, but not as this process does")
+            raise _stranger(address) from None
+
+
+def _stranger(address: str) -> ProcessDown:
+    return ProcessDown(f"{address} answers, but not as this process does")
 
 
 def _probe_http(base: str, timeout_s: float) -> str:
@@ -83,15 +97,6 @@ def _probe_http(base: str, timeout_s: float) -> str:
         raise ProcessDown(f"no answer from {base}/health: {error}") from error
 
 
-def _is_metrics(payload: bytes) -> bool:
-    return isinstance(decode_metrics(payload), Metrics)
-
-
-def _is_pong(payload: bytes) -> bool:
-    replies: list[Any] = decode_replies(payload)
-    return any(isinstance(reply, Pong) for reply in replies)
-
-
 def _host(host: str) -> str:
-    """A process that is bound to every address of this machine is asked at its loopback one."""
+    """The loopback address of a process that is bound to every address of this machine."""
     return {"0.0.0.0": "127.0.0.1", "::": "[::1]", "[::]": "[::1]"}.get(host, host)
