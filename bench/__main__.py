@@ -39,7 +39,7 @@ from bench import stalled as stalled_bench
 from bench import websocket as websocket_bench
 from bench import work as work_bench
 from bench.latency import Sync, Transport
-from bench.load import Load
+from bench.load import LoadPlan
 from crossbook.common.process.scheduling import Scheduling
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
@@ -87,7 +87,7 @@ def core(
     if scenario != "all" and scenario not in core_bench.SCENARIOS:
         raise typer.BadParameter(f"no scenario {scenario!r}", param_hint="--scenario")
     names = core_bench.SCENARIOS if scenario == "all" else (scenario,)
-    plan = core_bench.Plan(messages, repeats, seed, gc, client_order_ids, peers, builds)
+    plan = core_bench.CorePlan(messages, repeats, seed, gc, client_order_ids, peers, builds)
     report = core_bench.run(names, plan)
     core_bench.show(report)
     if any(version.startswith("not ") for version in report.peers.values()):
@@ -157,7 +157,7 @@ def latency(
     plot: Annotated[Path | None, typer.Option(help="Draw the curves to this PNG file.")] = None,
 ) -> None:
     """Latency of orders through gateway, matcher and publisher."""
-    load = Load(
+    load = LoadPlan(
         rate, duration, clients, batch, closed, window, chunk, warm, instruments, seed
     )  # fmt: skip
     own = latency_bench.own_exchange(transport, sync)
@@ -209,7 +209,7 @@ def shards(
 ) -> None:
     """The same load on one matcher and on two, in turn, with every process's processor time."""
     seconds = 1.5 if quick else duration
-    load = Load(closed=True, chunk=chunk, duration_s=seconds, warm_s=0.5)
+    load = LoadPlan(closed=True, chunk=chunk, duration_s=seconds, warm_s=0.5)
     counts = tuple(range(1, up_to + 1))
     report = shards_bench.run(load, counts, repeats=1 if quick else repeats, sync=sync)
     shards_bench.show(report)
@@ -261,7 +261,7 @@ def stalled(
     json: Json = None,
 ) -> None:
     """One subscriber and one order-entry client stall; what the others notice."""
-    plan = stalled_bench.Plan(
+    plan = stalled_bench.StalledPlan(
         rate=rate,
         subscribers=subscribers,
         turns=turns or (4 if quick else 12),
@@ -298,13 +298,13 @@ def websocket(
     json: Json = None,
 ) -> None:
     """Market data to many WebSocket clients, and order entry meanwhile."""
-    warm_s = websocket_bench.Plan().warm_s
+    warm_s = websocket_bench.WebSocketPlan().warm_s
     if quick:
         clients, seconds = min(clients, 500), min(seconds, 3.0)
         warm_s = min(1.0, seconds / 2)
     if scheduling is None:
         scheduling = "realtime" if machine.allows_realtime() else "batch"
-    plan = websocket_bench.Plan(clients, rate, seconds, warm_s, scheduling)
+    plan = websocket_bench.WebSocketPlan(clients, rate, seconds, warm_s, scheduling)
     report = websocket_bench.run(plan)
     websocket_bench.show(report)
     _write(json, report)
@@ -356,7 +356,7 @@ def everything(
 ) -> None:
     """Every one of them, one after the other."""
     messages = QUICK_MESSAGES if quick else FULL_MESSAGES
-    report = core_bench.run(core_bench.SCENARIOS, core_bench.Plan(messages))
+    report = core_bench.run(core_bench.SCENARIOS, core_bench.CorePlan(messages))
     core_bench.show(report)
     _write(results / "core.json", report)
     print()

@@ -41,7 +41,7 @@ PING_SECONDS = 0.2
 Levels = list[tuple[int, int]]
 
 
-class Heard(Struct, array_like=True):
+class CrowdArrivals(Struct, array_like=True):
     """What the crowd heard: sequence numbers and arrival times (monotonic ns) of every best bid
     and offer at every subscriber, as bytes of two arrays of int64."""
 
@@ -67,7 +67,7 @@ class Followed(Struct, array_like=True):
     """Bids and asks at the end."""
 
 
-class Process:
+class AudienceProcess:
     """One of the two, seen from the process that measures."""
 
     def __init__(self, *arguments: str) -> None:
@@ -101,7 +101,7 @@ class Process:
         return out
 
 
-def crowd(address: str, count: int) -> Heard:
+def crowd(address: str, count: int) -> CrowdArrivals:
     """Subscribe `count` times, each to one instrument's book, best prices and trades."""
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
     sockets.allow_many_sockets(context)
@@ -121,7 +121,7 @@ def crowd(address: str, count: int) -> Heard:
     return heard
 
 
-def _listen(subscribers: "list[zmq.Socket[bytes]]") -> Heard:
+def _listen(subscribers: "list[zmq.Socket[bytes]]") -> CrowdArrivals:
     seqs, times = array("q"), array("q")
     last: list[dict[bytes, int]] = [{} for _ in subscribers]
     messages = lost = 0
@@ -151,7 +151,7 @@ def _listen(subscribers: "list[zmq.Socket[bytes]]") -> Heard:
                             seqs.append(message.seq)
                             times.append(moment)
             ready = [fd for fd, _ in poll.poll()]
-    return Heard(seqs.tobytes(), times.tobytes(), messages, lost)
+    return CrowdArrivals(seqs.tobytes(), times.tobytes(), messages, lost)
 
 
 class Follower:
@@ -211,14 +211,14 @@ class Follower:
         with contextlib.suppress(zmq.Again):
             while True:
                 for reply in codec.decode_replies(self._orders.recv(zmq.NOBLOCK)):
-                    self._take(reply)
+                    self._receive(reply)
         if any(self._token) and time.monotonic() >= self._ping_due:
             self._ping_due = time.monotonic() + PING_SECONDS
             self._send(entry.Ping(0))
         changed = any(not isinstance(update, feed.Heartbeat) for update in updates)
         return changed or not self._market.ready
 
-    def _take(self, reply: entry.Reply) -> None:
+    def _receive(self, reply: entry.Reply) -> None:
         if isinstance(reply, entry.Welcome):
             self._token = reply.token.to_bytes(entry.TOKEN_BYTES, "big")
         elif isinstance(reply, entry.Execution):
@@ -243,7 +243,7 @@ def _say_ready() -> None:
 
 def main(kind: str, *arguments: str) -> None:
     """Run one of the two to its end and write its report."""
-    report: Heard | Followed
+    report: CrowdArrivals | Followed
     if kind == "crowd":
         address, count = arguments
         report = crowd(address, int(count))

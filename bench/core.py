@@ -50,7 +50,7 @@ class ScenarioReport(Struct, frozen=True):
     speeds: list[Speed]
 
 
-class Report(Struct, frozen=True):
+class CoreReport(Struct, frozen=True):
     """What `python -m bench core` measured."""
 
     bench: str
@@ -63,7 +63,7 @@ class Report(Struct, frozen=True):
     """Each engine's lowest messages per second over the scenarios that peers can run."""
 
 
-class Plan(Struct, frozen=True):
+class CorePlan(Struct, frozen=True):
     """How to measure."""
 
     messages: int
@@ -75,7 +75,7 @@ class Plan(Struct, frozen=True):
     with_other_build: bool = False
 
 
-class Stream(Struct):
+class EngineRun(Struct):
     """Commands of a scenario, and what our engine makes of them: its trades, how many orders rest
     in the end, and the nanoseconds of one run."""
 
@@ -85,11 +85,11 @@ class Stream(Struct):
     elapsed_ns: Callable[[], int]
 
 
-def run(scenarios: Sequence[str], plan: Plan) -> Report:
+def run(scenarios: Sequence[str], plan: CorePlan) -> CoreReport:
     """Measure every scenario; peers run the very same commands, in turn with ours."""
     described = machine.describe()
     reports = [_measured(name, plan) for name in scenarios]
-    return Report(
+    return CoreReport(
         bench="core",
         machine=described,
         method={
@@ -110,25 +110,25 @@ def run(scenarios: Sequence[str], plan: Plan) -> Report:
     )
 
 
-def stream_of(scenario: str, plan: Plan) -> Stream:
+def stream_of(scenario: str, plan: CorePlan) -> EngineRun:
     """The commands of a scenario, run through our engine once."""
     if scenario == MIXED:
         flow = mixed.generate(plan.messages // 2, plan.seed)
         engine = mixed.engine()
         traded, resting = outcome(engine, (engine.apply(*timed) for timed in flow))
         commands = [command for command, _ in flow]
-        return Stream(
+        return EngineRun(
             commands, traded, resting, lambda: processor_ns(apply_timed, flow, plan.collect_garbage)
         )
     commands = workload.generate(scenario, plan.messages // 2, plan.seed, plan.client_order_ids)
-    return Stream(
+    return EngineRun(
         commands,
         *reference(commands),
         lambda: processor_ns(apply_all, commands, plan.collect_garbage),
     )
 
 
-def _measured(scenario: str, plan: Plan) -> ScenarioReport:
+def _measured(scenario: str, plan: CorePlan) -> ScenarioReport:
     stream = stream_of(scenario, plan)
     commands = stream.commands
     turns = {OURS: (len(commands), stream.elapsed_ns)}
@@ -194,7 +194,7 @@ def apply_timed(flow: Sequence[mixed.Timed]) -> int:
     return count
 
 
-def show(report: Report) -> None:
+def show(report: CoreReport) -> None:
     """Print the report for a person."""
     method = report.method
     print(f"core: messages/s through Engine.apply, {method['build']} engine")

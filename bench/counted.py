@@ -14,7 +14,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from bench.flows import Flow
+from bench.flows import EngineFlow
 from crossbook.matcher.engine.engine import Engine
 
 
@@ -37,7 +37,7 @@ LEAST = 1.0
 """Bytecodes per message below which a function is not named."""
 
 
-def count(flow: Flow, kind: type[Engine] = Engine) -> Count:
+def count(flow: EngineFlow, kind: type[Engine] = Engine) -> Count:
     """Run the flow three times: once to fill caches, once counting steps, once memory."""
     messages = len(flow.commands)
     flow.run(kind)
@@ -85,7 +85,7 @@ def _steps(run: Callable[[], object]) -> tuple[Counter[CodeType], int]:
     return steps, calls
 
 
-def _memory(flow: Flow, kind: type[Engine]) -> tuple[int, int]:
+def _memory(flow: EngineFlow, kind: type[Engine]) -> tuple[int, int]:
     """Blocks and tracked objects that engine and events hold in the end."""
     engine = flow.engine(kind)
     apply = engine.apply

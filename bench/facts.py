@@ -19,7 +19,7 @@ from bench.stylised import (
     quantile,
 )
 from bench.tape import Tape
-from bench.venue import Venue
+from bench.venue import BenchVenue
 from crossbook.common.instruments import Instrument, load_instruments
 from crossbook.common.messages.commands import AmendOrder, CancelOrder, Command, NewOrder
 from crossbook.common.messages.events import Event
@@ -27,7 +27,7 @@ from crossbook.common.types import OrderType, Side, TimeInForce
 from crossbook.matcher.engine.engine import Engine
 from crossbook.replay.recording import RecordedCommand
 from crossbook.replay.recording_files import read_recording
-from crossbook.simulator.flow import Flow
+from crossbook.simulator.flow import AgentFlow
 from crossbook.simulator.fundamental import TICKS_PER_SECOND
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -54,7 +54,7 @@ class Facts(Struct, frozen=True):
     values: dict[str, float]
 
 
-class Report(Struct, frozen=True):
+class FactsReport(Struct, frozen=True):
     """What `python -m bench facts` found."""
 
     bench: str
@@ -63,7 +63,7 @@ class Report(Struct, frozen=True):
     flows: list[Facts]
 
 
-def run(seed: int, minutes: float, recording: Path | None, picture: Path) -> Report:
+def run(seed: int, minutes: float, recording: Path | None, picture: Path) -> FactsReport:
     """Simulate, replay the recording if there is one, compare, and draw."""
     tapes = {f"simulated {SYMBOLS[0]}": simulated(seed, minutes)[0]}
     if recording is not None:
@@ -79,14 +79,14 @@ def run(seed: int, minutes: float, recording: Path | None, picture: Path) -> Rep
         "recording": str(recording.name) if recording is not None else "none",
     }
     flows = [measure(name, tape) for name, tape in tapes.items()]
-    return Report("facts", machine.describe(), method, flows)
+    return FactsReport("facts", machine.describe(), method, flows)
 
 
 def simulated(seed: int, minutes: float, agents: int = AGENTS) -> list[Tape]:
     """The tapes of a simulation, one for each of `SYMBOLS`."""
     instruments = _instruments(SYMBOLS)
-    flow = Flow(instruments, agents, seed)
-    venue = Venue(instruments, agents)
+    flow = AgentFlow(instruments, agents, seed)
+    venue = BenchVenue(instruments, agents)
     tapes = [Tape(each.id, SIMULATED_SAMPLE_S * 1_000_000_000) for each in instruments]
 
     def watch(time_ns: int, events: Sequence[Event]) -> None:
@@ -95,7 +95,7 @@ def simulated(seed: int, minutes: float, agents: int = AGENTS) -> list[Tape]:
 
     for _ in range(int(minutes * 60 * TICKS_PER_SECOND)):
         batches = flow.step()
-        flow.take(*venue.apply(batches, flow.tick * _TICK_NS, watch))
+        flow.receive(*venue.apply(batches, flow.tick * _TICK_NS, watch))
     return tapes
 
 
@@ -155,7 +155,7 @@ def measure(name: str, tape: Tape) -> Facts:
     return Facts(name, tape.sample_ns // 1_000_000_000, values)
 
 
-def show(report: Report) -> None:
+def show(report: FactsReport) -> None:
     """Print the report for a person."""
     print(f"facts: the simulated market beside a recorded one\n{machine.line(report.machine)}")
     print("method: " + ", ".join(f"{name} {value}" for name, value in report.method.items()))

@@ -35,7 +35,7 @@ _Decision = tuple[bool, str, int, int, int, int]
 """Cancel if there are orders to spare, else: symbol, side, quantity, price, time in force."""
 
 
-class Flow:
+class ClientFlow:
     """The next request of each client, and what became of its orders.
 
     Who asks for no more than `requests_most` gets the same with less drawn ahead.

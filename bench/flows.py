@@ -17,7 +17,7 @@ ORDERS: Final = 600
 RICH: Final = Rules(accounts=True, opening=(("BENCH", 10**15), ("USD", 10**17)))
 
 
-class Flow(Struct, frozen=True):
+class EngineFlow(Struct, frozen=True):
     """Commands with their times, and the engine they are for."""
 
     commands: list[tuple[Command, int]]
@@ -32,19 +32,19 @@ class Flow(Struct, frozen=True):
         return told
 
 
-def plain() -> Flow:
+def plain() -> EngineFlow:
     """Plain orders, accounts off."""
-    return Flow(_normal(), lambda kind: kind([workload.INSTRUMENT]))
+    return EngineFlow(_normal(), lambda kind: kind([workload.INSTRUMENT]))
 
 
-def accounts() -> Flow:
+def accounts() -> EngineFlow:
     """The same orders with accounts on."""
-    return Flow(_normal(), lambda kind: kind([workload.INSTRUMENT], RICH))
+    return EngineFlow(_normal(), lambda kind: kind([workload.INSTRUMENT], RICH))
 
 
-def everything() -> Flow:
+def everything() -> EngineFlow:
     """Everything the engine takes."""
-    return Flow(mixed.generate(ORDERS), lambda kind: kind([mixed.BANDED], mixed.RULES))
+    return EngineFlow(mixed.generate(ORDERS), lambda kind: kind([mixed.BANDED], mixed.RULES))
 
 
 def _normal() -> list[tuple[Command, int]]:

@@ -12,8 +12,8 @@ from typing import Final
 from msgspec import Struct
 
 from bench import growth_engine, machine, recovery
-from bench.growth_engine import Gap, Kept, Size, Taken
-from bench.growth_feed import Heard, heard
+from bench.growth_engine import Footprint, Gap, Kept, Size
+from bench.growth_feed import MessageCost, heard
 
 KINDS: Final = ("enter", "cancel", "amend", "fill")
 
@@ -38,7 +38,7 @@ class Series(Struct, frozen=True):
         return _slope(self.sizes[-2], self.sizes[-1], self.values[-2], self.values[-1])
 
 
-class Plan(Struct, frozen=True):
+class GrowthPlan(Struct, frozen=True):
     """The sizes measured."""
 
     orders: list[int]
@@ -53,7 +53,7 @@ class Plan(Struct, frozen=True):
     seconds: float
 
 
-FULL: Final = Plan(
+FULL: Final = GrowthPlan(
     orders=[10**n for n in range(2, 8)],
     levels=[10**n for n in range(1, 7)],
     instruments=[1, 10, 100, 1_000],
@@ -65,7 +65,7 @@ FULL: Final = Plan(
     bytes_orders=200_000,
     seconds=5.0,
 )
-QUICK: Final = Plan(
+QUICK: Final = GrowthPlan(
     orders=[100, 10_000, 1_000_000],
     levels=[10, 1_000, 100_000],
     instruments=[1, 1_000],
@@ -79,19 +79,19 @@ QUICK: Final = Plan(
 )
 
 
-class Report(Struct, frozen=True):
+class GrowthReport(Struct, frozen=True):
     """What `python -m bench growth` measured."""
 
     bench: str
     machine: machine.Machine
     method: dict[str, str]
     series: list[Series]
-    bytes_each: dict[str, Taken]
+    bytes_each: dict[str, Footprint]
     """What one more of each takes."""
     gaps: dict[str, Gap]
 
 
-def run(plan: Plan) -> Report:
+def run(plan: GrowthPlan) -> GrowthReport:
     """Measure everything, one after the other."""
     described = machine.describe()
     apart = recovery.apart
@@ -128,7 +128,7 @@ def run(plan: Plan) -> Report:
         series.append(_series("open orders in a snapshot", name, unit, plan.snapshots, values))
     megabytes = [each.megabytes for each in kept]
     series.append(_series("open orders in a snapshot", "size", "MB", plan.snapshots, megabytes))
-    return Report(
+    return GrowthReport(
         bench="growth",
         machine=described,
         method={
@@ -157,8 +157,8 @@ def _costs(
     ]
 
 
-def _subscribers(plan: Plan) -> list[Series]:
-    found: list[Heard] = [heard(n, plan.seconds) for n in plan.subscribers]
+def _subscribers(plan: GrowthPlan) -> list[Series]:
+    found: list[MessageCost] = [heard(n, plan.seconds) for n in plan.subscribers]
     rows = {
         "sender's processor time": [each.sender_us for each in found],
         "until the first reads": [each.first_us for each in found],
@@ -170,7 +170,7 @@ def _subscribers(plan: Plan) -> list[Series]:
     ]
 
 
-def _starts(plan: Plan) -> list[Series]:
+def _starts(plan: GrowthPlan) -> list[Series]:
     checks, totals = [], []
     for tail in plan.tails:
         with tempfile.TemporaryDirectory(prefix="crossbook-growth-") as made:
@@ -191,11 +191,11 @@ def _series(
     return Series(panel, name, unit, list(sizes), list(values))
 
 
-def _bytes(many: int) -> dict[str, Taken]:
+def _bytes(many: int) -> dict[str, Footprint]:
     """Bytes of one more order, level, account: markets that differ in nothing else, subtracted."""
 
-    def taken(size: Size) -> Taken:
-        return Taken(
+    def taken(size: Size) -> Footprint:
+        return Footprint(
             recovery.apart(growth_engine.memory, size, False).resident,
             recovery.apart(growth_engine.memory, size, True).allocated,
         )
@@ -210,7 +210,7 @@ def _bytes(many: int) -> dict[str, Taken]:
         ("account with money", Size(orders=many, accounts=many, money=True), funded),
     ):
         whole = taken(size)
-        found[name] = Taken(
+        found[name] = Footprint(
             round(whole.resident - base.resident, 1), round(whole.allocated - base.allocated, 1)
         )
     return found
@@ -235,7 +235,7 @@ def _slope(size: int, last_size: int, value: float, last_value: float) -> float:
     return math.log(max(last_value, tiny) / max(value, tiny)) / math.log(last_size / size)
 
 
-def show(report: Report) -> None:
+def show(report: GrowthReport) -> None:
     """Print the report for a person."""
     print(f"growth: cost against size\n{machine.line(report.machine)}")
     for name, text in report.method.items():

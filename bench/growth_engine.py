@@ -185,7 +185,7 @@ def _open_and_close(built: Built, away: Sequence[int]) -> float:
     return 2 * built.time(commands)[0]
 
 
-class Taken(Struct, frozen=True):
+class Footprint(Struct, frozen=True):
     """What a market takes, per open order."""
 
     resident: float
@@ -194,7 +194,7 @@ class Taken(Struct, frozen=True):
     """Bytes that Python knows of; zero where nobody counted."""
 
 
-def memory(size: Size, trace: bool) -> Taken:
+def memory(size: Size, trace: bool) -> Footprint:
     """What each open order of such a market takes, its part of everything else included."""
     Built(Size(orders=100))
     _settle()
@@ -206,7 +206,7 @@ def memory(size: Size, trace: bool) -> Taken:
     allocated = tracemalloc.get_traced_memory()[0] if trace else 0
     grown = _resident() - before
     assert built.engine.seq == size.orders, "not all orders were entered"
-    return Taken(round(grown / size.orders, 1), round(allocated / size.orders, 1))
+    return Footprint(round(grown / size.orders, 1), round(allocated / size.orders, 1))
 
 
 class Gap(Struct, frozen=True):

@@ -21,7 +21,7 @@ READY_SECONDS: Final = 30.0
 SETTLE_SECONDS: Final = 0.5
 
 
-class Heard(Struct, frozen=True):
+class MessageCost(Struct, frozen=True):
     """What a message cost its sender, and when it was at the first and the last subscriber."""
 
     sender_us: float
@@ -32,7 +32,7 @@ class Heard(Struct, frozen=True):
     lost: int
 
 
-def heard(subscribers: int, seconds: float) -> Heard:
+def heard(subscribers: int, seconds: float) -> MessageCost:
     """Send to so many for so long."""
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
     spawn = get_context("spawn")
@@ -57,7 +57,7 @@ def heard(subscribers: int, seconds: float) -> Heard:
         first, last, count = ours.recv() if ours.poll(READY_SECONDS) else ([0], [0], 0)
     crowd.join(READY_SECONDS)
     context.destroy(linger=0)
-    return Heard(
+    return MessageCost(
         sender_us=round(cpu_ns / 1e3 / messages, 2),
         first_us=round(statistics.median(first) / 1e3, 1),
         last_us=round(statistics.median(last) / 1e3, 1),

@@ -14,7 +14,7 @@ INK = ("#1f5fa8", "#c2571a", "#3a7d44", "#7d3a6b", "#8a7a1c", "#4a4a4a", "#2a9d9
 UNITS = {"us": "microseconds", "s": "seconds", "MB": "MB"}
 
 
-class Line(Protocol):
+class Curve(Protocol):
     """What is drawn: `bench.growth.Series`."""
 
     @property
@@ -38,7 +38,7 @@ class Line(Protocol):
         """What it was."""
 
 
-def draw(path: Path, title: str, lines: Sequence[Line]) -> None:
+def draw(path: Path, title: str, lines: Sequence[Curve]) -> None:
     """Write the picture, making its folder."""
     path.parent.mkdir(parents=True, exist_ok=True)
     panels = list(dict.fromkeys(line.panel for line in lines))

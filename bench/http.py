@@ -36,7 +36,7 @@ METHOD: Final = {
 }
 
 
-class Turn(Struct, frozen=True):
+class RouteTurn(Struct, frozen=True):
     """One turn of one route."""
 
     route: str
@@ -46,13 +46,13 @@ class Turn(Struct, frozen=True):
     latency: Summary
 
 
-class Report(Struct, frozen=True):
+class HttpReport(Struct, frozen=True):
     """What `python -m bench http` measured."""
 
     bench: str
     machine: machine.Machine
     method: dict[str, str]
-    turns: list[Turn]
+    turns: list[RouteTurn]
 
 
 class _Connection(asyncio.Protocol):
@@ -117,10 +117,10 @@ async def _turn(
     return latencies
 
 
-def run(connections: tuple[int, ...], seconds: float, repeats: int) -> Report:
+def run(connections: tuple[int, ...], seconds: float, repeats: int) -> HttpReport:
     """Start an exchange and load it."""
     described = machine.describe()
-    turns: list[Turn] = []
+    turns: list[RouteTurn] = []
     settings: dict[str, Any] = {
         "GATEWAY_ROLES": "orders,api",
         "HEARTBEAT_MS": "500",
@@ -134,11 +134,11 @@ def run(connections: tuple[int, ...], seconds: float, repeats: int) -> Report:
                     latencies = uvloop.run(_turn(exchange.api_port, request, count, seconds))
                     per_s = round(len(latencies) / seconds)
                     summary = histogram.summarize(latencies)
-                    turns.append(Turn(route, count, len(latencies), per_s, summary))
-    return Report("http", described, METHOD, turns)
+                    turns.append(RouteTurn(route, count, len(latencies), per_s, summary))
+    return HttpReport("http", described, METHOD, turns)
 
 
-def show(report: Report) -> None:
+def show(report: HttpReport) -> None:
     """Print the medians."""
     print("orders over HTTP, durable")
     print(machine.line(report.machine))

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from bench import yardstick
-from bench.flows import FLOWS, Flow
+from bench.flows import FLOWS, EngineFlow
 
 YARDSTICK: Final = "yardstick"
 WARM_UP: Final = 300
@@ -98,7 +98,7 @@ def _main(names: Sequence[str]) -> None:
             engine = getattr(importlib.import_module(module), kind)
             flow = FLOWS[name]()
             messages = len(flow.commands)
-            Flow(flow.commands[:WARM_UP], flow.engine).run(engine)
+            EngineFlow(flow.commands[:WARM_UP], flow.engine).run(engine)
             os.getppid()
             flow.run(engine)
         os.getppid()

@@ -30,7 +30,7 @@ ROTATIONS: Final = 20
 ROTATION_SEGMENT_BYTES: Final = 16 * 1024 * 1024
 
 
-class Row(Struct, frozen=True):
+class JournalRow(Struct, frozen=True):
     """The journal and the bare loop under one policy with records of one size."""
 
     policy: str
@@ -41,20 +41,20 @@ class Row(Struct, frozen=True):
     bare: Summary
 
 
-class Report(Struct, frozen=True):
+class JournalReport(Struct, frozen=True):
     """What `python -m bench journal` measured."""
 
     bench: str
     machine: machine.Machine
     method: dict[str, str | int]
-    rows: list[Row]
+    rows: list[JournalRow]
     rotation: Summary
     """Appends that began a segment, which had been prepared meanwhile."""
     other: Summary
     """The other appends of the same run."""
 
 
-def run(folder: Path | None, *, seconds: float, repeats: int) -> Report:
+def run(folder: Path | None, *, seconds: float, repeats: int) -> JournalReport:
     """Measure every policy and size in a temporary directory under `folder`."""
     described = machine.describe()
     with tempfile.TemporaryDirectory(prefix="crossbook-journal-", dir=folder) as made:
@@ -74,16 +74,18 @@ def run(folder: Path | None, *, seconds: float, repeats: int) -> Report:
             "interval": f"a sync every {INTERVAL_NS // 1_000_000} ms, counted to its append",
             "segment": f"{SEGMENT_BYTES >> 20} MB; for the rotation {ROTATION_SEGMENT_BYTES >> 20}",
         }
-    return Report("journal", described, method, rows, rotation, other)
+    return JournalReport("journal", described, method, rows, rotation, other)
 
 
-def _row(directory: Path, policy: SyncPolicy, size: int, seconds: float, repeats: int) -> Row:
+def _row(
+    directory: Path, policy: SyncPolicy, size: int, seconds: float, repeats: int
+) -> JournalRow:
     ours, bare = array("q"), array("q")
     ours_s = bare_s = 0.0
     for turn in range(repeats):
         ours_s += append_for(directory / f"{policy}-{size}-{turn}", policy, size, seconds, ours)
         bare_s += write_for(directory / "bare", policy, size, seconds, bare)
-    return Row(
+    return JournalRow(
         policy,
         size,
         round(len(ours) / ours_s),
@@ -161,7 +163,7 @@ def measure_rotation(
     return summarize(begins), summarize(others)
 
 
-def show(report: Report) -> None:
+def show(report: JournalReport) -> None:
     """Print the report for a person."""
     print("journal: appends, beside bare writes of the same bytes")
     print(machine.line(report.machine))

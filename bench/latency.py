@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from bench import histogram, machine
 from bench.histogram import Summary
-from bench.load import Generator, Load
+from bench.load import LoadGenerator, LoadPlan
 from bench.subscriber import Subscriber, delays_ns
 from crossbook.common.process.config import load_settings
 from crossbook.common.process.scheduling import Scheduling
@@ -42,14 +42,14 @@ class Cpu(Struct, frozen=True):
     us_per_order: float
 
 
-class Report(Struct, frozen=True):
+class LatencyReport(Struct, frozen=True):
     """What `python -m bench latency` measured."""
 
     bench: str
     machine: machine.Machine
     method: dict[str, str]
     transport: str
-    load: Load
+    load: LoadPlan
     sent: int
     frames: int
     acked: int
@@ -112,10 +112,10 @@ def running_exchange() -> Iterator[Target]:
     yield Target(settings.gateway_orders, settings.publisher_feed, "as it runs", "as it runs", {})
 
 
-def run(load: Load, target: Target) -> tuple[Report, "array[int]", "array[int]"]:
+def run(load: LoadPlan, target: Target) -> tuple[LatencyReport, "array[int]", "array[int]"]:
     """Load an exchange; the report, and the raw round trips and BBO delays for a plot."""
     described = machine.describe()
-    with Subscriber(target.feed) as subscriber, Generator(target.orders, load) as generator:
+    with Subscriber(target.feed) as subscriber, LoadGenerator(target.orders, load) as generator:
         generator.log_on()
         pids = {**target.pids, "generator": os.getpid(), "subscriber": subscriber.pid}
         watched = {name: psutil.Process(pid) for name, pid in pids.items()}
@@ -132,7 +132,7 @@ def run(load: Load, target: Target) -> tuple[Report, "array[int]", "array[int]"]
         )
         for name in watched
     }
-    report = Report(
+    report = LatencyReport(
         bench="latency",
         machine=described,
         method=METHOD,
@@ -156,7 +156,7 @@ def run(load: Load, target: Target) -> tuple[Report, "array[int]", "array[int]"]
     return report, outcome.round_trip_ns, bbo
 
 
-def show(report: Report) -> None:
+def show(report: LatencyReport) -> None:
     """Print the report for a person."""
     load = report.load
     kind = (
@@ -186,7 +186,9 @@ def show(report: Report) -> None:
         print(f"the subscriber lost {report.bbo_lost:,} messages")
 
 
-def plot(path: Path, report: Report, round_trip_ns: "array[int]", bbo_ns: "array[int]") -> None:
+def plot(
+    path: Path, report: LatencyReport, round_trip_ns: "array[int]", bbo_ns: "array[int]"
+) -> None:
     """Draw the report's curves as a PNG."""
     from bench.plot import draw
 

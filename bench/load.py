@@ -17,7 +17,7 @@ from typing import Self
 import zmq
 from msgspec import Struct
 
-from bench.flow import Flow
+from bench.flow import ClientFlow
 from bench.pacing import Timer
 from crossbook.common.instruments import Instrument
 from crossbook.common.messages import codec, entry
@@ -38,7 +38,7 @@ _NS = 1_000_000_000
 _NOBLOCK = int(zmq.NOBLOCK)
 
 
-class Load(Struct, frozen=True):
+class LoadPlan(Struct, frozen=True):
     """What to send, and how."""
 
     rate: float = 5_000.0
@@ -63,7 +63,7 @@ class Load(Struct, frozen=True):
         return max(1, int(self.duration_s * self.rate / self.batch))
 
 
-class Outcome(Struct, frozen=True):
+class LoadOutcome(Struct, frozen=True):
     """What came back. Arrays are in nanoseconds of the monotonic clock, in order of arrival."""
 
     sent: int
@@ -82,10 +82,10 @@ class Outcome(Struct, frozen=True):
     """Sequence number and due moment of each acknowledged request."""
 
 
-class Generator:
+class LoadGenerator:
     """Logged-on sessions and the loops that load them. Use it as a context manager."""
 
-    def __init__(self, address: str, load: Load) -> None:
+    def __init__(self, address: str, load: LoadPlan) -> None:
         self._load = load
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         sockets.allow_many_sockets(self._context)
@@ -102,7 +102,7 @@ class Generator:
         self._ack_seq = array("q")
         self._ack_due = array("q")
         self._last_answer_ns = 0
-        self._flow: Flow | None = None
+        self._flow: ClientFlow | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -125,9 +125,9 @@ class Generator:
         instruments: Sequence[Instrument] = listed.instruments[: self._load.instruments]
         load = self._load
         most = () if load.closed else (load.open_frames * load.batch,)
-        self._flow = Flow(instruments, load.clients, load.seed, *most)
+        self._flow = ClientFlow(instruments, load.clients, load.seed, *most)
 
-    def run(self) -> Outcome:
+    def run(self) -> LoadOutcome:
         """Send the load, collect the answers and say what happened."""
         gc.collect()
         gc.freeze()
@@ -152,7 +152,7 @@ class Generator:
         finally:
             gc.enable()
             gc.unfreeze()
-        return Outcome(
+        return LoadOutcome(
             sent=self.sent,
             frames=self.frames,
             acked=self.acked,

@@ -50,7 +50,7 @@ def obstacle() -> str:
 
 @contextmanager
 def started(scenario: str, plan: Struct) -> Iterator[OtherBuild]:
-    """The other build, ready to run the scenario as this `bench.core.Plan` says; it ends with the
+    """The other build, ready to run the scenario by this `bench.core.CorePlan`; it ends with the
     block."""
     said = msgspec.json.encode((scenario, plan)).decode()
     environment = {**os.environ, "MATCHER_BUILD": NAME}
@@ -71,7 +71,7 @@ def serve(said: str) -> None:
     """Answer each line of standard input with the time of one run."""
     from bench import core
 
-    scenario, plan = msgspec.json.decode(said, type=tuple[str, core.Plan])
+    scenario, plan = msgspec.json.decode(said, type=tuple[str, core.CorePlan])
     stream = core.stream_of(scenario, plan)
     print(msgspec.json.encode(stream.traded).decode(), flush=True)
     for _ in sys.stdin:

@@ -20,7 +20,7 @@ from msgspec import Struct
 
 from bench import latency, machine
 from bench.histogram import Summary
-from bench.load import Load
+from bench.load import LoadPlan
 from tests.system.exchange import free_ports
 
 REPOSITORY: Final = Path(__file__).resolve().parent.parent
@@ -62,7 +62,7 @@ class Sample(Struct, frozen=True):
 class Trial(Struct, frozen=True):
     """One load, synced before every answer or not."""
 
-    load: Load
+    load: LoadPlan
     durable: bool
 
     @property
@@ -84,7 +84,7 @@ class Case(Struct, frozen=True):
     ratios: dict[str, float | None]
 
 
-class Report(Struct, frozen=True):
+class PipelineReport(Struct, frozen=True):
     """What `python -m bench pipeline` measured."""
 
     bench: str
@@ -147,12 +147,12 @@ def trials(*, quick: bool) -> list[Trial]:
     return found
 
 
-def _closed(frame: int, clients: int) -> Load:
-    return Load(closed=True, chunk=frame, clients=clients, duration_s=3.0)
+def _closed(frame: int, clients: int) -> LoadPlan:
+    return LoadPlan(closed=True, chunk=frame, clients=clients, duration_s=3.0)
 
 
-def _open(rate: float, clients: int) -> Load:
-    return Load(rate=rate, clients=clients, duration_s=4.0)
+def _open(rate: float, clients: int) -> LoadPlan:
+    return LoadPlan(rate=rate, clients=clients, duration_s=4.0)
 
 
 AIMS: Final = (
@@ -171,7 +171,7 @@ def run(
     *,
     transport: latency.Transport = "ipc",
     repeats: int = 1,
-) -> Report:
+) -> PipelineReport:
     """Measure every trial on both pipelines, or on ours alone."""
     described = machine.describe()
     ours: list[list[Sample]] = [[] for _ in chosen]
@@ -186,7 +186,7 @@ def run(
                     elif script is not None:
                         null[place].append(run_null(script, trial))
                 print(f"  {repeat + 1}/{repeats} {trial.name}", file=sys.stderr, flush=True)
-    return Report(
+    return PipelineReport(
         bench="pipeline",
         machine=described,
         method={**METHOD, "repeats": str(repeats), "transport_ours": f"internal {transport}"},
@@ -222,7 +222,7 @@ def run_ours(trial: Trial, transport: latency.Transport) -> Sample:
         subprocess.run(
             command, cwd=REPOSITORY, stdout=subprocess.DEVNULL, check=True, timeout=RUN_SECONDS
         )
-        report = msgspec.json.decode(path.read_bytes(), type=latency.Report)
+        report = msgspec.json.decode(path.read_bytes(), type=latency.LatencyReport)
     return Sample(
         acked_per_s=report.acked_per_s,
         us_per_order=round(sum(cpu.us_per_order for cpu in report.cpu.values()), 2),
@@ -283,7 +283,7 @@ def median(values: Iterable[float | None]) -> float | None:
     return statistics.median(known) if known else None
 
 
-def show(report: Report) -> None:
+def show(report: PipelineReport) -> None:
     """Print the report for a person."""
     print("pipeline: ours / null, each the median of its runs, and the ratio ours over null")
     print(machine.line(report.machine))
@@ -343,7 +343,7 @@ def _show_aims(cases: dict[str, Case]) -> None:
         print(f"{aim.what:<{NAME_WIDTH}}{reached:>12}{aim.reach:>8.2f}{aim.moonshot:>10.2f}")
 
 
-def curves(report: Report, which: Callable[[Sample], Tail | None]) -> Curves:
+def curves(report: PipelineReport, which: Callable[[Sample], Tail | None]) -> Curves:
     """The latency curves of the open loops, by rate and durability: medians of their runs."""
     panels: Curves = {}
     for case in report.cases:
@@ -364,7 +364,7 @@ def _points(tail: Tail) -> tuple[float, ...]:
     return (tail.p50, tail.p90, tail.p99, tail.p999, tail.max)
 
 
-def plot(folder: Path, report: Report) -> list[Path]:
+def plot(folder: Path, report: PipelineReport) -> list[Path]:
     """Draw the curves into `folder`, as PNG; the files written."""
     from bench.plot import draw_curves
 

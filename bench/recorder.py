@@ -53,7 +53,7 @@ max_quantity = "10000"
 """
 
 
-class Written(Struct, frozen=True):
+class FlowWritten(Struct, frozen=True):
     """One flow written into one database; rates are of the median run."""
 
     scenario: str
@@ -70,7 +70,7 @@ class Written(Struct, frozen=True):
     """Of the time; the rest is the database's."""
 
 
-class CaughtUp(Struct, frozen=True):
+class CatchUpTime(Struct, frozen=True):
     """A recorder process that starts empty beside a matcher with a journal."""
 
     commands: int
@@ -79,18 +79,18 @@ class CaughtUp(Struct, frozen=True):
     commands_per_s: int
 
 
-class Report(Struct, frozen=True):
+class RecorderReport(Struct, frozen=True):
     """What `python -m bench recorder` measured."""
 
     bench: str
     machine: machine.Machine
     method: dict[str, str]
     database: str
-    written: list[Written]
-    caught_up: CaughtUp
+    written: list[FlowWritten]
+    caught_up: CatchUpTime
 
 
-def run(*, orders: int, repeats: int, url: str = "") -> Report:
+def run(*, orders: int, repeats: int, url: str = "") -> RecorderReport:
     """Measure with SQLite in a temporary folder, or with the database of `url`, in which the
     recorder's tables are emptied."""
     machine_now = machine.describe()
@@ -103,7 +103,7 @@ def run(*, orders: int, repeats: int, url: str = "") -> Report:
             written += [write(database, scenario, flow, size, repeats) for size in TRANSACTIONS]
         caught_up = catch_up(database, target, Path(folder), 2 * orders)
         database.dispose()
-    return Report(
+    return RecorderReport(
         bench="recorder",
         machine=machine_now,
         method={
@@ -129,7 +129,7 @@ def batches(scenario: str, orders: int) -> Iterator[EventBatch]:
 
 def write(
     database: Database, scenario: str, flow: Sequence[EventBatch], size: int, repeats: int
-) -> Written:
+) -> FlowWritten:
     """Digest and write the flow in transactions of about `size` events."""
     runs, cpus = [], []
     for _ in range(repeats):
@@ -140,7 +140,7 @@ def write(
     orders = sum(type(event) is OrderAccepted for event in events)
     total_s = statistics.median(total_ns for total_ns, _, _ in runs) / 1e9
     digest_s = statistics.median(digest_ns for _, digest_ns, _ in runs) / 1e9
-    return Written(
+    return FlowWritten(
         scenario=scenario,
         events_a_transaction=size,
         orders=orders,
@@ -173,7 +173,7 @@ def _write_once(database: Database, flow: Sequence[EventBatch], size: int) -> tu
     return time.perf_counter_ns() - begin_ns, digest_ns, rows
 
 
-def catch_up(database: Database, url: str, folder: Path, commands: int) -> CaughtUp:
+def catch_up(database: Database, url: str, folder: Path, commands: int) -> CatchUpTime:
     """Time a recorder process that has to read so many commands from a journal."""
     Store(database).open(rebuild=True)
     recovery.write_journal(folder / "data", commands)
@@ -191,7 +191,7 @@ def catch_up(database: Database, url: str, folder: Path, commands: int) -> Caugh
         exchange.start("recorder")
         exchange.wait_until("caught up", lambda: _seq(database) >= commands, CATCH_UP_SECONDS)
         seconds = (time.perf_counter_ns() - begin_ns) / 1e9
-    return CaughtUp(commands, round(seconds, 2), round(commands / seconds))
+    return CatchUpTime(commands, round(seconds, 2), round(commands / seconds))
 
 
 def _seq(database: Database) -> int:
@@ -203,7 +203,7 @@ def _seq(database: Database) -> int:
         return 0
 
 
-def show(report: Report) -> None:
+def show(report: RecorderReport) -> None:
     """Print the report for a person."""
     print(f"recorder: events into {report.database}")
     print(machine.line(report.machine))

@@ -59,7 +59,7 @@ class Replayed(Struct, frozen=True):
     peak_mb: float
 
 
-class Taken(Struct, frozen=True):
+class SnapshotCost(Struct, frozen=True):
     """One snapshot written beside a working matcher."""
 
     pause_ms: float
@@ -79,7 +79,7 @@ class Taken(Struct, frozen=True):
 class Snapshots(Struct, frozen=True):
     """The snapshots of one engine."""
 
-    taken: list[Taken]
+    taken: list[SnapshotCost]
     file_mb: float
     writer_peak_mb: float
     """Of the process that wrote one and took most."""
@@ -98,7 +98,7 @@ class Loaded(Struct, frozen=True):
     peak_mb: float
 
 
-class Report(Struct, frozen=True):
+class RecoveryReport(Struct, frozen=True):
     """What `python -m bench recovery` measured."""
 
     bench: str
@@ -117,16 +117,16 @@ class Report(Struct, frozen=True):
 Figures = TypeVar("Figures")
 
 
-def run(*, tail: int, open_orders: int, repeats: int) -> Report:
+def run(*, tail: int, open_orders: int, repeats: int) -> RecoveryReport:
     """Make both sets of files in a temporary directory and measure starts from them."""
     described = machine.describe()
     with tempfile.TemporaryDirectory(prefix="crossbook-recovery-") as made:
         journal, snapshots = Path(made) / "journal", Path(made) / "snapshots"
         used = apart(write_journal, journal, tail)
         replayed = [apart(replay, journal) for _ in range(repeats)]
-        taken = apart(take_snapshots, snapshots, open_orders, tail, repeats)
+        taken = apart(write_snapshots, snapshots, open_orders, tail, repeats)
         loaded = [apart(load, snapshots) for _ in range(repeats)]
-    return Report(
+    return RecoveryReport(
         bench="recovery",
         machine=described,
         method={
@@ -195,7 +195,7 @@ def replay(directory: Path) -> Replayed:
     )
 
 
-def take_snapshots(directory: Path, open_orders: int, tail: int, repeats: int) -> Snapshots:
+def write_snapshots(directory: Path, open_orders: int, tail: int, repeats: int) -> Snapshots:
     """Snapshots of a matcher with so many open orders, each so many commands after the one
     before; the last file stays."""
     set_up_logging("bench", "WARNING", "console")
@@ -215,7 +215,7 @@ def take_snapshots(directory: Path, open_orders: int, tail: int, repeats: int) -
     first.tick()
     first.finish()
     flow = Turnover(engine, sequencer)
-    taken = [_take(store, journal, writer, flow, tail) for _ in range(repeats)]
+    taken = [_written(store, journal, writer, flow, tail) for _ in range(repeats)]
     size = (directory / store.names()[-1]).stat().st_size
     journal.close()
     disk.close()
@@ -265,9 +265,9 @@ def resent(owner: Account) -> Iterator[tuple[int, NewOrder]]:
         )  # fmt: skip
 
 
-def _take(
+def _written(
     store: SnapshotStore, journal: Journal, writer: SnapshotProcess, flow: Turnover, tail: int
-) -> Taken:
+) -> SnapshotCost:
     quiet = [flow.batch_ns() for _ in range(max(1, tail // BATCH))]
     journal.sync()
     snapshotter = Snapshotter(store, journal, writer, 1, 0, last_seq=0)
@@ -280,7 +280,7 @@ def _take(
         beside.append(flow.batch_ns())
         snapshotter.tick()
         assert not snapshotter.failed, "the snapshot was not written"
-    return Taken(
+    return SnapshotCost(
         pause_ms=round((began_ns - begin_ns) / 1e6, 2),
         pause_cpu_ms=round(cpu_ns / 1e6, 2),
         write_s=_seconds(time.perf_counter_ns() - begin_ns),
@@ -331,7 +331,7 @@ def resting(orders: int) -> Iterator[NewOrder]:
         yield NewOrder(0, 0, account, instrument, side, limit, gtc, price_ticks, lots, name)
 
 
-def show(report: Report) -> None:
+def show(report: RecoveryReport) -> None:
     """Print the report for a person."""
     print("recovery: a start from a journal and from a snapshot, and taking one")
     print(machine.line(report.machine))

@@ -19,7 +19,7 @@ from msgspec import Struct
 
 from bench import machine
 from bench.latency import Cpu, Sync, cpu_seconds
-from bench.load import Generator, Load, Outcome
+from bench.load import LoadGenerator, LoadOutcome, LoadPlan
 from crossbook import Client
 from crossbook.common.errors import CrossbookError
 from tests.system.exchange import Exchange
@@ -29,7 +29,7 @@ PROCESSES: Final = ("matcher", "publisher")
 READY_SECONDS: Final = 30.0
 
 
-class Turn(Struct, frozen=True):
+class ShardsRun(Struct, frozen=True):
     """One run."""
 
     shards: int
@@ -45,14 +45,14 @@ class Turn(Struct, frozen=True):
         return 1e6 / max(busiest, 1e-9)
 
 
-class Report(Struct, frozen=True):
+class ShardsReport(Struct, frozen=True):
     """What `python -m bench shards` measured."""
 
     bench: str
     machine: machine.Machine
     method: dict[str, str]
-    load: Load
-    turns: list[Turn]
+    load: LoadPlan
+    turns: list[ShardsRun]
 
 
 METHOD: Final = {
@@ -64,27 +64,27 @@ METHOD: Final = {
 }
 
 
-def run(load: Load, shards: tuple[int, ...], *, repeats: int, sync: Sync) -> Report:
+def run(load: LoadPlan, shards: tuple[int, ...], *, repeats: int, sync: Sync) -> ShardsReport:
     """Measure every number of shards."""
     described = machine.describe()
-    turns: list[Turn] = []
+    turns: list[ShardsRun] = []
     for repeat in range(repeats):
         first = repeat % len(shards)
         for count in shards[first:] + shards[:first]:
             turns.append(_turn(load, count, sync))
             print(f"  {count} shards: {turns[-1].acked_per_s:,.0f}/s", file=sys.stderr, flush=True)
-    return Report("shards", described, {**METHOD, "sync": sync}, load, turns)
+    return ShardsReport("shards", described, {**METHOD, "sync": sync}, load, turns)
 
 
-def _turn(load: Load, shards: int, sync: Sync) -> Turn:
-    with _exchange(shards, sync) as exchange, Generator(exchange.orders, load) as generator:
+def _turn(load: LoadPlan, shards: int, sync: Sync) -> ShardsRun:
+    with _exchange(shards, sync) as exchange, LoadGenerator(exchange.orders, load) as generator:
         generator.log_on()
         watched = {name: psutil.Process(pid.pid) for name, pid in exchange.processes.items()}
         watched["generator"] = psutil.Process(os.getpid())
         before, begin = cpu_seconds(watched), time.monotonic()
         outcome = generator.run()
         after, elapsed = cpu_seconds(watched), time.monotonic() - begin
-    return Turn(
+    return ShardsRun(
         shards=shards,
         acked_per_s=round(outcome.acked / max(outcome.elapsed_s, 1e-9)),
         rejects=sum(outcome.rejects.values()),
@@ -93,7 +93,7 @@ def _turn(load: Load, shards: int, sync: Sync) -> Turn:
     )
 
 
-def _cpu(seconds: float, elapsed: float, outcome: Outcome) -> Cpu:
+def _cpu(seconds: float, elapsed: float, outcome: LoadOutcome) -> Cpu:
     acked = max(1, outcome.acked)
     return Cpu(
         percent=round(100 * seconds / elapsed, 1), us_per_order=round(seconds / acked * 1e6, 2)
@@ -122,7 +122,7 @@ def _answers(client: Client) -> bool:
     return False
 
 
-def show(report: Report) -> None:
+def show(report: ShardsReport) -> None:
     """Print the report for a person."""
     load = report.load
     print(

@@ -21,9 +21,9 @@ import zmq
 from msgspec import Struct
 
 from bench import histogram, machine
-from bench.audience import SYMBOLS, Followed, Heard, Levels, Process
+from bench.audience import SYMBOLS, AudienceProcess, CrowdArrivals, Followed, Levels
 from bench.histogram import Summary
-from bench.load import FIRST_ACCOUNT, Generator, Load
+from bench.load import FIRST_ACCOUNT, LoadGenerator, LoadPlan
 from crossbook.common.messages import codec, matcher_queries
 from crossbook.common.process import sockets
 from tests.system.exchange import PROCESSES, Exchange
@@ -43,7 +43,7 @@ METHOD = {
 }
 
 
-class Plan(Struct, frozen=True):
+class StalledPlan(Struct, frozen=True):
     """How to measure."""
 
     rate: float = 1_000.0
@@ -84,13 +84,13 @@ class Compared(Struct, frozen=True):
     """The same of each stalled turn and the running one before it."""
 
 
-class Report(Struct, frozen=True):
+class StalledReport(Struct, frozen=True):
     """What `python -m bench stalled` measured."""
 
     bench: str
     machine: machine.Machine
     method: dict[str, str]
-    plan: Plan
+    plan: StalledPlan
     sent: int
     acked: int
     rejects: dict[str, int]
@@ -116,7 +116,9 @@ class Report(Struct, frozen=True):
 class Turns:
     """Stops and continues a process by plan, in a thread of its own, and looks at memory."""
 
-    def __init__(self, plan: Plan, stopped: Process, watched: Mapping[str, int]) -> None:
+    def __init__(
+        self, plan: StalledPlan, stopped: AudienceProcess, watched: Mapping[str, int]
+    ) -> None:
         self._plan = plan
         self._stopped = stopped
         self._watched = {name: psutil.Process(pid) for name, pid in watched.items()}
@@ -177,27 +179,27 @@ class Turns:
             most[state] = round(max(most.get(state, grown), grown), 1)
 
 
-def run(plan: Plan) -> Report:
+def run(plan: StalledPlan) -> StalledReport:
     """Start an exchange, load it and stop and continue one listener of it."""
     described = machine.describe()
-    load = Load(plan.rate, plan.duration_s, plan.clients, warm_s=plan.warm_s)
+    load = LoadPlan(plan.rate, plan.duration_s, plan.clients, warm_s=plan.warm_s)
     with (
         Exchange(HEARTBEAT_MS="500", JOURNAL_SEGMENT_MB="64", LOG_LEVEL="WARNING") as exchange,
-        Generator(exchange.orders, load) as generator,
-        Process("crowd", exchange.feed, str(plan.subscribers - 1)) as crowd,
+        LoadGenerator(exchange.orders, load) as generator,
+        AudienceProcess("crowd", exchange.feed, str(plan.subscribers - 1)) as crowd,
     ):
         generator.log_on()
         addresses = (exchange.feed, exchange.snapshots, exchange.orders)
-        with Process("follower", *addresses, str(FIRST_ACCOUNT)) as follower:
+        with AudienceProcess("follower", *addresses, str(FIRST_ACCOUNT)) as follower:
             pids = {name: exchange.pid(name) for name in PROCESSES}
             with Turns(plan, follower, {**pids, "generator": os.getpid()}) as turns:
                 outcome = generator.run()
             followed = msgspec.msgpack.decode(follower.stop(), type=Followed)
-        heard = msgspec.msgpack.decode(crowd.stop(), type=Heard)
+        heard = msgspec.msgpack.decode(crowd.stop(), type=CrowdArrivals)
         books_equal = followed.books == matcher_books(exchange)
     due_ns, delay_ns = _bbo_delays(heard, outcome.ack_seq, outcome.ack_due_ns)
     since = turns.continued_ns
-    return Report(
+    return StalledReport(
         bench="stalled",
         machine=described,
         method=METHOD,
@@ -280,7 +282,7 @@ def matcher_books(exchange: Exchange) -> dict[str, tuple[Levels, Levels]]:
     }
 
 
-def show(report: Report) -> None:
+def show(report: StalledReport) -> None:
     """Print the report as a table."""
     plan = report.plan
     print(
@@ -331,7 +333,7 @@ def _neighbours(
 
 
 def _bbo_delays(
-    heard: Heard, ack_seq: "array[int]", ack_due_ns: "array[int]"
+    heard: CrowdArrivals, ack_seq: "array[int]", ack_due_ns: "array[int]"
 ) -> "tuple[array[int], array[int]]":
     """Due moment and delay of every best bid and offer heard that names an order of ours."""
     due = dict(zip(ack_seq, ack_due_ns, strict=True))

@@ -3,7 +3,7 @@
     python -m bench.subscriber FEED_ADDRESS
 
 It prints "ready" once the feed is heard, runs until its input ends, then writes one msgpack
-`Heard` to its output.
+`Arrivals` to its output.
 """
 
 import gc
@@ -26,7 +26,7 @@ READY_SECONDS = 10.0
 STOP_SECONDS = 20.0
 
 
-class Heard(Struct, array_like=True):
+class Arrivals(Struct, array_like=True):
     """Sequence numbers and arrival times (monotonic ns), as bytes of two arrays of int64."""
 
     seqs: bytes
@@ -53,7 +53,7 @@ def main(address: str) -> None:
     sys.stdout.buffer.flush()
 
 
-def _listen(subscriber: "zmq.Socket[bytes]") -> Heard:
+def _listen(subscriber: "zmq.Socket[bytes]") -> Arrivals:
     seqs, times = array("q"), array("q")
     last: dict[bytes, int] = {}
     lost = 0
@@ -78,7 +78,7 @@ def _listen(subscriber: "zmq.Socket[bytes]") -> Heard:
             except zmq.Again:
                 pass
             if any(fd == stop for fd, _ in poll.poll()):
-                return Heard(seqs.tobytes(), times.tobytes(), len(seqs), lost)
+                return Arrivals(seqs.tobytes(), times.tobytes(), len(seqs), lost)
 
 
 class Subscriber:
@@ -105,13 +105,13 @@ class Subscriber:
             self._process.kill()
             self._process.communicate()
 
-    def stop(self) -> Heard:
+    def stop(self) -> Arrivals:
         """End it and take what it heard."""
         out, _ = self._process.communicate(timeout=STOP_SECONDS)
-        return msgspec.msgpack.decode(out, type=Heard)
+        return msgspec.msgpack.decode(out, type=Arrivals)
 
 
-def delays_ns(heard: Heard, ack_seq: "array[int]", ack_due_ns: "array[int]") -> "array[int]":
+def delays_ns(heard: Arrivals, ack_seq: "array[int]", ack_due_ns: "array[int]") -> "array[int]":
     """From the due moment of a request to the arrival of the BBO that names its sequence
     number, for every request that has one."""
     due = dict(zip(ack_seq, ack_due_ns, strict=True))

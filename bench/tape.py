@@ -21,7 +21,7 @@ _GTC = int(TimeInForce.GTC)
 _LIMIT = int(OrderType.LIMIT)
 
 
-class _Order:
+class _TapedOrder:
     __slots__ = ("born_ns", "lots", "price", "side")
 
     def __init__(self, side: int, price: int, lots: int, born_ns: int) -> None:
@@ -55,7 +55,7 @@ class Tape:
         self.began_ns = 0
         self.ended_ns = 0
         self._depth_every = depth_every
-        self._orders: dict[int, _Order] = {}
+        self._orders: dict[int, _TapedOrder] = {}
         # Prices of bids and asks, ascending, and the lots at each.
         self._prices: tuple[list[int], list[int]] = ([], [])
         self._lots: tuple[dict[int, int], dict[int, int]] = ({}, {})
@@ -74,7 +74,7 @@ class Tape:
         if isinstance(event, OrderAccepted):
             self.orders += 1
             if event.time_in_force == _GTC and event.order_type == _LIMIT:
-                order = _Order(event.side, event.price_ticks, event.quantity_lots, time_ns)
+                order = _TapedOrder(event.side, event.price_ticks, event.quantity_lots, time_ns)
                 self._orders[event.seq] = order
                 self._change(order, event.quantity_lots)
         elif isinstance(event, TradeExecuted):
@@ -109,7 +109,7 @@ class Tape:
                 if not order.lots:
                     del self._orders[order_id]
 
-    def _change(self, order: _Order, lots: int) -> None:
+    def _change(self, order: _TapedOrder, lots: int) -> None:
         index = 0 if order.side == _BUY else 1
         levels, prices = self._lots[index], self._prices[index]
         left = levels.get(order.price, 0) + lots

@@ -22,7 +22,7 @@ Watch = Callable[[int, Sequence[Event]], None]
 """Told the time in nanoseconds and the events of each command."""
 
 
-class Venue:
+class BenchVenue:
     """Applies the batches of a flow. `commands` keeps all there were, in order."""
 
     def __init__(self, instruments: Iterable[Instrument], agents: int) -> None:

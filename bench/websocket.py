@@ -19,7 +19,7 @@ from msgspec import Struct
 from bench import histogram, machine
 from bench.histogram import Summary
 from bench.latency import shipped_exchange
-from bench.load import Generator, Load
+from bench.load import LoadGenerator, LoadPlan
 from bench.websocket_crowd import Crowd, CrowdProcess
 from crossbook.common.process.programs import MODULES
 from crossbook.common.process.scheduling import Scheduling
@@ -48,7 +48,7 @@ METHOD = {
 }
 
 
-class Plan(Struct, frozen=True):
+class WebSocketPlan(Struct, frozen=True):
     """How to measure."""
 
     clients: int = 5_000
@@ -89,13 +89,13 @@ class Acks(Struct, frozen=True):
         return statistics.median(self.p99_us_by_second)
 
 
-class Report(Struct, frozen=True):
+class WebSocketReport(Struct, frozen=True):
     """What `python -m bench websocket` measured."""
 
     bench: str
     machine: machine.Machine
     method: dict[str, str]
-    plan: Plan
+    plan: WebSocketPlan
     crowd: CrowdReport
     ack: dict[str, Acks]
     """`before`, `crowd`, `after`."""
@@ -110,7 +110,7 @@ class Report(Struct, frozen=True):
     few_zeromq_bbo: Summary
 
 
-def run(plan: Plan) -> Report:
+def run(plan: WebSocketPlan) -> WebSocketReport:
     """Measure by plan on a fresh exchange."""
     described = machine.describe()
     port = free_ports(1)[0]
@@ -139,7 +139,7 @@ def run(plan: Plan) -> Report:
     quiet = (acks["before"], acks["after"])
     pooled = max(each.pooled.p99_us for each in quiet)
     typical = max(each.typical_p99_us for each in quiet)
-    return Report(
+    return WebSocketReport(
         "websocket",
         described,
         METHOD,
@@ -154,7 +154,7 @@ def run(plan: Plan) -> Report:
     )
 
 
-def _few(exchange: Exchange, port: int, plan: Plan) -> tuple[CrowdReport, Summary]:
+def _few(exchange: Exchange, port: int, plan: WebSocketPlan) -> tuple[CrowdReport, Summary]:
     """Best prices at a few WebSocket clients and at one ZeroMQ subscriber."""
     with (
         CrowdProcess(port, SYMBOL, FEW) as clients,
@@ -170,12 +170,12 @@ def _few(exchange: Exchange, port: int, plan: Plan) -> tuple[CrowdReport, Summar
     return _crowd([heard]), zeromq
 
 
-def _load(exchange: Exchange, plan: Plan, seed: int) -> Acks:
-    load = Load(
+def _load(exchange: Exchange, plan: WebSocketPlan, seed: int) -> Acks:
+    load = LoadPlan(
         rate=plan.rate, duration_s=plan.warm_s + plan.seconds, warm_s=plan.warm_s, instruments=1,
         seed=seed,
     )  # fmt: skip
-    with Generator(exchange.orders, load) as generator:
+    with LoadGenerator(exchange.orders, load) as generator:
         generator.log_on()
         outcome = generator.run()
     assert not outcome.unanswered, f"{outcome.unanswered} orders without an answer"
@@ -251,7 +251,7 @@ def _summary(parts: list[bytes]) -> Summary:
     return histogram.summarize(pooled)
 
 
-def show(report: Report) -> None:
+def show(report: WebSocketReport) -> None:
     """Print a report."""
     crowd, few = report.crowd, report.few
     print(machine.line(report.machine))

@@ -30,7 +30,7 @@ import zmq
 from msgspec import Struct
 
 from bench.machine import give_way
-from bench.websocket_messages import Books, Piece
+from bench.websocket_messages import BooksSeen, Piece
 from crossbook.common.messages import feed
 from crossbook.common.messages.codec import decode_feed
 from crossbook.common.process import sockets
@@ -92,7 +92,7 @@ class Crowd(Struct, array_like=True):
     """And for those heard over ZeroMQ."""
 
 
-class Client:
+class CrowdClient:
     """One client: its place in the chain, and how many updates it has had."""
 
     __slots__ = ("alive", "rest", "seq", "socket", "updates")
@@ -119,22 +119,22 @@ class Client:
         return answer[end + 4 :]
 
 
-def connect(port: int, path: str) -> Client:
+def connect(port: int, path: str) -> CrowdClient:
     """A client that has asked for a WebSocket."""
     connection = socket.create_connection(("127.0.0.1", port), READY_SECONDS)
     connection.sendall(_HANDSHAKE.format(path=path, port=port).encode())
-    return Client(connection)
+    return CrowdClient(connection)
 
 
 class Room:
     """All clients of this process and what they share."""
 
     def __init__(self, clients: int, source: "zmq.Socket[bytes] | None" = None) -> None:
-        self.books = Books()
+        self.books = BooksSeen()
         self.crowd = Crowd(clients=clients)
         self.counting = False
         self.waiting = clients
-        self.clients: dict[int, Client] = {}
+        self.clients: dict[int, CrowdClient] = {}
         # What came and when, for the report: while clients read, time is the exchange's.
         self._pieces: list[Piece] = []
         self._times = array("q")
@@ -159,7 +159,7 @@ class Room:
             coming = [connect(port, path) for _ in range(min(CONNECTING_AT_ONCE, missing))]
             missing -= len(coming)
             for client in coming:
-                self.take(client, client.shake_hands())
+                self.receive(client, client.shake_hands())
                 self.add(client)
             self.work(0)
         deadline = time.monotonic() + READY_SECONDS
@@ -168,7 +168,7 @@ class Room:
                 raise SystemExit(f"{self.waiting} clients without a book")
             self.work(WAIT_S)
 
-    def add(self, client: Client) -> None:
+    def add(self, client: CrowdClient) -> None:
         """Read from a client whenever it has received something."""
         self.clients[client.socket.fileno()] = client
         self._poll.register(client.socket, select.EPOLLIN | select.EPOLLET)
@@ -202,7 +202,7 @@ class Room:
             self._hear(self._source)
         return others
 
-    def take(self, client: Client, data: bytes) -> None:
+    def receive(self, client: CrowdClient, data: bytes) -> None:
         """What one client has received."""
         now_ns = time.time_ns()
         piece, client.rest = self.books.piece(client.rest + data if client.rest else data)
@@ -217,7 +217,7 @@ class Room:
             self._pieces.append(piece)
             self._times.append(now_ns)
 
-    def _heed(self, client: Client, piece: Piece) -> None:
+    def _heed(self, client: CrowdClient, piece: Piece) -> None:
         """Do what a client has to about each message."""
         for kind, seq, prev_seq, _ in piece.facts:
             if kind == "l2_update":
@@ -235,7 +235,7 @@ class Room:
             elif kind == "close":
                 client.alive = False
 
-    def _read(self, client: Client) -> None:
+    def _read(self, client: CrowdClient) -> None:
         """Take what there is: less than was asked for is all there is."""
         data = None
         while data is None or len(data) == READ_BYTES:
@@ -248,7 +248,7 @@ class Room:
             if not data:
                 client.alive = False
                 return
-            self.take(client, data)
+            self.receive(client, data)
 
     def _hear(self, source: "zmq.Socket[bytes]") -> None:
         """Take what the ZeroMQ feed has brought."""

@@ -46,7 +46,7 @@ class Piece:
         )
 
 
-class Books:
+class BooksSeen:
     """Decodes each different message once and checks it against the books known."""
 
     def __init__(self) -> None:

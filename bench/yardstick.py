@@ -10,7 +10,7 @@ from bisect import bisect_left, insort
 from msgspec import Struct
 
 
-class Told(Struct, gc=False):
+class OrderOutcome(Struct, gc=False):
     """What happened to an order."""
 
     number: int
@@ -36,7 +36,7 @@ class Yardstick:
         self.levels: dict[int, dict[int, Resting]] = {}
         self.prices: list[int] = []
 
-    def enter(self, order_id: int, price: int, lots: int) -> list[Told]:
+    def enter(self, order_id: int, price: int, lots: int) -> list[OrderOutcome]:
         """Rest an order."""
         self.number = number = self.number + 1
         order = self.orders[order_id] = Resting(order_id, price, lots)
@@ -45,9 +45,9 @@ class Yardstick:
             level = self.levels[price] = {}
             insort(self.prices, price)
         level[order_id] = order
-        return [Told(number, order_id, price, lots)]
+        return [OrderOutcome(number, order_id, price, lots)]
 
-    def cancel(self, order_id: int) -> list[Told]:
+    def cancel(self, order_id: int) -> list[OrderOutcome]:
         """Take an order out."""
         self.number = number = self.number + 1
         order = self.orders.pop(order_id)
@@ -56,13 +56,13 @@ class Yardstick:
         if not level:
             del self.levels[order.price]
             del self.prices[bisect_left(self.prices, order.price)]
-        return [Told(number, order_id, order.price, order.lots)]
+        return [OrderOutcome(number, order_id, order.price, order.lots)]
 
 
 def run(messages: int) -> int:
     """So many messages, half of them cancels; the number of what was told."""
     book = Yardstick()
-    told: list[Told] = []
+    told: list[OrderOutcome] = []
     for number in range(messages // 2):
         told += book.enter(number, 30_000 + number * 7_919 % 97, 1 + number % 100)
         if number >= 40:

@@ -25,7 +25,7 @@ def lowered(source: str) -> str:
     lines = source.splitlines()
     tree = ast.parse(source)
     imports = [node for node in tree.body if isinstance(node, ast.ImportFrom)]
-    _take_classes(tree, imports, lines)
+    _lower_classes(tree, imports, lines)
     for node in tree.body:
         if isinstance(node, ast.ClassDef) and (marks := _marks(node)):
             if "Struct" in map(ast.unparse, node.bases):
@@ -67,7 +67,7 @@ def _write_init(node: ast.ClassDef, lines: list[str]) -> None:
     lines[fields[0].lineno - 1] = head + "; ".join(body)
 
 
-def _take_classes(tree: ast.Module, imports: list[ast.ImportFrom], lines: list[str]) -> None:
+def _lower_classes(tree: ast.Module, imports: list[ast.ImportFrom], lines: list[str]) -> None:
     """Let functions use a constant in the place of each class of `common` they name."""
     origins = {
         alias.name: node

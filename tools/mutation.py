@@ -84,7 +84,7 @@ AREAS: Final = {
 """Each file belongs to the first that names it."""
 
 
-class Outcome(Struct):
+class DefectOutcome(Struct):
     """What became of one defect: caught by which tests, or by none."""
 
     mutant: Mutant
@@ -221,7 +221,7 @@ class Copy:
                 if process.poll() is None:
                     os.killpg(process.pid, signal.SIGKILL)
 
-    def try_one(self, mutant: Mutant, steps: Iterable[Sequence[str]]) -> Outcome:
+    def try_one(self, mutant: Mutant, steps: Iterable[Sequence[str]]) -> DefectOutcome:
         """Run the tests of each step over one defect, until some fail."""
         began = time.monotonic()
         place = self._folder / mutant.path
@@ -230,19 +230,21 @@ class Copy:
         try:
             for tests in steps:
                 if tests and not self.passes_chosen(tests):
-                    return Outcome(mutant, " ".join(tests), time.monotonic() - began)
+                    return DefectOutcome(mutant, " ".join(tests), time.monotonic() - began)
         finally:
             place.write_text(sound)
-        return Outcome(mutant, "", time.monotonic() - began)
+        return DefectOutcome(mutant, "", time.monotonic() - began)
 
 
-def run(chosen: dict[str, list[Mutant]], options: argparse.Namespace) -> dict[str, list[Outcome]]:
+def run(
+    chosen: dict[str, list[Mutant]], options: argparse.Namespace
+) -> dict[str, list[DefectOutcome]]:
     """What became of each; those not begun within `options.minutes` are left out.
 
     Raises `RuntimeError` when the tests of an area fail without any defect.
     """
     until = time.monotonic() + options.minutes * 60
-    outcomes: dict[str, list[Outcome]] = {area: [] for area in chosen}
+    outcomes: dict[str, list[DefectOutcome]] = {area: [] for area in chosen}
     with tempfile.TemporaryDirectory(prefix="mutation-") as folder:
         copies: queue.Queue[Copy] = queue.Queue()
         for number in range(options.jobs):
@@ -286,7 +288,7 @@ def _noted(copy: Copy, area: str, folder: Path | None) -> Reached:
     return found
 
 
-def report(outcomes: dict[str, list[Outcome]], equivalents: dict[str, int]) -> bool:
+def report(outcomes: dict[str, list[DefectOutcome]], equivalents: dict[str, int]) -> bool:
     """Print survivors and shares by area; whether enough was caught. Of nothing it was not."""
     caught = total = 0
     print()

@@ -11,7 +11,7 @@ from crossbook.client.process_probe import probe
 from crossbook.errors import ProcessDown
 
 
-class Process(StrEnum):
+class ProcessName(StrEnum):
     """The processes of an exchange."""
 
     MATCHER = "matcher"
@@ -21,7 +21,7 @@ class Process(StrEnum):
 
 
 def check(
-    process: Annotated[Process, typer.Argument(show_default=False, help="The process to ask.")],
+    process: Annotated[ProcessName, typer.Argument(show_default=False, help="The process to ask.")],
     timeout: TimeoutOption = 2.0,
     as_json: JsonOption = False,
 ) -> None:

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from crossbook.cli.console import CommandError, ExitStatus, Output, error_facts
 from crossbook.cli.ladder import ladder
+from crossbook.cli.market_view import FRAMES_PER_SECOND, open_market, until_interrupt, wait_ready
 from crossbook.cli.options import (
     DEFAULT_TIMEOUT_S,
     AccountOption,
@@ -24,7 +25,6 @@ from crossbook.cli.options import (
     client_settings,
 )
 from crossbook.cli.rendering import book_facts, state_facts, state_text, trade_facts
-from crossbook.cli.watching import FRAMES_PER_SECOND, open_market, until_interrupt, wait_ready
 from crossbook.client.client import Client
 from crossbook.client.market_data import MarketData
 from crossbook.client.process_probe import matcher_build

@@ -17,6 +17,7 @@ from rich.progress import (
 
 from crossbook.cli.admin_shards import AdminShards
 from crossbook.cli.console import CommandError, ExitStatus, Output
+from crossbook.cli.market_view import open_market
 from crossbook.cli.options import (
     AccountOption,
     AdminOption,
@@ -27,7 +28,6 @@ from crossbook.cli.options import (
     TimeoutOption,
     client_settings,
 )
-from crossbook.cli.watching import open_market
 from crossbook.client.client import Client
 from crossbook.client.market_data import MarketData
 from crossbook.common.errors import CrossbookError, DecimalError
@@ -40,7 +40,7 @@ from crossbook.replay.lobster import PRICE_DECIMALS
 from crossbook.replay.recording import Recording
 from crossbook.replay.recording_files import check_file, read_recording
 from crossbook.replay.reference import reference_of
-from crossbook.replay.replay import CHANNELS, Pace, Replay, unreachable
+from crossbook.replay.replay import CHANNELS, Replay, ReplayPace, unreachable
 from crossbook.replay.report import ReplayReport, report_facts, report_table
 from crossbook.replay.requests import symbol_of
 from crossbook.replay.sample_flow import sample_path
@@ -124,7 +124,7 @@ def replay(
       crossbook replay MSFT_2012-06-21_34200000_57600000_message_10.csv --speed 10
       crossbook replay *.cmd.csv.gz --symbol BTC-USD --clear --json
     """
-    pace = Pace(_speed(speed), batch, window)
+    pace = ReplayPace(_speed(speed), batch, window)
     settings = client_settings(
         account=account, gateway=gateway, feed=feed, snapshots=snapshots, admin=admin
     )
@@ -172,7 +172,7 @@ class _Run:
     """The replays of one command line, one file after the other."""
 
     def __init__(
-        self, settings: Settings, pace: Pace, timeout: float, verify: bool, output: Output
+        self, settings: Settings, pace: ReplayPace, timeout: float, verify: bool, output: Output
     ) -> None:
         self._settings = settings
         self._pace = pace

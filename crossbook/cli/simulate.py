@@ -12,8 +12,8 @@ from rich.live import Live
 from crossbook.cli.console import CommandError, ExitStatus, Output
 from crossbook.cli.options import GatewayOption, JsonOption, client_settings
 from crossbook.simulator.display import facts, line, table
-from crossbook.simulator.flow import AGENTS_MOST, Flow
-from crossbook.simulator.runner import Plan, Runner, Stopped
+from crossbook.simulator.flow import AGENTS_MOST, AgentFlow
+from crossbook.simulator.runner import Runner, SimulationPlan, Stopped
 
 SYMBOLS: Final = "BTC-USDT,ETH-USDT,SOL-USDT"
 FIRST_ACCOUNT: Final = 9_001
@@ -85,7 +85,7 @@ def simulate(
     """
     settings = client_settings(gateway=gateway)
     names = tuple(dict.fromkeys(name.strip().upper() for name in symbols.split(",")))
-    plan = Plan(
+    plan = SimulationPlan(
         settings.gateway_orders, first_account, agents, seed, names, rate, duration, wait
     )  # fmt: skip
     output = Output(as_json)
@@ -103,7 +103,7 @@ def simulate(
         output.remark("the exchange did not confirm the last cancels: orders may be open")
 
 
-async def _run(runner: Runner, screen: "_Screen") -> Flow:
+async def _run(runner: Runner, screen: "_Screen") -> AgentFlow:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, runner.stop)
@@ -131,7 +131,7 @@ class _Screen:
     def __exit__(self, *_: object) -> None:
         self._stack.close()
 
-    def show(self, runner: Runner, flow: Flow) -> None:
+    def show(self, runner: Runner, flow: AgentFlow) -> None:
         """Called after every tick."""
         now_s = time.monotonic()
         if not self._began_s:

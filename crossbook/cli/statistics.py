@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from crossbook.cli.console import CommandError, ExitStatus, Output
+from crossbook.cli.market_view import FRAMES_PER_SECOND, open_market, until_interrupt, wait_ready
 from crossbook.cli.options import (
     DEFAULT_TIMEOUT_S,
     FeedOption,
@@ -20,7 +21,6 @@ from crossbook.cli.options import (
     client_settings,
 )
 from crossbook.cli.rendering import candle_facts, state_text, ticker_facts
-from crossbook.cli.watching import FRAMES_PER_SECOND, open_market, until_interrupt, wait_ready
 from crossbook.client.market_data import MarketData
 from crossbook.common.instruments import Instrument
 from crossbook.common.messages.feed import Candles, MarketState, Snapshot, Ticker
@@ -176,13 +176,13 @@ def candles(
             if view.latest is None:
                 output.remark(f"no trades of {name} are known")
             return
-        until_interrupt(lambda: _take_all(view, market))
+        until_interrupt(lambda: _apply_all(view, market))
         view.end_line()
 
 
-def _take_all(view: "_CandleView", market: MarketData) -> None:
+def _apply_all(view: "_CandleView", market: MarketData) -> None:
     for update in market.poll(0.5):
-        view.take(update)
+        view.apply(update)
 
 
 class _CandleView:
@@ -195,7 +195,7 @@ class _CandleView:
         self._interval = interval
         self._open_line = False
 
-    def take(self, update: object) -> None:
+    def apply(self, update: object) -> None:
         """Print what an update tells of candles of this length."""
         if isinstance(update, Candles | Snapshot):
             for candle in update.candles:

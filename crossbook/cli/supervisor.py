@@ -96,7 +96,7 @@ class Supervisor:
             Thread(target=process.keep, args=(self._events,), daemon=True).start()
         while any(process.returncode is None for process in self._processes.values()):
             with suppress(queue.Empty):
-                self._take(self._events.get(timeout=0.05))
+                self._handle(self._events.get(timeout=0.05))
             if self._status is not None:
                 self._end_stage()
         for number, handler in before.items():
@@ -108,7 +108,7 @@ class Supervisor:
         if self._status is None:
             self._status = 128 + number
 
-    def _take(self, message: Any) -> None:
+    def _handle(self, message: Any) -> None:
         process = self._processes[message.name]
         if message.type == "line":
             self._printer.write(message)

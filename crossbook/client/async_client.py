@@ -217,7 +217,7 @@ class AsyncClient(
         self._hand_over()
 
     def _hand_over(self) -> None:
-        for request_seq, outcome in self.session.take_outcomes():
+        for request_seq, outcome in self.session.drain_outcomes():
             future = self._futures.pop(request_seq, None)
             if future is not None and not future.done():
                 future.set_result(outcome)

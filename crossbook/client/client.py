@@ -218,7 +218,7 @@ class Client(
         try:
             while len(outcomes) < len(request_seqs):
                 self._step(deadline_ns)
-                outcomes.update(self.session.take_outcomes())
+                outcomes.update(self.session.drain_outcomes())
         finally:
             # Interrupted while waiting: what is not sent yet must not be sent by a later call.
             if len(outcomes) < len(request_seqs):

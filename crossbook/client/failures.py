@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from crossbook.client.pending import Outcome, Unanswered
 from crossbook.client.recovery import Recovery
-from crossbook.client.session import Session
+from crossbook.client.session import ClientSession
 from crossbook.common.errors import CrossbookError
 from crossbook.common.messages.entry import (
     Reject,
@@ -64,13 +64,13 @@ def logon_refused(reject: Reject | None, address: str) -> CrossbookError:
     return CrossbookError(f"{address}: logon refused: {reason_name(reject.reason)}: {reject.text}")
 
 
-def missed(session: Session) -> ExecutionsMissed:
+def missed(session: ClientSession) -> ExecutionsMissed:
     """Executions are missing and will not come by themselves."""
     return ExecutionsMissed(
         f"execution reports from number {session.missed_from} on are missing: "
         f"{session.losses} session(s) lost, "
         f"{session.executions_dropped} report(s) dropped unread so far",
-        session.take_missed_from(),
+        session.claim_missed_from(),
     )
 
 

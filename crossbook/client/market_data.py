@@ -239,7 +239,7 @@ class MarketData:
         for follower, feed, requests in self._lines:
             for payload in _drain(requests):
                 group.on_reply(follower, decoded(decode_feed_reply, payload))
-            _take_feed(feed, follower)
+            _receive_feed(feed, follower)
         self._send_requests()
 
     def _send_requests(self) -> None:
@@ -259,7 +259,7 @@ def _listed(addresses: str | Sequence[str]) -> list[str]:
     return list(addresses)
 
 
-def _take_feed(feed: "zmq.Socket[bytes]", follower: FeedFollower) -> None:
+def _receive_feed(feed: "zmq.Socket[bytes]", follower: FeedFollower) -> None:
     receive, on_feed = feed.recv_multipart, follower.on_feed
     for _ in range(_DRAIN_MAX):
         try:

@@ -19,7 +19,7 @@ from crossbook.client.request import (
     mass_cancel,
     new_order,
 )
-from crossbook.client.session import Session
+from crossbook.client.session import ClientSession
 from crossbook.common.instruments import Instrument
 from crossbook.common.messages.entry import (
     Ack,
@@ -60,7 +60,7 @@ class OrderEntry(ABC, Generic[AckT, AnswersT, OrdersT, BalancesT, InstrumentsT, 
     ) -> None:
         self.address = address
         self.timeout_s = timeout_s
-        self.session = Session(account, recover, cancel_on_disconnect)
+        self.session = ClientSession(account, recover, cancel_on_disconnect)
         self._owns_context = context is None
         self._context: zmq.Context[zmq.Socket[bytes]] = context or zmq.Context()
         self._instruments: dict[str, Instrument] | None = None

@@ -33,7 +33,7 @@ def key_of(heard: Execution | Ack) -> Key:
     return (heard.seq, heard.order_id, heard.kind, heard.trade_id)
 
 
-class Heard:
+class Progress:
     """How far the executions of a session have been heard.
 
     Everything up to `complete_seq` has come; it is -1 before anything is known. Of the number
@@ -45,7 +45,7 @@ class Heard:
         self.last_seq = 0
         self.part: set[Key] = set()
 
-    def take(self, seq: int, key: Key | None = None) -> None:
+    def receive(self, seq: int, key: Key | None = None) -> None:
         """Something of number `seq` has come, and so everything before it."""
         if seq > self.last_seq:
             self.last_seq = seq
@@ -54,7 +54,7 @@ class Heard:
         if key is not None:
             self.part.add(key)
 
-    def take_all(self, seq: int) -> None:
+    def complete(self, seq: int) -> None:
         """Everything up to `seq` has come."""
         self.last_seq = max(self.last_seq, seq)
         self.complete_seq = max(self.complete_seq, seq)
@@ -92,7 +92,7 @@ class Recovery:
         self.target_seq = -1
         self.ask_at_ns = at_ns
 
-    def heard(self, execution: Execution) -> None:
+    def receive(self, execution: Execution) -> None:
         """Keep an execution, told again or new; one that lies before the hole is no part of it."""
         if execution.seq >= self.next_seq or execution.seq < self.from_seq:
             self.held.append(execution)
@@ -108,7 +108,7 @@ class Recovery:
             self.ends_at = end.to_seq
             return []
         self.complete = self.complete and end.complete
-        settled = self._take(end.to_seq)
+        settled = self._settle(end.to_seq)
         self.next_seq = end.to_seq + 1
         return settled
 
@@ -119,13 +119,13 @@ class Recovery:
 
     def rest(self) -> list[Execution]:
         """What came meanwhile and lies outside the hole, each once."""
-        return self._take(None)
+        return self._settle(None)
 
     def answers_behind(self) -> list[Key]:
         """Keys of the answers that came meanwhile and lie behind the hole."""
         return sorted(key for key in self._told if key[2] == _ANSWER and key[0] >= self.next_seq)
 
-    def _take(self, to_seq: int | None) -> list[Execution]:
+    def _settle(self, to_seq: int | None) -> list[Execution]:
         taken: dict[Key, Execution] = {}
         kept: list[Execution] = []
         for execution in self.held:
@@ -150,7 +150,7 @@ class Track:
     """
 
     def __init__(self) -> None:
-        self.heard = Heard()
+        self.progress = Progress()
         self.recovery: Recovery | None = None
         self.hole_from = 0
         self.hole_part: set[Key] = set()
@@ -160,12 +160,12 @@ class Track:
         self.recovery = None
         recovery.under_way = False
         if recovery.same_history:
-            self.heard.take_all(recovery.next_seq - 1)
-        elif recovery.ends_at < self.heard.last_seq:
-            self.heard = Heard()
-            self.heard.take_all(base_of(shard_of(recovery.from_seq)))
+            self.progress.complete(recovery.next_seq - 1)
+        elif recovery.ends_at < self.progress.last_seq:
+            self.progress = Progress()
+            self.progress.complete(base_of(shard_of(recovery.from_seq)))
         for key in recovery.answers_behind():
-            self.heard.take(key[0], key)
+            self.progress.receive(key[0], key)
 
 
 class Tracks:

@@ -1,7 +1,7 @@
 """One order-entry session without its socket: numbers requests, matches answers, logs on.
 
 The owner asks (`ask`), sends what `frames` gives, hands in what arrives (`receive`), calls `tick`
-now and then, and reads `take_outcomes` and `take_executions`. Requests asked before the session
+now and then, and reads `drain_outcomes` and `take_executions`. Requests asked before the session
 is open wait for it.
 
 When the gateway no longer knows the session it says so request by request. Such a request was
@@ -66,7 +66,7 @@ LOGONS_PER_REQUEST: Final = 3
 """How often one request is sent again into a new session before its reject is believed."""
 
 
-class Session:
+class ClientSession:
     """The state of one account's session with a gateway.
 
     `token` is zero while no session is open; `refused` is why, when the gateway said no. `losses`
@@ -113,7 +113,7 @@ class Session:
     @property
     def last_seqs(self) -> list[int]:
         """The highest number seen of every shard heard of."""
-        return [track.heard.last_seq for track in self._tracks]
+        return [track.progress.last_seq for track in self._tracks]
 
     @property
     def recovering(self) -> bool:
@@ -146,7 +146,7 @@ class Session:
         for track, recovery in self._tracks.recovering:
             self._give_up_recovery(track, recovery)
 
-    def take_missed_from(self) -> int:
+    def claim_missed_from(self) -> int:
         """Where the holes told now begin; the next ones are counted anew."""
         from_seq, self.missed_from = self.missed_from, 0
         return from_seq
@@ -209,9 +209,9 @@ class Session:
 
     def receive(self, frame: bytes, now_ns: int) -> None:
         """Take one frame of the gateway; raises `CodecError` when it is none."""
-        self.take_replies(decoded(decode_replies, frame), now_ns)
+        self.receive_replies(decoded(decode_replies, frame), now_ns)
 
-    def take_replies(self, replies: Sequence[Reply], now_ns: int) -> None:
+    def receive_replies(self, replies: Sequence[Reply], now_ns: int) -> None:
         """Take replies that are decoded already."""
         self._heard_ns = now_ns
         for reply in replies:
@@ -239,7 +239,7 @@ class Session:
             self._heard_ns = now_ns
             self._ask_own(Ping(0), now_ns + KEEP_ALIVE_NS)
 
-    def take_outcomes(self) -> list[tuple[int, Outcome]]:
+    def drain_outcomes(self) -> list[tuple[int, Outcome]]:
         """Outcomes since the last call, as (request sequence, outcome)."""
         outcomes, self._outcomes = self._outcomes, []
         return outcomes
@@ -305,28 +305,28 @@ class Session:
     def _acknowledged(self, ack: Ack) -> None:
         track = self._tracks.of(ack.seq)
         if track.recovery is None:
-            track.heard.take(ack.seq, key_of(ack))
+            track.progress.receive(ack.seq, key_of(ack))
         else:
             track.recovery.answered(ack)
         self._answered(ack)
 
     def _ponged(self, pong: Pong) -> None:
         track = self._tracks.of(pong.seq)
-        heard, recovery = track.heard, track.recovery
+        progress, recovery = track.progress, track.recovery
         if not pong.request_seq:
             # Of a later shard, ahead of the answer; or logged on before the gateway had reached
             # the matcher: only now has it a base.
-            if recovery is None and (shard_of(pong.seq) or not heard.last_seq):
-                heard.take_all(pong.seq)
+            if recovery is None and (shard_of(pong.seq) or not progress.last_seq):
+                progress.complete(pong.seq)
             elif recovery is not None and recovery.ping_seq:
                 recovery.target_seq = pong.seq
             return
         if pong.request_seq == self._base_ping:
-            if heard.complete_seq < 0:
-                heard.take_all(pong.seq)
+            if progress.complete_seq < 0:
+                progress.complete(pong.seq)
             return
         if recovery is None:
-            heard.take_all(pong.seq)
+            progress.complete(pong.seq)
         elif pong.request_seq == recovery.ping_seq:
             recovery.target_seq = pong.seq
         self._answered(pong)
@@ -339,7 +339,7 @@ class Session:
         if number and number == self._base_ping:
             return
         if reject.seq and self._tracks.of(reject.seq).recovery is None:
-            self._tracks.of(reject.seq).heard.take(reject.seq)
+            self._tracks.of(reject.seq).progress.receive(reject.seq)
         caught = self._tracks.asked_under(number)
         asked = self._sent.get(number)
         if asked is None:
@@ -393,13 +393,13 @@ class Session:
     def _miss_something(self) -> None:
         """From here on executions may be missing: see to it, or say so."""
         for track in self._tracks:
-            heard = track.heard
+            progress = track.progress
             if track.recovery is not None:
                 track.recovery.ask_again()
-            elif self.recover and heard.complete_seq >= 0:
-                track.recovery = Recovery(heard.complete_seq + 1, heard.part)
+            elif self.recover and progress.complete_seq >= 0:
+                track.recovery = Recovery(progress.complete_seq + 1, progress.part)
             else:
-                self._tell_hole(track, heard.complete_seq + 1, heard.part)
+                self._tell_hole(track, progress.complete_seq + 1, progress.part)
 
     def _tell_hole(self, track: Track, from_seq: int, part: set[Key]) -> None:
         self.holes += 1
@@ -485,10 +485,10 @@ class Session:
         track = self._tracks.of(execution.seq)
         recovery = track.recovery
         if recovery is None:
-            track.heard.take(execution.seq, key_of(execution))
+            track.progress.receive(execution.seq, key_of(execution))
             self._append(execution)
             return
-        recovery.heard(execution)
+        recovery.receive(execution)
         if len(recovery.held) > EXECUTIONS_MAX:
             self._give_up_recovery(track, recovery)
 

@@ -20,7 +20,13 @@ from crossbook.common.following.depth import OrderDepth
 from crossbook.common.messages import entry, feed
 from crossbook.common.types import ExecutionKind, Liquidity, RejectReason, Side
 from crossbook.errors import reason_name
-from crossbook.replay.recording import Digest, RecordedCommand, RecordedFill, Recording, digest_line
+from crossbook.replay.recording import (
+    BookDigest,
+    RecordedCommand,
+    RecordedFill,
+    Recording,
+    digest_line,
+)
 from crossbook.replay.reference import Reference, reference_of, row_difference
 
 MAX_DIFFERENCES: Final = 20
@@ -275,7 +281,7 @@ class ReplayCheck:
                 self._differ(f"book after command {command.seq}: {fault}", kept)
         digest = self._recording.digests.get(command.seq)
         if digest is not None:
-            found = Digest(len(self.book), book_digest(self.book, self._recorded_id))
+            found = BookDigest(len(self.book), book_digest(self.book, self._recorded_id))
             if not self._digests.add(found == digest):
                 self._differ(
                     f"digest after command {command.seq}: {found.resting_orders} orders "

@@ -246,18 +246,18 @@ class RebuiltBook:
         if guessed:
             # Whoever was really hit, the orders left may differ from the venue's from here on.
             self._guesses.update(level)
-        fills = self._take_front(place, lots)
+        fills = self._fill_front(place, lots)
         if not guessed:
             fills = [RecordedFill(message.order_id, message.price_ticks, lots)]
         self.fills[seq] = fills
 
-    def _take_front(self, place: tuple[int, int], lots: int) -> list[RecordedFill]:
+    def _fill_front(self, place: tuple[int, int], lots: int) -> list[RecordedFill]:
         fills: list[RecordedFill] = []
         while lots:
             order_id, remaining_lots = next(iter(self._levels[place].items()))
             taken = min(lots, remaining_lots)
             fills.append(RecordedFill(order_id, place[1], taken))
-            self._take(place, order_id, taken)
+            self._reduce(place, order_id, taken)
             lots -= taken
         return fills
 
@@ -284,9 +284,9 @@ class RebuiltBook:
             self._command(time_ns, "cancel", order_id, 0, 0, 0)
         else:
             self._command(time_ns, "reduce", order_id, 0, 0, lots)
-        self._take(place, order_id, lots)
+        self._reduce(place, order_id, lots)
 
-    def _take(self, place: tuple[int, int], order_id: int, lots: int) -> None:
+    def _reduce(self, place: tuple[int, int], order_id: int, lots: int) -> None:
         level = self._levels[place]
         level[order_id] -= lots
         if not level[order_id]:

@@ -42,7 +42,7 @@ class PlainBook:
         A cancel or reduction of an order that is not there does nothing.
         """
         if command.op in ("cancel", "reduce"):
-            self._take(command.order_id, command.quantity_lots or None)
+            self._reduce(command.order_id, command.quantity_lots or None)
             return []
         sign = 1 if command.side == _BUY else -1
         against = self._sides[_SELL if command.side == _BUY else _BUY]
@@ -55,7 +55,7 @@ class PlainBook:
             maker_id, remaining_lots = next(iter(level.items()))
             taken = min(lots, remaining_lots)
             fills.append(RecordedFill(maker_id, key * sign, taken))
-            self._take(maker_id, taken)
+            self._reduce(maker_id, taken)
             lots -= taken
         if lots and command.op == "new":
             key = -command.price_ticks * sign
@@ -92,7 +92,7 @@ class PlainBook:
         text = "".join(digest_line(*order) for order in self.orders())
         return hashlib.sha256(text.encode()).hexdigest()
 
-    def _take(self, order_id: int, lots: int | None) -> None:
+    def _reduce(self, order_id: int, lots: int | None) -> None:
         """Take lots from an order, all of them where None is said."""
         place = self._places.get(order_id)
         if place is None:

@@ -51,7 +51,7 @@ class BookRow(Struct, gc=False, frozen=True):
         return bool(self.bid_levels or self.ask_levels)
 
 
-class Digest(Struct, gc=False, frozen=True):
+class BookDigest(Struct, gc=False, frozen=True):
     """All resting orders: their number, and the SHA-256 of `digest_lines`."""
 
     resting_orders: int
@@ -70,13 +70,13 @@ class Recording(Struct):
     commands: list[RecordedCommand]
     fills: dict[int, list[RecordedFill]] | None
     books: dict[int, BookRow]
-    digests: dict[int, Digest]
+    digests: dict[int, BookDigest]
     notes: list[str] = []
     tick_size: str = ""
 
 
 def digest_line(side: int, price_ticks: int, order_id: int, remaining_lots: int) -> str:
-    """The line of one resting order in the text a `Digest` is taken of.
+    """The line of one resting order in the text a `BookDigest` is taken of.
 
     >>> digest_line(1, 23600, 7, 50)
     'B,23600,7,50\\n'

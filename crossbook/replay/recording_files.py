@@ -13,7 +13,14 @@ from typing import Final
 from crossbook.common.types import Side
 from crossbook.csv_file import CsvFile, RecordingError, Row, sibling
 from crossbook.replay.lobster import is_message_file, read_lobster_recording
-from crossbook.replay.recording import BookRow, Digest, Op, RecordedCommand, RecordedFill, Recording
+from crossbook.replay.recording import (
+    BookDigest,
+    BookRow,
+    Op,
+    RecordedCommand,
+    RecordedFill,
+    Recording,
+)
 
 _OPS: Final[Mapping[str, Op]] = {
     "new": "new",
@@ -146,13 +153,13 @@ def _levels(row: Row, side: str, count: int) -> tuple[tuple[int, int], ...]:
     return tuple(levels)
 
 
-def _read_digests(path: Path, known: set[int]) -> dict[int, Digest]:
-    digests: dict[int, Digest] = {}
+def _read_digests(path: Path, known: set[int]) -> dict[int, BookDigest]:
+    digests: dict[int, BookDigest] = {}
     for row in CsvFile(path, _DIGEST_COLUMNS).rows():
         text = row.text("sha256")
         if len(text) != 64 or set(text) - set("0123456789abcdef"):
             raise row.fault("sha256", f"{text!r} is not 64 hexadecimal digits")
-        digests[_known_seq(row, known)] = Digest(row.integer("resting_orders"), text)
+        digests[_known_seq(row, known)] = BookDigest(row.integer("resting_orders"), text)
     return digests
 
 

@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from crossbook.common.types import Side
 from crossbook.replay.plain_book import PlainBook
-from crossbook.replay.recording import BookRow, Digest, RecordedFill, Recording
+from crossbook.replay.recording import BookDigest, BookRow, RecordedFill, Recording
 
 LevelsOf = Callable[[int, int], list[tuple[int, int]]]
 """(price ticks, lots) of a side, best first, and how many at most."""
@@ -33,7 +33,7 @@ class Reference(Struct):
 
     fills: dict[int, list[RecordedFill]]
     books: dict[int, BookRow]
-    digests: dict[int, Digest]
+    digests: dict[int, BookDigest]
     needs: Needs
 
     @property
@@ -68,7 +68,7 @@ def reference_of(recording: Recording) -> Reference:
             )
         digest = recording.digests.get(seq)
         if digest is not None:
-            found = Digest(len(book), book.digest())
+            found = BookDigest(len(book), book.digest())
             if found != digest:
                 reference.digests[seq] = found
     return reference

@@ -35,7 +35,7 @@ _WAIT_MS: Final = 5
 _LATENCY_MAX_US: Final = 600_000_000
 
 
-class Pace(Struct, frozen=True):
+class ReplayPace(Struct, frozen=True):
     """How fast to send: `speed` times the recorded pace, or as fast as answers come (None).
 
     `batch` commands at most make one message; `window` at most are without an answer.
@@ -65,7 +65,7 @@ class Replay:
         market: MarketData | None,
         check: ReplayCheck | None,
         symbol: str,
-        pace: Pace,
+        pace: ReplayPace,
         timeout_s: float = 5.0,
     ) -> None:
         self.sent = 0
@@ -94,7 +94,7 @@ class Replay:
             before = self.answered
             self._send_due()
             for reply in self._client.receive(self._wait_ms()):
-                self._take(reply)
+                self._receive(reply)
             self._read_feed(0.0)
             now_ns = time.monotonic_ns()
             if self.answered > before or self.sent == self.answered:
@@ -144,7 +144,7 @@ class Replay:
             if time.monotonic_ns() > deadline_ns:
                 raise unreachable(f"the gateway at {self._client.address} takes no more commands")
             for reply in self._client.receive(_WAIT_MS):
-                self._take(reply)
+                self._receive(reply)
 
     def _due_ns(self, index: int) -> int:
         assert self._pace.speed is not None
@@ -165,7 +165,7 @@ class Replay:
         left_ms = (self._due_ns(self.sent) - time.monotonic_ns()) // 1_000_000
         return max(0, min(_WAIT_MS, left_ms))
 
-    def _take(self, reply: Reply) -> None:
+    def _receive(self, reply: Reply) -> None:
         check = self._check
         if type(reply) is Execution:
             if check is not None:
@@ -193,9 +193,9 @@ class Replay:
     def _read_feed(self, timeout_s: float) -> None:
         if self._market is not None:
             for update in self._market.poll(timeout_s):
-                self._take_feed(update)
+                self._receive_update(update)
 
-    def _take_feed(self, update: Update) -> None:
+    def _receive_update(self, update: Update) -> None:
         check = self._check
         assert check is not None, "the feed is read for the comparison only"
         if type(update) is OrdersUpdate:

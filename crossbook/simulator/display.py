@@ -6,11 +6,11 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from crossbook.simulator.flow import Flow
+from crossbook.simulator.flow import AgentFlow
 from crossbook.simulator.runner import Runner
 
 
-def table(runner: Runner, flow: Flow, elapsed_s: float) -> RenderableType:
+def table(runner: Runner, flow: AgentFlow, elapsed_s: float) -> RenderableType:
     """Instruments, agents and the pace."""
     statistics = flow.statistics
     markets = Table(box=None, padding=(0, 1), pad_edge=False)
@@ -41,7 +41,7 @@ def table(runner: Runner, flow: Flow, elapsed_s: float) -> RenderableType:
     return Group(Text(line(runner, flow, elapsed_s)), Text(""), markets, Text(""), agents)
 
 
-def line(runner: Runner, flow: Flow, elapsed_s: float) -> str:
+def line(runner: Runner, flow: AgentFlow, elapsed_s: float) -> str:
     """Everything in one line."""
     statistics = flow.statistics
     asked = statistics.asked_total
@@ -59,7 +59,7 @@ def line(runner: Runner, flow: Flow, elapsed_s: float) -> str:
     return ", ".join(parts)
 
 
-def facts(runner: Runner, flow: Flow, elapsed_s: float) -> dict[str, Any]:
+def facts(runner: Runner, flow: AgentFlow, elapsed_s: float) -> dict[str, Any]:
     """The summary that `--json` prints."""
     return {
         "seed": runner.plan.seed,

@@ -1,7 +1,7 @@
 """The order flow: from a seed and the exchange's answers to the requests of the next tick.
 
 Simulated time goes in ticks of a tenth of a second. `step` gives what all agents ask for in the
-next one; `take` is told everything the exchange said to that, before the next `step`. So a flow
+next one; `receive` is told everything the exchange said to that, before the next `step`. So a flow
 is a function of its seed and of what was said, never of when.
 """
 
@@ -15,11 +15,11 @@ from crossbook.common.instruments import Instrument, parse_decimal
 from crossbook.common.messages.entry import Ack, Amend, Cancel, Execution, New, Reject
 from crossbook.common.types import ExecutionKind, OrderStatus, RejectReason
 from crossbook.simulator.chance import Chance
-from crossbook.simulator.desk import GTC, LIMIT, Action, Desk, Move, Place, Pull
 from crossbook.simulator.fundamental import TICKS_PER_SECOND, Fundamental
 from crossbook.simulator.makers import MarketMaker
-from crossbook.simulator.market import Market, OpenOrder
-from crossbook.simulator.statistics import Statistics
+from crossbook.simulator.market import AgentMarket, OpenOrder
+from crossbook.simulator.statistics import SimulationStatistics
+from crossbook.simulator.strategy import GTC, LIMIT, Action, Move, Place, Pull, Strategy
 from crossbook.simulator.traders import MeanReverter, MomentumTrader, NoiseTrader
 
 AGENTS_MOST: Final = 200
@@ -47,10 +47,10 @@ class Batch(Struct, frozen=True):
     requests: list[TradeRequest]
 
 
-class Flow:
+class AgentFlow:
     """All agents in all instruments.
 
-    Batches of a tick must reach the matcher in the order given, and `take` must be told all that
+    Batches of a tick must reach the matcher in the order given, and `receive` must be told all that
     followed from them. `run` begins every client order id, so that no two runs share one.
     """
 
@@ -62,18 +62,18 @@ class Flow:
         chance = Chance(seed)
         self.tick = 0
         self.agents = agents
-        self.markets: list[Market] = []
+        self.markets: list[AgentMarket] = []
         self.fundamentals: list[Fundamental] = []
         for instrument in instruments:
             market = _market(instrument)
             start = float(market.start)
             self.markets.append(market)
             self.fundamentals.append(Fundamental(start, start / 3, start * 3, chance.fork()))
-        self.desks: list[list[Desk]] = [
+        self.strategies: list[list[Strategy]] = [
             [KINDS[agent % len(KINDS)](agent, market, chance.fork()) for market in self.markets]
             for agent in range(agents)
         ]
-        self.statistics = Statistics(self.markets, self.desks)
+        self.statistics = SimulationStatistics(self.markets, self.strategies)
         self._by_symbol = {market.symbol: index for index, market in enumerate(self.markets)}
         self._run = run
         self._names = 0
@@ -109,9 +109,11 @@ class Flow:
         batches = []
         for agent in order:
             requests = [
-                self._request(desk, action)
-                for desk, fundamental in zip(self.desks[agent], self.fundamentals, strict=True)
-                for action in desk.act(self.tick, fundamental.value)
+                self._request(strategy, action)
+                for strategy, fundamental in zip(
+                    self.strategies[agent], self.fundamentals, strict=True
+                )
+                for action in strategy.act(self.tick, fundamental.value)
             ]
             if requests:
                 batches.append(Batch(agent, requests))
@@ -120,7 +122,9 @@ class Flow:
         self.statistics.asked(batches)
         return batches
 
-    def take(self, answers: Sequence[Answer], executions: Iterable[tuple[int, Execution]]) -> None:
+    def receive(
+        self, answers: Sequence[Answer], executions: Iterable[tuple[int, Execution]]
+    ) -> None:
         """Take what the exchange said: the answers to the requests, and the execution reports of
         each agent. The order they arrived in does not matter: the matcher's numbers decide."""
         said: list[tuple[tuple[int, int, int, int], Answer | tuple[int, Execution]]] = []
@@ -144,23 +148,23 @@ class Flow:
         for market in self.markets:
             market.clear()
 
-    def _request(self, desk: Desk, action: Action) -> TradeRequest:
-        market = desk.market
+    def _request(self, strategy: Strategy, action: Action) -> TradeRequest:
+        market = strategy.market
         if isinstance(action, Pull):
             return Cancel(0, market.symbol, 0, action.name)
         if isinstance(action, Move):
             return Amend(0, market.symbol, 0, action.name, 0, action.price)
-        return self._new(desk, action)
+        return self._new(strategy, action)
 
-    def _new(self, desk: Desk, place: Place) -> New:
+    def _new(self, strategy: Strategy, place: Place) -> New:
         self._names += 1
         name = f"{self._run}{self._names}"
         if place.order_type == LIMIT and place.time_in_force == GTC:
             self._entered[name] = OpenOrder(
-                name, desk.agent, place.side, place.price, place.lots, place.slot, place.ends
+                name, strategy.agent, place.side, place.price, place.lots, place.slot, place.ends
             )
         return New(
-            0, desk.market.symbol, place.side, place.lots, place.price,
+            0, strategy.market.symbol, place.side, place.lots, place.price,
             place.order_type, place.time_in_force, name, prevention=0,
         )  # fmt: skip
 
@@ -201,18 +205,20 @@ class Flow:
             return
         market = self.markets[index]
         if report.kind == _FILL:
-            self.desks[agent][index].filled(report.side, report.price_ticks, report.quantity_lots)
+            self.strategies[agent][index].filled(
+                report.side, report.price_ticks, report.quantity_lots
+            )
             market.last_price = report.price_ticks
             self.statistics.filled(index, report)
         market.resize(report.client_order_id, report.remaining_lots)
 
 
-def _market(instrument: Instrument) -> Market:
+def _market(instrument: Instrument) -> AgentMarket:
     """A market at its plausible price, on a grid people would quote on."""
     text = START_PRICES.get(instrument.base, "100")
     ticks = parse_decimal(text, instrument.price_decimals) // instrument.tick_units
     start = max(100, min(ticks, instrument.max_price_ticks // 4))
-    return Market(instrument, start, _grid(start))
+    return AgentMarket(instrument, start, _grid(start))
 
 
 def _grid(start: int) -> int:

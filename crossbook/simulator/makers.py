@@ -3,8 +3,8 @@
 from typing import Final
 
 from crossbook.simulator.chance import Chance
-from crossbook.simulator.desk import Desk
-from crossbook.simulator.market import BUY, SELL, Market, OpenOrder
+from crossbook.simulator.market import BUY, SELL, AgentMarket, OpenOrder
+from crossbook.simulator.strategy import Strategy
 
 LEVELS: Final = 7
 REQUESTS_MOST: Final = 8
@@ -21,13 +21,13 @@ _LEAN: Final = 2.5
 _MOVE_SHARE: Final = 0.2
 
 
-class MarketMaker(Desk):
+class MarketMaker(Strategy):
     """Keeps `LEVELS` bids and asks. Learns the fundamental with a lag of its own, so that the slow
     ones are traded against after news; widens when prices move; quotes lower when it is long."""
 
     kind = "maker"
 
-    def __init__(self, agent: int, market: Market, chance: Chance) -> None:
+    def __init__(self, agent: int, market: AgentMarket, chance: Chance) -> None:
         super().__init__(agent, market, _WORTH, chance)
         self._seen = float(market.start)
         self._learns = chance.between(0.4, 1.0)
@@ -66,7 +66,7 @@ class MarketMaker(Desk):
             gain = sign * (self._seen - best) - _WORTHWHILE * half
             if best and gain > 0:
                 size = _SIZE * self.chance.fatter(_SIZE_MOST)
-                self.take(side, self.market.lots_worth(size), max(1.0, gain))
+                self.trade(side, self.market.lots_worth(size), max(1.0, gain))
 
     def _half_spread(self) -> float:
         """Half the distance between the best bid and ask the maker wants, in ticks."""

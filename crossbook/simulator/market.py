@@ -33,7 +33,7 @@ class OpenOrder(Struct, gc=False):
     ends: int = 0
 
 
-class Market:
+class AgentMarket:
     """One instrument as the agents see it: best prices, trends, and every agent's open orders.
 
     `middle` is between the best prices, in ticks and halves; where a side is empty it stays what it
@@ -103,7 +103,7 @@ class Market:
         order = self.orders.pop(name, None)
         if order is not None:
             del self._of_agent[order.agent][name]
-            self._take(order, order.lots)
+            self._reduce(order, order.lots)
 
     def resize(self, name: str, lots: int) -> None:
         """An order has `lots` open now; with none it is gone."""
@@ -113,14 +113,14 @@ class Market:
         if lots <= 0:
             self.remove(name)
             return
-        self._take(order, order.lots - lots)
+        self._reduce(order, order.lots - lots)
         order.lots = lots
 
     def move(self, name: str, price: int) -> None:
         """An order rests at another price."""
         order = self.orders.get(name)
         if order is not None:
-            self._take(order, order.lots)
+            self._reduce(order, order.lots)
             order.price = price
             levels = self._levels[order.side]
             levels[price] = levels.get(price, 0) + order.lots
@@ -148,7 +148,7 @@ class Market:
         """A price in whole ticks within the instrument's limits."""
         return max(1, min(int(price), self.instrument.max_price_ticks))
 
-    def _take(self, order: OpenOrder, lots: int) -> None:
+    def _reduce(self, order: OpenOrder, lots: int) -> None:
         levels = self._levels[order.side]
         left = levels.get(order.price, 0) - lots
         if left > 0:

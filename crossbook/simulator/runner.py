@@ -24,7 +24,7 @@ from crossbook.common.messages.entry import Ack, Execution, MassCancel, Reject
 from crossbook.common.shards import shard_of
 from crossbook.common.types import RejectReason
 from crossbook.errors import GatewayUnavailable, OrderRejected, OutcomeUnknown
-from crossbook.simulator.flow import Answer, Flow, TradeRequest
+from crossbook.simulator.flow import AgentFlow, Answer, TradeRequest
 from crossbook.simulator.fundamental import TICKS_PER_SECOND
 
 BATCH_MOST: Final = 256
@@ -57,7 +57,7 @@ class Stopped(CrossbookError):  # noqa: N818 - says what happened
     """The simulation was told to stop while it waited."""
 
 
-class Plan(Struct, frozen=True):
+class SimulationPlan(Struct, frozen=True):
     """What to simulate, for so many simulated seconds (zero: no end).
 
     A simulated second takes a real one, or with a `rate` as long as its requests take at so many
@@ -77,9 +77,9 @@ class Plan(Struct, frozen=True):
 class Runner:
     """One simulation on one exchange. `stop` ends it after the tick it is in."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: SimulationPlan) -> None:
         self.plan = plan
-        self.flow: Flow | None = None
+        self.flow: AgentFlow | None = None
         self.outages = 0
         self.resets = 0
         self.left_open = False
@@ -95,7 +95,7 @@ class Runner:
         """End soon; the agents' orders are canceled."""
         self._stopping.set()
 
-    async def run(self, watch: Callable[["Runner", Flow], None]) -> Flow:
+    async def run(self, watch: Callable[["Runner", AgentFlow], None]) -> AgentFlow:
         """Simulate until the duration is over or `stop`; `watch` is called after every tick.
 
         Raises `CrossbookError` when the exchange cannot be reached within the plan's wait, and
@@ -109,7 +109,7 @@ class Runner:
             cancels = await self._cancel_all()
             # A number the exchange has never given before: client order ids stay unique on it,
             # and are the same on every fresh one.
-            flow = self.flow = Flow(
+            flow = self.flow = AgentFlow(
                 instruments, self.plan.agents, self.plan.seed, f"s{cancels[0].seq}-"
             )
             try:
@@ -152,7 +152,7 @@ class Runner:
             acks.append(answer)
         return acks
 
-    async def _trade(self, flow: Flow, watch: Callable[["Runner", Flow], None]) -> None:
+    async def _trade(self, flow: AgentFlow, watch: Callable[["Runner", AgentFlow], None]) -> None:
         due_s = time.monotonic()
         while not self._stopping.is_set() and not self._over(flow):
             opening = flow.tick == 0
@@ -163,7 +163,7 @@ class Runner:
                 said = await self._ask(self._clients[batch.agent], batch.requests)
                 answers += zip(batch.requests, said, strict=True)
                 self._see([answer.seq for answer in said if answer.seq])
-            flow.take(answers, await self._reports())
+            flow.receive(answers, await self._reports())
             if self._missed_something():
                 self.resets += 1
                 await self._cancel_all()
@@ -179,7 +179,7 @@ class Runner:
         """Real seconds that a tick with so many requests takes."""
         return requests / self.plan.rate if self.plan.rate else 1 / TICKS_PER_SECOND
 
-    def _over(self, flow: Flow) -> bool:
+    def _over(self, flow: AgentFlow) -> bool:
         return 0 < self.plan.duration_s <= flow.seconds
 
     async def _ask(

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 from crossbook.common.instruments import Instrument, format_decimal, power_of_ten
 from crossbook.common.messages.entry import Ack, Amend, Cancel, Execution, New, Reject
 from crossbook.common.types import Liquidity, RejectReason
-from crossbook.simulator.desk import Desk
-from crossbook.simulator.market import BUY, SELL, Market
+from crossbook.simulator.market import BUY, SELL, AgentMarket
+from crossbook.simulator.strategy import Strategy
 
 if TYPE_CHECKING:
     from crossbook.simulator.flow import Batch
@@ -17,7 +17,7 @@ _WORDS: Final = {New: "new", Cancel: "cancel", Amend: "amend"}
 _DEPTH_LEVELS: Final = 10
 
 
-class Tape:
+class TradeTotals:
     """The trades of one instrument."""
 
     def __init__(self) -> None:
@@ -57,13 +57,15 @@ class Tape:
         return 10_000 * self.spread_sum / two_sided if two_sided else 0.0
 
 
-class Statistics:
+class SimulationStatistics:
     """Counts of requests, answers and trades, and what the agents hold."""
 
-    def __init__(self, markets: Sequence[Market], desks: Sequence[Sequence[Desk]]) -> None:
+    def __init__(
+        self, markets: Sequence[AgentMarket], strategies: Sequence[Sequence[Strategy]]
+    ) -> None:
         self._markets = markets
-        self._desks = desks
-        self.tapes = [Tape() for _ in markets]
+        self._strategies = strategies
+        self.tapes = [TradeTotals() for _ in markets]
         self.requests: Counter[str] = Counter()
         self.rejects: Counter[str] = Counter()
         self.acknowledged = 0
@@ -106,16 +108,19 @@ class Statistics:
         """Every kind of agent: how many there are, what they own by instrument and what they
         made, fees left out, in quote units."""
         rows: dict[str, dict[str, Any]] = {}
-        for desks in self._desks:
+        for strategies in self._strategies:
             row = rows.setdefault(
-                desks[0].kind, {"kind": desks[0].kind, "agents": 0, "profit": 0.0, "inventory": {}}
+                strategies[0].kind,
+                {"kind": strategies[0].kind, "agents": 0, "profit": 0.0, "inventory": {}},
             )
             row["agents"] += 1
-            for desk in desks:
-                instrument = desk.market.instrument
-                row["profit"] += desk.worth * _quote_per_tick_lot(instrument)
+            for strategy in strategies:
+                instrument = strategy.market.instrument
+                row["profit"] += strategy.worth * _quote_per_tick_lot(instrument)
                 held = row["inventory"]
-                held[desk.market.symbol] = held.get(desk.market.symbol, 0) + desk.position
+                held[strategy.market.symbol] = (
+                    held.get(strategy.market.symbol, 0) + strategy.position
+                )
         instruments = {market.symbol: market.instrument for market in self._markets}
         for row in rows.values():
             row["profit"] = f"{row['profit']:.2f}"
@@ -138,7 +143,7 @@ class Statistics:
         }
 
 
-def _symbol_facts(market: Market, tape: Tape) -> dict[str, Any]:
+def _symbol_facts(market: AgentMarket, tape: TradeTotals) -> dict[str, Any]:
     instrument = market.instrument
 
     def price(ticks: int) -> str | None:

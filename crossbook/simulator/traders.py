@@ -3,8 +3,8 @@
 from typing import Final
 
 from crossbook.simulator.chance import Chance
-from crossbook.simulator.desk import FOK, IOC, Desk
-from crossbook.simulator.market import BUY, SELL, Market
+from crossbook.simulator.market import BUY, SELL, AgentMarket
+from crossbook.simulator.strategy import FOK, IOC, Strategy
 
 RESTING_MOST: Final = 60
 """Open orders of one noise trader in one instrument."""
@@ -23,13 +23,13 @@ def other(side: int) -> int:
     return SELL if side == BUY else BUY
 
 
-class NoiseTrader(Desk):
+class NoiseTrader(Strategy):
     """Knows nothing. Rests orders at power-law distances, forgets them for power-law times, and
     now and then works off a larger order in pieces, which is why signs of trades persist."""
 
     kind = "noise"
 
-    def __init__(self, agent: int, market: Market, chance: Chance) -> None:
+    def __init__(self, agent: int, market: AgentMarket, chance: Chance) -> None:
         super().__init__(agent, market, 600_000.0, chance)
         self._acts = chance.between(0.25, 0.5)
         self._side = BUY
@@ -80,11 +80,11 @@ class NoiseTrader(Desk):
         market = self.market
         size = int(_HURRY * self._size())
         if chance.happens(0.4):
-            self.take(self._side, size, 0)
+            self.trade(self._side, size, 0)
         elif chance.happens(0.12):
-            self.take(self._side, size, 4.0 * market.grid, FOK)
+            self.trade(self._side, size, 4.0 * market.grid, FOK)
         else:
-            self.take(self._side, size, market.middle * 0.0003 * chance.fat(6.0))
+            self.trade(self._side, size, market.middle * 0.0003 * chance.fat(6.0))
 
     def _size(self) -> int:
         """Lots of one order, a round number as often as not."""
@@ -98,13 +98,13 @@ class NoiseTrader(Desk):
         return lots
 
 
-class MomentumTrader(Desk):
+class MomentumTrader(Strategy):
     """Buys what rises and sells what falls, with orders that take at once; goes home when the
     trend is over."""
 
     kind = "momentum"
 
-    def __init__(self, agent: int, market: Market, chance: Chance) -> None:
+    def __init__(self, agent: int, market: AgentMarket, chance: Chance) -> None:
         super().__init__(agent, market, 80_000.0, chance)
         self._acts = chance.between(0.01, 0.03)
         self._threshold = chance.between(0.00012, 0.0003)
@@ -118,18 +118,18 @@ class MomentumTrader(Desk):
         size = market.lots_worth(_SIZE * self.chance.fattest(300.0))
         reach = 0.00015 * market.middle
         if abs(trend) > self._threshold:
-            self.take(BUY if trend > 0 else SELL, size, reach)
+            self.trade(BUY if trend > 0 else SELL, size, reach)
         elif self.position * trend < 0:
-            self.take(SELL if self.position > 0 else BUY, min(size, abs(self.position)), reach)
+            self.trade(SELL if self.position > 0 else BUY, min(size, abs(self.position)), reach)
 
 
-class MeanReverter(Desk):
+class MeanReverter(Strategy):
     """Trades a price that strayed back towards what it should be: half the fundamental as this
     agent, late, knows it, half the average price of late."""
 
     kind = "reverter"
 
-    def __init__(self, agent: int, market: Market, chance: Chance) -> None:
+    def __init__(self, agent: int, market: AgentMarket, chance: Chance) -> None:
         super().__init__(agent, market, 200_000.0, chance)
         self._acts = chance.between(0.02, 0.05)
         self._seen = float(market.start)
@@ -146,7 +146,7 @@ class MeanReverter(Desk):
         gap = (meant - market.middle) / market.middle
         size = market.lots_worth(_SIZE * self.chance.fattest(300.0))
         if abs(gap) > self._threshold:
-            self.take(BUY if gap > 0 else SELL, size, abs(gap) * market.middle, IOC)
+            self.trade(BUY if gap > 0 else SELL, size, abs(gap) * market.middle, IOC)
         elif self.position and self.chance.happens(0.15):
             side = SELL if self.position > 0 else BUY
-            self.take(side, min(size, abs(self.position)), float(market.grid))
+            self.trade(side, min(size, abs(self.position)), float(market.grid))

@@ -13,7 +13,7 @@ from crossbook.common.types import OrderStatus
 from tests.system.exchange import free_ports
 
 
-class FakeGateway:
+class StallingGateway:
     """Answers order entry from a thread; between `stall_from_s` and `stall_from_s + stall_s`
     after the first order it does nothing at all. `orders` counts what it acknowledged."""
 

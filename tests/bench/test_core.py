@@ -13,8 +13,8 @@ from crossbook.common.messages.commands import CancelOrder, Command, NewOrder
 from crossbook.common.messages.events import Event
 from crossbook.matcher import build
 
-ALONE = core.Plan(2_000, repeats=1, with_peers=False)
-BUILDS = core.Plan(2_000, repeats=1, with_peers=False, with_other_build=True)
+ALONE = core.CorePlan(2_000, repeats=1, with_peers=False)
+BUILDS = core.CorePlan(2_000, repeats=1, with_peers=False, with_other_build=True)
 
 
 def test_report_names_method_machine_and_worst_scenario() -> None:
@@ -83,7 +83,7 @@ def test_a_peer_that_trades_otherwise_is_shown_as_such(
     wrong = Peer("pyorderbook", "Python", elapsed_ns, differs, most_messages=500)
     monkeypatch.setattr(peers, "available", lambda: [wrong])
     monkeypatch.setattr(peers, "PEERS", (wrong,))
-    report = core.run(["normal"], core.Plan(2_000, repeats=1))
+    report = core.run(["normal"], core.CorePlan(2_000, repeats=1))
     ours, theirs = report.scenarios[0].speeds
     assert not ours.differs
     assert theirs.differs.startswith("trades 500, ours ")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.flow import Flow
+from bench.flow import ClientFlow
 from crossbook.common.instruments import load_instruments
 from crossbook.common.messages import entry
 from crossbook.common.types import OrderStatus, TimeInForce
@@ -22,7 +22,7 @@ def ack(request: entry.New | entry.Cancel, order_id: int) -> entry.Ack:
 
 def run(requests: int) -> list[tuple[int, int, entry.New | entry.Cancel]]:
     """(order id, client, request): everything is acknowledged, every IOC ends, nothing else."""
-    flow = Flow(INSTRUMENTS, CLIENTS, seed=3)
+    flow = ClientFlow(INSTRUMENTS, CLIENTS, seed=3)
     sent = []
     for index in range(requests):
         client = index % CLIENTS

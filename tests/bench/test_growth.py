@@ -15,7 +15,7 @@ from crossbook.matcher.engine.engine import Engine
 
 SMALL = Size(orders=200, levels=20, accounts=10)
 LARGE = Size(orders=20_000, levels=2_000, accounts=1_000, instruments=5)
-TINY = growth.Plan(
+TINY = growth.GrowthPlan(
     orders=[100, 400],
     levels=[5, 20],
     instruments=[1, 3],
@@ -98,9 +98,9 @@ def test_a_report_is_shown_and_drawn(tmp_path: Path, capsys: pytest.CaptureFixtu
         for name in ("enter", "cancel, money")
     ]
     growth.show(
-        growth.Report(
+        growth.GrowthReport(
             "growth", machine.describe(), {"cost": "made up"}, series,
-            {"open order": growth_engine.Taken(271.0, 262.0)},
+            {"open order": growth_engine.Footprint(271.0, 262.0)},
             {"as it runs": growth_engine.Gap(6.2, 87_281, 0.28)},
         )
     )  # fmt: skip

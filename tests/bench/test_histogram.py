@@ -6,7 +6,7 @@ import pytest
 from hdrh.histogram import HdrHistogram
 
 from bench.histogram import UNIT_NS, histogram, line, summarize
-from bench.subscriber import Heard, delays_ns
+from bench.subscriber import Arrivals, delays_ns
 
 
 def test_percentiles_of_a_known_ramp() -> None:
@@ -52,7 +52,7 @@ def test_values_out_of_range_are_counted_at_its_ends() -> None:
 
 
 def test_a_bbo_is_paired_with_the_order_of_its_sequence_number() -> None:
-    heard = Heard(
+    heard = Arrivals(
         array("q", [11, 12, 15]).tobytes(), array("q", [1_500, 1_700, 2_000]).tobytes(), 3, 0
     )
     # 12 was somebody else's, 13 and 14 changed no best price.

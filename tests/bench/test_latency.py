@@ -22,7 +22,7 @@ def test_a_second_against_the_real_exchange(tmp_path: Path) -> None:
         timeout=120,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    report = msgspec.json.decode(path.read_bytes(), type=latency.Report)
+    report = msgspec.json.decode(path.read_bytes(), type=latency.LatencyReport)
     assert report.sent == 2_000
     assert report.unanswered == 0
     assert report.acked + sum(report.rejects.values()) == 2_000
@@ -39,6 +39,6 @@ def test_a_second_against_the_real_exchange(tmp_path: Path) -> None:
 
 
 def test_json_carries_machine_versions_and_method() -> None:
-    fields = set(latency.Report.__struct_fields__)
+    fields = set(latency.LatencyReport.__struct_fields__)
     assert {"machine", "method", "load", "transport", "round_trip", "bbo", "cpu"} <= fields
     assert {"open_loop", "round_trip", "bbo", "flow", "clock"} <= latency.METHOD.keys()

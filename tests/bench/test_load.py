@@ -3,23 +3,23 @@
 import threading
 
 from bench.histogram import summarize
-from bench.load import Generator, Load, Outcome
+from bench.load import LoadGenerator, LoadOutcome, LoadPlan
 from crossbook.common.messages import entry
-from tests.bench.fake_gateway import FakeGateway
+from tests.bench.fake_gateway import StallingGateway
 
 MS = 1_000_000
 STALL_S = 0.3
-OPEN = Load(rate=1_000, duration_s=1.0, clients=4, warm_s=0.0, instruments=1)
+OPEN = LoadPlan(rate=1_000, duration_s=1.0, clients=4, warm_s=0.0, instruments=1)
 
 
-def drive(gateway: FakeGateway, load: Load) -> Outcome:
-    with Generator(gateway.address, load) as generator:
+def drive(gateway: StallingGateway, load: LoadPlan) -> LoadOutcome:
+    with LoadGenerator(gateway.address, load) as generator:
         generator.log_on()
         return generator.run()
 
 
 def test_open_loop_sends_what_it_says_and_counts_every_answer() -> None:
-    with FakeGateway() as gateway:
+    with StallingGateway() as gateway:
         outcome = drive(gateway, OPEN)
         assert gateway.orders == 1_000
     assert (outcome.sent, outcome.acked, outcome.unanswered) == (1_000, 1_000, 0)
@@ -29,7 +29,7 @@ def test_open_loop_sends_what_it_says_and_counts_every_answer() -> None:
 
 
 def test_latencies_include_the_stall_of_a_stalled_server() -> None:
-    with FakeGateway(stall_from_s=0.3, stall_s=STALL_S) as gateway:
+    with StallingGateway(stall_from_s=0.3, stall_s=STALL_S) as gateway:
         outcome = drive(gateway, OPEN)
     assert (outcome.sent, outcome.unanswered) == (1_000, 0)
     # 300 orders are due during the stall and wait for its end: 0 to 300 ms, evenly spread.
@@ -42,8 +42,8 @@ def test_latencies_include_the_stall_of_a_stalled_server() -> None:
 
 
 def test_a_closed_loop_hides_the_stall_which_is_why_the_open_one_exists() -> None:
-    load = Load(closed=True, window=8, chunk=4, clients=1, duration_s=1.0, warm_s=0.0)
-    with FakeGateway(stall_from_s=0.3, stall_s=STALL_S) as gateway:
+    load = LoadPlan(closed=True, window=8, chunk=4, clients=1, duration_s=1.0, warm_s=0.0)
+    with StallingGateway(stall_from_s=0.3, stall_s=STALL_S) as gateway:
         outcome = drive(gateway, load)
     waited = sum(latency > 50 * MS for latency in outcome.round_trip_ns)
     # A window's worth of orders; a slow machine may add a few waits of its own.
@@ -54,14 +54,14 @@ def test_a_closed_loop_hides_the_stall_which_is_why_the_open_one_exists() -> Non
 def test_latencies_include_a_stall_of_the_generator_itself() -> None:
     stalled = threading.Event()
 
-    class Hiccup(Generator):
+    class Hiccup(LoadGenerator):
         def _send(self, client: int, requests: list[entry.Request]) -> None:
             if self.sent >= 300 and not stalled.is_set():
                 stalled.set()
                 threading.Event().wait(STALL_S)
             super()._send(client, requests)
 
-    with FakeGateway() as gateway, Hiccup(gateway.address, OPEN) as generator:
+    with StallingGateway() as gateway, Hiccup(gateway.address, OPEN) as generator:
         generator.log_on()
         outcome = generator.run()
     assert outcome.sent == 1_000
@@ -70,30 +70,30 @@ def test_latencies_include_a_stall_of_the_generator_itself() -> None:
 
 
 def test_latencies_of_the_warm_up_are_left_out() -> None:
-    with FakeGateway() as gateway:
-        outcome = drive(gateway, Load(rate=1_000, duration_s=0.6, clients=2, warm_s=0.4))
+    with StallingGateway() as gateway:
+        outcome = drive(gateway, LoadPlan(rate=1_000, duration_s=0.6, clients=2, warm_s=0.4))
     assert outcome.acked == 600
     assert len(outcome.round_trip_ns) == len(outcome.late_ns) == len(outcome.ack_seq) == 200
 
 
 def test_batches_leave_as_one_frame() -> None:
-    load = Load(rate=3_200, duration_s=0.5, clients=2, batch=32, warm_s=0.0)
-    with FakeGateway() as gateway:
+    load = LoadPlan(rate=3_200, duration_s=0.5, clients=2, batch=32, warm_s=0.0)
+    with StallingGateway() as gateway:
         outcome = drive(gateway, load)
     assert outcome.sent == 1_600
     assert outcome.frames <= 50
 
 
 def test_closed_loop_never_has_more_than_its_window_unanswered() -> None:
-    class Watched(Generator):
+    class Watched(LoadGenerator):
         highest = 0
 
         def _send(self, client: int, requests: list[entry.Request]) -> None:
             super()._send(client, requests)
             self.highest = max(self.highest, self._unanswered())
 
-    load = Load(closed=True, window=100, chunk=32, clients=3, duration_s=0.3, warm_s=0.0)
-    with FakeGateway() as gateway, Watched(gateway.address, load) as generator:
+    load = LoadPlan(closed=True, window=100, chunk=32, clients=3, duration_s=0.3, warm_s=0.0)
+    with StallingGateway() as gateway, Watched(gateway.address, load) as generator:
         generator.log_on()
         outcome = generator.run()
     assert generator.highest == 96

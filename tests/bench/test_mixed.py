@@ -32,7 +32,7 @@ from crossbook.matcher.engine.invariants import check
 ORDERS = 6_000
 
 
-class Outcome:
+class MixedRun:
     """The flow, what each command gave, and the engine in the end."""
 
     def __init__(self) -> None:
@@ -50,8 +50,8 @@ class Outcome:
 
 
 @pytest.fixture(scope="module")
-def outcome() -> Outcome:
-    return Outcome()
+def outcome() -> MixedRun:
+    return MixedRun()
 
 
 def test_the_same_seed_gives_the_same_flow() -> None:
@@ -60,12 +60,12 @@ def test_the_same_seed_gives_the_same_flow() -> None:
     assert mixed.generate(1_000, seed=6) != first
 
 
-def test_every_command_and_every_event_occurs(outcome: Outcome) -> None:
+def test_every_command_and_every_event_occurs(outcome: MixedRun) -> None:
     assert {type(command) for command, _ in outcome.flow} == set(get_args(Command))
     assert {type(event) for event in outcome.events()} == set(get_args(Event))
 
 
-def test_every_kind_of_order_is_accepted(outcome: Outcome) -> None:
+def test_every_kind_of_order_is_accepted(outcome: MixedRun) -> None:
     accepted = outcome.accepted()
     assert {order.order_type for order in accepted} == set(OrderType)
     assert {order.time_in_force for order in accepted} == set(TimeInForce)
@@ -77,7 +77,7 @@ def test_every_kind_of_order_is_accepted(outcome: Outcome) -> None:
     assert {bool(order.quote_amount) for order in markets} == {False, True}
 
 
-def test_most_is_accepted(outcome: Outcome) -> None:
+def test_most_is_accepted(outcome: MixedRun) -> None:
     asked: Counter[type[Command]] = Counter()
     refused: Counter[type[Command]] = Counter()
     for (command, _), events in zip(outcome.flow, outcome.answers, strict=True):
@@ -91,7 +91,7 @@ def test_most_is_accepted(outcome: Outcome) -> None:
     assert set(refused) == {NewOrder, CancelOrder, AmendOrder}
 
 
-def test_orders_end_in_every_way(outcome: Outcome) -> None:
+def test_orders_end_in_every_way(outcome: MixedRun) -> None:
     expired = {event.reason for event in outcome.events() if isinstance(event, OrderExpired)}
     assert expired >= {
         RejectReason.IMMEDIATE_OR_CANCEL, RejectReason.FILL_OR_KILL, RejectReason.EXPIRE_TIME,
@@ -103,7 +103,7 @@ def test_orders_end_in_every_way(outcome: Outcome) -> None:
     assert amended == {False, True}
 
 
-def test_good_till_date_and_day_orders_expire(outcome: Outcome) -> None:
+def test_good_till_date_and_day_orders_expire(outcome: MixedRun) -> None:
     terms = {order.seq: order.time_in_force for order in outcome.accepted()}
     by_time = {
         terms[event.order_id]
@@ -113,14 +113,14 @@ def test_good_till_date_and_day_orders_expire(outcome: Outcome) -> None:
     assert by_time == {TimeInForce.GTD, TimeInForce.DAY}
 
 
-def test_mass_cancels_and_auctions_find_orders(outcome: Outcome) -> None:
+def test_mass_cancels_and_auctions_find_orders(outcome: MixedRun) -> None:
     assert any(e.count for e in outcome.events() if isinstance(e, OrdersMassCanceled))
     assert any(e.quantity_lots for e in outcome.events() if isinstance(e, AuctionUncrossed))
     commands = [command for command, _ in outcome.flow]
     assert {c.side for c in commands if isinstance(c, MassCancelOrders)} == {0, 1, 2}
 
 
-def test_accounts_are_funded_and_pay_fees(outcome: Outcome) -> None:
+def test_accounts_are_funded_and_pay_fees(outcome: MixedRun) -> None:
     opened = [event.account for event in outcome.events() if isinstance(event, AccountOpened)]
     assert sorted(opened) == list(range(1, mixed.ACCOUNTS + 1))
     trades = [event for event in outcome.events() if isinstance(event, TradeExecuted)]
@@ -130,7 +130,7 @@ def test_accounts_are_funded_and_pay_fees(outcome: Outcome) -> None:
     assert outcome.engine.ledger is not None
 
 
-def test_time_passes_midnight_and_never_goes_back(outcome: Outcome) -> None:
+def test_time_passes_midnight_and_never_goes_back(outcome: MixedRun) -> None:
     times = [time_ns for _, time_ns in outcome.flow]
     assert times == sorted(times)
     assert times[0] < mixed.SOME_DAY_NS < times[-1]

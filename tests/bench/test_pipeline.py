@@ -7,10 +7,10 @@ from typer.testing import CliRunner
 
 from bench import latency, pipeline
 from bench.__main__ import app
-from bench.load import Load
+from bench.load import LoadPlan
 from bench.pipeline import Sample, Tail, Trial, median, ratios
 
-TINY = Load(closed=True, chunk=2, window=8, clients=2, duration_s=0.4, warm_s=0.1)
+TINY = LoadPlan(closed=True, chunk=2, window=8, clients=2, duration_s=0.4, warm_s=0.1)
 
 
 def sample(acked_per_s: float, p50_us: float | None = None) -> Sample:
@@ -137,7 +137,7 @@ def test_figures_of_the_null_pipeline_are_read_from_its_last_line(tmp_path: Path
         'print(\'{"acked_per_s": 7, "md_lat_us": {}, "cpu_us_per_order": {"gw": 1.5, "sub": 2}, '
         '"rt_lat_us": {"n": 3, "p50": 1.5, "p90": 1.8, "p99": 2, "p999": 3, "max": 4}}\')\n'
     )
-    found = pipeline.run_null(script, Trial(Load(closed=True, chunk=1), durable=True))
+    found = pipeline.run_null(script, Trial(LoadPlan(closed=True, chunk=1), durable=True))
     assert found == Sample(7, 3.5, Tail(1.5, 1.8, 2, 3, 4), None)
 
 

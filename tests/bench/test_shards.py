@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 from bench import shards
 from bench.__main__ import app
 from bench.latency import Cpu, Sync
-from bench.load import Load
+from bench.load import LoadPlan
 
 
 @pytest.fixture
@@ -16,7 +16,7 @@ def turns(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The runs asked for, in order; figures stand in for them."""
     asked: list[int] = []
 
-    def turn(load: Load, count: int, sync: Sync) -> shards.Turn:
+    def turn(load: LoadPlan, count: int, sync: Sync) -> shards.ShardsRun:
         assert load.closed
         assert sync == "batch"
         asked.append(count)
@@ -24,7 +24,7 @@ def turns(monkeypatch: pytest.MonkeyPatch) -> list[int]:
             "gateway": Cpu(50.0, 20.0), "generator": Cpu(50.0, 80.0),
             "matcher": Cpu(50.0, 25.0 / count),
         }  # fmt: skip
-        return shards.Turn(count, 10_000.0 * (2 + count), 0, 0, cpu)
+        return shards.ShardsRun(count, 10_000.0 * (2 + count), 0, 0, cpu)
 
     monkeypatch.setattr(shards, "_turn", turn)
     return asked

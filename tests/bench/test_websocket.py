@@ -12,8 +12,8 @@ from typer.testing import CliRunner
 
 from bench import websocket
 from bench.__main__ import app
-from bench.websocket_crowd import Client, Room
-from bench.websocket_messages import Books, checksum
+from bench.websocket_crowd import CrowdClient, Room
+from bench.websocket_messages import BooksSeen, checksum
 from crossbook.gateway.web.channel import text_frame
 
 
@@ -22,7 +22,7 @@ def test_a_small_crowd_gets_every_book_right(tmp_path: Path) -> None:
     options = f"--quick --clients 50 --rate 500 --seconds 0.6 --json {path}"
     done = CliRunner().invoke(app, ["websocket", *options.split()])
     assert done.exit_code == 0, done.output
-    report = msgspec.json.decode(path.read_bytes(), type=websocket.Report)
+    report = msgspec.json.decode(path.read_bytes(), type=websocket.WebSocketReport)
     for crowd, clients in ((report.crowd, 50), (report.few, websocket.FEW)):
         assert (crowd.clients, crowd.dead) == (clients, 0)
         assert (crowd.broken_chains, crowd.wrong_books, crowd.unchecked) == (0, 0, 0)
@@ -42,7 +42,7 @@ def payload(**fields: Any) -> bytes:
 
 
 def test_the_checker_finds_a_wrong_checksum_and_a_wrong_book() -> None:
-    books = Books()
+    books = BooksSeen()
     book = ([["10.0", "1.0"]], [["11.0", "2.0"]])
     assert books.fact(payload(type="snapshot", seq=1, book=book)) == ("snapshot", 1, 0, 5)
     assert books.wrong == 0
@@ -72,7 +72,7 @@ def test_each_client_has_a_chain_of_its_own_however_its_bytes_are_cut() -> None:
             server, client = socket.socketpair()
             servers.append(stack.enter_context(server))
             client.setblocking(False)
-            room.add(Client(client))
+            room.add(CrowdClient(client))
         whole, cut, skips = servers
         whole.sendall(first + follows)
         room.work(1.0)
@@ -91,4 +91,4 @@ def test_each_client_has_a_chain_of_its_own_however_its_bytes_are_cut() -> None:
 @pytest.mark.parametrize("data", [b"\x01\x01a", b"\x81\x81\0\0\0\0a", b"\x82\x01a"])
 def test_a_frame_that_no_server_of_ours_sends_is_an_error(data: bytes) -> None:
     with pytest.raises(ValueError, match="a frame"):
-        Books().piece(data)
+        BooksSeen().piece(data)

@@ -19,7 +19,7 @@ from crossbook.common.messages.events import (
     OrdersMassCanceled,
 )
 from crossbook.common.types import ExecutionKind, RejectReason
-from tests.crash.truth import Key, Report, Truth, report_of
+from tests.crash.truth import Key, ReportedExecution, Truth, report_of
 
 Command = entry.New | entry.Cancel | entry.Amend | entry.MassCancel
 Message = entry.Request | entry.Reply
@@ -39,7 +39,7 @@ FAULTS_MAX = 20
 """Most faults told: one cause often gives thousands."""
 
 
-class Record(Struct, frozen=True, gc=False):
+class ClientRecord(Struct, frozen=True, gc=False):
     """One message a client sent or heard, and in which of its sessions, counted from 1."""
 
     time_ns: int
@@ -57,12 +57,12 @@ class ClientHistory:
     def __init__(self, name: str, account: int) -> None:
         self.name = name
         self.account = account
-        self.records: list[Record] = []
+        self.records: list[ClientRecord] = []
         self.open_orders: list[entry.OrderState] | None = None
 
     def add(self, time_ns: int, session: int, message: Message) -> None:
         """Note one message."""
-        self.records.append(Record(time_ns, session, message))
+        self.records.append(ClientRecord(time_ns, session, message))
 
 
 class PublicHistory(Struct):
@@ -80,15 +80,15 @@ class _Seen:
         self.history = history
         self.requests: dict[int, tuple[int, entry.Request]] = {}
         self.answers: dict[int, entry.Reply] = {}
-        self.reports: list[tuple[int, Report]] = []
+        self.reports: list[tuple[int, ReportedExecution]] = []
         self.catch_ups: list[tuple[int, int, int]] = []
         self.last_session = 0
         self.faults: list[str] = []
         for record in history.records:
             self.last_session = max(self.last_session, record.session)
-            self._take(record)
+            self._apply(record)
 
-    def _take(self, record: Record) -> None:
+    def _apply(self, record: ClientRecord) -> None:
         message: Any = record.message
         if isinstance(message, entry.Request):
             self.requests[message.request_seq] = (record.session, message)

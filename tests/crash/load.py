@@ -158,7 +158,7 @@ class LoadClient:
                 if isinstance(reply, entry.Welcome):
                     self._welcomed(reply)
                 self.history.add(now_ns, self._sessions, reply)
-                self._take(reply, now_ns)
+                self._apply(reply, now_ns)
 
     def _welcomed(self, welcome: entry.Welcome) -> None:
         """A session begins, or goes on with a hole: what was not answered may never be."""
@@ -171,7 +171,7 @@ class LoadClient:
         self._again.extend((0, command) for command in lost.values()
                            if isinstance(command, entry.New))  # fmt: skip
 
-    def _take(self, reply: Any, now_ns: int) -> None:
+    def _apply(self, reply: Any, now_ns: int) -> None:
         command = None
         if not isinstance(reply, entry.Execution):
             command = self._pending.pop(reply.request_seq, None)
@@ -194,9 +194,9 @@ class LoadClient:
         elif isinstance(reply, entry.Pong):
             self.pong_seq = reply.seq
         elif isinstance(reply, entry.OpenOrders) and reply.request_seq == self._query:
-            self._take_page(reply, now_ns)
+            self._apply_page(reply, now_ns)
 
-    def _take_page(self, page: entry.OpenOrders, now_ns: int) -> None:
+    def _apply_page(self, page: entry.OpenOrders, now_ns: int) -> None:
         self._listed += page.orders
         if page.more:
             self._query = self._next()
@@ -261,7 +261,7 @@ class LoadClient:
         return entry.New(seq, symbol, side, lots, price, OrderType.LIMIT, time_in_force, name)
 
 
-class Load:
+class CrashLoad:
     """All clients and one subscriber of the public feed, on one thread.
 
     `rate` is how many new commands a second are begun, over all clients. Whatever is among the

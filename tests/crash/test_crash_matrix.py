@@ -12,7 +12,7 @@ import pytest
 
 from tests.crash.world import (
     POINTS,
-    World,
+    CrashWorld,
     die_at,
     figures,
     kill_at_random,
@@ -34,9 +34,9 @@ class Shelf:
     """Keeps one world from test to test, until it has a long history."""
 
     def __init__(self) -> None:
-        self.world: World | None = None
+        self.world: CrashWorld | None = None
 
-    def put(self, world: World) -> None:
+    def put(self, world: CrashWorld) -> None:
         """Keep a world that is sound."""
         self.world = world
         if world.kills >= KILLS_A_WORLD:
@@ -59,9 +59,9 @@ def shelf() -> Iterator[Shelf]:
 
 
 @pytest.fixture
-def world(shelf: Shelf) -> Iterator[World]:
+def world(shelf: Shelf) -> Iterator[CrashWorld]:
     """A world in which everything was well so far; after a failure a new one."""
-    world = shelf.world or World(SEED, COMMAND)
+    world = shelf.world or CrashWorld(SEED, COMMAND)
     shelf.world = None
     try:
         yield world
@@ -72,12 +72,14 @@ def world(shelf: Shelf) -> Iterator[World]:
 
 
 @pytest.mark.parametrize(("process", "point"), POINTS, ids=[point for _, point in POINTS])
-def test_a_death_at_a_named_point_breaks_no_promise(world: World, process: str, point: str) -> None:
+def test_a_death_at_a_named_point_breaks_no_promise(
+    world: CrashWorld, process: str, point: str
+) -> None:
     die_at(world, process, point)
     world.settle()
 
 
-def test_deaths_at_random_instants_break_no_promise(world: World) -> None:
+def test_deaths_at_random_instants_break_no_promise(world: CrashWorld) -> None:
     kill_at_random(world, random.Random(SEED), RANDOM_KILLS)
 
 

@@ -15,15 +15,15 @@ from crossbook.common.messages.events import (
     TradeExecuted,
 )
 from crossbook.common.types import ExecutionKind, RejectReason, Side
-from tests.crash.history import ClientHistory, PublicHistory, Record, faults
+from tests.crash.history import ClientHistory, ClientRecord, PublicHistory, faults
 from tests.crash.truth import Truth
-from tests.worlds.desk_world import INSTRUMENTS, World
+from tests.worlds.desk_world import INSTRUMENTS, DeskWorld
 
 SYMBOL = "BTC-USDT"
 BUY, SELL = Side.BUY, Side.SELL
 
 
-class Past(World):
+class Past(DeskWorld):
     """A day in the life of two clients, alice (account 1) and bob (account 2)."""
 
     def __init__(self) -> None:
@@ -179,7 +179,7 @@ def enter_a_refused_order(past: Past) -> None:
     records = past.clients["alice"].records
     place = past.find("alice", entry.Ack, lambda ack: ack.client_order_id == "a4")
     busy = entry.Reject(records[place].message.request_seq, RejectReason.BUSY, "", "", "a4")
-    records[place] = Record(0, 1, busy)
+    records[place] = ClientRecord(0, 1, busy)
 
 
 def enter_another_price(past: Past) -> None:

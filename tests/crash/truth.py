@@ -34,7 +34,7 @@ Key = tuple[int, int, int, int]
 """Names one report: sequence, order id, trade id, kind."""
 
 
-class Report(NamedTuple):
+class ReportedExecution(NamedTuple):
     """Everything an execution report says of an order, but who asked."""
 
     seq: int
@@ -60,9 +60,9 @@ class Report(NamedTuple):
         return self[:4]
 
 
-def report_of(execution: Execution) -> Report:
+def report_of(execution: Execution) -> ReportedExecution:
     """What a client was told."""
-    return Report(
+    return ReportedExecution(
         execution.seq,
         execution.order_id,
         execution.trade_id,
@@ -99,7 +99,7 @@ class Truth:
         self.accepted: dict[tuple[int, str], list[int]] = {}
         self.named: Counter[tuple[int, str]] = Counter()
         self.commands: Counter[int] = Counter()
-        self.reports: dict[int, dict[Key, Report]] = {}
+        self.reports: dict[int, dict[Key, ReportedExecution]] = {}
         self.remaining_lots: dict[int, int] = {}
         self.trades: dict[str, list[TradeExecuted]] = {}
         self._orders: dict[int, OrderAccepted] = {}
@@ -188,7 +188,7 @@ class Truth:
     def _tell(
         self, event: Any, order_id: int, kind: int, status: int, lots: int, filled: int, left: int
     ) -> None:
-        report = Report(
+        report = ReportedExecution(
             event.seq, order_id, 0, kind, self._instruments[event.instrument].symbol,
             event.client_order_id, status, event.side, getattr(event, "price_ticks", 0), lots,
             filled, left, self._time_ns, 0, 0, getattr(event, "reason", 0),
@@ -210,7 +210,7 @@ class Truth:
         ):  # fmt: skip
             goes_on = left or (by_quote and liquidity == Liquidity.TAKER)
             status = OrderStatus.PARTIALLY_FILLED if goes_on else OrderStatus.FILLED
-            report = Report(
+            report = ReportedExecution(
                 trade.seq, order_id, trade.trade_id, ExecutionKind.FILL, instrument.symbol, name,
                 status, side, trade.price_ticks, trade.quantity_lots, filled, left, self._time_ns,
                 liquidity, charged,

@@ -13,7 +13,7 @@ from crossbook.common.messages import codec, feed, matcher_queries
 from crossbook.common.process import sockets
 from crossbook.common.types import Side
 from tests.crash.history import faults
-from tests.crash.load import SYMBOLS, Load
+from tests.crash.load import SYMBOLS, CrashLoad
 from tests.crash.truth import Truth
 from tests.system.exchange import PROCESSES, REPOSITORY, Exchange
 
@@ -66,7 +66,7 @@ class CheckFailed(AssertionError):  # noqa: N818 - says what happened
     """A promise was broken; the text says which, how to repeat it, and ends with the logs."""
 
 
-class World:
+class CrashWorld:
     """One exchange, its load, and the truth about it. `command` repeats what this run did.
 
     `kills` counts processes that died, `recovery_ms` has for each process how long it took from
@@ -83,7 +83,7 @@ class World:
             opened.callback(self._context.destroy, linger=0)
             opened.enter_context(self.exchange)
             self.truth = Truth(INSTRUMENTS)
-            self.load = Load(self.exchange, seed, rate)
+            self.load = CrashLoad(self.exchange, seed, rate)
             opened.callback(self.load.close)
             self.run_until("every client trades", lambda: self._all_acknowledged(), 10.0)
             self._opened = opened.pop_all()
@@ -251,7 +251,7 @@ class World:
         return CheckFailed(f"{lines}\n{self._repeat}\n{self.exchange.logs(2_500)}")
 
 
-def die_at(world: World, name: str, point: str, count: int = 1) -> None:
+def die_at(world: CrashWorld, name: str, point: str, count: int = 1) -> None:
     """Let a process kill itself when it reaches a point for the `count`-th time under load, start
     it again, and let the load go on.
 
@@ -272,7 +272,7 @@ def die_at(world: World, name: str, point: str, count: int = 1) -> None:
     world.start_and_serve(name)
 
 
-def kill_at_random(world: World, chance: random.Random, kills: int) -> None:
+def kill_at_random(world: CrashWorld, chance: random.Random, kills: int) -> None:
     """Kill random processes at random instants, sometimes two at once, and settle now and then."""
     target = world.kills + kills
     while world.kills < target:
@@ -290,7 +290,7 @@ def kill_at_random(world: World, chance: random.Random, kills: int) -> None:
 
 def run_random(seed: int, kills: int) -> str:
     """One world with deaths at random instants and random named points; its figures."""
-    world = World(seed, f"python -m tests.crash --seed {seed} --kills {kills}")
+    world = CrashWorld(seed, f"python -m tests.crash --seed {seed} --kills {kills}")
     chance = random.Random(seed)
     try:
         while world.kills < kills:
@@ -316,7 +316,7 @@ def percentile(values: list[float], share: float) -> float:
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else 0.0
 
 
-def figures(world: World) -> str:
+def figures(world: CrashWorld) -> str:
     """One line about what a world has been through."""
     parts = [f"{world.kills} kills, {world.truth.seq:,} commands"]
     for name, values in world.recovery_ms.items():

@@ -21,7 +21,7 @@ from crossbook.common.types import RejectReason, Side
 from tests.fuzz import hostile, zmtp
 from tests.system.exchange import RECORDED, Exchange, port_of
 from tests.system.feed_tap import FeedTap
-from tests.system.session import Session
+from tests.system.session import RawSession
 
 FRAMES = 100_000
 CHUNK = 500
@@ -71,7 +71,10 @@ class HonestTraders:
 
     def _trade(self) -> None:
         try:
-            with Session(self._address, SELLER) as seller, Session(self._address, BUYER) as buyer:
+            with (
+                RawSession(self._address, SELLER) as seller,
+                RawSession(self._address, BUYER) as buyer,
+            ):
                 while not self._stop.is_set():
                     began = time.monotonic()
                     self._trade_once(seller, buyer)
@@ -80,7 +83,7 @@ class HonestTraders:
         except BaseException as error:
             self.failure = error
 
-    def _trade_once(self, seller: Session, buyer: Session) -> None:
+    def _trade_once(self, seller: RawSession, buyer: RawSession) -> None:
         sell = entry.New(seller.next_seq(), HONEST_SYMBOL, Side.SELL, "0.01", "50000")
         buy = entry.New(buyer.next_seq(), HONEST_SYMBOL, Side.BUY, "0.01", "50000")
         resting = seller.ask(sell)
@@ -109,7 +112,7 @@ def check_unharmed(exchange: Exchange) -> None:
         assert "Traceback" not in exchange.log(name), exchange.log(name)[-4_000:]
 
 
-def replies_of(attacker: Session) -> list[entry.Reply]:
+def replies_of(attacker: RawSession) -> list[entry.Reply]:
     """Every answer that comes before the one to a ping sent now."""
     ping = entry.Ping(attacker.next_seq() + 2**40)
     attacker.send(ping)
@@ -138,7 +141,7 @@ def check_answers(replies: list[entry.Reply], where: str) -> int:
     return len(rejects)
 
 
-def attack(attacker: Session, chance: random.Random, frames: int = FRAMES) -> None:
+def attack(attacker: RawSession, chance: random.Random, frames: int = FRAMES) -> None:
     """Send hostile frames; every request in them is answered once, and clearly."""
     due = had = rejects = 0
     for start in range(0, frames, CHUNK):
@@ -162,7 +165,7 @@ def attack(attacker: Session, chance: random.Random, frames: int = FRAMES) -> No
 def test_hostile_frames_are_answered_and_harm_nobody(attacked: Exchange) -> None:
     chance = random.Random(SEED)
     gateway = psutil.Process(attacked.pid("gateway"))
-    with Session(attacked.orders, ATTACKER) as attacker:
+    with RawSession(attacked.orders, ATTACKER) as attacker:
         attack(attacker, chance, frames=2_000)
         before = gateway.memory_info().rss
         with HonestTraders(attacked.orders) as honest:
@@ -174,7 +177,7 @@ def test_hostile_frames_are_answered_and_harm_nobody(attacked: Exchange) -> None
 
 
 def test_frames_without_token_or_of_many_parts_are_answered(attacked: Exchange) -> None:
-    with Session(attacked.orders, ATTACKER) as session:
+    with RawSession(attacked.orders, ATTACKER) as session:
         good = session.token.to_bytes(8, "big") + codec.encode(entry.Ping(5))
         for frames in ([b""], [b"\x00"], [b"\x00" * 8], [good, b""], [good, good], [b"", good],
                        [b"x"] * 300):  # fmt: skip
@@ -188,14 +191,14 @@ def test_frames_without_token_or_of_many_parts_are_answered(attacked: Exchange) 
 
 def test_oversized_frames_are_refused_and_giant_ones_cut_off(attacked: Exchange) -> None:
     with HonestTraders(attacked.orders) as honest:
-        with Session(attacked.orders, ATTACKER) as session:
+        with RawSession(attacked.orders, ATTACKER) as session:
             for size in (codec.MAX_CLIENT_FRAME + 1, sockets.CLIENT_MESSAGE_MAX - 8):
                 session.send_bytes(b"\x00" * size)
                 (reply,) = session.receive()
                 assert isinstance(reply, entry.Reject)
                 assert reply.reason == RejectReason.TOO_LARGE
         for _ in range(20):
-            with Session(attacked.orders, ATTACKER) as session:
+            with RawSession(attacked.orders, ATTACKER) as session:
                 monitor = session.socket.get_monitor_socket(zmq.EVENT_DISCONNECTED)
                 session.send_bytes(b"\x00" * sockets.CLIENT_MESSAGE_MAX)
                 assert monitor.poll(5_000), "still connected after a giant frame"
@@ -242,7 +245,7 @@ def test_a_forged_identity_gets_its_own_answers_only(attacked: Exchange) -> None
     # The same name again, while the first one lives: it may not have the first one's answers.
     twin = zmtp.throw(port, greeting, logon)
     assert twin is not None
-    with Session(attacked.orders, SELLER) as honest:
+    with RawSession(attacked.orders, SELLER) as honest:
         assert isinstance(honest.ask(entry.MassCancel(honest.next_seq())), entry.Ack)
     assert b"\x95\x65\x4d" not in zmtp.hear(twin, 0.2)
     twin.close()

@@ -20,7 +20,7 @@ from crossbook.matcher.recovery.snapshot import state_hash
 from crossbook.matcher.recovery.snapshot_store import SnapshotStore
 from crossbook.matcher.resend_buffer import EventResendBuffer
 from crossbook.matcher.sequencer import Sequencer
-from tests.properties.generator import Generator
+from tests.properties.generator import StepGenerator
 from tests.properties.market import INSTRUMENTS, rules_of
 
 SEED: Final = 20_261_145
@@ -41,7 +41,7 @@ def make(directory: Path) -> None:
     made = Sequencer(engine, journal, EventResendBuffer(0))
     store = SnapshotStore(disk, 1)
     waiting: list[Command] = []
-    for step, command, _ in Generator(SEED).steps(COMMANDS):
+    for step, command, _ in StepGenerator(SEED).steps(COMMANDS):
         waiting.append(command)
         if rng.random() < 0.2:
             # Times of the generator count from zero: what is to expire soon does.

@@ -20,7 +20,7 @@ from crossbook.matcher.recovery.snapshot_store import SnapshotStore
 from crossbook.matcher.recovery.verify import verify
 from crossbook.matcher.resend_buffer import EventResendBuffer
 from crossbook.matcher.sequencer import Sequencer
-from tests.properties.generator import Generator
+from tests.properties.generator import StepGenerator
 from tests.properties.market import INSTRUMENTS
 from tests.simulation.fake_disk import FakeDisk
 
@@ -88,7 +88,7 @@ def of_one_instrument(seed: int, count: int) -> list[NewOrder | CancelOrder | Am
             client_order_id=command.client_order_id and f"{command.instrument}{seed}"[:9]
             + command.client_order_id[:20],
         )
-        for _, command in (step[:2] for step in Generator(seed).steps(count))
+        for _, command in (step[:2] for step in StepGenerator(seed).steps(count))
         if isinstance(command, NewOrder | CancelOrder | AmendOrder)
     ]  # fmt: skip
 

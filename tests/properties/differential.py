@@ -13,7 +13,7 @@ from crossbook.matcher.engine import queries
 from crossbook.matcher.engine.engine import Engine
 from crossbook.matcher.engine.invariants import check
 from tests.model.reference import ReferenceMatcher
-from tests.properties.generator import ACCOUNTS, Generator
+from tests.properties.generator import ACCOUNTS, StepGenerator
 from tests.properties.market import INSTRUMENTS, MEMORY, UNFUNDED, venue
 from tests.properties.steps import Run, Step, run
 
@@ -22,7 +22,7 @@ BOOKS_EVERY = 10
 after each."""
 
 
-class Matcher(Protocol):
+class MatcherUnderTest(Protocol):
     """What a candidate must offer to be compared."""
 
     def apply(self, command: Command, time_ns: int = 0) -> list[Event]: ...
@@ -33,8 +33,8 @@ class Matcher(Protocol):
 class Candidate(Struct, frozen=True):
     """Makes a matcher, and names what must hold of it after each command."""
 
-    make: Callable[[Rules], Matcher]
-    check: Callable[[Matcher], None]
+    make: Callable[[Rules], MatcherUnderTest]
+    check: Callable[[MatcherUnderTest], None]
 
 
 class Difference(Struct, frozen=True):
@@ -53,7 +53,7 @@ class Difference(Struct, frozen=True):
         )
 
 
-def _check_engine(matcher: Matcher) -> None:
+def _check_engine(matcher: MatcherUnderTest) -> None:
     assert isinstance(matcher, Engine)
     check(matcher)
 
@@ -65,7 +65,7 @@ def compare_seed(
     seed: int, count: int, candidate: Candidate = ENGINE, check_every: int = 1
 ) -> Difference | None:
     """Run the commands of a seed through both; None when nothing differs."""
-    generator = Generator(seed)
+    generator = StepGenerator(seed)
     runs = ((command, step.label, events) for step, command, events in generator.steps(count))
     return _compare(runs, generator.reference, candidate, check_every)
 
@@ -115,7 +115,7 @@ def _compare(
 
 
 def _compare_state(
-    index: int, command: Command | None, reference: ReferenceMatcher, matcher: Matcher
+    index: int, command: Command | None, reference: ReferenceMatcher, matcher: MatcherUnderTest
 ) -> Difference | None:
     difference = _compare_books(index, command, reference, matcher)
     if difference is not None or not isinstance(matcher, Engine) or not reference.rules.accounts:
@@ -133,7 +133,7 @@ def _compare_state(
 
 
 def _compare_books(
-    index: int, command: Command | None, reference: ReferenceMatcher, matcher: Matcher
+    index: int, command: Command | None, reference: ReferenceMatcher, matcher: MatcherUnderTest
 ) -> Difference | None:
     for instrument in reference.instruments:
         expected, found = reference.book_state(instrument), matcher.book_state(instrument)

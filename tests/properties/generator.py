@@ -50,7 +50,7 @@ _MOODS: Final = {
 }
 
 
-class Generator:
+class StepGenerator:
     """Makes steps one by one; `reference` has applied all of them. Their time is their label, or
     what `clock` says."""
 
@@ -450,9 +450,9 @@ class Generator:
 
 def random_commands(seed: int, count: int) -> list[tuple[Command, int]]:
     """The commands of a seed with real order ids, and their times."""
-    return [(command, step.label) for step, command, _ in Generator(seed).steps(count)]
+    return [(command, step.label) for step, command, _ in StepGenerator(seed).steps(count)]
 
 
 def random_steps(seed: int, count: int) -> list[Step]:
     """The steps of a seed; `resolve` of them is `random_commands`."""
-    return [step for step, _, _ in Generator(seed).steps(count)]
+    return [step for step, _, _ in StepGenerator(seed).steps(count)]

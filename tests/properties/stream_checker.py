@@ -52,7 +52,7 @@ IMMEDIATE = (TimeInForce.IOC, TimeInForce.FOK)
 
 
 @dataclass(slots=True)
-class _Order:
+class _CheckedOrder:
     accepted: OrderAccepted
     price_ticks: int
     total_lots: int
@@ -88,14 +88,14 @@ class StreamChecker:
         self._instruments = {instrument.id: instrument for instrument in instruments}
         self.books = {number: OrderDepth() for number in self._instruments}
         self.balances: dict[tuple[int, str], int] = {}
-        self._orders: dict[int, _Order] = {}
+        self._orders: dict[int, _CheckedOrder] = {}
         self._names: dict[tuple[int, str], int] = {}
         self._trade_ids = dict.fromkeys(self.books, 0)
         self._last_prices = dict.fromkeys(self.books, 0)
         self._states = dict.fromkeys(self.books, int(InstrumentState.OPEN))
         self._untils: dict[int, int] = {}
         self._own_fees: dict[tuple[int, int], tuple[int, int]] = {}
-        self._incoming: _Order | None = None
+        self._incoming: _CheckedOrder | None = None
         self._uncross_lots = -1
         self._seq = 0
 
@@ -113,7 +113,7 @@ class StreamChecker:
             assert not place or not isinstance(event, ANSWERS) or self._may_follow(answer, event), (
                 f"an answer cannot follow: {event}"
             )
-            self._take(event)
+            self._apply(event)
         self._rest()
         if isinstance(answer, OrdersMassCanceled):
             self._check_mass_cancel(answer, events[1:])
@@ -170,7 +170,7 @@ class StreamChecker:
         assert resting == sum(order.resting for order in self._orders.values())
         assert not any(order.ended and order.resting for order in self._orders.values())
 
-    def _take(self, event: Event) -> None:
+    def _apply(self, event: Event) -> None:
         if isinstance(event, TradeExecuted):
             self._trade(event)
         elif isinstance(event, OrderExpired):
@@ -187,9 +187,9 @@ class StreamChecker:
                 self.balances[event.account, asset] = amount
         else:
             self._rest()
-            self._take_answer(event)
+            self._apply_answer(event)
 
-    def _take_answer(self, event: Event) -> None:
+    def _apply_answer(self, event: Event) -> None:
         if isinstance(event, OrderAccepted):
             self._accept(event)
         elif isinstance(event, OrderTriggered):
@@ -225,7 +225,7 @@ class StreamChecker:
             name = (answer.account, answer.client_order_id)
             assert name not in self._names, f"client order id is taken: {answer}"
             self._names[name] = answer.seq
-        order = _Order(answer, answer.price_ticks, answer.quantity_lots)
+        order = _CheckedOrder(answer, answer.price_ticks, answer.quantity_lots)
         self._orders[answer.seq] = order
         said = answer.instructions
         gathers = self._states[answer.instrument] == InstrumentState.AUCTION
@@ -261,7 +261,7 @@ class StreamChecker:
         order.shown_lots = min(order.display_lots, order.remaining_lots)
         self._show(order, requeue=True)
 
-    def _show(self, order: _Order, requeue: bool = False) -> None:
+    def _show(self, order: _CheckedOrder, requeue: bool = False) -> None:
         accepted = order.accepted
         order.resting = order.remaining_lots > 0
         self.books[accepted.instrument].set_order(
@@ -356,7 +356,7 @@ class StreamChecker:
             OrderStatus.EXPIRED_IN_MATCH if in_match else OrderStatus.EXPIRED,
         )  # fmt: skip
 
-    def _go(self, order: _Order, lots: int, status: OrderStatus) -> None:
+    def _go(self, order: _CheckedOrder, lots: int, status: OrderStatus) -> None:
         order.gone_lots = lots
         order.status = status
         if order.resting:
@@ -461,7 +461,9 @@ class StreamChecker:
         ):
             self.balances[account, asset] = self.balances.get((account, asset), 0) + amount
 
-    def _check_priority(self, taker: _Order, maker: _Order, trade: TradeExecuted) -> None:
+    def _check_priority(
+        self, taker: _CheckedOrder, maker: _CheckedOrder, trade: TradeExecuted
+    ) -> None:
         """Internal order protection, then price-time priority, then the taker's limit."""
         maker_side = 3 - taker.accepted.side
         book = self.books[trade.instrument]
@@ -495,12 +497,12 @@ class StreamChecker:
             exact = received * rate
             assert exact <= fee * FEE_SCALE < exact + FEE_SCALE, f"fee {fee}: {trade}"
 
-    def _open_order(self, order_id: int) -> _Order:
+    def _open_order(self, order_id: int) -> _CheckedOrder:
         order = self._orders[order_id]
         assert not order.ended, f"order {order_id} ended before"
         return order
 
-    def _end(self, order: _Order) -> None:
+    def _end(self, order: _CheckedOrder) -> None:
         """Terminal states are final, and every lot is accounted for."""
         assert not order.ended, f"order {order.accepted.seq} ended twice"
         assert order.total_lots == order.filled_lots + order.gone_lots, f"lots lost: {order}"

@@ -3,7 +3,7 @@
 import pytest
 
 from crossbook.matcher.engine.engine import Engine
-from tests.properties.differential import Candidate, Matcher, compare_seed
+from tests.properties.differential import Candidate, MatcherUnderTest, compare_seed
 from tests.properties.faulty import (
     CallsTimersOffOnRefusal,
     MeetsOwnOrdersWhenSpent,
@@ -19,7 +19,7 @@ COMMANDS = 800
     "kind", [MeetsOwnOrdersWhenSpent, RoundsTheMiddleDown, CallsTimersOffOnRefusal]
 )
 def test_a_rare_fault_is_found_in_more_seeds_than_one(kind: type[Engine]) -> None:
-    def nothing(matcher: Matcher) -> None:
+    def nothing(matcher: MatcherUnderTest) -> None:
         """The fault must show in what the engine says."""
 
     candidate = Candidate(lambda rules: venue(kind, rules), nothing)

@@ -10,7 +10,7 @@ from crossbook.common.messages.events import OrderAccepted, OrderRepeated, TimeA
 from crossbook.common.sequence import epoch_of
 from crossbook.common.types import OrderStatus, OrderType
 from crossbook.matcher.engine.engine import Engine
-from tests.properties.differential import Candidate, Matcher, compare_steps
+from tests.properties.differential import Candidate, MatcherUnderTest, compare_steps
 from tests.properties.faulty import (
     AcceptsGaps,
     AcceptsLateStarts,
@@ -21,7 +21,7 @@ from tests.properties.faulty import (
     SharesOneWindow,
     TellsTheFirstStatus,
 )
-from tests.properties.generator import Generator, random_steps
+from tests.properties.generator import StepGenerator, random_steps
 from tests.properties.market import RETRIES, venue
 from tests.properties.shrinker import as_test, shrink
 
@@ -47,7 +47,7 @@ def test_the_random_commands_hold_every_kind_of_repeat() -> None:
     retries: Counter[tuple[OrderType, str, OrderStatus]] = Counter()
     turns: Counter[str] = Counter()
     for seed in SEEDS:
-        generator = Generator(seed)
+        generator = StepGenerator(seed)
         last: dict[int, int] = {}
         entered: dict[int, NewOrder] = {}
         for _, command, all_events in generator.steps(COMMANDS):
@@ -106,7 +106,7 @@ def _turn(last: int, request: int, applied: bool) -> str:
     ],
 )
 def test_a_wrong_judge_of_repeats_is_noticed(kind: type[Engine], at_most: int) -> None:
-    def nothing(matcher: Matcher) -> None:
+    def nothing(matcher: MatcherUnderTest) -> None:
         """The fault must show in what the engine says."""
 
     candidate = Candidate(lambda rules: venue(kind, rules), nothing)

@@ -8,7 +8,12 @@ from crossbook.common.messages import commands as command_kinds
 from crossbook.common.messages.commands import CancelOrder, Command, NewOrder
 from crossbook.matcher.engine.engine import Engine
 from tests.model.reference import ReferenceMatcher
-from tests.properties.differential import Candidate, Matcher, compare_commands, compare_steps
+from tests.properties.differential import (
+    Candidate,
+    MatcherUnderTest,
+    compare_commands,
+    compare_steps,
+)
 from tests.properties.faulty import (
     CrashesOnAmendAcross,
     ForgetsToFreeNames,
@@ -22,7 +27,7 @@ from tests.properties.steps import NEVER_ENTERED, Step, resolve
 
 
 def _candidate(kind: type[Engine]) -> Candidate:
-    def nothing(matcher: Matcher) -> None:
+    def nothing(matcher: MatcherUnderTest) -> None:
         """The fault must show in what the engine says."""
 
     return Candidate(lambda rules: venue(kind, rules), nothing)

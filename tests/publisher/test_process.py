@@ -24,7 +24,7 @@ from crossbook.common.messages.feed import (
 from crossbook.common.process import sockets
 from crossbook.common.types import RejectReason, Side
 from tests.system.exchange import Exchange
-from tests.worlds.consumer import Consumer
+from tests.worlds.consumer import FeedConsumer
 
 SECONDS = 15.0
 BUY, SELL = 1, 2
@@ -41,7 +41,7 @@ class Line:
         self.feed = sockets.feed_sub(self.context, exchange.feed)
         self.feed.setsockopt(zmq.SUBSCRIBE, b"")
         self.heartbeat: Heartbeat | None = None
-        self.consumer: Consumer | None = None
+        self.consumer: FeedConsumer | None = None
 
     def close(self) -> None:
         """Leave nothing behind."""
@@ -56,12 +56,12 @@ class Line:
         """One request and its answer, over a connection of its own."""
         return self._ask_bytes(encode(request))
 
-    def consume(self) -> Consumer:
+    def consume(self) -> FeedConsumer:
         """Start a consumer of BTC-USDT with a snapshot."""
         listed = self.ask(InstrumentsRequest(1))
         assert isinstance(listed, InstrumentList)
-        self.consumer = Consumer(listed.instruments[0], 0, self._ask_bytes)
-        self.consumer.take_snapshot()
+        self.consumer = FeedConsumer(listed.instruments[0], 0, self._ask_bytes)
+        self.consumer.apply_snapshot()
         return self.consumer
 
     def hear_until(self, what: str, condition: Callable[[], bool]) -> None:
@@ -78,7 +78,7 @@ class Line:
                     if self.consumer is not None:
                         self.consumer.hear(heartbeat)
                 elif self.consumer is not None:
-                    self.consumer.take((topic, number, payload))
+                    self.consumer.apply((topic, number, payload))
 
     def _ask_bytes(self, payload: bytes) -> FeedReply:
         with sockets.snapshots_dealer(self.context, self.exchange.snapshots) as dealer:

@@ -29,9 +29,9 @@ from crossbook.matcher.sequencer import Sequencer
 from crossbook.publisher.feed import Feed
 from crossbook.publisher.replica import BOOKS_AGAIN_NS, RESEND_AGAIN_NS, Lost, PublisherReplica
 from crossbook.publisher.request_desk import SnapshotDesk
-from tests.properties.generator import Generator
+from tests.properties.generator import StepGenerator
 from tests.properties.market import INSTRUMENTS
-from tests.worlds.consumer import Consumer
+from tests.worlds.consumer import FeedConsumer
 from tests.worlds.forgetful_log import ForgetfulLog
 
 MS = 1_000_000
@@ -49,7 +49,7 @@ class Matcher:
         # Without call phases, in which books are crossed, and with the instruments there are.
         self._commands = (
             command
-            for _, command, _ in Generator(seed).steps(10**9)
+            for _, command, _ in StepGenerator(seed).steps(10**9)
             if not isinstance(command, AddInstrument | SetInstrumentState)
         )
 
@@ -75,8 +75,8 @@ class Simulation:
         self.feed = Feed(INSTRUMENTS, BASE, resend_count=20)
         self.replica = PublisherReplica(self.feed)
         desk = SnapshotDesk(self.replica)
-        self.consumers = [Consumer(i, BASE, desk.answer) for i in INSTRUMENTS]
-        self.lossy = [Consumer(i, BASE, desk.answer) for i in INSTRUMENTS]
+        self.consumers = [FeedConsumer(i, BASE, desk.answer) for i in INSTRUMENTS]
+        self.lossy = [FeedConsumer(i, BASE, desk.answer) for i in INSTRUMENTS]
         self.losses: set[Lost] = set()
         self.compared = 0
         self._outage = 0
@@ -137,12 +137,12 @@ class Simulation:
         """
         for frames in self.feed.publish():
             for consumer in self.consumers:
-                consumer.take(frames)
+                consumer.apply(frames)
             if self._outage:
                 self._outage -= 1
             elif self.random.random() >= self.faults:
                 for consumer in self.lossy:
-                    consumer.take(frames)
+                    consumer.apply(frames)
         if self.random.random() < self.faults / 10:
             self._outage = 200
         if self.replica.incarnation:
@@ -183,7 +183,7 @@ class Simulation:
         if fault >= 1 - self.faults / 2:
             queue.append(payload)
 
-    def _compare(self, truth: dict[int, BookState], consumers: list[Consumer]) -> None:
+    def _compare(self, truth: dict[int, BookState], consumers: list[FeedConsumer]) -> None:
         for consumer, (instrument, book) in zip(consumers, truth.items(), strict=True):
             bids = [(o.order_id, o.price_ticks, o.shown_lots) for o in book.bids]
             asks = [(o.order_id, o.price_ticks, o.shown_lots) for o in book.asks]

@@ -10,7 +10,7 @@ from crossbook.common.messages.matcher_queries import MatcherReply, ResendReques
 from crossbook.matcher.engine.engine import Engine
 from crossbook.matcher.resend_buffer import EventResendBuffer
 from crossbook.matcher.sequencer import Sequencer
-from tests.properties.generator import Generator
+from tests.properties.generator import StepGenerator
 from tests.properties.market import INSTRUMENTS, rules_of, venue
 from tests.recorder.naive import NaiveRecord
 from tests.worlds.forgetful_log import ForgetfulLog
@@ -23,7 +23,7 @@ class Matcher:
     """The real engine and sequencer; `record` is what they and the reference model agree on."""
 
     def __init__(self, seed: int) -> None:
-        self.generator = Generator(seed, lambda: self.now_ns)
+        self.generator = StepGenerator(seed, lambda: self.now_ns)
         self.record = NaiveRecord(INSTRUMENTS)
         self.batches: list[EventBatch] = []
         self.now_ns = BEGIN_NS

@@ -8,8 +8,8 @@ from tests.simulation.conditions import Conditions
 from tests.simulation.fake_disk import Operation
 from tests.simulation.matcher_process import MatcherProcess
 from tests.simulation.network import Network
-from tests.simulation.process import Process
-from tests.simulation.world import DAY, MILLISECOND, SECOND, World
+from tests.simulation.process import SimulatedProcess
+from tests.simulation.world import DAY, MILLISECOND, SECOND, SimulatedWorld
 
 START_MIN_NS = 150 * MILLISECOND
 """A new process takes at least this long to come up."""
@@ -20,16 +20,16 @@ LOOKS: Final = 10
 _OPERATIONS: Final[tuple[Operation, ...]] = ("write", "sync", "sync", "take", "replace", "read")
 
 
-class Faults:
+class FaultSchedule:
     """Schedules faults over a stretch of time; dead processes come back by themselves."""
 
     def __init__(
         self,
-        world: World,
+        world: SimulatedWorld,
         network: Network,
         conditions: Conditions,
         matcher: MatcherProcess,
-        servers: Sequence[Process],
+        servers: Sequence[SimulatedProcess],
     ) -> None:
         self._world = world
         self._network = network
@@ -79,7 +79,7 @@ class Faults:
                 self._world.after(wait_ns, self._restarter(process))
         self._world.after(10 * MILLISECOND, self._watch)
 
-    def _restarter(self, process: Process) -> Callable[[], None]:
+    def _restarter(self, process: SimulatedProcess) -> Callable[[], None]:
         def restart() -> None:
             self._restarting[process.name] = False
             if self._stopped:

@@ -11,8 +11,8 @@ from tests.simulation.archive import Archive
 from tests.simulation.conditions import INSTRUMENTS, Conditions
 from tests.simulation.matcher_process import MatcherProcess
 from tests.simulation.network import Network, Plug, Port
-from tests.simulation.process import Process
-from tests.simulation.world import MICROSECOND, MILLISECOND, World, require
+from tests.simulation.process import SimulatedProcess
+from tests.simulation.world import MICROSECOND, MILLISECOND, SimulatedWorld, require
 
 DRAIN_MAX: Final = 256
 REPLIES_MAX: Final = 1_000
@@ -21,7 +21,7 @@ PROBE_TICKS: Final = 50
 SESSIONS_MAX: Final = 100
 
 
-class GatewayProcess(Process):
+class GatewayProcess(SimulatedProcess):
     """One gateway. `archive` learns of every command handed to the network."""
 
     desk: OrderDesk
@@ -29,7 +29,7 @@ class GatewayProcess(Process):
 
     def __init__(
         self,
-        world: World,
+        world: SimulatedWorld,
         network: Network,
         conditions: Conditions,
         archive: Archive,
@@ -66,8 +66,8 @@ class GatewayProcess(Process):
             if self._ticks % PROBE_TICKS == 0:
                 self.desk.probe_sessions()
             self._send()
-        busy = self._take_frames()
-        busy |= self._take_events()
+        busy = self._receive_frames()
+        busy |= self._receive_events()
         busy |= self._receive_answers()
         if self.desk.is_catching_up:
             busy = True
@@ -80,14 +80,14 @@ class GatewayProcess(Process):
             return 0
         return now_ns + MICROSECOND if busy else self._tick_at
 
-    def _take_frames(self) -> bool:
-        frames = self.orders.take(DRAIN_MAX)
+    def _receive_frames(self) -> bool:
+        frames = self.orders.receive(DRAIN_MAX)
         for identity, frame in frames:
             self.desk.receive_frame(identity, frame)
         return bool(frames)
 
-    def _take_events(self) -> bool:
-        payloads = self._events.take(DRAIN_MAX)
+    def _receive_events(self) -> bool:
+        payloads = self._events.receive(DRAIN_MAX)
         for payload in payloads:
             self.link.receive_events(payload)
         if self.desk.outbox:
@@ -95,7 +95,7 @@ class GatewayProcess(Process):
         return bool(payloads)
 
     def _receive_answers(self) -> bool:
-        payloads = self._queries.take(DRAIN_MAX)
+        payloads = self._queries.receive(DRAIN_MAX)
         for payload in payloads:
             self.link.receive_answer(payload, self.clock.monotonic_ns())
         return bool(payloads)

@@ -21,8 +21,16 @@ from tests.simulation.archive import Archive
 from tests.simulation.conditions import INSTRUMENTS, Conditions
 from tests.simulation.fake_disk import Died, FakeDisk
 from tests.simulation.network import Network, Port
-from tests.simulation.process import ROUND_MAX_NS, Process
-from tests.simulation.world import DAY, EPOCH_NS, MICROSECOND, MILLISECOND, SECOND, World, require
+from tests.simulation.process import ROUND_MAX_NS, SimulatedProcess
+from tests.simulation.world import (
+    DAY,
+    EPOCH_NS,
+    MICROSECOND,
+    MILLISECOND,
+    SECOND,
+    SimulatedWorld,
+    require,
+)
 
 DRAIN_MAX: Final = 256
 SNAPSHOTS_KEPT: Final = 2
@@ -79,7 +87,7 @@ class SnapshotWriter:
         """Nothing: a process that is killed is replaced whole."""
 
 
-class MatcherProcess(Process):
+class MatcherProcess(SimulatedProcess):
     """One matcher. `archive` sees every batch that left it or was found again by it."""
 
     engine: Engine
@@ -87,7 +95,7 @@ class MatcherProcess(Process):
     sequencer: Sequencer
 
     def __init__(
-        self, world: World, network: Network, conditions: Conditions, archive: Archive
+        self, world: SimulatedWorld, network: Network, conditions: Conditions, archive: Archive
     ) -> None:
         super().__init__(world, network, "matcher")
         capacity, harsh = conditions.pipe_capacity, conditions.harshness
@@ -215,10 +223,10 @@ class MatcherProcess(Process):
             self._sync_journal()
             self._sync_at = now_ns + SYNC_INTERVAL_NS
         due_at = self._let_expire()
-        payloads = [payload for _, payload in self.commands.take(DRAIN_MAX)]
+        payloads = [payload for _, payload in self.commands.receive(DRAIN_MAX)]
         if payloads:
-            self._take_commands(payloads)
-        requests = self.queries.take(4)
+            self._receive_commands(payloads)
+        requests = self.queries.receive(4)
         for identity, payload in requests:
             self._answer(identity, payload)
         self._snapshotter.tick()
@@ -246,7 +254,7 @@ class MatcherProcess(Process):
         require(ahead_ns < ABSENCE_MAX_NS, f"a stamp is {ahead_ns // DAY} days ahead")
         return time_ns
 
-    def _take_commands(self, payloads: list[bytes]) -> None:
+    def _receive_commands(self, payloads: list[bytes]) -> None:
         self.point()
         before = self.sequencer.seq
         batch = self.sequencer.apply(payloads, self._stamp_ns())

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from itertools import count
 from typing import Any, Final
 
-from tests.simulation.world import MICROSECOND, MILLISECOND, SECOND, World, require
+from tests.simulation.world import MICROSECOND, MILLISECOND, SECOND, SimulatedWorld, require
 
 Frame = Any
 _time: Final[Callable[[tuple[int, Frame]], int]] = lambda item: item[0]  # noqa: E731
@@ -31,7 +31,7 @@ class Pipe:
     """One direction of one connection: what was sent and when it will be there."""
 
     def __init__(
-        self, world: World, wake: Callable[[int], None], capacity: int, harsh: Harshness
+        self, world: SimulatedWorld, wake: Callable[[int], None], capacity: int, harsh: Harshness
     ) -> None:
         self._world = world
         self._wake = wake
@@ -72,7 +72,7 @@ class Pipe:
             insort(self.frames, (at_ns, frame), key=_time)
         self._wake(at_ns)
 
-    def take(self) -> Frame | None:
+    def receive(self) -> Frame | None:
         """The next message that has arrived."""
         if self.frames and self.frames[0][0] <= self._world.now_ns:
             return self.frames.popleft()[1]
@@ -89,10 +89,10 @@ class Pipe:
         return arrived
 
 
-class Connection:
+class PortConnection:
     """One plug in one port, under an identity nobody else ever has."""
 
-    def __init__(self, world: World, plug: "Plug", identity: bytes) -> None:
+    def __init__(self, world: SimulatedWorld, plug: "Plug", identity: bytes) -> None:
         port = plug.port
         self.identity = identity
         self.plug = plug
@@ -127,20 +127,20 @@ class Port:
         self.capacity = capacity
         self.harsh_up = harsh_up or Harshness()
         self.harsh_down = harsh_down or Harshness()
-        self.connections: dict[bytes, Connection] = {}
+        self.connections: dict[bytes, PortConnection] = {}
         self.dropped = 0
         self._network = network
         self._left: deque[tuple[bytes, Frame]] = deque()
         network.ports.append(self)
 
-    def take(self, limit: int) -> list[tuple[bytes, Frame]]:
+    def receive(self, limit: int) -> list[tuple[bytes, Frame]]:
         """At most `limit` messages that have arrived, one of each connection in turn."""
         found = [self._left.popleft() for _ in range(min(limit, len(self._left)))]
         connections = list(self.connections.values())
         while connections and len(found) < limit:
             still = []
             for connection in connections:
-                frame = connection.up.take()
+                frame = connection.up.receive()
                 if frame is not None and len(found) < limit:
                     found.append((connection.identity, frame))
                     still.append(connection)
@@ -189,7 +189,7 @@ class Plug:
     def __init__(self, network: "Network", owner: Owner, port: Port, queues: bool = False) -> None:
         self.owner = owner
         self.port = port
-        self.connection: Connection | None = None
+        self.connection: PortConnection | None = None
         self.connecting = False
         self.connections_made = 0
         self._network = network
@@ -214,12 +214,12 @@ class Plug:
         while self._unsent and connection is not None and connection.up.send(self._unsent[0]):
             self._unsent.popleft()
 
-    def take(self, limit: int) -> list[Frame]:
+    def receive(self, limit: int) -> list[Frame]:
         """At most `limit` messages that have arrived."""
         self.flush()
         found = [self._left.popleft() for _ in range(min(limit, len(self._left)))]
         while self.connection is not None and len(found) < limit:
-            frame = self.connection.down.take()
+            frame = self.connection.down.receive()
             if frame is None:
                 break
             found.append(frame)
@@ -245,7 +245,7 @@ class Plug:
 class Network:
     """All ports and plugs, and the connections between them."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: SimulatedWorld) -> None:
         self.world = world
         self.ports: list[Port] = []
         self.plugs: list[Plug] = []
@@ -316,7 +316,7 @@ class Network:
         if plug.connection is not None or not (plug.owner.alive and plug.port.owner.alive):
             return
         identity = next(self._identities).to_bytes(5, "big")
-        connection = Connection(self.world, plug, identity)
+        connection = PortConnection(self.world, plug, identity)
         plug.connection = plug.port.connections[identity] = connection
         plug.connections_made += 1
         plug.flush()

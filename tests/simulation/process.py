@@ -2,20 +2,20 @@
 
 from tests.simulation.fake_disk import Died
 from tests.simulation.network import Network, Owner
-from tests.simulation.world import MICROSECOND, MILLISECOND, WallClock, World, require
+from tests.simulation.world import MICROSECOND, MILLISECOND, SimulatedWorld, WallClock, require
 
 ROUND_MAX_NS = 100 * MILLISECOND
 """Longest sleep of any process."""
 
 
-class Process(Owner):
+class SimulatedProcess(Owner):
     """Whatever runs rounds over sockets. `boot` makes its parts, `round` uses them once.
 
     `die_in` arms it: it dies at that point in the future, points being the places in a round where
     the real process may be killed with a different outcome.
     """
 
-    def __init__(self, world: World, network: Network, name: str) -> None:
+    def __init__(self, world: SimulatedWorld, network: Network, name: str) -> None:
         self.world = world
         self.network = network
         self.name = name

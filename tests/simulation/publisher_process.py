@@ -17,8 +17,8 @@ from crossbook.publisher.request_desk import SnapshotDesk
 from tests.simulation.conditions import INSTRUMENTS, Conditions
 from tests.simulation.matcher_process import MatcherProcess
 from tests.simulation.network import Network, Plug, Port
-from tests.simulation.process import ROUND_MAX_NS, Process
-from tests.simulation.world import MICROSECOND, MILLISECOND, World, require
+from tests.simulation.process import ROUND_MAX_NS, SimulatedProcess
+from tests.simulation.world import MICROSECOND, MILLISECOND, SimulatedWorld, require
 
 DRAIN_BATCHES: Final = 256
 REQUESTS_MAX: Final = 4
@@ -26,7 +26,7 @@ HEARTBEAT_NS: Final = 250 * MILLISECOND
 FEED_DRAIN_MAX: Final = 2_000
 
 
-class PublisherProcess(Process):
+class PublisherProcess(SimulatedProcess):
     """One publisher."""
 
     replica: PublisherReplica
@@ -34,7 +34,11 @@ class PublisherProcess(Process):
     desk: SnapshotDesk
 
     def __init__(
-        self, world: World, network: Network, conditions: Conditions, matcher: MatcherProcess
+        self,
+        world: SimulatedWorld,
+        network: Network,
+        conditions: Conditions,
+        matcher: MatcherProcess,
     ) -> None:
         super().__init__(world, network, "publisher")
         capacity = conditions.pipe_capacity
@@ -57,10 +61,10 @@ class PublisherProcess(Process):
     def round(self) -> int:
         """The body of the service's loop."""
         replica = self.replica
-        payloads = self._events.take(DRAIN_BATCHES)
+        payloads = self._events.receive(DRAIN_BATCHES)
         for payload in payloads:
             replica.receive(decode_events(payload))
-        replies = self._queries.take(1)
+        replies = self._queries.receive(1)
         for reply in replies:
             replica.receive_reply(decode_matcher_reply(reply))
         if payloads or replies:
@@ -80,7 +84,7 @@ class PublisherProcess(Process):
         for frames in replica.feed.publish_statistics(now_ns):
             self.public.publish(frames)
             self.point()
-        requests = self.requests.take(REQUESTS_MAX)
+        requests = self.requests.receive(REQUESTS_MAX)
         for identity, request in requests:
             self.requests.send(identity, encode(self.desk.answer(request)))
         if now_ns >= self._heartbeat_at:
@@ -92,14 +96,14 @@ class PublisherProcess(Process):
         return min(now_ns + ROUND_MAX_NS, self._heartbeat_at)
 
 
-class ConsumerProcess(Process):
+class ConsumerProcess(SimulatedProcess):
     """One consumer of the public feed, as `crossbook.client.market_data` runs it."""
 
     follower: FeedFollower
 
     def __init__(
         self,
-        world: World,
+        world: SimulatedWorld,
         network: Network,
         number: int,
         publisher: PublisherProcess,
@@ -121,10 +125,10 @@ class ConsumerProcess(Process):
         follower = self.follower
         follower.on_time(self.world.now_ns)
         busy = False
-        for payload in self._requests.take(FEED_DRAIN_MAX):
+        for payload in self._requests.receive(FEED_DRAIN_MAX):
             busy = True
             follower.on_reply(decode_feed_reply(payload))
-        for topic, seq, payload in self._feed.take(FEED_DRAIN_MAX):
+        for topic, seq, payload in self._feed.receive(FEED_DRAIN_MAX):
             busy = True
             follower.on_feed(topic, int.from_bytes(seq, "big"), payload)
         for request in follower.drain_requests():

@@ -15,14 +15,14 @@ from crossbook.matcher.recovery.snapshot import capture, state_hash
 from tests.simulation.archive import Archive
 from tests.simulation.conditions import INSTRUMENTS, Conditions, draw
 from tests.simulation.fake_disk import FakeDisk
-from tests.simulation.faults import Faults
+from tests.simulation.faults import FaultSchedule
 from tests.simulation.gateway_process import GatewayProcess
 from tests.simulation.history import check_history
 from tests.simulation.matcher_process import SNAPSHOTS_KEPT, MatcherProcess
 from tests.simulation.network import Network
 from tests.simulation.publisher_process import ConsumerProcess, PublisherProcess
 from tests.simulation.trader import Trader
-from tests.simulation.world import MILLISECOND, SECOND, Violation, World, require
+from tests.simulation.world import MILLISECOND, SECOND, SimulatedWorld, Violation, require
 
 STEPS = 120
 """How often a trader acts in a run, unless told otherwise."""
@@ -65,7 +65,7 @@ class Simulation:
     """All parts of one exchange in one world."""
 
     def __init__(self, seed: int, steps: int, show: Callable[[str], None] | None) -> None:
-        self.world = world = World(seed, show)
+        self.world = world = SimulatedWorld(seed, show)
         self.conditions = conditions = draw(Random(f"conditions {seed}"), steps)
         self.archive = Archive()
         self.network = network = Network(world)
@@ -85,7 +85,7 @@ class Simulation:
             for n, gateway in enumerate(self._gateways_of_traders)
         ]
         servers = [self.matcher, *self.gateways, self.publisher]
-        self.faults = Faults(world, network, conditions, self.matcher, servers)
+        self.faults = FaultSchedule(world, network, conditions, self.matcher, servers)
         world.trace("conditions", str(conditions))
         for process in (*servers, *self.consumers, *self.traders):
             world.after(world.rng.randrange(200 * MILLISECOND), process.start)

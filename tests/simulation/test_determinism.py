@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.simulation.run import SimulationFailed, simulate
-from tests.simulation.world import World, require
+from tests.simulation.world import SimulatedWorld, require
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -54,7 +54,7 @@ def test_a_failure_says_how_to_repeat_it(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_what_is_due_at_one_time_happens_in_the_order_it_was_asked_for() -> None:
-    world = World(0)
+    world = SimulatedWorld(0)
     done: list[int] = []
     for number in range(5):
         world.at(world.now_ns + 10, lambda number=number: done.append(number))  # type: ignore[misc]

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from crossbook.client.pending import Outcome, Unanswered
 from crossbook.client.recovery import Recovery
-from crossbook.client.session import OUTSTANDING_MAX, Session
+from crossbook.client.session import OUTSTANDING_MAX, ClientSession
 from crossbook.common.messages.codec import decode_replies
 from crossbook.common.messages.entry import (
     Ack,
@@ -38,8 +38,15 @@ from crossbook.common.types import OrderType, RejectReason, Side, TimeInForce
 from tests.simulation.conditions import INSTRUMENTS
 from tests.simulation.gateway_process import GatewayProcess
 from tests.simulation.network import Network, Plug
-from tests.simulation.process import ROUND_MAX_NS, Process
-from tests.simulation.world import EPOCH_NS, MICROSECOND, MILLISECOND, SECOND, World, require
+from tests.simulation.process import ROUND_MAX_NS, SimulatedProcess
+from tests.simulation.world import (
+    EPOCH_NS,
+    MICROSECOND,
+    MILLISECOND,
+    SECOND,
+    SimulatedWorld,
+    require,
+)
 
 DEADLINE_NS: Final = 3 * SECOND
 CALLS_MAX: Final = 30
@@ -58,14 +65,14 @@ class Wish:
         self.due_ns = 0
 
 
-class Heard:
+class Reception:
     """What came under one welcome: between two of these something may be missing."""
 
     def __init__(self) -> None:
         self.replies: list[Ack | Execution] = []
 
 
-class Trader(Process):
+class Trader(SimulatedProcess):
     """One client of one gateway. `recovers` and `catches_up` say of which kind it is.
 
     `handed_on` is what a session that recovers gave its owner, `base_seq` where that begins (-1
@@ -74,7 +81,7 @@ class Trader(Process):
 
     def __init__(
         self,
-        world: World,
+        world: SimulatedWorld,
         network: Network,
         number: int,
         account: int,
@@ -91,7 +98,7 @@ class Trader(Process):
         self.asked: dict[int, Wish] = {}
         self.resolved: dict[int, Outcome] = {}
         self.tokens: list[bytes] = []
-        self.heard: list[Heard] = []
+        self.heard: list[Reception] = []
         self.final: dict[int, list[Execution]] = {}
         self.final_complete = True
         self.caught_up_to = 0
@@ -103,7 +110,7 @@ class Trader(Process):
         self._final_from = 0
         self._catching_up = False
         self._recovery: Recovery | None = None
-        self.session = Session(account, self.recovers)
+        self.session = ClientSession(account, self.recovers)
 
     def boot(self) -> bool:
         """Clients do not die here; theirs is what must not get lost."""
@@ -115,13 +122,13 @@ class Trader(Process):
         session, now_ns = self.session, self.world.now_ns
         session.tick(now_ns)
         self._send()
-        frames = self._plug.take(1_000)
+        frames = self._plug.receive(1_000)
         for frame in frames:
             replies = decode_replies(frame)
             self._keep(replies)
-            session.take_replies(replies, now_ns)
+            session.receive_replies(replies, now_ns)
         session.tick(now_ns)
-        for number, outcome in session.take_outcomes():
+        for number, outcome in session.drain_outcomes():
             self._resolve(number, outcome)
         self.handed_on += session.executions
         session.executions.clear()
@@ -298,7 +305,7 @@ class Trader(Process):
                 token = reply.token.to_bytes(8, "big")
                 if token not in self.tokens:
                     self.tokens.append(token)
-                self.heard.append(Heard())
+                self.heard.append(Reception())
                 continue
             if isinstance(reply, Pong):
                 self._see_base(reply)

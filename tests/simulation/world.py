@@ -26,7 +26,7 @@ def require(held: bool, text: str) -> None:
         raise Violation(text)
 
 
-class World:
+class SimulatedWorld:
     """One thread, one generator, one clock; what is due next happens next.
 
     Equal seeds give equal worlds: `trace_hash` covers every line ever traced.
@@ -79,7 +79,7 @@ class World:
 class WallClock:
     """The clock of one machine: the world's time and how far it is off."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: SimulatedWorld) -> None:
         self._world = world
         self.offset_ns = 0
 

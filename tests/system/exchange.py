@@ -30,7 +30,7 @@ from crossbook.common.messages import codec, entry, feed
 from crossbook.common.process import sockets
 from crossbook.common.process.config import Settings
 from crossbook.common.process.programs import MODULES
-from tests.system.session import Session
+from tests.system.session import RawSession
 from tests.system.starter import Process, start
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -296,7 +296,7 @@ class Exchange:
             if time.monotonic() > deadline:
                 raise ExchangeError(f"no order round trip in time\n{self.logs()}")
             with (
-                Session(self.orders, PROBE_ACCOUNT, log_on=False) as session,
+                RawSession(self.orders, PROBE_ACCOUNT, log_on=False) as session,
                 contextlib.suppress(TimeoutError, ConnectionError),
             ):
                 session.log_on(seconds=1.0)

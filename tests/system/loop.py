@@ -40,7 +40,7 @@ class FakeSocket:
         self.sent.append((self._clock.monotonic_ns() // MS, list(frames)))
 
 
-class Script:
+class LoopScript:
     """What happens to a loop, and when."""
 
     def __init__(self, clock: FakeClock) -> None:

@@ -16,7 +16,7 @@ BYTES_MOST = 300_000
 SMALL = "0.002"
 
 
-def take(path: Path, seconds: float) -> None:
+def save(path: Path, seconds: float) -> None:
     """Let a market trade for some seconds, trade in it, and save what is seen."""
     roles = "orders,api,streams"
     with Exchange(order=RECORDED, GATEWAY_ROLES=roles, ACCOUNTS="on") as exchange:
@@ -66,7 +66,7 @@ def _trade(page: Page) -> None:
 def main() -> None:
     """Take it."""
     path = Path(sys.argv[1]) if len(sys.argv) > 1 else REPOSITORY / "docs" / "page.png"
-    take(path, float(sys.argv[2]) if len(sys.argv) > 2 else 75.0)
+    save(path, float(sys.argv[2]) if len(sys.argv) > 2 else 75.0)
     size = path.stat().st_size
     print(f"{path}: {size:,} bytes")
     if size > BYTES_MOST:

@@ -13,13 +13,13 @@ import time
 from crossbook.common.messages import entry, feed
 from crossbook.common.types import Side
 from tests.system.feed_tap import FeedTap
-from tests.system.session import Session
+from tests.system.session import RawSession
 
 SYMBOL = "BTC-USDT"
 READY_SECONDS = 30.0
 
 
-def first_ack(session: Session, deadline: float) -> entry.Ack:
+def first_ack(session: RawSession, deadline: float) -> entry.Ack:
     """The first command that gets through once the parts have found each other."""
     while time.monotonic() < deadline:
         with contextlib.suppress(TimeoutError, ConnectionError):
@@ -36,7 +36,10 @@ def main() -> None:
     deadline = time.monotonic() + READY_SECONDS
     orders = os.environ["GATEWAY_ORDERS"]
     feed_address, snapshots = os.environ["PUBLISHER_FEED"], os.environ["PUBLISHER_SNAPSHOTS"]
-    with Session(orders, 1, log_on=False) as seller, Session(orders, 2, log_on=False) as buyer:
+    with (
+        RawSession(orders, 1, log_on=False) as seller,
+        RawSession(orders, 2, log_on=False) as buyer,
+    ):
         first_ack(seller, deadline)
         ready = first_ack(buyer, deadline)
         with FeedTap(feed_address, snapshots, [feed.topic("trade", SYMBOL)]) as tap:

@@ -16,7 +16,7 @@ ANSWER_SECONDS = 10.0
 Answer = TypeVar("Answer", bound=entry.Reply)
 
 
-class Session:
+class RawSession:
     """A connection to the gateway, logged on to `account` unless `log_on` is false.
 
     `executions` collects what was not an answer to a request of `ask`.
@@ -106,7 +106,7 @@ class Session:
         self._collect(lambda: bool(self.executions), seconds)
         return self.executions.pop(0)
 
-    def take(self, count: int) -> list[entry.Execution]:
+    def receive_executions(self, count: int) -> list[entry.Execution]:
         """The next `count` executions."""
         return [self.execution() for _ in range(count)]
 

@@ -9,7 +9,7 @@ from typing import Self
 from crossbook.common.messages import entry
 from crossbook.common.types import Prevention
 from tests.system.exchange import select_nothing
-from tests.system.session import Session
+from tests.system.session import RawSession
 
 FRAMES_PER_S = 50
 OPEN_MOST = 400
@@ -40,7 +40,7 @@ class SteadyLoad:
 
     def _run(self) -> None:
         per_frame = max(1, self._rate // FRAMES_PER_S)
-        with Session(self._address, ACCOUNT) as session:
+        with RawSession(self._address, ACCOUNT) as session:
             due = time.monotonic()
             while not self._stop.is_set():
                 session.send(*(self._request(session.next_seq()) for _ in range(per_frame)))

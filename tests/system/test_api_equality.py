@@ -21,7 +21,7 @@ from crossbook.common.messages import codec, entry, matcher_queries
 from crossbook.common.messages.feed import DepthUpdate, Snapshot
 from crossbook.common.process import sockets
 from tests.system.exchange import REPOSITORY, Exchange
-from tests.system.session import Session
+from tests.system.session import RawSession
 from tests.system.test_publisher_equality import Known, random_request
 from tests.system.web import WEB
 from tests.worlds.json_book import JsonBook
@@ -70,7 +70,7 @@ class StreamWatch(threading.Thread):
             while not self._ended.is_set():
                 try:
                     message = json.loads(socket.recv(timeout=0.1))
-                    if book.take(message):
+                    if book.apply(message):
                         assert book.seq is not None, "a book without a number"
                         self.books.append(Book(book.seq, *book.rows()))
                 except TimeoutError:
@@ -95,7 +95,7 @@ class FeedWatch:
         """The first command in the update that led to each book."""
         self._keep(self._market.wait_ready())
 
-    def take(self, timeout_s: float = 0.0) -> int:
+    def apply(self, timeout_s: float = 0.0) -> int:
         """Follow the feed; the number it stands at."""
         self._keep(self._market.poll(timeout_s))
         return self.books[-1].seq if self.books else 0
@@ -166,7 +166,7 @@ def trade(
     with (
         zmq.Context() as context,
         sockets.matcher_queries_dealer(context, exchange.queries) as dealer,
-        Session(exchange.orders, 11) as session,
+        RawSession(exchange.orders, 11) as session,
     ):
         while len(rest) < ROUNDS or len(stream.books) < BOOKS:
             assert stream.fault is None, stream.fault
@@ -176,7 +176,7 @@ def trade(
                     known.append((reply.order_id, request.symbol))
             matcher.append(matcher_book(dealer))
             rest.append(rest_book(exchange))
-            feed.take()
+            feed.apply()
     return matcher, rest
 
 
@@ -218,7 +218,7 @@ def test_rest_websocket_zeromq_and_matcher_show_one_book() -> None:
             exchange.wait_until(
                 "all are level",
                 lambda: (
-                    feed.take() > 0
+                    feed.apply() > 0
                     and bool(stream.books)
                     and stream.books[-1].seq == feed.books[-1].seq
                     and (feed.books[-1].bids, feed.books[-1].asks) == (last.bids, last.asks)

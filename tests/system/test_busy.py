@@ -7,7 +7,7 @@ import time
 from crossbook.common.messages import entry
 from crossbook.common.types import RejectReason, Side
 from tests.system.exchange import Exchange
-from tests.system.session import Session
+from tests.system.session import RawSession
 
 QUEUE = 4
 
@@ -15,8 +15,8 @@ QUEUE = 4
 def test_a_stopped_matcher_means_busy_and_then_everything_goes_on() -> None:
     with (
         Exchange(ORDER_QUEUE_SIZE=str(QUEUE)) as exchange,
-        Session(exchange.orders, 1) as one,
-        Session(exchange.orders, 2) as other,
+        RawSession(exchange.orders, 1) as one,
+        RawSession(exchange.orders, 2) as other,
     ):
         exchange.send_signal("matcher", signal.SIGSTOP)
         orders = [order(one) for _ in range(3 * QUEUE)]
@@ -45,13 +45,13 @@ def test_without_a_matcher_commands_are_refused_and_the_rest_answered() -> None:
     with Exchange(ready=False) as exchange:
         exchange.start("gateway")
         exchange.wait_bound("gateway")
-        with Session(exchange.orders, 1) as session:
+        with RawSession(exchange.orders, 1) as session:
             assert busy(session.ask(order(session)))
             assert busy(session.ask(entry.Query(session.next_seq())))
             assert isinstance(session.ask(entry.Ping(session.next_seq())), entry.Pong)
 
 
-def order(session: Session) -> entry.New:
+def order(session: RawSession) -> entry.New:
     """A small buy order far below any seller."""
     return entry.New(session.next_seq(), "BTC-USDT", Side.BUY, "0.001", "10000")
 

@@ -22,12 +22,12 @@ from crossbook.common.types import (
 from crossbook.common.types import TimeInForce as Tif
 from tests.system.exchange import Exchange
 from tests.system.feed_tap import FeedTap
-from tests.system.session import Session
+from tests.system.session import RawSession
 
 SYMBOL = "ETH-USDT"
 """Ticks of 0.01 USDT, lots of 0.0001 ETH; both assets have eight decimals."""
 
-Traders = tuple[Session, Session]
+Traders = tuple[RawSession, RawSession]
 _accounts = iter(range(1_000, 1_000_000))
 
 
@@ -35,7 +35,10 @@ _accounts = iter(range(1_000, 1_000_000))
 def traders(exchange: Exchange) -> Iterator[Traders]:
     """Two sessions of two fresh accounts on a book that is empty before and after."""
     accounts = next(_accounts), next(_accounts)
-    with Session(exchange.orders, accounts[0]) as one, Session(exchange.orders, accounts[1]) as two:
+    with (
+        RawSession(exchange.orders, accounts[0]) as one,
+        RawSession(exchange.orders, accounts[1]) as two,
+    ):
         yield one, two
         for session in (one, two):
             session.ask(entry.MassCancel(session.next_seq()))
@@ -49,20 +52,20 @@ def tap(exchange: Exchange) -> Iterator[FeedTap]:
         yield made
 
 
-def new(session: Session, side: Side, quantity: str, price: str, /, **more: object) -> entry.New:
+def new(session: RawSession, side: Side, quantity: str, price: str, /, **more: object) -> entry.New:
     """A limit order with the next request sequence of `session`."""
     request = entry.New(session.next_seq(), SYMBOL, side, quantity, price)
     return msgspec.structs.replace(request, **more)
 
 
-def accepted(session: Session, request: entry.Request) -> entry.Ack:
+def accepted(session: RawSession, request: entry.Request) -> entry.Ack:
     """The acknowledgement of a request that must not be refused."""
     reply = session.ask(request)
     assert isinstance(reply, entry.Ack), f"{request} answered with {reply}"
     return reply
 
 
-def refused(session: Session, request: entry.Request) -> tuple[RejectReason, str]:
+def refused(session: RawSession, request: entry.Request) -> tuple[RejectReason, str]:
     """Reason and field of a request that must be refused."""
     reply = session.ask(request)
     assert isinstance(reply, entry.Reject), f"{request} answered with {reply}"
@@ -213,7 +216,7 @@ def test_the_feed_alone_keeps_equal_books(
 
 def instruments(exchange: Exchange) -> dict[str, Instrument]:
     """What the gateway says is traded, by symbol; asked without a session."""
-    with Session(exchange.orders, log_on=False) as stranger:
+    with RawSession(exchange.orders, log_on=False) as stranger:
         reply = stranger.ask(entry.ListInstruments(stranger.next_seq()))
         assert isinstance(reply, entry.Instruments)
         return {instrument.symbol: instrument for instrument in reply.instruments}
@@ -246,7 +249,7 @@ def test_a_market_order_by_quote_amount_says_when_it_is_done(traders: Traders) -
             taker.next_seq(), SYMBOL, Side.BUY, order_type=OrderType.MARKET, quote_amount="100.1"
         ),
     )
-    fill, done = taker.take(2)
+    fill, done = taker.receive_executions(2)
     assert (fill.kind, fill.quantity_lots) == (ExecutionKind.FILL, 500)
     assert (done.kind, done.filled_lots) == (ExecutionKind.COMPLETED, 500)
 
@@ -266,7 +269,7 @@ def test_two_sessions_of_one_account_hear_of_each_other(
     exchange: Exchange, traders: Traders
 ) -> None:
     one, stranger = traders
-    with Session(exchange.orders, one.account) as other:
+    with RawSession(exchange.orders, one.account) as other:
         ack = accepted(one, new(one, Side.BUY, "0.1", "1500", client_order_id="shared"))
         told = other.execution()
         assert (told.kind, told.order_id, told.client_order_id, told.request_seq) == (
@@ -309,7 +312,7 @@ def test_a_wrong_token_is_refused_and_costs_the_owner_nothing(
     exchange: Exchange, traders: Traders
 ) -> None:
     owner, _ = traders
-    with Session(exchange.orders, owner.account, log_on=False) as stranger:
+    with RawSession(exchange.orders, owner.account, log_on=False) as stranger:
         for token in (0, 1, 2**64 - 1, owner.token ^ 1):
             stranger.token = token
             request = new(stranger, Side.BUY, "0.1", "1500")
@@ -325,7 +328,7 @@ def test_a_peer_that_takes_anothers_identity_cannot_act_for_it(
     _, counterparty = traders
     account = next(_accounts)
     name = f"client-{account}".encode()
-    with Session(exchange.orders, account, identity=name) as owner, zmq.Context() as context:
+    with RawSession(exchange.orders, account, identity=name) as owner, zmq.Context() as context:
         order = accepted(owner, new(owner, Side.BUY, "0.1", "1500"))
         with sockets.orders_dealer(context, exchange.orders) as thief:
             thief.disconnect(exchange.orders)
@@ -346,7 +349,7 @@ def test_a_peer_that_takes_anothers_identity_cannot_act_for_it(
 
 
 def test_a_client_that_reconnects_keeps_its_session(exchange: Exchange) -> None:
-    with Session(exchange.orders, next(_accounts)) as session:
+    with RawSession(exchange.orders, next(_accounts)) as session:
         order = accepted(session, new(session, Side.BUY, "0.1", "1500"))
         session.socket.disconnect(exchange.orders)
         session.socket.connect(exchange.orders)

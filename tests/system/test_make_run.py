@@ -22,7 +22,7 @@ from crossbook.common.process.programs import MODULES
 from crossbook.errors import OrderRejected
 from tests.system import scrape
 from tests.system.exchange import RECORDED, REPOSITORY, Exchange, is_bound, select_nothing
-from tests.system.session import Session
+from tests.system.session import RawSession
 from tests.system.web import WEB
 
 STOP_SECONDS = 20.0
@@ -112,7 +112,7 @@ def test_nothing_of_an_order_flow_is_lost_or_doubled_when_a_process_is_killed_in
         try:
             exchange.wait_ready()
             wait_ready_with_recorder(exchange)
-            with Session(exchange.orders, 9) as session:
+            with RawSession(exchange.orders, 9) as session:
                 rests = session.ask(entry.New(session.next_seq(), "BTC-USDT", 1, "1", "40000"))
                 assert isinstance(rests, entry.Ack)
             with Client(exchange.orders, 7, 5.0) as maker, Client(exchange.orders, 8, 5.0) as taker:
@@ -126,7 +126,7 @@ def test_nothing_of_an_order_flow_is_lost_or_doubled_when_a_process_is_killed_in
             exchange.wait_ready()
             wait_ready_with_recorder(exchange)
             check_flow(exchange)
-            with Session(exchange.orders, 9) as session:
+            with RawSession(exchange.orders, 9) as session:
                 found = session.ask(entry.Query(session.next_seq(), order_id=rests.order_id))
                 assert isinstance(found, entry.OpenOrders)
                 assert [state.order_id for state in found.orders] == [rests.order_id]

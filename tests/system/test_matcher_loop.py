@@ -29,7 +29,7 @@ from crossbook.matcher.sequencer import Sequencer
 from crossbook.matcher.service import Batches, MatcherService
 from crossbook.matcher.timekeeper import Timekeeper
 from tests.simulation.fake_disk import FakeDisk
-from tests.system.loop import MS, FakeSocket, Script
+from tests.system.loop import MS, FakeSocket, LoopScript
 
 SECOND = 1_000_000_000
 NOW = 1_780_000_000 * SECOND
@@ -73,7 +73,7 @@ class Loop:
         sync_interval_ms: int = 0,
     ) -> None:
         self.clock = FakeClock(NOW)
-        self.script = Script(self.clock)
+        self.script = LoopScript(self.clock)
         self.script.patch(monkeypatch)
         self.commands, self.events, self.queries, self.admin = (
             FakeSocket(self.clock) for _ in range(4)

@@ -18,7 +18,7 @@ from tests.system import scrape
 from tests.system.exchange import RECORDED, REPOSITORY, Exchange
 from tests.system.relay import Relay
 from tests.system.scrape import value, wait_for, wait_gone
-from tests.system.session import Session
+from tests.system.session import RawSession
 
 PAGE = (REPOSITORY / "docs" / "reference" / "metrics.md").read_text()
 ALERTS = (REPOSITORY / "docs" / "operations" / "alerts.md").read_text()
@@ -46,7 +46,7 @@ def documented() -> dict[str, tuple[str, str]]:
     return found
 
 
-def enter(session: Session, count: int, side: int = 1) -> None:
+def enter(session: RawSession, count: int, side: int = 1) -> None:
     """So many orders, each acknowledged."""
     orders = [entry.New(session.next_seq(), SYMBOL, side, "0.1", "50000") for _ in range(count)]
     for first in range(0, count, 500):
@@ -56,7 +56,7 @@ def enter(session: Session, count: int, side: int = 1) -> None:
 
 
 def test_every_metric_is_documented_and_every_documented_one_is_told(running: Exchange) -> None:
-    with Session(running.orders, 1) as session:
+    with RawSession(running.orders, 1) as session:
         enter(session, 4)
     wait_for(running, "crossbook_recorder_sequence", 4)
     told = scrape.families(running.api)
@@ -83,7 +83,7 @@ def test_alerts_name_metrics_that_exist() -> None:
 
 def test_what_was_done_is_counted(running: Exchange) -> None:
     before = value(running.api, "crossbook_matcher_commands_total") or 0
-    with Session(running.orders, 1) as session, Session(running.orders, 2) as other:
+    with RawSession(running.orders, 1) as session, RawSession(running.orders, 2) as other:
         enter(session, 50)
         enter(other, 50, side=2)
         assert isinstance(session.ask(entry.Cancel(session.next_seq(), SYMBOL, 10**9)),
@@ -144,7 +144,7 @@ def _is_down(exchange: Exchange, name: str) -> bool:
 def test_a_journal_that_cannot_be_written_ends_the_matcher_and_is_seen() -> None:
     with Exchange(order=RECORDED, GATEWAY_ROLES=ROLES) as exchange:
         exchange.wait_http()
-        with Session(exchange.orders, 1) as session:
+        with RawSession(exchange.orders, 1) as session:
             enter(session, 3_000)
             wait_for(exchange, "crossbook_matcher_journal_bytes", 64 * 1024)
             # Every write behind 48 KB fails from now on, as on a full disk; the log is shorter.
@@ -191,7 +191,7 @@ def test_lag_and_gaps_of_each_consumer_are_seen(consumer: str, setting: str, gap
         exchange.wait_shown(SYMBOL)
         before = value(exchange.api, gaps)
         assert before is not None
-        with Session(exchange.orders, 1) as session:
+        with RawSession(exchange.orders, 1) as session:
             relay.losing = True
             session.send(*(
                 entry.New(session.next_seq(), SYMBOL, 1, "0.1", "50000") for _ in range(300)
@@ -212,14 +212,14 @@ def test_rejects_by_overload_are_seen() -> None:
     with Exchange(ORDER_QUEUE_SIZE="10", GATEWAY_ROLES=ROLES) as exchange:
         exchange.wait_http()
         assert value(exchange.api, "crossbook_gateway_rejects_total", reason="BUSY") == 0
-        with Session(exchange.orders, 1) as session:
+        with RawSession(exchange.orders, 1) as session:
             session.ask_all(
                 *(entry.New(session.next_seq(), SYMBOL, 1, "0.1", "50000") for _ in range(100))
             )
         wait_for(exchange, "crossbook_gateway_rejects_total", 90, reason="BUSY")
         assert value(exchange.api, "crossbook_gateway_commands_in_flight_limit") == 10
         exchange.kill("matcher")
-        with Session(exchange.orders, 1) as session:
+        with RawSession(exchange.orders, 1) as session:
             exchange.wait_until(
                 "the gateway turns orders away",
                 lambda: isinstance(
@@ -235,7 +235,7 @@ def test_a_recorder_behind_a_database_that_is_locked_is_seen() -> None:
         exchange.wait_http()
         database = sqlite3.connect(exchange.data / "history.db", isolation_level=None)
         database.execute("BEGIN IMMEDIATE")
-        with Session(exchange.orders, 1) as session:
+        with RawSession(exchange.orders, 1) as session:
             enter(session, 200)
         wait_for(exchange, "crossbook_sequence_lag", 200, consumer="recorder")
         wait_for(exchange, "crossbook_recorder_database_failing", 1, seconds=60)
@@ -253,7 +253,7 @@ def test_a_recorder_behind_a_database_that_is_locked_is_seen() -> None:
 def test_a_client_that_does_not_read_is_cut_off_and_seen(running: Exchange) -> None:
     before = value(running.api, "crossbook_gateway_websockets_closed_total", code="1008") or 0
     address = ("127.0.0.1", running.api_port)
-    with socket.socket() as deaf, Session(running.orders, 3) as session:
+    with socket.socket() as deaf, RawSession(running.orders, 3) as session:
         deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
         deaf.connect(address)
         deaf.sendall(
@@ -273,7 +273,7 @@ def test_a_client_that_does_not_read_is_cut_off_and_seen(running: Exchange) -> N
 
 def test_a_session_of_a_client_that_is_gone_is_seen(running: Exchange) -> None:
     before = value(running.api, "crossbook_gateway_clients_dropped_total") or 0
-    Session(running.orders, 4).close()
+    RawSession(running.orders, 4).close()
     wait_for(running, "crossbook_gateway_clients_dropped_total", before + 1)
 
 
@@ -297,7 +297,7 @@ def test_snapshots_and_their_failures_are_seen() -> None:
         exchange.start("gateway")
         exchange.wait_ready()
         exchange.wait_http()
-        with Session(exchange.orders, 1) as session:
+        with RawSession(exchange.orders, 1) as session:
             enter(session, 1_200)
             wait_for(exchange, "crossbook_matcher_snapshot_failures_total", 1)
             exchange.stop("matcher")

@@ -12,7 +12,7 @@ from crossbook.common.messages.codec import decode_feed
 from crossbook.common.messages.feed import DepthUpdate, OrdersUpdate
 from crossbook.common.types import Side
 from tests.crash.load import SYMBOLS
-from tests.crash.world import World, percentile
+from tests.crash.world import CrashWorld, percentile
 from tests.system.exchange import PROCESSES
 
 SEED: Final = 20_251_026
@@ -31,10 +31,10 @@ ROUND_SECONDS: Final = 1.0
 RECOVERY_MS_MAX: Final = 1_000.0
 
 
-class Memory:
+class MemoryGrowth:
     """Resident megabytes of the processes, and the most each has grown since its start."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: CrashWorld) -> None:
         self._world = world
         self._first: dict[int, float] = {}
         self.grown_mb = dict.fromkeys(PROCESSES, 0.0)
@@ -53,14 +53,14 @@ class Memory:
 
 def overload(seconds: float) -> str:
     """Ask for far too much, kill the matcher in the middle, check everything; the figures."""
-    world = World(
+    world = CrashWorld(
         SEED,
         "python -m pytest tests/system/test_overload.py",
         NO_LIMIT,
         ORDER_QUEUE_SIZE=str(QUEUE),
     )
     try:
-        memory = Memory(world)
+        memory = MemoryGrowth(world)
         clients = world.load.clients
         world.load.companions.append(memory)
         p99_ms = []
@@ -101,7 +101,7 @@ def test_a_minute_of_overload_is_refused_bounded_and_survives_a_kill() -> None:
 class LossySubscriber:
     """A subscriber in whose hands some of the feed is dropped; how long each loss took to mend."""
 
-    def __init__(self, world: World, seed: str) -> None:
+    def __init__(self, world: CrashWorld, seed: str) -> None:
         self.market = MarketData(
             world.exchange.feed, world.exchange.snapshots, SYMBOLS, ("l2", "l3", "trade")
         )
@@ -113,7 +113,7 @@ class LossySubscriber:
         self.dropped = 0
         follower: Any = self.market.group.followers[0]
         self._on_feed = follower.on_feed
-        follower.on_feed = self._take
+        follower.on_feed = self._receive
 
     def __call__(self) -> None:
         """Take what has come."""
@@ -140,7 +140,7 @@ class LossySubscriber:
         """Count no loss from before this instant: the publisher is gone."""
         self._lost.clear()
 
-    def _take(self, name: bytes, seq: int, payload: bytes) -> None:
+    def _receive(self, name: bytes, seq: int, payload: bytes) -> None:
         if self._chance.random() >= LOSS:
             self._on_feed(name, seq, payload)
             return
@@ -151,7 +151,7 @@ class LossySubscriber:
             self._lost.append((time.monotonic(), message.symbol, by_order, message.seq))
 
 
-def check_equal(world: World, subscribers: list[LossySubscriber]) -> None:
+def check_equal(world: CrashWorld, subscribers: list[LossySubscriber]) -> None:
     """Let everything drain; then every subscriber has the matcher's books."""
     world.settle()
     for client in world.load.clients:
@@ -180,7 +180,9 @@ def check_equal(world: World, subscribers: list[LossySubscriber]) -> None:
 
 
 def test_every_subscriber_recovers_from_loss_late_joining_and_restarts() -> None:
-    world = World(SEED, "python -m pytest tests/system/test_overload.py", 800.0, HEARTBEAT_MS="500")
+    world = CrashWorld(
+        SEED, "python -m pytest tests/system/test_overload.py", 800.0, HEARTBEAT_MS="500"
+    )
     subscribers: list[LossySubscriber] = []
     restarts_ms: list[float] = []
     try:

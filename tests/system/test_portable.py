@@ -9,7 +9,7 @@ import pytest
 
 from crossbook.common.messages import entry
 from tests.system.exchange import RECORDED, REPOSITORY, Exchange
-from tests.system.session import Session
+from tests.system.session import RawSession
 from tests.system.starter import start
 
 ELSEWHERE = """
@@ -60,7 +60,7 @@ def test_an_exchange_without_what_only_linux_has_trades_and_recovers(
         FULL_SYNCS=str(syncs),
         FULL_SYNC_FAULT=str(fault),
     ) as exchange:
-        with Session(exchange.orders, account=7) as session:
+        with RawSession(exchange.orders, account=7) as session:
             before = syncs.stat().st_size
             rests = session.ask(entry.New(session.next_seq(), "BTC-USDT", 1, "0.5", "50000"))
             assert isinstance(rests, entry.Ack)
@@ -74,6 +74,6 @@ def test_an_exchange_without_what_only_linux_has_trades_and_recovers(
         exchange.kill("matcher")
         exchange.start("matcher")
         exchange.wait_ready()
-        with Session(exchange.orders, account=7) as session:
+        with RawSession(exchange.orders, account=7) as session:
             cancel = entry.Cancel(session.next_seq(), "BTC-USDT", rests.order_id)
             assert isinstance(session.ask(cancel), entry.Ack)

@@ -17,7 +17,7 @@ from crossbook.common.process import sockets
 from crossbook.common.types import Side
 from tests.system.exchange import REPOSITORY, Exchange
 from tests.system.feed_tap import FeedTap
-from tests.system.session import Session
+from tests.system.session import RawSession
 
 SEED = 20_251_026
 ROUNDS = 150
@@ -41,7 +41,7 @@ class Seen(NamedTuple):
     asks: Rows
 
 
-def random_request(chance: random.Random, session: Session, known: Known) -> entry.Request:
+def random_request(chance: random.Random, session: RawSession, known: Known) -> entry.Request:
     """A request that is often sound: it may cross, rest, cancel, amend or miss.
 
     Prices are few, so that levels hold queues and a lost place in one shows.
@@ -120,10 +120,10 @@ def check_levels(snapshot: feed.Snapshot) -> None:
     assert BookChecksum(instrument).of(book.depth) == snapshot.checksum
 
 
-def flow(sessions: list[Session], watch: Watch, tap: FeedTap) -> int:
+def flow(sessions: list[RawSession], watch: Watch, tap: FeedTap) -> int:
     """Random orders in bursts, with a look at all books after each; the last sequence."""
     chance = random.Random(SEED)
-    known: dict[Session, Known] = {session: [] for session in sessions}
+    known: dict[RawSession, Known] = {session: [] for session in sessions}
     last_seq = 0
     for _ in range(ROUNDS):
         session = chance.choice(sessions)
@@ -147,7 +147,7 @@ def flow(sessions: list[Session], watch: Watch, tap: FeedTap) -> int:
 def test_the_publishers_books_equal_the_matchers(fresh_exchange: Exchange) -> None:
     exchange = fresh_exchange
     topics = [feed.topic("l3", symbol) for symbol in SYMBOLS]
-    sessions = [Session(exchange.orders, account) for account in range(1, ACCOUNTS + 1)]
+    sessions = [RawSession(exchange.orders, account) for account in range(1, ACCOUNTS + 1)]
     with zmq.Context() as context, FeedTap(exchange.feed, exchange.snapshots, topics) as tap:
         watch = Watch(exchange, context)
         last_seq = flow(sessions, watch, tap)

@@ -14,7 +14,7 @@ from crossbook.publisher.feed import Feed
 from crossbook.publisher.replica import PublisherReplica
 from crossbook.publisher.request_desk import SnapshotDesk
 from crossbook.publisher.service import PublisherService, Rounds
-from tests.system.loop import MS, FakeSocket, Script
+from tests.system.loop import MS, FakeSocket, LoopScript
 
 NOW_NS = 1_780_000_000_000_000_000
 
@@ -36,7 +36,7 @@ def heartbeats(
 ) -> list[tuple[int, Heartbeat]]:
     """Milliseconds from the start and content of every heartbeat."""
     clock = FakeClock(NOW_NS)
-    script = Script(clock)
+    script = LoopScript(clock)
     script.patch(monkeypatch)
     events, queries, history, public, requests = (FakeSocket(clock) for _ in range(5))
     monkeypatch.setattr(

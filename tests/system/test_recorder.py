@@ -28,7 +28,7 @@ from crossbook.common.types import OrderStatus
 from tests.recorder import postgres
 from tests.system.exchange import RECORDED, Exchange
 from tests.system.history_line import HistoryLine, run_recorder, until
-from tests.system.session import Session
+from tests.system.session import RawSession
 
 EXIT_SECONDS = 20.0
 
@@ -44,7 +44,7 @@ def line() -> Iterator[HistoryLine]:
 
 def test_orders_and_fills_stay_queryable_through_every_death() -> None:
     with Exchange(order=reversed(RECORDED)) as exchange, HistoryLine(exchange) as line:
-        with Session(exchange.orders, 7) as maker, Session(exchange.orders, 8) as taker:
+        with RawSession(exchange.orders, 7) as maker, RawSession(exchange.orders, 8) as taker:
             rested = maker.ask(
                 entry.New(maker.next_seq(), "BTC-USDT", 2, "2", "50000", client_order_id="m")
             )

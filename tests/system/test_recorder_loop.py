@@ -50,7 +50,7 @@ from crossbook.recorder.store import Store
 from tests.recorder.conftest import emptied
 from tests.recorder.naive import tables_of
 from tests.recorder.test_question_edges import SEQ, desk
-from tests.system.loop import MS, FakeSocket, Script
+from tests.system.loop import MS, FakeSocket, LoopScript
 
 INCARNATION = 7
 NOW_NS = 1_780_000_000_000_000_000
@@ -64,12 +64,12 @@ def batch(seq: int, count: int = 1) -> EventBatch:
     return EventBatch(INCARNATION, seq, seq + count - 1, NOW_NS + seq * MS, events)
 
 
-class Line(FakeSocket):
+class LoopSocket(FakeSocket):
     """A socket that a loop also polls alone; `answer` is what the other side sends back, and the
     first `refusals` messages find nobody there."""
 
     def __init__(
-        self, script: Script, answer: Callable[[bytes], bytes | None] = lambda _: None
+        self, script: LoopScript, answer: Callable[[bytes], bytes | None] = lambda _: None
     ) -> None:
         super().__init__(script.clock)
         self._script = script
@@ -91,17 +91,17 @@ class Line(FakeSocket):
             self.waiting.append([answer])
 
 
-class World:
+class RecorderWorld:
     """A recorder beside a matcher that answers at once."""
 
     def __init__(self, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
         self.clock = FakeClock(NOW_NS)
         self.began_ms = self.clock.monotonic_ns() // MS
-        self.script = Script(self.clock)
+        self.script = LoopScript(self.clock)
         self.script.patch(monkeypatch)
         self.engine = engine
         self.missed: list[EventBatch] = []
-        self.events, self.queries = Line(self.script), Line(self.script, self._answer)
+        self.events, self.queries = LoopSocket(self.script), LoopSocket(self.script, self._answer)
         self.writes: list[int] = []
         store, write = Store(engine), Store.write
 
@@ -148,12 +148,12 @@ def sqlite_engine(tmp_path: Path) -> Iterator[Engine]:
 
 
 @pytest.fixture
-def world(sqlite_engine: Engine, monkeypatch: pytest.MonkeyPatch) -> World:
-    return World(sqlite_engine, monkeypatch)
+def world(sqlite_engine: Engine, monkeypatch: pytest.MonkeyPatch) -> RecorderWorld:
+    return RecorderWorld(sqlite_engine, monkeypatch)
 
 
 def test_what_is_traded_is_asked_first_and_again_while_nobody_answers(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    world: RecorderWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(world.queries, "_answer", lambda _: None)
     world.hear(5, batch(1))
@@ -164,13 +164,13 @@ def test_what_is_traded_is_asked_first_and_again_while_nobody_answers(
     assert world.events.waiting, "events wait until it is known what is traded"
 
 
-def test_a_question_that_finds_nobody_is_asked_again_at_the_next_look(world: World) -> None:
+def test_a_question_that_finds_nobody_is_asked_again_at_the_next_look(world: RecorderWorld) -> None:
     world.queries.refusals = 2
     world.run(500)
     assert [ms for ms, _ in world.asked(GatewayRequest)] == [0, SLEEP_MS, 2 * SLEEP_MS]
 
 
-def test_what_was_missed_is_asked_for_and_recorded_in_order(world: World) -> None:
+def test_what_was_missed_is_asked_for_and_recorded_in_order(world: RecorderWorld) -> None:
     world.missed = [batch(1, 3), batch(4)]
     # The first time nobody is there.
     world.script.at(49, lambda: setattr(world.queries, "refusals", 1))
@@ -185,7 +185,7 @@ def test_what_was_missed_is_asked_for_and_recorded_in_order(world: World) -> Non
     assert world.service.written.held == 0
 
 
-def test_batches_behind_a_gap_are_held_and_counted(world: World) -> None:
+def test_batches_behind_a_gap_are_held_and_counted(world: RecorderWorld) -> None:
     world.hear(50, batch(1))
     world.hear(100, batch(3), batch(4))
     world.run(150)
@@ -193,7 +193,7 @@ def test_batches_behind_a_gap_are_held_and_counted(world: World) -> None:
     assert world.service.written.rows == {"orders": 1, "trades": 0, "fills": 0, "candles": 0}
 
 
-def test_a_lone_order_is_written_at_once_and_many_share_a_transaction(world: World) -> None:
+def test_a_lone_order_is_written_at_once_and_many_share_a_transaction(world: RecorderWorld) -> None:
     for place in range(50):
         world.hear(500 + place, batch(1 + place))
     world.hear(700, batch(51))
@@ -208,7 +208,7 @@ def test_a_lone_order_is_written_at_once_and_many_share_a_transaction(world: Wor
 
 
 def test_large_batches_are_transactions_of_their_own(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    world: RecorderWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "EVENTS_MAX", 3)
     world.hear(50, batch(1, 3), batch(4, 2), batch(6, 1), batch(7, 2))
@@ -217,7 +217,7 @@ def test_large_batches_are_transactions_of_their_own(
     assert world.service.seq == 8
 
 
-def test_bytes_that_are_no_message_are_counted_and_passed_over(world: World) -> None:
+def test_bytes_that_are_no_message_are_counted_and_passed_over(world: RecorderWorld) -> None:
     world.hear(50, b"\xc1", batch(1), b"\x93", batch(2))
     world.script.at(60, lambda: world.queries.waiting.append([b"\xc1"]))
     world.run(200)
@@ -225,7 +225,7 @@ def test_bytes_that_are_no_message_are_counted_and_passed_over(world: World) -> 
 
 
 def test_a_database_that_fails_is_told_once_until_it_was_back(
-    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    world: RecorderWorld, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(module, "AGAIN_S", 0)
     store = world.service._store
@@ -261,15 +261,15 @@ class Recorded:
     seq = SEQ
 
 
-class Desk:
+class AnswerLoop:
     """An answering loop, what it is asked, and what it says."""
 
     def __init__(self, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
         self.clock = FakeClock(NOW_NS)
         self.began_ms = self.clock.monotonic_ns() // MS
-        self.script = Script(self.clock)
+        self.script = LoopScript(self.clock)
         self.script.patch(monkeypatch)
-        self.line = Line(self.script)
+        self.line = LoopSocket(self.script)
         self.recorded = Recorded()
         parts: list[Any] = [self.recorded, self.line]
         asked: HistoryDesk = desk(engine, trades=[(1, 1, 1, 5, 5, 1, 1, 2, 9)])
@@ -290,11 +290,11 @@ class Desk:
 
 
 @pytest.fixture
-def asking(sqlite_engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Desk:
-    return Desk(sqlite_engine, monkeypatch)
+def asking(sqlite_engine: Engine, monkeypatch: pytest.MonkeyPatch) -> AnswerLoop:
+    return AnswerLoop(sqlite_engine, monkeypatch)
 
 
-def test_a_question_about_what_is_recorded_is_answered_at_once(asking: Desk) -> None:
+def test_a_question_about_what_is_recorded_is_answered_at_once(asking: AnswerLoop) -> None:
     asking.ask(7, TradesQuestion(1, SEQ, 1), TradesQuestion(2, 0, 0))
     (ms, trades), (_, refused) = asking.run(20)
     assert ms == 7
@@ -303,7 +303,7 @@ def test_a_question_about_what_is_recorded_is_answered_at_once(asking: Desk) -> 
     assert asking.service.answers == {"TradeRecords": 1, "HistoryReject": 1}
 
 
-def test_a_question_about_what_is_not_recorded_yet_waits_for_it(asking: Desk) -> None:
+def test_a_question_about_what_is_not_recorded_yet_waits_for_it(asking: AnswerLoop) -> None:
     asking.ask(10, TradesQuestion(1, SEQ + 1, 1), TradesQuestion(2, SEQ + 2, 1))
     waits: list[int] = []
     asking.script.at(100, lambda: waits.append(asking.service.waiting))
@@ -319,13 +319,15 @@ def test_a_question_about_what_is_not_recorded_yet_waits_for_it(asking: Desk) ->
     assert asking.service.waiting == 0
 
 
-def test_a_wrong_question_does_not_wait(asking: Desk) -> None:
+def test_a_wrong_question_does_not_wait(asking: AnswerLoop) -> None:
     asking.ask(10, TradesQuestion(1, SEQ + 1, 0))
     ((ms, answer),) = asking.run(20)
     assert (ms, type(answer)) == (10, HistoryReject)
 
 
-def test_no_more_questions_wait_than_may(asking: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_more_questions_wait_than_may(
+    asking: AnswerLoop, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(module, "WAITING_MAX", 3)
     asking.ask(10, *(TradesQuestion(n, SEQ + 1, 1) for n in range(1, 6)))
     answers = asking.run(50)
@@ -335,7 +337,7 @@ def test_no_more_questions_wait_than_may(asking: Desk, monkeypatch: pytest.Monke
     assert asking.service.waiting == 3
 
 
-def test_those_that_wait_are_looked_at_between_many_others(asking: Desk) -> None:
+def test_those_that_wait_are_looked_at_between_many_others(asking: AnswerLoop) -> None:
     asking.ask(10, TradesQuestion(1, SEQ + 1, 1))
     asking.script.at(20, lambda: setattr(asking.recorded, "seq", SEQ + 1))
     asking.ask(20, *(TradesQuestion(n, SEQ, 1) for n in range(2, 2 * QUESTIONS_MAX)))
@@ -343,13 +345,13 @@ def test_those_that_wait_are_looked_at_between_many_others(asking: Desk) -> None
     assert answers.index(1) <= QUESTIONS_MAX
 
 
-def test_an_asker_that_is_gone_harms_nobody(asking: Desk) -> None:
+def test_an_asker_that_is_gone_harms_nobody(asking: AnswerLoop) -> None:
     asking.line.refusals = 1
     asking.ask(10, TradesQuestion(1, SEQ, 1), TradesQuestion(2, SEQ, 1))
     assert [answer.request_id for _, answer in asking.run(20)] == [1, 2]
 
 
-def test_what_is_no_question_is_refused_and_metrics_are_told(asking: Desk) -> None:
+def test_what_is_no_question_is_refused_and_metrics_are_told(asking: AnswerLoop) -> None:
     asking.service.metrics = lambda: "counted 1"
     asking.script.at(10, lambda: asking.line.waiting.append([b"gateway", b"\xc1"]))
     asking.ask(20, MetricsRequest(9))

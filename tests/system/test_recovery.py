@@ -18,7 +18,7 @@ from tests.crash.truth import Truth
 from tests.crash.world import INSTRUMENTS
 from tests.system.exchange import REPOSITORY, Exchange, select_nothing
 from tests.system.feed_tap import FeedTap
-from tests.system.session import Session
+from tests.system.session import RawSession
 
 SYMBOL = "BTC-USDT"
 EXIT_SECONDS = 20.0
@@ -27,12 +27,12 @@ FILLER_MB = 13
 WAIT_SECONDS = 30.0
 
 
-def order(session: Session, side: Side, lots: int, price: int, name: str = "") -> entry.New:
+def order(session: RawSession, side: Side, lots: int, price: int, name: str = "") -> entry.New:
     """A limit order."""
     return entry.New(session.next_seq(), SYMBOL, side, lots, price, client_order_id=name)
 
 
-def ask(session: Session, request: entry.Request) -> Any:
+def ask(session: RawSession, request: entry.Request) -> Any:
     """The answer to a request, asked again while the exchange is `BUSY`."""
     answers: list[entry.Reply] = []
 
@@ -45,7 +45,7 @@ def ask(session: Session, request: entry.Request) -> Any:
     return answers[-1]
 
 
-def ask_until_taken(session: Session, request: entry.New) -> entry.Ack:
+def ask_until_taken(session: RawSession, request: entry.New) -> entry.Ack:
     """The acknowledgement of an order, asked for again while the exchange is `BUSY`."""
     reply = ask(session, request)
     assert isinstance(reply, entry.Ack), reply
@@ -74,7 +74,7 @@ def matcher_books(exchange: Exchange) -> matcher_queries.Books:
         return reply
 
 
-def open_orders(session: Session) -> list[entry.OrderState]:
+def open_orders(session: RawSession) -> list[entry.OrderState]:
     """What the exchange says is open."""
     reply = ask(session, entry.Query(0))
     assert isinstance(reply, entry.OpenOrders), reply
@@ -90,8 +90,8 @@ def test_a_killed_matcher_comes_back_with_everything(fresh_exchange: Exchange) -
     exchange = fresh_exchange
     topic = feed.topic("l3", SYMBOL)
     with (
-        Session(exchange.orders, 1) as session,
-        Session(exchange.orders, 2) as other,
+        RawSession(exchange.orders, 1) as session,
+        RawSession(exchange.orders, 2) as other,
         FeedTap(exchange.feed, exchange.snapshots, [topic]) as tap,
     ):
         for n in range(20):
@@ -140,7 +140,7 @@ def test_a_second_matcher_does_not_touch_the_files_of_the_first(exchange: Exchan
 def recorded() -> Iterator[Exchange]:
     """An exchange whose matcher has written several segments and was killed."""
     with Exchange(JOURNAL_SEGMENT_MB="1", SNAPSHOT_EVERY="1000000") as exchange:
-        with Session(exchange.orders, 1) as session:
+        with RawSession(exchange.orders, 1) as session:
 
             def more() -> bool:
                 session.ask_all(*(order(session, Side.BUY, 2_000, 90_000, f"{'long' * 8}{i % 9}")
@@ -191,8 +191,8 @@ def test_changed_fees_apply_after_a_restart(tmp_path: Path) -> None:
     path.write_text(instruments_with("", ""))
     with (
         Exchange(INSTRUMENTS_FILE=str(path)) as exchange,
-        Session(exchange.orders, 1) as maker,
-        Session(exchange.orders, 2) as taker,
+        RawSession(exchange.orders, 1) as maker,
+        RawSession(exchange.orders, 2) as taker,
     ):
         charged = []
         for fees in ("0.20", "0.05", None):
@@ -223,7 +223,7 @@ def test_changed_fees_apply_after_a_restart(tmp_path: Path) -> None:
 def test_a_changed_grid_or_removed_instrument_is_refused(
     tmp_path: Path, text: str, instead: str, complaint: str
 ) -> None:
-    with Exchange() as exchange, Session(exchange.orders, 1) as session:
+    with Exchange() as exchange, RawSession(exchange.orders, 1) as session:
         ask_until_taken(session, order(session, Side.BUY, 2_000, 90_000))
         exchange.kill("matcher")
         path = tmp_path / "instruments.toml"
@@ -254,7 +254,7 @@ def test_a_full_disk_ends_the_matcher_and_nothing_after_is_acknowledged(tiny_dis
     filler.write_bytes(bytes(FILLER_MB * 2**20))
     with (
         Exchange(DATA_DIR=str(tiny_disk / "data"), JOURNAL_SEGMENT_MB="1") as exchange,
-        Session(exchange.orders, 1) as session,
+        RawSession(exchange.orders, 1) as session,
     ):
         sent: list[entry.New] = []
         acks: dict[int, entry.Ack] = {}
@@ -292,7 +292,7 @@ def test_a_full_disk_ends_the_matcher_and_nothing_after_is_acknowledged(tiny_dis
 
 
 def hear(
-    session: Session, requests: list[entry.New], acks: dict[int, entry.Ack], seconds: float
+    session: RawSession, requests: list[entry.New], acks: dict[int, entry.Ack], seconds: float
 ) -> None:
     """Collect acknowledgements in order until all have come or none comes for `seconds`."""
     for request in requests:

@@ -14,7 +14,7 @@ from crossbook.cli.main import app
 from crossbook.common.following.feed_follower import FeedFollower
 from crossbook.replay.sample_flow import NAME, sample_path
 from tests.system.exchange import Exchange
-from tests.worlds.lobster_venue import Venue
+from tests.worlds.lobster_venue import LobsterVenue
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 
@@ -103,7 +103,7 @@ def test_faster_than_recorded_keeps_the_recorded_pace(venue: Exchange) -> None:
 
 
 def test_lobster_files_replay(venue: Exchange, tmp_path: Path) -> None:
-    recorded = Venue(11, levels=10)
+    recorded = LobsterVenue(11, levels=10)
     recorded.run(before=300, inside=900)
 
     path = recorded.write(tmp_path)

@@ -13,7 +13,7 @@ from crossbook.common.instruments import format_decimal
 from crossbook.replay.venue import REPLAY_ACCOUNT
 from tests.system.exchange import Exchange
 from tests.system.test_replay import replay
-from tests.worlds.lobster_venue import Venue
+from tests.worlds.lobster_venue import LobsterVenue
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +62,7 @@ def test_a_replay_that_finds_orders_takes_another_instrument(venue: Exchange) ->
 def test_a_ticker_that_is_not_traded_here_replays_all_the_same(
     venue: Exchange, tmp_path: Path
 ) -> None:
-    recorded = Venue(12, levels=10)
+    recorded = LobsterVenue(12, levels=10)
     recorded.run(before=100, inside=300)
 
     status, [report] = replay(venue, str(recorded.write(tmp_path, "ZZZ")))
@@ -80,7 +80,7 @@ def test_without_an_administrator_the_instrument_is_guessed_or_asked_for(
     status, [report] = replay(venue, *nowhere)
     assert (status, report["symbol"]) == (0, "BTC-USDT")
 
-    recorded = Venue(12, levels=10)
+    recorded = LobsterVenue(12, levels=10)
     recorded.run(before=10, inside=30)
     status, [refusal] = replay(venue, str(recorded.write(tmp_path, "ZZZ")), *nowhere)
     assert status == 2

@@ -11,7 +11,7 @@ from websockets.sync.client import connect
 from crossbook.common.messages import entry
 from tests.system.exchange import RECORDED, Exchange
 from tests.system.scrape import value
-from tests.system.session import Session
+from tests.system.session import RawSession
 from tests.system.web import WEB
 
 ROLES = "orders,api,streams"
@@ -25,7 +25,7 @@ GATEWAY_SECONDS = 8.0
 def test_every_process_ends_within_its_bound(number: int) -> None:
     with Exchange(order=RECORDED, GATEWAY_ROLES=ROLES) as exchange:
         exchange.wait_http()
-        with Session(exchange.orders, 1) as session:
+        with RawSession(exchange.orders, 1) as session:
             order = entry.New(session.next_seq(), "BTC-USDT", 1, "1", "50000")
             assert isinstance(session.ask(order), entry.Ack)
         for name in RECORDED:

@@ -27,7 +27,7 @@ from crossbook.matcher.journal.journal import Journal
 from crossbook.matcher.recovery.snapshot import state_hash
 from crossbook.matcher.recovery.verify import Verdict
 from tests.system.exchange import PROCESSES, REPOSITORY, Exchange
-from tests.system.session import Session
+from tests.system.session import RawSession
 
 SYMBOLS = ("BTC-USDT", "ETH-USDT", "SOL-USDT")
 AGENTS = 6
@@ -253,7 +253,7 @@ def interrupt(process: "subprocess.Popen[bytes]") -> None:
 
 def open_orders(exchange: Exchange, account: int = FIRST_ACCOUNT) -> list[entry.OrderState]:
     """What an agent has open."""
-    with Session(exchange.orders, account) as session:
+    with RawSession(exchange.orders, account) as session:
         reply = session.ask(entry.Query(session.next_seq()))
         assert isinstance(reply, entry.OpenOrders)
         return list(reply.orders)
@@ -261,7 +261,7 @@ def open_orders(exchange: Exchange, account: int = FIRST_ACCOUNT) -> list[entry.
 
 def last_seq(exchange: Exchange) -> int:
     """The last number of the matcher that the gateway has seen."""
-    with Session(exchange.orders, 1) as session:
+    with RawSession(exchange.orders, 1) as session:
         reply = session.ask(entry.Ping(session.next_seq()))
         assert isinstance(reply, entry.Pong)
         return reply.seq

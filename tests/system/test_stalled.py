@@ -19,7 +19,7 @@ from crossbook.common.messages import codec, entry
 from crossbook.common.process import sockets
 from crossbook.common.types import RejectReason, Side
 from tests.system.exchange import Exchange, free_ports
-from tests.system.session import Session
+from tests.system.session import RawSession
 
 P99_RATIO_MAX: Final = 1.5
 """Of the others' p99 while a subscriber and a client are stalled to that while they run, in the
@@ -39,7 +39,7 @@ reads nothing: its queue takes 1,000 frames, whatever their size."""
 ORDERS: Final = 1_000
 """Open orders of that client. A frame with an answer to a query is longer than as many bytes."""
 
-PLAN: Final = stalled.Plan(
+PLAN: Final = stalled.StalledPlan(
     rate=600, turns=4, window_s=0.9, settle_s=0.3, warm_s=1.0, long_s=11.5, after_s=1.5
 )
 """The long stall outlasts a connection's heartbeats, 12 s: the stalled ones are disconnected."""
@@ -69,8 +69,8 @@ def test_one_of_a_hundred_subscribers_and_one_client_stall_and_nobody_waits() ->
 def test_a_client_that_asks_and_does_not_read_is_cut_off_and_told() -> None:
     with (
         Exchange(LOG_LEVEL="DEBUG") as exchange,
-        Session(exchange.orders, 1) as session,
-        Session(exchange.orders, 2) as other,
+        RawSession(exchange.orders, 1) as session,
+        RawSession(exchange.orders, 2) as other,
     ):
         for _ in range(ORDERS // 100):
             session.ask_all(*(order(session) for _ in range(100)))
@@ -170,6 +170,6 @@ def narrow(socket: "zmq.Socket[bytes]", address: str) -> None:
     socket.connect(address)
 
 
-def order(session: Session) -> entry.New:
+def order(session: RawSession) -> entry.New:
     """A small buy order far below any seller."""
     return entry.New(session.next_seq(), "BTC-USDT", Side.BUY, "0.001", "10000")

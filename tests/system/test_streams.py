@@ -8,7 +8,7 @@ from contextlib import ExitStack
 import websockets
 from websockets.sync.client import ClientConnection, connect
 
-from bench.load import Generator, Load
+from bench.load import LoadGenerator, LoadPlan
 from crossbook.client.market_data import MarketData
 from tests.system.exchange import Exchange
 from tests.worlds.json_book import JsonBook, Rows
@@ -40,7 +40,7 @@ def follow(client: ClientConnection, book: JsonBook, until: Callable[[], bool]) 
     deadline = time.monotonic() + SECONDS
     while not until():
         assert time.monotonic() < deadline, book.counts
-        book.take(json.loads(client.recv(SECONDS)))
+        book.apply(json.loads(client.recv(SECONDS)))
 
 
 def zeromq_rows(market: MarketData) -> tuple[Rows, Rows]:
@@ -53,8 +53,8 @@ def zeromq_rows(market: MarketData) -> tuple[Rows, Rows]:
 
 
 def load(exchange: Exchange, seed: int) -> None:
-    plan = Load(rate=1_000, duration_s=0.4, warm_s=0, instruments=1, seed=seed)
-    with Generator(exchange.orders, plan) as generator:
+    plan = LoadPlan(rate=1_000, duration_s=0.4, warm_s=0, instruments=1, seed=seed)
+    with LoadGenerator(exchange.orders, plan) as generator:
         generator.log_on()
         generator.run()
 

@@ -7,7 +7,7 @@ import psutil
 import pytest
 
 from bench import histogram
-from bench.load import Generator, Load
+from bench.load import LoadGenerator, LoadPlan
 from bench.stalled import matcher_state
 from tests.system.exchange import PROCESSES, Exchange
 
@@ -36,7 +36,7 @@ P99_MS_MAX: Final = 2_000.0
 tenth of that, but the machine is shared with the load."""
 
 
-class Memory:
+class PeakMemory:
     """The most each process has grown since `__enter__`, in megabytes, by a thread that looks."""
 
     def __init__(self, exchange: Exchange) -> None:
@@ -46,7 +46,7 @@ class Memory:
         self._thread = threading.Thread(target=self._run)
         self.grown_mb = dict.fromkeys(PROCESSES, 0.0)
 
-    def __enter__(self) -> "Memory":
+    def __enter__(self) -> "PeakMemory":
         self._thread.start()
         return self
 
@@ -63,13 +63,13 @@ class Memory:
 
 def sustainable_rate(exchange: Exchange) -> float:
     """Orders a second that the exchange answers when it is never asked for more."""
-    load = Load(
+    load = LoadPlan(
         duration_s=MEASURED_SECONDS, clients=CLIENTS, closed=True, window=QUEUE // 2, chunk=BATCH
     )
     rates = []
     # The best of three, because a machine that is busy for a moment makes it look too low.
     for _ in range(3):
-        with Generator(exchange.orders, load) as generator:
+        with LoadGenerator(exchange.orders, load) as generator:
             generator.log_on()
             outcome = generator.run()
         assert not outcome.unanswered
@@ -82,10 +82,10 @@ def overload(seconds: float) -> None:
     """Ask for twice the sustainable rate; check the answers and what piled up."""
     with Exchange(**SETTINGS) as exchange:
         rate = sustainable_rate(exchange)
-        load = Load(2 * rate, seconds, CLIENTS, BATCH, warm_s=0.5, seed=2)
-        with Generator(exchange.orders, load) as generator:
+        load = LoadPlan(2 * rate, seconds, CLIENTS, BATCH, warm_s=0.5, seed=2)
+        with LoadGenerator(exchange.orders, load) as generator:
             generator.log_on()
-            with Memory(exchange) as memory:
+            with PeakMemory(exchange) as memory:
                 outcome = generator.run()
         exchange.check_alive()
         books = matcher_state(exchange).books

@@ -30,7 +30,7 @@ Ask = Callable[[bytes], FeedReply | Metrics]
 CHANNELS = ("trade", "bbo", "l2", "l3")
 
 
-class Consumer:
+class FeedConsumer:
     """One instrument: L2 and L3 books, best bid and offer, trades.
 
     Lost messages are asked for again through `ask`; where they are gone a snapshot is taken.
@@ -49,7 +49,7 @@ class Consumer:
         # Topic -> the sequence number its next message must continue; none after a snapshot.
         self._prev_seq: dict[str, int | None] = dict.fromkeys(self._last, 0)
 
-    def take(self, frames: Frames) -> None:
+    def apply(self, frames: Frames) -> None:
         """Apply one message, after mending what was lost before it. Other topics are ignored."""
         name, number = frames[0].decode(), int.from_bytes(frames[1], "big")
         if name not in self._last:
@@ -69,7 +69,7 @@ class Consumer:
         while self._last[name] < to_seq:
             reply = self._request(RangeRequest(5, name, self._last[name] + 1, to_seq))
             if isinstance(reply, TooOld):
-                self.take_snapshot()
+                self.apply_snapshot()
                 return
             assert isinstance(reply, Range), reply
             assert reply.from_seq == self._last[name] + 1
@@ -77,7 +77,7 @@ class Consumer:
             for payload in reply.payloads:
                 self._apply(name, bytes(payload))
 
-    def take_snapshot(self) -> None:
+    def apply_snapshot(self) -> None:
         """Start both books anew."""
         snapshot = self._request(SnapshotRequest(6, self._symbol, orders=True))
         assert isinstance(snapshot, Snapshot), snapshot

@@ -14,7 +14,7 @@ INSTRUMENTS = load_instruments(Path(__file__).parents[2] / "instruments.toml")
 GATEWAY = 1
 
 
-class World:
+class DeskWorld:
     """Desk and engine, joined by `settle`; tokens are drawn from a counter."""
 
     def __init__(self, queue_size: int = 100, sessions: int = 10) -> None:

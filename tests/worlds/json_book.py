@@ -22,7 +22,7 @@ class JsonBook:
         self.counts: dict[str, int] = {}
         self._resync = False
 
-    def take(self, message: dict[str, Any]) -> bool:
+    def apply(self, message: dict[str, Any]) -> bool:
         """Apply one message; whether the book may have changed. Fails when it cannot follow."""
         kind = message["type"]
         self.counts[kind] = self.counts.get(kind, 0) + 1

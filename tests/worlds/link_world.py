@@ -50,7 +50,7 @@ ANN, BOB, EVE = b"ann", b"bob", b"eve"
 SYMBOL = "BTC-USDT"
 
 
-class Faults:
+class NetworkFaults:
     """Chances, per message, of what a network and its processes do to it."""
 
     def __init__(self, lose: float = 0, double: float = 0, delay: float = 0) -> None:
@@ -63,7 +63,7 @@ class Faults:
 class Wire:
     """Messages on their way in one direction of one connection."""
 
-    def __init__(self, rng: Random, faults: Faults) -> None:
+    def __init__(self, rng: Random, faults: NetworkFaults) -> None:
         self._rng = rng
         self._faults = faults
         self.messages: list[bytes] = []
@@ -74,7 +74,7 @@ class Wire:
         if rng.random() >= faults.lose:
             self.messages += [message] * (2 if rng.random() < faults.double else 1)
 
-    def take(self) -> list[bytes]:
+    def arrived(self) -> list[bytes]:
         """What arrives now; the rest comes later."""
         rng, faults = self._rng, self._faults
         if faults.reorder:
@@ -86,7 +86,7 @@ class Wire:
         return arrived
 
 
-class Matcher:
+class EngineMatcher:
     """The real engine, numbering one incarnation; `batches` is its journal from `first_held` on."""
 
     def __init__(
@@ -162,13 +162,13 @@ class LinkWorld:
     """One gateway and one matcher; `say` speaks for a client, `heard` has all its replies."""
 
     def __init__(
-        self, seed: int = 0, faults: Faults | None = None, queue_size: int = 100_000
+        self, seed: int = 0, faults: NetworkFaults | None = None, queue_size: int = 100_000
     ) -> None:
         self.rng = Random(seed)
-        self.faults = faults or Faults()
+        self.faults = faults or NetworkFaults()
         self.now_ns = 0
         self.steps = 0
-        self.matcher: Matcher | None = Matcher()
+        self.matcher: EngineMatcher | None = EngineMatcher()
         self.heard: dict[bytes, list[Reply]] = {}
         self.frames: list[int] = []
         self.notices: list[str] = []
@@ -187,7 +187,7 @@ class LinkWorld:
         self.questions = Wire(self.rng, self.faults)
         self.answers = Wire(self.rng, self.faults)
 
-    def kill_matcher(self) -> Matcher:
+    def kill_matcher(self) -> EngineMatcher:
         """The matcher dies with everything on its way to it and from it; its state is returned."""
         assert self.matcher is not None
         dead, self.matcher = self.matcher, None
@@ -221,9 +221,9 @@ class LinkWorld:
             self.now_ns += STEP_NS
             self.steps += 1
             self._step_matcher()
-            for payload in self.events.take():
+            for payload in self.events.arrived():
                 self.link.receive_events(payload)
-            for payload in self.answers.take():
+            for payload in self.answers.arrived():
                 self.link.receive_answer(payload, self.now_ns)
             self.desk.catch_up()
             if self.steps % HEARTBEAT_STEPS == 0:
@@ -240,12 +240,12 @@ class LinkWorld:
         matcher = self.matcher
         if matcher is None:
             return
-        batch = matcher.apply(self.commands.take(), self.now_ns)
+        batch = matcher.apply(self.commands.arrived(), self.now_ns)
         if batch:
             self.events.put(batch)
         if self.steps % HEARTBEAT_STEPS == 0:
             self.events.put(matcher.heartbeat(self.now_ns))
-        for question in self.questions.take():
+        for question in self.questions.arrived():
             self.answers.put(matcher.answer(question))
 
     def _sender(self, wire: Wire) -> Callable[[bytes], bool]:
@@ -262,7 +262,7 @@ def order(seq: int, name: str = "", side: int = Side.SELL, price: int = 5_000_00
     return New(seq, SYMBOL, side, 1_000, price, client_order_id=name)
 
 
-def ready(seed: int = 0, faults: Faults | None = None) -> tuple[LinkWorld, int]:
+def ready(seed: int = 0, faults: NetworkFaults | None = None) -> tuple[LinkWorld, int]:
     """A world whose link is up, and the token of a session of account 7 at `ANN`."""
     world = LinkWorld(seed, faults)
     world.step(5)

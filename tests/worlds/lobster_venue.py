@@ -10,7 +10,7 @@ from pathlib import Path
 BUY, SELL = 1, -1
 
 
-class Venue:
+class LobsterVenue:
     """Price-time priority over a dict of levels; orders are [id, side, price, lots]."""
 
     def __init__(self, seed: int, levels: int, middle: int = 3_000) -> None:

@@ -46,7 +46,7 @@ class Platter:
         self._moves: list[Named | Renamed | Unnamed] = []
         self.promised = Promised(0, 0)
 
-    def take(self, call: Call) -> None:
+    def apply(self, call: Call) -> None:
         """This call was made."""
         if isinstance(call, Promised):
             self.promised = call

@@ -10,19 +10,19 @@ from crossbook.gateway.orders.outbox import Outbox
 from crossbook.gateway.orders.session import SessionTable
 from crossbook.gateway.orders.sharded_desk import ShardedDesk
 from tests.worlds.desk_world import GATEWAY, INSTRUMENTS
-from tests.worlds.link_world import HEARTBEAT_STEPS, STEP_NS, Matcher
+from tests.worlds.link_world import HEARTBEAT_STEPS, STEP_NS, EngineMatcher
 
 SHARDS = 2
 ASSIGNMENT = {instrument.id: instrument.id % SHARDS for instrument in INSTRUMENTS}
 
 
-class Shard:
+class WorldShard:
     """A matcher, perhaps away, with a desk and a link to it."""
 
     def __init__(self, number: int, sessions: SessionTable, outbox: Outbox) -> None:
         own = [each for each in INSTRUMENTS if ASSIGNMENT[each.id] == number]
         self.number = number
-        self.matcher: Matcher | None = Matcher(number + 1, number, own)
+        self.matcher: EngineMatcher | None = EngineMatcher(number + 1, number, own)
         self.desk = OrderDesk(own, GATEWAY, 100, sessions, outbox)
         self.link = MatcherLink(self.desk, GATEWAY, 0, number)
         self.commands: list[bytes] = []
@@ -63,7 +63,7 @@ class ShardedWorld:
         tokens = iter(range(1001, 100_000))
         sessions = SessionTable(10, lambda: next(tokens))
         outbox = Outbox()
-        self.shards = [Shard(number, sessions, outbox) for number in range(SHARDS)]
+        self.shards = [WorldShard(number, sessions, outbox) for number in range(SHARDS)]
         self.desk = ShardedDesk(
             [shard.desk for shard in self.shards], INSTRUMENTS, ASSIGNMENT, GATEWAY
         )
@@ -98,7 +98,7 @@ class ShardedWorld:
                 shard.desk.catch_up()
                 self._deliver()
 
-    def kill(self, number: int) -> Matcher:
+    def kill(self, number: int) -> EngineMatcher:
         """A matcher dies with all that was on its way; what it had on disk is returned."""
         shard = self.shards[number]
         assert shard.matcher is not None

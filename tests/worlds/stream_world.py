@@ -161,7 +161,7 @@ class StreamWorld:
     def check(self, connection: FakeConnection, book: JsonBook) -> None:
         """Feed a client's messages to its book, which must equal the ZeroMQ book at every seq."""
         for message in connection.take():
-            if book.take(message):
+            if book.apply(message):
                 assert book.seq is not None
                 assert book.rows() == self.books[book.seq], f"book at {book.seq}"
 

@@ -48,7 +48,7 @@ class Echo:
         self.closed_count += 1
 
 
-class World:
+class WebSocketWorld:
     """The server, its hub, and the one channel at /echo."""
 
     def __init__(self, limits: Limits) -> None:
@@ -82,9 +82,9 @@ class World:
 
 
 @contextlib.asynccontextmanager
-async def served(limits: Limits = Limits()) -> AsyncIterator[World]:  # noqa: B008
+async def served(limits: Limits = Limits()) -> AsyncIterator[WebSocketWorld]:  # noqa: B008
     """A running server, stopped at the end."""
-    world = World(limits)
+    world = WebSocketWorld(limits)
     await world.server.start()
     try:
         yield world

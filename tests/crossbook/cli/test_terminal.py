@@ -110,7 +110,7 @@ def test_what_has_no_likeness_is_a_question_mark(screen: Screen) -> None:
 
 
 def test_a_ticker_is_printed_with_its_state(screen: Screen) -> None:
-    class Market:
+    class FakeMarket:
         def __init__(self) -> None:
             self.stale = False
             self.instruments = {"BTC-USDT": example()}
@@ -121,7 +121,7 @@ def test_a_ticker_is_printed_with_its_state(screen: Screen) -> None:
         def state(self, symbol: str) -> MarketState:
             return MarketState(symbol, 1, InstrumentState.HALTED, 0, 0, 0, 0, 0)
 
-    table = statistics._table(Market(), ["BTC-USDT"])  # type: ignore[arg-type]
+    table = statistics._table(FakeMarket(), ["BTC-USDT"])  # type: ignore[arg-type]
     with screen.shown() as output:
         output.console.print(table)
     assert "halted" in screen.text()

@@ -7,7 +7,7 @@ import pytest
 
 from crossbook.client import procedures
 from crossbook.client.pending import Unanswered
-from crossbook.client.session import CATCH_UP_NS, LOGONS_PER_REQUEST, TRY_AGAIN_NS, Session
+from crossbook.client.session import CATCH_UP_NS, LOGONS_PER_REQUEST, TRY_AGAIN_NS, ClientSession
 from crossbook.common.messages.codec import decode_requests, encode
 from crossbook.common.messages.entry import (
     TOKEN_BYTES,
@@ -36,7 +36,7 @@ def execution(seq: int, kind: int = 2, order_id: int = 1, trade_id: int = 0) -> 
     return Execution(0, seq, "BTC-USDT", order_id, "", kind, 2, 1, 100, 1, 1, 4, 0, trade_id)
 
 
-def sent_by(session: Session, now_ns: int = 0) -> list[Request]:
+def sent_by(session: ClientSession, now_ns: int = 0) -> list[Request]:
     sent: list[Request] = []
     for frame in session.frames(now_ns):
         requests, rejects = decode_requests(frame[TOKEN_BYTES:])
@@ -45,25 +45,25 @@ def sent_by(session: Session, now_ns: int = 0) -> list[Request]:
     return sent
 
 
-def give(session: Session, *replies: Reply, now_ns: int = 0) -> None:
+def give(session: ClientSession, *replies: Reply, now_ns: int = 0) -> None:
     session.receive(encode(list(replies)), now_ns)
 
 
-def log_on(session: Session, token: int = TOKEN, seq: int = 100) -> None:
+def log_on(session: ClientSession, token: int = TOKEN, seq: int = 100) -> None:
     logon, ping = sent_by(session)
     assert isinstance(logon, Logon)
     assert isinstance(ping, Ping)
     give(session, Welcome(logon.request_seq, token, 7, 1), Pong(ping.request_seq, seq, 0))
 
 
-def logged_on(seq: int = 100) -> Session:
-    session = Session(account=7)
+def logged_on(seq: int = 100) -> ClientSession:
+    session = ClientSession(account=7)
     session.open()
     log_on(session, seq=seq)
     return session
 
 
-def lose_session(session: Session, token: int = TOKEN + 1) -> None:
+def lose_session(session: ClientSession, token: int = TOKEN + 1) -> None:
     """The gateway does not know the next request's session, and the client logs on again."""
     session.ask([Ping(0)], 100 * SECOND)
     (ping,) = sent_by(session)
@@ -71,7 +71,7 @@ def lose_session(session: Session, token: int = TOKEN + 1) -> None:
     log_on(session, token)
 
 
-def asked(session: Session, now_ns: int = 0) -> tuple[Ping | None, CatchUp]:
+def asked(session: ClientSession, now_ns: int = 0) -> tuple[Ping | None, CatchUp]:
     """The requests that fill the hole."""
     sent = sent_by(session, now_ns)
     catch_up = sent[-1]
@@ -80,7 +80,7 @@ def asked(session: Session, now_ns: int = 0) -> tuple[Ping | None, CatchUp]:
     return (pings[-1] if pings else None), catch_up
 
 
-def kinds(session: Session) -> list[tuple[int, int]]:
+def kinds(session: ClientSession) -> list[tuple[int, int]]:
     heard = [(each.seq, each.kind) for each in session.executions]
     session.executions.clear()
     return heard
@@ -138,7 +138,9 @@ def test_an_execution_that_an_ack_stood_for_is_not_told() -> None:
     sent_by(session)
     give(session, Ack(numbers[0], 101, 101, 1, "", 1, 0))
     lose_session(session)
-    (unknown,) = [outcome for _, outcome in session.take_outcomes() if not isinstance(outcome, Ack)]
+    (unknown,) = [
+        outcome for _, outcome in session.drain_outcomes() if not isinstance(outcome, Ack)
+    ]
     assert isinstance(unknown, Unanswered)
     ping, catch_up = asked(session)
     assert ping is not None
@@ -198,7 +200,7 @@ def test_named_order_is_sent_again_after_a_loss_and_busy_does_not_end_it() -> No
     named, nameless = session.ask(orders, 10 * SECOND)
     sent_by(session)
     lose_session(session)
-    ((number, outcome),) = session.take_outcomes()
+    ((number, outcome),) = session.drain_outcomes()
     assert number == nameless
     assert isinstance(outcome, Unanswered)
     assert [each.request_seq for each in sent_by(session) if isinstance(each, New)] == [named]
@@ -207,7 +209,7 @@ def test_named_order_is_sent_again_after_a_loss_and_busy_does_not_end_it() -> No
     assert [type(each) for each in sent_by(session, TRY_AGAIN_NS)] == [New]
     answer = Ack(named, 150, 120, 1, "a", 1, 0, repeated=True)
     give(session, answer)
-    assert session.take_outcomes() == [(named, answer)]
+    assert session.drain_outcomes() == [(named, answer)]
 
 
 def test_named_order_never_answered_is_unknown_not_refused() -> None:
@@ -219,13 +221,13 @@ def test_named_order_never_answered_is_unknown_not_refused() -> None:
         assert named in [each.request_seq for each in sent_by(session)]
         give(session, Reject(named, RejectReason.NOT_LOGGED_ON, "token", "who?"))
         log_on(session, TOKEN + 10 + again)
-    outcomes = dict(session.take_outcomes())
+    outcomes = dict(session.drain_outcomes())
     outcome = outcomes[named]
     assert isinstance(outcome, Unanswered)
     assert outcome.sent
 
 
-class Gateway:
+class GrowingGateway:
     """What an account's sessions hear of a growing history; replies may be lost with a session."""
 
     def __init__(self, rng: Random) -> None:
@@ -266,8 +268,8 @@ class Gateway:
 @pytest.mark.parametrize("seed", range(40))
 def test_nothing_is_lost_and_nothing_doubled(seed: int) -> None:
     rng = Random(seed)
-    gateway = Gateway(rng)
-    session = Session(account=7)
+    gateway = GrowingGateway(rng)
+    session = ClientSession(account=7)
     session.open()
     heard: list[Execution] = []
     wire: list[Reply] = []
@@ -322,13 +324,13 @@ def test_named_order_is_sent_again_over_a_new_connection() -> None:
     give(session, Welcome(0, TOKEN, 7, 1))
     assert named in [each.request_seq for each in sent_by(session)]
     give(session, Ack(named, 150, 120, 1, "a", 1, 0, repeated=True))
-    assert [number for number, _ in session.take_outcomes()] == [named]
+    assert [number for number, _ in session.drain_outcomes()] == [named]
 
 
 OTHER = base_of(1)
 
 
-def give_pongs(session: Session, request_seq: int, first: int, second: int) -> None:
+def give_pongs(session: ClientSession, request_seq: int, first: int, second: int) -> None:
     """The answer to a ping where there are two shards."""
     give(session, Pong(0, second, 0), Pong(request_seq, first, 0))
 

@@ -3,7 +3,12 @@
 import pytest
 
 from crossbook.client.pending import Unanswered, payloads
-from crossbook.client.session import KEEP_ALIVE_NS, LOGON_RETRY_NS, LOGONS_PER_REQUEST, Session
+from crossbook.client.session import (
+    KEEP_ALIVE_NS,
+    LOGON_RETRY_NS,
+    LOGONS_PER_REQUEST,
+    ClientSession,
+)
 from crossbook.common.errors import CodecError
 from crossbook.common.messages.codec import MAX_CLIENT_FRAME, MAX_REQUESTS, decode_requests, encode
 from crossbook.common.messages.entry import (
@@ -31,23 +36,23 @@ def requests_of(frame: bytes) -> tuple[int, list[Request]]:
     return int.from_bytes(frame[:TOKEN_BYTES], "big"), list(requests)
 
 
-def sent_by(session: Session, now_ns: int = 0) -> list[tuple[int, list[Request]]]:
+def sent_by(session: ClientSession, now_ns: int = 0) -> list[tuple[int, list[Request]]]:
     return [requests_of(frame) for frame in session.frames(now_ns)]
 
 
-def give(session: Session, *replies: Reply, now_ns: int = 0) -> None:
+def give(session: ClientSession, *replies: Reply, now_ns: int = 0) -> None:
     session.receive(encode(list(replies)), now_ns)
 
 
-def logged_on(token: int = TOKEN) -> Session:
-    session = Session(account=7, recover=False)
+def logged_on(token: int = TOKEN) -> ClientSession:
+    session = ClientSession(account=7, recover=False)
     session.open()
     ((_, (logon,)),) = sent_by(session)
     give(session, Welcome(logon.request_seq, token, 7, 1))
     return session
 
 
-def log_on_again(session: Session, token: int) -> None:
+def log_on_again(session: ClientSession, token: int) -> None:
     ((zero, (logon,)),) = sent_by(session)
     assert zero == 0
     assert isinstance(logon, Logon)
@@ -70,7 +75,7 @@ ORDER = New(0, "BTC-USDT", 1, 5, 100)
 
 
 def test_logon_goes_first_with_token_zero_and_requests_wait_for_welcome() -> None:
-    session = Session(account=7, recover=False)
+    session = ClientSession(account=7, recover=False)
     numbers = session.ask([ORDER], SECOND)
     assert sent_by(session) == [(0, [Logon(2, 7)])]
     assert sent_by(session) == []
@@ -86,7 +91,7 @@ def test_answers_find_their_requests_in_any_order() -> None:
     sent_by(session)
     pong, acked = Pong(second, 9, 0), ack(first)
     give(session, pong, execution(5), acked)
-    assert session.take_outcomes() == [(second, pong), (first, acked)]
+    assert session.drain_outcomes() == [(second, pong), (first, acked)]
     assert list(session.executions) == [execution(5)]
     assert session.outstanding == 0
 
@@ -96,9 +101,9 @@ def test_request_without_an_answer_is_unknown_at_its_deadline() -> None:
     (number,) = session.ask([ORDER], SECOND)
     sent_by(session)
     session.tick(SECOND - 1)
-    assert session.take_outcomes() == []
+    assert session.drain_outcomes() == []
     session.tick(SECOND)
-    ((found, outcome),) = session.take_outcomes()
+    ((found, outcome),) = session.drain_outcomes()
     assert found == number
     assert isinstance(outcome, Unanswered)
     assert outcome.sent
@@ -112,17 +117,17 @@ def test_deadlines_hold_whatever_their_order() -> None:
     sent_by(session)
     for now, numbers in ((SECOND, early), (2 * SECOND, middle), (3 * SECOND, late)):
         session.tick(now - 1)
-        assert session.take_outcomes() == []
+        assert session.drain_outcomes() == []
         session.tick(now)
-        assert [number for number, _ in session.take_outcomes()] == list(numbers)
+        assert [number for number, _ in session.drain_outcomes()] == list(numbers)
 
 
 def test_request_never_sent_is_known_not_to_have_happened() -> None:
-    session = Session(account=7, recover=False)
+    session = ClientSession(account=7, recover=False)
     session.ask([ORDER], SECOND)
     sent_by(session)
     session.tick(SECOND)
-    ((_, outcome),) = session.take_outcomes()
+    ((_, outcome),) = session.drain_outcomes()
     assert isinstance(outcome, Unanswered)
     assert not outcome.sent
     give(session, Welcome(2, TOKEN, 7, 1))
@@ -134,9 +139,9 @@ def test_late_answer_is_kept_apart() -> None:
     (number,) = session.ask([ORDER], SECOND)
     sent_by(session)
     session.tick(SECOND)
-    session.take_outcomes()
+    session.drain_outcomes()
     give(session, ack(number))
-    assert session.take_outcomes() == []
+    assert session.drain_outcomes() == []
     assert list(session.stray) == [ack(number)]
 
 
@@ -155,7 +160,7 @@ def test_lost_session_resends_what_was_refused_and_gives_up_what_was_not_answere
     frames = sent_by(session)
     assert [token for token, _ in frames] == [99]
     assert [request.request_seq for request in frames[0][1]] == [third, fourth, late]
-    outcomes = dict(session.take_outcomes())
+    outcomes = dict(session.drain_outcomes())
     assert outcomes.pop(first) == ack(first)
     unknown = outcomes.pop(second)
     assert isinstance(unknown, Unanswered)
@@ -163,7 +168,7 @@ def test_lost_session_resends_what_was_refused_and_gives_up_what_was_not_answere
     assert not outcomes
     assert session.losses == 1
     give(session, ack(third), ack(fourth), ack(late))
-    assert [number for number, _ in session.take_outcomes()] == [third, fourth, late]
+    assert [number for number, _ in session.drain_outcomes()] == [third, fourth, late]
 
 
 def test_refusal_under_an_old_token_does_not_end_the_new_session() -> None:
@@ -185,15 +190,15 @@ def test_request_refused_in_every_session_is_told_at_last() -> None:
     sent_by(session)
     for token in range(1, LOGONS_PER_REQUEST + 1):
         give(session, not_logged_on(number))
-        assert session.take_outcomes() == []
+        assert session.drain_outcomes() == []
         log_on_again(session, token)
         assert len(sent_by(session)) == 1
     give(session, not_logged_on(number))
-    assert session.take_outcomes() == [(number, not_logged_on(number))]
+    assert session.drain_outcomes() == [(number, not_logged_on(number))]
 
 
 def test_logon_is_repeated_and_only_the_last_welcome_counts() -> None:
-    session = Session(account=7, recover=False)
+    session = ClientSession(account=7, recover=False)
     session.open()
     assert sent_by(session, 0) == [(0, [Logon(1, 7)])]
     assert sent_by(session, LOGON_RETRY_NS - 1) == []
@@ -207,14 +212,14 @@ def test_logon_is_repeated_and_only_the_last_welcome_counts() -> None:
 
 
 def test_refused_logon_refuses_what_waits_for_it() -> None:
-    session = Session(account=7, recover=False)
+    session = ClientSession(account=7, recover=False)
     (number,) = session.ask([ORDER], SECOND)
     sent_by(session)
     refusal = Reject(2, RejectReason.BUSY, "", "full")
     give(session, refusal)
     assert session.refused == refusal
     outcome = Reject(number, RejectReason.BUSY, "", "full")
-    assert session.take_outcomes() == [(number, outcome)]
+    assert session.drain_outcomes() == [(number, outcome)]
     assert sent_by(session, 10 * SECOND) == []
 
 
@@ -227,7 +232,7 @@ def test_forgotten_requests_are_neither_sent_nor_resent() -> None:
     session.forget(numbers)
     give(session, not_logged_on(numbers[0]))
     assert session.outstanding == 0
-    assert session.take_outcomes() == []
+    assert session.drain_outcomes() == []
 
 
 def test_silence_is_probed_with_a_ping_under_the_token() -> None:
@@ -239,7 +244,7 @@ def test_silence_is_probed_with_a_ping_under_the_token() -> None:
     session.tick(KEEP_ALIVE_NS + 1)
     assert sent_by(session) == []
     give(session, Pong(probe.request_seq, 0, 0), now_ns=KEEP_ALIVE_NS + 1)
-    assert session.take_outcomes() == []
+    assert session.drain_outcomes() == []
     session.tick(3 * KEEP_ALIVE_NS)
     ((_, (probe,)),) = sent_by(session)
     give(session, not_logged_on(probe.request_seq))

@@ -7,10 +7,10 @@ import pytest
 
 from crossbook.csv_file import RecordingError
 from crossbook.replay.plain_book import PlainBook
-from crossbook.replay.recording import BookRow, Digest, RecordedCommand, RecordedFill, Recording
+from crossbook.replay.recording import BookDigest, BookRow, RecordedCommand, RecordedFill, Recording
 from crossbook.replay.recording_files import read_recording
 from crossbook.replay.sample_flow import COMMANDS, NAME, sample_commands, sample_files, sample_path
-from tests.worlds.lobster_venue import Venue
+from tests.worlds.lobster_venue import LobsterVenue
 
 COMMAND_LINES = """seq,t_ns,op,id,side,price_ticks,qty_lots,src
 0,1000,new,1,S,101,5,0
@@ -64,7 +64,7 @@ def test_commands_and_expectations_are_read(tmp_path: Path, packed: bool) -> Non
     ]
     assert recording.fills == {2: [RecordedFill(1, 101, 2)]}
     assert recording.books == {2: BookRow(((99, 7),), ((101, 3),), 2, 2)}
-    assert recording.digests == {5: Digest(1, "0a" * 32)}
+    assert recording.digests == {5: BookDigest(1, "0a" * 32)}
 
 
 def test_expectations_may_be_absent(tmp_path: Path) -> None:
@@ -205,7 +205,7 @@ def test_lobster_files_are_rebuilt_through_their_window(
     tmp_path: Path, levels: int, seed: int
 ) -> None:
     """Every fill and every row, whatever happened before and behind the window."""
-    venue = Venue(seed, levels)
+    venue = LobsterVenue(seed, levels)
     venue.run(before=300, inside=700)
 
     recording = read_recording(venue.write(tmp_path))
@@ -219,7 +219,7 @@ def test_lobster_files_are_rebuilt_through_their_window(
 @pytest.mark.parametrize("seed", range(5, 10))
 def test_a_wide_lobster_window_leaves_no_execution_open(tmp_path: Path, seed: int) -> None:
     """With the whole book in view each execution names its maker, pre-window orders included."""
-    venue = Venue(seed, levels=50)
+    venue = LobsterVenue(seed, levels=50)
     venue.run(before=600, inside=400)
     path = venue.write(tmp_path)
 
@@ -237,7 +237,7 @@ def test_a_wide_lobster_window_leaves_no_execution_open(tmp_path: Path, seed: in
 
 
 def test_a_wrong_lobster_row_is_noticed(tmp_path: Path) -> None:
-    venue = Venue(7, levels=10)
+    venue = LobsterVenue(7, levels=10)
     venue.run(before=300, inside=300)
     values = venue.rows[150].split(",")
     values[1] = str(int(values[1]) + 1)
@@ -247,7 +247,7 @@ def test_a_wrong_lobster_row_is_noticed(tmp_path: Path) -> None:
 
 
 def test_lobster_messages_without_an_orderbook_give_fills_only(tmp_path: Path) -> None:
-    venue = Venue(7, levels=50)
+    venue = LobsterVenue(7, levels=50)
     venue.run(before=300, inside=300)
     path = venue.write(tmp_path)
     path.with_name(path.name.replace("message", "orderbook")).unlink()

@@ -2,7 +2,14 @@
 
 from typing import Any
 
-from crossbook.replay.recording import BookRow, Digest, Op, RecordedCommand, RecordedFill, Recording
+from crossbook.replay.recording import (
+    BookDigest,
+    BookRow,
+    Op,
+    RecordedCommand,
+    RecordedFill,
+    Recording,
+)
 from crossbook.replay.recording_files import read_recording
 from crossbook.replay.reference import Needs, reference_of
 from crossbook.replay.sample_flow import sample_path
@@ -33,7 +40,7 @@ def test_what_breaks_the_rule_is_kept_with_what_it_gives() -> None:
         ("exec", 3, 2, 100, 7),
         fills={2: [RecordedFill(2, 100, 5), RecordedFill(1, 100, 2)]},
         books={1: BookRow(((100, 10),), (), 1, 1), 2: BookRow(((100, 4),), (), 1, 1)},
-        digests={2: Digest(1, "0" * 64)},
+        digests={2: BookDigest(1, "0" * 64)},
     )
 
     reference = reference_of(recording)

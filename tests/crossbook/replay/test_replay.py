@@ -8,7 +8,7 @@ import pytest
 from crossbook.common.messages import entry, feed
 from crossbook.common.types import RejectReason
 from crossbook.replay.check import CheckResult, ReplayCheck, Tally
-from crossbook.replay.recording import BookRow, Digest, RecordedCommand, RecordedFill, Recording
+from crossbook.replay.recording import BookDigest, BookRow, RecordedCommand, RecordedFill, Recording
 from crossbook.replay.recording_files import read_recording
 from crossbook.replay.requests import ReplayRequests
 from crossbook.replay.sample_flow import sample_path
@@ -148,7 +148,7 @@ def test_a_corrupted_row_and_digest_are_found() -> None:
     seq, row = list(flow.books.items())[-1]
     flow.books[seq] = BookRow(row.bids[1:], row.asks, row.bid_levels, row.ask_levels)
     at, digest = next(iter(flow.digests.items()))
-    flow.digests[at] = Digest(digest.resting_orders, "0" * 64)
+    flow.digests[at] = BookDigest(digest.resting_orders, "0" * 64)
 
     result = check(flow)
 

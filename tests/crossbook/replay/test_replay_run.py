@@ -13,7 +13,7 @@ from crossbook.common.types import RejectReason
 from crossbook.errors import SendQueueFull
 from crossbook.replay.check import ReplayCheck
 from crossbook.replay.recording_files import read_recording
-from crossbook.replay.replay import Pace, Replay
+from crossbook.replay.replay import Replay, ReplayPace
 from crossbook.replay.sample_flow import sample_path
 
 FIRST = 1_000
@@ -24,7 +24,7 @@ def _ack(request_seq: int) -> Ack:
     return Ack(request_seq, 1, 1, 1, "", 0, 0)
 
 
-class Answering:
+class AnsweringClient:
     """Answers at most `at_once` commands a look; takes `room` of the first batch, or all."""
 
     address = "tcp://there"
@@ -60,7 +60,7 @@ class Answering:
         return [*others, *(_ack(seq) for seq in now)]
 
 
-class Feed:
+class HeartbeatFeed:
     """A feed whose heartbeats come to `last_seq` after so many looks."""
 
     counters = None
@@ -81,7 +81,7 @@ class Feed:
         return Heartbeat(self.last_seq if self.ready else 0, 0, 0, {})
 
 
-def replay(client: Answering, count: int, pace: Pace, timeout_s: float = 5.0) -> Replay:
+def replay(client: AnsweringClient, count: int, pace: ReplayPace, timeout_s: float = 5.0) -> Replay:
     recording = replace(RECORDING, commands=RECORDING.commands[:count])
     anybody: Any = client
     return Replay(recording, anybody, None, None, "X", pace, timeout_s)
@@ -97,8 +97,8 @@ def nothing(_: Replay) -> None:
 def test_commands_go_in_batches_and_the_rest_in_the_last(
     count: int, batch: int, sizes: list[int]
 ) -> None:
-    client = Answering()
-    made = replay(client, count, Pace(batch=batch))
+    client = AnsweringClient()
+    made = replay(client, count, ReplayPace(batch=batch))
     made.run(nothing)
     assert client.batches == sizes
     assert (made.sent, made.answered) == (count, count)
@@ -106,34 +106,34 @@ def test_commands_go_in_batches_and_the_rest_in_the_last(
 
 @pytest.mark.parametrize("window", [1, 5, 8])
 def test_no_more_than_the_window_are_without_an_answer(window: int) -> None:
-    client = Answering(at_once=2)
-    replay(client, 40, Pace(batch=3, window=window)).run(nothing)
+    client = AnsweringClient(at_once=2)
+    replay(client, 40, ReplayPace(batch=3, window=window)).run(nothing)
     assert client.most == window
     assert sum(client.batches) == 40
 
 
 def test_what_the_queue_did_not_take_is_sent_again_after_some_answers() -> None:
-    client = Answering()
+    client = AnsweringClient()
     client.room = 2
-    made = replay(client, 5, Pace(batch=5))
+    made = replay(client, 5, ReplayPace(batch=5))
     made.run(nothing)
     assert client.batches == [2, 3]
     assert made.answered == 5
 
 
 def test_an_exchange_that_does_not_answer_ends_it() -> None:
-    client = Answering(at_once=0)
+    client = AnsweringClient(at_once=0)
     with pytest.raises(CommandError, match=r"for 0\.05 s: 0 of 4 commands sent were answered"):
-        replay(client, 4, Pace(), timeout_s=0.05).run(nothing)
+        replay(client, 4, ReplayPace(), timeout_s=0.05).run(nothing)
 
 
 def test_a_gateway_that_knows_the_session_no_more_ends_it() -> None:
-    client = Answering()
+    client = AnsweringClient()
     client.reason = RejectReason.NOT_LOGGED_ON
     with pytest.raises(CommandError, match="was restarted"):
-        replay(client, 4, Pace()).run(nothing)
+        replay(client, 4, ReplayPace()).run(nothing)
     client.reason = RejectReason.BUSY
-    made = replay(client, 4, Pace())
+    made = replay(client, 4, ReplayPace())
     made.run(nothing)
     assert made.answered == 4
 
@@ -142,7 +142,7 @@ def test_commands_are_not_sent_before_their_time(monkeypatch: pytest.MonkeyPatch
     clock = [10**9]
     monkeypatch.setattr("crossbook.replay.replay.time.monotonic_ns", lambda: clock[0])
     commands = [replace(c, time_ns=n * 4_000_000) for n, c in enumerate(RECORDING.commands[:4])]
-    client: Any = Answering()
+    client: Any = AnsweringClient()
     waits: list[int] = []
     receive = client.receive
 
@@ -155,7 +155,7 @@ def test_commands_are_not_sent_before_their_time(monkeypatch: pytest.MonkeyPatch
     client.receive = waited
     recording = replace(RECORDING, commands=commands)
     sent: list[int] = []
-    made = Replay(recording, client, None, None, "X", Pace(speed=2.0))
+    made = Replay(recording, client, None, None, "X", ReplayPace(speed=2.0))
     made.run(lambda each: sent.append(each.sent))
     # Twice as fast as recorded: one every two milliseconds.
     assert sent[:4] == [1, 2, 3, 4]
@@ -165,13 +165,13 @@ def test_commands_are_not_sent_before_their_time(monkeypatch: pytest.MonkeyPatch
 def test_the_feed_is_waited_for_until_nothing_is_missing() -> None:
     recording = replace(RECORDING, commands=RECORDING.commands[:3], books={}, digests={})
     check = ReplayCheck(recording)
-    client: Any = Answering()
-    feed: Any = Feed(3, last_seq=10**9)
-    Replay(recording, client, feed, check, "X", Pace()).run(nothing)
+    client: Any = AnsweringClient()
+    feed: Any = HeartbeatFeed(3, last_seq=10**9)
+    Replay(recording, client, feed, check, "X", ReplayPace()).run(nothing)
     assert feed.looks == 0
-    behind: Any = Feed(10**9, last_seq=10**9)
+    behind: Any = HeartbeatFeed(10**9, last_seq=10**9)
     with pytest.raises(CommandError, match="the feed is at 0, the replay ended at"):
-        Replay(recording, client, behind, check, "X", Pace(), 0.05).run(nothing)
+        Replay(recording, client, behind, check, "X", ReplayPace(), 0.05).run(nothing)
 
 
 @pytest.mark.parametrize(
@@ -190,7 +190,7 @@ def test_an_answer_is_late_from_the_recorded_moment_where_there_is_one(
     clock = [10**9]
     monkeypatch.setattr("crossbook.replay.replay.time.monotonic_ns", lambda: clock[0])
     commands = [replace(c, time_ns=n * 1_000_000) for n, c in enumerate(RECORDING.commands[:2])]
-    client: Any = Answering()
+    client: Any = AnsweringClient()
     receive = client.receive
 
     def slow(wait_ms: int) -> list[Any]:
@@ -200,7 +200,7 @@ def test_an_answer_is_late_from_the_recorded_moment_where_there_is_one(
 
     client.receive = slow
     recording = replace(RECORDING, commands=commands)
-    pace = Pace(speed=speed, batch=1, window=1)
+    pace = ReplayPace(speed=speed, batch=1, window=1)
     report = Replay(recording, client, None, None, "X", pace).run(nothing)
     # The histogram keeps three digits.
     assert report.latency_us["p50"] == pytest.approx(20_000, rel=0.002)

@@ -13,7 +13,7 @@ REDUCED, ENTERED = 0.1, 0.5
 """What the dice shows for a reduction, and for an order."""
 
 
-class Told(random.Random):
+class DealtDice(random.Random):
     """Deals these dice, orders of 5,000 lots and reductions by so much."""
 
     def __init__(self, dice: Sequence[float], less: int) -> None:
@@ -48,7 +48,7 @@ class Told(random.Random):
 def test_orders_of_two_thousand_lots_are_not_reduced(
     monkeypatch: pytest.MonkeyPatch, left: int, op: str, most: int
 ) -> None:
-    chance = Told([ENTERED, REDUCED, REDUCED], 5_000 - left)
+    chance = DealtDice([ENTERED, REDUCED, REDUCED], 5_000 - left)
     monkeypatch.setattr("crossbook.replay.sample_flow.random.Random", lambda seed: chance)
 
     first, second, third = sample_commands(1, 3)

@@ -72,7 +72,7 @@ def test_an_account_that_lacks_money_is_told_how_much_and_how_it_gets_it() -> No
     check_money(free, [], 6, NEEDS)
 
 
-class Shard:
+class FakeShard:
     """The administrator of a shard that trades these instruments, and what it was told."""
 
     def __init__(self, *instruments: Instrument) -> None:
@@ -99,7 +99,7 @@ def test_a_new_instrument_has_the_highest_free_id_and_goes_to_that_ids_shard(
 ) -> None:
     """Ids are dealt in turn: odd ones to the first of two shards."""
     others = [replace(example(), id=each, symbol=f"X{each}-USDT") for each in taken]
-    shards = [Shard(*others), Shard()]
+    shards = [FakeShard(*others), FakeShard()]
     clients: list[Any] = [*shards]
     anybody: Any = SimpleNamespace(clients=clients)
 
@@ -114,7 +114,7 @@ def test_a_new_instrument_has_the_highest_free_id_and_goes_to_that_ids_shard(
 def test_instruments_of_replays_on_this_grid_come_before_a_new_one() -> None:
     fits, other = definition(2, 65_535, "0.01", "1"), definition(5, 65_534, "0.05", "1")
     named = replace(example(), id=7, symbol="REPLAY-X")
-    shards = [Shard(example(), fits, named), Shard(other)]
+    shards = [FakeShard(example(), fits, named), FakeShard(other)]
     clients: list[Any] = [*shards]
     anybody: Any = SimpleNamespace(clients=clients)
 

@@ -7,12 +7,12 @@ from collections.abc import Iterable
 import pytest
 from msgspec.structs import replace
 
-from bench.venue import Venue
+from bench.venue import BenchVenue
 from crossbook.common.instruments import Instrument, example
 from crossbook.common.messages.entry import Ack, Amend, Cancel, New, Reject
 from crossbook.common.types import RejectReason
 from crossbook.matcher.engine.invariants import check
-from crossbook.simulator.flow import AGENTS_MOST, Flow
+from crossbook.simulator.flow import AGENTS_MOST, AgentFlow
 from crossbook.simulator.makers import LEVELS
 
 BTC = example()
@@ -24,11 +24,11 @@ SMALL = replace(BTC, id=5, symbol="SMALL-USDT", base="SMALL", max_quantity_lots=
 
 def market(
     seed: int, ticks: int, instruments: Iterable[Instrument] = (BTC, ETH), agents: int = 12
-) -> tuple[Flow, Venue]:
+) -> tuple[AgentFlow, BenchVenue]:
     instruments = tuple(instruments)
-    flow, venue = Flow(instruments, agents, seed), Venue(instruments, agents)
+    flow, venue = AgentFlow(instruments, agents, seed), BenchVenue(instruments, agents)
     for _ in range(ticks):
-        flow.take(*venue.apply(flow.step()))
+        flow.receive(*venue.apply(flow.step()))
     return flow, venue
 
 
@@ -53,22 +53,22 @@ def test_another_process_and_hash_seed_ask_for_the_same() -> None:
 
 
 def test_the_order_things_are_heard_in_does_not_matter() -> None:
-    one, venue = Flow([BTC, ETH], 12, 5), Venue([BTC, ETH], 12)
-    other = Flow([BTC, ETH], 12, 5)
+    one, venue = AgentFlow([BTC, ETH], 12, 5), BenchVenue([BTC, ETH], 12)
+    other = AgentFlow([BTC, ETH], 12, 5)
     fills = 0
     for _ in range(200):
         batches = one.step()
         assert other.step() == batches
         answers, executions = venue.apply(batches)
         fills += len(executions)
-        one.take(answers, executions)
-        other.take(answers[::-1], executions[::-1])
+        one.receive(answers, executions)
+        other.receive(answers[::-1], executions[::-1])
     assert fills > 100
     assert other.digest == one.digest
 
 
 def test_the_run_names_orders_and_nothing_else() -> None:
-    one, other = Flow([BTC], 4, 1, "one-"), Flow([BTC], 4, 1, "other-")
+    one, other = AgentFlow([BTC], 4, 1, "one-"), AgentFlow([BTC], 4, 1, "other-")
     names = {
         request.client_order_id
         for batch in one.step()
@@ -91,9 +91,9 @@ def test_there_is_a_two_sided_market_after_one_tick() -> None:
 
 @pytest.mark.parametrize("seed", range(4))
 def test_what_the_flow_believes_is_the_engines_book(seed: int) -> None:
-    flow, venue = Flow([BTC, ETH], 12, seed), Venue([BTC, ETH], 12)
+    flow, venue = AgentFlow([BTC, ETH], 12, seed), BenchVenue([BTC, ETH], 12)
     for _ in range(300):
-        flow.take(*venue.apply(flow.step()))
+        flow.receive(*venue.apply(flow.step()))
         for each in flow.markets:
             book = venue.engine.books[each.instrument.id]
             resting = [*book.bids.orders(), *book.asks.orders()]
@@ -107,7 +107,7 @@ def test_what_the_flow_believes_is_the_engines_book(seed: int) -> None:
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("instrument", [BTC, COARSE, DEAR, SMALL], ids=lambda each: each.base)
 def test_every_request_is_within_the_instruments_limits(instrument: Instrument, seed: int) -> None:
-    flow, venue = Flow([instrument], 12, seed), Venue([instrument], 12)
+    flow, venue = AgentFlow([instrument], 12, seed), BenchVenue([instrument], 12)
     for _ in range(400):
         batches = flow.step()
         for request in (each for batch in batches for each in batch.requests):
@@ -121,25 +121,25 @@ def test_every_request_is_within_the_instruments_limits(instrument: Instrument, 
         for _, answer in answers:
             # An order may be filled in the tick its owner cancels it; nothing else is refused.
             assert isinstance(answer, Ack) or answer.reason == RejectReason.UNKNOWN_ORDER, answer
-        flow.take(answers, executions)
+        flow.receive(answers, executions)
     assert flow.statistics.tapes[0].trades > 0
 
 
 @pytest.mark.parametrize("seed", range(4))
 def test_positions_stay_within_their_limits_whatever_is_filled(seed: int) -> None:
-    flow, venue = Flow([BTC, ETH], 12, seed), Venue([BTC, ETH], 12)
-    for desks in flow.desks:
-        for desk in desks:
-            desk.limit //= 40
+    flow, venue = AgentFlow([BTC, ETH], 12, seed), BenchVenue([BTC, ETH], 12)
+    for strategies in flow.strategies:
+        for strategy in strategies:
+            strategy.limit //= 40
     near = False
     for _ in range(600):
-        flow.take(*venue.apply(flow.step()))
-        for desk in (desk for desks in flow.desks for desk in desks):
-            bids = sum(order.lots for order in desk.own() if order.side == 1)
-            asks = sum(order.lots for order in desk.own() if order.side == 2)
-            assert desk.position + bids <= desk.limit
-            assert desk.position - asks >= -desk.limit
-            near = near or abs(desk.position) > 0.9 * desk.limit
+        flow.receive(*venue.apply(flow.step()))
+        for strategy in (strategy for strategies in flow.strategies for strategy in strategies):
+            bids = sum(order.lots for order in strategy.own() if order.side == 1)
+            asks = sum(order.lots for order in strategy.own() if order.side == 2)
+            assert strategy.position + bids <= strategy.limit
+            assert strategy.position - asks >= -strategy.limit
+            near = near or abs(strategy.position) > 0.9 * strategy.limit
     # Otherwise the limits were never put to the test.
     assert near
 
@@ -147,13 +147,13 @@ def test_positions_stay_within_their_limits_whatever_is_filled(seed: int) -> Non
 def test_positions_and_cash_sum_to_zero_over_all_agents() -> None:
     flow, _ = market(2, 400)
     for index in range(len(flow.markets)):
-        assert sum(desks[index].position for desks in flow.desks) == 0
-        assert sum(desks[index].cash for desks in flow.desks) == 0
-        assert any(desks[index].position for desks in flow.desks)
+        assert sum(strategies[index].position for strategies in flow.strategies) == 0
+        assert sum(strategies[index].cash for strategies in flow.strategies) == 0
+        assert any(strategies[index].position for strategies in flow.strategies)
 
 
 def test_nobody_trades_with_themselves() -> None:
-    flow, venue = Flow([BTC], 12, 6), Venue([BTC], 12)
+    flow, venue = AgentFlow([BTC], 12, 6), BenchVenue([BTC], 12)
     for _ in range(600):
         answers, executions = venue.apply(flow.step())
         pairs: dict[int, set[int]] = {}
@@ -161,14 +161,14 @@ def test_nobody_trades_with_themselves() -> None:
             if report.trade_id:
                 pairs.setdefault(report.trade_id, set()).add(agent)
         assert all(len(agents) == 2 for agents in pairs.values())
-        flow.take(answers, executions)
+        flow.receive(answers, executions)
 
 
 def test_an_order_the_exchange_does_not_know_is_forgotten() -> None:
     flow, _ = market(1, 1)
     name, order = next(iter(flow.markets[0].orders.items()))
     cancel = Cancel(0, BTC.symbol, 0, name)
-    flow.take([(cancel, Reject(0, RejectReason.UNKNOWN_ORDER, "order_id", "", "", 9))], [])
+    flow.receive([(cancel, Reject(0, RejectReason.UNKNOWN_ORDER, "order_id", "", "", 9))], [])
     assert name not in flow.markets[0].orders
     assert name not in flow.markets[0].of(order.agent)
 
@@ -176,13 +176,13 @@ def test_an_order_the_exchange_does_not_know_is_forgotten() -> None:
 def test_after_all_orders_are_lost_there_are_quotes_again() -> None:
     flow, _ = market(1, 50)
     flow.forget_orders()
-    venue = Venue([BTC, ETH], 12)
+    venue = BenchVenue([BTC, ETH], 12)
     for _ in range(100):
-        flow.take(*venue.apply(flow.step()))
+        flow.receive(*venue.apply(flow.step()))
     assert all(each.bid and each.ask for each in flow.markets)
 
 
 @pytest.mark.parametrize("agents", [0, AGENTS_MOST + 1])
 def test_a_number_of_agents_out_of_range_is_refused(agents: int) -> None:
     with pytest.raises(ValueError, match="agents"):
-        Flow([BTC], agents, 1)
+        AgentFlow([BTC], agents, 1)

@@ -1,11 +1,11 @@
 """What the simulation knows of a market, on books made by hand."""
 
 from crossbook.common.instruments import example
-from crossbook.simulator.market import BUY, SELL, Market, OpenOrder
+from crossbook.simulator.market import BUY, SELL, AgentMarket, OpenOrder
 
 
-def market() -> Market:
-    made = Market(example(), 5_000_000, 10)
+def market() -> AgentMarket:
+    made = AgentMarket(example(), 5_000_000, 10)
     made.add(OpenOrder("a", 1, BUY, 4_999_990, 30))
     made.add(OpenOrder("b", 2, BUY, 4_999_990, 20))
     made.add(OpenOrder("c", 1, BUY, 4_999_980, 7))

@@ -6,13 +6,13 @@ from crossbook.common.instruments import example
 from crossbook.common.messages.entry import Ack, Cancel, Execution, New, Reject
 from crossbook.common.types import ExecutionKind, Liquidity, OrderStatus, RejectReason
 from crossbook.simulator.chance import Chance
-from crossbook.simulator.desk import Desk
 from crossbook.simulator.flow import Batch
-from crossbook.simulator.market import BUY, SELL, Market, OpenOrder
-from crossbook.simulator.statistics import Statistics, Tape
+from crossbook.simulator.market import BUY, SELL, AgentMarket, OpenOrder
+from crossbook.simulator.statistics import SimulationStatistics, TradeTotals
+from crossbook.simulator.strategy import Strategy
 
 
-class Idle(Desk):
+class Idle(Strategy):
     """Does nothing."""
 
     kind = "idle"
@@ -26,7 +26,7 @@ def fill(trade_id: int, price: int, lots: int, liquidity: Liquidity) -> Executio
 
 
 def test_a_trade_told_by_both_sides_is_one_trade() -> None:
-    statistics = Statistics([Market(example(), 5_000_000, 10)], [])
+    statistics = SimulationStatistics([AgentMarket(example(), 5_000_000, 10)], [])
     for trade_id, price in ((1, 5_000_000), (2, 4_999_990)):
         statistics.filled(0, fill(trade_id, price, 20, Liquidity.MAKER))
         statistics.filled(0, fill(trade_id, price, 20, Liquidity.TAKER))
@@ -36,7 +36,7 @@ def test_a_trade_told_by_both_sides_is_one_trade() -> None:
 
 
 def test_the_spread_is_the_mean_over_ticks_with_both_sides() -> None:
-    tape = Tape()
+    tape = TradeTotals()
     tape.quote(9_999, 10_001)
     tape.quote(9_998, 10_002)
     tape.quote(0, 10_002)
@@ -45,11 +45,11 @@ def test_the_spread_is_the_mean_over_ticks_with_both_sides() -> None:
 
 
 def test_a_tape_without_quotes_has_no_spread() -> None:
-    assert Tape().spread_bps == 0.0
+    assert TradeTotals().spread_bps == 0.0
 
 
 def test_requests_and_answers_are_counted_by_kind_and_reason() -> None:
-    statistics = Statistics([], [])
+    statistics = SimulationStatistics([], [])
     new, cancel = New(0, "BTC-USDT", BUY, 1, 1), Cancel(0, "BTC-USDT", 0, "x")
     statistics.asked([Batch(0, [new, new]), Batch(1, [cancel])])
     statistics.answered(new, Ack(0, 1, 1, 1, "", 1, 0))
@@ -62,23 +62,23 @@ def test_requests_and_answers_are_counted_by_kind_and_reason() -> None:
 
 
 def test_profit_is_cash_and_position_at_the_middle() -> None:
-    market = Market(example(), 5_000_000, 10)
+    market = AgentMarket(example(), 5_000_000, 10)
     buyer, seller = (Idle(agent, market, 1e6, Chance(1)) for agent in range(2))
     buyer.filled(BUY, 5_000_000, 100_000)
     seller.filled(SELL, 5_000_000, 100_000)
     market.middle = 5_100_000.0
-    [row] = Statistics([market], [[buyer], [seller]]).kinds()
+    [row] = SimulationStatistics([market], [[buyer], [seller]]).kinds()
     assert (row["agents"], row["profit"]) == (2, "0.00")
     assert row["inventory"] == {"BTC-USDT": "0.00000"}
-    [row] = Statistics([market], [[buyer]]).kinds()
+    [row] = SimulationStatistics([market], [[buyer]]).kinds()
     # One whole BTC that rose by 1,000 USDT.
     assert (row["profit"], row["inventory"]) == ("1000.00", {"BTC-USDT": "1.00000"})
 
 
 def test_instruments_are_told_as_decimals() -> None:
-    market = Market(example(), 5_000_000, 10)
+    market = AgentMarket(example(), 5_000_000, 10)
     market.add(OpenOrder("a", 0, BUY, 4_999_990, 50_000))
-    [row] = Statistics([market], []).symbols()
+    [row] = SimulationStatistics([market], []).symbols()
     assert (row["symbol"], row["bid"], row["ask"], row["last"]) == (
         "BTC-USDT", "49999.90", None, None,
     )  # fmt: skip

@@ -31,7 +31,7 @@ from crossbook.common.types import (
     TimeInForce,
 )
 from crossbook.gateway.orders.queries_in_flight import QUERY_NS
-from tests.worlds.desk_world import INSTRUMENTS, World
+from tests.worlds.desk_world import INSTRUMENTS, DeskWorld
 
 ANN, BOB, EVE = b"ann", b"bob", b"eve"
 SYMBOL = "BTC-USDT"
@@ -46,7 +46,7 @@ def buy(seq: int, quantity: int | str = 1000, price: int | str = 5_000_000) -> N
 
 
 def test_order_is_acknowledged_with_the_request_sequence() -> None:
-    world = World()
+    world = DeskWorld()
     token = world.log_on(ANN, 7)
     assert world.say(ANN, token, sell(9, coid="x")) == [
         Ack(
@@ -62,7 +62,7 @@ def test_order_is_acknowledged_with_the_request_sequence() -> None:
 
 
 def test_fill_goes_to_maker_and_taker_with_their_own_view() -> None:
-    world = World()
+    world = DeskWorld()
     ann, bob = world.log_on(ANN, 7), world.log_on(BOB, 8)
     world.say(ANN, ann, sell(2, 1000, coid="m"))
     taker = world.say(BOB, bob, buy(3, 400))
@@ -122,7 +122,7 @@ def test_fill_goes_to_maker_and_taker_with_their_own_view() -> None:
 
 
 def test_other_sessions_of_the_account_receive_accept_amend_and_cancel() -> None:
-    world = World()
+    world = DeskWorld()
     first, second = world.log_on(ANN, 7), world.log_on(BOB, 7)
     world.say(ANN, first, sell(2))
     world.say(ANN, first, Amend(3, SYMBOL, 1, quantity=600))
@@ -138,7 +138,7 @@ def test_other_sessions_of_the_account_receive_accept_amend_and_cancel() -> None
 
 
 def test_mass_cancel_is_acknowledged_and_each_order_reported() -> None:
-    world = World()
+    world = DeskWorld()
     token = world.log_on(ANN, 7)
     world.say(ANN, token, sell(2), sell(3))
     replies = world.say(ANN, token, MassCancel(4))
@@ -159,7 +159,7 @@ def test_mass_cancel_is_acknowledged_and_each_order_reported() -> None:
 
 
 def test_ioc_rest_is_reported_expired_with_its_reason() -> None:
-    world = World()
+    world = DeskWorld()
     token = world.log_on(ANN, 7)
     replies = world.say(
         ANN, token, New(2, SYMBOL, Side.BUY, 10_000, 100_000, time_in_force=TimeInForce.IOC)
@@ -171,7 +171,7 @@ def test_ioc_rest_is_reported_expired_with_its_reason() -> None:
 
 
 def test_quote_amount_order_is_filled_only_when_it_completes() -> None:
-    world = World()
+    world = DeskWorld()
     ann, bob = world.log_on(ANN, 7), world.log_on(BOB, 8)
     world.say(ANN, ann, sell(2, 1000))
     replies = world.say(
@@ -204,7 +204,7 @@ def test_quote_amount_order_is_filled_only_when_it_completes() -> None:
 
 
 def test_matcher_reject_names_field_reason_and_sequence() -> None:
-    world = World()
+    world = DeskWorld()
     token = world.log_on(ANN, 7)
     (reject,) = world.say(ANN, token, sell(2, 1000, 0, coid="q"))
     assert isinstance(reject, Reject)
@@ -234,7 +234,7 @@ def test_matcher_reject_names_field_reason_and_sequence() -> None:
 def test_untranslatable_request_is_refused_before_the_matcher(
     request_: New | Cancel | Amend | MassCancel | Query, reason: RejectReason, field: str
 ) -> None:
-    world = World()
+    world = DeskWorld()
     token = world.log_on(ANN, 7)
     (reject,) = world.say(ANN, token, request_)
     assert isinstance(reject, Reject)
@@ -258,7 +258,7 @@ def test_an_amount_of_zero_in_text_is_not_one_that_is_left_out(
     field: str, reason: RejectReason, text: str
 ) -> None:
     """The number zero is a field that is not given; text that reads zero is a wrong value."""
-    world = World()
+    world = DeskWorld()
     token = world.log_on(b"a", 1)
     order = replace(New(2, SYMBOL, 1, "1", "50000"), **{field: text})
 
@@ -274,7 +274,7 @@ def test_an_amount_of_zero_in_text_is_not_one_that_is_left_out(
 
 
 def test_a_reject_of_the_matcher_names_value_and_limit() -> None:
-    world = World()
+    world = DeskWorld()
     token = world.log_on(b"a", 1)
     instrument = INSTRUMENTS[0]
     most = instrument.price_text(instrument.max_price_ticks)
@@ -289,7 +289,7 @@ def test_a_reject_of_the_matcher_names_value_and_limit() -> None:
 
 
 def test_valid_requests_of_a_list_are_accepted_beside_an_invalid_one() -> None:
-    world = World()
+    world = DeskWorld()
     token = world.log_on(ANN, 7)
     replies = world.say(ANN, token, sell(2), New(3, SYMBOL, 9, 1, 1), sell(4))
     assert [(type(r).__name__, r.request_seq) for r in replies] == [
@@ -300,7 +300,7 @@ def test_valid_requests_of_a_list_are_accepted_beside_an_invalid_one() -> None:
 
 
 def test_busy_past_the_queue_size_and_free_again_after_the_answers() -> None:
-    world = World(queue_size=2)
+    world = DeskWorld(queue_size=2)
     token = world.log_on(ANN, 7)
     world.send(ANN, token, sell(2), sell(3), sell(4, coid="late"))
     (busy,) = world.replies(ANN)
@@ -312,7 +312,7 @@ def test_busy_past_the_queue_size_and_free_again_after_the_answers() -> None:
 
 
 def test_commands_that_cannot_be_sent_are_answered_busy() -> None:
-    world = World()
+    world = DeskWorld()
     token = world.log_on(ANN, 7)
     world.send(ANN, token, sell(2), sell(3))
     in_flight = world.desk.in_flight
@@ -326,7 +326,7 @@ def test_commands_that_cannot_be_sent_are_answered_busy() -> None:
 
 
 def test_commands_given_up_are_answered_with_an_unknown_outcome() -> None:
-    world = World()
+    world = DeskWorld()
     token = world.log_on(ANN, 7)
     world.send(ANN, token, sell(2))
     given_up = world.desk.in_flight.give_up(world.desk.in_flight.number)
@@ -338,7 +338,7 @@ def test_commands_given_up_are_answered_with_an_unknown_outcome() -> None:
 
 
 def test_commands_need_a_session_but_ping_and_instruments_do_not() -> None:
-    world = World()
+    world = DeskWorld()
     replies = world.say(ANN, 0, sell(1), Ping(2), ListInstruments(3))
     assert isinstance(replies[0], Reject)
     assert replies[0].reason == RejectReason.NOT_LOGGED_ON
@@ -347,7 +347,7 @@ def test_commands_need_a_session_but_ping_and_instruments_do_not() -> None:
 
 
 def test_a_ping_with_a_token_is_refused_without_its_session() -> None:
-    world = World()
+    world = DeskWorld()
     token = world.log_on(ANN, 7)
     assert isinstance(world.say(ANN, token, Ping(2))[0], Pong)
     (reject,) = world.say(ANN, token + 1, Ping(3))
@@ -356,7 +356,7 @@ def test_a_ping_with_a_token_is_refused_without_its_session() -> None:
 
 
 def test_an_address_alone_does_not_act_for_its_session() -> None:
-    world = World()
+    world = DeskWorld()
     world.log_on(ANN, 7)
     for token in (0, 1, 2**63):
         (reject,) = world.say(ANN, token, sell(2))
@@ -366,7 +366,7 @@ def test_an_address_alone_does_not_act_for_its_session() -> None:
 
 
 def test_a_session_follows_its_token_to_a_new_address() -> None:
-    world = World()
+    world = DeskWorld()
     token = world.log_on(ANN, 7)
     moved, ack = world.say(EVE, token, sell(2))
     assert moved == Welcome(request_seq=0, token=token, account=7, gateway=1)
@@ -378,7 +378,7 @@ def test_a_session_follows_its_token_to_a_new_address() -> None:
 
 
 def test_logging_on_again_replaces_the_session_of_that_address() -> None:
-    world = World()
+    world = DeskWorld()
     old = world.log_on(ANN, 7)
     new = world.log_on(ANN, 8)
     assert len(world.desk.sessions) == 1
@@ -388,7 +388,7 @@ def test_logging_on_again_replaces_the_session_of_that_address() -> None:
 
 
 def test_session_table_is_bounded() -> None:
-    world = World(sessions=1)
+    world = DeskWorld(sessions=1)
     world.log_on(ANN, 7)
     (reject,) = world.say(BOB, 0, Logon(1, 8))
     assert isinstance(reject, Reject)
@@ -398,7 +398,7 @@ def test_session_table_is_bounded() -> None:
 
 
 def test_query_is_sent_to_the_matcher_and_answered() -> None:
-    world = World()
+    world = DeskWorld()
     token = world.log_on(ANN, 7)
     world.say(ANN, token, sell(2))
     assert world.say(ANN, token, Query(3, SYMBOL)) == []
@@ -410,7 +410,7 @@ def test_query_is_sent_to_the_matcher_and_answered() -> None:
 
 
 def test_query_that_the_matcher_never_answers_ends_busy() -> None:
-    world = World()
+    world = DeskWorld()
     token = world.log_on(ANN, 7)
     world.say(ANN, token, Query(3))
     world.desk.tick(QUERY_NS - 1)
@@ -423,7 +423,7 @@ def test_query_that_the_matcher_never_answers_ends_busy() -> None:
 
 @pytest.mark.parametrize("frame", [b"", b"1234567", bytes(8), bytes(8) + b"\xc1", bytes(9)])
 def test_bad_bytes_are_answered_and_change_nothing(frame: bytes) -> None:
-    world = World()
+    world = DeskWorld()
     world.desk.receive_frame(ANN, frame)
     (reject,) = world.replies(ANN)
     assert isinstance(reject, Reject)
@@ -432,7 +432,7 @@ def test_bad_bytes_are_answered_and_change_nothing(frame: bytes) -> None:
 
 
 def test_every_session_is_probed() -> None:
-    world = World()
+    world = DeskWorld()
     world.log_on(ANN, 7)
     world.log_on(BOB, 7)
     world.desk.probe_sessions()

@@ -19,13 +19,13 @@ from crossbook.common.messages.entry import (
 from crossbook.common.messages.events import EventBatch
 from crossbook.common.messages.matcher_queries import AccountBalances, BalancesRequest
 from crossbook.common.types import ExecutionKind, OrderStatus, OrderType, Prevention, TimeInForce
-from tests.worlds.desk_world import INSTRUMENTS, World
+from tests.worlds.desk_world import INSTRUMENTS, DeskWorld
 
 SYMBOL = "BTC-USDT"
 ANN, BOB = b"ann", b"bob"
 
 
-def _command(world: World, request: New) -> NewOrder:
+def _command(world: DeskWorld, request: New) -> NewOrder:
     token = world.log_on(ANN, 7)
     world.send(ANN, token, request)
     command = world.desk.in_flight.unsent[-1]
@@ -34,7 +34,7 @@ def _command(world: World, request: New) -> NewOrder:
 
 
 def test_a_plain_order_carries_no_instructions_and_gives_way_to_own_orders() -> None:
-    command = _command(World(), New(2, SYMBOL, 1, "0.5", "50000.00"))
+    command = _command(DeskWorld(), New(2, SYMBOL, 1, "0.5", "50000.00"))
     assert command.instructions is None
     assert command.prevention == Prevention.EXPIRE_TAKER
 
@@ -44,13 +44,13 @@ def test_decimal_text_of_stop_and_display_becomes_ticks_and_lots() -> None:
         2, SYMBOL, 1, "0.5", "50000.00", OrderType.STOP_LIMIT, TimeInForce.GTD,
         stop_price="50001.00", display_quantity="0.1", expire_time=99, prevention=4,
     )  # fmt: skip
-    command = _command(World(), order)
+    command = _command(DeskWorld(), order)
     assert command.instructions == Instructions(5_000_100, 10_000, 99, False)
     assert command.prevention == Prevention.DECREMENT
 
 
 def test_text_off_the_grid_is_refused_under_its_own_name() -> None:
-    world = World()
+    world = DeskWorld()
     token = world.log_on(ANN, 7)
     for request, field in (
         (New(2, SYMBOL, 1, "0.5", "50000.00", stop_price="1.001"), "stop_price"),
@@ -63,7 +63,7 @@ def test_text_off_the_grid_is_refused_under_its_own_name() -> None:
 
 
 def test_the_owner_receives_a_stop_that_waits_and_its_election() -> None:
-    world = World()
+    world = DeskWorld()
     ann, bob = world.log_on(ANN, 7), world.log_on(BOB, 7)
     world.say(ANN, ann, New(2, SYMBOL, 2, 100, 5_000_000))
     world.say(ANN, ann, New(3, SYMBOL, 1, 100, 0, OrderType.STOP, stop_price=5_000_000))
@@ -80,7 +80,7 @@ def test_the_owner_receives_a_stop_that_waits_and_its_election() -> None:
 
 
 def test_cancel_after_is_acknowledged() -> None:
-    world = World()
+    world = DeskWorld()
     token = world.log_on(ANN, 7)
     (ack,) = world.say(ANN, token, CancelAfter(2, 1_500))
     assert isinstance(ack, Ack)
@@ -89,7 +89,7 @@ def test_cancel_after_is_acknowledged() -> None:
 
 
 def test_balances_are_queried_from_the_matcher() -> None:
-    world = World()
+    world = DeskWorld()
     token = world.log_on(ANN, 7)
     assert world.say(ANN, token, QueryBalances(2)) == []
     (query,) = world.desk.queries.collect()
@@ -100,7 +100,7 @@ def test_balances_are_queried_from_the_matcher() -> None:
 
 
 def test_an_instrument_added_and_fees_changed_are_applied_from_events() -> None:
-    world = World()
+    world = DeskWorld()
     token = world.log_on(ANN, 7)
     added = replace(INSTRUMENTS[0], id=77, symbol="BTC-NEW")
     events = world.engine.apply(AddInstrument(0, 0, 0, 77, added))

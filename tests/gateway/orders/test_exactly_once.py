@@ -26,7 +26,7 @@ from crossbook.common.messages.events import (
     TradeExecuted,
 )
 from crossbook.common.types import RejectReason, Side, TimeInForce
-from tests.worlds.link_world import SYMBOL, Faults, LinkWorld, caught_up
+from tests.worlds.link_world import SYMBOL, LinkWorld, NetworkFaults, caught_up
 
 ACCOUNTS = {b"ann": 7, b"ann2": 7, b"bob": 8, b"cat": 9}
 
@@ -71,7 +71,9 @@ def keys(executions: list[Execution]) -> list[tuple[int, int, int, int]]:
 def run(seed: int, reorder: bool) -> tuple[LinkWorld, dict[bytes, int], dict[int, bytes]]:
     """A world after random trading, faults and matcher restarts, once it has settled."""
     rng = Random(seed)
-    faults = Faults(rng.choice((0, 0.1, 0.4)), rng.choice((0, 0.2)), rng.choice((0, 0.3, 0.7)))
+    faults = NetworkFaults(
+        rng.choice((0, 0.1, 0.4)), rng.choice((0, 0.2)), rng.choice((0, 0.3, 0.7))
+    )
     faults.reorder = reorder
     world = LinkWorld(seed)
     world.step(5)

@@ -16,8 +16,8 @@ from tests.worlds.link_world import (
     ANN,
     SECOND_STEPS,
     STEP_NS,
+    EngineMatcher,
     LinkWorld,
-    Matcher,
     answers,
     order,
     ready,
@@ -133,7 +133,7 @@ def test_answer_lost_with_the_matcher_comes_by_resend_after_its_restart() -> Non
     world.send(ANN, token, order(2))
     world.deliver()
     assert world.matcher is not None
-    world.matcher.apply(world.commands.take(), world.now_ns)
+    world.matcher.apply(world.commands.arrived(), world.now_ns)
     world.matcher = world.kill_matcher()
     world.step(SECOND_STEPS)
     assert reasons(answers(world)) == [0]
@@ -152,7 +152,7 @@ def test_another_incarnation_makes_outcomes_unknown_and_the_link_begin_anew() ->
     world.kill_matcher()
     world.faults.lose = 0
     epoch = epoch_of(world.desk.in_flight.number)
-    world.matcher = Matcher(incarnation=2)
+    world.matcher = EngineMatcher(incarnation=2)
     world.step(SECOND_STEPS)
     assert reasons(answers(world)) == [
         0, RejectReason.OUTCOME_UNKNOWN, RejectReason.OUTCOME_UNKNOWN, RejectReason.BUSY,
@@ -174,7 +174,7 @@ def test_another_incarnation_makes_outcomes_unknown_and_the_link_begin_anew() ->
 def test_requests_that_meet_another_incarnation_are_busy_and_not_sent() -> None:
     world, token = ready()
     world.kill_matcher()
-    world.matcher = Matcher(incarnation=2)
+    world.matcher = EngineMatcher(incarnation=2)
     world.link.receive_events(world.matcher.heartbeat(0))
     world.send(ANN, token, order(2))
     world.deliver()
@@ -185,7 +185,7 @@ def test_requests_that_meet_another_incarnation_are_busy_and_not_sent() -> None:
 def test_a_late_batch_of_an_old_incarnation_changes_nothing() -> None:
     world, token = ready()
     world.send(ANN, token, order(2))
-    world.link.receive_events(Matcher(incarnation=99).heartbeat(0))
+    world.link.receive_events(EngineMatcher(incarnation=99).heartbeat(0))
     world.step(SECOND_STEPS)
     assert reasons(answers(world)) == [RejectReason.BUSY]
     world.send(ANN, token, order(3))
@@ -290,7 +290,7 @@ def test_an_incarnation_cut_short_makes_outcomes_unknown() -> None:
     world.kill_matcher()
     world.faults.lose = 0
     # The same incarnation comes back without its last two commands.
-    world.matcher = Matcher()
+    world.matcher = EngineMatcher()
     world.matcher.batches = batches[:2]
     world.matcher.engine.seq = 2
     world.step(SECOND_STEPS)

@@ -9,7 +9,7 @@ from crossbook.common.messages.entry import Ack, Logon, New, Welcome
 from crossbook.common.types import RejectReason
 from crossbook.gateway.orders.queries_in_flight import QUERY_NS
 from crossbook.gateway.orders.session import SessionTable
-from tests.worlds.desk_world import World
+from tests.worlds.desk_world import DeskWorld
 
 ANN, BOB, EVE = b"ann", b"bob", b"eve"
 SYMBOL = "BTC-USDT"
@@ -22,14 +22,14 @@ def table(limit: int = 10) -> tuple[SessionTable, dict[int, None]]:
     return sessions, sessions.add_deserted_queue()
 
 
-def connect(world: World, identity: bytes, cancels: bool = False) -> int:
+def connect(world: DeskWorld, identity: bytes, cancels: bool = False) -> int:
     """Log account 7 on; return the token."""
     (welcome,) = world.say(identity, 0, Logon(1, 7, cancels))
     assert isinstance(welcome, Welcome)
     return welcome.token
 
 
-def rest(world: World, identity: bytes, token: int, price_ticks: int = 4_000_000) -> None:
+def rest(world: DeskWorld, identity: bytes, token: int, price_ticks: int = 4_000_000) -> None:
     """Enter an order that rests."""
     replies = world.say(identity, token, New(2, SYMBOL, 1, 100, price_ticks))
     assert any(isinstance(reply, Ack) for reply in replies)
@@ -106,7 +106,7 @@ def test_only_connections_are_counted_and_limited() -> None:
 
 
 def test_the_last_connection_gone_cancels() -> None:
-    world = World()
+    world = DeskWorld()
     rest(world, ANN, connect(world, ANN, cancels=True))
     connect(world, BOB)
     world.desk.sessions.close_address(ANN)
@@ -124,7 +124,7 @@ def test_the_last_connection_gone_cancels() -> None:
 
 
 def test_orders_entered_right_after_the_cancel_stay() -> None:
-    world = World()
+    world = DeskWorld()
     rest(world, ANN, connect(world, ANN, cancels=True))
     world.desk.sessions.close_address(ANN)
     rest(world, BOB, connect(world, BOB), 3_000_000)
@@ -137,7 +137,7 @@ def test_orders_entered_right_after_the_cancel_stay() -> None:
 def test_a_cancel_of_unknown_outcome_is_sent_again_unless_the_account_is_back(
     comes_back: bool,
 ) -> None:
-    world = World()
+    world = DeskWorld()
     rest(world, ANN, connect(world, ANN, cancels=True))
     world.desk.sessions.close_address(ANN)
     world.desk.tick(0)
@@ -151,7 +151,7 @@ def test_a_cancel_of_unknown_outcome_is_sent_again_unless_the_account_is_back(
 
 
 def test_a_cancel_without_room_waits_for_its_turn() -> None:
-    world = World(queue_size=1)
+    world = DeskWorld(queue_size=1)
     token = connect(world, ANN, cancels=True)
     rest(world, ANN, token)
     world.send(ANN, token, New(3, SYMBOL, 1, 100, 4_000_000))

@@ -35,7 +35,7 @@ from crossbook.common.messages.entry import (
 from crossbook.common.shards import base_of, shard_of
 from crossbook.common.types import ExecutionKind, RejectReason, Side
 from tests.worlds.desk_world import INSTRUMENTS
-from tests.worlds.link_world import Matcher
+from tests.worlds.link_world import EngineMatcher
 from tests.worlds.sharded_world import ASSIGNMENT, ShardedWorld, ready
 
 ANN, BOB = b"ann", b"bob"
@@ -260,7 +260,7 @@ def test_cancel_after_runs_on_every_shard() -> None:
 
 def test_a_matcher_of_another_shard_is_not_traded_with() -> None:
     world = ShardedWorld()
-    world.shards[1].matcher = Matcher(9, 0)
+    world.shards[1].matcher = EngineMatcher(9, 0)
     world.step(200)
     assert [event for event, _ in world.shards[1].link.collect_notices()] == [
         "matcher_of_another_shard"
@@ -273,7 +273,7 @@ def test_a_matcher_of_another_shard_is_not_traded_with() -> None:
 def test_every_request_is_answered_once_whichever_matcher_dies(seed: int) -> None:
     rng = Random(seed)
     world, token = ready()
-    away: dict[int, Matcher] = {}
+    away: dict[int, EngineMatcher] = {}
     sent: list[int] = []
     for seq in range(10, 400):
         kind = rng.random()

@@ -109,7 +109,7 @@ def test_joiners_share_a_snapshot_and_are_brought_up_to_date_in_the_same_write()
     told = client.take()
     assert (told[0], told[-1]["type"]) == (first, "state")
     for message in told:
-        book.take(message)
+        book.apply(message)
     assert book.rows() == world.source_rows()
 
 

@@ -13,7 +13,15 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from crossbook.gateway.web import http_connection, websocket
 from crossbook.gateway.web.channel import text_frame
 from crossbook.gateway.web.websocket import Limits
-from tests.worlds.websocket_server import HANDSHAKE, SECONDS, World, run, served, turn, until
+from tests.worlds.websocket_server import (
+    HANDSHAKE,
+    SECONDS,
+    WebSocketWorld,
+    run,
+    served,
+    turn,
+    until,
+)
 
 MASK = b"\0\0\0\0"
 
@@ -208,7 +216,7 @@ def test_the_silent_are_pinged_and_the_dead_are_dropped() -> None:
     run(test())
 
 
-async def fill(world: World) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+async def fill(world: WebSocketWorld) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     """A client that does not read, sent as much as makes it full."""
     reader, writer = await world.raw()
     await until(lambda: len(world.echo.open) == 1)
@@ -354,7 +362,7 @@ def test_too_many_connections_without_a_request_are_answered_503(
 def come_and_go(count: int) -> None:
     """Clients come and go in every way there is; nothing of them stays."""
 
-    async def one(world: World, number: int) -> None:
+    async def one(world: WebSocketWorld, number: int) -> None:
         way = number % 5
         if way == 0:
             async with connect(world.url) as client:

@@ -167,7 +167,7 @@ class Lives:
         whole: list[tuple[dict[str, bytes], Promised]] = []
         torn: list[tuple[dict[str, bytes], Promised]] = []
         for place, call in enumerate(calls.calls):
-            platter.take(call)
+            platter.apply(call)
             for names, data in CORNERS:
                 files = platter.left(names, data, self._rng)
                 key = (platter.promised, tuple(files.items()))

@@ -19,7 +19,7 @@ from crossbook.matcher.recovery.snapshot import capture
 from crossbook.matcher.recovery.snapshot_store import SnapshotStore
 from crossbook.matcher.resend_buffer import EventResendBuffer
 from crossbook.matcher.sequencer import Sequencer
-from tests.properties.generator import Generator
+from tests.properties.generator import StepGenerator
 from tests.properties.market import INSTRUMENTS
 from tests.simulation.fake_disk import FakeDisk
 
@@ -55,7 +55,7 @@ class Life:
 
 
 def commands(count: int, seed: int = 5) -> list[Command]:
-    return [step[1] for step in Generator(seed).steps(count)]
+    return [step[1] for step in StepGenerator(seed).steps(count)]
 
 
 def sell(lots: int, price: int = 100, coid: str = "") -> NewOrder:

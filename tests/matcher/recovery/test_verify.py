@@ -23,7 +23,7 @@ from crossbook.matcher.recovery.snapshot_store import SnapshotStore
 from crossbook.matcher.recovery.verify import verify
 from crossbook.matcher.resend_buffer import EventResendBuffer
 from crossbook.matcher.sequencer import Sequencer
-from tests.properties.generator import Generator
+from tests.properties.generator import StepGenerator
 from tests.properties.market import INSTRUMENTS
 from tests.simulation.fake_disk import FakeDisk
 
@@ -44,7 +44,7 @@ def live(
     sequencer = Sequencer(engine, journal, EventResendBuffer(10**6))
     store = SnapshotStore(disk, 5)
     # Gateway zero: every command takes a number, so that each batch takes ten.
-    steps = Generator(engine.seq + 3).steps(batches * 10)
+    steps = StepGenerator(engine.seq + 3).steps(batches * 10)
     flow = [replace(step[1], gateway=0, request_seq=0) for step in steps]
     for batch in range(batches):
         payloads = [encode(flow[batch * 10 : batch * 10 + 5]), b"\xc1 no message"]

@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from crossbook.common.types import OrderType, TimeInForce
 from crossbook.simulator.chance import Chance
-from crossbook.simulator.market import BUY, SELL, Market, OpenOrder
+from crossbook.simulator.market import BUY, SELL, AgentMarket, OpenOrder
 
 GTC: Final = int(TimeInForce.GTC)
 IOC: Final = int(TimeInForce.IOC)
@@ -43,7 +43,7 @@ class Move(Struct, frozen=True):
 Action: TypeAlias = Place | Pull | Move
 
 
-class Desk:
+class Strategy:
     """What every kind of agent has in an instrument.
 
     The position, in lots, stays within `limit` either way whatever is filled: an order is entered
@@ -53,7 +53,7 @@ class Desk:
 
     kind = ""
 
-    def __init__(self, agent: int, market: Market, worth: float, chance: Chance) -> None:
+    def __init__(self, agent: int, market: AgentMarket, worth: float, chance: Chance) -> None:
         self.agent = agent
         self.market = market
         self.limit = market.lots_worth(worth)
@@ -104,7 +104,7 @@ class Desk:
             self._actions.append(Place(side, ticks, lots, slot=slot, ends=ends))
         return lots > 0
 
-    def take(self, side: int, lots: int, reach: float, time_in_force: int = IOC) -> None:
+    def trade(self, side: int, lots: int, reach: float, time_in_force: int = IOC) -> None:
         """Trade at once, at most `reach` ticks beyond the best price; reach zero is a market order.
 
         Own orders that would be met are canceled first.
