@@ -1,4 +1,4 @@
-"""What users import: order entry and market data of a Crossbook exchange.
+"""The client library of Crossbook: order entry and market data.
 
 from crossbook import Client, MarketData
 
@@ -17,7 +17,7 @@ ROOMS: Final = frozenset(
     {"cli", "client", "common", "csv_file", "errors", "gateway", "matcher", "public", "publisher",
      "recorder", "replay", "simulator"}
 )  # fmt: skip
-"""What lies in this folder; all other names are those of `crossbook.public`."""
+"""The modules of this folder; all other names are those of `crossbook.public`."""
 
 
 def __getattr__(name: str) -> object:

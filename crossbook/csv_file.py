@@ -59,7 +59,7 @@ class CsvFile:
     """A CSV file, plain or gzipped by its name, with a header line that has `required` columns.
 
     A file without a header (LOBSTER's) is given its column names as `header`; a first line without
-    any number in it is taken for a header all the same, and passed over.
+    any number in it is treated as a header all the same, and skipped.
     """
 
     def __init__(

@@ -1,15 +1,15 @@
-"""What the client library raises, under `crossbook.common.errors.CrossbookError`.
+"""The errors of the client library, under `crossbook.common.errors.CrossbookError`.
 
 CrossbookError
     OrderRejected        the exchange refused a request; nothing changed
     ActRefused           the matcher refused an administrator's act; nothing changed
-    OutcomeUnknown       no answer came for what was sent: it may or may not have happened
+    OutcomeUnknown       no answer came to a request: it may or may not have been applied
     GatewayUnavailable   nothing was sent, because no session could be opened in time
-    ExecutionsMissed     execution reports are missing, and from which number on
+    ExecutionsMissed     execution reports are missing, from a number on
     ClientClosed         a client was used after its `close`, or before it was opened
-    SendQueueFull        the gateway does not take what is sent; part was not sent
-    MarketDataError      the publisher does not know the instrument or did not answer in time
-    ProcessDown          a process asked whether it works does not answer as it should
+    SendQueueFull        the gateway accepts no more requests; part was not sent
+    MarketDataError      the publisher does not have the instrument or did not answer in time
+    ProcessDown          a process that was probed does not answer as it should
 """
 
 # ruff: noqa: N818 - named for what happened, as a trader would say it
@@ -27,8 +27,8 @@ from crossbook.common.types import RejectReason
 class OrderRejected(CrossbookError):
     """The exchange refused a request; nothing changed.
 
-    `reason` says why, `field` which field was wrong (it may be empty), `text` what was wrong with
-    it. `seq` is zero when the gateway refused before the matcher saw the request.
+    `field` names the wrong field (it may be empty), `text` describes what is wrong. `seq` is zero
+    where the gateway refused the request itself.
     """
 
     def __init__(self, reject: Reject) -> None:
@@ -62,8 +62,8 @@ class OutcomeUnknown(CrossbookError):
     """No answer came, so the request may or may not have been applied.
 
     `request_seq` and `client_order_id` are those of the first request without an answer;
-    `unanswered` lists all of them, and `answers` has what did come (a batch: in the order asked,
-    None where unknown).
+    `unanswered` lists all of them, and `answers` has the answers of a batch, in its order, None
+    where there is none.
     """
 
     def __init__(
@@ -84,7 +84,7 @@ class OutcomeUnknown(CrossbookError):
         elif self.client_order_id:
             remedy = (
                 "a new order may be submitted again as it was, client order id included: it is "
-                f"entered once; open_orders(client_order_id={self.client_order_id!r}) tells "
+                f"entered once; open_orders(client_order_id={self.client_order_id!r}) shows "
                 "whether it is open"
             )
         else:
@@ -109,10 +109,10 @@ class GatewayUnavailable(CrossbookError):
 class ExecutionsMissed(CrossbookError):
     """Execution reports are missing between the last one read and the next.
 
-    The session was lost and the client does not recover by itself (`recover=False`), or the
-    exchange no longer holds what was missed, or more reports came than are kept unread.
-    `catch_up(from_seq)` brings what can be had; zero says that nothing is known to begin from.
-    `executions` are those that were had, when a catch-up was incomplete. Reading may go on.
+    The session was lost and the client does not recover (`recover=False`), or the exchange no
+    longer has the missed reports, or more reports arrived than are kept unread.
+    `catch_up(from_seq)` returns those that are available; `from_seq` is zero where no number is
+    known to begin from. `executions` are those of an incomplete catch-up. Reading may go on.
     """
 
     def __init__(self, text: str, from_seq: int = 0, executions: Sequence[Execution] = ()) -> None:
@@ -134,7 +134,7 @@ class SendQueueFull(CrossbookError):
 
     def __init__(self, sent: int, address: str) -> None:
         super().__init__(
-            f"the gateway at {address} takes no more: {sent} requests were queued, the rest not"
+            f"the gateway at {address} accepts no more: {sent} requests were queued, the rest not"
         )
         self.sent = sent
 

@@ -1,4 +1,4 @@
-"""What `crossbook` hands to users, imported with the first name that is asked of it."""
+"""The public names of `crossbook`, imported when the first of them is used."""
 
 from crossbook.client.async_client import AsyncClient
 from crossbook.client.client import Client

@@ -77,14 +77,14 @@ ShardOption = Annotated[
     int,
     typer.Option(
         "--shard", metavar="NUMBER", show_default=False,
-        help="Whose ledger, where there are several shards.",
+        help="The shard whose ledger it is, where there are several.",
     ),
 ]  # fmt: skip
 TransferOption = Annotated[
     str,
     typer.Option(
         "--transfer-id", metavar="ID", show_default=False,
-        help="Name of the transfer: said again under it, it is still made once.",
+        help="Name of the transfer: repeated under this name it is made once.",
     ),
 ]  # fmt: skip
 
@@ -172,7 +172,7 @@ def state(
             min=0.001,
             max=SECONDS_MAX,
             show_default=False,
-            help="And open it again after so long; without it, until it is told otherwise.",
+            help="Open it again after so long; without it the state stays until the next act.",
         ),
     ] = None,
     admin: AdminOption = None,
@@ -245,7 +245,7 @@ def fees(
     taker: Annotated[str, typer.Argument(metavar="TAKER", help="Percent.")],
     of: OfAccountOption = None,
     inherit: Annotated[
-        bool, typer.Option("--inherit", help="With --of: take the account's own rates away.")
+        bool, typer.Option("--inherit", help="With --of: remove the account's own rates.")
     ] = False,
     admin: AdminOption = None,
     timeout: TimeoutOption = DEFAULT_TIMEOUT_S,
@@ -259,7 +259,7 @@ def fees(
       crossbook admin fees --of 7 BTC-USDT -- -0.01 0.05
     """
     if inherit and of is None:
-        raise CommandError("--inherit goes with --of ACCOUNT", ExitStatus.USAGE, "USAGE", "of")
+        raise CommandError("--inherit needs --of ACCOUNT", ExitStatus.USAGE, "USAGE", "of")
     rates = [_rate(field, text) for field, text in (("maker", maker), ("taker", taker))]
     account = of or 0
     with _shards(admin, timeout) as shards:
@@ -307,7 +307,7 @@ def withdraw(
     timeout: TimeoutOption = DEFAULT_TIMEOUT_S,
     as_json: JsonOption = False,
 ) -> None:
-    """Pay out of an account: what its open orders hold stays.
+    """Pay out of an account. Amounts that its open orders hold cannot be paid out.
 
     \b
     Examples:

@@ -1,4 +1,4 @@
-"""The administrator's clients where there may be several matchers: whom to ask for what."""
+"""The administrator's clients of one matcher or several, and which of them has what."""
 
 from collections.abc import Iterable
 from contextlib import ExitStack
@@ -34,19 +34,19 @@ class AdminShards:
         self._stack.close()
 
     def named(self, shard: int) -> AdminClient:
-        """The client of the shard a command names; it need not where there is one only."""
+        """The client of the shard that a command names; with one shard it need not name it."""
         if len(self.clients) == 1 and shard in (NO_SHARD, 0):
             return self.clients[0]
         if not 0 <= shard < len(self.clients):
             last = len(self.clients) - 1
-            text = f"say with --shard which of them, 0 to {last}: each has a ledger of its own"
+            text = f"choose one with --shard, 0 to {last}: each has a ledger of its own"
             raise CommandError(text, ExitStatus.USAGE, "USAGE", "shard")
         return self.clients[shard]
 
     def trading(self, symbol: str) -> tuple[AdminClient, InstrumentStatus]:
-        """The client of the shard an instrument is traded on, and how it stands there.
+        """The client of the shard that trades an instrument, and the instrument's status there.
 
-        A matcher that does not answer is passed over while another has it.
+        A matcher that does not answer is skipped while another has the instrument.
         """
         away: CrossbookError | None = None
         for client in self.clients:

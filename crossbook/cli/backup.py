@@ -18,7 +18,7 @@ from crossbook.common.process.private import close_files, private_folder
 from crossbook.common.process.programs import BACKUP
 
 DATABASE: Final = "history.db"
-"""Where the default of `DATABASE_URL` looks in a data directory."""
+"""The file that the default of `DATABASE_URL` names in a data directory."""
 
 
 def backup(
@@ -68,9 +68,10 @@ def backup(
 
 
 def _shard(settings: Settings, target: Path) -> dict[str, Any]:
-    """Copy what one shard has. The history first: it must not be ahead of the journal."""
+    """Copy the files of one shard; the history first, because it must not be ahead of the
+    journal."""
     private_folder(target)
-    # Takes a third of a second to import, which no other command needs.
+    # Imported here: the import takes a third of a second, and only this command needs it.
     from sqlalchemy.engine import make_url
 
     database = make_url(settings.database())

@@ -21,14 +21,16 @@ class ProcessName(StrEnum):
 
 
 def check(
-    process: Annotated[ProcessName, typer.Argument(show_default=False, help="The process to ask.")],
+    process: Annotated[
+        ProcessName, typer.Argument(show_default=False, help="The process to probe.")
+    ],
     timeout: TimeoutOption = 2.0,
     as_json: JsonOption = False,
 ) -> None:
-    """Ask one process whether it works; exit status 1 when it does not answer.
+    """Check that one process works; exit status 1 when it does not answer.
 
-    Asks at the address the settings have for it: run it with the environment of that process. For
-    health checks of containers and supervisors; `crossbook status` looks at the whole exchange.
+    Probes the process at its address in the settings: run this in the environment of that process.
+    For health checks of containers and supervisors; `crossbook status` shows the whole exchange.
 
     \b
     Examples:

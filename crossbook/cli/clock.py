@@ -17,10 +17,10 @@ def accept_time(
     timeout: TimeoutOption = DEFAULT_TIMEOUT_S,
     as_json: JsonOption = False,
 ) -> None:
-    """Believe the matcher's clock, though it is farther ahead than CLOCK_JUMP_MAX_S allows.
+    """Accept the matcher's clock, though it is farther ahead than CLOCK_JUMP_MAX_S allows.
 
-    What is due by that time happens at once, and it is never taken back: orders expire, timers run
-    out. Look at both times first: crossbook admin status.
+    Everything due by that time happens at once and cannot be undone: orders expire, timers run
+    out. Compare both times first: crossbook admin status.
 
     \b
     Examples:
@@ -40,9 +40,9 @@ def accept_time(
         for shard, each in enumerate(accepted)
     ]
     lines = [
-        f"{each['clock']} is believed; commands were stamped {each['stamped_before']}"
+        f"{each['clock']} is accepted; commands were stamped {each['stamped_before']}"
         if each["refused"]
-        else f"{each['clock']} was believed already"
+        else f"{each['clock']} was accepted already"
         for each in facts
     ]
     Output(as_json).result({"shards": facts}, "\n".join(lines))

@@ -1,4 +1,4 @@
-"""How the command line speaks: to people, to programs (`--json`), and in exit statuses.
+"""The output of the command line: for people, for programs (`--json`), and exit statuses.
 
 Exit status 0: done. 1: the exchange refused, or a replay differs. 2: usage, configuration or an
 unreadable file. 3: not reachable, or the outcome is unknown. 4: a replay differs where the
@@ -41,7 +41,7 @@ class ExitStatus(IntEnum):
 
 
 class CommandError(CrossbookError):
-    """A command cannot do what was asked; carries its exit status."""
+    """A command cannot be carried out; has its exit status."""
 
     def __init__(self, text: str, status: ExitStatus, code: str, field: str = "") -> None:
         super().__init__(text)
@@ -51,7 +51,7 @@ class CommandError(CrossbookError):
 
 
 class _PipeConsole(Console):
-    """A console whose reader may leave before the end."""
+    """A console whose reader may close the pipe before the end."""
 
     def on_broken_pipe(self) -> None:
         _end_quietly()
@@ -77,20 +77,20 @@ class Output:
         """Standard error: progress and remarks."""
 
     def result(self, facts: Mapping[str, Any], text: RenderableType) -> None:
-        """Print one result in the form asked for."""
+        """Print one result, as JSON or for people."""
         if self.as_json:
             print(json.dumps(facts), flush=True)
         else:
             self.console.print(text)
 
     def remark(self, text: str) -> None:
-        """Say something to the person watching; never on standard output."""
+        """Print a note for the user, on standard error."""
         if not self.as_json:
             self.notes.print(text, markup=False, soft_wrap=True)
 
 
 def error_facts(error: Exception) -> tuple[ExitStatus, dict[str, str]]:
-    """Exit status of an error, and what `--json` prints of it."""
+    """Exit status of an error, and its facts for `--json`."""
     status, code, field = ExitStatus.UNREACHABLE, "UNREACHABLE", ""
     message = str(error)
     if isinstance(error, CommandError):
@@ -114,8 +114,8 @@ def error_facts(error: Exception) -> tuple[ExitStatus, dict[str, str]]:
 
 
 def _check_not_empty(words: Sequence[str]) -> None:
-    """Refuse a command line with an empty word: a variable that is not set must not read as an
-    argument that was not given, and so widen what is meant."""
+    """Refuse a command line with an empty word: an unset variable must not count as an argument
+    that was left out, and so widen a command."""
     for before, word in zip(("crossbook", *words), words, strict=False):
         option, mark, value = word.partition("=")
         if not word.strip():
@@ -129,13 +129,13 @@ def _check_not_empty(words: Sequence[str]) -> None:
 
 
 def _negative_number(error: Exception, words: Sequence[str]) -> CommandError | None:
-    """What to say instead of "no such option: -0" for a negative number."""
+    """The message that replaces "no such option: -0" for a negative number."""
     name = str(getattr(error, "option_name", ""))
     for word in words:
         if name and word.startswith(name) and _NEGATIVE.fullmatch(word):
             return CommandError(
                 f"{word} is negative: quantities, prices and amounts are above zero (where a "
-                "number may be negative, as a rebate of admin fees, -- goes before it)",
+                "number may be negative, as a rebate of admin fees, put -- before it)",
                 ExitStatus.USAGE,
                 "USAGE",
             )
@@ -143,7 +143,7 @@ def _negative_number(error: Exception, words: Sequence[str]) -> CommandError | N
 
 
 class CrossbookGroup(TyperGroup):
-    """Turns errors into messages and exit statuses; nobody sees a traceback."""
+    """Turns errors into messages and exit statuses; no traceback is shown."""
 
     _as_json = False
     _words: Sequence[str] = ()

@@ -30,9 +30,9 @@ ToOption = Annotated[
 def verify(directory: DirectoryArgument = None, as_json: JsonOption = False) -> None:
     """Check the matcher's journal and snapshots from end to end.
 
-    Replays the journal twice in fresh engines; events must equal the recorded ones byte for byte,
-    and states each other's and every snapshot's. Changes nothing; the matcher may be running. Exit
-    status 1 says that something is wrong, and where.
+    Replays the journal twice in fresh engines. The events must equal the recorded ones byte for
+    byte; the two states must equal each other and every snapshot. Changes nothing; the matcher may
+    be running. Exit status 1: something is wrong, and the output names the place.
 
     \b
     Examples:
@@ -50,8 +50,8 @@ def journal(
 ) -> None:
     """Print the matcher's journal, one record per line, always as JSON.
 
-    A record is a batch: its sequence numbers and time, the commands as they came in, and the
-    events they gave. Records are whole: the first and last may reach beyond the range asked for.
+    A record is a batch: its sequence numbers and time, its commands, and the events that followed
+    from them. Records are printed whole: the first and last may reach beyond the given range.
 
     \b
     Examples:

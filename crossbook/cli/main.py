@@ -27,16 +27,15 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     help="""Run a Crossbook exchange, trade on it, watch its books, replay recorded order flow,
-simulate a market, and check what the exchange wrote down.
+simulate a market, and check what the exchange stored.
 
 Every command takes --help, with examples, and --json. Addresses and the account come from the
 environment or .env (GATEWAY_ORDERS, PUBLISHER_FEED, PUBLISHER_SNAPSHOTS, ACCOUNT) and can be
 given as options.
 
 Exit status: 0 done; 1 refused by the exchange, a replay differs, a journal is wrong, or the
-process checked does not answer; 2 wrong
-usage, configuration or file; 3 not reachable, or outcome unknown; 4 a replay differs where the
-recording breaks price-time priority, and nowhere else.
+process checked does not answer; 2 wrong usage, configuration or file; 3 not reachable, or outcome
+unknown; 4 a replay differs only where the recording breaks price-time priority.
 """,
 )
 

@@ -81,7 +81,7 @@ def book(
 
 
 class _BookView:
-    """What `crossbook book` shows of one instrument."""
+    """The view of one instrument that `crossbook book` shows."""
 
     def __init__(self, market: MarketData, symbol: str, levels: int) -> None:
         self._market = market
@@ -210,10 +210,10 @@ def status(
     timeout: TimeoutOption = 2.0,
     as_json: JsonOption = False,
 ) -> None:
-    """Say whether gateway, matcher and publisher are there, how far each of them is, and which
-    instruments do not trade as usual.
+    """Show whether gateway, matcher and publisher answer, the number each has reached, and the
+    instruments that are not open.
 
-    Exit status 3 when one of them is not. Where there are several shards, matcher-1 and
+    Exit status 3 when one of them does not answer. Where there are several shards, matcher-1 and
     publisher-1 are those of the second one.
 
     \b
@@ -238,12 +238,12 @@ def status(
 def _shard_facts(
     shard: Settings, gateway_seq: int | None, timeout: float, states: dict[str, str]
 ) -> dict[str, Any]:
-    """Of a publisher and the matcher behind it. `gateway_seq` is what the gateway has heard;
-    instruments that are not open go into `states`, in words."""
+    """The facts of a publisher and its matcher. `gateway_seq` is the last number the gateway has
+    seen; the states of instruments that are not open are added to `states`."""
     publisher = _part(lambda: _publisher_facts(shard, timeout))
     silent_ms = publisher.pop("matcher_silent_ms", None)
     states.update(publisher.pop("states", {}))
-    # Only the publisher hears the matcher: without it nothing can be said.
+    # Only the publisher shows whether the matcher is there.
     heard = None if silent_ms is None else silent_ms < SILENT_MS
     matcher = {
         "reachable": heard,
@@ -342,7 +342,7 @@ def _gateway_text(part: dict[str, Any]) -> str:
 
 def _matcher_text(part: dict[str, Any]) -> str:
     if part["silent_ms"] is None:
-        return "unknown: only the publisher tells"
+        return "unknown: only the publisher shows it"
     if part["reachable"]:
         build = f", {part['build']} engine" if part["build"] else ""
         return f"at sequence {part['seq']:,}{build}"

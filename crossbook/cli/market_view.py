@@ -1,4 +1,4 @@
-"""What commands that watch market data share: opening it, waiting for it, ending with Ctrl-C."""
+"""The market data of commands that show it: opened, loaded, and ended with Ctrl-C."""
 
 from collections.abc import Callable, Sequence
 from typing import Final
@@ -17,7 +17,7 @@ FRAMES_PER_SECOND: Final = 10
 def open_market(
     settings: Settings, symbols: Sequence[str], channels: tuple[str, ...]
 ) -> MarketData:
-    """Market data of the instruments named, of all without a name."""
+    """Market data of the instruments named, or of all where none is."""
     shards = settings.each_shard()
     return MarketData(
         [shard.publisher_feed for shard in shards],
@@ -45,7 +45,7 @@ def wait_ready(market: MarketData, symbols: Sequence[str], timeout: float) -> li
 
 
 def until_interrupt(step: Callable[[], None]) -> None:
-    """Repeat until Ctrl-C, which is the way to end it and no error."""
+    """Repeat `step` until Ctrl-C, which is no error here."""
     try:
         while True:
             step()

@@ -65,7 +65,7 @@ SymbolArgument = Annotated[
 
 DEFAULT_TIMEOUT_S: Final = 5.0
 SECONDS_MAX: Final = 1_000_000_000
-"""Longest time that can be asked for: some thirty years, so that an end fits 64 bits."""
+"""Longest time an option accepts: some thirty years, so that an end fits 64 bits."""
 
 
 def word_parser(kinds: type[IntEnum]) -> Callable[[str], str]:
@@ -99,7 +99,7 @@ def client_settings(
     snapshots: str | None = None,
     admin: str | None = None,
 ) -> Settings:
-    """Settings from the environment and `.env`, with what was given on the command line.
+    """Settings from the environment and `.env`, overridden by options of the command line.
 
     Raises `ConfigError` for an address that is none.
     """

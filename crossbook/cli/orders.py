@@ -98,7 +98,7 @@ PreventionOption = Annotated[
     word_option(
         "--self-trade",
         Prevention,
-        "What gives way where it meets an order of the account.",
+        "Which order gives way where it meets one of its own account.",
     ),
 ]
 OrderIdArgument = Annotated[
@@ -151,7 +151,7 @@ def _entry(side: Side, text: str) -> Callable[..., None]:
         }
         with Client(settings.gateway_orders, settings.account, timeout) as client:
             ack = client.submit(symbol.upper(), side, quantity, price, **terms)
-            # A ping's answer overtakes nothing: the order's own reports have come before it.
+            # A ping's answer overtakes nothing: the order's reports have arrived before it.
             client.ping()
             executions = list(client.executions())
             instrument = client.instruments[symbol.upper()]
@@ -260,7 +260,7 @@ def cancel(
             raise usage(f"give SYMBOL before the order id, as in BTC-USDT {symbol}", "symbol")
         raise usage("give one of ORDER_ID, --id and --all", "order_id")
     if not everything and (symbol is None or side is not None):
-        raise usage("give SYMBOL" if symbol is None else "--side goes with --all", "symbol")
+        raise usage("give SYMBOL" if symbol is None else "--side needs --all", "symbol")
     settings = client_settings(account=account, gateway=gateway)
     output = Output(as_json)
     with Client(settings.gateway_orders, settings.account, timeout) as client:
@@ -301,7 +301,7 @@ def amend(
             "--stop",
             metavar="PRICE",
             show_default=False,
-            help="New price to wait for, of a stop or take-profit.",
+            help="New stop price, of a stop or take-profit.",
         ),
     ] = None,
     account: AccountOption = None,
@@ -392,7 +392,7 @@ def balances(
     timeout: TimeoutOption = DEFAULT_TIMEOUT_S,
     as_json: JsonOption = False,
 ) -> None:
-    """Show what the account has of each asset, and how much of it open orders hold.
+    """Show the account's balance of each asset, and how much of it open orders hold.
 
     \b
     Examples:
@@ -423,15 +423,15 @@ def balances(
 
 
 def is_number(text: str) -> bool:
-    """Whether a word is more likely a number than an instrument."""
+    """Whether a word looks like a number rather than an instrument."""
     return bool(text) and not text.strip("0123456789.")
 
 
 def _perhaps(symbol: str) -> str:
-    """What may be wrong as well where a word is missing and the first one is a number."""
+    """A further hint for a missing word, where the first one is a number."""
     return f"; SYMBOL comes first, and {symbol} is none" if is_number(symbol) else ""
 
 
 def usage(text: str, field: str = "") -> CommandError:
-    """The command line does not make sense."""
+    """The error of a wrong command line."""
     return CommandError(text, ExitStatus.USAGE, "USAGE", field)

@@ -50,7 +50,7 @@ def time_in_force_text(time_in_force: int) -> str:
 
 
 def name_of(number: int, names: type[OrderStatus] | type[RejectReason]) -> str:
-    """A code's name, or the bare number when the exchange knows more codes than we do."""
+    """A code's name, or the bare number where the exchange is newer and has more codes."""
     try:
         return names(number).name
     except ValueError:
@@ -97,7 +97,7 @@ def fill_facts(instrument: Instrument, execution: Execution) -> dict[str, Any]:
 def outcome_facts(
     instrument: Instrument, ack: Ack, executions: Sequence[Execution]
 ) -> dict[str, Any]:
-    """An order right after its command: the answer and what happened to it at once."""
+    """An order right after its command: the answer, and the executions at once."""
     own = [execution for execution in executions if execution.order_id == ack.order_id]
     fills = [execution for execution in own if execution.kind == ExecutionKind.FILL]
     last = own[-1] if own else None
@@ -174,7 +174,7 @@ def order_facts(instrument: Instrument, order: OrderState) -> dict[str, Any]:
 
 
 def balance_facts(balance: Balance, decimals: int) -> dict[str, Any]:
-    """What an account has of one asset."""
+    """The balance of an account in one asset."""
     return {
         "asset": balance.asset,
         "total": format_decimal(balance.total, decimals),
@@ -200,8 +200,8 @@ def trade_facts(instrument: Instrument, trade: Trade) -> dict[str, Any]:
 
 
 def state_facts(instrument: Instrument, state: MarketState | None) -> dict[str, Any]:
-    """What an instrument takes, until when, and what its auction would give; None where that is
-    not known."""
+    """The state of an instrument, its end, and the indicative price of an auction; None where it
+    is unknown."""
     if state is None:
         return {"state": None, "state_until": None, "auction": None}
     auction = None

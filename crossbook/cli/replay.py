@@ -48,7 +48,7 @@ from crossbook.replay.venue import REPLAY_ACCOUNT, OwnInstruments, check_money, 
 
 _REPLAY_TIMEOUT_S: Final = 10.0
 _ADMIN_TIMEOUT_S: Final = 1.0
-"""How long to look for an administrator's socket, which most users cannot reach."""
+"""How long to wait for the administrator's socket, which most users cannot reach."""
 
 _PROGRESS_EVERY: Final = 500
 
@@ -108,14 +108,14 @@ def replay(
 ) -> None:
     """Drive recorded order flow through the exchange and compare every fill and book with it.
 
-    Where the administrator's socket can be reached it trades on an instrument of its own, REPLAY-1
-    and up, with money of its own, and cancels its orders at the end. Else, and with --symbol,
-    --clear or --keep-going, it trades on the instrument named or guessed from the file's name;
-    nobody else should trade that meanwhile, and the account needs the money.
+    Where the administrator's socket can be reached, the replay trades on an instrument of its own,
+    REPLAY-1 and up, with money of its own, and cancels its orders at the end. Otherwise, and with
+    --symbol, --clear or --keep-going, it trades on the instrument that is named, or guessed from
+    the file's name; no other account should trade it meanwhile, and the account needs the money.
 
-    Exit status 1 says that something differs; 4 that only the recording is at fault: it breaks
-    price-time priority where it differs, and the exchange kept it. At full speed latencies include
-    the wait in the window; --speed 1 shows those of a calm exchange.
+    Exit status 1: something differs. 4: it differs only where the recording breaks price-time
+    priority, which the exchange kept. At full speed latencies include the wait in the window;
+    --speed 1 shows those of a calm exchange.
 
     \b
     Examples:
@@ -141,7 +141,7 @@ def replay(
             if own is not None:
                 report = run.on_its_own(path, own, account or REPLAY_ACCOUNT)
             else:
-                # What an earlier file of this run left in the book is ours to remove.
+                # Orders that an earlier file of this run left in the book are this run's to remove.
                 emptying = clear or (number > 0 and not keep_going)
                 report = run.on_shared(path, symbol, emptying, keep_going, why)
             run.tell(report)
@@ -185,7 +185,7 @@ class _Run:
         self._output.result(report_facts(report), report_table(report))
 
     def on_its_own(self, path: Path, own: OwnInstruments, account: int) -> ReplayReport:
-        """Replay on an instrument that nobody else uses, with all the money it takes."""
+        """Replay on an instrument of the replay's own, with all the money it needs."""
         recording = read_recording(path)
         guess = own.instruments.get(symbol_of(path.name, tuple(own.instruments.values())))
         tick_size, lot_size = own_grid(guess, recording.tick_size)
@@ -203,10 +203,10 @@ class _Run:
                     try:
                         return self._drive(recording, client, market, check, instrument.symbol)
                     finally:
-                        # The next replay takes the instrument again when its book is empty.
+                        # The next replay uses the instrument again when its book is empty.
                         with suppress(CrossbookError):
                             client.mass_cancel(instrument.symbol)
-        raise AssertionError("the last candidate is new, so nobody trades it")
+        raise AssertionError("the last candidate is new, so no order is in it")
 
     def on_shared(
         self, path: Path, symbol: str | None, clear: bool, keep_going: bool, why: str
@@ -231,15 +231,15 @@ class _Run:
                 return self._drive(recording, client, market, check, instrument.symbol)
 
     def _wait_traded(self, client: Client, symbol: str) -> None:
-        """Wait until the gateway knows an instrument that was just added."""
+        """Wait until the gateway has an instrument that was just added."""
         deadline_s = time.monotonic() + self._timeout
         while symbol not in client.list_instruments():
             if time.monotonic() > deadline_s:
-                raise unreachable(f"the gateway at {client.address} does not know {symbol} yet")
+                raise unreachable(f"the gateway at {client.address} does not have {symbol} yet")
             client.ping()
 
     def _open_market(self, symbol: str) -> MarketData:
-        """Market data of an instrument, loaded; the publisher may have to hear of it first."""
+        """Market data of an instrument, loaded; a publisher may receive a new one late."""
         deadline_s = time.monotonic() + self._timeout
         while True:
             market = open_market(self._settings, [symbol], CHANNELS)
@@ -255,7 +255,7 @@ class _Run:
                 raise
 
     def _orders(self, client: Client, market: MarketData, symbol: str) -> int:
-        """How many orders rest, as of what the gateway has heard."""
+        """How many orders rest, as far as the gateway has seen."""
         # The feed may be behind the gateway: orders canceled a moment ago must be gone from it.
         client.ping()
         shard = market.shard_of(symbol)
@@ -277,7 +277,7 @@ class _Run:
         clear: bool,
         keep_going: bool,
     ) -> None:
-        """See to it that the book is empty, or that starting with what is there was asked for."""
+        """Empty the book, or raise unless the options allow a start with the orders in it."""
         count = self._orders(client, market, symbol)
         if not count:
             return
@@ -352,8 +352,8 @@ def _speed(text: str) -> float | None:
 def _instrument(
     path: Path, symbol: str | None, instruments: dict[str, Instrument], why: str
 ) -> Instrument:
-    """The instrument named, or the one that the file's name speaks of; `why` the replay has none
-    of its own."""
+    """The instrument named, or the one in the file's name; `why` is the reason that the replay has
+    none of its own."""
     name = symbol.upper() if symbol else symbol_of(path.name, tuple(instruments.values()))
     if name in instruments:
         return instruments[name]
@@ -361,7 +361,7 @@ def _instrument(
     text = (
         f"{symbol} is not traded here, but {known}"
         if symbol
-        else f"{path.name} does not tell its instrument: give --symbol, one of {known}"
+        else f"{path.name} does not name its instrument: give --symbol, one of {known}"
     )
     if why:
         text = f"{text}; or let it have one of its own: {why}"
@@ -369,7 +369,7 @@ def _instrument(
 
 
 def _units_per_tick(instrument: Instrument) -> int:
-    """The tick in LOBSTER's price unit; one that is finer cannot be meant, and takes any price."""
+    """The tick in LOBSTER's price unit. A finer tick allows every price of the file."""
     try:
         return max(1, parse_decimal(instrument.tick_size, PRICE_DECIMALS))
     except DecimalError:

@@ -15,7 +15,7 @@ PROCESSES: Final[tuple[Literal["matcher", "publisher", "gateway", "recorder"], .
 )  # fmt: skip
 
 STAGES: Final = {"simulator": 0, "gateway": 1, "matcher": 2, "publisher": 3, "recorder": 4}
-"""In which order they end: nobody is left talking to a process that is gone."""
+"""The order in which they end: none sends to a process that has ended."""
 
 SIMULATOR_WAIT_S: Final = 120
 """How long the simulator waits for the exchange: a journal may have to be read first."""
@@ -29,8 +29,8 @@ def run(
     """Run an exchange in the foreground: matcher, publisher, gateway and recorder of every shard.
 
     Settings come from the environment and .env. A process that is killed is started again; when
-    one ends by itself, all are ended. Ctrl-C or SIGTERM ends them in order: the simulator first,
-    which cancels its orders, then gateway, matcher, publisher and recorder.
+    one ends without a signal, all are ended. Ctrl-C or SIGTERM ends them in order: first the
+    simulator, which cancels its orders, then gateway, matcher, publisher and recorder.
 
     \b
     Examples:
@@ -39,7 +39,7 @@ def run(
       SHARDS=2 crossbook run
     """
     try:
-        # Checked here, so that a wrong setting is told once and not by every process.
+        # Checked here, so that a wrong setting is reported once and not by every process.
         for process in PROCESSES:
             load_settings(process)
         settings = load_settings("client")

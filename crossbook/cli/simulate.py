@@ -18,7 +18,7 @@ from crossbook.simulator.runner import Runner, SimulationPlan, Stopped
 SYMBOLS: Final = "BTC-USDT,ETH-USDT,SOL-USDT"
 FIRST_ACCOUNT: Final = 9_001
 LINE_EVERY_S: Final = 10.0
-"""How often it says how it goes where the output is no terminal."""
+"""Interval of the progress lines where the output is no terminal."""
 
 _FRAMES_PER_SECOND: Final = 4
 
@@ -27,7 +27,7 @@ RateOption = Annotated[
     float | None,
     typer.Option(
         "--rate", min=0.1, max=20_000, show_default=False,
-        help="Requests per second, on average; without it a simulated second takes a real one.",
+        help="Requests per second, on average; without it a simulated second lasts a real one.",
     ),
 ]  # fmt: skip
 AgentsOption = Annotated[
@@ -47,7 +47,7 @@ FirstAccountOption = Annotated[
     int,
     typer.Option(
         "--first-account", min=1, max=2**31 - 1 - AGENTS_MOST,
-        help="Account of the first agent; the others take the next ones.",
+        help="Account of the first agent; the others use the next ones.",
     ),
 ]  # fmt: skip
 WaitOption = Annotated[
@@ -69,13 +69,12 @@ def simulate(
     gateway: GatewayOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Trade a living market: market makers, noise, momentum and mean-reversion traders, news.
+    """Simulate a market: market makers, noise, momentum and mean-reversion traders, news.
 
-    The seed decides the flow and the rate only its pace: two runs with the same seed, agents,
-    symbols and duration on two fresh exchanges where nobody else trades send the same requests
-    in the same order. 12 agents in three instruments make some 170 requests per simulated
-    second. Open orders of the agents' accounts are
-    canceled at the start and, also after Ctrl-C, at the end.
+    The seed decides the flow, and the rate only its pace: two runs with the same seed, agents,
+    symbols and duration on two fresh exchanges without other traders send the same requests in the
+    same order. 12 agents in three instruments send some 170 requests per simulated second. Open
+    orders of the agents' accounts are canceled at the start and, also after Ctrl-C, at the end.
 
     \b
     Examples:
@@ -94,7 +93,7 @@ def simulate(
         try:
             flow = asyncio.run(_run(runner, screen))
         except Stopped:
-            output.remark("told to stop before anything was traded")
+            output.remark("stopped before anything was traded")
             return
         except ValueError as error:
             raise CommandError(str(error), ExitStatus.USAGE, "UNKNOWN_SYMBOL", "symbols") from error
@@ -111,8 +110,8 @@ async def _run(runner: Runner, screen: "_Screen") -> AgentFlow:
 
 
 class _Screen:
-    """What is seen while it runs: a table in a terminal, else a line now and then; on standard
-    error, since standard output is for the summary."""
+    """The progress of a run: a table in a terminal, else a line at intervals; on standard error,
+    because standard output is for the summary."""
 
     def __init__(self, output: Output) -> None:
         self._output = output

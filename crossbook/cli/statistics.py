@@ -76,13 +76,13 @@ def ticker(
 
 
 def _wait_known(market: MarketData, symbols: Sequence[str], timeout: float) -> None:
-    """A publisher that has just started may not know the day yet."""
+    """Wait for a publisher that has just started and does not have the day yet."""
     deadline = time.monotonic() + timeout
     while missing := [symbol for symbol in symbols if market.ticker(symbol) is None]:
         left_s = deadline - time.monotonic()
         if left_s <= 0:
             raise CommandError(
-                f"the publisher does not know the last 24 hours of {', '.join(missing)} yet",
+                f"the publisher does not have the last 24 hours of {', '.join(missing)} yet",
                 ExitStatus.UNREACHABLE,
                 "UNREACHABLE",
                 "symbol",
@@ -186,7 +186,7 @@ def _apply_all(view: "_CandleView", market: MarketData) -> None:
 
 
 class _CandleView:
-    """Prints candles of one length as they come."""
+    """Prints candles of one length as they arrive."""
 
     def __init__(self, output: Output, instrument: Instrument, interval: Interval) -> None:
         self.latest: Candle | None = None
@@ -196,7 +196,7 @@ class _CandleView:
         self._open_line = False
 
     def apply(self, update: object) -> None:
-        """Print what an update tells of candles of this length."""
+        """Print the candles of this length in an update."""
         if isinstance(update, Candles | Snapshot):
             for candle in update.candles:
                 if candle.interval_s == INTERVALS_S[self._interval]:

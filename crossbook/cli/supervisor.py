@@ -1,8 +1,8 @@
 """Runs the processes of an exchange side by side: output in one stream, restarts, an end in order.
 
-Each process stands in a session of its own, so that Ctrl-C in a terminal reaches the supervisor
-alone. When told to stop, or when a process ends by itself, it ends one stage after the other: the
-simulator takes its orders out of the market while there is still a market.
+Each process runs in a session of its own, so that Ctrl-C in a terminal reaches only the
+supervisor. On SIGINT or SIGTERM, or when a process ends without a signal, it ends one stage after
+the other: the simulator cancels its orders while the exchange still runs.
 """
 
 import os
@@ -26,7 +26,7 @@ KILLED: Final = (-signal.SIGABRT, -signal.SIGBUS, -signal.SIGKILL, -signal.SIGSE
 """Exit statuses after which a process is started again; any other end ends everything."""
 
 GRACE_S: Final = 10.0
-"""How long a stage may take to end before its processes are killed."""
+"""Time a stage has to end before its processes are killed."""
 
 RESTART_S: Final = 1.0
 """Least time between two starts of one process."""
@@ -35,7 +35,7 @@ _NAME: Final = "system"
 
 
 class Program(Struct, frozen=True):
-    """A process to run: `python -m ARGUMENTS` with `environment` beside the supervisor's own.
+    """A process to run: `python -m ARGUMENTS` with `environment` added to the supervisor's own.
 
     Stages end in ascending order.
     """
@@ -72,7 +72,7 @@ class _Kept(Process):  # type: ignore[misc]
 
 
 class Supervisor:
-    """Runs programs until told to stop by SIGINT or SIGTERM, or until one of them ends."""
+    """Runs programs until SIGINT or SIGTERM, or until one of them ends."""
 
     def __init__(self, programs: Sequence[Program]) -> None:
         self._ending = Event()
@@ -124,7 +124,7 @@ class Supervisor:
                 self._status = process.returncode
 
     def _end_stage(self) -> None:
-        """End the first stage that still runs; kill what does not end in time."""
+        """End the first stage that still runs; kill the processes that do not end in time."""
         self._ending.set()
         running = [each for each in self._processes.values() if each.returncode is None]
         stage = min((each.stage for each in running), default=self._stage)

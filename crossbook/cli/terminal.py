@@ -8,11 +8,11 @@ from typing import Final
 ERRORS: Final = "crossbook.plain"
 
 _PLAIN: Final = str.maketrans("█▉▊▋▌▍▎▏─…", "########-~")
-"""What stands in for characters that a terminal does not have, one cell for one."""
+"""Substitutes for characters that a terminal does not have, one cell for one."""
 
 
 def plain(text: str) -> str:
-    """ASCII for people, cell for cell; `?` for what has no likeness.
+    """The text in ASCII, cell for cell; `?` for characters without a likeness.
 
     >>> plain("█▌ ─ 3 ½")
     '## - 3 ?'
@@ -22,7 +22,8 @@ def plain(text: str) -> str:
 
 
 def print_anything() -> None:
-    """Make standard output and error take any text: what their encoding lacks goes `plain`."""
+    """Make standard output and error accept any text: characters their encoding lacks become
+    `plain`."""
     codecs.register_error(ERRORS, _replace)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):

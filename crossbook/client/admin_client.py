@@ -1,4 +1,4 @@
-"""The administrator's client: one request, one answer, over the matcher's own socket."""
+"""The administrator's client: one request, one answer, over the matcher's admin socket."""
 
 from pathlib import Path
 from types import TracebackType
@@ -26,12 +26,12 @@ from crossbook.errors import ActRefused, ClientClosed, GatewayUnavailable, Outco
 
 
 class AdminClient:
-    """Acts on the venue, for use by one thread.
+    """Performs acts on the venue, for use by one thread.
 
         with AdminClient("ipc://data/admin.sock") as admin:
             admin.act(SetInstrumentState(0, 0, 0, 1, InstrumentState.HALTED))
 
-    `OutcomeUnknown` means that no answer came: look before acting again.
+    `OutcomeUnknown` means that no answer came: check with `view` before acting again.
     """
 
     def __init__(self, address: str, timeout_s: float = 5.0) -> None:
@@ -62,9 +62,10 @@ class AdminClient:
         self._context.term()
 
     def act(self, command: Act) -> Event:
-        """Do it; the event that answers. Raises `ActRefused` when the matcher will not."""
+        """Perform an act; returns the event that answers it. Raises `ActRefused` when the matcher
+        refuses."""
         self._request_id += 1
-        reply = self._ask(AdminAct(self._request_id, command))
+        reply = self._exchange(AdminAct(self._request_id, command))
         if not isinstance(reply, AdminDone):
             raise CrossbookError(
                 f"the matcher at {self.address} answered with {type(reply).__name__}"
@@ -74,9 +75,10 @@ class AdminClient:
         return reply.answer
 
     def view(self, account: int = 0) -> AdminView:
-        """Every instrument as it stands, and the balances of an account (zero: the venue's)."""
+        """The present state of every instrument, and the balances of an account (zero: the
+        venue's)."""
         self._request_id += 1
-        reply = self._ask(AdminInspect(self._request_id, account))
+        reply = self._exchange(AdminInspect(self._request_id, account))
         if not isinstance(reply, AdminView):
             raise CrossbookError(
                 f"the matcher at {self.address} answered with {type(reply).__name__}"
@@ -84,16 +86,16 @@ class AdminClient:
         return reply
 
     def accept_time(self) -> AdminTimeAccepted:
-        """Have the matcher believe its machine's clock, however far ahead that is."""
+        """Make the matcher accept its machine's clock, however far ahead that is."""
         self._request_id += 1
-        reply = self._ask(AdminAcceptTime(self._request_id))
+        reply = self._exchange(AdminAcceptTime(self._request_id))
         if not isinstance(reply, AdminTimeAccepted):
             raise CrossbookError(
                 f"the matcher at {self.address} answered with {type(reply).__name__}"
             )
         return reply
 
-    def _ask(self, request: AdminRequest) -> AdminReply:
+    def _exchange(self, request: AdminRequest) -> AdminReply:
         if self._socket.closed:
             raise ClientClosed("administrator's client", self.address)
         timeout_ms = int(self.timeout_s * 1000)
@@ -115,14 +117,14 @@ class AdminClient:
         if isinstance(request, AdminInspect):
             raise GatewayUnavailable(f"{why}; nothing was changed")
         remedy = (
-            "crossbook admin status shows what is; a deposit or withdrawal said again under its "
-            "--transfer-id is made once"
+            "crossbook admin status shows the present state; a deposit or withdrawal repeated "
+            "under its --transfer-id is made once"
         )
         raise OutcomeUnknown([(request.request_id, "")], why, remedy=remedy)
 
 
 def _whereabouts(address: str) -> str:
-    """Which file an ipc address means here, where that is not plain: it may be relative."""
+    """The file of an ipc address, which may be relative, and what is wrong with it."""
     if not address.startswith("ipc://"):
         return ""
     path = Path(address.removeprefix("ipc://")).absolute()

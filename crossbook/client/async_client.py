@@ -1,7 +1,7 @@
-"""The asyncio order-entry client: a `Session` and its socket on the running event loop.
+"""The asyncio order-entry client: a session and its socket on the running event loop.
 
 The socket is driven through its file descriptor, as everywhere in this project: that costs a
-fraction of `zmq.asyncio`. The descriptor is edge-triggered, so every look drains the socket.
+fraction of `zmq.asyncio`. The descriptor is edge-triggered, so every read drains the socket.
 """
 
 import asyncio
@@ -32,7 +32,7 @@ _T = TypeVar("_T")
 _Result = Coroutine[Any, Any, _T]
 
 _TICK_S: Final = 0.1
-"""Seconds between two looks at deadlines."""
+"""Seconds between two checks of deadlines."""
 
 
 class AsyncClient(
@@ -53,7 +53,7 @@ class AsyncClient(
             async for execution in client.executions(timeout_s=1.0):
                 print(execution)
 
-    Calls answer and raise as those of `Client` do.
+    The calls return and raise as those of `Client` do.
     """
 
     def __init__(
@@ -96,7 +96,7 @@ class AsyncClient(
         await self.close()
 
     async def close(self) -> None:
-        """Close the connection; calls still waiting are cancelled, executions end."""
+        """Close the connection; waiting calls are cancelled, `executions` ends."""
         if self._socket is None or self._loop is None:
             return
         self._loop.remove_reader(self._socket.fileno())
@@ -112,7 +112,7 @@ class AsyncClient(
             await self._loop.run_in_executor(None, self._context.term)
 
     async def logon(self) -> None:
-        """Open a session (again). Calls do so by themselves; executions need it."""
+        """Open a session (again). Calls open one when they need it; `executions` does not."""
         self._running_loop()
         self.session.open()
         self._pump_soon()
@@ -130,10 +130,10 @@ class AsyncClient(
         return self._instruments
 
     async def executions(self, timeout_s: float | None = None) -> AsyncIterator[Execution]:
-        """Execution reports as they come, until `close`, or none came for `timeout_s`.
+        """Execution reports as they arrive; ends with `close`, or after `timeout_s` without one.
 
-        While missed ones are asked for, nothing comes. Raises `ExecutionsMissed` once for every
-        hole that is not filled so; reading goes on by calling this again.
+        Nothing is returned while missed ones are being requested. Raises `ExecutionsMissed` once
+        for every hole that cannot be filled; call this again to go on reading.
         """
         self._running_loop()
         executions = self.session.executions
@@ -181,7 +181,7 @@ class AsyncClient(
     async def _request(self, requests: Sequence[Request]) -> Outcomes:
         """Send, and wait until every request has its outcome."""
         loop = self._running_loop()
-        request_seqs = self.session.ask(requests, self._deadline_ns())
+        request_seqs = self.session.enqueue(requests, self._deadline_ns())
         futures = [loop.create_future() for _ in request_seqs]
         self._futures.update(zip(request_seqs, futures, strict=True))
         self._pump_soon()
@@ -194,14 +194,14 @@ class AsyncClient(
                 del self._futures[request_seq]
 
     def _pump_soon(self) -> None:
-        """Pump once at the end of this turn of the loop, so that what is asked in it is sent
+        """Pump once at the end of this turn of the loop, so that the requests of one turn are sent
         together."""
         if not self._pump_is_due:
             self._pump_is_due = True
             self._running_loop().call_soon(self._pump)
 
     def _pump(self) -> None:
-        """Send what is due and take what has come, until there is neither."""
+        """Send what is due and receive what has arrived, until there is neither."""
         self._pump_is_due = False
         socket, session = self._socket, self.session
         if socket is None:
@@ -210,7 +210,7 @@ class AsyncClient(
         while worked:
             self._unsent += session.frames(self._now_ns())
             worked = self._flush(socket)
-            # Sending may have used up the descriptor's edge: always look for input as well.
+            # Sending may have used up the descriptor's edge, so input is always read as well.
             for frame in received(socket):
                 session.receive(frame, self._now_ns())
                 worked = True
@@ -230,13 +230,13 @@ class AsyncClient(
                 waiter.set_result(None)
 
     def _tick(self) -> None:
-        """Look at the deadlines, and at the socket in case an edge was missed."""
+        """Check the deadlines, and the socket in case an edge was missed."""
         self.session.tick(self._now_ns())
         self._pump()
         self._timer = self._running_loop().call_later(_TICK_S, self._tick)
 
     async def _wait(self, timeout_s: float | None) -> None:
-        """Wait until something has come, or for `timeout_s`."""
+        """Wait until something has arrived, at most `timeout_s`."""
         waiter = self._running_loop().create_future()
         self._waiters.append(waiter)
         await asyncio.wait([waiter], timeout=timeout_s)

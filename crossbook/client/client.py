@@ -1,4 +1,4 @@
-"""The blocking order-entry client: a `Session` and its socket, nothing else."""
+"""The blocking order-entry client: a session and its socket."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -30,7 +30,7 @@ from crossbook.errors import ClientClosed, SendQueueFull
 _T = TypeVar("_T")
 
 _TICK_MS: Final = 200
-"""Longest wait between two looks at deadlines."""
+"""Longest wait between two checks of deadlines."""
 
 
 class Client(
@@ -44,13 +44,13 @@ class Client(
             ack = client.submit("BTC-USDT", "buy", "0.5", "50000.00")
             client.cancel("BTC-USDT", ack.order_id)
 
-    Every call returns the exchange's answer, or raises `OrderRejected` when it refused,
+    Every call returns the exchange's answer, or raises: `OrderRejected` for a refusal,
     `OutcomeUnknown` when no answer came in `timeout_s`, `GatewayUnavailable` when nothing was
-    sent, `ClientClosed` after `close`. A lost session is opened again by itself. With `recover`,
-    executions missed meanwhile are asked for and come in order, each once, with those that tell
-    of orders whose answer was lost; and new orders with a client order id are sent again, which
-    enters them once. With `cancel_on_disconnect` the gateway cancels all open orders of the
-    account once it finds the account's last connection gone.
+    sent, `ClientClosed` after `close`. A lost session is opened again automatically. With
+    `recover`, executions missed meanwhile are requested and arrive in order, each once, those of
+    orders whose answer was lost included; and new orders with a client order id are sent again,
+    which enters them once. With `cancel_on_disconnect` the gateway cancels all open orders of the
+    account when the account's last connection is gone.
     """
 
     def __init__(
@@ -88,7 +88,7 @@ class Client(
         self.close()
 
     def close(self) -> None:
-        """Close the connection; what was sent in the last second still leaves."""
+        """Close the connection; requests of the last second are still sent."""
         if not self.closed:
             self.closed = True
             self.socket.close()
@@ -96,7 +96,7 @@ class Client(
                 self._context.term()
 
     def logon(self) -> None:
-        """Open a session (again). Calls do so by themselves; executions need it."""
+        """Open a session (again). Calls open one when they need it; `executions` does not."""
         self._check_open()
         self.session.open()
         deadline_ns = self._deadline_ns()
@@ -107,16 +107,16 @@ class Client(
 
     @property
     def instruments(self) -> dict[str, Instrument]:
-        """The instruments traded here by symbol, asked once."""
+        """The instruments traded here by symbol, requested once."""
         if self._instruments is None:
             return self.list_instruments()
         return self._instruments
 
     def executions(self, timeout_s: float = 0.0) -> Iterator[Execution]:
-        """Execution reports as they come; ends when none has come for `timeout_s`.
+        """Execution reports as they arrive; ends after `timeout_s` without one.
 
-        While missed ones are asked for, nothing comes. Raises `ExecutionsMissed` once for every
-        hole that is not filled so; reading goes on by calling this again.
+        Nothing is returned while missed ones are being requested. Raises `ExecutionsMissed` once
+        for every hole that cannot be filled; call this again to go on reading.
         """
         self._check_open()
         executions = self.session.executions
@@ -134,10 +134,10 @@ class Client(
     def catch_up(self, from_seq: int) -> list[Execution]:
         """All executions of the account from number `from_seq` on, in order.
 
-        Accepts, cancels and amends are among them, whoever asked for them. Reports that came and
-        were not read yet are part of the list, and `executions` goes on behind it. Raises
-        `ExecutionsMissed` when the exchange no longer holds all of it, or has not come as far as
-        `from_seq`, which may be one more than the last number; `ValueError` for no number.
+        Accepts, cancels and amends are among them, those of other sessions of the account too.
+        Reports that were not read yet are part of the list, and `executions` continues behind it.
+        Raises `ExecutionsMissed` when the exchange no longer has all of them, or when `from_seq`
+        is beyond the number that follows its last one; `ValueError` for what is no number.
         """
         self._check_open()
         session = self.session
@@ -153,7 +153,7 @@ class Client(
             session.stop_catching_up()
         return procedures.caught_up(recovery, self.address)
 
-    # The pipelined face: for load tools and replays that number and match requests themselves.
+    # Pipelined use: for load tools and replays that number and match requests themselves.
 
     def reserve(self, count: int) -> int:
         """The first of `count` request numbers for `send`."""
@@ -162,8 +162,8 @@ class Client(
     def send(self, requests: Sequence[Request]) -> None:
         """Queue requests, numbered by `reserve`, without waiting for answers.
 
-        Needs `logon` first. Raises `SendQueueFull` when the gateway takes no more. Answers,
-        time-outs and a lost session are the caller's business: see `receive`.
+        Needs `logon` first. Raises `SendQueueFull` when the gateway accepts no more. The caller
+        handles answers, time-outs and a lost session: see `receive`.
         """
         self._check_open()
         token = self.session.token.to_bytes(TOKEN_BYTES, "big")
@@ -176,10 +176,11 @@ class Client(
             sent += count
 
     def receive(self, timeout_ms: int = 0) -> list[Reply]:
-        """All replies that have come, waiting up to `timeout_ms` for the first.
+        """All replies that have arrived, waiting up to `timeout_ms` for the first: executions and
+        the answers to `send`.
 
-        Executions and the answers to `send` alike. A `Reject` with NOT_LOGGED_ON means the
-        session is gone: call `logon`, then send again what was refused.
+        A `Reject` with NOT_LOGGED_ON means that the session is gone: call `logon`, then send the
+        refused requests again.
         """
         self._check_open()
         session = self.session
@@ -213,20 +214,20 @@ class Client(
         """Send, and wait until every request has its outcome."""
         self._check_open()
         deadline_ns = self._deadline_ns()
-        request_seqs = self.session.ask(requests, deadline_ns)
+        request_seqs = self.session.enqueue(requests, deadline_ns)
         outcomes: dict[int, Outcome] = {}
         try:
             while len(outcomes) < len(request_seqs):
                 self._step(deadline_ns)
                 outcomes.update(self.session.drain_outcomes())
         finally:
-            # Interrupted while waiting: what is not sent yet must not be sent by a later call.
+            # Interrupted while waiting: a later call must not send what is not sent yet.
             if len(outcomes) < len(request_seqs):
                 self.session.forget(request_seqs)
         return Outcomes(request_seqs, [outcomes[request_seq] for request_seq in request_seqs])
 
     def _step(self, deadline_ns: int, wait: bool = True) -> None:
-        """Send what is due, take what has come, and look at the deadlines."""
+        """Send what is due, receive what has arrived, and check the deadlines."""
         session = self.session
         now_ns = time.monotonic_ns()
         session.tick(now_ns)

@@ -1,7 +1,4 @@
-"""What the blocking and the asyncio client share: from a session's outcomes to results.
-
-Nothing here does I/O; the clients decide how to wait.
-"""
+"""The errors that a client's calls raise, made from the outcomes of a session. No I/O."""
 
 from collections.abc import Sequence
 
@@ -34,7 +31,7 @@ def refused(reject: Reject, address: str) -> CrossbookError:
 def unanswered(
     missing: Sequence[tuple[int, Unanswered]], answers: Sequence[Reply | None], address: str
 ) -> CrossbookError:
-    """What to raise for requests without an answer."""
+    """The error of requests without an answer."""
     sent = [
         (number, str(getattr(outcome.request, "client_order_id", "")))
         for number, outcome in missing
@@ -49,12 +46,12 @@ def unanswered(
 
 
 def unexpected(reply: Outcome) -> CrossbookError:
-    """The gateway answered with a message of another kind."""
+    """The error of an answer of another kind."""
     return CrossbookError(f"the gateway answered with {type(reply).__name__}")
 
 
 def logon_refused(reject: Reject | None, address: str) -> CrossbookError:
-    """No session could be opened."""
+    """The error of a logon that opened no session."""
     if reject is None:
         return GatewayUnavailable(
             f"the gateway at {address} did not answer the logon in time: is it running there?"
@@ -65,7 +62,7 @@ def logon_refused(reject: Reject | None, address: str) -> CrossbookError:
 
 
 def missed(session: ClientSession) -> ExecutionsMissed:
-    """Executions are missing and will not come by themselves."""
+    """The error of executions that are missing and will not arrive."""
     return ExecutionsMissed(
         f"execution reports from number {session.missed_from} on are missing: "
         f"{session.losses} session(s) lost, "
@@ -75,21 +72,23 @@ def missed(session: ClientSession) -> ExecutionsMissed:
 
 
 def not_caught_up(address: str) -> GatewayUnavailable:
-    """There was no time to catch up."""
-    return GatewayUnavailable(f"the gateway at {address} did not tell in time what was missed")
+    """The error of a catch-up that did not end in time."""
+    return GatewayUnavailable(
+        f"the gateway at {address} did not send the missed executions in time"
+    )
 
 
 def not_all_caught_up(recovery: Recovery, address: str) -> CrossbookError:
-    """A catch-up ended without all that it was to bring."""
+    """The error of a catch-up that ended without all its executions."""
     is_late = recovery.complete and recovery.same_history and not recovery.refusal
     if not recovery.filled and is_late:
         return not_caught_up(address)
     if recovery.ends_at >= 0:
         text = (
-            f"from_seq: {recovery.from_seq} is beyond the stream of the exchange, whose last "
+            f"from_seq: {recovery.from_seq} is beyond the events of the exchange, whose last "
             f"number is {recovery.ends_at}"
         )
         return ExecutionsMissed(text, recovery.ends_at + 1, recovery.filled)
     why = f": {recovery.refusal}" if recovery.refusal else ""
-    text = f"not all executions from number {recovery.from_seq} on could be had{why}"
+    text = f"not all executions from number {recovery.from_seq} on are available{why}"
     return ExecutionsMissed(text, recovery.next_seq, recovery.filled)

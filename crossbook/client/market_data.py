@@ -23,13 +23,13 @@ DEFAULT_FEED: Final = "tcp://127.0.0.1:5570"
 DEFAULT_SNAPSHOTS: Final = "tcp://127.0.0.1:5571"
 
 _DRAIN_MAX: Final = 2_000
-"""Most feed messages taken before the caller sees their updates."""
+"""Most feed messages read before their updates are returned."""
 
 _TICK_MS: Final = 100
-"""Longest wait between two looks at requests without an answer."""
+"""Longest wait between two checks of requests without an answer."""
 
 _Line = tuple[FeedFollower, "zmq.Socket[bytes]", "zmq.Socket[bytes]"]
-"""A publisher: what follows it, its feed, its request socket."""
+"""A publisher's follower, its feed and its request socket."""
 
 
 class MarketData:
@@ -40,12 +40,12 @@ class MarketData:
             for update in market.updates(timeout_s=10.0):
                 print(update, market.book("BTC-USDT").best)
 
-    An exchange of several shards has a publisher for each: name them all, feeds and snapshots in
-    the same order, as lists or with commas between them.
+    An exchange of several shards has a publisher for each: give all addresses, feeds and snapshots
+    in the same order, as lists or with commas between them.
 
-    Channels are "trade", "bbo", "l2", "l3", "candle", "ticker" and "state". Nothing is read but
-    inside the methods that wait; who waits too long between them is behind, and recovers. For use
-    by one thread.
+    Channels are "trade", "bbo", "l2", "l3", "candle", "ticker" and "state". Sockets are read only
+    inside the methods that wait: a caller that is away for too long falls behind, and the books
+    recover. For use by one thread.
     """
 
     def __init__(
@@ -108,7 +108,7 @@ class MarketData:
     def wait_ready(self, timeout_s: float = 5.0) -> list[Update]:
         """Wait until every book is loaded; the updates up to then.
 
-        Raises `MarketDataError` after `timeout_s`, or for a symbol the publisher does not know.
+        Raises `MarketDataError` after `timeout_s`, or for a symbol the publisher does not have.
         """
         self._check_open()
         deadline = time.monotonic() + timeout_s
@@ -124,9 +124,9 @@ class MarketData:
         return updates
 
     def poll(self, timeout_s: float = 0.0) -> list[Update]:
-        """Updates that have come, in order, waiting up to `timeout_s` for the first.
+        """Updates that have arrived, in order, waiting up to `timeout_s` for the first.
 
-        They are applied to the books already. Among them are heartbeats, and a `Snapshot`
+        They are already applied to the books. Among them are heartbeats, and a `Snapshot`
         wherever one replaced a book. Raises `MarketDataError` for an unknown symbol,
         `ClientClosed` after `close`.
         """
@@ -138,13 +138,13 @@ class MarketData:
             if self.group.unknown_symbols:
                 names = ", ".join(self.group.unknown_symbols)
                 self.group.unknown_symbols.clear()
-                raise MarketDataError(f"the publisher does not know {names} ({self._where})")
+                raise MarketDataError(f"the publisher does not have {names} ({self._where})")
             updates = self.group.drain_updates()
             if updates or time.monotonic() >= deadline:
                 return updates
 
     def updates(self, timeout_s: float = 1.0) -> Iterator[Update]:
-        """Updates one by one; ends when none has come for `timeout_s`."""
+        """Updates one by one; ends after `timeout_s` without one."""
         while batch := self.poll(timeout_s):
             yield from batch
 
@@ -160,7 +160,7 @@ class MarketData:
         return orders
 
     def ticker(self, symbol: str) -> Ticker | None:
-        """The last 24 hours; None while the publisher does not know them.
+        """The statistics of the last 24 hours; None while the publisher does not have them.
 
         Needs channel "ticker" (`ValueError` otherwise).
         """
@@ -169,8 +169,8 @@ class MarketData:
     def candles(self, symbol: str) -> dict[int, Candle]:
         """The latest candle by length in seconds (1, 60, 300, 900, 3600, 14400, 86400).
 
-        Empty before the first trade and while the publisher does not know them. Every candle,
-        the ended ones included, passes in `Candles` updates. Needs channel "candle"
+        Empty before the first trade and while the publisher does not have them. Every candle,
+        the ended ones included, arrives in `Candles` updates. Needs channel "candle"
         (`ValueError` otherwise).
         """
         return self.group.candles(symbol)
@@ -221,7 +221,7 @@ class MarketData:
 
     @property
     def counters(self) -> FeedCounters:
-        """Messages, gaps, resends, snapshots and other things counted since the start."""
+        """Counters since the start: messages, gaps, resends, snapshots and others."""
         return self.group.counters
 
     def _check_open(self) -> None:
@@ -229,7 +229,7 @@ class MarketData:
             raise ClientClosed("market data", self._where)
 
     def _step(self, wait_ms: int) -> None:
-        """Send what is due, wait, and take what has come."""
+        """Send what is due, wait, and receive what has arrived."""
         group = self.group
         group.on_time(time.monotonic_ns())
         self._send_requests()
@@ -248,7 +248,7 @@ class MarketData:
                 try:
                     requests.send(encode(request), zmq.NOBLOCK)
                 except zmq.Again:
-                    # Nobody takes it; it is asked again when it is due.
+                    # The socket accepts no more; the follower requests it again when it is due.
                     break
 
 

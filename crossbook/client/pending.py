@@ -1,4 +1,4 @@
-"""Requests without an answer: what is known of them, and how they are put into frames."""
+"""Requests without an answer, and the frames they are sent in."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,7 @@ from crossbook.common.messages.entry import New, Reply, Request
 
 
 class Unanswered:
-    """The outcome of a request that was not answered: `sent`, and so perhaps applied, or not."""
+    """The outcome of a request without an answer: `sent`, and so perhaps applied, or not."""
 
     __slots__ = ("request", "sent", "why")
 
@@ -23,7 +23,7 @@ Outcome = Reply | Unanswered
 class PendingRequest:
     """A request without an answer, and the session token it was last sent with.
 
-    `perhaps_applied` says that it was sent before, under a session now lost.
+    With `perhaps_applied` it was sent before, in a session now lost.
     """
 
     __slots__ = (
@@ -47,7 +47,7 @@ class PendingRequest:
 
     @property
     def may_be_repeated(self) -> bool:
-        """Whether the exchange does it once however often it is sent."""
+        """Whether the exchange applies it once however often it is sent."""
         return isinstance(self.request, New) and self.request.client_order_id != ""
 
 

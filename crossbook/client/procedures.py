@@ -1,7 +1,7 @@
-"""What each call of a client sends, and what it returns or raises.
+"""The procedures of the calls: requests to send, and the result to return or raise.
 
 A procedure is a generator without I/O: it yields requests, receives their outcomes, and returns
-the result of the call. The blocking and the asyncio client each drive it in their own way.
+the result of the call. The blocking and the asyncio client drive it, each in its own way.
 """
 
 from collections.abc import Callable, Generator, Sequence
@@ -53,12 +53,12 @@ Procedure = Generator[Sequence[Request], Outcomes, _T]
 def command(
     address: str, make: Callable[_P, Request], *args: _P.args, **kwargs: _P.kwargs
 ) -> Procedure[Ack]:
-    """Send the command that `make` returns. `address` is that of the gateway, as in all of them."""
+    """Send the command that `make` returns. `address` is that of the gateway, for errors."""
     return (yield from _one(address, make(*args, **kwargs), Ack))
 
 
 def batch(address: str, requests: Sequence[Request]) -> Procedure[list[Ack | Reject]]:
-    """Send commands together; raises when one has no answer, and for none that is refused."""
+    """Send commands together; raises for one without an answer, not for a refusal."""
     for request in requests:
         if not isinstance(request, _BATCHED):
             raise TypeError(f"requests: a batch takes commands, not {type(request).__name__}")
@@ -117,7 +117,7 @@ def caught_up(recovery: Recovery, address: str) -> list[Execution]:
 
 
 def _one(address: str, request: Request, expected: type[_R]) -> Procedure[_R]:
-    """Send one request; its answer, or what the call raises in its place."""
+    """Send one request; returns its answer, or raises the error of the call."""
     request_seqs, (outcome,) = yield [request]
     if isinstance(outcome, expected):
         return outcome

@@ -1,4 +1,4 @@
-"""Probes one process of an exchange, over a socket that the process has anyway."""
+"""Probes one process of an exchange, over a socket that the process serves."""
 
 import urllib.request
 from collections.abc import Callable
@@ -24,7 +24,7 @@ _BUILD_METRIC: Final = "crossbook_matcher_build"
 
 
 def probe(settings: Settings, process: str, timeout_s: float) -> str:
-    """Request a sign of life of a process; the address that answered.
+    """Request an answer of a process; returns the address that answered.
 
     Raises `ProcessDown` when no answer comes in time. A gateway is probed at its order entry, or
     over HTTP where it has none.
@@ -56,7 +56,7 @@ def matcher_build(settings: Settings, timeout_s: float) -> str | None:
         text = _metrics(within_reach(settings.matcher_sync), timeout_s).text
     except ProcessDown:
         return None
-    # Importing the library takes as long as all else that this command does.
+    # Imported here: the import takes as long as the rest of the command.
     from prometheus_client.parser import text_string_to_metric_families
 
     for family in text_string_to_metric_families(text):

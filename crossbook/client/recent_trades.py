@@ -1,4 +1,4 @@
-"""Trades that were printed before we listened, as far back as the publisher still holds them."""
+"""Trades made before a subscription, as far back as the publisher still has them."""
 
 import time
 from collections.abc import Callable
@@ -27,9 +27,9 @@ _ASK_AGAIN_MS: Final = 1_000
 def recent_trades(
     address: str, symbol: str, last_seq: int, count: int, timeout_s: float
 ) -> list[Trade]:
-    """The last `count` trades, or those still held, oldest first.
+    """The last `count` trades, or as many as the publisher still has, oldest first.
 
-    `last_seq` is the sequence number of the topic's last message, zero when there was none yet.
+    `last_seq` is the sequence number of the topic's last message, zero where there is none.
     Raises `MarketDataError` when the publisher does not answer.
     """
     if not last_seq or not count:

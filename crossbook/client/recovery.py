@@ -1,8 +1,8 @@
-"""Filling a hole in the executions: ask for what was missed, and hand everything on once.
+"""Filling a hole in the executions: request the missed ones, and deliver each execution once.
 
-While a hole is being filled, whatever arrives is held: executions told again and those that go on
-coming cannot be told apart on the wire. Each `CaughtUp` settles everything up to its number; that
-much is handed on in the order it happened, without what was heard before.
+While a hole is being filled, every arriving execution is held: repeated and new executions look
+the same on the wire. Each `CaughtUp` settles everything up to its number: those executions are
+delivered in the order they happened, without the ones delivered before.
 """
 
 from collections.abc import Iterable, Iterator
@@ -13,7 +13,7 @@ from crossbook.common.shards import base_of, shard_of
 from crossbook.common.types import ExecutionKind
 
 Key = tuple[int, int, int, int]
-"""What names an execution: seq, order id, kind, trade id (of a prevention: its index)."""
+"""Identifies an execution: seq, order id, kind, trade id (of a prevention: its index)."""
 
 _FILL: Final = int(ExecutionKind.FILL)
 _ANSWER: Final = 0
@@ -23,21 +23,21 @@ _ANSWERS: Final = (ExecutionKind.NEW, ExecutionKind.CANCELED, ExecutionKind.AMEN
 _PREVENTED: Final = int(ExecutionKind.PREVENTED)
 
 
-def key_of(heard: Execution | Ack) -> Key:
+def key_of(reply: Execution | Ack) -> Key:
     """The key of an execution; for an `Ack`, one for the execution it stands for."""
-    if isinstance(heard, Ack):
-        return (heard.seq, heard.order_id, _ANSWER, 0)
-    if heard.kind == _PREVENTED:
+    if isinstance(reply, Ack):
+        return (reply.seq, reply.order_id, _ANSWER, 0)
+    if reply.kind == _PREVENTED:
         # An order may lose lots to several of its own account under one number.
-        return (heard.seq, heard.order_id, heard.kind, heard.index)
-    return (heard.seq, heard.order_id, heard.kind, heard.trade_id)
+        return (reply.seq, reply.order_id, reply.kind, reply.index)
+    return (reply.seq, reply.order_id, reply.kind, reply.trade_id)
 
 
 class Progress:
-    """How far the executions of a session have been heard.
+    """How far the executions of a session have arrived.
 
-    Everything up to `complete_seq` has come; it is -1 before anything is known. Of the number
-    after it some may have come: `part`. `last_seq` is the highest number seen.
+    Everything up to `complete_seq` has arrived; it is -1 at the start. `part` has the executions
+    that have arrived of the number after it. `last_seq` is the highest number seen.
     """
 
     def __init__(self) -> None:
@@ -46,7 +46,7 @@ class Progress:
         self.part: set[Key] = set()
 
     def receive(self, seq: int, key: Key | None = None) -> None:
-        """Something of number `seq` has come, and so everything before it."""
+        """An execution or answer of number `seq` has arrived, and so everything before it."""
         if seq > self.last_seq:
             self.last_seq = seq
             self.complete_seq = max(self.complete_seq, seq - 1)
@@ -55,51 +55,53 @@ class Progress:
             self.part.add(key)
 
     def complete(self, seq: int) -> None:
-        """Everything up to `seq` has come."""
+        """Everything up to `seq` has arrived."""
         self.last_seq = max(self.last_seq, seq)
         self.complete_seq = max(self.complete_seq, seq)
 
 
 class Recovery:
-    """One hole being filled, from number `from_seq` on; `told` has what was heard of it.
+    """One hole being filled, from number `from_seq` on; `delivered` has the keys of executions in
+    it that were delivered before.
 
-    With `by_hand` somebody waits for `filled`; otherwise what is settled goes where executions go.
+    With `by_hand` settled executions are added to `filled`, which a `catch_up` returns; otherwise
+    they are delivered as usual.
     """
 
-    def __init__(self, from_seq: int, told: Iterable[Key], by_hand: bool = False) -> None:
+    def __init__(self, from_seq: int, delivered: Iterable[Key], by_hand: bool = False) -> None:
         self.from_seq = from_seq
         self.next_seq = from_seq
         self.by_hand = by_hand
         self.target_seq = -1
         self.ping_seq = 0
         self.catch_up_seq = 0
-        self.ask_at_ns = 0
+        self.request_at_ns = 0
         self.complete = True
         self.same_history = True
-        # Where the stream ends, if that is before the beginning of the hole; and why the gateway
-        # would not tell.
+        # Where the events end, if that is before the beginning of the hole; and the text of the
+        # gateway's refusal.
         self.ends_at = -1
         self.refusal = ""
         self.given_up = False
         self.under_way = True
         self.held: list[Execution] = []
         self.filled: list[Execution] = []
-        self._told = set(told)
+        self._delivered = set(delivered)
 
-    def ask_again(self, at_ns: int = 0) -> None:
-        """What was asked will not be answered."""
+    def request_again(self, at_ns: int = 0) -> None:
+        """The requests under way will not be answered."""
         self.ping_seq = self.catch_up_seq = 0
         self.target_seq = -1
-        self.ask_at_ns = at_ns
+        self.request_at_ns = at_ns
 
     def receive(self, execution: Execution) -> None:
-        """Keep an execution, told again or new; one that lies before the hole is no part of it."""
+        """Hold an execution, repeated or new, unless it was settled already."""
         if execution.seq >= self.next_seq or execution.seq < self.from_seq:
             self.held.append(execution)
 
     def answered(self, ack: Ack) -> None:
-        """The execution this stands for is no news."""
-        self._told.add(key_of(ack))
+        """The execution this stands for counts as delivered."""
+        self._delivered.add(key_of(ack))
 
     def caught_up(self, end: CaughtUp) -> list[Execution]:
         """The executions settled by this, each once, in the order they happened."""
@@ -114,39 +116,41 @@ class Recovery:
 
     @property
     def done(self) -> bool:
-        """Whether everything there was when it began has been told."""
+        """Whether everything up to the number at its beginning is settled."""
         return not self.same_history or (0 <= self.target_seq < self.next_seq)
 
     def rest(self) -> list[Execution]:
-        """What came meanwhile and lies outside the hole, each once."""
+        """The held executions that lie outside the hole, each once."""
         return self._settle(None)
 
     def answers_behind(self) -> list[Key]:
-        """Keys of the answers that came meanwhile and lie behind the hole."""
-        return sorted(key for key in self._told if key[2] == _ANSWER and key[0] >= self.next_seq)
+        """Keys of the answers that arrived meanwhile and lie behind the hole."""
+        return sorted(
+            key for key in self._delivered if key[2] == _ANSWER and key[0] >= self.next_seq
+        )
 
     def _settle(self, to_seq: int | None) -> list[Execution]:
-        taken: dict[Key, Execution] = {}
+        settled: dict[Key, Execution] = {}
         kept: list[Execution] = []
         for execution in self.held:
             if to_seq is not None and not self.from_seq <= execution.seq <= to_seq:
                 kept.append(execution)
             elif self._is_news(execution):
-                taken.setdefault(key_of(execution), execution)
+                settled.setdefault(key_of(execution), execution)
         self.held = kept
-        return sorted(taken.values(), key=_in_order)
+        return sorted(settled.values(), key=_in_order)
 
     def _is_news(self, execution: Execution) -> bool:
         answer = (execution.seq, execution.order_id, _ANSWER, 0)
-        return key_of(execution) not in self._told and not (
-            execution.kind in _ANSWERS and answer in self._told
+        return key_of(execution) not in self._delivered and not (
+            execution.kind in _ANSWERS and answer in self._delivered
         )
 
 
 class Track:
-    """What a session has heard of one shard of the exchange; `recovery` fills a hole in it.
+    """What a session has received of one shard of the exchange; `recovery` fills a hole in it.
 
-    `hole_from` is where the last hole begins that was told, `hole_part` what was heard of it.
+    `hole_from` is where the last reported hole begins, `hole_part` what was delivered of it.
     """
 
     def __init__(self) -> None:
@@ -156,7 +160,7 @@ class Track:
         self.hole_part: set[Key] = set()
 
     def end_recovery(self, recovery: Recovery) -> None:
-        """Go on as before, behind what `recovery` has filled."""
+        """Return to normal, behind what `recovery` has filled."""
         self.recovery = None
         recovery.under_way = False
         if recovery.same_history:
@@ -169,7 +173,7 @@ class Track:
 
 
 class Tracks:
-    """One `Track` for each shard heard of."""
+    """One `Track` for each shard that sent something."""
 
     def __init__(self) -> None:
         self._by_shard = {0: Track()}
@@ -178,7 +182,7 @@ class Tracks:
         return iter(self._by_shard.values())
 
     def of(self, seq: int) -> Track:
-        """That of the shard which gave this number."""
+        """The track of the shard that gave this number."""
         track = self._by_shard.get(shard_of(seq))
         if track is None:
             track = self._by_shard[shard_of(seq)] = Track()
@@ -186,13 +190,13 @@ class Tracks:
 
     @property
     def recovering(self) -> list[tuple[Track, Recovery]]:
-        """Those with a hole that is being filled."""
+        """The tracks with a hole that is being filled."""
         return [(each, each.recovery) for each in self if each.recovery is not None]
 
-    def asked_under(self, number: int) -> tuple[Track, Recovery] | None:
-        """The one whose catch-up was asked for under this request number."""
+    def requested_under(self, request_seq: int) -> tuple[Track, Recovery] | None:
+        """The track whose catch-up was requested under this number."""
         for track, recovery in self.recovering:
-            if number and number == recovery.catch_up_seq:
+            if request_seq and request_seq == recovery.catch_up_seq:
                 return track, recovery
         return None
 

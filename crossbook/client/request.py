@@ -1,10 +1,10 @@
-"""Requests from what people write: sides as words, amounts as exact decimals, or whole steps.
+"""Requests from the arguments of users: words, exact decimals, or whole steps.
 
 A price, quantity or quote amount is decimal text or a `Decimal`, in the instrument's own assets.
 Ticks, lots and the quote asset's smallest units have arguments of their own, which take integers
 only; so 65000 is never read as 650.00. A bare number where a decimal belongs is refused before
-anything is sent, as a float is. The requests made here carry request sequence zero; whoever sends
-them numbers them.
+anything is sent, as a float is. The requests have request sequence zero until a session numbers
+them.
 """
 
 from collections.abc import Set
@@ -26,7 +26,7 @@ _EXPIRE_TAKER: Final = Prevention.EXPIRE_TAKER
 
 
 class OrderTerms(TypedDict, total=False):
-    """What a new order may have beside symbol, side, quantity and price."""
+    """The terms of a new order other than symbol, side, quantity and price."""
 
     order_type: OrderType | str
     """"limit" unless given; "market", "stop", "stop_limit", "take_profit", "take_profit_limit"."""
@@ -72,7 +72,7 @@ class OrderTerms(TypedDict, total=False):
 
 
 class AmendedTerms(TypedDict, total=False):
-    """What an amendment may change of an order; a term that is not given stays as it is."""
+    """The terms that an amendment may change; a term that is not given stays as it is."""
 
     quantity: Amount | None
     """The new total quantity, the filled part included."""
@@ -166,7 +166,7 @@ def amend_order(
 
 
 def cancel_after(timeout_s: float) -> CancelAfter:
-    """Cancel all open orders unless this is asked again in time; zero calls it off.
+    """Cancel all open orders unless this request is repeated in time; zero calls it off.
 
     >>> cancel_after(1.5).timeout_ms
     1500
@@ -180,7 +180,7 @@ def cancel_after(timeout_s: float) -> CancelAfter:
 def mass_cancel(symbol: str | None = None, side: Side | str | None = None) -> MassCancel:
     """Cancel all open orders of the account, of one symbol and side if given.
 
-    An empty symbol or side is refused: what was meant to narrow must not widen.
+    An empty symbol or side is refused, because it would widen what it was meant to narrow.
 
     >>> mass_cancel("")
     Traceback (most recent call last):
@@ -192,9 +192,9 @@ def mass_cancel(symbol: str | None = None, side: Side | str | None = None) -> Ma
 
 
 def decimal_text(field: str, value: Amount, steps: str) -> str:
-    """`value` as it travels; raises `TypeError` or `ValueError` naming `field`.
+    """The text of `value` in a message; raises `TypeError` or `ValueError` naming `field`.
 
-    `steps` is the argument that takes the same as a whole number.
+    `steps` names the argument for the same amount as a whole number.
 
     >>> from decimal import Decimal
     >>> decimal_text("price", Decimal("5.0E+4"), "price_ticks")

@@ -250,7 +250,7 @@ class Trader(SimulatedProcess):
 
     def _ask(self, wish: Wish) -> None:
         wish.due_ns = 0
-        number = self.session.ask([wish.request], self.world.now_ns + DEADLINE_NS)[0]
+        number = self.session.enqueue([wish.request], self.world.now_ns + DEADLINE_NS)[0]
         wish.numbers.append(number)
         self.asked[number] = wish
 

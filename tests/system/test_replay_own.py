@@ -84,7 +84,7 @@ def test_without_an_administrator_the_instrument_is_guessed_or_asked_for(
     recorded.run(before=10, inside=30)
     status, [refusal] = replay(venue, str(recorded.write(tmp_path, "ZZZ")), *nowhere)
     assert status == 2
-    assert "does not tell its instrument" in refusal["error"]["message"]
+    assert "does not name its instrument" in refusal["error"]["message"]
     assert f"{tmp_path}/admin.sock does not exist" in refusal["error"]["message"]
 
 

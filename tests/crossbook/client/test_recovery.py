@@ -65,7 +65,7 @@ def logged_on(seq: int = 100) -> ClientSession:
 
 def lose_session(session: ClientSession, token: int = TOKEN + 1) -> None:
     """The gateway does not know the next request's session, and the client logs on again."""
-    session.ask([Ping(0)], 100 * SECOND)
+    session.enqueue([Ping(0)], 100 * SECOND)
     (ping,) = sent_by(session)
     give(session, Reject(ping.request_seq, RejectReason.NOT_LOGGED_ON, "token", "who?"))
     log_on(session, token)
@@ -134,7 +134,7 @@ def test_pages_are_asked_on_until_the_number_of_the_ping() -> None:
 
 def test_an_execution_that_an_ack_stood_for_is_not_told() -> None:
     session = logged_on()
-    numbers = session.ask([New(0, "BTC-USDT", 1, 1, 1)] * 2, SECOND)
+    numbers = session.enqueue([New(0, "BTC-USDT", 1, 1, 1)] * 2, SECOND)
     sent_by(session)
     give(session, Ack(numbers[0], 101, 101, 1, "", 1, 0))
     lose_session(session)
@@ -197,7 +197,7 @@ def test_hole_that_stays_is_told(end: CaughtUp | Reject) -> None:
 def test_named_order_is_sent_again_after_a_loss_and_busy_does_not_end_it() -> None:
     session = logged_on()
     orders = [New(0, "BTC-USDT", 1, 1, 1, client_order_id="a"), New(0, "BTC-USDT", 1, 1, 1)]
-    named, nameless = session.ask(orders, 10 * SECOND)
+    named, nameless = session.enqueue(orders, 10 * SECOND)
     sent_by(session)
     lose_session(session)
     ((number, outcome),) = session.drain_outcomes()
@@ -214,7 +214,7 @@ def test_named_order_is_sent_again_after_a_loss_and_busy_does_not_end_it() -> No
 
 def test_named_order_never_answered_is_unknown_not_refused() -> None:
     session = logged_on()
-    (named,) = session.ask([New(0, "BTC-USDT", 1, 1, 1, client_order_id="a")], 10 * SECOND)
+    (named,) = session.enqueue([New(0, "BTC-USDT", 1, 1, 1, client_order_id="a")], 10 * SECOND)
     sent_by(session)
     lose_session(session)
     for again in range(LOGONS_PER_REQUEST + 1):
@@ -319,7 +319,7 @@ def test_base_told_later_counts_until_something_was_heard() -> None:
 
 def test_named_order_is_sent_again_over_a_new_connection() -> None:
     session = logged_on()
-    (named,) = session.ask([New(0, "BTC-USDT", 1, 1, 1, client_order_id="a")], 10 * SECOND)
+    (named,) = session.enqueue([New(0, "BTC-USDT", 1, 1, 1, client_order_id="a")], 10 * SECOND)
     sent_by(session)
     give(session, Welcome(0, TOKEN, 7, 1))
     assert named in [each.request_seq for each in sent_by(session)]

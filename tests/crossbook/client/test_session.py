@@ -76,7 +76,7 @@ ORDER = New(0, "BTC-USDT", 1, 5, 100)
 
 def test_logon_goes_first_with_token_zero_and_requests_wait_for_welcome() -> None:
     session = ClientSession(account=7, recover=False)
-    numbers = session.ask([ORDER], SECOND)
+    numbers = session.enqueue([ORDER], SECOND)
     assert sent_by(session) == [(0, [Logon(2, 7)])]
     assert sent_by(session) == []
     give(session, Welcome(2, TOKEN, 7, 3))
@@ -87,7 +87,7 @@ def test_logon_goes_first_with_token_zero_and_requests_wait_for_welcome() -> Non
 
 def test_answers_find_their_requests_in_any_order() -> None:
     session = logged_on()
-    first, second = session.ask([ORDER, Ping(0)], SECOND)
+    first, second = session.enqueue([ORDER, Ping(0)], SECOND)
     sent_by(session)
     pong, acked = Pong(second, 9, 0), ack(first)
     give(session, pong, execution(5), acked)
@@ -98,7 +98,7 @@ def test_answers_find_their_requests_in_any_order() -> None:
 
 def test_request_without_an_answer_is_unknown_at_its_deadline() -> None:
     session = logged_on()
-    (number,) = session.ask([ORDER], SECOND)
+    (number,) = session.enqueue([ORDER], SECOND)
     sent_by(session)
     session.tick(SECOND - 1)
     assert session.drain_outcomes() == []
@@ -111,9 +111,9 @@ def test_request_without_an_answer_is_unknown_at_its_deadline() -> None:
 
 def test_deadlines_hold_whatever_their_order() -> None:
     session = logged_on()
-    late = session.ask([ORDER], 3 * SECOND)
-    early = session.ask([ORDER], SECOND)
-    middle = session.ask([ORDER], 2 * SECOND)
+    late = session.enqueue([ORDER], 3 * SECOND)
+    early = session.enqueue([ORDER], SECOND)
+    middle = session.enqueue([ORDER], 2 * SECOND)
     sent_by(session)
     for now, numbers in ((SECOND, early), (2 * SECOND, middle), (3 * SECOND, late)):
         session.tick(now - 1)
@@ -124,7 +124,7 @@ def test_deadlines_hold_whatever_their_order() -> None:
 
 def test_request_never_sent_is_known_not_to_have_happened() -> None:
     session = ClientSession(account=7, recover=False)
-    session.ask([ORDER], SECOND)
+    session.enqueue([ORDER], SECOND)
     sent_by(session)
     session.tick(SECOND)
     ((_, outcome),) = session.drain_outcomes()
@@ -136,7 +136,7 @@ def test_request_never_sent_is_known_not_to_have_happened() -> None:
 
 def test_late_answer_is_kept_apart() -> None:
     session = logged_on()
-    (number,) = session.ask([ORDER], SECOND)
+    (number,) = session.enqueue([ORDER], SECOND)
     sent_by(session)
     session.tick(SECOND)
     session.drain_outcomes()
@@ -147,14 +147,14 @@ def test_late_answer_is_kept_apart() -> None:
 
 def test_lost_session_resends_what_was_refused_and_gives_up_what_was_not_answered() -> None:
     session = logged_on()
-    first, second = session.ask([ORDER, ORDER], SECOND)
+    first, second = session.enqueue([ORDER, ORDER], SECOND)
     sent_by(session)
-    (third,) = session.ask([ORDER], SECOND)
-    (fourth,) = session.ask([ORDER], SECOND)
+    (third,) = session.enqueue([ORDER], SECOND)
+    (fourth,) = session.enqueue([ORDER], SECOND)
     sent_by(session)
     # The gateway answered the first, restarted, and never saw the second.
     give(session, ack(first), not_logged_on(third))
-    (late,) = session.ask([ORDER], SECOND)
+    (late,) = session.enqueue([ORDER], SECOND)
     log_on_again(session, token=99)
     give(session, not_logged_on(fourth))
     frames = sent_by(session)
@@ -173,9 +173,9 @@ def test_lost_session_resends_what_was_refused_and_gives_up_what_was_not_answere
 
 def test_refusal_under_an_old_token_does_not_end_the_new_session() -> None:
     session = logged_on()
-    (first,) = session.ask([ORDER], SECOND)
+    (first,) = session.enqueue([ORDER], SECOND)
     sent_by(session)
-    (second,) = session.ask([ORDER], SECOND)
+    (second,) = session.enqueue([ORDER], SECOND)
     sent_by(session)
     give(session, not_logged_on(first))
     log_on_again(session, token=99)
@@ -186,7 +186,7 @@ def test_refusal_under_an_old_token_does_not_end_the_new_session() -> None:
 
 def test_request_refused_in_every_session_is_told_at_last() -> None:
     session = logged_on()
-    (number,) = session.ask([ORDER], SECOND)
+    (number,) = session.enqueue([ORDER], SECOND)
     sent_by(session)
     for token in range(1, LOGONS_PER_REQUEST + 1):
         give(session, not_logged_on(number))
@@ -213,7 +213,7 @@ def test_logon_is_repeated_and_only_the_last_welcome_counts() -> None:
 
 def test_refused_logon_refuses_what_waits_for_it() -> None:
     session = ClientSession(account=7, recover=False)
-    (number,) = session.ask([ORDER], SECOND)
+    (number,) = session.enqueue([ORDER], SECOND)
     sent_by(session)
     refusal = Reject(2, RejectReason.BUSY, "", "full")
     give(session, refusal)
@@ -225,9 +225,9 @@ def test_refused_logon_refuses_what_waits_for_it() -> None:
 
 def test_forgotten_requests_are_neither_sent_nor_resent() -> None:
     session = logged_on()
-    session.forget(session.ask([ORDER], SECOND))
+    session.forget(session.enqueue([ORDER], SECOND))
     assert sent_by(session) == []
-    numbers = session.ask([ORDER], SECOND)
+    numbers = session.enqueue([ORDER], SECOND)
     sent_by(session)
     session.forget(numbers)
     give(session, not_logged_on(numbers[0]))
