@@ -1,12 +1,12 @@
-"""Compares what came over the wire with a recording. Does no I/O.
+"""Compares the exchange's messages with a recording. Does no I/O.
 
-Fills are taken from the public trades, books from the public L3 changes. Both carry the matcher's
-sequence numbers, and the answer to a command carries its own: so "the book after command k" is
-the book with every change numbered up to that answer's, no matter when anything arrived.
+Fills are those of the public trades, books those of the public L3 changes. Both carry the matcher's
+sequence numbers, and so does the answer to a command: "the book after command k" is the book with
+every change numbered up to that answer's, whenever the changes arrived.
 
-A recording may break the rule it is compared by: real venues' data do. So each difference is laid
-beside what price-time priority makes of the recording (`crossbook.replay.reference`): where that is
-what happened, the recording is at fault, and the exchange is not.
+A recording may break the rule it is compared by: real venues' data do. So each difference is
+compared with the result of price-time priority (`crossbook.replay.reference`): where the exchange
+has that result, the recording is at fault, and the exchange is not.
 """
 
 import hashlib
@@ -39,7 +39,7 @@ _SELL: Final = int(Side.SELL)
 
 
 class Tally(Struct):
-    """How many things were compared and how many of them were equal."""
+    """How many pairs were compared, and how many of them were equal."""
 
     compared: int = 0
     equal: int = 0
@@ -56,16 +56,16 @@ class Tally(Struct):
 
 
 class CheckResult(Struct):
-    """What the comparison found.
+    """The result of the comparison.
 
-    `fills` counts what happened, `recorded_fills` is compared position by position (None where
-    the recording lists no fills), `own_fills` compares the account's execution reports with the
-    public trades. `refused` counts refusals by reason; `unexpected` those that a recording of a
+    `fills` counts those of the exchange, `recorded_fills` is compared position by position (None
+    where the recording lists no fills), `own_fills` compares the account's execution reports with
+    the public trades. `refused` counts refusals by reason; `unexpected` those that a recording of a
     real venue does not explain: anything but a cancel or reduction that came too late.
     `rows_without_levels` are recorded rows that show nothing to compare. `breaks` counts the
-    commands after which the recording is not what price-time priority gives, and
-    `by_recording` the differences which that explains; `by_exchange` all others. `in_use` says
-    that the book held orders at the start.
+    commands after which the recording is not what price-time priority gives, and `by_recording` the
+    differences which that explains; `by_exchange` all others. With `in_use` the book held orders at
+    the start.
     """
 
     fills: int
@@ -86,9 +86,9 @@ class CheckResult(Struct):
 
     @property
     def cause(self) -> str:
-        """What makes the replay differ, empty where nothing does: `recording` (it breaks
-        price-time priority, and the exchange kept it), `refusals` (orders were not taken),
-        `others` (somebody else's orders or trades), or else `exchange`."""
+        """The cause of the differences, empty where there are none: `recording` (it breaks
+        price-time priority, and the exchange kept it), `refusals` (orders were refused), `others`
+        (orders or trades of other accounts), or else `exchange`."""
         if self.equal:
             return ""
         if self.in_use or self.foreign_trades:
@@ -99,7 +99,7 @@ class CheckResult(Struct):
 
     @property
     def equal(self) -> bool:
-        """Whether everything that could be compared was equal, and nothing happened beside it."""
+        """Whether everything compared was equal, and no order or trade came from elsewhere."""
         tallies = [self.own_fills, self.books, self.digests]
         if self.recorded_fills is not None:
             tallies.append(self.recorded_fills)
@@ -114,9 +114,9 @@ class CheckResult(Struct):
 class ReplayCheck:
     """The running comparison of one replay.
 
-    Tell it every answer, trade and L3 change in any order between the three (each in its own
-    order), say how far the L3 changes are complete, and ask for the `result` at the end. Set
-    `in_use` where the book holds orders at the start, and `load` them.
+    Give it every answer, trade and L3 change, each kind in its own order, and the number up to
+    which the L3 changes are complete; read the `result` at the end. Set `in_use` where the book
+    holds orders at the start, and `load` them.
     """
 
     def __init__(self, recording: Recording, reference: Reference | None = None) -> None:
@@ -149,9 +149,9 @@ class ReplayCheck:
         bids: Iterable[tuple[int, int, int]],
         asks: Iterable[tuple[int, int, int]],
     ) -> None:
-        """The book as of `seq` is this: (order id, price ticks, lots) in priority order.
+        """Replace the book as of `seq`: (order id, price ticks, lots) in priority order.
 
-        Said at the start of a book that is not empty, and when the feed lost changes for good:
+        Used at the start of a book that is not empty, and after changes that the feed has lost:
         books due before `seq` cannot be compared then, and count as different.
         """
         while self._due and self._due[0][0] < seq:
@@ -184,7 +184,7 @@ class ReplayCheck:
         self._answered(index, reject.seq)
 
     def executed(self, execution: entry.Execution) -> None:
-        """The account was told of something that happened to an order; taker fills are kept."""
+        """Add an execution report of the account; taker fills are kept."""
         if execution.kind == ExecutionKind.FILL and execution.liquidity == Liquidity.TAKER:
             self._own[execution.trade_id] = (
                 execution.order_id,
@@ -201,7 +201,7 @@ class ReplayCheck:
         self._changes.extend(changes)
 
     def complete(self, seq: int) -> None:
-        """Every L3 change numbered up to `seq` was told: judge the books due by then."""
+        """Every L3 change numbered up to `seq` has been given: compare the books due by then."""
         while self._due and self._due[0][0] <= seq:
             effective_seq, command = self._due.popleft()
             if effective_seq < self._loaded_seq:
@@ -351,7 +351,7 @@ class ReplayCheck:
         return Tally(max(recorded, tally.compared), tally.equal)
 
     def _differ(self, text: str, kept: bool = False) -> None:
-        """Something differs; `kept` says that what happened is what price-time priority gives."""
+        """Count a difference; with `kept` the exchange has the result of price-time priority."""
         self._said += 1
         if kept:
             self._by_recording += 1

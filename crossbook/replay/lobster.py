@@ -1,10 +1,10 @@
 """LOBSTER's own files: `..._message_N.csv` and, beside it, `..._orderbook_N.csv`.
 
-LOBSTER shows a window on the book: N levels, from some time on. What was there before, or comes
-into view from behind the last level, is known by its quantity only. It is entered here as synthetic
-orders: one for each order that a later message of the file names, in its place in the queue
-(`crossbook.replay.lobster_book`), and one for the rest of the level. With them every message can be
-replayed and every row of the order book compared in full.
+LOBSTER shows a window on the book: N levels, from some time on. Orders that rested before, or
+appear from behind the last level, are known by their quantity only. They are entered here as
+synthetic orders: one for each order that a later message of the file names, in its place in the
+queue (`crossbook.replay.lobster_book`), and one for the rest of the level. With them every message
+can be replayed and every row of the order book compared in full.
 
 Files with a line of column names, a byte order mark or blank lines are read as those without.
 """
@@ -52,7 +52,7 @@ _NAMES: Final = (
     ("price",),
     ("direction", "side", "buysell"),
 )
-"""What a line of column names may call each of them, in their order."""
+"""The names that a header line may give each column, in their order."""
 
 _BUY: Final = int(Side.BUY)
 _SELL: Final = int(Side.SELL)
@@ -108,7 +108,7 @@ def _stem(path: Path) -> str:
 
 
 def _read_messages(path: Path) -> tuple[list[Message], list[str]]:
-    """The messages, prices in LOBSTER's unit, and what a reader should know of them."""
+    """The messages, prices in LOBSTER's unit, and notes for the report."""
     header = (*_MESSAGE_COLUMNS, *(("more",) if _columns_of(path) == 7 else ()))
     _check_names(path)
     messages: list[Message] = []

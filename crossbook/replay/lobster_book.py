@@ -1,9 +1,9 @@
 """A LOBSTER recording as commands: every message of the file, and the orders that it only names.
 
 A file names orders whose submission it does not show: they rested before it begins, or entered out
-of its window. Where ids grow with time, as NASDAQ's do, such an order is entered where its id
-stands among the submissions, and so gets its place in the queue; else executed orders are taken to
-have stood in front, in the order of their executions.
+of its window. Where ids grow with time, as NASDAQ's do, such an order is entered at the place of
+its id among the submissions, and so gets its place in the queue; otherwise executed orders are
+assumed to have been in front, in the order of their executions.
 """
 
 from bisect import bisect_right
@@ -27,7 +27,7 @@ SKIPPED: Final = {5: "hidden execution", 6: "cross trade", 7: "trading halt"}
 NO_ASK: Final = 9_999_999_999
 
 _GROWING_PERCENT: Final = 90
-"""Share of submissions with a higher id than the one before from which ids are taken to grow."""
+"""Share of submissions with a higher id than the one before from which ids are assumed to grow."""
 
 _BUY: Final = int(Side.BUY)
 _SELL: Final = int(Side.SELL)
@@ -57,10 +57,10 @@ class Window(Struct, gc=False, frozen=True):
 
 
 class _Unseen(Struct):
-    """What the file tells later about an order whose submission it does not show.
+    """What later messages show of an order whose submission the file does not show.
 
     `first` is the index of the message that names it first, `executed` that of its first
-    execution, `due` that of the submission it stood before, as its id tells.
+    execution, `due` that of the submission it was before, by its id.
     """
 
     order_id: int
@@ -73,7 +73,7 @@ class _Unseen(Struct):
 
 
 class RebuiltBook:
-    """Commands that replay the messages, and what must follow from them."""
+    """The commands that replay the messages, and their expected results."""
 
     def __init__(self, messages: list[Message]) -> None:
         self.commands: list[RecordedCommand] = []
@@ -89,9 +89,9 @@ class RebuiltBook:
             _place_by_id(self._unseen, messages)
         # (side, price) -> open lots by order id, in priority order.
         self._levels: dict[tuple[int, int], dict[int, int]] = {}
-        # (side, price) -> the synthetic orders that stand for nobody in particular.
+        # (side, price) -> the synthetic orders for the rest of the level.
         self._anonymous: dict[tuple[int, int], list[int]] = {}
-        # Orders whose place in the queue the file does not tell.
+        # Orders whose place in the queue the file does not show.
         self._guesses: set[int] = set()
 
     def without_rows(self) -> None:
@@ -114,9 +114,9 @@ class RebuiltBook:
             self._apply(message)
 
     def _enter_due(self, late: list[_Unseen], index: int, time_ns: int) -> list[_Unseen]:
-        """Enter the orders whose time has come; those that would trade at once have to wait.
+        """Enter the orders that are due; those that would trade at once have to wait.
 
-        One that is named by message `index` waits no longer: nothing is known to be in its way.
+        One that message `index` names waits no longer: no order is known to be in its way.
         """
         kept: list[_Unseen] = []
         for order in late:
@@ -139,7 +139,7 @@ class RebuiltBook:
             if message is None or window is None:
                 rows = index if window is None else f"more than {index}"
                 raise RecordingError(
-                    f"{path}: {rows} rows for the {len(self._messages)} messages beside it"
+                    f"{path}: {rows} rows for the {len(self._messages)} messages of its file"
                 )
             if before is None:
                 self._open(message, window)
@@ -162,7 +162,7 @@ class RebuiltBook:
                 self._settle(-1, message.time_ns, (side, price_ticks), lots)
 
     def _reveal(self, index: int, time_ns: int, side: int, before: Window, window: Window) -> None:
-        """Bring the levels that were out of view before this row to what the row shows."""
+        """Fill the levels that were out of view before this row up to what the row shows."""
         if side == _BUY:
             seen, cut, levels, now_cut = before.bids, before.bids_cut, window.bids, window.bids_cut
         else:
@@ -190,7 +190,7 @@ class RebuiltBook:
         missing = lots - sum(self._levels.get(place, {}).values())
         unseen = list(self._unseen.get(place, {}).values())
         if self._ids_grow:
-            # Those that had entered by now stand in front of those that are only said to be here.
+            # Orders entered by now are in front of those known by their quantity only.
             unseen.sort(key=lambda order: (order.due > index + 1, order.order_id))
         else:
             unseen = _in_queue_order(unseen)
@@ -228,8 +228,8 @@ class RebuiltBook:
     def _execute(self, message: Message, place: tuple[int, int]) -> None:
         """An IOC order of the other side; the fills are those of the order the message names.
 
-        Where the queue is partly a guess, the file does not say who stood in front, and the
-        fills are those of the queue as it was rebuilt.
+        Where the queue is partly a guess, the file does not show which order was in front, and
+        the fills are those of the queue as it was rebuilt.
         """
         level = self._levels[place]
         guessed = level.get(message.order_id, 0) < message.lots
@@ -244,7 +244,8 @@ class RebuiltBook:
         self._next_id += 1
         self.guessed_makers += guessed
         if guessed:
-            # Whoever was really hit, the orders left may differ from the venue's from here on.
+            # Another order may have been hit: the orders left may differ from the venue's from here
+            # on.
             self._guesses.update(level)
         fills = self._fill_front(place, lots)
         if not guessed:
@@ -262,7 +263,7 @@ class RebuiltBook:
         return fills
 
     def _withdraw(self, message: Message, place: tuple[int, int]) -> None:
-        """Cancel or reduce the order named; what it does not have is taken from the back."""
+        """Cancel or reduce the order named; lots that it does not have come off the back."""
         left = message.lots
         while left and place in self._levels:
             level, anonymous = self._levels[place], self._anonymous.get(place)
@@ -347,8 +348,8 @@ def _ids_grow(messages: list[Message]) -> bool:
 def _place_by_id(
     unseen: dict[tuple[int, int], dict[int, _Unseen]], messages: list[Message]
 ) -> None:
-    """Say of every order before which message it was entered: before the first submission with a
-    higher id, and before it is named."""
+    """Find for every order the message it was entered before: the first submission with a higher
+    id, or the first message that names it."""
     highest: list[int] = []
     for message in messages:
         before = highest[-1] if highest else 0

@@ -1,7 +1,7 @@
-"""Price-time priority as one would write it down: what a recording's commands must lead to.
+"""Price-time priority in its plainest form: the results that a recording's commands must have.
 
-Nothing of the exchange is used here, so that it can judge both: the exchange by the recording, and
-a recording by the rule it claims to follow.
+No code of the exchange is used here, so that the book can judge both: the exchange by the
+recording, and a recording by the rule it claims to follow.
 """
 
 import hashlib
@@ -37,7 +37,7 @@ class PlainBook:
         return len(self._places)
 
     def apply(self, command: RecordedCommand) -> list[RecordedFill]:
-        """Do what the command says; the fills of it. Costs O(log levels + fills).
+        """Apply a command; returns its fills. Costs O(log levels + fills).
 
         A cancel or reduction of an order that is not there does nothing.
         """
@@ -93,7 +93,7 @@ class PlainBook:
         return hashlib.sha256(text.encode()).hexdigest()
 
     def _reduce(self, order_id: int, lots: int | None) -> None:
-        """Take lots from an order, all of them where None is said."""
+        """Remove lots of an order, all of them for None."""
         place = self._places.get(order_id)
         if place is None:
             return

@@ -1,4 +1,4 @@
-"""Recorded order flow: commands, and what the recording says must follow from them."""
+"""Recorded order flow: commands and their expected results."""
 
 from typing import Literal, TypeAlias
 
@@ -37,7 +37,7 @@ class RecordedFill(Struct, gc=False, frozen=True):
 class BookRow(Struct, gc=False, frozen=True):
     """The venue's top levels as (price ticks, lots), best first.
 
-    `bid_levels` and `ask_levels` say how many levels are known; a side with fewer has no more.
+    `bid_levels` and `ask_levels` are the numbers of levels known; a side with fewer has no more.
     """
 
     bids: tuple[tuple[int, int], ...]
@@ -61,9 +61,8 @@ class BookDigest(Struct, gc=False, frozen=True):
 class Recording(Struct):
     """Commands in order; expectations by the `seq` of the command they follow.
 
-    `fills` is None where the recording does not say which fills happened. `notes` are things a
-    reader of a report should know, such as messages that were skipped. `tick_size` is that of its
-    prices, empty where the files do not say it.
+    `fills` is None where the recording lists no fills. `notes` are for the report, such as skipped
+    messages. `tick_size` is that of its prices, empty where the files do not show it.
     """
 
     name: str

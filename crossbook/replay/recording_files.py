@@ -1,9 +1,9 @@
-"""Files of recorded flow, in the two shapes that are read.
+"""Files of recorded flow, in the two formats that are read.
 
-Ours is a set of CSV files beside each other, plain or gzipped, named by one stem: `STEM.cmd.csv`
-(the commands) and, where known, `STEM.expect.csv` (every fill), `STEM.book.csv` (the top levels
-after a command) and `STEM.digest.csv` (a hash of the whole book). The other is LOBSTER's own
-(`crossbook.replay.lobster`).
+Crossbook's own is a set of CSV files in one folder, plain or gzipped, named by one stem:
+`STEM.cmd.csv` (the commands) and, where known, `STEM.expect.csv` (every fill), `STEM.book.csv` (the
+top levels after a command) and `STEM.digest.csv` (a hash of the whole book). The other is LOBSTER's
+own (`crossbook.replay.lobster`).
 """
 
 from collections.abc import Mapping
@@ -36,10 +36,10 @@ _COMMAND_SUFFIXES: Final = (".cmd.csv", ".cmd.csv.gz")
 
 
 def read_recording(path: Path, units_per_tick: int | None = None) -> Recording:
-    """Read a recording in either shape; raises `RecordingError`.
+    """Read a recording in either format; raises `RecordingError`.
 
-    `units_per_tick` matters to LOBSTER's files only: the tick in ten-thousandths of a dollar, a
-    cent or what their prices need where it is not given.
+    `units_per_tick` is for LOBSTER's files only: the tick in ten-thousandths of a dollar. Without
+    it the tick is a cent, or what the prices need.
     """
     check_file(path)
     if path.name.endswith(_COMMAND_SUFFIXES):
@@ -59,7 +59,7 @@ def check_file(path: Path) -> None:
 
 
 def read_commands_recording(path: Path) -> Recording:
-    """Read `STEM.cmd.csv[.gz]` and what lies beside it; raises `RecordingError`."""
+    """Read `STEM.cmd.csv[.gz]` and the files of its stem; raises `RecordingError`."""
     suffix = next((suffix for suffix in _COMMAND_SUFFIXES if path.name.endswith(suffix)), "")
     if not suffix:
         raise RecordingError(f"{path}: the name must end in .cmd.csv or .cmd.csv.gz")

@@ -1,5 +1,5 @@
-"""What price-time priority makes of a recording: does it keep the rule, and what money does it
-take. Does no I/O."""
+"""A recording under price-time priority: whether it keeps the rule, and the money it needs. Does
+no I/O."""
 
 from collections.abc import Callable
 
@@ -14,8 +14,8 @@ LevelsOf = Callable[[int, int], list[tuple[int, int]]]
 
 
 class Needs(Struct):
-    """The most that open orders hold at once, and what is traded in all, in lots of the base asset
-    and in ticks times lots of the quote asset."""
+    """The most that open orders hold at once, and the total traded, in lots of the base asset and
+    in ticks times lots of the quote asset."""
 
     base_lots: int = 0
     quote_tick_lots: int = 0
@@ -25,9 +25,9 @@ class Needs(Struct):
 
 
 class Reference(Struct):
-    """What the commands must lead to, kept only where the recording says something else.
+    """The results that the commands must have, kept only where the recording has others.
 
-    `fills`, `books` and `digests` are what the rule gives, by the `seq` of the command; rows have
+    `fills`, `books` and `digests` are those of the rule, by the `seq` of the command; rows have
     the levels that the recording compares.
     """
 
@@ -75,7 +75,7 @@ def reference_of(recording: Recording) -> Reference:
 
 
 class _Holds:
-    """What the open orders of all traders together hold while a recording goes on."""
+    """What the open orders of all traders together hold during a recording."""
 
     def __init__(self, book: PlainBook) -> None:
         self.needs = Needs()
@@ -84,7 +84,7 @@ class _Holds:
         self._quote_tick_lots = 0
 
     def before(self, op: str, order_id: int, lots: int) -> None:
-        """A cancel or reduction frees what it takes away."""
+        """Free what a cancel or reduction removes."""
         if op not in ("cancel", "reduce"):
             return
         found = self._book.order(order_id)
@@ -120,7 +120,7 @@ class _Holds:
 
 
 def row_difference(row: BookRow, levels: LevelsOf) -> str:
-    """What differs first between a recorded row and a book; empty when they agree."""
+    """The first difference between a recorded row and a book; empty when they agree."""
     sides = (
         (int(Side.BUY), "bid", row.bids, row.bid_levels),
         (int(Side.SELL), "ask", row.asks, row.ask_levels),

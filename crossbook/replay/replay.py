@@ -1,8 +1,8 @@
-"""Drives a recording through a running exchange over ZeroMQ, as fast as asked.
+"""Drives a recording through a running exchange over ZeroMQ, at a given pace.
 
 Commands leave in batches, at most `window` of them without an answer. Answers and execution
 reports come from the gateway, trades and L3 changes from the feed; all of them go to the
-`ReplayCheck`, which alone judges.
+`ReplayCheck`, which compares them.
 """
 
 import time
@@ -27,7 +27,7 @@ from crossbook.replay.report import PERCENTILES, ReplayReport
 from crossbook.replay.requests import ReplayRequests
 
 CHANNELS: Final = ("trade", "l3")
-"""What the comparison needs of the feed."""
+"""The channels that the comparison needs."""
 
 Command = New | Cancel | Amend
 
@@ -36,7 +36,7 @@ _LATENCY_MAX_US: Final = 600_000_000
 
 
 class ReplayPace(Struct, frozen=True):
-    """How fast to send: `speed` times the recorded pace, or as fast as answers come (None).
+    """The pace of sending: `speed` times the recorded one, or as fast as answers come (None).
 
     `batch` commands at most make one message; `window` at most are without an answer.
     """
@@ -47,7 +47,7 @@ class ReplayPace(Struct, frozen=True):
 
     @property
     def name(self) -> str:
-        """As the command line takes it."""
+        """The pace as the option of the command line has it."""
         return "max" if self.speed is None else "realtime" if self.speed == 1 else f"{self.speed:g}"
 
 
@@ -131,7 +131,7 @@ class Replay:
             self._send(batch)
 
     def _send(self, batch: list[Command]) -> None:
-        """Send all of it. Answers to its first commands may come before its last ones go."""
+        """Send all of it. Answers to its first commands may come before the last are sent."""
         deadline_ns = time.monotonic_ns() + self._timeout_ns
         while batch:
             try:
@@ -142,7 +142,7 @@ class Replay:
                 self.sent += full.sent
                 batch = batch[full.sent :]
             if time.monotonic_ns() > deadline_ns:
-                raise unreachable(f"the gateway at {self._client.address} takes no more commands")
+                raise unreachable(f"the gateway at {self._client.address} accepts no more commands")
             for reply in self._client.receive(_WAIT_MS):
                 self._receive(reply)
 
@@ -214,7 +214,7 @@ class Replay:
         deadline_ns = time.monotonic_ns() + self._timeout_ns
         while True:
             heartbeat = market.heartbeat_of(self._symbol)
-            # Ready means that nothing this heartbeat speaks of is missing.
+            # Ready: nothing up to the number of this heartbeat is missing.
             if heartbeat is not None and heartbeat.seq >= check.last_seq and market.ready:
                 check.complete(heartbeat.seq)
                 return

@@ -1,4 +1,4 @@
-"""What a replay found, as JSON facts and as a table."""
+"""The result of a replay, as JSON facts and as a table."""
 
 from typing import Any, Final
 
@@ -31,7 +31,7 @@ class ReplayReport(Struct):
 
     @property
     def cause(self) -> str:
-        """What makes it differ (see `CheckResult.cause`), empty where nothing does."""
+        """The cause of differences (see `CheckResult.cause`), empty where there are none."""
         return self.result.cause if self.result is not None else ""
 
     @property
@@ -112,7 +112,7 @@ def report_table(report: ReplayReport) -> Table:
 
 
 def _why(report: ReplayReport) -> str:
-    """Who is at fault, in words."""
+    """The cause, as text."""
     return {
         "recording": "the recording breaks price-time priority, the exchange kept it everywhere",
         "refusals": "the exchange refused orders of the recording",

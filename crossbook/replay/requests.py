@@ -34,7 +34,7 @@ class ReplayRequests:
     def request(
         self, command: RecordedCommand, request_seq: int
     ) -> entry.New | entry.Cancel | entry.Amend:
-        """The request that does what `command` says."""
+        """The request of a recorded command."""
         client_order_id = f"{self._prefix}{command.order_id}"
         if command.op == "cancel":
             self._total_lots.pop(command.order_id, None)
@@ -52,7 +52,7 @@ class ReplayRequests:
             _LIMIT,
             _GTC if command.op == "new" else _IOC,
             client_order_id,
-            # One account stands for everybody who was recorded.
+            # One account stands for all recorded traders.
             prevention=int(Prevention.NONE),
         )
 
@@ -69,7 +69,7 @@ class ReplayRequests:
 
 
 def symbol_of(name: str, instruments: tuple[Instrument, ...]) -> str:
-    """The instrument a recording's name speaks of, or "" when that is not one instrument.
+    """The instrument in a recording's name, or "" when the name does not fit exactly one.
 
     A part of the name between underscores or points is a symbol without its punctuation, or the
     base asset of one instrument only, perhaps with a number behind it.

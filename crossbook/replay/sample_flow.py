@@ -4,7 +4,7 @@
 
 writes the same files again: a random walk with resting orders, executions, limit orders that
 cross, reductions, and a few cancels that come too late. Expectations come from a plain book
-(`crossbook.replay.plain_book`) and from nothing of the exchange.
+(`crossbook.replay.plain_book`), without code of the exchange.
 """
 
 import gzip

@@ -1,8 +1,8 @@
-"""Where a replay trades: an instrument of its own, and an account with what it takes.
+"""The place of a replay: an instrument of its own, and an account with the money it needs.
 
-An administrator may add instruments while everything runs. One that only replays use is never
-mixed with anybody's orders, charges no fees and has assets of its own, so that no money of the
-venue is touched. It stays, and the next replay that fits takes it again.
+An administrator may add instruments to a running exchange. One for replays only has no orders of
+other accounts, charges no fees and has assets of its own, so that no money of the venue is touched.
+It stays, and the next replay that fits uses it again.
 """
 
 import uuid
@@ -24,10 +24,10 @@ from crossbook.errors import ActRefused
 from crossbook.replay.reference import Needs
 
 PREFIX: Final = "REPLAY-"
-"""What the symbols of instruments begin with that only replays use."""
+"""Prefix of the symbols of instruments for replays only."""
 
 REPLAY_ACCOUNT: Final = 2_000_000_000
-"""Who trades there unless somebody else is named."""
+"""The account that trades there unless another is named."""
 
 _ID_MAX: Final = 65_535
 _TICKS_MAX: Final = 10**12
@@ -35,8 +35,8 @@ _LOTS_MAX: Final = 10**15
 
 
 def own_grid(guess: Instrument | None, tick_size: str) -> tuple[str, str]:
-    """Tick and lot of an instrument for a recording: those of the instrument its name speaks of,
-    unless the recording says another tick; else a cent and a share.
+    """Tick and lot of an instrument for a recording: those of the instrument in its name, unless
+    the recording has another tick; else a cent and a share.
 
     >>> own_grid(None, "")
     ('0.01', '1')
@@ -83,8 +83,8 @@ class OwnInstruments:
         return {each.symbol: each for each in found}
 
     def candidates(self, tick_size: str, lot_size: str) -> Iterator[tuple[Instrument, AdminClient]]:
-        """Instruments of replays on this grid: those there are, then a new one. Whether one is in
-        use its book tells."""
+        """Instruments of replays on this grid: the existing ones, then a new one. The book of one
+        shows whether it is in use."""
         numbers = [0]
         for client, view in zip(self._clients, self._views, strict=True):
             for status in view.instruments:
@@ -108,8 +108,8 @@ class OwnInstruments:
 
 
 def fund(client: AdminClient, instrument: Instrument, account: int, needs: Needs) -> str:
-    """Pay into `account` what a replay takes of the assets of replays; what it lacks for all that,
-    empty if nothing."""
+    """Pay the money that a replay needs into `account`; returns what could not be paid, empty if
+    all could."""
     has = {each.asset: each.total - each.held for each in client.view(account).balances}
     lacks: list[str] = []
     for asset, decimals, units in needed(instrument, needs):
@@ -120,7 +120,7 @@ def fund(client: AdminClient, instrument: Instrument, account: int, needs: Needs
         try:
             client.act(AdjustBalance(0, 0, account, 0, asset, paid, uuid.uuid4().hex))
         except ActRefused as refused:
-            # The exchange keeps no accounts: nobody needs any money.
+            # The exchange keeps no accounts: no money is needed.
             if refused.field == "account":
                 return ""
             raise
@@ -130,7 +130,7 @@ def fund(client: AdminClient, instrument: Instrument, account: int, needs: Needs
 
 
 def needed(instrument: Instrument, needs: Needs) -> list[tuple[str, int, int]]:
-    """(asset, its decimals, smallest units) that a replay takes, fees at their highest included."""
+    """(asset, its decimals, smallest units) that a replay needs, the highest fees included."""
     per_lot, per_tick_lot = instrument.base_units_per_lot, instrument.notional_per_tick_lot
     rate = max(0, instrument.maker_fee_rate) + max(0, instrument.taker_fee_rate)
 
@@ -149,9 +149,9 @@ def needed(instrument: Instrument, needs: Needs) -> list[tuple[str, int, int]]:
 def check_money(
     instrument: Instrument, balances: list[Balance], account: int, needs: Needs
 ) -> None:
-    """Raise `CommandError` saying what an account lacks for a replay, and how it gets that.
+    """Raise `CommandError` for money that an account lacks for a replay, and how to deposit it.
 
-    An exchange that keeps no accounts tells no balances: then nothing is lacking.
+    An exchange that keeps no accounts returns no balances: then nothing is lacking.
     """
     has = {each.asset: each.total - each.held for each in balances}
     if not balances:

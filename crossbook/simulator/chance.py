@@ -1,6 +1,6 @@
 """Random numbers from a seed, the same on every machine and in every version of Python.
 
-The generator is SplitMix64: integers only. What is made from them uses nothing but the operations
+The generator is SplitMix64: integers only. Numbers made from them use only the operations that
 IEEE 754 defines to the last bit (+, -, *, /, square root). Logarithms, powers and sines are not
 among them, so there is no exponential or Box-Muller here.
 """
@@ -26,7 +26,7 @@ class Chance:
         self._state = seed & _MASK
 
     def fork(self) -> "Chance":
-        """A stream of its own, so that what is drawn there shifts nothing here."""
+        """A generator of its own: draws from it do not shift the draws from this one."""
         return Chance(self._bits())
 
     def uniform(self) -> float:

@@ -44,7 +44,7 @@ def table(runner: Runner, flow: AgentFlow, elapsed_s: float) -> RenderableType:
 def line(runner: Runner, flow: AgentFlow, elapsed_s: float) -> str:
     """Everything in one line."""
     statistics = flow.statistics
-    asked = statistics.asked_total
+    asked = statistics.requested_total
     parts = [
         f"seed {runner.plan.seed}",
         f"{flow.seconds:,.1f} s simulated in {elapsed_s:,.1f} s",
@@ -65,7 +65,7 @@ def facts(runner: Runner, flow: AgentFlow, elapsed_s: float) -> dict[str, Any]:
         "seed": runner.plan.seed,
         "simulated_s": flow.seconds,
         "elapsed_s": round(elapsed_s, 3),
-        "rate": round(flow.statistics.asked_total / max(elapsed_s, 0.001), 1),
+        "rate": round(flow.statistics.requested_total / max(elapsed_s, 0.001), 1),
         "flow_digest": flow.digest,
         "news": flow.news,
         "orders_left_open": runner.left_open,

@@ -1,8 +1,8 @@
 """The order flow: from a seed and the exchange's answers to the requests of the next tick.
 
-Simulated time goes in ticks of a tenth of a second. `step` gives what all agents ask for in the
-next one; `receive` is told everything the exchange said to that, before the next `step`. So a flow
-is a function of its seed and of what was said, never of when.
+Simulated time passes in ticks of a tenth of a second. `step` returns the requests of all agents in
+the next tick; `receive` is given every answer and report of the exchange to them, before the next
+`step`. So a flow is a function of its seed and of the answers, never of their times.
 """
 
 from collections.abc import Iterable, Sequence
@@ -41,7 +41,7 @@ Answer: TypeAlias = tuple[TradeRequest, Ack | Reject]
 
 
 class Batch(Struct, frozen=True):
-    """What one agent asks for in a tick, in this order."""
+    """The requests of one agent in a tick, in this order."""
 
     agent: int
     requests: list[TradeRequest]
@@ -50,8 +50,8 @@ class Batch(Struct, frozen=True):
 class AgentFlow:
     """All agents in all instruments.
 
-    Batches of a tick must reach the matcher in the order given, and `receive` must be told all that
-    followed from them. `run` begins every client order id, so that no two runs share one.
+    Batches of a tick must reach the matcher in the order given, and `receive` must be given all
+    that followed from them. `run` begins every client order id, so that no two runs share one.
     """
 
     def __init__(
@@ -97,7 +97,7 @@ class AgentFlow:
         return self._digest.hexdigest()
 
     def step(self) -> list[Batch]:
-        """One tick on; what the agents ask for, agents in random order."""
+        """Advance one tick; returns the requests of the agents, agents in random order."""
         self.tick += 1
         common = self._chance.normal()
         for fundamental in self.fundamentals:
@@ -119,20 +119,20 @@ class AgentFlow:
                 batches.append(Batch(agent, requests))
                 self._digest.update(f"{self.tick} {agent}\n".encode())
                 self._digest.update("".join(map(self._line, requests)).encode())
-        self.statistics.asked(batches)
+        self.statistics.requested(batches)
         return batches
 
     def receive(
         self, answers: Sequence[Answer], executions: Iterable[tuple[int, Execution]]
     ) -> None:
-        """Take what the exchange said: the answers to the requests, and the execution reports of
-        each agent. The order they arrived in does not matter: the matcher's numbers decide."""
-        said: list[tuple[tuple[int, int, int, int], Answer | tuple[int, Execution]]] = []
+        """Apply the answers to the requests, and the execution reports of each agent. Their order
+        of arrival does not matter: the matcher's numbers decide."""
+        received: list[tuple[tuple[int, int, int, int], Answer | tuple[int, Execution]]] = []
         for answer in answers:
-            said.append(((answer[1].seq, 0, 0, 0), answer))
+            received.append(((answer[1].seq, 0, 0, 0), answer))
         for agent, report in executions:
-            said.append(((report.seq, 1, report.trade_id, report.order_id), (agent, report)))
-        for _, item in sorted(said, key=lambda each: each[0]):
+            received.append(((report.seq, 1, report.trade_id, report.order_id), (agent, report)))
+        for _, item in sorted(received, key=lambda each: each[0]):
             first, second = item
             if isinstance(first, int):
                 assert isinstance(second, Execution)
@@ -144,7 +144,7 @@ class AgentFlow:
         self.statistics.ticked(self.tick)
 
     def forget_orders(self) -> None:
-        """All orders of the agents are gone, for a reason the agents were not told."""
+        """Remove all orders of the agents, which the exchange ended without a report."""
         for market in self.markets:
             market.clear()
 

@@ -1,7 +1,7 @@
-"""What an instrument is worth: a price nobody can see directly, moved by news.
+"""The fundamental value of an instrument: a price that no agent sees directly, moved by news.
 
-Returns have a variance that remembers (GARCH): a large move makes the next ones larger. News is a
-jump with a fat tail. Part of every move is common to all instruments.
+The variance of returns depends on earlier returns (GARCH): a large move makes the next ones larger.
+News is a jump with a fat tail. Part of every move is common to all instruments.
 """
 
 from math import sqrt
@@ -13,7 +13,7 @@ TICKS_PER_SECOND: Final = 10
 """Simulated time advances in tenths of a second."""
 
 QUIET: Final = 0.00003
-"""Deviation of one tick's return without news: some 2.5 % over a day."""
+"""Standard deviation of one tick's return without news: some 2.5 % over a day."""
 
 _SHARE_OF_NEWS: Final = 0.02
 _MEMORY: Final = 0.978

@@ -1,4 +1,4 @@
-"""Market makers: a ladder of quotes around what they believe, leaning against their inventory."""
+"""Market makers: a ladder of quotes around an estimate of value, skewed against inventory."""
 
 from typing import Final
 
@@ -22,8 +22,9 @@ _MOVE_SHARE: Final = 0.2
 
 
 class MarketMaker(Strategy):
-    """Keeps `LEVELS` bids and asks. Learns the fundamental with a lag of its own, so that the slow
-    ones are traded against after news; widens when prices move; quotes lower when it is long."""
+    """Keeps `LEVELS` bids and asks. Its estimate follows the fundamental with a lag of its own, so
+    that slow makers are traded against after news. It quotes wider when prices move, and lower when
+    it is long."""
 
     kind = "maker"
 
@@ -52,7 +53,7 @@ class MarketMaker(Strategy):
                 left -= self._quote(side, slot, middle, half, slots.get((side, slot)))
 
     def _exposed(self, half: float) -> bool:
-        """Whether some quote is so close to what the maker knows that it must not stay."""
+        """Whether a quote is so close to the maker's estimate that it must not stay."""
         return any(
             (self._seen - order.price if order.side == BUY else order.price - self._seen)
             < _EXPOSED * half
@@ -60,7 +61,7 @@ class MarketMaker(Strategy):
         )
 
     def _pick_off(self, half: float) -> None:
-        """Trade against quotes that what the maker knows has left behind."""
+        """Trade against quotes that the maker's estimate has passed."""
         for side, sign in ((BUY, 1), (SELL, -1)):
             best = self.market.opposite(side)
             gain = sign * (self._seen - best) - _WORTHWHILE * half
@@ -69,7 +70,7 @@ class MarketMaker(Strategy):
                 self.trade(side, self.market.lots_worth(size), max(1.0, gain))
 
     def _half_spread(self) -> float:
-        """Half the distance between the best bid and ask the maker wants, in ticks."""
+        """Half the distance between the maker's best bid and ask, in ticks."""
         quiet = _HALF_SPREAD * self._seen
         return max(
             float(self.market.grid), self._width * (quiet + _MOVES_WEIGHT * self.market.moves)
@@ -78,7 +79,7 @@ class MarketMaker(Strategy):
     def _quote(
         self, side: int, slot: int, middle: float, half: float, order: OpenOrder | None
     ) -> int:
-        """Put one quote right; how many requests that took."""
+        """Correct one quote; returns the number of requests that this needed."""
         distance = half * (1.0 + 0.9 * slot + 0.5 * slot * slot)
         if order is not None:
             meant = middle - distance if side == BUY else middle + distance
@@ -99,7 +100,7 @@ class MarketMaker(Strategy):
         return 1 + int(self.place(side, price, size, slot))
 
     def _price(self, side: int, middle: float, distance: float) -> int:
-        """A price on the grid that takes nothing from the quotes known."""
+        """A price on the grid that does not trade with the quotes known."""
         market, grid = self.market, self.market.grid
         if side == BUY:
             price = int((middle - distance) / grid) * grid

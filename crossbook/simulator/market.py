@@ -1,7 +1,7 @@
-"""What the simulation knows of one instrument: its own orders, as the exchange confirmed them.
+"""One instrument in the simulation: the agents' orders, as the exchange confirmed them.
 
-The agents look at nothing else. It is not the feed, so what they see never depends on how fast it
-arrived; other people's orders show up when they trade with ours.
+The agents use nothing else. They do not use the feed, so their decisions never depend on its speed;
+orders of other accounts appear when they trade with an agent's.
 """
 
 from typing import Final
@@ -68,7 +68,7 @@ class AgentMarket:
         return int(levels.peekitem(0)[0]) if levels else 0
 
     def opposite(self, side: int) -> int:
-        """The price an order of `side` would trade at, zero where there is nobody."""
+        """The price an order of `side` would trade at, zero where there is none."""
         return self.ask if side == BUY else self.bid
 
     def lots_near(self, side: int, levels: int) -> int:
@@ -82,7 +82,7 @@ class AgentMarket:
         return self._of_agent.get(agent, {})
 
     def advance(self) -> None:
-        """One tick on: averages take in where the middle is now."""
+        """Advance one tick: add the present middle to the averages."""
         bid, ask = self.bid, self.ask
         before = self.middle
         if bid and ask:
@@ -133,7 +133,7 @@ class AgentMarket:
             levels.clear()
 
     def lots_worth(self, quote: float) -> int:
-        """How many lots some amount of whole quote units is at the middle price; at least one."""
+        """The lots that an amount of whole quote units buys at the middle price; at least one."""
         units = quote * power_of_ten(self.instrument.quote_decimals)
         return max(1, int(units / (self.middle * self._notional)))
 

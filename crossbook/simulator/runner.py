@@ -1,10 +1,10 @@
 """Trades a flow on an exchange, in lock-step.
 
 A tick's batches are sent one after the other, each when the one before is answered: requests of
-different sessions race otherwise. Then every agent's session is asked for a sign of life, whose
-answer comes behind all execution reports of the tick. Only then does the flow take what was said
-and decide the next tick. So the speed of machine and exchange changes when things happen, never
-what happens; the plan's rate only sets how long to wait between ticks.
+different sessions race otherwise. Then every agent's session sends a ping, whose answer comes
+behind all execution reports of the tick. Only then does the flow apply answers and reports and
+decide the next tick. So the speed of machine and exchange changes the time of requests, never the
+requests; the plan's rate only sets the wait between ticks.
 """
 
 import asyncio
@@ -31,22 +31,22 @@ BATCH_MOST: Final = 256
 """Requests in one message."""
 
 CALL_TIMEOUT_S: Final = 30.0
-"""Longer than any stall of a working exchange: a session that was lost is noticed sooner."""
+"""Longer than any stall of a working exchange: a lost session is detected sooner."""
 
 RETRY_S: Final = 0.25
 """Wait before a request that was not applied is sent again."""
 
 BEHIND_MOST_S: Final = 1.0
-"""How much of what an outage cost is made up for by going faster afterwards."""
+"""How much of an outage is made up for by a faster pace afterwards."""
 
 NEW_HISTORY_S: Final = 3.0
-"""How long a gateway may be behind what was acknowledged: a restarted one has to catch up."""
+"""How long a gateway may be behind the acknowledged number: a restarted one has to catch up."""
 
 GRACE_S: Final = 0.5
-"""How long a call under way may take once the simulation is told to stop."""
+"""Time for a call under way to end once the simulation stops."""
 
 LAST_CANCEL_S: Final = 1.5
-"""How long the cancels at the end may take."""
+"""Time for the cancels at the end."""
 
 _AGAIN: Final = (RejectReason.BUSY, RejectReason.NOT_LOGGED_ON, RejectReason.OUTCOME_UNKNOWN)
 
@@ -54,14 +54,14 @@ _T = TypeVar("_T")
 
 
 class Stopped(CrossbookError):  # noqa: N818 - says what happened
-    """The simulation was told to stop while it waited."""
+    """The simulation was stopped while it waited."""
 
 
 class SimulationPlan(Struct, frozen=True):
-    """What to simulate, for so many simulated seconds (zero: no end).
+    """The simulation to run, for so many simulated seconds (zero: no end).
 
-    A simulated second takes a real one, or with a `rate` as long as its requests take at so many
-    a second. Agent `n` trades for account `first_account` + n.
+    A simulated second lasts a real one, or with a `rate` as long as its requests need at so many a
+    second. Agent `n` trades for account `first_account` + n.
     """
 
     address: str
@@ -176,7 +176,7 @@ class Runner:
             await self._pause(due_s - now_s)
 
     def _tick_s(self, requests: int) -> float:
-        """Real seconds that a tick with so many requests takes."""
+        """Real seconds of a tick with so many requests."""
         return requests / self.plan.rate if self.plan.rate else 1 / TICKS_PER_SECOND
 
     def _over(self, flow: AgentFlow) -> bool:
@@ -230,7 +230,7 @@ class Runner:
         return reports
 
     async def _hear(self, client: AsyncClient) -> None:
-        """Return once a session has heard everything up to the last number that answered.
+        """Return once a session has received everything up to the last acknowledged number.
 
         Where the gateway stays behind that number, the exchange has begun a new history.
         """
@@ -254,7 +254,7 @@ class Runner:
                 raise Stopped
 
     def _missed_something(self) -> bool:
-        """Whether execution reports are gone for good since the last look."""
+        """Whether execution reports were lost since the last check."""
         ended, self._history_ended = self._history_ended, False
         holes = sum(
             client.session.holes + client.session.executions_dropped for client in self._clients
@@ -263,7 +263,7 @@ class Runner:
         return ended or holes > seen
 
     async def _leave(self) -> None:
-        """Cancel what is open, if the exchange is still there."""
+        """Cancel the open orders, if the exchange still runs."""
         self._stopping.clear()
         try:
             async with asyncio.timeout(LAST_CANCEL_S):
@@ -272,7 +272,7 @@ class Runner:
             self.left_open = True
 
     async def _or_stop(self, call: Awaitable[_T]) -> _T:
-        """The result of a call; raises `Stopped` when told to stop and it does not come soon."""
+        """The result of a call; raises `Stopped` when it does not end soon after a stop."""
         task = asyncio.ensure_future(call)
         stopping = asyncio.ensure_future(self._stopping.wait())
         try:
@@ -280,14 +280,14 @@ class Runner:
             if not task.done():
                 await asyncio.wait((task,), timeout=GRACE_S)
             if not task.done():
-                raise Stopped("told to stop")
+                raise Stopped("stopped")
             return task.result()
         finally:
             stopping.cancel()
             task.cancel()
 
     async def _pause(self, seconds: float) -> None:
-        """Wait, or until told to stop."""
+        """Wait, at most until a stop."""
         if seconds <= 0:
             return
         try:

@@ -1,4 +1,4 @@
-"""What a simulation has done so far, counted from what was asked and what was answered."""
+"""Counts of a simulation so far, from its requests, answers and reports."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -32,7 +32,7 @@ class TradeTotals:
         self.last_trade_id = 0
 
     def trade(self, trade_id: int, price: int, lots: int) -> None:
-        """One trade, told once or twice: both sides report it."""
+        """Add one trade, which both sides may report."""
         if trade_id <= self.last_trade_id:
             return
         self.last_trade_id = trade_id
@@ -71,17 +71,17 @@ class SimulationStatistics:
         self.acknowledged = 0
 
     @property
-    def asked_total(self) -> int:
+    def requested_total(self) -> int:
         """Requests of all kinds."""
         return self.requests.total()
 
-    def asked(self, batches: Iterable["Batch"]) -> None:
-        """These are sent."""
+    def requested(self, batches: Iterable["Batch"]) -> None:
+        """Count requests that are sent."""
         for batch in batches:
             self.requests.update(_WORDS[type(request)] for request in batch.requests)
 
     def answered(self, request: New | Cancel | Amend, answer: Ack | Reject) -> None:
-        """One of them was answered."""
+        """Count an answer."""
         if isinstance(answer, Ack):
             self.acknowledged += 1
         else:
@@ -105,8 +105,8 @@ class SimulationStatistics:
         ]
 
     def kinds(self) -> list[dict[str, Any]]:
-        """Every kind of agent: how many there are, what they own by instrument and what they
-        made, fees left out, in quote units."""
+        """Every kind of agent: their number, their inventory by instrument, and their profit in
+        quote units, fees left out."""
         rows: dict[str, dict[str, Any]] = {}
         for strategies in self._strategies:
             row = rows.setdefault(

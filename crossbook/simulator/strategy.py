@@ -1,4 +1,4 @@
-"""One agent in one instrument: its position, its bounds, and what it may ask for."""
+"""One agent in one instrument: its position, its limit, and its possible actions."""
 
 from typing import Final, TypeAlias
 
@@ -44,10 +44,10 @@ Action: TypeAlias = Place | Pull | Move
 
 
 class Strategy:
-    """What every kind of agent has in an instrument.
+    """The part of an agent in one instrument, common to all kinds.
 
     The position, in lots, stays within `limit` either way whatever is filled: an order is entered
-    only as far as there is room beside the position and what is open already. `cash` is what was
+    only as far as position and open orders leave room. `cash` is what was
     received less what was paid, in ticks times lots, fees left out.
     """
 
@@ -61,12 +61,12 @@ class Strategy:
         self.position = 0
         self.cash = 0
         self._actions: list[Action] = []
-        self._asked = {BUY: 0, SELL: 0}
+        self._requested = {BUY: 0, SELL: 0}
 
     def act(self, tick: int, value: float) -> list[Action]:
-        """What the agent asks for in this tick; `value` is the fundamental."""
+        """The agent's actions in this tick; `value` is the fundamental."""
         self._actions = []
-        self._asked = {BUY: 0, SELL: 0}
+        self._requested = {BUY: 0, SELL: 0}
         self.decide(tick, value)
         return self._actions
 
@@ -93,14 +93,14 @@ class Strategy:
         """The most lots of a further order that keep the position within its limit."""
         held = self.position if side == BUY else -self.position
         resting = sum(order.lots for order in self.own() if order.side == side)
-        return max(0, self.limit - held - resting - self._asked[side])
+        return max(0, self.limit - held - resting - self._requested[side])
 
     def place(self, side: int, price: float, lots: int, slot: int = 0, ends: int = 0) -> bool:
         """Rest an order, as much of it as there is room for; whether there was any."""
         ticks = self.market.sound_price(price)
         lots = self.market.sound_lots(min(lots, self.room(side)), ticks)
         if lots:
-            self._asked[side] += lots
+            self._requested[side] += lots
             self._actions.append(Place(side, ticks, lots, slot=slot, ends=ends))
         return lots > 0
 
@@ -121,7 +121,7 @@ class Strategy:
         for order in self.own():
             if order.side != side and (not price or sign * order.price <= sign * price):
                 self.pull(order)
-        self._asked[side] += lots
+        self._requested[side] += lots
         if price:
             self._actions.append(Place(side, price, lots, LIMIT, time_in_force))
         else:

@@ -1,4 +1,4 @@
-"""Everybody else: those who trade for reasons of their own, and those who follow prices."""
+"""The agents other than makers: noise, momentum and mean-reversion traders."""
 
 from typing import Final
 
@@ -12,7 +12,7 @@ RESTING_MOST: Final = 60
 _SIZE: Final = 90.0
 _SIZE_MOST: Final = 2_000.0
 _HURRY: Final = 2.5
-"""How much larger orders are that take."""
+"""How much larger orders are that trade at once."""
 
 _NEAR: Final = 0.00016
 _LIFE_MOST: Final = 6_000.0
@@ -24,8 +24,8 @@ def other(side: int) -> int:
 
 
 class NoiseTrader(Strategy):
-    """Knows nothing. Rests orders at power-law distances, forgets them for power-law times, and
-    now and then works off a larger order in pieces, which is why signs of trades persist."""
+    """Trades without information. It rests orders at power-law distances for power-law times, and
+    at times trades a larger order in pieces, which is why signs of trades persist."""
 
     kind = "noise"
 
@@ -36,7 +36,7 @@ class NoiseTrader(Strategy):
         self._pieces = 0
 
     def decide(self, tick: int, value: float) -> None:
-        """Cancel what is overdue; rest an order or trade a piece."""
+        """Cancel overdue orders; rest an order or trade a piece."""
         for order in self.own():
             if order.ends <= tick:
                 self.pull(order)
@@ -99,7 +99,7 @@ class NoiseTrader(Strategy):
 
 
 class MomentumTrader(Strategy):
-    """Buys what rises and sells what falls, with orders that take at once; goes home when the
+    """Buys when the price rises and sells when it falls, at once; closes its position when the
     trend is over."""
 
     kind = "momentum"
@@ -124,8 +124,8 @@ class MomentumTrader(Strategy):
 
 
 class MeanReverter(Strategy):
-    """Trades a price that strayed back towards what it should be: half the fundamental as this
-    agent, late, knows it, half the average price of late."""
+    """Trades against deviations of the price from its target: the mean of the fundamental, which
+    this agent sees late, and the recent average price."""
 
     kind = "reverter"
 
@@ -137,7 +137,8 @@ class MeanReverter(Strategy):
         self._threshold = chance.between(0.00015, 0.0004)
 
     def decide(self, tick: int, value: float) -> None:
-        """Take what is too cheap or too dear; otherwise bring the position home in small steps."""
+        """Trade with quotes that are too cheap or too dear; otherwise close the position in small
+        steps."""
         self._seen += self._learns * (value - self._seen)
         if not self.chance.happens(self._acts):
             return

@@ -286,7 +286,7 @@ def test_a_lobster_orderbook_of_another_length_is_refused(tmp_path: Path) -> Non
     )
     (tmp_path / "T_orderbook_1.csv").write_text("9999999999,0,30000,10\n9999999999,0,30000,20\n")
 
-    with pytest.raises(RecordingError, match="2 rows for the 3 messages beside it"):
+    with pytest.raises(RecordingError, match="2 rows for the 3 messages of its file"):
         read_recording(tmp_path / "T_message_1.csv")
 
 

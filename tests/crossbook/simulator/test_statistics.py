@@ -51,11 +51,11 @@ def test_a_tape_without_quotes_has_no_spread() -> None:
 def test_requests_and_answers_are_counted_by_kind_and_reason() -> None:
     statistics = SimulationStatistics([], [])
     new, cancel = New(0, "BTC-USDT", BUY, 1, 1), Cancel(0, "BTC-USDT", 0, "x")
-    statistics.asked([Batch(0, [new, new]), Batch(1, [cancel])])
+    statistics.requested([Batch(0, [new, new]), Batch(1, [cancel])])
     statistics.answered(new, Ack(0, 1, 1, 1, "", 1, 0))
     statistics.answered(new, Reject(0, RejectReason.MIN_NOTIONAL, "", ""))
     statistics.answered(cancel, Reject(0, 9_999, "", ""))
-    assert statistics.asked_total == 3
+    assert statistics.requested_total == 3
     assert statistics.requests == {"new": 2, "cancel": 1}
     assert statistics.acknowledged == 1
     assert statistics.rejects == {"MIN_NOTIONAL": 1, "REASON_9999": 1}
