@@ -1,21 +1,21 @@
 """Measurements of Crossbook. Run from a clone of the repository.
 
     python -m bench core        the engine alone, messages/s per scenario, beside its peers
-    python -m bench work        what the engine does for a message, counted
+    python -m bench work        the engine's work for a message, counted
     python -m bench journal     the journal alone, beside bare writes of the same bytes
     python -m bench latency     the three processes under load, latency percentiles
     python -m bench pipeline    the three processes beside a null pipeline, as ratios
     python -m bench shards      the same load on one matcher and on two, with processor times
     python -m bench recovery    starts from a journal and a snapshot, and taking one
     python -m bench recorder    events into the database, and catching up from a journal
-    python -m bench stalled     the others' latency while one subscriber and one client stall
+    python -m bench stalled     other clients' latency while one subscriber and one client stall
     python -m bench http        orders over HTTP, past the framework and through it
     python -m bench growth      cost against the size of the market, as a table and a PNG
     python -m bench facts       the simulated market beside a recorded one, as a table and a PNG
     python -m bench all         all of them
 
-Every command prints its method and machine, and writes JSON with --json. bench/README.md says
-what each figure means.
+Every command prints its method and machine, and writes JSON with --json. bench/README.md explains
+the figures.
 """
 
 import sys
@@ -58,7 +58,7 @@ PEERS_HINT = "peers are optional: `make bench-core` installs those that can be h
 
 @app.callback(invoke_without_command=True)
 def overview(context: typer.Context) -> None:
-    """Print what can be measured."""
+    """Print the list of measurements."""
     if context.invoked_subcommand is None:
         print(__doc__)
     else:
@@ -98,12 +98,12 @@ def core(
 @app.command()
 def work(
     accept: Annotated[
-        bool, typer.Option("--accept", help="Accept what is counted for this Python.")
+        bool, typer.Option("--accept", help="Accept the counts of this run for this Python.")
     ] = False,
     instructions: Annotated[bool, typer.Option(help="Count them too, by valgrind.")] = True,
     json: Json = None,
 ) -> None:
-    """What the engine does for a message, counted; status 1 where it grew."""
+    """The engine's work for a message, counted; status 1 where it grew."""
     if reason := work_bench.obstacle():
         print(reason)
         raise typer.Exit(1)
@@ -176,13 +176,13 @@ def pipeline(
         bool, typer.Option("--quick", help="A few loads, one short run each.")
     ] = False,
     repeats: Annotated[int, typer.Option(min=0, help="Pairs of runs; 0: 1 if quick, 3.")] = 0,
-    only: Annotated[str, typer.Option(help="Only loads whose name has this in it.")] = "",
+    only: Annotated[str, typer.Option(help="Only loads whose name contains this.")] = "",
     null: Null = pipeline_bench.NULL_PIPELINE,
     transport: Between = "ipc",
     plots: Annotated[Path, typer.Option(help="Where to draw the latency curves.")] = RESULTS,
     json: Json = None,
 ) -> None:
-    """Our processes beside the null pipeline, alternately, as ratios."""
+    """The processes and the null pipeline, alternately, as ratios."""
     found = null if null.is_file() else None
     if found is None:
         print(f"pipeline: ours only, there is no null pipeline at {null} (give one with --null)")
@@ -260,7 +260,7 @@ def stalled(
     turns: Annotated[int, typer.Option(min=0, help="Turns each way; 0: 4 if quick, 12.")] = 0,
     json: Json = None,
 ) -> None:
-    """One subscriber and one order-entry client stall; what the others notice."""
+    """One subscriber and one order-entry client stall; the latency of the others."""
     plan = stalled_bench.StalledPlan(
         rate=rate,
         subscribers=subscribers,
@@ -331,7 +331,7 @@ def facts(
     seed: int = 1,
     minutes: Annotated[float, typer.Option(min=0.1, max=1_000, help="Simulated.")] = 10.0,
     recording: Annotated[
-        Path, typer.Option(help="STEM.cmd.csv.gz of BTC-USD to show beside it.")
+        Path, typer.Option(help="STEM.cmd.csv.gz of BTC-USD to compare with.")
     ] = facts_bench.RECORDING,
     json: Json = None,
     plot: Annotated[Path, typer.Option(help="The PNG to draw.")] = RESULTS / "facts.png",

@@ -1,10 +1,10 @@
-"""Who listens while `bench/stalled.py` measures: a crowd of subscribers, and one client of
-everything that can be stopped. Each is a process of its own.
+"""The clients of `bench/stalled.py`: a crowd of subscribers, and one client of everything, which is
+stopped at times. Each is a process of its own.
 
     python -m bench.audience crowd FEED SUBSCRIBERS
     python -m bench.audience follower FEED SNAPSHOTS ORDERS ACCOUNT
 
-Both print "ready" once the feed is heard, run until their input ends, then write one msgpack
+Both print "ready" once the feed arrives, run until their input ends, then write one msgpack
 report to their output.
 """
 
@@ -35,14 +35,14 @@ SYMBOLS = ("BTC-USDT", "ETH-USDT", "SOL-USDT", "BTC-USD")
 READY_SECONDS = 15.0
 STOP_SECONDS = 30.0
 LEVEL_SECONDS = 10.0
-"""How long the follower may take to be level with the feed at the end."""
+"""Time for the follower to be current with the feed at the end."""
 
 PING_SECONDS = 0.2
 Levels = list[tuple[int, int]]
 
 
 class CrowdArrivals(Struct, array_like=True):
-    """What the crowd heard: sequence numbers and arrival times (monotonic ns) of every best bid
+    """The crowd's messages: sequence numbers and arrival times (monotonic ns) of every best bid
     and offer at every subscriber, as bytes of two arrays of int64."""
 
     seqs: bytes
@@ -53,7 +53,7 @@ class CrowdArrivals(Struct, array_like=True):
 
 
 class Followed(Struct, array_like=True):
-    """What became of the client that was stopped now and then."""
+    """The result of the client that was stopped at times."""
 
     counters: FeedCounters
     gap_ns: list[int]
@@ -96,7 +96,7 @@ class AudienceProcess:
         self._process.send_signal(number)
 
     def stop(self) -> bytes:
-        """End it and take its report."""
+        """End it and read its report."""
         out, _ = self._process.communicate(timeout=STOP_SECONDS)
         return out
 
@@ -155,8 +155,8 @@ def _listen(subscribers: "list[zmq.Socket[bytes]]") -> CrowdArrivals:
 
 
 class Follower:
-    """Follows all channels of all traded instruments, and has a session of an account that
-    others trade with: it hears of every order and fill of theirs."""
+    """Follows all channels of all traded instruments, and has a session of an account that the load
+    trades for: it receives every report of the load's orders and fills."""
 
     def __init__(self, feed_address: str, snapshots: str, orders: str, account: int) -> None:
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
@@ -174,7 +174,7 @@ class Follower:
         self._executions = 0
 
     def run(self) -> Followed:
-        """Follow until the input ends, then until level with the feed; what happened."""
+        """Follow until the input ends, then until current with the feed; returns the result."""
         self._market.wait_ready(READY_SECONDS)
         self._send(entry.Logon(0, self._account))
         while not any(self._token):
@@ -201,7 +201,7 @@ class Follower:
         return followed
 
     def _step(self) -> bool:
-        """Take what has come; whether there was anything but heartbeats, or something missing."""
+        """Read what has arrived; whether it was more than heartbeats, or something is missing."""
         gaps = self._market.counters.gaps
         updates = self._market.poll(0.02)
         if self._market.counters.gaps > gaps and len(self._gap_ns) == len(self._whole_ns):

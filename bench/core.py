@@ -1,7 +1,7 @@
-"""Messages per second of the engine alone, in process, beside peers from PyPI and npm.
+"""Messages per second of the engine alone, in process, and of peers from PyPI and npm.
 
 The engine is driven through `Engine.apply`, one command at a time, and every event is produced
-and handed over in batches as the matcher's loop does. Nothing is encoded, stored or sent.
+and returned in batches as in the matcher's loop. Nothing is encoded, stored or sent.
 """
 
 import statistics
@@ -18,14 +18,14 @@ from crossbook.matcher.build import BUILD
 from crossbook.matcher.engine.engine import Engine
 
 BATCH = 128
-"""Commands whose events are gathered in one list before it is let go."""
+"""Commands whose events are gathered in one list before the list is freed."""
 WIDTH = 21
 """Of a column of the table."""
 OURS = "crossbook"
 OTHER = f"{OURS} {other_build.NAME}"
 MIXED = "mixed"
 SCENARIOS = (*workload.SCENARIOS, MIXED)
-"""`MIXED` has orders that no peer knows: ours alone runs it."""
+"""`MIXED` has orders that no peer supports: only Crossbook runs it."""
 
 
 class Speed(Struct, frozen=True):
@@ -37,7 +37,7 @@ class Speed(Struct, frozen=True):
     """Median of the repeats."""
     runs: list[int]
     differs: str = ""
-    """What it did otherwise than ours; nothing where all trades are equal."""
+    """The first difference from Crossbook; empty where all trades are equal."""
 
 
 class ScenarioReport(Struct, frozen=True):
@@ -51,7 +51,7 @@ class ScenarioReport(Struct, frozen=True):
 
 
 class CoreReport(Struct, frozen=True):
-    """What `python -m bench core` measured."""
+    """Result of `python -m bench core`."""
 
     bench: str
     machine: machine.Machine
@@ -64,7 +64,7 @@ class CoreReport(Struct, frozen=True):
 
 
 class CorePlan(Struct, frozen=True):
-    """How to measure."""
+    """The parameters of a measurement."""
 
     messages: int
     repeats: int = 3
@@ -76,8 +76,8 @@ class CorePlan(Struct, frozen=True):
 
 
 class EngineRun(Struct):
-    """Commands of a scenario, and what our engine makes of them: its trades, how many orders rest
-    in the end, and the nanoseconds of one run."""
+    """Commands of a scenario, and their result in Crossbook's engine: its trades, the number of
+    orders that rest at the end, and the nanoseconds of one run."""
 
     commands: list[Command]
     traded: Traded

@@ -1,4 +1,4 @@
-"""What the engine does for a message, counted: bytecodes, calls and memory, none of it timed.
+"""The engine's work for a message, counted: bytecodes, calls and memory, none of it timed.
 
 Counts are the same on every machine with the same Python, so a slowdown of a hundredth shows where
 timing would need hours. Work inside one call of C code is one bytecode: `bench.instructions`

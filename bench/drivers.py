@@ -1,8 +1,8 @@
-"""Engines from PyPI, each driven as its user would, on the same commands as ours.
+"""Engines from PyPI, each driven as its user would, on the same commands as Crossbook's.
 
-What an engine lacks is done with what it has: IOC as enter and cancel, amend as cancel and enter,
-which for the amends of `bench.workload` is the same. Each keeps its own books; the table from our
-order ids to its orders is the driver's. What it reports of an order that traded goes to `told`.
+A missing function is composed of others: IOC as enter and cancel, amend as cancel and enter, which
+for the amends of `bench.workload` is the same. Each engine keeps its own books; the table from the
+commands' order ids to its orders is the driver's. Its reports of trades are added to `told`.
 """
 
 import importlib
@@ -21,7 +21,7 @@ _BUY = int(Side.BUY)
 
 
 def drive_pyorderbook(commands: Iterable[Command], told: Told) -> None:
-    """Through `pyorderbook.Book`; told are its lists of trades."""
+    """Through `pyorderbook.Book`; `told` has its lists of trades."""
     module: Any = importlib.import_module("pyorderbook")
     book, make, bid, ask = module.Book(), module.Order, module.Side.BID, module.Side.ASK
     match, cancel, open_orders = book.match, book.cancel, book.order_map
@@ -45,7 +45,7 @@ def drive_pyorderbook(commands: Iterable[Command], told: Told) -> None:
         elif type(command) is AmendOrder:
             order = orders.get(command.order_id)
             if order is not None and order.id in open_orders:
-                # It keeps no total across a re-entry, so what was filled before is added here.
+                # The engine keeps no total across a re-entry, so earlier fills are added here.
                 done = order.original_quantity - order.quantity + filled.get(command.order_id, 0)
                 cancel(order)
                 left = command.quantity_lots - done
@@ -67,7 +67,7 @@ def fills_of_pyorderbook(all_told: Iterable[Any]) -> Iterator[tuple[int, int]]:
 
 
 def drive_lightmatchingengine(commands: Iterable[Command], told: Told) -> None:
-    """Through `lightmatchingengine.LightMatchingEngine`; told are its lists of reports."""
+    """Through `lightmatchingengine.LightMatchingEngine`; `told` has its lists of reports."""
     module: Any = importlib.import_module("lightmatchingengine.lightmatchingengine")
     engine = module.LightMatchingEngine()
     add, cancel = engine.add_order, engine.cancel_order
@@ -111,7 +111,7 @@ def fills_of_lightmatchingengine(all_told: Iterable[Any]) -> Iterator[tuple[int,
 
 
 def drive_order_matching(commands: Iterable[Command], told: Told) -> None:
-    """Through `order_matching.MatchingEngine`, its log off; told are its lists of trades."""
+    """Through `order_matching.MatchingEngine`, its log off; `told` has its lists of trades."""
     matching: Any = importlib.import_module("order_matching.matching_engine")
     placing: Any = importlib.import_module("order_matching.orders")
     sides: Any = importlib.import_module("order_matching.enums").Side
@@ -162,8 +162,8 @@ def fills_of_order_matching(all_told: Iterable[Any]) -> Iterator[tuple[int, int]
 
 
 def drive_limit_order_book(commands: Iterable[Command], told: Told, book: Any = None) -> None:
-    """Through `limit_order_book.LimitOrderBook`, C++ behind ctypes. It reports nothing: what is
-    left of an order is what the volume of its side loses with it."""
+    """Through `limit_order_book.LimitOrderBook`, C++ behind ctypes. It reports nothing:
+    the rest of an order is the volume that its side loses with it."""
     if book is None:
         book = importlib.import_module("limit_order_book").LimitOrderBook()
     enter, cancel, has = book.limit, book.cancel, book.has

@@ -1,4 +1,4 @@
-"""Stylised facts of the simulated market beside a recorded one.
+"""Stylised facts of the simulated market and a recorded one, compared.
 
 Both run through the engine in this process and are measured from its events. The simulation is
 `crossbook simulate`'s own order flow; only the sockets and the journal are missing.
@@ -39,7 +39,7 @@ AGENTS = 12
 
 SIMULATED_SAMPLE_S = 1
 RECORDED_SAMPLE_S = 30
-"""The recording is some twenty times slower: this far apart about as many commands lie between
+"""The recording is some twenty times slower: at this distance about as many commands lie between
 two samples."""
 
 LAGS = (1, 5, 10, 20)
@@ -55,7 +55,7 @@ class Facts(Struct, frozen=True):
 
 
 class FactsReport(Struct, frozen=True):
-    """What `python -m bench facts` found."""
+    """Result of `python -m bench facts`."""
 
     bench: str
     machine: machine.Machine

@@ -1,4 +1,4 @@
-"""What the clients of the latency bench send: orders around a mid that stands still.
+"""The requests of the latency bench's clients: orders around a constant mid.
 
 Once the book is built, about half of the requests rest (a geometric distance from the mid, on
 their own side), a sixth are IOC orders reaching through the mid, and a third cancel the client's
@@ -36,9 +36,9 @@ _Decision = tuple[bool, str, int, int, int, int]
 
 
 class ClientFlow:
-    """The next request of each client, and what became of its orders.
+    """The next request of each client, and the state of its orders.
 
-    Who asks for no more than `requests_most` gets the same with less drawn ahead.
+    A caller that needs at most `requests_most` gets the same requests with fewer drawn ahead.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class ClientFlow:
         self._symbols: list[list[str]] = [[""] for _ in range(clients)]
 
     def request(self, client: int, request_seq: int) -> entry.New | entry.Cancel:
-        """What `client` sends next; its request numbers must be 1, 2, 3 and so on."""
+        """The next request of `client`; its request numbers must be 1, 2, 3 and so on."""
         cancel, symbol, side, quantity, price, time_in_force = next(self._decisions)
         if cancel:
             resting = self._open[client]
@@ -92,7 +92,7 @@ def _decide(chance: random.Random, priced: Sequence[tuple[Instrument, int]]) -> 
     else:
         distance = 1 + int(chance.expovariate(1 / MEAN_DISTANCE_TICKS))
         price, time_in_force = mid - towards * distance, TimeInForce.GTC
-    # The fewest lots that pass the instrument's limits at the price, some times over.
+    # A multiple of the fewest lots that the instrument's limits allow at the price.
     fewest_worth = -(-instrument.min_notional // (price * notional_per_tick_lot))
     lots = max(instrument.min_quantity_lots, fewest_worth, 1) * chance.randint(1, MAX_MULTIPLE)
     return cancel, instrument.symbol, int(side), lots, price, int(time_in_force)

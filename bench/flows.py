@@ -43,7 +43,7 @@ def accounts() -> EngineFlow:
 
 
 def everything() -> EngineFlow:
-    """Everything the engine takes."""
+    """All kinds of commands."""
     return EngineFlow(mixed.generate(ORDERS), lambda kind: kind([mixed.BANDED], mixed.RULES))
 
 

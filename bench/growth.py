@@ -1,4 +1,4 @@
-"""Cost against size: what a command, a message, a start takes as the market grows.
+"""Cost against size: the cost of a command, a message and a start as the market grows.
 
 Every point is measured in a process of its own (`growth_engine.py`, `growth_feed.py`).
 """
@@ -80,14 +80,14 @@ QUICK: Final = GrowthPlan(
 
 
 class GrowthReport(Struct, frozen=True):
-    """What `python -m bench growth` measured."""
+    """Result of `python -m bench growth`."""
 
     bench: str
     machine: machine.Machine
     method: dict[str, str]
     series: list[Series]
     bytes_each: dict[str, Footprint]
-    """What one more of each takes."""
+    """The cost of one more of each."""
     gaps: dict[str, Gap]
 
 

@@ -1,4 +1,4 @@
-"""What one command, one round of the publisher, one object costs in a market of a given size.
+"""The cost of a command, a round of the publisher and an object in a market of a given size.
 
 Each function is a stage of its own process: it builds the market, then measures.
 """
@@ -51,7 +51,7 @@ class Size(Struct, frozen=True):
 
 
 class Built:
-    """An engine of that size. `orders` are what is open, in random order, unless forgotten."""
+    """An engine of that size. `orders` are the open ones, in random order, unless forgotten."""
 
     def __init__(self, size: Size, *, forgetful: bool = False) -> None:
         self.size = size
@@ -91,7 +91,7 @@ class Built:
             self.orders.append((self.engine.seq, order))
 
     def renamed(self, order: NewOrder) -> NewOrder:
-        """The order under a client order id nobody has used, where orders have them."""
+        """The order under a new client order id, where orders have them."""
         if not self.size.named:
             return order
         return replace(order, client_order_id=f"bench-{next(self.names):012d}")
@@ -153,7 +153,7 @@ def _cancel(order_id: int, order: NewOrder) -> CancelOrder:
 
 
 def _fill(built: Built, block: int) -> float:
-    """Each takes the best order of a side; what was taken is entered again."""
+    """Each command trades with the best order of a side, which is then entered again."""
     size = built.size
     takers: list[Command] = [
         NewOrder(
@@ -186,16 +186,16 @@ def _open_and_close(built: Built, away: Sequence[int]) -> float:
 
 
 class Footprint(Struct, frozen=True):
-    """What a market takes, per open order."""
+    """Memory of a market, per open order."""
 
     resident: float
     """Bytes the process has grown by."""
     allocated: float
-    """Bytes that Python knows of; zero where nobody counted."""
+    """Bytes allocated by Python; zero where they were not counted."""
 
 
 def memory(size: Size, trace: bool) -> Footprint:
-    """What each open order of such a market takes, its part of everything else included."""
+    """Memory for each open order of such a market, its share of everything else included."""
     Built(Size(orders=100))
     _settle()
     before = _resident()
@@ -210,13 +210,13 @@ def memory(size: Size, trace: bool) -> Footprint:
 
 
 class Gap(Struct, frozen=True):
-    """The longest that one command took, in milliseconds of processor time."""
+    """The longest command, in milliseconds of processor time."""
 
     most_ms: float
     at: int
     """The number of that command."""
     rare_ms: float
-    """What one command in ten thousand exceeds."""
+    """The time that one command in ten thousand exceeds."""
 
 
 def longest(orders: int, accounts: int, collector: bool) -> Gap:
@@ -259,7 +259,7 @@ class Kept(Struct, frozen=True):
 
 
 def snapshot(orders: int) -> Kept:
-    """What making and loading a snapshot takes, checks of the state's hash included."""
+    """The time to make and to load a snapshot, checks of the state's hash included."""
     engine = Built(Size(orders=orders, named=True), forgetful=True).engine
     _settle()
     begin = time.process_time()

@@ -14,7 +14,7 @@ from crossbook.common.process import sockets
 
 TOPIC: Final = b"l2.BENCH-USD|"
 BYTES: Final = 250
-"""Of a payload: about what a book update has."""
+"""Bytes of a payload: about those of a book update."""
 PER_S: Final = 10
 """Messages a second: few enough for one process to read a thousand times."""
 READY_SECONDS: Final = 30.0
@@ -22,7 +22,7 @@ SETTLE_SECONDS: Final = 0.5
 
 
 class MessageCost(Struct, frozen=True):
-    """What a message cost its sender, and when it was at the first and the last subscriber."""
+    """A message's cost for its sender, and its arrival at the first and the last subscriber."""
 
     sender_us: float
     """Processor time of the publishing process, its I/O thread included."""
@@ -43,7 +43,7 @@ def heard(subscribers: int, seconds: float) -> MessageCost:
         crowd.start()
         _send_until_ready(public, ours)
         gc.collect()
-        # The crowd reads what greeted it.
+        # The crowd reads the greetings.
         time.sleep(SETTLE_SECONDS)
         messages = max(1, round(PER_S * seconds))
         cpu_ns, begin = time.process_time_ns(), time.monotonic()
@@ -66,11 +66,11 @@ def heard(subscribers: int, seconds: float) -> MessageCost:
 
 
 def _send_until_ready(public: Any, crowd: Connection) -> None:
-    """Subscriptions take their time: greet until every socket has heard it."""
+    """Send greetings until every socket has received one: subscriptions are asynchronous."""
     deadline = time.monotonic() + READY_SECONDS
     while not crowd.poll(0.05):
         if time.monotonic() > deadline:
-            raise TimeoutError("not every subscriber heard the publisher")
+            raise TimeoutError("not every subscriber received the publisher's messages")
         _send(public, b"h")
     crowd.recv()
 
@@ -81,8 +81,8 @@ def _send(public: Any, kind: bytes) -> None:
 
 
 def listen(address: str, subscribers: int, report: Connection) -> None:
-    """Hear everything on so many sockets; send how long the first and the last to be read of each
-    message took (ns), and how many were heard."""
+    """Receive everything on so many sockets; send the delays (ns) of the first and the last arrival
+    of each message, and the number of arrivals."""
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
     sockets.allow_many_sockets(context)
     poller = zmq.Poller()

@@ -15,7 +15,7 @@ UNITS = {"us": "microseconds", "s": "seconds", "MB": "MB"}
 
 
 class Curve(Protocol):
-    """What is drawn: `bench.growth.Series`."""
+    """A curve to draw: `bench.growth.Series`."""
 
     @property
     def panel(self) -> str:
@@ -23,7 +23,7 @@ class Curve(Protocol):
 
     @property
     def name(self) -> str:
-        """What it costs."""
+        """The costs."""
 
     @property
     def unit(self) -> str:
@@ -59,7 +59,7 @@ def draw(path: Path, title: str, lines: Sequence[Curve]) -> None:
         axes.set(xscale="log", yscale="log", xlabel=panel, ylabel=" or ".join(dict.fromkeys(units)))
         low, high = axes.get_ylim()
         if high < 20 * low:
-            # A flat line shall look flat.
+            # A flat curve must look flat.
             axes.set_ylim(low / 3, high * 3)
         axes.grid(visible=True, alpha=0.3)
         axes.legend(fontsize=7)

@@ -1,4 +1,4 @@
-"""Orders over HTTP: how many, how fast, and what the framework would cost.
+"""Orders over HTTP: rate, latency, and the cost of the framework.
 
 Connections with one request each at a time; the same exchange, the same order, in turns through
 `POST /api/v1/orders`, which the gateway serves past the framework, and as the only order of
@@ -47,7 +47,7 @@ class RouteTurn(Struct, frozen=True):
 
 
 class HttpReport(Struct, frozen=True):
-    """What `python -m bench http` measured."""
+    """Result of `python -m bench http`."""
 
     bench: str
     machine: machine.Machine
@@ -56,7 +56,7 @@ class HttpReport(Struct, frozen=True):
 
 
 class _Connection(asyncio.Protocol):
-    """One keep-alive connection; starts its next request when an answer has come."""
+    """One keep-alive connection; sends its next request when an answer has arrived."""
 
     def __init__(self, request: bytes, latencies: "array[int]") -> None:
         self._request = request
@@ -113,7 +113,7 @@ async def _turn(
     for connection in made:
         connection.transport.abort()
         if connection.failed:
-            raise RuntimeError(f"an order was not taken: {connection.failed}")
+            raise RuntimeError(f"an order was not accepted: {connection.failed}")
     return latencies
 
 

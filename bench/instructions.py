@@ -1,7 +1,7 @@
 """Machine instructions of the engine, counted by valgrind in units of `bench.yardstick`.
 
-One process under callgrind runs section after section. Around each it calls `getppid`, which
-nothing else does: callgrind is told to write and zero its counters there.
+One process under callgrind runs section after section. Around each it calls `getppid`, which is
+called nowhere else: callgrind writes and zeroes its counters there.
 """
 
 import importlib
@@ -33,7 +33,7 @@ def absence() -> str:
 
 
 def build() -> str:
-    """What instructions depend on: the build of Python and the kind of machine."""
+    """The build of Python and the kind of machine, on which instructions depend."""
     return f"{sys.version}, {platform.machine()}".replace("\n", "")
 
 
@@ -41,8 +41,8 @@ def count(sections: Sequence[str]) -> dict[str, float]:
     """Instructions per message of each section, in those that the yardstick needs per message.
 
     A section is the name of a flow, and may name another engine to run it: `plain=module:Class`.
-    Takes some seconds each: everything is some fifty times slower there. A section has a process
-    of its own, since what another leaves in the interpreter's caches is worth 5 %.
+    Each runs for some seconds: valgrind is some fifty times slower. A section has a process of its
+    own, because the state that another leaves in the interpreter's caches is worth 5 %.
     """
     return {name: _ratio(name) for name in sections}
 
@@ -86,7 +86,7 @@ def _total(path: Path) -> int:
 
 
 def _main(names: Sequence[str]) -> None:
-    """What runs under valgrind: each section between two marks, warmed up before."""
+    """The program under valgrind: each section between two marks, warmed up before."""
     for name in names:
         name, _, other = name.partition("=")
         if name == YARDSTICK:

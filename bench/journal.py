@@ -42,7 +42,7 @@ class JournalRow(Struct, frozen=True):
 
 
 class JournalReport(Struct, frozen=True):
-    """What `python -m bench journal` measured."""
+    """Result of `python -m bench journal`."""
 
     bench: str
     machine: machine.Machine

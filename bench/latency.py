@@ -26,7 +26,7 @@ INTERNAL = ("MATCHER_COMMANDS", "MATCHER_EVENTS", "MATCHER_SYNC", "MATCHER_ADMIN
 
 
 class Target(Struct, frozen=True):
-    """An exchange to load, and its processes where we know them."""
+    """An exchange to load, and its processes where they are known."""
 
     orders: str
     feed: str
@@ -43,7 +43,7 @@ class Cpu(Struct, frozen=True):
 
 
 class LatencyReport(Struct, frozen=True):
-    """What `python -m bench latency` measured."""
+    """Result of `python -m bench latency`."""
 
     bench: str
     machine: machine.Machine
@@ -70,7 +70,7 @@ class LatencyReport(Struct, frozen=True):
 METHOD = {
     "open_loop": "due moments fixed before the run; latency counts from the due moment",
     "closed_loop": "a window of unanswered orders; latency counts from the send",
-    "round_trip": "due moment to the arrival of the Ack at the client that asked",
+    "round_trip": "due moment to the arrival of the Ack at its client",
     "bbo": "due moment to the arrival, in another process, of the BBO whose seq is the Ack's",
     "flow": "a third cancels of own oldest orders; of the new orders 25 % IOC through the mid",
     "histogram": "HdrHistogram, 3 significant digits, steps of 0.1 us, filled after the run",

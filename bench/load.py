@@ -27,19 +27,19 @@ from crossbook.common.types import RejectReason
 
 ANSWER_SECONDS = 10.0
 DRAIN_SECONDS = 5.0
-"""How long answers may still come after the last order was sent."""
+"""Time for answers after the last order is sent."""
 REFILL_SHARE = 8
 """A closed loop sends again when so large a part of its window is answered: sending a few at each
 answer takes half a microsecond an order more, which is taken from the exchange."""
 TICK_NS = 100_000
-"""The generator wakes at most this often; what is due together leaves together."""
+"""The generator wakes at most this often; orders due together are sent together."""
 FIRST_ACCOUNT = 1_000
 _NS = 1_000_000_000
 _NOBLOCK = int(zmq.NOBLOCK)
 
 
 class LoadPlan(Struct, frozen=True):
-    """What to send, and how."""
+    """The orders to send, and their pace."""
 
     rate: float = 5_000.0
     """Orders per second of the open loop."""
@@ -64,7 +64,7 @@ class LoadPlan(Struct, frozen=True):
 
 
 class LoadOutcome(Struct, frozen=True):
-    """What came back. Arrays are in nanoseconds of the monotonic clock, in order of arrival."""
+    """The answers. Arrays are in nanoseconds of the monotonic clock, in order of arrival."""
 
     sent: int
     frames: int
@@ -128,7 +128,7 @@ class LoadGenerator:
         self._flow = ClientFlow(instruments, load.clients, load.seed, *most)
 
     def run(self) -> LoadOutcome:
-        """Send the load, collect the answers and say what happened."""
+        """Send the load, collect the answers and return the outcome."""
         gc.collect()
         gc.freeze()
         gc.disable()
@@ -169,7 +169,7 @@ class LoadGenerator:
     def _open_loop(
         self, poll: select.epoll, clients: dict[int, int], timer: Timer, begin_ns: int
     ) -> None:
-        """Send frame k of `batch` orders when it is due, never because an answer came."""
+        """Send frame k of `batch` orders when it is due, whatever has been answered."""
         load, now = self._load, time.monotonic_ns
         interval_ns = load.batch * 1e9 / load.rate
         total = load.open_frames
@@ -192,7 +192,7 @@ class LoadGenerator:
                 if begin_ns + int(first * interval_ns) >= self._warm_until_ns:
                     for sent in range(first, frame):
                         self._late.append(left - begin_ns - int(sent * interval_ns))
-                # Sending may have swallowed the edge that says something has arrived.
+                # Sending may have used up the edge that signals an arrival.
                 for client in together:
                     self._receive(client)
             if frame == total:
@@ -228,7 +228,7 @@ class LoadGenerator:
                     requests: list[entry.Request] = []
                     self._fill(client, requests, chunk, now())
                     self._send(client, requests)
-            # Sending may have swallowed the edge that says something has arrived.
+            # Sending may have used up the edge that signals an arrival.
             for index in range(begin, min(frame, begin + load.clients)):
                 self._receive(index % load.clients)
 
@@ -249,7 +249,7 @@ class LoadGenerator:
         self.sent += 1
 
     def _send(self, client: int, requests: list[entry.Request]) -> None:
-        """Send requests as one frame, or as few as the gateway takes."""
+        """Send requests as one frame, or as few as the gateway accepts."""
         count = len(requests)
         if count == 1:
             self._send_frame(client, codec.encode(requests[0]))
@@ -275,7 +275,7 @@ class LoadGenerator:
             self._backlog[client] = deque((frame,))
 
     def _flush(self, client: int) -> None:
-        """Send what the socket refused earlier; the orders stay due when they were due."""
+        """Send frames that the socket refused earlier; the orders keep their due moments."""
         waiting = self._backlog.get(client)
         if waiting is None:
             return
@@ -300,7 +300,7 @@ class LoadGenerator:
         return ready
 
     def _receive(self, client: int) -> None:
-        """Take every reply that is there."""
+        """Read every reply that has arrived."""
         receive, now, due = self._receivers[client], time.monotonic_ns, self._due[client]
         assert self._flow is not None, "log_on before run"
         acked, ended, warm_until_ns = self._flow.acked, self._flow.ended, self._warm_until_ns

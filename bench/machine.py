@@ -1,4 +1,4 @@
-"""What a figure was measured on: it means little without."""
+"""The machine of a measurement."""
 
 import contextlib
 import os
@@ -15,7 +15,7 @@ from msgspec import Struct
 from crossbook.common.process.scheduling import REALTIME_PRIORITY
 
 AUTOGROUP = Path("/proc/self/autogroup")
-"""What the session of this process gets of the processors: its name, and how nice it is."""
+"""The scheduling of this process: the name of its session's group, and its nice value."""
 AUTOGROUP_NICE = "-10"
 BUSY_SECONDS = 0.5
 LIBRARIES = ("msgspec", "pyzmq", "sortedcontainers", "uvloop", "hdrhistogram")
@@ -30,8 +30,8 @@ class Machine(Struct, frozen=True):
     system: str
     python: str
     busy_percent: float
-    """Processor time others took, of all CPUs, just before the measurement: a machine that is not
-    near zero was not quiet."""
+    """Processor time of other processes, of all CPUs, just before the measurement; near zero on a
+    quiet machine."""
     versions: dict[str, str]
 
 
@@ -87,7 +87,7 @@ def _cpu() -> str:
 
 
 def give_way(pid: int = 0) -> None:
-    """Let a process, by default this one, have what others leave of the processors."""
+    """Give a process, by default this one, only idle processor time."""
     if sys.platform == "linux":
         for thread in psutil.Process(pid or None).threads():
             with contextlib.suppress(ProcessLookupError):
@@ -111,10 +111,11 @@ def allows_realtime() -> bool:
 
 @contextlib.contextmanager
 def precedence(path: Path = AUTOGROUP) -> Iterator[None]:
-    """Meanwhile what is measured goes before what else runs on the machine, if that is allowed.
+    """Run measured processes before all others of the machine within the block, if that is
+    allowed.
 
     Linux shares the processors out between sessions first, and only then between the processes of
-    each, so that what any other session or service does delays all that a bench has started.
+    each, so that any other session or service delays all processes that a bench has started.
     """
     try:
         before = path.read_text().rpartition(" ")[2]

@@ -1,7 +1,7 @@
-"""Seeded flow of everything the engine takes: every order type, account and act, with its time.
+"""Seeded flow of all commands: every order type, account and act, with its time.
 
 One instrument with a price band, two-sided around a geometric-Brownian mid. Cancels and amends
-name their orders by client order id, so nothing here needs to know what the engine answers.
+name their orders by client order id, so the flow does not depend on the engine's answers.
 """
 
 import math
@@ -37,7 +37,7 @@ BANDED = replace(INSTRUMENT, band_rate=100_000)
 ADDED = replace(INSTRUMENT, id=2, symbol="BENCH-EUR", quote="EUR")
 
 RULES = Rules(accounts=True, opening=(("BENCH", 10**12), ("USD", 10**14)), max_open_orders=10_000)
-"""What every account begins with: 10,000 BENCH and a million dollars, until it is funded."""
+"""Every account's money at the start: 10,000 BENCH and a million dollars, until it is funded."""
 
 ACCOUNTS = 16
 """Few, so that orders meet others of their own account."""
@@ -99,7 +99,7 @@ def generate(orders: int, seed: int = DEFAULT_SEED) -> list[Timed]:
 
 
 def _acts_before() -> Iterator[Command]:
-    """What an administrator does first: another instrument, money, fees of one account."""
+    """The administrator's acts at the start: another instrument, money, fees of one account."""
     yield AddInstrument(0, 0, 0, ADDED.id, ADDED)
     for account in range(1, ACCOUNTS):
         for asset in (BANDED.base, BANDED.quote):
@@ -170,7 +170,7 @@ def _order(chance: random.Random, kind: str, index: int, mid: int, time_ns: int)
 
 
 def _life(chance: random.Random, order: NewOrder, time_ns: int) -> Iterator[tuple[int, Command]]:
-    """What its owner does to an order that may stay."""
+    """The owner's request for an order that may rest."""
     account, name = order.account, order.client_order_id
     life_ns = round(chance.expovariate(1.0) * MEAN_LIFE_NS)
     if chance.random() < AMEND_SHARE:

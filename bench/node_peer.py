@@ -53,7 +53,7 @@ def elapsed_ns(commands: Sequence[Command], collect_garbage: bool) -> int:
 
 
 def differs(commands: Sequence[Command]) -> str:
-    """How what it trades differs from what we trade, or nothing."""
+    """The first difference of its trades from Crossbook's, or nothing."""
     theirs = msgspec.convert(_run(commands, "check"), Traded)
     return difference(theirs, reference(commands)[0])
 

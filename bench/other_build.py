@@ -1,7 +1,7 @@
-"""The other build of our engine, compiled or pure, in a process of its own and in turn with ours.
+"""The other build of the engine, compiled or pure, in a process of its own, in turn with this one.
 
-`python -m bench.other_build JSON` is that process: it says what its engine traded, and then answers
-each line with the nanoseconds of one run.
+`python -m bench.other_build JSON` is that process: it writes the trades of its engine, and then
+answers each line with the nanoseconds of one run.
 """
 
 import os
@@ -22,7 +22,7 @@ NAME: Final = {"pure": "compiled", "compiled": "pure"}[build.BUILD]
 
 
 class OtherBuild:
-    """A process that runs one scenario in the other build; `traded` is what came of it."""
+    """A process that runs one scenario in the other build; `traded` has its trades."""
 
     def __init__(self, process: "subprocess.Popen[bytes]") -> None:
         self._process = process

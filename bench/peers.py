@@ -1,6 +1,7 @@
-"""Other engines beside ours, each timed and checked on the same commands.
+"""Other engines, each timed and checked on the same commands as Crossbook's.
 
-All are optional. A check runs the commands once more, untimed, and compares with our engine.
+All are optional. A check runs the commands once more, untimed, and compares with Crossbook's
+engine.
 """
 
 import importlib
@@ -36,7 +37,7 @@ class Peer(Struct, frozen=True):
     elapsed_ns: Callable[[Sequence[Command], bool], int]
     """Time of one warmed-up run; the flag leaves the garbage collector on."""
     differs: Callable[[Sequence[Command]], str]
-    """What it does otherwise than we do, or nothing."""
+    """The first difference from Crossbook, or nothing."""
     most_messages: int = 0
     """It is given the first so many of a stream; zero: all."""
 
@@ -59,16 +60,16 @@ def available() -> list[Peer]:
 
 
 def book_differs(commands: Sequence[Command]) -> str:
-    """How limit-order-book's book differs from ours somewhere on the way, or nothing.
+    """The first difference of limit-order-book's book from Crossbook's, or nothing.
 
-    It reports no trades. Equal orders and lots at every price, all along, come of equal trades.
+    It reports no trades. Equal orders and lots at every price, all along, follow from equal trades.
     """
     theirs = importlib.import_module("limit_order_book").LimitOrderBook()
     ours = Engine([workload.INSTRUMENT])
     found: list[str] = []
 
     def watched() -> Iterator[Command]:
-        """The commands, with a look at both books whenever the driver asks for the next one."""
+        """The commands; both books are compared before each of them."""
         for number, command in enumerate(commands, 1):
             yield command
             ours.apply(command)
@@ -102,7 +103,7 @@ def _in_process(
     fills: Callable[[Iterable[Any]], Iterator[tuple[int, int]]],
     most_messages: int = 0,
 ) -> Peer:
-    """A peer from PyPI that tells its trades."""
+    """A peer from PyPI that reports its trades."""
 
     def differs(commands: Sequence[Command]) -> str:
         told: list[Any] = []

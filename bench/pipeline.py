@@ -1,4 +1,4 @@
-"""Our three processes beside a null pipeline of the same shape, alternately in one run.
+"""The three processes and a null pipeline of the same shape, alternately in one run.
 
 The null pipeline has the same hops over ZeroMQ and decodes and encodes at each of them, but
 matches nothing and keeps no state: it is the limit of the topology on this machine. Figures
@@ -67,7 +67,7 @@ class Trial(Struct, frozen=True):
 
     @property
     def name(self) -> str:
-        """What is sent and kept, in words."""
+        """The load, as text."""
         load = self.load
         sent = f"closed, frames of {load.chunk}" if load.closed else f"open, {load.rate:,.0f}/s"
         clients = f"{load.clients} client{'s' if load.clients > 1 else ''}"
@@ -85,7 +85,7 @@ class Case(Struct, frozen=True):
 
 
 class PipelineReport(Struct, frozen=True):
-    """What `python -m bench pipeline` measured."""
+    """Result of `python -m bench pipeline`."""
 
     bench: str
     machine: machine.Machine
@@ -111,10 +111,10 @@ FIGURES: Final[dict[str, Callable[[Sample], float | None]]] = {
     "BBO p99": lambda sample: sample.bbo.p99 if sample.bbo else None,
     "CPU us/order": lambda sample: sample.us_per_order,
 }
-"""What is compared; below 1 is better, but for acked/s."""
+"""The figures compared; below 1 is better, but for acked/s."""
 
 CLOSED_FIGURES: Final = ("acked/s", "CPU us/order")
-"""The latency of a closed loop is its window over its throughput, and says nothing else."""
+"""The latency of a closed loop is only its window over its throughput."""
 
 METHOD: Final = {
     "order": "alternately, case by case; each run in fresh processes; the first of a pair changes",
@@ -199,8 +199,7 @@ def run(
 
 @contextlib.contextmanager
 def scratch_copy(null_pipeline: Path) -> Iterator[Path]:
-    """A copy of the null pipeline to run: it writes beside itself, and where it lies may be
-    read-only."""
+    """A copy of the null pipeline to run: it writes into its own folder, which may be read-only."""
     with tempfile.TemporaryDirectory(prefix="crossbook-null-") as folder:
         for name in NULL_FILES:
             shutil.copy(null_pipeline.parent / name, folder)
@@ -321,7 +320,7 @@ def _short(value: float) -> str:
 
 
 def _show_durable(closed: Sequence[Case]) -> None:
-    """What of our throughput is left when every answer waits for the disk."""
+    """The share of the throughput that is left when every answer waits for the disk."""
     acked = {case.name: median(map(FIGURES["acked/s"], case.ours)) for case in closed}
     for case in closed:
         other = acked.get(Trial(case.trial.load, False).name)

@@ -1,4 +1,4 @@
-"""How fast the recorder writes, and how it catches up from a journal.
+"""The recorder's rate of writing, and its catch-up from a journal.
 
 First its own parts in one process: event batches ready in memory, digested and written as the
 service does. Then real processes: a recorder with an empty database beside a matcher whose journal
@@ -30,7 +30,7 @@ from tests.system.exchange import Exchange
 SCENARIOS: Final = ("normal", "crash-60")
 BATCH: Final = 128
 TRANSACTIONS: Final = (BATCH, 16_384)
-"""Events in one transaction, about: one batch of commands, and what the service takes at most."""
+"""Events in one transaction, about: one batch of commands, and the service's maximum."""
 BATCH_NS: Final = 2_000_000
 START_NS: Final = 1_760_000_000 * 10**9
 CATCH_UP_SECONDS: Final = 300.0
@@ -80,7 +80,7 @@ class CatchUpTime(Struct, frozen=True):
 
 
 class RecorderReport(Struct, frozen=True):
-    """What `python -m bench recorder` measured."""
+    """Result of `python -m bench recorder`."""
 
     bench: str
     machine: machine.Machine

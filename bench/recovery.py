@@ -1,4 +1,4 @@
-"""How long a start takes: replaying a journal, loading a snapshot; and what taking one costs.
+"""The time of a start, from a journal or a snapshot, and the cost of writing a snapshot.
 
 Everything timed runs in a process of its own that has done nothing else, with the files in the
 page cache.
@@ -55,7 +55,7 @@ class Replayed(Struct, frozen=True):
     replay_s: float
     total_s: float
     cpu_s: float
-    """Processor time of all of it: what `total_s` is on a machine that does nothing else."""
+    """Processor time of all of it: `total_s` on an otherwise idle machine."""
     peak_mb: float
 
 
@@ -69,7 +69,7 @@ class SnapshotCost(Struct, frozen=True):
     """From then until the file is durable."""
     write_cpu_s: float
     rss_mb: float
-    """Of the process whose snapshot it is."""
+    """Memory of the process whose snapshot it is."""
     quiet_ms: tuple[float, float]
     """p99 and longest time of a batch before it was begun."""
     beside_ms: tuple[float, float]
@@ -99,7 +99,7 @@ class Loaded(Struct, frozen=True):
 
 
 class RecoveryReport(Struct, frozen=True):
-    """What `python -m bench recovery` measured."""
+    """Result of `python -m bench recovery`."""
 
     bench: str
     machine: machine.Machine
@@ -149,13 +149,13 @@ def run(*, tail: int, open_orders: int, repeats: int) -> RecoveryReport:
 
 
 def apart(stage: Callable[..., Figures], *arguments: Any) -> Figures:
-    """What `stage` returns in a fresh interpreter, which is gone afterwards."""
+    """The result of `stage` in a fresh interpreter, which then ends."""
     with get_context("spawn").Pool(1) as pool:
         return pool.apply_async(stage, arguments).get(STAGE_SECONDS)
 
 
 def write_journal(directory: Path, commands: int) -> float:
-    """Journal so many commands of ordinary flow; the megabytes they take."""
+    """Journal so many commands of ordinary flow; returns the megabytes of the journal."""
     # An order is about two commands; a few more are drawn, so that there are enough.
     generated = workload.generate(SCENARIO, commands * 11 // 20, client_order_ids=True)
     sent = iter(_numbered(generated[:commands]))
@@ -166,7 +166,7 @@ def write_journal(directory: Path, commands: int) -> float:
         sequencer.apply([encode(batch)], time.time_ns())
     journal.close()
     disk.close()
-    # What is written but not on the disk yet would be written during the measurement.
+    # Unwritten pages would be written to the disk during the measurement.
     os.sync()
     return _megabytes(sum(len(path.read_bytes().rstrip(b"\0")) for path in directory.iterdir()))
 
@@ -234,7 +234,7 @@ class Turnover:
         self._place = 0
 
     def batch_ns(self) -> int:
-        """Apply and journal the next batch; the nanoseconds that took."""
+        """Apply and journal the next batch; returns the nanoseconds."""
         orders, seq = self._orders, self._sequencer.seq
         batch: list[Command] = []
         for _ in range(BATCH // 2):

@@ -1,9 +1,9 @@
-"""What a second shard brings: the same load on one matcher and on two, in turn, on one machine.
+"""The gain of a second shard: the same load on one matcher and on two, in turn, on one machine.
 
 Instruments are dealt to the shards, so half of the orders go to each. With the generator, the
-gateway, matchers and publishers on few cores the rate says how the work is shared, not how far
-shards scale; so the processor time of every process is told too, and from it the most that cores
-for all of them could allow.
+gateway, matchers and publishers on few cores the rate shows how the work is shared, not how far
+shards scale; so the processor time of every process is reported too, and from it the most that
+cores for all of them could allow.
 """
 
 import contextlib
@@ -46,7 +46,7 @@ class ShardsRun(Struct, frozen=True):
 
 
 class ShardsReport(Struct, frozen=True):
-    """What `python -m bench shards` measured."""
+    """Result of `python -m bench shards`."""
 
     bench: str
     machine: machine.Machine

@@ -1,8 +1,8 @@
-"""What a stalled subscriber and a stalled order-entry client do to everybody else.
+"""The effect of a stalled subscriber and a stalled order-entry client on all others.
 
 Both live in one process (`bench.audience`), which is stopped (SIGSTOP) and continued turn by turn
-while the load goes on unchanged; at the end it stays stopped for long. Latencies of all others are
-pooled by what the process was doing when the order was due.
+while the load continues unchanged; at the end it stays stopped for long. Latencies of all others
+are pooled by what the process was doing when the order was due.
 """
 
 import os
@@ -79,13 +79,13 @@ class Compared(Struct, frozen=True):
     p50_ratio: float
     p99_ratio_quiet: float
     """The lower quartile of the stalled turns' p99 to that of the running turns': other work of
-    the machine only ever lengthens, so that the quieter turns say most."""
+    the machine only lengthens them, so the quieter turns are the most exact."""
     p99_ratio_of_turns: list[float]
     """The same of each stalled turn and the running one before it."""
 
 
 class StalledReport(Struct, frozen=True):
-    """What `python -m bench stalled` measured."""
+    """Result of `python -m bench stalled`."""
 
     bench: str
     machine: machine.Machine
@@ -103,10 +103,10 @@ class StalledReport(Struct, frozen=True):
     """Process -> state -> the most it had grown in it."""
     followed: Followed
     cut_off_after_s: float
-    """From the end of the long stall until the stalled session knew that it was closed; -1: it
+    """From the end of the long stall until the stalled session detected that it was closed; -1: it
     was not."""
     gap_after_s: float
-    """The same for its market data: it knew of a gap."""
+    """The same for its market data: it detected a gap."""
     whole_after_s: float
     """Its market data missed nothing any more; -1: it had missed nothing."""
     books_equal: bool
@@ -114,7 +114,7 @@ class StalledReport(Struct, frozen=True):
 
 
 class Turns:
-    """Stops and continues a process by plan, in a thread of its own, and looks at memory."""
+    """Stops and continues a process by plan, in a thread of its own, and samples memory."""
 
     def __init__(
         self, plan: StalledPlan, stopped: AudienceProcess, watched: Mapping[str, int]
@@ -267,7 +267,7 @@ def matcher_state(exchange: Exchange) -> matcher_queries.Books:
             raise TimeoutError("the matcher cannot be reached")
         asker.send(codec.encode(matcher_queries.BooksRequest(1)))
         if not asker.poll(30_000):
-            raise TimeoutError("the matcher does not tell its books")
+            raise TimeoutError("the matcher does not send its books")
         reply = codec.decode_matcher_reply(asker.recv())
     assert isinstance(reply, matcher_queries.Books), reply
     return reply
@@ -335,7 +335,7 @@ def _neighbours(
 def _bbo_delays(
     heard: CrowdArrivals, ack_seq: "array[int]", ack_due_ns: "array[int]"
 ) -> "tuple[array[int], array[int]]":
-    """Due moment and delay of every best bid and offer heard that names an order of ours."""
+    """Due moment and delay of every best bid and offer received that names an order of the load."""
     due = dict(zip(ack_seq, ack_due_ns, strict=True))
     seqs, times = array("q"), array("q")
     seqs.frombytes(heard.seqs)

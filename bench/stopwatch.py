@@ -14,9 +14,9 @@ Item = TypeVar("Item")
 def processor_ns(
     drive: Callable[[Sequence[Item]], object], items: Sequence[Item], collect_garbage: bool = False
 ) -> int:
-    """Nanoseconds of processor time that `drive(items)` takes, after a short run of it.
+    """Nanoseconds of processor time of `drive(items)`, after a short run of it.
 
-    Processor time is wall time on a quiet machine; on a shared one it leaves out the others.
+    Processor time is wall time on a quiet machine; on a shared one it leaves out other processes.
     """
     drive(items[:WARM_UP])
     gc.collect()

@@ -2,7 +2,7 @@
 
     python -m bench.subscriber FEED_ADDRESS
 
-It prints "ready" once the feed is heard, runs until its input ends, then writes one msgpack
+It prints "ready" once the feed arrives, runs until its input ends, then writes one msgpack
 `Arrivals` to its output.
 """
 
@@ -95,7 +95,7 @@ class Subscriber:
         assert self._process.stdout is not None, "no pipe"
         if self._process.stdout.readline() != b"ready\n":
             self._process.wait(STOP_SECONDS)
-            raise TimeoutError(f"the subscriber heard nothing on {address}")
+            raise TimeoutError(f"the subscriber received nothing on {address}")
 
     def __enter__(self) -> "Subscriber":
         return self
@@ -106,7 +106,7 @@ class Subscriber:
             self._process.communicate()
 
     def stop(self) -> Arrivals:
-        """End it and take what it heard."""
+        """End it and read its arrivals."""
         out, _ = self._process.communicate(timeout=STOP_SECONDS)
         return msgspec.msgpack.decode(out, type=Arrivals)
 

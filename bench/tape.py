@@ -1,5 +1,5 @@
-"""What happened in one instrument, from the engine's events alone: recorded and simulated flow
-are measured by the same eyes."""
+"""Samples of one instrument, made from the engine's events alone, so that recorded and simulated
+flow are measured in the same way."""
 
 from bisect import bisect_left, insort
 from collections.abc import Sequence
@@ -64,7 +64,7 @@ class Tape:
         self._taker = 0
 
     def watch(self, time_ns: int, events: Sequence[Event]) -> None:
-        """Take the events of one command."""
+        """Apply the events of one command."""
         self._sample_until(time_ns)
         for event in events:
             if getattr(event, "instrument", 0) == self.instrument:

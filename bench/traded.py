@@ -1,4 +1,4 @@
-"""What a run traded, and whether two engines traded the same."""
+"""The trades of a run, and whether two engines traded the same."""
 
 from collections.abc import Iterable
 from hashlib import sha256
@@ -35,13 +35,14 @@ def traded(fills: Iterable[tuple[int, int]]) -> Traded:
 
 
 def reference(commands: Iterable[Command]) -> tuple[Traded, int]:
-    """What our engine trades on `commands`, and how many orders rest in the end. Not timed."""
+    """The trades of Crossbook's engine on `commands`, and how many orders rest at the end. Not
+    timed."""
     engine = Engine([workload.INSTRUMENT])
     return outcome(engine, map(engine.apply, commands))
 
 
 def outcome(engine: Engine, answers: Iterable[list[Event]]) -> tuple[Traded, int]:
-    """What was traded in all these answers of an engine, and how many orders rest after them."""
+    """The trades in all these answers of an engine, and how many orders rest after them."""
     total = traded(
         (event.price_ticks, event.quantity_lots)
         for events in answers
@@ -53,7 +54,7 @@ def outcome(engine: Engine, answers: Iterable[list[Event]]) -> tuple[Traded, int
 
 
 def difference(theirs: Traded, ours: Traded) -> str:
-    """What differs first, or nothing."""
+    """The first difference, or nothing."""
     for name in ("trades", "lots", "notional"):
         if getattr(theirs, name) != getattr(ours, name):
             return f"{name} {getattr(theirs, name):,}, ours {getattr(ours, name):,}"

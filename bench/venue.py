@@ -19,7 +19,7 @@ GATEWAY = 1
 FIRST_ACCOUNT = 9_001
 
 Watch = Callable[[int, Sequence[Event]], None]
-"""Told the time in nanoseconds and the events of each command."""
+"""Called with the time in nanoseconds and the events of each command."""
 
 
 class BenchVenue:
@@ -43,7 +43,7 @@ class BenchVenue:
     def apply(
         self, batches: Iterable[Batch], time_ns: int = 0, watch: Watch | None = None
     ) -> tuple[list[Answer], list[tuple[int, Execution]]]:
-        """Apply one tick's batches: the answers in the order asked, and all execution reports."""
+        """Apply one tick's batches; returns the answers in order, and all execution reports."""
         answers: list[Answer] = []
         executions: list[tuple[int, Execution]] = []
         for batch in batches:

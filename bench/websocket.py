@@ -60,7 +60,7 @@ class WebSocketPlan(Struct, frozen=True):
 
 
 class CrowdReport(Struct, frozen=True):
-    """What the crowd of one turn got."""
+    """The messages of the crowd in one turn."""
 
     clients: int
     dead: int
@@ -90,7 +90,7 @@ class Acks(Struct, frozen=True):
 
 
 class WebSocketReport(Struct, frozen=True):
-    """What `python -m bench websocket` measured."""
+    """Result of `python -m bench websocket`."""
 
     bench: str
     machine: machine.Machine
@@ -186,7 +186,7 @@ def _load(exchange: Exchange, plan: WebSocketPlan, seed: int) -> Acks:
 
 
 def p99_by_second(due_ns: "array[int]", latencies_ns: "array[int]") -> list[float]:
-    """The p99 in microseconds of what was due in each whole second.
+    """The p99 in microseconds of the orders due in each whole second.
 
     >>> due = array("q", [0, 500_000_000, 1_000_000_000, 1_700_000_000])
     >>> p99_by_second(due, array("q", [3_000, 5_000, 7_000, 6_000]))

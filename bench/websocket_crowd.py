@@ -2,13 +2,13 @@
 
     python -m bench.websocket_crowd REPORT PORT SYMBOL CLIENTS [FEED]
 
-It prints "ready" when all have their first book (and, with FEED, when the ZeroMQ feed is heard as
+It prints "ready" when all have their first book (and, with FEED, when the ZeroMQ feed arrives as
 well), measures from the first line of its input to the end of it, then writes one msgpack `Crowd`
 into the file REPORT.
 
-Every message of every client is looked at (`bench.websocket_messages`); a client is right when its
-own messages form a chain of such. The clients are bare sockets behind one epoll: this process
-stands for as many machines, and what it takes of this one is taken from the exchange.
+Every message of every client is checked (`bench.websocket_messages`); a client is right when its
+messages form a chain. The clients are bare sockets behind one epoll: this process stands for as
+many machines, and the processor time that it uses is taken from the exchange.
 """
 
 import gc
@@ -46,8 +46,8 @@ READ_AT_ONCE: Final = 500
 """Clients read in one round."""
 
 YIELD_AFTER: Final = 50
-"""Clients read before whoever waits for the processor gets it, which the policy of those that
-give way does not ensure."""
+"""Clients read before the processor is given to a waiting process, which the policy of processes
+that give way does not ensure."""
 
 READ_BYTES: Final = 65_536
 WAIT_S: Final = 0.05
@@ -66,7 +66,7 @@ _PONG: Final = b"\x8a\x80" + bytes(4)
 
 
 class Crowd(Struct, array_like=True):
-    """What became of the clients. Times are int64 arrays of nanoseconds as bytes."""
+    """The result of the clients. Times are int64 arrays of nanoseconds as bytes."""
 
     clients: int = 0
     dead: int = 0
@@ -89,7 +89,7 @@ class Crowd(Struct, array_like=True):
     bbo_from_event: bytes = b""
     """The same from `ts` for best prices."""
     zeromq_bbo_from_event: bytes = b""
-    """And for those heard over ZeroMQ."""
+    """The same for messages received over ZeroMQ."""
 
 
 class CrowdClient:
@@ -106,7 +106,7 @@ class CrowdClient:
         """The beginning of a frame."""
 
     def shake_hands(self) -> bytes:
-        """Take the server's answer; the bytes after it."""
+        """Read the server's answer; returns the bytes after it."""
         answer, end = b"", -1
         while end < 0:
             data = self.socket.recv(READ_BYTES)
@@ -120,7 +120,7 @@ class CrowdClient:
 
 
 def connect(port: int, path: str) -> CrowdClient:
-    """A client that has asked for a WebSocket."""
+    """A client that has requested a WebSocket."""
     connection = socket.create_connection(("127.0.0.1", port), READY_SECONDS)
     connection.sendall(_HANDSHAKE.format(path=path, port=port).encode())
     return CrowdClient(connection)
@@ -135,7 +135,7 @@ class Room:
         self.counting = False
         self.waiting = clients
         self.clients: dict[int, CrowdClient] = {}
-        # What came and when, for the report: while clients read, time is the exchange's.
+        # Arrivals are kept as they are for the report: while clients read, time is the exchange's.
         self._pieces: list[Piece] = []
         self._times = array("q")
         self._zeromq_bbo = array("q")
@@ -188,7 +188,7 @@ class Room:
                 time.sleep(pause_s)
 
     def work(self, wait_s: float) -> list[int]:
-        """Wait for something and take it; the descriptors that are not of clients."""
+        """Wait for input and read it; returns the descriptors that are not of clients."""
         others = []
         for turn, (fd, _) in enumerate(self._poll.poll(wait_s, READ_AT_ONCE), 1):
             client = self.clients.get(fd)
@@ -203,7 +203,7 @@ class Room:
         return others
 
     def receive(self, client: CrowdClient, data: bytes) -> None:
-        """What one client has received."""
+        """Apply the bytes that one client has received."""
         now_ns = time.time_ns()
         piece, client.rest = self.books.piece(client.rest + data if client.rest else data)
         if not piece.plain:
@@ -218,7 +218,7 @@ class Room:
             self._times.append(now_ns)
 
     def _heed(self, client: CrowdClient, piece: Piece) -> None:
-        """Do what a client has to about each message."""
+        """Check each message of a client."""
         for kind, seq, prev_seq, _ in piece.facts:
             if kind == "l2_update":
                 if prev_seq != client.seq:
@@ -236,7 +236,7 @@ class Room:
                 client.alive = False
 
     def _read(self, client: CrowdClient) -> None:
-        """Take what there is: less than was asked for is all there is."""
+        """Read all that has arrived: fewer bytes than requested are the last ones."""
         data = None
         while data is None or len(data) == READ_BYTES:
             try:
@@ -251,7 +251,7 @@ class Room:
             self.receive(client, data)
 
     def _hear(self, source: "zmq.Socket[bytes]") -> None:
-        """Take what the ZeroMQ feed has brought."""
+        """Read the messages of the ZeroMQ feed."""
         while has_more(source):
             payload = source.recv_multipart()[2]
             message = decode_feed(payload)
@@ -312,7 +312,7 @@ class CrowdProcess:
     """The process above, seen from the one that measures."""
 
     def __init__(self, port: int, symbol: str, clients: int, feed_address: str = "") -> None:
-        # The report is megabytes; the pipe only says that all are ready.
+        # The report is megabytes; the pipe only signals that all are ready.
         self._folder = tempfile.TemporaryDirectory(prefix="crossbook-crowd-")
         self._report = Path(self._folder.name) / "report"
         self._process = subprocess.Popen(
@@ -338,7 +338,7 @@ class CrowdProcess:
         assert self._process.stdout is not None, "no pipe"
         if self._process.stdout.readline() != b"ready\n":
             self._process.wait(STOP_SECONDS)
-            raise TimeoutError("the crowd did not come in")
+            raise TimeoutError("the crowd did not connect")
 
     def go(self) -> None:
         """Count from now on."""
@@ -347,7 +347,7 @@ class CrowdProcess:
         self._process.stdin.flush()
 
     def stop(self) -> Crowd:
-        """End it and take its report."""
+        """End it and read its report."""
         self._process.communicate(timeout=STOP_SECONDS)
         if self._process.returncode:
             raise RuntimeError(f"a crowd ended with status {self._process.returncode}")
@@ -357,7 +357,7 @@ class CrowdProcess:
 def main(path: str, port: str, symbol: str, clients: str, address: str = "") -> None:
     """Run the crowd to its end and write its report."""
     if int(clients) >= CROWD:
-        # Clients are elsewhere: they should not take the exchange's processors from it.
+        # Real clients are on other machines: these give way to the exchange.
         give_way()
     allow_open_files(int(clients))
     report = _run(int(port), symbol, int(clients), address)

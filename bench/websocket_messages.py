@@ -1,4 +1,4 @@
-"""What the clients of `bench.websocket_crowd` are sent: frames, messages and books.
+"""The messages to the clients of `bench.websocket_crowd`: frames, messages and books.
 
 Most bytes are the same for all clients, so each different piece of them is taken apart once, and
 each different message is decoded and applied once, to a copy of the book at its `prev_seq`.
@@ -28,10 +28,10 @@ _CONTROL: Final[dict[int, Fact]] = {8: ("close", 0, 0, 0), 9: ("ping", 0, 0, 0)}
 
 
 class Piece:
-    """Whole frames, and what they are to a client.
+    """Whole frames, and their meaning for a client.
 
-    `plain` says that they are a chain of `updates` updates from `prev_seq` to `seq`, and best
-    prices: nothing that a client has to do anything about.
+    Those that are `plain` are a chain of `updates` updates from `prev_seq` to `seq`, and best
+    prices: a client has nothing to do for them.
     """
 
     __slots__ = ("facts", "plain", "prev_seq", "seq", "updates")
@@ -59,7 +59,7 @@ class BooksSeen:
 
     def piece(self, data: bytes) -> tuple[Piece, bytes]:
         """The whole frames that bytes begin with, and the bytes after them. Raises `ValueError`
-        for what is no frame of this server's."""
+        for bytes that are no frame of this server."""
         last, piece = self._last
         # Comparing is a fifth of the hash, and nearly all clients are sent the same.
         if data == last:
@@ -77,7 +77,7 @@ class BooksSeen:
         return known, b""
 
     def fact(self, payload: bytes) -> Fact:
-        """What a client needs to know of a message."""
+        """The facts of a message that a client needs."""
         fact = self._facts.get(payload)
         if fact is None:
             if len(self._facts) >= PIECES_KEPT:

@@ -1,6 +1,7 @@
-"""The work of the engine for a message beside what was accepted: the guard against slowing down.
+"""The work of the engine for a message against the accepted figures: the guard against slowing
+down.
 
-Accepted figures stand in `work.json`, for each version of Python that somebody accepted them with.
+Accepted figures are in `work.json`, for each version of Python that they were accepted with.
 """
 
 import sys
@@ -28,7 +29,7 @@ OTHER_BUILD_MAY_DIFFER: Final = 0.10
 COUNTED: Final = ("plain", "accounts")
 """Flows whose instructions are counted."""
 
-REMEDY: Final = "accept it by `python -m bench work --accept`, and say why in the commit"
+REMEDY: Final = "accept it by `python -m bench work --accept`, and give the reason in the commit"
 
 
 class Work(Struct):
@@ -58,12 +59,12 @@ def absence() -> str:
         return obstacle()
     return (
         f"no figures are accepted for Python {version()}; "
-        "`python -m bench work --accept` accepts what is"
+        "`python -m bench work --accept` accepts the present figures"
     )
 
 
 def read() -> dict[str, Work]:
-    """What is accepted, by version of Python."""
+    """The accepted figures, by version of Python."""
     return msgspec.json.decode(FILE.read_bytes(), type=dict[str, Work])
 
 
@@ -110,7 +111,7 @@ def grown(now: Work, accepted: Work) -> list[str]:
 
 
 def shrunk(now: Work, accepted: Work) -> list[str]:
-    """Flows that take clearly fewer bytecodes than accepted: time to accept that."""
+    """Flows with clearly fewer bytecodes than accepted, whose figures should be accepted."""
     return [
         f"{name}: {flow.bytecodes:.1f} bytecodes, accepted {accepted.flows[name].bytecodes:.1f}"
         for name, flow in now.flows.items()
@@ -119,13 +120,13 @@ def shrunk(now: Work, accepted: Work) -> list[str]:
 
 
 def report(found: list[str]) -> str:
-    """What to tell somebody whose change made these figures grow."""
+    """The message for a change that made these figures grow."""
     head = f"The engine does more for a message than is accepted (bench/{FILE.name}):"
     return "\n".join([head, *(f"  {line}" for line in found), f"If it has to be so, {REMEDY}."])
 
 
 def show(now: Work, accepted: Work | None) -> None:
-    """Print a table of what is counted and what is accepted."""
+    """Print a table of counted and accepted figures."""
     print(f"work of the engine for a message, Python {version()}")
     print(f"\n{'flow':<10}{'':<14}{'now':>10}{'accepted':>10}")
     for name, flow in now.flows.items():
@@ -136,7 +137,7 @@ def show(now: Work, accepted: Work | None) -> None:
             of_old = accepted.instructions.get(name) if accepted else None
             _row(name, "instructions", now.instructions[name], of_old)
     if not now.instructions:
-        print(f"no instructions: {instructions.absence() or 'not asked for'}")
+        print(f"no instructions: {instructions.absence() or 'not requested'}")
 
 
 def _row(flow: str, field: str, now: float, accepted: float | None) -> None:

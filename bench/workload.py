@@ -70,7 +70,7 @@ SCENARIOS = {"static": 0.0, "normal": 0.02, "swing-25": 0.25, "swing-40": 0.40, 
 
 
 class Mix(Struct, frozen=True):
-    """What a stream of commands is made of."""
+    """The composition of a flow of commands."""
 
     messages: int
     new_orders: int

@@ -1,8 +1,8 @@
 """A fixed small program: one of its messages is the unit that instructions are counted in.
 
 Instructions differ from one build of CPython to another, and with them what this costs; the ratio
-moves less. It has the engine's ways: dictionaries, lists kept sorted, structs, short methods. It
-is never to be made better: every accepted ratio rests on it.
+moves less. It works as the engine does, with dictionaries, sorted lists, structs and short methods.
+It must never be changed: every accepted ratio rests on it.
 """
 
 from bisect import bisect_left, insort
@@ -11,7 +11,7 @@ from msgspec import Struct
 
 
 class OrderOutcome(Struct, gc=False):
-    """What happened to an order."""
+    """An event of an order."""
 
     number: int
     order_id: int
@@ -28,7 +28,7 @@ class Resting(Struct, gc=False):
 
 
 class Yardstick:
-    """One side of a book: orders rest at their prices and are taken out again."""
+    """One side of a book: orders rest at their prices and are removed again."""
 
     def __init__(self) -> None:
         self.number = 0
@@ -48,7 +48,7 @@ class Yardstick:
         return [OrderOutcome(number, order_id, price, lots)]
 
     def cancel(self, order_id: int) -> list[OrderOutcome]:
-        """Take an order out."""
+        """Remove an order."""
         self.number = number = self.number + 1
         order = self.orders.pop(order_id)
         level = self.levels[order.price]
@@ -60,7 +60,7 @@ class Yardstick:
 
 
 def run(messages: int) -> int:
-    """So many messages, half of them cancels; the number of what was told."""
+    """Apply so many messages, half of them cancels; returns the number of events."""
     book = Yardstick()
     told: list[OrderOutcome] = []
     for number in range(messages // 2):

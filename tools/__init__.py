@@ -1,1 +1,1 @@
-"""What works on the source of this repository, and is no part of a running exchange."""
+"""Tools for the source of this repository; no part of a running exchange."""

@@ -1,7 +1,7 @@
 """Compile the matching engine with mypyc: `python -m tools.compile`, or `make compiled`.
 
-What comes out lies in `build/compiled` and is found by `matcher/build.py`. The source stays as
-it is; what is compiled is a copy that `tools/lower.py` wrote out.
+The result is in `build/compiled`, where `matcher/build.py` finds it. The source stays as it is: a
+copy written by `tools/lower.py` is compiled.
 """
 
 import os
@@ -37,14 +37,14 @@ MODULES: Final = (
     "timers",
     "triggers",
 )
-"""Modules of the matcher that are compiled: what orders, amends and cancels run through."""
+"""Modules of the matcher that are compiled: those that orders, amends and cancels run through."""
 
 NO_COMPILER: Final = 3
 """Exit status where nothing can be compiled."""
 
 
 def obstacle() -> str:
-    """What is missing to compile, and how to get it; the empty text if nothing is."""
+    """The missing requirement of a compilation and its remedy; empty if nothing is missing."""
     compiler = (os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc").split()[0]
     if not shutil.which(compiler):
         return f"there is no C compiler {compiler} (Debian and Ubuntu: apt install gcc)"
@@ -69,16 +69,16 @@ def source_files(root: Path) -> list[str]:
 
 
 def build(root: Path) -> None:
-    """Compile the source below `root`, from nothing; what was there before is gone first.
+    """Compile the source below `root` anew; an earlier result is removed first.
 
-    The manifest is written last, so that what a run left half done is never used.
+    The manifest is written last, so that an unfinished result is never used.
     """
     directory = compiled_directory(root)
     work = root / "build" / "compile"
     for place in (directory, work):
         shutil.rmtree(place, ignore_errors=True)
     sources = [f"matcher/engine/{name}.py" for name in MODULES]
-    # What is not compiled is read for its types, and the values of its constants.
+    # Modules that are not compiled are read for their types and the values of their constants.
     made_of = digests(root, source_files(root))
     for name in made_of:
         text = (root / name).read_text()
@@ -111,7 +111,7 @@ def _compile(source: Path, modules: Path, objects: Path, paths: list[str]) -> No
 
 
 def main() -> None:
-    """Compile, or with `--check` only say whether it could be done."""
+    """Compile, or with `--check` only print whether it is possible."""
     missing = obstacle()
     if missing:
         print(f"cannot compile, the engine stays pure Python: {missing}", file=sys.stderr)

@@ -3,9 +3,9 @@
 One resolution of everything that `pyproject.toml` and `requirements/page.in` admit, for every
 platform and every Python from `requires-python` on, becomes one file for each purpose, whole and
 with hashes. Every package gets the newest version that fits. Needs uv and the package index. No
-file says from which index it came.
+file names the index.
 
-`--changed` only prints what is installed in other versions than the pinned ones.
+`--changed` only prints the packages installed in other versions than the pinned ones.
 """
 
 import re
@@ -28,7 +28,7 @@ _UV: Final = Path(sys.executable).parent / "uv"
 _PINNED: Final = re.compile(r"^([a-z0-9][a-z0-9.-]*)(?:\[[^]]*\])?==([^ ;\\]+)", re.MULTILINE)
 
 PROGRAM: Final = "program"
-"""Stands for what the program itself needs, where others are extras of `pyproject.toml`."""
+"""Stands for the needs of the program itself; other names are extras of `pyproject.toml`."""
 
 FILES: Final = {
     "runtime": (PROGRAM,),
@@ -44,7 +44,8 @@ used, and it is installed without what it needs."""
 
 
 def requirements_of(project: dict[str, Any], extra: str) -> list[str]:
-    """What `pyproject.toml` admits of an extra; what builds the program is part of the program."""
+    """The requirements of an extra in `pyproject.toml`; build requirements belong to the
+    program."""
     if extra != PROGRAM:
         return list(project["project"]["optional-dependencies"][extra])
     return [*project["project"]["dependencies"], *project["build-system"]["requires"]]
@@ -63,7 +64,7 @@ def pins_in(text: str) -> dict[str, set[str]]:
 
 
 def changed() -> list[str]:
-    """What is installed here in another version than any that is pinned."""
+    """The packages installed here in another version than any pinned one."""
     text = "\n".join(path.read_text() for path in sorted((ROOT / FOLDER).glob("*.txt")))
     pinned = pins_in(text)
     found = []

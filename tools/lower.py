@@ -1,10 +1,10 @@
-"""A module as mypyc is given it: the same source, with two things written out.
+"""The source that mypyc compiles of a module: the same, with two changes.
 
 - A struct that nobody encodes (those with `eq=False`: an order) is a native class with the
   `__init__` that msgspec derives from its fields. Native code would otherwise look each of its
   attributes up as any Python object's.
-- A class of `common`, which is not compiled, is taken once, when the module is imported, and not
-  looked up among the module's names whenever it is used.
+- A class of `common`, which is not compiled, is looked up once, when the module is imported, and
+  not among the module's names whenever it is used.
 
 Every line stays where it was, so that a traceback fits the source.
 """
@@ -18,7 +18,7 @@ SUBCLASSED: Final = frozenset({"Engine"})
 
 
 def lowered(source: str) -> str:
-    """What is compiled for a module.
+    """The source that is compiled for a module.
 
     Raises `ValueError` for a struct that would lose what its class line says.
     """
@@ -40,7 +40,7 @@ def lowered(source: str) -> str:
 
 
 def _marks(node: ast.ClassDef) -> str:
-    """What mypyc has to know about a class; nothing about most."""
+    """The decorator that mypyc needs for a class; empty for most."""
     if node.name in SUBCLASSED:
         return "allow_interpreted_subclasses=True"
     if "Struct" not in map(ast.unparse, node.bases):

@@ -32,11 +32,11 @@ _COMPUTED: Final[dict[type[ast.operator], type[ast.operator]]] = {
 }
 _SWAPPED: Final = {"min": "max", "max": "min", "any": "all", "all": "any"}
 _LOGS: Final = ("logger", "warn", "_note", "trace", "reached")
-"""Calls that only say something, or let a test end the process: no promise is in them."""
+"""Calls that only log, or let a test end the process: no promise depends on them."""
 
 
 class Mutant(Struct, frozen=True, order=True):
-    """One defect: which text of a file becomes what. `line` is where, `function` in what.
+    """One defect: a text of a file and its replacement. `line` is where, `function` in what.
 
     `before` and `after` are the changed lines without the spaces around them.
     """
@@ -61,7 +61,8 @@ class Mutant(Struct, frozen=True, order=True):
 
 
 def mutants(path: str, source: str) -> list[Mutant]:
-    """Every defect of every function in this source, in order; those no parser takes are left out.
+    """Every defect of every function in this source, in order; those that do not parse are left
+    out.
 
     >>> [m.after for m in mutants("a.py", "def f(a, b):\\n    return a < b")]
     ['return None', 'return a <= b']
@@ -106,7 +107,7 @@ class _Maker(ast.NodeVisitor):
         """None: an assertion is for mistakes of ours."""
 
     def visit_Raise(self, node: ast.Raise) -> None:
-        """None: what an error says is told apart by its tests."""
+        """None: the texts of errors have tests of their own."""
 
     def visit_JoinedStr(self, node: ast.JoinedStr) -> None:
         """None: likewise."""
@@ -125,7 +126,7 @@ class _Maker(ast.NodeVisitor):
             self.generic_visit(node)
 
     def visit_Assign(self, node: ast.Assign) -> None:
-        """What is kept in an object and is not."""
+        """Assignments to an attribute, left out."""
         if isinstance(node.targets[0], ast.Attribute | ast.Subscript):
             self._replace(node, "pass")
         self.visit(node.value)

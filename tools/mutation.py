@@ -1,9 +1,10 @@
-"""`python -m tools.mutation`: plant small defects, one at a time, and see which no test notices.
+"""`python -m tools.mutation`: plant small defects, one at a time, and find those that no test
+catches.
 
 A sample of each area is drawn by a seed. Each defect is made in a copy of the project, where first
 the tests that mirror the module are run, then those of its area; it ends at the first that fails.
-Only those are run that can notice: a run without a defect notes which tests run which function, and
-which start processes. Defects that nobody could notice are listed in `equivalent_mutants.toml`,
+Only tests that can catch it are run: a run without a defect notes which tests run which function,
+and which start processes. Defects that no test could catch are listed in `equivalent_mutants.toml`,
 each with its reason. Prints the survivors by area; exit status 1 when less than 95 % of the others
 were caught.
 """
@@ -49,14 +50,14 @@ LEFT_OUT: Final = {
         "It measures the memory of its process, which grows by the notes."
     ),
     "tests/gateway/api/test_rest_fuzz.py::test_nothing_a_client_says_makes_the_gateway_fail": (
-        "It makes hundreds of gateways: noted, or over each defect, it takes too long."
+        "It makes hundreds of gateways: noted, or over each defect, it runs too long."
     ),
 }
 """Tests that this tool never runs, and why."""
 
 
 class Area(Struct, frozen=True):
-    """A part of the code, and the tests that are run when those beside a module pass."""
+    """A part of the code, and the tests that are run when those of the module pass."""
 
     files: tuple[str, ...]
     tests: tuple[str, ...]
@@ -85,7 +86,7 @@ AREAS: Final = {
 
 
 class DefectOutcome(Struct):
-    """What became of one defect: caught by which tests, or by none."""
+    """The result of one defect: the tests that caught it, or none."""
 
     mutant: Mutant
     caught_by: str
@@ -132,7 +133,7 @@ def mirror(path: str) -> set[str]:
 
 
 def steps(mutant: Mutant, reached: Reached, area: Area) -> list[list[str]]:
-    """The tests that can notice a defect: those nearest, others that run it, others that may."""
+    """The tests that can catch a defect: the nearest ones, others that run it, others that may."""
     seen = reached.functions.get(f"{mutant.path}:{mutant.function}", [])
     beside = mirror(mutant.path)
     near = [test for test in seen if file_of(test) in beside]
@@ -143,7 +144,7 @@ def steps(mutant: Mutant, reached: Reached, area: Area) -> list[list[str]]:
 
 
 def equivalent() -> dict[tuple[str, str, str, str], str]:
-    """Defects that no test could notice, and why."""
+    """Defects that no test could catch, and the reasons."""
     listed = tomllib.loads(EQUIVALENT.read_text()).get("mutant", [])
     return {(m["path"], m["function"], m["before"], m["after"]): m["why"] for m in listed}
 
@@ -181,7 +182,7 @@ class Copy:
                 shutil.copy2(ROOT / name, folder / name)
 
     def reached(self, area: Area, files: Iterable[str]) -> Reached | None:
-        """Which tests of an area run what; None when they fail without a defect."""
+        """The functions that each test of an area runs; None when they fail without a defect."""
         noted = self._folder / ".reached"
         own = [named(path) for path in files if ">>> " in (ROOT / path).read_text()]
         found = self.passes([f"--reached-into={noted}", *own, *area.tests], SOUND_S)
@@ -239,7 +240,7 @@ class Copy:
 def run(
     chosen: dict[str, list[Mutant]], options: argparse.Namespace
 ) -> dict[str, list[DefectOutcome]]:
-    """What became of each; those not begun within `options.minutes` are left out.
+    """The result of each defect; those not begun within `options.minutes` are left out.
 
     Raises `RuntimeError` when the tests of an area fail without any defect.
     """
@@ -276,7 +277,7 @@ def run(
 
 
 def _noted(copy: Copy, area: str, folder: Path | None) -> Reached:
-    """Which tests of an area run what, from an earlier run when its notes were kept here."""
+    """The functions that each test of an area runs, from an earlier run if its notes are here."""
     kept = folder / f"{area}.json" if folder else None
     if kept and kept.exists():
         return msgspec.json.decode(kept.read_bytes(), type=Reached)
@@ -310,7 +311,7 @@ def report(outcomes: dict[str, list[DefectOutcome]], equivalents: dict[str, int]
 def main(arguments: Sequence[str] | None = None) -> int:
     """Draw, plant and report; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m tools.mutation")
-    parser.add_argument("--area", action="append", choices=AREAS, help="all, unless told otherwise")
+    parser.add_argument("--area", action="append", choices=AREAS, help="all unless given")
     parser.add_argument("--sample", type=int, default=20, help="defects of each area")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", default="", help="of files with this in their path")
@@ -319,8 +320,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--limit", type=float, default=150, help="seconds for the tests of a step; longer is caught"
     )
-    parser.add_argument("--near", action="store_true", help="only tests beside a module, if any")
-    parser.add_argument("--notes", type=Path, help="folder that keeps which tests run what")
+    parser.add_argument("--near", action="store_true", help="only the tests of a module, if any")
+    parser.add_argument("--notes", type=Path, help="folder for the functions that tests run")
     parser.add_argument("--list", action="store_true", help="print the defects and end")
     options = parser.parse_args(arguments)
     chosen, equivalents = {}, {}

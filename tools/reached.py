@@ -20,10 +20,11 @@ _STARTS = {"subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn"}
 
 
 class Reached(Struct):
-    """What tests ran. A name of a test stands for all of its file when it has no `::`.
+    """The functions that tests ran. A name of a test stands for all of its file when it has no
+    `::`.
 
     `functions` are by `path:name`, a method's with its class before it. The test without a name is
-    what modules run when they are imported.
+    the import of modules.
     """
 
     functions: dict[str, list[str]]
@@ -38,14 +39,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Begin to note, when told to."""
+    """Begin to note, if the option is given."""
     into = config.getoption("--reached-into")
     if into:
         config.pluginmanager.register(_Notes(config.rootpath, Path(into)))
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what was not chosen."""
+    """Leave out tests that were not chosen."""
     only = config.getoption("--reached-only")
     if only:
         chosen = set(Path(only).read_text().split("\n"))
@@ -84,7 +85,7 @@ class _Notes:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
-        """What runs from here on runs in this test."""
+        """Functions from here on run in this test."""
         sys.settrace(self._call)
         return (yield from self._turn(item.nodeid))
 
@@ -92,7 +93,7 @@ class _Notes:
     def pytest_fixture_setup(
         self, fixturedef: pytest.FixtureDef[object], request: pytest.FixtureRequest
     ) -> Iterator[None]:
-        """What others use too runs in all of the file."""
+        """A fixture that other tests use too runs in all of the file."""
         name = self._name if fixturedef.scope == "function" else file_of(self._name)
         return (yield from self._turn(name))
 
