@@ -7,7 +7,7 @@ from crossbook.common.instruments import Instrument
 from crossbook.common.messages.commands import Command
 from crossbook.common.messages.entry import Ack, Execution, Reject
 from crossbook.common.messages.events import Event, EventBatch
-from crossbook.gateway.orders.commands_in_flight import Origin
+from crossbook.gateway.orders.commands_in_flight import CommandsInFlight
 from crossbook.gateway.orders.outbox import Outbox
 from crossbook.gateway.orders.reports import Reporter
 from crossbook.gateway.orders.session import OrderSession
@@ -30,15 +30,14 @@ class BenchVenue:
         self.engine = Engine(instruments)
         self.commands: list[Command] = []
         self._translator = Translator(instruments, GATEWAY)
-        self._origins: dict[int, Origin] = {}
+        self._in_flight = CommandsInFlight(limit=1)
         self._outbox = Outbox()
         self._sessions = [
             OrderSession(b"", FIRST_ACCOUNT + agent, agent.to_bytes(2, "big"))
             for agent in range(agents)
         ]
         by_account = {session.account: [session] for session in self._sessions}
-        self._reporter = Reporter(instruments, GATEWAY, by_account, self._origins.pop, self._outbox)
-        self._number = 0
+        self._reporter = Reporter(instruments, GATEWAY, by_account, self._in_flight, self._outbox)
 
     def apply(
         self, batches: Iterable[Batch], time_ns: int = 0, watch: Watch | None = None
@@ -49,10 +48,10 @@ class BenchVenue:
         for batch in batches:
             session = self._sessions[batch.agent]
             for request in batch.requests:
-                self._number += 1
-                command = self._translator.command(request, session.account, self._number)
-                self.commands.append(command)
-                self._origins[self._number] = (session, self._number, command)
+                number = self._in_flight.number + 1
+                command = self._translator.command(request, session.account, number)
+                self._in_flight.add(session, number, command)
+                self.commands += self._in_flight.collect()
                 events = self.engine.apply(command, time_ns)
                 seq = self.engine.seq
                 self._reporter.report(EventBatch(1, seq, seq, time_ns, events))

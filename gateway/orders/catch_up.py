@@ -18,6 +18,7 @@ from crossbook.common.messages.events import EventBatch
 from crossbook.common.messages.matcher_queries import Resend, ResendRequest, ResendTooOld
 from crossbook.common.shards import base_of, shard_of
 from crossbook.common.types import RejectReason
+from crossbook.gateway.orders.commands_in_flight import CommandsInFlight
 from crossbook.gateway.orders.outbox import Outbox
 from crossbook.gateway.orders.reports import Reporter
 from crossbook.gateway.orders.session import OrderSession
@@ -64,7 +65,7 @@ class _CatchUp:
         self._outbox = Outbox()
         # With nothing in flight every answer is reported as to another session: by an execution.
         sessions = {session.account: (session,)}
-        self._reporter = Reporter(instruments, 0, sessions, lambda _: None, self._outbox)
+        self._reporter = Reporter(instruments, 0, sessions, CommandsInFlight(0), self._outbox)
 
     @property
     def done(self) -> bool:

@@ -7,8 +7,9 @@ answer is in this table, and nowhere else. A command leaves it in one of three w
 - `withdraw`: it was never sent, so its number is used again;
 - `give_up`: it was sent, and its answer will not come, so its outcome is unknown.
 
-The numbers are dense (see `crossbook.common.sequence`): the matcher applies a number only after the
-one before it, and each once. That is why a command may be sent again until it is answered.
+The number of a command, its `request_seq` for the matcher, is given here and not by the client.
+Numbers are dense (see `crossbook.common.sequence`): the matcher applies a number only after the one
+before it, and each once. That is why a command may be sent again until it is answered.
 """
 
 from collections.abc import Iterable
@@ -29,8 +30,8 @@ RESEND_MAX_NS: Final = 5_000_000_000
 class CommandsInFlight:
     """At most `limit` commands, oldest first.
 
-    The table is closed until `begin`, and from `suspend` to `resume`. `room` is how many commands
-    may be added now, none while it is closed; `why_busy` is the reason when there is none.
+    The table is closed until `begin`, and from `suspend` to `resume`: then it has no room, and
+    `why_busy` is the reason.
 
     `number` is the last one given. `unsent` holds the commands not collected yet. `is_taken_over`
     is true once a number above the last one given was answered: another gateway has this id.
@@ -44,7 +45,6 @@ class CommandsInFlight:
         self._wait_ns = RESEND_NS
         self.unsent: list[Command] = []
         self.number = 0
-        self.room = 0
         self.is_open = False
         self.is_taken_over = False
         self.why_busy = "the matcher has not been reached yet"
@@ -55,6 +55,10 @@ class CommandsInFlight:
     def __contains__(self, number: int) -> bool:
         return number in self._origins
 
+    def room(self) -> int:
+        """How many commands may be added now."""
+        return self._limit - len(self._origins) if self.is_open else 0
+
     def begin(self, number: int) -> None:
         """Open, with `number + 1` as the next number."""
         self.number = number
@@ -63,13 +67,11 @@ class CommandsInFlight:
     def suspend(self, why: str) -> None:
         """Close until `resume` or `begin`."""
         self.is_open = False
-        self.room = 0
         self.why_busy = why
 
     def resume(self) -> None:
         """Open."""
         self.is_open = True
-        self._count_room()
         self.why_busy = (
             f"this gateway has {self._limit} commands in flight and accepts no more "
             "(ORDER_QUEUE_SIZE)"
@@ -83,7 +85,6 @@ class CommandsInFlight:
         """Add a command made with the number `self.number + 1`. The caller checks `room`."""
         self.number = number = command.request_seq
         self._origins[number] = (session, request_seq, command)
-        self.room -= 1
         self.unsent.append(command)
 
     def collect(self) -> list[Command]:
@@ -96,23 +97,18 @@ class CommandsInFlight:
         origin = self._origins.pop(number, None)
         if origin is None:
             self.is_taken_over |= number > self.number
-        elif self.is_open:
-            self.room += 1
         return origin
 
     def withdraw(self, commands: Iterable[Command]) -> list[Origin]:
         """Remove `commands`, the last ones added, which were not sent."""
         origins = [self._origins.pop(command.request_seq) for command in commands]
         self.number -= len(origins)
-        self._count_room()
         return origins
 
     def give_up(self, last_number: int) -> list[Origin]:
         """Remove the commands up to `last_number`, whose answers will not come."""
         numbers = [number for number in self._origins if number <= last_number]
-        origins = [self._origins.pop(number) for number in numbers]
-        self._count_room()
-        return origins
+        return [self._origins.pop(number) for number in numbers]
 
     def all(self) -> list[Command]:
         """Every command in flight, oldest first."""
@@ -133,6 +129,3 @@ class CommandsInFlight:
     def wait_least(self) -> None:
         """Wait the shortest time again: the matcher was not there to answer."""
         self._wait_ns = RESEND_NS
-
-    def _count_room(self) -> None:
-        self.room = self._limit - len(self._origins) if self.is_open else 0

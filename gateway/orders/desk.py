@@ -72,7 +72,7 @@ class OrderDesk(FrontDesk):
         self._deserted = sessions.add_deserted_queue()
         self._translator = Translator(self._instruments.values(), gateway)
         self._reporter = Reporter(
-            self._instruments.values(), gateway, sessions.by_account, self.in_flight.answered,
+            self._instruments.values(), gateway, sessions.by_account, self.in_flight,
             self.outbox, max_open_orders,
         )  # fmt: skip
 
@@ -127,13 +127,13 @@ class OrderDesk(FrontDesk):
             # Orders to be canceled are canceled before anything new, which stays.
             self._cancel_deserted()
         in_flight, translations = self.in_flight, self._translator.translations
-        account = session.account
+        account, room = session.account, in_flight.room()
         for request in requests:
             translate = translations.get(type(request))
             if translate is None:
                 self._receive_other(session, request)
                 continue
-            if in_flight.room <= 0:
+            if room <= 0:
                 self.outbox.refuse(session.identity, _busy(request, in_flight.why_busy))
                 continue
             try:
@@ -143,6 +143,7 @@ class OrderDesk(FrontDesk):
                 self.outbox.refuse(session.identity, error.reject(request.request_seq, coid))
                 continue
             in_flight.add(session, request.request_seq, command)
+            room -= 1
 
     def apply(self, batch: EventBatch) -> None:
         """Apply a batch of events, which must be the next in order."""
@@ -252,7 +253,7 @@ class OrderDesk(FrontDesk):
         """Cancel the orders of accounts that asked for it and whose last connection is gone; those
         there is no room for wait."""
         deserted, in_flight = self._deserted, self.in_flight
-        while deserted and in_flight.room > 0:
+        while deserted and in_flight.room() > 0:
             account = next(iter(deserted))
             del deserted[account]
             command = MassCancelOrders(

@@ -12,15 +12,17 @@ while, all in flight are sent again, in order; the matcher drops those that it h
 that do not come next. So each is applied once, however often it is sent.
 
 *Events in.* `receive_events` passes each batch on once, in order. Missing batches are requested
-from the matcher; when it no longer holds them, the sessions are told to catch up, and the answers
-among them are lost.
+from the matcher; when it no longer holds them, every session is sent the sign to catch up, and the
+answers among them are lost.
 
 *Incarnations.* A matcher that comes back may have lost what it had not made durable. The link
-begins by asking for the matcher's state. It does so again when events of another incarnation
-arrive, and whenever commands are overdue. The state decides: another incarnation, or a number
-lower than before, gives up all commands in flight, because their outcome cannot be known; a number
-of ours above the last one given means that another gateway has this id, and fences this one; the
-same incarnation, with all its events received, means that the answers not received are lost.
+begins with a request for the matcher's state. It sends another when events of a different
+incarnation arrive, and whenever commands are overdue. The state shows one of these:
+
+- another incarnation, or a seq lower than before: all commands in flight are given up, as their
+  outcome cannot be known, and the link begins anew;
+- a command number above the last one given: another gateway has this id and fences this one;
+- the same incarnation, with all its events received: answers that did not arrive are lost.
 
 Time comes as an argument, and whatever is due is sent by `send`: sockets, clock and log are outside
 (gateway/orders/matcher_sockets.py).
@@ -109,10 +111,9 @@ class MatcherLink:
 
     @property
     def following(self) -> bool:
-        """Whether the matcher's incarnation is known, events of no other one have arrived, and
-        this gateway is not fenced."""
-        follower = self._follower
-        return follower.incarnation != 0 and follower.other_incarnation == 0 and not self.fenced
+        """Whether the matcher's incarnation is known and not in doubt, and this gateway is not
+        fenced."""
+        return self._in_flight.is_open and not self.fenced
 
     @property
     def held(self) -> int:
@@ -169,11 +170,12 @@ class MatcherLink:
         New commands that the socket does not accept get `BUSY`; the rest is tried again.
         """
         last_number = 0
-        if self._in_flight.unsent:
-            new = self._in_flight.collect()
-            if self._in_flight.is_open and not self.fenced and send_commands(encode(new)):
+        in_flight = self._in_flight
+        if in_flight.unsent:
+            new = in_flight.collect()
+            if in_flight.is_open and not self.fenced and send_commands(encode(new)):
                 self.commands_sent += len(new)
-                last_number = self._in_flight.number
+                last_number = in_flight.number
             else:
                 self._refuse_unsent(new)
         if self._queries.unsent:
@@ -237,9 +239,9 @@ class MatcherLink:
             self._due_ns = 0
 
     def _pass_on(self, batches: Sequence[EventBatch]) -> None:
-        apply = self._desk.apply
+        desk = self._desk
         for batch in batches:
-            apply(batch)
+            desk.apply(batch)
         if self._in_flight.is_taken_over:
             self._fence()
 

@@ -30,7 +30,7 @@ from crossbook.common.messages.events import (
 )
 from crossbook.common.messages.refusal import refusal_text
 from crossbook.common.types import ExecutionKind, Liquidity, OrderStatus, RejectReason, Side
-from crossbook.gateway.orders.commands_in_flight import Origin
+from crossbook.gateway.orders.commands_in_flight import CommandsInFlight, Origin
 from crossbook.gateway.orders.outbox import Outbox
 from crossbook.gateway.orders.session import OrderSession
 
@@ -65,9 +65,9 @@ def _no_reply(event: Event) -> None:
 class Reporter:
     """Turns one event after another into replies, which go to `outbox`.
 
-    `sessions` are those that get replies, by account. `answered` removes the command of a number
-    from those in flight and returns where it comes from; it is called once for each command of
-    this gateway. `changes` are changes of instruments, which the owner collects and applies.
+    `sessions` are those that get replies, by account. The command that an event answers is removed
+    from `in_flight`, which names the session that sent it. `changes` are changes of instruments,
+    which the owner collects and applies.
     `max_open_orders` is the venue's rule, which the text of a reject names.
     """
 
@@ -76,7 +76,7 @@ class Reporter:
         instruments: Iterable[Instrument],
         gateway: int,
         sessions: Mapping[int, Sequence[OrderSession]],
-        answered: Callable[[int], Origin | None],
+        in_flight: CommandsInFlight,
         outbox: Outbox,
         max_open_orders: int = 0,
     ) -> None:
@@ -86,9 +86,8 @@ class Reporter:
         self._max_open_orders = max_open_orders
         self._gateway = gateway
         self._by_account = sessions
-        self._answered = answered
+        self._in_flight = in_flight
         self._outbox = outbox
-        self._add_reply = outbox.add
         self._time_ns = 0
         # Of the command whose events are being reported: where it comes from, and whether it is a
         # market order by quote amount, whose fills do not show when it is filled.
@@ -150,7 +149,9 @@ class Reporter:
         | CommandRejected,
     ) -> Origin | None:
         """The origin of the command that `event` answers; None for a command of another gateway."""
-        origin = self._answered(event.request_seq) if event.gateway == self._gateway else None
+        origin = (
+            self._in_flight.answered(event.request_seq) if event.gateway == self._gateway else None
+        )
         self._origin = origin
         self._origin_seq = event.seq
         self._by_quote = False
@@ -163,7 +164,11 @@ class Reporter:
         coid = event.client_order_id
         if origin is not None:
             ack = Ack(origin[1], event.seq, event.seq, _NEW, coid, lots, self._time_ns)
-            self._add_reply(origin[0].identity, ack)
+            self._outbox.add(origin[0].identity, ack)
+            sessions = self._by_account.get(event.account, _NO_SESSIONS)
+            if len(sessions) == 1 and sessions[0] is origin[0]:
+                # Nearly always so: it saves a call an order.
+                return
         for session in self._others(event.account, origin):
             instructions = event.instructions
             execution = self._execution(
@@ -171,7 +176,7 @@ class Reporter:
                 0, lots, order_type=event.order_type,
                 trigger_ticks=instructions.trigger_ticks if instructions is not None else 0,
             )  # fmt: skip
-            self._add_reply(session.identity, execution)
+            self._outbox.add(session.identity, execution)
 
     def _others(self, account: int, origin: Origin | None) -> Iterable[OrderSession]:
         """Sessions of the account other than the one that sent the command."""
@@ -234,10 +239,10 @@ class Reporter:
                 self._index,
             )
             for session in maker_sessions:
-                self._add_reply(session.identity, report)
+                self._outbox.add(session.identity, report)
         for session in self._by_account.get(event.taker_account, _NO_SESSIONS):
             remaining_lots = event.taker_remaining_lots
-            self._add_reply(
+            self._outbox.add(
                 session.identity,
                 Execution(
                     self._request_seq(session, event.seq),
@@ -282,14 +287,14 @@ class Reporter:
                 origin[1], event.seq, event.order_id, _CANCELED, coid, 0, self._time_ns, 0, False,
                 event.filled_lots,
             )  # fmt: skip
-            self._add_reply(origin[0].identity, ack)
+            self._outbox.add(origin[0].identity, ack)
         for session in sessions:
             execution = self._execution(
                 event, event.order_id, ExecutionKind.CANCELED, _CANCELED, event.side,
                 event.price_ticks, event.canceled_lots, event.filled_lots, 0,
                 event.reason, self._request_seq(session, event.seq),
             )  # fmt: skip
-            self._add_reply(session.identity, execution)
+            self._outbox.add(session.identity, execution)
 
     def _expired(self, event: OrderExpired) -> None:
         in_match = event.reason == RejectReason.SELF_TRADE
@@ -300,7 +305,7 @@ class Reporter:
                 event.price_ticks, event.expired_lots, event.filled_lots, 0, event.reason,
                 self._request_seq(session, event.seq), quote_left=event.quote_left,
             )  # fmt: skip
-            self._add_reply(session.identity, execution)
+            self._outbox.add(session.identity, execution)
 
     def _completed(self, event: OrderCompleted) -> None:
         for session in self._by_account.get(event.account, _NO_SESSIONS):
@@ -309,7 +314,7 @@ class Reporter:
                 event.filled_lots, 0, 0, self._request_seq(session, event.seq),
                 quote_left=event.quote_left,
             )  # fmt: skip
-            self._add_reply(session.identity, execution)
+            self._outbox.add(session.identity, execution)
 
     def _amended(self, event: OrderAmended) -> None:
         origin = self._remove_answered(event)
@@ -319,14 +324,14 @@ class Reporter:
                 origin[1], event.seq, event.order_id, status, event.client_order_id,
                 event.remaining_lots, self._time_ns, 0, False, event.filled_lots,
             )  # fmt: skip
-            self._add_reply(origin[0].identity, ack)
+            self._outbox.add(origin[0].identity, ack)
         for session in self._others(event.account, origin):
             execution = self._execution(
                 event, event.order_id, ExecutionKind.AMENDED, status, event.side,
                 event.price_ticks, event.quantity_lots, event.filled_lots, event.remaining_lots,
                 trigger_ticks=event.trigger_ticks,
             )  # fmt: skip
-            self._add_reply(session.identity, execution)
+            self._outbox.add(session.identity, execution)
 
     def _triggered(self, event: OrderTriggered) -> None:
         # The events that follow are of an order with a quantity, whatever the one before was.
@@ -337,7 +342,7 @@ class Reporter:
                 event.price_ticks, event.remaining_lots, 0, event.remaining_lots, 0,
                 self._request_seq(session, event.seq), event.order_type,
             )  # fmt: skip
-            self._add_reply(session.identity, execution)
+            self._outbox.add(session.identity, execution)
 
     def _reduced(self, event: OrderReduced) -> None:
         status = _PARTIALLY_FILLED if event.filled_lots else _NEW
@@ -347,12 +352,12 @@ class Reporter:
                 event.price_ticks, event.prevented_lots, event.filled_lots, event.remaining_lots,
                 RejectReason.SELF_TRADE, self._request_seq(session, event.seq),
             )  # fmt: skip
-            self._add_reply(session.identity, execution)
+            self._outbox.add(session.identity, execution)
 
     def _cancel_after_set(self, event: CancelAfterSet) -> None:
         origin = self._remove_answered(event)
         if origin is not None:
-            self._add_reply(
+            self._outbox.add(
                 origin[0].identity, Ack(origin[1], event.seq, 0, 0, "", 0, self._time_ns)
             )
 
@@ -368,7 +373,7 @@ class Reporter:
         origin = self._remove_answered(event)
         if origin is not None:
             ack = Ack(origin[1], event.seq, 0, _CANCELED, "", 0, self._time_ns, event.count)
-            self._add_reply(origin[0].identity, ack)
+            self._outbox.add(origin[0].identity, ack)
 
     def _repeated(self, event: OrderRepeated) -> None:
         origin = self._remove_answered(event)
@@ -377,7 +382,7 @@ class Reporter:
                 origin[1], event.seq, event.order_id, event.status, event.client_order_id,
                 event.remaining_lots, self._time_ns, 0, True, event.filled_lots,
             )  # fmt: skip
-            self._add_reply(origin[0].identity, ack)
+            self._outbox.add(origin[0].identity, ack)
 
     def _rejected(self, event: CommandRejected) -> None:
         origin = self._remove_answered(event)

@@ -29,26 +29,26 @@ def add(table: CommandsInFlight, count: int) -> None:
 
 def test_there_is_room_only_while_the_table_is_open() -> None:
     table = CommandsInFlight(3)
-    assert (table.room, table.is_open) == (0, False)
+    assert (table.room(), table.is_open) == (0, False)
     table.begin(10)
     add(table, 1)
-    assert (table.room, table.number) == (2, 11)
+    assert (table.room(), table.number) == (2, 11)
     table.suspend("in doubt")
-    assert (table.room, table.why_busy) == (0, "in doubt")
+    assert (table.room(), table.why_busy) == (0, "in doubt")
     assert table.answered(11) is not None
-    assert table.room == 0
+    assert table.room() == 0
     table.resume()
-    assert table.room == 3
+    assert table.room() == 3
 
 
 def test_an_answer_makes_room_and_gives_the_origin_once() -> None:
     table = opened()
     add(table, 3)
-    assert table.room == 0
+    assert table.room() == 0
     assert table.answered(2) == (ANN, 102, cancel(2))
-    assert (len(table), table.room, 2 in table) == (2, 1, False)
+    assert (len(table), table.room(), 2 in table) == (2, 1, False)
     assert table.answered(2) is None
-    assert (table.room, table.is_taken_over) == (1, False)
+    assert (table.room(), table.is_taken_over) == (1, False)
 
 
 def test_collected_commands_stay_in_flight() -> None:
@@ -64,14 +64,14 @@ def test_numbers_of_withdrawn_commands_are_used_again() -> None:
     table.collect()
     add(table, 2)
     assert table.withdraw(table.collect()) == [(ANN, 102, cancel(2)), (ANN, 103, cancel(3))]
-    assert (table.number, table.room, table.all()) == (1, 2, [cancel(1)])
+    assert (table.number, table.room(), table.all()) == (1, 2, [cancel(1)])
 
 
 def test_commands_up_to_a_number_are_given_up() -> None:
     table = opened()
     add(table, 3)
     assert [request_seq for _, request_seq, _ in table.give_up(2)] == [101, 102]
-    assert (table.number, table.room, table.all()) == (3, 2, [cancel(3)])
+    assert (table.number, table.room(), table.all()) == (3, 2, [cancel(3)])
 
 
 def test_an_answer_to_a_number_not_given_yet_means_another_gateway() -> None:
