@@ -6,6 +6,9 @@ from typing import Any, Final
 
 import pytest
 
+from crossbook.gateway import book_waits, documents, query
+from crossbook.gateway.api import request_body, rest_orders, trading
+from crossbook.gateway.web import admission, http_connection
 from tests.reference.pages import page, rows, section
 from tests.worlds.rest_world import RestWorld
 
@@ -14,18 +17,27 @@ OF_EVERY_ROUTE: Final = {"400", "404"}
 """Errors that the page names once for all routes."""
 
 
-async def _document() -> Any:
-    async with RestWorld() as world:
-        return (await world.client.get("/openapi.json")).json()
-
-
-DOCUMENT: Final = asyncio.run(_document())
-OPERATIONS: Final = {
-    f"{method.upper()} {path}": operation
-    for path, item in DOCUMENT["paths"].items()
-    for method, operation in item.items()
-}
 ROUTES: Final = {row[0].strip("`"): row[1:] for row in rows(section(PAGE, "Routes"))}
+
+
+@pytest.fixture(scope="module", name="document")
+def fixture_document() -> Any:
+    """The OpenAPI document."""
+
+    async def get() -> Any:
+        async with RestWorld() as world:
+            return (await world.client.get("/openapi.json")).json()
+
+    return asyncio.run(get())
+
+
+def operations_of(document: Any) -> dict[str, Any]:
+    """Each operation of the document by method and path."""
+    return {
+        f"{method.upper()} {path}": operation
+        for path, item in document["paths"].items()
+        for method, operation in item.items()
+    }
 
 
 def names(text: str) -> set[str]:
@@ -38,13 +50,13 @@ def schema_names(part: Any) -> set[str]:
     return set(re.findall(r"#/components/schemas/(\w+)", str(part)))
 
 
-def test_every_route_is_listed_and_no_other_one() -> None:
-    assert ROUTES.keys() == OPERATIONS.keys()
+def test_every_route_is_listed_and_no_other_one(document: Any) -> None:
+    assert ROUTES.keys() == operations_of(document).keys()
 
 
-@pytest.mark.parametrize("route", OPERATIONS)
-def test_route_has_its_parameters_documents_and_errors(route: str) -> None:
-    operation = OPERATIONS[route]
+@pytest.mark.parametrize("route", ROUTES)
+def test_route_has_its_parameters_documents_and_errors(document: Any, route: str) -> None:
+    operation = operations_of(document)[route]
     request, answer, errors = ROUTES[route]
     parameters = {each["name"] for each in operation.get("parameters", ()) if each["in"] == "query"}
     body = schema_names(operation.get("requestBody", {}).get("content", {}))
@@ -57,10 +69,27 @@ def test_route_has_its_parameters_documents_and_errors(route: str) -> None:
     assert set(re.findall(r"\b\d{3}\b", errors)) == refused
 
 
-def test_every_document_is_listed_with_its_fields() -> None:
+def test_every_document_is_listed_with_its_fields(document: Any) -> None:
     listed = {
         row[0].strip("`"): re.findall(r"`(\w+)`", row[1])
         for row in rows(section(PAGE, "Documents"))
     }
-    schemas = DOCUMENT["components"]["schemas"]
+    schemas = document["components"]["schemas"]
     assert listed == {name: list(schema["properties"]) for name, schema in schemas.items()}
+
+
+def test_limits_are_listed_as_they_are() -> None:
+    text = section(PAGE, "Limits")
+    for name, value in {
+        "body": f"256 KB ({request_body.BODY_MAX:,} bytes)",
+        "orders in a batch": f"{documents.BATCH_MAX}",
+        "path": f"{admission.PATH_MAX} bytes",
+        "query parameters": f"{query.PARAMETERS_MAX}",
+        "target and headers of a request": f"16 KB ({http_connection.HEADERS_MAX:,} bytes)",
+        "time until a request is complete": f"{http_connection.REQUEST_WITHIN_S:.0f} s",
+        "HTTP connections of a gateway": f"{http_connection.HTTP_CONNECTIONS_MAX:,}",
+        "rows of an answer (`limit`), levels of a side": f"{rest_orders.PAGE_MAX:,}",
+        "wait for the answer to a command": f"{trading.ANSWER_S:.0f} s",
+        "wait for `min_seq`": f"{book_waits.WAIT_S:.0f} s",
+    }.items():
+        assert f"| {name} | {value} |" in text

@@ -9,7 +9,8 @@ from msgspec import StructMeta
 
 from crossbook.gateway import documents
 from crossbook.gateway.api import order_stream
-from crossbook.gateway.streams import frames
+from crossbook.gateway.streams import base, conflated_book, frames, market_stream, trade_tape
+from crossbook.gateway.web import websocket
 from tests.reference.pages import page, rows, section
 
 PAGE: Final = page("streams")
@@ -53,6 +54,29 @@ def test_every_method_of_orders_is_listed() -> None:
     methods = re.findall(r'"method":"(\w+)"', section(PAGE, "`/ws/orders`"))
     source = inspect.getsource(order_stream)
     assert sorted(methods) == sorted(set(re.findall(r'method == "(\w+)"', source)))
+
+
+def test_limits_are_listed_as_they_are() -> None:
+    limits = websocket.Limits()
+    text = section(PAGE, "Limits")
+    for name, value in {
+        "message from a client": f"64 KB ({limits.message_max:,} bytes)",
+        "messages to a market-data stream": f"{base.MESSAGES_MAX}",
+        "requests of a connection without an answer": f"{order_stream.REQUESTS_MAX:,}",
+        "unsent bytes of a client": f"256 KB ({limits.buffered_max:,} bytes)",
+        "time that a client may be full": f"{limits.full_for_s} s",
+        "updates of a book held for clients that are behind": (
+            f"{conflated_book.FLUSHES_KEPT}, of {conflated_book.PRICES_KEPT:,} levels in all"
+        ),
+        "trades held for clients that are behind": f"{trade_tape.TRADES_KEPT:,}",
+        "final candles held for clients that are behind": f"{market_stream.FINALS_KEPT}",
+        "silence of a client": (
+            f"{limits.ping_after_s} s until a ping, {limits.pong_within_s} s after it"
+        ),
+        "time to answer a close frame": f"{limits.close_within_s} s",
+    }.items():
+        assert f"| {name} | {value} |" in text
+    assert limits.buffered_low == 64 * 1024
 
 
 def test_the_book_of_the_example_follows_the_messages() -> None:
