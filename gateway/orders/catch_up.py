@@ -103,9 +103,9 @@ class _CatchUp:
         # A command's events are never parted: the first one not read begins a number.
         while end < len(events) and events[end].seq == events[end - 1].seq:
             end += 1
-        wanted = [event for event in events[start:end] if self.next_seq <= event.seq <= self.to_seq]
+        due = [event for event in events[start:end] if self.next_seq <= event.seq <= self.to_seq]
         self._reporter.report(
-            EventBatch(batch.incarnation, batch.first_seq, batch.last_seq, batch.time_ns, wanted)
+            EventBatch(batch.incarnation, batch.first_seq, batch.last_seq, batch.time_ns, due)
         )
         self._position = end
         next_seq = events[end].seq if end < len(events) else batch.last_seq + 1
@@ -151,7 +151,8 @@ class CatchUps:
         elif len(self._all) >= CATCH_UPS_MAX:
             text = "too many sessions are catching up"
         if text:
-            self._reply(session, Reject(request_seq, RejectReason.BUSY, "", text))
+            reject = Reject(request_seq, RejectReason.BUSY, "", text)
+            self._outbox.add(session.identity, reject)
             return
         first_seq = base_of(shard_of(to_seq)) + 1
         catch_up = _CatchUp(
@@ -243,21 +244,17 @@ class CatchUps:
 
     def _give_up(self, catch_up: _CatchUp, text: str) -> None:
         self._forget(catch_up)
-        self._reply(catch_up.session, Reject(catch_up.request_seq, RejectReason.BUSY, "", text))
+        reject = Reject(catch_up.request_seq, RejectReason.BUSY, "", text)
+        self._outbox.add(catch_up.session.identity, reject)
 
     def _finish(self, catch_up: _CatchUp) -> None:
         self._forget(catch_up)
         to_seq = min(catch_up.next_seq - 1, catch_up.to_seq)
-        self._reply(
-            catch_up.session,
-            CaughtUp(catch_up.request_seq, catch_up.from_seq, to_seq, catch_up.complete),
-        )
+        end = CaughtUp(catch_up.request_seq, catch_up.from_seq, to_seq, catch_up.complete)
+        self._outbox.add(catch_up.session.identity, end)
 
     def _forget(self, catch_up: _CatchUp) -> None:
         del self._all[catch_up.session.token]
         self._by_id = {
             number: other for number, other in self._by_id.items() if other is not catch_up
         }
-
-    def _reply(self, session: OrderSession, reply: Reply) -> None:
-        self._outbox.add(session.identity, reply)
