@@ -156,14 +156,12 @@ class MarketFeed:
         return "market data is missing" if now_ns - since_ns > HOLE_NS else ""
 
     def _on_ready(self) -> None:
-        more = False
         for follower, feed, requests in self._lines:
             try:
                 self._take_replies(follower, requests)
-                more |= _take_feed(follower, feed)
+                _take_feed(follower, feed)
             except BAD_BYTES as error:
                 logger().error("malformed_feed_reply", reason=str(error))
-                more = True
             _send_requests(follower, requests)
         updates = self.group.drain_updates()
         if updates:
@@ -171,7 +169,7 @@ class MarketFeed:
             if self._waits.waiting:
                 books = {u.symbol for u in updates if isinstance(u, DepthUpdate | Snapshot)}
                 self._waits.look(books)
-        if (more or self._has_more()) and not self._again:
+        if not self._again and self._has_more():
             # The descriptor tells of no edge for what is there already.
             self._again = True
             self._loop.call_soon(self._look_again)
@@ -196,16 +194,15 @@ class MarketFeed:
             self.group.on_reply(follower, decode_feed_reply(requests.recv(_NOBLOCK)))
 
 
-def _take_feed(follower: FeedFollower, feed: "zmq.Socket[bytes]") -> bool:
-    """Take what waits; whether there may be more."""
+def _take_feed(follower: FeedFollower, feed: "zmq.Socket[bytes]") -> None:
+    """Take what waits, up to `DRAIN_MAX`."""
     on_feed = follower.on_feed
     for _ in range(DRAIN_MAX):
         if not has_more(feed):
-            return False
+            return
         frames = feed.recv_multipart(_NOBLOCK)
         if len(frames) == 3:
             on_feed(frames[0], int.from_bytes(frames[1], "big"), frames[2])
-    return True
 
 
 def _send_requests(follower: FeedFollower, requests: "zmq.Socket[bytes]") -> None:

@@ -8,9 +8,16 @@ from typing import Any
 import pytest
 import zmq
 
+from crossbook.common.following.feed_follower import Update
 from crossbook.common.messages.codec import decode_feed_request, encode
-from crossbook.common.messages.feed import HEARTBEAT_TOPIC, InstrumentsRequest, SnapshotRequest
+from crossbook.common.messages.feed import (
+    HEARTBEAT_TOPIC,
+    DepthUpdate,
+    InstrumentsRequest,
+    SnapshotRequest,
+)
 from crossbook.common.process.clock import FakeClock
+from crossbook.common.process.sockets import has_more
 from crossbook.gateway import market_feed
 from crossbook.gateway.market_feed import MarketFeed
 from tests.worlds.feed_source import SYMBOL, FeedSource, Frames
@@ -119,6 +126,53 @@ def test_a_question_that_nobody_takes_is_asked_again() -> None:
 
 
 @pytest.mark.parametrize("most", [1, 2, 2_000])
+def test_sockets_alone_drive_it_between_two_ticks(
+    most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def main() -> None:
+        monkeypatch.setattr(market_feed, "DRAIN_MAX", most)
+        monkeypatch.setattr(market_feed, "TICK_S", 10 * SECONDS)
+        async with feed_world() as world:
+            heard: list[Update] = []
+            world.feed.on_updates = heard.extend
+            await world.load()
+            wait = asyncio.create_task(world.feed.wait_for(SYMBOL, world.source.seq + 1))
+            await turn()
+            published = [frames for _ in range(20) for frames in world.source.step()]
+            world.publish(published)
+            world.publish([(HEARTBEAT_TOPIC.encode(), 1, b"no heartbeat"), (b"two", 2, b"")])
+            world.publish([world.source.heartbeat()])
+            await until(lambda: world.feed.seq_of(0) == world.source.seq)
+            assert await wait
+            books = [each for each in heard if isinstance(each, DepthUpdate)]
+            sent = sum(name.startswith(b"l2.") for name, *_ in published)
+            assert len(books) == sent > 10
+
+    run(main())
+
+
+def test_a_tick_is_told_and_ends_the_waits_that_no_change_ends(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def main() -> None:
+        monkeypatch.setattr(market_feed, "TICK_S", 0.001)
+        async with feed_world() as world:
+            await world.load()
+            ticks: list[None] = []
+            world.feed.on_tick = lambda: ticks.append(None)
+            # A command that changes no market: only the heartbeat tells of it.
+            world.source.seq += 1
+            wait = asyncio.create_task(world.feed.wait_for(SYMBOL, world.source.seq))
+            await turn()
+            assert not wait.done()
+            world.publish([world.source.heartbeat()])
+            assert await wait
+            await until(lambda: len(ticks) > 2)
+
+    run(main())
+
+
+@pytest.mark.parametrize("most", [1, 2, 2_000])
 def test_all_that_waits_is_applied_however_little_is_taken_at_a_time(
     most: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -153,6 +207,51 @@ def test_a_feed_that_was_stopped_watches_no_socket_and_no_time() -> None:
 
     # Of uvloop `remove_reader` tells nothing.
     asyncio.run(main())
+
+
+def test_what_waits_when_it_is_stopped_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main() -> None:
+        monkeypatch.setattr(market_feed, "DRAIN_MAX", 1)
+        async with feed_world() as world:
+            await world.load()
+            heard: list[list[Update]] = []
+
+            def stop(updates: list[Update]) -> None:
+                heard.append(updates)
+                world.feed.stop()
+
+            world.feed.on_updates = stop
+            world.publish([frames for _ in range(20) for frames in world.source.step()])
+            await until(lambda: bool(heard))
+            for _ in range(5):
+                await turn()
+            assert len(heard) == 1
+
+    run(main())
+
+
+def test_between_two_ticks_it_looks_at_nothing_while_nothing_comes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def main() -> None:
+        monkeypatch.setattr(market_feed, "TICK_S", 10 * SECONDS)
+        looks: list[None] = []
+
+        def look(socket: "zmq.Socket[bytes]") -> bool:
+            looks.append(None)
+            return has_more(socket)
+
+        monkeypatch.setattr(market_feed, "has_more", look)
+        async with feed_world() as world:
+            await world.load()
+            for _ in range(5):
+                await turn()
+            before = len(looks)
+            for _ in range(20):
+                await turn()
+            assert len(looks) == before
+
+    run(main())
 
 
 def test_a_wait_ends_with_the_change_that_it_is_for() -> None:
