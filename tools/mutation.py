@@ -78,7 +78,7 @@ AREAS: Final = {
         ("recorder/**/*.py",),
         ("tests/recorder", "tests/system/test_recorder_loop.py", "tests/system/test_recorder.py"),
     ),
-    "gateway": Area(("gateway/**/*.py",), ("tests/gateway",)),
+    "gateway": Area(("gateway/**/*.py",), ("tests/gateway", "tests/system/test_gateway_loop.py")),
     "client": Area(("crossbook/**/*.py",), ("tests/crossbook",)),
     "common": Area(("common/**/*.py",), ("tests/common", "tests/fuzz/test_decoder_bytes.py")),
 }

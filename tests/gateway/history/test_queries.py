@@ -8,6 +8,8 @@ from msgspec.structs import replace
 from crossbook.common.instruments import example
 from crossbook.common.messages.codec import decode_history_question, encode
 from crossbook.common.messages.history_queries import (
+    CandleRecords,
+    CandlesQuestion,
     HistoryQuestion,
     NotYet,
     OrderRecord,
@@ -21,6 +23,7 @@ from crossbook.gateway.history.queries import HistoryQueries, newest
 from crossbook.gateway.orders.local_sessions import LocalSessions
 from crossbook.gateway.problem import Problem
 from crossbook.gateway.render import Renderer
+from tests.worlds.rest_world import RestWorld
 from tests.worlds.sharded_world import ShardedWorld
 
 
@@ -133,6 +136,13 @@ def test_pages_of_several_recorders_are_in_order_of_time_and_whole(limit: int) -
     asyncio.run(main())
 
 
+def test_rows_of_one_moment_are_told_by_their_numbers_the_highest_first() -> None:
+    pages = [[(5, 7), (5, 2)], [(5, 4), (5, 1)]]
+    told, cursor = newest(pages, [False, False], [0, 0], 4, lambda row: row)
+    assert told == [(5, 7), (5, 4), (5, 2), (5, 1)]
+    assert cursor is None
+
+
 @pytest.mark.parametrize("cursor", ["5", "0.0", "1.2.3", "x.1", "", "."])
 def test_a_cursor_of_something_else_is_refused(cursor: str) -> None:
     async def main() -> None:
@@ -151,6 +161,41 @@ def test_one_recorder_that_is_behind_makes_the_answer_unavailable() -> None:
         with pytest.raises(Problem) as refused:
             await page(history, None, 2)
         assert refused.value.status == 503
+
+    asyncio.run(main())
+
+
+def test_candles_are_asked_for_in_nanoseconds_of_what_the_client_says_in_milliseconds() -> None:
+    async def main() -> None:
+        asked: list[HistoryQuestion] = []
+        async with RestWorld() as world:
+
+            def send(frame: bytes) -> bool:
+                asked.append(decode_history_question(frame))
+                return True
+
+            def answer() -> None:
+                world.history.send(send)
+                for each in asked:
+                    none = CandleRecords(request_id=each.request_id, seq=0, candles=[], more=False)
+                    world.history.receive(encode(none))
+
+            world.answer_questions = answer
+            stretch = "from=1761482000001&to=1761482096789"
+            path = f"/api/v1/candles/BTC-USDT?interval=5m&{stretch}&limit=3"
+            found = await world.client.get(path)
+            assert found.json()["candles"] == []
+        (question,) = asked
+        assert isinstance(question, CandlesQuestion)
+        assert question == CandlesQuestion(
+            request_id=question.request_id,
+            min_seq=0,
+            instrument=1,
+            interval_s=300,
+            from_ns=1_761_482_000_001_000_000,
+            to_ns=1_761_482_096_789_000_000,
+            limit=3,
+        )
 
     asyncio.run(main())
 

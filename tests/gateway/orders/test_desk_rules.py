@@ -79,6 +79,24 @@ def test_the_owner_receives_a_stop_that_waits_and_its_election() -> None:
     assert places == sorted(places)
 
 
+def test_a_stop_that_an_order_by_quote_amount_elects_is_filled_and_ends() -> None:
+    """The order by quote amount stays unfilled for as long as its amount lasts; the stop has a
+    quantity."""
+    world = DeskWorld()
+    ann, bob, cat = world.log_on(ANN, 7), world.log_on(BOB, 8), world.log_on(b"cat", 9)
+    world.say(ANN, ann, New(2, SYMBOL, 1, 100, 0, OrderType.STOP, stop_price=5_000_000))
+    world.say(BOB, bob, New(2, SYMBOL, 2, 200, 5_000_000))
+    by_quote = New(2, SYMBOL, 1, 0, 0, OrderType.MARKET, quote_amount="50.00")
+    statuses = [
+        [each.status for each in replies if isinstance(each, Execution)]
+        for replies in (world.say(b"cat", cat, by_quote), world.replies(ANN))
+    ]
+    assert statuses == [
+        [OrderStatus.PARTIALLY_FILLED, OrderStatus.FILLED],
+        [OrderStatus.NEW, OrderStatus.FILLED],
+    ]
+
+
 def test_cancel_after_is_acknowledged() -> None:
     world = DeskWorld()
     token = world.log_on(ANN, 7)

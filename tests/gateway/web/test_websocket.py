@@ -152,11 +152,13 @@ def test_malformed_input_ends_one_connection_with_a_close_code(data: bytes, code
 
 def test_a_close_that_comes_with_what_it_would_be_closed_for_is_answered() -> None:
     async def test() -> None:
-        async with served() as world:
+        async with served(Limits(close_within_s=100_000)) as world:
             reader, writer = await world.raw()
             writer.write(client_frame(0x82, b"x") + client_frame(0x88, struct.pack("!H", 1000)))
             assert await close_code(reader) == 1000
             assert await asyncio.wait_for(reader.read(), SECONDS) == b""
+            # The server does not wait for the client to end its side.
+            await until(lambda: len(world.hub) == 0)
             writer.close()
             assert world.echo.closed_count == 1
 
