@@ -171,6 +171,7 @@ def test_a_record_and_the_trades_after_it_make_the_whole(told: int) -> None:
     made.hold()
     hear(made, *PAST[200:260])
     assert made.seed(record_of(PAST[:told], PAST[told - 1].seq + 3))
+    assert not made.holding
     assert (made.known, made.whole) == (True, True)
     for end in (260, 300):
         hear(made, *PAST[made.last_trade_id : end])

@@ -17,6 +17,7 @@ from crossbook.publisher.service import PublisherService, Rounds
 from tests.system.loop import MS, FakeSocket, LoopScript
 
 NOW_NS = 1_780_000_000_000_000_000
+IDLE = encode(EventBatch(7, 1, 0, 9, []))
 
 
 class NoSubscribers:
@@ -33,6 +34,7 @@ def heartbeats(
     until_ms: int,
     busy_every_ms: int = 0,
     rounds: Rounds | None = None,
+    busy_with: bytes = IDLE,
 ) -> list[tuple[int, Heartbeat]]:
     """Milliseconds from the start and content of every heartbeat."""
     clock = FakeClock(NOW_NS)
@@ -49,9 +51,8 @@ def heartbeats(
         replica, SnapshotDesk(replica), parts[0], parts[1], parts[2], parts[3], parts[4], parts[5],
         clock, period_ms, rounds or Rounds(),
     )  # fmt: skip
-    idle = encode(EventBatch(7, 1, 0, 9, []))
     for ms in range(busy_every_ms, until_ms, busy_every_ms) if busy_every_ms else ():
-        script.at(ms, lambda: events.waiting.append([idle]))
+        script.at(ms, lambda: events.waiting.append([busy_with]))
     script.at(until_ms, service.stop)
     service.run()
     found = []
@@ -74,6 +75,15 @@ def test_there_is_a_heartbeat_every_period(
     assert min(gaps) >= period_ms
     assert max(gaps) <= period_ms + 2
     assert 10_000 - times[-1] <= period_ms + 2
+
+
+@pytest.mark.parametrize(("payload", "malformed"), [(IDLE, 0), (IDLE[:-1], 9), (b"", 9)])
+def test_batches_that_are_none_are_counted_and_left_out(
+    monkeypatch: pytest.MonkeyPatch, payload: bytes, malformed: int
+) -> None:
+    rounds = Rounds()
+    heartbeats(monkeypatch, 500, 1_000, 100, rounds, payload)
+    assert (rounds.malformed, rounds.batches, rounds.events) == (malformed, 9, 0)
 
 
 def test_a_heartbeat_tells_how_long_the_matcher_is_silent(monkeypatch: pytest.MonkeyPatch) -> None:
