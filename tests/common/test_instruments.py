@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import strategies as st
@@ -15,6 +16,7 @@ from crossbook.common.instruments import (
     MAX_NOTIONAL,
     Instrument,
     check_change,
+    definition_fault,
     example,
     format_decimal,
     load_assignment,
@@ -294,3 +296,20 @@ def test_limits_and_fees_may_change_and_name_assets_and_grid_may_not() -> None:
             check_change(known, replace(known, **{field: other}))
     with pytest.raises(ConfigError, match="is in the recorded state but not"):
         check_change(known, None)
+
+
+@pytest.mark.parametrize(
+    ("changed", "field"),
+    [
+        ({}, ""),
+        ({"quote": "BTC"}, "quote"),
+        ({"base_decimals": -1}, "base_decimals"),
+        ({"tick_size": "0"}, "tick_size"),
+        ({"lot_size": "x"}, "lot_size"),
+        # One lot at one tick would be worth less than the smallest unit of the quote asset.
+        ({"quote_decimals": 6}, "tick_size"),
+        ({"quote_decimals": 7}, ""),
+    ],
+)
+def test_a_definition_is_refused_by_the_field_at_fault(changed: dict[str, Any], field: str) -> None:
+    assert definition_fault(replace(example(), **changed)) == field

@@ -65,6 +65,11 @@ def test_no_server_queues_without_bound(context: Context, make: Make) -> None:
     assert 0 < int(made.getsockopt(zmq.RCVHWM)) <= 10_000
 
 
+def test_a_client_queues_ten_thousand_frames_and_takes_every_answer(context: Context) -> None:
+    made = sockets.orders_dealer(context, f"tcp://127.0.0.1:{free_ports(1)[0]}")
+    assert (made.getsockopt(zmq.SNDHWM), made.getsockopt(zmq.RCVHWM)) == (10_000, 0)
+
+
 @pytest.mark.parametrize("make", [sockets.commands_push, sockets.matcher_queries_dealer])
 def test_nothing_is_queued_for_an_absent_matcher(context: Context, make: Make) -> None:
     made = make(context, f"tcp://127.0.0.1:{free_ports(1)[0]}")

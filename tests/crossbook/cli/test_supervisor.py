@@ -92,7 +92,9 @@ def test_programs_end_stage_by_stage(tmp_path: Path, number: signal.Signals) -> 
     supervised.read_until("runs", 3)
     assert supervised.end(number) == 128 + number
     assert supervised.ended == ["first", "second", "third"]
-    assert supervised.text.count("stopped (rc=0)") == 3
+    for said in (r"started \(pid=\d+\)", r"stopped \(rc=0\)"):
+        names = re.findall(rf"(\w+) {said}", supervised.text)
+        assert sorted(names) == ["first", "second", "third"]
 
 
 def test_a_killed_program_is_started_again(tmp_path: Path) -> None:
