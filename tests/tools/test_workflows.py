@@ -31,14 +31,16 @@ def test_every_file_is_yaml(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
-def test_every_action_has_a_whole_version(path: Path) -> None:
+def test_every_action_is_pinned_by_hash_and_names_its_version(path: Path) -> None:
+    text = path.read_text()
     used = [step["uses"] for step in steps(path) if "uses" in step]
     assert used
     for name in used:
         if name.startswith("./"):
             assert (ROOT / name).exists(), name
         else:
-            assert re.fullmatch(r"[\w-]+/[\w-]+@v\d+\.\d+\.\d+", name), name
+            assert re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40}", name), name
+            assert re.search(rf"{re.escape(name)} # v\d+\.\d+\.\d+$", text, re.MULTILINE), name
 
 
 def test_scripts_and_targets_that_workflows_call_exist() -> None:
