@@ -5,7 +5,6 @@ promise as the events arrive. Its books can then be compared with the matcher's.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from crossbook.common.following.depth import OrderDepth
 from crossbook.common.instruments import FEE_SCALE, Instrument
@@ -41,6 +40,7 @@ from crossbook.common.types import (
     Side,
     TimeInForce,
 )
+from tests.properties.checked_order import CheckedOrder
 
 ANSWERS = (
     OrderAccepted, OrderRepeated, OrderCanceled, OrderAmended, OrdersMassCanceled,
@@ -51,35 +51,6 @@ LONELY = (OrderRepeated, OrderCanceled, CommandRejected, CancelAfterSet, FeesCha
 IMMEDIATE = (TimeInForce.IOC, TimeInForce.FOK)
 
 
-@dataclass(slots=True)
-class _CheckedOrder:
-    accepted: OrderAccepted
-    price_ticks: int
-    total_lots: int
-    filled_lots: int = 0
-    gone_lots: int = 0
-    spent: int = 0
-    shown_lots: int = 0
-    waits: bool = False
-    resting: bool = False
-    ended: bool = False
-    status: OrderStatus = OrderStatus.NEW
-
-    @property
-    def remaining_lots(self) -> int:
-        return self.total_lots - self.filled_lots - self.gone_lots
-
-    @property
-    def display_lots(self) -> int:
-        said = self.accepted.instructions
-        return said.display_lots if said is not None else 0
-
-    @property
-    def public_lots(self) -> int:
-        remaining = self.remaining_lots
-        return min(self.shown_lots, remaining) if self.display_lots else remaining
-
-
 class StreamChecker:
     """Reads the events of one number after the other; raises `AssertionError` at a broken
     promise. Costs O(orders at the best prices) a trade."""
@@ -88,14 +59,14 @@ class StreamChecker:
         self._instruments = {instrument.id: instrument for instrument in instruments}
         self.books = {number: OrderDepth() for number in self._instruments}
         self.balances: dict[tuple[int, str], int] = {}
-        self._orders: dict[int, _CheckedOrder] = {}
+        self._orders: dict[int, CheckedOrder] = {}
         self._names: dict[tuple[int, str], int] = {}
         self._trade_ids = dict.fromkeys(self.books, 0)
         self._last_prices = dict.fromkeys(self.books, 0)
         self._states = dict.fromkeys(self.books, int(InstrumentState.OPEN))
         self._untils: dict[int, int] = {}
         self._own_fees: dict[tuple[int, int], tuple[int, int]] = {}
-        self._incoming: _CheckedOrder | None = None
+        self._incoming: CheckedOrder | None = None
         self._uncross_lots = -1
         self._seq = 0
 
@@ -225,7 +196,7 @@ class StreamChecker:
             name = (answer.account, answer.client_order_id)
             assert name not in self._names, f"client order id is taken: {answer}"
             self._names[name] = answer.seq
-        order = _CheckedOrder(answer, answer.price_ticks, answer.quantity_lots)
+        order = CheckedOrder(answer, answer.price_ticks, answer.quantity_lots)
         self._orders[answer.seq] = order
         said = answer.instructions
         gathers = self._states[answer.instrument] == InstrumentState.AUCTION
@@ -261,7 +232,7 @@ class StreamChecker:
         order.shown_lots = min(order.display_lots, order.remaining_lots)
         self._show(order, requeue=True)
 
-    def _show(self, order: _CheckedOrder, requeue: bool = False) -> None:
+    def _show(self, order: CheckedOrder, requeue: bool = False) -> None:
         accepted = order.accepted
         order.resting = order.remaining_lots > 0
         self.books[accepted.instrument].set_order(
@@ -356,7 +327,7 @@ class StreamChecker:
             OrderStatus.EXPIRED_IN_MATCH if in_match else OrderStatus.EXPIRED,
         )  # fmt: skip
 
-    def _go(self, order: _CheckedOrder, lots: int, status: OrderStatus) -> None:
+    def _go(self, order: CheckedOrder, lots: int, status: OrderStatus) -> None:
         order.gone_lots = lots
         order.status = status
         if order.resting:
@@ -462,7 +433,7 @@ class StreamChecker:
             self.balances[account, asset] = self.balances.get((account, asset), 0) + amount
 
     def _check_priority(
-        self, taker: _CheckedOrder, maker: _CheckedOrder, trade: TradeExecuted
+        self, taker: CheckedOrder, maker: CheckedOrder, trade: TradeExecuted
     ) -> None:
         """Internal order protection, then price-time priority, then the taker's limit."""
         maker_side = 3 - taker.accepted.side
@@ -497,12 +468,12 @@ class StreamChecker:
             exact = received * rate
             assert exact <= fee * FEE_SCALE < exact + FEE_SCALE, f"fee {fee}: {trade}"
 
-    def _open_order(self, order_id: int) -> _CheckedOrder:
+    def _open_order(self, order_id: int) -> CheckedOrder:
         order = self._orders[order_id]
         assert not order.ended, f"order {order_id} ended before"
         return order
 
-    def _end(self, order: _CheckedOrder) -> None:
+    def _end(self, order: CheckedOrder) -> None:
         """Terminal states are final, and every lot is accounted for."""
         assert not order.ended, f"order {order.accepted.seq} ended twice"
         assert order.total_lots == order.filled_lots + order.gone_lots, f"lots lost: {order}"
