@@ -286,7 +286,6 @@ def circles(modules: list[Module]) -> list[frozenset[str]]:
 
 
 CIRCLES: Final[Mapping[str, str]] = {
-    "matcher/engine/*": "the book settles, accounts hold and triggers wait for one another's types",
     "crossbook/simulator/*": "statistics name the type of what the flow gives them",
 }
 """Folders whose modules import each other in a circle, and why."""

@@ -17,7 +17,7 @@ FUNCTION_LINES_MAX: Final = 60
 COLUMNS_MAX: Final = 100
 
 LONGER_FUNCTIONS: Final[dict[str, str]] = {
-    "matcher/engine/engine.py::_new_order": "the hot path: a call for a part costs what it saves",
+    "matcher/engine/new_order.py::new_order": "the hot path: a call for a part costs what it saves",
 }
 """`path::function` -> why it may be longer than a screen."""
 

@@ -18,24 +18,26 @@ from crossbook.matcher.build import ROOT, Manifest, compiled_directory, digests,
 from tools.lower import lowered
 
 MODULES: Final = (
-    "accounts",
     "administration",
     "amendment",
     "answers",
     "book",
+    "cancellation",
     "dedupe",
+    "dry_run",
     "election",
     "engine",
-    "fees",
-    "queries",
     "funds",
+    "ledger",
+    "matching",
+    "new_order",
     "order",
     "prevention",
-    "special_terms",
-    "dry_run",
+    "queries",
     "terms",
     "timers",
     "triggers",
+    "venue",
 )
 """Modules of the matcher that are compiled: those that orders, amends and cancels run through."""
 

@@ -7,10 +7,11 @@ from crossbook.common.messages.events import (
     OrderCanceled,
     OrderExpired,
     OrderRepeated,
+    OrderReplenished,
 )
 from crossbook.common.types import RejectReason
+from crossbook.matcher.engine.conditions import Waits
 from crossbook.matcher.engine.order import Order
-from crossbook.matcher.engine.special import Waits
 
 Fault = tuple[RejectReason, str]
 """Why a command is refused, and which field."""
@@ -95,12 +96,12 @@ def expired(
 def amended(order: Order, seq: int, command: AmendOrder, kept_priority: bool) -> OrderAmended:
     """The order has new terms. One that will rest shows a new slice if it lost its place."""
     trigger_ticks = display_lots = shown_lots = 0
-    special = order.special
-    if special is not None:
-        if special.waits == Waits.TRIGGER:
-            trigger_ticks = special.trigger_ticks
-        display_lots = special.display_lots
-        shown_lots = special.shown_lots if display_lots else 0
+    conditions = order.conditions
+    if conditions is not None:
+        if conditions.waits == Waits.TRIGGER:
+            trigger_ticks = conditions.trigger_ticks
+        display_lots = conditions.display_lots
+        shown_lots = conditions.shown_lots if display_lots else 0
     return OrderAmended(
         seq,
         command.gateway,
@@ -118,4 +119,20 @@ def amended(order: Order, seq: int, command: AmendOrder, kept_priority: bool) ->
         trigger_ticks,
         display_lots,
         shown_lots,
+    )
+
+
+def replenished(order: Order, seq: int, requeued: bool) -> OrderReplenished:
+    """An iceberg shows its next slice."""
+    return OrderReplenished(
+        seq,
+        order.account.account_id,
+        order.instrument,
+        order.order_id,
+        order.side,
+        order.price_ticks,
+        order.shown_lots,
+        order.remaining_lots,
+        requeued,
+        order.client_order_id,
     )

@@ -12,8 +12,10 @@ from crossbook.common import auction
 from crossbook.common.auction import Price
 from crossbook.common.messages.events import Event
 from crossbook.common.types import Side
-from crossbook.matcher.engine.book import BookSide, OrderBook, replenished
-from crossbook.matcher.engine.order import Order
+from crossbook.matcher.engine.answers import replenished
+from crossbook.matcher.engine.book import OrderBook
+from crossbook.matcher.engine.matching import execute
+from crossbook.matcher.engine.order import BookSide, Order
 
 _BUY: Final = int(Side.BUY)
 
@@ -48,7 +50,7 @@ def allocate(book: OrderBook, at: Price, seq: int, events: list[Event]) -> None:
         buyer.remaining_lots -= lots
         seller.remaining_lots -= lots
         maker, taker = sorted((buyer, seller), key=_arrival)
-        book.print(taker, maker, lots, at.price_ticks, seq, events)
+        execute(book, taker, maker, lots, at.price_ticks, seq, events)
         for order in (maker, taker):
             _after_trade(book, order, lots, seq, events)
         if not buyer.remaining_lots:
@@ -71,11 +73,11 @@ def _after_trade(book: OrderBook, order: Order, lots: int, seq: int, events: lis
             del book.uncrossing[order.order_id]
         book.end_filled(order)
         return
-    special = order.special
-    if special is not None and special.display_lots:
-        special.shown_lots = max(special.shown_lots - lots, 0)
-        if not special.shown_lots:
-            special.shown_lots = min(special.display_lots, order.remaining_lots)
+    conditions = order.conditions
+    if conditions is not None and conditions.display_lots:
+        conditions.shown_lots = max(conditions.shown_lots - lots, 0)
+        if not conditions.shown_lots:
+            conditions.shown_lots = min(conditions.display_lots, order.remaining_lots)
             events.append(replenished(order, seq, False))
 
 

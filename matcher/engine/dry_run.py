@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from crossbook.common.types import Prevention, Side
-from crossbook.matcher.engine.book import BookSide, OrderBook
-from crossbook.matcher.engine.order import Account, Order
+from crossbook.matcher.engine.book import OrderBook
+from crossbook.matcher.engine.order import Account, BookSide, Order
 
 _BUY: Final = int(Side.BUY)
 _EXPIRE_MAKER: Final = int(Prevention.EXPIRE_MAKER)
@@ -32,8 +32,8 @@ def offers(side: BookSide, bound: int) -> Iterator[tuple[Order, int]]:
             order = order.after
         while slices:
             order, hidden = slices.popleft()
-            assert order.special is not None, "a plain order hides nothing"
-            shown = min(order.special.display_lots, hidden)
+            assert order.conditions is not None, "a plain order hides nothing"
+            shown = min(order.conditions.display_lots, hidden)
             yield order, shown
             if hidden > shown:
                 slices.append((order, hidden - shown))

@@ -5,21 +5,19 @@ as a new taker under the command's number; then again, until none is met. Each o
 once, so a cascade ends.
 """
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from crossbook.common.messages.events import Event, OrderTriggered
 from crossbook.common.types import InstrumentState, RejectReason
 from crossbook.matcher.engine.book import OrderBook
 from crossbook.matcher.engine.funds import can_pay
+from crossbook.matcher.engine.matching import enter_limit, enter_market, expire
 from crossbook.matcher.engine.order import Order
-
-if TYPE_CHECKING:
-    from crossbook.matcher.engine.engine import Engine
 
 _OPEN: Final = int(InstrumentState.OPEN)
 
 
-def elect(engine: "Engine", book: OrderBook, seq: int, events: list[Event]) -> None:
+def elect(book: OrderBook, seq: int, events: list[Event]) -> None:
     """Run what the last price elects, in rounds, until it elects nothing more.
 
     Where nothing trades it waits: opening the instrument elects what was met meanwhile.
@@ -27,14 +25,14 @@ def elect(engine: "Engine", book: OrderBook, seq: int, events: list[Event]) -> N
     triggers = book.triggers
     assert triggers is not None, "nothing ever waited here"
     while triggers.trade_id != book.last_trade_id and book.state == _OPEN:
-        for order in triggers.take_met(book.last_price_ticks, book.last_trade_id):
-            _run(engine, book, order, seq, events)
+        for order in triggers.pop_met(book.last_price_ticks, book.last_trade_id):
+            _run(book, order, seq, events)
 
 
-def _run(engine: "Engine", book: OrderBook, order: Order, seq: int, events: list[Event]) -> None:
-    special = order.special
-    assert special is not None, "a plain order waits for nothing"
-    special.waits = 0
+def _run(book: OrderBook, order: Order, seq: int, events: list[Event]) -> None:
+    conditions = order.conditions
+    assert conditions is not None, "a plain order waits for nothing"
+    conditions.waits = 0
     order.arrival = seq
     events.append(
         OrderTriggered(
@@ -43,19 +41,19 @@ def _run(engine: "Engine", book: OrderBook, order: Order, seq: int, events: list
             order.instrument,
             order.order_id,
             order.side,
-            special.order_type,
-            special.time_in_force,
+            conditions.order_type,
+            conditions.time_in_force,
             order.price_ticks,
             order.remaining_lots,
-            special.trigger_ticks,
+            conditions.trigger_ticks,
             book.last_price_ticks,
-            special.display_lots,
+            conditions.display_lots,
             order.client_order_id,
         )
     )
     if order.price_ticks:
-        engine.enter_limit(order, book, special.time_in_force, seq, events)
-    elif engine.ledger is not None and not can_pay(engine.ledger, book, order):
-        engine.expire(order, book, seq, RejectReason.INSUFFICIENT_BALANCE, events)
+        enter_limit(book, order, conditions.time_in_force, seq, events)
+    elif book.ledger is not None and not can_pay(book.ledger, book, order):
+        expire(book, order, seq, RejectReason.INSUFFICIENT_BALANCE, events)
     else:
-        engine.enter_market(order, book, seq, events)
+        enter_market(book, order, seq, events)

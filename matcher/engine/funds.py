@@ -1,6 +1,6 @@
 """Whether an account may have one more order: its number of open orders, and its money."""
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from crossbook.common.messages.commands import NewOrder
 from crossbook.common.types import (
@@ -11,15 +11,13 @@ from crossbook.common.types import (
     Side,
     TimeInForce,
 )
-from crossbook.matcher.engine.accounts import Ledger
 from crossbook.matcher.engine.answers import Fault
 from crossbook.matcher.engine.book import OrderBook
+from crossbook.matcher.engine.conditions import Conditions
 from crossbook.matcher.engine.dry_run import cost, lots_for
+from crossbook.matcher.engine.ledger import Ledger
 from crossbook.matcher.engine.order import Account, Order
-from crossbook.matcher.engine.special import Special
-
-if TYPE_CHECKING:
-    from crossbook.matcher.engine.engine import Engine
+from crossbook.matcher.engine.venue import Venue
 
 _BUY: Final = int(Side.BUY)
 _MARKET: Final = int(OrderType.MARKET)
@@ -28,20 +26,20 @@ _AUCTION: Final = int(InstrumentState.AUCTION)
 
 
 def fault_of_means(
-    engine: "Engine",
+    venue: Venue,
     command: NewOrder,
     book: OrderBook,
     account: Account,
-    special: Special | None,
+    conditions: Conditions | None,
 ) -> tuple[Fault | None, int]:
     """Why the account may not enter this order, or None; and what each lot of it will hold.
 
     Nothing changes. A market order is walked through the book to see what it will cost.
     """
-    limit = engine.rules.max_open_orders
-    if limit and len(account.orders) >= limit and _may_stay(command, special):
+    limit = venue.rules.max_open_orders
+    if limit and len(account.orders) >= limit and _may_stay(command, conditions):
         return (RejectReason.EXCEEDS_LIMIT, "account"), 0
-    ledger = engine.ledger
+    ledger = venue.ledger
     if ledger is None:
         return None, 0
     instrument = book.instrument
@@ -52,7 +50,7 @@ def fault_of_means(
     if side != _BUY:
         unit = book.base_units_per_lot
         return ledger.shortage(account, instrument.base, lots * unit, "quantity"), unit
-    price_ticks = command.price_ticks or _price_without_limit(book, special)
+    price_ticks = command.price_ticks or _price_without_limit(book, conditions)
     unit = price_ticks * book.notional_per_tick_lot
     need = lots * unit
     if command.order_type == _MARKET and book.state != _AUCTION:
@@ -95,17 +93,17 @@ def market_bound(book: OrderBook, side: int) -> int:
     return book.reach(side, bound) if book.banded else bound
 
 
-def _may_stay(command: NewOrder, special: Special | None) -> bool:
+def _may_stay(command: NewOrder, conditions: Conditions | None) -> bool:
     """Whether the order may still be open once it has been run."""
-    if special is not None and special.waits:
+    if conditions is not None and conditions.waits:
         return True
     return command.order_type != _MARKET and command.time_in_force not in _IMMEDIATE
 
 
-def _price_without_limit(book: OrderBook, special: Special | None) -> int:
+def _price_without_limit(book: OrderBook, conditions: Conditions | None) -> int:
     """What a buyer without a limit holds money at: the trigger, else the last price."""
-    if special is not None and special.trigger_ticks:
-        return special.trigger_ticks
+    if conditions is not None and conditions.trigger_ticks:
+        return conditions.trigger_ticks
     return book.last_price_ticks
 
 

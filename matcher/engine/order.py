@@ -1,14 +1,26 @@
-"""An open order, and the account that owns it."""
+"""An open order, the account that owns it, and the side of a book it rests in.
 
-from typing import TYPE_CHECKING, Optional
+They hold each other, and so they stand in one module.
+
+A side is a plain list of keys, best last, beside a dict of queues. The key is the price for bids
+and its negative for asks, so on both sides a larger key is a better price and the best one is
+`keys[-1]`. The first and the last order at a price near the best are the hot path of real order
+flow, and there a list with `bisect` touches only a few bytes (bench/README.md, "Tuning log").
+The queue of a price is a linked list: O(1) to append, to take from the front and to remove from
+anywhere, with nothing left behind to skip later.
+"""
+
+from bisect import bisect_left, insort
+from collections.abc import Iterator
+from typing import Final, Optional
 
 from msgspec import Struct
 
 from crossbook.common.types import OrderStatus
-from crossbook.matcher.engine.special import Special
+from crossbook.matcher.engine.conditions import Conditions
 
-if TYPE_CHECKING:
-    from crossbook.matcher.engine.book import BookSide
+NOTHING: Final = -(2**63)
+"""The best key of an empty side: worse than any."""
 
 
 class Account:
@@ -60,7 +72,7 @@ class Order(Struct, eq=False, gc=False):
     `ended_as` is the status of an order that ended with lots left, else zero. `hold_unit` is what
     each open lot holds of its account's money, zero without accounts. `arrival` is the number at
     which it last took its place, zero for the one that entered it. A plain limit order has no
-    `special`. A struct because those are made in C; outside the garbage collector's care because
+    `conditions`. A struct because those are made in C; outside the garbage collector's care because
     leaving a queue always cuts the links.
     """
 
@@ -75,7 +87,7 @@ class Order(Struct, eq=False, gc=False):
     time_ns: int
     prevention: int = 0
     hold_unit: int = 0
-    special: Special | None = None
+    conditions: Conditions | None = None
     queue: Optional["BookSide"] = None
     before: Optional["Order"] = None
     after: Optional["Order"] = None
@@ -101,7 +113,97 @@ class Order(Struct, eq=False, gc=False):
     @property
     def shown_lots(self) -> int:
         """Open lots that the public sees while it rests."""
-        special = self.special
-        if special is None or not special.display_lots:
+        conditions = self.conditions
+        if conditions is None or not conditions.display_lots:
             return self.remaining_lots
-        return special.shown_lots
+        return conditions.shown_lots
+
+
+class BookSide:
+    """Bids or asks: `keys` ascending, `best` of them, and who is next to trade at each key.
+
+    The orders of one key are linked by `before` and `after` in the order they came. The last one
+    has no `after`; the first one has the last as its `before`, so that both ends are at hand, or
+    None where it stands alone.
+    """
+
+    __slots__ = ("best", "heads", "keys", "sign")
+
+    def __init__(self, sign: int) -> None:
+        self.sign = sign
+        self.best = NOTHING
+        self.keys: list[int] = []
+        self.heads: dict[int, Order] = {}
+
+    def add(self, order: Order) -> None:
+        """Put an order behind all others at its price. O(1), O(log prices) for the first one."""
+        order.queue = self
+        key = order.price_ticks * self.sign
+        head = self.heads.get(key)
+        if head is None:
+            self.heads[key] = order
+            if key > self.best:
+                self.keys.append(key)
+                self.best = key
+            else:
+                insort(self.keys, key)
+            return
+        tail = head.before
+        if tail is None:
+            tail = head
+        tail.after = head.before = order
+        order.before = tail
+
+    def remove(self, order: Order) -> None:
+        """Take an order out of the queue, wherever it stands. O(1), O(log prices) for the last
+        one at its price."""
+        order.queue = None
+        key = order.price_ticks * self.sign
+        before = order.before
+        if before is None:
+            del self.heads[key]
+            keys = self.keys
+            if key == self.best:
+                keys.pop()
+                self.best = keys[-1] if keys else NOTHING
+            else:
+                del keys[bisect_left(keys, key)]
+            return
+        order.before = None
+        after = order.after
+        if after is None:
+            before.after = None
+            head = self.heads[key]
+            head.before = None if head is before else before
+            return
+        order.after = None
+        if self.heads[key] is order:
+            self.heads[key] = after
+            after.before = None if after is before else before
+        else:
+            before.after = after
+            after.before = before
+
+    def orders(self) -> Iterator[Order]:
+        """Every order in priority order."""
+        for key in reversed(self.keys):
+            order: Order | None = self.heads[key]
+            while order is not None:
+                yield order
+                order = order.after
+
+    def lots_within(self, bound: int, wanted_lots: int) -> int:
+        """Open lots at keys of at least `bound`, counted from the best until `wanted_lots`.
+
+        O(orders counted)."""
+        total = 0
+        for key in reversed(self.keys):
+            if key < bound:
+                break
+            order: Order | None = self.heads[key]
+            while order is not None:
+                total += order.remaining_lots
+                if total >= wanted_lots:
+                    return total
+                order = order.after
+        return total

@@ -4,15 +4,13 @@ A prevented match is no trade: no fee, no last price, and so no stop is elected.
 decides, maker by maker in queue order; what was filled before stands.
 """
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from crossbook.common.messages.events import Event, OrderReduced
 from crossbook.common.types import OrderStatus, Prevention, RejectReason
 from crossbook.matcher.engine.answers import expired
-
-if TYPE_CHECKING:
-    from crossbook.matcher.engine.book import OrderBook
-    from crossbook.matcher.engine.order import Order
+from crossbook.matcher.engine.book import OrderBook
+from crossbook.matcher.engine.order import Order
 
 _EXPIRE_TAKER: Final = int(Prevention.EXPIRE_TAKER)
 _EXPIRE_MAKER: Final = int(Prevention.EXPIRE_MAKER)
@@ -21,9 +19,9 @@ _EXPIRED_IN_MATCH: Final = int(OrderStatus.EXPIRED_IN_MATCH)
 
 
 def prevent(
-    book: "OrderBook",
-    taker: "Order",
-    maker: "Order",
+    book: OrderBook,
+    taker: Order,
+    maker: Order,
     seq: int,
     events: list[Event],
     quote_left: int = 0,
@@ -43,9 +41,7 @@ def prevent(
         _expire(book, taker, seq, events, quote_left)
 
 
-def _decrement(
-    book: "OrderBook", taker: "Order", maker: "Order", seq: int, events: list[Event]
-) -> None:
+def _decrement(book: OrderBook, taker: Order, maker: Order, seq: int, events: list[Event]) -> None:
     taker_lots, maker_lots = taker.remaining_lots, maker.remaining_lots
     if maker_lots <= taker_lots:
         _expire(book, maker, seq, events)
@@ -58,21 +54,21 @@ def _decrement(
 
 
 def _expire(
-    book: "OrderBook", order: "Order", seq: int, events: list[Event], quote_left: int = 0
+    book: OrderBook, order: Order, seq: int, events: list[Event], quote_left: int = 0
 ) -> None:
     resting = book.end(order, _EXPIRED_IN_MATCH)
     events.append(expired(order, seq, RejectReason.SELF_TRADE, quote_left, resting))
 
 
-def _reduce(book: "OrderBook", order: "Order", lots: int, seq: int, events: list[Event]) -> None:
+def _reduce(book: OrderBook, order: Order, lots: int, seq: int, events: list[Event]) -> None:
     """The larger order keeps its place with fewer lots; of an iceberg the hidden ones go first."""
     if order.hold_unit and book.ledger is not None:
-        book.ledger.hold(order, book, -lots)
+        book.ledger.hold(order, book.instrument, -lots)
     order.quantity_lots -= lots
     order.remaining_lots -= lots
-    special = order.special
-    if special is not None and special.display_lots:
-        special.shown_lots = min(special.shown_lots, order.remaining_lots)
+    conditions = order.conditions
+    if conditions is not None and conditions.display_lots:
+        conditions.shown_lots = min(conditions.shown_lots, order.remaining_lots)
     events.append(
         OrderReduced(
             seq,

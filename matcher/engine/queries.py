@@ -1,17 +1,14 @@
 """Reading the engine's state: books, open orders, balances."""
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 from crossbook.common.messages.admin import AdminInspect, AdminView, InstrumentStatus
 from crossbook.common.messages.entry import Balance, OrderState
 from crossbook.common.messages.matcher_queries import BookState, RestingOrder
 from crossbook.common.types import OrderType, Side, TimeInForce
-from crossbook.matcher.engine.book import BookSide, OrderBook
-from crossbook.matcher.engine.order import Account, Order
-
-if TYPE_CHECKING:
-    from crossbook.matcher.engine.engine import Engine
+from crossbook.matcher.engine.book import OrderBook
+from crossbook.matcher.engine.order import Account, BookSide, Order
+from crossbook.matcher.engine.venue import Venue
 
 
 def book_state(book: OrderBook) -> BookState:
@@ -31,15 +28,15 @@ def book_state(book: OrderBook) -> BookState:
 
 def order_state(order: Order, symbol: str) -> OrderState:
     """An open order as its owner sees it."""
-    special = order.special
+    conditions = order.conditions
     kind, time_in_force = int(OrderType.LIMIT), int(TimeInForce.GTC)
     trigger_ticks = display_lots = expire_ns = 0
     post_only, working = False, True
-    if special is not None:
-        kind, time_in_force = special.order_type, special.time_in_force
-        trigger_ticks, display_lots = special.trigger_ticks, special.display_lots
-        expire_ns, post_only = special.expire_ns, special.post_only
-        working = not special.waits
+    if conditions is not None:
+        kind, time_in_force = conditions.order_type, conditions.time_in_force
+        trigger_ticks, display_lots = conditions.trigger_ticks, conditions.display_lots
+        expire_ns, post_only = conditions.expire_ns, conditions.post_only
+        working = not conditions.waits
     return OrderState(
         symbol,
         order.order_id,
@@ -62,17 +59,8 @@ def order_state(order: Order, symbol: str) -> OrderState:
     )
 
 
-def orders_of(engine: "Engine", account: int) -> list[Order]:
-    """The open orders of an account, or with zero of every account, oldest first."""
-    if account:
-        owner = engine.accounts.get(account)
-        return list(owner.orders.values()) if owner is not None else []
-    everybody = [order for owner in engine.accounts.values() for order in owner.orders.values()]
-    return sorted(everybody, key=lambda order: order.order_id)
-
-
 def open_orders(
-    engine: "Engine",
+    venue: Venue,
     account: int,
     instrument: int,
     order_id: int,
@@ -82,7 +70,7 @@ def open_orders(
 ) -> tuple[list[OrderState], bool]:
     """See `Engine.open_orders`."""
     found: list[OrderState] = []
-    for order in _named(engine.accounts.get(account), order_id, client_order_id):
+    for order in _named(venue.accounts.get(account), order_id, client_order_id):
         if (
             order.order_id > after_order_id
             and instrument in (0, order.instrument)
@@ -91,7 +79,7 @@ def open_orders(
         ):
             if len(found) == limit:
                 return found, True
-            symbol = engine.books[order.instrument].instrument.symbol
+            symbol = venue.books[order.instrument].instrument.symbol
             found.append(order_state(order, symbol))
     return found, False
 
@@ -108,12 +96,12 @@ def _named(owner: Account | None, order_id: int, client_order_id: str) -> Iterab
     return () if order is None else (order,)
 
 
-def balances(engine: "Engine", account: int) -> list[Balance]:
+def balances(venue: Venue, account: int) -> list[Balance]:
     """What an account has of each asset, by name; what it will open with, if it is new."""
-    ledger = engine.ledger
+    ledger = venue.ledger
     if ledger is None:
         return []
-    owner = engine.accounts.get(account) or Account(account)
+    owner = venue.accounts.get(account) or Account(account)
     if not owner.opened:
         return [
             Balance(asset, ledger.available(owner, asset), 0)
@@ -125,11 +113,11 @@ def balances(engine: "Engine", account: int) -> list[Balance]:
     ]
 
 
-def admin_view(engine: "Engine", request: AdminInspect) -> AdminView:
+def admin_view(venue: Venue, request: AdminInspect) -> AdminView:
     """Every instrument as it stands, and one account's money."""
     return AdminView(
         request.request_id,
-        engine.seq,
+        venue.seq,
         [
             InstrumentStatus(
                 book.instrument,
@@ -138,9 +126,9 @@ def admin_view(engine: "Engine", request: AdminInspect) -> AdminView:
                 book.last_price_ticks,
                 book.last_trade_id,
             )
-            for book in engine.books.values()
+            for book in venue.books.values()
         ],
-        balances(engine, request.account),
+        balances(venue, request.account),
     )
 
 
@@ -160,16 +148,10 @@ def _resting(side: BookSide) -> list[RestingOrder]:
 def _rows(orders: Iterable[Order]) -> Iterable[RestingOrder]:
     for order in orders:
         shown = order.shown_lots
-        if shown == order.remaining_lots and (
-            order.special is None or not order.special.display_lots
-        ):
+        conditions = order.conditions
+        if conditions is None or not conditions.display_lots:
             yield RestingOrder(order.order_id, order.price_ticks, shown)
         else:
-            assert order.special is not None, "a plain order hides nothing"
-            yield RestingOrder(
-                order.order_id,
-                order.price_ticks,
-                shown,
-                order.special.display_lots,
-                order.remaining_lots - shown,
-            )
+            hidden = order.remaining_lots - shown
+            display_lots = conditions.display_lots
+            yield RestingOrder(order.order_id, order.price_ticks, shown, display_lots, hidden)

@@ -5,13 +5,11 @@ that carries a later time. `due_ns` is when the first of it is due, so that look
 comparison.
 """
 
-from typing import TYPE_CHECKING, Final
+from typing import Final, Generic, TypeVar
 
 from sortedcontainers import SortedDict
 
-if TYPE_CHECKING:
-    from crossbook.matcher.engine.book import OrderBook
-    from crossbook.matcher.engine.order import Account, Order
+Owner = TypeVar("Owner")
 
 NEVER: Final = 2**63
 """Later than any time."""
@@ -28,21 +26,21 @@ def end_of_day(time_ns: int) -> int:
     return (time_ns // DAY_NS + 1) * DAY_NS
 
 
-class Timers:
+class Timers(Generic[Owner]):
     """Everything that is to happen, by (time, number). O(log timers) for each change."""
 
     __slots__ = ("_due", "due_ns")
 
     def __init__(self) -> None:
-        self._due: SortedDict[tuple[int, int], Order | Account | OrderBook] = SortedDict()
+        self._due: SortedDict[tuple[int, int], Owner] = SortedDict()
         self.due_ns = NEVER
 
     def __len__(self) -> int:
         return len(self._due)
 
-    def add(self, due_ns: int, number: int, whose: "Order | Account | OrderBook") -> None:
-        """Something happens to `whose` at that time; adding it again changes nothing."""
-        self._due[due_ns, number] = whose
+    def add(self, due_ns: int, number: int, owner: Owner) -> None:
+        """Something happens to `owner` at that time; adding it again changes nothing."""
+        self._due[due_ns, number] = owner
         if due_ns < self.due_ns:
             self.due_ns = due_ns
 
@@ -51,11 +49,11 @@ class Timers:
         self._due.pop((due_ns, number), None)
         self._look()
 
-    def pop(self) -> "Order | Account | OrderBook":
+    def pop(self) -> Owner:
         """Take out what is due first."""
-        whose: Order | Account | OrderBook = self._due.popitem(0)[1]
+        owner: Owner = self._due.popitem(0)[1]
         self._look()
-        return whose
+        return owner
 
     def keys(self) -> list[tuple[int, int]]:
         """(time, number) of everything, soonest first."""

@@ -6,14 +6,12 @@ book or in market data.
 """
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from sortedcontainers import SortedDict
 
 from crossbook.common.types import OrderType, Side
-
-if TYPE_CHECKING:
-    from crossbook.matcher.engine.order import Order
+from crossbook.matcher.engine.order import Order
 
 _BUY: Final = int(Side.BUY)
 _STOPS: Final = (int(OrderType.STOP), int(OrderType.STOP_LIMIT))
@@ -54,17 +52,17 @@ class TriggerBook:
     def __len__(self) -> int:
         return len(self._rising) + len(self._falling)
 
-    def add(self, order: "Order") -> None:
+    def add(self, order: Order) -> None:
         """The order waits from now on, behind those of its trigger that came before it."""
         side, key = self._place(order)
         side[key] = order
 
-    def remove(self, order: "Order") -> None:
+    def remove(self, order: Order) -> None:
         """The order does not wait any more."""
         side, key = self._place(order)
         del side[key]
 
-    def take_met(self, last_price_ticks: int, trade_id: int) -> list["Order"]:
+    def pop_met(self, last_price_ticks: int, trade_id: int) -> list[Order]:
         """Take out what the price of this trade elects, in the order it is to be run: nearest to
         the price before first, then by arrival."""
         before = self.price_ticks or last_price_ticks
@@ -78,17 +76,15 @@ class TriggerBook:
         met.sort(key=lambda each: each[:2])
         return [order for _, _, order in met]
 
-    def orders(self) -> Iterator["Order"]:
+    def orders(self) -> Iterator[Order]:
         """Every waiting order, by arrival."""
         waiting = [*self._rising.values(), *self._falling.values()]
         return iter(sorted(waiting, key=lambda order: order.arrived))
 
-    def _place(
-        self, order: "Order"
-    ) -> tuple["SortedDict[tuple[int, int], Order]", tuple[int, int]]:
-        special = order.special
-        assert special is not None, "a plain order waits for nothing"
-        trigger = special.trigger_ticks
-        if waits_for_a_rise(order.side, special.order_type):
+    def _place(self, order: Order) -> tuple["SortedDict[tuple[int, int], Order]", tuple[int, int]]:
+        conditions = order.conditions
+        assert conditions is not None, "a plain order waits for nothing"
+        trigger = conditions.trigger_ticks
+        if waits_for_a_rise(order.side, conditions.order_type):
             return self._rising, (trigger, order.arrived)
         return self._falling, (-trigger, order.arrived)

@@ -16,11 +16,11 @@ from crossbook.common.instruments import DECIMALS_MAX, Instrument
 from crossbook.common.messages.codec import encode
 from crossbook.common.rules import Rules
 from crossbook.common.types import InstrumentState
-from crossbook.matcher.engine.book import BookSide, OrderBook
+from crossbook.matcher.engine.book import OrderBook
+from crossbook.matcher.engine.conditions import Conditions
 from crossbook.matcher.engine.dedupe import Body
 from crossbook.matcher.engine.engine import Engine
-from crossbook.matcher.engine.order import Account, Order
-from crossbook.matcher.engine.special import Special
+from crossbook.matcher.engine.order import Account, BookSide, Order
 
 
 class OrderRecord(Struct, array_like=True, gc=False):
@@ -39,7 +39,7 @@ class OrderRecord(Struct, array_like=True, gc=False):
     prevention: int = 0
     hold_unit: int = 0
     arrival: int = 0
-    special: Special | None = None
+    conditions: Conditions | None = None
 
 
 class BookRecord(Struct, array_like=True):
@@ -157,11 +157,12 @@ def _engine(record: EngineRecord) -> Engine:
         _restore_book(engine, book_record, open_orders)
     for order in sorted(open_orders, key=lambda order: order.order_id):
         order.account.add(order)
-        special = order.special
-        if special is not None and special.expire_ns:
-            engine.timers.add(special.expire_ns, order.order_id, order)
+        conditions = order.conditions
+        if conditions is not None and conditions.expire_ns:
+            engine.timers.add(conditions.expire_ns, order.order_id, order)
         if order.hold_unit and engine.ledger is not None:
-            engine.ledger.hold(order, engine.books[order.instrument], order.remaining_lots)
+            instrument = engine.books[order.instrument].instrument
+            engine.ledger.hold(order, instrument, order.remaining_lots)
     for retry in record.retries:
         if retry.ended is None:
             order = engine.accounts[retry.account].orders[retry.order_id]
@@ -256,7 +257,7 @@ def _terms(record: OrderRecord) -> tuple[Any, ...]:
     """What is hashed of an order: what it has to say, and no more. When it took its place says
     nothing but in a call phase: see `_arrivals`."""
     fields = msgspec.structs.astuple(record)
-    if record.prevention or record.hold_unit or record.special is not None:
+    if record.prevention or record.hold_unit or record.conditions is not None:
         return (*fields[:_ARRIVAL], 0, *fields[_ARRIVAL + 1 :])
     return fields[:_PLAIN_FIELDS]
 
@@ -317,7 +318,7 @@ def _record(order: Order, arrivals: bool = True) -> OrderRecord:
         order.prevention,
         order.hold_unit,
         order.arrival if arrivals else 0,
-        order.special,
+        order.conditions,
     )
 
 
@@ -337,7 +338,7 @@ def _order(record: OrderRecord, engine: Engine) -> Order:
         record.time_ns,
         record.prevention,
         record.hold_unit,
-        record.special,
+        record.conditions,
         ended_as=record.ended_as,
         arrival=record.arrival,
     )

@@ -27,7 +27,7 @@ from crossbook.common.messages.events import (
     TradeExecuted,
 )
 from crossbook.common.types import OrderType, Prevention, RejectReason, TimeInForce
-from crossbook.matcher.engine.invariants import check
+from tests.worlds.invariants import check
 
 ORDERS = 6_000
 

@@ -15,7 +15,7 @@ from crossbook.common.messages.commands import AmendOrder, CancelOrder, Command,
 from crossbook.common.messages.events import CommandRejected, TradeExecuted
 from crossbook.common.types import RejectReason, Side, TimeInForce
 from crossbook.matcher.engine.engine import Engine
-from crossbook.matcher.engine.invariants import check
+from tests.worlds.invariants import check
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 ORDERS = 20_000

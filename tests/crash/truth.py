@@ -25,7 +25,7 @@ from crossbook.common.messages.events import (
 )
 from crossbook.common.messages.matcher_queries import BookState
 from crossbook.common.types import ExecutionKind, Liquidity, OrderStatus, RejectReason, Side
-from crossbook.matcher.engine.fees import fee
+from crossbook.matcher.engine.matching import fee
 from crossbook.matcher.journal.disk import FileDisk
 from crossbook.matcher.journal.journal import Journal
 from tests.properties.stream_checker import StreamChecker

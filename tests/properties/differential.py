@@ -11,11 +11,11 @@ from crossbook.common.messages.matcher_queries import BookState
 from crossbook.common.rules import Rules
 from crossbook.matcher.engine import queries
 from crossbook.matcher.engine.engine import Engine
-from crossbook.matcher.engine.invariants import check
 from tests.model.reference import ReferenceMatcher
 from tests.properties.generator import ACCOUNTS, StepGenerator
 from tests.properties.market import INSTRUMENTS, MEMORY, UNFUNDED, venue
 from tests.properties.steps import Run, Step, run
+from tests.worlds.invariants import check
 
 BOOKS_EVERY = 10
 """Whole books and balances are compared after every tenth command and after the last; events

@@ -12,10 +12,10 @@ import pytest
 from crossbook.common.messages.codec import encode
 from crossbook.common.messages.commands import Command
 from crossbook.matcher.engine.engine import Engine
-from crossbook.matcher.engine.invariants import check
 from crossbook.matcher.recovery.snapshot import capture, restore, state_hash
 from tests.properties.generator import random_commands
 from tests.properties.market import INSTRUMENTS, retry_window, rules_of, venue
+from tests.worlds.invariants import check
 
 SEEDS = range(800, 820)
 CUTS = 10

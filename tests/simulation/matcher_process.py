@@ -7,7 +7,6 @@ from crossbook.common.errors import CrossbookError
 from crossbook.common.instruments import Instrument
 from crossbook.common.messages.codec import decode_matcher_query, encode
 from crossbook.matcher.engine.engine import Engine
-from crossbook.matcher.engine.invariants import check
 from crossbook.matcher.journal.journal import Journal, JournalDamaged, JournalFailed
 from crossbook.matcher.recovery.recovery import recover
 from crossbook.matcher.recovery.snapshot import capture
@@ -31,6 +30,7 @@ from tests.simulation.world import (
     SimulatedWorld,
     require,
 )
+from tests.worlds.invariants import check
 
 DRAIN_MAX: Final = 256
 SNAPSHOTS_KEPT: Final = 2

@@ -7,7 +7,6 @@ from msgspec import Struct
 
 from crossbook.common.messages.entry import TOKEN_BYTES
 from crossbook.common.types import Side
-from crossbook.matcher.engine.invariants import check
 from crossbook.matcher.engine.timers import NEVER
 from crossbook.matcher.journal.segment import SUFFIX
 from crossbook.matcher.recovery.recovery import recover
@@ -23,6 +22,7 @@ from tests.simulation.network import Network
 from tests.simulation.publisher_process import ConsumerProcess, PublisherProcess
 from tests.simulation.trader import Trader
 from tests.simulation.world import MILLISECOND, SECOND, SimulatedWorld, Violation, require
+from tests.worlds.invariants import check
 
 STEPS = 120
 """How often a trader acts in a run, unless told otherwise."""

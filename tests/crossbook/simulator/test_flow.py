@@ -11,9 +11,9 @@ from bench.venue import BenchVenue
 from crossbook.common.instruments import Instrument, example
 from crossbook.common.messages.entry import Ack, Amend, Cancel, New, Reject
 from crossbook.common.types import RejectReason
-from crossbook.matcher.engine.invariants import check
 from crossbook.simulator.flow import AGENTS_MOST, AgentFlow
 from crossbook.simulator.makers import LEVELS
+from tests.worlds.invariants import check
 
 BTC = example()
 ETH = replace(BTC, id=2, symbol="ETH-USDT", base="ETH")

@@ -19,16 +19,16 @@ from crossbook.matcher.engine.answers import (
     repeated,
     unknown_order,
 )
+from crossbook.matcher.engine.conditions import Conditions, Waits
 from crossbook.matcher.engine.order import Account, Order
-from crossbook.matcher.engine.special import Special, Waits
 
 NEW = NewOrder(2, 3, 4, 5, 1, 1, 1, 100, 50, "mine")
 CANCEL = CancelOrder(2, 3, 4, 5, 6, "mine")
 AMEND = AmendOrder(2, 3, 4, 5, 6, 0, 0)
 
 
-def order(special: Special | None = None, remaining_lots: int = 40) -> Order:
-    return Order(6, Account(4), 5, 1, 100, 50, remaining_lots, "its", 9, special=special)
+def order(conditions: Conditions | None = None, remaining_lots: int = 40) -> Order:
+    return Order(6, Account(4), 5, 1, 100, 50, remaining_lots, "its", 9, conditions=conditions)
 
 
 def test_a_refusal_says_whose_command_it_was_and_why() -> None:
@@ -75,21 +75,21 @@ def test_an_end_says_what_was_left_and_what_was_filled() -> None:
 
 
 @pytest.mark.parametrize(
-    ("special", "shown"),
+    ("conditions", "shown"),
     [
         (None, (0, 0, 0)),
-        (Special(3, 1, 90, 0, 0, waits=Waits.TRIGGER), (90, 0, 0)),
-        (Special(3, 1, 90, 0, 0), (0, 0, 0)),
-        (Special(1, 1, 0, 20, 15), (0, 20, 15)),
-        (Special(4, 1, 90, 20, 15, waits=Waits.TRIGGER), (90, 20, 15)),
-        (Special(1, 1, 0, 0, 15), (0, 0, 0)),
+        (Conditions(3, 1, 90, 0, 0, waits=Waits.TRIGGER), (90, 0, 0)),
+        (Conditions(3, 1, 90, 0, 0), (0, 0, 0)),
+        (Conditions(1, 1, 0, 20, 15), (0, 20, 15)),
+        (Conditions(4, 1, 90, 20, 15, waits=Waits.TRIGGER), (90, 20, 15)),
+        (Conditions(1, 1, 0, 0, 15), (0, 0, 0)),
     ],
     ids=["plain", "waiting", "elected", "iceberg", "a waiting iceberg", "no iceberg"],
 )
 @pytest.mark.parametrize("kept", [True, False])
 def test_an_amended_order_says_its_terms(
-    special: Special | None, shown: tuple[int, int, int], kept: bool
+    conditions: Conditions | None, shown: tuple[int, int, int], kept: bool
 ) -> None:
-    assert amended(order(special), 9, AMEND, kept) == OrderAmended(
+    assert amended(order(conditions), 9, AMEND, kept) == OrderAmended(
         9, 2, 3, 4, 5, 6, 1, 100, 50, 10, 40, kept, "its", *shown
     )

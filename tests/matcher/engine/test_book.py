@@ -4,8 +4,9 @@ import pytest
 
 from crossbook.common.messages.events import Event
 from crossbook.common.types import Side
-from crossbook.matcher.engine.book import NOTHING, BookSide, OrderBook
-from crossbook.matcher.engine.order import Account, Order
+from crossbook.matcher.engine.book import OrderBook
+from crossbook.matcher.engine.matching import match, match_quote
+from crossbook.matcher.engine.order import NOTHING, Account, BookSide, Order
 from tests.worlds.venue import BTC, BUY, SELL
 
 
@@ -92,6 +93,6 @@ def test_an_empty_book_crosses_nothing_and_gives_nothing() -> None:
     assert not book.crosses(SELL, 1)
     events: list[Event] = []
     taker = order(1, BUY, 100, 5)
-    book.match(taker, -100, 1, events)
-    assert book.match_quote(order(2, BUY, 0, 0), 1_000, -100, 2, events) == 1_000
+    match(book, taker, -100, 1, events)
+    assert match_quote(book, order(2, BUY, 0, 0), 1_000, -100, 2, events) == 1_000
     assert (events, taker.remaining_lots) == ([], 5)

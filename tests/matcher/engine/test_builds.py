@@ -12,7 +12,7 @@ from crossbook.common.process.programs import MODULES, VERIFY
 from crossbook.matcher import build
 from crossbook.matcher.build import ROOT, Manifest, why_not_compiled
 from crossbook.matcher.engine import book, engine, order
-from crossbook.matcher.engine.fees import fee
+from crossbook.matcher.engine.matching import fee
 from crossbook.matcher.journal.disk import FileDisk
 from crossbook.matcher.recovery.verify import verify
 from tests.golden.make import make

@@ -14,8 +14,8 @@ from crossbook.common.messages.events import (
     TradeExecuted,
 )
 from crossbook.common.types import RejectReason, Side
-from crossbook.matcher.engine.invariants import check
 from crossbook.matcher.recovery.snapshot import state_hash
+from tests.worlds.invariants import check
 from tests.worlds.venue import (
     ALICE,
     BOB,

@@ -16,8 +16,8 @@ from crossbook.common.messages.events import (
 )
 from crossbook.common.types import MAX_INT, RejectReason
 from crossbook.matcher.engine.engine import Engine
-from crossbook.matcher.engine.invariants import check
 from crossbook.matcher.recovery.snapshot import state_hash
+from tests.worlds.invariants import check
 from tests.worlds.venue import (
     ALICE,
     BOB,

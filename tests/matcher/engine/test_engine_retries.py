@@ -8,8 +8,8 @@ from crossbook.common.messages.events import CommandRejected, OrderAccepted, Ord
 from crossbook.common.types import OrderStatus, RejectReason
 from crossbook.matcher.engine.dedupe import RetryWindow
 from crossbook.matcher.engine.engine import Engine
-from crossbook.matcher.engine.invariants import check
 from crossbook.matcher.recovery.snapshot import capture, restore, state_hash
+from tests.worlds.invariants import check
 from tests.worlds.venue import (
     ALICE,
     BOB,

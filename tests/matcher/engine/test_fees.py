@@ -22,7 +22,7 @@ from crossbook.common.rounding import check_rounding, rounding_fault
 from crossbook.common.rules import Rules
 from crossbook.common.types import RejectReason, Side
 from crossbook.matcher.engine.engine import Engine
-from crossbook.matcher.engine.fees import fee
+from crossbook.matcher.engine.matching import fee
 from crossbook.matcher.journal.journal import Journal
 from crossbook.matcher.recovery.recovery import recover
 from crossbook.matcher.resend_buffer import EventResendBuffer

@@ -5,8 +5,8 @@ from collections.abc import Callable
 import pytest
 
 from crossbook.matcher.engine.engine import Engine
-from crossbook.matcher.engine.invariants import check
 from crossbook.matcher.engine.order import Account, Order
+from tests.worlds.invariants import check
 from tests.worlds.venue import ALICE, BOB, BTC, BUY, SELL, amend, limit, mass_cancel, venue
 
 

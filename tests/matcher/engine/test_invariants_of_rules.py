@@ -8,7 +8,7 @@ from crossbook.common.messages.commands import Instructions, NewOrder, SetCancel
 from crossbook.common.rules import FEE_ACCOUNT, Rules
 from crossbook.common.types import InstrumentState
 from crossbook.matcher.engine.engine import Engine
-from crossbook.matcher.engine.invariants import check
+from tests.worlds.invariants import check
 from tests.worlds.venue import ALICE, BOB, BTC, BUY, SELL, limit
 
 FUNDED = Rules(True, (("BTC", 10**9), ("USDT", 10**9)))
@@ -53,9 +53,9 @@ def _a_lost_timer(engine: Engine) -> None:
 
 
 def _a_slice_too_large(engine: Engine) -> None:
-    special = engine.accounts[ALICE].orders[ICEBERG].special
-    assert special is not None
-    special.shown_lots = 10
+    conditions = engine.accounts[ALICE].orders[ICEBERG].conditions
+    assert conditions is not None
+    conditions.shown_lots = 10
 
 
 def _an_order_in_two_places(engine: Engine) -> None:
@@ -65,9 +65,9 @@ def _an_order_in_two_places(engine: Engine) -> None:
 
 
 def _a_waiting_order_that_does_not_know(engine: Engine) -> None:
-    special = engine.accounts[ALICE].orders[WAITING].special
-    assert special is not None
-    special.waits = 0
+    conditions = engine.accounts[ALICE].orders[WAITING].conditions
+    assert conditions is not None
+    conditions.waits = 0
 
 
 def test_a_sound_engine_has_nothing_broken() -> None:

@@ -15,7 +15,7 @@ from crossbook.common.rules import EDITION, Rules
 from crossbook.common.types import OrderType, Prevention, RejectReason, Side
 from crossbook.matcher.engine.dry_run import lots_for
 from crossbook.matcher.engine.engine import Engine
-from crossbook.matcher.engine.invariants import check
+from tests.worlds.invariants import check
 from tests.worlds.venue import ALICE, BOB, BTC, BUY, CAROL, SELL, limit
 
 PREVENTING = [mode for mode in Prevention if mode not in (Prevention.NONE, Prevention.DECREMENT)]

@@ -3,8 +3,8 @@
 import pytest
 
 from crossbook.common.types import OrderType, Side
+from crossbook.matcher.engine.conditions import Conditions, Waits
 from crossbook.matcher.engine.order import Account, Order
-from crossbook.matcher.engine.special import Special, Waits
 from crossbook.matcher.engine.triggers import TriggerBook, is_met, waits_for_a_rise
 
 BUY, SELL = int(Side.BUY), int(Side.SELL)
@@ -16,8 +16,8 @@ FALLING = [(3 - side, kind) for side, kind in RISING]
 
 
 def order(number: int, trigger: int, side: int = BUY, kind: int = OrderType.STOP) -> Order:
-    special = Special(kind, 1, trigger, waits=Waits.TRIGGER)
-    return Order(number, Account(7), 1, side, 0, 5, 5, "", 0, special=special)
+    conditions = Conditions(kind, 1, trigger, waits=Waits.TRIGGER)
+    return Order(number, Account(7), 1, side, 0, 5, 5, "", 0, conditions=conditions)
 
 
 @pytest.mark.parametrize(("side", "kind"), RISING)
@@ -45,7 +45,7 @@ def test_a_price_takes_out_what_it_meets_and_leaves_the_rest(
     one = order(1, 100, side, kind)
     waiting.add(one)
     met = is_met(side, kind, 100, last)
-    assert waiting.take_met(last, 4) == ([one] if met else [])
+    assert waiting.pop_met(last, 4) == ([one] if met else [])
     assert len(waiting) == (0 if met else 1)
     assert (waiting.price_ticks, waiting.trade_id) == (last, 4)
 
@@ -60,8 +60,8 @@ def test_the_nearest_to_the_price_before_comes_first_then_the_earliest() -> None
     }  # fmt: skip
     for each in reversed(orders.values()):
         waiting.add(each)
-    assert [each.order_id for each in waiting.take_met(103, 2)] == [2, 3, 4, 1]
-    assert [each.order_id for each in waiting.take_met(104, 3)] == [5]
+    assert [each.order_id for each in waiting.pop_met(103, 2)] == [2, 3, 4, 1]
+    assert [each.order_id for each in waiting.pop_met(104, 3)] == [5]
 
 
 def test_both_ways_are_measured_from_the_price_before() -> None:
@@ -69,14 +69,14 @@ def test_both_ways_are_measured_from_the_price_before() -> None:
     # After a halt the price may be beyond triggers of both ways.
     for number, trigger, side in ((1, 104, SELL), (2, 97, BUY), (3, 99, BUY), (4, 102, SELL)):
         waiting.add(order(number, trigger, side))
-    assert [each.order_id for each in waiting.take_met(100, 2)] == [3, 4, 2, 1]
+    assert [each.order_id for each in waiting.pop_met(100, 2)] == [3, 4, 2, 1]
 
 
 def test_without_a_price_before_the_distance_is_to_the_price_itself() -> None:
     waiting = TriggerBook(0, 0)
     for number, trigger in ((1, 90), (2, 99), (3, 95)):
         waiting.add(order(number, trigger))
-    assert [each.order_id for each in waiting.take_met(100, 1)] == [2, 3, 1]
+    assert [each.order_id for each in waiting.pop_met(100, 1)] == [2, 3, 1]
 
 
 def test_one_that_is_removed_is_not_elected_and_the_others_are_listed_by_arrival() -> None:
@@ -88,5 +88,5 @@ def test_one_that_is_removed_is_not_elected_and_the_others_are_listed_by_arrival
     assert [each.order_id for each in waiting.orders()] == [2, 3, 4, 1]
     waiting.remove(orders[2])
     assert len(waiting) == 3
-    assert [each.order_id for each in waiting.take_met(105, 2)] == [4, 1]
+    assert [each.order_id for each in waiting.pop_met(105, 2)] == [4, 1]
     assert [each.order_id for each in waiting.orders()] == [2]

@@ -11,7 +11,6 @@ from crossbook.common.messages.codec import decode_events, encode
 from crossbook.common.messages.commands import Command, NewOrder
 from crossbook.common.messages.events import TradeExecuted
 from crossbook.common.types import Side
-from crossbook.matcher.engine.invariants import check
 from crossbook.matcher.journal.journal import Journal
 from crossbook.matcher.journal.record import Record
 from crossbook.matcher.recovery.recovery import Recovered, RecoveryFailed, recover
@@ -22,6 +21,7 @@ from crossbook.matcher.sequencer import Sequencer
 from tests.properties.generator import StepGenerator
 from tests.properties.market import INSTRUMENTS
 from tests.simulation.fake_disk import FakeDisk
+from tests.worlds.invariants import check
 
 INCARNATION = 77
 SEGMENT = 64 * 1024

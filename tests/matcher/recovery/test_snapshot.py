@@ -13,8 +13,8 @@ from crossbook.common.messages.codec import encode
 from crossbook.common.messages.commands import Command, NewOrder
 from crossbook.matcher.engine.dedupe import RetryWindow
 from crossbook.matcher.engine.engine import Engine
-from crossbook.matcher.engine.invariants import check
 from crossbook.matcher.recovery.snapshot import EngineRecord, capture, restore, state_hash
+from tests.worlds.invariants import check
 from tests.worlds.venue import (
     ALICE,
     BOB,

@@ -59,7 +59,7 @@ from crossbook.common.types import (
     TimeInForce,
 )
 from crossbook.matcher.engine.engine import Engine
-from crossbook.matcher.engine.invariants import check
+from tests.worlds.invariants import check
 
 _MODES: Final = {
     "none": Prevention.NONE,

@@ -33,9 +33,9 @@ from crossbook.common.messages.events import (
 from crossbook.common.rules import BALANCE_MAX, Rules
 from crossbook.common.types import InstrumentState, OrderType, Prevention, RejectReason
 from crossbook.matcher.engine.engine import Engine
-from crossbook.matcher.engine.invariants import check
 from crossbook.matcher.engine.queries import balances
 from crossbook.matcher.recovery.snapshot import capture, restore, state_hash
+from tests.worlds.invariants import check
 
 UNIT = Instrument(
     1, "BTC-USDT", "BTC", "USDT", "1", "1", 0, 0, 10**6, 1, 10**6, 0, 10_000, 20_000,

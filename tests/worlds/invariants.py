@@ -4,21 +4,21 @@ from itertools import pairwise
 
 from crossbook.common.rules import FEE_ACCOUNT
 from crossbook.common.types import InstrumentState, Side
-from crossbook.matcher.engine.book import NOTHING, BookSide, OrderBook
-from crossbook.matcher.engine.engine import Engine
-from crossbook.matcher.engine.order import Order
-from crossbook.matcher.engine.special import Waits
+from crossbook.matcher.engine.book import OrderBook
+from crossbook.matcher.engine.conditions import Waits
+from crossbook.matcher.engine.order import NOTHING, BookSide, Order
 from crossbook.matcher.engine.triggers import is_met
+from crossbook.matcher.engine.venue import Venue
 
 
-def check(engine: Engine) -> None:
+def check(venue: Venue) -> None:
     """Raise `AssertionError` naming the first broken invariant. O(open orders)."""
     open_orders: dict[int, Order] = {}
-    for book in engine.books.values():
+    for book in venue.books.values():
         _check_book(book, open_orders)
         _check_waiting(book, open_orders)
     indexed = 0
-    for account_id, account in engine.accounts.items():
+    for account_id, account in venue.accounts.items():
         assert account.account_id == account_id, f"account {account_id} is filed wrongly"
         for order_id, order in account.orders.items():
             assert order.order_id == order_id, f"order {order_id} is filed wrongly"
@@ -32,14 +32,14 @@ def check(engine: Engine) -> None:
         assert named == account.by_client_order_id, f"client order ids of {account_id} are wrong"
         assert list(account.orders) == sorted(account.orders), f"orders of {account_id} unsorted"
         indexed += len(account.orders)
-    for entry in engine.retries.entries():
+    for entry in venue.retries.entries():
         order = entry.order
         if order.queue is not None:
             place = f"remembered order {order.order_id}"
             assert open_orders.get(order.order_id) is order, f"{place} is not the one that rests"
     assert indexed == len(open_orders), f"{len(open_orders)} orders rest but {indexed} are indexed"
-    _check_timers(engine, open_orders)
-    _check_money(engine, open_orders)
+    _check_timers(venue, open_orders)
+    _check_money(venue, open_orders)
 
 
 def _check_book(book: OrderBook, resting: dict[int, Order]) -> None:
@@ -76,8 +76,8 @@ def _check_side(side: BookSide, book: OrderBook, resting: dict[int, Order]) -> N
             assert order.instrument == book.instrument_id, f"{place}: wrong instrument"
             assert 0 < order.remaining_lots <= order.quantity_lots, f"{place}: bad quantity"
             assert 0 < order.shown_lots <= order.remaining_lots, f"{place}: shows the wrong lots"
-            special = order.special
-            assert special is None or not special.waits, f"{place} waits"
+            conditions = order.conditions
+            assert conditions is None or not conditions.waits, f"{place} waits"
             resting[order.order_id] = order
             before, order = order, order.after
         tail = None if before is head else before
@@ -87,17 +87,18 @@ def _check_side(side: BookSide, book: OrderBook, resting: dict[int, Order]) -> N
 def _check_waiting(book: OrderBook, open_orders: dict[int, Order]) -> None:
     waiting = list(book.triggers.orders()) if book.triggers is not None else []
     for order in waiting:
-        special = order.special
+        conditions = order.conditions
         place = f"waiting order {order.order_id}"
-        assert special is not None, f"{place} waits for nothing"
-        assert special.waits == Waits.TRIGGER, f"{place} does not know that it waits"
-        met = is_met(order.side, special.order_type, special.trigger_ticks, book.last_price_ticks)
+        assert conditions is not None, f"{place} waits for nothing"
+        assert conditions.waits == Waits.TRIGGER, f"{place} does not know that it waits"
+        kind, trigger_ticks = conditions.order_type, conditions.trigger_ticks
+        met = is_met(order.side, kind, trigger_ticks, book.last_price_ticks)
         assert not met or book.state != InstrumentState.OPEN, f"{place} should have been elected"
     for order_id, order in book.uncrossing.items():
         place = f"market order {order_id}"
         assert order.order_id == order_id, f"{place} is filed wrongly"
-        assert order.special is not None, f"{place} waits for nothing"
-        assert order.special.waits == Waits.UNCROSS, f"{place} does not know that it waits"
+        assert order.conditions is not None, f"{place} waits for nothing"
+        assert order.conditions.waits == Waits.UNCROSS, f"{place} does not know that it waits"
     for order in (*waiting, *book.uncrossing.values()):
         assert order.order_id not in open_orders, f"order {order.order_id} is in two places"
         assert order.queue is None, f"order {order.order_id} waits and rests"
@@ -107,23 +108,23 @@ def _check_waiting(book: OrderBook, open_orders: dict[int, Order]) -> None:
         open_orders[order.order_id] = order
 
 
-def _check_timers(engine: Engine, open_orders: dict[int, Order]) -> None:
+def _check_timers(venue: Venue, open_orders: dict[int, Order]) -> None:
     expected = [
-        (order.special.expire_ns, order.order_id)
+        (order.conditions.expire_ns, order.order_id)
         for order in open_orders.values()
-        if order.special is not None and order.special.expire_ns
+        if order.conditions is not None and order.conditions.expire_ns
     ]
-    expected += [each.deadline for each in engine.accounts.values() if each.deadline is not None]
-    expected += [book.until for book in engine.books.values() if book.until is not None]
-    assert engine.timers.keys() == sorted(expected), "timers are not those of what is open"
+    expected += [each.deadline for each in venue.accounts.values() if each.deadline is not None]
+    expected += [book.until for book in venue.books.values() if book.until is not None]
+    assert venue.timers.keys() == sorted(expected), "timers are not those of what is open"
 
 
-def _check_money(engine: Engine, open_orders: dict[int, Order]) -> None:
+def _check_money(venue: Venue, open_orders: dict[int, Order]) -> None:
     """Every asset adds up to what was paid in, and holds are those of the open orders."""
-    ledger = engine.ledger
+    ledger = venue.ledger
     held: dict[tuple[int, str], int] = {}
     for order in open_orders.values():
-        instrument = engine.books[order.instrument].instrument
+        instrument = venue.books[order.instrument].instrument
         asset = instrument.quote if order.side == Side.BUY else instrument.base
         owner = (order.account.account_id, asset)
         assert ledger is not None or not order.hold_unit, f"order {order.order_id} holds money"
@@ -131,7 +132,7 @@ def _check_money(engine: Engine, open_orders: dict[int, Order]) -> None:
     if ledger is None:
         return
     sums: dict[str, int] = {}
-    for number, account in engine.accounts.items():
+    for number, account in venue.accounts.items():
         for asset, total in account.total.items():
             sums[asset] = sums.get(asset, 0) + total
             assert total >= 0 or number == FEE_ACCOUNT, f"account {number} owes {asset}"

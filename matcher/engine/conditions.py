@@ -13,7 +13,7 @@ class Waits(IntEnum):
     UNCROSS = 2
 
 
-class Special(Struct, array_like=True, gc=False):
+class Conditions(Struct, array_like=True, gc=False):
     """What few orders have: how they were entered, and where they stand with it.
 
     `trigger_ticks` waits for the last price while `waits` says so. `display_lots` is the size of

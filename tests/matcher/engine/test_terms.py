@@ -8,12 +8,12 @@ from crossbook.common.messages.commands import Instructions, NewOrder
 from crossbook.common.rules import ICEBERG_SLICES_MAX
 from crossbook.common.types import InstrumentState, OrderType, RejectReason, Side, TimeInForce
 from crossbook.matcher.engine.book import OrderBook
+from crossbook.matcher.engine.conditions import Conditions, Waits
 from crossbook.matcher.engine.order import Account, Order
-from crossbook.matcher.engine.special import Special, Waits
-from crossbook.matcher.engine.special_terms import (
+from crossbook.matcher.engine.terms import (
     as_accepted,
+    conditions_of,
     display_fault,
-    special_terms,
     trigger_fault,
 )
 from crossbook.matcher.engine.timers import DAY_NS
@@ -46,7 +46,7 @@ def book(state: int = InstrumentState.OPEN, last: int = 100) -> OrderBook:
 
 
 def fault(command: NewOrder, where: OrderBook | None = None) -> tuple[RejectReason, str] | None:
-    return special_terms(command, where or book(), NOW_NS)[0]
+    return conditions_of(command, where or book(), NOW_NS)[0]
 
 
 @pytest.mark.parametrize(
@@ -70,12 +70,12 @@ def test_an_order_until_a_time_ends_later_than_now(
 
 def test_a_day_order_expires_at_the_end_of_the_day_and_says_so() -> None:
     command = order(LIMIT, DAY)
-    _, special = special_terms(command, book(), NOW_NS)
-    assert special == Special(LIMIT, DAY, 0, 0, 0, 6 * DAY_NS)
-    assert as_accepted(command, special) == Instructions(0, 0, 6 * DAY_NS)
+    _, conditions = conditions_of(command, book(), NOW_NS)
+    assert conditions == Conditions(LIMIT, DAY, 0, 0, 0, 6 * DAY_NS)
+    assert as_accepted(command, conditions) == Instructions(0, 0, 6 * DAY_NS)
     gtd = order(LIMIT, GTD, expire_ns=NOW_NS + 9)
-    _, until = special_terms(gtd, book(), NOW_NS)
-    assert until == Special(LIMIT, GTD, 0, 0, 0, NOW_NS + 9)
+    _, until = conditions_of(gtd, book(), NOW_NS)
+    assert until == Conditions(LIMIT, GTD, 0, 0, 0, NOW_NS + 9)
     assert as_accepted(gtd, until) is gtd.instructions
 
 
@@ -118,10 +118,10 @@ def test_only_limit_orders_that_may_rest_show_slices(kind: int, time_in_force: i
         assert fault(plain) == (UNSUPPORTED, "time_in_force")
     elif priced and not immediate:
         assert fault(iceberg) is None
-        _, special = special_terms(iceberg, book(), NOW_NS)
-        assert special is not None
-        assert (special.display_lots, special.trigger_ticks) == (5, trigger)
-        assert special.waits == (Waits.TRIGGER if waits else Waits.NOTHING)
+        _, conditions = conditions_of(iceberg, book(), NOW_NS)
+        assert conditions is not None
+        assert (conditions.display_lots, conditions.trigger_ticks) == (5, trigger)
+        assert conditions.waits == (Waits.TRIGGER if waits else Waits.NOTHING)
     else:
         assert fault(iceberg) == (UNSUPPORTED, "display_quantity")
 
@@ -200,14 +200,14 @@ def test_each_state_takes_its_orders(
         expected = (UNSUPPORTED, "time_in_force")
     elif state == InstrumentState.POST_ONLY and immediate:
         expected = (RejectReason.MARKET_HALTED, "instrument")
-    told, special = special_terms(command, book(state), NOW_NS)
+    told, conditions = conditions_of(command, book(state), NOW_NS)
     assert told == expected
     if expected is None:
-        assert special is not None
+        assert conditions is not None
         waits = {STOP: Waits.TRIGGER, MARKET: Waits.UNCROSS}.get(OrderType(kind), Waits.NOTHING)
         if kind == MARKET and state != InstrumentState.AUCTION:
             waits = Waits.NOTHING
-        assert (special.waits, special.post_only) == (waits, post_only)
+        assert (conditions.waits, conditions.post_only) == (waits, post_only)
 
 
 @pytest.mark.parametrize(
@@ -229,9 +229,9 @@ def test_an_order_that_only_rests_may_not_cross(
     assert fault(order(LIMIT, GTC, 99, post_only=post_only), where) is None
 
 
-def test_a_plain_order_has_nothing_special() -> None:
+def test_a_plain_order_has_no_conditions() -> None:
     plain = NewOrder(0, 0, 7, 1, BUY, LIMIT, GTC, 100, 10)
-    assert special_terms(plain, book(), NOW_NS) == (None, None)
+    assert conditions_of(plain, book(), NOW_NS) == (None, None)
     for field, changed in (("order_type", STOP), ("time_in_force", GTD)):
         bare = NewOrder(
             0, 0, 7, 1, BUY, changed if field == "order_type" else LIMIT,

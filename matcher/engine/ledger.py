@@ -7,15 +7,13 @@ what was paid in less what was paid out.
 """
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from crossbook.common.instruments import Instrument
 from crossbook.common.rules import BALANCE_MAX, EDITION, FEE_ACCOUNT, Rules
 from crossbook.common.types import RejectReason, Side
+from crossbook.matcher.engine.answers import Fault
 from crossbook.matcher.engine.order import Account, Order
-
-if TYPE_CHECKING:
-    from crossbook.matcher.engine.book import OrderBook
-    from crossbook.matcher.engine.terms import Fault
 
 _BUY: Final = int(Side.BUY)
 
@@ -56,21 +54,21 @@ class Ledger:
             self.supply[asset] = self.supply.get(asset, 0) + amount
         return given
 
-    def shortage(self, account: Account, asset: str, amount: int, field: str) -> "Fault | None":
+    def shortage(self, account: Account, asset: str, amount: int, field: str) -> Fault | None:
         """Why this much cannot be spent or held, or None."""
         if amount > self.available(account, asset):
             return (RejectReason.INSUFFICIENT_BALANCE, field)
         return None
 
-    def hold(self, order: Order, book: "OrderBook", lots: int) -> None:
+    def hold(self, order: Order, instrument: Instrument, lots: int) -> None:
         """Hold (or with negative `lots` release) what so many lots of the order need."""
-        asset = book.instrument.quote if order.side == _BUY else book.instrument.base
+        asset = instrument.quote if order.side == _BUY else instrument.base
         held = order.account.held
         held[asset] = held.get(asset, 0) + lots * order.hold_unit
 
     def settle(
         self,
-        book: "OrderBook",
+        instrument: Instrument,
         taker: Order,
         maker: Order,
         lots: int,
@@ -84,7 +82,7 @@ class Ledger:
             buyer, seller, buyer_fee, seller_fee = taker, maker, taker_fee, maker_fee
         else:
             buyer, seller, buyer_fee, seller_fee = maker, taker, maker_fee, taker_fee
-        base_asset, quote_asset = book.instrument.base, book.instrument.quote
+        base_asset, quote_asset = instrument.base, instrument.quote
         total, held = buyer.account.total, buyer.account.held
         total[quote_asset] = total.get(quote_asset, 0) - quote
         total[base_asset] = total.get(base_asset, 0) + base - buyer_fee
@@ -99,7 +97,7 @@ class Ledger:
         total[base_asset] = total.get(base_asset, 0) + buyer_fee
         total[quote_asset] = total.get(quote_asset, 0) + seller_fee
 
-    def adjustment_fault(self, account: Account, asset: str, amount: int) -> "Fault | None":
+    def adjustment_fault(self, account: Account, asset: str, amount: int) -> Fault | None:
         """Why this much may not be paid in or out, or None."""
         if amount > 0:
             there_is = self._counted(account, asset)

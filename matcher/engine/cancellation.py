@@ -1,0 +1,110 @@
+"""Ending open orders on request: one, all that fit, or all of an account that falls silent."""
+
+from collections.abc import Iterable
+from typing import Final
+
+from crossbook.common.messages.commands import CancelOrder, MassCancelOrders, SetCancelAfter
+from crossbook.common.messages.events import (
+    CancelAfterSet,
+    Event,
+    OrderCanceled,
+    OrdersMassCanceled,
+)
+from crossbook.common.rules import CANCEL_AFTER_MAX_NS
+from crossbook.common.types import OrderStatus, RejectReason, Side
+from crossbook.matcher.engine.answers import canceled, rejected, unknown_order
+from crossbook.matcher.engine.order import Order
+from crossbook.matcher.engine.venue import Venue
+
+_BUY: Final = int(Side.BUY)
+_SELL: Final = int(Side.SELL)
+_CANCELED: Final = int(OrderStatus.CANCELED)
+
+
+def cancel_order(venue: Venue, command: CancelOrder, seq: int) -> list[Event]:
+    """End one open order."""
+    # What `Venue.find` does, written out: cancels are as many as orders.
+    account_id = command.account
+    account = venue.accounts.get(account_id)
+    order = None
+    if account is not None:
+        order_id = command.order_id
+        if order_id:
+            order = account.orders.get(order_id)
+        else:
+            order = account.by_client_order_id.get(command.client_order_id)
+    if account is None or order is None or order.instrument != command.instrument:
+        return [rejected(command, seq, unknown_order(command))]
+    queue = order.queue
+    if queue is None or order.conditions is not None:
+        resting = venue.books[order.instrument].end(order, _CANCELED)
+        return [canceled(order, seq, command.gateway, command.request_seq, resting)]
+    queue.remove(order)
+    del account.orders[order.order_id]
+    client_order_id = order.client_order_id
+    if client_order_id:
+        del account.by_client_order_id[client_order_id]
+        order.ended_as = _CANCELED
+    remaining_lots = order.remaining_lots
+    if order.hold_unit and venue.ledger is not None:
+        venue.ledger.hold(order, venue.books[order.instrument].instrument, -remaining_lots)
+    return [
+        OrderCanceled(
+            seq, command.gateway, command.request_seq, account_id, order.instrument,
+            order.order_id, order.side, order.price_ticks, remaining_lots,
+            order.quantity_lots - remaining_lots, client_order_id,
+        )
+    ]  # fmt: skip
+
+
+def mass_cancel(venue: Venue, command: MassCancelOrders, seq: int) -> list[Event]:
+    """End the open orders of an account, or of all, that the command names."""
+    instrument, side = command.instrument, command.side
+    if instrument and instrument not in venue.books:
+        return [rejected(command, seq, (RejectReason.UNKNOWN_SYMBOL, "instrument"))]
+    if side not in (0, _BUY, _SELL):
+        return [rejected(command, seq, (RejectReason.UNSUPPORTED_COMBINATION, "side"))]
+    doomed = [
+        order
+        for order in venue.orders_of(command.account)
+        if instrument in (0, order.instrument) and side in (0, order.side)
+    ]
+    events: list[Event] = [
+        OrdersMassCanceled(
+            seq,
+            command.gateway,
+            command.request_seq,
+            command.account,
+            instrument,
+            command.side,
+            len(doomed),
+        )
+    ]
+    cancel_all(venue, doomed, seq, command.reason, events)
+    return events
+
+
+def cancel_all(
+    venue: Venue, orders: Iterable[Order], seq: int, reason: int, events: list[Event]
+) -> None:
+    """Cancel these open orders, for a standing request if `reason` says which."""
+    for order in orders:
+        resting = venue.books[order.instrument].end(order, _CANCELED)
+        events.append(canceled(order, seq, 0, 0, resting, reason))
+
+
+def cancel_after(venue: Venue, command: SetCancelAfter, seq: int, time_ns: int) -> list[Event]:
+    """Start, renew or call off an account's dead-man timer."""
+    if not 0 <= command.timeout_ns <= CANCEL_AFTER_MAX_NS:
+        return [rejected(command, seq, (RejectReason.EXCEEDS_LIMIT, "timeout"))]
+    account = venue.accounts.get(command.account)
+    if account is not None and account.deadline is not None:
+        venue.timers.discard(*account.deadline)
+        account.deadline = None
+    deadline_ns = 0
+    if command.timeout_ns:
+        account = venue.account(command.account)
+        deadline_ns = time_ns + command.timeout_ns
+        account.deadline = (deadline_ns, seq)
+        venue.timers.add(deadline_ns, seq, account)
+    return [CancelAfterSet(seq, command.gateway, command.request_seq, command.account, deadline_ns)]
