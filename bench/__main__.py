@@ -22,6 +22,12 @@ import sys
 from pathlib import Path
 from typing import Annotated, Any
 
+from crossbook.matcher.build import use_build
+
+if __name__ == "__main__":
+    # What is imported below brings the engine.
+    use_build()
+
 import typer
 
 from bench import core as core_bench

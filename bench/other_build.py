@@ -11,13 +11,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
+from crossbook.matcher.build import use_build
+
+if __name__ == "__main__":
+    # What is imported below brings the engine.
+    use_build()
+
 import msgspec
 from msgspec import Struct
 
 from bench.traded import Traded
 from crossbook.matcher import build
 
-NAME: Final = {"pure": "compiled", "compiled": "pure"}[build.BUILD]
+NAME: Final = {"pure": "compiled", "compiled": "pure"}[build.running()]
 """Which build that is."""
 
 

@@ -48,7 +48,7 @@ def version() -> str:
 
 def obstacle() -> str:
     """Why nothing can be counted, or nothing."""
-    if build.BUILD == "pure":
+    if build.running() == "pure":
         return ""
     return "the engine is compiled and has no bytecodes to count: set MATCHER_BUILD=pure"
 

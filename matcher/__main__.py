@@ -5,6 +5,12 @@ import signal
 import sys
 from typing import Any
 
+from crossbook.matcher.build import use_build
+
+if __name__ == "__main__":
+    # What is imported below brings the engine.
+    use_build()
+
 import zmq
 
 from crossbook.common.errors import ConfigError, CrossbookError
@@ -13,7 +19,6 @@ from crossbook.common.process.clock import SystemClock
 from crossbook.common.process.config import Settings
 from crossbook.common.process.log import logger
 from crossbook.common.process.startup import exit_on_config_error, started
-from crossbook.matcher.build import BUILD, WHY_PURE
 from crossbook.matcher.engine.timers import DAY_NS
 from crossbook.matcher.journal.disk import FileDisk
 from crossbook.matcher.journal.journal import JournalFailed
@@ -95,6 +100,7 @@ def main() -> None:
     # Orders and levels are outside the collector's care, and nothing here makes cycles: it would
     # only walk the growing state again and again.
     gc.disable()
+    chosen = use_build()
     for number in (signal.SIGINT, signal.SIGTERM):
         # Until there is something to stop.
         signal.signal(number, lambda *_: sys.exit(0))
@@ -117,8 +123,8 @@ def main() -> None:
     gc.freeze()
     logger().info(
         "matcher_ready",
-        build=BUILD,
-        why_pure=WHY_PURE or None,
+        build=chosen.name,
+        why_pure=chosen.why_pure or None,
         commands=settings.matcher_commands,
         events=settings.matcher_events,
         sync=settings.matcher_sync,

@@ -1,15 +1,17 @@
-"""Which build of the engine runs.
+"""Which build of the engine a process runs.
 
-Importing this module decides it: the source, or the native modules that `make compiled` made of
-the same source in `build/compiled` (docs/reference/matcher.md, "Builds"). The environment variable
-`MATCHER_BUILD` requests one: `pure`, `compiled` (refuse anything else) or `auto`, the default
-(compiled where there is one that fits). Native modules that were made of other source than lies
-here never run. The decision costs about a millisecond.
+It is the source, or the native modules that `make compiled` made of the same source in
+`build/compiled` (docs/reference/matcher.md, "Builds"). The source runs in a process that does not
+call `use_build` at its start. That function reads the environment variable `MATCHER_BUILD`:
+`pure`, `compiled` (refuse anything else) or `auto`, the default (compiled where there is one that
+fits). Native modules that were made of other source than lies here never run. The decision costs
+about a millisecond.
 """
 
 import os
 import sys
 from collections.abc import Iterable, Mapping
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
@@ -17,9 +19,17 @@ from typing import Final
 import msgspec
 
 from crossbook.common.errors import BAD_BYTES
+from crossbook.matcher import engine
 
 BUILDS: Final = ("auto", "pure", "compiled")
 ROOT: Final = Path(__file__).resolve().parents[1]
+
+
+class Build(msgspec.Struct, frozen=True):
+    """`pure` or `compiled`, and why it is not the compiled one."""
+
+    name: str
+    why_pure: str = ""
 
 
 class Manifest(msgspec.Struct, frozen=True):
@@ -66,26 +76,38 @@ def why_not_compiled(root: Path) -> str:
     return ""
 
 
-def _choose() -> tuple[str, str, list[str]]:
-    """The build that runs from now on, why it is not the compiled one if it is not, and where
-    its native modules lie."""
-    wanted = os.environ.get("MATCHER_BUILD", "auto")
+def choose(wanted: str, root: Path = ROOT) -> Build:
+    """The build that `MATCHER_BUILD=wanted` names for the source below `root`.
+
+    Raises `ImportError` where there is none.
+    """
     if wanted not in BUILDS:
         raise ImportError(f"MATCHER_BUILD={wanted!r}: must be one of {', '.join(BUILDS)}")
     if wanted == "pure":
-        return "pure", "MATCHER_BUILD=pure", []
-    obstacle = why_not_compiled(ROOT)
+        return Build("pure", "MATCHER_BUILD=pure")
+    obstacle = why_not_compiled(root)
     if not obstacle:
-        directory = str(compiled_directory(ROOT))
-        # Behind everything: only the library the native modules share is found there.
-        sys.path.append(directory)
-        return "compiled", "", [os.path.join(directory, "crossbook", "matcher", "engine")]
+        return Build("compiled")
     if wanted == "compiled":
         raise ImportError(f"MATCHER_BUILD=compiled: {obstacle}; make it with: make compiled")
-    return "pure", obstacle, []
+    return Build("pure", obstacle)
 
 
-_CHOSEN: Final = _choose()
-BUILD: Final = _CHOSEN[0]
-WHY_PURE: Final = _CHOSEN[1]
-NATIVE: Final = _CHOSEN[2]
+@cache
+def use_build() -> Build:
+    """Let this process import the build that its environment names; later calls return the same.
+
+    Called where a process starts, before it imports any module of the engine.
+    """
+    chosen = choose(os.environ.get("MATCHER_BUILD", "auto"))
+    if chosen.name == "compiled":
+        directory = compiled_directory(ROOT)
+        # Behind everything: only the library that the native modules share is found there.
+        sys.path.append(str(directory))
+        engine.__path__.insert(0, str(directory / "crossbook" / "matcher" / "engine"))
+    return chosen
+
+
+def running() -> str:
+    """The name of the build that this process imports its engine from."""
+    return "pure" if len(engine.__path__) == 1 else "compiled"

@@ -7,7 +7,7 @@ from prometheus_client.metrics_core import Metric
 
 from crossbook.common.process.counters import Buckets
 from crossbook.common.process.exposition import Exposition
-from crossbook.matcher.build import BUILD
+from crossbook.matcher.build import running
 from crossbook.matcher.journal.disk import FileDisk
 from crossbook.matcher.journal.journal import Journal
 from crossbook.matcher.recovery.snapshotter import Snapshotter
@@ -49,7 +49,7 @@ class MatcherMetrics(Exposition):
     def families(self) -> Iterator[Metric]:
         """All families, as they stand."""
         sequencer, batches = self._sequencer, self._batches
-        yield self.gauge("build", "Which build of the engine runs", {BUILD: 1}, "build")
+        yield self.gauge("build", "Which build of the engine runs", {running(): 1}, "build")
         yield self.gauge("sequence", "Number of the last command applied", sequencer.seq)
         yield self.counter("commands", "Commands applied", sequencer.commands)
         yield self.counter("events", "Events they caused", sequencer.events)

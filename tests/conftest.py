@@ -12,10 +12,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from crossbook.matcher.build import use_build
+
 if TYPE_CHECKING:
     from tests.system.exchange import Exchange
 
 EXCHANGES = "tests.system.exchange"
+
+# The test files, which import the engine, come after this one.
+use_build()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -93,7 +93,6 @@ OTHERWISE: Final[Mapping[str, str]] = {
     "gateway/web/hosts": "pure",
     "gateway/web/websocket": "net",
     "matcher/build": "edge",
-    "matcher/engine/__init__": "edge",
     "matcher/journal/record": "pure",
     "matcher/journal/segment": "pure",
     "matcher/metrics": "edge",

@@ -14,6 +14,12 @@ import sys
 from pathlib import Path
 from typing import IO, Final
 
+from crossbook.matcher.build import use_build
+
+if __name__ == "__main__":
+    # What is imported below brings the engine.
+    use_build()
+
 from crossbook.common.errors import CrossbookError
 from crossbook.common.process.crash_points import reached
 from crossbook.common.process.scheduling import step_back

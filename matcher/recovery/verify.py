@@ -12,6 +12,12 @@ import sys
 from pathlib import Path
 from typing import Final
 
+from crossbook.matcher.build import use_build
+
+if __name__ == "__main__":
+    # What is imported below brings the engine.
+    use_build()
+
 import msgspec
 from msgspec import Struct, structs
 

@@ -99,7 +99,7 @@ def test_the_other_build_runs_the_same_flow_in_a_process_of_its_own(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     # This build stands for the other one, so that nothing needs to be compiled.
-    monkeypatch.setattr(other_build, "NAME", build.BUILD)
+    monkeypatch.setattr(other_build, "NAME", build.running())
     report = core.run(["swing-40", core.MIXED], BUILDS)
     for scenario in report.scenarios:
         assert [speed.engine for speed in scenario.speeds] == [core.OURS, core.OTHER]

@@ -12,6 +12,7 @@ from bench.__main__ import app
 from bench.counted import Count, count
 from bench.flows import FLOWS
 from bench.work import COUNTED, Work
+from crossbook.matcher import build
 from tests.bench.slower import slower
 
 SLOWER = "plain=tests.bench.slower:Sorting"
@@ -101,7 +102,7 @@ def test_less_work_is_not_grown_but_said() -> None:
 def test_accepting_keeps_other_versions(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     path = tmp_path / "work.json"
     path.write_text('{"2.7": {"flows": {}}}')
-    monkeypatch.setattr("crossbook.matcher.build.BUILD", "pure")
+    monkeypatch.setattr(build, "running", lambda: "pure")
     monkeypatch.setattr(work, "FILE", path)
     monkeypatch.setattr(work, "measure", lambda with_instructions: Work(one(300.0)))
     assert "no figures are accepted" in work.absence()
@@ -119,7 +120,7 @@ def test_accepting_keeps_other_versions(monkeypatch: pytest.MonkeyPatch, tmp_pat
 def test_a_python_without_figures_and_a_compiled_engine_are_skipped(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("crossbook.matcher.build.BUILD", "compiled")
+    monkeypatch.setattr(build, "running", lambda: "compiled")
     monkeypatch.setattr(work, "read", lambda: {work.version(): Work({})})
     assert "compiled" in work.absence()
     refused = CliRunner().invoke(app, ["work", "--accept"])

@@ -9,6 +9,12 @@ from pathlib import Path
 from random import Random
 from typing import Final
 
+from crossbook.matcher.build import use_build
+
+if __name__ == "__main__":
+    # What is imported below brings the engine.
+    use_build()
+
 import msgspec
 
 from crossbook.common.messages.codec import encode

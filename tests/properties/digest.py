@@ -6,6 +6,12 @@ Two processes that print the same line gave the same bytes.
 import sys
 from hashlib import sha256
 
+from crossbook.matcher.build import use_build
+
+if __name__ == "__main__":
+    # What is imported below brings the engine.
+    use_build()
+
 from crossbook.common.messages.codec import encode
 from crossbook.matcher.engine.engine import Engine
 from crossbook.matcher.recovery.snapshot import capture, state_hash

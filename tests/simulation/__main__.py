@@ -4,6 +4,12 @@ import argparse
 import sys
 import traceback
 
+from crossbook.matcher.build import use_build
+
+if __name__ == "__main__":
+    # What is imported below brings the engine.
+    use_build()
+
 from crossbook.common.process.log import set_up_logging
 from tests.simulation.run import STEPS, SimulationFailed, simulate
 

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 from crossbook.common.process.programs import MODULES
+from crossbook.matcher.build import use_build
 
 READ_AT_IMPORT: Final = {"CROSSBOOK_CRASH_AT", "MATCHER_BUILD"}
 """Variables whose change a process notices only where it imports for itself."""
@@ -180,6 +181,7 @@ def become(order: dict[str, Any]) -> None:
 if __name__ == "__main__":
     # Ctrl-C in a terminal reaches the whole group; the tests say when it is time to end.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    use_build()
     for name in MODULES.values():
         import_module(f"{name}.__main__")
     # What is imported for the others is nothing that a process's collector has to look at.

@@ -19,7 +19,7 @@ from tests.golden.make import make
 from tools import compile as compiling
 from tools.lower import lowered
 
-OTHER = {"pure": "compiled", "compiled": "pure"}[build.BUILD]
+OTHER = {"pure": "compiled", "compiled": "pure"}[build.running()]
 
 
 def run(build: str, *words: str, expect: int = 0) -> str:
@@ -54,13 +54,13 @@ def write_manifest(root: Path, platform: str) -> None:
 
 def test_the_build_that_was_asked_for_is_the_one_that_runs() -> None:
     wanted = os.environ.get("MATCHER_BUILD", "auto")
-    assert wanted in ("auto", build.BUILD)
+    assert wanted in ("auto", build.running())
     for module in (book, engine, order):
         is_source = str(module.__file__).endswith(".py")
-        assert is_source == (build.BUILD == "pure")
+        assert is_source == (build.running() == "pure")
     # A function of the source has code that can be looked at, a native one has none.
-    assert hasattr(fee, "__code__") == (build.BUILD == "pure")
-    assert issubclass(order.Order, msgspec.Struct) == (build.BUILD == "pure")
+    assert hasattr(fee, "__code__") == (build.running() == "pure")
+    assert issubclass(order.Order, msgspec.Struct) == (build.running() == "pure")
 
 
 def test_a_build_that_fits_is_taken(made: Path) -> None:
@@ -93,11 +93,12 @@ def test_no_build_is_no_harm_unless_one_was_asked_for(tmp_path: Path) -> None:
     copied.mkdir(parents=True)
     (package / "common").symlink_to(ROOT / "common")
     (package / "__init__.py").write_text((ROOT / "crossbook" / "__init__.py").read_text())
-    for name in ("__init__.py", "build.py"):
+    (copied / "engine").mkdir()
+    for name in ("__init__.py", "build.py", "engine/__init__.py"):
         (copied / name).write_text((ROOT / "matcher" / name).read_text())
     script = f"import sys; sys.path.insert(0, {str(tmp_path / 'copy')!r}); "
-    script += "from crossbook.matcher import build; "
-    told = run("auto", "-c", script + "print(build.BUILD, build.WHY_PURE)")
+    script += "from crossbook.matcher import build; chosen = build.use_build(); "
+    told = run("auto", "-c", script + "print(build.running(), chosen.why_pure)")
     assert told == "pure there is no compiled build\n"
     told = run("compiled", "-c", script, expect=1)
     assert "ImportError: MATCHER_BUILD=compiled: there is no compiled build; make it with" in told
