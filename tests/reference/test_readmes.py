@@ -1,5 +1,6 @@
 """Every folder has a README of one screen that leads to its documentation."""
 
+import re
 from pathlib import Path
 from typing import Final
 
@@ -28,3 +29,18 @@ def test_readme_names_every_room(folder: str) -> None:
     rooms = {path.parent.name for path in inside if not path.parent.is_symlink()}
     rooms -= {"__pycache__"}
     assert not [room for room in rooms if f"`{room}/`" not in text]
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_files_that_a_readme_names_exist(folder: str) -> None:
+    text = (ROOT / folder / "README.md").read_text()
+    named = set(re.findall(r"`([\w/]+\.(?:py|toml))`", text))
+    known = {path.name for path in (ROOT / folder).rglob("*.*")}
+    assert not [name for name in named if name not in known and not (ROOT / name).exists()]
+
+
+def test_files_that_the_reference_names_exist() -> None:
+    pages = sorted((ROOT / "docs" / "reference").glob("*.md"))
+    named = {name for path in pages for name in re.findall(r"`([\w/]+/\w+\.py)`", path.read_text())}
+    assert named
+    assert not [name for name in named if not (ROOT / name).exists()]
