@@ -5,6 +5,7 @@ whose names that file holds.
 """
 
 import os
+import resource
 import sys
 import threading
 from collections import defaultdict
@@ -15,6 +16,9 @@ from types import CodeType, FrameType
 import msgspec
 import pytest
 from msgspec import Struct
+
+MEMORY_MAX = 6 << 30
+"""Bytes that a test process may map: a defect may well make a loop that keeps what it makes."""
 
 _STARTS = {"subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn"}
 
@@ -39,7 +43,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Begin to note, if the option is given."""
+    """Bound the memory of these tests, and begin to note, if the option is given."""
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_MAX, MEMORY_MAX))
     into = config.getoption("--reached-into")
     if into:
         config.pluginmanager.register(_Notes(config.rootpath, Path(into)))

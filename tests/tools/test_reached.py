@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from tools.mutation import ROOT
-from tools.reached import Reached
+from tools.reached import MEMORY_MAX, Reached
 
 MODULE = """
 def made() -> int:
@@ -106,3 +106,10 @@ def test_only_chosen_tests_are_run(project: Path) -> None:
     assert "test_b[2] PASSED" in out
     (project / "chosen").write_text("test_box.py")
     assert "4 passed" in run(project, "--reached-only=chosen")
+
+
+def test_a_test_that_fills_the_memory_fails_by_itself(project: Path) -> None:
+    (project / "test_box.py").write_text(f"def test_a():\n    bytearray({MEMORY_MAX})\n")
+    with pytest.raises(subprocess.CalledProcessError) as failed:
+        run(project)
+    assert "MemoryError" in failed.value.output
