@@ -278,7 +278,7 @@ def lose_execution(index: int, said: Said) -> Said:
 
 
 def swap_order(index: int, said: Said) -> Said:
-    wrong = [replace(change, remaining_lots=change.shown_lots + 1) for change in said.changes]
+    wrong = [replace(change, shown_lots=change.shown_lots + 1) for change in said.changes]
     return replace(said, changes=wrong) if index == 499 else said
 
 
