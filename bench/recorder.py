@@ -23,7 +23,7 @@ from crossbook.common.messages.events import EventBatch, OrderAccepted
 from crossbook.matcher.engine.engine import Engine
 from crossbook.matcher.sequencer import apply_batch
 from crossbook.recorder.database import described, open_database
-from crossbook.recorder.digest import Digest
+from crossbook.recorder.digest import EventDigest
 from crossbook.recorder.store import Store, position_of
 from tests.system.exchange import Exchange
 
@@ -157,7 +157,7 @@ def _write_once(database: Database, flow: Sequence[EventBatch], size: int) -> tu
     store = Store(database)
     store.open(rebuild=True)
     position, latest = store.load([workload.INSTRUMENT.id])
-    digest = Digest([workload.INSTRUMENT], position, latest)
+    digest = EventDigest([workload.INSTRUMENT], position, latest)
     digest_ns = rows = 0
     begin_ns = time.perf_counter_ns()
     for index, batch in enumerate(flow, 1):

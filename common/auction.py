@@ -1,11 +1,12 @@
 """The price at which a call phase uncrosses, from the volumes that stand in it.
 
-The price is the one at which most can trade; of several, where the least is left over; then, when
-all of them leave buyers over, the highest, and when sellers, the lowest; then the nearest to the
-reference (the last trade; before the first one the middle of the prices still left), the higher of
-two. Candidates are every limit price and the last trade's.
+The price is the one at which most lots trade. Of several such prices it is the one with the least
+surplus; of several of these the highest where all have a surplus of buyers, the lowest where all
+have one of sellers; else the nearest to the reference, the higher of two. The reference is the last
+trade's price, or before the first trade the middle of the prices still left. Candidates are every
+limit price and the last trade's price.
 
-The matcher uncrosses by this rule and the publisher shows what it would give.
+The matcher uncrosses by this rule, and the publisher publishes its result during the call phase.
 """
 
 from collections.abc import Mapping
@@ -17,8 +18,8 @@ from crossbook.common.rules import EDITION
 
 
 class Price(Struct, frozen=True):
-    """What an uncross at `price_ticks` trades, and what is left over: of buyers above zero, of
-    sellers below. A price of zero: nothing can trade."""
+    """Result of an uncross at `price_ticks`: `lots` trade, and `surplus_lots` do not, positive of
+    buyers and negative of sellers. A price of zero means that nothing trades."""
 
     price_ticks: int
     lots: int
@@ -62,13 +63,13 @@ def uncross_price(
             found.append(Price(price, lots, demand - supply))
         demand -= bids.get(price, 0)
         if demand < most:
-            # Less and less can be bought from here on.
+            # From here on demand only shrinks.
             break
     return _best(found, reference_ticks, edition)
 
 
 def _best(found: list[Price], reference_ticks: int, edition: int) -> Price:
-    """Of the prices at which most trades, by what is left over."""
+    """The best of the prices at which most lots trade."""
     if not found:
         return NOTHING
     least = min(abs(each.surplus_lots) for each in found)

@@ -4,7 +4,7 @@ CrossbookError
     ConfigError      a setting or the instruments file is wrong; the process must not start
     DecimalError     text is not an exact decimal on the instrument's grid
     CodecError       bytes are not a message
-    StreamError      a sequenced stream broke a promise that resending cannot mend
+    StreamError      events contradict each other, which no resend can mend
 
 A refused order is none of these: it is an event with a `RejectReason`.
 """
@@ -16,12 +16,12 @@ from msgspec import MsgspecError
 from crossbook.common.types import RejectReason
 
 BAD_BYTES: Final = (MsgspecError, UnicodeDecodeError, RecursionError)
-"""What a decoder of msgspec raises for bytes that are no message. Text that is not UTF-8 is a
+"""Exceptions of a msgspec decoder for bytes that are no message. Text that is not UTF-8 is a
 `UnicodeDecodeError` up to msgspec 0.22 and a `MsgspecError` since."""
 
 
 class CrossbookError(Exception):
-    """Root of everything this project raises on purpose."""
+    """Root of all exceptions that this project raises on purpose."""
 
 
 class ConfigError(CrossbookError):
@@ -31,7 +31,7 @@ class ConfigError(CrossbookError):
 class DecimalError(CrossbookError):
     """Text is not an exact decimal, or is off the instrument's grid.
 
-    `reason` is the `RejectReason` a client should be given.
+    `reason` is the `RejectReason` for the client.
     """
 
     def __init__(self, text: str, reason: RejectReason) -> None:
@@ -40,7 +40,7 @@ class DecimalError(CrossbookError):
 
 
 class CodecError(CrossbookError):
-    """Bytes are not a message; `field` names what was wrong when that is known."""
+    """Bytes are not a message; `field` names the field at fault where it is known."""
 
     def __init__(self, text: str, field: str = "", reason: RejectReason | None = None) -> None:
         super().__init__(text)
@@ -49,4 +49,4 @@ class CodecError(CrossbookError):
 
 
 class StreamError(CrossbookError):
-    """A sequenced stream broke a promise that resending cannot mend."""
+    """Events contradict each other, which no resend can mend."""

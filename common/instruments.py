@@ -1,6 +1,6 @@
 """Instruments: their grids and limits, and exact decimal text to ticks and lots and back.
 
-Instruments are read from a TOML file (`load_instruments`) and travel to clients as they are. A
+Instruments are read from a TOML file (`load_instruments`) and sent to clients unchanged. A
 price on the grid is `ticks * tick_size`, a quantity `lots * lot_size`; both sizes are decimal
 text, so nothing is ever rounded.
 """
@@ -205,8 +205,9 @@ def load_assignment(path: Path, shards: int) -> dict[int, int]:
 
 
 def shard_of_entry(entry: "InstrumentEntry", shards: int) -> int:
-    """The shard of an instrument that is written so; raises `ConfigError` where there is no such
-    shard. Where none is named ids are dealt in turn, so that another instrument moves nothing."""
+    """The shard of an instrument's entry; raises `ConfigError` where there is no such shard.
+
+    Entries without a shard get one by id in turn, so that one more instrument moves no other."""
     shard = (entry.id - 1) % shards if entry.shard is None else entry.shard
     if not 0 <= shard < shards:
         raise ConfigError(
@@ -217,7 +218,7 @@ def shard_of_entry(entry: "InstrumentEntry", shards: int) -> int:
 
 
 def read_file(path: Path) -> "InstrumentsFile":
-    """An instruments file as it is written; raises `ConfigError`."""
+    """The decoded instruments file; raises `ConfigError`."""
     try:
         text = utf8_text(path.read_bytes(), f"instruments file {path}")
         document = msgspec.toml.decode(text, type=InstrumentsFile)
@@ -233,7 +234,7 @@ def read_file(path: Path) -> "InstrumentsFile":
 def check_change(known: Instrument, wanted: Instrument | None) -> None:
     """Raise `ConfigError` unless `known` may become `wanted` while its orders live.
 
-    Limits and fees may change; an instrument may not go, and its name, assets and grid stay.
+    Limits and fees may change. An instrument may not be removed; its name, assets and grid stay.
     """
     if wanted is None:
         raise ConfigError(
@@ -254,7 +255,7 @@ def check_change(known: Instrument, wanted: Instrument | None) -> None:
 
 
 def definition_fault(instrument: Instrument) -> str:
-    """The field for which an instrument that came over a wire cannot be traded; empty if it can.
+    """The field at fault of an instrument from the administrator's socket; empty if it can trade.
 
     >>> definition_fault(example())
     ''
@@ -305,7 +306,7 @@ def _limits_fault(instrument: Instrument) -> str:
 
 
 class InstrumentEntry(Struct, forbid_unknown_fields=True):
-    """One [[instrument]] as written in the file."""
+    """One [[instrument]] of the file."""
 
     id: int
     symbol: str
@@ -328,8 +329,8 @@ class InstrumentEntry(Struct, forbid_unknown_fields=True):
 
 
 class InstrumentsFile(Struct, forbid_unknown_fields=True):
-    """The instruments file: decimals of each asset, then the instruments. `opening` is what each
-    account has when it is first seen, and `max_open_orders` of one account, zero for any."""
+    """The instruments file: decimals of each asset, then the instruments. `opening` is the
+    opening balance of every account; `max_open_orders` limits one account, zero means no limit."""
 
     assets: dict[str, int]
     instrument: list[InstrumentEntry]
@@ -338,7 +339,7 @@ class InstrumentsFile(Struct, forbid_unknown_fields=True):
 
 
 def instrument_of(entry: InstrumentEntry, assets: dict[str, int]) -> Instrument:
-    """The instrument that is written so; raises `ConfigError` naming entry and field."""
+    """The instrument of an entry; raises `ConfigError` naming entry and field."""
     where = f"instrument {entry.symbol}"
     if not 1 <= entry.id <= 65535:
         raise ConfigError(f"{where}: id must be 1 to 65535")
@@ -439,8 +440,7 @@ def _fee_rate(percent: str) -> int:
 
 
 def name_fault(instrument: Instrument) -> str:
-    """The field of an instrument that would not be found by its name everywhere; empty if all
-    would: in every topic, path, URL and command line.
+    """The field whose name is unfit for a topic, path, URL or command line; empty if all are fit.
 
     >>> name_fault(example())
     ''
@@ -450,12 +450,12 @@ def name_fault(instrument: Instrument) -> str:
 
 
 def _is_name(text: str, longest: int) -> bool:
-    """A `/` would be another path, a `-` in front an option, digits alone an order id."""
+    """A `/` would divide a path, a leading `-` begin an option, digits alone be an order id."""
     return len(text) <= longest and _NAME.fullmatch(text) is not None
 
 
 def _plain_symbol(symbol: str) -> bool:
-    """What the engine admits; journals hold symbols that `name_fault` refuses."""
+    """Whether the engine accepts a symbol; journals hold some that `name_fault` refuses."""
     return all(c.isascii() and (c.isdigit() or c.isupper() or c in "-_/") for c in symbol)
 
 

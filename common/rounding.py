@@ -1,4 +1,4 @@
-"""Instruments whose smallest fill is so small that rounding a fee takes too much of it."""
+"""A check for instruments whose smallest fill loses too much to the rounding of a fee."""
 
 from typing import Final
 
@@ -6,12 +6,13 @@ from crossbook.common.errors import ConfigError
 from crossbook.common.instruments import FEE_SCALE, Instrument
 
 ROUNDING_PERCENT_MAX: Final = 10
-"""Most that rounding a fee up to a whole unit may take of a fill, beside the fee itself."""
+"""Largest part of a fill that rounding a fee up to a whole unit may take beside the fee itself."""
 
 
 def rounding_fault(instrument: Instrument) -> str:
-    """The asset whose smallest fill is so small that rounding a fee takes too much of it; empty if
-    there is none. One lot is the smallest fill in base, one lot at the lowest price in quote.
+    """The field of the asset whose smallest fill loses too much to rounding; empty if none does.
+
+    One lot is the smallest fill in base, one lot at the lowest price in quote.
 
     >>> from msgspec.structs import replace
     >>> from crossbook.common.instruments import example
@@ -31,8 +32,9 @@ def rounding_fault(instrument: Instrument) -> str:
 
 
 def _rounds_away(one: int, least: int, rate: int) -> bool:
-    """Whether rounding takes too much of a fill of some multiple of `one` units, `least` times it
-    or more. From ten units on a unit is a tenth, so few have to be looked at."""
+    """Whether rounding takes too much of a fill of n times `one` units, n at least `least`.
+
+    From ten units on one unit is at most a tenth, so the loop is short."""
     for amount in range(one * least, 100 // ROUNDING_PERCENT_MAX, one):
         rounded = -amount * rate % FEE_SCALE
         if rounded * 100 > amount * FEE_SCALE * ROUNDING_PERCENT_MAX:
@@ -43,7 +45,7 @@ def _rounds_away(one: int, least: int, rate: int) -> bool:
 def check_rounding(instrument: Instrument, known: Instrument | None = None) -> None:
     """Raise `ConfigError` if rounding a fee may take more than `ROUNDING_PERCENT_MAX` of a fill.
 
-    An instrument that was recorded with this fault (`known`) goes on as it is.
+    An instrument that was recorded with this fault (`known`) stays as it is.
     """
     asset = rounding_fault(instrument)
     if not asset or (known is not None and rounding_fault(known)):

@@ -1,6 +1,6 @@
 """Rules of the whole venue, and the configuration that a journal records with them.
 
-They decide what commands do, so a replay must find the ones that were in force: they stand in the
+The rules decide what commands do, so a replay needs those that were in force. They stand in the
 head of every journal segment and in every snapshot.
 """
 
@@ -15,11 +15,11 @@ from crossbook.common.errors import ConfigError, DecimalError
 from crossbook.common.instruments import Instrument, parse_decimal, read_file
 
 FEE_ACCOUNT: Final = 0
-"""The venue's own account. No client can name it: their accounts begin at one."""
+"""The venue's own account. No client can name it: accounts of clients begin at one."""
 
 BALANCE_MAX: Final = 2**62
-"""Most of one asset, in its smallest unit, that an account opens with or has after a deposit.
-Trades may bring it more."""
+"""Highest balance of one asset, in its smallest unit, that an opening or a deposit may leave.
+Trades may raise it further."""
 
 
 ICEBERG_SLICES_MAX: Final = 100
@@ -34,19 +34,19 @@ CANCEL_AFTER_MAX_NS: Final = 24 * 60 * 60 * 1_000_000_000
 EDITION: Final = 2
 """The edition of the market's rules that new commands are applied by.
 
-Edition 1 let a market order by quote amount meet own orders before it looked at what was left of
-it, rounded the middle of two prices down where an auction had no last price to be near to, and let
-all accounts share one window of retries and one limit of opening money and deposits, and took
-instruments and fees whose rounding costs most of a small fill. A journal written by it is replayed
-by it."""
+Edition 1 differs in five points. A market order by quote amount met own orders before its rest was
+compared with the price of a lot. An auction without a last price rounded the middle of two prices
+down. All accounts shared one window of retries. All accounts shared one limit of opening money and
+deposits. Instruments and fees whose rounding costs most of a small fill were accepted. A journal
+written under edition 1 is replayed under it."""
 
 
 class Rules(Struct, array_like=True, frozen=True):
-    """What holds for all instruments.
+    """Rules for all instruments.
 
-    With `accounts` every order needs the money it may cost. `opening` is what each account has
-    when it is first seen, as (asset, smallest units). `max_open_orders` of one account, zero for
-    any number.
+    With `accounts` every order needs the money it may cost. `opening` is the opening balance of
+    every account, as (asset, smallest units). `max_open_orders` limits one account; zero means no
+    limit.
     """
 
     accounts: bool = False
@@ -55,8 +55,8 @@ class Rules(Struct, array_like=True, frozen=True):
 
 
 class Configuration(Struct, array_like=True, tag=2, frozen=True):
-    """All that is configured and decides what commands do. Configurations recorded before rules
-    had editions decode as edition 1."""
+    """The part of the configuration that decides what commands do. One recorded before rules had
+    editions decodes as edition 1."""
 
     instruments: list[Instrument]
     rules: Rules = Rules()

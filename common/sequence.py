@@ -1,4 +1,4 @@
-"""Numbers that stay unique across restarts of the process that hands them out.
+"""Numbers that stay unique across restarts of the process that assigns them.
 
 A number is (epoch << 30) + n: the epoch counts eighths of a second since 2025 and is taken when
 the process starts, n counts from 1. A later life of the same process therefore continues far

@@ -1,8 +1,8 @@
-"""Which matcher a number belongs to: the shard stands in the high bits of every sequence number.
+"""The shard of a sequence number, which stands in its high bits.
 
-Shard k numbers its commands from (k << 47) + 1. An order id is a sequence number, so both say
-where they come from, shard 0 counts from 1 as if it were alone, and all of it stays below 2**53,
-which JSON readers hold exactly. At 250,000 commands a second a shard lasts 17 years.
+Shard k numbers its commands from (k << 47) + 1. An order id is a sequence number, so both
+name their shard. Shard 0 counts from 1, like an exchange without shards. All numbers stay below
+2**53, which JSON readers hold exactly. At 250,000 commands a second a shard lasts 17 years.
 """
 
 from typing import Final
@@ -22,7 +22,7 @@ def base_of(shard: int) -> int:
 
 
 def shard_of(number: int) -> int:
-    """The shard that gave a sequence number or order id.
+    """The shard of a sequence number or order id.
 
     >>> shard_of(17), shard_of(base_of(3)), shard_of(base_of(3) + 17)
     (0, 3, 3)

@@ -1,4 +1,4 @@
-"""Text of a file, or what is wrong with its bytes in one line."""
+"""Text of a UTF-8 file, or one line about the byte at fault."""
 
 from crossbook.common.errors import ConfigError
 
@@ -8,7 +8,7 @@ _BYTE_ORDER_MARK = "\ufeff"
 def utf8_text(data: bytes, where: str) -> str:
     """The text of a file that is called `where`, without a byte order mark.
 
-    Raises `ConfigError` naming line and byte of what is not UTF-8.
+    Raises `ConfigError` naming line and byte where the file is not UTF-8.
 
     >>> utf8_text(b"A=1", ".env")
     'A=1'

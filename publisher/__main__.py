@@ -15,8 +15,8 @@ from crossbook.common.sequence import base_at
 from crossbook.publisher.feed import Feed
 from crossbook.publisher.metrics import PublisherMetrics
 from crossbook.publisher.replica import PublisherReplica
-from crossbook.publisher.request_desk import SnapshotDesk
 from crossbook.publisher.service import PublisherService, Rounds
+from crossbook.publisher.snapshot_server import SnapshotServer
 
 
 def main() -> None:
@@ -30,7 +30,7 @@ def main() -> None:
         settings = started("publisher")
         feed = Feed(settings.own_instruments(), base_at(clock.now_ns()), settings.feed_history)
         replica = PublisherReplica(feed)
-        desk = SnapshotDesk(replica)
+        desk = SnapshotServer(replica)
         rounds = Rounds()
         desk.metrics = PublisherMetrics(replica, desk, rounds).text
         public = sockets.feed_pub(context, settings.publisher_feed)

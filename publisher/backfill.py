@@ -17,7 +17,7 @@ from crossbook.common.messages.history_queries import (
     NotYet,
 )
 from crossbook.publisher.feed import Feed
-from crossbook.publisher.statistics import Statistics
+from crossbook.publisher.statistics import MarketStatistics
 
 ALONE_NS: Final = 10_000_000_000
 """How long candles and ticker are held back for a recorder that does not answer."""
@@ -52,12 +52,12 @@ class Note(Struct, frozen=True):
     text: str = ""
 
 
-class _Asking:
+class _Question:
     """One instrument whose past is wanted."""
 
     __slots__ = ("due_ns", "min_seq", "record", "request_id", "statistics")
 
-    def __init__(self, statistics: Statistics, now_ns: int) -> None:
+    def __init__(self, statistics: MarketStatistics, now_ns: int) -> None:
         self.statistics = statistics
         self.due_ns = now_ns
         self.min_seq = 0
@@ -66,7 +66,7 @@ class _Asking:
         self.record: MarketRecord | None = None
 
 
-class Past:
+class Backfill:
     """Asks for the past of every instrument of `feed` that lacks it, and begins without it.
 
     The owner calls `wanted` every round, after `Feed.publish`, and sends what it returns; it
@@ -76,7 +76,7 @@ class Past:
     def __init__(self, feed: Feed) -> None:
         self._feed = feed
         self._loads = 0
-        self._asking: dict[int, _Asking] = {}
+        self._asking: dict[int, _Question] = {}
         self._alone_at_ns = 0
         self._request_id = 0
         self._notes: list[Note] = []
@@ -126,13 +126,13 @@ class Past:
         """The feed was loaded: what was asked before is void."""
         self._loads = self._feed.loads
         self._asking = {
-            instrument: _Asking(market.statistics, now_ns)
+            instrument: _Question(market.statistics, now_ns)
             for instrument, market in self._feed.markets.items()
             if not market.statistics.whole
         }
         self._alone_at_ns = now_ns + ALONE_NS
 
-    def _question(self, instrument: int, asking: _Asking, now_ns: int) -> MarketQuestion:
+    def _question(self, instrument: int, asking: _Question, now_ns: int) -> MarketQuestion:
         if not asking.request_id or not asking.statistics.holding:
             asking.statistics.hold()
             asking.min_seq = self._feed.seq
@@ -176,7 +176,7 @@ class Past:
         if alone:
             self._notes.append(Note(Finding.ALONE, [each.symbol for each in alone]))
 
-    def _refused(self, asking: _Asking, answer: NotYet | HistoryReject, now_ns: int) -> None:
+    def _refused(self, asking: _Question, answer: NotYet | HistoryReject, now_ns: int) -> None:
         if isinstance(answer, NotYet):
             # Trades stay held: the same number is asked for until the recorder has come to it.
             asking.due_ns = now_ns + UNSENT_AGAIN_NS

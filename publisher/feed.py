@@ -30,7 +30,7 @@ from crossbook.common.messages.events import (
 from crossbook.common.messages.feed import HEARTBEAT_TOPIC, Heartbeat
 from crossbook.common.messages.matcher_queries import Books
 from crossbook.common.types import OrderType, TimeInForce
-from crossbook.publisher.market import Entering, Market
+from crossbook.publisher.market import Entering, PublishedMarket
 from crossbook.publisher.resend_buffer import FeedResendBuffer, Frames
 
 RESEND_BYTES_MAX: Final = 16 * 1024 * 1024
@@ -72,7 +72,7 @@ class Feed:
         self._base = base
         self._resend_count = resend_count
         self.markets = {
-            instrument.id: Market(instrument, base, resend_count, RESEND_BYTES_MAX)
+            instrument.id: PublishedMarket(instrument, base, resend_count, RESEND_BYTES_MAX)
             for instrument in instruments
         }
         self.by_symbol = {market.symbol: market for market in self.markets.values()}
@@ -83,12 +83,12 @@ class Feed:
         self._told_ns = self._quiet_ns = 0
         # Markets that something happened in since the last `publish`, since the last
         # `publish_statistics`, and those with something to be told then: no round looks at others.
-        self._touched: dict[int, Market] = {}
-        self._published: dict[int, Market] = {}
-        self._changed: dict[int, Market] = {}
+        self._touched: dict[int, PublishedMarket] = {}
+        self._published: dict[int, PublishedMarket] = {}
+        self._changed: dict[int, PublishedMarket] = {}
         # Markets in a call phase that something happened in since they were looked at, and when
         # the next look may be.
-        self._gathering: dict[int, Market] = {}
+        self._gathering: dict[int, PublishedMarket] = {}
         self._look_ns = 0
 
     def apply(self, batch: EventBatch) -> None:
@@ -98,7 +98,7 @@ class Feed:
         """
         markets, touched = self.markets, self._touched
         time_ns = batch.time_ns
-        taker: Market | None = None
+        taker: PublishedMarket | None = None
         try:
             for event in batch.events:
                 # The three kinds that most events are come first, told by their exact class:
@@ -153,7 +153,7 @@ class Feed:
         else:
             market.reduce(event)
 
-    def _apply_own(self, event: Event) -> Market | None:
+    def _apply_own(self, event: Event) -> PublishedMarket | None:
         """Apply any other event; the market it brought an order that may rest."""
         if isinstance(event, OrderAmended):
             if event.trigger_ticks:
@@ -181,14 +181,14 @@ class Feed:
             self._touch(event.instrument).load(None, event.seq, same_incarnation=False)
         return None
 
-    def _touch(self, instrument: int) -> Market:
+    def _touch(self, instrument: int) -> PublishedMarket:
         """The market, in which something happens now."""
         market = self._touched[instrument] = self.markets[instrument]
         return market
 
     def _enter(
         self, event: Entering, order_id: int, remaining_lots: int, display_lots: int
-    ) -> Market:
+    ) -> PublishedMarket:
         market = self._touch(event.instrument)
         market.enter(event, order_id, remaining_lots, display_lots)
         return market
@@ -196,7 +196,7 @@ class Feed:
     def _add(self, instrument: Instrument) -> None:
         """Another instrument is traded; nothing happens for one that is known."""
         if instrument.id not in self.markets:
-            market = Market(instrument, self._base, self._resend_count, RESEND_BYTES_MAX)
+            market = PublishedMarket(instrument, self._base, self._resend_count, RESEND_BYTES_MAX)
             self.markets[instrument.id] = self.by_symbol[instrument.symbol] = market
             self.topics.update({topic.name: topic for topic in market.topics})
 

@@ -36,7 +36,7 @@ from crossbook.common.types import Side
 from crossbook.publisher.depth import DepthSide
 from crossbook.publisher.market_state import StateTopic, Volumes
 from crossbook.publisher.resend_buffer import FeedResendBuffer, Frames
-from crossbook.publisher.statistics import Quote, Statistics
+from crossbook.publisher.statistics import MarketStatistics, Quote
 
 _BUY: Final = int(Side.BUY)
 _SELL: Final = int(Side.SELL)
@@ -45,7 +45,7 @@ _SELL: Final = int(Side.SELL)
 Entering: TypeAlias = OrderAccepted | OrderAmended | OrderTriggered
 
 
-class Market:
+class PublishedMarket:
     """Resting orders and levels of one instrument, and what of them is not yet published.
 
     `seq` arguments are the matcher's. Every method that takes an event raises `StreamError` when
@@ -65,7 +65,7 @@ class Market:
             FeedResendBuffer(topic(channel, symbol), base, resend_count, resend_bytes)
             for channel in ("trade", "bbo", "l2", "l3")
         )
-        self.statistics = Statistics(instrument, base, resend_count, resend_bytes)
+        self.statistics = MarketStatistics(instrument, base, resend_count, resend_bytes)
         self.state = StateTopic(symbol, self.volumes, base, resend_count, resend_bytes)
         self.topics = (*books, *self.statistics.topics, self.state.topic)
         self.bids = DepthSide(1)

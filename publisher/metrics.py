@@ -10,7 +10,7 @@ from prometheus_client.metrics_core import Metric
 from crossbook.common.process.counters import Buckets
 from crossbook.common.process.exposition import SECOND_NS, Exposition
 from crossbook.publisher.replica import PublisherReplica
-from crossbook.publisher.request_desk import SnapshotDesk
+from crossbook.publisher.snapshot_server import SnapshotServer
 
 FRESH_NS: Final = 100_000_000
 """How long a text is given again: strangers may ask, and making one takes about a millisecond."""
@@ -31,7 +31,9 @@ class RoundCounts(Protocol):
 class PublisherMetrics(Exposition):
     """The families of a publisher. All of it is public: anyone may ask the snapshot socket."""
 
-    def __init__(self, replica: PublisherReplica, desk: SnapshotDesk, rounds: RoundCounts) -> None:
+    def __init__(
+        self, replica: PublisherReplica, desk: SnapshotServer, rounds: RoundCounts
+    ) -> None:
         super().__init__("publisher")
         self._replica = replica
         self._desk = desk

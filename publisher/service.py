@@ -21,9 +21,9 @@ from crossbook.common.process.counters import SIZES, TIMES_NS, Buckets
 from crossbook.common.process.crash_points import reached
 from crossbook.common.process.log import logger
 from crossbook.common.process.sockets import drained, send_frames
-from crossbook.publisher.backfill import Finding, Past
+from crossbook.publisher.backfill import Backfill, Finding
 from crossbook.publisher.replica import Lost, PublisherReplica
-from crossbook.publisher.request_desk import SnapshotDesk
+from crossbook.publisher.snapshot_server import SnapshotServer
 
 DRAIN_BATCHES = 256
 DRAIN_EVENTS = 8_192
@@ -65,7 +65,7 @@ class PublisherService:
     def __init__(
         self,
         replica: PublisherReplica,
-        desk: SnapshotDesk,
+        desk: SnapshotServer,
         events: "zmq.Socket[bytes]",
         queries: "zmq.Socket[bytes]",
         history: "zmq.Socket[bytes]",
@@ -80,7 +80,7 @@ class PublisherService:
         self._feed = replica.feed
         self._desk = desk
         self._events = events
-        self._past = Past(replica.feed)
+        self._past = Backfill(replica.feed)
         self._queries = queries
         self._history = history
         self._public = public

@@ -33,7 +33,7 @@ RANGE_BYTES_MAX: Final = 1024 * 1024
 _FIELDS: Final = fields_by_tag(FeedRequest | MetricsRequest)
 
 
-class SnapshotDesk:
+class SnapshotServer:
     """Answers requests from the books and histories as last published.
 
     Ask it only between a `publish` and the next `apply`, so that books and topic numbers agree.

@@ -28,7 +28,7 @@ Quote = tuple[int, int, int, int]
 """Best bid's ticks and lots, best offer's ticks and lots."""
 
 
-class Statistics:
+class MarketStatistics:
     """What the public is told of one instrument's trades beside the trades themselves.
 
     Trades come in order: `hear` takes them at the price of a list append, `count` does the work.

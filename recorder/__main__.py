@@ -17,7 +17,7 @@ from crossbook.common.process.log import logger
 from crossbook.common.process.startup import exit_on_config_error, started
 from crossbook.recorder.database import SQLITE, claim_database, described, open_database, reason_of
 from crossbook.recorder.metrics import RecorderMetrics
-from crossbook.recorder.questions import HistoryDesk
+from crossbook.recorder.questions import HistoryReader
 from crossbook.recorder.replica import RecordBrokenError
 from crossbook.recorder.retention import Retention
 from crossbook.recorder.service import AnswerService, RecorderService
@@ -53,7 +53,7 @@ def build(
         clock,
     )
     questions = sockets.history_router(context, settings.recorder_history)
-    answers = AnswerService(HistoryDesk(engine), recorder, questions, clock)
+    answers = AnswerService(HistoryReader(engine), recorder, questions, clock)
     answers.metrics = RecorderMetrics(recorder, answers).text
     logger().info(
         "recorder_ready",

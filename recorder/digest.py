@@ -45,7 +45,7 @@ _BUY: Final = int(Side.BUY)
 _SELL: Final = int(Side.SELL)
 
 
-class Position(Struct, frozen=True):
+class RecordPosition(Struct, frozen=True):
     """How far the record has come, as the one row of its table says. `incarnation` zero: nowhere.
 
     `time_ns` is the time of the batch that holds `seq`.
@@ -88,7 +88,7 @@ class OrderRow(Struct, gc=False):
     working: int = 1
 
 
-class OrderChange(Struct, gc=False):
+class OrderUpdate(Struct, gc=False):
     """What to change of a stored order; None leaves its terms, `filled_notional` is added."""
 
     order_id: int
@@ -112,17 +112,17 @@ Row = tuple[Any, ...]
 class Changes(Struct, frozen=True):
     """The rows of one transaction, and the position they lead to from `before`."""
 
-    before: Position
-    after: Position
+    before: RecordPosition
+    after: RecordPosition
     orders: list[OrderRow]
-    changed: list[OrderChange]
+    changed: list[OrderUpdate]
     trades: list[Row]
     fills: list[Row]
     candles: list[tuple[int, Candle]]
     """Instrument and candle."""
 
 
-class Digest:
+class EventDigest:
     """Gathers the changes of batches in order, from a position on.
 
     `latest` are the latest candles of each instrument as of the position. `rows` counts what has
@@ -132,7 +132,7 @@ class Digest:
     def __init__(
         self,
         instruments: Iterable[Instrument],
-        position: Position,
+        position: RecordPosition,
         latest: Mapping[int, Iterable[Candle]],
     ) -> None:
         self.rows = 0
@@ -143,7 +143,7 @@ class Digest:
             if instrument in self._series:
                 self._series[instrument].load(candles)
         self._orders: dict[int, OrderRow] = {}
-        self._changed: dict[int, OrderChange] = {}
+        self._changed: dict[int, OrderUpdate] = {}
         self._trades: list[Row] = []
         self._fills: list[Row] = []
         self._fill_id = position.last_fill_id
@@ -189,7 +189,7 @@ class Digest:
         for event in batch.events:
             recorders[type(event)](event)
         self.rows += len(batch.events)
-        self._position = Position(
+        self._position = RecordPosition(
             batch.incarnation,
             batch.last_seq,
             batch.time_ns,
@@ -273,13 +273,13 @@ class Digest:
 
     def _now(
         self, order_id: int, status: int, filled_lots: int, remaining_lots: int, seq: int
-    ) -> OrderRow | OrderChange:
+    ) -> OrderRow | OrderUpdate:
         """The row of an order, stored or not, brought to these totals."""
-        row: OrderRow | OrderChange | None = self._orders.get(order_id)
+        row: OrderRow | OrderUpdate | None = self._orders.get(order_id)
         if row is None:
             row = self._changed.get(order_id)
             if row is None:
-                row = self._changed[order_id] = OrderChange(order_id)
+                row = self._changed[order_id] = OrderUpdate(order_id)
         row.status = status
         row.filled_lots = filled_lots
         row.remaining_lots = remaining_lots

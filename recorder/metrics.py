@@ -24,7 +24,7 @@ class WrittenCounts(Protocol):
     forgotten: int
 
 
-class Recording(Protocol):
+class RecorderLoop(Protocol):
     """The loop that writes."""
 
     seq: int
@@ -34,7 +34,7 @@ class Recording(Protocol):
         """What it has done."""
 
 
-class Answering(Protocol):
+class AnswerLoop(Protocol):
     """The thread that answers."""
 
     answers: Counter[str]
@@ -47,7 +47,7 @@ class Answering(Protocol):
 class RecorderMetrics(Exposition):
     """The families of a recorder."""
 
-    def __init__(self, recorder: Recording, answers: Answering) -> None:
+    def __init__(self, recorder: RecorderLoop, answers: AnswerLoop) -> None:
         super().__init__("recorder")
         self._recorder = recorder
         self._answers = answers

@@ -81,7 +81,7 @@ def read_question(payload: bytes) -> HistoryQuestion | MetricsRequest | HistoryR
     return question
 
 
-class HistoryDesk:
+class HistoryReader:
     """Answers questions from the database, at most `ROWS_MAX` rows each."""
 
     def __init__(self, engine: Engine) -> None:

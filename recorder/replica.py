@@ -18,7 +18,7 @@ from crossbook.common.messages.matcher_queries import (
     ResendRequest,
     ResendTooOld,
 )
-from crossbook.recorder.digest import Position
+from crossbook.recorder.digest import RecordPosition
 
 RESEND_AGAIN_NS: Final = 1_000_000_000
 """Before the same is asked for again: the matcher may have to read it from disk."""
@@ -44,7 +44,7 @@ class RecorderReplica(Replica):
     for what is missing.
     """
 
-    def __init__(self, position: Position) -> None:
+    def __init__(self, position: RecordPosition) -> None:
         super().__init__(RESEND_AGAIN_NS)
         self.proven = False
         self._incarnation = position.incarnation

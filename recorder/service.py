@@ -27,8 +27,8 @@ from crossbook.common.process.crash_points import reached
 from crossbook.common.process.log import logger
 from crossbook.common.process.sockets import drained
 from crossbook.recorder.database import reason_of
-from crossbook.recorder.digest import Changes, Digest
-from crossbook.recorder.questions import HistoryDesk, not_yet, read_question
+from crossbook.recorder.digest import Changes, EventDigest
+from crossbook.recorder.questions import HistoryReader, not_yet, read_question
 from crossbook.recorder.replica import REMEDY, RecordBrokenError, RecorderReplica
 from crossbook.recorder.retention import Retention
 from crossbook.recorder.store import Store
@@ -64,7 +64,7 @@ QUESTIONS_MAX: Final = 32
 """Questions taken before those that wait are looked at again."""
 
 
-class Written(Struct):
+class RecorderTotals(Struct):
     """What the loop has done: rows by table, nanoseconds of each transaction, and nanoseconds from
     when the matcher numbered a command until it was recorded, by the clocks of both. `gaps` are
     requests for missing events, `held` the batches that wait behind a gap."""
@@ -97,7 +97,7 @@ class RecorderService:
         clock: Clock,
     ) -> None:
         self.seq = 0
-        self.written = Written()
+        self.written = RecorderTotals()
         self._store = store
         self._retention = retention
         self._instruments = list(instruments)
@@ -105,7 +105,7 @@ class RecorderService:
         self._queries = queries
         self._clock = clock
         self._replica: RecorderReplica | None = None
-        self._digest: Digest | None = None
+        self._digest: EventDigest | None = None
         self._knows_instruments = False
         self._ask_again = AskAgain(AGAIN_NS)
         self._failure = ""
@@ -163,7 +163,7 @@ class RecorderService:
         """Stand where the database says; what was gathered and not written is asked for again."""
         self._store.open()
         position, latest = self._store.load(instrument.id for instrument in self._instruments)
-        self._digest = Digest(self._instruments, position, latest)
+        self._digest = EventDigest(self._instruments, position, latest)
         self._replica = RecorderReplica(position)
         # The file lacks those that were added while everything ran.
         self._knows_instruments = False
@@ -273,7 +273,7 @@ class RecorderService:
         )
 
 
-class _Waiting(Struct, frozen=True):
+class _WaitingQuestion(Struct, frozen=True):
     """A question whose number has not been recorded yet, and until when it waits."""
 
     frames: list[bytes]
@@ -289,7 +289,7 @@ class AnswerService(threading.Thread):
 
     def __init__(
         self,
-        desk: HistoryDesk,
+        desk: HistoryReader,
         recorder: RecorderService,
         questions: "zmq.Socket[bytes]",
         clock: Clock,
@@ -301,7 +301,7 @@ class AnswerService(threading.Thread):
         self._recorder = recorder
         self._questions = questions
         self._clock = clock
-        self._waiting: list[_Waiting] = []
+        self._waiting: list[_WaitingQuestion] = []
         self._stopping = False
 
     @property
@@ -339,7 +339,7 @@ class AnswerService(threading.Thread):
                 self._send(frames, self._desk.answer(question))
             elif len(self._waiting) < WAITING_MAX:
                 until_ns = self._clock.monotonic_ns() + WAIT_NS
-                self._waiting.append(_Waiting(frames, question, until_ns))
+                self._waiting.append(_WaitingQuestion(frames, question, until_ns))
             else:
                 self._send(frames, not_yet(question, self._recorder.seq))
 

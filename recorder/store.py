@@ -14,7 +14,7 @@ from crossbook.common.messages.history_queries import CANDLE_INTERVALS_S, Candle
 from crossbook.common.process.crash_points import reached
 from crossbook.recorder.bulk import Bulk
 from crossbook.recorder.database import described
-from crossbook.recorder.digest import Changes, Position
+from crossbook.recorder.digest import Changes, RecordPosition
 from crossbook.recorder.replica import REMEDY, RecordBrokenError
 from crossbook.recorder.sums import candle_of, candle_row, cut_sum, order_row, widen
 from crossbook.recorder.tables import (
@@ -79,7 +79,7 @@ class Store:
         connection.execute(update(POSITION).values(schema_version=SCHEMA_VERSION))
         return SCHEMA_VERSION
 
-    def load(self, instruments: Iterable[int]) -> tuple[Position, dict[int, list[Candle]]]:
+    def load(self, instruments: Iterable[int]) -> tuple[RecordPosition, dict[int, list[Candle]]]:
         """The position, and the latest candles of these instruments as of it."""
         with self._engine.begin() as connection:
             position = position_of(connection)
@@ -111,13 +111,13 @@ class Store:
             bulk.put_candles(connection, candles)
 
 
-def position_of(connection: Connection) -> Position:
+def position_of(connection: Connection) -> RecordPosition:
     """How far the record has come, in this connection's transaction."""
     place = POSITION.c
     row = connection.execute(
         select(place.incarnation, place.seq, place.time_ns, place.first_seq, place.last_fill_id)
     ).one()
-    return Position(*row)
+    return RecordPosition(*row)
 
 
 def latest_candles(connection: Connection, instrument: int) -> list[Candle]:
@@ -135,7 +135,7 @@ def latest_candles(connection: Connection, instrument: int) -> list[Candle]:
     return found
 
 
-def _move(connection: Connection, before: Position, after: Position) -> None:
+def _move(connection: Connection, before: RecordPosition, after: RecordPosition) -> None:
     place = POSITION.c
     moved = connection.execute(
         update(POSITION)

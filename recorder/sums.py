@@ -21,7 +21,7 @@ from sqlalchemy import (
 
 from crossbook.common.messages.history_queries import Candle, OrderRecord
 from crossbook.common.types import MAX_INT
-from crossbook.recorder.digest import OrderChange, OrderRow
+from crossbook.recorder.digest import OrderRow, OrderUpdate
 from crossbook.recorder.tables import CANDLES, ORDERS, PART
 
 SUMS: Final[Sequence[tuple[Table, str, str]]] = (
@@ -34,7 +34,7 @@ SUMS: Final[Sequence[tuple[Table, str, str]]] = (
 Row = tuple[Any, ...]
 
 
-def order_row(row: OrderRow | OrderChange) -> Row:
+def order_row(row: OrderRow | OrderUpdate) -> Row:
     """The columns of an order to insert, or of a change."""
     high, low = divmod(row.filled_notional, PART)
     if high:

@@ -1,1 +1,1 @@
-"""What a follower of the event stream or of the public feed holds."""
+"""Followers of the matcher's events and of the public feed, and the books they keep."""

@@ -1,8 +1,8 @@
-"""Candles of one instrument, from its trades in order: the same in recorder and publisher.
+"""Candles of one instrument, built from its trades in order by recorder and publisher alike.
 
-No clock: the time of a trade is the matcher's, and a candle ends when a trade of a later one comes.
-Each length divides the next, so that a trade costs the same whatever the number of lengths. Sums
-are exact, however large.
+No clock is read: a trade has the matcher's time, and a candle ends with the first trade of a later
+one. Each length divides the next, so the cost of a trade does not depend on the number of lengths.
+Sums are exact, however large.
 """
 
 from collections.abc import Iterable
@@ -14,10 +14,10 @@ SECOND_NS: Final = 1_000_000_000
 
 
 class CandleSeries:
-    """The latest candle of every length, and what changed since it was last taken.
+    """The latest candle of every length, and those changed since the last `drain_changed`.
 
-    Trades come in order. One that is already contained (`trade_id` at most `last_trade_id`) is
-    ignored, so that a series loaded from a record may be fed from anywhere at or before its end.
+    Trades come in order. A trade already contained (`trade_id` at most `last_trade_id`) is ignored,
+    so a series loaded from a record accepts trades from anywhere at or before its end.
 
     >>> series = CandleSeries((1, 60))
     >>> series.add(500, 3, 1_500, trade_id=1, seq=7, time_ns=61 * SECOND_NS)
@@ -33,7 +33,7 @@ class CandleSeries:
         self._latest: dict[int, Candle] = {}
         self._changed: dict[tuple[int, int], Candle] = {}
         self.last_trade_id = 0
-        # Trades of one second that are in no candle yet; `_trades` zero: there are none.
+        # Trades of one second that are in no candle yet; `_trades` is zero where there are none.
         self._second_ns = 0
         self._trades = 0
         self._open = self._high = self._low = self._close = 0
@@ -41,7 +41,7 @@ class CandleSeries:
         self._first_trade_id = self._seq = 0
 
     def load(self, latest: Iterable[Candle]) -> None:
-        """Go on from these candles, the latest of each length; what was there is forgotten."""
+        """Replace the series by these candles, the latest of each length."""
         self._latest = {candle.interval_s: candle for candle in latest}
         self._changed.clear()
         self._trades = 0
@@ -73,20 +73,20 @@ class CandleSeries:
         self._seq = seq
 
     def latest(self) -> list[Candle]:
-        """The latest candle of every length there is one of, shortest first."""
+        """The latest candle of every length that has one, shortest first."""
         self._fold()
         latest = self._latest
         return [latest[interval_s] for interval_s in self._intervals_s if interval_s in latest]
 
     def drain_changed(self) -> list[Candle]:
-        """Every candle that got a trade since this was last called, as it is now: shortest length
-        first, then oldest first. The caller bounds them by calling often enough."""
+        """Every candle that got a trade since the last call, in its present state: shortest length
+        first, then oldest first. Frequent calls bound the list."""
         self._fold()
         changed, self._changed = self._changed, {}
         return [changed[key] for key in sorted(changed)]
 
     def _fold(self) -> None:
-        """Put the trades that wait into the candle of every length. O(lengths)."""
+        """Add the gathered trades to the candle of every length. O(lengths)."""
         if not self._trades:
             return
         for interval_s in self._intervals_s:
@@ -112,7 +112,7 @@ class CandleSeries:
 
 
 def joined(earlier: Candle, later: Candle) -> Candle:
-    """One candle, placed as `earlier`, of the trades of both."""
+    """The candle of `earlier`'s length and beginning with the trades of both."""
     return Candle(
         earlier.interval_s,
         earlier.open_ns,

@@ -1,7 +1,7 @@
 """Order books as consumers keep them: by level (L2) and by order (L3), and the L2 checksum.
 
-Built only from the feed or the event stream, never from the matcher's own book; that they end up
-equal is what the tests check.
+They are built from the feed or the matcher's events, never from the matcher's own book; tests check
+that both are equal.
 """
 
 from collections.abc import Iterable, Iterator
@@ -19,7 +19,7 @@ _BUY = int(Side.BUY)
 
 
 class Depth:
-    """Open lots per price of one instrument.
+    """Lots per price of one instrument.
 
     >>> depth = Depth()
     >>> depth.set_level(Side.BUY, 100, 5)
@@ -42,7 +42,7 @@ class Depth:
             book.pop(key, None)
 
     def lots_at(self, side: int, price_ticks: int) -> int:
-        """Open lots at a price, zero where there is no level."""
+        """Lots at a price, zero where there is no level."""
         book, key = (self._bids, -price_ticks) if side == _BUY else (self._asks, price_ticks)
         return int(book.get(key, 0))
 
@@ -91,30 +91,30 @@ class OrderDepth:
         return len(self._orders)
 
     def get(self, order_id: int) -> tuple[int, int, int] | None:
-        """(side, price ticks, open lots) of a resting order."""
+        """(side, price ticks, shown lots) of a resting order."""
         return self._orders.get(order_id)
 
     def set_order(
-        self, order_id: int, side: int, price_ticks: int, remaining_lots: int, requeue: bool = False
+        self, order_id: int, side: int, price_ticks: int, shown_lots: int, requeue: bool = False
     ) -> None:
-        """Show an order with `remaining_lots`; zero removes it.
+        """Show an order with `shown_lots`; zero removes it.
 
         An unknown order, one whose price changed and one with `requeue` join the back of their
         level; any other keeps its place.
         """
         known = self._orders.get(order_id)
-        if known is not None and (requeue or not remaining_lots or known[1] != price_ticks):
+        if known is not None and (requeue or not shown_lots or known[1] != price_ticks):
             self._remove(order_id, known)
             known = None
-        if not remaining_lots:
+        if not shown_lots:
             return
         level = self._levels.get((side, price_ticks))
         if level is None:
             level = self._levels[(side, price_ticks)] = {}
-        self._orders[order_id] = (side, price_ticks, remaining_lots)
-        level[order_id] = remaining_lots
+        self._orders[order_id] = (side, price_ticks, shown_lots)
+        level[order_id] = shown_lots
         before = known[2] if known is not None else 0
-        total = self.depth.lots_at(side, price_ticks) + remaining_lots - before
+        total = self.depth.lots_at(side, price_ticks) + shown_lots - before
         self.depth.set_level(side, price_ticks, total)
 
     def apply(self, change: OrderChange) -> None:
@@ -130,7 +130,7 @@ class OrderDepth:
         self._levels.clear()
 
     def orders(self, side: int) -> Iterator[tuple[int, int, int]]:
-        """(order id, price ticks, open lots) of a side in priority order."""
+        """(order id, price ticks, shown lots) of a side in priority order."""
         for price_ticks, _ in self.depth.levels(side):
             for order_id, lots in self._levels[(side, price_ticks)].items():
                 yield (order_id, price_ticks, lots)
@@ -158,7 +158,7 @@ class BookChecksum:
         self._lot_units = instrument.lot_units
 
     def of(self, depth: Depth) -> int:
-        """The checksum of `depth` as it stands."""
+        """The checksum of the present `depth`."""
         return self.of_levels(
             depth.levels(Side.BUY, CHECKSUM_LEVELS), depth.levels(Side.SELL, CHECKSUM_LEVELS)
         )

@@ -1,9 +1,8 @@
 """Following the matcher's events: batches in order, each exactly once.
 
 Batches arrive from a lossy socket and from resends, so they may be missing, repeated, late or cut
-differently. `EventFollower` hands them on dense and in order and says what is missing;
-`AskAgain` keeps an owner from asking for the same thing with every batch that arrives. Neither
-does any I/O or reads a clock.
+differently. `EventFollower` returns them dense and in order, and names the first gap. `AskAgain`
+limits repeated requests for the same gap. Neither does any I/O or reads a clock.
 """
 
 from bisect import insort
@@ -14,7 +13,7 @@ from typing import Final
 from crossbook.common.messages.events import EventBatch
 
 HELD_MAX: Final = 10_000
-"""Most batches held behind a gap; further ones are dropped and asked for again later."""
+"""Most batches held behind a gap; further ones are dropped and requested again later."""
 
 _NOTHING: Final[tuple[EventBatch, ...]] = ()
 _first_seq = attrgetter("first_seq")
@@ -23,11 +22,11 @@ _first_seq = attrgetter("first_seq")
 class EventFollower:
     """One replica's position in the matcher's events.
 
-    With `from_start` nothing is ready before `reset` has said where the replica's state stands:
-    batches that arrive earlier are held. Without it the first batch sets the position.
+    With `from_start` batches are held until `reset` sets the position of the replica's state.
+    Without it the first batch sets the position.
 
-    The owner calls `take` for every batch, from the socket or from a resend of its own
-    `incarnation`. Afterwards `restarted` or `gap` tell whether something has to be requested.
+    The owner calls `receive` for every batch, from the socket or from a resend of its own
+    `incarnation`. Afterwards `restarted` and `gap` show whether something has to be requested.
 
     >>> follower = EventFollower(from_start=False)
     >>> [batch.last_seq for batch in follower.receive(EventBatch(7, 11, 12, 0, []))]
@@ -79,7 +78,7 @@ class EventFollower:
         return self._take_slowly(batch)
 
     def gap(self) -> tuple[int, int, int] | None:
-        """(incarnation, from seq, to seq) of the first hole in what is known to exist, if any."""
+        """(incarnation, from seq, to seq) of the first gap in the known batches, if any."""
         if self.other_incarnation or not self.incarnation:
             return None
         if self._held:
@@ -125,11 +124,11 @@ class EventFollower:
             return
         insort(self._held, batch, key=_first_seq)
         if len(self._held) > self._held_max:
-            # The farthest goes: it is needed last, and `_seen` remembers that it exists.
+            # The farthest batch is dropped: it is needed last, and `_seen` remembers it.
             self._held.pop()
 
     def _ready(self) -> Sequence[EventBatch]:
-        """Take out of `_held` what continues `seq`."""
+        """Remove the batches that continue `seq` from `_held`, and return them."""
         ready: list[EventBatch] = []
         used = 0
         for batch in self._held:
@@ -144,7 +143,7 @@ class EventFollower:
 
 
 def _after(batch: EventBatch, seq: int) -> EventBatch:
-    """`batch` without what `seq` already covers."""
+    """`batch` without the events up to `seq`."""
     if batch.first_seq > seq:
         return batch
     events = [event for event in batch.events if event.seq > seq]
@@ -152,7 +151,7 @@ def _after(batch: EventBatch, seq: int) -> EventBatch:
 
 
 class AskAgain:
-    """When to ask: at once for something new, and again only after `interval_ns` unanswered.
+    """Times of a request: at once for a new one, and again only after `interval_ns`.
 
     >>> ask = AskAgain(interval_ns=200)
     >>> ask.due((7, 13), now_ns=1_000), ask.due((7, 13), now_ns=1_100), ask.due((7, 13), 1_200)
@@ -167,7 +166,7 @@ class AskAgain:
         self._asked_ns = 0
 
     def due(self, what: tuple[int, ...], now_ns: int) -> bool:
-        """Whether to ask for `what` now; if so, it counts as asked.
+        """Whether to request `what` now; if so, it counts as requested.
 
         Name a gap by its incarnation and first number only: its end may move meanwhile.
         """
@@ -177,5 +176,5 @@ class AskAgain:
         return True
 
     def forget(self) -> None:
-        """The next `due` is true: what was asked for last has not left, or is out of date."""
+        """Make the next `due` true: the last request was not sent, or is out of date."""
         self._what = None

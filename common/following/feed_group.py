@@ -1,7 +1,7 @@
 """Following the feeds of several publishers as one: each instrument is published by one of them.
 
-No socket and no clock: the owner has a feed and a request socket for every one of `followers` and
-hands it what comes there. With one publisher this is its `FeedFollower`, and nothing else.
+No socket and no clock: the owner has a feed and a request socket for each of `followers` and passes
+their messages in. With one publisher the group adds nothing to its `FeedFollower`.
 """
 
 from collections.abc import Iterable
@@ -20,8 +20,8 @@ _COUNTERS: Final = FeedCounters.__struct_fields__
 class FeedGroup:
     """The books of all publishers, by symbol.
 
-    Without `symbols` it follows every instrument that any of them names. `unknown_symbols` are
-    those that none of them has.
+    Without `symbols` it follows every instrument of any publisher. `unknown_symbols` are those
+    that no publisher has.
     """
 
     def __init__(self, publishers: int, symbols: Iterable[str], channels: Iterable[str]) -> None:
@@ -32,22 +32,21 @@ class FeedGroup:
 
     @property
     def ready(self) -> bool:
-        """Whether every book has been loaded and stands without a known hole."""
+        """Whether every book is loaded and has no known hole."""
         if len(self.followers) == 1 or not self._symbols:
             return all(each.ready for each in self.followers)
         return all(self.is_live(symbol) for symbol in self._symbols)
 
     @property
     def stale(self) -> bool:
-        """Whether a publisher of what is followed, or the matcher behind it, has been silent too
-        long."""
+        """Whether a followed publisher, or the matcher behind it, has been silent too long."""
         if not self._symbols:
             return any(each.stale for each in self.followers)
         return any(self.of(symbol).stale for symbol in self._symbols)
 
     @property
     def counters(self) -> FeedCounters:
-        """What all followers have been through."""
+        """The sum of the followers' counters."""
         all_counters = [each.counters for each in self.followers]
         if len(all_counters) == 1:
             return all_counters[0]
@@ -63,8 +62,8 @@ class FeedGroup:
         return [each.heartbeat for each in self.followers]
 
     def of(self, symbol: str) -> FeedFollower:
-        """The follower of the publisher that has an instrument, or may have it; the first one where
-        none does."""
+        """The follower whose publisher has an instrument or may have it; the first one where no
+        publisher does."""
         followers = self.followers
         if len(followers) > 1:
             for each in followers:
@@ -76,7 +75,7 @@ class FeedGroup:
         return followers[0]
 
     def is_live(self, symbol: str) -> bool:
-        """Whether an instrument is followed, and nothing is known to be missing of it."""
+        """Whether an instrument is followed, and no message of it is known to be missing."""
         follower = self.of(symbol)
         return follower.follows(symbol) and follower.is_live(symbol)
 
@@ -97,12 +96,12 @@ class FeedGroup:
         return self.of(symbol).state(symbol)
 
     def on_time(self, now_ns: int) -> None:
-        """Time has come this far."""
+        """Set the time of all followers."""
         for each in self.followers:
             each.on_time(now_ns)
 
     def on_reply(self, follower: FeedFollower, reply: FeedReply) -> None:
-        """One answer of the request socket of a follower."""
+        """Apply a reply of the request socket of a follower."""
         follower.on_reply(reply)
         if isinstance(reply, InstrumentList):
             for each in self.followers:
@@ -111,14 +110,14 @@ class FeedGroup:
             self._see_unknown(follower)
 
     def drain_updates(self) -> list[Update]:
-        """What was applied since the last call, in order for each publisher."""
+        """The updates applied since the last call, in order for each publisher."""
         updates = self.followers[0].drain_updates()
         for each in self.followers[1:]:
             updates += each.drain_updates()
         return updates
 
     def _see_unknown(self, follower: FeedFollower) -> None:
-        """What one publisher does not have another may."""
+        """Collect the symbols that no publisher has: another one may have those unknown to one."""
         unknown, follower.unknown_symbols = follower.unknown_symbols, []
         if len(self.followers) == 1:
             self.unknown_symbols += unknown

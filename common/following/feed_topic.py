@@ -1,4 +1,4 @@
-"""What a consumer of the feed remembers of each topic, each book and each open request."""
+"""State of a feed consumer: each topic, each book and each open request."""
 
 from collections.abc import Callable, Sequence
 from typing import Final
@@ -19,13 +19,13 @@ from crossbook.common.messages.history_queries import Candle
 CHANNELS: Final = ("trade", "bbo", "l2", "l3", "candle", "ticker", "state")
 
 RETRY_NS: Final = 500_000_000
-"""First wait for a reply before asking again; doubled each time."""
+"""First wait for a reply before a request is repeated; doubled each time."""
 
 RETRY_MAX_NS: Final = 8_000_000_000
 
 
 class FeedCounters(Struct):
-    """What the follower has been through."""
+    """Counters of a follower."""
 
     messages: int = 0
     duplicates: int = 0
@@ -35,52 +35,52 @@ class FeedCounters(Struct):
     mismatches: int = 0
     restarts: int = 0
     lost: int = 0
-    """Messages of other topics than books that could not be had any more."""
+    """Messages lost for good, of topics other than books."""
 
 
-class Asking:
-    """One request without a reply, asked again when `due_ns` has passed.
+class OpenRequest:
+    """A request without a reply, repeated when `due_ns` has passed.
 
-    `again` makes the request with the number given, or None when it is no longer needed.
+    `make` returns the request with a request id, or None where it is no longer needed.
     """
 
-    __slots__ = ("again", "due_ns", "request_id", "wait_ns")
+    __slots__ = ("due_ns", "make", "request_id", "wait_ns")
 
-    def __init__(self, again: Callable[[int], FeedRequest | None]) -> None:
-        self.again = again
+    def __init__(self, make: Callable[[int], FeedRequest | None]) -> None:
+        self.make = make
         self.request_id = 0
         self.due_ns = 0
         self.wait_ns = RETRY_NS
 
     def wait_longer(self) -> None:
-        """Double the time until it is asked again, up to a limit."""
+        """Double the time until it is repeated, up to a limit."""
         self.wait_ns = min(2 * self.wait_ns, RETRY_MAX_NS)
 
 
-class Line:
-    """One topic: `next_seq` is the message it waits for, zero before that is known.
+class FollowedTopic:
+    """One topic: `next_seq` is the number of its next message, zero before that is known.
 
-    A line that is not `live` holds everything: its book waits for a snapshot. `tail` is the last
-    sequence number known to have been sent. `shown` is the message that candles, ticker or state
-    stand at: after a snapshot it may be ahead of `next_seq`.
+    A topic that is not `live` holds all messages while its book waits for a snapshot. `tail` is the
+    last sequence number known to have been sent. `shown` is the number of the message that candles,
+    ticker or state are from: after a snapshot it may be ahead of `next_seq`.
     """
 
     __slots__ = (
-        "asking",
         "book",
         "channel",
         "held",
         "is_book",
         "live",
+        "name",
         "next_seq",
+        "request",
         "shown",
         "tail",
-        "topic",
     )
 
     def __init__(self, channel: str, symbol: str, book: "FollowedBook") -> None:
         self.channel = channel
-        self.topic = topic(channel, symbol)
+        self.name = topic(channel, symbol)
         self.book = book
         self.is_book = channel in ("l2", "l3")
         self.live = False
@@ -88,46 +88,48 @@ class Line:
         self.tail = 0
         self.shown = 0
         self.held: dict[int, bytes | Raw] = {}
-        self.asking: Asking | None = None
+        self.request: OpenRequest | None = None
 
     def hole_end(self) -> int:
-        """The last message of the hole this topic stands before."""
+        """The number of the last message of the hole before the held ones."""
         return min(self.held) - 1 if self.held else self.tail
 
 
 class FollowedBook:
-    """One instrument: its book, its topics and the snapshot being asked for; the state, the ticker
-    and the latest candle by length, as far as the publisher told them."""
+    """One instrument: its book, its topics, the open request for a snapshot, and the latest state,
+    ticker and candle of each length that the publisher sent."""
 
-    __slots__ = ("asking", "candles", "lines", "local", "state", "ticker")
+    __slots__ = ("candles", "local", "request", "state", "ticker", "topics")
 
     def __init__(self, symbol: str, channels: Sequence[str]) -> None:
         self.local = LocalBook(symbol, by_level="l2" in channels, by_order="l3" in channels)
-        self.lines = [Line(channel, symbol, self) for channel in channels]
-        self.asking: Asking | None = None
+        self.topics = [FollowedTopic(channel, symbol, self) for channel in channels]
+        self.request: OpenRequest | None = None
         self.ticker: Ticker | None = None
         self.candles: dict[int, Candle] = {}
         self.state: MarketState | None = None
 
-    def show_from(self, line: Line, snapshot: Snapshot, position: int) -> None:
-        """Take candles, ticker or state from a snapshot that stands at message `position` of
-        `line`, unless later ones are here."""
-        if position < line.shown:
+    def show_from(self, followed: FollowedTopic, snapshot: Snapshot, position: int) -> None:
+        """Show candles, ticker or state of a snapshot taken at message `position` of `followed`,
+        unless later ones are shown."""
+        if position < followed.shown:
             return
-        line.shown = position
-        if line.channel == "candle":
+        followed.shown = position
+        if followed.channel == "candle":
             self.candles = {candle.interval_s: candle for candle in snapshot.candles}
-        elif line.channel == "ticker":
+        elif followed.channel == "ticker":
             self.ticker = snapshot.ticker
-        elif line.channel == "state":
+        elif followed.channel == "state":
             self.state = snapshot.state
 
-    def show(self, line: Line, seq: int, message: Candles | Ticker | MarketState) -> None:
-        """Take candles, ticker or state from message `seq` of `line`, unless later ones are
-        here."""
-        if seq <= line.shown:
+    def show(
+        self, followed: FollowedTopic, seq: int, message: Candles | Ticker | MarketState
+    ) -> None:
+        """Show candles, ticker or state of message `seq` of `followed`, unless later ones are
+        shown."""
+        if seq <= followed.shown:
             return
-        line.shown = seq
+        followed.shown = seq
         if isinstance(message, Ticker):
             self.ticker = message
             return
@@ -135,5 +137,5 @@ class FollowedBook:
             self.state = message
             return
         for candle in message.candles:
-            # Oldest first: the latest of each length stays.
+            # The candles come oldest first: the latest of each length stays.
             self.candles[candle.interval_s] = candle

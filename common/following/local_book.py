@@ -1,4 +1,4 @@
-"""One instrument's book as a consumer keeps it, from a snapshot and the updates after it."""
+"""A consumer's book of one instrument, from a snapshot and the updates after it."""
 
 from typing import NamedTuple
 
@@ -20,12 +20,11 @@ class Best(NamedTuple):
 class LocalBook:
     """The book of one instrument, by level and, when `by_order`, by order.
 
-    Without `by_level` the levels are those of the orders. `seq` and `orders_seq` are the matcher's
-    sequence numbers the levels and the orders stand at. Prices are ticks, quantities lots;
-    `instrument` turns them into text.
+    Without `by_level` the levels are those of the orders. Levels are true as of the
+    matcher's `seq`, orders as of `orders_seq`. Prices are ticks, quantities lots; `instrument`
+    formats them.
 
-    Each `apply` says whether the update fitted; after False the book is not right any more and
-    needs `load`.
+    Each `apply` returns whether the update fitted; after False the book is wrong until `load`.
     """
 
     def __init__(self, symbol: str, *, by_level: bool = True, by_order: bool = False) -> None:
@@ -55,17 +54,17 @@ class LocalBook:
 
     @property
     def checksum(self) -> int:
-        """The CRC32 of the top ten levels as they stand (see
+        """The CRC32 of the present top ten levels (see
         `crossbook.common.following.depth`)."""
         return self._checksum.of(self.depth) if self._checksum is not None else 0
 
     def describe(self, instrument: Instrument) -> None:
-        """Say what the book trades; checksums need it."""
+        """Set the instrument of the book; checksums need it."""
         self.instrument = instrument
         self._checksum = BookChecksum(instrument)
 
     def load(self, snapshot: Snapshot) -> bool:
-        """Replace everything by a snapshot; whether it agrees with its own checksum."""
+        """Replace the book by a snapshot; return whether it agrees with its own checksum."""
         self.depth.load(snapshot.bids, snapshot.asks)
         sound = self.checksum == snapshot.checksum
         orders = self.order_depth
@@ -81,7 +80,7 @@ class LocalBook:
         return sound
 
     def apply_levels(self, update: DepthUpdate) -> bool:
-        """Apply an `l2` update; whether it follows on what is here and the checksum agrees."""
+        """Apply an `l2` update; return whether it follows the book and the checksum agrees."""
         if not self._follows(update.prev_seq, self.seq):
             return False
         depth = self.depth
@@ -93,7 +92,7 @@ class LocalBook:
         return self._checksum is None or self._checksum.of(depth) == update.checksum
 
     def apply_orders(self, update: OrdersUpdate) -> bool:
-        """Apply an `l3` update; whether it follows on what is here."""
+        """Apply an `l3` update; return whether it follows the book."""
         orders = self.order_depth
         if orders is None or not self._follows(update.prev_seq, self.orders_seq):
             return False
@@ -105,6 +104,6 @@ class LocalBook:
         return True
 
     def _follows(self, prev_seq: int, seq: int) -> bool:
-        # Which message is the first after a snapshot is told by the topic's own numbers: the
-        # snapshot may stand anywhere behind the message before it.
+        # The topic's own numbers decide which message is the first after a snapshot: the snapshot
+        # may be of any moment after the message before.
         return seq in (prev_seq, self._snapshot_seq)

@@ -1,4 +1,4 @@
-"""The part of a replica that every follower of the matcher's events has: its requests.
+"""The common part of every replica of the matcher: a follower and its requests.
 
 A replica's owner passes event batches and the matcher's replies in and sends the requests that
 come out. Sockets and the clock belong to the owner.

@@ -1,7 +1,7 @@
-"""The administrator's socket of the matcher: acts on the venue, each a numbered command.
+"""The administrator's socket of the matcher: acts on the venue, each a sequenced command.
 
-DEALER to ROUTER, one msgpack frame each way, on loopback or ipc only. What is asked is applied,
-journaled and answered; an answer that does not come leaves the outcome unknown.
+DEALER to ROUTER, one msgpack frame each way, on loopback or ipc only. A request is applied,
+journaled and answered; without an answer its outcome is unknown.
 """
 
 from typing import TypeAlias
@@ -26,22 +26,22 @@ Act: TypeAlias = (
 
 
 class AdminAct(Struct, array_like=True, tag=1, gc=False, frozen=True):
-    """Do this. Gateway and request number of the command are set to zero."""
+    """Apply a command. Its `gateway` and `request_seq` are set to zero."""
 
     request_id: int
     command: Act
 
 
 class AdminInspect(Struct, array_like=True, tag=2, gc=False, frozen=True):
-    """Ask for instruments, their states, and the balances of an account (zero: the venue's own,
-    which the fees go to)."""
+    """Request instruments, their states, and the balances of an account (zero: the venue's own,
+    which receives the fees)."""
 
     request_id: int
     account: int = 0
 
 
 class AdminAcceptTime(Struct, array_like=True, tag=3, gc=False, frozen=True):
-    """Believe the machine's clock from now on, however far ahead it is."""
+    """Accept the machine's clock from now on, however far ahead it is."""
 
     request_id: int
 
@@ -50,8 +50,8 @@ AdminRequest: TypeAlias = AdminAct | AdminInspect | AdminAcceptTime
 
 
 class AdminDone(Struct, array_like=True, tag=101, gc=False, frozen=True):
-    """The command was applied: its answer (a `CommandRejected` says why not), and how many events
-    followed. Safe on disk as promised by `JOURNAL_SYNC`."""
+    """The command was processed: its answer, `CommandRejected` where it was refused, and the number
+    of events that followed. It is as durable as `JOURNAL_SYNC` says."""
 
     request_id: int
     answer: Event
@@ -59,7 +59,7 @@ class AdminDone(Struct, array_like=True, tag=101, gc=False, frozen=True):
 
 
 class InstrumentStatus(Struct, array_like=True, gc=False, frozen=True):
-    """One instrument as it stands: `until_ns` is when its state ends by itself, if it does."""
+    """One instrument at present: `until_ns` is the end of its state, zero where it has none."""
 
     definition: Instrument
     state: int
@@ -69,8 +69,9 @@ class InstrumentStatus(Struct, array_like=True, gc=False, frozen=True):
 
 
 class AdminView(Struct, array_like=True, tag=102, gc=False, frozen=True):
-    """Answer to `AdminInspect`, true as of `seq`. `time_ns` is the time that commands are stamped
-    with, `clock_ns` what the machine's clock shows, `clock_refused` whether it is not believed."""
+    """Answer to `AdminInspect`, true as of `seq`. Commands are stamped with `time_ns`; the
+    machine's clock shows `clock_ns`, and `clock_refused` is true while the matcher does not follow
+    it."""
 
     request_id: int
     seq: int
@@ -83,7 +84,7 @@ class AdminView(Struct, array_like=True, tag=102, gc=False, frozen=True):
 
 class AdminTimeAccepted(Struct, array_like=True, tag=104, gc=False, frozen=True):
     """Answer to `AdminAcceptTime`: commands were stamped with `before_ns` and are now stamped with
-    `clock_ns`. `was_refused` is false where the clock was believed anyway."""
+    `clock_ns`. `was_refused` is false where the matcher followed the clock anyway."""
 
     request_id: int
     before_ns: int
@@ -92,7 +93,7 @@ class AdminTimeAccepted(Struct, array_like=True, tag=104, gc=False, frozen=True)
 
 
 class AdminFault(Struct, array_like=True, tag=103, gc=False, frozen=True):
-    """The request was no message; nothing was done."""
+    """The request was not a message; nothing changed."""
 
     request_id: int
     text: str

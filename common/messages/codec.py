@@ -1,8 +1,8 @@
 """The only encoding and decoding of messages, with their size limits.
 
-Internal messages (commands, events, sync) come from our own processes and decode whole. Client
-frames are decoded whole when they are sound; when they are not, request by request, so that each
-sound request of a list is kept and each other one gets its own error.
+Internal messages (commands, events, queries) come from processes of the exchange and decode whole.
+A sound client frame decodes whole too. Any other decodes request by request, so that each sound
+request of a list is kept and each other one gets its own error.
 """
 
 from collections.abc import Sequence
@@ -41,8 +41,8 @@ def encode(message: Any) -> bytes:
     """Encode any message, or a list of them, as msgpack bytes.
 
     An integer that msgpack cannot hold, which only a sum can be, becomes decimal text; the
-    decoders of messages with sums turn it back. O(size); a message with such a sum costs a copy.
-    Raises `OverflowError` for a request, where text would mean another number.
+    decoders of messages with sums accept both. O(size); a message with such a sum costs a copy.
+    Raises `OverflowError` for a request, where text means another number.
 
     >>> decode_matcher_query(encode(matcher_queries.BooksRequest(7))).request_id
     7
@@ -164,13 +164,13 @@ def _decode_one_by_one(payload: bytes) -> tuple[Sequence[entry.Request], list[en
 
 
 def _explain(part: bytes | msgspec.Raw, error: Exception) -> entry.Reject:
-    """A `Reject` that names field and reason as far as the bytes allow."""
+    """A `Reject` with the field and reason, as far as the bytes show them."""
     text = str(error)
     at_fault = blame(part, text, _FIELDS)
     if at_fault.field == "tag":
         text = f"unknown message tag {head_of(part)[0]!r}"
     elif isinstance(error, msgspec.ValidationError):
-        # The place is the field's name now.
+        # The reject's field replaces msgspec's place.
         text = text.partition(" - at `$")[0]
     else:
         text = f"not msgpack: {text}"

@@ -1,7 +1,8 @@
-"""Commands: what a gateway asks of the matcher. Integers only; nothing here needs parsing.
+"""Commands of the matcher. They hold integers, so that none needs parsing.
 
-`gateway` and `request` name the command's origin. Request numbers of one gateway only ever grow
-(see `crossbook.common.sequence`), so the matcher can tell a repeat from news.
+`gateway` and `request_seq`, the gateway's number of the request, are a command's origin. The
+numbers of one gateway only grow (see `crossbook.common.sequence`), so the matcher recognises a
+repeat.
 """
 
 from typing import TypeAlias
@@ -12,11 +13,11 @@ from crossbook.common.instruments import Instrument
 
 
 class Instructions(Struct, array_like=True, gc=False, frozen=True):
-    """What only few orders say. A plain limit or market order has None in its place; a stop, a GTD
-    or DAY order always has instructions.
+    """Terms that few orders have. A plain limit or market order has None instead; a stop, a GTD and
+    a DAY order always have instructions.
 
-    `trigger_ticks` is the price a stop or take-profit waits for, `display_lots` what an iceberg
-    shows at a time, `expire_ns` when a GTD order expires.
+    `trigger_ticks` is the trigger price of a stop or take-profit, `display_lots` the displayed size
+    of an iceberg, `expire_ns` the expiry time of a GTD order.
     """
 
     trigger_ticks: int = 0
@@ -28,7 +29,8 @@ class Instructions(Struct, array_like=True, gc=False, frozen=True):
 class NewOrder(Struct, array_like=True, tag=1, gc=False, frozen=True):
     """Enter an order. A market order has price zero; by quote amount it has zero lots.
 
-    `prevention` is a `Prevention`; what was recorded before there was any says none.
+    `prevention` is a `Prevention`; commands recorded before self-trade prevention existed decode
+    as `Prevention.NONE`.
     """
 
     gateway: int
@@ -74,7 +76,7 @@ class AmendOrder(Struct, array_like=True, tag=3, gc=False, frozen=True):
 class MassCancelOrders(Struct, array_like=True, tag=4, gc=False, frozen=True):
     """Cancel all open orders of `account`; zero means every account, instrument, side.
 
-    `reason` is told of each order: zero for a request, `DISCONNECTED` for a session that ended.
+    Each canceled order gets `reason`: zero for a request, `DISCONNECTED` for a session that ended.
     """
 
     gateway: int
@@ -86,8 +88,8 @@ class MassCancelOrders(Struct, array_like=True, tag=4, gc=False, frozen=True):
 
 
 class SetCancelAfter(Struct, array_like=True, tag=5, gc=False, frozen=True):
-    """Cancel all open orders of `account` unless this is said again within `timeout_ns`; zero
-    calls it off. `instrument` is zero."""
+    """Cancel all open orders of `account` unless this command is repeated within `timeout_ns`; zero
+    ends the timer. `instrument` is zero."""
 
     gateway: int
     request_seq: int
@@ -97,7 +99,8 @@ class SetCancelAfter(Struct, array_like=True, tag=5, gc=False, frozen=True):
 
 
 class AdvanceTime(Struct, array_like=True, tag=6, gc=False, frozen=True):
-    """Let expire what is due; said by the matcher to itself when nobody says anything."""
+    """Expire everything that is due; the matcher itself makes this command while no other
+    arrives."""
 
     gateway: int = -1
     request_seq: int = 0
@@ -116,8 +119,8 @@ class AddInstrument(Struct, array_like=True, tag=7, gc=False, frozen=True):
 
 
 class SetInstrumentState(Struct, array_like=True, tag=8, gc=False, frozen=True):
-    """Put an instrument into an `InstrumentState`; until a time, if one is given, and then back
-    to `OPEN` (or `AUCTION` where its book is crossed)."""
+    """Put an instrument into an `InstrumentState`. With `until_ns` it returns at that time to
+    `OPEN`, or to `AUCTION` where its book is crossed."""
 
     gateway: int
     request_seq: int
@@ -128,7 +131,7 @@ class SetInstrumentState(Struct, array_like=True, tag=8, gc=False, frozen=True):
 
 
 class Uncross(Struct, array_like=True, tag=9, gc=False, frozen=True):
-    """End the call phase: trade all that can at one price and go on as `state`."""
+    """End the call phase: trade as much as possible at one price, then enter `state`."""
 
     gateway: int
     request_seq: int
@@ -138,8 +141,8 @@ class Uncross(Struct, array_like=True, tag=9, gc=False, frozen=True):
 
 
 class SetFees(Struct, array_like=True, tag=10, gc=False, frozen=True):
-    """Fee rates of an instrument, or with an `account` of that account in it. `inherit` takes the
-    account's own rates away."""
+    """Set the fee rates of an instrument, or with an `account` that account's own rates in it.
+    `inherit` removes the account's own rates."""
 
     gateway: int
     request_seq: int
@@ -153,7 +156,7 @@ class SetFees(Struct, array_like=True, tag=10, gc=False, frozen=True):
 class AdjustBalance(Struct, array_like=True, tag=11, gc=False, frozen=True):
     """Deposit (positive) or withdraw (negative) an amount in the asset's smallest unit.
 
-    `transfer_id` names the transfer, so that a repeat is told from another one.
+    `transfer_id` names the transfer, so that a repeat is recognised.
     """
 
     gateway: int

@@ -1,10 +1,10 @@
-"""Order entry: what a client says to the gateway, and what it hears back.
+"""Order entry: requests of a client, and replies of the gateway.
 
 A client frame is the eight-byte session token (big-endian, from `Welcome`; zero before logon)
 followed by the msgpack of one request or of a list of requests. Every gateway frame is the
-msgpack of a list of replies; an empty list is a sign of life. Each request is answered by exactly
-one `Ack`, `Reject` or query answer carrying its `request_seq`; `Execution` tells everything that
-happens to an order later.
+msgpack of a list of replies; an empty list is a heartbeat. Each request is answered by exactly one
+`Ack`, `Reject` or query answer with its `request_seq`; an `Execution` reports each later change of
+an order.
 
 `price` and `quantity` may be integers (ticks, lots) or exact decimal text ("50000.01").
 Fields are only ever appended, with defaults.
@@ -38,7 +38,7 @@ class Logon(Struct, array_like=True, tag=1, gc=False, frozen=True):
     """Open a session for `account`; the answer is `Welcome`. Sent with token zero.
 
     With `cancel_on_disconnect` all open orders of the account are canceled once the gateway finds
-    the last of its connections gone.
+    that the last of its connections is gone.
     """
 
     request_seq: _Seq
@@ -50,8 +50,8 @@ class New(Struct, array_like=True, tag=2, gc=False, frozen=True):
     """Enter an order (FIX D). `quote_amount` is for market buys and sells by quote amount:
     the quote asset's smallest units, or decimal text; then `quantity` must be zero.
 
-    `stop_price` is what a stop or take-profit waits for, `display_quantity` what an iceberg shows
-    at a time, `expire_time` (nanoseconds) when a GTD order expires.
+    `stop_price` is the trigger price of a stop or take-profit, `display_quantity` the displayed
+    size of an iceberg, `expire_time` (nanoseconds) the expiry time of a GTD order.
     """
 
     request_seq: _Seq
@@ -106,14 +106,14 @@ class MassCancel(Struct, array_like=True, tag=5, gc=False, frozen=True):
 
 
 class Ping(Struct, array_like=True, tag=6, gc=False, frozen=True):
-    """Ask for a `Pong`; works with token zero. Under a token it asks after the session too: one
-    that is gone gives `Reject` NOT_LOGGED_ON."""
+    """Request a `Pong`; works with token zero. With the token of a session that is gone the answer
+    is `Reject` NOT_LOGGED_ON."""
 
     request_seq: _Seq
 
 
 class Query(Struct, array_like=True, tag=7, gc=False, frozen=True):
-    """Ask for open orders of the account, oldest first; the answer is `OpenOrders`.
+    """Request open orders of the account, oldest first; the answer is `OpenOrders`.
 
     `after_order_id` continues a listing; `limit` is at most 1000.
     """
@@ -127,16 +127,16 @@ class Query(Struct, array_like=True, tag=7, gc=False, frozen=True):
 
 
 class ListInstruments(Struct, array_like=True, tag=8, gc=False, frozen=True):
-    """Ask for the instruments traded here; works with token zero."""
+    """Request the instruments; works with token zero."""
 
     request_seq: _Seq
 
 
 class CatchUp(Struct, array_like=True, tag=9, gc=False, frozen=True):
-    """Ask for everything that happened to the account's orders from number `from_seq` on.
+    """Request every change of the account's orders from number `from_seq` on.
 
-    It comes as `Execution`s in order, accepts, cancels and amends included, and ends with
-    `CaughtUp`. What happens meanwhile keeps coming too: drop what was heard already.
+    The changes are sent as `Execution`s in order, accepts, cancels and amends included, and end
+    with `CaughtUp`. New executions arrive meanwhile: drop those received already.
     """
 
     request_seq: _Seq
@@ -144,15 +144,15 @@ class CatchUp(Struct, array_like=True, tag=9, gc=False, frozen=True):
 
 
 class CancelAfter(Struct, array_like=True, tag=10, gc=False, frozen=True):
-    """Cancel all open orders of the account unless this is asked again within `timeout_ms`; zero
-    calls it off."""
+    """Cancel all open orders of the account unless this request is repeated within `timeout_ms`;
+    zero ends the timer."""
 
     request_seq: _Seq
     timeout_ms: _Milliseconds
 
 
 class QueryBalances(Struct, array_like=True, tag=11, gc=False, frozen=True):
-    """Ask for the account's balances; the answer is `Balances`."""
+    """Request the account's balances; the answer is `Balances`."""
 
     request_seq: _Seq
 
@@ -182,13 +182,13 @@ class Welcome(Struct, array_like=True, tag=101, gc=False, frozen=True):
 
 
 class Ack(Struct, array_like=True, tag=102, gc=False, frozen=True):
-    """The command was applied as number `seq` of the matcher's stream.
+    """The matcher applied the command as number `seq`.
 
     For a new order `order_id` is its id; for cancel and amend the id of the order concerned; for
     a mass cancel zero, with `count` orders canceled. `status` and `remaining_lots` are the order's
     at that point (before its own fills, which follow as `Execution`), as are `filled_lots`.
-    `repeated` says that the order had been entered before, under the same client order id:
-    nothing was done again, and `status`, `remaining_lots` and `filled_lots` are that order's now.
+    With `repeated` the order had been entered before under the same client order id: nothing
+    changed, and `status`, `remaining_lots` and `filled_lots` are that order's now.
     """
 
     request_seq: int
@@ -204,9 +204,9 @@ class Ack(Struct, array_like=True, tag=102, gc=False, frozen=True):
 
 
 class Reject(Struct, array_like=True, tag=103, gc=False, frozen=True):
-    """Refused; nothing changed. `reason` is a `RejectReason`, `field` names what was wrong.
+    """Refused; nothing changed. `reason` is a `RejectReason`, `field` names the field at fault.
 
-    `seq` is zero when the gateway refused before sequencing. A malformed frame whose request
+    `seq` is zero where the gateway refused before sequencing. A malformed frame whose request
     sequence cannot be read is answered with `request_seq` zero.
     """
 
@@ -219,14 +219,14 @@ class Reject(Struct, array_like=True, tag=103, gc=False, frozen=True):
 
 
 class Execution(Struct, array_like=True, tag=104, gc=False, frozen=True):
-    """Something happened to an order of the account (FIX 8).
+    """An order of the account changed (FIX 8).
 
     For a fill `price_ticks`, `quantity_lots`, `trade_id`, `liquidity` and `fee` (smallest unit of
     the asset received: base for a buyer, quote for a seller; negative is a rebate) are the
-    fill's own. Otherwise `quantity_lots` is what was canceled or expired, or the new total of an
-    amend. `request_seq` is the request that caused it when this session made it, else zero.
+    fill's own. Otherwise `quantity_lots` are the canceled or expired lots, or the new total of an
+    amend. `request_seq` is the request that caused it where this session sent it, else zero.
 
-    `index` is its place among what happened under `seq`. An order with `working` false waits for
+    `index` is its place among the changes under `seq`. An order with `working` false waits for
     its `trigger_ticks`, or for the end of a call phase. `quote_left` is the unspent part of a
     market order by quote amount that ended, in the quote asset's smallest unit.
     """
@@ -256,7 +256,8 @@ class Execution(Struct, array_like=True, tag=104, gc=False, frozen=True):
 
 
 class Pong(Struct, array_like=True, tag=105, gc=False, frozen=True):
-    """Alive. `seq` is the last sequence number this gateway has seen from the matcher."""
+    """Answer to `Ping`: `seq` is the last sequence number that this gateway received from the
+    matcher."""
 
     request_seq: int
     seq: int
@@ -264,8 +265,8 @@ class Pong(Struct, array_like=True, tag=105, gc=False, frozen=True):
 
 
 class OrderState(Struct, array_like=True, gc=False, frozen=True):
-    """One open order, as the matcher holds it. One that is not `working` waits for its
-    `trigger_ticks`, or for the end of a call phase."""
+    """One open order of the matcher. An order that is not `working` waits for its `trigger_ticks`,
+    or for the end of a call phase."""
 
     symbol: str
     order_id: int
@@ -288,7 +289,7 @@ class OrderState(Struct, array_like=True, gc=False, frozen=True):
 
 
 class OpenOrders(Struct, array_like=True, tag=106, gc=False, frozen=True):
-    """Answer to `Query`: true as of `seq`. `more` says that the limit cut the list."""
+    """Answer to `Query`: true as of `seq`. `more` is true where the limit cut the list."""
 
     request_seq: int
     seq: int
@@ -306,9 +307,9 @@ class Instruments(Struct, array_like=True, tag=107, gc=False, frozen=True):
 class CaughtUp(Struct, array_like=True, tag=108, gc=False, frozen=True):
     """Answer to `CatchUp`: everything in `from_seq`..`to_seq` has been sent.
 
-    `complete` is false when the matcher no longer holds all of it; `from_seq` is then the first
-    number it does. It is false as well when `from_seq` is beyond the stream: `to_seq`, below
-    `from_seq` - 1, is then the last number there is.
+    `complete` is false where the matcher no longer holds all of it; `from_seq` is then the first
+    number it holds. It is false as well where `from_seq` is beyond the matcher's last number, which
+    is then `to_seq`, below `from_seq` - 1.
     """
 
     request_seq: int
@@ -318,7 +319,7 @@ class CaughtUp(Struct, array_like=True, tag=108, gc=False, frozen=True):
 
 
 class Balance(Struct, array_like=True, gc=False, frozen=True):
-    """What an account has of one asset, in its smallest unit; open orders hold `held` of it."""
+    """Balance of one asset, in its smallest unit; open orders hold `held` of `total`."""
 
     asset: str
     total: int

@@ -1,16 +1,16 @@
-"""Events: what the matcher did, in the past tense, and complete.
+"""Events: complete records of the matcher's acts, in the past tense.
 
-From the event stream alone every order, every book and all money moved can be rebuilt. Each
-command applied gets the next `seq`; all its events carry it. The first event of a command is its
-answer and names its origin, except for `TimeAdvanced`, which nobody asked for. Then comes what
-happened, in the order it happened:
+Every order, every book and all money moved can be rebuilt from the events alone. Each applied
+command gets the next `seq`, which all its events carry. The first event of a command is its answer
+and names its origin, except for `TimeAdvanced`, which has none. The consequences follow in the
+order they happened:
 
-- trades, and what ended, shrank or showed its next slice on the way, of the order that came in;
-- `OrderTriggered` makes another order the one that came in, and the same follows.
+- trades of the incoming order, and orders that ended, shrank or showed their next slice meanwhile;
+- `OrderTriggered` makes another order the incoming one, and its consequences follow likewise.
 
-The order that came in (`OrderAccepted`, `OrderTriggered`, or `OrderAmended` without its place)
-rests with what it has left once the next such event, or the command's end, is there; nothing says
-so separately. It does not rest when an `OrderExpired` ended it, when it waits for its trigger
+The incoming order (of `OrderAccepted`, `OrderTriggered`, or `OrderAmended` without its place) rests
+with its remaining lots from the next such event, or the end of the command, on; no event of its own
+says so. It does not rest when an `OrderExpired` ended it, when it waits for its trigger
 (`trigger_ticks`, until it is triggered), or when it is a market order of a call phase.
 """
 
@@ -25,7 +25,7 @@ from crossbook.common.messages.commands import Instructions
 class OrderAccepted(Struct, array_like=True, tag=1, gc=False, frozen=True):
     """An order was entered; its id is `seq`. Fills and a terminal event may follow.
 
-    `instructions` are as asked, with the time at which a DAY order expires.
+    `instructions` are those of the command, with the expiry time of a DAY order.
     """
 
     seq: int
@@ -61,8 +61,8 @@ class TradeExecuted(Struct, array_like=True, tag=3, gc=False, frozen=True):
     """Maker and taker exchanged lots at the maker's price.
 
     Fees are in the asset each side receives (buyer: base, seller: quote), smallest units,
-    rounded against the trader; negative is a rebate. `*_filled_lots` and `*_open_lots` are the
-    orders' totals after this trade. A taker by quote amount has no open lots.
+    rounded against the trader; negative is a rebate. `*_filled_lots` and `*_remaining_lots` are
+    the orders' totals after this trade. A taker by quote amount has no remaining lots.
     """
 
     seq: int
@@ -88,8 +88,8 @@ class TradeExecuted(Struct, array_like=True, tag=3, gc=False, frozen=True):
 class OrderCanceled(Struct, array_like=True, tag=4, gc=False, frozen=True):
     """An open order ended on request. `request_seq` is zero inside a mass cancel.
 
-    `resting` says that it stood in the book, and did not wait for its trigger or an uncross.
-    `reason` is zero, or `CANCEL_AFTER` or `DISCONNECTED` where the request was a standing one.
+    `resting` is true for an order of the book, false for one that waited for its trigger or an
+    uncross. `reason` is `CANCEL_AFTER` or `DISCONNECTED` for a standing request, else zero.
     """
 
     seq: int
@@ -108,11 +108,11 @@ class OrderCanceled(Struct, array_like=True, tag=4, gc=False, frozen=True):
 
 
 class OrderExpired(Struct, array_like=True, tag=5, gc=False, frozen=True):
-    """What was left of an order is gone without a request. `reason` is a `RejectReason`: with
+    """An order ended with lots remaining and without a request. `reason` is a `RejectReason`: with
     `SELF_TRADE` the order is EXPIRED_IN_MATCH.
 
-    `quote_left` is the unspent part of a market order by quote amount. `resting` says that it
-    stood in the book.
+    `quote_left` is the unspent part of a market order by quote amount. `resting` is true for an
+    order of the book.
     """
 
     seq: int
@@ -146,8 +146,8 @@ class OrderAmended(Struct, array_like=True, tag=7, gc=False, frozen=True):
     """An open order has new terms. Without `kept_priority` it left its place and re-entered as an
     incoming order with `remaining_lots`: trades may follow, then it rests behind its new level.
 
-    One with `trigger_ticks` waits for that price still. An iceberg shows `shown_lots` from now
-    on (when it rests, at most `display_lots` of what is left).
+    An order with `trigger_ticks` still waits for that price. An iceberg shows `shown_lots` from now
+    on (when it rests, at most `display_lots` of its remaining lots).
     """
 
     seq: int
@@ -197,7 +197,7 @@ class OrderRepeated(Struct, array_like=True, tag=9, gc=False, frozen=True):
 
 
 class OrderTriggered(Struct, array_like=True, tag=10, gc=False, frozen=True):
-    """The last trade price elected a waiting order: it comes in now, as a limit order at
+    """The last trade price elected a waiting order: it is the incoming order now, a limit order at
     `price_ticks` or, where that is zero, a market order."""
 
     seq: int
@@ -216,7 +216,7 @@ class OrderTriggered(Struct, array_like=True, tag=10, gc=False, frozen=True):
 
 
 class OrderReplenished(Struct, array_like=True, tag=11, gc=False, frozen=True):
-    """What an iceberg showed was traded: it shows its next `shown_lots` at the back of its level
+    """The slice of an iceberg was traded: it shows its next `shown_lots` at the back of its level
     (in an uncross: in its place, `requeued` false)."""
 
     seq: int
@@ -234,7 +234,7 @@ class OrderReplenished(Struct, array_like=True, tag=11, gc=False, frozen=True):
 class OrderReduced(Struct, array_like=True, tag=12, gc=False, frozen=True):
     """An order lost `prevented_lots` to a smaller one of its own account, and stays in its place.
 
-    `quantity_lots` is its total from now on. `shown_lots` is what an iceberg shows.
+    `quantity_lots` is its total from now on. An iceberg shows `shown_lots`.
     """
 
     seq: int
@@ -253,15 +253,15 @@ class OrderReduced(Struct, array_like=True, tag=12, gc=False, frozen=True):
 
 
 class TimeAdvanced(Struct, array_like=True, tag=13, gc=False, frozen=True):
-    """What was due by `time_ns` happens now, before anything else may: expiries, orders canceled
-    by `cancel-after` and halts that end follow."""
+    """Everything due by `time_ns` happens now, before anything else: expiries, cancels by
+    `cancel-after` and ends of halts follow."""
 
     seq: int
     time_ns: int
 
 
 class CancelAfterSet(Struct, array_like=True, tag=14, gc=False, frozen=True):
-    """The account's orders are canceled at `deadline_ns` unless renewed; zero: called off."""
+    """The account's orders are canceled at `deadline_ns` unless renewed; zero ends the timer."""
 
     seq: int
     gateway: int
@@ -283,8 +283,8 @@ class InstrumentAdded(Struct, array_like=True, tag=15, gc=False, frozen=True):
 class InstrumentStateChanged(Struct, array_like=True, tag=16, gc=False, frozen=True):
     """An instrument is in an `InstrumentState` now; until `until_ns` if that is not zero.
 
-    It is the answer to a request, or (`gateway` and `request_seq` zero) part of another event's
-    consequences: of an uncross, or of time.
+    It is the answer to a request, or with `gateway` and `request_seq` zero a consequence of an
+    uncross or of time.
     """
 
     seq: int
@@ -296,10 +296,11 @@ class InstrumentStateChanged(Struct, array_like=True, tag=16, gc=False, frozen=T
 
 
 class AuctionUncrossed(Struct, array_like=True, tag=17, gc=False, frozen=True):
-    """A call phase ended: `quantity_lots` trade at `price_ticks` (zero: nothing can).
+    """A call phase ended: `quantity_lots` trade at `price_ticks` (zero: nothing
+    trades).
 
-    `surplus_lots` would have traded at that price too: positive of buyers, negative of sellers.
-    Its trades follow, then what is left of market orders expires, then the state changes.
+    `surplus_lots` at that price did not trade: positive of buyers, negative of sellers. The trades
+    follow, then the rest of market orders expires, then the state changes.
     """
 
     seq: int
@@ -312,8 +313,8 @@ class AuctionUncrossed(Struct, array_like=True, tag=17, gc=False, frozen=True):
 
 
 class FeesChanged(Struct, array_like=True, tag=18, gc=False, frozen=True):
-    """Fee rates of an instrument, or of one account in it (`account` not zero); `inherited`
-    says that the account has the instrument's own again."""
+    """Fee rates of an instrument, or of one account in it (`account` not zero); with
+    `inherited` the account has the instrument's rates again."""
 
     seq: int
     gateway: int
@@ -326,8 +327,8 @@ class FeesChanged(Struct, array_like=True, tag=18, gc=False, frozen=True):
 
 
 class BalanceAdjusted(Struct, array_like=True, tag=19, gc=False, frozen=True):
-    """An amount was deposited (positive) or withdrawn; `balance` is the total now, what is held
-    by orders included."""
+    """An amount was deposited (positive) or withdrawn; `balance` is the total now, the
+    part held by orders included."""
 
     seq: int
     gateway: int
@@ -340,8 +341,7 @@ class BalanceAdjusted(Struct, array_like=True, tag=19, gc=False, frozen=True):
 
 
 class AccountOpened(Struct, array_like=True, tag=20, gc=False, frozen=True):
-    """An account was seen for the first time and has what the configuration gives every account:
-    (asset, amount)."""
+    """The first command of an account opened it with the configured balances: (asset, amount)."""
 
     seq: int
     account: int

@@ -1,4 +1,4 @@
-"""Which request and which field unsound bytes were about, as far as the bytes allow to say."""
+"""The request and the field at fault of unsound bytes, as far as the bytes show them."""
 
 import re
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ _decode_elements = msgspec.msgpack.Decoder(list[msgspec.Raw]).decode
 
 
 class Blame(Struct, frozen=True):
-    """Number of the request (zero when it cannot be read) and the field at fault."""
+    """Number of a request (zero where it cannot be read) and the field at fault."""
 
     request_id: int
     field: str
@@ -29,7 +29,7 @@ def fields_by_tag(union: Any) -> dict[object, tuple[str, ...]]:
 def blame(
     payload: bytes | msgspec.Raw, text: str, fields: Mapping[object, tuple[str, ...]]
 ) -> Blame:
-    """What msgspec's complaint `text` about `payload` is to be blamed on.
+    """The request and field that msgspec's error `text` about `payload` refers to.
 
     >>> from crossbook.common.messages.matcher_queries import MatcherQuery
     >>> payload = msgspec.msgpack.encode([2, "x"])
@@ -51,10 +51,10 @@ def blame(
 
 
 def head_of(payload: bytes | msgspec.Raw) -> list[Any]:
-    """The first two elements of an array, tag and number of a request; None for an unsound one.
+    """The first two elements of an array, tag and number of a request; None for an unsound element.
 
-    What follows them need not be sound, as long as every element of the array ends in `payload`.
-    Empty for anything but such an array.
+    Later elements need not be sound, as long as each ends within `payload`. Empty for anything but
+    such an array.
 
     >>> head_of(b"\\x93\\x03\\x05\\xa2\\xff\\xfe")
     [3, 5]
@@ -72,5 +72,5 @@ def _value_of(element: msgspec.Raw) -> Any:
     try:
         return _decode(element)
     except (*BAD_BYTES, ValueError, TypeError):
-        # A time out of range or a map that no dict can be, too.
+        # Also for a time out of range, and for a map with keys that a dict cannot have.
         return None

@@ -7,7 +7,7 @@ closing bar ("l2.BTC-USDT|"), and `heartbeat|`. The bar keeps a subscription to 
 matching BTC-USDT.
 
 Every payload is one msgpack struct. `first_seq`, `seq` and `prev_seq` inside payloads are the
-matcher's sequence numbers: `prev_seq` is the `seq` of the message before on the same topic.
+matcher's sequence numbers: `prev_seq` is the `seq` of the previous message on the topic.
 """
 
 from typing import Annotated, TypeAlias
@@ -34,7 +34,7 @@ def topic(channel: str, symbol: str) -> str:
 
 
 class Trade(Struct, array_like=True, gc=False, frozen=True):
-    """One trade, as the public sees it. `trade_id` is dense from 1 per instrument."""
+    """One public trade. `trade_id` is dense from 1 per instrument."""
 
     seq: int
     trade_id: int
@@ -66,7 +66,7 @@ class BestBidOffer(Struct, array_like=True, tag=2, gc=False, frozen=True):
 
 
 class DepthUpdate(Struct, array_like=True, tag=3, gc=False, frozen=True):
-    """Topic `l2`: levels that changed, as (price ticks, total open lots); zero lots removes.
+    """Topic `l2`: changed levels, as (price ticks, total shown lots); zero lots removes one.
 
     Apply it to a book at `prev_seq`; the result is the book at `seq`. `checksum` is the CRC32 of
     its top ten levels (see `crossbook.common.following.depth`).
@@ -109,7 +109,8 @@ class OrdersUpdate(Struct, array_like=True, tag=4, gc=False, frozen=True):
 
 class Heartbeat(Struct, array_like=True, tag=5, gc=False, frozen=True):
     """Topic `heartbeat`: the last sequence number sent on each topic, and the matcher's last
-    sequence number seen. `stale_ms` is how long the publisher has heard nothing from it."""
+    sequence number seen. The publisher has received nothing from it for
+    `stale_ms`."""
 
     seq: int
     time_ns: int
@@ -118,12 +119,12 @@ class Heartbeat(Struct, array_like=True, tag=5, gc=False, frozen=True):
 
 
 class Candles(Struct, array_like=True, tag=6, gc=False, frozen=True):
-    """Topic `candle`: every candle that changed since the message before, as it stands after
-    `seq`: shortest length first, then oldest first, at most 500.
+    """Topic `candle`: every candle that changed since the previous message, as of `seq`: shortest
+    length first, then oldest first, at most 500.
 
-    A candle is final when one of its length is sent that begins later and whose first trade is
-    the one after its last: otherwise messages between were missed. A trade changes one candle of
-    every length, so one message tells the latest of each.
+    A candle is final once a later one of its length is sent whose first trade follows its last
+    trade; otherwise messages between were missed. A trade changes one candle of every length, so
+    one message has the latest of each.
     """
 
     symbol: str
@@ -135,9 +136,9 @@ class Candles(Struct, array_like=True, tag=6, gc=False, frozen=True):
 class Ticker(Struct, array_like=True, tag=7, gc=False, frozen=True):
     """Topic `ticker`: an instrument's last 24 hours (to the minute) as of `seq`.
 
-    The window are the 1,440 minutes from `open_ns` on, the one now running included. What it
-    sums is zero without trades; the last trade may be older, its lots zero when they are not
-    known. Best bid and offer are those of the book.
+    The window is the 1,440 minutes from `open_ns` on, the running one included. Its sums are zero
+    without trades. The last trade may be older, and its lots are zero where they are not known.
+    Best bid and offer are those of the book.
     """
 
     symbol: str
@@ -161,12 +162,12 @@ class Ticker(Struct, array_like=True, tag=7, gc=False, frozen=True):
 
 
 class MarketState(Struct, array_like=True, tag=8, gc=False, frozen=True):
-    """Topic `state`: an instrument's `InstrumentState` as of `seq`; it ends by itself at `until_ns`
-    if that is not zero.
+    """Topic `state`: an instrument's `InstrumentState` as of `seq`; it ends at `until_ns` if that
+    is not zero.
 
-    In a call phase (`AUCTION`) the indicative price and lots are what an uncross would give now,
-    zero where nothing can trade. `surplus_lots` would trade at that price too: positive of buyers,
-    negative of sellers. The last message of a call phase tells what its uncross gave.
+    In a call phase (`AUCTION`) the indicative price and lots are the result of an uncross now, zero
+    where nothing can trade. `surplus_lots` at that price would not trade: positive of buyers,
+    negative of sellers. The last message of a call phase has the result of its uncross.
     """
 
     symbol: str
@@ -185,7 +186,7 @@ FeedMessage: TypeAlias = (
 
 
 class SnapshotRequest(Struct, array_like=True, tag=1, gc=False, frozen=True):
-    """Ask for one instrument's book; `orders` asks for every resting order as well."""
+    """Request one instrument's book; with `orders` every resting order as well."""
 
     request_id: _Seq
     symbol: Annotated[str, Meta(max_length=MAX_SYMBOL)]
@@ -193,7 +194,7 @@ class SnapshotRequest(Struct, array_like=True, tag=1, gc=False, frozen=True):
 
 
 class RangeRequest(Struct, array_like=True, tag=2, gc=False, frozen=True):
-    """Ask for the messages `from_seq`..`to_seq` of `topic` again."""
+    """Request the messages `from_seq`..`to_seq` of `topic` again."""
 
     request_id: _Seq
     topic: Annotated[str, Meta(max_length=MAX_SYMBOL + 16)]
@@ -202,7 +203,7 @@ class RangeRequest(Struct, array_like=True, tag=2, gc=False, frozen=True):
 
 
 class InstrumentsRequest(Struct, array_like=True, tag=3, gc=False, frozen=True):
-    """Ask which instruments are traded."""
+    """Request the instruments."""
 
     request_id: _Seq
 
@@ -215,8 +216,8 @@ class Snapshot(Struct, array_like=True, tag=101, gc=False, frozen=True):
 
     Levels are (price ticks, lots), orders (order id, price ticks, lots), best first and in
     priority order. Drop feed messages numbered up to `topics[...]`, apply the later ones.
-    `ticker` and `candles` (the latest of each length) are missing while the publisher does not
-    know them, `state` only from a publisher that does not tell it.
+    `ticker` and `candles` (the latest of each length) are missing while the publisher has none,
+    `state` only from a publisher without states.
     """
 
     request_id: int
@@ -236,7 +237,7 @@ class Snapshot(Struct, array_like=True, tag=101, gc=False, frozen=True):
 
 
 class Range(Struct, array_like=True, tag=102, gc=False, frozen=True):
-    """Messages of one topic from `from_seq` on, in order; may stop short: ask again."""
+    """Messages of one topic from `from_seq` on, in order; they may stop short: request the rest."""
 
     request_id: int
     topic: str
@@ -245,7 +246,7 @@ class Range(Struct, array_like=True, tag=102, gc=False, frozen=True):
 
 
 class TooOld(Struct, array_like=True, tag=103, gc=False, frozen=True):
-    """The range is no longer held, or never was: take a snapshot."""
+    """The range is not held: request a snapshot."""
 
     request_id: int
     topic: str
@@ -261,7 +262,7 @@ class InstrumentList(Struct, array_like=True, tag=104, gc=False, frozen=True):
 
 
 class FeedReject(Struct, array_like=True, tag=105, gc=False, frozen=True):
-    """A request could not be served; `field` names what was wrong."""
+    """A request could not be served; `field` names the field at fault."""
 
     request_id: int
     reason: int

@@ -1,10 +1,9 @@
-"""Questions about the past, and the recorder's answers (DEALER to ROUTER, one msgpack frame each).
+"""Questions about history, and the recorder's answers (DEALER to ROUTER, one msgpack frame each).
 
-Internal: asked by gateways and publishers only, and never reachable by clients, because the
-answers tell of every account. An answer is true as of the matcher's `seq`. `min_seq` of
-a question is the number it must have come to: the recorder waits for it a moment, and answers
-`NotYet` when it does not come. Who was told of number n and asks with `min_seq` n therefore sees
-its own orders.
+Gateways and publishers send them. Clients cannot reach the socket, because answers concern every
+account. An answer is true as of the matcher's `seq`, which is at least the question's `min_seq`:
+the recorder waits for that number a moment, and answers `NotYet` where it does not come. A client
+that received number n and sends `min_seq` n therefore sees its own orders.
 
 Prices are ticks, quantities lots, money the smallest unit of its asset, times nanoseconds since
 the Unix epoch. A limit counts rows and is at most `ROWS_MAX`.
@@ -22,7 +21,7 @@ ROWS_MAX: Final = 1_000
 INTERVALS_S: Final = {
     "1s": 1, "1m": 60, "5m": 300, "15m": 900, "1h": 3_600, "4h": 14_400, "1d": 86_400,
 }  # fmt: skip
-"""Candle lengths in seconds, by the names users give them."""
+"""Candle lengths in seconds, by their public names."""
 
 CANDLE_INTERVALS_S: Final = tuple(INTERVALS_S.values())
 """Candle lengths in seconds; each begins at a multiple of its length since the Unix epoch."""
@@ -33,9 +32,9 @@ _ClientOrderId = Annotated[str, Meta(max_length=MAX_CLIENT_ORDER_ID)]
 
 
 class OrdersQuestion(Struct, array_like=True, tag=1, gc=False, frozen=True):
-    """Orders of an account, newest first. Zero and empty arguments do not restrict.
+    """Orders of an account, newest first. Zero and empty arguments restrict nothing.
 
-    `open_only` leaves ended ones out. `before_order_id` continues a listing.
+    `open_only` and `ended_only` leave the others out. `before_order_id` continues a listing.
     """
 
     request_id: _Count
@@ -68,7 +67,7 @@ class FillsQuestion(Struct, array_like=True, tag=2, gc=False, frozen=True):
 class TradesQuestion(Struct, array_like=True, tag=3, gc=False, frozen=True):
     """Public trades of an instrument in the order they happened, from `from_trade_id` on.
 
-    Zero asks for the last `limit` ones.
+    Zero means the last `limit` ones.
     """
 
     request_id: _Count
@@ -94,7 +93,7 @@ class CandlesQuestion(Struct, array_like=True, tag=4, gc=False, frozen=True):
 
 
 class MarketQuestion(Struct, array_like=True, tag=5, gc=False, frozen=True):
-    """What a publisher needs to go on with an instrument's candles and 24-hour statistics."""
+    """Candles from which a publisher continues an instrument's candles and 24-hour statistics."""
 
     request_id: _Count
     min_seq: _Count
@@ -107,7 +106,7 @@ HistoryQuestion: TypeAlias = (
 
 
 class FillRecord(Struct, array_like=True, gc=False, frozen=True):
-    """One side of a trade, as its owner sees it. `fill_id` grows from fill to fill."""
+    """One side of a trade. `fill_id` grows from fill to fill."""
 
     fill_id: int
     seq: int
@@ -126,10 +125,10 @@ class FillRecord(Struct, array_like=True, gc=False, frozen=True):
 class OrderRecord(Struct, array_like=True, gc=False, frozen=True):
     """One order as of the answer's `seq`.
 
-    `filled_notional` is the sum of its fills in the quote asset's smallest unit. `reason` says
-    why it ended, where a reason was given. One that is not `working` waits for its
-    `trigger_ticks`. `fills` are its last `ROWS_MAX` fills, oldest first, and
-    only in the answer to a question for one order by `order_id`.
+    `filled_notional` is the sum of its fills in the quote asset's smallest unit. `reason` is
+    the one of its end, where it had any. An order that is not `working` waits for its
+    `trigger_ticks`. `fills` are its last `ROWS_MAX` fills, oldest first; only the answer to a
+    question for one order by `order_id` has them.
     """
 
     order_id: int
@@ -175,7 +174,7 @@ class Candle(Struct, array_like=True, gc=False, frozen=True):
     """Trades of one instrument in `interval_s` seconds from `open_ns` on.
 
     `quote_volume` is the sum of notionals in the quote asset's smallest unit, `seq` the number of
-    the last trade in it.
+    its last trade.
     """
 
     interval_s: int
@@ -193,7 +192,7 @@ class Candle(Struct, array_like=True, gc=False, frozen=True):
 
 
 class OrderRecords(Struct, array_like=True, tag=101, gc=False, frozen=True):
-    """Answer to `OrdersQuestion`. `more` says that the limit cut the list."""
+    """Answer to `OrdersQuestion`. `more` is true where the limit cut the list."""
 
     request_id: int
     seq: int
@@ -211,7 +210,7 @@ class FillRecords(Struct, array_like=True, tag=102, gc=False, frozen=True):
 
 
 class TradeRecords(Struct, array_like=True, tag=103, gc=False, frozen=True):
-    """Answer to `TradesQuestion`; `more` says that there are later ones."""
+    """Answer to `TradesQuestion`; `more` is true where later ones exist."""
 
     request_id: int
     seq: int
@@ -229,7 +228,7 @@ class CandleRecords(Struct, array_like=True, tag=104, gc=False, frozen=True):
 
 
 class MarketRecord(Struct, array_like=True, tag=105, gc=False, frozen=True):
-    """Answer to `MarketQuestion`: the latest candle of every length there is one of, and the
+    """Answer to `MarketQuestion`: the latest candle of every length that has one, and the
     one-minute candles of the last 24 hours before the latest trade, oldest first.
 
     `last_lots` is the quantity of the latest trade; `incarnation` is the one of the
@@ -246,7 +245,7 @@ class MarketRecord(Struct, array_like=True, tag=105, gc=False, frozen=True):
 
 
 class NotYet(Struct, array_like=True, tag=106, gc=False, frozen=True):
-    """The recorder is only at `seq`: ask again."""
+    """The recorder has come only to `seq`: repeat the question later."""
 
     request_id: int
     seq: int
@@ -254,7 +253,7 @@ class NotYet(Struct, array_like=True, tag=106, gc=False, frozen=True):
 
 
 class HistoryReject(Struct, array_like=True, tag=107, gc=False, frozen=True):
-    """The question cannot be answered; `field` names what was wrong."""
+    """The question cannot be answered; `field` names the field at fault."""
 
     request_id: int
     field: str

@@ -1,7 +1,7 @@
-"""The matcher's internal request socket: resend of events, book snapshots, open orders.
+"""Matcher queries: resends of events, book snapshots, open orders, balances.
 
-Asked by gateways and publishers only (DEALER to ROUTER, one msgpack frame each way). Never
-reachable by clients.
+Gateways, publishers and recorders send them (DEALER to ROUTER, one msgpack frame each way). Clients
+cannot reach the socket.
 """
 
 from typing import TypeAlias
@@ -13,7 +13,7 @@ from crossbook.common.messages.entry import Balance, OrderState
 
 
 class ResendRequest(Struct, array_like=True, tag=1, gc=False, frozen=True):
-    """Ask for every event batch that holds a sequence number in `from_seq`..`to_seq`."""
+    """Request every event batch with a sequence number in `from_seq`..`to_seq`."""
 
     request_id: int
     incarnation: int
@@ -22,13 +22,13 @@ class ResendRequest(Struct, array_like=True, tag=1, gc=False, frozen=True):
 
 
 class BooksRequest(Struct, array_like=True, tag=2, gc=False, frozen=True):
-    """Ask for all books as they stand."""
+    """Request all books."""
 
     request_id: int
 
 
 class OrdersRequest(Struct, array_like=True, tag=3, gc=False, frozen=True):
-    """Ask for open orders of an account, oldest first; instrument zero means all."""
+    """Request open orders of an account, oldest first; instrument zero means all."""
 
     request_id: int
     account: int
@@ -40,14 +40,14 @@ class OrdersRequest(Struct, array_like=True, tag=3, gc=False, frozen=True):
 
 
 class GatewayRequest(Struct, array_like=True, tag=4, gc=False, frozen=True):
-    """Ask for the last request number applied of a gateway."""
+    """Request the number of the last request of a gateway that was applied."""
 
     request_id: int
     gateway: int
 
 
 class BalancesRequest(Struct, array_like=True, tag=5, gc=False, frozen=True):
-    """Ask for the balances of an account."""
+    """Request the balances of an account."""
 
     request_id: int
     account: int
@@ -59,7 +59,7 @@ MatcherQuery: TypeAlias = (
 
 
 class Resend(Struct, array_like=True, tag=101, gc=False, frozen=True):
-    """Encoded `EventBatch`es in order. It may stop short of the range asked for: ask again."""
+    """Encoded `EventBatch`es in order. The range may stop short: request the rest."""
 
     request_id: int
     incarnation: int
@@ -67,7 +67,7 @@ class Resend(Struct, array_like=True, tag=101, gc=False, frozen=True):
 
 
 class ResendTooOld(Struct, array_like=True, tag=102, gc=False, frozen=True):
-    """The range is gone (or belongs to another incarnation): take a snapshot instead."""
+    """The range is no longer held, or is of another incarnation: request a snapshot instead."""
 
     request_id: int
     incarnation: int
@@ -78,8 +78,8 @@ class ResendTooOld(Struct, array_like=True, tag=102, gc=False, frozen=True):
 class RestingOrder(Struct, array_like=True, gc=False, frozen=True):
     """One resting order of a book snapshot; the list it stands in is in priority order.
 
-    `shown_lots` is what the public sees. An iceberg has `hidden_lots` more and shows
-    `display_lots` of them next. A market order of a call phase has price zero.
+    The public sees `shown_lots`. An iceberg has `hidden_lots` more and shows `display_lots` of
+    them next. A market order of a call phase has price zero.
     """
 
     order_id: int
@@ -90,9 +90,9 @@ class RestingOrder(Struct, array_like=True, gc=False, frozen=True):
 
 
 class BookState(Struct, array_like=True, gc=False, frozen=True):
-    """One instrument's book: bids best first, asks best first, its last trade, and its
-    `InstrumentState`, which ends by itself at `until_ns` if that is not zero. `market_bids` and
-    `market_asks` are the market orders that wait for an uncross, as they came."""
+    """One instrument's book: bids and asks best first, its last trade, and its `InstrumentState`,
+    which ends at `until_ns` if that is not zero. `market_bids` and `market_asks` are the market
+    orders that wait for an uncross, in order of arrival."""
 
     instrument: int
     bids: list[RestingOrder]
@@ -106,7 +106,7 @@ class BookState(Struct, array_like=True, gc=False, frozen=True):
 
 
 class Books(Struct, array_like=True, tag=103, gc=False, frozen=True):
-    """All books as of `seq` of `incarnation`, and what they are books of."""
+    """All books as of `seq` of `incarnation`, and their instruments."""
 
     request_id: int
     incarnation: int
@@ -126,8 +126,8 @@ class Orders(Struct, array_like=True, tag=104, gc=False, frozen=True):
 
 
 class GatewayState(Struct, array_like=True, tag=105, gc=False, frozen=True):
-    """The last request number of `gateway` applied in `incarnation` (zero for none), and what is
-    traded, as of `seq`."""
+    """The number of the last request of `gateway` applied in `incarnation` (zero for none), and the
+    instruments, as of `seq`."""
 
     request_id: int
     gateway: int
@@ -138,7 +138,7 @@ class GatewayState(Struct, array_like=True, tag=105, gc=False, frozen=True):
 
 
 class AccountBalances(Struct, array_like=True, tag=106, gc=False, frozen=True):
-    """Balances as of `seq`, by asset; none where accounts are off."""
+    """Balances as of `seq`, by asset; empty where accounts are off."""
 
     request_id: int
     seq: int

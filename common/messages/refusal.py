@@ -1,8 +1,7 @@
-"""Why a command was refused, in words that name the value and the limit.
+"""Sentences about refused commands that name the value and the limit.
 
-The matcher answers with a reason and a field. Whoever asked still has the command and knows the
-instrument, so the sentence is made there: by the gateway for clients, by the administrator's
-client for acts.
+The matcher answers with a reason and a field. The sender still has the command and the instrument,
+so it makes the sentence: the gateway for clients, the administrator's client for acts.
 """
 
 from typing import Final
@@ -105,7 +104,7 @@ _ACT_TEXT: Final[dict[tuple[type, int, str], str]] = {
         "account",
     ): "only an account's own rates can be taken away",
 }
-"""Of refusals that have one cause in one kind of command."""
+"""Texts of refusals that have one cause in one kind of command."""
 
 
 def refusal_text(
@@ -114,7 +113,7 @@ def refusal_text(
     instrument: Instrument | None = None,
     max_open_orders: int = 0,
 ) -> str:
-    """Why `command` was refused; `instrument` is the one it names, where that is known.
+    """The reason of a refusal in words; `instrument` is the command's, where it is known.
 
     `max_open_orders` is the venue's rule, zero where it is not known.
     """
@@ -141,7 +140,7 @@ def refusal_text(
 def _order_text(
     reason: int, field: str, command: NewOrder | AmendOrder, instrument: Instrument
 ) -> str:
-    """The sentence for an order's or amend's value that is out of range; empty if it is none."""
+    """The sentence about a value of an order or amend that is out of range; empty if none is."""
     if reason == RejectReason.INSUFFICIENT_BALANCE:
         return _balance_text(command, instrument)
     if field in ("price", "stop_price"):
@@ -180,7 +179,7 @@ def _quantity_text(reason: int, command: NewOrder | AmendOrder, instrument: Inst
 
 
 def _notional_text(reason: int, units: int, what: str, instrument: Instrument) -> str:
-    """The sentence for a value in the quote asset; `units` is zero where it is not known."""
+    """The sentence about a value in the quote asset; `units` is zero where it is not known."""
 
     def money(amount: int) -> str:
         return f"{format_decimal(amount, instrument.quote_decimals)} {instrument.quote}"
@@ -216,7 +215,7 @@ def _display_text(reason: int, command: NewOrder | AmendOrder, instrument: Instr
 
 
 def _balance_text(command: NewOrder | AmendOrder, instrument: Instrument) -> str:
-    """Which asset is short. An amend does not say its side, so either may be."""
+    """The sentence about the asset that is short: either one for an amend, which has no side."""
     if not isinstance(command, NewOrder):
         return f"the account has not enough {instrument.base} or {instrument.quote} for it"
     asset = instrument.quote if command.side == Side.BUY else instrument.base
@@ -224,7 +223,7 @@ def _balance_text(command: NewOrder | AmendOrder, instrument: Instrument) -> str
 
 
 def _act_text(reason: int, field: str, command: Command) -> str:
-    """The sentence for an administrator's act or a timer; empty if the value has no limit."""
+    """The sentence about an administrator's act or a timer; empty if the value has no limit."""
     if reason == RejectReason.INSUFFICIENT_BALANCE and isinstance(command, AdjustBalance):
         return f"the account has not so much {command.asset} that no open order holds"
     if reason == RejectReason.DUPLICATE_TRANSFER and isinstance(command, AdjustBalance):
@@ -266,5 +265,5 @@ def _lots(instrument: Instrument, lots: int) -> str:
 
 
 def _given(value: int, text: str, name: str) -> str:
-    """A value as it was given, or what is missing where it was not."""
+    """The given value, or a phrase for a missing one."""
     return text if value else f"{name} that is not given"

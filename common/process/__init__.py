@@ -1,1 +1,1 @@
-"""What every process has: settings, sockets, clock, log, counters."""
+"""Parts of every process: settings, sockets, clock, log, counters."""

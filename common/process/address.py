@@ -1,5 +1,4 @@
-"""Addresses of sockets: which text is one that can be bound or connected to, and from where it is
-reached."""
+"""Addresses of sockets: their syntax, and the machines that can reach them."""
 
 import ipaddress
 import os
@@ -17,11 +16,11 @@ _PORT: Final = re.compile(r"[0-9]{1,5}")
 _NUMBERS: Final = re.compile(r"[0-9.]+")
 _NAME: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,251}[A-Za-z0-9])?")
 _EVERYWHERE: Final = {"*": "127.0.0.1", "0.0.0.0": "127.0.0.1", "[::]": "[::1]"}
-"""Hosts that mean every address of this machine, and where one of this machine connects."""
+"""Hosts that mean every address of this machine, and the host that its own processes connect to."""
 
 
 def check_address(name: str, address: str, *, bind: bool, insecure: bool) -> None:
-    """Refuse an address that is no ZeroMQ endpoint, or one bound where strangers reach it.
+    """Refuse an address that is no ZeroMQ endpoint, or one bound where other machines reach it.
 
     Raises `ConfigError`. Only loopback and ipc are private; anything else needs the loudly named
     setting, because sockets here do not authenticate their peers.
@@ -50,7 +49,7 @@ def check_address(name: str, address: str, *, bind: bool, insecure: bool) -> Non
 
 def _check_path(name: str, address: str, path: str) -> None:
     if path.startswith("@") or path.endswith("/") or PurePath(path).name in ("", "..", "*"):
-        # Any user may connect to an abstract socket; the wildcard is a path nobody else knows.
+        # Any user may connect to an abstract socket; the wildcard makes a path no client can find.
         raise ConfigError(f"{name}: {address!r} does not name a file; give ipc://PATH")
     length = len(os.fsencode(path))
     if length > IPC_PATH_MAX:

@@ -1,5 +1,5 @@
-"""What one process alone may have: a file with a lock beside it, which the kernel releases when
-the process ends, however it ends."""
+"""Exclusive claims of a process: a file with a lock beside it, which the kernel releases at the end
+of the process, however it ends."""
 
 import errno
 import fcntl
@@ -20,7 +20,7 @@ process from itself, and would be gone once the process closed the same file els
 
 
 class Claimed(CrossbookError):  # noqa: N818 - says what happened
-    """Another process has it; `owner` is that process's id, or empty where it is unknown."""
+    """Another process holds the claim; `owner` is its process id, or empty where it is unknown."""
 
     def __init__(self, path: Path, owner: str) -> None:
         self.owner = owner or "unknown"
@@ -30,8 +30,8 @@ class Claimed(CrossbookError):  # noqa: N818 - says what happened
 class Claim:
     """The lock of one file, held until `close` or the end of the process.
 
-    It belongs to the process and not to the file: a child does not keep what its parent, killed,
-    has lost. Raises `Claimed`, and `OSError` where the file cannot be made.
+    The lock belongs to the process and not to the open file: a child does not inherit it.
+    Raises `Claimed`, and `OSError` where the file cannot be made.
     """
 
     def __init__(self, path: Path) -> None:
@@ -58,7 +58,7 @@ class Claim:
         os.pwrite(self._file, f"{os.getpid()}\n".encode(), 0)
 
     def close(self) -> None:
-        """Another process may have it."""
+        """Release the claim."""
         if self._file >= 0:
             _HELD.discard(self._key)
             os.close(self._file)
@@ -77,11 +77,11 @@ def claim_beside(path: Path) -> Claim:
 
 
 def claim_endpoint(path: Path) -> Claim:
-    """The claim of a unix socket that nobody serves; its folder is there.
+    """The claim of a unix socket that no process serves; its folder exists.
 
-    What a killed process left at `path` may be replaced. Raises `Claimed` when a process serves it,
-    whether it holds the lock or not, and `OSError`: `ENOTSOCK` when something else is there, which
-    ZeroMQ would remove.
+    A socket that a killed process left at `path` may be replaced. Raises `Claimed` where a process
+    serves the socket, whether it holds the lock or not, and `OSError`: `ENOTSOCK` where `path` is
+    anything else, which ZeroMQ would remove.
     """
     private_folder(path.parent)
     claim = claim_beside(path)
@@ -95,7 +95,7 @@ def claim_endpoint(path: Path) -> Claim:
         with socket.socket(socket.AF_UNIX) as probe:
             probe.setblocking(False)
             outcome = probe.connect_ex(str(path))
-        # A full backlog (EAGAIN) is that of somebody who listens.
+        # A full backlog (EAGAIN) belongs to a listening process.
         if outcome in (0, errno.EAGAIN, errno.EINPROGRESS):
             raise Claimed(path, "")
         if outcome not in (errno.ECONNREFUSED, errno.ENOENT):

@@ -1,4 +1,4 @@
-"""Time as an argument: nothing but `SystemClock` reads the machine's clocks."""
+"""Clocks as arguments: only `SystemClock` reads those of the machine."""
 
 import time
 from typing import Final, Protocol
@@ -8,12 +8,12 @@ _SLEEP_INCLUDED: Final = next(
     for name in ("CLOCK_BOOTTIME", "CLOCK_MONOTONIC_RAW", "CLOCK_MONOTONIC")
     if hasattr(time, name)
 )
-"""The clock that goes on while the machine sleeps. `CLOCK_BOOTTIME` is Linux's; on macOS
-`CLOCK_MONOTONIC_RAW` counts sleep, which it does not on Linux."""
+"""The clock that runs while the machine sleeps: `CLOCK_BOOTTIME` on Linux, on macOS
+`CLOCK_MONOTONIC_RAW`, which does not count sleep on Linux."""
 
 
 class Clock(Protocol):
-    """What a process needs to know of time."""
+    """The three clocks of a process."""
 
     def now_ns(self) -> int:
         """Wall-clock nanoseconds since the Unix epoch."""
@@ -22,7 +22,7 @@ class Clock(Protocol):
         """Nanoseconds of a clock that never steps back; for intervals only."""
 
     def elapsed_ns(self) -> int:
-        """Nanoseconds of a clock that nobody sets and that goes on while the machine sleeps."""
+        """Nanoseconds of a clock that cannot be set and that runs while the machine sleeps."""
 
 
 class SystemClock:
@@ -39,7 +39,7 @@ class SystemClock:
 
 
 class FakeClock:
-    """A clock that moves only when told to.
+    """A clock that moves only by its methods.
 
     >>> clock = FakeClock(1_000)
     >>> clock.advance_ns(5)
@@ -62,9 +62,9 @@ class FakeClock:
         return self._now_ns
 
     def advance_ns(self, nanoseconds: int) -> None:
-        """Let time pass on all clocks."""
+        """Move all clocks forward."""
         self._now_ns += nanoseconds
 
     def step_ns(self, nanoseconds: int) -> None:
-        """Set the wall clock forward, or back, though no time passes."""
+        """Set the wall clock forward or back; the other clocks stay."""
         self._step_ns += nanoseconds

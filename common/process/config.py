@@ -3,8 +3,8 @@
 Environment beats `.env`, `.env` beats the default. Names are the environment's own, upper case;
 docs/reference/configuration.md lists them. Every process reads the same settings and uses its part.
 
-With several shards an address or directory of theirs stands for one each: either a list names
-them all, or the one given is that of shard 0 and those of the others follow from it.
+With several shards an address setting has either one address for each shard, or the one of shard 0
+from which the others follow. So have directories.
 """
 
 import re
@@ -25,7 +25,7 @@ from crossbook.common.rules import Rules, load_rules
 from crossbook.common.shards import SHARDS_MAX
 
 Role = Literal["orders", "api", "streams"]
-"""What a gateway process serves: ZeroMQ order entry, REST and /ws/orders, market-data streams."""
+"""Interfaces of a gateway process: ZeroMQ order entry, REST and /ws/orders, market-data streams."""
 
 _BOUND_BY = {
     "matcher": ("matcher_commands", "matcher_events", "matcher_sync", "matcher_admin"),
@@ -40,18 +40,18 @@ _ADDRESSES: Final = tuple(name for names in _BOUND_BY.values() for name in names
 _WHOLE: Final = re.compile("-?[0-9]+")
 
 _OF_A_SHARD: Final = ("matcher", "publisher", "recorder")
-"""Processes of which each shard has its own."""
+"""Processes that every shard has for itself."""
 
 DATA_DIR_MARK: Final = "{DATA_DIR}"
-"""Stands for the data directory, that of the shard, in an address or `DATABASE_URL`."""
+"""Placeholder of the shard's data directory in an address or in `DATABASE_URL`."""
 
 _PORTS_A_SHARD: Final = 10
-"""From a TCP port of one shard to that of the next."""
+"""Distance from a TCP port of one shard to that of the next."""
 
 
 class Settings(BaseSettings):
-    """Every setting, with its default. Addresses are bound by their owner and connected to by
-    everybody else."""
+    """Every setting, with its default. The owner of an address binds it, and every other
+    process connects to it."""
 
     model_config = SettingsConfigDict(
         env_file=ENV_FILE, env_file_encoding="utf-8-sig", extra="ignore", frozen=True
@@ -106,7 +106,7 @@ class Settings(BaseSettings):
     @field_validator("allowed_hosts", "cors_origins", mode="before")
     @classmethod
     def _split_names(cls, value: object) -> object:
-        """`a,b` as the environment says it, or `off` for none."""
+        """Split `a,b`, the environment's form; `off` means none."""
         if value == "off":
             return ()
         if isinstance(value, str):
@@ -116,7 +116,7 @@ class Settings(BaseSettings):
     @field_validator("gateway_roles", mode="before")
     @classmethod
     def _split_roles(cls, value: object) -> object:
-        """`orders,api` as the environment says it."""
+        """Split `orders,api`, the environment's form."""
         if isinstance(value, str):
             return frozenset(filter(None, (role.strip() for role in value.split(","))))
         return value
@@ -151,7 +151,7 @@ class Settings(BaseSettings):
     @field_validator("*", mode="before")
     @classmethod
     def _means_itself(cls, value: object, info: ValidationInfo) -> object:
-        """Refuse text that a library would widen to a value: nothing, spaces, `8.0` and `1_000`."""
+        """Refuse text that pydantic would accept as a value: nothing, spaces, `8.0` and `1_000`."""
         if not isinstance(value, str):
             return value
         if not value.strip():
@@ -174,7 +174,7 @@ class Settings(BaseSettings):
         return load_assignment(self.instruments_file, self.shards)
 
     def own_instruments(self) -> tuple[Instrument, ...]:
-        """Those of the instruments that are traded on `SHARD`; raises `ConfigError`."""
+        """The instruments traded on `SHARD`; raises `ConfigError`."""
         assignment = self.assignment()
         own = tuple(each for each in self.instruments() if assignment[each.id] == self.shard)
         if not own:
@@ -184,17 +184,17 @@ class Settings(BaseSettings):
         return own
 
     def database(self) -> str:
-        """`DATABASE_URL` with directory and shard in it; may hold a password, so never log it."""
+        """`DATABASE_URL` with directory and shard filled in; never log its password."""
         url = self.database_url.get_secret_value()
         # A URL's `?` would end the path, and its `%` begins an escape.
         place = quote(str(self.data_dir))
         return url.replace(DATA_DIR_MARK, place).replace("{SHARD}", str(self.shard))
 
     def of_shard(self, shard: int) -> "Settings":
-        """What a gateway's or client's settings say of one shard: its addresses and directory,
-        with that in the place of `{DATA_DIR}`.
+        """The settings of one shard, derived from a gateway's or client's: its addresses and
+        directory, with `{DATA_DIR}` filled in.
 
-        Raises `ConfigError` for a list of addresses that has not one for each shard.
+        Raises `ConfigError` for a list of addresses of another length than `SHARDS`.
         """
         addresses = {
             name: _address_of(name, getattr(self, name), shard, self.shards)
@@ -213,7 +213,7 @@ class Settings(BaseSettings):
     def rules(self) -> Rules:
         """The rules of the venue, from `INSTRUMENTS_FILE` and `ACCOUNTS`; raises `ConfigError`.
 
-        A shard gives accounts what it trades, and nothing else.
+        Accounts open on a shard with the assets that it trades only.
         """
         rules = load_rules(self.instruments_file, self.accounts == "on")
         if self.shards == 1:
@@ -226,13 +226,13 @@ class Settings(BaseSettings):
 def load_settings(
     process: Literal["matcher", "gateway", "publisher", "recorder", "client"],
 ) -> Settings:
-    """Settings for one kind of process; raises `ConfigError` with one line per wrong setting, and
-    per line of `.env` that is none."""
+    """Settings for one kind of process; raises `ConfigError` with one line per wrong setting and
+    per faulty line of `.env`."""
     lines = names_found().faults
     try:
         settings = Settings()
     except ValidationError as error:
-        lines += map(_told, error.errors())
+        lines += map(_line_about, error.errors())
     if lines:
         raise ConfigError("\n".join(lines))
     if settings.shard >= settings.shards:
@@ -246,7 +246,7 @@ def load_settings(
                 name.upper(),
                 getattr(each, name),
                 bind=name in bound,
-                # Whoever reaches the administrator's socket may do anything.
+                # The administrator's socket permits everything to every peer.
                 insecure=settings.insecure_allow_public_bind and name != "matcher_admin",
             )
     _check_distinct(every)
@@ -265,19 +265,19 @@ def load_settings(
 
 
 def names_found() -> Names:
-    """What `.env` and the environment name, against the settings; raises `ConfigError`."""
+    """Names in `.env` and the environment, compared with the settings; raises `ConfigError`."""
     return read_names({name.upper() for name in Settings.model_fields})
 
 
-def _told(fault: Any) -> str:
-    """A wrong setting in one line. `DATABASE_URL` may hold a password."""
+def _line_about(fault: Any) -> str:
+    """One line about a wrong setting, without `DATABASE_URL`'s value: it may hold a password."""
     name = str(fault["loc"][0]).upper()
     value = "" if name == "DATABASE_URL" else f"={fault['input']!r}"
     return f"{name}{value}: {fault['msg'].removeprefix('Value error, ')}"
 
 
 def _check_distinct(every: "list[Settings]") -> None:
-    """Refuse an address that two sockets of the exchange would have; raises `ConfigError`."""
+    """Refuse one address for two sockets of the exchange; raises `ConfigError`."""
     taken: dict[str, str] = {}
     for each in every:
         for name in _ADDRESSES:
@@ -295,7 +295,7 @@ def _placed(text: str, data_dir: Path) -> str:
 
 
 def _address_of(name: str, given: str, shard: int, shards: int) -> str:
-    """The address of a shard: that of a list, or what follows from the one of shard 0."""
+    """The address of a shard: its entry of a list, or derived from the one of shard 0."""
     listed = [address.strip() for address in given.split(",")]
     if len(listed) > 1 and len(listed) != shards:
         raise ConfigError(

@@ -1,4 +1,4 @@
-"""Counting in plain integers: cheap enough for a busy loop, read by whoever reports."""
+"""Counters in plain integers, cheap enough for a busy loop."""
 
 from bisect import bisect_left
 from collections.abc import Sequence
@@ -15,10 +15,10 @@ SIZES: Final = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000,
 
 
 class Buckets:
-    """How many values fell into which range, and their sum.
+    """Counts of values by range, and their sum.
 
-    `bounds` ascend and belong to the range below them; `counts` has one entry more, for what is
-    above the last.
+    `bounds` ascend and belong to the range below them; `counts` has one entry more, for values
+    above the last bound.
 
     >>> buckets = Buckets((1, 10))
     >>> for value in (1, 2, 10, 11):

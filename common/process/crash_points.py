@@ -25,7 +25,7 @@ def _armed(setting: str) -> Callable[[str], None]:
 
 
 def armed(name: str) -> bool:
-    """Whether the process is to end at this point, so that it must be made reachable."""
+    """Whether the process shall end at this point, so that its caller has to reach it."""
     return _setting.partition(":")[0] == name
 
 

@@ -1,4 +1,4 @@
-"""What makes written bytes survive a loss of power, on each system by its own call.
+"""Calls of each system that make written bytes survive a loss of power.
 
 Linux: `fdatasync` and `fsync`. macOS: `fcntl` with `F_FULLFSYNC`, since its `fsync` leaves the
 bytes in the drive's cache; where a file system has no such call, `fsync` is all there is. Every
@@ -11,26 +11,26 @@ import os
 from typing import Final
 
 _UNKNOWN: Final = (errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOTTY, errno.EINVAL, errno.ENOSYS)
-"""How a file system says that it has no such call. Any other error is one of the disk: to ask
-again, by another call, might hide it."""
+"""Errors of a file system that has no such call. Any other error is the disk's, which a second
+attempt by another call might hide."""
 
 
 def sync_data(file: int) -> None:
-    """The bytes of the open file are durable, and what it takes to read them."""
+    """Make the bytes of an open file durable, with the attributes that reading them needs."""
     if not _fully_synced(file):
         getattr(os, "fdatasync", os.fsync)(file)
 
 
 def sync_all(file: int) -> None:
-    """The bytes and all attributes of the open file are durable; of a directory, its names."""
+    """Make the bytes and all attributes of an open file durable; of a directory, its names."""
     if not _fully_synced(file):
         os.fsync(file)
 
 
 def sync_call(file: int) -> str:
-    """The call by which `sync_data` makes this file durable, which it now is.
+    """The name of the call by which `sync_data` makes this file durable; it is durable afterwards.
 
-    `fsync` on macOS means that the drive may lose what it has confirmed.
+    On macOS `fsync` means that the drive may lose bytes it has confirmed.
     """
     if _fully_synced(file):
         return "F_FULLFSYNC"

@@ -1,7 +1,7 @@
-"""Names and lines of `.env` and the environment, as far as pydantic-settings passes over them.
+"""Faults of `.env` and the environment that pydantic-settings does not report.
 
-A `.env` may be shared with docker compose and other tools: names of theirs are told, and refused
-only when they look like a setting that is misspelt.
+A `.env` may be shared with docker compose and other tools: their names are logged, and refused only
+where they look like a misspelt setting.
 """
 
 import io
@@ -21,19 +21,21 @@ ENV_FILE: Final = Path(".env")
 """In the working folder."""
 
 ENVIRONMENT_ONLY: Final = frozenset({"MATCHER_BUILD", "CROSSBOOK_CRASH_AT"})
-"""Read while modules are imported, before there are settings."""
+"""Read while modules are imported, before settings are loaded."""
 
 _LIKENESS: Final = 0.8
-"""From which on one name is taken for another misspelt; 1 is the same."""
+"""Likeness from which a name counts as another one misspelt; 1 means equal."""
 
 _PREFIX: Final = "CROSSBOOK_"
 _OF_COMPOSE: Final = ("COMPOSE_", "DOCKER_")
-"""What docker compose itself reads from `.env`."""
+"""Prefixes of the names that docker compose itself reads from `.env`."""
 
 
 class Names(Struct):
-    """What was found: `values` by upper-case name, and one line each for `faults` that must be
-    mended, for `remarks` on names like a setting's, and for `strangers` in the file, like none."""
+    """Names found: `values` by upper-case name, and one line for each fault, remark and stranger.
+
+    `faults` prevent a start, `remarks` are on names like a setting's, `strangers` are names of the
+    file that resemble no setting."""
 
     values: dict[str, str] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
@@ -42,17 +44,17 @@ class Names(Struct):
 
 
 def read_names(known: Collection[str], path: Path = ENV_FILE) -> Names:
-    """The names of the file, if there is one, and of the environment, against the known ones.
+    """Names of the file, if there is one, and of the environment, compared with the known ones.
 
     Raises `ConfigError` when the file cannot be read or is not UTF-8.
     """
     names = Names()
-    _take_file(names, known, path)
-    _take_environment(names, known, os.environ)
+    _add_file(names, known, path)
+    _add_environment(names, known, os.environ)
     return names
 
 
-def _take_file(names: Names, known: Collection[str], path: Path) -> None:
+def _add_file(names: Names, known: Collection[str], path: Path) -> None:
     try:
         text = utf8_text(path.read_bytes(), str(path))
     except (FileNotFoundError, IsADirectoryError):
@@ -76,14 +78,14 @@ def _take_file(names: Names, known: Collection[str], path: Path) -> None:
             strangers[name] = where
         lines.setdefault(name, line)
     for name, where in strangers.items():
-        meant = _meant(name, known)
-        if meant and meant not in names.values and meant not in _upper(os.environ):
+        setting = _resembled(name, known)
+        if setting and setting not in names.values and setting not in _upper(os.environ):
             names.faults.append(
-                f"{where}: {name} is no setting; {meant} is: correct it, or set {meant} as well if "
-                f"{name} belongs to another program"
+                f"{where}: {name} is no setting; {setting} is: correct it, or set {setting} as "
+                f"well if {name} belongs to another program"
             )
-        elif meant:
-            names.remarks.append(f"{where}: {name} is no setting ({meant} is): ignored")
+        elif setting:
+            names.remarks.append(f"{where}: {name} is no setting ({setting} is): ignored")
         else:
             names.strangers.append(f"{where}: {name} is no setting: ignored")
 
@@ -96,8 +98,9 @@ def _faults_of_known(where: str, name: str, value: str | None, before: int | Non
     return [] if value is not None else [f"{where}: {name} has no =VALUE"]
 
 
-def _take_environment(names: Names, known: Collection[str], environment: Mapping[str, str]) -> None:
-    """Other programs have their names there: one that looks like ours is told, not refused."""
+def _add_environment(names: Names, known: Collection[str], environment: Mapping[str, str]) -> None:
+    """Other programs have names there too, so one that resembles a setting is no fault but a
+    remark."""
     seen: set[str] = set()
     for given in environment:
         name = given.upper()
@@ -107,13 +110,17 @@ def _take_environment(names: Names, known: Collection[str], environment: Mapping
             seen.add(name)
             names.values[name] = environment[given]
     for given in environment:
-        meant = "" if given.upper() in known or given in ENVIRONMENT_ONLY else _meant(given, known)
-        if meant and meant not in seen:
-            names.remarks.append(f"{given} of the environment is no setting ({meant} is): ignored")
+        setting = (
+            "" if given.upper() in known or given in ENVIRONMENT_ONLY else _resembled(given, known)
+        )
+        if setting and setting not in seen:
+            names.remarks.append(
+                f"{given} of the environment is no setting ({setting} is): ignored"
+            )
 
 
-def _meant(name: str, known: Collection[str]) -> str:
-    """The setting that a name is a misspelling of; empty if it is like none."""
+def _resembled(name: str, known: Collection[str]) -> str:
+    """The setting that a name resembles; empty if it resembles none."""
     found = get_close_matches(name.upper().removeprefix(_PREFIX), known, 1, _LIKENESS)
     return found[0] if found else ""
 
@@ -123,6 +130,6 @@ def _upper(environment: Mapping[str, str]) -> set[str]:
 
 
 def _line_of(binding: Binding) -> int:
-    """Where a statement stands: what is parsed begins with the empty lines before it."""
+    """The line of a statement; the parser's text begins with the empty lines before it."""
     text = binding.original.string
     return binding.original.line + text[: len(text) - len(text.lstrip())].count("\n")

@@ -1,4 +1,4 @@
-"""What a process has counted, as text in Prometheus' exposition format."""
+"""Metrics of a process as text in Prometheus' exposition format."""
 
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping
@@ -20,7 +20,7 @@ Value = float | Mapping[str, float]
 
 class Exposition(Collector):
     """The families of one process, each called `crossbook_PROCESS_...`, its processor time and
-    memory among them. A subclass says in `families` what there is; nothing is kept here."""
+    memory among them. A subclass yields them in `families`; nothing is stored here."""
 
     def __init__(self, process: str) -> None:
         self._prefix = f"crossbook_{process}_"
@@ -30,18 +30,18 @@ class Exposition(Collector):
 
     @abstractmethod
     def families(self) -> Iterable[Metric]:
-        """All families, as they stand."""
+        """All families with their present values."""
 
     def collect(self) -> Iterable[Metric]:
-        """What prometheus_client calls `families`."""
+        """`families` under the name that prometheus_client calls."""
         return self.families()
 
     def text(self) -> str:
-        """The exposition. About a millisecond."""
+        """The exposition. Costs about a millisecond."""
         return generate_latest(self._registry).decode()
 
     def counter(self, name: str, meaning: str, value: Value, label: str = "") -> Metric:
-        """A number that only grows while the process runs; `_total` is put behind its name."""
+        """A number that only grows while the process runs; its name gets the suffix `_total`."""
         family = CounterMetricFamily(
             self._prefix + name, meaning, labels=[label] if label else None
         )
@@ -50,18 +50,18 @@ class Exposition(Collector):
         return family
 
     def gauge(self, name: str, meaning: str, value: Value, label: str = "") -> Metric:
-        """A number as it is now."""
+        """A number that may rise and fall."""
         family = GaugeMetricFamily(self._prefix + name, meaning, labels=_labels(label))
         for labels, number in _samples(value):
             family.add_metric(labels, number)
         return family
 
     def sizes(self, name: str, meaning: str, buckets: Buckets) -> Metric:
-        """A histogram of numbers of things."""
+        """A histogram of sizes."""
         return self._histogram(name, meaning, buckets, 1)
 
     def seconds(self, name: str, meaning: str, buckets: Buckets) -> Metric:
-        """A histogram of nanoseconds, told in seconds."""
+        """A histogram of nanoseconds, exposed in seconds."""
         return self._histogram(name, meaning, buckets, SECOND_NS)
 
     def _histogram(self, name: str, meaning: str, buckets: Buckets, unit: int) -> Metric:

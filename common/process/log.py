@@ -9,7 +9,7 @@ from structlog.typing import FilteringBoundLogger
 
 
 def set_up_logging(process: str, level: str, form: Literal["json", "console"]) -> None:
-    """Every later `logger()` writes lines of `form` at `level` and above, naming `process`."""
+    """Make every later `logger()` write lines of `form`, from `level` up, naming `process`."""
     renderer: structlog.typing.Processor = (
         structlog.processors.JSONRenderer()
         if form == "json"

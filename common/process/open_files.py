@@ -1,15 +1,15 @@
-"""How many files and connections a process may have open."""
+"""The limit of open files and connections of a process."""
 
 import contextlib
 import resource
 from typing import Final
 
 _FEW: Final = 10_240
-"""What macOS allows at least, whose hard limit says "unlimited" and cannot be had."""
+"""Limit for macOS, whose hard limit reads "unlimited" but is refused."""
 
 
 def allow_open_files(wanted: int) -> int:
-    """Raise the process's limit as far as it goes, or to `wanted`; returns the one in force."""
+    """Raise the process's limit to `wanted`, or as far as allowed; returns the limit in force."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     for limit in (hard, wanted, _FEW):
         if _is_above(limit, soft):
@@ -20,11 +20,11 @@ def allow_open_files(wanted: int) -> int:
 
 
 def few(limit: int, wanted: int) -> bool:
-    """Whether a limit, which may be none, is below what is wanted."""
+    """Whether a limit is below `wanted`."""
     return _is_above(wanted, limit)
 
 
 def _is_above(limit: int, other: int) -> bool:
-    """No limit is above any."""
+    """An unlimited one counts as the highest."""
     infinity = resource.RLIM_INFINITY
     return other != infinity and (limit == infinity or limit > other)

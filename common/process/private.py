@@ -12,9 +12,9 @@ _OTHERS: Final = 0o077
 
 
 def private_folder(path: Path) -> None:
-    """The folder is there; it and every folder above it that was made now has mode 0700.
+    """Make a folder, and the missing ones above it, with mode 0700.
 
-    A folder that was there before keeps its mode. Raises `OSError`.
+    A folder that existed keeps its mode. Raises `OSError`.
     """
     try:
         path.mkdir(FOLDER_MODE)
@@ -29,9 +29,9 @@ def private_folder(path: Path) -> None:
 
 
 def private_file(path: str | Path, flags: int) -> int:
-    """The open descriptor of a file with mode 0600, made if it was not there.
+    """The open descriptor of a file with mode 0600, made where it is missing.
 
-    A file that was there before gets that mode too, where this process owns it. Raises `OSError`.
+    A file that existed gets that mode too, where this process owns it. Raises `OSError`.
     """
     file = os.open(path, flags | os.O_CREAT | os.O_CLOEXEC, FILE_MODE)
     if os.fstat(file).st_mode & 0o777 != FILE_MODE:
@@ -41,9 +41,9 @@ def private_file(path: str | Path, flags: int) -> int:
 
 
 def close_files(paths: Iterable[Path]) -> None:
-    """Files that others may read have mode 0600 afterwards, where this process owns them.
+    """Give files that others may read mode 0600, where this process owns them.
 
-    What is no file keeps its mode.
+    Anything but a file keeps its mode.
     """
     for path in paths:
         with contextlib.suppress(FileNotFoundError, PermissionError):
@@ -52,7 +52,7 @@ def close_files(paths: Iterable[Path]) -> None:
 
 
 def close_folder(path: Path, *, ours: bool) -> str:
-    """What is to be said of the mode of a folder that was there before; empty if it is 0700.
+    """A warning about the mode of a folder that existed; empty where the mode is 0700.
 
     With `ours` the folder gets mode 0700, where this process owns it.
     """

@@ -1,4 +1,4 @@
-"""How the processes of the exchange share the processors with each other and with the rest."""
+"""Scheduling policies: how the exchange's processes share processors with each other and others."""
 
 import os
 import time
@@ -8,23 +8,22 @@ from crossbook.common.errors import ConfigError
 from crossbook.common.process.log import logger
 
 Scheduling: TypeAlias = Literal["batch", "normal", "realtime"]
-"""`batch`: whoever runs goes on while others wake; `normal`: who wakes may take its place;
-`realtime`: the matcher goes before everything else, and the rest is as with `batch`."""
+"""`batch`: a running process goes on while others wake. `normal`: a waking process may replace it.
+`realtime`: the matcher precedes everything else, and the other processes run as with `batch`."""
 
 REALTIME_PRIORITY = 1
-"""The lowest: anything else of real time goes first."""
+"""The lowest: any other real-time process precedes the matcher."""
 
 
 def set_up_scheduling(wanted: Scheduling, *, is_matcher: bool = False) -> None:
-    """Schedule this process, and every thread it starts from now on, as wanted.
+    """Set the policy of this process and of every thread it starts from now on.
 
     Under `batch` (Linux's `SCHED_BATCH`) a process that wakes waits for an idle processor, or for
-    one whose process has nothing more to do: what it would have interrupted has become a larger
-    batch until then. `normal` changes nothing, and neither does any of it where whoever started
-    the process chose a policy for it (`chrt`). Elsewhere than on Linux, or where a sandbox does
-    not allow it, `batch` is as `normal`, and the log says so.
+    one whose process has no more work; the work it waits behind is a larger batch by then. `normal`
+    changes nothing, and no policy is changed that was chosen at the start of the process (`chrt`).
+    On other systems, or where a sandbox forbids it, `batch` works as `normal` and is logged.
 
-    Raises `ConfigError` where real-time priority cannot be had.
+    Raises `ConfigError` where real-time priority is not available.
     """
     if wanted == "normal":
         return
@@ -51,12 +50,12 @@ def set_up_scheduling(wanted: Scheduling, *, is_matcher: bool = False) -> None:
 
 
 def has_policies() -> bool:
-    """Whether this system's processes have scheduling policies that can be chosen: Linux's do."""
+    """Whether this system has scheduling policies to choose from, as Linux has."""
     return hasattr(os, "sched_setscheduler") and hasattr(os, "SCHED_BATCH")
 
 
 def let_others_run() -> None:
-    """Let whoever waits for this processor have it first."""
+    """Yield the processor to a process that waits for it."""
     if hasattr(os, "sched_yield"):
         os.sched_yield()
     else:
@@ -64,7 +63,7 @@ def let_others_run() -> None:
 
 
 def step_back(niceness: int) -> None:
-    """Let others go first, whatever priority whoever started this process has."""
+    """Lower the priority of this process, whatever policy it was started with."""
     if has_policies() and os.sched_getscheduler(0) in (os.SCHED_RR, os.SCHED_FIFO):
         os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
     os.nice(niceness)

@@ -1,6 +1,6 @@
-"""The only place that sets ZeroMQ options. Ask for a socket by the part it plays.
+"""The only place that sets ZeroMQ options: one function for each role of a socket.
 
-ZeroMQ's defaults are unsafe for us: unlimited message size, no handshake limit, no heartbeats,
+ZeroMQ's defaults are unsafe here: unlimited message size, no handshake limit, no heartbeats,
 silent drops. Every socket here has LINGER set, a size limit, heartbeats and a bounded queue.
 """
 
@@ -23,7 +23,7 @@ CLIENT_MESSAGE_MAX: Final = 1024 * 1024
 """A peer that sends a larger frame to a client-facing socket is disconnected by ZeroMQ."""
 
 INTERNAL_MESSAGE_MAX: Final = 1024 * 1024 * 1024
-"""Limit between our own processes: a sweep through 50,000 makers is one message."""
+"""Limit between processes of the exchange: a sweep through 50,000 makers is one message."""
 
 _COMMON: Final[dict[zmq.SocketOption, int]] = {
     zmq.LINGER: 0,
@@ -55,8 +55,8 @@ def _socket(
 
 
 _CLAIMS: "Final[list[tuple[ReferenceType[zmq.Socket[bytes]], Claim]]]" = []
-"""Each socket that is bound to an ipc endpoint, and the claim of that. Without one ZeroMQ would
-take over the endpoint of another process silently."""
+"""Each socket bound to an ipc endpoint, and its claim of the endpoint. Without a claim ZeroMQ would
+silently take over the endpoint of another process."""
 
 
 def _bind(made: "zmq.Socket[bytes]", address: str, setting: str) -> "zmq.Socket[bytes]":
@@ -83,7 +83,7 @@ def _bind(made: "zmq.Socket[bytes]", address: str, setting: str) -> "zmq.Socket[
 
 
 def _bind_ipc(made: "zmq.Socket[bytes]", address: str) -> None:
-    """Bind to an ipc endpoint that nobody serves; only this user may connect to it."""
+    """Bind to an ipc endpoint that no process serves; only this user may connect to it."""
     for bound, claim in list(_CLAIMS):
         other = bound()
         if other is None or other.closed:
@@ -134,36 +134,36 @@ def commands_pull(context: Any, address: str) -> "zmq.Socket[bytes]":
 
 
 def commands_push(context: Any, address: str) -> "zmq.Socket[bytes]":
-    """A gateway's way to the matcher; connects. Send with NOBLOCK: EAGAIN means nobody is there
-    or the queue is full, and nothing is queued for an absent matcher (IMMEDIATE)."""
+    """A gateway's end of the matcher's inbox; connects. Send with NOBLOCK: EAGAIN means that the
+    matcher is absent or the queue full. Nothing is queued for an absent matcher (IMMEDIATE)."""
     made = _socket(context, zmq.PUSH, _INTERNAL, {zmq.SNDHWM: 10_000, zmq.IMMEDIATE: 1})
     return _connect(made, address)
 
 
 def events_pub(context: Any, address: str) -> "zmq.Socket[bytes]":
-    """The matcher's event stream; binds. A subscriber that lags 10,000 batches loses some and
-    has to ask for them again."""
+    """The matcher's events; binds. A subscriber that lags 10,000 batches loses some and requests
+    them again."""
     return _bind(
         _socket(context, zmq.PUB, _INTERNAL, {zmq.SNDHWM: 10_000}), address, "MATCHER_EVENTS"
     )
 
 
 def events_sub(context: Any, address: str) -> "zmq.Socket[bytes]":
-    """A replica's end of the event stream; connects and subscribes to everything."""
+    """A replica's end of the matcher's events; connects and subscribes to everything."""
     made = _socket(context, zmq.SUB, _INTERNAL, {zmq.RCVHWM: 10_000})
     made.setsockopt(zmq.SUBSCRIBE, b"")
     return _connect(made, address)
 
 
 def matcher_queries_router(context: Any, address: str) -> "zmq.Socket[bytes]":
-    """The matcher's internal request socket; binds."""
+    """The socket of matcher queries; binds."""
     return _bind(
         _socket(context, zmq.ROUTER, _INTERNAL, {zmq.ROUTER_MANDATORY: 1}), address, "MATCHER_SYNC"
     )
 
 
 def matcher_queries_dealer(context: Any, address: str) -> "zmq.Socket[bytes]":
-    """A replica's way to the matcher's request socket; connects."""
+    """A replica's end of the matcher queries; connects."""
     return _connect(_socket(context, zmq.DEALER, _INTERNAL, {zmq.IMMEDIATE: 1}), address)
 
 
@@ -175,20 +175,20 @@ def admin_router(context: Any, address: str) -> "zmq.Socket[bytes]":
 
 
 def admin_dealer(context: Any, address: str) -> "zmq.Socket[bytes]":
-    """An administrator's way to the matcher; connects. Nothing is queued for an absent one."""
+    """An administrator's end; connects. Nothing is queued for an absent matcher."""
     return _connect(_socket(context, zmq.DEALER, _INTERNAL, {zmq.IMMEDIATE: 1}), address)
 
 
 def orders_router(context: Any, address: str) -> "zmq.Socket[bytes]":
-    """The gateway's order-entry socket; binds. A reply to a gone client, or to one that has left
-    1,000 frames unread, fails instead of vanishing (ROUTER_MANDATORY with NOBLOCK). A frame may
-    hold a thousand orders, so that ten times as many would be hundreds of megabytes."""
+    """The gateway's order-entry socket; binds. A reply to a client that is gone, or has left 1,000
+    frames unread, fails instead of vanishing (ROUTER_MANDATORY with NOBLOCK). A frame may hold a
+    thousand orders: a queue ten times as long would take hundreds of megabytes."""
     queue = {zmq.SNDHWM: 1_000, zmq.RCVHWM: 10_000, zmq.ROUTER_MANDATORY: 1}
     return _bind(_socket(context, zmq.ROUTER, _CLIENT, queue), address, "GATEWAY_ORDERS")
 
 
 def orders_dealer(context: Any, address: str) -> "zmq.Socket[bytes]":
-    """A client's order-entry socket; connects. Lingers a second so that a last cancel leaves."""
+    """A client's order-entry socket; connects. It lingers a second to send a last cancel."""
     queue = {zmq.SNDHWM: 10_000, zmq.RCVHWM: 0, zmq.LINGER: 1_000}
     return _connect(_socket(context, zmq.DEALER, _INTERNAL, queue), address)
 
@@ -204,7 +204,7 @@ def feed_sub(context: Any, address: str) -> "zmq.Socket[bytes]":
     """A consumer's end of the feed; connects. Subscribe with `zmq.SUBSCRIBE` per topic.
 
     SNDHWM is unlimited because a SUB socket's subscriptions count against it: with the default
-    the 1,001st is lost without a word.
+    the 1,001st is lost silently.
     """
     queue = {zmq.RCVHWM: 100_000, zmq.SNDHWM: 0}
     return _connect(_socket(context, zmq.SUB, _INTERNAL, queue), address)
@@ -220,7 +220,7 @@ def snapshots_router(context: Any, address: str) -> "zmq.Socket[bytes]":
 
 
 def snapshots_dealer(context: Any, address: str) -> "zmq.Socket[bytes]":
-    """A consumer's way to the publisher's request socket; connects."""
+    """A consumer's end of the publisher's request socket; connects."""
     return _connect(_socket(context, zmq.DEALER, _INTERNAL), address)
 
 
@@ -234,14 +234,14 @@ def history_router(context: Any, address: str) -> "zmq.Socket[bytes]":
 
 
 def history_dealer(context: Any, address: str) -> "zmq.Socket[bytes]":
-    """A gateway's or publisher's way to the recorder; connects. Nothing is queued for an absent
-    recorder (IMMEDIATE): send with NOBLOCK."""
+    """A gateway's or publisher's end of the recorder's request socket; connects. Nothing is queued
+    for an absent recorder (IMMEDIATE): send with NOBLOCK."""
     return _connect(_socket(context, zmq.DEALER, _INTERNAL, {zmq.IMMEDIATE: 1}), address)
 
 
 def metrics_dealer(context: Any, address: str) -> "zmq.Socket[bytes]":
-    """A way to the request socket of any process, to ask what it has counted; connects. Nothing
-    is queued for an absent one (IMMEDIATE): send with NOBLOCK."""
+    """An end of any process's request socket, to request its metrics; connects. Nothing is queued
+    for an absent process (IMMEDIATE): send with NOBLOCK."""
     return _connect(_socket(context, zmq.DEALER, _CLIENT, {zmq.IMMEDIATE: 1}), address)
 
 
@@ -253,8 +253,8 @@ def has_more(source: "zmq.Socket[bytes]") -> bool:
 def drained(source: "zmq.Socket[bytes]", limit: int) -> list[bytes]:
     """The frames that wait on a socket just reported ready, at most `limit`; never blocks.
 
-    For sockets with one frame a message. After the first it asks whether there is more: a lone
-    message, the usual case when there is little to do, then costs no exception.
+    For sockets with one frame a message. After the first one it polls: a lone message, the usual
+    case under little load, then costs no exception.
     """
     receive = source.recv
     frames: list[bytes] = []
@@ -269,13 +269,12 @@ def drained(source: "zmq.Socket[bytes]", limit: int) -> list[bytes]:
 
 
 send_frame: Final = _PlainSocket.send
-"""`zmq.Socket.send` as a function of socket, bytes and flags, without what that looks for on behalf
-of unfinished socket types: half of its cost."""
+"""`zmq.Socket.send` of the C socket: half the cost, without the checks for draft socket types."""
 
 
 def send_frames(target: "zmq.Socket[bytes]", frames: tuple[bytes, bytes, bytes]) -> None:
-    """Send a feed message on a PUB socket, which takes everything at once. Costs a sixth of
-    `send_multipart`, which looks at every frame anew."""
+    """Send a feed message on a PUB socket, which never blocks. Costs a sixth of `send_multipart`,
+    which checks every frame."""
     first, second, last = frames
     send_frame(target, first, _SNDMORE)
     send_frame(target, second, _SNDMORE)
@@ -283,9 +282,9 @@ def send_frames(target: "zmq.Socket[bytes]", frames: tuple[bytes, bytes, bytes])
 
 
 class Peers:
-    """Counts the connections of a bound socket, from what ZeroMQ tells of them.
+    """Counts the connections of a bound socket by ZeroMQ's monitor messages.
 
-    What it tells waits without limit, because ZeroMQ's own thread would wait for room: call
+    The messages queue without limit, because a full queue would block ZeroMQ's own thread: call
     `count` a few times a second.
     """
 
@@ -296,7 +295,7 @@ class Peers:
         self._open: set[int] = set()
 
     def count(self) -> int:
-        """How many are connected."""
+        """The number of connections."""
         while has_more(self._told):
             told = parse_monitor_message(self._told.recv_multipart(_NOBLOCK))
             if told["event"] == zmq.EVENT_ACCEPTED:

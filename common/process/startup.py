@@ -1,4 +1,4 @@
-"""What every process does first: settings, log, scheduling; and how it ends when that fails."""
+"""The first steps of every process (settings, log, scheduling), and its exit where they fail."""
 
 import os
 import sys
@@ -9,11 +9,11 @@ from crossbook.common.process.config import Settings, load_settings, names_found
 from crossbook.common.process.log import logger, set_up_logging
 from crossbook.common.process.scheduling import set_up_scheduling
 
-Process = Literal["matcher", "gateway", "publisher", "recorder"]
+ProcessName = Literal["matcher", "gateway", "publisher", "recorder"]
 
 
-def started(process: Process) -> Settings:
-    """The settings of this process, its log and scheduling set up by them.
+def started(process: ProcessName) -> Settings:
+    """The settings of this process, after its log and scheduling are set up by them.
 
     Raises `ConfigError`.
     """
@@ -27,7 +27,7 @@ def started(process: Process) -> Settings:
 
 
 def exit_on_config_error(error: ConfigError, process: str) -> NoReturn:
-    """Tell a `ConfigError`, one line a fault in the form of `LOG_FORMAT`; leave with status 2."""
+    """Log a `ConfigError`, one line a fault in the form of `LOG_FORMAT`; exit with status 2."""
     lines = str(error).splitlines()
     if _log_format() == "json":
         set_up_logging(process, "ERROR", "json")
@@ -40,7 +40,7 @@ def exit_on_config_error(error: ConfigError, process: str) -> NoReturn:
 
 
 def _log_format() -> str:
-    """The wanted format, as far as that can be known where settings are wrong."""
+    """The configured log format, or the default where that setting itself is wrong."""
     given = {name.upper(): value for name, value in os.environ.items()}
     if "LOG_FORMAT" in given:
         return given["LOG_FORMAT"]

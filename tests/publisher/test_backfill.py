@@ -17,9 +17,9 @@ from crossbook.publisher.backfill import (
     UNANSWERED_AGAIN_NS,
     UNSENT_AGAIN_NS,
     UNUSABLE_AGAIN_NS,
+    Backfill,
     Finding,
     Note,
-    Past,
 )
 from crossbook.publisher.feed import CHANGED_NS, Feed
 from tests.worlds.plain_recorder import PlainRecorder, plain_latest, trade
@@ -39,7 +39,7 @@ class World:
 
     def __init__(self) -> None:
         self.feed = Feed([example()], base=0, resend_count=100)
-        self.past = Past(self.feed)
+        self.past = Backfill(self.feed)
         self.recorder = PlainRecorder(NOTIONAL)
         self.maker_open = 1_000
         self.trades = [trade(n, 500, n, TIME_NS + n, seq=9 * n) for n in range(1, 5)]
@@ -267,7 +267,7 @@ def test_at_most_so_many_answers_are_waited_for_at_once() -> None:
     count = 2 * ASKED_MAX + 1
     instruments = [replace(example(), id=n, symbol=f"S{n}-X") for n in range(1, count)]
     feed = Feed(instruments, base=0, resend_count=100)
-    past = Past(feed)
+    past = Backfill(feed)
     recorder = PlainRecorder(NOTIONAL)
     for n in range(1, count):
         recorder.record(BOOKS_SEQ, n, [trade(4, 500, 4, TIME_NS, seq=36)])
@@ -301,7 +301,7 @@ def test_at_most_so_many_answers_are_waited_for_at_once() -> None:
 def test_an_answer_counts_only_for_the_instrument_that_asked() -> None:
     instruments = [example(), replace(example(), id=2, symbol="ETH-USDT")]
     feed = Feed(instruments, base=0, resend_count=100)
-    past = Past(feed)
+    past = Backfill(feed)
     books = [
         BookState(instrument=n, bids=[], asks=[], last_trade_id=4, last_price_ticks=500)
         for n in (1, 2)

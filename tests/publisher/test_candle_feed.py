@@ -22,10 +22,10 @@ from crossbook.common.messages.events import EventBatch, TradeExecuted
 from crossbook.common.messages.feed import Candles, Ticker, Trade, Trades
 from crossbook.common.messages.history_queries import CANDLE_INTERVALS_S, Candle
 from crossbook.common.messages.matcher_queries import Books
-from crossbook.publisher.backfill import Past
+from crossbook.publisher.backfill import Backfill
 from crossbook.publisher.feed import Feed
 from crossbook.publisher.replica import PublisherReplica
-from crossbook.publisher.request_desk import SnapshotDesk
+from crossbook.publisher.snapshot_server import SnapshotServer
 from tests.properties.market import INSTRUMENTS
 from tests.publisher.test_replica import Matcher
 from tests.worlds.plain_recorder import PlainRecorder, plain_candles, plain_latest
@@ -42,8 +42,8 @@ class Publisher:
     def __init__(self, base: int) -> None:
         self.feed = Feed(INSTRUMENTS, base, resend_count=1_000)
         self.replica = PublisherReplica(self.feed)
-        self.past = Past(self.feed)
-        self.desk = SnapshotDesk(self.replica)
+        self.past = Backfill(self.feed)
+        self.desk = SnapshotServer(self.replica)
 
 
 class World:

@@ -19,7 +19,7 @@ from crossbook.common.types import RejectReason, Side
 from crossbook.matcher.engine.engine import Engine
 from crossbook.publisher.feed import Feed
 from crossbook.publisher.replica import PublisherReplica
-from crossbook.publisher.request_desk import SnapshotDesk
+from crossbook.publisher.snapshot_server import SnapshotServer
 from tests.properties.generator import random_commands
 from tests.properties.market import INSTRUMENTS, rules_of, venue
 
@@ -124,7 +124,7 @@ def test_an_instrument_added_later_has_topics_and_a_snapshot() -> None:
     feed.load(_books(engine))
     assert "l2.BTC-USDT|" in feed.topics
     assert encode(feed.markets[INSTRUMENTS[0].id].instrument) == added
-    desk = SnapshotDesk(PublisherReplica(feed))
+    desk = SnapshotServer(PublisherReplica(feed))
     listed = desk.answer(encode(InstrumentsRequest(1)))
     assert isinstance(listed, InstrumentList)
     assert {each.id for each in listed.instruments} == set(engine.books)

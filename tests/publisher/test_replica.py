@@ -28,7 +28,7 @@ from crossbook.matcher.resend_buffer import EventResendBuffer
 from crossbook.matcher.sequencer import Sequencer
 from crossbook.publisher.feed import Feed
 from crossbook.publisher.replica import BOOKS_AGAIN_NS, RESEND_AGAIN_NS, Lost, PublisherReplica
-from crossbook.publisher.request_desk import SnapshotDesk
+from crossbook.publisher.snapshot_server import SnapshotServer
 from tests.properties.generator import StepGenerator
 from tests.properties.market import INSTRUMENTS
 from tests.worlds.consumer import FeedConsumer
@@ -74,7 +74,7 @@ class Simulation:
         self.matcher = Matcher(1, seed, resend_bytes)
         self.feed = Feed(INSTRUMENTS, BASE, resend_count=20)
         self.replica = PublisherReplica(self.feed)
-        desk = SnapshotDesk(self.replica)
+        desk = SnapshotServer(self.replica)
         self.consumers = [FeedConsumer(i, BASE, desk.answer) for i in INSTRUMENTS]
         self.lossy = [FeedConsumer(i, BASE, desk.answer) for i in INSTRUMENTS]
         self.losses: set[Lost] = set()

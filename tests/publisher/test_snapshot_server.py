@@ -20,10 +20,10 @@ from crossbook.common.messages.matcher_queries import Books
 from crossbook.common.types import RejectReason
 from crossbook.publisher.feed import Feed
 from crossbook.publisher.replica import PublisherReplica
-from crossbook.publisher.request_desk import RANGE_BYTES_MAX, REQUEST_BYTES_MAX, SnapshotDesk
+from crossbook.publisher.snapshot_server import RANGE_BYTES_MAX, REQUEST_BYTES_MAX, SnapshotServer
 
 
-def desk(orders: int = 3, history: int = 50) -> SnapshotDesk:
+def desk(orders: int = 3, history: int = 50) -> SnapshotServer:
     """A desk over a book with `orders` bids, each published by itself."""
     replica = PublisherReplica(Feed([example()], 100, history))
     replica.next_request(0)
@@ -52,7 +52,7 @@ def desk(orders: int = 3, history: int = 50) -> SnapshotDesk:
             )
         )
         replica.feed.publish()
-    return SnapshotDesk(replica)
+    return SnapshotServer(replica)
 
 
 def test_a_snapshot_carries_levels_orders_and_topic_numbers() -> None:
@@ -105,7 +105,7 @@ def test_instruments_are_listed() -> None:
 
 
 def test_before_the_matchers_first_answer_there_is_no_snapshot() -> None:
-    waiting = SnapshotDesk(PublisherReplica(Feed([example()], 100, 50)))
+    waiting = SnapshotServer(PublisherReplica(Feed([example()], 100, 50)))
     reply = waiting.answer(encode(SnapshotRequest(4, "BTC-USDT")))
     assert isinstance(reply, FeedReject)
     assert (reply.request_id, reply.reason) == (4, RejectReason.BUSY)

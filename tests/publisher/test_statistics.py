@@ -15,7 +15,7 @@ from crossbook.common.messages.history_queries import (
     MarketRecord,
 )
 from crossbook.publisher import statistics
-from crossbook.publisher.statistics import Statistics
+from crossbook.publisher.statistics import MarketStatistics
 from tests.worlds.plain_recorder import (
     MINUTE_NS,
     SECOND_NS,
@@ -32,14 +32,14 @@ DAY_NS = 1_440 * MINUTE_NS
 QUOTE = (499, 3, 501, 4)
 
 
-def fresh(last_trade_id: int = 0) -> Statistics:
+def fresh(last_trade_id: int = 0) -> MarketStatistics:
     """Statistics of BTC-USDT that begin after a trade."""
-    made = Statistics(example(), 100, 50, 10**6)
+    made = MarketStatistics(example(), 100, 50, 10**6)
     made.forget(last_trade_id, 0)
     return made
 
 
-def published(made: Statistics, now_ns: int, seq: int = 1) -> list[FeedMessage]:
+def published(made: MarketStatistics, now_ns: int, seq: int = 1) -> list[FeedMessage]:
     return [decode_feed(payload) for _, _, payload in made.publish(seq, now_ns, QUOTE)]
 
 
@@ -59,7 +59,7 @@ def test_candles_and_ticker_tell_sums_of_any_size(total: int) -> None:
     assert (later.volume_lots, later.quote_volume) == (1, 500 * NOTIONAL)
 
 
-def hear(made: Statistics, *trades: Trade) -> None:
+def hear(made: MarketStatistics, *trades: Trade) -> None:
     made.hear(list(trades))
     made.count()
 

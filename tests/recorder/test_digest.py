@@ -14,9 +14,9 @@ from crossbook.common.messages.events import (
     TradeExecuted,
 )
 from crossbook.common.types import MAX_INT, OrderStatus, RejectReason
-from crossbook.recorder.digest import Changes, Digest, OrderChange, Position
+from crossbook.recorder.digest import Changes, EventDigest, OrderUpdate, RecordPosition
 
-START = Position(incarnation=7, seq=10, time_ns=100, first_seq=1, last_fill_id=4)
+START = RecordPosition(incarnation=7, seq=10, time_ns=100, first_seq=1, last_fill_id=4)
 
 
 def accepted(seq: int, lots: int = 5) -> OrderAccepted:
@@ -59,7 +59,7 @@ def trade(seq: int, maker: int, taker: int, lots: int, left: int) -> TradeExecut
 
 def changes(*batches: list[Event]) -> Changes:
     """What these batches come to, one command each."""
-    digest = Digest([example()], START, {})
+    digest = EventDigest([example()], START, {})
     for seq, events in enumerate(batches, 11):
         digest.add(
             EventBatch(incarnation=7, first_seq=seq, last_seq=seq, time_ns=seq * 10, events=events)
@@ -113,7 +113,7 @@ def test_a_stored_order_is_one_update_that_adds_up() -> None:
     found = changes([trade(11, 4, 5, 2, 3)], [amended], [trade(13, 4, 6, 1, 6)])
     notional = 500 * example().notional_per_tick_lot
     by_id = {change.order_id: change for change in found.changed}
-    assert by_id[4] == OrderChange(
+    assert by_id[4] == OrderUpdate(
         order_id=4,
         price_ticks=510,
         quantity_lots=9,
@@ -150,7 +150,7 @@ def test_an_expiry_keeps_its_reason() -> None:
 
 
 def test_the_position_moves_with_every_command_and_not_with_heartbeats() -> None:
-    digest = Digest([example()], START, {})
+    digest = EventDigest([example()], START, {})
     digest.add(EventBatch(incarnation=7, first_seq=11, last_seq=10, time_ns=999, events=[]))
     assert digest.drain() is None
     digest.add(EventBatch(incarnation=7, first_seq=11, last_seq=15, time_ns=150, events=[]))
@@ -158,12 +158,12 @@ def test_the_position_moves_with_every_command_and_not_with_heartbeats() -> None
     assert found is not None
     assert (found.before, found.after) == (
         START,
-        Position(incarnation=7, seq=15, time_ns=150, first_seq=1, last_fill_id=4),
+        RecordPosition(incarnation=7, seq=15, time_ns=150, first_seq=1, last_fill_id=4),
     )
 
 
 def test_the_first_command_recorded_is_remembered() -> None:
-    digest = Digest([example()], Position(), {})
+    digest = EventDigest([example()], RecordPosition(), {})
     digest.add(EventBatch(incarnation=7, first_seq=31, last_seq=35, time_ns=150, events=[]))
     found = digest.drain()
     assert found is not None
@@ -194,7 +194,7 @@ def test_a_notional_is_exact_beyond_the_largest_number_of_a_column() -> None:
 
 
 def test_a_trade_of_an_unknown_instrument_is_refused() -> None:
-    digest = Digest([], START, {})
+    digest = EventDigest([], START, {})
     with pytest.raises(StreamError, match="instrument 1"):
         digest.add(
             EventBatch(

@@ -16,8 +16,8 @@ from crossbook.common.messages.history_queries import (
     OrdersQuestion,
     TradesQuestion,
 )
-from crossbook.recorder.digest import Changes, OrderRow, Position
-from crossbook.recorder.questions import QUESTION_BYTES_MAX, HistoryDesk, read_question
+from crossbook.recorder.digest import Changes, OrderRow, RecordPosition
+from crossbook.recorder.questions import QUESTION_BYTES_MAX, HistoryReader, read_question
 from crossbook.recorder.store import Store
 
 MINUTE_NS = 60_000_000_000
@@ -63,13 +63,13 @@ def candle(open_ns: int, interval_s: int = 60) -> Candle:
     )
 
 
-def desk(engine: Engine, **rows: list[Any]) -> HistoryDesk:
+def desk(engine: Engine, **rows: list[Any]) -> HistoryReader:
     """A record of these rows."""
     found: dict[str, list[Any]] = {"orders": [], "trades": [], "fills": [], "candles": [], **rows}
     Store(engine).write(
         Changes(
-            before=Position(),
-            after=Position(incarnation=7, seq=SEQ, time_ns=99, first_seq=1, last_fill_id=0),
+            before=RecordPosition(),
+            after=RecordPosition(incarnation=7, seq=SEQ, time_ns=99, first_seq=1, last_fill_id=0),
             orders=found["orders"],
             changed=[],
             trades=found["trades"],
@@ -77,7 +77,7 @@ def desk(engine: Engine, **rows: list[Any]) -> HistoryDesk:
             candles=found["candles"],
         )
     )
-    return HistoryDesk(engine)
+    return HistoryReader(engine)
 
 
 def test_a_candle_comes_back_with_every_number_in_its_place(engine: Engine) -> None:

@@ -30,8 +30,8 @@ from crossbook.common.messages.history_queries import (
     TradesQuestion,
 )
 from crossbook.common.messages.process_metrics import MetricsRequest
-from crossbook.recorder.digest import Digest, Position
-from crossbook.recorder.questions import HistoryDesk, read_question
+from crossbook.recorder.digest import EventDigest, RecordPosition
+from crossbook.recorder.questions import HistoryReader, read_question
 from crossbook.recorder.store import Store
 from tests.properties.market import INSTRUMENTS
 from tests.recorder.matcher import Matcher
@@ -45,7 +45,7 @@ class Past:
 
     def __init__(self, engine: Engine, batches: int = 300) -> None:
         matcher, chance = Matcher(42), Random(42)
-        digest = Digest(INSTRUMENTS, Position(), {})
+        digest = EventDigest(INSTRUMENTS, RecordPosition(), {})
         for _ in range(batches):
             batch = matcher.apply(chance.randint(1, 12))
             if batch is not None:
@@ -55,7 +55,7 @@ class Past:
         Store(engine).write(changes)
         self.seq = matcher.seq
         self.rows = tables_of(engine)
-        self.desk = HistoryDesk(engine)
+        self.desk = HistoryReader(engine)
 
     def ask(self, question: Any) -> Any:
         """The answer to an encoded question."""

@@ -15,7 +15,7 @@ from sqlalchemy import Engine
 from crossbook.common.messages.codec import decode_matcher_reply, encode
 from crossbook.common.messages.events import EventBatch
 from crossbook.recorder import store as store_module
-from crossbook.recorder.digest import Digest
+from crossbook.recorder.digest import EventDigest
 from crossbook.recorder.replica import RESEND_AGAIN_NS, RecorderReplica
 from crossbook.recorder.store import Store
 from tests.properties.market import INSTRUMENTS
@@ -45,7 +45,7 @@ class Recorder:
         """Begin from what the database holds; what was gathered and not written is gone."""
         self._store.open()
         position, latest = self._store.load(instrument.id for instrument in INSTRUMENTS)
-        self._digest = Digest(INSTRUMENTS, position, latest)
+        self._digest = EventDigest(INSTRUMENTS, position, latest)
         self._replica = RecorderReplica(position)
         self.lives += 1
 

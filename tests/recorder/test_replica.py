@@ -8,7 +8,7 @@ from msgspec import Raw
 from crossbook.common.messages.codec import encode
 from crossbook.common.messages.events import EventBatch
 from crossbook.common.messages.matcher_queries import Resend, ResendRequest, ResendTooOld
-from crossbook.recorder.digest import Position
+from crossbook.recorder.digest import RecordPosition
 from crossbook.recorder.replica import RESEND_AGAIN_NS, RecordBrokenError, RecorderReplica
 
 INCARNATION, OTHER = 7, 8
@@ -52,7 +52,7 @@ def too_old(
 def recorded(seq: int = 20) -> RecorderReplica:
     """A replica that starts from a record up to `seq`."""
     return RecorderReplica(
-        Position(incarnation=INCARNATION, seq=seq, time_ns=seq * 10, first_seq=1)
+        RecordPosition(incarnation=INCARNATION, seq=seq, time_ns=seq * 10, first_seq=1)
     )
 
 
@@ -70,7 +70,7 @@ def numbers(ready: object) -> list[int]:
 
 
 def test_an_empty_record_adopts_the_incarnation_it_hears_from_its_first_command() -> None:
-    replica = RecorderReplica(Position())
+    replica = RecorderReplica(RecordPosition())
     assert replica.next_request(0) is None
     assert not numbers(replica.receive(batch(11, 12)))
     asked = replica.next_request(0)
@@ -80,14 +80,14 @@ def test_an_empty_record_adopts_the_incarnation_it_hears_from_its_first_command(
 
 
 def test_an_empty_record_of_a_matcher_without_commands_adopts_whatever_comes() -> None:
-    replica = RecorderReplica(Position())
+    replica = RecorderReplica(RecordPosition())
     replica.receive(heartbeat(0))
     replica.receive(heartbeat(0, OTHER))
     assert numbers(replica.receive(batch(1, 3, OTHER))) == [3]
 
 
 def test_an_empty_record_begins_where_the_journal_does() -> None:
-    replica = RecorderReplica(Position())
+    replica = RecorderReplica(RecordPosition())
     replica.receive(heartbeat(50))
     assert not numbers(replica.receive_reply(too_old(replica.next_request(0), 31, 50)))
     asked = replica.next_request(RESEND_AGAIN_NS)

@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 from crossbook.common.following.candles import SECOND_NS
 from crossbook.common.messages.history_queries import Candle
 from crossbook.recorder import retention as retention_module
-from crossbook.recorder.digest import Changes, OrderRow, Position
+from crossbook.recorder.digest import Changes, OrderRow, RecordPosition
 from crossbook.recorder.retention import BUSY_NS, DAY_NS, IDLE_NS, Retention
 from crossbook.recorder.store import Store
 from tests.recorder.naive import tables_of
@@ -82,8 +82,8 @@ def record(engine: Engine) -> None:
     candles = [(i, candle(s, day_ns)) for i in (1, 2) for s in (1, 60, 86_400) for day_ns in days]
     Store(engine).write(
         Changes(
-            before=Position(),
-            after=Position(incarnation=7, seq=1, time_ns=NOW_NS, first_seq=1, last_fill_id=0),
+            before=RecordPosition(),
+            after=RecordPosition(incarnation=7, seq=1, time_ns=NOW_NS, first_seq=1, last_fill_id=0),
             orders=orders,
             changed=[],
             trades=[trade(*pair) for pair in pairs],
@@ -165,8 +165,8 @@ def write(engine: Engine, **rows: list[Any]) -> None:
     found: dict[str, list[Any]] = {"orders": [], "trades": [], "fills": [], "candles": [], **rows}
     Store(engine).write(
         Changes(
-            before=Position(),
-            after=Position(incarnation=7, seq=1, time_ns=NOW_NS, first_seq=1, last_fill_id=0),
+            before=RecordPosition(),
+            after=RecordPosition(incarnation=7, seq=1, time_ns=NOW_NS, first_seq=1, last_fill_id=0),
             orders=found["orders"],
             changed=[],
             trades=found["trades"],

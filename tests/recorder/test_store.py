@@ -20,13 +20,13 @@ from crossbook.common.messages.history_queries import (
 )
 from crossbook.common.types import MAX_INT
 from crossbook.recorder.database import claim_database, described, open_database
-from crossbook.recorder.digest import Changes, OrderChange, OrderRow, Position
-from crossbook.recorder.questions import HistoryDesk
+from crossbook.recorder.digest import Changes, OrderRow, OrderUpdate, RecordPosition
+from crossbook.recorder.questions import HistoryReader
 from crossbook.recorder.replica import RecordBrokenError
 from crossbook.recorder.store import Store, latest_candles
 from crossbook.recorder.tables import CANDLES, METADATA, ORDERS, POSITION, SCHEMA_VERSION
 
-AFTER = Position(incarnation=7, seq=3, time_ns=30, first_seq=1, last_fill_id=0)
+AFTER = RecordPosition(incarnation=7, seq=3, time_ns=30, first_seq=1, last_fill_id=0)
 ROW = OrderRow(
     order_id=1,
     account=5,
@@ -50,7 +50,10 @@ ROW = OrderRow(
 
 
 def changes(
-    before: Position, after: Position, orders: list[OrderRow], changed: list[OrderChange]
+    before: RecordPosition,
+    after: RecordPosition,
+    orders: list[OrderRow],
+    changed: list[OrderUpdate],
 ) -> Changes:
     return Changes(
         before=before, after=after, orders=orders, changed=changed, trades=[], fills=[], candles=[]
@@ -65,13 +68,13 @@ def orders(engine: Engine) -> list[tuple[object, ...]]:
 def test_a_new_database_gets_every_table_once(engine: Engine) -> None:
     assert set(METADATA.tables) <= set(inspect(engine).get_table_names())
     Store(engine).open()
-    assert Store(engine).load([1]) == (Position(), {1: []})
+    assert Store(engine).load([1]) == (RecordPosition(), {1: []})
 
 
 def test_a_change_leaves_what_it_does_not_name(engine: Engine) -> None:
     store = Store(engine)
-    store.write(changes(Position(), AFTER, [ROW], []))
-    change = OrderChange(
+    store.write(changes(RecordPosition(), AFTER, [ROW], []))
+    change = OrderUpdate(
         order_id=1,
         price_ticks=None,
         quantity_lots=8,
@@ -83,7 +86,7 @@ def test_a_change_leaves_what_it_does_not_name(engine: Engine) -> None:
         updated_ns=20,
         updated_seq=4,
     )
-    missing = OrderChange(
+    missing = OrderUpdate(
         order_id=99,
         price_ticks=1,
         quantity_lots=1,
@@ -118,10 +121,10 @@ def test_a_stored_notional_is_exact_on_either_database(engine: Engine) -> None:
 
 def notional_survives(engine: Engine, first: int, added: int) -> None:
     """What was stored and what was added to it comes back as their sum, twice."""
-    store, desk = Store(engine), HistoryDesk(engine)
-    store.write(changes(Position(), AFTER, [replace(ROW, filled_notional=first)], []))
+    store, desk = Store(engine), HistoryReader(engine)
+    store.write(changes(RecordPosition(), AFTER, [replace(ROW, filled_notional=first)], []))
     for seq, wanted in ((4, first + added), (5, first + 2 * added)):
-        change = OrderChange(1, filled_notional=added)
+        change = OrderUpdate(1, filled_notional=added)
         before, after = replace(AFTER, seq=seq - 1), replace(AFTER, seq=seq)
         store.write(changes(before, after, [], [change]))
         answer = desk.answer(OrdersQuestion(request_id=1, min_seq=seq, account=ROW.account))
@@ -147,7 +150,7 @@ def test_a_stored_candle_is_exact_however_large(engine: Engine, lots: int) -> No
     )
     store = Store(engine)
     found = Changes(
-        before=Position(),
+        before=RecordPosition(),
         after=AFTER,
         orders=[],
         changed=[],
@@ -157,7 +160,7 @@ def test_a_stored_candle_is_exact_however_large(engine: Engine, lots: int) -> No
     )
     store.write(found)
     assert store.latest(1) == [candle]
-    answer = HistoryDesk(engine).answer(
+    answer = HistoryReader(engine).answer(
         CandlesQuestion(request_id=1, min_seq=3, instrument=1, interval_s=60)
     )
     assert isinstance(answer, CandleRecords)
@@ -213,16 +216,16 @@ def test_tables_that_hold_a_cut_sum_are_refused_with_the_remedy(engine: Engine) 
 def test_a_transaction_that_fails_leaves_nothing(engine: Engine) -> None:
     store = Store(engine)
     with pytest.raises(IntegrityError):
-        store.write(changes(Position(), AFTER, [ROW, ROW], []))
+        store.write(changes(RecordPosition(), AFTER, [ROW, ROW], []))
     assert not orders(engine)
-    assert store.load([])[0] == Position()
+    assert store.load([])[0] == RecordPosition()
 
 
 def test_a_second_recorder_is_noticed_before_it_writes(engine: Engine) -> None:
     first, second = Store(engine), Store(engine)
-    first.write(changes(Position(), AFTER, [ROW], []))
+    first.write(changes(RecordPosition(), AFTER, [ROW], []))
     with pytest.raises(RecordBrokenError, match="another recorder"):
-        second.write(changes(Position(), AFTER, [ROW], []))
+        second.write(changes(RecordPosition(), AFTER, [ROW], []))
     assert len(orders(engine)) == 1
 
 
@@ -237,9 +240,9 @@ def test_tables_of_another_version_are_refused_with_the_remedy(engine: Engine) -
 
 def test_rebuilding_empties_the_tables(engine: Engine) -> None:
     store = Store(engine)
-    store.write(changes(Position(), AFTER, [ROW], []))
+    store.write(changes(RecordPosition(), AFTER, [ROW], []))
     store.open(rebuild=True)
-    assert store.load([])[0] == Position()
+    assert store.load([])[0] == RecordPosition()
     assert not orders(engine)
 
 
@@ -323,16 +326,16 @@ sys.stdin.read()
 @pytest.mark.parametrize(
     "there",
     [
-        Position(incarnation=8, seq=3, time_ns=30, first_seq=1, last_fill_id=0),
-        Position(incarnation=7, seq=2, time_ns=30, first_seq=1, last_fill_id=0),
-        Position(incarnation=7, seq=4, time_ns=30, first_seq=1, last_fill_id=0),
+        RecordPosition(incarnation=8, seq=3, time_ns=30, first_seq=1, last_fill_id=0),
+        RecordPosition(incarnation=7, seq=2, time_ns=30, first_seq=1, last_fill_id=0),
+        RecordPosition(incarnation=7, seq=4, time_ns=30, first_seq=1, last_fill_id=0),
     ],
 )
 def test_a_record_at_another_incarnation_or_number_is_not_written_on(
-    sqlite_engine: Engine, there: Position
+    sqlite_engine: Engine, there: RecordPosition
 ) -> None:
     store = Store(sqlite_engine)
-    store.write(changes(Position(), there, [], []))
+    store.write(changes(RecordPosition(), there, [], []))
     with pytest.raises(RecordBrokenError, match="another recorder"):
         store.write(changes(AFTER, replace(AFTER, seq=9), [ROW], []))
     assert not orders(sqlite_engine)

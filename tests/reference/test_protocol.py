@@ -29,7 +29,7 @@ from crossbook.common.process import sockets
 from crossbook.common.types import Side
 from crossbook.gateway.orders import catch_up, matcher_link
 from crossbook.publisher import feed as publisher_feed
-from crossbook.publisher import request_desk, statistics
+from crossbook.publisher import snapshot_server, statistics
 from crossbook.recorder import questions
 from tests.reference.pages import page, rows, section
 
@@ -152,8 +152,8 @@ def test_limits_are_documented_as_they_are() -> None:
     assert f"| executions of one `CatchUp` | {catch_up.EXECUTIONS_MAX:,}," in limits
     assert f"1 for a session, {catch_up.CATCH_UPS_MAX} at a gateway" in limits
     limits = section(MARKET_DATA, "Limits")
-    assert f"{request_desk.REQUEST_BYTES_MAX:,} bytes" in limits
-    assert f"| {request_desk.RANGE_BYTES_MAX >> 20} MiB, at least one message |" in limits
+    assert f"{snapshot_server.REQUEST_BYTES_MAX:,} bytes" in limits
+    assert f"| {snapshot_server.RANGE_BYTES_MAX >> 20} MiB, at least one message |" in limits
     assert f"`FEED_HISTORY`, or {publisher_feed.RESEND_BYTES_MAX >> 20} MiB" in limits
     assert f"| candles in one `Candles` | {statistics.CANDLES_MAX} |" in limits
     limits = section(INTERNAL, "Limits")

@@ -10,10 +10,10 @@ from crossbook.common.messages.codec import (
     encode,
 )
 from crossbook.common.sequence import base_at
-from crossbook.publisher.backfill import Past
+from crossbook.publisher.backfill import Backfill
 from crossbook.publisher.feed import Feed
 from crossbook.publisher.replica import PublisherReplica
-from crossbook.publisher.request_desk import SnapshotDesk
+from crossbook.publisher.snapshot_server import SnapshotServer
 from tests.simulation.conditions import INSTRUMENTS, Conditions
 from tests.simulation.matcher_process import MatcherProcess
 from tests.simulation.network import Network, Plug, Port
@@ -30,8 +30,8 @@ class PublisherProcess(SimulatedProcess):
     """One publisher."""
 
     replica: PublisherReplica
-    past: Past
-    desk: SnapshotDesk
+    past: Backfill
+    desk: SnapshotServer
 
     def __init__(
         self,
@@ -53,8 +53,8 @@ class PublisherProcess(SimulatedProcess):
         """Everything a publisher knew is gone."""
         feed = Feed(INSTRUMENTS, base_at(self.clock.now_ns()), self._conditions.feed_history)
         self.replica = PublisherReplica(feed)
-        self.past = Past(feed)
-        self.desk = SnapshotDesk(self.replica)
+        self.past = Backfill(feed)
+        self.desk = SnapshotServer(self.replica)
         self._heartbeat_at = self._heard_ns = self.world.now_ns
         return True
 
@@ -137,6 +137,6 @@ class ConsumerProcess(SimulatedProcess):
                 break
         follower.drain_updates()
         for book in follower._books.values():
-            for line in book.lines:
-                require(len(line.held) <= HELD_MAX, f"{self.name}: held messages pile up")
+            for followed in book.topics:
+                require(len(followed.held) <= HELD_MAX, f"{self.name}: held messages pile up")
         return self.world.now_ns + (MICROSECOND if busy else ROUND_MAX_NS)

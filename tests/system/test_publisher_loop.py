@@ -12,8 +12,8 @@ from crossbook.common.messages.feed import HEARTBEAT_TOPIC, Heartbeat
 from crossbook.common.process.clock import FakeClock
 from crossbook.publisher.feed import Feed
 from crossbook.publisher.replica import PublisherReplica
-from crossbook.publisher.request_desk import SnapshotDesk
 from crossbook.publisher.service import PublisherService, Rounds
+from crossbook.publisher.snapshot_server import SnapshotServer
 from tests.system.loop import MS, FakeSocket, LoopScript
 
 NOW_NS = 1_780_000_000_000_000_000
@@ -48,8 +48,8 @@ def heartbeats(
     replica = PublisherReplica(Feed([example()], base=100, resend_count=50))
     parts: list[Any] = [events, queries, history, public, requests, NoSubscribers()]
     service = PublisherService(
-        replica, SnapshotDesk(replica), parts[0], parts[1], parts[2], parts[3], parts[4], parts[5],
-        clock, period_ms, rounds or Rounds(),
+        replica, SnapshotServer(replica), parts[0], parts[1], parts[2], parts[3], parts[4],
+        parts[5], clock, period_ms, rounds or Rounds(),
     )  # fmt: skip
     for ms in range(busy_every_ms, until_ms, busy_every_ms) if busy_every_ms else ():
         script.at(ms, lambda: events.waiting.append([busy_with]))

@@ -34,7 +34,7 @@ from crossbook.common.messages.process_metrics import Metrics, MetricsRequest
 from crossbook.common.process.clock import FakeClock
 from crossbook.recorder import service as module
 from crossbook.recorder.digest import Changes
-from crossbook.recorder.questions import HistoryDesk
+from crossbook.recorder.questions import HistoryReader
 from crossbook.recorder.retention import Retention
 from crossbook.recorder.service import (
     AGAIN_NS,
@@ -272,7 +272,7 @@ class AnswerLoop:
         self.line = LoopSocket(self.script)
         self.recorded = Recorded()
         parts: list[Any] = [self.recorded, self.line]
-        asked: HistoryDesk = desk(engine, trades=[(1, 1, 1, 5, 5, 1, 1, 2, 9)])
+        asked: HistoryReader = desk(engine, trades=[(1, 1, 1, 5, 5, 1, 1, 2, 9)])
         self.service = AnswerService(asked, parts[0], parts[1], self.clock)
 
     def ask(self, ms: int, *questions: Any) -> None:

@@ -77,7 +77,7 @@ def test_a_message_on_its_way_does_not_undo_a_snapshot() -> None:
     world = started(channels=("l2", "state"))
     late = world.source.change_state(InstrumentState.HALTED)
     newest = world.source.change_state(InstrumentState.OPEN)
-    place = world.follower._books[SYMBOL].lines[0].next_seq
+    place = world.follower._books[SYMBOL].topics[0].next_seq
     world.feed([(topic("l2", SYMBOL).encode(), place, b"\xc1")])
     (request,) = (r for r in world.follower.drain_requests() if isinstance(r, SnapshotRequest))
     world.follower.on_reply(world.source.answer(request))

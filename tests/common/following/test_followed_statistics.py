@@ -69,7 +69,7 @@ def test_messages_on_their_way_do_not_undo_a_snapshot() -> None:
     late = traded(world)
     held = [frame for frame in early + late if frame[0] in (CANDLE, TICKER)]
     # A wrong message in the book leads to a snapshot, which overtakes these.
-    place = world.follower._books[SYMBOL].lines[0].next_seq
+    place = world.follower._books[SYMBOL].topics[0].next_seq
     world.feed([(topic("l2", SYMBOL).encode(), place, b"\xc1")])
     (request,) = (r for r in world.follower.drain_requests() if isinstance(r, SnapshotRequest))
     world.follower.on_reply(world.source.answer(request))

@@ -402,7 +402,7 @@ def test_what_is_held_behind_a_hole_is_bounded() -> None:
     start = world.source.last[name] + 2
     for seq in range(start, start + HELD_MAX + 50):
         world.follower.on_feed(name.encode(), seq, payload)
-    (line,) = world.follower._books[SYMBOL].lines
+    (line,) = world.follower._books[SYMBOL].topics
     assert len(line.held) <= HELD_MAX
     assert len(world.follower.drain_requests()) == 1
 
@@ -428,8 +428,8 @@ def test_book_shows_levels_best_first() -> None:
 
 def test_what_came_behind_a_snapshot_while_it_was_on_its_way_follows_it() -> None:
     world = started(channels=("l2", "l3"))
-    line = world.follower._books[SYMBOL].lines[0]
-    world.feed([(line.topic.encode(), line.next_seq, b"\xc1")])
+    line = world.follower._books[SYMBOL].topics[0]
+    world.feed([(line.name.encode(), line.next_seq, b"\xc1")])
     (request,) = world.follower.drain_requests()
     world.source.step()
     reply = world.source.answer(request)
@@ -462,7 +462,7 @@ def test_a_message_of_a_later_publisher_begins_everything_anew() -> None:
 
 def test_a_message_with_a_hole_before_it_asks_for_the_hole_at_once() -> None:
     world = started(channels=("l3",))
-    name, first = topic("l3", SYMBOL), world.follower._books[SYMBOL].lines[0].next_seq
+    name, first = topic("l3", SYMBOL), world.follower._books[SYMBOL].topics[0].next_seq
     world.source.step()
     world.source.step()
     world.feed(world.source.step())
