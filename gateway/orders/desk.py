@@ -8,7 +8,7 @@ A request becomes a command or a query, which waits in a table for the matcher's
     replies <── Outbox <── Reporter <── OrderDesk <─────┘ events
 
 The link (gateway/orders/matcher_link.py) sends what the tables collect. It hands the answers of
-queries and catch-ups to their tables, and the events to `apply`. The desk does not know the link.
+queries and catch-ups to their tables, and the events to `apply`. The desk does not use the link.
 """
 
 from collections.abc import Iterable, Sequence
@@ -250,8 +250,7 @@ class OrderDesk(FrontDesk):
             self.outbox.refuse(session.identity, error.reject(request.request_seq))
 
     def _cancel_deserted(self) -> None:
-        """Cancel the orders of accounts that asked for it and whose last connection is gone; those
-        there is no room for wait."""
+        """Cancel the orders of deserted accounts, as far as there is room; the others wait."""
         deserted, in_flight = self._deserted, self.in_flight
         while deserted and in_flight.room() > 0:
             account = next(iter(deserted))

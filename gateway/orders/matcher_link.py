@@ -265,8 +265,8 @@ class MatcherLink:
         elif state.incarnation != follower.incarnation or state.seq < self._seq_at_request:
             self._note("matcher_restarted", stream=state.incarnation, seq=state.seq)
             self._give_up(_RESTARTED)
-            # All events of another incarnation are new; in one that was cut short, none can be
-            # told from those received before.
+            # All events of another incarnation are new; in one that was cut short, new events have
+            # the numbers of others received before.
             is_other = state.incarnation != follower.incarnation
             self._begin(state, base_of(self._shard) if is_other else state.seq)
         elif state.last_request_seq > in_flight.number:

@@ -97,7 +97,7 @@ class OrderService:
             self._loop.call_soon(self._next_round)
 
     def _end_sessions(self) -> None:
-        """End every connection with this process, and send the cancels that accounts asked for."""
+        """End every connection with this process, and send the cancels that this causes."""
         self._desk.sessions.close_all()
         for matcher in self._matchers:
             matcher.tick()

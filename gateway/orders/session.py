@@ -8,9 +8,9 @@ moves there.
 A connection is a session that a client opened and can close. A standing session serves single
 requests of an account, over HTTP; it has no client that could be gone.
 
-An account may ask at logon for its open orders to be canceled with its last connection. The table
-counts the connections of each account and puts a deserted account into a queue of each desk, which
-cancels its orders at its matcher.
+A logon may request that the open orders of its account are canceled with its last connection. The
+table counts the connections of each account and puts a deserted account into a queue of each desk,
+which cancels its orders at its matcher.
 """
 
 from collections.abc import Callable, Iterable
@@ -33,8 +33,8 @@ class OrderSession:
 
 
 class _Presence:
-    """How many connections an account has, and whether one of them, open or already closed, asked
-    for the orders to be canceled after the last one."""
+    """The number of an account's connections; `cancels` is true once one of them, open or already
+    closed, has requested the cancel of all orders after the last one."""
 
     __slots__ = ("cancels", "connections")
 
@@ -68,7 +68,7 @@ class SessionTable:
         """A new queue of deserted accounts, for a desk to empty.
 
         An account enters it when its last connection is gone, if one of its connections since the
-        first asked for the orders to be canceled.
+        first has requested the cancel of its orders.
         """
         deserted: dict[int, None] = {}
         self._deserted.append(deserted)
