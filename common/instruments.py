@@ -1,11 +1,11 @@
-"""Instruments: their grids and limits, and exact decimal text to ticks and lots and back.
+"""Instruments: their grids, limits and fees, and the file that lists them.
 
 Instruments are read from a TOML file (`load_instruments`) and sent to clients unchanged. A
-price on the grid is `ticks * tick_size`, a quantity `lots * lot_size`; both sizes are decimal
-text, so nothing is ever rounded.
+price on the grid is `ticks * tick_size`, a quantity `lots * lot_size`.
 """
 
 import re
+from functools import cached_property
 from pathlib import Path
 from typing import Final
 
@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from crossbook.common.errors import BAD_BYTES, ConfigError, DecimalError
+from crossbook.common.grid import Grid, parse_decimal, power_of_ten, step_of
 from crossbook.common.text import utf8_text
 from crossbook.common.types import MAX_ASSET, MAX_INT, MAX_SYMBOL, RejectReason
 
@@ -31,7 +32,7 @@ MAX_NOTIONAL: Final = 2**62
 """Largest notional of one order in quote units: keeps all money of a fill within 64 bits."""
 
 
-class Instrument(Struct, array_like=True, frozen=True):
+class Instrument(Struct, array_like=True, frozen=True, dict=True):
     """One traded pair.
 
     `*_decimals` give the asset's smallest unit (8: 1e-8). Fee rates are in millionths, negative
@@ -60,37 +61,22 @@ class Instrument(Struct, array_like=True, frozen=True):
     band_high_ticks: int = 0
     band_rate: int = 0
 
-    @property
-    def price_decimals(self) -> int:
-        """Digits after the point of a printed price."""
-        return _decimals(self.tick_size)
+    @cached_property
+    def grid(self) -> Grid:
+        """The axes of its prices, quantities and money."""
+        return Grid(self.tick_size, self.lot_size, self.base_decimals, self.quote_decimals)
 
-    @property
-    def quantity_decimals(self) -> int:
-        """Digits after the point of a printed quantity."""
-        return _decimals(self.lot_size)
-
-    @property
-    def tick_units(self) -> int:
-        """One tick in units of the last printed price digit: 5 for a tick size of 0.05."""
-        return parse_decimal(self.tick_size, self.price_decimals)
-
-    @property
-    def lot_units(self) -> int:
-        """One lot in units of the last printed quantity digit."""
-        return parse_decimal(self.lot_size, self.quantity_decimals)
-
-    @property
+    @cached_property
     def base_units_per_lot(self) -> int:
         """One lot in the base asset's smallest unit."""
         return parse_decimal(self.lot_size, self.base_decimals)
 
-    @property
+    @cached_property
     def notional_per_tick_lot(self) -> int:
         """One lot at a price of one tick, in the quote asset's smallest unit."""
-        scale = self.price_decimals + self.quantity_decimals
-        product = self.tick_units * self.lot_units * power_of_ten(self.quote_decimals)
-        units, rest = divmod(product, power_of_ten(scale))
+        price, quantity = self.grid.price, self.grid.quantity
+        product = price.step * quantity.step * power_of_ten(self.quote_decimals)
+        units, rest = divmod(product, power_of_ten(price.decimals + quantity.decimals))
         if rest or not units:
             raise ConfigError(
                 f"instrument {self.symbol}: tick_size x lot_size is finer than {self.quote}, "
@@ -104,9 +90,7 @@ class Instrument(Struct, array_like=True, frozen=True):
         >>> example().price_to_ticks("50000.01")
         5000001
         """
-        return _on_grid(
-            text, self.price_decimals, self.tick_units, RejectReason.BAD_TICK, self.tick_size
-        )
+        return self.grid.price.steps(text)
 
     def quantity_to_lots(self, text: str) -> int:
         """Lots of an exact decimal quantity; raises `DecimalError` when it is off the grid.
@@ -114,9 +98,7 @@ class Instrument(Struct, array_like=True, frozen=True):
         >>> example().quantity_to_lots("0.5")
         50000
         """
-        return _on_grid(
-            text, self.quantity_decimals, self.lot_units, RejectReason.BAD_LOT, self.lot_size
-        )
+        return self.grid.quantity.steps(text)
 
     def price_text(self, ticks: int) -> str:
         """Decimal text of a price at the instrument's fixed precision.
@@ -124,7 +106,7 @@ class Instrument(Struct, array_like=True, frozen=True):
         >>> example().price_text(5000001)
         '50000.01'
         """
-        return format_decimal(ticks * self.tick_units, self.price_decimals)
+        return self.grid.price.text(ticks)
 
     def quantity_text(self, lots: int) -> str:
         """Decimal text of a quantity at the instrument's fixed precision.
@@ -132,7 +114,7 @@ class Instrument(Struct, array_like=True, frozen=True):
         >>> example().quantity_text(50000)
         '0.50000'
         """
-        return format_decimal(lots * self.lot_units, self.quantity_decimals)
+        return self.grid.quantity.text(lots)
 
 
 def example() -> Instrument:
@@ -140,49 +122,6 @@ def example() -> Instrument:
     return Instrument(
         1, "BTC-USDT", "BTC", "USDT", "0.01", "0.00001", 8, 8, 10**9, 1, 10**9, 0, 1000, 2000
     )
-
-
-def parse_decimal(text: str, decimals: int) -> int:
-    """The exact value of plain decimal text in units of 10**-decimals.
-
-    Only ASCII digits and one point are accepted: no sign, exponent, spaces or separators. Raises
-    `DecimalError` for anything else, and for more digits after the point than `decimals` (unless
-    they are zeros).
-
-    >>> parse_decimal("1.50", 8)
-    150000000
-    """
-    whole, point, fraction = text.partition(".")
-    digits = whole + fraction
-    if not whole or (point and not fraction) or not (digits.isascii() and digits.isdigit()):
-        raise DecimalError("not plain decimal text such as 12.34", RejectReason.MALFORMED)
-    if len(fraction) > decimals:
-        if fraction[decimals:].strip("0"):
-            raise DecimalError(f"more than {decimals} decimals", RejectReason.MALFORMED)
-        fraction = fraction[:decimals]
-    value = int(whole + fraction) * power_of_ten(decimals - len(fraction))
-    if value > MAX_INT:
-        most = format_decimal(MAX_INT, decimals)
-        raise DecimalError(f"more than {most}", RejectReason.EXCEEDS_LIMIT)
-    return value
-
-
-def power_of_ten(exponent: int) -> int:
-    """10**exponent for a non-negative exponent, as an integer to the type checker too."""
-    return int(10**exponent)
-
-
-def format_decimal(value: int, decimals: int) -> str:
-    """Decimal text of `value` units of 10**-decimals, with exactly that many decimals.
-
-    >>> format_decimal(-5, 2)
-    '-0.05'
-    """
-    if not decimals:
-        return str(value)
-    sign = "-" if value < 0 else ""
-    digits = str(abs(value)).rjust(decimals + 1, "0")
-    return f"{sign}{digits[:-decimals]}.{digits[-decimals:]}"
 
 
 def load_instruments(path: Path) -> tuple[Instrument, ...]:
@@ -362,7 +301,7 @@ def instrument_of(entry: InstrumentEntry, assets: dict[str, int]) -> Instrument:
             entry.id, entry.symbol, entry.base, entry.quote, entry.tick_size, entry.lot_size,
             assets[entry.base], assets[entry.quote], 0, 0, 0, 0, 0, 0,
         )  # fmt: skip
-        if not grid.tick_units:
+        if not step_of(entry.tick_size)[1]:
             raise ConfigError(f"{where}: tick_size must be positive")
         field = "lot_size"
         if not grid.base_units_per_lot:
@@ -457,20 +396,3 @@ def _is_name(text: str, longest: int) -> bool:
 def _plain_symbol(symbol: str) -> bool:
     """Whether the engine accepts a symbol; journals hold some that `name_fault` refuses."""
     return all(c.isascii() and (c.isdigit() or c.isupper() or c in "-_/") for c in symbol)
-
-
-def _decimals(size: str) -> int:
-    return len(size.partition(".")[2])
-
-
-def _on_grid(text: str, decimals: int, step: int, reason: RejectReason, size: str) -> int:
-    try:
-        units = parse_decimal(text, decimals)
-    except DecimalError as error:
-        if error.reason is RejectReason.MALFORMED and "decimals" in str(error):
-            raise DecimalError(f"not a multiple of {size}", reason) from error
-        raise
-    steps, rest = divmod(units, step)
-    if rest:
-        raise DecimalError(f"not a multiple of {size}", reason)
-    return steps

@@ -41,12 +41,12 @@ def state_facts(instrument: Instrument, state: MarketState | None) -> StateFacts
     until = timestamp(state.until_ns) if state.until_ns else None
     auction = None
     if state.state == InstrumentState.AUCTION:
-        price, surplus = state.indicative_ticks, state.surplus_lots
+        price, surplus, grid = state.indicative_ticks, state.surplus_lots, instrument.grid
         auction = documents.Auction(
-            instrument.price_text(price) if price else None,
-            instrument.quantity_text(state.indicative_lots),
+            grid.price.text_or_none(price),
+            grid.quantity.text(state.indicative_lots),
             ("buy" if surplus > 0 else "sell") if surplus else None,
-            instrument.quantity_text(abs(surplus)),
+            grid.quantity.text(abs(surplus)),
         )
     return (_STATES[state.state], until, auction)
 

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Final, Literal
 
-from crossbook.common.instruments import Instrument, format_decimal, power_of_ten
+from crossbook.common.grid import format_decimal
+from crossbook.common.instruments import Instrument
 from crossbook.common.messages.entry import Ack, Balance, Execution
 from crossbook.common.messages.feed import Ticker as FeedTicker
 from crossbook.common.messages.history_queries import Candle as CandleRecord
@@ -27,6 +28,8 @@ from crossbook.gateway import documents
 
 AVERAGE_DECIMALS: Final = 4
 """Digits of an average price beyond those of a price; it is rounded half up to them."""
+
+_AVERAGE_SCALE: Final = 10**AVERAGE_DECIMALS
 
 _SIDES: Final[dict[int, Literal["buy", "sell"]]] = {Side.BUY: "buy", Side.SELL: "sell"}
 _TYPES: Final[dict[int, documents.OrderType]] = {
@@ -118,11 +121,11 @@ def average_price(instrument: Instrument, notional: int, lots: int) -> str | Non
     """
     if not lots:
         return None
-    scale = instrument.tick_units * power_of_ten(AVERAGE_DECIMALS)
+    axis = instrument.grid.price
+    scale = axis.step * _AVERAGE_SCALE
     per_lot = instrument.notional_per_tick_lot * lots
     units = (2 * notional * scale + per_lot) // (2 * per_lot)
-    decimals = instrument.price_decimals
-    text = format_decimal(units, decimals + AVERAGE_DECIMALS)
+    text = format_decimal(units, axis.decimals + AVERAGE_DECIMALS)
     kept = len(text) - AVERAGE_DECIMALS
     return (text[:kept] + text[kept:].rstrip("0")).rstrip(".")
 
@@ -135,7 +138,7 @@ def quote_left_text(instrument: Instrument, execution: Execution) -> str | None:
     left = execution.quote_left
     if not left and execution.kind != _COMPLETED:
         return None
-    return format_decimal(left, instrument.quote_decimals)
+    return instrument.grid.quote.text(left)
 
 
 def _unspent(instrument: Instrument, record: OrderRecord) -> str | None:
@@ -143,7 +146,7 @@ def _unspent(instrument: Instrument, record: OrderRecord) -> str | None:
     if not record.quote_amount:
         return None
     left = record.quote_amount - record.filled_notional
-    return format_decimal(left, instrument.quote_decimals)
+    return instrument.grid.quote.text(left)
 
 
 class Renderer:
@@ -171,6 +174,7 @@ class Renderer:
     ) -> documents.OrderAnswer:
         """What became of a request about one order, and what it did at once."""
         instrument = self.instruments[symbol]
+        grid = instrument.grid
         status, filled_lots, remaining_lots = ack.status, ack.filled_lots, ack.remaining_lots
         fills: list[documents.Fill] = []
         notional, quote_left = 0, None
@@ -195,10 +199,10 @@ class Renderer:
             timestamp(ack.time_ns),
             ack.client_order_id or None,
             _STATUSES[status],
-            instrument.quantity_text(filled_lots),
-            instrument.quantity_text(remaining_lots),
+            grid.quantity.text(filled_lots),
+            grid.quantity.text(remaining_lots),
             average_price(instrument, notional, filled_lots) if knows_all else None,
-            format_decimal(notional, instrument.quote_decimals) if knows_all else None,
+            grid.quote.text(notional) if knows_all else None,
             quote_left,
             ack.seq,
             fills if knows_all else None,
@@ -207,16 +211,17 @@ class Renderer:
     def repeated(self, record: OrderRecord, seq: int) -> documents.OrderAnswer:
         """An order that had been entered before, as it stands now."""
         instrument = self._by_id[record.instrument]
+        grid = instrument.grid
         return documents.OrderAnswer(
             order_id_text(record.order_id),
             "accepted",
             timestamp(record.created_ns),
             record.client_order_id or None,
             _STATUSES[record.status],
-            instrument.quantity_text(record.filled_lots),
-            instrument.quantity_text(record.remaining_lots),
+            grid.quantity.text(record.filled_lots),
+            grid.quantity.text(record.remaining_lots),
             average_price(instrument, record.filled_notional, record.filled_lots),
-            format_decimal(record.filled_notional, instrument.quote_decimals),
+            grid.quote.text(record.filled_notional),
             _unspent(instrument, record),
             seq,
             self._fills(instrument, record.fills),
@@ -225,7 +230,7 @@ class Renderer:
     def order(self, record: OrderRecord, with_fills: bool) -> documents.Order:
         """One order, with its fills where they were asked for."""
         instrument = self._by_id[record.instrument]
-        quote_amount = record.quote_amount
+        grid = instrument.grid
         return documents.Order(
             order_id_text(record.order_id),
             record.client_order_id or None,
@@ -233,17 +238,17 @@ class Renderer:
             _SIDES[record.side],
             _TYPES[record.order_type],
             _TIMES[record.time_in_force],
-            instrument.price_text(record.price_ticks) if record.price_ticks else None,
-            instrument.quantity_text(record.quantity_lots) if record.quantity_lots else None,
-            format_decimal(quote_amount, instrument.quote_decimals) if quote_amount else None,
+            grid.price.text_or_none(record.price_ticks),
+            grid.quantity.text_or_none(record.quantity_lots),
+            grid.quote.text_or_none(record.quote_amount),
             _STATUSES[record.status],
-            instrument.quantity_text(record.filled_lots),
-            instrument.quantity_text(record.remaining_lots),
+            grid.quantity.text(record.filled_lots),
+            grid.quantity.text(record.remaining_lots),
             average_price(instrument, record.filled_notional, record.filled_lots),
-            format_decimal(record.filled_notional, instrument.quote_decimals),
+            grid.quote.text(record.filled_notional),
             _unspent(instrument, record),
-            instrument.price_text(record.trigger_ticks) if record.trigger_ticks else None,
-            instrument.quantity_text(record.display_lots) if record.display_lots else None,
+            grid.price.text_or_none(record.trigger_ticks),
+            grid.quantity.text_or_none(record.display_lots),
             record.expire_ns // 1_000_000 if record.expire_ns else None,
             bool(record.post_only),
             _PREVENTIONS[record.prevention],
@@ -277,7 +282,7 @@ class Renderer:
     def execution(self, execution: Execution) -> documents.ExecutionReport:
         """An execution report of `/ws/orders`."""
         instrument = self.instruments[execution.symbol]
-        price_ticks, lots = execution.price_ticks, execution.quantity_lots
+        grid = instrument.grid
         report = documents.ExecutionReport(
             _KINDS[execution.kind],
             execution.seq,
@@ -286,15 +291,13 @@ class Renderer:
             execution.client_order_id or None,
             _SIDES[execution.side],
             _STATUSES[execution.status],
-            instrument.price_text(price_ticks) if price_ticks else None,
-            instrument.quantity_text(lots) if lots else None,
-            instrument.quantity_text(execution.filled_lots),
-            instrument.quantity_text(execution.remaining_lots),
+            grid.price.text_or_none(execution.price_ticks),
+            grid.quantity.text_or_none(execution.quantity_lots),
+            grid.quantity.text(execution.filled_lots),
+            grid.quantity.text(execution.remaining_lots),
             timestamp(execution.time_ns),
             reason=RejectReason(execution.reason).name if execution.reason else None,
-            stop_price=(
-                instrument.price_text(execution.trigger_ticks) if execution.trigger_ticks else None
-            ),
+            stop_price=grid.price.text_or_none(execution.trigger_ticks),
             working=execution.working,
             order_type=_TYPES[execution.order_type] if execution.kind == _NEW else None,
             quote_left=quote_left_text(instrument, execution),
@@ -340,23 +343,25 @@ class Renderer:
         fee: int,
         liquidity: int,
     ) -> documents.Fill:
+        grid = instrument.grid
         is_buy = side == Side.BUY
         return documents.Fill(
             trade_id,
-            instrument.price_text(price_ticks),
-            instrument.quantity_text(lots),
-            format_decimal(fee, instrument.base_decimals if is_buy else instrument.quote_decimals),
+            grid.price.text(price_ticks),
+            grid.quantity.text(lots),
+            (grid.base if is_buy else grid.quote).text(fee),
             instrument.base if is_buy else instrument.quote,
             _LIQUIDITIES[liquidity],
         )
 
     def trade(self, instrument: Instrument, record: TradeRecord) -> documents.Trade:
         """One public trade."""
+        grid = instrument.grid
         return documents.Trade(
             record.trade_id,
             record.seq,
-            instrument.price_text(record.price_ticks),
-            instrument.quantity_text(record.quantity_lots),
+            grid.price.text(record.price_ticks),
+            grid.quantity.text(record.quantity_lots),
             _SIDES[record.aggressor_side],
             order_id_text(record.maker_order_id),
             order_id_text(record.taker_order_id),
@@ -365,26 +370,23 @@ class Renderer:
 
     def candle(self, instrument: Instrument, record: CandleRecord) -> documents.Candle:
         """One candle."""
+        grid = instrument.grid
         return documents.Candle(
             timestamp(record.open_ns),
-            instrument.price_text(record.open_ticks),
-            instrument.price_text(record.high_ticks),
-            instrument.price_text(record.low_ticks),
-            instrument.price_text(record.close_ticks),
-            instrument.quantity_text(record.volume_lots),
-            format_decimal(record.quote_volume, instrument.quote_decimals),
+            grid.price.text(record.open_ticks),
+            grid.price.text(record.high_ticks),
+            grid.price.text(record.low_ticks),
+            grid.price.text(record.close_ticks),
+            grid.quantity.text(record.volume_lots),
+            grid.quote.text(record.quote_volume),
             record.trades,
         )
 
     def ticker(self, instrument: Instrument, ticker: FeedTicker) -> documents.Ticker:
         """The last 24 hours of an instrument."""
 
-        def price(ticks: int) -> str | None:
-            return instrument.price_text(ticks) if ticks else None
-
-        def quantity(lots: int) -> str | None:
-            return instrument.quantity_text(lots) if lots else None
-
+        grid = instrument.grid
+        price, quantity = grid.price.text_or_none, grid.quantity.text_or_none
         return documents.Ticker(
             instrument.symbol,
             timestamp(ticker.time_ns),
@@ -394,8 +396,8 @@ class Renderer:
             price(ticker.open_ticks),
             price(ticker.high_ticks),
             price(ticker.low_ticks),
-            instrument.quantity_text(ticker.volume_lots),
-            format_decimal(ticker.quote_volume, instrument.quote_decimals),
+            grid.quantity.text(ticker.volume_lots),
+            grid.quote.text(ticker.quote_volume),
             ticker.trades,
             price(ticker.bid_ticks),
             quantity(ticker.bid_lots),
@@ -415,16 +417,17 @@ class Renderer:
 
     def instrument(self, instrument: Instrument) -> documents.InstrumentDocument:
         """One instrument."""
+        grid = instrument.grid
         return documents.InstrumentDocument(
             instrument.symbol,
             instrument.base,
             instrument.quote,
             instrument.tick_size,
             instrument.lot_size,
-            instrument.price_text(instrument.max_price_ticks),
-            instrument.quantity_text(instrument.min_quantity_lots),
-            instrument.quantity_text(instrument.max_quantity_lots),
-            format_decimal(instrument.min_notional, instrument.quote_decimals),
+            grid.price.text(instrument.max_price_ticks),
+            grid.quantity.text(instrument.min_quantity_lots),
+            grid.quantity.text(instrument.max_quantity_lots),
+            grid.quote.text(instrument.min_notional),
             fee_percent(instrument.maker_fee_rate),
             fee_percent(instrument.taker_fee_rate),
         )

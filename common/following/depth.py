@@ -154,8 +154,8 @@ class BookChecksum:
     """
 
     def __init__(self, instrument: Instrument) -> None:
-        self._tick_units = instrument.tick_units
-        self._lot_units = instrument.lot_units
+        self._tick = instrument.grid.price.step
+        self._lot = instrument.grid.quantity.step
 
     def of(self, depth: Depth) -> int:
         """The checksum of the present `depth`."""
@@ -165,6 +165,6 @@ class BookChecksum:
 
     def of_levels(self, bids: list[tuple[int, int]], asks: list[tuple[int, int]]) -> int:
         """The checksum of these levels, (price ticks, lots) best first, at most ten a side."""
-        tick, lot = self._tick_units, self._lot_units
+        tick, lot = self._tick, self._lot
         text = "".join([f"{price * tick}{lots * lot}" for price, lots in asks + bids])
         return crc32(text.encode())

@@ -6,7 +6,8 @@ so it makes the sentence: the gateway for clients, the administrator's client fo
 
 from typing import Final
 
-from crossbook.common.instruments import FEE_RATE_MAX, MAX_NOTIONAL, Instrument, format_decimal
+from crossbook.common.grid import format_decimal
+from crossbook.common.instruments import FEE_RATE_MAX, MAX_NOTIONAL, Instrument
 from crossbook.common.messages.commands import (
     AddInstrument,
     AdjustBalance,
@@ -182,7 +183,7 @@ def _notional_text(reason: int, units: int, what: str, instrument: Instrument) -
     """The sentence about a value in the quote asset; `units` is zero where it is not known."""
 
     def money(amount: int) -> str:
-        return f"{format_decimal(amount, instrument.quote_decimals)} {instrument.quote}"
+        return f"{instrument.grid.quote.text(amount)} {instrument.quote}"
 
     given = what
     if units:

@@ -24,12 +24,11 @@ from crossbook.cli.options import (
 )
 from crossbook.cli.rendering import time_text
 from crossbook.common.errors import DecimalError
+from crossbook.common.grid import format_decimal, parse_decimal
 from crossbook.common.instruments import (
     FEE_RATE_MAX,
     Instrument,
-    format_decimal,
     instrument_of,
-    parse_decimal,
     read_file,
     shard_of_entry,
 )
@@ -226,9 +225,7 @@ def uncross(
         "symbol": instrument.symbol,
         "price": price,
         "quantity": instrument.quantity_text(event.quantity_lots),
-        "surplus": format_decimal(
-            event.surplus_lots * instrument.lot_units, instrument.quantity_decimals
-        ),
+        "surplus": instrument.quantity_text(event.surplus_lots),
         "state": to,
         "seq": event.seq,
     }

@@ -7,7 +7,8 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from crossbook.common.instruments import Instrument, format_decimal
+from crossbook.common.grid import format_decimal
+from crossbook.common.instruments import Instrument
 from crossbook.common.types import Side
 
 BAR_CELLS: Final = 24

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from crossbook.common.instruments import Instrument, format_decimal
+from crossbook.common.grid import format_decimal
+from crossbook.common.instruments import Instrument
 from crossbook.common.messages.entry import Ack, Balance, Execution, OrderState
 from crossbook.common.messages.feed import MarketState, Ticker, Trade
 from crossbook.common.messages.history_queries import Candle
@@ -67,18 +68,19 @@ def average_price(instrument: Instrument, fills: Sequence[tuple[int, int]]) -> s
     lots = sum(fill[1] for fill in fills)
     if not lots:
         return None
-    scale = 10**AVERAGE_DECIMALS * instrument.tick_units
+    axis = instrument.grid.price
+    scale = 10**AVERAGE_DECIMALS * axis.step
     notional = sum(price * quantity for price, quantity in fills) * scale
     rounded = (notional + lots // 2) // lots
-    return format_decimal(rounded, instrument.price_decimals + AVERAGE_DECIMALS)
+    return format_decimal(rounded, axis.decimals + AVERAGE_DECIMALS)
 
 
 def fee_text(instrument: Instrument, execution: Execution) -> tuple[str, str]:
     """A fill's fee and its asset: the one received."""
     buyer = execution.side == Side.BUY
-    decimals = instrument.base_decimals if buyer else instrument.quote_decimals
+    axis = instrument.grid.base if buyer else instrument.grid.quote
     asset = instrument.base if buyer else instrument.quote
-    return format_decimal(execution.fee, decimals), asset
+    return axis.text(execution.fee), asset
 
 
 def fill_facts(instrument: Instrument, execution: Execution) -> dict[str, Any]:
@@ -270,7 +272,7 @@ def ticker_facts(
         "high": price(ticker.high_ticks),
         "low": price(ticker.low_ticks),
         "volume": instrument.quantity_text(ticker.volume_lots),
-        "quote_volume": format_decimal(ticker.quote_volume, instrument.quote_decimals),
+        "quote_volume": instrument.grid.quote.text(ticker.quote_volume),
         "trades": ticker.trades,
         "bid": price(ticker.bid_ticks),
         "bid_quantity": quantity(ticker.bid_lots),
@@ -304,7 +306,7 @@ def candle_facts(instrument: Instrument, interval: str, candle: Candle) -> dict[
         "low": instrument.price_text(candle.low_ticks),
         "close": instrument.price_text(candle.close_ticks),
         "volume": instrument.quantity_text(candle.volume_lots),
-        "quote_volume": format_decimal(candle.quote_volume, instrument.quote_decimals),
+        "quote_volume": instrument.grid.quote.text(candle.quote_volume),
         "trades": candle.trades,
         "seq": candle.seq,
     }

@@ -31,7 +31,8 @@ from crossbook.cli.options import (
 from crossbook.client.client import Client
 from crossbook.client.market_data import MarketData
 from crossbook.common.errors import CrossbookError, DecimalError
-from crossbook.common.instruments import Instrument, parse_decimal
+from crossbook.common.grid import parse_decimal
+from crossbook.common.instruments import Instrument
 from crossbook.common.process.config import Settings
 from crossbook.common.shards import shard_of
 from crossbook.errors import GatewayUnavailable, MarketDataError

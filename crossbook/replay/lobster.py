@@ -16,7 +16,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from crossbook.common.errors import DecimalError
-from crossbook.common.instruments import format_decimal, parse_decimal
+from crossbook.common.grid import format_decimal, parse_decimal
 from crossbook.common.types import Side
 from crossbook.csv_file import CsvFile, RecordingError, Row, first_values, is_header, sibling
 from crossbook.replay.lobster_book import (

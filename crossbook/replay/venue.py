@@ -15,7 +15,8 @@ from crossbook.cli.admin_shards import AdminShards
 from crossbook.cli.console import CommandError, ExitStatus
 from crossbook.client.admin_client import AdminClient
 from crossbook.common.errors import ConfigError
-from crossbook.common.instruments import FEE_SCALE, Instrument, definition_fault, format_decimal
+from crossbook.common.grid import format_decimal
+from crossbook.common.instruments import FEE_SCALE, Instrument, definition_fault
 from crossbook.common.messages.admin import AdminView
 from crossbook.common.messages.commands import AddInstrument, AdjustBalance
 from crossbook.common.messages.entry import Balance
@@ -54,12 +55,12 @@ def definition(number: int, instrument_id: int, tick_size: str, lot_size: str) -
     1
     """
     base, quote = f"REPLAY{number}", f"REPLAY{number}Q"
-    grid = Instrument(
+    draft = Instrument(
         instrument_id, f"{PREFIX}{number}", base, quote, tick_size, lot_size, 0, 0,
         _TICKS_MAX, 1, _LOTS_MAX, 0, 0, 0,
     )  # fmt: skip
-    lots = grid.quantity_decimals
-    made = replace(grid, base_decimals=lots, quote_decimals=grid.price_decimals + lots)
+    lots = draft.grid.quantity.decimals
+    made = replace(draft, base_decimals=lots, quote_decimals=draft.grid.price.decimals + lots)
     field = definition_fault(made)
     if field:
         raise ConfigError(f"tick {tick_size} and lot {lot_size} make no instrument: {field}")

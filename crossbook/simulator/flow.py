@@ -11,7 +11,8 @@ from typing import Final, TypeAlias
 
 from msgspec import Struct
 
-from crossbook.common.instruments import Instrument, parse_decimal
+from crossbook.common.grid import parse_decimal
+from crossbook.common.instruments import Instrument
 from crossbook.common.messages.entry import Ack, Amend, Cancel, Execution, New, Reject
 from crossbook.common.types import ExecutionKind, OrderStatus, RejectReason
 from crossbook.simulator.chance import Chance
@@ -216,7 +217,8 @@ class AgentFlow:
 def _market(instrument: Instrument) -> AgentMarket:
     """A market at its plausible price, on a grid people would quote on."""
     text = START_PRICES.get(instrument.base, "100")
-    ticks = parse_decimal(text, instrument.price_decimals) // instrument.tick_units
+    axis = instrument.grid.price
+    ticks = parse_decimal(text, axis.decimals) // axis.step
     start = max(100, min(ticks, instrument.max_price_ticks // 4))
     return AgentMarket(instrument, start, _grid(start))
 

@@ -9,7 +9,8 @@ from typing import Final
 from msgspec import Struct
 from sortedcontainers import SortedDict
 
-from crossbook.common.instruments import Instrument, power_of_ten
+from crossbook.common.grid import power_of_ten
+from crossbook.common.instruments import Instrument
 from crossbook.common.types import Side
 
 BUY: Final = int(Side.BUY)

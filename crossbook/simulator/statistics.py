@@ -4,7 +4,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from crossbook.common.instruments import Instrument, format_decimal, power_of_ten
+from crossbook.common.grid import power_of_ten
+from crossbook.common.instruments import Instrument
 from crossbook.common.messages.entry import Ack, Amend, Cancel, Execution, New, Reject
 from crossbook.common.types import Liquidity, RejectReason
 from crossbook.simulator.market import BUY, SELL, AgentMarket
@@ -125,9 +126,7 @@ class SimulationStatistics:
         for row in rows.values():
             row["profit"] = f"{row['profit']:.2f}"
             row["inventory"] = {
-                symbol: format_decimal(
-                    lots * instruments[symbol].lot_units, instruments[symbol].quantity_decimals
-                )
+                symbol: instruments[symbol].quantity_text(lots)
                 for symbol, lots in row["inventory"].items()
             }
         return list(rows.values())

@@ -243,7 +243,7 @@ class Lookup:
             self._history.check_given(min_seq)
             text = f"the book is at {book.seq}, and nothing says that it holds {min_seq} yet"
             raise Problem(503, "MARKET_DATA_UNAVAILABLE", f"{text}; try again", "min_seq")
-        price, quantity = instrument.price_text, instrument.quantity_text
+        price, quantity = instrument.grid.price.text, instrument.grid.quantity.text
         return documents.OrderBook(
             symbol,
             timestamp(self._clock.now_ns()),

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final, TypeAlias
 
 from crossbook.common.errors import DecimalError
-from crossbook.common.instruments import Instrument, parse_decimal
+from crossbook.common.instruments import Instrument
 from crossbook.common.messages.commands import (
     AmendOrder,
     CancelOrder,
@@ -162,7 +162,7 @@ def _stop_ticks(instrument: Instrument, stop: int | str) -> int:
 
 def _ticks(instrument: Instrument, text: str, field: str = "price") -> int:
     try:
-        ticks = instrument.price_to_ticks(text)
+        ticks = instrument.grid.price.steps(text)
     except DecimalError as error:
         raise FieldError(error.reason, field, f"{text!r} is {error}") from error
     if not ticks:
@@ -172,7 +172,7 @@ def _ticks(instrument: Instrument, text: str, field: str = "price") -> int:
 
 def _lots(instrument: Instrument, text: str, field: str = "quantity") -> int:
     try:
-        lots = instrument.quantity_to_lots(text)
+        lots = instrument.grid.quantity.steps(text)
     except DecimalError as error:
         raise FieldError(error.reason, field, f"{text!r} is {error}") from error
     if not lots:
@@ -182,7 +182,7 @@ def _lots(instrument: Instrument, text: str, field: str = "quantity") -> int:
 
 def _quote_units(instrument: Instrument, text: str) -> int:
     try:
-        units = parse_decimal(text, instrument.quote_decimals)
+        units = instrument.grid.quote.steps(text)
     except DecimalError as error:
         raise FieldError(error.reason, "quote_amount", f"{text!r} is {error}") from error
     if not units:

@@ -11,7 +11,7 @@ from typing import Any, Final, Literal
 from msgspec import Struct
 from msgspec.json import Encoder
 
-from crossbook.common.instruments import Instrument, format_decimal
+from crossbook.common.instruments import Instrument
 from crossbook.common.messages.feed import BestBidOffer, MarketState, Ticker, Trade
 from crossbook.common.messages.history_queries import Candle
 from crossbook.common.types import Side
@@ -119,8 +119,9 @@ class FrameMaker:
     def __init__(self, instrument: Instrument) -> None:
         self.instrument = instrument
         self.symbol = instrument.symbol
-        self._price = lru_cache(TEXTS_CACHED)(instrument.price_text)
-        self._quantity = lru_cache(TEXTS_CACHED)(instrument.quantity_text)
+        self._price = lru_cache(TEXTS_CACHED)(instrument.grid.price.text)
+        self._quantity = lru_cache(TEXTS_CACHED)(instrument.grid.quantity.text)
+        self._money = instrument.grid.quote.text
 
     def snapshot(self, seq: int, bids: Levels, asks: Levels, checksum: int, time_ns: int) -> bytes:
         """A whole book, best levels first."""
@@ -197,7 +198,7 @@ class FrameMaker:
                 price(candle.low_ticks),
                 price(candle.close_ticks),
                 self._quantity(candle.volume_lots),
-                format_decimal(candle.quote_volume, self.instrument.quote_decimals),
+                self._money(candle.quote_volume),
                 candle.trades,
                 final,
                 candle.seq,
@@ -217,7 +218,7 @@ class FrameMaker:
                 price(ticker.high_ticks),
                 price(ticker.low_ticks),
                 self._quantity(ticker.volume_lots),
-                format_decimal(ticker.quote_volume, self.instrument.quote_decimals),
+                self._money(ticker.quote_volume),
                 ticker.trades,
                 price(ticker.bid_ticks),
                 quantity(ticker.bid_lots),

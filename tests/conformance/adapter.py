@@ -33,7 +33,8 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from hashlib import sha256
 from typing import Any, Final, TextIO
 
-from crossbook.common.instruments import MAX_NOTIONAL, Instrument, format_decimal
+from crossbook.common.grid import format_decimal
+from crossbook.common.instruments import MAX_NOTIONAL, Instrument
 from crossbook.common.messages.commands import (
     AmendOrder,
     CancelOrder,

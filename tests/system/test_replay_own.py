@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from crossbook.cli.main import app
 from crossbook.client.client import Client
-from crossbook.common.instruments import format_decimal
+from crossbook.common.grid import format_decimal
 from crossbook.replay.venue import REPLAY_ACCOUNT
 from tests.system.exchange import Exchange
 from tests.system.test_replay import replay

@@ -26,7 +26,7 @@ def test_every_grid_makes_an_instrument_without_fees(tick_size: str, lot_size: s
     assert definition_fault(made) == ""
     assert made.symbol == "REPLAY-7"
     assert (made.maker_fee_rate, made.taker_fee_rate, made.min_notional) == (0, 0, 0)
-    assert made.price_text(1) == f"{float(tick_size):.{made.price_decimals}f}"
+    assert made.price_text(1) == f"{float(tick_size):.{made.grid.price.decimals}f}"
 
 
 def test_a_grid_finer_than_money_is_refused() -> None:
