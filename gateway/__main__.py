@@ -23,6 +23,7 @@ from crossbook.common.process.startup import exit_on_config_error, started
 from crossbook.common.sequence import base_at, epoch_of, first_of
 from crossbook.gateway.api.lookup import Lookup
 from crossbook.gateway.api.order_stream import OrderStreams
+from crossbook.gateway.api.render import Renderer
 from crossbook.gateway.api.rest import make_app
 from crossbook.gateway.api.trading import Trading
 from crossbook.gateway.history.link import HistoryLink
@@ -40,7 +41,6 @@ from crossbook.gateway.orders.outbox import Outbox
 from crossbook.gateway.orders.service import OrderService
 from crossbook.gateway.orders.session import SessionTable
 from crossbook.gateway.orders.sharded_desk import ShardedDesk
-from crossbook.gateway.render import Renderer
 from crossbook.gateway.streams.loop import StreamLoop
 from crossbook.gateway.streams.routes import Streams
 from crossbook.gateway.web.admission import Admission

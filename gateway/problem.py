@@ -8,8 +8,9 @@ caller's, 503 try again unchanged, 504 find out first.
 
 from typing import Final
 
+from msgspec import Struct
+
 from crossbook.common.types import RejectReason
-from crossbook.gateway.documents import ErrorDetail
 
 STATUS: Final[dict[RejectReason, int]] = {
     RejectReason.MALFORMED: 400,
@@ -28,6 +29,21 @@ RETRY_AFTER_S: Final = 1
 
 _FIELD_NAMES: Final = {"quote_amount": "quote_quantity", "instrument": "symbol"}
 """Names of the matcher's fields in the API, where they differ."""
+
+
+class ErrorDetail(Struct, omit_defaults=True):
+    """Why a request failed: a code for programs, words for people, and the field at fault."""
+
+    code: str
+    message: str
+    field: str | None = None
+
+
+class ErrorDocument(Struct, omit_defaults=True):
+    """Every error."""
+
+    error: ErrorDetail
+    request_id: str | None = None
 
 
 class Problem(Exception):

@@ -8,35 +8,19 @@ import msgspec
 
 from crossbook.common.errors import BAD_BYTES
 from crossbook.common.messages.entry import Amend, New
-from crossbook.common.types import MAX_INT, OrderType, Prevention, RejectReason, Side, TimeInForce
-from crossbook.gateway import documents
+from crossbook.common.types import MAX_INT, OrderType, RejectReason
+from crossbook.gateway.api import documents
 from crossbook.gateway.problem import Problem, malformed, refused
+from crossbook.gateway.words import ORDER_TYPES, PREVENTIONS, SIDES, TIMES_IN_FORCE, numbers_of
 
-SIDES: Final = {"buy": int(Side.BUY), "sell": int(Side.SELL)}
-TIMES: Final = {
-    "gtc": int(TimeInForce.GTC),
-    "ioc": int(TimeInForce.IOC),
-    "fok": int(TimeInForce.FOK),
-    "gtd": int(TimeInForce.GTD),
-    "day": int(TimeInForce.DAY),
-}
-TYPES: Final = {
-    "limit": int(OrderType.LIMIT),
-    "market": int(OrderType.MARKET),
+_TYPES: Final[dict[str, int]] = {
+    **numbers_of(ORDER_TYPES),
     "ioc": int(OrderType.LIMIT),
     "fok": int(OrderType.LIMIT),
-    "stop": int(OrderType.STOP),
-    "stop_limit": int(OrderType.STOP_LIMIT),
-    "take_profit": int(OrderType.TAKE_PROFIT),
-    "take_profit_limit": int(OrderType.TAKE_PROFIT_LIMIT),
 }
-SELF_TRADES: Final = {
-    "none": int(Prevention.NONE),
-    "expire_taker": int(Prevention.EXPIRE_TAKER),
-    "expire_maker": int(Prevention.EXPIRE_MAKER),
-    "expire_both": int(Prevention.EXPIRE_BOTH),
-    "decrement": int(Prevention.DECREMENT),
-}
+_TIMES: Final = numbers_of(TIMES_IN_FORCE)
+_SIDES: Final = numbers_of(SIDES)
+_PREVENTIONS: Final = numbers_of(PREVENTIONS)
 
 _WAITING: Final = ("stop", "stop_limit", "take_profit", "take_profit_limit")
 _AT_MARKET: Final = ("market", "stop", "take_profit")
@@ -102,18 +86,18 @@ def order_of(body: documents.OrderRequest) -> New:
     return New(
         0,
         body.symbol,
-        SIDES[body.side],
+        _SIDES[body.side],
         body.quantity or 0,
         body.price or 0,
-        TYPES[body.order_type],
-        TIMES[time_in_force or "gtc"],
+        _TYPES[body.order_type],
+        _TIMES[time_in_force or "gtc"],
         body.client_order_id or "",
         body.quote_quantity or 0,
         body.stop_price or 0,
         body.display_quantity or 0,
         (body.expire_time or 0) * 1_000_000,
         body.post_only,
-        SELF_TRADES[body.self_trade_prevention],
+        _PREVENTIONS[body.self_trade_prevention],
     )
 
 

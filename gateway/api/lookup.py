@@ -1,7 +1,7 @@
 """What can be looked up through the API: the past from the recorder, the present from the feed."""
 
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 from crossbook.common.following.local_book import LocalBook
 from crossbook.common.instruments import Instrument
@@ -22,15 +22,14 @@ from crossbook.common.messages.history_queries import (
 from crossbook.common.process.clock import Clock
 from crossbook.common.shards import shard_of
 from crossbook.common.types import RejectReason
-from crossbook.gateway import documents
+from crossbook.gateway.api import documents, market_documents
+from crossbook.gateway.api.render import Renderer
 from crossbook.gateway.history.queries import HistoryQueries, newest
-from crossbook.gateway.market_state import state_facts
-from crossbook.gateway.operations.readiness import readiness, recorder_fault
+from crossbook.gateway.market_facts import state_facts
+from crossbook.gateway.operations.readiness import Readiness, readiness, recorder_fault
 from crossbook.gateway.orders.local_sessions import LocalSessions
 from crossbook.gateway.problem import Problem, malformed, unknown_order
-from crossbook.gateway.render import Renderer, timestamp
-
-_Stated = TypeVar("_Stated", documents.Ticker, documents.InstrumentDocument)
+from crossbook.gateway.words import timestamp
 
 
 class MarketView(Protocol):
@@ -78,13 +77,13 @@ class Lookup:
         self.render = render
         self.instruments = render.instruments
 
-    async def order(self, account: int, order_id: int, min_seq: int = 0) -> documents.Order:
+    async def order(self, account: int, order_id: int, min_seq: int = 0) -> documents.OrderDocument:
         """One order, open or ended; raises `Problem` 404 when the account has none of this id."""
         return self.render.order(await self.record(account, order_id, min_seq), with_fills=True)
 
     async def order_named(
         self, account: int, client_order_id: str, min_seq: int = 0
-    ) -> documents.Order:
+    ) -> documents.OrderDocument:
         """The last order that the account gave this name; raises `Problem` 404 for none."""
         records, _, _ = await self._order_records(
             account, None, None, client_order_id, 1, None, min_seq
@@ -190,7 +189,7 @@ class Lookup:
         from_trade_id: int | None,
         limit: int,
         min_seq: int = 0,
-    ) -> documents.TradeList:
+    ) -> market_documents.TradeList:
         """Public trades; the last ones, or from one on."""
         instrument = self.instrument(symbol, 404)
         self._check_shard(min_seq, symbol)
@@ -203,8 +202,8 @@ class Lookup:
             TradeRecords,
             min_seq,
         )
-        listed = [self.render.trade(instrument, record) for record in answer.trades]
-        return documents.TradeList(symbol, listed, answer.seq)
+        listed = [market_documents.trade_document(instrument, record) for record in answer.trades]
+        return market_documents.TradeList(symbol, listed, answer.seq)
 
     async def candles(
         self,
@@ -215,7 +214,7 @@ class Lookup:
         to_ns: int,
         limit: int,
         min_seq: int = 0,
-    ) -> documents.CandleList:
+    ) -> market_documents.CandleList:
         """Candles of one length; the last ones, or those of a stretch of time."""
         instrument = self.instrument(symbol, 404)
         self._check_shard(min_seq, symbol)
@@ -228,10 +227,12 @@ class Lookup:
             CandleRecords,
             min_seq,
         )
-        listed = [self.render.candle(instrument, record) for record in answer.candles]
-        return documents.CandleList(symbol, interval, listed, answer.seq)
+        listed = [market_documents.candle_document(instrument, record) for record in answer.candles]
+        return market_documents.CandleList(symbol, interval, listed, answer.seq)
 
-    async def book(self, symbol: str, levels: int, min_seq: int = 0) -> documents.OrderBook:
+    async def book(
+        self, symbol: str, levels: int, min_seq: int = 0
+    ) -> market_documents.OrderBookDocument:
         """The best levels of a book as last published."""
         instrument = self.instrument(symbol, 404)
         self._check_shard(min_seq, symbol)
@@ -244,7 +245,7 @@ class Lookup:
             text = f"the book is at {book.seq}, and nothing says that it holds {min_seq} yet"
             raise Problem(503, "MARKET_DATA_UNAVAILABLE", f"{text}; try again", "min_seq")
         price, quantity = instrument.grid.price.text, instrument.grid.quantity.text
-        return documents.OrderBook(
+        return market_documents.OrderBookDocument(
             symbol,
             timestamp(self._clock.now_ns()),
             book.seq,
@@ -254,26 +255,22 @@ class Lookup:
             *state_facts(instrument, self._market.state(symbol)),
         )
 
-    def ticker(self, symbol: str) -> documents.Ticker:
+    def ticker(self, symbol: str) -> market_documents.TickerDocument:
         """The last 24 hours of an instrument."""
         instrument = self.instrument(symbol, 404)
         ticker = self._market.ticker(symbol)
         if ticker is None:
             raise _no_market_data(symbol)
-        return self._with_state(self.render.ticker(instrument, ticker), instrument)
+        state = self._market.state(symbol)
+        return market_documents.ticker_document(instrument, ticker, state)
 
-    def list_instruments(self) -> documents.InstrumentList:
+    def list_instruments(self) -> market_documents.InstrumentListDocument:
         """All instruments."""
         listed = [
-            self._with_state(self.render.instrument(each), each)
+            market_documents.instrument_document(each, self._market.state(each.symbol))
             for each in self.instruments.values()
         ]
-        return documents.InstrumentList(listed)
-
-    def _with_state(self, document: _Stated, instrument: Instrument) -> _Stated:
-        facts = state_facts(instrument, self._market.state(instrument.symbol))
-        document.state, document.state_until, document.auction = facts
-        return document
+        return market_documents.InstrumentListDocument(listed)
 
     def instrument(self, symbol: str, status: int = 422) -> Instrument:
         """The instrument of a symbol; raises `Problem` with `status`."""
@@ -283,7 +280,7 @@ class Lookup:
             raise Problem(status, RejectReason.UNKNOWN_SYMBOL.name, text, "symbol")
         return instrument
 
-    async def readiness(self) -> documents.Readiness:
+    async def readiness(self) -> Readiness:
         """Whether orders can be entered and market data is live. The recorder may be away: then
         only questions about the past are refused."""
         one_of: dict[int, int] = {}

@@ -10,11 +10,11 @@ from typing import Any, Final
 import msgspec
 
 from crossbook.common.process.log import logger
-from crossbook.gateway import documents
+from crossbook.gateway.api import documents
 from crossbook.gateway.api.bodies import decoder
 from crossbook.gateway.api.rest_orders import ORDERS_PATH
 from crossbook.gateway.api.trading import Trading
-from crossbook.gateway.problem import Problem, internal
+from crossbook.gateway.problem import ErrorDocument, Problem, internal
 from crossbook.gateway.query import values_of
 from crossbook.gateway.web.entrance import AsgiApp
 
@@ -54,7 +54,7 @@ class OrderRoute:
             logger().exception("request_failed", path=ORDERS_PATH)
             status, payload = (
                 500,
-                _encode(documents.ErrorDocument(internal().detail, self._request_ids())),
+                _encode(ErrorDocument(internal().detail, self._request_ids())),
             )
         await send(
             {
@@ -66,7 +66,7 @@ class OrderRoute:
         await send({"type": "http.response.body", "body": payload})
 
     def _failure(self, problem: Problem) -> bytes:
-        return _encode(documents.ErrorDocument(problem.detail, self._request_ids()))
+        return _encode(ErrorDocument(problem.detail, self._request_ids()))
 
 
 def check_media_type(media_type: str) -> None:

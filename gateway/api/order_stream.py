@@ -15,15 +15,15 @@ from crossbook.common.messages.entry import CatchUp, CaughtUp, Execution, Reject
 from crossbook.common.process.log import logger
 from crossbook.common.shards import shard_of
 from crossbook.common.types import MAX_INT, RejectReason
-from crossbook.gateway import documents
+from crossbook.gateway.api import documents
 from crossbook.gateway.api.bodies import decoder, order_number, whole_number
 from crossbook.gateway.api.identity import acting_account
+from crossbook.gateway.api.render import Renderer
 from crossbook.gateway.api.trading import OrderName, Trading
 from crossbook.gateway.orders.local_sessions import LocalSessions
 from crossbook.gateway.orders.session import OrderSession
-from crossbook.gateway.problem import Problem, internal, malformed, refused
+from crossbook.gateway.problem import ErrorDetail, Problem, internal, malformed, refused
 from crossbook.gateway.query import pairs_of, values_of
-from crossbook.gateway.render import Renderer
 from crossbook.gateway.web.channel import (
     POLICY_VIOLATION,
     TRY_AGAIN_LATER,
@@ -32,6 +32,7 @@ from crossbook.gateway.web.channel import (
     refusal_of,
     text_frame,
 )
+from crossbook.gateway.words import SideWord
 
 PATH: Final = "/ws/orders"
 
@@ -76,7 +77,7 @@ class SomeOrders(Struct, forbid_unknown_fields=True):
     """Parameters of `cancel_all`; what is left out does not restrict."""
 
     symbol: documents.Symbol | None = None
-    side: documents.Side | None = None
+    side: SideWord | None = None
 
 
 class Answer(Struct, tag_field="type", tag="answer"):
@@ -92,7 +93,7 @@ class Failure(Struct, tag_field="type", tag="error", omit_defaults=True):
 
     id: str | None
     status: int
-    error: documents.ErrorDetail
+    error: ErrorDetail
 
 
 class Greeting(Struct, tag_field="type", tag="welcome", omit_defaults=True):

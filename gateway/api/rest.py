@@ -19,7 +19,6 @@ from litestar.routes import HTTPRoute
 from litestar.static_files import create_static_files_router
 
 from crossbook.common.process.log import logger
-from crossbook.gateway import documents
 from crossbook.gateway.api.bodies import explain
 from crossbook.gateway.api.identity import ACCOUNT_MAX, HEADER
 from crossbook.gateway.api.lookup import Lookup
@@ -30,7 +29,7 @@ from crossbook.gateway.api.rest_market import MarketRoutes, ProcessRoutes
 from crossbook.gateway.api.rest_orders import BODIES, AccountRoutes, OrderRoutes
 from crossbook.gateway.api.trading import Trading
 from crossbook.gateway.operations.operations import MetricsText
-from crossbook.gateway.problem import Problem, internal
+from crossbook.gateway.problem import ErrorDocument, Problem, internal
 from crossbook.gateway.query import values_of
 from crossbook.gateway.web.admission import Admission
 from crossbook.gateway.web.entrance import PAGE_ADDRESS, AsgiApp, Entrance
@@ -150,7 +149,7 @@ class _Door:
         if problem.retry_after_s is not None:
             headers["Retry-After"] = str(problem.retry_after_s)
         return Response(
-            documents.ErrorDocument(problem.detail, self.request_id()),
+            ErrorDocument(problem.detail, self.request_id()),
             status_code=problem.status,
             headers=headers,
             media_type="application/json",

@@ -9,9 +9,10 @@ from litestar.openapi.spec import Example
 from litestar.params import PathParameter, QueryParameter
 
 from crossbook.common.types import MAX_INT, MAX_SYMBOL
-from crossbook.gateway import documents
+from crossbook.gateway.api import market_documents
 from crossbook.gateway.api.rest_orders import Acting, InLookup, Limit, MinSeq, errors
 from crossbook.gateway.operations.operations import METRICS_TYPE, MetricsText
+from crossbook.gateway.operations.readiness import Health, Readiness
 
 SymbolPath = Annotated[
     str,
@@ -33,7 +34,7 @@ class MarketRoutes(Controller):
     tags = ("market data",)
 
     @get("/instruments", operation_id="list_instruments", summary="What is traded")
-    async def instruments(self, lookup: InLookup) -> documents.InstrumentList:
+    async def instruments(self, lookup: InLookup) -> market_documents.InstrumentListDocument:
         """All instruments."""
         return lookup.list_instruments()
 
@@ -49,7 +50,7 @@ class MarketRoutes(Controller):
         symbol: SymbolPath,
         levels: Annotated[int, QueryParameter(description="levels a side", ge=1, le=1_000)] = 10,
         min_seq: MinSeq = 0,
-    ) -> documents.OrderBook:
+    ) -> market_documents.OrderBookDocument:
         """The best levels of a book."""
         return await lookup.book(symbol, levels, min_seq)
 
@@ -68,7 +69,7 @@ class MarketRoutes(Controller):
         from_trade_id: Annotated[int | None, QueryParameter(ge=1, le=MAX_INT)] = None,
         limit: Limit = 100,
         min_seq: MinSeq = 0,
-    ) -> documents.TradeList:
+    ) -> market_documents.TradeList:
         """Public trades."""
         return await lookup.trades(account, symbol, from_trade_id, limit, min_seq)
 
@@ -101,7 +102,7 @@ class MarketRoutes(Controller):
         ] = 0,
         limit: Limit = 500,
         min_seq: MinSeq = 0,
-    ) -> documents.CandleList:
+    ) -> market_documents.CandleList:
         """Candles of one length."""
         return await lookup.candles(
             account, symbol, interval, from_ms * 1_000_000, to_ms * 1_000_000, limit, min_seq
@@ -113,7 +114,7 @@ class MarketRoutes(Controller):
         summary="The last 24 hours",
         responses=errors(400, 404, 503),
     )
-    async def ticker(self, lookup: InLookup, symbol: SymbolPath) -> documents.Ticker:
+    async def ticker(self, lookup: InLookup, symbol: SymbolPath) -> market_documents.TickerDocument:
         """The last 24 hours of an instrument."""
         return lookup.ticker(symbol)
 
@@ -124,21 +125,19 @@ class ProcessRoutes(Controller):
     tags = ("operations",)
 
     @get("/health", operation_id="health", summary="The process runs")
-    async def health(self) -> documents.Health:
+    async def health(self) -> Health:
         """The process runs and answers."""
-        return documents.Health("ok")
+        return Health("ok")
 
     @get(
         "/ready",
         operation_id="ready",
         summary="Whether orders can be entered and market data is live",
         responses={
-            503: ResponseSpec(
-                documents.Readiness, generate_examples=False, description="Not yet, or not now"
-            )
+            503: ResponseSpec(Readiness, generate_examples=False, description="Not yet, or not now")
         },
     )
-    async def ready(self, lookup: InLookup) -> Response[documents.Readiness]:
+    async def ready(self, lookup: InLookup) -> Response[Readiness]:
         """Whether a client can use the gateway, and which part is missing."""
         document = await lookup.readiness()
         return Response(document, status_code=503 if document.status == "not_ready" else 200)

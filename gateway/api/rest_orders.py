@@ -10,10 +10,11 @@ from litestar.openapi.spec import Example
 from litestar.params import Body, PathParameter, QueryParameter
 
 from crossbook.common.types import MAX_CLIENT_ORDER_ID, MAX_INT, MAX_SYMBOL
-from crossbook.gateway import documents
+from crossbook.gateway.api import documents
 from crossbook.gateway.api.bodies import decoder, order_number
 from crossbook.gateway.api.lookup import Lookup
 from crossbook.gateway.api.trading import Trading
+from crossbook.gateway.problem import ErrorDocument
 
 LIMIT_EXAMPLE: Final = {
     "symbol": "BTC-USDT",
@@ -118,9 +119,7 @@ Cursor = Annotated[
 def errors(*statuses: int) -> dict[int, ResponseSpec]:
     """Descriptions of the error answers a route may give."""
     return {
-        status: ResponseSpec(
-            documents.ErrorDocument, generate_examples=False, description=_WHY[status]
-        )
+        status: ResponseSpec(ErrorDocument, generate_examples=False, description=_WHY[status])
         for status in statuses
     }
 
@@ -213,7 +212,7 @@ class OrderRoutes(Controller):
         account: Acting,
         client_order_id: ClientOrderIdQuery,
         min_seq: MinSeq = 0,
-    ) -> documents.Order:
+    ) -> documents.OrderDocument:
         """The last order that was given this name."""
         return await lookup.order_named(account, client_order_id, min_seq)
 
@@ -255,7 +254,7 @@ class OrderRoutes(Controller):
     )
     async def one(
         self, lookup: InLookup, account: Acting, order_id: OrderId, min_seq: MinSeq = 0
-    ) -> documents.Order:
+    ) -> documents.OrderDocument:
         """One order."""
         return await lookup.order(account, order_number(order_id), min_seq)
 

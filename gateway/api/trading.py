@@ -20,15 +20,18 @@ from crossbook.common.messages.entry import (
     Reject,
 )
 from crossbook.common.types import ExecutionKind, RejectReason
-from crossbook.gateway import documents
-from crossbook.gateway.api.bodies import SIDES, amend_of, order_of
+from crossbook.gateway.api import documents
+from crossbook.gateway.api.bodies import amend_of, order_of
 from crossbook.gateway.api.lookup import Lookup
+from crossbook.gateway.api.render import Renderer
 from crossbook.gateway.orders.local_sessions import LocalAnswer, LocalRequest, LocalSessions
 from crossbook.gateway.problem import Problem, outcome_unknown, refused, unknown_order
-from crossbook.gateway.render import Renderer, fee_percent, order_id_text, timestamp
+from crossbook.gateway.words import SIDES, fee_percent, numbers_of, order_id_text, timestamp
 
 OrderName = int | str
 """How a client names an order: by its order id, or by its client order id."""
+
+_SIDES: Final = numbers_of(SIDES)
 
 ANSWER_S: Final = 5.0
 """Seconds a command waits for its answer before its outcome is called unknown."""
@@ -83,7 +86,7 @@ class Trading:
         self, account: int, symbol: str | None, side: str | None
     ) -> documents.MassCancelAnswer:
         """Cancel all open orders, of one instrument or one side where that is said."""
-        request = MassCancel(0, symbol or "", SIDES[side] if side else 0)
+        request = MassCancel(0, symbol or "", _SIDES[side] if side else 0)
         answer = await self._command(account, request)
         ack = answer.reply
         assert isinstance(ack, Ack), ack

@@ -7,11 +7,10 @@ from typing import Any, Final, Protocol
 
 import msgspec
 
-from crossbook.gateway import documents
 from crossbook.gateway.operations.expositions import joined
 from crossbook.gateway.operations.metrics import GatewayMetrics
 from crossbook.gateway.operations.probes import Probes, ProcessAnswers, kind_and_shard
-from crossbook.gateway.operations.readiness import readiness
+from crossbook.gateway.operations.readiness import Health, Readiness, readiness
 from crossbook.gateway.problem import Problem
 from crossbook.gateway.query import values_of
 from crossbook.gateway.web.admission import Admission
@@ -56,7 +55,7 @@ class Operations:
         by_shard = [(kind_and_shard(name)[1], text) for name, text in texts.items()]
         return self._metrics.text() + joined(by_shard)
 
-    async def readiness(self) -> documents.Readiness:
+    async def readiness(self) -> Readiness:
         """Readiness of a gateway without the role `api`: only market data has to be live."""
         answers = await self._probes.fetch()
         return readiness(
@@ -138,6 +137,6 @@ async def _answer(operations: Operations, scope: Any) -> tuple[int, str, bytes]:
     if path == "/metrics":
         return 200, f"{METRICS_TYPE}; charset=utf-8", (await operations.metrics()).encode()
     if path == "/health":
-        return 200, _JSON, _encode(documents.Health("ok"))
+        return 200, _JSON, _encode(Health("ok"))
     document = await operations.readiness()
     return 503 if document.status == "not_ready" else 200, _JSON, _encode(document)

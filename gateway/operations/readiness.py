@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Final, Literal
 
+from msgspec import Struct
+
 from crossbook.common.messages.history_queries import HistoryAnswer, NotYet, TradeRecords
-from crossbook.gateway import documents
 
 Part = Literal["matcher", "market_data", "recorder", "clock"]
 
@@ -12,7 +13,36 @@ BEHIND_MAX: Final = 10_000
 """Commands that a recorder may be behind the gateway and still count as available."""
 
 
-def readiness(faults: Mapping[Part, str], needed: Sequence[Part], seq: int) -> documents.Readiness:
+class Health(Struct):
+    """The process runs."""
+
+    status: Literal["ok"]
+
+
+class MissingPart(Struct):
+    """A part of the exchange that is not there, and why."""
+
+    part: Part
+    reason: str
+
+
+class Readiness(Struct):
+    """Whether orders can be entered and market data is live, and what is missing.
+
+    `degraded`: both can be had, but a part is missing. Without the recorder questions about the
+    past are answered 503 `HISTORY_UNAVAILABLE`. While a matcher refuses the `clock` of its machine
+    trading goes on, on a time of its own.
+    """
+
+    status: Literal["ready", "degraded", "not_ready"]
+    matcher: bool
+    market_data: bool
+    recorder: bool
+    missing: list[MissingPart]
+    seq: int
+
+
+def readiness(faults: Mapping[Part, str], needed: Sequence[Part], seq: int) -> Readiness:
     """The document for these `faults`: part to reason, empty where the part is available.
 
     The status is `not_ready` when one of the `needed` parts is missing, else `degraded` when
@@ -21,9 +51,9 @@ def readiness(faults: Mapping[Part, str], needed: Sequence[Part], seq: int) -> d
     >>> readiness({"matcher": "", "market_data": "", "recorder": "away"}, ["matcher"], 7).status
     'degraded'
     """
-    missing = [documents.MissingPart(part, reason) for part, reason in faults.items() if reason]
+    missing = [MissingPart(part, reason) for part, reason in faults.items() if reason]
     is_ready = not any(faults[part] for part in needed)
-    return documents.Readiness(
+    return Readiness(
         ("degraded" if missing else "ready") if is_ready else "not_ready",
         not faults["matcher"],
         not faults["market_data"],

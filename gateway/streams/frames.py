@@ -6,7 +6,7 @@ instrument's fixed precision, `ts` is the matcher's time in microseconds since t
 
 from collections.abc import Iterable
 from functools import lru_cache
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from msgspec import Struct
 from msgspec.json import Encoder
@@ -14,11 +14,9 @@ from msgspec.json import Encoder
 from crossbook.common.instruments import Instrument
 from crossbook.common.messages.feed import BestBidOffer, MarketState, Ticker, Trade
 from crossbook.common.messages.history_queries import Candle
-from crossbook.common.types import Side
-from crossbook.gateway import documents
-from crossbook.gateway.market_state import state_facts
-from crossbook.gateway.render import order_id_text, timestamp
+from crossbook.gateway.market_facts import Auction, candle_facts, state_facts, ticker_facts
 from crossbook.gateway.web.channel import text_frame
+from crossbook.gateway.words import SIDES, SideWord, StateWord, order_id_text
 
 TEXTS_CACHED: Final = 65_536
 """Prices and quantities of one instrument whose text is kept."""
@@ -26,7 +24,6 @@ TEXTS_CACHED: Final = 65_536
 Levels = list[tuple[int, int]]
 _Rows = list[tuple[str, str]]
 _encode: Final = Encoder().encode
-_BUY: Final = int(Side.BUY)
 
 
 class _BookSnapshot(Struct, tag="snapshot"):
@@ -65,7 +62,7 @@ class _Trade(Struct, tag="trade"):
     seq: int
     price: str
     quantity: str
-    aggressor_side: Literal["buy", "sell"]
+    aggressor_side: SideWord
     maker_order_id: str
     taker_order_id: str
     ts: int
@@ -107,9 +104,9 @@ class _Ticker(Struct, tag="ticker"):
 class _State(Struct, tag="state"):
     symbol: str
     seq: int
-    state: documents.State | None
+    state: StateWord | None
     state_until: str | None
-    auction: documents.Auction | None
+    auction: Auction | None
     ts: int
 
 
@@ -121,7 +118,6 @@ class FrameMaker:
         self.symbol = instrument.symbol
         self._price = lru_cache(TEXTS_CACHED)(instrument.grid.price.text)
         self._quantity = lru_cache(TEXTS_CACHED)(instrument.grid.quantity.text)
-        self._money = instrument.grid.quote.text
 
     def snapshot(self, seq: int, bids: Levels, asks: Levels, checksum: int, time_ns: int) -> bytes:
         """A whole book, best levels first."""
@@ -178,7 +174,7 @@ class FrameMaker:
                 trade.seq,
                 self._price(trade.price_ticks),
                 self._quantity(trade.quantity_lots),
-                "buy" if trade.aggressor_side == _BUY else "sell",
+                SIDES[trade.aggressor_side],
                 order_id_text(trade.maker_order_id),
                 order_id_text(trade.taker_order_id),
                 trade.time_ns // 1000,
@@ -187,43 +183,23 @@ class FrameMaker:
 
     def candle(self, candle: Candle, interval: str, final: bool) -> bytes:
         """One candle as it stands; `final` when a later one has begun."""
-        price = self._price
         return _frame(
             _Candle(
                 self.symbol,
                 interval,
-                timestamp(candle.open_ns),
-                price(candle.open_ticks),
-                price(candle.high_ticks),
-                price(candle.low_ticks),
-                price(candle.close_ticks),
-                self._quantity(candle.volume_lots),
-                self._money(candle.quote_volume),
-                candle.trades,
+                *candle_facts(self.instrument, candle),
                 final,
                 candle.seq,
             )
         )
 
     def ticker(self, ticker: Ticker) -> bytes:
-        """The last 24 hours; null where nothing traded or a side of the book is empty."""
-        price, quantity = self._some_price, self._some_quantity
+        """The last 24 hours."""
         return _frame(
             _Ticker(
                 self.symbol,
                 ticker.seq,
-                price(ticker.last_ticks),
-                quantity(ticker.last_lots),
-                price(ticker.open_ticks),
-                price(ticker.high_ticks),
-                price(ticker.low_ticks),
-                self._quantity(ticker.volume_lots),
-                self._money(ticker.quote_volume),
-                ticker.trades,
-                price(ticker.bid_ticks),
-                quantity(ticker.bid_lots),
-                price(ticker.ask_ticks),
-                quantity(ticker.ask_lots),
+                *ticker_facts(self.instrument, ticker),
                 ticker.time_ns // 1000,
             )
         )

@@ -12,10 +12,10 @@ from crossbook.common.messages.feed import (
     Trades,
 )
 from crossbook.common.messages.history_queries import Candle
-from crossbook.gateway.market_state import StateTape
 from crossbook.gateway.streams.base import NEW, Pace, Stream
 from crossbook.gateway.streams.conflated_book import UNFLUSHED_MAX, Board
 from crossbook.gateway.streams.frames import FrameMaker
+from crossbook.gateway.streams.state_tape import StateTape
 from crossbook.gateway.streams.trade_tape import TradeTape
 from crossbook.gateway.web.channel import Connection
 

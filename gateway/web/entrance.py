@@ -11,9 +11,8 @@ from typing import Any, Final
 
 import msgspec
 
-from crossbook.gateway import documents
 from crossbook.gateway.api.request_body import received, whole_body
-from crossbook.gateway.problem import Problem, malformed
+from crossbook.gateway.problem import ErrorDocument, Problem, malformed
 from crossbook.gateway.query import values_of
 from crossbook.gateway.web.admission import Admission, Admitted
 
@@ -103,7 +102,7 @@ class Entrance:
         await self._app(scope, receive, send)
 
     async def _refuse(self, problem: Problem, send: Any) -> None:
-        body = _encode(documents.ErrorDocument(problem.detail, self._request_ids()))
+        body = _encode(ErrorDocument(problem.detail, self._request_ids()))
         headers = [
             (b"content-type", b"application/json"),
             (b"content-length", b"%d" % len(body)),

@@ -14,8 +14,7 @@ import httptools
 import msgspec
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from crossbook.gateway import documents
-from crossbook.gateway.problem import malformed
+from crossbook.gateway.problem import ErrorDocument, malformed
 from crossbook.gateway.web.admission import TARGET_HEADER
 
 REQUEST_WITHIN_S: Final = 10.0
@@ -113,7 +112,7 @@ class HttpConnection(HttpToolsProtocol):
             self.pipeline.clear()
             return
         detail = malformed(None, self._why or msg).detail
-        body = _encode(documents.ErrorDocument(detail, f"connection-{next(_numbers)}"))
+        body = _encode(ErrorDocument(detail, f"connection-{next(_numbers)}"))
         self.transport.write(_MALFORMED % (len(body), body))
         self.transport.close()
 

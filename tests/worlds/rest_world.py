@@ -17,6 +17,7 @@ from crossbook.common.messages.matcher_queries import AccountBalances, BalancesR
 from crossbook.common.process.clock import FakeClock
 from crossbook.common.rules import Rules
 from crossbook.gateway.api.lookup import Lookup
+from crossbook.gateway.api.render import Renderer
 from crossbook.gateway.api.rest import make_app
 from crossbook.gateway.api.trading import Trading
 from crossbook.gateway.history.link import HistoryLink
@@ -24,7 +25,6 @@ from crossbook.gateway.history.queries import HistoryQueries
 from crossbook.gateway.orders.desk import OrderDesk
 from crossbook.gateway.orders.local_sessions import LocalSessions
 from crossbook.gateway.orders.session import SessionTable
-from crossbook.gateway.render import Renderer
 from crossbook.gateway.web.entrance import AsgiApp
 from crossbook.gateway.web.hosts import AllowedHosts
 from crossbook.matcher.engine.engine import Engine

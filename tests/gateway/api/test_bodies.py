@@ -6,7 +6,7 @@ import pytest
 
 from crossbook.common.messages.entry import Amend, New
 from crossbook.common.types import MAX_INT, OrderType, Prevention, RejectReason, Side, TimeInForce
-from crossbook.gateway import documents
+from crossbook.gateway.api import documents
 from crossbook.gateway.api.bodies import (
     amend_of,
     decoder,

@@ -8,7 +8,7 @@ import pytest
 
 from crossbook.common.messages.history_queries import OrderRecord
 from crossbook.common.types import OrderStatus, OrderType, Side, TimeInForce
-from crossbook.gateway.render import Renderer
+from crossbook.gateway.api.render import Renderer
 from tests.gateway.api.test_order_stream import StreamWorld
 from tests.worlds.desk_world import INSTRUMENTS
 from tests.worlds.rest_world import RestWorld, limit

@@ -18,11 +18,11 @@ from crossbook.common.messages.history_queries import (
 )
 from crossbook.common.shards import base_of
 from crossbook.common.types import OrderStatus, OrderType, Side, TimeInForce
+from crossbook.gateway.api.render import Renderer
 from crossbook.gateway.history.link import HistoryLink
 from crossbook.gateway.history.queries import HistoryQueries, newest
 from crossbook.gateway.orders.local_sessions import LocalSessions
 from crossbook.gateway.problem import Problem
-from crossbook.gateway.render import Renderer
 from tests.worlds.rest_world import RestWorld
 from tests.worlds.sharded_world import ShardedWorld
 

@@ -6,8 +6,8 @@ from typing import Any, cast
 import httpx
 import pytest
 
-from crossbook.gateway.documents import Readiness
 from crossbook.gateway.operations.operations import Operations, without_api
+from crossbook.gateway.operations.readiness import Readiness
 from crossbook.gateway.web.admission import Admission
 from crossbook.gateway.web.hosts import AllowedHosts
 

@@ -6,7 +6,7 @@ import pytest
 
 from crossbook.common.messages.feed import DepthUpdate, MarketState
 from crossbook.common.types import InstrumentState
-from crossbook.gateway.market_state import WAITING_MAX, StateTape
+from crossbook.gateway.streams.state_tape import WAITING_MAX, StateTape
 from tests.worlds.feed_source import SYMBOL
 from tests.worlds.stream_world import FakeConnection, StreamWorld
 

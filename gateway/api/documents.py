@@ -1,14 +1,26 @@
-"""The JSON documents of the API: what a body may say, and what an answer says.
+"""The JSON documents of trading: what a body may hold, and what an answer holds.
 
 Prices, quantities and money are decimal text both ways. Unknown fields, floats and wrong types are
-refused when a body is decoded. Times are ISO 8601 in UTC with milliseconds.
+refused when a body is decoded. Times are ISO 8601 in UTC with milliseconds. Market data has
+`crossbook.gateway.api.market_documents`.
 """
 
-from typing import Annotated, Literal
+from collections.abc import Callable
+from typing import Annotated, Any, Literal, TypeVar
 
 from msgspec import Meta, Struct
 
 from crossbook.common.types import MAX_CLIENT_ORDER_ID, MAX_INT, MAX_SYMBOL
+from crossbook.gateway.problem import ErrorDetail
+from crossbook.gateway.words import (
+    ExecutionWord,
+    LiquidityWord,
+    OrderTypeWord,
+    PreventionWord,
+    SideWord,
+    StatusWord,
+    TimeInForceWord,
+)
 
 BATCH_MAX = 200
 """Most orders in one batch."""
@@ -30,29 +42,23 @@ ClientOrderId = Annotated[
         examples=["mine-1"],
     ),
 ]
-Level = Annotated[list[str], Meta(min_length=2, max_length=2, description="[price, quantity]")]
-Side = Literal["buy", "sell"]
-Status = Literal[
-    "NEW", "PARTIALLY_FILLED", "FILLED", "CANCELED", "EXPIRED", "REJECTED", "EXPIRED_IN_MATCH"
-]  # fmt: skip
-
-Kind = Literal[
-    "new", "fill", "canceled", "expired", "amended", "completed", "triggered", "prevented"
-]  # fmt: skip
-SelfTradePrevention = Literal[
-    "expire_taker", "expire_maker", "expire_both", "decrement", "none"
-]  # fmt: skip
 ExpireTime = Annotated[
     int, Meta(ge=1, le=MAX_INT // 1_000_000, description="ms since the Unix epoch")
 ]
-State = Annotated[
-    Literal["open", "post_only", "cancel_only", "halted", "auction"],
-    Meta(description="what the instrument takes at present; cancels always"),
-]
-OrderType = Literal[
-    "limit", "market", "stop", "stop_limit", "take_profit", "take_profit_limit"
-]  # fmt: skip
-TimeInForce = Literal["gtc", "ioc", "fok", "gtd", "day"]
+
+_Document = TypeVar("_Document", bound=Struct)
+
+
+def schema_name(name: str) -> Callable[[type[_Document]], type[_Document]]:
+    """Let the OpenAPI document call a class by this name, and not by its own."""
+
+    def named(document: type[_Document]) -> type[_Document]:
+        # The framework takes the key of a schema from the one and its title from the other.
+        renamed: Any = document
+        renamed.__qualname__ = renamed.__schema_name__ = name
+        return document
+
+    return named
 
 
 class OrderRequest(Struct, forbid_unknown_fields=True, omit_defaults=True):
@@ -68,17 +74,17 @@ class OrderRequest(Struct, forbid_unknown_fields=True, omit_defaults=True):
     order_type: Literal[
         "limit", "market", "ioc", "fok", "stop", "stop_limit", "take_profit", "take_profit_limit"
     ]
-    side: Side
+    side: SideWord
     quantity: Amount | None = None
     price: Amount | None = None
-    time_in_force: TimeInForce | None = None
+    time_in_force: TimeInForceWord | None = None
     client_order_id: ClientOrderId | None = None
     quote_quantity: Amount | None = None
     stop_price: Amount | None = None
     display_quantity: Amount | None = None
     expire_time: ExpireTime | None = None
     post_only: bool = False
-    self_trade_prevention: SelfTradePrevention = "expire_taker"
+    self_trade_prevention: PreventionWord = "expire_taker"
 
 
 class AmendRequest(Struct, forbid_unknown_fields=True, omit_defaults=True):
@@ -104,7 +110,7 @@ class Fill(Struct):
     quantity: str
     fee: str
     fee_asset: str
-    liquidity: Literal["maker", "taker"]
+    liquidity: LiquidityWord
 
 
 class OrderAnswer(Struct):
@@ -122,7 +128,7 @@ class OrderAnswer(Struct):
     status: Literal["accepted", "amended", "canceled"]
     timestamp: str
     client_order_id: str | None
-    order_status: Status
+    order_status: StatusWord
     filled_quantity: str
     remaining_quantity: str
     average_price: str | None
@@ -130,21 +136,6 @@ class OrderAnswer(Struct):
     quote_left: str | None
     seq: int
     fills: list[Fill] | None
-
-
-class ErrorDetail(Struct, omit_defaults=True):
-    """Why a request failed: a code for programs, words for people, and the field at fault."""
-
-    code: str
-    message: str
-    field: str | None = None
-
-
-class ErrorDocument(Struct, omit_defaults=True):
-    """Every error."""
-
-    error: ErrorDetail
-    request_id: str | None = None
 
 
 class BatchResult(Struct):
@@ -170,7 +161,8 @@ class MassCancelAnswer(Struct):
     seq: int
 
 
-class Order(Struct):
+@schema_name("Order")
+class OrderDocument(Struct):
     """One order. One that is not `working` waits for its `stop_price`. `reason` says why it ended
     without or by a standing request, `seq` what changed it last. `filled_quote_quantity` and
     `quote_left` are as in `OrderAnswer`. `fills` are its last 1,000, oldest first; null in a list
@@ -179,13 +171,13 @@ class Order(Struct):
     order_id: str
     client_order_id: str | None
     symbol: str
-    side: Side
-    order_type: OrderType
-    time_in_force: TimeInForce
+    side: SideWord
+    order_type: OrderTypeWord
+    time_in_force: TimeInForceWord
     price: str | None
     quantity: str | None
     quote_quantity: str | None
-    order_status: Status
+    order_status: StatusWord
     filled_quantity: str
     remaining_quantity: str
     average_price: str | None
@@ -195,7 +187,7 @@ class Order(Struct):
     display_quantity: str | None
     expire_time: int | None
     post_only: bool
-    self_trade_prevention: SelfTradePrevention
+    self_trade_prevention: PreventionWord
     working: bool
     reason: str | None
     created_at: str
@@ -207,7 +199,7 @@ class Order(Struct):
 class OrderList(Struct):
     """Orders, newest first; `next_cursor` continues behind the last one."""
 
-    orders: list[Order]
+    orders: list[OrderDocument]
     next_cursor: str | None
     seq: int
 
@@ -218,7 +210,7 @@ class OwnFill(Fill):
     order_id: str
     client_order_id: str | None
     symbol: str
-    side: Side
+    side: SideWord
     timestamp: str
     seq: int
 
@@ -231,26 +223,26 @@ class ExecutionReport(Struct, tag_field="type", tag="execution"):
     market order by quote amount that ended only `quote_left`.
     """
 
-    kind: Kind
+    kind: ExecutionWord
     seq: int
     symbol: str
     order_id: str
     client_order_id: str | None
-    side: Side
-    order_status: Status
+    side: SideWord
+    order_status: StatusWord
     price: str | None
     quantity: str | None
     filled_quantity: str
     remaining_quantity: str
     timestamp: str
     trade_id: int | None = None
-    liquidity: Literal["maker", "taker"] | None = None
+    liquidity: LiquidityWord | None = None
     fee: str | None = None
     fee_asset: str | None = None
     reason: str | None = None
     stop_price: str | None = None
     working: bool = True
-    order_type: OrderType | None = None
+    order_type: OrderTypeWord | None = None
     quote_left: str | None = None
 
 
@@ -262,138 +254,18 @@ class FillList(Struct):
     seq: int
 
 
-class Auction(Struct):
-    """What the uncross of a call phase would give now: `indicative_quantity` at
-    `indicative_price`, null where nothing can trade, and the surplus that would trade at that
-    price too, of buyers or of sellers."""
-
-    indicative_price: str | None
-    indicative_quantity: str
-    surplus_side: Side | None
-    surplus_quantity: str
-
-
-class OrderBook(Struct):
-    """The best levels as [price, quantity], best first; `checksum` is over the top ten.
-
-    `state` ends by itself at `state_until`; it is null while there is no live market data. In a
-    call phase (`auction`) the book may be crossed; `auction` is null otherwise."""
-
-    symbol: str
-    timestamp: str
-    seq: int
-    bids: list[Level]
-    asks: list[Level]
-    checksum: int
-    state: State | None = None
-    state_until: str | None = None
-    auction: Auction | None = None
-
-
-class Trade(Struct):
-    """One public trade."""
-
-    trade_id: int
-    seq: int
-    price: str
-    quantity: str
-    aggressor_side: Side
-    maker_order_id: str
-    taker_order_id: str
-    timestamp: str
-
-
-class TradeList(Struct):
-    """Trades in the order they happened."""
-
-    symbol: str
-    trades: list[Trade]
-    seq: int
-
-
-class Candle(Struct):
-    """The trades of one stretch of time."""
-
-    open_time: str
-    open: str
-    high: str
-    low: str
-    close: str
-    volume: str
-    quote_volume: str
-    trades: int
-
-
-class CandleList(Struct):
-    """Candles, oldest first; where nothing traded there is none."""
-
-    symbol: str
-    interval: str
-    candles: list[Candle]
-    seq: int
-
-
-class Ticker(Struct):
-    """The last 24 hours, to the minute. Prices are null where nothing traded, or where a side of
-    the book is empty. `state`, `state_until` and `auction` are as in an order book."""
-
-    symbol: str
-    timestamp: str
-    seq: int
-    last: str | None
-    last_quantity: str | None
-    open: str | None
-    high: str | None
-    low: str | None
-    volume: str
-    quote_volume: str
-    trades: int
-    bid: str | None
-    bid_quantity: str | None
-    ask: str | None
-    ask_quantity: str | None
-    state: State | None = None
-    state_until: str | None = None
-    auction: Auction | None = None
-
-
-class InstrumentDocument(Struct):
-    """What is traded, on which grid, what it costs, and what it takes at present. `state` is null
-    while there is no live market data; it ends by itself at `state_until`."""
-
-    symbol: str
-    base: str
-    quote: str
-    tick_size: str
-    lot_size: str
-    max_price: str
-    min_quantity: str
-    max_quantity: str
-    min_notional: str
-    maker_fee_percent: str
-    taker_fee_percent: str
-    state: State | None = None
-    state_until: str | None = None
-    auction: Auction | None = None
-
-
-class InstrumentList(Struct):
-    """All instruments."""
-
-    instruments: list[InstrumentDocument]
-
-
 class AccountDocument(Struct):
     """The account a request acts for, as of `seq`. Without accounts (`ACCOUNTS=off`) there are no
     balances."""
 
     account: int
     seq: int
-    balances: list["Balance"]
+    balances: list["BalanceDocument"]
     fees: list["Fees"]
 
 
-class Balance(Struct):
+@schema_name("Balance")
+class BalanceDocument(Struct):
     """What the account has of one asset; open orders hold `held` of the `total`."""
 
     asset: str
@@ -423,32 +295,3 @@ class Fees(Struct):
     symbol: str
     maker_fee_percent: str
     taker_fee_percent: str
-
-
-class Health(Struct):
-    """The process runs."""
-
-    status: Literal["ok"]
-
-
-class MissingPart(Struct):
-    """A part of the exchange that is not there, and why."""
-
-    part: Literal["matcher", "market_data", "recorder", "clock"]
-    reason: str
-
-
-class Readiness(Struct):
-    """Whether orders can be entered and market data is live, and what is missing.
-
-    `degraded`: both can be had, but a part is missing. Without the recorder questions about the
-    past are answered 503 `HISTORY_UNAVAILABLE`. While a matcher refuses the `clock` of its machine
-    trading goes on, on a time of its own.
-    """
-
-    status: Literal["ready", "degraded", "not_ready"]
-    matcher: bool
-    market_data: bool
-    recorder: bool
-    missing: list[MissingPart]
-    seq: int

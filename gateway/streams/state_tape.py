@@ -1,54 +1,15 @@
-"""The state of an instrument in the words of the API, and what of it waits to be sent."""
+"""What of an instrument's state waits to be sent to the clients of a stream."""
 
 from collections import deque
 from typing import Final
 
-from crossbook.common.instruments import Instrument
 from crossbook.common.messages.feed import MarketState
 from crossbook.common.types import InstrumentState
-from crossbook.gateway import documents
-from crossbook.gateway.render import timestamp
 
 WAITING_MAX: Final = 16
 """Most states that wait to be sent; of more the latest ones are."""
 
-_STATES: Final[dict[int, documents.State]] = {
-    InstrumentState.OPEN: "open",
-    InstrumentState.POST_ONLY: "post_only",
-    InstrumentState.CANCEL_ONLY: "cancel_only",
-    InstrumentState.HALTED: "halted",
-    InstrumentState.AUCTION: "auction",
-}
 _NEVER_CROSSED: Final = (InstrumentState.OPEN, InstrumentState.POST_ONLY)
-
-StateFacts = tuple[documents.State | None, str | None, documents.Auction | None]
-"""`state`, `state_until` and `auction` of a document; all null while the state is not known."""
-
-
-def state_facts(instrument: Instrument, state: MarketState | None) -> StateFacts:
-    """What documents say of a state.
-
-    >>> from crossbook.common.instruments import example
-    >>> halt = MarketState("BTC-USDT", 9, 4, 1_761_482_096_000_000_000, 0, 0, 0, 0)
-    >>> state_facts(example(), halt)
-    ('halted', '2025-10-26T12:34:56.000Z', None)
-    >>> call_phase = MarketState("BTC-USDT", 9, 5, 0, 5_000_001, 2, -3, 0)
-    >>> state_facts(example(), call_phase)[2].surplus_side
-    'sell'
-    """
-    if state is None:
-        return (None, None, None)
-    until = timestamp(state.until_ns) if state.until_ns else None
-    auction = None
-    if state.state == InstrumentState.AUCTION:
-        price, surplus, grid = state.indicative_ticks, state.surplus_lots, instrument.grid
-        auction = documents.Auction(
-            grid.price.text_or_none(price),
-            grid.quantity.text(state.indicative_lots),
-            ("buy" if surplus > 0 else "sell") if surplus else None,
-            grid.quantity.text(abs(surplus)),
-        )
-    return (_STATES[state.state], until, auction)
 
 
 class StateTape:

@@ -5,109 +5,34 @@ market order, an average of nothing) is null.
 """
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
 from typing import Final, Literal
 
 from crossbook.common.grid import format_decimal
 from crossbook.common.instruments import Instrument
 from crossbook.common.messages.entry import Ack, Balance, Execution
-from crossbook.common.messages.feed import Ticker as FeedTicker
-from crossbook.common.messages.history_queries import Candle as CandleRecord
-from crossbook.common.messages.history_queries import FillRecord, OrderRecord, TradeRecord
-from crossbook.common.types import (
-    ExecutionKind,
-    Liquidity,
-    OrderStatus,
-    OrderType,
-    Prevention,
-    RejectReason,
-    Side,
-    TimeInForce,
+from crossbook.common.messages.history_queries import FillRecord, OrderRecord
+from crossbook.common.types import ExecutionKind, RejectReason, Side
+from crossbook.gateway.api import documents
+from crossbook.gateway.words import (
+    EXECUTIONS,
+    LIQUIDITIES,
+    ORDER_TYPES,
+    PREVENTIONS,
+    SIDES,
+    STATUSES,
+    TIMES_IN_FORCE,
+    order_id_text,
+    timestamp,
 )
-from crossbook.gateway import documents
 
 AVERAGE_DECIMALS: Final = 4
 """Digits of an average price beyond those of a price; it is rounded half up to them."""
 
 _AVERAGE_SCALE: Final = 10**AVERAGE_DECIMALS
 
-_SIDES: Final[dict[int, Literal["buy", "sell"]]] = {Side.BUY: "buy", Side.SELL: "sell"}
-_TYPES: Final[dict[int, documents.OrderType]] = {
-    OrderType.LIMIT: "limit",
-    OrderType.MARKET: "market",
-    OrderType.STOP: "stop",
-    OrderType.STOP_LIMIT: "stop_limit",
-    OrderType.TAKE_PROFIT: "take_profit",
-    OrderType.TAKE_PROFIT_LIMIT: "take_profit_limit",
-}
-_TIMES: Final[dict[int, documents.TimeInForce]] = {
-    TimeInForce.GTC: "gtc",
-    TimeInForce.IOC: "ioc",
-    TimeInForce.FOK: "fok",
-    TimeInForce.GTD: "gtd",
-    TimeInForce.DAY: "day",
-}
-_PREVENTIONS: Final[dict[int, documents.SelfTradePrevention]] = {
-    Prevention.NONE: "none",
-    Prevention.EXPIRE_TAKER: "expire_taker",
-    Prevention.EXPIRE_MAKER: "expire_maker",
-    Prevention.EXPIRE_BOTH: "expire_both",
-    Prevention.DECREMENT: "decrement",
-}
-_LIQUIDITIES: Final[dict[int, Literal["maker", "taker"]]] = {
-    Liquidity.MAKER: "maker",
-    Liquidity.TAKER: "taker",
-}
-_STATUSES: Final[dict[int, documents.Status]] = {
-    OrderStatus.NEW: "NEW",
-    OrderStatus.PARTIALLY_FILLED: "PARTIALLY_FILLED",
-    OrderStatus.FILLED: "FILLED",
-    OrderStatus.CANCELED: "CANCELED",
-    OrderStatus.EXPIRED: "EXPIRED",
-    OrderStatus.REJECTED: "REJECTED",
-    OrderStatus.EXPIRED_IN_MATCH: "EXPIRED_IN_MATCH",
-}
-_KINDS: Final[dict[int, documents.Kind]] = {
-    ExecutionKind.NEW: "new",
-    ExecutionKind.FILL: "fill",
-    ExecutionKind.CANCELED: "canceled",
-    ExecutionKind.EXPIRED: "expired",
-    ExecutionKind.AMENDED: "amended",
-    ExecutionKind.COMPLETED: "completed",
-    ExecutionKind.TRIGGERED: "triggered",
-    ExecutionKind.PREVENTED: "prevented",
-}
 _NEW: Final = int(ExecutionKind.NEW)
 _FILL: Final = int(ExecutionKind.FILL)
 _COMPLETED: Final = int(ExecutionKind.COMPLETED)
-
-
-def timestamp(time_ns: int) -> str:
-    """ISO 8601 in UTC, cut to milliseconds.
-
-    >>> timestamp(1_761_482_096_789_999_999)
-    '2025-10-26T12:34:56.789Z'
-    """
-    seconds, rest = divmod(time_ns, 1_000_000_000)
-    whole = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
-    return f"{whole}.{rest // 1_000_000:03d}Z"
-
-
-def order_id_text(order_id: int) -> str:
-    """
-    >>> order_id_text(1)
-    'ORD-0000000001'
-    """
-    return f"ORD-{order_id:010d}"
-
-
-def fee_percent(rate: int) -> str:
-    """A fee rate of millionths in percent.
-
-    >>> fee_percent(1000), fee_percent(-50)
-    ('0.1000', '-0.0050')
-    """
-    return format_decimal(rate, 4)
 
 
 def average_price(instrument: Instrument, notional: int, lots: int) -> str | None:
@@ -198,7 +123,7 @@ class Renderer:
             what,
             timestamp(ack.time_ns),
             ack.client_order_id or None,
-            _STATUSES[status],
+            STATUSES[status],
             grid.quantity.text(filled_lots),
             grid.quantity.text(remaining_lots),
             average_price(instrument, notional, filled_lots) if knows_all else None,
@@ -217,7 +142,7 @@ class Renderer:
             "accepted",
             timestamp(record.created_ns),
             record.client_order_id or None,
-            _STATUSES[record.status],
+            STATUSES[record.status],
             grid.quantity.text(record.filled_lots),
             grid.quantity.text(record.remaining_lots),
             average_price(instrument, record.filled_notional, record.filled_lots),
@@ -227,21 +152,21 @@ class Renderer:
             self._fills(instrument, record.fills),
         )
 
-    def order(self, record: OrderRecord, with_fills: bool) -> documents.Order:
+    def order(self, record: OrderRecord, with_fills: bool) -> documents.OrderDocument:
         """One order, with its fills where they were asked for."""
         instrument = self._by_id[record.instrument]
         grid = instrument.grid
-        return documents.Order(
+        return documents.OrderDocument(
             order_id_text(record.order_id),
             record.client_order_id or None,
             instrument.symbol,
-            _SIDES[record.side],
-            _TYPES[record.order_type],
-            _TIMES[record.time_in_force],
+            SIDES[record.side],
+            ORDER_TYPES[record.order_type],
+            TIMES_IN_FORCE[record.time_in_force],
             grid.price.text_or_none(record.price_ticks),
             grid.quantity.text_or_none(record.quantity_lots),
             grid.quote.text_or_none(record.quote_amount),
-            _STATUSES[record.status],
+            STATUSES[record.status],
             grid.quantity.text(record.filled_lots),
             grid.quantity.text(record.remaining_lots),
             average_price(instrument, record.filled_notional, record.filled_lots),
@@ -251,7 +176,7 @@ class Renderer:
             grid.quantity.text_or_none(record.display_lots),
             record.expire_ns // 1_000_000 if record.expire_ns else None,
             bool(record.post_only),
-            _PREVENTIONS[record.prevention],
+            PREVENTIONS[record.prevention],
             bool(record.working),
             RejectReason(record.reason).name if record.reason else None,
             timestamp(record.created_ns),
@@ -274,7 +199,7 @@ class Renderer:
             order_id_text(record.order_id),
             record.client_order_id or None,
             instrument.symbol,
-            _SIDES[record.side],
+            SIDES[record.side],
             timestamp(record.time_ns),
             record.seq,
         )
@@ -284,13 +209,13 @@ class Renderer:
         instrument = self.instruments[execution.symbol]
         grid = instrument.grid
         report = documents.ExecutionReport(
-            _KINDS[execution.kind],
+            EXECUTIONS[execution.kind],
             execution.seq,
             execution.symbol,
             order_id_text(execution.order_id),
             execution.client_order_id or None,
-            _SIDES[execution.side],
-            _STATUSES[execution.status],
+            SIDES[execution.side],
+            STATUSES[execution.status],
             grid.price.text_or_none(execution.price_ticks),
             grid.quantity.text_or_none(execution.quantity_lots),
             grid.quantity.text(execution.filled_lots),
@@ -299,7 +224,7 @@ class Renderer:
             reason=RejectReason(execution.reason).name if execution.reason else None,
             stop_price=grid.price.text_or_none(execution.trigger_ticks),
             working=execution.working,
-            order_type=_TYPES[execution.order_type] if execution.kind == _NEW else None,
+            order_type=ORDER_TYPES[execution.order_type] if execution.kind == _NEW else None,
             quote_left=quote_left_text(instrument, execution),
         )
         if execution.kind == _FILL:
@@ -351,83 +276,15 @@ class Renderer:
             grid.quantity.text(lots),
             (grid.base if is_buy else grid.quote).text(fee),
             instrument.base if is_buy else instrument.quote,
-            _LIQUIDITIES[liquidity],
+            LIQUIDITIES[liquidity],
         )
 
-    def trade(self, instrument: Instrument, record: TradeRecord) -> documents.Trade:
-        """One public trade."""
-        grid = instrument.grid
-        return documents.Trade(
-            record.trade_id,
-            record.seq,
-            grid.price.text(record.price_ticks),
-            grid.quantity.text(record.quantity_lots),
-            _SIDES[record.aggressor_side],
-            order_id_text(record.maker_order_id),
-            order_id_text(record.taker_order_id),
-            timestamp(record.time_ns),
-        )
-
-    def candle(self, instrument: Instrument, record: CandleRecord) -> documents.Candle:
-        """One candle."""
-        grid = instrument.grid
-        return documents.Candle(
-            timestamp(record.open_ns),
-            grid.price.text(record.open_ticks),
-            grid.price.text(record.high_ticks),
-            grid.price.text(record.low_ticks),
-            grid.price.text(record.close_ticks),
-            grid.quantity.text(record.volume_lots),
-            grid.quote.text(record.quote_volume),
-            record.trades,
-        )
-
-    def ticker(self, instrument: Instrument, ticker: FeedTicker) -> documents.Ticker:
-        """The last 24 hours of an instrument."""
-
-        grid = instrument.grid
-        price, quantity = grid.price.text_or_none, grid.quantity.text_or_none
-        return documents.Ticker(
-            instrument.symbol,
-            timestamp(ticker.time_ns),
-            ticker.seq,
-            price(ticker.last_ticks),
-            quantity(ticker.last_lots),
-            price(ticker.open_ticks),
-            price(ticker.high_ticks),
-            price(ticker.low_ticks),
-            grid.quantity.text(ticker.volume_lots),
-            grid.quote.text(ticker.quote_volume),
-            ticker.trades,
-            price(ticker.bid_ticks),
-            quantity(ticker.bid_lots),
-            price(ticker.ask_ticks),
-            quantity(ticker.ask_lots),
-        )
-
-    def balance(self, balance: Balance) -> documents.Balance:
+    def balance(self, balance: Balance) -> documents.BalanceDocument:
         """What an account has of one asset."""
         decimals = self._decimals[balance.asset]
-        return documents.Balance(
+        return documents.BalanceDocument(
             balance.asset,
             format_decimal(balance.total, decimals),
             format_decimal(balance.total - balance.held, decimals),
             format_decimal(balance.held, decimals),
-        )
-
-    def instrument(self, instrument: Instrument) -> documents.InstrumentDocument:
-        """One instrument."""
-        grid = instrument.grid
-        return documents.InstrumentDocument(
-            instrument.symbol,
-            instrument.base,
-            instrument.quote,
-            instrument.tick_size,
-            instrument.lot_size,
-            grid.price.text(instrument.max_price_ticks),
-            grid.quantity.text(instrument.min_quantity_lots),
-            grid.quantity.text(instrument.max_quantity_lots),
-            grid.quote.text(instrument.min_notional),
-            fee_percent(instrument.maker_fee_rate),
-            fee_percent(instrument.taker_fee_rate),
         )
