@@ -138,7 +138,7 @@ class MarketFeed:
             return None
         return follower.state(symbol)
 
-    def why_not_live(self, symbol: str) -> str:
+    def stale_reason(self, symbol: str) -> str:
         """Why the market is not seen as it is now; empty when it is.
 
         A hole in the feed that is being mended does not count within its first second.

@@ -1,8 +1,18 @@
-"""What all market-data streams share: their clients, who of them is level, and their pace.
+"""What every market-data stream does: it sends to its clients, each at the speed it reads.
 
-A client is level when it has been sent all that the stream has sent, or behind, with a position
-of its own. Sending is the same for all: the level ones get one frame that is made once; one that
-is full is skipped and falls behind; one that has room again catches up from its own position.
+Theory of operation. A stream has a position, which counts what it has sent. A client is *current*
+when it has been sent everything up to that position, or *behind*, with a position of its own. All
+current clients get the same frame, which is made once. A client whose buffer is full is skipped and
+falls behind; when it has room again, `catch_up` sends what it misses from its own position. So a
+slow client costs the others nothing, and memory is bounded by what a stream keeps for catching up.
+
+A frame goes to a crowd in slices (`SLICE`), so that other work on the processor waits for one slice
+only. Nothing else is sent to a client that still waits for its slice.
+
+A `StreamPace` decides how often a stream sends. It measures what a sending costs the processor, and
+waits a multiple of that cost before the next one: a stream takes a fixed share of the processor,
+whatever the number of its clients. What changes in the meantime is conflated, so a larger crowd
+gets fewer and larger updates.
 """
 
 from typing import Final
@@ -11,23 +21,24 @@ from crossbook.gateway.streams.frames import FrameMaker
 from crossbook.gateway.web.channel import POLICY_VIOLATION, Connection
 
 MESSAGES_MAX: Final = 10
-"""Messages a client may send to a stream, which takes none, before it is closed."""
+"""Messages a client may send to a stream, which accepts none, before it is closed."""
 
 SLICE: Final = 25
-"""Clients written to before others may have the processor: thousands of writes at once would
-stand in the way of everything else on the machine."""
+"""Clients that are written to before other work may have the processor: thousands of writes at once
+would delay everything else on the machine."""
 
 NEW: Final = -1
 """Position of a client that has been sent nothing."""
 
 
-class Pace:
-    """When the next sending may be: `factor` times what the last one cost after it began, within
-    `least_ns` and `most_ns`, but with half as much time again left to everything else.
+class StreamPace:
+    """When the next sending may begin: `factor` times the cost of the last one after that began,
+    within `least_ns` and `most_ns`, but never before half as much time again as it cost has passed.
 
-    `slack_ns` of waiting not used may be used later: a few sendings close together are free.
+    `slack_ns` of waiting that was not used may be used later: a few sendings close together do not
+    wait.
 
-    >>> pace = Pace(least_ns=50, most_ns=100, factor=3)
+    >>> pace = StreamPace(least_ns=50, most_ns=100, factor=3)
     >>> pace.sent(begun_ns=1_000, cost_ns=20)
     >>> pace.free_ns
     1060
@@ -41,41 +52,42 @@ class Pace:
         self.free_ns = 0
 
     def sent(self, begun_ns: int, cost_ns: int) -> None:
-        """A sending cost so much, the kernel's part included."""
+        """Count a sending that cost so much, the kernel's part included."""
         wait_ns = max(self._least_ns, min(self._factor * cost_ns, self._most_ns))
         wait_ns = max(wait_ns, cost_ns + cost_ns // 2)
-        # What was sent before it was free (along with something else) is not held against it.
+        # A sending before `free_ns` (together with something else) costs no further waiting.
         free_ns = min(max(self.free_ns, begun_ns - self._slack_ns), begun_ns)
         self.free_ns = free_ns + wait_ns
 
 
 class Stream:
-    """One route: a channel of one instrument and its clients. Subclasses say what is sent.
+    """One route: a channel of one instrument and its clients. Subclasses decide what is sent.
 
-    `live` is whether the market is seen as it is now. While it is not, a stream sends nothing of
-    the market: clients are told, and it goes on where it stopped. The owner calls `work` when
-    something was taken or `due_ns` has come, and `beat` every second. `resyncs` counts clients
-    that were told that something was left out for them.
+    `live` is whether the gateway has the market as it is now. While it is false, the stream sends
+    a status and nothing of the market, and later continues where it stopped. The owner calls `work`
+    after an update and when `due_ns` has come, and `beat` every second. `resyncs` counts clients
+    for which something was left out.
     """
 
-    def __init__(self, frames: FrameMaker) -> None:
+    def __init__(self, frames: FrameMaker, pace: StreamPace) -> None:
         self.frames = frames
+        self.pace = pace
         self.live = False
-        self.why = "no market data yet"
+        self.reason = "no market data yet"
         self.beat_due = False
         self.resyncs = 0
-        self.level: dict[Connection, None] = {}
+        self.current: dict[Connection, None] = {}
         self.behind: dict[Connection, int] = {}
         self._unsent: list[Connection] = []
         self._frame = b""
         self._received: dict[Connection, int] = {}
 
     def __len__(self) -> int:
-        return len(self.level) + len(self.behind)
+        return len(self.current) + len(self.behind)
 
     @property
     def position(self) -> int:
-        """Where a level client stands."""
+        """The position of a current client."""
         raise NotImplementedError
 
     @property
@@ -88,32 +100,28 @@ class Stream:
         raise NotImplementedError
 
     def work(self, now_ns: int) -> bool:
-        """Send what is due; whether anything was sent."""
-        raise NotImplementedError
-
-    def written(self, begun_ns: int, cost_ns: int) -> None:
-        """The sending of `work` cost so much, the kernel's part included."""
+        """Send what is due; return whether anything was sent."""
         raise NotImplementedError
 
     def catch_up(self, connection: Connection, position: int) -> int:
-        """Send what one client misses, or part of it; its position afterwards."""
+        """Send what one client misses, or part of it; return its position afterwards."""
         raise NotImplementedError
 
+    def written(self, begun_ns: int, cost_ns: int) -> None:
+        """Count what the sending of `work` cost, the kernel's part included."""
+        self.pace.sent(begun_ns, cost_ns)
+
     def opened(self, connection: Connection) -> None:
-        """A client comes: it gets the present at once, or is told that there is none."""
+        """Add a client; it gets the present at once, or the status that there is none."""
         self._received[connection] = 0
-        self.behind[connection] = self.first_position(connection)
+        self.behind[connection] = NEW
         if self.live:
             self._advance(connection)
         else:
-            connection.send(self.frames.status(False, self.why))
-
-    def first_position(self, connection: Connection) -> int:
-        """Where a new client stands."""
-        return NEW
+            connection.send(self.frames.status(False, self.reason))
 
     def received(self, connection: Connection, text: str) -> None:
-        """Streams take no messages: say so, and close whoever goes on."""
+        """Refuse a message, and close a client that sends more than `MESSAGES_MAX`."""
         self._received[connection] += 1
         if self._received[connection] > MESSAGES_MAX:
             connection.close(POLICY_VIOLATION, "this stream takes no messages")
@@ -121,83 +129,80 @@ class Stream:
             connection.send(self.frames.error("UNSUPPORTED", "this stream takes no messages"))
 
     def drained(self, connection: Connection) -> None:
-        """A client that was full has room."""
+        """Let a client that was full and has room catch up."""
         if self.live and connection in self.behind:
             self._advance(connection)
 
     def closed(self, connection: Connection) -> None:
-        """A client is gone."""
-        self.level.pop(connection, None)
+        """Remove a client."""
+        self.current.pop(connection, None)
         self.behind.pop(connection, None)
         self._received.pop(connection, None)
 
-    def set_live(self, live: bool, why: str) -> None:
-        """The market is seen as it is, or not any more. Everyone is told, also who is full: the
-        message is small and rare."""
+    def set_live(self, live: bool, reason: str) -> None:
+        """Send the new status to every client, also to full ones: it is small and rare."""
         if live == self.live:
             return
         self.send_rest()
-        self.live, self.why = live, why
-        frame = self.frames.status(live, why)
-        for connection in (*self.level, *self.behind):
+        self.live, self.reason = live, reason
+        frame = self.frames.status(live, reason)
+        for connection in (*self.current, *self.behind):
             connection.send(frame)
         if live:
             self.advance_behind()
 
     def beat(self) -> None:
-        """A second has passed: a heartbeat is due, for the level clients of a live stream."""
-        self.beat_due = self.live and bool(self.level)
+        """A second has passed: a heartbeat is due for the current clients of a live stream."""
+        self.beat_due = self.live and bool(self.current)
+
+    def pop_beat(self) -> bytes:
+        """The heartbeat that is due, which counts as sent; or nothing."""
+        if not self.beat_due:
+            return b""
+        self.beat_due = False
+        return self.frames.heartbeat(self.seq)
 
     @property
     def sending(self) -> bool:
-        """Whether level clients still wait for their turn to be written to; nothing else may be
-        sent to them before."""
+        """Whether current clients still wait for their slice."""
         return bool(self._unsent)
 
-    def send_level(self, frame: bytes, before: int) -> None:
-        """Send to all level clients what follows on position `before`, the first of them at once
-        and the others by `send_slice`. One that is full gets nothing and is behind from then on,
-        at `before`."""
+    def send_current(self, frame: bytes, before: int) -> None:
+        """Send to all current clients what follows position `before`: to the first of them at once,
+        to the others by `send_slice`. A full client gets nothing and is behind, at `before`."""
         self.send_rest()
-        level = self.level
-        for connection in [connection for connection in level if connection.full]:
-            del level[connection]
+        current = self.current
+        for connection in [connection for connection in current if connection.full]:
+            del current[connection]
             self.behind[connection] = before
         self._frame = frame
-        self._unsent = list(level)
+        self._unsent = list(current)
         self._unsent.reverse()
         self.send_slice()
 
     def send_slice(self) -> None:
-        """Send to the next few."""
+        """Send to the next few clients that wait."""
         unsent, frame = self._unsent, self._frame
         for connection in reversed(unsent[-SLICE:]):
             connection.send(frame)
         del unsent[-SLICE:]
 
     def send_rest(self) -> None:
-        """Send to all that wait for their turn: something else comes now."""
+        """Send to all clients that wait, because another frame follows."""
         while self._unsent:
             self.send_slice()
 
     def all_behind(self, position: int) -> None:
-        """What comes next follows on nobody's position: the level ones are behind, at this."""
+        """Let every current client be behind, at `position`: the next frame follows no position."""
         self.send_rest()
-        self.behind.update(dict.fromkeys(self.level, position))
-        self.level.clear()
+        self.behind.update(dict.fromkeys(self.current, position))
+        self.current.clear()
 
     def advance_behind(self) -> None:
-        """Let those behind that have room catch up."""
+        """Let the clients behind that have room catch up."""
         for connection in list(self.behind):
             if not connection.full:
                 self._advance(connection)
-
-    def take_beat(self) -> bytes:
-        """The heartbeat that is due, or nothing."""
-        if not self.beat_due:
-            return b""
-        self.beat_due = False
-        return self.frames.heartbeat(self.seq)
 
     def _advance(self, connection: Connection) -> None:
         position = self.behind[connection]
@@ -205,9 +210,9 @@ class Stream:
             position = self.catch_up(connection, position)
             if position == self.position:
                 del self.behind[connection]
-                self.level[connection] = None
+                self.current[connection] = None
                 return
             if connection.full or position > self.position:
-                # No room; or it waits for something that is not out yet.
+                # The client has no room, or waits for what has not been sent yet.
                 self.behind[connection] = position
                 return

@@ -1,9 +1,9 @@
-"""One instrument's book as the WebSocket streams show it: conflated, with a memory of changes.
+"""One instrument's book as the WebSocket streams show it: conflated, with its last changes.
 
-The feed's updates are taken as they come and shown at each `flush`: what is shown moves from one
-flush to the next, and every message (snapshot, update, catch-up) is about the book as last shown.
-So a snapshot fits the next update whenever it was taken, and whoever missed some flushes gets one
-update from its own position, as long as the memory reaches back.
+Updates of the feed wait until `flush` shows them together. Every message (snapshot, update,
+catch-up) is about the book as last shown. So a snapshot fits the next update whenever it was made,
+and a client that missed some flushes gets one update from its own position, as long as those
+flushes are kept.
 """
 
 from collections import deque
@@ -18,23 +18,23 @@ from crossbook.common.types import Side
 from crossbook.gateway.streams.frames import FrameMaker, Levels
 
 FLUSHES_KEPT: Final = 256
-"""Flushes a client may have missed and still get one update."""
+"""Flushes a client may miss and still get one update."""
 
 PRICES_KEPT: Final = 50_000
-"""Most changed prices remembered over all flushes."""
+"""Most changed prices kept over all flushes."""
 
 UNFLUSHED_MAX: Final = 4_096
-"""Changed prices that wait without an audience before they are shown to nobody."""
+"""Changed prices that wait while there is no client, before they are shown without a frame."""
 
 SNAPSHOT_FLUSHES: Final = 32
-"""A snapshot's frame serves joiners for so many flushes; an update brings them up to date."""
+"""Flushes for which a snapshot's frame is sent to new clients; an update makes them current."""
 
 _BUY: Final = int(Side.BUY)
 _SELL: Final = int(Side.SELL)
 
 
 class _Flush(Struct, gc=False):
-    """What one flush changed."""
+    """The prices that one flush changed."""
 
     first_seq: int
     prev_seq: int
@@ -42,11 +42,11 @@ class _Flush(Struct, gc=False):
     asks: list[int]
 
 
-class Board:
-    """The book as shown, what waits to be shown, and the last flushes.
+class ConflatedBook:
+    """The book as shown, the changes that wait to be shown, and the last flushes.
 
-    `number` counts what was shown and is a client's position; `seq` is the matcher's sequence
-    number of what is shown. `loaded` is False before the first snapshot of the feed.
+    `number` counts the books shown and is a client's position; `seq` is the matcher's sequence
+    number of the book shown. `loaded` is False before the first snapshot of the feed.
     """
 
     def __init__(self, frames: FrameMaker) -> None:
@@ -61,8 +61,8 @@ class Board:
         self._bids: dict[int, int] = {}
         self._asks: dict[int, int] = {}
         self._first_seq = 0
-        self._taken_seq = 0
-        self._taken_ns = 0
+        self._received_seq = 0
+        self._received_ns = 0
         self._kept: deque[_Flush] = deque()
         self._kept_prices = 0
         self._since: dict[int, bytes] = {}
@@ -70,7 +70,7 @@ class Board:
 
     @property
     def dirty(self) -> bool:
-        """Whether something waits to be shown."""
+        """Whether changes wait to be shown."""
         return bool(self._bids or self._asks)
 
     @property
@@ -78,20 +78,20 @@ class Board:
         """Prices that wait to be shown."""
         return len(self._bids) + len(self._asks)
 
-    def take(self, update: DepthUpdate) -> None:
-        """Changes of the feed, to be shown at the next flush. O(changes)."""
+    def apply(self, update: DepthUpdate) -> None:
+        """Let changes of the feed wait for the next flush. O(changes)."""
         if not self.dirty:
             self._first_seq = update.first_seq
         self._bids.update(update.bids)
         self._asks.update(update.asks)
-        self._taken_seq = update.seq
-        self._taken_ns = update.time_ns
+        self._received_seq = update.seq
+        self._received_ns = update.time_ns
 
     def load(self, snapshot: Snapshot) -> None:
-        """The feed starts, or started anew, with this book.
+        """Start, or start anew, with this book of the feed.
 
-        What differs from the book shown is to be shown at the next flush, so that clients simply
-        go on. A book older than the one shown is another history: every position becomes unknown.
+        Its differences from the book shown wait for the next flush, so clients get an update. A
+        book older than the one shown belongs to another past: every position becomes unknown.
         O(levels).
         """
         self.best = None
@@ -106,12 +106,12 @@ class Board:
             else:
                 self._asks = changed
         self._first_seq = self.seq + 1
-        self._taken_seq = snapshot.seq
-        self._taken_ns = snapshot.time_ns
+        self._received_seq = snapshot.seq
+        self._received_ns = snapshot.time_ns
 
     def flush(self) -> bytes | None:
-        """Show what waits: the update from what was shown before; None when levels that changed
-        are back where they were. O(changes log levels)."""
+        """Show the changes that wait. Returns the update from the book shown before, or None when
+        all levels are back where they were. O(changes log levels)."""
         shown = self._show()
         if shown is None:
             return None
@@ -119,15 +119,15 @@ class Board:
         return self._update(seqs, shown.bids, shown.asks)
 
     def forget_snapshot(self) -> None:
-        """Make the next snapshot anew: the one held may be of a state that is over."""
+        """Make the next snapshot anew: the one held may belong to a state that is over."""
         self._snapshot = None
 
     def settle(self) -> None:
-        """As `flush`, for nobody."""
+        """As `flush`, without a frame."""
         self._show()
 
     def since(self, number: int) -> bytes | None:
-        """One update from position `number` to what is shown; None when it is not remembered."""
+        """One update from position `number` to the book shown; None when that is not kept."""
         behind = self.number - number
         if not 0 < behind <= len(self._kept):
             return None
@@ -143,8 +143,8 @@ class Board:
         return frame
 
     def snapshot(self) -> tuple[int, bytes]:
-        """A snapshot's position and frame. `since` leads from it to what is shown, unless it is
-        that already."""
+        """A snapshot's position and frame. `since` leads from there to the book shown, unless the
+        snapshot is of that book."""
         held = self._snapshot
         if held is not None:
             behind = self.number - held[0]
@@ -161,7 +161,7 @@ class Board:
         return self._snapshot
 
     def bbo(self) -> bytes:
-        """The best bid and offer: the feed's latest, or that of the book shown."""
+        """The frame of the best bid and offer: the feed's latest, or those of the book shown."""
         best = self.best
         if best is None:
             best = BestBidOffer(
@@ -177,8 +177,8 @@ class Board:
         self.loaded = True
         self.number += 1
         self.depth.load(snapshot.bids, snapshot.asks)
-        self.seq = self._taken_seq = snapshot.seq
-        self._time_ns = self._taken_ns = snapshot.time_ns
+        self.seq = self._received_seq = snapshot.seq
+        self._time_ns = self._received_ns = snapshot.time_ns
         self._bids, self._asks = {}, {}
         self._kept.clear()
         self._kept_prices = 0
@@ -186,7 +186,7 @@ class Board:
         self._snapshot = None
 
     def _show(self) -> _Flush | None:
-        """Move what waits into the book shown; what that changed, None for nothing."""
+        """Move the changes that wait into the book shown; None when they change nothing."""
         depth = self.depth
         bids = [price for price, lots in self._bids.items() if depth.lots_at(_BUY, price) != lots]
         asks = [price for price, lots in self._asks.items() if depth.lots_at(_SELL, price) != lots]
@@ -207,7 +207,7 @@ class Board:
             self._kept_prices -= len(gone.bids) + len(gone.asks)
         self._since.clear()
         self.number += 1
-        self.seq, self._time_ns = self._taken_seq, self._taken_ns
+        self.seq, self._time_ns = self._received_seq, self._received_ns
         return flush
 
     def _update(self, seqs: tuple[int, int, int], bids: list[int], asks: list[int]) -> bytes:

@@ -1,4 +1,4 @@
-"""The JSON messages of the market-data streams, as frames ready to be sent.
+"""The JSON messages of the market-data streams, as WebSocket frames.
 
 docs/reference/streams.md describes each. Prices and quantities are decimal text at the
 instrument's fixed precision, `ts` is the matcher's time in microseconds since the Unix epoch.
@@ -19,7 +19,7 @@ from crossbook.gateway.web.channel import text_frame
 from crossbook.gateway.words import SIDES, SideWord, StateWord, order_id_text
 
 TEXTS_CACHED: Final = 65_536
-"""Prices and quantities of one instrument whose text is kept."""
+"""Prices and quantities of one instrument whose text is cached."""
 
 Levels = list[tuple[int, int]]
 _Rows = list[tuple[str, str]]
@@ -111,7 +111,7 @@ class _State(Struct, tag="state"):
 
 
 class FrameMaker:
-    """Frames about one instrument."""
+    """Makes the frames of one instrument."""
 
     def __init__(self, instrument: Instrument) -> None:
         self.instrument = instrument
@@ -134,7 +134,7 @@ class FrameMaker:
         checksum: int,
         time_ns: int,
     ) -> bytes:
-        """Levels that changed, zero lots for those removed; `seqs` are first, last, previous."""
+        """Levels that changed, with zero lots where removed; `seqs` are first, last, previous."""
         first_seq, seq, prev_seq = seqs
         rows = self._rows
         return _frame(
@@ -182,7 +182,7 @@ class FrameMaker:
         )
 
     def candle(self, candle: Candle, interval: str, final: bool) -> bytes:
-        """One candle as it stands; `final` when a later one has begun."""
+        """One candle; `final` when a later one has begun."""
         return _frame(
             _Candle(
                 self.symbol,
@@ -205,25 +205,25 @@ class FrameMaker:
         )
 
     def state(self, state: MarketState) -> bytes:
-        """What the instrument takes, and what an auction would give now."""
+        """The state of the instrument, and the result of an auction if it ended now."""
         facts = state_facts(self.instrument, state)
         return _frame(_State(self.symbol, state.seq, *facts, state.time_ns // 1000))
 
     def heartbeat(self, seq: int) -> bytes:
-        """Alive, and the `seq` of this stream's last message."""
+        """A sign of life, with the `seq` of this stream's last message."""
         return _frame({"type": "heartbeat", "symbol": self.symbol, "seq": seq})
 
     def resync(self, **position: int | str) -> bytes:
-        """What comes next does not follow on what came before; `position` says where it is."""
+        """Messages are missing before the next one; `position` names where the stream continues."""
         return _frame({"type": "resync", "symbol": self.symbol, **position})
 
     def status(self, live: bool, reason: str) -> bytes:
-        """Whether this stream shows the market as it is now."""
+        """Whether the gateway has the market as it is now, and if not, the reason."""
         status = "live" if live else "stale"
         return _frame({"type": "status", "symbol": self.symbol, "status": status, "reason": reason})
 
     def error(self, code: str, text: str) -> bytes:
-        """The answer to a message that the stream does not take."""
+        """The answer to a message of a client."""
         return _frame({"type": "error", "error": {"code": code, "message": text}})
 
     def _rows(self, levels: Iterable[tuple[int, int]]) -> _Rows:

@@ -1,4 +1,4 @@
-"""Drives the market-data streams on the event loop: feed in, frames out, timers between."""
+"""Drives the market-data streams on the event loop: feed in, frames out, timers in between."""
 
 import asyncio
 import time
@@ -12,8 +12,8 @@ from crossbook.gateway.market_feed import MarketFeed
 from crossbook.gateway.streams.routes import Streams
 
 SLICES: Final = 20
-"""Slices of a crowd in one turn of the loop. Between slices whoever waits for the processor gets
-it: the policy that gives way, `SCHED_IDLE`, lets them wait for some milliseconds now and then."""
+"""Slices of a crowd in one turn of the loop. Between slices other processes may run: under the
+scheduling policy `SCHED_IDLE` alone they would wait some milliseconds now and then."""
 
 BEAT_NS: Final = 1_000_000_000
 _MS: Final = 1_000_000
@@ -22,9 +22,10 @@ _MS: Final = 1_000_000
 class StreamLoop:
     """Connects a `MarketFeed` with `Streams`; both work from then on until the feed stops.
 
-    A crowd is written to a slice at a time. What the kernel has no room for the event loop writes
-    when a round ends, so that a sending has cost what passes until the round after its last slice
-    begins: of the processor's time, because what others take of it says nothing about the audience.
+    A crowd is written to slice by slice. The event loop writes what the kernel had no room for at
+    the end of a round. So the cost of a sending is measured until the round after its last slice
+    begins. It is processor time of this thread: the load of other processes says nothing about the
+    number of clients.
     """
 
     def __init__(
@@ -43,19 +44,19 @@ class StreamLoop:
         self._timer: asyncio.TimerHandle | None = None
         self._measuring = False
         self._beat_ns = clock.monotonic_ns() + BEAT_NS
-        feed.on_updates = self._take
+        feed.on_updates = self._apply
         feed.on_tick = self._tick
 
-    def _take(self, updates: list[Update]) -> None:
+    def _apply(self, updates: list[Update]) -> None:
         if self._feed.instruments:
             self._streams.describe(self._feed.instruments)
-        self._streams.take(updates)
+        self._streams.apply(updates)
         self._work()
 
     def _tick(self) -> None:
         for symbol in self._feed.instruments:
-            why = self._feed.why_not_live(symbol)
-            self._streams.set_live(symbol, not why, why)
+            reason = self._feed.stale_reason(symbol)
+            self._streams.set_live(symbol, not reason, reason)
         now_ns = self._clock.monotonic_ns()
         if now_ns >= self._beat_ns:
             self._beat_ns = now_ns + BEAT_NS - (now_ns - self._beat_ns) % BEAT_NS
@@ -74,7 +75,7 @@ class StreamLoop:
             self._timer = None
         due_ns = self._streams.due_ns()
         if due_ns is not None and not self._measuring:
-            # The loop counts milliseconds: a timer that is early would only be set again.
+            # The loop counts milliseconds: a timer that ends early would have to be set again.
             wait_ms = max(1, -((now_ns - due_ns) // _MS))
             self._timer = self._loop.call_later(wait_ms / 1000, self._work)
 

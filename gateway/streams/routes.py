@@ -1,4 +1,4 @@
-"""All market-data streams of one gateway: who is led where, and what of the feed goes where."""
+"""Routes WebSocket connections to their stream, and feed updates to the streams that show them."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
@@ -18,13 +18,10 @@ from crossbook.common.messages.history_queries import INTERVALS_S, Candle
 from crossbook.gateway.problem import Problem
 from crossbook.gateway.query import values_of
 from crossbook.gateway.streams.base import Stream
+from crossbook.gateway.streams.book import BookStream
 from crossbook.gateway.streams.frames import FrameMaker
-from crossbook.gateway.streams.market_stream import (
-    BookStream,
-    CandleStream,
-    TickerStream,
-    TradeStream,
-)
+from crossbook.gateway.streams.latest import CandleStream, TickerStream
+from crossbook.gateway.streams.trades import TradeStream
 from crossbook.gateway.web.channel import Channel, Connection, Refusal, refusal_of
 
 TRADE_ID_DIGITS: Final = 18
@@ -35,7 +32,7 @@ _ROUTES: Final = {"market-data": (), "trades": ("from_trade_id",), "candles": ("
 
 
 class _TradesFrom:
-    """The trade stream for a client that wants to begin at a trade."""
+    """The trade stream, for a client that begins at a trade."""
 
     def __init__(self, stream: TradeStream, trade_id: int) -> None:
         self._stream = stream
@@ -45,11 +42,11 @@ class _TradesFrom:
         self.closed = stream.closed
 
     def opened(self, connection: Connection) -> None:
-        """The client has come."""
+        """Add the client, at its trade."""
         self._stream.start_from(connection, self._trade_id)
 
 
-class _Market:
+class _MarketStreams:
     """The streams of one instrument."""
 
     def __init__(self, instrument: Instrument) -> None:
@@ -71,22 +68,22 @@ class _Market:
 class Streams:
     """Every stream of every instrument. No socket and no clock.
 
-    The owner hands on the feed's updates with `take`, calls `work` after that and when `due_ns`
-    has come, `written` when what `work` sent has reached the kernel, and `beat` every second.
+    The owner passes the feed's updates to `apply`, calls `work` after that and when `due_ns` has
+    come, `written` when the kernel has what `work` sent, and `beat` every second.
     """
 
     def __init__(self) -> None:
-        self._markets: dict[str, _Market] = {}
+        self._markets: dict[str, _MarketStreams] = {}
         self._waiting: dict[Stream, None] = {}
         self._sent: list[Stream] = []
         self._begun_ns = 0
 
     def __len__(self) -> int:
-        """Clients of all streams."""
+        """The number of clients of all streams."""
         return sum(len(stream) for market in self._markets.values() for stream in market.streams)
 
     def by_name(self) -> Iterator[tuple[str, Stream]]:
-        """Every stream, under the name it has below /ws/."""
+        """Every stream, with its name below /ws/."""
         for market in self._markets.values():
             yield "market-data", market.book
             yield "trades", market.trades
@@ -95,13 +92,13 @@ class Streams:
                 yield "candles", candles
 
     def describe(self, instruments: Mapping[str, Instrument]) -> None:
-        """What is traded; until this is known every client is refused."""
+        """Add the streams of these instruments; before the first ones every client is refused."""
         for symbol, instrument in instruments.items():
             if symbol not in self._markets:
-                self._markets[symbol] = _Market(instrument)
+                self._markets[symbol] = _MarketStreams(instrument)
 
     def route(self, path: str, query: str) -> Channel | Refusal:
-        """The stream of a handshake's path and query string, or why there is none."""
+        """The stream of a handshake's path and query string, or the refusal."""
         kind, _, symbol = path.removeprefix("/ws/").partition("/")
         if not path.startswith("/ws/") or kind not in _ROUTES:
             names = ", ".join(f"/ws/{name}/SYMBOL" for name in _ROUTES)
@@ -128,29 +125,29 @@ class Streams:
             )
         return market.candles[INTERVALS_S[interval]]
 
-    def take(self, updates: Iterable[Update]) -> None:
-        """What the feed has brought."""
+    def apply(self, updates: Iterable[Update]) -> None:
+        """Apply updates of the feed."""
         for update in updates:
             symbol = getattr(update, "symbol", None)
             market = self._markets.get(symbol) if symbol is not None else None
             if market is not None:
-                self._hand_on(market, update)
+                self._apply(market, update)
 
-    def set_live(self, symbol: str, live: bool, why: str) -> None:
-        """Whether an instrument's market is seen as it is now, and if not, why."""
+    def set_live(self, symbol: str, live: bool, reason: str) -> None:
+        """Set whether the gateway has an instrument's market as it is now; if not, the reason."""
         market = self._markets.get(symbol)
         if market is not None and market.book.live != live:
             for stream in market.streams:
-                stream.set_live(live, why)
-                self._waits(stream)
+                stream.set_live(live, reason)
+                self._note_waiting(stream)
 
     def beat(self) -> None:
-        """A second has passed."""
+        """A second has passed: heartbeats are due."""
         for market in self._markets.values():
             for stream in market.streams:
                 if len(stream):
                     stream.beat()
-                    self._waits(stream)
+                    self._note_waiting(stream)
 
     def due_ns(self) -> int | None:
         """When `work` has something to send; None when nothing waits."""
@@ -158,7 +155,7 @@ class Streams:
         return min((due for due in dues if due is not None), default=None)
 
     def work(self, now_ns: int) -> bool:
-        """Send what is due; whether anything was."""
+        """Send what is due; return whether the sending has to be measured by `written`."""
         for stream in list(self._waiting):
             if stream.sending:
                 continue
@@ -171,58 +168,58 @@ class Streams:
 
     @property
     def sending(self) -> bool:
-        """Whether clients wait for their turn to be written to."""
+        """Whether clients still wait for their slice."""
         return any(stream.sending for stream in self._sent)
 
     def send_slice(self) -> bool:
-        """Send to the next few clients that wait for their turn; whether more are left."""
+        """Send to the next few clients that wait; return whether more are left."""
         for stream in self._sent:
             stream.send_slice()
         return self.sending
 
     def written(self, cost_ns: int) -> None:
-        """What was sent since the last call has been written, and cost so much time."""
+        """Count what all sendings since the last call cost together."""
         sent, self._sent = self._sent, []
         for stream in dict.fromkeys(sent):
             stream.written(self._begun_ns, cost_ns)
 
-    def _waits(self, stream: Stream) -> None:
+    def _note_waiting(self, stream: Stream) -> None:
         if len(stream):
             self._waiting[stream] = None
 
-    def _hand_on(self, market: _Market, update: Update) -> None:
+    def _apply(self, market: _MarketStreams, update: Update) -> None:
         if isinstance(update, DepthUpdate | BestBidOffer):
-            market.book.take(update)
-            self._waits(market.book)
+            market.book.apply(update)
+            self._note_waiting(market.book)
         elif isinstance(update, Trades):
-            market.trades.take(update)
-            self._waits(market.trades)
+            market.trades.apply(update)
+            self._note_waiting(market.trades)
         elif isinstance(update, Snapshot):
-            market.book.take(update)
-            market.trades.take(update)
-            self._waits(market.book)
+            market.book.apply(update)
+            market.trades.apply(update)
+            self._note_waiting(market.book)
             if update.state is not None:
-                self._hand_on(market, update.state)
+                self._apply(market, update.state)
             if update.ticker is not None:
-                self._hand_on(market, update.ticker)
-            self._take_candles(market, update.candles)
+                self._apply(market, update.ticker)
+            self._apply_candles(market, update.candles)
         elif isinstance(update, MarketState):
-            market.book.take_state(update)
-            market.ticker.take_state(update)
-            self._waits(market.book)
-            self._waits(market.ticker)
+            market.book.apply_state(update)
+            market.ticker.apply_state(update)
+            self._note_waiting(market.book)
+            self._note_waiting(market.ticker)
         elif isinstance(update, Ticker):
-            market.ticker.take(update)
-            self._waits(market.ticker)
+            market.ticker.apply(update)
+            self._note_waiting(market.ticker)
         elif isinstance(update, Candles):
-            self._take_candles(market, update.candles)
+            self._apply_candles(market, update.candles)
 
-    def _take_candles(self, market: _Market, candles: Iterable[Candle]) -> None:
+    def _apply_candles(self, market: _MarketStreams, candles: Iterable[Candle]) -> None:
         for candle in candles:
             stream = market.candles.get(candle.interval_s)
             if stream is not None:
-                stream.take(candle)
-                self._waits(stream)
+                stream.apply(candle)
+                self._note_waiting(stream)
 
 
 def _trades(stream: TradeStream, text: str | None) -> Channel | Refusal:

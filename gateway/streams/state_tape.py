@@ -1,4 +1,4 @@
-"""What of an instrument's state waits to be sent to the clients of a stream."""
+"""The states of an instrument that wait to be sent to the clients of a stream."""
 
 from collections import deque
 from typing import Final
@@ -7,13 +7,13 @@ from crossbook.common.messages.feed import MarketState
 from crossbook.common.types import InstrumentState
 
 WAITING_MAX: Final = 16
-"""Most states that wait to be sent; of more the latest ones are."""
+"""Most states that wait; of more the latest are kept."""
 
 _NEVER_CROSSED: Final = (InstrumentState.OPEN, InstrumentState.POST_ONLY)
 
 
 class StateTape:
-    """The latest state of one instrument, and what is to be sent to get there.
+    """The latest state of one instrument, and the changes that lead to it and are not sent yet.
 
     Of several indications of one call phase only the last one waits, with `WAITING_MAX` changes of
     the state at most.
@@ -26,12 +26,12 @@ class StateTape:
 
     @property
     def waits(self) -> bool:
-        """Whether something is to be sent."""
+        """Whether a state waits."""
         return bool(self._waiting)
 
     @property
     def changes(self) -> bool:
-        """Whether that is another state, and not only another indication."""
+        """Whether one that waits is another state, and not only another indication."""
         return self._changes
 
     @property
@@ -39,26 +39,26 @@ class StateTape:
         """Whether the book may be crossed in the latest state."""
         return self.latest is not None and self.latest.state not in _NEVER_CROSSED
 
-    def take(self, state: MarketState) -> None:
-        """A message of the feed; nothing waits when it tells nothing new."""
+    def add(self, state: MarketState) -> None:
+        """Add a state of the feed; one that equals the latest does not wait."""
         before, self.latest = self.latest, state
-        if before is not None and _said(before) == _said(state):
+        if before is not None and _facts(before) == _facts(state):
             return
-        changes = before is None or _said(before)[:2] != _said(state)[:2]
+        changes = before is None or _facts(before)[:2] != _facts(state)[:2]
         self._changes |= changes
         if self._waiting and not changes:
             self._waiting.pop()
         self._waiting.append(state)
 
     def drain(self) -> list[MarketState]:
-        """What waits; it counts as sent."""
+        """The states that wait; they count as sent."""
         waiting = list(self._waiting)
         self._waiting.clear()
         self._changes = False
         return waiting
 
 
-def _said(state: MarketState) -> tuple[int, int, int, int, int]:
+def _facts(state: MarketState) -> tuple[int, int, int, int, int]:
     return (
         state.state,
         state.until_ns,

@@ -275,23 +275,23 @@ def test_it_tells_why_a_market_is_not_live() -> None:
             world.feed.start()
             world.answer(world.question())
             await until(lambda: bool(world.asked.poll(0)))
-            assert world.feed.why_not_live(SYMBOL) == "no market data yet"
+            assert world.feed.stale_reason(SYMBOL) == "no market data yet"
             world.answer(world.question())
             await until(lambda: world.feed.ready)
-            assert world.feed.why_not_live(SYMBOL) == ""
+            assert world.feed.stale_reason(SYMBOL) == ""
 
             lost = world.source.step()
             while not any(name.startswith(b"l2.") for name, *_ in lost):
                 lost = world.source.step()
             world.publish([world.source.heartbeat()])
             await until(lambda: not world.feed.ready)
-            assert world.feed.why_not_live(SYMBOL) == ""
+            assert world.feed.stale_reason(SYMBOL) == ""
             world.clock.advance_ns(market_feed.HOLE_NS)
-            assert world.feed.why_not_live(SYMBOL) == ""
+            assert world.feed.stale_reason(SYMBOL) == ""
             world.clock.advance_ns(1)
-            assert world.feed.why_not_live(SYMBOL) == "market data is missing"
+            assert world.feed.stale_reason(SYMBOL) == "market data is missing"
             world.clock.advance_ns(60_000_000_000)
             await until(lambda: world.feed.stale)
-            assert world.feed.why_not_live(SYMBOL) == "the exchange is silent"
+            assert world.feed.stale_reason(SYMBOL) == "the exchange is silent"
 
     run(main())

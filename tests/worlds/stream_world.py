@@ -6,6 +6,7 @@ from typing import Any
 
 from crossbook.common.following.feed_follower import FeedFollower
 from crossbook.common.instruments import Instrument, example
+from crossbook.common.messages.feed import Snapshot
 from crossbook.common.types import Side
 from crossbook.gateway.streams.routes import Streams
 from crossbook.gateway.web.channel import Channel, Refusal
@@ -68,7 +69,7 @@ class FakeConnection:
     def leave(self) -> None:
         self.channel.closed(self)
 
-    def take(self) -> list[dict[str, Any]]:
+    def pop_messages(self) -> list[dict[str, Any]]:
         """The messages since the last call."""
         writes, self.writes = self.writes, []
         return list(messages(b"".join(writes)))
@@ -120,7 +121,7 @@ class StreamWorld:
             self._rows(book.bids()),
             self._rows(book.asks()),
         )
-        self.streams.take(updates)
+        self.streams.apply(updates)
         self.work()
 
     def step(self, count: int = 1) -> None:
@@ -160,7 +161,7 @@ class StreamWorld:
 
     def check(self, connection: FakeConnection, book: JsonBook) -> None:
         """Feed a client's messages to its book, which must equal the ZeroMQ book at every seq."""
-        for message in connection.take():
+        for message in connection.pop_messages():
             if book.apply(message):
                 assert book.seq is not None
                 assert book.rows() == self.books[book.seq], f"book at {book.seq}"
@@ -174,3 +175,13 @@ class StreamWorld:
     def source_rows(self) -> tuple[Rows, Rows]:
         """The publisher's own book."""
         return self._rows(self.source.levels(Side.BUY)), self._rows(self.source.levels(Side.SELL))
+
+
+def quiet_world() -> StreamWorld:
+    """A live market whose messages the test makes; nothing has ever traded there."""
+    world = StreamWorld()
+    world.streams = Streams()
+    world.streams.describe(world.follower.instruments)
+    world.streams.apply([Snapshot(1, SYMBOL, 1, {}, [], [], 0, 0, 0)])
+    world.streams.set_live(SYMBOL, True, "")
+    return world

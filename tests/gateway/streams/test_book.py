@@ -4,25 +4,26 @@ import random
 
 import pytest
 
-from crossbook.common.messages.feed import DepthUpdate, Snapshot
+from crossbook.common.messages.feed import DepthUpdate
 from crossbook.gateway.streams import base
-from crossbook.gateway.streams.base import MESSAGES_MAX
-from crossbook.gateway.streams.conflated_book import FLUSHES_KEPT, PRICES_KEPT, UNFLUSHED_MAX, Board
-from crossbook.gateway.streams.frames import FrameMaker
+from crossbook.gateway.streams.conflated_book import (
+    UNFLUSHED_MAX,
+    ConflatedBook,
+)
 from tests.worlds.feed_source import SYMBOL, FeedSource
 from tests.worlds.json_book import JsonBook
 from tests.worlds.stream_world import FakeConnection, StreamWorld, messages
 
 
 def kinds(connection: FakeConnection) -> list[str]:
-    return [message["type"] for message in connection.take()]
+    return [message["type"] for message in connection.pop_messages()]
 
 
 def test_a_client_gets_snapshot_best_prices_and_state_at_once_in_one_write() -> None:
     world = StreamWorld()
     client = world.connect()
     assert len(client.writes) == 1
-    snapshot, bbo, state = client.take()
+    snapshot, bbo, state = client.pop_messages()
     assert (state["type"], state["state"]) == ("state", "open")
     assert snapshot["type"] == "snapshot"
     assert snapshot["seq"] == world.source.seq
@@ -59,7 +60,7 @@ def test_the_book_is_flushed_twenty_times_a_second_and_eleven_times_when_that_is
 def test_best_prices_leave_at_once_for_few_and_with_the_book_when_that_is_dear() -> None:
     world = StreamWorld()
     client = world.connect()
-    client.take()
+    client.pop_messages()
     for _ in range(10):
         before = world.source.levels(1)[:1] + world.source.levels(2)[:1]
         world.step()
@@ -76,7 +77,7 @@ def test_best_prices_leave_at_once_for_few_and_with_the_book_when_that_is_dear()
     # Once it is cheap again, they leave at once again.
     world.cost_ns = 0
     world.advance(200)
-    client.take()
+    client.pop_messages()
     world.step(40)
     assert kinds(client).count("bbo") > 20
 
@@ -101,12 +102,12 @@ def test_a_client_that_joins_between_flushes_fits_the_next_update() -> None:
 def test_joiners_share_a_snapshot_and_are_brought_up_to_date_in_the_same_write() -> None:
     world = StreamWorld()
     world.connect()
-    first = world.connect().take()[0]
+    first = world.connect().pop_messages()[0]
     world.step()
     world.advance(50)
     client, book = world.connect(), JsonBook()
     assert len(client.writes) == 1
-    told = client.take()
+    told = client.pop_messages()
     assert (told[0], told[-1]["type"]) == (first, "state")
     for message in told:
         book.apply(message)
@@ -153,12 +154,12 @@ def test_a_client_skipped_for_best_prices_only_gets_the_latest_when_it_has_room(
     client, book = world.connect(), JsonBook()
     world.step()
     world.advance(60)
-    client.take()
+    client.pop_messages()
     client.full = True
     for _ in range(5):
         world.step()
     client.drain()
-    last = [message for message in client.take() if message["type"] == "bbo"][-1]
+    last = [message for message in client.pop_messages() if message["type"] == "bbo"][-1]
     bid, ask = world.follower.book(SYMBOL).best[0], world.follower.book(SYMBOL).best[2]
     assert last["bid"] == (world.instrument.price_text(bid) if bid else None)
     assert last["ask"] == (world.instrument.price_text(ask) if ask else None)
@@ -173,7 +174,7 @@ def test_heartbeats_tell_the_seq_and_leave_with_an_update_that_is_about_to_come(
     world.check(client, book)
     assert book.counts["heartbeat"] == 1
     world.step(2)
-    client.take()
+    client.pop_messages()
     world.streams.beat()
     world.work()
     assert not client.writes
@@ -194,7 +195,7 @@ def test_while_the_market_is_stale_clients_are_told_and_get_nothing_old() -> Non
     world.advance(2_000)
     assert not client.writes
     late = world.connect()
-    (told,) = late.take()
+    (told,) = late.pop_messages()
     assert (told["type"], told["status"]) == ("status", "stale")
     assert told["reason"] == "the exchange is silent"
     world.streams.set_live(SYMBOL, True, "")
@@ -209,7 +210,7 @@ def test_while_the_market_is_stale_clients_are_told_and_get_nothing_old() -> Non
 def test_a_client_before_the_first_book_waits_for_it() -> None:
     world = StreamWorld(live=False)
     client = world.connect()
-    assert [message["status"] for message in client.take()] == ["stale"]
+    assert [message["status"] for message in client.pop_messages()] == ["stale"]
     world.streams.set_live(SYMBOL, True, "")
     assert kinds(client) == ["status", "snapshot", "bbo", "state"]
 
@@ -257,44 +258,11 @@ def test_another_history_makes_everyone_resync() -> None:
 def test_without_an_audience_changes_do_not_pile_up() -> None:
     world = StreamWorld()
     target = world.streams.route(f"/ws/market-data/{SYMBOL}", "")
-    board: Board = target.board  # type: ignore[union-attr]
+    book: ConflatedBook = target.book  # type: ignore[union-attr]
     for first in range(0, 20 * UNFLUSHED_MAX, 100):
         levels = [(first + price + 1, 1) for price in range(100)]
-        world.streams.take([DepthUpdate(SYMBOL, 1, 2, 0, levels, [], 0, 0)])
-        assert board.waiting <= UNFLUSHED_MAX + 100
-
-
-def test_what_is_remembered_of_flushes_is_bounded() -> None:
-    board = Board(FrameMaker(StreamWorld().instrument))
-    board.load(Snapshot(1, SYMBOL, 1, {}, [], [], 0, 0, 0))
-    for seq in range(2, 3 * FLUSHES_KEPT):
-        board.take(DepthUpdate(SYMBOL, seq, seq, 0, [(seq, seq)], [], 0, 0))
-        assert board.flush()
-    assert board.since(board.number - FLUSHES_KEPT)
-    assert board.since(board.number - FLUSHES_KEPT - 1) is None
-    many = [(price, 1_000_000) for price in range(1, PRICES_KEPT + 2)]
-    board.take(DepthUpdate(SYMBOL, 9_999, 9_999, 0, many, [], 0, 0))
-    assert board.flush()
-    assert board.since(board.number - 1) is None
-
-
-def test_levels_that_are_back_where_they_were_are_no_update() -> None:
-    board = Board(FrameMaker(StreamWorld().instrument))
-    board.load(Snapshot(1, SYMBOL, 5, {}, [(10, 3)], [], 0, 0, 0))
-    board.take(DepthUpdate(SYMBOL, 6, 6, 5, [(10, 4)], [], 0, 0))
-    board.take(DepthUpdate(SYMBOL, 7, 7, 6, [(10, 3)], [], 0, 0))
-    assert board.flush() is None
-    assert (board.seq, board.dirty) == (5, False)
-
-
-def test_a_stream_answers_messages_with_an_error_and_closes_who_goes_on() -> None:
-    client = StreamWorld().connect()
-    client.take()
-    for _ in range(MESSAGES_MAX):
-        client.channel.received(client, '{"op":"subscribe"}')
-    assert {message["type"] for message in client.take()} == {"error"}
-    client.channel.received(client, "x")
-    assert client.ended == (1008, "this stream takes no messages")
+        world.streams.apply([DepthUpdate(SYMBOL, 1, 2, 0, levels, [], 0, 0)])
+        assert book.waiting <= UNFLUSHED_MAX + 100
 
 
 @pytest.mark.parametrize("seed", range(20))

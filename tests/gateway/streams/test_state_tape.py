@@ -26,7 +26,7 @@ class World(StreamWorld):
 
     def tell(self, *updates: DepthUpdate | MarketState) -> None:
         """Hand these on as what one reading of the feed brought."""
-        self.streams.take(updates)
+        self.streams.apply(updates)
         self.work()
 
     def levels(
@@ -46,7 +46,7 @@ class World(StreamWorld):
 
 def told(connection: FakeConnection) -> list[Any]:
     """Types of the messages, and of a state which one."""
-    return [message.get("state", message["type"]) for message in connection.take()]
+    return [message.get("state", message["type"]) for message in connection.pop_messages()]
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_state_comes_at_the_beginning_and_on_change_and_only_then(
         assert told(client) == first
         halt = world.state(HALTED, 1_761_482_096_000_000_000)
         world.tell(halt)
-        message = client.take()[0]
+        message = client.pop_messages()[0]
         assert message == {
             "type": "state",
             "symbol": SYMBOL,
@@ -85,9 +85,9 @@ def test_an_auction_is_told_with_what_it_would_give() -> None:
     world = World()
     client = world.connect()
     world.tell(world.state(AUCTION))
-    client.take()
+    client.pop_messages()
     world.tell(world.state(AUCTION, 0, (490, 3, -2)))
-    (message,) = client.take()
+    (message,) = client.pop_messages()
     assert message["auction"] == {
         "indicative_price": "4.90",
         "indicative_quantity": "0.00003",
@@ -95,7 +95,7 @@ def test_an_auction_is_told_with_what_it_would_give() -> None:
         "surplus_quantity": "0.00002",
     }
     world.tell(world.state(AUCTION))
-    assert client.take()[0]["auction"] == {
+    assert client.pop_messages()[0]["auction"] == {
         "indicative_price": None,
         "indicative_quantity": "0.00000",
         "surplus_side": None,
@@ -106,7 +106,7 @@ def test_an_auction_is_told_with_what_it_would_give() -> None:
 def test_a_state_in_which_the_book_may_be_crossed_goes_before_it_and_another_behind() -> None:
     world = World()
     client = world.connect()
-    client.take()
+    client.pop_messages()
     world.tell(world.state(AUCTION), world.levels([(500, 5)]))
     assert told(client) == ["auction", "l2_update"]
     # Before the book's next update would be due.
@@ -118,10 +118,10 @@ def test_how_a_call_phase_ended_is_told_though_it_is_over() -> None:
     world = World()
     client = world.connect()
     world.tell(world.state(AUCTION, 0, (495, 1, 0)))
-    client.take()
+    client.pop_messages()
     result = world.state(AUCTION, 0, (490, 3, -2))
     world.tell(result, world.state(OPEN))
-    first, second = client.take()
+    first, second = client.pop_messages()
     assert (first["seq"], first["auction"]["indicative_price"]) == (result.seq, "4.90")
     assert (second["state"], second["auction"]) == ("open", None)
 
@@ -129,7 +129,7 @@ def test_how_a_call_phase_ended_is_told_though_it_is_over() -> None:
 def test_a_full_client_gets_the_present_state_when_it_has_room() -> None:
     world = World()
     client, other = world.connect(), world.connect()
-    client.take()
+    client.pop_messages()
     client.full = True
     world.tell(world.state(AUCTION), world.levels([(500, 5)]))
     world.tell(world.state(HALTED))
@@ -147,9 +147,9 @@ def test_who_comes_after_an_auction_gets_no_book_that_is_crossed() -> None:
     world = World()
     world.tell(world.state(AUCTION), world.levels([(500, 5)]))
     first = world.connect()
-    assert first.take()[1]["bids"] == [["5.00", "0.00005"]]
+    assert first.pop_messages()[1]["bids"] == [["5.00", "0.00005"]]
     world.tell(world.levels([(500, 0)]), world.state(OPEN))
-    snapshot, *_, state = world.connect().take()
+    snapshot, *_, state = world.connect().pop_messages()
     assert (state["state"], snapshot["type"], snapshot["bids"]) == ("open", "snapshot", [])
 
 
@@ -164,7 +164,7 @@ def test_of_many_states_that_wait_the_latest_are_kept() -> None:
     tape = StateTape()
     states = [MarketState(SYMBOL, seq, 1 + seq % 2, 0, 0, 0, 0, 0) for seq in range(100)]
     for state in states:
-        tape.take(state)
+        tape.add(state)
     assert tape.changes
     assert tape.drain() == states[-WAITING_MAX:]
     assert not tape.waits

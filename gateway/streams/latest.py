@@ -1,0 +1,163 @@
+"""The streams that send only the latest of what they show: the ticker, and candles."""
+
+from collections import deque
+from typing import Final
+
+from crossbook.common.messages.feed import MarketState, Ticker
+from crossbook.common.messages.history_queries import Candle
+from crossbook.gateway.streams.base import NEW, Stream, StreamPace
+from crossbook.gateway.streams.frames import FrameMaker
+from crossbook.gateway.streams.state_tape import StateTape
+from crossbook.gateway.web.channel import Connection
+
+_MS: Final = 1_000_000
+
+FINALS_KEPT: Final = 100
+"""Final candles of one length that are kept for clients that are behind."""
+
+
+def _latest_pace() -> StreamPace:
+    """Four times a second, down to once when one sending costs more than 100 ms."""
+    return StreamPace(250 * _MS, 1_000 * _MS, 10)
+
+
+class TickerStream(Stream):
+    """`/ws/ticker/SYMBOL`: the state with every change, and the latest of the last 24 hours."""
+
+    def __init__(self, frames: FrameMaker) -> None:
+        super().__init__(frames, _latest_pace())
+        self._ticker: Ticker | None = None
+        self._states = StateTape()
+        self._number = 0
+        self._dirty = False
+
+    @property
+    def position(self) -> int:
+        return self._number
+
+    @property
+    def seq(self) -> int:
+        latest = (self._ticker, self._states.latest)
+        return max(message.seq if message is not None else 0 for message in latest)
+
+    def apply_state(self, state: MarketState) -> None:
+        """Apply a state of the feed."""
+        self._states.add(state)
+        if not len(self):
+            self._states.drain()
+
+    def apply(self, ticker: Ticker) -> None:
+        """Apply a message of the feed."""
+        self._ticker = ticker
+        self._dirty = True
+
+    def due_ns(self) -> int | None:
+        if not self.live or not len(self):
+            return None
+        if self._states.waits:
+            return 0
+        if self._dirty:
+            return self.pace.free_ns
+        return 0 if self.beat_due else None
+
+    def work(self, now_ns: int) -> bool:
+        if not self.live or not len(self):
+            return False
+        before = self._number
+        frame = b"".join(map(self.frames.state, self._states.drain()))
+        self._number += bool(frame)
+        if self._dirty and self._ticker is not None and now_ns >= self.pace.free_ns:
+            frame += self.frames.ticker(self._ticker)
+            self._dirty = False
+            self._number += 1
+        frame += self.pop_beat() if not self._dirty else b""
+        if not frame:
+            return False
+        self.send_current(frame, before)
+        self.advance_behind()
+        return True
+
+    def catch_up(self, connection: Connection, position: int) -> int:
+        """Send the latest state and ticker."""
+        state, ticker = self._states.latest, self._ticker
+        if position != self._number:
+            frame = self.frames.state(state) if state is not None else b""
+            frame += self.frames.ticker(ticker) if ticker is not None else b""
+            if frame:
+                connection.send(frame)
+        return self._number
+
+
+class CandleStream(Stream):
+    """`/ws/candles/SYMBOL?interval=`: the latest candle, and each once more when it is final."""
+
+    def __init__(self, frames: FrameMaker, interval: str) -> None:
+        super().__init__(frames, _latest_pace())
+        self.interval = interval
+        self._candle: Candle | None = None
+        self._number = 0
+        self._dirty = False
+        self._finals: deque[tuple[int, bytes]] = deque(maxlen=FINALS_KEPT)
+
+    @property
+    def position(self) -> int:
+        return self._number
+
+    @property
+    def seq(self) -> int:
+        return self._candle.seq if self._candle is not None else 0
+
+    def apply(self, candle: Candle) -> None:
+        """Apply a candle of this length; one that is older than the latest changes nothing."""
+        before = self._candle
+        if before is not None and candle.open_ns < before.open_ns:
+            return
+        if before is not None and candle.open_ns > before.open_ns:
+            # The frame is sent with the next number, to every client at an earlier position.
+            whole = candle.first_trade_id == before.last_trade_id + 1
+            frame = self.frames.candle(before, self.interval, True) if whole else self._missed()
+            self._finals.append((self._number + 1, frame))
+        self._candle = candle
+        self._dirty = True
+        if not len(self):
+            self._finals.clear()
+
+    def due_ns(self) -> int | None:
+        if not self.live or not len(self):
+            return None
+        if self._dirty:
+            return self.pace.free_ns
+        return 0 if self.beat_due else None
+
+    def work(self, now_ns: int) -> bool:
+        if not self.live or not len(self):
+            return False
+        before, frame = self._number, b""
+        if self._dirty and now_ns >= self.pace.free_ns:
+            self._dirty = False
+            self._number += 1
+            frame = self._after(before)
+        frame += self.pop_beat() if not self._dirty else b""
+        if not frame:
+            return False
+        self.send_current(frame, before)
+        self.advance_behind()
+        return True
+
+    def catch_up(self, connection: Connection, position: int) -> int:
+        """Send the candles that became final since, and the latest."""
+        if position != self._number:
+            frame = self._after(self._number if position == NEW else position)
+            if frame:
+                connection.send(frame)
+        return self._number
+
+    def _missed(self) -> bytes:
+        """The frame in place of a final candle of which trades are missing."""
+        return self.frames.resync(interval=self.interval)
+
+    def _after(self, position: int) -> bytes:
+        finals = [frame for number, frame in self._finals if position < number <= self._number]
+        if self._candle is not None:
+            finals.append(self.frames.candle(self._candle, self.interval, False))
+        return b"".join(finals)

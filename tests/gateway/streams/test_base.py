@@ -1,0 +1,21 @@
+"""What every stream does with its clients, and its pace."""
+
+from crossbook.gateway.streams.base import MESSAGES_MAX, StreamPace
+from tests.worlds.stream_world import StreamWorld
+
+
+def test_a_stream_answers_messages_with_an_error_and_closes_who_goes_on() -> None:
+    client = StreamWorld().connect()
+    client.pop_messages()
+    for _ in range(MESSAGES_MAX):
+        client.channel.received(client, '{"op":"subscribe"}')
+    assert {message["type"] for message in client.pop_messages()} == {"error"}
+    client.channel.received(client, "x")
+    assert client.ended == (1008, "this stream takes no messages")
+
+
+def test_nothing_that_may_follow_piles_up_in_a_pace() -> None:
+    pace = StreamPace(least_ns=0, most_ns=1 << 62, factor=5, slack_ns=5_000)
+    for at in range(0, 1_000_000, 1_000):
+        pace.sent(at, 900)
+    assert pace.free_ns <= 1_000_000 + 5 * 900

@@ -1,0 +1,104 @@
+"""`/ws/candles/` and `/ws/ticker/`: only the latest is sent, and every candle once it is final."""
+
+from crossbook.common.messages.feed import Candles, Snapshot, Ticker
+from crossbook.common.messages.history_queries import Candle
+from tests.worlds.feed_source import SYMBOL
+from tests.worlds.stream_world import FakeConnection, StreamWorld, quiet_world
+
+CANDLES = f"/ws/candles/{SYMBOL}"
+
+
+def candle(open_s: int, close_ticks: int, interval_s: int = 60) -> Candle:
+    """A candle with one trade a second, numbered as the seconds."""
+    last = open_s + interval_s - 1
+    return Candle(
+        interval_s, open_s * 10**9, 1, 2, 1, close_ticks, 3, 4, 5, open_s, last, open_s
+    )  # fmt: skip
+
+
+def publish_candles(world: StreamWorld, *candles: Candle) -> None:
+    world.streams.apply([Candles(SYMBOL, 1, list(candles), 0)])
+    world.work()
+
+
+def told(client: FakeConnection) -> list[tuple[str, str, bool]]:
+    return [
+        (message["open_time"][11:19], message["close"], message["final"])
+        for message in client.pop_messages()
+    ]
+
+
+def test_candles_are_conflated_and_each_is_told_once_more_when_it_is_final() -> None:
+    world = quiet_world()
+    client = world.connect(CANDLES)
+    publish_candles(world, candle(60, 1), candle(300, 9, 300))
+    publish_candles(world, candle(60, 2))
+    publish_candles(world, candle(60, 3), candle(120, 4))
+    world.advance(1_000)
+    assert told(client) == [
+        ("00:01:00", "0.01", False),
+        ("00:01:00", "0.03", True),
+        ("00:02:00", "0.04", False),
+    ]
+    late = world.connect(f"{CANDLES}?interval=1m")
+    assert told(late) == [("00:02:00", "0.04", False)]
+
+
+def test_a_slow_client_misses_no_final_candle() -> None:
+    world = quiet_world()
+    client, _ = world.connect(CANDLES), world.connect(CANDLES)
+    publish_candles(world, candle(60, 1))
+    client.pop_messages()
+    client.full = True
+    for minute in range(2, 6):
+        publish_candles(world, candle(60 * minute, minute))
+        world.advance(1_000)
+    client.drain()
+    assert told(client) == [
+        ("00:01:00", "0.01", True),
+        ("00:02:00", "0.02", True),
+        ("00:03:00", "0.03", True),
+        ("00:04:00", "0.04", True),
+        ("00:05:00", "0.05", False),
+    ]
+
+
+def test_a_candle_of_which_trades_were_missed_is_never_called_final() -> None:
+    world = quiet_world()
+    client = world.connect(CANDLES)
+    publish_candles(world, candle(60, 1))
+    client.pop_messages()
+    publish_candles(world, candle(180, 3))
+    world.advance(1_000)
+    resync, now = client.pop_messages()
+    assert resync == {"type": "resync", "symbol": SYMBOL, "interval": "1m"}
+    assert (now["open_time"][11:19], now["final"]) == ("00:03:00", False)
+
+
+def test_a_snapshot_of_the_feed_brings_candles_and_ticker() -> None:
+    world = quiet_world()
+    ticker = Ticker(SYMBOL, *([7] * 17))
+    snapshot = Snapshot(
+        1, SYMBOL, 10**6, {}, [], [], 0, 0, 0, [], [], ticker, [candle(60, 5)]
+    )  # fmt: skip
+    world.streams.apply([snapshot])
+    assert told(world.connect(CANDLES)) == [("00:01:00", "0.05", False)]
+    assert world.connect(f"/ws/ticker/{SYMBOL}").pop_messages()[0]["last"] == "0.07"
+
+
+def test_the_ticker_is_the_latest_for_everyone() -> None:
+    world = quiet_world()
+    path = f"/ws/ticker/{SYMBOL}"
+    client, slow = world.connect(path), world.connect(path)
+    tickers = [Ticker(SYMBOL, *([seq] * 17)) for seq in range(1, 5)]
+    world.streams.apply(tickers[:1])
+    world.work()
+    slow.full = True
+    world.streams.apply(tickers[1:3])
+    world.work()
+    world.advance(1_000)
+    slow.drain()
+    assert [message["seq"] for message in client.pop_messages()] == [1, 3]
+    assert [message["seq"] for message in slow.pop_messages()] == [1, 3]
+    late = world.connect(path).pop_messages()
+    assert [(message["type"], message["last"]) for message in late] == [("ticker", "0.03")]
