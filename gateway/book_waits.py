@@ -1,27 +1,27 @@
-"""Requests that wait until public market data has come to a number of the matcher."""
+"""Requests that wait until public market data has reached a number of the matcher."""
 
 import asyncio
 from collections.abc import Callable, Iterable
 from typing import Final
 
 WAIT_S: Final = 2.0
-"""Longest wait, in seconds; a recorder waits as long for a number."""
+"""Longest wait, in seconds; the recorder waits as long."""
 
 WAITING_MAX: Final = 1_000
-"""Most requests that wait; the next one is answered at once."""
+"""Most requests that wait; one more is answered at once."""
 
 
 class BookWaits:
-    """Ends each wait when `has_come(symbol, seq)` holds; the owner calls `look` when it may."""
+    """Ends each wait once `has_reached(symbol, seq)` holds; the owner calls `check` on changes."""
 
-    def __init__(self, has_come: Callable[[str, int], bool]) -> None:
-        self._has_come = has_come
+    def __init__(self, has_reached: Callable[[str, int], bool]) -> None:
+        self._has_reached = has_reached
         self._waiting: dict[str, list[tuple[int, asyncio.Future[bool]]]] = {}
         self._count = 0
 
     async def wait(self, symbol: str, seq: int) -> bool:
-        """Whether the data of `symbol` has come to `seq`, within `WAIT_S`."""
-        if self._has_come(symbol, seq):
+        """Wait for `WAIT_S` at most; return whether the data of `symbol` has reached `seq`."""
+        if self._has_reached(symbol, seq):
             return True
         if self._count >= WAITING_MAX:
             return False
@@ -43,19 +43,19 @@ class BookWaits:
 
     @property
     def waiting(self) -> int:
-        """How many wait."""
+        """The number of requests that wait."""
         return self._count
 
-    def look(self, symbols: Iterable[str]) -> None:
-        """End the waits that are over, of these symbols. O(waits of these symbols)."""
+    def check(self, symbols: Iterable[str]) -> None:
+        """End the waits of these symbols that are over. O(waits of these symbols)."""
         for symbol in symbols:
             for seq, future in self._waiting.get(symbol, ()):
-                if not future.done() and self._has_come(symbol, seq):
+                if not future.done() and self._has_reached(symbol, seq):
                     future.set_result(True)
 
-    def look_at_all(self) -> None:
-        """End the waits that are over. O(waits)."""
-        self.look(self._waiting)
+    def check_all(self) -> None:
+        """End all waits that are over. O(waits)."""
+        self.check(self._waiting)
 
 
 def _end(future: asyncio.Future[bool]) -> None:

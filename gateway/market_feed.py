@@ -1,7 +1,7 @@
-"""The public feeds inside the gateway, on its event loop: books, best prices, trades, all of them.
+"""Follows the public feeds of all publishers on the gateway's event loop.
 
-The sockets are driven through their file descriptors, which are edge-triggered: whatever fires,
-all are drained, and a tick looks again in case an edge was missed.
+ZeroMQ's file descriptors are edge-triggered. So an event of any of them drains all sockets, and a
+timer drains them again in case an edge was missed.
 """
 
 import asyncio
@@ -25,32 +25,30 @@ from crossbook.gateway.book_waits import BookWaits
 CHANNELS: Final = ("l2", "bbo", "trade", "candle", "ticker", "state")
 
 DRAIN_MAX: Final = 2_000
-"""Most feed messages taken before their updates are handed on."""
+"""Most feed messages received before their updates are passed on."""
 
 TICK_S: Final = 0.1
 HOLE_NS: Final = 1_000_000_000
-"""How long a book may wait for something missing before it counts as stale."""
+"""How long a book may wait for a missing message before it counts as stale."""
 
 _NOBLOCK: Final = int(zmq.NOBLOCK)
 
 Publisher = tuple["zmq.Socket[bytes]", "zmq.Socket[bytes]"]
-"""The sockets to one publisher: its feed, and its requests."""
+"""The sockets to one publisher: of its feed, and of requests to it."""
 
 
 class MarketFeed:
-    """Every instrument's public market data, kept correct; `start` and `stop` it.
+    """The public market data of every instrument, from `start` to `stop`.
 
-    There is one publisher for each shard, in their order.
-
-    `on_updates` gets what was applied, in order; `on_tick` is called some ten times a second,
-    after time has passed for the follower.
+    There is one publisher for each shard, in the order of shards. `on_updates` is called with the
+    updates that were applied, in order; `on_tick` some ten times a second.
     """
 
     def __init__(self, publishers: Sequence[Publisher], clock: Clock) -> None:
         self.group = FeedGroup(len(publishers), (), CHANNELS)
         self.on_updates: Callable[[list[Update]], None] = _ignore
         self.on_tick: Callable[[], None] = _nothing
-        self._lines = [
+        self._connections = [
             (follower, *sockets)
             for follower, sockets in zip(self.group.followers, publishers, strict=True)
         ]
@@ -58,44 +56,44 @@ class MarketFeed:
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
         self._again = False
-        self._waits = BookWaits(self._has_come)
+        self._waits = BookWaits(self._has_reached)
         self._not_live_since: dict[str, int] = {}
-        for follower, feed, _ in self._lines:
+        for follower, feed, _ in self._connections:
             for name in follower.topics():
                 feed.setsockopt(zmq.SUBSCRIBE, name.encode())
 
     def start(self) -> None:
-        """Follow the feeds from now on."""
-        for _, feed, requests in self._lines:
+        """Follow the feeds."""
+        for _, feed, requests in self._connections:
             self._loop.add_reader(feed.fileno(), self._on_ready)
             self._loop.add_reader(requests.fileno(), self._on_ready)
         self._tick()
 
     def stop(self) -> None:
-        """Follow them no more; the sockets are the caller's."""
+        """Stop following the feeds; the caller closes the sockets."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-            for _, feed, requests in self._lines:
+            for _, feed, requests in self._connections:
                 self._loop.remove_reader(feed.fileno())
                 self._loop.remove_reader(requests.fileno())
 
     @property
     def instruments(self) -> dict[str, Instrument]:
-        """What the publishers say is traded, by symbol; empty before one answers."""
+        """The instruments of all publishers, by symbol; empty before one answers."""
         return self.group.instruments
 
     @property
     def ready(self) -> bool:
-        """Whether every book has been loaded and nothing is known to be missing."""
+        """Whether every book has been loaded and no message is known to be missing."""
         return self.group.ready
 
     def seq_of(self, shard: int) -> int:
-        """The last number of a matcher's stream heard of."""
+        """The last number received of a matcher."""
         follower = self.group.followers[shard]
-        heard = follower.heartbeat.seq if follower.heartbeat is not None else 0
+        beat_seq = follower.heartbeat.seq if follower.heartbeat is not None else 0
         books = (follower.book(symbol).seq for symbol in follower.instruments)
-        return max(heard, *books, 0)
+        return max(beat_seq, *books, 0)
 
     @property
     def stale(self) -> bool:
@@ -103,45 +101,46 @@ class MarketFeed:
         return self.group.stale
 
     def book(self, symbol: str) -> LocalBook | None:
-        """The book of an instrument; None while there is none that is right, or it is old."""
+        """The book of an instrument; None while it is incomplete or old."""
         follower = self.group.of(symbol)
         if symbol in follower.instruments and follower.is_live(symbol) and not follower.stale:
             return follower.book(symbol)
         return None
 
     async def wait_for(self, symbol: str, seq: int) -> bool:
-        """Whether the book of an instrument holds everything up to `seq`, after `WAIT_S` at most.
+        """Wait for `WAIT_S` at most; return whether the book holds everything up to `seq`.
 
-        A change of the book tells so at once, and otherwise the publisher's next heartbeat.
+        The wait ends with a change of the book, or else with the publisher's next heartbeat.
         """
         return await self._waits.wait(symbol, seq)
 
-    def _has_come(self, symbol: str, seq: int) -> bool:
+    def _has_reached(self, symbol: str, seq: int) -> bool:
         book = self.book(symbol)
         if book is None or book.seq >= seq:
             return book is not None
-        # A heartbeat follows everything published before it, and names what was lost of that.
+        # Everything before a heartbeat was published before it, and the follower has found what
+        # of that is lost.
         heartbeat = self.group.of(symbol).heartbeat
         return heartbeat is not None and heartbeat.seq >= seq
 
     def ticker(self, symbol: str) -> Ticker | None:
-        """The last 24 hours of an instrument; None before they are known, or while it is old."""
+        """The last 24 hours of an instrument; None before the first ticker, or while it is old."""
         follower = self.group.of(symbol)
         if follower.stale or not follower.follows(symbol):
             return None
         return follower.ticker(symbol)
 
     def state(self, symbol: str) -> MarketState | None:
-        """The state of an instrument; None before it is known, or while it is old."""
+        """The state of an instrument; None before the first one, or while it is old."""
         follower = self.group.of(symbol)
         if follower.stale or not follower.follows(symbol):
             return None
         return follower.state(symbol)
 
     def stale_reason(self, symbol: str) -> str:
-        """Why the market is not seen as it is now; empty when it is.
+        """The reason why the data of an instrument is not that of now; empty when it is.
 
-        A hole in the feed that is being mended does not count within its first second.
+        A hole in the feed does not count within its first second.
         """
         follower = self.group.of(symbol)
         if follower.stale:
@@ -156,10 +155,10 @@ class MarketFeed:
         return "market data is missing" if now_ns - since_ns > HOLE_NS else ""
 
     def _on_ready(self) -> None:
-        for follower, feed, requests in self._lines:
+        for follower, feed, requests in self._connections:
             try:
-                self._take_replies(follower, requests)
-                _take_feed(follower, feed)
+                self._receive_replies(follower, requests)
+                _receive_feed(follower, feed)
             except BAD_BYTES as error:
                 logger().error("malformed_feed_reply", reason=str(error))
             _send_requests(follower, requests)
@@ -168,16 +167,16 @@ class MarketFeed:
             self.on_updates(updates)
             if self._waits.waiting:
                 books = {u.symbol for u in updates if isinstance(u, DepthUpdate | Snapshot)}
-                self._waits.look(books)
+                self._waits.check(books)
         if not self._again and self._has_more():
-            # The descriptor tells of no edge for what is there already.
+            # The descriptor signals no edge for messages that are there already.
             self._again = True
-            self._loop.call_soon(self._look_again)
+            self._loop.call_soon(self._drain_again)
 
     def _has_more(self) -> bool:
-        return any(has_more(feed) or has_more(requests) for _, feed, requests in self._lines)
+        return any(has_more(feed) or has_more(requests) for _, feed, requests in self._connections)
 
-    def _look_again(self) -> None:
+    def _drain_again(self) -> None:
         self._again = False
         if self._timer is not None:
             self._on_ready()
@@ -186,16 +185,16 @@ class MarketFeed:
         self._timer = self._loop.call_later(TICK_S, self._tick)
         self.group.on_time(self._clock.monotonic_ns())
         self._on_ready()
-        self._waits.look_at_all()
+        self._waits.check_all()
         self.on_tick()
 
-    def _take_replies(self, follower: FeedFollower, requests: "zmq.Socket[bytes]") -> None:
+    def _receive_replies(self, follower: FeedFollower, requests: "zmq.Socket[bytes]") -> None:
         while has_more(requests):
             self.group.on_reply(follower, decode_feed_reply(requests.recv(_NOBLOCK)))
 
 
-def _take_feed(follower: FeedFollower, feed: "zmq.Socket[bytes]") -> None:
-    """Take what waits, up to `DRAIN_MAX`."""
+def _receive_feed(follower: FeedFollower, feed: "zmq.Socket[bytes]") -> None:
+    """Receive the feed messages that wait, up to `DRAIN_MAX`."""
     on_feed = follower.on_feed
     for _ in range(DRAIN_MAX):
         if not has_more(feed):
@@ -210,13 +209,13 @@ def _send_requests(follower: FeedFollower, requests: "zmq.Socket[bytes]") -> Non
         try:
             requests.send(encode(request), _NOBLOCK)
         except zmq.Again:
-            # Nobody takes it; it is asked again when it is due.
+            # The socket has no peer or is full; the follower repeats the request when it is due.
             return
 
 
 def _ignore(updates: list[Update]) -> None:
-    """Nobody listens yet."""
+    """No owner has set the callback."""
 
 
 def _nothing() -> None:
-    """Nobody listens yet."""
+    """No owner has set the callback."""

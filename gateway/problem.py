@@ -1,9 +1,9 @@
 # ruff: noqa: N818 - named for what it is
-"""What goes wrong with a request, as HTTP and JSON say it.
+"""The errors of requests, as HTTP status and JSON document.
 
 Every error has the same document: `{"error": {"code", "message", "field"}, "request_id"}`. The
-code is a `RejectReason` by name, or one of those below. The status says whose move it is: 4xx the
-caller's, 503 try again unchanged, 504 find out first.
+code is the name of a `RejectReason`, or one of those below. The status tells a client what to do:
+4xx, change the request; 503, send it again unchanged; 504, look up the outcome first.
 """
 
 from typing import Final
@@ -23,12 +23,12 @@ STATUS: Final[dict[RejectReason, int]] = {
     RejectReason.BUSY: 503,
     RejectReason.OUTCOME_UNKNOWN: 504,
 }
-"""HTTP status of a reason; every other one is 422: understood, and refused by a market rule."""
+"""HTTP status of a reason. Every other reason is 422: refused by a market rule."""
 
 RETRY_AFTER_S: Final = 1
 
 _FIELD_NAMES: Final = {"quote_amount": "quote_quantity", "instrument": "symbol"}
-"""Names of the matcher's fields in the API, where they differ."""
+"""Names in the API of fields of order entry, where they differ."""
 
 
 class ErrorDetail(Struct, omit_defaults=True):
@@ -56,7 +56,7 @@ class Problem(Exception):
 
     @property
     def retry_after_s(self) -> int | None:
-        """Seconds to wait before the same request makes sense again, where that is known."""
+        """Seconds after which the same request may succeed; None where that is not known."""
         return RETRY_AFTER_S if self.status == 503 else None
 
 
@@ -67,22 +67,22 @@ def refused(reason: int, field: str, text: str) -> Problem:
 
 
 def malformed(field: str | None, text: str) -> Problem:
-    """A request that says nothing sound."""
+    """The problem of a malformed request."""
     return Problem(400, RejectReason.MALFORMED.name, text, field)
 
 
 def unknown_order(field: str = "order_id") -> Problem:
-    """The account has no such order; it is not said whether somebody else has."""
+    """The account has no such order. Whether another account has it is not told."""
     return refused(RejectReason.UNKNOWN_ORDER, field, "no such order")
 
 
 def history_unavailable(reason: str) -> Problem:
-    """Questions about the past cannot be answered now, for this reason."""
+    """Queries of the past cannot be answered now, for this reason."""
     return Problem(503, "HISTORY_UNAVAILABLE", f"{reason}; try again")
 
 
 def outcome_unknown(client_order_id: str) -> Problem:
-    """No answer came in time to a command that was sent."""
+    """A command was sent, and no answer came in time."""
     how = (
         f"GET /api/v1/orders?client_order_id={client_order_id}"
         if client_order_id
@@ -96,5 +96,5 @@ def outcome_unknown(client_order_id: str) -> Problem:
 
 
 def internal() -> Problem:
-    """Our fault; whoever returns this has logged why."""
+    """A fault of the gateway; the caller has logged it."""
     return Problem(500, "INTERNAL", "the gateway failed; its log says how")

@@ -1,5 +1,4 @@
-"""Query strings, read strictly: what a path does not know, and what is said twice, is refused. No
-I/O."""
+"""Strict reading of query strings: unknown and repeated parameters are refused. No I/O."""
 
 import re
 from collections.abc import Collection
@@ -17,7 +16,7 @@ _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 
 
 def pairs_of(query: str) -> list[tuple[str, str]]:
-    """The parameters of a query string, in order; raises `Problem` where it is not well formed.
+    """The parameters of a query string, in order; raises `Problem` when it is malformed.
 
     >>> pairs_of("symbol=BTC-USDT&limit=5")
     [('symbol', 'BTC-USDT'), ('limit', '5')]
@@ -39,9 +38,9 @@ def pairs_of(query: str) -> list[tuple[str, str]]:
 def values_of(
     query: str, names: Collection[str] | None, repeated: Collection[str] = ()
 ) -> dict[str, str]:
-    """The parameters of a query string by name; raises `Problem` for one that is not of `names`,
-    unless that is None, and for one that is given twice, unless it is of `repeated`: of those the
-    last one is told."""
+    """The parameters of a query string by name. Raises `Problem` for one that is not in `names`
+    (None: all are allowed), and for one that is given twice, unless it is in `repeated`: of that
+    the last value is returned."""
     values: dict[str, str] = {}
     for name, value in pairs_of(query):
         if names is not None and name not in names:
@@ -55,7 +54,7 @@ def values_of(
 
 
 def _decoded(text: str) -> str:
-    """What percent-encoded UTF-8 says."""
+    """The text of percent-encoded UTF-8; raises `Problem`."""
     try:
         if _BAD_ESCAPE.search(text):
             raise ValueError

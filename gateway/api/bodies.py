@@ -1,4 +1,4 @@
-"""Bodies of requests: decoded strictly, and said in the words of order entry."""
+"""Bodies of requests: strict decoders, and their translation to requests of order entry."""
 
 import re
 from collections.abc import Callable
@@ -31,7 +31,7 @@ T = TypeVar("T")
 
 
 def decoder(kind: type[T]) -> Callable[[bytes], T]:
-    """A decoder of bodies of one kind; it raises `Problem` 400 naming the field at fault."""
+    """A decoder of bodies of one kind; it raises `Problem` 400 with the field at fault."""
     decode = msgspec.json.Decoder(kind).decode
 
     def decode_body(body: bytes) -> T:
@@ -46,21 +46,21 @@ def decoder(kind: type[T]) -> Callable[[bytes], T]:
 
 
 def explain(text: str, field: str | None = None) -> Problem:
-    """A decoder's complaint ("Expected ... - at `$.price`") as a problem that names the field."""
-    what, mark, place = text.partition(" - at `$")
+    """The problem for the error text of a decoder, such as "Expected ... - at `$.price`"."""
+    reason, mark, place = text.partition(" - at `$")
     if mark:
         field = place.rstrip("`").lstrip(".")
     for phrase in ("Object contains unknown field `", "Object missing required field `"):
-        if what.startswith(phrase):
-            name = what.removeprefix(phrase).rstrip("`")
+        if reason.startswith(phrase):
+            name = reason.removeprefix(phrase).rstrip("`")
             field = f"{field}.{name}" if field else name
-    if "`str" in what and ("got `float`" in what or "got `int`" in what):
-        what += ": numbers are sent as decimal text, in quotes"
-    return malformed(field or None, what)
+    if "`str" in reason and ("got `float`" in reason or "got `int`" in reason):
+        reason += ": numbers are sent as decimal text, in quotes"
+    return malformed(field or None, reason)
 
 
 def order_number(text: str) -> int:
-    """The number of an order id; raises `Problem`."""
+    """The number in an order id; raises `Problem`."""
     found = _ORDER_ID.fullmatch(text)
     if found is None or not 0 < int(found[1]) <= MAX_INT:
         raise malformed("order_id", f"{text[:40]!r} is not an order id such as ORD-0000000001")
@@ -68,7 +68,7 @@ def order_number(text: str) -> int:
 
 
 def whole_number(text: str) -> int | None:
-    """The number that ASCII digits say; None for anything else and for more than 64 bits."""
+    """The number of ASCII digits; None for other text and for more than 64 bits."""
     if not (text.isascii() and text.isdigit()) or len(text) > 19 or int(text) > MAX_INT:
         return None
     return int(text)
@@ -102,14 +102,14 @@ def order_of(body: documents.OrderRequest) -> New:
 
 
 def _check_terms(body: documents.OrderRequest, time_in_force: str | None) -> None:
-    """Raise `Problem` unless the order says what its type needs, and nothing else."""
+    """Raise `Problem` unless the order has the fields that its type needs, and no others."""
     kind = body.order_type.replace("_", "-")
     waits = body.order_type in _WAITING
     at_market = body.order_type in _AT_MARKET
     if waits != (body.stop_price is not None):
-        raise _needless("stop_price", kind, waits)
+        raise _field_problem("stop_price", kind, waits)
     if at_market != (body.price is None):
-        raise _needless("price", kind, not at_market)
+        raise _field_problem("price", kind, not at_market)
     if body.order_type == "market":
         if (body.quantity is None) == (body.quote_quantity is None):
             raise _contradiction("quantity", "give either quantity or quote_quantity")
@@ -118,11 +118,11 @@ def _check_terms(body: documents.OrderRequest, time_in_force: str | None) -> Non
     elif body.quote_quantity is not None:
         raise _contradiction("quote_quantity", "only market orders have one")
     if (time_in_force == "gtd") != (body.expire_time is not None):
-        raise _needless("expire_time", time_in_force or "gtc", time_in_force == "gtd")
+        raise _field_problem("expire_time", time_in_force or "gtc", time_in_force == "gtd")
 
 
-def _needless(field: str, kind: str, needs: bool) -> Problem:
-    """A field is missing, or is there without use."""
+def _field_problem(field: str, kind: str, needs: bool) -> Problem:
+    """The problem of a field that is missing, or that the order cannot have."""
     if needs:
         return malformed(field, f"a {kind} order needs a {field}")
     return _contradiction(field, f"a {kind} order has no {field}")
@@ -137,7 +137,7 @@ def amend_of(symbol: str, order_id: int, body: documents.AmendRequest) -> Amend:
 
 
 def _nonzero(field: str, text: str | None) -> Any:
-    """An amend's text, which may not say zero: on the wire that leaves a term as it is."""
+    """The text of an amend, which may not be zero: in order entry zero leaves a term as it is."""
     if text is None:
         return 0
     if not text.strip("0."):

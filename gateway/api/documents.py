@@ -50,7 +50,7 @@ _Document = TypeVar("_Document", bound=Struct)
 
 
 def schema_name(name: str) -> Callable[[type[_Document]], type[_Document]]:
-    """Let the OpenAPI document call a class by this name, and not by its own."""
+    """Set the name that a class has in the OpenAPI document, where it is not its own."""
 
     def named(document: type[_Document]) -> type[_Document]:
         # The framework takes the key of a schema from the one and its title from the other.

@@ -1,7 +1,7 @@
-"""Which account a request acts for: one reading for REST, `/ws/orders` and the page. No I/O.
+"""The account a request acts for, read in the same way for REST, `/ws/orders` and the page. No I/O.
 
-An account is said once: in the header `X-Account`, or as `account` in the query of `/ws/orders`.
-It is its decimal number as anybody would write it, so that no two readers take it differently.
+A request names its account once: in the header `X-Account`, or as `account` in the query of
+`/ws/orders`. Only the plain decimal form of its number is accepted, so all readers agree on it.
 """
 
 import re
@@ -18,14 +18,16 @@ _NUMBER: Final = re.compile(r"[1-9][0-9]{0,9}", re.ASCII)
 
 
 def account_number(text: str, field: str) -> int:
-    """The account a client names; raises `Problem`.
+    """The number of an account in text; raises `Problem`.
 
     >>> account_number("7", "account")
     7
     """
     if _NUMBER.fullmatch(text) is None or int(text) > ACCOUNT_MAX:
-        what = f"{text[:20]!r} is not an account, a number from 1 to {ACCOUNT_MAX} in plain digits"
-        raise malformed(field, what)
+        reason = (
+            f"{text[:20]!r} is not an account, a number from 1 to {ACCOUNT_MAX} in plain digits"
+        )
+        raise malformed(field, reason)
     return int(text)
 
 
@@ -40,7 +42,7 @@ def account_in(values: Sequence[bytes]) -> int | None:
 
 
 def acting_account(from_header: int | None, in_query: str | None) -> int | None:
-    """The account of a handshake that may say it in either place; raises `Problem` for both."""
+    """The account of a handshake, in its header or its query; raises `Problem` for both."""
     if in_query is None:
         return from_header
     if from_header is not None:

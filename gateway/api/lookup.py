@@ -1,4 +1,4 @@
-"""What can be looked up through the API: the past from the recorder, the present from the feed."""
+"""Looks up what the API shows: the past from the recorder, the present from the feed."""
 
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Protocol
@@ -40,24 +40,23 @@ class MarketView(Protocol):
         """Whether the publisher, or the matcher behind it, has been silent too long."""
 
     def book(self, symbol: str) -> LocalBook | None:
-        """The book of an instrument; None while there is none that is right."""
+        """The book of an instrument; None while it is incomplete or old."""
 
     def ticker(self, symbol: str) -> FeedTicker | None:
-        """The last 24 hours; None before they are known."""
+        """The last 24 hours of an instrument; None before the first ticker."""
 
     async def wait_for(self, symbol: str, seq: int) -> bool:
-        """Whether the book of an instrument has come to `seq`, after waiting for it a moment."""
+        """Wait a moment for the book of an instrument; return whether it has reached `seq`."""
 
     def state(self, symbol: str) -> MarketState | None:
-        """The state of an instrument; None while it is not known."""
+        """The state of an instrument; None before the first one."""
 
 
 class Lookup:
     """Orders, fills, trades, candles, books and instruments.
 
-    Questions about the past go through `HistoryQueries`. `seq` of an answer that several shards
-    gave is a number of the last one. An answer holds everything up to `min_seq`, or it is a
-    `Problem` 503.
+    `HistoryQueries` sends the queries to the recorder. The `seq` of an answer of several shards is
+    that of the last one. An answer holds everything up to `min_seq`, or it is a `Problem` 503.
     """
 
     def __init__(
@@ -78,13 +77,13 @@ class Lookup:
         self.instruments = render.instruments
 
     async def order(self, account: int, order_id: int, min_seq: int = 0) -> documents.OrderDocument:
-        """One order, open or ended; raises `Problem` 404 when the account has none of this id."""
+        """One order, open or ended; raises `Problem` 404 when the account has no such order."""
         return self.render.order(await self.record(account, order_id, min_seq), with_fills=True)
 
     async def order_named(
         self, account: int, client_order_id: str, min_seq: int = 0
     ) -> documents.OrderDocument:
-        """The last order that the account gave this name; raises `Problem` 404 for none."""
+        """The last order with this client order id; raises `Problem` 404 without one."""
         records, _, _ = await self._order_records(
             account, None, None, client_order_id, 1, None, min_seq
         )
@@ -119,7 +118,7 @@ class Lookup:
         cursor: str | None,
         min_seq: int,
     ) -> tuple[list[OrderRecord], str | None, int]:
-        """What is recorded of orders, newest first; the cursor behind them; as of which number."""
+        """Recorded orders, newest first; the cursor after them; the `seq` of the answer."""
         self._check_shard(min_seq)
         instrument = self.instrument(symbol).id if symbol is not None else 0
         answers, before = await self._history.fetch_all(
@@ -233,14 +232,14 @@ class Lookup:
     async def book(
         self, symbol: str, levels: int, min_seq: int = 0
     ) -> market_documents.OrderBookDocument:
-        """The best levels of a book as last published."""
+        """The best levels of a book, as last published."""
         instrument = self.instrument(symbol, 404)
         self._check_shard(min_seq, symbol)
-        has_come = not min_seq or await self._market.wait_for(symbol, min_seq)
+        has_reached = not min_seq or await self._market.wait_for(symbol, min_seq)
         book = self._market.book(symbol)
         if book is None:
             raise _no_market_data(symbol)
-        if not has_come:
+        if not has_reached:
             self._history.check_given(min_seq)
             text = f"the book is at {book.seq}, and nothing says that it holds {min_seq} yet"
             raise Problem(503, "MARKET_DATA_UNAVAILABLE", f"{text}; try again", "min_seq")
@@ -281,8 +280,8 @@ class Lookup:
         return instrument
 
     async def readiness(self) -> Readiness:
-        """Whether orders can be entered and market data is live. The recorder may be away: then
-        only questions about the past are refused."""
+        """Whether orders can be entered and market data is live. Without the recorder only queries
+        of the past are refused."""
         one_of: dict[int, int] = {}
         for each in self.instruments.values():
             one_of.setdefault(self._sessions.home_of(each.symbol), each.id)
@@ -305,13 +304,12 @@ class Lookup:
     def _shards_of_fills(self, symbol: str | None, order_id: int | None) -> list[int]:
         if not order_id:
             return self._history.shards(symbol)
-        # An order of a shard there is not has no fills anywhere.
+        # An order of a shard that does not exist has no fills: any shard answers that.
         shard = shard_of(order_id)
         return [shard if shard in self._history.shards() else 0]
 
     async def record(self, account: int, order_id: int, min_seq: int = 0) -> OrderRecord:
-        """What is recorded of an order; raises `Problem` 404 when the account has none of this
-        id."""
+        """The record of an order; raises `Problem` 404 when the account has no such order."""
         self._check_shard(min_seq)
         shard = shard_of(order_id)
         if shard not in self._history.shards():
@@ -330,7 +328,7 @@ class Lookup:
         return answer.orders[0]
 
     def _check_shard(self, min_seq: int, symbol: str | None = None) -> None:
-        """Raise `Problem` unless the number is one of a shard there is, or of the symbol's."""
+        """Raise `Problem` unless the number is of a shard that exists, and of that of `symbol`."""
         shard = shard_of(min_seq)
         if not min_seq:
             return
@@ -342,7 +340,7 @@ class Lookup:
 
 
 def _seq(answers: Iterable[OrderRecords] | Iterable[FillRecords]) -> int:
-    """A number that answers are true as of: of the last shard, where several were asked."""
+    """The `seq` of answers: that of the last shard."""
     return max(answer.seq for answer in answers)
 
 

@@ -1,7 +1,7 @@
-"""`POST /api/v1/orders` past the framework, for its traffic is of another order of magnitude.
+"""`POST /api/v1/orders`, served without the framework: it gets far more traffic than other routes.
 
-The same body, the same method of `Trading` and the same documents as the route that describes it in
-`crossbook.gateway.api.rest_orders`; what it saves is measured by `python -m bench http`.
+The body, the method of `Trading` and the documents are those of the route that describes it in
+`crossbook.gateway.api.rest_orders`. `python -m bench http` measures what this saves.
 """
 
 from collections.abc import Callable
@@ -25,7 +25,7 @@ _order_body = decoder(documents.OrderRequest)
 
 
 class OrderRoute:
-    """`POST /api/v1/orders`, and everything else as `app` has it. Stands behind `Entrance`, which
+    """Serves `POST /api/v1/orders`, and everything else by `app`. `Entrance` stands before it and
     has read the body and the account."""
 
     def __init__(self, app: AsgiApp, trading: Trading, request_ids: Callable[[], str]) -> None:
@@ -71,7 +71,7 @@ class OrderRoute:
 
 def check_media_type(media_type: str) -> None:
     """Raise `Problem` unless a body of this type is JSON."""
-    # Also keeps pages of other origins out: browsers ask before they send this type elsewhere.
+    # This also excludes pages of other origins: browsers send a preflight before this type.
     if media_type.partition(";")[0].strip().lower() != "application/json":
         text = "the body must be JSON, with Content-Type: application/json"
         raise Problem(415, "UNSUPPORTED_MEDIA_TYPE", text)

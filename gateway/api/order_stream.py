@@ -1,6 +1,6 @@
-"""`/ws/orders`: an account's execution reports as they happen, and order entry beside them.
+"""`/ws/orders`: the execution reports of an account as they happen, and order entry.
 
-The first message is a welcome. Requests are `{"id", "method", "params"}`; each gets one answer or
+The first message is a welcome. A request is `{"id", "method", "params"}`; each gets one answer or
 error with its `id`. Messages: docs/reference/streams.md.
 """
 
@@ -37,35 +37,35 @@ from crossbook.gateway.words import SideWord
 PATH: Final = "/ws/orders"
 
 REQUESTS_MAX: Final = 1_000
-"""Most requests of one connection without an answer; the next one hears `BUSY`."""
+"""Most requests of one connection that wait for their answer; one more is refused with `BUSY`."""
 
 _CATCH_UP_SEQ: Final = 1
 _PARAMETERS: Final = ("account", "cancel_on_disconnect", "from_seq")
 
 
-class Request(Struct, forbid_unknown_fields=True):
-    """What a client sends."""
+class StreamRequest(Struct, forbid_unknown_fields=True):
+    """A request of a client."""
 
     id: Annotated[str, Meta(max_length=64)]
     method: Annotated[str, Meta(max_length=32)]
     params: Raw = Raw(b"{}")
 
 
-class OneOrder(Struct, forbid_unknown_fields=True):
-    """Parameters of `cancel`: an order by one of its names."""
+class OrderReference(Struct, forbid_unknown_fields=True):
+    """Parameters of `cancel`: an order by one of its ids."""
 
     order_id: str | None = None
     client_order_id: documents.ClientOrderId | None = None
 
     @property
     def name(self) -> OrderName:
-        """The one name given; raises `Problem` for both and for none."""
+        """The one id given; raises `Problem` for both and for none."""
         if (self.order_id is None) == (self.client_order_id is None):
             raise malformed("order_id", "give either order_id or client_order_id")
         return self.client_order_id or order_number(self.order_id or "")
 
 
-class Amendment(OneOrder, forbid_unknown_fields=True):
+class Amendment(OrderReference, forbid_unknown_fields=True):
     """Parameters of `amend`."""
 
     quantity: documents.Amount | None = None
@@ -73,15 +73,15 @@ class Amendment(OneOrder, forbid_unknown_fields=True):
     stop_price: documents.Amount | None = None
 
 
-class SomeOrders(Struct, forbid_unknown_fields=True):
-    """Parameters of `cancel_all`; what is left out does not restrict."""
+class OrderFilter(Struct, forbid_unknown_fields=True):
+    """Parameters of `cancel_all`; without them it cancels all orders."""
 
     symbol: documents.Symbol | None = None
     side: SideWord | None = None
 
 
-class Answer(Struct, tag_field="type", tag="answer"):
-    """A request succeeded; `result` is the document REST answers with."""
+class Success(Struct, tag_field="type", tag="answer"):
+    """A request succeeded; `result` is the document that REST returns."""
 
     id: str
     status: int
@@ -89,7 +89,7 @@ class Answer(Struct, tag_field="type", tag="answer"):
 
 
 class Failure(Struct, tag_field="type", tag="error", omit_defaults=True):
-    """A request failed as it would through REST. `id` is null where it cannot be read."""
+    """A request failed, with the status and error of REST. `id` is null where it is malformed."""
 
     id: str | None
     status: int
@@ -97,8 +97,8 @@ class Failure(Struct, tag_field="type", tag="error", omit_defaults=True):
 
 
 class Greeting(Struct, tag_field="type", tag="welcome", omit_defaults=True):
-    """Executions of `account` come from here on; `seq` is the last number heard of. Where there
-    are several shards, `seqs` has that of each."""
+    """Executions of `account` follow from here on; `seq` is the last number received. With several
+    shards `seqs` has that of each."""
 
     account: int
     seq: int
@@ -106,7 +106,7 @@ class Greeting(Struct, tag_field="type", tag="welcome", omit_defaults=True):
 
 
 class Resync(Struct, tag_field="type", tag="resync", omit_defaults=True):
-    """Executions were missed: look up orders and fills, or connect again with `from_seq`."""
+    """Executions are missing: look up orders and fills, or connect again with `from_seq`."""
 
     account: int
     seq: int
@@ -114,9 +114,9 @@ class Resync(Struct, tag_field="type", tag="resync", omit_defaults=True):
 
 
 class CaughtUpTo(Struct, tag_field="type", tag="caught_up"):
-    """Everything in `from_seq`..`to_seq` has been told again; `complete` is false where the
-    matcher no longer holds all of it, where it was too much for once, or where `from_seq` is beyond
-    the stream, whose last number is then `to_seq`."""
+    """Everything in `from_seq`..`to_seq` has been sent again. `complete` is false where the matcher
+    no longer holds all of it, where it was too much for one answer, and where `from_seq` is beyond
+    the last number, which is then `to_seq`."""
 
     from_seq: int
     to_seq: int
@@ -124,11 +124,11 @@ class CaughtUpTo(Struct, tag_field="type", tag="caught_up"):
 
 
 _encode = msgspec.json.Encoder().encode
-_request = decoder(Request)
+_request = decoder(StreamRequest)
 _order = decoder(documents.OrderRequest)
 _amendment = decoder(Amendment)
-_one = decoder(OneOrder)
-_some = decoder(SomeOrders)
+_order_reference = decoder(OrderReference)
+_order_filter = decoder(OrderFilter)
 _timeout = decoder(documents.CancelAfterRequest)
 
 
@@ -155,51 +155,53 @@ class OrderStream:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def opened(self, connection: Connection) -> None:
-        """Greet the client and listen for its account."""
+        """Send the welcome, and the executions of the account from then on."""
         self._connection = connection
-        self._session = self._sessions.open(self._account, self._hear, self._cancel_on_disconnect)
+        self._session = self._sessions.open(
+            self._account, self._deliver, self._cancel_on_disconnect
+        )
         if self._session is None:
             connection.close(TRY_AGAIN_LATER, "this gateway has as many sessions as it takes")
             return
-        self._say(Greeting(self._account, self._sessions.seq, self._seqs()))
+        self._send(Greeting(self._account, self._sessions.seq, self._seqs()))
         for from_seq in self._from_seqs:
             self._sessions.send(self._session, CatchUp(_CATCH_UP_SEQ, from_seq))
 
     def received(self, connection: Connection, text: str) -> None:
-        """Take a request; its answer comes when it is durable."""
+        """Serve a request; its answer is sent once it is durable."""
         request_id = None
         try:
             request = _request(text.encode())
             request_id = request.id
             if len(self._tasks) >= REQUESTS_MAX:
-                why = f"{REQUESTS_MAX} requests of this connection wait for an answer"
-                raise refused(RejectReason.BUSY, "", why)
+                full = f"{REQUESTS_MAX} requests of this connection wait for an answer"
+                raise refused(RejectReason.BUSY, "", full)
         except Problem as problem:
-            self._say(Failure(request_id, problem.status, problem.detail))
+            self._send(Failure(request_id, problem.status, problem.detail))
             return
         task = asyncio.get_running_loop().create_task(self._serve(request))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
     def drained(self, connection: Connection) -> None:
-        """Nothing was left out: who does not read in time is cut off."""
+        """Nothing to do: no message is left out, and a client that is full is closed."""
 
     def closed(self, connection: Connection) -> None:
-        """End the session once what was asked has its outcome: nothing of it is taken back, and
-        all of it comes before what the end of the last connection causes."""
+        """End the session once every request has its outcome. No request is withdrawn, and all of
+        them come before the cancels that the end of the last connection may cause."""
         self._connection = None
         for task in self._tasks:
             task.add_done_callback(self._end)
         self._end()
 
     def _end(self, _: object = None) -> None:
-        """End the session of a connection that is gone, unless requests of it are at work."""
+        """End the session of a connection that is gone, unless requests of it wait."""
         if self._session is not None and not self._tasks:
             session, self._session = self._session, None
             self._sessions.close(session)
 
-    async def _serve(self, request: Request) -> None:
-        answer: Answer | Failure
+    async def _serve(self, request: StreamRequest) -> None:
+        answer: Success | Failure
         try:
             answer = await self._answer(request)
         except Problem as problem:
@@ -207,45 +209,47 @@ class OrderStream:
         except Exception:
             logger().exception("request_failed", path=PATH, method=request.method)
             answer = Failure(request.id, 500, internal().detail)
-        self._say(answer)
+        self._send(answer)
 
-    async def _answer(self, request: Request) -> Answer:
+    async def _answer(self, request: StreamRequest) -> Success:
         account, trading, params = self._account, self._trading, bytes(request.params)
         if request.method == "submit":
             status, accepted = await trading.submit(account, _order(params))
-            return Answer(request.id, status, accepted)
+            return Success(request.id, status, accepted)
         if request.method == "cancel":
-            return Answer(request.id, 200, await trading.cancel(account, _one(params).name))
+            return Success(
+                request.id, 200, await trading.cancel(account, _order_reference(params).name)
+            )
         if request.method == "amend":
             new = _amendment(params)
             terms = documents.AmendRequest(new.quantity, new.price, new.stop_price)
             amended = await trading.amend(account, new.name, terms)
-            return Answer(request.id, 200, amended)
+            return Success(request.id, 200, amended)
         if request.method == "cancel_after":
-            return Answer(request.id, 200, await trading.cancel_after(account, _timeout(params)))
+            return Success(request.id, 200, await trading.cancel_after(account, _timeout(params)))
         if request.method == "cancel_all":
-            some = _some(params)
-            canceled = await trading.cancel_all(account, some.symbol, some.side)
-            return Answer(request.id, 200, canceled)
+            chosen = _order_filter(params)
+            all_canceled = await trading.cancel_all(account, chosen.symbol, chosen.side)
+            return Success(request.id, 200, all_canceled)
         raise malformed("method", "methods are submit, amend, cancel, cancel_all and cancel_after")
 
-    def _hear(self, replies: Sequence[Reply]) -> None:
-        """Tell the client what happened to its account."""
+    def _deliver(self, replies: Sequence[Reply]) -> None:
+        """Send what happened to the account."""
         for reply in replies:
             if isinstance(reply, Execution):
-                self._say(self._render.execution(reply))
+                self._send(self._render.execution(reply))
             elif isinstance(reply, CaughtUp):
-                self._say(CaughtUpTo(reply.from_seq, reply.to_seq, reply.complete))
+                self._send(CaughtUpTo(reply.from_seq, reply.to_seq, reply.complete))
             elif isinstance(reply, Welcome | Reject):
-                # A hole in what the gateway heard, or a catch-up that was not possible.
-                self._say(Resync(self._account, self._sessions.seq, self._seqs()))
+                # The gateway missed executions, or a catch-up was not possible.
+                self._send(Resync(self._account, self._sessions.seq, self._seqs()))
 
     def _seqs(self) -> list[int] | None:
-        """The last numbers heard of, where there are several shards."""
+        """The last number received of each shard, where there are several."""
         seqs = self._sessions.seqs
         return seqs if len(seqs) > 1 else None
 
-    def _say(self, message: Struct) -> None:
+    def _send(self, message: Struct) -> None:
         connection = self._connection
         if connection is None:
             return
@@ -256,7 +260,7 @@ class OrderStream:
 
 
 class OrderStreams:
-    """Opens a channel for each handshake on `/ws/orders`."""
+    """Opens the channels of handshakes on `/ws/orders`."""
 
     def __init__(
         self,
@@ -271,9 +275,10 @@ class OrderStreams:
         self._default_account = default_account
 
     def route(self, query: str, from_header: int | None = None) -> OrderStream | Refusal:
-        """`?account=` says who, unless `from_header` does, `?from_seq=` from which number on to
-        hear again what happened (once for each shard), `?cancel_on_disconnect=true` what becomes
-        of its orders when the connection is gone."""
+        """The channel for a query string, or its refusal. `account` names the account, unless
+        `from_header` does. `from_seq` (once for each shard) is the number from which executions are
+        sent again. With `cancel_on_disconnect=true` the account's open orders are canceled when its
+        last connection is gone."""
         try:
             values = values_of(query, _PARAMETERS, repeated=("from_seq",))
             account = acting_account(from_header, values.get("account"))
@@ -294,7 +299,7 @@ class OrderStreams:
 
 
 def _from_seqs(query: str) -> list[int]:
-    """The numbers to hear again from, at most one of each shard; raises `Problem`."""
+    """The values of `from_seq`, at most one of each shard; raises `Problem`."""
     found: dict[int, int] = {}
     for name, value in pairs_of(query):
         if name != "from_seq":

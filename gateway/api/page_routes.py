@@ -1,7 +1,7 @@
-"""The page at `/`: what is served from `gateway/page`, and the chart script beside it.
+"""The routes of the page at `/`: the files of `gateway/page`, and the script of the chart.
 
-The chart script is not ours: it is installed from a registry and served from there. Without it
-the page works, and says that it has no candles.
+The script of the chart comes from an installed package and is served from there. Without it the
+page works, and shows that it has no candles.
 """
 
 import sys
@@ -16,10 +16,10 @@ PAGE_PATH: Final = "/page"
 CHART_PATH: Final = "/page/chart"
 
 CHART_SCRIPT: Final = Path("lwcharts", "vendor", "lightweight-charts.standalone.production.js")
-"""Where its package (requirements/page.in) keeps the script, in a folder of packages."""
+"""Path of the script in a folder of packages; its package is in requirements/page.in."""
 
 PAGE_PARAMETERS: Final = ("account", "interval", "symbol")
-"""What the query of `/` may say; the page's own script reads it."""
+"""Parameters that the query of `/` may have; the script of the page reads them."""
 
 HEADERS: Final = {
     "Content-Security-Policy": (
@@ -28,7 +28,7 @@ HEADERS: Final = {
     ),
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
-    # So that a page never runs with half of its modules from before an upgrade.
+    # Otherwise a page could mix its modules from before and after an upgrade.
     "Cache-Control": "no-cache",
 }
 
@@ -47,10 +47,9 @@ def page_routes() -> Router:
 
 
 def chart_script(search: list[str]) -> Path | None:
-    """The installed chart script; None where there is none.
+    """The installed script of the chart; None without one.
 
-    Its package is looked for by path and not imported: only the script is wanted, not what else
-    the package needs.
+    The package is found by path and not imported, because its Python part needs further packages.
     """
     found = (Path(folder) / CHART_SCRIPT for folder in search if folder)
     return next((path for path in found if path.is_file()), None)
@@ -63,6 +62,6 @@ def index() -> Response[bytes]:
 
 
 def _with_headers(response: Any) -> Any:
-    """Files are answered past the framework's own way of adding headers."""
+    """Add the headers to a file: those of the framework's routers do not reach files."""
     response.headers.update(HEADERS)
     return response

@@ -1,7 +1,7 @@
-"""Replies and records to the documents of the API; integers become decimal text here.
+"""Makes the documents of trading from replies and records; integers become decimal text here.
 
-The other half of `crossbook.gateway.orders.translate`. A number that does not apply (the price of a
-market order, an average of nothing) is null.
+`crossbook.gateway.orders.translate` does the opposite. A number that does not apply (the price of a
+market order, the average of no fills) is null.
 """
 
 from collections.abc import Iterable, Sequence
@@ -26,7 +26,7 @@ from crossbook.gateway.words import (
 )
 
 AVERAGE_DECIMALS: Final = 4
-"""Digits of an average price beyond those of a price; it is rounded half up to them."""
+"""Digits of an average price beyond those of a price; the last one is rounded half up."""
 
 _AVERAGE_SCALE: Final = 10**AVERAGE_DECIMALS
 
@@ -36,7 +36,7 @@ _COMPLETED: Final = int(ExecutionKind.COMPLETED)
 
 
 def average_price(instrument: Instrument, notional: int, lots: int) -> str | None:
-    """The average price of `lots` that cost `notional` quote units; None of nothing.
+    """The average price of `lots` that cost `notional` quote units; None without lots.
 
     >>> from crossbook.common.instruments import example
     >>> average_price(example(), 3 * 5000001 * example().notional_per_tick_lot, 3)
@@ -56,9 +56,10 @@ def average_price(instrument: Instrument, notional: int, lots: int) -> str | Non
 
 
 def quote_left_text(instrument: Instrument, execution: Execution) -> str | None:
-    """The unspent part of a market order by quote amount that ended so; None of anything else.
+    """The unspent part of a market order by quote amount, in the execution that ended it; None in
+    every other execution.
 
-    Only such an order completes, and one that expires has something left.
+    Only such an order completes, and only such an order expires with an amount left.
     """
     left = execution.quote_left
     if not left and execution.kind != _COMPLETED:
@@ -67,7 +68,7 @@ def quote_left_text(instrument: Instrument, execution: Execution) -> str | None:
 
 
 def _unspent(instrument: Instrument, record: OrderRecord) -> str | None:
-    """The same of a recorded order. Orders by quote amount never rest, so it has ended."""
+    """As `quote_left_text`, of a recorded order. One by quote amount never rests: it has ended."""
     if not record.quote_amount:
         return None
     left = record.quote_amount - record.filled_notional
@@ -75,7 +76,7 @@ def _unspent(instrument: Instrument, record: OrderRecord) -> str | None:
 
 
 class Renderer:
-    """Documents about the instruments of one exchange."""
+    """Makes documents of orders, fills, executions and balances."""
 
     def __init__(self, instruments: Iterable[Instrument]) -> None:
         self.instruments = {instrument.symbol: instrument for instrument in instruments}
@@ -85,7 +86,7 @@ class Renderer:
             self.learn(instrument)
 
     def learn(self, instrument: Instrument) -> None:
-        """This instrument is traded too, or has changed."""
+        """Add an instrument, or replace one that has changed."""
         self.instruments[instrument.symbol] = self._by_id[instrument.id] = instrument
         self._decimals[instrument.base] = instrument.base_decimals
         self._decimals[instrument.quote] = instrument.quote_decimals
@@ -97,7 +98,7 @@ class Renderer:
         ack: Ack,
         executions: Sequence[Execution] = (),
     ) -> documents.OrderAnswer:
-        """What became of a request about one order, and what it did at once."""
+        """The outcome of a request about one order, with the executions it caused at once."""
         instrument = self.instruments[symbol]
         grid = instrument.grid
         status, filled_lots, remaining_lots = ack.status, ack.filled_lots, ack.remaining_lots
@@ -134,7 +135,7 @@ class Renderer:
         )
 
     def repeated(self, record: OrderRecord, seq: int) -> documents.OrderAnswer:
-        """An order that had been entered before, as it stands now."""
+        """The outcome of a repeated request: the earlier order as it is now."""
         instrument = self._by_id[record.instrument]
         grid = instrument.grid
         return documents.OrderAnswer(
@@ -153,7 +154,7 @@ class Renderer:
         )
 
     def order(self, record: OrderRecord, with_fills: bool) -> documents.OrderDocument:
-        """One order, with its fills where they were asked for."""
+        """One order, with its fills where `with_fills` is true."""
         instrument = self._by_id[record.instrument]
         grid = instrument.grid
         return documents.OrderDocument(
@@ -280,7 +281,7 @@ class Renderer:
         )
 
     def balance(self, balance: Balance) -> documents.BalanceDocument:
-        """What an account has of one asset."""
+        """The balance of one asset."""
         decimals = self._decimals[balance.asset]
         return documents.BalanceDocument(
             balance.asset,

@@ -1,4 +1,4 @@
-"""A request's body, whole or not at all."""
+"""Reads the body of a request completely, or not at all."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
@@ -9,12 +9,12 @@ BODY_MAX: Final = 256 * 1024
 """Largest body, in bytes."""
 
 Receive = Callable[[], Awaitable[Any]]
-"""The ASGI callable that gives what a client sends."""
+"""The ASGI callable that returns the next message of a client."""
 
 
 async def whole_body(receive: Receive) -> bytes | None:
-    """The body; None when the client has gone before all of it came, so that a part is never taken
-    for the whole. Raises `Problem` for more than `BODY_MAX`."""
+    """The body; None when the client is gone before all of it arrived, so a part is never used as
+    the whole. Raises `Problem` for more than `BODY_MAX`."""
     body = b""
     while True:
         message = await receive()
@@ -29,7 +29,7 @@ async def whole_body(receive: Receive) -> bytes | None:
 
 
 def received(body: bytes, receive: Receive) -> Receive:
-    """Gives `body` in one message, and after that what `receive` gives."""
+    """A callable that returns `body` in one message, and then the messages of `receive`."""
     message = {"type": "http.request", "body": body, "more_body": False}
     waiting = [message]
 

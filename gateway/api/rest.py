@@ -46,7 +46,7 @@ _CODES: Final = {
 }
 
 _MISSING: Final = re.compile(r"Missing required \w+ parameter '(\w+)'")
-"""How the framework says that a parameter is not there; it names the field nowhere else."""
+"""The framework's text for a missing parameter; only that text names the parameter."""
 
 
 def make_app(
@@ -58,9 +58,9 @@ def make_app(
     hosts: AllowedHosts | None = None,
     origins: Collection[str] = (),
 ) -> AsgiApp:
-    """The application. `default_account` acts where a request names none; pages of `origins` may
-    read market data."""
-    door = _Door(request_id_prefix)
+    """The application. `default_account` acts where a request names no account; pages of `origins`
+    may read market data."""
+    checks = _RouteChecks(request_id_prefix)
     app = Litestar(
         route_handlers=[
             OrderRoutes,
@@ -75,30 +75,30 @@ def make_app(
             "trading": Provide(lambda: trading, sync_to_thread=False),
             "lookup": Provide(lambda: lookup, sync_to_thread=False),
             "metrics_text": Provide(lambda: metrics, sync_to_thread=False),
-            "account": Provide(door.account),
+            "account": Provide(checks.account),
         },
-        before_request=door.check,
-        exception_handlers={Exception: door.answer},
+        before_request=checks.check,
+        exception_handlers={Exception: checks.answer},
         request_max_body_size=BODY_MAX,
         openapi_config=_openapi(),
         signature_types=[Trading, Lookup],
         logging_config=None,
         debug=False,
     )
-    door.known = _query_parameters(app)
+    checks.known = _query_parameters(app)
     return Entrance(
-        OrderRoute(app, trading, door.request_id),
+        OrderRoute(app, trading, checks.request_id),
         Admission(hosts or AllowedHosts()),
         default_account,
-        door.request_id,
+        checks.request_id,
         _methods(app),
         _public_paths(app),
         origins,
     )
 
 
-class _Door:
-    """What every request of a route passes: whether it says what the route reads, how it fails."""
+class _RouteChecks:
+    """What all routes share: checks of body and query, and the answer to a failed request."""
 
     def __init__(self, request_id_prefix: str) -> None:
         self.known: dict[str, set[str]] = {}
@@ -106,7 +106,7 @@ class _Door:
         self._numbers = count(1)
 
     def request_id(self) -> str:
-        """What a failed request is called."""
+        """A new id, for the answer to a failed request."""
         return f"{self._prefix}-{next(self._numbers)}"
 
     async def account(
@@ -119,14 +119,14 @@ class _Door:
             ),
         ] = None,
     ) -> int:
-        """The account a request acts for, as `Entrance` has read it. The header is an argument for
-        the document of the API."""
+        """The account a request acts for, as `Entrance` has read it. The header is an argument only
+        to be in the OpenAPI document."""
         acting: int = cast(Any, request.scope)["account"]
         return acting
 
     async def check(self, request: Request[Any, Any, Any]) -> None:
-        """Refuse bodies that are not what the route takes, and query parameters that it does not
-        have. The framework would take the number in "60", and say otherwise what is wrong."""
+        """Refuse malformed bodies and unknown query parameters. The framework alone would accept
+        the text "60" as a number, and its errors have another form."""
         operation = getattr(request.route_handler, "operation_id", None)
         if request.method in ("POST", "PATCH"):
             check_media_type(cast(Any, request.scope)["content_type"])
@@ -137,13 +137,13 @@ class _Door:
         if isinstance(operation, str):
             known = self.known[operation]
         elif request.url.path == PAGE_ADDRESS:
-            # The page says itself what is wrong with its address.
+            # The page itself shows what is wrong with its address.
             known = repeated = PAGE_PARAMETERS
         query = cast(Any, request.scope)["query_string"].decode("latin-1")
         values_of(query, known, repeated)
 
     def answer(self, request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
-        """The error document of whatever went wrong."""
+        """The error document of an exception."""
         problem = error if isinstance(error, Problem) else _problem_of(request, error)
         headers = dict(getattr(error, "headers", None) or {})
         if problem.retry_after_s is not None:
@@ -173,7 +173,7 @@ def _openapi() -> OpenAPIConfig:
             Tag(name="market data"),
             Tag(name="operations"),
         ],
-        # Not "/", which the framework would then answer itself.
+        # With "/" here the framework would serve that path itself.
         path="/docs",
         render_plugins=[
             SwaggerRenderPlugin(
@@ -212,13 +212,13 @@ def _query_parameters(app: Litestar) -> dict[str, set[str]]:
 
 
 def _methods(app: Litestar) -> Callable[[str], bytes]:
-    """The methods of a path, as `Allow` says them."""
+    """Returns the methods of a path, in the form of `Allow`."""
     found = [
         (
             re.compile(re.sub(r"\{([^}]+)\}", _wildcard, route.path_format)),
             b", ".join(sorted(method.encode() for method in _with_head(route.methods))),
         )
-        # A path without parameters goes before one with; the longer before the shorter.
+        # Paths without parameters come first, and longer ones before shorter ones.
         for route in sorted(app.routes, key=lambda each: ("{" in each.path, -len(each.path)))
         if isinstance(route, HTTPRoute)
     ]
@@ -238,7 +238,7 @@ def _with_head(methods: Collection[str]) -> set[str]:
 
 
 def _public_paths(app: Litestar) -> Callable[[str], bool]:
-    """Whether a path is one of public market data."""
+    """Returns whether a path is one of public market data."""
     patterns = [
         re.sub(r"\{[^}]+\}", "[^/]+", path)
         for path, item in (app.openapi_schema.paths or {}).items()
@@ -249,7 +249,7 @@ def _public_paths(app: Litestar) -> Callable[[str], bool]:
 
 
 def _problem_of(request: Request[Any, Any, Any], error: Exception) -> Problem:
-    """What the framework found wrong, as a problem."""
+    """The problem for an exception of the framework."""
     if isinstance(error, ValidationException):
         faults = error.extra if isinstance(error.extra, list) else []
         fault = faults[0] if faults else {}

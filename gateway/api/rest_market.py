@@ -120,7 +120,7 @@ class MarketRoutes(Controller):
 
 
 class ProcessRoutes(Controller):
-    """For whoever runs the gateway."""
+    """The gateway process itself, for operators."""
 
     tags = ("operations",)
 

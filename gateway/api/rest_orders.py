@@ -1,4 +1,4 @@
-"""REST routes of order entry and of an account's own past, under `/api/v1`."""
+"""REST routes of order entry and of an account, under `/api/v1`."""
 
 from collections.abc import Callable
 from typing import Annotated, Final, Literal
@@ -44,7 +44,7 @@ BODIES: Final[dict[str, Callable[[bytes], object]]] = {
 
 ORDERS_PATH: Final = "/api/v1/orders"
 NAMED_PATH: Final = "/by-client-order-id"
-"""Below `ORDERS_PATH`. The name travels as a query parameter: it may hold any ASCII character."""
+"""Below `ORDERS_PATH`. The id is a query parameter, because it may have any ASCII character."""
 
 _WHY: Final = {
     400: "Malformed: the error names the field",
@@ -213,7 +213,7 @@ class OrderRoutes(Controller):
         client_order_id: ClientOrderIdQuery,
         min_seq: MinSeq = 0,
     ) -> documents.OrderDocument:
-        """The last order that was given this name."""
+        """The last order with this client order id."""
         return await lookup.order_named(account, client_order_id, min_seq)
 
     @patch(
@@ -230,7 +230,7 @@ class OrderRoutes(Controller):
         client_order_id: ClientOrderIdQuery,
         data: NewTerms,
     ) -> documents.OrderAnswer:
-        """Amend the open order of this name."""
+        """Amend the open order with this client order id."""
         return await trading.amend(account, client_order_id, data)
 
     @delete(
@@ -243,7 +243,7 @@ class OrderRoutes(Controller):
     async def cancel_named(
         self, trading: InTrading, account: Acting, client_order_id: ClientOrderIdQuery
     ) -> documents.OrderAnswer:
-        """Cancel the open order of this name."""
+        """Cancel the open order with this client order id."""
         return await trading.cancel(account, client_order_id)
 
     @get(
@@ -312,7 +312,7 @@ class OrderRoutes(Controller):
 
 
 class AccountRoutes(Controller):
-    """What an account is and did."""
+    """The account a request acts for, and its fills."""
 
     path = "/api/v1"
     tags = ("account",)
@@ -338,7 +338,7 @@ class AccountRoutes(Controller):
     async def cancel_after(
         self, trading: InTrading, account: Acting, data: Timeout
     ) -> documents.CancelAfterAnswer:
-        """Cancel all open orders unless this is said again in time."""
+        """Cancel all open orders unless this is renewed in time."""
         return await trading.cancel_after(account, data)
 
     @get(

@@ -1,7 +1,7 @@
 """Trading through the API: commands of any account, each with its durable outcome.
 
-REST routes and the order WebSocket call the same methods: bodies in, documents out, a `Problem`
-where a request is refused. Nothing here knows HTTP beyond the status a `Problem` names.
+REST routes and `/ws/orders` call the same methods. They take bodies, return documents and raise
+`Problem` where a request is refused. The status of a `Problem` is all there is of HTTP here.
 """
 
 import asyncio
@@ -29,12 +29,12 @@ from crossbook.gateway.problem import Problem, outcome_unknown, refused, unknown
 from crossbook.gateway.words import SIDES, fee_percent, numbers_of, order_id_text, timestamp
 
 OrderName = int | str
-"""How a client names an order: by its order id, or by its client order id."""
+"""An order by its order id, or by its client order id."""
 
 _SIDES: Final = numbers_of(SIDES)
 
 ANSWER_S: Final = 5.0
-"""Seconds a command waits for its answer before its outcome is called unknown."""
+"""Seconds a command waits for its answer; after that its outcome is unknown."""
 
 
 class Trading:
@@ -48,7 +48,7 @@ class Trading:
     async def submit(
         self, account: int, body: documents.OrderRequest
     ) -> tuple[int, documents.OrderAnswer]:
-        """Enter an order; 201 and its outcome, or 200 and that of the earlier one it repeats."""
+        """Enter an order; returns 201 and its outcome, or 200 and the earlier order it repeats."""
         answer = await self._command(account, order_of(body), body.client_order_id or "")
         ack = answer.reply
         assert isinstance(ack, Ack), ack
@@ -61,7 +61,7 @@ class Trading:
         return 200, self._render.repeated(record, ack.seq)
 
     async def submit_all(self, account: int, body: documents.BatchRequest) -> documents.BatchAnswer:
-        """Enter several orders; they travel together, and each has its own outcome."""
+        """Enter several orders together; each has its own outcome."""
         outcomes = await asyncio.gather(
             *(self.submit(account, order) for order in body.orders), return_exceptions=True
         )
@@ -85,7 +85,7 @@ class Trading:
     async def cancel_all(
         self, account: int, symbol: str | None, side: str | None
     ) -> documents.MassCancelAnswer:
-        """Cancel all open orders, of one instrument or one side where that is said."""
+        """Cancel all open orders, of one instrument or one side where those are given."""
         request = MassCancel(0, symbol or "", _SIDES[side] if side else 0)
         answer = await self._command(account, request)
         ack = answer.reply
@@ -114,7 +114,7 @@ class Trading:
     async def cancel_after(
         self, account: int, body: documents.CancelAfterRequest
     ) -> documents.CancelAfterAnswer:
-        """Have all open orders canceled unless this is said again in time."""
+        """Cancel all open orders at a deadline, unless this is called again before it."""
         answer = await self._command(account, CancelAfter(0, body.timeout_s * 1_000))
         ack = answer.reply
         assert isinstance(ack, Ack), ack
@@ -127,7 +127,7 @@ class Trading:
         )
 
     async def balances(self, account: int) -> documents.AccountDocument:
-        """What the account has, and the fees it pays."""
+        """The balances of the account, and its fees."""
         answer = await self._command(account, QueryBalances(0))
         reply = answer.reply
         assert isinstance(reply, Balances), reply
@@ -143,7 +143,7 @@ class Trading:
     async def _command(
         self, account: int, request: LocalRequest, client_order_id: str = ""
     ) -> LocalAnswer:
-        """The matcher's answer to a command; raises `Problem` where it refuses."""
+        """The answer to a command; raises `Problem` when it is refused."""
         answer = await self._answer(account, request, client_order_id)
         reply = answer.reply
         if isinstance(reply, Reject):

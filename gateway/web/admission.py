@@ -1,4 +1,4 @@
-"""What every HTTP request and WebSocket handshake passes before anybody looks at it. No I/O."""
+"""The checks that every HTTP request and WebSocket handshake passes first. No I/O."""
 
 import re
 from collections.abc import Iterable
@@ -12,11 +12,11 @@ from crossbook.gateway.problem import Problem, malformed
 from crossbook.gateway.web.hosts import AllowedHosts, is_same_origin
 
 TARGET_HEADER: Final = b":authority"
-"""Under which name the connection adds the host of a request's target to its headers. No client
-can send it: a header's name has no colon."""
+"""Header under which the connection stores the host of a request's target. No client can send it:
+the name of a header has no colon."""
 
 PATH_MAX: Final = 200
-"""Bytes of a path; more is refused."""
+"""Most bytes of a path."""
 
 _READ: Final = frozenset((b"host", TARGET_HEADER, b"x-account", b"origin", b"content-type",
                           b"content-length", b"content-encoding", b"transfer-encoding",
@@ -31,10 +31,10 @@ _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 
 
 class Admitted(Struct, gc=False, frozen=True):
-    """A request that may be looked at: the account it names, if any, and what else its head says.
+    """The head of a request that passed the checks. `account` is None where it names none.
 
-    `origin` is that of the page a browser sends it for; `is_own` whether the page is of the
-    address it asks, or no page at all.
+    `origin` is that of the page for which a browser sends the request. `is_own` is true where that
+    page comes from the address of the request, and where there is no page.
     """
 
     account: int | None
@@ -51,12 +51,12 @@ class Admission:
         self._hosts = hosts
 
     def admit(self, path: bytes, headers: Iterable[tuple[bytes, bytes]], address: str) -> Admitted:
-        """What a head says; raises `Problem` unless it may be answered. `path` is as it was sent,
-        names of `headers` are in lower case, `address` is the one the request came to."""
+        """Check the head of a request; raises `Problem` unless it may be answered. `path` is as
+        sent, names of `headers` are in lower case, `address` is the one the request came to."""
         head: dict[bytes, list[bytes]] = {}
         for name, value in headers:
             if name in _READ:
-                # White space around a value is no part of it.
+                # White space around a value does not belong to it.
                 head.setdefault(name, []).append(value.strip(b" \t"))
         host = self._hosts.check(head.get(b"host", ()), address, head.get(TARGET_HEADER, ()))
         check_path(path)
@@ -64,7 +64,7 @@ class Admission:
             if len(head.get(name, ())) > 1:
                 raise malformed(field, "given twice")
         for name, field, plain in _PLAIN:
-            # What is not undone is not read: the body is something else than its bytes.
+            # The gateway decodes no other coding, so the bytes would not be the body.
             if any(value.lower() != plain for value in head.get(name, ())):
                 raise malformed(field, f"only {plain.decode()} is read")
         origins = head.get(b"origin")
@@ -80,7 +80,7 @@ class Admission:
 
 
 def check_path(path: bytes) -> None:
-    """Raise `Problem` for a path that has more than one reading, or parts that nobody reads."""
+    """Raise `Problem` for a path that can be read in several ways, or that has an empty part."""
     if len(path) > PATH_MAX:
         raise malformed("path", f"a path has at most {PATH_MAX} bytes")
     if b"%" in path:
@@ -92,6 +92,6 @@ def check_path(path: bytes) -> None:
             raise malformed("path", "not UTF-8") from None
         if _CONTROL.search(decoded):
             raise malformed("path", "a control character")
-    # An id left out must not make one order's path that of all orders.
+    # Without its id the path of one order would be the path of all orders.
     if b"//" in path or (path.endswith(b"/") and path != b"/"):
         raise Problem(404, "NOT_FOUND", "no path has an empty part or ends with a slash", "path")

@@ -1,8 +1,8 @@
-"""What lies between a WebSocket and what is sent over it: connections, channels, routes.
+"""The interfaces between WebSocket connections and the channels that serve them.
 
-A connection belongs to one `Channel` for its whole life. The channel gets the connection's messages
-and sends frames that are serialised already, so that one message to many clients is encoded once.
-Nothing here touches a socket; `crossbook.gateway.web.websocket` is the real `Connection`.
+A connection belongs to one `Channel` for its whole life. The channel receives the messages of the
+connection and sends encoded frames, so a message to many clients is encoded once. Nothing here
+touches a socket; `crossbook.gateway.web.websocket` has the `Connection` over one.
 """
 
 from collections.abc import Callable
@@ -24,17 +24,17 @@ _TEXT_FINAL: Final = 0x81
 
 
 class Connection(Protocol):
-    """One open WebSocket, as channels see it. Hashable by identity.
+    """One open WebSocket, as its channel uses it. Hashable by identity.
 
-    `full` is True while more than the limit of unsent bytes waits; a channel then sends nothing
-    more and hears of room by `Channel.drained`. Whoever stays full for long is closed.
+    `full` is True while more than the limit of unsent bytes waits. A channel then sends nothing
+    more until `Channel.drained` is called. A connection that stays full for long is closed.
     """
 
     full: bool
 
     @property
     def buffered(self) -> int:
-        """Bytes written and not yet taken by the kernel."""
+        """Bytes that the kernel has no room for yet."""
 
     @property
     def peer(self) -> str:
@@ -54,7 +54,7 @@ class Connection(Protocol):
 
 
 class Channel(Protocol):
-    """What a route leads to. One channel may serve many connections.
+    """The target of a route. One channel may serve many connections.
 
     For each connection: `opened` once, then the others, then `closed` once and nothing after it.
     `closed` is never called from inside a method of the connection.
@@ -70,26 +70,26 @@ class Channel(Protocol):
         """The connection was full and has room again."""
 
     def closed(self, connection: Connection) -> None:
-        """The connection is gone, whoever ended it."""
+        """The connection is gone."""
 
 
 class Refusal(Struct, frozen=True):
-    """Why a handshake is answered with an HTTP error instead."""
+    """The HTTP error that answers a handshake."""
 
     status: int
     text: str
 
 
 def refusal_of(problem: Problem) -> Refusal:
-    """The refusal of a handshake for what `problem` says."""
+    """The refusal of a handshake because of a problem."""
     detail = problem.detail
     text = f"{detail.field}: {detail.message}" if detail.field else detail.message
     return Refusal(problem.status, text)
 
 
 class Handshake(Struct, frozen=True):
-    """A request to open a WebSocket; nothing of it is decoded, names of headers are in lower
-    case. `address` is the one it came to."""
+    """A request to open a WebSocket, not decoded. Names of headers are in lower case; `address` is
+    the one the request came to."""
 
     path: str
     query: str = ""
@@ -98,7 +98,7 @@ class Handshake(Struct, frozen=True):
 
 
 Router: TypeAlias = Callable[[Handshake], Channel | Refusal]
-"""Says who serves a handshake."""
+"""Returns the channel that serves a handshake, or the refusal."""
 
 
 def text_frame(payload: bytes) -> bytes:

@@ -1,9 +1,8 @@
-"""The way into every HTTP application here: what is checked before any route, and what is the same
-for all of them.
+"""The entrance of every HTTP application: the checks before any route, and what all routes share.
 
-Host, account, origin and path are those of `crossbook.gateway.web.admission`; then the query has to
-be readable, a body has to be where one is read and to have come whole. HEAD is answered as GET is,
-`Allow` says so, and pages of configured origins may read public market data.
+Host, account, origin and path are checked by `crossbook.gateway.web.admission`. Then the query has
+to be well formed, and a body has to be complete and sent to a route that reads one. HEAD is
+answered like GET, and pages of configured origins may read public market data.
 """
 
 from collections.abc import Callable, Collection
@@ -20,7 +19,7 @@ WITH_BODY: Final = ("POST", "PATCH")
 """Methods whose body is read."""
 
 PAGE_ADDRESS: Final = "/"
-"""Where the page is; its script reads the query, and tells what is wrong with it."""
+"""Path of the page. The script of the page checks the query and shows what is wrong with it."""
 
 READING: Final = ("GET", "HEAD", "OPTIONS")
 """Methods that change nothing."""
@@ -37,9 +36,9 @@ AsgiApp = Callable[[Any, Any, Any], Any]
 class Entrance:
     """`app`, behind the checks.
 
-    It finds the account a request acts for under `account` in the scope: `default_account` where
-    none is named. `allow` gives the methods of a path as the header `Allow` says them, `is_public`
-    whether pages of `origins` may read it.
+    `app` reads the account a request acts for from `account` in the scope; it is `default_account`
+    where the request names none. `allow` returns the methods of a path for the header `Allow`,
+    `is_public` whether pages of `origins` may read the path.
     """
 
     def __init__(
@@ -71,13 +70,13 @@ class Entrance:
             if self._origins:
                 added += self._cross_origin(scope, head)
             if scope["path"] != PAGE_ADDRESS:
-                # The page's script reads its address, and says on the page what is wrong with it.
+                # The script of the page checks its address and shows on the page what is wrong.
                 values_of(scope["query_string"].decode("latin-1"), None)
             if not head.is_own and method not in READING:
                 text = "only pages of this address may change anything here"
                 raise Problem(403, "FOREIGN_ORIGIN", text, "Origin")
             if method not in WITH_BODY:
-                # A method that the path does not have is refused for that, by the application.
+                # The application refuses a method that the path does not have.
                 if head.has_body and method.encode() in self._allow(scope["path"]).split(b", "):
                     raise malformed("body", f"nobody reads the body of a {method} here; send none")
             else:
@@ -91,7 +90,7 @@ class Entrance:
         scope["account"] = self._default_account
         if head.account is not None:
             scope["account"] = head.account
-            # The framework reads the header once more: it finds the plain number there.
+            # The framework reads the header again, and accepts only the plain number.
             scope["headers"] = [
                 (name, b"%d" % head.account if name == b"x-account" else value)
                 for name, value in scope["headers"]
@@ -111,13 +110,13 @@ class Entrance:
         await send({"type": "http.response.body", "body": body})
 
     def _completed(self, scope: Any, send: Any, added: list[tuple[bytes, bytes]]) -> Any:
-        """`send` with the headers `added`, with the true `Allow` where there is one, and without a
-        body where HEAD asks."""
+        """`send` with the headers `added`, with the complete `Allow` where there is one, and for
+        HEAD without a body."""
         method, path = scope["method"], scope["path"]
 
         async def complete(message: Any) -> None:
             if message["type"] == "http.response.start":
-                # The framework leaves out of `Allow` what it learns of a path later.
+                # The `Allow` of the framework lacks the methods of routes that were added later.
                 headers = [
                     (name, self._allow(path) if name.lower() == b"allow" else value)
                     for name, value in message["headers"]

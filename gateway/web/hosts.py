@@ -1,7 +1,8 @@
-"""Names this gateway answers to. No I/O.
+"""The host names that a request may carry. No I/O.
 
-A page whose name resolves to this machine is, to a browser, of one origin with what listens here,
-and could read and trade. What gives it away is the name in its `Host` header.
+A name of another owner can resolve to this machine (DNS rebinding). To a browser a page of that
+name has the same origin as this gateway, so it could read answers and trade. The `Host` header
+still carries the other name, which is why it is checked.
 """
 
 import ipaddress
@@ -21,15 +22,15 @@ _SHOWN: Final = 80
 
 
 class Authority(NamedTuple):
-    """A host as everybody writes it (lower case, without brackets or a dot at its end), and its
-    port where one is given."""
+    """A host in its plain form (lower case, without brackets or a dot at its end), and its port
+    where one is given."""
 
     host: str
     port: int | None
 
 
 def authority_of(text: str) -> Authority | None:
-    """The host and port of a `Host` header; None when it is not one.
+    """The host and port of a `Host` header; None when the text is none.
 
     >>> authority_of("LocalHost.:8000"), authority_of("[::0:1]")
     (Authority(host='localhost', port=8000), Authority(host='::1', port=None))
@@ -55,14 +56,14 @@ def authority_of(text: str) -> Authority | None:
 class AllowedHosts:
     """The hosts a request may name: loopback ones, the address it came to, `bound`, and `names`.
 
-    Raises `ConfigError` for one of `names` that is no name.
+    Raises `ConfigError` when one of `names` is not a host.
     """
 
     def __init__(self, names: Iterable[str] = (), bound: str = "") -> None:
         own = authority_of(bound)
         self._names = {own.host} if own is not None else set()
         for name in names:
-            # An address of IPv6 needs no brackets where no port can follow.
+            # An IPv6 address needs no brackets where no port can follow.
             found = authority_of(f"[{name}]" if name.count(":") > 1 and name[0] != "[" else name)
             if found is None or found.port is not None:
                 raise ConfigError(
@@ -72,12 +73,12 @@ class AllowedHosts:
         self._names.difference_update(_EVERY_ADDRESS)
 
     def check(self, values: Sequence[bytes], address: str, targets: Sequence[bytes] = ()) -> str:
-        """The one `Host` header of a request that came to `address`, if it may be answered; raises
-        `Problem`. `targets` is the host in the request's target, where it has one: it has to be
-        the same."""
+        """The `Host` header of a request that came to `address`; raises `Problem` unless it is
+        allowed and the only one. `targets` holds the host in the request's target, where there is
+        one: it has to be the same."""
         if len(values) != 1:
-            what = f"{len(values)} headers" if values else "no header"
-            raise malformed("Host", f"{what}; a request names its host once")
+            found_text = f"{len(values)} headers" if values else "no header"
+            raise malformed("Host", f"{found_text}; a request names its host once")
         text = values[0].decode("latin-1")
         found = authority_of(text)
         if found is None:
@@ -88,11 +89,11 @@ class AllowedHosts:
                     "Host", f"{text[:_SHOWN]!r} is not the host of the request's target"
                 )
         if not (found.host in self._names or _is_loopback(found.host) or found.host == address):
-            what = (
+            text = (
                 f"{found.host[:_SHOWN]!r} is not a name of this gateway; where it should be, add "
                 "it to ALLOWED_HOSTS"
             )
-            raise Problem(403, "HOST_NOT_ALLOWED", what, "Host")
+            raise Problem(403, "HOST_NOT_ALLOWED", text, "Host")
         return text
 
 
@@ -113,7 +114,7 @@ def is_same_origin(origin: str, host: str) -> bool:
 
 
 def allowed_origins(origins: Sequence[str]) -> tuple[str, ...]:
-    """The origins as browsers send them; raises `ConfigError` for what is none."""
+    """The origins as browsers send them; raises `ConfigError` for text that is not one."""
     for origin in origins:
         scheme, mark, rest = origin.partition("://")
         found = authority_of(rest)

@@ -1,8 +1,8 @@
-"""uvicorn's HTTP connection, with limits to what a request may be and how long it may take.
+"""uvicorn's HTTP connection, with limits on the size, the duration and the number of requests.
 
-uvicorn reads headers without end and waits for a request for ever; here connections that are not,
-or not yet, a WebSocket are counted as well. uvicorn also adds trailers to the headers, drops the
-host of a request's target, and answers what it cannot read before what it was asked earlier.
+uvicorn alone accepts headers of any size, waits for a request without end and counts no
+connections. It also appends trailers to the headers, drops the host of a request's target, and
+sends the answer to a malformed request before those to earlier requests.
 """
 
 import asyncio
@@ -18,13 +18,13 @@ from crossbook.gateway.problem import ErrorDocument, malformed
 from crossbook.gateway.web.admission import TARGET_HEADER
 
 REQUEST_WITHIN_S: Final = 10.0
-"""A request that is not complete by then is cut off."""
+"""Seconds after which the connection of an incomplete request is dropped."""
 
 HEADERS_MAX: Final = 16_384
-"""Bytes of address and headers of one request; more is answered with 400."""
+"""Most bytes of address and headers of one request; more is answered with 400."""
 
 HTTP_CONNECTIONS_MAX: Final = 4_096
-"""Connections that are not, or not yet, a WebSocket; one more is answered with 503."""
+"""Most connections that are not, or not yet, a WebSocket; one more is answered with 503."""
 
 _BUSY: Final = (
     b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\nconnection: close\r\n"
@@ -48,22 +48,22 @@ class HttpConnection(HttpToolsProtocol):
         self._open = open_connections
         self._size = 0
         self._head_is_complete = False
-        self._why = ""
+        self._reason = ""
         self._serving: RequestResponseCycle | None = None
         self._cut_off: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """A client has connected."""
+        """A client connected."""
         super().connection_made(transport)
         self._open.add(self)
-        self._wait()
+        self._start_timer()
         if len(self._open) > HTTP_CONNECTIONS_MAX:
             transport.write(_BUSY)
             transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """It is gone."""
-        self._done()
+        """The connection is gone."""
+        self._stop_timer()
         self._open.discard(self)
         super().connection_lost(exc)
 
@@ -71,19 +71,19 @@ class HttpConnection(HttpToolsProtocol):
         """A request begins."""
         self._size = 0
         self._head_is_complete = False
-        self._wait()
+        self._start_timer()
         super().on_message_begin()
 
     def on_url(self, url: bytes) -> None:
         """Part of the address."""
-        self._grow(len(url))
+        self._count_bytes(len(url))
         super().on_url(url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """One header."""
-        self._grow(len(name) + len(value))
+        self._count_bytes(len(name) + len(value))
         if self._head_is_complete:
-            # It would stand among the headers, which have been acted on.
+            # uvicorn would append it to the headers, which have been checked already.
             self._fail("headers end with the head; trailers are not read")
         super().on_header(name, value)
 
@@ -91,17 +91,17 @@ class HttpConnection(HttpToolsProtocol):
         """The head is complete."""
         self._head_is_complete = True
         if not self.url.startswith(b"/"):
-            self._take_target()
+            self._split_target()
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
         """The request is complete."""
-        self._done()
+        self._stop_timer()
         super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:
-        """What came cannot be read. A request that came before and waits for its answer gets that,
-        and is the last of the connection."""
+        """Refuse a malformed request. An earlier request that waits for its answer gets that first,
+        and nothing follows it on this connection."""
         serving = self._serving
         if (
             serving is not None
@@ -111,7 +111,7 @@ class HttpConnection(HttpToolsProtocol):
             serving.keep_alive = False
             self.pipeline.clear()
             return
-        detail = malformed(None, self._why or msg).detail
+        detail = malformed(None, self._reason or msg).detail
         body = _encode(ErrorDocument(detail, f"connection-{next(_numbers)}"))
         self.transport.write(_MALFORMED % (len(body), body))
         self.transport.close()
@@ -120,8 +120,8 @@ class HttpConnection(HttpToolsProtocol):
         self._serving = cycle
         super()._start_asgi_task(cycle, app)
 
-    def _take_target(self) -> None:
-        """Split a target that names a host, as a proxy is sent it, into path and host."""
+    def _split_target(self) -> None:
+        """Split a target that names a host, in the form for proxies, into path and host."""
         target = self.url
         try:
             parsed = httptools.parse_url(target)
@@ -132,44 +132,44 @@ class HttpConnection(HttpToolsProtocol):
             self._fail("the target of a request is a path")
         self.headers.append((TARGET_HEADER, rest.partition(b"/")[0].partition(b"?")[0]))
 
-    def _fail(self, why: str) -> NoReturn:
-        """Have the parser make a malformed request of it."""
-        self._why = why
-        raise ValueError(why)
+    def _fail(self, reason: str) -> NoReturn:
+        """Let the parser report a malformed request."""
+        self._reason = reason
+        raise ValueError(reason)
 
     def handle_websocket_upgrade(self) -> None:
-        """The connection becomes a WebSocket, which is another protocol's. A body is refused here:
-        that protocol would drop the connection without a word."""
+        """Hand the connection over to the WebSocket protocol. A body is refused here: that protocol
+        would drop the connection without an answer."""
         names = {name for name, _ in self.headers}
         if names & {b"content-length", b"transfer-encoding"}:
-            self._why = "nobody reads the body of a handshake; send none"
+            self._reason = "nobody reads the body of a handshake; send none"
             self.send_400_response("")
             return
-        self._done()
+        self._stop_timer()
         self._open.discard(self)
         super().handle_websocket_upgrade()
 
-    def _grow(self, size: int) -> None:
+    def _count_bytes(self, size: int) -> None:
         self._size += size
         if self._size > HEADERS_MAX:
             self._fail(f"address and headers have at most {HEADERS_MAX} bytes")
 
-    def _wait(self) -> None:
+    def _start_timer(self) -> None:
         if self._cut_off is None:
-            self._cut_off = self.loop.call_later(REQUEST_WITHIN_S, self._too_late)
+            self._cut_off = self.loop.call_later(REQUEST_WITHIN_S, self._time_out)
 
-    def _done(self) -> None:
+    def _stop_timer(self) -> None:
         if self._cut_off is not None:
             self._cut_off.cancel()
             self._cut_off = None
 
-    def _too_late(self) -> None:
+    def _time_out(self) -> None:
         self._cut_off = None
         self.transport.abort()
 
 
 def http_protocol_of(open_connections: set[HttpConnection]) -> Callable[..., HttpConnection]:
-    """What `uvicorn.Config(http=...)` takes."""
+    """The value of `uvicorn.Config(http=...)`."""
 
     def make(**uvicorns: Any) -> HttpConnection:
         return HttpConnection(open_connections=open_connections, **uvicorns)

@@ -9,7 +9,7 @@ from crossbook.gateway.web.entrance import AsgiApp
 
 
 class HttpCounter:
-    """`app`, with its answers counted by status and the nanoseconds that requests took."""
+    """`app`, with its answers counted by status, and its requests by their nanoseconds."""
 
     def __init__(self, app: AsgiApp, clock: Clock) -> None:
         self.statuses: Counter[str] = Counter()

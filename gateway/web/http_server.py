@@ -1,4 +1,4 @@
-"""One HTTP and WebSocket server on the gateway's own event loop: uvicorn, told what to serve."""
+"""One HTTP and WebSocket server on the event loop of the gateway: uvicorn with our connections."""
 
 import asyncio
 import contextlib
@@ -20,11 +20,11 @@ KEEP_ALIVE_S: Final = 75
 """Seconds an idle HTTP connection is kept."""
 
 STOP_S: Final = 5
-"""Seconds that running requests get to end when the gateway stops."""
+"""Seconds in which running requests may end when the gateway stops."""
 
 
 class _Server(uvicorn.Server):
-    """A server that leaves signals to the process it is part of."""
+    """A server that leaves signals to its process."""
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -65,14 +65,14 @@ class HttpServer:
             await asyncio.sleep(0.001)
 
     async def stop(self) -> None:
-        """Accept no more, let running requests end, and say goodbye to WebSockets."""
+        """Accept no more connections, let running requests end, and close the WebSockets."""
         self._server.should_exit = True
         if self._task is not None:
             await self._task
 
 
 def _bound(host: str, port: int) -> socket.socket:
-    """A listening address; raises `ConfigError` when it cannot be had."""
+    """A listening socket; raises `ConfigError` when the address cannot be bound."""
     bare = host.strip("[]")
     try:
         found: list[Any] = socket.getaddrinfo(bare, port, type=socket.SOCK_STREAM)
@@ -81,7 +81,7 @@ def _bound(host: str, port: int) -> socket.socket:
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         made.setblocking(False)
         made.bind(address)
-        # Two that start at once may both have bound; only one of them may listen.
+        # Two processes that start together may both bind; only one of them may listen.
         made.listen(BACKLOG)
     except OSError as error:
         text = f"cannot bind API_HOST={host}, API_PORT={port}: {error.strerror}"

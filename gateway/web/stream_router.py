@@ -1,4 +1,4 @@
-"""Leads WebSocket handshakes to what serves them, once they may be answered. No I/O."""
+"""Routes WebSocket handshakes that pass the checks to their channel. No I/O."""
 
 from typing import Final
 from urllib.parse import unquote
@@ -16,8 +16,9 @@ _FOREIGN: Final = Refusal(403, "Origin: only pages of this address may trade her
 def stream_router(
     admission: Admission, orders: OrderStreams | None, streams: Streams | None
 ) -> Router:
-    """The router of a gateway: `/ws/orders` where there is `orders`, market data where there is
-    `streams`. A page of another origin may read market data, which is public, and nothing else."""
+    """The router of a gateway: `/ws/orders` to `orders`, every other path to `streams`, where they
+    are not None. A page of another origin may read market data, which is public, and nothing
+    else."""
 
     def route(handshake: Handshake) -> Channel | Refusal:
         try:

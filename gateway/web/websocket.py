@@ -1,11 +1,11 @@
 """WebSocket connections of uvicorn's HTTP server: `uvicorn.Config(ws=make_protocol(...))`.
 
-The handshake, control frames, limits and malformed input are `websockets`' sans-I/O
-`ServerProtocol`; frames that channels send are ready-made and go to the transport as they are.
-One timer serves all connections: it pings the silent, drops the dead, and closes those that do
-not read. A client that does not read is not read from either, so that nothing of it grows.
+The sans-I/O `ServerProtocol` of `websockets` does the handshake, control frames, limits and
+malformed input. Frames of channels are encoded already and go to the transport unchanged. One timer
+serves all connections: it pings silent clients, drops dead ones and closes those that do not read.
+The connection stops reading from a client that does not read, so no buffer grows.
 
-Who may connect is the router's to say (gateway/web/stream_router.py), before anything is opened.
+The router (gateway/web/stream_router.py) decides who may connect, before a channel is opened.
 """
 
 import asyncio
@@ -39,11 +39,11 @@ from crossbook.gateway.web.channel import (
 __all__ = ["Hub", "Limits", "WebSocketConnection", "make_protocol", "text_frame"]
 
 ABNORMAL: Final = 1006
-"""What a client sees that was dropped without a close frame."""
+"""The code that a client reports when it was dropped without a close frame."""
 
 SWEEP_S: Final = 1.0
 PING_SPREAD: Final = 5
-"""Pings fall due over so many sweeps, by connection, so that a crowd is not pinged at once."""
+"""Sweeps over which the pings of a crowd are spread, by connection."""
 REASON_MAX: Final = 123
 """Bytes of a close reason that fit a control frame."""
 
@@ -52,7 +52,7 @@ class Limits(Struct, frozen=True):
     """Limits of every connection; times in seconds, which is also their resolution."""
 
     connections_max: int = 10_000
-    """Over all routes; one more is accepted and closed with 1013."""
+    """Most connections over all routes; one more is accepted and closed with 1013."""
     message_max: int = 65_536
     """Bytes of one incoming message; a larger one is answered with close code 1009."""
     buffered_max: int = 262_144
@@ -60,9 +60,9 @@ class Limits(Struct, frozen=True):
     buffered_low: int = 65_536
     """Unsent bytes below which a full connection has room again."""
     ping_after_s: int = 20
-    """Silence of the client after which it is pinged."""
+    """Silence after which a client is pinged."""
     pong_within_s: int = 20
-    """Further silence after which it is dropped."""
+    """Further silence after which a client is dropped."""
     full_for_s: int = 30
     """How long a connection may stay full before it is closed with 1008."""
     close_within_s: int = 5
@@ -72,7 +72,7 @@ class Limits(Struct, frozen=True):
 class Hub:
     """All connections of one server, their limits and their one timer.
 
-    `closed` counts connections ended by this side by close code; 1006 were dropped without one.
+    `closed` counts the connections that this side ended, by close code; 1006 is without a frame.
     """
 
     def __init__(self, router: Router, limits: Limits) -> None:
@@ -89,7 +89,7 @@ class Hub:
         return len(self._connections)
 
     def add(self, connection: "WebSocketConnection") -> int:
-        """Look after a connection whose handshake is done; its number."""
+        """Add a connection whose handshake is done; returns its number."""
         self._connections[connection] = None
         self._numbered += 1
         if self._timer is None:
@@ -97,7 +97,7 @@ class Hub:
         return self._numbered
 
     def discard(self, connection: "WebSocketConnection") -> None:
-        """Forget a connection; without any the timer stops."""
+        """Remove a connection; without any the timer stops."""
         self._connections.pop(connection, None)
         if not self._connections and self._timer is not None:
             self._timer.cancel()
@@ -107,16 +107,16 @@ class Hub:
         self.seconds += 1
         self._timer = asyncio.get_running_loop().call_later(SWEEP_S, self._sweep)
         for connection in list(self._connections):
-            connection.look_after(self.seconds)
+            connection.check(self.seconds)
 
 
 def make_protocol(router: Router, limits: Limits) -> type[asyncio.Protocol]:
-    """What `uvicorn.Config(ws=...)` takes: makes connections that share one new `Hub`."""
+    """The value of `uvicorn.Config(ws=...)`: makes connections that share one new `Hub`."""
     return cast("type[asyncio.Protocol]", protocol_of(Hub(router, limits)))
 
 
 def protocol_of(hub: Hub) -> Callable[..., "WebSocketConnection"]:
-    """As `make_protocol`, for a hub that the caller wants to keep."""
+    """As `make_protocol`, for a hub of the caller."""
 
     def make(config: Config, server_state: ServerState, app_state: dict[str, Any]) -> Any:
         return WebSocketConnection(hub, server_state)
@@ -125,19 +125,19 @@ def protocol_of(hub: Hub) -> Callable[..., "WebSocketConnection"]:
 
 
 class WebSocketConnection(asyncio.Protocol):
-    """One connection, from uvicorn's upgrade on. It is the `Connection` that channels see."""
+    """One connection, from uvicorn's upgrade on: the `Connection` of channels."""
 
     __slots__ = (
         "_channel",
         "_close_by",
         "_full_since",
         "_headers",
-        "_heard",
         "_hub",
         "_number",
         "_open",
         "_partial",
         "_protocol",
+        "_received",
         "_server_state",
         "_transport",
         "full",
@@ -154,35 +154,35 @@ class WebSocketConnection(asyncio.Protocol):
         self._partial: bytearray | None = None
         self._open = False
         self._number = 0
-        self._heard = hub.seconds
+        self._received = hub.seconds
         self._full_since = 0
         self._close_by = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Take over the transport of an HTTP connection that asked for an upgrade."""
+        """Take over the transport of an HTTP connection that is upgraded."""
         self._transport = cast(asyncio.Transport, transport)
         limits = self._hub.limits
         self._transport.set_write_buffer_limits(limits.buffered_max, limits.buffered_low)
         self._server_state.connections.add(self)  # type: ignore[arg-type]
 
     def data_received(self, data: bytes) -> None:
-        """Bytes of the client; the first are its handshake."""
-        self._heard = self._hub.seconds
+        """Receive bytes of the client; the first are its handshake."""
+        self._received = self._hub.seconds
         protocol = self._protocol
         protocol.receive_data(data)
         for event in protocol.events_received():
             if isinstance(event, Frame):
-                self._take(event)
+                self._receive(event)
             elif isinstance(event, Request):
                 self._shake_hands(event)
         if protocol.writes:
             self._flush()
         if protocol.state is not State.OPEN and self._channel is not None:
-            # The client closed, or answered our close, or sent what is not WebSocket.
+            # The client closed, answered our close, or sent malformed frames.
             self._end()
 
     def eof_received(self) -> bool:
-        """Half a connection is none: the transport closes itself."""
+        """A half-closed connection is of no use: the transport closes itself."""
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -192,8 +192,8 @@ class WebSocketConnection(asyncio.Protocol):
         self._end()
 
     def pause_writing(self) -> None:
-        """More than the limit waits. Answers to what a client sends would wait as well, so it
-        is not read from until there is room."""
+        """More than the limit of unsent bytes waits. Answers would wait too, so nothing is read
+        from the client until there is room."""
         self.full = True
         self._full_since = self._hub.seconds
         if not self._transport.is_closing():
@@ -202,7 +202,7 @@ class WebSocketConnection(asyncio.Protocol):
     def resume_writing(self) -> None:
         """There is room again."""
         self.full = False
-        self._heard = self._hub.seconds
+        self._received = self._hub.seconds
         if not self._transport.is_closing():
             self._transport.resume_reading()
         if self._open and self._channel is not None:
@@ -218,7 +218,7 @@ class WebSocketConnection(asyncio.Protocol):
 
     @property
     def buffered(self) -> int:
-        """Bytes written and not yet taken by the kernel."""
+        """Bytes that the kernel has no room for yet."""
         return self._transport.get_write_buffer_size()
 
     @property
@@ -244,7 +244,7 @@ class WebSocketConnection(asyncio.Protocol):
         self._open = False
         self._hub.closed[code] += 1
         if self._protocol.state is State.OPEN:
-            # Otherwise the client's own close came together with what it is closed for.
+            # In any other state the client has closed, in the same bytes that caused this close.
             text = reason.encode()[:REASON_MAX].decode(errors="ignore")
             self._protocol.send_close(code, text)
         self._close_by = self._hub.seconds + self._hub.limits.close_within_s
@@ -257,8 +257,8 @@ class WebSocketConnection(asyncio.Protocol):
         self._open = False
         self._transport.abort()
 
-    def look_after(self, seconds: int) -> None:
-        """Once a second: ping the silent, drop the dead, close the slow."""
+    def check(self, seconds: int) -> None:
+        """Once a second: ping a silent client, drop a dead one, close a slow one."""
         limits = self._hub.limits
         if not self._open:
             if seconds > self._close_by:
@@ -271,7 +271,7 @@ class WebSocketConnection(asyncio.Protocol):
                     f"too slow: {limits.buffered_max} bytes unread for {limits.full_for_s} s",
                 )
             return
-        silent = seconds - self._heard
+        silent = seconds - self._received
         ping_at = limits.ping_after_s - self._number % PING_SPREAD
         if silent == max(1, ping_at):
             self._protocol.send_ping(b"")
@@ -298,7 +298,7 @@ class WebSocketConnection(asyncio.Protocol):
             text = f"too many connections: MAX_WEBSOCKET_CONNECTIONS={hub.limits.connections_max}"
             protocol.send_close(TRY_AGAIN_LATER, text)
             self._flush()
-            # Whoever comes when all places are taken must not take up another while closing.
+            # A connection beyond the limit must not occupy a place while it closes.
             self._transport.close()
             return
         self._flush()
@@ -319,23 +319,23 @@ class WebSocketConnection(asyncio.Protocol):
         own = str(address[0]) if isinstance(address, tuple) else ""
         return Handshake(path, query, headers, own)
 
-    def _take(self, frame: Frame) -> None:
+    def _receive(self, frame: Frame) -> None:
         if not self._open or self._channel is None:
             return
         if frame.opcode is Opcode.BINARY:
             self.close(UNSUPPORTED_DATA, "text messages only")
         elif frame.opcode is Opcode.TEXT and frame.fin:
-            self._take_text(bytes(frame.data))
+            self._receive_text(bytes(frame.data))
         elif frame.opcode is Opcode.TEXT:
             self._partial = bytearray(frame.data)
         elif frame.opcode is Opcode.CONT and self._partial is not None:
-            # One buffer, not a list of pieces: empty pieces are free to send without end.
+            # One buffer, not a list of fragments: a client may send empty fragments without end.
             self._partial += frame.data
             if frame.fin:
                 whole, self._partial = bytes(self._partial), None
-                self._take_text(whole)
+                self._receive_text(whole)
 
-    def _take_text(self, data: bytes) -> None:
+    def _receive_text(self, data: bytes) -> None:
         assert self._channel is not None, "a message before the handshake"
         try:
             text = data.decode()
@@ -345,7 +345,7 @@ class WebSocketConnection(asyncio.Protocol):
         self._guarded(self._channel.received, self, text)
 
     def _flush(self) -> None:
-        """Write what the protocol has made; its end of stream ends the transport."""
+        """Write the output of the protocol; the end of that ends the transport."""
         transport = self._transport
         for data in self._protocol.data_to_send():
             if data:
@@ -353,8 +353,8 @@ class WebSocketConnection(asyncio.Protocol):
                 continue
             self._close_by = self._hub.seconds + self._hub.limits.close_within_s
             if self._protocol.parser_exc is not None and not transport.is_closing():
-                # The client may still be sending. Were that left unread, the connection would
-                # be reset and the close frame lost.
+                # The client may still be sending. With unread bytes the kernel would reset the
+                # connection, and the close frame would be lost.
                 transport.write_eof()
             else:
                 transport.close()
@@ -366,7 +366,7 @@ class WebSocketConnection(asyncio.Protocol):
             self._guarded(channel.closed, self)
 
     def _guarded(self, call: Callable[..., Any], *arguments: Any) -> Any:
-        """The call's result; a fault of ours in it ends this connection only, and is logged."""
+        """The result of a call. An exception in it is logged, and ends this connection only."""
         try:
             return call(*arguments)
         except Exception:

@@ -24,18 +24,18 @@ def test_a_wait_ends_when_its_number_has_come_and_not_before() -> None:
         task = asyncio.create_task(waits.wait("A", 6))
         other = asyncio.create_task(waits.wait("B", 6))
         await turn()
-        waits.look_at_all()
+        waits.check_all()
         await turn()
         assert not task.done()
         at["A"] = 6
-        waits.look({"B"})
+        waits.check({"B"})
         await turn()
         assert not task.done()
-        waits.look({"A"})
+        waits.check({"A"})
         assert await task
         assert waits.waiting == 1
         at["B"] = 7
-        waits.look_at_all()
+        waits.check_all()
         assert await other
         assert waits.waiting == 0
 

@@ -6,8 +6,8 @@ from typing import Any, Final
 
 import pytest
 
-from crossbook.gateway import book_waits, documents, query
-from crossbook.gateway.api import request_body, rest_orders, trading
+from crossbook.gateway import book_waits, query
+from crossbook.gateway.api import documents, request_body, rest_orders, trading
 from crossbook.gateway.web import admission, http_connection
 from tests.reference.pages import page, rows, section
 from tests.worlds.rest_world import RestWorld

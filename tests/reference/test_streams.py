@@ -7,9 +7,8 @@ from typing import Any, Final
 
 from msgspec import StructMeta
 
-from crossbook.gateway import documents
-from crossbook.gateway.api import order_stream
-from crossbook.gateway.streams import base, conflated_book, frames, market_stream, trade_tape
+from crossbook.gateway.api import documents, order_stream
+from crossbook.gateway.streams import base, conflated_book, frames, latest, trade_tape
 from crossbook.gateway.web import websocket
 from tests.reference.pages import page, rows, section
 
@@ -69,7 +68,7 @@ def test_limits_are_listed_as_they_are() -> None:
             f"{conflated_book.FLUSHES_KEPT}, of {conflated_book.PRICES_KEPT:,} levels in all"
         ),
         "trades held for clients that are behind": f"{trade_tape.TRADES_KEPT:,}",
-        "final candles held for clients that are behind": f"{market_stream.FINALS_KEPT}",
+        "final candles held for clients that are behind": f"{latest.FINALS_KEPT}",
         "silence of a client": (
             f"{limits.ping_after_s} s until a ping, {limits.pong_within_s} s after it"
         ),
