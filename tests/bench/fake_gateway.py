@@ -60,12 +60,26 @@ class StallingGateway:
     def _answer(self, request: entry.Request) -> entry.Reply:
         number = request.request_seq
         if isinstance(request, entry.Logon):
-            return entry.Welcome(number, 7, request.account, 1)
+            return entry.Welcome(request_seq=number, token=7, account=request.account, gateway=1)
         if isinstance(request, entry.ListInstruments):
             return entry.Instruments(number, self._instruments)
         self.orders += 1
         if isinstance(request, entry.Cancel):
             return entry.Ack(
-                number, self.orders, request.order_id, int(OrderStatus.CANCELED), "", 0, 0
+                request_seq=number,
+                seq=self.orders,
+                order_id=request.order_id,
+                status=int(OrderStatus.CANCELED),
+                client_order_id="",
+                remaining_lots=0,
+                time_ns=0,
             )
-        return entry.Ack(number, self.orders, self.orders, int(OrderStatus.NEW), "", 1, 0)
+        return entry.Ack(
+            request_seq=number,
+            seq=self.orders,
+            order_id=self.orders,
+            status=int(OrderStatus.NEW),
+            client_order_id="",
+            remaining_lots=1,
+            time_ns=0,
+        )

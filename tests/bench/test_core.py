@@ -48,10 +48,40 @@ def test_every_event_is_produced() -> None:
 
 def test_reference_counts_trades_and_resting_orders() -> None:
     commands: list[Command] = [
-        NewOrder(0, 0, 1, 1, 1, 1, 1, 100, 5),
-        NewOrder(0, 0, 2, 1, 2, 1, 2, 100, 3),
-        NewOrder(0, 0, 2, 1, 2, 1, 1, 200, 1),
-        CancelOrder(0, 0, 1, 1, 1),
+        NewOrder(
+            gateway=0,
+            request_seq=0,
+            account=1,
+            instrument=1,
+            side=1,
+            order_type=1,
+            time_in_force=1,
+            price_ticks=100,
+            quantity_lots=5,
+        ),
+        NewOrder(
+            gateway=0,
+            request_seq=0,
+            account=2,
+            instrument=1,
+            side=2,
+            order_type=1,
+            time_in_force=2,
+            price_ticks=100,
+            quantity_lots=3,
+        ),
+        NewOrder(
+            gateway=0,
+            request_seq=0,
+            account=2,
+            instrument=1,
+            side=2,
+            order_type=1,
+            time_in_force=1,
+            price_ticks=200,
+            quantity_lots=1,
+        ),
+        CancelOrder(gateway=0, request_seq=0, account=1, instrument=1, order_id=1),
     ]
     assert reference(commands) == (traded([(100, 3)]), 1)
 

@@ -18,7 +18,17 @@ BUY, SELL, GTC, IOC = 1, 2, 1, 3
 
 
 def new(side: int, price: int, lots: int, time_in_force: int = GTC) -> NewOrder:
-    return NewOrder(0, 0, 7, 1, side, 1, time_in_force, price, lots)
+    return NewOrder(
+        gateway=0,
+        request_seq=0,
+        account=7,
+        instrument=1,
+        side=side,
+        order_type=1,
+        time_in_force=time_in_force,
+        price_ticks=price,
+        quantity_lots=lots,
+    )
 
 
 def tape(*timed: tuple[float, Command]) -> Tape:
@@ -57,7 +67,18 @@ def test_amends_move_the_depth_and_trades_use_it_up() -> None:
     made = tape(
         *QUOTES,
         (1.1, new(BUY, 99_990, 10)),
-        (1.2, AmendOrder(0, 0, 7, 1, 1, 99_980, 40)),
+        (
+            1.2,
+            AmendOrder(
+                gateway=0,
+                request_seq=0,
+                account=7,
+                instrument=1,
+                order_id=1,
+                price_ticks=99_980,
+                quantity_lots=40,
+            ),
+        ),
         (1.4, new(BUY, 100_010, 25, IOC)),
         (2.5, new(BUY, 1, 1)),
     )
@@ -72,9 +93,9 @@ def test_lifetimes_are_of_orders_canceled_whole_and_begun_in_sight() -> None:
         (2.0, new(BUY, 90_000, 5)),
         (3.0, new(BUY, 99_995, 5)),
         (3.5, new(SELL, 99_995, 2, IOC)),
-        (4.0, CancelOrder(0, 0, 7, 1, 1)),
-        (4.5, CancelOrder(0, 0, 7, 1, 3)),
-        (5.0, CancelOrder(0, 0, 7, 1, 4)),
+        (4.0, CancelOrder(gateway=0, request_seq=0, account=7, instrument=1, order_id=1)),
+        (4.5, CancelOrder(gateway=0, request_seq=0, account=7, instrument=1, order_id=3)),
+        (5.0, CancelOrder(gateway=0, request_seq=0, account=7, instrument=1, order_id=4)),
     )
     assert made.lifetimes_s == [2.5]
     assert made.cancels == 3

@@ -17,7 +17,15 @@ REQUESTS = 20_000
 
 def ack(request: entry.New | entry.Cancel, order_id: int) -> entry.Ack:
     status = OrderStatus.NEW if isinstance(request, entry.New) else OrderStatus.CANCELED
-    return entry.Ack(request.request_seq, order_id, order_id, int(status), "", 1, 0)
+    return entry.Ack(
+        request_seq=request.request_seq,
+        seq=order_id,
+        order_id=order_id,
+        status=int(status),
+        client_order_id="",
+        remaining_lots=1,
+        time_ns=0,
+    )
 
 
 def run(requests: int) -> list[tuple[int, int, entry.New | entry.Cancel]]:
@@ -30,7 +38,21 @@ def run(requests: int) -> list[tuple[int, int, entry.New | entry.Cancel]]:
         order_id = index + 1
         flow.acked(client, ack(request, order_id))
         if isinstance(request, entry.New) and request.time_in_force == TimeInForce.IOC:
-            report = entry.Execution(0, 0, request.symbol, order_id, "", 4, 5, 1, 1, 1, 0, 0, 0)
+            report = entry.Execution(
+                request_seq=0,
+                seq=0,
+                symbol=request.symbol,
+                order_id=order_id,
+                client_order_id="",
+                kind=4,
+                status=5,
+                side=1,
+                price_ticks=1,
+                quantity_lots=1,
+                filled_lots=0,
+                remaining_lots=0,
+                time_ns=0,
+            )
             if not report.remaining_lots:
                 flow.ended(client, report.order_id)
         sent.append((order_id, client, request))

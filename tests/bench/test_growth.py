@@ -57,10 +57,34 @@ def work(engine: Engine, commands: list[Command]) -> int:
 def one_of_each(built: Built) -> list[Command]:
     """Enter, amend, cancel, fill, and a question of the engine for each."""
     order_id, order = built.orders[0]
-    buyer = NewOrder(0, 0, 1, 1, Side.BUY, 1, 3, built.middle * 2, growth_engine.LOTS)
+    buyer = NewOrder(
+        gateway=0,
+        request_seq=0,
+        account=1,
+        instrument=1,
+        side=Side.BUY,
+        order_type=1,
+        time_in_force=3,
+        price_ticks=built.middle * 2,
+        quantity_lots=growth_engine.LOTS,
+    )
     return [
-        AmendOrder(0, 0, order.account, order.instrument, order_id, 0, 9),
-        CancelOrder(0, 0, order.account, order.instrument, order_id),
+        AmendOrder(
+            gateway=0,
+            request_seq=0,
+            account=order.account,
+            instrument=order.instrument,
+            order_id=order_id,
+            price_ticks=0,
+            quantity_lots=9,
+        ),
+        CancelOrder(
+            gateway=0,
+            request_seq=0,
+            account=order.account,
+            instrument=order.instrument,
+            order_id=order_id,
+        ),
         built.renamed(order),
         buyer,
     ]

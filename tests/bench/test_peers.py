@@ -39,7 +39,9 @@ def test_a_peer_trades_what_we_trade_and_is_timed(peer: Peer) -> None:
 
 def forgets_amends(commands: Sequence[Command]) -> list[Command]:
     return [
-        CancelOrder(0, 0, 1, 1, 0) if isinstance(command, AmendOrder) else command
+        CancelOrder(gateway=0, request_seq=0, account=1, instrument=1, order_id=0)
+        if isinstance(command, AmendOrder)
+        else command
         for command in commands
     ]
 
@@ -80,10 +82,38 @@ def test_node_that_trades_otherwise_differs(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_messages_for_node_are_six_integers_each() -> None:
     commands: list[Command] = [
-        NewOrder(0, 0, 7, 1, int(Side.BUY), 1, int(TimeInForce.GTC), 100, 5),
-        NewOrder(0, 0, 7, 1, int(Side.SELL), 1, int(TimeInForce.IOC), 101, 6),
-        AmendOrder(0, 0, 7, 1, 1, 0, 9),
-        CancelOrder(0, 0, 7, 1, 1),
+        NewOrder(
+            gateway=0,
+            request_seq=0,
+            account=7,
+            instrument=1,
+            side=int(Side.BUY),
+            order_type=1,
+            time_in_force=int(TimeInForce.GTC),
+            price_ticks=100,
+            quantity_lots=5,
+        ),
+        NewOrder(
+            gateway=0,
+            request_seq=0,
+            account=7,
+            instrument=1,
+            side=int(Side.SELL),
+            order_type=1,
+            time_in_force=int(TimeInForce.IOC),
+            price_ticks=101,
+            quantity_lots=6,
+        ),
+        AmendOrder(
+            gateway=0,
+            request_seq=0,
+            account=7,
+            instrument=1,
+            order_id=1,
+            price_ticks=0,
+            quantity_lots=9,
+        ),
+        CancelOrder(gateway=0, request_seq=0, account=7, instrument=1, order_id=1),
     ]
     assert node_peer.as_messages(commands) == array(
         "i",

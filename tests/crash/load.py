@@ -238,9 +238,21 @@ class LoadClient:
         order_id, symbol, name = chance.choice(self._known)
         if kind < 0.87:
             by_name = chance.random() < 0.3
-            return entry.Cancel(seq, symbol, 0 if by_name else order_id, name if by_name else "")
+            return entry.Cancel(
+                request_seq=seq,
+                symbol=symbol,
+                order_id=0 if by_name else order_id,
+                client_order_id=name if by_name else "",
+            )
         price = chance.choice((0, 0, MIDDLE_TICKS + chance.randrange(-8, 9)))
-        return entry.Amend(seq, symbol, order_id, "", chance.randrange(1_000, 30_000), price)
+        return entry.Amend(
+            request_seq=seq,
+            symbol=symbol,
+            order_id=order_id,
+            client_order_id="",
+            quantity=chance.randrange(1_000, 30_000),
+            price=price,
+        )
 
     def _random_order(self, seq: int) -> entry.New:
         chance = self._chance
@@ -249,16 +261,43 @@ class LoadClient:
         symbol, side = chance.choice(SYMBOLS), chance.choice((Side.BUY, Side.SELL))
         kind = chance.random()
         if kind < 0.03:
-            return entry.New(seq, symbol, side, chance.randrange(1_000, 9_000), 0,
-                             OrderType.MARKET, _IOC, name)  # fmt: skip
+            return entry.New(
+                request_seq=seq,
+                symbol=symbol,
+                side=side,
+                quantity=chance.randrange(1_000, 9_000),
+                price=0,
+                order_type=OrderType.MARKET,
+                time_in_force=_IOC,
+                client_order_id=name,
+            )
         if kind < 0.06:
             amount = chance.randrange(10**9, 10**10)
-            return entry.New(seq, symbol, side, 0, 0, OrderType.MARKET, _IOC, name, amount)
+            return entry.New(
+                request_seq=seq,
+                symbol=symbol,
+                side=side,
+                quantity=0,
+                price=0,
+                order_type=OrderType.MARKET,
+                time_in_force=_IOC,
+                client_order_id=name,
+                quote_amount=amount,
+            )
         away = chance.randrange(-3, 8)
         price = MIDDLE_TICKS + (away if side == Side.SELL else -away)
         time_in_force = chance.choices((_GTC, _IOC, _FOK), (85, 12, 3))[0]
         lots = chance.randrange(1_000, 20_000)
-        return entry.New(seq, symbol, side, lots, price, OrderType.LIMIT, time_in_force, name)
+        return entry.New(
+            request_seq=seq,
+            symbol=symbol,
+            side=side,
+            quantity=lots,
+            price=price,
+            order_type=OrderType.LIMIT,
+            time_in_force=time_in_force,
+            client_order_id=name,
+        )
 
 
 class CrashLoad:

@@ -106,7 +106,15 @@ class Past(DeskWorld):
     def happen(self, *events: Any) -> None:
         """Let one more command have happened."""
         seq = self.batches[-1].last_seq + 1
-        self.batches.append(EventBatch(1, seq, seq, 5, [replace(e, seq=seq) for e in events]))
+        self.batches.append(
+            EventBatch(
+                incarnation=1,
+                first_seq=seq,
+                last_seq=seq,
+                time_ns=5,
+                events=[replace(e, seq=seq) for e in events],
+            )
+        )
 
     def falsify(self, kind: type, **fields: Any) -> None:
         """Make the first event of a kind say something else."""
@@ -122,9 +130,15 @@ class Past(DeskWorld):
 def public(trade: TradeExecuted) -> feed.Trade:
     """A trade as the public sees it."""
     return feed.Trade(
-        trade.seq, trade.trade_id, trade.price_ticks, trade.quantity_lots, trade.aggressor_side,
-        trade.maker_order_id, trade.taker_order_id, 5,
-    )  # fmt: skip
+        seq=trade.seq,
+        trade_id=trade.trade_id,
+        price_ticks=trade.price_ticks,
+        quantity_lots=trade.quantity_lots,
+        aggressor_side=trade.aggressor_side,
+        maker_order_id=trade.maker_order_id,
+        taker_order_id=trade.taker_order_id,
+        time_ns=5,
+    )
 
 
 def is_fill(message: Any) -> bool:
@@ -178,7 +192,13 @@ def enter_an_order_twice(past: Past) -> None:
 def enter_a_refused_order(past: Past) -> None:
     records = past.clients["alice"].records
     place = past.find("alice", entry.Ack, lambda ack: ack.client_order_id == "a4")
-    busy = entry.Reject(records[place].message.request_seq, RejectReason.BUSY, "", "", "a4")
+    busy = entry.Reject(
+        request_seq=records[place].message.request_seq,
+        reason=RejectReason.BUSY,
+        field="",
+        text="",
+        client_order_id="a4",
+    )
     records[place] = ClientRecord(0, 1, busy)
 
 
@@ -188,11 +208,35 @@ def enter_another_price(past: Past) -> None:
 
 
 def do_what_nobody_asked(past: Past) -> None:
-    past.happen(CommandRejected(0, 1, 99, 1, 1, RejectReason.UNKNOWN_ORDER, "order_id"))
+    past.happen(
+        CommandRejected(
+            seq=0,
+            gateway=1,
+            request_seq=99,
+            account=1,
+            instrument=1,
+            reason=RejectReason.UNKNOWN_ORDER,
+            field="order_id",
+        )
+    )
 
 
 def cancel_what_nobody_asked(past: Past) -> None:
-    past.happen(OrderCanceled(0, 1, 99, 1, 1, past.engine.seq, SELL, 100_600, 7_000, 0, "a4"))
+    past.happen(
+        OrderCanceled(
+            seq=0,
+            gateway=1,
+            request_seq=99,
+            account=1,
+            instrument=1,
+            order_id=past.engine.seq,
+            side=SELL,
+            price_ticks=100_600,
+            canceled_lots=7_000,
+            filled_lots=0,
+            client_order_id="a4",
+        )
+    )
     past.clients["alice"].open_orders = []
 
 
@@ -205,17 +249,32 @@ def answer_two_with_one_number(past: Past) -> None:
 
 def say_outcome_unknown(past: Past) -> None:
     past.clients["bob"].add(0, 1, entry.Cancel(900, SYMBOL, 1))
-    past.clients["bob"].add(0, 1, entry.Reject(900, RejectReason.OUTCOME_UNKNOWN, "", ""))
+    past.clients["bob"].add(
+        0, 1, entry.Reject(request_seq=900, reason=RejectReason.OUTCOME_UNKNOWN, field="", text="")
+    )
 
 
 def reject_without_trace(past: Past) -> None:
     past.clients["bob"].add(0, 1, entry.Cancel(900, SYMBOL, 1))
-    past.clients["bob"].add(0, 1, entry.Reject(900, RejectReason.UNKNOWN_ORDER, "", "", "", 1))
+    past.clients["bob"].add(
+        0,
+        1,
+        entry.Reject(
+            request_seq=900,
+            reason=RejectReason.UNKNOWN_ORDER,
+            field="",
+            text="",
+            client_order_id="",
+            seq=1,
+        ),
+    )
 
 
 def catch_up_in_part(past: Past) -> None:
     past.clients["bob"].add(0, 1, entry.CatchUp(900, 1))
-    past.clients["bob"].add(0, 1, entry.CaughtUp(900, 3, 9, False))
+    past.clients["bob"].add(
+        0, 1, entry.CaughtUp(request_seq=900, from_seq=3, to_seq=9, complete=False)
+    )
 
 
 def forget_an_open_order(past: Past) -> None:
@@ -306,7 +365,11 @@ def test_what_a_lost_session_missed_may_come_by_catching_up() -> None:
     fill: Any = bob.records.pop(place).message
     bob.add(0, 2, entry.CatchUp(901, fill.seq))
     bob.add(0, 2, replace(fill, request_seq=0))
-    bob.add(0, 2, entry.CaughtUp(901, fill.seq, past.engine.seq, True))
+    bob.add(
+        0,
+        2,
+        entry.CaughtUp(request_seq=901, from_seq=fill.seq, to_seq=past.engine.seq, complete=True),
+    )
     assert past.judge() == []
     bob.add(0, 2, entry.CatchUp(902, fill.seq))
     bob.add(0, 2, replace(fill, request_seq=0))

@@ -84,8 +84,20 @@ class HonestTraders:
             self.failure = error
 
     def _trade_once(self, seller: RawSession, buyer: RawSession) -> None:
-        sell = entry.New(seller.next_seq(), HONEST_SYMBOL, Side.SELL, "0.01", "50000")
-        buy = entry.New(buyer.next_seq(), HONEST_SYMBOL, Side.BUY, "0.01", "50000")
+        sell = entry.New(
+            request_seq=seller.next_seq(),
+            symbol=HONEST_SYMBOL,
+            side=Side.SELL,
+            quantity="0.01",
+            price="50000",
+        )
+        buy = entry.New(
+            request_seq=buyer.next_seq(),
+            symbol=HONEST_SYMBOL,
+            side=Side.BUY,
+            quantity="0.01",
+            price="50000",
+        )
         resting = seller.ask(sell)
         assert isinstance(resting, entry.Ack), resting
         taking = buyer.ask(buy)
@@ -261,7 +273,11 @@ def test_the_snapshot_socket_answers_or_ignores_garbage(attacked: Exchange) -> N
     chance = random.Random(SEED)
     sound = [
         codec.encode(feed.SnapshotRequest(1, hostile.SYMBOL, True)),
-        codec.encode(feed.RangeRequest(2, feed.topic("l2", hostile.SYMBOL), 1, 5)),
+        codec.encode(
+            feed.RangeRequest(
+                request_id=2, topic=feed.topic("l2", hostile.SYMBOL), from_seq=1, to_seq=5
+            )
+        ),
         codec.encode(feed.InstrumentsRequest(3)),
         codec.encode(MetricsRequest(4)),
     ]

@@ -145,8 +145,14 @@ class StepGenerator:
                 *self._origin(), instrument.id, self._random.randint(1, 2), 1, 1, price, lots
             )
 
-        begun = SetInstrumentState(0, 0, 0, instrument.id, int(InstrumentState.AUCTION))
-        ended = Uncross(0, 0, 0, instrument.id)
+        begun = SetInstrumentState(
+            gateway=0,
+            request_seq=0,
+            account=0,
+            instrument=instrument.id,
+            state=int(InstrumentState.AUCTION),
+        )
+        ended = Uncross(gateway=0, request_seq=0, account=0, instrument=instrument.id)
         orders = [gathered] * self._random.randint(2, 6)
         return [lambda: begun, *orders, lambda: ended]
 
@@ -240,7 +246,12 @@ class StepGenerator:
             expire = self._now() + random.choice((0, 1, 3, 20, 100, 400))
         if random.random() < 0.35:
             display = max(lots // random.randint(1, 6), instrument.min_quantity_lots)
-        said = Instructions(trigger, display, expire, random.random() < 0.2)
+        said = Instructions(
+            trigger_ticks=trigger,
+            display_lots=display,
+            expire_ns=expire,
+            post_only=random.random() < 0.2,
+        )
         if random.random() < 0.04:
             field = random.choice(("trigger_ticks", "display_lots", "expire_ns"))
             said = replace(said, **{field: random.choice(_ODD_NUMBERS)})
@@ -274,9 +285,19 @@ class StepGenerator:
         )  # fmt: skip
         gateway, request, _ = self._origin()
         return NewOrder(
-            gateway, request, own.account, instrument.id, side, int(OrderType.MARKET), 1, 0, 0, "",
-            max(amount, 1), random.randint(0, 3),
-        )  # fmt: skip
+            gateway=gateway,
+            request_seq=request,
+            account=own.account,
+            instrument=instrument.id,
+            side=side,
+            order_type=int(OrderType.MARKET),
+            time_in_force=1,
+            price_ticks=0,
+            quantity_lots=0,
+            client_order_id="",
+            quote_amount=max(amount, 1),
+            prevention=random.randint(0, 3),
+        )
 
     def _spend(self) -> Command:
         instrument = self._instrument()
@@ -320,7 +341,14 @@ class StepGenerator:
     def _cancel(self) -> Command:
         gateway, request, _ = self._origin()
         account, instrument, order_id, client_order_id, _ = self._target()
-        return CancelOrder(gateway, request, account, instrument, order_id, client_order_id)
+        return CancelOrder(
+            gateway=gateway,
+            request_seq=request,
+            account=account,
+            instrument=instrument,
+            order_id=order_id,
+            client_order_id=client_order_id,
+        )
 
     def _amend(self) -> Command:
         random = self._random
@@ -347,7 +375,15 @@ class StepGenerator:
         if random.random() < 0.02:
             trigger = random.choice(_ODD_NUMBERS)
         return AmendOrder(
-            gateway, request, account, instrument, order_id, price, lots, client_order_id, trigger
+            gateway=gateway,
+            request_seq=request,
+            account=account,
+            instrument=instrument,
+            order_id=order_id,
+            price_ticks=price,
+            quantity_lots=lots,
+            client_order_id=client_order_id,
+            trigger_ticks=trigger,
         )
 
     def _mass_cancel(self) -> Command:
@@ -416,9 +452,17 @@ class StepGenerator:
             request += 1
         instrument = self._instrument()
         return NewOrder(
-            gateway, request, random.randint(1, ACCOUNTS), instrument.id, self._side(), 1, 1,
-            self._price(instrument), self._lots(instrument), self._client_order_id(),
-        )  # fmt: skip
+            gateway=gateway,
+            request_seq=request,
+            account=random.randint(1, ACCOUNTS),
+            instrument=instrument.id,
+            side=self._side(),
+            order_type=1,
+            time_in_force=1,
+            price_ticks=self._price(instrument),
+            quantity_lots=self._lots(instrument),
+            client_order_id=self._client_order_id(),
+        )
 
     def _retry(self) -> Command:
         """An accepted order said again, now and then not quite: a late one, or one at the edge
@@ -441,7 +485,9 @@ class StepGenerator:
             "time_in_force": random.randint(1, 3),
             "client_order_id": self._client_order_id(),
             "prevention": random.choice(list(Prevention)),
-            "instructions": Instructions(0, 0, 0, random.random() < 0.5),
+            "instructions": Instructions(
+                trigger_ticks=0, display_lots=0, expire_ns=0, post_only=random.random() < 0.5
+            ),
         }
         if field not in values:
             values[field] = getattr(command, field) + random.choice((-1, 1))

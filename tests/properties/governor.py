@@ -42,8 +42,16 @@ class Governor:
             instrument = random.choice(unusual)
             if states[instrument] == InstrumentState.AUCTION:
                 state = random.choice((1, 1, 1, 1, 2, 4, 5, 9))
-                return Uncross(0, 0, 0, instrument, state)
-            return SetInstrumentState(0, 0, 0, instrument, random.choice((1, 1, 1, 5)))
+                return Uncross(
+                    gateway=0, request_seq=0, account=0, instrument=instrument, state=state
+                )
+            return SetInstrumentState(
+                gateway=0,
+                request_seq=0,
+                account=0,
+                instrument=instrument,
+                state=random.choice((1, 1, 1, 5)),
+            )
         return random.choice(
             (self._state, self._state, self._fees, self._balance, self._balance, self._deadline,
              self._deadline, self._deadline, self._deadline, self._mass_cancel, self._instrument,
@@ -57,19 +65,50 @@ class Governor:
         random = self._random
         until = random.choice((0, 0, random.randint(1, 10**4)))
         return SetInstrumentState(
-            0, 0, 0, self._some_instrument(), random.choice((2, 3, 4, 5, 5, 5)), until
+            gateway=0,
+            request_seq=0,
+            account=0,
+            instrument=self._some_instrument(),
+            state=random.choice((2, 3, 4, 5, 5, 5)),
+            until_ns=until,
         )
 
     def _odd(self, now_ns: int) -> Command:
         random = self._random
         return random.choice(
             (
-                SetInstrumentState(0, 0, 0, self._some_instrument(), 0),
-                SetInstrumentState(0, 0, 0, self._some_instrument(), 4, -1),
-                SetInstrumentState(0, 0, 0, self._some_instrument(), 1, now_ns + 5),
-                Uncross(0, 0, 0, self._some_instrument()),
-                SetCancelAfter(0, 0, 1, 0, 10**18),
-                AdjustBalance(0, 0, -1, 0, "BTC", 1, "x"),
+                SetInstrumentState(
+                    gateway=0, request_seq=0, account=0, instrument=self._some_instrument(), state=0
+                ),
+                SetInstrumentState(
+                    gateway=0,
+                    request_seq=0,
+                    account=0,
+                    instrument=self._some_instrument(),
+                    state=4,
+                    until_ns=-1,
+                ),
+                SetInstrumentState(
+                    gateway=0,
+                    request_seq=0,
+                    account=0,
+                    instrument=self._some_instrument(),
+                    state=1,
+                    until_ns=now_ns + 5,
+                ),
+                Uncross(gateway=0, request_seq=0, account=0, instrument=self._some_instrument()),
+                SetCancelAfter(
+                    gateway=0, request_seq=0, account=1, instrument=0, timeout_ns=10**18
+                ),
+                AdjustBalance(
+                    gateway=0,
+                    request_seq=0,
+                    account=-1,
+                    instrument=0,
+                    asset="BTC",
+                    amount=1,
+                    transfer_id="x",
+                ),
             )
         )
 
@@ -78,9 +117,14 @@ class Governor:
         rates = (0, 1_000, 2_000, -250, -2_500, 99_999, 100_001)
         maker, taker = (random.choice(rates) for _ in range(2))
         return SetFees(
-            0, 0, random.randint(0, ACCOUNTS), self._some_instrument(), maker, taker,
-            random.random() < 0.2,
-        )  # fmt: skip
+            gateway=0,
+            request_seq=0,
+            account=random.randint(0, ACCOUNTS),
+            instrument=self._some_instrument(),
+            maker_fee_rate=maker,
+            taker_fee_rate=taker,
+            inherit=random.random() < 0.2,
+        )
 
     def _balance(self) -> Command:
         random = self._random
@@ -88,9 +132,14 @@ class Governor:
         name = f"t{self._transfers - random.choice((0, 0, 0, 0, 1))}"
         amount = random.choice((10**5, 10**7, 10**9, -(10**4), -(10**12), 0, 2**62))
         return AdjustBalance(
-            0, 0, random.randint(0, ACCOUNTS), 0, random.choice(_ASSETS), amount,
-            random.choice((name, name, name, "")),
-        )  # fmt: skip
+            gateway=0,
+            request_seq=0,
+            account=random.randint(0, ACCOUNTS),
+            instrument=0,
+            asset=random.choice(_ASSETS),
+            amount=amount,
+            transfer_id=random.choice((name, name, name, "")),
+        )
 
     def _deadline(self) -> Command:
         """A dead-man timer, now and then one out of range for an account whose timer runs."""
@@ -98,17 +147,27 @@ class Governor:
         running = list(self._reference.admin.deadlines)
         if running and random.random() < 0.4:
             account, timeout_ns = random.choice(running), random.choice((-1, DAY_NS + 1))
-            return SetCancelAfter(0, 0, account, 0, timeout_ns)
+            return SetCancelAfter(
+                gateway=0, request_seq=0, account=account, instrument=0, timeout_ns=timeout_ns
+            )
         return SetCancelAfter(
-            0, 0, random.randint(1, ACCOUNTS), 0, random.choice((0, 10, 30, 60, 100, DAY_NS))
+            gateway=0,
+            request_seq=0,
+            account=random.randint(1, ACCOUNTS),
+            instrument=0,
+            timeout_ns=random.choice((0, 10, 30, 60, 100, DAY_NS)),
         )
 
     def _mass_cancel(self) -> Command:
         random = self._random
         return MassCancelOrders(
-            0, 0, random.choice((0, 1, 2)), self._some_instrument(), random.randint(0, 2),
-            random.choice((0, int(RejectReason.DISCONNECTED))),
-        )  # fmt: skip
+            gateway=0,
+            request_seq=0,
+            account=random.choice((0, 1, 2)),
+            instrument=self._some_instrument(),
+            side=random.randint(0, 2),
+            reason=random.choice((0, int(RejectReason.DISCONNECTED))),
+        )
 
     def _instrument(self) -> Command:
         random = self._random
@@ -118,4 +177,10 @@ class Governor:
         if field:
             value = {"tick_size": "0", "max_price_ticks": 0, "symbol": "BTC-USDT"}[field]
             new = replace(new, **{field: value})
-        return AddInstrument(0, 0, 0, random.choice((number, number, 7)), new)
+        return AddInstrument(
+            gateway=0,
+            request_seq=0,
+            account=0,
+            instrument=random.choice((number, number, 7)),
+            definition=new,
+        )

@@ -87,9 +87,36 @@ def test_a_broken_promise_is_noticed(
     spoil: Callable[[list[list[Event]]], None], complaint: str
 ) -> None:
     engine = venue(Engine)
-    sells = [NewOrder(0, 0, 1, PLAIN.id, 2, 1, 1, price, 2) for price in (50, 50, 51)]
+    sells = [
+        NewOrder(
+            gateway=0,
+            request_seq=0,
+            account=1,
+            instrument=PLAIN.id,
+            side=2,
+            order_type=1,
+            time_in_force=1,
+            price_ticks=price,
+            quantity_lots=2,
+        )
+        for price in (50, 50, 51)
+    ]
     stream = [engine.apply(command) for command in sells]
-    stream.append(engine.apply(NewOrder(0, 0, 2, PLAIN.id, 1, 1, 1, 51, 6)))
+    stream.append(
+        engine.apply(
+            NewOrder(
+                gateway=0,
+                request_seq=0,
+                account=2,
+                instrument=PLAIN.id,
+                side=1,
+                order_type=1,
+                time_in_force=1,
+                price_ticks=51,
+                quantity_lots=6,
+            )
+        )
+    )
     assert len(stream[-1]) == 4
     spoil(stream)
     with pytest.raises(AssertionError, match=complaint):
@@ -111,9 +138,34 @@ def test_a_retry_that_tells_something_else_is_noticed(
     spoil: dict[str, object], complaint: str
 ) -> None:
     engine = venue(Engine)
-    order = NewOrder(0, 0, 1, PLAIN.id, 2, 1, 1, 50, 5, "a")
+    order = NewOrder(
+        gateway=0,
+        request_seq=0,
+        account=1,
+        instrument=PLAIN.id,
+        side=2,
+        order_type=1,
+        time_in_force=1,
+        price_ticks=50,
+        quantity_lots=5,
+        client_order_id="a",
+    )
     stream = [engine.apply(command) for command in (order, replace(order, account=2))]
-    stream.append(engine.apply(NewOrder(0, 0, 2, PLAIN.id, 1, 1, 1, 50, 2)))
+    stream.append(
+        engine.apply(
+            NewOrder(
+                gateway=0,
+                request_seq=0,
+                account=2,
+                instrument=PLAIN.id,
+                side=1,
+                order_type=1,
+                time_in_force=1,
+                price_ticks=50,
+                quantity_lots=2,
+            )
+        )
+    )
     stream.append([replace(engine.apply(order)[0], **spoil)])
     if complaint:
         with pytest.raises(AssertionError, match=complaint):

@@ -83,13 +83,45 @@ def test_steps_resolve_to_the_commands_they_were_made_from() -> None:
 
 def test_a_cancel_follows_its_order_when_steps_before_it_are_dropped() -> None:
     steps = [
-        Step(1, NewOrder(0, 0, 1, 1, 1, 1, 1, 50, 10)),
-        Step(2, NewOrder(0, 0, 1, 1, 1, 1, 1, 50, 10)),
-        Step(3, CancelOrder(0, 0, 1, 1, 2)),
+        Step(
+            1,
+            NewOrder(
+                gateway=0,
+                request_seq=0,
+                account=1,
+                instrument=1,
+                side=1,
+                order_type=1,
+                time_in_force=1,
+                price_ticks=50,
+                quantity_lots=10,
+            ),
+        ),
+        Step(
+            2,
+            NewOrder(
+                gateway=0,
+                request_seq=0,
+                account=1,
+                instrument=1,
+                side=1,
+                order_type=1,
+                time_in_force=1,
+                price_ticks=50,
+                quantity_lots=10,
+            ),
+        ),
+        Step(3, CancelOrder(gateway=0, request_seq=0, account=1, instrument=1, order_id=2)),
     ]
-    assert _resolved(steps)[2] == CancelOrder(0, 0, 1, 1, 2)
-    assert _resolved(steps[1:])[1] == CancelOrder(0, 0, 1, 1, 1)
-    assert _resolved(steps[2:])[0] == CancelOrder(0, 0, 1, 1, 2 + NEVER_ENTERED)
+    assert _resolved(steps)[2] == CancelOrder(
+        gateway=0, request_seq=0, account=1, instrument=1, order_id=2
+    )
+    assert _resolved(steps[1:])[1] == CancelOrder(
+        gateway=0, request_seq=0, account=1, instrument=1, order_id=1
+    )
+    assert _resolved(steps[2:])[0] == CancelOrder(
+        gateway=0, request_seq=0, account=1, instrument=1, order_id=2 + NEVER_ENTERED
+    )
 
 
 def _resolved(steps: list[Step]) -> list[Command]:

@@ -204,10 +204,23 @@ class Trader(SimulatedProcess):
         else:
             coid = ""
         if kind == "cancel":
-            return Wish(Cancel(0, symbol, order_id, coid), persistent=False)
+            return Wish(
+                Cancel(request_seq=0, symbol=symbol, order_id=order_id, client_order_id=coid),
+                persistent=False,
+            )
         quantity = rng.choice((0, rng.randint(1, 30)))
         price = rng.randint(95, 105) if not quantity or rng.random() < 0.5 else 0
-        return Wish(Amend(0, symbol, order_id, coid, quantity, price), persistent=False)
+        return Wish(
+            Amend(
+                request_seq=0,
+                symbol=symbol,
+                order_id=order_id,
+                client_order_id=coid,
+                quantity=quantity,
+                price=price,
+            ),
+            persistent=False,
+        )
 
     def _new(self) -> Wish:
         rng = self.world.rng
@@ -216,9 +229,27 @@ class Trader(SimulatedProcess):
         coid = f"{self.name}/{len(self.wishes)}" if rng.random() < 0.8 else ""
         price = rng.randint(90, 103) if side == Side.BUY else rng.randint(97, 110)
         tif = rng.choices((TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK), (80, 10, 10))[0]
-        order = New(0, symbol, side, rng.randint(1, 30), price, 1, int(tif), coid)
+        order = New(
+            request_seq=0,
+            symbol=symbol,
+            side=side,
+            quantity=rng.randint(1, 30),
+            price=price,
+            order_type=1,
+            time_in_force=int(tif),
+            client_order_id=coid,
+        )
         if rng.random() < 0.05:
-            order = New(0, symbol, side, 5, 0, int(OrderType.MARKET), 1, coid)
+            order = New(
+                request_seq=0,
+                symbol=symbol,
+                side=side,
+                quantity=5,
+                price=0,
+                order_type=int(OrderType.MARKET),
+                time_in_force=1,
+                client_order_id=coid,
+            )
         elif rng.random() < 0.03:
             order = replace(order, price=0, order_type=int(OrderType.MARKET), quantity=0,
                             time_in_force=1, quote_amount=rng.randint(1, 10**6))  # fmt: skip

@@ -105,12 +105,38 @@ class HistoryLine:
         account, price = chance.randint(1, 4), 5_000_000 + chance.randint(-20, 20)
         kind = chance.random()
         if kind < 0.2:
-            return CancelOrder(0, 0, account, 1, max(1, self.sent - chance.randint(1, 40)), "")
+            return CancelOrder(
+                gateway=0,
+                request_seq=0,
+                account=account,
+                instrument=1,
+                order_id=max(1, self.sent - chance.randint(1, 40)),
+                client_order_id="",
+            )
         if kind < 0.3:
             order_id = max(1, self.sent - chance.randint(1, 40))
-            return AmendOrder(0, 0, account, 1, order_id, price, 0)
+            return AmendOrder(
+                gateway=0,
+                request_seq=0,
+                account=account,
+                instrument=1,
+                order_id=order_id,
+                price_ticks=price,
+                quantity_lots=0,
+            )
         side, lots = chance.randint(1, 2), chance.randint(1_000, 9_000)
-        return NewOrder(0, 0, account, 1, side, 1, 1, price, lots, f"n{self.sent}")
+        return NewOrder(
+            gateway=0,
+            request_seq=0,
+            account=account,
+            instrument=1,
+            side=side,
+            order_type=1,
+            time_in_force=1,
+            price_ticks=price,
+            quantity_lots=lots,
+            client_order_id=f"n{self.sent}",
+        )
 
 
 def _tables_so_far(engine: Engine) -> dict[str, list[Row]]:

@@ -44,8 +44,20 @@ def main() -> None:
         ready = first_ack(buyer, deadline)
         with FeedTap(feed_address, snapshots, [feed.topic("trade", SYMBOL)]) as tap:
             tap.wait_heartbeat(ready.seq)
-            sell = entry.New(seller.next_seq(), SYMBOL, Side.SELL, "0.5", "50000")
-            buy = entry.New(buyer.next_seq(), SYMBOL, Side.BUY, "0.2", "50000")
+            sell = entry.New(
+                request_seq=seller.next_seq(),
+                symbol=SYMBOL,
+                side=Side.SELL,
+                quantity="0.5",
+                price="50000",
+            )
+            buy = entry.New(
+                request_seq=buyer.next_seq(),
+                symbol=SYMBOL,
+                side=Side.BUY,
+                quantity="0.2",
+                price="50000",
+            )
             for session, request in ((seller, sell), (buyer, buy)):
                 reply = session.ask(request)
                 assert isinstance(reply, entry.Ack), reply

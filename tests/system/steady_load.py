@@ -64,6 +64,11 @@ class SteadyLoad:
         self._open.append(name)
         quantity = f"{chance.lognormvariate(-3.5, 1) + 0.001:.5f}"
         return entry.New(
-            seq, self._symbol, side, quantity, f"{price / 100:.2f}", client_order_id=name,
+            request_seq=seq,
+            symbol=self._symbol,
+            side=side,
+            quantity=quantity,
+            price=f"{price / 100:.2f}",
+            client_order_id=name,
             prevention=Prevention.NONE,
-        )  # fmt: skip
+        )

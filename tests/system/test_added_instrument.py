@@ -42,7 +42,11 @@ def test_an_instrument_added_at_run_time_outlives_every_process() -> None:
     with Exchange(order=RECORDED, GATEWAY_ROLES="orders,api,streams") as exchange:
         exchange.wait_http()
         with AdminClient(exchange.addresses["MATCHER_ADMIN"]) as admin:
-            admin.act(AddInstrument(0, 0, 0, ADDED.id, ADDED))
+            admin.act(
+                AddInstrument(
+                    gateway=0, request_seq=0, account=0, instrument=ADDED.id, definition=ADDED
+                )
+            )
 
         def listed() -> bool:
             found = WEB.get(f"{exchange.api}/api/v1/instruments").json()["instruments"]

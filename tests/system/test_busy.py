@@ -53,7 +53,13 @@ def test_without_a_matcher_commands_are_refused_and_the_rest_answered() -> None:
 
 def order(session: RawSession) -> entry.New:
     """A small buy order far below any seller."""
-    return entry.New(session.next_seq(), "BTC-USDT", Side.BUY, "0.001", "10000")
+    return entry.New(
+        request_seq=session.next_seq(),
+        symbol="BTC-USDT",
+        side=Side.BUY,
+        quantity="0.001",
+        price="10000",
+    )
 
 
 def busy(reply: entry.Reply) -> bool:

@@ -54,7 +54,9 @@ def tap(exchange: Exchange) -> Iterator[FeedTap]:
 
 def new(session: RawSession, side: Side, quantity: str, price: str, /, **more: object) -> entry.New:
     """A limit order with the next request sequence of `session`."""
-    request = entry.New(session.next_seq(), SYMBOL, side, quantity, price)
+    request = entry.New(
+        request_seq=session.next_seq(), symbol=SYMBOL, side=side, quantity=quantity, price=price
+    )
     return msgspec.structs.replace(request, **more)
 
 
@@ -134,15 +136,43 @@ def expect_fills(
     Fees in units of 1e-8: 0.1 % of 400 USDT for the maker, 0.2 % of 0.2 ETH for the taker.
     """
     maker = entry.Execution(
-        0, taking.seq, SYMBOL, resting.order_id, "m1", ExecutionKind.FILL,
-        OrderStatus.PARTIALLY_FILLED, Side.SELL, 200_000, 2_000, 2_000, 3_000, taking.time_ns,
-        active.trade_id, Liquidity.MAKER, 40_000_000, index=1,
-    )  # fmt: skip
+        request_seq=0,
+        seq=taking.seq,
+        symbol=SYMBOL,
+        order_id=resting.order_id,
+        client_order_id="m1",
+        kind=ExecutionKind.FILL,
+        status=OrderStatus.PARTIALLY_FILLED,
+        side=Side.SELL,
+        price_ticks=200_000,
+        quantity_lots=2_000,
+        filled_lots=2_000,
+        remaining_lots=3_000,
+        time_ns=taking.time_ns,
+        trade_id=active.trade_id,
+        liquidity=Liquidity.MAKER,
+        fee=40_000_000,
+        index=1,
+    )
     taker = entry.Execution(
-        taking.request_seq, taking.seq, SYMBOL, taking.order_id, "", ExecutionKind.FILL,
-        OrderStatus.FILLED, Side.BUY, 200_000, 2_000, 2_000, 0, taking.time_ns,
-        active.trade_id, Liquidity.TAKER, 40_000, index=1,
-    )  # fmt: skip
+        request_seq=taking.request_seq,
+        seq=taking.seq,
+        symbol=SYMBOL,
+        order_id=taking.order_id,
+        client_order_id="",
+        kind=ExecutionKind.FILL,
+        status=OrderStatus.FILLED,
+        side=Side.BUY,
+        price_ticks=200_000,
+        quantity_lots=2_000,
+        filled_lots=2_000,
+        remaining_lots=0,
+        time_ns=taking.time_ns,
+        trade_id=active.trade_id,
+        liquidity=Liquidity.TAKER,
+        fee=40_000,
+        index=1,
+    )
     assert (passive, active) == (maker, taker)
     return active.trade_id
 
@@ -154,9 +184,17 @@ def expect_feed(
     messages = [tapped.message for tapped in tap.until(last_seq)]
     trades = [t for m in messages if isinstance(m, feed.Trades) for t in m.trades]
     assert [msgspec.structs.replace(t, time_ns=0) for t in trades] == [
-        feed.Trade(taking.seq, trade_id, 200_000, 2_000, Side.BUY, resting.order_id,
-                   taking.order_id, 0)
-    ]  # fmt: skip
+        feed.Trade(
+            seq=taking.seq,
+            trade_id=trade_id,
+            price_ticks=200_000,
+            quantity_lots=2_000,
+            aggressor_side=Side.BUY,
+            maker_order_id=resting.order_id,
+            taker_order_id=taking.order_id,
+            time_ns=0,
+        )
+    ]
     offers = [(m.bid_ticks, m.bid_lots, m.ask_ticks, m.ask_lots)
               for m in messages if isinstance(m, feed.BestBidOffer)]  # fmt: skip
     assert offers == [

@@ -113,7 +113,15 @@ def test_nothing_of_an_order_flow_is_lost_or_doubled_when_a_process_is_killed_in
             exchange.wait_ready()
             wait_ready_with_recorder(exchange)
             with RawSession(exchange.orders, 9) as session:
-                rests = session.ask(entry.New(session.next_seq(), "BTC-USDT", 1, "1", "40000"))
+                rests = session.ask(
+                    entry.New(
+                        request_seq=session.next_seq(),
+                        symbol="BTC-USDT",
+                        side=1,
+                        quantity="1",
+                        price="40000",
+                    )
+                )
                 assert isinstance(rests, entry.Ack)
             with Client(exchange.orders, 7, 5.0) as maker, Client(exchange.orders, 8, 5.0) as taker:
                 for number in range(FLOW):

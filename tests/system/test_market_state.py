@@ -40,7 +40,12 @@ def act(exchange: Exchange, command: Act) -> None:
 
 
 def set_state(exchange: Exchange, state: InstrumentState, until_ns: int = 0, of: int = 1) -> None:
-    act(exchange, SetInstrumentState(0, 0, 0, of, state, until_ns))
+    act(
+        exchange,
+        SetInstrumentState(
+            gateway=0, request_seq=0, account=0, instrument=of, state=state, until_ns=until_ns
+        ),
+    )
 
 
 def enter(exchange: Exchange, account: int, side: str, price: str) -> None:
@@ -130,7 +135,7 @@ def test_an_auction_is_followed_on_the_feed_until_it_has_traded(exchange: Exchan
             shown = " ".join(command(exchange, "book", SYMBOL, encoding=encoding).split())
             assert "auction: 1.00000 BTC at 50010.00, 1.00000 left over (buy)" in shown
             assert "crossed" in shown
-        act(exchange, Uncross(0, 0, 0, 1))
+        act(exchange, Uncross(gateway=0, request_seq=0, account=0, instrument=1))
 
         def traded() -> bool:
             market.poll(0.1)
@@ -143,7 +148,10 @@ def test_an_auction_is_followed_on_the_feed_until_it_has_traded(exchange: Exchan
 
 
 def test_an_instrument_added_at_run_time_has_a_state(exchange: Exchange) -> None:
-    act(exchange, AddInstrument(0, 0, 0, ADDED.id, ADDED))
+    act(
+        exchange,
+        AddInstrument(gateway=0, request_seq=0, account=0, instrument=ADDED.id, definition=ADDED),
+    )
     exchange.wait_until("it is listed", lambda: bool(over_rest(exchange, ADDED.symbol)[0]))
     wait_everywhere(exchange, InstrumentState.OPEN, ADDED.symbol)
     set_state(exchange, InstrumentState.POST_ONLY, of=ADDED.id)

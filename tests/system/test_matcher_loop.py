@@ -136,12 +136,33 @@ def loop(monkeypatch: pytest.MonkeyPatch) -> Loop:
 
 
 def order(request: int) -> NewOrder:
-    return NewOrder(1, request, 7, 1, 1, 1, 1, 100, 5)
+    return NewOrder(
+        gateway=1,
+        request_seq=request,
+        account=7,
+        instrument=1,
+        side=1,
+        order_type=1,
+        time_in_force=1,
+        price_ticks=100,
+        quantity_lots=5,
+    )
 
 
 def gtd(request: int, expire_ns: int) -> NewOrder:
     said = Instructions(expire_ns=expire_ns)
-    return NewOrder(1, request, 7, 1, 1, 1, TimeInForce.GTD, 100, 5, instructions=said)
+    return NewOrder(
+        gateway=1,
+        request_seq=request,
+        account=7,
+        instrument=1,
+        side=1,
+        order_type=1,
+        time_in_force=TimeInForce.GTD,
+        price_ticks=100,
+        quantity_lots=5,
+        instructions=said,
+    )
 
 
 def is_periodic(times_ms: list[int], period_ms: int, until_ms: int) -> bool:
@@ -192,7 +213,11 @@ def test_what_is_due_happens_when_it_is_due(loop: Loop) -> None:
 def test_a_clock_that_jumps_for_a_second_expires_nothing_and_stamps_nothing(
     loop: Loop, jump_ns: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    loop.command(10, gtd(1, NOW + 61 * SECOND), SetCancelAfter(1, 2, 7, 0, 30 * SECOND))
+    loop.command(
+        10,
+        gtd(1, NOW + 61 * SECOND),
+        SetCancelAfter(gateway=1, request_seq=2, account=7, instrument=0, timeout_ns=30 * SECOND),
+    )
     loop.at(100, lambda: loop.clock.step_ns(jump_ns))
     loop.command(600, order(3))
     loop.at(1_100, lambda: loop.clock.step_ns(-jump_ns))
@@ -231,7 +256,9 @@ def test_an_administrator_sees_a_refused_clock_and_accepts_it(loop: Loop) -> Non
     assert isinstance(before, AdminView)
     assert (before.time_ns, before.clock_ns) == (NOW + 200 * MS, NOW + 2 * YEAR + 200 * MS)
     assert before.clock_refused
-    wanted = AdminTimeAccepted(6, NOW + 300 * MS, NOW + 2 * YEAR + 300 * MS, True)
+    wanted = AdminTimeAccepted(
+        request_id=6, before_ns=NOW + 300 * MS, clock_ns=NOW + 2 * YEAR + 300 * MS, was_refused=True
+    )
     assert accepted == wanted
     assert isinstance(after, AdminView)
     assert (after.time_ns, after.clock_refused) == (NOW + 2 * YEAR + 400 * MS, False)

@@ -48,7 +48,12 @@ def documented() -> dict[str, tuple[str, str]]:
 
 def enter(session: RawSession, count: int, side: int = 1) -> None:
     """So many orders, each acknowledged."""
-    orders = [entry.New(session.next_seq(), SYMBOL, side, "0.1", "50000") for _ in range(count)]
+    orders = [
+        entry.New(
+            request_seq=session.next_seq(), symbol=SYMBOL, side=side, quantity="0.1", price="50000"
+        )
+        for _ in range(count)
+    ]
     for first in range(0, count, 500):
         answers = session.ask_all(*orders[first : first + 500])
         assert all(isinstance(answer, entry.Ack) for answer in answers)
@@ -151,7 +156,9 @@ def test_a_journal_that_cannot_be_written_ends_the_matcher_and_is_seen() -> None
             limit = (48 * 1024, 48 * 1024)
             resource.prlimit(exchange.pid("matcher"), resource.RLIMIT_FSIZE, limit)
             last = session.next_seq()
-            session.send(entry.New(last, SYMBOL, 1, "0.1", "50000"))
+            session.send(
+                entry.New(request_seq=last, symbol=SYMBOL, side=1, quantity="0.1", price="50000")
+            )
             exchange.wait_until(
                 "the matcher ends",
                 lambda: exchange.processes["matcher"].poll() is not None,
@@ -193,9 +200,18 @@ def test_lag_and_gaps_of_each_consumer_are_seen(consumer: str, setting: str, gap
         assert before is not None
         with RawSession(exchange.orders, 1) as session:
             relay.losing = True
-            session.send(*(
-                entry.New(session.next_seq(), SYMBOL, 1, "0.1", "50000") for _ in range(300)
-            ))  # fmt: skip
+            session.send(
+                *(
+                    entry.New(
+                        request_seq=session.next_seq(),
+                        symbol=SYMBOL,
+                        side=1,
+                        quantity="0.1",
+                        price="50000",
+                    )
+                    for _ in range(300)
+                )
+            )
             wait_for(exchange, "crossbook_sequence_lag", 300, consumer=consumer)
             # Heartbeats follow what the orders caused: when two more are lost, that is too.
             lost = relay.lost
@@ -214,7 +230,16 @@ def test_rejects_by_overload_are_seen() -> None:
         assert value(exchange.api, "crossbook_gateway_rejects_total", reason="BUSY") == 0
         with RawSession(exchange.orders, 1) as session:
             session.ask_all(
-                *(entry.New(session.next_seq(), SYMBOL, 1, "0.1", "50000") for _ in range(100))
+                *(
+                    entry.New(
+                        request_seq=session.next_seq(),
+                        symbol=SYMBOL,
+                        side=1,
+                        quantity="0.1",
+                        price="50000",
+                    )
+                    for _ in range(100)
+                )
             )
         wait_for(exchange, "crossbook_gateway_rejects_total", 90, reason="BUSY")
         assert value(exchange.api, "crossbook_gateway_commands_in_flight_limit") == 10
@@ -223,7 +248,15 @@ def test_rejects_by_overload_are_seen() -> None:
             exchange.wait_until(
                 "the gateway turns orders away",
                 lambda: isinstance(
-                    session.ask(entry.New(session.next_seq(), SYMBOL, 1, "0.1", "50000")),
+                    session.ask(
+                        entry.New(
+                            request_seq=session.next_seq(),
+                            symbol=SYMBOL,
+                            side=1,
+                            quantity="0.1",
+                            price="50000",
+                        )
+                    ),
                     entry.Reject,
                 ),
             )

@@ -38,12 +38,21 @@ class Admin:
     def state(self, state: InstrumentState, until_ns: int = 0) -> None:
         """Put it into a state."""
         with AdminClient(self._address) as admin:
-            admin.act(SetInstrumentState(0, 0, 0, self._instrument, state, until_ns))
+            admin.act(
+                SetInstrumentState(
+                    gateway=0,
+                    request_seq=0,
+                    account=0,
+                    instrument=self._instrument,
+                    state=state,
+                    until_ns=until_ns,
+                )
+            )
 
     def uncross(self) -> None:
         """End its call phase."""
         with AdminClient(self._address) as admin:
-            admin.act(Uncross(0, 0, 0, self._instrument))
+            admin.act(Uncross(gateway=0, request_seq=0, account=0, instrument=self._instrument))
 
 
 @pytest.fixture

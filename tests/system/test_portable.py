@@ -62,7 +62,15 @@ def test_an_exchange_without_what_only_linux_has_trades_and_recovers(
     ) as exchange:
         with RawSession(exchange.orders, account=7) as session:
             before = syncs.stat().st_size
-            rests = session.ask(entry.New(session.next_seq(), "BTC-USDT", 1, "0.5", "50000"))
+            rests = session.ask(
+                entry.New(
+                    request_seq=session.next_seq(),
+                    symbol="BTC-USDT",
+                    side=1,
+                    quantity="0.5",
+                    price="50000",
+                )
+            )
             assert isinstance(rests, entry.Ack)
             assert syncs.stat().st_size > before
         exchange.wait_until(

@@ -51,21 +51,35 @@ def random_request(chance: random.Random, session: RawSession, known: Known) -> 
         side = chance.choice((Side.BUY, Side.SELL))
         away = chance.randrange(-2, 8)
         return entry.New(
-            seq,
-            chance.choice(SYMBOLS),
-            side,
-            chance.randrange(1_000, 20_000),
-            100_000 - away if side is Side.BUY else 100_000 + away,
+            request_seq=seq,
+            symbol=chance.choice(SYMBOLS),
+            side=side,
+            quantity=chance.randrange(1_000, 20_000),
+            price=100_000 - away if side is Side.BUY else 100_000 + away,
             time_in_force=chance.choice((1, 1, 1, 1, 2, 3)),
         )
     if kind < 0.60:
-        return entry.New(seq, chance.choice(SYMBOLS), chance.choice((1, 2)), 5_000, 0, 2)
+        return entry.New(
+            request_seq=seq,
+            symbol=chance.choice(SYMBOLS),
+            side=chance.choice((1, 2)),
+            quantity=5_000,
+            price=0,
+            order_type=2,
+        )
     order_id, symbol = chance.choice(known[-60:])
     if kind < 0.75:
         return entry.Cancel(seq, symbol, order_id)
     if kind < 0.995:
         price = chance.choice((0, 0, 0, chance.randrange(99_992, 100_008)))
-        return entry.Amend(seq, symbol, order_id, "", chance.randrange(1_000, 40_000), price)
+        return entry.Amend(
+            request_seq=seq,
+            symbol=symbol,
+            order_id=order_id,
+            client_order_id="",
+            quantity=chance.randrange(1_000, 40_000),
+            price=price,
+        )
     return entry.MassCancel(seq, symbol, chance.choice((0, 1, 2)))
 
 

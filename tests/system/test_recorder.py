@@ -46,9 +46,24 @@ def test_orders_and_fills_stay_queryable_through_every_death() -> None:
     with Exchange(order=reversed(RECORDED)) as exchange, HistoryLine(exchange) as line:
         with RawSession(exchange.orders, 7) as maker, RawSession(exchange.orders, 8) as taker:
             rested = maker.ask(
-                entry.New(maker.next_seq(), "BTC-USDT", 2, "2", "50000", client_order_id="m")
+                entry.New(
+                    request_seq=maker.next_seq(),
+                    symbol="BTC-USDT",
+                    side=2,
+                    quantity="2",
+                    price="50000",
+                    client_order_id="m",
+                )
             )
-            filled = taker.ask(entry.New(taker.next_seq(), "BTC-USDT", 1, "0.5", "50000"))
+            filled = taker.ask(
+                entry.New(
+                    request_seq=taker.next_seq(),
+                    symbol="BTC-USDT",
+                    side=1,
+                    quantity="0.5",
+                    price="50000",
+                )
+            )
         assert isinstance(rested, entry.Ack)
         assert isinstance(filled, entry.Ack)
         before = (

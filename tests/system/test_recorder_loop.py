@@ -59,9 +59,27 @@ NOW_NS = 1_780_000_000_000_000_000
 def batch(seq: int, count: int = 1) -> EventBatch:
     """Orders of these numbers, a millisecond after their predecessors."""
     events: list[Event] = [
-        OrderAccepted(each, 0, each, 8, 1, each, 1, 2, 500, 1) for each in range(seq, seq + count)
+        OrderAccepted(
+            seq=each,
+            gateway=0,
+            request_seq=each,
+            account=8,
+            instrument=1,
+            side=each,
+            order_type=1,
+            time_in_force=2,
+            price_ticks=500,
+            quantity_lots=1,
+        )
+        for each in range(seq, seq + count)
     ]
-    return EventBatch(INCARNATION, seq, seq + count - 1, NOW_NS + seq * MS, events)
+    return EventBatch(
+        incarnation=INCARNATION,
+        first_seq=seq,
+        last_seq=seq + count - 1,
+        time_ns=NOW_NS + seq * MS,
+        events=events,
+    )
 
 
 class LoopSocket(FakeSocket):
@@ -118,7 +136,16 @@ class RecorderWorld:
     def _answer(self, question: bytes) -> bytes | None:
         asked = decode_matcher_query(question)
         if isinstance(asked, GatewayRequest):
-            return encode(GatewayState(asked.request_id, 0, INCARNATION, 0, 0, [example()]))
+            return encode(
+                GatewayState(
+                    request_id=asked.request_id,
+                    gateway=0,
+                    incarnation=INCARNATION,
+                    seq=0,
+                    last_request_seq=0,
+                    instruments=[example()],
+                )
+            )
         assert isinstance(asked, ResendRequest)
         found = [Raw(encode(each)) for each in self.missed if each.last_seq >= asked.from_seq]
         return encode(Resend(asked.request_id, INCARNATION, found))

@@ -29,7 +29,14 @@ WAIT_SECONDS = 30.0
 
 def order(session: RawSession, side: Side, lots: int, price: int, name: str = "") -> entry.New:
     """A limit order."""
-    return entry.New(session.next_seq(), SYMBOL, side, lots, price, client_order_id=name)
+    return entry.New(
+        request_seq=session.next_seq(),
+        symbol=SYMBOL,
+        side=side,
+        quantity=lots,
+        price=price,
+        client_order_id=name,
+    )
 
 
 def ask(session: RawSession, request: entry.Request) -> Any:

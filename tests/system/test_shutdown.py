@@ -26,7 +26,13 @@ def test_every_process_ends_within_its_bound(number: int) -> None:
     with Exchange(order=RECORDED, GATEWAY_ROLES=ROLES) as exchange:
         exchange.wait_http()
         with RawSession(exchange.orders, 1) as session:
-            order = entry.New(session.next_seq(), "BTC-USDT", 1, "1", "50000")
+            order = entry.New(
+                request_seq=session.next_seq(),
+                symbol="BTC-USDT",
+                side=1,
+                quantity="1",
+                price="50000",
+            )
             assert isinstance(session.ask(order), entry.Ack)
         for name in RECORDED:
             began = time.monotonic()

@@ -172,4 +172,10 @@ def narrow(socket: "zmq.Socket[bytes]", address: str) -> None:
 
 def order(session: RawSession) -> entry.New:
     """A small buy order far below any seller."""
-    return entry.New(session.next_seq(), "BTC-USDT", Side.BUY, "0.001", "10000")
+    return entry.New(
+        request_seq=session.next_seq(),
+        symbol="BTC-USDT",
+        side=Side.BUY,
+        quantity="0.001",
+        price="10000",
+    )

@@ -67,7 +67,9 @@ class FeedConsumer:
     def mend(self, name: str, to_seq: int) -> None:
         """Ask for messages of a topic up to `to_seq`."""
         while self._last[name] < to_seq:
-            reply = self._request(RangeRequest(5, name, self._last[name] + 1, to_seq))
+            reply = self._request(
+                RangeRequest(request_id=5, topic=name, from_seq=self._last[name] + 1, to_seq=to_seq)
+            )
             if isinstance(reply, TooOld):
                 self.apply_snapshot()
                 return

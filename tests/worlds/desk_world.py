@@ -44,7 +44,13 @@ class DeskWorld:
         events: list[Event] = []
         for command in self.desk.in_flight.collect():
             events += self.engine.apply(command, 5)
-        batch = EventBatch(self.incarnation, first_seq, self.engine.seq, 5, events)
+        batch = EventBatch(
+            incarnation=self.incarnation,
+            first_seq=first_seq,
+            last_seq=self.engine.seq,
+            time_ns=5,
+            events=events,
+        )
         self.desk.apply(batch)
 
     def replies(self, identity: bytes) -> list[Reply]:

@@ -49,14 +49,38 @@ def answer(request: Request) -> list[Reply]:
     if isinstance(request, Query):
         return [OpenOrders(number, 5, [])]
     name = getattr(request, "client_order_id", "")
-    return [Ack(number, 1000 + number, 1000 + number, 1, name, 5, 0)]
+    return [
+        Ack(
+            request_seq=number,
+            seq=1000 + number,
+            order_id=1000 + number,
+            status=1,
+            client_order_id=name,
+            remaining_lots=5,
+            time_ns=0,
+        )
+    ]
 
 
 def orders_page(query: Query, order_ids: range, page: int) -> OpenOrders:
     """A page of `page` open orders out of `order_ids`."""
     rest = [each for each in order_ids if each > query.after_order_id]
-    orders = [OrderState("BTC-USDT", each, "", 1, 100, 5, 0, 5, 1, 0) for each in rest[:page]]
-    return OpenOrders(query.request_seq, 5, orders, len(rest) > page)
+    orders = [
+        OrderState(
+            symbol="BTC-USDT",
+            order_id=each,
+            client_order_id="",
+            side=1,
+            price_ticks=100,
+            quantity_lots=5,
+            filled_lots=0,
+            remaining_lots=5,
+            status=1,
+            time_ns=0,
+        )
+        for each in rest[:page]
+    ]
+    return OpenOrders(request_seq=query.request_seq, seq=5, orders=orders, more=len(rest) > page)
 
 
 class FakeGateway:
@@ -122,19 +146,44 @@ class FakeGateway:
             number = request.request_seq
             if isinstance(request, Logon):
                 if request.account == 13:
-                    replies.append(Reject(number, RejectReason.MALFORMED, "account", "unlucky"))
+                    replies.append(
+                        Reject(
+                            request_seq=number,
+                            reason=RejectReason.MALFORMED,
+                            field="account",
+                            text="unlucky",
+                        )
+                    )
                     continue
                 self.logons += 1
                 self._tokens[self.logons] = identity
-                replies.append(Welcome(number, self.logons, request.account, 1))
+                replies.append(
+                    Welcome(
+                        request_seq=number, token=self.logons, account=request.account, gateway=1
+                    )
+                )
             elif isinstance(request, Ping) and not token:
                 replies.append(Pong(number, 5, 0))
             elif token not in self._tokens:
-                replies.append(Reject(number, RejectReason.NOT_LOGGED_ON, "token", "who?"))
+                replies.append(
+                    Reject(
+                        request_seq=number,
+                        reason=RejectReason.NOT_LOGGED_ON,
+                        field="token",
+                        text="who?",
+                    )
+                )
             elif isinstance(request, CatchUp):
                 replies += [each for each in self.history if each.seq >= request.from_seq]
                 to_seq = max([request.from_seq - 1, *(each.seq for each in self.history)])
-                replies.append(CaughtUp(number, request.from_seq, to_seq, self.holds_all))
+                replies.append(
+                    CaughtUp(
+                        request_seq=number,
+                        from_seq=request.from_seq,
+                        to_seq=to_seq,
+                        complete=self.holds_all,
+                    )
+                )
             else:
                 replies += self.behave(request)
         return replies

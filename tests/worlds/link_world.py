@@ -114,7 +114,15 @@ class EngineMatcher:
     def heartbeat(self, now_ns: int) -> bytes:
         """A sign of life."""
         seq = self.engine.seq
-        return encode(EventBatch(self.incarnation, seq + 1, seq, now_ns, []))
+        return encode(
+            EventBatch(
+                incarnation=self.incarnation,
+                first_seq=seq + 1,
+                last_seq=seq,
+                time_ns=now_ns,
+                events=[],
+            )
+        )
 
     def answer(self, payload: bytes) -> bytes:
         """The answer to a request of the gateway."""
@@ -124,7 +132,11 @@ class EngineMatcher:
             last = engine.last_request.get(request.gateway, 0)
             return encode(
                 GatewayState(
-                    request.request_id, request.gateway, self.incarnation, engine.seq, last
+                    request_id=request.request_id,
+                    gateway=request.gateway,
+                    incarnation=self.incarnation,
+                    seq=engine.seq,
+                    last_request_seq=last,
                 )
             )
         if isinstance(request, ResendRequest):
@@ -152,7 +164,14 @@ class EngineMatcher:
         served = found and decode_events(found[0]).first_seq <= request.from_seq
         if request.incarnation != self.incarnation or not served:
             seq = self.engine.seq
-            return encode(ResendTooOld(request.request_id, self.incarnation, self.first_held, seq))
+            return encode(
+                ResendTooOld(
+                    request_id=request.request_id,
+                    incarnation=self.incarnation,
+                    first_seq=self.first_held,
+                    last_seq=seq,
+                )
+            )
         # Joined by hand: an encoded list of batches that are encoded already.
         head = encode(Resend(request.request_id, self.incarnation, []))
         return head[:-1] + bytes([0xDC]) + len(found).to_bytes(2, "big") + b"".join(found)
@@ -259,7 +278,9 @@ class LinkWorld:
 
 
 def order(seq: int, name: str = "", side: int = Side.SELL, price: int = 5_000_000) -> New:
-    return New(seq, SYMBOL, side, 1_000, price, client_order_id=name)
+    return New(
+        request_seq=seq, symbol=SYMBOL, side=side, quantity=1_000, price=price, client_order_id=name
+    )
 
 
 def ready(seed: int = 0, faults: NetworkFaults | None = None) -> tuple[LinkWorld, int]:

@@ -19,7 +19,16 @@ MINUTE_NS = 60 * SECOND_NS
 
 def trade(trade_id: int, price: int, lots: int, time_ns: int, seq: int = 0) -> Trade:
     """A trade whose `seq` is ten times its id unless given."""
-    return Trade(seq or 10 * trade_id, trade_id, price, lots, 1, 1, 2, time_ns)
+    return Trade(
+        seq=seq or 10 * trade_id,
+        trade_id=trade_id,
+        price_ticks=price,
+        quantity_lots=lots,
+        aggressor_side=1,
+        maker_order_id=1,
+        taker_order_id=2,
+        time_ns=time_ns,
+    )
 
 
 def plain_candles(trades: Sequence[Trade], interval_s: int, notional: int) -> list[Candle]:
@@ -30,18 +39,18 @@ def plain_candles(trades: Sequence[Trade], interval_s: int, notional: int) -> li
         groups.setdefault(each.time_ns // length_ns * length_ns, []).append(each)
     return [
         Candle(
-            interval_s,
-            open_ns,
-            group[0].price_ticks,
-            max(each.price_ticks for each in group),
-            min(each.price_ticks for each in group),
-            group[-1].price_ticks,
-            sum(each.quantity_lots for each in group),
-            sum(each.price_ticks * each.quantity_lots for each in group) * notional,
-            len(group),
-            group[0].trade_id,
-            group[-1].trade_id,
-            group[-1].seq,
+            interval_s=interval_s,
+            open_ns=open_ns,
+            open_ticks=group[0].price_ticks,
+            high_ticks=max(each.price_ticks for each in group),
+            low_ticks=min(each.price_ticks for each in group),
+            close_ticks=group[-1].price_ticks,
+            volume_lots=sum(each.quantity_lots for each in group),
+            quote_volume=sum(each.price_ticks * each.quantity_lots for each in group) * notional,
+            trades=len(group),
+            first_trade_id=group[0].trade_id,
+            last_trade_id=group[-1].trade_id,
+            seq=group[-1].seq,
         )
         for open_ns, group in groups.items()
     ]
@@ -102,11 +111,11 @@ class PlainRecorder:
         minutes = plain_candles(trades, 60, self._notional)
         last_ns = minutes[-1].open_ns if minutes else 0
         return MarketRecord(
-            question.request_id,
-            self.seq,
-            question.instrument,
-            plain_latest(trades, self._notional),
-            [minute for minute in minutes if minute.open_ns > last_ns - 1_440 * MINUTE_NS],
-            trades[-1].quantity_lots if trades else 0,
-            self.incarnation,
+            request_id=question.request_id,
+            seq=self.seq,
+            instrument=question.instrument,
+            latest=plain_latest(trades, self._notional),
+            minutes=[minute for minute in minutes if minute.open_ns > last_ns - 1_440 * MINUTE_NS],
+            last_lots=trades[-1].quantity_lots if trades else 0,
+            incarnation=self.incarnation,
         )

@@ -74,7 +74,19 @@ class PlainMarket:
             for order in orders:
                 side[order.price_ticks] = side.get(order.price_ticks, 0) + order.shown_lots
         bids, asks = (list(side.items()) for side in levels)
-        book.load(Snapshot(0, symbol, self._engine.seq, {}, bids, asks, 0, NOW_NS, 0))
+        book.load(
+            Snapshot(
+                request_id=0,
+                symbol=symbol,
+                seq=self._engine.seq,
+                topics={},
+                bids=bids,
+                asks=asks,
+                checksum=0,
+                time_ns=NOW_NS,
+                last_trade_id=0,
+            )
+        )
         return book
 
     async def wait_for(self, symbol: str, seq: int) -> bool:
@@ -85,7 +97,16 @@ class PlainMarket:
         """The state as the engine has it, with no auction."""
         book = self._engine.books[next(each.id for each in INSTRUMENTS if each.symbol == symbol)]
         until_ns = book.until[0] if book.until is not None else 0
-        state = MarketState(symbol, self._engine.seq, book.state, until_ns, 0, 0, 0, NOW_NS)
+        state = MarketState(
+            symbol=symbol,
+            seq=self._engine.seq,
+            state=book.state,
+            until_ns=until_ns,
+            indicative_ticks=0,
+            indicative_lots=0,
+            surplus_lots=0,
+            time_ns=NOW_NS,
+        )
         return None if self.stale else self.states.get(symbol, state)
 
     def ticker(self, symbol: str) -> Ticker | None:
@@ -171,7 +192,15 @@ class RestWorld:
             events: list[Event] = []
             for command in in_flight.collect():
                 events += self.engine.apply(command, NOW_NS)
-            self.desk.apply(EventBatch(1, first_seq, self.engine.seq, NOW_NS, events))
+            self.desk.apply(
+                EventBatch(
+                    incarnation=1,
+                    first_seq=first_seq,
+                    last_seq=self.engine.seq,
+                    time_ns=NOW_NS,
+                    events=events,
+                )
+            )
         for query in queries.collect():
             if isinstance(query, BalancesRequest):
                 found = balances(self.engine, query.account)
@@ -184,7 +213,9 @@ class RestWorld:
                 query.client_order_id,
                 limit=query.limit,
             )
-            queries.receive(Orders(query.request_id, self.engine.seq, orders, more))
+            queries.receive(
+                Orders(request_id=query.request_id, seq=self.engine.seq, orders=orders, more=more)
+            )
         for identity, replies in self.desk.collect_replies().items():
             self.sessions.deliver(identity, replies)
 

@@ -34,7 +34,16 @@ def limit(
     instrument: Instrument = BTC,
 ) -> NewOrder:
     return NewOrder(
-        0, 0, account, instrument.id, side, OrderType.LIMIT, time_in_force, price_ticks, lots, name
+        gateway=0,
+        request_seq=0,
+        account=account,
+        instrument=instrument.id,
+        side=side,
+        order_type=OrderType.LIMIT,
+        time_in_force=time_in_force,
+        price_ticks=price_ticks,
+        quantity_lots=lots,
+        client_order_id=name,
     )
 
 
@@ -42,22 +51,50 @@ def market(
     account: int, side: Side, lots: int = 0, quote_amount: int = 0, instrument: Instrument = BTC
 ) -> NewOrder:
     return NewOrder(
-        0, 0, account, instrument.id, side, OrderType.MARKET, GTC, 0, lots, "", quote_amount
+        gateway=0,
+        request_seq=0,
+        account=account,
+        instrument=instrument.id,
+        side=side,
+        order_type=OrderType.MARKET,
+        time_in_force=GTC,
+        price_ticks=0,
+        quantity_lots=lots,
+        client_order_id="",
+        quote_amount=quote_amount,
     )
 
 
 def cancel(account: int, order_id: int = 0, name: str = "") -> CancelOrder:
-    return CancelOrder(0, 0, account, BTC.id, order_id, name)
+    return CancelOrder(
+        gateway=0,
+        request_seq=0,
+        account=account,
+        instrument=BTC.id,
+        order_id=order_id,
+        client_order_id=name,
+    )
 
 
 def amend(
     account: int, order_id: int = 0, price_ticks: int = 0, lots: int = 0, name: str = ""
 ) -> AmendOrder:
-    return AmendOrder(0, 0, account, BTC.id, order_id, price_ticks, lots, name)
+    return AmendOrder(
+        gateway=0,
+        request_seq=0,
+        account=account,
+        instrument=BTC.id,
+        order_id=order_id,
+        price_ticks=price_ticks,
+        quantity_lots=lots,
+        client_order_id=name,
+    )
 
 
 def mass_cancel(account: int, instrument: int = 0, side: int = 0) -> MassCancelOrders:
-    return MassCancelOrders(0, 0, account, instrument, side)
+    return MassCancelOrders(
+        gateway=0, request_seq=0, account=account, instrument=instrument, side=side
+    )
 
 
 def fills(events: list[Event]) -> list[tuple[int, int, int]]:

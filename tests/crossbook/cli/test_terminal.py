@@ -54,14 +54,36 @@ def screen(request: pytest.FixtureRequest) -> Screen:
 
 
 def _ladder() -> RenderableType:
-    call_phase = MarketState("BTC-USDT", 9, InstrumentState.AUCTION, 0, 5_000_000, 2, 3, 0)
+    call_phase = MarketState(
+        symbol="BTC-USDT",
+        seq=9,
+        state=InstrumentState.AUCTION,
+        until_ns=0,
+        indicative_ticks=5_000_000,
+        indicative_lots=2,
+        surplus_lots=3,
+        time_ns=0,
+    )
     return ladder(
         example(), BIDS, ASKS, 3, seq=9, last=(100, 2), note=state_text(example(), call_phase)
     )
 
 
 def _candle() -> RenderableType:
-    candle = Candle(60, 0, 7, 9, 6, 8, 5, 40, 2, 1, 2, 3)
+    candle = Candle(
+        interval_s=60,
+        open_ns=0,
+        open_ticks=7,
+        high_ticks=9,
+        low_ticks=6,
+        close_ticks=8,
+        volume_lots=5,
+        quote_volume=40,
+        trades=2,
+        first_trade_id=1,
+        last_trade_id=2,
+        seq=3,
+    )
     return statistics._line(candle_facts(example(), "1m", candle), "green")
 
 
@@ -97,7 +119,16 @@ def test_bars_and_rules_have_a_likeness(screen: Screen) -> None:
 
 
 def test_a_trade_is_printed(screen: Screen) -> None:
-    trade = Trade(1, 2, 500, 3, 1, 4, 5, 0)
+    trade = Trade(
+        seq=1,
+        trade_id=2,
+        price_ticks=500,
+        quantity_lots=3,
+        aggressor_side=1,
+        maker_order_id=4,
+        taker_order_id=5,
+        time_ns=0,
+    )
     with screen.shown() as output:
         market._print_trade(output, example(), trade)
     assert "5.00" in screen.text()
@@ -119,7 +150,16 @@ def test_a_ticker_is_printed_with_its_state(screen: Screen) -> None:
             return Ticker(symbol, *[1] * 17)
 
         def state(self, symbol: str) -> MarketState:
-            return MarketState(symbol, 1, InstrumentState.HALTED, 0, 0, 0, 0, 0)
+            return MarketState(
+                symbol=symbol,
+                seq=1,
+                state=InstrumentState.HALTED,
+                until_ns=0,
+                indicative_ticks=0,
+                indicative_lots=0,
+                surplus_lots=0,
+                time_ns=0,
+            )
 
     table = statistics._table(FakeMarket(), ["BTC-USDT"])  # type: ignore[arg-type]
     with screen.shown() as output:

@@ -1,13 +1,11 @@
-"""Both clients against a gateway that is one thread."""
+"""The blocking client against a gateway that is one thread."""
 
-import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from crossbook import (
-    AsyncClient,
     Client,
     ClientClosed,
     ExecutionsMissed,
@@ -51,7 +49,21 @@ def client(gateway: FakeGateway) -> Iterator[Client]:
 
 
 def execution(seq: int) -> Execution:
-    return Execution(0, seq, BTC, 1, "", 2, 2, 1, 100, 1, 1, 4, 0)
+    return Execution(
+        request_seq=0,
+        seq=seq,
+        symbol=BTC,
+        order_id=1,
+        client_order_id="",
+        kind=2,
+        status=2,
+        side=1,
+        price_ticks=100,
+        quantity_lots=1,
+        filled_lots=1,
+        remaining_lots=4,
+        time_ns=0,
+    )
 
 
 def test_calls_become_requests_and_return_their_answers(
@@ -68,11 +80,30 @@ def test_calls_become_requests_and_return_their_answers(
     assert client.instruments is client.instruments
     number = ack.request_seq
     assert gateway.requests[2:7] == [
-        New(number, BTC, 1, "0.5", "50000.00", 1, 2, "a"),
+        New(
+            request_seq=number,
+            symbol=BTC,
+            side=1,
+            quantity="0.5",
+            price="50000.00",
+            order_type=1,
+            time_in_force=2,
+            client_order_id="a",
+        ),
         Cancel(number + 1, BTC, 4),
-        Amend(number + 2, BTC, 0, "a", "0.4"),
+        Amend(request_seq=number + 2, symbol=BTC, order_id=0, client_order_id="a", quantity="0.4"),
         MassCancel(number + 3, "", 2),
-        New(number + 4, BTC, 2, 0, 0, 2, 1, "", "100"),
+        New(
+            request_seq=number + 4,
+            symbol=BTC,
+            side=2,
+            quantity=0,
+            price=0,
+            order_type=2,
+            time_in_force=1,
+            client_order_id="",
+            quote_amount="100",
+        ),
     ]
 
 
@@ -80,7 +111,14 @@ def test_refusal_raises_with_reason_field_and_text(gateway: FakeGateway, client:
     for reason in (RejectReason.BAD_TICK, RejectReason.BUSY):
         number = int(reason)
         gateway.behave = lambda request, number=number: [  # type: ignore[misc, assignment]
-            Reject(request.request_seq, number, "price", "off the grid", "a", 0)
+            Reject(
+                request_seq=request.request_seq,
+                reason=number,
+                field="price",
+                text="off the grid",
+                client_order_id="a",
+                seq=0,
+            )
         ]
         with pytest.raises(OrderRejected) as caught:
             client.submit(BTC, "buy", quantity_lots=1, price_ticks=100, client_order_id="a")
@@ -104,7 +142,13 @@ def test_no_answer_is_an_unknown_outcome(gateway: FakeGateway) -> None:
 
 def test_outcome_the_exchange_lost_is_unknown_too(gateway: FakeGateway, client: Client) -> None:
     gateway.behave = lambda request: [
-        Reject(request.request_seq, RejectReason.OUTCOME_UNKNOWN, "", "restarted", "mine")
+        Reject(
+            request_seq=request.request_seq,
+            reason=RejectReason.OUTCOME_UNKNOWN,
+            field="",
+            text="restarted",
+            client_order_id="mine",
+        )
     ]
     with pytest.raises(OutcomeUnknown, match="mine"):
         client.submit(BTC, "buy", quantity_lots=1, price_ticks=100, client_order_id="mine")
@@ -225,7 +269,14 @@ def test_batch_answers_in_order_and_is_cut_to_the_frame_limit(
 ) -> None:
     def even_only(request: AnyRequest) -> list[Reply]:
         if request.request_seq % 2:
-            return [Reject(request.request_seq, RejectReason.BAD_LOT, "quantity", "odd")]
+            return [
+                Reject(
+                    request_seq=request.request_seq,
+                    reason=RejectReason.BAD_LOT,
+                    field="quantity",
+                    text="odd",
+                )
+            ]
         return answer(request)
 
     gateway.behave = even_only
@@ -281,7 +332,12 @@ def test_open_orders_reads_every_page(gateway: FakeGateway, client: Client) -> N
 def test_pipelined_face_returns_everything_that_comes(gateway: FakeGateway, client: Client) -> None:
     gateway.push(execution(4))
     first = client.reserve(1_500)
-    client.send([New(first + i, BTC, 1, 1, 100) for i in range(1_500)])
+    client.send(
+        [
+            New(request_seq=first + i, symbol=BTC, side=1, quantity=1, price=100)
+            for i in range(1_500)
+        ]
+    )
     replies: list[Reply] = []
     deadline = time.monotonic() + 5
     while len(replies) < 1_501 and time.monotonic() < deadline:
@@ -304,110 +360,14 @@ def test_pipelined_face_keeps_what_a_call_came_across(gateway: FakeGateway, clie
 def test_pipelined_face_hears_of_a_lost_session(gateway: FakeGateway, client: Client) -> None:
     gateway.forget_sessions()
     number = client.reserve(1)
-    client.send([New(number, BTC, 1, 1, 100)])
+    client.send([New(request_seq=number, symbol=BTC, side=1, quantity=1, price=100)])
     (reject,) = client.receive(5_000)
     assert isinstance(reject, Reject)
     assert reject.reason == RejectReason.NOT_LOGGED_ON
     client.logon()
-    client.send([New(number, BTC, 1, 1, 100)])
+    client.send([New(request_seq=number, symbol=BTC, side=1, quantity=1, price=100)])
     (ack,) = client.receive(5_000)
     assert isinstance(ack, Ack)
-
-
-def test_asyncio_calls_of_one_turn_travel_together(gateway: FakeGateway) -> None:
-    async def scenario() -> None:
-        async with AsyncClient(gateway.address, account=7) as client:
-            frames = gateway.frames
-            calls = (
-                client.submit(BTC, "buy", quantity_lots=1 + i, price_ticks=100) for i in range(200)
-            )
-            acks = await asyncio.gather(*calls)
-            assert len({ack.request_seq for ack in acks}) == 200
-            assert gateway.frames == frames + 1
-            answers = await client.batch(
-                [new_order(BTC, "buy", quantity_lots=1, price_ticks=1)] * 3
-            )
-            assert len(answers) == 3
-            await client.cancel(BTC, 1)
-            await client.amend(BTC, 1, price_ticks=5)
-            await client.mass_cancel()
-            assert await client.open_orders() == []
-            assert (await client.ping()).seq == 5
-            assert BTC in await client.instruments()
-
-    asyncio.run(scenario())
-
-
-def test_asyncio_errors_and_lost_sessions(gateway: FakeGateway) -> None:
-    async def scenario() -> None:
-        async with AsyncClient(gateway.address, timeout_s=5.0) as client:
-            gateway.behave = lambda request: [
-                Reject(request.request_seq, RejectReason.BUSY, "", "busy")
-            ]
-            with pytest.raises(OrderRejected, match="BUSY"):
-                await client.submit(BTC, "buy", quantity_lots=1, price_ticks=100)
-            gateway.behave = answer
-            gateway.forget_sessions()
-            await client.submit(BTC, "buy", quantity_lots=1, price_ticks=100)
-            assert gateway.logons == 2
-            gateway.behave = lambda request: []
-            client.timeout_s = 0.2
-            with pytest.raises(OutcomeUnknown, match="mine"):
-                await client.submit(
-                    BTC, "buy", quantity_lots=1, price_ticks=100, client_order_id="mine"
-                )
-
-    asyncio.run(scenario())
-
-
-def test_asyncio_client_catches_up(gateway: FakeGateway) -> None:
-    async def scenario() -> None:
-        async with AsyncClient(gateway.address) as client:
-            seq = (await client.submit(BTC, "buy", quantity_lots=1, price_ticks=100)).seq
-            gateway.history = [execution(seq + i) for i in range(3)]
-            assert await client.catch_up(seq + 1) == gateway.history[1:]
-            assert client.last_seq == seq + 2
-            gateway.history += [execution(seq + 3)]
-            gateway.forget_sessions()
-            await client.submit(BTC, "buy", quantity_lots=1, price_ticks=100)
-            assert [each async for each in client.executions(0.2)] == [execution(seq + 3)]
-        async with AsyncClient(gateway.address, recover=False) as client:
-            gateway.forget_sessions()
-            await client.submit(BTC, "buy", quantity_lots=1, price_ticks=100)
-            with pytest.raises(ExecutionsMissed):
-                await anext(client.executions(1.0))
-
-    asyncio.run(scenario())
-
-
-def test_asyncio_executions_wait_for_reports_and_end(gateway: FakeGateway) -> None:
-    async def scenario() -> None:
-        async with AsyncClient(gateway.address) as client:
-            asyncio.get_running_loop().call_later(0.05, gateway.push, execution(1), execution(2))
-            reports = [report async for report in client.executions(0.5)]
-            assert reports == [execution(1), execution(2)]
-
-            async def read() -> list[Execution]:
-                return [report async for report in client.executions()]
-
-            reading = asyncio.create_task(read())
-            await client.ping()
-            await client.close()
-            assert await asyncio.wait_for(reading, 5) == []
-            with pytest.raises(ClientClosed):
-                await client.ping()
-
-    asyncio.run(scenario())
-
-
-def test_asyncio_without_a_gateway_raises_in_time() -> None:
-    async def scenario() -> None:
-        address = f"tcp://127.0.0.1:{free_ports(1)[0]}"
-        with pytest.raises(GatewayUnavailable):
-            async with AsyncClient(address, timeout_s=0.2):
-                pass
-
-    asyncio.run(scenario())
 
 
 def test_nothing_is_sent_where_a_bare_number_may_be_meant_either_way(
@@ -450,40 +410,3 @@ def test_a_closed_client_says_so(gateway: FakeGateway, call: Callable[[Client], 
     client.close()
     with pytest.raises(ClientClosed, match=gateway.address):
         call(client)
-
-
-CLOSED_ASYNC_CALLS: list[Callable[[AsyncClient], Awaitable[object]]] = [
-    lambda client: client.logon(),
-    lambda client: client.instruments(),
-    lambda client: client.submit(BTC, "buy", "1", "100"),
-    lambda client: client.cancel(BTC, 1),
-    lambda client: client.amend(BTC, 1, price="1"),
-    lambda client: client.cancel_after(1.0),
-    lambda client: client.balances(),
-    lambda client: client.mass_cancel(),
-    lambda client: client.batch([new_order(BTC, "buy", "1", "100")]),
-    lambda client: client.open_orders(),
-    lambda client: client.ping(),
-    lambda client: anext(client.executions()),
-    lambda client: client.catch_up(1),
-    lambda client: client.__aenter__(),
-]
-
-
-@pytest.mark.parametrize("call", CLOSED_ASYNC_CALLS)
-def test_a_closed_asyncio_client_says_so(
-    gateway: FakeGateway, call: Callable[[AsyncClient], Awaitable[object]]
-) -> None:
-    async def scenario() -> None:
-        async with AsyncClient(gateway.address) as client:
-            await client.ping()
-        await client.close()
-        with pytest.raises(ClientClosed, match=gateway.address):
-            await call(client)
-
-    asyncio.run(scenario())
-
-
-def test_an_asyncio_client_that_was_never_opened_says_how(gateway: FakeGateway) -> None:
-    with pytest.raises(ClientClosed, match="async with"):
-        asyncio.run(AsyncClient(gateway.address).ping())

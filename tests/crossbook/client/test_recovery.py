@@ -1,11 +1,9 @@
 """Filling holes: every execution once, in order, whatever was lost and told twice."""
 
 from random import Random
-from typing import Any
 
 import pytest
 
-from crossbook.client import procedures
 from crossbook.client.pending import Unanswered
 from crossbook.client.session import CATCH_UP_NS, LOGONS_PER_REQUEST, TRY_AGAIN_NS, ClientSession
 from crossbook.common.messages.codec import decode_requests, encode
@@ -24,16 +22,29 @@ from crossbook.common.messages.entry import (
     Request,
     Welcome,
 )
-from crossbook.common.shards import base_of
 from crossbook.common.types import ExecutionKind, RejectReason
-from crossbook.errors import ExecutionsMissed
 
 SECOND = 1_000_000_000
 TOKEN = 5
 
 
 def execution(seq: int, kind: int = 2, order_id: int = 1, trade_id: int = 0) -> Execution:
-    return Execution(0, seq, "BTC-USDT", order_id, "", kind, 2, 1, 100, 1, 1, 4, 0, trade_id)
+    return Execution(
+        request_seq=0,
+        seq=seq,
+        symbol="BTC-USDT",
+        order_id=order_id,
+        client_order_id="",
+        kind=kind,
+        status=2,
+        side=1,
+        price_ticks=100,
+        quantity_lots=1,
+        filled_lots=1,
+        remaining_lots=4,
+        time_ns=0,
+        trade_id=trade_id,
+    )
 
 
 def sent_by(session: ClientSession, now_ns: int = 0) -> list[Request]:
@@ -53,7 +64,11 @@ def log_on(session: ClientSession, token: int = TOKEN, seq: int = 100) -> None:
     logon, ping = sent_by(session)
     assert isinstance(logon, Logon)
     assert isinstance(ping, Ping)
-    give(session, Welcome(logon.request_seq, token, 7, 1), Pong(ping.request_seq, seq, 0))
+    give(
+        session,
+        Welcome(request_seq=logon.request_seq, token=token, account=7, gateway=1),
+        Pong(ping.request_seq, seq, 0),
+    )
 
 
 def logged_on(seq: int = 100) -> ClientSession:
@@ -67,7 +82,15 @@ def lose_session(session: ClientSession, token: int = TOKEN + 1) -> None:
     """The gateway does not know the next request's session, and the client logs on again."""
     session.enqueue([Ping(0)], 100 * SECOND)
     (ping,) = sent_by(session)
-    give(session, Reject(ping.request_seq, RejectReason.NOT_LOGGED_ON, "token", "who?"))
+    give(
+        session,
+        Reject(
+            request_seq=ping.request_seq,
+            reason=RejectReason.NOT_LOGGED_ON,
+            field="token",
+            text="who?",
+        ),
+    )
     log_on(session, token)
 
 
@@ -108,7 +131,12 @@ def test_executions_are_held_until_the_hole_is_filled_and_come_once_in_order() -
     assert kinds(session) == []
     told = [execution(105, 2, trade_id=1), execution(105, 2, trade_id=2), execution(105, 4),
             execution(110, 1), execution(119, 2)]  # fmt: skip
-    give(session, execution(119, 2), *told, CaughtUp(catch_up.request_seq, 105, 119, True))
+    give(
+        session,
+        execution(119, 2),
+        *told,
+        CaughtUp(request_seq=catch_up.request_seq, from_seq=105, to_seq=119, complete=True),
+    )
     assert kinds(session) == [(105, 2), (105, 4), (110, 1), (119, 2), (120, 2)]
     assert not session.recovering
     give(session, execution(121))
@@ -122,21 +150,43 @@ def test_pages_are_asked_on_until_the_number_of_the_ping() -> None:
     ping, first = asked(session)
     assert ping is not None
     give(session, Pong(ping.request_seq, 300, 0))
-    give(session, execution(150), CaughtUp(first.request_seq, 101, 200, True))
+    give(
+        session,
+        execution(150),
+        CaughtUp(request_seq=first.request_seq, from_seq=101, to_seq=200, complete=True),
+    )
     assert kinds(session) == [(150, 2)]
     ping, second = asked(session)
     assert ping is None
     assert second.from_seq == 201
-    give(session, execution(301), execution(250), CaughtUp(second.request_seq, 201, 300, True))
+    give(
+        session,
+        execution(301),
+        execution(250),
+        CaughtUp(request_seq=second.request_seq, from_seq=201, to_seq=300, complete=True),
+    )
     assert kinds(session) == [(250, 2), (301, 2)]
     assert not session.recovering
 
 
 def test_an_execution_that_an_ack_stood_for_is_not_told() -> None:
     session = logged_on()
-    numbers = session.enqueue([New(0, "BTC-USDT", 1, 1, 1)] * 2, SECOND)
+    numbers = session.enqueue(
+        [New(request_seq=0, symbol="BTC-USDT", side=1, quantity=1, price=1)] * 2, SECOND
+    )
     sent_by(session)
-    give(session, Ack(numbers[0], 101, 101, 1, "", 1, 0))
+    give(
+        session,
+        Ack(
+            request_seq=numbers[0],
+            seq=101,
+            order_id=101,
+            status=1,
+            client_order_id="",
+            remaining_lots=1,
+            time_ns=0,
+        ),
+    )
     lose_session(session)
     (unknown,) = [
         outcome for _, outcome in session.drain_outcomes() if not isinstance(outcome, Ack)
@@ -145,18 +195,27 @@ def test_an_execution_that_an_ack_stood_for_is_not_told() -> None:
     ping, catch_up = asked(session)
     assert ping is not None
     new = ExecutionKind.NEW
-    give(session, Pong(ping.request_seq, 102, 0), execution(101, new, 101),
-         execution(102, new, 102), CaughtUp(catch_up.request_seq, 101, 102, True))  # fmt: skip
+    give(
+        session,
+        Pong(ping.request_seq, 102, 0),
+        execution(101, new, 101),
+        execution(102, new, 102),
+        CaughtUp(request_seq=catch_up.request_seq, from_seq=101, to_seq=102, complete=True),
+    )
     assert kinds(session) == [(102, new)]
 
 
 def test_session_found_on_a_new_connection_catches_up() -> None:
     session = logged_on()
-    give(session, Welcome(0, TOKEN, 7, 1))
+    give(session, Welcome(request_seq=0, token=TOKEN, account=7, gateway=1))
     ping, catch_up = asked(session)
     assert ping is not None
-    give(session, Pong(ping.request_seq, 101, 0), execution(101),
-         CaughtUp(catch_up.request_seq, 101, 101, True))  # fmt: skip
+    give(
+        session,
+        Pong(ping.request_seq, 101, 0),
+        execution(101),
+        CaughtUp(request_seq=catch_up.request_seq, from_seq=101, to_seq=101, complete=True),
+    )
     assert kinds(session) == [(101, 2)]
     assert session.losses == 0
 
@@ -165,23 +224,43 @@ def test_busy_and_silence_are_tried_again_and_another_loss_begins_anew() -> None
     session = logged_on()
     lose_session(session)
     _, catch_up = asked(session)
-    give(session, Reject(catch_up.request_seq, RejectReason.BUSY, "", "later"))
+    give(
+        session,
+        Reject(request_seq=catch_up.request_seq, reason=RejectReason.BUSY, field="", text="later"),
+    )
     assert sent_by(session, TRY_AGAIN_NS - 1) == []
     asked(session, TRY_AGAIN_NS)
     session.tick(TRY_AGAIN_NS + CATCH_UP_NS)
     _, catch_up = asked(session, 2 * CATCH_UP_NS)
-    give(session, Reject(catch_up.request_seq, RejectReason.NOT_LOGGED_ON, "token", "who?"))
+    give(
+        session,
+        Reject(
+            request_seq=catch_up.request_seq,
+            reason=RejectReason.NOT_LOGGED_ON,
+            field="token",
+            text="who?",
+        ),
+    )
     log_on(session, TOKEN + 2)
     ping, catch_up = asked(session, 2 * CATCH_UP_NS)
     assert ping is not None
     assert catch_up.from_seq == 101
-    give(session, Pong(ping.request_seq, 100, 0), CaughtUp(catch_up.request_seq, 101, 100, True))
+    give(
+        session,
+        Pong(ping.request_seq, 100, 0),
+        CaughtUp(request_seq=catch_up.request_seq, from_seq=101, to_seq=100, complete=True),
+    )
     assert not session.recovering
     assert session.holes == 0
 
 
 @pytest.mark.parametrize(
-    "end", [CaughtUp(0, 110, 120, False), CaughtUp(0, 101, 40, True), Reject(0, 1, "tag", "what?")]
+    "end",
+    [
+        CaughtUp(request_seq=0, from_seq=110, to_seq=120, complete=False),
+        CaughtUp(request_seq=0, from_seq=101, to_seq=40, complete=True),
+        Reject(request_seq=0, reason=1, field="tag", text="what?"),
+    ],
 )
 def test_hole_that_stays_is_told(end: CaughtUp | Reject) -> None:
     session = logged_on()
@@ -196,7 +275,10 @@ def test_hole_that_stays_is_told(end: CaughtUp | Reject) -> None:
 
 def test_named_order_is_sent_again_after_a_loss_and_busy_does_not_end_it() -> None:
     session = logged_on()
-    orders = [New(0, "BTC-USDT", 1, 1, 1, client_order_id="a"), New(0, "BTC-USDT", 1, 1, 1)]
+    orders = [
+        New(request_seq=0, symbol="BTC-USDT", side=1, quantity=1, price=1, client_order_id="a"),
+        New(request_seq=0, symbol="BTC-USDT", side=1, quantity=1, price=1),
+    ]
     named, nameless = session.enqueue(orders, 10 * SECOND)
     sent_by(session)
     lose_session(session)
@@ -204,22 +286,44 @@ def test_named_order_is_sent_again_after_a_loss_and_busy_does_not_end_it() -> No
     assert number == nameless
     assert isinstance(outcome, Unanswered)
     assert [each.request_seq for each in sent_by(session) if isinstance(each, New)] == [named]
-    give(session, Reject(named, RejectReason.BUSY, "", "later", "a"))
+    give(
+        session,
+        Reject(
+            request_seq=named, reason=RejectReason.BUSY, field="", text="later", client_order_id="a"
+        ),
+    )
     assert not any(isinstance(each, New) for each in sent_by(session, TRY_AGAIN_NS - 1))
     assert [type(each) for each in sent_by(session, TRY_AGAIN_NS)] == [New]
-    answer = Ack(named, 150, 120, 1, "a", 1, 0, repeated=True)
+    answer = Ack(
+        request_seq=named,
+        seq=150,
+        order_id=120,
+        status=1,
+        client_order_id="a",
+        remaining_lots=1,
+        time_ns=0,
+        repeated=True,
+    )
     give(session, answer)
     assert session.drain_outcomes() == [(named, answer)]
 
 
 def test_named_order_never_answered_is_unknown_not_refused() -> None:
     session = logged_on()
-    (named,) = session.enqueue([New(0, "BTC-USDT", 1, 1, 1, client_order_id="a")], 10 * SECOND)
+    (named,) = session.enqueue(
+        [New(request_seq=0, symbol="BTC-USDT", side=1, quantity=1, price=1, client_order_id="a")],
+        10 * SECOND,
+    )
     sent_by(session)
     lose_session(session)
     for again in range(LOGONS_PER_REQUEST + 1):
         assert named in [each.request_seq for each in sent_by(session)]
-        give(session, Reject(named, RejectReason.NOT_LOGGED_ON, "token", "who?"))
+        give(
+            session,
+            Reject(
+                request_seq=named, reason=RejectReason.NOT_LOGGED_ON, field="token", text="who?"
+            ),
+        )
         log_on(session, TOKEN + 10 + again)
     outcomes = dict(session.drain_outcomes())
     outcome = outcomes[named]
@@ -251,18 +355,33 @@ class GrowingGateway:
         if isinstance(request, Logon):
             self.token += 1
             self.open = True
-            return [Welcome(number, self.token, 7, 1)]
+            return [Welcome(request_seq=number, token=self.token, account=7, gateway=1)]
         known = self.open and token == self.token
         if not known and not (isinstance(request, Ping) and not token):
-            return [Reject(number, RejectReason.NOT_LOGGED_ON, "token", "who?")]
+            return [
+                Reject(
+                    request_seq=number,
+                    reason=RejectReason.NOT_LOGGED_ON,
+                    field="token",
+                    text="who?",
+                )
+            ]
         if isinstance(request, Ping):
             return [Pong(number, self.seq, 0)]
         assert isinstance(request, CatchUp)
         if self.rng.random() < 0.2:
-            return [Reject(number, RejectReason.BUSY, "", "later")]
+            return [Reject(request_seq=number, reason=RejectReason.BUSY, field="", text="later")]
         to_seq = min(self.seq, request.from_seq + self.rng.randint(0, 20))
         found = [each for each in self.history if request.from_seq <= each.seq <= to_seq]
-        return [*found, CaughtUp(number, request.from_seq, max(to_seq, request.from_seq - 1), True)]
+        return [
+            *found,
+            CaughtUp(
+                request_seq=number,
+                from_seq=request.from_seq,
+                to_seq=max(to_seq, request.from_seq - 1),
+                complete=True,
+            ),
+        ]
 
 
 @pytest.mark.parametrize("seed", range(40))
@@ -293,7 +412,7 @@ def test_nothing_is_lost_and_nothing_doubled(seed: int) -> None:
         elif not well and roll < 0.1 and gateway.open:
             # Another connection: part of what was on its way is lost.
             del wire[rng.randint(0, len(wire)) :]
-            wire.append(Welcome(0, gateway.token, 7, 1))
+            wire.append(Welcome(request_seq=0, token=gateway.token, account=7, gateway=1))
         elif wire and (well or roll < 0.8):
             give(session, *wire, now_ns=now_ns)
             wire.clear()
@@ -319,107 +438,24 @@ def test_base_told_later_counts_until_something_was_heard() -> None:
 
 def test_named_order_is_sent_again_over_a_new_connection() -> None:
     session = logged_on()
-    (named,) = session.enqueue([New(0, "BTC-USDT", 1, 1, 1, client_order_id="a")], 10 * SECOND)
+    (named,) = session.enqueue(
+        [New(request_seq=0, symbol="BTC-USDT", side=1, quantity=1, price=1, client_order_id="a")],
+        10 * SECOND,
+    )
     sent_by(session)
-    give(session, Welcome(0, TOKEN, 7, 1))
+    give(session, Welcome(request_seq=0, token=TOKEN, account=7, gateway=1))
     assert named in [each.request_seq for each in sent_by(session)]
-    give(session, Ack(named, 150, 120, 1, "a", 1, 0, repeated=True))
-    assert [number for number, _ in session.drain_outcomes()] == [named]
-
-
-OTHER = base_of(1)
-
-
-def give_pongs(session: ClientSession, request_seq: int, first: int, second: int) -> None:
-    """The answer to a ping where there are two shards."""
-    give(session, Pong(0, second, 0), Pong(request_seq, first, 0))
-
-
-def test_holes_of_two_shards_are_filled_each_by_its_own_numbers() -> None:
-    session = logged_on(seq=100)
-    give(session, Pong(0, OTHER + 7, 0))
-    give(session, execution(101), execution(OTHER + 9))
-    assert session.last_seqs == [101, OTHER + 9]
-    assert len(kinds(session)) == 2
-    lose_session(session)
-    sent = sent_by(session)
-    pings = [request for request in sent if isinstance(request, Ping)]
-    questions = [request for request in sent if isinstance(request, CatchUp)]
-    assert [each.from_seq for each in questions] == [101, OTHER + 9]
-    for ping in pings:
-        give_pongs(session, ping.request_seq, 103, OTHER + 12)
-    # The second shard's hole is filled while the first one's is open: only that one holds back.
-    first, second = questions
-    told = [execution(OTHER + 9), execution(OTHER + 11, 4), execution(OTHER + 12)]
-    give(session, *told, CaughtUp(second.request_seq, OTHER + 9, OTHER + 12, True))
-    assert kinds(session) == [(OTHER + 11, 4), (OTHER + 12, 2)]
-    assert session.recovering
-    give(session, execution(OTHER + 13), execution(104), execution(103))
-    assert kinds(session) == [(OTHER + 13, 2)]
-    give(session, CaughtUp(first.request_seq, 101, 103, True))
-    assert kinds(session) == [(103, 2), (104, 2)]
-    assert not session.recovering
-    assert (session.holes, session.last_seqs) == (0, [104, OTHER + 13])
-
-
-def test_a_shard_is_caught_up_with_by_hand_and_the_other_goes_on() -> None:
-    session = logged_on(seq=100)
-    give(session, execution(OTHER + 3), execution(101))
-    recovery = session.catch_up(OTHER)
-    ping, question = asked(session)
-    assert ping is not None
-    assert question.from_seq == OTHER
-    give_pongs(session, ping.request_seq, 101, OTHER + 3)
-    give(session, execution(102), execution(OTHER + 1), execution(OTHER + 3))
-    give(session, CaughtUp(question.request_seq, OTHER + 1, OTHER + 3, True))
-    assert [each.seq for each in recovery.filled] == [OTHER + 1, OTHER + 3]
-    assert kinds(session) == [(101, 2), (102, 2)]
-
-
-def test_a_catch_up_from_beyond_the_stream_tells_where_it_ends_and_harms_nothing() -> None:
-    session = logged_on(seq=100)
-    recovery = session.catch_up(1_000)
-    ping, catch_up = asked(session)
-    assert ping is not None
-    give(session, execution(101), Pong(ping.request_seq, 101, 0))
-    assert session.recovering
-    give(session, execution(102), CaughtUp(catch_up.request_seq, 1_000, 102, False))
-    assert not session.recovering
-    with pytest.raises(ExecutionsMissed, match=r"1000 is beyond .* last number is 102") as missed:
-        procedures.caught_up(recovery, "here")
-    assert missed.value.from_seq == 103
-    # What happened meanwhile is heard, once, and the session goes on from there.
-    assert [each.seq for each in session.executions] == [101, 102]
-    assert session.last_seq == 102
-    lose_session(session)
-    assert asked(session)[1].from_seq == 102
-
-
-def test_executions_on_their_way_when_a_catch_up_begins_behind_them_are_heard() -> None:
-    session = logged_on(seq=100)
-    recovery = session.catch_up(103)
-    ping, catch_up = asked(session)
-    assert ping is not None
     give(
-        session, execution(101), execution(102), Pong(ping.request_seq, 103, 0), execution(103),
-        CaughtUp(catch_up.request_seq, 103, 103, True),
-    )  # fmt: skip
-    assert [each.seq for each in procedures.caught_up(recovery, "here")] == [103]
-    assert [each.seq for each in session.executions] == [101, 102]
-
-
-@pytest.mark.parametrize("from_seq", [-1, 2**63, 1.0, True, None])
-def test_what_is_no_sequence_number_is_refused(from_seq: Any) -> None:
-    session = logged_on()
-    with pytest.raises(ValueError, match=r"from_seq: .* is not within 0 to 9223372036854775807"):
-        session.catch_up(from_seq)
-    assert not session.recovering
-
-
-def test_a_refused_catch_up_says_why() -> None:
-    session = logged_on()
-    recovery = session.catch_up(1)
-    _, catch_up = asked(session)
-    give(session, Reject(catch_up.request_seq, RejectReason.MALFORMED, "from_seq", "no shard 9"))
-    with pytest.raises(ExecutionsMissed, match="no shard 9"):
-        procedures.caught_up(recovery, "here")
+        session,
+        Ack(
+            request_seq=named,
+            seq=150,
+            order_id=120,
+            status=1,
+            client_order_id="a",
+            remaining_lots=1,
+            time_ns=0,
+            repeated=True,
+        ),
+    )
+    assert [number for number, _ in session.drain_outcomes()] == [named]

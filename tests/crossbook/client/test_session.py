@@ -48,7 +48,7 @@ def logged_on(token: int = TOKEN) -> ClientSession:
     session = ClientSession(account=7, recover=False)
     session.open()
     ((_, (logon,)),) = sent_by(session)
-    give(session, Welcome(logon.request_seq, token, 7, 1))
+    give(session, Welcome(request_seq=logon.request_seq, token=token, account=7, gateway=1))
     return session
 
 
@@ -56,22 +56,49 @@ def log_on_again(session: ClientSession, token: int) -> None:
     ((zero, (logon,)),) = sent_by(session)
     assert zero == 0
     assert isinstance(logon, Logon)
-    give(session, Welcome(logon.request_seq, token, 7, 1))
+    give(session, Welcome(request_seq=logon.request_seq, token=token, account=7, gateway=1))
 
 
 def ack(request_seq: int) -> Ack:
-    return Ack(request_seq, 100 + request_seq, 100 + request_seq, 1, "", 5, 0)
+    return Ack(
+        request_seq=request_seq,
+        seq=100 + request_seq,
+        order_id=100 + request_seq,
+        status=1,
+        client_order_id="",
+        remaining_lots=5,
+        time_ns=0,
+    )
 
 
 def not_logged_on(request_seq: int) -> Reject:
-    return Reject(request_seq, RejectReason.NOT_LOGGED_ON, "token", "log on first")
+    return Reject(
+        request_seq=request_seq,
+        reason=RejectReason.NOT_LOGGED_ON,
+        field="token",
+        text="log on first",
+    )
 
 
 def execution(seq: int) -> Execution:
-    return Execution(0, seq, "BTC-USDT", 1, "", 2, 2, 1, 100, 1, 1, 4, 0)
+    return Execution(
+        request_seq=0,
+        seq=seq,
+        symbol="BTC-USDT",
+        order_id=1,
+        client_order_id="",
+        kind=2,
+        status=2,
+        side=1,
+        price_ticks=100,
+        quantity_lots=1,
+        filled_lots=1,
+        remaining_lots=4,
+        time_ns=0,
+    )
 
 
-ORDER = New(0, "BTC-USDT", 1, 5, 100)
+ORDER = New(request_seq=0, symbol="BTC-USDT", side=1, quantity=5, price=100)
 
 
 def test_logon_goes_first_with_token_zero_and_requests_wait_for_welcome() -> None:
@@ -79,9 +106,11 @@ def test_logon_goes_first_with_token_zero_and_requests_wait_for_welcome() -> Non
     numbers = session.enqueue([ORDER], SECOND)
     assert sent_by(session) == [(0, [Logon(2, 7)])]
     assert sent_by(session) == []
-    give(session, Welcome(2, TOKEN, 7, 3))
+    give(session, Welcome(request_seq=2, token=TOKEN, account=7, gateway=3))
     assert session.gateway == 3
-    assert sent_by(session) == [(TOKEN, [New(numbers[0], "BTC-USDT", 1, 5, 100)])]
+    assert sent_by(session) == [
+        (TOKEN, [New(request_seq=numbers[0], symbol="BTC-USDT", side=1, quantity=5, price=100)])
+    ]
     assert sent_by(session) == []
 
 
@@ -130,7 +159,7 @@ def test_request_never_sent_is_known_not_to_have_happened() -> None:
     ((_, outcome),) = session.drain_outcomes()
     assert isinstance(outcome, Unanswered)
     assert not outcome.sent
-    give(session, Welcome(2, TOKEN, 7, 1))
+    give(session, Welcome(request_seq=2, token=TOKEN, account=7, gateway=1))
     assert sent_by(session) == []
 
 
@@ -205,9 +234,9 @@ def test_logon_is_repeated_and_only_the_last_welcome_counts() -> None:
     assert sent_by(session, LOGON_RETRY_NS) == [(0, [Logon(2, 7)])]
     # The wait doubles.
     assert sent_by(session, 3 * LOGON_RETRY_NS - 1) == []
-    give(session, Welcome(1, 5, 7, 1))
+    give(session, Welcome(request_seq=1, token=5, account=7, gateway=1))
     assert session.token == 0
-    give(session, Welcome(2, 6, 7, 1))
+    give(session, Welcome(request_seq=2, token=6, account=7, gateway=1))
     assert session.token == 6
 
 
@@ -215,10 +244,10 @@ def test_refused_logon_refuses_what_waits_for_it() -> None:
     session = ClientSession(account=7, recover=False)
     (number,) = session.enqueue([ORDER], SECOND)
     sent_by(session)
-    refusal = Reject(2, RejectReason.BUSY, "", "full")
+    refusal = Reject(request_seq=2, reason=RejectReason.BUSY, field="", text="full")
     give(session, refusal)
     assert session.refused == refusal
-    outcome = Reject(number, RejectReason.BUSY, "", "full")
+    outcome = Reject(request_seq=number, reason=RejectReason.BUSY, field="", text="full")
     assert session.drain_outcomes() == [(number, outcome)]
     assert sent_by(session, 10 * SECOND) == []
 
@@ -259,7 +288,17 @@ def test_bytes_that_are_no_replies_raise() -> None:
 
 
 def test_frames_keep_within_the_gateways_limits() -> None:
-    wide = New(1, "B" * 20, 1, "9" * 40, "9" * 40, 1, 1, "ü" * 36, "9" * 40)
+    wide = New(
+        request_seq=1,
+        symbol="B" * 20,
+        side=1,
+        quantity="9" * 40,
+        price="9" * 40,
+        order_type=1,
+        time_in_force=1,
+        client_order_id="ü" * 36,
+        quote_amount="9" * 40,
+    )
     requests = [wide] * (2 * MAX_REQUESTS + 1)
     made = payloads(requests)
     assert sum(count for _, count in made) == len(requests)

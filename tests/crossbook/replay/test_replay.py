@@ -200,7 +200,14 @@ def test_what_else_spoils_a_replay_is_named_before_the_exchange() -> None:
     def refuse_first(index: int, said: Said) -> Said:
         if index:
             return said
-        return Said(entry.Reject(0, RejectReason.INSUFFICIENT_BALANCE, "quantity", ""), [], [], [])
+        return Said(
+            entry.Reject(
+                request_seq=0, reason=RejectReason.INSUFFICIENT_BALANCE, field="quantity", text=""
+            ),
+            [],
+            [],
+            [],
+        )
 
     assert check(flow, refuse_first).cause == "refusals"
     assert check(flow, lose_trade).cause == "exchange"
@@ -255,7 +262,12 @@ def test_a_refused_order_is_a_difference() -> None:
     def refuse_first(index: int, said: Said) -> Said:
         if index:
             return said
-        return Said(entry.Reject(0, RejectReason.BUSY, "", "queue full"), [], [], [])
+        return Said(
+            entry.Reject(request_seq=0, reason=RejectReason.BUSY, field="", text="queue full"),
+            [],
+            [],
+            [],
+        )
 
     result = check(flow, refuse_first)
 
@@ -291,7 +303,21 @@ def test_trades_of_strangers_are_counted_apart() -> None:
     def add_stranger(index: int, said: Said) -> Said:
         if index != 3:
             return said
-        return replace(said, trades=[feed.Trade(10**6, 10**6, 1, 1, 1, 2, 3, 0)])
+        return replace(
+            said,
+            trades=[
+                feed.Trade(
+                    seq=10**6,
+                    trade_id=10**6,
+                    price_ticks=1,
+                    quantity_lots=1,
+                    aggressor_side=1,
+                    maker_order_id=2,
+                    taker_order_id=3,
+                    time_ns=0,
+                )
+            ],
+        )
 
     result = check(recording(), add_stranger)
 
@@ -332,10 +358,32 @@ def test_requests_follow_the_recording() -> None:
     made = [requests.request(command, index) for index, command in enumerate(commands)]
 
     assert made == [
-        entry.New(0, "BTC-USD", 1, 50, 100, 1, 1, "r-7", prevention=0),
-        entry.New(1, "BTC-USD", 2, 20, 99, 1, 2, "r-8", prevention=0),
-        entry.Amend(2, "BTC-USD", 0, "r-7", 40),
-        entry.Cancel(3, "BTC-USD", 0, "r-7"),
-        entry.Cancel(4, "BTC-USD", 0, "r-6"),
-        entry.Cancel(5, "BTC-USD", 0, "r-7"),
+        entry.New(
+            request_seq=0,
+            symbol="BTC-USD",
+            side=1,
+            quantity=50,
+            price=100,
+            order_type=1,
+            time_in_force=1,
+            client_order_id="r-7",
+            prevention=0,
+        ),
+        entry.New(
+            request_seq=1,
+            symbol="BTC-USD",
+            side=2,
+            quantity=20,
+            price=99,
+            order_type=1,
+            time_in_force=2,
+            client_order_id="r-8",
+            prevention=0,
+        ),
+        entry.Amend(
+            request_seq=2, symbol="BTC-USD", order_id=0, client_order_id="r-7", quantity=40
+        ),
+        entry.Cancel(request_seq=3, symbol="BTC-USD", order_id=0, client_order_id="r-7"),
+        entry.Cancel(request_seq=4, symbol="BTC-USD", order_id=0, client_order_id="r-6"),
+        entry.Cancel(request_seq=5, symbol="BTC-USD", order_id=0, client_order_id="r-7"),
     ]

@@ -21,7 +21,15 @@ RECORDING = read_recording(sample_path())
 
 
 def _ack(request_seq: int) -> Ack:
-    return Ack(request_seq, 1, 1, 1, "", 0, 0)
+    return Ack(
+        request_seq=request_seq,
+        seq=1,
+        order_id=1,
+        status=1,
+        client_order_id="",
+        remaining_lots=0,
+        time_ns=0,
+    )
 
 
 class AnsweringClient:
@@ -56,7 +64,7 @@ class AnsweringClient:
         now, self.waiting = self.waiting[: self.at_once], self.waiting[self.at_once :]
         others = [_ack(FIRST - 1), _ack(FIRST + 10**6)]
         if self.reason:
-            return [Reject(seq, self.reason, "x", "x") for seq in now]
+            return [Reject(request_seq=seq, reason=self.reason, field="x", text="x") for seq in now]
         return [*others, *(_ack(seq) for seq in now)]
 
 
@@ -78,7 +86,7 @@ class HeartbeatFeed:
 
     def heartbeat_of(self, symbol: str) -> Heartbeat | None:
         """How far it is."""
-        return Heartbeat(self.last_seq if self.ready else 0, 0, 0, {})
+        return Heartbeat(seq=self.last_seq if self.ready else 0, time_ns=0, stale_ms=0, topics={})
 
 
 def replay(client: AnsweringClient, count: int, pace: ReplayPace, timeout_s: float = 5.0) -> Replay:

@@ -77,7 +77,15 @@ class FakeShard:
 
     def __init__(self, *instruments: Instrument) -> None:
         self.seen = AdminView(
-            0, 1, [InstrumentStatus(each, 1, 0, 0, 0) for each in instruments], []
+            request_id=0,
+            seq=1,
+            instruments=[
+                InstrumentStatus(
+                    definition=each, state=1, until_ns=0, last_price_ticks=0, last_trade_id=0
+                )
+                for each in instruments
+            ],
+            balances=[],
         )
         self.acts: list[AddInstrument] = []
 
@@ -107,7 +115,11 @@ def test_a_new_instrument_has_the_highest_free_id_and_goes_to_that_ids_shard(
 
     assert made == definition(1, instrument_id, "0.01", "1")
     assert client is clients[shard]
-    assert shards[shard].acts == [AddInstrument(0, 0, 0, instrument_id, made)]
+    assert shards[shard].acts == [
+        AddInstrument(
+            gateway=0, request_seq=0, account=0, instrument=instrument_id, definition=made
+        )
+    ]
     assert shards[1 - shard].acts == []
 
 
@@ -122,4 +134,7 @@ def test_instruments_of_replays_on_this_grid_come_before_a_new_one() -> None:
 
     new = definition(6, 65_533, "0.01", "1")
     assert [(made, clients.index(client)) for made, client in found] == [(fits, 0), (new, 0)]
-    assert [shard.acts for shard in shards] == [[AddInstrument(0, 0, 0, 65_533, new)], []]
+    assert [shard.acts for shard in shards] == [
+        [AddInstrument(gateway=0, request_seq=0, account=0, instrument=65_533, definition=new)],
+        [],
+    ]

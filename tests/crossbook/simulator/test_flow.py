@@ -167,8 +167,23 @@ def test_nobody_trades_with_themselves() -> None:
 def test_an_order_the_exchange_does_not_know_is_forgotten() -> None:
     flow, _ = market(1, 1)
     name, order = next(iter(flow.markets[0].orders.items()))
-    cancel = Cancel(0, BTC.symbol, 0, name)
-    flow.receive([(cancel, Reject(0, RejectReason.UNKNOWN_ORDER, "order_id", "", "", 9))], [])
+    cancel = Cancel(request_seq=0, symbol=BTC.symbol, order_id=0, client_order_id=name)
+    flow.receive(
+        [
+            (
+                cancel,
+                Reject(
+                    request_seq=0,
+                    reason=RejectReason.UNKNOWN_ORDER,
+                    field="order_id",
+                    text="",
+                    client_order_id="",
+                    seq=9,
+                ),
+            )
+        ],
+        [],
+    )
     assert name not in flow.markets[0].orders
     assert name not in flow.markets[0].of(order.agent)
 

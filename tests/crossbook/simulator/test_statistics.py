@@ -20,9 +20,22 @@ class Idle(Strategy):
 
 def fill(trade_id: int, price: int, lots: int, liquidity: Liquidity) -> Execution:
     return Execution(
-        0, trade_id, "BTC-USDT", 1, "", ExecutionKind.FILL, OrderStatus.FILLED, BUY,
-        price, lots, lots, 0, 0, trade_id, liquidity,
-    )  # fmt: skip
+        request_seq=0,
+        seq=trade_id,
+        symbol="BTC-USDT",
+        order_id=1,
+        client_order_id="",
+        kind=ExecutionKind.FILL,
+        status=OrderStatus.FILLED,
+        side=BUY,
+        price_ticks=price,
+        quantity_lots=lots,
+        filled_lots=lots,
+        remaining_lots=0,
+        time_ns=0,
+        trade_id=trade_id,
+        liquidity=liquidity,
+    )
 
 
 def test_a_trade_told_by_both_sides_is_one_trade() -> None:
@@ -50,11 +63,27 @@ def test_a_tape_without_quotes_has_no_spread() -> None:
 
 def test_requests_and_answers_are_counted_by_kind_and_reason() -> None:
     statistics = SimulationStatistics([], [])
-    new, cancel = New(0, "BTC-USDT", BUY, 1, 1), Cancel(0, "BTC-USDT", 0, "x")
+    new, cancel = (
+        New(request_seq=0, symbol="BTC-USDT", side=BUY, quantity=1, price=1),
+        Cancel(request_seq=0, symbol="BTC-USDT", order_id=0, client_order_id="x"),
+    )
     statistics.requested([Batch(0, [new, new]), Batch(1, [cancel])])
-    statistics.answered(new, Ack(0, 1, 1, 1, "", 1, 0))
-    statistics.answered(new, Reject(0, RejectReason.MIN_NOTIONAL, "", ""))
-    statistics.answered(cancel, Reject(0, 9_999, "", ""))
+    statistics.answered(
+        new,
+        Ack(
+            request_seq=0,
+            seq=1,
+            order_id=1,
+            status=1,
+            client_order_id="",
+            remaining_lots=1,
+            time_ns=0,
+        ),
+    )
+    statistics.answered(
+        new, Reject(request_seq=0, reason=RejectReason.MIN_NOTIONAL, field="", text="")
+    )
+    statistics.answered(cancel, Reject(request_seq=0, reason=9_999, field="", text=""))
     assert statistics.requested_total == 3
     assert statistics.requests == {"new": 2, "cancel": 1}
     assert statistics.acknowledged == 1
