@@ -1,1 +1,1 @@
-"""The tests: they mirror the packages, then add what only a whole can show."""
+"""The tests: they mirror the packages, then test the whole."""

@@ -1,7 +1,7 @@
 """Fixtures every folder of tests may use, and the logs of running processes in failure reports.
 
-Most runs need no exchange, so whole processes and what starts them are imported with the first
-test module that does.
+Most runs need no exchange, so processes and their starter are imported with the first test module
+that needs one.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def fresh_exchange() -> Iterator[Exchange]:
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Add what the processes printed to the report of a test that failed beside them."""
+    """Add the output of running processes to the report of a failed test."""
     report = yield
     beside = item.path.parent.name in ("fuzz", "system")
     if report.failed and beside and EXCHANGES in sys.modules:

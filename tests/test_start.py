@@ -1,4 +1,4 @@
-"""One test file starts quickly: what it does not use is not imported."""
+"""One test file starts quickly: it imports nothing that it does not use."""
 
 import subprocess
 import sys
@@ -9,7 +9,7 @@ HEAVY = {"faker", "hypothesis", "schemathesis", "tests.system.exchange", "trio",
 
 
 def test_a_unit_test_imports_no_exchange_and_no_plugin_of_others() -> None:
-    """The processes, and with them the one they are forked from, come with the tests of them."""
+    """The processes and their starter are imported with the tests of processes."""
     ran = subprocess.run(
         [sys.executable, "-X", "importtime", "-m", "pytest", "-s", "tests/common/test_auction.py"],
         cwd=ROOT, capture_output=True, text=True, timeout=60, check=True,

@@ -1,4 +1,4 @@
-"""Nobody needs to know how quiet the machine was when a bench is tested."""
+"""Tests of benches do not measure how quiet the machine is."""
 
 import pytest
 
@@ -6,5 +6,5 @@ from bench import machine
 
 
 @pytest.fixture(autouse=True)
-def _no_look_at_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+def _no_measure_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machine, "BUSY_SECONDS", 0.01)

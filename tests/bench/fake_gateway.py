@@ -15,7 +15,7 @@ from tests.system.exchange import free_ports
 
 class StallingGateway:
     """Answers order entry from a thread; between `stall_from_s` and `stall_from_s + stall_s`
-    after the first order it does nothing at all. `orders` counts what it acknowledged."""
+    after the first order it does nothing at all. `orders` counts the acknowledged ones."""
 
     def __init__(
         self,

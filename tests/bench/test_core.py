@@ -1,4 +1,4 @@
-"""The core bench counts what it says, and notices a peer that disagrees."""
+"""The core bench counts correctly, and reports a peer that disagrees."""
 
 from collections.abc import Sequence
 from typing import get_args
@@ -43,7 +43,7 @@ def test_every_event_is_produced() -> None:
     flow = mixed.generate(500)
     engine = mixed.engine()
     assert core.apply_timed(flow) == sum(len(engine.apply(*timed)) for timed in flow)
-    assert len(get_args(Event)) == 20, "tests/bench/test_mixed.py looks at all of them"
+    assert len(get_args(Event)) == 20, "tests/bench/test_mixed.py checks all of them"
 
 
 def test_reference_counts_trades_and_resting_orders() -> None:

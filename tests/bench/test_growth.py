@@ -1,4 +1,4 @@
-"""Costs are flat in the size of the market where they should be, and the bench tells them."""
+"""Costs are flat in the size of the market where they should be, and the bench reports them."""
 
 import sys
 from pathlib import Path
@@ -30,8 +30,8 @@ TINY = growth.GrowthPlan(
 
 
 def work(engine: Engine, commands: list[Command]) -> int:
-    """Lines run and C functions called for these commands: what a loop over a growing state
-    shows in, whatever the machine does meanwhile."""
+    """Lines run and C functions called for these commands, in which a loop over a growing
+    state shows on any machine."""
     count = 0
 
     def line(frame: FrameType, event: str, argument: Any) -> Any:

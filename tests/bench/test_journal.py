@@ -1,4 +1,4 @@
-"""The journal's bench counts every append and tells the ones that begin a segment."""
+"""The journal's bench counts every append and separates those that begin a segment."""
 
 from pathlib import Path
 

@@ -37,7 +37,7 @@ def test_latencies_include_the_stall_of_a_stalled_server() -> None:
     assert waited > 200, f"only {waited} orders show the stall"
     assert max(outcome.round_trip_ns) > (STALL_S - 0.02) * 1000 * MS
     assert summarize(outcome.round_trip_ns).p90_us > 100_000
-    # The generator went on sending meanwhile.
+    # The generator continued to send meanwhile.
     assert summarize(outcome.late_ns).p90_us < 100_000
 
 

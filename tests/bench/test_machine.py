@@ -1,4 +1,4 @@
-"""What a bench asks of the machine, and gives back."""
+"""The scheduling that a bench requests of the machine, and returns."""
 
 from pathlib import Path
 

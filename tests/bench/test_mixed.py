@@ -33,7 +33,7 @@ ORDERS = 6_000
 
 
 class MixedRun:
-    """The flow, what each command gave, and the engine in the end."""
+    """The flow, the events of each command, and the engine at the end."""
 
     def __init__(self) -> None:
         self.flow = mixed.generate(ORDERS)

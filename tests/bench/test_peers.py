@@ -1,4 +1,4 @@
-"""Each peer that is here trades what we trade, and a check of it can fail."""
+"""Each installed peer has Crossbook's trades, and a check of it can fail."""
 
 import importlib
 import json

@@ -20,7 +20,7 @@ def sample(acked_per_s: float, p50_us: float | None = None) -> Sample:
 
 @pytest.fixture
 def turns(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
-    """The runs asked for, in order; figures stand in for them."""
+    """The runs requested, in order; figures stand in for them."""
     asked: list[tuple[str, str]] = []
 
     def run_ours(trial: Trial, transport: latency.Transport) -> Sample:

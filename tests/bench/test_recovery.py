@@ -1,4 +1,4 @@
-"""The recovery bench starts from what it wrote: every command, every open order, once."""
+"""The recovery bench starts from its own files: every command, every open order, once."""
 
 from pathlib import Path
 

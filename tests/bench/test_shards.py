@@ -1,4 +1,4 @@
-"""The shards bench gives every number of shards its turn, and bounds what cores could allow."""
+"""The shards bench runs every number of shards in turn, and bounds the gain of more cores."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from bench.load import LoadPlan
 
 @pytest.fixture
 def turns(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """The runs asked for, in order; figures stand in for them."""
+    """The runs requested, in order; figures stand in for them."""
     asked: list[int] = []
 
     def turn(load: LoadPlan, count: int, sync: Sync) -> shards.ShardsRun:

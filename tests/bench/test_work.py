@@ -1,4 +1,4 @@
-"""The engine does no more for a message than is accepted, and more of anything is noticed."""
+"""The engine does no more for a message than accepted, and more of anything is reported."""
 
 import json
 import warnings

@@ -1,4 +1,4 @@
-"""The benchmark's flow is what its docstring says, and the same every time."""
+"""The benchmark's flow agrees with its docstring, and is the same every time."""
 
 import hashlib
 import subprocess
@@ -89,7 +89,7 @@ def test_commands_name_orders_that_came_before_by_their_position(normal: list[Co
 
 def test_most_cancels_come_at_once_and_deeper_orders_live_longer() -> None:
     commands = generate("static", ORDERS)
-    # Amends stand between an order and its cancel, and second cancels come after the end.
+    # Amends are between an order and its cancel, and second cancels after the end.
     skipped = {command.order_id for command in commands if isinstance(command, AmendOrder)}
     at_once: dict[bool, list[bool]] = {True: [], False: []}
     for position, command in enumerate(commands, 1):

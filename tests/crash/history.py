@@ -1,6 +1,6 @@
-"""Checks what clients and the public saw against what happened.
+"""Checks the messages of clients and of the public feed against the true history.
 
-Pure: records and the event stream in, one line per broken promise out.
+Pure: records and events in, one line per broken promise out.
 """
 
 from collections import Counter
@@ -36,11 +36,11 @@ _KIND_OF: dict[type, ExecutionKind] = {
     OrderAmended: ExecutionKind.AMENDED,
 }
 FAULTS_MAX = 20
-"""Most faults told: one cause often gives thousands."""
+"""Most faults reported: one cause often gives thousands."""
 
 
 class ClientRecord(Struct, frozen=True, gc=False):
-    """One message a client sent or heard, and in which of its sessions, counted from 1."""
+    """One message a client sent or received, and its session, counted from 1."""
 
     time_ns: int
     session: int
@@ -48,7 +48,7 @@ class ClientRecord(Struct, frozen=True, gc=False):
 
 
 class ClientHistory:
-    """Everything one client sent and heard, in its order, and the open orders it was told last.
+    """Everything one client sent and received, in order, and its last list of open orders.
 
     Its account's other orders come from other clients only; it catches up after every session
     lost, from sequence 1 in its first.
@@ -74,7 +74,7 @@ class PublicHistory(Struct):
 
 
 class _Seen:
-    """What one client's records come to."""
+    """The summary of one client's records."""
 
     def __init__(self, history: ClientHistory) -> None:
         self.history = history
@@ -127,8 +127,8 @@ def faults(
 ) -> list[str]:
     """One line for each broken promise; empty when all were kept.
 
-    Call it when all is quiet: every command has its answer or lost its session, and everybody has
-    caught up.
+    Call it when all is quiet: every command has its answer or lost its session, and every client
+    has caught up.
     """
     seen = [_Seen(client) for client in clients]
     found = list(truth.faults)
@@ -174,7 +174,7 @@ def _answer_faults(
             isinstance(event, CommandRejected)
             and (event.account, event.reason) == (seen.history.account, answer.reason)
         ):
-            yield f"no such reject in the stream: {answer}"
+            yield f"no such reject in the events: {answer}"
         return
     if not isinstance(answer, entry.Ack):
         yield f"answered {request} with {answer}"
@@ -184,7 +184,7 @@ def _answer_faults(
         or type(event) not in _ANSWER_OF[type(request)]
         or event.account != seen.history.account
     ):
-        yield f"acknowledged, but not in the stream: {answer} for {request}, there: {event}"
+        yield f"acknowledged, but not in the events: {answer} for {request}, there: {event}"
         return
     if isinstance(request, entry.New):
         order_id = event.order_id if isinstance(event, OrderRepeated) else event.seq
@@ -206,7 +206,7 @@ def _body_faults(event: Any, request: entry.New) -> Iterable[str]:
         request.client_order_id, request.side, request.price, request.quantity,
         request.order_type, request.time_in_force, request.quote_amount,
     ):  # fmt: skip
-        yield f"entered otherwise than asked: {event} for {request}"
+        yield f"entered otherwise than requested: {event} for {request}"
 
 
 def _report_faults(seen: _Seen, truth: Truth) -> list[str]:
@@ -242,7 +242,7 @@ def _report_faults(seen: _Seen, truth: Truth) -> list[str]:
 
 
 def _stream_faults(seen: list[_Seen], truth: Truth) -> list[str]:
-    """Nothing happened twice, and nothing that nobody asked for."""
+    """Nothing happened twice, and nothing without a request."""
     found: list[str] = []
     acknowledged: Counter[int] = Counter()
     attempts: Counter[tuple[int, str]] = Counter()
@@ -265,12 +265,12 @@ def _stream_faults(seen: list[_Seen], truth: Truth) -> list[str]:
             found.append(f"executed {len(entered)} times: {name} as {entered}")
     for name, count in truth.named.items():
         if name[0] in accounts and count > attempts[name]:
-            found.append(f"{name} is {count} times in the stream, asked {attempts[name]} times")
+            found.append(f"{name} is {count} times in the events, requested {attempts[name]} times")
     for account in accounts:
         extra = truth.commands[account] - sequenced[account]
         if not 0 <= extra <= unanswered[account]:
             found.append(
-                f"account {account}: {extra} commands in the stream beyond those answered, "
+                f"account {account}: {extra} commands in the events beyond those answered, "
                 f"{unanswered[account]} have no answer"
             )
     found += _both_sides(seen)
@@ -278,7 +278,7 @@ def _stream_faults(seen: list[_Seen], truth: Truth) -> list[str]:
 
 
 def _both_sides(seen: list[_Seen]) -> Iterable[str]:
-    """Of every trade both sides heard the same price and quantity."""
+    """Both sides of every trade received the same price and quantity."""
     sides: dict[tuple[str, int], dict[int, tuple[int, int, int]]] = {}
     for one in seen:
         for _, report in one.reports:
@@ -286,7 +286,7 @@ def _both_sides(seen: list[_Seen]) -> Iterable[str]:
                 told = (report.price_ticks, report.quantity_lots, report.seq)
                 of_trade = sides.setdefault((report.symbol, report.trade_id), {})
                 if of_trade.setdefault(report.side, told) != told:
-                    yield f"trade {report.trade_id} told in two ways: {report}"
+                    yield f"trade {report.trade_id} reported in two ways: {report}"
     for name, told_of in sides.items():
         if len(set(told_of.values())) != 1:
             yield f"maker and taker do not agree about trade {name}: {told_of}"

@@ -1,8 +1,8 @@
-"""Clients that trade at random and let no death of a process stop them.
+"""Clients that trade at random, whatever processes die.
 
-A client sends what is due and takes what has come in `step`, never waits, and notes everything in
-its history. After a lost session it logs on again, enters unanswered orders again under their
-client order ids, and catches up on what it missed.
+A client sends what is due and receives what has arrived in `step`, never waits, and notes
+everything in its history. After a lost session it logs on again, enters unanswered orders again
+under their client order ids, and catches up on what it missed.
 """
 
 import random
@@ -25,7 +25,8 @@ from tests.system.exchange import Exchange, select_nothing
 SYMBOLS = ("BTC-USDT", "ETH-USDT")
 MIDDLE_TICKS = 100_000
 ACCOUNTS = (1, 1, 2)
-"""The account of each client: one account has two sessions, which tell each other's news."""
+"""The account of each client: one account has two sessions, which receive each other's
+reports."""
 
 READY_SECONDS = 15.0
 OUTSTANDING_MAX = 64
@@ -39,7 +40,7 @@ _GTC, _IOC, _FOK = int(TimeInForce.GTC), int(TimeInForce.IOC), int(TimeInForce.F
 class LoadClient:
     """One session after the other of one account.
 
-    With `quiet` it begins nothing new; it is `settled` once everything is answered and heard.
+    With `quiet` it begins nothing new; it is `settled` once everything is answered and received.
     """
 
     def __init__(
@@ -87,8 +88,8 @@ class LoadClient:
         self._socket.close(linger=0)
 
     def step(self, now_ns: int, allowance: int) -> int:
-        """Take what has come, then send what is due and up to `allowance` new commands; how many
-        commands were new."""
+        """Receive what has arrived, then send what is due and up to `allowance` new commands;
+        returns the number of new commands."""
         self._receive(now_ns)
         if not self._token:
             if now_ns - self._logon_ns >= LOGON_AGAIN_NS:
@@ -121,12 +122,12 @@ class LoadClient:
         self._acks_since_ns = time.time_ns()
 
     def measure_anew(self) -> None:
-        """Begin `latencies_ms` with what is sent from now on."""
+        """Begin `latencies_ms` with the commands from now on."""
         self.latencies_ms.clear()
         self._sent_ns.clear()
 
     def ping(self) -> None:
-        """Ask up to which number this client has heard everything: see `pong_seq`."""
+        """Request the number up to which this client has received everything: see `pong_seq`."""
         self._send(time.monotonic_ns(), [entry.Ping(self._next())])
 
     def ask_open_orders(self) -> None:
@@ -161,7 +162,7 @@ class LoadClient:
                 self._apply(reply, now_ns)
 
     def _welcomed(self, welcome: entry.Welcome) -> None:
-        """A session begins, or goes on with a hole: what was not answered may never be."""
+        """A session begins, or continues with a hole: unanswered requests may never be answered."""
         self._sessions += 1
         self._token = welcome.token
         self._welcomed_at = self._last_request_seq
@@ -206,7 +207,7 @@ class LoadClient:
             self.history.open_orders = self._listed
 
     def _advance(self, seq: int) -> None:
-        # While behind, what comes now says nothing about what was missed before it.
+        # While behind, new reports do not show what was missed before them.
         if not self._behind:
             self._heard_seq = max(self._heard_seq, seq)
 
@@ -319,7 +320,7 @@ class CrashLoad:
             exchange.feed, exchange.snapshots, SYMBOLS, ("trade", "l3"), self._context
         )
         try:
-            # Trades from before a subscriber is there are nobody's loss.
+            # Trades from before the subscriber began are no loss.
             self.market.wait_ready(READY_SECONDS)
         except MarketDataError:
             self.close()
@@ -339,13 +340,13 @@ class CrashLoad:
         self._context.destroy(linger=0)
 
     def step(self) -> None:
-        """Let everybody do what is due."""
+        """Run one step of every client."""
         now_ns = time.monotonic_ns()
         self._allowance = min(
             self._allowance + (now_ns - self._last_ns) * 1e-9 * self.rate, 0.1 * self.rate
         )
         self._last_ns = now_ns
-        # Who is first changes: whole commands go round even where a step allows only one.
+        # The first client changes, so that all get commands even where a step allows only one.
         self._turn = (self._turn + 1) % len(self.clients)
         for client in self.clients[self._turn :] + self.clients[: self._turn]:
             share = int(self._allowance / len(self.clients)) + 1
@@ -357,7 +358,7 @@ class CrashLoad:
         select_nothing(0.001)
 
     def last_trade_id(self, symbol: str) -> int:
-        """The last trade of the public feed that was heard, zero before any."""
+        """The last trade received of the public feed, zero before any."""
         trades = self.public.trades.get(symbol)
         return trades[-1].trade_id if trades else 0
 

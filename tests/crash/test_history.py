@@ -1,4 +1,4 @@
-"""The checker itself: a sound history passes, and each broken promise is noticed."""
+"""The checker itself: a sound history passes, and each broken promise is found."""
 
 from collections.abc import Callable
 from typing import Any
@@ -39,7 +39,7 @@ class Past(DeskWorld):
         self.public = PublicHistory({SYMBOL: [public(trade) for trade in self.trades()]})
 
     def settle(self) -> None:
-        """As it is, but keeping what happened."""
+        """As it is, but keeping its batches."""
         desk: Any = self.desk
         apply = desk.apply
         desk.apply = self.batches.append
@@ -51,7 +51,7 @@ class Past(DeskWorld):
             self.batches.pop()
 
     def ask(self, name: str, kind: Any, *terms: Any, **named: Any) -> Any:
-        """One request of a client and its answer; everybody notes what they hear."""
+        """One request of a client and its answer; every client notes its replies."""
         self._last += 1
         request = kind(self._last, *terms, **named)
         self.clients[name].add(0, 1, request)
@@ -85,7 +85,7 @@ class Past(DeskWorld):
         return [e for batch in self.batches for e in batch.events if isinstance(e, TradeExecuted)]
 
     def judge(self) -> list[str]:
-        """What the checker says of it."""
+        """The faults that the checker finds."""
         truth = Truth(INSTRUMENTS)
         for batch in self.batches:
             truth.read(batch)
@@ -98,7 +98,7 @@ class Past(DeskWorld):
                     and which(r.message))  # fmt: skip
 
     def change(self, name: str, place: int, **fields: Any) -> None:
-        """Make a message say something else."""
+        """Change a field of a message."""
         records = self.clients[name].records
         record = records[place]
         records[place] = replace(record, message=replace(record.message, **fields))
@@ -117,7 +117,7 @@ class Past(DeskWorld):
         )
 
     def falsify(self, kind: type, **fields: Any) -> None:
-        """Make the first event of a kind say something else."""
+        """Change a field of the first event of a kind."""
         for n, batch in enumerate(self.batches):
             for place, event in enumerate(batch.events):
                 if isinstance(event, kind):
@@ -324,12 +324,12 @@ def print_another_price(past: Past) -> None:
         (lie_about_a_price, "maker and taker do not agree"),
         (lie_about_open_lots, "untrue: Ack"),
         (lose_the_last_order, "open orders differ"),
-        (lose_an_order_and_its_trace, "acknowledged, but not in the stream"),
+        (lose_an_order_and_its_trace, "acknowledged, but not in the events"),
         (enter_an_order_twice, "executed 2 times"),
-        (enter_a_refused_order, "times in the stream, asked 0"),
-        (enter_another_price, "entered otherwise than asked"),
-        (do_what_nobody_asked, "commands in the stream beyond those answered"),
-        (cancel_what_nobody_asked, "commands in the stream beyond those answered"),
+        (enter_a_refused_order, "times in the events, requested 0"),
+        (enter_another_price, "entered otherwise than requested"),
+        (do_what_nobody_asked, "commands in the events beyond those answered"),
+        (cancel_what_nobody_asked, "commands in the events beyond those answered"),
         (answer_two_with_one_number, "requests were answered with"),
         (say_outcome_unknown, "outcome unknown"),
         (reject_without_trace, "no such reject"),

@@ -1,4 +1,4 @@
-"""What really happened, from the journal's event stream, and what each account should be told.
+"""The true history, from the journal's events, and the reports that each account should receive.
 
 Written from the protocol's page, not from the gateway: the two are compared.
 """
@@ -35,7 +35,7 @@ Key = tuple[int, int, int, int]
 
 
 class ReportedExecution(NamedTuple):
-    """Everything an execution report says of an order, but who asked."""
+    """Everything in an execution report but the request."""
 
     seq: int
     order_id: int
@@ -56,12 +56,12 @@ class ReportedExecution(NamedTuple):
 
     @property
     def key(self) -> Key:
-        """What makes it the one it is."""
+        """The identity of the execution."""
         return self[:4]
 
 
 def report_of(execution: Execution) -> ReportedExecution:
-    """What a client was told."""
+    """The report that a client received."""
     return ReportedExecution(
         execution.seq,
         execution.order_id,
@@ -83,10 +83,10 @@ def report_of(execution: Execution) -> ReportedExecution:
 
 
 class Truth:
-    """The event stream so far: `faults` of its own, and what clients and public should know.
+    """The events so far: faults in them, and the messages due to clients and public.
 
-    `answers` has the first event of every command by sequence, `reports` what each account should
-    have heard, `remaining_lots` the open orders, `named` how many commands bore a client order id.
+    `answers` has the first event of every command by sequence, `reports` those due to each account,
+    `remaining_lots` the open orders, `named` how many commands bore a client order id.
     """
 
     def __init__(self, instruments: Iterable[Instrument]) -> None:
@@ -106,7 +106,7 @@ class Truth:
         self._time_ns = 0
 
     def read_journal(self, directory: Path) -> None:
-        """Go on with what a data directory holds; the matcher may be running."""
+        """Read on in a data directory; the matcher may be running."""
         disk = FileDisk(directory, read_only=True)
         try:
             journal = Journal.open(disk, 0, b"", 1, read_only=True)
@@ -221,7 +221,7 @@ class Truth:
                 self.remaining_lots.pop(order_id)
 
     def _check_money(self, trade: TradeExecuted, instrument: Instrument) -> None:
-        """What one side pays the other receives, but for the fees, which are as configured."""
+        """One side receives what the other pays, but for the fees, which are as configured."""
         base = trade.quantity_lots * instrument.base_units_per_lot
         quote = trade.quantity_lots * trade.price_ticks * instrument.notional_per_tick_lot
         taker_gets, maker_gets = (

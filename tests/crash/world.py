@@ -1,4 +1,4 @@
-"""An exchange under load whose processes die and come back, and the check of what came of it."""
+"""An exchange under load whose processes die and come back, and the check of the result."""
 
 import random
 import time
@@ -63,11 +63,11 @@ Orders = list[tuple[int, int, int]]
 
 
 class CheckFailed(AssertionError):  # noqa: N818 - says what happened
-    """A promise was broken; the text says which, how to repeat it, and ends with the logs."""
+    """A promise was broken; the text names it, has the command that repeats it, and the logs."""
 
 
 class CrashWorld:
-    """One exchange, its load, and the truth about it. `command` repeats what this run did.
+    """One exchange, its load, and the truth about it. `command` repeats this run.
 
     `kills` counts processes that died, `recovery_ms` has for each process how long it took from
     its start to the first answer (or feed message) that proves it serves.
@@ -145,8 +145,8 @@ class CrashWorld:
     def settle(self) -> None:
         """Let everything drain, then check it; raises `CheckFailed`. The load is quiet meanwhile.
 
-        What clients and the public saw is what the journal says happened, and everybody's books
-        are the matcher's.
+        The messages of clients and the public feed must agree with the journal, and all books with
+        the matcher's.
         """
         for client in self.load.clients:
             client.quiet = True
@@ -170,7 +170,7 @@ class CrashWorld:
             client.quiet = False
 
     def _await_trades(self) -> None:
-        """The subscriber has heard of the last trades, unless they died with a publisher."""
+        """The subscriber has received the last trades, unless they were lost with a publisher."""
         end = time.monotonic() + TRADES_SECONDS
         while time.monotonic() < end and not all(
             trades[-1].trade_id <= self.load.last_trade_id(symbol)
@@ -205,7 +205,7 @@ class CrashWorld:
                     reply = codec.decode_matcher_reply(asker.recv())
                     assert isinstance(reply, matcher_queries.Books)
                     return reply
-        raise self._failed(["the matcher does not tell its books"])
+        raise self._failed(["the matcher does not send its books"])
 
     def _compare_books(self, books: matcher_queries.Books) -> None:
         """Publisher, subscriber and event stream have the matcher's books, order by order."""
@@ -317,7 +317,7 @@ def percentile(values: list[float], share: float) -> float:
 
 
 def figures(world: CrashWorld) -> str:
-    """One line about what a world has been through."""
+    """One line about the deaths of a world."""
     parts = [f"{world.kills} kills, {world.truth.seq:,} commands"]
     for name, values in world.recovery_ms.items():
         if values:

@@ -10,7 +10,7 @@ from crossbook.common.messages import codec, entry
 from crossbook.common.types import MAX_INT, Side
 
 SYMBOL = "ETH-USDT"
-"""What hostile frames trade when by accident they are sound."""
+"""The instrument of hostile frames that are sound by accident."""
 
 SOUND: Sequence[entry.Request] = (
     entry.New(

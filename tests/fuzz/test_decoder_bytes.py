@@ -1,4 +1,4 @@
-"""Every decoder, fed bytes from a seed: it returns a message or says that it is none."""
+"""Every decoder, fed bytes from a seed: it returns a message or raises for bytes that are none."""
 
 import contextlib
 import random

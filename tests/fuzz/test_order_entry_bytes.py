@@ -1,6 +1,6 @@
 """100,000 hostile frames and raw garbage at every port, while an honest client trades.
 
-Every frame that has an address is answered, no process dies, nobody else notices.
+Every frame that has an address is answered, no process dies, no other client is disturbed.
 """
 
 import random
@@ -39,7 +39,7 @@ TRADES_MIN = 5
 class HonestTraders:
     """Two accounts that trade with each other in a thread until closed.
 
-    `trades` counts whole exchanges: rest, take, both fills. Any surprise ends in `failure`.
+    `trades` counts whole exchanges: rest, take, both fills. Any failure is kept in `failure`.
     """
 
     def __init__(self, address: str) -> None:
@@ -63,11 +63,11 @@ class HonestTraders:
         self._thread.join(30)
 
     def check(self) -> None:
-        """They traded, fast enough, and nothing went wrong."""
+        """They traded, fast enough, without a failure."""
         if self.failure is not None:
             raise AssertionError("honest traders were harmed") from self.failure
         assert self.trades >= TRADES_MIN, f"only {self.trades} trades"
-        assert self.slowest_s < HONEST_SECONDS_MAX, f"one trade took {self.slowest_s:.2f} s"
+        assert self.slowest_s < HONEST_SECONDS_MAX, f"one trade lasted {self.slowest_s:.2f} s"
 
     def _trade(self) -> None:
         try:
@@ -125,7 +125,7 @@ def check_unharmed(exchange: Exchange) -> None:
 
 
 def replies_of(attacker: RawSession) -> list[entry.Reply]:
-    """Every answer that comes before the one to a ping sent now."""
+    """Every answer that arrives before the one to a ping sent now."""
     ping = entry.Ping(attacker.next_seq() + 2**40)
     attacker.send(ping)
     found: list[entry.Reply] = []
@@ -165,7 +165,7 @@ def attack(attacker: RawSession, chance: random.Random, frames: int = FRAMES) ->
         replies = replies_of(attacker)
         had += len(replies)
         rejects += check_answers(replies, f"seed {SEED}, frames {start} to {start + CHUNK}")
-    # What went on to the matcher is answered from there, in its own time.
+    # Commands passed on to the matcher are answered from there, later.
     deadline = time.monotonic() + 10
     while had < due and time.monotonic() < deadline:
         had += len(replies_of(attacker))
@@ -266,7 +266,7 @@ def test_a_forged_identity_gets_its_own_answers_only(attacked: Exchange) -> None
 
 
 decode_answer = msgspec.msgpack.Decoder(feed.FeedReply | Metrics).decode
-"""What the publisher's request socket may answer."""
+"""The possible answers of the publisher's request socket."""
 
 
 def test_the_snapshot_socket_answers_or_ignores_garbage(attacked: Exchange) -> None:

@@ -28,9 +28,9 @@ def ready(socket_type: bytes, identity: bytes) -> bytes:
 
 
 def garbage(chance: random.Random) -> Iterator[tuple[bytes, bytes]]:
-    """What strangers send to an open port, each item one connection's whole life.
+    """Bytes of strangers at an open port, each item one whole connection.
 
-    The second part is sent once the other side has shaken hands, when it is willing to.
+    The second part is sent after the other side's handshake, if there is one.
     """
     for before in _broken_handshakes(chance):
         yield before, b""
@@ -105,7 +105,7 @@ def shake_hands(connection: socket.socket) -> None:
 
 
 def hear(connection: socket.socket, seconds: float) -> bytes:
-    """What the other side says within `seconds`, nothing when it says none or hangs up."""
+    """The bytes of the other side within `seconds`; empty when it sends none or closes."""
     connection.settimeout(seconds)
     with contextlib.suppress(OSError):
         return connection.recv(65_536)

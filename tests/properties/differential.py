@@ -1,4 +1,4 @@
-"""Run engine and reference side by side, and say where they first differ."""
+"""Run engine and reference side by side, and find their first difference."""
 
 from collections.abc import Callable, Iterable
 from typing import Protocol
@@ -23,7 +23,7 @@ after each."""
 
 
 class MatcherUnderTest(Protocol):
-    """What a candidate must offer to be compared."""
+    """The methods of an engine to be compared."""
 
     def apply(self, command: Command, time_ns: int = 0) -> list[Event]: ...
 
@@ -31,7 +31,7 @@ class MatcherUnderTest(Protocol):
 
 
 class Candidate(Struct, frozen=True):
-    """Makes a matcher, and names what must hold of it after each command."""
+    """Makes an engine, and checks its state after each command."""
 
     make: Callable[[Rules], MatcherUnderTest]
     check: Callable[[MatcherUnderTest], None]

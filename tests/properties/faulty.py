@@ -39,7 +39,7 @@ class RequeuesPartlyFilledMakers(Engine):
 
 
 class ForgetsToFreeNames(Engine):
-    """Wrong: the client order id of a cancelled order stays taken."""
+    """Wrong: the client order id of a cancelled order stays in use."""
 
     def apply(self, command: Command, time_ns: int = 0) -> list[Event]:
         events = super().apply(command, time_ns)
@@ -62,7 +62,7 @@ class CrashesOnAmendAcross(Engine):
 
 
 class AcceptsGaps(Engine):
-    """Wrong: takes a request though others of its epoch before it are missing."""
+    """Wrong: accepts a request though earlier ones of its epoch are missing."""
 
     def apply(self, command: Command, time_ns: int = 0) -> list[Event]:
         last = self.last_request.get(command.gateway, 0)
@@ -72,7 +72,7 @@ class AcceptsGaps(Engine):
 
 
 class AcceptsLateStarts(Engine):
-    """Wrong: takes any request of a later epoch for its first."""
+    """Wrong: accepts any request of a later epoch as its first."""
 
     def apply(self, command: Command, time_ns: int = 0) -> list[Event]:
         last = self.last_request.get(command.gateway, 0)
@@ -82,7 +82,7 @@ class AcceptsLateStarts(Engine):
 
 
 class IgnoresLaterEpochs(Engine):
-    """Wrong: a gateway that started again is never heard again."""
+    """Wrong: requests of a restarted gateway are ignored."""
 
     def apply(self, command: Command, time_ns: int = 0) -> list[Event]:
         last = self.last_request.get(command.gateway, 0)
@@ -92,7 +92,7 @@ class IgnoresLaterEpochs(Engine):
 
 
 class TellsTheFirstStatus(Engine):
-    """Wrong: a retry is told that its order is as it was entered."""
+    """Wrong: a retry is answered with the state at entry."""
 
     def apply(self, command: Command, time_ns: int = 0) -> list[Event]:
         return [
@@ -122,7 +122,7 @@ class ForgetsRetriesEarly(Engine):
 
 
 class SharesOneWindow(Engine):
-    """Wrong: anybody's named orders push out those of another account."""
+    """Wrong: named orders of one account push out those of another."""
 
     def apply(self, command: Command, time_ns: int = 0) -> list[Event]:
         if not self.seq:
@@ -131,7 +131,7 @@ class SharesOneWindow(Engine):
 
 
 class PushesOutTheYoung(Engine):
-    """Wrong: a full memory forgets what it promised to keep rather than refuse."""
+    """Wrong: a full memory drops orders that it promised to keep, and does not refuse."""
 
     def apply(self, command: Command, time_ns: int = 0) -> list[Event]:
         if not self.seq:
@@ -140,8 +140,8 @@ class PushesOutTheYoung(Engine):
 
 
 class MeetsOwnOrdersWhenSpent(Engine):
-    """Wrong: a market order by quote amount looks whose order is next before it looks at what is
-    left of the amount."""
+    """Wrong: a market order by quote amount checks the owner of the next order before the rest of
+    the amount."""
 
     def apply(self, command: Command, time_ns: int = 0) -> list[Event]:
         first = isinstance(command, NewOrder) and bool(command.quote_amount)
@@ -149,7 +149,7 @@ class MeetsOwnOrdersWhenSpent(Engine):
 
 
 class RoundsTheMiddleDown(Engine):
-    """Wrong: a first auction takes the lower of two prices that are equally near the middle."""
+    """Wrong: a first auction chooses the lower of two prices that are equally near the middle."""
 
     def apply(self, command: Command, time_ns: int = 0) -> list[Event]:
         first = isinstance(command, Uncross)

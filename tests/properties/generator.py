@@ -1,6 +1,6 @@
-"""Random steps from a seed: small books that cross a lot, and everything a client can get wrong.
+"""Random steps from a seed: small books that cross a lot, and every error of a client.
 
-The generator looks at the reference matcher while it runs, only to aim: most cancels and amends
+The generator reads the reference matcher while it runs, only to aim: most cancels and amends
 should hit an open order, and books should stay small enough to scan.
 """
 
@@ -52,7 +52,7 @@ _MOODS: Final = {
 
 class StepGenerator:
     """Makes steps one by one; `reference` has applied all of them. Their time is their label, or
-    what `clock` says."""
+    that of `clock`."""
 
     def __init__(self, seed: int, clock: Callable[[], int] | None = None) -> None:
         self._clock = clock
@@ -121,7 +121,7 @@ class StepGenerator:
         return random.randint(20, 200)
 
     def _relative(self, command: Command) -> Command:
-        """The command as a step says it: orders by label, the request by its distance."""
+        """The command of a step: orders by label, the request by its distance."""
         if command.gateway > 0:
             command = replace(
                 command, request_seq=command.request_seq - self._next_request(command)
@@ -465,8 +465,8 @@ class StepGenerator:
         )
 
     def _retry(self) -> Command:
-        """An accepted order said again, now and then not quite: a late one, or one at the edge
-        of what is remembered."""
+        """An accepted order repeated, at times with a change: a late one, or one at the edge of
+        the memory."""
         random = self._random
         if not self._accepted:
             return self._limit()

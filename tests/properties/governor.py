@@ -26,7 +26,7 @@ _ASSETS: Final = ("BTC", "USDT", "ETH", "EUR", "SHIB", "JPY", "GOLD")
 
 
 class Governor:
-    """Says what is not said about one order. Gateway zero is used throughout."""
+    """Makes the commands that are not about one order. Gateway zero is used throughout."""
 
     def __init__(self, reference: ReferenceMatcher, random: Random) -> None:
         self._reference = reference
@@ -142,7 +142,7 @@ class Governor:
         )
 
     def _deadline(self) -> Command:
-        """A dead-man timer, now and then one out of range for an account whose timer runs."""
+        """A dead-man timer, at times one out of range for an account whose timer runs."""
         random = self._random
         running = list(self._reference.admin.deadlines)
         if running and random.random() < 0.4:

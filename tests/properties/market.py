@@ -20,7 +20,8 @@ REBATE = Instrument(
     7, "ETH-EUR", "ETH", "EUR", "0.05", "0.001", 8, 6, 60, 2, 40, 0, -250, 500,
     2, MAX_NOTIONAL, 3, 55, 200_000,
 )  # fmt: skip
-"""Makers are paid, few prices, at least two lots an order; no taker goes farther than a fifth."""
+"""Makers are paid, few prices, at least two lots an order; no taker reaches farther than a
+fifth."""
 
 COARSE = Instrument(12, "SHIB-JPY", "SHIB", "JPY", "1", "1", 1, 1, 10**12, 1, 10**12, 0, 99_999, 1)
 """Ten units a lot, the fewest there may be, so that every fee rounds; prices swing wide and

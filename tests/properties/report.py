@@ -1,4 +1,5 @@
-"""What a differing seed prints: the difference, its shortest form as a test, and how to repeat."""
+"""The output for a differing seed: the difference, its shortest form as a test, and the command
+that repeats it."""
 
 from tests.properties.differential import ENGINE, Candidate, compare_seed, compare_steps
 from tests.properties.generator import random_steps

@@ -1,7 +1,7 @@
 """Reduce a failing list of steps to a few, and print it as a named test.
 
 Delta debugging: drop ever smaller stretches while the failure stays, then make each remaining
-command simpler field by field. What "fails" means is the caller's.
+command simpler field by field. The caller defines "fails".
 """
 
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from tests.properties.market import INSTRUMENTS, MEMORY, UNFUNDED
 from tests.properties.steps import Step, resolve
 
 RUNS_MAX = 5_000
-"""Bound on the runs of one shrink; what is smallest by then is returned."""
+"""Bound on the runs of one shrink; the smallest list by then is returned."""
 
 _SIMPLER: dict[str, tuple[object, ...]] = {
     "gateway": (0,),

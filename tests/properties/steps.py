@@ -1,4 +1,4 @@
-"""Commands that can lose their predecessors: what a shrinker needs to drop some and keep sense.
+"""Commands that can lose their predecessors, so that a shrinker can drop some.
 
 A step's command names orders by the label of the step that entered them, and its request number
 is the distance from the one its gateway must send next: zero is sound, below is a repeat, above
@@ -17,7 +17,7 @@ from crossbook.common.messages.events import Event
 from tests.model.reference import REQUESTS_IN_EPOCH, ReferenceMatcher
 
 Run = tuple[Command, int, list[Event]]
-"""A command, its time, and what the reference said to it."""
+"""A command, its time, and the reference's answer."""
 
 NEVER_ENTERED: Final = 10**15
 """Order ids from here on were never given; a step that is gone leaves one of them behind."""

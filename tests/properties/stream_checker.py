@@ -1,4 +1,4 @@
-"""What the event stream promises, checked from events alone: no commands, no engine.
+"""The promises of the events, checked from events alone: no commands, no engine.
 
 A reader keeps every order, the L3 books as a publisher would, and all money, and asserts each
 promise as the events arrive. Its books can then be compared with the matcher's.
@@ -95,7 +95,7 @@ class StreamChecker:
             assert not trades or not ask or bid < ask, f"book {instrument} crossed: {bid} {ask}"
 
     def _may_follow(self, answer: Event, event: Event) -> bool:
-        """What is an answer elsewhere may be a consequence of these."""
+        """Events that are answers elsewhere may be consequences of these."""
         if isinstance(event, OrderCanceled):
             return isinstance(answer, OrdersMassCanceled | TimeAdvanced)
         is_state = isinstance(event, InstrumentStateChanged)
@@ -194,7 +194,7 @@ class StreamChecker:
     def _accept(self, answer: OrderAccepted) -> None:
         if answer.client_order_id:
             name = (answer.account, answer.client_order_id)
-            assert name not in self._names, f"client order id is taken: {answer}"
+            assert name not in self._names, f"client order id is in use: {answer}"
             self._names[name] = answer.seq
         order = CheckedOrder(answer, answer.price_ticks, answer.quantity_lots)
         self._orders[answer.seq] = order
@@ -216,12 +216,12 @@ class StreamChecker:
         self._incoming = order
 
     def _rest(self) -> None:
-        """What came in stays with what it has left."""
+        """An order that entered stays with its remaining lots."""
         order, self._incoming = self._incoming, None
         if order is None or order.ended:
             return
         accepted = order.accepted
-        assert not accepted.quote_amount, "an order by quote amount always says how it ended"
+        assert not accepted.quote_amount, "an order by quote amount always reports its end"
         if not order.remaining_lots:
             self._end(order)
             return
@@ -264,7 +264,7 @@ class StreamChecker:
         self._incoming = order
 
     def _repeat(self, answer: OrderRepeated) -> None:
-        """What it tells of the earlier order is what the events before have told."""
+        """The fields about the earlier order agree with the events before."""
         order = self._orders[answer.order_id]
         earlier = order.accepted
         assert (answer.account, answer.instrument, answer.client_order_id) == (

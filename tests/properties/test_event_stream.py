@@ -1,4 +1,4 @@
-"""Promises of the event stream, and what a reader of it can rebuild."""
+"""Promises of the events, and the state that a reader can rebuild."""
 
 from collections.abc import Callable
 from itertools import groupby

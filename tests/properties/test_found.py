@@ -37,7 +37,7 @@ def test_a_waiting_fok_order_opens_its_account_and_holds() -> None:
 
 
 def test_a_price_that_came_back_while_an_instrument_was_closed_elects() -> None:
-    """Between two looks at the triggers the last price can go and return."""
+    """Between two checks of the triggers the last price can move and return."""
     commands: list[tuple[Command, int]] = [
         (NewOrder(0, 0, 1, 1, 2, 1, 1, 60, 10), 1),
         (NewOrder(0, 0, 2, 1, 1, 1, 1, 60, 10), 2),

@@ -20,7 +20,7 @@ COMMANDS = 800
 )
 def test_a_rare_fault_is_found_in_more_seeds_than_one(kind: type[Engine]) -> None:
     def nothing(matcher: MatcherUnderTest) -> None:
-        """The fault must show in what the engine says."""
+        """The fault must show in the engine's answers."""
 
     candidate = Candidate(lambda rules: venue(kind, rules), nothing)
     found = [seed for seed in SEEDS if compare_seed(seed, COMMANDS, candidate) is not None]

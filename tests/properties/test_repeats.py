@@ -107,7 +107,7 @@ def _turn(last: int, request: int, applied: bool) -> str:
 )
 def test_a_wrong_judge_of_repeats_is_noticed(kind: type[Engine], at_most: int) -> None:
     def nothing(matcher: MatcherUnderTest) -> None:
-        """The fault must show in what the engine says."""
+        """The fault must show in the engine's answers."""
 
     candidate = Candidate(lambda rules: venue(kind, rules), nothing)
     steps = random_steps(8, 1_500)

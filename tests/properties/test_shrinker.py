@@ -28,7 +28,7 @@ from tests.properties.steps import NEVER_ENTERED, Step, resolve
 
 def _candidate(kind: type[Engine]) -> Candidate:
     def nothing(matcher: MatcherUnderTest) -> None:
-        """The fault must show in what the engine says."""
+        """The fault must show in the engine's answers."""
 
     return Candidate(lambda rules: venue(kind, rules), nothing)
 

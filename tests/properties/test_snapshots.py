@@ -1,7 +1,7 @@
 """A snapshot taken at any point, and the commands after it, lead where all commands lead.
 
-Two hundred cuts: ten random places in each of twenty flows. The engine that is restored remembers
-as few retries as the one that was captured, so that forgetting goes on where it was.
+Two hundred cuts: ten random places in each of twenty flows. The restored engine remembers as
+few retries as the captured one, so that it drops the same ones.
 """
 
 from collections.abc import Iterable

@@ -1,5 +1,5 @@
 """A refused command, a killed FOK, a retry and a request out of turn change nothing: neither the
-state hash nor the timers, and what is refused leaves nothing to be remembered either."""
+state hash nor the timers, and a refusal leaves nothing in the memory of retries."""
 
 from crossbook.common.messages.commands import AdvanceTime, Command, SetCancelAfter
 from crossbook.common.messages.events import CommandRejected, Event, OrderExpired, OrderRepeated
@@ -94,7 +94,7 @@ def _market(engine: Engine) -> tuple[object, ...]:
 
 
 def _memory(engine: Engine) -> tuple[int, ...]:
-    """How much is kept beside it."""
+    """The sizes of the memories."""
     return len(engine.accounts), len(engine.retries), len(engine.transfers)
 
 
@@ -143,7 +143,7 @@ def test_the_obvious_matcher_changes_nothing_either_when_it_refuses() -> None:
 
 
 def _of_reference(reference: ReferenceMatcher) -> str:
-    """All that the obvious matcher knows, but for the numbers and events of its last command."""
+    """The state of the reference, but for the numbers and events of its last command."""
     market, admin = reference.market, reference.admin
     return repr(
         (
@@ -174,7 +174,7 @@ def _refusal(
     seen: set[tuple[str, str, str]],
     others: dict[str, int],
 ) -> str:
-    """What kind of nothing the events tell; empty when something happened."""
+    """The reason that nothing happened, by the events; empty when something did."""
     if not events:
         others["out of turn"] += 1
         return "a request out of turn"

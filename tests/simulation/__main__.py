@@ -1,4 +1,4 @@
-"""`python -m tests.simulation --seed 4211`: repeat one run exactly and say what happened."""
+"""`python -m tests.simulation --seed 4211`: repeat one run exactly and print its result."""
 
 import argparse
 import sys

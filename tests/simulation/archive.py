@@ -1,4 +1,4 @@
-"""What truly happened: every batch that left the matcher, and whose commands made it."""
+"""The true history: every batch that left the matcher, and the senders of its commands."""
 
 from itertools import pairwise
 from typing import Any
@@ -57,14 +57,14 @@ class Archive:
         self.events += batch.events
 
     def require_told(self, encoded: bytes) -> None:
-        """This batch, found on a disk, was published or found again, or nobody heard of it yet."""
+        """This batch, found on a disk, was published or found before, or was never sent."""
         first_seq = decode_events(encoded).first_seq
         known = self._told.get(first_seq)
         is_news = known is None and first_seq > self.last_seq
         require(is_news or known == encoded, f"batch {first_seq} is not the one that was told")
 
     def recovered(self, incarnation: int, seq: int) -> None:
-        """A matcher started at `seq`: it must know all it ever told."""
+        """A matcher started at `seq`: it must have all batches it ever sent."""
         require(seq == self.last_seq, f"recovered {seq}, but {self.last_seq} was told")
         require(
             not self.last_seq or incarnation == self.incarnation, "recovered another incarnation"
@@ -81,12 +81,12 @@ class Archive:
         self.offered[key] = offer
 
     def handed_over(self, command: Command) -> None:
-        """The network took it."""
+        """The network accepted it."""
         key = (command.gateway, command.request_seq)
         self.handed[key] = self.offered.pop(key)
 
     def fenced(self, name: str) -> None:
-        """A gateway ended because it believes another one has its place."""
+        """A gateway ended because another one has its place."""
         self.fences.append(name)
 
     def answers(self) -> list[Any]:

@@ -1,4 +1,4 @@
-"""What one simulation is like: sizes, policies and how badly it is treated, all drawn by a seed."""
+"""The conditions of one simulation: sizes, policies and faults, all drawn by a seed."""
 
 from random import Random
 

@@ -1,8 +1,8 @@
 """A disk in memory that behaves as badly as a real one may: it forgets, tears, fails and dies.
 
-What a file holds and what would be left of it after the loss of power are two things here, as they
-are on a real machine. `kill` is the end of the process: nothing is lost. `crash` is the loss of
-power: everything synced stays, and of the rest whatever the given generator decides.
+The content of a file and its content after a loss of power differ here, as on a real machine.
+`kill` is the end of the process: nothing is lost. `crash` is the loss of power: everything synced
+stays, and of the rest a part that the given generator draws.
 """
 
 import errno
@@ -45,7 +45,7 @@ class _File:
 
 
 class FakeDisk:
-    """A `crossbook.matcher.journal.disk.Disk`. `operations` counts what changed or read it."""
+    """A `crossbook.matcher.journal.disk.Disk`. `operations` counts changes and reads."""
 
     def __init__(self, capacity: int | None = None) -> None:
         self._files: dict[str, _File] = {}
@@ -56,7 +56,7 @@ class FakeDisk:
         self._decides = Random(0)
         self.operations = 0
 
-    # What happens to it.
+    # Faults.
 
     def fail(self, operation: Operation, error: int, after: int = 0) -> None:
         """The next operation of this kind fails with `error`, or the one `after` that many."""
@@ -103,7 +103,7 @@ class FakeDisk:
             other.unsynced = list(file.unsynced)
         return made
 
-    # What the journal and the snapshots do with it.
+    # The operations of the journal and the snapshots.
 
     def names(self) -> list[str]:
         """The names of all files, sorted."""
@@ -140,8 +140,8 @@ class FakeDisk:
         self._die()
 
     def sync(self, name: str) -> None:
-        """What was written is durable; when it fails what was written never will be, though it
-        is still seen: that is what Linux does."""
+        """Make writes durable. After a failure they never become durable, though they are still
+        read: so does Linux."""
         file = self._file(name)
         try:
             happens = self._step("sync")
@@ -185,7 +185,7 @@ class FakeDisk:
         return file
 
     def _step(self, operation: Operation, needed: int = 0) -> bool:
-        """Whether the operation has its effect; raises what was asked for."""
+        """Whether the operation has its effect; raises the fault that is armed."""
         self.operations += 1
         count = self._counts[operation] = self._counts.get(operation, 0) + 1
         error = self._failures.get(operation, {}).pop(count, 0)
@@ -202,7 +202,7 @@ def _put(content: bytearray, offset: int, data: bytes) -> None:
 
 
 def survivors(rng: Random, offset: int, data: bytes) -> list[tuple[int, bytes]]:
-    """What is left of an unsynced write: all, nothing, its first bytes, or some sectors."""
+    """The rest of an unsynced write: all, nothing, its first bytes, or some sectors."""
     fate = rng.randrange(4)
     if fate == 0:
         return [(offset, data)]

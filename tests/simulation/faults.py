@@ -1,4 +1,4 @@
-"""What goes wrong in a run, and when: drawn by the seed, ended at once by `stop`."""
+"""The faults of a run and their times: drawn by the seed, ended at once by `stop`."""
 
 import errno
 from collections.abc import Callable, Sequence
@@ -12,16 +12,16 @@ from tests.simulation.process import SimulatedProcess
 from tests.simulation.world import DAY, MILLISECOND, SECOND, SimulatedWorld
 
 START_MIN_NS = 150 * MILLISECOND
-"""A new process takes at least this long to come up."""
+"""A new process needs at least this long to start."""
 
 LOOKS: Final = 10
-"""How often a run looks at what the loss of power would leave, where that may take something."""
+"""How often a run checks a copy of the disk after a loss of power that may destroy something."""
 
 _OPERATIONS: Final[tuple[Operation, ...]] = ("write", "sync", "sync", "take", "replace", "read")
 
 
 class FaultSchedule:
-    """Schedules faults over a stretch of time; dead processes come back by themselves."""
+    """Schedules faults over a stretch of time; dead processes are started again."""
 
     def __init__(
         self,
@@ -52,7 +52,7 @@ class FaultSchedule:
         self._watch()
 
     def stop(self) -> None:
-        """Nothing goes wrong any more, and everybody who is dead comes back."""
+        """End all faults, and start dead processes again."""
         self._stopped = True
         self._matcher.clock.offset_ns -= self._ahead_ns
         self._matcher.disk.kill()
@@ -69,7 +69,7 @@ class FaultSchedule:
             port.harsh_up.late = port.harsh_down.late = 0
 
     def _watch(self) -> None:
-        """Whoever is dead will be started some time."""
+        """Schedule a start of dead processes."""
         if self._stopped:
             return
         for process in self._servers:
@@ -140,7 +140,7 @@ class FaultSchedule:
         self._matcher.failing = True
         self._matcher.disk.fail(operation, error, rng.randrange(10))
         if operation == "sync" and self._conditions.power_losses and rng.random() < 0.7:
-            # What a failed sync left behind shows only when the power goes some time later.
+            # The effect of a failed sync shows only after a later loss of power.
             self._world.after(self._world.between(SECOND // 2, 6 * SECOND), self._lose_power)
 
     def _lose_power(self) -> None:

@@ -48,7 +48,7 @@ class GatewayProcess(SimulatedProcess):
         self._tick_at = 0
 
     def boot(self) -> bool:
-        """Everything a gateway knew is gone."""
+        """The memory of the gateway is gone."""
         sessions = SessionTable(SESSIONS_MAX, lambda: self.world.rng.getrandbits(63))
         self.desk = OrderDesk(INSTRUMENTS, self.number, self._conditions.queue_size, sessions)
         self.link = MatcherLink(self.desk, self.number, base_at(self.clock.now_ns()))
@@ -57,7 +57,7 @@ class GatewayProcess(SimulatedProcess):
         return True
 
     def round(self) -> int:
-        """Tick when due, take what has arrived, send what that gave."""
+        """Tick when due, receive what has arrived, send what follows."""
         now_ns = self.clock.monotonic_ns()
         if now_ns >= self._tick_at:
             self._ticks += 1
@@ -111,7 +111,7 @@ class GatewayProcess(SimulatedProcess):
             self.world.trace(self.name, f"{event} {facts}")
 
     def _hand_over(self, frame: bytes) -> bool:
-        """Give commands to the network, and tell the archive whose they are."""
+        """Give commands to the network, and their senders to the archive."""
         self.point()
         for command in decode_commands(frame):
             origin = self.desk.in_flight.origin(command.request_seq)

@@ -1,4 +1,4 @@
-"""What must be true of a whole run: what clients heard against what truly happened."""
+"""The promises checked after a whole run: the clients' replies against the true history."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -45,7 +45,7 @@ from tests.simulation.trader import Trader
 from tests.simulation.world import require
 
 Key = tuple[int, int, int, int]
-"""Number, order, trade and kind: what makes an execution this one and no other."""
+"""Number, order, trade and kind, which identify an execution."""
 
 Told = tuple[Key, tuple[int, ...]]
 """An execution: its key, and side, price, lots, filled and open lots, fee."""
@@ -61,9 +61,9 @@ _BY_ID: dict[int, Instrument] = {instrument.id: instrument for instrument in INS
 
 
 def check_history(archive: Archive, traders: Sequence[Trader], *, may_lose: bool) -> None:
-    """Everything clients were told, against the event stream.
+    """Every reply to clients, against the events.
 
-    `may_lose` says that old segments were removed, so that answers may be lost for good.
+    With `may_lose` old segments were removed, so that answers may be lost for good.
     """
     origins = archive.check_origins()
     answers = {event.seq: event for event in archive.answers()}
@@ -107,7 +107,7 @@ def _check_answers(
     by_request: dict[tuple[str, int], list[int]],
     may_lose: bool,
 ) -> None:
-    """A session that does not recover asks once, is answered once, and is applied once."""
+    """A request of a session that does not recover is sent, answered and applied once."""
     for number, wish in trader.asked.items():
         who = f"{trader.name}: request {number} ({type(wish.request).__name__})"
         require(number in trader.resolved, f"{who} was never resolved")
@@ -189,7 +189,7 @@ def _check_answer(
 
 
 def _check_wishes(trader: Trader, events: list[Event]) -> None:
-    """An order under a client order id was entered at most once, and once when that was told."""
+    """An order with a client order id was entered at most once, and once if it was acknowledged."""
     entered = Counter(
         event.client_order_id
         for event in events
@@ -210,7 +210,7 @@ def _check_wishes(trader: Trader, events: list[Event]) -> None:
 
 
 def executions(events: Sequence[Event]) -> dict[int, list[Told]]:
-    """By account, every execution it must be able to hear of, in order."""
+    """By account, every execution it must be able to receive, in order."""
     told: dict[int, list[Told]] = {}
 
     def tell(
@@ -322,7 +322,7 @@ def _told(reply: Ack | Execution) -> Told | None:
 
 
 def _check_live(trader: Trader, truth: list[Told]) -> None:
-    """What was told is true; between two holes it was told once and completely."""
+    """Every report is true; between two holes all were sent, each once."""
     facts = dict(truth)
     for heard in trader.heard:
         told = [each for each in map(_told, heard.replies) if each is not None]
@@ -340,7 +340,7 @@ def _check_live(trader: Trader, truth: list[Told]) -> None:
 
 
 def _check_final(trader: Trader, truth: list[Told]) -> None:
-    """The catch-up after all was over told everything, in order, once."""
+    """The final catch-up returned everything, in order, once."""
     told = [
         each
         for start in sorted(trader.final)
@@ -360,7 +360,7 @@ def _difference(expected: list[Key], found: list[Key]) -> str:
 
 
 def _check_handed_on(trader: Trader, truth: list[Told], may_lose: bool) -> None:
-    """A session that recovers tells its owner everything once and in order, holes said aloud."""
+    """A session that recovers delivers everything once and in order, and reports holes."""
     handed = [each for each in map(_told, trader.handed_on) if each is not None]
     keys = [key for key, _ in handed]
     require(len(set(keys)) == len(keys), f"{trader.name} was handed something twice")
@@ -374,11 +374,11 @@ def _check_handed_on(trader: Trader, truth: list[Told], may_lose: bool) -> None:
     ]
     answered = set(acks)
     if trader.session.losses:
-        # To the session after it, what was asked for in the lost one is somebody else's order.
+        # For the next session, an order of the lost one is an order of another session.
         keys = [key for key in keys if key not in answered]
     expected = [key for key, _ in truth if key[0] > trader.base_seq and key not in answered]
     if trader.welcomed_in_final:
-        # That something was missed showed only in the final catch-up, whose result, and not the
+        # The hole showed only in the final catch-up, whose result, and not the
         # reports handed on, then holds it.
         expected = expected[: len(keys)]
     require(keys == expected, f"{trader.name} was handed: {_difference(expected, keys)}")

@@ -43,7 +43,7 @@ LATE_NS: Final = MILLISECOND
 
 
 class _Copy(FakeDisk):
-    """What the process that makes snapshots would write, kept for later."""
+    """The snapshot of the snapshot process, kept for a later write."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -70,7 +70,7 @@ class SnapshotWriter:
         self._status: list[int] = []
 
     def begin(self, seq: int) -> None:
-        """What is there now is what is written."""
+        """Keep the present state, which is the one written."""
         engine, journal = rebuild(self._disk, seq)
         require(capture(engine) == capture(self._engine), "the journal makes another engine")
         copy = _Copy()
@@ -145,7 +145,7 @@ class MatcherProcess(SimulatedProcess):
             conditions.snapshot_every, conditions.keep_segments, recovered.snapshot_seq,
         )  # fmt: skip
         self._heartbeat_at = self._sync_at = self.world.now_ns
-        # What was read back was made durable first.
+        # The records read back were made durable first.
         self._safe = (self.world.now_ns, self.journal.last_seq)
         self.world.trace(
             self.name,
@@ -167,8 +167,8 @@ class MatcherProcess(SimulatedProcess):
     def lose_power(self) -> None:
         """The machine stops; what was not synced is gone, kept or torn.
 
-        Where that may take back what was told, a copy of the disk is looked at instead: whoever
-        heard what is no more would have to be told.
+        Where that may undo published batches, a copy of the disk is checked instead: clients that
+        received them would have to be corrected.
         """
         if self.conditions.sync != "batch":
             self._look_at_what_is_left()
@@ -178,12 +178,12 @@ class MatcherProcess(SimulatedProcess):
         self.disk.crash(self.world.rng)
 
     def ended(self) -> None:
-        """Whatever was armed went with the process."""
+        """Drop armed faults with the process."""
         self.disk.kill()
 
     def _look_at_what_is_left(self) -> None:
-        """The machine's power goes, in a copy of it: a part of what was told is left, from its
-        beginning, that holds all that was safe."""
+        """Lose the power of a copy of the machine: the rest is a prefix of the published batches
+        that has all that were safe."""
         disk = self.disk.fork()
         disk.crash(self.world.rng)
         found: list[Any] = []
@@ -204,7 +204,7 @@ class MatcherProcess(SimulatedProcess):
         self.world.trace(self.name, f"power would leave {seq} of {self._archive.last_seq}")
 
     def _check_delay(self) -> None:
-        """With a time between two syncs, what is not safe is no older than that."""
+        """With an interval of syncs, unsafe records are no older than the interval."""
         if self.conditions.sync != "interval" or self.is_stalled:
             return
         delay_ns = self.world.now_ns - self._safe[0]
@@ -236,7 +236,7 @@ class MatcherProcess(SimulatedProcess):
         return min(now_ns + ROUND_MAX_NS, self._heartbeat_at, due_at, sync_at)
 
     def _let_expire(self) -> int:
-        """Let happen what is due by itself; when the next of it is."""
+        """Apply due timers; returns the time of the next."""
         wall_ns = self._stamp_ns()
         if self.sequencer.is_due(wall_ns):
             batch = self.sequencer.let_expire(wall_ns)

@@ -1,9 +1,9 @@
 """A network of ZeroMQ's kind: order kept and nothing lost inside a connection, all else uncertain.
 
 A `Port` is a socket that binds, a `Plug` one that connects. Connections come up after a while when
-both processes live, and end with either of them or by themselves; what was on its way is then
-delivered in part, the earlier part. A port may be `harsh` as well: then single messages get lost,
-doubled and overtaken inside a connection, which ZeroMQ does not do and the parts have to stand.
+both processes live, and end with either of them or at random; of the messages on their way an
+earlier part is then delivered. A port may be `harsh` as well: then single messages are lost,
+doubled and overtaken inside a connection, which ZeroMQ does not do and the parts must survive.
 """
 
 from bisect import insort
@@ -28,7 +28,7 @@ class Harshness:
 
 
 class Pipe:
-    """One direction of one connection: what was sent and when it will be there."""
+    """One direction of one connection: the messages sent and their times of arrival."""
 
     def __init__(
         self, world: SimulatedWorld, wake: Callable[[int], None], capacity: int, harsh: Harshness
@@ -79,7 +79,7 @@ class Pipe:
         return None
 
     def break_off(self) -> list[Frame]:
-        """The connection ends: what has arrived, and perhaps some of what had not."""
+        """End the connection; returns the messages that arrived, and perhaps some that had not."""
         arrived = [frame for at_ns, frame in self.frames if at_ns <= self._world.now_ns]
         on_its_way = len(self.frames) - len(arrived)
         if on_its_way and not self.swallows:
@@ -90,7 +90,7 @@ class Pipe:
 
 
 class PortConnection:
-    """One plug in one port, under an identity nobody else ever has."""
+    """One plug in one port, under an identity of its own."""
 
     def __init__(self, world: SimulatedWorld, plug: "Plug", identity: bytes) -> None:
         port = plug.port
@@ -101,13 +101,13 @@ class PortConnection:
 
 
 class Owner:
-    """What a network needs to know of a process."""
+    """The process behind a socket, as the network sees it."""
 
     name: str
     alive: bool
 
     def wake(self, at_ns: int) -> None:
-        """Something will be there to take."""
+        """A message will arrive."""
 
 
 class Port:
@@ -150,18 +150,18 @@ class Port:
         return found
 
     def send(self, identity: bytes, frame: Frame) -> bool:
-        """False when that peer is gone or takes no more."""
+        """Send to a peer; False when it is gone or its queue is full."""
         connection = self.connections.get(identity)
         return connection is not None and connection.down.send(frame)
 
     def publish(self, frame: Frame) -> None:
-        """To everybody connected; who takes no more misses it."""
+        """Send to every connection; one whose queue is full misses it."""
         for connection in self.connections.values():
             if not connection.down.send(frame):
                 self.dropped += 1
 
     def leave(self, identity: bytes, frames: list[Frame]) -> None:
-        """What a connection that ended still brought."""
+        """The messages that an ended connection still delivered."""
         room = self.capacity - len(self._left)
         self._left.extend((identity, frame) for frame in frames[:room])
         if self._left:
@@ -183,7 +183,7 @@ class Port:
 class Plug:
     """A socket that connects to one port, again and again.
 
-    One that `queues` keeps what is sent while there is no connection.
+    One that `queues` keeps messages while there is no connection.
     """
 
     def __init__(self, network: "Network", owner: Owner, port: Port, queues: bool = False) -> None:
@@ -199,7 +199,7 @@ class Plug:
         network.plugs.append(self)
 
     def send(self, frame: Frame) -> bool:
-        """Whether the message was taken."""
+        """Send; whether the message was accepted."""
         if self._queues:
             if len(self._unsent) >= self.port.capacity:
                 return False
@@ -209,7 +209,7 @@ class Plug:
         return self.connection is not None and self.connection.up.send(frame)
 
     def flush(self) -> None:
-        """Send what was kept, as far as there is room."""
+        """Send the kept messages, as far as there is room."""
         connection = self.connection
         while self._unsent and connection is not None and connection.up.send(self._unsent[0]):
             self._unsent.popleft()
@@ -226,7 +226,7 @@ class Plug:
         return found
 
     def leave(self, frames: list[Frame]) -> None:
-        """What a connection that ended still brought."""
+        """The messages that an ended connection still delivered."""
         self._left.extend(frames[: self.port.capacity - len(self._left)])
         if self._left:
             self.owner.wake(self._network.world.now_ns)
@@ -280,7 +280,7 @@ class Network:
         self._reconnect(plug)
 
     def swallow(self, plug: Plug, for_ns: int) -> None:
-        """The connection transports nothing any more, and ends when that is noticed."""
+        """The connection transports nothing any more, and ends when that is detected."""
         connection = plug.connection
         if connection is None:
             return

@@ -31,7 +31,7 @@ class SimulatedProcess(Owner):
         raise NotImplementedError
 
     def round(self) -> int:
-        """Do what is to be done now; returns when to look again at the latest."""
+        """Run one round; returns the latest time of the next."""
         raise NotImplementedError
 
     def ended(self) -> None:
@@ -107,8 +107,8 @@ class SimulatedProcess(Owner):
             self.kill("killed in the middle of a round")
             return
         if self.alive:
-            require(again_ns > 0, f"{self.name}: no time to look again")
-            # A round takes time, so that what comes meanwhile waits and is taken together.
+            require(again_ns > 0, f"{self.name}: no time of the next round")
+            # A round lasts some time, so that messages arriving meanwhile are received together.
             takes_ns = self.world.rng.randrange(10 * MICROSECOND, 200 * MICROSECOND)
             self._due_ns = 0
             self.wake(max(again_ns, self.world.now_ns + takes_ns))

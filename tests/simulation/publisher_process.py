@@ -50,7 +50,7 @@ class PublisherProcess(SimulatedProcess):
         self._heartbeat_at = self._heard_ns = 0
 
     def boot(self) -> bool:
-        """Everything a publisher knew is gone."""
+        """The memory of the publisher is gone."""
         feed = Feed(INSTRUMENTS, base_at(self.clock.now_ns()), self._conditions.feed_history)
         self.replica = PublisherReplica(feed)
         self.past = Backfill(feed)
@@ -79,7 +79,7 @@ class PublisherProcess(SimulatedProcess):
             self.world.trace(self.name, f"asks {wanted}")
             if not self._queries.send(encode(wanted)):
                 replica.not_sent()
-        # There is no recorder here: what is not known begins after a while.
+        # There is no recorder here: unknown statistics begin after a while.
         self.past.not_sent(self.past.next_questions(now_ns), now_ns)
         for frames in replica.feed.publish_statistics(now_ns):
             self.public.publish(frames)
@@ -90,7 +90,7 @@ class PublisherProcess(SimulatedProcess):
         if now_ns >= self._heartbeat_at:
             self.public.publish(replica.feed.heartbeat(now_ns - self._heard_ns))
             self._heartbeat_at = now_ns + HEARTBEAT_NS
-        require(not replica.fault, f"the publisher believes no event: {replica.fault}")
+        require(not replica.fault, f"the publisher refuses an event: {replica.fault}")
         if payloads or replies or requests:
             return now_ns + MICROSECOND
         return min(now_ns + ROUND_MAX_NS, self._heartbeat_at)
@@ -116,12 +116,12 @@ class ConsumerProcess(SimulatedProcess):
         self.epochs: list[int] = []
 
     def boot(self) -> bool:
-        """A consumer that knows nothing yet."""
+        """A consumer without any state."""
         self.follower = FeedFollower([each.symbol for each in INSTRUMENTS], self._channels)
         return True
 
     def round(self) -> int:
-        """What `MarketData` does between two waits."""
+        """The work of `MarketData` between two waits."""
         follower = self.follower
         follower.on_time(self.world.now_ns)
         busy = False

@@ -25,7 +25,7 @@ from tests.simulation.world import MILLISECOND, SECOND, SimulatedWorld, Violatio
 from tests.worlds.invariants import check
 
 STEPS = 120
-"""How often a trader acts in a run, unless told otherwise."""
+"""How often a trader acts in a run, by default."""
 
 BETWEEN_ACTS_NS = 30 * MILLISECOND
 SETTLE_MAX_NS = 120 * SECOND
@@ -37,7 +37,7 @@ _CHANNELS = (("l2", "candle"), ("l2", "l3", "bbo", "trade", "ticker", "candle"),
 
 
 class Result(Struct):
-    """What one run was."""
+    """The result of one run."""
 
     seed: int
     conditions: Conditions
@@ -52,7 +52,7 @@ class Result(Struct):
 
 
 class SimulationFailed(AssertionError):  # noqa: N818 - says what happened
-    """A run broke a promise; the text says how to repeat it."""
+    """A run broke a promise; the text has the command that repeats it."""
 
     def __init__(self, seed: int, steps: int, error: BaseException) -> None:
         again = f"python -m tests.simulation --seed {seed}"
@@ -91,7 +91,7 @@ class Simulation:
             world.after(world.rng.randrange(200 * MILLISECOND), process.start)
 
     def play(self) -> None:
-        """Trade while things go wrong, then until all is settled."""
+        """Trade during faults, then until all is settled."""
         world, conditions = self.world, self.conditions
         world.run_until(world.now_ns + 300 * MILLISECOND)
         end_ns = world.now_ns + conditions.steps * BETWEEN_ACTS_NS
@@ -215,7 +215,7 @@ class Simulation:
         return done
 
     def _check_replay(self) -> None:
-        """What is on disk, with snapshots and without, makes the engine that lives."""
+        """The files on disk, with snapshots and without, give the state of the running engine."""
         engine = self.matcher.engine
         whole = self.matcher.journal.first_seq == 1
         for use_snapshots in (True, False) if whole else (True,):

@@ -42,7 +42,7 @@ def publish_before_syncing(patch: Patch) -> None:
 
 
 def resend_skips_a_command(patch: Patch) -> None:
-    """What is sent again is not all of it."""
+    """A resend is not complete."""
     send_again = MatcherLink._send_again
 
     def skipping(self: MatcherLink, commands: Callable[[bytes], bool]) -> None:
@@ -67,7 +67,7 @@ def gaps_in_commands_are_applied(patch: Patch) -> None:
 
 
 def follower_ignores_a_gap(patch: Patch) -> None:
-    """A replica goes on behind a hole in the event stream."""
+    """A replica continues behind a hole in the events."""
     receive = EventFollower.receive
 
     def careless(self: EventFollower, batch: EventBatch) -> Sequence[EventBatch]:
@@ -96,7 +96,7 @@ def recovery_drops_the_last_record(patch: Patch) -> None:
 
 
 def busy_for_a_forwarded_command(patch: Patch) -> None:
-    """The network took the command, the gateway believes it did not."""
+    """The network accepted the command, and the gateway counts it as refused."""
     hand_over = GatewayProcess._hand_over
     count = 0
 
@@ -119,7 +119,7 @@ def unsynced_bytes_are_not_written_again(patch: Patch) -> None:
 
 
 def events_are_reported_twice(patch: Patch) -> None:
-    """A part of a batch that was heard before is reported again."""
+    """A part of a batch that was received before is reported again."""
     patch.setattr("crossbook.common.following.event_follower._after", lambda batch, seq: batch)
     receive = EventFollower.receive
 
@@ -132,7 +132,7 @@ def events_are_reported_twice(patch: Patch) -> None:
 
 
 def catch_up_stops_short(patch: Patch) -> None:
-    """The end of what was asked for is not sent."""
+    """The end of the requested range is not sent."""
     start = CatchUps.start
 
     def shy(self: CatchUps, session: Any, request_seq: int, from_seq: int, to_seq: int) -> None:
@@ -142,12 +142,12 @@ def catch_up_stops_short(patch: Patch) -> None:
 
 
 def session_hands_on_twice(patch: Patch) -> None:
-    """What a session heard before a hole is handed on again."""
+    """A session delivers executions from before a hole again."""
     patch.setattr(Recovery, "_is_news", lambda self, execution: True)
 
 
 def answer_is_lost_with_the_connection(patch: Patch) -> None:
-    """Nobody tells a client that came back that something is missing."""
+    """A client that came back is not notified of missing reports."""
     receive_frame = OrderDesk.receive_frame
 
     def silent(self: OrderDesk, identity: bytes, frame: bytes) -> None:
@@ -160,7 +160,7 @@ def answer_is_lost_with_the_connection(patch: Patch) -> None:
 
 
 def consumer_ignores_a_hole(patch: Patch) -> None:
-    """A consumer of the feed goes on behind a missing message."""
+    """A consumer of the feed continues behind a missing message."""
     patch.setattr(
         "crossbook.common.following.local_book.LocalBook._follows", lambda self, prev, seq: True
     )
@@ -237,12 +237,12 @@ DEFECTS = (
 )
 
 IN_THE_ENGINE = frozenset({no_dedupe, gaps_in_commands_are_applied, no_memory_of_retries})
-"""What is patched there is not looked at by native code."""
+"""Patches of these are not seen by native code."""
 
 FIRST_SEED: dict[Callable[[Patch], None], int] = {
     answer_is_lost_with_the_connection: 190,
 }
-"""Where to begin, for what few seeds find."""
+"""The first seed, for defects that few seeds find."""
 
 
 @pytest.mark.parametrize("defect", DEFECTS, ids=lambda defect: defect.__name__)

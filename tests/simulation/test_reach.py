@@ -1,4 +1,4 @@
-"""The runs get to where things go wrong: a promise is worth nothing when nothing happened."""
+"""The runs reach the faults: a promise means nothing where nothing happened."""
 
 import re
 from collections import Counter

@@ -1,4 +1,4 @@
-"""Seeds, many of them: whatever goes wrong in a run, no promise is broken."""
+"""Many seeds: whatever faults a run has, no promise is broken."""
 
 import pytest
 

@@ -1,10 +1,9 @@
-"""A client: a `crossbook` session without its socket, and somebody behind it who trades.
+"""A client: a `crossbook` session without its socket, and a trader that uses it.
 
-One kind has a session that recovers by itself, one asks for what it missed in its own way, and one
-just listens.
+One kind has a session that recovers, one catches up in its own way, and one does neither.
 
-Whoever trades here keeps at it: what was refused as busy or got no answer is asked again under
-the same client order id, mostly. Everything heard is kept for the checks.
+A trader repeats requests that were refused as busy or got no answer, mostly under the same client
+order id. Every reply is kept for the checks.
 """
 
 from collections import deque
@@ -54,7 +53,7 @@ CALLS_MAX: Final = 30
 
 
 class Wish:
-    """Something the trader wants, asked for in one or more requests."""
+    """An aim of the trader, in one or more requests."""
 
     def __init__(self, request: Request, persistent: bool) -> None:
         self.request = request
@@ -66,17 +65,17 @@ class Wish:
 
 
 class Reception:
-    """What came under one welcome: between two of these something may be missing."""
+    """The replies under one welcome: between two of these some may be missing."""
 
     def __init__(self) -> None:
         self.replies: list[Ack | Execution] = []
 
 
 class Trader(SimulatedProcess):
-    """One client of one gateway. `recovers` and `catches_up` say of which kind it is.
+    """One client of one gateway. `recovers` and `catches_up` are its kind.
 
-    `handed_on` is what a session that recovers gave its owner, `base_seq` where that begins (-1
-    when unknown). `final` is everything told once all was over.
+    `handed_on` has the executions that a recovering session delivered, `base_seq` the number where
+    they begin (-1 when unknown). `final` has those of the final catch-up.
     """
 
     def __init__(
@@ -113,12 +112,12 @@ class Trader(SimulatedProcess):
         self.session = ClientSession(account, self.recovers)
 
     def boot(self) -> bool:
-        """Clients do not die here; theirs is what must not get lost."""
+        """Clients do not die here; their messages must not be lost."""
         self.session.open()
         return True
 
     def round(self) -> int:
-        """What `Client` does in one step."""
+        """The work of one step of `Client`."""
         session, now_ns = self.session, self.world.now_ns
         session.tick(now_ns)
         self._send()
@@ -139,7 +138,7 @@ class Trader(SimulatedProcess):
         return now_ns + (MICROSECOND if frames else ROUND_MAX_NS)
 
     def act(self) -> None:
-        """Want something new."""
+        """Begin a new aim."""
         if self.session.outstanding < CALLS_MAX:
             for _ in range(self.world.rng.choice((1, 1, 1, 2, 5))):
                 self._want(self._idea())
@@ -147,14 +146,14 @@ class Trader(SimulatedProcess):
 
     @property
     def idle(self) -> bool:
-        """Whether nothing wanted is open any more."""
+        """Whether every aim is reached."""
         session = self.session
         return not (session.outstanding or session.recovering) and all(
             wish.settled or not wish.due_ns for wish in self.wishes
         )
 
     def begin_final_catch_up(self) -> None:
-        """Ask for everything since the beginning; `final` and `caught_up_to` are the result."""
+        """Request everything since the beginning; `final` and `caught_up_to` are the result."""
         if self._catching_up or self.session.recovering:
             return
         self._catching_up = True
@@ -292,7 +291,7 @@ class Trader(SimulatedProcess):
 
     def _resolve(self, number: int, outcome: Outcome) -> None:
         require(number not in self.resolved, f"{self.name}: request {number} resolved twice")
-        require(number in self.asked, f"{self.name}: request {number} was never asked")
+        require(number in self.asked, f"{self.name}: request {number} was never sent")
         self.resolved[number] = outcome
         wish = self.asked[number]
         wish.outcomes.append(outcome)
@@ -321,7 +320,7 @@ class Trader(SimulatedProcess):
                 self._known.append(known)
 
     def _see_base(self, pong: Pong) -> None:
-        """Where what is told begins: a gateway that says 0 may correct itself."""
+        """Where the delivered executions begin: a gateway that reports 0 may correct it."""
         told = any(heard.replies for heard in self.heard)
         if self.base_seq < 0 or not (
             pong.request_seq or self.base_seq or told or self.session.recovering
@@ -329,7 +328,7 @@ class Trader(SimulatedProcess):
             self.base_seq = pong.seq
 
     def _keep(self, replies: list[Reply]) -> None:
-        """Note what the wire brought, before the session sees it."""
+        """Note the replies, before the session receives them."""
         for reply in replies:
             if isinstance(reply, Welcome):
                 self.welcomed_in_final |= self.finishing

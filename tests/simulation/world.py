@@ -1,4 +1,4 @@
-"""Time, chance and the record of what happened: everything else in a simulation hangs on these."""
+"""Time, chance and the trace of a simulation, on which everything else in it depends."""
 
 from collections.abc import Callable
 from hashlib import sha256
@@ -13,7 +13,7 @@ SECOND: Final = 1_000_000_000
 DAY: Final = 86_400 * SECOND
 
 EPOCH_NS: Final = 1_780_000_000 * SECOND
-"""What the clock on the wall shows when a simulation begins."""
+"""The wall clock's time at the beginning of a simulation."""
 
 
 class Violation(AssertionError):  # noqa: N818 - says what was found
@@ -27,7 +27,7 @@ def require(held: bool, text: str) -> None:
 
 
 class SimulatedWorld:
-    """One thread, one generator, one clock; what is due next happens next.
+    """One thread, one generator, one clock; due actions run in order.
 
     Equal seeds give equal worlds: `trace_hash` covers every line ever traced.
     """
@@ -42,7 +42,7 @@ class SimulatedWorld:
         self._show = show
 
     def at(self, time_ns: int, action: Callable[[], None]) -> None:
-        """Do `action` at that time, behind what is due at the same time already."""
+        """Run `action` at that time, behind those already due at the same time."""
         heappush(self._due, (max(time_ns, self.now_ns), next(self._ties), action))
 
     def after(self, wait_ns: int, action: Callable[[], None]) -> None:
@@ -59,7 +59,7 @@ class SimulatedWorld:
         self.now_ns = max(self.now_ns, time_ns)
 
     def trace(self, who: str, what: str) -> None:
-        """Note what happened."""
+        """Add a line to the trace."""
         line = f"{self.now_ns / SECOND - 1:10.6f} {who:12} {what}"
         self._hash.update(line.encode())
         if self._show is not None:
@@ -84,7 +84,7 @@ class WallClock:
         self.offset_ns = 0
 
     def now_ns(self) -> int:
-        """Nanoseconds since the Unix epoch, as this machine believes."""
+        """Nanoseconds since the Unix epoch, by this machine's clock."""
         return EPOCH_NS + self._world.now_ns + self.offset_ns
 
     def monotonic_ns(self) -> int:

@@ -124,7 +124,7 @@ class Browser:
         return self.one(selector).text
 
     def type(self, selector: str, text: str, *, enter: bool = False) -> None:
-        """Replace what is in a field by typing."""
+        """Replace the text of a field by typing."""
         field = self.one(selector)
         field.clear()
         field.send_keys(text, *([Keys.ENTER] if enter else []))
@@ -136,5 +136,5 @@ class Browser:
         return [entry["message"] for entry in entries if entry["level"] == "SEVERE"]
 
     def screenshot(self, path: Path) -> None:
-        """Save what is seen, as PNG."""
+        """Save the view as PNG."""
         path.write_bytes(self.driver.get_screenshot_as_png())

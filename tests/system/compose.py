@@ -1,8 +1,8 @@
 """docker-compose.yml and Dockerfile run without containers: the services' own commands and
 environment as processes of this machine.
 
-What differs is what a container gives: host names become loopback, ports free ones, the image's
-folders a temporary one.
+Only the container's part differs: host names become loopback, ports free ones, the image's folders
+a temporary one.
 """
 
 import re
@@ -66,7 +66,7 @@ class Composition:
             process.wait(10)
 
     def environment(self, name: str) -> dict[str, str]:
-        """What the image and the file set for a service, made to fit this machine."""
+        """The environment of a service by image and file, adapted to this machine."""
         image: dict[str, str] = {}
         for word, rest in instructions():
             if word == "ENV":
@@ -123,7 +123,7 @@ class Composition:
         return f"127.0.0.1:{self.ports[port]}"
 
     def log(self, name: str) -> str:
-        """What a service has printed."""
+        """The output of a service."""
         return self._log(name).read_text(errors="replace")
 
     def _log(self, name: str) -> Path:

@@ -55,14 +55,14 @@ LIVE: "WeakSet[Exchange]" = WeakSet()
 
 
 class ExchangeError(Exception):
-    """The processes did not do what was asked in time; the text ends with their logs."""
+    """The processes did not reach the expected state in time; the text ends with their logs."""
 
 
 class Exchange:
     """Matcher, publisher and gateway as a user runs them, ready to trade inside `with`.
 
-    `settings` are environment variables for all of them (`ORDER_QUEUE_SIZE="4"`). The gateway takes
-    ZeroMQ orders only unless `GATEWAY_ROLES` says more. `order` is the order of starting;
+    `settings` are environment variables for all of them (`ORDER_QUEUE_SIZE="4"`). The gateway
+    serves ZeroMQ orders only unless `GATEWAY_ROLES` names more. `order` is the order of starting;
     `RECORDED` adds the recorder. With `ready=False` nothing is started: call `start` and
     `wait_ready`.
     Readiness is proved by real mass cancels of `PROBE_ACCOUNT`, so the stream does not begin at
@@ -70,7 +70,7 @@ class Exchange:
     """
 
     starter: ClassVar[Callable[[str, Path, dict[str, str], Path], Process]] = staticmethod(start)
-    """How processes are started; whoever tests rather than measures may take a quicker way."""
+    """How processes are started; tests, unlike measurements, may use a quicker way."""
 
     def __init__(
         self, *, order: Iterable[str] = PROCESSES, ready: bool = True, **settings: str
@@ -94,7 +94,7 @@ class Exchange:
             "DATA_DIR": str(self.directory / "data"),
             "JOURNAL_SEGMENT_MB": "4",
             "LOG_FORMAT": "json",
-            # Most of what is tested trades more than anybody is given; tests of money turn it on.
+            # Most tests trade more than an account is given; tests of money turn it on.
             "ACCOUNTS": "off",
             **settings,
         }
@@ -148,7 +148,7 @@ class Exchange:
 
     def start(self, name: str, **environment: str) -> None:
         """Start one process, with more environment of its own; its output is appended to its
-        log. A name such as `matcher-1` says the shard."""
+        log. A name such as `matcher-1` names the shard."""
         assert name not in self.processes, f"{name} is running"
         process, _, shard = name.partition("-")
         self.processes[name] = Exchange.starter(
@@ -181,7 +181,7 @@ class Exchange:
         return status
 
     def stop(self, name: str, number: int = signal.SIGTERM) -> int:
-        """Ask one process to end and return its exit status."""
+        """Stop one process and return its exit status."""
         process = self.processes.pop(name)
         process.send_signal(number)
         try:
@@ -269,8 +269,8 @@ class Exchange:
     def close(self) -> None:
         """End every process, by its own id, and remove the folder.
 
-        Only the matcher is asked: it has children, and how the others end when asked is tested
-        where they are told to `stop`.
+        Only the matcher gets a signal to end: it has children. Tests of `stop` check how the others
+        end.
         """
         for name, process in self.processes.items():
             if process.poll() is None:
@@ -328,8 +328,8 @@ def process_environment(settings: dict[str, str]) -> dict[str, str]:
 def free_ports(count: int) -> list[int]:
     """Distinct loopback ports that were free a moment ago.
 
-    Below the range the system gives to outgoing connections, so that nothing takes one by chance
-    between the look and the bind.
+    Below the range the system gives to outgoing connections, so that no process gets one by chance
+    between the check and the bind.
     """
     ports: list[int] = []
     chance = random.SystemRandom()
@@ -361,5 +361,5 @@ def port_of(address: str) -> int:
 
 
 def select_nothing(seconds: float) -> None:
-    """Let other processes run between two looks at a condition."""
+    """Let other processes run between two checks of a condition."""
     select.select([], [], [], seconds)

@@ -22,7 +22,7 @@ class Tapped(msgspec.Struct, frozen=True):
 
 
 class FeedTap:
-    """Receives `topics` from the moment it exists; `snapshot` asks for a book.
+    """Receives `topics` from the moment it exists; `snapshot` requests a book.
 
     Creation returns only once the subscriptions are in force, so nothing published later is
     missed.
@@ -69,7 +69,7 @@ class FeedTap:
         raise TimeoutError(f"no heartbeat at sequence {seq} in {seconds} s")
 
     def until(self, seq: int) -> list[Tapped]:
-        """Everything received up to the heartbeat that has seen `seq`, and not yet taken."""
+        """Everything received up to the heartbeat that has seen `seq`, and not yet returned."""
         self.wait_heartbeat(seq)
         taken, self.messages = self.messages, []
         return taken

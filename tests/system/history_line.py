@@ -71,7 +71,7 @@ class HistoryLine:
         return self.ask_bytes(codec.encode(question))
 
     def truth(self) -> NaiveRecord:
-        """What the journal says happened."""
+        """The history by the journal."""
         record = NaiveRecord(INSTRUMENTS)
         disk = FileDisk(self.exchange.data, read_only=True)
         try:
@@ -83,7 +83,7 @@ class HistoryLine:
         return record
 
     def await_rows(self, url: str = "") -> None:
-        """Return once the journal has stopped growing and the tables hold what it does."""
+        """Return once the journal has stopped growing and the tables have all of it."""
         wanted = tables_wanted(self.truth())
         engine = open_database(url or f"sqlite:///{self.exchange.data}/history.db")
         try:

@@ -1,5 +1,5 @@
 """A service's loop on a clock that moves only while the loop sleeps: sockets and poller without
-ZeroMQ, which give what a script says and keep what was sent, each with its time."""
+ZeroMQ, which deliver the messages of a script and keep those sent, each with its time."""
 
 from collections import deque
 from collections.abc import Callable
@@ -14,7 +14,7 @@ MS = 1_000_000
 
 
 class FakeSocket:
-    """Keeps what is sent, and gives what the script put into it."""
+    """Keeps the messages sent, and delivers those of the script."""
 
     def __init__(self, clock: FakeClock) -> None:
         self._clock = clock
@@ -41,7 +41,7 @@ class FakeSocket:
 
 
 class LoopScript:
-    """What happens to a loop, and when."""
+    """The events of a loop, and their times."""
 
     def __init__(self, clock: FakeClock) -> None:
         self.clock = clock

@@ -65,10 +65,10 @@ class Page:
         return self._rows("orders")
 
     def wait_order(self, part: str) -> str:
-        """Return the row of the newest open order once it says this."""
+        """Return the row of the newest open order once it has this text."""
         script = f"const [newest] = (() => {{{ROWS}}})();" \
             "return newest?.includes(arguments[1]) && newest"  # fmt: skip
-        return str(self.browser.wait(f"an order says {part!r}", script, "orders", part))
+        return str(self.browser.wait(f"an order with {part!r}", script, "orders", part))
 
     def wait_fills(self, count: int) -> list[str]:
         """Return once so many fills are shown: their rows as text."""
@@ -77,14 +77,15 @@ class Page:
         return self._rows("fills")
 
     def wait_banner(self, part: str, seconds: float = 20.0) -> str:
-        """Return the banner once it says this."""
+        """Return the banner once it has this text."""
         script = """const banner = document.getElementById("banner");
             return !banner.hidden && banner.textContent.includes(arguments[0])
               && banner.textContent"""
-        return str(self.browser.wait(f"the banner says {part!r}", script, part, seconds=seconds))
+        return str(self.browser.wait(f"a banner with {part!r}", script, part, seconds=seconds))
 
     def import_(self, module: str, script: str, *arguments: Any) -> Any:
-        """What a script hands to `done`, given one of the page's modules as `it` and arguments."""
+        """The value that a script passes to `done`, given one of the page's modules as `it` and
+        arguments."""
         loaded = f"import('/page/{module}').then((it) => {{ {script} }})"
         body = f"const given = arguments; {loaded}.catch((fault) => done(String(fault)))"
         return self.browser.run_async(body, *arguments)

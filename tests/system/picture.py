@@ -1,4 +1,4 @@
-"""Takes the picture at the top of the README: the page in front of a simulated market.
+"""Makes the picture at the top of the README: the page in front of a simulated market.
 
 python -m tests.system.picture [path] [seconds of trading before]
 """
@@ -17,7 +17,7 @@ SMALL = "0.002"
 
 
 def save(path: Path, seconds: float) -> None:
-    """Let a market trade for some seconds, trade in it, and save what is seen."""
+    """Let a market trade for some seconds, trade in it, and save the view."""
     roles = "orders,api,streams"
     with Exchange(order=RECORDED, GATEWAY_ROLES=roles, ACCOUNTS="on") as exchange:
         exchange.wait_http()
@@ -64,7 +64,7 @@ def _trade(page: Page) -> None:
 
 
 def main() -> None:
-    """Take it."""
+    """Make it."""
     path = Path(sys.argv[1]) if len(sys.argv) > 1 else REPOSITORY / "docs" / "page.png"
     save(path, float(sys.argv[2]) if len(sys.argv) > 2 else 75.0)
     size = path.stat().st_size

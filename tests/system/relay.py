@@ -1,4 +1,4 @@
-"""A relay between a publishing socket and who subscribes to it, which can lose what passes."""
+"""A relay between a publishing socket and its subscribers, which can lose messages."""
 
 import threading
 from typing import Self
@@ -10,7 +10,7 @@ from tests.system.exchange import free_ports
 
 
 class Relay:
-    """Passes on what `source` publishes, at `address`; while `losing` nothing passes."""
+    """Passes the messages of `source` on, at `address`; while `losing` it drops them."""
 
     def __init__(self, source: str) -> None:
         (port,) = free_ports(1)

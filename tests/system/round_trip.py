@@ -32,7 +32,7 @@ def first_ack(session: RawSession, deadline: float) -> entry.Ack:
 
 
 def main() -> None:
-    """Trade once and print what the feed said of it."""
+    """Trade once and print the feed's messages about it."""
     deadline = time.monotonic() + READY_SECONDS
     orders = os.environ["GATEWAY_ORDERS"]
     feed_address, snapshots = os.environ["PUBLISHER_FEED"], os.environ["PUBLISHER_SNAPSHOTS"]

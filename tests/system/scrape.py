@@ -9,14 +9,14 @@ from tests.system.exchange import Exchange
 
 
 def families(base: str) -> dict[str, Metric]:
-    """The families that a gateway tells of, by the name they are documented under."""
+    """The families of a gateway's metrics, by their documented names."""
     with urllib.request.urlopen(f"{base}/metrics", timeout=10) as answer:
         assert answer.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
         text = answer.read().decode()
     found: dict[str, Metric] = {}
     for family in text_string_to_metric_families(text):
         name = family.name + ("_total" if family.type == "counter" else "")
-        assert name not in found, f"{name} is told twice"
+        assert name not in found, f"{name} is there twice"
         found[name] = family
     return found
 
@@ -33,7 +33,7 @@ def value(base: str, name: str, **labels: str) -> float | None:
 def wait_for(
     exchange: Exchange, name: str, at_least: float, seconds: float = 15.0, **labels: str
 ) -> None:
-    """Return once a sample has come so far."""
+    """Return once a sample has this value."""
 
     def there() -> bool:
         found = value(exchange.api, name, **labels)
@@ -43,7 +43,7 @@ def wait_for(
 
 
 def wait_gone(exchange: Exchange, process: str) -> None:
-    """Return once a process is told to be down."""
+    """Return once a process is reported as down."""
     exchange.wait_until(
         f"{process} is down", lambda: value(exchange.api, "crossbook_up", process=process) == 0
     )

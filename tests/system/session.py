@@ -1,6 +1,6 @@
 """One order-entry session over a raw socket: bytes as any client in any language would send them.
 
-Deliberately not `crossbook.Client`: what the gateway promises is checked against the protocol.
+Deliberately not `crossbook.Client`: the gateway is checked against the protocol itself.
 """
 
 import time
@@ -19,7 +19,7 @@ Answer = TypeVar("Answer", bound=entry.Reply)
 class RawSession:
     """A connection to the gateway, logged on to `account` unless `log_on` is false.
 
-    `executions` collects what was not an answer to a request of `ask`.
+    `executions` collects replies that answer no request of `ask`.
     """
 
     def __init__(
@@ -92,7 +92,7 @@ class RawSession:
         return self.answer(request.request_seq, seconds=seconds)
 
     def ask_all(self, *requests: entry.Request) -> list[entry.Reply]:
-        """Send requests as one frame and return their answers in the order asked."""
+        """Send requests as one frame and return their answers in the order of the requests."""
         self.send(*requests)
         return [self.answer(request.request_seq) for request in requests]
 
@@ -102,7 +102,7 @@ class RawSession:
         return self._answers.pop(request_seq)
 
     def execution(self, seconds: float = ANSWER_SECONDS) -> entry.Execution:
-        """The oldest execution not yet taken."""
+        """The oldest execution not yet returned."""
         self._collect(lambda: bool(self.executions), seconds)
         return self.executions.pop(0)
 

@@ -1,4 +1,4 @@
-"""How smooth the page stays while a market trades: frames, long tasks, and what it showed.
+"""How smooth the page stays while a market trades: frames, long tasks, and its contents.
 
 python -m tests.system.smoothness [seconds] [orders per second]
 """
@@ -39,7 +39,7 @@ WATCH = """
 
 
 class Smoothness(Struct):
-    """What was seen in some seconds; times in milliseconds."""
+    """The observations of some seconds; times in milliseconds."""
 
     seconds: float
     orders_per_s: float
@@ -98,7 +98,7 @@ def _counters(browser: Browser) -> dict[str, float]:
 
 
 def main() -> None:
-    """Print what one run shows."""
+    """Print the result of one run."""
     seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 20.0
     rate = int(sys.argv[2]) if len(sys.argv) > 2 else 1_000
     with Exchange(order=RECORDED, GATEWAY_ROLES="orders,api,streams") as exchange:

@@ -1,10 +1,10 @@
-"""Starts processes of ours from one that has imported everything already.
+"""Starts processes of Crossbook from one that has all their imports.
 
-Importing takes a process longer than everything else it does before it serves, and the tests start
-hundreds. `python -m tests.system.starter` imports once, and forks for each start; what then runs
-is the package's `__main__` as `python -m` runs it, in its own folder and environment. Orders come
-on standard input and answers go to standard output, one line of JSON each. When the input ends the
-starter kills what still runs, and ends.
+Imports are the longest part of a process's start, and the tests start hundreds of processes.
+`python -m tests.system.starter` imports once, and forks for each start; the child runs the
+package's `__main__` as `python -m` does, in its own folder and environment. Orders come on standard
+input and answers go to standard output, one line of JSON each. When the input ends, the starter
+kills the processes that still run, and ends.
 """
 
 import gc
@@ -26,13 +26,13 @@ from crossbook.common.process.programs import MODULES
 from crossbook.matcher.build import use_build
 
 READ_AT_IMPORT: Final = {"CROSSBOOK_CRASH_AT", "MATCHER_BUILD"}
-"""Variables whose change a process notices only where it imports for itself."""
+"""Variables that a process reads while it imports."""
 
 LOOK_S: Final = 0.005
 
 
 class Process(Protocol):
-    """What tests do with a process they have started: a part of `subprocess.Popen`."""
+    """The part of `subprocess.Popen` that tests use."""
 
     @property
     def pid(self) -> int: ...
@@ -66,7 +66,7 @@ class Starter:
     def start(
         self, module: str, directory: Path, environment: dict[str, str], log: Path
     ) -> Process:
-        """A process as of `start`; one that would notice the difference is started by that."""
+        """Start a process by a fork, or by `start` where the fork would differ."""
         own = self._environment
         if module not in MODULES.values() or any(
             environment.get(name) != own.get(name) for name in READ_AT_IMPORT
@@ -135,7 +135,7 @@ class Forked:
 
 
 def serve() -> dict[str, Any] | None:
-    """Do what is ordered. Returns the order in each forked child, and None at the end."""
+    """Carry out orders. Returns the order in each forked child, and None at the end."""
     statuses: dict[int, int | None] = {}
     while line := sys.stdin.readline():
         order = json.loads(line)
@@ -159,7 +159,7 @@ def serve() -> dict[str, Any] | None:
 
 
 def become(order: dict[str, Any]) -> None:
-    """Take folder, environment, files and signals of the order, and run its module."""
+    """Apply folder, environment, files and signals of the order, and run its module."""
     os.chdir(order["directory"])
     os.environ.clear()
     os.environ.update(order["environment"])
@@ -179,12 +179,12 @@ def become(order: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    # Ctrl-C in a terminal reaches the whole group; the tests say when it is time to end.
+    # Ctrl-C in a terminal reaches the whole group; only the tests end the starter.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     use_build()
     for name in MODULES.values():
         import_module(f"{name}.__main__")
-    # What is imported for the others is nothing that a process's collector has to look at.
+    # A process's collector need not scan the modules imported for the others.
     gc.collect()
     gc.freeze()
     if (ordered := serve()) is not None:

@@ -31,7 +31,7 @@ def enter(exchange: Exchange, account: int, side: str) -> dict[str, Any]:
 
 
 def trades(exchange: Exchange) -> list[dict[str, Any]]:
-    """What the record holds."""
+    """The contents of the record."""
     answer = WEB.get(f"{exchange.api}/api/v1/trades/{SYMBOL}")
     assert answer.status_code == 200, answer.text
     found: list[dict[str, Any]] = answer.json()["trades"]

@@ -1,8 +1,8 @@
-"""One book, four ways to see it: REST, WebSocket, ZeroMQ feed and matcher agree at equal sequence.
+"""One book in four views: REST, WebSocket, ZeroMQ feed and matcher agree at equal sequence.
 
-Orders flow at random meanwhile. The feed's book is kept at every number it had; each book seen
-another way is compared with the feed's of the same number. The matcher is asked for whole books
-between two updates of the feed: its number then lies behind one update and before the next.
+Orders flow at random meanwhile. The feed's book is kept at every number it had; each book of
+another view is compared with the feed's of the same number. The matcher returns whole books between
+two updates of the feed: its number is then behind one update and before the next.
 """
 
 import json
@@ -40,7 +40,7 @@ Rows = list[tuple[str, str]]
 
 
 class Book(NamedTuple):
-    """One book as somebody showed it, as text."""
+    """One book of a view, as text."""
 
     seq: int
     bids: Rows
@@ -158,7 +158,7 @@ def rest_book(exchange: Exchange) -> Book:
 def trade(
     exchange: Exchange, feed: FeedWatch, stream: StreamWatch
 ) -> tuple[list[Book], list[Book]]:
-    """Random orders; what the matcher and REST showed meanwhile."""
+    """Send random orders; returns the books of the matcher and REST meanwhile."""
     chance = random.Random(SEED)
     matcher: list[Book] = []
     rest: list[Book] = []

@@ -1,4 +1,4 @@
-"""`crossbook backup` of an exchange that trades: the copy starts and holds what was acked."""
+"""`crossbook backup` of an exchange that trades: the copy starts and has every acked order."""
 
 import json
 import subprocess

@@ -1,4 +1,5 @@
-"""Commands in flight are bounded: past the bound a client hears BUSY at once, and nobody waits."""
+"""Commands in flight are bounded: beyond the bound a client gets BUSY at once, and no other
+waits."""
 
 import itertools
 import signal
@@ -33,11 +34,11 @@ def test_a_stopped_matcher_means_busy_and_then_everything_goes_on() -> None:
         exchange.send_signal("matcher", signal.SIGCONT)
         late = [one.answer(request.request_seq) for request in orders[:QUEUE]]
         acks = [reply for reply in late if isinstance(reply, entry.Ack)]
-        assert len(acks) == QUEUE, "what was taken before is answered exactly once"
+        assert len(acks) == QUEUE, "requests accepted before are answered exactly once"
         assert [b.seq - a.seq for a, b in itertools.pairwise(acks)] == [1] * (QUEUE - 1)
         last = other.ask(order(other))
         assert isinstance(last, entry.Ack)
-        assert last.seq == acks[-1].seq + 1, "what was refused never reached the matcher"
+        assert last.seq == acks[-1].seq + 1, "refused requests never reached the matcher"
         assert one.quiet()
 
 

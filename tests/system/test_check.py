@@ -1,4 +1,4 @@
-"""`crossbook check` says by its exit status whether one process works."""
+"""`crossbook check` shows by its exit status whether one process works."""
 
 import json
 import subprocess
@@ -19,7 +19,7 @@ def running() -> Iterator[Exchange]:
 
 
 def check(exchange: Exchange, *words: str, **settings: str) -> tuple[int, dict[str, object]]:
-    """Exit status and what was printed."""
+    """Exit status and output."""
     ran = subprocess.run(
         [sys.executable, "-m", "crossbook", "check", *words, "--json"],
         cwd=exchange.directory,

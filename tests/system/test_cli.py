@@ -214,7 +214,7 @@ def test_ticker_and_candles_tell_the_trades(shell: Shell) -> None:
     def told() -> bool:
         return bool(shell.json("ticker", symbol, "--once")["trades"] == 2)
 
-    shell.venue.wait_until("the ticker tells both", told)
+    shell.venue.wait_until("the ticker has both", told)
     ticker = shell.json("ticker", symbol.lower(), "--once")
     assert (ticker["last"], ticker["last_quantity"]) == ("150.00", "0.500")
     assert (ticker["volume"], ticker["quote_volume"]) == ("1.500", "225.00000000")
@@ -263,7 +263,7 @@ def test_status_says_which_process_is_down(fresh_exchange: Exchange) -> None:
 
 
 def test_an_order_without_an_answer_is_an_unknown_outcome(fresh_exchange: Exchange) -> None:
-    """The matcher is gone after the gateway took the order: nobody can say what became of it."""
+    """The matcher is gone after the gateway accepted the order: its outcome is unknown."""
     shell = Shell(fresh_exchange)
     fresh_exchange.kill("matcher")
 
@@ -311,7 +311,8 @@ def test_followers_print_json_lines_and_end_with_ctrl_c(shell: Shell) -> None:
             if command[0] == "book":
                 assert json.loads(follower.stdout.readline())["asks"] != []
             else:
-                # A trade printed before the follower listens is not new to it: trade until heard.
+                # A trade before the follower's subscription is not new to it: trade until one
+                # arrives.
                 os.set_blocking(follower.stdout.fileno(), False)
                 heard: list[str] = []
 

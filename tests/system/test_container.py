@@ -34,7 +34,7 @@ def until(what: str, condition: Callable[[], bool], composition: Composition) ->
 
 
 def ready(composition: Composition) -> bool:
-    """Whether the API says so, the recorder included."""
+    """Whether the API reports ready, the recorder included."""
     try:
         answer = WEB.get(f"http://{composition.address('8000')}/ready", timeout=5)
     except httpx.HTTPError:
@@ -115,7 +115,7 @@ def test_every_setting_and_volume_of_the_file_exists() -> None:
         for volume in service.get("volumes", ()):
             name, _, place = volume.partition(":")
             assert name in volumes
-            # A new volume takes its owner from the image, where the user may write to it.
+            # A new volume has its owner from the image, where the user may write to it.
             assert f"{STATE_FOLDER}/" in place
             assert re.search(rf"-o crossbook [^&]*{place}\b", made)
 
@@ -128,7 +128,7 @@ def test_the_image_runs_as_nobody_special_and_holds_the_packages() -> None:
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())
     found = project["tool"]["setuptools"]["packages"]["find"]["include"]
     packages = {name.partition(".")[0] for name in found}
-    # What lies in the package by a link has to be there as well.
+    # Links of the package need their targets as well.
     packages |= {path.name for path in (REPOSITORY / "crossbook").iterdir() if path.is_symlink()}
     assert len(packages) == 6
     copied = copied_paths()
@@ -142,7 +142,7 @@ def test_the_image_runs_as_nobody_special_and_holds_the_packages() -> None:
 
 
 def copied_paths() -> set[str]:
-    """What the Dockerfile takes from the repository."""
+    """The files that the Dockerfile copies from the repository."""
     return {path for word, rest in instructions() if word == "COPY" for path in rest.split()[:-1]}
 
 
@@ -179,7 +179,7 @@ def test_the_images_steps_install_all_that_the_processes_need(tmp_path: Path) ->
             install.replace("pip install", f"{python} -m pip install"),
             shell=True, cwd=program, check=True, timeout=280, capture_output=True,
         )  # fmt: skip
-    # What was installed has to do without what it was installed from.
+    # The installed package must work without its source.
     shutil.rmtree(program)
     imports = "; ".join(f"import {MODULES[name]}.__main__" for name in RECORDED)
     subprocess.run(

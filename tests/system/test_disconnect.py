@@ -39,7 +39,7 @@ def stream(exchange: Exchange, account: int, wish: str) -> Iterator[ClientConnec
 
 
 def open_orders(exchange: Exchange, account: int) -> list[Any]:
-    """What REST lists as open; asking makes a session of single requests."""
+    """The open orders by REST; the request makes a session of single requests."""
     answer = WEB.get(
         f"{exchange.api}/api/v1/orders?status=open", headers={"X-Account": str(account)}
     )

@@ -131,7 +131,7 @@ def test_an_order_rests_is_filled_in_part_amended_and_canceled(
 def expect_fills(
     passive: entry.Execution, active: entry.Execution, resting: entry.Ack, taking: entry.Ack
 ) -> int:
-    """Both sides heard of 0.2 ETH at the maker's price; the trade's id.
+    """Both sides received a fill of 0.2 ETH at the maker's price; returns the trade's id.
 
     Fees in units of 1e-8: 0.1 % of 400 USDT for the maker, 0.2 % of 0.2 ETH for the taker.
     """
@@ -180,7 +180,7 @@ def expect_fills(
 def expect_feed(
     tap: FeedTap, resting: entry.Ack, taking: entry.Ack, trade_id: int, last_seq: int
 ) -> None:
-    """The feed told exactly the journey above: one trade, and a book empty in the end."""
+    """The feed has exactly the journey above: one trade, and a book empty in the end."""
     messages = [tapped.message for tapped in tap.until(last_seq)]
     trades = [t for m in messages if isinstance(m, feed.Trades) for t in m.trades]
     assert [msgspec.structs.replace(t, time_ns=0) for t in trades] == [
@@ -253,7 +253,7 @@ def test_the_feed_alone_keeps_equal_books(
 
 
 def instruments(exchange: Exchange) -> dict[str, Instrument]:
-    """What the gateway says is traded, by symbol; asked without a session."""
+    """The gateway's instruments by symbol, requested without a session."""
     with RawSession(exchange.orders, log_on=False) as stranger:
         reply = stranger.ask(entry.ListInstruments(stranger.next_seq()))
         assert isinstance(reply, entry.Instruments)

@@ -48,12 +48,12 @@ def make_run(exchange: Exchange, output: Path, target: str = "run") -> "subproce
 
 
 def interrupt_group(process: "subprocess.Popen[bytes]") -> None:
-    """What Ctrl-C in a terminal does: SIGINT to the whole foreground group."""
+    """Ctrl-C in a terminal: SIGINT to the whole foreground group."""
     os.killpg(process.pid, signal.SIGINT)
 
 
 def terminate_make(process: "subprocess.Popen[bytes]") -> None:
-    """What a supervisor does: SIGTERM to the one process it knows."""
+    """A supervisor's end: SIGTERM to the one process it started."""
     process.terminate()
 
 
@@ -146,7 +146,7 @@ def test_nothing_of_an_order_flow_is_lost_or_doubled_when_a_process_is_killed_in
 
 
 def insist(client: Client, side: str, client_order_id: str) -> None:
-    """Enter an order, saying the same again until it is known what became of it."""
+    """Enter an order, repeating it until its outcome is known."""
     deadline = time.monotonic() + STOP_SECONDS
     while True:
         try:
@@ -160,8 +160,8 @@ def insist(client: Client, side: str, client_order_id: str) -> None:
 
 
 def check_flow(exchange: Exchange) -> None:
-    """Every order of the flow is there once, filled by its partner, and the book has only what
-    rests below it."""
+    """Every order of the flow is there once, filled by its partner, and the book has only the
+    orders below it."""
     for account, prefix in ((7, "m"), (8, "t")):
         headers = {"X-Account": str(account)}
         asked = {"limit": 1_000}
@@ -189,7 +189,7 @@ def running(runner: psutil.Process, name: str) -> psutil.Process:
 
 
 def wait_ready_with_recorder(exchange: Exchange) -> None:
-    """Return once the API says that every part is there."""
+    """Return once the API reports every part as ready."""
 
     def ready() -> bool:
         try:

@@ -58,7 +58,7 @@ def enter(exchange: Exchange, account: int, side: str, price: str) -> None:
 
 
 def command(exchange: Exchange, *words: str, encoding: str = "utf-8") -> str:
-    """What a command of the command line prints."""
+    """The output of a command."""
     environment = {**exchange.environment, "PYTHONIOENCODING": f"{encoding}:strict"}
     run = subprocess.run(
         [sys.executable, "-m", "crossbook", *words], cwd=exchange.directory, env=environment,
@@ -68,7 +68,7 @@ def command(exchange: Exchange, *words: str, encoding: str = "utf-8") -> str:
 
 
 def over_rest(exchange: Exchange, symbol: str) -> list[str | None]:
-    """What the instruments, the ticker and the book say."""
+    """The states of the instruments, the ticker and the book."""
     listed = WEB.get(f"{exchange.api}/api/v1/instruments").json()["instruments"]
     found: list[str | None] = [each["state"] for each in listed if each["symbol"] == symbol]
     for path in ("ticker", "orderbook"):
@@ -78,7 +78,7 @@ def over_rest(exchange: Exchange, symbol: str) -> list[str | None]:
 
 
 def on_the_feed(exchange: Exchange, symbol: str) -> int:
-    """What somebody who joins now is told."""
+    """The first message to a new client."""
     with MarketData(exchange.feed, exchange.snapshots, [symbol], ["state"]) as market:
         market.wait_ready()
         state = market.state(symbol)

@@ -1,5 +1,5 @@
-"""The matcher's loop on a fake clock: what it sends by itself and when, which time it stamps, and
-what a snapshot beside it may not do."""
+"""The matcher's loop on a fake clock: its unsolicited messages and their times, the time it stamps,
+and the limits of a snapshot beside it."""
 
 from collections.abc import Callable
 from itertools import pairwise
@@ -53,7 +53,7 @@ class SlowWriter:
         self.status = None
 
     def outcome(self, *, wait: bool = False) -> str | None:
-        """What the test says."""
+        """The state set by the test."""
         assert not wait, "the matcher waits for a snapshot"
         return self.status
 
@@ -105,7 +105,7 @@ class Loop:
         self.at(ms, lambda: self.commands.waiting.append([encode(list(commands))]))
 
     def ask(self, ms: int, request: Any) -> None:
-        """An administrator asks this then."""
+        """An administrator's request at that time."""
         self.at(ms, lambda: self.admin.waiting.append([b"admin", encode(request)]))
 
     def run(self, ms: int) -> None:

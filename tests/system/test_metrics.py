@@ -128,7 +128,7 @@ def test_a_process_that_is_down_or_stands_still_is_told_within_the_bound(name: s
     with Exchange(order=RECORDED, GATEWAY_ROLES=ROLES) as exchange:
         exchange.wait_http()
         exchange.send_signal(name, signal.SIGSTOP)
-        exchange.wait_until("what was told before is old", lambda: _is_down(exchange, name))
+        exchange.wait_until("the earlier values are old", lambda: _is_down(exchange, name))
         exchange.send_signal(name, signal.SIGCONT)
         wait_for(exchange, "crossbook_up", 1, process=name)
         exchange.kill(name)
@@ -169,7 +169,7 @@ def test_a_journal_that_cannot_be_written_ends_the_matcher_and_is_seen() -> None
             wait_gone(exchange, "matcher")
             assert value(exchange.api, "crossbook_sequence_lag", consumer="recorder") is None
             exchange.start("matcher")
-            # What was not acknowledged is sent again by the gateway, and then is.
+            # The gateway sends unacknowledged commands again, and then they are acknowledged.
             assert isinstance(session.answer(last, seconds=30.0), entry.Ack)
         wait_for(exchange, "crossbook_up", 1, process="matcher")
         wait_for(exchange, "crossbook_gateway_commands_again_total", 1)
@@ -194,7 +194,7 @@ def test_lag_and_gaps_of_each_consumer_are_seen(consumer: str, setting: str, gap
             exchange.start(name, **({setting: relay.address} if name == process else {}))
         exchange.wait_ready()
         exchange.wait_http()
-        # A gateway that is still to get its first book would not miss what is lost.
+        # A gateway without its first book would not miss a lost message.
         exchange.wait_shown(SYMBOL)
         before = value(exchange.api, gaps)
         assert before is not None
@@ -213,7 +213,7 @@ def test_lag_and_gaps_of_each_consumer_are_seen(consumer: str, setting: str, gap
                 )
             )
             wait_for(exchange, "crossbook_sequence_lag", 300, consumer=consumer)
-            # Heartbeats follow what the orders caused: when two more are lost, that is too.
+            # Heartbeats follow the orders' messages: when two more are lost, those are too.
             lost = relay.lost
             exchange.wait_until("all is lost", lambda: relay.lost > lost + 2)
             relay.losing = False

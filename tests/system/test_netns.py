@@ -40,7 +40,7 @@ def space(name: str) -> str:
 
 
 def ip(*words: str) -> None:
-    """Run `ip`; `CalledProcessError` says what it complained of."""
+    """Run `ip`; `CalledProcessError` has its output."""
     subprocess.run(["ip", *words], check=True, capture_output=True, text=True, timeout=20)
 
 

@@ -1,4 +1,5 @@
-"""Exchanges side by side: what differs in DATA_DIR shares nothing, and nobody takes an address."""
+"""Exchanges side by side: those that differ in DATA_DIR share nothing, and none takes over an
+address."""
 
 import json
 import stat
@@ -39,7 +40,7 @@ def pair() -> Iterator[tuple[Exchange, Exchange]]:
 
 
 def crossbook(exchange: Exchange, *words: str) -> dict[str, Any]:
-    """What the command line prints as JSON, in the folder and environment of an exchange."""
+    """The JSON output of a command, in the folder and environment of an exchange."""
     ran = subprocess.run(
         [sys.executable, "-m", "crossbook", *words, "--json"],
         cwd=exchange.directory, env=exchange.environment, timeout=60, check=True,

@@ -1,4 +1,4 @@
-"""Far more asked than can be done, and feeds that lose messages: bounded, answered, recovered."""
+"""Far more requests than capacity, and feeds that lose messages: bounded, answered, recovered."""
 
 import random
 import time
@@ -41,7 +41,7 @@ class MemoryGrowth:
         self._due = 0.0
 
     def __call__(self) -> None:
-        """Look, a few times a second."""
+        """Sample a few times a second."""
         if time.monotonic() < self._due:
             return
         self._due = time.monotonic() + 0.2
@@ -52,7 +52,7 @@ class MemoryGrowth:
 
 
 def overload(seconds: float) -> str:
-    """Ask for far too much, kill the matcher in the middle, check everything; the figures."""
+    """Send far too much, kill the matcher in the middle, check everything; returns the figures."""
     world = CrashWorld(
         SEED,
         "python -m pytest tests/system/test_overload.py",
@@ -99,7 +99,7 @@ def test_a_minute_of_overload_is_refused_bounded_and_survives_a_kill() -> None:
 
 
 class LossySubscriber:
-    """A subscriber in whose hands some of the feed is dropped; how long each loss took to mend."""
+    """A subscriber that loses some of the feed; it keeps the time of each recovery."""
 
     def __init__(self, world: CrashWorld, seed: str) -> None:
         self.market = MarketData(
@@ -116,7 +116,7 @@ class LossySubscriber:
         follower.on_feed = self._receive
 
     def __call__(self) -> None:
-        """Take what has come."""
+        """Receive what has arrived."""
         self.market.poll(0.0)
         if not self.join_ms and self.market.ready:
             self.join_ms = (time.monotonic() - self._joined) * 1e3

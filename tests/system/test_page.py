@@ -115,7 +115,7 @@ def test_a_refused_order_names_its_field(venue: Exchange, window: Browser) -> No
     assert window.run("return document.activeElement.id") == "ticket-price"
     page.enter("sell", "", "50000")
     assert "needs a quantity" in window.wait("the quantity is refused", error, "quantity")
-    assert window.run(error, "price") == "", "what was mended is no longer wrong"
+    assert window.run(error, "price") == "", "the corrected field is no longer wrong"
     page.wait_orders(0)
 
 
@@ -199,7 +199,7 @@ def test_candles_come_from_the_past_and_live(venue: Exchange, window: Browser) -
 
     trade("0.5")
     page = Page(window, venue.api, ME, "&interval=1d").open()
-    window.wait("a candle is told", "return document.getElementById('candle-reading').textContent")
+    window.wait("a candle is shown", "return document.getElementById('candle-reading').textContent")
     volume = (
         "return parseFloat(document.getElementById('candle-reading').textContent.split('V')[1])"
     )

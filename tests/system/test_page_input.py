@@ -39,7 +39,7 @@ def test_a_refused_account_leaves_field_and_acting_account_as_one(
     venue: Exchange, window: Browser, said: str
 ) -> None:
     page = Page(window, venue.api, ME).open()
-    # Typed behind what is there, and not into a field that was emptied: that is another test.
+    # Typed behind the text in the field; an emptied field has a test of its own.
     window.run("document.getElementById('account').select()")
     window.one("#account").send_keys(said, "\n")
     note = window.wait("it is refused", NOTE, "account")

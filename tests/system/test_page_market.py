@@ -1,4 +1,4 @@
-"""What the page makes of market data that is wrong, missing or much."""
+"""The page with market data that is wrong, missing or much."""
 
 import random
 from typing import Any
@@ -25,7 +25,7 @@ LOSING = """
       });
     }
   };"""
-"""A network that loses one update of the book when `window.lose` says so."""
+"""A network that loses one update of the book when `window.lose` is set."""
 
 pytestmark = pytest.mark.skipif(not chromium.AVAILABLE, reason=chromium.MISSING)
 

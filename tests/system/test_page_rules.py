@@ -53,7 +53,7 @@ def trade(bank: Exchange, price: str) -> None:
 
 
 def fills(bank: Exchange) -> int:
-    """How many fills the account has: the page shows them once it has heard of the past."""
+    """How many fills the account has: the page shows them once it has the history."""
     return len(ask(bank, "GET", "/fills", ME)["fills"])
 
 
@@ -95,7 +95,7 @@ def test_a_triggered_order_that_rests_is_no_longer_said_to_wait(bank: Exchange, 
     assert "▼ sell take profit limit waits for 50500.00 59000.00 0.2 0" in row
     trade(bank, "50500")
     page.browser.wait(
-        "it is told to have been triggered",
+        "it is shown as triggered",
         "return document.querySelector('#orders').textContent.includes('triggered at')",
     )
     page.wait_levels([["sell", "59000.00", "0.20000"]])

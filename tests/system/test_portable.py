@@ -74,7 +74,7 @@ def test_an_exchange_without_what_only_linux_has_trades_and_recovers(
             assert isinstance(rests, entry.Ack)
             assert syncs.stat().st_size > before
         exchange.wait_until(
-            "every process says what it leaves out",
+            "every process logs what it leaves out",
             lambda: all('"scheduling_is_normal"' in exchange.log(name) for name in RECORDED),
         )
         ready = [line for line in exchange.log("matcher").splitlines() if "matcher_ready" in line]

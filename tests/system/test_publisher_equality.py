@@ -33,7 +33,7 @@ Known = list[tuple[int, str]]
 
 
 class Seen(NamedTuple):
-    """One book as somebody told it: (order id, price ticks, lots) in priority order."""
+    """One book of a process: (order id, price ticks, lots) in priority order."""
 
     seq: int
     who: str
@@ -84,7 +84,7 @@ def random_request(chance: random.Random, session: RawSession, known: Known) -> 
 
 
 class Watch:
-    """Asks matcher and publisher for books without waiting, and keeps every answer."""
+    """Requests books of matcher and publisher without waiting, and keeps every answer."""
 
     def __init__(self, exchange: Exchange, context: "zmq.Context[zmq.Socket[bytes]]") -> None:
         self._matcher = sockets.matcher_queries_dealer(context, exchange.queries)
@@ -95,7 +95,7 @@ class Watch:
         self._snapshots_due = 0
 
     def ask(self) -> None:
-        """Ask both for every book."""
+        """Request every book of both."""
         self._matcher.send(codec.encode(matcher_queries.BooksRequest(1)))
         for symbol in SYMBOLS:
             self._publisher.send(codec.encode(feed.SnapshotRequest(1, symbol, True)))
@@ -103,7 +103,7 @@ class Watch:
         self._snapshots_due += len(SYMBOLS)
 
     def collect(self, timeout_ms: int = 0) -> None:
-        """Take the answers that are there; with a timeout, all that are due."""
+        """Receive the answers that have arrived; with a timeout, all that are due."""
         while self._matcher.poll(timeout_ms if self._books_due else 0):
             books = codec.decode_matcher_reply(self._matcher.recv())
             assert isinstance(books, matcher_queries.Books)
@@ -135,7 +135,7 @@ def check_levels(snapshot: feed.Snapshot) -> None:
 
 
 def flow(sessions: list[RawSession], watch: Watch, tap: FeedTap) -> int:
-    """Random orders in bursts, with a look at all books after each; the last sequence."""
+    """Random orders in bursts, all books requested after each; returns the last sequence."""
     chance = random.Random(SEED)
     known: dict[RawSession, Known] = {session: [] for session in sessions}
     last_seq = 0

@@ -26,10 +26,10 @@ PAGES: Final = {
         *sorted((REPOSITORY / "docs" / "operations").glob("*.md")),
     )
 }
-"""What is tried, in this order."""
+"""The commands that are tried, in this order."""
 README_LINES_MAX: Final = 150
 VOLATILE: Final = {"timestamp", "request_id", "seq", "order_id", "trade_id"}
-"""What differs from run to run: compared by type only."""
+"""Values that differ from run to run: compared by type only."""
 
 ELSEWHERE: Final = {
     "make": "tests/system/test_make_run.py",
@@ -41,7 +41,7 @@ ELSEWHERE: Final = {
     "DATABASE_URL": "tests/common/process/test_config.py",
     "DATA_DIR": "tests/system/test_backup.py",
 }
-"""First words of what is tried in another place."""
+"""First words of commands that other tests try."""
 
 LOBSTER: Final = """34200.100000000000,1,11,100,1000000,1
 34200.2,1,12,50,1000100,-1
@@ -199,7 +199,7 @@ def test_every_python_block_runs(demo: Exchange, tmp_path: Path, page: str) -> N
         if language == "python":
             path = tmp_path / "example.py"
             path.write_text(at(demo, text))
-            # What starts an exchange of its own has no address of the demo's.
+            # A command that starts an exchange of its own has no address of the demo's.
             taken = demo.addresses if '"run"' in text else {}
             environment = {k: v for k, v in demo.environment.items() if k not in taken}
             ran = subprocess.run(
@@ -216,7 +216,7 @@ def test_every_python_block_runs(demo: Exchange, tmp_path: Path, page: str) -> N
 
 
 def curl(command: str, base: str, last_order_id: str) -> httpx.Response:
-    """What curl would do: -X, -H and -d are all that the pages use."""
+    """The request of a curl command: -X, -H and -d are all that the pages use."""
     words = shlex.split(command.replace("\\\n", " "))
     assert words[0] == "curl", command
     method, headers, body, address = "GET", {}, None, ""

@@ -1,4 +1,4 @@
-"""The past, asked of real processes that are killed, restarted and pointed at the wrong place."""
+"""History of real processes that are killed, restarted and configured wrongly."""
 
 import json
 import os
@@ -288,7 +288,7 @@ def test_postgresql_may_be_late_and_may_die(server: postgres.Server) -> None:
         exchange.start("recorder")
         line.trade(200)
         exchange.wait_until(
-            "it says why it waits", lambda: "database_failed" in exchange.log("recorder")
+            "it logs why it waits", lambda: "database_failed" in exchange.log("recorder")
         )
         assert isinstance(line.ask(MarketQuestion(1, 0, 1)), NotYet)
         server.start()

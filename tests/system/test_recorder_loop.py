@@ -1,4 +1,5 @@
-"""The recorder's two loops on a fake clock: when they ask, write, wait and answer."""
+"""The recorder's two loops on a fake clock: when they send requests, write, wait and
+answer."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -84,7 +85,7 @@ def batch(seq: int, count: int = 1) -> EventBatch:
 
 class LoopSocket(FakeSocket):
     """A socket that a loop also polls alone; `answer` is what the other side sends back, and the
-    first `refusals` messages find nobody there."""
+    first `refusals` messages are not accepted."""
 
     def __init__(
         self, script: LoopScript, answer: Callable[[bytes], bytes | None] = lambda _: None
@@ -95,7 +96,7 @@ class LoopSocket(FakeSocket):
         self.refusals = 0
 
     def poll(self, ms: int) -> int:
-        """Whether something came in time."""
+        """Whether a message arrived in time."""
         return len(self._script.sleep(ms, [self]))
 
     def send_multipart(self, frames: list[bytes], flags: int = 0) -> None:
@@ -151,7 +152,7 @@ class RecorderWorld:
         return encode(Resend(asked.request_id, INCARNATION, found))
 
     def hear(self, ms: int, *batches: EventBatch | bytes) -> None:
-        """Events come at that time."""
+        """Deliver events at that time."""
         sent = [[each if isinstance(each, bytes) else encode(each)] for each in batches]
         self.script.at(ms, lambda: self.events.waiting.extend(sent))
 
@@ -161,7 +162,7 @@ class RecorderWorld:
         self.service.run()
 
     def asked(self, kind: type) -> list[tuple[int, Any]]:
-        """When it asked for this, and what."""
+        """The requests of this kind, with their times."""
         sent = [
             (ms - self.began_ms, decode_matcher_query(frames[-1]))
             for ms, frames in self.queries.sent
@@ -188,7 +189,7 @@ def test_what_is_traded_is_asked_first_and_again_while_nobody_answers(
     again = AGAIN_NS // MS
     assert [ms for ms, _ in world.asked(GatewayRequest)] == [0, again, 2 * again, 3 * again]
     assert world.service.seq == 0
-    assert world.events.waiting, "events wait until it is known what is traded"
+    assert world.events.waiting, "events wait until the instruments are known"
 
 
 def test_a_question_that_finds_nobody_is_asked_again_at_the_next_look(world: RecorderWorld) -> None:
@@ -199,7 +200,7 @@ def test_a_question_that_finds_nobody_is_asked_again_at_the_next_look(world: Rec
 
 def test_what_was_missed_is_asked_for_and_recorded_in_order(world: RecorderWorld) -> None:
     world.missed = [batch(1, 3), batch(4)]
-    # The first time nobody is there.
+    # The first message is not accepted.
     world.script.at(49, lambda: setattr(world.queries, "refusals", 1))
     world.hear(50, batch(5))
     world.run(400)
@@ -283,13 +284,13 @@ def test_a_database_that_fails_is_told_once_until_it_was_back(
 
 
 class Recorded:
-    """Who has recorded up to `seq`."""
+    """A state recorded up to `seq`."""
 
     seq = SEQ
 
 
 class AnswerLoop:
-    """An answering loop, what it is asked, and what it says."""
+    """An answering loop, its questions and its answers."""
 
     def __init__(self, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
         self.clock = FakeClock(NOW_NS)
@@ -303,12 +304,12 @@ class AnswerLoop:
         self.service = AnswerService(asked, parts[0], parts[1], self.clock)
 
     def ask(self, ms: int, *questions: Any) -> None:
-        """Questions of a gateway come at that time."""
+        """Deliver questions of a gateway at that time."""
         sent = [[b"gateway", encode(each)] for each in questions]
         self.script.at(ms, lambda: self.line.waiting.extend(sent))
 
     def run(self, until_ms: int) -> list[tuple[int, Any]]:
-        """What was answered until then, and when."""
+        """The answers until then, with their times."""
         self.script.at(until_ms, self.service.stop)
         self.service.run()
         assert all(frames[0] == b"gateway" for _, frames in self.line.sent)

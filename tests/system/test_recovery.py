@@ -1,4 +1,5 @@
-"""The matcher killed, damaged, misconfigured or out of disk: what comes back, what refuses."""
+"""The matcher killed, damaged, misconfigured or out of disk: what is recovered, and what is
+refused."""
 
 import os
 import subprocess
@@ -40,7 +41,7 @@ def order(session: RawSession, side: Side, lots: int, price: int, name: str = ""
 
 
 def ask(session: RawSession, request: entry.Request) -> Any:
-    """The answer to a request, asked again while the exchange is `BUSY`."""
+    """The answer to a request, repeated while the exchange is `BUSY`."""
     answers: list[entry.Reply] = []
 
     def answered() -> bool:
@@ -53,7 +54,7 @@ def ask(session: RawSession, request: entry.Request) -> Any:
 
 
 def ask_until_taken(session: RawSession, request: entry.New) -> entry.Ack:
-    """The acknowledgement of an order, asked for again while the exchange is `BUSY`."""
+    """The acknowledgement of an order, repeated while the exchange is `BUSY`."""
     reply = ask(session, request)
     assert isinstance(reply, entry.Ack), reply
     return reply
@@ -82,7 +83,7 @@ def matcher_books(exchange: Exchange) -> matcher_queries.Books:
 
 
 def open_orders(session: RawSession) -> list[entry.OrderState]:
-    """What the exchange says is open."""
+    """The open orders by the exchange."""
     reply = ask(session, entry.Query(0))
     assert isinstance(reply, entry.OpenOrders), reply
     return reply.orders
@@ -122,7 +123,7 @@ def test_a_killed_matcher_comes_back_with_everything(fresh_exchange: Exchange) -
         )
         assert open_orders(session) == before
         again = ask_until_taken(session, order(session, Side.BUY, 2_000, 80_000, "next"))
-        assert again.seq == last.seq + 1, "the sequence goes on"
+        assert again.seq == last.seq + 1, "the sequence continues"
         assert again.order_id == again.seq
         told = tap.snapshot_at(again.seq, SYMBOL)
         assert told.bid_orders == [*shown.bid_orders, (again.seq, 80_000, 2_000)]
@@ -284,13 +285,13 @@ def test_a_full_disk_ends_the_matcher_and_nothing_after_is_acknowledged(tiny_dis
         truth.read_journal(exchange.data)
         last = max(ack.seq for ack in acks.values())
         assert f"nothing after sequence {last} is acknowledged" in log
-        assert truth.seq == last, "what was acknowledged is in the journal, to the last one"
+        assert truth.seq == last, "every acknowledged command is in the journal"
 
         filler.unlink()
         exchange.start("matcher")
         exchange.wait_bound("matcher")
         hear(session, sent[len(acks) :], acks, WAIT_SECONDS)
-        assert len(acks) == len(sent), "what waited is done once there is room again"
+        assert len(acks) == len(sent), "waiting requests are applied once there is room again"
         truth.read_journal(exchange.data)
         assert truth.faults == []
         for request in sent:
@@ -301,7 +302,7 @@ def test_a_full_disk_ends_the_matcher_and_nothing_after_is_acknowledged(tiny_dis
 def hear(
     session: RawSession, requests: list[entry.New], acks: dict[int, entry.Ack], seconds: float
 ) -> None:
-    """Collect acknowledgements in order until all have come or none comes for `seconds`."""
+    """Collect acknowledgements in order until all have arrived or none arrives for `seconds`."""
     for request in requests:
         try:
             reply = session.answer(request.request_seq, seconds=seconds)

@@ -94,7 +94,7 @@ def test_several_files_follow_each_other_on_an_emptied_book(venue: Exchange) -> 
 
 
 def test_faster_than_recorded_keeps_the_recorded_pace(venue: Exchange) -> None:
-    """The sample covers some twelve seconds: twenty times as fast takes more than half a one."""
+    """The sample covers some twelve seconds: twenty times as fast it lasts more than half a one."""
     status, [report] = replay(venue, "--clear", "--speed", "20")
 
     assert report["speed"] == "20"

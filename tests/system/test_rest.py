@@ -13,7 +13,7 @@ from tests.worlds.rest_world import limit
 
 ROLES = "orders,api,streams"
 CROWD = 120
-"""Orders asked for at once, more than the client has connections."""
+"""Orders requested at once, more than the client has connections."""
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +30,7 @@ def enter(exchange: Exchange, account: int, body: dict[str, str]) -> httpx.Respo
 
 
 def look(exchange: Exchange, account: int, path: str) -> dict[str, Any]:
-    """What a GET answers; it must be 200."""
+    """The answer of a GET, which must be 200."""
     headers = {"X-Account": str(account)}
     answer = WEB.get(f"{exchange.api}/api/v1/{path}", headers=headers)
     assert answer.status_code == 200, answer.text

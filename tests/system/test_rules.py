@@ -37,13 +37,13 @@ def admin(exchange: Exchange, *words: str, status: int = 0) -> dict[str, Any]:
 
 
 def heard(client: Client, wanted: Callable[[Execution], bool]) -> Execution:
-    """The next execution that is wanted; what comes before it is dropped."""
+    """The next execution that is wanted; those before it are dropped."""
     deadline = time.monotonic() + WAIT_S
     while time.monotonic() < deadline:
         for execution in client.executions(timeout_s=0.1):
             if wanted(execution):
                 return execution
-    raise AssertionError("it was never heard of")
+    raise AssertionError("no report names it")
 
 
 def held(client: Client, asset: str) -> int:

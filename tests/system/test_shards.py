@@ -45,7 +45,7 @@ def test_one_matcher_is_killed_and_nothing_is_lost_or_doubled() -> None:
         assert (shard_of(kept.order_id), shard_of(other_one.order_id)) == (1, 0)
         position = client.last_seqs[1]
         exchange.kill("matcher-1")
-        exchange.wait_until("the gateway knows", lambda: _is_busy(exchange), 10)
+        exchange.wait_until("the gateway has it", lambda: _is_busy(exchange), 10)
         first = [client.submit(FIRST, "buy", "1", str(10 + n)).seq for n in range(50)]
         assert first == list(range(first[0], first[0] + 50))
         exchange.start("matcher-1")
@@ -73,7 +73,7 @@ def _is_busy(exchange: Exchange) -> bool:
         except OrderRejected as refused:
             return refused.reason == RejectReason.BUSY
         except OutcomeUnknown:
-            # It left before the gateway knew.
+            # It was sent before the gateway detected the loss.
             return False
     return False
 
@@ -158,7 +158,7 @@ def _the_command_line_sees_both(exchange: Exchange) -> None:
 
 
 def _cli(exchange: Exchange, *arguments: str, status: int = 0) -> Any:
-    """What a command prints, as JSON."""
+    """The JSON output of a command."""
     done = subprocess.run(
         [sys.executable, "-m", "crossbook", *arguments],
         env=exchange.environment,

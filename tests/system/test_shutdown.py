@@ -1,4 +1,4 @@
-"""SIGTERM and SIGINT end every process within its bound, and what was begun is finished."""
+"""SIGTERM and SIGINT end every process within its bound, and work under way is finished."""
 
 import signal
 import socket

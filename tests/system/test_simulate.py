@@ -1,5 +1,5 @@
 """`crossbook simulate` against the real processes: the same flow at any speed, a market at once,
-orders gone at the end, and going on after what happens to the processes."""
+orders gone at the end, and a flow that continues after deaths of processes."""
 
 import json
 import os
@@ -37,7 +37,7 @@ RUNNING: list["subprocess.Popen[bytes]"] = []
 
 @contextmanager
 def started() -> Iterator[Exchange]:
-    """An exchange nobody has talked to, so that its numbers begin with the simulation's."""
+    """An exchange without earlier requests, so that its numbers begin with the simulation's."""
     with Exchange(ready=False) as exchange:
         for name in PROCESSES:
             exchange.start(name)
@@ -70,7 +70,7 @@ def _nothing_runs_on() -> Iterator[None]:
 
 
 def summary(process: "subprocess.Popen[bytes]", seconds: float = 60.0) -> dict[str, Any]:
-    """What it printed, once it has ended well."""
+    """Its output, once it has ended well."""
     out, err = process.communicate(timeout=seconds)
     assert process.returncode == 0, err.decode()
     facts: dict[str, Any] = json.loads(out)
@@ -78,14 +78,14 @@ def summary(process: "subprocess.Popen[bytes]", seconds: float = 60.0) -> dict[s
 
 
 def verify(directory: Path) -> Verdict:
-    """What `crossbook verify` says of a data directory."""
+    """The result of `crossbook verify` of a data directory."""
     command = [sys.executable, "-m", "crossbook", "verify", str(directory), "--json"]
     done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, check=True, timeout=60)
     return msgspec.json.decode(done.stdout, type=Verdict)
 
 
 class Left:
-    """What a run left in the journal, without what tells one gateway's life from another's."""
+    """The commands of a run in the journal, without the marks of one gateway process."""
 
     def __init__(self, directory: Path) -> None:
         journal = Journal.open(FileDisk(directory, read_only=True), 0, b"", 0, read_only=True)
@@ -252,7 +252,7 @@ def interrupt(process: "subprocess.Popen[bytes]") -> None:
 
 
 def open_orders(exchange: Exchange, account: int = FIRST_ACCOUNT) -> list[entry.OrderState]:
-    """What an agent has open."""
+    """The open orders of an agent."""
     with RawSession(exchange.orders, account) as session:
         reply = session.ask(entry.Query(session.next_seq()))
         assert isinstance(reply, entry.OpenOrders)

@@ -1,7 +1,7 @@
-"""Peers that stop reading: cut off or left with gaps, told so, and nobody else waits for them.
+"""Peers that stop reading: disconnected or left with gaps, notified, and no other waits for them.
 
-How much the others' p99 moves is `python -m bench stalled`; what is asserted here about it only
-tells a peer that others wait for (seconds) from the noise of a busy machine (a factor of two).
+How much the others' p99 moves is `python -m bench stalled`; the assertion here only distinguishes a
+peer that others wait for (seconds) from the noise of a busy machine (a factor of two).
 """
 
 import errno
@@ -33,8 +33,8 @@ GROWN_MB_MAX: Final = 24.0
 """Most that a process grows while a subscriber and a client of small messages are stalled."""
 
 QUERIES_MB_MAX: Final = 150.0
-"""Most that the gateway grows for a client that asks for its 1,000 orders, again and again, and
-reads nothing: its queue takes 1,000 frames, whatever their size."""
+"""Most that the gateway grows for a client that requests its 1,000 orders, again and again, and
+reads nothing: its queue holds 1,000 frames, whatever their size."""
 
 ORDERS: Final = 1_000
 """Open orders of that client. A frame with an answer to a query is longer than as many bytes."""
@@ -60,10 +60,10 @@ def test_one_of_a_hundred_subscribers_and_one_client_stall_and_nobody_waits() ->
     for name in ("matcher", "publisher", "gateway"):
         assert max(report.grown_mb[name].values()) < GROWN_MB_MAX, report.grown_mb
 
-    assert report.gap_after_s >= 0, "the subscriber was not told what it missed"
+    assert report.gap_after_s >= 0, "the subscriber was not notified of its gap"
     assert report.whole_after_s >= 0, "the subscriber did not get it"
     assert report.books_equal, "the books of the subscriber that had stalled are wrong"
-    assert report.cut_off_after_s >= 0, "the client was not told that its session is closed"
+    assert report.cut_off_after_s >= 0, "the client was not notified that its session is closed"
 
 
 def test_a_client_that_asks_and_does_not_read_is_cut_off_and_told() -> None:
@@ -95,7 +95,7 @@ def test_a_client_that_asks_and_does_not_read_is_cut_off_and_told() -> None:
         deadline = time.monotonic() + 60
         while refused is None and time.monotonic() < deadline:
             session.send(entry.Ping(session.next_seq()))
-            assert session.socket.poll(10_000), "the client was not told"
+            assert session.socket.poll(10_000), "the client was not notified"
             while refused is None and session.socket.poll(0):
                 frame = session.socket.recv()
                 frames += 1
@@ -103,7 +103,7 @@ def test_a_client_that_asks_and_does_not_read_is_cut_off_and_told() -> None:
                 if len(frame) < ORDERS:
                     refused = next(filter(not_logged_on, codec.decode_replies(frame)), None)
         print(f"{frames:.0f} frames with {unread_mb:.0f} MB had been left unread")
-        assert refused is not None, "the client was not told"
+        assert refused is not None, "the client was not notified"
         assert (gateway().rss - before) / 2**20 < QUERIES_MB_MAX
 
 
@@ -152,18 +152,18 @@ def test_a_subscriber_that_does_not_read_loses_messages_and_sees_it() -> None:
 
 
 def missing(numbers: list[int]) -> int:
-    """How many numbers of a topic are missing; they come in order."""
+    """How many numbers of a topic are missing; they arrive in order."""
     assert all(later > earlier for earlier, later in itertools.pairwise(numbers))
     return numbers[-1] - numbers[0] + 1 - len(numbers)
 
 
 def not_logged_on(reply: entry.Reply) -> bool:
-    """Whether a reply tells that the session is closed."""
+    """Whether a reply reports that the session is closed."""
     return isinstance(reply, entry.Reject) and reply.reason == RejectReason.NOT_LOGGED_ON
 
 
 def narrow(socket: "zmq.Socket[bytes]", address: str) -> None:
-    """Connect anew with hardly any room to receive: what is not read stays with the sender."""
+    """Connect anew with hardly any room to receive: unread messages stay with the sender."""
     socket.disconnect(address)
     socket.setsockopt(zmq.RCVHWM, 1)
     socket.setsockopt(zmq.RCVBUF, 65_536)

@@ -1,4 +1,5 @@
-"""Market-data streams of the real processes: books one can rebuild, and silence that is told."""
+"""Market-data streams of the real processes: books that can be rebuilt, and silence that is
+reported."""
 
 import json
 import time
@@ -22,7 +23,7 @@ def url(exchange: Exchange, stream: str) -> str:
 
 
 def opened(exchange: Exchange, stack: ExitStack, stream: str) -> ClientConnection:
-    """A client, once the gateway knows what is traded."""
+    """A client, once the gateway has the instruments."""
     made: list[ClientConnection] = []
 
     def connected() -> bool:

@@ -22,7 +22,7 @@ SETTINGS: Final[dict[str, Any]] = {
     "EVENT_HISTORY_MB": "8",
     "FEED_HISTORY": "200",
 }
-"""What is kept for resends is small, so that it soon is as long as it gets."""
+"""Small resend buffers, so that they soon are as long as they get."""
 
 MEMORY_MB_MAX: Final = 80.0
 """Most that a process may grow besides its open orders."""
@@ -37,7 +37,7 @@ tenth of that, but the machine is shared with the load."""
 
 
 class PeakMemory:
-    """The most each process has grown since `__enter__`, in megabytes, by a thread that looks."""
+    """The most each process has grown since `__enter__`, in megabytes, sampled by a thread."""
 
     def __init__(self, exchange: Exchange) -> None:
         self._watched = {name: psutil.Process(exchange.pid(name)) for name in PROCESSES}
@@ -62,7 +62,7 @@ class PeakMemory:
 
 
 def sustainable_rate(exchange: Exchange) -> float:
-    """Orders a second that the exchange answers when it is never asked for more."""
+    """Orders a second that the exchange answers when it never gets more."""
     load = LoadPlan(
         duration_s=MEASURED_SECONDS, clients=CLIENTS, closed=True, window=QUEUE // 2, chunk=BATCH
     )
@@ -79,7 +79,7 @@ def sustainable_rate(exchange: Exchange) -> float:
 
 
 def overload(seconds: float) -> None:
-    """Ask for twice the sustainable rate; check the answers and what piled up."""
+    """Send at twice the sustainable rate; check the answers and the queues."""
     with Exchange(**SETTINGS) as exchange:
         rate = sustainable_rate(exchange)
         load = LoadPlan(2 * rate, seconds, CLIENTS, BATCH, warm_s=0.5, seed=2)

@@ -1,8 +1,8 @@
-"""HTTP as the tests speak it: plain, and every request over a connection of its own."""
+"""HTTP of the tests: plain, and every request over a connection of its own."""
 
 from typing import Final
 
 import httpx
 
-# Certificates, which nobody here shows, take longer to load than any request.
+# Certificates, which no server here has, need longer to load than any request.
 WEB: Final = httpx.Client(verify=False, limits=httpx.Limits(max_keepalive_connections=0))

@@ -1,1 +1,1 @@
-"""The tools of the project: what they write is what they say."""
+"""Tests of the project's tools."""

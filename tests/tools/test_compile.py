@@ -1,4 +1,4 @@
-"""What a compiled build is made of."""
+"""The sources of a compiled build."""
 
 from pathlib import Path
 

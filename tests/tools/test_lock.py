@@ -1,4 +1,4 @@
-"""The lock: whole, with hashes, from no place in particular, and what `pyproject.toml` admits."""
+"""The lock: whole, with hashes, without the name of an index, and within `pyproject.toml`."""
 
 import json
 import re
@@ -17,7 +17,7 @@ PROJECT: Final[dict[str, Any]] = tomllib.loads((lock.ROOT / "pyproject.toml").re
 FOLDER: Final = lock.ROOT / lock.FOLDER
 EVERY: Final = sorted(FOLDER.glob("*.txt"))
 CALENDAR: Final = {"furo", "setuptools", "structlog"}
-"""Their versions promise nothing: pyproject.toml says why they have no upper bound."""
+"""Their versions promise nothing: pyproject.toml has the reason for no upper bound."""
 
 
 def requirements(extra: str) -> list[Requirement]:
@@ -64,7 +64,7 @@ def test_the_pin_of_the_chart_script_is_one_that_is_admitted() -> None:
 
 @pytest.mark.parametrize("name", ["runtime", "postgres", "development", "docs"])
 def test_all_that_is_needed_on_the_way_is_pinned(name: str) -> None:
-    """Files are installed without looking at what their packages need: it has to be there."""
+    """Files are installed without resolving the needs of their packages, which must be there."""
     pinned = lock.pins_in((FOLDER / f"{name}.txt").read_text())
     wanted = [requirement for extra in lock.FILES[name] for requirement in requirements(extra)]
     seen = set()

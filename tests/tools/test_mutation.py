@@ -35,7 +35,7 @@ def names_in(path: str) -> list[str]:
 
 
 def unnoticed() -> Mutant:
-    """Says the same with other words."""
+    """Has the same meaning in another form."""
     source = (mutation.ROOT / MODULE).read_text()
     place = source.encode().index(b'"""')
     return Mutant(MODULE, 1, place, place, "", "", "", "")
@@ -86,7 +86,7 @@ def test_what_is_listed_as_equivalent_is_drawn_and_left_out(
             f"{key} = '''{value}'''\n"
             for key, value in (
                 ("path", one.path), ("function", one.function), ("before", one.before),
-                ("after", one.after), ("why", "a test says so"),
+                ("after", one.after), ("why", "a test fails"),
             )
         )
     )  # fmt: skip
@@ -108,7 +108,7 @@ def test_an_area_whose_tests_fail_by_themselves_is_refused(
 def test_what_is_left_out_is_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = f"{MIRROR}::{names_in(MIRROR)[0]}"
     area = mutation.Area((MODULE,), (MIRROR,))
-    monkeypatch.setattr(mutation, "LEFT_OUT", {first: "a test says so"})
+    monkeypatch.setattr(mutation, "LEFT_OUT", {first: "a test fails"})
     reached = mutation.Copy(tmp_path, 100).reached(area, [MODULE])
     assert reached is not None
     ran = {test for tests in reached.functions.values() for test in tests}
@@ -134,7 +134,7 @@ def test_those_nearest_are_run_first_then_others_that_run_it_then_those_that_may
     assert mutation.steps(defect, reached, area) == [[f"{MIRROR}::test_c"], [other], [starter]]
     assert mutation.steps(defect, Reached({}, [starter]), area) == [[], [], [starter]]
     whole = mutation.steps(defect, Reached({name: ["", other]}, []), area)
-    assert whole == [[], [MIRROR]], "what runs at import may be noticed by all"
+    assert whole == [[], [MIRROR]], "code that runs at import may be caught by all"
 
 
 def test_listing_runs_nothing(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,4 +1,4 @@
-"""Notes of which tests run what, of a small project, and runs of chosen tests."""
+"""Notes of the functions that tests of a small project run, and runs of chosen tests."""
 
 import os
 import subprocess

@@ -42,7 +42,7 @@ def built(source: Path, target: Path) -> set[str]:
 
 
 def copy(source: Path) -> set[str]:
-    """Copy what a wheel is built of; the names of the packages' files as the wheel has them."""
+    """Copy the sources of a wheel; returns the names of the packages' files in the wheel."""
     found = set()
     names = [name for folder in PACKAGES for name in tracked(folder)]
     for name in (*names, "pyproject.toml", "README.md", "LICENSE"):
@@ -92,7 +92,8 @@ def test_the_source_archive_has_all_that_the_wheel_is_built_of(tmp_path: Path) -
 
 @pytest.mark.parametrize("name", [name for name in PACKAGES if name != "crossbook"])
 def test_no_module_is_imported_under_a_second_name(name: str) -> None:
-    """Two copies of a module would have two of each class, and `isinstance` tell them apart."""
+    """Two copies of a module would have two of each class, and `isinstance` would distinguish
+    them."""
     assert (ROOT / "crossbook" / name).readlink() == Path("..") / name
     ran = subprocess.run(
         [sys.executable, "-c", f"import {name}"],

@@ -1,1 +1,1 @@
-"""Shared worlds: what the tests of more than one room build on."""
+"""Worlds that tests of more than one room share."""

@@ -33,7 +33,7 @@ CHANNELS = ("trade", "bbo", "l2", "l3")
 class FeedConsumer:
     """One instrument: L2 and L3 books, best bid and offer, trades.
 
-    Lost messages are asked for again through `ask`; where they are gone a snapshot is taken.
+    Lost messages are requested again through `ask`; where they are gone a snapshot is applied.
     """
 
     def __init__(self, instrument: Instrument, base: int, ask: Ask) -> None:
@@ -50,7 +50,7 @@ class FeedConsumer:
         self._prev_seq: dict[str, int | None] = dict.fromkeys(self._last, 0)
 
     def apply(self, frames: Frames) -> None:
-        """Apply one message, after mending what was lost before it. Other topics are ignored."""
+        """Apply one message, after filling a hole before it. Other topics are ignored."""
         name, number = frames[0].decode(), int.from_bytes(frames[1], "big")
         if name not in self._last:
             return
@@ -60,12 +60,12 @@ class FeedConsumer:
             self._apply(name, frames[2])
 
     def hear(self, heartbeat: Heartbeat) -> None:
-        """Mend what a heartbeat shows to be lost at the end of a topic."""
+        """Fill the hole that a heartbeat shows at the end of a topic."""
         for name in self._last:
             self.mend(name, heartbeat.topics[name])
 
     def mend(self, name: str, to_seq: int) -> None:
-        """Ask for messages of a topic up to `to_seq`."""
+        """Request messages of a topic up to `to_seq`."""
         while self._last[name] < to_seq:
             reply = self._request(
                 RangeRequest(request_id=5, topic=name, from_seq=self._last[name] + 1, to_seq=to_seq)

@@ -1,4 +1,4 @@
-"""A desk in front of a real engine, on one thread: what the tests of the gateway use."""
+"""A desk in front of a real engine, on one thread, for the tests of the gateway."""
 
 from pathlib import Path
 

@@ -1,7 +1,7 @@
-"""What a process asks the operating system for in one directory, in the order it does.
+"""The system calls of a process in one directory, in their order.
 
-The calls are real ones: they are noted where Python hands them over, and then made. A change that
-was made by any other way is found by comparing, so that what is noted is all there was.
+The calls are noted in Python, and then made. A change made in any other way is found by comparing,
+so that the notes are known to be complete.
 """
 
 import fcntl
@@ -56,7 +56,7 @@ class DirectorySynced(Struct, frozen=True):
 
 
 class Promised(Struct, frozen=True):
-    """Somebody was told: all up to `seq` is safe, and so is a snapshot of `snapshot`."""
+    """A promise to clients: all up to `seq` is safe, and so is a snapshot of `snapshot`."""
 
     seq: int
     snapshot: int
@@ -68,7 +68,7 @@ Call = Wrote | Synced | Named | Renamed | Unnamed | DirectorySynced | Promised
 class DiskCalls:
     """Notes the calls that change one directory, from now until the patch is undone.
 
-    `before` is what its files held in the beginning, durably; their numbers are `numbers`.
+    `before` has the durable content of its files at the start; their numbers are `numbers`.
     """
 
     def __init__(self, directory: Path, patch: pytest.MonkeyPatch) -> None:
@@ -98,7 +98,7 @@ class DiskCalls:
         patch.setattr(fcntl, "fcntl", self._noting(fcntl.fcntl, self._control))
 
     def lines(self, until: int | None = None) -> list[str]:
-        """The calls in words, one a line; what is done again at once is said once."""
+        """The calls as text, one a line; repetitions are written once."""
         names: dict[int, str] = {number: name for name, (number, _) in self.before.items()}
         found: list[str] = []
         for call in self.calls[:until]:
@@ -121,7 +121,7 @@ class DiskCalls:
         return found
 
     def promise(self, seq: int, snapshot: int) -> None:
-        """Somebody is told."""
+        """Note a promise."""
         with self._lock:
             self.calls.append(Promised(seq, snapshot))
 
@@ -141,7 +141,7 @@ class DiskCalls:
     def _notice(self) -> None:
         """Files that were made; one that vanished or was renamed unseen is a mistake here."""
         seen = {entry.name: entry.inode() for entry in os.scandir(self._directory)}
-        assert not set(self._names) - set(seen), "a name went by a call that is not noted"
+        assert not set(self._names) - set(seen), "a name was removed by a call that is not noted"
         for name, node in seen.items():
             if name not in self._names:
                 self._count += 1
@@ -167,7 +167,7 @@ class DiskCalls:
             self.calls.append(Synced(number))
 
     def _control(self, result: Any, file: int, command: int, *_: Any) -> None:
-        # What makes a write durable on macOS.
+        # The call that makes a write durable on macOS.
         if command == getattr(fcntl, "F_FULLFSYNC", None):
             self._sync(result, file)
 

@@ -1,7 +1,6 @@
-"""A gateway of one thread and no exchange: answers every request as its `behave` says.
+"""A gateway of one thread and no exchange: answers every request by its `behave`.
 
-Tests change `behave`, `forget_sessions`, `history` and `push` to make things happen; nothing here
-matches.
+Tests control it by `behave`, `forget_sessions`, `history` and `push`; it does not match orders.
 """
 
 import threading
@@ -40,7 +39,7 @@ Behaviour = Callable[[Request], list[Reply]]
 
 
 def answer(request: Request) -> list[Reply]:
-    """What a gateway with nothing in its book would say."""
+    """The answer of a gateway whose book is empty."""
     number = request.request_seq
     if isinstance(request, Ping):
         return [Pong(number, 5, 0)]
@@ -84,7 +83,8 @@ def orders_page(query: Query, order_ids: range, page: int) -> OpenOrders:
 
 
 class FakeGateway:
-    """Listens on `address` inside `with`; `requests` has what came, `frames` how many frames."""
+    """Listens on `address` inside `with`; `requests` has the requests received, `frames` the number
+    of frames."""
 
     def __init__(self) -> None:
         self.address = f"tcp://127.0.0.1:{free_ports(1)[0]}"
@@ -121,7 +121,7 @@ class FakeGateway:
         self._tokens = {}
 
     def push(self, *replies: Reply) -> None:
-        """Send replies nobody asked for to every session."""
+        """Send unsolicited replies to every session."""
         self._to_push.append(list(replies))
 
     def _serve(self) -> None:

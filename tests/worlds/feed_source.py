@@ -1,7 +1,7 @@
 """A publisher of one instrument without sockets: random changes in, feed frames and replies out.
 
-Its book is a plain list, so that what a follower ends with is compared with something that
-shares no code with it.
+Its book is a plain list, so that a follower's book is compared with one that shares no code with
+it.
 """
 
 import random
@@ -137,7 +137,7 @@ class FeedSource:
             if request.from_seq not in held:
                 oldest = min(held, default=self.last[request.topic] + 1)
                 return TooOld(number, request.topic, oldest, self.last[request.topic])
-            # At most five at once, so that consumers have to ask on.
+            # At most five at once, so that consumers have to request more.
             end = min(request.to_seq, self.last[request.topic], request.from_seq + 4)
             payloads = [Raw(held[seq]) for seq in range(request.from_seq, end + 1)]
             return Range(number, request.topic, request.from_seq, payloads)

@@ -7,7 +7,7 @@ from crossbook.matcher.journal.segment import Header
 
 
 class ForgetfulLog:
-    """Takes every record of `incarnation` and forgets it."""
+    """Accepts every record of `incarnation` and drops it."""
 
     def __init__(self, incarnation: int) -> None:
         self.incarnation = incarnation

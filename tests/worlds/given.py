@@ -1,7 +1,7 @@
 """`given` of Hypothesis, without its deadline: a busy machine makes an example slow now and then,
 which says nothing about the code.
 
-The settings hold for what is decorated after they are loaded, so a test takes `given` from here.
+The settings hold for what is decorated after they are loaded, so a test imports `given` from here.
 """
 
 from hypothesis import given, settings

@@ -31,7 +31,7 @@ def open_journal(
 
 
 def records_of(journal: Journal, from_seq: int = 1) -> list[Record]:
-    """What the journal gives from this number on."""
+    """The records of the journal from this number on."""
     return [found for _, found in journal.read(from_seq)]
 
 

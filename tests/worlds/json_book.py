@@ -11,7 +11,7 @@ Rows = list[tuple[str, str]]
 
 
 class JsonBook:
-    """The book rebuilt from JSON messages; every message is checked against what came before."""
+    """The book rebuilt from JSON messages; every message is checked against those before."""
 
     def __init__(self) -> None:
         self.bids: dict[str, str] = {}

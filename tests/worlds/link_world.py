@@ -1,7 +1,7 @@
 """Desk, link and a real engine on one thread, over a network that may lose, double and delay.
 
-Time moves by `step`. What is on its way stands in `wires`; each wire keeps its order, as one
-connection does, unless it is told to reorder.
+Time advances by `step`. Messages on their way are in `wires`; each wire keeps its order, as one
+connection does, unless it is set to reorder.
 """
 
 from collections.abc import Callable, Iterable
@@ -51,7 +51,7 @@ SYMBOL = "BTC-USDT"
 
 
 class NetworkFaults:
-    """Chances, per message, of what a network and its processes do to it."""
+    """Chances, per message, of the faults of a network and its processes."""
 
     def __init__(self, lose: float = 0, double: float = 0, delay: float = 0) -> None:
         self.lose = lose
@@ -75,7 +75,7 @@ class Wire:
             self.messages += [message] * (2 if rng.random() < faults.double else 1)
 
     def arrived(self) -> list[bytes]:
-        """What arrives now; the rest comes later."""
+        """The messages that arrive now; the rest arrives later."""
         rng, faults = self._rng, self._faults
         if faults.reorder:
             rng.shuffle(self.messages)
@@ -178,7 +178,7 @@ class EngineMatcher:
 
 
 class LinkWorld:
-    """One gateway and one matcher; `say` speaks for a client, `heard` has all its replies."""
+    """One gateway and one matcher; `say` sends for a client, `heard` has all its replies."""
 
     def __init__(
         self, seed: int = 0, faults: NetworkFaults | None = None, queue_size: int = 100_000
@@ -197,8 +197,8 @@ class LinkWorld:
         self.start_gateway()
 
     def start_gateway(self) -> None:
-        """A gateway process without memory; what was on its way to or from the last one is gone,
-        except for commands, which may still arrive."""
+        """Start a gateway process without memory. Messages to or from the last one are gone, except
+        for commands, which may still arrive."""
         sessions = SessionTable(1_000, lambda: next(self._tokens))
         self.desk = OrderDesk(INSTRUMENTS, GATEWAY, self._queue_size, sessions)
         self.link = MatcherLink(self.desk, GATEWAY, 0)
@@ -227,7 +227,7 @@ class LinkWorld:
         self.desk.receive_frame(identity, token.to_bytes(8, "big") + encode(list(requests)))
 
     def deliver(self) -> None:
-        """The gateway sends what it has."""
+        """Send the gateway's commands and requests."""
         self.link.send(self._sender(self.commands), self._sender(self.questions), self.now_ns)
         for identity, replies in self.desk.collect_replies().items():
             self.heard.setdefault(identity, []).extend(replies)
@@ -235,7 +235,7 @@ class LinkWorld:
         self.notices += [event for event, _ in self.link.collect_notices()]
 
     def step(self, steps: int = 1) -> None:
-        """Let time pass: everything that arrives is taken and answered."""
+        """Let time pass: everything that arrives is received and answered."""
         for _ in range(steps):
             self.now_ns += STEP_NS
             self.steps += 1
@@ -291,7 +291,7 @@ def ready(seed: int = 0, faults: NetworkFaults | None = None) -> tuple[LinkWorld
 
 
 def answers(world: LinkWorld, identity: bytes = ANN) -> list[Reply]:
-    """Replies that answer a command, oldest first; taken away."""
+    """Drain the replies that answer a command, oldest first."""
     return [reply for reply in world.heard.pop(identity, []) if isinstance(reply, Ack | Reject)]
 
 

@@ -1,7 +1,7 @@
-"""A venue that writes LOBSTER's two files about a window on its book, and knows the whole book.
+"""A venue that writes LOBSTER's two files about a window on its book, and keeps the whole book.
 
-Orders exist before the window opens and change behind its last level, so a reader has to cope
-with everything real files hold. What it rebuilds must follow the same rows.
+Orders exist before the window opens and change behind its last level, so a reader has to handle
+all cases of real files. The book that it rebuilds must follow the same rows.
 """
 
 import random
@@ -21,13 +21,14 @@ class LobsterVenue:
         self._levels = levels
         self._middle = middle
         self._orders: list[list[int]] = []
-        # Ids that tell nothing about arrival: a reader may not order by them.
+        # Ids without relation to arrival: a reader may not order by them.
         self._ids = iter(random.Random(seed).sample(range(1_000, 1_000_000), 20_000))
         self._time_ns = 34_200_000_000_000
         self._recording = False
 
     def run(self, before: int, inside: int) -> None:
-        """`before` events nobody sees, then `inside` events of which the window shows some."""
+        """`before` events that the files do not show, then `inside` events of which the window
+        shows some."""
         for _ in range(before):
             self._event()
         self._recording = True

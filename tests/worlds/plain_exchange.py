@@ -1,4 +1,4 @@
-"""What the exchange would say to a replay, from the plainest book: answers, trades, L3 changes."""
+"""The exchange's messages to a replay, from the plainest book: answers, trades, L3 changes."""
 
 from msgspec import Struct
 

@@ -1,5 +1,5 @@
 """Candles, ticker and the recorder's answers from a plain list of trades, computed anew each
-time: what the publisher's own are compared with."""
+time, to compare the publisher's own with."""
 
 from collections.abc import Sequence
 
@@ -90,7 +90,7 @@ def plain_ticker(
 
 
 class PlainRecorder:
-    """Knows the trades of each instrument up to command `seq`, and answers from them."""
+    """Has the trades of each instrument up to command `seq`, and answers from them."""
 
     def __init__(self, notional: int, incarnation: int = 0) -> None:
         self.seq = 0
@@ -99,12 +99,12 @@ class PlainRecorder:
         self._notional = notional
 
     def record(self, seq: int, instrument: int, trades: Sequence[Trade] = ()) -> None:
-        """It has come to `seq`."""
+        """Advance to `seq`."""
         self.seq = seq
         self.trades.setdefault(instrument, []).extend(trades)
 
     def answer(self, question: MarketQuestion) -> HistoryAnswer:
-        """What the recorder would say."""
+        """The answer of the recorder."""
         if question.min_seq > self.seq:
             return NotYet(question.request_id, self.seq, "not yet")
         trades = self.trades.get(question.instrument, [])

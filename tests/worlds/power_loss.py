@@ -1,8 +1,8 @@
-"""What may be left of a directory when the power goes, given the calls that were made in it.
+"""The possible contents of a directory after a loss of power, given the calls made in it.
 
-Nothing is durable but what was synced. Of what was written to a file since its last sync all,
-nothing, the first bytes or some sectors may be there. A name that was made, moved or removed since
-the directory's last sync may be so or not, each for itself: file systems promise no order.
+Only synced bytes are durable. Of the bytes written to a file since its last sync all, none, the
+first ones or some sectors may be there. A name made, moved or removed since the directory's last
+sync may be so or not, each for itself: file systems promise no order.
 """
 
 from collections.abc import Iterable
@@ -31,13 +31,13 @@ CORNERS: Final[tuple[tuple[Fate, Fate], ...]] = (
     ("some", "nothing"),
     ("some", "some"),
 )
-"""What becomes of names, and of bytes, that were not synced."""
+"""The outcome of names, and of bytes, that were not synced."""
 
 TEMPORARY: Final = ".tmp"
 
 
 class Platter:
-    """What is durable, and what only the system's memory holds. `promised` is the last promise."""
+    """The durable state, and the state in the system's memory. `promised` is the last promise."""
 
     def __init__(self, before: dict[str, tuple[int, bytes]]) -> None:
         self._content = {number: bytearray(data) for number, data in before.values()}
@@ -61,7 +61,7 @@ class Platter:
             self._moves.append(call)
 
     def left(self, names: Fate, data: Fate, rng: Random) -> dict[str, bytes]:
-        """The files that are there when the power comes back."""
+        """The files after the loss of power."""
         moves = [
             move
             for move in self._moves

@@ -48,7 +48,7 @@ def limit(side: str, quantity: str, price: str, **more: str) -> dict[str, str]:
 
 
 async def metrics_text() -> str:
-    """What /metrics answers here."""
+    """The answer of /metrics here."""
     return "# TYPE crossbook_up gauge\n"
 
 
@@ -90,7 +90,7 @@ class PlainMarket:
         return book
 
     async def wait_for(self, symbol: str, seq: int) -> bool:
-        """Whether the engine has come to it, unless the market lags."""
+        """Whether the engine has reached it, unless the market lags."""
         return not self.lags and self._engine.seq >= seq
 
     def state(self, symbol: str) -> MarketState | None:
@@ -110,7 +110,7 @@ class PlainMarket:
         return None if self.stale else self.states.get(symbol, state)
 
     def ticker(self, symbol: str) -> Ticker | None:
-        """What was set."""
+        """The state that was set."""
         return None if self.stale else self.tickers.get(symbol)
 
 
@@ -163,7 +163,7 @@ class RestWorld:
         )
 
     async def clock_doubted(self) -> str:
-        """Why the matcher does not believe its machine's clock."""
+        """The reason that the matcher refuses its machine's clock."""
         return self.clock_fault
 
     async def __aenter__(self) -> Self:
@@ -183,7 +183,7 @@ class RestWorld:
         return await self.client.post("/api/v1/orders", json=body, headers=headers)
 
     def settle(self) -> None:
-        """Let the matcher answer what waits, and the sessions hear of it."""
+        """Let the matcher answer what waits, and deliver it to the sessions."""
         in_flight, queries = self.desk.in_flight, self.desk.queries
         if in_flight.unsent and not self.matcher_answers:
             self.held.set()
@@ -220,5 +220,5 @@ class RestWorld:
             self.sessions.deliver(identity, replies)
 
     def refuse_questions(self) -> None:
-        """There is no recorder here: nobody takes the questions."""
+        """There is no recorder here: the questions are not received."""
         self.history.send(lambda _: False)

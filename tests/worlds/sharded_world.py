@@ -29,7 +29,7 @@ class WorldShard:
         self.questions: list[bytes] = []
 
     def step(self, steps: int, now_ns: int) -> None:
-        """What is on its way arrives, there and back."""
+        """Deliver the messages on their way, there and back."""
         matcher = self.matcher
         if matcher is not None:
             commands, self.commands = self.commands, []
@@ -45,7 +45,7 @@ class WorldShard:
             self.link.tick(now_ns)
 
     def sender(self, line: list[bytes]) -> Callable[[bytes], bool]:
-        """Takes frames while the matcher is there."""
+        """Accepts frames while the matcher is there."""
 
         def send(frame: bytes) -> bool:
             if self.matcher is None:
@@ -57,7 +57,7 @@ class WorldShard:
 
 
 class ShardedWorld:
-    """`say` speaks for a client, `heard` has all it was told."""
+    """`say` sends for a client, `heard` has all its replies."""
 
     def __init__(self) -> None:
         tokens = iter(range(1001, 100_000))
@@ -83,7 +83,7 @@ class ShardedWorld:
         self._deliver()
 
     def say(self, identity: bytes, token: int, *requests: Request) -> list[Reply]:
-        """Send, let the matchers answer, and return what the client is told."""
+        """Send, let the matchers answer, and return the client's replies."""
         self.send(identity, token, *requests)
         self.step(3)
         return self.heard.pop(identity, [])
@@ -99,7 +99,7 @@ class ShardedWorld:
                 self._deliver()
 
     def kill(self, number: int) -> EngineMatcher:
-        """A matcher dies with all that was on its way; what it had on disk is returned."""
+        """A matcher dies with all messages on their way; returns the contents of its disk."""
         shard = self.shards[number]
         assert shard.matcher is not None
         dead, shard.matcher = shard.matcher, None

@@ -30,7 +30,7 @@ def messages(data: bytes) -> Iterator[dict[str, Any]]:
 
 
 class FakeConnection:
-    """A client that is `full` when the test says so, and remembers everything."""
+    """A client that is `full` when the test sets it, and keeps every message."""
 
     def __init__(self, channel: Channel) -> None:
         self.channel = channel
@@ -110,7 +110,7 @@ class StreamWorld:
         return target
 
     def pump(self) -> None:
-        """Answer the follower's requests and hand on what it applied."""
+        """Answer the follower's requests and pass its updates on."""
         while requests := self.follower.drain_requests():
             for request in requests:
                 self.follower.on_reply(self.source.answer(request))

@@ -21,7 +21,7 @@ HANDSHAKE = (
 
 
 class Echo:
-    """A channel that answers every text with itself and counts what it is told."""
+    """A channel that answers every text with itself and counts the texts."""
 
     def __init__(self) -> None:
         self.open: list[Connection] = []
@@ -93,7 +93,7 @@ async def served(limits: Limits = Limits()) -> AsyncIterator[WebSocketWorld]:  #
 
 
 async def _no_app(scope: Any, receive: Any, send: Any) -> None:
-    raise AssertionError("nobody asks for anything but a WebSocket")
+    raise AssertionError("only WebSockets are requested here")
 
 
 async def turn() -> None:

@@ -1,4 +1,4 @@
-"""`crossbook verify` and `crossbook journal` hand on what the matcher's programs say."""
+"""`crossbook verify` and `crossbook journal` pass on the output of the matcher's programs."""
 
 import json
 import os

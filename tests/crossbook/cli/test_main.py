@@ -39,7 +39,7 @@ def run_json(*words: str) -> tuple[int, dict[str, Any]]:
 
 
 def nowhere() -> list[str]:
-    """Options that lead to ports where nobody listens."""
+    """Options with ports where nothing listens."""
     port, other = free_ports(2)
     return [f"tcp://127.0.0.1:{port}", f"tcp://127.0.0.1:{other}"]
 

@@ -1,4 +1,4 @@
-"""What is seen while a simulation runs."""
+"""The display while a simulation runs."""
 
 import io
 from types import SimpleNamespace
@@ -10,11 +10,11 @@ from rich.console import Console
 from crossbook.cli.simulate import LINE_EVERY_S, _Screen
 
 BEGAN_S = 5_000.0
-"""What the clock shows first: far from nothing, as it does on any machine."""
+"""The first time of the clock: far from zero, as on any machine."""
 
 
 class Shown:
-    """A screen whose clock is set by hand, and what was said in its lines and tables."""
+    """A screen whose clock is set by hand, and the lines and tables that it showed."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, terminal: bool, as_json: bool) -> None:
         self.now_s = 0.0

@@ -82,7 +82,7 @@ class Supervised:
 
     @property
     def ended(self) -> list[str]:
-        """The programs that were asked to end, in order."""
+        """The programs that got a signal to end, in order."""
         return (self.folder / "ended").read_text().split()
 
 

@@ -1,4 +1,4 @@
-"""The administrator's client without a matcher: what it says of where it looked."""
+"""The administrator's client without a matcher: its errors name the address."""
 
 import socket
 from pathlib import Path

@@ -119,7 +119,7 @@ def test_updates_iterates_until_silence(publish: Callable[..., FakePublisher]) -
     publisher = publish()
     with MarketData(publisher.feed, publisher.snapshots, [SYMBOL], ("l2",)) as market:
         market.wait_ready(10)
-        # A subscription takes effect some time after it is asked for; a heartbeat proves it.
+        # A subscription takes effect some time after the call; a heartbeat proves it.
         while market.heartbeat is None:
             assert market.poll(5.0)
         publisher.step()

@@ -1,4 +1,4 @@
-"""What a probe reads of an answer; the processes themselves are probed in tests/system."""
+"""A probe and its answers; tests/system probes the processes themselves."""
 
 import threading
 from collections.abc import Iterator

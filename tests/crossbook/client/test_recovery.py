@@ -1,4 +1,4 @@
-"""Filling holes: every execution once, in order, whatever was lost and told twice."""
+"""Filling holes: every execution once, in order, whatever was lost and repeated."""
 
 from random import Random
 
@@ -79,7 +79,7 @@ def logged_on(seq: int = 100) -> ClientSession:
 
 
 def lose_session(session: ClientSession, token: int = TOKEN + 1) -> None:
-    """The gateway does not know the next request's session, and the client logs on again."""
+    """The gateway no longer has the session of the next request, and the client logs on again."""
     session.enqueue([Ping(0)], 100 * SECOND)
     (ping,) = sent_by(session)
     give(
@@ -332,7 +332,7 @@ def test_named_order_never_answered_is_unknown_not_refused() -> None:
 
 
 class GrowingGateway:
-    """What an account's sessions hear of a growing history; replies may be lost with a session."""
+    """A gateway with a growing history of one account; replies may be lost with a session."""
 
     def __init__(self, rng: Random) -> None:
         self.rng = rng
@@ -406,11 +406,11 @@ def test_nothing_is_lost_and_nothing_doubled(seed: int) -> None:
                 wire += gateway.answer(token, request)
         roll = rng.random()
         if not well and roll < 0.05:
-            # The session is gone, with what was on its way.
+            # The session is gone, with the replies on their way.
             gateway.open = False
             wire.clear()
         elif not well and roll < 0.1 and gateway.open:
-            # Another connection: part of what was on its way is lost.
+            # Another connection: a part of the replies on their way is lost.
             del wire[rng.randint(0, len(wire)) :]
             wire.append(Welcome(request_seq=0, token=gateway.token, account=7, gateway=1))
         elif wire and (well or roll < 0.8):

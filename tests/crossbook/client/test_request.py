@@ -1,4 +1,4 @@
-"""Requests from what people write: what is exact travels, what may be meant either way does not."""
+"""Requests from the arguments of users: exact amounts are sent, ambiguous ones refused."""
 
 from collections.abc import Callable
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""The order-entry session without a socket: what it sends, and what it makes of the answers."""
+"""The order-entry session without a socket: its requests, and its outcomes of the answers."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Filling holes of several shards, and catch-ups that were called for."""
+"""Filling holes of several shards, and catch-ups by hand."""
 
 from typing import Any
 
@@ -102,7 +102,7 @@ def test_a_catch_up_from_beyond_the_stream_tells_where_it_ends_and_harms_nothing
     with pytest.raises(ExecutionsMissed, match=r"1000 is beyond .* last number is 102") as missed:
         procedures.caught_up(recovery, "here")
     assert missed.value.from_seq == 103
-    # What happened meanwhile is heard, once, and the session goes on from there.
+    # Executions of the meantime arrive once, and the session continues from there.
     assert [each.seq for each in session.executions] == [101, 102]
     assert session.last_seq == 102
     lose_session(session)

@@ -36,7 +36,7 @@ def entries(recording: Recording) -> list[int]:
 
 
 def test_a_time_finer_than_a_nanosecond_is_cut_and_counted(tmp_path: Path) -> None:
-    """The rest of the digits came out of somebody's floating point."""
+    """The other digits are an error of floating point."""
     recording = read(tmp_path, SEEN.replace("34200.2,", "34200.200000000913,"))
 
     assert [command.time_ns for command in recording.commands] == [
@@ -149,7 +149,7 @@ def test_an_unseen_order_enters_where_its_id_stands(tmp_path: Path) -> None:
 
 
 def test_an_unseen_order_that_would_trade_waits_until_the_way_is_free(tmp_path: Path) -> None:
-    """Its id says that it entered before the ask at its price had gone: it was not in view."""
+    """By its id it entered before the ask at its price had gone: it was not in view."""
     text = (
         "34200.1,1,100,10,30000,-1\n"
         "34200.2,1,110,10,30100,-1\n"
@@ -183,8 +183,8 @@ def test_where_ids_tell_nothing_executed_orders_stand_in_front(tmp_path: Path) -
 
 
 def test_revealed_orders_stand_in_the_order_of_their_ids(tmp_path: Path) -> None:
-    """Two unseen orders at one level of the first row; the later one is hit first, which the
-    recording says against time priority: the rebuilt queue is that of the ids."""
+    """Two unseen orders at one level of the first row; the later one is hit first, against
+    time priority: the rebuilt queue is that of the ids."""
     messages = (
         "34200.1,1,100,10,30100,-1\n"
         "34200.2,1,110,10,30100,-1\n"

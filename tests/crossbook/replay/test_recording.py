@@ -1,4 +1,4 @@
-"""Readers of recorded flow: what they accept, what they refuse, and LOBSTER's window."""
+"""Readers of recorded flow: accepted and refused files, and LOBSTER's window."""
 
 import gzip
 from pathlib import Path

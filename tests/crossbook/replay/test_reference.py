@@ -1,4 +1,4 @@
-"""What price-time priority makes of a recording, and the money a replay of it takes."""
+"""A recording under price-time priority, and the money that a replay of it needs."""
 
 from typing import Any
 

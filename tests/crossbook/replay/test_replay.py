@@ -39,7 +39,7 @@ def nothing(index: int, said: Said) -> Said:
 def check(
     flow: Recording, change: Callable[[int, Said], Said] = nothing, *, complete: bool = True
 ) -> CheckResult:
-    """Replay into a plain exchange; `change` may falsify what command number `index` brings."""
+    """Replay into a plain exchange; `change` may falsify the messages of command number `index`."""
     exchange = PlainExchange()
     judge = ReplayCheck(flow)
     for index, command in enumerate(flow.commands):
@@ -160,7 +160,7 @@ def test_a_corrupted_row_and_digest_are_found() -> None:
 
 
 def test_a_recording_that_breaks_priority_is_told_from_an_exchange_that_does() -> None:
-    """The recording says that the second order at a price was hit: the exchange hits the first."""
+    """In the recording the second order at a price was hit: the exchange hits the first."""
     commands = [
         RecordedCommand(0, 0, "new", 1, 2, 100, 5),
         RecordedCommand(1, 0, "new", 2, 2, 100, 5),

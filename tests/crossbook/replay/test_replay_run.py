@@ -1,5 +1,4 @@
-"""A replay beside a client that answers as it is told: batches, window, pace, and what it waits
-for."""
+"""A replay with a scripted client: batches, window, pace, and the ends of its waits."""
 
 from typing import Any
 
@@ -33,7 +32,7 @@ def _ack(request_seq: int) -> Ack:
 
 
 class AnsweringClient:
-    """Answers at most `at_once` commands a look; takes `room` of the first batch, or all."""
+    """Answers at most `at_once` commands a call; accepts `room` of the first batch, or all."""
 
     address = "tcp://there"
 
@@ -50,7 +49,7 @@ class AnsweringClient:
         return FIRST
 
     def send(self, batch: list[Any]) -> None:
-        """Take them, or some of them."""
+        """Accept all of them, or some."""
         taken = batch if self.room is None else batch[: self.room]
         self.batches.append(len(taken))
         self.waiting += [command.request_seq for command in taken]
@@ -60,7 +59,7 @@ class AnsweringClient:
             raise SendQueueFull(len(taken), self.address)
 
     def receive(self, wait_ms: int) -> list[Any]:
-        """Some answers, and one to somebody else's request."""
+        """Some answers, and one to a request of another."""
         now, self.waiting = self.waiting[: self.at_once], self.waiting[self.at_once :]
         others = [_ack(FIRST - 1), _ack(FIRST + 10**6)]
         if self.reason:
@@ -69,7 +68,7 @@ class AnsweringClient:
 
 
 class HeartbeatFeed:
-    """A feed whose heartbeats come to `last_seq` after so many looks."""
+    """A feed whose heartbeats reach `last_seq` after so many calls."""
 
     counters = None
 
@@ -185,7 +184,7 @@ def test_the_feed_is_waited_for_until_nothing_is_missing() -> None:
 @pytest.mark.parametrize(
     ("speed", "most_us"),
     [
-        # From when they were sent, each beside one look of twenty milliseconds.
+        # From their sending on, each with one wait of twenty milliseconds.
         (None, 20_000),
         # The second was due after one millisecond and could not leave before the first answer.
         (1.0, 39_000),

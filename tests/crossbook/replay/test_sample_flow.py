@@ -1,4 +1,4 @@
-"""The sample's flow, with a chance that says what comes next."""
+"""The sample's flow, with a scripted chance."""
 
 import random
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from crossbook.replay.recording import RecordedCommand
 from crossbook.replay.sample_flow import sample_commands
 
 REDUCED, ENTERED = 0.1, 0.5
-"""What the dice shows for a reduction, and for an order."""
+"""The dice's value for a reduction, and for an order."""
 
 
 class DealtDice(random.Random):

@@ -1,4 +1,4 @@
-"""Instruments of replays: their grids, and the money a replay takes."""
+"""Instruments of replays: their grids, and the money a replay needs."""
 
 from types import SimpleNamespace
 from typing import Any
@@ -45,7 +45,7 @@ NEEDS = Needs(base_lots=100, quote_tick_lots=5_000, traded_lots=40, traded_tick_
 
 
 def test_what_is_needed_is_what_is_held_and_the_fees() -> None:
-    """One lot of the example is 1,000 satoshi; 0.1 % and 0.2 % of what is traded, and a unit of
+    """One lot of the example is 1,000 satoshi; 0.1 % and 0.2 % of the amount traded, and a unit of
     rounding for each side of a fill."""
     free = replace(example(), maker_fee_rate=0, taker_fee_rate=0)
     unit = free.notional_per_tick_lot
@@ -73,7 +73,7 @@ def test_an_account_that_lacks_money_is_told_how_much_and_how_it_gets_it() -> No
 
 
 class FakeShard:
-    """The administrator of a shard that trades these instruments, and what it was told."""
+    """The administrator of a shard that trades these instruments, and the acts it received."""
 
     def __init__(self, *instruments: Instrument) -> None:
         self.seen = AdminView(
@@ -90,7 +90,7 @@ class FakeShard:
         self.acts: list[AddInstrument] = []
 
     def view(self) -> AdminView:
-        """What it trades."""
+        """The instruments that it trades."""
         return self.seen
 
     def act(self, command: AddInstrument) -> None:

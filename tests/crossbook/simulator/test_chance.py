@@ -1,4 +1,4 @@
-"""The random numbers are those of SplitMix64, and distributed as their names say."""
+"""The random numbers are those of SplitMix64, with the distributions of their names."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""The flow is a function of its seed and of what the exchange said."""
+"""The flow is a function of its seed and of the exchange's answers."""
 
 import subprocess
 import sys

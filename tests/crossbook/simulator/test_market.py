@@ -1,4 +1,4 @@
-"""What the simulation knows of a market, on books made by hand."""
+"""The agents' view of a market, on books made by hand."""
 
 from crossbook.common.instruments import example
 from crossbook.simulator.market import BUY, SELL, AgentMarket, OpenOrder
@@ -84,7 +84,7 @@ def test_lots_and_prices_are_within_the_instruments_limits() -> None:
     assert made.sound_lots(0, 5_000_000) == 0
     assert made.sound_lots(10**12, 5_000_000) == example().max_quantity_lots
     made.minimum_notional = 10**8
-    # One lot of 0.00001 BTC at 50,000 is worth half a USDT, and a whole one is asked for.
+    # One lot of 0.00001 BTC at 50,000 is worth half a USDT, and a whole one is required.
     assert made.sound_lots(1, 5_000_000) == 0
     assert made.sound_lots(2, 5_000_000) == 2
 
