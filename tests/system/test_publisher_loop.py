@@ -17,7 +17,7 @@ from crossbook.publisher.snapshot_server import SnapshotServer
 from tests.system.loop import MS, FakeSocket, LoopScript
 
 NOW_NS = 1_780_000_000_000_000_000
-IDLE = encode(EventBatch(7, 1, 0, 9, []))
+IDLE = encode(EventBatch(incarnation=7, first_seq=1, last_seq=0, time_ns=9, events=[]))
 
 
 class NoSubscribers:
