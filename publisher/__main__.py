@@ -22,7 +22,7 @@ from crossbook.publisher.snapshot_server import SnapshotServer
 def main() -> None:
     """Run the publisher; exits 0 after a signal, 2 on a wrong setting."""
     for number in (signal.SIGINT, signal.SIGTERM):
-        # Until there is something to stop.
+        # Until the service can be stopped.
         signal.signal(number, lambda *_: sys.exit(0))
     clock = SystemClock()
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
@@ -51,8 +51,8 @@ def main() -> None:
         exit_on_config_error(error, "publisher")
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: service.stop())
-    # Orders live in tuples of integers and messages are outside the collector's care; nothing
-    # here makes cycles.
+    # Orders are tuples of integers and messages are untracked by the collector; nothing here makes
+    # cycles.
     gc.collect()
     gc.freeze()
     gc.disable()

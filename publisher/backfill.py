@@ -1,7 +1,7 @@
-"""What happened before this publisher began, asked from the recorder: what, when, how long.
+"""Candles and trades from before the publisher began, requested from the recorder.
 
-The recorder may be away, behind, or not there at all; the publisher does not wait for it. Time is
-an argument (any clock that never steps back), messages come in and go out as they are.
+The recorder may be away, behind or absent; the publisher does not wait for it. Time is an argument
+(of any clock that never steps back); messages are decoded.
 """
 
 from enum import Enum
@@ -20,23 +20,23 @@ from crossbook.publisher.feed import Feed
 from crossbook.publisher.statistics import MarketStatistics
 
 ALONE_NS: Final = 10_000_000_000
-"""How long candles and ticker are held back for a recorder that does not answer."""
+"""Time for which candles and ticker wait for a recorder that does not answer."""
 
 UNSENT_AGAIN_NS: Final = 250_000_000
-"""Time to the next try to send a question that nobody was there to take."""
+"""Time until a question that could not be sent is sent again."""
 
 UNANSWERED_AGAIN_NS: Final = 2_000_000_000
-"""Time to the next try for an answer that does not come."""
+"""Time until a question without an answer is sent again."""
 
 UNUSABLE_AGAIN_NS: Final = 10_000_000_000
-"""Time to the next question after an answer that no repetition makes better."""
+"""Time until the next question after an answer that a repetition cannot improve."""
 
 ASKED_MAX: Final = 8
 """Most questions at once: each answer holds up to a day of minutes."""
 
 
 class Finding(Enum):
-    """What there is to say about an instrument's past."""
+    """Outcomes of a question about an instrument's past."""
 
     LOADED = "loaded"
     ALONE = "alone"
@@ -45,7 +45,7 @@ class Finding(Enum):
 
 
 class Note(Struct, frozen=True):
-    """Something the log should tell."""
+    """A line for the log."""
 
     finding: Finding
     symbols: list[str]
@@ -53,7 +53,7 @@ class Note(Struct, frozen=True):
 
 
 class _Question:
-    """One instrument whose past is wanted."""
+    """The open question about one instrument's past."""
 
     __slots__ = ("due_ns", "min_seq", "record", "request_id", "statistics")
 
@@ -62,15 +62,16 @@ class _Question:
         self.due_ns = now_ns
         self.min_seq = 0
         self.request_id = 0
-        # An answer ahead of what the feed has applied.
+        # An answer ahead of the feed's last number.
         self.record: MarketRecord | None = None
 
 
 class Backfill:
-    """Asks for the past of every instrument of `feed` that lacks it, and begins without it.
+    """Requests the past of every instrument of `feed` that lacks it; `feed` runs without it
+    meanwhile.
 
-    The owner calls `wanted` every round, after `Feed.publish`, and sends what it returns; it
-    hands answers to `take`. Nothing here costs more than a comparison once all is known.
+    The owner calls `next_questions` every round, after `Feed.publish`, sends them, and passes
+    answers to `receive`. A round costs one comparison once every past is known.
     """
 
     def __init__(self, feed: Feed) -> None:
@@ -82,12 +83,12 @@ class Backfill:
         self._notes: list[Note] = []
 
     def drain_notes(self) -> list[Note]:
-        """What is to be logged since the last call."""
+        """The lines for the log since the last call."""
         notes, self._notes = self._notes, []
         return notes
 
     def next_questions(self, now_ns: int) -> list[MarketQuestion]:
-        """Questions to send now; they then count as asked."""
+        """Questions to send now; they count as sent."""
         if self._loads != self._feed.loads:
             self._start(now_ns)
         if not self._asking:
@@ -104,14 +105,14 @@ class Backfill:
         return questions
 
     def not_sent(self, questions: list[MarketQuestion], now_ns: int) -> None:
-        """These could not be sent: nobody is there, or they are too many."""
+        """These could not be sent: the recorder is absent, or its queue full."""
         for question in questions:
             asking = self._asking[question.instrument]
             asking.request_id = 0
             asking.due_ns = now_ns + UNSENT_AGAIN_NS
 
     def receive(self, answer: HistoryAnswer, now_ns: int) -> None:
-        """An answer of the recorder; one that nobody waits for is dropped."""
+        """Apply an answer of the recorder; an answer to no open question is dropped."""
         if isinstance(answer, MarketRecord):
             asking = self._asking.get(answer.instrument)
             if asking is not None and answer.seq >= asking.min_seq and asking.request_id:
@@ -123,7 +124,7 @@ class Backfill:
                     self._refused(asking, answer, now_ns)
 
     def _start(self, now_ns: int) -> None:
-        """The feed was loaded: what was asked before is void."""
+        """The feed was loaded: earlier questions are void."""
         self._loads = self._feed.loads
         self._asking = {
             instrument: _Question(market.statistics, now_ns)
@@ -143,7 +144,7 @@ class Backfill:
         return MarketQuestion(asking.request_id, asking.min_seq, instrument)
 
     def _seed(self, now_ns: int) -> None:
-        """Use the answers whose number the feed has come to."""
+        """Apply the answers whose number the feed has reached."""
         loaded: list[str] = []
         for instrument, asking in list(self._asking.items()):
             record, statistics = asking.record, asking.statistics
@@ -152,7 +153,7 @@ class Backfill:
             asking.record = None
             other = record.incarnation not in (0, self._feed.incarnation)
             if not statistics.holding:
-                # Too many trades since the question: it is asked anew.
+                # Too many trades since the question: a new one is made.
                 continue
             if other or not statistics.seed(record):
                 asking.request_id = 0
@@ -178,7 +179,7 @@ class Backfill:
 
     def _refused(self, asking: _Question, answer: NotYet | HistoryReject, now_ns: int) -> None:
         if isinstance(answer, NotYet):
-            # Trades stay held: the same number is asked for until the recorder has come to it.
+            # Trades stay held: the question is repeated until the recorder has reached its number.
             asking.due_ns = now_ns + UNSENT_AGAIN_NS
             return
         asking.request_id = 0

@@ -1,18 +1,18 @@
-"""Levels of one side of a book, cheap to change, brought in order only when they are published.
+"""Levels of one side of a book, cheap to change and sorted only when they are published.
 
-Most levels that a burst of orders opens are closed again within it. So a change touches two
-dicts, and the sorted list of prices is mended once per published batch, where it still differs.
+A burst of orders closes most levels that it opens. So a change touches two dicts, and the sorted
+list of prices is updated once per published batch, where it still differs.
 """
 
 from bisect import bisect_left, insort
 from typing import Final
 
 _RESORT: Final = 512
-"""Opened and closed levels in one batch from which sorting anew beats mending."""
+"""Opened and closed levels of one batch from which sorting anew is cheaper than updating."""
 
 
 class DepthSide:
-    """Open lots per price of one side; `sign` is 1 for bids and -1 for asks.
+    """Shown lots per price of one side; `sign` is 1 for bids and -1 for asks.
 
     >>> bids = DepthSide(1)
     >>> bids.add(100, 5), bids.add(101, 2), bids.add(100, -1)
@@ -34,7 +34,7 @@ class DepthSide:
         self._touched: dict[int, int] = {}
 
     def add(self, price_ticks: int, lots: int) -> None:
-        """Add (or with negative `lots` take away) lots at a price. O(1)."""
+        """Add lots at a price; negative `lots` remove some. O(1)."""
         levels, touched = self.lots, self._touched
         before = levels.get(price_ticks, 0)
         if price_ticks not in touched:
@@ -42,9 +42,8 @@ class DepthSide:
         levels[price_ticks] = before + lots
 
     def settle(self) -> list[tuple[int, int]]:
-        """Levels that differ from the last `settle`, as (price ticks, lots now).
-
-        Everything below is about the book as of the last `settle`.
+        """Sort the levels, and return those that changed since the last `settle` as (price ticks,
+        lots). The methods below refer to the book as of the last `settle`.
         """
         touched = self._touched
         if not touched:
@@ -70,7 +69,7 @@ class DepthSide:
         return changed
 
     def best(self) -> tuple[int, int]:
-        """Price and lots of the best level, (0, 0) where there is none. O(1)."""
+        """Price and lots of the best level, (0, 0) without any. O(1)."""
         if not self._keys:
             return (0, 0)
         price = self._keys[-1] * self._sign

@@ -1,7 +1,7 @@
-"""The public feed of all instruments: event batches in, messages out, at a pace of its caller.
+"""The public feed of all instruments: event batches in, messages out, at the caller's pace.
 
-`apply` any number of batches, then `publish` once: consumers get one message a topic, whatever
-the number of orders, and a book that was true after a whole command.
+The caller applies any number of batches, then calls `publish` once. Consumers get one message a
+topic, whatever the number of orders, and a book that was true after a whole command.
 """
 
 from collections.abc import Iterable
@@ -34,17 +34,17 @@ from crossbook.publisher.market import Entering, PublishedMarket
 from crossbook.publisher.resend_buffer import FeedResendBuffer, Frames
 
 RESEND_BYTES_MAX: Final = 16 * 1024 * 1024
-"""Most payload bytes held of one topic, whatever their number."""
+"""Most payload bytes held of one topic."""
 
 CHANGED_NS: Final = 250_000_000
 """Least time between two messages about candles and ticker after trades."""
 
 QUIET_NS: Final = 1_000_000_000
-"""Least time between two tickers without trades: the book moved, or the window."""
+"""Least time between two tickers without trades, for changes of the book or of the window."""
 
 INDICATION_NS_PER_PRICE: Final = 10_000
-"""Least time between two looks at what auctions would give, for each price looked at: ten times
-what it costs."""
+"""Least time between two computations of indicative auctions, for each of their prices: ten times
+the cost."""
 
 _MARKET: Final = int(OrderType.MARKET)
 _IMMEDIATE: Final = (int(TimeInForce.IOC), int(TimeInForce.FOK))
@@ -53,9 +53,9 @@ _ASIDE: Final = (AccountOpened, OrderCompleted)
 
 
 class Feed:
-    """Every market, and the matcher's sequence number and time they stand at.
+    """Every market, true as of the matcher's `seq` and time.
 
-    Topics are numbered from `base`, which must be above every number an earlier publisher used.
+    Topics are numbered from `base`, which must be above every number of an earlier publisher.
 
     >>> from crossbook.common.instruments import example
     >>> feed = Feed([example()], base=0, resend_count=100)
@@ -81,28 +81,29 @@ class Feed:
             topic.name: topic for market in self.markets.values() for topic in market.topics
         }
         self._told_ns = self._quiet_ns = 0
-        # Markets that something happened in since the last `publish`, since the last
-        # `publish_statistics`, and those with something to be told then: no round looks at others.
+        # Markets with changes since the last `publish`, since the last `publish_statistics`, and
+        # those with statistics to publish then: a round visits no others.
         self._touched: dict[int, PublishedMarket] = {}
         self._published: dict[int, PublishedMarket] = {}
         self._changed: dict[int, PublishedMarket] = {}
-        # Markets in a call phase that something happened in since they were looked at, and when
-        # the next look may be.
+        # Markets in a call phase that changed since their last indicative auction, and the earliest
+        # time of the next.
         self._gathering: dict[int, PublishedMarket] = {}
         self._look_ns = 0
 
     def apply(self, batch: EventBatch) -> None:
-        """Bring every book to `batch.last_seq`. Batches come in order, each once.
+        """Apply a batch to every book. Batches come in order, each once.
 
-        Raises `StreamError` when an event cannot be true; the books are then wrong until `load`.
+        Raises `StreamError` where an event contradicts a book; the books are then wrong until
+        `load`.
         """
         markets, touched = self.markets, self._touched
         time_ns = batch.time_ns
         taker: PublishedMarket | None = None
         try:
             for event in batch.events:
-                # The three kinds that most events are come first, told by their exact class:
-                # a message class answers isinstance by a call of its metaclass.
+                # The three most frequent kinds come first, compared by class: isinstance calls
+                # a method of a message's metaclass.
                 if type(event) is TradeExecuted:
                     touched[event.instrument] = market = markets[event.instrument]
                     market.trade(event, time_ns)
@@ -144,7 +145,7 @@ class Feed:
         self.time_ns = time_ns
 
     def _apply_within(self, event: OrderExpired | OrderReplenished | OrderReduced) -> None:
-        """Apply what happens on the way of an order that came in."""
+        """Apply an event that an incoming order causes."""
         market = self._touch(event.instrument)
         if isinstance(event, OrderExpired):
             market.expire(event)
@@ -154,7 +155,7 @@ class Feed:
             market.reduce(event)
 
     def _apply_own(self, event: Event) -> PublishedMarket | None:
-        """Apply any other event; the market it brought an order that may rest."""
+        """Apply any other event; return the market where it brings an order that may rest."""
         if isinstance(event, OrderAmended):
             if event.trigger_ticks:
                 return None
@@ -177,12 +178,12 @@ class Feed:
             market.state.change(event)
         elif isinstance(event, InstrumentAdded):
             self._add(event.definition)
-            # Nothing has happened in it, and that is known.
+            # The instrument is new: its past is known to be empty.
             self._touch(event.instrument).load(None, event.seq, same_incarnation=False)
         return None
 
     def _touch(self, instrument: int) -> PublishedMarket:
-        """The market, in which something happens now."""
+        """The market, marked as changed."""
         market = self._touched[instrument] = self.markets[instrument]
         return market
 
@@ -194,16 +195,16 @@ class Feed:
         return market
 
     def _add(self, instrument: Instrument) -> None:
-        """Another instrument is traded; nothing happens for one that is known."""
+        """Add an instrument; a known one changes nothing."""
         if instrument.id not in self.markets:
             market = PublishedMarket(instrument, self._base, self._resend_count, RESEND_BYTES_MAX)
             self.markets[instrument.id] = self.by_symbol[instrument.symbol] = market
             self.topics.update({topic.name: topic for topic in market.topics})
 
     def load(self, books: Books) -> None:
-        """Become `books`. The next `publish` tells consumers the difference.
+        """Replace the books. The next `publish` has the difference.
 
-        Trades between the old state and the new are not published: a gap in trade ids shows it.
+        Trades between the old state and the new are not published; a gap in trade ids shows this.
         """
         for instrument_added in books.instruments:
             self._add(instrument_added)
@@ -216,9 +217,9 @@ class Feed:
         self.loads += 1
 
     def publish(self) -> list[Frames]:
-        """Messages that bring every consumer to `seq`; nothing for books that did not change.
+        """Messages that bring every consumer to `seq`; none for unchanged books.
 
-        O(markets that something happened in).
+        O(changed markets).
         """
         seq, time_ns = self.seq, self.time_ns
         sent: list[Frames] = []
@@ -231,12 +232,12 @@ class Feed:
         return sent
 
     def publish_statistics(self, now_ns: int) -> list[Frames]:
-        """Messages about candles, tickers and auctions, when it is time; call it after `publish`.
+        """Messages about candles, tickers and auctions that are due; call it after `publish`.
 
-        `now_ns` is any clock that never steps back. Trades are counted here, behind the
-        messages that tell of them, and told every `CHANGED_NS` at most. What changed without a
-        trade waits for `QUIET_NS`. What auctions would give is told every `CHANGED_NS` at most, and
-        less often where many prices have to be looked at for it.
+        `now_ns` is of any clock that never steps back. Trades are counted here, after the messages
+        with them are published. Statistics leave every `CHANGED_NS` at most, changes without a
+        trade every `QUIET_NS`, and indicative auctions every `CHANGED_NS` at most, or less often
+        where they have many prices.
         """
         return self._publish_indications(now_ns) + self._publish_trading(now_ns)
 
@@ -271,11 +272,11 @@ class Feed:
         return sent
 
     def past_is_known(self, instrument: int) -> None:
-        """There is more to be told of an instrument than its trades since the start."""
+        """The statistics of an instrument are known now, or have to be published anew."""
         self._published[instrument] = self.markets[instrument]
 
     def heartbeat(self, stale_ns: int) -> Frames:
-        """The heartbeat, when nothing has been heard from the matcher for `stale_ns`."""
+        """The heartbeat, with `stale_ns` since the last message of the matcher."""
         last = {name: topic.last_seq for name, topic in self.topics.items()}
         stale_ms = stale_ns // 1_000_000
         return self._heartbeat.append(encode(Heartbeat(self.seq, self.time_ns, stale_ms, last)))

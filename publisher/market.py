@@ -1,9 +1,9 @@
-"""One instrument as the public sees it: events in, feed messages out.
+"""The public view of one instrument: events in, feed messages out.
 
-The book is rebuilt from events alone. Nothing of a command shows before all of it: a taker first
-takes from the makers, and what is left of it joins the book afterwards, so no consumer ever sees
-the book crossed, but in a call phase, where it is. Of an iceberg only the slice in the book shows,
-of what waits for a trigger or is a market order nothing.
+The book is rebuilt from events alone. A command shows as a whole: a taker first fills the makers,
+and its rest joins the book afterwards, so the published book is crossed only in a call phase, where
+it really is. An iceberg shows its slice only; an order that waits for a trigger and a market order
+show nothing.
 """
 
 from typing import Final, TypeAlias
@@ -46,11 +46,10 @@ Entering: TypeAlias = OrderAccepted | OrderAmended | OrderTriggered
 
 
 class PublishedMarket:
-    """Resting orders and levels of one instrument, and what of them is not yet published.
+    """Resting orders and levels of one instrument, and their unpublished changes.
 
-    `seq` arguments are the matcher's. Every method that takes an event raises `StreamError` when
-    the event cannot be true of this book. `uncrosses` says that the trades that come are those of
-    an uncross.
+    `seq` arguments are the matcher's. Every method with an event raises `StreamError` where the
+    event contradicts the book. `uncrosses` is true while the trades of an uncross arrive.
     """
 
     def __init__(
@@ -70,28 +69,28 @@ class PublishedMarket:
         self.topics = (*books, *self.statistics.topics, self.state.topic)
         self.bids = DepthSide(1)
         self.asks = DepthSide(-1)
-        # order id -> (side, price ticks, open lots). A dict keeps the order of entry, and an
-        # order that loses priority is entered anew: so orders of one price stand in it in
-        # priority order, and a level needs no queue of its own.
+        # order id -> (side, price ticks, shown lots). A dict keeps the order of entry, and an
+        # order that loses priority is entered anew. So it holds orders of one price in priority
+        # order, and a level needs no queue of its own.
         self._orders: dict[int, tuple[int, int, int]] = {}
         self._changes: list[OrderChange] = []
         self._trades: list[Trade] = []
-        # order id -> what an iceberg shows at a time, and what of it is hidden now.
+        # order id -> (display lots, hidden lots) of an iceberg.
         self._icebergs: dict[int, tuple[int, int]] = {}
         self.uncrosses = False
         self._taker: Entering | None = None
         self._taker_id = 0
         self._taker_remaining_lots = 0
         self._quote: Quote = (0, 0, 0, 0)
-        # How many of `_trades` the statistics have heard of.
-        self._told = 0
+        # Number of `_trades` that the statistics have.
+        self._counted = 0
         self._taker_display_lots = 0
         self._l2_seq = 0
         self._l3_seq = 0
         self._sorted: tuple[list[tuple[int, int, int]], list[tuple[int, int, int]]] | None = None
 
     def enter(self, event: Entering, order_id: int, remaining_lots: int, display_lots: int) -> None:
-        """An order comes in that will rest if its trades, which follow, leave anything."""
+        """An incoming order: it rests with the lots that its trades, which follow, leave."""
         self._taker = event
         self._taker_id = order_id
         self._taker_remaining_lots = remaining_lots
@@ -99,11 +98,11 @@ class PublishedMarket:
 
     @property
     def open_orders(self) -> int:
-        """Orders that rest in the book."""
+        """Number of resting orders."""
         return len(self._orders)
 
     def trade(self, event: TradeExecuted, time_ns: int) -> None:
-        """A maker gave lots to the taker; in an uncross both may have been resting."""
+        """A trade reduces its maker and its taker; in an uncross both may be resting orders."""
         lots = event.quantity_lots
         self._give(event, event.maker_order_id, lots, event.maker_remaining_lots, self.uncrosses)
         if self.uncrosses:
@@ -125,20 +124,20 @@ class PublishedMarket:
         self._taker_remaining_lots = event.taker_remaining_lots
 
     def volumes(self) -> Volumes:
-        """What stands in the book now, hidden lots included, and the last price. O(prices)."""
+        """Lots by price, hidden ones included, and the last price. O(prices)."""
         sides = {_BUY: dict(self.bids.lots), _SELL: dict(self.asks.lots)}
         for order_id, (_, hidden) in self._icebergs.items():
             side, price, _ = self._orders[order_id]
             sides[side][price] += hidden
-        # A level that was emptied stands there with nothing until the side is settled.
+        # An emptied level stays with zero lots until the side is settled.
         bids, asks = ({p: lots for p, lots in side.items() if lots} for side in sides.values())
         return (bids, asks, self.last_price_ticks)
 
     def _give(
         self, event: TradeExecuted, order_id: int, lots: int, left_lots: int, may_wait: bool
     ) -> None:
-        """A resting order gave lots and has `left_lots`, hidden ones included. In an uncross it
-        may be a market order, which never shows."""
+        """A resting order traded and has `left_lots`, hidden ones included. In an uncross it may be
+        a market order, which never shows."""
         known = self._orders.get(order_id)
         if known is None and may_wait:
             self.state.reduce(order_id, left_lots)
@@ -146,7 +145,7 @@ class PublishedMarket:
         hidden = 0
         if self._icebergs and order_id in self._icebergs and known is not None:
             display, hidden = self._icebergs[order_id]
-            # What an uncross takes beyond the slice comes out of what is hidden.
+            # An uncross trades beyond the slice from the hidden lots.
             beyond = max(lots - known[2], 0)
             lots -= beyond
             hidden -= beyond
@@ -159,7 +158,7 @@ class PublishedMarket:
         if left_lots:
             self._orders[order_id] = (side, price, remaining_lots)
             if not remaining_lots:
-                # Its next slice follows at once.
+                # The event with its next slice follows at once.
                 return
         else:
             del self._orders[order_id]
@@ -183,7 +182,7 @@ class PublishedMarket:
         self._changes.append(OrderChange(event.seq, order_id, side, price, lots, event.requeued))
 
     def rest(self) -> None:
-        """The incoming order of the last `enter` is done: it rests with what is left."""
+        """End the incoming order of the last `enter`: it rests with its remaining lots."""
         event = self._taker
         assert event is not None, "no order was entered"
         self._taker = None
@@ -214,7 +213,7 @@ class PublishedMarket:
         self._changes.append(OrderChange(seq, order_id, side, price, 0))
 
     def expire(self, event: OrderExpired) -> None:
-        """An order ended without a request: a resting one, or the one that came in."""
+        """A resting or the incoming order ended without a request."""
         if event.resting:
             self.leave(event.seq, event.order_id, event.expired_lots)
         elif self.state.reduce(event.order_id, 0):
@@ -223,7 +222,7 @@ class PublishedMarket:
             self._taker_remaining_lots = 0
 
     def reduce(self, event: OrderAmended | OrderReduced) -> None:
-        """An order has fewer lots: a resting one, in its place, or the one that came in."""
+        """A resting or the incoming order has fewer lots, and keeps its place."""
         order_id = event.order_id
         if self._taker is not None and order_id == self._taker_id:
             self._taker_remaining_lots = event.remaining_lots
@@ -240,11 +239,11 @@ class PublishedMarket:
         self._show(event.seq, order_id, known, shown)
 
     def load(self, book: BookState | None, seq: int, *, same_incarnation: bool) -> None:
-        """Become `book` (empty when None) by changes that a consumer can follow.
+        """Become `book`, empty for None, by changes that a consumer can apply.
 
         Orders gone, moved in price or overtaken in their level are removed first, then lots
         change in place, then orders are entered in priority order: never crossed between.
-        Candles and ticker go on only where no trade was missed.
+        Candles and ticker continue only where no trade was missed.
         """
         self._taker = None
         self._icebergs.clear()
@@ -282,9 +281,9 @@ class PublishedMarket:
         self.state.load(book)
 
     def publish(self, seq: int, time_ns: int) -> list[Frames]:
-        """Messages that bring consumers to `seq`: at most one a topic, but for how each call phase
-        ended. A state in which the book may be crossed goes before the book, another one behind
-        it, so that a consumer who takes them in order knows why a book is crossed."""
+        """Messages that bring consumers to `seq`: one a topic at most, and one for each call phase
+        that ended. A state in which the book may be crossed precedes the book, another one
+        follows it, so that a consumer never sees a crossed book in another state."""
         state = self.state
         state.disturb()
         sent = state.before_book(seq, time_ns)
@@ -298,7 +297,7 @@ class PublishedMarket:
             sent.append(self._trade.append(encode(Trades(symbol, self._trades))))
             self._tell_statistics()
             self._trades = []
-            self._told = 0
+            self._counted = 0
         changes = self._changes
         if not changes:
             return sent
@@ -355,21 +354,21 @@ class PublishedMarket:
         )
 
     def orders(self) -> tuple[list[tuple[int, int, int]], list[tuple[int, int, int]]]:
-        """(order id, price ticks, open lots) of bids and of asks, in priority order."""
+        """(order id, price ticks, shown lots) of bids and of asks, in priority order."""
         if self._sorted is None:
             bids: list[tuple[int, int, int]] = []
             asks: list[tuple[int, int, int]] = []
             for order_id, (side, price, lots) in self._orders.items():
                 (bids if side == _BUY else asks).append((order_id, price, lots))
-            # Sorting is stable: orders of one price stay in the dict's, the priority, order.
+            # Sorting is stable: orders of one price stay in priority order, which is the dict's.
             bids.sort(key=lambda order: -order[1])
             asks.sort(key=lambda order: order[1])
             self._sorted = (bids, asks)
         return self._sorted
 
     def _tell_statistics(self) -> None:
-        self.statistics.hear(self._trades[self._told :] if self._told else self._trades)
-        self._told = len(self._trades)
+        self.statistics.add(self._trades[self._counted :] if self._counted else self._trades)
+        self._counted = len(self._trades)
 
     def _remove(self, order_id: int) -> tuple[int, int, int]:
         known = self._orders.pop(order_id, None)
@@ -379,20 +378,18 @@ class PublishedMarket:
         (self.bids if side == _BUY else self.asks).add(price, -lots)
         return known
 
-    def _show(
-        self, seq: int, order_id: int, known: tuple[int, int, int], remaining_lots: int
-    ) -> None:
-        """Change the open lots of a known order in its place."""
+    def _show(self, seq: int, order_id: int, known: tuple[int, int, int], shown_lots: int) -> None:
+        """Change the shown lots of a known order in its place."""
         side, price, before = known
-        if remaining_lots != before:
-            self._orders[order_id] = (side, price, remaining_lots)
-            (self.bids if side == _BUY else self.asks).add(price, remaining_lots - before)
-            self._changes.append(OrderChange(seq, order_id, side, price, remaining_lots))
+        if shown_lots != before:
+            self._orders[order_id] = (side, price, shown_lots)
+            (self.bids if side == _BUY else self.asks).add(price, shown_lots - before)
+            self._changes.append(OrderChange(seq, order_id, side, price, shown_lots))
 
     def _in_place(self, wanted: dict[int, tuple[int, int, int]]) -> dict[int, None]:
         """Orders that need not move to give `wanted`, which is in priority order.
 
-        In each level: the orders at its front that are there already, in this sequence.
+        In each level these are the orders at its front that stand there already in this sequence.
         """
         place = {order_id: place for place, order_id in enumerate(self._orders)}
         last_place: dict[tuple[int, int], int] = {}
@@ -404,6 +401,6 @@ class PublishedMarket:
                 kept[order_id] = None
                 last_place[(side, price)] = at
             else:
-                # Nothing behind it may keep its place: it joins the back of the level.
+                # No order behind it keeps its place: each joins the back of the level.
                 last_place[(side, price)] = len(place)
         return kept

@@ -1,7 +1,7 @@
-"""What the public is told of one instrument's state, and of a call phase while it runs.
+"""The public state of one instrument, with the indicative auction of a call phase.
 
-Changes of the state are published with the books of their round. What an uncross would give is
-worked out when it is asked for, at a pace of its owner, and not for every order.
+Changes of the state are published with the books of their round. The indicative auction is computed
+at the owner's pace, not for every order.
 """
 
 from collections.abc import Callable
@@ -28,10 +28,10 @@ Volumes = tuple[dict[int, int], dict[int, int], int]
 
 
 class StateTopic:
-    """Topic `state` of one instrument, and the market orders of a call phase, which nobody sees.
+    """Topic `state` of one instrument, and the market orders of a call phase, which are not public.
 
-    `volumes` gives what stands in the book; it is called in a call phase only. `is_known` is False
-    until `load` or `change` has told the state.
+    `volumes` returns the lots of the book and is called in a call phase only. `is_known` is False
+    until the first `load` or `change`.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class StateTopic:
         self.until_ns = 0
         self.is_known = False
         self._volumes = volumes
-        # order id -> (side, lots) of what waits for the uncross.
+        # order id -> (side, lots) of market orders that wait for the uncross.
         self._waiting: dict[int, tuple[int, int]] = {}
         self._indicated: Price | None = NOTHING
         self._changed = False
@@ -56,7 +56,7 @@ class StateTopic:
         return self.state == _AUCTION
 
     def load(self, book: BookState | None) -> None:
-        """Become the state of `book`; without one the instrument is new, and open."""
+        """Become the state of `book`; without a book the instrument is new, and open."""
         self._waiting.clear()
         if book is None:
             self._become(_OPEN, 0)
@@ -71,7 +71,8 @@ class StateTopic:
         self._waiting[event.seq] = (event.side, event.quantity_lots)
 
     def reduce(self, order_id: int, left_lots: int) -> bool:
-        """A market order that waits for an uncross has so many lots left; whether there is one."""
+        """Set the remaining lots of a market order that waits for an uncross; False if none
+        does."""
         known = self._waiting.get(order_id)
         if known is None:
             return False
@@ -86,16 +87,16 @@ class StateTopic:
         self._become(event.state, event.until_ns)
 
     def uncross(self, event: AuctionUncrossed) -> None:
-        """A call phase ends: its last message tells what was traded and at what price."""
+        """A call phase ends: its last message has the price and the lots of the uncross."""
         self._uncrossed.append(event)
 
     def disturb(self) -> None:
-        """An uncross might give something else than before."""
+        """The result of an uncross may have changed."""
         self._indicated = None if self.is_auction else NOTHING
 
     def before_book(self, seq: int, time_ns: int) -> list[Frames]:
-        """Messages that go before the round's messages about the book: how call phases ended, and
-        a state in which the book may be crossed."""
+        """Messages to send before those about the book: ends of call phases, and a state in which
+        the book may be crossed."""
         sent: list[Frames] = []
         for event in self._uncrossed:
             result = Price(event.price_ticks, event.quantity_lots, event.surplus_lots)
@@ -106,11 +107,11 @@ class StateTopic:
         return sent
 
     def after_book(self, seq: int, time_ns: int) -> list[Frames]:
-        """Messages that go behind those about the book: a state in which it is never crossed."""
+        """Messages to send after those about the book: a state in which it is never crossed."""
         return [self._tell(seq, time_ns)] if self._changed else []
 
     def publish_indication(self, seq: int, time_ns: int) -> list[Frames]:
-        """A message when an uncross would give something else than was published last.
+        """A message where the result of an uncross differs from the published one.
 
         O(prices log prices)."""
         if not self.is_auction:
@@ -132,7 +133,7 @@ class StateTopic:
         return _message(self.symbol, seq, state, until_ns, self._indicated, time_ns)
 
     def _become(self, state: int, until_ns: int) -> None:
-        # Published at the first time, and when it is another one.
+        # Published the first time, and whenever it differs.
         if not self.is_known or (state, until_ns) != (self.state, self.until_ns):
             self._changed = True
         self.state, self.until_ns, self.is_known = state, until_ns, True

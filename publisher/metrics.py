@@ -1,4 +1,4 @@
-"""What the publisher has counted, in words; docs/reference/metrics.md describes each."""
+"""Metrics of the publisher; docs/reference/metrics.md describes each."""
 
 import time
 from collections import Counter
@@ -13,11 +13,11 @@ from crossbook.publisher.replica import PublisherReplica
 from crossbook.publisher.snapshot_server import SnapshotServer
 
 FRESH_NS: Final = 100_000_000
-"""How long a text is given again: strangers may ask, and making one takes about a millisecond."""
+"""Age up to which a text is sent again: any peer may request it, and it costs a millisecond."""
 
 
 class RoundCounts(Protocol):
-    """What the loop counts: `crossbook.publisher.service.Rounds`."""
+    """Counts of the loop, `crossbook.publisher.service.Rounds`."""
 
     batches: int
     events: int
@@ -29,7 +29,8 @@ class RoundCounts(Protocol):
 
 
 class PublisherMetrics(Exposition):
-    """The families of a publisher. All of it is public: anyone may ask the snapshot socket."""
+    """The families of a publisher. All are public: any peer of the snapshot socket may request
+    them."""
 
     def __init__(
         self, replica: PublisherReplica, desk: SnapshotServer, rounds: RoundCounts
@@ -50,7 +51,7 @@ class PublisherMetrics(Exposition):
         return self._text
 
     def families(self) -> Iterator[Metric]:
-        """All families, as they stand."""
+        """All families with their present values."""
         replica, rounds, feed = self._replica, self._rounds, self._replica.feed
         yield self.gauge("sequence", "Number of the last command seen", feed.seq)
         yield self.counter("batches", "Event batches taken", rounds.batches)

@@ -1,7 +1,6 @@
-"""Keeping the feed equal to the matcher: what to apply, what to ask for, and when.
+"""The feed's replica of the matcher: event batches and replies in, requests out.
 
-Bytes of the event stream and the matcher's answers come in, requests come out; sockets and the
-clock belong to the service around it.
+Sockets and the clock belong to the service around it.
 """
 
 from collections.abc import Sequence
@@ -28,7 +27,7 @@ BOOKS_AGAIN_NS: Final = 1_000_000_000
 
 
 class Lost(Enum):
-    """Why the books have to be taken from the matcher's snapshot instead of its events."""
+    """Reasons to load the books from the matcher's snapshot."""
 
     STARTED = "started"
     MATCHER_RESTARTED = "matcher_restarted"
@@ -39,9 +38,9 @@ class Lost(Enum):
 class PublisherReplica(Replica):
     """Feeds a `Feed` with the matcher's events in order.
 
-    It starts without books, asks for them, and holds what arrives until they come. A hole in the
-    events is asked for by range. Where a range no longer helps (the matcher started anew, or has
-    forgotten it) the books are asked for again and their difference is published.
+    It starts without books, requests them, and holds batches until they arrive. It requests a hole
+    in the events by range. Where the range is gone, or the matcher started a new incarnation, it
+    requests the books again, and the feed publishes their difference.
 
     `gaps` counts requests for what is missing, `losses` by reason how often the books were lost.
     """
@@ -53,7 +52,7 @@ class PublisherReplica(Replica):
         self.fault = ""
         self.losses = {why.value: 0 for why in Lost}
         self._ask_books = AskAgain(BOOKS_AGAIN_NS)
-        # Answers to requests before this one tell of a state that was lost since.
+        # Replies to earlier requests have a state that was lost since.
         self._first_books_id = 1
 
     @property
@@ -62,7 +61,7 @@ class PublisherReplica(Replica):
         return self._follower.incarnation
 
     def receive(self, batch: EventBatch) -> None:
-        """Apply a batch of the event stream, now or once what is missing before it has come."""
+        """Apply a batch, now or once the missing ones before it have arrived."""
         follower = self._follower
         ready = follower.receive(batch)
         if ready:
@@ -71,7 +70,7 @@ class PublisherReplica(Replica):
             self._lose(Lost.MATCHER_RESTARTED)
 
     def receive_reply(self, reply: MatcherReply) -> None:
-        """Apply the matcher's answer to a request of ours."""
+        """Apply the matcher's reply to a request."""
         if isinstance(reply, Books):
             self._take_books(reply)
         elif isinstance(reply, Resend):
@@ -84,7 +83,7 @@ class PublisherReplica(Replica):
                 self._lose(Lost.RESEND_TOO_OLD)
 
     def next_request(self, now_ns: int) -> MatcherQuery | None:
-        """What to ask the matcher for now, if anything; it then counts as asked."""
+        """The request to send now, if any; it counts as sent."""
         if self.lost is not None:
             if self._ask_books.due((), now_ns):
                 self._request_id += 1
@@ -112,7 +111,7 @@ class PublisherReplica(Replica):
                 self.feed.apply(batch)
         except StreamError as error:
             self.fault = str(error)
-            # What is held is given up with the position; a gap will show and be asked for.
+            # The held batches are dropped with the position; a gap shows and is requested.
             self._follower = EventFollower(from_start=True)
             self._lose(Lost.STREAM_BROKEN)
 

@@ -1,4 +1,4 @@
-"""The payloads sent last on one topic, kept for consumers that missed some."""
+"""The latest payloads of one topic, held for consumers that missed some."""
 
 from collections import deque
 from itertools import islice
@@ -37,7 +37,7 @@ class FeedResendBuffer:
 
     @property
     def first_seq(self) -> int:
-        """The oldest number still held; one past the last where nothing is."""
+        """The oldest number still held; one past the last where none is."""
         return self.last_seq - len(self._payloads) + 1
 
     def append(self, payload: bytes) -> Frames:

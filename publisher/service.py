@@ -1,7 +1,7 @@
-"""Sockets around the replica: a blocking loop that moves bytes and knows no market rule.
+"""Sockets around the replica: a blocking loop that moves bytes and has no market rule.
 
-Wait for something, drain the events, publish once, answer a few requests, repeat. Under load one
-message tells many orders, and a lone order is told at once.
+A round waits for a socket, drains the events, publishes once and answers a few requests. Under load
+one message covers many orders; a lone order is published at once.
 """
 
 from typing import Any, Protocol
@@ -30,15 +30,15 @@ DRAIN_EVENTS = 8_192
 """Most event batches drained at once, and about most events published as one message a topic."""
 
 REQUESTS_MAX = 4
-"""Requests answered before events are looked at again."""
+"""Requests answered before the next round of events."""
 
 SLEEP_MS = 100
-"""Longest sleep: bounds how late a stop, a repeated question or a lost send is noticed."""
+"""Longest sleep: bounds the delay of a stop, of a repeated question and of a failed send."""
 
 
 class Rounds(Struct):
-    """What went through the loop: batches and events taken, batches a round, and the nanoseconds
-    from when the matcher numbered a command until it was published, by the clocks of both."""
+    """Counts of the loop: batches and events received, batches a round, and the nanoseconds from
+    the matcher's stamp of a command to its publication, by the clocks of both."""
 
     batches: int = 0
     events: int = 0
@@ -50,16 +50,16 @@ class Rounds(Struct):
 
 
 class Subscribers(Protocol):
-    """Who is connected to the feed."""
+    """The connections of the feed."""
 
     def count(self) -> int:
-        """How many."""
+        """Their number."""
 
 
 class PublisherService:
     """The publisher's loop over its five sockets. `stop()` may be called from a signal handler.
 
-    What it does is counted in `rounds`.
+    `rounds` has its counts.
     """
 
     def __init__(
@@ -94,11 +94,11 @@ class PublisherService:
         self._stopping = False
 
     def stop(self) -> None:
-        """Leave the loop after the round in hand, within `SLEEP_MS`."""
+        """End the loop after the present round, within `SLEEP_MS`."""
         self._stopping = True
 
     def run(self) -> None:
-        """Serve until `stop`. Everything applied has been published when it returns."""
+        """Serve until `stop`. Everything applied is published when it returns."""
         clock, replica = self._clock, self._replica
         poller = zmq.Poller()
         for socket in (self._events, self._queries, self._history, self._requests):
@@ -130,7 +130,8 @@ class PublisherService:
                 self._tell()
 
     def _take_events(self) -> None:
-        """Apply what waits, within a limit, publishing whenever much has gathered."""
+        """Apply the waiting batches, within a limit, and publish whenever many events have
+        gathered."""
         events = 0
         rounds = self._rounds
         payloads = drained(self._events, DRAIN_BATCHES)
@@ -153,7 +154,7 @@ class PublisherService:
         reached("publisher.taken")
 
     def _take_replies(self) -> None:
-        """Apply one of the matcher's answers; more may follow next round."""
+        """Apply one of the matcher's replies; others wait for the next round."""
         for payload in drained(self._queries, 1):
             self._heard_ns = self._clock.monotonic_ns()
             try:
@@ -162,7 +163,7 @@ class PublisherService:
                 logger().error("malformed_sync_reply", reason=str(error))
 
     def _take_history(self, now_ns: int) -> None:
-        """Use one of the recorder's answers; more may follow next round."""
+        """Apply one of the recorder's answers; others wait for the next round."""
         for payload in drained(self._history, 1):
             try:
                 self._past.receive(decode_history_answer(payload), now_ns)
@@ -179,7 +180,7 @@ class PublisherService:
             self._rounds.delays.add(max(0, self._clock.now_ns() - self._feed.time_ns))
 
     def _publish_statistics(self, now_ns: int) -> None:
-        """After the books of the round have left, so that nobody waits for it."""
+        """Publish statistics after the books of the round, which do not wait for them."""
         for frames in self._feed.publish_statistics(now_ns):
             send_frames(self._public, frames)
 
@@ -192,7 +193,7 @@ class PublisherService:
                 self._replica.not_sent()
 
     def _ask_history(self, now_ns: int) -> None:
-        """Ask the recorder, where there is one, and tell what became of it."""
+        """Send questions to the recorder, where one is configured, and log the outcomes."""
         questions = self._past.next_questions(now_ns)
         for sent, question in enumerate(questions):
             try:
@@ -211,7 +212,7 @@ class PublisherService:
                 logger().error("history_unusable", symbols=symbols, why=why, reason=note.text)
 
     def _answer_requests(self) -> None:
-        """Answer a few requests; more wait behind the events."""
+        """Answer a few requests; the others wait for the next round."""
         for _ in range(REQUESTS_MAX):
             try:
                 frames: list[Any] = self._requests.recv_multipart(zmq.NOBLOCK)
@@ -221,11 +222,11 @@ class PublisherService:
             try:
                 self._requests.send_multipart([*frames[:-1], reply], zmq.NOBLOCK)
             except zmq.ZMQError as error:
-                # The asker is gone, or does not read: it will have to ask again.
+                # The consumer is gone or does not read: it has to repeat the request.
                 logger().debug("reply_lost", reason=str(error))
 
     def _tell(self) -> None:
-        """Log that the books were lost or are whole again."""
+        """Log that the books were lost, or are loaded again."""
         replica = self._replica
         self._told = replica.lost
         if replica.lost is None:

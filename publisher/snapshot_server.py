@@ -1,4 +1,4 @@
-"""Answers to consumers: snapshots, messages sent before, the list of instruments."""
+"""Replies to consumers: snapshots, earlier messages, the list of instruments."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -25,19 +25,19 @@ from crossbook.common.types import RejectReason
 from crossbook.publisher.replica import PublisherReplica
 
 REQUEST_BYTES_MAX: Final = 1_024
-"""Longest request looked at."""
+"""Longest request decoded."""
 
 RANGE_BYTES_MAX: Final = 1024 * 1024
-"""Most payload bytes in one `Range`; a single larger message still goes."""
+"""Most payload bytes in one `Range`; a single larger message is still sent."""
 
 _FIELDS: Final = fields_by_tag(FeedRequest | MetricsRequest)
 
 
 class SnapshotServer:
-    """Answers requests from the books and histories as last published.
+    """Answers requests from the books and resend buffers as last published.
 
-    Ask it only between a `publish` and the next `apply`, so that books and topic numbers agree.
-    `answers` counts what it gave, by kind; `metrics` says what the process has counted.
+    Call it only between a `publish` and the next `apply`, so that books and topic numbers agree.
+    `answers` counts replies by kind; `metrics` returns the process's exposition.
     """
 
     def __init__(self, replica: PublisherReplica) -> None:
@@ -47,7 +47,7 @@ class SnapshotServer:
         self._feed = replica.feed
 
     def answer(self, payload: bytes) -> FeedReply | Metrics:
-        """The answer to one encoded request; unsound bytes get a `FeedReject`."""
+        """The reply to one encoded request; unsound bytes get a `FeedReject`."""
         reply = self._answer(payload)
         self.answers[type(reply).__name__] += 1
         return reply

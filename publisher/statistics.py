@@ -1,7 +1,7 @@
 """Candles and 24-hour ticker of one instrument: its trades in, the messages of two topics out.
 
-Both need a past that this life of the publisher has not seen. So nothing is published before the
-instrument is `known`: from a record (`seed`), or because no record is to be had (`begin`).
+Both need trades from before the publisher began. So nothing is published before the instrument is
+`known`: from a record (`seed`), or because no record is available (`begin`).
 """
 
 from typing import Final
@@ -17,10 +17,10 @@ from crossbook.publisher.resend_buffer import FeedResendBuffer, Frames
 from crossbook.publisher.ticker import RollingDay
 
 HELD_MAX: Final = 100_000
-"""Most trades held for an answer about the past; with more the question is asked anew."""
+"""Most trades held for an answer about the past; with more a new question is sent."""
 
 CANDLES_MAX: Final = 500
-"""Most candles in one message; so many change at once only after a pause."""
+"""Most candles in one message; more change at once only after a pause."""
 
 _MINUTE_S: Final = 60
 
@@ -29,10 +29,10 @@ Quote = tuple[int, int, int, int]
 
 
 class MarketStatistics:
-    """What the public is told of one instrument's trades beside the trades themselves.
+    """Candles and ticker of one instrument.
 
-    Trades come in order: `hear` takes them at the price of a list append, `count` does the work.
-    `whole` says that no trade before is missing in it, `known` that it is published.
+    Trades come in order: `add` appends them to a list, `count` does the work. `whole` is true while
+    no earlier trade is missing, `known` once the statistics are published.
     """
 
     def __init__(
@@ -52,10 +52,10 @@ class MarketStatistics:
         self._last = (0, 0)
         self._waiting: list[Trade] = []
         self._changed = False
-        # (length, beginning) -> a candle that is not as it was published.
+        # (length, beginning) -> a candle that differs from the published one.
         self._unsent: dict[tuple[int, int], Candle] = {}
         self._sent_ticker: Ticker | None = None
-        # Trades after `_held_after`; None where they were too many, or nobody asked.
+        # Trades after `_held_after`; None where they were too many or no question is open.
         self._held: list[Trade] | None = None
         self._held_after = 0
 
@@ -64,12 +64,12 @@ class MarketStatistics:
         """The last trade counted."""
         return self._series.last_trade_id
 
-    def hear(self, trades: list[Trade]) -> None:
-        """Trades that were published."""
+    def add(self, trades: list[Trade]) -> None:
+        """Add published trades."""
         self._waiting += trades
 
     def count(self) -> bool:
-        """Take in what was heard; whether there is something to publish. O(1) a trade."""
+        """Count the added trades; return whether there is something to publish. O(1) a trade."""
         waiting = self._waiting
         if waiting:
             self._waiting = []
@@ -83,9 +83,9 @@ class MarketStatistics:
         return self._changed
 
     def forget(self, last_trade_id: int, last_price_ticks: int) -> None:
-        """Trades were missed: what follows comes after `last_trade_id`.
+        """Trades were missed: the next one follows `last_trade_id`.
 
-        Without any trade so far there is nothing to be told.
+        Before the first trade of an instrument its past is known to be empty.
         """
         self.known = self.whole = not last_trade_id
         self._series = CandleSeries()
@@ -97,25 +97,25 @@ class MarketStatistics:
         self._changed = True
 
     def hold(self) -> None:
-        """Keep the trades from here on, for the answer to a question asked now."""
+        """Hold the trades from here on, for the answer to a question sent now."""
         self.count()
         self._held, self._held_after = [], self.last_trade_id
 
     @property
     def holding(self) -> bool:
-        """Whether an answer to the question asked at the last `hold` can be used."""
+        """Whether an answer to the question of the last `hold` can be used."""
         return self._held is not None
 
     def seed(self, record: MarketRecord) -> bool:
-        """Go on from a record that is true as of a number already applied; trades after it
-        count. False, with nothing changed, when its trades are not those of this stream."""
+        """Continue from a record that is true as of a number already applied; later trades count.
+        Return False, with nothing changed, where its trades are not those of this incarnation."""
         self.count()
         held = self._held
         if held is None:
             return False
-        told = max((candle.last_trade_id for candle in record.latest), default=0)
-        heard = (trade.trade_id for trade in held if trade.seq <= record.seq)
-        if told != max(heard, default=self._held_after):
+        recorded = max((candle.last_trade_id for candle in record.latest), default=0)
+        published = (trade.trade_id for trade in held if trade.seq <= record.seq)
+        if recorded != max(published, default=self._held_after):
             return False
         self._series.load(record.latest)
         self._day = RollingDay()
@@ -131,14 +131,14 @@ class MarketStatistics:
         return True
 
     def begin(self) -> None:
-        """Publish from now on, with what there is."""
+        """Publish from now on, from the trades counted so far."""
         self.known = self._changed = True
         self._unsent = {
             (candle.interval_s, candle.open_ns): candle for candle in self._series.latest()
         }
 
     def state(self, seq: int, time_ns: int, quote: Quote) -> tuple[Ticker | None, list[Candle]]:
-        """Ticker and latest candles for a consumer that joins; None and none while not known."""
+        """Ticker and latest candles for a snapshot; None and an empty list while not known."""
         if not self.known:
             return (None, [])
         self.count()
@@ -146,7 +146,7 @@ class MarketStatistics:
         return (self._ticker_at(seq, time_ns, quote), self._series.latest())
 
     def publish(self, seq: int, time_ns: int, quote: Quote) -> list[Frames]:
-        """Messages that tell what changed: candles first. None while not known."""
+        """Messages with the changes, candles first; none while not known."""
         self._settle()
         self._changed = False
         if not self.known:
@@ -174,7 +174,7 @@ class MarketStatistics:
             self._last = (trades[-1].price_ticks, trades[-1].quantity_lots)
 
     def _settle(self) -> None:
-        """Bring the day up to the candles."""
+        """Update the 24 hours from the candles."""
         for candle in self._series.drain_changed():
             self._unsent[candle.interval_s, candle.open_ns] = candle
             if candle.interval_s == _MINUTE_S:

@@ -8,14 +8,14 @@ from crossbook.common.messages.history_queries import Candle
 
 MINUTE_NS: Final = 60 * SECOND_NS
 DAY_MINUTES: Final = 1_440
-"""Minutes looked back on, the one now running included."""
+"""Minutes of the window, the running one included."""
 
 
 class RollingDay:
     """Sums and extremes over the one-minute candles of a window that only moves forward.
 
-    A minute without trades takes no room; highest and lowest are kept at hand in two queues of
-    the prices that can still become it.
+    A minute without trades takes no room. Two queues hold the prices that can still become the
+    highest or the lowest.
 
     >>> day = RollingDay()
     >>> day.put(Candle(60, 0, 7, 9, 6, 8, 5, 40, 2, 1, 2, 3))
@@ -43,7 +43,7 @@ class RollingDay:
 
     @property
     def open_ns(self) -> int:
-        """Where the window begins."""
+        """The beginning of the window."""
         return max(0, self._now_ns - (DAY_MINUTES - 1) * MINUTE_NS)
 
     @property
@@ -67,7 +67,7 @@ class RollingDay:
         return self._lows[0][1] if self._lows else 0
 
     def put(self, minute: Candle) -> None:
-        """One minute as it now stands: the latest one put before with more trades, or a later one.
+        """Put one minute: the latest one with more trades, or a later one.
 
         O(1) amortised.
         """
@@ -88,8 +88,8 @@ class RollingDay:
         self.advance(open_ns)
 
     def advance(self, time_ns: int) -> None:
-        """Time has come this far: minutes that are no more within 24 hours leave. An earlier time
-        changes nothing."""
+        """Move the window to this time: minutes older than 24 hours leave. An earlier time changes
+        nothing."""
         now_ns = time_ns - time_ns % MINUTE_NS
         if now_ns <= self._now_ns:
             return

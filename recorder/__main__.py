@@ -27,9 +27,9 @@ from crossbook.recorder.store import Store
 def build(
     settings: Settings, context: Any, *, rebuild: bool
 ) -> tuple[RecorderService, AnswerService]:
-    """Put the recorder together; raises `ConfigError`.
+    """Build the recorder; raises `ConfigError`.
 
-    A SQLite file that cannot be opened is a wrong setting; a server may only be late.
+    A SQLite file that cannot be opened is a wrong setting; a server may still be starting.
     """
     clock = SystemClock()
     instruments = settings.own_instruments()
@@ -79,7 +79,7 @@ def main() -> None:
     )
     arguments = parser.parse_args()
     for number in (signal.SIGINT, signal.SIGTERM):
-        # Until there is something to stop.
+        # Until the service can be stopped.
         signal.signal(number, lambda *_: sys.exit(0))
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
     status = 0
@@ -88,7 +88,7 @@ def main() -> None:
         recorder, answers = build(settings, context, rebuild=arguments.rebuild)
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: recorder.stop())
-        # Whoever answers while the other writes should not wait its turn for long.
+        # A short switch interval: the answering thread shall not wait long for the writing one.
         sys.setswitchinterval(0.001)
         answers.start()
         try:

@@ -1,8 +1,8 @@
-"""Many rows in one statement, as each database takes them fastest.
+"""Many rows in one statement, in the fastest form of each database.
 
-SQLite is a library: the driver runs one prepared statement for every row. PostgreSQL is asked over
-a socket: it gets every column as one array, and one statement for all rows. Neither is given rows
-as dictionaries by SQLAlchemy, which takes several times as long.
+For SQLite, a library, the driver runs one prepared statement for every row. PostgreSQL is behind a
+socket: it gets every column as one array, and one statement for all rows. Rows as dictionaries of
+SQLAlchemy would take several times as long with either.
 """
 
 from collections.abc import Sequence
@@ -41,11 +41,11 @@ class Bulk:
         self._run(connection, self._inserts[table.name], rows)
 
     def put_candles(self, connection: Connection, rows: Rows) -> None:
-        """Add candles, or put them in the place of their earlier state."""
+        """Add candles, or replace their earlier state."""
         self._run(connection, self._put_candles, rows)
 
     def change_orders(self, connection: Connection, rows: Rows) -> None:
-        """Change stored orders; those that are not stored are left alone."""
+        """Change stored orders; changes of others have no effect."""
         self._run(connection, self._change_orders, rows)
 
     def _run(self, connection: Connection, statement: str, rows: Rows) -> None:
@@ -68,7 +68,7 @@ class Bulk:
         return f"{self._insert(table)} ON CONFLICT ({key}) DO UPDATE SET {changes}"
 
     def _rows(self, columns: "list[Column[Any]]") -> str:
-        """The rows themselves, as the end of an INSERT."""
+        """The end of an INSERT: the rows."""
         if not self._in_arrays:
             return f"VALUES ({', '.join('?' * len(columns))})"
         return f"SELECT * FROM unnest({', '.join(self._array(column) for column in columns)})"
@@ -77,7 +77,7 @@ class Bulk:
         return f"%s::{column.type.compile(self._dialect)}[]"
 
     def _change(self) -> str:
-        """What is left out (NULL) of a change stays. Neither database adds beyond 63 bits, so that
+        """A NULL of a change leaves the column as it is. Neither database adds beyond 63 bits, so
         the lower parts of two notionals carry into the higher one."""
         arrays = self._in_arrays
         places = enumerate(_CHANGED, 1)

@@ -1,7 +1,7 @@
-"""Which databases there are, how they are opened, and what may be said of them.
+"""Opening and describing the databases: SQLite and PostgreSQL.
 
-The record can be made again from the journal, so neither database waits for the disk: a power cut
-takes back the last transactions, whole, and the recorder follows from there.
+The record can be rebuilt from the journal, so neither database waits for the disk: a power cut
+loses whole transactions at the end, and the recorder continues from there.
 """
 
 import os
@@ -20,14 +20,14 @@ SQLITE: Final = "sqlite"
 POSTGRESQL: Final = "postgresql"
 
 BUSY_S: Final = 5
-"""How long SQLite waits for a lock of somebody else's."""
+"""Time that SQLite waits for another connection's lock."""
 
 CONNECT_S: Final = 5
 
 _PRAGMAS: Final = (
     "PRAGMA journal_mode=WAL",
     "PRAGMA synchronous=NORMAL",
-    # macOS only: a checkpoint waits for the drive, too, as it does everywhere else.
+    # macOS only: a checkpoint waits for the drive too, as it does on other systems.
     "PRAGMA checkpoint_fullfsync=ON",
     "PRAGMA cache_size=-65536",
     "PRAGMA wal_autocheckpoint=8192",
@@ -37,7 +37,7 @@ _PRAGMAS: Final = (
 
 
 def open_database(url: str) -> Engine:
-    """An engine for `DATABASE_URL`; nothing is connected yet.
+    """An engine for `DATABASE_URL`, not yet connected.
 
     Raises `ConfigError`, without the URL in it, because that may hold a password.
     """
@@ -57,10 +57,10 @@ def open_database(url: str) -> Engine:
 
 
 def claim_database(engine: Engine) -> None:
-    """No other recorder may have a SQLite file from now on until this process ends.
+    """Claim a SQLite file for this process until its end.
 
-    A server needs no claim: a second writer moves the position, which the first one then finds.
-    Raises `ConfigError` when another process has the file.
+    A server needs no claim: a second writer moves the position, which stops the first one. Raises
+    `ConfigError` where another process has the file.
     """
     if engine.dialect.name != SQLITE:
         return
@@ -76,14 +76,14 @@ def claim_database(engine: Engine) -> None:
 
 
 def described(engine: Engine) -> str:
-    """Where the database is, for logs: no user, password or options."""
+    """The place of the database for logs, without user, password and options."""
     url = engine.url
     place = f"{url.host or ''}:{url.port}" if url.port else url.host or ""
     return f"{url.get_backend_name()}://{place}/{url.database or ''}"
 
 
 def reason_of(error: Exception) -> str:
-    """What a driver says of a failure, in one line, without statement and values."""
+    """A driver's error in one line, without statement and values."""
     origin = getattr(error, "orig", None) or error
     return " ".join(str(origin).split())
 
@@ -93,8 +93,8 @@ def _sqlite(url: URL) -> Engine:
         raise ConfigError("DATABASE_URL: SQLite needs the path of a file, sqlite:///PATH")
     try:
         private_folder(Path(url.database).parent)
-        # SQLite gives the files it makes beside this one the mode of this one. One that is there
-        # is not opened: to close it again would end SQLite's locks on it.
+        # SQLite gives the files it makes beside this one the mode of this one. An existing file is
+        # not opened: to close it again would end SQLite's locks on it.
         if not os.path.lexists(url.database):
             os.close(private_file(url.database, os.O_RDWR))
         close_files(Path(url.database + end) for end in ("", "-wal", "-shm"))
@@ -102,8 +102,8 @@ def _sqlite(url: URL) -> Engine:
         raise ConfigError(f"DATABASE_URL: {url.database}: {error.strerror}") from error
     engine = create_engine(url.set(drivername=SQLITE), connect_args={"timeout": BUSY_S})
 
-    # The driver would begin a transaction at the first write only: two reads would not see the
-    # same state.
+    # The driver begins a transaction at the first write only: two reads could see different
+    # states.
     @event.listens_for(engine, "connect")
     def _connected(connection: Any, _: object) -> None:
         connection.isolation_level = None

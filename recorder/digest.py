@@ -1,9 +1,9 @@
-"""Event batches to rows: what one transaction has to write, and no more.
+"""Event batches to the rows of one transaction.
 
-An order that is accepted and changes within one transaction is one insert of its final state; an
-order stored earlier is one update, whatever happened to it. Every event carries the totals of its
-order, so nothing has to be read back, and an order that is not stored (the record begins later)
-is left alone.
+An order that is accepted and changes within one transaction is one insert of its final state. An
+order stored earlier is one update, however often it changed. Every event has the totals of its
+order, so no row is read back, and an order that is not stored (the record begins later) stays
+absent.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -46,7 +46,8 @@ _SELL: Final = int(Side.SELL)
 
 
 class RecordPosition(Struct, frozen=True):
-    """How far the record has come, as the one row of its table says. `incarnation` zero: nowhere.
+    """The position of the record, from the one row of its table. An empty record has
+    `incarnation` zero.
 
     `time_ns` is the time of the batch that holds `seq`.
     """
@@ -59,8 +60,8 @@ class RecordPosition(Struct, frozen=True):
 
 
 class OrderRow(Struct, gc=False):
-    """An order to insert, in the order of the columns of its table; `filled_notional` is the whole
-    sum."""
+    """An order to insert, with fields in the order of its table's columns; `filled_notional` is the
+    whole sum."""
 
     order_id: int
     account: int
@@ -89,7 +90,7 @@ class OrderRow(Struct, gc=False):
 
 
 class OrderUpdate(Struct, gc=False):
-    """What to change of a stored order; None leaves its terms, `filled_notional` is added."""
+    """Changes of a stored order; None leaves a term as it is, `filled_notional` is added."""
 
     order_id: int
     price_ticks: int | None = None
@@ -110,7 +111,7 @@ Row = tuple[Any, ...]
 
 
 class Changes(Struct, frozen=True):
-    """The rows of one transaction, and the position they lead to from `before`."""
+    """The rows of one transaction, which moves the position from `before` to `after`."""
 
     before: RecordPosition
     after: RecordPosition
@@ -125,8 +126,8 @@ class Changes(Struct, frozen=True):
 class EventDigest:
     """Gathers the changes of batches in order, from a position on.
 
-    `latest` are the latest candles of each instrument as of the position. `rows` counts what has
-    gathered, roughly, so that the owner can keep a transaction within bounds.
+    `latest` are the latest candles of each instrument as of the position. `rows` counts the
+    gathered rows roughly, so that the owner can bound a transaction.
     """
 
     def __init__(
@@ -148,7 +149,7 @@ class EventDigest:
         self._fills: list[Row] = []
         self._fill_id = position.last_fill_id
         self._time_ns = 0
-        # Answers that change no order by themselves, time, money and states are not recorded.
+        # Answers that change no order, time, money and states are not recorded.
         self._recorders: dict[type, Callable[[Any], None]] = dict.fromkeys(
             get_args(Event), _nothing
         )
@@ -165,24 +166,23 @@ class EventDigest:
         }
 
     def learn(self, instrument: Instrument, latest: Iterable[Candle]) -> None:
-        """This instrument is traded too; `latest` are its latest candles as of the position.
-        Nothing happens for one that is known."""
+        """Add an instrument; `latest` are its latest candles as of the position. A known one
+        changes nothing."""
         if instrument.id not in self._notionals:
             self._notionals[instrument.id] = instrument.notional_per_tick_lot
             self._series[instrument.id] = series = CandleSeries()
             series.load(latest)
 
     def add(self, batch: EventBatch) -> None:
-        """Take the next batch in order; a heartbeat changes nothing.
+        """Add the next batch in order; a heartbeat changes nothing.
 
-        Raises `StreamError` for a trade of an instrument that is not known: what it is worth
-        cannot be said.
+        Raises `StreamError` for a trade of an unknown instrument, whose notional has no unit.
         """
         if batch.last_seq < batch.first_seq:
             return
         before = self._position
         if not before.seq:
-            # So that no two shards give the same id.
+            # Fill ids of two shards differ.
             self._fill_id = base_of(shard_of(batch.first_seq))
         self._time_ns = batch.time_ns
         recorders = self._recorders
@@ -198,7 +198,7 @@ class EventDigest:
         )
 
     def drain(self) -> Changes | None:
-        """What has gathered since this was last called; None when that is nothing at all."""
+        """The changes gathered since the last call; None without any."""
         before, after = self._before, self._position
         if after is before:
             return None
@@ -274,7 +274,7 @@ class EventDigest:
     def _now(
         self, order_id: int, status: int, filled_lots: int, remaining_lots: int, seq: int
     ) -> OrderRow | OrderUpdate:
-        """The row of an order, stored or not, brought to these totals."""
+        """The row of an order, stored or not, with these totals."""
         row: OrderRow | OrderUpdate | None = self._orders.get(order_id)
         if row is None:
             row = self._changed.get(order_id)
@@ -323,4 +323,4 @@ class EventDigest:
 
 
 def _nothing(event: Any) -> None:
-    """Nothing to write: a refusal, a repeat, the head of a mass cancel."""
+    """An event without rows: a refusal, a repeat, the answer of a mass cancel."""

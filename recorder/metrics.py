@@ -1,4 +1,4 @@
-"""What the recorder has counted, in words; docs/reference/metrics.md describes each."""
+"""Metrics of the recorder; docs/reference/metrics.md describes each."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -31,17 +31,17 @@ class RecorderLoop(Protocol):
 
     @property
     def written(self) -> WrittenCounts:
-        """What it has done."""
+        """Its counts."""
 
 
 class AnswerLoop(Protocol):
-    """The thread that answers."""
+    """The loop that answers questions."""
 
     answers: Counter[str]
 
     @property
     def waiting(self) -> int:
-        """Questions that wait."""
+        """Number of waiting questions."""
 
 
 class RecorderMetrics(Exposition):
@@ -53,7 +53,7 @@ class RecorderMetrics(Exposition):
         self._answers = answers
 
     def families(self) -> Iterator[Metric]:
-        """All families, as they stand."""
+        """All families with their present values."""
         written, answers = self._recorder.written, self._answers
         yield self.gauge("sequence", "Number of the last command recorded", self._recorder.seq)
         yield self.counter("rows", "Rows written, by table", dict(written.rows), "table")

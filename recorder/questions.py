@@ -1,7 +1,7 @@
-"""Answers about the past, each from one transaction together with the number it is true as of.
+"""Answers about history, each from one transaction together with the number it is true as of.
 
-On a connection of its own: what is being written is not seen before it is whole, and neither side
-waits for the other.
+The connection is the reader's own: it sees only whole transactions of the writer, and neither waits
+for the other.
 """
 
 from collections.abc import Callable
@@ -53,7 +53,7 @@ from crossbook.recorder.tables import (
 )
 
 QUESTION_BYTES_MAX: Final = 1_024
-"""Longest question looked at."""
+"""Longest question decoded."""
 
 MINUTE_S: Final = 60
 DAY_NS: Final = 86_400 * SECOND_NS
@@ -69,7 +69,7 @@ _CANDLE: Final = list(CANDLES.c)[1:]
 
 
 def read_question(payload: bytes) -> HistoryQuestion | MetricsRequest | HistoryReject:
-    """The question in these bytes; unsound ones get a `HistoryReject`."""
+    """The decoded question, or a `HistoryReject` for unsound bytes."""
     if len(payload) > QUESTION_BYTES_MAX:
         text = f"{len(payload)} bytes, at most {QUESTION_BYTES_MAX} are taken"
         return HistoryReject(0, "frame", text)
@@ -95,7 +95,7 @@ class HistoryReader:
         }
 
     def fault(self, question: HistoryQuestion) -> HistoryReject | None:
-        """What is wrong with a question that was sound as a message, if anything."""
+        """The fault of a question that is sound as a message, if it has one."""
         field = text = ""
         must_name = isinstance(question, TradesQuestion | CandlesQuestion | MarketQuestion)
         if must_name and not question.instrument:
@@ -112,8 +112,8 @@ class HistoryReader:
         return HistoryReject(question.request_id, field, text) if field else None
 
     def answer(self, question: HistoryQuestion) -> HistoryAnswer:
-        """The answer, or `NotYet` while the record has not come to `min_seq` or the database does
-        not answer."""
+        """The answer, or `NotYet` while the record is below `min_seq` or the database does not
+        answer."""
         wrong = self.fault(question)
         if wrong is not None:
             return wrong
@@ -234,12 +234,12 @@ class HistoryReader:
 
 
 def not_yet(question: HistoryQuestion, seq: int) -> NotYet:
-    """The record is at `seq` only."""
+    """The record has come only to `seq`."""
     text = f"the record is at {seq}, not at {question.min_seq} yet"
     return NotYet(question.request_id, seq, text)
 
 
 def _limited(connection: Connection, query: "Select[Any]", limit: int) -> tuple[list[Any], bool]:
-    """At most `limit` rows, and whether there are more."""
+    """At most `limit` rows, and whether more exist."""
     rows = list(connection.execute(query.limit(limit + 1)))
     return rows[:limit], len(rows) > limit

@@ -1,8 +1,9 @@
-"""Following the matcher from the recorded position: what to write, what to ask for, when to stop.
+"""The recorder's replica of the matcher: batches and replies in, batches to record and requests
+out.
 
-A record is worth something only if it is the history of the matcher it follows. So before it goes
-on from a stored position, and whenever it asks for something missing, it asks for the last batch
-recorded too and compares the time it carries.
+A record must be the history of the matcher that it follows. So the replica requests the last
+recorded batch too, before it continues from a stored position and with every request for missing
+batches, and compares its time.
 """
 
 from collections.abc import Sequence
@@ -21,7 +22,7 @@ from crossbook.common.messages.matcher_queries import (
 from crossbook.recorder.digest import RecordPosition
 
 RESEND_AGAIN_NS: Final = 1_000_000_000
-"""Before the same is asked for again: the matcher may have to read it from disk."""
+"""Time until a request is repeated: the matcher may have to read from disk."""
 
 REMEDY: Final = (
     "Give another DATABASE_URL to keep this record, or start once with "
@@ -32,7 +33,7 @@ _NOTHING: Final[tuple[EventBatch, ...]] = ()
 
 
 class RecordBrokenError(CrossbookError):
-    """The record cannot be continued; the text says why, and the remedy."""
+    """The record cannot be continued; the text has the reason and the remedy."""
 
 
 class RecorderReplica(Replica):
@@ -56,15 +57,15 @@ class RecorderReplica(Replica):
 
     @property
     def seq(self) -> int:
-        """The number of the last command handed on."""
+        """The number of the last command returned."""
         return self._seq
 
     def receive(self, batch: EventBatch) -> Sequence[EventBatch]:
-        """What is to be recorded now that this batch of the event stream has come."""
+        """The batches to record after this one arrived."""
         follower = self._follower
         is_heartbeat = batch.last_seq < batch.first_seq
         if is_heartbeat and batch.incarnation == self._incarnation and batch.last_seq < self._seq:
-            # Old news from a full socket, or a matcher that has lost what is recorded.
+            # A late batch of a full socket, or a matcher that lost recorded commands.
             self._doubtful = True
             return _NOTHING
         ready = follower.receive(batch)
@@ -75,7 +76,7 @@ class RecorderReplica(Replica):
         return self._noted(ready)
 
     def receive_reply(self, reply: MatcherReply) -> Sequence[EventBatch]:
-        """What is to be recorded now that the matcher has answered."""
+        """The batches to record after a reply."""
         if isinstance(reply, Resend) and reply.incarnation == self._incarnation:
             return self._take_resend(reply)
         if isinstance(reply, ResendTooOld) and reply.request_id == self._request_id:
@@ -83,7 +84,7 @@ class RecorderReplica(Replica):
         return _NOTHING
 
     def next_request(self, now_ns: int) -> ResendRequest | None:
-        """What to ask the matcher for now, if anything; it then counts as asked."""
+        """The request to send now, if any; it counts as sent."""
         follower = self._follower
         gap = follower.gap() if self.proven else None
         in_doubt = not self.proven or self._doubtful or follower.restarted
@@ -136,7 +137,7 @@ class RecorderReplica(Replica):
         return self._proved()
 
     def _compare(self, batch: EventBatch) -> None:
-        """The batch that holds the last number recorded is the one that was recorded."""
+        """Raise `RecordBrokenError` unless the batch with the last recorded number has its time."""
         if self._time_ns and batch.time_ns != self._time_ns:
             raise RecordBrokenError(
                 f"command {self._seq} of the matcher is not the one the database holds: the "

@@ -1,9 +1,8 @@
-"""Forgetting what is older than `HISTORY_DAYS`, a little at a time.
+"""Removing rows older than `HISTORY_DAYS`, a few at a time.
 
-Old means by the matcher's time: a record that is caught up from an old journal, or of an exchange
-that stood still, forgets nothing that is recent in it. Open orders stay whatever their age, and
-candles of a minute and longer stay for good: a year of minutes is half a million rows an
-instrument.
+Age is measured in the matcher's time: a record rebuilt from an old journal, or of an exchange that
+stood still, keeps its recent rows. Open orders stay at any age. Candles of a minute and longer stay
+for good: a year of minutes is half a million rows an instrument.
 """
 
 from collections.abc import Iterable
@@ -15,21 +14,21 @@ from crossbook.common.following.candles import SECOND_NS
 from crossbook.recorder.tables import CANDLES, FILLS, IS_ENDED, ORDERS, TRADES
 
 ROWS_AT_ONCE: Final = 1_000
-"""Most rows of a table looked at for one instrument; a step, which is one transaction, goes on to
-the next instrument only while it has removed fewer."""
+"""Most rows of a table that a step visits for one instrument. A step is one transaction, and goes
+on to the next instrument only while it has removed fewer."""
 
 BUSY_NS: Final = 50_000_000
 IDLE_NS: Final = 60 * SECOND_NS
-"""Between two steps while there is more to forget, and once there is not."""
+"""Time between two steps while old rows are left, and without any."""
 
 DAY_NS: Final = 86_400 * SECOND_NS
 
 
 class Retention:
-    """Removes what is old; `days` zero keeps everything.
+    """Removes old rows; `days` zero keeps all.
 
-    `time_ns` is the time of the last batch recorded, set by the owner. `step` may raise
-    SQLAlchemy's `DBAPIError`; nothing is then removed.
+    The owner sets `time_ns` to the time of the last recorded batch. `step` may raise SQLAlchemy's
+    `DBAPIError`, and then removes nothing.
     """
 
     def __init__(self, engine: Engine, instruments: Iterable[int], days: int) -> None:
@@ -38,12 +37,12 @@ class Retention:
         self._instruments = list(instruments)
         self._kept_ns = days * DAY_NS
         self._due_ns = 0
-        # Orders up to this one have been looked at since the pass began: those that are left are
-        # open, or ended later than they began.
+        # Orders up to this one have been visited in this pass: those left are open, or ended
+        # recently.
         self._order_id = 0
 
     def step(self, now_ns: int) -> int:
-        """Remove some rows if it is time to; the number removed."""
+        """Remove some rows where a step is due; return their number."""
         if not self._kept_ns or now_ns < self._due_ns or not self.time_ns:
             return 0
         before_ns = self.time_ns - self._kept_ns
@@ -75,8 +74,8 @@ class Retention:
         return _forget_oldest(connection, CANDLES, open_ns, open_ns, before_ns, mine)
 
     def _forget_orders(self, connection: Connection, before_ns: int) -> tuple[int, bool]:
-        """Look at the next orders that began long enough ago; how many of them had ended long
-        enough ago, and whether there are more to look at in this pass."""
+        """Visit the next orders that began before the limit: remove those that also ended before
+        it, and return their number, and whether the pass has more."""
         columns = ORDERS.c
         oldest = (
             select(columns.order_id, columns.created_ns)
@@ -109,7 +108,7 @@ def _forget_oldest(
     before_ns: int,
     *mine: "ColumnElement[bool]",
 ) -> int:
-    """Remove the oldest rows, of a table whose times grow with its key."""
+    """Remove the oldest rows of a table whose times grow with its key."""
     oldest: Any = (
         select(key.label("key"), time_ns.label("time_ns"))
         .where(*mine)

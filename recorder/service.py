@@ -1,7 +1,7 @@
-"""Sockets around the record: one loop that follows and writes, one that answers.
+"""Sockets around the record: one loop follows and writes, another one answers.
 
-Each has its own thread, sockets and database connection, so that neither waits for the other. All
-they share is the number recorded last.
+Each has its own thread, sockets and database connection, so neither waits for the other. They share
+only the last recorded number.
 """
 
 import threading
@@ -34,23 +34,24 @@ from crossbook.recorder.retention import Retention
 from crossbook.recorder.store import Store
 
 DRAIN_BATCHES: Final = 256
-"""Most event batches taken from the socket before they are written."""
+"""Most event batches received before they are written."""
 
 EVENTS_MAX: Final = 16_384
 """About most events in one transaction; a larger batch is one transaction."""
 
 SLEEP_MS: Final = 100
-"""Longest sleep: bounds how late a stop, a repeated question or a lost send is noticed."""
+"""Longest sleep: bounds the delay of a stop, of a repeated request and of a failed send."""
 
 GATHER_NS: Final = 10_000_000
-"""Between two transactions of a busy matcher. A lone order is written at once; many share the cost
-of one transaction, which would else take more of the machine than the matcher does."""
+"""Time between two transactions of a busy matcher. A lone order is written at once; many orders
+share the cost of one transaction, or the recorder would use more of the machine than the
+matcher."""
 
 AGAIN_NS: Final = 1_000_000_000
-"""Between two questions what is traded."""
+"""Time between two requests for the instruments."""
 
 AGAIN_S: Final = 1.0
-"""Between two attempts at a database that failed."""
+"""Time between two attempts at a failed database."""
 
 WAITING_MAX: Final = 1_000
 """Most questions that wait for the record to come to their `min_seq`; further ones are answered
@@ -58,16 +59,16 @@ WAITING_MAX: Final = 1_000
 
 WAIT_NS: Final = 2_000_000_000
 WAIT_STEP_MS: Final = 2
-"""How long a question waits, and how often it is looked at."""
+"""Longest wait of a question, and the time between two checks of it."""
 
 QUESTIONS_MAX: Final = 32
-"""Questions taken before those that wait are looked at again."""
+"""Questions received before the waiting ones are checked again."""
 
 
 class RecorderTotals(Struct):
-    """What the loop has done: rows by table, nanoseconds of each transaction, and nanoseconds from
-    when the matcher numbered a command until it was recorded, by the clocks of both. `gaps` are
-    requests for missing events, `held` the batches that wait behind a gap."""
+    """Counts of the loop: rows by table, nanoseconds of each transaction, and nanoseconds from the
+    matcher's stamp of a command to its record, by the clocks of both. `gaps` are requests for
+    missing events, `held` the batches that wait behind a gap."""
 
     rows: Counter[str] = field(default_factory=Counter)
     transactions: Buckets = field(default_factory=lambda: Buckets(TIMES_NS))
@@ -83,8 +84,8 @@ class RecorderTotals(Struct):
 class RecorderService:
     """The loop that follows the matcher into the database.
 
-    `stop()` may be called from a signal handler. `seq` is the number recorded last, and `written`
-    what it has done, for other threads.
+    `stop()` may be called from a signal handler. Other threads may read `seq`, the last
+    recorded number, and the counts in `written`.
     """
 
     def __init__(
@@ -116,15 +117,15 @@ class RecorderService:
         self._any.register(queries, zmq.POLLIN)
 
     def stop(self) -> None:
-        """Leave the loop after the round in hand, within `SLEEP_MS`."""
+        """End the loop after the present round, within `SLEEP_MS`."""
         self._stopping.set()
 
     def run(self) -> None:
-        """Follow until `stop`. Everything handed on has been written when it returns.
+        """Follow until `stop`. Every batch of the replica is written when it returns.
 
-        A database that fails is tried again. Raises `RecordBrokenError` when the record cannot be
-        continued, `StreamError` when the events cannot be understood, `ConfigError` when the
-        tables are not this version's.
+        A failed database is retried. Raises `RecordBrokenError` where the record cannot be
+        continued, `StreamError` where events contradict each other, `ConfigError` for tables of
+        another version.
         """
         while not self._stopping.is_set():
             try:
@@ -150,8 +151,8 @@ class RecorderService:
                 self._failed(error)
 
     def _wait(self) -> set[Any]:
-        """The sockets that have something, once it is time to look. An answer of the matcher is
-        waited for, so it ends the gathering."""
+        """The sockets with messages, after the time to gather. A reply of the matcher ends the
+        gathering, because the loop waits for it."""
         if not self._knows_instruments:
             return {self._queries} if self._queries.poll(SLEEP_MS) else set()
         since_ns = self._clock.monotonic_ns() - self._written_ns
@@ -160,12 +161,13 @@ class RecorderService:
         return {waiting for waiting, _ in self._any.poll(SLEEP_MS)}
 
     def _load(self) -> None:
-        """Stand where the database says; what was gathered and not written is asked for again."""
+        """Start at the database's position; batches that were gathered but not written are
+        requested again."""
         self._store.open()
         position, latest = self._store.load(instrument.id for instrument in self._instruments)
         self._digest = EventDigest(self._instruments, position, latest)
         self._replica = RecorderReplica(position)
-        # The file lacks those that were added while everything ran.
+        # The instruments file lacks those added at run time.
         self._knows_instruments = False
         self._retention.time_ns = position.time_ns
         self.seq = position.seq
@@ -184,8 +186,8 @@ class RecorderService:
         self._stopping.wait(AGAIN_S)
 
     def _take_replies(self) -> None:
-        """Record one of the matcher's answers. What is missing behind it is asked for first, so
-        that the matcher reads while we write."""
+        """Record one of the matcher's replies. The next request is sent first, so that the matcher
+        reads while the recorder writes."""
         assert self._replica is not None
         for payload in drained(self._queries, 1):
             try:
@@ -201,7 +203,7 @@ class RecorderService:
             self._record(ready)
 
     def _take_events(self) -> None:
-        """Record what waits on the socket, within a limit."""
+        """Record the waiting batches, within a limit."""
         assert self._replica is not None
         for payload in drained(self._events, DRAIN_BATCHES):
             try:
@@ -219,7 +221,7 @@ class RecorderService:
         self._knows_instruments = True
 
     def _ask_instruments(self) -> None:
-        """Ask the matcher what it trades; events wait until it has said so."""
+        """Request the instruments; events wait until the reply."""
         if self._ask_again.due((), self._clock.monotonic_ns()):
             try:
                 self._queries.send(encode(GatewayRequest(0, 0)), zmq.NOBLOCK)
@@ -274,7 +276,7 @@ class RecorderService:
 
 
 class _WaitingQuestion(Struct, frozen=True):
-    """A question whose number has not been recorded yet, and until when it waits."""
+    """A question whose number is not recorded yet, and the end of its wait."""
 
     frames: list[bytes]
     question: HistoryQuestion
@@ -284,7 +286,7 @@ class _WaitingQuestion(Struct, frozen=True):
 class AnswerService(threading.Thread):
     """The thread that answers questions while `recorder` writes.
 
-    `answers` counts what it gave, by kind; `metrics` says what the process has counted.
+    `answers` counts replies by kind; `metrics` returns the process's exposition.
     """
 
     def __init__(
@@ -306,11 +308,11 @@ class AnswerService(threading.Thread):
 
     @property
     def waiting(self) -> int:
-        """Questions whose number has not been recorded yet."""
+        """Number of questions whose number is not recorded yet."""
         return len(self._waiting)
 
     def stop(self) -> None:
-        """End within `SLEEP_MS`."""
+        """End the thread within `SLEEP_MS`."""
         self._stopping = True
 
     def run(self) -> None:
@@ -333,8 +335,8 @@ class AnswerService(threading.Thread):
             if isinstance(question, HistoryReject):
                 self._send(frames, question)
             elif isinstance(question, MetricsRequest):
-                told = Metrics(question.request_id, self._recorder.seq, self.metrics())
-                self._send(frames, told)
+                metrics = Metrics(question.request_id, self._recorder.seq, self.metrics())
+                self._send(frames, metrics)
             elif question.min_seq <= self._recorder.seq or self._desk.fault(question):
                 self._send(frames, self._desk.answer(question))
             elif len(self._waiting) < WAITING_MAX:
@@ -344,7 +346,7 @@ class AnswerService(threading.Thread):
                 self._send(frames, not_yet(question, self._recorder.seq))
 
     def _look_again(self) -> None:
-        """Answer those that need wait no longer, or may not."""
+        """Answer the questions whose number is recorded or whose wait is over."""
         seq, now_ns = self._recorder.seq, self._clock.monotonic_ns()
         left = []
         for waiting in self._waiting:
@@ -361,5 +363,5 @@ class AnswerService(threading.Thread):
         try:
             self._questions.send_multipart([*frames[:-1], encode(answer)], zmq.NOBLOCK)
         except zmq.ZMQError as error:
-            # The asker is gone, or does not read: it will have to ask again.
+            # The sender is gone or does not read: it has to repeat the question.
             logger().debug("answer_lost", reason=str(error))

@@ -1,7 +1,7 @@
-"""Writing: one transaction for many batches, and the position they lead to in the same one.
+"""Writing: one transaction for many batches and the position after them.
 
-A transaction that did not commit left nothing; one that did moved the position. Whoever starts
-from the position therefore records every command once, whatever was killed when.
+A transaction that did not commit left nothing; one that did moved the position. A recorder that
+starts from the position therefore records every command once, whatever was killed when.
 """
 
 from collections.abc import Iterable
@@ -37,7 +37,7 @@ _PLACE: Final = 1
 class Store:
     """The tables of one database, for the one process that writes them.
 
-    Every method may raise SQLAlchemy's `DBAPIError`; nothing of what it was to do is then done.
+    Every method may raise SQLAlchemy's `DBAPIError`, and then has changed nothing.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -45,9 +45,9 @@ class Store:
         self._bulk = Bulk(engine.dialect)
 
     def open(self, *, rebuild: bool = False) -> None:
-        """Make the tables where there are none; with `rebuild`, make them anew and empty.
+        """Make the tables where they are missing; with `rebuild`, make them anew and empty.
 
-        Raises `ConfigError` when they are of another version of this program.
+        Raises `ConfigError` for tables of another version.
         """
         with self._engine.begin() as connection:
             if rebuild:
@@ -96,8 +96,8 @@ class Store:
     def write(self, changes: Changes) -> None:
         """Write everything or nothing.
 
-        Raises `RecordBrokenError` when the position is not the one the changes begin at: somebody
-        else writes here.
+        Raises `RecordBrokenError` where the changes do not begin at the stored position: another
+        process writes to the database.
         """
         with self._engine.begin() as connection:
             _move(connection, changes.before, changes.after)
@@ -112,7 +112,7 @@ class Store:
 
 
 def position_of(connection: Connection) -> RecordPosition:
-    """How far the record has come, in this connection's transaction."""
+    """The position of the record, in this connection's transaction."""
     place = POSITION.c
     row = connection.execute(
         select(place.incarnation, place.seq, place.time_ns, place.first_seq, place.last_fill_id)
@@ -121,7 +121,7 @@ def position_of(connection: Connection) -> RecordPosition:
 
 
 def latest_candles(connection: Connection, instrument: int) -> list[Candle]:
-    """The latest candle of every length there is one of, shortest first."""
+    """The latest candle of every length that has one, shortest first."""
     columns = CANDLES.c
     found = []
     for interval_s in CANDLE_INTERVALS_S:

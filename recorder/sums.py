@@ -1,7 +1,7 @@
 """Sums as the tables hold them: exact in two columns, because a column ends at 2^63-1.
 
-The first column holds what is below `PART`, the one named `*_high` how many times `PART` goes into
-the sum. A sum is therefore read as one number whose decimal digits are those of both columns.
+The first column holds the sum modulo `PART`, the one named `*_high` the quotient. The digits of
+both columns together are the decimal digits of the sum.
 """
 
 from collections.abc import Sequence
@@ -61,8 +61,8 @@ def candle_row(instrument: int, candle: Candle) -> Row:
 
 def candle_of(row: Sequence[Any]) -> Candle:
     """The candle of a row whose last columns are the higher parts of its two sums."""
-    *told, volume_high, quote_high = row
-    candle = Candle(*told)
+    *fields, volume_high, quote_high = row
+    candle = Candle(*fields)
     if volume_high or quote_high:
         candle = replace(
             candle,
@@ -73,7 +73,7 @@ def candle_of(row: Sequence[Any]) -> Candle:
 
 
 def cut_sum(connection: Connection) -> str | None:
-    """A column of version 2 that holds a sum which was cut off at 2^63-1; None where none does."""
+    """The first column of version 2 with a sum cut off at 2^63-1; None without any."""
     for table, name, _ in SUMS:
         place = table.c[name]
         if connection.execute(select(place).where(place == MAX_INT).limit(1)).first():
@@ -82,7 +82,7 @@ def cut_sum(connection: Connection) -> str | None:
 
 
 def widen(connection: Connection) -> None:
-    """Give the tables of version 2 the columns of the higher parts. O(rows)."""
+    """Add the columns of the higher parts to tables of version 2. O(rows)."""
     for table, _, high in SUMS:
         kind = table.c[high].type.compile(connection.dialect)
         column = f"ALTER TABLE {table.name} ADD COLUMN {high} {kind} NOT NULL DEFAULT 0"

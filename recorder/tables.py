@@ -2,7 +2,7 @@
 
 Only numbers and short text, in the units of the events. A row is written in the order of its
 columns here, so columns are appended, never moved, and every change raises `SCHEMA_VERSION`. A
-column whose name in the database is older than the word for it has that word as its `key`.
+column with an older name in the database has the present word as its `key`.
 """
 
 from typing import Final
@@ -23,23 +23,23 @@ from sqlalchemy import (
 from crossbook.common.types import MAX_CLIENT_ORDER_ID, OrderStatus
 
 SCHEMA_VERSION: Final = 3
-"""Tables of version 2, whose sums had one column, are given the others when they are opened. Any
-other version is refused: what it means is not known."""
+"""Tables of version 2, whose sums had one column, get the others when they are opened. Any other
+version is refused."""
 
 PART: Final = 10**18
-"""What the column of a sum holds less than; the rest is in the one named `*_high`. Two lower parts
-and what they carry fit in a column."""
+"""Upper bound of a sum's lower column; the rest is in the one named `*_high`. Two lower parts and
+their carry fit in a column."""
 
 _OPEN = f"{int(OrderStatus.NEW)}, {int(OrderStatus.PARTIALLY_FILLED)}"
 IS_OPEN: Final = text(f"status IN ({_OPEN})")
 IS_ENDED: Final = text(f"status NOT IN ({_OPEN})")
 IS_NAMED: Final = text("client_order_id <> ''")
-"""Conditions of the partial indexes, and the opposite of one: a query must say the same words to
-be served by an index."""
+"""Conditions of the partial indexes, and the opposite of one: a query needs the same text to use an
+index."""
 
 OWNER: ColumnElement[int] = literal_column("(account + 0)", BigInteger)
-"""The account, said so that only an index of just this expression fits: SQLite would take any
-index that begins with the account before the small one that serves the question."""
+"""The account as an expression that only its own index fits: SQLite would else prefer any index
+that begins with the account to the small one."""
 
 METADATA: Final = MetaData()
 
@@ -71,7 +71,7 @@ POSITION: Final = Table(
     _number("first_seq"),
     _number("last_fill_id"),
 )
-"""One row: up to which command everything below is true, and where the record begins."""
+"""One row: the last command of the record, and its first."""
 
 ORDERS: Final = Table(
     "orders",
@@ -157,8 +157,8 @@ CANDLES: Final = Table(
     sqlite_with_rowid=False,
 )
 
-# Every index costs each order or fill a write: only what a question needs has one. Ended orders
-# leave the index of open ones, so that it stays as small as the books.
+# Every index costs a write for each order or fill, so only questions have one. Ended orders leave
+# the index of open ones, which stays as small as the books.
 _ORDER: Final = ORDERS.c
 Index("orders_of_account", _ORDER.account, _ORDER.order_id)
 Index("orders_of_instrument", _ORDER.account, _ORDER.instrument, _ORDER.order_id)

@@ -34,13 +34,13 @@ _OF_COMPOSE: Final = ("COMPOSE_", "DOCKER_")
 class Names(Struct):
     """Names found: `values` by upper-case name, and one line for each fault, remark and stranger.
 
-    `faults` prevent a start, `remarks` are on names like a setting's, `strangers` are names of the
+    `faults` prevent a start, `remarks` are on names like a setting's, `unknown` are names of the
     file that resemble no setting."""
 
     values: dict[str, str] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
-    strangers: list[str] = field(default_factory=list)
+    unknown: list[str] = field(default_factory=list)
 
 
 def read_names(known: Collection[str], path: Path = ENV_FILE) -> Names:
@@ -62,7 +62,7 @@ def _add_file(names: Names, known: Collection[str], path: Path) -> None:
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}") from error
     lines: dict[str, int] = {}
-    strangers: dict[str, str] = {}
+    unknown: dict[str, str] = {}
     for binding in parse_stream(io.StringIO(text)):
         line = _line_of(binding)
         where = f"{path}: line {line}"
@@ -75,9 +75,9 @@ def _add_file(names: Names, known: Collection[str], path: Path) -> None:
             names.faults += _faults_of_known(where, name, binding.value, lines.get(name))
             names.values[name] = binding.value or ""
         elif not name.startswith(_OF_COMPOSE):
-            strangers[name] = where
+            unknown[name] = where
         lines.setdefault(name, line)
-    for name, where in strangers.items():
+    for name, where in unknown.items():
         setting = _resembled(name, known)
         if setting and setting not in names.values and setting not in _upper(os.environ):
             names.faults.append(
@@ -87,7 +87,7 @@ def _add_file(names: Names, known: Collection[str], path: Path) -> None:
         elif setting:
             names.remarks.append(f"{where}: {name} is no setting ({setting} is): ignored")
         else:
-            names.strangers.append(f"{where}: {name} is no setting: ignored")
+            names.unknown.append(f"{where}: {name} is no setting: ignored")
 
 
 def _faults_of_known(where: str, name: str, value: str | None, before: int | None) -> list[str]:

@@ -291,17 +291,17 @@ class Peers:
     def __init__(self, context: Any, watched: "zmq.Socket[bytes]") -> None:
         address = f"inproc://peers-{id(watched)}"
         watched.monitor(address, zmq.EVENT_ACCEPTED | zmq.EVENT_DISCONNECTED)
-        self._told = _connect(_socket(context, zmq.PAIR, {zmq.RCVHWM: 0}), address)
+        self._monitor = _connect(_socket(context, zmq.PAIR, {zmq.RCVHWM: 0}), address)
         self._open: set[int] = set()
 
     def count(self) -> int:
         """The number of connections."""
-        while has_more(self._told):
-            told = parse_monitor_message(self._told.recv_multipart(_NOBLOCK))
-            if told["event"] == zmq.EVENT_ACCEPTED:
-                self._open.add(told["value"])
+        while has_more(self._monitor):
+            event = parse_monitor_message(self._monitor.recv_multipart(_NOBLOCK))
+            if event["event"] == zmq.EVENT_ACCEPTED:
+                self._open.add(event["value"])
             else:
-                self._open.discard(told["value"])
+                self._open.discard(event["value"])
         return len(self._open)
 
 

@@ -20,7 +20,7 @@ def started(process: ProcessName) -> Settings:
     settings = load_settings(process)
     set_up_logging(process, settings.log_level, settings.log_format)
     names = names_found()
-    for remark in (*names.remarks, *names.strangers):
+    for remark in (*names.remarks, *names.unknown):
         logger().warning("unknown_setting", remark=remark)
     set_up_scheduling(settings.scheduling, is_matcher=process == "matcher")
     return settings

@@ -60,7 +60,7 @@ def test_candles_and_ticker_tell_sums_of_any_size(total: int) -> None:
 
 
 def hear(made: MarketStatistics, *trades: Trade) -> None:
-    made.hear(list(trades))
+    made.add(list(trades))
     made.count()
 
 
@@ -243,6 +243,6 @@ def test_a_record_stands_at_the_last_trade_that_any_of_its_candles_has() -> None
 def test_a_record_may_have_trades_that_were_heard_and_not_counted() -> None:
     made = fresh(last_trade_id=200)
     made.hold()
-    made.hear(PAST[200:205])
+    made.add(PAST[200:205])
     assert made.seed(record_of(PAST[:205], PAST[204].seq)) is True
     assert made.last_trade_id == 205

@@ -54,7 +54,7 @@ def test_names_of_other_tools_are_told_and_those_of_compose_are_not(tmp_path: Pa
     text = "COMPOSE_PROJECT_NAME=x\nDOCKER_HOST=y\nPOSTGRES_PASSWORD=z\nTAG=\nPLAIN\n"
     found = names_of(tmp_path, text)
     assert not found.faults + found.remarks
-    assert [line.split()[3] for line in found.strangers] == ["POSTGRES_PASSWORD", "TAG", "PLAIN"]
+    assert [line.split()[3] for line in found.unknown] == ["POSTGRES_PASSWORD", "TAG", "PLAIN"]
 
 
 @pytest.mark.parametrize(
@@ -114,5 +114,5 @@ def test_a_byte_order_mark_is_no_part_of_the_first_name(tmp_path: Path) -> None:
 
 
 def test_without_a_file_there_is_nothing(tmp_path: Path) -> None:
-    assert not read_names(KNOWN, tmp_path).strangers
+    assert not read_names(KNOWN, tmp_path).unknown
     assert not read_names(KNOWN, tmp_path / "none").values
