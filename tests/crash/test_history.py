@@ -23,7 +23,7 @@ SYMBOL = "BTC-USDT"
 BUY, SELL = Side.BUY, Side.SELL
 
 
-class Past(DeskWorld):
+class InventedPast(DeskWorld):
     """A day in the life of two clients, alice (account 1) and bob (account 2)."""
 
     def __init__(self) -> None:
@@ -146,50 +146,50 @@ def is_fill(message: Any) -> bool:
     return bool(message.kind == ExecutionKind.FILL)
 
 
-def drop_a_fill(past: Past) -> None:
+def drop_a_fill(past: InventedPast) -> None:
     del past.clients["bob"].records[past.find("bob", entry.Execution, is_fill)]
 
 
-def double_a_fill(past: Past) -> None:
+def double_a_fill(past: InventedPast) -> None:
     records = past.clients["bob"].records
     records.append(records[past.find("bob", entry.Execution, is_fill)])
 
 
-def drop_an_ack(past: Past) -> None:
+def drop_an_ack(past: InventedPast) -> None:
     del past.clients["alice"].records[past.find("alice", entry.Ack)]
 
 
-def double_an_ack(past: Past) -> None:
+def double_an_ack(past: InventedPast) -> None:
     records = past.clients["alice"].records
     records.append(records[past.find("alice", entry.Ack)])
 
 
-def lie_about_a_fee(past: Past) -> None:
+def lie_about_a_fee(past: InventedPast) -> None:
     past.change("alice", past.find("alice", entry.Execution, is_fill), fee=1)
 
 
-def lie_about_a_price(past: Past) -> None:
+def lie_about_a_price(past: InventedPast) -> None:
     past.change("bob", past.find("bob", entry.Execution, is_fill), price_ticks=100_001)
 
 
-def lie_about_open_lots(past: Past) -> None:
+def lie_about_open_lots(past: InventedPast) -> None:
     past.change("alice", past.find("alice", entry.Ack), remaining_lots=4_999)
 
 
-def lose_the_last_order(past: Past) -> None:
+def lose_the_last_order(past: InventedPast) -> None:
     past.batches.pop()
 
 
-def lose_an_order_and_its_trace(past: Past) -> None:
+def lose_an_order_and_its_trace(past: InventedPast) -> None:
     past.batches.pop()
     past.clients["alice"].open_orders = []
 
 
-def enter_an_order_twice(past: Past) -> None:
+def enter_an_order_twice(past: InventedPast) -> None:
     past.happen(past.batches[-1].events[0])
 
 
-def enter_a_refused_order(past: Past) -> None:
+def enter_a_refused_order(past: InventedPast) -> None:
     records = past.clients["alice"].records
     place = past.find("alice", entry.Ack, lambda ack: ack.client_order_id == "a4")
     busy = entry.Reject(
@@ -202,12 +202,12 @@ def enter_a_refused_order(past: Past) -> None:
     records[place] = ClientRecord(0, 1, busy)
 
 
-def enter_another_price(past: Past) -> None:
+def enter_another_price(past: InventedPast) -> None:
     place = past.find("alice", entry.New, lambda new: new.client_order_id == "a4")
     past.change("alice", place, price=100_601)
 
 
-def do_what_nobody_asked(past: Past) -> None:
+def do_what_nobody_asked(past: InventedPast) -> None:
     past.happen(
         CommandRejected(
             seq=0,
@@ -221,7 +221,7 @@ def do_what_nobody_asked(past: Past) -> None:
     )
 
 
-def cancel_what_nobody_asked(past: Past) -> None:
+def cancel_what_nobody_asked(past: InventedPast) -> None:
     past.happen(
         OrderCanceled(
             seq=0,
@@ -240,21 +240,21 @@ def cancel_what_nobody_asked(past: Past) -> None:
     past.clients["alice"].open_orders = []
 
 
-def answer_two_with_one_number(past: Past) -> None:
+def answer_two_with_one_number(past: InventedPast) -> None:
     past.clients["alice"].add(0, 1, entry.Cancel(900, SYMBOL, 1))
     place = past.find("alice", entry.Ack, lambda ack: ack.status == 4)
     ack: Any = past.clients["alice"].records[place].message
     past.clients["alice"].add(0, 1, replace(ack, request_seq=900))
 
 
-def say_outcome_unknown(past: Past) -> None:
+def say_outcome_unknown(past: InventedPast) -> None:
     past.clients["bob"].add(0, 1, entry.Cancel(900, SYMBOL, 1))
     past.clients["bob"].add(
         0, 1, entry.Reject(request_seq=900, reason=RejectReason.OUTCOME_UNKNOWN, field="", text="")
     )
 
 
-def reject_without_trace(past: Past) -> None:
+def reject_without_trace(past: InventedPast) -> None:
     past.clients["bob"].add(0, 1, entry.Cancel(900, SYMBOL, 1))
     past.clients["bob"].add(
         0,
@@ -270,46 +270,46 @@ def reject_without_trace(past: Past) -> None:
     )
 
 
-def catch_up_in_part(past: Past) -> None:
+def catch_up_in_part(past: InventedPast) -> None:
     past.clients["bob"].add(0, 1, entry.CatchUp(900, 1))
     past.clients["bob"].add(
         0, 1, entry.CaughtUp(request_seq=900, from_seq=3, to_seq=9, complete=False)
     )
 
 
-def forget_an_open_order(past: Past) -> None:
+def forget_an_open_order(past: InventedPast) -> None:
     past.clients["alice"].open_orders = []
 
 
-def charge_another_fee(past: Past) -> None:
+def charge_another_fee(past: InventedPast) -> None:
     past.falsify(TradeExecuted, taker_fee=7)
 
 
-def trade_more_than_ordered(past: Past) -> None:
+def trade_more_than_ordered(past: InventedPast) -> None:
     past.falsify(TradeExecuted, quantity_lots=2_001)
 
 
-def skip_a_number(past: Past) -> None:
+def skip_a_number(past: InventedPast) -> None:
     del past.batches[3]
 
 
-def accept_another_quantity(past: Past) -> None:
+def accept_another_quantity(past: InventedPast) -> None:
     past.falsify(OrderAccepted, quantity_lots=5_001)
 
 
-def hide_a_public_trade(past: Past) -> None:
+def hide_a_public_trade(past: InventedPast) -> None:
     del past.public.trades[SYMBOL][1]
 
 
-def hide_the_last_public_trade(past: Past) -> None:
+def hide_the_last_public_trade(past: InventedPast) -> None:
     past.public.trades[SYMBOL].pop()
 
 
-def double_a_public_trade(past: Past) -> None:
+def double_a_public_trade(past: InventedPast) -> None:
     past.public.trades[SYMBOL].insert(1, past.public.trades[SYMBOL][0])
 
 
-def print_another_price(past: Past) -> None:
+def print_another_price(past: InventedPast) -> None:
     past.public.trades[SYMBOL][0] = replace(past.public.trades[SYMBOL][0], price_ticks=1)
 
 
@@ -345,21 +345,23 @@ def print_another_price(past: Past) -> None:
         (print_another_price, "public trade"),
     ],
 )
-def test_a_broken_promise_is_noticed(doctor: Callable[[Past], None], complaint: str) -> None:
-    past = Past()
+def test_a_broken_promise_is_noticed(
+    doctor: Callable[[InventedPast], None], complaint: str
+) -> None:
+    past = InventedPast()
     doctor(past)
     found = past.judge()
     assert any(complaint in line for line in found), found
 
 
 def test_a_sound_history_has_no_fault() -> None:
-    past = Past()
+    past = InventedPast()
     assert past.judge() == []
     assert len(past.trades()) == 3
 
 
 def test_what_a_lost_session_missed_may_come_by_catching_up() -> None:
-    past = Past()
+    past = InventedPast()
     bob = past.clients["bob"]
     place = past.find("bob", entry.Execution, is_fill)
     fill: Any = bob.records.pop(place).message
@@ -380,7 +382,7 @@ def test_what_a_lost_session_missed_may_come_by_catching_up() -> None:
 
 
 def test_public_trades_may_be_missing_only_where_a_publisher_died() -> None:
-    past = Past()
+    past = InventedPast()
     hide_a_public_trade(past)
     past.public.publisher_deaths = 1
     assert past.judge() == []

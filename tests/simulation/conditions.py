@@ -18,7 +18,7 @@ INSTRUMENTS: tuple[Instrument, ...] = (
 )  # fmt: skip
 
 
-class Conditions(Struct, frozen=True):
+class RunConditions(Struct, frozen=True):
     """One draw. `faults` is how many are spread over the time of the `steps` requests."""
 
     traders: int
@@ -47,11 +47,11 @@ class Conditions(Struct, frozen=True):
         return Harshness(self.lost, self.doubled, self.late) if self.harsh else Harshness()
 
 
-def draw(rng: Random, steps: int) -> Conditions:
+def draw(rng: Random, steps: int) -> RunConditions:
     """Conditions for about `steps` requests."""
     choice = rng.choice
     sync: SyncPolicy = choice(("batch", "batch", "batch", "batch", "interval", "never"))
-    return Conditions(
+    return RunConditions(
         traders=rng.randint(3, 6),
         consumers=rng.randint(1, 3),
         steps=steps,

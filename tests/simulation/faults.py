@@ -4,7 +4,7 @@ import errno
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from tests.simulation.conditions import Conditions
+from tests.simulation.conditions import RunConditions
 from tests.simulation.fake_disk import Operation
 from tests.simulation.matcher_process import MatcherProcess
 from tests.simulation.network import Network
@@ -27,7 +27,7 @@ class FaultSchedule:
         self,
         world: SimulatedWorld,
         network: Network,
-        conditions: Conditions,
+        conditions: RunConditions,
         matcher: MatcherProcess,
         servers: Sequence[SimulatedProcess],
     ) -> None:

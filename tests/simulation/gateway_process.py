@@ -8,7 +8,7 @@ from crossbook.gateway.orders.desk import OrderDesk
 from crossbook.gateway.orders.matcher_link import MatcherLink
 from crossbook.gateway.orders.session import SessionTable
 from tests.simulation.archive import Archive
-from tests.simulation.conditions import INSTRUMENTS, Conditions
+from tests.simulation.conditions import INSTRUMENTS, RunConditions
 from tests.simulation.matcher_process import MatcherProcess
 from tests.simulation.network import Network, Plug, Port
 from tests.simulation.process import SimulatedProcess
@@ -31,7 +31,7 @@ class GatewayProcess(SimulatedProcess):
         self,
         world: SimulatedWorld,
         network: Network,
-        conditions: Conditions,
+        conditions: RunConditions,
         archive: Archive,
         matcher: MatcherProcess,
         number: int,

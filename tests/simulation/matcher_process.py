@@ -17,7 +17,7 @@ from crossbook.matcher.resend_buffer import EventResendBuffer
 from crossbook.matcher.sequencer import Sequencer
 from crossbook.matcher.timekeeper import Timekeeper
 from tests.simulation.archive import Archive
-from tests.simulation.conditions import INSTRUMENTS, Conditions
+from tests.simulation.conditions import INSTRUMENTS, RunConditions
 from tests.simulation.fake_disk import Died, FakeDisk
 from tests.simulation.network import Network, Port
 from tests.simulation.process import ROUND_MAX_NS, SimulatedProcess
@@ -95,7 +95,7 @@ class MatcherProcess(SimulatedProcess):
     sequencer: Sequencer
 
     def __init__(
-        self, world: SimulatedWorld, network: Network, conditions: Conditions, archive: Archive
+        self, world: SimulatedWorld, network: Network, conditions: RunConditions, archive: Archive
     ) -> None:
         super().__init__(world, network, "matcher")
         capacity, harsh = conditions.pipe_capacity, conditions.harshness

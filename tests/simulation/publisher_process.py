@@ -14,7 +14,7 @@ from crossbook.publisher.backfill import Backfill
 from crossbook.publisher.feed import Feed
 from crossbook.publisher.replica import PublisherReplica
 from crossbook.publisher.snapshot_server import SnapshotServer
-from tests.simulation.conditions import INSTRUMENTS, Conditions
+from tests.simulation.conditions import INSTRUMENTS, RunConditions
 from tests.simulation.matcher_process import MatcherProcess
 from tests.simulation.network import Network, Plug, Port
 from tests.simulation.process import ROUND_MAX_NS, SimulatedProcess
@@ -37,7 +37,7 @@ class PublisherProcess(SimulatedProcess):
         self,
         world: SimulatedWorld,
         network: Network,
-        conditions: Conditions,
+        conditions: RunConditions,
         matcher: MatcherProcess,
     ) -> None:
         super().__init__(world, network, "publisher")

@@ -12,7 +12,7 @@ from crossbook.matcher.journal.segment import SUFFIX
 from crossbook.matcher.recovery.recovery import recover
 from crossbook.matcher.recovery.snapshot import capture, state_hash
 from tests.simulation.archive import Archive
-from tests.simulation.conditions import INSTRUMENTS, Conditions, draw
+from tests.simulation.conditions import INSTRUMENTS, RunConditions, draw
 from tests.simulation.fake_disk import FakeDisk
 from tests.simulation.faults import FaultSchedule
 from tests.simulation.gateway_process import GatewayProcess
@@ -40,7 +40,7 @@ class Result(Struct):
     """The result of one run."""
 
     seed: int
-    conditions: Conditions
+    conditions: RunConditions
     trace_hash: str
     state_hash: str
     commands: int
@@ -61,7 +61,7 @@ class SimulationFailed(AssertionError):  # noqa: N818 - says what happened
         super().__init__(f"seed {seed}: {type(error).__name__}: {error}\nrepeat it with: {again}")
 
 
-class Simulation:
+class SimulatedExchange:
     """All parts of one exchange in one world."""
 
     def __init__(self, seed: int, steps: int, show: Callable[[str], None] | None) -> None:
@@ -237,7 +237,7 @@ class Simulation:
 
 def simulate(seed: int, steps: int = STEPS, show: Callable[[str], None] | None = None) -> Result:
     """One run; raises `SimulationFailed` when a promise was broken."""
-    simulation = Simulation(seed, steps, show)
+    simulation = SimulatedExchange(seed, steps, show)
     try:
         simulation.play()
         result = simulation.check()

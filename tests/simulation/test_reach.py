@@ -5,7 +5,7 @@ from collections import Counter
 from typing import Final
 
 from tests.simulation.gateway_process import GatewayProcess
-from tests.simulation.run import Simulation, simulate
+from tests.simulation.run import SimulatedExchange, simulate
 from tests.simulation.trader import Trader
 from tests.simulation.world import MILLISECOND, SECOND
 
@@ -40,7 +40,7 @@ def test_faults_have_consequences() -> None:
 
 
 def test_a_gateway_ends_when_another_takes_its_place() -> None:
-    simulation = Simulation(3, 30, None)
+    simulation = SimulatedExchange(3, 30, None)
     world, network = simulation.world, simulation.network
     world.run_until(world.now_ns + SECOND)
     older = simulation.gateways[0]

@@ -289,7 +289,7 @@ class Recorded:
     seq = SEQ
 
 
-class AnswerLoop:
+class AnsweringWorld:
     """An answering loop, its questions and its answers."""
 
     def __init__(self, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -318,11 +318,11 @@ class AnswerLoop:
 
 
 @pytest.fixture
-def asking(sqlite_engine: Engine, monkeypatch: pytest.MonkeyPatch) -> AnswerLoop:
-    return AnswerLoop(sqlite_engine, monkeypatch)
+def asking(sqlite_engine: Engine, monkeypatch: pytest.MonkeyPatch) -> AnsweringWorld:
+    return AnsweringWorld(sqlite_engine, monkeypatch)
 
 
-def test_a_question_about_what_is_recorded_is_answered_at_once(asking: AnswerLoop) -> None:
+def test_a_question_about_what_is_recorded_is_answered_at_once(asking: AnsweringWorld) -> None:
     asking.ask(7, TradesQuestion(1, SEQ, 1), TradesQuestion(2, 0, 0))
     (ms, trades), (_, refused) = asking.run(20)
     assert ms == 7
@@ -331,7 +331,7 @@ def test_a_question_about_what_is_recorded_is_answered_at_once(asking: AnswerLoo
     assert asking.service.answers == {"TradeRecords": 1, "HistoryReject": 1}
 
 
-def test_a_question_about_what_is_not_recorded_yet_waits_for_it(asking: AnswerLoop) -> None:
+def test_a_question_about_what_is_not_recorded_yet_waits_for_it(asking: AnsweringWorld) -> None:
     asking.ask(10, TradesQuestion(1, SEQ + 1, 1), TradesQuestion(2, SEQ + 2, 1))
     waits: list[int] = []
     asking.script.at(100, lambda: waits.append(asking.service.waiting))
@@ -347,14 +347,14 @@ def test_a_question_about_what_is_not_recorded_yet_waits_for_it(asking: AnswerLo
     assert asking.service.waiting == 0
 
 
-def test_a_wrong_question_does_not_wait(asking: AnswerLoop) -> None:
+def test_a_wrong_question_does_not_wait(asking: AnsweringWorld) -> None:
     asking.ask(10, TradesQuestion(1, SEQ + 1, 0))
     ((ms, answer),) = asking.run(20)
     assert (ms, type(answer)) == (10, HistoryReject)
 
 
 def test_no_more_questions_wait_than_may(
-    asking: AnswerLoop, monkeypatch: pytest.MonkeyPatch
+    asking: AnsweringWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "WAITING_MAX", 3)
     asking.ask(10, *(TradesQuestion(n, SEQ + 1, 1) for n in range(1, 6)))
@@ -365,7 +365,7 @@ def test_no_more_questions_wait_than_may(
     assert asking.service.waiting == 3
 
 
-def test_those_that_wait_are_looked_at_between_many_others(asking: AnswerLoop) -> None:
+def test_those_that_wait_are_looked_at_between_many_others(asking: AnsweringWorld) -> None:
     asking.ask(10, TradesQuestion(1, SEQ + 1, 1))
     asking.script.at(20, lambda: setattr(asking.recorded, "seq", SEQ + 1))
     asking.ask(20, *(TradesQuestion(n, SEQ, 1) for n in range(2, 2 * QUESTIONS_MAX)))
@@ -373,13 +373,13 @@ def test_those_that_wait_are_looked_at_between_many_others(asking: AnswerLoop) -
     assert answers.index(1) <= QUESTIONS_MAX
 
 
-def test_an_asker_that_is_gone_harms_nobody(asking: AnswerLoop) -> None:
+def test_an_asker_that_is_gone_harms_nobody(asking: AnsweringWorld) -> None:
     asking.line.refusals = 1
     asking.ask(10, TradesQuestion(1, SEQ, 1), TradesQuestion(2, SEQ, 1))
     assert [answer.request_id for _, answer in asking.run(20)] == [1, 2]
 
 
-def test_what_is_no_question_is_refused_and_metrics_are_told(asking: AnswerLoop) -> None:
+def test_what_is_no_question_is_refused_and_metrics_are_told(asking: AnsweringWorld) -> None:
     asking.service.metrics = lambda: "counted 1"
     asking.script.at(10, lambda: asking.line.waiting.append([b"gateway", b"\xc1"]))
     asking.ask(20, MetricsRequest(9))
