@@ -12,7 +12,7 @@ from typing import Any, Final, Self, TypeVar
 import zmq
 
 from crossbook.client import failures, procedures
-from crossbook.client.order_entry import DEFAULT_ADDRESS, OrderEntry, received
+from crossbook.client.order_entry import OrderEntry, received
 from crossbook.client.pending import Outcome
 from crossbook.client.procedures import Outcomes, Procedure
 from crossbook.common.instruments import Instrument
@@ -56,16 +56,7 @@ class AsyncClient(
     The calls return and raise as those of `Client` do.
     """
 
-    def __init__(
-        self,
-        address: str = DEFAULT_ADDRESS,
-        account: int = 1,
-        timeout_s: float = 5.0,
-        context: "zmq.Context[zmq.Socket[bytes]] | None" = None,
-        recover: bool = True,
-        cancel_on_disconnect: bool = False,
-    ) -> None:
-        super().__init__(address, account, timeout_s, context, recover, cancel_on_disconnect)
+    def _prepare(self) -> None:
         self._socket: zmq.Socket[bytes] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._timer: asyncio.TimerHandle | None = None

@@ -8,7 +8,7 @@ from typing import Final, Self, TypeVar
 import zmq
 
 from crossbook.client import failures, procedures
-from crossbook.client.order_entry import DEFAULT_ADDRESS, OrderEntry, received
+from crossbook.client.order_entry import OrderEntry, received
 from crossbook.client.pending import Outcome, payloads
 from crossbook.client.procedures import Outcomes, Procedure
 from crossbook.common.instruments import Instrument
@@ -53,18 +53,9 @@ class Client(
     account when the account's last connection is gone.
     """
 
-    def __init__(
-        self,
-        address: str = DEFAULT_ADDRESS,
-        account: int = 1,
-        timeout_s: float = 5.0,
-        context: "zmq.Context[zmq.Socket[bytes]] | None" = None,
-        recover: bool = True,
-        cancel_on_disconnect: bool = False,
-    ) -> None:
-        super().__init__(address, account, timeout_s, context, recover, cancel_on_disconnect)
+    def _prepare(self) -> None:
         try:
-            self.socket = sockets.orders_dealer(self._context, address)
+            self.socket = sockets.orders_dealer(self._context, self.address)
         except BaseException:
             if self._owns_context:
                 self._context.term()

@@ -66,6 +66,11 @@ class OrderEntry(ABC, Generic[AckT, AnswersT, OrdersT, BalancesT, InstrumentsT, 
         self._instruments: dict[str, Instrument] | None = None
         self._unsent: deque[bytes] = deque()
         self._holes_raised = 0
+        self._prepare()
+
+    @abstractmethod
+    def _prepare(self) -> None:
+        """Set up the state of the subclass."""
 
     @property
     def account(self) -> int:
