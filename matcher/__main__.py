@@ -102,7 +102,7 @@ def main() -> None:
     gc.disable()
     chosen = use_build()
     for number in (signal.SIGINT, signal.SIGTERM):
-        # Until there is something to stop.
+        # Until the service exists, which stops by itself.
         signal.signal(number, lambda *_: sys.exit(0))
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
     try:

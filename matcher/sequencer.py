@@ -1,4 +1,4 @@
-"""Batches in, batches out: numbers commands, stamps their time, encodes what happened.
+"""Batches of commands in, batches of events out: numbers, stamps and encodes them.
 
 No sockets and no clock: bytes and the time come in as arguments, files through the journal. What
 `apply` returns may leave the process, because the journal that explains it is safe by then.
@@ -47,7 +47,7 @@ _ADVANCE_TIME: Final = encode([AdvanceTime()])
 
 
 class RecordLog(Protocol):
-    """Where batches are kept: `crossbook.matcher.journal.journal.Journal`, or what a test puts in
+    """The store of batches: `crossbook.matcher.journal.journal.Journal`, or what a test puts in
     its place."""
 
     incarnation: int
@@ -65,7 +65,7 @@ class RecordLog(Protocol):
 
 
 class Applied(Struct, gc=False):
-    """What a batch of payloads did: nothing when `encoded` is empty."""
+    """The outcome of a batch of payloads; nothing was applied when `encoded` is empty."""
 
     first_seq: int
     last_seq: int
@@ -77,7 +77,7 @@ class Applied(Struct, gc=False):
 def apply_batch(engine: Engine, incarnation: int, payloads: list[bytes], time_ns: int) -> Applied:
     """Apply every command of these encoded lists, in order, as one batch.
 
-    `encoded` is the `EventBatch` of what happened. Payloads that are no list of commands change
+    `encoded` is their `EventBatch`. Payloads that are no list of commands change
     nothing and are counted.
     """
     apply = engine.apply
@@ -151,33 +151,36 @@ class Sequencer:
         return encoded
 
     def is_due(self, now_ns: int) -> bool:
-        """Whether something has to happen by itself: see `let_expire`."""
+        """Whether a timer is due: see `let_expire`."""
         return self._engine.next_due_ns <= now_ns
 
     @property
     def next_due_ns(self) -> int:
-        """When something will happen by itself."""
+        """When the first timer is due."""
         return self._engine.next_due_ns
 
     def let_expire(self, now_ns: int) -> bytes | None:
-        """Let what is due happen though nobody says anything, as a batch of its own."""
+        """Run the timers that are due although no command arrived, as a batch of its own."""
         return self.apply([_ADVANCE_TIME], now_ns)
 
     def administer(
         self, request: AdminAct | AdminInspect, now_ns: int
     ) -> tuple[bytes | None, AdminDone | AdminView]:
-        """Do or tell what an administrator asks: the encoded batch, if anything was applied, and
-        the answer. Raises what `apply` raises."""
+        """Apply an administrator's act or answer a query.
+
+        Returns the encoded batch, if anything was applied, and the answer. Raises what `apply`
+        raises.
+        """
         if isinstance(request, AdminInspect):
             return None, queries.admin_view(self._engine, request)
         command = _named(replace(request.command, gateway=0, request_seq=0))
         batch = self.apply([encode([command])], now_ns)
-        assert batch is not None, "what gateway zero asks is applied"
+        assert batch is not None, "a command of gateway zero is applied"
         events = [each for each in decode_events(batch).events if each.seq == self.seq]
         return batch, AdminDone(request.request_id, events[0], len(events) - 1)
 
     def heartbeat(self, now_ns: int) -> bytes:
-        """An encoded batch without events that says which number was the last."""
+        """An encoded batch without events that carries the last number."""
         seq = self._engine.seq
         return encode(EventBatch(self.incarnation, seq + 1, seq, max(self._time_ns, now_ns), []))
 

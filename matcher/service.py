@@ -1,8 +1,7 @@
 """Sockets around the sequencer: a blocking loop that moves bytes and knows no market rule.
 
-Drain what is waiting, apply it, sync it to the journal, send one message. Taking everything that
-waits makes batches large under load and leaves a lone order alone, so nobody ever waits for a
-batch to fill.
+Drain what is waiting, apply it, sync it to the journal, send one message. One batch has everything
+that waits: it is large under load and small without, and no order waits for a batch to fill.
 """
 
 from collections.abc import Callable
@@ -46,8 +45,8 @@ SLEEP_MS = 200
 
 
 class Batches(Struct):
-    """What went through the loop: messages and commands a batch, and the nanoseconds from taking
-    a batch until it was synced and sent."""
+    """Histograms of the loop: messages and commands a batch, and the nanoseconds from the receipt
+    of a batch until it was synced and sent."""
 
     messages: Buckets = field(default_factory=lambda: Buckets(SIZES))
     commands: Buckets = field(default_factory=lambda: Buckets(SIZES))
@@ -58,8 +57,8 @@ class MatcherService:
     """The matcher's loop over its four sockets. `stop()` may be called from a signal handler.
 
     `clock` measures intervals, `timekeeper` gives the time of stamps. With `sync_interval_ms` the
-    journal is synced that often instead of by every batch. What it
-    does is counted in `batches`, and `metrics` says it in words to who asks.
+    journal is synced that often instead of by every batch. The
+    loop counts in `batches`, and `metrics` returns the exposition that a query receives.
     """
 
     def __init__(
@@ -96,7 +95,7 @@ class MatcherService:
         self._stopping = False
 
     def stop(self) -> None:
-        """Leave the loop after the batch in hand, within `SLEEP_MS`."""
+        """Leave the loop after the current batch, within `SLEEP_MS`."""
         self._stopping = True
 
     def run(self) -> None:
@@ -127,17 +126,17 @@ class MatcherService:
                 wake_at = min(wake_at, now_ns + self._let_expire())
             for waiting, _ in poller.poll(max(0, (wake_at - now_ns) // 1_000_000 + 1)):
                 if waiting is commands:
-                    self._take_commands()
+                    self._receive_commands()
                 elif waiting is self._queries:
                     self._answer_queries()
                 else:
-                    self._take_acts()
+                    self._receive_acts()
             self._snapshotter.tick()
         self._journal.sync()
         self._snapshotter.stop()
 
     def _let_expire(self) -> int:
-        """Let happen what is due though no command came; nanoseconds until the next is."""
+        """Run the timers that are due without a command; nanoseconds until the next one."""
         now_ns = self._timekeeper.now_ns()
         if self._sequencer.is_due(now_ns):
             batch = self._sequencer.let_expire(now_ns)
@@ -146,7 +145,7 @@ class MatcherService:
         return max(0, self._sequencer.next_due_ns - now_ns)
 
     def _look_at_clock(self) -> None:
-        """Raise the alarm once the machine's clock is refused, and take it back once it is not."""
+        """Raise the alarm when the machine's clock is refused, and end it when it is accepted."""
         keeper = self._timekeeper
         times = {"time_ns": keeper.now_ns(), "clock_ns": keeper.clock_ns}
         if keeper.refusals != self._refusals:
@@ -158,8 +157,8 @@ class MatcherService:
             self._is_alarmed = False
             logger().info("clock_believed", **times)
 
-    def _take_acts(self) -> None:
-        """Do what an administrator asks for; one act at a time."""
+    def _receive_acts(self) -> None:
+        """Receive one act of an administrator and answer it."""
         try:
             frames = self._admin.recv_multipart(zmq.NOBLOCK)
         except zmq.Again:
@@ -177,7 +176,7 @@ class MatcherService:
             logger().warning("admin_reply_lost", reason=str(error))
 
     def _administer(self, request: Any) -> Any:
-        """Do what an administrator asks for; the answer."""
+        """Apply an administrator's request; returns the answer."""
         keeper = self._timekeeper
         if isinstance(request, AdminAcceptTime):
             was_refused = keeper.refused
@@ -196,7 +195,7 @@ class MatcherService:
             )
         return reply
 
-    def _take_commands(self) -> None:
+    def _receive_commands(self) -> None:
         began_ns = self._clock.monotonic_ns()
         before = self._sequencer.seq
         payloads = drained(self._commands, DRAIN_MAX)

@@ -1,4 +1,4 @@
-"""What is done to the venue rather than on it: time, and an administrator's acts.
+"""Acts on the venue itself: the passing of time, and what an administrator does.
 
 Each is a numbered command like any other, validated whole before anything changes.
 """
@@ -49,7 +49,7 @@ _AUCTION: Final = int(InstrumentState.AUCTION)
 
 
 def advance(venue: Venue, time_ns: int) -> list[Event]:
-    """Let happen what is due, in the order of (time, number), as a number of its own."""
+    """Run the timers that are due, in the order of (time, number), under a number of their own."""
     venue.seq = seq = venue.seq + 1
     events: list[Event] = [TimeAdvanced(seq, time_ns)]
     timers = venue.timers
@@ -104,7 +104,7 @@ def add_instrument(venue: Venue, command: AddInstrument, seq: int) -> list[Event
 
 
 def set_state(venue: Venue, command: SetInstrumentState, seq: int) -> list[Event]:
-    """Halt an instrument, open it, let it gather orders."""
+    """Open or halt an instrument, or begin a call phase or another state."""
     book = venue.books.get(command.instrument)
     if book is None:
         return [rejected(command, seq, (RejectReason.UNKNOWN_SYMBOL, "instrument"))]
@@ -173,7 +173,7 @@ def uncross(venue: Venue, command: Uncross, seq: int) -> list[Event]:
 
 
 def set_fees(venue: Venue, command: SetFees, seq: int) -> list[Event]:
-    """Other rates for an instrument, or for one account in it."""
+    """Change the fee rates of an instrument, or of one account in it."""
     book = venue.books.get(command.instrument)
     if book is None:
         return [rejected(command, seq, (RejectReason.UNKNOWN_SYMBOL, "instrument"))]

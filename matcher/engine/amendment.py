@@ -1,7 +1,8 @@
 """Changing an open order: what is allowed, and what becomes of its priority.
 
-Less quantity at the same price keeps the place, anything else loses it and lets the order come in
-again. All is checked before anything changes, so a refused amend leaves the order where it was.
+Less quantity at the same price keeps the place, anything else loses it and enters the
+order again. All is checked before anything changes, so a refused amend leaves the order where it
+was.
 """
 
 from typing import Final
@@ -44,8 +45,8 @@ def amend_order(venue: Venue, command: AmendOrder, seq: int) -> list[Event]:
 
 
 def _amend_plain(book: OrderBook, order: Order, command: AmendOrder, seq: int) -> list[Event]:
-    """`_amend` for a plain limit order without money in an open instrument: the same rules with
-    less to look at."""
+    """`_amend` for a plain limit order that holds no money, in an open instrument: the same rules
+    with fewer checks."""
     price_ticks = command.price_ticks or order.price_ticks
     total_lots = command.quantity_lots or order.quantity_lots
     if command.trigger_ticks or not (command.price_ticks or command.quantity_lots):
@@ -156,7 +157,7 @@ def _late_fault(
     total_lots: int,
     trigger_ticks: int,
 ) -> Fault | None:
-    """Why an order that stays open may not have these terms: it would take, or lacks money."""
+    """Why an order that stays open may not have these terms: it would trade, or lacks money."""
     conditions = order.conditions
     only_rests = book.state != _OPEN or (conditions is not None and conditions.post_only)
     if (
@@ -195,7 +196,7 @@ def _reduce(order: Order, total_lots: int) -> None:
 
 
 def _leave(book: OrderBook, order: Order, waits: int) -> None:
-    """Out of its place, to come in again."""
+    """Remove the order from its place, before it enters again."""
     if waits == Waits.TRIGGER:
         assert book.triggers is not None, "nothing ever waited here"
         book.triggers.remove(order)
@@ -207,7 +208,7 @@ def _leave(book: OrderBook, order: Order, waits: int) -> None:
 
 
 def _return(book: OrderBook, order: Order, waits: int, seq: int, events: list[Event]) -> None:
-    """Come in again, as a waiting or as an incoming order."""
+    """Enter the order again, as a waiting or as an incoming one."""
     if waits == Waits.TRIGGER:
         book.wait(order)
     elif waits == Waits.UNCROSS:

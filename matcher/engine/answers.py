@@ -32,12 +32,12 @@ def rejected(command: Command, seq: int, fault: Fault) -> CommandRejected:
 
 
 def unknown_order(command: CancelOrder | AmendOrder) -> Fault:
-    """There is no such open order of this account, and nobody learns why."""
+    """The account has no such open order. The answer does not give the reason."""
     return (RejectReason.UNKNOWN_ORDER, "order_id" if command.order_id else "client_order_id")
 
 
 def repeated(command: NewOrder, earlier: Order, seq: int) -> OrderRepeated:
-    """The command says what an earlier order said."""
+    """The command repeats an earlier order."""
     return OrderRepeated(
         seq,
         command.gateway,

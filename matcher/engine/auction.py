@@ -1,7 +1,7 @@
 """Ending a call phase: one price for all (`crossbook.common.auction`), and who trades at it.
 
-Market orders come first, then orders by price and arrival. Nobody takes in an uncross: of the two
-orders of a trade the one that came first is its maker. Icebergs count with all their lots, and
+Market orders come first, then orders by price and arrival. An uncross has no takers: of the two
+orders of a trade the one that arrived first is its maker. Icebergs count with all their lots, and
 own orders trade with each other: one price for everybody leaves no room for prevention.
 """
 
@@ -82,7 +82,7 @@ def _after_trade(book: OrderBook, order: Order, lots: int, seq: int, events: lis
 
 
 def _queue(book: OrderBook, side: int, resting: BookSide, bound: int) -> Iterator[Order]:
-    """Who may trade, in order; what is given out may be gone when the next is asked for."""
+    """The orders that may trade, in order. One that was yielded may be filled before the next."""
     yield from list(_market(book, side))
     while resting.best >= bound:
         yield resting.heads[resting.best]

@@ -14,7 +14,7 @@ from crossbook.matcher.engine.triggers import TriggerBook
 _BUY: Final = int(Side.BUY)
 
 Timed = Union[Order, Account, "OrderBook"]
-"""What something happens to at a time: an order expires, an account falls silent, a halt ends."""
+"""The owner of a timer: an order that expires, an account with a deadline, a book in a halt."""
 
 
 class OrderBook:
@@ -118,7 +118,7 @@ class OrderBook:
         return max(bound, low)
 
     def forget(self, maker: Order, side: BookSide) -> None:
-        """A filled maker leaves book, index and timers."""
+        """Remove a filled maker from book, index and timers."""
         side.remove(maker)
         maker.account.discard(maker)
         conditions = maker.conditions
@@ -135,20 +135,20 @@ class OrderBook:
                 self.timers.add(conditions.expire_ns, order.order_id, order)
 
     def wait(self, order: Order) -> None:
-        """The order waits for the last price from now on."""
+        """Let the order wait for its trigger."""
         if self.triggers is None:
             self.triggers = TriggerBook(self.last_price_ticks, self.last_trade_id)
         self.triggers.add(order)
 
     def end_filled(self, order: Order) -> None:
-        """An order that came in again has nothing left: it leaves the index."""
+        """An order that entered again is filled: remove it from the index."""
         order.account.discard(order)
         conditions = order.conditions
         if conditions is not None and conditions.expire_ns:
             self.timers.discard(conditions.expire_ns, order.order_id)
 
     def end(self, order: Order, ended_as: int) -> bool:
-        """Take an open order out, wherever it stands; whether that was in the book."""
+        """Remove an open order from where it stands; returns whether it was resting in the book."""
         queue = order.queue
         conditions = order.conditions
         if queue is not None:

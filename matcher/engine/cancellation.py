@@ -1,4 +1,4 @@
-"""Ending open orders on request: one, all that fit, or all of an account that falls silent."""
+"""Cancels: of one order, of all that a command names, and of an account after its deadline."""
 
 from collections.abc import Iterable
 from typing import Final
@@ -87,7 +87,7 @@ def mass_cancel(venue: Venue, command: MassCancelOrders, seq: int) -> list[Event
 def cancel_all(
     venue: Venue, orders: Iterable[Order], seq: int, reason: int, events: list[Event]
 ) -> None:
-    """Cancel these open orders, for a standing request if `reason` says which."""
+    """Cancel these open orders; `reason` is that of a standing request, or zero."""
     for order in orders:
         resting = venue.books[order.instrument].end(order, _CANCELED)
         events.append(canceled(order, seq, 0, 0, resting, reason))

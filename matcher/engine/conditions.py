@@ -1,4 +1,4 @@
-"""What few orders have, beside the order itself."""
+"""The conditions of an order, which few orders have."""
 
 from enum import IntEnum
 
@@ -13,12 +13,12 @@ class Waits(IntEnum):
     UNCROSS = 2
 
 
-class Conditions(Struct, array_like=True, gc=False):
-    """What few orders have: how they were entered, and where they stand with it.
+class OrderConditions(Struct, array_like=True, gc=False):
+    """How an order that is more than a plain one was entered, and its state in that.
 
-    `trigger_ticks` waits for the last price while `waits` says so. `display_lots` is the size of
+    `trigger_ticks` is waited for while `waits` is `TRIGGER`. `display_lots` is the size of
     an iceberg's slices and `shown_lots` what is left of the one in the book. `expire_ns` is zero
-    for ever.
+    without an expiry.
     """
 
     order_type: int

@@ -1,4 +1,4 @@
-"""Telling repeats from news: request numbers of gateways, client order ids of accounts.
+"""Repeats of commands, known by request numbers of gateways and client order ids of accounts.
 
 Both are part of the engine's state and of its snapshots, so a command is applied once however
 often it is sent, across restarts of either side.
@@ -30,7 +30,7 @@ another one if it is `KEPT_NS` old; if not, the other one is refused."""
 KEPT_NS: Final = 10 * 60 * 1_000_000_000
 
 Body = tuple[int, ...]
-"""What an order says, in integers; what few orders say comes last and is left out otherwise."""
+"""The terms of an order in integers. Those that few orders have come last, or are left out."""
 
 
 def is_next_request(last: int, request: int) -> bool:
@@ -53,8 +53,8 @@ def retry_limits(edition: int) -> tuple[int, int, int]:
 
 
 class Remembered(Struct, gc=False, eq=False):
-    """What an accepted order said when it was entered (the command, or from a snapshot its body),
-    and the order itself; its neighbours among those of its account."""
+    """An accepted order, its terms when it was entered (the command, or the body from a snapshot),
+    and its neighbours among those of its account."""
 
     said: NewOrder | Body
     order: Order
@@ -63,7 +63,7 @@ class Remembered(Struct, gc=False, eq=False):
 
     @property
     def body(self) -> Body:
-        """What it said, to be compared."""
+        """The terms to compare a retry with."""
         said = self.said
         return body_of(said) if isinstance(said, NewOrder) else said
 
@@ -154,8 +154,8 @@ class RetryWindow:
         return len(self._entries)
 
     def find(self, command: NewOrder, time_ns: int) -> Order | Fault | None:
-        """The order that `command` repeats word for word, if one is remembered; why it may not be
-        entered, if it could not be remembered."""
+        """The remembered order that `command` repeats exactly; or why the command is refused, if
+        its order could not be remembered."""
         entry = self._entries.get((command.account, command.client_order_id))
         if entry is not None and entry.body == body_of(command):
             return entry.order
@@ -230,7 +230,7 @@ class RetryWindow:
             self._more[place].add(account)
 
     def _keep_limits(self) -> None:
-        """There may be one too many; below `shared` there cannot."""
+        """Forget one order if there is one too many. With at most `shared` there is none."""
         if self._surplus > self._shared or len(self._entries) > self._most:
             self._forget_one()
         self.full = len(self._entries) >= self._most and not self._surplus
@@ -272,7 +272,7 @@ class RetryWindow:
 
 
 def body_of(command: NewOrder) -> Body:
-    """Everything an order says but who says it and under which id."""
+    """All terms of an order; its account and its ids are left out."""
     said = command.instructions
     rest: Body = ()
     if said is not None:

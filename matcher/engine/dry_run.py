@@ -1,4 +1,4 @@
-"""What a match would do, without doing it: the same walk over the same makers.
+"""The outcome of a match before it is made: the same walk over the same makers.
 
 For FOK orders, and for what a market order will cost before anything changes.
 """

@@ -1,4 +1,4 @@
-"""Cascades: what a trade elects, what that trades and elects in its turn.
+"""Cascades: a trade elects waiting orders, and their trades elect others.
 
 After a command is fully applied the met triggers are collected and run one after the other, each
 as a new taker under the command's number; then again, until none is met. Each order is elected

@@ -13,7 +13,7 @@ from crossbook.common.types import (
 )
 from crossbook.matcher.engine.answers import Fault
 from crossbook.matcher.engine.book import OrderBook
-from crossbook.matcher.engine.conditions import Conditions
+from crossbook.matcher.engine.conditions import OrderConditions
 from crossbook.matcher.engine.dry_run import cost, lots_for
 from crossbook.matcher.engine.ledger import Ledger
 from crossbook.matcher.engine.order import Account, Order
@@ -25,12 +25,12 @@ _IMMEDIATE: Final = (int(TimeInForce.IOC), int(TimeInForce.FOK))
 _AUCTION: Final = int(InstrumentState.AUCTION)
 
 
-def fault_of_means(
+def entry_fault(
     venue: Venue,
     command: NewOrder,
     book: OrderBook,
     account: Account,
-    conditions: Conditions | None,
+    conditions: OrderConditions | None,
 ) -> tuple[Fault | None, int]:
     """Why the account may not enter this order, or None; and what each lot of it will hold.
 
@@ -93,14 +93,14 @@ def market_bound(book: OrderBook, side: int) -> int:
     return book.reach(side, bound) if book.banded else bound
 
 
-def _may_stay(command: NewOrder, conditions: Conditions | None) -> bool:
+def _may_stay(command: NewOrder, conditions: OrderConditions | None) -> bool:
     """Whether the order may still be open once it has been run."""
     if conditions is not None and conditions.waits:
         return True
     return command.order_type != _MARKET and command.time_in_force not in _IMMEDIATE
 
 
-def _price_without_limit(book: OrderBook, conditions: Conditions | None) -> int:
+def _price_without_limit(book: OrderBook, conditions: OrderConditions | None) -> int:
     """What a buyer without a limit holds money at: the trigger, else the last price."""
     if conditions is not None and conditions.trigger_ticks:
         return conditions.trigger_ticks

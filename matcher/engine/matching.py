@@ -1,4 +1,4 @@
-"""What an incoming order does: it trades, and what is left of it rests or expires."""
+"""An incoming order: it trades, and its remaining lots rest or expire."""
 
 from typing import Final
 
@@ -14,7 +14,7 @@ from crossbook.common.types import (
 )
 from crossbook.matcher.engine.answers import expired, replenished
 from crossbook.matcher.engine.book import OrderBook
-from crossbook.matcher.engine.conditions import Conditions
+from crossbook.matcher.engine.conditions import OrderConditions
 from crossbook.matcher.engine.dry_run import is_fillable
 from crossbook.matcher.engine.order import BookSide, Order
 from crossbook.matcher.engine.prevention import prevent
@@ -112,7 +112,7 @@ def enter_quote_market(
 def expire(
     book: OrderBook, order: Order, seq: int, reason: RejectReason, events: list[Event]
 ) -> None:
-    """What is left of the order is gone."""
+    """End an order without a request for it."""
     resting = book.end(order, _EXPIRED)
     events.append(expired(order, seq, reason, resting=resting))
 
@@ -193,7 +193,7 @@ def match_quote(
 def _show_next_slice(
     book: OrderBook,
     maker: Order,
-    conditions: Conditions,
+    conditions: OrderConditions,
     lots: int,
     side: BookSide,
     seq: int,

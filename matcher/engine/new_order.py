@@ -1,4 +1,4 @@
-"""A new order: repeats are answered, its terms and means are checked, then it waits or runs."""
+"""A new order: repeats are answered, terms and money are checked, then it waits or runs."""
 
 from typing import Final
 
@@ -7,10 +7,10 @@ from crossbook.common.messages.events import AccountOpened, Event, OrderAccepted
 from crossbook.common.types import InstrumentState, OrderType, RejectReason, Side, TimeInForce
 from crossbook.matcher.engine.answers import Fault, rejected, repeated
 from crossbook.matcher.engine.book import OrderBook
-from crossbook.matcher.engine.conditions import Conditions, Waits
+from crossbook.matcher.engine.conditions import OrderConditions, Waits
 from crossbook.matcher.engine.dry_run import is_fillable
 from crossbook.matcher.engine.election import elect
-from crossbook.matcher.engine.funds import fault_of_means
+from crossbook.matcher.engine.funds import entry_fault
 from crossbook.matcher.engine.matching import enter_limit, enter_market, enter_quote_market
 from crossbook.matcher.engine.order import Account, Order
 from crossbook.matcher.engine.terms import (
@@ -41,7 +41,7 @@ def new_order(venue: Venue, command: NewOrder, seq: int, time_ns: int) -> list[E
         if earlier is not None:
             return [_not_new(command, earlier, seq)]
     instructions = command.instructions
-    conditions: Conditions | None = None
+    conditions: OrderConditions | None = None
     fault: Fault | None
     side, order_type = command.side, command.order_type
     time_in_force, prevention = command.time_in_force, command.prevention
@@ -70,7 +70,7 @@ def new_order(venue: Venue, command: NewOrder, seq: int, time_ns: int) -> list[E
         return [rejected(command, seq, fault)]
     hold_unit = 0
     if venue.is_bounded:
-        fault, hold_unit = fault_of_means(venue, command, book, account, conditions)
+        fault, hold_unit = entry_fault(venue, command, book, account, conditions)
         if fault is not None:
             if not account.opened and account.is_blank:
                 del venue.accounts[account_id]
@@ -107,7 +107,7 @@ def new_order(venue: Venue, command: NewOrder, seq: int, time_ns: int) -> list[E
 
 
 def _not_new(command: NewOrder, earlier: Order | Fault, seq: int) -> Event:
-    """The answer to an order that is remembered, or that cannot be."""
+    """The answer to a repeat of a remembered order, or to an order that cannot be remembered."""
     if isinstance(earlier, Order):
         return repeated(command, earlier, seq)
     return rejected(command, seq, earlier)
@@ -140,7 +140,9 @@ def _will_fill(book: OrderBook, order: Order) -> bool:
     return is_fillable(book, order, book.reach(order.side, limit))
 
 
-def _wait(venue: Venue, book: OrderBook, order: Order, conditions: Conditions, seq: int) -> None:
+def _wait(
+    venue: Venue, book: OrderBook, order: Order, conditions: OrderConditions, seq: int
+) -> None:
     """Let an accepted order wait for its trigger, or for the end of the call phase."""
     order.account.add(order)
     if conditions.expire_ns:

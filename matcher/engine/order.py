@@ -17,7 +17,7 @@ from typing import Final, Optional
 from msgspec import Struct
 
 from crossbook.common.types import OrderStatus
-from crossbook.matcher.engine.conditions import Conditions
+from crossbook.matcher.engine.conditions import OrderConditions
 
 NOTHING: Final = -(2**63)
 """The best key of an empty side: worse than any."""
@@ -26,10 +26,11 @@ NOTHING: Final = -(2**63)
 class Account:
     """An account's open orders, by order id (oldest first) and by client order id, and its money.
 
-    This is the only order index: finding an order here proves that the account owns it.
+    This is the only order index: an order that is found here belongs to the account.
 
-    `total` and `held` are smallest units by asset; an account without `opened` has not been seen
-    with money yet. `deadline` is when its orders are canceled, and the number that set it.
+    `total` and `held` are smallest units by asset; `opened` is set once the account
+    has received its opening money. `deadline` is when its orders are canceled, and the number that
+    set it.
     """
 
     __slots__ = (
@@ -47,7 +48,7 @@ class Account:
 
     @property
     def is_blank(self) -> bool:
-        """Whether it is as if nobody had ever named it."""
+        """Whether the account has nothing, as if no command had named it."""
         return not (self.opened or self.orders or self.total or self.deadline)
 
     def add(self, order: "Order") -> None:
@@ -87,7 +88,7 @@ class Order(Struct, eq=False, gc=False):
     time_ns: int
     prevention: int = 0
     hold_unit: int = 0
-    conditions: Conditions | None = None
+    conditions: OrderConditions | None = None
     queue: Optional["BookSide"] = None
     before: Optional["Order"] = None
     after: Optional["Order"] = None

@@ -26,7 +26,7 @@ def prevent(
     events: list[Event],
     quote_left: int = 0,
 ) -> None:
-    """Take out what the taker's mode says instead of trading.
+    """Expire or reduce the orders that the taker's mode names, instead of a trade.
 
     An iceberg counts with all its lots. Of two equal orders both expire. `quote_left` is what a
     taker by quote amount has not spent.

@@ -20,7 +20,7 @@ from crossbook.common.types import (
 )
 from crossbook.matcher.engine.answers import Fault
 from crossbook.matcher.engine.book import OrderBook
-from crossbook.matcher.engine.conditions import Conditions, Waits
+from crossbook.matcher.engine.conditions import OrderConditions, Waits
 from crossbook.matcher.engine.timers import end_of_day
 from crossbook.matcher.engine.triggers import is_met
 
@@ -105,7 +105,7 @@ def lots_fault(instrument: Instrument, lots: int) -> Fault | None:
 
 def conditions_of(
     command: NewOrder, book: OrderBook, time_ns: int
-) -> tuple[Fault | None, Conditions | None]:
+) -> tuple[Fault | None, OrderConditions | None]:
     """Why the order must be refused, or the conditions it has (None: it is plain)."""
     said = command.instructions or _NOTHING
     if book.state in _CLOSED:
@@ -128,7 +128,7 @@ def conditions_of(
         waits = Waits.UNCROSS
     if command.instructions is None and not expire_ns and not waits:
         return None, None
-    conditions = Conditions(
+    conditions = OrderConditions(
         command.order_type,
         command.time_in_force,
         said.trigger_ticks,
@@ -141,7 +141,7 @@ def conditions_of(
     return None, conditions
 
 
-def as_accepted(command: NewOrder, conditions: Conditions) -> Instructions | None:
+def as_accepted(command: NewOrder, conditions: OrderConditions) -> Instructions | None:
     """The instructions an accepted order has: a DAY order says when it expires."""
     if command.time_in_force != _DAY:
         return command.instructions

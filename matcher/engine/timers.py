@@ -1,7 +1,7 @@
-"""What will happen by itself at a time: orders expire, accounts fall silent, halts end.
+"""Timers: orders expire, orders of an account are canceled at its deadline, halts end.
 
 Everything due is run in the order of (time, number of the command that set it), before the command
-that carries a later time. `due_ns` is when the first of it is due, so that looking costs one
+that carries a later time. `due_ns` is when the first of it is due, so that a check costs one
 comparison.
 """
 
@@ -27,7 +27,7 @@ def end_of_day(time_ns: int) -> int:
 
 
 class Timers(Generic[Owner]):
-    """Everything that is to happen, by (time, number). O(log timers) for each change."""
+    """Owners of timers by (time, number). O(log timers) for each change."""
 
     __slots__ = ("_due", "due_ns")
 
@@ -39,24 +39,24 @@ class Timers(Generic[Owner]):
         return len(self._due)
 
     def add(self, due_ns: int, number: int, owner: Owner) -> None:
-        """Something happens to `owner` at that time; adding it again changes nothing."""
+        """Start a timer of `owner`; adding it again changes nothing."""
         self._due[due_ns, number] = owner
         if due_ns < self.due_ns:
             self.due_ns = due_ns
 
     def discard(self, due_ns: int, number: int) -> None:
-        """It will not happen."""
+        """Stop a timer."""
         self._due.pop((due_ns, number), None)
         self._look()
 
     def pop(self) -> Owner:
-        """Take out what is due first."""
+        """Remove the timer that is due first; returns its owner."""
         owner: Owner = self._due.popitem(0)[1]
         self._look()
         return owner
 
     def keys(self) -> list[tuple[int, int]]:
-        """(time, number) of everything, soonest first."""
+        """(time, number) of every timer, soonest first."""
         return list(self._due)
 
     def _look(self) -> None:

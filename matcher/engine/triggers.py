@@ -38,7 +38,7 @@ def is_met(side: int, order_type: int, trigger_ticks: int, last_price_ticks: int
 class TriggerBook:
     """The waiting orders of one instrument. O(log orders) for each change.
 
-    `price_ticks` is the last price they were looked at with, that of trade `trade_id`.
+    `price_ticks` is the last price that was compared with them, that of trade `trade_id`.
     """
 
     __slots__ = ("_falling", "_rising", "price_ticks", "trade_id")
@@ -53,12 +53,12 @@ class TriggerBook:
         return len(self._rising) + len(self._falling)
 
     def add(self, order: Order) -> None:
-        """The order waits from now on, behind those of its trigger that came before it."""
+        """Add a waiting order, behind those of the same trigger."""
         side, key = self._place(order)
         side[key] = order
 
     def remove(self, order: Order) -> None:
-        """The order does not wait any more."""
+        """Remove a waiting order."""
         side, key = self._place(order)
         del side[key]
 

@@ -1,6 +1,6 @@
 """The files of one directory, as the journal and the snapshots use them.
 
-`FileDisk` is the real thing; tests put a disk in its place that tears writes, fails and crashes.
+`FileDisk` is the machine's; tests replace it by disks that tear writes, fail and crash.
 Every failure is an `OSError`.
 """
 
@@ -46,48 +46,48 @@ class Disk(Protocol):
     """Named files in one directory. What is not synced may be lost in a crash."""
 
     def names(self) -> list[str]:
-        """The names of all files that mean something, sorted."""
+        """The names of all files but temporary ones, sorted."""
 
     def read(self, name: str, offset: int = 0, length: int | None = None) -> bytes:
         """A file's content from `offset` on, at most `length` bytes of it."""
 
     def prepare(self, size: int) -> None:
-        """Begin making a file of zeros for a later `take`, without waiting for it."""
+        """Begin making a file of zeros for a later `claim`, without waiting for it."""
 
-    def take(self, name: str, size: int, head: bytes) -> None:
+    def claim(self, name: str, size: int, head: bytes) -> None:
         """A file of at least `size` bytes, `head` and then zeros, is called `name` from now on,
         durably and never in part. A file of that name before is gone."""
 
     def write(self, name: str, offset: int, data: bytes) -> None:
-        """Write at a place inside a file made by `take`."""
+        """Write at a place inside a file made by `claim`."""
 
     def sync(self, name: str) -> None:
-        """What was written to the file so far survives a crash, its name too."""
+        """Make what was written to the file so far survive a crash, its name too."""
 
     def release(self, name: str) -> None:
-        """No more is written to this file for now."""
+        """Give up the handle of a file that is not written to for now."""
 
     def replace(self, name: str, data: bytes) -> None:
         """The file has exactly this content, durably and never in part."""
 
     def remove(self, name: str) -> None:
-        """The file is gone, durably."""
+        """Remove a file durably."""
 
     def close(self) -> None:
-        """Nothing more is done with this disk."""
+        """Close the disk for good."""
 
 
 class FileDisk:
     """One directory of the machine's file system, made when it is not there.
 
-    Only one process at a time has a directory; raises `DirectoryInUse`. A `read_only` disk takes
-    and changes nothing, so that it may look at the files of a running matcher. One `beside` that
-    matcher takes nothing either, and may `replace` files that the matcher does not write. `syncs`
+    Only one process at a time has a directory; raises `DirectoryInUse`. A `read_only` disk locks
+    and changes nothing, so that it may read the files of a running matcher. One `beside` that
+    matcher locks nothing either, and may `replace` files that the matcher does not write. `syncs`
     are the nanoseconds that calls of `sync` took.
 
     Only their owner may read the files, and the directory if it was made now. One that was there
-    before is closed to others if it holds nothing but an exchange's files; `folder_remark` tells
-    what was done or was not.
+    before is closed to others if it holds nothing but an exchange's files; `folder_remark` is
+    the remark about that for the log.
     """
 
     def __init__(self, directory: Path, *, read_only: bool = False, beside: bool = False) -> None:
@@ -117,7 +117,7 @@ class FileDisk:
         _sync_directory(directory)
 
     def names(self) -> list[str]:
-        """The names of all files that mean something, sorted."""
+        """The names of all files but temporary ones, sorted."""
         return sorted(
             entry.name
             for entry in self._directory.iterdir()
@@ -131,13 +131,13 @@ class FileDisk:
             return (file.read(length) if length is not None else file.readall()) or b""
 
     def prepare(self, size: int) -> None:
-        """Make a file of zeros on a thread of its own; a failure shows when it is taken."""
+        """Make a file of zeros on a thread of its own; a failure is raised by `claim`."""
         self._writable()
         self._join()
         self._preparing = threading.Thread(target=self._fill, args=(size,), daemon=True)
         self._preparing.start()
 
-    def take(self, name: str, size: int, head: bytes) -> None:
+    def claim(self, name: str, size: int, head: bytes) -> None:
         """Put `head` into the prepared file and give it its name; waits for it where needed."""
         self._writable()
         self._join()
@@ -161,7 +161,7 @@ class FileDisk:
         _write(self._open(name), offset, data)
 
     def sync(self, name: str) -> None:
-        """What was written to the file so far survives a crash."""
+        """Make what was written to the file so far survive a crash."""
         began_ns = time.monotonic_ns()
         sync_data(self._open(name))
         self.syncs.add(time.monotonic_ns() - began_ns)
@@ -206,7 +206,7 @@ class FileDisk:
             os.close(directory)
 
     def free_bytes(self) -> int:
-        """What is left for us on the file system."""
+        """Bytes of the file system that this process may still use."""
         found = os.statvfs(self._directory)
         return found.f_bavail * found.f_frsize
 
@@ -242,7 +242,7 @@ class FileDisk:
         try:
             self._write_zeros(size)
         except OSError:
-            # `take` tries again, and has somebody to tell.
+            # `claim` tries again, and raises.
             self._prepared_size = 0
 
     def _write_zeros(self, size: int) -> None:

@@ -3,7 +3,7 @@
 `Journal.open` reads what is there, cuts a torn tail, refuses any other damage, and stands ready to
 append. `append` returns when the record is as safe as the sync policy says; when it raises, the
 journal is closed for good: Linux may drop dirty pages after a failed sync and report success the
-next time, so nobody can say any more what is on disk.
+next time, so the contents of the disk are unknown from then on.
 
 Layout of a segment: `segment.py`, of a record: `record.py`.
 """
@@ -282,7 +282,7 @@ class Journal:
         size = max(size, len(encode_header(header)) + needed + 8)
         header = Header(self.incarnation, first_seq, size, predecessor, self._configuration)
         encoded = encode_header(header)
-        self._disk.take(segment_name(first_seq), size, encoded)
+        self._disk.claim(segment_name(first_seq), size, encoded)
         reached("matcher.between_segments")
         self._disk.prepare(self._segment_bytes)
         segment = Segment(header, encoded)
@@ -292,7 +292,7 @@ class Journal:
     def _load(
         self, name: str, *, is_last: bool, until_seq: int = MAX_INT
     ) -> tuple[int, int] | None:
-        """Take in one segment; returns from where to where a torn tail must be cut."""
+        """Load one segment; returns from where to where a torn tail must be cut."""
         try:
             data = self._disk.read(name)
         except OSError as error:

@@ -21,7 +21,7 @@ from crossbook.matcher.journal.journal import Journal, SyncPolicy
 from crossbook.matcher.journal.record import Record
 from crossbook.matcher.recovery.snapshot_store import (
     BadSnapshot,
-    Snapshot,
+    EngineSnapshot,
     SnapshotStore,
     snapshot_name,
 )
@@ -116,7 +116,7 @@ def newest(store: SnapshotStore, journal: Journal) -> tuple[Engine, list[str]]:
     return engine, skipped
 
 
-def sound(store: SnapshotStore, base_seq: int) -> tuple[Snapshot | None, Engine, list[str]]:
+def sound(store: SnapshotStore, base_seq: int) -> tuple[EngineSnapshot | None, Engine, list[str]]:
     """The newest sound snapshot, its engine, and why newer ones are not used.
 
     Without any, None and an engine before everything, at `base_seq`.

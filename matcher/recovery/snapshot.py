@@ -17,13 +17,13 @@ from crossbook.common.messages.codec import encode
 from crossbook.common.rules import Rules
 from crossbook.common.types import InstrumentState
 from crossbook.matcher.engine.book import OrderBook
-from crossbook.matcher.engine.conditions import Conditions
+from crossbook.matcher.engine.conditions import OrderConditions
 from crossbook.matcher.engine.dedupe import Body
 from crossbook.matcher.engine.engine import Engine
 from crossbook.matcher.engine.order import Account, BookSide, Order
 
 
-class OrderRecord(Struct, array_like=True, gc=False):
+class SavedOrder(Struct, array_like=True, gc=False):
     """One order with all its terms. From `prevention` on: what plain orders leave at nothing."""
 
     order_id: int
@@ -39,36 +39,36 @@ class OrderRecord(Struct, array_like=True, gc=False):
     prevention: int = 0
     hold_unit: int = 0
     arrival: int = 0
-    conditions: Conditions | None = None
+    conditions: OrderConditions | None = None
 
 
-class BookRecord(Struct, array_like=True):
+class SavedBook(Struct, array_like=True):
     """One book: its sides' orders in priority order, and its last trade; then what waits beside
     it by arrival, and how it stands."""
 
     instrument: int
     last_trade_id: int
     last_price_ticks: int
-    bids: list[OrderRecord]
-    asks: list[OrderRecord]
-    waiting: list[OrderRecord] = []
+    bids: list[SavedOrder]
+    asks: list[SavedOrder]
+    waiting: list[SavedOrder] = []
     waiting_from: tuple[int, int] = (0, 0)
-    uncrossing: list[OrderRecord] = []
+    uncrossing: list[SavedOrder] = []
     state: int = int(InstrumentState.OPEN)
     until: tuple[int, int] | None = None
     own_fees: list[tuple[int, int, int]] = []
 
 
-class RetryRecord(Struct, array_like=True):
+class SavedRetry(Struct, array_like=True):
     """One remembered order: what it said; the order itself when it is not open any more."""
 
     order_id: int
     account: int
     body: Body
-    ended: OrderRecord | None
+    ended: SavedOrder | None
 
 
-class AccountRecord(Struct, array_like=True):
+class SavedAccount(Struct, array_like=True):
     """An account's money (as text: it may be more than 64 bits can hold) and its dead-man timer."""
 
     account: int
@@ -77,23 +77,23 @@ class AccountRecord(Struct, array_like=True):
     deadline: tuple[int, int] | None
 
 
-class EngineRecord(Struct, array_like=True):
+class SavedEngine(Struct, array_like=True):
     """Everything `Engine.apply` depends on."""
 
     seq: int
     instruments: list[Instrument]
     last_request: list[tuple[int, int]]
-    books: list[BookRecord]
-    retries: list[RetryRecord]
+    books: list[SavedBook]
+    retries: list[SavedRetry]
     rules: Rules = Rules()
     configured: list[Instrument] | None = None
-    accounts: list[AccountRecord] = []
+    accounts: list[SavedAccount] = []
     supply: list[tuple[str, str]] = []
     transfers: list[str] = []
     edition: int = 1
 
 
-_decode = msgspec.msgpack.Decoder(EngineRecord).decode
+_decode = msgspec.msgpack.Decoder(SavedEngine).decode
 _PLAIN_FIELDS: Final = 10
 _ARRIVAL: Final = 12
 
@@ -108,10 +108,10 @@ def capture(engine: Engine, arrivals: bool = True) -> bytes:
         order = entry.order
         is_open = order.account.orders.get(order.order_id) is order
         ended = None if is_open else _record(order, arrivals)
-        retries.append(RetryRecord(order.order_id, order.account.account_id, entry.body, ended))
+        retries.append(SavedRetry(order.order_id, order.account.account_id, entry.body, ended))
     supply = engine.ledger.supply if engine.ledger is not None else {}
     return encode(
-        EngineRecord(
+        SavedEngine(
             engine.seq,
             engine.instruments,
             sorted(engine.last_request.items()),
@@ -140,7 +140,7 @@ def restore(data: bytes) -> Engine:
         raise msgspec.ValidationError(f"not the snapshot of an engine: {error!r}") from error
 
 
-def _engine(record: EngineRecord) -> Engine:
+def _engine(record: SavedEngine) -> Engine:
     for instrument in record.instruments:
         # Powers of ten with such exponents are computed: altered bytes must not ask for more.
         if not 0 <= instrument.base_decimals <= DECIMALS_MAX >= instrument.quote_decimals >= 0:
@@ -174,7 +174,7 @@ def _engine(record: EngineRecord) -> Engine:
     return engine
 
 
-def _restore_accounts(engine: Engine, record: EngineRecord) -> None:
+def _restore_accounts(engine: Engine, record: SavedEngine) -> None:
     for each in record.accounts:
         account = engine.accounts.get(each.account)
         if account is None:
@@ -186,15 +186,15 @@ def _restore_accounts(engine: Engine, record: EngineRecord) -> None:
             engine.timers.add(*each.deadline, account)
     if engine.ledger is None:
         if record.supply:
-            raise msgspec.ValidationError("money was paid in where nobody counts it")
+            raise msgspec.ValidationError("it has money paid in, but no accounts")
     else:
         engine.ledger.supply = {asset: int(amount) for asset, amount in record.supply}
 
 
-def _restore_book(engine: Engine, record: BookRecord, open_orders: list[Order]) -> None:
+def _restore_book(engine: Engine, record: SavedBook, open_orders: list[Order]) -> None:
     book = engine.books[record.instrument]
     if not record.waiting and record.waiting_from != (0, 0):
-        raise msgspec.ValidationError("nothing waits, but for a trade")
+        raise msgspec.ValidationError("no order waits, but a last trade for waiting orders is set")
     # They were last looked at with this trade, which is what `wait` begins with.
     book.last_price_ticks, book.last_trade_id = record.waiting_from
     for order_record in record.waiting:
@@ -222,8 +222,8 @@ def state_hash(engine: Engine) -> str:
     """SHA-256 (hex) of the market: equal means the same state. O(open orders).
 
     Covers every open order in queue order with all its terms, each book's last trade and state,
-    all money and every timer. Leaves out the sequence number and what only tells repeats from
-    news, which advance with refused commands too: a refused command leaves the hash as it was.
+    all money and every timer. Leaves out the sequence number and what repeats are compared
+    with, which refused commands advance too: a refused command leaves the hash as it was.
     """
     state: list[Any] = []
     for _, book in sorted(engine.books.items()):
@@ -253,24 +253,24 @@ def state_hash(engine: Engine) -> str:
     return sha256(encode(state)).hexdigest()
 
 
-def _terms(record: OrderRecord) -> tuple[Any, ...]:
-    """What is hashed of an order: what it has to say, and no more. When it took its place says
-    nothing but in a call phase: see `_arrivals`."""
+def _terms(record: SavedOrder) -> tuple[Any, ...]:
+    """The part of an order that is hashed. Its time of arrival matters in a call phase only: see
+    `_arrivals`."""
     fields = msgspec.structs.astuple(record)
     if record.prevention or record.hold_unit or record.conditions is not None:
         return (*fields[:_ARRIVAL], 0, *fields[_ARRIVAL + 1 :])
     return fields[:_PLAIN_FIELDS]
 
 
-def _arrivals(record: BookRecord) -> list[int]:
+def _arrivals(record: SavedBook) -> list[int]:
     """When the orders took their places: decides who is maker in an uncross."""
     return [order.arrival for order in (*record.bids, *record.asks)]
 
 
-def _account_records(engine: Engine) -> list[AccountRecord]:
+def _account_records(engine: Engine) -> list[SavedAccount]:
     """Accounts with money or a timer, by number."""
     return [
-        AccountRecord(
+        SavedAccount(
             number,
             account.opened,
             [(asset, str(amount)) for asset, amount in sorted(account.total.items())],
@@ -281,10 +281,10 @@ def _account_records(engine: Engine) -> list[AccountRecord]:
     ]
 
 
-def _book_record(book: OrderBook, arrivals: bool = True) -> BookRecord:
+def _book_record(book: OrderBook, arrivals: bool = True) -> SavedBook:
     triggers = book.triggers
     waiting = [_record(order) for order in triggers.orders()] if triggers is not None else []
-    return BookRecord(
+    return SavedBook(
         book.instrument_id,
         book.last_trade_id,
         book.last_price_ticks,
@@ -299,12 +299,12 @@ def _book_record(book: OrderBook, arrivals: bool = True) -> BookRecord:
     )
 
 
-def _records(side: BookSide, arrivals: bool) -> list[OrderRecord]:
+def _records(side: BookSide, arrivals: bool) -> list[SavedOrder]:
     return [_record(order, arrivals) for order in side.orders()]
 
 
-def _record(order: Order, arrivals: bool = True) -> OrderRecord:
-    return OrderRecord(
+def _record(order: Order, arrivals: bool = True) -> SavedOrder:
+    return SavedOrder(
         order.order_id,
         order.account.account_id,
         order.instrument,
@@ -322,7 +322,7 @@ def _record(order: Order, arrivals: bool = True) -> OrderRecord:
     )
 
 
-def _order(record: OrderRecord, engine: Engine) -> Order:
+def _order(record: SavedOrder, engine: Engine) -> Order:
     account = engine.accounts.get(record.account)
     if account is None:
         account = engine.accounts[record.account] = Account(record.account)

@@ -25,7 +25,7 @@ _MAGIC: Final = b"CROSSBS\n"
 _HEAD: Final = Layout("<8sIIQ")
 
 
-class Snapshot(Struct, array_like=True, frozen=True):
+class EngineSnapshot(Struct, array_like=True, frozen=True):
     """A whole engine as of `seq` of `incarnation`, and the hash its state had."""
 
     incarnation: int
@@ -39,7 +39,7 @@ class BadSnapshot(Exception):  # noqa: N818 - says what it is
     """A file is no sound snapshot."""
 
 
-_decode = msgspec.msgpack.Decoder(Snapshot).decode
+_decode = msgspec.msgpack.Decoder(EngineSnapshot).decode
 
 
 def snapshot_name(seq: int) -> str:
@@ -62,10 +62,10 @@ class SnapshotStore:
     def save(self, engine: Engine, incarnation: int, time_ns: int) -> str:
         """Write a snapshot of the engine as it stands, durably; returns the file's name.
 
-        Raises `OSError`. Nobody sees part of it.
+        Raises `OSError`. No reader sees a part of it.
         """
         body = encode(
-            Snapshot(incarnation, engine.seq, time_ns, state_hash(engine), capture(engine))
+            EngineSnapshot(incarnation, engine.seq, time_ns, state_hash(engine), capture(engine))
         )
         name = snapshot_name(engine.seq)
         self._disk.replace(name, _HEAD.pack(_MAGIC, VERSION, crc32(body), len(body)) + body)
@@ -75,7 +75,7 @@ class SnapshotStore:
         """The files, oldest first."""
         return [name for name in self._disk.names() if name.endswith(SUFFIX)]
 
-    def read(self, name: str) -> Snapshot:
+    def read(self, name: str) -> EngineSnapshot:
         """One snapshot, its checksum verified; raises `BadSnapshot`."""
         data = self._disk.read(name)
         if len(data) < _HEAD.size:
@@ -91,7 +91,7 @@ class SnapshotStore:
         except BAD_BYTES as error:
             raise BadSnapshot(f"the body is no snapshot: {error}") from error
 
-    def load(self, snapshot: Snapshot) -> Engine:
+    def load(self, snapshot: EngineSnapshot) -> Engine:
         """The engine of a snapshot; raises `BadSnapshot` when its state hash differs."""
         try:
             engine = restore(snapshot.engine)

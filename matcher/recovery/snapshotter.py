@@ -1,4 +1,4 @@
-"""Snapshots while the matcher works: when one is due, who writes it, and what goes afterwards.
+"""Snapshots while the matcher works: when one is due, its process, and the removal of old files.
 
 The matcher does not stand still for one: another process makes it from the files.
 """
@@ -14,7 +14,7 @@ from crossbook.matcher.journal.segment import SUFFIX
 from crossbook.matcher.recovery.snapshot_store import SnapshotStore
 
 
-class Writer(Protocol):
+class SnapshotWriter(Protocol):
     """Writes one snapshot at a time: `crossbook.matcher.recovery.snapshot_process`, or what a test
     puts in its place."""
 
@@ -39,7 +39,7 @@ class Snapshotter:
         self,
         store: SnapshotStore,
         journal: Journal,
-        writer: Writer,
+        writer: SnapshotWriter,
         every: int,
         keep_segments: int,
         last_seq: int,
@@ -61,19 +61,19 @@ class Snapshotter:
         return self._last_seq
 
     def tick(self) -> None:
-        """Begin a snapshot when one is due, and see to the one that is being written.
+        """Begin a snapshot when one is due, or finish the one that is being written.
 
         Call it between batches. Raises `JournalFailed` when the journal cannot be synced first.
         """
         if self._is_writing:
-            self._take(self._writer.outcome())
+            self._record(self._writer.outcome())
         elif self._journal.last_seq - self._last_seq >= self._every:
             self._begin()
 
     def finish(self) -> None:
         """Wait for the snapshot that is being written, if one is."""
         if self._is_writing:
-            self._take(self._writer.outcome(wait=True))
+            self._record(self._writer.outcome(wait=True))
 
     def stop(self) -> None:
         """Give up the snapshot that is being written: the next start begins it anew."""
@@ -97,7 +97,7 @@ class Snapshotter:
         reached("matcher.snapshot_started")
         logger().info("snapshot_started", seq=seq, pause_us=pause_ns // 1_000)
 
-    def _take(self, outcome: str | None) -> None:
+    def _record(self, outcome: str | None) -> None:
         if outcome is None:
             return
         self._is_writing = False

@@ -1,10 +1,10 @@
-"""`python -m crossbook.matcher.recovery.verify DIR`: whether a data directory says one thing only,
-and all of it.
+"""`python -m crossbook.matcher.recovery.verify DIR`: whether a data directory is
+complete and consistent.
 
 Checks the journal from end to end, replays it twice in fresh engines, and compares: every event
 with the recorded one byte for byte, the state with each snapshot, the two replays with each other.
 Changes nothing, and may look at the directory of a running matcher. Exit status: 0 all is well,
-1 something is wrong, 2 there is nothing to look at.
+1 something is wrong, 2 there is no journal.
 """
 
 import argparse
@@ -27,13 +27,13 @@ from crossbook.matcher.journal.disk import Disk, FileDisk
 from crossbook.matcher.journal.journal import Journal
 from crossbook.matcher.recovery.recovery import replay
 from crossbook.matcher.recovery.snapshot import capture, restore, state_hash
-from crossbook.matcher.recovery.snapshot_store import BadSnapshot, Snapshot, SnapshotStore
+from crossbook.matcher.recovery.snapshot_store import BadSnapshot, EngineSnapshot, SnapshotStore
 
 REPLAYS: Final = 2
 
 
 class Verdict(Struct, frozen=True):
-    """What was found. `problem` is empty where all is well.
+    """The outcome of a check. `problem` is empty where all is well.
 
     `replayed_from` is the first number ever, or one past the snapshot that stands for removed
     segments.
@@ -87,7 +87,7 @@ def verify(disk: Disk) -> Verdict:
     return structs.replace(verdict, records=records, state_hash=digest)
 
 
-def _snapshots(store: SnapshotStore, names: list[str], journal: Journal) -> list[Snapshot]:
+def _snapshots(store: SnapshotStore, names: list[str], journal: Journal) -> list[EngineSnapshot]:
     """All snapshots, without their engines, oldest first; raises `Disagreement`."""
     found = []
     for name in names:
@@ -108,7 +108,7 @@ def _snapshots(store: SnapshotStore, names: list[str], journal: Journal) -> list
     return found
 
 
-def _start(journal: Journal, snapshots: list[Snapshot]) -> Snapshot | None:
+def _start(journal: Journal, snapshots: list[EngineSnapshot]) -> EngineSnapshot | None:
     """The oldest snapshot the journal continues; None where it begins at the beginning."""
     if journal.first_seq == journal.base_seq + 1:
         return None
@@ -122,7 +122,10 @@ def _start(journal: Journal, snapshots: list[Snapshot]) -> Snapshot | None:
 
 
 def _replay(
-    store: SnapshotStore, journal: Journal, start: Snapshot | None, snapshots: list[Snapshot]
+    store: SnapshotStore,
+    journal: Journal,
+    start: EngineSnapshot | None,
+    snapshots: list[EngineSnapshot],
 ) -> tuple[int, str]:
     """Replay into a fresh engine, comparing it with every snapshot it passes; returns how many
     records there were, and the digest of the state in the end."""
@@ -139,7 +142,7 @@ def _replay(
     return records, state_hash(engine)
 
 
-def _compare(engine: Engine, store: SnapshotStore, snapshot: Snapshot) -> None:
+def _compare(engine: Engine, store: SnapshotStore, snapshot: EngineSnapshot) -> None:
     saved = _load(store, snapshot)
     in_force = (engine.configured, engine.rules, engine.edition)
     if (saved.configured, saved.rules, saved.edition) != in_force:
@@ -152,7 +155,7 @@ def _compare(engine: Engine, store: SnapshotStore, snapshot: Snapshot) -> None:
         raise Disagreement(f"the snapshot at {snapshot.seq} remembers other requests or retries")
 
 
-def _load(store: SnapshotStore, snapshot: Snapshot) -> Engine:
+def _load(store: SnapshotStore, snapshot: EngineSnapshot) -> Engine:
     try:
         return store.load(snapshot)
     except BadSnapshot as error:
@@ -160,7 +163,7 @@ def _load(store: SnapshotStore, snapshot: Snapshot) -> Engine:
 
 
 def text(verdict: Verdict) -> str:
-    """The verdict for a person."""
+    """The verdict as text."""
     lines = [
         f"journal    {verdict.segments} segments of incarnation {verdict.incarnation}, sequence "
         f"{verdict.first_seq} to {verdict.last_seq}",

@@ -5,11 +5,11 @@ import random
 from crossbook.common.auction import NOTHING, Price, uncross_price
 from crossbook.common.types import Side
 from tests.model import auction as model
-from tests.model.orders import Order
+from tests.model.orders import ModelOrder
 
 
-def _order(order_id: int, side: Side, price_ticks: int, lots: int) -> Order:
-    return Order(order_id, 1, 1, side, price_ticks, lots, 0, "")
+def _order(order_id: int, side: Side, price_ticks: int, lots: int) -> ModelOrder:
+    return ModelOrder(order_id, 1, 1, side, price_ticks, lots, 0, "")
 
 
 def test_price_is_that_of_the_obvious_search_for_any_volumes() -> None:

@@ -28,7 +28,7 @@ from crossbook.common.rules import BALANCE_MAX
 from crossbook.common.types import InstrumentState, RejectReason, Side
 from tests.model.auction import uncross_price
 from tests.model.market import Market
-from tests.model.orders import Order, Refusal, fee
+from tests.model.orders import ModelOrder, Refusal, fee
 
 UNSUPPORTED = RejectReason.UNSUPPORTED_COMBINATION
 DAY_NS = 86_400 * 10**9
@@ -90,7 +90,7 @@ class Administration:
         asks = [o.price_ticks for o in market.by_priority(instrument, Side.SELL)]
         return bool(self._gathered(instrument)) or bool(bids and asks and max(bids) >= min(asks))
 
-    def _gathered(self, instrument: int) -> list[Order]:
+    def _gathered(self, instrument: int) -> list[ModelOrder]:
         return [
             o for o in self.market.open if o.instrument == instrument and o.waits_for == "uncross"
         ]
@@ -209,7 +209,7 @@ class Administration:
         market.elect(instrument)
         return None
 
-    def _cannot_pay(self, instrument: int, price: int) -> Order | None:
+    def _cannot_pay(self, instrument: int, price: int) -> ModelOrder | None:
         market = self.market
         if not market.money.rules.accounts:
             return None

@@ -6,7 +6,7 @@ from fractions import Fraction
 from msgspec import Struct
 
 from crossbook.common.types import Side
-from tests.model.orders import Order
+from tests.model.orders import ModelOrder
 
 
 class Outcome(Struct, frozen=True):
@@ -25,7 +25,7 @@ class Outcome(Struct, frozen=True):
         return self.bought - self.sold
 
 
-def uncross_price(orders: Sequence[Order], last: int) -> tuple[int, int, int]:
+def uncross_price(orders: Sequence[ModelOrder], last: int) -> tuple[int, int, int]:
     """(price, lots, surplus of buyers) for the orders of one call phase; zeros for none."""
     candidates = {order.price_ticks for order in orders if order.price_ticks}
     if last:
@@ -52,7 +52,7 @@ def _greatest(some: list[Outcome], by: Callable[[Outcome], Fraction | int]) -> l
     return [each for each in some if by(each) == max(by(other) for other in some)]
 
 
-def _at(price: int, orders: Sequence[Order]) -> Outcome:
+def _at(price: int, orders: Sequence[ModelOrder]) -> Outcome:
     """What would trade at a price, orders without one (market orders) included."""
     bought = sold = 0
     for order in orders:

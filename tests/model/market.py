@@ -26,7 +26,7 @@ from crossbook.common.types import (
     TimeInForce,
 )
 from tests.model.money import Money
-from tests.model.orders import Order, band, fee
+from tests.model.orders import ModelOrder, band, fee
 
 
 class Market:
@@ -35,7 +35,7 @@ class Market:
 
     def __init__(self, instruments: list[Instrument], rules: Rules) -> None:
         self.instruments = {instrument.id: instrument for instrument in instruments}
-        self.open: list[Order] = []
+        self.open: list[ModelOrder] = []
         self.events: list[Event] = []
         self.seq = 0
         self.trade_ids = dict.fromkeys(self.instruments, 0)
@@ -53,7 +53,7 @@ class Market:
         other.states[instrument] = self.states[instrument]
         return other
 
-    def by_priority(self, instrument: int, side: int) -> list[Order]:
+    def by_priority(self, instrument: int, side: int) -> list[ModelOrder]:
         """Resting orders of one side, the next to trade first."""
         sign = -1 if side == Side.BUY else 1
         resting = [
@@ -63,7 +63,7 @@ class Market:
         ]
         return sorted(resting, key=lambda order: sign * order.price_ticks)
 
-    def makers(self, taker: Order, banded: bool = False) -> list[Order]:
+    def makers(self, taker: ModelOrder, banded: bool = False) -> list[ModelOrder]:
         """Orders the taker could trade with, in priority; `banded` leaves out those too far off
         for now."""
         buying = taker.side == Side.BUY
@@ -80,7 +80,7 @@ class Market:
             found.append(order)
         return found
 
-    def need(self, order: Order, quote_amount: int) -> tuple[str, int]:
+    def need(self, order: ModelOrder, quote_amount: int) -> tuple[str, int]:
         """Asset and amount that an order needs when it is entered."""
         instrument = self.instruments[order.instrument]
         asset = self.money.asset_of(order, instrument)
@@ -109,7 +109,7 @@ class Market:
             if isinstance(e, TradeExecuted)
         )
 
-    def accept(self, command: NewOrder, order: Order) -> None:
+    def accept(self, command: NewOrder, order: ModelOrder) -> None:
         """Say that an order was entered."""
         said = command.instructions
         if said is not None and command.time_in_force == TimeInForce.DAY:
@@ -125,7 +125,7 @@ class Market:
             )
         )  # fmt: skip
 
-    def come_in(self, order: Order, again: bool = False) -> None:
+    def come_in(self, order: ModelOrder, again: bool = False) -> None:
         """Trade an incoming order, then let it rest or expire. One that comes in `again` after an
         amend rests whatever its time in force."""
         is_limit = bool(order.price_ticks)
@@ -155,18 +155,18 @@ class Market:
             order.show_next_slice()
             self.open.append(order)
 
-    def _reach(self, taker: Order) -> set[int]:
+    def _reach(self, taker: ModelOrder) -> set[int]:
         """Prices within the taker's limit and the band as it is now."""
         return {maker.price_ticks for maker in self.makers(taker, banded=True)}
 
-    def fills_whole(self, order: Order) -> bool:
+    def fills_whole(self, order: ModelOrder) -> bool:
         """Whether a copy of the market fills all of an order."""
         trial = self.copy(order.instrument)
         taker = copy_of(order)
         trial._trade(taker, trial._reach(taker))
         return taker.filled_lots == order.total_lots
 
-    def _trade(self, taker: Order, prices: set[int]) -> None:
+    def _trade(self, taker: ModelOrder, prices: set[int]) -> None:
         while taker.remaining_lots:
             makers = [maker for maker in self.makers(taker) if maker.price_ticks in prices]
             if not makers:
@@ -179,7 +179,7 @@ class Market:
             else:
                 self._exchange(taker, maker, min(taker.remaining_lots, maker.offered_lots))
 
-    def spend(self, taker: Order, quote_amount: int) -> None:
+    def spend(self, taker: ModelOrder, quote_amount: int) -> None:
         """Trade a market order by quote amount for as long as the rest pays for one lot at the
         next price; its last event says what was left."""
         unit = self.instruments[taker.instrument].notional_per_tick_lot
@@ -208,7 +208,7 @@ class Market:
         else:
             self.expire(taker, RejectReason.INSUFFICIENT_LIQUIDITY, left)
 
-    def _complete(self, taker: Order, left: int) -> None:
+    def _complete(self, taker: ModelOrder, left: int) -> None:
         taker.status = OrderStatus.FILLED
         self.events.append(
             OrderCompleted(
@@ -217,7 +217,7 @@ class Market:
             )
         )  # fmt: skip
 
-    def _prevent(self, taker: Order, maker: Order, left: int = 0) -> None:
+    def _prevent(self, taker: ModelOrder, maker: ModelOrder, left: int = 0) -> None:
         """Both lose what the taker's mode says. Those that lose everything expire, makers first;
         whoever is larger stays with the rest."""
         everything = max(taker.remaining_lots, maker.remaining_lots)
@@ -238,7 +238,7 @@ class Market:
             if not ends:
                 self._reduce(order, lost)
 
-    def _reduce(self, order: Order, lots: int) -> None:
+    def _reduce(self, order: ModelOrder, lots: int) -> None:
         order.total_lots -= lots
         order.shown_lots = min(order.shown_lots, order.remaining_lots)
         resting = order in self.open
@@ -250,7 +250,7 @@ class Market:
             )
         )  # fmt: skip
 
-    def _exchange(self, taker: Order, maker: Order, lots: int) -> None:
+    def _exchange(self, taker: ModelOrder, maker: ModelOrder, lots: int) -> None:
         """One trade at the maker's price; an iceberg then shows its next slice."""
         self.fill(taker, maker, lots, maker.price_ticks)
         if not maker.display_lots:
@@ -262,7 +262,7 @@ class Market:
             maker.arrival = self.seq
             self.replenish(maker, requeued=True)
 
-    def replenish(self, order: Order, requeued: bool) -> None:
+    def replenish(self, order: ModelOrder, requeued: bool) -> None:
         """An iceberg shows its next slice."""
         order.show_next_slice()
         self.events.append(
@@ -273,7 +273,7 @@ class Market:
             )
         )  # fmt: skip
 
-    def fill(self, taker: Order, maker: Order, lots: int, price: int) -> None:
+    def fill(self, taker: ModelOrder, maker: ModelOrder, lots: int, price: int) -> None:
         """Move `lots` at a price; an order with nothing left leaves the list."""
         instrument = self.instruments[taker.instrument]
         for order in (taker, maker):
@@ -321,7 +321,7 @@ class Market:
             for order in met:
                 self._trigger(order, met[met.index(order) + 1 :])
 
-    def _trigger(self, order: Order, not_yet: list[Order]) -> None:
+    def _trigger(self, order: ModelOrder, not_yet: list[ModelOrder]) -> None:
         order.waits_for = ""
         order.arrival = self.seq
         self.events.append(
@@ -343,7 +343,7 @@ class Market:
                 return
         self.come_in(order)
 
-    def cancel(self, order: Order, gateway: int, request: int, reason: int = 0) -> None:
+    def cancel(self, order: ModelOrder, gateway: int, request: int, reason: int = 0) -> None:
         """An open order ends on request."""
         self.open.remove(order)
         order.status = OrderStatus.CANCELED
@@ -355,7 +355,7 @@ class Market:
             )
         )  # fmt: skip
 
-    def expire(self, order: Order, reason: RejectReason, quote_left: int = 0) -> None:
+    def expire(self, order: ModelOrder, reason: RejectReason, quote_left: int = 0) -> None:
         """What is left of an order is gone, wherever it stands."""
         was_open = order in self.open
         if was_open:

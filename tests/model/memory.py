@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from msgspec.structs import replace
 
 from crossbook.common.messages.commands import NewOrder
-from tests.model.orders import Order
+from tests.model.orders import ModelOrder
 
 
 @dataclass(slots=True, frozen=True)
@@ -24,10 +24,10 @@ class Repeats:
     """What is remembered, oldest first: what was said, the order, and when."""
 
     def __init__(self, memory: Memory) -> None:
-        self.remembered: list[tuple[NewOrder, Order, int]] = []
+        self.remembered: list[tuple[NewOrder, ModelOrder, int]] = []
         self._memory = memory
 
-    def earlier(self, command: NewOrder) -> Order | None:
+    def earlier(self, command: NewOrder) -> ModelOrder | None:
         """The remembered order of the same account and name, if it said the same."""
         for said, order, _ in self.remembered:
             if said.account == command.account and said.client_order_id == command.client_order_id:
@@ -35,7 +35,7 @@ class Repeats:
                 return order if again == command else None
         return None
 
-    def remember(self, command: NewOrder, order: Order, time_ns: int) -> None:
+    def remember(self, command: NewOrder, order: ModelOrder, time_ns: int) -> None:
         """Only the latest order of a name is remembered, and only so many."""
         name = (command.account, command.client_order_id)
         self.remembered = [
@@ -64,7 +64,7 @@ class Repeats:
             and time_ns - self.remembered[0][2] < memory.kept_ns
         )
 
-    def _beyond_their_own(self) -> list[tuple[NewOrder, Order, int]]:
+    def _beyond_their_own(self) -> list[tuple[NewOrder, ModelOrder, int]]:
         """Remembered orders that are not among the latest of their account, the first to go first:
         the oldest of those who have most, to a power of two."""
         own = self._memory.own

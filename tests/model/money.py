@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from crossbook.common.instruments import Instrument
 from crossbook.common.rules import FEE_ACCOUNT, Rules
 from crossbook.common.types import OrderType, Side
-from tests.model.orders import Order
+from tests.model.orders import ModelOrder
 
 if TYPE_CHECKING:
     from tests.model.market import Market
@@ -21,7 +21,7 @@ class Money:
         self.opened: set[int] = {FEE_ACCOUNT}
         self._assets: dict[int, tuple[str, str]] = {}
 
-    def asset_of(self, order: Order, instrument: Instrument) -> str:
+    def asset_of(self, order: ModelOrder, instrument: Instrument) -> str:
         """What an order pays with."""
         self._assets[order.instrument] = (instrument.base, instrument.quote)
         return instrument.quote if order.side == Side.BUY else instrument.base
@@ -40,7 +40,7 @@ class Money:
             self.totals[account, asset] = amount
         return given
 
-    def held(self, account: int, asset: str, orders: Iterable[Order]) -> int:
+    def held(self, account: int, asset: str, orders: Iterable[ModelOrder]) -> int:
         """What these open orders of an account hold of an asset."""
         total = 0
         for order in orders:
@@ -50,13 +50,15 @@ class Money:
                 total += order.remaining_lots * order.held_per_lot
         return total
 
-    def free(self, account: int, asset: str, orders: Iterable[Order]) -> int:
+    def free(self, account: int, asset: str, orders: Iterable[ModelOrder]) -> int:
         """What an account may still spend beside these open orders."""
         if account not in self.opened:
             return self.opening().get(asset, 0)
         return self.totals.get((account, asset), 0) - self.held(account, asset, orders)
 
-    def held_per_lot(self, order: Order, market: "Market", before: Order | None = None) -> int:
+    def held_per_lot(
+        self, order: ModelOrder, market: "Market", before: ModelOrder | None = None
+    ) -> int:
         """What each lot of an order holds; `before` is the order that is being amended."""
         if not self.rules.accounts:
             return 0
@@ -77,8 +79,8 @@ class Money:
     def exchange(
         self,
         instrument: Instrument,
-        taker: Order,
-        maker: Order,
+        taker: ModelOrder,
+        maker: ModelOrder,
         bought: int,
         paid: int,
         taker_fee: int,

@@ -15,7 +15,7 @@ DAY_NS: Final = 86_400 * 10**9
 
 
 @dataclass(slots=True)
-class Order:
+class ModelOrder:
     """An order. `total_lots` includes the filled part; `status` is what its owner sees."""
 
     order_id: int

@@ -48,7 +48,7 @@ from tests.model import refusals
 from tests.model.admin import Administration
 from tests.model.market import Market
 from tests.model.memory import Memory, Repeats
-from tests.model.orders import DAY_NS, Order, Refusal
+from tests.model.orders import DAY_NS, ModelOrder, Refusal
 from tests.model.orders import REQUESTS_IN_EPOCH as REQUESTS_IN_EPOCH
 from tests.model.orders import follows as follows
 
@@ -71,11 +71,11 @@ class ReferenceMatcher:
         self.repeats = Repeats(memory or Memory())
 
     @property
-    def remembered(self) -> list[tuple[NewOrder, Order, int]]:
+    def remembered(self) -> list[tuple[NewOrder, ModelOrder, int]]:
         return self.repeats.remembered
 
     @property
-    def open(self) -> list[Order]:
+    def open(self) -> list[ModelOrder]:
         return self.market.open
 
     @property
@@ -208,10 +208,10 @@ class ReferenceMatcher:
             market.come_in(order)
         market.elect(order.instrument)
 
-    def _order_of(self, command: NewOrder, time_ns: int) -> Order:
+    def _order_of(self, command: NewOrder, time_ns: int) -> ModelOrder:
         said = command.instructions
         market = self.market
-        order = Order(
+        order = ModelOrder(
             market.seq, command.account, command.instrument, command.side, command.price_ticks,
             command.quantity_lots, 0, command.client_order_id, command.order_type,
             command.time_in_force, command.prevention, arrival=market.seq,
@@ -339,7 +339,9 @@ class ReferenceMatcher:
             market.come_in(order, again=True)
             market.elect(order.instrument)
 
-    def _refusal_of_amend(self, command: AmendOrder, order: Order, wanted: Order) -> Refusal | None:
+    def _refusal_of_amend(
+        self, command: AmendOrder, order: ModelOrder, wanted: ModelOrder
+    ) -> Refusal | None:
         market = self.market
         instrument = self.instruments[order.instrument]
         state = market.states[order.instrument]
@@ -404,7 +406,7 @@ class ReferenceMatcher:
         for order in gone:
             self.market.cancel(order, 0, 0, command.reason)
 
-    def _find(self, command: CancelOrder | AmendOrder) -> Order | None:
+    def _find(self, command: CancelOrder | AmendOrder) -> ModelOrder | None:
         for order in self.open:
             if order.account != command.account or order.instrument != command.instrument:
                 continue
@@ -430,7 +432,7 @@ class ReferenceMatcher:
         field = "order_id" if command.order_id else "client_order_id"
         self._reject(command, (RejectReason.UNKNOWN_ORDER, field))
 
-    def _repeated(self, command: NewOrder, earlier: Order) -> OrderRepeated:
+    def _repeated(self, command: NewOrder, earlier: ModelOrder) -> OrderRepeated:
         return OrderRepeated(
             self.seq, command.gateway, command.request_seq, earlier.account, earlier.instrument,
             earlier.order_id, earlier.status, earlier.filled_lots,

@@ -3,7 +3,7 @@
 from crossbook.common.instruments import MAX_NOTIONAL, Instrument
 from crossbook.common.messages.commands import Instructions, NewOrder
 from crossbook.common.types import InstrumentState, OrderType, RejectReason, Side, TimeInForce
-from tests.model.orders import Order, Refusal
+from tests.model.orders import ModelOrder, Refusal
 
 UNSUPPORTED = RejectReason.UNSUPPORTED_COMBINATION
 SLICES = 100
@@ -105,7 +105,7 @@ def of_trigger(
     refusal = of_price(instrument, trigger, "stop_price")
     if refusal:
         return refusal
-    waiting = Order(0, 0, 0, side, 0, 0, 0, "", kind, trigger_ticks=trigger)
+    waiting = ModelOrder(0, 0, 0, side, 0, 0, 0, "", kind, trigger_ticks=trigger)
     if waiting.is_met(last):
         return RejectReason.STOP_WOULD_TRIGGER, "stop_price"
     return None

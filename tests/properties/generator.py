@@ -23,7 +23,7 @@ from crossbook.common.messages.commands import (
 )
 from crossbook.common.messages.events import Event, OrderAccepted
 from crossbook.common.types import MAX_INT, InstrumentState, OrderType, Prevention, TimeInForce
-from tests.model.orders import Order
+from tests.model.orders import ModelOrder
 from tests.model.reference import REQUESTS_IN_EPOCH, ReferenceMatcher, follows
 from tests.properties.governor import Governor
 from tests.properties.market import COARSE, INSTRUMENTS, MEMORY, RETRIES, rules_of
@@ -317,7 +317,7 @@ class StepGenerator:
             self._random.randint(1, 2), 0, 0, self._client_order_id(), amount, self._prevention(),
         )  # fmt: skip
 
-    def _target(self) -> tuple[int, int, int, str, Order | None]:
+    def _target(self) -> tuple[int, int, int, str, ModelOrder | None]:
         """Account, instrument, order id and client order id naming an order, usually open."""
         random = self._random
         open_orders = self.reference.open

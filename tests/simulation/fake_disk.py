@@ -10,7 +10,7 @@ import os
 from random import Random
 from typing import Final, Literal
 
-Operation = Literal["read", "write", "sync", "take", "replace", "remove"]
+Operation = Literal["read", "write", "sync", "claim", "replace", "remove"]
 
 SECTOR_BYTES: Final = 512
 
@@ -117,11 +117,11 @@ class FakeDisk:
         return bytes(self._file(name).seen[offset:end])
 
     def prepare(self, size: int) -> None:
-        """Nothing: `take` needs no preparation here, and fails for what would fail here."""
+        """Nothing: `claim` needs no preparation here, and fails for what would fail here."""
 
-    def take(self, name: str, size: int, head: bytes) -> None:
+    def claim(self, name: str, size: int, head: bytes) -> None:
         """A file of `size` bytes, `head` and then zeros, all or nothing."""
-        if self._step("take", size):
+        if self._step("claim", size):
             self._files[name] = _File(head + bytes(size - len(head)))
         self._die()
 

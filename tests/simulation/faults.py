@@ -17,7 +17,7 @@ START_MIN_NS = 150 * MILLISECOND
 LOOKS: Final = 10
 """How often a run checks a copy of the disk after a loss of power that may destroy something."""
 
-_OPERATIONS: Final[tuple[Operation, ...]] = ("write", "sync", "sync", "take", "replace", "read")
+_OPERATIONS: Final[tuple[Operation, ...]] = ("write", "sync", "sync", "claim", "replace", "read")
 
 
 class FaultSchedule:

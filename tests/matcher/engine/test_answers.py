@@ -19,7 +19,7 @@ from crossbook.matcher.engine.answers import (
     repeated,
     unknown_order,
 )
-from crossbook.matcher.engine.conditions import Conditions, Waits
+from crossbook.matcher.engine.conditions import OrderConditions, Waits
 from crossbook.matcher.engine.order import Account, Order
 
 NEW = NewOrder(2, 3, 4, 5, 1, 1, 1, 100, 50, "mine")
@@ -27,7 +27,7 @@ CANCEL = CancelOrder(2, 3, 4, 5, 6, "mine")
 AMEND = AmendOrder(2, 3, 4, 5, 6, 0, 0)
 
 
-def order(conditions: Conditions | None = None, remaining_lots: int = 40) -> Order:
+def order(conditions: OrderConditions | None = None, remaining_lots: int = 40) -> Order:
     return Order(6, Account(4), 5, 1, 100, 50, remaining_lots, "its", 9, conditions=conditions)
 
 
@@ -78,17 +78,17 @@ def test_an_end_says_what_was_left_and_what_was_filled() -> None:
     ("conditions", "shown"),
     [
         (None, (0, 0, 0)),
-        (Conditions(3, 1, 90, 0, 0, waits=Waits.TRIGGER), (90, 0, 0)),
-        (Conditions(3, 1, 90, 0, 0), (0, 0, 0)),
-        (Conditions(1, 1, 0, 20, 15), (0, 20, 15)),
-        (Conditions(4, 1, 90, 20, 15, waits=Waits.TRIGGER), (90, 20, 15)),
-        (Conditions(1, 1, 0, 0, 15), (0, 0, 0)),
+        (OrderConditions(3, 1, 90, 0, 0, waits=Waits.TRIGGER), (90, 0, 0)),
+        (OrderConditions(3, 1, 90, 0, 0), (0, 0, 0)),
+        (OrderConditions(1, 1, 0, 20, 15), (0, 20, 15)),
+        (OrderConditions(4, 1, 90, 20, 15, waits=Waits.TRIGGER), (90, 20, 15)),
+        (OrderConditions(1, 1, 0, 0, 15), (0, 0, 0)),
     ],
     ids=["plain", "waiting", "elected", "iceberg", "a waiting iceberg", "no iceberg"],
 )
 @pytest.mark.parametrize("kept", [True, False])
 def test_an_amended_order_says_its_terms(
-    conditions: Conditions | None, shown: tuple[int, int, int], kept: bool
+    conditions: OrderConditions | None, shown: tuple[int, int, int], kept: bool
 ) -> None:
     assert amended(order(conditions), 9, AMEND, kept) == OrderAmended(
         9, 2, 3, 4, 5, 6, 1, 100, 50, 10, 40, kept, "its", *shown

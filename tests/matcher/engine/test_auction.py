@@ -7,7 +7,7 @@ from crossbook.matcher.engine.auction import uncross_price
 from crossbook.matcher.engine.book import OrderBook
 from crossbook.matcher.engine.order import Account, Order
 from tests.model import auction as model
-from tests.model.orders import Order as ModelOrder
+from tests.model.orders import ModelOrder
 from tests.worlds.venue import BTC, BUY, SELL
 
 Row = tuple[Side, int, int]

@@ -8,7 +8,7 @@ from crossbook.common.messages.commands import Instructions, NewOrder
 from crossbook.common.rules import ICEBERG_SLICES_MAX
 from crossbook.common.types import InstrumentState, OrderType, RejectReason, Side, TimeInForce
 from crossbook.matcher.engine.book import OrderBook
-from crossbook.matcher.engine.conditions import Conditions, Waits
+from crossbook.matcher.engine.conditions import OrderConditions, Waits
 from crossbook.matcher.engine.order import Account, Order
 from crossbook.matcher.engine.terms import (
     as_accepted,
@@ -71,11 +71,11 @@ def test_an_order_until_a_time_ends_later_than_now(
 def test_a_day_order_expires_at_the_end_of_the_day_and_says_so() -> None:
     command = order(LIMIT, DAY)
     _, conditions = conditions_of(command, book(), NOW_NS)
-    assert conditions == Conditions(LIMIT, DAY, 0, 0, 0, 6 * DAY_NS)
+    assert conditions == OrderConditions(LIMIT, DAY, 0, 0, 0, 6 * DAY_NS)
     assert as_accepted(command, conditions) == Instructions(0, 0, 6 * DAY_NS)
     gtd = order(LIMIT, GTD, expire_ns=NOW_NS + 9)
     _, until = conditions_of(gtd, book(), NOW_NS)
-    assert until == Conditions(LIMIT, GTD, 0, 0, 0, NOW_NS + 9)
+    assert until == OrderConditions(LIMIT, GTD, 0, 0, 0, NOW_NS + 9)
     assert as_accepted(gtd, until) is gtd.instructions
 
 

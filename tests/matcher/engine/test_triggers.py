@@ -3,7 +3,7 @@
 import pytest
 
 from crossbook.common.types import OrderType, Side
-from crossbook.matcher.engine.conditions import Conditions, Waits
+from crossbook.matcher.engine.conditions import OrderConditions, Waits
 from crossbook.matcher.engine.order import Account, Order
 from crossbook.matcher.engine.triggers import TriggerBook, is_met, waits_for_a_rise
 
@@ -16,7 +16,7 @@ FALLING = [(3 - side, kind) for side, kind in RISING]
 
 
 def order(number: int, trigger: int, side: int = BUY, kind: int = OrderType.STOP) -> Order:
-    conditions = Conditions(kind, 1, trigger, waits=Waits.TRIGGER)
+    conditions = OrderConditions(kind, 1, trigger, waits=Waits.TRIGGER)
     return Order(number, Account(7), 1, side, 0, 5, 5, "", 0, conditions=conditions)
 
 

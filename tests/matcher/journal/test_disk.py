@@ -30,7 +30,7 @@ def test_a_taken_file_is_its_head_and_real_zeros(
 ) -> None:
     if prepared:
         disk.prepare(prepared)
-    disk.take("one", SIZE, b"head")
+    disk.claim("one", SIZE, b"head")
     path = tmp_path / "data" / "one"
     assert path.read_bytes() == b"head" + bytes(SIZE - 4)
     assert path.stat().st_blocks * 512 >= SIZE
@@ -38,7 +38,7 @@ def test_a_taken_file_is_its_head_and_real_zeros(
 
 
 def test_written_bytes_are_read_back_and_change_no_size(disk: FileDisk, tmp_path: Path) -> None:
-    disk.take("one", SIZE, b"head")
+    disk.claim("one", SIZE, b"head")
     disk.write("one", 10, b"abc")
     disk.sync("one")
     disk.release("one")
@@ -48,9 +48,9 @@ def test_written_bytes_are_read_back_and_change_no_size(disk: FileDisk, tmp_path
 
 
 def test_a_taken_name_that_was_there_holds_the_new_file(disk: FileDisk) -> None:
-    disk.take("one", 100, b"old")
+    disk.claim("one", 100, b"old")
     disk.write("one", 50, b"old")
-    disk.take("one", 100, b"new")
+    disk.claim("one", 100, b"new")
     disk.write("one", 50, b"n")
     assert disk.read("one").rstrip(b"\0") == b"new" + bytes(47) + b"n"
 
@@ -102,7 +102,7 @@ def test_directory_and_files_are_the_owners_alone(tmp_path: Path, umask: int) ->
     before = os.umask(umask)
     try:
         disk = FileDisk(tmp_path / "data")
-        disk.take("1.journal", 10, b"head")
+        disk.claim("1.journal", 10, b"head")
         disk.replace("1.snapshot", b"state")
         disk.prepare(10)
         disk._join()
@@ -133,7 +133,7 @@ def test_a_directory_with_other_things_in_it_keeps_its_mode_and_theirs(tmp_path:
     (tmp_path / "letter.txt").touch(0o644)
     tmp_path.chmod(0o755)
     disk = FileDisk(tmp_path)
-    disk.take("1.journal", 10, b"head")
+    disk.claim("1.journal", 10, b"head")
     assert "keeps mode 0755" in disk.folder_remark
     modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()}
     assert modes == {"letter.txt": 0o644, "lock": 0o600, "1.journal": 0o600}
@@ -174,13 +174,13 @@ def test_the_error_names_the_owner(tmp_path: Path) -> None:
 def test_a_read_only_disk_looks_at_files_in_use_and_changes_none(
     disk: FileDisk, tmp_path: Path
 ) -> None:
-    disk.take("one", 100, b"head")
+    disk.claim("one", 100, b"head")
     (tmp_path / "data" / "next.tmp").write_bytes(b"in the making")
     other = FileDisk(tmp_path / "data", read_only=True)
     assert other.read("one", 0, 4) == b"head"
     changes: list[Callable[[], None]] = [
         lambda: other.write("one", 0, b"x"),
-        lambda: other.take("two", 10, b""),
+        lambda: other.claim("two", 10, b""),
         lambda: other.prepare(10),
         lambda: other.replace("one", b"x"),
         lambda: other.remove("one"),
@@ -252,7 +252,7 @@ def test_every_system_makes_durable_in_the_same_order(
             if name == "other":
                 system(patch)
             disk, calls = noted(tmp_path / name, patch)
-            disk.take("one", 600 * 1024, b"head")
+            disk.claim("one", 600 * 1024, b"head")
             disk.write("one", 4, b"a")
             disk.sync("one")
             disk.replace("two", b"content")
@@ -270,7 +270,7 @@ def test_a_taken_file_is_durable_before_its_name_is(
     disk, calls = noted(tmp_path, monkeypatch)
     if prepared:
         disk.prepare(prepared)
-    disk.take("one", 100, b"head")
+    disk.claim("one", 100, b"head")
     made = [*MADE, *MADE[1:]] if prepared == 50 else MADE
     assert calls.lines() == [*made, *NAMED]
     disk.close()
@@ -279,14 +279,14 @@ def test_a_taken_file_is_durable_before_its_name_is(
 
 def test_zeros_are_synced_a_piece_at_a_time(tmp_path: Path, monkeypatch: Patch) -> None:
     disk, calls = noted(tmp_path, monkeypatch)
-    disk.take("one", 600 * 1024, b"head")
+    disk.claim("one", 600 * 1024, b"head")
     assert calls.lines() == [MADE[0], *MADE[1:], *MADE[1:], *MADE[1:], *NAMED]
     disk.close()
 
 
 def test_written_bytes_are_durable_after_one_sync(tmp_path: Path, monkeypatch: Patch) -> None:
     disk = FileDisk(tmp_path)
-    disk.take("one", 100, b"head")
+    disk.claim("one", 100, b"head")
     calls = DiskCalls(tmp_path, monkeypatch)
     disk.write("one", 4, b"a")
     disk.write("one", 5, b"b")
@@ -391,7 +391,7 @@ def test_the_call_that_syncs_is_that_of_the_directory(
 
 
 def test_every_sync_is_timed(disk: FileDisk) -> None:
-    disk.take("one", 100, b"head")
+    disk.claim("one", 100, b"head")
     assert sum(disk.syncs.counts) == 0
     disk.sync("one")
     disk.sync("one")

@@ -231,7 +231,7 @@ def append_until_it_fails(journal: Journal, written: list[Record]) -> None:
 
 
 @pytest.mark.parametrize("error", [errno.ENOSPC, errno.EIO])
-@pytest.mark.parametrize("operation", ["write", "sync", "take"])
+@pytest.mark.parametrize("operation", ["write", "sync", "claim"])
 def test_a_failure_ends_the_journal_and_loses_nothing_acknowledged(
     operation: str, error: int
 ) -> None:
@@ -239,7 +239,7 @@ def test_a_failure_ends_the_journal_and_loses_nothing_acknowledged(
         disk = FakeDisk()
         journal = open_journal(disk)
         written = fill(journal, 20)
-        assert operation in ("write", "sync", "take")
+        assert operation in ("write", "sync", "claim")
         disk.fail(operation, error, after)  # type: ignore[arg-type]
         with pytest.raises(JournalFailed, match=os.strerror(error)) as caught:
             append_until_it_fails(journal, written)

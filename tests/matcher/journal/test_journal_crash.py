@@ -22,7 +22,7 @@ CONFIGURATIONS: Final = (b"one", b"another one")
 POLICIES: Final[tuple[SyncPolicy, ...]] = ("batch", "interval", "never")
 
 
-class Life:
+class JournalLife:
     """A journal that is appended to, ended and opened again, and what it must still hold."""
 
     def __init__(self, seed: int, policy: SyncPolicy) -> None:
@@ -92,7 +92,7 @@ def test_what_was_synced_survives_every_ending_at_length(policy: SyncPolicy) -> 
 
 def _lived(seed: int, policy: SyncPolicy) -> int:
     try:
-        return Life(seed, policy).run()
+        return JournalLife(seed, policy).run()
     except Exception as error:
         error.add_note(f"seed {seed}, policy {policy}")
         raise

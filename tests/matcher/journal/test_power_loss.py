@@ -56,7 +56,7 @@ class Thread:
         """It is done."""
 
 
-class Writer:
+class NotedWriter:
     """Does what the process that makes snapshots does, in this one, where its calls are noted."""
 
     def __init__(self, directory: Path) -> None:
@@ -122,7 +122,7 @@ class Lives:
         # What was read back will be told to all who ask: it is safe from now on.
         calls.promise(journal.last_seq, recovered.snapshot_seq)
         store = SnapshotStore(disk, self._kept)
-        writer = Writer(directory)
+        writer = NotedWriter(directory)
         every = self._rng.choice(SNAPSHOT_EVERY)
         snapshotter = Snapshotter(store, journal, writer, every, 1, recovered.snapshot_seq)
         sequencer = Sequencer(recovered.engine, journal, EventResendBuffer(1))

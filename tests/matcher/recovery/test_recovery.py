@@ -33,7 +33,7 @@ def start(
     return recover(disk, instruments, incarnation, SEGMENT, "batch", snapshots_kept=3)
 
 
-class Life:
+class MatcherLife:
     """One life of a matcher on a disk."""
 
     def __init__(self, disk: FakeDisk, instruments: Iterable[Instrument] = INSTRUMENTS) -> None:
@@ -77,10 +77,10 @@ def test_an_empty_disk_begins_a_new_incarnation() -> None:
 
 def test_the_engine_that_was_is_rebuilt_and_the_numbers_go_on() -> None:
     disk = FakeDisk()
-    life = Life(disk)
+    life = MatcherLife(disk)
     life.apply(commands(2_000))
     disk.kill()
-    again = Life(disk)
+    again = MatcherLife(disk)
     assert again.recovered.journal.incarnation == INCARNATION
     assert again.recovered.replayed == life.engine.seq
     assert capture(again.engine) == capture(life.engine)
@@ -91,13 +91,13 @@ def test_the_engine_that_was_is_rebuilt_and_the_numbers_go_on() -> None:
 def test_a_snapshot_shortens_the_replay_and_changes_nothing() -> None:
     disk = FakeDisk()
     flow = commands(3_000)
-    life = Life(disk)
+    life = MatcherLife(disk)
     life.apply(flow[:2_000])
     life.save()
     saved = life.engine.seq
     life.apply(flow[2_000:])
     disk.kill()
-    again = Life(disk)
+    again = MatcherLife(disk)
     assert again.recovered.snapshot_seq == saved
     assert again.recovered.replayed == life.engine.seq - saved
     assert capture(again.engine) == capture(life.engine)
@@ -106,7 +106,7 @@ def test_a_snapshot_shortens_the_replay_and_changes_nothing() -> None:
 def test_a_damaged_snapshot_is_skipped_for_an_older_one() -> None:
     disk = FakeDisk()
     flow = commands(900)
-    life = Life(disk)
+    life = MatcherLife(disk)
     names = []
     for at in range(0, 900, 300):
         life.apply(flow[at : at + 300])
@@ -114,7 +114,7 @@ def test_a_damaged_snapshot_is_skipped_for_an_older_one() -> None:
     spoiled = bytearray(disk.read(names[2]))
     spoiled[len(spoiled) // 2] ^= 1
     disk.replace(names[2], bytes(spoiled))
-    again = Life(disk)
+    again = MatcherLife(disk)
     assert again.recovered.snapshot_seq == int(names[1].partition(".")[0])
     assert names[2] in again.recovered.skipped[0]
     assert capture(again.engine) == capture(life.engine)
@@ -122,7 +122,7 @@ def test_a_damaged_snapshot_is_skipped_for_an_older_one() -> None:
 
 def test_a_journal_that_does_not_reach_a_snapshot_refuses_to_start() -> None:
     disk = FakeDisk()
-    life = Life(disk)
+    life = MatcherLife(disk)
     life.apply(commands(500))
     name = life.save()
     for other in [name for name in disk.names() if name.endswith(".journal")]:
@@ -135,7 +135,7 @@ def test_a_journal_that_does_not_reach_a_snapshot_refuses_to_start() -> None:
 
 def test_dropped_segments_without_a_snapshot_refuse_to_start() -> None:
     disk = FakeDisk()
-    life = Life(disk)
+    life = MatcherLife(disk)
     life.apply(commands(5_000))
     assert len(life.recovered.journal.segment_names) > 2
     life.recovered.journal.drop_before(life.engine.seq)
@@ -145,17 +145,17 @@ def test_dropped_segments_without_a_snapshot_refuse_to_start() -> None:
 
 def test_dropped_segments_behind_a_snapshot_are_not_missed() -> None:
     disk = FakeDisk()
-    life = Life(disk)
+    life = MatcherLife(disk)
     life.apply(commands(5_000))
     life.save()
     life.recovered.journal.drop_before(life.engine.seq)
     life.apply([sell(3)])
-    assert capture(Life(disk).engine) == capture(life.engine)
+    assert capture(MatcherLife(disk).engine) == capture(life.engine)
 
 
 def test_events_that_differ_from_the_record_refuse_to_start() -> None:
     disk = FakeDisk()
-    life = Life(disk)
+    life = MatcherLife(disk)
     (sent,) = life.apply([sell(5)])
     journal = Journal.open(disk, INCARNATION, encode(list(INSTRUMENTS)), SEGMENT)
     forged = decode_events(sent)
@@ -166,16 +166,16 @@ def test_events_that_differ_from_the_record_refuse_to_start() -> None:
 
 def test_changed_fees_apply_to_what_follows_and_the_past_replays_with_its_own() -> None:
     disk = FakeDisk()
-    before = Life(disk, [example()])
+    before = MatcherLife(disk, [example()])
     before.apply([sell(1_000, 5_000_000), buy(100, 5_000_000)])
     disk.kill()
     dear = replace(example(), taker_fee_rate=4000)
-    after = Life(disk, [dear])
+    after = MatcherLife(disk, [dear])
     (batch,) = after.apply([buy(100, 5_000_000)])
     (trade,) = [e for e in decode_events(batch).events if isinstance(e, TradeExecuted)]
     assert trade.taker_fee == 100 * 1000 * 4000 // 1_000_000
     disk.kill()
-    assert capture(Life(disk, [dear]).engine) == capture(after.engine)
+    assert capture(MatcherLife(disk, [dear]).engine) == capture(after.engine)
 
 
 @pytest.mark.parametrize(
@@ -189,7 +189,7 @@ def test_instruments_that_orders_depend_on_may_not_go(
     instruments: list[Instrument], text: str
 ) -> None:
     disk = FakeDisk()
-    Life(disk, [example()]).apply([sell(1_000, 5_000_000)])
+    MatcherLife(disk, [example()]).apply([sell(1_000, 5_000_000)])
     with pytest.raises(ConfigError, match=text):
         start(disk, instruments)
     assert start(disk, [example()]).engine.seq == 1
@@ -204,7 +204,7 @@ def test_an_instrument_whose_fees_round_too_coarsely_is_not_begun() -> None:
     )  # fmt: skip
     free = replace(coarse, maker_fee_rate=0, taker_fee_rate=0)
     disk = FakeDisk()
-    Life(disk, [fine]).apply([sell(1_000, 5_000_000)])
+    MatcherLife(disk, [fine]).apply([sell(1_000, 5_000_000)])
     with pytest.raises(ConfigError, match="rounding a fee up"):
         start(disk, [fine, coarse])
     assert start(disk, [fine, free]).engine.seq == 1
@@ -213,10 +213,10 @@ def test_an_instrument_whose_fees_round_too_coarsely_is_not_begun() -> None:
 def test_retries_and_requests_are_recognised_after_recovery() -> None:
     disk = FakeDisk()
     first = NewOrder(1, 1, 7, 1, Side.SELL, 1, 1, 100, 5, "mine")
-    life = Life(disk)
+    life = MatcherLife(disk)
     life.apply([first])
     disk.kill()
-    again = Life(disk)
+    again = MatcherLife(disk)
     assert again.apply([first]) == []
     (batch,) = again.apply([replace(first, request_seq=2)])
     (event,) = decode_events(batch).events
@@ -226,7 +226,7 @@ def test_retries_and_requests_are_recognised_after_recovery() -> None:
 
 def test_only_the_newest_snapshots_are_kept() -> None:
     disk = FakeDisk()
-    life = Life(disk)
+    life = MatcherLife(disk)
     for order in commands(50):
         life.apply([order])
         life.save()
@@ -238,7 +238,7 @@ def test_only_the_newest_snapshots_are_kept() -> None:
 
 def test_any_changed_byte_of_a_snapshot_is_noticed() -> None:
     disk = FakeDisk()
-    life = Life(disk, [example()])
+    life = MatcherLife(disk, [example()])
     life.apply([sell(1_000, 5_000_000, "a"), buy(10, 4_000_000)])
     name = life.save()
     sound = disk.read(name)

@@ -13,7 +13,7 @@ from crossbook.common.messages.codec import encode
 from crossbook.common.messages.commands import Command, NewOrder
 from crossbook.matcher.engine.dedupe import RetryWindow
 from crossbook.matcher.engine.engine import Engine
-from crossbook.matcher.recovery.snapshot import EngineRecord, capture, restore, state_hash
+from crossbook.matcher.recovery.snapshot import SavedEngine, capture, restore, state_hash
 from tests.worlds.invariants import check
 from tests.worlds.venue import (
     ALICE,
@@ -129,7 +129,7 @@ def test_numbers_and_seen_requests_are_not_part_of_the_state() -> None:
 
 # Snapshots
 
-_EngineRecord = msgspec.msgpack.Decoder(EngineRecord)
+_EngineRecord = msgspec.msgpack.Decoder(SavedEngine)
 
 
 def _lived_in() -> Engine:
@@ -279,19 +279,19 @@ def test_a_snapshot_cannot_ask_for_endless_decimals(decimals: dict[str, int]) ->
 def test_records_that_contradict_each_other_are_refused() -> None:
     snapshot = capture(_lived_in())
 
-    def unknown_book(record: EngineRecord) -> None:
+    def unknown_book(record: SavedEngine) -> None:
         record.books[0].instrument = 9
 
-    def remembered_but_gone(record: EngineRecord) -> None:
+    def remembered_but_gone(record: SavedEngine) -> None:
         record.retries[0].order_id = 999
 
-    def remembered_of_nobody(record: EngineRecord) -> None:
+    def remembered_of_nobody(record: SavedEngine) -> None:
         record.retries[0].account = 999
 
-    def grid_finer_than_money(record: EngineRecord) -> None:
+    def grid_finer_than_money(record: SavedEngine) -> None:
         record.instruments[0] = replace(record.instruments[0], quote_decimals=0)
 
-    def lots_of_nothing(record: EngineRecord) -> None:
+    def lots_of_nothing(record: SavedEngine) -> None:
         record.instruments[0] = replace(record.instruments[0], lot_size="x")
 
     for spoil in (
@@ -310,7 +310,7 @@ def test_records_that_contradict_each_other_are_refused() -> None:
 @pytest.mark.parametrize("field", ["base_decimals", "quote_decimals"])
 @pytest.mark.parametrize(("decimals", "sound"), [(-1, False), (0, True), (18, True), (19, False)])
 def test_decimals_are_restored_to_their_bound(field: str, decimals: int, sound: bool) -> None:
-    record = msgspec.msgpack.decode(capture(Engine([example()])), type=EngineRecord)
+    record = msgspec.msgpack.decode(capture(Engine([example()])), type=SavedEngine)
     changed = replace(
         record.instruments[0], tick_size="1", lot_size="1",
         **{"base_decimals": 0, "quote_decimals": 0, field: decimals},

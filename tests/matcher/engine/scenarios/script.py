@@ -87,7 +87,7 @@ class Script:
             said, mark, expected = (part.strip() for part in row.partition("|"))
             assert mark, f"a row has a bar: {row}"
             events = self.engine.apply(self._command(said.split(), mirror), self._time_ns)
-            told = "; ".join(self._tell(events, mirror))
+            told = "; ".join(self._describe(events, mirror))
             assert told == expected, f"\n  {said}\n  expected: {expected}\n  found:    {told}"
             check(self.engine)
 
@@ -152,7 +152,7 @@ class Script:
             None if plain else said,
         )  # fmt: skip
 
-    def _tell(self, events: list[Event], mirror: bool) -> list[str]:
+    def _describe(self, events: list[Event], mirror: bool) -> list[str]:
         told: list[str] = []
         incoming = ""
         for event in events:
