@@ -164,7 +164,7 @@ def _openapi() -> OpenAPIConfig:
             "A crypto exchange core. Prices, quantities and money are decimal text; a request acts "
             "for the account of its `X-Account` header. WebSocket streams stand beside these "
             "paths: `/ws/market-data/{symbol}`, `/ws/trades/{symbol}`, `/ws/candles/{symbol}`, "
-            "`/ws/ticker/{symbol}`, `/ws/orders` (gateway/README.md)."
+            "`/ws/ticker/{symbol}`, `/ws/orders` (docs/reference/streams.md)."
         ),
         license=License(name="MIT", identifier="MIT"),
         tags=[

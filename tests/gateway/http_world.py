@@ -1,7 +1,7 @@
 """The API behind a real HTTP server on loopback, spoken to in raw bytes.
 
 async with HttpWorld() as world:
-    answers = await world.say(request("POST", "/api/v1/orders", body))
+    answers = await world.send(request("POST", "/api/v1/orders", body))
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from tests.worlds.rest_world import RestWorld
 SECONDS = 20.0
 
 
-class Answer(NamedTuple):
+class HttpAnswer(NamedTuple):
     """One response."""
 
     status: int
@@ -51,9 +51,9 @@ class HttpWorld(RestWorld):
         await super().__aexit__(*failed)
         await asyncio.wait_for(self.server.stop(), SECONDS)
 
-    async def say(self, *parts: bytes, ends: bool = False) -> list[Answer]:
-        """Send bytes over one connection, part by part, the last one followed by the end of what
-        is sent if `ends`; what is answered until the server closes, or is asked no more."""
+    async def send(self, *parts: bytes, ends: bool = False) -> list[HttpAnswer]:
+        """Send bytes over one connection, part by part, and then half-close it if `ends`; returns
+        the answers until the server closes the connection."""
         reader, writer = await asyncio.open_connection("127.0.0.1", self.server.port)
         try:
             for part in parts:
@@ -78,7 +78,7 @@ class HttpWorld(RestWorld):
             await done
 
 
-async def _answer(reader: asyncio.StreamReader, no_body: bool) -> Answer | None:
+async def _answer(reader: asyncio.StreamReader, no_body: bool) -> HttpAnswer | None:
     """The next response; None at the end of the connection."""
     try:
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
@@ -90,7 +90,7 @@ async def _answer(reader: asyncio.StreamReader, no_body: bool) -> Answer | None:
         name, _, value = line.partition(": ")
         headers[name.lower()] = value
     size = 0 if status == 100 or no_body else int(headers.get("content-length", 0))
-    return Answer(status, headers, await reader.readexactly(size))
+    return HttpAnswer(status, headers, await reader.readexactly(size))
 
 
 def request(

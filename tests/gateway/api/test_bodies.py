@@ -110,9 +110,21 @@ def test_every_field_has_its_place() -> None:
         False, "expire_both",
     )  # fmt: skip
     assert order_of(body) == New(
-        0, "ETH-USDT", Side.SELL, "1.5", "2.5", OrderType.STOP_LIMIT, TimeInForce.GTD, "mine", 0,
-        "3.5", "0.5", 17_000_000, False, Prevention.EXPIRE_BOTH,
-    )  # fmt: skip
+        request_seq=0,
+        symbol="ETH-USDT",
+        side=Side.SELL,
+        quantity="1.5",
+        price="2.5",
+        order_type=OrderType.STOP_LIMIT,
+        time_in_force=TimeInForce.GTD,
+        client_order_id="mine",
+        quote_amount=0,
+        stop_price="3.5",
+        display_quantity="0.5",
+        expire_time=17_000_000,
+        post_only=False,
+        prevention=Prevention.EXPIRE_BOTH,
+    )
     assert said("limit", **NEEDS["limit"], post_only=True).post_only
     plain = said("limit", **NEEDS["limit"])
     assert (plain.time_in_force, plain.post_only) == (TimeInForce.GTC, False)
@@ -124,11 +136,43 @@ def amendment(**fields: Any) -> Amend:
 
 
 def test_an_amendment_says_what_changes_and_nothing_about_the_rest() -> None:
-    assert amendment(quantity="1") == Amend(0, "BTC-USDT", 7, "", "1", 0, 0)
-    assert amendment(price="2") == Amend(0, "BTC-USDT", 7, "", 0, "2", 0)
-    assert amendment(stop_price="3") == Amend(0, "BTC-USDT", 7, "", 0, 0, "3")
+    assert amendment(quantity="1") == Amend(
+        request_seq=0,
+        symbol="BTC-USDT",
+        order_id=7,
+        client_order_id="",
+        quantity="1",
+        price=0,
+        stop_price=0,
+    )
+    assert amendment(price="2") == Amend(
+        request_seq=0,
+        symbol="BTC-USDT",
+        order_id=7,
+        client_order_id="",
+        quantity=0,
+        price="2",
+        stop_price=0,
+    )
+    assert amendment(stop_price="3") == Amend(
+        request_seq=0,
+        symbol="BTC-USDT",
+        order_id=7,
+        client_order_id="",
+        quantity=0,
+        price=0,
+        stop_price="3",
+    )
     every = amendment(quantity="1", price="2", stop_price="3")
-    assert every == Amend(0, "BTC-USDT", 7, "", "1", "2", "3")
+    assert every == Amend(
+        request_seq=0,
+        symbol="BTC-USDT",
+        order_id=7,
+        client_order_id="",
+        quantity="1",
+        price="2",
+        stop_price="3",
+    )
 
 
 @pytest.mark.parametrize("field", ["quantity", "price", "stop_price"])

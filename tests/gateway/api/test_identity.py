@@ -57,7 +57,7 @@ def test_an_account_that_is_none_or_said_twice_is_refused_by_every_route(
             twice = [("1", "1"), ("1", "2"), ("2", "")]
             for headers in [(value,) for value in BAD] + twice:
                 lines = [f"x-aCcount: {value}" for value in headers]
-                (answer,) = await world.say(request(method, path, body, *lines))
+                (answer,) = await world.send(request(method, path, body, *lines))
                 assert answer.status == 400, (headers, answer)
                 if method != "HEAD":
                     assert answer.error["field"] == "X-Account"
@@ -73,7 +73,9 @@ def test_the_account_named_acts_however_it_is_padded(path: str) -> None:
         async with HttpWorld() as world:
             body = BODY if path.endswith("orders") else BATCH
             for account in (1, 7, ACCOUNT_MAX):
-                (answer,) = await world.say(request("POST", path, body, f"X-Account: \t{account} "))
+                (answer,) = await world.send(
+                    request("POST", path, body, f"X-Account: \t{account} ")
+                )
                 assert answer.status in (200, 201)
                 assert len(world.engine.open_orders(account)[0]) == 1
 
@@ -84,7 +86,7 @@ def test_the_account_named_acts_however_it_is_padded(path: str) -> None:
 def test_an_account_where_it_is_not_read_is_refused(method: str, path: str, body: bytes) -> None:
     async def main() -> None:
         async with HttpWorld() as world:
-            (answer,) = await world.say(request(method, f"{path}?account=7", body))
+            (answer,) = await world.send(request(method, f"{path}?account=7", body))
             if path == "/":
                 assert answer.status == 200, "the page's script reads it"
             elif method != "OPTIONS" and path != "/nothing":
@@ -102,7 +104,7 @@ def test_the_page_is_served_and_judges_its_own_address(query: str) -> None:
     # tests/system/test_page_input.py: nobody acts then, and the page says why.
     async def main() -> None:
         async with HttpWorld() as world:
-            (answer,) = await world.say(request("GET", f"/?{query}"))
+            (answer,) = await world.send(request("GET", f"/?{query}"))
             assert answer.status == 200
 
     uvloop.run(main())
@@ -116,7 +118,7 @@ def test_a_trailer_names_no_account() -> None:
                 "Content-Type: application/json", "Trailer: X-Account",
             )  # fmt: skip
             chunks = b"%x\r\n%b\r\n0\r\nX-Account: 2\r\n\r\n" % (len(BODY), BODY)
-            (answer,) = await world.say(head + chunks)
+            (answer,) = await world.send(head + chunks)
             assert answer.status == 400
             assert "trailers" in answer.error["message"]
             assert not world.engine.seq
@@ -149,7 +151,7 @@ def test_a_socket_acts_for_the_one_account_it_names(
         async with HttpWorld() as world:
             head = request("GET", f"/ws/orders{query}", b"", *SOCKET, *headers)
             head = head.replace(b"Connection: close\r\n", b"")
-            (answer, *_) = await world.say(head, ends=True)
+            (answer, *_) = await world.send(head, ends=True)
             assert answer.status == status
             if status == 400:
                 assert b"ccount" in answer.body

@@ -15,7 +15,7 @@ from crossbook.common.messages.history_queries import (
     OrdersQuestion,
 )
 from crossbook.common.types import OrderStatus, OrderType, Side, TimeInForce
-from tests.gateway.api.test_order_stream import StreamWorld
+from tests.gateway.api.test_order_stream import OrderStreamWorld
 from tests.worlds.rest_world import RestWorld, limit
 
 PATH = "/api/v1/orders/by-client-order-id"
@@ -252,18 +252,18 @@ def test_a_book_is_shown_once_it_has_come_to_the_number() -> None:
 
 def test_orders_are_named_the_same_over_the_websocket() -> None:
     async def main() -> None:
-        async with StreamWorld("account=7") as world:
+        async with OrderStreamWorld("account=7") as world:
             await world.enter(limit("buy", "1", "50000", client_order_id="mine-1"), account=7)
             name = {"client_order_id": "mine-1"}
-            world.say("amend", {**name, "quantity": "0.4"}, "first")
-            world.say("cancel", {**name, "order_id": "ORD-0000000001"}, "second")
-            world.say("cancel", {}, "third")
-            world.say("cancel", name, "fourth")
-            world.say("cancel", name, "fifth")
-            amended, canceled = await world.connection.heard("answer", 2)
+            world.request("amend", {**name, "quantity": "0.4"}, "first")
+            world.request("cancel", {**name, "order_id": "ORD-0000000001"}, "second")
+            world.request("cancel", {}, "third")
+            world.request("cancel", name, "fourth")
+            world.request("cancel", name, "fifth")
+            amended, canceled = await world.connection.messages("answer", 2)
             assert (amended["id"], amended["result"]["status"]) == ("first", "amended")
             assert (canceled["id"], canceled["result"]["status"]) == ("fourth", "canceled")
-            errors = await world.connection.heard("error", 3)
+            errors = await world.connection.messages("error", 3)
             assert [(e["id"], e["status"], e["error"]["field"]) for e in errors] == [
                 ("second", 400, "order_id"),
                 ("third", 400, "order_id"),

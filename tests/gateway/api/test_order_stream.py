@@ -14,15 +14,15 @@ from tests.worlds.rest_world import RestWorld, limit
 from tests.worlds.websocket_server import until
 
 
-class FakeConnection:
+class OrderConnection:
     """A connection that keeps the messages sent over it."""
 
     def __init__(self) -> None:
         self.full = False
         self.buffered = 0
         self.peer = "test"
-        self.said: list[dict[str, Any]] = []
-        self.news = asyncio.Event()
+        self.sent: list[dict[str, Any]] = []
+        self.arrived = asyncio.Event()
         self.closed: tuple[int, str] | None = None
         self.headers: dict[str, str] = {}
 
@@ -32,8 +32,8 @@ class FakeConnection:
 
     def send(self, frame: bytes) -> None:
         """Keep one message."""
-        self.said.append(msgspec.json.decode(frame[2 if frame[1] < 126 else 4 :]))
-        self.news.set()
+        self.sent.append(msgspec.json.decode(frame[2 if frame[1] < 126 else 4 :]))
+        self.arrived.set()
 
     def close(self, code: int, reason: str) -> None:
         """Remember why."""
@@ -42,15 +42,15 @@ class FakeConnection:
     def abort(self) -> None:
         """Nothing to drop."""
 
-    async def heard(self, kind: str, count: int = 1) -> list[dict[str, Any]]:
+    async def messages(self, kind: str, count: int = 1) -> list[dict[str, Any]]:
         """The messages of a kind, once there are `count` of them."""
-        while len(found := [each for each in self.said if each["type"] == kind]) < count:
-            self.news.clear()
-            await asyncio.wait_for(self.news.wait(), 5.0)
+        while len(found := [each for each in self.sent if each["type"] == kind]) < count:
+            self.arrived.clear()
+            await asyncio.wait_for(self.arrived.wait(), 5.0)
         return found
 
 
-class StreamWorld(RestWorld):
+class OrderStreamWorld(RestWorld):
     """The API and one client on `/ws/orders`."""
 
     def __init__(self, query: str = "") -> None:
@@ -59,10 +59,10 @@ class StreamWorld(RestWorld):
         channel = streams.route(query)
         assert isinstance(channel, OrderStream), channel
         self.stream = channel
-        self.connection = FakeConnection()
+        self.connection = OrderConnection()
         self.stream.opened(self.connection)
 
-    def say(self, method: str, params: object, request_id: str = "a") -> None:
+    def request(self, method: str, params: object, request_id: str = "a") -> None:
         """Send a request."""
         message = {"id": request_id, "method": method, "params": params}
         self.stream.received(self.connection, msgspec.json.encode(message).decode())
@@ -75,11 +75,11 @@ def run(main: Coroutine[Any, Any, None]) -> None:
 
 def test_a_client_is_greeted_and_hears_what_happens_to_its_account_only() -> None:
     async def main() -> None:
-        async with StreamWorld("account=7") as world:
-            assert world.connection.said == [{"type": "welcome", "account": 7, "seq": 0}]
+        async with OrderStreamWorld("account=7") as world:
+            assert world.connection.sent == [{"type": "welcome", "account": 7, "seq": 0}]
             await world.enter(limit("sell", "0.5", "50000", client_order_id="ask"), account=7)
             await world.enter(limit("buy", "0.2", "50000"), account=8)
-            entered, filled = await world.connection.heard("execution", 2)
+            entered, filled = await world.connection.messages("execution", 2)
             assert (entered["kind"], entered["order_type"]) == ("new", "limit")
             assert filled == {
                 "type": "execution",
@@ -111,22 +111,22 @@ def test_a_client_is_greeted_and_hears_what_happens_to_its_account_only() -> Non
 
 def test_orders_are_entered_amended_and_cancelled_over_the_socket() -> None:
     async def main() -> None:
-        async with StreamWorld() as world:
-            world.say("submit", limit("buy", "1", "50000"), "first")
-            (answer,) = await world.connection.heard("answer")
+        async with OrderStreamWorld() as world:
+            world.request("submit", limit("buy", "1", "50000"), "first")
+            (answer,) = await world.connection.messages("answer")
             assert (answer["id"], answer["status"]) == ("first", 201)
             order_id = answer["result"]["order_id"]
-            world.say("amend", {"order_id": order_id, "quantity": "2"}, "second")
-            amended = (await world.connection.heard("answer", 2))[1]
+            world.request("amend", {"order_id": order_id, "quantity": "2"}, "second")
+            amended = (await world.connection.messages("answer", 2))[1]
             assert amended["result"]["remaining_quantity"] == "2.00000"
-            world.say("cancel", {"order_id": order_id}, "third")
-            canceled = (await world.connection.heard("answer", 3))[2]
+            world.request("cancel", {"order_id": order_id}, "third")
+            canceled = (await world.connection.messages("answer", 3))[2]
             assert canceled["result"]["order_status"] == "CANCELED"
-            world.say("submit", limit("buy", "1", "50000"))
-            await world.connection.heard("answer", 4)
-            world.say("cancel_all", {"symbol": "BTC-USDT"})
-            assert (await world.connection.heard("answer", 5))[4]["result"]["count"] == 1
-            kinds = [each["kind"] for each in await world.connection.heard("execution", 5)]
+            world.request("submit", limit("buy", "1", "50000"))
+            await world.connection.messages("answer", 4)
+            world.request("cancel_all", {"symbol": "BTC-USDT"})
+            assert (await world.connection.messages("answer", 5))[4]["result"]["count"] == 1
+            kinds = [each["kind"] for each in await world.connection.messages("execution", 5)]
             assert kinds == ["new", "amended", "canceled", "new", "canceled"]
 
     run(main())
@@ -153,21 +153,21 @@ def test_a_bad_request_is_answered_and_harms_nothing(
     text: str, status: int, field: str | None
 ) -> None:
     async def main() -> None:
-        async with StreamWorld() as world:
+        async with OrderStreamWorld() as world:
             world.stream.received(world.connection, text)
-            (failure,) = await world.connection.heard("error")
+            (failure,) = await world.connection.messages("error")
             assert (failure["status"], failure["error"].get("field")) == (status, field)
-            world.say("submit", limit("buy", "1", "50000"))
-            await world.connection.heard("answer")
+            world.request("submit", limit("buy", "1", "50000"))
+            await world.connection.messages("answer")
 
     run(main())
 
 
 def test_a_refused_order_has_the_error_rest_would_give() -> None:
     async def main() -> None:
-        async with StreamWorld() as world:
-            world.say("submit", limit("buy", "1", "50000.001"))
-            (failure,) = await world.connection.heard("error")
+        async with OrderStreamWorld() as world:
+            world.request("submit", limit("buy", "1", "50000.001"))
+            (failure,) = await world.connection.messages("error")
             assert failure["id"] == "a"
             assert failure["status"] == 422
             assert failure["error"]["code"] == "BAD_TICK"
@@ -179,23 +179,23 @@ def test_too_many_unanswered_requests_hear_busy(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(order_stream, "REQUESTS_MAX", 2)
 
     async def main() -> None:
-        async with StreamWorld() as world:
+        async with OrderStreamWorld() as world:
             world.matcher_answers = False
             for number in range(3):
-                world.say("submit", limit("buy", "1", "50000"), str(number))
-            (failure,) = await world.connection.heard("error")
+                world.request("submit", limit("buy", "1", "50000"), str(number))
+            (failure,) = await world.connection.messages("error")
             assert (failure["id"], failure["error"]["code"]) == ("2", "BUSY")
             await world.held.wait()
             world.matcher_answers = True
             world.settle()
-            await world.connection.heard("answer", 2)
+            await world.connection.messages("answer", 2)
 
     run(main())
 
 
 def test_a_client_that_does_not_read_is_cut_off() -> None:
     async def main() -> None:
-        async with StreamWorld() as world:
+        async with OrderStreamWorld() as world:
             world.connection.full = True
             await world.enter(limit("buy", "1", "50000"))
             assert world.connection.closed is not None
@@ -206,22 +206,22 @@ def test_a_client_that_does_not_read_is_cut_off() -> None:
 
 def test_a_closed_connection_leaves_no_session() -> None:
     async def main() -> None:
-        async with StreamWorld("account=9") as world:
+        async with OrderStreamWorld("account=9") as world:
             assert len(world.desk.sessions) == 1
             world.stream.closed(world.connection)
             assert len(world.desk.sessions) == 0
             await world.enter(limit("buy", "1", "50000"), account=9)
-            assert len(world.connection.said) == 1
+            assert len(world.connection.sent) == 1
 
     run(main())
 
 
 def test_requests_of_an_account_over_http_are_no_connection_of_it() -> None:
     async def main() -> None:
-        async with StreamWorld("account=9&cancel_on_disconnect=true") as world:
+        async with OrderStreamWorld("account=9&cancel_on_disconnect=true") as world:
             await world.enter(limit("buy", "1", "50000"), account=9)
-            world.say("submit", limit("buy", "1", "40000"))
-            await world.connection.heard("answer")
+            world.request("submit", limit("buy", "1", "40000"))
+            await world.connection.messages("answer")
             world.stream.closed(world.connection)
             world.desk.tick(0)
             world.settle()
@@ -232,8 +232,8 @@ def test_requests_of_an_account_over_http_are_no_connection_of_it() -> None:
 
 def test_what_was_asked_before_the_end_of_the_connection_comes_before_the_cancel() -> None:
     async def main() -> None:
-        async with StreamWorld("account=9&cancel_on_disconnect=true") as world:
-            world.say("submit", limit("buy", "1", "40000"))
+        async with OrderStreamWorld("account=9&cancel_on_disconnect=true") as world:
+            world.request("submit", limit("buy", "1", "40000"))
             world.stream.closed(world.connection)
             world.desk.tick(0)
             await until(lambda: not len(world.desk.sessions))
@@ -247,9 +247,9 @@ def test_what_was_asked_before_the_end_of_the_connection_comes_before_the_cancel
 
 def test_the_wish_outlives_its_connection_while_another_of_the_account_is_there() -> None:
     async def main() -> None:
-        async with StreamWorld("account=9&cancel_on_disconnect=true") as world:
+        async with OrderStreamWorld("account=9&cancel_on_disconnect=true") as world:
             streams = OrderStreams(world.sessions, world.trading, world.lookup.render, 1)
-            other, connection = streams.route("account=9"), FakeConnection()
+            other, connection = streams.route("account=9"), OrderConnection()
             assert isinstance(other, OrderStream)
             other.opened(connection)
             await world.enter(limit("buy", "1", "50000"), account=9)
@@ -271,7 +271,7 @@ def test_without_a_free_session_the_client_is_told_to_come_later() -> None:
             for number in range(200):
                 world.sessions.open(number + 1, lambda _: None)
             streams = OrderStreams(world.sessions, world.trading, world.lookup.render, 1)
-            channel, connection = streams.route(""), FakeConnection()
+            channel, connection = streams.route(""), OrderConnection()
             assert isinstance(channel, OrderStream)
             channel.opened(connection)
             assert connection.closed is not None
@@ -288,9 +288,9 @@ def test_a_client_that_begins_beyond_the_stream_is_told_the_last_number(
     from_seq: int, first: int | None, complete: bool
 ) -> None:
     async def main() -> None:
-        async with StreamWorld(f"from_seq={from_seq}") as world:
+        async with OrderStreamWorld(f"from_seq={from_seq}") as world:
             world.settle()
-            (told,) = await world.connection.heard("caught_up")
+            (told,) = await world.connection.messages("caught_up")
             wanted = {"from_seq": first or from_seq, "to_seq": 0, "complete": complete}
             assert told == {"type": "caught_up", **wanted}
 
@@ -299,10 +299,10 @@ def test_a_client_that_begins_beyond_the_stream_is_told_the_last_number(
 
 def test_a_hole_in_what_was_heard_is_told() -> None:
     async def main() -> None:
-        async with StreamWorld() as world:
+        async with OrderStreamWorld() as world:
             world.desk.announce_gap()
             world.settle()
-            assert (await world.connection.heard("resync"))[0]["account"] == 1
+            assert (await world.connection.messages("resync"))[0]["account"] == 1
 
     run(main())
 

@@ -9,7 +9,7 @@ import pytest
 from crossbook.common.messages.history_queries import OrderRecord
 from crossbook.common.types import OrderStatus, OrderType, Side, TimeInForce
 from crossbook.gateway.api.render import Renderer
-from tests.gateway.api.test_order_stream import StreamWorld
+from tests.gateway.api.test_order_stream import OrderStreamWorld
 from tests.worlds.desk_world import INSTRUMENTS
 from tests.worlds.rest_world import RestWorld, limit
 
@@ -84,10 +84,10 @@ def test_an_amend_without_the_fills_before_it_gives_no_sum() -> None:
 @pytest.mark.parametrize(("amount", "kind"), [("10000.49", "completed"), ("60000", "expired")])
 def test_the_order_stream_gives_the_amount_left_when_the_order_ends(amount: str, kind: str) -> None:
     async def main() -> None:
-        async with StreamWorld("account=1") as world:
+        async with OrderStreamWorld("account=1") as world:
             await world.enter(limit("sell", "1", "50000"), account=2)
             await world.enter(by_quote("buy", amount))
-            reports = await world.connection.heard("execution", 3)
+            reports = await world.connection.messages("execution", 3)
             assert [(each["kind"], each["quote_left"]) for each in reports] == [
                 ("new", None),
                 ("fill", None),

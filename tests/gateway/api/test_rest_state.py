@@ -35,7 +35,17 @@ def test_every_state_is_told_with_its_end() -> None:
             names = ("open", "post_only", "cancel_only", "halted")
             for state, name in zip(InstrumentState, names, strict=False):
                 until_ns = NOW_NS if state != InstrumentState.OPEN else 0
-                world.engine.apply(SetInstrumentState(0, 0, 0, 1, state, until_ns), NOW_NS - 1)
+                world.engine.apply(
+                    SetInstrumentState(
+                        gateway=0,
+                        request_seq=0,
+                        account=0,
+                        instrument=1,
+                        state=state,
+                        until_ns=until_ns,
+                    ),
+                    NOW_NS - 1,
+                )
                 until = "2025-10-26T12:34:56.789Z" if until_ns else None
                 expected = {"state": name, "state_until": until, "auction": None}
                 assert await told(world) == [expected] * 3
@@ -46,7 +56,16 @@ def test_every_state_is_told_with_its_end() -> None:
 def test_an_auction_is_told_with_what_it_would_give() -> None:
     async def go() -> None:
         async with world_with_ticker() as world:
-            auction = MarketState("BTC-USDT", 9, InstrumentState.AUCTION, 0, 5_000_001, 3, 2, 0)
+            auction = MarketState(
+                symbol="BTC-USDT",
+                seq=9,
+                state=InstrumentState.AUCTION,
+                until_ns=0,
+                indicative_ticks=5_000_001,
+                indicative_lots=3,
+                surplus_lots=2,
+                time_ns=0,
+            )
             world.market.states["BTC-USDT"] = auction
             expected = {
                 "state": "auction",

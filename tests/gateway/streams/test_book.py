@@ -261,7 +261,20 @@ def test_without_an_audience_changes_do_not_pile_up() -> None:
     book: ConflatedBook = target.book  # type: ignore[union-attr]
     for first in range(0, 20 * UNFLUSHED_MAX, 100):
         levels = [(first + price + 1, 1) for price in range(100)]
-        world.streams.apply([DepthUpdate(SYMBOL, 1, 2, 0, levels, [], 0, 0)])
+        world.streams.apply(
+            [
+                DepthUpdate(
+                    symbol=SYMBOL,
+                    first_seq=1,
+                    seq=2,
+                    prev_seq=0,
+                    bids=levels,
+                    asks=[],
+                    checksum=0,
+                    time_ns=0,
+                )
+            ]
+        )
         assert book.waiting <= UNFLUSHED_MAX + 100
 
 

@@ -12,16 +12,27 @@ def candle(open_s: int, close_ticks: int, interval_s: int = 60) -> Candle:
     """A candle with one trade a second, numbered as the seconds."""
     last = open_s + interval_s - 1
     return Candle(
-        interval_s, open_s * 10**9, 1, 2, 1, close_ticks, 3, 4, 5, open_s, last, open_s
-    )  # fmt: skip
+        interval_s=interval_s,
+        open_ns=open_s * 10**9,
+        open_ticks=1,
+        high_ticks=2,
+        low_ticks=1,
+        close_ticks=close_ticks,
+        volume_lots=3,
+        quote_volume=4,
+        trades=5,
+        first_trade_id=open_s,
+        last_trade_id=last,
+        seq=open_s,
+    )
 
 
 def publish_candles(world: StreamWorld, *candles: Candle) -> None:
-    world.streams.apply([Candles(SYMBOL, 1, list(candles), 0)])
+    world.streams.apply([Candles(symbol=SYMBOL, seq=1, candles=list(candles), time_ns=0)])
     world.work()
 
 
-def told(client: FakeConnection) -> list[tuple[str, str, bool]]:
+def candles_of(client: FakeConnection) -> list[tuple[str, str, bool]]:
     return [
         (message["open_time"][11:19], message["close"], message["final"])
         for message in client.pop_messages()
@@ -35,13 +46,13 @@ def test_candles_are_conflated_and_each_is_told_once_more_when_it_is_final() -> 
     publish_candles(world, candle(60, 2))
     publish_candles(world, candle(60, 3), candle(120, 4))
     world.advance(1_000)
-    assert told(client) == [
+    assert candles_of(client) == [
         ("00:01:00", "0.01", False),
         ("00:01:00", "0.03", True),
         ("00:02:00", "0.04", False),
     ]
     late = world.connect(f"{CANDLES}?interval=1m")
-    assert told(late) == [("00:02:00", "0.04", False)]
+    assert candles_of(late) == [("00:02:00", "0.04", False)]
 
 
 def test_a_slow_client_misses_no_final_candle() -> None:
@@ -54,7 +65,7 @@ def test_a_slow_client_misses_no_final_candle() -> None:
         publish_candles(world, candle(60 * minute, minute))
         world.advance(1_000)
     client.drain()
-    assert told(client) == [
+    assert candles_of(client) == [
         ("00:01:00", "0.01", True),
         ("00:02:00", "0.02", True),
         ("00:03:00", "0.03", True),
@@ -79,10 +90,22 @@ def test_a_snapshot_of_the_feed_brings_candles_and_ticker() -> None:
     world = quiet_world()
     ticker = Ticker(SYMBOL, *([7] * 17))
     snapshot = Snapshot(
-        1, SYMBOL, 10**6, {}, [], [], 0, 0, 0, [], [], ticker, [candle(60, 5)]
-    )  # fmt: skip
+        request_id=1,
+        symbol=SYMBOL,
+        seq=10**6,
+        topics={},
+        bids=[],
+        asks=[],
+        checksum=0,
+        time_ns=0,
+        last_trade_id=0,
+        bid_orders=[],
+        ask_orders=[],
+        ticker=ticker,
+        candles=[candle(60, 5)],
+    )
     world.streams.apply([snapshot])
-    assert told(world.connect(CANDLES)) == [("00:01:00", "0.05", False)]
+    assert candles_of(world.connect(CANDLES)) == [("00:01:00", "0.05", False)]
     assert world.connect(f"/ws/ticker/{SYMBOL}").pop_messages()[0]["last"] == "0.07"
 
 

@@ -13,19 +13,19 @@ from tests.worlds.stream_world import FakeConnection, StreamWorld
 OPEN, POST_ONLY, CANCEL_ONLY, HALTED, AUCTION = (int(state) for state in InstrumentState)
 
 
-class World(StreamWorld):
-    """A book of one ask at 490; the test says what comes."""
+class StateWorld(StreamWorld):
+    """A book of one ask at 490; the test publishes what follows."""
 
     def __init__(self) -> None:
         super().__init__()
         self.seq = self.source.seq
         book = self.follower.book(SYMBOL)
         bids, asks = ([(ticks, 0) for ticks, _ in levels] for levels in (book.bids(), book.asks()))
-        self.tell(self.levels(bids, [*asks, (490, 5)]))
+        self.publish(self.levels(bids, [*asks, (490, 5)]))
         self.advance(100)
 
-    def tell(self, *updates: DepthUpdate | MarketState) -> None:
-        """Hand these on as what one reading of the feed brought."""
+    def publish(self, *updates: DepthUpdate | MarketState) -> None:
+        """Apply these as the updates of one round of the feed."""
         self.streams.apply(updates)
         self.work()
 
@@ -34,7 +34,16 @@ class World(StreamWorld):
     ) -> DepthUpdate:
         """The next change of the book."""
         self.seq += 1
-        return DepthUpdate(SYMBOL, self.seq, self.seq, self.seq - 1, bids, asks or [], 0, 0)
+        return DepthUpdate(
+            symbol=SYMBOL,
+            first_seq=self.seq,
+            seq=self.seq,
+            prev_seq=self.seq - 1,
+            bids=bids,
+            asks=asks or [],
+            checksum=0,
+            time_ns=0,
+        )
 
     def state(
         self, state: int, until_ns: int = 0, at: tuple[int, int, int] = (0, 0, 0)
@@ -44,8 +53,8 @@ class World(StreamWorld):
         return MarketState(SYMBOL, self.seq, state, until_ns, *at, 0)
 
 
-def told(connection: FakeConnection) -> list[Any]:
-    """Types of the messages, and of a state which one."""
+def kinds(connection: FakeConnection) -> list[Any]:
+    """The types of the messages; of a state message its state."""
     return [message.get("state", message["type"]) for message in connection.pop_messages()]
 
 
@@ -59,12 +68,12 @@ def told(connection: FakeConnection) -> list[Any]:
 def test_state_comes_at_the_beginning_and_on_change_and_only_then(
     path: str, first: list[str]
 ) -> None:
-    world = World()
+    world = StateWorld()
     for _ in range(2):
         client = world.connect(path)
-        assert told(client) == first
+        assert kinds(client) == first
         halt = world.state(HALTED, 1_761_482_096_000_000_000)
-        world.tell(halt)
+        world.publish(halt)
         message = client.pop_messages()[0]
         assert message == {
             "type": "state",
@@ -75,18 +84,18 @@ def test_state_comes_at_the_beginning_and_on_change_and_only_then(
             "auction": None,
             "ts": 0,
         }
-        world.tell(halt)
-        assert told(client) == []
-        world.tell(world.state(OPEN))
-        assert told(client) == ["open"]
+        world.publish(halt)
+        assert kinds(client) == []
+        world.publish(world.state(OPEN))
+        assert kinds(client) == ["open"]
 
 
 def test_an_auction_is_told_with_what_it_would_give() -> None:
-    world = World()
+    world = StateWorld()
     client = world.connect()
-    world.tell(world.state(AUCTION))
+    world.publish(world.state(AUCTION))
     client.pop_messages()
-    world.tell(world.state(AUCTION, 0, (490, 3, -2)))
+    world.publish(world.state(AUCTION, 0, (490, 3, -2)))
     (message,) = client.pop_messages()
     assert message["auction"] == {
         "indicative_price": "4.90",
@@ -94,7 +103,7 @@ def test_an_auction_is_told_with_what_it_would_give() -> None:
         "surplus_side": "sell",
         "surplus_quantity": "0.00002",
     }
-    world.tell(world.state(AUCTION))
+    world.publish(world.state(AUCTION))
     assert client.pop_messages()[0]["auction"] == {
         "indicative_price": None,
         "indicative_quantity": "0.00000",
@@ -104,65 +113,77 @@ def test_an_auction_is_told_with_what_it_would_give() -> None:
 
 
 def test_a_state_in_which_the_book_may_be_crossed_goes_before_it_and_another_behind() -> None:
-    world = World()
+    world = StateWorld()
     client = world.connect()
     client.pop_messages()
-    world.tell(world.state(AUCTION), world.levels([(500, 5)]))
-    assert told(client) == ["auction", "l2_update"]
+    world.publish(world.state(AUCTION), world.levels([(500, 5)]))
+    assert kinds(client) == ["auction", "l2_update"]
     # Before the book's next update would be due.
-    world.tell(world.levels([(500, 0)]), world.state(OPEN))
-    assert told(client) == ["l2_update", "open"]
+    world.publish(world.levels([(500, 0)]), world.state(OPEN))
+    assert kinds(client) == ["l2_update", "open"]
 
 
 def test_how_a_call_phase_ended_is_told_though_it_is_over() -> None:
-    world = World()
+    world = StateWorld()
     client = world.connect()
-    world.tell(world.state(AUCTION, 0, (495, 1, 0)))
+    world.publish(world.state(AUCTION, 0, (495, 1, 0)))
     client.pop_messages()
     result = world.state(AUCTION, 0, (490, 3, -2))
-    world.tell(result, world.state(OPEN))
+    world.publish(result, world.state(OPEN))
     first, second = client.pop_messages()
     assert (first["seq"], first["auction"]["indicative_price"]) == (result.seq, "4.90")
     assert (second["state"], second["auction"]) == ("open", None)
 
 
 def test_a_full_client_gets_the_present_state_when_it_has_room() -> None:
-    world = World()
+    world = StateWorld()
     client, other = world.connect(), world.connect()
     client.pop_messages()
     client.full = True
-    world.tell(world.state(AUCTION), world.levels([(500, 5)]))
-    world.tell(world.state(HALTED))
-    assert told(client) == []
+    world.publish(world.state(AUCTION), world.levels([(500, 5)]))
+    world.publish(world.state(HALTED))
+    assert kinds(client) == []
     client.drain()
-    assert told(client)[:2] == ["halted", "l2_update"]
+    assert kinds(client)[:2] == ["halted", "l2_update"]
     client.full = True
-    world.tell(world.levels([(500, 0)]), world.state(OPEN))
+    world.publish(world.levels([(500, 0)]), world.state(OPEN))
     client.drain()
-    assert told(client) == ["l2_update", "bbo", "open"]
-    assert told(other)[-1] == "open"
+    assert kinds(client) == ["l2_update", "bbo", "open"]
+    assert kinds(other)[-1] == "open"
 
 
 def test_who_comes_after_an_auction_gets_no_book_that_is_crossed() -> None:
-    world = World()
-    world.tell(world.state(AUCTION), world.levels([(500, 5)]))
+    world = StateWorld()
+    world.publish(world.state(AUCTION), world.levels([(500, 5)]))
     first = world.connect()
     assert first.pop_messages()[1]["bids"] == [["5.00", "0.00005"]]
-    world.tell(world.levels([(500, 0)]), world.state(OPEN))
+    world.publish(world.levels([(500, 0)]), world.state(OPEN))
     snapshot, *_, state = world.connect().pop_messages()
     assert (state["state"], snapshot["type"], snapshot["bids"]) == ("open", "snapshot", [])
 
 
 def test_a_state_that_comes_while_nobody_listens_is_there_for_the_next_client() -> None:
-    world = World()
-    world.tell(world.state(HALTED))
-    assert told(world.connect())[0] == "halted"
-    assert told(world.connect(f"/ws/ticker/{SYMBOL}"))[0] == "halted"
+    world = StateWorld()
+    world.publish(world.state(HALTED))
+    assert kinds(world.connect())[0] == "halted"
+    assert kinds(world.connect(f"/ws/ticker/{SYMBOL}"))[0] == "halted"
 
 
 def test_of_many_states_that_wait_the_latest_are_kept() -> None:
     tape = StateTape()
-    states = [MarketState(SYMBOL, seq, 1 + seq % 2, 0, 0, 0, 0, 0) for seq in range(100)]
+    states = [
+        MarketState(
+            symbol=SYMBOL,
+            seq=seq,
+            state=1 + seq % 2,
+            until_ns=0,
+            indicative_ticks=0,
+            indicative_lots=0,
+            surplus_lots=0,
+            time_ns=0,
+        )
+        for seq in range(100)
+    ]
     for state in states:
         tape.add(state)
     assert tape.changes

@@ -20,7 +20,16 @@ def ids(client: FakeConnection) -> list[int]:
 
 
 def trade(trade_id: int) -> Trade:
-    return Trade(1_000 + trade_id, trade_id, 5_000_001, 7, 1, 3, 4, 1_700_000_000_000_001_000)
+    return Trade(
+        seq=1_000 + trade_id,
+        trade_id=trade_id,
+        price_ticks=5_000_001,
+        quantity_lots=7,
+        aggressor_side=1,
+        maker_order_id=3,
+        taker_order_id=4,
+        time_ns=1_700_000_000_000_001_000,
+    )
 
 
 def publish(world: StreamWorld, *ids: int) -> None:

@@ -132,7 +132,7 @@ def test_the_fast_path_and_the_framework_take_a_request_alike(
 
     async def main() -> None:
         async with HttpWorld() as world:
-            answers = await world.say(*parts, ends=True)
+            answers = await world.send(*parts, ends=True)
             assert [answer.status for answer in answers] == statuses
             for answer in answers:
                 if answer.status >= 400:
@@ -158,7 +158,7 @@ def test_the_fast_path_and_the_framework_take_a_request_alike(
 def test_a_target_that_is_no_path_is_refused(head: bytes) -> None:
     async def main() -> None:
         async with HttpWorld() as world:
-            (answer,) = await world.say(head)
+            (answer,) = await world.send(head)
             assert (answer.status, answer.error["code"]) == (400, "MALFORMED")
 
     uvloop.run(main())

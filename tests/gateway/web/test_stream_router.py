@@ -36,7 +36,7 @@ def test_orders_are_for_pages_of_this_address_under_its_names(
 ) -> None:
     async def main() -> None:
         async with HttpWorld(HOSTS) as world:
-            (answer, *_) = await world.say(handshake("/ws/orders", *headers), ends=True)
+            (answer, *_) = await world.send(handshake("/ws/orders", *headers), ends=True)
             assert answer.status == status
             assert len(world.desk.sessions) == 0
 
@@ -47,7 +47,7 @@ def test_a_refused_name_is_named_with_the_setting() -> None:
     async def main() -> None:
         async with HttpWorld() as world:
             for path in ("/ws/orders", "/ws/trades/BTC-USDT"):
-                (answer,) = await world.say(handshake(path, "Host: evil.example"))
+                (answer,) = await world.send(handshake(path, "Host: evil.example"))
                 assert answer.status == 403
                 assert b"evil.example" in answer.body
                 assert b"ALLOWED_HOSTS" in answer.body
@@ -59,7 +59,7 @@ def test_a_refused_name_is_named_with_the_setting() -> None:
 def test_a_path_has_one_reading(path: str) -> None:
     async def main() -> None:
         async with HttpWorld() as world:
-            (answer,) = await world.say(handshake(path))
+            (answer,) = await world.send(handshake(path))
             assert answer.status in (400, 404)
 
     uvloop.run(main())
@@ -73,7 +73,7 @@ def test_a_path_has_one_reading(path: str) -> None:
 def test_a_query_that_is_not_read_is_refused(query: str) -> None:
     async def main() -> None:
         async with HttpWorld() as world:
-            (answer,) = await world.say(handshake(f"/ws/orders?{query}"))
+            (answer,) = await world.send(handshake(f"/ws/orders?{query}"))
             assert answer.status == 400
 
     uvloop.run(main())
