@@ -30,13 +30,13 @@ def main() -> None:
         settings = started("publisher")
         feed = Feed(settings.own_instruments(), base_at(clock.now_ns()), settings.feed_history)
         replica = PublisherReplica(feed)
-        desk = SnapshotServer(replica)
+        server = SnapshotServer(replica)
         rounds = Rounds()
-        desk.metrics = PublisherMetrics(replica, desk, rounds).text
+        server.metrics = PublisherMetrics(replica, server, rounds).text
         public = sockets.feed_pub(context, settings.publisher_feed)
         service = PublisherService(
             replica,
-            desk,
+            server,
             sockets.events_sub(context, settings.matcher_events),
             sockets.matcher_queries_dealer(context, settings.matcher_sync),
             sockets.history_dealer(context, settings.recorder_history),

@@ -252,7 +252,7 @@ class PublishedMarket:
         if book is not None:
             self.last_trade_id = last_trade_id = book.last_trade_id
             self.last_price_ticks = last_price = book.last_price_ticks
-        self._tell_statistics()
+        self._add_statistics()
         statistics = self.statistics
         statistics.count()
         if not (
@@ -295,7 +295,7 @@ class PublishedMarket:
         symbol = self.symbol
         if self._trades:
             sent.append(self._trade.append(encode(Trades(symbol, self._trades))))
-            self._tell_statistics()
+            self._add_statistics()
             self._trades = []
             self._counted = 0
         changes = self._changes
@@ -366,7 +366,7 @@ class PublishedMarket:
             self._sorted = (bids, asks)
         return self._sorted
 
-    def _tell_statistics(self) -> None:
+    def _add_statistics(self) -> None:
         self.statistics.add(self._trades[self._counted :] if self._counted else self._trades)
         self._counted = len(self._trades)
 

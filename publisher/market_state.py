@@ -103,12 +103,12 @@ class StateTopic:
             sent.append(self._send(_message(self.symbol, event.seq, _AUCTION, 0, result, time_ns)))
         self._uncrossed.clear()
         if self._changed and self.state not in _NEVER_CROSSED:
-            sent.append(self._tell(seq, time_ns))
+            sent.append(self._publish(seq, time_ns))
         return sent
 
     def after_book(self, seq: int, time_ns: int) -> list[Frames]:
         """Messages to send after those about the book: a state in which it is never crossed."""
-        return [self._tell(seq, time_ns)] if self._changed else []
+        return [self._publish(seq, time_ns)] if self._changed else []
 
     def publish_indication(self, seq: int, time_ns: int) -> list[Frames]:
         """A message where the result of an uncross differs from the published one.
@@ -139,7 +139,7 @@ class StateTopic:
         self.state, self.until_ns, self.is_known = state, until_ns, True
         self.disturb()
 
-    def _tell(self, seq: int, time_ns: int) -> Frames:
+    def _publish(self, seq: int, time_ns: int) -> Frames:
         self._changed = False
         return self._send(self.as_of(seq, time_ns))
 

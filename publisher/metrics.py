@@ -33,11 +33,11 @@ class PublisherMetrics(Exposition):
     them."""
 
     def __init__(
-        self, replica: PublisherReplica, desk: SnapshotServer, rounds: RoundCounts
+        self, replica: PublisherReplica, server: SnapshotServer, rounds: RoundCounts
     ) -> None:
         super().__init__("publisher")
         self._replica = replica
-        self._desk = desk
+        self._server = server
         self._rounds = rounds
         self._text = ""
         self._fresh_until_ns = 0
@@ -69,6 +69,6 @@ class PublisherMetrics(Exposition):
             sent[name.partition(".")[0]] += topic.sent
         yield self.counter("messages", "Feed messages sent, by channel", sent, "channel")
         yield self.gauge("subscribers", "Connections to the feed", rounds.subscribers)
-        yield self.counter("answers", "Answers, by kind", self._desk.answers, "kind")
+        yield self.counter("answers", "Answers, by kind", self._server.answers, "kind")
         orders = {market.symbol: market.open_orders for market in feed.markets.values()}
         yield self.gauge("open_orders", "Orders that rest, by symbol", orders, "symbol")

@@ -90,7 +90,9 @@ class PublisherReplica(Replica):
                 return BooksRequest(self._request_id)
             return None
         gap = self._follower.gap()
-        request = None if gap is None else self._resend_request(*gap, now_ns)
+        if gap is None:
+            return None
+        request = self._resend_request(*gap, now_ns)
         self.gaps += request is not None
         return request
 

@@ -65,7 +65,7 @@ class PublisherService:
     def __init__(
         self,
         replica: PublisherReplica,
-        desk: SnapshotServer,
+        server: SnapshotServer,
         events: "zmq.Socket[bytes]",
         queries: "zmq.Socket[bytes]",
         history: "zmq.Socket[bytes]",
@@ -78,9 +78,9 @@ class PublisherService:
     ) -> None:
         self._replica = replica
         self._feed = replica.feed
-        self._desk = desk
+        self._server = server
         self._events = events
-        self._past = Backfill(replica.feed)
+        self._backfill = Backfill(replica.feed)
         self._queries = queries
         self._history = history
         self._public = public
@@ -114,10 +114,10 @@ class PublisherService:
             if ready:
                 self._publish()
             now_ns = clock.monotonic_ns()
-            self._ask(now_ns)
+            self._send_request(now_ns)
             if self._history in ready:
                 self._take_history(now_ns)
-            self._ask_history(now_ns)
+            self._send_questions(now_ns)
             self._publish_statistics(now_ns)
             self._rounds.stale_ns = now_ns - self._heard_ns
             if self._requests in ready:
@@ -127,7 +127,7 @@ class PublisherService:
                 heartbeat_at = now_ns + self._heartbeat_ns
                 self._rounds.subscribers = self._subscribers.count()
             if replica.lost is not self._told:
-                self._tell()
+                self._log_books()
 
     def _take_events(self) -> None:
         """Apply the waiting batches, within a limit, and publish whenever many events have
@@ -166,7 +166,7 @@ class PublisherService:
         """Apply one of the recorder's answers; others wait for the next round."""
         for payload in drained(self._history, 1):
             try:
-                self._past.receive(decode_history_answer(payload), now_ns)
+                self._backfill.receive(decode_history_answer(payload), now_ns)
             except BAD_BYTES as error:
                 logger().error("malformed_history_answer", reason=str(error))
 
@@ -184,7 +184,7 @@ class PublisherService:
         for frames in self._feed.publish_statistics(now_ns):
             send_frames(self._public, frames)
 
-    def _ask(self, now_ns: int) -> None:
+    def _send_request(self, now_ns: int) -> None:
         wanted = self._replica.next_request(now_ns)
         if wanted is not None:
             try:
@@ -192,16 +192,16 @@ class PublisherService:
             except zmq.Again:
                 self._replica.not_sent()
 
-    def _ask_history(self, now_ns: int) -> None:
+    def _send_questions(self, now_ns: int) -> None:
         """Send questions to the recorder, where one is configured, and log the outcomes."""
-        questions = self._past.next_questions(now_ns)
+        questions = self._backfill.next_questions(now_ns)
         for sent, question in enumerate(questions):
             try:
                 self._history.send(encode(question), zmq.NOBLOCK)
             except zmq.Again:
-                self._past.not_sent(questions[sent:], now_ns)
+                self._backfill.not_sent(questions[sent:], now_ns)
                 break
-        for note in self._past.drain_notes():
+        for note in self._backfill.drain_notes():
             symbols = ", ".join(note.symbols)
             if note.finding is Finding.LOADED:
                 logger().info("history_loaded", symbols=symbols, seq=self._feed.seq)
@@ -218,14 +218,14 @@ class PublisherService:
                 frames: list[Any] = self._requests.recv_multipart(zmq.NOBLOCK)
             except zmq.Again:
                 return
-            reply = encode(self._desk.answer(frames[-1]))
+            reply = encode(self._server.answer(frames[-1]))
             try:
                 self._requests.send_multipart([*frames[:-1], reply], zmq.NOBLOCK)
             except zmq.ZMQError as error:
                 # The consumer is gone or does not read: it has to repeat the request.
                 logger().debug("reply_lost", reason=str(error))
 
-    def _tell(self) -> None:
+    def _log_books(self) -> None:
         """Log that the books were lost, or are loaded again."""
         replica = self._replica
         self._told = replica.lost

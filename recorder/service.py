@@ -132,7 +132,7 @@ class RecorderService:
                 if self._replica is None:
                     self._load()
                 if not self._knows_instruments:
-                    self._ask_instruments()
+                    self._request_instruments()
                 ready = self._wait()
                 if self._queries in ready:
                     self._take_replies()
@@ -140,7 +140,7 @@ class RecorderService:
                     continue
                 if self._events in ready:
                     self._take_events()
-                self._ask()
+                self._send_request()
                 self._write()
                 self.written.forgotten += self._retention.step(self._clock.monotonic_ns())
             except IntegrityError as error:
@@ -199,7 +199,7 @@ class RecorderService:
                 self._learn(reply.instruments)
                 continue
             ready = self._replica.receive_reply(reply)
-            self._ask()
+            self._send_request()
             self._record(ready)
 
     def _take_events(self) -> None:
@@ -220,7 +220,7 @@ class RecorderService:
             self._digest.learn(instrument, self._store.latest(instrument.id))
         self._knows_instruments = True
 
-    def _ask_instruments(self) -> None:
+    def _request_instruments(self) -> None:
         """Request the instruments; events wait until the reply."""
         if self._ask_again.due((), self._clock.monotonic_ns()):
             try:
@@ -228,7 +228,7 @@ class RecorderService:
             except zmq.Again:
                 self._ask_again.forget()
 
-    def _ask(self) -> None:
+    def _send_request(self) -> None:
         assert self._replica is not None
         gaps = self._replica.gaps
         wanted = self._replica.next_request(self._clock.monotonic_ns())
@@ -291,7 +291,7 @@ class AnswerService(threading.Thread):
 
     def __init__(
         self,
-        desk: HistoryReader,
+        reader: HistoryReader,
         recorder: RecorderService,
         questions: "zmq.Socket[bytes]",
         clock: Clock,
@@ -299,7 +299,7 @@ class AnswerService(threading.Thread):
         super().__init__(name="answers", daemon=True)
         self.answers: Counter[str] = Counter()
         self.metrics: Callable[[], str] = str
-        self._desk = desk
+        self._reader = reader
         self._recorder = recorder
         self._questions = questions
         self._clock = clock
@@ -337,8 +337,8 @@ class AnswerService(threading.Thread):
             elif isinstance(question, MetricsRequest):
                 metrics = Metrics(question.request_id, self._recorder.seq, self.metrics())
                 self._send(frames, metrics)
-            elif question.min_seq <= self._recorder.seq or self._desk.fault(question):
-                self._send(frames, self._desk.answer(question))
+            elif question.min_seq <= self._recorder.seq or self._reader.fault(question):
+                self._send(frames, self._reader.answer(question))
             elif len(self._waiting) < WAITING_MAX:
                 until_ns = self._clock.monotonic_ns() + WAIT_NS
                 self._waiting.append(_WaitingQuestion(frames, question, until_ns))
@@ -351,7 +351,7 @@ class AnswerService(threading.Thread):
         left = []
         for waiting in self._waiting:
             if waiting.question.min_seq <= seq:
-                self._send(waiting.frames, self._desk.answer(waiting.question))
+                self._send(waiting.frames, self._reader.answer(waiting.question))
             elif now_ns >= waiting.until_ns:
                 self._send(waiting.frames, not_yet(waiting.question, seq))
             else:

@@ -43,7 +43,7 @@ class Publisher:
         self.feed = Feed(INSTRUMENTS, base, resend_count=1_000)
         self.replica = PublisherReplica(self.feed)
         self.past = Backfill(self.feed)
-        self.desk = SnapshotServer(self.replica)
+        self.server = SnapshotServer(self.replica)
 
 
 class World:
@@ -130,7 +130,7 @@ class World:
         self.follower.on_time(self.now_ns)
         for request in self.follower.drain_requests():
             if self.random.random() >= self.lossy:
-                reply = encode(self.publisher.desk.answer(encode(request)))
+                reply = encode(self.publisher.server.answer(encode(request)))
                 self.follower.on_reply(decode_feed_reply(reply))
         for update in self.follower.drain_updates():
             if isinstance(update, Trades):

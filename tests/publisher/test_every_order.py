@@ -124,10 +124,10 @@ def test_an_instrument_added_later_has_topics_and_a_snapshot() -> None:
     feed.load(_books(engine))
     assert "l2.BTC-USDT|" in feed.topics
     assert encode(feed.markets[INSTRUMENTS[0].id].instrument) == added
-    desk = SnapshotServer(PublisherReplica(feed))
-    listed = desk.answer(encode(InstrumentsRequest(1)))
+    server = SnapshotServer(PublisherReplica(feed))
+    listed = server.answer(encode(InstrumentsRequest(1)))
     assert isinstance(listed, InstrumentList)
     assert {each.id for each in listed.instruments} == set(engine.books)
-    busy = desk.answer(encode(SnapshotRequest(2, "BTC-USDT")))
+    busy = server.answer(encode(SnapshotRequest(2, "BTC-USDT")))
     assert isinstance(busy, FeedReject)
     assert busy.reason == RejectReason.BUSY, "it is known, and there are no books yet"

@@ -74,9 +74,9 @@ class Simulation:
         self.matcher = Matcher(1, seed, resend_bytes)
         self.feed = Feed(INSTRUMENTS, BASE, resend_count=20)
         self.replica = PublisherReplica(self.feed)
-        desk = SnapshotServer(self.replica)
-        self.consumers = [FeedConsumer(i, BASE, desk.answer) for i in INSTRUMENTS]
-        self.lossy = [FeedConsumer(i, BASE, desk.answer) for i in INSTRUMENTS]
+        server = SnapshotServer(self.replica)
+        self.consumers = [FeedConsumer(i, BASE, server.answer) for i in INSTRUMENTS]
+        self.lossy = [FeedConsumer(i, BASE, server.answer) for i in INSTRUMENTS]
         self.losses: set[Lost] = set()
         self.compared = 0
         self._outage = 0

@@ -23,8 +23,8 @@ from crossbook.publisher.replica import PublisherReplica
 from crossbook.publisher.snapshot_server import RANGE_BYTES_MAX, REQUEST_BYTES_MAX, SnapshotServer
 
 
-def desk(orders: int = 3, history: int = 50) -> SnapshotServer:
-    """A desk over a book with `orders` bids, each published by itself."""
+def server(orders: int = 3, history: int = 50) -> SnapshotServer:
+    """A server of a book with `orders` bids, each published by itself."""
     replica = PublisherReplica(Feed([example()], 100, history))
     replica.next_request(0)
     replica.receive_reply(Books(request_id=1, incarnation=7, seq=0, time_ns=0, books=[]))
@@ -56,7 +56,7 @@ def desk(orders: int = 3, history: int = 50) -> SnapshotServer:
 
 
 def test_a_snapshot_carries_levels_orders_and_topic_numbers() -> None:
-    reply = desk().answer(encode(SnapshotRequest(4, "BTC-USDT", orders=True)))
+    reply = server().answer(encode(SnapshotRequest(4, "BTC-USDT", orders=True)))
     assert isinstance(reply, Snapshot)
     assert (reply.request_id, reply.seq, reply.last_trade_id) == (4, 3, 0)
     assert reply.bids == [(503, 2), (502, 2), (501, 2)]
@@ -67,13 +67,13 @@ def test_a_snapshot_carries_levels_orders_and_topic_numbers() -> None:
 
 
 def test_a_snapshot_of_levels_has_no_orders() -> None:
-    reply = desk().answer(encode(SnapshotRequest(4, "BTC-USDT")))
+    reply = server().answer(encode(SnapshotRequest(4, "BTC-USDT")))
     assert isinstance(reply, Snapshot)
     assert (len(reply.bids), reply.bid_orders) == (3, [])
 
 
 def test_a_range_is_sent_again() -> None:
-    reply = desk().answer(
+    reply = server().answer(
         encode(RangeRequest(request_id=5, topic="l3.BTC-USDT|", from_seq=102, to_seq=999))
     )
     assert isinstance(reply, Range)
@@ -81,7 +81,7 @@ def test_a_range_is_sent_again() -> None:
 
 
 def test_a_range_is_bounded_in_size() -> None:
-    served = desk(orders=0)
+    served = server(orders=0)
     market = served._feed.markets[1]
     for _ in range(20):
         market.topics[0].append(bytes(RANGE_BYTES_MAX // 10 + 1))
@@ -94,14 +94,14 @@ def test_a_range_is_bounded_in_size() -> None:
 
 @pytest.mark.parametrize("from_seq", [0, 100, 104])
 def test_a_range_not_held_is_too_old(from_seq: int) -> None:
-    reply = desk().answer(
+    reply = server().answer(
         encode(RangeRequest(request_id=5, topic="l2.BTC-USDT|", from_seq=from_seq, to_seq=200))
     )
     assert reply == TooOld(request_id=5, topic="l2.BTC-USDT|", first_seq=101, last_seq=103)
 
 
 def test_instruments_are_listed() -> None:
-    assert desk().answer(encode(InstrumentsRequest(6))) == InstrumentList(6, [example()])
+    assert server().answer(encode(InstrumentsRequest(6))) == InstrumentList(6, [example()])
 
 
 def test_before_the_matchers_first_answer_there_is_no_snapshot() -> None:
@@ -153,7 +153,7 @@ def test_before_the_matchers_first_answer_there_is_no_snapshot() -> None:
 def test_a_bad_request_is_refused_by_name(
     payload: bytes, request_id: int, reason: RejectReason, field: str
 ) -> None:
-    reply = desk().answer(payload)
+    reply = server().answer(payload)
     assert isinstance(reply, FeedReject)
     assert (reply.request_id, reply.reason, reply.field) == (request_id, reason, field), reply
     assert msgspec.msgpack.decode(encode(reply))

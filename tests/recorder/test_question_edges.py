@@ -63,7 +63,7 @@ def candle(open_ns: int, interval_s: int = 60) -> Candle:
     )
 
 
-def desk(engine: Engine, **rows: list[Any]) -> HistoryReader:
+def reader(engine: Engine, **rows: list[Any]) -> HistoryReader:
     """A record of these rows."""
     found: dict[str, list[Any]] = {"orders": [], "trades": [], "fills": [], "candles": [], **rows}
     Store(engine).write(
@@ -82,7 +82,7 @@ def desk(engine: Engine, **rows: list[Any]) -> HistoryReader:
 
 def test_a_candle_comes_back_with_every_number_in_its_place(engine: Engine) -> None:
     wanted = candle(5 * MINUTE_NS)
-    asked = desk(engine, candles=[(1, wanted), (2, candle(6 * MINUTE_NS))])
+    asked = reader(engine, candles=[(1, wanted), (2, candle(6 * MINUTE_NS))])
     told: Any = asked.answer(
         CandlesQuestion(request_id=1, min_seq=SEQ, instrument=1, interval_s=60)
     )
@@ -109,7 +109,7 @@ def test_a_range_of_candles_has_both_its_ends(
     sqlite_engine: Engine, from_ns: int, to_ns: int, wanted: list[int]
 ) -> None:
     rows = [(1, candle(open_ns)) for open_ns in (10, 20, 30, 40, 50)]
-    asked = desk(sqlite_engine, candles=[*rows, (1, candle(30, 1)), (2, candle(35))])
+    asked = reader(sqlite_engine, candles=[*rows, (1, candle(30, 1)), (2, candle(35))])
     told: Any = asked.answer(
         CandlesQuestion(
             request_id=1, min_seq=SEQ, instrument=1, interval_s=60, from_ns=from_ns, to_ns=to_ns
@@ -122,7 +122,7 @@ def test_a_range_of_candles_has_both_its_ends(
 def test_a_range_that_ends_where_it_begins_is_one_and_one_that_ends_before_is_none(
     sqlite_engine: Engine,
 ) -> None:
-    asked = desk(sqlite_engine)
+    asked = reader(sqlite_engine)
     assert (
         asked.fault(
             CandlesQuestion(
@@ -148,7 +148,7 @@ def test_there_is_more_only_when_a_row_was_left_out(
     trades = [(1, n, 1, 5, 5, 1, 1, 2, 9) for n in (1, 2, 3)]
     fills = [(n, 1, n, 1, 5, 1, "", 1, 5, 5, 1, 1, 9) for n in (1, 2, 3)]
     candles = [(1, candle(n)) for n in (1, 2, 3)]
-    asked = desk(sqlite_engine, orders=orders, trades=trades, fills=fills, candles=candles)
+    asked = reader(sqlite_engine, orders=orders, trades=trades, fills=fills, candles=candles)
     questions = (
         OrdersQuestion(request_id=1, min_seq=SEQ, account=5, limit=limit),
         FillsQuestion(request_id=1, min_seq=SEQ, account=5, limit=limit),
@@ -168,7 +168,7 @@ def test_a_listing_goes_on_just_behind_its_cursor(sqlite_engine: Engine, cursor:
     orders = [replace(ORDER, order_id=n) for n in (1, 2, 3)]
     trades = [(1, n, 1, 5, 5, 1, 1, 2, 9) for n in (1, 2, 3)]
     fills = [(n, 1, n, 1, 5, 1, "", 1, 5, 5, 1, 1, 9) for n in (1, 2, 3)]
-    asked = desk(sqlite_engine, orders=orders, trades=trades, fills=fills)
+    asked = reader(sqlite_engine, orders=orders, trades=trades, fills=fills)
     before: Any = asked.answer(
         OrdersQuestion(request_id=1, min_seq=SEQ, account=5, before_order_id=cursor)
     )
@@ -195,7 +195,7 @@ def test_accounts_orders_and_instruments_next_to_the_one_asked_for_are_left_out(
         for account in (4, 5, 6) for order, instrument in ((1, 1), (2, 2), (3, 3))
     ]  # fmt: skip
     trades = [(instrument, 1, 1, 5, 5, 1, 1, 2, 9) for instrument in (1, 2, 3)]
-    asked = desk(sqlite_engine, orders=orders, fills=fills, trades=trades)
+    asked = reader(sqlite_engine, orders=orders, fills=fills, trades=trades)
     for question, wanted in (
         (OrdersQuestion(request_id=1, min_seq=SEQ, account=5), [18, 17, 16]),
         (OrdersQuestion(request_id=1, min_seq=SEQ, account=5, open_only=True), [18, 17, 16]),
@@ -221,14 +221,14 @@ def test_the_minutes_of_a_market_go_back_a_day_from_the_latest(sqlite_engine: En
     ages = (DAY_NS + MINUTE_NS, DAY_NS + 1, DAY_NS, DAY_NS - MINUTE_NS, MINUTE_NS, 0)
     candles = [(1, candle(latest - age)) for age in ages]
     others = [(1, candle(latest, 300)), (2, candle(latest)), (1, candle(latest + 1, 1))]
-    asked = desk(sqlite_engine, candles=candles + others)
+    asked = reader(sqlite_engine, candles=candles + others)
     told: Any = asked.answer(MarketQuestion(request_id=1, min_seq=SEQ, instrument=1))
     assert [latest - each.open_ns for each in told.minutes] == list(ages[2:])
 
 
 def test_a_market_without_trades_has_nothing_to_tell(sqlite_engine: Engine) -> None:
     trades = [(2, 1, 1, 5, 5, 1, 1, 2, 9)]
-    told: Any = desk(sqlite_engine, trades=trades).answer(
+    told: Any = reader(sqlite_engine, trades=trades).answer(
         MarketQuestion(request_id=1, min_seq=SEQ, instrument=1)
     )
     assert (told.latest, told.minutes, told.last_lots) == ([], [], 0)
@@ -238,7 +238,7 @@ def test_a_market_without_trades_has_nothing_to_tell(sqlite_engine: Engine) -> N
 def test_an_answer_is_given_from_the_number_on_that_was_asked_for(
     sqlite_engine: Engine, min_seq: int, known: bool
 ) -> None:
-    told = desk(sqlite_engine).answer(TradesQuestion(request_id=1, min_seq=min_seq, instrument=1))
+    told = reader(sqlite_engine).answer(TradesQuestion(request_id=1, min_seq=min_seq, instrument=1))
     assert isinstance(told, NotYet) is not known
 
 
@@ -254,7 +254,7 @@ def test_a_question_is_read_up_to_its_longest() -> None:
 @pytest.mark.parametrize("name", ["a", "b", "c"])
 def test_an_order_is_found_by_its_own_name_only(sqlite_engine: Engine, name: str) -> None:
     orders = [replace(ORDER, order_id=n, client_order_id=c) for n, c in enumerate("abc", 1)]
-    told: Any = desk(sqlite_engine, orders=orders).answer(
+    told: Any = reader(sqlite_engine, orders=orders).answer(
         OrdersQuestion(request_id=1, min_seq=SEQ, account=5, client_order_id=name)
     )
     assert [each.client_order_id for each in told.orders] == [name]
@@ -267,7 +267,7 @@ def test_an_order_has_its_own_fills_and_a_market_its_own_trades_and_candles(
     fills = [(n, 1, n, 1, 5, n, "", 1, 5, 5, 1, 1, 9) for n in (1, 2, 3)]
     trades = [(i, n + 5 * i, 1, 5, 10 * i, 1, 1, 2, 9) for i in (1, 2, 3) for n in (1, 2)]
     minutes = [(i, candle(i * MINUTE_NS, s)) for i in (1, 2, 3) for s in (1, 60, 300)]
-    asked = desk(sqlite_engine, orders=orders, fills=fills, trades=trades, candles=minutes)
+    asked = reader(sqlite_engine, orders=orders, fills=fills, trades=trades, candles=minutes)
     one: Any = asked.answer(OrdersQuestion(request_id=1, min_seq=SEQ, account=5, order_id=2))
     assert [each.fill_id for each in one.orders[0].fills] == [2]
     listed: Any = asked.answer(

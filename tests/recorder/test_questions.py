@@ -41,7 +41,7 @@ IDS = [instrument.id for instrument in INSTRUMENTS]
 
 
 class Past:
-    """A recorded exchange, its rows, and the desk that answers about it."""
+    """A recorded exchange, its rows, and the reader that answers about it."""
 
     def __init__(self, engine: Engine, batches: int = 300) -> None:
         matcher, chance = Matcher(42), Random(42)
@@ -55,13 +55,13 @@ class Past:
         Store(engine).write(changes)
         self.seq = matcher.seq
         self.rows = tables_of(engine)
-        self.desk = HistoryReader(engine)
+        self.reader = HistoryReader(engine)
 
     def ask(self, question: Any) -> Any:
         """The answer to an encoded question."""
         read = read_question(encode(question))
         assert not isinstance(read, MetricsRequest)
-        return read if isinstance(read, HistoryReject) else self.desk.answer(read)
+        return read if isinstance(read, HistoryReject) else self.reader.answer(read)
 
 
 @pytest.fixture

@@ -121,13 +121,13 @@ def test_a_stored_notional_is_exact_on_either_database(engine: Engine) -> None:
 
 def notional_survives(engine: Engine, first: int, added: int) -> None:
     """What was stored and what was added to it comes back as their sum, twice."""
-    store, desk = Store(engine), HistoryReader(engine)
+    store, reader = Store(engine), HistoryReader(engine)
     store.write(changes(RecordPosition(), AFTER, [replace(ROW, filled_notional=first)], []))
     for seq, wanted in ((4, first + added), (5, first + 2 * added)):
         change = OrderUpdate(1, filled_notional=added)
         before, after = replace(AFTER, seq=seq - 1), replace(AFTER, seq=seq)
         store.write(changes(before, after, [], [change]))
-        answer = desk.answer(OrdersQuestion(request_id=1, min_seq=seq, account=ROW.account))
+        answer = reader.answer(OrdersQuestion(request_id=1, min_seq=seq, account=ROW.account))
         assert isinstance(answer, OrderRecords)
         assert [order.filled_notional for order in answer.orders] == [wanted]
 

@@ -31,7 +31,7 @@ class PublisherProcess(SimulatedProcess):
 
     replica: PublisherReplica
     past: Backfill
-    desk: SnapshotServer
+    server: SnapshotServer
 
     def __init__(
         self,
@@ -54,7 +54,7 @@ class PublisherProcess(SimulatedProcess):
         feed = Feed(INSTRUMENTS, base_at(self.clock.now_ns()), self._conditions.feed_history)
         self.replica = PublisherReplica(feed)
         self.past = Backfill(feed)
-        self.desk = SnapshotServer(self.replica)
+        self.server = SnapshotServer(self.replica)
         self._heartbeat_at = self._heard_ns = self.world.now_ns
         return True
 
@@ -86,7 +86,7 @@ class PublisherProcess(SimulatedProcess):
             self.point()
         requests = self.requests.receive(REQUESTS_MAX)
         for identity, request in requests:
-            self.requests.send(identity, encode(self.desk.answer(request)))
+            self.requests.send(identity, encode(self.server.answer(request)))
         if now_ns >= self._heartbeat_at:
             self.public.publish(replica.feed.heartbeat(now_ns - self._heard_ns))
             self._heartbeat_at = now_ns + HEARTBEAT_NS

@@ -50,7 +50,7 @@ from crossbook.recorder.service import (
 from crossbook.recorder.store import Store
 from tests.recorder.conftest import emptied
 from tests.recorder.naive import tables_of
-from tests.recorder.test_question_edges import SEQ, desk
+from tests.recorder.test_question_edges import SEQ, reader
 from tests.system.loop import MS, FakeSocket, LoopScript
 
 INCARNATION = 7
@@ -300,7 +300,7 @@ class AnsweringWorld:
         self.line = LoopSocket(self.script)
         self.recorded = Recorded()
         parts: list[Any] = [self.recorded, self.line]
-        asked: HistoryReader = desk(engine, trades=[(1, 1, 1, 5, 5, 1, 1, 2, 9)])
+        asked: HistoryReader = reader(engine, trades=[(1, 1, 1, 5, 5, 1, 1, 2, 9)])
         self.service = AnswerService(asked, parts[0], parts[1], self.clock)
 
     def ask(self, ms: int, *questions: Any) -> None:
