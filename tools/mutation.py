@@ -2,25 +2,21 @@
 catches.
 
 A sample of each area is drawn by a seed. Each defect is made in a copy of the project, where first
-the tests that mirror the module are run, then those of its area; it ends at the first that fails.
-Only tests that can catch it are run: a run without a defect notes which tests run which function,
-and which start processes. Defects that no test could catch are listed in `equivalent_mutants.toml`,
-each with its reason. Prints the survivors by area; exit status 1 when less than 95 % of the others
-were caught.
+the tests that mirror the module are run, then those of its area, then some of whole exchanges; it
+ends at the first that fails. Only tests that can catch it are run: a run without a defect notes
+which tests run which function, and which start processes. Defects that no test could catch are
+listed in `equivalent_mutants.toml`, each with its reason. Prints the survivors by area; exit status
+1 when less than 95 % of the others were caught.
 """
 
 import argparse
-import os
 import queue
 import re
-import shutil
-import signal
-import subprocess
 import sys
 import tempfile
 import time
 import tomllib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from random import Random
@@ -30,30 +26,17 @@ import msgspec
 from msgspec import Struct
 
 from tools.mutant import Mutant, mutants
+from tools.mutation_copy import ROOT, Copy, DefectOutcome, named
 from tools.reached import Reached, file_of
 
-ROOT: Final = Path(__file__).resolve().parents[1]
 EQUIVALENT: Final = Path(__file__).with_name("equivalent_mutants.toml")
 CAUGHT_MIN: Final = 0.95
 
 LOOPS: Final = "tests/system/test_*_loop.py"
 """Tests of a whole process in this one."""
 
-SOUND_S: Final = 900
-"""Seconds that all tests of an area may take without a defect."""
-
 SKIPPED: Final = {"__main__.py", "__init__.py"}
 """Read settings and begin: the whole exchanges of `tests/system` run them."""
-
-LEFT_OUT: Final = {
-    "tests/gateway/web/test_websocket.py::test_endless_empty_pieces_take_no_memory": (
-        "It measures the memory of its process, which grows by the notes."
-    ),
-    "tests/gateway/api/test_rest_fuzz.py::test_nothing_a_client_says_makes_the_gateway_fail": (
-        "It makes hundreds of gateways: noted, or over each defect, it runs too long."
-    ),
-}
-"""Tests that this tool never runs, and why."""
 
 
 class Area(Struct, frozen=True):
@@ -61,6 +44,8 @@ class Area(Struct, frozen=True):
 
     files: tuple[str, ...]
     tests: tuple[str, ...]
+    system: tuple[str, ...]
+    """Test files in tests/system that are run over what the others do not catch."""
 
 
 _JOURNAL: Final = ("journal/*", "recovery/*", "sequencer", "resend_buffer", "service", "timekeeper")
@@ -69,28 +54,40 @@ AREAS: Final = {
     "journal": Area(
         tuple(f"matcher/**/{name}.py" for name in _JOURNAL),
         ("tests/matcher", "tests/golden", "tests/system/test_matcher_loop.py"),
+        ("recovery", "backup", "shutdown"),
     ),
-    "rules": Area(("matcher/**/*.py",), ("tests/matcher", "tests/properties", "tests/golden")),
+    "rules": Area(
+        ("matcher/**/*.py",),
+        ("tests/matcher", "tests/properties", "tests/golden"),
+        ("rules", "journey"),
+    ),
     "publisher": Area(
-        ("publisher/**/*.py",), ("tests/publisher", "tests/system/test_publisher_loop.py")
+        ("publisher/**/*.py",),
+        ("tests/publisher", "tests/system/test_publisher_loop.py"),
+        ("publisher_equality", "streams", "market_state", "shutdown"),
     ),
     "recorder": Area(
         ("recorder/**/*.py",),
         ("tests/recorder", "tests/system/test_recorder_loop.py", "tests/system/test_recorder.py"),
+        ("rest", "shutdown"),
     ),
-    "gateway": Area(("gateway/**/*.py",), ("tests/gateway", "tests/system/test_gateway_loop.py")),
-    "client": Area(("crossbook/**/*.py",), ("tests/crossbook",)),
-    "common": Area(("common/**/*.py",), ("tests/common", "tests/fuzz/test_decoder_bytes.py")),
+    "gateway": Area(
+        ("gateway/**/*.py",),
+        ("tests/gateway", "tests/system/test_gateway_loop.py"),
+        ("rest", "streams", "api_equality", "openapi", "market_state", "journey", "disconnect"),
+    ),
+    "client": Area(
+        ("crossbook/**/*.py",),
+        ("tests/crossbook",),
+        ("cli", "simulate", "replay_own", "check", "shutdown", "readme"),
+    ),
+    "common": Area(
+        ("common/**/*.py",),
+        ("tests/common", "tests/fuzz/test_decoder_bytes.py"),
+        ("journey", "check", "one_folder", "shutdown", "stalled"),
+    ),
 }
 """Each file belongs to the first that names it."""
-
-
-class DefectOutcome(Struct):
-    """The result of one defect: the tests that caught it, or none."""
-
-    mutant: Mutant
-    caught_by: str
-    seconds: float
 
 
 def files_of(area: str) -> list[str]:
@@ -109,15 +106,6 @@ def files_of(area: str) -> list[str]:
     raise KeyError(area)
 
 
-def named(path: str) -> str:
-    """A module in the package: where its examples are collected, and by which it is imported.
-
-    >>> named("matcher/service.py"), named("crossbook/errors.py")
-    ('crossbook/matcher/service.py', 'crossbook/errors.py')
-    """
-    return path if path.startswith("crossbook/") else f"crossbook/{path}"
-
-
 def mirror(path: str) -> set[str]:
     """The tests nearest to a module: its own examples, those that mirror it, those that use it.
 
@@ -133,14 +121,18 @@ def mirror(path: str) -> set[str]:
 
 
 def steps(mutant: Mutant, reached: Reached, area: Area) -> list[list[str]]:
-    """The tests that can catch a defect: the nearest ones, others that run it, others that may."""
+    """The tests that can catch a defect: the nearest ones, others that run it, others that may,
+    whole exchanges."""
     seen = reached.functions.get(f"{mutant.path}:{mutant.function}", [])
     beside = mirror(mutant.path)
     near = [test for test in seen if file_of(test) in beside]
     if "" in seen:
-        return [near, [*area.tests]]
-    others = [test for test in seen if test not in near]
-    return [near, others, [test for test in reached.starters if test not in seen]]
+        found = [near, [*area.tests]]
+    else:
+        others = [test for test in seen if test not in near]
+        found = [near, others, [test for test in reached.starters if test not in seen]]
+    whole = [[f"tests/system/test_{name}.py"] for name in area.system]
+    return [tests for tests in [*found, *whole] if tests]
 
 
 def equivalent() -> dict[tuple[str, str, str, str], str]:
@@ -163,80 +155,6 @@ def sampled(area: str, count: int, seed: int, only: str = "") -> tuple[list[Muta
     return left, len(drawn) - len(left)
 
 
-class Copy:
-    """The project's files in a folder of their own, for one defect after the other."""
-
-    def __init__(self, folder: Path, limit_s: float) -> None:
-        self._folder = folder
-        self._limit_s = limit_s
-        names = subprocess.run(
-            ["git", "ls-files", "-co", "--exclude-standard", "-z"],
-            cwd=ROOT, capture_output=True, check=True, text=True,
-        ).stdout.split("\0")  # fmt: skip
-        for name in filter(None, names):
-            if (ROOT / name).is_symlink():
-                (folder / name).parent.mkdir(parents=True, exist_ok=True)
-                (folder / name).symlink_to((ROOT / name).readlink())
-            elif (ROOT / name).is_file():
-                (folder / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy2(ROOT / name, folder / name)
-
-    def reached(self, area: Area, files: Iterable[str]) -> Reached | None:
-        """The functions that each test of an area runs; None when they fail without a defect."""
-        noted = self._folder / ".reached"
-        own = [named(path) for path in files if ">>> " in (ROOT / path).read_text()]
-        found = self.passes([f"--reached-into={noted}", *own, *area.tests], SOUND_S)
-        return msgspec.json.decode(noted.read_bytes(), type=Reached) if found else None
-
-    def passes_chosen(self, tests: Sequence[str]) -> bool:
-        """Whether these tests pass, each named as pytest does."""
-        only = self._folder / ".chosen"
-        only.write_text("\n".join(tests))
-        files = sorted({file_of(test) for test in tests})
-        whole = any((ROOT / name).is_dir() for name in files)
-        return self.passes([*([] if whole else [f"--reached-only={only}"]), *files])
-
-    def passes(self, arguments: Sequence[str], limit_s: float | None = None) -> bool:
-        """Whether these tests pass, in time."""
-        command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider"]
-        command += ["-p", "tools.reached", *(f"--deselect={test}" for test in LEFT_OUT)]
-        command += arguments
-        with subprocess.Popen(
-            command,
-            cwd=self._folder,
-            env={
-                **os.environ,
-                "MATCHER_BUILD": "pure",
-                "PYTHONDONTWRITEBYTECODE": "1",
-                "PYTHONPATH": str(self._folder),
-            },
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        ) as process:
-            try:
-                return process.wait(limit_s or self._limit_s) == 0
-            except subprocess.TimeoutExpired:
-                return False
-            finally:
-                if process.poll() is None:
-                    os.killpg(process.pid, signal.SIGKILL)
-
-    def try_one(self, mutant: Mutant, steps: Iterable[Sequence[str]]) -> DefectOutcome:
-        """Run the tests of each step over one defect, until some fail."""
-        began = time.monotonic()
-        place = self._folder / mutant.path
-        sound = place.read_text()
-        place.write_text(mutant.apply(sound))
-        try:
-            for tests in steps:
-                if tests and not self.passes_chosen(tests):
-                    return DefectOutcome(mutant, " ".join(tests), time.monotonic() - began)
-        finally:
-            place.write_text(sound)
-        return DefectOutcome(mutant, "", time.monotonic() - began)
-
-
 def run(
     chosen: dict[str, list[Mutant]], options: argparse.Namespace
 ) -> dict[str, list[DefectOutcome]]:
@@ -256,14 +174,16 @@ def run(
         def try_one(area: str, mutant: Mutant, reached: Reached) -> None:
             if time.monotonic() > until:
                 return
-            tried = [tests for tests in steps(mutant, reached, AREAS[area]) if tests]
+            tried = steps(mutant, reached, AREAS[area])
             copy = copies.get()
             try:
                 outcome = copy.try_one(mutant, tried[:1] if options.near else tried)
             finally:
                 copies.put(copy)
             outcomes[area].append(outcome)
-            mark = "caught  " if outcome.caught_by else "SURVIVED"
+            mark = "SURVIVED"
+            if outcome.caught_by:
+                mark = "TOO LONG" if outcome.slow else "caught  "
             print(f"{mark} {outcome.seconds:5.1f} s  {area:9} {mutant}", flush=True)
 
         with ThreadPoolExecutor(options.jobs) as pool:
@@ -281,7 +201,7 @@ def _noted(copy: Copy, area: str, folder: Path | None) -> Reached:
     kept = folder / f"{area}.json" if folder else None
     if kept and kept.exists():
         return msgspec.json.decode(kept.read_bytes(), type=Reached)
-    found = copy.reached(AREAS[area], files_of(area))
+    found = copy.reached(files_of(area), AREAS[area].tests)
     if found is None:
         raise RuntimeError(f"{area}: the tests fail without a defect: {AREAS[area].tests}")
     if kept:
@@ -298,8 +218,8 @@ def report(outcomes: dict[str, list[DefectOutcome]], equivalents: dict[str, int]
         caught += len(found) - len(survivors)
         total += len(found)
         print(
-            f"{area}: {len(found) - len(survivors)} of {len(found)} caught, "
-            f"{equivalents[area]} equivalent"
+            f"{area}: {len(found) - len(survivors)} of {len(found)} caught, of them "
+            f"{sum(each.slow for each in found)} by the time limit; {equivalents[area]} equivalent"
         )
         for each in sorted(survivors, key=lambda each: each.mutant):
             print(f"    {each.mutant}")

@@ -1,13 +1,14 @@
 """Runs of the tool over a few defects of small modules: caught, survived and listed ones."""
 
-import re
 from argparse import Namespace
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from tools import mutation
 from tools.mutant import Mutant, mutants
+from tools.mutation_copy import ROOT, Copy, DefectOutcome
 from tools.reached import Reached
 
 MODULE = "common/sequence.py"
@@ -17,7 +18,7 @@ MIRROR = "tests/common/test_sequence.py"
 @pytest.fixture(autouse=True)
 def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     """The area of the module has few tests."""
-    areas = {**mutation.AREAS, "common": mutation.Area(("common/**/*.py",), (MIRROR,))}
+    areas = {**mutation.AREAS, "common": mutation.Area(("common/**/*.py",), (MIRROR,), ())}
     monkeypatch.setattr(mutation, "AREAS", areas)
 
 
@@ -26,17 +27,12 @@ def options(minutes: float = 5, notes: Path | None = None, *, near: bool = True)
 
 
 def defects(count: int) -> list[Mutant]:
-    return mutants(MODULE, (mutation.ROOT / MODULE).read_text())[:count]
-
-
-def names_in(path: str) -> list[str]:
-    """The tests of a file, in order."""
-    return re.findall(r"^def (test_\w+)", (mutation.ROOT / path).read_text(), re.M)
+    return mutants(MODULE, (ROOT / MODULE).read_text())[:count]
 
 
 def unnoticed() -> Mutant:
     """Has the same meaning in another form."""
-    source = (mutation.ROOT / MODULE).read_text()
+    source = (ROOT / MODULE).read_text()
     place = source.encode().index(b'"""')
     return Mutant(MODULE, 1, place, place, "", "", "", "")
 
@@ -69,7 +65,7 @@ def test_a_seed_draws_the_same_and_each_file_is_in_one_area() -> None:
 
 def test_listed_defects_exist_and_are_not_planted() -> None:
     for path, function, before, after in mutation.equivalent():
-        source = (mutation.ROOT / path).read_text()
+        source = (ROOT / path).read_text()
         found = [(m.function, m.before, m.after) for m in mutants(path, source)]
         assert (function, before, after) in found, f"{path}: {before} is listed and not there"
 
@@ -99,42 +95,48 @@ def test_what_is_listed_as_equivalent_is_drawn_and_left_out(
 def test_an_area_whose_tests_fail_by_themselves_is_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    area = mutation.Area(("common/**/*.py",), ("tests/no_such_test.py",))
+    area = mutation.Area(("common/**/*.py",), ("tests/no_such_test.py",), ())
     monkeypatch.setattr(mutation, "AREAS", {"common": area})
     with pytest.raises(RuntimeError, match="fail without a defect"):
         mutation.run({"common": defects(1)}, options())
 
 
-def test_what_is_left_out_is_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    first = f"{MIRROR}::{names_in(MIRROR)[0]}"
-    area = mutation.Area((MODULE,), (MIRROR,))
-    monkeypatch.setattr(mutation, "LEFT_OUT", {first: "a test fails"})
-    reached = mutation.Copy(tmp_path, 100).reached(area, [MODULE])
-    assert reached is not None
-    ran = {test for tests in reached.functions.values() for test in tests}
-    assert first not in ran
-    assert any(test.startswith(MIRROR) for test in ran)
-
-
-def test_what_is_left_out_exists() -> None:
-    for test in mutation.LEFT_OUT:
-        path, _, name = test.partition("::")
-        assert name in names_in(path), f"{test} is left out and not there"
-
-
 def test_those_nearest_are_run_first_then_others_that_run_it_then_those_that_may() -> None:
     defect = defects(1)[0]
-    area = mutation.AREAS["common"]
+    area = mutation.Area((MODULE,), (MIRROR,), ("check", "journey"))
+    last = [["tests/system/test_check.py"], ["tests/system/test_journey.py"]]
     name = f"{MODULE}:{defect.function}"
     other, starter = (
         "tests/common/following/test_event_follower.py::test_a",
         "tests/common/process/test_claim.py::test_b",
     )
     reached = Reached({name: [f"{MIRROR}::test_c", other]}, [other, starter])
-    assert mutation.steps(defect, reached, area) == [[f"{MIRROR}::test_c"], [other], [starter]]
-    assert mutation.steps(defect, Reached({}, [starter]), area) == [[], [], [starter]]
+    tried = mutation.steps(defect, reached, area)
+    assert tried == [[f"{MIRROR}::test_c"], [other], [starter], *last]
+    assert mutation.steps(defect, Reached({}, [starter]), area) == [[starter], *last]
     whole = mutation.steps(defect, Reached({name: ["", other]}, []), area)
-    assert whole == [[], [MIRROR]], "code that runs at import may be caught by all"
+    assert whole == [[MIRROR], *last], "what runs at import may be noticed by all"
+
+
+def test_whole_exchanges_of_each_area_are_there() -> None:
+    for area in mutation.AREAS.values():
+        for name in area.system:
+            assert (ROOT / f"tests/system/test_{name}.py").exists()
+
+
+def test_what_was_caught_by_the_time_limit_is_printed_as_such(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def try_one(copy: Copy, mutant: Mutant, tried: object) -> DefectOutcome:
+        return DefectOutcome(mutant, "tests/a.py", 1, slow=True)
+
+    (tmp_path / "common.json").write_bytes(msgspec.json.encode(Reached({}, [])))
+    monkeypatch.setattr(Copy, "try_one", try_one)
+    outcomes = mutation.run({"common": defects(1)}, options(notes=tmp_path))
+    assert mutation.report(outcomes, {"common": 0})
+    printed = capsys.readouterr().out
+    assert printed.startswith("TOO LONG")
+    assert "1 of 1 caught, of them 1 by the time limit; 0 equivalent" in printed
 
 
 def test_listing_runs_nothing(capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from tools.mutation import ROOT
+from tools.mutation_copy import ROOT
 from tools.reached import MEMORY_MAX, Reached
 
 MODULE = """
