@@ -118,7 +118,7 @@ class MarketShell:
 
     def run(self, *words: str, terminal: bool = False) -> tuple[int, str, str]:
         """Exit status, standard output and standard error."""
-        environment = {"COLUMNS": "100", "LINES": "20", "TERM": "xterm", "NO_COLOR": "1"}
+        environment = {"COLUMNS": "120", "LINES": "20", "TERM": "xterm", "NO_COLOR": "1"}
         if terminal:
             environment["FORCE_COLOR"] = "1"
         result = CliRunner().invoke(app, list(words), env=environment)

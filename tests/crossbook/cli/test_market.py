@@ -48,7 +48,9 @@ total BTC      BTC  price USDT
 
 def test_a_book_is_printed_once_with_as_many_rows_as_its_longer_side(shell: MarketShell) -> None:
     assert shell.run("book", "btc-usdt") == (0, BOOK, "")
-    assert shell.run("book", "btc-usdt", "--once", terminal=True)[1].startswith(BOOK[:60])
+    once = shell.run("book", "btc-usdt", "--once", terminal=True)[1]
+    assert "\x1b[?1049h" not in once
+    assert once.count("BTC-USDT  #120") == 1
     assert shell.market.opened[0] == (["BTC-USDT"], ("l2", "trade", "state"))
 
 
@@ -354,9 +356,9 @@ def test_a_silent_feed_is_waited_for_as_long_as_given(shell: MarketShell, parts:
         ["matcher", "?", "behind them", "unknown: only the publisher shows it"],
         [
             "publisher", "DOWN", "tcp://127.0.0.1:2",
-            "snapshots are answered at tcp://127.0.0.1:3, but the feed at",
+            "snapshots are answered at tcp://127.0.0.1:3, but the feed at tcp://127.0.0.1:2 is",
         ],
-        ["tcp://127.0.0.1:2 is silent"],
+        ["silent"],
         [],
     ]  # fmt: skip
     assert shell.market.waits == [0.1] * 20
