@@ -13,7 +13,7 @@ from crossbook.gateway.orders.reports import Reporter
 from crossbook.gateway.orders.session import OrderSession
 from crossbook.gateway.orders.translate import Translator
 from crossbook.matcher.engine.engine import Engine
-from crossbook.simulator.flow import Answer, Batch
+from crossbook.simulator.batch import Answer, Batch
 
 GATEWAY = 1
 FIRST_ACCOUNT = 9_001

@@ -287,28 +287,13 @@ def circles(modules: list[Module]) -> list[frozenset[str]]:
     return sorted(found, key=sorted)
 
 
-CIRCLES: Final[Mapping[str, str]] = {
-    "crossbook/simulator/*": "statistics name the type of what the flow gives them",
-}
-"""Folders whose modules import each other in a circle, and why."""
-
-
 def test_every_import_is_allowed() -> None:
     found = breaches(read_modules(ROOT, PACKAGES))
     assert not found, "\n".join(found)
 
 
 def test_no_module_imports_itself_by_way_of_others() -> None:
-    found = circles(read_modules(ROOT, PACKAGES))
-    unnamed = [
-        sorted(group)
-        for group in found
-        if not any(all(fnmatchcase(path, folder) for path in group) for folder in CIRCLES)
-    ]
-    assert not unnamed
-    needed = {folder for folder in CIRCLES for group in found
-              if all(fnmatchcase(path, folder) for path in group)}  # fmt: skip
-    assert needed == set(CIRCLES)
+    assert [sorted(group) for group in circles(read_modules(ROOT, PACKAGES))] == []
 
 
 def test_what_is_named_exists_and_differs_from_its_folder() -> None:

@@ -7,14 +7,13 @@ the next tick; `receive` is given every answer and report of the exchange to the
 
 from collections.abc import Iterable, Sequence
 from hashlib import sha256
-from typing import Final, TypeAlias
-
-from msgspec import Struct
+from typing import Final
 
 from crossbook.common.grid import parse_decimal
 from crossbook.common.instruments import Instrument
 from crossbook.common.messages.entry import Ack, Amend, Cancel, Execution, New, Reject
 from crossbook.common.types import ExecutionKind, OrderStatus, RejectReason
+from crossbook.simulator.batch import Answer, Batch, TradeRequest
 from crossbook.simulator.chance import Chance
 from crossbook.simulator.fundamental import TICKS_PER_SECOND, Fundamental
 from crossbook.simulator.makers import MarketMaker
@@ -36,16 +35,6 @@ START_PRICES: Final = {"BTC": "65000", "ETH": "3200", "SOL": "150"}
 _GRID_SHARE: Final = 100_000
 _FILL: Final = int(ExecutionKind.FILL)
 _OPEN: Final = (OrderStatus.NEW, OrderStatus.PARTIALLY_FILLED)
-
-TradeRequest: TypeAlias = New | Cancel | Amend
-Answer: TypeAlias = tuple[TradeRequest, Ack | Reject]
-
-
-class Batch(Struct, frozen=True):
-    """The requests of one agent in a tick, in this order."""
-
-    agent: int
-    requests: list[TradeRequest]
 
 
 class AgentFlow:

@@ -24,7 +24,8 @@ from crossbook.common.messages.entry import Ack, Execution, MassCancel, Reject
 from crossbook.common.shards import shard_of
 from crossbook.common.types import RejectReason
 from crossbook.errors import GatewayUnavailable, OrderRejected, OutcomeUnknown
-from crossbook.simulator.flow import AgentFlow, Answer, TradeRequest
+from crossbook.simulator.batch import Answer, TradeRequest
+from crossbook.simulator.flow import AgentFlow
 from crossbook.simulator.fundamental import TICKS_PER_SECOND
 
 BATCH_MOST: Final = 256

@@ -2,17 +2,15 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from crossbook.common.grid import power_of_ten
 from crossbook.common.instruments import Instrument
 from crossbook.common.messages.entry import Ack, Amend, Cancel, Execution, New, Reject
 from crossbook.common.types import Liquidity, RejectReason
+from crossbook.simulator.batch import Batch
 from crossbook.simulator.market import BUY, SELL, AgentMarket
 from crossbook.simulator.strategy import Strategy
-
-if TYPE_CHECKING:
-    from crossbook.simulator.flow import Batch
 
 _WORDS: Final = {New: "new", Cancel: "cancel", Amend: "amend"}
 _DEPTH_LEVELS: Final = 10
@@ -76,7 +74,7 @@ class SimulationStatistics:
         """Requests of all kinds."""
         return self.requests.total()
 
-    def requested(self, batches: Iterable["Batch"]) -> None:
+    def requested(self, batches: Iterable[Batch]) -> None:
         """Count requests that are sent."""
         for batch in batches:
             self.requests.update(_WORDS[type(request)] for request in batch.requests)

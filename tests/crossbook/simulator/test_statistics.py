@@ -5,8 +5,8 @@ import pytest
 from crossbook.common.instruments import example
 from crossbook.common.messages.entry import Ack, Cancel, Execution, New, Reject
 from crossbook.common.types import ExecutionKind, Liquidity, OrderStatus, RejectReason
+from crossbook.simulator.batch import Batch
 from crossbook.simulator.chance import Chance
-from crossbook.simulator.flow import Batch
 from crossbook.simulator.market import BUY, SELL, AgentMarket, OpenOrder
 from crossbook.simulator.statistics import SimulationStatistics, TradeTotals
 from crossbook.simulator.strategy import Strategy
