@@ -1,9 +1,11 @@
 """Catching up: the executions of an account, sent again in order and within limits."""
 
+import msgspec
 import pytest
 
-from crossbook.common.messages.entry import CatchUp, CaughtUp, MassCancel
-from crossbook.common.types import MAX_INT, RejectReason, Side
+from crossbook.common.messages.entry import CatchUp, CaughtUp, Execution, MassCancel
+from crossbook.common.types import MAX_INT, ExecutionKind, RejectReason, Side
+from crossbook.gateway.orders import catch_up
 from crossbook.gateway.orders.catch_up import CATCH_UPS_MAX, EXECUTIONS_MAX
 from tests.worlds.link_world import (
     ANN,
@@ -153,3 +155,43 @@ def test_catch_up_may_begin_inside_a_batch() -> None:
     executions, end = caught_up(world)
     assert [execution.seq for execution in executions] == list(range(6, 11))
     assert end == CaughtUp(request_seq=900, from_seq=6, to_seq=10, complete=True)
+
+
+@pytest.mark.parametrize("events_a_turn", range(1, 7))
+@pytest.mark.parametrize("executions_max", [1, 2, 3])
+def test_catch_ups_that_are_continued_send_each_execution_once_however_short_they_stop(
+    events_a_turn: int, executions_max: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(catch_up, "EVENTS_A_TURN", events_a_turn)
+    monkeypatch.setattr(catch_up, "EXECUTIONS_MAX", executions_max)
+    world, token = ready()
+    bob = world.log_on(BOB, 8)
+    for i in range(3):
+        makers = [order(2 + 4 * i + n, f"m{i}{n}", price=5_000_000 + n) for n in range(3)]
+        world.send(ANN, token, *makers)
+        sweep = msgspec.structs.replace(
+            order(2 + i, f"sweep{i}", Side.BUY, 5_000_002), quantity=3_000
+        )
+        world.send(BOB, bob, sweep)
+        world.send(ANN, token, order(5 + 4 * i, f"last{i}", price=5_100_000))
+    world.step(3)
+    assert world.matcher is not None
+    last_seq = world.matcher.engine.seq
+    for identity, session, orders in ((ANN, token, 12), (BOB, bob, 3)):
+        live = [reply for reply in world.heard[identity] if isinstance(reply, Execution)]
+        found: list[tuple[int, int, int, str]] = []
+        request_seq, next_seq = 900, 1
+        while next_seq <= last_seq:
+            world.send(identity, session, CatchUp(request_seq, next_seq))
+            world.heard.pop(identity, None)
+            world.step(SECOND_STEPS)
+            executions, end = caught_up(world, identity)
+            assert end.request_seq == request_seq
+            assert end.to_seq >= next_seq
+            found += [(e.seq, e.index, e.kind, e.client_order_id) for e in executions]
+            request_seq, next_seq = request_seq + 1, end.to_seq + 1
+        fills = [each for each in found if each[2] == ExecutionKind.FILL]
+        assert fills == [(e.seq, e.index, e.kind, e.client_order_id) for e in live]
+        assert len(fills) == 9
+        assert len(found) == len(set(found)) == orders + 9, "each order's entry, and each fill"
+        assert found == sorted(found)
