@@ -13,7 +13,13 @@ import psutil
 import pytest
 
 from crossbook.matcher.journal.disk import FileDisk
-from crossbook.matcher.journal.journal import READ_BYTES, Journal, JournalFailed, SyncPolicy
+from crossbook.matcher.journal.journal import (
+    READ_BYTES,
+    Journal,
+    JournalDamaged,
+    JournalFailed,
+    SyncPolicy,
+)
 from crossbook.matcher.journal.record import Record
 from crossbook.matcher.journal.segment import segment_name
 from tests.simulation.fake_disk import Died, FakeDisk
@@ -173,6 +179,40 @@ def test_sync_makes_durable_under_every_policy_and_batch_needs_none(sync: SyncPo
             journal.sync()
         disk.crash(Random(seed))
         assert records_of(open_journal(disk)) == written
+
+
+@pytest.mark.parametrize("sync", ["batch", "interval", "never"])
+def test_what_is_durable_is_not_synced_again(sync: SyncPolicy) -> None:
+    disk = FakeDisk()
+    journal = open_journal(disk, sync=sync)
+    fill(journal, 3)
+    journal.sync()
+    before = disk.operations
+    journal.sync()
+    assert disk.operations == before
+
+
+@pytest.mark.parametrize("sync", ["batch", "interval", "never"])
+@pytest.mark.parametrize("is_synced", [True, False])
+def test_a_record_that_was_synced_is_damaged_and_not_torn_when_it_is_zeros(
+    sync: SyncPolicy, is_synced: bool
+) -> None:
+    disk = FakeDisk()
+    journal = open_journal(disk, sync=sync)
+    fill(journal, 2)
+    start = len(disk.read(segment_name(1)).rstrip(b"\0"))
+    fill(journal, 1)
+    end = len(disk.read(segment_name(1)).rstrip(b"\0"))
+    if is_synced:
+        journal.sync()
+    fill(journal, 1)
+    content = disk.read(segment_name(1))
+    disk.put(segment_name(1), content[: start + 8] + bytes(end - start - 8) + content[end:])
+    if is_synced or sync == "batch":
+        with pytest.raises(JournalDamaged):
+            open_journal(disk)
+    else:
+        assert open_journal(disk).last_seq == 2
 
 
 def test_close_syncs_and_then_nothing_is_appended() -> None:
