@@ -111,6 +111,18 @@ def test_a_segment_is_full_before_the_next_begins() -> None:
     assert disk.names()[0] == segment_name(1)
 
 
+def test_a_record_that_fits_to_the_byte_is_in_the_segment() -> None:
+    disk = FakeDisk()
+    fill(open_journal(disk), 5)
+    used = len(disk.read(segment_name(1)).rstrip(b"\0"))
+    for segment_bytes, first_of_second in ((used, 6), (used - 1, 5)):
+        disk = FakeDisk()
+        journal = open_journal(disk, segment_bytes=segment_bytes)
+        written = fill(journal, 6)
+        assert disk.names()[:2] == [segment_name(1), segment_name(first_of_second)]
+        assert records_of(open_journal(disk)) == written
+
+
 def test_another_configuration_begins_a_segment_at_the_next_append() -> None:
     disk = FakeDisk()
     fill(open_journal(disk), 3)
@@ -200,6 +212,7 @@ def test_a_record_that_was_synced_is_damaged_and_not_torn_when_it_is_zeros(
     disk = FakeDisk()
     journal = open_journal(disk, sync=sync)
     fill(journal, 2)
+    journal.sync()
     start = len(disk.read(segment_name(1)).rstrip(b"\0"))
     fill(journal, 1)
     end = len(disk.read(segment_name(1)).rstrip(b"\0"))

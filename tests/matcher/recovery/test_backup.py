@@ -89,6 +89,7 @@ def test_the_copy_is_begun_anew_when_files_go_meanwhile(gone: str) -> None:
         source.happens = [(source.names()[0], prune)]
     copied = back_up(source, target)
     assert copied.snapshots == [410]
+    assert target.names() == source.names(), "nothing of the first attempt is left"
     assert verify(target).problem == ""
 
 
