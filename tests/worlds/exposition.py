@@ -1,0 +1,33 @@
+"""The samples of an exposition, for tests that compare all of them."""
+
+from types import SimpleNamespace
+from typing import Any
+
+from crossbook.common.process.counters import Buckets
+from crossbook.common.process.exposition import Exposition
+
+
+def parts(**values: Any) -> Any:
+    """Something with these attributes, in place of a part that counts."""
+    return SimpleNamespace(**values)
+
+
+def once(value: int) -> Buckets:
+    """One value that was counted."""
+    made = Buckets((1,))
+    made.add(value)
+    return made
+
+
+def samples(exposition: Exposition) -> dict[str, float]:
+    """Every sample without the beginning that all have, ranges of histograms and what the system
+    counts aside."""
+    found: dict[str, float] = {}
+    for family in exposition.families():
+        for sample in family.samples:
+            if not sample.name.endswith("_bucket"):
+                labels = "".join(f" {label}" for label in sample.labels.values())
+                name = sample.name.removeprefix("crossbook_") + labels
+                assert name not in found, f"{name} is there twice"
+                found[name] = sample.value
+    return found
