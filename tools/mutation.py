@@ -17,7 +17,7 @@ import tempfile
 import time
 import tomllib
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from random import Random
 from typing import Final
@@ -186,13 +186,16 @@ def run(
                 mark = "TOO LONG" if outcome.slow else "caught  "
             print(f"{mark} {outcome.seconds:5.1f} s  {area:9} {mutant}", flush=True)
 
+        begun: list[Future[None]] = []
         with ThreadPoolExecutor(options.jobs) as pool:
             for area, found in chosen.items():
                 copy = copies.get()
                 reached = _noted(copy, area, options.notes)
                 copies.put(copy)
                 for mutant in found:
-                    pool.submit(try_one, area, mutant, reached)
+                    begun.append(pool.submit(try_one, area, mutant, reached))
+        for each in begun:
+            each.result()  # Raises what was raised there: no defect is left out in silence.
     return outcomes
 
 

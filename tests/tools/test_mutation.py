@@ -139,6 +139,18 @@ def test_what_was_caught_by_the_time_limit_is_printed_as_such(
     assert "1 of 1 caught, of them 1 by the time limit; 0 equivalent" in printed
 
 
+def test_a_defect_that_cannot_be_tried_is_not_left_out_in_silence(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def try_one(copy: Copy, mutant: Mutant, tried: object) -> DefectOutcome:
+        raise FileNotFoundError("the copy is gone")
+
+    (tmp_path / "common.json").write_bytes(msgspec.json.encode(Reached({}, [])))
+    monkeypatch.setattr(Copy, "try_one", try_one)
+    with pytest.raises(FileNotFoundError, match="the copy is gone"):
+        mutation.run({"common": defects(2)}, options(notes=tmp_path))
+
+
 def test_listing_runs_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     assert mutation.main(["--area", "recorder", "--sample", "3", "--list"]) == 0
     assert len(capsys.readouterr().out.splitlines()) == 3

@@ -7,7 +7,7 @@ from random import Random
 import pytest
 from msgspec.structs import replace
 
-from crossbook.common.instruments import example
+from crossbook.common.instruments import Instrument, example
 from crossbook.common.messages.codec import encode
 from crossbook.common.messages.commands import AddInstrument
 from crossbook.common.messages.entry import (
@@ -186,6 +186,25 @@ def test_an_instrument_added_to_a_second_shard_changes_nothing() -> None:
     world.shards[1].link.receive_events(batch)
     assert [event for event, _ in world.desk.collect_notices()] == ["instrument_on_two_shards"]
     assert shard_of(the_ack(world.say(ANN, token, order(5, 0))).order_id) == 0
+
+
+def test_an_added_instrument_keeps_its_number_and_its_name_to_its_shard() -> None:
+    world, _ = ready()
+    doge = replace(example(), id=77, symbol="DOGE-USDT", base="DOGE")
+    same_number = replace(doge, symbol="SHIB-USDT", base="SHIB")
+    same_name = replace(doge, id=78)
+    added: list[Instrument] = []
+    world.desk.instrument_listeners.append(added.append)
+    for shard, instrument in ((1, doge), (0, same_number), (0, same_name)):
+        matcher = world.shards[shard].matcher
+        assert matcher is not None
+        command = AddInstrument(0, 0, 0, instrument.id, instrument)
+        world.shards[shard].link.receive_events(matcher.apply([encode([command])], 1))
+    assert added == [doge]
+    assert world.desk.collect_notices() == [
+        ("instrument_on_two_shards", {"instrument": number, "kept": 1, "ignored": 0})
+        for number in (77, 78)
+    ]
 
 
 def test_while_one_matcher_is_away_the_other_trades_on() -> None:

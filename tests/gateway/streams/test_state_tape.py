@@ -103,6 +103,14 @@ def test_an_auction_is_told_with_what_it_would_give() -> None:
         "surplus_side": "sell",
         "surplus_quantity": "0.00002",
     }
+    for surplus_lots, side in ((1, "buy"), (-1, "sell")):
+        world.publish(world.state(AUCTION, 0, (490, 1, surplus_lots)))
+        assert client.pop_messages()[0]["auction"] == {
+            "indicative_price": "4.90",
+            "indicative_quantity": "0.00001",
+            "surplus_side": side,
+            "surplus_quantity": "0.00001",
+        }
     world.publish(world.state(AUCTION))
     assert client.pop_messages()[0]["auction"] == {
         "indicative_price": None,
