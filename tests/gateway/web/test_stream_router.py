@@ -77,3 +77,14 @@ def test_a_query_that_is_not_read_is_refused(query: str) -> None:
             assert answer.status == 400
 
     uvloop.run(main())
+
+
+def test_a_gateway_without_streams_names_the_path_and_the_role() -> None:
+    async def main() -> None:
+        async with HttpWorld() as world:
+            for path in ("/ws/trades/BTC-USDT", "/ws/" + "x" * 150):
+                (answer,) = await world.send(handshake(path))
+                text = f"no stream at {path[:100]}; this gateway has no role streams\n"
+                assert (answer.status, answer.body.decode()) == (404, text)
+
+    uvloop.run(main())

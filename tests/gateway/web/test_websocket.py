@@ -1,6 +1,7 @@
 """WebSocket connections over real sockets: handshake, limits, malformed input, slow clients."""
 
 import asyncio
+import contextlib
 import gc
 import struct
 from typing import Any
@@ -292,6 +293,26 @@ def test_pings_of_a_client_that_does_not_read_take_no_memory() -> None:
                 await turn()
             assert connection.buffered < 16_384 + 512 * 1_024
             writer.transport.abort()
+
+    run(test())
+
+
+def test_a_connection_that_is_dropped_is_counted_once_and_gets_nothing_more() -> None:
+    async def test() -> None:
+        async with served() as world:
+            reader, writer = await world.raw()
+            await until(lambda: len(world.echo.open) == 1)
+            connection: Any = world.echo.open[0]
+            connection.abort()
+            connection.abort()
+            connection.send(text_frame(b"late"))
+            connection.close(1001, "late")
+            assert dict(world.hub.closed) == {websocket.ABNORMAL: 1}
+            await until(lambda: len(world.hub) == 0)
+            assert world.echo.closed_count == 1
+            with contextlib.suppress(ConnectionError):
+                assert await asyncio.wait_for(reader.read(), SECONDS) == b""
+            writer.close()
 
     run(test())
 
