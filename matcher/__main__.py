@@ -127,7 +127,7 @@ def main() -> None:
         why_pure=chosen.why_pure or None,
         commands=settings.matcher_commands,
         events=settings.matcher_events,
-        sync=settings.matcher_sync,
+        queries=settings.matcher_sync,
         admin=settings.matcher_admin,
         accounts=settings.accounts,
         data_dir=str(settings.data_dir),

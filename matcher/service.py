@@ -222,13 +222,13 @@ class MatcherService:
             try:
                 request: Any = decoded(decode_matcher_query, frames[-1])
             except CodecError as error:
-                logger().warning("malformed_sync_request", reason=str(error))
+                logger().warning("malformed_query", reason=str(error))
                 continue
             try:
                 reply = encode(self._answer(request))
                 self._queries.send_multipart([*frames[:-1], reply], zmq.NOBLOCK)
             except zmq.ZMQError as error:
-                logger().warning("sync_reply_lost", reason=str(error))
+                logger().warning("query_reply_lost", reason=str(error))
 
     def _answer(self, request: Any) -> Any:
         if isinstance(request, MetricsRequest):

@@ -160,7 +160,7 @@ class PublisherService:
             try:
                 self._replica.receive_reply(decode_matcher_reply(payload))
             except BAD_BYTES as error:
-                logger().error("malformed_sync_reply", reason=str(error))
+                logger().error("malformed_matcher_reply", reason=str(error))
 
     def _take_history(self, now_ns: int) -> None:
         """Apply one of the recorder's answers; others wait for the next round."""
@@ -230,7 +230,7 @@ class PublisherService:
         replica = self._replica
         self._told = replica.lost
         if replica.lost is None:
-            logger().info("books_loaded", stream=replica.incarnation, seq=self._feed.seq)
+            logger().info("books_loaded", incarnation=replica.incarnation, seq=self._feed.seq)
         elif replica.lost is Lost.STREAM_BROKEN:
             logger().error("books_lost", why=replica.lost.value, fault=replica.fault)
         else:

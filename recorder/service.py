@@ -173,7 +173,7 @@ class RecorderService:
         self.seq = position.seq
         self._failure = ""
         self.written.failing = False
-        logger().info("record_opened", stream=position.incarnation, seq=position.seq)
+        logger().info("record_opened", incarnation=position.incarnation, seq=position.seq)
 
     def _failed(self, error: DBAPIError) -> None:
         self._replica = self._digest = None
@@ -193,7 +193,7 @@ class RecorderService:
             try:
                 reply = decode_matcher_reply(payload)
             except BAD_BYTES as error:
-                logger().error("malformed_sync_reply", reason=str(error))
+                logger().error("malformed_matcher_reply", reason=str(error))
                 continue
             if isinstance(reply, GatewayState):
                 self._learn(reply.instruments)
@@ -254,7 +254,7 @@ class RecorderService:
             return
         if not changes.before.seq:
             after = changes.after
-            logger().info("record_begun", stream=after.incarnation, first_seq=after.first_seq)
+            logger().info("record_begun", incarnation=after.incarnation, first_seq=after.first_seq)
         began_ns = self._clock.monotonic_ns()
         self._store.write(changes)
         reached("recorder.written")

@@ -263,7 +263,7 @@ class MatcherLink:
         if not follower.incarnation:
             self._begin(state, state.seq)
         elif state.incarnation != follower.incarnation or state.seq < self._seq_at_request:
-            self._note("matcher_restarted", stream=state.incarnation, seq=state.seq)
+            self._note("matcher_restarted", incarnation=state.incarnation, seq=state.seq)
             self._give_up(_RESTARTED)
             # All events of another incarnation are new; in one that was cut short, new events have
             # the numbers of others received before.
@@ -293,7 +293,7 @@ class MatcherLink:
         self._epoch = used + 1
         self._desk.begin(seq)
         self._in_flight.begin(first_of(self._epoch) - 1)
-        self._note("matcher_reached", stream=state.incarnation, seq=state.seq)
+        self._note("matcher_reached", incarnation=state.incarnation, seq=state.seq)
         self._pass_on(self._follower.reset(state.incarnation, seq))
 
     def _skip_lost_events(self, answer: ResendTooOld) -> None:

@@ -90,4 +90,4 @@ class MatcherSockets:
             try:
                 self.link.receive_answer(frame, self._clock.monotonic_ns())
             except BAD_BYTES as error:
-                logger().error("malformed_sync_reply", reason=str(error))
+                logger().error("malformed_matcher_reply", reason=str(error))

@@ -334,5 +334,5 @@ def test_the_matchers_internal_sockets_survive_garbage(attacked: Exchange) -> No
         context.destroy(linger=0)
     honest.check()
     assert "malformed_commands" in attacked.log("matcher")
-    assert "malformed_sync_request" in attacked.log("matcher")
+    assert "malformed_query" in attacked.log("matcher")
     check_unharmed(attacked)
