@@ -8,7 +8,7 @@ from typing import Any
 from crossbook.matcher.build import use_build
 
 if __name__ == "__main__":
-    # What is imported below brings the engine.
+    # The imports below load the engine.
     use_build()
 
 import zmq
@@ -97,12 +97,12 @@ def build(settings: Settings, context: Any, disk: FileDisk) -> MatcherService:
 
 def main() -> None:
     """Run the matcher; exits 0 after a signal, 1 when state or disk fail, 2 on a wrong setting."""
-    # Orders and levels are outside the collector's care, and nothing here makes cycles: it would
-    # only walk the growing state again and again.
+    # The engine makes no reference cycles: the collector would only walk its growing state again
+    # and again.
     gc.disable()
     chosen = use_build()
     for number in (signal.SIGINT, signal.SIGTERM):
-        # Until the service exists, which stops by itself.
+        # Until the service exists, which has a `stop` of its own.
         signal.signal(number, lambda *_: sys.exit(0))
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
     try:

@@ -33,7 +33,7 @@ class Build(msgspec.Struct, frozen=True):
 
 
 class Manifest(msgspec.Struct, frozen=True):
-    """What native modules were made for, and of: digests of the source by path below the root."""
+    """The platform of native modules, and the digests of their source by path below the root."""
 
     platform: str
     sources: Mapping[str, str]
@@ -45,12 +45,12 @@ def compiled_directory(root: Path) -> Path:
 
 
 def platform() -> str:
-    """Which interpreter can load native modules made here."""
+    """The interpreter and machine that can load native modules compiled here."""
     return f"{sys.implementation.cache_tag}-{sys.platform}-{os.uname().machine}"
 
 
 def digests(root: Path, paths: Iterable[str]) -> dict[str, str]:
-    """SHA-256 of these files; the empty text for one that is not there."""
+    """SHA-256 of these files; the empty text for a missing one."""
     found = {}
     for path in paths:
         file = root / path
@@ -59,7 +59,7 @@ def digests(root: Path, paths: Iterable[str]) -> dict[str, str]:
 
 
 def why_not_compiled(root: Path) -> str:
-    """What keeps the native modules of this source from running, or the empty text."""
+    """The reason why the native modules cannot run this source, or the empty text."""
     manifest = compiled_directory(root) / "manifest.json"
     if not manifest.is_file():
         return "there is no compiled build"

@@ -1,4 +1,4 @@
-"""What the matcher has counted, in words; docs/reference/metrics.md describes each."""
+"""The metric families of the matcher; docs/reference/metrics.md describes each."""
 
 from collections.abc import Iterator
 from typing import Protocol
@@ -17,7 +17,7 @@ from crossbook.matcher.timekeeper import Timekeeper
 
 
 class BatchCounts(Protocol):
-    """What the loop counts: `crossbook.matcher.service.Batches`."""
+    """The histograms of the loop: `crossbook.matcher.service.Batches`."""
 
     messages: Buckets
     commands: Buckets
@@ -47,16 +47,22 @@ class MatcherMetrics(Exposition):
         self._batches = batches
 
     def families(self) -> Iterator[Metric]:
-        """All families, as they stand."""
+        """All families with their present values."""
         sequencer, batches = self._sequencer, self._batches
-        yield self.gauge("build", "Which build of the engine runs", {running(): 1}, "build")
+        yield self.gauge(
+            "build", "1 for the build of the engine that runs", {running(): 1}, "build"
+        )
         yield self.gauge("sequence", "Number of the last command applied", sequencer.seq)
         yield self.counter("commands", "Commands applied", sequencer.commands)
-        yield self.counter("events", "Events they caused", sequencer.events)
-        yield self.counter("malformed", "Messages that were no commands", sequencer.malformed)
-        yield self.sizes("batch_messages", "Messages taken into a batch", batches.messages)
+        yield self.counter("events", "Events of these commands", sequencer.events)
+        yield self.counter(
+            "malformed", "Messages that were no list of commands", sequencer.malformed
+        )
+        yield self.sizes("batch_messages", "Messages in a batch", batches.messages)
         yield self.sizes("batch_commands", "Commands in a batch", batches.commands)
-        yield self.seconds("batch_seconds", "From taking a batch until it was sent", batches.times)
+        yield self.seconds(
+            "batch_seconds", "From receiving a batch until it was sent", batches.times
+        )
         yield self.seconds("sync_seconds", "Time of one sync of the journal", self._disk.syncs)
         yield self.counter("resends", "Resend answers, by source", sequencer.resent, "source")
         yield from self._time()
@@ -65,22 +71,28 @@ class MatcherMetrics(Exposition):
     def _time(self) -> Iterator[Metric]:
         keeper = self._timekeeper
         time_ns = max(keeper.now_ns(), self._sequencer.time_ns)
-        refused = "1 while the machine's clock is too far ahead to be believed"
+        refused = "1 while the machine's clock is refused as too far ahead"
         yield self.gauge("clock_refused", refused, int(keeper.refused))
-        yield self.counter("clock_refusals", "Times that began", keeper.refusals)
-        ahead = "What the machine's clock is ahead of the time stamped"
+        yield self.counter(
+            "clock_refusals", "Refusals of the machine's clock that began", keeper.refusals
+        )
+        ahead = "Lead of the machine's clock over the time stamped"
         yield self.gauge("clock_ahead_seconds", ahead, (keeper.clock_ns - time_ns) / 1e9)
 
     def _kept(self) -> Iterator[Metric]:
         journal, resend_buffer, snapshotter = self._journal, self._resend_buffer, self._snapshotter
         yield self.gauge("journal_segments", "Files of the journal", len(journal.segment_names))
-        yield self.gauge("journal_bytes", "Bytes written in them", journal.used_bytes)
-        yield self.gauge("journal_first_sequence", "First command held", journal.first_seq)
+        yield self.gauge("journal_bytes", "Bytes written in the journal", journal.used_bytes)
+        yield self.gauge(
+            "journal_first_sequence", "First command in the journal", journal.first_seq
+        )
         yield self.gauge("history_bytes", "Events held in memory for resends", resend_buffer.size)
         yield self.gauge("disk_free_bytes", "Room left in DATA_DIR", self._disk.free_bytes())
         yield self.counter("snapshots", "Snapshots written", snapshotter.written)
         yield self.counter("snapshot_failures", "Snapshots that failed", snapshotter.failed)
-        yield self.gauge("snapshot_sequence", "Number of the last one begun", snapshotter.last_seq)
+        yield self.gauge(
+            "snapshot_sequence", "Number of the last snapshot begun", snapshotter.last_seq
+        )
         yield self.seconds(
-            "snapshot_pause_seconds", "Standstill of matching for one", snapshotter.pauses
+            "snapshot_pause_seconds", "Standstill of matching for a snapshot", snapshotter.pauses
         )

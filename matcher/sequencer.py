@@ -1,7 +1,7 @@
-"""Batches of commands in, batches of events out: numbers, stamps and encodes them.
+"""The sequencer: numbers and stamps batches of commands, and returns their events encoded.
 
-No sockets and no clock: bytes and the time come in as arguments, files through the journal. What
-`apply` returns may leave the process, because the journal that explains it is safe by then.
+It uses no socket and no clock: bytes and the time are arguments, files belong to the journal. A
+batch that `apply` returns may leave the process, because the journal holds it safely by then.
 """
 
 from collections.abc import Iterator
@@ -47,8 +47,7 @@ _ADVANCE_TIME: Final = encode([AdvanceTime()])
 
 
 class RecordLog(Protocol):
-    """The store of batches: `crossbook.matcher.journal.journal.Journal`, or what a test puts in
-    its place."""
+    """The store of batches: `crossbook.matcher.journal.journal.Journal`; tests replace it."""
 
     incarnation: int
     last_time_ns: int
@@ -58,7 +57,7 @@ class RecordLog(Protocol):
         """The first number held; one past the last where nothing is."""
 
     def append(self, record: Record) -> None:
-        """Keep a record; on return it is as safe as was promised."""
+        """Write a record; on return it is as safe as the sync policy promises."""
 
     def read(self, from_seq: int) -> Iterator[tuple[Header, Record]]:
         """Records from the one that holds `from_seq` on."""
@@ -103,8 +102,8 @@ class Sequencer:
     """Event batches of one incarnation around an engine, each in the journal before it is returned.
 
     `malformed` counts payloads that were no list of commands; they change nothing. `commands`
-    counts those applied, `events` what happened, `resent` resend answers by where they were read,
-    or not found.
+    counts those applied, `events` their events, `resent` the resend answers by the
+    place of their batches.
     """
 
     def __init__(
@@ -219,8 +218,8 @@ class Sequencer:
         )
 
     def _journaled(self, from_seq: int) -> list[bytes]:
-        """Batches read back from disk, from the one that holds `from_seq` on; none where it is
-        not there."""
+        """Batches read back from disk, from the one that holds `from_seq` on; none where the
+        journal does not hold it."""
         if not self._journal.first_seq <= from_seq <= self._engine.seq:
             return []
         found: list[bytes] = []
@@ -259,9 +258,9 @@ class Sequencer:
 
 
 def _named(command: Command) -> Command:
-    """The command, an instrument's name that would not work everywhere replaced by none.
+    """The command; an instrument's name that breaks a rule of names is replaced by the empty one.
 
-    The engine refuses no name under which it replays an older journal, but always the empty one.
+    The engine refuses only the empty name, because an older journal may hold the others.
     """
     if isinstance(command, AddInstrument) and (fault := name_fault(command.definition)):
         return replace(command, definition=replace(command.definition, **{fault: ""}))

@@ -1,7 +1,7 @@
-"""Sockets around the sequencer: a blocking loop that moves bytes and knows no market rule.
+"""The matcher's loop: moves bytes between its sockets and the sequencer, and holds no market rule.
 
-Drain what is waiting, apply it, sync it to the journal, send one message. One batch has everything
-that waits: it is large under load and small without, and no order waits for a batch to fill.
+Each round drains the waiting messages, applies them as one batch, syncs the journal and sends one
+message. A batch is large under load and small without, and no order waits for a batch to fill.
 """
 
 from collections.abc import Callable
@@ -57,8 +57,8 @@ class MatcherService:
     """The matcher's loop over its four sockets. `stop()` may be called from a signal handler.
 
     `clock` measures intervals, `timekeeper` gives the time of stamps. With `sync_interval_ms` the
-    journal is synced that often instead of by every batch. The
-    loop counts in `batches`, and `metrics` returns the exposition that a query receives.
+    journal is synced that often instead of by every batch. The loop counts in `batches`, and
+    `metrics` returns the exposition for a metrics query.
     """
 
     def __init__(
@@ -115,7 +115,7 @@ class MatcherService:
             if now_ns >= heartbeat_at:
                 self._events.send(self._sequencer.heartbeat(self._timekeeper.now_ns()))
                 heartbeat_at = now_ns + self._heartbeat_ns
-                self._look_at_clock()
+                self._check_clock()
             wake_at = min(heartbeat_at, now_ns + SLEEP_MS * 1_000_000)
             if self._sync_interval_ns:
                 if now_ns >= sync_at:
@@ -144,12 +144,12 @@ class MatcherService:
                 self._events.send(batch)
         return max(0, self._sequencer.next_due_ns - now_ns)
 
-    def _look_at_clock(self) -> None:
+    def _check_clock(self) -> None:
         """Raise the alarm when the machine's clock is refused, and end it when it is accepted."""
         keeper = self._timekeeper
         times = {"time_ns": keeper.now_ns(), "clock_ns": keeper.clock_ns}
         if keeper.refusals != self._refusals:
-            # Also one that came and went since the last look.
+            # Includes a refusal that began and ended since the last check.
             self._refusals, self._is_alarmed = keeper.refusals, True
             remedy = "set the clock, or accept it: crossbook admin accept-time"
             logger().error("clock_refused", **times, remedy=remedy)

@@ -1,7 +1,7 @@
 """The files of one directory, as the journal and the snapshots use them.
 
-`FileDisk` is the machine's; tests replace it by disks that tear writes, fail and crash.
-Every failure is an `OSError`.
+`FileDisk` is on the machine's file system; tests replace it by disks that tear writes, fail and
+crash. Every failure is an `OSError`.
 """
 
 import contextlib
@@ -21,15 +21,15 @@ from crossbook.common.process.private import close_files, close_folder, private_
 
 LOCK: Final = "lock"
 TEMPORARY: Final = ".tmp"
-"""Files that end so mean nothing: a crash may leave them, the next start removes them."""
+"""Ending of temporary files: a crash may leave some, and the next start removes them."""
 
 _OURS: Final = (".journal", ".snapshot", TEMPORARY)
 _BESIDE: Final = (".sock", ".lock", ".db", ".db-wal", ".db-shm")
-"""How files of the matcher end, and how those that other processes keep beside them do."""
+"""Endings of the matcher's files, and of those that other processes keep beside them."""
 
 _ZEROS: Final = bytes(256 * 1024)
-"""Written and synced at a time while a file is prepared: more of it at once makes the syncs of
-the journal, on the same disk, wait for milliseconds."""
+"""A prepared file is written and synced in parts of this size: larger parts make the syncs of the
+journal, on the same disk, wait for milliseconds."""
 
 
 class DirectoryInUse(CrossbookError):  # noqa: N818 - says what happened
@@ -38,12 +38,12 @@ class DirectoryInUse(CrossbookError):  # noqa: N818 - says what happened
     def __init__(self, directory: Path, owner: str) -> None:
         super().__init__(
             f"data directory {directory} is in use by process {owner or 'unknown'}: stop that "
-            "one first, or give this one another DATA_DIR"
+            "process first, or start this one with another DATA_DIR"
         )
 
 
 class Disk(Protocol):
-    """Named files in one directory. What is not synced may be lost in a crash."""
+    """Named files in one directory. A crash may lose what is not synced."""
 
     def names(self) -> list[str]:
         """The names of all files but temporary ones, sorted."""
@@ -55,8 +55,8 @@ class Disk(Protocol):
         """Begin making a file of zeros for a later `claim`, without waiting for it."""
 
     def claim(self, name: str, size: int, head: bytes) -> None:
-        """A file of at least `size` bytes, `head` and then zeros, is called `name` from now on,
-        durably and never in part. A file of that name before is gone."""
+        """Create the file `name`, durably and never in part: `head`, then zeros up to at least
+        `size` bytes. It replaces an earlier file of that name."""
 
     def write(self, name: str, offset: int, data: bytes) -> None:
         """Write at a place inside a file made by `claim`."""
@@ -68,7 +68,7 @@ class Disk(Protocol):
         """Give up the handle of a file that is not written to for now."""
 
     def replace(self, name: str, data: bytes) -> None:
-        """The file has exactly this content, durably and never in part."""
+        """Write the file with exactly this content, durably and never in part."""
 
     def remove(self, name: str) -> None:
         """Remove a file durably."""
@@ -78,16 +78,16 @@ class Disk(Protocol):
 
 
 class FileDisk:
-    """One directory of the machine's file system, made when it is not there.
+    """One directory of the machine's file system, created where it is missing.
 
-    Only one process at a time has a directory; raises `DirectoryInUse`. A `read_only` disk locks
-    and changes nothing, so that it may read the files of a running matcher. One `beside` that
-    matcher locks nothing either, and may `replace` files that the matcher does not write. `syncs`
-    are the nanoseconds that calls of `sync` took.
+    Only one process at a time owns a directory; a second one raises `DirectoryInUse`. A `read_only`
+    disk locks and changes nothing, so it may read the files of a running matcher. A disk `beside`
+    that matcher locks nothing either, and may `replace` files that the matcher does not write.
+    `syncs` are the nanoseconds that calls of `sync` took.
 
-    Only their owner may read the files, and the directory if it was made now. One that was there
-    before is closed to others if it holds nothing but an exchange's files; `folder_remark` is
-    the remark about that for the log.
+    Only their owner may read the files, and the directory where it is created here. An existing
+    directory is closed to other users if it holds nothing but an exchange's files; `folder_remark`
+    is the remark about that for the log.
     """
 
     def __init__(self, directory: Path, *, read_only: bool = False, beside: bool = False) -> None:
@@ -138,7 +138,7 @@ class FileDisk:
         self._preparing.start()
 
     def claim(self, name: str, size: int, head: bytes) -> None:
-        """Put `head` into the prepared file and give it its name; waits for it where needed."""
+        """Write `head` into the prepared file and rename it; waits until the file is prepared."""
         self._writable()
         self._join()
         if self._prepared_size < size:
@@ -175,8 +175,8 @@ class FileDisk:
     def replace(self, name: str, data: bytes) -> None:
         """Write a temporary file, sync it, rename it, sync the directory.
 
-        The temporary name is this process's own: one that was killed may have left a child that
-        still writes.
+        The temporary name holds the process id: the child of a killed process may still write under
+        its own.
         """
         self._writable()
         temporary = self._directory / f"{name}.{os.getpid()}{TEMPORARY}"
@@ -198,7 +198,7 @@ class FileDisk:
         _sync_directory(self._directory)
 
     def sync_call(self) -> str:
-        """The call of this system that makes bytes durable here."""
+        """Name of the system call that makes bytes durable in this directory."""
         directory = os.open(self._directory, os.O_RDONLY)
         try:
             return sync_call(directory)
@@ -211,7 +211,7 @@ class FileDisk:
         return found.f_bavail * found.f_frsize
 
     def close(self) -> None:
-        """Close all files and let others have the directory."""
+        """Close all files and give up the directory."""
         self._stopping.set()
         self._join()
         for name in list(self._files):
@@ -242,7 +242,7 @@ class FileDisk:
         try:
             self._write_zeros(size)
         except OSError:
-            # `claim` tries again, and raises.
+            # `claim` tries again, and raises the error.
             self._prepared_size = 0
 
     def _write_zeros(self, size: int) -> None:
@@ -259,10 +259,10 @@ class FileDisk:
 
 
 def _make_durably(directory: Path) -> None:
-    """The directory is there, and so are its name and those of all folders made for it.
+    """Create the directory where it is missing, and sync its name and those of all folders created.
 
-    Another process may have made the directory a moment ago: its name is synced in any case, where
-    the folder around it may be read.
+    Another process may have created the directory a moment ago: its name is synced in any case,
+    where the folder around it is readable.
     """
     made = [directory, *(folder for folder in directory.parents if not folder.exists())]
     private_folder(directory)
@@ -280,7 +280,7 @@ def _sync_directory(directory: Path) -> None:
 
 
 def _is_ours(name: str) -> bool:
-    """Whether a name in a data directory is one that the exchange gives."""
+    """Whether an exchange gives this name to a file in its data directory."""
     return name == LOCK or name.startswith("shard-") or name.endswith((*_OURS, *_BESIDE))
 
 

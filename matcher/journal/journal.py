@@ -1,9 +1,9 @@
 """The journal: every batch the matcher applied, in segments that only grow.
 
-`Journal.open` reads what is there, cuts a torn tail, refuses any other damage, and stands ready to
-append. `append` returns when the record is as safe as the sync policy says; when it raises, the
-journal is closed for good: Linux may drop dirty pages after a failed sync and report success the
-next time, so the contents of the disk are unknown from then on.
+`Journal.open` reads the segments, cuts a torn tail and refuses any other damage. `append` returns
+when the record is as safe as the sync policy promises. When it raises, the journal is closed for
+good: Linux may drop dirty pages after a failed sync and report success the next time, so the
+contents of the disk are unknown from then on.
 
 Layout of a segment: `segment.py`, of a record: `record.py`.
 """
@@ -38,23 +38,24 @@ from crossbook.matcher.journal.segment import (
 )
 
 SyncPolicy = Literal["batch", "interval", "never"]
-"""When a record survives the loss of power: when `append` returns, at the next call of `sync`,
-or not before its segment is full or the journal is closed. All survive the end of the process."""
+"""A record survives the loss of power from the return of `append` on, from the next `sync` on, or
+only once its segment is full or the journal is closed. Every record survives the end of the
+process."""
 
 READ_BYTES: Final = 512 * 1024
-"""How much of a segment `read` has in memory at a time, unless one record is longer."""
+"""Bytes of a segment that `read` holds in memory at a time, unless one record is longer."""
 
 
 class JournalFailed(CrossbookError):  # noqa: N818 - says what happened
     """A write or sync failed: nothing after `last_seq` is known to be on disk."""
 
-    def __init__(self, what: str, last_seq: int) -> None:
-        super().__init__(f"journal: {what}; nothing after sequence {last_seq} is acknowledged")
+    def __init__(self, cause: str, last_seq: int) -> None:
+        super().__init__(f"journal: {cause}; nothing after sequence {last_seq} is acknowledged")
         self.last_seq = last_seq
 
 
 class JournalDamaged(CrossbookError):  # noqa: N818 - says what happened
-    """The journal cannot be what was written; the text names file, offset and remedy."""
+    """The bytes are not those that were written; the text names file, offset and remedy."""
 
     def __init__(self, name: str, offset: int, text: str, remedy: str = "") -> None:
         remedy = remedy or (
@@ -70,7 +71,7 @@ class Journal:
     """Append-only records of one incarnation on one disk; made by `open`.
 
     `last_seq` and `last_time_ns` are those of the last record, and `base_seq` is the number before
-    the first one that ever was; `cut_bytes` is how much of a torn tail `open` found.
+    the first one of the shard; `cut_bytes` is the length of the torn tail that `open` found.
     """
 
     def __init__(
@@ -113,7 +114,7 @@ class Journal:
 
         Everything in it is durable on return, unless `read_only`. Records are appended under
         `configuration`. Raises `JournalDamaged` for anything but a torn tail, which is cut, and
-        `JournalFailed` where that cannot be written.
+        `JournalFailed` where the cut cannot be written.
         """
         journal = cls(disk, new_incarnation, configuration, segment_bytes, sync, base_seq)
         if read_only:
@@ -130,8 +131,8 @@ class Journal:
     def part(cls, disk: Disk, from_seq: int, until_seq: int) -> "Journal":
         """The segments that hold these numbers, checked, to be read only.
 
-        Looks at nothing before them, nor behind the record that ends with `until_seq`: whoever
-        appends to the journal may go on meanwhile. Raises `JournalDamaged`.
+        Reads nothing before them, nor behind the record that ends with `until_seq`, so the matcher
+        may append meanwhile. Raises `JournalDamaged`.
         """
         journal = cls(disk, 0, b"", 0, "never")
         journal._failure = "it is read only"
@@ -145,7 +146,7 @@ class Journal:
     def append(self, record: Record) -> None:
         """Write one record behind the last; with the `batch` policy it is synced on return.
 
-        Raises `JournalFailed`, after which every later call does too.
+        Raises `JournalFailed`; after that every later call raises it too.
         """
         self._require_sound()
         if self._segments and record.first_seq != self.last_seq + 1:
@@ -185,8 +186,8 @@ class Journal:
     def read(self, from_seq: int) -> Iterator[tuple[Header, Record]]:
         """Records from the one that holds `from_seq` on, each with its segment's header.
 
-        Goes on to what is appended meanwhile. Raises `JournalDamaged` when the bytes changed since
-        they were checked.
+        Includes records that are appended meanwhile. Raises `JournalDamaged` when the bytes changed
+        since they were checked.
         """
         segments = self._segments
         place = bisect_right(segments, from_seq, key=lambda segment: segment.first_seq) - 1
@@ -198,7 +199,7 @@ class Journal:
             segment = segments[place] if place < len(segments) else None
 
     def tail(self, from_seq: int) -> Iterator[tuple[Header, Record] | None]:
-        """What `read` gives, without end: None whenever there is no more for now."""
+        """The records of `read`, without end; None whenever no further record exists yet."""
         while True:
             for header, record in self.read(from_seq):
                 from_seq = record.last_seq + 1
@@ -221,7 +222,7 @@ class Journal:
         return [segment.name for segment in self._segments]
 
     def extents(self) -> list[tuple[str, int, int]]:
-        """Name, used bytes and size of each file, oldest first; what lies behind is no record."""
+        """Name, used bytes and size of each file, oldest first; the bytes behind are no records."""
         return [(each.name, each.used, each.header.size) for each in self._segments]
 
     def drop_before(self, seq: int) -> list[str]:
@@ -242,7 +243,7 @@ class Journal:
         return dropped
 
     def close(self) -> None:
-        """Sync what was appended, unless the journal has failed; nothing is appended any more."""
+        """Sync what was appended, unless the journal has failed; later appends fail."""
         if not self._failure:
             self.sync()
             self._failure = "it was closed"
@@ -253,9 +254,9 @@ class Journal:
         if self._failure:
             raise JournalFailed(self._failure, self.last_seq)
 
-    def _failed(self, what: str) -> JournalFailed:
-        self._failure = f"it failed before ({what})"
-        return JournalFailed(what, self.last_seq)
+    def _failed(self, cause: str) -> JournalFailed:
+        self._failure = f"it failed before ({cause})"
+        return JournalFailed(cause, self.last_seq)
 
     def _has_room(self, needed: int) -> bool:
         if not self._segments:
@@ -269,7 +270,7 @@ class Journal:
     def _begin_segment(self, first_seq: int, needed: int) -> None:
         predecessor = NO_PREDECESSOR
         if self._segments and self._segments[-1].is_empty:
-            # Begun for a record that never came: the new one takes its name and place.
+            # Its record was never written: the new segment takes its name and place.
             predecessor = self._segments.pop().header.predecessor
         elif self._segments:
             last = self._segments[-1]
@@ -312,7 +313,7 @@ class Journal:
         return None
 
     def _follow(self, name: str, segment: Segment) -> None:
-        """The segment is the next one, or this raises `JournalDamaged`."""
+        """Add the segment behind the last one; raises `JournalDamaged` where it does not follow."""
         header = segment.header
         if segment.name != name:
             raise JournalDamaged(name, 0, f"its header says it is {segment.name}")
@@ -320,7 +321,7 @@ class Journal:
             if header.incarnation != self.incarnation:
                 raise JournalDamaged(name, 0, "it belongs to another incarnation")
             if header.first_seq != self.last_seq + 1:
-                text = f"it begins with {header.first_seq}, but the one before ends with"
+                text = f"it begins with {header.first_seq}, but the segment before ends with"
                 raise JournalDamaged(
                     name, 0, f"{text} {self.last_seq}: one is missing or cut short"
                 )
@@ -336,14 +337,14 @@ class Journal:
         self.last_time_ns = segment.last_time_ns or self.last_time_ns
 
     def _make_durable(self, torn: tuple[int, int] | None) -> None:
-        """What was read may be in memory only, and is about to be acted upon."""
+        """Sync what was read: it may be in memory only, and the matcher builds on it."""
         try:
             if self._segments:
                 name = self._segments[-1].name
                 if torn is not None:
                     start, end = torn
-                    # First the byte without which a head is torn: the tail must still look torn
-                    # when these zeros are cut short in their turn.
+                    # First the last byte of the head, without which it is torn: the tail must still
+                    # look torn if a crash cuts these zeros short.
                     self._disk.write(name, start + HEAD_BYTES - 1, b"\0")
                     self._disk.sync(name)
                     self._disk.write(name, start, bytes(end - start))
@@ -355,8 +356,8 @@ class Journal:
             raise self._failed(error.strerror or str(error)) from error
 
     def _write_again(self, segment: Segment) -> None:
-        """What may never have been synced must be written again to be: after a sync that failed
-        Linux takes the bytes it still shows for clean, and the next sync leaves them out."""
+        """Write again the bytes that may never have been synced: after a failed sync Linux takes
+        its cached bytes for clean, and the next sync leaves them out."""
         for start in range(segment.synced, segment.used, READ_BYTES):
             length = min(READ_BYTES, segment.used - start)
             self._disk.write(segment.name, start, self._disk.read(segment.name, start, length))

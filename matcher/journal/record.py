@@ -1,14 +1,14 @@
-"""How a batch lies in the journal: one frame, with checksums over everything in it.
+"""The bytes of one batch in the journal: a frame, with checksums over everything in it.
 
 A frame is a head, a body and a closing byte. All integers are little-endian.
 
     head   mark "XBK\\1", CRC32 of the rest of the head, length of the body, CRC32 of the body,
-           first and last sequence number, time, how far the file was synced, closing byte
-    body   msgpack of [payloads of commands as they came in, the encoded event batch they gave]
+           first and last sequence number, time, synced bytes of the file, closing byte
+    body   msgpack of [payloads of commands as received, the encoded batch of their events]
 
 Zeros where a frame should begin are unused space. The closing bytes are not zero, so that a write
-cut short leaves a zero at the end of what it was writing; together with the place up to which the
-file was known to be synced that tells a torn write from damage (`is_torn`).
+cut short leaves a zero at the end of what it was writing; together with the length up to which the
+file was known to be synced this tells a torn write from damage (`is_torn`).
 """
 
 from struct import Struct as Layout
@@ -27,14 +27,14 @@ _CHECKED: Final = Layout("<IIQQQQB")
 _CHECKED_FROM: Final = 8
 HEAD_BYTES: Final = _CHECKED_FROM + _CHECKED.size
 SECTOR_BYTES: Final = 512
-"""What a disk writes whole or not at all."""
+"""The bytes that a disk writes whole or not at all."""
 
 _NOTHING: Final = bytes(HEAD_BYTES)
 _ZEROS: Final = bytes(1024 * 1024)
 
 
 class Record(Struct, frozen=True):
-    """One batch: what came in, when, and what it gave."""
+    """One batch: its numbers, its time, the payloads received and the encoded events."""
 
     first_seq: int
     last_seq: int
@@ -44,9 +44,10 @@ class Record(Struct, frozen=True):
 
 
 class Head(Struct, frozen=True, gc=False):
-    """What is known of a frame without its body.
+    """The head of a frame.
 
-    `synced` is how many bytes of the file were known to survive a crash when it was written.
+    `synced` is the number of bytes of the file that were known to survive a crash when the frame
+    was written.
     """
 
     body_bytes: int
@@ -63,10 +64,10 @@ class Head(Struct, frozen=True, gc=False):
 
 
 class Damage(Exception):  # noqa: N818 - says what happened
-    """Bytes that should be a frame (or header) are none.
+    """Bytes that are no sound frame or header.
 
-    `offset` is where, in the bytes given; `end` is where what is damaged was to end, as far as
-    that is known, and `offset` itself where no unfinished write explains it.
+    `offset` is their place in the bytes given. `end` is where the damaged part should have ended,
+    as far as that is known; it equals `offset` where no unfinished write explains the damage.
     """
 
     def __init__(self, offset: int, text: str, end: int | None = None) -> None:
@@ -149,7 +150,7 @@ def is_torn(data: bytes, damage: Damage) -> bool:
     """Whether a crash in the middle of writing explains `damage`.
 
     It does when some of what was being written is still zeros (its end, or a sector), and no sound
-    frame behind it says that this place was synced before.
+    frame behind it records that this place was synced before.
     """
     offset, end = damage.offset, damage.end
     if not offset < end <= len(data) or _was_synced(data, offset):

@@ -22,22 +22,22 @@ from crossbook.common.types import MAX_INT
 from crossbook.matcher.journal.record import Damage, Head, check_frame, is_unused
 
 VERSION: Final = 3
-"""What is written; earlier ones are read as well."""
+"""The format version that is written; earlier ones are read as well."""
 
 SUFFIX: Final = ".journal"
 NO_PREDECESSOR: Final = bytes(32)
 INDEX_BYTES: Final = 256 * 1024
-"""A reader that looks for a record passes over at most about this much before it."""
+"""A search for a record passes over at most about this much before it."""
 
 _MAGIC: Final = b"CROSSBK\n"
 _HEAD: Final = Layout("<8sIII")
 
 
 class Header(Struct, frozen=True, array_like=True):
-    """What stands at the start of a segment.
+    """The header of a segment.
 
-    `size` is the length of the whole file, unused space included: a file that is shorter has lost
-    something. `configuration` is in force for all its records.
+    `size` is the length of the whole file, unused space included: a shorter file has lost its end.
+    `configuration` is in force for all its records.
     """
 
     incarnation: int
@@ -67,7 +67,7 @@ def encode_header(header: Header) -> bytes:
 
 
 def _checksum(version: int, body: bytes) -> int:
-    """From version 3 on it covers the version too: changed into an earlier one it would be read."""
+    """From version 3 on it covers the version too: damage must not turn it into an earlier one."""
     return crc32(body, version if version > 2 else 0)
 
 
@@ -95,9 +95,9 @@ def decode_header(data: bytes) -> tuple[Header, int]:
 class Segment:
     """One file as far as its records are known to be sound.
 
-    `used` is where the next frame goes, `synced` how far the file was known to be synced when
-    `scan` found its last frame written. Frames are found through a sparse index, one entry for
-    every `INDEX_BYTES`.
+    `used` is the offset of the next frame, `synced` the length of the file that was known to be
+    synced when the last frame found by `scan` was written. Frames are found through a sparse index,
+    one entry for every `INDEX_BYTES`.
     """
 
     def __init__(self, header: Header, header_bytes: bytes) -> None:
@@ -112,7 +112,7 @@ class Segment:
         self._offsets = array("Q")
 
     def add(self, last_seq: int, time_ns: int, data: bytes | memoryview) -> None:
-        """This frame, up to `last_seq`, lies at `used`; the next goes behind it."""
+        """Add the frame at `used`, which ends with `last_seq`; the next frame goes behind it."""
         if not self._offsets or self.used - self._offsets[-1] >= INDEX_BYTES:
             self._seqs.append(self.last_seq + 1)
             self._offsets.append(self.used)
@@ -122,7 +122,7 @@ class Segment:
         self.last_time_ns = time_ns
 
     def offset_before(self, seq: int) -> int:
-        """Where some frame begins that is not behind the one which holds `seq`."""
+        """Offset of an indexed frame at or before the one that holds `seq`."""
         place = bisect_right(self._seqs, seq) - 1
         return self._offsets[max(place, 0)] if self._offsets else self.used
 
@@ -137,11 +137,10 @@ class Segment:
 
 
 def scan(data: bytes, until_seq: int = MAX_INT) -> tuple[Segment, Damage | None]:
-    """The segment in these bytes, and what is wrong behind its last sound record, if anything.
+    """The segment in these bytes, and the damage behind its last sound record, if any.
 
-    Nothing behind the record that ends with `until_seq` is looked at.
-
-    Raises `Damage` when there is no telling what the segment is.
+    Nothing behind the record that ends with `until_seq` is read. Raises `Damage` when the header is
+    not sound, or the file is shorter than the header says.
     """
     header, end = decode_header(data)
     if len(data) < header.size:

@@ -1,9 +1,9 @@
-"""`python -m crossbook.matcher.recovery.backup DIR TARGET`: a sound copy of the files of a matcher,
-which may run.
+"""`python -m crossbook.matcher.recovery.backup DIR TARGET`: copy the files of a matcher,
+which may be running.
 
-A plain copy of a running matcher's folder is not: the end of the journal moves while it is read,
-and old segments and snapshots go. Exit status: 0 done, 1 the journal is damaged, 2 a file or
-folder is in the way or missing.
+A plain copy of a running matcher's folder may be unusable: the end of the journal moves while it is
+read, and the matcher removes old segments and snapshots. Exit status: 0 done, 1 the journal is
+damaged, 2 a file or folder is in the way or missing.
 """
 
 import argparse
@@ -21,11 +21,11 @@ from crossbook.matcher.journal.journal import Journal, JournalDamaged
 from crossbook.matcher.recovery.snapshot_store import SnapshotStore, snapshot_seq
 
 ATTEMPTS: Final = 5
-"""How often the copy is begun anew because files went away meanwhile."""
+"""Attempts at a copy: one fails where the matcher removes a file before it was read."""
 
 
 class Copied(Struct, frozen=True):
-    """What a copy holds: the numbers of its journal, its snapshots, and its bytes."""
+    """A finished copy: the range of its journal, its snapshots and its size."""
 
     first_seq: int
     last_seq: int
@@ -44,7 +44,7 @@ def back_up(source: Disk, target: Disk) -> Copied:
         try:
             return _copy(source, target)
         except (FileNotFoundError, JournalDamaged) as error:
-            # The matcher may have removed what a newer snapshot made needless.
+            # The matcher removes files that a newer snapshot makes needless.
             gone = isinstance(error.__cause__ or error, FileNotFoundError)
             if attempt == ATTEMPTS or not gone:
                 raise
@@ -54,7 +54,7 @@ def back_up(source: Disk, target: Disk) -> Copied:
 
 
 def _copy(source: Disk, target: Disk) -> Copied:
-    # Its end is fixed here: what is appended meanwhile lies behind it and is left out.
+    # Opening the journal fixes the end of the copy: later records are left out.
     journal = Journal.open(source, 0, b"", 0, read_only=True)
     count = 0
     for name, used, size in journal.extents():
@@ -72,14 +72,14 @@ def _copy(source: Disk, target: Disk) -> Copied:
     if journal.first_seq > journal.base_seq + 1 and not any(
         seq >= journal.first_seq - 1 for seq in snapshots
     ):
-        # The one from which this journal goes on was pruned before it could be read.
+        # The snapshot that this journal continues was removed before it was read.
         raise FileNotFoundError("the snapshot before the journal is gone")
     segments = len(journal.segment_names)
     return Copied(journal.first_seq, journal.last_seq, segments, snapshots, count)
 
 
 def main(arguments: list[str]) -> int:
-    """Copy the directory named; returns the exit status."""
+    """Copy a data directory; returns the exit status."""
     parser = argparse.ArgumentParser(prog="crossbook.matcher.recovery.backup", description=__doc__)
     parser.add_argument("directory", type=Path)
     parser.add_argument("target", type=Path)

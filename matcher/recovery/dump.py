@@ -1,8 +1,8 @@
-"""`python -m crossbook.matcher.recovery.dump DIR`: the records of a journal as JSON lines, names
-for every field.
+"""`python -m crossbook.matcher.recovery.dump DIR`: print the records of a journal as JSON
+lines, with field names.
 
-Changes nothing, and may look at the directory of a running matcher. Exit status: 0 done, 1 the
-journal is damaged, 2 there is nothing to look at, or no such range.
+Changes nothing, and may read the directory of a running matcher. Exit status: 0 done, 1 the
+journal is damaged, 2 there is no such directory, or the range begins behind the journal's end.
 """
 
 import argparse
@@ -25,13 +25,14 @@ from crossbook.matcher.journal.segment import segment_name
 
 
 class BeyondEnd(CrossbookError):  # noqa: N818 - says what is wrong
-    """The journal has not come as far as was asked for."""
+    """The journal ends before the requested range."""
 
 
 def documents(disk: Disk, from_seq: int, to_seq: int) -> Iterator[dict[str, Any]]:
-    """Every record that holds a number in this range.
+    """Every record with a sequence number in this range, as a JSON document.
 
-    Raises `JournalDamaged`, and `BeyondEnd` when the range begins behind the number after the last.
+    Raises `JournalDamaged`, and `BeyondEnd` when `from_seq` is more than one behind the last
+    number.
     """
     journal = Journal.open(disk, 0, b"", 0, read_only=True)
     if from_seq > journal.last_seq + 1:
@@ -53,7 +54,7 @@ def _document(record: Record) -> dict[str, Any]:
 
 
 def _commands(payload: bytes) -> list[dict[str, Any]]:
-    """The commands of a payload; one that is none changed nothing and is shown as it is."""
+    """The commands of a payload; one that cannot be decoded changed nothing and is shown as hex."""
     try:
         return [_named(command) for command in decode_commands(payload)]
     except BAD_BYTES as error:
@@ -66,7 +67,7 @@ def _named(message: Struct) -> dict[str, Any]:
 
 
 def main(arguments: list[str]) -> int:
-    """Print the journal in the directory named; returns the exit status."""
+    """Print the journal of a data directory; returns the exit status."""
     parser = argparse.ArgumentParser(prog="crossbook.matcher.recovery.dump", description=__doc__)
     parser.add_argument("directory", type=Path)
     parser.add_argument("--from", dest="from_seq", type=int, default=1, metavar="SEQ")
@@ -74,7 +75,7 @@ def main(arguments: list[str]) -> int:
     given = parser.parse_args(arguments)
     if not 0 <= given.from_seq <= given.to_seq:
         parser.error(f"--from {given.from_seq} is not within 0 to {given.to_seq} (--to)")
-    # A reader that leaves early (`| head`) ends this quietly.
+    # A reader that closes the pipe early (`| head`) ends the program without a traceback.
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     try:
         disk = FileDisk(given.directory, read_only=True)

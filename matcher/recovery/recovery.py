@@ -1,7 +1,26 @@
-"""The newest good snapshot and the journal behind it make the engine that was.
+"""Recovery: the newest sound snapshot and the journal behind it give the engine that was.
 
-Every record replayed must give the very events that were recorded: if it does not, the program or
-the files are not what they were, and the matcher must not start.
+A data directory holds a journal (each batch with its time, its commands as received and their
+events) and some snapshots (the whole engine at one number). The engine is deterministic: the same
+commands at the same times give the same state and the same events. A start relies on that:
+
+1. `Journal.open` checks the journal from end to end. A crash may have torn the last record, which
+   was never acknowledged: it is cut. Any other damage refuses the start. What remains is synced
+   before anything builds on it.
+2. `newest` loads the newest sound snapshot. A damaged one is skipped and reported, because
+   snapshots only shorten the replay. A sound one behind the journal's end refuses the start: the
+   journal was synced before that snapshot was written, so segments are missing. A journal whose
+   first segments were removed needs a snapshot that reaches its first number.
+3. `replay` applies each later record under the instruments and rules of its segment, and compares
+   the events with the recorded ones, byte for byte, except that fields which a later version
+   appended count with their defaults. A difference refuses the start: the program or the files
+   are not those that wrote the record.
+4. The instruments and rules of the settings are checked against the recorded ones and put in
+   force. The next record begins a segment with them in its header.
+
+The caller receives every record replayed, so that the matcher can resend the last events from
+memory at once. Only an empty directory begins a new incarnation: after a restart consumers go on
+at the number they had. `snapshot_process` and `verify` replay in the same way, beside a matcher.
 """
 
 from collections.abc import Callable, Iterable
@@ -33,9 +52,9 @@ class RecoveryFailed(CrossbookError):  # noqa: N818 - says what happened
 
 
 class Recovered(Struct):
-    """What a start found: the engine as it was, and the journal ready for more.
+    """The recovered engine, and the journal that stands ready for its next record.
 
-    `snapshot_seq` is zero where no snapshot was used; `skipped` tells of the unusable ones.
+    `snapshot_seq` is zero where no snapshot was used; `skipped` names the unusable ones.
     """
 
     engine: Engine
@@ -56,7 +75,7 @@ def recover(
     rules: Rules | None = None,
     shard: int = 0,
 ) -> Recovered:
-    """Rebuild the engine from `disk`; an empty one begins `new_incarnation` with these instruments
+    """Rebuild the engine from `disk`; an empty disk begins `new_incarnation` with these instruments
     and rules, and with the numbers of `shard`.
 
     `seen` is called with every record replayed. Raises `JournalDamaged`, `RecoveryFailed`, or
@@ -91,7 +110,7 @@ def recover(
         book = engine.books.get(instrument.id)
         known = None if book is None else book.instrument
         if known is not None:
-            # What may not change at all is told before what may not be that coarse.
+            # A change that is never allowed is reported before a unit that is too coarse.
             check_change(known, instrument)
         check_rounding(instrument, known)
     engine.configure(wanted, rules)
@@ -99,10 +118,10 @@ def recover(
 
 
 def newest(store: SnapshotStore, journal: Journal) -> tuple[Engine, list[str]]:
-    """The engine of the newest sound snapshot, and why newer ones are not used.
+    """The engine of the newest sound snapshot, and the faults of newer ones.
 
-    Without any, an engine before everything. Raises `RecoveryFailed` when the journal does not
-    reach a sound snapshot: it was synced before that was written, so some of it is missing.
+    Without a sound snapshot, the engine before the first command. Raises `RecoveryFailed` when the
+    journal ends before the snapshot: the journal was synced first, so a part of it is missing.
     """
     snapshot, engine, skipped = sound(store, journal.base_seq)
     if snapshot is not None and (
@@ -117,9 +136,9 @@ def newest(store: SnapshotStore, journal: Journal) -> tuple[Engine, list[str]]:
 
 
 def sound(store: SnapshotStore, base_seq: int) -> tuple[EngineSnapshot | None, Engine, list[str]]:
-    """The newest sound snapshot, its engine, and why newer ones are not used.
+    """The newest sound snapshot, its engine, and the faults of newer ones.
 
-    Without any, None and an engine before everything, at `base_seq`.
+    Without a sound snapshot, None and the engine before the first command, at `base_seq`.
     """
     skipped: list[str] = []
     for name in reversed(store.names()):
@@ -134,7 +153,7 @@ def sound(store: SnapshotStore, base_seq: int) -> tuple[EngineSnapshot | None, E
 
 
 def replay(engine: Engine, journal: Journal, from_seq: int) -> Iterable[Record]:
-    """Apply every record from `from_seq` on, yielding each once it is applied.
+    """Apply every record from `from_seq` on; yields each record once it is applied.
 
     Raises `RecoveryFailed` at the first one whose events differ from the recorded ones.
     """
@@ -160,5 +179,5 @@ def replay(engine: Engine, journal: Journal, from_seq: int) -> Iterable[Record]:
 
 
 def _in_full(events: bytes) -> bytes:
-    """Recorded events with the fields that were appended to them since, at their defaults."""
+    """Recorded events encoded anew, with fields that were appended since at their defaults."""
     return encode(decode_events(events))

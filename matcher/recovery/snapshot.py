@@ -1,8 +1,8 @@
 """The engine as bytes and back, and digests of its state.
 
-Fields are only ever appended, with defaults: a snapshot that an earlier program wrote is read as
-one in which nothing of what came later had been used. The state hash of such a state is what it
-was then: what is at its default is left out of it.
+Fields are only ever appended, with defaults: a snapshot of an earlier program is read as a state
+that uses no later feature. The state hash of such a state does not change either, because it leaves
+out what is at its default.
 """
 
 from hashlib import sha256
@@ -24,7 +24,7 @@ from crossbook.matcher.engine.order import Account, BookSide, Order
 
 
 class SavedOrder(Struct, array_like=True, gc=False):
-    """One order with all its terms. From `prevention` on: what plain orders leave at nothing."""
+    """One order with all its terms. A plain order has defaults from `prevention` on."""
 
     order_id: int
     account: int
@@ -43,8 +43,8 @@ class SavedOrder(Struct, array_like=True, gc=False):
 
 
 class SavedBook(Struct, array_like=True):
-    """One book: its sides' orders in priority order, and its last trade; then what waits beside
-    it by arrival, and how it stands."""
+    """One book: the orders of its sides in priority order, its last trade, its waiting orders by
+    arrival, its state and its own fees."""
 
     instrument: int
     last_trade_id: int
@@ -60,7 +60,7 @@ class SavedBook(Struct, array_like=True):
 
 
 class SavedRetry(Struct, array_like=True):
-    """One remembered order: what it said; the order itself when it is not open any more."""
+    """One remembered request for an order: its body, and the order itself once it has ended."""
 
     order_id: int
     account: int
@@ -69,7 +69,7 @@ class SavedRetry(Struct, array_like=True):
 
 
 class SavedAccount(Struct, array_like=True):
-    """An account's money (as text: it may be more than 64 bits can hold) and its dead-man timer."""
+    """An account's money (as text, because it may exceed 64 bits) and its dead-man timer."""
 
     account: int
     opened: bool
@@ -101,7 +101,7 @@ _ARRIVAL: Final = 12
 def capture(engine: Engine, arrivals: bool = True) -> bytes:
     """The whole state, canonical: equal states give equal bytes. O(open orders).
 
-    Without `arrivals`, as if nobody knew when orders took their places: the first format did not.
+    Without `arrivals` the state leaves out when orders took their places, as the first format did.
     """
     retries = []
     for entry in engine.retries.entries():
@@ -130,7 +130,7 @@ def capture(engine: Engine, arrivals: bool = True) -> bytes:
 def restore(data: bytes) -> Engine:
     """The engine that `capture` saw; raises `msgspec.MsgspecError` for bytes it never gives.
 
-    Bytes altered into those of another engine are not told apart here.
+    Bytes that were altered into those of another engine are not detected here.
     """
     try:
         return _engine(_decode(data))
@@ -142,7 +142,7 @@ def restore(data: bytes) -> Engine:
 
 def _engine(record: SavedEngine) -> Engine:
     for instrument in record.instruments:
-        # Powers of ten with such exponents are computed: altered bytes must not ask for more.
+        # Powers of ten with these exponents are computed: altered bytes must not cause huge ones.
         if not 0 <= instrument.base_decimals <= DECIMALS_MAX >= instrument.quote_decimals >= 0:
             raise msgspec.ValidationError(f"decimals of {instrument.symbol} are out of range")
     engine = Engine(record.instruments, record.rules, record.edition)
@@ -195,7 +195,7 @@ def _restore_book(engine: Engine, record: SavedBook, open_orders: list[Order]) -
     book = engine.books[record.instrument]
     if not record.waiting and record.waiting_from != (0, 0):
         raise msgspec.ValidationError("no order waits, but a last trade for waiting orders is set")
-    # They were last looked at with this trade, which is what `wait` begins with.
+    # `wait` compares an order with the last trade: here the trade of their last comparison.
     book.last_price_ticks, book.last_trade_id = record.waiting_from
     for order_record in record.waiting:
         order = _order(order_record, engine)
@@ -221,9 +221,9 @@ def _restore_book(engine: Engine, record: SavedBook, open_orders: list[Order]) -
 def state_hash(engine: Engine) -> str:
     """SHA-256 (hex) of the market: equal means the same state. O(open orders).
 
-    Covers every open order in queue order with all its terms, each book's last trade and state,
-    all money and every timer. Leaves out the sequence number and what repeats are compared
-    with, which refused commands advance too: a refused command leaves the hash as it was.
+    Covers every open order in queue order with all its terms, each book's last trade and state, all
+    money and every timer. Leaves out the sequence number and the memory of requests, which refused
+    commands advance too: a refused command does not change the hash.
     """
     state: list[Any] = []
     for _, book in sorted(engine.books.items()):
@@ -263,7 +263,7 @@ def _terms(record: SavedOrder) -> tuple[Any, ...]:
 
 
 def _arrivals(record: SavedBook) -> list[int]:
-    """When the orders took their places: decides who is maker in an uncross."""
+    """When the orders took their places, which decides the maker in an uncross."""
     return [order.arrival for order in (*record.bids, *record.asks)]
 
 

@@ -1,10 +1,10 @@
-"""`python -m crossbook.matcher.recovery.snapshot_process DIR SEQ`: the snapshot of a number, from
-the files alone.
+"""`python -m crossbook.matcher.recovery.snapshot_process DIR SEQ`: write the snapshot of a
+sequence number from the files alone.
 
-It reads the newest snapshot before that number and the part of the journal behind it, applies that,
-and writes what it came to. So a matcher that wants a snapshot of itself does not stand still for
-it, and each one proves that the journal leads where the matcher was. Exit status: 0 written,
-1 not, with the reason on standard error.
+The process reads the newest snapshot before that number, applies the part of the journal behind it
+and writes the resulting state. So the matcher does not stand still for a snapshot, and each
+snapshot proves that the journal leads to the state of the matcher. Exit status: 0 written,
+1 failed, with the reason on standard error.
 """
 
 import gc
@@ -17,7 +17,7 @@ from typing import IO, Final
 from crossbook.matcher.build import use_build
 
 if __name__ == "__main__":
-    # What is imported below brings the engine.
+    # The imports below load the engine.
     use_build()
 
 from crossbook.common.errors import CrossbookError
@@ -31,14 +31,14 @@ from crossbook.matcher.recovery.recovery import RecoveryFailed, replay, sound
 from crossbook.matcher.recovery.snapshot_store import SnapshotStore
 
 NICENESS: Final = 5
-"""It makes way for the matcher and its clients, and still keeps in sight of a busy one."""
+"""Leaves the processors to the matcher and its clients, and keeps pace with a busy matcher."""
 
 REASON_BYTES: Final = 2_000
 
 
 class SnapshotProcess:
-    """Writes the snapshots of a directory, each in a process of its own that reads and adds files
-    beside the matcher which has it."""
+    """Writes the snapshots of a directory, each in a process of its own beside the matcher that
+    owns the directory."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
@@ -54,18 +54,18 @@ class SnapshotProcess:
         )
 
     def outcome(self, *, wait: bool = False) -> str | None:
-        """None while it is being written, nothing once it is there, else why it will not be."""
+        """None while it is being written, the empty text once it is written, else the fault."""
         child = self._child
         assert child is not None, "no snapshot was begun"
         status = child.wait() if wait else child.poll()
         if status is None:
             return None
-        said = _rest(child.stderr)
+        fault = _rest(child.stderr)
         self._child = None
-        return (said or f"the process ended with {status}") if status else ""
+        return (fault or f"the process ended with {status}") if status else ""
 
     def abandon(self) -> None:
-        """It will not be written."""
+        """End the process; its snapshot is not written."""
         if self._child is not None:
             self._child.kill()
             self._child.wait()
@@ -113,5 +113,5 @@ def main(arguments: list[str]) -> int:
 if __name__ == "__main__":
     ended = main(sys.argv[1:])
     sys.stderr.flush()
-    # Nothing is left to be put away but millions of orders.
+    # Freeing millions of orders one by one would only take time.
     os._exit(ended)

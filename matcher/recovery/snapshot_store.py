@@ -18,7 +18,7 @@ from crossbook.matcher.journal.disk import Disk
 from crossbook.matcher.recovery.snapshot import capture, restore, state_hash
 
 VERSION: Final = 2
-"""What is written; earlier ones are read as well."""
+"""The format version that is written; earlier ones are read as well."""
 
 SUFFIX: Final = ".snapshot"
 _MAGIC: Final = b"CROSSBS\n"
@@ -26,7 +26,7 @@ _HEAD: Final = Layout("<8sIIQ")
 
 
 class EngineSnapshot(Struct, array_like=True, frozen=True):
-    """A whole engine as of `seq` of `incarnation`, and the hash its state had."""
+    """A whole engine as of `seq` of `incarnation`, and its state hash."""
 
     incarnation: int
     seq: int
@@ -36,7 +36,7 @@ class EngineSnapshot(Struct, array_like=True, frozen=True):
 
 
 class BadSnapshot(Exception):  # noqa: N818 - says what it is
-    """A file is no sound snapshot."""
+    """A file that is not a sound snapshot."""
 
 
 _decode = msgspec.msgpack.Decoder(EngineSnapshot).decode
@@ -53,7 +53,7 @@ def snapshot_seq(name: str) -> int:
 
 
 class SnapshotStore:
-    """The snapshots on one disk; the newest `kept` are kept."""
+    """The snapshots on one disk; `prune` keeps the newest `kept`."""
 
     def __init__(self, disk: Disk, kept: int) -> None:
         self._disk = disk
@@ -62,7 +62,7 @@ class SnapshotStore:
     def save(self, engine: Engine, incarnation: int, time_ns: int) -> str:
         """Write a snapshot of the engine as it stands, durably; returns the file's name.
 
-        Raises `OSError`. No reader sees a part of it.
+        Raises `OSError`. A reader finds the whole file or none.
         """
         body = encode(
             EngineSnapshot(incarnation, engine.seq, time_ns, state_hash(engine), capture(engine))

@@ -1,6 +1,6 @@
-"""Snapshots while the matcher works: when one is due, its process, and the removal of old files.
+"""Snapshots of a running matcher: begins one when it is due, and removes files no longer needed.
 
-The matcher does not stand still for one: another process makes it from the files.
+Another process makes the snapshot from the files, so that matching does not stand still for it.
 """
 
 import time
@@ -15,24 +15,24 @@ from crossbook.matcher.recovery.snapshot_store import SnapshotStore
 
 
 class SnapshotWriter(Protocol):
-    """Writes one snapshot at a time: `crossbook.matcher.recovery.snapshot_process`, or what a test
-    puts in its place."""
+    """Writes one snapshot at a time: `crossbook.matcher.recovery.snapshot_process`; tests replace
+    it."""
 
     def begin(self, seq: int) -> None:
         """Start writing the snapshot of a number that ends a journaled batch; raises `OSError`."""
 
     def outcome(self, *, wait: bool = False) -> str | None:
-        """None while it is being written, nothing once it is there, else why it will not be."""
+        """None while it is being written, the empty text once it is written, else the fault."""
 
     def abandon(self) -> None:
-        """The one being written is no longer wanted."""
+        """Give up the snapshot that is being written."""
 
 
 class Snapshotter:
-    """Has a snapshot written every so many commands, one at a time, and removes what is too old.
+    """Begins a snapshot every so many commands, one at a time, and removes old files.
 
-    `written` and `failed` count them, `pauses` are the nanoseconds that matching stood still for
-    them, `last_seq` is the number of the last one begun or recovered from.
+    `written` and `failed` count snapshots, `pauses` are the nanoseconds that matching stood still
+    for them, `last_seq` is the number of the last one begun or recovered from.
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class Snapshotter:
 
     def _begin(self) -> None:
         began_ns = time.monotonic_ns()
-        # A snapshot must never know more than the journal that follows it.
+        # After a crash the journal must reach at least as far as the snapshot.
         self._journal.sync()
         self._last_seq = seq = self._journal.last_seq
         try:
@@ -116,7 +116,7 @@ class Snapshotter:
         logger().error("snapshot_failed", seq=self._last_seq, reason=reason)
 
     def _drop_segments(self, oldest_snapshot_seq: int) -> None:
-        """Remove segments no kept snapshot needs, but for the newest few of those."""
+        """Remove the segments that no kept snapshot needs, except the newest few of them."""
         begins = [int(name.removesuffix(SUFFIX)) for name in self._journal.segment_names]
         unneeded_until = [begin for begin in begins[1:] if begin <= oldest_snapshot_seq + 1]
         if len(unneeded_until) > self._keep_segments:

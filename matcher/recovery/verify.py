@@ -1,9 +1,9 @@
-"""`python -m crossbook.matcher.recovery.verify DIR`: whether a data directory is
-complete and consistent.
+"""`python -m crossbook.matcher.recovery.verify DIR`: check that a data directory is complete
+and consistent.
 
-Checks the journal from end to end, replays it twice in fresh engines, and compares: every event
-with the recorded one byte for byte, the state with each snapshot, the two replays with each other.
-Changes nothing, and may look at the directory of a running matcher. Exit status: 0 all is well,
+Checks the journal from end to end, replays it twice in fresh engines, and compares every event with
+the recorded one byte for byte, the state with each snapshot, and the two replays with each other.
+Changes nothing, and may read the directory of a running matcher. Exit status: 0 all is well,
 1 something is wrong, 2 there is no journal.
 """
 
@@ -15,7 +15,7 @@ from typing import Final
 from crossbook.matcher.build import use_build
 
 if __name__ == "__main__":
-    # What is imported below brings the engine.
+    # The imports below load the engine.
     use_build()
 
 import msgspec
@@ -35,8 +35,8 @@ REPLAYS: Final = 2
 class Verdict(Struct, frozen=True):
     """The outcome of a check. `problem` is empty where all is well.
 
-    `replayed_from` is the first number ever, or one past the snapshot that stands for removed
-    segments.
+    `replayed_from` is the first number of the journal, or one past the snapshot that replaces
+    removed segments.
     """
 
     segments: int = 0
@@ -52,11 +52,11 @@ class Verdict(Struct, frozen=True):
 
 
 class Disagreement(CrossbookError):  # noqa: N818 - says what happened
-    """Two things that must be the same differ, or one that must be there is missing."""
+    """Journal, snapshots and replays differ, or a part of them is missing."""
 
 
 def verify(disk: Disk) -> Verdict:
-    """Check everything on a disk."""
+    """Check the journal and the snapshots on a disk."""
     verdict = Verdict()
     store = SnapshotStore(disk, kept=1)
     # Listed first: a running matcher writes its journal before the snapshot that rests on it.
@@ -94,7 +94,7 @@ def _snapshots(store: SnapshotStore, names: list[str], journal: Journal) -> list
         try:
             snapshot = store.read(name)
         except FileNotFoundError:
-            # A running matcher removed it: there is a newer one.
+            # A running matcher removed it, because a newer snapshot exists.
             continue
         except (BadSnapshot, OSError) as error:
             raise Disagreement(f"{name}: {error}; remove it, recovery does not need it") from error
@@ -127,8 +127,8 @@ def _replay(
     start: EngineSnapshot | None,
     snapshots: list[EngineSnapshot],
 ) -> tuple[int, str]:
-    """Replay into a fresh engine, comparing it with every snapshot it passes; returns how many
-    records there were, and the digest of the state in the end."""
+    """Replay into a fresh engine and compare it with every snapshot on the way; returns the number
+    of records and the final state hash."""
     engine = _load(store, start) if start else Engine([])
     engine.seq = engine.seq or journal.base_seq
     awaited = [snapshot for snapshot in snapshots if snapshot.seq > engine.seq]
@@ -146,13 +146,13 @@ def _compare(engine: Engine, store: SnapshotStore, snapshot: EngineSnapshot) -> 
     saved = _load(store, snapshot)
     in_force = (engine.configured, engine.rules, engine.edition)
     if (saved.configured, saved.rules, saved.edition) != in_force:
-        # Written after a start with other instruments, before the first record under them.
+        # The snapshot was written after a start with other instruments, before any record of them.
         engine = restore(capture(engine))
         engine.configure(saved.configured.values(), saved.rules, saved.edition)
     if engine.seq != snapshot.seq or state_hash(engine) != snapshot.state_hash:
         raise Disagreement(f"the snapshot at {snapshot.seq} is not the state the journal leads to")
     if capture(saved) not in (capture(engine), capture(engine, arrivals=False)):
-        raise Disagreement(f"the snapshot at {snapshot.seq} remembers other requests or retries")
+        raise Disagreement(f"the snapshot at {snapshot.seq} holds other requests or retries")
 
 
 def _load(store: SnapshotStore, snapshot: EngineSnapshot) -> Engine:
@@ -183,7 +183,7 @@ def text(verdict: Verdict) -> str:
 
 
 def main(arguments: list[str]) -> int:
-    """Verify the directory named; returns the exit status."""
+    """Verify a data directory; returns the exit status."""
     parser = argparse.ArgumentParser(prog="crossbook.matcher.recovery.verify", description=__doc__)
     parser.add_argument("directory", type=Path)
     parser.add_argument("--json", action="store_true", help="print one JSON object")

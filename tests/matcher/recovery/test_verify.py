@@ -192,7 +192,7 @@ def test_a_snapshot_that_remembers_other_requests_is_told(disk: FakeDisk) -> Non
     engine = store.load(store.read(store.names()[0]))
     engine.last_request[9] = 5
     store.save(engine, INCARNATION, 0)
-    assert "remembers other requests" in verify(disk).problem
+    assert "holds other requests" in verify(disk).problem
 
 
 def test_a_snapshot_that_is_damaged_or_foreign_is_told(disk: FakeDisk) -> None:
