@@ -32,7 +32,7 @@ _FIELD_NAMES: Final = {"quote_amount": "quote_quantity", "instrument": "symbol"}
 
 
 class ErrorDetail(Struct, omit_defaults=True):
-    """Why a request failed: a code for programs, words for people, and the field at fault."""
+    """Why a request failed: a code for programs, a text for people, and the field at fault."""
 
     code: str
     message: str
@@ -72,7 +72,7 @@ def malformed(field: str | None, text: str) -> Problem:
 
 
 def unknown_order(field: str = "order_id") -> Problem:
-    """The account has no such order. Whether another account has it is not told."""
+    """The account has no such order. The text does not reveal whether another account has it."""
     return refused(RejectReason.UNKNOWN_ORDER, field, "no such order")
 
 
@@ -97,4 +97,4 @@ def outcome_unknown(client_order_id: str) -> Problem:
 
 def internal() -> Problem:
     """A fault of the gateway; the caller has logged it."""
-    return Problem(500, "INTERNAL", "the gateway failed; its log says how")
+    return Problem(500, "INTERNAL", "the gateway failed; its log has the reason")

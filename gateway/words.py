@@ -38,7 +38,7 @@ ExecutionWord = Literal[
 ]  # fmt: skip
 StateWord = Annotated[
     Literal["open", "post_only", "cancel_only", "halted", "auction"],
-    Meta(description="what the instrument takes at present; cancels always"),
+    Meta(description="requests that the instrument accepts now; cancels it always accepts"),
 ]
 
 SIDES: Final[Mapping[int, SideWord]] = {Side.BUY: "buy", Side.SELL: "sell"}

@@ -53,17 +53,21 @@ class PublisherMetrics(Exposition):
     def families(self) -> Iterator[Metric]:
         """All families with their present values."""
         replica, rounds, feed = self._replica, self._rounds, self._replica.feed
-        yield self.gauge("sequence", "Number of the last command seen", feed.seq)
-        yield self.counter("batches", "Event batches taken", rounds.batches)
-        yield self.counter("events", "Events taken", rounds.events)
-        yield self.counter("malformed", "Batches that were none", rounds.malformed)
-        yield self.sizes("round_batches", "Batches taken at once", rounds.sizes)
-        yield self.seconds("delay_seconds", "From numbered to published", rounds.delays)
+        yield self.gauge("sequence", "Number of the last command received", feed.seq)
+        yield self.counter("batches", "Event batches received", rounds.batches)
+        yield self.counter("events", "Events received", rounds.events)
+        yield self.counter("malformed", "Messages that were no batch", rounds.malformed)
+        yield self.sizes("round_batches", "Event batches in a round", rounds.sizes)
+        yield self.seconds(
+            "delay_seconds", "From the number of a command to its publication", rounds.delays
+        )
         stale_s = rounds.stale_ns / SECOND_NS
-        yield self.gauge("silence_seconds", "Since the matcher was heard", stale_s)
+        yield self.gauge("silence_seconds", "Since the last message of the matcher", stale_s)
         yield self.counter("gaps", "Requests for missing events", replica.gaps)
         yield self.gauge("held_batches", "Batches waiting behind a gap", replica.held)
-        yield self.counter("books_lost", "Books taken anew, by reason", replica.losses, "reason")
+        yield self.counter(
+            "books_lost", "Reloads of the books, by reason", replica.losses, "reason"
+        )
         sent: Counter[str] = Counter()
         for name, topic in feed.topics.items():
             sent[name.partition(".")[0]] += topic.sent

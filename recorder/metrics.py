@@ -58,12 +58,16 @@ class RecorderMetrics(Exposition):
         yield self.gauge("sequence", "Number of the last command recorded", self._recorder.seq)
         yield self.counter("rows", "Rows written, by table", dict(written.rows), "table")
         yield self.seconds("transaction_seconds", "Time of one transaction", written.transactions)
-        yield self.seconds("delay_seconds", "From numbered to recorded", written.delays)
-        yield self.counter("database_failures", "Attempts that failed", written.failures)
+        yield self.seconds(
+            "delay_seconds", "From the number of a command to its record", written.delays
+        )
+        yield self.counter(
+            "database_failures", "Attempts at the database that failed", written.failures
+        )
         yield self.gauge("database_failing", "1 while the last attempt failed", written.failing)
         yield self.counter("gaps", "Requests for missing events", written.gaps)
         yield self.gauge("held_batches", "Batches waiting behind a gap", written.held)
-        yield self.counter("malformed", "Batches that were none", written.malformed)
+        yield self.counter("malformed", "Messages that were no batch", written.malformed)
         yield self.counter("forgotten_rows", "Rows removed as too old", written.forgotten)
         yield self.counter("answers", "Answers, by kind", dict(answers.answers), "kind")
         yield self.gauge("waiting_questions", "Questions for later numbers", answers.waiting)

@@ -1,7 +1,7 @@
 """Sentences about refused commands that name the value and the limit.
 
 The matcher answers with a reason and a field. The sender still has the command and the instrument,
-so it makes the sentence: the gateway for clients, the administrator's client for acts.
+so it writes the sentence: the gateway for clients, the administrator's client for acts.
 """
 
 from typing import Final
@@ -43,14 +43,14 @@ _REASON_TEXT: Final[dict[int, str]] = {
     RejectReason.BAD_TICK: "must be at least one tick",
     RejectReason.BAD_LOT: "below the instrument's minimum quantity",
     RejectReason.MIN_NOTIONAL: "price times quantity is below the instrument's minimum",
-    RejectReason.MALFORMED: "not a sound value",
-    RejectReason.MARKET_HALTED: "the instrument takes no such order at present",
-    RejectReason.INSUFFICIENT_BALANCE: "the account has not enough for it",
+    RejectReason.MALFORMED: "not a valid value",
+    RejectReason.MARKET_HALTED: "the instrument accepts no such order in its present state",
+    RejectReason.INSUFFICIENT_BALANCE: "the account has too little available",
     RejectReason.POST_ONLY_WOULD_TAKE: "it would trade at once",
     RejectReason.STOP_WOULD_TRIGGER: "the last price has reached it already",
     RejectReason.TOO_LATE: "this time has passed",
     RejectReason.BUSY: "no more named orders can be remembered now: try again later",
-    RejectReason.DUPLICATE_TRANSFER: "a transfer of this name was made before",
+    RejectReason.DUPLICATE_TRANSFER: "a transfer with this name was made before",
 }
 
 
@@ -88,7 +88,7 @@ _ACT_TEXT: Final[dict[tuple[type, int, str], str]] = {
         SetInstrumentState,
         RejectReason.UNSUPPORTED_COMBINATION,
         "until",
-    ): "an open instrument is open without end",
+    ): "the state open has no end time",
     (
         Uncross,
         RejectReason.UNSUPPORTED_COMBINATION,
@@ -103,7 +103,7 @@ _ACT_TEXT: Final[dict[tuple[type, int, str], str]] = {
         SetFees,
         RejectReason.UNSUPPORTED_COMBINATION,
         "account",
-    ): "only an account's own rates can be taken away",
+    ): "only an account's own rates can be removed",
 }
 """Texts of refusals that have one cause in one kind of command."""
 
@@ -114,9 +114,10 @@ def refusal_text(
     instrument: Instrument | None = None,
     max_open_orders: int = 0,
 ) -> str:
-    """The reason of a refusal in words; `instrument` is the command's, where it is known.
+    """The sentence about a refusal.
 
-    `max_open_orders` is the venue's rule, zero where it is not known.
+    `instrument` is the command's, None where it is not known; `max_open_orders` is the venue's
+    rule, zero where it is not known.
     """
     reason, field = event.reason, event.field
     text = ""
@@ -125,11 +126,11 @@ def refusal_text(
         return known
     if isinstance(command, CancelOrder | AmendOrder) and reason == RejectReason.UNKNOWN_ORDER:
         named = command.client_order_id if not command.order_id else str(command.order_id)
-        text = f"the account has no open order {named} there"
+        text = f"the account has no open order {named} in this instrument"
     elif reason == RejectReason.DUPLICATE_CLIENT_ORDER_ID:
         text = f"an open order of this account has the id {event.client_order_id!r}"
     elif field == "account" and isinstance(command, NewOrder) and max_open_orders:
-        text = f"an account may have {max_open_orders} open orders, and this one has them"
+        text = f"an account may have {max_open_orders} open orders, and this one has as many"
     elif isinstance(command, NewOrder | AmendOrder):
         if instrument is not None:
             text = _order_text(reason, field, command, instrument)
@@ -179,15 +180,15 @@ def _quantity_text(reason: int, command: NewOrder | AmendOrder, instrument: Inst
     return ""
 
 
-def _notional_text(reason: int, units: int, what: str, instrument: Instrument) -> str:
+def _notional_text(reason: int, units: int, subject: str, instrument: Instrument) -> str:
     """The sentence about a value in the quote asset; `units` is zero where it is not known."""
 
     def money(amount: int) -> str:
         return f"{instrument.grid.quote.text(amount)} {instrument.quote}"
 
-    given = what
+    given = subject
     if units:
-        given = f"{what}, {money(units)}," if what else money(units)
+        given = f"{subject}, {money(units)}," if subject else money(units)
     if reason == RejectReason.MIN_NOTIONAL:
         least = money(instrument.min_notional)
         return f"{given} is below the smallest of {instrument.symbol}, {least}"
@@ -201,7 +202,7 @@ def _display_text(reason: int, command: NewOrder | AmendOrder, instrument: Instr
     lots = 0
     if isinstance(command, NewOrder) and command.instructions is not None:
         lots = command.instructions.display_lots
-    given = _given(lots, instrument.quantity_text(lots), "what it shows")
+    given = _given(lots, instrument.quantity_text(lots), "a display quantity")
     if reason == RejectReason.BAD_LOT:
         least = _lots(instrument, instrument.min_quantity_lots)
         return f"{given} is below the smallest quantity of {instrument.symbol}, {least}"
@@ -211,22 +212,22 @@ def _display_text(reason: int, command: NewOrder | AmendOrder, instrument: Instr
         whole = _given(
             command.quantity_lots, _lots(instrument, command.quantity_lots), "a quantity"
         )
-        return f"{whole} is above {ICEBERG_SLICES_MAX} times what it shows at a time"
+        return f"{whole} is above {ICEBERG_SLICES_MAX} times the display quantity"
     return ""
 
 
 def _balance_text(command: NewOrder | AmendOrder, instrument: Instrument) -> str:
     """The sentence about the asset that is short: either one for an amend, which has no side."""
     if not isinstance(command, NewOrder):
-        return f"the account has not enough {instrument.base} or {instrument.quote} for it"
+        return f"the account has too little {instrument.base} or {instrument.quote} available"
     asset = instrument.quote if command.side == Side.BUY else instrument.base
-    return f"the account has not enough {asset} for it"
+    return f"the account has too little {asset} available"
 
 
 def _act_text(reason: int, field: str, command: Command) -> str:
     """The sentence about an administrator's act or a timer; empty if the value has no limit."""
     if reason == RejectReason.INSUFFICIENT_BALANCE and isinstance(command, AdjustBalance):
-        return f"the account has not so much {command.asset} that no open order holds"
+        return f"the account has too little {command.asset} that no open order holds"
     if reason == RejectReason.DUPLICATE_TRANSFER and isinstance(command, AdjustBalance):
         return f"the transfer {command.transfer_id!r} was made before"
     if reason == RejectReason.UNSUPPORTED_COMBINATION and field in _DECIMALS:
@@ -241,7 +242,7 @@ def _act_text(reason: int, field: str, command: Command) -> str:
             return f"{command.account} is not within 0 to {2**31 - 1}"
         return (
             f"a deposit may bring an account to {BALANCE_MAX} of the smallest unit of "
-            f"{command.asset}, and {command.amount} more would pass that"
+            f"{command.asset}, and {command.amount} more would exceed that"
         )
     if isinstance(command, SetFees):
         rate = command.maker_fee_rate if field == "maker_fee_rate" else command.taker_fee_rate
@@ -251,7 +252,7 @@ def _act_text(reason: int, field: str, command: Command) -> str:
         most_s = CANCEL_AFTER_MAX_NS // _SECOND_NS
         return f"{command.timeout_ns / _SECOND_NS:g} s is not within 0 to {most_s}"
     if field == "instrument":
-        return f"a matcher takes {INSTRUMENTS_MAX} instruments at most"
+        return f"a matcher has at most {INSTRUMENTS_MAX} instruments"
     return ""
 
 

@@ -79,7 +79,7 @@ def order_of(body: documents.OrderRequest) -> New:
     time_in_force = body.time_in_force
     if body.order_type in ("ioc", "fok"):
         if time_in_force not in (None, body.order_type):
-            text = f"order_type {body.order_type} says another one"
+            text = f"order_type {body.order_type} implies another one"
             raise _contradiction("time_in_force", text)
         time_in_force = body.order_type
     _check_terms(body, time_in_force)

@@ -1,8 +1,8 @@
-"""The JSON documents of trading: what a body may hold, and what an answer holds.
+"""The JSON documents of trading: the fields of bodies and of answers.
 
 Prices, quantities and money are decimal text both ways. Unknown fields, floats and wrong types are
-refused when a body is decoded. Times are ISO 8601 in UTC with milliseconds. Market data has
-`crossbook.gateway.api.market_documents`.
+refused when a body is decoded. Times are ISO 8601 in UTC with milliseconds. The documents of
+market data are in `crossbook.gateway.api.market_documents`.
 """
 
 from collections.abc import Callable
@@ -23,10 +23,10 @@ from crossbook.gateway.words import (
 )
 
 BATCH_MAX = 200
-"""Most orders in one batch."""
+"""Orders of one batch at most."""
 
 DECIMAL_MAX = 40
-"""Longest decimal text, in characters."""
+"""Characters of a decimal text at most."""
 
 Symbol = Annotated[str, Meta(min_length=1, max_length=MAX_SYMBOL, examples=["BTC-USDT"])]
 Amount = Annotated[
@@ -38,7 +38,7 @@ ClientOrderId = Annotated[
         min_length=1,
         max_length=MAX_CLIENT_ORDER_ID,
         pattern=r"^[ -~]+$",
-        description="your name for the order: unique among your open orders",
+        description="the client's name for the order: unique among the open orders of the account",
         examples=["mine-1"],
     ),
 ]
@@ -50,10 +50,10 @@ _Document = TypeVar("_Document", bound=Struct)
 
 
 def schema_name(name: str) -> Callable[[type[_Document]], type[_Document]]:
-    """Set the name that a class has in the OpenAPI document, where it is not its own."""
+    """Set the name of a class in the OpenAPI document, where it differs from the class's own."""
 
     def named(document: type[_Document]) -> type[_Document]:
-        # The framework takes the key of a schema from the one and its title from the other.
+        # The framework reads the key of a schema from `__qualname__`, its title from the other.
         renamed: Any = document
         renamed.__qualname__ = renamed.__schema_name__ = name
         return document
@@ -65,9 +65,9 @@ class OrderRequest(Struct, forbid_unknown_fields=True, omit_defaults=True):
     """A new order. A limit order needs `price` and `quantity`; a market order `quantity` or, by
     quote amount, `quote_quantity`. `ioc` and `fok` are limit orders with that time in force.
 
-    Stops and take-profits wait for `stop_price` (the last trade price) and need it; with `_limit`
-    they come in at `price`, else at the market. An iceberg shows `display_quantity` at a time. A
-    `gtd` order expires at `expire_time`.
+    Stops and take-profits need `stop_price` and wait until the last trade price reaches it; with
+    `_limit` they enter as limit orders at `price`, else as market orders. An iceberg shows
+    `display_quantity` at a time. A `gtd` order expires at `expire_time`.
     """
 
     symbol: Symbol
@@ -88,8 +88,8 @@ class OrderRequest(Struct, forbid_unknown_fields=True, omit_defaults=True):
 
 
 class AmendRequest(Struct, forbid_unknown_fields=True, omit_defaults=True):
-    """New terms of an open order; `quantity` is the new total, filled part included. One that
-    waits for its `stop_price` may change that too."""
+    """New terms of an open order; `quantity` is the new total, the filled part included.
+    `stop_price` is for an order that waits for it."""
 
     quantity: Amount | None = None
     price: Amount | None = None
@@ -97,7 +97,7 @@ class AmendRequest(Struct, forbid_unknown_fields=True, omit_defaults=True):
 
 
 class BatchRequest(Struct, forbid_unknown_fields=True):
-    """Several new orders, entered in this sequence; each has its own outcome."""
+    """New orders, entered in this sequence; each has its own outcome."""
 
     orders: Annotated[list[OrderRequest], Meta(min_length=1, max_length=BATCH_MAX)]
 
@@ -114,14 +114,14 @@ class Fill(Struct):
 
 
 class OrderAnswer(Struct):
-    """What became of a request about one order, durable, as of `seq`.
+    """The outcome of a request about one order, durable, as of `seq`.
 
-    `filled_quote_quantity` is what its fills are worth in the quote asset: what a buyer paid, or a
-    seller got before the fee. `quote_left` is the unspent part of a market order by quote amount,
+    `filled_quote_quantity` is the value of its fills in the quote asset: a buyer paid it, a seller
+    received it before the fee. `quote_left` is the unspent part of a market order by quote amount,
     null for every other order.
 
-    `fills`, `average_price` and `filled_quote_quantity` are null where an amend or a cancel does
-    not tell fills from before it: ask for the order.
+    `fills`, `average_price` and `filled_quote_quantity` are null where the answer to an amend or a
+    cancel leaves out earlier fills: query the order for them.
     """
 
     order_id: str
@@ -139,7 +139,7 @@ class OrderAnswer(Struct):
 
 
 class BatchResult(Struct):
-    """What became of one order of a batch: an answer, or an error; the other one is null."""
+    """The outcome of one order of a batch: an answer or an error; the other one is null."""
 
     order: OrderAnswer | None
     error: ErrorDetail | None
@@ -163,10 +163,10 @@ class MassCancelAnswer(Struct):
 
 @schema_name("Order")
 class OrderDocument(Struct):
-    """One order. One that is not `working` waits for its `stop_price`. `reason` says why it ended
-    without or by a standing request, `seq` what changed it last. `filled_quote_quantity` and
-    `quote_left` are as in `OrderAnswer`. `fills` are its last 1,000, oldest first; null in a list
-    of orders."""
+    """One order. An order that is not `working` waits for its `stop_price`. `reason` is the cause
+    of an end without a request of its own, `seq` the number of its last change.
+    `filled_quote_quantity` and `quote_left` are as in `OrderAnswer`. `fills` are its last 1,000,
+    oldest first; null in a list of orders."""
 
     order_id: str
     client_order_id: str | None
@@ -216,11 +216,11 @@ class OwnFill(Fill):
 
 
 class ExecutionReport(Struct, tag_field="type", tag="execution"):
-    """Something happened to an order of the account.
+    """A change of an order of the account.
 
-    For a fill `price` and `quantity` are the fill's own, otherwise the order's; of a fill only
-    are `trade_id`, `liquidity`, `fee` and `fee_asset`, of a new order only `order_type`, of a
-    market order by quote amount that ended only `quote_left`.
+    For a fill `price` and `quantity` are the fill's own, otherwise the order's. Only a fill has
+    `trade_id`, `liquidity`, `fee` and `fee_asset`, only a new order has `order_type`, and only the
+    end of a market order by quote amount has `quote_left`.
     """
 
     kind: ExecutionWord
@@ -266,7 +266,7 @@ class AccountDocument(Struct):
 
 @schema_name("Balance")
 class BalanceDocument(Struct):
-    """What the account has of one asset; open orders hold `held` of the `total`."""
+    """The account's balance of one asset; open orders hold `held` of the `total`."""
 
     asset: str
     total: str
@@ -275,13 +275,15 @@ class BalanceDocument(Struct):
 
 
 class CancelAfterRequest(Struct, forbid_unknown_fields=True):
-    """Cancel all open orders unless this is said again within `timeout_s`; zero calls it off."""
+    """Cancel all open orders unless this request is repeated within `timeout_s`; zero switches
+    it off."""
 
     timeout_s: Annotated[int, Meta(ge=0, le=86_400)]
 
 
 class CancelAfterAnswer(Struct):
-    """When the account's open orders will be canceled; null where that was called off."""
+    """The time at which the account's open orders will be canceled; null where that was
+    switched off."""
 
     status: Literal["set", "off"]
     cancel_at: str | None

@@ -46,5 +46,5 @@ def acting_account(from_header: int | None, in_query: str | None) -> int | None:
     if in_query is None:
         return from_header
     if from_header is not None:
-        raise malformed("account", f"said in the query and in {HEADER}; an account is said once")
+        raise malformed("account", f"given in the query and in {HEADER}; give the account once")
     return account_number(in_query, "account")

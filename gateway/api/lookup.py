@@ -241,7 +241,7 @@ class Lookup:
             raise _no_market_data(symbol)
         if not has_reached:
             self._history.check_given(min_seq)
-            text = f"the book is at {book.seq}, and nothing says that it holds {min_seq} yet"
+            text = f"the book is at {book.seq}, and not known to reflect {min_seq} yet"
             raise Problem(503, "MARKET_DATA_UNAVAILABLE", f"{text}; try again", "min_seq")
         price, quantity = instrument.grid.price.text, instrument.grid.quantity.text
         return market_documents.OrderBookDocument(

@@ -1,4 +1,4 @@
-"""The JSON documents of market data, and how records and feed messages become them."""
+"""The JSON documents of market data, made from records and feed messages."""
 
 from typing import Annotated
 
@@ -54,7 +54,7 @@ class TradeDocument(Struct):
 
 
 class TradeList(Struct):
-    """Trades in the order they happened."""
+    """Trades, oldest first."""
 
     symbol: str
     trades: list[TradeDocument]
@@ -63,7 +63,7 @@ class TradeList(Struct):
 
 @schema_name("Candle")
 class CandleDocument(Struct):
-    """The trades of one stretch of time."""
+    """The trades of one interval."""
 
     open_time: str
     open: str
@@ -76,7 +76,7 @@ class CandleDocument(Struct):
 
 
 class CandleList(Struct):
-    """Candles, oldest first; where nothing traded there is none."""
+    """Candles, oldest first, without empty ones."""
 
     symbol: str
     interval: str
@@ -86,7 +86,7 @@ class CandleList(Struct):
 
 @schema_name("Ticker")
 class TickerDocument(Struct):
-    """The last 24 hours, to the minute. Prices are null where nothing traded, or where a side of
+    """The last 24 hours, to the minute. A price is null where nothing traded, or where a side of
     the book is empty. `state`, `state_until` and `auction` are as in an order book."""
 
     symbol: str
@@ -110,8 +110,8 @@ class TickerDocument(Struct):
 
 
 class InstrumentDocument(Struct):
-    """What is traded, on which grid, what it costs, and what it takes at present. `state` is null
-    while there is no live market data; it ends by itself at `state_until`."""
+    """One instrument: its grid, limits, fees and state. `state` is null while there is no live
+    market data; it ends by itself at `state_until`."""
 
     symbol: str
     base: str

@@ -161,7 +161,7 @@ class OrderStream:
             self._account, self._deliver, self._cancel_on_disconnect
         )
         if self._session is None:
-            connection.close(TRY_AGAIN_LATER, "this gateway has as many sessions as it takes")
+            connection.close(TRY_AGAIN_LATER, "this gateway has reached its limit of sessions")
             return
         self._send(Greeting(self._account, self._sessions.seq, self._seqs()))
         for from_seq in self._from_seqs:

@@ -162,7 +162,7 @@ def _openapi() -> OpenAPIConfig:
         version="1",
         description=(
             "A crypto exchange core. Prices, quantities and money are decimal text; a request acts "
-            "for the account of its `X-Account` header. WebSocket streams stand beside these "
+            "for the account of its `X-Account` header. The WebSocket streams have other "
             "paths: `/ws/market-data/{symbol}`, `/ws/trades/{symbol}`, `/ws/candles/{symbol}`, "
             "`/ws/ticker/{symbol}`, `/ws/orders` (docs/reference/streams.md)."
         ),

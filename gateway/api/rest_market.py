@@ -33,7 +33,7 @@ class MarketRoutes(Controller):
     path = "/api/v1"
     tags = ("market data",)
 
-    @get("/instruments", operation_id="list_instruments", summary="What is traded")
+    @get("/instruments", operation_id="list_instruments", summary="All instruments")
     async def instruments(self, lookup: InLookup) -> market_documents.InstrumentListDocument:
         """All instruments."""
         return lookup.list_instruments()
@@ -48,7 +48,9 @@ class MarketRoutes(Controller):
         self,
         lookup: InLookup,
         symbol: SymbolPath,
-        levels: Annotated[int, QueryParameter(description="levels a side", ge=1, le=1_000)] = 10,
+        levels: Annotated[
+            int, QueryParameter(description="levels of each side", ge=1, le=1_000)
+        ] = 10,
         min_seq: MinSeq = 0,
     ) -> market_documents.OrderBookDocument:
         """The best levels of a book."""
@@ -58,7 +60,7 @@ class MarketRoutes(Controller):
         "/trades/{symbol:str}",
         operation_id="list_trades",
         summary="Public trades",
-        description="The last ones, or those from `from_trade_id` on, as they happened.",
+        description="The last trades, or those from `from_trade_id` on, oldest first.",
         responses=errors(400, 404, 503),
     )
     async def trades(
@@ -77,7 +79,7 @@ class MarketRoutes(Controller):
         "/candles/{symbol:str}",
         operation_id="list_candles",
         summary="Candles",
-        description="The last ones, or those that begin in `from`..`to`; no trade, no candle.",
+        description="The last candles, or those that begin in `from`..`to`, without empty ones.",
         responses=errors(400, 404, 503),
     )
     async def candles(
@@ -86,7 +88,8 @@ class MarketRoutes(Controller):
         account: Acting,
         symbol: SymbolPath,
         interval: Annotated[
-            Literal["1s", "1m", "5m", "15m", "1h", "4h", "1d"], QueryParameter(description="length")
+            Literal["1s", "1m", "5m", "15m", "1h", "4h", "1d"],
+            QueryParameter(description="length of a candle"),
         ] = "1m",
         from_ms: Annotated[
             int,
@@ -111,7 +114,7 @@ class MarketRoutes(Controller):
     @get(
         "/ticker/{symbol:str}",
         operation_id="get_ticker",
-        summary="The last 24 hours",
+        summary="Figures of the last 24 hours",
         responses=errors(400, 404, 503),
     )
     async def ticker(self, lookup: InLookup, symbol: SymbolPath) -> market_documents.TickerDocument:
@@ -124,9 +127,9 @@ class ProcessRoutes(Controller):
 
     tags = ("operations",)
 
-    @get("/health", operation_id="health", summary="The process runs")
+    @get("/health", operation_id="health", summary="Whether the process runs")
     async def health(self) -> Health:
-        """The process runs and answers."""
+        """Answer while the process runs."""
         return Health("ok")
 
     @get(
@@ -134,7 +137,9 @@ class ProcessRoutes(Controller):
         operation_id="ready",
         summary="Whether orders can be entered and market data is live",
         responses={
-            503: ResponseSpec(Readiness, generate_examples=False, description="Not yet, or not now")
+            503: ResponseSpec(
+                Readiness, generate_examples=False, description="A part is missing or starting"
+            )
         },
     )
     async def ready(self, lookup: InLookup) -> Response[Readiness]:
@@ -145,7 +150,7 @@ class ProcessRoutes(Controller):
     @get(
         "/metrics",
         operation_id="metrics",
-        summary="What all processes have counted, for Prometheus",
+        summary="Metrics of all processes in Prometheus' text format",
         media_type=METRICS_TYPE,
     )
     async def metrics(self, metrics_text: InMetrics) -> str:

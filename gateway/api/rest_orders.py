@@ -31,7 +31,7 @@ MARKET_EXAMPLE: Final = {
 }
 
 PAGE_MAX: Final = 1_000
-"""Most rows of one answer."""
+"""Rows of one answer at most."""
 
 BODIES: Final[dict[str, Callable[[bytes], object]]] = {
     "submit_order": decoder(documents.OrderRequest),
@@ -53,8 +53,8 @@ _WHY: Final = {
     413: "The body is too large",
     415: "The body is not application/json",
     422: "Refused by a market rule, named by its code",
-    503: "Busy, or a part is away: nothing happened, try again",
-    504: "The outcome is unknown: look before sending again",
+    503: "Busy, or a process does not answer: nothing was changed, try again",
+    504: "The outcome is unknown: query it before sending again",
 }
 
 InTrading = NamedDependency[Trading]
@@ -95,7 +95,7 @@ SymbolQuery = Annotated[
 ClientOrderIdQuery = Annotated[
     str,
     QueryParameter(
-        description="your name for the order",
+        description="the name that the client gave the order",
         min_length=1,
         max_length=MAX_CLIENT_ORDER_ID,
         examples=[Example(value="mine-1")],
@@ -104,20 +104,20 @@ ClientOrderIdQuery = Annotated[
 MinSeq = Annotated[
     int,
     QueryParameter(
-        description="a `seq` that the answer has to hold; it waits up to two seconds for it",
+        description="the answer reflects this `seq` at least; it is delayed for up to two seconds",
         ge=0,
         le=MAX_INT,
     ),
 ]
-Limit = Annotated[int, QueryParameter(description="most rows", ge=1, le=PAGE_MAX)]
+Limit = Annotated[int, QueryParameter(description="rows at most", ge=1, le=PAGE_MAX)]
 Cursor = Annotated[
     str | None,
-    QueryParameter(description="`next_cursor` of the page before", min_length=1, max_length=19),
+    QueryParameter(description="`next_cursor` of the previous answer", min_length=1, max_length=19),
 ]
 
 
 def errors(*statuses: int) -> dict[int, ResponseSpec]:
-    """Descriptions of the error answers a route may give."""
+    """Descriptions of the error answers of a route."""
     return {
         status: ResponseSpec(ErrorDocument, generate_examples=False, description=_WHY[status])
         for status in statuses
@@ -135,16 +135,16 @@ class OrderRoutes(Controller):
         operation_id="submit_order",
         summary="Enter an order",
         description=(
-            "Answers when the order is durable, with the fills it got at once. With a "
-            "`client_order_id` the same request may be repeated safely: a repeat does nothing, "
-            "answers 200 and tells the earlier order as it stands now."
+            "The answer comes when the order is durable, with its first fills. With a "
+            "`client_order_id` the same request may be repeated safely: a repeat changes "
+            "nothing and is answered with 200 and the present state of the earlier order."
         ),
         responses=errors(400, 409, 413, 415, 422, 503, 504)
         | {
             200: ResponseSpec(
                 documents.OrderAnswer,
                 generate_examples=False,
-                description="It had been entered before; nothing was done again",
+                description="The order had been entered before; nothing was changed",
             )
         },
     )
@@ -162,7 +162,7 @@ class OrderRoutes(Controller):
         "/batch",
         operation_id="submit_orders",
         summary="Enter several orders",
-        description="In this sequence, each with its own outcome: an answer or an error.",
+        description="Entered in this sequence; the outcome of each is an answer or an error.",
         status_code=200,
         responses=errors(400, 413, 415),
     )
@@ -179,7 +179,7 @@ class OrderRoutes(Controller):
         "/",
         operation_id="list_orders",
         summary="List orders",
-        description="Open and ended ones, newest first.",
+        description="Open and ended orders, newest first.",
         responses=errors(400, 422, 503),
     )
     async def listed(
@@ -188,7 +188,8 @@ class OrderRoutes(Controller):
         account: Acting,
         symbol: SymbolQuery = None,
         status: Annotated[
-            Literal["open", "ended"] | None, QueryParameter(description="only those")
+            Literal["open", "ended"] | None,
+            QueryParameter(description="only open or only ended orders"),
         ] = None,
         client_order_id: Annotated[
             str | None, QueryParameter(min_length=1, max_length=MAX_CLIENT_ORDER_ID)
@@ -220,7 +221,7 @@ class OrderRoutes(Controller):
         NAMED_PATH,
         operation_id="amend_order_by_client_order_id",
         summary="Amend the open order of this client order id",
-        description="As by order id.",
+        description="The same as the amend by order id.",
         responses=errors(400, 404, 413, 415, 422, 503, 504),
     )
     async def amend_named(
@@ -263,8 +264,9 @@ class OrderRoutes(Controller):
         operation_id="amend_order",
         summary="Amend an open order",
         description=(
-            "`quantity` is the new total, filled part included. Less at the same price keeps the "
-            "place in the queue; anything else re-enters the order and may trade."
+            "`quantity` is the new total, the filled part included. A smaller quantity at the same "
+            "price keeps the place in the queue; any other change re-enters the order, which may "
+            "trade."
         ),
         responses=errors(400, 404, 413, 415, 422, 503, 504),
     )
@@ -330,15 +332,15 @@ class AccountRoutes(Controller):
     @post(
         "/cancel-after",
         operation_id="cancel_after",
-        summary="Cancel all orders unless told again",
-        description="A dead man's switch: renew it before it is over, or call it off with zero.",
+        summary="Cancel all open orders after a time, unless renewed",
+        description="A dead man's switch: each request sets a new time; zero switches it off.",
         status_code=200,
         responses=errors(400, 413, 415, 422, 503, 504),
     )
     async def cancel_after(
         self, trading: InTrading, account: Acting, data: Timeout
     ) -> documents.CancelAfterAnswer:
-        """Cancel all open orders unless this is renewed in time."""
+        """Set, renew or end the dead man's switch of the account."""
         return await trading.cancel_after(account, data)
 
     @get(

@@ -62,9 +62,9 @@ class GatewayMetrics(Exposition):
             yield from self._streams(self.streams)
         if self.histories:
             waiting = sum(history.waiting for history in self.histories)
-            yield self.gauge("history_questions", "Questions without an answer", waiting)
+            yield self.gauge("history_questions", "History questions without an answer", waiting)
             given_up = sum(history.given_up for history in self.histories)
-            yield self.counter("history_unanswered", "Questions given up", given_up)
+            yield self.counter("history_unanswered", "History questions given up", given_up)
         if self.hub is not None and self.server is not None and self.http is not None:
             yield from self._web(self.hub, self.server, self.http)
 
@@ -103,7 +103,7 @@ class GatewayMetrics(Exposition):
         sent = sum(link.commands_sent for link in links)
         yield self.counter("commands", "Commands sent to the matcher", sent)
         again = sum(link.commands_again for link in links)
-        yield self.counter("commands_again", "Of them, sent again", again)
+        yield self.counter("commands_again", "Commands sent again", again)
         refusals = desk.outbox.rejects
         rejects = {reason.name: refusals[reason] for reason in RejectReason}
         yield self.counter("rejects", "Rejects, by reason", rejects, "reason")
@@ -116,7 +116,11 @@ class GatewayMetrics(Exposition):
         yield self.gauge("queries_waiting", "Queries without answer", desk.queries_waiting)
         yield self.gauge("sessions", "Order-entry connections", len(desk.sessions))
         yield self.gauge("sessions_limit", "MAX_ORDER_SESSIONS", self._sessions_max)
-        yield self.counter("clients_dropped", "Sessions of clients gone", traffic.clients_dropped)
+        yield self.counter(
+            "clients_dropped",
+            "Sessions closed because the client was gone",
+            traffic.clients_dropped,
+        )
         yield self.gauge("taking_orders", "1 while commands are accepted", desk.is_accepting)
         gaps = sum(link.gaps for link in links)
         yield self.counter("event_gaps", "Requests for missing events", gaps)
@@ -128,13 +132,17 @@ class GatewayMetrics(Exposition):
     def _market(self, feed: MarketFeed) -> Iterator[Metric]:
         counts = feed.group.counters
         yield self.gauge("feed_sequence", "Last number received in the feed", feed.seq_of(0))
-        yield self.gauge("feed_stale", "1 while the exchange is silent", feed.stale)
+        yield self.gauge("feed_stale", "1 while publisher or matcher are silent", feed.stale)
         yield self.counter("feed_messages", "Feed messages applied", counts.messages)
         yield self.counter("feed_gaps", "Gaps in a topic", counts.gaps)
         yield self.counter("feed_resends", "Requests for missing messages", counts.resends)
         yield self.counter("feed_snapshots", "Books loaded anew", counts.snapshots)
-        yield self.counter("feed_mismatches", "Books or messages unlike", counts.mismatches)
-        yield self.counter("feed_lost", "Messages lost for good", counts.lost)
+        yield self.counter(
+            "feed_mismatches",
+            "Books with a wrong checksum, and frames that were no message",
+            counts.mismatches,
+        )
+        yield self.counter("feed_lost", "Messages that were no longer held", counts.lost)
 
     def _streams(self, streams: Streams) -> Iterator[Metric]:
         clients: Counter[str] = Counter()
@@ -145,16 +153,24 @@ class GatewayMetrics(Exposition):
             behind[name] += len(stream.behind)
             resyncs[name] += stream.resyncs
         yield self.gauge("stream_clients", "Clients, by stream", clients, "stream")
-        yield self.gauge("stream_clients_behind", "Of them, not level", behind, "stream")
-        yield self.counter("stream_resyncs", "Messages left out", resyncs, "stream")
+        yield self.gauge(
+            "stream_clients_behind", "Clients with unsent messages, by stream", behind, "stream"
+        )
+        yield self.counter(
+            "stream_resyncs", "Times that messages were left out, by stream", resyncs, "stream"
+        )
 
     def _web(self, hub: Hub, server: HttpServer, http: HttpCounter) -> Iterator[Metric]:
-        yield self.counter("http_requests", "Answers, by status", dict(http.statuses), "status")
-        yield self.seconds("http_seconds", "Time of a request", http.times)
+        yield self.counter(
+            "http_requests", "HTTP answers, by status", dict(http.statuses), "status"
+        )
+        yield self.seconds("http_seconds", "Time of an HTTP request", http.times)
         connections = len(server.http_connections)
-        yield self.gauge("http_connections", "Connections for requests", connections)
+        yield self.gauge("http_connections", "Connections that are no WebSocket", connections)
         yield self.gauge("websockets", "WebSocket connections", len(hub))
         limit = hub.limits.connections_max
         yield self.gauge("websockets_limit", "MAX_WEBSOCKET_CONNECTIONS", limit)
         closed = {str(code): hub.closed[code] for code in (*CLOSE_CODES, *hub.closed)}
-        yield self.counter("websockets_closed", "Closed here, by code", closed, "code")
+        yield self.counter(
+            "websockets_closed", "WebSockets closed by the gateway, by code", closed, "code"
+        )

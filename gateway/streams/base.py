@@ -124,9 +124,9 @@ class Stream:
         """Refuse a message, and close a client that sends more than `MESSAGES_MAX`."""
         self._received[connection] += 1
         if self._received[connection] > MESSAGES_MAX:
-            connection.close(POLICY_VIOLATION, "this stream takes no messages")
+            connection.close(POLICY_VIOLATION, "this stream accepts no messages")
         else:
-            connection.send(self.frames.error("UNSUPPORTED", "this stream takes no messages"))
+            connection.send(self.frames.error("UNSUPPORTED", "this stream accepts no messages"))
 
     def drained(self, connection: Connection) -> None:
         """Let a client that was full and has room catch up."""

@@ -78,7 +78,7 @@ class Entrance:
             if method not in WITH_BODY:
                 # The application refuses a method that the path does not have.
                 if head.has_body and method.encode() in self._allow(scope["path"]).split(b", "):
-                    raise malformed("body", f"nobody reads the body of a {method} here; send none")
+                    raise malformed("body", f"a {method} has no body here; send none")
             else:
                 body = await whole_body(receive)
                 if body is None:

@@ -142,7 +142,7 @@ class HttpConnection(HttpToolsProtocol):
         would drop the connection without an answer."""
         names = {name for name, _ in self.headers}
         if names & {b"content-length", b"transfer-encoding"}:
-            self._reason = "nobody reads the body of a handshake; send none"
+            self._reason = "a handshake has no body here; send none"
             self.send_400_response("")
             return
         self._stop_timer()

@@ -169,7 +169,7 @@ def test_a_refused_act_says_its_limit(exchange: Exchange) -> None:
     refused = admin(exchange, "withdraw", "109", "USDT", "20000000", status=1)
     assert refused["error"]["code"] == "INSUFFICIENT_BALANCE"
     assert refused["error"]["message"] == (
-        "the account has not so much USDT that no open order holds; nothing was changed"
+        "the account has too little USDT that no open order holds; nothing was changed"
     )
 
 

@@ -157,7 +157,7 @@ SMALL = RejectReason.MIN_NOTIONAL
             LIMIT,
             "display_quantity",
             new(display=10),
-            "1.00000 BTC is above 100 times what it shows at a time",
+            "1.00000 BTC is above 100 times the display quantity",
         ),
         (
             LOT,
@@ -169,15 +169,20 @@ SMALL = RejectReason.MIN_NOTIONAL
             RejectReason.INSUFFICIENT_BALANCE,
             "quantity",
             new(),
-            "the account has not enough USDT for it",
+            "the account has too little USDT available",
         ),
         (
             RejectReason.INSUFFICIENT_BALANCE,
             "quantity",
             new(side=2),
-            "the account has not enough BTC for it",
+            "the account has too little BTC available",
         ),
-        (RejectReason.UNKNOWN_ORDER, "order_id", amend(5), "the account has no open order 9 there"),
+        (
+            RejectReason.UNKNOWN_ORDER,
+            "order_id",
+            amend(5),
+            "the account has no open order 9 in this instrument",
+        ),
         (
             RejectReason.UNKNOWN_ORDER,
             "order_id",
@@ -189,7 +194,7 @@ SMALL = RejectReason.MIN_NOTIONAL
                 order_id=0,
                 client_order_id="mine",
             ),
-            "the account has no open order mine there",
+            "the account has no open order mine in this instrument",
         ),
         (
             RejectReason.DUPLICATE_CLIENT_ORDER_ID,
@@ -231,7 +236,7 @@ SMALL = RejectReason.MIN_NOTIONAL
                 transfer_id="x",
             ),
             f"a deposit may bring an account to {BALANCE_MAX} of the smallest unit of USDT, and "
-            f"{BALANCE_MAX} more would pass that",
+            f"{BALANCE_MAX} more would exceed that",
         ),
         (
             LIMIT,
@@ -251,7 +256,7 @@ SMALL = RejectReason.MIN_NOTIONAL
             LIMIT,
             "instrument",
             AddInstrument(gateway=0, request_seq=0, account=0, instrument=1, definition=MARKET),
-            "a matcher takes 1000 instruments at most",
+            "a matcher has at most 1000 instruments",
         ),
         (
             RejectReason.DUPLICATE_TRANSFER,
@@ -338,7 +343,7 @@ def test_a_refusal_names_value_and_limit(
 
 def test_the_number_of_open_orders_is_named_where_it_is_known() -> None:
     assert said(LIMIT, "account", new(), 200) == (
-        "an account may have 200 open orders, and this one has them"
+        "an account may have 200 open orders, and this one has as many"
     )
     assert said(LIMIT, "account", new()) == "above the limit"
 

@@ -242,8 +242,7 @@ def test_a_book_is_shown_once_it_has_come_to_the_number() -> None:
             assert late.status_code == 503
             assert late.json()["error"] == {
                 "code": "MARKET_DATA_UNAVAILABLE",
-                "message": f"the book is at {seq}, and nothing says that it holds {seq} yet; "
-                "try again",
+                "message": f"the book is at {seq}, and not known to reflect {seq} yet; try again",
                 "field": "min_seq",
             }
 

@@ -11,7 +11,7 @@ def test_a_stream_answers_messages_with_an_error_and_closes_who_goes_on() -> Non
         client.channel.received(client, '{"op":"subscribe"}')
     assert {message["type"] for message in client.pop_messages()} == {"error"}
     client.channel.received(client, "x")
-    assert client.ended == (1008, "this stream takes no messages")
+    assert client.ended == (1008, "this stream accepts no messages")
 
 
 def test_nothing_that_may_follow_piles_up_in_a_pace() -> None:
