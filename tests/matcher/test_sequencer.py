@@ -50,7 +50,17 @@ def sequencer(resend_bytes: int = 1_000_000, disk: FakeDisk | None = None) -> Se
 
 
 def order(request: int, gateway: int = 1) -> NewOrder:
-    return NewOrder(gateway, request, 7, 1, 1, 1, 1, 100 + request, 5)
+    return NewOrder(
+        gateway=gateway,
+        request_seq=request,
+        account=7,
+        instrument=1,
+        side=1,
+        order_type=1,
+        time_in_force=1,
+        price_ticks=100 + request,
+        quantity_lots=5,
+    )
 
 
 def payload(*commands: Command) -> bytes:
@@ -71,7 +81,15 @@ def test_payloads_of_one_drain_become_one_batch_of_dense_numbers() -> None:
 
 
 def test_refused_commands_take_a_number_too() -> None:
-    made = sequencer().apply([payload(CancelOrder(1, 1, 7, 1, 99), order(2))], 9)
+    made = sequencer().apply(
+        [
+            payload(
+                CancelOrder(gateway=1, request_seq=1, account=7, instrument=1, order_id=99),
+                order(2),
+            )
+        ],
+        9,
+    )
     assert made is not None
     first, second = decode_events(made).events
     assert isinstance(first, CommandRejected)
@@ -123,7 +141,7 @@ def test_heartbeat_names_the_last_number_without_events() -> None:
 def test_resend_gives_the_very_bytes_that_were_sent() -> None:
     made = sequencer()
     sent = [made.apply([payload(order(n))], n) for n in range(1, 6)]
-    reply = made.answer(ResendRequest(3, INCARNATION, 2, 4))
+    reply = made.answer(ResendRequest(request_id=3, incarnation=INCARNATION, from_seq=2, to_seq=4))
     assert isinstance(reply, Resend)
     assert [bytes(raw) for raw in reply.batches][:3] == sent[1:4]
 
@@ -131,7 +149,7 @@ def test_resend_gives_the_very_bytes_that_were_sent() -> None:
 def test_what_memory_has_forgotten_is_resent_from_the_journal() -> None:
     made = sequencer(resend_bytes=200)
     sent = [made.apply([payload(order(n))], n) for n in range(1, 20)]
-    reply = made.answer(ResendRequest(3, INCARNATION, 1, 4))
+    reply = made.answer(ResendRequest(request_id=3, incarnation=INCARNATION, from_seq=1, to_seq=4))
     assert isinstance(reply, Resend)
     assert [bytes(raw) for raw in reply.batches] == sent
 
@@ -150,8 +168,22 @@ def test_nothing_is_returned_that_the_journal_does_not_hold() -> None:
 def test_the_last_request_of_a_gateway_is_told() -> None:
     made = sequencer()
     made.apply([payload(order(1), order(2))], 9)
-    assert made.answer(GatewayRequest(5, 1)) == GatewayState(5, 1, INCARNATION, 2, 2, [example()])
-    assert made.answer(GatewayRequest(6, 2)) == GatewayState(6, 2, INCARNATION, 2, 0, [example()])
+    assert made.answer(GatewayRequest(5, 1)) == GatewayState(
+        request_id=5,
+        gateway=1,
+        incarnation=INCARNATION,
+        seq=2,
+        last_request_seq=2,
+        instruments=[example()],
+    )
+    assert made.answer(GatewayRequest(6, 2)) == GatewayState(
+        request_id=6,
+        gateway=2,
+        incarnation=INCARNATION,
+        seq=2,
+        last_request_seq=0,
+        instruments=[example()],
+    )
 
 
 def test_resend_of_what_never_was_or_of_another_incarnation_is_too_old() -> None:
@@ -159,7 +191,9 @@ def test_resend_of_what_never_was_or_of_another_incarnation_is_too_old() -> None
     for n in range(1, 20):
         made.apply([payload(order(n))], n)
     for incarnation, seq in ((INCARNATION, 0), (INCARNATION + 1, 19), (INCARNATION, 20)):
-        reply = made.answer(ResendRequest(3, incarnation, seq, seq))
+        reply = made.answer(
+            ResendRequest(request_id=3, incarnation=incarnation, from_seq=seq, to_seq=seq)
+        )
         assert isinstance(reply, ResendTooOld)
         assert (reply.incarnation, reply.last_seq) == (INCARNATION, 19)
 
@@ -171,7 +205,17 @@ def test_books_and_orders_are_answered_as_of_the_last_number() -> None:
     assert isinstance(books, Books)
     assert (books.incarnation, books.seq, books.time_ns) == (INCARNATION, 2, 9)
     assert [resting.order_id for resting in books.books[0].bids] == [2, 1]
-    orders = made.answer(OrdersRequest(5, 7, 0, 0, "", 1, 10))
+    orders = made.answer(
+        OrdersRequest(
+            request_id=5,
+            account=7,
+            instrument=0,
+            order_id=0,
+            client_order_id="",
+            after_order_id=1,
+            limit=10,
+        )
+    )
     assert isinstance(orders, Orders)
     assert [state.order_id for state in orders.orders] == [2]
 
@@ -185,9 +229,26 @@ def test_an_uncross_of_more_lots_than_msgpack_counts_is_told_and_journaled_exact
     disk = FakeDisk()
     journal = Journal.open(disk, INCARNATION, encode([instrument]), 64 * 1024)
     made = Sequencer(Engine([instrument]), journal, EventResendBuffer(1))
-    call = SetInstrumentState(0, 0, 0, 1, InstrumentState.AUCTION)
-    orders = [NewOrder(1, n, 7 + n, 1, 1 + n % 2, 1, 1, 1, lots) for n in range(1, 12)]
-    batch = made.apply([payload(call, *orders, Uncross(0, 0, 0, 1))], 9)
+    call = SetInstrumentState(
+        gateway=0, request_seq=0, account=0, instrument=1, state=InstrumentState.AUCTION
+    )
+    orders = [
+        NewOrder(
+            gateway=1,
+            request_seq=n,
+            account=7 + n,
+            instrument=1,
+            side=1 + n % 2,
+            order_type=1,
+            time_in_force=1,
+            price_ticks=1,
+            quantity_lots=lots,
+        )
+        for n in range(1, 12)
+    ]
+    batch = made.apply(
+        [payload(call, *orders, Uncross(gateway=0, request_seq=0, account=0, instrument=1))], 9
+    )
     assert batch is not None
     (told,) = [e for e in decode_events(batch).events if isinstance(e, AuctionUncrossed)]
     assert (told.price_ticks, told.quantity_lots, told.surplus_lots) == (1, 5 * lots, -lots)
@@ -201,12 +262,23 @@ def test_an_added_instrument_is_named_so_that_it_is_found_everywhere(field: str,
     made = sequencer(disk=disk)
     definition = replace(example(), id=9, symbol="A-B", base="A", quote="B")
     wrong = replace(definition, **{field: name})
-    batch, answer = made.administer(AdminAct(5, AddInstrument(0, 0, 0, 9, wrong)), 1)
+    batch, answer = made.administer(
+        AdminAct(
+            5, AddInstrument(gateway=0, request_seq=0, account=0, instrument=9, definition=wrong)
+        ),
+        1,
+    )
     assert batch is not None
     assert isinstance(answer, AdminDone)
     assert isinstance(answer.answer, CommandRejected)
     assert (answer.answer.reason, answer.answer.field) == (RejectReason.MALFORMED, field)
-    _, answer = made.administer(AdminAct(6, AddInstrument(0, 0, 0, 9, definition)), 1)
+    _, answer = made.administer(
+        AdminAct(
+            6,
+            AddInstrument(gateway=0, request_seq=0, account=0, instrument=9, definition=definition),
+        ),
+        1,
+    )
     assert isinstance(answer, AdminDone)
     assert isinstance(answer.answer, InstrumentAdded)
 
@@ -225,7 +297,17 @@ def test_an_administrator_is_answered_with_the_first_event_and_how_many_followed
 def test_one_answer_lists_a_thousand_orders_at_most(limit: int, found: int) -> None:
     made = sequencer()
     made.apply([payload(*(replace(order(n), price_ticks=100) for n in range(1, 1_003)))], 9)
-    orders = made.answer(OrdersRequest(5, 7, 0, 0, "", 0, limit))
+    orders = made.answer(
+        OrdersRequest(
+            request_id=5,
+            account=7,
+            instrument=0,
+            order_id=0,
+            client_order_id="",
+            after_order_id=0,
+            limit=limit,
+        )
+    )
     assert isinstance(orders, Orders)
     assert (len(orders.orders), orders.more) == (found, True)
 
@@ -238,7 +320,9 @@ def test_one_resend_from_the_journal_is_bounded_and_holds_one_batch_at_least(
     assert sent[0] is not None
     for bound, count in ((1, 1), (3 * len(sent[0]) - 1, 2), (3 * len(sent[0]), 3)):
         monkeypatch.setattr("crossbook.matcher.sequencer.RESEND_BYTES", bound)
-        reply = made.answer(ResendRequest(3, INCARNATION, 1, 19))
+        reply = made.answer(
+            ResendRequest(request_id=3, incarnation=INCARNATION, from_seq=1, to_seq=19)
+        )
         assert isinstance(reply, Resend)
         assert [bytes(raw) for raw in reply.batches] == sent[:count]
 
@@ -248,5 +332,5 @@ def test_resends_are_counted_by_where_they_were_found() -> None:
     for n in range(1, 20):
         made.apply([payload(order(n))], n)
     for seq in (19, 1, 2, 25):
-        made.answer(ResendRequest(3, INCARNATION, seq, seq))
+        made.answer(ResendRequest(request_id=3, incarnation=INCARNATION, from_seq=seq, to_seq=seq))
     assert made.resent == {"memory": 1, "journal": 2, "gone": 1}

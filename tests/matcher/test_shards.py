@@ -35,7 +35,22 @@ def start(disk: Disk, shard: int = SHARD) -> Sequencer:
 
 
 def sell(coid: str) -> bytes:
-    return encode([NewOrder(0, 0, 7, 1, Side.SELL, 1, 1, 100, 50, coid)])
+    return encode(
+        [
+            NewOrder(
+                gateway=0,
+                request_seq=0,
+                account=7,
+                instrument=1,
+                side=Side.SELL,
+                order_type=1,
+                time_in_force=1,
+                price_ticks=100,
+                quantity_lots=50,
+                client_order_id=coid,
+            )
+        ]
+    )
 
 
 def test_every_number_says_its_shard_and_is_exact_in_a_double() -> None:
@@ -71,12 +86,14 @@ def test_another_shard_does_not_go_on_with_the_journal() -> None:
 
 def test_what_is_missing_is_sent_again_from_the_base_on() -> None:
     sequencer = start(FakeDisk())
-    too_old = sequencer.answer(ResendRequest(1, 77, 1, 1))
+    too_old = sequencer.answer(ResendRequest(request_id=1, incarnation=77, from_seq=1, to_seq=1))
     base = base_of(SHARD)
-    assert too_old == ResendTooOld(1, 77, base + 1, base)
+    assert too_old == ResendTooOld(request_id=1, incarnation=77, first_seq=base + 1, last_seq=base)
     batch = sequencer.apply([sell("a")], 1)
     assert batch is not None
-    assert sequencer.answer(ResendRequest(2, 77, base + 1, base + 1)) == Resend(2, 77, [Raw(batch)])
+    assert sequencer.answer(
+        ResendRequest(request_id=2, incarnation=77, from_seq=base + 1, to_seq=base + 1)
+    ) == Resend(2, 77, [Raw(batch)])
 
 
 def of_one_instrument(seed: int, count: int) -> list[NewOrder | CancelOrder | AmendOrder]:

@@ -34,7 +34,7 @@ MAKER = 39
 """A resting sell order of many lots: every trade takes from it."""
 
 
-class World:
+class BackfillWorld:
     """A publisher that begins at command 40, after trade 4, beside a recorder."""
 
     def __init__(self) -> None:
@@ -129,21 +129,21 @@ class World:
 
 
 def test_nothing_is_asked_before_the_books_are_there() -> None:
-    world = World()
+    world = BackfillWorld()
     assert world.ask() == []
     assert world.ask(2 * ALONE_NS) == []
     assert world.past.drain_notes() == []
 
 
 def test_without_any_trade_there_is_nothing_to_ask() -> None:
-    world = World()
+    world = BackfillWorld()
     world.load(last_trade_id=0)
     assert world.ask() == []
     assert world.known
 
 
 def test_the_past_is_asked_as_of_what_was_applied_and_later_trades_count() -> None:
-    world = World()
+    world = BackfillWorld()
     world.load()
     (question,) = world.ask()
     assert question == MarketQuestion(request_id=1, min_seq=BOOKS_SEQ, instrument=1)
@@ -163,10 +163,10 @@ def test_the_past_is_asked_as_of_what_was_applied_and_later_trades_count() -> No
 
 
 def test_an_answer_ahead_of_the_feed_waits_for_it() -> None:
-    world = World()
+    world = BackfillWorld()
     world.load()
     (question,) = world.ask()
-    ahead = World()
+    ahead = BackfillWorld()
     ahead.load()
     ahead.trade()
     ahead.trade()
@@ -182,7 +182,7 @@ def test_an_answer_ahead_of_the_feed_waits_for_it() -> None:
 
 
 def test_an_unanswered_question_is_repeated_as_of_the_same_number() -> None:
-    world = World()
+    world = BackfillWorld()
     world.load()
     assert [each.request_id for each in world.ask()] == [1]
     world.trade()
@@ -198,7 +198,7 @@ def test_an_unanswered_question_is_repeated_as_of_the_same_number() -> None:
 
 
 def test_an_unsent_question_is_asked_later_as_of_then() -> None:
-    world = World()
+    world = BackfillWorld()
     world.load()
     questions = world.ask()
     world.past.not_sent(questions, world.now_ns)
@@ -211,7 +211,7 @@ def test_an_unsent_question_is_asked_later_as_of_then() -> None:
 
 
 def test_without_a_recorder_it_begins_alone_and_says_so_once() -> None:
-    world = World()
+    world = BackfillWorld()
     world.load()
     world.past.not_sent(world.ask(), world.now_ns)
     world.trade()
@@ -234,7 +234,7 @@ def test_without_a_recorder_it_begins_alone_and_says_so_once() -> None:
 
 
 def test_the_past_of_another_incarnation_is_not_taken() -> None:
-    world = World()
+    world = BackfillWorld()
     world.load()
     (question,) = world.ask()
     world.recorder.incarnation = INCARNATION + 1
@@ -249,7 +249,7 @@ def test_the_past_of_another_incarnation_is_not_taken() -> None:
 
 
 def test_a_refusal_is_told_and_not_repeated_soon() -> None:
-    world = World()
+    world = BackfillWorld()
     world.load()
     (question,) = world.ask()
     world.past.receive(
@@ -325,7 +325,7 @@ def test_an_answer_counts_only_for_the_instrument_that_asked() -> None:
 
 
 def test_books_lost_with_trades_between_ask_anew() -> None:
-    world = World()
+    world = BackfillWorld()
     world.load()
     (question,) = world.ask()
     world.answer(question)
@@ -343,7 +343,7 @@ def test_books_lost_with_trades_between_ask_anew() -> None:
 
 
 def test_another_incarnation_with_as_many_trades_asks_anew() -> None:
-    world = World()
+    world = BackfillWorld()
     world.load()
     world.answer(world.ask()[0])
     world.load(incarnation=INCARNATION + 1)
@@ -352,7 +352,7 @@ def test_another_incarnation_with_as_many_trades_asks_anew() -> None:
 
 
 def test_an_answer_to_a_question_from_before_the_loss_is_dropped() -> None:
-    world = World()
+    world = BackfillWorld()
     world.load()
     (question,) = world.ask()
     late = world.recorder.answer(question)
@@ -366,7 +366,7 @@ def test_an_answer_to_a_question_from_before_the_loss_is_dropped() -> None:
 
 
 def test_trades_of_an_earlier_incarnation_published_late_do_not_count() -> None:
-    world = World()
+    world = BackfillWorld()
     world.load()
     world.answer(world.ask()[0])
     world.trade(published=False)
@@ -379,7 +379,7 @@ def test_trades_of_an_earlier_incarnation_published_late_do_not_count() -> None:
 
 
 def test_trades_published_after_books_that_contain_them_count_once() -> None:
-    world = World()
+    world = BackfillWorld()
     world.load()
     world.answer(world.ask()[0])
     world.trade(published=False)

@@ -21,7 +21,7 @@ BUY, SELL, IOC = 1, 2, 2
 BITCOIN = load_instruments(REPOSITORY / "instruments.toml")[0]
 
 
-class Venue:
+class RecordedVenue:
     """A matcher and a publisher, a recorder of this process, and market data."""
 
     def __init__(self, exchange: Exchange, address: str) -> None:
@@ -33,7 +33,7 @@ class Venue:
         self.questions = sockets.history_router(self.context, address)
         self.recorder = PlainRecorder(BITCOIN.notional_per_tick_lot)
         self.answered = 0
-        self.heard_of_matcher = False
+        self.received_events = False
 
     @property
     def trades(self) -> list[Trade]:
@@ -55,11 +55,11 @@ class Venue:
         )
         self.commands.send(encode([order]), zmq.NOBLOCK)
 
-    def until(self, what: str, condition: Callable[[], bool], *markets: MarketData) -> None:
+    def until(self, aim: str, condition: Callable[[], bool], *markets: MarketData) -> None:
         """Record, answer and listen until `condition` holds."""
         deadline = time.monotonic() + SECONDS
         while not condition():
-            assert time.monotonic() < deadline, f"{what}\n{self.exchange.logs()}"
+            assert time.monotonic() < deadline, f"{aim}\n{self.exchange.logs()}"
             while self.events.poll(5):
                 self._record(self.events.recv())
             while self.questions.poll(5):
@@ -73,7 +73,7 @@ class Venue:
                 market.poll(0.01)
 
     def _record(self, payload: bytes) -> None:
-        self.heard_of_matcher = True
+        self.received_events = True
         batch = decode_events(payload)
         trades = [
             Trade(
@@ -99,10 +99,10 @@ def test_a_restarted_publisher_goes_on_with_the_candles_of_the_record() -> None:
     with Exchange(ready=False, RECORDER_HISTORY=address) as exchange:
         exchange.start("matcher")
         exchange.start("publisher")
-        venue = Venue(exchange, address)
+        venue = RecordedVenue(exchange, address)
         channels = ("l2", "candle", "ticker")
         with MarketData(exchange.feed, exchange.snapshots, [BITCOIN.symbol], channels) as market:
-            venue.until("the matcher", lambda: venue.heard_of_matcher)
+            venue.until("the matcher", lambda: venue.received_events)
             venue.until("market data", lambda: market.ready, market)
             assert market.candles(BITCOIN.symbol) == {}
 

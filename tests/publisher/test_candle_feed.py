@@ -27,7 +27,7 @@ from crossbook.publisher.feed import Feed
 from crossbook.publisher.replica import PublisherReplica
 from crossbook.publisher.snapshot_server import SnapshotServer
 from tests.properties.market import INSTRUMENTS
-from tests.publisher.test_replica import Matcher
+from tests.publisher.test_replica import RandomMatcher
 from tests.worlds.plain_recorder import PlainRecorder, plain_candles, plain_latest
 
 MS = 1_000_000
@@ -46,14 +46,14 @@ class Publisher:
         self.server = SnapshotServer(self.replica)
 
 
-class World:
+class CandleWorld:
     """Matcher, recorder, publisher and follower on one thread, from a seed."""
 
     def __init__(self, seed: int, lossy: float) -> None:
         self.random = Random(seed)
         self.lossy = lossy
         self.now_ns = START_NS
-        self.matcher = Matcher(1, seed, 10**7)
+        self.matcher = RandomMatcher(1, seed, 10**7)
         self.incarnation = self.matcher.sequencer.incarnation
         self.recorders = {
             each.id: PlainRecorder(each.notional_per_tick_lot, self.incarnation)
@@ -207,7 +207,7 @@ def _last(trades: list[Trade]) -> tuple[int, int]:
 
 @pytest.mark.parametrize("seed", range(4))
 def test_candles_of_the_feed_are_those_of_its_trades(seed: int) -> None:
-    world = World(seed, lossy=0.0)
+    world = CandleWorld(seed, lossy=0.0)
     while not world.follower.ready:
         world.round()
     for _ in range(250):
@@ -226,7 +226,7 @@ def test_candles_of_the_feed_are_those_of_its_trades(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", range(8))
 def test_losses_and_restarts_leave_no_wrong_candle(seed: int) -> None:
-    world = World(100 + seed, lossy=0.25)
+    world = CandleWorld(100 + seed, lossy=0.25)
     for n in range(300):
         if n % 90 == 60:
             world.restart()
@@ -240,7 +240,7 @@ def test_losses_and_restarts_leave_no_wrong_candle(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", range(4))
 def test_a_recorder_that_appears_late_mends_what_was_begun_alone(seed: int) -> None:
-    world = World(200 + seed, lossy=0.1)
+    world = CandleWorld(200 + seed, lossy=0.1)
     for n in range(200):
         if n == 100:
             world.restart()
@@ -260,7 +260,7 @@ def test_a_recorder_that_appears_late_mends_what_was_begun_alone(seed: int) -> N
 
 
 def test_books_lost_with_trades_between_are_filled_from_the_record() -> None:
-    world = World(7, lossy=0.0)
+    world = CandleWorld(7, lossy=0.0)
     for _ in range(60):
         world.step()
     feed = world.publisher.feed

@@ -36,7 +36,7 @@ BUY, SELL = 1, 2
 GTC, IOC = 1, 2
 
 
-class World:
+class HandmadeFeed:
     """A feed of BTC-USDT and the events of a matcher made by hand."""
 
     def __init__(self) -> None:
@@ -146,7 +146,7 @@ def trade(
 
 
 def test_a_resting_order_shows_on_l3_l2_and_bbo() -> None:
-    world = World()
+    world = HandmadeFeed()
     world.apply(new(1, BUY, 500, 3), time_ns=77)
     orders, depth, quote = world.published()
     assert orders == OrdersUpdate(
@@ -166,7 +166,7 @@ def test_a_resting_order_shows_on_l3_l2_and_bbo() -> None:
 
 
 def test_a_taker_shows_its_trades_and_then_what_rests_of_it() -> None:
-    world = World()
+    world = HandmadeFeed()
     world.apply(new(1, SELL, 500, 3), new(2, SELL, 501, 4))
     world.published()
     world.apply(
@@ -217,7 +217,7 @@ def test_a_taker_shows_its_trades_and_then_what_rests_of_it() -> None:
 
 @pytest.mark.parametrize(("tif", "kind", "price"), [(IOC, 1, 500), (GTC, 2, 0)])
 def test_an_order_that_may_not_rest_leaves_only_its_trades(tif: int, kind: int, price: int) -> None:
-    world = World()
+    world = HandmadeFeed()
     world.apply(new(1, SELL, 500, 3))
     world.published()
     world.apply(
@@ -241,7 +241,7 @@ def test_an_order_that_may_not_rest_leaves_only_its_trades(tif: int, kind: int, 
 
 
 def test_an_amend_down_keeps_its_place_and_is_one_change() -> None:
-    world = World()
+    world = HandmadeFeed()
     world.apply(new(1, BUY, 500, 5), new(2, BUY, 500, 5))
     world.published()
     world.apply(amended(3, 1, BUY, 500, 2, kept_priority=True))
@@ -252,7 +252,7 @@ def test_an_amend_down_keeps_its_place_and_is_one_change() -> None:
 
 
 def test_an_amend_up_goes_to_the_back() -> None:
-    world = World()
+    world = HandmadeFeed()
     world.apply(new(1, BUY, 500, 5), new(2, BUY, 500, 5))
     world.published()
     world.apply(amended(3, 1, BUY, 500, 8, kept_priority=False))
@@ -263,7 +263,7 @@ def test_an_amend_up_goes_to_the_back() -> None:
 
 
 def test_an_amend_that_trades_leaves_its_old_place() -> None:
-    world = World()
+    world = HandmadeFeed()
     world.apply(new(1, BUY, 490, 5), new(2, SELL, 500, 5))
     world.published()
     world.apply(
@@ -280,7 +280,7 @@ def test_an_amend_that_trades_leaves_its_old_place() -> None:
 
 
 def test_l3_tells_everything_and_l2_only_what_is_left_of_it() -> None:
-    world = World()
+    world = HandmadeFeed()
     world.apply(new(1, BUY, 500, 5), cancel(2, 1, BUY, 500, 5))
     (orders,) = world.published()
     assert isinstance(orders, OrdersUpdate)
@@ -288,7 +288,7 @@ def test_l3_tells_everything_and_l2_only_what_is_left_of_it() -> None:
 
 
 def test_a_change_behind_the_best_price_gives_no_bbo() -> None:
-    world = World()
+    world = HandmadeFeed()
     world.apply(new(1, BUY, 500, 5))
     world.published()
     world.apply(new(2, BUY, 499, 5))
@@ -296,7 +296,7 @@ def test_a_change_behind_the_best_price_gives_no_bbo() -> None:
 
 
 def test_a_reject_publishes_nothing_and_advances_the_sequence() -> None:
-    world = World()
+    world = HandmadeFeed()
     world.apply(
         CommandRejected(
             seq=1, gateway=0, request_seq=0, account=9, instrument=1, reason=6, field="order_id"
@@ -307,7 +307,7 @@ def test_a_reject_publishes_nothing_and_advances_the_sequence() -> None:
 
 
 def test_messages_of_a_topic_follow_each_other() -> None:
-    world = World()
+    world = HandmadeFeed()
     seen = []
     for seq in (1, 2, 3):
         world.apply(new(seq, BUY, 500 + seq, 1))
@@ -319,7 +319,7 @@ def test_messages_of_a_topic_follow_each_other() -> None:
 
 
 def test_the_heartbeat_names_the_last_number_of_each_topic() -> None:
-    world = World()
+    world = HandmadeFeed()
     world.apply(new(1, BUY, 500, 1), time_ns=8)
     world.feed.publish()
     topic, number, payload = world.feed.heartbeat(stale_ns=3_999_999)
@@ -364,14 +364,14 @@ def test_the_heartbeat_names_the_last_number_of_each_topic() -> None:
     ],
 )
 def test_an_event_that_cannot_be_true_is_refused(event: Event) -> None:
-    world = World()
+    world = HandmadeFeed()
     world.apply(new(1, BUY, 500, 5))
     with pytest.raises(StreamError):
         world.apply(event)
 
 
 def test_an_iceberg_that_reenters_and_trades_away_leaves_nothing_behind() -> None:
-    world = World()
+    world = HandmadeFeed()
     iceberg = OrderAccepted(
         seq=1,
         gateway=0,
@@ -395,7 +395,7 @@ def test_an_iceberg_that_reenters_and_trades_away_leaves_nothing_behind() -> Non
 
 
 def test_loading_books_publishes_only_the_difference() -> None:
-    world = World()
+    world = HandmadeFeed()
     world.apply(*(new(seq, BUY, 500, 5) for seq in (1, 2, 3, 4)), new(5, SELL, 510, 1))
     world.published()
     bids = [(1, 500, 2), (3, 500, 5), (2, 500, 5), (6, 499, 1)]
@@ -420,7 +420,7 @@ def test_loading_books_publishes_only_the_difference() -> None:
 
 
 def test_loading_equal_books_publishes_nothing() -> None:
-    world = World()
+    world = HandmadeFeed()
     world.apply(new(1, BUY, 500, 5))
     world.published()
     state = BookState(
@@ -449,7 +449,7 @@ def test_loading_equal_books_publishes_nothing() -> None:
 
 @pytest.mark.parametrize("largest", [2**62, 2**62 + 1, 2**63 - 1])
 def test_a_level_of_any_size_is_shown_exactly(largest: int) -> None:
-    world = World()
+    world = HandmadeFeed()
     world.apply(*(new(seq, SELL, 500, largest) for seq in range(1, 6)))
     _, depth, quote = world.published()
     assert isinstance(depth, DepthUpdate)

@@ -37,7 +37,7 @@ OPEN, POST_ONLY, CANCEL_ONLY, HALTED, AUCTION = (int(state) for state in Instrum
 SYMBOL = "BTC-USDT"
 
 
-class World:
+class MarketStateWorld:
     """A feed of BTC-USDT in which the clock goes by `CHANGED_NS` at each publishing."""
 
     def __init__(self) -> None:
@@ -111,7 +111,7 @@ def told(seq: int, state: int, until: int = 0, at: tuple[int, int, int] = (0, 0,
 
 
 def test_a_halt_is_told_at_once_with_its_end_and_once() -> None:
-    world = World()
+    world = MarketStateWorld()
     world.apply(state_of(1, HALTED, until_ns=77))
     assert world.states() == [told(1, HALTED, 77)]
     assert world.states() == []
@@ -120,7 +120,7 @@ def test_a_halt_is_told_at_once_with_its_end_and_once() -> None:
 
 
 def test_a_call_phase_shows_what_its_uncross_would_give_hidden_orders_included() -> None:
-    world = World()
+    world = MarketStateWorld()
     world.apply(state_of(1, AUCTION))
     assert world.states() == [told(1, AUCTION)]
     world.apply(limit(2, BUY, 500, 5), limit(3, SELL, 490, 3))
@@ -146,7 +146,7 @@ def test_a_call_phase_shows_what_its_uncross_would_give_hidden_orders_included()
 
 
 def test_orders_that_leave_the_price_as_it_is_are_not_told() -> None:
-    world = World()
+    world = MarketStateWorld()
     world.apply(state_of(1, AUCTION), limit(2, BUY, 500, 5), limit(3, SELL, 490, 5))
     world.states()
     world.apply(limit(4, BUY, 400, 9))
@@ -154,7 +154,7 @@ def test_orders_that_leave_the_price_as_it_is_are_not_told() -> None:
 
 
 def test_a_state_that_may_be_crossed_goes_before_the_book_and_another_behind_it() -> None:
-    world = World()
+    world = MarketStateWorld()
     world.apply(limit(1, SELL, 490, 5))
     world.published()
     world.apply(state_of(2, AUCTION), limit(3, BUY, 500, 5))
@@ -180,7 +180,7 @@ def test_a_state_that_may_be_crossed_goes_before_the_book_and_another_behind_it(
 
 
 def test_the_last_message_of_a_call_phase_is_what_the_uncross_gave() -> None:
-    world = World()
+    world = MarketStateWorld()
     world.apply(state_of(1, AUCTION))
     world.states()
     uncrossed = AuctionUncrossed(
@@ -197,7 +197,7 @@ def test_the_last_message_of_a_call_phase_is_what_the_uncross_gave() -> None:
 
 
 def test_after_an_uncross_that_goes_on_gathering_nothing_is_indicated() -> None:
-    world = World()
+    world = MarketStateWorld()
     world.apply(state_of(1, AUCTION))
     world.states()
     world.apply(
@@ -216,7 +216,7 @@ def test_after_an_uncross_that_goes_on_gathering_nothing_is_indicated() -> None:
 
 
 def test_the_state_is_loaded_with_the_books_and_told_when_it_differs() -> None:
-    world = World()
+    world = MarketStateWorld()
     waiting = [RestingOrder(order_id=3, price_ticks=0, shown_lots=4)]
     bids = [RestingOrder(order_id=1, price_ticks=500, shown_lots=2, display_lots=2, hidden_lots=5)]
     state = BookState(
@@ -270,7 +270,7 @@ def test_the_state_is_loaded_with_the_books_and_told_when_it_differs() -> None:
 
 
 def test_many_prices_are_looked_at_less_often() -> None:
-    world = World()
+    world = MarketStateWorld()
     count = 2 * CHANGED_NS // INDICATION_NS_PER_PRICE
     world.apply(state_of(1, AUCTION), *(limit(2 + n, BUY, 1 + n, 1) for n in range(count)))
     world.published()

@@ -38,7 +38,7 @@ MS = 1_000_000
 BASE = 1_000
 
 
-class Matcher:
+class RandomMatcher:
     """The engine, its sequencer, and endless random commands for it."""
 
     def __init__(self, incarnation: int, seed: int, resend_bytes: int) -> None:
@@ -71,7 +71,7 @@ class Simulation:
         self.faults = faults
         self.resend_bytes = resend_bytes
         self.now_ns = 0
-        self.matcher = Matcher(1, seed, resend_bytes)
+        self.matcher = RandomMatcher(1, seed, resend_bytes)
         self.feed = Feed(INSTRUMENTS, BASE, resend_count=20)
         self.replica = PublisherReplica(self.feed)
         server = SnapshotServer(self.replica)
@@ -103,7 +103,7 @@ class Simulation:
     def restart_matcher(self) -> None:
         """Another matcher with empty books; what the old one sent may still arrive."""
         incarnation = self.matcher.sequencer.incarnation + 1
-        self.matcher = Matcher(incarnation, self.random.randrange(10**6), self.resend_bytes)
+        self.matcher = RandomMatcher(incarnation, self.random.randrange(10**6), self.resend_bytes)
         self._truth[(incarnation, 0)] = self.matcher.books()
 
     def deliver(self) -> None:
@@ -251,9 +251,9 @@ def test_the_simulation_reaches_every_kind_of_recovery() -> None:
     assert sum(consumer.ranges for consumer in lossy)
 
 
-def started(seed: int = 1) -> tuple[PublisherReplica, Matcher]:
+def started(seed: int = 1) -> tuple[PublisherReplica, RandomMatcher]:
     """A replica that stands at sequence zero of a new matcher."""
-    replica, matcher = PublisherReplica(Feed(INSTRUMENTS, BASE, 100)), Matcher(1, seed, 10**7)
+    replica, matcher = PublisherReplica(Feed(INSTRUMENTS, BASE, 100)), RandomMatcher(1, seed, 10**7)
     request = replica.next_request(0)
     assert request == BooksRequest(1)
     replica.receive_reply(matcher.sequencer.answer(request))

@@ -19,7 +19,7 @@ INCARNATION = 7
 BEGIN_NS = 1_760_000_000 * SECOND_NS
 
 
-class Matcher:
+class RecordedMatcher:
     """The real engine and sequencer; `record` is what they and the reference model agree on."""
 
     def __init__(self, seed: int) -> None:

@@ -9,7 +9,7 @@ from sqlalchemy import Engine, inspect, text
 
 from crossbook.recorder.database import open_database
 from crossbook.recorder.store import position_of
-from tests.recorder.matcher import Matcher
+from tests.recorder.matcher import RecordedMatcher
 from tests.recorder.naive import tables_of, tables_wanted
 from tests.recorder.test_record import Recorder
 from tests.simulation.fake_disk import survivors
@@ -61,7 +61,7 @@ def test_two_reads_of_one_transaction_see_one_state(engine: Engine) -> None:
 
 def test_a_power_cut_takes_whole_transactions_and_the_record_goes_on(tmp_path: Path) -> None:
     """The log of SQLite is cut or torn anywhere behind its last sync."""
-    matcher, chance = Matcher(4), Random(4)
+    matcher, chance = RecordedMatcher(4), Random(4)
     engine = open_database(f"sqlite:///{tmp_path}/history.db")
     recorder = Recorder(engine, matcher, chance)
     recorded: dict[int, Any] = {0: tables_of(engine)}

@@ -34,7 +34,7 @@ from crossbook.recorder.digest import EventDigest, RecordPosition
 from crossbook.recorder.questions import HistoryReader, read_question
 from crossbook.recorder.store import Store
 from tests.properties.market import INSTRUMENTS
-from tests.recorder.matcher import Matcher
+from tests.recorder.matcher import RecordedMatcher
 from tests.recorder.naive import Row, tables_of
 
 IDS = [instrument.id for instrument in INSTRUMENTS]
@@ -44,7 +44,7 @@ class Past:
     """A recorded exchange, its rows, and the reader that answers about it."""
 
     def __init__(self, engine: Engine, batches: int = 300) -> None:
-        matcher, chance = Matcher(42), Random(42)
+        matcher, chance = RecordedMatcher(42), Random(42)
         digest = EventDigest(INSTRUMENTS, RecordPosition(), {})
         for _ in range(batches):
             batch = matcher.apply(chance.randint(1, 12))

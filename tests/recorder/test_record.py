@@ -19,7 +19,7 @@ from crossbook.recorder.digest import EventDigest
 from crossbook.recorder.replica import RESEND_AGAIN_NS, RecorderReplica
 from crossbook.recorder.store import Store
 from tests.properties.market import INSTRUMENTS
-from tests.recorder.matcher import Matcher
+from tests.recorder.matcher import RecordedMatcher
 from tests.recorder.naive import tables_of, tables_wanted
 
 SEEDS = 12
@@ -34,7 +34,7 @@ class Killed(Exception):  # noqa: N818 - not an error: what a kill looks like fr
 class Recorder:
     """One life after the other of a recorder: what its loop does, without sockets."""
 
-    def __init__(self, engine: Engine, matcher: Matcher, chance: Random) -> None:
+    def __init__(self, engine: Engine, matcher: RecordedMatcher, chance: Random) -> None:
         self._store = Store(engine)
         self._matcher = matcher
         self._chance = chance
@@ -104,7 +104,7 @@ def killed_inside(kill: bool) -> Iterator[None]:
 def run(engine: Engine, seed: int, batches: int) -> Recorder:
     """Random commands, faults and kills; the tables are compared now and then, and at the end."""
     chance = Random(seed)
-    matcher = Matcher(seed)
+    matcher = RecordedMatcher(seed)
     recorder = Recorder(engine, matcher, chance)
     for number in range(batches):
         batch = matcher.apply(chance.choice((1, 1, 2, 8, 30)))

@@ -25,8 +25,8 @@ from typing import Any, Final, Protocol
 from crossbook.common.process.programs import MODULES
 from crossbook.matcher.build import use_build
 
-READ_AT_IMPORT: Final = {"CROSSBOOK_CRASH_AT", "MATCHER_BUILD"}
-"""Variables that a process reads while it imports."""
+FIXED_AT_START: Final = {"CROSSBOOK_CRASH_AT", "MATCHER_BUILD"}
+"""Variables that a process reads once, before the fork that starts a program."""
 
 LOOK_S: Final = 0.005
 
@@ -69,7 +69,7 @@ class Starter:
         """Start a process by a fork, or by `start` where the fork would differ."""
         own = self._environment
         if module not in MODULES.values() or any(
-            environment.get(name) != own.get(name) for name in READ_AT_IMPORT
+            environment.get(name) != own.get(name) for name in FIXED_AT_START
         ):
             return start(module, directory, environment, log)
         order = {"module": module, "directory": str(directory), "log": str(log),

@@ -2,7 +2,7 @@
 
 from crossbook.common.instruments import Instrument
 from crossbook.common.messages.commands import AmendOrder, CancelOrder, MassCancelOrders, NewOrder
-from crossbook.common.messages.events import Event, TradeExecuted
+from crossbook.common.messages.events import CommandRejected, Event, TradeExecuted
 from crossbook.common.types import OrderType, Side, TimeInForce
 from crossbook.matcher.engine.engine import Engine
 
@@ -95,6 +95,12 @@ def mass_cancel(account: int, instrument: int = 0, side: int = 0) -> MassCancelO
     return MassCancelOrders(
         gateway=0, request_seq=0, account=account, instrument=instrument, side=side
     )
+
+
+def reason(event: Event) -> tuple[int, str]:
+    """Reason and field of a refusal."""
+    assert isinstance(event, CommandRejected), event
+    return event.reason, event.field
 
 
 def fills(events: list[Event]) -> list[tuple[int, int, int]]:

@@ -7,20 +7,20 @@ from crossbook.common.following.feed_follower import FeedFollower
 from crossbook.common.messages.feed import MarketState, Snapshot, SnapshotRequest, topic
 from crossbook.common.sequence import first_of
 from crossbook.common.types import InstrumentState
-from tests.common.following.test_local_book import World, started
+from tests.common.following.test_local_book import FollowerWorld, started
 from tests.worlds.feed_source import SYMBOL, FeedSource
 
 STATE = topic("state", SYMBOL).encode()
 
 
-def check(world: World) -> None:
+def check(world: FollowerWorld) -> None:
     assert world.follower.ready
     assert world.follower.state(SYMBOL) == world.source.state
 
 
 @pytest.mark.parametrize("seed", range(6))
 def test_the_state_behind_a_lossy_feed_ends_right_and_none_is_told_twice(seed: int) -> None:
-    world = World(seed, ("l2", "state"), lossy=0.3)
+    world = FollowerWorld(seed, ("l2", "state"), lossy=0.3)
     world.answer()
     for n in range(100):
         world.feed(world.source.change_state(n % 5 + 1, n))
@@ -32,7 +32,7 @@ def test_the_state_behind_a_lossy_feed_ends_right_and_none_is_told_twice(seed: i
 
 
 def test_who_joins_late_begins_with_the_present_state() -> None:
-    world = World(channels=("state",))
+    world = FollowerWorld(channels=("state",))
     world.source.change_state(InstrumentState.HALTED, 77)
     world.answer()
     check(world)
@@ -93,7 +93,7 @@ def test_the_state_needs_its_channel() -> None:
 
 
 def test_an_earlier_publisher_tells_no_state() -> None:
-    world = World(channels=("state",))
+    world = FollowerWorld(channels=("state",))
     world.follower.on_time(1)
     for request in world.follower.drain_requests():
         world.follower.on_reply(world.source.answer(request))

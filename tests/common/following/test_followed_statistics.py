@@ -7,14 +7,14 @@ from crossbook.common.following.feed_follower import FeedFollower
 from crossbook.common.messages.codec import decode_feed, encode
 from crossbook.common.messages.feed import Candles, Snapshot, SnapshotRequest, Ticker, topic
 from crossbook.common.messages.history_queries import Candle
-from tests.common.following.test_local_book import World, started
+from tests.common.following.test_local_book import FollowerWorld, started
 from tests.worlds.feed_source import SYMBOL, FeedSource, Frames
 
 CHANNELS = ("candle", "ticker")
 CANDLE, TICKER = (topic(channel, SYMBOL).encode() for channel in CHANNELS)
 
 
-def traded(world: World) -> list[Frames]:
+def traded(world: FollowerWorld) -> list[Frames]:
     """The frames of steps up to and including one with a trade."""
     frames: list[Frames] = []
     while not any(name == TICKER for name, _, _ in frames):
@@ -24,7 +24,7 @@ def traded(world: World) -> list[Frames]:
 
 @pytest.mark.parametrize("seed", range(8))
 def test_every_candle_arrives_in_order_as_it_ended(seed: int) -> None:
-    world = World(seed, CHANNELS, lossy=0.3)
+    world = FollowerWorld(seed, CHANNELS, lossy=0.3)
     world.answer()
     world.run(300, answer_chance=0.3)
     world.settle()
@@ -53,7 +53,7 @@ def candles_in(payload: bytes) -> list[Candle]:
 
 
 def test_who_joins_late_begins_with_the_present_state() -> None:
-    world = World(channels=CHANNELS)
+    world = FollowerWorld(channels=CHANNELS)
     traded(world)
     world.answer()
     assert world.follower.ticker(SYMBOL) == world.source.ticker
@@ -136,7 +136,7 @@ def test_candles_and_ticker_need_their_channels() -> None:
 
 def test_a_snapshot_of_an_earlier_publisher_carries_neither() -> None:
     """Fields appended to `Snapshot` have defaults: an older publisher's is read as not knowing."""
-    world = World(channels=CHANNELS)
+    world = FollowerWorld(channels=CHANNELS)
     traded(world)
     world.follower.on_time(1)
     for request in world.follower.drain_requests():

@@ -30,7 +30,7 @@ from tests.worlds.feed_source import SYMBOL, FeedSource, Frames
 ALL = ("trade", "bbo", "l2", "l3", "candle", "ticker")
 
 
-class World:
+class FollowerWorld:
     """A follower beside its source. `lossy` drops, repeats and reorders on the way."""
 
     def __init__(
@@ -120,8 +120,8 @@ class World:
         assert list(follower.candles(SYMBOL).values()) == source.series.latest()
 
 
-def started(**options: object) -> World:
-    world = World(**options)  # type: ignore[arg-type]
+def started(**options: object) -> FollowerWorld:
+    world = FollowerWorld(**options)  # type: ignore[arg-type]
     world.source.step()
     world.answer()
     return world
@@ -134,7 +134,7 @@ def seqs_of(updates: Iterable[Update], kind: type) -> list[int]:
 @pytest.mark.parametrize("seed", range(12))
 @pytest.mark.parametrize("channels", [("l2",), ("l3",), ALL])
 def test_book_behind_a_lossy_feed_ends_equal(seed: int, channels: tuple[str, ...]) -> None:
-    world = World(seed, channels, lossy=0.3, history=20)
+    world = FollowerWorld(seed, channels, lossy=0.3, history=20)
     world.run(300, answer_chance=0.3)
     world.settle()
     world.check()
@@ -145,7 +145,7 @@ def test_book_behind_a_lossy_feed_ends_equal(seed: int, channels: tuple[str, ...
 
 
 def test_trades_are_complete_and_in_order_behind_a_lossy_feed() -> None:
-    world = World(3, ("trade",), lossy=0.3)
+    world = FollowerWorld(3, ("trade",), lossy=0.3)
     world.answer()
     first = world.source.trade_id
     world.run(300, answer_chance=0.5)
@@ -166,7 +166,7 @@ def test_without_loss_nothing_but_one_snapshot_is_asked() -> None:
 
 
 def test_messages_a_snapshot_contains_are_dropped() -> None:
-    world = World()
+    world = FollowerWorld()
     world.follower.on_time(1)
     early = [frame for _ in range(5) for frame in world.source.step()]
     world.feed(early)
@@ -286,7 +286,7 @@ def test_bytes_that_are_no_message_lead_to_a_snapshot() -> None:
 
 
 def test_snapshot_with_a_wrong_checksum_is_not_believed() -> None:
-    world = World()
+    world = FollowerWorld()
     world.source.step()
     world.source.answer_wrongly = True
     world.answer()
@@ -318,7 +318,7 @@ def test_restarted_publisher_is_followed_from_its_first_message(by_heartbeat: bo
 
 
 def test_unanswered_requests_are_repeated_under_new_numbers() -> None:
-    world = World()
+    world = FollowerWorld()
     world.follower.on_time(1)
     (first,) = world.follower.drain_requests()
     world.follower.on_time(RETRY_NS)
@@ -362,7 +362,7 @@ def test_unknown_symbol_is_named() -> None:
 
 
 def test_without_symbols_every_instrument_is_followed() -> None:
-    world = World()
+    world = FollowerWorld()
     world.follower = FeedFollower([], ALL)
     assert world.follower.topics() == [
         "heartbeat|",

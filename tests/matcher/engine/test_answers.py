@@ -22,19 +22,52 @@ from crossbook.matcher.engine.answers import (
 from crossbook.matcher.engine.conditions import OrderConditions, Waits
 from crossbook.matcher.engine.order import Account, Order
 
-NEW = NewOrder(2, 3, 4, 5, 1, 1, 1, 100, 50, "mine")
-CANCEL = CancelOrder(2, 3, 4, 5, 6, "mine")
-AMEND = AmendOrder(2, 3, 4, 5, 6, 0, 0)
+NEW = NewOrder(
+    gateway=2,
+    request_seq=3,
+    account=4,
+    instrument=5,
+    side=1,
+    order_type=1,
+    time_in_force=1,
+    price_ticks=100,
+    quantity_lots=50,
+    client_order_id="mine",
+)
+CANCEL = CancelOrder(
+    gateway=2, request_seq=3, account=4, instrument=5, order_id=6, client_order_id="mine"
+)
+AMEND = AmendOrder(
+    gateway=2, request_seq=3, account=4, instrument=5, order_id=6, price_ticks=0, quantity_lots=0
+)
 
 
 def order(conditions: OrderConditions | None = None, remaining_lots: int = 40) -> Order:
-    return Order(6, Account(4), 5, 1, 100, 50, remaining_lots, "its", 9, conditions=conditions)
+    return Order(
+        order_id=6,
+        account=Account(4),
+        instrument=5,
+        side=1,
+        price_ticks=100,
+        quantity_lots=50,
+        remaining_lots=remaining_lots,
+        client_order_id="its",
+        time_ns=9,
+        conditions=conditions,
+    )
 
 
 def test_a_refusal_says_whose_command_it_was_and_why() -> None:
     fault = (RejectReason.BAD_TICK, "price")
     assert rejected(NEW, 9, fault) == CommandRejected(
-        9, 2, 3, 4, 5, RejectReason.BAD_TICK, "price", "mine"
+        seq=9,
+        gateway=2,
+        request_seq=3,
+        account=4,
+        instrument=5,
+        reason=RejectReason.BAD_TICK,
+        field="price",
+        client_order_id="mine",
     )
     assert rejected(CANCEL, 9, fault).client_order_id == "mine"
 
@@ -44,8 +77,23 @@ def test_a_refusal_says_whose_command_it_was_and_why() -> None:
 )
 def test_an_unknown_order_is_named_as_it_was_asked_for(order_id: int, field: str) -> None:
     for command in (
-        CancelOrder(2, 3, 4, 5, order_id, "mine"),
-        AmendOrder(2, 3, 4, 5, order_id, 0, 0),
+        CancelOrder(
+            gateway=2,
+            request_seq=3,
+            account=4,
+            instrument=5,
+            order_id=order_id,
+            client_order_id="mine",
+        ),
+        AmendOrder(
+            gateway=2,
+            request_seq=3,
+            account=4,
+            instrument=5,
+            order_id=order_id,
+            price_ticks=0,
+            quantity_lots=0,
+        ),
     ):
         assert unknown_order(command) == (RejectReason.UNKNOWN_ORDER, field)
 
@@ -53,22 +101,63 @@ def test_an_unknown_order_is_named_as_it_was_asked_for(order_id: int, field: str
 def test_a_repeat_says_how_the_earlier_order_stands() -> None:
     earlier = order()
     assert repeated(NEW, earlier, 9) == OrderRepeated(
-        9, 2, 3, 4, 5, 6, OrderStatus.PARTIALLY_FILLED, 10, 40, "its"
+        seq=9,
+        gateway=2,
+        request_seq=3,
+        account=4,
+        instrument=5,
+        order_id=6,
+        status=OrderStatus.PARTIALLY_FILLED,
+        filled_lots=10,
+        remaining_lots=40,
+        client_order_id="its",
     )
     earlier.ended_as = OrderStatus.CANCELED
     assert repeated(NEW, earlier, 9) == OrderRepeated(
-        9, 2, 3, 4, 5, 6, OrderStatus.CANCELED, 10, 0, "its"
+        seq=9,
+        gateway=2,
+        request_seq=3,
+        account=4,
+        instrument=5,
+        order_id=6,
+        status=OrderStatus.CANCELED,
+        filled_lots=10,
+        remaining_lots=0,
+        client_order_id="its",
     )
 
 
 def test_an_end_says_what_was_left_and_what_was_filled() -> None:
     assert canceled(order(), 9, 2, 3, False, 7) == OrderCanceled(
-        9, 2, 3, 4, 5, 6, 1, 100, 40, 10, "its", False, 7
+        seq=9,
+        gateway=2,
+        request_seq=3,
+        account=4,
+        instrument=5,
+        order_id=6,
+        side=1,
+        price_ticks=100,
+        canceled_lots=40,
+        filled_lots=10,
+        client_order_id="its",
+        resting=False,
+        reason=7,
     )
     plain = canceled(order(), 9, 2, 3)
     assert (plain.resting, plain.reason) == (True, 0)
     assert expired(order(), 9, RejectReason.FILL_OR_KILL, 8, True) == OrderExpired(
-        9, 4, 5, 6, 1, 100, 40, 10, RejectReason.FILL_OR_KILL, "its", 8, True
+        seq=9,
+        account=4,
+        instrument=5,
+        order_id=6,
+        side=1,
+        price_ticks=100,
+        expired_lots=40,
+        filled_lots=10,
+        reason=RejectReason.FILL_OR_KILL,
+        client_order_id="its",
+        quote_left=8,
+        resting=True,
     )
     plain_end = expired(order(), 9, RejectReason.FILL_OR_KILL)
     assert (plain_end.quote_left, plain_end.resting) == (0, False)
@@ -78,11 +167,46 @@ def test_an_end_says_what_was_left_and_what_was_filled() -> None:
     ("conditions", "shown"),
     [
         (None, (0, 0, 0)),
-        (OrderConditions(3, 1, 90, 0, 0, waits=Waits.TRIGGER), (90, 0, 0)),
-        (OrderConditions(3, 1, 90, 0, 0), (0, 0, 0)),
-        (OrderConditions(1, 1, 0, 20, 15), (0, 20, 15)),
-        (OrderConditions(4, 1, 90, 20, 15, waits=Waits.TRIGGER), (90, 20, 15)),
-        (OrderConditions(1, 1, 0, 0, 15), (0, 0, 0)),
+        (
+            OrderConditions(
+                order_type=3,
+                time_in_force=1,
+                trigger_ticks=90,
+                display_lots=0,
+                shown_lots=0,
+                waits=Waits.TRIGGER,
+            ),
+            (90, 0, 0),
+        ),
+        (
+            OrderConditions(
+                order_type=3, time_in_force=1, trigger_ticks=90, display_lots=0, shown_lots=0
+            ),
+            (0, 0, 0),
+        ),
+        (
+            OrderConditions(
+                order_type=1, time_in_force=1, trigger_ticks=0, display_lots=20, shown_lots=15
+            ),
+            (0, 20, 15),
+        ),
+        (
+            OrderConditions(
+                order_type=4,
+                time_in_force=1,
+                trigger_ticks=90,
+                display_lots=20,
+                shown_lots=15,
+                waits=Waits.TRIGGER,
+            ),
+            (90, 20, 15),
+        ),
+        (
+            OrderConditions(
+                order_type=1, time_in_force=1, trigger_ticks=0, display_lots=0, shown_lots=15
+            ),
+            (0, 0, 0),
+        ),
     ],
     ids=["plain", "waiting", "elected", "iceberg", "a waiting iceberg", "no iceberg"],
 )

@@ -47,7 +47,17 @@ def _book(rows: list[Row], last: int = 0) -> OrderBook:
     book = OrderBook(BTC)
     book.last_price_ticks = last
     for number, (side, price, lots) in enumerate(rows, 1):
-        order = Order(number, Account(number), BTC.id, side, price, lots, lots, "", 0)
+        order = Order(
+            order_id=number,
+            account=Account(number),
+            instrument=BTC.id,
+            side=side,
+            price_ticks=price,
+            quantity_lots=lots,
+            remaining_lots=lots,
+            client_order_id="",
+            time_ns=0,
+        )
         (book.bids if side == BUY else book.asks).add(order)
     return book
 

@@ -11,7 +11,17 @@ from tests.worlds.venue import BTC, BUY, SELL
 
 
 def order(order_id: int, side: Side, price_ticks: int, lots: int) -> Order:
-    return Order(order_id, Account(1), BTC.id, side, price_ticks, lots, lots, "", 0)
+    return Order(
+        order_id=order_id,
+        account=Account(1),
+        instrument=BTC.id,
+        side=side,
+        price_ticks=price_ticks,
+        quantity_lots=lots,
+        remaining_lots=lots,
+        client_order_id="",
+        time_ns=0,
+    )
 
 
 def ids(side: BookSide) -> list[int]:

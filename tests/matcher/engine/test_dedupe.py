@@ -71,7 +71,17 @@ def _put(
     window: RetryWindow, name: str, account: int = ALICE, lots: int = 5, time_ns: int = 0
 ) -> Order:
     command = limit(account, BUY, 100, lots, name=name)
-    order = Order(next(NUMBERS), Account(account), BTC.id, int(BUY), 100, lots, lots, name, time_ns)
+    order = Order(
+        order_id=next(NUMBERS),
+        account=Account(account),
+        instrument=BTC.id,
+        side=int(BUY),
+        price_ticks=100,
+        quantity_lots=lots,
+        remaining_lots=lots,
+        client_order_id=name,
+        time_ns=time_ns,
+    )
     window.add(command, order)
     return order
 
@@ -110,7 +120,19 @@ def test_any_other_word_finds_nothing(changed: dict[str, object]) -> None:
 
 
 def test_the_body_is_every_field_but_origin_owner_and_name() -> None:
-    command = NewOrder(1, 2, 3, 4, 5, 6, 7, 8, 9, "ten", 11)
+    command = NewOrder(
+        gateway=1,
+        request_seq=2,
+        account=3,
+        instrument=4,
+        side=5,
+        order_type=6,
+        time_in_force=7,
+        price_ticks=8,
+        quantity_lots=9,
+        client_order_id="ten",
+        quote_amount=11,
+    )
     assert body_of(command) == (4, 5, 6, 7, 8, 9, 11)
 
 

@@ -6,7 +6,6 @@ import pytest
 
 from crossbook.common.instruments import MAX_NOTIONAL
 from crossbook.common.messages.events import (
-    CommandRejected,
     OrderAccepted,
     OrderCompleted,
     OrderExpired,
@@ -32,6 +31,7 @@ from tests.worlds.venue import (
     market,
     mass_cancel,
     queue,
+    reason,
     venue,
 )
 
@@ -42,7 +42,19 @@ def test_a_crossing_order_is_answered_then_trades_and_says_all_totals() -> None:
     engine = venue()
     engine.apply(limit(ALICE, SELL, 100, 5, name="ask"))
     assert engine.apply(limit(BOB, BUY, 101, 3, name="bid")) == [
-        OrderAccepted(2, 0, 0, BOB, 1, 1, 1, 1, 101, 3, "bid"),
+        OrderAccepted(
+            seq=2,
+            gateway=0,
+            request_seq=0,
+            account=BOB,
+            instrument=1,
+            side=1,
+            order_type=1,
+            time_in_force=1,
+            price_ticks=101,
+            quantity_lots=3,
+            client_order_id="bid",
+        ),
         TradeExecuted(
             seq=2,
             trade_id=1,
@@ -196,7 +208,7 @@ def test_the_largest_notional_trades_and_one_more_is_refused() -> None:
     assert isinstance(trade, TradeExecuted)
     assert trade.maker_fee == -(-(10**9 * lots * 10) // 1000)
     (reject,) = engine.apply(limit(BOB, BUY, 10**9, lots + 1))
-    assert _reason(reject) == (RejectReason.EXCEEDS_LIMIT, "quantity")
+    assert reason(reject) == (RejectReason.EXCEEDS_LIMIT, "quantity")
 
 
 def test_sweep_of_50000_makers_is_one_event_list_in_queue_order() -> None:
@@ -223,19 +235,57 @@ def test_every_kind_of_order_on_an_empty_book_has_its_ending(side: Side) -> None
     engine = venue()
     assert len(engine.apply(limit(ALICE, side, 100, 5, IOC))) == 2
     assert engine.apply(limit(ALICE, side, 100, 5, IOC))[1] == OrderExpired(
-        2, ALICE, 1, 2, side, 100, 5, 0, RejectReason.IMMEDIATE_OR_CANCEL
+        seq=2,
+        account=ALICE,
+        instrument=1,
+        order_id=2,
+        side=side,
+        price_ticks=100,
+        expired_lots=5,
+        filled_lots=0,
+        reason=RejectReason.IMMEDIATE_OR_CANCEL,
     )
     assert engine.apply(limit(ALICE, side, 100, 5, FOK))[1] == OrderExpired(
-        3, ALICE, 1, 3, side, 100, 5, 0, RejectReason.FILL_OR_KILL
+        seq=3,
+        account=ALICE,
+        instrument=1,
+        order_id=3,
+        side=side,
+        price_ticks=100,
+        expired_lots=5,
+        filled_lots=0,
+        reason=RejectReason.FILL_OR_KILL,
     )
     assert engine.apply(market(ALICE, side, 5))[1] == OrderExpired(
-        4, ALICE, 1, 4, side, 0, 5, 0, RejectReason.INSUFFICIENT_LIQUIDITY
+        seq=4,
+        account=ALICE,
+        instrument=1,
+        order_id=4,
+        side=side,
+        price_ticks=0,
+        expired_lots=5,
+        filled_lots=0,
+        reason=RejectReason.INSUFFICIENT_LIQUIDITY,
     )
     assert engine.apply(market(ALICE, side, quote_amount=70))[1] == OrderExpired(
-        5, ALICE, 1, 5, side, 0, 0, 0, RejectReason.INSUFFICIENT_LIQUIDITY, "", 70
+        seq=5,
+        account=ALICE,
+        instrument=1,
+        order_id=5,
+        side=side,
+        price_ticks=0,
+        expired_lots=0,
+        filled_lots=0,
+        reason=RejectReason.INSUFFICIENT_LIQUIDITY,
+        client_order_id="",
+        quote_left=70,
     )
     assert engine.apply(cancel(ALICE, 1))[0].seq == 6
-    assert engine.apply(mass_cancel(ALICE)) == [OrdersMassCanceled(7, 0, 0, ALICE, 0, 0, 0)]
+    assert engine.apply(mass_cancel(ALICE)) == [
+        OrdersMassCanceled(
+            seq=7, gateway=0, request_seq=0, account=ALICE, instrument=0, side=0, count=0
+        )
+    ]
     assert (queue(engine, BUY), queue(engine, SELL)) == ([], [])
 
 
@@ -261,7 +311,16 @@ def test_ioc_fills_what_crosses_and_the_rest_expires() -> None:
     events = engine.apply(limit(BOB, BUY, 101, 5, IOC, "i"))
     assert fills(events) == [(1, 100, 2)]
     assert events[-1] == OrderExpired(
-        3, BOB, 1, 3, 1, 101, 3, 2, RejectReason.IMMEDIATE_OR_CANCEL, "i"
+        seq=3,
+        account=BOB,
+        instrument=1,
+        order_id=3,
+        side=1,
+        price_ticks=101,
+        expired_lots=3,
+        filled_lots=2,
+        reason=RejectReason.IMMEDIATE_OR_CANCEL,
+        client_order_id="i",
     )
     assert queue(engine, BUY) == []
 
@@ -296,7 +355,16 @@ def test_killed_fok_changes_nothing_at_all() -> None:
     engine.apply(limit(ALICE, SELL, 100, 2, name="a"))
     before = state_hash(engine)
     assert engine.apply(limit(BOB, BUY, 100, 3, FOK, "f"))[1] == OrderExpired(
-        2, BOB, 1, 2, 1, 100, 3, 0, RejectReason.FILL_OR_KILL, "f"
+        seq=2,
+        account=BOB,
+        instrument=1,
+        order_id=2,
+        side=1,
+        price_ticks=100,
+        expired_lots=3,
+        filled_lots=0,
+        reason=RejectReason.FILL_OR_KILL,
+        client_order_id="f",
     )
     assert state_hash(engine) == before
     assert len(engine.apply(limit(BOB, BUY, 90, 1, name="f"))) == 1
@@ -308,7 +376,17 @@ def test_market_order_sweeps_any_price_and_never_rests() -> None:
     engine.apply(limit(ALICE, SELL, BTC.max_price_ticks, 2))
     events = engine.apply(market(BOB, BUY, 5))
     assert fills(events) == [(1, 100, 2), (2, BTC.max_price_ticks, 2)]
-    assert events[-1] == OrderExpired(3, BOB, 1, 3, 1, 0, 1, 4, RejectReason.INSUFFICIENT_LIQUIDITY)
+    assert events[-1] == OrderExpired(
+        seq=3,
+        account=BOB,
+        instrument=1,
+        order_id=3,
+        side=1,
+        price_ticks=0,
+        expired_lots=1,
+        filled_lots=4,
+        reason=RejectReason.INSUFFICIENT_LIQUIDITY,
+    )
     assert queue(engine, BUY) == []
 
 
@@ -325,7 +403,9 @@ def test_quote_market_spends_whole_lots_and_says_what_is_left() -> None:
     # 2 lots at 1,000 units, then 3 at 1,500; the last 700 buy no lot at 1,500.
     events = engine.apply(market(BOB, BUY, quote_amount=2_000 + 4_500 + 700))
     assert fills(events) == [(1, 100, 2), (2, 150, 3)]
-    assert events[-1] == OrderCompleted(3, BOB, 1, 3, 1, 5, 700)
+    assert events[-1] == OrderCompleted(
+        seq=3, account=BOB, instrument=1, order_id=3, side=1, filled_lots=5, quote_left=700
+    )
     assert [event.taker_remaining_lots for event in events if isinstance(event, TradeExecuted)] == [
         0,
         0,
@@ -336,7 +416,9 @@ def test_quote_market_that_spends_all_on_the_last_maker_completes() -> None:
     engine = venue()
     engine.apply(limit(ALICE, BUY, 100, 2))
     events = engine.apply(market(BOB, SELL, quote_amount=2_000))
-    assert events[-1] == OrderCompleted(2, BOB, 1, 2, 2, 2, 0)
+    assert events[-1] == OrderCompleted(
+        seq=2, account=BOB, instrument=1, order_id=2, side=2, filled_lots=2, quote_left=0
+    )
     assert queue(engine, BUY) == []
 
 
@@ -345,7 +427,17 @@ def test_quote_market_that_outlasts_the_book_expires_with_what_is_left() -> None
     engine.apply(limit(ALICE, SELL, 100, 2))
     events = engine.apply(market(BOB, BUY, quote_amount=2_001))
     assert events[-1] == OrderExpired(
-        2, BOB, 1, 2, 1, 0, 0, 2, RejectReason.INSUFFICIENT_LIQUIDITY, "", 1
+        seq=2,
+        account=BOB,
+        instrument=1,
+        order_id=2,
+        side=1,
+        price_ticks=0,
+        expired_lots=0,
+        filled_lots=2,
+        reason=RejectReason.INSUFFICIENT_LIQUIDITY,
+        client_order_id="",
+        quote_left=1,
     )
 
 
@@ -353,10 +445,7 @@ def test_quote_market_too_small_for_one_lot_completes_without_a_trade() -> None:
     engine = venue()
     engine.apply(limit(ALICE, SELL, 100, 2))
     assert engine.apply(market(BOB, BUY, quote_amount=999))[1:] == [
-        OrderCompleted(2, BOB, 1, 2, 1, 0, 999)
+        OrderCompleted(
+            seq=2, account=BOB, instrument=1, order_id=2, side=1, filled_lots=0, quote_left=999
+        )
     ]
-
-
-def _reason(event: object) -> tuple[int, str]:
-    assert isinstance(event, CommandRejected), event
-    return event.reason, event.field

@@ -16,7 +16,20 @@ from tests.worlds.venue import ALICE, BOB, BUY, ETH, SELL, cancel, limit, mass_c
 
 def _new(**changed: int) -> NewOrder:
     """A sound order for ETH-EUR but for what is changed."""
-    return replace(NewOrder(0, 0, ALICE, ETH.id, 1, 1, 1, 100, 5), **changed)
+    return replace(
+        NewOrder(
+            gateway=0,
+            request_seq=0,
+            account=ALICE,
+            instrument=ETH.id,
+            side=1,
+            order_type=1,
+            time_in_force=1,
+            price_ticks=100,
+            quantity_lots=5,
+        ),
+        **changed,
+    )
 
 
 _UNSUPPORTED = RejectReason.UNSUPPORTED_COMBINATION
@@ -64,7 +77,15 @@ def test_a_bad_order_is_refused_by_name_and_changes_nothing(
     engine.apply(limit(BOB, SELL, 100, 50, instrument=ETH))
     before = state_hash(engine)
     assert engine.apply(command) == [
-        CommandRejected(2, 0, 0, ALICE, command.instrument, reason, field)
+        CommandRejected(
+            seq=2,
+            gateway=0,
+            request_seq=0,
+            account=ALICE,
+            instrument=command.instrument,
+            reason=reason,
+            field=field,
+        )
     ]
     assert state_hash(engine) == before
     assert engine.seq == 2
@@ -81,16 +102,69 @@ def test_the_smallest_and_largest_valid_order_is_taken() -> None:
 
 def test_a_reject_echoes_its_origin_and_the_client_order_id() -> None:
     engine = venue()
-    refused = NewOrder(7, 1, ALICE, 9, 1, 1, 1, 100, 5, "n")
+    refused = NewOrder(
+        gateway=7,
+        request_seq=1,
+        account=ALICE,
+        instrument=9,
+        side=1,
+        order_type=1,
+        time_in_force=1,
+        price_ticks=100,
+        quantity_lots=5,
+        client_order_id="n",
+    )
     assert engine.apply(refused) == [
-        CommandRejected(1, 7, 1, ALICE, 9, RejectReason.UNKNOWN_SYMBOL, "instrument", "n")
+        CommandRejected(
+            seq=1,
+            gateway=7,
+            request_seq=1,
+            account=ALICE,
+            instrument=9,
+            reason=RejectReason.UNKNOWN_SYMBOL,
+            field="instrument",
+            client_order_id="n",
+        )
     ]
     unknown = RejectReason.UNKNOWN_ORDER
-    assert engine.apply(CancelOrder(7, 2, ALICE, 1, 0, "c")) == [
-        CommandRejected(2, 7, 2, ALICE, 1, unknown, "client_order_id", "c")
+    assert engine.apply(
+        CancelOrder(
+            gateway=7, request_seq=2, account=ALICE, instrument=1, order_id=0, client_order_id="c"
+        )
+    ) == [
+        CommandRejected(
+            seq=2,
+            gateway=7,
+            request_seq=2,
+            account=ALICE,
+            instrument=1,
+            reason=unknown,
+            field="client_order_id",
+            client_order_id="c",
+        )
     ]
-    assert engine.apply(AmendOrder(7, 3, ALICE, 1, 5, 100, 0, "c")) == [
-        CommandRejected(3, 7, 3, ALICE, 1, unknown, "order_id", "c")
+    assert engine.apply(
+        AmendOrder(
+            gateway=7,
+            request_seq=3,
+            account=ALICE,
+            instrument=1,
+            order_id=5,
+            price_ticks=100,
+            quantity_lots=0,
+            client_order_id="c",
+        )
+    ) == [
+        CommandRejected(
+            seq=3,
+            gateway=7,
+            request_seq=3,
+            account=ALICE,
+            instrument=1,
+            reason=unknown,
+            field="order_id",
+            client_order_id="c",
+        )
     ]
 
 
@@ -114,7 +188,17 @@ def test_every_command_takes_the_next_number_refused_ones_too() -> None:
 
 
 def _bid(gateway: int, request: int) -> NewOrder:
-    return NewOrder(gateway, request, ALICE, 1, 1, 1, 1, 100, 5)
+    return NewOrder(
+        gateway=gateway,
+        request_seq=request,
+        account=ALICE,
+        instrument=1,
+        side=1,
+        order_type=1,
+        time_in_force=1,
+        price_ticks=100,
+        quantity_lots=5,
+    )
 
 
 def test_a_repeated_request_gives_nothing_and_takes_no_number() -> None:
@@ -159,7 +243,17 @@ def test_a_gateway_that_starts_again_begins_a_later_epoch() -> None:
 
 def test_a_refused_request_is_not_applied_again_either() -> None:
     engine = venue()
-    refused = NewOrder(4, 1, ALICE, 1, 1, 1, 1, -1, 5)
+    refused = NewOrder(
+        gateway=4,
+        request_seq=1,
+        account=ALICE,
+        instrument=1,
+        side=1,
+        order_type=1,
+        time_in_force=1,
+        price_ticks=-1,
+        quantity_lots=5,
+    )
     assert len(engine.apply(refused)) == 1
     assert engine.apply(refused) == []
 

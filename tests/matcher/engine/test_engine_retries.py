@@ -40,7 +40,18 @@ def _repeated(
     seq: int, status: OrderStatus, filled_lots: int, remaining_lots: int, order_id: int = 1
 ) -> list[object]:
     return [
-        OrderRepeated(seq, 0, 0, ALICE, BTC.id, order_id, status, filled_lots, remaining_lots, "a")
+        OrderRepeated(
+            seq=seq,
+            gateway=0,
+            request_seq=0,
+            account=ALICE,
+            instrument=BTC.id,
+            order_id=order_id,
+            status=status,
+            filled_lots=filled_lots,
+            remaining_lots=remaining_lots,
+            client_order_id="a",
+        )
     ]
 
 
@@ -120,7 +131,18 @@ def test_a_retry_through_another_gateway_is_answered_there() -> None:
     engine = venue()
     engine.apply(replace(BID, gateway=3, request_seq=1))
     assert engine.apply(replace(BID, gateway=4, request_seq=1)) == [
-        OrderRepeated(2, 4, 1, ALICE, BTC.id, 1, OrderStatus.NEW, 0, 5, "a")
+        OrderRepeated(
+            seq=2,
+            gateway=4,
+            request_seq=1,
+            account=ALICE,
+            instrument=BTC.id,
+            order_id=1,
+            status=OrderStatus.NEW,
+            filled_lots=0,
+            remaining_lots=5,
+            client_order_id="a",
+        )
     ]
     assert engine.apply(replace(BID, gateway=4, request_seq=1)) == []
 
@@ -130,7 +152,14 @@ def test_other_words_under_the_name_of_an_open_order_are_a_duplicate() -> None:
     engine.apply(BID)
     assert engine.apply(replace(BID, price_ticks=99)) == [
         CommandRejected(
-            2, 0, 0, ALICE, BTC.id, RejectReason.DUPLICATE_CLIENT_ORDER_ID, "client_order_id", "a"
+            seq=2,
+            gateway=0,
+            request_seq=0,
+            account=ALICE,
+            instrument=BTC.id,
+            reason=RejectReason.DUPLICATE_CLIENT_ORDER_ID,
+            field="client_order_id",
+            client_order_id="a",
         )
     ]
     assert engine.apply(BID) == _repeated(3, OrderStatus.NEW, 0, 5)

@@ -190,27 +190,76 @@ def test_fees_that_make_a_fault_of_it_are_refused_at_a_start() -> None:
 def test_the_administrator_cannot_bring_it_in_either() -> None:
     free = replace(SHARE, maker_fee_rate=0, taker_fee_rate=0)
     engine = Engine([BTC])
-    [refused] = engine.apply(AddInstrument(0, 0, 0, 5, SHARE))
+    [refused] = engine.apply(
+        AddInstrument(gateway=0, request_seq=0, account=0, instrument=5, definition=SHARE)
+    )
     assert isinstance(refused, CommandRejected)
     assert (refused.reason, refused.field) == (
         RejectReason.UNSUPPORTED_COMBINATION, "base_decimals",
     )  # fmt: skip
-    [added] = engine.apply(AddInstrument(0, 0, 0, 5, free))
+    [added] = engine.apply(
+        AddInstrument(gateway=0, request_seq=0, account=0, instrument=5, definition=free)
+    )
     assert isinstance(added, InstrumentAdded)
     for account in (0, ALICE):
-        [refused] = engine.apply(SetFees(0, 0, account, 5, 0, 1))
+        [refused] = engine.apply(
+            SetFees(
+                gateway=0,
+                request_seq=0,
+                account=account,
+                instrument=5,
+                maker_fee_rate=0,
+                taker_fee_rate=1,
+            )
+        )
         assert isinstance(refused, CommandRejected)
         assert refused.field == "base_decimals"
-        [changed] = engine.apply(SetFees(0, 0, account, 5, 0, 0))
+        [changed] = engine.apply(
+            SetFees(
+                gateway=0,
+                request_seq=0,
+                account=account,
+                instrument=5,
+                maker_fee_rate=0,
+                taker_fee_rate=0,
+            )
+        )
         assert isinstance(changed, FeesChanged)
-    [changed] = engine.apply(SetFees(0, 0, ALICE, 5, 0, 0, True))
+    [changed] = engine.apply(
+        SetFees(
+            gateway=0,
+            request_seq=0,
+            account=ALICE,
+            instrument=5,
+            maker_fee_rate=0,
+            taker_fee_rate=0,
+            inherit=True,
+        )
+    )
     assert isinstance(changed, FeesChanged)
 
 
 def test_the_first_edition_took_them() -> None:
     engine = Engine([BTC], edition=1)
-    assert isinstance(engine.apply(AddInstrument(0, 0, 0, 5, SHARE))[0], InstrumentAdded)
-    assert isinstance(engine.apply(SetFees(0, 0, 0, 5, 0, 1))[0], FeesChanged)
+    assert isinstance(
+        engine.apply(
+            AddInstrument(gateway=0, request_seq=0, account=0, instrument=5, definition=SHARE)
+        )[0],
+        InstrumentAdded,
+    )
+    assert isinstance(
+        engine.apply(
+            SetFees(
+                gateway=0,
+                request_seq=0,
+                account=0,
+                instrument=5,
+                maker_fee_rate=0,
+                taker_fee_rate=1,
+            )
+        )[0],
+        FeesChanged,
+    )
 
 
 def test_no_fill_of_the_shipped_instruments_costs_more_than_a_tenth_by_rounding() -> None:

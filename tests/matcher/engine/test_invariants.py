@@ -111,7 +111,17 @@ def _lost_from_index(engine: Engine) -> None:
 
 def _dead_order_in_index(engine: Engine) -> None:
     account = engine.accounts[ALICE]
-    account.orders[77] = Order(77, account, BTC.id, 1, 90, 5, 5, "", 0)
+    account.orders[77] = Order(
+        order_id=77,
+        account=account,
+        instrument=BTC.id,
+        side=1,
+        price_ticks=90,
+        quantity_lots=5,
+        remaining_lots=5,
+        client_order_id="",
+        time_ns=0,
+    )
 
 
 def _filed_under_another_id(engine: Engine) -> None:

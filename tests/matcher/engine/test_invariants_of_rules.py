@@ -22,8 +22,24 @@ def sound() -> Engine:
     engine.apply(limit(BOB, BUY, 100, 3))
     for said, price in ((Instructions(90), 90), (Instructions(0, 2, 99), 120)):
         kind, tif = (4, 1) if said.trigger_ticks else (1, 4)
-        engine.apply(NewOrder(0, 0, ALICE, 1, SELL, kind, tif, price, 9, "", 0, 0, said))
-    engine.apply(SetCancelAfter(0, 0, BOB, 0, 50))
+        engine.apply(
+            NewOrder(
+                gateway=0,
+                request_seq=0,
+                account=ALICE,
+                instrument=1,
+                side=SELL,
+                order_type=kind,
+                time_in_force=tif,
+                price_ticks=price,
+                quantity_lots=9,
+                client_order_id="",
+                quote_amount=0,
+                prevention=0,
+                instructions=said,
+            )
+        )
+    engine.apply(SetCancelAfter(gateway=0, request_seq=0, account=BOB, instrument=0, timeout_ns=50))
     return engine
 
 

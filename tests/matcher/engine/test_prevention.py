@@ -29,7 +29,20 @@ modes = pytest.mark.parametrize("mode", PREVENTING, ids=lambda mode: mode.name)
 
 
 def _spend(engine: Engine, side: Side, mode: Prevention, amount: int) -> list[Event]:
-    order = NewOrder(0, 0, ALICE, BTC.id, side, OrderType.MARKET, 1, 0, 0, "", amount, mode)
+    order = NewOrder(
+        gateway=0,
+        request_seq=0,
+        account=ALICE,
+        instrument=BTC.id,
+        side=side,
+        order_type=OrderType.MARKET,
+        time_in_force=1,
+        price_ticks=0,
+        quantity_lots=0,
+        client_order_id="",
+        quote_amount=amount,
+        prevention=mode,
+    )
     events = engine.apply(order)
     check(engine)
     return events[1:]
@@ -119,7 +132,20 @@ def test_behind_the_price_band_nothing_is_met(side: Side, mode: Prevention) -> N
 
 def test_decrement_does_not_go_with_a_quote_amount() -> None:
     engine = _book(BUY)
-    order = NewOrder(0, 0, ALICE, 1, BUY, OrderType.MARKET, 1, 0, 0, "", 9, Prevention.DECREMENT)
+    order = NewOrder(
+        gateway=0,
+        request_seq=0,
+        account=ALICE,
+        instrument=1,
+        side=BUY,
+        order_type=OrderType.MARKET,
+        time_in_force=1,
+        price_ticks=0,
+        quantity_lots=0,
+        client_order_id="",
+        quote_amount=9,
+        prevention=Prevention.DECREMENT,
+    )
     [refused] = engine.apply(order)
     assert isinstance(refused, CommandRejected)
     assert refused.field == "self_trade_prevention"
@@ -157,8 +183,27 @@ def test_a_seller_by_quote_amount_needs_only_what_trades(over: int) -> None:
         (ALICE, "BTC", 1_000),
         (BOB, "USDT", 10**6),
     ):
-        engine.apply(AdjustBalance(0, 0, account, 0, asset, amount, f"{account}{asset}"))
-    engine.apply(SetFees(0, 0, 0, BTC.id, 0, 0))
+        engine.apply(
+            AdjustBalance(
+                gateway=0,
+                request_seq=0,
+                account=account,
+                instrument=0,
+                asset=asset,
+                amount=amount,
+                transfer_id=f"{account}{asset}",
+            )
+        )
+    engine.apply(
+        SetFees(
+            gateway=0,
+            request_seq=0,
+            account=0,
+            instrument=BTC.id,
+            maker_fee_rate=0,
+            taker_fee_rate=0,
+        )
+    )
     engine.apply(limit(BOB, BUY, 101, 1))
     engine.apply(limit(ALICE, BUY, 100, 1))
     engine.apply(limit(BOB, BUY, 99, 9))

@@ -35,7 +35,19 @@ def order(
 ) -> NewOrder:
     """A buy order with instructions."""
     return NewOrder(
-        0, 0, 7, 1, BUY, kind, time_in_force, price, lots, "", 0, 0, Instructions(**said)
+        gateway=0,
+        request_seq=0,
+        account=7,
+        instrument=1,
+        side=BUY,
+        order_type=kind,
+        time_in_force=time_in_force,
+        price_ticks=price,
+        quantity_lots=lots,
+        client_order_id="",
+        quote_amount=0,
+        prevention=0,
+        instructions=Instructions(**said),
     )
 
 
@@ -71,11 +83,25 @@ def test_an_order_until_a_time_ends_later_than_now(
 def test_a_day_order_expires_at_the_end_of_the_day_and_says_so() -> None:
     command = order(LIMIT, DAY)
     _, conditions = conditions_of(command, book(), NOW_NS)
-    assert conditions == OrderConditions(LIMIT, DAY, 0, 0, 0, 6 * DAY_NS)
+    assert conditions == OrderConditions(
+        order_type=LIMIT,
+        time_in_force=DAY,
+        trigger_ticks=0,
+        display_lots=0,
+        shown_lots=0,
+        expire_ns=6 * DAY_NS,
+    )
     assert as_accepted(command, conditions) == Instructions(0, 0, 6 * DAY_NS)
     gtd = order(LIMIT, GTD, expire_ns=NOW_NS + 9)
     _, until = conditions_of(gtd, book(), NOW_NS)
-    assert until == OrderConditions(LIMIT, GTD, 0, 0, 0, NOW_NS + 9)
+    assert until == OrderConditions(
+        order_type=LIMIT,
+        time_in_force=GTD,
+        trigger_ticks=0,
+        display_lots=0,
+        shown_lots=0,
+        expire_ns=NOW_NS + 9,
+    )
     assert as_accepted(gtd, until) is gtd.instructions
 
 
@@ -223,18 +249,47 @@ def test_an_order_that_only_rests_may_not_cross(
     state: InstrumentState, post_only: bool, refused: bool
 ) -> None:
     where = book(state)
-    where.asks.add(Order(1, Account(8), 1, SELL, 100, 5, 5, "", 0))
+    where.asks.add(
+        Order(
+            order_id=1,
+            account=Account(8),
+            instrument=1,
+            side=SELL,
+            price_ticks=100,
+            quantity_lots=5,
+            remaining_lots=5,
+            client_order_id="",
+            time_ns=0,
+        )
+    )
     expected = (RejectReason.POST_ONLY_WOULD_TAKE, "price") if refused else None
     assert fault(order(LIMIT, GTC, 100, post_only=post_only), where) == expected
     assert fault(order(LIMIT, GTC, 99, post_only=post_only), where) is None
 
 
 def test_a_plain_order_has_no_conditions() -> None:
-    plain = NewOrder(0, 0, 7, 1, BUY, LIMIT, GTC, 100, 10)
+    plain = NewOrder(
+        gateway=0,
+        request_seq=0,
+        account=7,
+        instrument=1,
+        side=BUY,
+        order_type=LIMIT,
+        time_in_force=GTC,
+        price_ticks=100,
+        quantity_lots=10,
+    )
     assert conditions_of(plain, book(), NOW_NS) == (None, None)
     for field, changed in (("order_type", STOP), ("time_in_force", GTD)):
         bare = NewOrder(
-            0, 0, 7, 1, BUY, changed if field == "order_type" else LIMIT,
-            changed if field == "time_in_force" else GTC, 100, 10,
-        )  # fmt: skip
+            gateway=0,
+            request_seq=0,
+            account=7,
+            instrument=1,
+            side=BUY,
+            order_type=changed if field == "order_type" else LIMIT,
+            time_in_force=changed if field == "time_in_force" else GTC,
+            price_ticks=100,
+            quantity_lots=10,
+        )
         assert fault(bare) == (UNSUPPORTED, field), "without instructions"

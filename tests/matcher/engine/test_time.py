@@ -39,7 +39,25 @@ RULES = Rules(True, (("BTC", 10**10), ("USDT", 10**15)))
 
 def _gtd(expire_ns: int) -> bytes:
     said = Instructions(expire_ns=expire_ns)
-    return encode([NewOrder(0, 0, 7, 1, 1, 1, 4, 5_000_000, 300, "", 0, 1, said)])
+    return encode(
+        [
+            NewOrder(
+                gateway=0,
+                request_seq=0,
+                account=7,
+                instrument=1,
+                side=1,
+                order_type=1,
+                time_in_force=4,
+                price_ticks=5_000_000,
+                quantity_lots=300,
+                client_order_id="",
+                quote_amount=0,
+                prevention=1,
+                instructions=said,
+            )
+        ]
+    )
 
 
 def _sequencer(disk: FakeDisk) -> tuple[Sequencer, Engine, Journal]:
@@ -72,7 +90,26 @@ def test_what_is_due_happens_though_nobody_says_anything_and_replays_alike() -> 
 def test_an_expired_maker_never_trades_with_the_command_that_carries_the_later_time() -> None:
     made, engine, _ = _sequencer(FakeDisk())
     made.apply([_gtd(100)], 10)
-    batch = made.apply([encode([NewOrder(0, 0, 8, 1, 2, 1, 2, 5_000_000, 300)])], 100)
+    batch = made.apply(
+        [
+            encode(
+                [
+                    NewOrder(
+                        gateway=0,
+                        request_seq=0,
+                        account=8,
+                        instrument=1,
+                        side=2,
+                        order_type=1,
+                        time_in_force=2,
+                        price_ticks=5_000_000,
+                        quantity_lots=300,
+                    )
+                ]
+            )
+        ],
+        100,
+    )
     assert batch is not None
     kinds = [type(event).__name__ for event in decode_events(batch).events]
     assert kinds == [
@@ -84,11 +121,38 @@ def test_an_expired_maker_never_trades_with_the_command_that_carries_the_later_t
 def test_an_administrators_act_is_journaled_and_answered() -> None:
     disk = FakeDisk()
     made, engine, journal = _sequencer(disk)
-    halt = SetInstrumentState(9, 9, 0, 1, InstrumentState.HALTED, 500)
+    halt = SetInstrumentState(
+        gateway=9,
+        request_seq=9,
+        account=0,
+        instrument=1,
+        state=InstrumentState.HALTED,
+        until_ns=500,
+    )
     batch, reply = made.administer(AdminAct(5, halt), 10)
     assert batch is not None
-    assert reply == AdminDone(5, InstrumentStateChanged(1, 0, 0, 1, 4, 500), 0)
-    _, refused = made.administer(AdminAct(6, AdjustBalance(0, 0, 7, 0, "EUR", 5, "t")), 10)
+    assert reply == AdminDone(
+        5,
+        InstrumentStateChanged(
+            seq=1, gateway=0, request_seq=0, instrument=1, state=4, until_ns=500
+        ),
+        0,
+    )
+    _, refused = made.administer(
+        AdminAct(
+            6,
+            AdjustBalance(
+                gateway=0,
+                request_seq=0,
+                account=7,
+                instrument=0,
+                asset="EUR",
+                amount=5,
+                transfer_id="t",
+            ),
+        ),
+        10,
+    )
     assert isinstance(refused, AdminDone)
     assert isinstance(refused.answer, CommandRejected)
     _, view = made.administer(AdminInspect(7, 7), 10)
@@ -115,7 +179,19 @@ def test_rules_stand_in_the_heads_of_the_journal() -> None:
 
 def test_accounts_cannot_be_turned_off_under_open_orders() -> None:
     engine = Engine([example()], RULES)
-    engine.apply(NewOrder(0, 0, 7, 1, 1, 1, 1, 5_000_000, 300))
+    engine.apply(
+        NewOrder(
+            gateway=0,
+            request_seq=0,
+            account=7,
+            instrument=1,
+            side=1,
+            order_type=1,
+            time_in_force=1,
+            price_ticks=5_000_000,
+            quantity_lots=300,
+        )
+    )
     with pytest.raises(ConfigError, match="ACCOUNTS was on"):
         engine.configure([example()], Rules())
     engine.apply(MassCancelOrders(0, 0, 7))
@@ -125,9 +201,13 @@ def test_accounts_cannot_be_turned_off_under_open_orders() -> None:
 
 def test_what_an_administrator_changed_outlives_a_start_with_the_same_file() -> None:
     engine = Engine([example()])
-    engine.apply(SetFees(0, 0, 0, 1, 10, 20))
+    engine.apply(
+        SetFees(
+            gateway=0, request_seq=0, account=0, instrument=1, maker_fee_rate=10, taker_fee_rate=20
+        )
+    )
     added = replace(example(), id=9, symbol="NEW-USDT")
-    engine.apply(AddInstrument(0, 0, 0, 9, added))
+    engine.apply(AddInstrument(gateway=0, request_seq=0, account=0, instrument=9, definition=added))
     engine.configure([example()])
     assert [each.taker_fee_rate for each in engine.instruments] == [20, 2_000]
     engine.configure([replace(example(), taker_fee_rate=30)])

@@ -17,7 +17,18 @@ FALLING = [(3 - side, kind) for side, kind in RISING]
 
 def order(number: int, trigger: int, side: int = BUY, kind: int = OrderType.STOP) -> Order:
     conditions = OrderConditions(kind, 1, trigger, waits=Waits.TRIGGER)
-    return Order(number, Account(7), 1, side, 0, 5, 5, "", 0, conditions=conditions)
+    return Order(
+        order_id=number,
+        account=Account(7),
+        instrument=1,
+        side=side,
+        price_ticks=0,
+        quantity_lots=5,
+        remaining_lots=5,
+        client_order_id="",
+        time_ns=0,
+        conditions=conditions,
+    )
 
 
 @pytest.mark.parametrize(("side", "kind"), RISING)

@@ -156,7 +156,17 @@ class Lives:
         rng = self._rng
         sides = (Side.BUY, Side.SELL)
         return [
-            NewOrder(0, 0, 7, 1, rng.choice(sides), 1, 1, rng.randrange(900, 999), 1_000)
+            NewOrder(
+                gateway=0,
+                request_seq=0,
+                account=7,
+                instrument=1,
+                side=rng.choice(sides),
+                order_type=1,
+                time_in_force=1,
+                price_ticks=rng.randrange(900, 999),
+                quantity_lots=1_000,
+            )
             for _ in range(rng.randrange(1, 5))
         ]
 

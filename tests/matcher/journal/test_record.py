@@ -27,7 +27,7 @@ def damage_of(data: bytes, offset: int = 0) -> Damage:
 
 
 def test_a_record_comes_back_as_it_was_written() -> None:
-    written = Record(7, 12, 99, [b"one", b""], b"events")
+    written = Record(first_seq=7, last_seq=12, time_ns=99, payloads=[b"one", b""], events=b"events")
     data = b"before" + frame(written, synced=5) + SPACE
     assert read_record(data, 6) == written
     head = read_head(data, 6)
@@ -85,7 +85,7 @@ def test_a_file_that_ends_inside_a_frame_is_damage() -> None:
 def test_a_body_that_is_no_message_is_damage() -> None:
     good = frame(record(1), 0)
     assert good.startswith(MARK)
-    other = frame(Record(1, 1, 0, [b"\xc1"], b""), 0)
+    other = frame(Record(first_seq=1, last_seq=1, time_ns=0, payloads=[b"\xc1"], events=b""), 0)
     with pytest.raises(Damage):
         read_record(other[:HEAD_BYTES] + good[HEAD_BYTES:], 0)
 

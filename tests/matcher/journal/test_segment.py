@@ -19,7 +19,13 @@ from crossbook.matcher.journal.segment import (
 )
 from tests.worlds.journals import record
 
-HEADER = Header(77, 11, 2000, NO_PREDECESSOR, b"instruments")
+HEADER = Header(
+    incarnation=77,
+    first_seq=11,
+    size=2000,
+    predecessor=NO_PREDECESSOR,
+    configuration=b"instruments",
+)
 
 
 def file_of(*frames: bytes, size: int = HEADER.size) -> bytes:
@@ -110,7 +116,13 @@ def test_a_record_is_found_without_passing_over_all_before_it() -> None:
 
 @pytest.mark.parametrize("configuration", [b"", b"instruments"])
 def test_a_header_may_end_its_file_and_not_a_byte_before(configuration: bytes) -> None:
-    header = Header(77, 11, 2000, NO_PREDECESSOR, configuration)
+    header = Header(
+        incarnation=77,
+        first_seq=11,
+        size=2000,
+        predecessor=NO_PREDECESSOR,
+        configuration=configuration,
+    )
     encoded = encode_header(header)
     assert decode_header(encoded) == (header, len(encoded))
     with pytest.raises(Damage, match="the file ends inside its header"):

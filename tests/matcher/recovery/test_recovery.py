@@ -59,11 +59,32 @@ def commands(count: int, seed: int = 5) -> list[Command]:
 
 
 def sell(lots: int, price: int = 100, coid: str = "") -> NewOrder:
-    return NewOrder(0, 0, 7, 1, Side.SELL, 1, 1, price, lots, coid)
+    return NewOrder(
+        gateway=0,
+        request_seq=0,
+        account=7,
+        instrument=1,
+        side=Side.SELL,
+        order_type=1,
+        time_in_force=1,
+        price_ticks=price,
+        quantity_lots=lots,
+        client_order_id=coid,
+    )
 
 
 def buy(lots: int, price: int = 100) -> NewOrder:
-    return NewOrder(0, 0, 8, 1, Side.BUY, 1, 1, price, lots)
+    return NewOrder(
+        gateway=0,
+        request_seq=0,
+        account=8,
+        instrument=1,
+        side=Side.BUY,
+        order_type=1,
+        time_in_force=1,
+        price_ticks=price,
+        quantity_lots=lots,
+    )
 
 
 def test_an_empty_disk_begins_a_new_incarnation() -> None:
@@ -159,7 +180,15 @@ def test_events_that_differ_from_the_record_refuse_to_start() -> None:
     (sent,) = life.apply([sell(5)])
     journal = Journal.open(disk, INCARNATION, encode(list(INSTRUMENTS)), SEGMENT)
     forged = decode_events(sent)
-    journal.append(Record(2, 2, 1_000, [encode([sell(6)])], encode(replace(forged, last_seq=2))))
+    journal.append(
+        Record(
+            first_seq=2,
+            last_seq=2,
+            time_ns=1_000,
+            payloads=[encode([sell(6)])],
+            events=encode(replace(forged, last_seq=2)),
+        )
+    )
     with pytest.raises(RecoveryFailed, match=r"2\.\.2 gave other events"):
         start(disk)
 
@@ -212,7 +241,18 @@ def test_an_instrument_whose_fees_round_too_coarsely_is_not_begun() -> None:
 
 def test_retries_and_requests_are_recognised_after_recovery() -> None:
     disk = FakeDisk()
-    first = NewOrder(1, 1, 7, 1, Side.SELL, 1, 1, 100, 5, "mine")
+    first = NewOrder(
+        gateway=1,
+        request_seq=1,
+        account=7,
+        instrument=1,
+        side=Side.SELL,
+        order_type=1,
+        time_in_force=1,
+        price_ticks=100,
+        quantity_lots=5,
+        client_order_id="mine",
+    )
     life = MatcherLife(disk)
     life.apply([first])
     disk.kill()

@@ -28,16 +28,31 @@ AS_RECORDED_THEN = msgspec.msgpack.encode([2, [BTC], Rules()])
 def _spent() -> NewOrder:
     amount = 100 * BTC.notional_per_tick_lot
     mode = Prevention.EXPIRE_MAKER
-    return NewOrder(0, 0, ALICE, 1, BUY, OrderType.MARKET, 1, 0, 0, "", amount, mode)
+    return NewOrder(
+        gateway=0,
+        request_seq=0,
+        account=ALICE,
+        instrument=1,
+        side=BUY,
+        order_type=OrderType.MARKET,
+        time_in_force=1,
+        price_ticks=0,
+        quantity_lots=0,
+        client_order_id="",
+        quote_amount=amount,
+        prevention=mode,
+    )
 
 
 def _commands() -> list[Command]:
     """A first auction that ends on a tie, and a quote amount spent before an own order."""
     return [
-        SetInstrumentState(0, 0, 0, 1, InstrumentState.AUCTION),
+        SetInstrumentState(
+            gateway=0, request_seq=0, account=0, instrument=1, state=InstrumentState.AUCTION
+        ),
         limit(BOB, BUY, 101, 5),
         limit(CAROL, SELL, 100, 5),
-        Uncross(0, 0, 0, 1),
+        Uncross(gateway=0, request_seq=0, account=0, instrument=1),
         limit(BOB, SELL, 100, 1),
         limit(ALICE, SELL, 101, 1),
         _spent(),

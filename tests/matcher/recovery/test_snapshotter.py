@@ -47,7 +47,17 @@ class Running:
     def work(self, orders: int) -> None:
         for n in range(0, orders, 50):
             batch: list[Command] = [
-                NewOrder(0, 0, 7, 1, Side.BUY, 1, 1, 50_000 + i % 90, 1_000)
+                NewOrder(
+                    gateway=0,
+                    request_seq=0,
+                    account=7,
+                    instrument=1,
+                    side=Side.BUY,
+                    order_type=1,
+                    time_in_force=1,
+                    price_ticks=50_000 + i % 90,
+                    quantity_lots=1_000,
+                )
                 for i in range(n, n + 50)
             ]
             self.sequencer.apply([encode(batch)], n)
@@ -124,7 +134,27 @@ def test_a_snapshot_that_cannot_be_made_is_told_and_the_matcher_works_on(
 def test_a_stop_does_not_wait_and_leaves_nothing_behind(tmp_path: Path) -> None:
     running = Running(tmp_path, keep_segments=0)
     running.work(EVERY - 50)
-    running.sequencer.apply([encode([NewOrder(0, 0, 7, 1, Side.BUY, 1, 1, 100, 1)] * 50)], 1)
+    running.sequencer.apply(
+        [
+            encode(
+                [
+                    NewOrder(
+                        gateway=0,
+                        request_seq=0,
+                        account=7,
+                        instrument=1,
+                        side=Side.BUY,
+                        order_type=1,
+                        time_in_force=1,
+                        price_ticks=100,
+                        quantity_lots=1,
+                    )
+                ]
+                * 50
+            )
+        ],
+        1,
+    )
     running.snapshotter.tick()
     running.snapshotter.stop()
     running.snapshotter.finish()

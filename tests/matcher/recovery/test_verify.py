@@ -134,12 +134,20 @@ def test_a_missing_end_is_told_by_the_snapshot_that_knew_it(disk: FakeDisk) -> N
 def _changed_events(record: Record) -> Record:
     """Other events than its commands give, under correct checksums."""
     last = record.last_seq
-    events = encode(EventBatch(INCARNATION, record.first_seq, last, record.time_ns, []))
+    events = encode(
+        EventBatch(
+            incarnation=INCARNATION,
+            first_seq=record.first_seq,
+            last_seq=last,
+            time_ns=record.time_ns,
+            events=[],
+        )
+    )
     return replace(record, events=events)
 
 
 def _changed_commands(record: Record) -> Record:
-    command = CancelOrder(0, 0, 1, 1, 1)
+    command = CancelOrder(gateway=0, request_seq=0, account=1, instrument=1, order_id=1)
     return replace(record, payloads=[encode([command] * 10)])
 
 

@@ -97,24 +97,46 @@ class Script:
             self._time_ns = int(words[1])
             return AdvanceTime()
         if act == "state":
-            return SetInstrumentState(0, 0, 0, self._number, InstrumentState[words[1].upper()])
+            return SetInstrumentState(
+                gateway=0,
+                request_seq=0,
+                account=0,
+                instrument=self._number,
+                state=InstrumentState[words[1].upper()],
+            )
         if act == "uncross":
             state = InstrumentState[words[1].upper()] if words[1:] else InstrumentState.OPEN
-            return Uncross(0, 0, 0, self._number, state)
+            return Uncross(
+                gateway=0, request_seq=0, account=0, instrument=self._number, state=state
+            )
         account = ord(act) - ord("A") + 1
         if words[1] == "cancel":
-            return CancelOrder(0, 0, account, self._number, self._ids[words[2]])
+            return CancelOrder(
+                gateway=0,
+                request_seq=0,
+                account=account,
+                instrument=self._number,
+                order_id=self._ids[words[2]],
+            )
         if words[1] == "cancel-all":
             return MassCancelOrders(0, 0, account)
         if words[1] == "cancel-after":
-            return SetCancelAfter(0, 0, account, 0, int(words[2]))
+            return SetCancelAfter(
+                gateway=0, request_seq=0, account=account, instrument=0, timeout_ns=int(words[2])
+            )
         if words[1] == "amend":
             terms = dict(word.split("=") for word in words[3:])
             return AmendOrder(
-                0, 0, account, self._number, self._ids[words[2]],
-                _price(terms.get("price", "0"), mirror), int(terms.get("lots", "0")), "",
-                _price(terms.get("stop", "0"), mirror),
-            )  # fmt: skip
+                gateway=0,
+                request_seq=0,
+                account=account,
+                instrument=self._number,
+                order_id=self._ids[words[2]],
+                price_ticks=_price(terms.get("price", "0"), mirror),
+                quantity_lots=int(terms.get("lots", "0")),
+                client_order_id="",
+                trigger_ticks=_price(terms.get("stop", "0"), mirror),
+            )
         return self._order(account, words, mirror)
 
     def _order(self, account: int, words: list[str], mirror: bool) -> Command:
@@ -135,10 +157,10 @@ class Script:
         elif "tp" in facts:
             kind = OrderType.TAKE_PROFIT_LIMIT if price else OrderType.TAKE_PROFIT
         said = Instructions(
-            _price(facts.get("stop", facts.get("tp", "0")), mirror),
-            int(facts.get("show", 0)),
-            int(facts.get("gtd", 0)),
-            "post" in words,
+            trigger_ticks=_price(facts.get("stop", facts.get("tp", "0")), mirror),
+            display_lots=int(facts.get("show", 0)),
+            expire_ns=int(facts.get("gtd", 0)),
+            post_only="post" in words,
         )
         plain = said == Instructions() and time_in_force != TimeInForce.DAY
         mode = next((_MODES[word] for word in words if word in _MODES), Prevention.NONE)
@@ -148,9 +170,20 @@ class Script:
         lots = 0 if words[2].startswith("quote:") else int(words[2])
         quote = int(words[2].partition(":")[2] or 0)
         return NewOrder(
-            0, 0, account, self._number, side, kind, time_in_force, price, lots, "", quote, mode,
-            None if plain else said,
-        )  # fmt: skip
+            gateway=0,
+            request_seq=0,
+            account=account,
+            instrument=self._number,
+            side=side,
+            order_type=kind,
+            time_in_force=time_in_force,
+            price_ticks=price,
+            quantity_lots=lots,
+            client_order_id="",
+            quote_amount=quote,
+            prevention=mode,
+            instructions=None if plain else said,
+        )
 
     def _describe(self, events: list[Event], mirror: bool) -> list[str]:
         told: list[str] = []

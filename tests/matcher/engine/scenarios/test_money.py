@@ -38,12 +38,39 @@ from crossbook.matcher.recovery.snapshot import capture, restore, state_hash
 from tests.worlds.invariants import check
 
 UNIT = Instrument(
-    1, "BTC-USDT", "BTC", "USDT", "1", "1", 0, 0, 10**6, 1, 10**6, 0, 10_000, 20_000,
-    1, MAX_NOTIONAL,
+    id=1, symbol="BTC-USDT", base="BTC", quote="USDT",
+    tick_size="1", lot_size="1", base_decimals=0, quote_decimals=0,
+    max_price_ticks=10**6, min_quantity_lots=1, max_quantity_lots=10**6,
+    min_notional=0, maker_fee_rate=10_000, taker_fee_rate=20_000,
+    min_price_ticks=1, max_notional=MAX_NOTIONAL,
 )  # fmt: skip
 FUNDED = Rules(True, (("BTC", 1_000), ("USDT", 100_000)))
 A, B, FEES = 1, 2, 0
 BUY, SELL = 1, 2
+AUCTION = SetInstrumentState(
+    gateway=0, request_seq=0, account=0, instrument=1, state=InstrumentState.AUCTION
+)
+UNCROSS = Uncross(gateway=0, request_seq=0, account=0, instrument=1)
+OWN_FEES = SetFees(
+    gateway=0,
+    request_seq=0,
+    account=A,
+    instrument=1,
+    maker_fee_rate=-10_000,
+    taker_fee_rate=20_000,
+)
+
+
+def transfer(amount: int, name: str) -> AdjustBalance:
+    return AdjustBalance(
+        gateway=0,
+        request_seq=0,
+        account=A,
+        instrument=0,
+        asset="USDT",
+        amount=amount,
+        transfer_id=name,
+    )
 
 
 def order(
@@ -60,15 +87,37 @@ def order(
 ) -> NewOrder:
     said = Instructions(stop, show) if stop or show else None
     kind = kind if price or kind > OrderType.MARKET else OrderType.MARKET
-    return NewOrder(0, 0, account, 1, side, kind, tif, price, lots, "", quote, mode, said)
+    return NewOrder(
+        gateway=0,
+        request_seq=0,
+        account=account,
+        instrument=1,
+        side=side,
+        order_type=kind,
+        time_in_force=tif,
+        price_ticks=price,
+        quantity_lots=lots,
+        client_order_id="",
+        quote_amount=quote,
+        prevention=mode,
+        instructions=said,
+    )
 
 
 def cancel(account: int, order_id: int) -> CancelOrder:
-    return CancelOrder(0, 0, account, 1, order_id)
+    return CancelOrder(gateway=0, request_seq=0, account=account, instrument=1, order_id=order_id)
 
 
 def amend(account: int, order_id: int, price: int, lots: int) -> AmendOrder:
-    return AmendOrder(0, 0, account, 1, order_id, price, lots)
+    return AmendOrder(
+        gateway=0,
+        request_seq=0,
+        account=account,
+        instrument=1,
+        order_id=order_id,
+        price_ticks=price,
+        quantity_lots=lots,
+    )
 
 
 def money(engine: Engine, account: int) -> str:
@@ -154,34 +203,34 @@ SCENARIOS: dict[str, list[Row]] = {
          "SELF_TRADE"),
     ],
     "an account's own fees, and a rebate out of the venue's account": [
-        (SetFees(0, 0, A, 1, -10_000, 20_000), "1000/0 100000/0", "1000/0 100000/0", ""),
+        (OWN_FEES, "1000/0 100000/0", "1000/0 100000/0", ""),
         (order(A, SELL, 10, 100), "1000/10 100000/0", "1000/0 100000/0", ""),
         (order(B, BUY, 10, 100), "990/0 101010/0", "1009/0 99000/0", ""),
     ],
     "an uncross settles at one price, and market buyers pay it": [
-        (SetInstrumentState(0, 0, 0, 1, InstrumentState.AUCTION), "1000/0 100000/0",
+        (AUCTION, "1000/0 100000/0",
          "1000/0 100000/0", ""),
         (order(A, SELL, 10, 100), "1000/10 100000/0", "1000/0 100000/0", ""),
         (order(B, BUY, 4), "1000/10 100000/0", "1000/0 100000/0", ""),
         (order(B, BUY, 3, 120), "1000/10 100000/0", "1000/0 100000/360", ""),
-        (Uncross(0, 0, 0, 1), "993/3 100693/0", "1005/0 99300/0", ""),
+        (UNCROSS, "993/3 100693/0", "1005/0 99300/0", ""),
     ],
     "a market buyer of a call phase who cannot pay expires": [
-        (SetInstrumentState(0, 0, 0, 1, InstrumentState.AUCTION), "1000/0 100000/0",
+        (AUCTION, "1000/0 100000/0",
          "1000/0 100000/0", ""),
         (order(A, SELL, 900, 200), "1000/900 100000/0", "1000/0 100000/0", ""),
         (order(B, BUY, 600), "1000/900 100000/0", "1000/0 100000/0", ""),
         (order(B, BUY, 1, 200), "1000/900 100000/0", "1000/0 100000/200", ""),
-        (Uncross(0, 0, 0, 1), "999/899 100198/0", "1000/0 99800/0", ""),
+        (UNCROSS, "999/899 100198/0", "1000/0 99800/0", ""),
     ],
     "money comes and goes once under one name": [
-        (AdjustBalance(0, 0, A, 0, "USDT", 500, "t1"), "1000/0 100500/0", "1000/0 100000/0", ""),
-        (AdjustBalance(0, 0, A, 0, "USDT", 500, "t1"), "1000/0 100500/0", "1000/0 100000/0",
+        (transfer(500, "t1"), "1000/0 100500/0", "1000/0 100000/0", ""),
+        (transfer(500, "t1"), "1000/0 100500/0", "1000/0 100000/0",
          "DUPLICATE_TRANSFER"),
         (order(A, BUY, 1_000, 100), "1000/0 100500/100000", "1000/0 100000/0", ""),
-        (AdjustBalance(0, 0, A, 0, "USDT", -501, "t2"), "1000/0 100500/100000", "1000/0 100000/0",
+        (transfer(-501, "t2"), "1000/0 100500/100000", "1000/0 100000/0",
          "INSUFFICIENT_BALANCE"),
-        (AdjustBalance(0, 0, A, 0, "USDT", -500, "t3"), "1000/0 100000/100000", "1000/0 100000/0",
+        (transfer(-500, "t3"), "1000/0 100000/100000", "1000/0 100000/0",
          ""),
     ],
 }  # fmt: skip
@@ -213,7 +262,16 @@ def test_an_account_opens_with_what_the_configuration_gives() -> None:
 
 def test_the_venue_earns_the_fees_and_pays_the_rebates() -> None:
     engine = Engine([UNIT], FUNDED)
-    engine.apply(SetFees(0, 0, A, 1, -10_000, 20_000))
+    engine.apply(
+        SetFees(
+            gateway=0,
+            request_seq=0,
+            account=A,
+            instrument=1,
+            maker_fee_rate=-10_000,
+            taker_fee_rate=20_000,
+        )
+    )
     engine.apply(order(A, BUY, 100, 100))
     engine.apply(order(B, SELL, 100, 100))
     # The buyer's rebate of 1 is base, of which the venue has earned nothing; B's 2 % are quote.
@@ -235,7 +293,17 @@ def test_there_is_a_most_of_open_orders() -> None:
 def test_without_accounts_nobody_has_money() -> None:
     engine = Engine([UNIT])
     assert balances(engine, A) == []
-    (refused,) = engine.apply(AdjustBalance(0, 0, A, 0, "USDT", 500, "t1"))
+    (refused,) = engine.apply(
+        AdjustBalance(
+            gateway=0,
+            request_seq=0,
+            account=A,
+            instrument=0,
+            asset="USDT",
+            amount=500,
+            transfer_id="t1",
+        )
+    )
     assert isinstance(refused, CommandRejected)
     assert refused.reason == RejectReason.UNSUPPORTED_COMBINATION
 
@@ -264,7 +332,17 @@ def test_naming_many_accounts_takes_nothing_from_a_deposit() -> None:
     most = BALANCE_MAX - BALANCE_MAX // 46
     deposits = [(most + 1, CommandRejected), (most, BalanceAdjusted), (1, CommandRejected)]
     for number, (amount, answer) in enumerate(deposits):
-        [first, *_] = engine.apply(AdjustBalance(0, 0, 1, 0, "USDT", amount, f"t{number}"))
+        [first, *_] = engine.apply(
+            AdjustBalance(
+                gateway=0,
+                request_seq=0,
+                account=1,
+                instrument=0,
+                asset="USDT",
+                amount=amount,
+                transfer_id=f"t{number}",
+            )
+        )
         assert isinstance(first, answer), amount
     check(engine)
 
@@ -276,12 +354,22 @@ def test_an_account_may_be_brought_more_than_64_bits_by_trades() -> None:
     for account in range(2, 12):
         sent += engine.apply(order(1, SELL, 1, 2**61))
         sent += engine.apply(order(account, BUY, 1, 2**61))
-    sent += engine.apply(AdjustBalance(0, 0, 1, 0, "USDT", -5, "out"))
+    sent += engine.apply(
+        AdjustBalance(
+            gateway=0,
+            request_seq=0,
+            account=1,
+            instrument=0,
+            asset="USDT",
+            amount=-5,
+            transfer_id="out",
+        )
+    )
     check(engine)
     adjusted = sent[-1]
     assert isinstance(adjusted, BalanceAdjusted)
     assert adjusted.balance > 2**64
-    batch = EventBatch(7, 1, engine.seq, 9, sent)
+    batch = EventBatch(incarnation=7, first_seq=1, last_seq=engine.seq, time_ns=9, events=sent)
     assert decode_events(encode(batch)) == batch
     total = next(each.total for each in balances(engine, 1) if each.asset == "USDT")
     assert total == adjusted.balance
