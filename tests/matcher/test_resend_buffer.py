@@ -30,7 +30,7 @@ def test_size_limit_drops_the_oldest() -> None:
     assert resend_buffer.since(13, 1_000) == [b"%010d" % n for n in range(6, 10)]
 
 
-def test_answers_are_cut_at_the_size_asked_for_but_never_empty() -> None:
+def test_answers_are_cut_at_the_size_requested_but_never_empty() -> None:
     resend_buffer = filled(10, 1_000)
     assert resend_buffer.since(1, 25) == [b"%010d" % 0, b"%010d" % 1]
     assert resend_buffer.since(1, 1) == [b"%010d" % 0]

@@ -165,7 +165,7 @@ def test_nothing_is_returned_that_the_journal_does_not_hold() -> None:
         made.apply([payload(order(3))], 11)
 
 
-def test_the_last_request_of_a_gateway_is_told() -> None:
+def test_the_last_request_of_a_gateway_is_answered() -> None:
     made = sequencer()
     made.apply([payload(order(1), order(2))], 9)
     assert made.answer(GatewayRequest(5, 1)) == GatewayState(
@@ -220,7 +220,7 @@ def test_books_and_orders_are_answered_as_of_the_last_number() -> None:
     assert [state.order_id for state in orders.orders] == [2]
 
 
-def test_an_uncross_of_more_lots_than_msgpack_counts_is_told_and_journaled_exactly() -> None:
+def test_an_uncross_of_more_lots_than_msgpack_counts_is_sent_and_journaled_exactly() -> None:
     lots = 2**62
     instrument = replace(
         example(), tick_size="1", lot_size="1", base_decimals=0, quote_decimals=0,
@@ -250,8 +250,12 @@ def test_an_uncross_of_more_lots_than_msgpack_counts_is_told_and_journaled_exact
         [payload(call, *orders, Uncross(gateway=0, request_seq=0, account=0, instrument=1))], 9
     )
     assert batch is not None
-    (told,) = [e for e in decode_events(batch).events if isinstance(e, AuctionUncrossed)]
-    assert (told.price_ticks, told.quantity_lots, told.surplus_lots) == (1, 5 * lots, -lots)
+    (uncrossed,) = [e for e in decode_events(batch).events if isinstance(e, AuctionUncrossed)]
+    assert (uncrossed.price_ticks, uncrossed.quantity_lots, uncrossed.surplus_lots) == (
+        1,
+        5 * lots,
+        -lots,
+    )
     (journaled,) = [record.events for _, record in journal.read(1)]
     assert journaled == batch
 

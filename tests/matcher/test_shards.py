@@ -1,4 +1,4 @@
-"""Shards: numbers that say which matcher gave them, and instruments that do not notice."""
+"""Shards: numbers that show their matcher, and instruments without any difference."""
 
 from typing import Any, Final
 
@@ -53,7 +53,7 @@ def sell(coid: str) -> bytes:
     )
 
 
-def test_every_number_says_its_shard_and_is_exact_in_a_double() -> None:
+def test_every_number_shows_its_shard_and_is_exact_in_a_double() -> None:
     for shard in range(SHARDS_MAX):
         last = base_of(shard + 1) - 1
         assert shard_of(base_of(shard) + 1) == shard_of(last) == shard

@@ -57,7 +57,7 @@ def order(conditions: OrderConditions | None = None, remaining_lots: int = 40) -
     )
 
 
-def test_a_refusal_says_whose_command_it_was_and_why() -> None:
+def test_a_refusal_names_its_command_and_reason() -> None:
     fault = (RejectReason.BAD_TICK, "price")
     assert rejected(NEW, 9, fault) == CommandRejected(
         seq=9,
@@ -75,7 +75,7 @@ def test_a_refusal_says_whose_command_it_was_and_why() -> None:
 @pytest.mark.parametrize(
     ("order_id", "field"), [(6, "order_id"), (1, "order_id"), (0, "client_order_id")]
 )
-def test_an_unknown_order_is_named_as_it_was_asked_for(order_id: int, field: str) -> None:
+def test_an_unknown_order_is_named_as_in_the_command(order_id: int, field: str) -> None:
     for command in (
         CancelOrder(
             gateway=2,
@@ -98,7 +98,7 @@ def test_an_unknown_order_is_named_as_it_was_asked_for(order_id: int, field: str
         assert unknown_order(command) == (RejectReason.UNKNOWN_ORDER, field)
 
 
-def test_a_repeat_says_how_the_earlier_order_stands() -> None:
+def test_a_repeat_returns_the_state_of_the_earlier_order() -> None:
     earlier = order()
     assert repeated(NEW, earlier, 9) == OrderRepeated(
         seq=9,
@@ -127,7 +127,7 @@ def test_a_repeat_says_how_the_earlier_order_stands() -> None:
     )
 
 
-def test_an_end_says_what_was_left_and_what_was_filled() -> None:
+def test_an_end_has_the_lots_left_and_filled() -> None:
     assert canceled(order(), 9, 2, 3, False, 7) == OrderCanceled(
         seq=9,
         gateway=2,
@@ -211,7 +211,7 @@ def test_an_end_says_what_was_left_and_what_was_filled() -> None:
     ids=["plain", "waiting", "elected", "iceberg", "a waiting iceberg", "no iceberg"],
 )
 @pytest.mark.parametrize("kept", [True, False])
-def test_an_amended_order_says_its_terms(
+def test_an_amended_order_has_its_terms(
     conditions: OrderConditions | None, shown: tuple[int, int, int], kept: bool
 ) -> None:
     assert amended(order(conditions), 9, AMEND, kept) == OrderAmended(

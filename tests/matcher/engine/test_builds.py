@@ -52,7 +52,7 @@ def write_manifest(root: Path, platform: str) -> None:
     path.write_bytes(msgspec.json.encode(manifest))
 
 
-def test_the_build_that_was_asked_for_is_the_one_that_runs() -> None:
+def test_the_build_of_the_setting_is_the_one_that_runs() -> None:
     wanted = os.environ.get("MATCHER_BUILD", "auto")
     assert wanted in ("auto", build.running())
     for module in (book, engine, order):
@@ -85,7 +85,7 @@ def test_a_damaged_manifest_is_no_build(made: Path, content: bytes) -> None:
     assert "damaged" in why_not_compiled(made)
 
 
-def test_no_build_is_no_harm_unless_one_was_asked_for(tmp_path: Path) -> None:
+def test_no_build_is_no_harm_unless_the_setting_needs_one(tmp_path: Path) -> None:
     assert why_not_compiled(tmp_path) == "there is no compiled build"
     # A place without a build: the links of the package stay links, so that the matcher is copied.
     package = tmp_path / "copy" / "crossbook"
@@ -98,15 +98,15 @@ def test_no_build_is_no_harm_unless_one_was_asked_for(tmp_path: Path) -> None:
         (copied / name).write_text((ROOT / "matcher" / name).read_text())
     script = f"import sys; sys.path.insert(0, {str(tmp_path / 'copy')!r}); "
     script += "from crossbook.matcher import build; chosen = build.use_build(); "
-    told = run("auto", "-c", script + "print(build.running(), chosen.why_pure)")
-    assert told == "pure there is no compiled build\n"
-    told = run("compiled", "-c", script, expect=1)
-    assert "ImportError: MATCHER_BUILD=compiled: there is no compiled build; make it with" in told
+    output = run("auto", "-c", script + "print(build.running(), chosen.why_pure)")
+    assert output == "pure there is no compiled build\n"
+    output = run("compiled", "-c", script, expect=1)
+    assert "ImportError: MATCHER_BUILD=compiled: there is no compiled build; make it with" in output
 
 
 def test_an_unknown_build_is_refused() -> None:
-    told = run("fast", "-m", MODULES["matcher"], expect=1)
-    assert "MATCHER_BUILD='fast': must be one of auto, pure, compiled" in told
+    output = run("fast", "-m", MODULES["matcher"], expect=1)
+    assert "MATCHER_BUILD='fast': must be one of auto, pure, compiled" in output
 
 
 def test_the_other_build_writes_the_same_journal(tmp_path: Path) -> None:
@@ -122,8 +122,8 @@ def test_the_other_build_writes_the_same_journal(tmp_path: Path) -> None:
         assert (mine / name).read_bytes() == (others / name).read_bytes(), name
     verdict = verify(FileDisk(others, read_only=True))
     assert (verdict.problem, verdict.replayed_from) == ("", 1)
-    told = run(OTHER, "-m", VERIFY, str(mine))
-    assert verdict.state_hash in told
+    output = run(OTHER, "-m", VERIFY, str(mine))
+    assert verdict.state_hash in output
 
 
 SOURCE = """from crossbook.common.messages.events import Event, Gone
@@ -146,7 +146,7 @@ class Order:
         return [Gone_(self.lots)]"""
 
 
-def test_what_is_compiled_says_the_same_in_the_same_lines() -> None:
+def test_what_is_compiled_means_the_same_in_the_same_lines() -> None:
     assert lowered(SOURCE) == LOWERED
     for name in compiling.MODULES:
         source = (ROOT / "matcher" / "engine" / f"{name}.py").read_text()
@@ -156,12 +156,12 @@ def test_what_is_compiled_says_the_same_in_the_same_lines() -> None:
 @pytest.mark.parametrize(
     "words", ["", ", frozen=True", ", eq=False, frozen=True", ", array_like=True, eq=False"]
 )
-def test_a_struct_that_would_lose_what_it_says_is_not_compiled(words: str) -> None:
+def test_a_struct_that_would_lose_a_part_is_not_compiled(words: str) -> None:
     with pytest.raises(ValueError, match="Price cannot be compiled"):
         lowered(f"from msgspec import Struct\n\n\nclass Price(Struct{words}):\n    ticks: int\n")
 
 
-def test_a_machine_without_a_compiler_is_told_so(
+def test_a_machine_without_a_compiler_is_reported(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("CC", "no-such-compiler -O3")

@@ -38,7 +38,7 @@ from tests.worlds.venue import (
 # Trades
 
 
-def test_a_crossing_order_is_answered_then_trades_and_says_all_totals() -> None:
+def test_a_crossing_order_is_answered_then_trades_and_reports_all_totals() -> None:
     engine = venue()
     engine.apply(limit(ALICE, SELL, 100, 5, name="ask"))
     assert engine.apply(limit(BOB, BUY, 101, 3, name="bid")) == [
@@ -396,7 +396,7 @@ def test_market_sell_reaches_a_bid_of_one_tick() -> None:
     assert fills(engine.apply(market(BOB, SELL, 2))) == [(1, 1, 2)]
 
 
-def test_quote_market_spends_whole_lots_and_says_what_is_left() -> None:
+def test_quote_market_spends_whole_lots_and_reports_what_is_left() -> None:
     engine = venue()
     engine.apply(limit(ALICE, SELL, 100, 2))
     engine.apply(limit(ALICE, SELL, 150, 9))

@@ -4,12 +4,12 @@ import pytest
 from msgspec.structs import replace
 
 from crossbook.common.instruments import MAX_NOTIONAL
-from crossbook.common.messages.commands import AmendOrder, CancelOrder, NewOrder
+from crossbook.common.messages.commands import NewOrder
 from crossbook.common.messages.events import CommandRejected, OrderAccepted
 from crossbook.common.sequence import first_of
 from crossbook.common.types import RejectReason
 from crossbook.matcher.recovery.snapshot import capture, state_hash
-from tests.worlds.venue import ALICE, BOB, BUY, ETH, SELL, cancel, limit, mass_cancel, venue
+from tests.worlds.venue import ALICE, BOB, BUY, ETH, SELL, amend, cancel, limit, mass_cancel, venue
 
 # Rejects of new orders
 
@@ -127,11 +127,7 @@ def test_a_reject_echoes_its_origin_and_the_client_order_id() -> None:
         )
     ]
     unknown = RejectReason.UNKNOWN_ORDER
-    assert engine.apply(
-        CancelOrder(
-            gateway=7, request_seq=2, account=ALICE, instrument=1, order_id=0, client_order_id="c"
-        )
-    ) == [
+    assert engine.apply(replace(cancel(ALICE, name="c"), gateway=7, request_seq=2)) == [
         CommandRejected(
             seq=2,
             gateway=7,
@@ -143,18 +139,7 @@ def test_a_reject_echoes_its_origin_and_the_client_order_id() -> None:
             client_order_id="c",
         )
     ]
-    assert engine.apply(
-        AmendOrder(
-            gateway=7,
-            request_seq=3,
-            account=ALICE,
-            instrument=1,
-            order_id=5,
-            price_ticks=100,
-            quantity_lots=0,
-            client_order_id="c",
-        )
-    ) == [
+    assert engine.apply(replace(amend(ALICE, 5, 100, name="c"), gateway=7, request_seq=3)) == [
         CommandRejected(
             seq=3,
             gateway=7,

@@ -109,7 +109,7 @@ def _repeated(
         pytest.param(SPEND_TOO_LITTLE, [], OrderStatus.FILLED, 0, 0, id="less than one lot"),
     ],
 )  # fmt: skip
-def test_a_retry_is_told_what_became_of_the_order_and_changes_nothing(
+def test_a_retry_is_answered_with_the_outcome_of_the_order_and_changes_nothing(
     order: NewOrder, then: list[Command], status: OrderStatus, filled_lots: int, remaining_lots: int
 ) -> None:
     engine = venue()

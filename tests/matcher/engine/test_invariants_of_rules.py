@@ -20,8 +20,8 @@ def sound() -> Engine:
     engine = Engine([BTC], FUNDED)
     engine.apply(limit(ALICE, SELL, 100, 5))
     engine.apply(limit(BOB, BUY, 100, 3))
-    for said, price in ((Instructions(90), 90), (Instructions(0, 2, 99), 120)):
-        kind, tif = (4, 1) if said.trigger_ticks else (1, 4)
+    for instructions, price in ((Instructions(90), 90), (Instructions(0, 2, 99), 120)):
+        kind, tif = (4, 1) if instructions.trigger_ticks else (1, 4)
         engine.apply(
             NewOrder(
                 gateway=0,
@@ -36,7 +36,7 @@ def sound() -> Engine:
                 client_order_id="",
                 quote_amount=0,
                 prevention=0,
-                instructions=said,
+                instructions=instructions,
             )
         )
     engine.apply(SetCancelAfter(gateway=0, request_seq=0, account=BOB, instrument=0, timeout_ns=50))

@@ -60,7 +60,7 @@ def _book(side: Side, edition: int = EDITION, display_lots: int = 0) -> Engine:
     return engine
 
 
-def _told(events: list[Event]) -> list[tuple[str, int]]:
+def _outline(events: list[Event]) -> list[tuple[str, int]]:
     return [
         (type(event).__name__, getattr(event, "order_id", 0) or getattr(event, "maker_order_id", 0))
         for event in events
@@ -78,7 +78,7 @@ def test_what_pays_for_no_lot_at_the_next_price_leaves_own_orders(
     left = {"nothing": 0, "one unit": 1, "one unit less than a lot": second * UNIT - 1}[over]
     engine = _book(side, display_lots=display_lots)
     events = _spend(engine, side, mode, first * UNIT + left)
-    assert _told(events) == [("TradeExecuted", 1), ("OrderCompleted", 4)]
+    assert _outline(events) == [("TradeExecuted", 1), ("OrderCompleted", 4)]
     completed = events[-1]
     assert isinstance(completed, OrderCompleted)
     assert (completed.filled_lots, completed.quote_left) == (1, left)
@@ -99,7 +99,10 @@ def test_what_pays_for_one_lot_at_the_next_price_meets_own_orders(
         Prevention.EXPIRE_MAKER: [2, 3, 4],
         Prevention.EXPIRE_BOTH: [2, 4],
     }[mode]
-    assert _told(events) == [("TradeExecuted", 1), *(("OrderExpired", number) for number in gone)]
+    assert _outline(events) == [
+        ("TradeExecuted", 1),
+        *(("OrderExpired", number) for number in gone),
+    ]
     last = events[-1]
     assert isinstance(last, OrderExpired)
     assert last.quote_left == left
@@ -112,7 +115,7 @@ def test_own_orders_go_only_as_far_as_the_rest_pays_for_a_lot() -> None:
     engine.apply(limit(BOB, SELL, 103, 1))
     left = 101 * UNIT
     events = _spend(engine, BUY, Prevention.EXPIRE_MAKER, 100 * UNIT + left)
-    assert _told(events) == [("TradeExecuted", 1), ("OrderExpired", 2), ("OrderCompleted", 5)]
+    assert _outline(events) == [("TradeExecuted", 1), ("OrderExpired", 2), ("OrderCompleted", 5)]
     assert list(engine.accounts[ALICE].orders) == [3]
 
 
@@ -124,7 +127,7 @@ def test_behind_the_price_band_nothing_is_met(side: Side, mode: Prevention) -> N
     first, second, _ = PRICES[side]
     book.configure(replace(PLAIN, band_low_ticks=first, band_high_ticks=first))
     events = _spend(engine, side, mode, first * UNIT + second * UNIT)
-    assert _told(events) == [("TradeExecuted", 1), ("OrderExpired", 4)]
+    assert _outline(events) == [("TradeExecuted", 1), ("OrderExpired", 4)]
     assert isinstance(events[-1], OrderExpired)
     assert events[-1].reason == RejectReason.PRICE_BAND
     assert list(engine.accounts[ALICE].orders) == [2, 3]

@@ -1,4 +1,4 @@
-"""What orders with instructions may say, at and beside each limit, and which state takes them."""
+"""What instructions may contain, at and beside each limit, and which state accepts them."""
 
 from typing import Any
 
@@ -31,7 +31,7 @@ UNSUPPORTED = RejectReason.UNSUPPORTED_COMBINATION
 
 
 def order(
-    kind: int = LIMIT, time_in_force: int = GTC, price: int = 100, lots: int = 10, **said: Any
+    kind: int = LIMIT, time_in_force: int = GTC, price: int = 100, lots: int = 10, **fields: Any
 ) -> NewOrder:
     """A buy order with instructions."""
     return NewOrder(
@@ -47,7 +47,7 @@ def order(
         client_order_id="",
         quote_amount=0,
         prevention=0,
-        instructions=Instructions(**said),
+        instructions=Instructions(**fields),
     )
 
 
@@ -80,7 +80,7 @@ def test_an_order_until_a_time_ends_later_than_now(
     assert fault(order(LIMIT, time_in_force, expire_ns=expire_ns)) == expected
 
 
-def test_a_day_order_expires_at_the_end_of_the_day_and_says_so() -> None:
+def test_a_day_order_expires_at_the_end_of_the_day_and_has_that_time() -> None:
     command = order(LIMIT, DAY)
     _, conditions = conditions_of(command, book(), NOW_NS)
     assert conditions == OrderConditions(
@@ -226,8 +226,8 @@ def test_each_state_takes_its_orders(
         expected = (UNSUPPORTED, "time_in_force")
     elif state == InstrumentState.POST_ONLY and immediate:
         expected = (RejectReason.MARKET_HALTED, "instrument")
-    told, conditions = conditions_of(command, book(state), NOW_NS)
-    assert told == expected
+    fault_found, conditions = conditions_of(command, book(state), NOW_NS)
+    assert fault_found == expected
     if expected is None:
         assert conditions is not None
         waits = {STOP: Waits.TRIGGER, MARKET: Waits.UNCROSS}.get(OrderType(kind), Waits.NOTHING)

@@ -38,7 +38,7 @@ RULES = Rules(True, (("BTC", 10**10), ("USDT", 10**15)))
 
 
 def _gtd(expire_ns: int) -> bytes:
-    said = Instructions(expire_ns=expire_ns)
+    instructions = Instructions(expire_ns=expire_ns)
     return encode(
         [
             NewOrder(
@@ -54,7 +54,7 @@ def _gtd(expire_ns: int) -> bytes:
                 client_order_id="",
                 quote_amount=0,
                 prevention=1,
-                instructions=said,
+                instructions=instructions,
             )
         ]
     )
@@ -66,7 +66,7 @@ def _sequencer(disk: FakeDisk) -> tuple[Sequencer, Engine, Journal]:
     return made, recovered.engine, recovered.journal
 
 
-def test_what_is_due_happens_though_nobody_says_anything_and_replays_alike() -> None:
+def test_what_is_due_happens_without_a_command_and_replays_alike() -> None:
     disk = FakeDisk()
     made, engine, journal = _sequencer(disk)
     made.apply([_gtd(100)], 10)

@@ -82,12 +82,12 @@ try: FileDisk(Path(sys.argv[1]))
 except DirectoryInUse as error: print(error)
 """
     command = [sys.executable, "-c", source, str(tmp_path / "data")]
-    told = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True).stdout
-    assert f"is in use by process {os.getpid()}" in told
-    assert "DATA_DIR" in told
+    output = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True).stdout
+    assert f"is in use by process {os.getpid()}" in output
+    assert "DATA_DIR" in output
     disk.close()
-    told = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True).stdout
-    assert not told
+    output = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True).stdout
+    assert not output
 
 
 def test_another_of_the_same_process_is_refused_as_well(disk: FileDisk, tmp_path: Path) -> None:
@@ -376,15 +376,15 @@ def test_free_bytes_are_those_an_ordinary_user_may_have(disk: FileDisk, tmp_path
 def test_the_call_that_syncs_is_that_of_the_directory(
     disk: FileDisk, tmp_path: Path, monkeypatch: Patch
 ) -> None:
-    asked: list[tuple[int, int]] = []
+    synced: list[tuple[int, int]] = []
 
     def call(file: int) -> str:
-        asked.append((os.fstat(file).st_ino, file))
+        synced.append((os.fstat(file).st_ino, file))
         return "the call"
 
     monkeypatch.setattr("crossbook.matcher.journal.disk.sync_call", call)
     assert disk.sync_call() == "the call"
-    ((node, file),) = asked
+    ((node, file),) = synced
     assert node == (tmp_path / "data").stat().st_ino
     with pytest.raises(OSError, match="Bad file descriptor"):
         os.fstat(file)

@@ -266,7 +266,7 @@ def test_a_read_only_journal_reads_and_changes_nothing() -> None:
 
 
 def test_opening_makes_durable_what_only_the_memory_held() -> None:
-    """A record written by a killed process and not synced is replayed and told to the world: it
+    """A record written by a killed process and not synced is replayed and published: it
     must not be lost later."""
     for seed in range(30):
         disk = FakeDisk()
@@ -464,7 +464,7 @@ def test_a_part_reads_no_segment_before_the_one_that_holds_its_beginning() -> No
 
 
 class PreparingDisk(FakeDisk):
-    """Notes what it was asked to make in advance."""
+    """Notes the files that it shall prepare."""
 
     def __init__(self) -> None:
         super().__init__()

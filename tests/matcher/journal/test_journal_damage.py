@@ -39,7 +39,7 @@ def recovered(disk: FakeDisk) -> list[Record] | None:
     try:
         journal = open_journal(disk, segment_bytes=SEGMENT)
     except JournalDamaged as damaged:
-        check_told(damaged)
+        check_reported(damaged)
         return None
     found = records_of(journal)
     more = fill(journal, 2)
@@ -49,7 +49,7 @@ def recovered(disk: FakeDisk) -> list[Record] | None:
     return found
 
 
-def check_told(damaged: JournalDamaged) -> None:
+def check_reported(damaged: JournalDamaged) -> None:
     assert damaged.name in str(damaged)
     assert f"at byte {damaged.offset}" in str(damaged)
     assert "Remedy: restore this file" in str(damaged)
@@ -120,7 +120,7 @@ def test_the_last_segment_empty_from_every_byte_on_gives_the_exact_prefix() -> N
         assert recovered(broken) is None, size
 
 
-def test_the_remedy_that_is_told_works() -> None:
+def test_the_remedy_of_the_error_works() -> None:
     disk, written = written_disk()
     name = last_name(disk)
     content = disk.read(name)
@@ -232,7 +232,7 @@ def other_segment(incarnation: int = INCARNATION, time_ns: int = 0) -> bytes:
 
 
 def test_segments_missing_at_either_end_leave_what_retention_would() -> None:
-    """The journal alone cannot tell; the snapshot that recovery needs with it does."""
+    """The journal alone does not show it; the snapshot that recovery needs with it does."""
     disk, written = written_disk(20)
     first, _, last = disk.names()
     disk.delete(first)
@@ -246,7 +246,7 @@ def test_segments_missing_at_either_end_leave_what_retention_would() -> None:
     assert found == written[: len(found)]
 
 
-def test_damage_after_opening_is_told_to_the_reader() -> None:
+def test_damage_after_opening_is_raised_to_the_reader() -> None:
     disk, written = written_disk()
     journal = open_journal(disk, segment_bytes=SEGMENT)
     content = disk.read(FIRST)

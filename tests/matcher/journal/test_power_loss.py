@@ -89,7 +89,7 @@ class Lives:
         self._policy = policy
         self._kept = kept
         self._promised = Promised(0, 0)
-        self._told: dict[int, bytes] = {}
+        self._sent: dict[int, bytes] = {}
         """The event batches that left the matcher, each under its last number."""
         self.looked = 0
         self.cut = 0
@@ -118,8 +118,8 @@ class Lives:
         journal = recovered.journal
         self.cut += bool(journal.cut_bytes)
         self._compare(recovered)
-        self._told = {seq: told for seq, told in self._told.items() if seq <= journal.last_seq}
-        # What was read back will be told to all who ask: it is safe from now on.
+        self._sent = {seq: batch for seq, batch in self._sent.items() if seq <= journal.last_seq}
+        # What was read back is sent to consumers: it is safe from now on.
         calls.promise(journal.last_seq, recovered.snapshot_seq)
         store = SnapshotStore(disk, self._kept)
         writer = NotedWriter(directory)
@@ -130,7 +130,7 @@ class Lives:
         for _ in range(self._rng.randrange(1, BATCHES)):
             batch = sequencer.apply([encode(self._commands())], sequencer.seq)
             assert batch is not None, "orders are applied"
-            self._told[sequencer.seq] = batch
+            self._sent[sequencer.seq] = batch
             if self._policy == "batch":
                 safe = sequencer.seq
             elif self._policy == "interval" and self._rng.random() < 0.3:
@@ -213,9 +213,9 @@ class Lives:
         return recover(disk, [INSTRUMENT], 77, SEGMENT_BYTES, self._policy, self._kept)
 
     def _compare(self, recovered: Recovered) -> None:
-        """What is there is what was told, and nothing of it is another."""
+        """Every record is one that was sent, and unchanged."""
         for _, record in recovered.journal.read(recovered.journal.first_seq):
-            assert self._told[record.last_seq] == record.events, f"{record.last_seq} is another"
+            assert self._sent[record.last_seq] == record.events, f"{record.last_seq} is another"
 
 
 def live(folder: Path, seed: int, policy: SyncPolicy, kept: int = 2) -> Lives:

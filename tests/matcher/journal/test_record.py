@@ -1,4 +1,4 @@
-"""Frames: a round trip, every flipped byte found, and what is torn told from what is damaged."""
+"""Frames: a round trip, every flipped byte found, torn frames distinguished from damaged ones."""
 
 import pytest
 
@@ -68,7 +68,7 @@ def test_a_write_that_lacks_any_sector_is_torn() -> None:
             assert is_torn(bytes(torn), damage_of(bytes(torn)))
 
 
-def test_a_torn_write_before_a_frame_that_says_it_was_synced_is_damage() -> None:
+def test_a_torn_write_before_a_frame_that_records_its_sync_is_damage() -> None:
     torn = frame(record(1), 0)[:-10] + bytes(10)
     known_synced = torn + frame(record(2), len(torn))
     assert not is_torn(known_synced, damage_of(known_synced))

@@ -56,8 +56,8 @@ def test_every_flipped_byte_of_a_header_is_found(bits: int) -> None:
 def test_another_version_is_named(version: int) -> None:
     encoded = bytearray(encode_header(HEADER))
     encoded[8] = version
-    told = f"format version {version}; this program reads up to version {VERSION}"
-    with pytest.raises(Damage, match=told):
+    text = f"format version {version}; this program reads up to version {VERSION}"
+    with pytest.raises(Damage, match=text):
         decode_header(bytes(encoded))
 
 
@@ -88,7 +88,7 @@ def test_a_scan_stops_at_damage_with_what_was_sound() -> None:
     assert damage.offset == segment.used
 
 
-def test_a_file_shorter_than_its_header_says_is_damage() -> None:
+def test_a_file_shorter_than_its_header_states_is_damage() -> None:
     data = file_of(frame(record(11), 0))
     for size in (len(data) - 1, 100, 10, 0):
         with pytest.raises(Damage):
@@ -130,7 +130,7 @@ def test_a_header_may_end_its_file_and_not_a_byte_before(configuration: bytes) -
 
 
 @pytest.mark.parametrize("length", range(24))
-def test_a_file_shorter_than_any_header_says_so(length: int) -> None:
+def test_a_file_shorter_than_any_header_is_reported(length: int) -> None:
     with pytest.raises(Damage, match="the file ends inside its header"):
         decode_header(encode_header(HEADER)[:length])
 

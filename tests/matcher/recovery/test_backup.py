@@ -103,7 +103,7 @@ def test_a_journal_whose_first_snapshot_is_missing_is_not_copied() -> None:
         back_up(source, target)
 
 
-def test_damage_is_told_and_not_copied_in_silence() -> None:
+def test_damage_is_reported_and_not_copied() -> None:
     source, target = FakeDisk(), FakeDisk()
     journal = open_journal(source)
     fill(journal, 200)

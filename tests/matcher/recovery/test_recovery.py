@@ -287,7 +287,7 @@ def test_any_changed_byte_of_a_snapshot_is_noticed() -> None:
         spoiled[place] ^= 0x55
         disk.replace(name, bytes(spoiled))
         recovered = start(disk, [example()])
-        assert recovered.snapshot_seq == 0, f"byte {place} was changed and nobody noticed"
+        assert recovered.snapshot_seq == 0, f"byte {place} was changed without an error"
         assert capture(recovered.engine) == capture(life.engine)
 
 

@@ -1,5 +1,5 @@
 """The state hash: equal for equal markets, different for any difference that can matter. The
-snapshot: everything the engine knows, and no other bytes are taken for one."""
+snapshot: everything the engine holds, and no other bytes pass for one."""
 
 from collections.abc import Callable
 from random import Random
@@ -100,7 +100,7 @@ def test_markets_that_differ_in_one_thing_have_different_hashes(
     assert state_hash(run(commands)) != state_hash(run(BASE))
 
 
-def test_filled_and_open_lots_are_told_apart() -> None:
+def test_filled_and_open_lots_are_distinguished() -> None:
     less, more = (run([limit(ALICE, SELL, 100, 8), limit(BOB, BUY, 100, lots)]) for lots in (2, 3))
     assert less.book_state(1).last_trade_id == more.book_state(1).last_trade_id
     assert state_hash(less) != state_hash(more)
@@ -109,7 +109,7 @@ def test_filled_and_open_lots_are_told_apart() -> None:
     assert state_hash(total) != state_hash(more)
 
 
-def test_a_bid_and_an_ask_are_told_apart() -> None:
+def test_a_bid_and_an_ask_are_distinguished() -> None:
     bid, ask = run([limit(ALICE, BUY, 100, 5)]), run([limit(ALICE, SELL, 100, 5)])
     assert state_hash(bid) != state_hash(ask)
 
@@ -222,7 +222,7 @@ def test_what_the_state_hash_leaves_out_is_in_the_snapshot(
     assert capture(restore(capture(changed))) == capture(changed)
 
 
-def test_the_order_gateways_were_heard_in_does_not_show() -> None:
+def test_the_order_in_which_gateways_sent_does_not_show() -> None:
     first, second = venue(), venue()
     for engine, gateways in ((first, (1, 2)), (second, (2, 1))):
         for gateway in gateways:

@@ -1,5 +1,5 @@
 """Snapshots of a running matcher: made from its files by another process, pruned, old segments
-removed if asked."""
+removed if the setting says so."""
 
 import gc
 import os
@@ -113,7 +113,7 @@ def test_only_segments_behind_the_last_snapshot_are_read(tmp_path: Path) -> None
     running.stop()
 
 
-def test_a_snapshot_that_cannot_be_made_is_told_and_the_matcher_works_on(
+def test_a_snapshot_that_cannot_be_made_is_logged_and_the_matcher_works_on(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     running = Running(tmp_path, keep_segments=0)
@@ -167,7 +167,7 @@ def test_a_stop_does_not_wait_and_leaves_nothing_behind(tmp_path: Path) -> None:
     again.stop()
 
 
-def test_segments_no_kept_snapshot_needs_go_only_when_asked(tmp_path: Path) -> None:
+def test_segments_no_kept_snapshot_needs_go_only_with_the_setting(tmp_path: Path) -> None:
     running = Running(tmp_path, keep_segments=1)
     running.work(EVERY * 6)
     names = running.journal.segment_names
@@ -183,7 +183,7 @@ def test_segments_no_kept_snapshot_needs_go_only_when_asked(tmp_path: Path) -> N
 
 
 class Held:
-    """A snapshot process that ends when it is told how, whatever it is asked to write."""
+    """A snapshot process that ends when the test orders it, whatever it shall write."""
 
     def __init__(self, directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self._word = directory / "word"
@@ -200,16 +200,18 @@ class Held:
         self._pipe = os.open(self._word, os.O_RDWR)
 
     def outcome(self) -> str | None:
-        """What a look says, which must not wait."""
-        said: list[str | None] = []
-        look = threading.Thread(target=lambda: said.append(self.process.outcome()), daemon=True)
-        look.start()
-        look.join(10.0)
-        assert said, "a look waits for the process"
-        return said[0]
+        """The outcome of one check, which must not wait."""
+        outcomes: list[str | None] = []
+        check = threading.Thread(
+            target=lambda: outcomes.append(self.process.outcome()), daemon=True
+        )
+        check.start()
+        check.join(10.0)
+        assert outcomes, "a check waits for the process"
+        return outcomes[0]
 
     def end(self, word: str) -> str | None:
-        """Let it end so; what it then says."""
+        """End the process so; returns the outcome."""
         os.write(self._pipe, f"{word}\n".encode())
         return self.process.outcome(wait=True)
 
@@ -240,7 +242,7 @@ def test_a_look_at_a_snapshot_being_written_does_not_wait_for_it(held: Held) -> 
         ("kill -9 $$", "the process ended with -9"),
     ],
 )
-def test_a_snapshot_process_that_failed_says_why(held: Held, word: str, reason: str) -> None:
+def test_a_snapshot_process_that_failed_has_a_reason(held: Held, word: str, reason: str) -> None:
     assert held.outcome() is None
     assert held.end(word) == reason
 
@@ -257,7 +259,7 @@ def test_an_abandoned_process_is_ended_and_nothing_of_it_is_left_open(tmp_path: 
     process.abandon()
 
 
-def test_the_process_steps_back_and_says_how_it_went(
+def test_the_process_steps_back_and_reports_its_outcome(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     steps: list[int] = []
@@ -292,7 +294,7 @@ class Refusing:
         """Nothing is left to end."""
 
 
-def test_a_process_that_cannot_be_started_is_told_and_tried_when_the_next_is_due(
+def test_a_process_that_cannot_be_started_is_logged_and_tried_when_the_next_is_due(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     journal = open_journal(FakeDisk())

@@ -105,7 +105,7 @@ def test_removed_segments_are_replaced_by_a_snapshot() -> None:
     assert "no snapshot reaches" in verify(disk).problem
 
 
-def test_a_torn_tail_is_no_problem_and_is_told(disk: FakeDisk) -> None:
+def test_a_torn_tail_is_no_problem_and_is_reported(disk: FakeDisk) -> None:
     name = _last_segment(disk)
     content = disk.read(name)
     used = len(content.rstrip(b"\0"))
@@ -116,7 +116,7 @@ def test_a_torn_tail_is_no_problem_and_is_told(disk: FakeDisk) -> None:
     assert verdict.torn_bytes > 0
 
 
-def test_damage_is_told_with_its_place(disk: FakeDisk) -> None:
+def test_damage_is_reported_with_its_place(disk: FakeDisk) -> None:
     content = disk.read(segment_name(1))
     disk.put(segment_name(1), content[:5000] + b"x" + content[5001:])
     problem = verify(disk).problem
@@ -124,7 +124,7 @@ def test_damage_is_told_with_its_place(disk: FakeDisk) -> None:
     assert "at byte" in problem
 
 
-def test_a_missing_end_is_told_by_the_snapshot_that_knew_it(disk: FakeDisk) -> None:
+def test_a_missing_end_is_found_by_a_later_snapshot(disk: FakeDisk) -> None:
     while int(_last_segment(disk).partition(".")[0]) > 410:
         disk.delete(_last_segment(disk))
     disk.delete(_last_segment(disk))
@@ -152,7 +152,7 @@ def _changed_commands(record: Record) -> Record:
 
 
 @pytest.mark.parametrize("change", [_changed_events, _changed_commands])
-def test_events_that_the_commands_do_not_give_are_told(
+def test_events_that_the_commands_do_not_cause_are_reported(
     disk: FakeDisk, change: Callable[[Record], Record]
 ) -> None:
     recorded = Journal.open(disk, 0, b"", 0, read_only=True)
@@ -166,7 +166,7 @@ def test_events_that_the_commands_do_not_give_are_told(
 
 
 class Pruned(FakeDisk):
-    """A disk whose first snapshot is gone once its name was told."""
+    """A disk whose first snapshot is removed once its name was listed."""
 
     def read(self, name: str, offset: int = 0, length: int | None = None) -> bytes:
         """As if the matcher had removed it meanwhile."""
@@ -186,7 +186,7 @@ def test_a_snapshot_that_a_running_matcher_removes_is_passed_over() -> None:
     assert (verdict.last_seq, verdict.records) == (600, 60)
 
 
-def test_a_snapshot_of_another_state_is_told(disk: FakeDisk) -> None:
+def test_a_snapshot_of_another_state_is_reported(disk: FakeDisk) -> None:
     other = FakeDisk()
     recovered = recover(other, INSTRUMENTS, INCARNATION, SEGMENT, "batch", 5)
     recovered.engine.seq = 210
@@ -195,7 +195,7 @@ def test_a_snapshot_of_another_state_is_told(disk: FakeDisk) -> None:
     assert "the snapshot at 210 is not the state" in verify(disk).problem
 
 
-def test_a_snapshot_that_remembers_other_requests_is_told(disk: FakeDisk) -> None:
+def test_a_snapshot_with_other_requests_is_reported(disk: FakeDisk) -> None:
     store = SnapshotStore(disk, 5)
     engine = store.load(store.read(store.names()[0]))
     engine.last_request[9] = 5
@@ -203,7 +203,7 @@ def test_a_snapshot_that_remembers_other_requests_is_told(disk: FakeDisk) -> Non
     assert "holds other requests" in verify(disk).problem
 
 
-def test_a_snapshot_that_is_damaged_or_foreign_is_told(disk: FakeDisk) -> None:
+def test_a_snapshot_that_is_damaged_or_foreign_is_reported(disk: FakeDisk) -> None:
     name = next(name for name in disk.names() if name.endswith(".snapshot"))
     content = disk.read(name)
     disk.put(name, content[:-1] + b"x")
@@ -222,7 +222,7 @@ def directory(tmp_path: Path) -> Path:
     return tmp_path / "data"
 
 
-def test_the_program_says_what_it_found(
+def test_the_program_prints_its_findings(
     directory: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert journal_verify.main([str(directory)]) == 0

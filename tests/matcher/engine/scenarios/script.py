@@ -1,4 +1,4 @@
-"""Scenarios as text: one row a step, what is said on the left and what happens on the right.
+"""Scenarios as text: one row a step, the command on the left and its events on the right.
 
     A sell 5 @ 100                | rests 5 @ 100
     B buy 3 @ 101                 | A sells 3 @ 100 to B
@@ -72,7 +72,7 @@ _TIMES: Final = {"ioc": TimeInForce.IOC, "fok": TimeInForce.FOK, "day": TimeInFo
 
 
 class Script:
-    """One venue with one instrument, told steps and telling what happened."""
+    """One venue with one instrument, that applies steps and describes their events."""
 
     def __init__(self, instrument: Instrument) -> None:
         self.engine = Engine([instrument])
@@ -84,11 +84,11 @@ class Script:
     def play(self, text: str, mirror: bool = False) -> None:
         """Play every row; with `mirror` as seen from the other side of the market."""
         for row in text.strip().splitlines():
-            said, mark, expected = (part.strip() for part in row.partition("|"))
+            step, mark, expected = (part.strip() for part in row.partition("|"))
             assert mark, f"a row has a bar: {row}"
-            events = self.engine.apply(self._command(said.split(), mirror), self._time_ns)
-            told = "; ".join(self._describe(events, mirror))
-            assert told == expected, f"\n  {said}\n  expected: {expected}\n  found:    {told}"
+            events = self.engine.apply(self._command(step.split(), mirror), self._time_ns)
+            texts = "; ".join(self._describe(events, mirror))
+            assert texts == expected, f"\n  {step}\n  expected: {expected}\n  found:    {texts}"
             check(self.engine)
 
     def _command(self, words: list[str], mirror: bool) -> Command:
@@ -156,13 +156,13 @@ class Script:
             kind = OrderType.STOP_LIMIT if price else OrderType.STOP
         elif "tp" in facts:
             kind = OrderType.TAKE_PROFIT_LIMIT if price else OrderType.TAKE_PROFIT
-        said = Instructions(
+        instructions = Instructions(
             trigger_ticks=_price(facts.get("stop", facts.get("tp", "0")), mirror),
             display_lots=int(facts.get("show", 0)),
             expire_ns=int(facts.get("gtd", 0)),
             post_only="post" in words,
         )
-        plain = said == Instructions() and time_in_force != TimeInForce.DAY
+        plain = instructions == Instructions() and time_in_force != TimeInForce.DAY
         mode = next((_MODES[word] for word in words if word in _MODES), Prevention.NONE)
         name = facts.get("id", chr(ord("A") + account - 1))
         self._ids[name] = self.engine.seq + 1
@@ -182,33 +182,33 @@ class Script:
             client_order_id="",
             quote_amount=quote,
             prevention=mode,
-            instructions=None if plain else said,
+            instructions=None if plain else instructions,
         )
 
     def _describe(self, events: list[Event], mirror: bool) -> list[str]:
-        told: list[str] = []
+        texts: list[str] = []
         incoming = ""
         for event in events:
             if isinstance(event, OrderAccepted | OrderTriggered | OrderAmended):
-                told += self._resting(incoming, mirror)
-                incoming = self._incoming(event, mirror, told)
+                texts += self._resting(incoming, mirror)
+                incoming = self._incoming(event, mirror, texts)
             else:
                 text = self._event(event, mirror)
                 if text:
-                    told.append(text)
-        return told + self._resting(incoming, mirror)
+                    texts.append(text)
+        return texts + self._resting(incoming, mirror)
 
     def _incoming(
-        self, event: OrderAccepted | OrderTriggered | OrderAmended, mirror: bool, told: list[str]
+        self, event: OrderAccepted | OrderTriggered | OrderAmended, mirror: bool, texts: list[str]
     ) -> str:
         if isinstance(event, OrderAccepted):
             return self._names[event.seq]
         name = self._names[event.order_id]
         if isinstance(event, OrderTriggered):
-            told.append(f"{name} triggered at {_price(event.last_price_ticks, mirror)}")
+            texts.append(f"{name} triggered at {_price(event.last_price_ticks, mirror)}")
             return name
         place = "keeps its place" if event.kept_priority else "loses its place"
-        told.append(f"{name} {place}")
+        texts.append(f"{name} {place}")
         return "" if event.kept_priority else name
 
     def _resting(self, name: str, mirror: bool) -> list[str]:

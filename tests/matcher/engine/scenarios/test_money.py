@@ -85,7 +85,7 @@ def order(
     show: int = 0,
     mode: int = 0,
 ) -> NewOrder:
-    said = Instructions(stop, show) if stop or show else None
+    instructions = Instructions(stop, show) if stop or show else None
     kind = kind if price or kind > OrderType.MARKET else OrderType.MARKET
     return NewOrder(
         gateway=0,
@@ -100,7 +100,7 @@ def order(
         client_order_id="",
         quote_amount=quote,
         prevention=mode,
-        instructions=said,
+        instructions=instructions,
     )
 
 
@@ -237,7 +237,7 @@ SCENARIOS: dict[str, list[Row]] = {
 
 
 @pytest.mark.parametrize("name", SCENARIOS)
-def test_money_is_where_the_table_says(name: str) -> None:
+def test_balances_are_those_of_the_table(name: str) -> None:
     engine = Engine([UNIT], FUNDED)
     for number, (command, of_a, of_b, ending) in enumerate(SCENARIOS[name], 1):
         before = state_hash(engine)
