@@ -9,6 +9,7 @@ from crossbook.common.instruments import example
 from crossbook.common.messages.codec import decode_feed, encode
 from crossbook.common.messages.events import EventBatch
 from crossbook.common.messages.feed import HEARTBEAT_TOPIC, Heartbeat
+from crossbook.common.messages.matcher_queries import ResendTooOld
 from crossbook.common.process.clock import FakeClock
 from crossbook.publisher.feed import Feed
 from crossbook.publisher.replica import PublisherReplica
@@ -35,6 +36,7 @@ def heartbeats(
     busy_every_ms: int = 0,
     rounds: Rounds | None = None,
     busy_with: bytes = IDLE,
+    reply: bytes = b"",
 ) -> list[tuple[int, Heartbeat]]:
     """Milliseconds from the start and content of every heartbeat."""
     clock = FakeClock(NOW_NS)
@@ -51,8 +53,9 @@ def heartbeats(
         replica, SnapshotServer(replica), parts[0], parts[1], parts[2], parts[3], parts[4],
         parts[5], clock, period_ms, rounds or Rounds(),
     )  # fmt: skip
+    busy, frame = (queries, reply) if reply else (events, busy_with)
     for ms in range(busy_every_ms, until_ms, busy_every_ms) if busy_every_ms else ():
-        script.at(ms, lambda: events.waiting.append([busy_with]))
+        script.at(ms, lambda: busy.waiting.append([frame]))
     script.at(until_ms, service.stop)
     service.run()
     found = []
@@ -94,3 +97,13 @@ def test_a_heartbeat_tells_how_long_the_matcher_is_silent(monkeypatch: pytest.Mo
     heard = heartbeats(monkeypatch, 500, 3_000, busy_every_ms=100, rounds=rounds)
     assert all(beat.stale_ms <= 101 for _, beat in heard)
     assert rounds.stale_ns <= 101 * MS
+
+
+def test_a_reply_of_the_matcher_ends_its_silence_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    reply = encode(ResendTooOld(request_id=1, incarnation=7, first_seq=1, last_seq=2))
+    for frame in (reply, reply[:-1]):
+        rounds = Rounds()
+        heard = heartbeats(monkeypatch, 500, 3_000, 100, rounds, reply=frame)
+        assert all(beat.stale_ms <= 101 for _, beat in heard)
+        assert rounds.stale_ns <= 101 * MS
+        assert (rounds.batches, rounds.malformed) == (0, 0)
