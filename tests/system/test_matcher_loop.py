@@ -15,9 +15,15 @@ from crossbook.common.messages.admin import (
     AdminTimeAccepted,
     AdminView,
 )
-from crossbook.common.messages.codec import decode_admin_reply, decode_events, encode
+from crossbook.common.messages.codec import (
+    decode_admin_reply,
+    decode_events,
+    decode_metrics,
+    encode,
+)
 from crossbook.common.messages.commands import Command, Instructions, NewOrder, SetCancelAfter
 from crossbook.common.messages.events import EventBatch, OrderExpired
+from crossbook.common.messages.process_metrics import MetricsRequest
 from crossbook.common.process.clock import FakeClock
 from crossbook.common.types import TimeInForce
 from crossbook.matcher.engine.engine import Engine
@@ -363,3 +369,22 @@ def test_a_matcher_sleeps_until_what_is_due_and_does_not_look_meanwhile(
     loop.run(1_800)
     # At least every fifth of a second, and for each heartbeat once more.
     assert len(sleeps) < 20
+
+
+def test_after_four_queries_it_is_the_turn_of_the_commands(
+    loop: Loop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queries = [[b"gateway", encode(MetricsRequest(number))] for number in range(1, 11)]
+    send = loop.queries.send_multipart
+
+    def command_arrives(frames: list[bytes], flags: int = 0) -> None:
+        if not loop.queries.sent:
+            loop.commands.waiting.append([encode([order(1)])])
+        send(frames, flags)
+
+    monkeypatch.setattr(loop.queries, "send_multipart", command_arrives)
+    loop.at(5, lambda: loop.queries.waiting.extend(queries))
+    loop.run(50)
+    answers = [decode_metrics(frames[-1]) for _, frames in loop.queries.sent]
+    assert [answer.request_id for answer in answers] == list(range(1, 11))
+    assert [answer.seq for answer in answers] == [0] * 4 + [1] * 6
