@@ -205,6 +205,19 @@ def test_close_ends_a_preparation_and_leaves_nothing_of_it(tmp_path: Path) -> No
     assert os.listdir(tmp_path) == ["lock"]
 
 
+def test_a_process_that_fails_does_not_wait_for_a_preparation(tmp_path: Path) -> None:
+    program = (
+        "import sys, threading\n"
+        "from pathlib import Path\n"
+        "from crossbook.matcher.journal.disk import FileDisk\n"
+        "FileDisk._fill = lambda disk, size: threading.Event().wait()\n"
+        "FileDisk(Path(sys.argv[1])).prepare(1)\n"
+        "sys.exit(3)\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", program, str(tmp_path)], timeout=60, check=False)
+    assert ended.returncode == 3
+
+
 MADE = ["make next.tmp", "write next.tmp", "sync next.tmp"]
 """How a file of zeros becomes one that needs no more than one sync a write."""
 
