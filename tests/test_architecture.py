@@ -60,6 +60,7 @@ OTHERWISE: Final[Mapping[str, str]] = {
     "crossbook/client/pending": "pure",
     "crossbook/client/async_client": "net",
     "crossbook/client/failures": "pure",
+    "crossbook/client/logon": "pure",
     "crossbook/client/order_entry": "net",
     "crossbook/client/procedures": "pure",
     "crossbook/client/client": "net",

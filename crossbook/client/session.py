@@ -18,6 +18,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
+from crossbook.client.logon import LogonAttempts
 from crossbook.client.pending import Outcome as Outcome
 from crossbook.client.pending import PendingRequest, payloads
 from crossbook.client.pending import Unanswered as Unanswered
@@ -46,10 +47,6 @@ OUTSTANDING_MAX: Final = 100_000
 EXECUTIONS_MAX: Final = 100_000
 """Most execution reports kept unread; beyond it the oldest are dropped and counted."""
 
-LOGON_RETRY_NS: Final = 1_000_000_000
-"""First wait for a `Welcome` before logging on again; doubled each time."""
-
-LOGON_RETRY_MAX_NS: Final = 8_000_000_000
 KEEP_ALIVE_NS: Final = 3_000_000_000
 """Silence after which a session sends a ping, to learn whether the gateway still has it."""
 
@@ -95,10 +92,7 @@ class ClientSession:
         # In the order sent: requests before a rejected one are those that were never answered.
         self._sent: dict[int, PendingRequest] = {}
         self._outcomes: list[tuple[int, Outcome]] = []
-        self._logon_seq = 0
-        self._logon_at_ns = 0
-        self._logon_wait_ns = LOGON_RETRY_NS
-        self._logon_due = False
+        self._logon = LogonAttempts()
         self._received_ns = 0
         self._earliest_ns = 0
         self._base_ping = 0
@@ -166,9 +160,7 @@ class ClientSession:
         """Log on (again); `token` is non-zero once the gateway has answered."""
         self.token = 0
         self.refused = None
-        self._logon_due = True
-        self._logon_seq = 0
-        self._logon_wait_ns = LOGON_RETRY_NS
+        self._logon.begin()
 
     def enqueue(self, requests: Sequence[Request], deadline_ns: int) -> range:
         """Number requests and queue them; returns the numbers, which their outcomes carry."""
@@ -182,7 +174,7 @@ class ClientSession:
             self._waiting[request_seq] = PendingRequest(
                 replace(request, request_seq=request_seq), deadline_ns, own=False
             )
-        if not self.token and not self._logon_due:
+        if not self.token and not self._logon.pending:
             self.open()
         return request_seqs
 
@@ -253,15 +245,10 @@ class ClientSession:
             self._sent.pop(request_seq, None)
 
     def _logon_frames(self, now_ns: int) -> list[bytes]:
-        if not self._logon_due:
+        if not self._logon.due(now_ns):
             return []
-        if self._logon_seq and now_ns < self._logon_at_ns + self._logon_wait_ns:
-            return []
-        if self._logon_seq:
-            self._logon_wait_ns = min(2 * self._logon_wait_ns, LOGON_RETRY_MAX_NS)
-        self._logon_at_ns = now_ns
         logon = Logon(self.reserve(1), self.account, self.cancel_on_disconnect)
-        self._logon_seq = logon.request_seq
+        self._logon.sent(logon.request_seq, now_ns)
         if not self.recover:
             return [bytes(TOKEN_BYTES) + encode(logon)]
         # Both answers come together: all executions after the number in the `Pong` will arrive.
@@ -282,7 +269,7 @@ class ClientSession:
     def _request_recovery(self, recovery: Recovery, now_ns: int) -> None:
         """Request what is missing, unless a request is under way."""
         if not self.token:
-            if not self._logon_due and self.refused is None:
+            if not self._logon.pending and self.refused is None:
                 self.open()
         elif not recovery.catch_up_seq and now_ns >= recovery.request_at_ns:
             if recovery.target_seq < 0:
@@ -297,12 +284,10 @@ class ClientSession:
                 self._repeat_unanswered()
             return
         # Each logon ends the session of the one before, so only the last one counts.
-        if welcome.request_seq == self._logon_seq:
+        if welcome.request_seq == self._logon.request_seq:
             self.token = welcome.token
             self.gateway = welcome.gateway
-            self._logon_due = False
-            self._logon_seq = 0
-            self._logon_wait_ns = LOGON_RETRY_NS
+            self._logon.end()
 
     def _acknowledged(self, ack: Ack) -> None:
         track = self._tracks.of(ack.seq)
@@ -335,7 +320,7 @@ class ClientSession:
 
     def _rejected(self, reject: Reject) -> None:
         request_seq = reject.request_seq
-        if request_seq and request_seq == self._logon_seq:
+        if request_seq and request_seq == self._logon.request_seq:
             self._logon_refused(reject)
             return
         if request_seq and request_seq == self._base_ping:
@@ -447,8 +432,7 @@ class ClientSession:
             self._keep(execution)
 
     def _logon_refused(self, reject: Reject) -> None:
-        self._logon_due = False
-        self._logon_seq = 0
+        self._logon.end()
         for seq, pending in self._waiting.items():
             if pending.perhaps_applied:
                 self._give_up(seq, pending, True, "the session was lost")

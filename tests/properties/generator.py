@@ -27,6 +27,7 @@ from tests.model.orders import ModelOrder
 from tests.model.reference import REQUESTS_IN_EPOCH, ReferenceMatcher, follows
 from tests.properties.governor import Governor
 from tests.properties.market import COARSE, INSTRUMENTS, MEMORY, RETRIES, rules_of
+from tests.properties.moods import KINDS, MOODS
 from tests.properties.steps import Step, next_request
 
 ACCOUNTS: Final = 4
@@ -35,19 +36,7 @@ OPEN_ORDERS_MAX: Final = 60
 """Above this the generator sweeps and cancels until the books are small again."""
 
 _ODD_NUMBERS: Final = (-MAX_INT, -1, 0, 1, 2, 2**31, 2**62, 2**62 + 1, MAX_INT)
-_KINDS: Final = (
-    "limit", "market", "spend", "cancel", "amend", "mass", "invalid", "stray", "retry", "special",
-    "govern",
-)  # fmt: skip
 _ALTERED: Final = NewOrder.__struct_fields__[2:]
-_MOODS: Final = {
-    # weights of _KINDS: how a stretch of commands behaves
-    "special": (15, 3, 2, 6, 15, 0.2, 2, 1, 1, 60, 6),
-    "quiet": (60, 1, 1, 10, 14, 0.1, 2, 1, 2, 12, 1.5),
-    "busy": (40, 4, 4, 10, 28, 0.2, 3, 1, 3, 20, 2),
-    "hostile": (25, 3, 3, 15, 18, 0.5, 25, 6, 15, 20, 5),
-    "drain": (10, 25, 15, 35, 5, 6, 2, 1, 2, 2, 2),
-}
 
 
 class StepGenerator:
@@ -64,7 +53,7 @@ class StepGenerator:
         self._later_epochs = 0
         self._accepted: list[NewOrder] = []  # those with a client order id
         self._edge: list[NewOrder] = []  # the oldest remembered for retries, the last forgotten
-        self._weights: tuple[float, ...] = _MOODS["quiet"]
+        self._weights: tuple[float, ...] = MOODS["quiet"]
         self._spread = 3
         self._one_side = 0
         self._favourite = INSTRUMENTS[0]
@@ -82,7 +71,7 @@ class StepGenerator:
             if n == change_at:
                 change_at = n + self._change_mood()
             if len(self.reference.open) > OPEN_ORDERS_MAX:
-                self._weights = _MOODS["drain"]
+                self._weights = MOODS["drain"]
                 change_at = n + self._random.randint(5, 80)
             self._label += 1
             self._later_epochs = 0
@@ -108,7 +97,7 @@ class StepGenerator:
     def _change_mood(self) -> int:
         """Choose how the next stretch behaves and return its length."""
         random = self._random
-        self._weights = _MOODS[
+        self._weights = MOODS[
             random.choice(("quiet", "busy", "busy", "busy", "special", "special", "hostile"))
         ]
         self._spread = random.choice((0, 1, 2, 3, 5, 12, 40))
@@ -159,7 +148,7 @@ class StepGenerator:
     def _command(self) -> Command:
         if self._planned:
             return self._planned.pop(0)()
-        kind = self._random.choices(_KINDS, self._weights)[0]
+        kind = self._random.choices(KINDS, self._weights)[0]
         makers = {
             "limit": self._limit,
             "market": self._market,
@@ -246,7 +235,7 @@ class StepGenerator:
             expire = self._now() + random.choice((0, 1, 3, 20, 100, 400))
         if random.random() < 0.35:
             display = max(lots // random.randint(1, 6), instrument.min_quantity_lots)
-        said = Instructions(
+        instructions = Instructions(
             trigger_ticks=trigger,
             display_lots=display,
             expire_ns=expire,
@@ -254,10 +243,10 @@ class StepGenerator:
         )
         if random.random() < 0.04:
             field = random.choice(("trigger_ticks", "display_lots", "expire_ns"))
-            said = replace(said, **{field: random.choice(_ODD_NUMBERS)})
+            instructions = replace(instructions, **{field: random.choice(_ODD_NUMBERS)})
         return NewOrder(
             *self._origin(), instrument.id, side, kind, tif, price, lots,
-            self._client_order_id(), 0, self._prevention(), said,
+            self._client_order_id(), 0, self._prevention(), instructions,
         )  # fmt: skip
 
     def _market(self) -> Command:
@@ -422,14 +411,14 @@ class StepGenerator:
                 fields[name] = random.choice((*_ODD_NUMBERS, near, near + 1))
             else:
                 fields[name] = random.choice((-1, 0, 3, 4, 5, 6, 7, 99, MAX_INT))
-        said = None
+        instructions = None
         if random.random() < 0.3:
             trigger, display, expire = (random.choice((0, 0, *_ODD_NUMBERS)) for _ in range(3))
-            said = Instructions(trigger, display, expire)
+            instructions = Instructions(trigger, display, expire)
         return NewOrder(
             *self._origin(), fields["instrument"], fields["side"], fields["order_type"],
             fields["time_in_force"], fields["price"], fields["quantity"],
-            self._client_order_id(), fields["quote"], fields["prevention"], said,
+            self._client_order_id(), fields["quote"], fields["prevention"], instructions,
         )  # fmt: skip
 
     def _stray(self) -> Command:

@@ -2,10 +2,10 @@
 
 import pytest
 
+from crossbook.client.logon import LOGON_RETRY_NS
 from crossbook.client.pending import Unanswered, payloads
 from crossbook.client.session import (
     KEEP_ALIVE_NS,
-    LOGON_RETRY_NS,
     LOGONS_PER_REQUEST,
     ClientSession,
 )
