@@ -1,4 +1,4 @@
-"""What REST and the WebSocket streams both state of a market, in the words of the API.
+"""The facts of a market that REST and the WebSocket streams share, in the words of the API.
 
 Each function returns the values of the fields that both have in common, in the order in which both
 have them.
@@ -14,7 +14,7 @@ from crossbook.gateway.words import STATES, SideWord, StateWord, timestamp
 
 
 class Auction(Struct):
-    """What the uncross of a call phase would give now: `indicative_quantity` at
+    """The result the uncross of a call phase would have now: `indicative_quantity` at
     `indicative_price`, null where nothing can trade, and the surplus that would trade at that
     price too, of buyers or of sellers."""
 

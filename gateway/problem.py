@@ -1,8 +1,8 @@
 # ruff: noqa: N818 - named for what it is
 """The errors of requests, as HTTP status and JSON document.
 
-Every error has the same document: `{"error": {"code", "message", "field"}, "request_id"}`. The
-code is the name of a `RejectReason`, or one of those below. The status tells a client what to do:
+Every error has the same document: `{"error": {"code", "message", "field"}, "request_id"}`. The code
+is the name of a `RejectReason`, or one of those below. The status gives a client's next step:
 4xx, change the request; 503, send it again unchanged; 504, look up the outcome first.
 """
 

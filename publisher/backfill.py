@@ -31,7 +31,7 @@ UNANSWERED_AGAIN_NS: Final = 2_000_000_000
 UNUSABLE_AGAIN_NS: Final = 10_000_000_000
 """Time until the next question after an answer that a repetition cannot improve."""
 
-ASKED_MAX: Final = 8
+QUESTIONS_MAX: Final = 8
 """Most questions at once: each answer holds up to a day of minutes."""
 
 
@@ -77,7 +77,7 @@ class Backfill:
     def __init__(self, feed: Feed) -> None:
         self._feed = feed
         self._loads = 0
-        self._asking: dict[int, _Question] = {}
+        self._questions: dict[int, _Question] = {}
         self._alone_at_ns = 0
         self._request_id = 0
         self._notes: list[Note] = []
@@ -91,76 +91,76 @@ class Backfill:
         """Questions to send now; they count as sent."""
         if self._loads != self._feed.loads:
             self._start(now_ns)
-        if not self._asking:
+        if not self._questions:
             return []
         self._seed(now_ns)
         if self._alone_at_ns and now_ns >= self._alone_at_ns:
             self._begin_alone()
-        waiting = sum(asking.request_id != 0 for asking in self._asking.values())
+        waiting = sum(question.request_id != 0 for question in self._questions.values())
         questions: list[MarketQuestion] = []
-        for instrument, asking in self._asking.items():
-            if asking.due_ns <= now_ns and (asking.request_id or waiting < ASKED_MAX):
-                waiting += not asking.request_id
-                questions.append(self._question(instrument, asking, now_ns))
+        for instrument, question in self._questions.items():
+            if question.due_ns <= now_ns and (question.request_id or waiting < QUESTIONS_MAX):
+                waiting += not question.request_id
+                questions.append(self._question(instrument, question, now_ns))
         return questions
 
     def not_sent(self, questions: list[MarketQuestion], now_ns: int) -> None:
         """These could not be sent: the recorder is absent, or its queue full."""
-        for question in questions:
-            asking = self._asking[question.instrument]
-            asking.request_id = 0
-            asking.due_ns = now_ns + UNSENT_AGAIN_NS
+        for sent in questions:
+            question = self._questions[sent.instrument]
+            question.request_id = 0
+            question.due_ns = now_ns + UNSENT_AGAIN_NS
 
     def receive(self, answer: HistoryAnswer, now_ns: int) -> None:
         """Apply an answer of the recorder; an answer to no open question is dropped."""
         if isinstance(answer, MarketRecord):
-            asking = self._asking.get(answer.instrument)
-            if asking is not None and answer.seq >= asking.min_seq and asking.request_id:
-                asking.record = answer
+            question = self._questions.get(answer.instrument)
+            if question is not None and answer.seq >= question.min_seq and question.request_id:
+                question.record = answer
                 self._seed(now_ns)
         elif isinstance(answer, NotYet | HistoryReject):
-            for asking in self._asking.values():
-                if asking.request_id == answer.request_id:
-                    self._refused(asking, answer, now_ns)
+            for question in self._questions.values():
+                if question.request_id == answer.request_id:
+                    self._refused(question, answer, now_ns)
 
     def _start(self, now_ns: int) -> None:
         """The feed was loaded: earlier questions are void."""
         self._loads = self._feed.loads
-        self._asking = {
+        self._questions = {
             instrument: _Question(market.statistics, now_ns)
             for instrument, market in self._feed.markets.items()
             if not market.statistics.whole
         }
         self._alone_at_ns = now_ns + ALONE_NS
 
-    def _question(self, instrument: int, asking: _Question, now_ns: int) -> MarketQuestion:
-        if not asking.request_id or not asking.statistics.holding:
-            asking.statistics.hold()
-            asking.min_seq = self._feed.seq
-            asking.record = None
+    def _question(self, instrument: int, question: _Question, now_ns: int) -> MarketQuestion:
+        if not question.request_id or not question.statistics.holding:
+            question.statistics.hold()
+            question.min_seq = self._feed.seq
+            question.record = None
         self._request_id += 1
-        asking.request_id = self._request_id
-        asking.due_ns = now_ns + UNANSWERED_AGAIN_NS
-        return MarketQuestion(asking.request_id, asking.min_seq, instrument)
+        question.request_id = self._request_id
+        question.due_ns = now_ns + UNANSWERED_AGAIN_NS
+        return MarketQuestion(question.request_id, question.min_seq, instrument)
 
     def _seed(self, now_ns: int) -> None:
         """Apply the answers whose number the feed has reached."""
         loaded: list[str] = []
-        for instrument, asking in list(self._asking.items()):
-            record, statistics = asking.record, asking.statistics
+        for instrument, question in list(self._questions.items()):
+            record, statistics = question.record, question.statistics
             if record is None or record.seq > self._feed.seq:
                 continue
-            asking.record = None
+            question.record = None
             other = record.incarnation not in (0, self._feed.incarnation)
             if not statistics.holding:
                 # Too many trades since the question: a new one is made.
                 continue
             if other or not statistics.seed(record):
-                asking.request_id = 0
-                asking.due_ns = now_ns + UNUSABLE_AGAIN_NS
+                question.request_id = 0
+                question.due_ns = now_ns + UNUSABLE_AGAIN_NS
                 self._notes.append(Note(Finding.OTHER_HISTORY, [statistics.symbol]))
                 continue
-            del self._asking[instrument]
+            del self._questions[instrument]
             self._feed.past_is_known(instrument)
             loaded.append(statistics.symbol)
         if loaded:
@@ -169,19 +169,19 @@ class Backfill:
     def _begin_alone(self) -> None:
         self._alone_at_ns = 0
         alone = []
-        for instrument, asking in self._asking.items():
-            if not asking.statistics.known:
-                asking.statistics.begin()
+        for instrument, question in self._questions.items():
+            if not question.statistics.known:
+                question.statistics.begin()
                 self._feed.past_is_known(instrument)
-                alone.append(asking.statistics)
+                alone.append(question.statistics)
         if alone:
             self._notes.append(Note(Finding.ALONE, [each.symbol for each in alone]))
 
-    def _refused(self, asking: _Question, answer: NotYet | HistoryReject, now_ns: int) -> None:
+    def _refused(self, question: _Question, answer: NotYet | HistoryReject, now_ns: int) -> None:
         if isinstance(answer, NotYet):
             # Trades stay held: the question is repeated until the recorder has reached its number.
-            asking.due_ns = now_ns + UNSENT_AGAIN_NS
+            question.due_ns = now_ns + UNSENT_AGAIN_NS
             return
-        asking.request_id = 0
-        asking.due_ns = now_ns + UNUSABLE_AGAIN_NS
-        self._notes.append(Note(Finding.REFUSED, [asking.statistics.symbol], answer.text))
+        question.request_id = 0
+        question.due_ns = now_ns + UNUSABLE_AGAIN_NS
+        self._notes.append(Note(Finding.REFUSED, [question.statistics.symbol], answer.text))

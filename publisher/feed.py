@@ -80,7 +80,7 @@ class Feed:
         self.topics: dict[str, FeedResendBuffer] = {
             topic.name: topic for market in self.markets.values() for topic in market.topics
         }
-        self._told_ns = self._quiet_ns = 0
+        self._changed_ns = self._quiet_ns = 0
         # Markets with changes since the last `publish`, since the last `publish_statistics`, and
         # those with statistics to publish then: a round visits no others.
         self._touched: dict[int, PublishedMarket] = {}
@@ -111,14 +111,14 @@ class Feed:
                     if taker is not None:
                         taker.rest()
                     taker = None
-                    said = event.instructions
+                    instructions = event.instructions
                     if (
                         event.price_ticks
                         and event.time_in_force not in _IMMEDIATE
-                        and not (said is not None and said.trigger_ticks)
+                        and not (instructions is not None and instructions.trigger_ticks)
                     ):
                         touched[event.instrument] = taker = markets[event.instrument]
-                        display_lots = said.display_lots if said is not None else 0
+                        display_lots = instructions.display_lots if instructions is not None else 0
                         taker.enter(event, event.seq, event.quantity_lots, display_lots)
                     elif event.order_type == _MARKET and markets[event.instrument].state.is_auction:
                         self._touch(event.instrument).state.gather(event)
@@ -260,9 +260,9 @@ class Feed:
                 changed[instrument] = market
         self._published.clear()
         quiet = now_ns - self._quiet_ns >= QUIET_NS and bool(self.loads)
-        if not quiet and not (changed and now_ns - self._told_ns >= CHANGED_NS):
+        if not quiet and not (changed and now_ns - self._changed_ns >= CHANGED_NS):
             return []
-        self._told_ns = now_ns
+        self._changed_ns = now_ns
         if quiet:
             self._quiet_ns = now_ns
         sent: list[Frames] = []

@@ -8,7 +8,7 @@ from enum import Enum
 from typing import Final
 
 from crossbook.common.errors import StreamError
-from crossbook.common.following.event_follower import AskAgain, EventFollower
+from crossbook.common.following.event_follower import EventFollower, RepeatTimer
 from crossbook.common.following.replica import Replica
 from crossbook.common.messages.codec import decode_events
 from crossbook.common.messages.events import EventBatch
@@ -51,7 +51,7 @@ class PublisherReplica(Replica):
         self.lost: Lost | None = Lost.STARTED
         self.fault = ""
         self.losses = {why.value: 0 for why in Lost}
-        self._ask_books = AskAgain(BOOKS_AGAIN_NS)
+        self._books_request = RepeatTimer(BOOKS_AGAIN_NS)
         # Replies to earlier requests have a state that was lost since.
         self._first_books_id = 1
 
@@ -85,7 +85,7 @@ class PublisherReplica(Replica):
     def next_request(self, now_ns: int) -> MatcherQuery | None:
         """The request to send now, if any; it counts as sent."""
         if self.lost is not None:
-            if self._ask_books.due((), now_ns):
+            if self._books_request.due((), now_ns):
                 self._request_id += 1
                 return BooksRequest(self._request_id)
             return None
@@ -98,7 +98,7 @@ class PublisherReplica(Replica):
 
     def not_sent(self) -> None:
         super().not_sent()
-        self._ask_books.forget()
+        self._books_request.forget()
 
     def _take_books(self, books: Books) -> None:
         if self.lost is None or books.request_id < self._first_books_id:

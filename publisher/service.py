@@ -89,8 +89,8 @@ class PublisherService:
         self._rounds = rounds
         self._clock = clock
         self._heartbeat_ns = heartbeat_ms * 1_000_000
-        self._heard_ns = clock.monotonic_ns()
-        self._told: Lost | None = None
+        self._received_ns = clock.monotonic_ns()
+        self._logged_loss: Lost | None = None
         self._stopping = False
 
     def stop(self) -> None:
@@ -119,14 +119,14 @@ class PublisherService:
                 self._take_history(now_ns)
             self._send_questions(now_ns)
             self._publish_statistics(now_ns)
-            self._rounds.stale_ns = now_ns - self._heard_ns
+            self._rounds.stale_ns = now_ns - self._received_ns
             if self._requests in ready:
                 self._answer_requests()
             if now_ns >= heartbeat_at:
-                send_frames(self._public, self._feed.heartbeat(now_ns - self._heard_ns))
+                send_frames(self._public, self._feed.heartbeat(now_ns - self._received_ns))
                 heartbeat_at = now_ns + self._heartbeat_ns
                 self._rounds.subscribers = self._subscribers.count()
-            if replica.lost is not self._told:
+            if replica.lost is not self._logged_loss:
                 self._log_books()
 
     def _take_events(self) -> None:
@@ -150,13 +150,13 @@ class PublisherService:
                 events = 0
         rounds.batches += len(payloads)
         rounds.sizes.add(len(payloads))
-        self._heard_ns = self._clock.monotonic_ns()
+        self._received_ns = self._clock.monotonic_ns()
         reached("publisher.taken")
 
     def _take_replies(self) -> None:
         """Apply one of the matcher's replies; others wait for the next round."""
         for payload in drained(self._queries, 1):
-            self._heard_ns = self._clock.monotonic_ns()
+            self._received_ns = self._clock.monotonic_ns()
             try:
                 self._replica.receive_reply(decode_matcher_reply(payload))
             except BAD_BYTES as error:
@@ -185,10 +185,10 @@ class PublisherService:
             send_frames(self._public, frames)
 
     def _send_request(self, now_ns: int) -> None:
-        wanted = self._replica.next_request(now_ns)
-        if wanted is not None:
+        request = self._replica.next_request(now_ns)
+        if request is not None:
             try:
-                self._queries.send(encode(wanted), zmq.NOBLOCK)
+                self._queries.send(encode(request), zmq.NOBLOCK)
             except zmq.Again:
                 self._replica.not_sent()
 
@@ -228,7 +228,7 @@ class PublisherService:
     def _log_books(self) -> None:
         """Log that the books were lost, or are loaded again."""
         replica = self._replica
-        self._told = replica.lost
+        self._logged_loss = replica.lost
         if replica.lost is None:
             logger().info("books_loaded", incarnation=replica.incarnation, seq=self._feed.seq)
         elif replica.lost is Lost.STREAM_BROKEN:

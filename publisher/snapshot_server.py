@@ -79,7 +79,7 @@ class SnapshotServer:
             text = f"no instrument {request.symbol!r}"
             return FeedReject(request.request_id, RejectReason.UNKNOWN_SYMBOL, "symbol", text)
         if not self._replica.incarnation:
-            text = "no book yet: the matcher has not answered; ask again"
+            text = "no book yet: the matcher has not answered; try again"
             return FeedReject(request.request_id, RejectReason.BUSY, "symbol", text)
         feed = self._feed
         return market.snapshot(request.request_id, feed.seq, feed.time_ns, request.orders)

@@ -224,13 +224,13 @@ class EventDigest:
 
     def _accepted(self, event: OrderAccepted) -> None:
         time_ns = self._time_ns
-        said = event.instructions or _PLAIN
+        terms = event.instructions or _PLAIN
         self._orders[event.seq] = OrderRow(
             event.seq, event.account, event.instrument, event.client_order_id,
             event.side, event.order_type, event.time_in_force, event.price_ticks,
             event.quantity_lots, event.quote_amount, _NEW, 0, event.quantity_lots, 0,
-            0, time_ns, time_ns, event.seq, said.trigger_ticks, said.display_lots,
-            said.expire_ns, int(said.post_only), event.prevention, int(not said.trigger_ticks),
+            0, time_ns, time_ns, event.seq, terms.trigger_ticks, terms.display_lots,
+            terms.expire_ns, int(terms.post_only), event.prevention, int(not terms.trigger_ticks),
         )  # fmt: skip
 
     def _trade(self, event: TradeExecuted) -> None:

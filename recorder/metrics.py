@@ -11,7 +11,7 @@ from crossbook.common.process.exposition import Exposition
 
 
 class WrittenCounts(Protocol):
-    """What the loop counts: `crossbook.recorder.service.Written`."""
+    """The counts of the loop: `crossbook.recorder.service.Written`."""
 
     rows: Counter[str]
     transactions: Buckets

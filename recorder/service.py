@@ -14,7 +14,7 @@ from msgspec import Struct, field
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from crossbook.common.errors import BAD_BYTES
-from crossbook.common.following.event_follower import AskAgain
+from crossbook.common.following.event_follower import RepeatTimer
 from crossbook.common.instruments import Instrument
 from crossbook.common.messages.codec import decode_events, decode_matcher_reply, encode
 from crossbook.common.messages.events import EventBatch
@@ -107,8 +107,8 @@ class RecorderService:
         self._clock = clock
         self._replica: RecorderReplica | None = None
         self._digest: EventDigest | None = None
-        self._knows_instruments = False
-        self._ask_again = AskAgain(AGAIN_NS)
+        self._has_instruments = False
+        self._instruments_request = RepeatTimer(AGAIN_NS)
         self._failure = ""
         self._written_ns = 0
         self._stopping = threading.Event()
@@ -131,12 +131,12 @@ class RecorderService:
             try:
                 if self._replica is None:
                     self._load()
-                if not self._knows_instruments:
+                if not self._has_instruments:
                     self._request_instruments()
                 ready = self._wait()
                 if self._queries in ready:
                     self._take_replies()
-                if not self._knows_instruments:
+                if not self._has_instruments:
                     continue
                 if self._events in ready:
                     self._take_events()
@@ -153,7 +153,7 @@ class RecorderService:
     def _wait(self) -> set[Any]:
         """The sockets with messages, after the time to gather. A reply of the matcher ends the
         gathering, because the loop waits for it."""
-        if not self._knows_instruments:
+        if not self._has_instruments:
             return {self._queries} if self._queries.poll(SLEEP_MS) else set()
         since_ns = self._clock.monotonic_ns() - self._written_ns
         if since_ns < GATHER_NS:
@@ -168,7 +168,7 @@ class RecorderService:
         self._digest = EventDigest(self._instruments, position, latest)
         self._replica = RecorderReplica(position)
         # The instruments file lacks those added at run time.
-        self._knows_instruments = False
+        self._has_instruments = False
         self._retention.time_ns = position.time_ns
         self.seq = position.seq
         self._failure = ""
@@ -196,7 +196,7 @@ class RecorderService:
                 logger().error("malformed_matcher_reply", reason=str(error))
                 continue
             if isinstance(reply, GatewayState):
-                self._learn(reply.instruments)
+                self._add_instruments(reply.instruments)
                 continue
             ready = self._replica.receive_reply(reply)
             self._send_request()
@@ -214,29 +214,29 @@ class RecorderService:
                 continue
             self._record(self._replica.receive(batch))
 
-    def _learn(self, instruments: Iterable[Instrument]) -> None:
+    def _add_instruments(self, instruments: Iterable[Instrument]) -> None:
         assert self._digest is not None
         for instrument in instruments:
             self._digest.learn(instrument, self._store.latest(instrument.id))
-        self._knows_instruments = True
+        self._has_instruments = True
 
     def _request_instruments(self) -> None:
         """Request the instruments; events wait until the reply."""
-        if self._ask_again.due((), self._clock.monotonic_ns()):
+        if self._instruments_request.due((), self._clock.monotonic_ns()):
             try:
                 self._queries.send(encode(GatewayRequest(0, 0)), zmq.NOBLOCK)
             except zmq.Again:
-                self._ask_again.forget()
+                self._instruments_request.forget()
 
     def _send_request(self) -> None:
         assert self._replica is not None
         gaps = self._replica.gaps
-        wanted = self._replica.next_request(self._clock.monotonic_ns())
+        request = self._replica.next_request(self._clock.monotonic_ns())
         self.written.gaps += self._replica.gaps - gaps
         self.written.held = self._replica.held
-        if wanted is not None:
+        if request is not None:
             try:
-                self._queries.send(encode(wanted), zmq.NOBLOCK)
+                self._queries.send(encode(request), zmq.NOBLOCK)
             except zmq.Again:
                 self._replica.not_sent()
 

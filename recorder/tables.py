@@ -1,4 +1,4 @@
-"""What the database holds: docs/reference/history-database.md describes each table.
+"""The tables of the database: docs/reference/history-database.md describes each table.
 
 Only numbers and short text, in the units of the events. A row is written in the order of its
 columns here, so columns are appended, never moved, and every change raises `SCHEMA_VERSION`. A

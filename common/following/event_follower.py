@@ -1,7 +1,7 @@
 """Following the matcher's events: batches in order, each exactly once.
 
 Batches arrive from a lossy socket and from resends, so they may be missing, repeated, late or cut
-differently. `EventFollower` returns them dense and in order, and names the first gap. `AskAgain`
+differently. `EventFollower` returns them dense and in order, and names the first gap. `RepeatTimer`
 limits repeated requests for the same gap. Neither does any I/O or reads a clock.
 """
 
@@ -150,31 +150,31 @@ def _after(batch: EventBatch, seq: int) -> EventBatch:
     return EventBatch(batch.incarnation, seq + 1, batch.last_seq, batch.time_ns, events)
 
 
-class AskAgain:
+class RepeatTimer:
     """Times of a request: at once for a new one, and again only after `interval_ns`.
 
-    >>> ask = AskAgain(interval_ns=200)
-    >>> ask.due((7, 13), now_ns=1_000), ask.due((7, 13), now_ns=1_100), ask.due((7, 13), 1_200)
-    (True, False, True)
-    >>> ask.due((7, 15), now_ns=1_201)
+    >>> timer = RepeatTimer(interval_ns=200)
+    >>> [timer.due((7, 13), now_ns) for now_ns in (1_000, 1_100, 1_200)]
+    [True, False, True]
+    >>> timer.due((7, 15), now_ns=1_201)
     True
     """
 
     def __init__(self, interval_ns: int) -> None:
         self._interval_ns = interval_ns
-        self._what: tuple[int, ...] | None = None
-        self._asked_ns = 0
+        self._request: tuple[int, ...] | None = None
+        self._requested_ns = 0
 
-    def due(self, what: tuple[int, ...], now_ns: int) -> bool:
-        """Whether to request `what` now; if so, it counts as requested.
+    def due(self, request: tuple[int, ...], now_ns: int) -> bool:
+        """Whether to send `request` now; if so, it counts as requested.
 
         Name a gap by its incarnation and first number only: its end may move meanwhile.
         """
-        if what == self._what and now_ns - self._asked_ns < self._interval_ns:
+        if request == self._request and now_ns - self._requested_ns < self._interval_ns:
             return False
-        self._what, self._asked_ns = what, now_ns
+        self._request, self._requested_ns = request, now_ns
         return True
 
     def forget(self) -> None:
         """Make the next `due` true: the last request was not sent, or is out of date."""
-        self._what = None
+        self._request = None

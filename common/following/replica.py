@@ -4,7 +4,7 @@ A replica's owner passes event batches and the matcher's replies in and sends th
 come out. Sockets and the clock belong to the owner.
 """
 
-from crossbook.common.following.event_follower import AskAgain, EventFollower
+from crossbook.common.following.event_follower import EventFollower, RepeatTimer
 from crossbook.common.messages.matcher_queries import ResendRequest
 
 
@@ -18,7 +18,7 @@ class Replica:
     def __init__(self, again_ns: int) -> None:
         self.gaps = 0
         self._follower = EventFollower(from_start=True)
-        self._ask = AskAgain(again_ns)
+        self._repeat = RepeatTimer(again_ns)
         self._request_id = 0
 
     @property
@@ -28,14 +28,14 @@ class Replica:
 
     def not_sent(self) -> None:
         """The last request could not be sent: it may be made again at once."""
-        self._ask.forget()
+        self._repeat.forget()
 
     def _resend_request(
         self, incarnation: int, from_seq: int, to_seq: int, now_ns: int
     ) -> ResendRequest | None:
         """A request for this range, or None while an earlier one for its beginning may yet be
         answered."""
-        if not self._ask.due((incarnation, from_seq), now_ns):
+        if not self._repeat.due((incarnation, from_seq), now_ns):
             return None
         self._request_id += 1
         return ResendRequest(self._request_id, incarnation, from_seq, to_seq)

@@ -10,7 +10,7 @@ order they happened:
 
 The incoming order (of `OrderAccepted`, `OrderTriggered`, or `OrderAmended` without its place) rests
 with its remaining lots from the next such event, or the end of the command, on; no event of its own
-says so. It does not rest when an `OrderExpired` ended it, when it waits for its trigger
+reports it. It does not rest when an `OrderExpired` ended it, when it waits for its trigger
 (`trigger_ticks`, until it is triggered), or when it is a market order of a call phase.
 """
 

@@ -22,7 +22,7 @@ class Blame(Struct, frozen=True):
 
 
 def fields_by_tag(union: Any) -> dict[object, tuple[str, ...]]:
-    """The fields of each message of a union, by its tag, as users know them."""
+    """The fields of each message of a union, by its tag, under their public names."""
     return {kind.__struct_config__.tag: kind.__struct_encode_fields__ for kind in get_args(union)}
 
 

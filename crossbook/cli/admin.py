@@ -137,21 +137,21 @@ def status(
         )  # fmt: skip
     for each in balances:
         where_text = f" on shard {each['shard']}" if "shard" in each else ""
-        said = f"has {each['total']}, holds {each['held']}{where_text}"
-        table.add_row(str(of), each["asset"], said)
+        text = f"has {each['total']}, holds {each['held']}{where_text}"
+        table.add_row(str(of), each["asset"], text)
     for shard, view in enumerate(views):
         if view.clock_refused:
-            said = f"refused: it shows {time_text(view.clock_ns)}, commands are stamped "
-            table.add_row("clock", str(shard), said + time_text(view.time_ns))
-    told: dict[str, Any] = {
+            text = f"refused: it shows {time_text(view.clock_ns)}, commands are stamped "
+            table.add_row("clock", str(shard), text + time_text(view.time_ns))
+    summary: dict[str, Any] = {
         "seq": views[0].seq,
         "time": time_text(views[0].time_ns),
         "clock": time_text(views[0].clock_ns),
         "clock_refused": any(view.clock_refused for view in views),
     }
     if len(views) > 1:
-        told["seqs"] = [view.seq for view in views]
-    output.result({**told, "instruments": facts, "account": of, "balances": balances}, table)
+        summary["seqs"] = [view.seq for view in views]
+    output.result({**summary, "instruments": facts, "account": of, "balances": balances}, table)
 
 
 @app.command()

@@ -40,8 +40,8 @@ unknown; 4 a replay differs only where the recording breaks price-time priority.
 )
 
 
-def _version(asked: bool) -> None:
-    if asked:
+def _version(requested: bool) -> None:
+    if requested:
         try:
             print(f"crossbook {version('crossbook')}")
         except PackageNotFoundError:

@@ -145,7 +145,7 @@ class _BookView:
 
 
 def _shown_of(facts: dict[str, Any]) -> dict[str, Any]:
-    return {name: said for name, said in facts.items() if name != "seq"}
+    return {name: text for name, text in facts.items() if name != "seq"}
 
 
 def trades(
@@ -244,14 +244,14 @@ def _shard_facts(
     silent_ms = publisher.pop("matcher_silent_ms", None)
     states.update(publisher.pop("states", {}))
     # Only the publisher shows whether the matcher is there.
-    heard = None if silent_ms is None else silent_ms < SILENT_MS
+    reachable = None if silent_ms is None else silent_ms < SILENT_MS
     matcher = {
-        "reachable": heard,
+        "reachable": reachable,
         "silent_ms": silent_ms,
         "seq": max(gateway_seq or 0, publisher.get("seq", 0)),
-        "build": matcher_build(shard, min(timeout, BUILD_TIMEOUT)) if heard else None,
+        "build": matcher_build(shard, min(timeout, BUILD_TIMEOUT)) if reachable else None,
     }
-    if heard and gateway_seq is not None:
+    if reachable and gateway_seq is not None:
         publisher["lag"] = max(0, gateway_seq - publisher["seq"])
     return {_named("publisher", shard): publisher, _named("matcher", shard): matcher}
 
@@ -260,9 +260,9 @@ def _named(process: str, shard: Settings) -> str:
     return f"{process}-{shard.shard}" if shard.shard else process
 
 
-def _part(ask: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+def _part(facts_of: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     try:
-        return {"reachable": True, **ask()}
+        return {"reachable": True, **facts_of()}
     except CrossbookError as error:
         status, facts = error_facts(error)
         if status is ExitStatus.USAGE:
@@ -299,16 +299,16 @@ def _publisher_facts(settings: Settings, timeout: float) -> dict[str, Any]:
                 "UNREACHABLE",
                 "feed",
             )
-        told = {name: market.state(name) for name in market.instruments}
+        states = {name: market.state(name) for name in market.instruments}
         return {
             "seq": heartbeat.seq,
             "matcher_silent_ms": heartbeat.stale_ms,
             "instruments": {
-                name: state_facts(market.instruments[name], state) for name, state in told.items()
+                name: state_facts(market.instruments[name], state) for name, state in states.items()
             },
             "states": {
                 name: text
-                for name, state in told.items()
+                for name, state in states.items()
                 if (text := state_text(market.instruments[name], state))
             },
         }
@@ -323,11 +323,11 @@ def _status_table(settings: Settings, facts: dict[str, Any], states: dict[str, s
         rows.append((name, "behind them", facts[name], _matcher_text(facts[name])))
         name = _named("publisher", shard)
         rows.append((name, shard.publisher_feed, facts[name], _publisher_text(facts[name])))
-    for name, place, part, said in rows:
+    for name, place, part, text in rows:
         mark = Text("DOWN", "bold red")
         if part["reachable"] is not False:
             mark = Text("up", "green") if part["reachable"] else Text("?", "yellow")
-        table.add_row(name, mark, Text(place, "dim"), Text(said))
+        table.add_row(name, mark, Text(place, "dim"), Text(text))
     for symbol, text in states.items():
         table.add_row("", Text("note", "yellow"), Text(symbol), Text(text, "yellow"))
     return table

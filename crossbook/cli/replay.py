@@ -145,7 +145,7 @@ def replay(
                 # Orders that an earlier file of this run left in the book are this run's to remove.
                 emptying = clear or (number > 0 and not keep_going)
                 report = run.on_shared(path, symbol, emptying, keep_going, why)
-            run.tell(report)
+            run.print_report(report)
             causes.add(report.cause)
     raise typer.Exit(int(_status(causes)))
 
@@ -181,7 +181,7 @@ class _Run:
         self._verify = verify
         self._output = output
 
-    def tell(self, report: ReplayReport) -> None:
+    def print_report(self, report: ReplayReport) -> None:
         """Print the report of one file."""
         self._output.result(report_facts(report), report_table(report))
 

@@ -90,10 +90,10 @@ def _wait_known(market: MarketData, symbols: Sequence[str], timeout: float) -> N
         market.poll(left_s)
 
 
-def _print_ticker(output: Output, market: MarketData, told: Ticker | None) -> None:
-    if told is not None:
-        instrument, state = market.instruments[told.symbol], market.state(told.symbol)
-        output.result(ticker_facts(instrument, told, state), "")
+def _print_ticker(output: Output, market: MarketData, ticker: Ticker | None) -> None:
+    if ticker is not None:
+        instrument, state = market.instruments[ticker.symbol], market.state(ticker.symbol)
+        output.result(ticker_facts(instrument, ticker, state), "")
 
 
 def _print_new_tickers(output: Output, market: MarketData) -> None:
@@ -120,12 +120,12 @@ def _table(market: MarketData, symbols: Sequence[str]) -> Table:
         table.add_column(name, justify="right", no_wrap=True, header_style="dim")
     table.add_column("", no_wrap=True)
     for symbol in symbols:
-        told = market.ticker(symbol)
-        if told is None:
+        ticker = market.ticker(symbol)
+        if ticker is None:
             table.add_row(Text(symbol, "bold"), Text("not known yet", "yellow"))
             continue
         instrument, state = market.instruments[symbol], market.state(symbol)
-        facts = ticker_facts(instrument, told, state)
+        facts = ticker_facts(instrument, ticker, state)
         change = facts["change_percent"]
         style = "red" if change is not None and change.startswith("-") else "green"
         cells = [facts[name] or "-" for name in ("high", "low", "bid", "ask")]
@@ -135,7 +135,7 @@ def _table(market: MarketData, symbols: Sequence[str]) -> Table:
             Text("-" if change is None else f"{change} %", style),
             *cells,
             f"{facts['volume']} {instrument.base}",
-            f"{told.trades:,}",
+            f"{ticker.trades:,}",
             Text(state_text(instrument, state), "yellow"),
         )
     return table

@@ -114,12 +114,12 @@ class Supervisor:
             self._printer.write(message)
         elif message.type == "start":
             process.pid = message.data["pid"]
-            self._say(f"{message.name} started (pid={process.pid})")
+            self._print_line(f"{message.name} started (pid={process.pid})")
             if process.stage <= self._stage:
                 _signal_group(process.pid, signal.SIGTERM)
         elif message.type == "end":
             process.returncode = message.data["returncode"]
-            self._say(f"{message.name} stopped (rc={process.returncode})")
+            self._print_line(f"{message.name} stopped (rc={process.returncode})")
             if self._status is None:
                 self._status = process.returncode
 
@@ -135,10 +135,10 @@ class Supervisor:
         self._stage, self._until_s = stage, now_s + GRACE_S
         for process in running:
             if process.stage == stage and process.pid:
-                self._say(f"sending {number.name} to {process.name} (pid {process.pid})")
+                self._print_line(f"sending {number.name} to {process.name} (pid {process.pid})")
                 _signal_group(process.pid, number)
 
-    def _say(self, text: str) -> None:
+    def _print_line(self, text: str) -> None:
         self._printer.write(Message("line", text, datetime.now(), _NAME, None))
 
 

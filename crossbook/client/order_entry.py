@@ -108,9 +108,10 @@ class OrderEntry(ABC, Generic[AckT, AnswersT, OrdersT, BalancesT, InstrumentsT, 
         `time_in_force` "gtd" the order expires at `expire_time` (nanoseconds). `post_only` and
         `prevention` are the other terms.
 
-        With a `client_order_id` it is safe to repeat the call after `OutcomeUnknown`, with the
-        same arguments: the order is entered once, and `repeated` of the answer says that it had
-        been, with its first `order_id` and its present status. Use an id for one order only.
+        With a `client_order_id` it is safe to repeat the call after `OutcomeUnknown`, with the same
+        arguments: the order is entered once, and `repeated` of the answer is true if it had been
+        entered before, with its first `order_id` and its present status. Use an id for one order
+        only.
         """
         return self._perform(
             procedures.command(self.address, new_order, symbol, side, quantity, price, **terms)

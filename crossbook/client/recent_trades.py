@@ -21,7 +21,7 @@ from crossbook.common.process import sockets
 from crossbook.common.sequence import epoch_of, first_of
 from crossbook.errors import MarketDataError
 
-_ASK_AGAIN_MS: Final = 1_000
+_REPEAT_MS: Final = 1_000
 
 
 def recent_trades(
@@ -43,7 +43,7 @@ def recent_trades(
         while first_seq <= last_seq:
             request_id += 1
             request = RangeRequest(request_id, topic("trade", symbol), first_seq, last_seq)
-            reply = _ask(dealer, request, deadline)
+            reply = _request(dealer, request, deadline)
             if isinstance(reply, Range) and reply.payloads:
                 for payload in reply.payloads:
                     message = _decoded(decode_feed, payload)
@@ -56,10 +56,10 @@ def recent_trades(
     return trades[-count:]
 
 
-def _ask(dealer: "zmq.Socket[bytes]", request: RangeRequest, deadline: float) -> FeedReply:
+def _request(dealer: "zmq.Socket[bytes]", request: RangeRequest, deadline: float) -> FeedReply:
     while time.monotonic() < deadline:
         dealer.send(encode(request))
-        while dealer.poll(min(_ASK_AGAIN_MS, max(1, int((deadline - time.monotonic()) * 1000)))):
+        while dealer.poll(min(_REPEAT_MS, max(1, int((deadline - time.monotonic()) * 1000)))):
             reply: FeedReply = _decoded(decode_feed_reply, dealer.recv())
             if reply.request_id == request.request_id:
                 return reply

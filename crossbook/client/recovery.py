@@ -148,9 +148,10 @@ class Recovery:
 
 
 class Track:
-    """What a session has received of one shard of the exchange; `recovery` fills a hole in it.
+    """The executions a session has received from one shard; `recovery` fills a hole in it.
 
-    `hole_from` is where the last reported hole begins, `hole_part` what was delivered of it.
+    `hole_from` is where the last reported hole begins, `hole_part` the part of it that was
+    delivered.
     """
 
     def __init__(self) -> None:

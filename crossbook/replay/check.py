@@ -141,7 +141,7 @@ class ReplayCheck:
         self._books = Tally()
         self._digests = Tally()
         self._differences: list[str] = []
-        self._said = 0
+        self._different = 0
 
     def load(
         self,
@@ -242,7 +242,7 @@ class ReplayCheck:
             len(self._recording.books) - to_compare,
             self._reference.breaks,
             self._by_recording,
-            self._said - self._by_recording,
+            self._different - self._by_recording,
             self.in_use,
         )
 
@@ -352,7 +352,7 @@ class ReplayCheck:
 
     def _differ(self, text: str, kept: bool = False) -> None:
         """Count a difference; with `kept` the exchange has the result of price-time priority."""
-        self._said += 1
+        self._different += 1
         if kept:
             self._by_recording += 1
             text = f"{text} (the recording breaks price-time priority, the exchange kept it)"
@@ -360,7 +360,7 @@ class ReplayCheck:
             self._differences.append(text)
 
     def _described(self) -> list[str]:
-        more = self._said - len(self._differences)
+        more = self._different - len(self._differences)
         return [*self._differences, f"and {more} more"] if more else list(self._differences)
 
 

@@ -57,7 +57,7 @@ class Window(Struct, gc=False, frozen=True):
 
 
 class _Unseen(Struct):
-    """What later messages show of an order whose submission the file does not show.
+    """An order whose submission the file does not show, from later messages.
 
     `first` is the index of the message that names it first, `executed` that of its first
     execution, `due` that of the submission it was before, by its id.

@@ -75,7 +75,7 @@ def reference_of(recording: Recording) -> Reference:
 
 
 class _Holds:
-    """What the open orders of all traders together hold during a recording."""
+    """The amounts that the open orders of all traders together hold during a recording."""
 
     def __init__(self, book: PlainBook) -> None:
         self.needs = Needs()
@@ -128,10 +128,11 @@ def row_difference(row: BookRow, levels: LevelsOf) -> str:
     for side, name, recorded, limit in sides:
         found = levels(side, limit) if limit else []
         for level in range(max(len(found), len(recorded))):
-            have = found[level] if level < len(found) else None
-            want = recorded[level] if level < len(recorded) else None
-            if have != want:
-                return f"{name} {level + 1} is {_level_text(have)}, recorded {_level_text(want)}"
+            actual = found[level] if level < len(found) else None
+            expected = recorded[level] if level < len(recorded) else None
+            if actual != expected:
+                texts = f"{_level_text(actual)}, recorded {_level_text(expected)}"
+                return f"{name} {level + 1} is {texts}"
     return ""
 
 

@@ -89,7 +89,7 @@ class Replay:
     def run(self, on_progress: Callable[["Replay"], None]) -> ReplayReport:
         """Send everything, wait for every answer, then for the feed."""
         total = len(self._commands)
-        self._started_ns = heard_ns = time.monotonic_ns()
+        self._started_ns = answered_ns = time.monotonic_ns()
         while self.answered < total:
             before = self.answered
             self._send_due()
@@ -98,8 +98,8 @@ class Replay:
             self._read_feed(0.0)
             now_ns = time.monotonic_ns()
             if self.answered > before or self.sent == self.answered:
-                heard_ns = now_ns
-            elif now_ns - heard_ns > self._timeout_ns:
+                answered_ns = now_ns
+            elif now_ns - answered_ns > self._timeout_ns:
                 raise unreachable(
                     f"no answer from the gateway at {self._client.address} for "
                     f"{self._timeout_ns / 1e9:g} s: {self.answered:,} of "

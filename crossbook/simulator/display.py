@@ -44,11 +44,11 @@ def table(runner: Runner, flow: AgentFlow, elapsed_s: float) -> RenderableType:
 def line(runner: Runner, flow: AgentFlow, elapsed_s: float) -> str:
     """Everything in one line."""
     statistics = flow.statistics
-    asked = statistics.requested_total
+    requests = statistics.requested_total
     parts = [
         f"seed {runner.plan.seed}",
         f"{flow.seconds:,.1f} s simulated in {elapsed_s:,.1f} s",
-        f"{asked:,} requests ({asked / max(elapsed_s, 1.0):,.0f}/s)",
+        f"{requests:,} requests ({requests / max(elapsed_s, 1.0):,.0f}/s)",
         f"{sum(tape.trades for tape in statistics.tapes):,} trades",
         f"{flow.news:,} news",
     ]

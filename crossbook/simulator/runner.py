@@ -147,7 +147,7 @@ class Runner:
         """Cancel every order of the agents, in their order."""
         acks = []
         for client in self._clients:
-            [answer] = await self._ask(client, [mass_cancel()])
+            [answer] = await self._send(client, [mass_cancel()])
             if isinstance(answer, Reject):
                 raise OrderRejected(answer)
             acks.append(answer)
@@ -161,9 +161,9 @@ class Runner:
             answers: list[Answer] = []
             for batch in flow.step():
                 count += len(batch.requests)
-                said = await self._ask(self._clients[batch.agent], batch.requests)
-                answers += zip(batch.requests, said, strict=True)
-                self._see([answer.seq for answer in said if answer.seq])
+                replies = await self._send(self._clients[batch.agent], batch.requests)
+                answers += zip(batch.requests, replies, strict=True)
+                self._note_seqs([reply.seq for reply in replies if reply.seq])
             flow.receive(answers, await self._reports())
             if self._missed_something():
                 self.resets += 1
@@ -183,24 +183,24 @@ class Runner:
     def _over(self, flow: AgentFlow) -> bool:
         return 0 < self.plan.duration_s <= flow.seconds
 
-    async def _ask(
+    async def _send(
         self, client: AsyncClient, requests: Sequence[TradeRequest | MassCancel]
     ) -> list[Ack | Reject]:
         """Send requests until each is answered, whatever happens to the exchange meanwhile.
 
         A new order is entered once however often it is sent; a cancel or an amend that was
-        applied unheard is answered by a reject, or changes nothing again.
+        applied without an answer is answered by a reject, or changes nothing again.
         """
         answers: dict[int, Ack | Reject] = {}
         while len(answers) < len(requests):
             open_ones = [each for each in range(len(requests)) if each not in answers][:BATCH_MOST]
             try:
-                said: Sequence[object] = await self._or_stop(
+                outcomes: Sequence[object] = await self._or_stop(
                     client.batch([requests[each] for each in open_ones])
                 )
             except (OutcomeUnknown, GatewayUnavailable) as error:
-                said = error.answers
-            for each, answer in zip(open_ones, said, strict=False):
+                outcomes = error.answers
+            for each, answer in zip(open_ones, outcomes, strict=False):
                 again = isinstance(answer, Reject) and answer.reason in _AGAIN
                 if isinstance(answer, Ack | Reject) and not again:
                     answers[each] = answer
@@ -211,9 +211,9 @@ class Runner:
                     raise Stopped
         return [answers[each] for each in range(len(requests))]
 
-    def _see(self, seqs: Sequence[int]) -> None:
+    def _note_seqs(self, seqs: Sequence[int]) -> None:
         """These numbers of the matchers answered one batch: numbers that fall back are those of
-        another history, in which nothing of ours is open."""
+        another history, in which no order of this run is open."""
         for shard in {shard_of(seq) for seq in seqs}:
             own = [seq for seq in seqs if shard_of(seq) == shard]
             fell_back = min(own) < self._last_seqs.get(shard, 0)
@@ -222,7 +222,7 @@ class Runner:
 
     async def _reports(self) -> list[tuple[int, Execution]]:
         """All execution reports up to the last number that answered, by agent."""
-        await asyncio.gather(*(self._hear(client) for client in self._clients))
+        await asyncio.gather(*(self._await_reports(client) for client in self._clients))
         reports = []
         for agent, client in enumerate(self._clients):
             executions = client.session.executions
@@ -230,7 +230,7 @@ class Runner:
                 reports.append((agent, executions.popleft()))
         return reports
 
-    async def _hear(self, client: AsyncClient) -> None:
+    async def _await_reports(self, client: AsyncClient) -> None:
         """Return once a session has received everything up to the last acknowledged number.
 
         Where the gateway stays behind that number, the exchange has begun a new history.
@@ -239,8 +239,8 @@ class Runner:
         while True:
             try:
                 pong = await self._or_stop(client.ping())
-                told = {shard_of(seq): seq for seq in client.last_seqs} | {0: pong.seq}
-                behind = any(told.get(each, 0) < seq for each, seq in self._last_seqs.items())
+                received = {shard_of(seq): seq for seq in client.last_seqs} | {0: pong.seq}
+                behind = any(received.get(each, 0) < seq for each, seq in self._last_seqs.items())
                 if not behind and not client.session.recovering:
                     return
                 behind_since_s = (behind_since_s or time.monotonic()) if behind else 0.0

@@ -37,7 +37,7 @@ def account_in(values: Sequence[bytes]) -> int | None:
     if not values:
         return None
     if len(values) > 1:
-        raise malformed(HEADER, f"{len(values)} headers; an account is said once")
+        raise malformed(HEADER, f"{len(values)} headers; give the account once")
     return account_number(values[0].decode("latin-1"), HEADER)
 
 

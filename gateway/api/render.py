@@ -118,7 +118,7 @@ class Renderer:
             else:
                 quote_left = quote_left_text(instrument, execution)
         notional *= instrument.notional_per_tick_lot
-        knows_all = not ack.filled_lots
+        is_complete = not ack.filled_lots
         return documents.OrderAnswer(
             order_id_text(ack.order_id),
             what,
@@ -127,11 +127,11 @@ class Renderer:
             STATUSES[status],
             grid.quantity.text(filled_lots),
             grid.quantity.text(remaining_lots),
-            average_price(instrument, notional, filled_lots) if knows_all else None,
-            grid.quote.text(notional) if knows_all else None,
+            average_price(instrument, notional, filled_lots) if is_complete else None,
+            grid.quote.text(notional) if is_complete else None,
             quote_left,
             ack.seq,
-            fills if knows_all else None,
+            fills if is_complete else None,
         )
 
     def repeated(self, record: OrderRecord, seq: int) -> documents.OrderAnswer:

@@ -98,7 +98,7 @@ def make_app(
 
 
 class _RouteChecks:
-    """What all routes share: checks of body and query, and the answer to a failed request."""
+    """The parts all routes share: checks of body and query, and the answer to a failed request."""
 
     def __init__(self, request_id_prefix: str) -> None:
         self.known: dict[str, set[str]] = {}

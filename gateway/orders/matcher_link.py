@@ -31,7 +31,7 @@ Time comes as an argument, and whatever is due is sent by `send`: sockets, clock
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from crossbook.common.following.event_follower import AskAgain, EventFollower
+from crossbook.common.following.event_follower import EventFollower, RepeatTimer
 from crossbook.common.messages.codec import decode_events, decode_matcher_reply, encode
 from crossbook.common.messages.commands import Command
 from crossbook.common.messages.events import EventBatch
@@ -93,8 +93,8 @@ class MatcherLink:
         self._gateway = gateway
         self._epoch = epoch_of(first_number) - 1
         self._follower = EventFollower(from_start=True)
-        self._gap_request = AskAgain(GAP_AGAIN_NS)
-        self._state_request = AskAgain(STATE_AGAIN_NS)
+        self._gap_request = RepeatTimer(GAP_AGAIN_NS)
+        self._state_request = RepeatTimer(STATE_AGAIN_NS)
         self._state_id = 0
         self._seq_at_request = 0
         self._needs_state = True

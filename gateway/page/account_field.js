@@ -1,5 +1,5 @@
-// The account that acts, and the field that says which. Nobody acts while the field says another
-// one than the last one taken, or none.
+// The account that acts, and its field. No account acts while the field differs from the last
+// account taken, or is empty.
 
 const ACCOUNT_MAX = 2 ** 31 - 1;
 const FIRST = 1;
@@ -18,7 +18,7 @@ export class AccountField {
   #api;
   #changed;
 
-  // `changed(account)` is called when another account acts, or with null when nobody does.
+  // `changed(account)` is called when another account acts, or with null when none does.
   constructor(api, changed) {
     this.#api = api;
     this.#changed = changed;
@@ -26,19 +26,19 @@ export class AccountField {
     this.#input.addEventListener("change", () => this.#entered());
   }
 
-  // Begins with the account of the address; `texts` is all that the address says of it.
+  // Begins with the account of the address; `texts` are the accounts it names.
   begin(texts) {
-    const said = texts.length ? texts[0] : String(FIRST);
-    const account = texts.length > 1 ? null : accountOf(said);
+    const text = texts.length ? texts[0] : String(FIRST);
+    const account = texts.length > 1 ? null : accountOf(text);
     if (account === null) {
-      this.#refuse(texts.length > 1 ? texts.join(" and ") : said, "no account acts: enter one");
+      this.#refuse(texts.length > 1 ? texts.join(" and ") : text, "no account acts: enter one");
     }
     this.#act(account);
   }
 
   #typed() {
-    const said = accountOf(this.#input.value);
-    this.#api.account = said === this.#taken ? this.#taken : null;
+    const typed = accountOf(this.#input.value);
+    this.#api.account = typed === this.#taken ? this.#taken : null;
   }
 
   #entered() {
@@ -50,7 +50,7 @@ export class AccountField {
       this.#show();
       return;
     }
-    this.#say(account === null ? "No account acts: enter one." : "");
+    this.#showNote(account === null ? "No account acts: enter one." : "");
     if (account !== this.#taken) this.#act(account);
     else this.#show();
   }
@@ -61,17 +61,17 @@ export class AccountField {
     this.#changed(account);
   }
 
-  // The field says who acts, and who acts is what it says.
+  // The field shows the account that acts.
   #show() {
     this.#input.value = this.#taken ?? "";
     this.#api.account = this.#taken;
   }
 
-  #refuse(said, now) {
-    this.#say(`Account ${said}: not a whole number from ${FIRST} to ${ACCOUNT_MAX}; ${now}.`);
+  #refuse(text, now) {
+    this.#showNote(`Account ${text}: not a whole number from ${FIRST} to ${ACCOUNT_MAX}; ${now}.`);
   }
 
-  #say(text) {
+  #showNote(text) {
     this.#note.textContent = text;
     this.#note.hidden = !text;
     this.#input.setAttribute("aria-invalid", String(Boolean(text)));

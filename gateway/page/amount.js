@@ -53,8 +53,8 @@ export class Unclear extends Error {}
 // The plain decimal that a person typed or pasted: as it is, or with thousands set apart by the
 // spaces the page itself shows, or by commas. Empty text stays empty. Throws `Unclear` rather than
 // guess whether a lone comma sets thousands or decimals apart.
-export function decimalOf(said) {
-  const text = said.trim().replace(/^[▲▼]\s*/, "");
+export function decimalOf(entered) {
+  const text = entered.trim().replace(/^[▲▼]\s*/, "");
   if (!text || isDecimal(text)) return short(text);
   if (SPACED.test(text)) return short(text.replace(new RegExp(SPACES, "g"), ""));
   if (COMMAS.test(text) && (text.includes(".") || text.split(",").length > 2)) {

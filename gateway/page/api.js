@@ -14,31 +14,31 @@ export class Refusal extends Error {
 }
 
 export class Api {
-  // Null while nobody acts: then only what is public can be asked.
+  // Null while no account acts: then only public data can be requested.
   account = null;
 
   get(path) {
-    return this.#ask("GET", path);
+    return this.#sendAs("GET", path);
   }
 
-  // As get, of what everybody may see.
+  // As get, for public data.
   getPublic(path) {
     return this.#send("GET", path, {});
   }
 
   post(path, body) {
-    return this.#ask("POST", path, body);
+    return this.#sendAs("POST", path, body);
   }
 
   patch(path, body) {
-    return this.#ask("PATCH", path, body);
+    return this.#sendAs("PATCH", path, body);
   }
 
   delete(path) {
-    return this.#ask("DELETE", path);
+    return this.#sendAs("DELETE", path);
   }
 
-  async #ask(method, path, body) {
+  async #sendAs(method, path, body) {
     if (this.account === null) {
       throw new Refusal(422, { code: "NO_ACCOUNT", message: "enter the account that is to act" });
     }
@@ -63,7 +63,7 @@ export class Api {
   }
 }
 
-// What the gateway says of itself, or null when it says nothing.
+// The gateway's answer about itself, or null when there is none.
 export async function readiness() {
   try {
     const answer = await fetch("/ready", { signal: AbortSignal.timeout(PATIENCE_MS) });

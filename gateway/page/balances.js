@@ -1,5 +1,5 @@
-// What the account has: asked for after what happens to its orders, though not at every turn, and
-// now and then besides, since money comes in without an order.
+// The balances of the account: requested after events of its orders, with a pause between requests,
+// and at intervals, since deposits have no order.
 
 const PAUSE_MS = 2000;
 const IDLE_MS = 10000;
@@ -10,7 +10,7 @@ export class Balances {
   #known = new Map();
   #round = 0;
   #timer = 0;
-  #askedMs = -Infinity;
+  #requestedMs = -Infinity;
   #dueMs = Infinity;
 
   constructor(api, changed) {
@@ -18,46 +18,46 @@ export class Balances {
     this.#changed = changed;
   }
 
-  // What may be spent of an asset, as text; null where nothing is known of the account's money.
+  // The amount of an asset that may be spent, as text; null while the balances are not loaded.
   available(asset) {
     return this.#known.size ? this.#known.get(asset) ?? "0" : null;
   }
 
-  // Another account: nothing is known of it.
+  // Another account: its balances are not loaded.
   restart() {
     this.#round += 1;
-    this.#askedMs = -Infinity;
-    this.#learn([]);
+    this.#requestedMs = -Infinity;
+    this.#apply([]);
     this.refresh();
   }
 
-  // What is known may be out of date.
+  // The balances may be out of date.
   refresh() {
-    this.#askAt(Math.max(Date.now(), this.#askedMs + PAUSE_MS));
+    this.#requestAt(Math.max(Date.now(), this.#requestedMs + PAUSE_MS));
   }
 
-  #askAt(dueMs) {
+  #requestAt(dueMs) {
     if (dueMs >= this.#dueMs) return;
     this.#dueMs = dueMs;
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#ask(), dueMs - Date.now());
+    this.#timer = setTimeout(() => this.#request(), dueMs - Date.now());
   }
 
-  async #ask() {
+  async #request() {
     const round = ++this.#round;
     this.#dueMs = Infinity;
-    this.#askedMs = Date.now();
+    this.#requestedMs = Date.now();
     let balances = [];
     try {
       ({ balances } = await this.#api.get("/account"));
     } catch {
-      // Rather nothing than what may no longer be true; the banner says what is wrong.
+      // Empty rather than out of date; the banner shows the fault.
     }
-    if (round === this.#round) this.#learn(balances);
-    this.#askAt(Date.now() + IDLE_MS);
+    if (round === this.#round) this.#apply(balances);
+    this.#requestAt(Date.now() + IDLE_MS);
   }
 
-  #learn(balances) {
+  #apply(balances) {
     this.#known = new Map(balances.map(({ asset, available }) => [asset, available]));
     this.#changed();
   }

@@ -1,5 +1,5 @@
 // Candles and volume, drawn by TradingView's Lightweight Charts: history from REST, then live.
-// Rising candles are hollow and falling ones filled, so that colour is not all that tells them.
+// Rising candles are hollow and falling ones filled, so that they do not differ by colour alone.
 
 import { clockText, grouped, trimmed } from "./amount.js";
 import { nextFrame, setText } from "./frame.js";
@@ -64,10 +64,10 @@ export class Candles {
       }
       this.#whole = true;
       nextFrame(this.#draw);
-      if (this.#chart) this.#say("");
+      if (this.#chart) this.#showNote("");
     } catch (refusal) {
       if (round !== this.#round) return;
-      if (this.#chart) this.#say(`No history yet: ${refusal.message}.`);
+      if (this.#chart) this.#showNote(`No history yet: ${refusal.message}.`);
       this.#timer = setTimeout(() => this.loadPast(), AGAIN_MS);
     }
   }
@@ -116,12 +116,12 @@ export class Candles {
       return;
     }
     const { openText, highText, lowText, closeText, volumeText } = bar;
-    const told = `O ${grouped(openText)}  H ${grouped(highText)}  L ${grouped(lowText)}  `
+    const text = `O ${grouped(openText)}  H ${grouped(highText)}  L ${grouped(lowText)}  `
       + `C ${grouped(closeText)}  V ${trimmed(volumeText)}`;
-    setText(this.#reading, told);
+    setText(this.#reading, text);
     this.#box.setAttribute(
       "aria-label",
-      `Candles of ${this.#interval}, the last at ${clockText(bar.timeText)}: ${told}`,
+      `Candles of ${this.#interval}, the last at ${clockText(bar.timeText)}: ${text}`,
     );
   }
 
@@ -130,7 +130,7 @@ export class Candles {
       await loadScript(SCRIPT);
     } catch {
       this.#box.hidden = true;
-      this.#say("No candles: the chart script is not installed. Everything else works. "
+      this.#showNote("No candles: the chart script is not installed. Everything else works. "
         + "Install it with: pip install --no-deps -r requirements/page.txt");
       return;
     }
@@ -175,7 +175,7 @@ export class Candles {
     nextFrame(this.#draw);
   }
 
-  #say(text) {
+  #showNote(text) {
     setText(this.#note, text);
     this.#note.hidden = !text;
   }

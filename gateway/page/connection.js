@@ -1,11 +1,11 @@
-// What the page knows of its connection, in words: a mark in the header, a banner while what is
-// shown is not the market as it is, and a remark when it is again.
+// The state of the connection in words: a mark in the header, a banner while the market shown is
+// out of date, and a remark when it is current again.
 
 import { readiness } from "./api.js";
 import { clockOf } from "./amount.js";
 import { setText } from "./frame.js";
 
-const ASK_EVERY_MS = 2000;
+const PROBE_EVERY_MS = 2000;
 const REMARK_MS = 6000;
 // A load of the page and a switch of the instrument are no reason for alarm.
 const PATIENCE_MS = 800;
@@ -24,10 +24,10 @@ export class Connection {
   #wasLive = false;
   #detail = "";
   #cause = "";
-  #asking = 0;
+  #probing = 0;
   #timer = 0;
 
-  // Tells of these streams from now on; `loaded` says whether the book has come.
+  // Follows these streams from now on; `loaded` returns whether the book has come.
   follow(book, others, loaded) {
     this.#book = book;
     this.#others = others;
@@ -72,12 +72,12 @@ export class Connection {
       }
       this.#wasLive = true;
       this.#detail = "";
-      clearInterval(this.#asking);
-      this.#asking = 0;
+      clearInterval(this.#probing);
+      this.#probing = 0;
     } else if (before === "live" || before === "connecting") {
       this.#sinceMs = before === "live" ? now : this.#sinceMs;
-      this.#asking ||= setInterval(() => this.#ask(), ASK_EVERY_MS);
-      if (before === "live") this.#ask();
+      this.#probing ||= setInterval(() => this.#probe(), PROBE_EVERY_MS);
+      if (before === "live") this.#probe();
       setTimeout(() => this.#show(), PATIENCE_MS);
     }
   }
@@ -96,7 +96,7 @@ export class Connection {
     this.#cause = this.#reason();
     const shown = this.#wasLive ? ` Shown is the market of ${clockOf(this.#sinceMs)} UTC.` : "";
     const doing = state === "lost" ? ": reconnecting." : ".";
-    this.#say(state, `${capital(this.#cause)}${doing}${this.#detail}${shown}`);
+    this.#showBanner(state, `${capital(this.#cause)}${doing}${this.#detail}${shown}`);
   }
 
   #reason() {
@@ -104,25 +104,25 @@ export class Connection {
     return lost ? lost.reason : `market data is stale: ${this.#book.reason}`;
   }
 
-  async #ask() {
+  async #probe() {
     const answer = await readiness();
     if (this.state === "live") return;
     this.#detail = answer === null ? " No answer from the gateway."
       : !answer.matcher ? " The matcher takes no orders."
         : answer.market_data ? ""
-          : " Nothing is heard from the publisher, or from the matcher behind it.";
+          : " No message comes from the publisher, or from the matcher behind it.";
     this.#show();
   }
 
   #remark(text) {
-    this.#say("good", text);
+    this.#showBanner("good", text);
     this.#timer = setTimeout(() => {
       this.#timer = 0;
       this.#show();
     }, REMARK_MS);
   }
 
-  #say(level, text) {
+  #showBanner(level, text) {
     clearTimeout(this.#timer);
     this.#timer = 0;
     this.#banner.dataset.level = level;

@@ -1,19 +1,19 @@
 // Drawing, at most once per frame of the screen however many messages came in between.
 
 const waiting = new Set();
-let asked = false;
+let requested = false;
 
 // `draw` runs in the next frame, once.
 export function nextFrame(draw) {
   waiting.add(draw);
-  if (!asked) {
-    asked = true;
+  if (!requested) {
+    requested = true;
     requestAnimationFrame(run);
   }
 }
 
 function run() {
-  asked = false;
+  requested = false;
   const draws = [...waiting];
   waiting.clear();
   for (const draw of draws) draw();

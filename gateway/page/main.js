@@ -76,7 +76,7 @@ function openBook() {
       if (phase === "lost") bookLoaded = false;
       connection.refresh();
     },
-    hear: (message) => {
+    receive: (message) => {
       if (message.type === "state") {
         marketState.take(message);
         current.mayBeCrossed = marketState.mayBeCrossed;
@@ -109,7 +109,7 @@ function openTrades() {
       if (phase === "open" && live) current.join();
       connection.refresh();
     },
-    hear: (message) => {
+    receive: (message) => {
       if (message.type === "resync") {
         current.join();
       } else if (message.type === "trade") {
@@ -124,7 +124,7 @@ function openTicker() {
   return new Stream({
     path: () => `/ws/ticker/${instrument.symbol}`,
     changed: () => connection.refresh(),
-    hear: (message) => {
+    receive: (message) => {
       if (message.type === "ticker") ticker.take(message);
     },
   });
@@ -141,7 +141,7 @@ function showCandles() {
       wasLost = phase === "lost";
       connection.refresh();
     },
-    hear: (message) => candles.take(message),
+    receive: (message) => candles.take(message),
   });
   followConnection();
 }
@@ -167,7 +167,7 @@ function showAccount(account) {
       ownChanged();
       connection.refresh();
     },
-    hear: (message) => {
+    receive: (message) => {
       if (message.type === "execution") own.take(message);
       else if (message.type === "welcome" || message.type === "resync") own.load();
       else return;
@@ -230,8 +230,8 @@ function offerInstruments(chosen) {
   });
 }
 
-// The instrument that the address names, the first one where it names none; null, and said, where
-// it names another or several.
+// The instrument that the address names, the first one where it names none; null, with a note,
+// where it names another or several.
 function instrumentOf(symbols) {
   if (!symbols.length) return instruments.keys().next().value;
   if (symbols.length === 1 && instruments.has(symbols[0])) return symbols[0];

@@ -13,21 +13,21 @@ export class Stream {
   phase = "connecting";
   live = true;
   reason = "";
-  heardMs = Date.now();
+  receivedMs = Date.now();
   #socket = null;
   #timer = 0;
   #failures = 0;
   #ended = false;
   #path;
-  #hear;
+  #receive;
   #changed;
   #beats;
 
-  // `path()` gives the path of each attempt; `hear` gets each message but heartbeat and status;
+  // `path()` gives the path of each attempt; `receive` gets each message but heartbeat and status;
   // `changed` is called when phase, live or reason have. `beats`: a heartbeat comes every second.
-  constructor({ path, hear, changed, beats = true }) {
+  constructor({ path, receive, changed, beats = true }) {
     this.#path = path;
-    this.#hear = hear;
+    this.#receive = receive;
     this.#changed = changed;
     this.#beats = beats;
     this.#connect();
@@ -41,7 +41,7 @@ export class Stream {
     this.#drop();
   }
 
-  // Starts over: what was received cannot be gone on from.
+  // Starts over: the messages received so far cannot be continued.
   restart(why) {
     if (this.#ended) return;
     this.#drop();
@@ -60,7 +60,7 @@ export class Stream {
     const socket = new WebSocket(`${scheme}://${location.host}${this.#path()}`);
     this.#socket = socket;
     socket.onopen = () => {
-      this.heardMs = Date.now();
+      this.receivedMs = Date.now();
       this.#failures = 0;
       this.#become("open", true, "");
     };
@@ -74,11 +74,11 @@ export class Stream {
   }
 
   #take(message) {
-    this.heardMs = Date.now();
+    this.receivedMs = Date.now();
     if (message.type === "status") {
       this.#become("open", message.status === "live", message.reason);
     } else if (message.type !== "heartbeat") {
-      this.#hear(message);
+      this.#receive(message);
     }
   }
 
@@ -87,12 +87,12 @@ export class Stream {
     this.#failures += 1;
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.#connect(), wait * (0.75 + Math.random() / 2));
-    // That attempts fail is known; why the first one was needed is what there is to tell.
+    // Failed attempts keep the reason why the first one was needed.
     this.#become("lost", false, this.phase === "lost" ? this.reason : why);
   }
 
   #look() {
-    const silent = this.#beats && this.live && Date.now() - this.heardMs > SILENT_MS;
+    const silent = this.#beats && this.live && Date.now() - this.receivedMs > SILENT_MS;
     if (this.phase === "open" && silent) this.restart("the gateway is silent");
   }
 

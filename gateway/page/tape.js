@@ -1,4 +1,4 @@
-// The last public trades, newest first. An arrow says which side took: colour alone would not.
+// The last public trades, newest first. An arrow shows which side took: colour alone would not.
 
 import { clockOf, grouped } from "./amount.js";
 import { nextFrame } from "./frame.js";

@@ -159,9 +159,9 @@ export class Ticket {
   #order() {
     const order = orderOf(this.#form, this.#instrument.symbol);
     const { client_order_id: name } = this.#form;
-    const said = JSON.stringify([this.#api.account, order, name.value]);
-    if (this.#unsettled?.said !== said) {
-      this.#unsettled = { said, name: name.value.trim() || freshName() };
+    const key = JSON.stringify([this.#api.account, order, name.value]);
+    if (this.#unsettled?.key !== key) {
+      this.#unsettled = { key, name: name.value.trim() || freshName() };
     }
     return { ...order, client_order_id: this.#unsettled.name };
   }

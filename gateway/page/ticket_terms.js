@@ -1,5 +1,5 @@
-// What each type of order says: the fields of the ticket it has, the request they make, and whether
-// the instrument takes it in the state it is in.
+// The terms of each type of order: the fields of the ticket it has, the request they make, and
+// whether the instrument takes it in the state it is in.
 
 import { decimalOf, Unclear } from "./amount.js";
 
@@ -66,12 +66,12 @@ export function arrange(form, state) {
   }
 }
 
-// What is taken in this state of the market, in words; empty where everything is.
+// The orders taken in this state of the market, in words; empty where all are.
 export function takenIn(state) {
   return TAKES[state] ?? "";
 }
 
-// Whether the order in the form is taken in this state. What was chosen stays chosen: an immediate
+// Whether the order in the form is taken in this state. The choice is kept: an immediate
 // order must not become one that rests because the state has changed.
 export function isTaken(form, state) {
   if (state === "halted" || state === "cancel_only") return false;
@@ -94,8 +94,8 @@ function isGathering(type, state) {
 export function orderOf(form, symbol) {
   const order = { symbol, side: form.side.value, order_type: form.order_type.value };
   for (const name of fieldsOf(form)) {
-    const said = NOT_SENT.includes(name) ? undefined : termOf(form[name]);
-    if (said !== undefined) order[name] = said;
+    const term = NOT_SENT.includes(name) ? undefined : termOf(form[name]);
+    if (term !== undefined) order[name] = term;
   }
   return order;
 }
@@ -125,7 +125,7 @@ export function settle(control) {
   if (AMOUNTS.includes(control.name)) control.value = clearAmountIn(control) || control.value;
 }
 
-// What folded fields say other than usual, in words.
+// The folded fields that differ from their defaults, in words.
 export function extrasOf(form) {
   const fields = fieldsOf(form);
   const { post_only: postOnly, display_quantity: display, self_trade_prevention: own } = form;
@@ -137,7 +137,7 @@ export function extrasOf(form) {
   return extras.join(", ");
 }
 
-// A control's value as the API has it; undefined where it says nothing, or what goes without.
+// A control's value as the API has it; undefined where it is empty or at its default.
 function termOf(control) {
   if (control.type === "checkbox") return control.checked || undefined;
   if (control.type === "datetime-local") return Date.parse(`${control.value}Z`) || undefined;

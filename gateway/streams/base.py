@@ -1,4 +1,4 @@
-"""What every market-data stream does: it sends to its clients, each at the speed it reads.
+"""The base of market-data streams: sends to each client at the speed at which it reads.
 
 Theory of operation. A stream has a position, which counts what it has sent. A client is *current*
 when it has been sent everything up to that position, or *behind*, with a position of its own. All
@@ -9,9 +9,9 @@ slow client costs the others nothing, and memory is bounded by what a stream kee
 A frame goes to a crowd in slices (`SLICE`), so that other work on the processor waits for one slice
 only. Nothing else is sent to a client that still waits for its slice.
 
-A `StreamPace` decides how often a stream sends. It measures what a sending costs the processor, and
+A `StreamPace` decides how often a stream sends. It measures the processor time of a sending, and
 waits a multiple of that cost before the next one: a stream takes a fixed share of the processor,
-whatever the number of its clients. What changes in the meantime is conflated, so a larger crowd
+whatever the number of its clients. Changes in the meantime are conflated, so a larger crowd
 gets fewer and larger updates.
 """
 

@@ -24,8 +24,8 @@ class StreamLoop:
 
     A crowd is written to slice by slice. The event loop writes what the kernel had no room for at
     the end of a round. So the cost of a sending is measured until the round after its last slice
-    begins. It is processor time of this thread: the load of other processes says nothing about the
-    number of clients.
+    begins. It is processor time of this thread: the load of other processes has no relation to
+    the number of clients.
     """
 
     def __init__(

@@ -5,7 +5,8 @@ malformed input. Frames of channels are encoded already and go to the transport 
 serves all connections: it pings silent clients, drops dead ones and closes those that do not read.
 The connection stops reading from a client that does not read, so no buffer grows.
 
-The router (gateway/web/stream_router.py) decides who may connect, before a channel is opened.
+The router (gateway/web/stream_router.py) decides which clients may connect, before a channel is
+opened.
 """
 
 import asyncio

@@ -179,7 +179,7 @@ def _late_fault(
 
 
 def _new_hold_unit(book: OrderBook, order: Order, price_ticks: int, trigger_ticks: int) -> int:
-    """What each lot holds at these terms: quote of a buyer, base of a seller."""
+    """The amount each lot holds at these terms: quote of a buyer, base of a seller."""
     if order.side != _BUY or not (price_ticks or trigger_ticks):
         return order.hold_unit
     return (price_ticks or trigger_ticks) * book.notional_per_tick_lot

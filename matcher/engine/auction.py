@@ -1,8 +1,9 @@
-"""Ending a call phase: one price for all (`crossbook.common.auction`), and who trades at it.
+"""Ending a call phase: one price for all (`crossbook.common.auction`), and the orders that trade at
+it.
 
 Market orders come first, then orders by price and arrival. An uncross has no takers: of the two
 orders of a trade the one that arrived first is its maker. Icebergs count with all their lots, and
-own orders trade with each other: one price for everybody leaves no room for prevention.
+own orders trade with each other: one price for all leaves no room for prevention.
 """
 
 from collections.abc import Iterable, Iterator

@@ -23,7 +23,7 @@ _CANCELED: Final = int(OrderStatus.CANCELED)
 
 def cancel_order(venue: Venue, command: CancelOrder, seq: int) -> list[Event]:
     """End one open order."""
-    # What `Venue.find` does, written out: cancels are as many as orders.
+    # `Venue.find`, written out: cancels are as many as orders.
     account_id = command.account
     account = venue.accounts.get(account_id)
     order = None

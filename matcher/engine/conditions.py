@@ -6,7 +6,7 @@ from msgspec import Struct
 
 
 class Waits(IntEnum):
-    """What an open order that does not rest waits for."""
+    """The event that an open order that does not rest waits for."""
 
     NOTHING = 0
     TRIGGER = 1

@@ -56,7 +56,7 @@ class Remembered(Struct, gc=False, eq=False):
     """An accepted order, its terms when it was entered (the command, or the body from a snapshot),
     and its neighbours among those of its account."""
 
-    said: NewOrder | Body
+    terms: NewOrder | Body
     order: Order
     older: Optional["Remembered"] = None
     newer: Optional["Remembered"] = None
@@ -64,8 +64,8 @@ class Remembered(Struct, gc=False, eq=False):
     @property
     def body(self) -> Body:
         """The terms to compare a retry with."""
-        said = self.said
-        return body_of(said) if isinstance(said, NewOrder) else said
+        terms = self.terms
+        return body_of(terms) if isinstance(terms, NewOrder) else terms
 
 
 class _OfAccount:
@@ -121,12 +121,12 @@ class _Eldest:
 class RetryWindow:
     """The accepted orders with a client order id that a retry is compared with.
 
-    Each account has its latest `own` ones for itself, so that nobody can push them out. Beside
-    them `shared` others are remembered over all accounts; one more takes the place of the oldest of
-    the accounts that have most: more than `own` times the highest power of two that any has, so
-    that whoever enters many pushes out his own. There are never more than `most`: while accounts'
-    own ones alone are as many it is `full`, and another one may be refused. O(1) for each order,
-    O(log accounts) where one is forgotten.
+    Each account has its latest `own` ones for itself, so that other accounts cannot push them out.
+    Beside them `shared` others are remembered over all accounts; one more takes the place of the
+    oldest of the accounts that have most: more than `own` times the highest power of two that any
+    has, so that an account that enters many pushes out its own. There are never more than `most`:
+    while accounts' own ones alone are as many it is `full`, and another one may be refused. O(1)
+    for each order, O(log accounts) where one is forgotten.
     """
 
     __slots__ = (
@@ -179,15 +179,15 @@ class RetryWindow:
         self._remember(Remembered(command, order))
 
     def put(self, body: Body, order: Order) -> None:
-        """Remember an order that said `body`, later than all others."""
+        """Remember an order with the terms `body`, later than all others."""
         self._remember(Remembered(body, order))
 
     def entries(self) -> list[Remembered]:
-        """What is remembered, oldest first. O(n log n)."""
+        """The remembered orders, oldest first. O(n log n)."""
         return sorted(self._entries.values(), key=lambda entry: entry.order.order_id)
 
     def under(self, own: int, shared: int, most: int) -> "RetryWindow":
-        """A window of these limits with what is remembered here, which is used up."""
+        """A window of these limits with the orders remembered here, which is used up."""
         window = RetryWindow(own, shared, most)
         for entry in self.entries():
             entry.older = entry.newer = None
@@ -236,8 +236,8 @@ class RetryWindow:
         self.full = len(self._entries) >= self._most and not self._surplus
 
     def _forget_one(self) -> None:
-        """Forget the oldest of those that are nobody's own, of the accounts that have most, or
-        else the oldest of all."""
+        """Forget the oldest of those that no account has for itself, of the accounts that have
+        most, or else the oldest of all."""
         entry: Remembered | None = None
         if self._surplus:
             for many in reversed(self._more):
@@ -273,12 +273,12 @@ class RetryWindow:
 
 def body_of(command: NewOrder) -> Body:
     """All terms of an order; its account and its ids are left out."""
-    said = command.instructions
+    terms = command.instructions
     rest: Body = ()
-    if said is not None:
+    if terms is not None:
         rest = (
-            command.prevention, said.trigger_ticks, said.display_lots, said.expire_ns,
-            int(said.post_only),
+            command.prevention, terms.trigger_ticks, terms.display_lots, terms.expire_ns,
+            int(terms.post_only),
         )  # fmt: skip
     elif command.prevention:
         rest = (command.prevention,)

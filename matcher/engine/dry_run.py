@@ -42,7 +42,7 @@ def offers(side: BookSide, bound: int) -> Iterator[tuple[Order, int]]:
 def is_fillable(book: OrderBook, taker: Order, bound: int) -> bool:
     """Whether the book down to the key `bound` fills all of a FOK order.
 
-    O(makers). With self-trade prevention own orders stand in the way as the taker's mode says,
+    O(makers). With self-trade prevention own orders stand in the way by the taker's mode,
     and with `DECREMENT` the order would not be filled whole.
     """
     side = book.asks if taker.side == _BUY else book.bids

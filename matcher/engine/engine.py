@@ -40,7 +40,7 @@ _RULES: Final[dict[type, Callable[[Venue, Any, int], list[Event]]]] = {
     SetFees: administration.set_fees,
     AdjustBalance: administration.adjust_balance,
 }
-"""What applies the commands that need no time. The others stand in `Engine.apply`."""
+"""The rules of commands that need no time. The others stand in `Engine.apply`."""
 
 
 class Engine(Venue):
@@ -58,7 +58,7 @@ quote_amount=0, prevention=0, instructions=None)]
     def apply(self, command: Command, time_ns: int = 0) -> list[Event]:
         """Apply one command as number `seq + 1` and return its events, the answer first.
 
-        What is due by `time_ns` happens before, as a number of its own. A command that is not the
+        Acts due by `time_ns` happen before, as a number of its own. A command that is not the
         next one of its gateway takes no number and does nothing: it was applied before, or others
         before it are missing and will be sent again. Gateway zero is exempt.
         """
@@ -81,7 +81,7 @@ quote_amount=0, prevention=0, instructions=None)]
         if type(command) is SetCancelAfter:
             return cancel_after(self, command, seq, time_ns)
         if type(command) is AdvanceTime:
-            # What was due has happened above.
+            # The acts due have happened above.
             return [TimeAdvanced(seq, time_ns)]
         return _RULES[type(command)](self, command, seq)
 

@@ -101,7 +101,7 @@ def _may_stay(command: NewOrder, conditions: OrderConditions | None) -> bool:
 
 
 def _price_without_limit(book: OrderBook, conditions: OrderConditions | None) -> int:
-    """What a buyer without a limit holds money at: the trigger, else the last price."""
+    """The price at which a buyer without a limit holds money: the trigger, else the last price."""
     if conditions is not None and conditions.trigger_ticks:
         return conditions.trigger_ticks
     return book.last_price_ticks

@@ -40,7 +40,7 @@ class Ledger:
         self._fees = fees
 
     def available(self, account: Account, asset: str) -> int:
-        """What the account may still spend; before it is opened, what it will open with."""
+        """The amount the account may still spend; before it is opened, its opening balance."""
         if account.opened:
             return account.total.get(asset, 0) - account.held.get(asset, 0)
         return self._opening().get(asset, 0)
@@ -115,14 +115,14 @@ class Ledger:
         return balance
 
     def _counted(self, account: Account, asset: str) -> int:
-        """What a deposit may not lift above the limit: what the account has. Under the first
-        edition it was what all accounts had."""
+        """The amount a deposit may not lift above the limit: that of the account. Under the first
+        edition it was that of all accounts."""
         if self.edition == 1:
             return self.supply.get(asset, 0)
         return account.total.get(asset, 0)
 
     def _opening(self) -> Mapping[str, int]:
-        """What the next account opens with, whoever opened before. Under the first edition nothing
+        """The opening balances of the next account. Under the first edition an asset was left out
         where there would have been too much of it over all accounts."""
         if self.edition > 1:
             return dict(self.rules.opening)

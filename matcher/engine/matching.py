@@ -160,9 +160,9 @@ def match_quote(
 ) -> int:
     """Fill a market order that spends (or, selling, receives) `quote_amount`.
 
-    Stops when the rest is worth less than one lot at the next maker's price, whoever that
-    maker is, when nothing is left down to the key `bound`, or when an own order ended it;
-    returns the rest. `taker.quantity_lots` becomes what was filled.
+    Stops when the rest is worth less than one lot at the next maker's price, of any
+    account, when nothing is left down to the key `bound`, or when an own order ended it;
+    returns the rest. `taker.quantity_lots` becomes the lots filled.
     """
     own_first = book.edition == 1
     side = book.asks if taker.side == _BUY else book.bids

@@ -121,7 +121,7 @@ class Order(Struct, eq=False, gc=False):
 
 
 class BookSide:
-    """Bids or asks: `keys` ascending, `best` of them, and who is next to trade at each key.
+    """Bids or asks: `keys` ascending, `best` of them, and the next order to trade at each key.
 
     The orders of one key are linked by `before` and `after` in the order they came. The last one
     has no `after`; the first one has the last as its `before`, so that both ends are at hand, or

@@ -97,7 +97,7 @@ def _named(owner: Account | None, order_id: int, client_order_id: str) -> Iterab
 
 
 def balances(venue: Venue, account: int) -> list[Balance]:
-    """What an account has of each asset, by name; what it will open with, if it is new."""
+    """The balances of an account by asset name; the opening balances, if it is new."""
     ledger = venue.ledger
     if ledger is None:
         return []

@@ -107,22 +107,22 @@ def conditions_of(
     command: NewOrder, book: OrderBook, time_ns: int
 ) -> tuple[Fault | None, OrderConditions | None]:
     """Why the order must be refused, or the conditions it has (None: it is plain)."""
-    said = command.instructions or _NOTHING
+    instructions = command.instructions or _NOTHING
     if book.state in _CLOSED:
         return (RejectReason.MARKET_HALTED, "instrument"), None
     fault = (
-        _kind_fault(command, said, book)
-        or _expiry_fault(command, said, time_ns)
-        or _display_fault(command, said, book)
-        or _state_fault(command, said, book)
+        _kind_fault(command, instructions, book)
+        or _expiry_fault(command, instructions, time_ns)
+        or _display_fault(command, instructions, book)
+        or _state_fault(command, instructions, book)
     )
     if fault is not None:
         return fault, None
-    expire_ns = said.expire_ns
+    expire_ns = instructions.expire_ns
     if command.time_in_force == _DAY:
         expire_ns = end_of_day(time_ns)
     waits = Waits.NOTHING
-    if said.trigger_ticks:
+    if instructions.trigger_ticks:
         waits = Waits.TRIGGER
     elif command.order_type == _MARKET and book.state == _AUCTION:
         waits = Waits.UNCROSS
@@ -131,18 +131,18 @@ def conditions_of(
     conditions = OrderConditions(
         command.order_type,
         command.time_in_force,
-        said.trigger_ticks,
-        said.display_lots,
+        instructions.trigger_ticks,
+        instructions.display_lots,
         0,
         expire_ns,
-        said.post_only,
+        instructions.post_only,
         waits,
     )
     return None, conditions
 
 
 def as_accepted(command: NewOrder, conditions: OrderConditions) -> Instructions | None:
-    """The instructions an accepted order has: a DAY order says when it expires."""
+    """The instructions an accepted order has: those of a DAY order have its expiry."""
     if command.time_in_force != _DAY:
         return command.instructions
     return Instructions(
@@ -162,11 +162,11 @@ def display_fault(book: OrderBook, display_lots: int, total_lots: int) -> Fault 
     return None
 
 
-def _kind_fault(command: NewOrder, said: Instructions, book: OrderBook) -> Fault | None:
+def _kind_fault(command: NewOrder, instructions: Instructions, book: OrderBook) -> Fault | None:
     """Type, side, time in force, price, quantity, trigger."""
     if command.order_type == _MARKET:
         fault = market_fault(command, book)
-        if fault is None and said.trigger_ticks:
+        if fault is None and instructions.trigger_ticks:
             return (_UNSUPPORTED, "stop_price")
         return fault
     if command.side not in (int(Side.BUY), int(Side.SELL)):
@@ -195,8 +195,8 @@ def _kind_fault(command: NewOrder, said: Instructions, book: OrderBook) -> Fault
     if fault is not None:
         return fault
     if command.order_type == _LIMIT:
-        return (_UNSUPPORTED, "stop_price") if said.trigger_ticks else None
-    return trigger_fault(book, command.side, command.order_type, said.trigger_ticks)
+        return (_UNSUPPORTED, "stop_price") if instructions.trigger_ticks else None
+    return trigger_fault(book, command.side, command.order_type, instructions.trigger_ticks)
 
 
 def trigger_fault(book: OrderBook, side: int, order_type: int, trigger_ticks: int) -> Fault | None:
@@ -210,39 +210,39 @@ def trigger_fault(book: OrderBook, side: int, order_type: int, trigger_ticks: in
     return None
 
 
-def _expiry_fault(command: NewOrder, said: Instructions, time_ns: int) -> Fault | None:
+def _expiry_fault(command: NewOrder, instructions: Instructions, time_ns: int) -> Fault | None:
     if command.time_in_force == _GTD:
-        if not said.expire_ns:
+        if not instructions.expire_ns:
             return (_UNSUPPORTED, "expire_time")
-        return (RejectReason.TOO_LATE, "expire_time") if said.expire_ns <= time_ns else None
-    return (_UNSUPPORTED, "expire_time") if said.expire_ns else None
+        return (RejectReason.TOO_LATE, "expire_time") if instructions.expire_ns <= time_ns else None
+    return (_UNSUPPORTED, "expire_time") if instructions.expire_ns else None
 
 
-def _display_fault(command: NewOrder, said: Instructions, book: OrderBook) -> Fault | None:
-    if not said.display_lots:
+def _display_fault(command: NewOrder, instructions: Instructions, book: OrderBook) -> Fault | None:
+    if not instructions.display_lots:
         return None
     if command.order_type not in _LIMITS or command.time_in_force in _IMMEDIATE:
         return (_UNSUPPORTED, "display_quantity")
-    return display_fault(book, said.display_lots, command.quantity_lots)
+    return display_fault(book, instructions.display_lots, command.quantity_lots)
 
 
-def _state_fault(command: NewOrder, said: Instructions, book: OrderBook) -> Fault | None:
+def _state_fault(command: NewOrder, instructions: Instructions, book: OrderBook) -> Fault | None:
     """Post-only orders, and what a post-only instrument and a call phase do not take."""
     is_limit = command.order_type == _LIMIT
     immediate = command.time_in_force in _IMMEDIATE
-    if said.post_only and (not is_limit or immediate):
+    if instructions.post_only and (not is_limit or immediate):
         return (_UNSUPPORTED, "post_only")
-    if said.trigger_ticks:
+    if instructions.trigger_ticks:
         return None
     if book.state == _AUCTION:
-        if said.post_only:
+        if instructions.post_only:
             return (_UNSUPPORTED, "post_only")
         if immediate:
             return (_UNSUPPORTED, "time_in_force")
         return (_UNSUPPORTED, "quote_amount") if command.quote_amount else None
     if book.state == _POST_ONLY and (not is_limit or immediate):
         return (RejectReason.MARKET_HALTED, "instrument")
-    if (said.post_only or book.state == _POST_ONLY) and book.crosses(
+    if (instructions.post_only or book.state == _POST_ONLY) and book.crosses(
         command.side, command.price_ticks
     ):
         return (RejectReason.POST_ONLY_WOULD_TAKE, "price")

@@ -110,7 +110,7 @@ class Venue:
 
     @property
     def instruments(self) -> list[Instrument]:
-        """What is traded, in the order of configuration."""
+        """The instruments traded, in the order of configuration."""
         return [book.instrument for book in self.books.values()]
 
     @property

@@ -316,7 +316,7 @@ class Journal:
         """Add the segment behind the last one; raises `JournalDamaged` where it does not follow."""
         header = segment.header
         if segment.name != name:
-            raise JournalDamaged(name, 0, f"its header says it is {segment.name}")
+            raise JournalDamaged(name, 0, f"its header names {segment.name}")
         if self._segments:
             if header.incarnation != self.incarnation:
                 raise JournalDamaged(name, 0, "it belongs to another incarnation")

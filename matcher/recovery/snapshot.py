@@ -128,7 +128,7 @@ def capture(engine: Engine, arrivals: bool = True) -> bytes:
 
 
 def restore(data: bytes) -> Engine:
-    """The engine that `capture` saw; raises `msgspec.MsgspecError` for bytes it never gives.
+    """The engine that `capture` was given; raises `msgspec.MsgspecError` for bytes it never gives.
 
     Bytes that were altered into those of another engine are not detected here.
     """

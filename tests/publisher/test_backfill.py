@@ -13,7 +13,7 @@ from crossbook.common.messages.history_queries import (
 from crossbook.common.messages.matcher_queries import Books, BookState, RestingOrder
 from crossbook.publisher.backfill import (
     ALONE_NS,
-    ASKED_MAX,
+    QUESTIONS_MAX,
     UNANSWERED_AGAIN_NS,
     UNSENT_AGAIN_NS,
     UNUSABLE_AGAIN_NS,
@@ -264,7 +264,7 @@ def test_a_refusal_is_told_and_not_repeated_soon() -> None:
 
 
 def test_at_most_so_many_answers_are_waited_for_at_once() -> None:
-    count = 2 * ASKED_MAX + 1
+    count = 2 * QUESTIONS_MAX + 1
     instruments = [replace(example(), id=n, symbol=f"S{n}-X") for n in range(1, count)]
     feed = Feed(instruments, base=0, resend_count=100)
     past = Backfill(feed)
@@ -285,17 +285,17 @@ def test_at_most_so_many_answers_are_waited_for_at_once() -> None:
     )
     feed.publish()
     first = past.next_questions(START_NS)
-    assert [each.instrument for each in first] == list(range(1, ASKED_MAX + 1))
+    assert [each.instrument for each in first] == list(range(1, QUESTIONS_MAX + 1))
     assert past.next_questions(START_NS) == []
     past.receive(recorder.answer(first[0]), START_NS)
     past.receive(
         HistoryReject(request_id=first[1].request_id, field="instrument", text="unknown"), START_NS
     )
     more = past.next_questions(START_NS)
-    assert [each.instrument for each in more] == [ASKED_MAX + 1, ASKED_MAX + 2]
+    assert [each.instrument for each in more] == [QUESTIONS_MAX + 1, QUESTIONS_MAX + 2]
     # Those that are waited for may be asked again, and no other takes their place.
     again = past.next_questions(START_NS + UNANSWERED_AGAIN_NS)
-    assert [each.instrument for each in again] == list(range(3, ASKED_MAX + 3))
+    assert [each.instrument for each in again] == list(range(3, QUESTIONS_MAX + 3))
 
 
 def test_an_answer_counts_only_for_the_instrument_that_asked() -> None:

@@ -4,7 +4,7 @@ from random import Random
 
 import pytest
 
-from crossbook.common.following.event_follower import AskAgain, EventFollower
+from crossbook.common.following.event_follower import EventFollower, RepeatTimer
 from crossbook.common.messages.events import CommandRejected, EventBatch
 
 
@@ -193,11 +193,11 @@ def test_any_loss_repeat_and_reordering_is_mended_by_answering_gaps(seed: int) -
 
 
 def test_asking_again_waits_for_the_interval_and_not_for_something_new() -> None:
-    ask = AskAgain(interval_ns=200)
-    assert [ask.due((7, 1), now) for now in (0, 199, 200, 399, 400)] == [
+    timer = RepeatTimer(interval_ns=200)
+    assert [timer.due((7, 1), now) for now in (0, 199, 200, 399, 400)] == [
         True, False, True, False, True,
     ]  # fmt: skip
-    assert ask.due((7, 2), 401)
-    assert not ask.due((7, 2), 402)
-    ask.forget()
-    assert ask.due((7, 2), 403)
+    assert timer.due((7, 2), 401)
+    assert not timer.due((7, 2), 402)
+    timer.forget()
+    assert timer.due((7, 2), 403)

@@ -178,7 +178,7 @@ STRUCTURAL = {
     "last segment empty": "ends inside its header",
     "first segment without its last byte": "has lost its end",
     "middle segment missing": "one is missing",
-    "segments swapped": "its header says it is",
+    "segments swapped": "its header names",
     "segment of another incarnation": "belongs to another incarnation",
     "segment of another history": "is not the one it followed",
     "first segment that followed one": "it is the first, but followed another one",
