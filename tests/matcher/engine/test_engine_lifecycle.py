@@ -306,6 +306,20 @@ def test_amend_of_the_price_moves_the_order_to_the_back_of_the_other_level() -> 
     assert queue(engine, SELL) == [(2, 101, 5), (1, 101, 5)]
 
 
+@pytest.mark.parametrize(
+    ("price_ticks", "lots", "arrived"), [(0, 4, 1), (100, 5, 1), (0, 6, 3), (102, 0, 3)]
+)
+def test_an_order_that_loses_its_place_arrived_with_its_amendment(
+    price_ticks: int, lots: int, arrived: int
+) -> None:
+    engine = venue()
+    engine.apply(limit(ALICE, SELL, 100, 5))
+    engine.apply(limit(CAROL, SELL, 101, 5))
+    engine.apply(amend(ALICE, 1, price_ticks=price_ticks, lots=lots))
+    orders = {order.order_id: order.arrived for order in engine.books[BTC.id].asks.orders()}
+    assert orders == {1: arrived, 2: 2}
+
+
 def test_amend_there_and_back_loses_the_place() -> None:
     engine = venue()
     engine.apply(limit(ALICE, SELL, 100, 5))

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
@@ -20,12 +21,13 @@ from crossbook.matcher.recovery import verify as journal_verify
 from crossbook.matcher.recovery.recovery import recover
 from crossbook.matcher.recovery.snapshot import state_hash
 from crossbook.matcher.recovery.snapshot_store import SnapshotStore
-from crossbook.matcher.recovery.verify import verify
+from crossbook.matcher.recovery.verify import Disagreement, verify
 from crossbook.matcher.resend_buffer import EventResendBuffer
 from crossbook.matcher.sequencer import Sequencer
 from tests.properties.generator import StepGenerator
 from tests.properties.market import INSTRUMENTS
 from tests.simulation.fake_disk import FakeDisk
+from tests.worlds.exposition import parts
 
 INCARNATION = 77
 SEGMENT = 8 * 1024
@@ -276,3 +278,14 @@ def test_a_damaged_journal_is_not_printed(
 
 def _last_segment(disk: FakeDisk) -> str:
     return [name for name in disk.names() if name.endswith(".journal")][-1]
+
+
+def test_a_journal_goes_on_from_the_oldest_snapshot_that_reaches_it() -> None:
+    snapshots: list[Any] = [parts(seq=seq) for seq in (9, 10, 11, 12)]
+    start: Any = journal_verify._start
+    journal = parts(base_seq=0, first_seq=11)
+    assert start(journal, snapshots).seq == 10
+    assert start(journal, snapshots[2:]).seq == 11
+    with pytest.raises(Disagreement, match="begins at 11 and no snapshot reaches 10"):
+        start(journal, snapshots[:1])
+    assert start(parts(base_seq=0, first_seq=1), snapshots) is None
