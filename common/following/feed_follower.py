@@ -366,15 +366,13 @@ class FeedFollower:
             self._instruments_request = self._open_request(InstrumentsRequest)
 
     def _out_of_order(self, topic: FollowedTopic, seq: int, payload: bytes | Raw) -> None:
-        if epoch_of(seq) > self._epoch:
-            self._see_epoch(epoch_of(seq))
+        self._see_epoch(epoch_of(seq))
         if topic.live and not topic.next_seq:
             topic.next_seq = first_of(epoch_of(seq))
         if (topic.live and seq < topic.next_seq) or seq in topic.held:
             self.counters.duplicates += 1
             return
         topic.held[seq] = payload
-        topic.tail = max(topic.tail, seq)
         if len(topic.held) > HELD_MAX:
             for oldest in sorted(topic.held)[: HELD_MAX // 2]:
                 del topic.held[oldest]

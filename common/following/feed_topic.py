@@ -61,8 +61,8 @@ class FollowedTopic:
     """One topic: `next_seq` is the number of its next message, zero before that is known.
 
     A topic that is not `live` holds all messages while its book waits for a snapshot. `tail` is the
-    last sequence number known to have been sent. `shown` is the number of the message that candles,
-    ticker or state are from: after a snapshot it may be ahead of `next_seq`.
+    last sequence number that a heartbeat or a snapshot named. `shown` is the number of the message
+    that candles, ticker or state are from: after a snapshot it may be ahead of `next_seq`.
     """
 
     __slots__ = (

@@ -1,0 +1,25 @@
+"""Which instruments lose too much to the rounding of a fee, by fractions."""
+
+from fractions import Fraction
+from math import ceil
+
+import pytest
+
+from crossbook.common.instruments import FEE_SCALE
+from crossbook.common.rounding import _rounds_away
+
+RATES = [1, 100, 1_000, 2_000, 99_999, 100_000, 500_000, FEE_SCALE - 1, FEE_SCALE]
+
+
+def loses(amount: int, rate: int) -> bool:
+    """Whether the fee of this amount, rounded up, is more than a tenth of it above the fee."""
+    fee = Fraction(amount * rate, FEE_SCALE)
+    return ceil(fee) - fee > Fraction(amount, 10)
+
+
+@pytest.mark.parametrize("least", [1, 2, 5, 9, 10])
+@pytest.mark.parametrize("one", [1, 2, 3, 4, 7, 9, 10, 11])
+def test_rounding_is_looked_at_for_every_fill_from_the_least_on(one: int, least: int) -> None:
+    for rate in RATES:
+        fills = [one * n for n in range(least, least + 20)]
+        assert _rounds_away(one, least, rate) is any(loses(each, rate) for each in fills), rate
