@@ -209,7 +209,7 @@ or price_ticks=65000
     if isinstance(value, Decimal):
         if not value.is_finite() or value <= 0:
             raise ValueError(f"{field}: {value} is not a positive number")
-        if value.adjusted() > 40:
+        if value.adjusted() >= 40:
             raise ValueError(f"{field}: {value} is too large: at most 40 digits")
         return format(value, "f")
     kind = type(value).__name__

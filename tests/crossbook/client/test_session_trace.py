@@ -1,0 +1,151 @@
+"""All that a session does with a gateway whose replies get lost: every frame, answer and report."""
+
+from collections.abc import Iterator
+from hashlib import sha256
+from random import Random
+
+import pytest
+
+from crossbook.client.pending import Outcome, Unanswered
+from crossbook.client.session import ClientSession
+from crossbook.common.messages.codec import decode_requests
+from crossbook.common.messages.entry import (
+    TOKEN_BYTES,
+    Ack,
+    CatchUp,
+    CaughtUp,
+    Logon,
+    New,
+    Ping,
+    Pong,
+    Reject,
+    Reply,
+    Request,
+    Welcome,
+)
+from crossbook.common.shards import base_of
+from crossbook.common.types import RejectReason
+from tests.crossbook.client.test_recovery import SECOND, execution, give
+
+BEGAN_NS = 50 * SECOND
+
+
+class UnevenGateway:
+    """Two shards' executions, acknowledgements and refusals, by chance."""
+
+    def __init__(self, chance: Random) -> None:
+        self.chance = chance
+        self.seqs = [100, base_of(1) + 100]
+        self.sent = {0: [execution(99)], 1: [execution(base_of(1) + 99)]}
+        self.token = 0
+
+    def answer(self, token: int, request: Request) -> list[Reply]:
+        """The replies to one request, now and then none."""
+        number, draw = request.request_seq, self.chance.random()
+        if draw < 0.1:
+            return []
+        if isinstance(request, Logon):
+            if draw < 0.2:
+                return [Reject(number, RejectReason.BUSY, "account", "later")]
+            self.token += 1
+            return [Welcome(number, self.token, 7, 1)]
+        if isinstance(request, Ping):
+            return [Pong(number, self.seqs[0], 0), Pong(0, self.seqs[1], 0)]
+        if token != self.token:
+            return [Reject(number, RejectReason.NOT_LOGGED_ON, "token", "none")]
+        if draw < 0.2:
+            return [Reject(number, RejectReason.BUSY, "", "later")]
+        if isinstance(request, CatchUp):
+            return self._caught_up(number, request.from_seq, draw)
+        shard = self.chance.randint(0, 1)
+        self.seqs[shard] += 1
+        seq = self.seqs[shard]
+        if draw < 0.3:
+            return [Reject(number, RejectReason.BAD_TICK, "price", "odd", "", seq)]
+        fills = [execution(seq, 2, seq, seq * 10 + n) for n in range(self.chance.randint(0, 2))]
+        self.sent[shard] += [execution(seq, 1, seq), *fills]
+        return [Ack(number, seq, seq, 1, getattr(request, "client_order_id", ""), 5, 0), *fills]
+
+    def _caught_up(self, number: int, from_seq: int, draw: float) -> list[Reply]:
+        shard = int(from_seq >= base_of(1))
+        if draw < 0.25:
+            return [Reject(number, RejectReason.MALFORMED, "from_seq", "refused")]
+        last = self.seqs[shard] if draw > 0.3 else from_seq - 2
+        to_seq = min(last, from_seq + self.chance.randint(0, 9))
+        found = [each for each in self.sent[shard] if from_seq <= each.seq <= to_seq]
+        return [*found, CaughtUp(number, from_seq, to_seq, draw > 0.35)]
+
+
+def told(request_seq: int, outcome: Outcome) -> object:
+    """An outcome as text can hold it."""
+    if isinstance(outcome, Unanswered):
+        return request_seq, outcome.request, outcome.sent, outcome.why
+    return request_seq, outcome
+
+
+def trace(seed: int, recover: bool, turns: int = 500) -> Iterator[object]:
+    """Everything that shows of a session, after each quarter of a second."""
+    chance = Random(seed)
+    gateway, session = UnevenGateway(chance), ClientSession(7, recover, seed % 2 == 0)
+    session.open()
+    wire: list[Reply] = []
+    now_ns = BEGAN_NS
+    for turn in range(turns):
+        now_ns += SECOND // 4
+        if turn % 3 == 0:
+            names = ("", f"n{turn}")[: chance.randint(1, 2)]
+            orders = [New(0, "BTC-USDT", 1, 1, 1, client_order_id=each) for each in names]
+            yield session.enqueue(orders, now_ns + chance.choice((1, 4, 20)) * SECOND)
+        frames = session.frames(now_ns)
+        yield frames
+        for frame in frames:
+            token = int.from_bytes(frame[:TOKEN_BYTES], "big")
+            for request in decode_requests(frame[TOKEN_BYTES:])[0]:
+                wire += gateway.answer(token, request)
+        draw = chance.random()
+        if draw < 0.02:
+            gateway.token += 1
+            wire.clear()
+        elif draw < 0.04:
+            wire[len(wire) // 2 :] = [Welcome(0, gateway.token, 7, 1)]
+        elif draw < 0.05 and not session.recovering:
+            yield session.catch_up(chance.choice((0, session.last_seqs[0], 90))).from_seq
+        elif draw < 0.06:
+            session.stop_catching_up()
+        elif draw < 0.8:
+            give(session, *wire, now_ns=now_ns)
+            wire.clear()
+        session.tick(now_ns)
+        yield [told(*each) for each in session.drain_outcomes()]
+        yield [*session.stray], session.token, session.refused
+        yield session.last_seq, session.last_seqs, session.recovering, session.outstanding
+        yield session.losses, session.holes, session.missed_from, session.executions_dropped
+        if turn % 5 == 0:
+            yield [*session.executions]
+            session.executions.clear()
+        if turn % 50 == 0:
+            yield session.claim_missed_from()
+            session.forget(range(turn, turn + 30))
+        if session.refused is not None and turn % 4 == 0:
+            session.open()
+
+
+@pytest.mark.parametrize(
+    ("seed", "recover", "digest"),
+    [
+        (0, False, "09525a4ad5804bcb"),
+        (1, True, "2a3a1880a4e93724"),
+        (2, True, "707182b5d0fbb0c3"),
+        (3, False, "7a0d634818bfbe8a"),
+        (4, True, "e7d6b56d5be35c5a"),
+        (5, True, "fa19261a1268f6f1"),
+    ],
+)
+def test_the_same_losses_lead_to_the_same_frames_and_reports(
+    seed: int, recover: bool, digest: str
+) -> None:
+    """A change of any frame, answer or report shows: it must be meant."""
+    seen = sha256()
+    for each in trace(seed, recover):
+        seen.update(repr(each).encode())
+    assert seen.hexdigest().startswith(digest)
