@@ -8,12 +8,17 @@ from msgspec.structs import replace
 
 from crossbook.cli.console import CommandError
 from crossbook.common.errors import ConfigError
+from crossbook.common.grid import format_decimal
 from crossbook.common.instruments import Instrument, definition_fault, example
 from crossbook.common.messages.admin import AdminView, InstrumentStatus
-from crossbook.common.messages.commands import AddInstrument
+from crossbook.common.messages.commands import AddInstrument, AdjustBalance
 from crossbook.common.messages.entry import Balance
+from crossbook.common.messages.events import CommandRejected
+from crossbook.common.rules import BALANCE_MAX
+from crossbook.common.types import RejectReason
+from crossbook.errors import ActRefused
 from crossbook.replay.reference import Needs
-from crossbook.replay.venue import OwnInstruments, check_money, definition, needed, own_grid
+from crossbook.replay.venue import OwnInstruments, check_money, definition, fund, needed, own_grid
 
 
 @pytest.mark.parametrize(
@@ -121,6 +126,75 @@ def test_a_new_instrument_has_the_highest_free_id_and_goes_to_that_ids_shard(
         )
     ]
     assert shards[1 - shard].acts == []
+
+
+def test_one_of_three_shards_gets_the_instrument_of_its_turn() -> None:
+    """The highest id, 65,535, is the third shard's, and the next one below the second's."""
+    for taken, shard in (([], 2), ([65_535], 1), ([65_535, 65_534], 0)):
+        others = [replace(example(), id=each, symbol=f"X{each}-USDT") for each in taken]
+        shards = [FakeShard(), FakeShard(*others), FakeShard()]
+        clients: list[Any] = [*shards]
+        anybody: Any = SimpleNamespace(clients=clients)
+        ((_, client),) = OwnInstruments(anybody).candidates("0.01", "1")
+        assert clients.index(client) == shard
+        assert [len(each.acts) for each in shards] == [number == shard for number in range(3)]
+
+
+class Ledger:
+    """The administrator of a ledger with these balances; `refusal` is what it says to a deposit."""
+
+    def __init__(self, balances: list[Balance], refusal: str | None = None) -> None:
+        self._balances, self._refusal = balances, refusal
+        self.paid: list[tuple[int, str, int]] = []
+        self.names: set[str] = set()
+
+    def view(self, account: int) -> AdminView:
+        """The balances, of account 6 only."""
+        return AdminView(0, 1, [], self._balances if account == 6 else [])
+
+    def act(self, command: AdjustBalance) -> None:
+        """Pay, or refuse."""
+        if self._refusal is not None:
+            event = CommandRejected(1, 0, 0, 6, 0, RejectReason.MALFORMED, self._refusal)
+            raise ActRefused(event, command)
+        self.paid.append((command.account, command.asset, command.amount))
+        self.names.add(command.transfer_id)
+
+
+FREE = replace(example(), maker_fee_rate=0, taker_fee_rate=0)
+NEEDED = 5_000 * FREE.notional_per_tick_lot
+
+
+@pytest.mark.parametrize(
+    ("balances", "paid"),
+    [
+        ([], [(6, "BTC", 100_000), (6, "USDT", NEEDED)]),
+        ([Balance("BTC", 100_000, 1)], [(6, "BTC", 1), (6, "USDT", NEEDED)]),
+        ([Balance("BTC", 100_000, 0), Balance("USDT", NEEDED - 1, 0)], [(6, "USDT", 1)]),
+        ([Balance("BTC", 100_001, 0), Balance("USDT", NEEDED, 0)], []),
+    ],
+)
+def test_what_is_missing_is_paid(balances: list[Balance], paid: list[tuple[int, str, int]]) -> None:
+    ledger: Any = Ledger(balances)
+    assert fund(ledger, FREE, 6, NEEDS) == ""
+    assert ledger.paid == paid
+    assert len(ledger.names) == len(paid)
+
+
+def test_no_more_is_paid_than_a_balance_may_hold_and_the_rest_is_told() -> None:
+    much = replace(NEEDS, base_lots=BALANCE_MAX // 1_000 + 1)
+    missing = much.base_lots * 1_000 - BALANCE_MAX
+    ledger: Any = Ledger([Balance("BTC", 10, 0), Balance("USDT", NEEDED, 0)])
+    assert fund(ledger, FREE, 6, much) == f"{format_decimal(missing, 8)} BTC"
+    assert ledger.paid == [(6, "BTC", BALANCE_MAX - 10)]
+
+
+def test_an_exchange_without_accounts_needs_no_money() -> None:
+    without: Any = Ledger([], "account")
+    assert fund(without, FREE, 6, NEEDS) == ""
+    other: Any = Ledger([], "amount")
+    with pytest.raises(ActRefused):
+        fund(other, FREE, 6, NEEDS)
 
 
 def test_instruments_of_replays_on_this_grid_come_before_a_new_one() -> None:
