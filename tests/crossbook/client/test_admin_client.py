@@ -1,13 +1,16 @@
 """The administrator's client without a matcher: its errors name the address."""
 
 import socket
+import threading
 from pathlib import Path
 
 import pytest
 import zmq
 
 from crossbook.client.admin_client import AdminClient
-from crossbook.common.messages.admin import Act
+from crossbook.common.errors import CrossbookError
+from crossbook.common.messages.admin import Act, AdminFault, AdminReply, AdminView
+from crossbook.common.messages.codec import encode
 from crossbook.common.messages.commands import MassCancelOrders
 from crossbook.common.process import sockets
 from crossbook.errors import ClientClosed, GatewayUnavailable, OutcomeUnknown
@@ -71,3 +74,45 @@ def test_a_closed_administrators_client_says_so() -> None:
 def test_the_remedy_of_an_act_is_not_that_of_an_order() -> None:
     error = OutcomeUnknown([(1, "")], "silence", remedy="look at the status")
     assert str(error) == "request 1: silence. look at the status"
+
+
+def test_an_answer_to_an_earlier_request_is_passed_over() -> None:
+    address = f"tcp://127.0.0.1:{free_ports(1)[0]}"
+    replies: list[AdminReply] = [AdminView(1, 5, [], []), AdminView(2, 6, [], [])]
+    with zmq.Context() as context, sockets.admin_router(context, address) as router:
+        with AdminClient(address, timeout_s=5.0) as admin:
+
+            def serve() -> None:
+                identity, _ = router.recv_multipart()
+                for reply in (replies[1], replies[0]):
+                    router.send_multipart([identity, encode(reply)])
+
+            thread = threading.Thread(target=serve)
+            thread.start()
+            assert admin.view() == replies[0]
+            thread.join(5)
+        router.close(linger=0)
+
+
+@pytest.mark.parametrize(
+    ("reply", "text"),
+    [
+        (AdminView(1, 5, [], []), "answered with AdminView"),
+        (AdminFault(0, "no message"), "did not understand: no message"),
+    ],
+)
+def test_an_answer_of_another_kind_is_an_error(reply: AdminReply, text: str) -> None:
+    address = f"tcp://127.0.0.1:{free_ports(1)[0]}"
+    with zmq.Context() as context, sockets.admin_router(context, address) as router:
+        with AdminClient(address, timeout_s=5.0) as admin:
+
+            def serve() -> None:
+                identity, _ = router.recv_multipart()
+                router.send_multipart([identity, encode(reply)])
+
+            thread = threading.Thread(target=serve)
+            thread.start()
+            with pytest.raises(CrossbookError, match=f"the matcher at {address} {text}"):
+                admin.act(ACT)
+            thread.join(5)
+        router.close(linger=0)
