@@ -271,3 +271,15 @@ def test_what_is_not_subscribed_to_is_refused(channel: str) -> None:
         call[channel](SYMBOL)
     with pytest.raises(ValueError, match="channels"):
         FeedFollower([SYMBOL], [])
+
+
+def test_a_snapshot_that_answers_something_else_changes_nothing() -> None:
+    world = ready_follower("bbo")
+    follower, before = world.follower, world.source.last[BBO]
+    follower.on_feed(b"heartbeat|", 1, encode(Heartbeat(1, 0, 0, {BBO: before + 3})))
+    (asked,) = follower.drain_requests()
+    follower.drain_updates()
+    follower.on_reply(Snapshot(asked.request_id, SYMBOL, 99, {}, [(1, 1)], [], 0, 0, 0))
+    assert follower.drain_updates() == []
+    assert follower.counters.snapshots == 1
+    assert follower.book(SYMBOL).seq != 99
