@@ -25,14 +25,14 @@ from crossbook.common.messages.feed import (
 )
 from crossbook.common.sequence import first_of
 from crossbook.common.types import RejectReason
-from tests.common.following.test_local_book import ALL, World, started
+from tests.common.following.test_local_book import ALL, FollowerWorld, started
 from tests.worlds.feed_source import SYMBOL, FeedSource
 
 EVERYTHING = (*ALL, "state")
 BBO = topic("bbo", SYMBOL)
 
 
-def trace(world: World, steps: int) -> Iterator[object]:
+def trace(world: FollowerWorld, steps: int) -> Iterator[object]:
     """Everything that shows of a follower, after each step of its source."""
     follower = world.follower
     for step in range(steps):
@@ -65,7 +65,7 @@ def test_the_same_losses_lead_to_the_same_requests_and_updates(
     seed: int, counters: tuple[int, ...], digest: str
 ) -> None:
     """A change of any request, update or counter shows: it must be meant."""
-    world = World(seed, EVERYTHING, lossy=0.25, history=12)
+    world = FollowerWorld(seed, EVERYTHING, lossy=0.25, history=12)
     seen = sha256()
     for each in trace(world, 200):
         seen.update(repr(each).encode())
@@ -81,7 +81,7 @@ def refusal(request_id: int, reason: RejectReason = RejectReason.UNKNOWN_SYMBOL)
     return FeedReject(request_id, reason, "symbol", "unknown")
 
 
-def ready_follower(*channels: str) -> World:
+def ready_follower(*channels: str) -> FollowerWorld:
     world = started(channels=channels)
     assert world.follower.ready
     return world

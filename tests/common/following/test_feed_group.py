@@ -127,3 +127,14 @@ def test_a_silent_publisher_makes_only_its_own_instruments_stale() -> None:
     assert group.of(TWO.symbol).stale
     assert not group.of(ONE.symbol).stale
     assert not only_one.stale
+
+
+def test_an_instrument_that_no_publisher_named_is_the_one_that_follows_it() -> None:
+    group = group_of(ONE.symbol, TWO.symbol)
+    first, second = group.followers
+    first.unfollow(TWO.symbol)
+    second.unfollow(ONE.symbol)
+    assert group.of(ONE.symbol) is first
+    assert group.of(TWO.symbol) is second
+    second.unfollow(TWO.symbol)
+    assert group.of(TWO.symbol) is first

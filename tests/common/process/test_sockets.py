@@ -250,8 +250,10 @@ def test_an_address_of_no_interface_here_is_refused_with_what_it_takes(context: 
 
 
 def test_an_address_that_is_none_is_named(context: Context) -> None:
-    with pytest.raises(ConfigError, match="cannot connect to nonsense"):
+    with pytest.raises(ConfigError, match="cannot connect to nonsense") as caught:
         sockets.orders_dealer(context, "nonsense")
+    # Left open it would keep the end of its context waiting.
+    assert caught.traceback[-1].locals["made"].closed
 
 
 def test_many_sockets_may_be_held() -> None:
