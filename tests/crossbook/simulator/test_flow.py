@@ -11,7 +11,7 @@ from bench.venue import BenchVenue
 from crossbook.common.instruments import Instrument, example
 from crossbook.common.messages.entry import Ack, Amend, Cancel, New, Reject
 from crossbook.common.types import RejectReason
-from crossbook.simulator.flow import AGENTS_MOST, AgentFlow
+from crossbook.simulator.flow import AGENTS_MOST, AgentFlow, _grid
 from crossbook.simulator.makers import LEVELS
 from tests.worlds.invariants import check
 
@@ -216,3 +216,14 @@ def test_after_all_orders_are_lost_there_are_quotes_again() -> None:
 def test_a_number_of_agents_out_of_range_is_refused(agents: int) -> None:
     with pytest.raises(ValueError, match="agents"):
         AgentFlow([BTC], agents, 1)
+
+
+@pytest.mark.parametrize(
+    ("start", "grid"),
+    [
+        (100, 1), (199_999, 1), (200_000, 2), (499_999, 2), (500_000, 5), (999_999, 5),
+        (1_000_000, 10), (1_999_999, 10), (2_000_000, 20), (10_000_000, 100),
+    ],
+)  # fmt: skip
+def test_a_grid_is_the_widest_that_is_fine_enough(start: int, grid: int) -> None:
+    assert _grid(start) == grid
