@@ -189,9 +189,10 @@ class LoadGenerator:
                 self._send(client, requests)
             if first < frame:
                 left = now()
-                if begin_ns + int(first * interval_ns) >= self._warm_until_ns:
-                    for sent in range(first, frame):
-                        self._late.append(left - begin_ns - int(sent * interval_ns))
+                for sent in range(first, frame):
+                    due_ns = begin_ns + int(sent * interval_ns)
+                    if due_ns >= self._warm_until_ns:
+                        self._late.append(left - due_ns)
                 # Sending may have used up the edge that signals an arrival.
                 for client in together:
                     self._receive(client)
