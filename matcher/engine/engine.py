@@ -50,7 +50,7 @@ class Engine(Venue):
     >>> from crossbook.common.types import Side
     >>> engine = Engine([example()])
     >>> engine.apply(NewOrder(0, 0, 7, 1, Side.SELL, 1, 1, 5000000, 300, "a"))
-    [OrderAccepted(seq=1, gateway=0, request=0, account=7, instrument=1, side=<Side.SELL: 2>, \
+    [OrderAccepted(seq=1, gateway=0, request_seq=0, account=7, instrument=1, side=<Side.SELL: 2>, \
 order_type=1, time_in_force=1, price_ticks=5000000, quantity_lots=300, client_order_id='a', \
 quote_amount=0, prevention=0, instructions=None)]
     """

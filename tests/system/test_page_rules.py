@@ -201,7 +201,7 @@ def test_what_an_order_holds_is_no_longer_available(page: Page) -> None:
     page.browser.one("#ticket-form label.sell").click()
     assert page.browser.wait("the other asset is shown", AVAILABLE).endswith(" BTC")
     page.enter("buy", "9000", "40000")
-    assert "not enough" in page.browser.wait("it is refused", ERROR, "ticket-quantity")
+    assert "too little" in page.browser.wait("it is refused", ERROR, "ticket-quantity")
 
 
 def test_without_accounts_no_money_is_shown(venue: Exchange, window: Browser) -> None:

@@ -148,7 +148,7 @@ def test_bad_bytes_are_logged_and_the_frames_after_them_received(
     assert world.link.received == [("events", b"batch"), ("answer", b"reply", 3)]
     assert world.log == [
         ("error", "malformed_event_batch", {"reason": "no batch"}),
-        ("error", "malformed_sync_reply", {"reason": "no answer"}),
+        ("error", "malformed_matcher_reply", {"reason": "no answer"}),
     ]
 
 
