@@ -1,8 +1,9 @@
-"""Who may import whom. A breach is mended by changing the code, or this file with a reason.
+"""The imports each module may have. A breach is mended by changing the code, or this file with a
+reason.
 
-A rule is said for a folder; a module that is otherwise than its folder is named, with its kind.
+A rule is given for a folder; a module that is otherwise than its folder is named, with its kind.
 Every module has exactly one kind: what stands in no folder and under no name below fails here
-until somebody decides what it is.
+until its kind is decided.
 """
 
 import ast
@@ -177,7 +178,7 @@ class Module(Struct, frozen=True):
         return self.path.rpartition("/")[2]
 
     def kind(self) -> str:
-        """What it may touch; the empty text where nothing says."""
+        """The kind of a module; the empty text where no rule gives one."""
         folder = self.path.rpartition("/")[0]
         fits = [
             kind

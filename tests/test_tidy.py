@@ -113,7 +113,7 @@ def without_blocks(page: str) -> str:
 
 
 def broken_links(path: Path) -> Iterator[str]:
-    """Links of a page whose file or heading does not exist; the web is not asked."""
+    """Links of a page whose file or heading does not exist; the web is not requested."""
     for match in LINKS.finditer(without_blocks(path.read_text())):
         link = match[1] or match[2]
         if re.match(r"[a-z]+:", link):

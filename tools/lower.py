@@ -1,6 +1,6 @@
 """The source that mypyc compiles of a module: the same, with two changes.
 
-- A struct that nobody encodes (those with `eq=False`: an order) is a native class with the
+- A struct that is never encoded (those with `eq=False`: an order) is a native class with the
   `__init__` that msgspec derives from its fields. Native code would otherwise look each of its
   attributes up as any Python object's.
 - A class of `common`, which is not compiled, is looked up once, when the module is imported, and
@@ -20,7 +20,7 @@ SUBCLASSED: Final = frozenset({"Engine", "Venue"})
 def lowered(source: str) -> str:
     """The source that is compiled for a module.
 
-    Raises `ValueError` for a struct that would lose what its class line says.
+    Raises `ValueError` for a struct that would lose an option of its class line.
     """
     lines = source.splitlines()
     tree = ast.parse(source)

@@ -17,7 +17,7 @@ Where the suite's rules are not ours, the translation is:
 - `replace` names the new open quantity and always loses priority. An amend does that when the
   price changes or the quantity grows; otherwise it is a cancel and a new order of the same id.
   A quantity of zero is refused here, since zero means "unchanged" to an amend.
-- A new order that says again what an open one of its id said is a duplicate to the suite and a
+- A new order with the terms of an open one of its id is a duplicate to the suite and a
   harmless retry to us: nothing happens either way.
 - `clear` is a mass cancel on the instrument.
 - A killed FOK and an IOC or market order without fills are applied, not rejected, as with us.
@@ -132,7 +132,7 @@ class Adapter:
         }
 
     def state(self) -> dict[str, Any]:
-        """Every book with its orders in priority order, as the suite wants it."""
+        """Every book with its orders in priority order, as the suite expects it."""
         books = []
         for symbol in sorted(self._books):
             book = self._engine.book_state(self._instruments[symbol])
@@ -159,7 +159,7 @@ class Adapter:
             return self._send(op, CancelOrder(0, 0, account, instrument, 0, name))
         found, _ = self._engine.open_orders(account, instrument, client_order_id=name)
         if not found:
-            # The engine says so itself; what is asked of the dead order does not matter.
+            # The engine reports it itself; the request about the dead order does not matter.
             return self._send(op, AmendOrder(0, 0, account, instrument, 0, 1, 1, name))
         if op == "reduce":
             return self._reduce(found[0], account, instrument, self._lots(event["quantity"]))
@@ -288,7 +288,7 @@ class Adapter:
 
 
 def serve(source: TextIO, sink: TextIO) -> int:
-    """Answer the suite line by line until it says `finish`; the exit code."""
+    """Answer the suite line by line until it sends `finish`; the exit code."""
     hello = json.loads(source.readline())
     try:
         adapter = Adapter(hello["config"])

@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 COMMAND = [sys.executable, "-m", "tests.conformance.adapter"]
 PROFILES = ("fifo-limit-v1", "fifo-full-v1", "fifo-partial-fill-v1")
 SLOW = ("fifo-limit-v1", "fifo-partial-fill-v1")
-"""Profiles that ask less than the full one."""
+"""Profiles that require less than the full one."""
 
 NOT_APPLICABLE = {
     "pro-rata-allocation",

@@ -237,7 +237,7 @@ def _report_faults(seen: _Seen, truth: Truth) -> list[str]:
         if count > 1:
             allowed = 1 + sum(start <= key[0] <= end for _, start, end in again)
             if count > allowed:
-                found.append(f"heard {count} times, at most {allowed} are due: {key}")
+                found.append(f"received {count} times, at most {allowed} are due: {key}")
     return found
 
 

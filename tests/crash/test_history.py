@@ -317,7 +317,7 @@ def print_another_price(past: InventedPast) -> None:
     ("doctor", "complaint"),
     [
         (drop_a_fill, "lost: "),
-        (double_a_fill, "heard 2 times"),
+        (double_a_fill, "received 2 times"),
         (drop_an_ack, "never answered"),
         (double_an_ack, "answered twice"),
         (lie_about_a_fee, "untrue: "),
@@ -378,7 +378,7 @@ def test_what_a_lost_session_missed_may_come_by_catching_up() -> None:
     assert past.judge() == [], "an unfinished catch-up may tell it again"
     bob.add(0, 2, fill)
     bob.add(0, 2, fill)
-    assert "heard" in past.judge()[0]
+    assert "received" in past.judge()[0]
 
 
 def test_public_trades_may_be_missing_only_where_a_publisher_died() -> None:

@@ -96,7 +96,7 @@ async def _answer(reader: asyncio.StreamReader, no_body: bool) -> HttpAnswer | N
 def request(
     method: str, path: str, body: bytes = b"", *headers: str, version: str = "1.1"
 ) -> bytes:
-    """A request after which the server closes; a length is told where there is a body."""
+    """A request after which the server closes; a length is sent where there is a body."""
     lines = [f"{method} {path} HTTP/{version}", "Connection: close", *headers]
     if not any(line.lower().startswith("host:") for line in headers):
         lines.insert(1, "Host: localhost")

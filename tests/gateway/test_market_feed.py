@@ -42,7 +42,7 @@ class FeedWorld:
         self.feed = MarketFeed([(feed, self.requests)], self.clock)
 
     def topics(self, count: int) -> set[str]:
-        """What the feed subscribed to, when there are as many as said."""
+        """What the feed subscribed to, when there are `count`."""
         found: set[str] = set()
         for _ in range(count):
             assert self.published.poll(round(SECONDS * 1_000)), f"only {found} were subscribed to"
@@ -160,7 +160,7 @@ def test_a_tick_is_told_and_ends_the_waits_that_no_change_ends(
             await world.load()
             ticks: list[None] = []
             world.feed.on_tick = lambda: ticks.append(None)
-            # A command that changes no market: only the heartbeat tells of it.
+            # A command that changes no market: only the heartbeat shows it.
             world.source.seq += 1
             wait = asyncio.create_task(world.feed.wait_for(SYMBOL, world.source.seq))
             await turn()
@@ -205,7 +205,7 @@ def test_a_feed_that_was_stopped_watches_no_socket_and_no_time() -> None:
             with pytest.raises(TimeoutError):
                 await asyncio.wait_for(ticked.wait(), 3 * market_feed.TICK_S)
 
-    # Of uvloop `remove_reader` tells nothing.
+    # `remove_reader` of uvloop returns nothing.
     asyncio.run(main())
 
 

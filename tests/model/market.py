@@ -181,7 +181,7 @@ class Market:
 
     def spend(self, taker: ModelOrder, quote_amount: int) -> None:
         """Trade a market order by quote amount for as long as the rest pays for one lot at the
-        next price; its last event says what was left."""
+        next price; its last event has the amount left."""
         unit = self.instruments[taker.instrument].notional_per_tick_lot
         left = quote_amount
         taker.total_lots = 0
@@ -218,8 +218,8 @@ class Market:
         )  # fmt: skip
 
     def _prevent(self, taker: ModelOrder, maker: ModelOrder, left: int = 0) -> None:
-        """Both lose what the taker's mode says. Those that lose everything expire, makers first;
-        whoever is larger stays with the rest."""
+        """Both lose the lots given by the taker's mode. Those that lose everything expire, makers
+        first; the larger one stays with the rest."""
         everything = max(taker.remaining_lots, maker.remaining_lots)
         both = min(taker.remaining_lots, maker.remaining_lots)
         of_maker, of_taker = {

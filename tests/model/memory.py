@@ -21,14 +21,14 @@ class Memory:
 
 
 class Repeats:
-    """What is remembered, oldest first: what was said, the order, and when."""
+    """The remembered orders, oldest first: the terms, the order, and when."""
 
     def __init__(self, memory: Memory) -> None:
         self.remembered: list[tuple[NewOrder, ModelOrder, int]] = []
         self._memory = memory
 
     def earlier(self, command: NewOrder) -> ModelOrder | None:
-        """The remembered order of the same account and name, if it said the same."""
+        """The remembered order of the same account and name, if its terms are the same."""
         for said, order, _ in self.remembered:
             if said.account == command.account and said.client_order_id == command.client_order_id:
                 again = replace(said, gateway=command.gateway, request_seq=command.request_seq)
@@ -66,7 +66,7 @@ class Repeats:
 
     def _beyond_their_own(self) -> list[tuple[NewOrder, ModelOrder, int]]:
         """Remembered orders that are not among the latest of their account, the first to go first:
-        the oldest of those who have most, to a power of two."""
+        the oldest of the accounts that have most, to a power of two."""
         own = self._memory.own
         counts: Counter[int] = Counter()
         beyond = []

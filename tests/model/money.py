@@ -1,4 +1,4 @@
-"""The obvious money: totals by account and asset; everything held is added up when asked for."""
+"""The obvious money: totals by account and asset; everything held is added up on request."""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
@@ -31,7 +31,7 @@ class Money:
         return dict(self.rules.opening)
 
     def open(self, account: int) -> list[tuple[str, int]] | None:
-        """Give a new account its money; None if it is not new or nobody counts money."""
+        """Give a new account its money; None if it is not new or money is not counted."""
         if not self.rules.accounts or account in self.opened:
             return None
         given = [(asset, amount) for asset, amount in self.opening().items() if amount]

@@ -62,7 +62,7 @@ def of_display(instrument: Instrument, display_lots: int, total_lots: int) -> Re
 
 
 def of_kind(command: NewOrder, instrument: Instrument, last: int) -> Refusal | None:
-    """What the order says of itself, whatever the state of the market."""
+    """The terms of the order alone, whatever the state of the market."""
     said = command.instructions or Instructions()
     is_special = command.instructions is not None
     kind, tif = command.order_type, command.time_in_force

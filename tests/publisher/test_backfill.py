@@ -1,4 +1,4 @@
-"""When the recorder is asked, and what becomes of its answers."""
+"""When questions are sent to the recorder, and the use of its answers."""
 
 from msgspec.structs import replace
 
@@ -111,7 +111,7 @@ class BackfillWorld:
             self.recorder.record(seq, 1, self.trades[-1:])
 
     def ask(self, after_ns: int = 0) -> list[MarketQuestion]:
-        """What is asked after a while."""
+        """The questions after a while."""
         self.now_ns += after_ns
         return self.past.next_questions(self.now_ns)
 
@@ -293,7 +293,7 @@ def test_at_most_so_many_answers_are_waited_for_at_once() -> None:
     )
     more = past.next_questions(START_NS)
     assert [each.instrument for each in more] == [QUESTIONS_MAX + 1, QUESTIONS_MAX + 2]
-    # Those that are waited for may be asked again, and no other takes their place.
+    # Those that wait for an answer may be sent again, and no other takes their place.
     again = past.next_questions(START_NS + UNANSWERED_AGAIN_NS)
     assert [each.instrument for each in again] == list(range(3, QUESTIONS_MAX + 3))
 

@@ -1,4 +1,4 @@
-"""A publisher process that restarts beside a recorder which knows what it missed."""
+"""A publisher process that restarts beside a recorder that has what it missed."""
 
 import time
 from collections.abc import Callable

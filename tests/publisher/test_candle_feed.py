@@ -2,7 +2,7 @@
 
 Random commands go through the real engine; the publisher loses batches, is restarted, loses its
 books; the recorder is late, away, and comes back. A follower that loses messages of the feed ends
-with the latest candles, and has been told every ended candle right.
+with the latest candles, and has received every ended candle right.
 """
 
 from itertools import pairwise
@@ -37,7 +37,7 @@ CHANNELS = ("trade", "candle", "ticker")
 
 
 class Publisher:
-    """One life of a publisher, with what it has asked the recorder and not yet heard."""
+    """One life of a publisher, with its questions to the recorder that have no answer yet."""
 
     def __init__(self, base: int) -> None:
         self.feed = Feed(INSTRUMENTS, base, resend_count=1_000)
@@ -75,7 +75,7 @@ class CandleWorld:
         return self.publisher
 
     def step(self) -> None:
-        """Some commands, and a round of everybody."""
+        """Some commands, and a round of all processes."""
         random = self.random
         self.now_ns += random.choice((1, 30, 200, 900, 3_000, 70_000)) * MS
         encoded = self.matcher.apply(random.choice((1, 2, 10)), self.now_ns)
@@ -119,7 +119,7 @@ class CandleWorld:
             frames.append(publisher.feed.heartbeat(0))
         for topic, number, payload in frames:
             if topic.startswith(b"state."):
-                # Nobody here subscribes to it.
+                # No follower here subscribes to it.
                 continue
             if self.random.random() >= self.lossy:
                 self.follower.on_feed(topic, int.from_bytes(number, "big"), payload)
@@ -140,7 +140,7 @@ class CandleWorld:
                 told |= {(each.interval_s, each.open_ns): each for each in update.candles}
 
     def settle(self) -> None:
-        """No more loss, and everybody is there, until all is quiet."""
+        """No more loss, and all processes run, until all is quiet."""
         self.lossy, self.recorder_is_there = 0.0, True
         for _ in range(60):
             self.now_ns += 4 * RETRY_NS
@@ -154,7 +154,7 @@ class CandleWorld:
         assert self.publisher.feed.seq == self.matcher.engine.seq
 
     def check(self) -> None:
-        """Everybody ends with what all trades give, and was told no other ended candle."""
+        """Every follower ends with the candles of all trades, and received no other ended one."""
         for instrument in INSTRUMENTS:
             trades, notional = self.trades[instrument.id], instrument.notional_per_tick_lot
             latest = self.follower.candles(instrument.symbol)
@@ -171,7 +171,7 @@ class CandleWorld:
                 truth = {each.open_ns: each for each in plain_candles(trades, interval_s, notional)}
                 listed = [told[place] for place in sorted(told) if place[0] == interval_s]
                 for candle, later in pairwise(listed):
-                    # Whether an ended candle was told to its end shows in the one after it.
+                    # Whether an ended candle was received to its end shows in the one after it.
                     if later.first_trade_id == candle.last_trade_id + 1:
                         assert truth[candle.open_ns] == candle
                         self.compared += 1
@@ -265,7 +265,7 @@ def test_books_lost_with_trades_between_are_filled_from_the_record() -> None:
         world.step()
     feed = world.publisher.feed
     before = [market.statistics.last_trade_id for market in feed.markets.values()]
-    # Batches the publisher never hears of, and books that contain them.
+    # Batches the publisher never receives, and books that contain them.
     for _ in range(80):
         world.now_ns += SECOND_NS
         encoded = world.matcher.apply(5, world.now_ns)

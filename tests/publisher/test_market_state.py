@@ -1,4 +1,4 @@
-"""What the feed tells of an instrument's state and of its call phases is what the engine has."""
+"""The feed's state and call phases of an instrument equal those of the engine."""
 
 from collections.abc import Iterator
 from itertools import groupby
@@ -287,7 +287,7 @@ def engines(seed: int) -> Iterator[tuple[Engine, list[Event], int]]:
 
 
 def check(engine: Engine, feed: Feed, instrument: Instrument, where: str) -> None:
-    """The state for whoever joins now is the engine's, and so is the indication."""
+    """The state for a client that joins now is the engine's, and so is the indication."""
     book = engine.books[instrument.id]
     state = feed.markets[instrument.id].snapshot(1, feed.seq, feed.time_ns, False).state
     assert state is not None

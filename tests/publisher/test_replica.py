@@ -107,7 +107,7 @@ class Simulation:
         self._truth[(incarnation, 0)] = self.matcher.books()
 
     def deliver(self) -> None:
-        """Let the publisher take some of what arrived, and ask what it wants."""
+        """Let the publisher take some of what arrived, and send its request."""
         for queue in (self._events, self._replies):
             for _ in range(self.random.choice((0, 1, 3, len(queue)))):
                 if not queue:
@@ -153,7 +153,7 @@ class Simulation:
             self.compared += 1
 
     def settle(self) -> None:
-        """End all faults and check that everybody arrives at the matcher's books."""
+        """End all faults and check that every publisher arrives at the matcher's books."""
         self.faults = 0.0
         for _ in range(1_000):
             self.now_ns += 100 * MS

@@ -152,7 +152,7 @@ class NaiveRecord:
 
 
 def event_reason(event: Event) -> int:
-    """Why an order ended; zero where nothing says so."""
+    """Why an order ended; zero where no event has it."""
     return int(getattr(event, "reason", 0))
 
 
@@ -189,7 +189,7 @@ def tables_wanted(record: NaiveRecord) -> dict[str, list[Row]]:
 
 
 def told(event: OrderAccepted) -> Row:
-    """What only few orders say."""
+    """The terms that only few orders have."""
     said = event.instructions
     if said is None:
         few = (0, 0, 0, False)

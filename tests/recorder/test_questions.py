@@ -81,7 +81,7 @@ def newest(rows: list[Row], kind: Any, **where: Any) -> list[Any]:
 
 
 def pages(past: Past, first: Any, key: Callable[[Any], int], after: str, rows: str) -> list[Any]:
-    """Everything a question gives when it is asked on until there is no more."""
+    """Everything a question gives when it is repeated until there is no more."""
     found: list[Any] = []
     question = first
     while True:

@@ -1,4 +1,4 @@
-"""The rows equal what the reference model says, whatever happens on the way to them.
+"""The rows equal those of the reference model, whatever happens on the way to them.
 
 Random commands go through the real engine, whose events are checked against the model's. Batches
 are lost, doubled and reordered; the recorder is killed between and inside its transactions and
@@ -55,7 +55,7 @@ class Recorder:
             self._digest.add(ready)
 
     def ask(self) -> bool:
-        """Ask for what is missing and take the answer; whether there was anything to ask."""
+        """Request what is missing and apply the answer; whether anything was missing."""
         self._matcher.now_ns += RESEND_AGAIN_NS
         wanted = self._replica.next_request(self._matcher.now_ns)
         if wanted is None:
@@ -87,7 +87,7 @@ class Recorder:
 
 @contextmanager
 def killed_inside(kill: bool) -> Iterator[None]:
-    """Within, a transaction ends in the middle if `kill` says so."""
+    """Within, a transaction ends in the middle if `kill` is set."""
     patch = pytest.MonkeyPatch()
 
     def reached(point: str) -> None:

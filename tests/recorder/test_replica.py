@@ -1,4 +1,4 @@
-"""What the recorder asks for, adopts and refuses when it follows a matcher."""
+"""What the recorder requests, adopts and refuses when it follows a matcher."""
 
 from collections.abc import Callable
 
@@ -17,7 +17,7 @@ INCARNATION, OTHER = 7, 8
 def batch(
     first_seq: int, last_seq: int, incarnation: int = INCARNATION, time_ns: int = 0
 ) -> EventBatch:
-    """A batch of commands without events; its time tells it from others."""
+    """A batch of commands without events; its time distinguishes it from others."""
     return EventBatch(
         incarnation=incarnation,
         first_seq=first_seq,

@@ -21,7 +21,7 @@ class Handed(Struct, frozen=True):
 
 
 class Archive:
-    """The event stream as it was told, which no fault may change afterwards."""
+    """The event stream as it was published, which no fault may change afterwards."""
 
     def __init__(self) -> None:
         self.incarnation = 0

@@ -19,7 +19,7 @@ Answer = TypeVar("Answer", bound=entry.Reply)
 class RawSession:
     """A connection to the gateway, logged on to `account` unless `log_on` is false.
 
-    `executions` collects replies that answer no request of `ask`.
+    `executions` collects replies that answer no request of `reply_to`.
     """
 
     def __init__(

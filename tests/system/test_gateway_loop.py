@@ -21,7 +21,7 @@ ACK = Ack(
 class ServiceWorld:
     """A service without a matcher: the desk's outbox is filled by hand.
 
-    `near` is what a client inside the process was told, call by call; `far` is the socket of a
+    `near` is what a client inside the process received, call by call; `far` is the socket of a
     ZeroMQ client whose address is b"far".
     """
 

@@ -35,7 +35,7 @@ SETTINGS = {
 
 
 def space(name: str) -> str:
-    """The namespace of a host, told apart from those of other test runs."""
+    """The namespace of a host, distinguished from those of other test runs."""
     return f"crossbook-{os.getpid()}-{name}"
 
 

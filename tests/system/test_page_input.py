@@ -1,4 +1,4 @@
-"""Input that the page must not widen or cut: who acts, in which instrument, and amounts."""
+"""Input that the page must not widen or cut: the account that acts, its instrument, and amounts."""
 
 from collections.abc import Iterator
 from typing import Any

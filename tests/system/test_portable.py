@@ -33,8 +33,8 @@ real = fcntl.fcntl
 def control(file, command, *arguments):
     if command != FULL:
         return real(file, command, *arguments)
-    with open(os.environ["FULL_SYNCS"], "a") as told:
-        told.write("x")
+    with open(os.environ["FULL_SYNCS"], "a") as log:
+        log.write("x")
     if os.environ["FULL_SYNC_FAULT"] != "0":
         raise OSError(int(os.environ["FULL_SYNC_FAULT"]), "no such call")
     os.fsync(file)

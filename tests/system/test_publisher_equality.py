@@ -1,7 +1,7 @@
 """While orders flow, the publisher's feed and snapshots equal the matcher's own books.
 
-The L3 feed is replayed to each moment at which the matcher or the publisher was asked for a book;
-at equal sequence the books must be equal, order by order, in priority order.
+The L3 feed is replayed to each moment at which the matcher or the publisher was requested to send a
+book; at equal sequence the books must be equal, order by order, in priority order.
 """
 
 import random

@@ -22,7 +22,7 @@ IDLE = encode(EventBatch(incarnation=7, first_seq=1, last_seq=0, time_ns=9, even
 
 
 class NoSubscribers:
-    """Nobody listens."""
+    """No subscriber is there."""
 
     def count(self) -> int:
         """None."""

@@ -53,7 +53,7 @@ FATES: Final = {
     "fills": {"order_status": "FILLED"},
     "waits": {"order_status": "NEW", "filled_quantity": "0.00000"},
 }
-"""What the first word behind an order on the page says becomes of it."""
+"""The fate of an order by the first word behind it on the page."""
 
 BLOCKS: Final[dict[str, list[tuple[str, str]]]] = {
     name: re.findall(r"^```(\w+)\n(.*?)^```", page, re.DOTALL | re.MULTILINE)

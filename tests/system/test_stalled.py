@@ -27,7 +27,8 @@ best of four alternations: on a busy machine single ones are anything from 0.1 t
 wait for would be in all of them."""
 
 LONG_P50_MS_MAX: Final = 100.0
-"""Half of the others' orders are told in less, whatever the stalled ones' queues are full of."""
+"""Half of the others' orders are reported in less, whatever the stalled ones' queues are full
+of."""
 
 GROWN_MB_MAX: Final = 24.0
 """Most that a process grows while a subscriber and a client of small messages are stalled."""

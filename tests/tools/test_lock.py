@@ -21,7 +21,7 @@ CALENDAR: Final = {"furo", "setuptools", "structlog"}
 
 
 def requirements(extra: str) -> list[Requirement]:
-    """What `pyproject.toml` asks for."""
+    """The requirements of `pyproject.toml`."""
     return [Requirement(line) for line in lock.requirements_of(PROJECT, extra)]
 
 

@@ -1,4 +1,5 @@
-"""The copy of the project: what its tests say of a defect, by the ways in which they may end."""
+"""The copy of the project: the verdict of its tests on a defect, by the ways in which they may
+end."""
 
 import re
 from pathlib import Path

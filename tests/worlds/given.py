@@ -1,5 +1,5 @@
 """`given` of Hypothesis, without its deadline: a busy machine makes an example slow now and then,
-which says nothing about the code.
+which is no fault of the code.
 
 The settings hold for what is decorated after they are loaded, so a test imports `given` from here.
 """

@@ -23,7 +23,7 @@ TWO = replace(example(), id=2, symbol="ETH-USDT")
 
 
 def answer(group: FeedGroup, follower: FeedFollower, *instruments: Instrument) -> None:
-    """A publisher of these instruments answers all that it is asked."""
+    """A publisher of these instruments answers all its requests."""
     by_symbol = {each.symbol: each for each in instruments}
     while requests := follower.drain_requests():
         for request in requests:
@@ -90,7 +90,7 @@ def test_an_instrument_that_no_publisher_has_is_unknown() -> None:
 
 
 def beat(follower: FeedFollower, *instruments: Instrument) -> None:
-    """A heartbeat that tells of these instruments' books."""
+    """A heartbeat with these instruments' books."""
     last = {topic("l2", each.symbol): 0 for each in instruments}
     follower.on_feed(
         HEARTBEAT_TOPIC.encode(), 1, encode(Heartbeat(seq=5, time_ns=1, stale_ms=0, topics=last))
@@ -103,7 +103,7 @@ def test_an_instrument_that_the_publisher_had_not_heard_of_is_followed(told_earl
     (follower,) = group.followers
     group.on_time(1)
     if told_early:
-        # The answer, which knows less, was on its way when the heartbeat overtook it.
+        # The answer, which has less, was on its way when the heartbeat overtook it.
         beat(follower, ONE, TWO)
     answer(group, follower, ONE)
     beat(follower, ONE, TWO)

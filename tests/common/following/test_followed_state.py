@@ -1,4 +1,4 @@
-"""The state of an instrument behind a lossy feed: the present one, whoever joins when."""
+"""The state of an instrument behind a lossy feed: the present one, whenever a follower joins."""
 
 import pytest
 from msgspec.structs import replace

@@ -135,7 +135,8 @@ def test_candles_and_ticker_need_their_channels() -> None:
 
 
 def test_a_snapshot_of_an_earlier_publisher_carries_neither() -> None:
-    """Fields appended to `Snapshot` have defaults: an older publisher's is read as not knowing."""
+    """Fields appended to `Snapshot` have defaults: an older publisher's is read without a known
+    past."""
     world = FollowerWorld(channels=CHANNELS)
     traded(world)
     world.follower.on_time(1)

@@ -67,7 +67,7 @@ class FollowerWorld:
         self.updates += self.follower.drain_updates()
 
     def answer(self) -> None:
-        """Answer what the follower asks, until it asks nothing more."""
+        """Answer the requests of the follower until there are no more."""
         self.follower.on_time(self.now_ns)
         for _ in range(1_000):
             requests = self.follower.drain_requests()

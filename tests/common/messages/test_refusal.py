@@ -32,7 +32,7 @@ MARKET = replace(
 
 
 def new(ticks: int = 5_000_000, lots: int = 100_000, **more: int) -> NewOrder:
-    """An order of BTC-USDT: 1 BTC at 50,000.00 unless it says otherwise."""
+    """An order of BTC-USDT: 1 BTC at 50,000.00 unless given otherwise."""
     said = Instructions(more.get("trigger", 0), more.get("display", 0)) if more else None
     return NewOrder(
         gateway=1,

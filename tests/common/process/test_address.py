@@ -1,4 +1,4 @@
-"""Addresses: what is one, how long its path may be, who reaches it."""
+"""Addresses: what is one, how long its path may be, from where it is reached."""
 
 import pytest
 import zmq

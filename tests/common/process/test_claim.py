@@ -27,7 +27,7 @@ else:
 
 
 def taker(path: Path) -> "subprocess.Popen[str]":
-    """A process that claims an endpoint, says how that went, and keeps it until it is closed."""
+    """A process that claims an endpoint, prints how that went, and keeps it until it is closed."""
     return subprocess.Popen(
         [sys.executable, "-c", TAKER, str(path)],
         stdin=subprocess.PIPE,

@@ -1,4 +1,4 @@
-"""Clocks: the machine's never steps back, the fake one moves only when told."""
+"""Clocks: the machine's never steps back, the fake one moves only when set."""
 
 import time
 

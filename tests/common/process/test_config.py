@@ -1,4 +1,4 @@
-"""Settings: where they come from, and what is said when one is wrong."""
+"""Settings: where they come from, and the text when one is wrong."""
 
 import re
 from pathlib import Path
@@ -197,7 +197,7 @@ def test_an_address_strangers_reach_is_bound_only_on_purpose(
     monkeypatch.setenv(name, f"tcp://{host}:5999")
     with pytest.raises(ConfigError, match=f"{name}.*INSECURE_ALLOW_PUBLIC_BIND"):
         load_settings(process)
-    # Whoever only connects there may do so: the owner decides.
+    # A process that only connects there may do so: the owner decides.
     load_settings("client")
     monkeypatch.setenv("INSECURE_ALLOW_PUBLIC_BIND", "true")
     assert getattr(load_settings(process), name.lower()) == f"tcp://{host}:5999"

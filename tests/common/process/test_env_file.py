@@ -1,4 +1,4 @@
-"""What stands in `.env` and the environment besides settings, and how it is told."""
+"""What stands in `.env` and the environment besides settings, and how it is reported."""
 
 from pathlib import Path
 

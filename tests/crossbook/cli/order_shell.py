@@ -1,4 +1,4 @@
-"""The commands of order entry as they are typed, against a gateway that answers as it is told."""
+"""The commands of order entry as they are typed, against a gateway that answers by script."""
 
 import json
 from typing import Any

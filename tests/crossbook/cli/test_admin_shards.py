@@ -7,7 +7,7 @@ from crossbook.cli.console import CommandError
 
 
 def shards(count: int) -> AdminShards:
-    """The administrators of so many shards, where nobody listens."""
+    """The administrators of so many shards, where no process listens."""
     return AdminShards([f"inproc://admin-{number}" for number in range(count)], 0.1)
 
 

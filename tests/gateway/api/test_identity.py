@@ -1,4 +1,4 @@
-"""Who acts: every route reads the account alike, and acts for nobody where it is not clear."""
+"""The account that acts: every route reads it alike, and refuses where it is not clear."""
 
 import contextlib
 import json
@@ -101,7 +101,7 @@ def test_an_account_where_it_is_not_read_is_refused(method: str, path: str, body
 
 @pytest.mark.parametrize("query", ["account=7&account=7", "account=0", "account=", "account=%2B7"])
 def test_the_page_is_served_and_judges_its_own_address(query: str) -> None:
-    # tests/system/test_page_input.py: nobody acts then, and the page says why.
+    # tests/system/test_page_input.py: no account acts then, and the page shows why.
     async def main() -> None:
         async with HttpWorld() as world:
             (answer,) = await world.send(request("GET", f"/?{query}"))

@@ -1,4 +1,4 @@
-"""`/ws/orders`: what a connected client of an account hears, and how it trades."""
+"""`/ws/orders`: what a connected client of an account receives, and how it trades."""
 
 import asyncio
 from collections.abc import Coroutine

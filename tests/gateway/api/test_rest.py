@@ -1,4 +1,4 @@
-"""REST: what a person with curl says and hears; the API runs on one loop with a real engine."""
+"""REST: what a person sends with curl and receives; the API runs on one loop with a real engine."""
 
 import asyncio
 from collections.abc import Coroutine

@@ -1,4 +1,4 @@
-"""REST and the rules beyond plain orders: what an order may say, accounts, standing requests."""
+"""REST and the rules beyond plain orders: the terms of an order, accounts, standing requests."""
 
 import asyncio
 from collections.abc import Coroutine

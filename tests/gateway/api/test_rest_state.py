@@ -13,7 +13,7 @@ UNKNOWN = {"state": None, "state_until": None, "auction": None}
 
 
 async def told(world: RestWorld) -> list[dict[str, Any]]:
-    """What each document says of the state of BTC-USDT."""
+    """What each document has of the state of BTC-USDT."""
     found = []
     for path in PATHS:
         document = (await world.client.get(path)).json()

@@ -38,7 +38,7 @@ class FakeStreams:
         return False
 
     def due_ns(self) -> int | None:
-        """Nothing waits, unless a test says so."""
+        """Nothing waits, unless a test sets it."""
         return self.waits_until_ns
 
 

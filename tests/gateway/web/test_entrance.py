@@ -1,4 +1,4 @@
-"""What is checked before every route, and what is the same for all: input that nobody reads, HEAD,
+"""What is checked before every route, and what is the same for all: input that is not read, HEAD,
 `Allow`, pages of other origins."""
 
 import asyncio
