@@ -32,7 +32,7 @@ FEES = SetFees(0, 0, 0, 1, 1, 1)
             LIMIT,
             "display_quantity",
             new(lots=5, display=5),
-            "0.00005 BTC is above 100 times what it shows at a time",
+            "0.00005 BTC is above 100 times the display quantity",
         ),
         (
             LIMIT,
@@ -50,25 +50,25 @@ FEES = SetFees(0, 0, 0, 1, 1, 1)
             LIMIT,
             "display_quantity",
             new(lots=0, display=6),
-            "a quantity that is not given is above 100 times what it shows at a time",
+            "a quantity that is not given is above 100 times the display quantity",
         ),
         (
             LIMIT,
             "display_quantity",
             new(lots=1),
-            "0.00001 BTC is above 100 times what it shows at a time",
+            "0.00001 BTC is above 100 times the display quantity",
         ),
         (
             LIMIT,
             "display_quantity",
             amend(),
-            "a quantity that is not given is above 100 times what it shows at a time",
+            "a quantity that is not given is above 100 times the display quantity",
         ),
         (
             LOT,
             "display_quantity",
             amend(),
-            "what it shows that is not given is below the smallest quantity of "
+            "a display quantity that is not given is below the smallest quantity of "
             "BTC-USDT, 0.00010 BTC",
         ),
         (
@@ -123,23 +123,23 @@ FEES = SetFees(0, 0, 0, 1, 1, 1)
             RejectReason.INSUFFICIENT_BALANCE,
             "price",
             amend(5),
-            "the account has not enough BTC or USDT for it",
+            "the account has too little BTC or USDT available",
         ),
         (
             RejectReason.UNKNOWN_ORDER,
             "order_id",
             amend(order_id=0),
-            "the account has no open order mine there",
+            "the account has no open order mine in this instrument",
         ),
         (RejectReason.UNKNOWN_ORDER, "order_id", new(), "no such open order"),
         (
             RejectReason.INSUFFICIENT_BALANCE,
             "amount",
             deposit(-5),
-            "the account has not so much USDT that no open order holds",
+            "the account has too little USDT that no open order holds",
         ),
-        (RejectReason.INSUFFICIENT_BALANCE, "", FEES, "the account has not enough for it"),
-        (RejectReason.DUPLICATE_TRANSFER, "", FEES, "a transfer of this name was made before"),
+        (RejectReason.INSUFFICIENT_BALANCE, "", FEES, "the account has too little available"),
+        (RejectReason.DUPLICATE_TRANSFER, "", FEES, "a transfer with this name was made before"),
         (
             RejectReason.UNSUPPORTED_COMBINATION,
             "quote_decimals",
@@ -159,7 +159,7 @@ FEES = SetFees(0, 0, 0, 1, 1, 1)
         (LIMIT, "symbol", AddInstrument(0, 0, 0, 1, MARKET), "above the limit"),
     ],
 )
-def test_a_refusal_says_no_more_than_is_known(
+def test_a_refusal_says_no_more_than_is_given(
     reason: RejectReason, field: str, command: Command, text: str
 ) -> None:
     assert said(reason, field, command) == text
