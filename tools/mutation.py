@@ -16,8 +16,9 @@ import sys
 import tempfile
 import time
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from random import Random
 from typing import Final
@@ -175,11 +176,8 @@ def run(
             if time.monotonic() > until:
                 return
             tried = steps(mutant, reached, AREAS[area])
-            copy = copies.get()
-            try:
+            with _borrowed(copies) as copy:
                 outcome = copy.try_one(mutant, tried[:1] if options.near else tried)
-            finally:
-                copies.put(copy)
             outcomes[area].append(outcome)
             mark = "SURVIVED"
             if outcome.caught_by:
@@ -189,14 +187,23 @@ def run(
         begun: list[Future[None]] = []
         with ThreadPoolExecutor(options.jobs) as pool:
             for area, found in chosen.items():
-                copy = copies.get()
-                reached = _noted(copy, area, options.notes)
-                copies.put(copy)
+                with _borrowed(copies) as copy:
+                    reached = _noted(copy, area, options.notes)
                 for mutant in found:
                     begun.append(pool.submit(try_one, area, mutant, reached))
         for each in begun:
             each.result()  # Raises what was raised there: no defect is left out in silence.
     return outcomes
+
+
+@contextmanager
+def _borrowed(copies: "queue.Queue[Copy]") -> Iterator[Copy]:
+    """A copy that nothing else uses, which goes back whatever happens."""
+    copy = copies.get()
+    try:
+        yield copy
+    finally:
+        copies.put(copy)
 
 
 def _noted(copy: Copy, area: str, folder: Path | None) -> Reached:

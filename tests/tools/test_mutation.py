@@ -103,6 +103,21 @@ def test_an_area_whose_tests_fail_by_themselves_is_refused(
         mutation.run({"common": defects(1)}, options())
 
 
+def test_an_area_that_is_refused_leaves_the_copies_to_the_others(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The defects of an area before it are tried to the end: none waits for its copy for ever."""
+
+    def try_one(copy: Copy, mutant: Mutant, tried: object) -> DefectOutcome:
+        return DefectOutcome(mutant, "tests/a.py", 1)
+
+    (tmp_path / "common.json").write_bytes(msgspec.json.encode(Reached({}, [])))
+    monkeypatch.setattr(Copy, "try_one", try_one)
+    monkeypatch.setattr(Copy, "reached", lambda *_: None)
+    with pytest.raises(RuntimeError, match="rules: the tests fail without a defect"):
+        mutation.run({"common": defects(3), "rules": []}, options(notes=tmp_path))
+
+
 def test_those_nearest_are_run_first_then_others_that_run_it_then_those_that_may() -> None:
     defect = defects(1)[0]
     area = mutation.Area((MODULE,), (MIRROR,), ("check", "journey"))
