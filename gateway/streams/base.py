@@ -96,11 +96,19 @@ class Stream:
         raise NotImplementedError
 
     def due_ns(self) -> int | None:
-        """When `work` has something to send; None when nothing waits."""
-        raise NotImplementedError
+        """When `work` has something to send; None when nothing waits, or for no client."""
+        return self._due_ns() if self.live and len(self) else None
 
     def work(self, now_ns: int) -> bool:
         """Send what is due; return whether anything was sent."""
+        return self._work(now_ns) if self.live and len(self) else False
+
+    def _due_ns(self) -> int | None:
+        """As `due_ns`, of a live stream that has clients."""
+        raise NotImplementedError
+
+    def _work(self, now_ns: int) -> bool:
+        """As `work`, of a live stream that has clients."""
         raise NotImplementedError
 
     def catch_up(self, connection: Connection, position: int) -> int:

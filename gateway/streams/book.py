@@ -84,9 +84,7 @@ class BookStream(Stream):
             self.book.settle()
         super().opened(connection)
 
-    def due_ns(self) -> int | None:
-        if not self.live or not len(self):
-            return None
+    def _due_ns(self) -> int | None:
         due = None
         if self.book.dirty:
             due = self.pace.free_ns
@@ -96,9 +94,7 @@ class BookStream(Stream):
             due = 0
         return due
 
-    def work(self, now_ns: int) -> bool:
-        if not self.live or not len(self):
-            return False
+    def _work(self, now_ns: int) -> bool:
         book = self.book
         before = book.number
         update = b""

@@ -16,24 +16,42 @@ FINALS_KEPT: Final = 100
 """Final candles of one length that are kept for clients that are behind."""
 
 
-def _latest_pace() -> StreamPace:
-    """Four times a second, down to once when one sending costs more than 100 ms."""
-    return StreamPace(250 * _MS, 1_000 * _MS, 10)
-
-
-class TickerStream(Stream):
-    """`/ws/ticker/SYMBOL`: the state with every change, and the latest of the last 24 hours."""
+class _LatestStream(Stream):
+    """A stream whose position counts the messages sent; `_dirty` while the latest one waits."""
 
     def __init__(self, frames: FrameMaker) -> None:
-        super().__init__(frames, _latest_pace())
-        self._ticker: Ticker | None = None
-        self._states = StateTape()
+        # Four times a second, down to once when one sending costs more than 100 ms.
+        super().__init__(frames, StreamPace(250 * _MS, 1_000 * _MS, 10))
         self._number = 0
         self._dirty = False
 
     @property
     def position(self) -> int:
         return self._number
+
+    def _due_ns(self) -> int | None:
+        if self._dirty:
+            return self.pace.free_ns
+        return 0 if self.beat_due else None
+
+    def _send_with_beat(self, frame: bytes, before: int) -> bool:
+        """Send what follows position `before`, and the heartbeat unless the latest waits; return
+        whether there was anything."""
+        frame += self.pop_beat() if not self._dirty else b""
+        if not frame:
+            return False
+        self.send_current(frame, before)
+        self.advance_behind()
+        return True
+
+
+class TickerStream(_LatestStream):
+    """`/ws/ticker/SYMBOL`: the state with every change, and the latest of the last 24 hours."""
+
+    def __init__(self, frames: FrameMaker) -> None:
+        super().__init__(frames)
+        self._ticker: Ticker | None = None
+        self._states = StateTape()
 
     @property
     def seq(self) -> int:
@@ -51,18 +69,10 @@ class TickerStream(Stream):
         self._ticker = ticker
         self._dirty = True
 
-    def due_ns(self) -> int | None:
-        if not self.live or not len(self):
-            return None
-        if self._states.waits:
-            return 0
-        if self._dirty:
-            return self.pace.free_ns
-        return 0 if self.beat_due else None
+    def _due_ns(self) -> int | None:
+        return 0 if self._states.waits else super()._due_ns()
 
-    def work(self, now_ns: int) -> bool:
-        if not self.live or not len(self):
-            return False
+    def _work(self, now_ns: int) -> bool:
         before = self._number
         frame = b"".join(map(self.frames.state, self._states.drain()))
         self._number += bool(frame)
@@ -70,12 +80,7 @@ class TickerStream(Stream):
             frame += self.frames.ticker(self._ticker)
             self._dirty = False
             self._number += 1
-        frame += self.pop_beat() if not self._dirty else b""
-        if not frame:
-            return False
-        self.send_current(frame, before)
-        self.advance_behind()
-        return True
+        return self._send_with_beat(frame, before)
 
     def catch_up(self, connection: Connection, position: int) -> int:
         """Send the latest state and ticker."""
@@ -88,20 +93,14 @@ class TickerStream(Stream):
         return self._number
 
 
-class CandleStream(Stream):
+class CandleStream(_LatestStream):
     """`/ws/candles/SYMBOL?interval=`: the latest candle, and each once more when it is final."""
 
     def __init__(self, frames: FrameMaker, interval: str) -> None:
-        super().__init__(frames, _latest_pace())
+        super().__init__(frames)
         self.interval = interval
         self._candle: Candle | None = None
-        self._number = 0
-        self._dirty = False
         self._finals: deque[tuple[int, bytes]] = deque(maxlen=FINALS_KEPT)
-
-    @property
-    def position(self) -> int:
-        return self._number
 
     @property
     def seq(self) -> int:
@@ -122,27 +121,13 @@ class CandleStream(Stream):
         if not len(self):
             self._finals.clear()
 
-    def due_ns(self) -> int | None:
-        if not self.live or not len(self):
-            return None
-        if self._dirty:
-            return self.pace.free_ns
-        return 0 if self.beat_due else None
-
-    def work(self, now_ns: int) -> bool:
-        if not self.live or not len(self):
-            return False
+    def _work(self, now_ns: int) -> bool:
         before, frame = self._number, b""
         if self._dirty and now_ns >= self.pace.free_ns:
             self._dirty = False
             self._number += 1
             frame = self._after(before)
-        frame += self.pop_beat() if not self._dirty else b""
-        if not frame:
-            return False
-        self.send_current(frame, before)
-        self.advance_behind()
-        return True
+        return self._send_with_beat(frame, before)
 
     def catch_up(self, connection: Connection, position: int) -> int:
         """Send the candles that became final since, and the latest."""

@@ -50,16 +50,12 @@ class TradeStream(Stream):
         super().closed(connection)
         self._from.pop(connection, None)
 
-    def due_ns(self) -> int | None:
-        if not self.live or not len(self):
-            return None
+    def _due_ns(self) -> int | None:
         if self._sent < self.tape.end:
             return self.pace.free_ns
         return 0 if self.beat_due else None
 
-    def work(self, now_ns: int) -> bool:
-        if not self.live or not len(self):
-            return False
+    def _work(self, now_ns: int) -> bool:
         end = self.tape.end
         if self._sent == end:
             beat = self.pop_beat()
