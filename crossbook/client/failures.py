@@ -6,10 +6,7 @@ from crossbook.client.pending import Outcome, Unanswered
 from crossbook.client.recovery import Recovery
 from crossbook.client.session import ClientSession
 from crossbook.common.errors import CrossbookError
-from crossbook.common.messages.entry import (
-    Reject,
-    Reply,
-)
+from crossbook.common.messages.entry import Reject, Reply
 from crossbook.common.types import RejectReason
 from crossbook.errors import (
     ExecutionsMissed,

@@ -36,7 +36,7 @@ from crossbook.gateway.orders.catch_up import CatchUps
 from crossbook.gateway.orders.commands_in_flight import CommandsInFlight, Origin
 from crossbook.gateway.orders.front_desk import FrontDesk
 from crossbook.gateway.orders.outbox import Outbox
-from crossbook.gateway.orders.queries_in_flight import MatcherQuery, QueriesInFlight
+from crossbook.gateway.orders.queries_in_flight import QueriesInFlight, SessionQuery
 from crossbook.gateway.orders.reports import Reporter
 from crossbook.gateway.orders.session import OrderSession, SessionTable
 from crossbook.gateway.orders.translate import FieldError, Translator
@@ -230,7 +230,7 @@ class OrderDesk(FrontDesk):
             self.outbox.refuse(session.identity, _busy(request, text))
             return
 
-        def make_query(query_id: int) -> MatcherQuery:
+        def make_query(query_id: int) -> SessionQuery:
             if isinstance(request, QueryBalances):
                 return BalancesRequest(query_id, session.account)
             symbol = request.symbol

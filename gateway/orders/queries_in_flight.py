@@ -23,7 +23,7 @@ QUERIES_MAX: Final = 10_000
 QUERY_NS: Final = 5_000_000_000
 """Nanoseconds after which a query is given up."""
 
-MatcherQuery: TypeAlias = OrdersRequest | BalancesRequest
+SessionQuery: TypeAlias = OrdersRequest | BalancesRequest
 
 
 class QueriesInFlight:
@@ -37,7 +37,7 @@ class QueriesInFlight:
         self._waiting: dict[int, tuple[OrderSession, int, int]] = {}
         self._query_id = 0
         self._now_ns = 0
-        self.unsent: list[MatcherQuery] = []
+        self.unsent: list[SessionQuery] = []
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -48,7 +48,7 @@ class QueriesInFlight:
         return len(self._waiting) >= QUERIES_MAX
 
     def add(
-        self, session: OrderSession, request_seq: int, make_query: Callable[[int], MatcherQuery]
+        self, session: OrderSession, request_seq: int, make_query: Callable[[int], SessionQuery]
     ) -> None:
         """Add the query that `make_query` makes of an id. Raises what `make_query` raises, and
         adds nothing then. The caller checks `is_full`."""
@@ -57,12 +57,12 @@ class QueriesInFlight:
         self._waiting[self._query_id] = (session, request_seq, self._now_ns)
         self.unsent.append(query)
 
-    def collect(self) -> list[MatcherQuery]:
+    def collect(self) -> list[SessionQuery]:
         """Remove and return the unsent queries, for the link to send; they stay in flight."""
         unsent, self.unsent = self.unsent, []
         return unsent
 
-    def refuse(self, query: MatcherQuery, text: str) -> None:
+    def refuse(self, query: SessionQuery, text: str) -> None:
         """End a query that could not be sent."""
         self._refuse(query.request_id, text)
 
