@@ -196,6 +196,8 @@ def test_lag_and_gaps_of_each_consumer_are_seen(consumer: str, setting: str, gap
         exchange.wait_http()
         # A gateway without its first book would not miss a lost message.
         exchange.wait_shown(SYMBOL)
+        # The gateway may reach the other processes' metrics later than their data.
+        wait_for(exchange, gaps, 0)
         before = value(exchange.api, gaps)
         assert before is not None
         with RawSession(exchange.orders, 1) as session:
