@@ -48,7 +48,7 @@ test: $(DEVELOPMENT) ## run the fast tests, with the engine in pure Python
 test-newest: $(BIN)/python ## run the fast tests with the newest libraries that pyproject.toml admits
 	@rm -rf $(NEWEST) && $(BIN)/python -m venv $(NEWEST)
 	@echo "installing the newest versions that pyproject.toml admits into $(NEWEST)"
-	@$(NEWEST)/bin/python -m pip install -qq --disable-pip-version-check --editable '.[dev]'
+	@$(NEWEST)/bin/python -m pip install -qq --disable-pip-version-check --editable '.[dev,research,gym]'
 	@$(NEWEST)/bin/python -m pip install -qq --disable-pip-version-check --no-deps \
 		-r requirements/page.in
 	@$(NEWEST)/bin/python -m tools.lock --changed

@@ -151,6 +151,9 @@ PURE_EXCEPTIONS: Final = {
     ("crossbook/simulator/fundamental", "math"): "the same",
 }
 
+EXTRAS: Final[Mapping[str, str]] = {}
+"""Folder -> the extra of `pyproject.toml` whose libraries its modules may import, too."""
+
 NEVER: Final = {"zmq.asyncio", "importlib", "pickle", "marshal"}
 """Slow on hot sockets, hides imports from this test, executes what it decodes."""
 
@@ -337,10 +340,19 @@ def test_services_are_imported_by_their_main_and_system_tests_only() -> None:
 
 def test_third_party_libraries_are_declared() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    declared = {_import_name(line) for line in project["dependencies"]}
-    used = set().union(*(module.tops() for module in read_modules(ROOT, PACKAGES)))
-    undeclared = used - set(sys.stdlib_module_names) - {"crossbook"} - declared
+    extras = project["optional-dependencies"]
+    always = {*sys.stdlib_module_names, "crossbook", *map(_import_name, project["dependencies"])}
+    undeclared = {
+        f"{module.path}: {name}"
+        for module in read_modules(ROOT, PACKAGES)
+        for name in module.tops() - always - _libraries_of_extra(module, extras)
+    }
     assert not undeclared
+
+
+def _libraries_of_extra(module: Module, extras: Mapping[str, list[str]]) -> set[str]:
+    extra = EXTRAS.get(f"{module.path.rpartition('/')[0]}/*")
+    return {_import_name(line) for line in extras[extra]} if extra else set()
 
 
 def test_errors_of_decoders_are_caught_by_one_name() -> None:

@@ -33,7 +33,7 @@ PROGRAM: Final = "program"
 FILES: Final = {
     "runtime": (PROGRAM,),
     "postgres": (PROGRAM, "postgres"),
-    "development": (PROGRAM, "dev"),
+    "development": (PROGRAM, "dev", "research", "gym"),
     "docs": ("docs",),
     "peers": ("peers",),
     "peers-compiled": ("peers-compiled",),
