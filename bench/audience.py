@@ -115,10 +115,10 @@ def crowd(address: str, count: int) -> CrowdArrivals:
     for subscriber in subscribers:
         if not subscriber.poll(max(0, round((deadline - time.monotonic()) * 1000))):
             raise SystemExit(f"nothing on the feed {address} in {READY_SECONDS} s")
-    _say_ready()
-    heard = _listen(subscribers)
+    _print_ready()
+    arrivals = _listen(subscribers)
     context.destroy(linger=0)
-    return heard
+    return arrivals
 
 
 def _listen(subscribers: "list[zmq.Socket[bytes]]") -> CrowdArrivals:
@@ -179,7 +179,7 @@ class Follower:
         self._send(entry.Logon(0, self._account))
         while not any(self._token):
             self._step()
-        _say_ready()
+        _print_ready()
         while not select.select([sys.stdin], [], [], 0)[0]:
             self._step()
         deadline = time.monotonic() + LEVEL_SECONDS
@@ -233,7 +233,7 @@ class Follower:
         self._orders.send(self._token + codec.encode(request))
 
 
-def _say_ready() -> None:
+def _print_ready() -> None:
     sys.stdout.buffer.write(b"ready\n")
     sys.stdout.buffer.flush()
     gc.collect()

@@ -231,14 +231,14 @@ def show(report: CoreReport) -> None:
 def _cell(speed: Speed | None, ours: Speed) -> str:
     if speed is None:
         return "-"
-    said = _beside(speed.messages_per_s, ours.messages_per_s)
-    return f"DIFFERS {said}" if speed.differs else said
+    text = _beside(speed.messages_per_s, ours.messages_per_s)
+    return f"DIFFERS {text}" if speed.differs else text
 
 
 def _beside(rate: int, ours: int) -> str:
     """A rate in thousands, and how many times it ours is."""
-    said = f"{rate / 1_000:,.0f}"
-    return said if rate == ours else f"{said} ({ours / rate:.2f}x)"
+    text = f"{rate / 1_000:,.0f}"
+    return text if rate == ours else f"{text} ({ours / rate:.2f}x)"
 
 
 def _worst(reports: Sequence[ScenarioReport]) -> dict[str, int]:

@@ -89,14 +89,14 @@ def _memory(flow: EngineFlow, kind: type[Engine]) -> tuple[int, int]:
     """Blocks and tracked objects that engine and events hold in the end."""
     engine = flow.engine(kind)
     apply = engine.apply
-    told: list[Any] = [None] * len(flow.commands)
+    outcomes: list[Any] = [None] * len(flow.commands)
     gc.collect()
     gc.disable()
     try:
         tracked = len(gc.get_objects())
         blocks = sys.getallocatedblocks()
         for place, (command, time_ns) in enumerate(flow.commands):
-            told[place] = apply(command, time_ns)
+            outcomes[place] = apply(command, time_ns)
         blocks = sys.getallocatedblocks() - blocks
         tracked = len(gc.get_objects()) - tracked
     finally:

@@ -2,7 +2,7 @@
 
 A missing function is composed of others: IOC as enter and cancel, amend as cancel and enter, which
 for the amends of `bench.workload` is the same. Each engine keeps its own books; the table from the
-commands' order ids to its orders is the driver's. Its reports of trades are added to `told`.
+commands' order ids to its orders is the driver's. Its reports of trades are added to `on_event`.
 """
 
 import importlib
@@ -13,15 +13,15 @@ from typing import Any
 from crossbook.common.messages.commands import AmendOrder, CancelOrder, Command, NewOrder
 from crossbook.common.types import Side, TimeInForce
 
-Told = Callable[[Any], object]
-Driver = Callable[[Iterable[Command], Told], None]
+OnEvent = Callable[[Any], object]
+Driver = Callable[[Iterable[Command], OnEvent], None]
 
 _IOC = int(TimeInForce.IOC)
 _BUY = int(Side.BUY)
 
 
-def drive_pyorderbook(commands: Iterable[Command], told: Told) -> None:
-    """Through `pyorderbook.Book`; `told` has its lists of trades."""
+def drive_pyorderbook(commands: Iterable[Command], on_event: OnEvent) -> None:
+    """Through `pyorderbook.Book`; `on_event` has its lists of trades."""
     module: Any = importlib.import_module("pyorderbook")
     book, make, bid, ask = module.Book(), module.Order, module.Side.BID, module.Side.ASK
     match, cancel, open_orders = book.match, book.cancel, book.order_map
@@ -56,18 +56,18 @@ def drive_pyorderbook(commands: Iterable[Command], told: Told) -> None:
                     orders[command.order_id] = order
                     filled[command.order_id] = done
         if blotter is not None and blotter.trades:
-            told(blotter.trades)
+            on_event(blotter.trades)
 
 
-def fills_of_pyorderbook(all_told: Iterable[Any]) -> Iterator[tuple[int, int]]:
+def fills_of_pyorderbook(all_reported: Iterable[Any]) -> Iterator[tuple[int, int]]:
     """(price ticks, lots) of every trade."""
-    for trades in all_told:
+    for trades in all_reported:
         for trade in trades:
             yield int(trade.fill_price), trade.fill_quantity
 
 
-def drive_lightmatchingengine(commands: Iterable[Command], told: Told) -> None:
-    """Through `lightmatchingengine.LightMatchingEngine`; `told` has its lists of reports."""
+def drive_lightmatchingengine(commands: Iterable[Command], on_event: OnEvent) -> None:
+    """Through `lightmatchingengine.LightMatchingEngine`; `on_event` has its lists of reports."""
     module: Any = importlib.import_module("lightmatchingengine.lightmatchingengine")
     engine = module.LightMatchingEngine()
     add, cancel = engine.add_order, engine.cancel_order
@@ -98,20 +98,20 @@ def drive_lightmatchingengine(commands: Iterable[Command], told: Told) -> None:
                     orders[command.order_id] = order
                     filled[command.order_id] = done
         if reports:
-            told(reports)
+            on_event(reports)
 
 
-def fills_of_lightmatchingengine(all_told: Iterable[Any]) -> Iterator[tuple[int, int]]:
+def fills_of_lightmatchingengine(all_reported: Iterable[Any]) -> Iterator[tuple[int, int]]:
     """One report of the taker per level, one per maker: the makers' are the fills."""
-    for reports in all_told:
+    for reports in all_reported:
         taker = reports[0].order_id
         for report in reports:
             if report.order_id != taker:
                 yield report.trade_price, report.trade_qty
 
 
-def drive_order_matching(commands: Iterable[Command], told: Told) -> None:
-    """Through `order_matching.MatchingEngine`, its log off; `told` has its lists of trades."""
+def drive_order_matching(commands: Iterable[Command], on_event: OnEvent) -> None:
+    """Through `order_matching.MatchingEngine`, its log off; `on_event` has its lists of trades."""
     matching: Any = importlib.import_module("order_matching.matching_engine")
     placing: Any = importlib.import_module("order_matching.orders")
     sides: Any = importlib.import_module("order_matching.enums").Side
@@ -128,7 +128,7 @@ def drive_order_matching(commands: Iterable[Command], told: Told) -> None:
         engine.place(placing.Orders([order]))
         executed = engine.match(timestamp=now)
         if len(executed):
-            told(executed.trades)
+            on_event(executed.trades)
         return order
 
     for order_id, command in enumerate(commands, 1):
@@ -154,14 +154,16 @@ def drive_order_matching(commands: Iterable[Command], told: Told) -> None:
                     orders[command.order_id] = (order, command.quantity_lots)
 
 
-def fills_of_order_matching(all_told: Iterable[Any]) -> Iterator[tuple[int, int]]:
+def fills_of_order_matching(all_reported: Iterable[Any]) -> Iterator[tuple[int, int]]:
     """(price ticks, lots) of every trade."""
-    for trades in all_told:
+    for trades in all_reported:
         for trade in trades:
             yield int(trade.price), int(trade.size)
 
 
-def drive_limit_order_book(commands: Iterable[Command], told: Told, book: Any = None) -> None:
+def drive_limit_order_book(
+    commands: Iterable[Command], on_event: OnEvent, book: Any = None
+) -> None:
     """Through `limit_order_book.LimitOrderBook`, C++ behind ctypes. It reports nothing:
     the rest of an order is the volume that its side loses with it."""
     if book is None:

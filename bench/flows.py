@@ -26,10 +26,10 @@ class EngineFlow(Struct, frozen=True):
     def run(self, kind: type[Engine]) -> list[Event]:
         """All events of a fresh engine of this kind."""
         apply = self.engine(kind).apply
-        told: list[Event] = []
+        reported: list[Event] = []
         for command, time_ns in self.commands:
-            told += apply(command, time_ns)
-        return told
+            reported += apply(command, time_ns)
+        return reported
 
 
 def plain() -> EngineFlow:

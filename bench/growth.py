@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from bench import growth_engine, machine, recovery
 from bench.growth_engine import Footprint, Gap, Kept, Size
-from bench.growth_feed import MessageCost, heard
+from bench.growth_feed import MessageCost, cost_per_message
 
 KINDS: Final = ("enter", "cancel", "amend", "fill")
 
@@ -158,7 +158,7 @@ def _costs(
 
 
 def _subscribers(plan: GrowthPlan) -> list[Series]:
-    found: list[MessageCost] = [heard(n, plan.seconds) for n in plan.subscribers]
+    found: list[MessageCost] = [cost_per_message(n, plan.seconds) for n in plan.subscribers]
     rows = {
         "sender's processor time": [each.sender_us for each in found],
         "until the first reads": [each.first_us for each in found],

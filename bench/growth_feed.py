@@ -32,7 +32,7 @@ class MessageCost(Struct, frozen=True):
     lost: int
 
 
-def heard(subscribers: int, seconds: float) -> MessageCost:
+def cost_per_message(subscribers: int, seconds: float) -> MessageCost:
     """Send to so many for so long."""
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
     spawn = get_context("spawn")

@@ -122,8 +122,8 @@ def run(load: LoadPlan, target: Target) -> tuple[LatencyReport, "array[int]", "a
         before, begin = cpu_seconds(watched), time.monotonic()
         outcome = generator.run()
         after, elapsed = cpu_seconds(watched), time.monotonic() - begin
-        heard = subscriber.stop()
-    bbo = delays_ns(heard, outcome.ack_seq, outcome.ack_due_ns)
+        arrivals = subscriber.stop()
+    bbo = delays_ns(arrivals, outcome.ack_seq, outcome.ack_due_ns)
     orders = max(1, outcome.sent - outcome.unanswered)
     cpu = {
         name: Cpu(
@@ -149,8 +149,8 @@ def run(load: LoadPlan, target: Target) -> tuple[LatencyReport, "array[int]", "a
         round_trip=histogram.summarize(outcome.round_trip_ns),
         bbo=histogram.summarize(bbo),
         generator_late=histogram.summarize(outcome.late_ns),
-        bbo_messages=heard.messages,
-        bbo_lost=heard.lost,
+        bbo_messages=arrivals.messages,
+        bbo_lost=arrivals.lost,
         cpu=cpu,
     )
     return report, outcome.round_trip_ns, bbo

@@ -115,11 +115,11 @@ class LoadGenerator:
     def log_on(self) -> None:
         """Open every session, each for its own account, and learn the instruments."""
         for client in range(self._load.clients):
-            welcome = self._ask(client, entry.Logon(0, FIRST_ACCOUNT + client))
+            welcome = self._reply_to(client, entry.Logon(0, FIRST_ACCOUNT + client))
             if not isinstance(welcome, entry.Welcome):
                 raise ConnectionError(f"logon of client {client} answered with {welcome}")
             self._tokens[client] = welcome.token.to_bytes(entry.TOKEN_BYTES, "big")
-        listed = self._ask(0, entry.ListInstruments(0))
+        listed = self._reply_to(0, entry.ListInstruments(0))
         if not isinstance(listed, entry.Instruments):
             raise ConnectionError(f"list of instruments answered with {listed}")
         instruments: Sequence[Instrument] = listed.instruments[: self._load.instruments]
@@ -345,7 +345,7 @@ class LoadGenerator:
         while self._unanswered() and time.monotonic() < deadline:
             self._poll(poll, clients, 0.01)
 
-    def _ask(self, client: int, request: entry.Request) -> entry.Reply:
+    def _reply_to(self, client: int, request: entry.Request) -> entry.Reply:
         socket = self._sockets[client]
         socket.send(self._tokens[client] + codec.encode(request))
         deadline = time.monotonic() + ANSWER_SECONDS

@@ -134,7 +134,7 @@ def _order(chance: random.Random, kind: str, index: int, mid: int, time_ns: int)
     price = mid - sign * away if crosses else mid + sign * away
     takes = kind in ("crossing", "ioc", "fok", "market", "quote", "stop", "take_profit")
     lots = chance.randint(1, TAKEN_LOTS if takes else MAX_LOTS)
-    order_type, time_in_force, said, quote = OrderType.LIMIT, TimeInForce.GTC, None, 0
+    order_type, time_in_force, order_terms, quote = OrderType.LIMIT, TimeInForce.GTC, None, 0
     if kind == "ioc":
         time_in_force = TimeInForce.IOC
     elif kind == "fok":
@@ -146,26 +146,28 @@ def _order(chance: random.Random, kind: str, index: int, mid: int, time_ns: int)
         quote = lots * mid * BANDED.notional_per_tick_lot
         lots = 0
     elif kind == "post_only":
-        said = Instructions(post_only=True)
+        order_terms = Instructions(post_only=True)
     elif kind == "iceberg":
-        said = Instructions(display_lots=1 + lots // 4)
+        order_terms = Instructions(display_lots=1 + lots // 4)
     elif kind == "gtd":
         time_in_force = TimeInForce.GTD
-        said = Instructions(expire_ns=time_ns + 1 + round(chance.expovariate(1.0) * GTD_LIFE_NS))
+        order_terms = Instructions(
+            expire_ns=time_ns + 1 + round(chance.expovariate(1.0) * GTD_LIFE_NS)
+        )
     elif kind == "day":
-        time_in_force, said = TimeInForce.DAY, Instructions()
+        time_in_force, order_terms = TimeInForce.DAY, Instructions()
     elif kind in _WAITING:
         order_type = _WAITING[kind]
         rises = (side == _BUY) == (kind in ("stop", "stop_limit"))
         trigger = mid + (1 if rises else -1) * (1 + away // 2)
-        said = Instructions(trigger_ticks=trigger)
+        order_terms = Instructions(trigger_ticks=trigger)
         price = trigger - sign * 4 if kind.endswith("limit") else 0
     mode = chance.choices(list(MODES), list(MODES.values()))[0]
     if kind == "quote" and mode == Prevention.DECREMENT:
         mode = Prevention.EXPIRE_BOTH
     return NewOrder(
         0, 0, 1 + chance.randrange(ACCOUNTS), BANDED.id, side, int(order_type),
-        int(time_in_force), price, lots, f"mixed-{index:012d}", quote, int(mode), said,
+        int(time_in_force), price, lots, f"mixed-{index:012d}", quote, int(mode), order_terms,
     )  # fmt: skip
 
 

@@ -35,8 +35,8 @@ def version() -> str:
     if not PACKAGE.is_dir():
         return "not installed: `make bench-core` does, with npm"
     installed = msgspec.json.decode((PACKAGE / "package.json").read_bytes())["version"]
-    asked = subprocess.run([node, "--version"], capture_output=True, text=True, check=True)
-    return f"{installed}, Node {asked.stdout.strip()}"
+    reply = subprocess.run([node, "--version"], capture_output=True, text=True, check=True)
+    return f"{installed}, Node {reply.stdout.strip()}"
 
 
 def is_available() -> bool:
@@ -48,8 +48,8 @@ def elapsed_ns(commands: Sequence[Command], collect_garbage: bool) -> int:
     """Time of one warmed-up run: processor or wall time, whichever is less, since Node's
     processor time includes the threads that compile and collect beside it."""
     del collect_garbage
-    said = _run(commands, "time")
-    return int(min(said["wall_ns"], said["processor_ns"]))
+    result = _run(commands, "time")
+    return int(min(result["wall_ns"], result["processor_ns"]))
 
 
 def differs(commands: Sequence[Command]) -> str:
@@ -87,5 +87,5 @@ def _run(commands: Sequence[Command], mode: str) -> dict[str, Any]:
         )
     if done.returncode:
         raise RuntimeError(f"{SCRIPT.name} ended with {done.returncode}: {done.stderr.strip()}")
-    said: dict[str, Any] = msgspec.json.decode(done.stdout)
-    return said
+    result: dict[str, Any] = msgspec.json.decode(done.stdout)
+    return result

@@ -58,10 +58,10 @@ def obstacle() -> str:
 def started(scenario: str, plan: Struct) -> Iterator[OtherBuild]:
     """The other build, ready to run the scenario by this `bench.core.CorePlan`; it ends with the
     block."""
-    said = msgspec.json.encode((scenario, plan)).decode()
+    document = msgspec.json.encode((scenario, plan)).decode()
     environment = {**os.environ, "MATCHER_BUILD": NAME}
     with subprocess.Popen(
-        [sys.executable, "-m", __name__, said],
+        [sys.executable, "-m", __name__, document],
         cwd=build.ROOT,
         env=environment,
         stdin=subprocess.PIPE,
@@ -73,11 +73,11 @@ def started(scenario: str, plan: Struct) -> Iterator[OtherBuild]:
             process.kill()
 
 
-def serve(said: str) -> None:
+def serve(document: str) -> None:
     """Answer each line of standard input with the time of one run."""
     from bench import core
 
-    scenario, plan = msgspec.json.decode(said, type=tuple[str, core.CorePlan])
+    scenario, plan = msgspec.json.decode(document, type=tuple[str, core.CorePlan])
     stream = core.stream_of(scenario, plan)
     print(msgspec.json.encode(stream.traded).decode(), flush=True)
     for _ in sys.stdin:

@@ -106,16 +106,16 @@ def _in_process(
     """A peer from PyPI that reports its trades."""
 
     def differs(commands: Sequence[Command]) -> str:
-        told: list[Any] = []
-        drive(commands, told.append)
-        return difference(traded(fills(told)), reference(commands)[0])
+        reported: list[Any] = []
+        drive(commands, reported.append)
+        return difference(traded(fills(reported)), reference(commands)[0])
 
     return Peer(name, language, partial(_elapsed_ns, drive), differs, most_messages)
 
 
 def _elapsed_ns(drive: drivers.Driver, commands: Sequence[Command], collect_garbage: bool) -> int:
-    told: deque[Any] = deque(maxlen=KEPT)
-    return processor_ns(lambda part: drive(part, told.append), commands, collect_garbage)
+    reported: deque[Any] = deque(maxlen=KEPT)
+    return processor_ns(lambda part: drive(part, reported.append), commands, collect_garbage)
 
 
 PEERS: Final = (

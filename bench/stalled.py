@@ -195,9 +195,9 @@ def run(plan: StalledPlan) -> StalledReport:
             with Turns(plan, follower, {**pids, "generator": os.getpid()}) as turns:
                 outcome = generator.run()
             followed = msgspec.msgpack.decode(follower.stop(), type=Followed)
-        heard = msgspec.msgpack.decode(crowd.stop(), type=CrowdArrivals)
+        arrivals = msgspec.msgpack.decode(crowd.stop(), type=CrowdArrivals)
         books_equal = followed.books == matcher_books(exchange)
-    due_ns, delay_ns = _bbo_delays(heard, outcome.ack_seq, outcome.ack_due_ns)
+    due_ns, delay_ns = _bbo_delays(arrivals, outcome.ack_seq, outcome.ack_due_ns)
     since = turns.continued_ns
     return StalledReport(
         bench="stalled",
@@ -210,7 +210,7 @@ def run(plan: StalledPlan) -> StalledReport:
         unanswered=outcome.unanswered,
         ack=compare(turns, outcome.ack_due_ns, outcome.round_trip_ns),
         bbo=compare(turns, due_ns, delay_ns),
-        lost_by_others=heard.lost,
+        lost_by_others=arrivals.lost,
         grown_mb=turns.grown_mb,
         followed=followed,
         cut_off_after_s=_first_after(followed.cut_off_ns, since),
@@ -261,14 +261,14 @@ def matcher_state(exchange: Exchange) -> matcher_queries.Books:
     """The matcher's own books as they stand."""
     with (
         zmq.Context() as context,
-        sockets.matcher_queries_dealer(context, exchange.queries) as asker,
+        sockets.matcher_queries_dealer(context, exchange.queries) as dealer,
     ):
-        if not asker.poll(5_000, zmq.POLLOUT):
+        if not dealer.poll(5_000, zmq.POLLOUT):
             raise TimeoutError("the matcher cannot be reached")
-        asker.send(codec.encode(matcher_queries.BooksRequest(1)))
-        if not asker.poll(30_000):
+        dealer.send(codec.encode(matcher_queries.BooksRequest(1)))
+        if not dealer.poll(30_000):
             raise TimeoutError("the matcher does not send its books")
-        reply = codec.decode_matcher_reply(asker.recv())
+        reply = codec.decode_matcher_reply(dealer.recv())
     assert isinstance(reply, matcher_queries.Books), reply
     return reply
 
@@ -333,13 +333,13 @@ def _neighbours(
 
 
 def _bbo_delays(
-    heard: CrowdArrivals, ack_seq: "array[int]", ack_due_ns: "array[int]"
+    arrivals: CrowdArrivals, ack_seq: "array[int]", ack_due_ns: "array[int]"
 ) -> "tuple[array[int], array[int]]":
     """Due moment and delay of every best bid and offer received that names an order of the load."""
     due = dict(zip(ack_seq, ack_due_ns, strict=True))
     seqs, times = array("q"), array("q")
-    seqs.frombytes(heard.seqs)
-    times.frombytes(heard.times_ns)
+    seqs.frombytes(arrivals.seqs)
+    times.frombytes(arrivals.times_ns)
     dues, delays = array("q"), array("q")
     for seq, moment in zip(seqs, times, strict=True):
         if seq in due:

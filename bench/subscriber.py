@@ -48,8 +48,8 @@ def main(address: str) -> None:
         gc.collect()
         gc.freeze()
         gc.disable()
-        heard = _listen(subscriber)
-    sys.stdout.buffer.write(msgspec.msgpack.encode(heard))
+        arrivals = _listen(subscriber)
+    sys.stdout.buffer.write(msgspec.msgpack.encode(arrivals))
     sys.stdout.buffer.flush()
 
 
@@ -111,13 +111,13 @@ class Subscriber:
         return msgspec.msgpack.decode(out, type=Arrivals)
 
 
-def delays_ns(heard: Arrivals, ack_seq: "array[int]", ack_due_ns: "array[int]") -> "array[int]":
+def delays_ns(arrivals: Arrivals, ack_seq: "array[int]", ack_due_ns: "array[int]") -> "array[int]":
     """From the due moment of a request to the arrival of the BBO that names its sequence
     number, for every request that has one."""
     due = dict(zip(ack_seq, ack_due_ns, strict=True))
     seqs, times = array("q"), array("q")
-    seqs.frombytes(heard.seqs)
-    times.frombytes(heard.times_ns)
+    seqs.frombytes(arrivals.seqs)
+    times.frombytes(arrivals.times_ns)
     return array(
         "q", (moment - due[seq] for seq, moment in zip(seqs, times, strict=True) if seq in due)
     )

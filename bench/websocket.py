@@ -134,7 +134,7 @@ def run(plan: WebSocketPlan) -> WebSocketReport:
             acks["crowd"] = _load(exchange, plan, 2)
             cpu = streams.cpu_percent()
             memory = streams.memory_info().rss
-            heard = [crowd.stop() for crowd in crowds]
+            arrivals = [crowd.stop() for crowd in crowds]
         acks["after"] = _load(exchange, plan, 3)
     quiet = (acks["before"], acks["after"])
     pooled = max(each.pooled.p99_us for each in quiet)
@@ -144,7 +144,7 @@ def run(plan: WebSocketPlan) -> WebSocketReport:
         described,
         METHOD,
         plan,
-        _crowd(heard),
+        _crowd(arrivals),
         acks,
         round(acks["crowd"].pooled.p99_us / pooled, 2),
         round(acks["crowd"].typical_p99_us / typical, 2),
@@ -165,9 +165,9 @@ def _few(exchange: Exchange, port: int, plan: WebSocketPlan) -> tuple[CrowdRepor
         for each in (clients, subscriber):
             each.go()
         _load(exchange, plan, 4)
-        heard = clients.stop()
+        arrivals = clients.stop()
         zeromq = _summary([subscriber.stop().zeromq_bbo_from_event])
-    return _crowd([heard]), zeromq
+    return _crowd([arrivals]), zeromq
 
 
 def _load(exchange: Exchange, plan: WebSocketPlan, seed: int) -> Acks:
@@ -223,24 +223,24 @@ def _streams(exchange: Exchange, port: int) -> Iterator[psutil.Process]:
         process.wait(STOP_SECONDS)
 
 
-def _crowd(heard: list[Crowd]) -> CrowdReport:
-    seconds = max(each.seconds for each in heard)
-    clients = sum(each.clients for each in heard)
-    fewest = min(each.updates_fewest for each in heard)
-    median = sum(each.updates_median * each.clients for each in heard) / clients
+def _crowd(arrivals: list[Crowd]) -> CrowdReport:
+    seconds = max(each.seconds for each in arrivals)
+    clients = sum(each.clients for each in arrivals)
+    fewest = min(each.updates_fewest for each in arrivals)
+    median = sum(each.updates_median * each.clients for each in arrivals) / clients
     return CrowdReport(
         clients,
-        sum(each.dead for each in heard),
-        sum(each.broken_chains for each in heard),
-        sum(each.wrong_books for each in heard),
-        sum(each.unchecked for each in heard),
-        sum(each.resyncs for each in heard),
-        round(sum(each.messages for each in heard) / seconds),
+        sum(each.dead for each in arrivals),
+        sum(each.broken_chains for each in arrivals),
+        sum(each.wrong_books for each in arrivals),
+        sum(each.unchecked for each in arrivals),
+        sum(each.resyncs for each in arrivals),
+        round(sum(each.messages for each in arrivals) / seconds),
         round(fewest / seconds, 1),
         round(median / seconds, 1),
-        _summary([each.from_event for each in heard]),
-        _summary([each.from_first for each in heard]),
-        _summary([each.bbo_from_event for each in heard]),
+        _summary([each.from_event for each in arrivals]),
+        _summary([each.from_first for each in arrivals]),
+        _summary([each.bbo_from_event for each in arrivals]),
     )
 
 

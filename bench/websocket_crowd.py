@@ -199,7 +199,7 @@ class Room:
             else:
                 others.append(fd)
         if self._source is not None:
-            self._hear(self._source)
+            self._receive(self._source)
         return others
 
     def receive(self, client: CrowdClient, data: bytes) -> None:
@@ -250,7 +250,7 @@ class Room:
                 return
             self.receive(client, data)
 
-    def _hear(self, source: "zmq.Socket[bytes]") -> None:
+    def _receive(self, source: "zmq.Socket[bytes]") -> None:
         """Read the messages of the ZeroMQ feed."""
         while has_more(source):
             payload = source.recv_multipart()[2]

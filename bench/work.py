@@ -141,8 +141,8 @@ def show(now: Work, accepted: Work | None) -> None:
 
 
 def _row(flow: str, field: str, now: float, accepted: float | None) -> None:
-    said = "-" if accepted is None else f"{accepted:.3f}"
-    print(f"{flow:<10}{field:<14}{now:>10.3f}{said:>10}")
+    text = "-" if accepted is None else f"{accepted:.3f}"
+    print(f"{flow:<10}{field:<14}{now:>10.3f}{text:>10}")
 
 
 def _grown(name: str, field: str, now: float, before: float, bound: float) -> str:

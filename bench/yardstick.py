@@ -62,9 +62,9 @@ class Yardstick:
 def run(messages: int) -> int:
     """Apply so many messages, half of them cancels; returns the number of events."""
     book = Yardstick()
-    told: list[OrderOutcome] = []
+    outcomes: list[OrderOutcome] = []
     for number in range(messages // 2):
-        told += book.enter(number, 30_000 + number * 7_919 % 97, 1 + number % 100)
+        outcomes += book.enter(number, 30_000 + number * 7_919 % 97, 1 + number % 100)
         if number >= 40:
-            told += book.cancel(number - 40)
-    return len(told)
+            outcomes += book.cancel(number - 40)
+    return len(outcomes)

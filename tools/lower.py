@@ -45,11 +45,11 @@ def _marks(node: ast.ClassDef) -> str:
         return "allow_interpreted_subclasses=True"
     if "Struct" not in map(ast.unparse, node.bases):
         return ""
-    said = {word.arg: ast.unparse(word.value) for word in node.keywords}
-    if said.pop("eq", "") != "False" or said.keys() - {"gc"}:
+    given = {word.arg: ast.unparse(word.value) for word in node.keywords}
+    if given.pop("eq", "") != "False" or given.keys() - {"gc"}:
         raise ValueError(f"{node.name} cannot be compiled: move it to another module")
     # A struct outside the collector's care is a native class outside of it.
-    return "native_class=True" + (", acyclic=True" if "gc" in said else "")
+    return "native_class=True" + (", acyclic=True" if "gc" in given else "")
 
 
 def _write_init(node: ast.ClassDef, lines: list[str]) -> None:

@@ -87,7 +87,7 @@ def test_reference_counts_trades_and_resting_orders() -> None:
 
 
 @pytest.mark.parametrize(
-    ("fills", "said"),
+    ("fills", "text"),
     [
         ([(100, 3), (101, 2)], ""),
         ([(100, 3)], "trades 1, ours 2"),
@@ -96,8 +96,8 @@ def test_reference_counts_trades_and_resting_orders() -> None:
         ([(101, 2), (100, 3)], "as many trades, but not the same ones in the same order"),
     ],
 )
-def test_a_difference_is_named(fills: list[tuple[int, int]], said: str) -> None:
-    assert difference(traded(fills), traded([(100, 3), (101, 2)])) == said
+def test_a_difference_is_named(fills: list[tuple[int, int]], text: str) -> None:
+    assert difference(traded(fills), traded([(100, 3), (101, 2)])) == text
 
 
 def test_a_peer_that_trades_otherwise_is_shown_as_such(
@@ -120,9 +120,9 @@ def test_a_peer_that_trades_otherwise_is_shown_as_such(
     assert theirs.messages == 500
     assert theirs.messages_per_s == 1_000_000
     core.show(report)
-    told = capsys.readouterr().out
-    assert "DIFFERS: pyorderbook in normal: trades 500" in told
-    assert "pyorderbook runs the first 500 messages only" in told
+    printed = capsys.readouterr().out
+    assert "DIFFERS: pyorderbook in normal: trades 500" in printed
+    assert "pyorderbook runs the first 500 messages only" in printed
 
 
 def test_the_other_build_runs_the_same_flow_in_a_process_of_its_own(

@@ -52,11 +52,11 @@ def test_values_out_of_range_are_counted_at_its_ends() -> None:
 
 
 def test_a_bbo_is_paired_with_the_order_of_its_sequence_number() -> None:
-    heard = Arrivals(
+    arrivals = Arrivals(
         array("q", [11, 12, 15]).tobytes(), array("q", [1_500, 1_700, 2_000]).tobytes(), 3, 0
     )
     # 12 was another client's, 13 and 14 changed no best price.
     delays = delays_ns(
-        heard, array("q", [11, 13, 14, 15]), array("q", [1_000, 1_100, 1_200, 1_300])
+        arrivals, array("q", [11, 13, 14, 15]), array("q", [1_000, 1_100, 1_200, 1_300])
     )
     assert delays == array("q", [500, 700])

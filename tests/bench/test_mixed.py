@@ -70,24 +70,24 @@ def test_every_kind_of_order_is_accepted(outcome: MixedRun) -> None:
     assert {order.order_type for order in accepted} == set(OrderType)
     assert {order.time_in_force for order in accepted} == set(TimeInForce)
     assert {order.prevention for order in accepted} == set(Prevention)
-    said = [order.instructions for order in accepted if order.instructions is not None]
-    assert any(terms.post_only for terms in said)
-    assert any(terms.display_lots for terms in said)
+    instructed = [order.instructions for order in accepted if order.instructions is not None]
+    assert any(terms.post_only for terms in instructed)
+    assert any(terms.display_lots for terms in instructed)
     markets = [order for order in accepted if order.order_type == OrderType.MARKET]
     assert {bool(order.quote_amount) for order in markets} == {False, True}
 
 
 def test_most_is_accepted(outcome: MixedRun) -> None:
-    asked: Counter[type[Command]] = Counter()
+    counts: Counter[type[Command]] = Counter()
     refused: Counter[type[Command]] = Counter()
     for (command, _), events in zip(outcome.flow, outcome.answers, strict=True):
-        asked[type(command)] += 1
+        counts[type(command)] += 1
         if isinstance(events[0], CommandRejected):
             refused[type(command)] += 1
-    assert refused[NewOrder] < 0.1 * asked[NewOrder]
+    assert refused[NewOrder] < 0.1 * counts[NewOrder]
     # An order may have traded, expired or been cancelled with all others meanwhile.
-    assert refused[CancelOrder] < 0.5 * asked[CancelOrder]
-    assert refused[AmendOrder] < 0.5 * asked[AmendOrder]
+    assert refused[CancelOrder] < 0.5 * counts[CancelOrder]
+    assert refused[AmendOrder] < 0.5 * counts[AmendOrder]
     assert set(refused) == {NewOrder, CancelOrder, AmendOrder}
 
 

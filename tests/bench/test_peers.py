@@ -65,8 +65,8 @@ def test_a_peer_with_another_book_differs(monkeypatch: pytest.MonkeyPatch) -> No
     commands = workload.generate("normal", MESSAGES // 2)
     drive = drivers.drive_limit_order_book
 
-    def forgetful(commands: Any, told: drivers.Told, book: Any = None) -> None:
-        drive((c for c in commands if not isinstance(c, AmendOrder)), told, book)
+    def forgetful(commands: Any, on_event: drivers.OnEvent, book: Any = None) -> None:
+        drive((c for c in commands if not isinstance(c, AmendOrder)), on_event, book)
 
     monkeypatch.setattr(drivers, "drive_limit_order_book", forgetful)
     assert peer.differs(commands).startswith("after message ")

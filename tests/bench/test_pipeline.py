@@ -21,20 +21,20 @@ def sample(acked_per_s: float, p50_us: float | None = None) -> Sample:
 @pytest.fixture
 def turns(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
     """The runs requested, in order; figures stand in for them."""
-    asked: list[tuple[str, str]] = []
+    runs: list[tuple[str, str]] = []
 
     def run_ours(trial: Trial, transport: latency.Transport) -> Sample:
-        asked.append(("ours", trial.name))
+        runs.append(("ours", trial.name))
         return sample(90 if trial.durable else 100, 30.0)
 
     def run_null(script: Path, trial: Trial) -> Sample:
         assert script.is_file()
-        asked.append(("null", trial.name))
+        runs.append(("null", trial.name))
         return sample(180 if trial.durable else 400, 20.0)
 
     monkeypatch.setattr(pipeline, "run_ours", run_ours)
     monkeypatch.setattr(pipeline, "run_null", run_null)
-    return asked
+    return runs
 
 
 @pytest.fixture

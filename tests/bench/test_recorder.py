@@ -28,8 +28,8 @@ def test_a_small_run_measures_writing_and_catching_up(capsys: pytest.CaptureFixt
 def test_the_matcher_of_the_catch_up_trades_what_is_in_its_journal(tmp_path: Path) -> None:
     path = tmp_path / "instruments.toml"
     path.write_text(recorder.INSTRUMENTS_FILE)
-    (told,) = load_instruments(path)
+    (printed,) = load_instruments(path)
     limits = ("max_price_ticks", "max_quantity_lots", "maker_fee_rate", "taker_fee_rate",
               "min_quantity_lots", "min_notional")  # fmt: skip
     wanted = workload.INSTRUMENT
-    assert replace(told, **{name: getattr(wanted, name) for name in limits}) == wanted
+    assert replace(printed, **{name: getattr(wanted, name) for name in limits}) == wanted

@@ -14,12 +14,12 @@ from bench.load import LoadPlan
 @pytest.fixture
 def turns(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The runs requested, in order; figures stand in for them."""
-    asked: list[int] = []
+    counts: list[int] = []
 
     def turn(load: LoadPlan, count: int, sync: Sync) -> shards.ShardsRun:
         assert load.closed
         assert sync == "batch"
-        asked.append(count)
+        counts.append(count)
         cpu = {
             "gateway": Cpu(50.0, 20.0), "generator": Cpu(50.0, 80.0),
             "matcher": Cpu(50.0, 25.0 / count),
@@ -27,7 +27,7 @@ def turns(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         return shards.ShardsRun(count, 10_000.0 * (2 + count), 0, 0, cpu)
 
     monkeypatch.setattr(shards, "_turn", turn)
-    return asked
+    return counts
 
 
 def test_each_number_of_shards_has_its_turn_and_another_one_begins(

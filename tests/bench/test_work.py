@@ -80,13 +80,13 @@ def one(bytecodes: float, functions: dict[str, float] | None = None) -> dict[str
 def test_a_report_names_figure_function_and_remedy() -> None:
     before = Work(one(300.0, {"f": 10.0, "g": 20.0}), "here", {"plain": 2.0})
     after = Work(one(303.0, {"f": 13.0, "g": 20.0, "h": 1.5}), "here", {"plain": 2.1})
-    told = work.report(work.grown(after, before))
-    assert "plain: bytecodes 303.000, accepted 300.000 (+1.0%)" in told
-    assert "f +3.00" in told
-    assert "h +1.50" in told
-    assert "g " not in told
-    assert "plain: instructions 2.100, accepted 2.000 (+5.0%)" in told
-    assert "python -m bench work --accept" in told
+    printed = work.report(work.grown(after, before))
+    assert "plain: bytecodes 303.000, accepted 300.000 (+1.0%)" in printed
+    assert "f +3.00" in printed
+    assert "h +1.50" in printed
+    assert "g " not in printed
+    assert "plain: instructions 2.100, accepted 2.000 (+5.0%)" in printed
+    assert "python -m bench work --accept" in printed
     elsewhere = Work(one(300.0), "another build", {"plain": 2.1})
     assert work.grown(elsewhere, before) == []
     assert len(work.grown(Work(one(300.0), "another", {"plain": 2.3}), before)) == 1

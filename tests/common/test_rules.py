@@ -59,8 +59,8 @@ def test_the_first_format_was_a_list_of_instruments(count: int) -> None:
             instruments=[example()] * count, rules=Rules(), edition=1
         )
     before_editions = msgspec.msgpack.encode([2, [example()] * count, Rules(True)])
-    told = decode_configuration(before_editions)
-    assert told == Configuration(instruments=[example()] * count, rules=Rules(True), edition=1)
+    decoded = decode_configuration(before_editions)
+    assert decoded == Configuration(instruments=[example()] * count, rules=Rules(True), edition=1)
 
 
 def test_rules_are_what_the_file_says(tmp_path: Path) -> None:

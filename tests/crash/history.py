@@ -147,14 +147,14 @@ def _client_faults(seen: _Seen, truth: Truth) -> list[str]:
     found += _report_faults(seen, truth)
     listed = seen.history.open_orders
     if listed is not None:
-        told = {order.order_id: order.remaining_lots for order in listed}
+        reported = {order.order_id: order.remaining_lots for order in listed}
         really = {
             order_id: lots
             for order_id, lots in truth.remaining_lots.items()
             if truth.answers[order_id].account == seen.history.account
         }
-        if told != really or len(told) != len(listed):
-            found.append(f"open orders differ: {sorted(told.items() ^ really.items())[:5]}")
+        if reported != really or len(reported) != len(listed):
+            found.append(f"open orders differ: {sorted(reported.items() ^ really.items())[:5]}")
     return found
 
 
@@ -223,13 +223,13 @@ def _report_faults(seen: _Seen, truth: Truth) -> list[str]:
         kind = _KIND_OF.get(type(event))
         if kind is not None:
             key = (answer.seq, answer.order_id, 0, int(kind))
-            told = due.get(key)
-            if told is None or (told.status, told.remaining_lots, told.time_ns) != (
+            reported = due.get(key)
+            if reported is None or (reported.status, reported.remaining_lots, reported.time_ns) != (
                 answer.status,
                 answer.remaining_lots,
                 answer.time_ns,
             ):
-                found.append(f"untrue: {answer}, there: {told}")
+                found.append(f"untrue: {answer}, there: {reported}")
             times[key] += 1
     found += (f"lost: {due[key]}" for key in due.keys() - times.keys())
     again = list(seen.cut_catch_ups())
@@ -283,13 +283,13 @@ def _both_sides(seen: list[_Seen]) -> Iterable[str]:
     for one in seen:
         for _, report in one.reports:
             if report.trade_id:
-                told = (report.price_ticks, report.quantity_lots, report.seq)
+                reported = (report.price_ticks, report.quantity_lots, report.seq)
                 of_trade = sides.setdefault((report.symbol, report.trade_id), {})
-                if of_trade.setdefault(report.side, told) != told:
+                if of_trade.setdefault(report.side, reported) != reported:
                     yield f"trade {report.trade_id} reported in two ways: {report}"
-    for name, told_of in sides.items():
-        if len(set(told_of.values())) != 1:
-            yield f"maker and taker do not agree about trade {name}: {told_of}"
+    for name, reports_of in sides.items():
+        if len(set(reports_of.values())) != 1:
+            yield f"maker and taker do not agree about trade {name}: {reports_of}"
 
 
 def _public_faults(public: PublicHistory, truth: Truth) -> list[str]:

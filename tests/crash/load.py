@@ -70,13 +70,13 @@ class LoadClient:
         self._pending: dict[int, Command] = {}
         self._again: deque[tuple[int, Command]] = deque()
         self._known: deque[tuple[int, str, str]] = deque(maxlen=120)
-        self._heard_seq = 1
+        self._received_seq = 1
         self._behind = True
         self._catch_up = 0
         self._catch_up_at_ns = 0
         self._query = 0
         self._listed: list[entry.OrderState] = []
-        self._heard_ns = self._logon_ns = self._ping_ns = 0
+        self._received_ns = self._logon_ns = self._ping_ns = 0
 
     @property
     def settled(self) -> bool:
@@ -96,12 +96,12 @@ class LoadClient:
                 self._logon_ns = now_ns
                 self._send(now_ns, [entry.Logon(self._next(), self.account)])
             return 0
-        if now_ns - max(self._heard_ns, self._ping_ns) >= SILENCE_NS:
+        if now_ns - max(self._received_ns, self._ping_ns) >= SILENCE_NS:
             self._ping_ns = now_ns
             self._send(now_ns, [entry.Ping(self._next())])
         if self._behind and not self._catch_up and now_ns >= self._catch_up_at_ns:
             self._catch_up = self._next()
-            self._send(now_ns, [entry.CatchUp(self._catch_up, self._heard_seq)])
+            self._send(now_ns, [entry.CatchUp(self._catch_up, self._received_seq)])
         due: list[Command] = []
         while self._again and self._again[0][0] <= now_ns and len(due) < FRAME_MAX:
             due.append(replace(self._again.popleft()[1], request_seq=self._next()))
@@ -130,7 +130,7 @@ class LoadClient:
         """Request the number up to which this client has received everything: see `pong_seq`."""
         self._send(time.monotonic_ns(), [entry.Ping(self._next())])
 
-    def ask_open_orders(self) -> None:
+    def request_open_orders(self) -> None:
         """Begin listing the open orders; `history.open_orders` has them once complete."""
         self.history.open_orders = None
         self._listed = []
@@ -154,7 +154,7 @@ class LoadClient:
                 frame = self._socket.recv(zmq.NOBLOCK)
             except zmq.Again:
                 return
-            self._heard_ns = now_ns
+            self._received_ns = now_ns
             for reply in codec.decode_replies(frame):
                 if isinstance(reply, entry.Welcome):
                     self._welcomed(reply)
@@ -191,7 +191,7 @@ class LoadClient:
             self._refused(reply, command, now_ns)
         elif isinstance(reply, entry.CaughtUp) and reply.request_seq == self._catch_up:
             self._behind, self._catch_up = False, 0
-            self._heard_seq = max(self._heard_seq, reply.to_seq)
+            self._received_seq = max(self._received_seq, reply.to_seq)
         elif isinstance(reply, entry.Pong):
             self.pong_seq = reply.seq
         elif isinstance(reply, entry.OpenOrders) and reply.request_seq == self._query:
@@ -209,7 +209,7 @@ class LoadClient:
     def _advance(self, seq: int) -> None:
         # While behind, new reports do not show what was missed before them.
         if not self._behind:
-            self._heard_seq = max(self._heard_seq, seq)
+            self._received_seq = max(self._received_seq, seq)
 
     def _refused(self, reject: entry.Reject, command: Command | None, now_ns: int) -> None:
         if reject.reason == RejectReason.NOT_LOGGED_ON:
@@ -326,7 +326,7 @@ class CrashLoad:
             self.close()
             raise
         self.public = PublicHistory({})
-        self.heard_public_ns = 0
+        self.received_public_ns = 0
         self.companions: list[Callable[[], None]] = []
         self._allowance = 0.0
         self._turn = 0
@@ -351,7 +351,7 @@ class CrashLoad:
         for client in self.clients[self._turn :] + self.clients[: self._turn]:
             share = int(self._allowance / len(self.clients)) + 1
             self._allowance -= client.step(now_ns, min(share, int(self._allowance)))
-        self._hear_public()
+        self._receive_public()
         for companion in self.companions:
             companion()
         # Yields the processor to the processes under load.
@@ -366,7 +366,7 @@ class CrashLoad:
         """Whether nothing is unanswered and nothing missed."""
         return all(client.settled for client in self.clients)
 
-    def _hear_public(self) -> None:
+    def _receive_public(self) -> None:
         try:
             updates = self.market.poll(0.0)
         except MarketDataError:
@@ -374,4 +374,4 @@ class CrashLoad:
         for update in updates:
             if isinstance(update, feed.Trades):
                 self.public.trades.setdefault(update.symbol, []).extend(update.trades)
-            self.heard_public_ns = time.monotonic_ns()
+            self.received_public_ns = time.monotonic_ns()

@@ -50,7 +50,7 @@ class InventedPast(DeskWorld):
         else:
             self.batches.pop()
 
-    def ask(self, name: str, kind: Any, *terms: Any, **named: Any) -> Any:
+    def request(self, name: str, kind: Any, *terms: Any, **named: Any) -> Any:
         """One request of a client and its answer; every client notes its replies."""
         self._last += 1
         request = kind(self._last, *terms, **named)
@@ -66,17 +66,17 @@ class InventedPast(DeskWorld):
         return answer
 
     def _live(self) -> None:
-        rest = self.ask("alice", entry.New, SYMBOL, SELL, 5_000, 100_000, client_order_id="a1")
-        self.ask("bob", entry.New, SYMBOL, BUY, 2_000, 100_010, client_order_id="b1")
-        self.ask("bob", entry.New, SYMBOL, BUY, 2_000, 100_010, client_order_id="b1")
-        self.ask("bob", entry.New, SYMBOL, BUY, 9_000, 100_000, 1, 2, "b2")
-        self.ask("alice", entry.Cancel, SYMBOL, rest.order_id)
-        bid = self.ask("bob", entry.New, SYMBOL, BUY, 4_000, 99_990, client_order_id="b3")
-        self.ask("bob", entry.Amend, SYMBOL, bid.order_id, quantity=3_000)
-        self.ask("alice", entry.New, SYMBOL, SELL, 0, 0, 2, 2, "a2", 100_000_000)
-        self.ask("alice", entry.New, SYMBOL, SELL, 7_000, 100_500, client_order_id="a3")
-        self.ask("alice", entry.MassCancel)
-        self.ask("alice", entry.New, SYMBOL, SELL, 7_000, 100_600, client_order_id="a4")
+        rest = self.request("alice", entry.New, SYMBOL, SELL, 5_000, 100_000, client_order_id="a1")
+        self.request("bob", entry.New, SYMBOL, BUY, 2_000, 100_010, client_order_id="b1")
+        self.request("bob", entry.New, SYMBOL, BUY, 2_000, 100_010, client_order_id="b1")
+        self.request("bob", entry.New, SYMBOL, BUY, 9_000, 100_000, 1, 2, "b2")
+        self.request("alice", entry.Cancel, SYMBOL, rest.order_id)
+        bid = self.request("bob", entry.New, SYMBOL, BUY, 4_000, 99_990, client_order_id="b3")
+        self.request("bob", entry.Amend, SYMBOL, bid.order_id, quantity=3_000)
+        self.request("alice", entry.New, SYMBOL, SELL, 0, 0, 2, 2, "a2", 100_000_000)
+        self.request("alice", entry.New, SYMBOL, SELL, 7_000, 100_500, client_order_id="a3")
+        self.request("alice", entry.MassCancel)
+        self.request("alice", entry.New, SYMBOL, SELL, 7_000, 100_600, client_order_id="a4")
         for client in self.clients.values():
             client.open_orders, _ = self.engine.open_orders(client.account)
 
@@ -207,7 +207,7 @@ def enter_another_price(past: InventedPast) -> None:
     past.change("alice", place, price=100_601)
 
 
-def do_what_nobody_asked(past: InventedPast) -> None:
+def apply_an_unrequested_command(past: InventedPast) -> None:
     past.happen(
         CommandRejected(
             seq=0,
@@ -221,7 +221,7 @@ def do_what_nobody_asked(past: InventedPast) -> None:
     )
 
 
-def cancel_what_nobody_asked(past: InventedPast) -> None:
+def cancel_without_a_request(past: InventedPast) -> None:
     past.happen(
         OrderCanceled(
             seq=0,
@@ -247,7 +247,7 @@ def answer_two_with_one_number(past: InventedPast) -> None:
     past.clients["alice"].add(0, 1, replace(ack, request_seq=900))
 
 
-def say_outcome_unknown(past: InventedPast) -> None:
+def report_outcome_unknown(past: InventedPast) -> None:
     past.clients["bob"].add(0, 1, entry.Cancel(900, SYMBOL, 1))
     past.clients["bob"].add(
         0, 1, entry.Reject(request_seq=900, reason=RejectReason.OUTCOME_UNKNOWN, field="", text="")
@@ -328,10 +328,10 @@ def print_another_price(past: InventedPast) -> None:
         (enter_an_order_twice, "executed 2 times"),
         (enter_a_refused_order, "times in the events, requested 0"),
         (enter_another_price, "entered otherwise than requested"),
-        (do_what_nobody_asked, "commands in the events beyond those answered"),
-        (cancel_what_nobody_asked, "commands in the events beyond those answered"),
+        (apply_an_unrequested_command, "commands in the events beyond those answered"),
+        (cancel_without_a_request, "commands in the events beyond those answered"),
         (answer_two_with_one_number, "requests were answered with"),
-        (say_outcome_unknown, "outcome unknown"),
+        (report_outcome_unknown, "outcome unknown"),
         (reject_without_trace, "no such reject"),
         (catch_up_in_part, "not complete"),
         (forget_an_open_order, "open orders differ"),

@@ -161,31 +161,31 @@ class Truth:
             self._orders[event.seq] = event
             self.accepted.setdefault((event.account, event.client_order_id), []).append(event.seq)
             self.remaining_lots[event.seq] = event.quantity_lots
-            self._tell(event, event.seq, ExecutionKind.NEW, OrderStatus.NEW,
+            self._report(event, event.seq, ExecutionKind.NEW, OrderStatus.NEW,
                        event.quantity_lots, 0, event.quantity_lots)  # fmt: skip
         elif isinstance(event, TradeExecuted):
             self._read_trade(event, answer)
         elif isinstance(event, OrderCanceled):
             self.remaining_lots.pop(event.order_id, None)
-            self._tell(event, event.order_id, ExecutionKind.CANCELED, OrderStatus.CANCELED,
+            self._report(event, event.order_id, ExecutionKind.CANCELED, OrderStatus.CANCELED,
                        event.canceled_lots, event.filled_lots, 0)  # fmt: skip
         elif isinstance(event, OrderExpired):
             self.remaining_lots.pop(event.order_id, None)
             in_match = event.reason == RejectReason.SELF_TRADE
             ended = OrderStatus.EXPIRED_IN_MATCH if in_match else OrderStatus.EXPIRED
-            self._tell(event, event.order_id, ExecutionKind.EXPIRED, ended,
+            self._report(event, event.order_id, ExecutionKind.EXPIRED, ended,
                        event.expired_lots, event.filled_lots, 0)  # fmt: skip
         elif isinstance(event, OrderCompleted):
             self.remaining_lots.pop(event.order_id, None)
-            self._tell(event, event.order_id, ExecutionKind.COMPLETED, OrderStatus.FILLED,
+            self._report(event, event.order_id, ExecutionKind.COMPLETED, OrderStatus.FILLED,
                        0, event.filled_lots, 0)  # fmt: skip
         elif isinstance(event, OrderAmended):
             self.remaining_lots[event.order_id] = event.remaining_lots
             status = OrderStatus.PARTIALLY_FILLED if event.filled_lots else OrderStatus.NEW
-            self._tell(event, event.order_id, ExecutionKind.AMENDED, status,
+            self._report(event, event.order_id, ExecutionKind.AMENDED, status,
                        event.quantity_lots, event.filled_lots, event.remaining_lots)  # fmt: skip
 
-    def _tell(
+    def _report(
         self, event: Any, order_id: int, kind: int, status: int, lots: int, filled: int, left: int
     ) -> None:
         report = ReportedExecution(

@@ -154,9 +154,9 @@ class CrashWorld:
         books = self.matcher_books()
         for client in self.load.clients:
             client.ping()
-        self.run_until("all is heard", lambda: self._all_have_heard(books.seq), SETTLE_SECONDS)
+        self.run_until("all is heard", lambda: self._all_have_received(books.seq), SETTLE_SECONDS)
         for client in self.load.clients:
-            client.ask_open_orders()
+            client.request_open_orders()
         self.run_until("orders are listed", self._all_have_listed, SETTLE_SECONDS)
         self.truth.read_journal(self.exchange.data)
         self._compare_books(books)
@@ -185,7 +185,7 @@ class CrashWorld:
     def _all_acknowledged(self) -> bool:
         return all(client.first_ack_ns for client in self.load.clients)
 
-    def _all_have_heard(self, seq: int) -> bool:
+    def _all_have_received(self, seq: int) -> bool:
         return all(client.pong_seq >= seq for client in self.load.clients)
 
     def _all_have_listed(self) -> bool:
@@ -193,16 +193,16 @@ class CrashWorld:
 
     def _served_ns(self, name: str) -> int:
         if name == "publisher":
-            return self.load.heard_public_ns
+            return self.load.received_public_ns
         return max(client.first_ack_ns for client in self.load.clients)
 
     def matcher_books(self) -> matcher_queries.Books:
         """The matcher's own books as they stand."""
-        with sockets.matcher_queries_dealer(self._context, self.exchange.queries) as asker:
-            if asker.poll(5_000, zmq.POLLOUT):
-                asker.send(codec.encode(matcher_queries.BooksRequest(1)))
-                if asker.poll(5_000):
-                    reply = codec.decode_matcher_reply(asker.recv())
+        with sockets.matcher_queries_dealer(self._context, self.exchange.queries) as dealer:
+            if dealer.poll(5_000, zmq.POLLOUT):
+                dealer.send(codec.encode(matcher_queries.BooksRequest(1)))
+                if dealer.poll(5_000):
+                    reply = codec.decode_matcher_reply(dealer.recv())
                     assert isinstance(reply, matcher_queries.Books)
                     return reply
         raise self._failed(["the matcher does not send its books"])
@@ -231,11 +231,11 @@ class CrashWorld:
             )
 
     def _published(self, symbol: str, seq: int) -> list[Orders]:
-        with sockets.snapshots_dealer(self._context, self.exchange.snapshots) as asker:
-            asker.send(codec.encode(feed.SnapshotRequest(1, symbol, orders=True)))
-            if not asker.poll(1_000):
+        with sockets.snapshots_dealer(self._context, self.exchange.snapshots) as dealer:
+            dealer.send(codec.encode(feed.SnapshotRequest(1, symbol, orders=True)))
+            if not dealer.poll(1_000):
                 return []
-            reply = codec.decode_feed_reply(asker.recv())
+            reply = codec.decode_feed_reply(dealer.recv())
         if not isinstance(reply, feed.Snapshot) or reply.seq < seq:
             return []
         return [reply.bid_orders, reply.ask_orders]

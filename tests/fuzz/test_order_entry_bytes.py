@@ -98,9 +98,9 @@ class HonestTraders:
             quantity="0.01",
             price="50000",
         )
-        resting = seller.ask(sell)
+        resting = seller.reply_to(sell)
         assert isinstance(resting, entry.Ack), resting
-        taking = buyer.ask(buy)
+        taking = buyer.reply_to(buy)
         assert isinstance(taking, entry.Ack), taking
         fills = seller.execution(), buyer.execution()
         assert [fill.order_id for fill in fills] == [resting.order_id, taking.order_id]
@@ -249,17 +249,17 @@ def test_a_forged_identity_gets_its_own_answers_only(attacked: Exchange) -> None
     logon = zmtp.frame(0, (0).to_bytes(8, "big") + codec.encode(entry.Logon(77, ATTACKER)))
     first = zmtp.throw(port, greeting, logon)
     assert first is not None
-    said = b""
-    while b"\x95\x65\x4d" not in said:
-        heard = zmtp.hear(first, 5)
-        assert heard, "a sound logon was not answered"
-        said += heard
+    sent = b""
+    while b"\x95\x65\x4d" not in sent:
+        received = zmtp.receive_bytes(first, 5)
+        assert received, "a sound logon was not answered"
+        sent += received
     # The same name again, while the first one lives: it may not have the first one's answers.
     twin = zmtp.throw(port, greeting, logon)
     assert twin is not None
     with RawSession(attacked.orders, SELLER) as honest:
-        assert isinstance(honest.ask(entry.MassCancel(honest.next_seq())), entry.Ack)
-    assert b"\x95\x65\x4d" not in zmtp.hear(twin, 0.2)
+        assert isinstance(honest.reply_to(entry.MassCancel(honest.next_seq())), entry.Ack)
+    assert b"\x95\x65\x4d" not in zmtp.receive_bytes(twin, 0.2)
     twin.close()
     first.close()
     check_unharmed(attacked)

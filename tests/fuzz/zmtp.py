@@ -96,15 +96,15 @@ def throw(port: int, before: bytes, after: bytes = b"") -> socket.socket | None:
 
 def shake_hands(connection: socket.socket) -> None:
     """Read until the other side's READY; `ConnectionError` when it hangs up instead."""
-    heard = b""
-    while b"\x05READY" not in heard:
+    received = b""
+    while b"\x05READY" not in received:
         more = connection.recv(65_536)
         if not more:
             raise ConnectionError("hung up during the handshake")
-        heard += more
+        received += more
 
 
-def hear(connection: socket.socket, seconds: float) -> bytes:
+def receive_bytes(connection: socket.socket, seconds: float) -> bytes:
     """The bytes of the other side within `seconds`; empty when it sends none or closes."""
     connection.settimeout(seconds)
     with contextlib.suppress(OSError):

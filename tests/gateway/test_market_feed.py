@@ -33,9 +33,9 @@ class FeedWorld:
         self.clock.advance_ns(1)
         self.sockets = [context.socket(kind) for kind in (zmq.XPUB, zmq.ROUTER, zmq.SUB)]
         self.requests = context.socket(zmq.DEALER)
-        self.published, self.asked, feed = self.sockets
+        self.published, self.snapshots, feed = self.sockets
         self.sockets.append(self.requests)
-        ends = ((self.published, feed), (self.asked, self.requests))
+        ends = ((self.published, feed), (self.snapshots, self.requests))
         for number, (own, other) in enumerate(ends):
             own.bind(f"inproc://{number}")
             other.connect(f"inproc://{number}")
@@ -52,13 +52,13 @@ class FeedWorld:
 
     def question(self) -> Any:
         """The next request of the feed."""
-        assert self.asked.poll(round(SECONDS * 1_000)), "nothing was asked"
-        self.peer, *_, payload = self.asked.recv_multipart()
+        assert self.snapshots.poll(round(SECONDS * 1_000)), "nothing was asked"
+        self.peer, *_, payload = self.snapshots.recv_multipart()
         return decode_feed_request(payload)
 
     def answer(self, request: Any) -> None:
         """Answer it as a publisher does."""
-        self.asked.send_multipart([self.peer, encode(self.source.answer(request))])
+        self.snapshots.send_multipart([self.peer, encode(self.source.answer(request))])
 
     def publish(self, frames: list[Frames]) -> None:
         """Send what the publisher's book changed by."""
@@ -69,7 +69,7 @@ class FeedWorld:
         """Start, and answer until the book is there."""
         self.feed.start()
         self.answer(self.question())
-        await until(lambda: bool(self.asked.poll(0)))
+        await until(lambda: bool(self.snapshots.poll(0)))
         self.answer(self.question())
         await until(lambda: self.feed.ready)
 
@@ -104,7 +104,7 @@ def test_it_asks_for_the_instruments_and_then_for_each_book() -> None:
             question = world.question()
             assert question == InstrumentsRequest(1)
             world.answer(question)
-            await until(lambda: bool(world.asked.poll(0)))
+            await until(lambda: bool(world.snapshots.poll(0)))
             assert world.question() == SnapshotRequest(2, SYMBOL)
             assert list(world.feed.instruments) == [SYMBOL]
 
@@ -116,10 +116,10 @@ def test_a_question_that_nobody_takes_is_asked_again() -> None:
         async with feed_world() as world:
             world.requests.disconnect("inproc://1")
             world.feed.start()
-            assert not world.asked.poll(0)
+            assert not world.snapshots.poll(0)
             world.requests.connect("inproc://1")
             world.clock.advance_ns(60_000_000_000)
-            await until(lambda: bool(world.asked.poll(0)))
+            await until(lambda: bool(world.snapshots.poll(0)))
             assert world.question() == InstrumentsRequest(2)
 
     run(main())
@@ -133,8 +133,8 @@ def test_sockets_alone_drive_it_between_two_ticks(
         monkeypatch.setattr(market_feed, "DRAIN_MAX", most)
         monkeypatch.setattr(market_feed, "TICK_S", 10 * SECONDS)
         async with feed_world() as world:
-            heard: list[Update] = []
-            world.feed.on_updates = heard.extend
+            deliveries: list[Update] = []
+            world.feed.on_updates = deliveries.extend
             await world.load()
             wait = asyncio.create_task(world.feed.wait_for(SYMBOL, world.source.seq + 1))
             await turn()
@@ -144,7 +144,7 @@ def test_sockets_alone_drive_it_between_two_ticks(
             world.publish([world.source.heartbeat()])
             await until(lambda: world.feed.seq_of(0) == world.source.seq)
             assert await wait
-            books = [each for each in heard if isinstance(each, DepthUpdate)]
+            books = [each for each in deliveries if isinstance(each, DepthUpdate)]
             sent = sum(name.startswith(b"l2.") for name, *_ in published)
             assert len(books) == sent > 10
 
@@ -214,18 +214,18 @@ def test_what_waits_when_it_is_stopped_is_left_alone(monkeypatch: pytest.MonkeyP
         monkeypatch.setattr(market_feed, "DRAIN_MAX", 1)
         async with feed_world() as world:
             await world.load()
-            heard: list[list[Update]] = []
+            deliveries: list[list[Update]] = []
 
             def stop(updates: list[Update]) -> None:
-                heard.append(updates)
+                deliveries.append(updates)
                 world.feed.stop()
 
             world.feed.on_updates = stop
             world.publish([frames for _ in range(20) for frames in world.source.step()])
-            await until(lambda: bool(heard))
+            await until(lambda: bool(deliveries))
             for _ in range(5):
                 await turn()
-            assert len(heard) == 1
+            assert len(deliveries) == 1
 
     run(main())
 
@@ -274,7 +274,7 @@ def test_it_tells_why_a_market_is_not_live() -> None:
         async with feed_world() as world:
             world.feed.start()
             world.answer(world.question())
-            await until(lambda: bool(world.asked.poll(0)))
+            await until(lambda: bool(world.snapshots.poll(0)))
             assert world.feed.stale_reason(SYMBOL) == "no market data yet"
             world.answer(world.question())
             await until(lambda: world.feed.ready)

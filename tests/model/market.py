@@ -111,17 +111,17 @@ class Market:
 
     def accept(self, command: NewOrder, order: ModelOrder) -> None:
         """Say that an order was entered."""
-        said = command.instructions
-        if said is not None and command.time_in_force == TimeInForce.DAY:
-            said = Instructions(
-                said.trigger_ticks, said.display_lots, order.expire_ns, said.post_only
+        terms = command.instructions
+        if terms is not None and command.time_in_force == TimeInForce.DAY:
+            terms = Instructions(
+                terms.trigger_ticks, terms.display_lots, order.expire_ns, terms.post_only
             )
         self.events.append(
             OrderAccepted(
                 self.seq, command.gateway, command.request_seq, command.account, command.instrument,
                 command.side, command.order_type, command.time_in_force, command.price_ticks,
                 command.quantity_lots, command.client_order_id, command.quote_amount,
-                command.prevention, said,
+                command.prevention, terms,
             )
         )  # fmt: skip
 

@@ -29,9 +29,12 @@ class Repeats:
 
     def earlier(self, command: NewOrder) -> ModelOrder | None:
         """The remembered order of the same account and name, if its terms are the same."""
-        for said, order, _ in self.remembered:
-            if said.account == command.account and said.client_order_id == command.client_order_id:
-                again = replace(said, gateway=command.gateway, request_seq=command.request_seq)
+        for terms, order, _ in self.remembered:
+            if (
+                terms.account == command.account
+                and terms.client_order_id == command.client_order_id
+            ):
+                again = replace(terms, gateway=command.gateway, request_seq=command.request_seq)
                 return order if again == command else None
         return None
 
@@ -55,11 +58,11 @@ class Repeats:
     def refuses(self, command: NewOrder, time_ns: int) -> bool:
         """Whether a named order finds no place that may be taken from another one."""
         memory = self._memory
-        mine = [said for said, _, _ in self.remembered if said.account == command.account]
+        mine = [terms for terms, _, _ in self.remembered if terms.account == command.account]
         return (
             len(self.remembered) >= memory.most
             and not self._beyond_their_own()
-            and all(said.client_order_id != command.client_order_id for said in mine)
+            and all(terms.client_order_id != command.client_order_id for terms in mine)
             and len(mine) < memory.own
             and time_ns - self.remembered[0][2] < memory.kept_ns
         )

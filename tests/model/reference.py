@@ -209,18 +209,18 @@ class ReferenceMatcher:
         market.elect(order.instrument)
 
     def _order_of(self, command: NewOrder, time_ns: int) -> ModelOrder:
-        said = command.instructions
+        terms = command.instructions
         market = self.market
         order = ModelOrder(
             market.seq, command.account, command.instrument, command.side, command.price_ticks,
             command.quantity_lots, 0, command.client_order_id, command.order_type,
             command.time_in_force, command.prevention, arrival=market.seq,
         )  # fmt: skip
-        if said is not None:
-            order.trigger_ticks = said.trigger_ticks
-            order.display_lots = said.display_lots
-            order.expire_ns = said.expire_ns
-            order.post_only = said.post_only
+        if terms is not None:
+            order.trigger_ticks = terms.trigger_ticks
+            order.display_lots = terms.display_lots
+            order.expire_ns = terms.expire_ns
+            order.post_only = terms.post_only
         if command.time_in_force == TimeInForce.DAY:
             order.expire_ns = time_ns - time_ns % DAY_NS + DAY_NS
         if order.trigger_ticks:

@@ -63,7 +63,7 @@ def of_display(instrument: Instrument, display_lots: int, total_lots: int) -> Re
 
 def of_kind(command: NewOrder, instrument: Instrument, last: int) -> Refusal | None:
     """The terms of the order alone, whatever the state of the market."""
-    said = command.instructions or Instructions()
+    terms = command.instructions or Instructions()
     is_special = command.instructions is not None
     kind, tif = command.order_type, command.time_in_force
     if command.side not in (Side.BUY, Side.SELL):
@@ -76,7 +76,7 @@ def of_kind(command: NewOrder, instrument: Instrument, last: int) -> Refusal | N
         if tif in (TimeInForce.GTD, TimeInForce.DAY):
             return UNSUPPORTED, "time_in_force"
         refusal = _of_market(command, instrument)
-        if refusal is None and said.trigger_ticks:
+        if refusal is None and terms.trigger_ticks:
             refusal = (UNSUPPORTED, "stop_price")
         return refusal
     if command.quote_amount:
@@ -94,8 +94,8 @@ def of_kind(command: NewOrder, instrument: Instrument, last: int) -> Refusal | N
     if refusal:
         return refusal
     if kind == OrderType.LIMIT:
-        return (UNSUPPORTED, "stop_price") if said.trigger_ticks else None
-    return of_trigger(instrument, command.side, kind, said.trigger_ticks, last)
+        return (UNSUPPORTED, "stop_price") if terms.trigger_ticks else None
+    return of_trigger(instrument, command.side, kind, terms.trigger_ticks, last)
 
 
 def of_trigger(
@@ -127,32 +127,32 @@ def _of_market(command: NewOrder, instrument: Instrument) -> Refusal | None:
 
 def of_time_and_display(command: NewOrder, instrument: Instrument, time_ns: int) -> Refusal | None:
     """Its time is over or missing; its slices do not fit."""
-    said = command.instructions or Instructions()
+    terms = command.instructions or Instructions()
     if command.time_in_force == TimeInForce.GTD:
-        if said.expire_ns == 0:
+        if terms.expire_ns == 0:
             return UNSUPPORTED, "expire_time"
-        if said.expire_ns <= time_ns:
+        if terms.expire_ns <= time_ns:
             return RejectReason.TOO_LATE, "expire_time"
-    elif said.expire_ns:
+    elif terms.expire_ns:
         return UNSUPPORTED, "expire_time"
-    if said.display_lots:
+    if terms.display_lots:
         if command.order_type not in LIMIT_KINDS or command.time_in_force in IMMEDIATE:
             return UNSUPPORTED, "display_quantity"
-        return of_display(instrument, said.display_lots, command.quantity_lots)
+        return of_display(instrument, terms.display_lots, command.quantity_lots)
     return None
 
 
 def of_state(command: NewOrder, state: int, would_take: bool) -> Refusal | None:
     """What the instrument's state does not take, and post-only orders that would take."""
-    said = command.instructions or Instructions()
+    terms = command.instructions or Instructions()
     plain_limit = command.order_type == OrderType.LIMIT
     immediate = command.time_in_force in IMMEDIATE
-    if said.post_only and (not plain_limit or immediate):
+    if terms.post_only and (not plain_limit or immediate):
         return UNSUPPORTED, "post_only"
-    if said.trigger_ticks:
+    if terms.trigger_ticks:
         return None
     if state == InstrumentState.AUCTION:
-        if said.post_only:
+        if terms.post_only:
             return UNSUPPORTED, "post_only"
         if immediate:
             return UNSUPPORTED, "time_in_force"
@@ -161,6 +161,6 @@ def of_state(command: NewOrder, state: int, would_take: bool) -> Refusal | None:
         return None
     if state == InstrumentState.POST_ONLY and (not plain_limit or immediate):
         return RejectReason.MARKET_HALTED, "instrument"
-    if (said.post_only or state == InstrumentState.POST_ONLY) and would_take:
+    if (terms.post_only or state == InstrumentState.POST_ONLY) and would_take:
         return RejectReason.POST_ONLY_WOULD_TAKE, "price"
     return None

@@ -28,8 +28,8 @@ class CheckedOrder:
 
     @property
     def display_lots(self) -> int:
-        said = self.accepted.instructions
-        return said.display_lots if said is not None else 0
+        terms = self.accepted.instructions
+        return terms.display_lots if terms is not None else 0
 
     @property
     def public_lots(self) -> int:

@@ -198,9 +198,9 @@ class StreamChecker:
             self._names[name] = answer.seq
         order = CheckedOrder(answer, answer.price_ticks, answer.quantity_lots)
         self._orders[answer.seq] = order
-        said = answer.instructions
+        terms = answer.instructions
         gathers = self._states[answer.instrument] == InstrumentState.AUCTION
-        order.waits = (said is not None and said.trigger_ticks > 0) or (
+        order.waits = (terms is not None and terms.trigger_ticks > 0) or (
             gathers and answer.order_type == OrderType.MARKET
         )
         if not order.waits:

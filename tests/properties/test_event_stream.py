@@ -31,12 +31,12 @@ def test_events_keep_every_promise_and_rebuild_the_books(seed: int) -> None:
     if engine.ledger is not None:
         for account in range(5):
             kept = {each.asset: each.total for each in balances(engine, account) if each.total}
-            told = {
+            expected = {
                 asset: total
                 for (owner, asset), total in reader.balances.items()
                 if owner == account and total
             }
-            assert account not in engine.accounts or kept == told, f"seed {seed}: {account}"
+            assert account not in engine.accounts or kept == expected, f"seed {seed}: {account}"
 
 
 def _swap(i: int, j: int) -> Callable[[list[list[Event]]], None]:

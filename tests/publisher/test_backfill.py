@@ -110,7 +110,7 @@ class BackfillWorld:
         if recorded:
             self.recorder.record(seq, 1, self.trades[-1:])
 
-    def ask(self, after_ns: int = 0) -> list[MarketQuestion]:
+    def questions(self, after_ns: int = 0) -> list[MarketQuestion]:
         """The questions after a while."""
         self.now_ns += after_ns
         return self.past.next_questions(self.now_ns)
@@ -130,22 +130,22 @@ class BackfillWorld:
 
 def test_nothing_is_asked_before_the_books_are_there() -> None:
     world = BackfillWorld()
-    assert world.ask() == []
-    assert world.ask(2 * ALONE_NS) == []
+    assert world.questions() == []
+    assert world.questions(2 * ALONE_NS) == []
     assert world.past.drain_notes() == []
 
 
 def test_without_any_trade_there_is_nothing_to_ask() -> None:
     world = BackfillWorld()
     world.load(last_trade_id=0)
-    assert world.ask() == []
+    assert world.questions() == []
     assert world.known
 
 
 def test_the_past_is_asked_as_of_what_was_applied_and_later_trades_count() -> None:
     world = BackfillWorld()
     world.load()
-    (question,) = world.ask()
+    (question,) = world.questions()
     assert question == MarketQuestion(request_id=1, min_seq=BOOKS_SEQ, instrument=1)
     world.trade()
     world.trade()
@@ -159,13 +159,13 @@ def test_the_past_is_asked_as_of_what_was_applied_and_later_trades_count() -> No
     ]
     world.trade()
     world.check()
-    assert world.ask(2 * UNANSWERED_AGAIN_NS) == []
+    assert world.questions(2 * UNANSWERED_AGAIN_NS) == []
 
 
 def test_an_answer_ahead_of_the_feed_waits_for_it() -> None:
     world = BackfillWorld()
     world.load()
-    (question,) = world.ask()
+    (question,) = world.questions()
     ahead = BackfillWorld()
     ahead.load()
     ahead.trade()
@@ -173,10 +173,10 @@ def test_an_answer_ahead_of_the_feed_waits_for_it() -> None:
     world.past.receive(ahead.recorder.answer(question), world.now_ns)
     assert not world.known
     world.trade(recorded=False)
-    assert world.ask() == []
+    assert world.questions() == []
     assert not world.known
     world.trade(recorded=False)
-    assert world.ask() == []
+    assert world.questions() == []
     assert world.known
     world.check()
 
@@ -184,14 +184,14 @@ def test_an_answer_ahead_of_the_feed_waits_for_it() -> None:
 def test_an_unanswered_question_is_repeated_as_of_the_same_number() -> None:
     world = BackfillWorld()
     world.load()
-    assert [each.request_id for each in world.ask()] == [1]
+    assert [each.request_id for each in world.questions()] == [1]
     world.trade()
-    assert world.ask(UNANSWERED_AGAIN_NS - 1) == []
-    (again,) = world.ask(1)
+    assert world.questions(UNANSWERED_AGAIN_NS - 1) == []
+    (again,) = world.questions(1)
     assert again == MarketQuestion(request_id=2, min_seq=BOOKS_SEQ, instrument=1)
     world.past.receive(NotYet(request_id=2, seq=BOOKS_SEQ - 1, text=""), world.now_ns)
-    assert world.ask(UNSENT_AGAIN_NS - 1) == []
-    (later,) = world.ask(1)
+    assert world.questions(UNSENT_AGAIN_NS - 1) == []
+    (later,) = world.questions(1)
     assert later == MarketQuestion(request_id=3, min_seq=BOOKS_SEQ, instrument=1)
     world.answer(later)
     world.check()
@@ -200,11 +200,11 @@ def test_an_unanswered_question_is_repeated_as_of_the_same_number() -> None:
 def test_an_unsent_question_is_asked_later_as_of_then() -> None:
     world = BackfillWorld()
     world.load()
-    questions = world.ask()
+    questions = world.questions()
     world.past.not_sent(questions, world.now_ns)
     world.trade()
-    assert world.ask(UNSENT_AGAIN_NS - 1) == []
-    (again,) = world.ask(1)
+    assert world.questions(UNSENT_AGAIN_NS - 1) == []
+    (again,) = world.questions(1)
     assert again == MarketQuestion(request_id=2, min_seq=BOOKS_SEQ + 1, instrument=1)
     world.answer(again)
     world.check()
@@ -213,20 +213,20 @@ def test_an_unsent_question_is_asked_later_as_of_then() -> None:
 def test_without_a_recorder_it_begins_alone_and_says_so_once() -> None:
     world = BackfillWorld()
     world.load()
-    world.past.not_sent(world.ask(), world.now_ns)
+    world.past.not_sent(world.questions(), world.now_ns)
     world.trade()
-    world.past.not_sent(world.ask(ALONE_NS - 1), world.now_ns)
+    world.past.not_sent(world.questions(ALONE_NS - 1), world.now_ns)
     assert not world.known
-    world.past.not_sent(world.ask(1), world.now_ns)
+    world.past.not_sent(world.questions(1), world.now_ns)
     assert world.known
     assert world.past.drain_notes() == [Note(Finding.ALONE, [SYMBOL])]
     _, candles = world.feed.markets[1].statistics.state(1, TIME_NS, (0, 0, 0, 0))
     assert candles == plain_latest(world.trades[4:], NOTIONAL)
-    world.past.not_sent(world.ask(2 * ALONE_NS), world.now_ns)
+    world.past.not_sent(world.questions(2 * ALONE_NS), world.now_ns)
     assert world.past.drain_notes() == []
     # The recorder appears.
     world.trade()
-    (question,) = world.ask(UNSENT_AGAIN_NS)
+    (question,) = world.questions(UNSENT_AGAIN_NS)
     world.trade()
     world.answer(question)
     assert world.past.drain_notes() == [Note(Finding.LOADED, [SYMBOL])]
@@ -236,13 +236,13 @@ def test_without_a_recorder_it_begins_alone_and_says_so_once() -> None:
 def test_the_past_of_another_incarnation_is_not_taken() -> None:
     world = BackfillWorld()
     world.load()
-    (question,) = world.ask()
+    (question,) = world.questions()
     world.recorder.incarnation = INCARNATION + 1
     world.answer(question)
     assert world.past.drain_notes() == [Note(Finding.OTHER_HISTORY, [SYMBOL])]
     assert not world.known
-    assert world.ask(UNUSABLE_AGAIN_NS - 1) == []
-    (again,) = world.ask(1)
+    assert world.questions(UNUSABLE_AGAIN_NS - 1) == []
+    (again,) = world.questions(1)
     world.recorder.incarnation = INCARNATION
     world.answer(again)
     world.check()
@@ -251,7 +251,7 @@ def test_the_past_of_another_incarnation_is_not_taken() -> None:
 def test_a_refusal_is_told_and_not_repeated_soon() -> None:
     world = BackfillWorld()
     world.load()
-    (question,) = world.ask()
+    (question,) = world.questions()
     world.past.receive(
         HistoryReject(request_id=question.request_id, field="instrument", text="unknown"),
         world.now_ns,
@@ -259,8 +259,8 @@ def test_a_refusal_is_told_and_not_repeated_soon() -> None:
     assert world.past.drain_notes() == [
         Note(finding=Finding.REFUSED, symbols=[SYMBOL], text="unknown")
     ]
-    assert world.ask(UNUSABLE_AGAIN_NS - 1) == []
-    assert len(world.ask(1)) == 1
+    assert world.questions(UNUSABLE_AGAIN_NS - 1) == []
+    assert len(world.questions(1)) == 1
 
 
 def test_at_most_so_many_answers_are_waited_for_at_once() -> None:
@@ -327,16 +327,16 @@ def test_an_answer_counts_only_for_the_instrument_that_asked() -> None:
 def test_books_lost_with_trades_between_ask_anew() -> None:
     world = BackfillWorld()
     world.load()
-    (question,) = world.ask()
+    (question,) = world.questions()
     world.answer(question)
     world.load(seq=BOOKS_SEQ + 3)
     assert world.known, "no trade was missed"
-    assert world.ask() == []
+    assert world.questions() == []
     world.trades.append(trade(5, 500, 1, TIME_NS, BOOKS_SEQ + 5))
     world.recorder.record(BOOKS_SEQ + 9, 1, world.trades[-1:])
     world.load(last_trade_id=5, seq=BOOKS_SEQ + 9)
     assert not world.known
-    (anew,) = world.ask()
+    (anew,) = world.questions()
     assert anew.min_seq == BOOKS_SEQ + 9
     world.answer(anew)
     world.check()
@@ -345,20 +345,20 @@ def test_books_lost_with_trades_between_ask_anew() -> None:
 def test_another_incarnation_with_as_many_trades_asks_anew() -> None:
     world = BackfillWorld()
     world.load()
-    world.answer(world.ask()[0])
+    world.answer(world.questions()[0])
     world.load(incarnation=INCARNATION + 1)
     assert not world.known
-    assert len(world.ask()) == 1
+    assert len(world.questions()) == 1
 
 
 def test_an_answer_to_a_question_from_before_the_loss_is_dropped() -> None:
     world = BackfillWorld()
     world.load()
-    (question,) = world.ask()
+    (question,) = world.questions()
     late = world.recorder.answer(question)
     assert isinstance(late, MarketRecord)
     world.load(last_trade_id=9, seq=BOOKS_SEQ + 9)
-    (anew,) = world.ask()
+    (anew,) = world.questions()
     world.past.receive(late, world.now_ns)
     assert not world.known
     assert world.past.drain_notes() == []
@@ -368,7 +368,7 @@ def test_an_answer_to_a_question_from_before_the_loss_is_dropped() -> None:
 def test_trades_of_an_earlier_incarnation_published_late_do_not_count() -> None:
     world = BackfillWorld()
     world.load()
-    world.answer(world.ask()[0])
+    world.answer(world.questions()[0])
     world.trade(published=False)
     world.load(last_trade_id=0, incarnation=INCARNATION + 1, seq=0)
     assert world.known
@@ -381,7 +381,7 @@ def test_trades_of_an_earlier_incarnation_published_late_do_not_count() -> None:
 def test_trades_published_after_books_that_contain_them_count_once() -> None:
     world = BackfillWorld()
     world.load()
-    world.answer(world.ask()[0])
+    world.answer(world.questions()[0])
     world.trade(published=False)
     world.load(last_trade_id=5, seq=BOOKS_SEQ + 1)
     assert world.known

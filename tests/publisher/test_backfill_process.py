@@ -106,7 +106,7 @@ def test_a_restarted_publisher_goes_on_with_the_candles_of_the_record() -> None:
             venue.until("market data", lambda: market.ready, market)
             assert market.candles(BITCOIN.symbol) == {}
 
-            def told() -> bool:
+            def is_published() -> bool:
                 ticker = market.ticker(BITCOIN.symbol)
                 latest = list(market.candles(BITCOIN.symbol).values())
                 return (
@@ -119,7 +119,9 @@ def test_a_restarted_publisher_goes_on_with_the_candles_of_the_record() -> None:
 
             venue.send(SELL, 9_000)
             venue.send(BUY, 1_000, IOC)
-            venue.until("the first trade", lambda: len(venue.trades) == 1 and told(), market)
+            venue.until(
+                "the first trade", lambda: len(venue.trades) == 1 and is_published(), market
+            )
             assert venue.answered == 0, "a new exchange has no past"
 
             exchange.kill("publisher")
@@ -127,9 +129,9 @@ def test_a_restarted_publisher_goes_on_with_the_candles_of_the_record() -> None:
             venue.until("a trade nobody published", lambda: len(venue.trades) == 2)
             exchange.start("publisher")
             venue.until("the past", lambda: "history_loaded" in exchange.log("publisher"), market)
-            venue.until("both trades", told, market)
+            venue.until("both trades", is_published, market)
             venue.send(BUY, 250, IOC)
-            venue.until("a third", lambda: len(venue.trades) == 3 and told(), market)
+            venue.until("a third", lambda: len(venue.trades) == 3 and is_published(), market)
             assert venue.answered == 1
         venue.context.destroy(linger=0)
         assert exchange.stop("publisher") == 0

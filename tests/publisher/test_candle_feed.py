@@ -64,8 +64,8 @@ class CandleWorld:
         self.lives = self.compared = 0
         self.publisher = self.restart()
         self.follower = FeedFollower([each.symbol for each in INSTRUMENTS], CHANNELS)
-        self.told: dict[str, dict[tuple[int, int], Candle]] = {}
-        self.heard: dict[str, list[Trade]] = {each.symbol: [] for each in INSTRUMENTS}
+        self.candles_received: dict[str, dict[tuple[int, int], Candle]] = {}
+        self.trades_received: dict[str, list[Trade]] = {each.symbol: [] for each in INSTRUMENTS}
         self._unrecorded: list[EventBatch] = []
 
     def restart(self) -> Publisher:
@@ -134,10 +134,12 @@ class CandleWorld:
                 self.follower.on_reply(decode_feed_reply(reply))
         for update in self.follower.drain_updates():
             if isinstance(update, Trades):
-                self.heard[update.symbol] += update.trades
+                self.trades_received[update.symbol] += update.trades
             elif isinstance(update, Candles):
-                told = self.told.setdefault(update.symbol, {})
-                told |= {(each.interval_s, each.open_ns): each for each in update.candles}
+                candles_received = self.candles_received.setdefault(update.symbol, {})
+                candles_received |= {
+                    (each.interval_s, each.open_ns): each for each in update.candles
+                }
 
     def settle(self) -> None:
         """No more loss, and all processes run, until all is quiet."""
@@ -166,10 +168,14 @@ class CandleWorld:
             assert ticker.volume_lots == sum(each.quantity_lots for each in inside)
             assert ticker.high_ticks == max((each.price_ticks for each in inside), default=0)
             assert (ticker.last_ticks, ticker.last_lots) == _last(trades)
-            told = self.told.get(instrument.symbol, {})
+            candles_received = self.candles_received.get(instrument.symbol, {})
             for interval_s in CANDLE_INTERVALS_S:
                 truth = {each.open_ns: each for each in plain_candles(trades, interval_s, notional)}
-                listed = [told[place] for place in sorted(told) if place[0] == interval_s]
+                listed = [
+                    candles_received[place]
+                    for place in sorted(candles_received)
+                    if place[0] == interval_s
+                ]
                 for candle, later in pairwise(listed):
                     # Whether an ended candle was received to its end shows in the one after it.
                     if later.first_trade_id == candle.last_trade_id + 1:
@@ -216,12 +222,21 @@ def test_candles_of_the_feed_are_those_of_its_trades(seed: int) -> None:
     world.check()
     assert sum(map(len, world.trades.values())) > 90
     for instrument in INSTRUMENTS:
-        heard, told = world.heard[instrument.symbol], world.told.get(instrument.symbol, {})
-        assert heard == world.trades[instrument.id]
+        trades_received, candles_received = (
+            world.trades_received[instrument.symbol],
+            world.candles_received.get(instrument.symbol, {}),
+        )
+        assert trades_received == world.trades[instrument.id]
         for interval_s in CANDLE_INTERVALS_S:
-            sent = [told[place] for place in sorted(told) if place[0] == interval_s]
+            sent = [
+                candles_received[place]
+                for place in sorted(candles_received)
+                if place[0] == interval_s
+            ]
             notional = instrument.notional_per_tick_lot
-            assert sent == plain_candles(heard, interval_s, notional), "an ended one is missing"
+            assert sent == plain_candles(trades_received, interval_s, notional), (
+                "an ended one is missing"
+            )
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -245,13 +260,13 @@ def test_a_recorder_that_appears_late_mends_what_was_begun_alone(seed: int) -> N
         if n == 100:
             world.restart()
             world.recorder_is_there = False
-            world.told.clear()
+            world.candles_received.clear()
         world.step()
     known = [market.statistics.known for market in world.publisher.feed.markets.values()]
     whole = [market.statistics.whole for market in world.publisher.feed.markets.values()]
     assert all(known)
     assert not any(whole)
-    world.told.clear()
+    world.candles_received.clear()
     world.settle()
     for instrument in INSTRUMENTS:
         latest = world.follower.candles(instrument.symbol)

@@ -106,27 +106,29 @@ def market(seq: int, side: int, lots: int) -> OrderAccepted:
     )
 
 
-def told(seq: int, state: int, until: int = 0, at: tuple[int, int, int] = (0, 0, 0)) -> MarketState:
+def state_message(
+    seq: int, state: int, until: int = 0, at: tuple[int, int, int] = (0, 0, 0)
+) -> MarketState:
     return MarketState(SYMBOL, seq, state, until, *at, 1_000 * seq)
 
 
 def test_a_halt_is_told_at_once_with_its_end_and_once() -> None:
     world = MarketStateWorld()
     world.apply(state_of(1, HALTED, until_ns=77))
-    assert world.states() == [told(1, HALTED, 77)]
+    assert world.states() == [state_message(1, HALTED, 77)]
     assert world.states() == []
     world.apply(state_of(2, OPEN))
-    assert world.states() == [told(2, OPEN)]
+    assert world.states() == [state_message(2, OPEN)]
 
 
 def test_a_call_phase_shows_what_its_uncross_would_give_hidden_orders_included() -> None:
     world = MarketStateWorld()
     world.apply(state_of(1, AUCTION))
-    assert world.states() == [told(1, AUCTION)]
+    assert world.states() == [state_message(1, AUCTION)]
     world.apply(limit(2, BUY, 500, 5), limit(3, SELL, 490, 3))
-    assert world.states() == [told(3, AUCTION, 0, (500, 3, 2))]
+    assert world.states() == [state_message(3, AUCTION, 0, (500, 3, 2))]
     world.apply(market(4, SELL, 4))
-    assert world.states() == [told(4, AUCTION, 0, (490, 5, -2))]
+    assert world.states() == [state_message(4, AUCTION, 0, (490, 5, -2))]
     world.apply(
         OrderCanceled(
             seq=5,
@@ -142,7 +144,7 @@ def test_a_call_phase_shows_what_its_uncross_would_give_hidden_orders_included()
             resting=False,
         )
     )
-    assert world.states() == [told(5, AUCTION, 0, (500, 3, 2))]
+    assert world.states() == [state_message(5, AUCTION, 0, (500, 3, 2))]
 
 
 def test_orders_that_leave_the_price_as_it_is_are_not_told() -> None:
@@ -193,7 +195,7 @@ def test_the_last_message_of_a_call_phase_is_what_the_uncross_gave() -> None:
         surplus_lots=-2,
     )
     world.apply(uncrossed, state_of(4, OPEN))
-    assert world.states() == [told(4, AUCTION, 0, (495, 7, -2)), told(4, OPEN)]
+    assert world.states() == [state_message(4, AUCTION, 0, (495, 7, -2)), state_message(4, OPEN)]
 
 
 def test_after_an_uncross_that_goes_on_gathering_nothing_is_indicated() -> None:
@@ -212,7 +214,7 @@ def test_after_an_uncross_that_goes_on_gathering_nothing_is_indicated() -> None:
         ),
         state_of(4, AUCTION),
     )
-    assert world.states() == [told(4, AUCTION, 0, (495, 7, -2)), told(4, AUCTION)]
+    assert world.states() == [state_message(4, AUCTION, 0, (495, 7, -2)), state_message(4, AUCTION)]
 
 
 def test_the_state_is_loaded_with_the_books_and_told_when_it_differs() -> None:

@@ -52,19 +52,19 @@ class Line:
         assert self.commands.poll(round(SECONDS * 1000), zmq.POLLOUT), "no matcher"
         self.commands.send(encode(list(commands)), zmq.NOBLOCK)
 
-    def ask(self, request: FeedRequest) -> FeedReply:
+    def reply_to(self, request: FeedRequest) -> FeedReply:
         """One request and its answer, over a connection of its own."""
-        return self._ask_bytes(encode(request))
+        return self._reply_to_bytes(encode(request))
 
     def consume(self) -> FeedConsumer:
         """Start a consumer of BTC-USDT with a snapshot."""
-        listed = self.ask(InstrumentsRequest(1))
+        listed = self.reply_to(InstrumentsRequest(1))
         assert isinstance(listed, InstrumentList)
-        self.consumer = FeedConsumer(listed.instruments[0], 0, self._ask_bytes)
+        self.consumer = FeedConsumer(listed.instruments[0], 0, self._reply_to_bytes)
         self.consumer.apply_snapshot()
         return self.consumer
 
-    def hear_until(self, what: str, condition: Callable[[], bool]) -> None:
+    def receive_until(self, what: str, condition: Callable[[], bool]) -> None:
         """Take feed messages until `condition` holds."""
         deadline = time.monotonic() + SECONDS
         while not condition():
@@ -76,11 +76,11 @@ class Line:
                     assert isinstance(heartbeat, Heartbeat)
                     self.heartbeat = heartbeat
                     if self.consumer is not None:
-                        self.consumer.hear(heartbeat)
+                        self.consumer.receive_heartbeat(heartbeat)
                 elif self.consumer is not None:
                     self.consumer.apply((topic, number, payload))
 
-    def _ask_bytes(self, payload: bytes) -> FeedReply:
+    def _reply_to_bytes(self, payload: bytes) -> FeedReply:
         with sockets.snapshots_dealer(self.context, self.exchange.snapshots) as dealer:
             dealer.send(payload)
             assert dealer.poll(round(SECONDS * 1000)), "no answer"
@@ -116,41 +116,45 @@ def order(side: int, price: int, lots: int) -> NewOrder:
 def test_the_feed_survives_every_coming_and_going(line: Line) -> None:
     exchange = line.exchange
     exchange.start("publisher")
-    line.hear_until("a heartbeat", lambda: line.heartbeat is not None)
-    refused = line.ask(SnapshotRequest(3, "BTC-USDT"))
+    line.receive_until("a heartbeat", lambda: line.heartbeat is not None)
+    refused = line.reply_to(SnapshotRequest(3, "BTC-USDT"))
     assert isinstance(refused, FeedReject)
     assert (refused.request_id, refused.reason) == (3, RejectReason.BUSY)
 
     exchange.start("matcher")
     line.send(order(BUY, 5_000_000, 3_000), order(SELL, 5_000_200, 4_000))
-    line.hear_until("the commands", lambda: line.heartbeat is not None and line.heartbeat.seq == 2)
+    line.receive_until(
+        "the commands", lambda: line.heartbeat is not None and line.heartbeat.seq == 2
+    )
     consumer = line.consume()
     assert consumer.quote == (5_000_000, 3_000, 5_000_200, 4_000)
     line.send(order(SELL, 5_000_000, 1_000))
-    line.hear_until("a trade", lambda: consumer.quote[1] == 2_000)
+    line.receive_until("a trade", lambda: consumer.quote[1] == 2_000)
     assert [trade.quantity_lots for trade in consumer.trades] == [1_000]
 
     exchange.kill("matcher")
-    line.hear_until("silence", lambda: line.heartbeat is not None and line.heartbeat.stale_ms > 600)
-    kept = line.ask(SnapshotRequest(4, "BTC-USDT"))
+    line.receive_until(
+        "silence", lambda: line.heartbeat is not None and line.heartbeat.stale_ms > 600
+    )
+    kept = line.reply_to(SnapshotRequest(4, "BTC-USDT"))
     assert isinstance(kept, Snapshot)
     assert (kept.seq, kept.bids) == (3, [(5_000_000, 2_000)])
     exchange.start("matcher")
     line.send(order(SELL, 5_000_000, 500))
-    line.hear_until("the recovered matcher", lambda: consumer.quote[1] == 1_500)
+    line.receive_until("the recovered matcher", lambda: consumer.quote[1] == 1_500)
 
     exchange.kill("matcher")
     shutil.rmtree(exchange.directory / "data")
     exchange.start("matcher")
-    line.hear_until("an empty book", lambda: consumer.quote == (0, 0, 0, 0))
+    line.receive_until("an empty book", lambda: consumer.quote == (0, 0, 0, 0))
     assert not consumer.book.depth.levels(Side.BUY)
     line.send(order(BUY, 4_000_000, 7_000))
-    line.hear_until("the new matcher", lambda: consumer.quote == (4_000_000, 7_000, 0, 0))
+    line.receive_until("the new matcher", lambda: consumer.quote == (4_000_000, 7_000, 0, 0))
 
     exchange.kill("publisher")
     exchange.start("publisher")
     line.send(order(SELL, 4_100_000, 5_000), MassCancelOrders(gateway=0, request_seq=0, account=99))
-    line.hear_until("the new publisher", lambda: consumer.quote[2] == 4_100_000)
+    line.receive_until("the new publisher", lambda: consumer.quote[2] == 4_100_000)
     consumer.check_settled()
     assert exchange.stop("publisher") == 0
     assert exchange.stop("matcher") == 0
@@ -163,7 +167,7 @@ def test_hostile_requests_are_refused_and_harm_nobody(line: Line) -> None:
             dealer.send(payload)
             assert dealer.poll(round(SECONDS * 1000)), "no answer"
             assert isinstance(decode_feed_reply(dealer.recv()), FeedReject)
-    assert isinstance(line.ask(InstrumentsRequest(2)), InstrumentList)
+    assert isinstance(line.reply_to(InstrumentsRequest(2)), InstrumentList)
     assert line.exchange.stop("publisher") == 0
 
 
@@ -180,5 +184,5 @@ def test_a_reply_to_a_client_that_is_gone_harms_nobody(line: Line) -> None:
     client.close(linger=1_000)
     exchange.send_signal("publisher", signal.SIGCONT)
     exchange.wait_until("a lost reply", lambda: "reply_lost" in exchange.log("publisher"))
-    assert isinstance(line.ask(InstrumentsRequest(3)), InstrumentList)
+    assert isinstance(line.reply_to(InstrumentsRequest(3)), InstrumentList)
     assert exchange.stop("publisher") == 0

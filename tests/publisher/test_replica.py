@@ -166,7 +166,7 @@ class Simulation:
         heartbeat = decode_feed(self.feed.heartbeat(0)[2])
         assert isinstance(heartbeat, Heartbeat)
         for consumer in self.lossy:
-            consumer.hear(heartbeat)
+            consumer.receive_heartbeat(heartbeat)
             consumer.check_settled()
         self._compare(self.matcher.books(), self.lossy)
 

@@ -47,19 +47,22 @@ def published(made: MarketStatistics, now_ns: int, seq: int = 1) -> list[FeedMes
 def test_candles_and_ticker_tell_sums_of_any_size(total: int) -> None:
     made = fresh()
     trades = [trade(1, 500, total - 1, MIDNIGHT_NS), trade(2, 500, 1, MIDNIGHT_NS + MINUTE_NS)]
-    hear(made, *trades)
+    apply_trades(made, *trades)
     candles, ticker = published(made, MIDNIGHT_NS + MINUTE_NS)
     assert isinstance(candles, Candles)
     assert isinstance(ticker, Ticker)
     day = max(candles.candles, key=lambda candle: candle.interval_s)
-    for told in (day, ticker):
-        assert (told.volume_lots, told.quote_volume) == (total, 500 * total * NOTIONAL)
+    for published_values in (day, ticker):
+        assert (published_values.volume_lots, published_values.quote_volume) == (
+            total,
+            500 * total * NOTIONAL,
+        )
     (later,) = published(made, MIDNIGHT_NS + DAY_NS)
     assert isinstance(later, Ticker)
     assert (later.volume_lots, later.quote_volume) == (1, 500 * NOTIONAL)
 
 
-def hear(made: MarketStatistics, *trades: Trade) -> None:
+def apply_trades(made: MarketStatistics, *trades: Trade) -> None:
     made.add(list(trades))
     made.count()
 
@@ -70,19 +73,19 @@ def test_messages_carry_every_candle_as_it_ended_and_the_day_as_it_is(seed: int)
     made, trades = fresh(), []
     # Begins shortly before midnight UTC, where candles of every length end.
     now_ns = MIDNIGHT_NS - 20 * SECOND_NS
-    told: dict[tuple[int, int], Candle] = {}
+    published_values: dict[tuple[int, int], Candle] = {}
     for trade_id in range(1, 500):
         now_ns += random.choice(
             (0, 1, SECOND_NS // 5, SECOND_NS, 90 * SECOND_NS, 3 * 3_600 * SECOND_NS)
         )
         trades.append(trade(trade_id, random.randint(400, 600), random.randint(1, 9), now_ns))
-        hear(made, trades[-1])
+        apply_trades(made, trades[-1])
         if random.random() < 0.5 or trade_id == 499:
             for message in published(made, now_ns, trade_id):
                 if isinstance(message, Candles):
                     places = [(each.interval_s, each.open_ns) for each in message.candles]
                     assert places == sorted(places)
-                    told |= dict(zip(places, message.candles, strict=True))
+                    published_values |= dict(zip(places, message.candles, strict=True))
                 else:
                     expected = plain_ticker(trades, now_ns, NOTIONAL, trade_id, QUOTE)
                     assert message == expected
@@ -93,21 +96,21 @@ def test_messages_carry_every_candle_as_it_ended_and_the_day_as_it_is(seed: int)
         truth = plain_candles(trades, interval_s, NOTIONAL)
         unfinished = truth[-1].open_ns
         assert [each for each in truth if each.open_ns < unfinished] == [
-            told[place]
-            for place in sorted(told)
+            published_values[place]
+            for place in sorted(published_values)
             if place[0] == interval_s and place[1] < unfinished
         ]
 
 
 def test_a_trade_changes_one_candle_of_every_length() -> None:
     made = fresh()
-    hear(made, trade(1, 500, 2, MIDNIGHT_NS - 1))
+    apply_trades(made, trade(1, 500, 2, MIDNIGHT_NS - 1))
     candles, ticker = published(made, MIDNIGHT_NS - 1)
     assert isinstance(candles, Candles)
     assert [each.interval_s for each in candles.candles] == list(CANDLE_INTERVALS_S)
     assert isinstance(ticker, Ticker)
     assert (ticker.last_ticks, ticker.volume_lots) == (500, 2)
-    hear(made, trade(2, 502, 1, MIDNIGHT_NS))
+    apply_trades(made, trade(2, 502, 1, MIDNIGHT_NS))
     candles, _ = published(made, MIDNIGHT_NS)
     assert isinstance(candles, Candles)
     assert {each.open_ns for each in candles.candles} == {MIDNIGHT_NS}
@@ -116,7 +119,7 @@ def test_a_trade_changes_one_candle_of_every_length() -> None:
 
 def test_without_trades_only_a_moved_window_or_book_is_told() -> None:
     made = fresh()
-    hear(made, trade(1, 500, 2, MIDNIGHT_NS))
+    apply_trades(made, trade(1, 500, 2, MIDNIGHT_NS))
     published(made, MIDNIGHT_NS)
     assert published(made, MIDNIGHT_NS + MINUTE_NS - 1, seq=2) == []
     (moved,) = published(made, MIDNIGHT_NS + MINUTE_NS, seq=2)
@@ -133,7 +136,7 @@ def test_many_candles_go_in_several_messages(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(statistics, "CANDLES_MAX", 7)
     made = fresh()
     trades = [trade(n, 500 + n, 1, MIDNIGHT_NS + n * SECOND_NS) for n in range(1, 31)]
-    hear(made, *trades)
+    apply_trades(made, *trades)
     *messages, _ = published(made, trades[-1].time_ns)
     assert all(isinstance(each, Candles) for each in messages)
     sent = [candle for each in messages if isinstance(each, Candles) for candle in each.candles]
@@ -144,7 +147,7 @@ def test_many_candles_go_in_several_messages(monkeypatch: pytest.MonkeyPatch) ->
 def test_nothing_is_told_while_the_past_is_missing() -> None:
     made = fresh(last_trade_id=4)
     assert not made.known
-    hear(made, trade(5, 500, 2, MIDNIGHT_NS))
+    apply_trades(made, trade(5, 500, 2, MIDNIGHT_NS))
     assert published(made, MIDNIGHT_NS) == []
     assert made.state(1, MIDNIGHT_NS, QUOTE) == (None, [])
     made.begin()
@@ -165,16 +168,16 @@ def record_of(trades: list[Trade], seq: int) -> MarketRecord:
     return answer
 
 
-@pytest.mark.parametrize("told", [200, 220, 259, 260])
-def test_a_record_and_the_trades_after_it_make_the_whole(told: int) -> None:
+@pytest.mark.parametrize("published_values", [200, 220, 259, 260])
+def test_a_record_and_the_trades_after_it_make_the_whole(published_values: int) -> None:
     made = fresh(last_trade_id=200)
     made.hold()
-    hear(made, *PAST[200:260])
-    assert made.seed(record_of(PAST[:told], PAST[told - 1].seq + 3))
+    apply_trades(made, *PAST[200:260])
+    assert made.seed(record_of(PAST[:published_values], PAST[published_values - 1].seq + 3))
     assert not made.holding
     assert (made.known, made.whole) == (True, True)
     for end in (260, 300):
-        hear(made, *PAST[made.last_trade_id : end])
+        apply_trades(made, *PAST[made.last_trade_id : end])
         now_ns = PAST[end - 1].time_ns
         ticker, candles = made.state(9, now_ns, QUOTE)
         assert candles == plain_latest(PAST[:end], NOTIONAL)
@@ -185,9 +188,9 @@ def test_a_record_of_other_trades_is_refused() -> None:
     made = fresh(last_trade_id=200)
     assert made.seed(record_of(PAST[:200], 2_000)) is False, "nobody asked"
     made.hold()
-    hear(made, *PAST[200:210])
-    for told, seq in ((199, 2_000), (201, 2_000), (200, 2_010), (205, 2_040)):
-        assert made.seed(record_of(PAST[:told], seq)) is False, (told, seq)
+    apply_trades(made, *PAST[200:210])
+    for published_values, seq in ((199, 2_000), (201, 2_000), (200, 2_010), (205, 2_040)):
+        assert made.seed(record_of(PAST[:published_values], seq)) is False, (published_values, seq)
     assert not made.known
     assert made.seed(record_of(PAST[:205], 2_050))
 
@@ -196,7 +199,7 @@ def test_a_record_without_trades_is_taken_where_there_were_none() -> None:
     made = fresh(last_trade_id=0)
     made.hold()
     assert made.seed(record_of([], 2_000))
-    hear(made, *PAST[:10])
+    apply_trades(made, *PAST[:10])
     _, candles = made.state(9, PAST[9].time_ns, QUOTE)
     assert candles == plain_latest(PAST[:10], NOTIONAL)
 
@@ -205,9 +208,9 @@ def test_too_many_trades_behind_a_question_void_it(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(statistics, "HELD_MAX", 20)
     made = fresh(last_trade_id=200)
     made.hold()
-    hear(made, *PAST[200:220])
+    apply_trades(made, *PAST[200:220])
     assert made.holding
-    hear(made, PAST[220])
+    apply_trades(made, PAST[220])
     assert not made.holding
     assert not made.seed(record_of(PAST[:200], 2_000))
     made.hold()
@@ -228,7 +231,7 @@ def test_a_record_stands_at_the_last_trade_that_any_of_its_candles_has() -> None
     """As one does in which the candle of one length is behind."""
     made = fresh(last_trade_id=200)
     made.hold()
-    hear(made, *PAST[200:210])
+    apply_trades(made, *PAST[200:210])
     older, newer = record_of(PAST[:202], 0), record_of(PAST[:205], PAST[204].seq)
     uneven = replace(newer, latest=[older.latest[0], *newer.latest[1:]])
 

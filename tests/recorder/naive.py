@@ -48,7 +48,7 @@ class NaiveRecord:
                     "status": OrderStatus.NEW, "filled_lots": 0,
                     "remaining_lots": event.quantity_lots, "filled_notional": 0, "reason": 0,
                     "created_ns": time_ns, "updated_ns": time_ns, "updated_seq": event.seq,
-                    **told(event),
+                    **row_of(event),
                 }  # fmt: skip
             elif isinstance(event, TradeExecuted):
                 self._trade(event, time_ns)
@@ -188,13 +188,13 @@ def tables_wanted(record: NaiveRecord) -> dict[str, list[Row]]:
     }
 
 
-def told(event: OrderAccepted) -> Row:
+def row_of(event: OrderAccepted) -> Row:
     """The terms that only few orders have."""
-    said = event.instructions
-    if said is None:
+    terms = event.instructions
+    if terms is None:
         few = (0, 0, 0, False)
     else:
-        few = (said.trigger_ticks, said.display_lots, said.expire_ns, said.post_only)
+        few = (terms.trigger_ticks, terms.display_lots, terms.expire_ns, terms.post_only)
     return {
         "trigger_ticks": few[0], "display_lots": few[1], "expire_ns": few[2],
         "post_only": int(few[3]), "prevention": event.prevention, "working": int(few[0] == 0),

@@ -82,12 +82,12 @@ def reader(engine: Engine, **rows: list[Any]) -> HistoryReader:
 
 def test_a_candle_comes_back_with_every_number_in_its_place(engine: Engine) -> None:
     wanted = candle(5 * MINUTE_NS)
-    asked = reader(engine, candles=[(1, wanted), (2, candle(6 * MINUTE_NS))])
-    told: Any = asked.answer(
+    history = reader(engine, candles=[(1, wanted), (2, candle(6 * MINUTE_NS))])
+    stored: Any = history.answer(
         CandlesQuestion(request_id=1, min_seq=SEQ, instrument=1, interval_s=60)
     )
-    assert told.candles == [wanted]
-    market: Any = asked.answer(MarketQuestion(request_id=1, min_seq=SEQ, instrument=1))
+    assert stored.candles == [wanted]
+    market: Any = history.answer(MarketQuestion(request_id=1, min_seq=SEQ, instrument=1))
     assert (market.latest, market.minutes, market.incarnation) == ([wanted], [wanted], 7)
 
 
@@ -109,29 +109,29 @@ def test_a_range_of_candles_has_both_its_ends(
     sqlite_engine: Engine, from_ns: int, to_ns: int, wanted: list[int]
 ) -> None:
     rows = [(1, candle(open_ns)) for open_ns in (10, 20, 30, 40, 50)]
-    asked = reader(sqlite_engine, candles=[*rows, (1, candle(30, 1)), (2, candle(35))])
-    told: Any = asked.answer(
+    history = reader(sqlite_engine, candles=[*rows, (1, candle(30, 1)), (2, candle(35))])
+    stored: Any = history.answer(
         CandlesQuestion(
             request_id=1, min_seq=SEQ, instrument=1, interval_s=60, from_ns=from_ns, to_ns=to_ns
         )
     )
-    assert [each.open_ns for each in told.candles] == wanted
-    assert not told.more
+    assert [each.open_ns for each in stored.candles] == wanted
+    assert not stored.more
 
 
 def test_a_range_that_ends_where_it_begins_is_one_and_one_that_ends_before_is_none(
     sqlite_engine: Engine,
 ) -> None:
-    asked = reader(sqlite_engine)
+    history = reader(sqlite_engine)
     assert (
-        asked.fault(
+        history.fault(
             CandlesQuestion(
                 request_id=1, min_seq=SEQ, instrument=1, interval_s=60, from_ns=30, to_ns=30
             )
         )
         is None
     )
-    refused = asked.fault(
+    refused = history.fault(
         CandlesQuestion(
             request_id=1, min_seq=SEQ, instrument=1, interval_s=60, from_ns=30, to_ns=29
         )
@@ -148,7 +148,7 @@ def test_there_is_more_only_when_a_row_was_left_out(
     trades = [(1, n, 1, 5, 5, 1, 1, 2, 9) for n in (1, 2, 3)]
     fills = [(n, 1, n, 1, 5, 1, "", 1, 5, 5, 1, 1, 9) for n in (1, 2, 3)]
     candles = [(1, candle(n)) for n in (1, 2, 3)]
-    asked = reader(sqlite_engine, orders=orders, trades=trades, fills=fills, candles=candles)
+    history = reader(sqlite_engine, orders=orders, trades=trades, fills=fills, candles=candles)
     questions = (
         OrdersQuestion(request_id=1, min_seq=SEQ, account=5, limit=limit),
         FillsQuestion(request_id=1, min_seq=SEQ, account=5, limit=limit),
@@ -159,8 +159,8 @@ def test_there_is_more_only_when_a_row_was_left_out(
         CandlesQuestion(request_id=1, min_seq=SEQ, instrument=1, interval_s=60, limit=limit),
     )
     for question in questions:
-        told: Any = asked.answer(question)
-        assert told.more is more, question
+        stored: Any = history.answer(question)
+        assert stored.more is more, question
 
 
 @pytest.mark.parametrize("cursor", [1, 2, 3, 4])
@@ -168,16 +168,16 @@ def test_a_listing_goes_on_just_behind_its_cursor(sqlite_engine: Engine, cursor:
     orders = [replace(ORDER, order_id=n) for n in (1, 2, 3)]
     trades = [(1, n, 1, 5, 5, 1, 1, 2, 9) for n in (1, 2, 3)]
     fills = [(n, 1, n, 1, 5, 1, "", 1, 5, 5, 1, 1, 9) for n in (1, 2, 3)]
-    asked = reader(sqlite_engine, orders=orders, trades=trades, fills=fills)
-    before: Any = asked.answer(
+    history = reader(sqlite_engine, orders=orders, trades=trades, fills=fills)
+    before: Any = history.answer(
         OrdersQuestion(request_id=1, min_seq=SEQ, account=5, before_order_id=cursor)
     )
     assert [each.order_id for each in before.orders] == list(range(min(cursor, 4) - 1, 0, -1))
-    fills_before: Any = asked.answer(
+    fills_before: Any = history.answer(
         FillsQuestion(request_id=1, min_seq=SEQ, account=5, before=cursor)
     )
     assert [each.fill_id for each in fills_before.fills] == list(range(cursor - 1, 0, -1))
-    onwards: Any = asked.answer(
+    onwards: Any = history.answer(
         TradesQuestion(request_id=1, min_seq=SEQ, instrument=1, from_trade_id=cursor)
     )
     assert [each.trade_id for each in onwards.trades] == list(range(cursor, 4))
@@ -195,7 +195,7 @@ def test_accounts_orders_and_instruments_next_to_the_one_asked_for_are_left_out(
         for account in (4, 5, 6) for order, instrument in ((1, 1), (2, 2), (3, 3))
     ]  # fmt: skip
     trades = [(instrument, 1, 1, 5, 5, 1, 1, 2, 9) for instrument in (1, 2, 3)]
-    asked = reader(sqlite_engine, orders=orders, fills=fills, trades=trades)
+    history = reader(sqlite_engine, orders=orders, fills=fills, trades=trades)
     for question, wanted in (
         (OrdersQuestion(request_id=1, min_seq=SEQ, account=5), [18, 17, 16]),
         (OrdersQuestion(request_id=1, min_seq=SEQ, account=5, open_only=True), [18, 17, 16]),
@@ -203,16 +203,16 @@ def test_accounts_orders_and_instruments_next_to_the_one_asked_for_are_left_out(
         (OrdersQuestion(request_id=1, min_seq=SEQ, account=5, order_id=17), [17]),
         (OrdersQuestion(request_id=1, min_seq=SEQ, account=5, order_id=20), []),
     ):
-        told: Any = asked.answer(question)
-        assert [each.order_id for each in told.orders] == wanted, question
+        stored: Any = history.answer(question)
+        assert [each.order_id for each in stored.orders] == wanted, question
     for of_fills, ids in (
         (FillsQuestion(request_id=1, min_seq=SEQ, account=5), [53, 52, 51]),
         (FillsQuestion(request_id=1, min_seq=SEQ, account=5, order_id=2), [52]),
         (FillsQuestion(request_id=1, min_seq=SEQ, account=5, instrument=2), [52]),
     ):
-        found: Any = asked.answer(of_fills)
+        found: Any = history.answer(of_fills)
         assert [each.fill_id for each in found.fills] == ids, of_fills
-    one: Any = asked.answer(TradesQuestion(request_id=1, min_seq=SEQ, instrument=2))
+    one: Any = history.answer(TradesQuestion(request_id=1, min_seq=SEQ, instrument=2))
     assert len(one.trades) == 1
 
 
@@ -221,25 +221,27 @@ def test_the_minutes_of_a_market_go_back_a_day_from_the_latest(sqlite_engine: En
     ages = (DAY_NS + MINUTE_NS, DAY_NS + 1, DAY_NS, DAY_NS - MINUTE_NS, MINUTE_NS, 0)
     candles = [(1, candle(latest - age)) for age in ages]
     others = [(1, candle(latest, 300)), (2, candle(latest)), (1, candle(latest + 1, 1))]
-    asked = reader(sqlite_engine, candles=candles + others)
-    told: Any = asked.answer(MarketQuestion(request_id=1, min_seq=SEQ, instrument=1))
-    assert [latest - each.open_ns for each in told.minutes] == list(ages[2:])
+    history = reader(sqlite_engine, candles=candles + others)
+    stored: Any = history.answer(MarketQuestion(request_id=1, min_seq=SEQ, instrument=1))
+    assert [latest - each.open_ns for each in stored.minutes] == list(ages[2:])
 
 
 def test_a_market_without_trades_has_nothing_to_tell(sqlite_engine: Engine) -> None:
     trades = [(2, 1, 1, 5, 5, 1, 1, 2, 9)]
-    told: Any = reader(sqlite_engine, trades=trades).answer(
+    stored: Any = reader(sqlite_engine, trades=trades).answer(
         MarketQuestion(request_id=1, min_seq=SEQ, instrument=1)
     )
-    assert (told.latest, told.minutes, told.last_lots) == ([], [], 0)
+    assert (stored.latest, stored.minutes, stored.last_lots) == ([], [], 0)
 
 
 @pytest.mark.parametrize(("min_seq", "known"), [(SEQ - 1, True), (SEQ, True), (SEQ + 1, False)])
 def test_an_answer_is_given_from_the_number_on_that_was_asked_for(
     sqlite_engine: Engine, min_seq: int, known: bool
 ) -> None:
-    told = reader(sqlite_engine).answer(TradesQuestion(request_id=1, min_seq=min_seq, instrument=1))
-    assert isinstance(told, NotYet) is not known
+    stored = reader(sqlite_engine).answer(
+        TradesQuestion(request_id=1, min_seq=min_seq, instrument=1)
+    )
+    assert isinstance(stored, NotYet) is not known
 
 
 def test_a_question_is_read_up_to_its_longest() -> None:
@@ -254,10 +256,10 @@ def test_a_question_is_read_up_to_its_longest() -> None:
 @pytest.mark.parametrize("name", ["a", "b", "c"])
 def test_an_order_is_found_by_its_own_name_only(sqlite_engine: Engine, name: str) -> None:
     orders = [replace(ORDER, order_id=n, client_order_id=c) for n, c in enumerate("abc", 1)]
-    told: Any = reader(sqlite_engine, orders=orders).answer(
+    stored: Any = reader(sqlite_engine, orders=orders).answer(
         OrdersQuestion(request_id=1, min_seq=SEQ, account=5, client_order_id=name)
     )
-    assert [each.client_order_id for each in told.orders] == [name]
+    assert [each.client_order_id for each in stored.orders] == [name]
 
 
 def test_an_order_has_its_own_fills_and_a_market_its_own_trades_and_candles(
@@ -267,12 +269,12 @@ def test_an_order_has_its_own_fills_and_a_market_its_own_trades_and_candles(
     fills = [(n, 1, n, 1, 5, n, "", 1, 5, 5, 1, 1, 9) for n in (1, 2, 3)]
     trades = [(i, n + 5 * i, 1, 5, 10 * i, 1, 1, 2, 9) for i in (1, 2, 3) for n in (1, 2)]
     minutes = [(i, candle(i * MINUTE_NS, s)) for i in (1, 2, 3) for s in (1, 60, 300)]
-    asked = reader(sqlite_engine, orders=orders, fills=fills, trades=trades, candles=minutes)
-    one: Any = asked.answer(OrdersQuestion(request_id=1, min_seq=SEQ, account=5, order_id=2))
+    history = reader(sqlite_engine, orders=orders, fills=fills, trades=trades, candles=minutes)
+    one: Any = history.answer(OrdersQuestion(request_id=1, min_seq=SEQ, account=5, order_id=2))
     assert [each.fill_id for each in one.orders[0].fills] == [2]
-    listed: Any = asked.answer(
+    listed: Any = history.answer(
         CandlesQuestion(request_id=1, min_seq=SEQ, instrument=2, interval_s=60)
     )
     assert listed.candles == [candle(2 * MINUTE_NS)]
-    market: Any = asked.answer(MarketQuestion(request_id=1, min_seq=SEQ, instrument=2))
+    market: Any = history.answer(MarketQuestion(request_id=1, min_seq=SEQ, instrument=2))
     assert (market.minutes, market.last_lots) == ([candle(2 * MINUTE_NS)], 20)

@@ -57,7 +57,7 @@ class Past:
         self.rows = tables_of(engine)
         self.reader = HistoryReader(engine)
 
-    def ask(self, question: Any) -> Any:
+    def answer_to(self, question: Any) -> Any:
         """The answer to an encoded question."""
         read = read_question(encode(question))
         assert not isinstance(read, MetricsRequest)
@@ -85,7 +85,7 @@ def pages(past: Past, first: Any, key: Callable[[Any], int], after: str, rows: s
     found: list[Any] = []
     question = first
     while True:
-        answer = past.ask(question)
+        answer = past.answer_to(question)
         assert answer.seq == past.seq
         page = getattr(answer, rows)
         assert len(page) <= question.limit
@@ -117,7 +117,7 @@ def test_orders_are_listed_newest_first_in_pages(past: Past) -> None:
 def test_one_order_comes_with_its_fills(past: Past) -> None:
     traded = next(row for row in past.rows["orders"] if row["filled_lots"])
     fills = newest(past.rows["fills"], FillRecord, order_id=traded["order_id"])[::-1]
-    answer = past.ask(
+    answer = past.answer_to(
         OrdersQuestion(
             request_id=5, min_seq=0, account=traded["account"], order_id=traded["order_id"]
         )
@@ -125,7 +125,7 @@ def test_one_order_comes_with_its_fills(past: Past) -> None:
     assert isinstance(answer, OrderRecords)
     assert answer.request_id == 5
     assert [order.fills for order in answer.orders] == [fills]
-    other = past.ask(
+    other = past.answer_to(
         OrdersQuestion(
             request_id=5, min_seq=0, account=traded["account"] + 50, order_id=traded["order_id"]
         )
@@ -152,7 +152,9 @@ def test_trades_are_listed_as_they_happened(past: Past) -> None:
         request_id=1, min_seq=past.seq, instrument=IDS[0], from_trade_id=1, limit=9
     )
     assert pages(past, question, lambda trade: trade.trade_id, "from_trade_id", "trades") == wanted
-    last = past.ask(TradesQuestion(request_id=1, min_seq=past.seq, instrument=IDS[0], limit=5))
+    last = past.answer_to(
+        TradesQuestion(request_id=1, min_seq=past.seq, instrument=IDS[0], limit=5)
+    )
     assert last == TradeRecords(request_id=1, seq=past.seq, trades=wanted[-5:], more=False)
 
 
@@ -160,12 +162,12 @@ def test_candles_of_a_range_and_the_last_ones(past: Past) -> None:
     rows = [row for row in past.rows["candles"] if row["interval_s"] == 60]
     wanted = newest(rows, Candle, instrument=IDS[0])[::-1]
     assert len(wanted) > 18
-    last = past.ask(
+    last = past.answer_to(
         CandlesQuestion(request_id=1, min_seq=past.seq, instrument=IDS[0], interval_s=60, limit=5)
     )
     assert last == CandleRecords(request_id=1, seq=past.seq, candles=wanted[-5:], more=True)
     begin, end = wanted[3].open_ns, wanted[15].open_ns
-    ranged = past.ask(
+    ranged = past.answer_to(
         CandlesQuestion(
             request_id=1,
             min_seq=past.seq,
@@ -177,7 +179,7 @@ def test_candles_of_a_range_and_the_last_ones(past: Past) -> None:
         )
     )
     assert ranged == CandleRecords(request_id=1, seq=past.seq, candles=wanted[3:13], more=True)
-    rest = past.ask(
+    rest = past.answer_to(
         CandlesQuestion(
             request_id=1,
             min_seq=past.seq,
@@ -189,7 +191,7 @@ def test_candles_of_a_range_and_the_last_ones(past: Past) -> None:
         )
     )
     assert rest == CandleRecords(request_id=1, seq=past.seq, candles=wanted[13:16], more=False)
-    before = past.ask(
+    before = past.answer_to(
         CandlesQuestion(
             request_id=1, min_seq=past.seq, instrument=IDS[0], interval_s=60, to_ns=end - 1, limit=2
         )
@@ -201,7 +203,7 @@ def test_a_market_goes_on_from_its_latest_candles_and_a_day_of_minutes(past: Pas
     mine = [row for row in past.rows["candles"] if row["instrument"] == IDS[0]]
     latest = {row["interval_s"]: pick(Candle, row) for row in mine}
     minutes = [pick(Candle, row) for row in mine if row["interval_s"] == 60]
-    answer = past.ask(MarketQuestion(request_id=1, min_seq=past.seq, instrument=IDS[0]))
+    answer = past.answer_to(MarketQuestion(request_id=1, min_seq=past.seq, instrument=IDS[0]))
     day_ns = 86_400 * SECOND_NS
     assert answer == MarketRecord(
         request_id=1, seq=past.seq, instrument=IDS[0], latest=list(latest.values()),
@@ -213,7 +215,7 @@ def test_a_market_goes_on_from_its_latest_candles_and_a_day_of_minutes(past: Pas
 
 
 def test_what_is_not_recorded_yet_is_said(past: Past) -> None:
-    answer = past.ask(MarketQuestion(request_id=4, min_seq=past.seq + 1, instrument=IDS[0]))
+    answer = past.answer_to(MarketQuestion(request_id=4, min_seq=past.seq + 1, instrument=IDS[0]))
     assert isinstance(answer, NotYet)
     assert (answer.request_id, answer.seq) == (4, past.seq)
 
@@ -241,7 +243,7 @@ def test_what_is_not_recorded_yet_is_said(past: Past) -> None:
 def test_a_bad_question_names_its_field(
     sqlite_engine: Engine, question: object, field: str
 ) -> None:
-    answer = Past(sqlite_engine, batches=1).ask(question)
+    answer = Past(sqlite_engine, batches=1).answer_to(question)
     assert isinstance(answer, HistoryReject)
     assert answer.field == field
     assert answer.text
@@ -254,19 +256,19 @@ def test_a_database_that_does_not_answer_is_asked_again(sqlite_engine: Engine) -
     past = Past(sqlite_engine, batches=1)
     with sqlite_engine.begin() as connection:
         connection.exec_driver_sql("DROP TABLE fills")
-    answer = past.ask(FillsQuestion(request_id=8, min_seq=0, account=1))
+    answer = past.answer_to(FillsQuestion(request_id=8, min_seq=0, account=1))
     assert isinstance(answer, NotYet)
     assert answer.request_id == 8
 
 
 def test_no_question_reads_a_whole_table(sqlite_engine: Engine) -> None:
     past = Past(sqlite_engine, batches=50)
-    asked: list[tuple[str, Any]] = []
+    calls: list[tuple[str, Any]] = []
 
     @event.listens_for(sqlite_engine, "before_cursor_execute")
     def _note(_c: Any, _k: Any, statement: str, values: Any, _x: Any, _m: Any) -> None:
         if statement.startswith("SELECT") and "position" not in statement:
-            asked.append((statement, values))
+            calls.append((statement, values))
 
     for question in (
         OrdersQuestion(request_id=1, min_seq=0, account=1),
@@ -286,11 +288,11 @@ def test_no_question_reads_a_whole_table(sqlite_engine: Engine) -> None:
         ),
         MarketQuestion(request_id=1, min_seq=0, instrument=IDS[0]),
     ):
-        past.ask(question)
-    assert len(asked) > 14
+        past.answer_to(question)
+    assert len(calls) > 14
     plans: dict[str, list[str]] = {}
     with sqlite_engine.begin() as connection:
-        for statement, values in asked:
+        for statement, values in calls:
             plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)
             plans[statement] = [row[3] for row in plan]
     for statement, steps in plans.items():
@@ -312,9 +314,9 @@ def test_answers_see_whole_transactions_only(engine: Engine) -> None:
                 connection.exec_driver_sql("DELETE FROM fills")
 
     event.listen(engine, "after_cursor_execute", write_between)
-    first = past.ask(FillsQuestion(request_id=1, min_seq=0, account=1))
+    first = past.answer_to(FillsQuestion(request_id=1, min_seq=0, account=1))
     event.remove(engine, "after_cursor_execute", write_between)
     assert written
     assert isinstance(first, FillRecords)
     assert first.fills
-    assert not past.ask(FillsQuestion(request_id=1, min_seq=0, account=1)).fills
+    assert not past.answer_to(FillsQuestion(request_id=1, min_seq=0, account=1)).fills

@@ -49,12 +49,12 @@ class Recorder:
         self._replica = RecorderReplica(position)
         self.lives += 1
 
-    def hear(self, batch: EventBatch) -> None:
+    def deliver(self, batch: EventBatch) -> None:
         """A batch arrives."""
         for ready in self._replica.receive(batch):
             self._digest.add(ready)
 
-    def ask(self) -> bool:
+    def request_missing(self) -> bool:
         """Request what is missing and apply the answer; whether anything was missing."""
         self._matcher.now_ns += RESEND_AGAIN_NS
         wanted = self._replica.next_request(self._matcher.now_ns)
@@ -80,8 +80,8 @@ class Recorder:
         """Catch up and write everything."""
         self.write()
         while self._replica.seq < self._matcher.seq:
-            self.hear(self._matcher.heartbeat())
-            self.ask()
+            self.deliver(self._matcher.heartbeat())
+            self.request_missing()
             self.write()
 
 
@@ -113,9 +113,9 @@ def run(engine: Engine, seed: int, batches: int) -> Recorder:
             arriving.append(chance.choice(matcher.batches))
         chance.shuffle(arriving)
         for one in arriving:
-            recorder.hear(one)
+            recorder.deliver(one)
         if chance.random() < 0.3:
-            recorder.ask()
+            recorder.request_missing()
         if chance.random() < 0.3:
             recorder.write()
         if chance.random() < 0.05:

@@ -73,9 +73,15 @@ def test_an_empty_record_adopts_the_incarnation_it_hears_from_its_first_command(
     replica = RecorderReplica(RecordPosition())
     assert replica.next_request(0) is None
     assert not numbers(replica.receive(batch(11, 12)))
-    asked = replica.next_request(0)
-    assert asked == ResendRequest(request_id=1, incarnation=INCARNATION, from_seq=1, to_seq=10)
-    assert numbers(replica.receive_reply(resend(asked, batch(1, 6), batch(7, 10)))) == [6, 10, 12]
+    resend_request = replica.next_request(0)
+    assert resend_request == ResendRequest(
+        request_id=1, incarnation=INCARNATION, from_seq=1, to_seq=10
+    )
+    assert numbers(replica.receive_reply(resend(resend_request, batch(1, 6), batch(7, 10)))) == [
+        6,
+        10,
+        12,
+    ]
     assert replica.next_request(RESEND_AGAIN_NS) is None
 
 
@@ -90,27 +96,33 @@ def test_an_empty_record_begins_where_the_journal_does() -> None:
     replica = RecorderReplica(RecordPosition())
     replica.receive(heartbeat(50))
     assert not numbers(replica.receive_reply(too_old(replica.next_request(0), 31, 50)))
-    asked = replica.next_request(RESEND_AGAIN_NS)
-    assert asked == ResendRequest(request_id=2, incarnation=INCARNATION, from_seq=31, to_seq=50)
-    assert numbers(replica.receive_reply(resend(asked, batch(31, 50)))) == [50]
+    resend_request = replica.next_request(RESEND_AGAIN_NS)
+    assert resend_request == ResendRequest(
+        request_id=2, incarnation=INCARNATION, from_seq=31, to_seq=50
+    )
+    assert numbers(replica.receive_reply(resend(resend_request, batch(31, 50)))) == [50]
 
 
 def test_a_record_goes_on_once_its_last_batch_has_been_compared() -> None:
     replica = recorded()
     assert not replica.receive(batch(21, 22))
-    asked = replica.next_request(0)
-    assert asked == ResendRequest(request_id=1, incarnation=INCARNATION, from_seq=20, to_seq=20)
+    resend_request = replica.next_request(0)
+    assert resend_request == ResendRequest(
+        request_id=1, incarnation=INCARNATION, from_seq=20, to_seq=20
+    )
     assert replica.next_request(RESEND_AGAIN_NS - 1) is None
-    assert numbers(replica.receive_reply(resend(asked, batch(16, 20)))) == [22]
+    assert numbers(replica.receive_reply(resend(resend_request, batch(16, 20)))) == [22]
     assert numbers(replica.receive(batch(23, 23))) == [23]
 
 
 def test_a_hole_is_asked_for_from_the_last_number_recorded() -> None:
     replica = proven()
     assert not replica.receive(batch(25, 26))
-    asked = replica.next_request(RESEND_AGAIN_NS)
-    assert asked == ResendRequest(request_id=2, incarnation=INCARNATION, from_seq=20, to_seq=24)
-    answer = resend(asked, batch(16, 20), batch(21, 24))
+    resend_request = replica.next_request(RESEND_AGAIN_NS)
+    assert resend_request == ResendRequest(
+        request_id=2, incarnation=INCARNATION, from_seq=20, to_seq=24
+    )
+    answer = resend(resend_request, batch(16, 20), batch(21, 24))
     assert numbers(replica.receive_reply(answer)) == [24, 26]
     assert not numbers(replica.receive_reply(answer)), "an answer that comes twice"
 
@@ -143,9 +155,11 @@ def test_a_record_whose_last_batch_is_pruned_goes_on_with_the_next() -> None:
 def test_an_old_heartbeat_is_asked_about_and_forgiven() -> None:
     replica = proven()
     replica.receive(heartbeat(12))
-    asked = replica.next_request(RESEND_AGAIN_NS)
-    assert asked == ResendRequest(request_id=2, incarnation=INCARNATION, from_seq=20, to_seq=20)
-    replica.receive_reply(resend(asked, batch(16, 20)))
+    resend_request = replica.next_request(RESEND_AGAIN_NS)
+    assert resend_request == ResendRequest(
+        request_id=2, incarnation=INCARNATION, from_seq=20, to_seq=20
+    )
+    replica.receive_reply(resend(resend_request, batch(16, 20)))
     assert replica.next_request(3 * RESEND_AGAIN_NS) is None
 
 
@@ -204,10 +218,10 @@ def test_only_an_earlier_number_of_the_same_incarnation_casts_doubt(
 ) -> None:
     replica = proven()
     replica.receive(heartbeat(seq, incarnation))
-    asked = replica.next_request(RESEND_AGAIN_NS)
+    resend_request = replica.next_request(RESEND_AGAIN_NS)
     is_missing = incarnation == INCARNATION and seq == 21
     is_doubtful = incarnation == INCARNATION and seq == 19
-    assert (asked is not None) == (is_missing or is_doubtful or incarnation != INCARNATION)
+    assert (resend_request is not None) == (is_missing or is_doubtful or incarnation != INCARNATION)
     if is_doubtful:
         assert numbers(replica.receive(batch(21, 21))) == [21], "what comes next is still taken"
 
@@ -217,11 +231,11 @@ def test_batches_of_another_incarnation_under_the_same_numbers_are_not_taken(
     incarnation: int,
 ) -> None:
     replica = recorded()
-    asked = replica.next_request(0)
-    assert asked is not None
+    resend_request = replica.next_request(0)
+    assert resend_request is not None
     others = [Raw(encode(batch(16, 20, incarnation))), Raw(encode(batch(21, 21, incarnation)))]
     assert not replica.receive_reply(
-        Resend(request_id=asked.request_id, incarnation=incarnation, batches=others)
+        Resend(request_id=resend_request.request_id, incarnation=incarnation, batches=others)
     )
     assert not replica.proven
 
@@ -229,15 +243,18 @@ def test_batches_of_another_incarnation_under_the_same_numbers_are_not_taken(
 @pytest.mark.parametrize("number", [-1, 1])
 def test_the_end_told_in_answer_to_another_question_is_not_believed(number: int) -> None:
     replica = recorded()
-    asked = replica.next_request(0)
-    assert asked is not None
+    resend_request = replica.next_request(0)
+    assert resend_request is not None
     replica.receive_reply(
         ResendTooOld(
-            request_id=asked.request_id + number, incarnation=INCARNATION, first_seq=1, last_seq=5
+            request_id=resend_request.request_id + number,
+            incarnation=INCARNATION,
+            first_seq=1,
+            last_seq=5,
         )
     )
     with pytest.raises(RecordBrokenError, match="only to 5"):
-        replica.receive_reply(too_old(asked, 1, 5))
+        replica.receive_reply(too_old(resend_request, 1, 5))
 
 
 @pytest.mark.parametrize(("first", "last"), [(16, 20), (20, 20), (20, 24)])

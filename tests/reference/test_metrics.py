@@ -47,7 +47,7 @@ def made() -> dict[str, tuple[str, str]]:
 def test_every_family_is_listed_with_type_and_label_and_no_other_one() -> None:
     listed = {row[0].strip("`"): (row[1], row[2].strip("`")) for row in rows(page("metrics"))}
     of_all = {"crossbook_up": ("gauge", "process"), "crossbook_sequence_lag": ("gauge", "consumer")}
-    own = {name: told for name, told in listed.items() if "PROCESS" not in name}
+    own = {name: exposed for name, exposed in listed.items() if "PROCESS" not in name}
     assert own == made() | of_all
     assert len(made()) > 70
 

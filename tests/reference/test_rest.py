@@ -62,9 +62,11 @@ def test_route_has_its_parameters_documents_and_errors(document: Any, route: str
     body = schema_names(operation.get("requestBody", {}).get("content", {}))
     assert parameters | body <= names(request)
     statuses = operation["responses"]
-    good = {status: told for status, told in statuses.items() if status < "300"}
+    good = {status: described for status, described in statuses.items() if status < "300"}
     assert all(status in answer for status in good)
-    assert {name for told in good.values() for name in schema_names(told)} <= names(answer)
+    assert {name for described in good.values() for name in schema_names(described)} <= names(
+        answer
+    )
     refused = statuses.keys() - good.keys() - OF_EVERY_ROUTE
     assert set(re.findall(r"\b\d{3}\b", errors)) == refused
 

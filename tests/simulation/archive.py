@@ -31,14 +31,14 @@ class Archive:
         self.handed: dict[tuple[int, int], Handed] = {}
         self.offered: dict[tuple[int, int], Handed] = {}
         self.fences: list[str] = []
-        self._told: dict[int, bytes] = {}
+        self._reported: dict[int, bytes] = {}
         self._ends: dict[int, int] = {}
         self._last_time_ns = 0
 
     def keep(self, encoded: bytes, how: str) -> None:
         """A batch was published or found again: the one known by its number, or the next one."""
         batch = decode_events(encoded)
-        known = self._told.get(batch.first_seq)
+        known = self._reported.get(batch.first_seq)
         if known is not None:
             require(known == encoded, f"batch {batch.first_seq} was {how} with other content")
             return
@@ -51,15 +51,15 @@ class Archive:
             not self.incarnation or batch.incarnation == self.incarnation, "the incarnation changed"
         )
         self.incarnation = batch.incarnation
-        self._told[batch.first_seq] = encoded
+        self._reported[batch.first_seq] = encoded
         self.last_seq = batch.last_seq
         self._last_time_ns = batch.time_ns
         self.events += batch.events
 
-    def require_told(self, encoded: bytes) -> None:
+    def require_known(self, encoded: bytes) -> None:
         """This batch, found on a disk, was published or found before, or was never sent."""
         first_seq = decode_events(encoded).first_seq
-        known = self._told.get(first_seq)
+        known = self._reported.get(first_seq)
         is_news = known is None and first_seq > self.last_seq
         require(is_news or known == encoded, f"batch {first_seq} is not the one that was told")
 

@@ -47,7 +47,7 @@ from tests.simulation.world import require
 Key = tuple[int, int, int, int]
 """Number, order, trade and kind, which identify an execution."""
 
-Told = tuple[Key, tuple[int, ...]]
+Report = tuple[Key, tuple[int, ...]]
 """An execution: its key, and side, price, lots, filled and open lots, fee."""
 
 _COMMANDS = {
@@ -77,12 +77,12 @@ def check_history(archive: Archive, traders: Sequence[Trader], *, may_lose: bool
     check_conservation(archive.events)
     truth = executions(archive.events)
     for trader in traders:
-        told = truth.get(trader.account, [])
-        _check_live(trader, told)
+        reported = truth.get(trader.account, [])
+        _check_live(trader, reported)
         if trader.recovers:
-            _check_handed_on(trader, told, may_lose)
+            _check_handed_on(trader, reported, may_lose)
         if trader.final_complete:
-            _check_final(trader, told)
+            _check_final(trader, reported)
         else:
             require(may_lose, f"{trader.name}: the catch-up is incomplete")
 
@@ -108,7 +108,7 @@ def _check_answers(
     may_lose: bool,
 ) -> None:
     """A request of a session that does not recover is sent, answered and applied once."""
-    for number, wish in trader.asked.items():
+    for number, wish in trader.wishes_sent.items():
         who = f"{trader.name}: request {number} ({type(wish.request).__name__})"
         require(number in trader.resolved, f"{who} was never resolved")
         numbers = by_request.get((trader.name, number), [])
@@ -137,7 +137,7 @@ def _check_outcomes(
     may_lose: bool,
 ) -> None:
     """A session that recovers may send an order again, and it is entered once."""
-    for number, wish in trader.asked.items():
+    for number, wish in trader.wishes_sent.items():
         who = f"{trader.name}: request {number} ({type(wish.request).__name__})"
         require(number in trader.resolved, f"{who} was never resolved")
         numbers = by_request.get((trader.name, number), [])
@@ -209,47 +209,47 @@ def _check_wishes(trader: Trader, events: list[Event]) -> None:
             require(wish.settled, f"{coid} was never settled")
 
 
-def executions(events: Sequence[Event]) -> dict[int, list[Told]]:
+def executions(events: Sequence[Event]) -> dict[int, list[Report]]:
     """By account, every execution it must be able to receive, in order."""
-    told: dict[int, list[Told]] = {}
+    reported: dict[int, list[Report]] = {}
 
-    def tell(
+    def add(
         account: int, seq: int, order: int, trade: int, kind: ExecutionKind, *facts: int
     ) -> None:
-        told.setdefault(account, []).append(((seq, order, trade, int(kind)), facts))
+        reported.setdefault(account, []).append(((seq, order, trade, int(kind)), facts))
 
     for event in events:
         if isinstance(event, OrderAccepted):
             lots = event.quantity_lots
-            tell(event.account, event.seq, event.seq, 0, ExecutionKind.NEW,
+            add(event.account, event.seq, event.seq, 0, ExecutionKind.NEW,
                  event.side, event.price_ticks, lots, 0, lots, 0)  # fmt: skip
         elif isinstance(event, OrderCanceled):
-            tell(event.account, event.seq, event.order_id, 0, ExecutionKind.CANCELED, event.side,
+            add(event.account, event.seq, event.order_id, 0, ExecutionKind.CANCELED, event.side,
                  event.price_ticks, event.canceled_lots, event.filled_lots, 0, 0)  # fmt: skip
         elif isinstance(event, OrderExpired):
-            tell(event.account, event.seq, event.order_id, 0, ExecutionKind.EXPIRED, event.side,
+            add(event.account, event.seq, event.order_id, 0, ExecutionKind.EXPIRED, event.side,
                  event.price_ticks, event.expired_lots, event.filled_lots, 0, 0)  # fmt: skip
         elif isinstance(event, OrderCompleted):
-            tell(event.account, event.seq, event.order_id, 0, ExecutionKind.COMPLETED,
+            add(event.account, event.seq, event.order_id, 0, ExecutionKind.COMPLETED,
                  event.side, 0, 0, event.filled_lots, 0, 0)  # fmt: skip
         elif isinstance(event, OrderAmended):
-            tell(event.account, event.seq, event.order_id, 0, ExecutionKind.AMENDED,
+            add(event.account, event.seq, event.order_id, 0, ExecutionKind.AMENDED,
                  event.side, event.price_ticks, event.quantity_lots, event.filled_lots,
                  event.remaining_lots, 0)  # fmt: skip
         elif isinstance(event, OrderTriggered):
             lots = event.remaining_lots
-            tell(event.account, event.seq, event.order_id, 0, ExecutionKind.TRIGGERED,
+            add(event.account, event.seq, event.order_id, 0, ExecutionKind.TRIGGERED,
                  event.side, event.price_ticks, lots, 0, lots, 0)  # fmt: skip
         elif isinstance(event, OrderReduced):
-            tell(event.account, event.seq, event.order_id, 0, ExecutionKind.PREVENTED,
+            add(event.account, event.seq, event.order_id, 0, ExecutionKind.PREVENTED,
                  event.side, event.price_ticks, event.prevented_lots, event.filled_lots,
                  event.remaining_lots, 0)  # fmt: skip
         elif isinstance(event, TradeExecuted):
-            _tell_trade(event, tell)
-    return told
+            _add_trade(event, add)
+    return reported
 
 
-def _tell_trade(event: TradeExecuted, tell: Any) -> None:
+def _add_trade(event: TradeExecuted, add: Any) -> None:
     instrument = _BY_ID[event.instrument]
     taker_side = event.aggressor_side
     maker_side = Side.SELL if taker_side == Side.BUY else Side.BUY
@@ -266,7 +266,7 @@ def _tell_trade(event: TradeExecuted, tell: Any) -> None:
             else lots * price * instrument.notional_per_tick_lot
         )
         fee = -(-received * rate // FEE_SCALE)
-        tell(account, event.seq, order, event.trade_id, ExecutionKind.FILL,
+        add(account, event.seq, order, event.trade_id, ExecutionKind.FILL,
              side, price, lots, filled, left, fee)  # fmt: skip
 
 
@@ -282,13 +282,16 @@ def check_conservation(events: Sequence[Event]) -> None:
         elif isinstance(event, TradeExecuted):
             trades[event.instrument] += 1
             require(event.trade_id == trades[event.instrument], f"trade {event.trade_id} skips")
-            for order, told in (
+            for order, reported in (
                 (event.maker_order_id, event.maker_filled_lots),
                 (event.taker_order_id, event.taker_filled_lots),
             ):
                 filled[order] += event.quantity_lots
                 left[order] -= event.quantity_lots
-                require(filled[order] == told, f"order {order} filled {filled[order]}, told {told}")
+                require(
+                    filled[order] == reported,
+                    f"order {order} filled {filled[order]}, reported {reported}",
+                )
                 require(not total[order] or left[order] >= 0, f"order {order} is overfilled")
         elif isinstance(event, OrderAmended):
             total[event.order_id] = event.quantity_lots
@@ -304,7 +307,7 @@ def check_conservation(events: Sequence[Event]) -> None:
             require(left.pop(event.order_id) == event.expired_lots, f"expiry {event.order_id}")
 
 
-def _told(reply: Ack | Execution) -> Told | None:
+def _reported(reply: Ack | Execution) -> Report | None:
     if isinstance(reply, Execution):
         return (
             (reply.seq, reply.order_id, reply.trade_id, reply.kind),
@@ -321,15 +324,15 @@ def _told(reply: Ack | Execution) -> Told | None:
     return ((reply.seq, reply.order_id, 0, int(kind)), ())
 
 
-def _check_live(trader: Trader, truth: list[Told]) -> None:
+def _check_live(trader: Trader, truth: list[Report]) -> None:
     """Every report is true; between two holes all were sent, each once."""
     facts = dict(truth)
-    for heard in trader.heard:
-        told = [each for each in map(_told, heard.replies) if each is not None]
-        for key, fact in told:
+    for receptions in trader.receptions:
+        reported = [each for each in map(_reported, receptions.replies) if each is not None]
+        for key, fact in reported:
             require(key in facts, f"{trader.name} was told {key}, which never happened")
             require(not fact or fact == facts[key], f"{trader.name}: {key} {fact} {facts[key]}")
-        keys = [key for key, _ in told]
+        keys = [key for key, _ in reported]
         if trader.catches_up or trader.recovers or not keys:
             continue
         require(len(set(keys)) == len(keys), f"{trader.name} was told something twice")
@@ -339,18 +342,18 @@ def _check_live(trader: Trader, truth: list[Told]) -> None:
         require(found == expected, f"{trader.name}: {_difference(expected, found)}")
 
 
-def _check_final(trader: Trader, truth: list[Told]) -> None:
+def _check_final(trader: Trader, truth: list[Report]) -> None:
     """The final catch-up returned everything, in order, once."""
-    told = [
+    reported = [
         each
         for start in sorted(trader.final)
-        for each in map(_told, trader.final[start])
+        for each in map(_reported, trader.final[start])
         if each is not None
     ]
-    keys = [key for key, _ in told]
+    keys = [key for key, _ in reported]
     expected = [key for key, _ in truth]
     require(keys == expected, f"{trader.name} caught up: {_difference(expected, keys)}")
-    require([fact for _, fact in told] == [fact for _, fact in truth], f"{trader.name}: facts")
+    require([fact for _, fact in reported] == [fact for _, fact in truth], f"{trader.name}: facts")
 
 
 def _difference(expected: list[Key], found: list[Key]) -> str:
@@ -359,18 +362,18 @@ def _difference(expected: list[Key], found: list[Key]) -> str:
     return f"missing {missing[:3]} ({len(missing)}), extra {extra[:3]} ({len(extra)})"
 
 
-def _check_handed_on(trader: Trader, truth: list[Told], may_lose: bool) -> None:
+def _check_handed_on(trader: Trader, truth: list[Report], may_lose: bool) -> None:
     """A session that recovers delivers everything once and in order, and reports holes."""
-    handed = [each for each in map(_told, trader.handed_on) if each is not None]
+    handed = [each for each in map(_reported, trader.handed_on) if each is not None]
     keys = [key for key, _ in handed]
     require(len(set(keys)) == len(keys), f"{trader.name} was handed something twice")
     if trader.session.holes or trader.session.executions_dropped:
         return
     acks = [
-        told[0]
-        for heard in trader.heard
-        for each in heard.replies
-        if isinstance(each, Ack) and (told := _told(each)) is not None
+        reported[0]
+        for receptions in trader.receptions
+        for each in receptions.replies
+        if isinstance(each, Ack) and (reported := _reported(each)) is not None
     ]
     answered = set(acks)
     if trader.session.losses:

@@ -192,7 +192,7 @@ class MatcherProcess(SimulatedProcess):
             self.conditions.sync, SNAPSHOTS_KEPT, found.append,
         )  # fmt: skip
         for record in found:
-            self._archive.require_told(record.events)
+            self._archive.require_known(record.events)
         seq = recovered.engine.seq
         # The journal was synced before a snapshot was begun.
         safe = max(self._safe[1], self._snapshotter.last_seq)

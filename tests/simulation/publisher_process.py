@@ -47,7 +47,7 @@ class PublisherProcess(SimulatedProcess):
         self._events = Plug(network, self, matcher.events)
         self._queries = Plug(network, self, matcher.queries)
         self._conditions = conditions
-        self._heartbeat_at = self._heard_ns = 0
+        self._heartbeat_at = self._received_ns = 0
 
     def boot(self) -> bool:
         """The memory of the publisher is gone."""
@@ -55,7 +55,7 @@ class PublisherProcess(SimulatedProcess):
         self.replica = PublisherReplica(feed)
         self.past = Backfill(feed)
         self.server = SnapshotServer(self.replica)
-        self._heartbeat_at = self._heard_ns = self.world.now_ns
+        self._heartbeat_at = self._received_ns = self.world.now_ns
         return True
 
     def round(self) -> int:
@@ -68,7 +68,7 @@ class PublisherProcess(SimulatedProcess):
         for reply in replies:
             replica.receive_reply(decode_matcher_reply(reply))
         if payloads or replies:
-            self._heard_ns = self.world.now_ns
+            self._received_ns = self.world.now_ns
             self.point()
             for frames in replica.feed.publish():
                 self.public.publish(frames)
@@ -88,7 +88,7 @@ class PublisherProcess(SimulatedProcess):
         for identity, request in requests:
             self.requests.send(identity, encode(self.server.answer(request)))
         if now_ns >= self._heartbeat_at:
-            self.public.publish(replica.feed.heartbeat(now_ns - self._heard_ns))
+            self.public.publish(replica.feed.heartbeat(now_ns - self._received_ns))
             self._heartbeat_at = now_ns + HEARTBEAT_NS
         require(not replica.fault, f"the publisher refuses an event: {replica.fault}")
         if payloads or replies or requests:

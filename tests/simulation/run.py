@@ -107,7 +107,7 @@ class SimulatedExchange:
         clock.offset_ns += max(0, self.matcher.sequencer.time_ns - clock.now_ns())
         self._settle("nothing is due", lambda: self.matcher.engine.next_due_ns == NEVER)
         self._settle("all is equal", self._equal)
-        self._settle("all is told", self._told)
+        self._settle("all is told", self._reported)
         self._run(300 * MILLISECOND)
         for trader in self.traders:
             trader.caught_up_to = 0
@@ -129,7 +129,7 @@ class SimulatedExchange:
         }
         return Result(
             0, self.conditions, self.world.trace_hash, state_hash(engine), engine.seq,
-            len(archive.events), sum(len(trader.asked) for trader in self.traders), starts,
+            len(archive.events), sum(len(trader.wishes_sent) for trader in self.traders), starts,
             0, self.world.steps,
         )  # fmt: skip
 
@@ -162,7 +162,7 @@ class SimulatedExchange:
         text.append(f"publisher seq={self.publisher.replica.feed.seq}")
         return "; ".join(text)
 
-    def _told(self) -> bool:
+    def _reported(self) -> bool:
         """Whether every trader has a session, and nothing is on its way to or from it."""
         for trader, gateway in zip(self.traders, self._gateways_of_traders, strict=True):
             token = trader.session.token.to_bytes(TOKEN_BYTES, "big")

@@ -203,7 +203,7 @@ def the_journal_is_never_synced_by_time(patch: Patch) -> None:
     patch.setattr(Journal, "sync", lambda self: None)
 
 
-def a_snapshot_knows_more_than_the_journal(patch: Patch) -> None:
+def a_snapshot_contains_more_than_the_journal(patch: Patch) -> None:
     """The journal is not synced before a snapshot is begun."""
     begin = Snapshotter._begin
 
@@ -233,7 +233,7 @@ DEFECTS = (
     publisher_forgets_the_books,
     journal_forgets_a_payload,
     the_journal_is_never_synced_by_time,
-    a_snapshot_knows_more_than_the_journal,
+    a_snapshot_contains_more_than_the_journal,
 )
 
 IN_THE_ENGINE = frozenset({no_dedupe, gaps_in_commands_are_applied, no_memory_of_retries})

@@ -94,10 +94,10 @@ class Trader(SimulatedProcess):
         self.handed_on: list[Execution] = []
         self.wishes: list[Wish] = []
         self.answers: dict[int, list[Reply]] = {}
-        self.asked: dict[int, Wish] = {}
+        self.wishes_sent: dict[int, Wish] = {}
         self.resolved: dict[int, Outcome] = {}
         self.tokens: list[bytes] = []
-        self.heard: list[Reception] = []
+        self.receptions: list[Reception] = []
         self.final: dict[int, list[Execution]] = {}
         self.final_complete = True
         self.caught_up_to = 0
@@ -132,7 +132,7 @@ class Trader(SimulatedProcess):
         self.handed_on += session.executions
         session.executions.clear()
         self._see_recovery()
-        self._ask_again()
+        self._send_again()
         self._send()
         require(session.outstanding <= OUTSTANDING_MAX, f"{self.name}: requests pile up")
         return now_ns + (MICROSECOND if frames else ROUND_MAX_NS)
@@ -141,7 +141,7 @@ class Trader(SimulatedProcess):
         """Begin a new aim."""
         if self.session.outstanding < CALLS_MAX:
             for _ in range(self.world.rng.choice((1, 1, 1, 2, 5))):
-                self._want(self._idea())
+                self._wish_for(self._idea())
             self.wake(self.world.now_ns)
 
     @property
@@ -163,7 +163,7 @@ class Trader(SimulatedProcess):
             self._final_from = self.caught_up_to + 1
             self.final.pop(self._final_from, None)
             self.final[self._final_from] = []
-            self._ask(Wish(CatchUp(0, self._final_from), persistent=False))
+            self._send_wish(Wish(CatchUp(0, self._final_from), persistent=False))
         self.wake(self.world.now_ns)
 
     def _see_recovery(self) -> None:
@@ -274,26 +274,26 @@ class Trader(SimulatedProcess):
         soon = EPOCH_NS + self.world.now_ns + self.world.between(MILLISECOND, 5 * SECOND)
         return replace(order, time_in_force=int(TimeInForce.GTD), expire_time=soon)
 
-    def _want(self, wish: Wish) -> None:
+    def _wish_for(self, wish: Wish) -> None:
         self.wishes.append(wish)
-        self._ask(wish)
+        self._send_wish(wish)
 
-    def _ask(self, wish: Wish) -> None:
+    def _send_wish(self, wish: Wish) -> None:
         wish.due_ns = 0
         number = self.session.enqueue([wish.request], self.world.now_ns + DEADLINE_NS)[0]
         wish.numbers.append(number)
-        self.asked[number] = wish
+        self.wishes_sent[number] = wish
 
-    def _ask_again(self) -> None:
+    def _send_again(self) -> None:
         for wish in self.wishes:
             if wish.due_ns and wish.due_ns <= self.world.now_ns and not wish.settled:
-                self._ask(wish)
+                self._send_wish(wish)
 
     def _resolve(self, number: int, outcome: Outcome) -> None:
         require(number not in self.resolved, f"{self.name}: request {number} resolved twice")
-        require(number in self.asked, f"{self.name}: request {number} was never sent")
+        require(number in self.wishes_sent, f"{self.name}: request {number} was never sent")
         self.resolved[number] = outcome
-        wish = self.asked[number]
+        wish = self.wishes_sent[number]
         wish.outcomes.append(outcome)
         kind = type(outcome).__name__
         self.world.trace(self.name, f"{number} {type(wish.request).__name__} -> {kind}")
@@ -321,9 +321,9 @@ class Trader(SimulatedProcess):
 
     def _see_base(self, pong: Pong) -> None:
         """Where the delivered executions begin: a gateway that reports 0 may correct it."""
-        told = any(heard.replies for heard in self.heard)
+        reported = any(receptions.replies for receptions in self.receptions)
         if self.base_seq < 0 or not (
-            pong.request_seq or self.base_seq or told or self.session.recovering
+            pong.request_seq or self.base_seq or reported or self.session.recovering
         ):
             self.base_seq = pong.seq
 
@@ -335,7 +335,7 @@ class Trader(SimulatedProcess):
                 token = reply.token.to_bytes(8, "big")
                 if token not in self.tokens:
                     self.tokens.append(token)
-                self.heard.append(Reception())
+                self.receptions.append(Reception())
                 continue
             if isinstance(reply, Pong):
                 self._see_base(reply)
@@ -345,5 +345,5 @@ class Trader(SimulatedProcess):
             else:
                 self.answers.setdefault(reply.request_seq, []).append(reply)
             if isinstance(reply, Ack | Execution) and not self.finishing:
-                require(bool(self.heard), f"{self.name}: an answer before any welcome")
-                self.heard[-1].replies.append(reply)
+                require(bool(self.receptions), f"{self.name}: an answer before any welcome")
+                self.receptions[-1].replies.append(reply)

@@ -300,7 +300,7 @@ class Exchange:
                 contextlib.suppress(TimeoutError, ConnectionError),
             ):
                 session.log_on(seconds=1.0)
-                reply = session.ask(entry.MassCancel(session.next_seq()), seconds=1.0)
+                reply = session.reply_to(entry.MassCancel(session.next_seq()), seconds=1.0)
                 if isinstance(reply, entry.Ack):
                     return reply.seq
             select_nothing(0.02)

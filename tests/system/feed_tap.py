@@ -74,7 +74,7 @@ class FeedTap:
         taken, self.messages = self.messages, []
         return taken
 
-    def ask(self, body: bytes, seconds: float = ANSWER_SECONDS) -> feed.FeedReply:
+    def reply_to(self, body: bytes, seconds: float = ANSWER_SECONDS) -> feed.FeedReply:
         """Send raw bytes to the request socket and return the answer."""
         self.requests.send(body)
         if not self.requests.poll(round(seconds * 1000)):
@@ -85,7 +85,7 @@ class FeedTap:
     def snapshot(self, symbol: str) -> feed.Snapshot:
         """The book of `symbol` with every resting order."""
         self._request_id += 1
-        reply = self.ask(codec.encode(feed.SnapshotRequest(self._request_id, symbol, True)))
+        reply = self.reply_to(codec.encode(feed.SnapshotRequest(self._request_id, symbol, True)))
         assert isinstance(reply, feed.Snapshot), f"snapshot answered with {reply}"
         assert reply.request_id == self._request_id
         return reply

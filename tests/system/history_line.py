@@ -52,23 +52,23 @@ class HistoryLine:
             assert self._commands.poll(round(SECONDS * 1000), zmq.POLLOUT), "no matcher"
             self._commands.send(codec.encode(commands), zmq.NOBLOCK)
 
-    def asker(self) -> "zmq.Socket[bytes]":
+    def question_dealer(self) -> "zmq.Socket[bytes]":
         """A connection to the recorder."""
         made = sockets.history_dealer(self._context, self.exchange.history)
         assert made.poll(round(SECONDS * 1000), zmq.POLLOUT), self.exchange.logs()
         return made
 
-    def ask_bytes(self, payload: bytes) -> HistoryAnswer:
+    def answer_to_bytes(self, payload: bytes) -> HistoryAnswer:
         """One question and its answer, over a connection of its own."""
-        with self.asker() as dealer:
+        with self.question_dealer() as dealer:
             dealer.send(payload)
             assert dealer.poll(round(SECONDS * 1000)), self.exchange.logs()
             answer: HistoryAnswer = codec.decode_history_answer(dealer.recv())
             return answer
 
-    def ask(self, question: HistoryQuestion) -> Any:
+    def answer_to(self, question: HistoryQuestion) -> Any:
         """The answer to a sound question."""
-        return self.ask_bytes(codec.encode(question))
+        return self.answer_to_bytes(codec.encode(question))
 
     def truth(self) -> NaiveRecord:
         """The history by the journal."""

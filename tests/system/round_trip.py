@@ -25,7 +25,7 @@ def first_ack(session: RawSession, deadline: float) -> entry.Ack:
         with contextlib.suppress(TimeoutError, ConnectionError):
             if not session.token:
                 session.log_on(seconds=1.0)
-            reply = session.ask(entry.MassCancel(session.next_seq()), seconds=1.0)
+            reply = session.reply_to(entry.MassCancel(session.next_seq()), seconds=1.0)
             if isinstance(reply, entry.Ack):
                 return reply
     raise TimeoutError(f"no order round trip in {READY_SECONDS} s")
@@ -59,7 +59,7 @@ def main() -> None:
                 price="50000",
             )
             for session, request in ((seller, sell), (buyer, buy)):
-                reply = session.ask(request)
+                reply = session.reply_to(request)
                 assert isinstance(reply, entry.Ack), reply
             fill = buyer.execution()
             trades = [m.message for m in tap.until(fill.seq) if isinstance(m.message, feed.Trades)]

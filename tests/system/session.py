@@ -63,7 +63,7 @@ class RawSession:
 
     def log_on(self, seconds: float = ANSWER_SECONDS) -> entry.Welcome:
         """Log on and use the token from here on; `ConnectionError` when refused."""
-        reply = self.ask(entry.Logon(self.next_seq(), self.account), seconds=seconds)
+        reply = self.reply_to(entry.Logon(self.next_seq(), self.account), seconds=seconds)
         if not isinstance(reply, entry.Welcome):
             raise ConnectionError(f"logon answered with {reply}")
         assert reply.account == self.account, f"welcomed as {reply.account}, not {self.account}"
@@ -86,7 +86,7 @@ class RawSession:
             raise TimeoutError(f"nothing from the gateway in {seconds:.1f} s")
         return codec.decode_replies(self.socket.recv())
 
-    def ask(self, request: entry.Request, *, seconds: float = ANSWER_SECONDS) -> entry.Reply:
+    def reply_to(self, request: entry.Request, *, seconds: float = ANSWER_SECONDS) -> entry.Reply:
         """Send one request and return its answer."""
         self.send(request)
         return self.answer(request.request_seq, seconds=seconds)
@@ -112,7 +112,7 @@ class RawSession:
 
     def quiet(self) -> bool:
         """Whether nothing more was waiting: a ping overtakes nothing already sent to us."""
-        pong = self.ask(entry.Ping(self.next_seq()))
+        pong = self.reply_to(entry.Ping(self.next_seq()))
         assert isinstance(pong, entry.Pong), f"ping answered with {pong}"
         return not self.executions and not self._answers
 

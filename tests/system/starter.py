@@ -74,9 +74,9 @@ class Starter:
             return start(module, directory, environment, log)
         order = {"module": module, "directory": str(directory), "log": str(log),
                  "environment": environment}  # fmt: skip
-        return Forked(self, self.ask(order))
+        return Forked(self, self.reply_to(order))
 
-    def ask(self, order: dict[str, Any]) -> Any:
+    def reply_to(self, order: dict[str, Any]) -> Any:
         """The answer to one order."""
         with self._lock:
             if self._process is None:
@@ -112,7 +112,7 @@ class Forked:
     def poll(self) -> int | None:
         """Exit status, negative for a signal; None while it runs."""
         if self._status is None:
-            self._status = self._starter.ask({"poll": self.pid})
+            self._status = self._starter.reply_to({"poll": self.pid})
         return self._status
 
     def wait(self, timeout: float | None = None) -> int:

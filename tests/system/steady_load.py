@@ -49,7 +49,7 @@ class SteadyLoad:
                     session.socket.recv()
                 due += per_frame / self._rate
                 select_nothing(max(0.0, due - time.monotonic()))
-            session.ask(entry.MassCancel(session.next_seq()))
+            session.reply_to(entry.MassCancel(session.next_seq()))
 
     def _request(self, seq: int) -> entry.Request:
         chance = self._chance

@@ -24,11 +24,11 @@ def test_a_stopped_matcher_means_busy_and_then_everything_goes_on() -> None:
         one.send(*orders)
         refused = [one.answer(request.request_seq) for request in orders[QUEUE:]]
         assert [busy(reply) for reply in refused] == [True] * (2 * QUEUE)
-        assert busy(other.ask(order(other))), "the bound is the gateway's, not a client's"
+        assert busy(other.reply_to(order(other))), "the bound is the gateway's, not a client's"
         began = time.monotonic()
         for _ in range(200):
-            assert isinstance(other.ask(entry.Ping(other.next_seq())), entry.Pong)
-            assert busy(one.ask(order(one)))
+            assert isinstance(other.reply_to(entry.Ping(other.next_seq())), entry.Pong)
+            assert busy(one.reply_to(order(one)))
         assert time.monotonic() - began < 5, "the gateway stalls while the matcher does"
 
         exchange.send_signal("matcher", signal.SIGCONT)
@@ -36,7 +36,7 @@ def test_a_stopped_matcher_means_busy_and_then_everything_goes_on() -> None:
         acks = [reply for reply in late if isinstance(reply, entry.Ack)]
         assert len(acks) == QUEUE, "requests accepted before are answered exactly once"
         assert [b.seq - a.seq for a, b in itertools.pairwise(acks)] == [1] * (QUEUE - 1)
-        last = other.ask(order(other))
+        last = other.reply_to(order(other))
         assert isinstance(last, entry.Ack)
         assert last.seq == acks[-1].seq + 1, "refused requests never reached the matcher"
         assert one.quiet()
@@ -47,9 +47,9 @@ def test_without_a_matcher_commands_are_refused_and_the_rest_answered() -> None:
         exchange.start("gateway")
         exchange.wait_bound("gateway")
         with RawSession(exchange.orders, 1) as session:
-            assert busy(session.ask(order(session)))
-            assert busy(session.ask(entry.Query(session.next_seq())))
-            assert isinstance(session.ask(entry.Ping(session.next_seq())), entry.Pong)
+            assert busy(session.reply_to(order(session)))
+            assert busy(session.reply_to(entry.Query(session.next_seq())))
+            assert isinstance(session.reply_to(entry.Ping(session.next_seq())), entry.Pong)
 
 
 def order(session: RawSession) -> entry.New:

@@ -211,10 +211,10 @@ def test_ticker_and_candles_tell_the_trades(shell: Shell) -> None:
     shell.json("buy", symbol, "1", "150.00", "--account", "6")
     shell.json("buy", symbol, "0.5", "150.00", "--account", "6")
 
-    def told() -> bool:
+    def has_both() -> bool:
         return bool(shell.json("ticker", symbol, "--once")["trades"] == 2)
 
-    shell.venue.wait_until("the ticker has both", told)
+    shell.venue.wait_until("the ticker has both", has_both)
     ticker = shell.json("ticker", symbol.lower(), "--once")
     assert (ticker["last"], ticker["last_quantity"]) == ("150.00", "0.500")
     assert (ticker["volume"], ticker["quote_volume"]) == ("1.500", "225.00000000")
@@ -314,15 +314,15 @@ def test_followers_print_json_lines_and_end_with_ctrl_c(shell: Shell) -> None:
                 # A trade before the follower's subscription is not new to it: trade until one
                 # arrives.
                 os.set_blocking(follower.stdout.fileno(), False)
-                heard: list[str] = []
+                lines_read: list[str] = []
 
-                def trade(out: Any = follower.stdout, into: list[str] = heard) -> bool:
+                def trade(out: Any = follower.stdout, into: list[str] = lines_read) -> bool:
                     shell.json("buy", SYMBOL, "0.001", "3000", "--account", "6")
                     into.append(out.readline())
                     return any(into)
 
                 shell.venue.wait_until("a trade is followed", trade)
-                facts = json.loads(next(line for line in heard if line))
+                facts = json.loads(next(line for line in lines_read if line))
                 assert facts["quantity" if command[0] == "trades" else "volume"] >= "0.0010"
             follower.send_signal(2)
             assert follower.wait(10) == 0

@@ -81,7 +81,7 @@ def test_every_address_is_sent_its_replies_whatever_stands_before_it() -> None:
             await world.send(
                 (first, [ACK]), (b"gone", [ACK] * 2), (b"far", [ACK] * 3), (last, [ACK] * 4)
             )
-            assert [len(told) for told in world.near] == [1, 4]
+            assert [len(given) for given in world.near] == [1, 4]
             assert world.frames() == [3]
             assert (world.service.replies, world.service.clients_dropped) == (10, 1)
             assert before.token not in world.desk.sessions.by_token

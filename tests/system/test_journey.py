@@ -41,7 +41,7 @@ def traders(exchange: Exchange) -> Iterator[Traders]:
     ):
         yield one, two
         for session in (one, two):
-            session.ask(entry.MassCancel(session.next_seq()))
+            session.reply_to(entry.MassCancel(session.next_seq()))
 
 
 @pytest.fixture
@@ -62,14 +62,14 @@ def new(session: RawSession, side: Side, quantity: str, price: str, /, **more: o
 
 def accepted(session: RawSession, request: entry.Request) -> entry.Ack:
     """The acknowledgement of a request that must not be refused."""
-    reply = session.ask(request)
+    reply = session.reply_to(request)
     assert isinstance(reply, entry.Ack), f"{request} answered with {reply}"
     return reply
 
 
 def refused(session: RawSession, request: entry.Request) -> tuple[RejectReason, str]:
     """Reason and field of a request that must be refused."""
-    reply = session.ask(request)
+    reply = session.reply_to(request)
     assert isinstance(reply, entry.Reject), f"{request} answered with {reply}"
     return RejectReason(reply.reason), reply.field
 
@@ -98,7 +98,7 @@ def test_an_order_rests_is_filled_in_part_amended_and_canceled(
     assert (amended.order_id, amended.remaining_lots) == (resting.order_id, 2_000)
 
     tap.wait_heartbeat(amended.seq)
-    listed = maker.ask(entry.Query(maker.next_seq()))
+    listed = maker.reply_to(entry.Query(maker.next_seq()))
     assert isinstance(listed, entry.OpenOrders)
     (order,) = listed.orders
     assert (order.order_id, order.price_ticks) == (resting.order_id, 200_000)
@@ -255,7 +255,7 @@ def test_the_feed_alone_keeps_equal_books(
 def instruments(exchange: Exchange) -> dict[str, Instrument]:
     """The gateway's instruments by symbol, requested without a session."""
     with RawSession(exchange.orders, log_on=False) as stranger:
-        reply = stranger.ask(entry.ListInstruments(stranger.next_seq()))
+        reply = stranger.reply_to(entry.ListInstruments(stranger.next_seq()))
         assert isinstance(reply, entry.Instruments)
         return {instrument.symbol: instrument for instrument in reply.instruments}
 
@@ -309,13 +309,13 @@ def test_two_sessions_of_one_account_hear_of_each_other(
     one, stranger = traders
     with RawSession(exchange.orders, one.account) as other:
         ack = accepted(one, new(one, Side.BUY, "0.1", "1500", client_order_id="shared"))
-        told = other.execution()
-        assert (told.kind, told.order_id, told.client_order_id, told.request_seq) == (
+        report = other.execution()
+        assert (report.kind, report.order_id, report.client_order_id, report.request_seq) == (
             ExecutionKind.NEW, ack.order_id, "shared", 0,
         )  # fmt: skip
         accepted(other, entry.Amend(other.next_seq(), SYMBOL, ack.order_id, price="1501"))
-        told = one.execution()
-        assert (told.kind, told.price_ticks) == (ExecutionKind.AMENDED, 150_100)
+        report = one.execution()
+        assert (report.kind, report.price_ticks) == (ExecutionKind.AMENDED, 150_100)
         accepted(one, entry.Cancel(one.next_seq(), SYMBOL, client_order_id="shared"))
         assert other.execution().kind == ExecutionKind.CANCELED
         assert one.quiet()
@@ -355,7 +355,7 @@ def test_a_wrong_token_is_refused_and_costs_the_owner_nothing(
             stranger.token = token
             request = new(stranger, Side.BUY, "0.1", "1500")
             assert refused(stranger, request) == (RejectReason.NOT_LOGGED_ON, "token")
-    listed = owner.ask(entry.Query(owner.next_seq()))
+    listed = owner.reply_to(entry.Query(owner.next_seq()))
     assert isinstance(listed, entry.OpenOrders)
     assert listed.orders == []
 

@@ -113,7 +113,7 @@ def test_nothing_of_an_order_flow_is_lost_or_doubled_when_a_process_is_killed_in
             exchange.wait_ready()
             wait_ready_with_recorder(exchange)
             with RawSession(exchange.orders, 9) as session:
-                rests = session.ask(
+                rests = session.reply_to(
                     entry.New(
                         request_seq=session.next_seq(),
                         symbol="BTC-USDT",
@@ -135,7 +135,7 @@ def test_nothing_of_an_order_flow_is_lost_or_doubled_when_a_process_is_killed_in
             wait_ready_with_recorder(exchange)
             check_flow(exchange)
             with RawSession(exchange.orders, 9) as session:
-                found = session.ask(entry.Query(session.next_seq(), order_id=rests.order_id))
+                found = session.reply_to(entry.Query(session.next_seq(), order_id=rests.order_id))
                 assert isinstance(found, entry.OpenOrders)
                 assert [state.order_id for state in found.orders] == [rests.order_id]
             assert f"the {name} was killed; starting it again" in output.read_text()
@@ -164,12 +164,12 @@ def check_flow(exchange: Exchange) -> None:
     orders below it."""
     for account, prefix in ((7, "m"), (8, "t")):
         headers = {"X-Account": str(account)}
-        asked = {"limit": 1_000}
-        orders = WEB.get(f"{exchange.api}/api/v1/orders", params=asked, headers=headers).json()
+        query = {"limit": 1_000}
+        orders = WEB.get(f"{exchange.api}/api/v1/orders", params=query, headers=headers).json()
         named = {order["client_order_id"]: order["order_status"] for order in orders["orders"]}
         assert named == {f"{prefix}{number}": "FILLED" for number in range(FLOW)}
         assert len(orders["orders"]) == FLOW
-        fills = WEB.get(f"{exchange.api}/api/v1/fills", params=asked, headers=headers).json()
+        fills = WEB.get(f"{exchange.api}/api/v1/fills", params=query, headers=headers).json()
         assert sorted(fill["trade_id"] for fill in fills["fills"]) == list(range(1, FLOW + 1))
         assert {fill["order_id"] for fill in fills["fills"]} == {
             order["order_id"] for order in orders["orders"]

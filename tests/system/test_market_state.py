@@ -88,8 +88,8 @@ def on_the_feed(exchange: Exchange, symbol: str) -> int:
 
 def wait_everywhere(exchange: Exchange, state: InstrumentState, symbol: str = SYMBOL) -> None:
     name = state.name.lower()
-    told: Callable[[], bool] = lambda: over_rest(exchange, symbol) == [name] * 3  # noqa: E731
-    exchange.wait_until(f"REST says {name}", told, 20.0)
+    states: Callable[[], bool] = lambda: over_rest(exchange, symbol) == [name] * 3  # noqa: E731
+    exchange.wait_until(f"REST says {name}", states, 20.0)
     assert on_the_feed(exchange, symbol) == state
 
 
@@ -100,9 +100,9 @@ def test_a_halt_is_seen_everywhere_and_outlives_every_process(exchange: Exchange
     for words in (("book", SYMBOL), ("ticker", SYMBOL), ("status",)):
         assert "halted until 2100-01-01T00:00:00.000Z" in command(exchange, *words)
     status = json.loads(command(exchange, "status", "--json"))
-    told: dict[str, Any] = status["publisher"]["instruments"]
-    assert told[SYMBOL]["state_until"] == "2100-01-01T00:00:00.000Z"
-    assert told["ETH-USDT"]["state"] == "open"
+    states: dict[str, Any] = status["publisher"]["instruments"]
+    assert states[SYMBOL]["state_until"] == "2100-01-01T00:00:00.000Z"
+    assert states["ETH-USDT"]["state"] == "open"
     for process in ("publisher", "gateway", "matcher"):
         exchange.kill(process)
         exchange.start(process)

@@ -110,7 +110,7 @@ class Loop:
         """A gateway sends this then."""
         self.at(ms, lambda: self.commands.waiting.append([encode(list(commands))]))
 
-    def ask(self, ms: int, request: Any) -> None:
+    def send(self, ms: int, request: Any) -> None:
         """An administrator's request at that time."""
         self.at(ms, lambda: self.admin.waiting.append([b"admin", encode(request)]))
 
@@ -156,7 +156,7 @@ def order(request: int) -> NewOrder:
 
 
 def gtd(request: int, expire_ns: int) -> NewOrder:
-    said = Instructions(expire_ns=expire_ns)
+    terms = Instructions(expire_ns=expire_ns)
     return NewOrder(
         gateway=1,
         request_seq=request,
@@ -167,7 +167,7 @@ def gtd(request: int, expire_ns: int) -> NewOrder:
         time_in_force=TimeInForce.GTD,
         price_ticks=100,
         quantity_lots=5,
-        instructions=said,
+        instructions=terms,
     )
 
 
@@ -253,10 +253,10 @@ def test_a_jump_between_two_looks_is_told_all_the_same(
 def test_an_administrator_sees_a_refused_clock_and_accepts_it(loop: Loop) -> None:
     loop.command(10, gtd(1, NOW + YEAR))
     loop.at(100, lambda: loop.clock.step_ns(2 * YEAR))
-    loop.ask(200, AdminInspect(5))
-    loop.ask(300, AdminAcceptTime(6))
-    loop.ask(400, AdminInspect(7))
-    loop.ask(500, AdminAcceptTime(8))
+    loop.send(200, AdminInspect(5))
+    loop.send(300, AdminAcceptTime(6))
+    loop.send(400, AdminInspect(7))
+    loop.send(500, AdminAcceptTime(8))
     loop.run(1_000)
     before, accepted, after, again = (decode_admin_reply(f[-1]) for _, f in loop.admin.sent)
     assert isinstance(before, AdminView)

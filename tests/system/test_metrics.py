@@ -64,10 +64,10 @@ def test_every_metric_is_documented_and_every_documented_one_is_told(running: Ex
     with RawSession(running.orders, 1) as session:
         enter(session, 4)
     wait_for(running, "crossbook_recorder_sequence", 4)
-    told = scrape.families(running.api)
+    exposed = scrape.families(running.api)
     page = documented()
-    assert page.keys() == told.keys()
-    for name, family in told.items():
+    assert page.keys() == exposed.keys()
+    for name, family in exposed.items():
         kind, label = page[name]
         assert family.type == kind, name
         labels = {label for sample in family.samples for label in sample.labels} - {"le"}
@@ -91,7 +91,7 @@ def test_what_was_done_is_counted(running: Exchange) -> None:
     with RawSession(running.orders, 1) as session, RawSession(running.orders, 2) as other:
         enter(session, 50)
         enter(other, 50, side=2)
-        assert isinstance(session.ask(entry.Cancel(session.next_seq(), SYMBOL, 10**9)),
+        assert isinstance(session.reply_to(entry.Cancel(session.next_seq(), SYMBOL, 10**9)),
                           entry.Reject)  # fmt: skip
     wait_for(running, "crossbook_matcher_commands_total", before + 101)
     wait_for(running, "crossbook_gateway_commands_total", before + 101)
@@ -115,10 +115,10 @@ def test_a_gateway_of_streams_alone_tells_what_it_has(running: Exchange) -> None
         streams.wait_http()
         for name in ("matcher", "recorder"):
             wait_for(streams, "crossbook_up", 1, process=name)
-        told = scrape.families(streams.api)
-        assert "crossbook_gateway_stream_clients" in told
-        assert "crossbook_matcher_commands_total" in told
-        assert "crossbook_gateway_sessions" not in told
+        exposed = scrape.families(streams.api)
+        assert "crossbook_gateway_stream_clients" in exposed
+        assert "crossbook_matcher_commands_total" in exposed
+        assert "crossbook_gateway_sessions" not in exposed
         assert value(streams.api, "crossbook_up", process="recorder") == 1
         assert value(streams.api, "crossbook_sequence_lag", consumer="feed") is not None
 
@@ -252,7 +252,7 @@ def test_rejects_by_overload_are_seen() -> None:
             exchange.wait_until(
                 "the gateway turns orders away",
                 lambda: isinstance(
-                    session.ask(
+                    session.reply_to(
                         entry.New(
                             request_seq=session.next_seq(),
                             symbol=SYMBOL,
@@ -348,6 +348,6 @@ def test_snapshots_and_their_failures_are_seen() -> None:
 
 def test_disk_room_is_told_as_the_file_system_has_it(running: Exchange) -> None:
     found = os.statvfs(running.data)
-    told = value(running.api, "crossbook_matcher_disk_free_bytes")
-    assert told is not None
-    assert abs(told - found.f_bavail * found.f_frsize) < 4 * 2**30
+    exposed = value(running.api, "crossbook_matcher_disk_free_bytes")
+    assert exposed is not None
+    assert abs(exposed - found.f_bavail * found.f_frsize) < 4 * 2**30

@@ -25,10 +25,10 @@ def no_open_orders(request: pytest.FixtureRequest) -> Iterator[None]:
     yield
     if "venue" in request.fixturenames:
         for account in (ME, OTHER):
-            ask(request.getfixturevalue("venue"), "DELETE", "/orders", account)
+            call_api(request.getfixturevalue("venue"), "DELETE", "/orders", account)
 
 
-def ask(venue: Exchange, method: str, path: str, account: int, body: Any = None) -> Any:
+def call_api(venue: Exchange, method: str, path: str, account: int, body: Any = None) -> Any:
     """The answer of the API."""
     request = urllib.request.Request(
         f"{venue.api}/api/v1{path}",
@@ -46,7 +46,7 @@ def enter(
     """Enter a limit order past the page."""
     order = {"symbol": symbol, "order_type": "limit", "side": side,
              "quantity": quantity, "price": price}  # fmt: skip
-    return ask(venue, "POST", "/orders", account, order)
+    return call_api(venue, "POST", "/orders", account, order)
 
 
 def test_the_page_shows_the_book(venue: Exchange, window: Browser) -> None:

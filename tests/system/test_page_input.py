@@ -9,7 +9,7 @@ from tests.system import browser as chromium
 from tests.system.browser import Browser
 from tests.system.exchange import Exchange
 from tests.system.page import Page
-from tests.system.test_page import ME, OTHER, ask
+from tests.system.test_page import ME, OTHER, call_api
 
 pytestmark = pytest.mark.skipif(not chromium.AVAILABLE, reason=chromium.MISSING)
 
@@ -26,24 +26,24 @@ def no_open_orders(venue: Exchange) -> Iterator[None]:
     """After each test nothing is left in the shared books."""
     yield
     for account in (1, ME, OTHER):
-        ask(venue, "DELETE", "/orders", account)
+        call_api(venue, "DELETE", "/orders", account)
 
 
 def orders_of(venue: Exchange, account: int) -> list[Any]:
-    found: list[Any] = ask(venue, "GET", "/orders?status=open", account)["orders"]
+    found: list[Any] = call_api(venue, "GET", "/orders?status=open", account)["orders"]
     return found
 
 
-@pytest.mark.parametrize("said", ["0", "-3", "99999999999", "2147483648", "1e1", "7.5"])
+@pytest.mark.parametrize("entered", ["0", "-3", "99999999999", "2147483648", "1e1", "7.5"])
 def test_a_refused_account_leaves_field_and_acting_account_as_one(
-    venue: Exchange, window: Browser, said: str
+    venue: Exchange, window: Browser, entered: str
 ) -> None:
     page = Page(window, venue.api, ME).open()
     # Typed behind the text in the field; an emptied field has a test of its own.
     window.run("document.getElementById('account').select()")
-    window.one("#account").send_keys(said, "\n")
+    window.one("#account").send_keys(entered, "\n")
     note = window.wait("it is refused", NOTE, "account")
-    assert said in note
+    assert entered in note
     assert f"account {ME} still acts" in note
     assert window.run(FIELD) == str(ME)
     page.enter("buy", "0.1", "40000")
@@ -158,9 +158,11 @@ def test_amounts_are_taken_as_the_page_shows_them_and_never_guessed(
       }); done(found);"""
     page = Page(window, venue.api)
     assert page.import_("amount.js", script, list(TAKEN)) == list(TAKEN.values())
-    for text, said in zip(REFUSED, page.import_("amount.js", script, list(REFUSED)), strict=True):
-        assert said.startswith("!"), text
-        assert REFUSED[text] in said, text
+    for text, entered in zip(
+        REFUSED, page.import_("amount.js", script, list(REFUSED)), strict=True
+    ):
+        assert entered.startswith("!"), text
+        assert REFUSED[text] in entered, text
 
 
 def test_every_amount_of_the_ticket_and_of_an_amend_takes_what_the_page_shows(

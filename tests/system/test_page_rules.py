@@ -8,7 +8,7 @@ from tests.system import browser as chromium
 from tests.system.browser import PHONE, Browser
 from tests.system.exchange import RECORDED, Exchange
 from tests.system.page import Page
-from tests.system.test_page import ME, OTHER, ask, enter
+from tests.system.test_page import ME, OTHER, call_api, enter
 
 THIRD = 9
 
@@ -40,10 +40,10 @@ def bank() -> Iterator[Exchange]:
 def page(bank: Exchange, window: Browser) -> Iterator[Page]:
     """The page of an account, whose money is known; nothing is left in the books behind it."""
     order = enter(bank, ME, "buy", "0.1", "1000")
-    ask(bank, "DELETE", f"/orders/{order['order_id']}", ME)
+    call_api(bank, "DELETE", f"/orders/{order['order_id']}", ME)
     yield Page(window, bank.api, ME).open()
     for account in (ME, OTHER, THIRD):
-        ask(bank, "DELETE", "/orders", account)
+        call_api(bank, "DELETE", "/orders", account)
 
 
 def trade(bank: Exchange, price: str) -> None:
@@ -54,7 +54,7 @@ def trade(bank: Exchange, price: str) -> None:
 
 def fills(bank: Exchange) -> int:
     """How many fills the account has: the page shows them once it has the history."""
-    return len(ask(bank, "GET", "/fills", ME)["fills"])
+    return len(call_api(bank, "GET", "/fills", ME)["fills"])
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_a_stop_waits_until_others_trade_at_its_trigger(
 
 def test_a_triggered_order_that_rests_is_no_longer_said_to_wait(bank: Exchange, page: Page) -> None:
     trade(bank, "50000")
-    ask(bank, "POST", "/orders", ME, {
+    call_api(bank, "POST", "/orders", ME, {
         "symbol": "BTC-USDT", "side": "sell", "order_type": "take_profit_limit",
         "stop_price": "50500", "price": "59000", "quantity": "0.2",
     })  # fmt: skip
@@ -133,7 +133,7 @@ def test_an_order_until_a_time_needs_one_ahead(bank: Exchange, page: Page) -> No
     page.choose("time_in_force", "gtd")
     page.enter("buy", "0.1", "49000")
     page.wait_orders(1)
-    (order,) = ask(bank, "GET", "/orders?status=open", ME)["orders"]
+    (order,) = call_api(bank, "GET", "/orders?status=open", ME)["orders"]
     assert order["time_in_force"] == "gtd"
     page.browser.run("document.getElementById('ticket-expiry').value = '2020-01-01T00:00'")
     page.browser.one("#ticket-submit").click()
@@ -175,7 +175,7 @@ def test_a_waiting_order_gets_another_trigger(bank: Exchange, page: Page) -> Non
     trade(bank, "50000")
     stop = {"symbol": "BTC-USDT", "side": "buy", "order_type": "stop",
             "stop_price": "51000", "quantity": "0.2"}  # fmt: skip
-    ask(bank, "POST", "/orders", ME, stop)
+    call_api(bank, "POST", "/orders", ME, stop)
     page.wait_orders(1)
     page.browser.one("#orders .change").click()
     page.browser.type("#amend-stop_price", "49000", enter=True)
@@ -208,10 +208,10 @@ def test_without_accounts_no_money_is_shown(venue: Exchange, window: Browser) ->
     page = Page(window, venue.api, ME).open()
     page.enter("buy", "0.1", "40000")
     page.wait_orders(1)
-    assert ask(venue, "GET", "/account", ME)["balances"] == []
+    assert call_api(venue, "GET", "/account", ME)["balances"] == []
     assert window.run(AVAILABLE) == ""
     assert "Available" not in window.text("#ticket")
-    ask(venue, "DELETE", "/orders", ME)
+    call_api(venue, "DELETE", "/orders", ME)
 
 
 @pytest.mark.parametrize("size", [PHONE, (320, 640)])

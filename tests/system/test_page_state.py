@@ -11,7 +11,7 @@ from tests.system import browser as chromium
 from tests.system.browser import PHONE, Browser
 from tests.system.exchange import Exchange, select_nothing
 from tests.system.page import Page
-from tests.system.test_page import ME, OTHER, ask, enter
+from tests.system.test_page import ME, OTHER, call_api, enter
 
 pytestmark = pytest.mark.skipif(not chromium.AVAILABLE, reason=chromium.MISSING)
 
@@ -61,7 +61,7 @@ def admin(venue: Exchange) -> Iterator[Admin]:
     made = Admin(venue, 1)
     yield made
     for account in (ME, OTHER):
-        ask(venue, "DELETE", "/orders", account)
+        call_api(venue, "DELETE", "/orders", account)
     made.state(InstrumentState.OPEN)
 
 

@@ -62,7 +62,7 @@ def test_an_exchange_without_what_only_linux_has_trades_and_recovers(
     ) as exchange:
         with RawSession(exchange.orders, account=7) as session:
             before = syncs.stat().st_size
-            rests = session.ask(
+            rests = session.reply_to(
                 entry.New(
                     request_seq=session.next_seq(),
                     symbol="BTC-USDT",
@@ -84,4 +84,4 @@ def test_an_exchange_without_what_only_linux_has_trades_and_recovers(
         exchange.wait_ready()
         with RawSession(exchange.orders, account=7) as session:
             cancel = entry.Cancel(session.next_seq(), "BTC-USDT", rests.order_id)
-            assert isinstance(session.ask(cancel), entry.Ack)
+            assert isinstance(session.reply_to(cancel), entry.Ack)

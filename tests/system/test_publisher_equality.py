@@ -94,7 +94,7 @@ class Watch:
         self._books_due = 0
         self._snapshots_due = 0
 
-    def ask(self) -> None:
+    def request_books(self) -> None:
         """Request every book of both."""
         self._matcher.send(codec.encode(matcher_queries.BooksRequest(1)))
         for symbol in SYMBOLS:
@@ -143,7 +143,7 @@ def flow(sessions: list[RawSession], watch: Watch, tap: FeedTap) -> int:
         session = chance.choice(sessions)
         requests = [random_request(chance, session, known[session]) for _ in range(BURST)]
         session.send(*requests)
-        watch.ask()
+        watch.request_books()
         for request in requests:
             reply = session.answer(request.request_seq)
             assert isinstance(reply, entry.Ack | entry.Reject)
@@ -153,7 +153,7 @@ def flow(sessions: list[RawSession], watch: Watch, tap: FeedTap) -> int:
         session.executions.clear()
         watch.collect()
     tap.wait_heartbeat(last_seq)
-    watch.ask()
+    watch.request_books()
     watch.collect(5_000)
     return last_seq
 
@@ -188,12 +188,12 @@ def compare(changes: list[feed.OrderChange], seen: list[Seen]) -> dict[str, int]
     book, applied = OrderDepth(), 0
     moments: dict[str, set[int]] = defaultdict(set)
     assert [c.seq for c in changes] == sorted(c.seq for c in changes)
-    for told in sorted(seen):
-        while applied < len(changes) and changes[applied].seq <= told.seq:
+    for answered in sorted(seen):
+        while applied < len(changes) and changes[applied].seq <= answered.seq:
             book.apply(changes[applied])
             applied += 1
-        assert list(book.orders(Side.BUY)) == told.bids, f"seed {SEED}: bids at {told.seq}"
-        assert list(book.orders(Side.SELL)) == told.asks, f"seed {SEED}: asks at {told.seq}"
-        moments[told.who].add(told.seq)
+        assert list(book.orders(Side.BUY)) == answered.bids, f"seed {SEED}: bids at {answered.seq}"
+        assert list(book.orders(Side.SELL)) == answered.asks, f"seed {SEED}: asks at {answered.seq}"
+        moments[answered.who].add(answered.seq)
     assert applied == len(changes)
     return {who: len(seqs) for who, seqs in moments.items()}

@@ -94,8 +94,8 @@ def test_a_heartbeat_tells_how_long_the_matcher_is_silent(monkeypatch: pytest.Mo
     silent = heartbeats(monkeypatch, 500, 3_000, rounds=rounds)
     assert all(abs(beat.stale_ms - ms) <= 2 for ms, beat in silent)
     assert abs(rounds.stale_ns - 3_000 * MS) <= 500 * MS
-    heard = heartbeats(monkeypatch, 500, 3_000, busy_every_ms=100, rounds=rounds)
-    assert all(beat.stale_ms <= 101 for _, beat in heard)
+    received = heartbeats(monkeypatch, 500, 3_000, busy_every_ms=100, rounds=rounds)
+    assert all(beat.stale_ms <= 101 for _, beat in received)
     assert rounds.stale_ns <= 101 * MS
 
 
@@ -103,7 +103,7 @@ def test_a_reply_of_the_matcher_ends_its_silence_too(monkeypatch: pytest.MonkeyP
     reply = encode(ResendTooOld(request_id=1, incarnation=7, first_seq=1, last_seq=2))
     for frame in (reply, reply[:-1]):
         rounds = Rounds()
-        heard = heartbeats(monkeypatch, 500, 3_000, 100, rounds, reply=frame)
-        assert all(beat.stale_ms <= 101 for _, beat in heard)
+        received = heartbeats(monkeypatch, 500, 3_000, 100, rounds, reply=frame)
+        assert all(beat.stale_ms <= 101 for _, beat in received)
         assert rounds.stale_ns <= 101 * MS
         assert (rounds.batches, rounds.malformed) == (0, 0)

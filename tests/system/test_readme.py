@@ -172,8 +172,8 @@ def test_every_command_line_does_on_the_demo_what_the_page_says(
         assert out or words[1] == "journal", (command, err)
         assert "Traceback" not in err, err
         if is_order:
-            told = json.loads(out)
-            assert told.items() >= FATES[remark].items(), (command, told)
+            printed = json.loads(out)
+            assert printed.items() >= FATES[remark].items(), (command, printed)
         elif words[1] == "replay":
             assert "equal" in out, out
 
@@ -236,22 +236,22 @@ def curl(command: str, base: str, last_order_id: str) -> httpx.Response:
     return httpx.request(method, base + path, headers=headers, content=body)
 
 
-def same(said: Any, meant: Any, place: str = "") -> None:
+def same(actual: Any, meant: Any, place: str = "") -> None:
     """Check that an answer is the page's, volatile values aside."""
-    assert type(said) is type(meant), place
+    assert type(actual) is type(meant), place
     if isinstance(meant, dict):
-        assert set(said) == set(meant), place
+        assert set(actual) == set(meant), place
         for name, value in meant.items():
             if name in VOLATILE:
-                assert type(said[name]) is type(value), f"{place}.{name}"
+                assert type(actual[name]) is type(value), f"{place}.{name}"
             else:
-                same(said[name], value, f"{place}.{name}")
+                same(actual[name], value, f"{place}.{name}")
     elif isinstance(meant, list):
-        assert len(said) == len(meant), place
-        for index, (one, other) in enumerate(zip(said, meant, strict=True)):
+        assert len(actual) == len(meant), place
+        for index, (one, other) in enumerate(zip(actual, meant, strict=True)):
             same(one, other, f"{place}[{index}]")
     else:
-        assert said == meant, place
+        assert actual == meant, place
 
 
 def examples(page: str) -> list[tuple[str, dict[str, Any] | None]]:

@@ -45,7 +45,7 @@ def line() -> Iterator[HistoryLine]:
 def test_orders_and_fills_stay_queryable_through_every_death() -> None:
     with Exchange(order=reversed(RECORDED)) as exchange, HistoryLine(exchange) as line:
         with RawSession(exchange.orders, 7) as maker, RawSession(exchange.orders, 8) as taker:
-            rested = maker.ask(
+            rested = maker.reply_to(
                 entry.New(
                     request_seq=maker.next_seq(),
                     symbol="BTC-USDT",
@@ -55,7 +55,7 @@ def test_orders_and_fills_stay_queryable_through_every_death() -> None:
                     client_order_id="m",
                 )
             )
-            filled = taker.ask(
+            filled = taker.reply_to(
                 entry.New(
                     request_seq=taker.next_seq(),
                     symbol="BTC-USDT",
@@ -67,9 +67,9 @@ def test_orders_and_fills_stay_queryable_through_every_death() -> None:
         assert isinstance(rested, entry.Ack)
         assert isinstance(filled, entry.Ack)
         before = (
-            line.ask(OrdersQuestion(1, filled.seq, 7, order_id=rested.order_id)),
-            line.ask(FillsQuestion(1, filled.seq, 8)),
-            line.ask(TradesQuestion(1, filled.seq, 1)),
+            line.answer_to(OrdersQuestion(1, filled.seq, 7, order_id=rested.order_id)),
+            line.answer_to(FillsQuestion(1, filled.seq, 8)),
+            line.answer_to(TradesQuestion(1, filled.seq, 1)),
         )
         orders, fills, trades = before
         assert isinstance(orders, OrderRecords)
@@ -88,9 +88,9 @@ def test_orders_and_fills_stay_queryable_through_every_death() -> None:
                 exchange.start(name)
             seq = exchange.wait_ready()
             after = (
-                line.ask(OrdersQuestion(1, seq, 7, order_id=rested.order_id)),
-                line.ask(FillsQuestion(1, seq, 8)),
-                line.ask(TradesQuestion(1, seq, 1)),
+                line.answer_to(OrdersQuestion(1, seq, 7, order_id=rested.order_id)),
+                line.answer_to(FillsQuestion(1, seq, 8)),
+                line.answer_to(TradesQuestion(1, seq, 1)),
             )
             assert [a.seq >= seq for a in after] == [True] * 3, exchange.logs()
             assert (after[0].orders, after[1].fills, after[2].trades) == (
@@ -148,11 +148,11 @@ def test_the_record_goes_on_while_the_matcher_dies_and_comes_back(line: HistoryL
 def test_a_question_that_waits_holds_up_nobody(line: HistoryLine) -> None:
     line.trade(50)
     line.await_rows()
-    with line.asker() as patient:
+    with line.question_dealer() as patient:
         begin = time.monotonic()
         for number in range(50):
             patient.send(codec.encode(MarketQuestion(number, 10**9, 1)))
-        assert isinstance(line.ask(MarketQuestion(99, 1, 1)), MarketRecord)
+        assert isinstance(line.answer_to(MarketQuestion(99, 1, 1)), MarketRecord)
         assert time.monotonic() - begin < 1.5
         answers = []
         for _ in range(50):
@@ -165,7 +165,7 @@ def test_a_question_that_waits_holds_up_nobody(line: HistoryLine) -> None:
 def test_a_question_is_answered_once_its_number_is_recorded(line: HistoryLine) -> None:
     line.trade(10)
     line.await_rows()
-    with line.asker() as dealer:
+    with line.question_dealer() as dealer:
         dealer.send(codec.encode(OrdersQuestion(1, 15, 1)))
         assert not dealer.poll(300)
         line.trade(10)
@@ -177,9 +177,9 @@ def test_a_question_is_answered_once_its_number_is_recorded(line: HistoryLine) -
 
 def test_hostile_questions_are_refused_and_harm_nobody(line: HistoryLine) -> None:
     for payload in (b"", b"\xff" * 500, bytes(100_000), codec.encode([1, 2, "x", 1]), b"\xc1"):
-        assert isinstance(line.ask_bytes(payload), HistoryReject)
+        assert isinstance(line.answer_to_bytes(payload), HistoryReject)
     line.trade(10)
-    assert isinstance(line.ask(MarketQuestion(1, 10, 1)), MarketRecord)
+    assert isinstance(line.answer_to(MarketQuestion(1, 10, 1)), MarketRecord)
 
 
 def test_another_journal_is_refused_until_the_record_is_rebuilt(tmp_path: Path) -> None:
@@ -221,10 +221,10 @@ def test_a_database_that_cannot_be_used_is_a_readable_error(tmp_path: Path) -> N
             process = run_recorder(exchange)
             assert process.wait(EXIT_SECONDS) == 2
             assert process.stdout is not None
-            said = process.stdout.read()
-            assert json.loads(said)["reason"].startswith("DATABASE_URL"), said
-            assert text in said
-            assert b"secret" not in said
+            output = process.stdout.read()
+            assert json.loads(output)["reason"].startswith("DATABASE_URL"), output
+            assert text in output
+            assert b"secret" not in output
 
 
 def test_old_rows_are_forgotten_while_it_follows(line: HistoryLine) -> None:
@@ -237,7 +237,7 @@ def test_old_rows_are_forgotten_while_it_follows(line: HistoryLine) -> None:
     line.exchange.start("recorder", HISTORY_DAYS="1")
     line.trade(10)
     until("old rows go", lambda: not _old(path))
-    assert isinstance(line.ask(MarketQuestion(1, 510, 1)), MarketRecord)
+    assert isinstance(line.answer_to(MarketQuestion(1, 510, 1)), MarketRecord)
 
 
 def _dies_trading(line: HistoryLine) -> bool:
@@ -290,7 +290,7 @@ def test_postgresql_may_be_late_and_may_die(server: postgres.Server) -> None:
         exchange.wait_until(
             "it logs why it waits", lambda: "database_failed" in exchange.log("recorder")
         )
-        assert isinstance(line.ask(MarketQuestion(1, 0, 1)), NotYet)
+        assert isinstance(line.answer_to(MarketQuestion(1, 0, 1)), NotYet)
         server.start()
         line.await_rows(server.url)
         server.stop(signal.SIGQUIT)
@@ -302,6 +302,6 @@ def test_postgresql_may_be_late_and_may_die(server: postgres.Server) -> None:
         line.trade(200)
         exchange.start("recorder")
         line.await_rows(server.url)
-        assert isinstance(line.ask(MarketQuestion(1, 800, 1)), MarketRecord)
+        assert isinstance(line.answer_to(MarketQuestion(1, 800, 1)), MarketRecord)
         assert "not-asked-for" not in exchange.log("recorder")
         assert os.path.getsize(exchange.directory / "recorder.log") < 100_000

@@ -303,7 +303,7 @@ class AnsweringWorld:
         asked: HistoryReader = reader(engine, trades=[(1, 1, 1, 5, 5, 1, 1, 2, 9)])
         self.service = AnswerService(asked, parts[0], parts[1], self.clock)
 
-    def ask(self, ms: int, *questions: Any) -> None:
+    def send(self, ms: int, *questions: Any) -> None:
         """Deliver questions of a gateway at that time."""
         sent = [[b"gateway", encode(each)] for each in questions]
         self.script.at(ms, lambda: self.line.waiting.extend(sent))
@@ -323,7 +323,7 @@ def asking(sqlite_engine: Engine, monkeypatch: pytest.MonkeyPatch) -> AnsweringW
 
 
 def test_a_question_about_what_is_recorded_is_answered_at_once(asking: AnsweringWorld) -> None:
-    asking.ask(7, TradesQuestion(1, SEQ, 1), TradesQuestion(2, 0, 0))
+    asking.send(7, TradesQuestion(1, SEQ, 1), TradesQuestion(2, 0, 0))
     (ms, trades), (_, refused) = asking.run(20)
     assert ms == 7
     assert isinstance(trades, TradeRecords)
@@ -332,7 +332,7 @@ def test_a_question_about_what_is_recorded_is_answered_at_once(asking: Answering
 
 
 def test_a_question_about_what_is_not_recorded_yet_waits_for_it(asking: AnsweringWorld) -> None:
-    asking.ask(10, TradesQuestion(1, SEQ + 1, 1), TradesQuestion(2, SEQ + 2, 1))
+    asking.send(10, TradesQuestion(1, SEQ + 1, 1), TradesQuestion(2, SEQ + 2, 1))
     waits: list[int] = []
     asking.script.at(100, lambda: waits.append(asking.service.waiting))
     # The record gets on, and the database with it.
@@ -348,7 +348,7 @@ def test_a_question_about_what_is_not_recorded_yet_waits_for_it(asking: Answerin
 
 
 def test_a_wrong_question_does_not_wait(asking: AnsweringWorld) -> None:
-    asking.ask(10, TradesQuestion(1, SEQ + 1, 0))
+    asking.send(10, TradesQuestion(1, SEQ + 1, 0))
     ((ms, answer),) = asking.run(20)
     assert (ms, type(answer)) == (10, HistoryReject)
 
@@ -357,7 +357,7 @@ def test_no_more_questions_wait_than_may(
     asking: AnsweringWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "WAITING_MAX", 3)
-    asking.ask(10, *(TradesQuestion(n, SEQ + 1, 1) for n in range(1, 6)))
+    asking.send(10, *(TradesQuestion(n, SEQ + 1, 1) for n in range(1, 6)))
     answers = asking.run(50)
     assert [(ms, answer.request_id, answer.seq) for ms, answer in answers] == [
         (10, 4, SEQ), (10, 5, SEQ),
@@ -366,23 +366,23 @@ def test_no_more_questions_wait_than_may(
 
 
 def test_those_that_wait_are_looked_at_between_many_others(asking: AnsweringWorld) -> None:
-    asking.ask(10, TradesQuestion(1, SEQ + 1, 1))
+    asking.send(10, TradesQuestion(1, SEQ + 1, 1))
     asking.script.at(20, lambda: setattr(asking.recorded, "seq", SEQ + 1))
-    asking.ask(20, *(TradesQuestion(n, SEQ, 1) for n in range(2, 2 * QUESTIONS_MAX)))
+    asking.send(20, *(TradesQuestion(n, SEQ, 1) for n in range(2, 2 * QUESTIONS_MAX)))
     answers = [answer.request_id for _, answer in asking.run(50)]
     assert answers.index(1) <= QUESTIONS_MAX
 
 
 def test_an_asker_that_is_gone_harms_nobody(asking: AnsweringWorld) -> None:
     asking.line.refusals = 1
-    asking.ask(10, TradesQuestion(1, SEQ, 1), TradesQuestion(2, SEQ, 1))
+    asking.send(10, TradesQuestion(1, SEQ, 1), TradesQuestion(2, SEQ, 1))
     assert [answer.request_id for _, answer in asking.run(20)] == [1, 2]
 
 
 def test_what_is_no_question_is_refused_and_metrics_are_told(asking: AnsweringWorld) -> None:
     asking.service.metrics = lambda: "counted 1"
     asking.script.at(10, lambda: asking.line.waiting.append([b"gateway", b"\xc1"]))
-    asking.ask(20, MetricsRequest(9))
+    asking.send(20, MetricsRequest(9))
     asking.script.at(30, asking.service.stop)
     asking.service.run()
     (_, refused), (_, told) = asking.line.sent

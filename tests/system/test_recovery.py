@@ -40,12 +40,12 @@ def order(session: RawSession, side: Side, lots: int, price: int, name: str = ""
     )
 
 
-def ask(session: RawSession, request: entry.Request) -> Any:
+def answer_to(session: RawSession, request: entry.Request) -> Any:
     """The answer to a request, repeated while the exchange is `BUSY`."""
     answers: list[entry.Reply] = []
 
     def answered() -> bool:
-        answers.append(session.ask(replace(request, request_seq=session.next_seq())))
+        answers.append(session.reply_to(replace(request, request_seq=session.next_seq())))
         reply = answers[-1]
         return not (isinstance(reply, entry.Reject) and reply.reason == RejectReason.BUSY)
 
@@ -53,9 +53,9 @@ def ask(session: RawSession, request: entry.Request) -> Any:
     return answers[-1]
 
 
-def ask_until_taken(session: RawSession, request: entry.New) -> entry.Ack:
+def enter_until_taken(session: RawSession, request: entry.New) -> entry.Ack:
     """The acknowledgement of an order, repeated while the exchange is `BUSY`."""
-    reply = ask(session, request)
+    reply = answer_to(session, request)
     assert isinstance(reply, entry.Ack), reply
     return reply
 
@@ -72,19 +72,19 @@ def matcher_books(exchange: Exchange) -> matcher_queries.Books:
     """The matcher's own books."""
     with (
         zmq.Context() as context,
-        sockets.matcher_queries_dealer(context, exchange.queries) as asker,
+        sockets.matcher_queries_dealer(context, exchange.queries) as dealer,
     ):
-        assert asker.poll(10_000, zmq.POLLOUT)
-        asker.send(codec.encode(matcher_queries.BooksRequest(1)))
-        assert asker.poll(10_000), exchange.logs()
-        reply = codec.decode_matcher_reply(asker.recv())
+        assert dealer.poll(10_000, zmq.POLLOUT)
+        dealer.send(codec.encode(matcher_queries.BooksRequest(1)))
+        assert dealer.poll(10_000), exchange.logs()
+        reply = codec.decode_matcher_reply(dealer.recv())
         assert isinstance(reply, matcher_queries.Books)
         return reply
 
 
 def open_orders(session: RawSession) -> list[entry.OrderState]:
     """The open orders by the exchange."""
-    reply = ask(session, entry.Query(0))
+    reply = answer_to(session, entry.Query(0))
     assert isinstance(reply, entry.OpenOrders), reply
     return reply.orders
 
@@ -103,10 +103,12 @@ def test_a_killed_matcher_comes_back_with_everything(fresh_exchange: Exchange) -
         FeedTap(exchange.feed, exchange.snapshots, [topic]) as tap,
     ):
         for n in range(20):
-            assert isinstance(session.ask(order(session, Side.BUY, 2_000 + n, 90_000 - n % 5,
+            assert isinstance(session.reply_to(order(session, Side.BUY, 2_000 + n, 90_000 - n % 5,
                                                 f"bid-{n}")), entry.Ack)  # fmt: skip
-            assert isinstance(other.ask(order(other, Side.SELL, 3_000, 91_000 + n % 5)), entry.Ack)
-        last = other.ask(order(other, Side.SELL, 3_000, 90_000))
+            assert isinstance(
+                other.reply_to(order(other, Side.SELL, 3_000, 91_000 + n % 5)), entry.Ack
+            )
+        last = other.reply_to(order(other, Side.SELL, 3_000, 90_000))
         assert isinstance(last, entry.Ack)
         before, books = open_orders(session), matcher_books(exchange)
         shown = tap.snapshot_at(last.seq, SYMBOL)
@@ -122,13 +124,13 @@ def test_a_killed_matcher_comes_back_with_everything(fresh_exchange: Exchange) -
             books.books,
         )
         assert open_orders(session) == before
-        again = ask_until_taken(session, order(session, Side.BUY, 2_000, 80_000, "next"))
+        again = enter_until_taken(session, order(session, Side.BUY, 2_000, 80_000, "next"))
         assert again.seq == last.seq + 1, "the sequence continues"
         assert again.order_id == again.seq
-        told = tap.snapshot_at(again.seq, SYMBOL)
-        assert told.bid_orders == [*shown.bid_orders, (again.seq, 80_000, 2_000)]
-        assert told.ask_orders == shown.ask_orders
-        repeated = session.ask(order(session, Side.BUY, 2_000, 90_000, "bid-0"))
+        snapshot = tap.snapshot_at(again.seq, SYMBOL)
+        assert snapshot.bid_orders == [*shown.bid_orders, (again.seq, 80_000, 2_000)]
+        assert snapshot.ask_orders == shown.ask_orders
+        repeated = session.reply_to(order(session, Side.BUY, 2_000, 90_000, "bid-0"))
         assert isinstance(repeated, entry.Ack)
         assert repeated.repeated, "an order entered before the kill is known after it"
         assert repeated.order_id != repeated.seq
@@ -204,8 +206,8 @@ def test_changed_fees_apply_after_a_restart(tmp_path: Path) -> None:
     ):
         charged = []
         for fees in ("0.20", "0.05", None):
-            ask_until_taken(maker, order(maker, Side.SELL, 100_000, 100_000))
-            ask_until_taken(taker, order(taker, Side.BUY, 100_000, 100_000))
+            enter_until_taken(maker, order(maker, Side.SELL, 100_000, 100_000))
+            enter_until_taken(taker, order(taker, Side.BUY, 100_000, 100_000))
             charged.append(taker.execution().fee)
             if fees is not None:
                 path.write_text(
@@ -232,7 +234,7 @@ def test_a_changed_grid_or_removed_instrument_is_refused(
     tmp_path: Path, text: str, instead: str, complaint: str
 ) -> None:
     with Exchange() as exchange, RawSession(exchange.orders, 1) as session:
-        ask_until_taken(session, order(session, Side.BUY, 2_000, 90_000))
+        enter_until_taken(session, order(session, Side.BUY, 2_000, 90_000))
         exchange.kill("matcher")
         path = tmp_path / "instruments.toml"
         path.write_text(instruments_with(text, instead))
@@ -274,7 +276,7 @@ def test_a_full_disk_ends_the_matcher_and_nothing_after_is_acknowledged(tiny_dis
             ]
             sent.extend(burst)
             session.send(*burst)
-            hear(session, burst, acks, 1.0)
+            collect(session, burst, acks, 1.0)
             return exchange.processes["matcher"].poll() is not None
 
         wait_until("the disk is full", gone)
@@ -290,7 +292,7 @@ def test_a_full_disk_ends_the_matcher_and_nothing_after_is_acknowledged(tiny_dis
         filler.unlink()
         exchange.start("matcher")
         exchange.wait_bound("matcher")
-        hear(session, sent[len(acks) :], acks, WAIT_SECONDS)
+        collect(session, sent[len(acks) :], acks, WAIT_SECONDS)
         assert len(acks) == len(sent), "waiting requests are applied once there is room again"
         truth.read_journal(exchange.data)
         assert truth.faults == []
@@ -299,7 +301,7 @@ def test_a_full_disk_ends_the_matcher_and_nothing_after_is_acknowledged(tiny_dis
             assert event.client_order_id == request.client_order_id
 
 
-def hear(
+def collect(
     session: RawSession, requests: list[entry.New], acks: dict[int, entry.Ack], seconds: float
 ) -> None:
     """Collect acknowledgements in order until all have arrived or none arrives for `seconds`."""

@@ -101,10 +101,10 @@ def test_an_account_without_the_money_is_told_how_it_gets_it(venue: Exchange) ->
     status, [refusal] = replay(venue, *shared)
     assert status == 1
     assert refusal["error"]["code"] == "INSUFFICIENT_BALANCE"
-    said = re.search(r"crossbook admin (deposit 6 USDT [0-9.]+)", refusal["error"]["message"])
-    assert said is not None
+    remedy = re.search(r"crossbook admin (deposit 6 USDT [0-9.]+)", refusal["error"]["message"])
+    assert remedy is not None
 
-    admin(venue, *said[1].split())
+    admin(venue, *remedy[1].split())
     status, [report] = replay(venue, *shared)
     assert (status, report["equal"]) == (0, True)
 

@@ -56,9 +56,9 @@ def test_one_matcher_is_killed_and_nothing_is_lost_or_doubled() -> None:
         with client_of(exchange, 8) as other:
             filled = other.submit(SECOND, "buy", "1", "4000")
             assert [each.kind for each in _of(other, filled.seq)] == [2]
-        told = client.catch_up(position)
-        assert [each.order_id for each in told if each.kind == 2] == [kept.order_id]
-        assert all(shard_of(each.seq) == 1 for each in told)
+        outcome = client.catch_up(position)
+        assert [each.order_id for each in outcome if each.kind == 2] == [kept.order_id]
+        assert all(shard_of(each.seq) == 1 for each in outcome)
         names = {each.client_order_id for each in client.open_orders(SECOND)}
         assert names == {"back"}
         assert len(client.open_orders()) == 52
@@ -146,13 +146,15 @@ def _the_command_line_sees_both(exchange: Exchange) -> None:
     paid = ("admin", "deposit", "7", "USDT", "5", "--json")
     assert "--shard" in _cli(exchange, *paid, status=2)["error"]["message"]
     assert shard_of(_cli(exchange, *paid, "--shard", "1")["seq"]) == 1
-    told = _cli(exchange, "admin", "status", "--of", "7", "--json")
-    dollars = {each["shard"]: each["total"] for each in told["balances"] if each["asset"] == "USDT"}
+    outcome = _cli(exchange, "admin", "status", "--of", "7", "--json")
+    dollars = {
+        each["shard"]: each["total"] for each in outcome["balances"] if each["asset"] == "USDT"
+    }
     assert float(dollars[1]) == float(dollars[0]) + 5
-    assert {each["asset"] for each in told["balances"] if each["shard"] == 0} == {
+    assert {each["asset"] for each in outcome["balances"] if each["shard"] == 0} == {
         "BTC", "SOL", "USDT", "MSFT", "USD"
     }  # fmt: skip
-    assert len(told["instruments"]) == 5
+    assert len(outcome["instruments"]) == 5
     flow = _cli(exchange, "simulate", "--duration", "3", "--rate", "2000", "--json")
     assert flow["resets"] == 0
 

@@ -33,7 +33,7 @@ def test_every_process_ends_within_its_bound(number: int) -> None:
                 quantity="1",
                 price="50000",
             )
-            assert isinstance(session.ask(order), entry.Ack)
+            assert isinstance(session.reply_to(order), entry.Ack)
         for name in RECORDED:
             began = time.monotonic()
             assert exchange.stop(name, number) == 0

@@ -254,7 +254,7 @@ def interrupt(process: "subprocess.Popen[bytes]") -> None:
 def open_orders(exchange: Exchange, account: int = FIRST_ACCOUNT) -> list[entry.OrderState]:
     """The open orders of an agent."""
     with RawSession(exchange.orders, account) as session:
-        reply = session.ask(entry.Query(session.next_seq()))
+        reply = session.reply_to(entry.Query(session.next_seq()))
         assert isinstance(reply, entry.OpenOrders)
         return list(reply.orders)
 
@@ -262,6 +262,6 @@ def open_orders(exchange: Exchange, account: int = FIRST_ACCOUNT) -> list[entry.
 def last_seq(exchange: Exchange) -> int:
     """The last number of the matcher that the gateway has seen."""
     with RawSession(exchange.orders, 1) as session:
-        reply = session.ask(entry.Ping(session.next_seq()))
+        reply = session.reply_to(entry.Ping(session.next_seq()))
         assert isinstance(reply, entry.Pong)
         return reply.seq

@@ -76,7 +76,7 @@ def test_a_client_that_asks_and_does_not_read_is_cut_off_and_told() -> None:
         for _ in range(ORDERS // 100):
             session.ask_all(*(order(session) for _ in range(100)))
         narrow(session.socket, exchange.orders)
-        assert isinstance(session.ask(entry.Ping(session.next_seq())), entry.Pong)
+        assert isinstance(session.reply_to(entry.Ping(session.next_seq())), entry.Pong)
         gateway = psutil.Process(exchange.pid("gateway")).memory_info
         before = gateway().rss
         query = session.token.to_bytes(entry.TOKEN_BYTES, "big") + codec.encode(entry.Query(0))
@@ -85,7 +85,7 @@ def test_a_client_that_asks_and_does_not_read_is_cut_off_and_told() -> None:
             for _ in range(20):
                 if session.socket.poll(0, zmq.POLLOUT):
                     session.socket.send(query, zmq.NOBLOCK)
-            assert isinstance(other.ask(order(other), seconds=5.0), entry.Ack)
+            assert isinstance(other.reply_to(order(other), seconds=5.0), entry.Ack)
             return os.strerror(errno.EAGAIN) in exchange.log("gateway")
 
         exchange.wait_until("the gateway closes the session", cut_off, 20.0)
@@ -120,7 +120,7 @@ def test_a_subscriber_that_does_not_read_loses_messages_and_sees_it() -> None:
         for subscriber in (reading, stuck):
             subscriber.setsockopt(zmq.SUBSCRIBE, b"l2.")
         number = 0
-        heard: dict[zmq.Socket[bytes], list[int]] = {reading: [], stuck: []}
+        numbers_read: dict[zmq.Socket[bytes], list[int]] = {reading: [], stuck: []}
 
         def publish(count: int, *readers: "zmq.Socket[bytes]") -> None:
             nonlocal number
@@ -129,27 +129,31 @@ def test_a_subscriber_that_does_not_read_loses_messages_and_sees_it() -> None:
                 publisher.send_multipart([b"l2.X|", number.to_bytes(8, "big"), bytes(300)])
             for reader in readers:
                 deadline = time.monotonic() + 5
-                while heard[reader][-1:] != [number] and time.monotonic() < deadline:
+                while numbers_read[reader][-1:] != [number] and time.monotonic() < deadline:
                     if reader.poll(20):
-                        heard[reader].append(int.from_bytes(reader.recv_multipart()[1], "big"))
+                        numbers_read[reader].append(
+                            int.from_bytes(reader.recv_multipart()[1], "big")
+                        )
                     elif reader is stuck:
                         return
 
         deadline = time.monotonic() + 10
-        while not (heard[reading] and heard[stuck]) and time.monotonic() < deadline:
+        while not (numbers_read[reading] and numbers_read[stuck]) and time.monotonic() < deadline:
             publish(1, stuck)
             while reading.poll(1):
-                heard[reading].append(int.from_bytes(reading.recv_multipart()[1], "big"))
+                numbers_read[reading].append(int.from_bytes(reading.recv_multipart()[1], "big"))
         memory = psutil.Process().memory_info
         before = memory().rss
         for _ in range(400):
             publish(100, reading)
         assert (memory().rss - before) / 2**20 < GROWN_MB_MAX
-        assert missing(heard[reading]) == 0, "a subscriber that reads misses nothing"
-        while heard[stuck][-1] != number and time.monotonic() < deadline + 20:
+        assert missing(numbers_read[reading]) == 0, "a subscriber that reads misses nothing"
+        while numbers_read[stuck][-1] != number and time.monotonic() < deadline + 20:
             publish(1, reading, stuck)
-        assert missing(heard[reading]) == 0
-        assert missing(heard[stuck]) > 10_000, "the queue of one that does not read is endless"
+        assert missing(numbers_read[reading]) == 0
+        assert missing(numbers_read[stuck]) > 10_000, (
+            "the queue of one that does not read is endless"
+        )
 
 
 def missing(numbers: list[int]) -> int:

@@ -70,18 +70,18 @@ def test_all_that_is_needed_on_the_way_is_pinned(name: str) -> None:
     seen = set()
     while wanted:
         requirement = wanted.pop()
-        asked = (canonicalize_name(requirement.name), frozenset(requirement.extras))
-        if asked in seen or not _applies(requirement, frozenset()):
+        pair = (canonicalize_name(requirement.name), frozenset(requirement.extras))
+        if pair in seen or not _applies(requirement, frozenset()):
             continue
-        seen.add(asked)
-        assert asked[0] in pinned, requirement
+        seen.add(pair)
+        assert pair[0] in pinned, requirement
         try:
             installed = metadata.distribution(requirement.name)
         except metadata.PackageNotFoundError:
             continue
-        if installed.version in pinned[asked[0]]:
+        if installed.version in pinned[pair[0]]:
             needed = map(Requirement, installed.requires or [])
-            wanted += [each for each in needed if _applies(each, asked[1])]
+            wanted += [each for each in needed if _applies(each, pair[1])]
     assert len(seen) >= sum(len(requirements(extra)) for extra in lock.FILES[name])
 
 

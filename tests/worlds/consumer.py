@@ -26,17 +26,17 @@ from crossbook.common.messages.process_metrics import Metrics
 from crossbook.common.types import Side
 from crossbook.publisher.resend_buffer import Frames
 
-Ask = Callable[[bytes], FeedReply | Metrics]
+ReplyTo = Callable[[bytes], FeedReply | Metrics]
 CHANNELS = ("trade", "bbo", "l2", "l3")
 
 
 class FeedConsumer:
     """One instrument: L2 and L3 books, best bid and offer, trades.
 
-    Lost messages are requested again through `ask`; where they are gone a snapshot is applied.
+    Lost messages are requested again through `reply_to`; where they are gone a snapshot is applied.
     """
 
-    def __init__(self, instrument: Instrument, base: int, ask: Ask) -> None:
+    def __init__(self, instrument: Instrument, base: int, reply_to: ReplyTo) -> None:
         self.depth = Depth()
         self.book = OrderDepth()
         self.quote = (0, 0, 0, 0)
@@ -44,7 +44,7 @@ class FeedConsumer:
         self.snapshots = self.ranges = 0
         self._symbol = instrument.symbol
         self._checksum = BookChecksum(instrument)
-        self._ask = ask
+        self._reply_to = reply_to
         self._last = {topic(channel, self._symbol): base for channel in CHANNELS}
         # Topic -> the sequence number its next message must continue; none after a snapshot.
         self._prev_seq: dict[str, int | None] = dict.fromkeys(self._last, 0)
@@ -59,7 +59,7 @@ class FeedConsumer:
         if number == self._last[name] + 1:
             self._apply(name, frames[2])
 
-    def hear(self, heartbeat: Heartbeat) -> None:
+    def receive_heartbeat(self, heartbeat: Heartbeat) -> None:
         """Fill the hole that a heartbeat shows at the end of a topic."""
         for name in self._last:
             self.mend(name, heartbeat.topics[name])
@@ -104,7 +104,7 @@ class FeedConsumer:
 
     def _request(self, request: FeedRequest) -> FeedReply:
         # Through the bytes, as over a socket.
-        reply: FeedReply = decode_feed_reply(encode(self._ask(encode(request))))
+        reply: FeedReply = decode_feed_reply(encode(self._reply_to(encode(request))))
         return reply
 
     def _apply(self, name: str, payload: bytes) -> None:
@@ -147,5 +147,5 @@ class FeedConsumer:
 
 
 def _check_not_crossed(depth: Depth) -> None:
-    bid, ask = depth.best(Side.BUY), depth.best(Side.SELL)
-    assert not (bid[1] and ask[1]) or bid[0] < ask[0], f"crossed: {bid} {ask}"
+    bid, reply_to = depth.best(Side.BUY), depth.best(Side.SELL)
+    assert not (bid[1] and reply_to[1]) or bid[0] < reply_to[0], f"crossed: {bid} {reply_to}"

@@ -29,7 +29,7 @@ class DeskWorld:
 
     def log_on(self, identity: bytes, account: int) -> int:
         """The token of a new session."""
-        welcome = self.say(identity, 0, Logon(1, account))[-1]
+        welcome = self.replies_to(identity, 0, Logon(1, account))[-1]
         assert isinstance(welcome, Welcome), welcome
         return welcome.token
 
@@ -63,7 +63,7 @@ class DeskWorld:
                 self.desk.outbox.extend(address, replies)
         return found
 
-    def say(self, identity: bytes, token: int, *requests: Request) -> list[Reply]:
+    def replies_to(self, identity: bytes, token: int, *requests: Request) -> list[Reply]:
         """Send, settle, and return the replies."""
         self.send(identity, token, *requests)
         self.settle()

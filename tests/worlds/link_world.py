@@ -178,7 +178,7 @@ class EngineMatcher:
 
 
 class LinkWorld:
-    """One gateway and one matcher; `say` sends for a client, `heard` has all its replies."""
+    """One gateway and one matcher; `say` sends for a client, `received` has all its replies."""
 
     def __init__(
         self, seed: int = 0, faults: NetworkFaults | None = None, queue_size: int = 100_000
@@ -188,7 +188,7 @@ class LinkWorld:
         self.now_ns = 0
         self.steps = 0
         self.matcher: EngineMatcher | None = EngineMatcher()
-        self.heard: dict[bytes, list[Reply]] = {}
+        self.received: dict[bytes, list[Reply]] = {}
         self.frames: list[int] = []
         self.notices: list[str] = []
         self._queue_size = queue_size
@@ -218,7 +218,7 @@ class LinkWorld:
         """The token of a new session."""
         self.send(identity, 0, Logon(1, account))
         self.deliver()
-        welcome = self.heard[identity][-1]
+        welcome = self.received[identity][-1]
         assert isinstance(welcome, Welcome), welcome
         return welcome.token
 
@@ -230,7 +230,7 @@ class LinkWorld:
         """Send the gateway's commands and requests."""
         self.link.send(self._sender(self.commands), self._sender(self.questions), self.now_ns)
         for identity, replies in self.desk.collect_replies().items():
-            self.heard.setdefault(identity, []).extend(replies)
+            self.received.setdefault(identity, []).extend(replies)
             self.frames.append(len(replies))
         self.notices += [event for event, _ in self.link.collect_notices()]
 
@@ -292,7 +292,7 @@ def ready(seed: int = 0, faults: NetworkFaults | None = None) -> tuple[LinkWorld
 
 def answers(world: LinkWorld, identity: bytes = ANN) -> list[Reply]:
     """Drain the replies that answer a command, oldest first."""
-    return [reply for reply in world.heard.pop(identity, []) if isinstance(reply, Ack | Reject)]
+    return [reply for reply in world.received.pop(identity, []) if isinstance(reply, Ack | Reject)]
 
 
 def reasons(replies: list[Reply]) -> list[int]:
@@ -300,7 +300,7 @@ def reasons(replies: list[Reply]) -> list[int]:
 
 
 def caught_up(world: LinkWorld, identity: bytes = ANN) -> tuple[list[Execution], CaughtUp]:
-    replies = world.heard.pop(identity)
+    replies = world.received.pop(identity)
     ends = [reply for reply in replies if isinstance(reply, CaughtUp)]
     assert len(ends) == 1, replies[-3:]
     return [reply for reply in replies if isinstance(reply, Execution)], ends[0]

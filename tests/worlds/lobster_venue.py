@@ -53,7 +53,7 @@ class LobsterVenue:
         elif dice < 0.6:
             self._execute()
         elif dice < 0.62:
-            self._tell(5, 0, 100, self._middle, chance.choice((BUY, SELL)))
+            self._report(5, 0, 100, self._middle, chance.choice((BUY, SELL)))
         else:
             order = chance.choice(self._orders)
             if dice < 0.7 and order[3] > 1:
@@ -69,7 +69,7 @@ class LobsterVenue:
             return
         order = [next(self._ids), side, price, self._chance.choice((50, 100, 100, 300))]
         self._orders.append(order)
-        self._tell(1, order[0], order[3], price, side)
+        self._report(1, order[0], order[3], price, side)
 
     def _execute(self) -> None:
         side = self._chance.choice((BUY, SELL))
@@ -90,9 +90,9 @@ class LobsterVenue:
         order[3] -= lots
         if not order[3]:
             self._orders.remove(order)
-        self._tell(kind, order[0], lots, order[2], order[1], seen=seen)
+        self._report(kind, order[0], lots, order[2], order[1], seen=seen)
 
-    def _tell(
+    def _report(
         self, kind: int, order_id: int, lots: int, price: int, side: int, seen: bool = False
     ) -> None:
         if not self._recording or not (seen or kind == 5 or self._visible(side, price)):

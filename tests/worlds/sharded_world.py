@@ -57,7 +57,7 @@ class WorldShard:
 
 
 class ShardedWorld:
-    """`say` sends for a client, `heard` has all its replies."""
+    """`replies_to` sends for a client, `received` has all its replies."""
 
     def __init__(self) -> None:
         tokens = iter(range(1001, 100_000))
@@ -67,13 +67,13 @@ class ShardedWorld:
         self.desk = ShardedDesk(
             [shard.desk for shard in self.shards], INSTRUMENTS, ASSIGNMENT, GATEWAY
         )
-        self.heard: dict[bytes, list[Reply]] = {}
+        self.received: dict[bytes, list[Reply]] = {}
         self.now_ns = 0
         self.steps = 0
 
     def log_on(self, identity: bytes, account: int, leaves: bool = False) -> int:
         """The token of a new session; `leaves` cancels its orders when it is gone."""
-        welcome = self.say(identity, 0, Logon(1, account, leaves))[0]
+        welcome = self.replies_to(identity, 0, Logon(1, account, leaves))[0]
         assert isinstance(welcome, Welcome), welcome
         return welcome.token
 
@@ -82,11 +82,11 @@ class ShardedWorld:
         self.desk.receive_frame(identity, token.to_bytes(8, "big") + encode(list(requests)))
         self._deliver()
 
-    def say(self, identity: bytes, token: int, *requests: Request) -> list[Reply]:
+    def replies_to(self, identity: bytes, token: int, *requests: Request) -> list[Reply]:
         """Send, let the matchers answer, and return the client's replies."""
         self.send(identity, token, *requests)
         self.step(3)
-        return self.heard.pop(identity, [])
+        return self.received.pop(identity, [])
 
     def step(self, steps: int = 1) -> None:
         """Let time pass."""
@@ -112,7 +112,7 @@ class ShardedWorld:
             commands, questions = shard.sender(shard.commands), shard.sender(shard.questions)
             shard.link.send(commands, questions, self.now_ns)
         for identity, replies in self.desk.collect_replies().items():
-            self.heard.setdefault(identity, []).extend(replies)
+            self.received.setdefault(identity, []).extend(replies)
 
 
 def ready() -> tuple[ShardedWorld, int]:

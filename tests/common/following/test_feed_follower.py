@@ -45,12 +45,12 @@ def trace(world: FollowerWorld, steps: int) -> Iterator[object]:
         if step % 17 == 8:
             world.feed([(name, seq, b"\xc1") for name, seq, _ in world.source.step()])
         world.run(1, answer_chance=0.4)
-        yield world.asked, world.updates, follower.ready, follower.stale, follower.counters
+        yield world.requests_sent, world.updates, follower.ready, follower.stale, follower.counters
         yield follower.heartbeat, follower.drain_requests(), follower.is_live(SYMBOL)
         yield follower.ticker(SYMBOL), follower.candles(SYMBOL), follower.state(SYMBOL)
         book = follower.book(SYMBOL)
         yield book.seq, book.orders_seq, book.bids(), book.asks(), book.last_trade_id
-        world.asked, world.updates = [], []
+        world.requests_sent, world.updates = [], []
 
 
 @pytest.mark.parametrize(
@@ -109,15 +109,15 @@ def test_a_range_that_is_refused_is_asked_for_when_more_is_known_to_be_missing()
     end = world.source.last[BBO] + 3
     beat = Heartbeat(1, 0, 0, {BBO: end, topic("trade", SYMBOL): 0})
     follower.on_feed(b"heartbeat|", 1, encode(beat))
-    (asked,) = follower.drain_requests()
-    assert asked == RangeRequest(asked.request_id, BBO, end - 2, end)
+    (sent,) = follower.drain_requests()
+    assert sent == RangeRequest(sent.request_id, BBO, end - 2, end)
     assert not follower.is_live(SYMBOL)
-    follower.on_reply(refusal(asked.request_id))
+    follower.on_reply(refusal(sent.request_id))
     assert follower.is_live(SYMBOL)
     assert follower.unknown_symbols == []
     follower.on_feed(b"heartbeat|", 1, encode(beat))
     (again,) = follower.drain_requests()
-    assert again == RangeRequest(asked.request_id + 1, BBO, end - 2, end)
+    assert again == RangeRequest(sent.request_id + 1, BBO, end - 2, end)
 
 
 def test_an_answer_that_says_busy_is_waited_out() -> None:
@@ -188,10 +188,10 @@ def test_what_the_publisher_no_longer_has_is_passed(
     world = ready_follower("bbo")
     follower, before = world.follower, world.source.last[BBO]
     follower.on_feed(b"heartbeat|", 1, encode(Heartbeat(1, 0, 0, {BBO: before + 3})))
-    (asked,) = follower.drain_requests()
-    follower.on_reply(TooOld(asked.request_id, BBO, before + first_held, before + 9))
+    (sent,) = follower.drain_requests()
+    follower.on_reply(TooOld(sent.request_id, BBO, before + first_held, before + 9))
     assert follower.counters.lost == lost
-    again = [RangeRequest(asked.request_id + 1, BBO, before + 1 + passed, before + 3)]
+    again = [RangeRequest(sent.request_id + 1, BBO, before + 1 + passed, before + 3)]
     assert follower.drain_requests() == (again if passed < 3 else [])
     assert follower.ready is (passed == 3)
 
@@ -200,12 +200,12 @@ def test_a_range_without_messages_gives_up_what_is_missing() -> None:
     world = ready_follower("bbo")
     follower, before = world.follower, world.source.last[BBO]
     follower.on_feed(b"heartbeat|", 1, encode(Heartbeat(1, 0, 0, {BBO: before + 3})))
-    (asked,) = follower.drain_requests()
-    follower.on_reply(Range(asked.request_id + 1, BBO, before + 1, []))
+    (sent,) = follower.drain_requests()
+    follower.on_reply(Range(sent.request_id + 1, BBO, before + 1, []))
     assert follower.counters.lost == 0
-    follower.on_reply(Range(asked.request_id, "bbo.OTHER|", before + 1, []))
+    follower.on_reply(Range(sent.request_id, "bbo.OTHER|", before + 1, []))
     assert follower.counters.lost == 0
-    follower.on_reply(Range(asked.request_id, BBO, before + 1, []))
+    follower.on_reply(Range(sent.request_id, BBO, before + 1, []))
     assert (follower.counters.lost, follower.ready) == (3, True)
 
 
@@ -215,14 +215,14 @@ def test_beyond_the_bound_the_older_half_of_what_is_held_is_dropped() -> None:
     start = world.source.last[BBO] + 2
     for seq in range(start, start + HELD_MAX):
         world.follower.on_feed(BBO.encode(), seq, payload)
-    (asked,) = world.follower.drain_requests()
-    assert asked == RangeRequest(asked.request_id, BBO, start - 1, start - 1)
+    (sent,) = world.follower.drain_requests()
+    assert sent == RangeRequest(sent.request_id, BBO, start - 1, start - 1)
     world.follower.on_feed(BBO.encode(), start + HELD_MAX, payload)
     world.now_ns += RETRY_NS
     world.follower.on_time(world.now_ns)
     (again,) = world.follower.drain_requests()
     end = start + HELD_MAX // 2 - 1
-    assert again == RangeRequest(asked.request_id + 1, BBO, start - 1, end)
+    assert again == RangeRequest(sent.request_id + 1, BBO, start - 1, end)
 
 
 def test_an_instrument_that_is_no_longer_followed_asks_for_nothing() -> None:
@@ -255,7 +255,7 @@ def test_instruments_added_later_are_found_by_their_topics() -> None:
 
     assert beat(SYMBOL) == []
     assert beat(SYMBOL, "ETH-USDT") == [InstrumentsRequest(3)]
-    assert beat(SYMBOL, "ETH-USDT") == [], "it has been asked"
+    assert beat(SYMBOL, "ETH-USDT") == [], "it has been requested"
     ether = replace(example(), id=2, symbol="ETH-USDT")
     follower.on_reply(InstrumentList(3, [example(), ether]))
     assert follower.drain_requests() == [SnapshotRequest(4, "ETH-USDT")]
@@ -277,9 +277,9 @@ def test_a_snapshot_that_answers_something_else_changes_nothing() -> None:
     world = ready_follower("bbo")
     follower, before = world.follower, world.source.last[BBO]
     follower.on_feed(b"heartbeat|", 1, encode(Heartbeat(1, 0, 0, {BBO: before + 3})))
-    (asked,) = follower.drain_requests()
+    (sent,) = follower.drain_requests()
     follower.drain_updates()
-    follower.on_reply(Snapshot(asked.request_id, SYMBOL, 99, {}, [(1, 1)], [], 0, 0, 0))
+    follower.on_reply(Snapshot(sent.request_id, SYMBOL, 99, {}, [(1, 1)], [], 0, 0, 0))
     assert follower.drain_updates() == []
     assert follower.counters.snapshots == 1
     assert follower.book(SYMBOL).seq != 99

@@ -97,12 +97,14 @@ def beat(follower: FeedFollower, *instruments: Instrument) -> None:
     )
 
 
-@pytest.mark.parametrize("told_early", [True, False])
-def test_an_instrument_that_the_publisher_had_not_heard_of_is_followed(told_early: bool) -> None:
+@pytest.mark.parametrize("received_early", [True, False])
+def test_an_instrument_that_the_publisher_had_not_heard_of_is_followed(
+    received_early: bool,
+) -> None:
     group = FeedGroup(1, (), ("l2",))
     (follower,) = group.followers
     group.on_time(1)
-    if told_early:
+    if received_early:
         # The answer, which has less, was on its way when the heartbeat overtook it.
         beat(follower, ONE, TWO)
     answer(group, follower, ONE)

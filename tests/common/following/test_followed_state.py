@@ -27,8 +27,8 @@ def test_the_state_behind_a_lossy_feed_ends_right_and_none_is_told_twice(seed: i
         world.run(2, answer_chance=0.3)
     world.settle()
     check(world)
-    told = [update.seq for update in world.updates if isinstance(update, MarketState)]
-    assert told == sorted(set(told))
+    received = [update.seq for update in world.updates if isinstance(update, MarketState)]
+    assert received == sorted(set(received))
 
 
 def test_who_joins_late_begins_with_the_present_state() -> None:

@@ -32,7 +32,7 @@ def test_every_candle_arrives_in_order_as_it_ended(seed: int) -> None:
     numbers = [update.seq for update in world.updates if isinstance(update, Candles)]
     assert numbers == sorted(numbers)
     assert len(numbers) == len(set(numbers)) > 50
-    told = {
+    received = {
         (candle.interval_s, candle.open_ns): candle
         for update in world.updates if isinstance(update, Candles)
         for candle in update.candles
@@ -42,8 +42,8 @@ def test_every_candle_arrives_in_order_as_it_ended(seed: int) -> None:
         for payload in world.source.sent[CANDLE.decode()].values()
         for candle in candles_in(payload)
     }
-    assert told == {place: candle for place, candle in sent.items() if place in told}
-    assert len(told) > len(sent) // 2
+    assert received == {place: candle for place, candle in sent.items() if place in received}
+    assert len(received) > len(sent) // 2
 
 
 def candles_in(payload: bytes) -> list[Candle]:

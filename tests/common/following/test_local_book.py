@@ -43,7 +43,7 @@ class FollowerWorld:
         self.now_ns = 1_000
         self.late: list[Frames] = []
         self.updates: list[Update] = []
-        self.asked: list[FeedRequest] = []
+        self.requests_sent: list[FeedRequest] = []
 
     def lose(self, frames: Iterable[Frames]) -> Iterator[Frames]:
         draw = self.source.random
@@ -73,7 +73,7 @@ class FollowerWorld:
             requests = self.follower.drain_requests()
             if not requests:
                 break
-            self.asked += requests
+            self.requests_sent += requests
             for request in requests:
                 if self.source.random.random() >= self.lossy:
                     self.follower.on_reply(self.source.answer(request))
@@ -161,7 +161,10 @@ def test_without_loss_nothing_but_one_snapshot_is_asked() -> None:
     world = started()
     world.run(50)
     world.check()
-    assert [type(request) for request in world.asked] == [InstrumentsRequest, SnapshotRequest]
+    assert [type(request) for request in world.requests_sent] == [
+        InstrumentsRequest,
+        SnapshotRequest,
+    ]
     assert world.follower.counters.duplicates == 0
 
 

@@ -33,7 +33,7 @@ MARKET = replace(
 
 def new(ticks: int = 5_000_000, lots: int = 100_000, **more: int) -> NewOrder:
     """An order of BTC-USDT: 1 BTC at 50,000.00 unless given otherwise."""
-    said = Instructions(more.get("trigger", 0), more.get("display", 0)) if more else None
+    text_of = Instructions(more.get("trigger", 0), more.get("display", 0)) if more else None
     return NewOrder(
         gateway=1,
         request_seq=7,
@@ -47,7 +47,7 @@ def new(ticks: int = 5_000_000, lots: int = 100_000, **more: int) -> NewOrder:
         client_order_id="mine",
         quote_amount=more.get("quote", 0),
         prevention=0,
-        instructions=said,
+        instructions=text_of,
     )
 
 
@@ -65,7 +65,7 @@ def amend(ticks: int = 0, lots: int = 0, trigger: int = 0, order_id: int = 9) ->
     )
 
 
-def said(reason: RejectReason, field: str, command: Command, most: int = 0) -> str:
+def text_of(reason: RejectReason, field: str, command: Command, most: int = 0) -> str:
     event = CommandRejected(
         seq=5,
         gateway=1,
@@ -338,14 +338,14 @@ SMALL = RejectReason.MIN_NOTIONAL
 def test_a_refusal_names_value_and_limit(
     reason: RejectReason, field: str, command: Command, text: str
 ) -> None:
-    assert said(reason, field, command) == text
+    assert text_of(reason, field, command) == text
 
 
 def test_the_number_of_open_orders_is_named_where_it_is_known() -> None:
-    assert said(LIMIT, "account", new(), 200) == (
+    assert text_of(LIMIT, "account", new(), 200) == (
         "an account may have 200 open orders, and this one has as many"
     )
-    assert said(LIMIT, "account", new()) == "above the limit"
+    assert text_of(LIMIT, "account", new()) == "above the limit"
 
 
 @pytest.mark.parametrize("reason", RejectReason)

@@ -15,7 +15,7 @@ from crossbook.common.messages.commands import (
 from crossbook.common.messages.events import CommandRejected
 from crossbook.common.messages.refusal import refusal_text
 from crossbook.common.types import RejectReason
-from tests.common.messages.test_refusal import LIMIT, LOT, MARKET, SMALL, TICK, amend, new, said
+from tests.common.messages.test_refusal import LIMIT, LOT, MARKET, SMALL, TICK, amend, new, text_of
 
 
 def deposit(amount: int = 1) -> AdjustBalance:
@@ -162,7 +162,7 @@ FEES = SetFees(0, 0, 0, 1, 1, 1)
 def test_a_refusal_says_no_more_than_is_given(
     reason: RejectReason, field: str, command: Command, text: str
 ) -> None:
-    assert said(reason, field, command) == text
+    assert text_of(reason, field, command) == text
 
 
 def test_the_largest_value_is_the_smaller_of_the_instruments_and_of_all() -> None:

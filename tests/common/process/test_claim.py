@@ -36,7 +36,7 @@ def taker(path: Path) -> "subprocess.Popen[str]":
     )
 
 
-def said(process: "subprocess.Popen[str]") -> str:
+def line_of(process: "subprocess.Popen[str]") -> str:
     """The next line of a process."""
     assert process.stdout is not None
     return process.stdout.readline().strip()
@@ -46,13 +46,13 @@ def test_of_many_that_start_at_once_one_has_the_endpoint(tmp_path: Path) -> None
     path = tmp_path / "new" / "x.sock"
     processes = [taker(path) for _ in range(4)]
     try:
-        answers = [said(process) for process in processes]
+        answers = [line_of(process) for process in processes]
         (winner,) = [n for n, answer in enumerate(answers) if answer == "has it"]
         del answers[winner]
         assert all(f"{path} is in use by process " in answer for answer in answers)
         late = taker(path)
         processes.append(late)
-        assert said(late) == f"{path} is in use by process {processes[winner].pid}"
+        assert line_of(late) == f"{path} is in use by process {processes[winner].pid}"
     finally:
         for process in processes:
             process.communicate()
@@ -61,7 +61,7 @@ def test_of_many_that_start_at_once_one_has_the_endpoint(tmp_path: Path) -> None
 def test_a_killed_process_leaves_nothing_that_stops_a_start(tmp_path: Path) -> None:
     path = tmp_path / "x.sock"
     with taker(path) as process:
-        assert said(process) == "has it"
+        assert line_of(process) == "has it"
         process.send_signal(signal.SIGKILL)
         process.wait(30)
     with socket.socket(socket.AF_UNIX) as gone:

@@ -58,7 +58,7 @@ def test_names_of_other_tools_are_told_and_those_of_compose_are_not(tmp_path: Pa
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "printed"),
     [
         ("API_PORT=1\n\nAPI_PORT=2\n", "line 3: API_PORT is set in line 1 already"),
         ("API_PORT=1\napi_port=1\n", "line 2: API_PORT is set in line 1 already"),
@@ -69,8 +69,10 @@ def test_names_of_other_tools_are_told_and_those_of_compose_are_not(tmp_path: Pa
         ("MATCHER_BUILD=pure\n", "line 1: MATCHER_BUILD is read from the environment only"),
     ],
 )
-def test_a_line_that_would_be_passed_over_is_a_fault(tmp_path: Path, text: str, told: str) -> None:
-    assert names_of(tmp_path, text).faults == [f"{tmp_path}/.env: {told}"]
+def test_a_line_that_would_be_passed_over_is_a_fault(
+    tmp_path: Path, text: str, printed: str
+) -> None:
+    assert names_of(tmp_path, text).faults == [f"{tmp_path}/.env: {printed}"]
 
 
 def test_a_misspelt_variable_of_the_environment_is_told(

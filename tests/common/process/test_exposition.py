@@ -35,16 +35,16 @@ def test_every_number_arrives_as_it_is() -> None:
     some = Some()
     for nanoseconds in (1, 50_000, 50_001, 3_000_000_000, 9_000_000_000):
         some.times.add(nanoseconds)
-    told = samples(some.text())
-    assert told["crossbook_some_done_total", "b"] == 2
-    assert told["crossbook_some_level", ""] == 2**53
-    assert told["crossbook_some_wait_seconds_bucket", "5e-05"] == 2
-    assert told["crossbook_some_wait_seconds_bucket", "0.0001"] == 3
-    assert told["crossbook_some_wait_seconds_bucket", "5"] == 4
-    assert told["crossbook_some_wait_seconds_bucket", "+Inf"] == 5
-    assert told["crossbook_some_wait_seconds_count", ""] == 5
-    assert told["crossbook_some_wait_seconds_sum", ""] == pytest.approx(12.000100002)
-    assert told["crossbook_some_process_resident_memory_bytes", ""] > 1_000_000
+    parsed = samples(some.text())
+    assert parsed["crossbook_some_done_total", "b"] == 2
+    assert parsed["crossbook_some_level", ""] == 2**53
+    assert parsed["crossbook_some_wait_seconds_bucket", "5e-05"] == 2
+    assert parsed["crossbook_some_wait_seconds_bucket", "0.0001"] == 3
+    assert parsed["crossbook_some_wait_seconds_bucket", "5"] == 4
+    assert parsed["crossbook_some_wait_seconds_bucket", "+Inf"] == 5
+    assert parsed["crossbook_some_wait_seconds_count", ""] == 5
+    assert parsed["crossbook_some_wait_seconds_sum", ""] == pytest.approx(12.000100002)
+    assert parsed["crossbook_some_process_resident_memory_bytes", ""] > 1_000_000
 
 
 @pytest.mark.parametrize("bounds", [SIZES, TIMES_NS])

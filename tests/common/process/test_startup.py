@@ -23,7 +23,7 @@ def _nothing_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[No
     structlog.contextvars.clear_contextvars()
 
 
-def told(capsys: pytest.CaptureFixture[str]) -> list[str]:
+def printed(capsys: pytest.CaptureFixture[str]) -> list[str]:
     """What a process with two faults prints as it ends."""
     with pytest.raises(SystemExit) as caught:
         exit_on_config_error(ConfigError("A=1: bad\nB=2: bad"), "matcher")
@@ -32,7 +32,7 @@ def told(capsys: pytest.CaptureFixture[str]) -> list[str]:
 
 
 def test_a_configuration_error_leaves_with_status_two(capsys: pytest.CaptureFixture[str]) -> None:
-    assert told(capsys) == ["configuration error: A=1: bad", "configuration error: B=2: bad"]
+    assert printed(capsys) == ["configuration error: A=1: bad", "configuration error: B=2: bad"]
 
 
 @pytest.mark.parametrize("where", ["environment", "file", "broken file"])
@@ -45,7 +45,7 @@ def test_it_is_json_where_the_log_is_whatever_else_is_wrong(
         monkeypatch.setenv("LOG_FORMAT", "json")
     if where == "broken file":
         Path(".env").write_bytes(b"\xff")
-    lines = [json.loads(line) for line in told(capsys)]
+    lines = [json.loads(line) for line in printed(capsys)]
     assert [line["reason"] for line in lines] == ["A=1: bad", "B=2: bad"]
     assert {(line["event"], line["level"], line["process"]) for line in lines} == {
         ("configuration_error", "error", "matcher")

@@ -42,10 +42,10 @@ SECOND_NS = 10**9
 
 
 class Session:
-    """A gateway that answers a command with `said`, and what was typed before it."""
+    """A gateway that answers a command with `scripted`, and what was typed before it."""
 
     def __init__(self, gateway: FakeGateway) -> None:
-        self.said: list[Reply] = []
+        self.scripted: list[Reply] = []
         self.balances: list[Balance] = []
         self.orders: list[OrderState] = []
         self._gateway = gateway
@@ -92,7 +92,7 @@ class Session:
             return [OpenOrders(number, 5, self.orders)]
         if isinstance(request, QueryBalances):
             return [Balances(number, 5, self.balances)]
-        return [replace(each, request_seq=number) for each in self.said]
+        return [replace(each, request_seq=number) for each in self.scripted]
 
 
 def ack(status: OrderStatus = OrderStatus.NEW, name: str = "", remaining_lots: int = 30) -> Ack:

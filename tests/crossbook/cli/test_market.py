@@ -142,14 +142,14 @@ def test_a_terminal_shows_a_ladder_of_one_height_ten_times_a_second(shell: Marke
 @pytest.fixture
 def past(shell: MarketShell, monkeypatch: pytest.MonkeyPatch) -> list[tuple[object, ...]]:
     """The questions for past trades; they are BOUGHT and SOLD."""
-    asked: list[tuple[object, ...]] = []
+    calls: list[tuple[object, ...]] = []
 
     def recent(*terms: object) -> list[Trade]:
-        asked.append(terms)
+        calls.append(terms)
         return [BOUGHT, SOLD] if terms[3] else []
 
     monkeypatch.setattr(market, "recent_trades", recent)
-    return asked
+    return calls
 
 
 TRADES = """\

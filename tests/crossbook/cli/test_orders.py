@@ -39,7 +39,7 @@ def session() -> Iterator[Session]:
 
 
 def test_an_order_that_rests_is_printed_with_what_is_open(session: Session) -> None:
-    session.said = [ack()]
+    session.scripted = [ack()]
 
     status, out, err = session.run("buy", "btc-usdt", "0.0003", "1.00")
 
@@ -50,7 +50,7 @@ def test_an_order_that_rests_is_printed_with_what_is_open(session: Session) -> N
 
 
 def test_an_order_that_trades_is_printed_with_each_of_its_fills(session: Session) -> None:
-    session.said = [ack(name="mine"), *PARTLY]
+    session.scripted = [ack(name="mine"), *PARTLY]
     words = ["buy", "BTC-USDT", "0.0003", "1.01", "--id", "mine"]
 
     assert session.run(*words)[1] == (
@@ -67,7 +67,7 @@ def test_an_order_that_trades_is_printed_with_each_of_its_fills(session: Session
 
 
 def test_a_sale_pays_its_fee_in_the_quote_asset_and_leaves_nothing_open(session: Session) -> None:
-    session.said = [ack(), fill(5, 100, 30, 30, side=2)]
+    session.scripted = [ack(), fill(5, 100, 30, 30, side=2)]
 
     status, out, _ = session.run("sell", "BTC-USDT", "0.0003", "--market")
 
@@ -82,14 +82,14 @@ def test_a_sale_pays_its_fee_in_the_quote_asset_and_leaves_nothing_open(session:
 
 
 def test_what_was_entered_before_is_said_to_be_so(session: Session) -> None:
-    session.said = [replace(ack(OrderStatus.PARTIALLY_FILLED, "a", 5), repeated=True)]
+    session.scripted = [replace(ack(OrderStatus.PARTIALLY_FILLED, "a", 5), repeated=True)]
 
     assert session.run("buy", "BTC-USDT", "0.0003", "1", "--id", "a")[1] == (
         "order 40 (a) accepted: PARTIALLY_FILLED (it had been entered before under this id; "
         "nothing was done again)\n"
         "  open   0.00005 BTC"
     )
-    session.said = [replace(ack(), repeated=True, filled_lots=25, remaining_lots=5)]
+    session.scripted = [replace(ack(), repeated=True, filled_lots=25, remaining_lots=5)]
     [facts] = session.run_json("buy", "BTC-USDT", "0.0003", "1")
     assert facts == {
         "symbol": "BTC-USDT", "order_id": 40, "client_order_id": "", "repeated": True,
@@ -104,12 +104,12 @@ def test_the_reason_of_an_end_is_printed_and_a_newer_code_as_its_number(session:
         0, 41, "BTC-USDT", 40, "", ExecutionKind.EXPIRED, OrderStatus.EXPIRED, 1, 0, 20, 10, 0, 0,
         reason=RejectReason.FILL_OR_KILL,
     )  # fmt: skip
-    session.said = [ack(), expired]
+    session.scripted = [ack(), expired]
     words = ["buy", "BTC-USDT", "0.0003", "1"]
     assert session.run(*words)[1] == "order 40 accepted: EXPIRED, FILL_OR_KILL"
     assert session.run_json(*words)[0]["reason"] == "FILL_OR_KILL"
 
-    session.said = [ack(), replace(expired, reason=999, status=77)]
+    session.scripted = [ack(), replace(expired, reason=999, status=77)]
     assert session.run(*words)[1] == "order 40 accepted: 77, 999"
 
 
@@ -149,7 +149,7 @@ ORDERS: list[tuple[list[str], New]] = [
 def test_every_option_is_a_term_of_the_order(
     session: Session, words: list[str], request_sent: New
 ) -> None:
-    session.said = [ack()]
+    session.scripted = [ack()]
 
     status, out, err = session.run("buy", "BTC-USDT", *words)
 
@@ -162,7 +162,7 @@ def test_every_option_is_a_term_of_the_order(
 def test_an_expiry_is_so_many_seconds_from_now(
     session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    session.said = [ack()]
+    session.scripted = [ack()]
     monkeypatch.setattr(SystemClock, "now_ns", lambda self: BEGAN_NS)
 
     assert session.run("buy", "BTC-USDT", "1", "2", "--tif", "gtd", "--expire-in", "1.5")[0] == 0
@@ -193,7 +193,7 @@ def test_terms_that_do_not_go_together_are_not_sent(
 
 
 def test_a_refusal_names_reason_and_field(session: Session) -> None:
-    session.said = [Reject(0, RejectReason.BAD_TICK, "price", "not a multiple of 0.01", "", 9)]
+    session.scripted = [Reject(0, RejectReason.BAD_TICK, "price", "not a multiple of 0.01", "", 9)]
     words = ["buy", "BTC-USDT", "1", "2.001"]
 
     assert session.run(*words) == (1, "", "BAD_TICK (price): not a multiple of 0.01")

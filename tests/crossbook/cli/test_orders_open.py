@@ -36,7 +36,7 @@ def session() -> Iterator[Session]:
     ],
 )
 def test_a_cancel_names_one_order(session: Session, words: list[str], request_sent: Cancel) -> None:
-    session.said = [replace(ack(OrderStatus.CANCELED, "mine", 0), filled_lots=10)]
+    session.scripted = [replace(ack(OrderStatus.CANCELED, "mine", 0), filled_lots=10)]
 
     assert session.run("cancel", *words) == (0, "order 40 canceled", "")
     assert session.commands == [request_sent]
@@ -62,7 +62,7 @@ def test_a_cancel_names_one_order(session: Session, words: list[str], request_se
 def test_a_cancel_of_all_says_how_many(
     session: Session, words: list[str], request_sent: MassCancel
 ) -> None:
-    session.said = [replace(ack(), count=3)]
+    session.scripted = [replace(ack(), count=3)]
 
     assert session.run("cancel", *words) == (0, "3 orders canceled", "")
     assert session.commands == [request_sent]
@@ -117,7 +117,7 @@ def test_what_names_no_order_or_two_is_not_sent(
 def test_an_amend_changes_the_terms_it_names(
     session: Session, words: list[str], request_sent: Amend
 ) -> None:
-    session.said = [ack(name="mine"), *PARTLY]
+    session.scripted = [ack(name="mine"), *PARTLY]
 
     status, out, err = session.run("amend", *words)
 

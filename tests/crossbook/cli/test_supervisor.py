@@ -92,8 +92,8 @@ def test_programs_end_stage_by_stage(tmp_path: Path, number: signal.Signals) -> 
     supervised.read_until("runs", 3)
     assert supervised.end(number) == 128 + number
     assert supervised.ended == ["first", "second", "third"]
-    for said in (r"started \(pid=\d+\)", r"stopped \(rc=0\)"):
-        names = re.findall(rf"(\w+) {said}", supervised.text)
+    for remark in (r"started \(pid=\d+\)", r"stopped \(rc=0\)"):
+        names = re.findall(rf"(\w+) {remark}", supervised.text)
         assert sorted(names) == ["first", "second", "third"]
 
 

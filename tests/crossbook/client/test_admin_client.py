@@ -41,10 +41,10 @@ def test_a_file_that_is_no_socket_and_a_socket_without_listener_are_told_apart(
     Path("plain").touch()
     with socket.socket(socket.AF_UNIX) as left:
         left.bind("left.sock")
-    for name, said in (("plain", "is no socket"), ("left.sock", "where nothing listens")):
+    for name, reason in (("plain", "is no socket"), ("left.sock", "where nothing listens")):
         with (
             AdminClient(f"ipc://{name}", timeout_s=0.05) as admin,
-            pytest.raises(GatewayUnavailable, match=said),
+            pytest.raises(GatewayUnavailable, match=reason),
         ):
             admin.act(ACT)
 

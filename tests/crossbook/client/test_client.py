@@ -213,8 +213,8 @@ def test_what_was_missed_comes_by_itself_before_what_is_new(
     gateway.forget_sessions()
     client.submit(BTC, "buy", quantity_lots=1, price_ticks=100)
     gateway.push(execution(seq + 50))
-    told = [next(client.executions(5.0)).seq for _ in range(4)]
-    assert told == [seq, seq + 1, seq + 2, seq + 50]
+    seqs = [next(client.executions(5.0)).seq for _ in range(4)]
+    assert seqs == [seq, seq + 1, seq + 2, seq + 50]
     assert list(client.executions(0.05)) == []
 
 

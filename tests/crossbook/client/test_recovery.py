@@ -94,7 +94,7 @@ def lose_session(session: ClientSession, token: int = TOKEN + 1) -> None:
     log_on(session, token)
 
 
-def asked(session: ClientSession, now_ns: int = 0) -> tuple[Ping | None, CatchUp]:
+def requested(session: ClientSession, now_ns: int = 0) -> tuple[Ping | None, CatchUp]:
     """The requests that fill the hole."""
     sent = sent_by(session, now_ns)
     catch_up = sent[-1]
@@ -104,20 +104,20 @@ def asked(session: ClientSession, now_ns: int = 0) -> tuple[Ping | None, CatchUp
 
 
 def kinds(session: ClientSession) -> list[tuple[int, int]]:
-    heard = [(each.seq, each.kind) for each in session.executions]
+    received = [(each.seq, each.kind) for each in session.executions]
     session.executions.clear()
-    return heard
+    return received
 
 
 def test_hole_begins_after_the_last_thing_heard() -> None:
     session = logged_on(seq=100)
     lose_session(session)
-    assert asked(session)[1].from_seq == 101
+    assert requested(session)[1].from_seq == 101
     session = logged_on(seq=100)
     give(session, execution(105))
     lose_session(session)
     # Of number 105 more may have been on its way.
-    assert asked(session)[1].from_seq == 105
+    assert requested(session)[1].from_seq == 105
 
 
 def test_executions_are_held_until_the_hole_is_filled_and_come_once_in_order() -> None:
@@ -125,16 +125,16 @@ def test_executions_are_held_until_the_hole_is_filled_and_come_once_in_order() -
     give(session, execution(104, 1), execution(105, 2, trade_id=1))
     assert kinds(session) == [(104, 1), (105, 2)]
     lose_session(session)
-    ping, catch_up = asked(session)
+    ping, catch_up = requested(session)
     assert ping is not None
     give(session, execution(120), Pong(ping.request_seq, 119, 0))
     assert kinds(session) == []
-    told = [execution(105, 2, trade_id=1), execution(105, 2, trade_id=2), execution(105, 4),
+    expected = [execution(105, 2, trade_id=1), execution(105, 2, trade_id=2), execution(105, 4),
             execution(110, 1), execution(119, 2)]  # fmt: skip
     give(
         session,
         execution(119, 2),
-        *told,
+        *expected,
         CaughtUp(request_seq=catch_up.request_seq, from_seq=105, to_seq=119, complete=True),
     )
     assert kinds(session) == [(105, 2), (105, 4), (110, 1), (119, 2), (120, 2)]
@@ -147,7 +147,7 @@ def test_executions_are_held_until_the_hole_is_filled_and_come_once_in_order() -
 def test_pages_are_asked_on_until_the_number_of_the_ping() -> None:
     session = logged_on()
     lose_session(session)
-    ping, first = asked(session)
+    ping, first = requested(session)
     assert ping is not None
     give(session, Pong(ping.request_seq, 300, 0))
     give(
@@ -156,7 +156,7 @@ def test_pages_are_asked_on_until_the_number_of_the_ping() -> None:
         CaughtUp(request_seq=first.request_seq, from_seq=101, to_seq=200, complete=True),
     )
     assert kinds(session) == [(150, 2)]
-    ping, second = asked(session)
+    ping, second = requested(session)
     assert ping is None
     assert second.from_seq == 201
     give(
@@ -192,7 +192,7 @@ def test_an_execution_that_an_ack_stood_for_is_not_told() -> None:
         outcome for _, outcome in session.drain_outcomes() if not isinstance(outcome, Ack)
     ]
     assert isinstance(unknown, Unanswered)
-    ping, catch_up = asked(session)
+    ping, catch_up = requested(session)
     assert ping is not None
     new = ExecutionKind.NEW
     give(
@@ -208,7 +208,7 @@ def test_an_execution_that_an_ack_stood_for_is_not_told() -> None:
 def test_session_found_on_a_new_connection_catches_up() -> None:
     session = logged_on()
     give(session, Welcome(request_seq=0, token=TOKEN, account=7, gateway=1))
-    ping, catch_up = asked(session)
+    ping, catch_up = requested(session)
     assert ping is not None
     give(
         session,
@@ -223,15 +223,15 @@ def test_session_found_on_a_new_connection_catches_up() -> None:
 def test_busy_and_silence_are_tried_again_and_another_loss_begins_anew() -> None:
     session = logged_on()
     lose_session(session)
-    _, catch_up = asked(session)
+    _, catch_up = requested(session)
     give(
         session,
         Reject(request_seq=catch_up.request_seq, reason=RejectReason.BUSY, field="", text="later"),
     )
     assert sent_by(session, TRY_AGAIN_NS - 1) == []
-    asked(session, TRY_AGAIN_NS)
+    requested(session, TRY_AGAIN_NS)
     session.tick(TRY_AGAIN_NS + CATCH_UP_NS)
-    _, catch_up = asked(session, 2 * CATCH_UP_NS)
+    _, catch_up = requested(session, 2 * CATCH_UP_NS)
     give(
         session,
         Reject(
@@ -242,7 +242,7 @@ def test_busy_and_silence_are_tried_again_and_another_loss_begins_anew() -> None
         ),
     )
     log_on(session, TOKEN + 2)
-    ping, catch_up = asked(session, 2 * CATCH_UP_NS)
+    ping, catch_up = requested(session, 2 * CATCH_UP_NS)
     assert ping is not None
     assert catch_up.from_seq == 101
     give(
@@ -265,7 +265,7 @@ def test_busy_and_silence_are_tried_again_and_another_loss_begins_anew() -> None
 def test_hole_that_stays_is_told(end: CaughtUp | Reject) -> None:
     session = logged_on()
     lose_session(session)
-    ping, catch_up = asked(session)
+    ping, catch_up = requested(session)
     assert ping is not None
     give(session, Pong(ping.request_seq, 40 if end.__class__ is CaughtUp else 120, 0))
     fields = {**{name: getattr(end, name) for name in end.__struct_fields__}}
@@ -390,7 +390,7 @@ def test_nothing_is_lost_and_nothing_doubled(seed: int) -> None:
     gateway = GrowingGateway(rng)
     session = ClientSession(account=7)
     session.open()
-    heard: list[Execution] = []
+    received: list[Execution] = []
     wire: list[Reply] = []
     now_ns = 0
     for turn in range(400):
@@ -417,23 +417,23 @@ def test_nothing_is_lost_and_nothing_doubled(seed: int) -> None:
             give(session, *wire, now_ns=now_ns)
             wire.clear()
         session.tick(now_ns)
-        heard += session.executions
+        received += session.executions
         session.executions.clear()
     repeat = f"pytest tests/crossbook/client/test_recovery.py -k 'doubled and {seed}'"
     assert session.holes == 0, repeat
-    assert heard, repeat
-    assert heard == gateway.history, repeat
+    assert received, repeat
+    assert received == gateway.history, repeat
 
 
 def test_base_told_later_counts_until_something_was_heard() -> None:
     session = logged_on(seq=0)
     give(session, Pong(0, 500, 0))
     lose_session(session)
-    assert asked(session)[1].from_seq == 501
+    assert requested(session)[1].from_seq == 501
     session = logged_on(seq=0)
     give(session, execution(3), Pong(0, 500, 0))
     lose_session(session)
-    assert asked(session)[1].from_seq == 3
+    assert requested(session)[1].from_seq == 3
 
 
 def test_named_order_is_sent_again_over_a_new_connection() -> None:

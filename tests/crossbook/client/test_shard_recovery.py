@@ -17,12 +17,12 @@ from crossbook.common.shards import base_of
 from crossbook.common.types import RejectReason
 from crossbook.errors import ExecutionsMissed
 from tests.crossbook.client.test_recovery import (
-    asked,
     execution,
     give,
     kinds,
     logged_on,
     lose_session,
+    requested,
     sent_by,
 )
 
@@ -49,10 +49,10 @@ def test_holes_of_two_shards_are_filled_each_by_its_own_numbers() -> None:
         give_pongs(session, ping.request_seq, 103, OTHER + 12)
     # The second shard's hole is filled while the first one's is open: only that one holds back.
     first, second = questions
-    told = [execution(OTHER + 9), execution(OTHER + 11, 4), execution(OTHER + 12)]
+    expected = [execution(OTHER + 9), execution(OTHER + 11, 4), execution(OTHER + 12)]
     give(
         session,
-        *told,
+        *expected,
         CaughtUp(
             request_seq=second.request_seq, from_seq=OTHER + 9, to_seq=OTHER + 12, complete=True
         ),
@@ -71,7 +71,7 @@ def test_a_shard_is_caught_up_with_by_hand_and_the_other_goes_on() -> None:
     session = logged_on(seq=100)
     give(session, execution(OTHER + 3), execution(101))
     recovery = session.catch_up(OTHER)
-    ping, question = asked(session)
+    ping, question = requested(session)
     assert ping is not None
     assert question.from_seq == OTHER
     give_pongs(session, ping.request_seq, 101, OTHER + 3)
@@ -89,7 +89,7 @@ def test_a_shard_is_caught_up_with_by_hand_and_the_other_goes_on() -> None:
 def test_a_catch_up_from_beyond_the_stream_tells_where_it_ends_and_harms_nothing() -> None:
     session = logged_on(seq=100)
     recovery = session.catch_up(1_000)
-    ping, catch_up = asked(session)
+    ping, catch_up = requested(session)
     assert ping is not None
     give(session, execution(101), Pong(ping.request_seq, 101, 0))
     assert session.recovering
@@ -106,13 +106,13 @@ def test_a_catch_up_from_beyond_the_stream_tells_where_it_ends_and_harms_nothing
     assert [each.seq for each in session.executions] == [101, 102]
     assert session.last_seq == 102
     lose_session(session)
-    assert asked(session)[1].from_seq == 102
+    assert requested(session)[1].from_seq == 102
 
 
 def test_executions_on_their_way_when_a_catch_up_begins_behind_them_are_heard() -> None:
     session = logged_on(seq=100)
     recovery = session.catch_up(103)
-    ping, catch_up = asked(session)
+    ping, catch_up = requested(session)
     assert ping is not None
     give(
         session, execution(101), execution(102), Pong(ping.request_seq, 103, 0), execution(103),
@@ -133,7 +133,7 @@ def test_what_is_no_sequence_number_is_refused(from_seq: Any) -> None:
 def test_a_refused_catch_up_says_why() -> None:
     session = logged_on()
     recovery = session.catch_up(1)
-    _, catch_up = asked(session)
+    _, catch_up = requested(session)
     give(
         session,
         Reject(

@@ -12,7 +12,7 @@ from crossbook.replay.recording import BookDigest, BookRow, RecordedCommand, Rec
 from crossbook.replay.recording_files import read_recording
 from crossbook.replay.requests import ReplayRequests
 from crossbook.replay.sample_flow import sample_path
-from tests.worlds.plain_exchange import FIRST_SEQ, PlainExchange, Said
+from tests.worlds.plain_exchange import FIRST_SEQ, Outcome, PlainExchange
 
 replace = msgspec.structs.replace
 
@@ -32,28 +32,28 @@ def recording() -> Recording:
     )
 
 
-def nothing(index: int, said: Said) -> Said:
-    return said
+def nothing(index: int, outcome: Outcome) -> Outcome:
+    return outcome
 
 
 def check(
-    flow: Recording, change: Callable[[int, Said], Said] = nothing, *, complete: bool = True
+    flow: Recording, change: Callable[[int, Outcome], Outcome] = nothing, *, complete: bool = True
 ) -> CheckResult:
     """Replay into a plain exchange; `change` may falsify the messages of command number `index`."""
     exchange = PlainExchange()
     judge = ReplayCheck(flow)
     for index, command in enumerate(flow.commands):
-        said = change(index, exchange.apply(command))
-        if isinstance(said.answer, entry.Ack):
-            judge.accepted(index, said.answer)
+        outcome = change(index, exchange.apply(command))
+        if isinstance(outcome.answer, entry.Ack):
+            judge.accepted(index, outcome.answer)
         else:
-            judge.refused(index, said.answer)
-        for execution in said.executions:
+            judge.refused(index, outcome.answer)
+        for execution in outcome.executions:
             judge.executed(execution)
-        judge.traded(said.trades)
-        judge.changed(said.changes)
-        if said.changes:
-            judge.complete(said.changes[0].seq - 1)
+        judge.traded(outcome.trades)
+        judge.changed(outcome.changes)
+        if outcome.changes:
+            judge.complete(outcome.changes[0].seq - 1)
     if complete:
         judge.complete(judge.last_seq)
     return judge.result()
@@ -85,14 +85,14 @@ def test_an_equal_replay_is_equal_in_everything() -> None:
 def test_arrival_order_between_answers_and_feed_does_not_matter() -> None:
     flow = recording()
     exchange = PlainExchange()
-    said = [exchange.apply(command) for command in flow.commands]
+    outcome = [exchange.apply(command) for command in flow.commands]
     judge = ReplayCheck(flow)
 
-    for one in said:
+    for one in outcome:
         judge.traded(one.trades)
         judge.changed(one.changes)
     judge.complete(10**9)
-    for index, one in reversed(list(enumerate(said))):
+    for index, one in reversed(list(enumerate(outcome))):
         for execution in one.executions:
             judge.executed(execution)
         if isinstance(one.answer, entry.Ack):
@@ -170,13 +170,13 @@ def test_a_recording_that_breaks_priority_is_told_from_an_exchange_that_does() -
     honest = Recording("honest", commands, {2: [RecordedFill(1, 100, 5)]}, {2: row}, {})
     jumps = replace(honest, fills={2: [RecordedFill(2, 100, 5)]})
 
-    def hit_the_second(index: int, said: Said) -> Said:
+    def hit_the_second(index: int, outcome: Outcome) -> Outcome:
         second = FIRST_SEQ + 1
-        trades = [replace(trade, maker_order_id=second) for trade in said.trades]
-        changes = said.changes
+        trades = [replace(trade, maker_order_id=second) for trade in outcome.trades]
+        changes = outcome.changes
         if index == 2:
             changes = [replace(change, order_id=second) for change in changes]
-        return replace(said, trades=trades, changes=changes)
+        return replace(outcome, trades=trades, changes=changes)
 
     result = check(honest)
     assert (result.equal, result.cause, result.breaks) == (True, "", 0)
@@ -197,10 +197,10 @@ def test_a_recording_that_breaks_priority_is_told_from_an_exchange_that_does() -
 def test_what_else_spoils_a_replay_is_named_before_the_exchange() -> None:
     flow = recording()
 
-    def refuse_first(index: int, said: Said) -> Said:
+    def refuse_first(index: int, outcome: Outcome) -> Outcome:
         if index:
-            return said
-        return Said(
+            return outcome
+        return Outcome(
             entry.Reject(
                 request_seq=0, reason=RejectReason.INSUFFICIENT_BALANCE, field="quantity", text=""
             ),
@@ -245,10 +245,10 @@ def test_a_refusal_before_sequencing_leaves_the_book_of_the_command_before() -> 
     commands = [RecordedCommand(0, 0, "new", 1, 1, 100, 5), RecordedCommand(1, 0, "cancel", 9)]
     flow = Recording("short", commands, {}, {1: BookRow(((100, 5),), (), 1, 1)}, {})
 
-    def at_the_gateway(index: int, said: Said) -> Said:
-        if isinstance(said.answer, entry.Reject):
-            return replace(said, answer=replace(said.answer, seq=0))
-        return said
+    def at_the_gateway(index: int, outcome: Outcome) -> Outcome:
+        if isinstance(outcome.answer, entry.Reject):
+            return replace(outcome, answer=replace(outcome.answer, seq=0))
+        return outcome
 
     result = check(flow, at_the_gateway)
 
@@ -259,10 +259,10 @@ def test_a_refusal_before_sequencing_leaves_the_book_of_the_command_before() -> 
 def test_a_refused_order_is_a_difference() -> None:
     flow = recording()
 
-    def refuse_first(index: int, said: Said) -> Said:
+    def refuse_first(index: int, outcome: Outcome) -> Outcome:
         if index:
-            return said
-        return Said(
+            return outcome
+        return Outcome(
             entry.Reject(request_seq=0, reason=RejectReason.BUSY, field="", text="queue full"),
             [],
             [],
@@ -277,34 +277,34 @@ def test_a_refused_order_is_a_difference() -> None:
     assert result.differences[0] == "command 0 (new 1) was refused: BUSY  queue full"
 
 
-def lose_changes(index: int, said: Said) -> Said:
-    return replace(said, changes=[]) if index == 499 else said
+def lose_changes(index: int, outcome: Outcome) -> Outcome:
+    return replace(outcome, changes=[]) if index == 499 else outcome
 
 
-def lose_trade(index: int, said: Said) -> Said:
-    return replace(said, trades=said.trades[1:])
+def lose_trade(index: int, outcome: Outcome) -> Outcome:
+    return replace(outcome, trades=outcome.trades[1:])
 
 
-def lose_execution(index: int, said: Said) -> Said:
-    return replace(said, executions=said.executions[1:])
+def lose_execution(index: int, outcome: Outcome) -> Outcome:
+    return replace(outcome, executions=outcome.executions[1:])
 
 
-def swap_order(index: int, said: Said) -> Said:
-    wrong = [replace(change, shown_lots=change.shown_lots + 1) for change in said.changes]
-    return replace(said, changes=wrong) if index == 499 else said
+def swap_order(index: int, outcome: Outcome) -> Outcome:
+    wrong = [replace(change, shown_lots=change.shown_lots + 1) for change in outcome.changes]
+    return replace(outcome, changes=wrong) if index == 499 else outcome
 
 
 @pytest.mark.parametrize("falsify", [lose_changes, lose_trade, lose_execution, swap_order])
-def test_a_falsified_stream_is_found(falsify: Callable[[int, Said], Said]) -> None:
+def test_a_falsified_stream_is_found(falsify: Callable[[int, Outcome], Outcome]) -> None:
     assert not check(recording(), falsify).equal
 
 
 def test_trades_of_strangers_are_counted_apart() -> None:
-    def add_stranger(index: int, said: Said) -> Said:
+    def add_stranger(index: int, outcome: Outcome) -> Outcome:
         if index != 3:
-            return said
+            return outcome
         return replace(
-            said,
+            outcome,
             trades=[
                 feed.Trade(
                     seq=10**6,

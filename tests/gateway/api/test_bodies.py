@@ -30,7 +30,7 @@ NEEDS = {
 """Of each type the fields it needs."""
 
 
-def said(order_type: Any, **fields: Any) -> New:
+def parsed(order_type: Any, **fields: Any) -> New:
     """What an order of these fields becomes."""
     return order_of(documents.OrderRequest("BTC-USDT", order_type, "buy", **fields))
 
@@ -38,13 +38,13 @@ def said(order_type: Any, **fields: Any) -> New:
 def refusal(order_type: str, **fields: Any) -> tuple[int, str | None, str]:
     """Why it is refused: status, field and words."""
     with pytest.raises(Problem) as caught:
-        said(order_type, **fields)
+        parsed(order_type, **fields)
     return caught.value.status, caught.value.detail.field, caught.value.detail.message
 
 
 @pytest.mark.parametrize("order_type", NEEDS)
 def test_an_order_that_says_what_its_type_needs_is_taken(order_type: str) -> None:
-    made = said(order_type, **NEEDS[order_type])
+    made = parsed(order_type, **NEEDS[order_type])
     assert (made.request_seq, made.symbol, made.side) == (0, "BTC-USDT", Side.BUY)
     fields = NEEDS[order_type]
     assert (made.quantity or 0, made.price or 0, made.stop_price or 0) == (
@@ -70,7 +70,7 @@ def test_an_order_without_what_its_type_needs_names_it(order_type: str, field: s
 
 
 def test_a_market_order_has_one_of_two_amounts() -> None:
-    assert said("market", quote_quantity="5").quote_amount == "5"
+    assert parsed("market", quote_quantity="5").quote_amount == "5"
     for fields in ({}, {"quantity": "1", "quote_quantity": "5"}):
         status, named, words = refusal("market", **fields)
         assert (status, named) == (422, "quantity")
@@ -86,7 +86,7 @@ def test_only_market_orders_have_a_quote_quantity(order_type: str) -> None:
 @pytest.mark.parametrize("time_in_force", [None, "gtc", "ioc", "fok", "day"])
 def test_only_an_order_until_a_time_has_that_time(time_in_force: Any) -> None:
     fields = {**NEEDS["limit"], "time_in_force": time_in_force}
-    assert said("limit", **fields).expire_time == 0
+    assert parsed("limit", **fields).expire_time == 0
     status, named, _ = refusal("limit", **fields, expire_time=5)
     assert (status, named) == (422, "expire_time")
     status, named, _ = refusal("limit", **NEEDS["limit"], time_in_force="gtd")
@@ -96,7 +96,7 @@ def test_only_an_order_until_a_time_has_that_time(time_in_force: Any) -> None:
 @pytest.mark.parametrize("order_type", ["ioc", "fok"])
 def test_an_immediate_type_is_a_limit_order_of_that_time_in_force(order_type: str) -> None:
     for again in ({}, {"time_in_force": order_type}):
-        made = said(order_type, **NEEDS["limit"], **again)
+        made = parsed(order_type, **NEEDS["limit"], **again)
         assert made.order_type == OrderType.LIMIT
         assert made.time_in_force == TimeInForce[order_type.upper()]
     for other in {"gtc", "ioc", "fok", "gtd", "day"} - {order_type}:
@@ -125,8 +125,8 @@ def test_every_field_has_its_place() -> None:
         post_only=False,
         prevention=Prevention.EXPIRE_BOTH,
     )
-    assert said("limit", **NEEDS["limit"], post_only=True).post_only
-    plain = said("limit", **NEEDS["limit"])
+    assert parsed("limit", **NEEDS["limit"], post_only=True).post_only
+    plain = parsed("limit", **NEEDS["limit"])
     assert (plain.time_in_force, plain.post_only) == (TimeInForce.GTC, False)
     assert plain.client_order_id == ""
 
@@ -267,5 +267,5 @@ def test_a_complaint_about_something_inside_names_the_way_there() -> None:
 
 def test_refusals_have_the_reason_of_order_entry() -> None:
     with pytest.raises(Problem) as caught:
-        said("market", quantity="1", price="2")
+        parsed("market", quantity="1", price="2")
     assert caught.value.detail.code == RejectReason.UNSUPPORTED_COMBINATION.name

@@ -290,9 +290,9 @@ def test_a_client_that_begins_beyond_the_stream_is_told_the_last_number(
     async def main() -> None:
         async with OrderStreamWorld(f"from_seq={from_seq}") as world:
             world.settle()
-            (told,) = await world.connection.messages("caught_up")
+            (end_message,) = await world.connection.messages("caught_up")
             wanted = {"from_seq": first or from_seq, "to_seq": 0, "complete": complete}
-            assert told == {"type": "caught_up", **wanted}
+            assert end_message == {"type": "caught_up", **wanted}
 
     run(main())
 

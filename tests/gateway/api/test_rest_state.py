@@ -12,7 +12,7 @@ PATHS = ("/api/v1/instruments", "/api/v1/ticker/BTC-USDT", "/api/v1/orderbook/BT
 UNKNOWN = {"state": None, "state_until": None, "auction": None}
 
 
-async def told(world: RestWorld) -> list[dict[str, Any]]:
+async def shown_states(world: RestWorld) -> list[dict[str, Any]]:
     """What each document has of the state of BTC-USDT."""
     found = []
     for path in PATHS:
@@ -48,7 +48,7 @@ def test_every_state_is_told_with_its_end() -> None:
                 )
                 until = "2025-10-26T12:34:56.789Z" if until_ns else None
                 expected = {"state": name, "state_until": until, "auction": None}
-                assert await told(world) == [expected] * 3
+                assert await shown_states(world) == [expected] * 3
 
     asyncio.run(go())
 
@@ -77,7 +77,7 @@ def test_an_auction_is_told_with_what_it_would_give() -> None:
                     "surplus_quantity": "0.00002",
                 },
             }
-            assert await told(world) == [expected] * 3
+            assert await shown_states(world) == [expected] * 3
 
     asyncio.run(go())
 

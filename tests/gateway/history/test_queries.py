@@ -138,8 +138,8 @@ def test_pages_of_several_recorders_are_in_order_of_time_and_whole(limit: int) -
 
 def test_rows_of_one_moment_are_told_by_their_numbers_the_highest_first() -> None:
     pages = [[(5, 7), (5, 2)], [(5, 4), (5, 1)]]
-    told, cursor = newest(pages, [False, False], [0, 0], 4, lambda row: row)
-    assert told == [(5, 7), (5, 4), (5, 2), (5, 1)]
+    listed, cursor = newest(pages, [False, False], [0, 0], 4, lambda row: row)
+    assert listed == [(5, 7), (5, 4), (5, 2), (5, 1)]
     assert cursor is None
 
 
@@ -167,16 +167,16 @@ def test_one_recorder_that_is_behind_makes_the_answer_unavailable() -> None:
 
 def test_candles_are_asked_for_in_nanoseconds_of_what_the_client_says_in_milliseconds() -> None:
     async def main() -> None:
-        asked: list[HistoryQuestion] = []
+        sent_questions: list[HistoryQuestion] = []
         async with RestWorld() as world:
 
             def send(frame: bytes) -> bool:
-                asked.append(decode_history_question(frame))
+                sent_questions.append(decode_history_question(frame))
                 return True
 
             def answer() -> None:
                 world.history.send(send)
-                for each in asked:
+                for each in sent_questions:
                     none = CandleRecords(request_id=each.request_id, seq=0, candles=[], more=False)
                     world.history.receive(encode(none))
 
@@ -185,7 +185,7 @@ def test_candles_are_asked_for_in_nanoseconds_of_what_the_client_says_in_millise
             path = f"/api/v1/candles/BTC-USDT?interval=5m&{stretch}&limit=3"
             found = await world.client.get(path)
             assert found.json()["candles"] == []
-        (question,) = asked
+        (question,) = sent_questions
         assert isinstance(question, CandlesQuestion)
         assert question == CandlesQuestion(
             request_id=question.request_id,

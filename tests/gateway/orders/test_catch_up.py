@@ -34,7 +34,7 @@ def test_catch_up_sends_all_executions_of_the_account_page_by_page() -> None:
     bob = world.log_on(BOB, 8)
     world.send(BOB, bob, order(2, "b", Side.BUY))
     world.step(3)
-    world.heard.clear()
+    world.received.clear()
     world.send(ANN, token, CatchUp(900, 150))
     world.send(BOB, bob, CatchUp(901, 0))
     world.step(SECOND_STEPS)
@@ -112,7 +112,7 @@ def test_catch_up_without_a_matcher_ends_busy_and_with_its_session_in_silence() 
     world.log_on(BOB, 8)
     world.send(BOB, world.log_on(BOB, 8), CatchUp(900, 1))
     world.desk.sessions.close_address(BOB)
-    world.heard.clear()
+    world.received.clear()
     world.send(ANN, token, CatchUp(901, 1))
     world.step(6 * SECOND_STEPS)
     assert reasons(answers(world)) == [RejectReason.BUSY]
@@ -131,7 +131,7 @@ def test_long_catch_up_stops_short_at_a_whole_command_and_can_be_continued() -> 
     world.step(3)
     world.send(ANN, token, order(3 + count))
     world.step(3)
-    world.heard.clear()
+    world.received.clear()
     world.frames.clear()
     world.send(ANN, token, CatchUp(900_000, 1))
     world.step(3 * SECOND_STEPS)
@@ -149,7 +149,7 @@ def test_catch_up_may_begin_inside_a_batch() -> None:
     world, token = ready()
     world.send(ANN, token, *(order(2 + i) for i in range(10)))
     world.step(3)
-    world.heard.clear()
+    world.received.clear()
     world.send(ANN, token, CatchUp(900, 6))
     world.step(10)
     executions, end = caught_up(world)
@@ -178,12 +178,12 @@ def test_catch_ups_that_are_continued_send_each_execution_once_however_short_the
     assert world.matcher is not None
     last_seq = world.matcher.engine.seq
     for identity, session, orders in ((ANN, token, 12), (BOB, bob, 3)):
-        live = [reply for reply in world.heard[identity] if isinstance(reply, Execution)]
+        live = [reply for reply in world.received[identity] if isinstance(reply, Execution)]
         found: list[tuple[int, int, int, str]] = []
         request_seq, next_seq = 900, 1
         while next_seq <= last_seq:
             world.send(identity, session, CatchUp(request_seq, next_seq))
-            world.heard.pop(identity, None)
+            world.received.pop(identity, None)
             world.step(SECOND_STEPS)
             executions, end = caught_up(world, identity)
             assert end.request_seq == request_seq

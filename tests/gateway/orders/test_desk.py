@@ -48,7 +48,7 @@ def buy(seq: int, quantity: int | str = 1000, price: int | str = 5_000_000) -> N
 def test_order_is_acknowledged_with_the_request_sequence() -> None:
     world = DeskWorld()
     token = world.log_on(ANN, 7)
-    assert world.say(ANN, token, sell(9, coid="x")) == [
+    assert world.replies_to(ANN, token, sell(9, coid="x")) == [
         Ack(
             request_seq=9,
             seq=1,
@@ -64,8 +64,8 @@ def test_order_is_acknowledged_with_the_request_sequence() -> None:
 def test_fill_goes_to_maker_and_taker_with_their_own_view() -> None:
     world = DeskWorld()
     ann, bob = world.log_on(ANN, 7), world.log_on(BOB, 8)
-    world.say(ANN, ann, sell(2, 1000, coid="m"))
-    taker = world.say(BOB, bob, buy(3, 400))
+    world.replies_to(ANN, ann, sell(2, 1000, coid="m"))
+    taker = world.replies_to(BOB, bob, buy(3, 400))
     assert taker == [
         Ack(
             request_seq=3,
@@ -124,9 +124,9 @@ def test_fill_goes_to_maker_and_taker_with_their_own_view() -> None:
 def test_other_sessions_of_the_account_receive_accept_amend_and_cancel() -> None:
     world = DeskWorld()
     first, second = world.log_on(ANN, 7), world.log_on(BOB, 7)
-    world.say(ANN, first, sell(2))
-    world.say(ANN, first, Amend(3, SYMBOL, 1, quantity=600))
-    world.say(ANN, first, Cancel(4, SYMBOL, 1))
+    world.replies_to(ANN, first, sell(2))
+    world.replies_to(ANN, first, Amend(3, SYMBOL, 1, quantity=600))
+    world.replies_to(ANN, first, Cancel(4, SYMBOL, 1))
     received = world.replies(BOB)
     assert [(r.kind, r.status, r.request_seq) for r in received if isinstance(r, Execution)] == [
         (ExecutionKind.NEW, OrderStatus.NEW, 0),
@@ -140,8 +140,8 @@ def test_other_sessions_of_the_account_receive_accept_amend_and_cancel() -> None
 def test_mass_cancel_is_acknowledged_and_each_order_reported() -> None:
     world = DeskWorld()
     token = world.log_on(ANN, 7)
-    world.say(ANN, token, sell(2), sell(3))
-    replies = world.say(ANN, token, MassCancel(4))
+    world.replies_to(ANN, token, sell(2), sell(3))
+    replies = world.replies_to(ANN, token, MassCancel(4))
     assert replies[0] == Ack(
         request_seq=4,
         seq=3,
@@ -161,7 +161,7 @@ def test_mass_cancel_is_acknowledged_and_each_order_reported() -> None:
 def test_ioc_rest_is_reported_expired_with_its_reason() -> None:
     world = DeskWorld()
     token = world.log_on(ANN, 7)
-    replies = world.say(
+    replies = world.replies_to(
         ANN, token, New(2, SYMBOL, Side.BUY, 10_000, 100_000, time_in_force=TimeInForce.IOC)
     )
     assert isinstance(replies[1], Execution)
@@ -173,8 +173,8 @@ def test_ioc_rest_is_reported_expired_with_its_reason() -> None:
 def test_quote_amount_order_is_filled_only_when_it_completes() -> None:
     world = DeskWorld()
     ann, bob = world.log_on(ANN, 7), world.log_on(BOB, 8)
-    world.say(ANN, ann, sell(2, 1000))
-    replies = world.say(
+    world.replies_to(ANN, ann, sell(2, 1000))
+    replies = world.replies_to(
         BOB, bob,
         New(3, SYMBOL, Side.BUY, order_type=OrderType.MARKET, quote_amount="100.005"),
     )  # fmt: skip
@@ -206,7 +206,7 @@ def test_quote_amount_order_is_filled_only_when_it_completes() -> None:
 def test_matcher_reject_names_field_reason_and_sequence() -> None:
     world = DeskWorld()
     token = world.log_on(ANN, 7)
-    (reject,) = world.say(ANN, token, sell(2, 1000, 0, coid="q"))
+    (reject,) = world.replies_to(ANN, token, sell(2, 1000, 0, coid="q"))
     assert isinstance(reject, Reject)
     assert (reject.reason, reject.field, reject.client_order_id, reject.seq) == (
         RejectReason.BAD_TICK, "price", "q", 1,
@@ -236,7 +236,7 @@ def test_untranslatable_request_is_refused_before_the_matcher(
 ) -> None:
     world = DeskWorld()
     token = world.log_on(ANN, 7)
-    (reject,) = world.say(ANN, token, request_)
+    (reject,) = world.replies_to(ANN, token, request_)
     assert isinstance(reject, Reject)
     assert (reject.request_seq, reject.reason, reject.field, reject.seq) == (2, reason, field, 0)
     assert world.engine.seq == 0
@@ -262,13 +262,13 @@ def test_an_amount_of_zero_in_text_is_not_one_that_is_left_out(
     token = world.log_on(b"a", 1)
     order = replace(New(2, SYMBOL, 1, "1", "50000"), **{field: text})
 
-    (reject,) = world.say(b"a", token, order)
+    (reject,) = world.replies_to(b"a", token, order)
 
     assert isinstance(reject, Reject)
     assert (reject.reason, reject.field, reject.seq) == (reason, field, 0)
     assert f"'{text}' is not above zero" in reject.text
     if field in ("quantity", "price", "stop_price"):
-        (reject,) = world.say(b"a", token, replace(Amend(3, SYMBOL, 1), **{field: text}))
+        (reject,) = world.replies_to(b"a", token, replace(Amend(3, SYMBOL, 1), **{field: text}))
         assert isinstance(reject, Reject)
         assert (reject.reason, reject.field, reject.seq) == (reason, field, 0)
 
@@ -279,7 +279,7 @@ def test_a_reject_of_the_matcher_names_value_and_limit() -> None:
     instrument = INSTRUMENTS[0]
     most = instrument.price_text(instrument.max_price_ticks)
 
-    (reject,) = world.say(
+    (reject,) = world.replies_to(
         b"a", token, New(2, SYMBOL, 1, "1", instrument.price_text(instrument.max_price_ticks + 1))
     )
 
@@ -291,7 +291,7 @@ def test_a_reject_of_the_matcher_names_value_and_limit() -> None:
 def test_valid_requests_of_a_list_are_accepted_beside_an_invalid_one() -> None:
     world = DeskWorld()
     token = world.log_on(ANN, 7)
-    replies = world.say(ANN, token, sell(2), New(3, SYMBOL, 9, 1, 1), sell(4))
+    replies = world.replies_to(ANN, token, sell(2), New(3, SYMBOL, 9, 1, 1), sell(4))
     assert [(type(r).__name__, r.request_seq) for r in replies] == [
         ("Reject", 3),
         ("Ack", 2),
@@ -308,7 +308,7 @@ def test_busy_past_the_queue_size_and_free_again_after_the_answers() -> None:
     assert (busy.request_seq, busy.reason, busy.client_order_id) == (4, RejectReason.BUSY, "late")
     world.settle()
     assert [r.request_seq for r in world.replies(ANN)] == [2, 3]
-    assert isinstance(world.say(ANN, token, sell(5))[0], Ack)
+    assert isinstance(world.replies_to(ANN, token, sell(5))[0], Ack)
 
 
 def test_commands_that_cannot_be_sent_are_answered_busy() -> None:
@@ -339,7 +339,7 @@ def test_commands_given_up_are_answered_with_an_unknown_outcome() -> None:
 
 def test_commands_need_a_session_but_ping_and_instruments_do_not() -> None:
     world = DeskWorld()
-    replies = world.say(ANN, 0, sell(1), Ping(2), ListInstruments(3))
+    replies = world.replies_to(ANN, 0, sell(1), Ping(2), ListInstruments(3))
     assert isinstance(replies[0], Reject)
     assert replies[0].reason == RejectReason.NOT_LOGGED_ON
     assert isinstance(replies[1], Pong)
@@ -349,8 +349,8 @@ def test_commands_need_a_session_but_ping_and_instruments_do_not() -> None:
 def test_a_ping_with_a_token_is_refused_without_its_session() -> None:
     world = DeskWorld()
     token = world.log_on(ANN, 7)
-    assert isinstance(world.say(ANN, token, Ping(2))[0], Pong)
-    (reject,) = world.say(ANN, token + 1, Ping(3))
+    assert isinstance(world.replies_to(ANN, token, Ping(2))[0], Pong)
+    (reject,) = world.replies_to(ANN, token + 1, Ping(3))
     assert isinstance(reject, Reject)
     assert (reject.request_seq, reject.reason) == (3, RejectReason.NOT_LOGGED_ON)
 
@@ -359,7 +359,7 @@ def test_an_address_alone_does_not_act_for_its_session() -> None:
     world = DeskWorld()
     world.log_on(ANN, 7)
     for token in (0, 1, 2**63):
-        (reject,) = world.say(ANN, token, sell(2))
+        (reject,) = world.replies_to(ANN, token, sell(2))
         assert isinstance(reject, Reject)
         assert reject.reason == RejectReason.NOT_LOGGED_ON
     assert world.engine.seq == 0
@@ -368,11 +368,11 @@ def test_an_address_alone_does_not_act_for_its_session() -> None:
 def test_a_session_follows_its_token_to_a_new_address() -> None:
     world = DeskWorld()
     token = world.log_on(ANN, 7)
-    moved, ack = world.say(EVE, token, sell(2))
+    moved, ack = world.replies_to(EVE, token, sell(2))
     assert moved == Welcome(request_seq=0, token=token, account=7, gateway=1)
     assert isinstance(ack, Ack)
     bob = world.log_on(BOB, 8)
-    world.say(BOB, bob, buy(2, 1000))
+    world.replies_to(BOB, bob, buy(2, 1000))
     assert len(world.replies(EVE)) == 1
     assert world.replies(ANN) == []
 
@@ -382,26 +382,26 @@ def test_logging_on_again_replaces_the_session_of_that_address() -> None:
     old = world.log_on(ANN, 7)
     new = world.log_on(ANN, 8)
     assert len(world.desk.sessions) == 1
-    (reject,) = world.say(ANN, old, sell(2))
+    (reject,) = world.replies_to(ANN, old, sell(2))
     assert isinstance(reject, Reject)
-    assert isinstance(world.say(ANN, new, sell(3))[0], Ack)
+    assert isinstance(world.replies_to(ANN, new, sell(3))[0], Ack)
 
 
 def test_session_table_is_bounded() -> None:
     world = DeskWorld(sessions=1)
     world.log_on(ANN, 7)
-    (reject,) = world.say(BOB, 0, Logon(1, 8))
+    (reject,) = world.replies_to(BOB, 0, Logon(1, 8))
     assert isinstance(reject, Reject)
     assert reject.reason == RejectReason.BUSY
     world.desk.sessions.close_address(ANN)
-    assert isinstance(world.say(BOB, 0, Logon(2, 8))[0], Welcome)
+    assert isinstance(world.replies_to(BOB, 0, Logon(2, 8))[0], Welcome)
 
 
 def test_query_is_sent_to_the_matcher_and_answered() -> None:
     world = DeskWorld()
     token = world.log_on(ANN, 7)
-    world.say(ANN, token, sell(2))
-    assert world.say(ANN, token, Query(3, SYMBOL)) == []
+    world.replies_to(ANN, token, sell(2))
+    assert world.replies_to(ANN, token, Query(3, SYMBOL)) == []
     (query,) = world.desk.queries.collect()
     assert isinstance(query, OrdersRequest)
     orders, more = world.engine.open_orders(query.account, query.instrument)
@@ -412,7 +412,7 @@ def test_query_is_sent_to_the_matcher_and_answered() -> None:
 def test_query_that_the_matcher_never_answers_ends_busy() -> None:
     world = DeskWorld()
     token = world.log_on(ANN, 7)
-    world.say(ANN, token, Query(3))
+    world.replies_to(ANN, token, Query(3))
     world.desk.tick(QUERY_NS - 1)
     assert world.replies(ANN) == []
     world.desk.tick(QUERY_NS)

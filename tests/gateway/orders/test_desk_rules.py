@@ -57,7 +57,7 @@ def test_text_off_the_grid_is_refused_under_its_own_name() -> None:
         (New(3, SYMBOL, 1, "0.5", "50000.00", display_quantity="0.000001"), "display_quantity"),
         (Amend(4, SYMBOL, 1, stop_price="1.001"), "stop_price"),
     ):
-        (reject,) = world.say(ANN, token, request)
+        (reject,) = world.replies_to(ANN, token, request)
         assert isinstance(reject, Reject)
         assert reject.field == field
 
@@ -65,12 +65,12 @@ def test_text_off_the_grid_is_refused_under_its_own_name() -> None:
 def test_the_owner_receives_a_stop_that_waits_and_its_election() -> None:
     world = DeskWorld()
     ann, bob = world.log_on(ANN, 7), world.log_on(BOB, 7)
-    world.say(ANN, ann, New(2, SYMBOL, 2, 100, 5_000_000))
-    world.say(ANN, ann, New(3, SYMBOL, 1, 100, 0, OrderType.STOP, stop_price=5_000_000))
+    world.replies_to(ANN, ann, New(2, SYMBOL, 2, 100, 5_000_000))
+    world.replies_to(ANN, ann, New(3, SYMBOL, 1, 100, 0, OrderType.STOP, stop_price=5_000_000))
     waiting = world.replies(BOB)[-1]
     assert isinstance(waiting, Execution)
     assert (waiting.trigger_ticks, waiting.working) == (5_000_000, False)
-    world.say(BOB, bob, New(2, SYMBOL, 1, 50, 5_000_000, prevention=0))
+    world.replies_to(BOB, bob, New(2, SYMBOL, 1, 50, 5_000_000, prevention=0))
     received = [reply for reply in world.replies(ANN) if isinstance(reply, Execution)]
     kinds = [(each.order_id, each.kind) for each in received]
     assert (2, ExecutionKind.TRIGGERED) in kinds
@@ -84,12 +84,12 @@ def test_a_stop_that_an_order_by_quote_amount_elects_is_filled_and_ends() -> Non
     quantity."""
     world = DeskWorld()
     ann, bob, cat = world.log_on(ANN, 7), world.log_on(BOB, 8), world.log_on(b"cat", 9)
-    world.say(ANN, ann, New(2, SYMBOL, 1, 100, 0, OrderType.STOP, stop_price=5_000_000))
-    world.say(BOB, bob, New(2, SYMBOL, 2, 200, 5_000_000))
+    world.replies_to(ANN, ann, New(2, SYMBOL, 1, 100, 0, OrderType.STOP, stop_price=5_000_000))
+    world.replies_to(BOB, bob, New(2, SYMBOL, 2, 200, 5_000_000))
     by_quote = New(2, SYMBOL, 1, 0, 0, OrderType.MARKET, quote_amount="50.00")
     statuses = [
         [each.status for each in replies if isinstance(each, Execution)]
-        for replies in (world.say(b"cat", cat, by_quote), world.replies(ANN))
+        for replies in (world.replies_to(b"cat", cat, by_quote), world.replies(ANN))
     ]
     assert statuses == [
         [OrderStatus.PARTIALLY_FILLED, OrderStatus.FILLED],
@@ -100,7 +100,7 @@ def test_a_stop_that_an_order_by_quote_amount_elects_is_filled_and_ends() -> Non
 def test_cancel_after_is_acknowledged() -> None:
     world = DeskWorld()
     token = world.log_on(ANN, 7)
-    (ack,) = world.say(ANN, token, CancelAfter(2, 1_500))
+    (ack,) = world.replies_to(ANN, token, CancelAfter(2, 1_500))
     assert isinstance(ack, Ack)
     assert (ack.request_seq, ack.order_id) == (2, 0)
     assert world.engine.next_due_ns == 5 + 1_500_000_000
@@ -109,7 +109,7 @@ def test_cancel_after_is_acknowledged() -> None:
 def test_balances_are_queried_from_the_matcher() -> None:
     world = DeskWorld()
     token = world.log_on(ANN, 7)
-    assert world.say(ANN, token, QueryBalances(2)) == []
+    assert world.replies_to(ANN, token, QueryBalances(2)) == []
     (query,) = world.desk.queries.collect()
     assert query == BalancesRequest(request_id=query.request_id, account=7)
     found = [Balance(asset="BTC", total=5, held=2)]
@@ -124,8 +124,8 @@ def test_an_instrument_added_and_fees_changed_are_applied_from_events() -> None:
     events = world.engine.apply(AddInstrument(0, 0, 0, 77, added))
     events += world.engine.apply(SetFees(0, 0, 0, 77, 10, 20))
     world.desk.apply(EventBatch(1, 1, 2, 5, events))
-    (ack,) = world.say(ANN, token, New(2, "BTC-NEW", 1, "0.5", "50000.00"))
+    (ack,) = world.replies_to(ANN, token, New(2, "BTC-NEW", 1, "0.5", "50000.00"))
     assert isinstance(ack, Ack)
-    (listed,) = world.say(ANN, token, ListInstruments(3))
+    (listed,) = world.replies_to(ANN, token, ListInstruments(3))
     assert isinstance(listed, Instruments)
     assert listed.instruments[-1] == replace(added, maker_fee_rate=10, taker_fee_rate=20)

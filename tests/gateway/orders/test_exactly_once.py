@@ -112,7 +112,7 @@ def test_everything_happens_exactly_once(seed: int, reorder: bool) -> None:
     events = matcher.events
     answered = Counter(
         reply.request_seq
-        for replies in world.heard.values()
+        for replies in world.received.values()
         for reply in replies
         if isinstance(reply, Ack | Reject)
     )
@@ -122,7 +122,7 @@ def test_everything_happens_exactly_once(seed: int, reorder: bool) -> None:
     accepted = Counter(e.client_order_id for e in events if isinstance(e, OrderAccepted))
     assert set(accepted.values()) <= {1}, repeat
     assert not any(isinstance(event, OrderRepeated) for event in events), repeat
-    for identity, replies in world.heard.items():
+    for identity, replies in world.received.items():
         for reply in replies:
             if isinstance(reply, Reject):
                 assert reply.reason != RejectReason.OUTCOME_UNKNOWN, repeat
@@ -138,19 +138,19 @@ def test_everything_happens_exactly_once(seed: int, reorder: bool) -> None:
         ]
         assert live == expected, repeat
     for identity, token in tokens.items():
-        world.heard.clear()
+        world.received.clear()
         world.send(identity, token, CatchUp(900_000, 1))
         world.step(100)
-        received, end = caught_up(world, identity)
+        got, end = caught_up(world, identity)
         assert (end.to_seq, end.complete) == (matcher.engine.seq, True)
-        assert keys(received) == view(events, ACCOUNTS[identity]), repeat
+        assert keys(got) == view(events, ACCOUNTS[identity]), repeat
 
 
 @pytest.mark.parametrize("seed", range(10))
 def test_catching_up_over_a_bad_network_ends_with_the_same_view(seed: int) -> None:
     world, tokens, _ = run(seed, reorder=False)
     assert world.matcher is not None
-    world.heard.clear()
+    world.received.clear()
     rng = Random(seed)
     world.faults.lose, world.faults.delay, world.faults.double = 0.3, 0.5, 0.2
     for identity, token in tokens.items():
@@ -160,12 +160,12 @@ def test_catching_up_over_a_bad_network_ends_with_the_same_view(seed: int) -> No
         world.matcher = world.kill_matcher()
     world.settle(600)
     for identity in tokens:
-        replies = world.heard[identity]
+        replies = world.received[identity]
         ends = [reply for reply in replies if isinstance(reply, CaughtUp | Reject)]
         assert len(ends) == 1
-        received = keys([reply for reply in replies if isinstance(reply, Execution)])
+        got = keys([reply for reply in replies if isinstance(reply, Execution)])
         expected = view(world.matcher.events, ACCOUNTS[identity])
         if isinstance(ends[0], CaughtUp):
-            assert received == expected
+            assert got == expected
         else:
-            assert received == expected[: len(received)]
+            assert got == expected[: len(got)]

@@ -205,7 +205,7 @@ def test_answers_no_longer_held_are_unknown_and_sessions_are_told_to_catch_up() 
     world.matcher.first_held = 2
     world.send(ANN, token, order(3))
     world.step(2 * SECOND_STEPS)
-    kinds = [type(reply).__name__ for reply in world.heard[ANN]]
+    kinds = [type(reply).__name__ for reply in world.received[ANN]]
     assert kinds.count("Welcome") == 2
     assert sorted(reasons(answers(world))) == [0, RejectReason.OUTCOME_UNKNOWN]
     assert "events_lost" in world.notices
@@ -306,4 +306,4 @@ def test_a_session_older_than_the_link_receives_the_number_its_executions_begin_
     world.matcher.apply([encode([MassCancelOrders(GATEWAY, first_of(7), 7)])], 0)
     world.log_on(ANN, 7)
     world.step(5)
-    assert world.heard[ANN][1:] == [Pong(request_seq=0, seq=1, time_ns=0)]
+    assert world.received[ANN][1:] == [Pong(request_seq=0, seq=1, time_ns=0)]

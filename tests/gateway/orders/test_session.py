@@ -24,26 +24,26 @@ def table(limit: int = 10) -> tuple[SessionTable, dict[int, None]]:
 
 def connect(world: DeskWorld, identity: bytes, cancels: bool = False) -> int:
     """Log account 7 on; return the token."""
-    (welcome,) = world.say(identity, 0, Logon(1, 7, cancels))
+    (welcome,) = world.replies_to(identity, 0, Logon(1, 7, cancels))
     assert isinstance(welcome, Welcome)
     return welcome.token
 
 
 def rest(world: DeskWorld, identity: bytes, token: int, price_ticks: int = 4_000_000) -> None:
     """Enter an order that rests."""
-    replies = world.say(identity, token, New(2, SYMBOL, 1, 100, price_ticks))
+    replies = world.replies_to(identity, token, New(2, SYMBOL, 1, 100, price_ticks))
     assert any(isinstance(reply, Ack) for reply in replies)
 
 
-@pytest.mark.parametrize("asking", [ANN, BOB, EVE])
+@pytest.mark.parametrize("requesting", [ANN, BOB, EVE])
 @pytest.mark.parametrize("leaving", list(permutations((ANN, BOB, EVE))))
 def test_cancel_on_disconnect_of_any_connection_lasts_until_the_last_is_gone(
-    asking: bytes, leaving: tuple[bytes, ...]
+    requesting: bytes, leaving: tuple[bytes, ...]
 ) -> None:
     sessions, deserted = table()
     sessions.open_standing(7, b"requests")
     for identity in (ANN, BOB, EVE):
-        sessions.open(7, identity, identity == asking)
+        sessions.open(7, identity, identity == requesting)
     for identity in leaving[:-1]:
         sessions.close_address(identity)
         assert not deserted

@@ -61,26 +61,31 @@ def the_reject(replies: list[Reply]) -> Reject:
 @pytest.mark.parametrize("shard", [0, 1])
 def test_an_order_goes_to_the_matcher_of_its_instrument(shard: int) -> None:
     world, token = ready()
-    ack = the_ack(world.say(ANN, token, order(5, shard)))
+    ack = the_ack(world.replies_to(ANN, token, order(5, shard)))
     assert (ack.request_seq, ack.order_id) == (5, base_of(shard) + 1)
-    amended = the_ack(world.say(ANN, token, Amend(6, SYMBOLS[shard], ack.order_id, quantity="1")))
+    amended = the_ack(
+        world.replies_to(ANN, token, Amend(6, SYMBOLS[shard], ack.order_id, quantity="1"))
+    )
     assert shard_of(amended.seq) == shard
-    assert the_ack(world.say(ANN, token, Cancel(7, SYMBOLS[shard], ack.order_id))).request_seq == 7
+    assert (
+        the_ack(world.replies_to(ANN, token, Cancel(7, SYMBOLS[shard], ack.order_id))).request_seq
+        == 7
+    )
 
 
 def test_an_order_named_under_the_wrong_instrument_is_not_found() -> None:
     world, token = ready()
-    ack = the_ack(world.say(ANN, token, order(5, 1)))
-    reject = the_reject(world.say(ANN, token, Cancel(6, SYMBOLS[0], ack.order_id)))
+    ack = the_ack(world.replies_to(ANN, token, order(5, 1)))
+    reject = the_reject(world.replies_to(ANN, token, Cancel(6, SYMBOLS[0], ack.order_id)))
     assert reject.reason == RejectReason.UNKNOWN_ORDER
-    reject = the_reject(world.say(ANN, token, Cancel(7, "NO-SUCH", ack.order_id)))
+    reject = the_reject(world.replies_to(ANN, token, Cancel(7, "NO-SUCH", ack.order_id)))
     assert (reject.reason, reject.field) == (RejectReason.UNKNOWN_SYMBOL, "symbol")
 
 
 def test_a_mass_cancel_is_answered_once_with_all_its_orders() -> None:
     world, token = ready()
-    ids = [the_ack(world.say(ANN, token, order(n, n % 2))).order_id for n in range(5, 10)]
-    replies = world.say(ANN, token, MassCancel(20))
+    ids = [the_ack(world.replies_to(ANN, token, order(n, n % 2))).order_id for n in range(5, 10)]
+    replies = world.replies_to(ANN, token, MassCancel(20))
     ack = the_ack(replies)
     assert (ack.request_seq, ack.count) == (20, 5)
     canceled = [reply for reply in replies if isinstance(reply, Execution)]
@@ -91,34 +96,36 @@ def test_a_mass_cancel_is_answered_once_with_all_its_orders() -> None:
 
 def test_a_mass_cancel_of_one_instrument_leaves_the_other() -> None:
     world, token = ready()
-    world.say(ANN, token, order(5, 0), order(6, 1))
-    assert the_ack(world.say(ANN, token, MassCancel(7, SYMBOLS[1]))).count == 1
-    [answer] = world.say(ANN, token, Query(8))
+    world.replies_to(ANN, token, order(5, 0), order(6, 1))
+    assert the_ack(world.replies_to(ANN, token, MassCancel(7, SYMBOLS[1]))).count == 1
+    [answer] = world.replies_to(ANN, token, Query(8))
     assert isinstance(answer, OpenOrders)
     assert [each.symbol for each in answer.orders] == [SYMBOLS[0]]
 
 
 def test_open_orders_are_listed_shard_after_shard_and_page_by_page() -> None:
     world, token = ready()
-    ids = sorted(the_ack(world.say(ANN, token, order(n, n % 2))).order_id for n in range(5, 12))
+    ids = sorted(
+        the_ack(world.replies_to(ANN, token, order(n, n % 2))).order_id for n in range(5, 12)
+    )
     found: list[int] = []
     more = True
     while more:
         after = found[-1] if found else 0
-        [page] = world.say(ANN, token, Query(30, after_order_id=after, limit=2))
+        [page] = world.replies_to(ANN, token, Query(30, after_order_id=after, limit=2))
         assert isinstance(page, OpenOrders)
         assert page.request_seq == 30
         found += [each.order_id for each in page.orders]
         more = page.more
     assert found == ids
-    [one] = world.say(ANN, token, Query(31, order_id=ids[-1]))
+    [one] = world.replies_to(ANN, token, Query(31, order_id=ids[-1]))
     assert isinstance(one, OpenOrders)
     assert [each.order_id for each in one.orders] == [ids[-1]]
 
 
 def test_balances_are_those_of_all_shards() -> None:
     world, token = ready()
-    [answer] = world.say(ANN, token, QueryBalances(5))
+    [answer] = world.replies_to(ANN, token, QueryBalances(5))
     assert isinstance(answer, Balances)
     assert answer.request_seq == 5
     assert answer.balances == [
@@ -130,8 +137,8 @@ def test_balances_are_those_of_all_shards() -> None:
 
 def test_a_ping_is_answered_with_the_last_number_of_every_shard() -> None:
     world, token = ready()
-    world.say(ANN, token, order(5, 0), order(6, 1), order(7, 1))
-    pongs = world.say(ANN, token, Ping(8))
+    world.replies_to(ANN, token, order(5, 0), order(6, 1), order(7, 1))
+    pongs = world.replies_to(ANN, token, Ping(8))
     assert [type(pong) for pong in pongs] == [Pong, Pong]
     assert [(pong.request_seq, pong.seq) for pong in pongs if isinstance(pong, Pong)] == [
         (0, base_of(1) + 2),
@@ -141,24 +148,24 @@ def test_a_ping_is_answered_with_the_last_number_of_every_shard() -> None:
 
 def test_each_shard_is_caught_up_by_its_own_numbers() -> None:
     world, token = ready()
-    world.say(ANN, token, order(5, 0), order(6, 1), order(7, 1))
+    world.replies_to(ANN, token, order(5, 0), order(6, 1), order(7, 1))
     bob = world.log_on(BOB, 7)
     for shard, count in ((0, 1), (1, 2)):
         world.send(BOB, bob, CatchUp(9, base_of(shard)))
         world.step(10)
-        replies = world.heard.pop(BOB)
+        replies = world.received.pop(BOB)
         end = replies[-1]
         assert isinstance(end, CaughtUp)
         first = base_of(shard) + 1
         assert (end.from_seq, end.to_seq, end.complete) == (first, base_of(shard) + count, True)
         assert len(replies) == count + 1
-    reject = the_reject(world.say(BOB, bob, CatchUp(10, base_of(2) + 1)))
+    reject = the_reject(world.replies_to(BOB, bob, CatchUp(10, base_of(2) + 1)))
     assert (reject.reason, reject.field) == (RejectReason.MALFORMED, "from_seq")
 
 
 def test_every_instrument_is_listed() -> None:
     world = ShardedWorld()
-    [answer] = world.say(ANN, 0, ListInstruments(5))
+    [answer] = world.replies_to(ANN, 0, ListInstruments(5))
     assert isinstance(answer, Instruments)
     assert answer.instruments == list(INSTRUMENTS)
 
@@ -173,7 +180,7 @@ def test_an_instrument_added_to_a_shard_is_traded_there() -> None:
     batch = matcher.apply([encode([AddInstrument(0, 0, 0, doge.id, doge)])], 1)
     world.shards[1].link.receive_events(batch)
     assert added == ["DOGE-USDT"]
-    ack = the_ack(world.say(ANN, token, New(5, "DOGE-USDT", Side.BUY, "1", "5")))
+    ack = the_ack(world.replies_to(ANN, token, New(5, "DOGE-USDT", Side.BUY, "1", "5")))
     assert shard_of(ack.order_id) == 1
 
 
@@ -185,7 +192,7 @@ def test_an_instrument_added_to_a_second_shard_changes_nothing() -> None:
     batch = matcher.apply([encode([AddInstrument(0, 0, 0, twin.id, twin)])], 1)
     world.shards[1].link.receive_events(batch)
     assert [event for event, _ in world.desk.collect_notices()] == ["instrument_on_two_shards"]
-    assert shard_of(the_ack(world.say(ANN, token, order(5, 0))).order_id) == 0
+    assert shard_of(the_ack(world.replies_to(ANN, token, order(5, 0))).order_id) == 0
 
 
 def test_an_added_instrument_keeps_its_number_and_its_name_to_its_shard() -> None:
@@ -210,43 +217,43 @@ def test_an_added_instrument_keeps_its_number_and_its_name_to_its_shard() -> Non
 def test_while_one_matcher_is_away_the_other_trades_on() -> None:
     world, token = ready()
     bob = world.log_on(BOB, 8)
-    world.say(ANN, token, order(5, 0), order(6, 1, name="mine"))
+    world.replies_to(ANN, token, order(5, 0), order(6, 1, name="mine"))
     away = world.kill(1)
     world.step(5)
-    busy = the_reject(world.say(ANN, token, order(7, 1)))
+    busy = the_reject(world.replies_to(ANN, token, order(7, 1)))
     assert busy.reason == RejectReason.BUSY
-    fills = world.say(BOB, bob, order(8, 0, Side.BUY))
+    fills = world.replies_to(BOB, bob, order(8, 0, Side.BUY))
     assert [each.kind for each in fills if isinstance(each, Execution)] == [ExecutionKind.FILL]
     world.step(120)
     assert not world.desk.is_accepting
     world.shards[1].matcher = away
     world.step(30)
     assert world.desk.is_accepting
-    again = the_ack(world.say(ANN, token, order(9, 1, name="mine")))
+    again = the_ack(world.replies_to(ANN, token, order(9, 1, name="mine")))
     assert again.repeated
     assert again.order_id == base_of(1) + 1
 
 
 def test_a_command_that_reached_one_matcher_only_is_rejected_with_its_effects() -> None:
     world, token = ready()
-    world.say(ANN, token, order(5, 0), order(6, 0), order(7, 1))
+    world.replies_to(ANN, token, order(5, 0), order(6, 0), order(7, 1))
     away = world.kill(1)
-    replies = world.say(ANN, token, MassCancel(8))
+    replies = world.replies_to(ANN, token, MassCancel(8))
     [reject] = [reply for reply in replies if not isinstance(reply, Execution)]
     assert isinstance(reject, Reject)
     assert (reject.request_seq, reject.reason) == (8, RejectReason.OUTCOME_UNKNOWN)
     assert reject.text.startswith("shard 1: the matcher")
     assert reject.text.endswith("done on the other 1, where 2 orders were canceled")
-    reject = the_reject(world.say(ANN, token, Query(9)))
+    reject = the_reject(world.replies_to(ANN, token, Query(9)))
     assert (reject.reason, reject.text[:8]) == (RejectReason.BUSY, "shard 1:")
-    [left] = world.say(ANN, token, Query(10, SYMBOLS[0]))
+    [left] = world.replies_to(ANN, token, Query(10, SYMBOLS[0]))
     assert isinstance(left, OpenOrders)
     assert not left.orders
     world.kill(0)
-    assert the_reject(world.say(ANN, token, MassCancel(11))).reason == RejectReason.BUSY
+    assert the_reject(world.replies_to(ANN, token, MassCancel(11))).reason == RejectReason.BUSY
     world.shards[1].matcher = away
     world.step(30)
-    [rest] = world.say(ANN, token, Query(12, SYMBOLS[1]))
+    [rest] = world.replies_to(ANN, token, Query(12, SYMBOLS[1]))
     assert isinstance(rest, OpenOrders)
     assert len(rest.orders) == 1
 
@@ -255,7 +262,7 @@ def test_a_deserted_account_is_canceled_on_every_shard_once_it_is_back() -> None
     world = ShardedWorld()
     world.step(5)
     token = world.log_on(ANN, 7, leaves=True)
-    world.say(ANN, token, order(5, 0), order(6, 1))
+    world.replies_to(ANN, token, order(5, 0), order(6, 1))
     away = world.kill(1)
     world.desk.sessions.close_address(ANN)
     world.step(20)
@@ -268,7 +275,7 @@ def test_a_deserted_account_is_canceled_on_every_shard_once_it_is_back() -> None
 
 def test_cancel_after_runs_on_every_shard() -> None:
     world, token = ready()
-    ack = the_ack(world.say(ANN, token, CancelAfter(5, 2_000)))
+    ack = the_ack(world.replies_to(ANN, token, CancelAfter(5, 2_000)))
     assert ack.request_seq == 5
     for shard in world.shards:
         assert shard.matcher is not None
@@ -285,7 +292,7 @@ def test_a_matcher_of_another_shard_is_not_traded_with() -> None:
         "matcher_of_another_shard"
     ]
     token = world.log_on(ANN, 7)
-    assert the_reject(world.say(ANN, token, order(5, 1))).reason == RejectReason.BUSY
+    assert the_reject(world.replies_to(ANN, token, order(5, 1))).reason == RejectReason.BUSY
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -314,7 +321,7 @@ def test_every_request_is_answered_once_whichever_matcher_dies(seed: int) -> Non
     for shard, matcher in away.items():
         world.shards[shard].matcher = matcher
     world.step(700)
-    replies = world.heard[ANN]
+    replies = world.received[ANN]
     answers = Counter(
         reply.request_seq
         for reply in replies

@@ -107,9 +107,9 @@ def test_joiners_share_a_snapshot_and_are_brought_up_to_date_in_the_same_write()
     world.advance(50)
     client, book = world.connect(), JsonBook()
     assert len(client.writes) == 1
-    told = client.pop_messages()
-    assert (told[0], told[-1]["type"]) == (first, "state")
-    for message in told:
+    received = client.pop_messages()
+    assert (received[0], received[-1]["type"]) == (first, "state")
+    for message in received:
         book.apply(message)
     assert book.rows() == world.source_rows()
 
@@ -195,9 +195,9 @@ def test_while_the_market_is_stale_clients_are_told_and_get_nothing_old() -> Non
     world.advance(2_000)
     assert not client.writes
     late = world.connect()
-    (told,) = late.pop_messages()
-    assert (told["type"], told["status"]) == ("status", "stale")
-    assert told["reason"] == "the exchange is silent"
+    (received,) = late.pop_messages()
+    assert (received["type"], received["status"]) == ("status", "stale")
+    assert received["reason"] == "the exchange is silent"
     world.streams.set_live(SYMBOL, True, "")
     world.advance(100)
     world.check(client, book)

@@ -144,12 +144,12 @@ def test_a_hole_between_two_sendings_is_told_as_well() -> None:
     client.full = True
     client.drain()
     world.advance(500)
-    told = client.pop_messages()
-    assert [message["type"] for message in told] in (
+    received = client.pop_messages()
+    assert [message["type"] for message in received] in (
         ["trade", "trade", "resync", "trade"],
         ["trade", "resync", "trade"],
     )
-    assert told[-1]["trade_id"] == told[-2]["from_trade_id"] == 9
+    assert received[-1]["trade_id"] == received[-2]["from_trade_id"] == 9
 
 
 @pytest.mark.parametrize("seed", range(10))

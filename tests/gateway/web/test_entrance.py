@@ -136,8 +136,8 @@ def test_head_is_answered_as_get_is_without_the_body(path: str) -> None:
 def test_allow_is_what_is_taken(path: str, methods: str) -> None:
     async def main() -> None:
         async with RestWorld() as world:
-            asked = await world.client.options(path)
-            assert (asked.status_code, asked.headers["allow"]) == (204, methods)
+            response = await world.client.options(path)
+            assert (response.status_code, response.headers["allow"]) == (204, methods)
             for method in ("GET", "HEAD", "POST", "PATCH", "DELETE", "PUT", "TRACE", "PROPFIND"):
                 answer = await world.client.request(method, path)
                 assert (answer.status_code == 405) == (method not in methods.split(", ")), method

@@ -80,7 +80,7 @@ def _an_order_in_two_places(engine: Engine) -> None:
     book.state = int(InstrumentState.AUCTION)
 
 
-def _a_waiting_order_that_does_not_know(engine: Engine) -> None:
+def _a_waiting_order_without_its_wait(engine: Engine) -> None:
     conditions = engine.accounts[ALICE].orders[WAITING].conditions
     assert conditions is not None
     conditions.waits = 0
@@ -101,7 +101,7 @@ def test_a_sound_engine_has_nothing_broken() -> None:
         (_a_lost_timer, "timers are not those"),
         (_a_slice_too_large, "shows the wrong lots"),
         (_an_order_in_two_places, "does not know that it waits"),
-        (_a_waiting_order_that_does_not_know, "does not know that it waits"),
+        (_a_waiting_order_without_its_wait, "does not know that it waits"),
     ],
 )
 def test_a_broken_invariant_is_named(spoil: Callable[[Engine], None], complaint: str) -> None:
