@@ -301,7 +301,7 @@ def test_no_module_imports_itself_by_way_of_others() -> None:
     assert [sorted(group) for group in circles(read_modules(ROOT, PACKAGES))] == []
 
 
-def test_what_is_named_exists_and_differs_from_its_folder() -> None:
+def test_a_named_module_exists_and_differs_from_its_folder() -> None:
     paths = {module.path for module in read_modules(ROOT, PACKAGES)}
     assert not OTHERWISE.keys() - paths
     assert {path for path, _ in PURE_EXCEPTIONS} <= paths

@@ -190,7 +190,7 @@ def test_lines_fit() -> None:
     report(found)
 
 
-def test_what_is_public_is_documented() -> None:
+def test_every_public_name_is_documented() -> None:
     found: list[str] = []
     for path in python_files(*PACKAGES):
         found += undocumented(path.read_text(), relative(path))

@@ -34,7 +34,7 @@ LEFT_OUT: Final = {
     "tests/gateway/web/test_websocket.py::test_endless_empty_pieces_take_no_memory": (
         "It measures the memory of its process, which grows by the notes."
     ),
-    "tests/gateway/api/test_rest_fuzz.py::test_nothing_a_client_says_makes_the_gateway_fail": (
+    "tests/gateway/api/test_rest_fuzz.py::test_no_input_of_a_client_makes_the_gateway_fail": (
         "It makes hundreds of gateways: noted, or over each defect, it runs too long."
     ),
 }

@@ -43,7 +43,7 @@ def tape(*timed: tuple[float, Command]) -> Tape:
 QUOTES = ((1.0, new(BUY, 99_990, 50)), (1.0, new(SELL, 100_010, 70)))
 
 
-def test_samples_are_of_what_stood_at_their_second() -> None:
+def test_samples_are_of_the_book_at_their_second() -> None:
     made = tape(*QUOTES, (2.5, new(BUY, 100_000, 5)), (4.5, new(BUY, 90_000, 1)))
     assert made.middles == [100_000.0, 100_005.0, 100_005.0]
     assert made.spreads_bps[0] == pytest.approx(2.0)

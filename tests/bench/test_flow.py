@@ -59,7 +59,7 @@ def run(requests: int) -> list[tuple[int, int, entry.New | entry.Cancel]]:
     return sent
 
 
-def test_shares_of_a_client_whose_orders_nobody_fills() -> None:
+def test_a_client_without_fills_keeps_the_planned_shares() -> None:
     kinds = Counter(
         request.time_in_force if isinstance(request, entry.New) else "cancel"
         for _, _, request in run(REQUESTS)

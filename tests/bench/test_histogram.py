@@ -30,7 +30,7 @@ def test_one_slow_order_in_a_thousand_is_in_the_tail_only() -> None:
     assert summary.max_us == 80_000
 
 
-def test_no_latencies_give_zeros_and_say_so() -> None:
+def test_no_latencies_give_zeros_and_a_mark() -> None:
     summary = summarize(array("q"))
     assert (summary.count, summary.p99_us, summary.hdr) == (0, 0, "")
     assert "none measured" in line("order to BBO", summary)

@@ -25,7 +25,7 @@ def test_a_short_run_reports_every_policy_and_size(
     assert not list(tmp_path.iterdir())
 
 
-def test_rotations_are_told_from_other_appends(tmp_path: Path) -> None:
+def test_rotations_are_counted_apart_from_other_appends(tmp_path: Path) -> None:
     begins, others = journal.measure_rotation(tmp_path / "data", 3, 256 * 1024)
     assert begins.count == 3
     assert 3 * 11 <= others.count <= 3 * 13

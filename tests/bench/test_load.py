@@ -18,7 +18,7 @@ def drive(gateway: StallingGateway, load: LoadPlan) -> LoadOutcome:
         return generator.run()
 
 
-def test_open_loop_sends_what_it_says_and_counts_every_answer() -> None:
+def test_open_loop_sends_as_many_as_planned_and_counts_every_answer() -> None:
     with StallingGateway() as gateway:
         outcome = drive(gateway, OPEN)
         assert gateway.orders == 1_000

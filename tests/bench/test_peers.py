@@ -29,7 +29,7 @@ def named(name: str) -> Peer:
 
 
 @pytest.mark.parametrize("peer", PEERS, ids=lambda peer: str(peer.name))
-def test_a_peer_trades_what_we_trade_and_is_timed(peer: Peer) -> None:
+def test_a_peer_makes_the_same_trades_and_is_timed(peer: Peer) -> None:
     here(peer)
     for scenario in workload.SCENARIOS:
         commands = workload.generate(scenario, MESSAGES // 2)
@@ -121,7 +121,7 @@ def test_messages_for_node_are_six_integers_each() -> None:
     )
 
 
-def test_node_or_package_that_is_absent_is_said(
+def test_an_absent_node_or_package_is_named(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(node_peer, "PACKAGE", tmp_path / "none")
@@ -132,7 +132,9 @@ def test_node_or_package_that_is_absent_is_said(
     assert node_peer.NAME not in {peer.name for peer in peers.available()}
 
 
-def test_a_script_that_fails_says_why(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_error_of_a_failing_script_has_its_output(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     if shutil.which("node") is None:
         pytest.skip("there is no node here")
     monkeypatch.setattr(node_peer, "PACKAGE", tmp_path / "none")

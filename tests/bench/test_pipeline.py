@@ -53,7 +53,7 @@ def test_ratio_is_of_medians() -> None:
     assert found["BBO p50"] is None
 
 
-def test_median_skips_what_was_not_measured() -> None:
+def test_median_skips_missing_figures() -> None:
     assert median([None, 3.0, 1.0, 2.0]) == 2.0
     assert median([None]) is None
 
@@ -84,7 +84,7 @@ def test_both_take_turns_and_the_other_begins(
     assert case.ratios["ack p50"] == 1.5
 
 
-def test_report_tells_aims_and_what_durability_costs(
+def test_the_report_has_aims_and_the_cost_of_durability(
     turns: list[tuple[str, str]], null_pipeline: Path, tmp_path: Path
 ) -> None:
     path = tmp_path / "report.json"

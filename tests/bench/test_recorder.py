@@ -25,7 +25,7 @@ def test_a_small_run_measures_writing_and_catching_up(capsys: pytest.CaptureFixt
     assert "caught up: 3,000 commands" in capsys.readouterr().out
 
 
-def test_the_matcher_of_the_catch_up_trades_what_is_in_its_journal(tmp_path: Path) -> None:
+def test_the_matcher_of_the_catch_up_has_the_instrument_of_its_journal(tmp_path: Path) -> None:
     path = tmp_path / "instruments.toml"
     path.write_text(recorder.INSTRUMENTS_FILE)
     (printed,) = load_instruments(path)

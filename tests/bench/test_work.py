@@ -68,7 +68,7 @@ def test_one_more_thing_to_do_is_seen(now: Work, statement: str, grows: set[str]
     assert any(line.strip().startswith("Engine.apply +") for line in lines), lines
 
 
-def test_counts_do_not_depend_on_what_ran_before(now: Work) -> None:
+def test_counts_do_not_depend_on_earlier_runs(now: Work) -> None:
     again = count(FLOWS["plain"]())
     assert again == now.flows["plain"]
 
@@ -92,7 +92,7 @@ def test_a_report_names_figure_function_and_remedy() -> None:
     assert len(work.grown(Work(one(300.0), "another", {"plain": 2.3}), before)) == 1
 
 
-def test_less_work_is_not_grown_but_said() -> None:
+def test_less_work_is_reported_and_not_called_growth() -> None:
     before, after = Work(one(300.0)), Work(one(290.0))
     assert work.grown(after, before) == []
     assert work.shrunk(after, before) == ["plain: 290.0 bytecodes, accepted 300.0"]
@@ -131,6 +131,6 @@ def test_a_python_without_figures_and_a_compiled_engine_are_skipped(
     assert "no figures are accepted for Python 9.9" in work.absence()
 
 
-def test_the_yardstick_is_what_it_was() -> None:
+def test_the_yardstick_is_unchanged() -> None:
     assert yardstick.run(200) == 160
     assert yardstick.run(2_000) == 1_960

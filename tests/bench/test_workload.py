@@ -116,7 +116,7 @@ def test_depth_has_its_peak_at_the_touch_and_a_hump_eight_ticks_out() -> None:
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
-def test_the_engine_refuses_nothing_but_what_is_stale(scenario: str) -> None:
+def test_the_engine_refuses_only_stale_commands(scenario: str) -> None:
     engine = Engine([workload.INSTRUMENT])
     trades = 0
     refused: Counter[RejectReason] = Counter()

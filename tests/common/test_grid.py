@@ -62,7 +62,7 @@ def test_trailing_zeros_are_no_extra_precision() -> None:
     assert CENT.price.steps("1.5000000") == 150
 
 
-def test_off_the_grid_says_which_grid() -> None:
+def test_a_refusal_of_a_value_off_the_grid_names_the_grid() -> None:
     with pytest.raises(DecimalError, match=r"multiple of 0\.01") as price:
         CENT.price.steps("1.005")
     assert price.value.reason is RejectReason.BAD_TICK

@@ -45,7 +45,7 @@ def runs(name: str, root: Path) -> bool:
     return module.is_file() and '__name__ == "__main__"' in module.read_text()
 
 
-def test_what_is_started_by_name_exists() -> None:
+def test_every_module_started_by_name_exists() -> None:
     found = {
         (relative(path), name)
         for path in (*text_files(), ROOT / "docker-compose.yml")

@@ -63,7 +63,7 @@ def test_the_first_format_was_a_list_of_instruments(count: int) -> None:
     assert decoded == Configuration(instruments=[example()] * count, rules=Rules(True), edition=1)
 
 
-def test_rules_are_what_the_file_says(tmp_path: Path) -> None:
+def test_loaded_rules_equal_those_of_the_file(tmp_path: Path) -> None:
     path = written(tmp_path, 'USDT = "1.25"\nBTC = "0.00000003"', orders=4)
     for accounts in (False, True):
         assert load_rules(path, accounts) == Rules(

@@ -85,7 +85,9 @@ def test_an_engine_that_breaks_time_priority_does_not_qualify() -> None:
 
 
 @pytest.mark.parametrize("case_name", sorted(NOT_APPLICABLE))
-def test_what_does_not_apply_is_refused_and_not_faked(case_name: str, tmp_path: Path) -> None:
+def test_an_option_that_does_not_apply_is_refused_and_not_faked(
+    case_name: str, tmp_path: Path
+) -> None:
     suite = copy_bundled_conformance_suite(tmp_path / "v2", suite_version="v2")
     (case,) = (case for case in suite.cases if case.name == case_name)
     factory = ExternalProcessAdapterFactory(COMMAND, cwd=ROOT)

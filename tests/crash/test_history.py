@@ -360,7 +360,7 @@ def test_a_sound_history_has_no_fault() -> None:
     assert len(past.trades()) == 3
 
 
-def test_what_a_lost_session_missed_may_come_by_catching_up() -> None:
+def test_reports_missed_by_a_lost_session_may_come_by_catching_up() -> None:
     past = InventedPast()
     bob = past.clients["bob"]
     place = past.find("bob", entry.Execution, is_fill)

@@ -174,7 +174,7 @@ def attack(attacker: RawSession, chance: random.Random, frames: int = FRAMES) ->
     assert replies_of(attacker) == []
 
 
-def test_hostile_frames_are_answered_and_harm_nobody(attacked: Exchange) -> None:
+def test_hostile_frames_are_answered_and_harm_no_other(attacked: Exchange) -> None:
     chance = random.Random(SEED)
     gateway = psutil.Process(attacked.pid("gateway"))
     with RawSession(attacked.orders, ATTACKER) as attacker:

@@ -97,7 +97,7 @@ def test_it_subscribes_to_all_channels_of_every_instrument_and_to_the_heartbeat(
     run(main())
 
 
-def test_it_asks_for_the_instruments_and_then_for_each_book() -> None:
+def test_a_market_feed_requests_the_instruments_and_then_each_book() -> None:
     async def main() -> None:
         async with feed_world() as world:
             world.feed.start()
@@ -111,7 +111,7 @@ def test_it_asks_for_the_instruments_and_then_for_each_book() -> None:
     run(main())
 
 
-def test_a_question_that_nobody_takes_is_asked_again() -> None:
+def test_a_question_that_is_not_accepted_is_sent_again() -> None:
     async def main() -> None:
         async with feed_world() as world:
             world.requests.disconnect("inproc://1")
@@ -151,7 +151,7 @@ def test_sockets_alone_drive_it_between_two_ticks(
     run(main())
 
 
-def test_a_tick_is_told_and_ends_the_waits_that_no_change_ends(
+def test_a_tick_is_delivered_and_ends_the_waits_that_no_change_ends(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     async def main() -> None:
@@ -209,7 +209,9 @@ def test_a_feed_that_was_stopped_watches_no_socket_and_no_time() -> None:
     asyncio.run(main())
 
 
-def test_what_waits_when_it_is_stopped_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_updates_that_wait_when_the_feed_stops_are_left_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     async def main() -> None:
         monkeypatch.setattr(market_feed, "DRAIN_MAX", 1)
         async with feed_world() as world:
@@ -269,7 +271,7 @@ def test_a_wait_ends_with_the_change_that_it_is_for() -> None:
     run(main())
 
 
-def test_it_tells_why_a_market_is_not_live() -> None:
+def test_a_market_feed_names_the_reason_a_market_is_not_live() -> None:
     async def main() -> None:
         async with feed_world() as world:
             world.feed.start()

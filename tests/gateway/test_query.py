@@ -36,11 +36,11 @@ def test_parameters_are_decoded() -> None:
         ("&".join(f"a{number}=1" for number in range(PARAMETERS_MAX + 1)), "query"),
     ],
 )
-def test_what_has_another_reading_is_refused(query: str, field: str) -> None:
+def test_an_ambiguous_query_is_refused(query: str, field: str) -> None:
     with pytest.raises(Problem) as caught:
         values_of(query, ("a",))
     assert (caught.value.status, caught.value.detail.field) == (400, field)
 
 
-def test_what_may_be_repeated_may() -> None:
+def test_a_repeatable_name_may_repeat() -> None:
     assert values_of("a=1&a=2", ("a",), repeated=("a",)) == {"a": "2"}

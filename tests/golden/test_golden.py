@@ -100,7 +100,7 @@ def test_the_current_golden_journal_holds_every_event() -> None:
 
 
 @pytest.mark.parametrize("fault", [MeetsOwnOrdersWhenSpent, RoundsTheMiddleDown])
-def test_the_current_golden_journal_holds_what_the_first_edition_did_otherwise(
+def test_the_current_golden_journal_contains_cases_the_first_edition_decided_otherwise(
     fault: type[Engine],
 ) -> None:
     golden = copy_of(Path(__file__).parent / f"v{VERSION}")

@@ -146,7 +146,7 @@ def test_resend_gives_the_very_bytes_that_were_sent() -> None:
     assert [bytes(raw) for raw in reply.batches][:3] == sent[1:4]
 
 
-def test_what_memory_has_forgotten_is_resent_from_the_journal() -> None:
+def test_batches_no_longer_in_memory_are_resent_from_the_journal() -> None:
     made = sequencer(resend_bytes=200)
     sent = [made.apply([payload(order(n))], n) for n in range(1, 20)]
     reply = made.answer(ResendRequest(request_id=3, incarnation=INCARNATION, from_seq=1, to_seq=4))
@@ -186,7 +186,7 @@ def test_the_last_request_of_a_gateway_is_answered() -> None:
     )
 
 
-def test_resend_of_what_never_was_or_of_another_incarnation_is_too_old() -> None:
+def test_a_resend_beyond_the_end_or_of_another_incarnation_is_too_old() -> None:
     made = sequencer(resend_bytes=200)
     for n in range(1, 20):
         made.apply([payload(order(n))], n)

@@ -84,7 +84,7 @@ def test_another_shard_does_not_go_on_with_the_journal() -> None:
     assert start(disk).seq == base_of(SHARD) + 1
 
 
-def test_what_is_missing_is_sent_again_from_the_base_on() -> None:
+def test_missing_batches_are_sent_again_from_the_base_on() -> None:
     sequencer = start(FakeDisk())
     too_old = sequencer.answer(ResendRequest(request_id=1, incarnation=77, from_seq=1, to_seq=1))
     base = base_of(SHARD)
@@ -120,7 +120,7 @@ def named(event: Event, names: dict[int, int]) -> Event:
 
 
 @pytest.mark.parametrize("seed", [0, 2, 4])
-def test_two_shards_do_to_each_instrument_what_one_matcher_does(seed: int) -> None:
+def test_two_shards_treat_each_instrument_as_one_matcher_does(seed: int) -> None:
     one = Engine(INSTRUMENTS)
     shards = [Engine(INSTRUMENTS[:1]), Engine(INSTRUMENTS[1:])]
     shards[1].seq = base_of(1)

@@ -28,7 +28,7 @@ def started(clock: FakeClock, last_ns: int = NOW - DAY) -> Timekeeper:
         (10 * YEAR, False),
     ],
 )
-def test_a_jump_ahead_is_believed_up_to_the_limit(step_ns: int, believed: bool) -> None:
+def test_a_jump_ahead_is_accepted_up_to_the_limit(step_ns: int, believed: bool) -> None:
     clock = FakeClock(NOW)
     keeper = started(clock)
     clock.step_ns(step_ns)
@@ -47,7 +47,7 @@ def test_time_goes_on_at_the_steady_pace_while_the_clock_is_refused() -> None:
     assert keeper.refusals == 1
 
 
-def test_a_clock_that_comes_back_is_believed_again() -> None:
+def test_a_clock_that_comes_back_is_accepted_again() -> None:
     clock = FakeClock(NOW)
     keeper = started(clock)
     clock.step_ns(10 * YEAR)
@@ -84,7 +84,7 @@ def test_jumps_within_the_limit_are_refused_once_their_sum_exceeds_it() -> None:
     assert keeper.refused
 
 
-def test_the_room_of_a_believed_jump_comes_back_with_time() -> None:
+def test_the_room_of_an_accepted_jump_comes_back_with_time() -> None:
     clock = FakeClock(NOW)
     keeper = started(clock)
     clock.step_ns(JUMP)
@@ -97,7 +97,7 @@ def test_the_room_of_a_believed_jump_comes_back_with_time() -> None:
 
 
 @pytest.mark.parametrize("parts_per_million", [500, -500, 999])
-def test_a_clock_that_is_slewed_for_a_month_stays_believed(parts_per_million: int) -> None:
+def test_a_clock_that_is_slewed_for_a_month_stays_accepted(parts_per_million: int) -> None:
     clock = FakeClock(NOW)
     keeper = started(clock)
     for _ in range(30 * 24):
@@ -107,7 +107,7 @@ def test_a_clock_that_is_slewed_for_a_month_stays_believed(parts_per_million: in
     assert not keeper.refusals
 
 
-def test_a_drift_seen_in_tiny_steps_stays_believed() -> None:
+def test_a_drift_in_tiny_steps_stays_accepted() -> None:
     clock = FakeClock(NOW)
     keeper = Timekeeper(clock, 0, jump_max_ns=10, absence_max_ns=ABSENCE)
     for _ in range(40_000):
@@ -145,14 +145,14 @@ def test_a_clock_set_back_and_put_right_is_no_jump() -> None:
     ("away_ns", "believed"),
     [(30 * DAY, True), (ABSENCE, True), (ABSENCE + 1, False), (10 * YEAR, False)],
 )
-def test_a_start_believes_a_clock_up_to_the_longest_absence(away_ns: int, believed: bool) -> None:
+def test_a_start_accepts_a_clock_up_to_the_longest_absence(away_ns: int, believed: bool) -> None:
     clock = FakeClock(NOW)
     keeper = started(clock, last_ns=NOW - away_ns)
     assert keeper.now_ns() == (NOW if believed else NOW - away_ns)
     assert (keeper.refused, keeper.refusals) == (not believed, int(not believed))
 
 
-def test_a_first_start_believes_any_clock() -> None:
+def test_a_first_start_accepts_any_clock() -> None:
     assert started(FakeClock(NOW), last_ns=0).now_ns() == NOW
 
 
@@ -166,7 +166,7 @@ def test_a_start_on_a_refused_clock_ends_when_the_clock_is_set_right() -> None:
     assert (keeper.now_ns(), keeper.refused) == (NOW + SECOND, False)
 
 
-def test_a_machine_that_starts_without_the_date_believes_the_one_it_is_given() -> None:
+def test_a_machine_that_starts_without_the_date_accepts_the_given_one() -> None:
     clock = FakeClock(SECOND)
     keeper = started(clock)
     assert keeper.now_ns() == SECOND
@@ -180,7 +180,7 @@ def test_a_machine_that_starts_without_the_date_believes_the_one_it_is_given() -
 @pytest.mark.parametrize(
     ("away_ns", "believed"), [(ABSENCE, True), (ABSENCE + 1, False), (10 * YEAR, False)]
 )
-def test_a_machine_that_starts_without_the_date_does_not_believe_a_wild_one(
+def test_a_machine_that_starts_without_the_date_refuses_a_wild_one(
     away_ns: int, believed: bool
 ) -> None:
     clock = FakeClock(SECOND)

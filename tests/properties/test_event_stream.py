@@ -134,9 +134,7 @@ def test_a_broken_promise_is_noticed(
         ({"client_order_id": "b"}, "another order"),
     ],
 )
-def test_a_retry_that_tells_something_else_is_noticed(
-    spoil: dict[str, object], complaint: str
-) -> None:
+def test_a_retry_with_another_answer_is_noticed(spoil: dict[str, object], complaint: str) -> None:
     engine = venue(Engine)
     order = NewOrder(
         gateway=0,

@@ -37,7 +37,7 @@ def _run(engine: Engine, commands: Iterable[tuple[Command, int]]) -> list[bytes]
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_a_snapshot_and_what_follows_give_what_the_whole_run_gives(seed: int) -> None:
+def test_a_snapshot_and_the_later_commands_give_the_state_of_the_whole_run(seed: int) -> None:
     commands = random_commands(seed, COMMANDS)
     cuts = sorted(Random(seed).sample(range(COMMANDS + 1), CUTS))
     whole = venue(Engine, rules_of(seed))

@@ -98,7 +98,7 @@ def _memory(engine: Engine) -> tuple[int, ...]:
     return len(engine.accounts), len(engine.retries), len(engine.transfers)
 
 
-def test_what_is_refused_for_any_reason_changes_nothing() -> None:
+def test_a_refused_command_changes_nothing_for_any_reason() -> None:
     seen: set[tuple[str, str, str]] = set()
     others = {"killed": 0, "out of turn": 0, "retried": 0}
     with_timer = 0
@@ -154,7 +154,7 @@ def _of_reference(reference: ReferenceMatcher) -> str:
     )  # fmt: skip
 
 
-def test_what_is_accepted_changes_the_state_hash() -> None:
+def test_an_accepted_command_changes_the_state_hash() -> None:
     engine = venue(Engine)
     hashes = {state_hash(engine)}
     changes = 0

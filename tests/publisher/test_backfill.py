@@ -128,21 +128,21 @@ class BackfillWorld:
         assert candles == plain_latest(self.trades, NOTIONAL)
 
 
-def test_nothing_is_asked_before_the_books_are_there() -> None:
+def test_no_question_is_sent_before_the_books_are_there() -> None:
     world = BackfillWorld()
     assert world.questions() == []
     assert world.questions(2 * ALONE_NS) == []
     assert world.past.drain_notes() == []
 
 
-def test_without_any_trade_there_is_nothing_to_ask() -> None:
+def test_without_any_trade_there_is_no_question() -> None:
     world = BackfillWorld()
     world.load(last_trade_id=0)
     assert world.questions() == []
     assert world.known
 
 
-def test_the_past_is_asked_as_of_what_was_applied_and_later_trades_count() -> None:
+def test_the_past_is_requested_as_of_the_applied_number_and_later_trades_count() -> None:
     world = BackfillWorld()
     world.load()
     (question,) = world.questions()
@@ -197,7 +197,7 @@ def test_an_unanswered_question_is_repeated_as_of_the_same_number() -> None:
     world.check()
 
 
-def test_an_unsent_question_is_asked_later_as_of_then() -> None:
+def test_an_unsent_question_is_sent_later_as_of_then() -> None:
     world = BackfillWorld()
     world.load()
     questions = world.questions()
@@ -210,7 +210,7 @@ def test_an_unsent_question_is_asked_later_as_of_then() -> None:
     world.check()
 
 
-def test_without_a_recorder_it_begins_alone_and_says_so_once() -> None:
+def test_without_a_recorder_the_past_begins_empty_and_is_logged_once() -> None:
     world = BackfillWorld()
     world.load()
     world.past.not_sent(world.questions(), world.now_ns)
@@ -248,7 +248,7 @@ def test_the_past_of_another_incarnation_is_not_taken() -> None:
     world.check()
 
 
-def test_a_refusal_is_told_and_not_repeated_soon() -> None:
+def test_a_refusal_is_logged_and_not_repeated_soon() -> None:
     world = BackfillWorld()
     world.load()
     (question,) = world.questions()
@@ -298,7 +298,7 @@ def test_at_most_so_many_answers_are_waited_for_at_once() -> None:
     assert [each.instrument for each in again] == list(range(3, QUESTIONS_MAX + 3))
 
 
-def test_an_answer_counts_only_for_the_instrument_that_asked() -> None:
+def test_an_answer_counts_only_for_the_instrument_of_its_question() -> None:
     instruments = [example(), replace(example(), id=2, symbol="ETH-USDT")]
     feed = Feed(instruments, base=0, resend_count=100)
     past = Backfill(feed)
@@ -324,7 +324,7 @@ def test_an_answer_counts_only_for_the_instrument_that_asked() -> None:
     assert [each.instrument for each in again] == [one.instrument]
 
 
-def test_books_lost_with_trades_between_ask_anew() -> None:
+def test_books_lost_with_trades_between_lead_to_a_new_question() -> None:
     world = BackfillWorld()
     world.load()
     (question,) = world.questions()
@@ -342,7 +342,7 @@ def test_books_lost_with_trades_between_ask_anew() -> None:
     world.check()
 
 
-def test_another_incarnation_with_as_many_trades_asks_anew() -> None:
+def test_another_incarnation_with_as_many_trades_leads_to_a_new_question() -> None:
     world = BackfillWorld()
     world.load()
     world.answer(world.questions()[0])

@@ -254,7 +254,7 @@ def test_losses_and_restarts_leave_no_wrong_candle(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_a_recorder_that_appears_late_mends_what_was_begun_alone(seed: int) -> None:
+def test_a_recorder_that_appears_late_mends_candles_begun_without_it(seed: int) -> None:
     world = CandleWorld(200 + seed, lossy=0.1)
     for n in range(200):
         if n == 100:

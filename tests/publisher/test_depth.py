@@ -15,7 +15,7 @@ def test_a_level_that_opens_and_closes_between_two_looks_is_never_seen() -> None
     assert (asks.best(), asks.levels(), asks.lots) == ((0, 0), [], {})
 
 
-def test_a_level_that_closes_and_opens_again_unchanged_is_not_told() -> None:
+def test_a_level_that_closes_and_opens_again_unchanged_is_not_published() -> None:
     asks = DepthSide(-1)
     asks.add(100, 5)
     asks.settle()

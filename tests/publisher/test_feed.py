@@ -165,7 +165,7 @@ def test_a_resting_order_shows_on_l3_l2_and_bbo() -> None:
     )
 
 
-def test_a_taker_shows_its_trades_and_then_what_rests_of_it() -> None:
+def test_a_taker_shows_its_trades_and_then_its_resting_remainder() -> None:
     world = HandmadeFeed()
     world.apply(new(1, SELL, 500, 3), new(2, SELL, 501, 4))
     world.published()
@@ -279,7 +279,7 @@ def test_an_amend_that_trades_leaves_its_old_place() -> None:
     assert world.feed.markets[1].orders() == ([(4, 480, 1)], [])
 
 
-def test_l3_tells_everything_and_l2_only_what_is_left_of_it() -> None:
+def test_l3_has_every_change_and_l2_only_the_resulting_levels() -> None:
     world = HandmadeFeed()
     world.apply(new(1, BUY, 500, 5), cancel(2, 1, BUY, 500, 5))
     (orders,) = world.published()

@@ -112,7 +112,7 @@ def state_message(
     return MarketState(SYMBOL, seq, state, until, *at, 1_000 * seq)
 
 
-def test_a_halt_is_told_at_once_with_its_end_and_once() -> None:
+def test_a_halt_is_published_at_once_with_its_end_and_once() -> None:
     world = MarketStateWorld()
     world.apply(state_of(1, HALTED, until_ns=77))
     assert world.states() == [state_message(1, HALTED, 77)]
@@ -121,7 +121,7 @@ def test_a_halt_is_told_at_once_with_its_end_and_once() -> None:
     assert world.states() == [state_message(2, OPEN)]
 
 
-def test_a_call_phase_shows_what_its_uncross_would_give_hidden_orders_included() -> None:
+def test_a_call_phase_publishes_its_indicative_uncross_hidden_orders_included() -> None:
     world = MarketStateWorld()
     world.apply(state_of(1, AUCTION))
     assert world.states() == [state_message(1, AUCTION)]
@@ -147,7 +147,7 @@ def test_a_call_phase_shows_what_its_uncross_would_give_hidden_orders_included()
     assert world.states() == [state_message(5, AUCTION, 0, (500, 3, 2))]
 
 
-def test_orders_that_leave_the_price_as_it_is_are_not_told() -> None:
+def test_orders_that_leave_the_price_as_it_is_are_not_published() -> None:
     world = MarketStateWorld()
     world.apply(state_of(1, AUCTION), limit(2, BUY, 500, 5), limit(3, SELL, 490, 5))
     world.states()
@@ -181,7 +181,7 @@ def test_a_state_that_may_be_crossed_goes_before_the_book_and_another_behind_it(
     assert names == [OrdersUpdate, DepthUpdate, BestBidOffer, MarketState]
 
 
-def test_the_last_message_of_a_call_phase_is_what_the_uncross_gave() -> None:
+def test_the_last_message_of_a_call_phase_equals_the_uncross() -> None:
     world = MarketStateWorld()
     world.apply(state_of(1, AUCTION))
     world.states()
@@ -217,7 +217,7 @@ def test_after_an_uncross_that_goes_on_gathering_nothing_is_indicated() -> None:
     assert world.states() == [state_message(4, AUCTION, 0, (495, 7, -2)), state_message(4, AUCTION)]
 
 
-def test_the_state_is_loaded_with_the_books_and_told_when_it_differs() -> None:
+def test_the_state_is_loaded_with_the_books_and_published_when_it_differs() -> None:
     world = MarketStateWorld()
     waiting = [RestingOrder(order_id=3, price_ticks=0, shown_lots=4)]
     bids = [RestingOrder(order_id=1, price_ticks=500, shown_lots=2, display_lots=2, hidden_lots=5)]
@@ -302,7 +302,7 @@ def check(engine: Engine, feed: Feed, instrument: Instrument, where: str) -> Non
 
 
 @pytest.mark.parametrize("seed", [940, 941, 942, 943, 945, 946])
-def test_at_every_moment_the_indication_is_what_an_uncross_would_give(seed: int) -> None:
+def test_at_every_moment_the_indication_equals_the_uncross(seed: int) -> None:
     feed = Feed(INSTRUMENTS, base=0, resend_count=100)
     gathered = 0
     for engine, events, time_ns in engines(seed):
@@ -336,7 +336,7 @@ def test_at_every_moment_the_indication_is_what_an_uncross_would_give(seed: int)
 
 
 @pytest.mark.parametrize("seed", [950, 951, 953, 954, 955, 956])
-def test_what_was_published_last_before_an_uncross_is_what_it_gave(seed: int) -> None:
+def test_the_last_indication_before_an_uncross_equals_the_uncross(seed: int) -> None:
     feed = Feed(INSTRUMENTS, base=0, resend_count=100)
     last: dict[str, MarketState] = {}
     now_ns = uncrossed = 0
@@ -377,7 +377,7 @@ def _indicated(message: MarketState) -> tuple[int, int, int]:
 
 
 @pytest.mark.parametrize("seed", range(960, 963))
-def test_without_short_accounts_the_next_uncross_gives_what_was_published_before_it(
+def test_without_short_accounts_the_next_uncross_equals_its_last_indication(
     seed: int,
 ) -> None:
     engine = venue(Engine, Rules())

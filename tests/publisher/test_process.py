@@ -160,7 +160,7 @@ def test_the_feed_survives_every_coming_and_going(line: Line) -> None:
     assert exchange.stop("matcher") == 0
 
 
-def test_hostile_requests_are_refused_and_harm_nobody(line: Line) -> None:
+def test_hostile_requests_are_refused_and_harm_no_other(line: Line) -> None:
     line.exchange.start("publisher")
     with sockets.snapshots_dealer(line.context, line.exchange.snapshots) as dealer:
         for payload in (b"", b"\xff" * 500, bytes(100_000), encode([2, 1, "l2.X|", 1, 2])):
@@ -171,7 +171,7 @@ def test_hostile_requests_are_refused_and_harm_nobody(line: Line) -> None:
     assert line.exchange.stop("publisher") == 0
 
 
-def test_a_reply_to_a_client_that_is_gone_harms_nobody(line: Line) -> None:
+def test_a_reply_to_a_client_that_is_gone_harms_no_other(line: Line) -> None:
     exchange = line.exchange
     exchange.start("publisher")
     client = sockets.snapshots_dealer(line.context, exchange.snapshots)

@@ -236,7 +236,7 @@ def restarting(seed: int) -> Simulation:
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_a_matcher_that_forgets_and_restarts_is_followed(seed: int) -> None:
+def test_a_matcher_that_drops_batches_and_restarts_is_followed(seed: int) -> None:
     simulation = restarting(seed)
     assert simulation.compared > 20, f"seed {seed}"
     assert not sum(consumer.snapshots for consumer in simulation.consumers)
@@ -265,7 +265,7 @@ def lost(replica: PublisherReplica) -> Lost | None:
     return replica.lost
 
 
-def test_books_are_asked_for_until_they_come() -> None:
+def test_books_are_requested_until_they_come() -> None:
     replica = PublisherReplica(Feed(INSTRUMENTS, BASE, 100))
     assert replica.next_request(0) == BooksRequest(1)
     assert replica.next_request(BOOKS_AGAIN_NS - 1) is None
@@ -277,7 +277,7 @@ def test_books_are_asked_for_until_they_come() -> None:
     assert (lost(replica), replica.incarnation, replica.feed.seq) == (None, 7, 40)
 
 
-def test_a_hole_is_asked_for_once_an_interval() -> None:
+def test_a_hole_is_requested_once_an_interval() -> None:
     replica, _ = started()
     replica.receive(EventBatch(incarnation=1, first_seq=5, last_seq=6, time_ns=0, events=[]))
     assert replica.next_request(0) == ResendRequest(
@@ -337,7 +337,7 @@ def test_a_resend_of_an_earlier_incarnation_is_not_taken() -> None:
     assert (lost(replica), replica.incarnation, replica.feed.seq) == (None, 2, 0)
 
 
-def test_books_asked_for_before_the_loss_are_not_taken() -> None:
+def test_books_requested_before_the_loss_are_not_applied() -> None:
     replica, _ = started()
     replica.receive(EventBatch(incarnation=2, first_seq=1, last_seq=1, time_ns=0, events=[]))
     assert lost(replica) is Lost.MATCHER_RESTARTED

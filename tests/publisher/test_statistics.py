@@ -44,7 +44,7 @@ def published(made: MarketStatistics, now_ns: int, seq: int = 1) -> list[FeedMes
 
 
 @pytest.mark.parametrize("total", [2**63 - 1, 2**63, 2**64 - 1, 2**64, 10**30])
-def test_candles_and_ticker_tell_sums_of_any_size(total: int) -> None:
+def test_candles_and_ticker_contain_sums_of_any_size(total: int) -> None:
     made = fresh()
     trades = [trade(1, 500, total - 1, MIDNIGHT_NS), trade(2, 500, 1, MIDNIGHT_NS + MINUTE_NS)]
     apply_trades(made, *trades)
@@ -117,7 +117,7 @@ def test_a_trade_changes_one_candle_of_every_length() -> None:
     assert {each.open_ticks for each in candles.candles} == {502}
 
 
-def test_without_trades_only_a_moved_window_or_book_is_told() -> None:
+def test_without_trades_only_a_moved_window_or_book_is_published() -> None:
     made = fresh()
     apply_trades(made, trade(1, 500, 2, MIDNIGHT_NS))
     published(made, MIDNIGHT_NS)
@@ -144,7 +144,7 @@ def test_many_candles_go_in_several_messages(monkeypatch: pytest.MonkeyPatch) ->
     assert [each for each in sent if each.interval_s == 1] == plain_candles(trades, 1, NOTIONAL)
 
 
-def test_nothing_is_told_while_the_past_is_missing() -> None:
+def test_nothing_is_published_while_the_past_is_missing() -> None:
     made = fresh(last_trade_id=4)
     assert not made.known
     apply_trades(made, trade(5, 500, 2, MIDNIGHT_NS))
@@ -217,7 +217,7 @@ def test_too_many_trades_behind_a_question_void_it(monkeypatch: pytest.MonkeyPat
     assert made.seed(record_of(PAST[:221], PAST[220].seq))
 
 
-def test_a_seeded_instrument_tells_its_latest_candles_at_once() -> None:
+def test_a_seeded_instrument_publishes_its_latest_candles_at_once() -> None:
     made = fresh(last_trade_id=200)
     made.hold()
     assert made.seed(record_of(PAST[:200], PAST[199].seq))
@@ -243,7 +243,7 @@ def test_a_record_stands_at_the_last_trade_that_any_of_its_candles_has() -> None
     assert ticker == plain_ticker(PAST[:210], PAST[209].time_ns, NOTIONAL, 9, QUOTE)
 
 
-def test_a_record_may_have_trades_that_were_heard_and_not_counted() -> None:
+def test_a_record_may_have_trades_that_were_received_and_not_counted() -> None:
     made = fresh(last_trade_id=200)
     made.hold()
     made.add(PAST[200:205])

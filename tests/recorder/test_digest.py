@@ -162,7 +162,7 @@ def test_the_position_moves_with_every_command_and_not_with_heartbeats() -> None
     )
 
 
-def test_the_first_command_recorded_is_remembered() -> None:
+def test_the_first_recorded_command_is_kept() -> None:
     digest = EventDigest([example()], RecordPosition(), {})
     digest.add(EventBatch(incarnation=7, first_seq=31, last_seq=35, time_ns=150, events=[]))
     found = digest.drain()

@@ -183,7 +183,7 @@ def test_a_listing_goes_on_just_behind_its_cursor(sqlite_engine: Engine, cursor:
     assert [each.trade_id for each in onwards.trades] == list(range(cursor, 4))
 
 
-def test_accounts_orders_and_instruments_next_to_the_one_asked_for_are_left_out(
+def test_neighbours_of_the_requested_account_order_and_instrument_are_left_out(
     sqlite_engine: Engine,
 ) -> None:
     orders = [
@@ -226,7 +226,7 @@ def test_the_minutes_of_a_market_go_back_a_day_from_the_latest(sqlite_engine: En
     assert [latest - each.open_ns for each in stored.minutes] == list(ages[2:])
 
 
-def test_a_market_without_trades_has_nothing_to_tell(sqlite_engine: Engine) -> None:
+def test_a_market_without_trades_has_an_empty_record(sqlite_engine: Engine) -> None:
     trades = [(2, 1, 1, 5, 5, 1, 1, 2, 9)]
     stored: Any = reader(sqlite_engine, trades=trades).answer(
         MarketQuestion(request_id=1, min_seq=SEQ, instrument=1)
@@ -235,7 +235,7 @@ def test_a_market_without_trades_has_nothing_to_tell(sqlite_engine: Engine) -> N
 
 
 @pytest.mark.parametrize(("min_seq", "known"), [(SEQ - 1, True), (SEQ, True), (SEQ + 1, False)])
-def test_an_answer_is_given_from_the_number_on_that_was_asked_for(
+def test_an_answer_begins_at_the_requested_number(
     sqlite_engine: Engine, min_seq: int, known: bool
 ) -> None:
     stored = reader(sqlite_engine).answer(

@@ -214,7 +214,7 @@ def test_a_market_goes_on_from_its_latest_candles_and_a_day_of_minutes(past: Pas
     assert answer.incarnation
 
 
-def test_what_is_not_recorded_yet_is_said(past: Past) -> None:
+def test_a_question_about_an_unrecorded_number_is_answered_as_not_yet(past: Past) -> None:
     answer = past.answer_to(MarketQuestion(request_id=4, min_seq=past.seq + 1, instrument=IDS[0]))
     assert isinstance(answer, NotYet)
     assert (answer.request_id, answer.seq) == (4, past.seq)
@@ -252,7 +252,7 @@ def test_a_bad_question_names_its_field(
     assert answer.request_id == (3 if sound else 0)
 
 
-def test_a_database_that_does_not_answer_is_asked_again(sqlite_engine: Engine) -> None:
+def test_a_database_that_does_not_answer_is_queried_again(sqlite_engine: Engine) -> None:
     past = Past(sqlite_engine, batches=1)
     with sqlite_engine.begin() as connection:
         connection.exec_driver_sql("DROP TABLE fills")

@@ -69,7 +69,7 @@ def numbers(ready: object) -> list[int]:
     return [one.last_seq for one in ready if one.first_seq <= one.last_seq]
 
 
-def test_an_empty_record_adopts_the_incarnation_it_hears_from_its_first_command() -> None:
+def test_an_empty_record_adopts_an_incarnation_received_from_its_first_command() -> None:
     replica = RecorderReplica(RecordPosition())
     assert replica.next_request(0) is None
     assert not numbers(replica.receive(batch(11, 12)))
@@ -115,7 +115,7 @@ def test_a_record_goes_on_once_its_last_batch_has_been_compared() -> None:
     assert numbers(replica.receive(batch(23, 23))) == [23]
 
 
-def test_a_hole_is_asked_for_from_the_last_number_recorded() -> None:
+def test_a_hole_is_requested_from_the_last_number_recorded() -> None:
     replica = proven()
     assert not replica.receive(batch(25, 26))
     resend_request = replica.next_request(RESEND_AGAIN_NS)
@@ -127,7 +127,7 @@ def test_a_hole_is_asked_for_from_the_last_number_recorded() -> None:
     assert not numbers(replica.receive_reply(answer)), "an answer that comes twice"
 
 
-def test_a_heartbeat_tells_of_what_was_lost_at_the_end() -> None:
+def test_a_heartbeat_reveals_a_loss_at_the_end() -> None:
     replica = proven()
     replica.receive(heartbeat(23))
     assert replica.next_request(RESEND_AGAIN_NS) == ResendRequest(
@@ -135,7 +135,7 @@ def test_a_heartbeat_tells_of_what_was_lost_at_the_end() -> None:
     )
 
 
-def test_what_could_not_be_sent_is_asked_again_at_once() -> None:
+def test_a_request_that_could_not_be_sent_is_repeated_at_once() -> None:
     replica = recorded()
     assert replica.next_request(0) is not None
     replica.not_sent()
@@ -152,7 +152,7 @@ def test_a_record_whose_last_batch_is_pruned_goes_on_with_the_next() -> None:
     )
 
 
-def test_an_old_heartbeat_is_asked_about_and_forgiven() -> None:
+def test_an_old_heartbeat_is_queried_and_forgiven() -> None:
     replica = proven()
     replica.receive(heartbeat(12))
     resend_request = replica.next_request(RESEND_AGAIN_NS)
@@ -241,7 +241,7 @@ def test_batches_of_another_incarnation_under_the_same_numbers_are_not_taken(
 
 
 @pytest.mark.parametrize("number", [-1, 1])
-def test_the_end_told_in_answer_to_another_question_is_not_believed(number: int) -> None:
+def test_the_end_in_an_answer_to_another_question_is_not_applied(number: int) -> None:
     replica = recorded()
     resend_request = replica.next_request(0)
     assert resend_request is not None

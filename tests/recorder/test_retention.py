@@ -100,7 +100,7 @@ def forget(engine: Engine, days: int) -> list[int]:
     return [retention.step(n * IDLE_NS) for n in range(60)]
 
 
-def test_only_what_ended_long_enough_ago_is_forgotten(engine: Engine) -> None:
+def test_only_rows_that_ended_long_enough_ago_are_deleted(engine: Engine) -> None:
     record(engine)
     before = tables_of(engine)
     forget(engine, DAYS)
@@ -182,7 +182,7 @@ def left(engine: Engine, table: str, column: str) -> list[int]:
     return [row[column] for row in tables_of(engine)[table]]
 
 
-def test_what_is_just_inside_stays_and_what_is_just_outside_goes(engine: Engine) -> None:
+def test_rows_just_inside_the_edge_stay_and_rows_just_outside_go(engine: Engine) -> None:
     times = [EDGE_NS - DAY_NS // 2, EDGE_NS - 1, EDGE_NS, EDGE_NS + 1, EDGE_NS + DAY_NS // 2]
     numbered = list(enumerate(times, 1))
     write(
@@ -200,7 +200,7 @@ def test_what_is_just_inside_stays_and_what_is_just_outside_goes(engine: Engine)
 @pytest.mark.parametrize("began_ns", [EDGE_NS - DAY_NS, EDGE_NS - 1, EDGE_NS])
 @pytest.mark.parametrize("ended_ns", [EDGE_NS - 1, EDGE_NS, EDGE_NS + 1])
 @pytest.mark.parametrize("status", [OPEN, PARTIAL, FILLED, CANCELED])
-def test_an_order_is_forgotten_when_it_ended_before_the_edge_and_not_before(
+def test_an_order_is_deleted_when_it_ended_before_the_edge_and_not_before(
     sqlite_engine: Engine, began_ns: int, ended_ns: int, status: int
 ) -> None:
     order = replace(ORDER, order_id=1, status=status, created_ns=began_ns, updated_ns=ended_ns)
@@ -210,7 +210,7 @@ def test_an_order_is_forgotten_when_it_ended_before_the_edge_and_not_before(
 
 
 @pytest.mark.parametrize("old", [1, 2])
-def test_each_instrument_forgets_its_own(engine: Engine, old: int) -> None:
+def test_each_instrument_drops_its_own_rows(engine: Engine, old: int) -> None:
     young = 3 - old
     trades = [trade(old, n, EDGE_NS - 5 + n) for n in (1, 2, 3)]
     trades += [trade(young, n, EDGE_NS + n) for n in (1, 2, 3)]
@@ -256,7 +256,7 @@ def test_orders_are_looked_at_a_step_at_a_time_and_again_from_the_first(
     assert [row["order_id"] for row in tables_of(sqlite_engine)["orders"]] == [1, 3]
 
 
-def test_nothing_is_forgotten_before_a_time_is_known(engine: Engine) -> None:
+def test_nothing_is_deleted_before_a_time_is_known(engine: Engine) -> None:
     write(engine, trades=[trade(1, 1, 1)])
     retention = Retention(engine, [1], DAYS)
     assert not retention.step(0)

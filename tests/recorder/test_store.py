@@ -71,7 +71,7 @@ def test_a_new_database_gets_every_table_once(engine: Engine) -> None:
     assert Store(engine).load([1]) == (RecordPosition(), {1: []})
 
 
-def test_a_change_leaves_what_it_does_not_name(engine: Engine) -> None:
+def test_a_change_leaves_the_columns_it_does_not_name(engine: Engine) -> None:
     store = Store(engine)
     store.write(changes(RecordPosition(), AFTER, [ROW], []))
     change = OrderUpdate(
@@ -271,7 +271,7 @@ def test_a_wrong_url_is_refused_and_not_repeated(url: str) -> None:
         "postgres://me:secret@host:5433/db",
     ],
 )
-def test_a_password_is_never_told(url: str) -> None:
+def test_a_password_is_never_printed(url: str) -> None:
     engine = open_database(url)
     assert described(engine) == "postgresql://host:5433/db"
 

@@ -30,7 +30,7 @@ def test_refusal_has_its_status_and_text(reason: RejectReason) -> None:
     assert len(meaning) > 10
 
 
-def test_what_only_ends_orders_refuses_nothing() -> None:
+def test_reasons_that_only_end_orders_refuse_nothing() -> None:
     assert not ENDS.keys() & (STATUS.keys() | _REASON_TEXT.keys())
     assert all(len(row[3]) > 10 for row in ENDS.values())
 

@@ -44,7 +44,7 @@ def test_a_run_does_not_depend_on_the_order_of_hashes() -> None:
     assert "trace" in printed.pop()
 
 
-def test_a_failure_says_how_to_repeat_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failure_prints_the_command_that_repeats_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         "tests.simulation.run.check", lambda engine: require(False, "nothing holds")
     )
@@ -53,7 +53,7 @@ def test_a_failure_says_how_to_repeat_it(monkeypatch: pytest.MonkeyPatch) -> Non
     assert "python -m tests.simulation --seed 3 --steps 5" in str(caught.value)
 
 
-def test_what_is_due_at_one_time_happens_in_the_order_it_was_asked_for() -> None:
+def test_actions_due_at_one_time_run_in_the_order_of_their_scheduling() -> None:
     world = SimulatedWorld(0)
     done: list[int] = []
     for number in range(5):

@@ -24,7 +24,7 @@ def crossbook(exchange: Exchange, *arguments: str) -> "subprocess.CompletedProce
     )  # fmt: skip
 
 
-def test_a_copy_made_while_it_trades_starts_and_holds_what_was_acknowledged(
+def test_a_copy_made_while_it_trades_starts_with_every_acknowledged_order(
     tmp_path: Path,
 ) -> None:
     copies = [tmp_path / f"copy-{number}" for number in range(3)]
@@ -72,7 +72,7 @@ def test_a_copy_made_while_it_trades_starts_and_holds_what_was_acknowledged(
             assert enter(restored, 7, limit("buy", "0.1", "19999")).status_code == 201
 
 
-def test_a_folder_that_is_no_exchanges_is_told(tmp_path: Path) -> None:
+def test_a_folder_of_no_exchange_is_refused_by_name(tmp_path: Path) -> None:
     with Exchange(order=(), ready=False) as exchange:
         done = crossbook(exchange, "backup", str(tmp_path / "copy"), "--json")
         assert done.returncode == 2

@@ -33,19 +33,19 @@ def check(exchange: Exchange, *words: str, **settings: str) -> tuple[int, dict[s
 
 
 @pytest.mark.parametrize("name", RECORDED)
-def test_a_process_that_works_is_asked_at_its_own_socket(running: Exchange, name: str) -> None:
+def test_a_process_that_works_is_probed_at_its_own_socket(running: Exchange, name: str) -> None:
     status, facts = check(running, name)
     assert status == 0
     assert (facts["process"], facts["answers"]) == (name, True)
     assert facts["address"] in running.addresses.values()
 
 
-def test_a_gateway_without_order_entry_is_asked_over_http(running: Exchange) -> None:
+def test_a_gateway_without_order_entry_is_probed_over_http(running: Exchange) -> None:
     status, facts = check(running, "gateway", GATEWAY_ROLES="streams", API_HOST="127.0.0.1")
     assert (status, facts["address"]) == (0, running.api)
 
 
-def test_a_process_bound_to_every_address_is_asked_at_loopback(running: Exchange) -> None:
+def test_a_process_bound_to_every_address_is_probed_at_loopback(running: Exchange) -> None:
     wide = running.queries.replace("127.0.0.1", "0.0.0.0")
     status, facts = check(running, "matcher", MATCHER_SYNC=wide)
     assert (status, facts["address"]) == (0, running.queries)

@@ -125,7 +125,7 @@ def test_amend_by_either_id(shell: Shell) -> None:
     assert (order["price"], order["quantity"]) == ("2999.00", "3.0000")
 
 
-def test_immediate_orders_report_what_expired(shell: Shell) -> None:
+def test_immediate_orders_report_their_expired_lots(shell: Shell) -> None:
     shell.json("sell", SYMBOL, "1", "3000")
 
     ioc = shell.json("buy", SYMBOL, "3", "3000", "--tif", "ioc", "--account", "6")
@@ -137,7 +137,7 @@ def test_immediate_orders_report_what_expired(shell: Shell) -> None:
     assert market["reason"] == "INSUFFICIENT_LIQUIDITY"
 
 
-def test_a_quote_amount_buys_what_it_can(shell: Shell) -> None:
+def test_a_quote_amount_buys_the_affordable_lots(shell: Shell) -> None:
     shell.json("sell", SYMBOL, "1", "3000")
 
     bought = shell.json("buy", SYMBOL, "--quote-amount", "1500", "--account", "6")
@@ -205,7 +205,7 @@ def test_trades_are_shown_from_the_past_oldest_first(shell: Shell) -> None:
     assert shell.lines("trades", "SOL-USDT") == []
 
 
-def test_ticker_and_candles_tell_the_trades(shell: Shell) -> None:
+def test_ticker_and_candles_contain_the_trades(shell: Shell) -> None:
     symbol = "SOL-USDT"
     shell.json("sell", symbol, "3", "150.00")
     shell.json("buy", symbol, "1", "150.00", "--account", "6")
@@ -237,7 +237,7 @@ def test_ticker_and_candles_tell_the_trades(shell: Shell) -> None:
     assert shell.refusal("ticker", "DOGE-USD", symbol, "--once")["code"] == "UNKNOWN_SYMBOL"
 
 
-def test_status_says_that_everything_is_up(shell: Shell) -> None:
+def test_status_shows_that_everything_is_up(shell: Shell) -> None:
     facts = shell.json("status")
 
     assert facts["reachable"] is True
@@ -249,7 +249,7 @@ def test_status_says_that_everything_is_up(shell: Shell) -> None:
     assert "DOWN" not in out
 
 
-def test_status_says_which_process_is_down(fresh_exchange: Exchange) -> None:
+def test_status_names_the_process_that_is_down(fresh_exchange: Exchange) -> None:
     shell = Shell(fresh_exchange)
     fresh_exchange.kill("gateway")
 

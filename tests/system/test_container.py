@@ -120,7 +120,7 @@ def test_every_setting_and_volume_of_the_file_exists() -> None:
             assert re.search(rf"-o crossbook [^&]*{place}\b", made)
 
 
-def test_the_image_runs_as_nobody_special_and_holds_the_packages() -> None:
+def test_the_image_runs_as_an_ordinary_user_and_contains_the_packages() -> None:
     steps = instructions()
     words = [word for word, _ in steps]
     assert ("USER", "crossbook") in steps

@@ -48,7 +48,7 @@ def open_orders(exchange: Exchange, account: int) -> list[Any]:
     return orders
 
 
-def test_a_closed_websocket_cancels_what_it_entered(exchange: Exchange) -> None:
+def test_a_closed_websocket_cancels_its_own_orders(exchange: Exchange) -> None:
     with stream(exchange, 301, "true"):
         assert len(open_orders(exchange, 301)) == 1
     exchange.wait_until("the order is gone", lambda: not open_orders(exchange, 301))

@@ -278,7 +278,7 @@ def test_immediate_orders_expire_by_their_reason(traders: Traders) -> None:
         assert (ended.quantity_lots, ended.filled_lots) == (3_000 - filled, filled)
 
 
-def test_a_market_order_by_quote_amount_says_when_it_is_done(traders: Traders) -> None:
+def test_a_market_order_by_quote_amount_reports_its_end(traders: Traders) -> None:
     maker, taker = traders
     accepted(maker, new(maker, Side.SELL, "1", "2000"))
     accepted(
@@ -303,7 +303,7 @@ def test_a_frame_of_many_requests_is_answered_one_by_one(traders: Traders) -> No
     assert [ack.seq for ack in acks] == list(range(acks[0].seq, acks[0].seq + 20))
 
 
-def test_two_sessions_of_one_account_hear_of_each_other(
+def test_two_sessions_of_one_account_receive_the_same_reports(
     exchange: Exchange, traders: Traders
 ) -> None:
     one, stranger = traders

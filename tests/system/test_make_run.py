@@ -231,7 +231,7 @@ def test_ctrl_c_on_the_demo_leaves_no_order_of_the_simulator_behind(tmp_path: Pa
         assert (book["bids"], book["asks"]) == ([], [])
 
 
-def test_a_wrong_setting_is_told_once_and_nothing_starts(tmp_path: Path) -> None:
+def test_a_wrong_setting_is_reported_once_and_nothing_starts(tmp_path: Path) -> None:
     output = tmp_path / "make-run"
     with Exchange(ready=False, API_PORT="0") as exchange:
         process = make_run(exchange, output)

@@ -182,7 +182,7 @@ def is_periodic(times_ms: list[int], period_ms: int, until_ms: int) -> bool:
 
 
 @pytest.mark.parametrize("heartbeat_ms", [10, 100, 199, 201, 500, 4_000])
-def test_an_idle_matcher_says_that_it_is_alive_once_a_period(
+def test_an_idle_matcher_sends_a_heartbeat_once_a_period(
     monkeypatch: pytest.MonkeyPatch, heartbeat_ms: int
 ) -> None:
     loop = Loop(monkeypatch, heartbeat_ms=heartbeat_ms)
@@ -198,7 +198,7 @@ def test_a_busy_matcher_keeps_the_period_of_its_heartbeats(loop: Loop) -> None:
     assert is_periodic(loop.heartbeats_ms, HEARTBEAT_MS, 10_000)
 
 
-def test_a_heartbeat_tells_the_last_number_and_the_time(loop: Loop) -> None:
+def test_a_heartbeat_contains_the_last_number_and_the_time(loop: Loop) -> None:
     loop.command(100, order(1))
     loop.run(600)
     (_, first), (_, applied), (_, second) = loop.sent
@@ -207,7 +207,7 @@ def test_a_heartbeat_tells_the_last_number_and_the_time(loop: Loop) -> None:
     assert 500 * MS <= second.time_ns - NOW <= 502 * MS
 
 
-def test_what_is_due_happens_when_it_is_due(loop: Loop) -> None:
+def test_an_order_expires_when_it_is_due(loop: Loop) -> None:
     loop.command(10, gtd(1, NOW + 1_234 * MS))
     loop.run(3_000)
     times = [ms for ms, batch in loop.sent if any(type(e) is OrderExpired for e in batch.events)]
@@ -238,7 +238,7 @@ def test_a_clock_that_jumps_for_a_second_expires_nothing_and_stamps_nothing(
     assert logged.index("clock_refused") < logged.index("clock_believed")
 
 
-def test_a_jump_between_two_looks_is_told_all_the_same(
+def test_a_jump_between_two_looks_is_reported_all_the_same(
     loop: Loop, capsys: pytest.CaptureFixture[str]
 ) -> None:
     loop.at(600, lambda: loop.clock.step_ns(YEAR))
@@ -354,7 +354,7 @@ def test_everything_is_synced_when_the_loop_ends(monkeypatch: pytest.MonkeyPatch
     assert Journal.open(loop.disk, 77, b"", 64 * 1024).last_seq == 1
 
 
-def test_a_matcher_sleeps_until_what_is_due_and_does_not_look_meanwhile(
+def test_a_matcher_sleeps_until_the_next_due_time_and_does_not_look_meanwhile(
     loop: Loop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sleeps: list[int] = []

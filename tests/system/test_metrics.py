@@ -60,7 +60,7 @@ def enter(session: RawSession, count: int, side: int = 1) -> None:
     session.executions.clear()
 
 
-def test_every_metric_is_documented_and_every_documented_one_is_told(running: Exchange) -> None:
+def test_every_metric_is_documented_and_every_documented_one_is_exposed(running: Exchange) -> None:
     with RawSession(running.orders, 1) as session:
         enter(session, 4)
     wait_for(running, "crossbook_recorder_sequence", 4)
@@ -86,7 +86,7 @@ def test_alerts_name_metrics_that_exist() -> None:
     assert names <= samples
 
 
-def test_what_was_done_is_counted(running: Exchange) -> None:
+def test_every_act_is_counted(running: Exchange) -> None:
     before = value(running.api, "crossbook_matcher_commands_total") or 0
     with RawSession(running.orders, 1) as session, RawSession(running.orders, 2) as other:
         enter(session, 50)
@@ -105,7 +105,7 @@ def test_what_was_done_is_counted(running: Exchange) -> None:
     assert subscribers == 1
 
 
-def test_a_gateway_of_streams_alone_tells_what_it_has(running: Exchange) -> None:
+def test_a_gateway_of_streams_alone_exposes_its_own_metrics(running: Exchange) -> None:
     with Exchange(
         order=("gateway",),
         ready=False,
@@ -124,7 +124,7 @@ def test_a_gateway_of_streams_alone_tells_what_it_has(running: Exchange) -> None
 
 
 @pytest.mark.parametrize("name", ["matcher", "publisher", "recorder"])
-def test_a_process_that_is_down_or_stands_still_is_told_within_the_bound(name: str) -> None:
+def test_a_process_that_is_down_or_stands_still_is_exposed_within_the_bound(name: str) -> None:
     with Exchange(order=RECORDED, GATEWAY_ROLES=ROLES) as exchange:
         exchange.wait_http()
         exchange.send_signal(name, signal.SIGSTOP)
@@ -346,7 +346,7 @@ def test_snapshots_and_their_failures_are_seen() -> None:
         assert (value(exchange.api, "crossbook_matcher_snapshot_sequence") or 0) >= 1_000
 
 
-def test_disk_room_is_told_as_the_file_system_has_it(running: Exchange) -> None:
+def test_the_exposed_disk_room_is_that_of_the_file_system(running: Exchange) -> None:
     found = os.statvfs(running.data)
     exposed = value(running.api, "crossbook_matcher_disk_free_bytes")
     assert exposed is not None

@@ -64,7 +64,9 @@ def test_two_exchanges_in_one_folder_share_nothing(pair: tuple[Exchange, Exchang
         assert crossbook(one, "check", name)
 
 
-def test_what_an_exchange_keeps_is_its_owners_alone(pair: tuple[Exchange, Exchange]) -> None:
+def test_files_of_an_exchange_are_readable_by_their_owner_alone(
+    pair: tuple[Exchange, Exchange],
+) -> None:
     one, _ = pair
     one.wait_until("the record is there", (one.data / "history.db-wal").exists)
     found = {path: path.stat().st_mode for path in (one.data, *one.data.rglob("*"))}

@@ -150,7 +150,9 @@ def test_instrument_and_account_are_switched(venue: Exchange, window: Browser) -
     assert f"account={OTHER}" in window.driver.current_url
 
 
-def test_a_restart_of_the_gateway_is_survived_and_told(mortal: Exchange, window: Browser) -> None:
+def test_the_page_shows_and_survives_a_restart_of_the_gateway(
+    mortal: Exchange, window: Browser
+) -> None:
     enter(mortal, ME, "buy", "0.5", "48000")
     page = Page(window, mortal.api, ME).open()
     page.wait_orders(1)
@@ -176,7 +178,7 @@ def test_a_restart_of_the_gateway_is_survived_and_told(mortal: Exchange, window:
     page.wait_orders(2)
 
 
-def test_a_silent_matcher_is_told_and_its_market_is_greyed(
+def test_the_page_shows_a_silent_matcher_and_greys_its_market(
     mortal: Exchange, window: Browser
 ) -> None:
     page = Page(window, mortal.api, ME).open()

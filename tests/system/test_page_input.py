@@ -52,7 +52,7 @@ def test_a_refused_account_leaves_field_and_acting_account_as_one(
     assert f"account={ME}" in window.driver.current_url
 
 
-def test_while_the_field_says_another_account_or_none_nobody_acts(
+def test_with_another_account_in_the_field_or_none_no_account_acts(
     venue: Exchange, window: Browser
 ) -> None:
     page = Page(window, venue.api, ME).open()
@@ -79,7 +79,7 @@ def test_while_the_field_says_another_account_or_none_nobody_acts(
     "query", ["account=0", "account=-3", "account=1e1", "account=", "account=7&account=8",
               "account=99999999999", "account=0x7"],
 )  # fmt: skip
-def test_an_address_with_no_sound_account_lets_nobody_act(
+def test_an_address_without_a_sound_account_allows_no_orders(
     venue: Exchange, window: Browser, query: str
 ) -> None:
     window.open(f"{venue.api}/?{query}")
@@ -165,7 +165,7 @@ def test_amounts_are_taken_as_the_page_shows_them_and_never_guessed(
         assert REFUSED[text] in entered, text
 
 
-def test_every_amount_of_the_ticket_and_of_an_amend_takes_what_the_page_shows(
+def test_every_amount_of_the_ticket_and_of_an_amend_accepts_the_forms_the_page_shows(
     venue: Exchange, window: Browser
 ) -> None:
     page = Page(window, venue.api, ME).open()

@@ -93,7 +93,7 @@ def test_the_book_of_the_page_equals_ours_after_any_updates(
         ({"asks": []}, "different from its checksum"),
     ],
 )
-def test_a_wrong_update_is_not_believed(
+def test_a_wrong_update_is_not_shown(
     venue: Exchange, window: Browser, change: dict[str, Any], why: str
 ) -> None:
     page = Page(window, venue.api).open()

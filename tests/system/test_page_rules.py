@@ -85,7 +85,9 @@ def test_a_stop_waits_until_others_trade_at_its_trigger(
     assert page.browser.complaints() == []
 
 
-def test_a_triggered_order_that_rests_is_no_longer_said_to_wait(bank: Exchange, page: Page) -> None:
+def test_a_triggered_order_that_rests_is_no_longer_shown_as_waiting(
+    bank: Exchange, page: Page
+) -> None:
     trade(bank, "50000")
     call_api(bank, "POST", "/orders", ME, {
         "symbol": "BTC-USDT", "side": "sell", "order_type": "take_profit_limit",
@@ -185,7 +187,7 @@ def test_a_waiting_order_gets_another_trigger(bank: Exchange, page: Page) -> Non
     page.wait_order("stop waits for 51500.00 market 0.2 0")
 
 
-def test_what_an_order_holds_is_no_longer_available(page: Page) -> None:
+def test_money_held_by_an_order_is_not_available(page: Page) -> None:
     def money() -> float:
         amount, asset = page.browser.wait("the money is shown", AVAILABLE).split()
         assert asset == "USDT"

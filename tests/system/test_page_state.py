@@ -75,7 +75,7 @@ def wait_auction(page: Page, price: str, quantity: str, surplus: str) -> None:
     page.browser.wait(f"the auction gives {text}", found, text)
 
 
-def test_the_badge_tells_every_state_and_its_end(
+def test_the_badge_shows_every_state_and_its_end(
     venue: Exchange, window: Browser, admin: Admin
 ) -> None:
     page = Page(window, venue.api, ME).open()
@@ -144,7 +144,7 @@ def test_a_page_that_is_opened_in_a_call_phase_shows_it(
     assert window.run("return document.documentElement.scrollWidth") <= PHONE[0]
 
 
-def test_the_ticket_offers_what_a_call_phase_takes_and_changes_no_choice(
+def test_the_ticket_offers_the_terms_of_a_call_phase_and_changes_no_choice(
     venue: Exchange, window: Browser, admin: Admin
 ) -> None:
     page = Page(window, venue.api, ME).open()

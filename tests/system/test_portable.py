@@ -48,7 +48,7 @@ fcntl.fcntl = control
 
 
 @pytest.mark.parametrize(("fault", "sync_call"), [(0, "F_FULLFSYNC"), (errno.ENOTSUP, "fsync")])
-def test_an_exchange_without_what_only_linux_has_trades_and_recovers(
+def test_an_exchange_without_the_calls_of_linux_trades_and_recovers(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, fault: int, sync_call: str
 ) -> None:
     monkeypatch.setattr(Exchange, "starter", staticmethod(start))

@@ -89,7 +89,7 @@ def test_batches_that_are_none_are_counted_and_left_out(
     assert (rounds.malformed, rounds.batches, rounds.events) == (malformed, 9, 0)
 
 
-def test_a_heartbeat_tells_how_long_the_matcher_is_silent(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_heartbeat_contains_the_silence_of_the_matcher(monkeypatch: pytest.MonkeyPatch) -> None:
     rounds = Rounds()
     silent = heartbeats(monkeypatch, 500, 3_000, rounds=rounds)
     assert all(abs(beat.stale_ms - ms) <= 2 for ms, beat in silent)

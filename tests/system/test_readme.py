@@ -160,7 +160,7 @@ def run_line(exchange: Exchange, folder: Path, command: str) -> tuple[int, str, 
     return process.returncode, out, err
 
 
-def test_every_command_line_does_on_the_demo_what_the_page_says(
+def test_every_command_line_of_the_page_does_on_the_demo_as_documented(
     demo: Exchange, folder: Path
 ) -> None:
     for command, remark in CROSSBOOK:
@@ -266,7 +266,7 @@ def examples(page: str) -> list[tuple[str, dict[str, Any] | None]]:
 
 
 @pytest.mark.parametrize("page", pages_with("json"))
-def test_every_http_example_answers_as_the_page_says(demo: Exchange, page: str) -> None:
+def test_every_http_example_answers_as_documented(demo: Exchange, page: str) -> None:
     order_id = ""
     for command, meant in examples(page):
 

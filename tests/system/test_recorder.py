@@ -145,7 +145,7 @@ def test_the_record_goes_on_while_the_matcher_dies_and_comes_back(line: HistoryL
     assert '"level": "error"' not in line.exchange.log("recorder")
 
 
-def test_a_question_that_waits_holds_up_nobody(line: HistoryLine) -> None:
+def test_a_waiting_question_holds_up_no_other(line: HistoryLine) -> None:
     line.trade(50)
     line.await_rows()
     with line.question_dealer() as patient:
@@ -175,7 +175,7 @@ def test_a_question_is_answered_once_its_number_is_recorded(line: HistoryLine) -
     assert answer.seq >= 15
 
 
-def test_hostile_questions_are_refused_and_harm_nobody(line: HistoryLine) -> None:
+def test_hostile_questions_are_refused_and_harm_no_other(line: HistoryLine) -> None:
     for payload in (b"", b"\xff" * 500, bytes(100_000), codec.encode([1, 2, "x", 1]), b"\xc1"):
         assert isinstance(line.answer_to_bytes(payload), HistoryReject)
     line.trade(10)
@@ -227,7 +227,7 @@ def test_a_database_that_cannot_be_used_is_a_readable_error(tmp_path: Path) -> N
             assert b"secret" not in output
 
 
-def test_old_rows_are_forgotten_while_it_follows(line: HistoryLine) -> None:
+def test_old_rows_are_deleted_while_the_recorder_follows(line: HistoryLine) -> None:
     line.trade(500)
     line.await_rows()
     assert line.exchange.stop("recorder") == 0

@@ -135,11 +135,11 @@ class RecorderWorld:
         )
 
     def _answer(self, question: bytes) -> bytes | None:
-        asked = decode_matcher_query(question)
-        if isinstance(asked, GatewayRequest):
+        request = decode_matcher_query(question)
+        if isinstance(request, GatewayRequest):
             return encode(
                 GatewayState(
-                    request_id=asked.request_id,
+                    request_id=request.request_id,
                     gateway=0,
                     incarnation=INCARNATION,
                     seq=0,
@@ -147,11 +147,11 @@ class RecorderWorld:
                     instruments=[example()],
                 )
             )
-        assert isinstance(asked, ResendRequest)
-        found = [Raw(encode(each)) for each in self.missed if each.last_seq >= asked.from_seq]
-        return encode(Resend(asked.request_id, INCARNATION, found))
+        assert isinstance(request, ResendRequest)
+        found = [Raw(encode(each)) for each in self.missed if each.last_seq >= request.from_seq]
+        return encode(Resend(request.request_id, INCARNATION, found))
 
-    def hear(self, ms: int, *batches: EventBatch | bytes) -> None:
+    def deliver(self, ms: int, *batches: EventBatch | bytes) -> None:
         """Deliver events at that time."""
         sent = [[each if isinstance(each, bytes) else encode(each)] for each in batches]
         self.script.at(ms, lambda: self.events.waiting.extend(sent))
@@ -161,7 +161,7 @@ class RecorderWorld:
         self.script.at(until_ms, self.service.stop)
         self.service.run()
 
-    def asked(self, kind: type) -> list[tuple[int, Any]]:
+    def requests(self, kind: type) -> list[tuple[int, Any]]:
         """The requests of this kind, with their times."""
         sent = [
             (ms - self.began_ms, decode_matcher_query(frames[-1]))
@@ -180,32 +180,32 @@ def world(sqlite_engine: Engine, monkeypatch: pytest.MonkeyPatch) -> RecorderWor
     return RecorderWorld(sqlite_engine, monkeypatch)
 
 
-def test_what_is_traded_is_asked_first_and_again_while_nobody_answers(
+def test_the_instruments_are_requested_first_and_again_while_there_is_no_answer(
     world: RecorderWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(world.queries, "_answer", lambda _: None)
-    world.hear(5, batch(1))
+    world.deliver(5, batch(1))
     world.run(3_500)
     again = AGAIN_NS // MS
-    assert [ms for ms, _ in world.asked(GatewayRequest)] == [0, again, 2 * again, 3 * again]
+    assert [ms for ms, _ in world.requests(GatewayRequest)] == [0, again, 2 * again, 3 * again]
     assert world.service.seq == 0
     assert world.events.waiting, "events wait until the instruments are known"
 
 
-def test_a_question_that_finds_nobody_is_asked_again_at_the_next_look(world: RecorderWorld) -> None:
+def test_a_question_without_a_peer_is_sent_again_at_the_next_look(world: RecorderWorld) -> None:
     world.queries.refusals = 2
     world.run(500)
-    assert [ms for ms, _ in world.asked(GatewayRequest)] == [0, SLEEP_MS, 2 * SLEEP_MS]
+    assert [ms for ms, _ in world.requests(GatewayRequest)] == [0, SLEEP_MS, 2 * SLEEP_MS]
 
 
-def test_what_was_missed_is_asked_for_and_recorded_in_order(world: RecorderWorld) -> None:
+def test_missed_batches_are_requested_and_recorded_in_order(world: RecorderWorld) -> None:
     world.missed = [batch(1, 3), batch(4)]
     # The first message is not accepted.
     world.script.at(49, lambda: setattr(world.queries, "refusals", 1))
-    world.hear(50, batch(5))
+    world.deliver(50, batch(5))
     world.run(400)
-    asked = world.asked(ResendRequest)
-    assert [(ms, each.from_seq, each.to_seq) for ms, each in asked] == [
+    requests = world.requests(ResendRequest)
+    assert [(ms, each.from_seq, each.to_seq) for ms, each in requests] == [
         (50, 1, 4), (50 + SLEEP_MS, 1, 4),
     ]  # fmt: skip
     assert [row["order_id"] for row in tables_of(world.engine)["orders"]] == [1, 2, 3, 4, 5]
@@ -214,8 +214,8 @@ def test_what_was_missed_is_asked_for_and_recorded_in_order(world: RecorderWorld
 
 
 def test_batches_behind_a_gap_are_held_and_counted(world: RecorderWorld) -> None:
-    world.hear(50, batch(1))
-    world.hear(100, batch(3), batch(4))
+    world.deliver(50, batch(1))
+    world.deliver(100, batch(3), batch(4))
     world.run(150)
     assert (world.service.seq, world.service.written.held) == (1, 2)
     assert world.service.written.rows == {"orders": 1, "trades": 0, "fills": 0, "candles": 0}
@@ -223,8 +223,8 @@ def test_batches_behind_a_gap_are_held_and_counted(world: RecorderWorld) -> None
 
 def test_a_lone_order_is_written_at_once_and_many_share_a_transaction(world: RecorderWorld) -> None:
     for place in range(50):
-        world.hear(500 + place, batch(1 + place))
-    world.hear(700, batch(51))
+        world.deliver(500 + place, batch(1 + place))
+    world.deliver(700, batch(51))
     world.run(1_000)
     gather = GATHER_NS // MS
     assert world.writes == [500, *range(500 + gather, 551, gather), 700]
@@ -239,20 +239,20 @@ def test_large_batches_are_transactions_of_their_own(
     world: RecorderWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "EVENTS_MAX", 3)
-    world.hear(50, batch(1, 3), batch(4, 2), batch(6, 1), batch(7, 2))
+    world.deliver(50, batch(1, 3), batch(4, 2), batch(6, 1), batch(7, 2))
     world.run(100)
     assert world.writes == [50, 50, 50]
     assert world.service.seq == 8
 
 
 def test_bytes_that_are_no_message_are_counted_and_passed_over(world: RecorderWorld) -> None:
-    world.hear(50, b"\xc1", batch(1), b"\x93", batch(2))
+    world.deliver(50, b"\xc1", batch(1), b"\x93", batch(2))
     world.script.at(60, lambda: world.queries.waiting.append([b"\xc1"]))
     world.run(200)
     assert (world.service.written.malformed, world.service.seq) == (2, 2)
 
 
-def test_a_database_that_fails_is_told_once_until_it_was_back(
+def test_a_failing_database_is_logged_once_until_it_is_back(
     world: RecorderWorld, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(module, "AGAIN_S", 0)
@@ -273,14 +273,14 @@ def test_a_database_that_fails_is_told_once_until_it_was_back(
     monkeypatch.setattr(store, "load", failing_load)
     monkeypatch.setattr(store, "write", failing_write)
     world.missed = [batch(1)]
-    world.hear(100, batch(1))
-    world.hear(300, batch(2))
+    world.deliver(100, batch(1))
+    world.deliver(300, batch(2))
     world.run(2_000)
     assert states == [(False, 0), (True, 1), (True, 2), (True, 3), (True, 4)]
     assert not world.service.written.failing
     assert world.service.seq == 2
-    told = [line for line in capsys.readouterr().out.splitlines() if "database_failed" in line]
-    assert len(told) == 2
+    logged = [line for line in capsys.readouterr().out.splitlines() if "database_failed" in line]
+    assert len(logged) == 2
 
 
 class Recorded:
@@ -300,8 +300,8 @@ class AnsweringWorld:
         self.line = LoopSocket(self.script)
         self.recorded = Recorded()
         parts: list[Any] = [self.recorded, self.line]
-        asked: HistoryReader = reader(engine, trades=[(1, 1, 1, 5, 5, 1, 1, 2, 9)])
-        self.service = AnswerService(asked, parts[0], parts[1], self.clock)
+        history: HistoryReader = reader(engine, trades=[(1, 1, 1, 5, 5, 1, 1, 2, 9)])
+        self.service = AnswerService(history, parts[0], parts[1], self.clock)
 
     def send(self, ms: int, *questions: Any) -> None:
         """Deliver questions of a gateway at that time."""
@@ -318,74 +318,74 @@ class AnsweringWorld:
 
 
 @pytest.fixture
-def asking(sqlite_engine: Engine, monkeypatch: pytest.MonkeyPatch) -> AnsweringWorld:
+def answering(sqlite_engine: Engine, monkeypatch: pytest.MonkeyPatch) -> AnsweringWorld:
     return AnsweringWorld(sqlite_engine, monkeypatch)
 
 
-def test_a_question_about_what_is_recorded_is_answered_at_once(asking: AnsweringWorld) -> None:
-    asking.send(7, TradesQuestion(1, SEQ, 1), TradesQuestion(2, 0, 0))
-    (ms, trades), (_, refused) = asking.run(20)
+def test_a_question_about_a_recorded_command_is_answered_at_once(answering: AnsweringWorld) -> None:
+    answering.send(7, TradesQuestion(1, SEQ, 1), TradesQuestion(2, 0, 0))
+    (ms, trades), (_, refused) = answering.run(20)
     assert ms == 7
     assert isinstance(trades, TradeRecords)
     assert isinstance(refused, HistoryReject)
-    assert asking.service.answers == {"TradeRecords": 1, "HistoryReject": 1}
+    assert answering.service.answers == {"TradeRecords": 1, "HistoryReject": 1}
 
 
-def test_a_question_about_what_is_not_recorded_yet_waits_for_it(asking: AnsweringWorld) -> None:
-    asking.send(10, TradesQuestion(1, SEQ + 1, 1), TradesQuestion(2, SEQ + 2, 1))
+def test_a_question_about_an_unrecorded_command_waits_for_it(answering: AnsweringWorld) -> None:
+    answering.send(10, TradesQuestion(1, SEQ + 1, 1), TradesQuestion(2, SEQ + 2, 1))
     waits: list[int] = []
-    asking.script.at(100, lambda: waits.append(asking.service.waiting))
+    answering.script.at(100, lambda: waits.append(answering.service.waiting))
     # The record gets on, and the database with it.
-    asking.script.at(301, lambda: setattr(asking.recorded, "seq", SEQ + 1))
-    (ms, first), (later_ms, later) = asking.run(3_000)
+    answering.script.at(301, lambda: setattr(answering.recorded, "seq", SEQ + 1))
+    (ms, first), (later_ms, later) = answering.run(3_000)
     assert waits == [2]
     assert 301 <= ms <= 301 + WAIT_STEP_MS
     assert (first.request_id, later.request_id) == (1, 2)
     assert isinstance(later, NotYet)
     assert later.seq == SEQ + 1
     assert 10 + WAIT_NS // MS <= later_ms <= 10 + WAIT_NS // MS + WAIT_STEP_MS
-    assert asking.service.waiting == 0
+    assert answering.service.waiting == 0
 
 
-def test_a_wrong_question_does_not_wait(asking: AnsweringWorld) -> None:
-    asking.send(10, TradesQuestion(1, SEQ + 1, 0))
-    ((ms, answer),) = asking.run(20)
+def test_a_wrong_question_does_not_wait(answering: AnsweringWorld) -> None:
+    answering.send(10, TradesQuestion(1, SEQ + 1, 0))
+    ((ms, answer),) = answering.run(20)
     assert (ms, type(answer)) == (10, HistoryReject)
 
 
 def test_no_more_questions_wait_than_may(
-    asking: AnsweringWorld, monkeypatch: pytest.MonkeyPatch
+    answering: AnsweringWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "WAITING_MAX", 3)
-    asking.send(10, *(TradesQuestion(n, SEQ + 1, 1) for n in range(1, 6)))
-    answers = asking.run(50)
+    answering.send(10, *(TradesQuestion(n, SEQ + 1, 1) for n in range(1, 6)))
+    answers = answering.run(50)
     assert [(ms, answer.request_id, answer.seq) for ms, answer in answers] == [
         (10, 4, SEQ), (10, 5, SEQ),
     ]  # fmt: skip
-    assert asking.service.waiting == 3
+    assert answering.service.waiting == 3
 
 
-def test_those_that_wait_are_looked_at_between_many_others(asking: AnsweringWorld) -> None:
-    asking.send(10, TradesQuestion(1, SEQ + 1, 1))
-    asking.script.at(20, lambda: setattr(asking.recorded, "seq", SEQ + 1))
-    asking.send(20, *(TradesQuestion(n, SEQ, 1) for n in range(2, 2 * QUESTIONS_MAX)))
-    answers = [answer.request_id for _, answer in asking.run(50)]
+def test_those_that_wait_are_looked_at_between_many_others(answering: AnsweringWorld) -> None:
+    answering.send(10, TradesQuestion(1, SEQ + 1, 1))
+    answering.script.at(20, lambda: setattr(answering.recorded, "seq", SEQ + 1))
+    answering.send(20, *(TradesQuestion(n, SEQ, 1) for n in range(2, 2 * QUESTIONS_MAX)))
+    answers = [answer.request_id for _, answer in answering.run(50)]
     assert answers.index(1) <= QUESTIONS_MAX
 
 
-def test_an_asker_that_is_gone_harms_nobody(asking: AnsweringWorld) -> None:
-    asking.line.refusals = 1
-    asking.send(10, TradesQuestion(1, SEQ, 1), TradesQuestion(2, SEQ, 1))
-    assert [answer.request_id for _, answer in asking.run(20)] == [1, 2]
+def test_a_peer_that_is_gone_harms_no_other(answering: AnsweringWorld) -> None:
+    answering.line.refusals = 1
+    answering.send(10, TradesQuestion(1, SEQ, 1), TradesQuestion(2, SEQ, 1))
+    assert [answer.request_id for _, answer in answering.run(20)] == [1, 2]
 
 
-def test_what_is_no_question_is_refused_and_metrics_are_told(asking: AnsweringWorld) -> None:
-    asking.service.metrics = lambda: "counted 1"
-    asking.script.at(10, lambda: asking.line.waiting.append([b"gateway", b"\xc1"]))
-    asking.send(20, MetricsRequest(9))
-    asking.script.at(30, asking.service.stop)
-    asking.service.run()
-    (_, refused), (_, told) = asking.line.sent
+def test_a_broken_question_is_refused_and_metrics_are_returned(answering: AnsweringWorld) -> None:
+    answering.service.metrics = lambda: "counted 1"
+    answering.script.at(10, lambda: answering.line.waiting.append([b"gateway", b"\xc1"]))
+    answering.send(20, MetricsRequest(9))
+    answering.script.at(30, answering.service.stop)
+    answering.service.run()
+    (_, refused), (_, returned) = answering.line.sent
     assert isinstance(decode_history_answer(refused[-1]), HistoryReject)
-    assert decode_metrics(told[-1]) == Metrics(9, SEQ, "counted 1")
-    assert asking.service.answers == {"HistoryReject": 1, "Metrics": 1}
+    assert decode_metrics(returned[-1]) == Metrics(9, SEQ, "counted 1")
+    assert answering.service.answers == {"HistoryReject": 1, "Metrics": 1}

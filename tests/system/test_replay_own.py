@@ -22,7 +22,7 @@ def venue() -> Iterator[Exchange]:
         yield running
 
 
-def test_a_replay_of_its_own_mixes_with_nobody(venue: Exchange) -> None:
+def test_a_replay_on_its_own_instrument_meets_no_other_orders(venue: Exchange) -> None:
     """On an exchange where others trade the recorded instrument, once and once more; nothing of
     it stays in a book."""
     gateway = venue.addresses["GATEWAY_ORDERS"]
@@ -70,7 +70,7 @@ def test_a_ticker_that_is_not_traded_here_replays_all_the_same(
     assert (status, report["equal"]) == (0, True)
 
 
-def test_without_an_administrator_the_instrument_is_guessed_or_asked_for(
+def test_without_an_administrator_the_instrument_is_guessed_or_required(
     venue: Exchange, tmp_path: Path
 ) -> None:
     nowhere = ["--admin", f"ipc://{tmp_path}/admin.sock"]
@@ -88,7 +88,7 @@ def test_without_an_administrator_the_instrument_is_guessed_or_asked_for(
     assert f"{tmp_path}/admin.sock does not exist" in refusal["error"]["message"]
 
 
-def test_an_account_without_the_money_is_told_how_it_gets_it(venue: Exchange) -> None:
+def test_the_refusal_of_an_account_without_money_has_the_way_to_get_it(venue: Exchange) -> None:
     shared = ["--symbol", "BTC-USDT", "--account", "6", "--clear"]
     with Client(venue.addresses["GATEWAY_ORDERS"], 1) as client:
         client.mass_cancel()

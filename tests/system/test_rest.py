@@ -46,7 +46,7 @@ def test_an_order_is_found_the_moment_it_is_acknowledged(running: Exchange) -> N
         assert order["seq"] == answer["seq"]
 
 
-def test_the_book_and_the_trades_hold_what_was_acknowledged_where_that_is_asked_for(
+def test_the_book_and_the_trades_as_of_a_number_contain_every_acknowledged_order(
     running: Exchange,
 ) -> None:
     for number in range(20):
@@ -82,7 +82,7 @@ def test_an_order_is_looked_up_and_cancelled_by_its_client_order_id(running: Exc
     assert (ended["order_status"], ended["quantity"]) == ("CANCELED", "0.20000")
 
 
-def test_a_recorded_order_by_quote_amount_tells_what_was_left(running: Exchange) -> None:
+def test_a_recorded_order_by_quote_amount_has_the_unspent_amount(running: Exchange) -> None:
     enter(running, 113, limit("sell", "1", "29000"))
     body = {"symbol": "BTC-USDT", "order_type": "market", "side": "buy", "quote_quantity": "100.7"}
     answer = enter(running, 114, body).json()
@@ -117,7 +117,7 @@ def test_orders_are_listed_page_by_page_newest_first(running: Exchange) -> None:
     assert look(running, 102, "orders?symbol=ETH-USDT")["orders"] == []
 
 
-def test_fills_trades_and_candles_tell_of_the_same_trades(running: Exchange) -> None:
+def test_fills_trades_and_candles_contain_the_same_trades(running: Exchange) -> None:
     sell = limit("sell", "0.3", "2000") | {"symbol": "ETH-USDT"}
     for _ in range(2):
         assert enter(running, 103, sell).status_code == 201
@@ -144,7 +144,7 @@ def test_fills_trades_and_candles_tell_of_the_same_trades(running: Exchange) -> 
     assert (day["volume"], day["trades"], day["close"]) == ("0.5000", 2, "2000.00")
 
 
-def test_a_repeat_tells_the_order_as_it_stands_now(running: Exchange) -> None:
+def test_a_repeat_returns_the_order_as_it_stands_now(running: Exchange) -> None:
     body = limit("sell", "1", "90000", client_order_id="again")
     first = enter(running, 105, body)
     enter(running, 106, limit("buy", "0.4", "90000", time_in_force="ioc"))
@@ -181,7 +181,7 @@ def test_many_clients_at_once_each_get_their_own_answer(running: Exchange) -> No
     asyncio.run(main())
 
 
-def test_the_ticker_tells_of_the_last_trade(running: Exchange) -> None:
+def test_the_ticker_contains_the_last_trade(running: Exchange) -> None:
     sell = limit("sell", "1", "150") | {"symbol": "SOL-USDT"}
     assert enter(running, 107, sell).status_code == 201
     buy = limit("buy", "0.25", "150") | {"symbol": "SOL-USDT"}

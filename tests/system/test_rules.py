@@ -36,7 +36,7 @@ def admin(exchange: Exchange, *words: str, status: int = 0) -> dict[str, Any]:
     return found
 
 
-def heard(client: Client, wanted: Callable[[Execution], bool]) -> Execution:
+def awaited(client: Client, wanted: Callable[[Execution], bool]) -> Execution:
     """The next execution that is wanted; those before it are dropped."""
     deadline = time.monotonic() + WAIT_S
     while time.monotonic() < deadline:
@@ -62,11 +62,11 @@ def test_a_newcomers_first_order_works_and_holds_money(exchange: Exchange) -> No
         assert refused.value.reason == RejectReason.INSUFFICIENT_BALANCE
 
 
-def test_an_order_expires_though_nobody_says_anything(exchange: Exchange) -> None:
+def test_an_order_expires_without_any_message(exchange: Exchange) -> None:
     with Client(exchange.orders, account=102) as client:
         soon = time.time_ns() + 300_000_000
         ack = client.submit(SYMBOL, "buy", "0.1", "9000.00", time_in_force="gtd", expire_time=soon)
-        gone = heard(client, lambda each: each.order_id == ack.order_id)
+        gone = awaited(client, lambda each: each.order_id == ack.order_id)
         assert (gone.kind, gone.status) == (ExecutionKind.EXPIRED, OrderStatus.EXPIRED)
         assert gone.reason == RejectReason.EXPIRE_TIME
         assert gone.time_ns >= soon
@@ -76,7 +76,7 @@ def test_cancel_after_and_cancel_on_disconnect_cancel_by_themselves(exchange: Ex
     with Client(exchange.orders, account=103) as client:
         ack = client.submit(SYMBOL, "buy", "0.1", "9000.00")
         client.cancel_after(0.3)
-        gone = heard(client, lambda each: each.order_id == ack.order_id)
+        gone = awaited(client, lambda each: each.order_id == ack.order_id)
         assert gone.reason == RejectReason.CANCEL_AFTER
     with MarketData(
         exchange.feed, exchange.snapshots, symbols=[SYMBOL], channels=("l2",)
@@ -105,12 +105,12 @@ def test_a_stop_is_elected_and_an_own_order_gives_way(exchange: Exchange) -> Non
         (waiting,) = taker.open_orders()
         assert (waiting.order_id, waiting.working) == (waits.order_id, False)
         taker.submit(SYMBOL, "buy", "0.1", "20000.00")
-        elected = heard(taker, lambda each: each.order_id == waits.order_id)
+        elected = awaited(taker, lambda each: each.order_id == waits.order_id)
         assert elected.kind == ExecutionKind.TRIGGERED
-        filled = heard(taker, lambda each: each.order_id == waits.order_id)
+        filled = awaited(taker, lambda each: each.order_id == waits.order_id)
         assert (filled.kind, filled.price_ticks) == (ExecutionKind.FILL, 2_000_100)
         own = maker.submit(SYMBOL, "buy", "0.1", "20001.00")
-        ended = heard(maker, lambda each: each.order_id == own.order_id)
+        ended = awaited(maker, lambda each: each.order_id == own.order_id)
         assert ended.status == OrderStatus.EXPIRED_IN_MATCH
         maker.mass_cancel()
 
@@ -153,7 +153,7 @@ def test_the_administrator_halts_uncrosses_pays_in_and_adds_an_instrument(
     assert states["BTC-NEW"] == states[SYMBOL] == "open"
 
 
-def test_canceling_everything_has_to_be_asked_for(exchange: Exchange) -> None:
+def test_a_cancel_of_everything_has_to_be_explicit(exchange: Exchange) -> None:
     with Client(exchange.orders, account=112) as client:
         ack = client.submit(SYMBOL, "buy", "0.1", "9000.00")
         for words in ((), ("--side", "buy"), ("--symbol", ""), ("--of", "0")):
@@ -165,7 +165,7 @@ def test_canceling_everything_has_to_be_asked_for(exchange: Exchange) -> None:
         assert client.open_orders() == []
 
 
-def test_a_refused_act_says_its_limit(exchange: Exchange) -> None:
+def test_the_refusal_of_an_act_has_its_limit(exchange: Exchange) -> None:
     refused = admin(exchange, "withdraw", "109", "USDT", "20000000", status=1)
     assert refused["error"]["code"] == "INSUFFICIENT_BALANCE"
     assert refused["error"]["message"] == (

@@ -61,7 +61,7 @@ def test_a_process_that_has_only_begun_ends_as_it_should(name: str) -> None:
         assert exchange.stop(name) == 0
 
 
-def test_a_request_in_hand_is_answered_and_websockets_hear_going_away() -> None:
+def test_a_request_in_hand_is_answered_and_websockets_receive_going_away() -> None:
     with (
         Exchange(order=RECORDED, GATEWAY_ROLES=ROLES) as exchange,
         ThreadPoolExecutor() as pool,

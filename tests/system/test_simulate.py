@@ -221,7 +221,7 @@ def test_it_goes_on_when_the_exchange_comes_back_empty(fresh_exchange: Exchange)
         assert open_orders(fresh_exchange, account) == []
 
 
-def test_what_a_busy_exchange_refuses_is_sent_again() -> None:
+def test_a_request_refused_by_a_busy_exchange_is_sent_again() -> None:
     with Exchange(ORDER_QUEUE_SIZE="4") as exchange:
         process = simulate(exchange, "--seed", "2", "--duration", "1", "--symbols", "BTC-USDT")
         facts = summary(process)
@@ -232,7 +232,7 @@ def test_what_a_busy_exchange_refuses_is_sent_again() -> None:
         assert not facts["orders_left_open"]
 
 
-def test_an_unknown_symbol_and_an_absent_exchange_are_told(fresh_exchange: Exchange) -> None:
+def test_an_unknown_symbol_and_an_absent_exchange_are_reported(fresh_exchange: Exchange) -> None:
     process = simulate(fresh_exchange, "--symbols", "BTC-USDT,DOGE-USDT")
     out, _ = process.communicate(timeout=30)
     assert process.returncode == 2

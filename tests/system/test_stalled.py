@@ -47,7 +47,7 @@ PLAN: Final = stalled.StalledPlan(
 
 
 @pytest.mark.slow
-def test_one_of_a_hundred_subscribers_and_one_client_stall_and_nobody_waits() -> None:
+def test_a_stalled_subscriber_and_a_stalled_client_delay_no_other() -> None:
     report = stalled.run(PLAN)
     stalled.show(report)
     assert report.unanswered == 0
@@ -67,7 +67,7 @@ def test_one_of_a_hundred_subscribers_and_one_client_stall_and_nobody_waits() ->
     assert report.cut_off_after_s >= 0, "the client was not notified that its session is closed"
 
 
-def test_a_client_that_asks_and_does_not_read_is_cut_off_and_told() -> None:
+def test_a_client_that_sends_and_does_not_read_is_cut_off_with_a_reason() -> None:
     with (
         Exchange(LOG_LEVEL="DEBUG") as exchange,
         RawSession(exchange.orders, 1) as session,

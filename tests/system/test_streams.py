@@ -60,7 +60,7 @@ def load(exchange: Exchange, seed: int) -> None:
         generator.run()
 
 
-def test_a_stream_tells_the_zeromq_book_and_goes_on_after_the_publisher_was_killed() -> None:
+def test_a_stream_sends_the_zeromq_book_and_goes_on_after_the_publisher_was_killed() -> None:
     with Exchange(GATEWAY_ROLES="orders,streams") as exchange, ExitStack() as stack:
         market = stack.enter_context(
             MarketData(exchange.feed, exchange.snapshots, [SYMBOL], ("l2", "trade"))

@@ -90,7 +90,7 @@ def _applies(requirement: Requirement, extras: frozenset[str]) -> bool:
     return marker is None or any(marker.evaluate({"extra": extra}) for extra in (*extras, ""))
 
 
-def test_what_may_break_us_has_an_upper_bound() -> None:
+def test_every_dependency_that_may_break_us_has_an_upper_bound() -> None:
     """At the next minor of a version 0.x, at the next major of another at the latest."""
     for extra in (lock.PROGRAM, *PROJECT["project"]["optional-dependencies"]):
         for requirement in requirements(extra):
@@ -116,7 +116,7 @@ def test_the_lock_of_npm_has_hashes_and_no_addresses() -> None:
         assert packages[f"node_modules/{name}"]["version"] == version
 
 
-def test_what_is_installed_in_another_version_is_told(
+def test_a_package_installed_in_another_version_is_listed(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     installed = metadata.version("msgspec")

@@ -75,5 +75,5 @@ def test_each_defect_parses_and_changes_one_place() -> None:
         ("del a[b]", "pass"),
     ],
 )
-def test_what_a_line_becomes(line: str, after: str) -> None:
+def test_a_line_has_the_expected_mutants(line: str, after: str) -> None:
     assert after in [m.after for m in mutants("a.py", f"def f(a, b):\n    {line}\n")]

@@ -37,7 +37,7 @@ def unnoticed() -> Mutant:
     return Mutant(MODULE, 1, place, place, "", "", "", "")
 
 
-def test_defects_are_caught_and_what_changes_nothing_survives(
+def test_defects_are_caught_and_equivalent_mutants_survive(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     chosen = {"common": [*defects(2), unnoticed()]}
@@ -72,7 +72,7 @@ def test_listed_defects_exist_and_are_not_planted() -> None:
         assert (function, before, after) in made[path], f"{path}: {before} is listed and not there"
 
 
-def test_what_is_listed_as_equivalent_is_drawn_and_left_out(
+def test_a_mutant_listed_as_equivalent_is_drawn_and_left_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     drawn, before = mutation.sampled("common", 5, 1)
@@ -141,7 +141,7 @@ def test_whole_exchanges_of_each_area_are_there() -> None:
             assert (ROOT / f"tests/system/test_{name}.py").exists()
 
 
-def test_what_was_caught_by_the_time_limit_is_printed_as_such(
+def test_a_defect_caught_by_the_time_limit_is_printed_as_such(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     def try_one(copy: Copy, mutant: Mutant, tried: object) -> DefectOutcome:

@@ -39,7 +39,9 @@ def defect(text: str = "") -> Mutant:
     return Mutant(MODULE, 1, 0, 0, text, "", "", "")
 
 
-def test_what_is_left_out_is_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_test_that_is_left_out_is_not_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     first = f"{MIRROR}::{names_in(MIRROR)[0]}"
     monkeypatch.setattr(mutation_copy, "LEFT_OUT", {first: "a test says so"})
     reached = Copy(tmp_path, 100).reached([MODULE], [MIRROR])
@@ -49,7 +51,7 @@ def test_what_is_left_out_is_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert any(test.startswith(MIRROR) for test in ran)
 
 
-def test_what_is_left_out_exists() -> None:
+def test_tests_that_are_left_out_exist() -> None:
     for test in LEFT_OUT:
         path, _, name = test.partition("::")
         assert name in names_in(path), f"{test} is left out and not there"

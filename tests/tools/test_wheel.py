@@ -102,7 +102,7 @@ def test_no_module_is_imported_under_a_second_name(name: str) -> None:
     assert f"ImportError: {name} is imported as crossbook.{name}" in ran.stderr
 
 
-def test_what_is_no_public_name_is_listed_as_such() -> None:
+def test_every_name_that_is_not_public_is_a_listed_room() -> None:
     """Else `from crossbook import matcher` would import the clients."""
     import crossbook
     from crossbook import public

@@ -50,7 +50,7 @@ def naive(trades: list[Trade]) -> dict[tuple[int, int], Candle]:
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_what_changed_adds_up_to_the_candles_of_all_trades(seed: int) -> None:
+def test_changed_candles_add_up_to_the_candles_of_all_trades(seed: int) -> None:
     trades, chance = some_trades(seed), random.Random(seed)
     series = CandleSeries()
     found: dict[tuple[int, int], Candle] = {}
@@ -62,7 +62,7 @@ def test_what_changed_adds_up_to_the_candles_of_all_trades(seed: int) -> None:
     assert found == naive(trades)
 
 
-def test_a_loaded_series_goes_on_and_ignores_what_it_contains() -> None:
+def test_a_loaded_series_goes_on_and_ignores_trades_it_contains() -> None:
     trades = some_trades(1)
     whole = CandleSeries()
     for trade in trades:
@@ -78,7 +78,7 @@ def test_a_loaded_series_goes_on_and_ignores_what_it_contains() -> None:
     assert second.latest() == whole.latest()
 
 
-def test_loading_forgets_what_was_there() -> None:
+def test_loading_drops_earlier_candles() -> None:
     series = CandleSeries()
     for trade in some_trades(2):
         series.add(*trade)

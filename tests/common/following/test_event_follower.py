@@ -66,7 +66,7 @@ def test_a_batch_that_waited_and_was_covered_meanwhile_is_dropped() -> None:
     assert follower.held == 0
 
 
-def test_a_batch_seen_in_part_is_cut_to_what_is_new() -> None:
+def test_a_batch_applied_in_part_is_cut_to_its_new_events() -> None:
     follower = at(5)
     (cut,) = follower.receive(batch(4, 7))
     assert (cut.first_seq, cut.last_seq, seqs([cut])) == (6, 7, [6, 7])
@@ -101,7 +101,7 @@ def test_a_heartbeat_shows_a_lost_tail() -> None:
     assert follower.gap() is None
 
 
-def test_held_batches_are_bounded_and_what_is_dropped_shows_as_a_hole_again() -> None:
+def test_held_batches_are_bounded_and_dropped_ones_are_a_hole_again() -> None:
     follower = at(0, held_max=3)
     for first in (2, 3, 4, 5):
         follower.receive(batch(first, first))
@@ -146,7 +146,7 @@ def test_another_incarnation_waits_for_a_reset() -> None:
     assert (follower.seq, follower.gap()) == (4, None)
 
 
-def test_a_reset_to_another_incarnation_forgets_what_was_held() -> None:
+def test_a_reset_to_another_incarnation_drops_held_batches() -> None:
     follower = at(5)
     follower.receive(batch(9, 9))
     assert not follower.reset(8, 6)
@@ -160,7 +160,7 @@ def test_a_reset_behind_the_hole_mends_it() -> None:
     assert follower.gap() is None
 
 
-def test_a_reset_remembers_how_far_its_incarnation_is_known_to_go() -> None:
+def test_a_reset_keeps_the_highest_number_of_its_incarnation() -> None:
     follower = at(5)
     follower.receive(heartbeat(9))
     assert not follower.reset(7, 7)
@@ -192,7 +192,7 @@ def test_any_loss_repeat_and_reordering_is_mended_by_answering_gaps(seed: int) -
     assert taken == list(range(1, last + 1)), f"seed {seed}"
 
 
-def test_asking_again_waits_for_the_interval_and_not_for_something_new() -> None:
+def test_a_repeated_request_waits_for_the_interval_and_not_for_a_new_message() -> None:
     timer = RepeatTimer(interval_ns=200)
     assert [timer.due((7, 1), now) for now in (0, 199, 200, 399, 400)] == [
         True, False, True, False, True,

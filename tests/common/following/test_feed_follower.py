@@ -103,7 +103,7 @@ def test_a_snapshot_that_is_refused_names_its_symbol_and_no_other() -> None:
     assert follower.drain_requests() == [SnapshotRequest(4, "BTC-USDT")]
 
 
-def test_a_range_that_is_refused_is_asked_for_when_more_is_known_to_be_missing() -> None:
+def test_a_refused_range_is_requested_again_when_more_is_missing() -> None:
     world = ready_follower("bbo", "trade")
     follower = world.follower
     end = world.source.last[BBO] + 3
@@ -120,7 +120,7 @@ def test_a_range_that_is_refused_is_asked_for_when_more_is_known_to_be_missing()
     assert again == RangeRequest(sent.request_id + 1, BBO, end - 2, end)
 
 
-def test_an_answer_that_says_busy_is_waited_out() -> None:
+def test_a_busy_answer_is_waited_out() -> None:
     follower = FeedFollower([SYMBOL], ["l2"])
     follower.on_time(5)
     assert follower.drain_requests() == [InstrumentsRequest(1)]
@@ -162,7 +162,7 @@ def test_silence_counts_from_the_first_time_and_from_the_last_message() -> None:
         assert follower.stale is stale
 
 
-def test_a_heartbeat_before_any_message_shows_what_was_sent_before() -> None:
+def test_a_heartbeat_before_any_message_reveals_the_earlier_ones() -> None:
     epoch = first_of(77)
     follower = FeedFollower([SYMBOL], ["bbo"])
     follower.on_time(1)
@@ -181,7 +181,7 @@ def test_a_heartbeat_before_any_message_shows_what_was_sent_before() -> None:
 @pytest.mark.parametrize(
     ("first_held", "passed", "lost"), [(0, 3, 3), (1, 3, 3), (2, 1, 1), (3, 2, 2), (4, 3, 3)]
 )
-def test_what_the_publisher_no_longer_has_is_passed(
+def test_messages_the_publisher_no_longer_has_are_passed(
     first_held: int, passed: int, lost: int
 ) -> None:
     """Three messages are missing; those before its first one are lost, or all."""
@@ -196,7 +196,7 @@ def test_what_the_publisher_no_longer_has_is_passed(
     assert follower.ready is (passed == 3)
 
 
-def test_a_range_without_messages_gives_up_what_is_missing() -> None:
+def test_a_range_without_messages_gives_up_the_missing_ones() -> None:
     world = ready_follower("bbo")
     follower, before = world.follower, world.source.last[BBO]
     follower.on_feed(b"heartbeat|", 1, encode(Heartbeat(1, 0, 0, {BBO: before + 3})))
@@ -209,7 +209,7 @@ def test_a_range_without_messages_gives_up_what_is_missing() -> None:
     assert (follower.counters.lost, follower.ready) == (3, True)
 
 
-def test_beyond_the_bound_the_older_half_of_what_is_held_is_dropped() -> None:
+def test_beyond_the_bound_the_older_half_of_held_messages_is_dropped() -> None:
     world = ready_follower("bbo")
     payload = encode(BestBidOffer(SYMBOL, 1, 0, 0, 0, 0, 0))
     start = world.source.last[BBO] + 2
@@ -225,7 +225,7 @@ def test_beyond_the_bound_the_older_half_of_what_is_held_is_dropped() -> None:
     assert again == RangeRequest(sent.request_id + 1, BBO, start - 1, end)
 
 
-def test_an_instrument_that_is_no_longer_followed_asks_for_nothing() -> None:
+def test_an_instrument_that_is_no_longer_followed_makes_no_request() -> None:
     world = ready_follower("bbo", "l2")
     follower, before = world.follower, world.source.last[BBO]
     assert follower.follows(SYMBOL)
@@ -264,7 +264,7 @@ def test_instruments_added_later_are_found_by_their_topics() -> None:
 
 
 @pytest.mark.parametrize("channel", ["ticker", "candle", "state"])
-def test_what_is_not_subscribed_to_is_refused(channel: str) -> None:
+def test_a_channel_that_is_not_subscribed_to_is_refused(channel: str) -> None:
     follower = FeedFollower([SYMBOL], ["l2"])
     call = {"ticker": follower.ticker, "candle": follower.candles, "state": follower.state}
     with pytest.raises(ValueError, match=f'"{channel}"'):

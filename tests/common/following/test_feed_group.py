@@ -98,7 +98,7 @@ def beat(follower: FeedFollower, *instruments: Instrument) -> None:
 
 
 @pytest.mark.parametrize("received_early", [True, False])
-def test_an_instrument_that_the_publisher_had_not_heard_of_is_followed(
+def test_an_instrument_the_publisher_lists_later_is_followed(
     received_early: bool,
 ) -> None:
     group = FeedGroup(1, (), ("l2",))

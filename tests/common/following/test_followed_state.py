@@ -19,7 +19,7 @@ def check(world: FollowerWorld) -> None:
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_the_state_behind_a_lossy_feed_ends_right_and_none_is_told_twice(seed: int) -> None:
+def test_the_state_behind_a_lossy_feed_ends_right_and_none_is_reported_twice(seed: int) -> None:
     world = FollowerWorld(seed, ("l2", "state"), lossy=0.3)
     world.answer()
     for n in range(100):
@@ -31,7 +31,7 @@ def test_the_state_behind_a_lossy_feed_ends_right_and_none_is_told_twice(seed: i
     assert received == sorted(set(received))
 
 
-def test_who_joins_late_begins_with_the_present_state() -> None:
+def test_a_late_follower_begins_with_the_present_state() -> None:
     world = FollowerWorld(channels=("state",))
     world.source.change_state(InstrumentState.HALTED, 77)
     world.answer()
@@ -58,7 +58,7 @@ def test_states_lost_for_good_are_made_up_by_the_next_message() -> None:
     assert world.follower.counters.lost == 2
 
 
-def test_a_later_publisher_tells_its_state_by_snapshot_and_by_message() -> None:
+def test_a_later_publisher_sends_its_state_by_snapshot_and_by_message() -> None:
     world = started(channels=("state",))
     world.feed(world.source.change_state(InstrumentState.HALTED))
     world.source = FeedSource(seed=77, epoch=9)
@@ -92,7 +92,7 @@ def test_the_state_needs_its_channel() -> None:
         FeedFollower([SYMBOL], ["l2"]).state(SYMBOL)
 
 
-def test_an_earlier_publisher_tells_no_state() -> None:
+def test_an_earlier_publisher_sends_no_state() -> None:
     world = FollowerWorld(channels=("state",))
     world.follower.on_time(1)
     for request in world.follower.drain_requests():

@@ -52,7 +52,7 @@ def candles_in(payload: bytes) -> list[Candle]:
     return message.candles
 
 
-def test_who_joins_late_begins_with_the_present_state() -> None:
+def test_a_late_follower_begins_with_the_present_state() -> None:
     world = FollowerWorld(channels=CHANNELS)
     traded(world)
     world.answer()
@@ -87,7 +87,7 @@ def test_messages_on_their_way_do_not_undo_a_snapshot() -> None:
     world.check_statistics()
 
 
-def test_what_is_lost_for_good_is_made_up_by_the_next_message() -> None:
+def test_a_message_lost_for_good_is_made_up_by_the_next_one() -> None:
     world = started(channels=CHANNELS, history=3)
     for _ in range(12):
         traded(world)
@@ -98,7 +98,7 @@ def test_what_is_lost_for_good_is_made_up_by_the_next_message() -> None:
     assert world.follower.counters.snapshots == 1
 
 
-def test_a_publisher_that_does_not_know_the_past_is_believed() -> None:
+def test_the_statistics_of_a_publisher_without_the_past_are_empty() -> None:
     world = started(channels=CHANNELS)
     world.feed(traded(world))
     assert world.follower.ticker(SYMBOL) is not None

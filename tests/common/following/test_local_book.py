@@ -157,7 +157,7 @@ def test_trades_are_complete_and_in_order_behind_a_lossy_feed() -> None:
     assert world.follower.counters.lost == 0
 
 
-def test_without_loss_nothing_but_one_snapshot_is_asked() -> None:
+def test_without_loss_only_one_snapshot_is_requested() -> None:
     world = started()
     world.run(50)
     world.check()
@@ -181,7 +181,7 @@ def test_messages_a_snapshot_contains_are_dropped() -> None:
     world.check()
 
 
-def test_hole_is_asked_by_range_and_the_rest_waits() -> None:
+def test_a_hole_is_requested_by_range_and_the_rest_waits() -> None:
     world = started(channels=("l2",))
     frames = [frame for _ in range(9) for frame in world.source.step() if b"l2." in frame[0]]
     world.feed([frames[0], *frames[3:]])
@@ -288,7 +288,7 @@ def test_bytes_that_are_no_message_lead_to_a_snapshot() -> None:
     assert world.follower.counters.mismatches == 1
 
 
-def test_snapshot_with_a_wrong_checksum_is_not_believed() -> None:
+def test_a_snapshot_with_a_wrong_checksum_is_not_applied() -> None:
     world = FollowerWorld()
     world.source.step()
     world.source.answer_wrongly = True
@@ -341,7 +341,7 @@ def test_unanswered_requests_are_repeated_under_new_numbers() -> None:
     world.check()
 
 
-def test_hole_filled_by_a_late_message_is_not_asked_for_for_ever() -> None:
+def test_a_hole_filled_by_a_late_message_is_not_requested_for_ever() -> None:
     world = started(channels=("l3",))
     first, second = world.source.step()[0], world.source.step()[0]
     world.feed([second, first])
@@ -394,7 +394,7 @@ def test_silence_and_a_silent_matcher_are_stale() -> None:
     assert world.follower.stale
 
 
-def test_what_is_held_behind_a_hole_is_bounded() -> None:
+def test_the_messages_held_behind_a_hole_are_bounded() -> None:
     world = started(channels=("bbo",))
     name = world.follower.topics()[1]
     payload = encode(
@@ -429,7 +429,7 @@ def test_book_shows_levels_best_first() -> None:
     assert first_of(3) == (3 << 30) + 1
 
 
-def test_what_came_behind_a_snapshot_while_it_was_on_its_way_follows_it() -> None:
+def test_messages_published_while_a_snapshot_was_on_its_way_follow_it() -> None:
     world = started(channels=("l2", "l3"))
     line = world.follower._books[SYMBOL].topics[0]
     world.feed([(line.name.encode(), line.next_seq, b"\xc1")])
@@ -463,7 +463,7 @@ def test_a_message_of_a_later_publisher_begins_everything_anew() -> None:
     assert world.follower.counters.restarts == 1, "of an earlier one: it has ended"
 
 
-def test_a_message_with_a_hole_before_it_asks_for_the_hole_at_once() -> None:
+def test_a_message_behind_a_hole_leads_to_a_request_at_once() -> None:
     world = started(channels=("l3",))
     name, first = topic("l3", SYMBOL), world.follower._books[SYMBOL].topics[0].next_seq
     world.source.step()

@@ -46,7 +46,7 @@ def test_a_list_of_requests_decodes_in_order() -> None:
 
 
 @pytest.mark.parametrize("count", [1, 15, 16, codec.MAX_REQUESTS])
-def test_every_length_of_list_header_is_understood(count: int) -> None:
+def test_every_length_of_list_header_is_read(count: int) -> None:
     pings = [entry.Ping(n) for n in range(count)]
     assert codec.decode_requests(codec.encode(pings)) == (pings, [])
 
@@ -127,7 +127,7 @@ def test_an_unsound_frame_gets_one_reject_naming_the_field(
     [UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid"), msgspec.DecodeError("Invalid UTF-8")],
     ids=["msgspec 0.22", "msgspec 0.23"],
 )
-def test_a_frame_with_bad_text_tells_its_number_whichever_error_msgspec_raises(
+def test_a_frame_with_bad_text_keeps_its_number_whichever_error_msgspec_raises(
     monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     def refuse(_: bytes) -> None:

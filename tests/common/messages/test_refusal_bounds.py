@@ -159,7 +159,7 @@ FEES = SetFees(0, 0, 0, 1, 1, 1)
         (LIMIT, "symbol", AddInstrument(0, 0, 0, 1, MARKET), "above the limit"),
     ],
 )
-def test_a_refusal_says_no_more_than_is_given(
+def test_the_text_of_a_refusal_has_only_the_given_facts(
     reason: RejectReason, field: str, command: Command, text: str
 ) -> None:
     assert text_of(reason, field, command) == text
@@ -174,7 +174,7 @@ def test_the_largest_value_is_the_smaller_of_the_instruments_and_of_all() -> Non
         )
 
 
-def test_without_the_instrument_the_reason_alone_is_told() -> None:
+def test_without_the_instrument_the_text_is_the_reason_alone() -> None:
     event = CommandRejected(5, 1, 7, 3, 1, LIMIT, "price")
     assert refusal_text(event, new()) == "above the limit"
     assert refusal_text(event, new(), None, 200) == "above the limit"

@@ -69,7 +69,7 @@ def test_a_killed_process_leaves_nothing_that_stops_a_start(tmp_path: Path) -> N
     claim_endpoint(path).close()
 
 
-def test_a_process_may_not_have_it_twice_and_keeps_what_it_has(tmp_path: Path) -> None:
+def test_a_process_cannot_claim_a_path_twice_and_keeps_its_claim(tmp_path: Path) -> None:
     path = tmp_path / "x"
     claim = Claim(path)
     with pytest.raises(Claimed, match=f"in use by process {os.getpid()}"):
@@ -94,7 +94,7 @@ def test_a_socket_that_lives_without_a_lock_is_not_taken(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("kind", ["file", "folder", "link"])
-def test_what_is_no_socket_is_neither_taken_nor_removed(tmp_path: Path, kind: str) -> None:
+def test_a_file_that_is_no_socket_is_neither_claimed_nor_removed(tmp_path: Path, kind: str) -> None:
     path = tmp_path / "x.sock"
     if kind == "file":
         path.write_text("precious")

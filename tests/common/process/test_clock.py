@@ -28,7 +28,7 @@ def test_the_steady_clock_counts_sleep_where_the_machine_has_such_a_clock() -> N
         assert before <= found <= time.clock_gettime_ns(time.CLOCK_BOOTTIME)
 
 
-def test_the_fake_clock_moves_when_told() -> None:
+def test_the_fake_clock_moves_when_set() -> None:
     clock = FakeClock(10)
     clock.advance_ns(5)
     clock.advance_ns(0)

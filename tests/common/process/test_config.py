@@ -110,7 +110,7 @@ def test_a_number_is_nothing_but_digits(
 
 @pytest.mark.parametrize("value", [" 8000", "8000 ", "80\u00a000", "8000\n", "8000\x07", "\udcff"])
 @pytest.mark.parametrize("name", ["API_PORT", "DATA_DIR", "ACCOUNTS", "GATEWAY_ROLES", "API_HOST"])
-def test_a_space_at_an_end_and_what_cannot_be_printed_are_refused(
+def test_a_space_at_an_end_and_an_unprintable_character_are_refused(
     monkeypatch: pytest.MonkeyPatch, name: str, value: str
 ) -> None:
     monkeypatch.setenv(name, value)
@@ -167,7 +167,7 @@ def test_a_misspelt_name_in_the_file_is_refused_with_the_wrong_values(tmp_path: 
     assert third.startswith("HEARTBEAT_MS='1'")
 
 
-def test_every_wrong_value_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_wrong_value_is_reported_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("API_PORT", "x")
     monkeypatch.setenv("LOG_LEVEL", "y")
     with pytest.raises(ConfigError) as caught:
@@ -382,7 +382,7 @@ def test_a_shard_without_an_instrument_is_refused(
         load_settings("matcher").own_instruments()
 
 
-def test_a_shard_opens_accounts_with_what_it_trades(
+def test_a_shard_opens_accounts_with_the_assets_it_trades(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     (tmp_path / "instruments.toml").write_text((ROOT / "instruments.toml").read_text())

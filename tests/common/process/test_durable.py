@@ -57,7 +57,7 @@ def test_linux_has_a_call_for_the_bytes_and_one_for_all(
 
 
 @pytest.mark.parametrize("sync", [sync_data, sync_all])
-def test_macos_is_asked_for_more_than_its_fsync(
+def test_macos_needs_more_than_its_fsync(
     monkeypatch: pytest.MonkeyPatch, calls: list[str], sync: Callable[[int], None]
 ) -> None:
     macos(monkeypatch, calls)
@@ -78,7 +78,7 @@ def test_a_file_system_without_the_full_call_gets_fsync(
 
 
 @pytest.mark.parametrize("sync", [sync_data, sync_all, sync_call])
-def test_a_fault_of_the_disk_is_raised_and_not_asked_again(
+def test_a_fault_of_the_disk_is_raised_and_not_retried(
     monkeypatch: pytest.MonkeyPatch, calls: list[str], sync: Callable[[int], object]
 ) -> None:
     macos(monkeypatch, calls, errno.EIO)

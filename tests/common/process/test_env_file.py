@@ -50,7 +50,7 @@ def test_a_name_like_a_setting_stands_beside_that_setting(
     assert not names_of(tmp_path, "APP_PORT=3000\n").faults
 
 
-def test_names_of_other_tools_are_told_and_those_of_compose_are_not(tmp_path: Path) -> None:
+def test_names_of_other_tools_are_reported_and_those_of_compose_are_not(tmp_path: Path) -> None:
     text = "COMPOSE_PROJECT_NAME=x\nDOCKER_HOST=y\nPOSTGRES_PASSWORD=z\nTAG=\nPLAIN\n"
     found = names_of(tmp_path, text)
     assert not found.faults + found.remarks
@@ -75,7 +75,7 @@ def test_a_line_that_would_be_passed_over_is_a_fault(
     assert names_of(tmp_path, text).faults == [f"{tmp_path}/.env: {printed}"]
 
 
-def test_a_misspelt_variable_of_the_environment_is_told(
+def test_a_misspelt_variable_of_the_environment_is_logged(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ACOUNTS", "off")

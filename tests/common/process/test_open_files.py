@@ -26,7 +26,7 @@ NONE = resource.RLIM_INFINITY
         (61_440, NONE, 61_440, 61_440),
     ],
 )
-def test_the_limit_is_raised_and_told(
+def test_the_limit_is_raised_and_logged(
     monkeypatch: pytest.MonkeyPatch, soft: int, hard: int, most: int, expected: int
 ) -> None:
     limits = (soft, hard)
@@ -48,5 +48,5 @@ def test_the_limit_is_raised_and_told(
     ("limit", "wanted", "expected"),
     [(9, 10, True), (10, 10, False), (11, 10, False), (NONE, 10, False)],
 )
-def test_a_limit_is_few_below_what_is_wanted(limit: int, wanted: int, expected: bool) -> None:
+def test_a_limit_below_the_need_counts_as_few(limit: int, wanted: int, expected: bool) -> None:
     assert few(limit, wanted) is expected

@@ -52,7 +52,7 @@ def test_a_file_is_the_owners_alone_whether_made_or_found(tmp_path: Path) -> Non
     assert (tmp_path / "found").read_text() == "kept"
 
 
-def test_a_folder_found_is_closed_only_if_it_is_ours_and_what_was_done_is_said(
+def test_an_existing_folder_is_closed_only_if_it_is_ours_and_the_change_is_reported(
     tmp_path: Path,
 ) -> None:
     tmp_path.chmod(0o1755)

@@ -65,14 +65,14 @@ def test_real_time_that_is_not_permitted_is_a_wrong_setting() -> None:
 
 
 @needs_realtime
-def test_who_steps_back_keeps_no_real_time_priority() -> None:
+def test_a_process_that_steps_back_keeps_no_real_time_priority() -> None:
     done = process(REALTIME, "step_back(5)")
     assert done.stdout.split() == [str(os.SCHED_BATCH), str(os.SCHED_BATCH), str(STEPPED_BACK)], (
         done.stderr
     )
 
 
-def test_who_steps_back_keeps_a_policy_that_is_not_of_real_time() -> None:
+def test_a_process_that_steps_back_keeps_a_policy_that_is_not_of_real_time() -> None:
     done = process(IDLE, "step_back(5)")
     assert done.stdout.split() == [str(os.SCHED_IDLE), str(os.SCHED_IDLE), str(STEPPED_BACK)], (
         done.stderr
@@ -85,7 +85,7 @@ KEPT = "policy = os.sched_getscheduler"
 
 
 @pytest.mark.parametrize("wanted", ["batch", "normal"])
-def test_elsewhere_than_on_linux_scheduling_is_normal_and_the_log_says_so(wanted: str) -> None:
+def test_elsewhere_than_on_linux_scheduling_is_normal_and_logged(wanted: str) -> None:
     done = subprocess.run(
         [sys.executable, "-c", f"{BEGIN}{KEPT}; {ELSEWHERE}; set_up_scheduling({wanted!r}); "
          "step_back(1); let_others_run(); print(policy(0), os.nice(0))"],

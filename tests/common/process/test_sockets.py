@@ -87,7 +87,7 @@ def test_a_reply_to_a_gone_peer_fails_loudly(context: Context, make: Make) -> No
     assert caught.value.errno == zmq.EHOSTUNREACH
 
 
-def test_a_full_queue_to_the_matcher_says_so(context: Context) -> None:
+def test_a_full_queue_to_the_matcher_refuses_the_send(context: Context) -> None:
     address = f"tcp://127.0.0.1:{free_ports(1)[0]}"
     pull = sockets.commands_pull(context, address)
     push = sockets.commands_push(context, address)
@@ -244,7 +244,9 @@ def test_the_longest_path_of_an_endpoint_carries_messages(context: Context, tmp_
         sockets.commands_push(context, f"ipc://{path}g")
 
 
-def test_an_address_of_no_interface_here_is_refused_with_what_it_takes(context: Context) -> None:
+def test_an_address_of_no_local_interface_is_refused_with_the_accepted_forms(
+    context: Context,
+) -> None:
     with pytest.raises(ConfigError, match=r"PUBLISHER_FEED: .*example\.org.*not a host name"):
         sockets.feed_pub(context, "tcp://example.org:5999")
 

@@ -52,7 +52,7 @@ def test_it_is_json_where_the_log_is_whatever_else_is_wrong(
     }
 
 
-def test_a_start_tells_names_that_are_no_settings(
+def test_a_start_logs_names_that_are_no_settings(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     Path(".env").write_text("LOG_FORMAT=json\nPOSTGRES_PASSWORD=x\n")

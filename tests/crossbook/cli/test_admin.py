@@ -181,7 +181,7 @@ def test_status_shows_instruments_and_balances(matchers: Matchers) -> None:
     }
 
 
-def test_status_of_two_shards_says_where_each_balance_is_and_which_clock_is_refused(
+def test_status_of_two_shards_shows_the_shard_of_each_balance_and_of_a_refused_clock(
     matchers: Matchers,
 ) -> None:
     matchers.two()
@@ -213,7 +213,7 @@ def test_status_of_two_shards_says_where_each_balance_is_and_which_clock_is_refu
     ]
 
 
-def test_accept_time_says_for_each_clock_whether_it_was_refused(matchers: Matchers) -> None:
+def test_accept_time_prints_for_each_clock_whether_it_was_refused(matchers: Matchers) -> None:
     matchers.two()
 
     assert matchers.run("accept-time") == (
@@ -267,7 +267,7 @@ def test_a_state_lasts_until_the_next_act_or_for_so_long(
         ),
     ],
 )  # fmt: skip
-def test_an_uncross_says_what_was_traded(
+def test_an_uncross_prints_its_trades(
     matchers: Matchers, price: int, surplus: int, text: str, facts: dict[str, Any]
 ) -> None:
     matchers.answer = AuctionUncrossed(99, 0, 0, 2, price, 3, surplus)

@@ -29,7 +29,7 @@ def run(*words: str, data_dir: Path | None = None) -> subprocess.CompletedProces
     )
 
 
-def test_verify_tells_a_sound_directory_from_a_damaged_one(directory: Path) -> None:
+def test_verify_distinguishes_a_sound_directory_from_a_damaged_one(directory: Path) -> None:
     done = run("verify", data_dir=directory)
     assert (done.returncode, done.stderr) == (0, "")
     assert "sequence 1 to 100" in done.stdout
@@ -58,7 +58,7 @@ def test_journal_prints_one_record_per_line(directory: Path) -> None:
         (("--from", "9", "--to", "8"), 2, "--from 9 is not within 0 to 8"),
     ],
 )
-def test_journal_tells_a_range_that_is_none(
+def test_journal_refuses_a_range_that_is_none(
     directory: Path, words: tuple[str, ...], status: int, text: str
 ) -> None:
     done = run("journal", *words, data_dir=directory)

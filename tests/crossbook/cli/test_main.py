@@ -155,7 +155,7 @@ def test_a_feed_that_is_not_there_ends_with_status_3() -> None:
     assert f"from feed {feed}, snapshots {snapshots}: is the publisher running there?" in err
 
 
-def test_status_names_what_is_missing() -> None:
+def test_status_names_missing_processes() -> None:
     gateway, feed = nowhere()
     words = ["--gateway", gateway, "--feed", feed, "--snapshots", feed, "--timeout", "0.2"]
 

@@ -54,7 +54,7 @@ def test_a_book_is_printed_once_with_as_many_rows_as_its_longer_side(shell: Mark
     assert shell.market.opened[0] == (["BTC-USDT"], ("l2", "trade", "state"))
 
 
-def test_a_book_is_cut_to_the_levels_asked_for(shell: MarketShell) -> None:
+def test_a_book_is_cut_to_the_requested_levels(shell: MarketShell) -> None:
     assert shell.run("book", "BTC-USDT", "--levels", "1")[1].splitlines()[2:] == [
         "  0.25000  0.25000    50001.00  ██████",
         "                    ──────────  spread 1.00 (0.20 bp)",
@@ -80,7 +80,7 @@ def test_a_book_is_cut_to_the_levels_asked_for(shell: MarketShell) -> None:
         (False, False, InstrumentState.CANCEL_ONLY, "cancel only, catching up"),
     ],
 )
-def test_the_foot_of_a_book_says_why_it_may_not_be_current(
+def test_the_foot_of_a_book_has_the_reason_it_may_not_be_current(
     shell: MarketShell, ready: bool, stale: bool, kind: InstrumentState | None, note: str
 ) -> None:
     shell.market.ready, shell.market.stale = ready, stale
@@ -193,7 +193,7 @@ def test_new_trades_follow_the_past_ones(
     assert shell.market.waits == [0.5] * 4
 
 
-def test_without_past_trades_a_remark_says_so_unless_new_ones_follow(
+def test_without_past_trades_there_is_a_remark_unless_new_ones_follow(
     shell: MarketShell, past: list[tuple[object, ...]]
 ) -> None:
     words = ["trades", "BTC-USDT", "--count", "0"]

@@ -38,7 +38,7 @@ def session() -> Iterator[Session]:
         yield Session(gateway)
 
 
-def test_an_order_that_rests_is_printed_with_what_is_open(session: Session) -> None:
+def test_an_order_that_rests_is_printed_with_its_remaining_lots(session: Session) -> None:
     session.scripted = [ack()]
 
     status, out, err = session.run("buy", "btc-usdt", "0.0003", "1.00")
@@ -81,7 +81,7 @@ def test_a_sale_pays_its_fee_in_the_quote_asset_and_leaves_nothing_open(session:
     assert session.run_json("sell", "BTC-USDT", "0.0003", "1")[0]["side"] == "sell"
 
 
-def test_what_was_entered_before_is_said_to_be_so(session: Session) -> None:
+def test_an_order_entered_before_is_marked_as_repeated(session: Session) -> None:
     session.scripted = [replace(ack(OrderStatus.PARTIALLY_FILLED, "a", 5), repeated=True)]
 
     assert session.run("buy", "BTC-USDT", "0.0003", "1", "--id", "a")[1] == (

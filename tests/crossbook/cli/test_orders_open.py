@@ -59,7 +59,7 @@ def test_a_cancel_names_one_order(session: Session, words: list[str], request_se
         (["BTC-USDT", "--all", "--side", "sell"], MassCancel(0, "BTC-USDT", 2)),
     ],
 )
-def test_a_cancel_of_all_says_how_many(
+def test_a_cancel_of_all_prints_the_number_of_orders(
     session: Session, words: list[str], request_sent: MassCancel
 ) -> None:
     session.scripted = [replace(ack(), count=3)]
@@ -99,7 +99,7 @@ def test_a_cancel_of_all_says_how_many(
         (["amend", "BTC-USDT", "4"], "USAGE (quantity): give --quantity, --price or --stop"),
     ],
 )
-def test_what_names_no_order_or_two_is_not_sent(
+def test_a_command_that_names_no_order_or_two_is_not_sent(
     session: Session, words: list[str], text: str
 ) -> None:
     assert session.run(*words) == (2, "", text)
@@ -186,7 +186,7 @@ def test_open_orders_are_objects_with_every_term(session: Session) -> None:
     ]  # fmt: skip
 
 
-def test_without_open_orders_a_line_says_so(session: Session) -> None:
+def test_without_open_orders_there_is_a_line(session: Session) -> None:
     assert session.run("orders") == (0, "account 7 has no open orders", "")
     assert session.run_json("orders") == []
 
@@ -214,6 +214,6 @@ def test_balances_are_printed_in_the_decimals_of_their_assets(session: Session) 
     ]
 
 
-def test_without_balances_a_line_says_so(session: Session) -> None:
+def test_without_balances_there_is_a_line(session: Session) -> None:
     assert session.run("balances") == (0, "no balances are kept of account 7", "")
     assert session.run_json("balances") == []

@@ -143,8 +143,8 @@ class Book:
         self.closed = True
 
 
-class Asked:
-    """A client of two shards, and what it was asked."""
+class PreparedClient:
+    """A client of two shards that counts its pings."""
 
     address = "tcp://there"
 
@@ -180,7 +180,7 @@ def run(timeout_s: float = 2.0) -> Any:
 def test_the_orders_are_counted_once_the_feed_is_where_the_gateway_is(
     clock: Clock, seqs: list[int | None], waits: int
 ) -> None:
-    book, client = Book(clock, seqs, 3), Asked(clock)
+    book, client = Book(clock, seqs, 3), PreparedClient(clock)
     assert run()._orders(client, book, "BTC-USDT") == 3
     assert abs(len(book.waits) - waits) <= (waits > 2)
     assert client.pings == 1
@@ -191,7 +191,7 @@ def test_the_orders_are_counted_once_the_feed_is_where_the_gateway_is(
 def test_an_instrument_just_added_is_waited_for(
     clock: Clock, known_after: int, found: bool
 ) -> None:
-    client = Asked(clock, known_after)
+    client = PreparedClient(clock, known_after)
     if found:
         run()._wait_traded(client, "BTC-USDT")
         assert client.pings == known_after
@@ -207,7 +207,7 @@ def test_an_instrument_just_added_is_waited_for(
 def test_a_book_with_orders_is_not_replayed_into(clock: Clock, clear: bool, text: str) -> None:
     book, check = Book(clock, [40], 2), SimpleNamespace(in_use=False)
     with pytest.raises(CommandError, match=f"holds 2 orders, .*: {text}, --keep") as refused:
-        run()._prepare(Asked(clock), book, check, "BTC-USDT", clear, False)
+        run()._prepare(PreparedClient(clock), book, check, "BTC-USDT", clear, False)
     assert (refused.value.status, refused.value.code) == (ExitStatus.REFUSED, "BOOK_NOT_EMPTY")
     assert not check.in_use
 
@@ -215,9 +215,9 @@ def test_a_book_with_orders_is_not_replayed_into(clock: Clock, clear: bool, text
 def test_a_book_with_orders_is_where_a_replay_that_keeps_going_begins(clock: Clock) -> None:
     loaded: list[Any] = []
     check = SimpleNamespace(in_use=False, load=lambda *terms: loaded.append(terms))
-    run()._prepare(Asked(clock), Book(clock, [40], 0), check, "BTC-USDT", False, True)
+    run()._prepare(PreparedClient(clock), Book(clock, [40], 0), check, "BTC-USDT", False, True)
     assert (check.in_use, loaded) == (False, [])
-    run()._prepare(Asked(clock), Book(clock, [40], 1), check, "BTC-USDT", False, True)
+    run()._prepare(PreparedClient(clock), Book(clock, [40], 1), check, "BTC-USDT", False, True)
     assert (check.in_use, loaded) == (True, [(77, [(1, 1, 1)], [(2, 1, 1)])])
 
 

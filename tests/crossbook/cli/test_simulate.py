@@ -42,7 +42,7 @@ class Shown:
 
 
 @pytest.mark.parametrize(("terminal", "as_json"), [(False, False), (False, True), (True, True)])
-def test_without_a_terminal_a_line_is_said_every_so_often(
+def test_without_a_terminal_a_line_is_printed_at_intervals(
     monkeypatch: pytest.MonkeyPatch, terminal: bool, as_json: bool
 ) -> None:
     shown = Shown(monkeypatch, terminal, as_json)

@@ -66,7 +66,7 @@ def test_the_day_of_every_instrument_is_a_table(shell: MarketShell) -> None:
     assert shell.market.opened[1][0] == ["ETH-EUR"]
 
 
-def test_an_old_table_says_that_it_is(shell: MarketShell) -> None:
+def test_an_old_table_is_marked_as_old(shell: MarketShell) -> None:
     shell.market.stale = True
     assert cells(shell.run("ticker", "ETH-EUR")[1]) == [
         HEAD, ETH_ROW, ["no news from the exchange: this may be old"],
@@ -111,7 +111,7 @@ def test_the_day_is_an_object_with_every_figure(shell: MarketShell) -> None:
         ),
     ],
 )  # fmt: skip
-def test_an_auction_is_shown_with_what_it_would_trade(
+def test_an_auction_is_shown_with_its_indicative_trade(
     shell: MarketShell, changes: dict[str, int], facts: dict[str, Any], text: str
 ) -> None:
     shell.market.states["BTC-USDT"] = state(InstrumentState.AUCTION, **changes)
@@ -138,7 +138,7 @@ def test_every_change_is_a_line_of_json(shell: MarketShell) -> None:
     assert shell.market.waits == [0.5] * 4
 
 
-def test_what_is_not_known_yet_is_waited_for(shell: MarketShell) -> None:
+def test_statistics_that_are_not_known_yet_are_waited_for(shell: MarketShell) -> None:
     def come() -> list[Ticker]:
         shell.market.tickers["BTC-USDT"] = DAY
         return [DAY]
@@ -149,7 +149,9 @@ def test_what_is_not_known_yet_is_waited_for(shell: MarketShell) -> None:
     assert shell.market.waits == [2.0, 2.0 - 0.0625]
 
 
-def test_what_never_comes_is_not_waited_for_longer_than_given(shell: MarketShell) -> None:
+def test_statistics_that_never_come_are_waited_for_no_longer_than_the_timeout(
+    shell: MarketShell,
+) -> None:
     shell.market.tickers.clear()
     shell.market.coming = [[]] * 9
 
@@ -207,7 +209,7 @@ def test_the_latest_candle_is_a_line_or_an_object(shell: MarketShell) -> None:
     assert shell.market.opened[0] == (["BTC-USDT"], ("candle",))
 
 
-def test_without_a_candle_a_remark_says_so(shell: MarketShell) -> None:
+def test_without_a_candle_there_is_a_remark(shell: MarketShell) -> None:
     assert shell.run("candles", "BTC-USDT", "--once") == (
         0, "", "no trades of BTC-USDT are known\n",
     )  # fmt: skip

@@ -134,7 +134,7 @@ def test_a_trade_is_printed(screen: Screen) -> None:
     assert "5.00" in screen.text()
 
 
-def test_what_has_no_likeness_is_a_question_mark(screen: Screen) -> None:
+def test_a_character_without_a_likeness_becomes_a_question_mark(screen: Screen) -> None:
     with screen.shown() as output:
         output.console.print(Text("名 \udcff"))
     assert screen.text().strip() in ("? ?", "?  ?")

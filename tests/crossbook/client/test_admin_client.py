@@ -34,7 +34,7 @@ def test_a_socket_that_is_not_there_is_named_by_its_whole_path(
     assert "MATCHER_ADMIN" in text
 
 
-def test_a_file_that_is_no_socket_and_a_socket_without_listener_are_told_apart(
+def test_a_file_that_is_no_socket_and_a_socket_without_listener_have_different_errors(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -60,7 +60,7 @@ def test_a_matcher_that_does_not_answer_leaves_an_act_unknown_and_a_question_not
         mute.close(linger=0)
 
 
-def test_a_closed_administrators_client_says_so() -> None:
+def test_a_closed_administrators_client_raises_closed() -> None:
     address = f"tcp://127.0.0.1:{free_ports(1)[0]}"
     admin = AdminClient(address)
     admin.close()

@@ -147,7 +147,7 @@ CLOSED_ASYNC_CALLS: list[Callable[[AsyncClient], Awaitable[object]]] = [
 
 
 @pytest.mark.parametrize("call", CLOSED_ASYNC_CALLS)
-def test_a_closed_asyncio_client_says_so(
+def test_a_closed_asyncio_client_raises_closed(
     gateway: FakeGateway, call: Callable[[AsyncClient], Awaitable[object]]
 ) -> None:
     async def scenario() -> None:
@@ -160,6 +160,6 @@ def test_a_closed_asyncio_client_says_so(
     asyncio.run(scenario())
 
 
-def test_an_asyncio_client_that_was_never_opened_says_how(gateway: FakeGateway) -> None:
+def test_an_asyncio_client_that_was_never_opened_raises_the_remedy(gateway: FakeGateway) -> None:
     with pytest.raises(ClientClosed, match="async with"):
         asyncio.run(AsyncClient(gateway.address).ping())

@@ -154,7 +154,7 @@ def test_outcome_the_exchange_lost_is_unknown_too(gateway: FakeGateway, client: 
         client.submit(BTC, "buy", quantity_lots=1, price_ticks=100, client_order_id="mine")
 
 
-def test_nobody_there_is_known_not_to_have_happened() -> None:
+def test_a_request_without_a_gateway_is_known_not_to_have_happened() -> None:
     address = f"tcp://127.0.0.1:{free_ports(1)[0]}"
     client = Client(address, timeout_s=0.2)
     with pytest.raises(GatewayUnavailable, match=address):
@@ -180,12 +180,12 @@ def test_gateway_may_start_after_the_client() -> None:
     assert sum(isinstance(request, New) for request in gateway.requests) == 1
 
 
-def test_refused_logon_says_why(gateway: FakeGateway) -> None:
+def test_the_error_of_a_refused_logon_has_its_reason(gateway: FakeGateway) -> None:
     with pytest.raises(CrossbookError, match="MALFORMED: unlucky"), Client(gateway.address, 13):
         pass
 
 
-def test_lost_session_is_opened_again_and_the_hole_is_told(
+def test_a_lost_session_is_opened_again_and_the_hole_is_reported(
     gateway: FakeGateway,
 ) -> None:
     with Client(gateway.address, recover=False) as client:
@@ -205,7 +205,7 @@ def test_lost_session_is_opened_again_and_the_hole_is_told(
         assert client.last_seq == ack.seq + 10
 
 
-def test_what_was_missed_comes_by_itself_before_what_is_new(
+def test_missed_executions_come_by_themselves_before_new_ones(
     gateway: FakeGateway, client: Client
 ) -> None:
     seq = client.submit(BTC, "buy", quantity_lots=1, price_ticks=100).seq
@@ -218,7 +218,9 @@ def test_what_was_missed_comes_by_itself_before_what_is_new(
     assert list(client.executions(0.05)) == []
 
 
-def test_hole_that_cannot_be_filled_is_told_once(gateway: FakeGateway, client: Client) -> None:
+def test_a_hole_that_cannot_be_filled_is_reported_once(
+    gateway: FakeGateway, client: Client
+) -> None:
     seq = client.submit(BTC, "buy", quantity_lots=1, price_ticks=100).seq
     gateway.holds_all = False
     gateway.history = [execution(seq + 2)]
@@ -350,14 +352,16 @@ def test_pipelined_face_returns_everything_that_comes(gateway: FakeGateway, clie
     assert client.ping().request_seq >= first + 1_500
 
 
-def test_pipelined_face_keeps_what_a_call_came_across(gateway: FakeGateway, client: Client) -> None:
+def test_the_pipelined_face_keeps_replies_received_during_a_call(
+    gateway: FakeGateway, client: Client
+) -> None:
     first = client.reserve(2)
     client.send([Ping(first), Ping(first + 1)])
     client.ping()
     assert [reply.request_seq for reply in client.receive()] == [first, first + 1]
 
 
-def test_pipelined_face_hears_of_a_lost_session(gateway: FakeGateway, client: Client) -> None:
+def test_the_pipelined_face_returns_a_lost_session(gateway: FakeGateway, client: Client) -> None:
     gateway.forget_sessions()
     number = client.reserve(1)
     client.send([New(request_seq=number, symbol=BTC, side=1, quantity=1, price=100)])
@@ -404,7 +408,9 @@ CLOSED_CALLS: list[Callable[[Client], object]] = [
 
 
 @pytest.mark.parametrize("call", CLOSED_CALLS)
-def test_a_closed_client_says_so(gateway: FakeGateway, call: Callable[[Client], object]) -> None:
+def test_a_closed_client_raises_closed(
+    gateway: FakeGateway, call: Callable[[Client], object]
+) -> None:
     client = Client(gateway.address)
     client.close()
     client.close()

@@ -27,7 +27,7 @@ def unanswered(name: str, sent: bool, why: str) -> Unanswered:
     return Unanswered(New(0, "BTC-USDT", 1, client_order_id=name), sent, why)
 
 
-def test_a_refusal_is_unknown_only_where_its_reason_says_so() -> None:
+def test_a_refusal_is_unknown_only_by_its_reason() -> None:
     error = failures.refused(Reject(4, RejectReason.OUTCOME_UNKNOWN, "", "lost", "a"), WHERE)
     assert isinstance(error, OutcomeUnknown)
     assert (error.request_seq, error.client_order_id) == (4, "a")
@@ -35,7 +35,7 @@ def test_a_refusal_is_unknown_only_where_its_reason_says_so() -> None:
     assert isinstance(failures.refused(Reject(4, RejectReason.BUSY, "", ""), WHERE), OrderRejected)
 
 
-def test_without_an_answer_what_was_sent_is_unknown_and_what_was_not_is_known() -> None:
+def test_without_an_answer_sent_requests_are_unknown_and_unsent_ones_known() -> None:
     first, second = unanswered("a", False, "never sent"), unanswered("b", True, "no answer")
     answer = Pong(3, 9, 0)
     error = failures.unanswered([(1, first), (2, second)], [None, None, answer], WHERE)
@@ -54,7 +54,7 @@ def test_without_an_answer_what_was_sent_is_unknown_and_what_was_not_is_known() 
     assert list(error.unanswered) == [(1, "")]
 
 
-def test_a_logon_that_opened_nothing_says_why() -> None:
+def test_the_error_of_a_refused_logon_has_the_reason() -> None:
     silent = failures.logon_refused(None, WHERE)
     assert isinstance(silent, GatewayUnavailable)
     assert str(silent) == (
@@ -102,7 +102,7 @@ def test_missing_executions_are_counted_and_claimed_once() -> None:
         ),
     ],
 )  # fmt: skip
-def test_a_catch_up_that_is_not_whole_says_what_is_missing(
+def test_the_error_of_a_partial_catch_up_names_the_missing_part(
     end: CaughtUp | None, refusal: str, filled: list[Execution], text: str, from_seq: int
 ) -> None:
     recovery = Recovery(10, (), by_hand=True)

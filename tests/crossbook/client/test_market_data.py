@@ -134,7 +134,7 @@ def test_updates_iterates_until_silence(publish: Callable[..., FakePublisher]) -
             market.book("DOGE-USD")
 
 
-def test_unknown_symbol_and_absent_publisher_are_told(
+def test_an_unknown_symbol_and_an_absent_publisher_are_reported(
     publish: Callable[..., FakePublisher],
 ) -> None:
     publisher = publish()
@@ -161,7 +161,7 @@ def test_unknown_symbol_and_absent_publisher_are_told(
         lambda market: market.__enter__(),
     ],
 )
-def test_closed_market_data_says_so(call: Callable[[MarketData], object]) -> None:
+def test_closed_market_data_raises_closed(call: Callable[[MarketData], object]) -> None:
     feed, snapshots = (f"tcp://127.0.0.1:{port}" for port in free_ports(2))
     market = MarketData(feed, snapshots)
     market.close()

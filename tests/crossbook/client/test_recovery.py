@@ -109,7 +109,7 @@ def kinds(session: ClientSession) -> list[tuple[int, int]]:
     return received
 
 
-def test_hole_begins_after_the_last_thing_heard() -> None:
+def test_a_hole_begins_after_the_last_report_received() -> None:
     session = logged_on(seq=100)
     lose_session(session)
     assert requested(session)[1].from_seq == 101
@@ -144,7 +144,7 @@ def test_executions_are_held_until_the_hole_is_filled_and_come_once_in_order() -
     assert (session.holes, session.last_seq) == (0, 121)
 
 
-def test_pages_are_asked_on_until_the_number_of_the_ping() -> None:
+def test_pages_are_requested_until_the_number_of_the_ping() -> None:
     session = logged_on()
     lose_session(session)
     ping, first = requested(session)
@@ -169,7 +169,7 @@ def test_pages_are_asked_on_until_the_number_of_the_ping() -> None:
     assert not session.recovering
 
 
-def test_an_execution_that_an_ack_stood_for_is_not_told() -> None:
+def test_an_execution_that_an_ack_stood_for_is_not_returned() -> None:
     session = logged_on()
     numbers = session.enqueue(
         [New(request_seq=0, symbol="BTC-USDT", side=1, quantity=1, price=1)] * 2, SECOND
@@ -262,7 +262,7 @@ def test_busy_and_silence_are_tried_again_and_another_loss_begins_anew() -> None
         Reject(request_seq=0, reason=1, field="tag", text="what?"),
     ],
 )
-def test_hole_that_stays_is_told(end: CaughtUp | Reject) -> None:
+def test_a_hole_that_stays_is_reported(end: CaughtUp | Reject) -> None:
     session = logged_on()
     lose_session(session)
     ping, catch_up = requested(session)
@@ -425,7 +425,7 @@ def test_nothing_is_lost_and_nothing_doubled(seed: int) -> None:
     assert received == gateway.history, repeat
 
 
-def test_base_told_later_counts_until_something_was_heard() -> None:
+def test_a_base_received_later_counts_until_the_first_report() -> None:
     session = logged_on(seq=0)
     give(session, Pong(0, 500, 0))
     lose_session(session)

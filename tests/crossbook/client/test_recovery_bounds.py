@@ -40,7 +40,7 @@ def test_answers_behind_a_hole_count_as_received_and_reports_do_not() -> None:
 @pytest.mark.parametrize(
     ("last_seq", "ends_at", "left"), [(20, 5, 0), (6, 5, 0), (5, 5, 5), (4, 5, 4)]
 )
-def test_a_history_that_ends_before_what_was_received_is_another_one(
+def test_a_history_that_ends_before_the_received_reports_is_another_one(
     last_seq: int, ends_at: int, left: int
 ) -> None:
     track = Track()
@@ -51,7 +51,7 @@ def test_a_history_that_ends_before_what_was_received_is_another_one(
     assert (track.progress.last_seq, track.progress.complete_seq) == (left, left)
 
 
-def test_what_is_settled_lies_within_the_hole_and_the_rest_outside() -> None:
+def test_settled_executions_lie_within_the_hole_and_the_rest_outside() -> None:
     recovery = Recovery(10, [(11, 1, 2, 5)])
     held = [execution(seq, trade_id=trade) for seq, trade in ((9, 1), (10, 2), (11, 5), (12, 3))]
     for each in (*held, execution(13, trade_id=4), held[1]):

@@ -65,7 +65,7 @@ def test_a_bare_integer_where_a_decimal_is_meant_is_refused_with_both_ways(
 
 @pytest.mark.parametrize(("new", "decimal", "steps"), CALLS)
 @pytest.mark.parametrize("value", [0.5, True, b"1", [1]])
-def test_what_is_no_exact_decimal_names_its_argument(
+def test_the_refusal_of_an_inexact_decimal_names_its_argument(
     new: bool, decimal: str, steps: str, value: Any
 ) -> None:
     with pytest.raises(TypeError, match=rf"^{decimal}: .*{steps}="):
@@ -138,7 +138,7 @@ def test_an_expiry_is_a_positive_number_of_nanoseconds(value: Any) -> None:
         lambda: cancel_after(-1),
     ],
 )
-def test_what_is_empty_or_said_twice_neither_widens_nor_is_ignored(
+def test_an_empty_or_doubled_argument_is_refused(
     call: Callable[[], object],
 ) -> None:
     with pytest.raises(ValueError, match=r"^(symbol|side|order_id|timeout_s): "):

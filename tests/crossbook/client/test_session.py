@@ -174,7 +174,7 @@ def test_late_answer_is_kept_apart() -> None:
     assert list(session.stray) == [ack(number)]
 
 
-def test_lost_session_resends_what_was_refused_and_gives_up_what_was_not_answered() -> None:
+def test_a_lost_session_resends_refused_requests_and_gives_up_unanswered_ones() -> None:
     session = logged_on()
     first, second = session.enqueue([ORDER, ORDER], SECOND)
     sent_by(session)
@@ -213,7 +213,7 @@ def test_refusal_under_an_old_token_does_not_end_the_new_session() -> None:
     assert session.losses == 1
 
 
-def test_request_refused_in_every_session_is_told_at_last() -> None:
+def test_a_request_refused_in_every_session_is_reported_at_last() -> None:
     session = logged_on()
     (number,) = session.enqueue([ORDER], SECOND)
     sent_by(session)
@@ -240,7 +240,7 @@ def test_logon_is_repeated_and_only_the_last_welcome_counts() -> None:
     assert session.token == 6
 
 
-def test_refused_logon_refuses_what_waits_for_it() -> None:
+def test_a_refused_logon_refuses_the_requests_that_wait_for_it() -> None:
     session = ClientSession(account=7, recover=False)
     (number,) = session.enqueue([ORDER], SECOND)
     sent_by(session)
@@ -252,7 +252,7 @@ def test_refused_logon_refuses_what_waits_for_it() -> None:
     assert sent_by(session, 10 * SECOND) == []
 
 
-def test_forgotten_requests_are_neither_sent_nor_resent() -> None:
+def test_dropped_requests_are_neither_sent_nor_resent() -> None:
     session = logged_on()
     session.forget(session.enqueue([ORDER], SECOND))
     assert sent_by(session) == []

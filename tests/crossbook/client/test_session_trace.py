@@ -76,7 +76,7 @@ class UnevenGateway:
         return [*found, CaughtUp(number, from_seq, to_seq, draw > 0.35)]
 
 
-def told(request_seq: int, outcome: Outcome) -> object:
+def facts_of(request_seq: int, outcome: Outcome) -> object:
     """An outcome as text can hold it."""
     if isinstance(outcome, Unanswered):
         return request_seq, outcome.request, outcome.sent, outcome.why
@@ -116,7 +116,7 @@ def trace(seed: int, recover: bool, turns: int = 500) -> Iterator[object]:
             give(session, *wire, now_ns=now_ns)
             wire.clear()
         session.tick(now_ns)
-        yield [told(*each) for each in session.drain_outcomes()]
+        yield [facts_of(*each) for each in session.drain_outcomes()]
         yield [*session.stray], session.token, session.refused
         yield session.last_seq, session.last_seqs, session.recovering, session.outstanding
         yield session.losses, session.holes, session.missed_from, session.executions_dropped

@@ -86,7 +86,7 @@ def test_a_shard_is_caught_up_with_by_hand_and_the_other_goes_on() -> None:
     assert kinds(session) == [(101, 2), (102, 2)]
 
 
-def test_a_catch_up_from_beyond_the_stream_tells_where_it_ends_and_harms_nothing() -> None:
+def test_a_catch_up_from_beyond_the_end_returns_the_end_and_changes_nothing() -> None:
     session = logged_on(seq=100)
     recovery = session.catch_up(1_000)
     ping, catch_up = requested(session)
@@ -109,7 +109,7 @@ def test_a_catch_up_from_beyond_the_stream_tells_where_it_ends_and_harms_nothing
     assert requested(session)[1].from_seq == 102
 
 
-def test_executions_on_their_way_when_a_catch_up_begins_behind_them_are_heard() -> None:
+def test_executions_on_their_way_when_a_catch_up_begins_behind_them_are_returned() -> None:
     session = logged_on(seq=100)
     recovery = session.catch_up(103)
     ping, catch_up = requested(session)
@@ -123,14 +123,14 @@ def test_executions_on_their_way_when_a_catch_up_begins_behind_them_are_heard() 
 
 
 @pytest.mark.parametrize("from_seq", [-1, 2**63, 1.0, True, None])
-def test_what_is_no_sequence_number_is_refused(from_seq: Any) -> None:
+def test_a_value_that_is_no_sequence_number_is_refused(from_seq: Any) -> None:
     session = logged_on()
     with pytest.raises(ValueError, match=r"from_seq: .* is not within 0 to 9223372036854775807"):
         session.catch_up(from_seq)
     assert not session.recovering
 
 
-def test_a_refused_catch_up_says_why() -> None:
+def test_the_error_of_a_refused_catch_up_has_the_reason() -> None:
     session = logged_on()
     recovery = session.catch_up(1)
     _, catch_up = requested(session)

@@ -61,7 +61,7 @@ def test_a_time_finer_than_a_nanosecond_is_cut_and_counted(tmp_path: Path) -> No
         ("", False),
     ],
 )
-def test_a_file_is_told_by_its_first_line(tmp_path: Path, line: str, is_one: bool) -> None:
+def test_a_file_is_recognized_by_its_first_line(tmp_path: Path, line: str, is_one: bool) -> None:
     path = tmp_path / "a.csv"
     path.write_text(line + "\n")
     assert is_message_file(path) == is_one
@@ -167,7 +167,7 @@ def test_an_unseen_order_that_would_trade_waits_until_the_way_is_free(tmp_path: 
     assert fills(recording) == [RecordedFill(105, 300, 10)]
 
 
-def test_where_ids_tell_nothing_executed_orders_stand_in_front(tmp_path: Path) -> None:
+def test_without_telling_ids_executed_orders_stand_in_front(tmp_path: Path) -> None:
     text = (
         "34200.1,1,500,10,30000,1\n"
         "34200.2,1,400,10,30000,1\n"

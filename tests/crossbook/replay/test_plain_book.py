@@ -24,7 +24,7 @@ def test_a_taker_sweeps_best_prices_first_and_early_orders_first() -> None:
     assert len(book) == 2
 
 
-def test_what_is_left_rests_unless_it_is_immediate() -> None:
+def test_the_remainder_rests_unless_the_order_is_immediate() -> None:
     book = PlainBook()
     book.apply(command("new", 1, 1, 100, 5))
 

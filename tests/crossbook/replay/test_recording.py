@@ -290,7 +290,7 @@ def test_a_lobster_orderbook_of_another_length_is_refused(tmp_path: Path) -> Non
         read_recording(tmp_path / "T_message_1.csv")
 
 
-def test_the_shipped_sample_is_what_its_seed_makes() -> None:
+def test_the_shipped_sample_equals_the_output_of_its_seed() -> None:
     made = sample_files(sample_commands())
     for kind, text in made.items():
         shipped = sample_path().with_name(f"{NAME}.{kind}.csv.gz")

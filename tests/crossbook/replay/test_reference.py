@@ -33,7 +33,7 @@ def test_the_shipped_sample_keeps_the_rule() -> None:
     assert reference.needs.fills == 754
 
 
-def test_what_breaks_the_rule_is_kept_with_what_it_gives() -> None:
+def test_a_row_that_breaks_the_rule_is_kept_with_its_outcome() -> None:
     recording = flow(
         ("new", 1, 1, 100, 5),
         ("new", 2, 1, 100, 5),
@@ -75,7 +75,7 @@ def test_needs_are_the_most_that_is_held_at_once() -> None:
     )
 
 
-def test_a_crossing_order_holds_only_what_is_left_of_it() -> None:
+def test_a_crossing_order_holds_only_its_remaining_lots() -> None:
     needs = reference_of(
         flow(("new", 1, 2, 100, 5), ("new", 2, 1, 200, 6), ("new", 3, 1, 100, 1))
     ).needs

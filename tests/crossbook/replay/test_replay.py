@@ -159,7 +159,7 @@ def test_a_corrupted_row_and_digest_are_found() -> None:
     assert result.differences[1].startswith(f"book after command {seq}: bid 1 is ")
 
 
-def test_a_recording_that_breaks_priority_is_told_from_an_exchange_that_does() -> None:
+def test_a_recording_that_breaks_priority_is_distinguished_from_an_exchange_that_does() -> None:
     """In the recording the second order at a price was hit: the exchange hits the first."""
     commands = [
         RecordedCommand(0, 0, "new", 1, 2, 100, 5),
@@ -194,7 +194,7 @@ def test_a_recording_that_breaks_priority_is_told_from_an_exchange_that_does() -
     assert (result.recorded_fills, result.cause) == (Tally(1, 1), "")
 
 
-def test_what_else_spoils_a_replay_is_named_before_the_exchange() -> None:
+def test_another_cause_of_a_failed_replay_is_named_before_the_exchange() -> None:
     flow = recording()
 
     def refuse_first(index: int, outcome: Outcome) -> Outcome:

@@ -119,7 +119,7 @@ def test_no_more_than_the_window_are_without_an_answer(window: int) -> None:
     assert sum(client.batches) == 40
 
 
-def test_what_the_queue_did_not_take_is_sent_again_after_some_answers() -> None:
+def test_requests_beyond_the_queue_are_sent_again_after_some_answers() -> None:
     client = AnsweringClient()
     client.room = 2
     made = replay(client, 5, ReplayPace(batch=5))
@@ -134,7 +134,7 @@ def test_an_exchange_that_does_not_answer_ends_it() -> None:
         replay(client, 4, ReplayPace(), timeout_s=0.05).run(nothing)
 
 
-def test_a_gateway_that_knows_the_session_no_more_ends_it() -> None:
+def test_a_gateway_without_the_session_ends_the_replay() -> None:
     client = AnsweringClient()
     client.reason = RejectReason.NOT_LOGGED_ON
     with pytest.raises(CommandError, match="was restarted"):

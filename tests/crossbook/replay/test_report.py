@@ -28,7 +28,7 @@ def drawn(report: ReplayReport) -> list[str]:
     return [" ".join(each.split()) for each in captured.get().splitlines()]
 
 
-def test_a_replay_that_differs_is_told_with_every_finding() -> None:
+def test_a_replay_that_differs_is_reported_with_every_finding() -> None:
     assert drawn(REPORT) == [
         "flow on REPLAY-1: DIFFERS: the exchange did something",
         "else than the recording",

@@ -39,7 +39,7 @@ def test_a_grid_finer_than_money_is_refused() -> None:
         definition(1, 1, "0.0000000001", "0.000000001")
 
 
-def test_the_grid_is_that_of_the_name_unless_the_files_say_another_tick() -> None:
+def test_the_grid_is_that_of_the_name_unless_the_files_have_another_tick() -> None:
     assert own_grid(example(), "") == ("0.01", "0.00001")
     assert own_grid(example(), "0.01") == ("0.01", "0.00001")
     assert own_grid(example(), "0.0001") == ("0.0001", "1")
@@ -49,7 +49,7 @@ def test_the_grid_is_that_of_the_name_unless_the_files_say_another_tick() -> Non
 NEEDS = Needs(base_lots=100, quote_tick_lots=5_000, traded_lots=40, traded_tick_lots=2_000, fills=3)
 
 
-def test_what_is_needed_is_what_is_held_and_the_fees() -> None:
+def test_the_money_needed_is_the_held_amount_and_the_fees() -> None:
     """One lot of the example is 1,000 satoshi; 0.1 % and 0.2 % of the amount traded, and a unit of
     rounding for each side of a fill."""
     free = replace(example(), maker_fee_rate=0, taker_fee_rate=0)
@@ -62,7 +62,7 @@ def test_what_is_needed_is_what_is_held_and_the_fees() -> None:
     ]
 
 
-def test_an_account_that_lacks_money_is_told_how_much_and_how_it_gets_it() -> None:
+def test_the_refusal_of_an_account_without_money_has_the_amount_and_the_way_to_get_it() -> None:
     free = replace(example(), maker_fee_rate=0, taker_fee_rate=0)
     unit = free.notional_per_tick_lot
     has = [Balance("BTC", 100_000, 1), Balance("USDT", 5_000 * unit, 0)]
@@ -174,14 +174,16 @@ NEEDED = 5_000 * FREE.notional_per_tick_lot
         ([Balance("BTC", 100_001, 0), Balance("USDT", NEEDED, 0)], []),
     ],
 )
-def test_what_is_missing_is_paid(balances: list[Balance], paid: list[tuple[int, str, int]]) -> None:
+def test_the_missing_amount_is_paid(
+    balances: list[Balance], paid: list[tuple[int, str, int]]
+) -> None:
     ledger: Any = Ledger(balances)
     assert fund(ledger, FREE, 6, NEEDS) == ""
     assert ledger.paid == paid
     assert len(ledger.names) == len(paid)
 
 
-def test_no_more_is_paid_than_a_balance_may_hold_and_the_rest_is_told() -> None:
+def test_no_more_is_paid_than_a_balance_may_hold_and_the_rest_is_reported() -> None:
     much = replace(NEEDS, base_lots=BALANCE_MAX // 1_000 + 1)
     missing = much.base_lots * 1_000 - BALANCE_MAX
     ledger: Any = Ledger([Balance("BTC", 10, 0), Balance("USDT", NEEDED, 0)])

@@ -35,7 +35,7 @@ def test_another_process_draws_the_same() -> None:
     assert printed == {f"{mine}\n".encode()}
 
 
-def test_what_a_fork_draws_shifts_nothing_here() -> None:
+def test_the_draws_of_a_fork_shift_nothing_here() -> None:
     one, other = Chance(5), Chance(5)
     forked, silent = one.fork(), other.fork()
     assert forked.uniform() == silent.uniform()

@@ -32,7 +32,7 @@ def market(
     return flow, venue
 
 
-def test_the_same_seed_asks_for_the_same() -> None:
+def test_the_same_seed_makes_the_same_requests() -> None:
     first, venue = market(3, 200)
     again, other_venue = market(3, 200)
     assert again.digest == first.digest
@@ -48,14 +48,14 @@ def test_the_same_seed_asks_for_the_same() -> None:
         (3, 1500, (BTC,), 6, "23ae7dcb2678505c"),
     ],
 )
-def test_a_seed_asks_for_what_it_has_always_asked_for(
+def test_a_seed_makes_the_same_requests_in_every_release(
     seed: int, ticks: int, instruments: tuple[Instrument, ...], agents: int, digest: str
 ) -> None:
     """A simulation is named by its seed: it must be the same in the next release too."""
     assert market(seed, ticks, instruments, agents)[0].digest.startswith(digest)
 
 
-def test_another_process_and_hash_seed_ask_for_the_same() -> None:
+def test_another_process_and_hash_seed_make_the_same_requests() -> None:
     code = "from tests.crossbook.simulator.test_flow import market; print(market(3, 200)[0].digest)"
     for hash_seed in ("0", "1"):
         done = subprocess.run(
@@ -67,7 +67,7 @@ def test_another_process_and_hash_seed_ask_for_the_same() -> None:
         assert done.stdout.decode().strip() == market(3, 200)[0].digest
 
 
-def test_the_order_things_are_heard_in_does_not_matter() -> None:
+def test_the_order_of_arrival_of_reports_does_not_matter() -> None:
     one, venue = AgentFlow([BTC, ETH], 12, 5), BenchVenue([BTC, ETH], 12)
     other = AgentFlow([BTC, ETH], 12, 5)
     fills = 0
@@ -105,7 +105,7 @@ def test_there_is_a_two_sided_market_after_one_tick() -> None:
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_what_the_flow_believes_is_the_engines_book(seed: int) -> None:
+def test_the_book_of_the_flow_equals_the_engines(seed: int) -> None:
     flow, venue = AgentFlow([BTC, ETH], 12, seed), BenchVenue([BTC, ETH], 12)
     for _ in range(300):
         flow.receive(*venue.apply(flow.step()))
@@ -167,7 +167,7 @@ def test_positions_and_cash_sum_to_zero_over_all_agents() -> None:
         assert any(strategies[index].position for strategies in flow.strategies)
 
 
-def test_nobody_trades_with_themselves() -> None:
+def test_an_agent_never_trades_with_itself() -> None:
     flow, venue = AgentFlow([BTC], 12, 6), BenchVenue([BTC], 12)
     for _ in range(600):
         answers, executions = venue.apply(flow.step())
@@ -179,7 +179,7 @@ def test_nobody_trades_with_themselves() -> None:
         flow.receive(answers, executions)
 
 
-def test_an_order_the_exchange_does_not_know_is_forgotten() -> None:
+def test_an_order_unknown_to_the_exchange_is_dropped() -> None:
     flow, _ = market(1, 1)
     name, order = next(iter(flow.markets[0].orders.items()))
     cancel = Cancel(request_seq=0, symbol=BTC.symbol, order_id=0, client_order_id=name)

@@ -46,7 +46,7 @@ def test_a_move_takes_the_lots_along() -> None:
     assert made.lots_near(BUY, 10) == 57
 
 
-def test_what_is_unknown_changes_nothing() -> None:
+def test_an_unknown_order_changes_nothing() -> None:
     made = market()
     made.remove("z")
     made.resize("z", 3)
@@ -89,7 +89,7 @@ def test_lots_and_prices_are_within_the_instruments_limits() -> None:
     assert made.sound_lots(2, 5_000_000) == 2
 
 
-def test_lots_are_worth_what_is_asked() -> None:
+def test_lots_are_worth_the_requested_amount() -> None:
     assert market().lots_worth(1_000.0) == 2_000
 
 

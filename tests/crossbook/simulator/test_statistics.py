@@ -38,7 +38,7 @@ def fill(trade_id: int, price: int, lots: int, liquidity: Liquidity) -> Executio
     )
 
 
-def test_a_trade_told_by_both_sides_is_one_trade() -> None:
+def test_a_trade_reported_by_both_sides_is_one_trade() -> None:
     statistics = SimulationStatistics([AgentMarket(example(), 5_000_000, 10)], [])
     for trade_id, price in ((1, 5_000_000), (2, 4_999_990)):
         statistics.filled(0, fill(trade_id, price, 20, Liquidity.MAKER))
@@ -104,7 +104,7 @@ def test_profit_is_cash_and_position_at_the_middle() -> None:
     assert (row["profit"], row["inventory"]) == ("1000.00", {"BTC-USDT": "1.00000"})
 
 
-def test_instruments_are_told_as_decimals() -> None:
+def test_instruments_are_printed_as_decimals() -> None:
     market = AgentMarket(example(), 5_000_000, 10)
     market.add(OpenOrder("a", 0, BUY, 4_999_990, 50_000))
     [row] = SimulationStatistics([market], []).symbols()

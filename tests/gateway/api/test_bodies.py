@@ -43,7 +43,7 @@ def refusal(order_type: str, **fields: Any) -> tuple[int, str | None, str]:
 
 
 @pytest.mark.parametrize("order_type", NEEDS)
-def test_an_order_that_says_what_its_type_needs_is_taken(order_type: str) -> None:
+def test_an_order_with_the_fields_its_type_needs_is_accepted(order_type: str) -> None:
     made = parsed(order_type, **NEEDS[order_type])
     assert (made.request_seq, made.symbol, made.side) == (0, "BTC-USDT", Side.BUY)
     fields = NEEDS[order_type]
@@ -54,7 +54,9 @@ def test_an_order_that_says_what_its_type_needs_is_taken(order_type: str) -> Non
 
 @pytest.mark.parametrize("order_type", NEEDS)
 @pytest.mark.parametrize("field", ["price", "stop_price", "quantity"])
-def test_an_order_without_what_its_type_needs_names_it(order_type: str, field: str) -> None:
+def test_an_order_without_a_field_its_type_needs_names_the_field(
+    order_type: str, field: str
+) -> None:
     fields = dict(NEEDS[order_type])
     if fields.pop(field, None) is None:
         fields[field] = "7"
@@ -135,7 +137,7 @@ def amendment(**fields: Any) -> Amend:
     return amend_of("BTC-USDT", 7, documents.AmendRequest(**fields))
 
 
-def test_an_amendment_says_what_changes_and_nothing_about_the_rest() -> None:
+def test_an_amendment_has_the_changes_and_nothing_of_the_rest() -> None:
     assert amendment(quantity="1") == Amend(
         request_seq=0,
         symbol="BTC-USDT",
@@ -246,7 +248,7 @@ def test_a_whole_number_is_ascii_digits_of_64_bits(text: str, number: int | None
         (b'{"symbol":"A-B","order_type":"limit","side":"buy","post_only":1}', "post_only", "bool"),
     ],
 )
-def test_a_body_that_is_not_understood_names_its_field(
+def test_the_refusal_of_an_unreadable_body_names_its_field(
     body: bytes, field: str | None, words: str
 ) -> None:
     with pytest.raises(Problem) as caught:

@@ -49,7 +49,7 @@ ROUTES: list[tuple[str, str, bytes]] = [
 
 
 @pytest.mark.parametrize(("method", "path", "body"), ROUTES)
-def test_an_account_that_is_none_or_said_twice_is_refused_by_every_route(
+def test_an_account_that_is_none_or_given_twice_is_refused_by_every_route(
     method: str, path: str, body: bytes
 ) -> None:
     async def main() -> None:
@@ -166,6 +166,6 @@ def test_a_number_reads_as_itself(account: int) -> None:
 
 
 @given(st.text(max_size=12))
-def test_whatever_is_read_is_written_in_one_way(text: str) -> None:
+def test_every_account_that_is_read_is_written_in_one_way(text: str) -> None:
     with contextlib.suppress(Problem):
         assert str(account_number(text, "x")) == text

@@ -73,7 +73,7 @@ def run(main: Coroutine[Any, Any, None]) -> None:
     asyncio.run(main)
 
 
-def test_a_client_is_greeted_and_hears_what_happens_to_its_account_only() -> None:
+def test_a_client_receives_a_welcome_and_the_reports_of_its_account_only() -> None:
     async def main() -> None:
         async with OrderStreamWorld("account=7") as world:
             assert world.connection.sent == [{"type": "welcome", "account": 7, "seq": 0}]
@@ -175,7 +175,7 @@ def test_a_refused_order_has_the_error_rest_would_give() -> None:
     run(main())
 
 
-def test_too_many_unanswered_requests_hear_busy(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_many_unanswered_requests_are_refused_as_busy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(order_stream, "REQUESTS_MAX", 2)
 
     async def main() -> None:
@@ -230,7 +230,7 @@ def test_requests_of_an_account_over_http_are_no_connection_of_it() -> None:
     run(main())
 
 
-def test_what_was_asked_before_the_end_of_the_connection_comes_before_the_cancel() -> None:
+def test_a_request_before_the_end_of_the_connection_comes_before_the_cancel() -> None:
     async def main() -> None:
         async with OrderStreamWorld("account=9&cancel_on_disconnect=true") as world:
             world.request("submit", limit("buy", "1", "40000"))
@@ -265,7 +265,7 @@ def test_the_wish_outlives_its_connection_while_another_of_the_account_is_there(
     run(main())
 
 
-def test_without_a_free_session_the_client_is_told_to_come_later() -> None:
+def test_without_a_free_session_the_client_is_refused_for_now() -> None:
     async def main() -> None:
         async with RestWorld() as world:
             for number in range(200):
@@ -284,7 +284,7 @@ def test_without_a_free_session_the_client_is_told_to_come_later() -> None:
     ("from_seq", "first", "complete"),
     [(0, 1, True), (1, 1, True), (2, 2, False), (2**40, 2**40, False), (2**63 - 1, None, False)],
 )
-def test_a_client_that_begins_beyond_the_stream_is_told_the_last_number(
+def test_a_client_that_begins_beyond_the_stream_receives_the_last_number(
     from_seq: int, first: int | None, complete: bool
 ) -> None:
     async def main() -> None:
@@ -297,7 +297,7 @@ def test_a_client_that_begins_beyond_the_stream_is_told_the_last_number(
     run(main())
 
 
-def test_a_hole_in_what_was_heard_is_told() -> None:
+def test_a_hole_in_the_reports_leads_to_a_resync() -> None:
     async def main() -> None:
         async with OrderStreamWorld() as world:
             world.desk.announce_gap()

@@ -19,11 +19,11 @@ pytestmark = pytest.mark.skipif(not NODE, reason="Debian's package nodejs is not
 
 
 def ran(folder: Path, script: str) -> Any:
-    """What a script that imports modules of the page gives as `told`."""
+    """The `values` of a script that imports modules of the page."""
     for module in ("amount.js", "book.js", "crc32.js"):
         shutil.copy(PAGE / module, folder)
     (folder / "package.json").write_text('{"type": "module"}')
-    (folder / "script.js").write_text(f"{script}\nconsole.log(JSON.stringify(told));\n")
+    (folder / "script.js").write_text(f"{script}\nconsole.log(JSON.stringify(values));\n")
     command = [NODE, str(folder / "script.js")]
     done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
     assert done.returncode == 0, done.stderr
@@ -33,15 +33,15 @@ def ran(folder: Path, script: str) -> Any:
 @pytest.mark.parametrize("units", EDGES)
 def test_text_becomes_units_and_text_again(tmp_path: Path, units: int) -> None:
     text = f"{units // 100}.{units % 100:02d}"
-    told = ran(
+    values = ran(
         tmp_path,
         'import { unitsOf, textOf, sum, product } from "./amount.js";\n'
-        f'const told = [textOf(unitsOf("{text}"), 2), sum("{text}", "0.01"),'
+        f'const values = [textOf(unitsOf("{text}"), 2), sum("{text}", "0.01"),'
         f' product("{text}", "3")];',
     )
-    assert told == [text, *(f"{n // 100}.{n % 100:02d}" for n in (units + 1,)), told[2]]
-    assert float(told[2]) == pytest.approx(3 * units / 100)
-    whole, _, fraction = told[2].partition(".")
+    assert values == [text, *(f"{n // 100}.{n % 100:02d}" for n in (units + 1,)), values[2]]
+    assert float(values[2]) == pytest.approx(3 * units / 100)
+    whole, _, fraction = values[2].partition(".")
     assert int(whole + fraction.ljust(2, "0")) == 3 * units
 
 
@@ -60,13 +60,13 @@ def test_a_book_with_prices_and_quantities_of_any_size_is_kept(tmp_path: Path, l
         "asks": [[high, text(lots + 1)]],
     }  # fmt: skip
     update = {"prev_seq": 1, "seq": 2, "checksum": after, "bids": [[low, "0"]], "asks": []}
-    told = ran(
+    values = ran(
         tmp_path,
         'import { Book } from "./book.js";\nconst book = new Book();\n'
         f"book.load({json.dumps(snapshot)});\n"
         "const spread = String(book.ask.price - book.bid.price);\n"
         "const quantity = String(book.bid.quantity);\n"
         f"book.apply({json.dumps(update)});\n"
-        "const told = [spread, quantity, book.bids.levels.length, book.asks.levels.length];",
+        "const values = [spread, quantity, book.bids.levels.length, book.asks.levels.length];",
     )
-    assert told == ["1", str(lots), 0, 1]
+    assert values == ["1", str(lots), 0, 1]

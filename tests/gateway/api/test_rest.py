@@ -17,7 +17,7 @@ def run(main: Coroutine[Any, Any, None]) -> None:
     asyncio.run(main)
 
 
-def test_the_missions_example_answers_as_the_mission_says() -> None:
+def test_the_example_of_the_api_answers_as_specified() -> None:
     async def main() -> None:
         async with RestWorld() as world:
             answer = await world.client.post(
@@ -149,7 +149,7 @@ def test_a_cancel_ends_the_order_and_only_once() -> None:
     run(main())
 
 
-def test_somebody_elses_order_cannot_be_cancelled_and_looks_unknown() -> None:
+def test_an_order_of_another_account_cannot_be_cancelled_and_looks_unknown() -> None:
     async def main() -> None:
         async with RestWorld() as world:
             order_id = (await world.enter(limit("buy", "1", "50000"), account=2)).json()["order_id"]
@@ -229,7 +229,7 @@ def test_a_full_queue_answers_503_and_when_to_try_again() -> None:
     run(main())
 
 
-def test_no_answer_in_time_is_504_and_says_how_to_find_out(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_answer_in_time_is_504_with_the_way_to_find_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(trading, "ANSWER_S", 0.05)
 
     async def main() -> None:
@@ -310,7 +310,7 @@ def test_a_refused_clock_is_a_part_that_is_missing_and_orders_are_taken(fault: s
     run(main())
 
 
-def test_instruments_and_account_tell_grid_and_fees() -> None:
+def test_instruments_and_account_contain_grid_and_fees() -> None:
     async def main() -> None:
         async with RestWorld() as world:
             listed = (await world.client.get("/api/v1/instruments")).json()["instruments"]
@@ -337,7 +337,7 @@ def test_the_longest_idle_account_makes_room_for_another(monkeypatch: pytest.Mon
     run(main())
 
 
-def test_the_docs_page_asks_no_other_host_for_anything() -> None:
+def test_the_docs_page_loads_nothing_from_another_host() -> None:
     async def main() -> None:
         async with RestWorld() as world:
             page = (await world.client.get("/docs")).text

@@ -43,7 +43,7 @@ SYMBOLS: Final = st.sampled_from(["", "BTC-USDT"])
 @example("GET", "/docs/assets/", "%ED%A0%80", [])
 @example("GET", "/api/v1/orders", "", [("cursor", "%D9%A1")])
 @example("GET", "/api/v1/candles/", "BTC-USDT", [("from", "9223372036854775807")])
-def test_nothing_a_client_says_makes_the_gateway_fail(
+def test_no_input_of_a_client_makes_the_gateway_fail(
     method: str, path: str, rest: str, query: list[tuple[str, str]]
 ) -> None:
     async def main() -> None:

@@ -60,7 +60,7 @@ def order(order_type: str, side: str, **more: Any) -> dict[str, Any]:
         ),
     ],
 )
-def test_what_an_order_may_not_say_names_its_field(
+def test_the_refusal_of_a_term_names_its_field(
     body: dict[str, Any], status: int, code: str | None, field: str
 ) -> None:
     async def main() -> None:
@@ -108,7 +108,7 @@ def test_a_post_only_order_that_would_take_is_refused() -> None:
     ("mode", "status"),
     [("expire_taker", "EXPIRED_IN_MATCH"), ("expire_maker", "NEW"), ("none", "FILLED")],
 )
-def test_own_orders_meet_as_the_taker_says(mode: str, status: str) -> None:
+def test_own_orders_meet_by_the_takers_mode(mode: str, status: str) -> None:
     async def main() -> None:
         async with RestWorld() as world:
             await world.enter(limit("sell", "1", "50000"))
@@ -190,7 +190,7 @@ def test_fills_after_another_own_order_ended_are_in_the_answer() -> None:
     run(main())
 
 
-def test_what_becomes_of_an_own_stop_is_not_what_becomes_of_the_order_that_elected_it() -> None:
+def test_the_fate_of_an_own_stop_is_not_that_of_the_order_that_elected_it() -> None:
     async def main() -> None:
         async with RestWorld() as world:
             await world.enter(order("stop", "buy", quantity="0.5", stop_price="50000"))

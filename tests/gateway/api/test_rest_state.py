@@ -29,7 +29,7 @@ def world_with_ticker() -> RestWorld:
     return world
 
 
-def test_every_state_is_told_with_its_end() -> None:
+def test_every_state_is_shown_with_its_end() -> None:
     async def go() -> None:
         async with world_with_ticker() as world:
             names = ("open", "post_only", "cancel_only", "halted")
@@ -53,7 +53,7 @@ def test_every_state_is_told_with_its_end() -> None:
     asyncio.run(go())
 
 
-def test_an_auction_is_told_with_what_it_would_give() -> None:
+def test_an_auction_is_sent_with_its_indicative_trade() -> None:
     async def go() -> None:
         async with world_with_ticker() as world:
             auction = MarketState(

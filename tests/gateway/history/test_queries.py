@@ -136,7 +136,7 @@ def test_pages_of_several_recorders_are_in_order_of_time_and_whole(limit: int) -
     asyncio.run(main())
 
 
-def test_rows_of_one_moment_are_told_by_their_numbers_the_highest_first() -> None:
+def test_rows_of_one_moment_are_ordered_by_their_numbers_the_highest_first() -> None:
     pages = [[(5, 7), (5, 2)], [(5, 4), (5, 1)]]
     listed, cursor = newest(pages, [False, False], [0, 0], 4, lambda row: row)
     assert listed == [(5, 7), (5, 4), (5, 2), (5, 1)]
@@ -165,7 +165,7 @@ def test_one_recorder_that_is_behind_makes_the_answer_unavailable() -> None:
     asyncio.run(main())
 
 
-def test_candles_are_asked_for_in_nanoseconds_of_what_the_client_says_in_milliseconds() -> None:
+def test_candle_times_become_nanoseconds_of_the_clients_milliseconds() -> None:
     async def main() -> None:
         sent_questions: list[HistoryQuestion] = []
         async with RestWorld() as world:

@@ -120,7 +120,7 @@ def test_bytes_that_are_no_answer_are_logged_and_those_behind_received(
     run(test)
 
 
-def test_what_the_socket_does_not_accept_ends_without_an_answer(run: Run) -> None:
+def test_a_question_the_socket_does_not_accept_ends_without_an_answer(run: Run) -> None:
     async def test(world: World) -> None:
         world.ask(5)
         await until(lambda: len(world.answers) == 3)

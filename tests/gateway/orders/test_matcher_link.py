@@ -194,7 +194,7 @@ def test_a_late_batch_of_an_old_incarnation_changes_nothing() -> None:
     assert "matcher_restarted" not in world.notices
 
 
-def test_answers_no_longer_held_are_unknown_and_sessions_are_told_to_catch_up() -> None:
+def test_answers_no_longer_held_are_unknown_and_sessions_have_to_catch_up() -> None:
     world, token = ready()
     world.send(ANN, token, order(2))
     world.deliver()

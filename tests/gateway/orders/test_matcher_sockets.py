@@ -128,7 +128,9 @@ def test_a_round_without_a_command_times_nothing(monkeypatch: pytest.MonkeyPatch
     assert sum(world.times.counts) == 0
 
 
-def test_what_a_socket_does_not_accept_is_said_to_the_link(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_message_a_socket_does_not_accept_is_reported_to_the_link(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     world = World(monkeypatch)
     for commands_full, queries_full in ((False, False), (True, False), (False, True)):
         world.commands.full, world.queries.full = commands_full, queries_full

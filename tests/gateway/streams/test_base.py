@@ -4,7 +4,7 @@ from crossbook.gateway.streams.base import MESSAGES_MAX, StreamPace
 from tests.worlds.stream_world import StreamWorld
 
 
-def test_a_stream_answers_messages_with_an_error_and_closes_who_goes_on() -> None:
+def test_a_stream_answers_messages_with_an_error_and_closes_a_client_that_goes_on() -> None:
     client = StreamWorld().connect()
     client.pop_messages()
     for _ in range(MESSAGES_MAX):

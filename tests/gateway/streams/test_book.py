@@ -135,7 +135,7 @@ def test_a_full_client_gets_nothing_and_then_one_update_from_its_own_position() 
     assert book.rows() == world.source_rows()
 
 
-def test_a_client_whose_position_is_forgotten_is_resynced() -> None:
+def test_a_client_whose_position_is_dropped_is_resynced() -> None:
     world = StreamWorld()
     client, book, _ = world.connect(), JsonBook(), world.connect()
     world.check(client, book)
@@ -166,7 +166,7 @@ def test_a_client_skipped_for_best_prices_only_gets_the_latest_when_it_has_room(
     assert not book.counts
 
 
-def test_heartbeats_tell_the_seq_and_leave_with_an_update_that_is_about_to_come() -> None:
+def test_heartbeats_contain_the_seq_and_leave_with_an_update_that_is_about_to_come() -> None:
     world = StreamWorld()
     client, book = world.connect(), JsonBook()
     world.streams.beat()
@@ -183,7 +183,7 @@ def test_heartbeats_tell_the_seq_and_leave_with_an_update_that_is_about_to_come(
     assert kinds(client)[-1] == "heartbeat"
 
 
-def test_while_the_market_is_stale_clients_are_told_and_get_nothing_old() -> None:
+def test_while_the_market_is_stale_clients_receive_a_status_and_nothing_old() -> None:
     world = StreamWorld()
     client, book = world.connect(), JsonBook()
     world.step()

@@ -7,7 +7,7 @@ from tests.worlds.feed_source import SYMBOL
 from tests.worlds.stream_world import StreamWorld
 
 
-def test_what_is_remembered_of_flushes_is_bounded() -> None:
+def test_the_record_of_flushes_is_bounded() -> None:
     book = ConflatedBook(FrameMaker(StreamWorld().instrument))
     book.load(
         Snapshot(

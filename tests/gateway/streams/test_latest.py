@@ -39,7 +39,7 @@ def candles_of(client: FakeConnection) -> list[tuple[str, str, bool]]:
     ]
 
 
-def test_candles_are_conflated_and_each_is_told_once_more_when_it_is_final() -> None:
+def test_candles_are_conflated_and_each_is_sent_once_more_when_it_is_final() -> None:
     world = quiet_world()
     client = world.connect(CANDLES)
     publish_candles(world, candle(60, 1), candle(300, 9, 300))

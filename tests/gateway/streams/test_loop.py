@@ -80,7 +80,7 @@ def test_a_loop_that_stood_still_beats_once_and_then_on_the_second() -> None:
     ("until_ns", "wait_ms"),
     [(-5 * MS, 1), (0, 1), (1, 1), (MS, 1), (MS + 1, 2), (40 * MS, 40), (40 * MS + 999_999, 41)],
 )
-def test_it_looks_again_in_the_millisecond_after_what_waits_is_due(
+def test_the_loop_looks_again_in_the_millisecond_after_the_due_time(
     until_ns: int, wait_ms: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def main() -> None:

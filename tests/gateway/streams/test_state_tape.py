@@ -90,7 +90,7 @@ def test_state_comes_at_the_beginning_and_on_change_and_only_then(
         assert kinds(client) == ["open"]
 
 
-def test_an_auction_is_told_with_what_it_would_give() -> None:
+def test_an_auction_is_sent_with_its_indicative_trade() -> None:
     world = StateWorld()
     client = world.connect()
     world.publish(world.state(AUCTION))
@@ -131,7 +131,7 @@ def test_a_state_in_which_the_book_may_be_crossed_goes_before_it_and_another_beh
     assert kinds(client) == ["l2_update", "open"]
 
 
-def test_how_a_call_phase_ended_is_told_though_it_is_over() -> None:
+def test_the_end_of_a_call_phase_is_sent_though_it_is_over() -> None:
     world = StateWorld()
     client = world.connect()
     world.publish(world.state(AUCTION, 0, (495, 1, 0)))
@@ -160,7 +160,7 @@ def test_a_full_client_gets_the_present_state_when_it_has_room() -> None:
     assert kinds(other)[-1] == "open"
 
 
-def test_who_comes_after_an_auction_gets_no_book_that_is_crossed() -> None:
+def test_a_client_that_comes_after_an_auction_receives_no_crossed_book() -> None:
     world = StateWorld()
     world.publish(world.state(AUCTION), world.levels([(500, 5)]))
     first = world.connect()
@@ -170,7 +170,7 @@ def test_who_comes_after_an_auction_gets_no_book_that_is_crossed() -> None:
     assert (state["state"], snapshot["type"], snapshot["bids"]) == ("open", "snapshot", [])
 
 
-def test_a_state_that_comes_while_nobody_listens_is_there_for_the_next_client() -> None:
+def test_a_state_that_comes_without_a_client_is_there_for_the_next_one() -> None:
     world = StateWorld()
     world.publish(world.state(HALTED))
     assert kinds(world.connect())[0] == "halted"

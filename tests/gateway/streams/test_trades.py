@@ -37,7 +37,7 @@ def publish(world: StreamWorld, *ids: int) -> None:
     world.work()
 
 
-def test_a_trade_is_told_as_it_is() -> None:
+def test_a_trade_is_sent_as_it_is() -> None:
     world = quiet_world()
     client = world.connect(TRADES)
     publish(world, 1)
@@ -69,7 +69,7 @@ def test_a_trade_that_is_still_to_come_is_refused_with_the_last_there_is() -> No
     assert "7 is still to come; the last trade is 5" in refusal.text
 
 
-def test_trades_no_longer_held_are_told_missing() -> None:
+def test_trades_no_longer_held_are_sent_as_missing() -> None:
     world = quiet_world()
     for first in range(1, TRADES_KEPT + 11, 1_000):
         publish(world, *range(first, first + 1_000))
@@ -114,7 +114,7 @@ def test_a_client_that_fills_up_while_catching_up_stops_there() -> None:
     assert seen == list(range(1, 2_001))
 
 
-def test_a_hole_in_the_feed_is_told_to_everyone() -> None:
+def test_a_hole_in_the_feed_is_reported_to_all_clients() -> None:
     world = quiet_world()
     current, behind = world.connect(TRADES), world.connect(TRADES)
     publish(world, 1)
@@ -134,7 +134,7 @@ def test_a_hole_in_the_feed_is_told_to_everyone() -> None:
     ]
 
 
-def test_a_hole_between_two_sendings_is_told_as_well() -> None:
+def test_a_hole_between_two_sendings_is_reported_as_well() -> None:
     world = quiet_world()
     world.cost_ns = 15_000_000
     client = world.connect(TRADES)

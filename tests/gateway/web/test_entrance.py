@@ -62,7 +62,7 @@ def error(answer: httpx.Response) -> dict[str, Any]:
         ("/api/v1/orders/ORD-0000000001/x", {}),
     ],
 )
-def test_a_cancel_that_says_what_is_not_read_cancels_nothing(
+def test_a_cancel_with_a_part_that_is_not_read_cancels_nothing(
     path: str, how: dict[str, Any]
 ) -> None:
     async def main() -> None:
@@ -133,7 +133,7 @@ def test_head_is_answered_as_get_is_without_the_body(path: str) -> None:
         *[(path, "GET, HEAD, OPTIONS") for path in (*PUBLIC, *OTHERS) if "orders" not in path],
     ],
 )
-def test_allow_is_what_is_taken(path: str, methods: str) -> None:
+def test_the_allow_header_lists_the_accepted_methods(path: str, methods: str) -> None:
     async def main() -> None:
         async with RestWorld() as world:
             response = await world.client.options(path)
@@ -209,7 +209,7 @@ def test_a_configured_origin_reads_nothing_private_and_changes_nothing() -> None
 
 @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded",
                                   "multipart/form-data; boundary=x"])  # fmt: skip
-def test_what_a_form_of_any_page_can_send_enters_nothing(kind: str) -> None:
+def test_a_content_type_any_form_can_send_enters_nothing(kind: str) -> None:
     async def main() -> None:
         async with RestWorld() as world:
             for path in ("/api/v1/orders", "/api/v1/orders/batch", "/api/v1/cancel-after"):

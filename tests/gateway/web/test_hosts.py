@@ -82,7 +82,7 @@ def test_any_other_name_is_refused_and_the_setting_named(host: str) -> None:
         [b"x" * 300],
     ],
 )
-def test_what_is_no_host_or_not_one_is_refused(values: list[bytes]) -> None:
+def test_a_header_with_no_host_or_several_is_refused(values: list[bytes]) -> None:
     with pytest.raises(Problem) as caught:
         HOSTS.check(values, "")
     assert (caught.value.status, caught.value.detail.field) == (400, "Host")

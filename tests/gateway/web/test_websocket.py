@@ -72,7 +72,7 @@ def test_text_goes_in_and_out_whole_in_pieces_and_large() -> None:
     run(test())
 
 
-def test_the_handshake_names_what_is_wrong() -> None:
+def test_the_refusal_of_a_handshake_names_the_fault() -> None:
     async def test() -> None:
         async with served() as world:
             for path, status, body in (
@@ -151,7 +151,7 @@ def test_malformed_input_ends_one_connection_with_a_close_code(data: bytes, code
     run(test())
 
 
-def test_a_close_that_comes_with_what_it_would_be_closed_for_is_answered() -> None:
+def test_a_close_that_follows_a_refused_frame_is_answered() -> None:
     async def test() -> None:
         async with served(Limits(close_within_s=100_000)) as world:
             reader, writer = await world.raw()
@@ -184,7 +184,7 @@ def test_endless_empty_pieces_take_no_memory() -> None:
     run(test())
 
 
-def test_one_more_than_allowed_is_told_so_and_a_free_place_is_taken_again() -> None:
+def test_one_connection_too_many_is_refused_and_a_free_place_is_taken_again() -> None:
     async def test() -> None:
         async with served(Limits(connections_max=2)) as world:
             async with connect(world.url) as first, connect(world.url):
@@ -231,7 +231,7 @@ async def fill(world: WebSocketWorld) -> tuple[asyncio.StreamReader, asyncio.Str
     return reader, writer
 
 
-def test_who_does_not_read_is_full_then_drained_when_it_reads_again() -> None:
+def test_a_client_that_does_not_read_is_full_then_drained_when_it_reads_again() -> None:
     async def test() -> None:
         async with served() as world:
             reader, writer = await fill(world)
@@ -247,7 +247,7 @@ def test_who_does_not_read_is_full_then_drained_when_it_reads_again() -> None:
     run(test())
 
 
-def test_who_stays_full_is_closed_with_a_reason_and_then_dropped() -> None:
+def test_a_client_that_stays_full_is_closed_with_a_reason_and_then_dropped() -> None:
     async def test() -> None:
         async with served(Limits(full_for_s=1, close_within_s=1)) as world:
             reader, writer = await fill(world)
@@ -259,7 +259,7 @@ def test_who_stays_full_is_closed_with_a_reason_and_then_dropped() -> None:
     run(test())
 
 
-def test_who_reads_again_after_being_closed_learns_why() -> None:
+def test_a_client_that_reads_again_after_being_closed_receives_the_reason() -> None:
     async def test() -> None:
         async with served(Limits(full_for_s=1, close_within_s=10)) as world:
             reader, writer = await fill(world)
@@ -317,7 +317,7 @@ def test_a_connection_that_is_dropped_is_counted_once_and_gets_nothing_more() ->
     run(test())
 
 
-def test_the_end_of_the_server_is_told_with_1001() -> None:
+def test_the_end_of_the_server_closes_with_1001() -> None:
     async def test() -> None:
         async with served() as world:
             client = await connect(world.url)

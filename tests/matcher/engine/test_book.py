@@ -74,7 +74,7 @@ def test_a_price_without_orders_leaves_the_list_wherever_it_is() -> None:
     assert not side.keys
 
 
-def test_lots_within_stops_at_the_bound_and_at_what_is_wanted() -> None:
+def test_lots_within_stops_at_the_bound_and_at_the_limit() -> None:
     book = OrderBook(BTC)
     for order_id, (price, lots) in enumerate(((100, 2), (101, 3), (102, 5)), 1):
         book.asks.add(order(order_id, SELL, price, lots))

@@ -146,7 +146,7 @@ class Order:
         return [Gone_(self.lots)]"""
 
 
-def test_what_is_compiled_means_the_same_in_the_same_lines() -> None:
+def test_compiled_source_means_the_same_in_the_same_lines() -> None:
     assert lowered(SOURCE) == LOWERED
     for name in compiling.MODULES:
         source = (ROOT / "matcher" / "engine" / f"{name}.py").read_text()

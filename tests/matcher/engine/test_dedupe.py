@@ -136,7 +136,7 @@ def test_the_body_is_every_field_but_origin_owner_and_name() -> None:
     assert body_of(command) == (4, 5, 6, 7, 8, 9, 11)
 
 
-def test_the_oldest_is_forgotten_first_and_the_bound_holds() -> None:
+def test_the_oldest_order_is_dropped_first_and_the_bound_holds() -> None:
     window = RetryWindow(own=3, shared=0)
     for number, name in enumerate("abcde", 1):
         _put(window, name)
@@ -174,7 +174,7 @@ def test_a_name_used_again_and_again_takes_one_place() -> None:
     assert _names(window) == ["e", "f", "g"]
 
 
-def test_an_account_of_which_nothing_is_remembered_takes_no_room() -> None:
+def test_an_account_without_kept_orders_takes_no_room() -> None:
     window = RetryWindow(own=0, shared=2)
     for account in range(100, 200):
         _put(window, "a", account)
@@ -215,7 +215,7 @@ def _remembered(window: RetryWindow, account: int) -> list[str]:
 
 
 @pytest.mark.parametrize("strangers", [1, 3, 50])
-def test_nobody_pushes_another_accounts_own_orders_out(strangers: int) -> None:
+def test_an_account_cannot_push_another_accounts_own_orders_out(strangers: int) -> None:
     window = RetryWindow(own=4, shared=6)
     for name in "abcdef":
         _put(window, name)
@@ -282,7 +282,7 @@ def test_a_full_window_takes_the_place_of_nothing_young(
         assert "a" in _remembered(window, BOB)
 
 
-def test_what_is_beyond_an_accounts_own_makes_room_before_anything_is_refused() -> None:
+def test_orders_beyond_an_accounts_own_make_room_before_any_refusal() -> None:
     window = RetryWindow(own=2, shared=4, most=6, kept_ns=100)
     for name in "abcdef":
         _put(window, name)
@@ -295,7 +295,7 @@ def test_what_is_beyond_an_accounts_own_makes_room_before_anything_is_refused() 
     assert window.full
 
 
-def test_a_window_under_other_limits_keeps_what_fits() -> None:
+def test_a_window_under_other_limits_keeps_the_latest_that_fit() -> None:
     window = RetryWindow(own=0, shared=3)
     for name in "abcd":
         _put(window, name)
@@ -314,7 +314,7 @@ def _enter(engine: Engine, account: int, number: int, time_ns: int = 0) -> str:
     return type(engine.apply(command, time_ns)[0]).__name__
 
 
-def test_an_engine_remembers_65600_named_orders_of_one_account_across_a_snapshot() -> None:
+def test_an_engine_keeps_65600_named_orders_of_one_account_across_a_snapshot() -> None:
     engine = venue()
     kept = OWN_RETRIES + SHARED_RETRIES
     assert (OWN_RETRIES, SHARED_RETRIES) == (64, 65_536)
@@ -340,7 +340,7 @@ def test_a_stranger_that_enters_many_does_not_let_another_account_buy_twice() ->
             assert _enter(again, ALICE, number) == "OrderRepeated"
 
 
-def test_a_named_order_that_cannot_be_remembered_is_refused_and_changes_nothing() -> None:
+def test_a_named_order_without_room_in_the_window_is_refused_and_changes_nothing() -> None:
     engine = venue()
     engine.retries = RetryWindow(own=1, shared=1, most=2, kept_ns=100)
     assert _enter(engine, ALICE, 0, 10) == "OrderAccepted"

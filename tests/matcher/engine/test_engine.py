@@ -304,7 +304,7 @@ def test_a_one_sided_book_takes_more_orders_and_gives_none_to_its_own_side(side:
 # Order types
 
 
-def test_ioc_fills_what_crosses_and_the_rest_expires() -> None:
+def test_ioc_fills_crossing_levels_and_the_rest_expires() -> None:
     engine = venue()
     engine.apply(limit(ALICE, SELL, 100, 2))
     engine.apply(limit(ALICE, SELL, 102, 2))
@@ -396,7 +396,7 @@ def test_market_sell_reaches_a_bid_of_one_tick() -> None:
     assert fills(engine.apply(market(BOB, SELL, 2))) == [(1, 1, 2)]
 
 
-def test_quote_market_spends_whole_lots_and_reports_what_is_left() -> None:
+def test_quote_market_spends_whole_lots_and_reports_the_unspent_amount() -> None:
     engine = venue()
     engine.apply(limit(ALICE, SELL, 100, 2))
     engine.apply(limit(ALICE, SELL, 150, 9))
@@ -422,7 +422,7 @@ def test_quote_market_that_spends_all_on_the_last_maker_completes() -> None:
     assert queue(engine, BUY) == []
 
 
-def test_quote_market_that_outlasts_the_book_expires_with_what_is_left() -> None:
+def test_quote_market_that_outlasts_the_book_expires_with_the_unspent_amount() -> None:
     engine = venue()
     engine.apply(limit(ALICE, SELL, 100, 2))
     events = engine.apply(market(BOB, BUY, quote_amount=2_001))

@@ -52,7 +52,7 @@ def test_changed_fees_apply_to_later_trades_also_of_orders_that_rest() -> None:
         ({"min_notional": 5_001}, RejectReason.MIN_NOTIONAL, "quantity"),
     ],
 )
-def test_changed_limits_apply_to_later_commands_and_leave_what_rests(
+def test_changed_limits_apply_to_later_commands_and_leave_resting_orders(
     changed: dict[str, int], reason: RejectReason, field: str
 ) -> None:
     engine = venue()

@@ -172,7 +172,7 @@ def test_an_ended_order_is_unknown_and_its_client_order_id_is_free(end: object) 
     ids=["foreign", "other instrument", "no instrument", "no order", "no account", "foreign amend",
          "amend on another instrument"],
 )  # fmt: skip
-def test_a_reject_does_not_say_why_the_order_is_unknown(command: Command) -> None:
+def test_a_reject_does_not_disclose_the_reason_an_order_is_unknown(command: Command) -> None:
     engine = venue()
     engine.apply(limit(ALICE, SELL, 100, 5))
     before = state_hash(engine)
@@ -371,7 +371,7 @@ def test_amend_across_that_fills_whole_ends_the_order() -> None:
     assert queue(engine, BUY) == [(1, 99, 2)]
 
 
-def test_amend_counts_what_was_filled_before() -> None:
+def test_amend_counts_the_lots_filled_before() -> None:
     engine = venue()
     engine.apply(limit(ALICE, SELL, 100, 5))
     engine.apply(limit(BOB, BUY, 100, 3))

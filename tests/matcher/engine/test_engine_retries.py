@@ -188,7 +188,7 @@ def test_another_account_or_no_name_is_never_a_retry() -> None:
     assert len(queue(engine, BUY)) == 4
 
 
-def test_a_refused_order_is_not_remembered() -> None:
+def test_a_refused_order_is_not_kept_for_retries() -> None:
     engine = venue()
     refused = replace(BID, price_ticks=0)
     for _ in range(2):
@@ -224,11 +224,11 @@ def _forgotten(ended: bool) -> Engine:
     return engine
 
 
-def test_a_forgotten_open_order_still_holds_its_name() -> None:
+def test_an_open_order_dropped_from_the_window_still_holds_its_name() -> None:
     (refused,) = _forgotten(ended=False).apply(BID)
     assert isinstance(refused, CommandRejected)
     assert refused.reason == RejectReason.DUPLICATE_CLIENT_ORDER_ID
 
 
-def test_a_forgotten_ended_order_can_be_entered_again() -> None:
+def test_an_ended_order_dropped_from_the_window_can_be_entered_again() -> None:
     assert isinstance(_forgotten(ended=True).apply(BID)[0], OrderAccepted)

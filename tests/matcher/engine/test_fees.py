@@ -75,7 +75,7 @@ def test_large_amounts_lose_no_digit() -> None:
         (SELL, 7, 47),
     ],
 )
-def test_each_side_pays_in_what_it_receives(
+def test_each_side_pays_in_the_asset_it_receives(
     taker_side: Side, maker_fee: int, taker_fee: int
 ) -> None:
     engine = venue()

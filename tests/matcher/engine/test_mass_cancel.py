@@ -24,7 +24,7 @@ from tests.worlds.venue import (
 )
 
 
-def test_mass_cancel_takes_the_accounts_orders_oldest_first_and_nobody_elses() -> None:
+def test_mass_cancel_ends_the_accounts_orders_oldest_first_and_no_others() -> None:
     engine = venue()
     engine.apply(limit(ALICE, SELL, 105, 5, name="a"))
     engine.apply(limit(BOB, SELL, 104, 5))

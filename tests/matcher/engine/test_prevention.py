@@ -71,7 +71,7 @@ def _outline(events: list[Event]) -> list[tuple[str, int]]:
 @modes
 @pytest.mark.parametrize("display_lots", [0, 1], ids=["plain", "iceberg"])
 @pytest.mark.parametrize("over", ["nothing", "one unit", "one unit less than a lot"])
-def test_what_pays_for_no_lot_at_the_next_price_leaves_own_orders(
+def test_an_amount_below_one_lot_at_the_next_price_leaves_own_orders(
     side: Side, mode: Prevention, display_lots: int, over: str
 ) -> None:
     first, second, _ = PRICES[side]
@@ -87,7 +87,7 @@ def test_what_pays_for_no_lot_at_the_next_price_leaves_own_orders(
 
 @sides
 @modes
-def test_what_pays_for_one_lot_at_the_next_price_meets_own_orders(
+def test_an_amount_of_one_lot_at_the_next_price_meets_own_orders(
     side: Side, mode: Prevention
 ) -> None:
     first, second, third = PRICES[side]
@@ -179,7 +179,7 @@ def test_the_lots_counted_beforehand_are_those_that_trade(
 
 
 @pytest.mark.parametrize("over", [0, 100 * UNIT - 1], ids=["nothing left", "less than a lot left"])
-def test_a_seller_by_quote_amount_needs_only_what_trades(over: int) -> None:
+def test_a_seller_by_quote_amount_needs_only_the_traded_lots(over: int) -> None:
     engine = Engine([PLAIN], Rules(accounts=True))
     for account, asset, amount in (
         (ALICE, "USDT", 10**6),

@@ -66,7 +66,7 @@ def _sequencer(disk: FakeDisk) -> tuple[Sequencer, Engine, Journal]:
     return made, recovered.engine, recovered.journal
 
 
-def test_what_is_due_happens_without_a_command_and_replays_alike() -> None:
+def test_a_due_expiry_needs_no_command_and_replays_alike() -> None:
     disk = FakeDisk()
     made, engine, journal = _sequencer(disk)
     made.apply([_gtd(100)], 10)
@@ -199,7 +199,7 @@ def test_accounts_cannot_be_turned_off_under_open_orders() -> None:
     assert engine.ledger is None
 
 
-def test_what_an_administrator_changed_outlives_a_start_with_the_same_file() -> None:
+def test_a_change_of_an_administrator_outlives_a_start_with_the_same_file() -> None:
     engine = Engine([example()])
     engine.apply(
         SetFees(

@@ -49,7 +49,7 @@ def test_others_wait_for_a_price_that_falls_to_it(side: int, kind: int) -> None:
 
 @pytest.mark.parametrize(("side", "kind"), [*RISING, *FALLING])
 @pytest.mark.parametrize("last", [99, 100, 101])
-def test_a_price_takes_out_what_it_meets_and_leaves_the_rest(
+def test_a_price_takes_out_the_levels_it_meets_and_leaves_the_rest(
     side: int, kind: int, last: int
 ) -> None:
     waiting = TriggerBook(50, 3)

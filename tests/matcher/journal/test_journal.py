@@ -45,7 +45,7 @@ def test_an_empty_disk_begins_a_incarnation_and_writes_nothing() -> None:
     assert disk.names() == []
 
 
-def test_what_was_appended_comes_back_after_a_restart() -> None:
+def test_appended_records_come_back_after_a_restart() -> None:
     disk = FakeDisk()
     written = fill(open_journal(disk), 5, count=3)
     journal = open_journal(disk, incarnation=INCARNATION + 1)
@@ -68,7 +68,7 @@ def test_reading_begins_with_the_record_that_holds_the_number() -> None:
     assert records_of(journal, 448) == written[149:]
 
 
-def test_reading_goes_on_to_what_is_appended_meanwhile() -> None:
+def test_reading_goes_on_to_records_appended_meanwhile() -> None:
     journal = open_journal(FakeDisk())
     written = fill(journal, 3)
     reading = journal.read(1)
@@ -78,7 +78,7 @@ def test_reading_goes_on_to_what_is_appended_meanwhile() -> None:
     assert records_of(journal, journal.last_seq + 1) == []
 
 
-def test_a_tail_goes_on_with_what_is_appended_after_its_end() -> None:
+def test_a_tail_goes_on_with_records_appended_after_its_end() -> None:
     journal = open_journal(FakeDisk())
     tail = journal.tail(3)
     assert [next(tail), next(tail)] == [None, None]
@@ -194,7 +194,7 @@ def test_sync_makes_durable_under_every_policy_and_batch_needs_none(sync: SyncPo
 
 
 @pytest.mark.parametrize("sync", ["batch", "interval", "never"])
-def test_what_is_durable_is_not_synced_again(sync: SyncPolicy) -> None:
+def test_durable_records_are_not_synced_again(sync: SyncPolicy) -> None:
     disk = FakeDisk()
     journal = open_journal(disk, sync=sync)
     fill(journal, 3)
@@ -265,7 +265,7 @@ def test_a_read_only_journal_reads_and_changes_nothing() -> None:
         journal.append(record(10))
 
 
-def test_opening_makes_durable_what_only_the_memory_held() -> None:
+def test_opening_makes_cached_records_durable() -> None:
     """A record written by a killed process and not synced is replayed and published: it
     must not be lost later."""
     for seed in range(30):
@@ -414,7 +414,7 @@ while journal.last_seq < 200:
         ("matcher.between_segments:2", 41, 41),
     ],
 )
-def test_a_process_killed_while_appending_leaves_what_it_acknowledged(
+def test_a_process_killed_while_appending_leaves_its_acknowledged_records(
     tmp_path: Path, point: str, acknowledged: int, there: int
 ) -> None:
     killed = subprocess.run(
@@ -440,7 +440,7 @@ def test_a_process_killed_while_appending_leaves_what_it_acknowledged(
     disk.close()
 
 
-def test_what_was_cut_of_a_torn_tail_is_counted_to_the_byte() -> None:
+def test_the_cut_of_a_torn_tail_is_counted_to_the_byte() -> None:
     for kept in (1, 20, 90):
         disk = FakeDisk()
         journal = open_journal(disk)

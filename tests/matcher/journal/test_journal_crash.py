@@ -79,13 +79,13 @@ class JournalLife:
 
 
 @pytest.mark.parametrize("policy", POLICIES)
-def test_what_was_synced_survives_every_ending(policy: SyncPolicy) -> None:
+def test_synced_records_survive_every_ending(policy: SyncPolicy) -> None:
     assert sum(_lived(seed, policy) for seed in range(SEEDS)) > 20 * SEEDS
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("policy", POLICIES)
-def test_what_was_synced_survives_every_ending_at_length(policy: SyncPolicy) -> None:
+def test_synced_records_survive_every_ending_at_length(policy: SyncPolicy) -> None:
     for seed in range(SEEDS, SLOW_SEEDS):
         _lived(seed, policy)
 

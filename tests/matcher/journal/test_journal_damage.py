@@ -192,7 +192,7 @@ STRUCTURAL = {
 
 
 @pytest.mark.parametrize("what", STRUCTURAL)
-def test_what_no_crash_explains_is_refused_by_name(what: str) -> None:
+def test_damage_no_crash_explains_is_refused_by_name(what: str) -> None:
     disk, written = written_disk(20)
     first, middle, last = disk.names()
     one, two, three = (disk.read(name) for name in disk.names())
@@ -231,7 +231,7 @@ def other_segment(incarnation: int = INCARNATION, time_ns: int = 0) -> bytes:
     return disk.read(FIRST)
 
 
-def test_segments_missing_at_either_end_leave_what_retention_would() -> None:
+def test_segments_missing_at_either_end_leave_a_valid_pruned_journal() -> None:
     """The journal alone does not show it; the snapshot that recovery needs with it does."""
     disk, written = written_disk(20)
     first, _, last = disk.names()

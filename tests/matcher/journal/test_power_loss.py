@@ -226,7 +226,9 @@ def live(folder: Path, seed: int, policy: SyncPolicy, kept: int = 2) -> Lives:
 
 
 @pytest.mark.parametrize("policy", POLICIES)
-def test_whatever_is_left_holds_what_was_promised(tmp_path: Path, policy: SyncPolicy) -> None:
+def test_every_remainder_of_a_disk_contains_the_promised_records(
+    tmp_path: Path, policy: SyncPolicy
+) -> None:
     lived = [live(tmp_path, seed, policy, kept=1 + seed % 2) for seed in range(SEEDS)]
     assert sum(lives.looked for lives in lived) > 200 * SEEDS
     assert sum(lives.cut for lives in lived) > 0
@@ -235,7 +237,7 @@ def test_whatever_is_left_holds_what_was_promised(tmp_path: Path, policy: SyncPo
 
 @pytest.mark.slow
 @pytest.mark.parametrize("policy", POLICIES)
-def test_whatever_is_left_holds_what_was_promised_at_length(
+def test_every_remainder_of_a_disk_contains_the_promised_records_at_length(
     tmp_path: Path, policy: SyncPolicy
 ) -> None:
     for seed in range(SEEDS, SLOW_SEEDS):

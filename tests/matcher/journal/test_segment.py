@@ -80,7 +80,7 @@ def test_a_scan_takes_in_all_records_and_their_digest() -> None:
     assert segment.digest() == sha256(used).digest()
 
 
-def test_a_scan_stops_at_damage_with_what_was_sound() -> None:
+def test_a_scan_stops_at_damage_and_returns_the_sound_records() -> None:
     first, second = frame(record(11), 0), frame(record(12), 0)
     segment, damage = scan(file_of(first, second[:-1] + b"\0"))
     assert segment.last_seq == 11

@@ -43,7 +43,7 @@ def test_the_copy_verifies_and_leads_to_the_same_state() -> None:
     assert target.names() == source.names()
 
 
-def test_what_is_appended_meanwhile_is_left_out_whole() -> None:
+def test_records_appended_meanwhile_are_left_out_whole() -> None:
     source, target = LiveDisk(), FakeDisk()
     journal = open_journal(source)
     before = fill(journal, 50)

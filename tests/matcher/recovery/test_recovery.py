@@ -193,7 +193,7 @@ def test_events_that_differ_from_the_record_refuse_to_start() -> None:
         start(disk)
 
 
-def test_changed_fees_apply_to_what_follows_and_the_past_replays_with_its_own() -> None:
+def test_changed_fees_apply_to_later_trades_and_the_past_replays_with_its_own() -> None:
     disk = FakeDisk()
     before = MatcherLife(disk, [example()])
     before.apply([sell(1_000, 5_000_000), buy(100, 5_000_000)])

@@ -68,7 +68,7 @@ def test_the_hash_is_hex_sha256() -> None:
         mass_cancel(BOB),
     ],
 )
-def test_whatever_changes_the_market_changes_the_hash(command: Command) -> None:
+def test_every_change_of_the_market_changes_the_hash(command: Command) -> None:
     engine = run(BASE)
     before = state_hash(engine)
     engine.apply(command)
@@ -109,7 +109,7 @@ def test_filled_and_open_lots_are_distinguished() -> None:
     assert state_hash(total) != state_hash(more)
 
 
-def test_a_bid_and_an_ask_are_distinguished() -> None:
+def test_a_bid_and_an_ask_have_different_hashes() -> None:
     bid, ask = run([limit(ALICE, BUY, 100, 5)]), run([limit(ALICE, SELL, 100, 5)])
     assert state_hash(bid) != state_hash(ask)
 
@@ -171,7 +171,7 @@ def test_a_restored_engine_is_the_captured_one() -> None:
     assert capture(restore(capture(venue()))) == capture(venue())
 
 
-def test_a_restored_engine_remembers_the_open_orders_themselves() -> None:
+def test_a_restored_engine_keeps_the_open_orders_themselves() -> None:
     again = restore(capture(run(BASE[:1])))
     retry = BASE[0]
     assert isinstance(retry, NewOrder)
@@ -212,7 +212,7 @@ def _forgotten_retry(engine: Engine) -> None:
         _forgotten_retry,
     ],
 )
-def test_what_the_state_hash_leaves_out_is_in_the_snapshot(
+def test_state_outside_the_state_hash_is_in_the_snapshot(
     change: Callable[[Engine], None],
 ) -> None:
     engine, changed = _lived_in(), _lived_in()
@@ -269,7 +269,7 @@ def test_an_altered_snapshot_is_refused_or_is_of_another_engine() -> None:
 @pytest.mark.parametrize(
     "decimals", [{"base_decimals": 10**9}, {"quote_decimals": 2**62}, {"quote_decimals": -1}]
 )
-def test_a_snapshot_cannot_ask_for_endless_decimals(decimals: dict[str, int]) -> None:
+def test_a_snapshot_cannot_contain_endless_decimals(decimals: dict[str, int]) -> None:
     record = _EngineRecord.decode(capture(_lived_in()))
     record.instruments[0] = replace(record.instruments[0], **decimals)
     with pytest.raises(msgspec.MsgspecError, match="decimals"):

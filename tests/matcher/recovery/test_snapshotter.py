@@ -79,7 +79,7 @@ def test_a_snapshot_is_taken_every_so_many_commands_and_the_last_few_kept(tmp_pa
     running.stop()
 
 
-def test_what_is_written_is_what_the_engine_was_when_it_was_begun(tmp_path: Path) -> None:
+def test_a_snapshot_contains_the_engine_as_of_its_beginning(tmp_path: Path) -> None:
     running = Running(tmp_path, keep_segments=0)
     running.work(EVERY)
     before = capture(running.engine)
@@ -90,7 +90,7 @@ def test_what_is_written_is_what_the_engine_was_when_it_was_begun(tmp_path: Path
     running.stop()
 
 
-def test_what_is_appended_meanwhile_is_not_looked_at(tmp_path: Path) -> None:
+def test_records_appended_meanwhile_are_not_read(tmp_path: Path) -> None:
     running = Running(tmp_path, keep_segments=0)
     running.work(EVERY)
     seq, before = running.engine.seq, capture(running.engine)
@@ -330,7 +330,9 @@ class WrittenAtOnce:
 
 
 @pytest.mark.parametrize(("beyond", "first"), [(-2, 1), (-1, 2), (0, 2)])
-def test_segments_go_up_to_what_the_oldest_snapshot_needs(beyond: int, first: int) -> None:
+def test_segments_are_deleted_up_to_the_need_of_the_oldest_snapshot(
+    beyond: int, first: int
+) -> None:
     journal = open_journal(FakeDisk())
     fill(journal, 300)
     begins = [int(name.partition(".")[0]) for name in journal.segment_names]

@@ -252,7 +252,7 @@ def test_balances_are_those_of_the_table(name: str) -> None:
         assert capture(again) == capture(engine)
 
 
-def test_an_account_opens_with_what_the_configuration_gives() -> None:
+def test_an_account_opens_with_the_configured_balances() -> None:
     engine = Engine([UNIT], FUNDED)
     events = engine.apply(order(A, BUY, 1, 100))
     assert isinstance(events[0], OrderAccepted)
@@ -290,7 +290,7 @@ def test_there_is_a_most_of_open_orders() -> None:
     assert isinstance(engine.apply(order(B, BUY, 1, 102))[0], OrderAccepted)
 
 
-def test_without_accounts_nobody_has_money() -> None:
+def test_without_accounts_no_account_has_money() -> None:
     engine = Engine([UNIT])
     assert balances(engine, A) == []
     (refused,) = engine.apply(
@@ -376,7 +376,7 @@ def test_an_account_may_be_brought_more_than_64_bits_by_trades() -> None:
     assert restore(capture(engine)).accounts[1].total["USDT"] == total
 
 
-def test_the_first_edition_gave_nothing_beyond_what_all_might_have() -> None:
+def test_the_first_edition_gave_nothing_beyond_the_total_of_an_asset() -> None:
     engine = Engine([UNIT], MANY, edition=1)
     given = [engine.apply(order(account, BUY, 1, 1)) for account in range(1, 48)]
     last = given[-1][0]
