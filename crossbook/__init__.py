@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from crossbook.public import *  # noqa: F403
 
 ROOMS: Final = frozenset(
-    {"cli", "client", "common", "csv_file", "errors", "gateway", "matcher", "public", "publisher",
-     "recorder", "replay", "simulator"}
+    {"cli", "client", "common", "csv_file", "errors", "gateway", "launch", "matcher", "public",
+     "publisher", "recorder", "replay", "simulator"}
 )  # fmt: skip
 """The modules of this folder; all other names are those of `crossbook.public`."""
 

@@ -29,8 +29,8 @@ def _quick_starts() -> Iterator[None]:
     if EXCHANGES not in sys.modules:
         yield
         return
+    from crossbook.launch.starter import Starter
     from tests.system.exchange import Exchange, process_environment
-    from tests.system.starter import Starter
 
     starter = Starter(process_environment({}))
     with pytest.MonkeyPatch.context() as patch:

@@ -46,6 +46,7 @@ KINDS: Final[Mapping[str, str]] = {
     "crossbook/*": "edge",
     "crossbook/cli/*": "edge",
     "crossbook/client/*": "edge",
+    "crossbook/launch/*": "edge",
     "crossbook/replay/*": "edge",
     # May import zmq. So may every `service` and `__main__`.
     "*/service": "net",
@@ -112,6 +113,7 @@ READS_CONFIG: Final = {
     "common/process/startup",
     "crossbook/client/process_probe",
     "crossbook/cli/*",
+    "crossbook/launch/*",
 }
 """Besides `__main__`: what every `__main__` does first, and the command line, which is one."""
 
@@ -153,6 +155,9 @@ PURE_EXCEPTIONS: Final = {
 
 EXTRAS: Final[Mapping[str, str]] = {}
 """Folder -> the extra of `pyproject.toml` whose libraries its modules may import, too."""
+
+STARTS_PROCESSES: Final = "crossbook/launch/fork_server"
+"""Imports the `__main__` of every process once, and forks for each start."""
 
 NEVER: Final = {"zmq.asyncio", "importlib", "pickle", "marshal"}
 """Slow on hot sockets, hides imports from this test, executes what it decodes."""
@@ -234,7 +239,8 @@ def breaches(modules: list[Module]) -> list[str]:
         is_main = module.last == "__main__"
         if not kind:
             found.append(f"{module.path}: unclassified; say in {Path(__file__).name} what it is")
-        if foreign := module.packages() - {module.package, "common"}:
+        starts = module.path == STARTS_PROCESSES
+        if (foreign := module.packages() - {module.package, "common"}) and not starts:
             found.append(f"{module.path}: may not import {sorted(foreign)}")
         if outside := module.tops() & {"tests", "bench", "tools", *PACKAGES[:1], *PACKAGES[2:]}:
             found.append(f"{module.path}: may not import {sorted(outside)}")
@@ -247,7 +253,7 @@ def breaches(modules: list[Module]) -> list[str]:
         reads = is_main or any(fnmatchcase(module.path, pattern) for pattern in READS_CONFIG)
         if "crossbook.common.process.config" in module.imports and not reads:
             found.append(f"{module.path}: may not read the settings")
-        if not is_main:
+        if not is_main and not starts:
             found += [
                 f"{module.path}: may not import {each.name}"
                 for each in ours

@@ -16,6 +16,7 @@ MODULES: Final[Mapping[str, str]] = {
 """Process of an exchange -> module that runs it."""
 
 COMMAND_LINE: Final = "crossbook"
+FORK_SERVER: Final = "crossbook.launch.fork_server"
 VERIFY: Final = "crossbook.matcher.recovery.verify"
 PRINT: Final = "crossbook.matcher.recovery.dump"
 BACKUP: Final = "crossbook.matcher.recovery.backup"

@@ -1,24 +1,14 @@
 """`crossbook run`: the processes of an exchange, started and supervised together."""
 
-from typing import Annotated, Final, Literal
+from typing import Annotated
 
 import typer
 
-from crossbook.cli.supervisor import Program, Supervisor
 from crossbook.common.errors import ConfigError
 from crossbook.common.process.config import Settings, load_settings
-from crossbook.common.process.programs import COMMAND_LINE, MODULES
 from crossbook.common.process.startup import exit_on_config_error
-
-PROCESSES: Final[tuple[Literal["matcher", "publisher", "gateway", "recorder"], ...]] = (
-    "matcher", "publisher", "gateway", "recorder",
-)  # fmt: skip
-
-STAGES: Final = {"simulator": 0, "gateway": 1, "matcher": 2, "publisher": 3, "recorder": 4}
-"""The order in which they end: none sends to a process that has ended."""
-
-SIMULATOR_WAIT_S: Final = 120
-"""How long the simulator waits for the exchange: a journal may have to be read first."""
+from crossbook.launch.layout import PROCESSES, programs
+from crossbook.launch.supervisor import Supervisor
 
 
 def run(
@@ -48,25 +38,6 @@ def run(
         exit_on_config_error(error, "run")
     print(text, flush=True)
     raise typer.Exit(Supervisor(programs(settings.shards, demo=demo)).run())
-
-
-def programs(shards: int, *, demo: bool) -> list[Program]:
-    """The processes of an exchange, in the order in which they start."""
-    found = []
-    for process in PROCESSES:
-        if process == "gateway" or shards == 1:
-            found.append(Program(process, [MODULES[process]], STAGES[process]))
-            continue
-        found += [
-            Program(
-                f"{process}-{shard}", [MODULES[process]], STAGES[process], {"SHARD": str(shard)}
-            )
-            for shard in range(shards)
-        ]
-    if demo:
-        simulate = [COMMAND_LINE, "simulate", "--wait", str(SIMULATOR_WAIT_S)]
-        found.append(Program("simulator", simulate, STAGES["simulator"]))
-    return found
 
 
 def _where_to_connect(settings: Settings) -> str:

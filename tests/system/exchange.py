@@ -10,7 +10,6 @@ Every process runs in a fresh temporary folder, so no `.env` is read and nothing
 import contextlib
 import json
 import os
-import random
 import select
 import signal
 import socket
@@ -30,8 +29,9 @@ from crossbook.common.messages import codec, entry, feed
 from crossbook.common.process import sockets
 from crossbook.common.process.config import Settings
 from crossbook.common.process.programs import MODULES
+from crossbook.launch.ports import Ports
+from crossbook.launch.process import Process, Start, start
 from tests.system.session import RawSession
-from tests.system.starter import Process, start
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PROCESSES = ("matcher", "publisher", "gateway")
@@ -69,7 +69,7 @@ class Exchange:
     the first test command.
     """
 
-    starter: ClassVar[Callable[[str, Path, dict[str, str], Path], Process]] = staticmethod(start)
+    starter: ClassVar[Start] = staticmethod(start)
     """How processes are started; tests, unlike measurements, may use a quicker way."""
 
     def __init__(
@@ -80,10 +80,10 @@ class Exchange:
         self._folder = tempfile.TemporaryDirectory(prefix="crossbook-")
         self.directory = Path(self._folder.name)
         self.processes: dict[str, Process] = {}
-        *ports, self.api_port = free_ports(len(ADDRESS_SETTINGS) + 1)
+        self._ports = Ports()
+        self.api_port = self._ports.take()
         self.addresses = {
-            name: f"tcp://127.0.0.1:{port}"
-            for name, port in zip(ADDRESS_SETTINGS, ports, strict=True)
+            name: f"tcp://127.0.0.1:{self._ports.take()}" for name in ADDRESS_SETTINGS
         }
         own = {
             **self.addresses,
@@ -285,6 +285,7 @@ class Exchange:
                 process.kill()
                 process.wait(STOP_SECONDS)
         LIVE.discard(self)
+        self._ports.close()
         self._folder.cleanup()
 
     def _log_path(self, name: str) -> Path:
@@ -326,24 +327,11 @@ def process_environment(settings: dict[str, str]) -> dict[str, str]:
 
 
 def free_ports(count: int) -> list[int]:
-    """Distinct loopback ports that were free a moment ago.
-
-    Below the range the system gives to outgoing connections, so that no process gets one by chance
-    between the check and the bind.
-    """
-    ports: list[int] = []
-    chance = random.SystemRandom()
-    while len(ports) < count:
-        port = chance.randrange(11_000, 32_000)
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-        if port not in ports:
-            ports.append(port)
-    return ports
+    """Distinct loopback ports that were free a moment ago."""
+    ports = Ports()
+    found = [ports.take() for _ in range(count)]
+    ports.close()
+    return found
 
 
 def is_bound(address: str) -> bool:

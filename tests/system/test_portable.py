@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from crossbook.common.messages import entry
+from crossbook.launch.process import start
 from tests.system.exchange import RECORDED, REPOSITORY, Exchange
 from tests.system.session import RawSession
-from tests.system.starter import start
 
 ELSEWHERE = """
 import fcntl, os, resource, select, socket, sys

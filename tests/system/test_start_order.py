@@ -6,8 +6,8 @@ import signal
 
 import pytest
 
+from crossbook.launch.process import start
 from tests.system.exchange import PROCESSES, Exchange
-from tests.system.starter import start
 
 ORDERS = list(itertools.permutations(PROCESSES))
 

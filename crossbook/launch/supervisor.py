@@ -11,7 +11,7 @@ import shlex
 import signal
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
 from threading import Event, Thread
@@ -20,7 +20,8 @@ from typing import Any, Final
 from honcho.colour import get_colours
 from honcho.printer import Message, Printer
 from honcho.process import Process
-from msgspec import Struct
+
+from crossbook.launch.layout import Program
 
 KILLED: Final = (-signal.SIGABRT, -signal.SIGBUS, -signal.SIGKILL, -signal.SIGSEGV)
 """Exit statuses after which a process is started again; any other end ends everything."""
@@ -32,18 +33,6 @@ RESTART_S: Final = 1.0
 """Least time between two starts of one process."""
 
 _NAME: Final = "system"
-
-
-class Program(Struct, frozen=True):
-    """A process to run: `python -m ARGUMENTS` with `environment` added to the supervisor's own.
-
-    Stages end in ascending order.
-    """
-
-    name: str
-    arguments: Sequence[str]
-    stage: int
-    environment: Mapping[str, str] = {}
 
 
 class _Kept(Process):  # type: ignore[misc]

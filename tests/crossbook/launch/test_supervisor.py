@@ -37,12 +37,13 @@ while True:
 
 SUPERVISE = """
 import sys
-from crossbook.cli import supervisor
-from crossbook.cli.supervisor import Program, Supervisor
+from crossbook.launch import supervisor
+from crossbook.launch.layout import Program
+from crossbook.launch.supervisor import Supervisor
 grace_s, folder, *names = sys.argv[1:]
 supervisor.GRACE_S = float(grace_s)
 supervisor.RESTART_S = 0.0
-programs = [Program(name, ["program", name, folder], stage) for stage, name in enumerate(names)]
+programs = [Program(name, ("program", name, folder), stage) for stage, name in enumerate(names)]
 sys.exit(Supervisor(programs).run())
 """
 

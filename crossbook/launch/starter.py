@@ -1,0 +1,176 @@
+"""Starts the processes of an exchange by forks of one process that has all their imports.
+
+Imports are the longest part of a process's start. The fork server
+(`crossbook.launch.fork_server`) imports the four processes once, and forks for each start.
+
+One byte on a socket carries three descriptors: a pipe with the order, the file for the output, and
+a pipe for the answers, on which the server writes the child's pid and, later, its exit status. So
+waiting costs nothing, and any number of threads may start and wait. When the socket closes, or the
+process at its other end has ended, the server kills the processes that still run, and ends.
+"""
+
+import os
+import select
+import signal
+import socket
+import subprocess
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+from crossbook.common.errors import CrossbookError
+from crossbook.common.process.programs import FORK_SERVER, MODULES
+from crossbook.launch.process import PYTHON, Process, start
+
+FIXED_AT_START: Final = {"CROSSBOOK_CRASH_AT", "MATCHER_BUILD"}
+"""Variables that a process reads once, before the fork that starts a module."""
+
+
+class StarterEndedError(CrossbookError):
+    """The fork server has ended, so nothing more is started by it, and no exit status is known."""
+
+
+class Order(Struct, frozen=True):
+    """A module to run, its folder and its whole environment."""
+
+    module: str
+    directory: str
+    environment: Mapping[str, str]
+
+
+class Starter:
+    """Starts processes as `crossbook.launch.process.start` does, by forking; the fork server
+    begins with the first, or with `warm`. Any thread may use it."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._environment = environment
+        self._process: subprocess.Popen[bytes] | None = None
+        self._socket: socket.socket | None = None
+        self._lock = threading.Lock()
+
+    def warm(self) -> None:
+        """Begin the imports now; returns at once."""
+        with self._lock:
+            self._begin()
+
+    def start(
+        self, module: str, directory: Path, environment: Mapping[str, str], log: Path
+    ) -> Process:
+        """Start a process by a fork, or by an interpreter of its own where the fork would differ.
+
+        Raises `StarterEndedError`, and `OSError` for a log that cannot be opened.
+        """
+        own = self._environment
+        if module not in MODULES.values() or any(
+            environment.get(name) != own.get(name) for name in FIXED_AT_START
+        ):
+            return start(module, directory, environment, log)
+        with log.open("ab") as output:
+            return self.fork(Order(module, str(directory), environment), output.fileno())
+
+    def fork(self, order: Order, output: int) -> "Forked":
+        """Start a module with its output at the descriptor; raises `StarterEndedError`."""
+        order_read, order_write = os.pipe()
+        answers, answers_write = os.pipe()
+        try:
+            with self._lock:
+                channel = self._begin()
+                socket.send_fds(channel, [b"f"], [order_read, output, answers_write])
+        except OSError as error:
+            os.close(order_write)
+            os.close(answers)
+            raise StarterEndedError(f"the fork server has ended: {error}") from error
+        finally:
+            os.close(order_read)
+            os.close(answers_write)
+        try:
+            with os.fdopen(order_write, "wb") as pipe:
+                pipe.write(msgspec.json.encode(order))
+        except BrokenPipeError:
+            pass  # The child ended first: its answers have the exit status.
+        return Forked(answers)
+
+    def close(self) -> None:
+        """End the fork server, and with it every process that it started."""
+        with self._lock:
+            process, channel = self._process, self._socket
+            self._process = self._socket = None
+        if process is not None and channel is not None:
+            with channel:
+                channel.shutdown(socket.SHUT_RDWR)
+            process.wait()
+
+    def _begin(self) -> socket.socket:
+        if self._socket is None:
+            self._socket, theirs = socket.socketpair()
+            with theirs:
+                self._process = subprocess.Popen(
+                    [*PYTHON, FORK_SERVER, str(theirs.fileno())],
+                    env=self._environment,
+                    stdin=subprocess.DEVNULL,
+                    pass_fds=[theirs.fileno()],
+                    start_new_session=True,
+                )
+        return self._socket
+
+
+class Forked:
+    """A process that the fork server has forked; every method may be called by any thread."""
+
+    def __init__(self, answers: int) -> None:
+        self._answers = os.fdopen(answers, "rb", buffering=0)
+        self._lock = threading.Lock()
+        self._status: int | None = None
+        try:
+            self.pid = self._next()
+        except StarterEndedError:
+            self._answers.close()
+            raise
+
+    def poll(self) -> int | None:
+        """Exit status, negative for a signal; None while it runs. Raises `StarterEndedError`."""
+        try:
+            return self.wait(0)
+        except subprocess.TimeoutExpired:
+            return None
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Exit status once it has ended.
+
+        Raises `subprocess.TimeoutExpired`, and `StarterEndedError`.
+        """
+        while self._status is None:
+            if not self._answered(timeout):
+                raise subprocess.TimeoutExpired(f"process {self.pid}", timeout or 0.0)
+            with self._lock:
+                # Another thread may have read it.
+                if self._status is None and self._answered(0):
+                    self._status = self._next()
+        return self._status
+
+    def send_signal(self, sig: int) -> None:
+        """Send a signal, unless it is known to have ended."""
+        if self._status is None and self.poll() is None:
+            os.kill(self.pid, sig)
+
+    def kill(self) -> None:
+        """Send SIGKILL."""
+        self.send_signal(signal.SIGKILL)
+
+    def _answered(self, timeout: float | None) -> bool:
+        poll = select.poll()
+        poll.register(self._answers, select.POLLIN)
+        return bool(poll.poll(None if timeout is None else timeout * 1_000))
+
+    def _next(self) -> int:
+        line = b""
+        while not line.endswith(b"\n"):
+            found = self._answers.read(1)
+            if not found:
+                raise StarterEndedError("the fork server has ended")
+            line += found
+        return int(line)
