@@ -20,7 +20,8 @@ from bench.stylised import (
 )
 from bench.tape import Tape
 from bench.venue import BenchVenue
-from crossbook.common.instruments import Instrument, load_instruments
+from crossbook.common.instruments import Instrument
+from crossbook.common.instruments_file import load_instruments
 from crossbook.common.messages.commands import AmendOrder, CancelOrder, Command, NewOrder
 from crossbook.common.messages.events import Event
 from crossbook.common.types import OrderType, Side, TimeInForce

@@ -13,7 +13,8 @@ from msgspec import Struct
 
 from crossbook.common.errors import ConfigError, DecimalError
 from crossbook.common.grid import parse_decimal
-from crossbook.common.instruments import Instrument, read_file
+from crossbook.common.instruments import Instrument
+from crossbook.common.instruments_file import read_file
 
 FEE_ACCOUNT: Final = 0
 """The venue's own account. No client can name it: accounts of clients begin at one."""

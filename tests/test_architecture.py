@@ -143,7 +143,7 @@ PURE_LIBRARIES: Final = {
 """All that a pure module may import from outside."""
 
 PURE_EXCEPTIONS: Final = {
-    ("common/instruments", "pathlib"): "reads its TOML file, given as an argument, at start",
+    ("common/instruments_file", "pathlib"): "reads its TOML file, given as an argument, at start",
     ("common/rules", "pathlib"): "reads the same file",
     ("gateway/query", "urllib"): "decodes percent-encoding; no request is made",
     ("gateway/web/admission", "urllib"): "the same",

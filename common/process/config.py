@@ -17,7 +17,8 @@ from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_va
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from crossbook.common.errors import ConfigError
-from crossbook.common.instruments import Instrument, load_assignment, load_instruments
+from crossbook.common.instruments import Instrument
+from crossbook.common.instruments_file import load_assignment, load_instruments
 from crossbook.common.process.address import at_home, check_address, home_expanded, is_loopback
 from crossbook.common.process.env_file import ENV_FILE, Names, read_names
 from crossbook.common.process.scheduling import Scheduling

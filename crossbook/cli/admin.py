@@ -25,13 +25,8 @@ from crossbook.cli.options import (
 from crossbook.cli.rendering import time_text
 from crossbook.common.errors import DecimalError
 from crossbook.common.grid import format_decimal, parse_decimal
-from crossbook.common.instruments import (
-    FEE_RATE_MAX,
-    Instrument,
-    instrument_of,
-    read_file,
-    shard_of_entry,
-)
+from crossbook.common.instruments import FEE_RATE_MAX, Instrument
+from crossbook.common.instruments_file import instrument_of, read_file, shard_of_entry
 from crossbook.common.messages.admin import AdminView, InstrumentStatus
 from crossbook.common.messages.commands import (
     AddInstrument,

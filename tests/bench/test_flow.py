@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bench.flow import ClientFlow
-from crossbook.common.instruments import load_instruments
+from crossbook.common.instruments_file import load_instruments
 from crossbook.common.messages import entry
 from crossbook.common.types import OrderStatus, TimeInForce
 

@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from bench import recorder, workload
-from crossbook.common.instruments import load_instruments
+from crossbook.common.instruments_file import load_instruments
 
 
 def test_a_small_run_measures_writing_and_catching_up(capsys: pytest.CaptureFixture[str]) -> None:

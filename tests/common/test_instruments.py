@@ -1,8 +1,5 @@
-"""Exact decimal text to ticks and lots and back, and the instruments file."""
+"""Exact decimal text to ticks and lots and back, names, and changes of an instrument."""
 
-import json
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -10,35 +7,13 @@ import pytest
 from msgspec.structs import replace
 
 from crossbook.common.errors import ConfigError
-from crossbook.common.instruments import (
-    MAX_NOTIONAL,
-    Instrument,
-    check_change,
-    definition_fault,
-    example,
-    load_assignment,
-    load_instruments,
-    name_fault,
-)
+from crossbook.common.instruments import check_change, definition_fault, example, name_fault
 
-SHIPPED = Path(__file__).resolve().parents[2] / "instruments.toml"
-
-GOOD = """
-[assets]
-BTC = 8
-USDT = 8
-
-[[instrument]]
-id = 1
-symbol = "BTC-USDT"
-base = "BTC"
-quote = "USDT"
-tick_size = "0.01"
-lot_size = "0.00001"
-max_price = "10000000"
-min_quantity = "0.00001"
-max_quantity = "9000"
-"""
+BAD_NAMES = (
+    "BTC/USD", "-BTC", "_BTC", "600519", "1-2", "", "btc", "B C", "B.C", "B|C", "B\u00c4", "B\n",
+    "B%2FC", "B" * 21,
+)  # fmt: skip
+"""Names that a topic, a path, a URL or the command line would not bear."""
 
 
 def test_a_grid_is_made_once_and_stays_at_home() -> None:
@@ -56,158 +31,15 @@ def test_units_of_money_are_whole() -> None:
     assert example().notional_per_tick_lot == 10
 
 
-def test_the_shipped_file_loads() -> None:
-    instruments = load_instruments(SHIPPED)
-    assert instruments[0].symbol == "BTC-USDT"
-    assert len(instruments) >= 3
-    assert (instruments[0].maker_fee_rate, instruments[0].taker_fee_rate) == (1_000, 2_000)
-    assert len({instrument.id for instrument in instruments}) == len(instruments)
-
-
-def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"gone\.toml"):
-        load_instruments(tmp_path / "gone.toml")
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "complaint"),
-    [
-        ("id = 1", "id = 0", "id must be"),
-        ("id = 1", "id = 65536", "id must be"),
-        ("id = 1", "id = 'one'", "id"),
-        ('symbol = "BTC-USDT"', 'symbol = "btc usdt"', "symbol must be"),
-        ('symbol = "BTC-USDT"', f'symbol = "{"B" * 21}"', "symbol must be"),
-        ('symbol = "BTC-USDT"', "", "symbol"),
-        ('base = "BTC"', 'base = "DOGE"', "DOGE"),
-        ("USDT = 8", "USDT = 19", "USDT"),
-        ("USDT = 8", "USDT = 4", "USDT more decimals"),
-        ("BTC = 8", "BTC = 2", "lot_size"),
-        ('tick_size = "0.01"', 'tick_size = "0"', "tick_size"),
-        ('tick_size = "0.01"', "tick_size = 0.01", "tick_size"),
-        ('tick_size = "0.01"', 'tick_size = "-1"', "tick_size"),
-        ('lot_size = "0.00001"', 'lot_size = "0"', "lot_size"),
-        ('max_price = "10000000"', 'max_price = "0.001"', "max_price"),
-        ('max_price = "10000000"', 'max_price = "0"', "max_price"),
-        ('min_quantity = "0.00001"', 'min_quantity = "0.000001"', "min_quantity"),
-        ('min_quantity = "0.00001"', 'min_quantity = "0"', "min_quantity"),
-        ('max_quantity = "9000"', 'max_quantity = "0.000001"', "max_quantity"),
-        ('max_quantity = "9000"', 'max_quantity = "9000"\nmin_notional = "x"', "min_notional"),
-        ('max_quantity = "9000"', 'max_quantity = "9000"\nmaker_fee_percent = "11"', "maker_fee"),
-        ('max_quantity = "9000"', 'max_quantity = "9000"\ntaker_fee_percent = "?"', "taker_fee"),
-        ('max_quantity = "9000"', 'max_quantity = "9000"\nmaker_fee_percent = "-1"', "rebate"),
-        ('max_quantity = "9000"', 'max_quantity = "9000"\ncolour = "red"', "colour"),
-        (GOOD, "[assets]\ninstrument = []", "instrument"),
-        (GOOD, "instrument = []\n[assets]\nBTC = 8", "no .*instrument"),
-        (GOOD, GOOD + GOOD.partition("USDT = 8")[2], "id is used twice"),
-        (GOOD, "not toml", "instruments file"),
-    ],
-)
-def test_a_wrong_entry_is_refused_by_name(
-    tmp_path: Path, old: str, new: str, complaint: str
-) -> None:
-    path = tmp_path / "instruments.toml"
-    path.write_text(GOOD)
-    assert load_instruments(path)
-    assert old in GOOD
-    path.write_text(GOOD.replace(old, new, 1))
-    with pytest.raises(ConfigError, match=complaint):
-        load_instruments(path)
-
-
-def test_a_rebate_is_a_negative_maker_fee(tmp_path: Path) -> None:
-    path = tmp_path / "instruments.toml"
-    path.write_text(GOOD + 'maker_fee_percent = "-0.01"')
-    assert load_instruments(path)[0].maker_fee_rate == -100
-
-
-@pytest.mark.parametrize("loader", [load_instruments, lambda path: load_assignment(path, 2)])
-def test_a_file_that_is_not_utf8_is_refused_in_one_line(
-    tmp_path: Path, loader: Callable[[Path], object]
-) -> None:
-    path = tmp_path / "instruments.toml"
-    path.write_bytes(b"# one\n# t\xfcr\n")
-    with pytest.raises(ConfigError) as caught:
-        loader(path)
-    assert str(caught.value) == (
-        f"instruments file {path}: line 2, byte 4: 0xfc is not UTF-8; save the file as UTF-8"
-    )
-
-
-@pytest.mark.parametrize("name", ["BTC/USD", "-BTC", "_BTC", "600519", "1-2", "", "btc", "B C",
-                                  "B.C", "B|C", "B\u00c4", "B\n", "B%2FC", "B" * 21])  # fmt: skip
-def test_a_name_that_would_not_work_everywhere_is_refused(tmp_path: Path, name: str) -> None:
-    path = tmp_path / "instruments.toml"
-    path.write_text(GOOD.replace('symbol = "BTC-USDT"', f"symbol = {json.dumps(name)}"))
-    with pytest.raises(ConfigError, match="symbol must be 1 to 20 of A-Z") as caught:
-        load_instruments(path)
-    assert repr(name) in str(caught.value)
-    assert "\n" not in str(caught.value)
-    assert name_fault(replace(example(), symbol=name)) == "symbol"
-    for field in ("base", "quote"):
-        assert name_fault(replace(example(), **{field: name})) == field
+@pytest.mark.parametrize("field", ["symbol", "base", "quote"])
+@pytest.mark.parametrize("name", BAD_NAMES)
+def test_a_name_that_would_not_work_everywhere_is_a_fault(name: str, field: str) -> None:
+    assert name_fault(replace(example(), **{field: name})) == field
 
 
 @pytest.mark.parametrize("name", ["BTC-USDT", "1INCH_USDT", "A", "600519-CNY", "X-", "B" * 20])
 def test_a_name_that_works_everywhere_is_admitted(name: str) -> None:
     assert not name_fault(replace(example(), symbol=name))
-
-
-def test_an_asset_is_named_by_the_same_rule(tmp_path: Path) -> None:
-    path = tmp_path / "instruments.toml"
-    path.write_text(GOOD.replace('"USDT"', '"U/T"').replace("USDT =", '"U/T" ='))
-    with pytest.raises(ConfigError, match=r"quote must be 1 to 12 of A-Z.*not 'U/T'"):
-        load_instruments(path)
-
-
-LIMITS = """
-min_notional = "5"
-maker_fee_percent = "-0.01"
-taker_fee_percent = "0.05"
-min_price = "0.02"
-max_notional = "1000"
-band_low = "0.05"
-band_high = "100"
-band_percent = "12.5"
-"""
-
-
-def test_every_field_of_the_file_has_its_place(tmp_path: Path) -> None:
-    path = tmp_path / "instruments.toml"
-    path.write_text(GOOD + LIMITS)
-    (found,) = load_instruments(path)
-    assert found == Instrument(
-        id=1, symbol="BTC-USDT", base="BTC", quote="USDT", tick_size="0.01",
-        lot_size="0.00001", base_decimals=8, quote_decimals=8, max_price_ticks=10**9,
-        min_quantity_lots=1, max_quantity_lots=900_000_000, min_notional=5 * 10**8,
-        maker_fee_rate=-100, taker_fee_rate=500, min_price_ticks=2, max_notional=1000 * 10**8,
-        band_low_ticks=5, band_high_ticks=10_000, band_rate=125_000,
-    )  # fmt: skip
-    path.write_text(GOOD)
-    (plain,) = load_instruments(path)
-    assert (plain.min_price_ticks, plain.min_notional, plain.max_notional) == (1, 0, MAX_NOTIONAL)
-    assert (plain.band_low_ticks, plain.band_high_ticks, plain.band_rate) == (0, 0, 0)
-    assert (plain.maker_fee_rate, plain.taker_fee_rate) == (1_000, 2_000)
-
-
-@pytest.mark.parametrize(
-    ("changed", "sound"),
-    [
-        ('maker_fee_percent = "-0.05"\ntaker_fee_percent = "0.05"', True),
-        ('maker_fee_percent = "-0.0501"\ntaker_fee_percent = "0.05"', False),
-        ('taker_fee_percent = "10"', True),
-        ('taker_fee_percent = "10.0001"', False),
-        ('min_price = "10000000"', True),
-        ('min_price = "10000000.01"', False),
-    ],
-)
-def test_limits_hold_to_the_last_digit(tmp_path: Path, changed: str, sound: bool) -> None:
-    path = tmp_path / "instruments.toml"
-    path.write_text(GOOD + changed)
-    if sound:
-        assert len(load_instruments(path)) == 1
-    else:
-        with pytest.raises(ConfigError):
-            load_instruments(path)
 
 
 def test_limits_and_fees_may_change_and_name_assets_and_grid_may_not() -> None:

@@ -8,7 +8,7 @@ from typing import Final
 
 import zmq
 
-from crossbook.common.instruments import load_instruments
+from crossbook.common.instruments_file import load_instruments
 from crossbook.common.messages import codec, feed, matcher_queries
 from crossbook.common.process import sockets
 from crossbook.common.types import Side

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import zmq
 
 from crossbook import MarketData
-from crossbook.common.instruments import load_instruments
+from crossbook.common.instruments_file import load_instruments
 from crossbook.common.messages.codec import decode_events, decode_history_question, encode
 from crossbook.common.messages.commands import NewOrder
 from crossbook.common.messages.events import TradeExecuted

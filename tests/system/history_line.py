@@ -12,7 +12,7 @@ import zmq
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
-from crossbook.common.instruments import load_instruments
+from crossbook.common.instruments_file import load_instruments
 from crossbook.common.messages import codec
 from crossbook.common.messages.commands import AmendOrder, CancelOrder, Command, NewOrder
 from crossbook.common.messages.history_queries import HistoryAnswer, HistoryQuestion

@@ -5,7 +5,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from crossbook.client.admin_client import AdminClient
-from crossbook.common.instruments import load_instruments
+from crossbook.common.instruments_file import load_instruments
 from crossbook.common.messages.commands import AddInstrument
 from tests.system.exchange import RECORDED, REPOSITORY, Exchange
 from tests.system.web import WEB

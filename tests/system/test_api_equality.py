@@ -16,7 +16,8 @@ import zmq
 from websockets.sync.client import connect
 
 from crossbook.client.market_data import MarketData
-from crossbook.common.instruments import Instrument, load_instruments
+from crossbook.common.instruments import Instrument
+from crossbook.common.instruments_file import load_instruments
 from crossbook.common.messages import codec, entry, matcher_queries
 from crossbook.common.messages.feed import DepthUpdate, Snapshot
 from crossbook.common.process import sockets

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from crossbook.client.admin_client import AdminClient
 from crossbook.client.market_data import MarketData
-from crossbook.common.instruments import load_instruments
+from crossbook.common.instruments_file import load_instruments
 from crossbook.common.messages.admin import Act
 from crossbook.common.messages.commands import AddInstrument, SetInstrumentState, Uncross
 from crossbook.common.types import InstrumentState

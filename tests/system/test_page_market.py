@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from crossbook.common.following.depth import BookChecksum, Depth
-from crossbook.common.instruments import load_instruments
+from crossbook.common.instruments_file import load_instruments
 from crossbook.common.types import Side
 from crossbook.gateway.streams.frames import FrameMaker
 from tests.system import browser as chromium

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import zmq
 
 from crossbook.common.following.depth import BookChecksum, OrderDepth
-from crossbook.common.instruments import load_instruments
+from crossbook.common.instruments_file import load_instruments
 from crossbook.common.messages import codec, entry, feed, matcher_queries
 from crossbook.common.process import sockets
 from crossbook.common.types import Side

@@ -18,7 +18,7 @@ import pytest
 
 from crossbook import MarketData
 from crossbook.cli.simulate import FIRST_ACCOUNT
-from crossbook.common.instruments import load_instruments
+from crossbook.common.instruments_file import load_instruments
 from crossbook.common.messages import entry
 from crossbook.common.messages.codec import decode_commands, decode_events
 from crossbook.matcher.engine.engine import Engine

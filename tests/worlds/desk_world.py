@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from crossbook.common.instruments import load_instruments
+from crossbook.common.instruments_file import load_instruments
 from crossbook.common.messages.codec import encode
 from crossbook.common.messages.entry import Logon, Reply, Request, Welcome
 from crossbook.common.messages.events import Event, EventBatch

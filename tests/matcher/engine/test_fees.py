@@ -9,7 +9,8 @@ import pytest
 from msgspec.structs import replace
 
 from crossbook.common.errors import ConfigError
-from crossbook.common.instruments import FEE_SCALE, Instrument, load_instruments
+from crossbook.common.instruments import FEE_SCALE, Instrument
+from crossbook.common.instruments_file import load_instruments
 from crossbook.common.messages.codec import encode
 from crossbook.common.messages.commands import AddInstrument, SetFees
 from crossbook.common.messages.events import (
