@@ -11,7 +11,7 @@ from typing import Any, Final
 from sqlalchemy import Column, Connection, Dialect, Table
 
 from crossbook.recorder.database import SQLITE
-from crossbook.recorder.tables import CANDLES, ORDERS, PART
+from crossbook.recorder.tables import CANDLES, INSTRUMENTS, ORDERS, PART
 
 Rows = Sequence[tuple[Any, ...]]
 
@@ -32,6 +32,7 @@ class Bulk:
         self._dialect = dialect
         self._inserts: dict[str, str] = {}
         self._put_candles = self._upsert(CANDLES)
+        self._put_instruments = self._upsert(INSTRUMENTS)
         self._change_orders = self._change()
 
     def insert(self, connection: Connection, table: Table, rows: Rows) -> None:
@@ -43,6 +44,10 @@ class Bulk:
     def put_candles(self, connection: Connection, rows: Rows) -> None:
         """Add candles, or replace their earlier state."""
         self._run(connection, self._put_candles, rows)
+
+    def put_instruments(self, connection: Connection, rows: Rows) -> None:
+        """Add instruments, or replace what was stored of them."""
+        self._run(connection, self._put_instruments, rows)
 
     def change_orders(self, connection: Connection, rows: Rows) -> None:
         """Change stored orders; changes of others have no effect."""

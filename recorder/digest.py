@@ -121,6 +121,7 @@ class Changes(Struct, frozen=True):
     fills: list[Row]
     candles: list[tuple[int, Candle]]
     """Instrument and candle."""
+    instruments: list[Instrument] = []
 
 
 class EventDigest:
@@ -138,7 +139,8 @@ class EventDigest:
     ) -> None:
         self.rows = 0
         self._position = self._before = position
-        self._notionals = {i.id: i.notional_per_tick_lot for i in instruments}
+        self._instruments = list(instruments)
+        self._notionals = {i.id: i.notional_per_tick_lot for i in self._instruments}
         self._series = {instrument: CandleSeries() for instrument in self._notionals}
         for instrument, candles in latest.items():
             if instrument in self._series:
@@ -172,6 +174,7 @@ class EventDigest:
             self._notionals[instrument.id] = instrument.notional_per_tick_lot
             self._series[instrument.id] = series = CandleSeries()
             series.load(latest)
+            self._instruments.append(instrument)
 
     def add(self, batch: EventBatch) -> None:
         """Add the next batch in order; a heartbeat changes nothing.
@@ -215,8 +218,10 @@ class EventDigest:
             self._trades,
             self._fills,
             candles,
+            self._instruments,
         )
         self._before = after
+        self._instruments = []
         self._orders, self._changed = {}, {}
         self._trades, self._fills = [], []
         self.rows = 0

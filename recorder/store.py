@@ -10,6 +10,7 @@ from typing import Final
 from sqlalchemy import Connection, Engine, inspect, select, update
 
 from crossbook.common.errors import ConfigError
+from crossbook.common.instruments import Instrument
 from crossbook.common.messages.history_queries import CANDLE_INTERVALS_S, Candle
 from crossbook.common.process.crash_points import reached
 from crossbook.recorder.bulk import Bulk
@@ -20,6 +21,7 @@ from crossbook.recorder.sums import candle_of, candle_row, cut_sum, order_row, w
 from crossbook.recorder.tables import (
     CANDLES,
     FILLS,
+    INSTRUMENTS,
     METADATA,
     ORDERS,
     POSITION,
@@ -29,6 +31,9 @@ from crossbook.recorder.tables import (
 
 _ONE_COLUMN_A_SUM: Final = 2
 """The schema version before sums had two columns."""
+
+_NO_INSTRUMENTS: Final = 3
+"""The schema version before instruments were recorded."""
 
 _PLACE: Final = 1
 """Id of the one row of `position`."""
@@ -55,7 +60,11 @@ class Store:
             elif inspect(connection).has_table(POSITION.name):
                 version = connection.scalar(select(POSITION.c.schema_version))
                 if version == _ONE_COLUMN_A_SUM:
-                    version = self._widened(connection)
+                    self._widen(connection)
+                if version in (_ONE_COLUMN_A_SUM, _NO_INSTRUMENTS):
+                    INSTRUMENTS.create(connection, checkfirst=True)
+                    connection.execute(update(POSITION).values(schema_version=SCHEMA_VERSION))
+                    version = SCHEMA_VERSION
                 if version != SCHEMA_VERSION:
                     raise ConfigError(
                         f"DATABASE_URL: the tables in {described(self._engine)} are of version "
@@ -67,8 +76,8 @@ class Store:
             row |= {"id": _PLACE, "schema_version": SCHEMA_VERSION}
             connection.execute(POSITION.insert().values(row))
 
-    def _widened(self, connection: Connection) -> int:
-        """Bring tables whose sums had one column to the present version."""
+    def _widen(self, connection: Connection) -> None:
+        """Give sums that have one column their second one."""
         cut = cut_sum(connection)
         if cut is not None:
             raise ConfigError(
@@ -76,8 +85,6 @@ class Store:
                 f"2^63-1 by an earlier version of this program. {REMEDY}"
             )
         widen(connection)
-        connection.execute(update(POSITION).values(schema_version=SCHEMA_VERSION))
-        return SCHEMA_VERSION
 
     def load(self, instruments: Iterable[int]) -> tuple[RecordPosition, dict[int, list[Candle]]]:
         """The position, and the latest candles of these instruments as of it."""
@@ -109,6 +116,13 @@ class Store:
             bulk.insert(connection, FILLS, changes.fills)
             candles = [candle_row(instrument, candle) for instrument, candle in changes.candles]
             bulk.put_candles(connection, candles)
+            instruments = [instrument_row(each) for each in changes.instruments]
+            bulk.put_instruments(connection, instruments)
+
+
+def instrument_row(instrument: Instrument) -> tuple[int | str, ...]:
+    """The columns of an instrument."""
+    return tuple(getattr(instrument, column.key) for column in INSTRUMENTS.columns)
 
 
 def position_of(connection: Connection) -> RecordPosition:

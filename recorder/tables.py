@@ -16,15 +16,16 @@ from sqlalchemy import (
     SmallInteger,
     String,
     Table,
+    Text,
     literal_column,
     text,
 )
 
 from crossbook.common.types import MAX_CLIENT_ORDER_ID, OrderStatus
 
-SCHEMA_VERSION: Final = 3
-"""Tables of version 2, whose sums had one column, get the others when they are opened. Any other
-version is refused."""
+SCHEMA_VERSION: Final = 4
+"""Tables of version 3 had no instruments, those of version 2 one column for a sum too: they get
+what is missing when they are opened. Any other version is refused."""
 
 PART: Final = 10**18
 """Upper bound of a sum's lower column; the rest is in the one named `*_high`. Two lower parts and
@@ -60,6 +61,10 @@ def _name() -> "Column[str]":
     return Column("client_order_id", String(MAX_CLIENT_ORDER_ID), nullable=False)
 
 
+def _text(name: str) -> "Column[str]":
+    return Column(name, Text, nullable=False)
+
+
 POSITION: Final = Table(
     "position",
     METADATA,
@@ -72,6 +77,20 @@ POSITION: Final = Table(
     _number("last_fill_id"),
 )
 """One row: the last command of the record, and its first."""
+
+INSTRUMENTS: Final = Table(
+    "instruments",
+    METADATA,
+    _key("id"),
+    _text("symbol"),
+    _text("base"),
+    _text("quote"),
+    _text("tick_size"),
+    _text("lot_size"),
+    _small("base_decimals"),
+    _small("quote_decimals"),
+)
+"""What never changes of an instrument, and gives the numbers of the other tables their units."""
 
 ORDERS: Final = Table(
     "orders",

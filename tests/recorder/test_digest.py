@@ -1,12 +1,14 @@
 """What one transaction has to write for some events."""
 
 import pytest
+from msgspec.structs import replace
 
 from crossbook.common.errors import StreamError
 from crossbook.common.instruments import example
 from crossbook.common.messages.events import (
     Event,
     EventBatch,
+    InstrumentAdded,
     OrderAccepted,
     OrderAmended,
     OrderCanceled,
@@ -168,6 +170,20 @@ def test_the_first_recorded_command_is_kept() -> None:
     found = digest.drain()
     assert found is not None
     assert found.after.first_seq == 31
+
+
+def test_every_instrument_is_recorded_once_with_the_first_command_that_knows_it() -> None:
+    added = replace(example(), id=2, symbol="ETH-USDT")
+    digest = EventDigest([example()], START, {})
+    found = []
+    for seq in (11, 12, 13):
+        digest.learn(example(), ())
+        events: list[Event] = [InstrumentAdded(12, 0, 0, 2, added)] if seq == 12 else []
+        digest.add(EventBatch(7, seq, seq, seq * 10, events))
+        one = digest.drain()
+        assert one is not None
+        found.append(one.instruments)
+    assert found == [[example()], [added], []]
 
 
 def test_a_notional_is_exact_beyond_the_largest_number_of_a_column() -> None:

@@ -11,6 +11,7 @@ from sqlalchemy import Engine, inspect, select, text, update
 from sqlalchemy.exc import IntegrityError
 
 from crossbook.common.errors import ConfigError
+from crossbook.common.instruments import example
 from crossbook.common.messages.history_queries import (
     Candle,
     CandleRecords,
@@ -24,7 +25,14 @@ from crossbook.recorder.digest import Changes, OrderRow, OrderUpdate, RecordPosi
 from crossbook.recorder.questions import HistoryReader
 from crossbook.recorder.replica import RecordBrokenError
 from crossbook.recorder.store import Store, latest_candles
-from crossbook.recorder.tables import CANDLES, METADATA, ORDERS, POSITION, SCHEMA_VERSION
+from crossbook.recorder.tables import (
+    CANDLES,
+    INSTRUMENTS,
+    METADATA,
+    ORDERS,
+    POSITION,
+    SCHEMA_VERSION,
+)
 
 AFTER = RecordPosition(incarnation=7, seq=3, time_ns=30, first_seq=1, last_fill_id=0)
 ROW = OrderRow(
@@ -172,6 +180,7 @@ def old_tables(engine: Engine, notional: int) -> None:
     with engine.begin() as connection:
         METADATA.drop_all(connection)
         METADATA.create_all(connection)
+        INSTRUMENTS.drop(connection)
         connection.execute(
             POSITION.insert().values({**dict.fromkeys(POSITION.columns.keys(), 0), "id": 1})
         )
@@ -201,6 +210,22 @@ def test_tables_with_one_column_a_sum_are_brought_forward(engine: Engine, notion
         ).one()
         assert (low, high) == (notional % 10**18, notional // 10**18)
         assert latest_candles(connection, 1)[0].quote_volume == notional
+
+
+def test_tables_without_instruments_get_them_with_the_next_transaction(engine: Engine) -> None:
+    with engine.begin() as connection:
+        INSTRUMENTS.drop(connection)
+        connection.execute(update(POSITION).values(schema_version=3))
+    store = Store(engine)
+    store.open()
+    found = changes(RecordPosition(), AFTER, [ROW], [])
+    for each in (found, replace(found, before=AFTER, orders=[])):
+        store.write(replace(each, instruments=[example()]))
+    with engine.begin() as connection:
+        assert connection.execute(select(INSTRUMENTS)).all() == [
+            (1, "BTC-USDT", "BTC", "USDT", "0.01", "0.00001", 8, 8)
+        ]
+        assert connection.scalar(select(POSITION.c.schema_version)) == SCHEMA_VERSION
 
 
 def test_tables_that_hold_a_cut_sum_are_refused_with_the_remedy(engine: Engine) -> None:
