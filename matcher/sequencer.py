@@ -126,7 +126,7 @@ class Sequencer:
 
     @property
     def time_ns(self) -> int:
-        """The time of the last batch."""
+        """The time of the last batch or heartbeat."""
         return self._time_ns
 
     def apply(self, payloads: list[bytes], now_ns: int) -> bytes | None:
@@ -179,9 +179,13 @@ class Sequencer:
         return batch, AdminDone(request.request_id, events[0], len(events) - 1)
 
     def heartbeat(self, now_ns: int) -> bytes:
-        """An encoded batch without events that carries the last number."""
+        """An encoded batch without events that carries the last number.
+
+        No later batch carries an earlier time: consumers close candles by that of a heartbeat.
+        """
         seq = self._engine.seq
-        return encode(EventBatch(self.incarnation, seq + 1, seq, max(self._time_ns, now_ns), []))
+        self._time_ns = time_ns = max(self._time_ns, now_ns)
+        return encode(EventBatch(self.incarnation, seq + 1, seq, time_ns, []))
 
     def answer(self, request: MatcherQuery) -> MatcherReply:
         """Answer a gateway's or publisher's request from memory."""

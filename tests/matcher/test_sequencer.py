@@ -113,6 +113,14 @@ def test_time_never_steps_back() -> None:
     assert decode_events(made.heartbeat(20)).time_ns == 50
 
 
+def test_no_command_has_an_earlier_time_than_a_heartbeat_before_it() -> None:
+    made = sequencer()
+    assert decode_events(made.heartbeat(50)).time_ns == 50
+    later = made.apply([payload(order(1))], 20)
+    assert later is not None
+    assert decode_events(later).time_ns == 50
+
+
 def test_malformed_payload_is_counted_and_the_others_applied() -> None:
     made = sequencer()
     batch = made.apply([b"\xc1", payload(order(1)), encode([[9, 1]])], 9)
