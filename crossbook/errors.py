@@ -3,6 +3,7 @@
 CrossbookError
     OrderRejected        the exchange refused a request; nothing changed
     ActRefused           the matcher refused an administrator's act; nothing changed
+    AdvanceRefused       the matcher refused to move its clock; nothing changed
     OutcomeUnknown       no answer came to a request: it may or may not have been applied
     GatewayUnavailable   nothing was sent, because no session could be opened in time
     ExecutionsMissed     execution reports are missing, from a number on
@@ -56,6 +57,15 @@ class ActRefused(CrossbookError):
         self.field = event.field
         self.text = f"{refusal_text(event, command)}; nothing was changed"
         super().__init__(f"{self.reason} ({event.field}): {self.text}")
+
+
+class AdvanceRefused(CrossbookError):
+    """The matcher refused to move its clock; nothing changed. `field` names what is wrong."""
+
+    def __init__(self, field: str, text: str) -> None:
+        self.field = field
+        self.text = text
+        super().__init__(f"{field}: {text}; nothing was changed")
 
 
 class OutcomeUnknown(CrossbookError):

@@ -4,12 +4,12 @@ Each table leads from the number of order entry to its word; `numbers_of` leads 
 """
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Annotated, Final, Literal
 
 from msgspec import Meta
 
 from crossbook.common.grid import format_decimal
+from crossbook.common.times import time_text
 from crossbook.common.types import (
     ExecutionKind,
     InstrumentState,
@@ -108,15 +108,7 @@ def numbers_of(words: Mapping[int, str]) -> dict[str, int]:
     return {word: int(number) for number, word in words.items()}
 
 
-def timestamp(time_ns: int) -> str:
-    """ISO 8601 in UTC, cut to milliseconds.
-
-    >>> timestamp(1_761_482_096_789_999_999)
-    '2025-10-26T12:34:56.789Z'
-    """
-    seconds, rest = divmod(time_ns, 1_000_000_000)
-    whole = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
-    return f"{whole}.{rest // 1_000_000:03d}Z"
+timestamp: Final = time_text
 
 
 def order_id_text(order_id: int) -> str:

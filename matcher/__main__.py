@@ -15,7 +15,7 @@ import zmq
 
 from crossbook.common.errors import ConfigError, CrossbookError
 from crossbook.common.process import sockets
-from crossbook.common.process.clock import SystemClock
+from crossbook.common.process.clock import ManualClock, SystemClock
 from crossbook.common.process.config import Settings
 from crossbook.common.process.log import logger
 from crossbook.common.process.startup import exit_on_config_error, started
@@ -61,12 +61,10 @@ def build(settings: Settings, context: Any, disk: FileDisk) -> MatcherService:
         replayed=recovered.replayed,
     )
     sequencer = Sequencer(engine, journal, resend_buffer)
-    timekeeper = Timekeeper(
-        clock,
-        journal.last_time_ns,
-        settings.clock_jump_max_s * 1_000_000_000,
-        settings.clock_absence_max_days * DAY_NS,
-    )
+    if settings.clock == "manual":
+        # A journal that exists goes on at its last time.
+        clock = ManualClock(journal.last_time_ns or settings.clock_start_ns())
+    timekeeper = _timekeeper(clock, journal.last_time_ns, settings)
     snapshotter = Snapshotter(
         SnapshotStore(disk, settings.snapshots_kept),
         journal,
@@ -92,6 +90,15 @@ def build(settings: Settings, context: Any, disk: FileDisk) -> MatcherService:
             sequencer, journal, resend_buffer, snapshotter, disk, timekeeper, batches
         ).text,
         settings.journal_sync_interval_ms if settings.journal_sync == "interval" else 0,
+    )
+
+
+def _timekeeper(clock: SystemClock, last_ns: int, settings: Settings) -> Timekeeper:
+    return Timekeeper(
+        clock,
+        last_ns,
+        settings.clock_jump_max_s * 1_000_000_000,
+        settings.clock_absence_max_days * DAY_NS,
     )
 
 
@@ -130,6 +137,7 @@ def main() -> None:
         queries=settings.matcher_sync,
         admin=settings.matcher_admin,
         accounts=settings.accounts,
+        clock=settings.clock,
         data_dir=str(settings.data_dir),
         journal_sync=settings.journal_sync,
         sync_call=sync_call,

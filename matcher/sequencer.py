@@ -42,8 +42,11 @@ from crossbook.matcher.resend_buffer import EventResendBuffer
 RESEND_BYTES = 4 * 1024 * 1024
 """Most bytes of event batches in one resend answer."""
 
+GROUP_STEPS: Final = 256
+"""Batches of one advance that share a sync."""
 
 _ADVANCE_TIME: Final = encode([AdvanceTime()])
+_MOVE_TIME: Final = encode([AdvanceTime(gateway=0)])
 
 
 class RecordLog(Protocol):
@@ -56,8 +59,9 @@ class RecordLog(Protocol):
     def first_seq(self) -> int:
         """The first number held; one past the last where nothing is."""
 
-    def append(self, record: Record) -> None:
-        """Write a record; on return it is as safe as the sync policy promises."""
+    def append(self, record: Record, *, sync: bool = True) -> None:
+        """Write a record; on return it is as safe as the sync policy promises, unless `sync` is
+        false: the next one that is synced makes it so."""
 
     def read(self, from_seq: int) -> Iterator[tuple[Header, Record]]:
         """Records from the one that holds `from_seq` on."""
@@ -129,12 +133,12 @@ class Sequencer:
         """The time of the last batch or heartbeat."""
         return self._time_ns
 
-    def apply(self, payloads: list[bytes], now_ns: int) -> bytes | None:
+    def apply(self, payloads: list[bytes], now_ns: int, *, sync: bool = True) -> bytes | None:
         """Apply payloads as one batch, journal it, and return its encoded `EventBatch`.
 
         None when nothing was applied (repeats, bad bytes). The batch's time is `now_ns`, but
         never earlier than that of the batch before. Raises `JournalFailed`: then nothing of it
-        may leave this process.
+        may leave this process. Without `sync` it may leave once a later batch is synced.
         """
         self._time_ns = time_ns = max(self._time_ns, now_ns)
         applied = apply_batch(self._engine, self.incarnation, payloads, time_ns)
@@ -145,7 +149,8 @@ class Sequencer:
         if not encoded:
             return None
         first_seq, last_seq = applied.first_seq, applied.last_seq
-        self._journal.append(Record(first_seq, last_seq, time_ns, payloads, encoded))
+        record = Record(first_seq, last_seq, time_ns, payloads, encoded)
+        self._journal.append(record, sync=sync)
         self._resend_buffer.append(first_seq, last_seq, encoded)
         return encoded
 
@@ -161,6 +166,28 @@ class Sequencer:
     def let_expire(self, now_ns: int) -> bytes | None:
         """Run the timers that are due although no command arrived, as a batch of its own."""
         return self.apply([_ADVANCE_TIME], now_ns)
+
+    def advance(self, to_ns: int, steps_max: int) -> Iterator[list[bytes]]:
+        """Run every timer up to `to_ns` at its own time, in order, each time as a batch of its own;
+        the last batch carries `to_ns`, whether something is due then or not. Stops after
+        `steps_max` batches.
+
+        Returns the encoded batches in groups that are in the journal as a whole: a sync a group.
+        Raises what `apply` raises.
+        """
+        group: list[bytes] = []
+        for step in range(1, steps_max + 1):
+            due_ns = self.next_due_ns
+            step_ns, payload = (due_ns, _ADVANCE_TIME) if due_ns <= to_ns else (to_ns, _MOVE_TIME)
+            is_last = step_ns >= to_ns or step == steps_max or len(group) + 1 == GROUP_STEPS
+            batch = self.apply([payload], step_ns, sync=is_last)
+            assert batch is not None, "what is due happens, and a move is always applied"
+            group.append(batch)
+            if is_last:
+                yield group
+                group = []
+            if step_ns >= to_ns:
+                return
 
     def administer(
         self, request: AdminAct | AdminInspect, now_ns: int

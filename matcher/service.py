@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from crossbook.common.errors import CodecError
 from crossbook.common.messages.admin import (
     AdminAcceptTime,
+    AdminAdvance,
     AdminFault,
     AdminTimeAccepted,
     AdminView,
@@ -25,13 +26,14 @@ from crossbook.common.messages.codec import (
     encode,
 )
 from crossbook.common.messages.process_metrics import Metrics, MetricsRequest
-from crossbook.common.process.clock import Clock
+from crossbook.common.process.clock import Clock, ManualClock
 from crossbook.common.process.counters import SIZES, TIMES_NS, Buckets
 from crossbook.common.process.crash_points import reached
 from crossbook.common.process.log import logger
 from crossbook.common.process.sockets import drained
 from crossbook.matcher.engine.timers import NEVER
 from crossbook.matcher.journal.journal import Journal
+from crossbook.matcher.manual_time import ManualTime
 from crossbook.matcher.recovery.snapshotter import Snapshotter
 from crossbook.matcher.sequencer import Sequencer
 from crossbook.matcher.timekeeper import Timekeeper
@@ -56,7 +58,8 @@ class Batches(Struct):
 class MatcherService:
     """The matcher's loop over its four sockets. `stop()` may be called from a signal handler.
 
-    `clock` measures intervals, `timekeeper` gives the time of stamps. With `sync_interval_ms` the
+    `clock` measures intervals, `timekeeper` gives the time of stamps; an administrator moves a
+    `ManualClock`. With `sync_interval_ms` the
     journal is synced that often instead of by every batch. The loop counts in `batches`, and
     `metrics` returns the exposition for a metrics query.
     """
@@ -86,6 +89,8 @@ class MatcherService:
         self._admin = admin
         self._clock = clock
         self._timekeeper = timekeeper
+        manual = clock if isinstance(clock, ManualClock) else None
+        self._manual = ManualTime(sequencer, manual, events.send)
         self._is_alarmed = False
         self._refusals = 0
         self._heartbeat_ns = heartbeat_ms * 1_000_000
@@ -142,6 +147,9 @@ class MatcherService:
             batch = self._sequencer.let_expire(now_ns)
             if batch is not None:
                 self._events.send(batch)
+        if self._manual.is_manual:
+            # Nothing else comes due before the clock is moved.
+            return SLEEP_MS * 1_000_000
         return max(0, self._sequencer.next_due_ns - now_ns)
 
     def _check_clock(self) -> None:
@@ -183,6 +191,10 @@ class MatcherService:
             before_ns, clock_ns = keeper.accept()
             logger().warning("time_accepted", time_ns=before_ns, clock_ns=clock_ns)
             return AdminTimeAccepted(request.request_id, before_ns, clock_ns, was_refused)
+        if isinstance(request, AdminAdvance):
+            moved = self._manual.advance(request)
+            logger().info("time_advanced", to_ns=request.to_ns, answer=repr(moved))
+            return moved
         now_ns = keeper.now_ns()
         batch, reply = self._sequencer.administer(request, now_ns)
         if batch is not None:
@@ -191,7 +203,11 @@ class MatcherService:
         if isinstance(reply, AdminView):
             now_ns = max(now_ns, self._sequencer.time_ns)
             return replace(
-                reply, time_ns=now_ns, clock_ns=keeper.clock_ns, clock_refused=keeper.refused
+                reply,
+                time_ns=now_ns,
+                clock_ns=keeper.clock_ns,
+                clock_refused=keeper.refused,
+                is_manual=self._manual.is_manual,
             )
         return reply
 

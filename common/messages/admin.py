@@ -46,7 +46,14 @@ class AdminAcceptTime(Struct, array_like=True, tag=3, gc=False, frozen=True):
     request_id: int
 
 
-AdminRequest: TypeAlias = AdminAct | AdminInspect | AdminAcceptTime
+class AdminAdvance(Struct, array_like=True, tag=4, gc=False, frozen=True):
+    """Move the manual clock to `to_ns`. Everything due on the way happens at its own time."""
+
+    request_id: int
+    to_ns: int
+
+
+AdminRequest: TypeAlias = AdminAct | AdminInspect | AdminAcceptTime | AdminAdvance
 
 
 class AdminDone(Struct, array_like=True, tag=101, gc=False, frozen=True):
@@ -71,7 +78,7 @@ class InstrumentStatus(Struct, array_like=True, gc=False, frozen=True):
 class AdminView(Struct, array_like=True, tag=102, gc=False, frozen=True):
     """Answer to `AdminInspect`, true as of `seq`. Commands are stamped with `time_ns`; the
     machine's clock shows `clock_ns`, and `clock_refused` is true while the matcher does not follow
-    it."""
+    it. A clock that `is_manual` moves only by `AdminAdvance`."""
 
     request_id: int
     seq: int
@@ -80,6 +87,7 @@ class AdminView(Struct, array_like=True, tag=102, gc=False, frozen=True):
     time_ns: int = 0
     clock_ns: int = 0
     clock_refused: bool = False
+    is_manual: bool = False
 
 
 class AdminTimeAccepted(Struct, array_like=True, tag=104, gc=False, frozen=True):
@@ -99,4 +107,27 @@ class AdminFault(Struct, array_like=True, tag=103, gc=False, frozen=True):
     text: str
 
 
-AdminReply: TypeAlias = AdminDone | AdminView | AdminFault | AdminTimeAccepted
+class AdminTimeAdvanced(Struct, array_like=True, tag=105, gc=False, frozen=True):
+    """Answer to `AdminAdvance`: the clock showed `before_ns` and shows `time_ns`. Everything due up
+    to it is in the journal and sent, `seq` the last number. `batches` counts the points in time
+    at which something was due, and the last one. Where they are more than one request handles,
+    `time_ns` is earlier than requested: send the request again."""
+
+    request_id: int
+    before_ns: int
+    time_ns: int
+    seq: int
+    batches: int
+
+
+class AdminRefused(Struct, array_like=True, tag=106, gc=False, frozen=True):
+    """The request cannot be carried out; nothing changed. `field` names the wrong field."""
+
+    request_id: int
+    field: str
+    text: str
+
+
+AdminReply: TypeAlias = (
+    AdminDone | AdminView | AdminFault | AdminTimeAccepted | AdminTimeAdvanced | AdminRefused
+)

@@ -100,7 +100,7 @@ class SetCancelAfter(Struct, array_like=True, tag=5, gc=False, frozen=True):
 
 class AdvanceTime(Struct, array_like=True, tag=6, gc=False, frozen=True):
     """Expire everything that is due; the matcher itself makes this command while no other
-    arrives."""
+    arrives. That of gateway zero takes a number also where nothing is due: a manual clock moved."""
 
     gateway: int = -1
     request_seq: int = 0

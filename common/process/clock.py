@@ -1,4 +1,8 @@
-"""Clocks as arguments: only `SystemClock` reads those of the machine."""
+"""Clocks as arguments: only `SystemClock` reads the machine's time of day.
+
+`ManualClock` is that of an exchange with `CLOCK=manual`: its time of day stands still until it is
+moved, and intervals stay the machine's.
+"""
 
 import time
 from typing import Final, Protocol
@@ -36,6 +40,30 @@ class SystemClock:
 
     def elapsed_ns(self) -> int:
         return time.clock_gettime_ns(_SLEEP_INCLUDED)
+
+
+class ManualClock(SystemClock):
+    """Wall and elapsed time stand still except for `move_to`; intervals are the machine's.
+
+    >>> clock = ManualClock(1_000)
+    >>> clock.move_to(1_500)
+    >>> clock.move_to(1_200)
+    >>> clock.now_ns(), clock.elapsed_ns(), clock.monotonic_ns() > 1_500
+    (1500, 1500, True)
+    """
+
+    def __init__(self, now_ns: int) -> None:
+        self._now_ns = now_ns
+
+    def now_ns(self) -> int:
+        return self._now_ns
+
+    def elapsed_ns(self) -> int:
+        return self._now_ns
+
+    def move_to(self, time_ns: int) -> None:
+        """Show this time from now on; an earlier one changes nothing."""
+        self._now_ns = max(self._now_ns, time_ns)
 
 
 class FakeClock:

@@ -24,6 +24,7 @@ from crossbook.common.process.env_file import ENV_FILE, Names, read_names
 from crossbook.common.process.scheduling import Scheduling
 from crossbook.common.rules import Rules, load_rules
 from crossbook.common.shards import SHARDS_MAX
+from crossbook.common.times import parse_time
 
 Role = Literal["orders", "api", "streams"]
 """Interfaces of a gateway process: ZeroMQ order entry, REST and /ws/orders, market-data streams."""
@@ -100,6 +101,8 @@ class Settings(BaseSettings):
     event_history_mb: int = Field(default=128, ge=1, le=65_536)
     feed_history: int = Field(default=10_000, ge=100, le=10_000_000)
     heartbeat_ms: int = Field(default=500, ge=10, le=60_000)
+    clock: Literal["system", "manual"] = "system"
+    clock_start: str = "2030-01-01T00:00:00Z"
     clock_jump_max_s: int = Field(default=60, ge=1, le=315_360_000)
     clock_absence_max_days: int = Field(default=366, ge=1, le=36_500)
     insecure_allow_public_bind: bool = False
@@ -149,6 +152,12 @@ class Settings(BaseSettings):
             return f"sqlite:///{quote(str(home_expanded(home)))}{slash}{rest}"
         return value
 
+    @field_validator("clock_start")
+    @classmethod
+    def _is_a_time(cls, value: str) -> str:
+        parse_time(value)
+        return value
+
     @field_validator("*", mode="before")
     @classmethod
     def _means_itself(cls, value: object, info: ValidationInfo) -> object:
@@ -183,6 +192,10 @@ class Settings(BaseSettings):
                 f"SHARD={self.shard}: no instrument of {self.instruments_file} is on this shard"
             )
         return own
+
+    def clock_start_ns(self) -> int:
+        """The time that a manual clock begins with, in nanoseconds since the Unix epoch."""
+        return parse_time(self.clock_start)
 
     def database(self) -> str:
         """`DATABASE_URL` with directory and shard filled in; never log its password."""

@@ -2,14 +2,13 @@
 
 import uuid
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
 from rich.table import Table
 
-from crossbook.cli.admin_shards import NO_SHARD, AdminShards
+from crossbook.cli.admin_shards import NO_SHARD, admin_shards
 from crossbook.cli.console import CommandError, ExitStatus, Output
 from crossbook.cli.options import (
     DEFAULT_TIMEOUT_S,
@@ -18,11 +17,9 @@ from crossbook.cli.options import (
     JsonOption,
     SymbolArgument,
     TimeoutOption,
-    client_settings,
     word_option,
     word_parser,
 )
-from crossbook.cli.rendering import time_text
 from crossbook.common.errors import DecimalError
 from crossbook.common.grid import format_decimal, parse_decimal
 from crossbook.common.instruments import FEE_RATE_MAX, Instrument
@@ -43,6 +40,7 @@ from crossbook.common.messages.events import (
     OrdersMassCanceled,
 )
 from crossbook.common.rules import FEE_ACCOUNT
+from crossbook.common.times import time_text
 from crossbook.common.types import InstrumentState, Side
 
 _PERCENT_DECIMALS: Final = 4
@@ -83,11 +81,6 @@ TransferOption = Annotated[
 ]  # fmt: skip
 
 
-def _shards(admin: str | None, timeout: float) -> AdminShards:
-    settings = client_settings(admin=admin)
-    return AdminShards([shard.matcher_admin for shard in settings.each_shard()], timeout)
-
-
 @app.command()
 def status(
     of: Annotated[
@@ -105,7 +98,7 @@ def status(
       crossbook admin status
       crossbook admin status --of 7 --json
     """
-    with _shards(admin, timeout) as shards:
+    with admin_shards(admin, timeout) as shards:
         views = [client.view(of) for client in shards.clients]
     facts = [_status_facts(each) for view in views for each in view.instruments]
     balances: list[dict[str, Any]] = []
@@ -181,11 +174,10 @@ def state(
       crossbook admin state BTC-USDT halted --for 300
       crossbook admin state BTC-USDT auction
     """
-    until_ns = 0
-    if seconds is not None:
-        until_ns = int((datetime.now(UTC).timestamp() + seconds) * 1e9)
-    with _shards(admin, timeout) as shards:
+    with admin_shards(admin, timeout) as shards:
         client, found = shards.trading(symbol)
+        # The venue's time, which need not be that of this machine.
+        until_ns = 0 if seconds is None else client.view().time_ns + int(seconds * 1e9)
         instrument = found.definition
         new_state = InstrumentState[to.upper()]
         event = client.act(SetInstrumentState(0, 0, 0, instrument.id, new_state, until_ns))
@@ -210,7 +202,7 @@ def uncross(
       crossbook admin uncross BTC-USDT
       crossbook admin uncross BTC-USDT --then halted
     """
-    with _shards(admin, timeout) as shards:
+    with admin_shards(admin, timeout) as shards:
         client, found = shards.trading(symbol)
         instrument = found.definition
         event = client.act(Uncross(0, 0, 0, instrument.id, InstrumentState[to.upper()]))
@@ -254,7 +246,7 @@ def fees(
         raise CommandError("--inherit needs --of ACCOUNT", ExitStatus.USAGE, "USAGE", "of")
     rates = [_rate(field, text) for field, text in (("maker", maker), ("taker", taker))]
     account = of or 0
-    with _shards(admin, timeout) as shards:
+    with admin_shards(admin, timeout) as shards:
         client, found = shards.trading(symbol)
         instrument = found.definition
         event = client.act(SetFees(0, 0, account, instrument.id, rates[0], rates[1], inherit))
@@ -341,7 +333,7 @@ def cancel_all(
     of_side = 0 if side is None else Side[side.upper()]
     events: list[Event] = []
     account = of or 0
-    with _shards(admin, timeout) as shards:
+    with admin_shards(admin, timeout) as shards:
         if symbol is not None:
             client, found = shards.trading(symbol)
             events.append(client.act(MassCancelOrders(0, 0, account, found.definition.id, of_side)))
@@ -376,7 +368,7 @@ def add_instrument(
         text = f"{file} describes no {symbol.upper()}"
         raise CommandError(text, ExitStatus.USAGE, "UNKNOWN_SYMBOL", "symbol")
     instrument = instrument_of(entries[0], document.assets)
-    with _shards(admin, timeout) as shards:
+    with admin_shards(admin, timeout) as shards:
         client = shards.named(shard_of_entry(entries[0], len(shards.clients)))
         event = client.act(AddInstrument(0, 0, 0, instrument.id, instrument))
     facts = {"symbol": instrument.symbol, "id": instrument.id, "seq": event.seq}
@@ -396,7 +388,7 @@ def _adjust(
 ) -> None:
     asset = asset.upper()
     transfer_id = transfer_id or uuid.uuid4().hex
-    with _shards(admin, timeout) as shards:
+    with admin_shards(admin, timeout) as shards:
         client = shards.named(shard)
         decimals = _decimals([client.view()])
         if asset not in decimals:

@@ -6,6 +6,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from crossbook.cli.console import CommandError, ExitStatus
+from crossbook.cli.options import client_settings
 from crossbook.client.admin_client import AdminClient
 from crossbook.common.errors import CrossbookError
 from crossbook.common.messages.admin import InstrumentStatus
@@ -62,3 +63,9 @@ class AdminShards:
             raise away
         text = f"no instrument is called {symbol!r} here"
         raise CommandError(text, ExitStatus.USAGE, "UNKNOWN_SYMBOL", "symbol")
+
+
+def admin_shards(admin: str | None, timeout_s: float) -> AdminShards:
+    """The matchers of the settings, or those at the addresses of `--admin`."""
+    settings = client_settings(admin=admin)
+    return AdminShards([shard.matcher_admin for shard in settings.each_shard()], timeout_s)

@@ -1,15 +1,19 @@
-"""`crossbook admin accept-time`: the word of an administrator against a refused clock."""
+"""`crossbook admin accept-time` and `advance`: an administrator decides on the time."""
 
-from crossbook.cli.admin_shards import AdminShards
-from crossbook.cli.console import Output
+from typing import Annotated
+
+import typer
+
+from crossbook.cli.admin_shards import admin_shards
+from crossbook.cli.console import CommandError, ExitStatus, Output
 from crossbook.cli.options import (
     DEFAULT_TIMEOUT_S,
     AdminOption,
     JsonOption,
     TimeoutOption,
-    client_settings,
 )
-from crossbook.cli.rendering import time_text
+from crossbook.client.admin_client import advance_all
+from crossbook.common.times import duration_text, time_text
 
 
 def accept_time(
@@ -26,9 +30,7 @@ def accept_time(
     Examples:
       crossbook admin accept-time
     """
-    settings = client_settings(admin=admin)
-    addresses = [shard.matcher_admin for shard in settings.each_shard()]
-    with AdminShards(addresses, timeout) as shards:
+    with admin_shards(admin, timeout) as shards:
         accepted = [client.accept_time() for client in shards.clients]
     facts = [
         {
@@ -46,3 +48,46 @@ def accept_time(
         for each in facts
     ]
     Output(as_json).result({"shards": facts}, "\n".join(lines))
+
+
+def advance(
+    by: Annotated[
+        str,
+        typer.Argument(
+            metavar="[DURATION]",
+            show_default=False,
+            help="Whole numbers with w, d, h, m, s, ms, us or ns: 90s, 1d, 1h30m.",
+        ),
+    ] = "",
+    to: Annotated[
+        str,
+        typer.Option("--to", metavar="TIME", show_default=False, help="ISO 8601, UTC by default."),
+    ] = "",
+    admin: AdminOption = None,
+    timeout: TimeoutOption = DEFAULT_TIMEOUT_S,
+    as_json: JsonOption = False,
+) -> None:
+    """Move the time of an exchange with CLOCK=manual, by a duration or to a point in time.
+
+    Everything due on the way happens at its own time and in order: orders expire, timers run out,
+    halts end. Returns once the matchers of all shards have done and journaled it.
+
+    \b
+    Examples:
+      crossbook admin advance 1d
+      crossbook admin advance --to 2030-01-02T00:00Z --json
+    """
+    try:
+        with admin_shards(admin, timeout) as shards:
+            moved = advance_all(shards.clients, by or None, to=to or None)
+    except ValueError as error:
+        field = "to" if to else "duration"
+        raise CommandError(str(error), ExitStatus.USAGE, "USAGE", field) from error
+    time_ns, before_ns = moved[0].time_ns, moved[0].before_ns
+    facts = {
+        "time": time_text(time_ns),
+        "before": time_text(before_ns),
+        "seqs": [each.seq for each in moved],
+    }
+    text = f"it is {time_text(time_ns)}, {duration_text(time_ns - before_ns)} later"
+    Output(as_json).result(facts, text)

@@ -20,7 +20,7 @@ from typer.core import TyperGroup
 from crossbook.cli.terminal import print_anything
 from crossbook.common.errors import ConfigError, CrossbookError, DecimalError
 from crossbook.csv_file import RecordingError
-from crossbook.errors import ActRefused, OrderRejected, OutcomeUnknown
+from crossbook.errors import ActRefused, AdvanceRefused, OrderRejected, OutcomeUnknown
 
 _NEGATIVE: Final = re.compile(r"-\.?\d[\d.]*")
 
@@ -100,6 +100,9 @@ def error_facts(error: Exception) -> tuple[ExitStatus, dict[str, str]]:
         code = getattr(error.reason, "name", str(error.reason))
     elif isinstance(error, ActRefused):
         status, code, field = ExitStatus.REFUSED, error.reason, error.field
+        message = error.text
+    elif isinstance(error, AdvanceRefused):
+        status, code, field = ExitStatus.REFUSED, "ADVANCE_REFUSED", error.field
         message = error.text
     elif isinstance(error, OutcomeUnknown):
         code = "OUTCOME_UNKNOWN"

@@ -78,6 +78,7 @@ app.command()(journal.journal)
 app.command()(backup.backup)
 app.command()(orders.balances)
 admin.app.command("accept-time")(clock.accept_time)
+admin.app.command("advance")(clock.advance)
 app.add_typer(admin.app, name="admin")
 
 

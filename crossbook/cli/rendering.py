@@ -1,7 +1,6 @@
 """Orders, executions and market data as JSON facts (decimals as strings) and as lines."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Any, Final
 
 from crossbook.common.grid import format_decimal
@@ -9,6 +8,7 @@ from crossbook.common.instruments import Instrument
 from crossbook.common.messages.entry import Ack, Balance, Execution, OrderState
 from crossbook.common.messages.feed import MarketState, Ticker, Trade
 from crossbook.common.messages.history_queries import Candle
+from crossbook.common.times import time_text
 from crossbook.common.types import (
     ExecutionKind,
     InstrumentState,
@@ -22,17 +22,6 @@ from crossbook.common.types import (
 
 AVERAGE_DECIMALS: Final = 2
 """Digits of an average price beyond the instrument's own; the last one is rounded."""
-
-
-def time_text(time_ns: int) -> str:
-    """UTC time with milliseconds.
-
-    >>> time_text(1_761_481_996_789_123_456)
-    '2025-10-26T12:33:16.789Z'
-    """
-    seconds, rest = divmod(time_ns, 1_000_000_000)
-    moment = datetime.fromtimestamp(seconds, UTC)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{rest // 1_000_000:03d}Z"
 
 
 def side_text(side: int) -> str:

@@ -1,28 +1,41 @@
 """The administrator's client: one request, one answer, over the matcher's admin socket."""
 
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 import zmq
+from msgspec.structs import replace
 
 from crossbook.common.errors import CrossbookError
 from crossbook.common.messages.admin import (
     Act,
     AdminAcceptTime,
     AdminAct,
+    AdminAdvance,
     AdminDone,
     AdminFault,
     AdminInspect,
+    AdminRefused,
     AdminReply,
     AdminRequest,
     AdminTimeAccepted,
+    AdminTimeAdvanced,
     AdminView,
 )
 from crossbook.common.messages.codec import decode_admin_reply, decoded, encode
 from crossbook.common.messages.events import CommandRejected, Event
 from crossbook.common.process import sockets
-from crossbook.errors import ActRefused, ClientClosed, GatewayUnavailable, OutcomeUnknown
+from crossbook.common.times import duration_ns, parse_time, time_ns_of
+from crossbook.errors import (
+    ActRefused,
+    AdvanceRefused,
+    ClientClosed,
+    GatewayUnavailable,
+    OutcomeUnknown,
+)
 
 
 class AdminClient:
@@ -95,6 +108,38 @@ class AdminClient:
             )
         return reply
 
+    def advance(
+        self, by: str | timedelta | None = None, *, to: str | datetime | None = None
+    ) -> AdminTimeAdvanced:
+        """Move the clock of a matcher with `CLOCK=manual` by a duration, or to a point in time.
+
+        A duration is text such as `1d` or `1h30m`, a point in time ISO 8601, UTC unless it names a
+        zone. Everything due on the way happens at its own time. Raises `AdvanceRefused` where the
+        clock is the machine's, the time is past or too far ahead, and `ValueError` for text that is
+        neither.
+
+            admin.advance("1d")
+            admin.advance(to="2030-01-02T00:00Z")
+        """
+        return self.advance_to(_target_ns(self.view().time_ns, by, to))
+
+    def advance_to(self, to_ns: int) -> AdminTimeAdvanced:
+        """Move the clock to a time, in as many requests as that needs; raises `AdvanceRefused`."""
+        before_ns, batches = 0, 0
+        while True:
+            self._request_id += 1
+            reply = self._exchange(AdminAdvance(self._request_id, to_ns))
+            if isinstance(reply, AdminRefused):
+                raise AdvanceRefused(reply.field, reply.text)
+            if not isinstance(reply, AdminTimeAdvanced):
+                raise CrossbookError(
+                    f"the matcher at {self.address} answered with {type(reply).__name__}"
+                )
+            batches += reply.batches
+            before_ns = before_ns or reply.before_ns
+            if reply.time_ns >= to_ns:
+                return replace(reply, before_ns=before_ns, batches=batches)
+
     def _exchange(self, request: AdminRequest) -> AdminReply:
         if self._socket.closed:
             raise ClientClosed("administrator's client", self.address)
@@ -121,6 +166,38 @@ class AdminClient:
             "under its --transfer-id is made once"
         )
         raise OutcomeUnknown([(request.request_id, "")], why, remedy=remedy)
+
+
+def advance_all(
+    clients: Sequence[AdminClient],
+    by: str | timedelta | None = None,
+    *,
+    to: str | datetime | None = None,
+) -> list[AdminTimeAdvanced]:
+    """`AdminClient.advance` of the matchers of all shards, to one time: a duration counts from the
+    latest of their times, so that a call that failed for one of them may be repeated with `to`.
+
+    Raises `AdvanceRefused` before any clock has moved where one is not manual.
+    """
+    views = [client.view() for client in clients]
+    for shard, view in enumerate(views):
+        if not view.is_manual:
+            text = f"the matcher of shard {shard} follows the clock of its machine; CLOCK=manual"
+            raise AdvanceRefused("clock", f"{text} lets time be moved")
+    to_ns = _target_ns(max(view.time_ns for view in views), by, to)
+    return [client.advance_to(to_ns) for client in clients]
+
+
+def _target_ns(now_ns: int, by: str | timedelta | None, to: str | datetime | None) -> int:
+    """The time that a duration from `now_ns` leads to, or that `to` names.
+
+    Raises `ValueError` for text that is neither, and unless exactly one of both is given.
+    """
+    if by is not None and to is None:
+        return now_ns + duration_ns(by)
+    if to is None or by is not None:
+        raise ValueError("give either a duration or the time to advance to")
+    return parse_time(to) if isinstance(to, str) else time_ns_of(to)
 
 
 def _whereabouts(address: str) -> str:

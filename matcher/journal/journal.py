@@ -143,8 +143,9 @@ class Journal:
             journal._load(name, is_last=False, until_seq=until_seq)
         return journal
 
-    def append(self, record: Record) -> None:
-        """Write one record behind the last; with the `batch` policy it is synced on return.
+    def append(self, record: Record, *, sync: bool = True) -> None:
+        """Write one record behind the last; with the `batch` policy it is synced on return, unless
+        the caller leaves that to its own `sync`.
 
         Raises `JournalFailed`; after that every later call raises it too.
         """
@@ -162,12 +163,13 @@ class Journal:
                 reached("matcher.half_written")
             self._disk.write(segment.name, segment.used, data)
             reached("matcher.written")
-            if self._sync_policy == "batch":
+            is_synced = sync and self._sync_policy == "batch"
+            if is_synced:
                 self._disk.sync(segment.name)
         except OSError as error:
             raise self._failed(error.strerror or str(error)) from error
         segment.add(record.last_seq, record.time_ns, data)
-        if self._sync_policy == "batch":
+        if is_synced:
             self._synced = segment.used
         self.last_seq = record.last_seq
         self.last_time_ns = record.time_ns

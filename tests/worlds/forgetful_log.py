@@ -14,7 +14,7 @@ class ForgetfulLog:
         self.last_time_ns = 0
         self.first_seq = 1
 
-    def append(self, record: Record) -> None:
+    def append(self, record: Record, *, sync: bool = True) -> None:
         self.first_seq = record.last_seq + 1
 
     def read(self, from_seq: int) -> Iterator[tuple[Header, Record]]:

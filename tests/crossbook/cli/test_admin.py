@@ -2,9 +2,7 @@
 
 import json
 import re
-from datetime import datetime
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,7 +13,13 @@ from crossbook.cli.main import app
 from crossbook.client.admin_client import AdminClient
 from crossbook.common.errors import CrossbookError
 from crossbook.common.instruments import example
-from crossbook.common.messages.admin import Act, AdminTimeAccepted, AdminView, InstrumentStatus
+from crossbook.common.messages.admin import (
+    Act,
+    AdminTimeAccepted,
+    AdminTimeAdvanced,
+    AdminView,
+    InstrumentStatus,
+)
 from crossbook.common.messages.commands import (
     AddInstrument,
     AdjustBalance,
@@ -68,6 +72,7 @@ class Matchers:
         self.away: set[int] = set()
         self.answer: Event = OrdersMassCanceled(99, 0, 0, 0, 0, 0, 3)
         self.acts: list[tuple[int, Act]] = []
+        self.moves: list[tuple[int, int]] = []
         self.viewed: list[int] = []
         self.addresses: list[str] = []
         self._numbers: dict[AdminClient, int] = {}
@@ -77,6 +82,9 @@ class Matchers:
         )
         monkeypatch.setattr(AdminClient, "act", lambda client, act: self._act(client, act))
         monkeypatch.setattr(AdminClient, "accept_time", lambda client: self._accept_time(client))
+        monkeypatch.setattr(
+            AdminClient, "advance_to", lambda client, to_ns: self._advance_to(client, to_ns)
+        )
         monkeypatch.delenv("SHARDS", raising=False)
         self._monkeypatch = monkeypatch
 
@@ -88,6 +96,7 @@ class Matchers:
     def run(self, *words: str) -> tuple[int, str, str]:
         """Exit status, standard output and standard error."""
         self.acts.clear()
+        self.moves.clear()
         self.viewed.clear()
         self._numbers.clear()
         result = CliRunner().invoke(app, ["admin", *words], env={"COLUMNS": "200"})
@@ -119,6 +128,11 @@ class Matchers:
     def _act(self, client: AdminClient, act: Act) -> Event:
         self.acts.append((self._numbers[client], act))
         return self.answer
+
+    def _advance_to(self, client: AdminClient, to_ns: int) -> AdminTimeAdvanced:
+        number = self._numbers[client]
+        self.moves.append((number, to_ns))
+        return AdminTimeAdvanced(0, self.views[number].time_ns, to_ns, 90 + number, 1)
 
     def _accept_time(self, client: AdminClient) -> AdminTimeAccepted:
         view = self.views[self._numbers[client]]
@@ -233,8 +247,63 @@ def test_accept_time_prints_for_each_clock_whether_it_was_refused(matchers: Matc
     }  # fmt: skip
 
 
-def test_a_state_lasts_until_the_next_act_or_for_so_long(
-    matchers: Matchers, monkeypatch: pytest.MonkeyPatch
+def manual(matchers: Matchers) -> None:
+    """All clocks are manual; that of the second shard is a second behind."""
+    matchers.views = [
+        replace(view, is_manual=True, time_ns=BEGAN_NS - shard * SECOND_NS)
+        for shard, view in enumerate(matchers.views)
+    ]
+
+
+def test_a_manual_clock_is_advanced_by_a_duration_or_to_a_time(matchers: Matchers) -> None:
+    manual(matchers)
+    assert matchers.run("advance", "1h30m") == (
+        0, "it is 2025-10-26T14:03:16.789Z, 1h30m later", "",
+    )  # fmt: skip
+    assert matchers.moves == [(0, BEGAN_NS + 5_400 * SECOND_NS)]
+    assert matchers.run_json("advance", "--to", "2025-10-27T00:00Z") == {
+        "time": "2025-10-27T00:00:00.000Z", "before": "2025-10-26T12:33:16.789Z", "seqs": [90],
+    }  # fmt: skip
+    assert matchers.moves == [(0, 1_761_523_200 * SECOND_NS)]
+
+
+def test_all_shards_advance_to_one_time_from_the_latest_of_theirs(matchers: Matchers) -> None:
+    matchers.two()
+    manual(matchers)
+    matchers.run_json("advance", "1s")
+    assert matchers.moves == [(shard, BEGAN_NS + SECOND_NS) for shard in (0, 1)]
+
+
+def test_no_clock_moves_where_one_is_the_machines(matchers: Matchers) -> None:
+    matchers.two()
+    manual(matchers)
+    matchers.views[1] = replace(matchers.views[1], is_manual=False)
+    status, out, err = matchers.run("advance", "1s")
+    assert (status, out, matchers.moves) == (1, "", [])
+    assert err.startswith(
+        "ADVANCE_REFUSED (clock): the matcher of shard 1 follows the clock of its"
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        (("tomorrow",), "USAGE (duration): 'tomorrow' is no duration"),
+        (("--to", "noon"), "USAGE (to): 'noon' is no time"),
+        ((), "USAGE (duration): give either a duration or the time to advance to"),
+        (("1d", "--to", "2030-01-01"), "USAGE (to): give either a duration or the time"),
+    ],
+)
+def test_an_advance_names_the_word_that_is_wrong(
+    matchers: Matchers, words: tuple[str, ...], text: str
+) -> None:
+    manual(matchers)
+    status, _, err = matchers.run("advance", *words)
+    assert (status, err[: len(text)], matchers.moves) == (2, text, [])
+
+
+def test_a_state_lasts_until_the_next_act_or_for_so_long_by_the_venues_time(
+    matchers: Matchers,
 ) -> None:
     matchers.answer = InstrumentStateChanged(99, 0, 0, 2, 4)
 
@@ -243,12 +312,10 @@ def test_a_state_lasts_until_the_next_act_or_for_so_long(
     )  # fmt: skip
     assert matchers.acts == [(0, SetInstrumentState(0, 0, 0, 2, InstrumentState.HALTED, 0))]
 
-    now = SimpleNamespace(now=lambda zone: datetime.fromtimestamp(1_000, zone))
-    monkeypatch.setattr("crossbook.cli.admin.datetime", now)
     assert matchers.run_json("state", "ETH-EUR", "post_only", "--for", "1.5") == {
         "symbol": "ETH-EUR", "state": "post_only", "seq": 99,
     }  # fmt: skip
-    until_ns = 1_001_500_000_000
+    until_ns = BEGAN_NS + 1_500_000_000
     assert matchers.acts == [
         (0, SetInstrumentState(0, 0, 0, 2, InstrumentState.POST_ONLY, until_ns))
     ]

@@ -2,18 +2,31 @@
 
 import socket
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import zmq
 
 from crossbook.client.admin_client import AdminClient
 from crossbook.common.errors import CrossbookError
-from crossbook.common.messages.admin import Act, AdminFault, AdminReply, AdminView
-from crossbook.common.messages.codec import encode
+from crossbook.common.messages.admin import (
+    Act,
+    AdminAdvance,
+    AdminFault,
+    AdminRefused,
+    AdminReply,
+    AdminTimeAdvanced,
+    AdminView,
+)
+from crossbook.common.messages.codec import decode_admin_request, encode
 from crossbook.common.messages.commands import MassCancelOrders
 from crossbook.common.process import sockets
-from crossbook.errors import ClientClosed, GatewayUnavailable, OutcomeUnknown
+from crossbook.common.times import DAY_NS, parse_time
+from crossbook.errors import AdvanceRefused, ClientClosed, GatewayUnavailable, OutcomeUnknown
 from tests.system.exchange import free_ports
 
 ACT: Act = MassCancelOrders(0, 0, 0)
@@ -116,3 +129,71 @@ def test_an_answer_of_another_kind_is_an_error(reply: AdminReply, text: str) -> 
                 admin.act(ACT)
             thread.join(5)
         router.close(linger=0)
+
+
+NOW_NS = parse_time("2030-01-01")
+MANUAL = AdminView(1, 5, [], [], NOW_NS, NOW_NS, is_manual=True)
+
+
+@contextmanager
+def matcher_that_answers(*replies: AdminReply) -> Iterator[tuple[AdminClient, list[Any]]]:
+    """A client, and the requests that came, each answered by the next of these replies."""
+    address = f"tcp://127.0.0.1:{free_ports(1)[0]}"
+    requests: list[Any] = []
+    with zmq.Context() as context, sockets.admin_router(context, address) as router:
+
+        def serve() -> None:
+            for reply in replies:
+                identity, request = router.recv_multipart()
+                requests.append(decode_admin_request(request))
+                router.send_multipart([identity, encode(reply)])
+
+        with AdminClient(address, timeout_s=5.0) as admin:
+            thread = threading.Thread(target=serve)
+            thread.start()
+            yield admin, requests
+            thread.join(5)
+        router.close(linger=0)
+
+
+@pytest.mark.parametrize("by", ["1d", timedelta(days=1)])
+def test_a_duration_counts_from_the_matchers_time(by: str | timedelta) -> None:
+    moved = AdminTimeAdvanced(2, NOW_NS, NOW_NS + DAY_NS, 9, 1)
+    with matcher_that_answers(MANUAL, moved) as (admin, requests):
+        assert admin.advance(by) == moved
+    assert requests[1:] == [AdminAdvance(2, NOW_NS + DAY_NS)]
+
+
+@pytest.mark.parametrize("to", ["2030-01-02", datetime(2030, 1, 2, tzinfo=UTC)])
+def test_a_point_in_time_is_sent_as_it_is(to: str | datetime) -> None:
+    moved = AdminTimeAdvanced(2, NOW_NS, NOW_NS + DAY_NS, 9, 1)
+    with matcher_that_answers(MANUAL, moved) as (admin, requests):
+        assert admin.advance(to=to) == moved
+    assert requests[1:] == [AdminAdvance(2, NOW_NS + DAY_NS)]
+
+
+def test_an_advance_goes_on_until_the_time_is_reached() -> None:
+    half_ns = NOW_NS + DAY_NS // 2
+    first = AdminTimeAdvanced(2, NOW_NS, half_ns, 9, 10_000)
+    second = AdminTimeAdvanced(3, half_ns, NOW_NS + DAY_NS, 12, 3)
+    with matcher_that_answers(MANUAL, first, second) as (admin, requests):
+        assert admin.advance("1d") == AdminTimeAdvanced(3, NOW_NS, NOW_NS + DAY_NS, 12, 10_003)
+    assert [each.to_ns for each in requests[1:]] == [NOW_NS + DAY_NS] * 2
+
+
+def test_a_refused_advance_names_field_and_reason() -> None:
+    with (
+        matcher_that_answers(MANUAL, AdminRefused(2, "clock", "it is the machine's")) as (admin, _),
+        pytest.raises(AdvanceRefused, match="clock: it is the machine's; nothing was changed"),
+    ):
+        admin.advance("1s")
+
+
+@pytest.mark.parametrize("given", [{}, {"by": "1d", "to": "2030-01-02"}, {"by": "soon"}])
+def test_an_advance_by_nothing_sensible_is_not_sent(given: dict[str, Any]) -> None:
+    with (
+        matcher_that_answers(MANUAL) as (admin, requests),
+        pytest.raises(ValueError, match="duration"),
+    ):
+        admin.advance(**given)
+    assert len(requests) == 1
