@@ -19,7 +19,6 @@ from bench.stylised import (
     quantile,
 )
 from bench.tape import Tape
-from bench.venue import BenchVenue
 from crossbook.common.instruments import Instrument
 from crossbook.common.instruments_file import load_instruments
 from crossbook.common.messages.commands import AmendOrder, CancelOrder, Command, NewOrder
@@ -30,6 +29,7 @@ from crossbook.replay.recording import RecordedCommand
 from crossbook.replay.recording_files import read_recording
 from crossbook.simulator.flow import AgentFlow
 from crossbook.simulator.fundamental import TICKS_PER_SECOND
+from crossbook.simulator.venue import LocalVenue
 
 ROOT = Path(__file__).resolve().parents[1]
 INSTRUMENTS = ROOT / "instruments.toml"
@@ -87,7 +87,7 @@ def simulated(seed: int, minutes: float, agents: int = AGENTS) -> list[Tape]:
     """The tapes of a simulation, one for each of `SYMBOLS`."""
     instruments = _instruments(SYMBOLS)
     flow = AgentFlow(instruments, agents, seed)
-    venue = BenchVenue(instruments, agents)
+    venue = LocalVenue(instruments, agents)
     tapes = [Tape(each.id, SIMULATED_SAMPLE_S * 1_000_000_000) for each in instruments]
 
     def watch(time_ns: int, events: Sequence[Event]) -> None:

@@ -10,7 +10,7 @@ import ast
 import re
 import sys
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Final
@@ -108,6 +108,11 @@ OTHERWISE: Final[Mapping[str, str]] = {
     "recorder/replica": "pure",
 }
 """Modules that are of another kind than their folder."""
+
+JOINS: Final[Mapping[str, Sequence[str]]] = {
+    "crossbook/simulator/venue": ("gateway", "matcher"),
+}
+"""Modules that make one exchange of the parts of several processes, without their sockets."""
 
 READS_CONFIG: Final = {
     "common/process/startup",
@@ -240,7 +245,8 @@ def breaches(modules: list[Module]) -> list[str]:
         if not kind:
             found.append(f"{module.path}: unclassified; say in {Path(__file__).name} what it is")
         starts = module.path == STARTS_PROCESSES
-        if (foreign := module.packages() - {module.package, "common"}) and not starts:
+        inside = {module.package, "common", *JOINS.get(module.path, ())}
+        if (foreign := module.packages() - inside) and not starts:
             found.append(f"{module.path}: may not import {sorted(foreign)}")
         if outside := module.tops() & {"tests", "bench", "tools", *PACKAGES[:1], *PACKAGES[2:]}:
             found.append(f"{module.path}: may not import {sorted(outside)}")
@@ -310,6 +316,7 @@ def test_no_module_imports_itself_by_way_of_others() -> None:
 def test_a_named_module_exists_and_differs_from_its_folder() -> None:
     paths = {module.path for module in read_modules(ROOT, PACKAGES)}
     assert not OTHERWISE.keys() - paths
+    assert not JOINS.keys() - paths
     assert {path for path, _ in PURE_EXCEPTIONS} <= paths
     folders = {f"{path.rpartition('/')[0]}/*" for path in paths}
     assert not {pattern for pattern in KINDS if pattern[0] != "*"} - folders

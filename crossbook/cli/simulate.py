@@ -12,7 +12,8 @@ from rich.live import Live
 from crossbook.cli.console import CommandError, ExitStatus, Output
 from crossbook.cli.options import GatewayOption, JsonOption, client_settings
 from crossbook.simulator.display import facts, line, table
-from crossbook.simulator.flow import AGENTS_MOST, AgentFlow
+from crossbook.simulator.flow import AgentFlow
+from crossbook.simulator.population import AGENTS_MOST
 from crossbook.simulator.runner import Runner, SimulationPlan, Stopped
 
 SYMBOLS: Final = "BTC-USDT,ETH-USDT,SOL-USDT"

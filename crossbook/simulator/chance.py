@@ -5,6 +5,7 @@ IEEE 754 defines to the last bit (+, -, *, /, square root). Logarithms, powers a
 among them, so there is no exponential or Box-Muller here.
 """
 
+from hashlib import sha256
 from math import sqrt
 from typing import Final
 
@@ -24,6 +25,11 @@ class Chance:
 
     def __init__(self, seed: int) -> None:
         self._state = seed & _MASK
+
+    @classmethod
+    def named(cls, seed: int, name: str) -> "Chance":
+        """A generator that the seed and a name decide, and nothing else."""
+        return cls(int.from_bytes(sha256(f"{seed} {name}".encode()).digest()[:8], "big"))
 
     def fork(self) -> "Chance":
         """A generator of its own: draws from it do not shift the draws from this one."""

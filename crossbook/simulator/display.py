@@ -54,6 +54,8 @@ def line(runner: Runner, flow: AgentFlow, elapsed_s: float) -> str:
     ]
     if statistics.rejects:
         parts.append(f"{statistics.rejects.total():,} rejects")
+    if flow.failures:
+        parts.append(f"{len(flow.failures):,} agents failed")
     if runner.outages:
         parts.append(f"{runner.outages:,} waits for the exchange")
     return ", ".join(parts)
@@ -72,4 +74,5 @@ def facts(runner: Runner, flow: AgentFlow, elapsed_s: float) -> dict[str, Any]:
         "waits_for_exchange": runner.outages,
         "resets": runner.resets,
         **flow.statistics.facts(),
+        "failures": [failure.facts() for failure in flow.failures],
     }

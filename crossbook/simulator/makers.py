@@ -1,52 +1,99 @@
 """Market makers: a ladder of quotes around an estimate of value, skewed against inventory."""
 
-from typing import Final
+from typing import Annotated, ClassVar
 
-from crossbook.simulator.chance import Chance
-from crossbook.simulator.market import BUY, SELL, AgentMarket, OpenOrder
-from crossbook.simulator.strategy import Strategy
+from msgspec import Meta
 
-LEVELS: Final = 7
-REQUESTS_MOST: Final = 8
-"""Requests of one maker in one instrument and tick, the first tick apart."""
-
-_WORTH: Final = 400_000.0
-_HALF_SPREAD: Final = 0.0002
-_MOVES_WEIGHT: Final = 1.5
-_SIZE: Final = 350.0
-_SIZE_MOST: Final = 30.0
-_WORTHWHILE: Final = 0.4
-_EXPOSED: Final = 0.4
-_LEAN: Final = 2.5
-_MOVE_SHARE: Final = 0.2
+from crossbook.simulator.agent import Agent
+from crossbook.simulator.market import BUY, SELL, OpenOrder
+from crossbook.simulator.units import Chances, Multiple, Quote, ratio
 
 
-class MarketMaker(Strategy):
-    """Keeps `LEVELS` bids and asks. Its estimate follows the fundamental with a lag of its own, so
-    that slow makers are traded against after news. It quotes wider when prices move, and lower when
-    it is long."""
+class MarketMaker(Agent):
+    """Keeps `levels` bids and asks around its estimate of the instrument's worth.
 
-    kind = "maker"
+    The estimate follows the fundamental with a lag of the maker's own, so that slow makers are
+    traded against after news. It quotes wider when prices move, and lower when it is long. It
+    trades against quotes of others that its estimate has passed.
+    """
 
-    def __init__(self, agent: int, market: AgentMarket, chance: Chance) -> None:
-        super().__init__(agent, market, _WORTH, chance)
-        self._seen = float(market.start)
-        self._learns = chance.between(0.4, 1.0)
-        self._width = chance.between(0.7, 2.2)
-        self._acts = chance.between(0.08, 0.3)
+    kind: ClassVar[str] = "maker"
+    prevention: ClassVar[int] = 0
 
-    def decide(self, tick: int, value: float) -> None:
+    limit_quote = 400_000.0
+    levels: Annotated[int, Meta(ge=1, le=50, description="Quotes on each side.")] = 7
+    corrections_most: Annotated[
+        int, Meta(ge=1, le=100, description="Corrections of quotes in one tick, the first apart.")
+    ] = 8
+    half_spread_bps: Annotated[
+        float,
+        Meta(
+            gt=0, le=1_000, description="Half the spread of a maker of width 1 while prices rest."
+        ),
+    ] = 2.0
+    width_low: Annotated[
+        Multiple, Meta(description="Each maker's width is drawn from here ...")
+    ] = 0.7
+    width_high: Annotated[
+        Multiple, Meta(description="... to here: its spread as a multiple of that.")
+    ] = 2.2
+    moves_weight: Annotated[
+        float,
+        Meta(ge=0, le=100, description="Widening for each tick that the middle moves on average."),
+    ] = 1.5
+    lean: Annotated[
+        float,
+        Meta(ge=0, le=100, description="Half spreads that a full position moves all quotes by."),
+    ] = 2.5
+    size_quote: Annotated[Quote, Meta(description="Scale of a quote's size, in quote units.")] = (
+        350.0
+    )
+    size_most: Annotated[Multiple, Meta(description="Largest random multiple of that scale.")] = (
+        30.0
+    )
+    learns_low: Annotated[
+        Chances, Meta(description="Share of the fundamental's move seen each tick: from here ...")
+    ] = 0.4
+    learns_high: Annotated[Chances, Meta(description="... to here, drawn for each maker.")] = 1.0
+    acts_low: Annotated[
+        Chances, Meta(description="Probability of a look at its quotes each tick: from here ...")
+    ] = 0.08
+    acts_high: Annotated[Chances, Meta(description="... to here, drawn for each maker.")] = 0.3
+    move_share: Annotated[
+        Chances, Meta(description="Share of corrections that amend; the others cancel and enter.")
+    ] = 0.2
+    exposed_share: Annotated[
+        float,
+        Meta(ge=0, le=1, description="A quote nearer to the estimate than this share of the half "
+             "spread is corrected at once."),
+    ] = 0.4  # fmt: skip
+    worthwhile_share: Annotated[
+        float,
+        Meta(ge=0, le=100, description="Gain, as a share of the half spread, from which it trades "
+             "against quotes of others."),
+    ] = 0.4  # fmt: skip
+
+    def on_start(self) -> None:
+        """Draw the maker's lag, width and pace."""
+        chance = self.chance
+        self._seen = float(self.market.start_ticks)
+        self._quiet = ratio(self.half_spread_bps)
+        self._learns = chance.between(self.learns_low, self.learns_high)
+        self._width = chance.between(self.width_low, self.width_high)
+        self._acts = chance.between(self.acts_low, self.acts_high)
+
+    def act(self) -> None:
         """Move the quotes that are most wrong to where they belong."""
-        self._seen += self._learns * (value - self._seen)
-        opening = tick <= 1
+        self._seen += self._learns * (self.fundamental - self._seen)
+        opening = self.tick <= 1
         half = self._half_spread()
         if not opening and not self._exposed(half) and not self.chance.happens(self._acts):
             return
-        middle = self._seen - _LEAN * half * self.position / self.limit
+        middle = self._seen - self.lean * half * self.position_lots / self.limit_lots
         self._pick_off(half)
-        slots = {(order.side, order.slot): order for order in self.own()}
-        left = REQUESTS_MOST
-        for slot in range(LEVELS):
+        slots = {(order.side, order.slot): order for order in self.orders()}
+        left = self.corrections_most
+        for slot in range(self.levels):
             for side in (BUY, SELL):
                 if left <= 0 and not opening:
                     return
@@ -55,25 +102,30 @@ class MarketMaker(Strategy):
     def _exposed(self, half: float) -> bool:
         """Whether a quote is so close to the maker's estimate that it must not stay."""
         return any(
-            (self._seen - order.price if order.side == BUY else order.price - self._seen)
-            < _EXPOSED * half
-            for order in self.own()
+            (
+                self._seen - order.price_ticks
+                if order.side == BUY
+                else order.price_ticks - self._seen
+            )
+            < self.exposed_share * half
+            for order in self.orders()
         )
 
     def _pick_off(self, half: float) -> None:
         """Trade against quotes that the maker's estimate has passed."""
         for side, sign in ((BUY, 1), (SELL, -1)):
             best = self.market.opposite(side)
-            gain = sign * (self._seen - best) - _WORTHWHILE * half
+            gain = sign * (self._seen - best) - self.worthwhile_share * half
             if best and gain > 0:
-                size = _SIZE * self.chance.fatter(_SIZE_MOST)
+                size = self.size_quote * self.chance.fatter(self.size_most)
                 self.trade(side, self.market.lots_worth(size), max(1.0, gain))
 
     def _half_spread(self) -> float:
         """Half the distance between the maker's best bid and ask, in ticks."""
-        quiet = _HALF_SPREAD * self._seen
+        market = self.market
+        quiet = self._quiet * self._seen
         return max(
-            float(self.market.grid), self._width * (quiet + _MOVES_WEIGHT * self.market.moves)
+            float(market.grid_ticks), self._width * (quiet + self.moves_weight * market.moves)
         )
 
     def _quote(
@@ -83,29 +135,31 @@ class MarketMaker(Strategy):
         distance = half * (1.0 + 0.9 * slot + 0.5 * slot * slot)
         if order is not None:
             meant = middle - distance if side == BUY else middle + distance
-            if abs(order.price - meant) <= half * (0.2 + 0.6 * slot):
+            if abs(order.price_ticks - meant) <= half * (0.2 + 0.6 * slot):
                 return 0
         price = self._price(side, middle, distance * self.chance.between(0.8, 1.2))
         if order is None:
-            size = _SIZE * (0.3 + slot) * self.chance.fatter(_SIZE_MOST)
-            return int(self.place(side, price, self.market.lots_worth(size), slot))
-        if order.price == price:
+            return int(self.place(side, price, self._size(slot), slot))
+        if order.price_ticks == price:
             return 0
-        if self.chance.happens(_MOVE_SHARE):
-            self.move(order, price)
+        if self.chance.happens(self.move_share):
+            self.amend(order, price)
             return 1
         # The order may be filled before the cancel arrives: it still counts against the limit.
-        self.pull(order)
-        size = self.market.lots_worth(_SIZE * (0.3 + slot) * self.chance.fatter(_SIZE_MOST))
-        return 1 + int(self.place(side, price, size, slot))
+        self.cancel(order)
+        return 1 + int(self.place(side, price, self._size(slot), slot))
+
+    def _size(self, slot: int) -> int:
+        scale = self.size_quote * (0.3 + slot)
+        return self.market.lots_worth(scale * self.chance.fatter(self.size_most))
 
     def _price(self, side: int, middle: float, distance: float) -> int:
         """A price on the grid that does not trade with the quotes known."""
-        market, grid = self.market, self.market.grid
+        market, grid = self.market, self.market.grid_ticks
         if side == BUY:
             price = int((middle - distance) / grid) * grid
-            price = min(price, market.ask - grid) if market.ask else price
+            price = min(price, market.ask_ticks - grid) if market.ask_ticks else price
         else:
             price = int((middle + distance) / grid) * grid + grid
-            price = max(price, market.bid + grid)
+            price = max(price, market.bid_ticks + grid)
         return market.sound_price(price)

@@ -4,6 +4,7 @@ The agents use nothing else. They do not use the feed, so their decisions never 
 orders of other accounts appear when they trade with an agent's.
 """
 
+from itertools import islice
 from typing import Final
 
 from msgspec import Struct
@@ -28,7 +29,7 @@ class OpenOrder(Struct, gc=False):
     name: str
     agent: int
     side: int
-    price: int
+    price_ticks: int
     lots: int
     slot: int = 0
     ends: int = 0
@@ -39,17 +40,19 @@ class AgentMarket:
 
     `middle` is between the best prices, in ticks and halves; where a side is empty it stays what it
     was. `fast` and `slow` are its moving averages over some 1 and 10 seconds, `moves` that of its
-    absolute changes.
+    absolute changes. `grid_ticks` is the step that people would quote on, `last_ticks` the last
+    trade's price, `changes` the number of changes of the book so far.
     """
 
-    def __init__(self, instrument: Instrument, start: int, grid: int) -> None:
+    def __init__(self, instrument: Instrument, start_ticks: int, grid_ticks: int) -> None:
         self.instrument = instrument
         self.symbol = instrument.symbol
-        self.grid = grid
-        self.start = start
-        self.middle = self.fast = self.slow = float(start)
+        self.grid_ticks = grid_ticks
+        self.start_ticks = start_ticks
+        self.middle = self.fast = self.slow = float(start_ticks)
         self.moves = 0.0
-        self.last_price = start
+        self.last_ticks = start_ticks
+        self.changes = 0
         self.orders: dict[str, OpenOrder] = {}
         self._of_agent: dict[int, dict[str, OpenOrder]] = {}
         self._levels: dict[int, SortedDict] = {BUY: SortedDict(), SELL: SortedDict()}
@@ -57,26 +60,32 @@ class AgentMarket:
         self._notional = instrument.notional_per_tick_lot
 
     @property
-    def bid(self) -> int:
+    def bid_ticks(self) -> int:
         """The best bid in ticks, zero where there is none."""
         levels = self._levels[BUY]
         return int(levels.peekitem(-1)[0]) if levels else 0
 
     @property
-    def ask(self) -> int:
+    def ask_ticks(self) -> int:
         """The best ask in ticks, zero where there is none."""
         levels = self._levels[SELL]
         return int(levels.peekitem(0)[0]) if levels else 0
 
     def opposite(self, side: int) -> int:
         """The price an order of `side` would trade at, zero where there is none."""
-        return self.ask if side == BUY else self.bid
+        return self.ask_ticks if side == BUY else self.bid_ticks
+
+    def bids(self, limit: int | None = None) -> list[tuple[int, int]]:
+        """The best `limit` bid levels (all when None) as (price ticks, lots), best first."""
+        return self._best_levels(BUY, limit)
+
+    def asks(self, limit: int | None = None) -> list[tuple[int, int]]:
+        """The best `limit` ask levels (all when None) as (price ticks, lots), best first."""
+        return self._best_levels(SELL, limit)
 
     def lots_near(self, side: int, levels: int) -> int:
         """Lots in the best `levels` levels of a side."""
-        book = self._levels[side]
-        prices = reversed(book) if side == BUY else iter(book)
-        return sum(book[price] for price, _ in zip(prices, range(levels), strict=False))
+        return sum(lots for _, lots in self._best_levels(side, levels))
 
     def of(self, agent: int) -> dict[str, OpenOrder]:
         """An agent's open orders by name, oldest first."""
@@ -84,7 +93,7 @@ class AgentMarket:
 
     def advance(self) -> None:
         """Advance one tick: add the present middle to the averages."""
-        bid, ask = self.bid, self.ask
+        bid, ask = self.bid_ticks, self.ask_ticks
         before = self.middle
         if bid and ask:
             self.middle = (bid + ask) / 2
@@ -97,7 +106,8 @@ class AgentMarket:
         self.orders[order.name] = order
         self._of_agent.setdefault(order.agent, {})[order.name] = order
         levels = self._levels[order.side]
-        levels[order.price] = levels.get(order.price, 0) + order.lots
+        levels[order.price_ticks] = levels.get(order.price_ticks, 0) + order.lots
+        self.changes += 1
 
     def remove(self, name: str) -> None:
         """An order is gone; one that was gone already stays so."""
@@ -117,17 +127,19 @@ class AgentMarket:
         self._reduce(order, order.lots - lots)
         order.lots = lots
 
-    def move(self, name: str, price: int) -> None:
+    def move(self, name: str, price_ticks: int) -> None:
         """An order rests at another price."""
         order = self.orders.get(name)
         if order is not None:
             self._reduce(order, order.lots)
-            order.price = price
+            order.price_ticks = price_ticks
             levels = self._levels[order.side]
-            levels[price] = levels.get(price, 0) + order.lots
+            levels[price_ticks] = levels.get(price_ticks, 0) + order.lots
+            self.changes += 1
 
     def clear(self) -> None:
         """Nothing rests any more."""
+        self.changes += 1
         self.orders.clear()
         self._of_agent.clear()
         for levels in self._levels.values():
@@ -147,12 +159,19 @@ class AgentMarket:
 
     def sound_price(self, price: float) -> int:
         """A price in whole ticks within the instrument's limits."""
-        return max(1, min(int(price), self.instrument.max_price_ticks))
+        instrument = self.instrument
+        return max(instrument.min_price_ticks, min(int(price), instrument.max_price_ticks))
+
+    def _best_levels(self, side: int, limit: int | None) -> list[tuple[int, int]]:
+        book = self._levels[side]
+        prices = reversed(book) if side == BUY else iter(book)
+        return [(price, book[price]) for price in islice(prices, limit)]
 
     def _reduce(self, order: OpenOrder, lots: int) -> None:
+        self.changes += 1
         levels = self._levels[order.side]
-        left = levels.get(order.price, 0) - lots
+        left = levels.get(order.price_ticks, 0) - lots
         if left > 0:
-            levels[order.price] = left
+            levels[order.price_ticks] = left
         else:
-            levels.pop(order.price, None)
+            levels.pop(order.price_ticks, None)

@@ -9,7 +9,7 @@ requests; the plan's rate only sets the wait between ticks.
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import Final, TypeVar
 
@@ -27,6 +27,7 @@ from crossbook.errors import GatewayUnavailable, OrderRejected, OutcomeUnknown
 from crossbook.simulator.batch import Answer, TradeRequest
 from crossbook.simulator.flow import AgentFlow
 from crossbook.simulator.fundamental import TICKS_PER_SECOND
+from crossbook.simulator.population import AgentChoice, Values, check_population
 
 BATCH_MOST: Final = 256
 """Requests in one message."""
@@ -62,7 +63,8 @@ class SimulationPlan(Struct, frozen=True):
     """The simulation to run, for so many simulated seconds (zero: no end).
 
     A simulated second lasts a real one, or with a `rate` as long as its requests need at so many a
-    second. Agent `n` trades for account `first_account` + n.
+    second. `agents` of the built-in kinds, with `kinds` as values of their parameters, and `own`
+    further ones trade. Agent `n` trades for account `first_account` + n; those of `own` come last.
     """
 
     address: str
@@ -73,12 +75,23 @@ class SimulationPlan(Struct, frozen=True):
     rate: float | None
     duration_s: float
     wait_s: float
+    own: tuple[AgentChoice, ...] = ()
+    kinds: Mapping[str, Values] = {}
+
+    @property
+    def accounts(self) -> int:
+        """The number of agents, each of which has an account of its own."""
+        return self.agents + sum(choice.count for choice in self.own)
 
 
 class Runner:
-    """One simulation on one exchange. `stop` ends it after the tick it is in."""
+    """One simulation on one exchange. `stop` ends it after the tick it is in.
+
+    Raises `ConfigError` for agents that cannot be engaged.
+    """
 
     def __init__(self, plan: SimulationPlan) -> None:
+        check_population(plan.agents, plan.kinds, plan.own)
         self.plan = plan
         self.flow: AgentFlow | None = None
         self.outages = 0
@@ -99,8 +112,9 @@ class Runner:
     async def run(self, watch: Callable[["Runner", AgentFlow], None]) -> AgentFlow:
         """Simulate until the duration is over or `stop`; `watch` is called after every tick.
 
-        Raises `CrossbookError` when the exchange cannot be reached within the plan's wait, and
-        `ValueError` when it does not trade a symbol.
+        Raises `CrossbookError` when the exchange cannot be reached within the plan's wait,
+        `ConfigError` for an agent that fails before the first tick, and `ValueError` when the
+        exchange does not trade a symbol. A simulation is over when all of its agents failed.
         """
         async with AsyncExitStack() as stack:
             # One context for all, so that the end waits for unsent frames once and not per agent.
@@ -110,8 +124,9 @@ class Runner:
             cancels = await self._cancel_all()
             # A number the exchange has never given before: client order ids stay unique on it,
             # and are the same on every fresh one.
+            plan = self.plan
             flow = self.flow = AgentFlow(
-                instruments, self.plan.agents, self.plan.seed, f"s{cancels[0].seq}-"
+                instruments, plan.agents, plan.seed, f"s{cancels[0].seq}-", plan.own, plan.kinds
             )
             try:
                 await self._trade(flow, watch)
@@ -125,7 +140,7 @@ class Runner:
         """Log every agent on; the instruments to trade."""
         plan = self.plan
         deadline_s = time.monotonic() + plan.wait_s
-        for agent in range(plan.agents):
+        for agent in range(plan.accounts):
             while True:
                 client = AsyncClient(plan.address, plan.first_account + agent, 1.0, self._context)
                 try:
@@ -181,7 +196,7 @@ class Runner:
         return requests / self.plan.rate if self.plan.rate else 1 / TICKS_PER_SECOND
 
     def _over(self, flow: AgentFlow) -> bool:
-        return 0 < self.plan.duration_s <= flow.seconds
+        return flow.deserted or 0 < self.plan.duration_s <= flow.seconds
 
     async def _send(
         self, client: AsyncClient, requests: Sequence[TradeRequest | MassCancel]

@@ -10,7 +10,7 @@ from crossbook.common.messages.entry import Ack, Amend, Cancel, Execution, New, 
 from crossbook.common.types import Liquidity, RejectReason
 from crossbook.simulator.batch import Batch
 from crossbook.simulator.market import BUY, SELL, AgentMarket
-from crossbook.simulator.strategy import Strategy
+from crossbook.simulator.population import Engaged
 
 _WORDS: Final = {New: "new", Cancel: "cancel", Amend: "amend"}
 _DEPTH_LEVELS: Final = 10
@@ -30,16 +30,17 @@ class TradeTotals:
         self.one_sided = 0
         self.last_trade_id = 0
 
-    def trade(self, trade_id: int, price: int, lots: int) -> None:
-        """Add one trade, which both sides may report."""
+    def trade(self, trade_id: int, price: int, lots: int) -> bool:
+        """Add one trade, which both sides may report; return whether it is a new one."""
         if trade_id <= self.last_trade_id:
-            return
+            return False
         self.last_trade_id = trade_id
         self.trades += 1
         self.lots += lots
         self.notional += lots * price
         self.high = max(self.high, price)
         self.low = min(self.low or price, price)
+        return True
 
     def quote(self, bid: int, ask: int) -> None:
         """The best prices at the end of a tick."""
@@ -59,11 +60,9 @@ class TradeTotals:
 class SimulationStatistics:
     """Counts of requests, answers and trades, and what the agents hold."""
 
-    def __init__(
-        self, markets: Sequence[AgentMarket], strategies: Sequence[Sequence[Strategy]]
-    ) -> None:
+    def __init__(self, markets: Sequence[AgentMarket], agents: Sequence[Engaged]) -> None:
         self._markets = markets
-        self._strategies = strategies
+        self._agents = agents
         self.tapes = [TradeTotals() for _ in markets]
         self.requests: Counter[str] = Counter()
         self.rejects: Counter[str] = Counter()
@@ -86,15 +85,17 @@ class SimulationStatistics:
         else:
             self.rejects[_reason(answer.reason)] += 1
 
-    def filled(self, index: int, report: Execution) -> None:
-        """An order was filled in the market of this index."""
-        if report.liquidity in (Liquidity.MAKER, Liquidity.TAKER):
-            self.tapes[index].trade(report.trade_id, report.price_ticks, report.quantity_lots)
+    def filled(self, index: int, report: Execution) -> bool:
+        """An order was filled in the market of this index; return whether the trade is a new one,
+        which the other side did not report before."""
+        if report.liquidity not in (Liquidity.MAKER, Liquidity.TAKER):
+            return False
+        return self.tapes[index].trade(report.trade_id, report.price_ticks, report.quantity_lots)
 
     def ticked(self, tick: int) -> None:
         """A tick is over."""
         for market, tape in zip(self._markets, self.tapes, strict=True):
-            tape.quote(market.bid, market.ask)
+            tape.quote(market.bid_ticks, market.ask_ticks)
 
     def symbols(self) -> list[dict[str, Any]]:
         """Every instrument: prices and quantities as decimal text, the spread in basis points."""
@@ -104,22 +105,19 @@ class SimulationStatistics:
         ]
 
     def kinds(self) -> list[dict[str, Any]]:
-        """Every kind of agent: their number, their inventory by instrument, and their profit in
-        quote units, fees left out."""
+        """Every name of agents: their number, their inventory by instrument, and their profit in
+        quote units, fees left out. Built-in agents have the name of their kind."""
         rows: dict[str, dict[str, Any]] = {}
-        for strategies in self._strategies:
+        for agent in self._agents:
             row = rows.setdefault(
-                strategies[0].kind,
-                {"kind": strategies[0].kind, "agents": 0, "profit": 0.0, "inventory": {}},
+                agent.name, {"kind": agent.name, "agents": 0, "profit": 0.0, "inventory": {}}
             )
             row["agents"] += 1
-            for strategy in strategies:
-                instrument = strategy.market.instrument
-                row["profit"] += strategy.worth * _quote_per_tick_lot(instrument)
-                held = row["inventory"]
-                held[strategy.market.symbol] = (
-                    held.get(strategy.market.symbol, 0) + strategy.position
-                )
+            held = row["inventory"]
+            for seat in agent.seats:
+                symbol = seat.market.symbol
+                row["profit"] += seat.profit_tick_lots * _quote_per_tick_lot(seat.market.instrument)
+                held[symbol] = held.get(symbol, 0) + seat.position_lots
         instruments = {market.symbol: market.instrument for market in self._markets}
         for row in rows.values():
             row["profit"] = f"{row['profit']:.2f}"
@@ -129,6 +127,13 @@ class SimulationStatistics:
             }
         return list(rows.values())
 
+    def limited(self) -> dict[str, int]:
+        """Requests that the limits of an agent left out, by its name; agents without are absent."""
+        counts: Counter[str] = Counter()
+        for agent in self._agents:
+            counts[agent.name] += sum(seat.limited for seat in agent.seats)
+        return {name: count for name, count in sorted(counts.items()) if count}
+
     def facts(self) -> dict[str, Any]:
         """All of it, for `--json`."""
         return {
@@ -137,6 +142,7 @@ class SimulationStatistics:
             "rejects": dict(sorted(self.rejects.items())),
             "symbols": self.symbols(),
             "agents": self.kinds(),
+            "limited": self.limited(),
         }
 
 
@@ -151,9 +157,9 @@ def _symbol_facts(market: AgentMarket, tape: TradeTotals) -> dict[str, Any]:
 
     return {
         "symbol": market.symbol,
-        "bid": price(market.bid),
-        "ask": price(market.ask),
-        "last": price(market.last_price) if tape.trades else None,
+        "bid": price(market.bid_ticks),
+        "ask": price(market.ask_ticks),
+        "last": price(market.last_ticks) if tape.trades else None,
         "high": price(tape.high),
         "low": price(tape.low),
         "spread_bps": round(tape.spread_bps, 3),

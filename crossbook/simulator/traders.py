@@ -1,95 +1,125 @@
 """The agents other than makers: noise, momentum and mean-reversion traders."""
 
-from typing import Final
+from typing import Annotated, ClassVar
 
-from crossbook.simulator.chance import Chance
-from crossbook.simulator.market import BUY, SELL, AgentMarket
-from crossbook.simulator.strategy import FOK, IOC, Strategy
+from msgspec import Meta
 
-RESTING_MOST: Final = 60
-"""Open orders of one noise trader in one instrument."""
-
-_SIZE: Final = 90.0
-_SIZE_MOST: Final = 2_000.0
-_HURRY: Final = 2.5
-"""How much larger orders are that trade at once."""
-
-_NEAR: Final = 0.00016
-_LIFE_MOST: Final = 6_000.0
+from crossbook.simulator.agent import FOK, IOC, OPEN_ORDERS_MOST, Agent
+from crossbook.simulator.market import BUY, SELL
+from crossbook.simulator.units import Bps, Chances, Multiple, Quote, ratio
 
 
-def other(side: int) -> int:
-    """The opposite side."""
-    return SELL if side == BUY else BUY
+class NoiseTrader(Agent):
+    """Trades without information.
 
+    It rests orders at power-law distances for power-law times, and at times trades a larger order
+    in pieces, which is why signs of trades persist. A position more than half full is brought back
+    by the next large order.
+    """
 
-class NoiseTrader(Strategy):
-    """Trades without information. It rests orders at power-law distances for power-law times, and
-    at times trades a larger order in pieces, which is why signs of trades persist."""
+    kind: ClassVar[str] = "noise"
+    prevention: ClassVar[int] = 0
 
-    kind = "noise"
+    limit_quote = 600_000.0
+    acts_low: Annotated[
+        Chances, Meta(description="Probability of an order each tick: from here ...")
+    ] = 0.25
+    acts_high: Annotated[Chances, Meta(description="... to here, drawn for each trader.")] = 0.5
+    rest_share: Annotated[
+        Chances, Meta(description="Share of orders that rest; the others trade at once.")
+    ] = 0.955
+    resting_most: Annotated[
+        int, Meta(ge=1, le=OPEN_ORDERS_MOST, description="Open orders it enters further ones at.")
+    ] = 60
+    size_quote: Annotated[Quote, Meta(description="Scale of an order's size, in quote units.")] = (
+        90.0
+    )
+    size_most: Annotated[Multiple, Meta(description="Largest random multiple of that scale.")] = (
+        2_000.0
+    )
+    hurry: Annotated[
+        Multiple, Meta(description="Multiple of the size of orders that trade at once.")
+    ] = 2.5
+    pieces_most: Annotated[Multiple, Meta(description="Most pieces of one large order.")] = 30.0
+    near_bps: Annotated[
+        Bps, Meta(description="Scale of the distance of resting orders from the middle.")
+    ] = 1.6
+    far_most: Annotated[Multiple, Meta(description="Largest random multiple of that distance.")] = (
+        100.0
+    )
+    life_most_s: Annotated[
+        Multiple, Meta(description="Scale of the longest life of a resting order, in seconds.")
+    ] = 60.0
+    market_share: Annotated[
+        Chances, Meta(description="Share of market orders among those that trade at once.")
+    ] = 0.4
+    fok_share: Annotated[
+        Chances, Meta(description="Share of FOK among the rest; the others are IOC.")
+    ] = 0.12
 
-    def __init__(self, agent: int, market: AgentMarket, chance: Chance) -> None:
-        super().__init__(agent, market, 600_000.0, chance)
-        self._acts = chance.between(0.25, 0.5)
+    def on_start(self) -> None:
+        """Draw the trader's pace."""
+        self._near = ratio(self.near_bps)
+        self._acts = self.chance.between(self.acts_low, self.acts_high)
         self._side = BUY
         self._pieces = 0
 
-    def decide(self, tick: int, value: float) -> None:
+    def act(self) -> None:
         """Cancel overdue orders; rest an order or trade a piece."""
-        for order in self.own():
-            if order.ends <= tick:
-                self.pull(order)
+        for order in self.orders():
+            if order.ends <= self.tick:
+                self.cancel(order)
         chance = self.chance
         if not chance.happens(self._acts):
             return
-        if chance.happens(0.955):
-            if len(self.own()) < RESTING_MOST:
-                self._rest(tick)
+        if chance.happens(self.rest_share):
+            if len(self.orders()) < self.resting_most:
+                self._rest()
         else:
             self._trade()
 
-    def _rest(self, tick: int) -> None:
+    def _rest(self) -> None:
         chance, market = self.chance, self.market
         side = BUY if chance.happens(0.5) else SELL
         sign = 1 if side == BUY else -1
-        gap = max(float(market.grid), _NEAR * market.middle)
+        gap = max(float(market.grid_ticks), self._near * market.middle)
         if chance.happens(0.15):
             # About the best price, or better.
             distance = gap * chance.between(0.6, 1.2)
         else:
-            distance = gap * chance.fattest(100.0)
+            distance = gap * chance.fattest(self.far_most)
         price = market.middle - sign * distance
         if chance.happens(0.5):
-            price = int(price / market.grid) * market.grid
+            price = int(price / market.grid_ticks) * market.grid_ticks
         opposite = market.opposite(side)
         if opposite and sign * price >= sign * opposite:
             return
-        ends = tick + int((6.0 + distance / gap) * chance.fattest(_LIFE_MOST / 10.0))
+        ends = self.tick + int((6.0 + distance / gap) * chance.fattest(self.life_most_s * 10.0))
         self.place(side, price, self._size(), ends=ends)
 
     def _trade(self) -> None:
         chance = self.chance
         if self._pieces <= 0:
-            self._pieces = int(chance.fatter(30.0))
+            self._pieces = int(chance.fatter(self.pieces_most))
             self._side = BUY if chance.happens(0.5) else SELL
-            if abs(self.position) > self.limit // 2:
+            if abs(self.position_lots) > self.limit_lots // 2:
                 # A position half full is brought back rather than filled up.
-                self._side = SELL if self.position > 0 else BUY
+                self._side = SELL if self.position_lots > 0 else BUY
         self._pieces -= 1
         market = self.market
-        size = int(_HURRY * self._size())
-        if chance.happens(0.4):
+        size = int(self.hurry * self._size())
+        if chance.happens(self.market_share):
             self.trade(self._side, size, 0)
-        elif chance.happens(0.12):
-            self.trade(self._side, size, 4.0 * market.grid, FOK)
+        elif chance.happens(self.fok_share):
+            self.trade(self._side, size, 4.0 * market.grid_ticks, FOK)
         else:
             self.trade(self._side, size, market.middle * 0.0003 * chance.fat(6.0))
 
     def _size(self) -> int:
         """Lots of one order, a round number as often as not."""
         chance = self.chance
-        lots = self.market.lots_worth(2 * _SIZE * chance.uniform() * chance.fattest(_SIZE_MOST))
+        scale = 2 * self.size_quote * chance.uniform()
+        lots = self.market.lots_worth(scale * chance.fattest(self.size_most))
         if chance.happens(0.5):
             step = 1
             while step * 20 <= lots:
@@ -98,56 +128,118 @@ class NoiseTrader(Strategy):
         return lots
 
 
-class MomentumTrader(Strategy):
+class MomentumTrader(Agent):
     """Buys when the price rises and sells when it falls, at once; closes its position when the
-    trend is over."""
+    trend is over.
 
-    kind = "momentum"
+    The trend is the average price of some second less that of some ten seconds.
+    """
 
-    def __init__(self, agent: int, market: AgentMarket, chance: Chance) -> None:
-        super().__init__(agent, market, 80_000.0, chance)
-        self._acts = chance.between(0.01, 0.03)
-        self._threshold = chance.between(0.00012, 0.0003)
+    kind: ClassVar[str] = "momentum"
+    prevention: ClassVar[int] = 0
 
-    def decide(self, tick: int, value: float) -> None:
+    limit_quote = 80_000.0
+    acts_low: Annotated[
+        Chances, Meta(description="Probability of a look at the price each tick: from here ...")
+    ] = 0.01
+    acts_high: Annotated[Chances, Meta(description="... to here, drawn for each trader.")] = 0.03
+    threshold_bps_low: Annotated[
+        Bps, Meta(description="Trend from which it trades: from here ...")
+    ] = 1.2
+    threshold_bps_high: Annotated[Bps, Meta(description="... to here, drawn for each trader.")] = (
+        3.0
+    )
+    size_quote: Annotated[Quote, Meta(description="Scale of an order's size, in quote units.")] = (
+        90.0
+    )
+    size_most: Annotated[Multiple, Meta(description="Largest random multiple of that scale.")] = (
+        300.0
+    )
+    reach_bps: Annotated[
+        Bps, Meta(description="Farthest beyond the best price that an order trades.")
+    ] = 1.5
+
+    def on_start(self) -> None:
+        """Draw the trader's pace and threshold."""
+        chance = self.chance
+        self._acts = chance.between(self.acts_low, self.acts_high)
+        self._threshold = chance.between(
+            ratio(self.threshold_bps_low), ratio(self.threshold_bps_high)
+        )
+
+    def act(self) -> None:
         """Follow the trend, or close the position."""
         if not self.chance.happens(self._acts):
             return
         market = self.market
         trend = (market.fast - market.slow) / market.middle
-        size = market.lots_worth(_SIZE * self.chance.fattest(300.0))
-        reach = 0.00015 * market.middle
+        size = market.lots_worth(self.size_quote * self.chance.fattest(self.size_most))
+        reach = ratio(self.reach_bps) * market.middle
+        held = self.position_lots
         if abs(trend) > self._threshold:
             self.trade(BUY if trend > 0 else SELL, size, reach)
-        elif self.position * trend < 0:
-            self.trade(SELL if self.position > 0 else BUY, min(size, abs(self.position)), reach)
+        elif held * trend < 0:
+            self.trade(SELL if held > 0 else BUY, min(size, abs(held)), reach)
 
 
-class MeanReverter(Strategy):
-    """Trades against deviations of the price from its target: the mean of the fundamental, which
-    this agent sees late, and the recent average price."""
+class MeanReverter(Agent):
+    """Trades against deviations of the price from its target.
 
-    kind = "reverter"
+    The target is the mean of the fundamental, which this agent sees late, and of the average price
+    of some ten seconds. Near the target it closes its position in small steps.
+    """
 
-    def __init__(self, agent: int, market: AgentMarket, chance: Chance) -> None:
-        super().__init__(agent, market, 200_000.0, chance)
-        self._acts = chance.between(0.02, 0.05)
-        self._seen = float(market.start)
-        self._learns = chance.between(0.05, 0.3)
-        self._threshold = chance.between(0.00015, 0.0004)
+    kind: ClassVar[str] = "reverter"
+    prevention: ClassVar[int] = 0
 
-    def decide(self, tick: int, value: float) -> None:
+    limit_quote = 200_000.0
+    acts_low: Annotated[
+        Chances, Meta(description="Probability of a look at the price each tick: from here ...")
+    ] = 0.02
+    acts_high: Annotated[Chances, Meta(description="... to here, drawn for each trader.")] = 0.05
+    learns_low: Annotated[
+        Chances, Meta(description="Share of the fundamental's move seen each tick: from here ...")
+    ] = 0.05
+    learns_high: Annotated[Chances, Meta(description="... to here, drawn for each trader.")] = 0.3
+    threshold_bps_low: Annotated[
+        Bps, Meta(description="Deviation from which it trades: from here ...")
+    ] = 1.5
+    threshold_bps_high: Annotated[Bps, Meta(description="... to here, drawn for each trader.")] = (
+        4.0
+    )
+    size_quote: Annotated[Quote, Meta(description="Scale of an order's size, in quote units.")] = (
+        90.0
+    )
+    size_most: Annotated[Multiple, Meta(description="Largest random multiple of that scale.")] = (
+        300.0
+    )
+    closes: Annotated[
+        Chances, Meta(description="Probability that a look near the target closes a part.")
+    ] = 0.15
+
+    def on_start(self) -> None:
+        """Draw the trader's pace, lag and threshold."""
+        chance = self.chance
+        self._acts = chance.between(self.acts_low, self.acts_high)
+        self._seen = float(self.market.start_ticks)
+        self._learns = chance.between(self.learns_low, self.learns_high)
+        self._threshold = chance.between(
+            ratio(self.threshold_bps_low), ratio(self.threshold_bps_high)
+        )
+
+    def act(self) -> None:
         """Trade with quotes that are too cheap or too dear; otherwise close the position in small
         steps."""
-        self._seen += self._learns * (value - self._seen)
+        self._seen += self._learns * (self.fundamental - self._seen)
         if not self.chance.happens(self._acts):
             return
         market = self.market
         meant = (self._seen + market.slow) / 2
         gap = (meant - market.middle) / market.middle
-        size = market.lots_worth(_SIZE * self.chance.fattest(300.0))
+        size = market.lots_worth(self.size_quote * self.chance.fattest(self.size_most))
+        held = self.position_lots
         if abs(gap) > self._threshold:
             self.trade(BUY if gap > 0 else SELL, size, abs(gap) * market.middle, IOC)
-        elif self.position and self.chance.happens(0.15):
-            side = SELL if self.position > 0 else BUY
-            self.trade(side, min(size, abs(self.position)), float(market.grid))
+        elif held and self.chance.happens(self.closes):
+            side = SELL if held > 0 else BUY
+            self.trade(side, min(size, abs(held)), float(market.grid_ticks))

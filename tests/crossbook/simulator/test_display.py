@@ -72,6 +72,8 @@ SUMMARY: dict[str, Any] = {
             ("reverter", 1, "0.00", "0.00040"),
         )
     ],
+    "limited": {},
+    "failures": [],
 }
 
 

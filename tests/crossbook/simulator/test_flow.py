@@ -7,12 +7,14 @@ from collections.abc import Iterable
 import pytest
 from msgspec.structs import replace
 
-from bench.venue import BenchVenue
+from crossbook.common.errors import ConfigError
 from crossbook.common.instruments import Instrument, example
 from crossbook.common.messages.entry import Ack, Amend, Cancel, New, Reject
 from crossbook.common.types import RejectReason
-from crossbook.simulator.flow import AGENTS_MOST, AgentFlow, _grid
-from crossbook.simulator.makers import LEVELS
+from crossbook.simulator.flow import AgentFlow, _grid
+from crossbook.simulator.makers import MarketMaker
+from crossbook.simulator.population import AGENTS_MOST
+from crossbook.simulator.venue import LocalVenue
 from tests.worlds.invariants import check
 
 BTC = example()
@@ -24,9 +26,10 @@ SMALL = replace(BTC, id=5, symbol="SMALL-USDT", base="SMALL", max_quantity_lots=
 
 def market(
     seed: int, ticks: int, instruments: Iterable[Instrument] = (BTC, ETH), agents: int = 12
-) -> tuple[AgentFlow, BenchVenue]:
+) -> tuple[AgentFlow, LocalVenue]:
     instruments = tuple(instruments)
-    flow, venue = AgentFlow(instruments, agents, seed), BenchVenue(instruments, agents)
+    flow = AgentFlow(instruments, agents, seed)
+    venue = LocalVenue(instruments, agents, keep=True)
     for _ in range(ticks):
         flow.receive(*venue.apply(flow.step()))
     return flow, venue
@@ -68,7 +71,7 @@ def test_another_process_and_hash_seed_make_the_same_requests() -> None:
 
 
 def test_the_order_of_arrival_of_reports_does_not_matter() -> None:
-    one, venue = AgentFlow([BTC, ETH], 12, 5), BenchVenue([BTC, ETH], 12)
+    one, venue = AgentFlow([BTC, ETH], 12, 5), LocalVenue([BTC, ETH], 12)
     other = AgentFlow([BTC, ETH], 12, 5)
     fills = 0
     for _ in range(200):
@@ -100,13 +103,13 @@ def test_there_is_a_two_sided_market_after_one_tick() -> None:
     flow, venue = market(1, 1)
     for each in flow.markets:
         book = venue.engine.books[each.instrument.id]
-        assert len(book.bids.keys) >= LEVELS
-        assert len(book.asks.keys) >= LEVELS
+        assert len(book.bids.keys) >= MarketMaker.levels
+        assert len(book.asks.keys) >= MarketMaker.levels
 
 
 @pytest.mark.parametrize("seed", range(4))
 def test_the_book_of_the_flow_equals_the_engines(seed: int) -> None:
-    flow, venue = AgentFlow([BTC, ETH], 12, seed), BenchVenue([BTC, ETH], 12)
+    flow, venue = AgentFlow([BTC, ETH], 12, seed), LocalVenue([BTC, ETH], 12)
     for _ in range(300):
         flow.receive(*venue.apply(flow.step()))
         for each in flow.markets:
@@ -115,14 +118,14 @@ def test_the_book_of_the_flow_equals_the_engines(seed: int) -> None:
             assert {order.client_order_id: order.remaining_lots for order in resting} == {
                 order.name: order.lots for order in each.orders.values()
             }
-            assert each.ask == 0 or each.bid < each.ask
+            assert each.ask_ticks == 0 or each.bid_ticks < each.ask_ticks
     check(venue.engine)
 
 
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("instrument", [BTC, COARSE, DEAR, SMALL], ids=lambda each: each.base)
 def test_every_request_is_within_the_instruments_limits(instrument: Instrument, seed: int) -> None:
-    flow, venue = AgentFlow([instrument], 12, seed), BenchVenue([instrument], 12)
+    flow, venue = AgentFlow([instrument], 12, seed), LocalVenue([instrument], 12)
     for _ in range(400):
         batches = flow.step()
         for request in (each for batch in batches for each in batch.requests):
@@ -142,19 +145,19 @@ def test_every_request_is_within_the_instruments_limits(instrument: Instrument, 
 
 @pytest.mark.parametrize("seed", range(4))
 def test_positions_stay_within_their_limits_whatever_is_filled(seed: int) -> None:
-    flow, venue = AgentFlow([BTC, ETH], 12, seed), BenchVenue([BTC, ETH], 12)
-    for strategies in flow.strategies:
-        for strategy in strategies:
-            strategy.limit //= 40
+    flow, venue = AgentFlow([BTC, ETH], 12, seed), LocalVenue([BTC, ETH], 12)
+    seats = [seat for agent in flow.engaged for seat in agent.seats]
+    for seat in seats:
+        seat.limit_lots //= 40
     near = False
     for _ in range(600):
         flow.receive(*venue.apply(flow.step()))
-        for strategy in (strategy for strategies in flow.strategies for strategy in strategies):
-            bids = sum(order.lots for order in strategy.own() if order.side == 1)
-            asks = sum(order.lots for order in strategy.own() if order.side == 2)
-            assert strategy.position + bids <= strategy.limit
-            assert strategy.position - asks >= -strategy.limit
-            near = near or abs(strategy.position) > 0.9 * strategy.limit
+        for seat in seats:
+            bids = sum(order.lots for order in seat.orders() if order.side == 1)
+            asks = sum(order.lots for order in seat.orders() if order.side == 2)
+            assert seat.position_lots + bids <= seat.limit_lots
+            assert seat.position_lots - asks >= -seat.limit_lots
+            near = near or abs(seat.position_lots) > 0.9 * seat.limit_lots
     # Otherwise the limits were never put to the test.
     assert near
 
@@ -162,13 +165,14 @@ def test_positions_stay_within_their_limits_whatever_is_filled(seed: int) -> Non
 def test_positions_and_cash_sum_to_zero_over_all_agents() -> None:
     flow, _ = market(2, 400)
     for index in range(len(flow.markets)):
-        assert sum(strategies[index].position for strategies in flow.strategies) == 0
-        assert sum(strategies[index].cash for strategies in flow.strategies) == 0
-        assert any(strategies[index].position for strategies in flow.strategies)
+        seats = [agent.seats[index] for agent in flow.engaged]
+        assert sum(seat.position_lots for seat in seats) == 0
+        assert sum(seat.cash_tick_lots for seat in seats) == 0
+        assert any(seat.position_lots for seat in seats)
 
 
 def test_an_agent_never_trades_with_itself() -> None:
-    flow, venue = AgentFlow([BTC], 12, 6), BenchVenue([BTC], 12)
+    flow, venue = AgentFlow([BTC], 12, 6), LocalVenue([BTC], 12)
     for _ in range(600):
         answers, executions = venue.apply(flow.step())
         pairs: dict[int, set[int]] = {}
@@ -206,15 +210,15 @@ def test_an_order_unknown_to_the_exchange_is_dropped() -> None:
 def test_after_all_orders_are_lost_there_are_quotes_again() -> None:
     flow, _ = market(1, 50)
     flow.forget_orders()
-    venue = BenchVenue([BTC, ETH], 12)
+    venue = LocalVenue([BTC, ETH], 12)
     for _ in range(100):
         flow.receive(*venue.apply(flow.step()))
-    assert all(each.bid and each.ask for each in flow.markets)
+    assert all(each.bid_ticks and each.ask_ticks for each in flow.markets)
 
 
 @pytest.mark.parametrize("agents", [0, AGENTS_MOST + 1])
 def test_a_number_of_agents_out_of_range_is_refused(agents: int) -> None:
-    with pytest.raises(ValueError, match="agents"):
+    with pytest.raises(ConfigError, match=f"agents: {agents} is not within 1 to {AGENTS_MOST}"):
         AgentFlow([BTC], agents, 1)
 
 

@@ -15,7 +15,7 @@ def market() -> AgentMarket:
 
 def test_best_prices_and_depth() -> None:
     made = market()
-    assert (made.bid, made.ask) == (4_999_990, 5_000_010)
+    assert (made.bid_ticks, made.ask_ticks) == (4_999_990, 5_000_010)
     assert (made.opposite(BUY), made.opposite(SELL)) == (5_000_010, 4_999_990)
     assert made.lots_near(BUY, 1) == 50
     assert made.lots_near(BUY, 10) == 57
@@ -25,11 +25,11 @@ def test_best_prices_and_depth() -> None:
 def test_a_level_ends_with_its_last_order() -> None:
     made = market()
     made.remove("a")
-    assert made.bid == 4_999_990
+    assert made.bid_ticks == 4_999_990
     made.resize("b", 0)
-    assert made.bid == 4_999_980
+    assert made.bid_ticks == 4_999_980
     made.remove("c")
-    assert made.bid == 0
+    assert made.bid_ticks == 0
 
 
 def test_a_fill_leaves_the_rest() -> None:
@@ -42,7 +42,7 @@ def test_a_fill_leaves_the_rest() -> None:
 def test_a_move_takes_the_lots_along() -> None:
     made = market()
     made.move("c", 5_000_000)
-    assert made.bid == 5_000_000
+    assert made.bid_ticks == 5_000_000
     assert made.lots_near(BUY, 10) == 57
 
 
@@ -96,4 +96,4 @@ def test_lots_are_worth_the_requested_amount() -> None:
 def test_cleared_it_is_empty() -> None:
     made = market()
     made.clear()
-    assert (made.bid, made.ask, made.orders, made.of(1)) == (0, 0, {}, {})
+    assert (made.bid_ticks, made.ask_ticks, made.orders, made.of(1)) == (0, 0, {}, {})

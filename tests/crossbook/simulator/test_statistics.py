@@ -1,21 +1,21 @@
 """Figures of a simulation on data made by hand."""
 
 import pytest
+from msgspec.structs import replace
 
 from crossbook.common.instruments import example
 from crossbook.common.messages.entry import Ack, Cancel, Execution, New, Reject
-from crossbook.common.types import ExecutionKind, Liquidity, OrderStatus, RejectReason
+from crossbook.common.types import ExecutionKind, Liquidity, OrderStatus, RejectReason, Side
+from crossbook.simulator.agent import Agent
 from crossbook.simulator.batch import Batch
 from crossbook.simulator.chance import Chance
-from crossbook.simulator.market import BUY, SELL, AgentMarket, OpenOrder
+from crossbook.simulator.market import BUY, AgentMarket, OpenOrder
+from crossbook.simulator.population import Engaged
 from crossbook.simulator.statistics import SimulationStatistics, TradeTotals
-from crossbook.simulator.strategy import Strategy
 
 
-class Idle(Strategy):
+class Idle(Agent):
     """Does nothing."""
-
-    kind = "idle"
 
 
 def fill(trade_id: int, price: int, lots: int, liquidity: Liquidity) -> Execution:
@@ -92,14 +92,17 @@ def test_requests_and_answers_are_counted_by_kind_and_reason() -> None:
 
 def test_profit_is_cash_and_position_at_the_middle() -> None:
     market = AgentMarket(example(), 5_000_000, 10)
-    buyer, seller = (Idle(agent, market, 1e6, Chance(1)) for agent in range(2))
-    buyer.filled(BUY, 5_000_000, 100_000)
-    seller.filled(SELL, 5_000_000, 100_000)
+    buyer, seller = (Idle(agent, market, Chance(1), {}) for agent in range(2))
+    bought = fill(1, 5_000_000, 100_000, Liquidity.TAKER)
+    buyer.filled(bought)
+    seller.filled(replace(bought, side=Side.SELL))
     market.middle = 5_100_000.0
-    [row] = SimulationStatistics([market], [[buyer], [seller]]).kinds()
+    [row] = SimulationStatistics(
+        [market], [Engaged("idle", [buyer]), Engaged("idle", [seller])]
+    ).kinds()
     assert (row["agents"], row["profit"]) == (2, "0.00")
     assert row["inventory"] == {"BTC-USDT": "0.00000"}
-    [row] = SimulationStatistics([market], [[buyer]]).kinds()
+    [row] = SimulationStatistics([market], [Engaged("idle", [buyer])]).kinds()
     # One whole BTC that rose by 1,000 USDT.
     assert (row["profit"], row["inventory"]) == ("1000.00", {"BTC-USDT": "1.00000"})
 

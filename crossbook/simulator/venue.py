@@ -1,5 +1,5 @@
-"""An exchange in this process for simulated order flow: the engine behind the gateway's own
-translation and reports, without sockets, journal and clock."""
+"""An exchange in this process: the engine behind the gateway's own translation and reports, without
+sockets, journal and clock."""
 
 from collections.abc import Callable, Iterable, Sequence
 
@@ -7,6 +7,7 @@ from crossbook.common.instruments import Instrument
 from crossbook.common.messages.commands import Command
 from crossbook.common.messages.entry import Ack, Execution, Reject
 from crossbook.common.messages.events import Event, EventBatch
+from crossbook.common.rules import Rules
 from crossbook.gateway.orders.commands_in_flight import CommandsInFlight
 from crossbook.gateway.orders.outbox import Outbox
 from crossbook.gateway.orders.reports import Reporter
@@ -22,22 +23,37 @@ Watch = Callable[[int, Sequence[Event]], None]
 """Called with the time in nanoseconds and the events of each command."""
 
 
-class BenchVenue:
-    """Applies the batches of a flow. `commands` keeps all there were, in order."""
+class LocalVenue:
+    """Applies the batches of a flow; agent `n` trades for account `FIRST_ACCOUNT` + n.
 
-    def __init__(self, instruments: Iterable[Instrument], agents: int) -> None:
+    `rules` are the venue's. With `keep` the list `commands` has all commands, in order.
+    """
+
+    def __init__(
+        self,
+        instruments: Iterable[Instrument],
+        agents: int,
+        rules: Rules | None = None,
+        keep: bool = False,
+    ) -> None:
         instruments = tuple(instruments)
-        self.engine = Engine(instruments)
+        self.engine = Engine(instruments, rules)
         self.commands: list[Command] = []
+        self._keep = keep
         self._translator = Translator(instruments, GATEWAY)
         self._in_flight = CommandsInFlight(limit=1)
         self._outbox = Outbox()
         self._sessions = [
-            OrderSession(b"", FIRST_ACCOUNT + agent, agent.to_bytes(2, "big"))
+            OrderSession(b"", self.account(agent), agent.to_bytes(2, "big"))
             for agent in range(agents)
         ]
         by_account = {session.account: [session] for session in self._sessions}
         self._reporter = Reporter(instruments, GATEWAY, by_account, self._in_flight, self._outbox)
+
+    @staticmethod
+    def account(agent: int) -> int:
+        """The account of an agent."""
+        return FIRST_ACCOUNT + agent
 
     def apply(
         self, batches: Iterable[Batch], time_ns: int = 0, watch: Watch | None = None
@@ -51,7 +67,9 @@ class BenchVenue:
                 number = self._in_flight.number + 1
                 command = self._translator.command(request, session.account, number)
                 self._in_flight.add(session, number, command)
-                self.commands += self._in_flight.collect()
+                collected = self._in_flight.collect()
+                if self._keep:
+                    self.commands += collected
                 events = self.engine.apply(command, time_ns)
                 seq = self.engine.seq
                 self._reporter.report(EventBatch(1, seq, seq, time_ns, events))
