@@ -13,7 +13,7 @@ CrossbookError
     ProcessDown          a process that was probed does not answer as it should
 """
 
-# ruff: noqa: N818 - named for what happened, as a trader would say it
+# ruff: noqa: N818 - names are events, in words of the trade
 
 from collections.abc import Sequence
 

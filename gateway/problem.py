@@ -1,4 +1,4 @@
-# ruff: noqa: N818 - named for what it is
+# ruff: noqa: N818 - a problem is an answer to a client, not a fault of the program
 """The errors of requests, as HTTP status and JSON document.
 
 Every error has the same document: `{"error": {"code", "message", "field"}, "request_id"}`. The code

@@ -19,7 +19,7 @@ _HELD: Final[set[tuple[int, int, int]]] = set()
 process from itself, and would be gone once the process closed the same file elsewhere."""
 
 
-class Claimed(CrossbookError):  # noqa: N818 - says what happened
+class Claimed(CrossbookError):  # noqa: N818 - names an event
     """Another process holds the claim; `owner` is its process id, or empty where it is unknown."""
 
     def __init__(self, path: Path, owner: str) -> None:

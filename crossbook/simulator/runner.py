@@ -55,7 +55,7 @@ _AGAIN: Final = (RejectReason.BUSY, RejectReason.NOT_LOGGED_ON, RejectReason.OUT
 _T = TypeVar("_T")
 
 
-class Stopped(CrossbookError):  # noqa: N818 - says what happened
+class Stopped(CrossbookError):  # noqa: N818 - names an event
     """The simulation was stopped while it waited."""
 
 

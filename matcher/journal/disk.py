@@ -32,7 +32,7 @@ _ZEROS: Final = bytes(256 * 1024)
 journal, on the same disk, wait for milliseconds."""
 
 
-class DirectoryInUse(CrossbookError):  # noqa: N818 - says what happened
+class DirectoryInUse(CrossbookError):  # noqa: N818 - names an event
     """Another process writes to the directory; two would destroy each other's files."""
 
     def __init__(self, directory: Path, owner: str) -> None:

@@ -46,7 +46,7 @@ READ_BYTES: Final = 512 * 1024
 """Bytes of a segment that `read` holds in memory at a time, unless one record is longer."""
 
 
-class JournalFailed(CrossbookError):  # noqa: N818 - says what happened
+class JournalFailed(CrossbookError):  # noqa: N818 - names an event
     """A write or sync failed: nothing after `last_seq` is known to be on disk."""
 
     def __init__(self, cause: str, last_seq: int) -> None:
@@ -54,7 +54,7 @@ class JournalFailed(CrossbookError):  # noqa: N818 - says what happened
         self.last_seq = last_seq
 
 
-class JournalDamaged(CrossbookError):  # noqa: N818 - says what happened
+class JournalDamaged(CrossbookError):  # noqa: N818 - names an event
     """The bytes are not those that were written; the text names file, offset and remedy."""
 
     def __init__(self, name: str, offset: int, text: str, remedy: str = "") -> None:

@@ -63,7 +63,7 @@ class Head(Struct, frozen=True, gc=False):
         return HEAD_BYTES + self.body_bytes + 1
 
 
-class Damage(Exception):  # noqa: N818 - says what happened
+class Damage(Exception):  # noqa: N818 - names a finding
     """Bytes that are no sound frame or header.
 
     `offset` is their place in the bytes given. `end` is where the damaged part should have ended,

@@ -24,7 +24,7 @@ from crossbook.matcher.journal.record import Record
 from crossbook.matcher.journal.segment import segment_name
 
 
-class BeyondEnd(CrossbookError):  # noqa: N818 - says what is wrong
+class BeyondEnd(CrossbookError):  # noqa: N818 - names a fault
     """The journal ends before the requested range."""
 
 

@@ -47,7 +47,7 @@ from crossbook.matcher.recovery.snapshot_store import (
 from crossbook.matcher.sequencer import apply_batch
 
 
-class RecoveryFailed(CrossbookError):  # noqa: N818 - says what happened
+class RecoveryFailed(CrossbookError):  # noqa: N818 - names an event
     """The recorded state cannot be rebuilt; the text names the place and the remedy."""
 
 

@@ -35,7 +35,7 @@ class EngineSnapshot(Struct, array_like=True, frozen=True):
     engine: bytes
 
 
-class BadSnapshot(Exception):  # noqa: N818 - says what it is
+class BadSnapshot(Exception):  # noqa: N818 - names a finding
     """A file that is not a sound snapshot."""
 
 

@@ -51,7 +51,7 @@ class Verdict(Struct, frozen=True):
     problem: str = ""
 
 
-class Disagreement(CrossbookError):  # noqa: N818 - says what happened
+class Disagreement(CrossbookError):  # noqa: N818 - names a finding
     """Journal, snapshots and replays differ, or a part of them is missing."""
 
 

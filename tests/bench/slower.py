@@ -27,4 +27,4 @@ def slower(statement: str) -> type[Engine]:
 
 
 class Sorting(slower("sorted(range(40, 0, -1))")):  # type: ignore[misc]
-    """Does its additional work inside one call of C code."""
+    """Adds work inside one call of C code."""

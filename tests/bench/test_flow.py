@@ -29,7 +29,8 @@ def ack(request: entry.New | entry.Cancel, order_id: int) -> entry.Ack:
 
 
 def run(requests: int) -> list[tuple[int, int, entry.New | entry.Cancel]]:
-    """(order id, client, request): everything is acknowledged, every IOC ends, nothing else."""
+    """Each (order id, client, request) of a flow whose every request is acknowledged and whose IOC
+    orders all end."""
     flow = ClientFlow(INSTRUMENTS, CLIENTS, seed=3)
     sent = []
     for index in range(requests):

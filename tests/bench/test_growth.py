@@ -30,8 +30,8 @@ TINY = growth.GrowthPlan(
 
 
 def work(engine: Engine, commands: list[Command]) -> int:
-    """Lines run and C functions called for these commands, in which a loop over a growing
-    state shows on any machine."""
+    """The number of lines run and C functions called for these commands. A loop over a growing
+    state raises it on any machine."""
     count = 0
 
     def line(frame: FrameType, event: str, argument: Any) -> Any:

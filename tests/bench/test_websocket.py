@@ -56,7 +56,7 @@ def test_the_checker_finds_a_wrong_checksum_and_a_wrong_book() -> None:
 
 
 def chain(prev_seq: int, seq: int, price: str) -> bytes:
-    """An update that leaves one bid, after one that left another."""
+    """An update that leaves one bid, after an update that left another bid."""
     book: Any = ([[price, "1.0"], [f"{prev_seq}.0", "0"]], [])
     right = checksum({price: "1.0"}, {})
     fields = {"type": "l2_update", "seq": seq, "prev_seq": prev_seq, "checksum": right}

@@ -1,4 +1,4 @@
-"""Every module that anything starts by name exists and can be started."""
+"""Every module that is started by name exists and can be started."""
 
 import ast
 import itertools
@@ -26,7 +26,7 @@ def spelled_out(source: str) -> Iterator[str]:
 
 
 def named(path: Path) -> set[str]:
-    """Modules that a file of ours starts by a name it spells out; not those of libraries."""
+    """Modules of ours that a file of ours starts by a name in its text."""
     source = path.read_text()
     found = set(WORDS.findall(source))
     if path.suffix == ".py":
@@ -69,7 +69,8 @@ def test_a_program_exists(name: str) -> None:
 
 
 def test_the_packages_spell_no_name_out() -> None:
-    """They take it from `crossbook.common.process.programs`, or are it (`__name__`)."""
+    """Modules take names of programs from `crossbook.common.process.programs`, or from
+    `__name__`."""
     found = [
         f"{relative(path)}: {name}"
         for folder in ("common", "crossbook", "gateway", "matcher", "publisher", "recorder")

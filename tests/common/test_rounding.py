@@ -1,4 +1,4 @@
-"""Which instruments lose too much to the rounding of a fee, by fractions."""
+"""The instruments that lose too much to the rounding of a fee, by exact fractions."""
 
 from fractions import Fraction
 from math import ceil
@@ -14,7 +14,7 @@ RATES = [1, 100, 1_000, 2_000, 99_999, 100_000, 500_000, FEE_SCALE - 1, FEE_SCAL
 
 
 def loses(amount: int, rate: int) -> bool:
-    """Whether the fee of this amount, rounded up, is more than a tenth of it above the fee."""
+    """Whether rounding up raises the fee of this amount by more than a tenth of the amount."""
     fee = Fraction(amount * rate, FEE_SCALE)
     return ceil(fee) - fee > Fraction(amount, 10)
 

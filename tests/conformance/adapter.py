@@ -82,7 +82,7 @@ class RefusedError(Exception):
 
 
 class Adapter:
-    """One engine, and the suite's symbols, ids and owners for what it holds."""
+    """One engine, and the suite's symbols, ids and owners of its orders."""
 
     def __init__(self, config: dict[str, Any]) -> None:
         algorithm = config.get("matching_algorithm", "fifo")

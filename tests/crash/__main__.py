@@ -6,7 +6,7 @@ from tests.crash.world import run_random
 
 
 def main() -> None:
-    """Run it once and print the result."""
+    """Do one run and print the result."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--kills", type=int, default=30)

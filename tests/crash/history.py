@@ -48,10 +48,10 @@ class ClientRecord(Struct, frozen=True, gc=False):
 
 
 class ClientHistory:
-    """Everything one client sent and received, in order, and its last list of open orders.
+    """All messages one client sent and received, in order, and its last list of open orders.
 
-    Its account's other orders come from other clients only; it catches up after every session
-    lost, from sequence 1 in its first.
+    The other orders of its account come from other clients only. The client catches up after every
+    lost session, from sequence 1 in its first.
     """
 
     def __init__(self, name: str, account: int) -> None:
@@ -61,13 +61,13 @@ class ClientHistory:
         self.open_orders: list[entry.OrderState] | None = None
 
     def add(self, time_ns: int, session: int, message: Message) -> None:
-        """Note one message."""
+        """Append one message."""
         self.records.append(ClientRecord(time_ns, session, message))
 
 
 class PublicHistory(Struct):
-    """Trades by symbol as a subscriber saw them, and how often its publisher died: only then may
-    trades be missing."""
+    """Trades by symbol as a subscriber received them, and the number of deaths of its publisher.
+    Without a death no trade may be missing."""
 
     trades: dict[str, list[feed.Trade]]
     publisher_deaths: int = 0
@@ -242,7 +242,7 @@ def _report_faults(seen: _Seen, truth: Truth) -> list[str]:
 
 
 def _stream_faults(seen: list[_Seen], truth: Truth) -> list[str]:
-    """Nothing happened twice, and nothing without a request."""
+    """Commands that were applied twice, and commands without a request."""
     found: list[str] = []
     acknowledged: Counter[int] = Counter()
     attempts: Counter[tuple[int, str]] = Counter()

@@ -1,8 +1,8 @@
-"""Clients that trade at random, whatever processes die.
+"""Clients that trade at random, while processes die.
 
-A client sends what is due and receives what has arrived in `step`, never waits, and notes
-everything in its history. After a lost session it logs on again, enters unanswered orders again
-under their client order ids, and catches up on what it missed.
+A client sends due requests and receives waiting replies in `step`, never waits, and adds every
+message to its history. After a lost session it logs on again, enters unanswered orders again under
+their client order ids, and requests the reports that it missed.
 """
 
 import random
@@ -38,9 +38,10 @@ _GTC, _IOC, _FOK = int(TimeInForce.GTC), int(TimeInForce.IOC), int(TimeInForce.F
 
 
 class LoadClient:
-    """One session after the other of one account.
+    """A client of one account, with one session after the other.
 
-    With `quiet` it begins nothing new; it is `settled` once everything is answered and received.
+    With `quiet` it begins no new command. It is `settled` once every command is answered and every
+    report received.
     """
 
     def __init__(
@@ -84,11 +85,11 @@ class LoadClient:
         return bool(self._token) and not (self._pending or self._again or self._behind)
 
     def close(self) -> None:
-        """Leave."""
+        """End the session."""
         self._socket.close(linger=0)
 
     def step(self, now_ns: int, allowance: int) -> int:
-        """Receive what has arrived, then send what is due and up to `allowance` new commands;
+        """Receive waiting replies, then send due requests and up to `allowance` new commands;
         returns the number of new commands."""
         self._receive(now_ns)
         if not self._token:
@@ -116,8 +117,8 @@ class LoadClient:
         return new
 
     def await_ack(self) -> None:
-        """`first_ack_ns` is zero until something is acknowledged that was done after this instant:
-        answers from before may still be on their way."""
+        """Reset `first_ack_ns` to zero. It is set by the first acknowledgement of a command applied
+        after this instant; earlier answers may still be on their way."""
         self.first_ack_ns = 0
         self._acks_since_ns = time.time_ns()
 
@@ -207,7 +208,7 @@ class LoadClient:
             self.history.open_orders = self._listed
 
     def _advance(self, seq: int) -> None:
-        # While behind, new reports do not show what was missed before them.
+        # While the client is behind, a new report does not fill the hole before it.
         if not self._behind:
             self._received_seq = max(self._received_seq, seq)
 
@@ -304,8 +305,8 @@ class LoadClient:
 class CrashLoad:
     """All clients and one subscriber of the public feed, on one thread.
 
-    `rate` is how many new commands a second are begun, over all clients. Whatever is among the
-    `companions` is called at every step.
+    `rate` is the number of new commands a second, over all clients. Each of the `companions` is
+    called at every step.
     """
 
     def __init__(self, exchange: Exchange, seed: int, rate: float = 1_500.0) -> None:

@@ -31,13 +31,13 @@ SLOW_KILLS = 32
 
 
 class Shelf:
-    """Keeps one world from test to test, until it has a long history."""
+    """Keeps one world from test to test, until its history is long."""
 
     def __init__(self) -> None:
         self.world: CrashWorld | None = None
 
     def put(self, world: CrashWorld) -> None:
-        """Keep a world that is sound."""
+        """Keep a sound world."""
         self.world = world
         if world.kills >= KILLS_A_WORLD:
             self.drop()
@@ -52,7 +52,7 @@ class Shelf:
 
 @pytest.fixture(scope="module")
 def shelf() -> Iterator[Shelf]:
-    """Where the world of this module stands."""
+    """The shelf of this module's world."""
     shelf = Shelf()
     yield shelf
     shelf.drop()
@@ -60,7 +60,7 @@ def shelf() -> Iterator[Shelf]:
 
 @pytest.fixture
 def world(shelf: Shelf) -> Iterator[CrashWorld]:
-    """A world in which everything was well so far; after a failure a new one."""
+    """A world without any fault so far; after a failure a new one."""
     world = shelf.world or CrashWorld(SEED, COMMAND)
     shelf.world = None
     try:

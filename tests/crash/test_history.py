@@ -39,7 +39,7 @@ class InventedPast(DeskWorld):
         self.public = PublicHistory({SYMBOL: [public(trade) for trade in self.trades()]})
 
     def settle(self) -> None:
-        """As it is, but keeping its batches."""
+        """Settle as the parent class does, and keep every batch that the desk receives."""
         desk: Any = self.desk
         apply = desk.apply
         desk.apply = self.batches.append
@@ -51,7 +51,7 @@ class InventedPast(DeskWorld):
             self.batches.pop()
 
     def request(self, name: str, kind: Any, *terms: Any, **named: Any) -> Any:
-        """One request of a client and its answer; every client notes its replies."""
+        """Add one request of a client and its answer. Every client records its replies."""
         self._last += 1
         request = kind(self._last, *terms, **named)
         self.clients[name].add(0, 1, request)
@@ -81,7 +81,7 @@ class InventedPast(DeskWorld):
             client.open_orders, _ = self.engine.open_orders(client.account)
 
     def trades(self) -> list[TradeExecuted]:
-        """Every trade of the stream."""
+        """All trades of the stream."""
         return [e for batch in self.batches for e in batch.events if isinstance(e, TradeExecuted)]
 
     def judge(self) -> list[str]:
@@ -92,7 +92,7 @@ class InventedPast(DeskWorld):
         return faults(self.clients.values(), truth, self.public)
 
     def find(self, name: str, kind: type, which: Callable[[Any], bool] = lambda _: True) -> int:
-        """The place of a client's first record of a message like this."""
+        """The place of a client's first record of such a message."""
         records = self.clients[name].records
         return next(n for n, r in enumerate(records) if isinstance(r.message, kind)
                     and which(r.message))  # fmt: skip
@@ -104,7 +104,7 @@ class InventedPast(DeskWorld):
         records[place] = replace(record, message=replace(record.message, **fields))
 
     def happen(self, *events: Any) -> None:
-        """Let one more command have happened."""
+        """Add one more command to the history."""
         seq = self.batches[-1].last_seq + 1
         self.batches.append(
             EventBatch(
@@ -128,7 +128,7 @@ class InventedPast(DeskWorld):
 
 
 def public(trade: TradeExecuted) -> feed.Trade:
-    """A trade as the public sees it."""
+    """A trade as the public feed shows it."""
     return feed.Trade(
         seq=trade.seq,
         trade_id=trade.trade_id,

@@ -35,7 +35,7 @@ Key = tuple[int, int, int, int]
 
 
 class ReportedExecution(NamedTuple):
-    """Everything in an execution report but the request."""
+    """All facts of an execution report but its request."""
 
     seq: int
     order_id: int
@@ -117,7 +117,7 @@ class Truth:
             disk.close()
 
     def read(self, batch: EventBatch) -> None:
-        """Go on with the next batch."""
+        """Add the next batch."""
         self.incarnation = self.incarnation or batch.incarnation
         if batch.incarnation != self.incarnation or batch.first_seq != self.seq + 1:
             self.faults.append(f"batch {batch.first_seq} of {batch.incarnation} after {self.seq}")
@@ -134,7 +134,7 @@ class Truth:
             self.faults.append(f"batch ends with {batch.last_seq}, its events with {self.seq}")
 
     def book_state(self, instrument: int) -> BookState:
-        """One book as the events have made it."""
+        """One book rebuilt from the events."""
         return self._checker.book_state(instrument)
 
     def _read_command(self, events: list[Event]) -> None:
@@ -221,7 +221,8 @@ class Truth:
                 self.remaining_lots.pop(order_id)
 
     def _check_money(self, trade: TradeExecuted, instrument: Instrument) -> None:
-        """One side receives what the other pays, but for the fees, which are as configured."""
+        """Compare the amounts of both sides: each receives what the other pays, less the configured
+        fee."""
         base = trade.quantity_lots * instrument.base_units_per_lot
         quote = trade.quantity_lots * trade.price_ticks * instrument.notional_per_tick_lot
         taker_gets, maker_gets = (

@@ -62,7 +62,7 @@ SERVICE_SECONDS = 20.0
 Orders = list[tuple[int, int, int]]
 
 
-class CheckFailed(AssertionError):  # noqa: N818 - says what happened
+class CheckFailed(AssertionError):  # noqa: N818 - names an event
     """A promise was broken; the text names it, has the command that repeats it, and the logs."""
 
 
@@ -89,7 +89,7 @@ class CrashWorld:
             self._opened = opened.pop_all()
 
     def close(self) -> None:
-        """End everything."""
+        """End the processes and close the clients."""
         self._opened.close()
 
     def run(self, seconds: float) -> None:
@@ -170,7 +170,8 @@ class CrashWorld:
             client.quiet = False
 
     def _await_trades(self) -> None:
-        """The subscriber has received the last trades, unless they were lost with a publisher."""
+        """Wait until the subscriber has received the last trades, unless they were lost with a
+        publisher."""
         end = time.monotonic() + TRADES_SECONDS
         while time.monotonic() < end and not all(
             trades[-1].trade_id <= self.load.last_trade_id(symbol)
@@ -197,7 +198,7 @@ class CrashWorld:
         return max(client.first_ack_ns for client in self.load.clients)
 
     def matcher_books(self) -> matcher_queries.Books:
-        """The matcher's own books as they stand."""
+        """The matcher's own books at this moment."""
         with sockets.matcher_queries_dealer(self._context, self.exchange.queries) as dealer:
             if dealer.poll(5_000, zmq.POLLOUT):
                 dealer.send(codec.encode(matcher_queries.BooksRequest(1)))

@@ -71,7 +71,7 @@ def nested(depth: int) -> bytes:
 
 
 def random_bytes(chance: random.Random) -> bytes:
-    """No structure at all."""
+    """Bytes without any structure."""
     return chance.randbytes(chance.randrange(0, 120))
 
 
@@ -84,7 +84,7 @@ def sound_body(chance: random.Random) -> bytes:
 
 
 def truncated(chance: random.Random) -> bytes:
-    """A sound body cut short, or one with more behind it."""
+    """A sound body cut short, or a sound body with another one behind it."""
     body = sound_body(chance)
     if chance.random() < 0.2:
         return body + chance.randbytes(chance.randrange(1, 9))
@@ -100,7 +100,8 @@ def bit_flipped(chance: random.Random) -> bytes:
 
 
 def wrong_values(chance: random.Random) -> bytes:
-    """A request with one or two fields of wrong type, range or meaning; fields missing or more."""
+    """A request with one or two fields of wrong type, range or meaning, with too few fields or too
+    many."""
     fields = msgspec.msgpack.decode(codec.encode(chance.choice(SOUND)))
     for _ in range(chance.randrange(1, 3)):
         fields[chance.randrange(len(fields))] = chance.choice(VALUES)

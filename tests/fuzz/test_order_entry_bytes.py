@@ -39,7 +39,8 @@ TRADES_MIN = 5
 class HonestTraders:
     """Two accounts that trade with each other in a thread until closed.
 
-    `trades` counts whole exchanges: rest, take, both fills. Any failure is kept in `failure`.
+    `trades` counts whole exchanges: a resting order, a taker, both fills. `failure` is the first
+    exception of the thread.
     """
 
     def __init__(self, address: str) -> None:
@@ -55,7 +56,7 @@ class HonestTraders:
         return self
 
     def __exit__(self, *_: object) -> None:
-        # However slow the machine is: an attack must leave them time to trade a little.
+        # On a slow machine too an attack must leave time for some trades.
         deadline = time.monotonic() + 30
         while self.trades < TRADES_MIN and self._thread.is_alive() and time.monotonic() < deadline:
             self._stop.wait(0.02)
@@ -63,7 +64,7 @@ class HonestTraders:
         self._thread.join(30)
 
     def check(self) -> None:
-        """They traded, fast enough, without a failure."""
+        """Assert that both traded fast enough and without a failure."""
         if self.failure is not None:
             raise AssertionError("honest traders were harmed") from self.failure
         assert self.trades >= TRADES_MIN, f"only {self.trades} trades"
@@ -111,13 +112,13 @@ class HonestTraders:
 
 @pytest.fixture(scope="module")
 def attacked() -> Iterator[Exchange]:
-    """An exchange of this module's own; whatever happened to it, all four still run."""
+    """An exchange of this module, all of whose processes survive every attack."""
     with Exchange(order=RECORDED, LOG_LEVEL="WARNING") as exchange:
         yield exchange
 
 
 def check_unharmed(exchange: Exchange) -> None:
-    """All processes run, nothing failed inside, and an order still makes the round trip."""
+    """Assert that all processes run without a traceback, and that an order makes the round trip."""
     exchange.check_alive()
     exchange.wait_ready()
     for name in RECORDED:
@@ -125,7 +126,7 @@ def check_unharmed(exchange: Exchange) -> None:
 
 
 def replies_of(attacker: RawSession) -> list[entry.Reply]:
-    """Every answer that arrives before the one to a ping sent now."""
+    """The replies that arrive before the reply to a ping sent now."""
     ping = entry.Ping(attacker.next_seq() + 2**40)
     attacker.send(ping)
     found: list[entry.Reply] = []
@@ -138,7 +139,7 @@ def replies_of(attacker: RawSession) -> list[entry.Reply]:
 
 
 def expected_answers(body: bytes) -> int:
-    """Answers due to a frame: one for each request, sound or not."""
+    """The number of answers due to a frame: one for each request, sound or not."""
     requests, rejects = codec.decode_requests(body)
     return len(requests) + len(rejects)
 
@@ -154,7 +155,7 @@ def check_answers(replies: list[entry.Reply], where: str) -> int:
 
 
 def attack(attacker: RawSession, chance: random.Random, frames: int = FRAMES) -> None:
-    """Send hostile frames; every request in them is answered once, and clearly."""
+    """Send hostile frames; each request in them gets one clear answer."""
     due = had = rejects = 0
     for start in range(0, frames, CHUNK):
         for _ in range(CHUNK):
@@ -254,7 +255,7 @@ def test_a_forged_identity_gets_its_own_answers_only(attacked: Exchange) -> None
         received = zmtp.receive_bytes(first, 5)
         assert received, "a sound logon was not answered"
         sent += received
-    # The same name again, while the first one lives: it may not have the first one's answers.
+    # The same name again while the first peer lives: the second receives no answer to the first.
     twin = zmtp.throw(port, greeting, logon)
     assert twin is not None
     with RawSession(attacked.orders, SELLER) as honest:

@@ -28,10 +28,8 @@ def ready(socket_type: bytes, identity: bytes) -> bytes:
 
 
 def garbage(chance: random.Random) -> Iterator[tuple[bytes, bytes]]:
-    """Bytes of strangers at an open port, each item one whole connection.
-
-    The second part is sent after the other side's handshake, if there is one.
-    """
+    """Bytes of unknown peers at an open port, each item one whole connection. The second part is
+    sent after the handshake of the server, if there is one."""
     for before in _broken_handshakes(chance):
         yield before, b""
     for kind in (b"DEALER", b"REQ", b"PUSH", b"SUB", b"XSUB", b"ROUTER", b"NONSENSE", b""):
@@ -81,7 +79,7 @@ def _broken_streams(chance: random.Random) -> Iterator[bytes]:
 
 
 def throw(port: int, before: bytes, after: bytes = b"") -> socket.socket | None:
-    """Connect, send, and hand back the connection; None when it was cut meanwhile."""
+    """Connect, send, and return the connection; None when the server cut it meanwhile."""
     connection = socket.create_connection(("127.0.0.1", port), timeout=5)
     try:
         connection.sendall(before)
@@ -95,7 +93,7 @@ def throw(port: int, before: bytes, after: bytes = b"") -> socket.socket | None:
 
 
 def shake_hands(connection: socket.socket) -> None:
-    """Read until the other side's READY; `ConnectionError` when it hangs up instead."""
+    """Read until the server's READY; `ConnectionError` when the server hangs up instead."""
     received = b""
     while b"\x05READY" not in received:
         more = connection.recv(65_536)
@@ -105,7 +103,7 @@ def shake_hands(connection: socket.socket) -> None:
 
 
 def receive_bytes(connection: socket.socket, seconds: float) -> bytes:
-    """The bytes of the other side within `seconds`; empty when it sends none or closes."""
+    """The bytes of the server within `seconds`; empty when it sends none or closes."""
     connection.settimeout(seconds)
     with contextlib.suppress(OSError):
         return connection.recv(65_536)

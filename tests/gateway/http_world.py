@@ -29,7 +29,7 @@ class HttpAnswer(NamedTuple):
 
     @property
     def error(self) -> dict[str, Any]:
-        """The error of its document."""
+        """The error in the document of the response."""
         found: dict[str, Any] = msgspec.json.decode(self.body)["error"]
         return found
 

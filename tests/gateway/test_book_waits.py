@@ -9,7 +9,7 @@ from crossbook.gateway.book_waits import BookWaits
 
 
 async def turn() -> None:
-    """Let whatever is ready run once."""
+    """Let the loop run all ready callbacks once."""
     loop = asyncio.get_running_loop()
     done: asyncio.Future[None] = loop.create_future()
     loop.call_soon(done.set_result, None)

@@ -25,7 +25,7 @@ from tests.worlds.websocket_server import SECONDS, run, turn, until
 
 
 class FeedWorld:
-    """A feed of one publisher, whose both sockets the test holds."""
+    """A feed of one publisher; the test holds both sockets of the publisher."""
 
     def __init__(self, context: "zmq.Context[zmq.Socket[bytes]]") -> None:
         self.source = FeedSource(1)
@@ -42,7 +42,7 @@ class FeedWorld:
         self.feed = MarketFeed([(feed, self.requests)], self.clock)
 
     def topics(self, count: int) -> set[str]:
-        """What the feed subscribed to, when there are `count`."""
+        """The topics that the feed subscribed to, once there are `count`."""
         found: set[str] = set()
         for _ in range(count):
             assert self.published.poll(round(SECONDS * 1_000)), f"only {found} were subscribed to"
@@ -57,16 +57,16 @@ class FeedWorld:
         return decode_feed_request(payload)
 
     def answer(self, request: Any) -> None:
-        """Answer it as a publisher does."""
+        """Answer a request as a publisher does."""
         self.snapshots.send_multipart([self.peer, encode(self.source.answer(request))])
 
     def publish(self, frames: list[Frames]) -> None:
-        """Send what the publisher's book changed by."""
+        """Send these frames of the publisher's book."""
         for name, seq, payload in frames:
             self.published.send_multipart([name, seq.to_bytes(8, "big"), payload])
 
     async def load(self) -> None:
-        """Start, and answer until the book is there."""
+        """Start the feed, and answer its requests until it has the book."""
         self.feed.start()
         self.answer(self.question())
         await until(lambda: bool(self.snapshots.poll(0)))
@@ -76,7 +76,7 @@ class FeedWorld:
 
 @asynccontextmanager
 async def feed_world() -> AsyncIterator[FeedWorld]:
-    """The feed and its publisher; all is closed in the end."""
+    """The feed and its publisher, whose sockets are closed in the end."""
     with zmq.Context() as context:
         world = FeedWorld(context)
         try:

@@ -1,4 +1,4 @@
-"""The gateway process: its end, exit code and log when another one takes over."""
+"""The gateway process: its end, exit code and log when another gateway takes its place."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""Query strings: one reading, or a refusal."""
+"""Query strings: each has one reading, or is refused."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The words of the API: every member of an enumeration has its own."""
+"""The words of the API: every member of an enumeration has a word of its own."""
 
 from collections.abc import Mapping
 from enum import IntEnum

@@ -12,7 +12,7 @@ from typing import Final
 from crossbook.matcher.build import use_build
 
 if __name__ == "__main__":
-    # What is imported below brings the engine.
+    # An import below brings the engine.
     use_build()
 
 import msgspec
@@ -38,7 +38,7 @@ EXPECTED: Final = "expected.json"
 
 
 def make(directory: Path) -> None:
-    """Write segments, one snapshot from the middle, and what they lead to."""
+    """Write segments, one snapshot from the middle, and the state they lead to."""
     rng = Random(SEED)
     disk = FileDisk(directory)
     rules = rules_of(SEED)

@@ -1,4 +1,4 @@
-"""What an earlier program wrote is read by this one, and gives the same events and state."""
+"""Journals of earlier programs can be read, and give the same events and state."""
 
 from pathlib import Path
 from typing import Any, get_args
@@ -26,7 +26,7 @@ versions = pytest.mark.parametrize("directory", VERSIONS, ids=lambda directory: 
 
 
 def expected_of(directory: Path) -> dict[str, Any]:
-    """What the journal in this directory leads to."""
+    """The state that the journal in this directory leads to."""
     found: dict[str, Any] = msgspec.json.decode((directory / EXPECTED).read_bytes())
     return found
 
@@ -77,7 +77,7 @@ def test_a_golden_journal_recovers(directory: Path, with_snapshot: bool) -> None
 
 
 def test_the_current_format_is_written_as_it_was() -> None:
-    """A change of what is written needs another version number and another golden journal."""
+    """Any change of the written bytes needs another version number and another golden journal."""
     golden = copy_of(Path(__file__).parent / f"v{VERSION}")
     names = [name for name in golden.names() if name.endswith(SUFFIX)]
     header, _ = decode_header(golden.read(names[0]))

@@ -111,7 +111,7 @@ def of_one_instrument(seed: int, count: int) -> list[NewOrder | CancelOrder | Am
 
 
 def named(event: Event, names: dict[int, int]) -> Event:
-    """An event with other numbers in it."""
+    """The event with the given numbers."""
     fields = ("seq", "order_id", "maker_order_id", "taker_order_id")
     found: dict[str, Any] = {
         field: names.get(getattr(event, field), 0) for field in fields if hasattr(event, field)

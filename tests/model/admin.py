@@ -35,7 +35,7 @@ DAY_NS = 86_400 * 10**9
 
 
 class Administration:
-    """Deadlines of accounts and of halts, and what an administrator does."""
+    """Deadlines of accounts and of halts, and the acts of an administrator."""
 
     def __init__(self, market: Market) -> None:
         self.market = market
@@ -44,7 +44,7 @@ class Administration:
         self.transfers: list[str] = []
 
     def advance(self, time_ns: int) -> list[Event]:
-        """Everything due by a time, in order of time and number."""
+        """Do everything due by a time, in order of time and number."""
         market = self.market
         due: list[tuple[int, int, str, int]] = []
         due += [
@@ -126,7 +126,7 @@ class Administration:
         return ""
 
     def add_instrument(self, command: AddInstrument) -> Refusal | None:
-        """One more instrument."""
+        """Add an instrument."""
         market, new = self.market, command.definition
         field = definition_fault(new)
         if field:
@@ -246,7 +246,7 @@ class Administration:
                         market.replenish(order, requeued=False)
 
     def set_fees(self, command: SetFees) -> Refusal | None:
-        """Other rates for all, or for one."""
+        """Set rates for all accounts, or for one."""
         market, instrument = self.market, command.instrument
         if instrument not in market.instruments:
             return RejectReason.UNKNOWN_SYMBOL, "instrument"
@@ -283,7 +283,7 @@ class Administration:
         return None
 
     def adjust(self, command: AdjustBalance) -> Refusal | None:
-        """A deposit or a withdrawal."""
+        """Deposit or withdraw money."""
         market, money = self.market, self.market.money
         account, asset, amount = command.account, command.asset, command.amount
         if not money.rules.accounts:

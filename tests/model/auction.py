@@ -1,4 +1,4 @@
-"""The obvious uncross price: every candidate tried, each rule in its turn taking some away."""
+"""The obvious uncross price: every candidate is tried, and each rule in its turn drops some."""
 
 from collections.abc import Callable, Sequence
 from fractions import Fraction
@@ -10,7 +10,7 @@ from tests.model.orders import ModelOrder
 
 
 class Outcome(Struct, frozen=True):
-    """What would be bought and sold at one price if the other side took all of it."""
+    """The lots that would be bought and sold at one price if the other side had no limit."""
 
     price: int
     bought: int
@@ -48,12 +48,12 @@ def uncross_price(orders: Sequence[ModelOrder], last: int) -> tuple[int, int, in
 
 
 def _greatest(some: list[Outcome], by: Callable[[Outcome], Fraction | int]) -> list[Outcome]:
-    """Those for which `by` is greatest."""
+    """The outcomes for which `by` is greatest."""
     return [each for each in some if by(each) == max(by(other) for other in some)]
 
 
 def _at(price: int, orders: Sequence[ModelOrder]) -> Outcome:
-    """What would trade at a price, orders without one (market orders) included."""
+    """The lots traded at a price, market orders included."""
     bought = sold = 0
     for order in orders:
         limit = order.price_ticks or price

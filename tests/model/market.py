@@ -1,4 +1,4 @@
-"""What happens to the orders of the obvious matcher once they are accepted."""
+"""The fate of the orders of the obvious matcher after they are accepted."""
 
 from dataclasses import replace as copy_of
 
@@ -30,8 +30,8 @@ from tests.model.orders import ModelOrder, band, fee
 
 
 class Market:
-    """All open orders by arrival, and the events they give. `own_fees` are (maker, taker) rates
-    by (account, instrument)."""
+    """All open orders by arrival, and the events of their trades. `own_fees` are (maker, taker)
+    rates by (account, instrument)."""
 
     def __init__(self, instruments: list[Instrument], rules: Rules) -> None:
         self.instruments = {instrument.id: instrument for instrument in instruments}
@@ -46,7 +46,7 @@ class Market:
         self.money = Money(rules)
 
     def copy(self, instrument: int) -> "Market":
-        """A market of its own with the same orders of this instrument, to try something out."""
+        """A copy with the orders of one instrument, for a trial."""
         other = Market([self.instruments[instrument]], Rules())
         other.open = [copy_of(order) for order in self.open if order.instrument == instrument]
         other.last_prices[instrument] = self.last_prices[instrument]
@@ -110,7 +110,7 @@ class Market:
         )
 
     def accept(self, command: NewOrder, order: ModelOrder) -> None:
-        """Say that an order was entered."""
+        """Report that an order was entered."""
         terms = command.instructions
         if terms is not None and command.time_in_force == TimeInForce.DAY:
             terms = Instructions(
@@ -137,7 +137,7 @@ class Market:
             if is_limit and tif == TimeInForce.FOK and not self.fills_whole(order):
                 self.expire(order, RejectReason.FILL_OR_KILL)
                 return
-            # The band is where the last price was when the taker came.
+            # The band is around the last price at the taker's arrival.
             reachable = self._reach(order)
             self._trade(order, reachable)
             if order.status == OrderStatus.EXPIRED_IN_MATCH or not order.remaining_lots:
@@ -156,7 +156,7 @@ class Market:
             self.open.append(order)
 
     def _reach(self, taker: ModelOrder) -> set[int]:
-        """Prices within the taker's limit and the band as it is now."""
+        """The prices within the taker's limit and the present band."""
         return {maker.price_ticks for maker in self.makers(taker, banded=True)}
 
     def fills_whole(self, order: ModelOrder) -> bool:
@@ -218,8 +218,8 @@ class Market:
         )  # fmt: skip
 
     def _prevent(self, taker: ModelOrder, maker: ModelOrder, left: int = 0) -> None:
-        """Both lose the lots given by the taker's mode. Those that lose everything expire, makers
-        first; the larger one stays with the rest."""
+        """Take the lots given by the taker's mode from both orders. An order without lots expires,
+        makers first; the larger one stays with the rest."""
         everything = max(taker.remaining_lots, maker.remaining_lots)
         both = min(taker.remaining_lots, maker.remaining_lots)
         of_maker, of_taker = {
@@ -251,7 +251,7 @@ class Market:
         )  # fmt: skip
 
     def _exchange(self, taker: ModelOrder, maker: ModelOrder, lots: int) -> None:
-        """One trade at the maker's price; an iceberg then shows its next slice."""
+        """Do one trade at the maker's price; an iceberg then shows its next slice."""
         self.fill(taker, maker, lots, maker.price_ticks)
         if not maker.display_lots:
             return
@@ -263,7 +263,7 @@ class Market:
             self.replenish(maker, requeued=True)
 
     def replenish(self, order: ModelOrder, requeued: bool) -> None:
-        """An iceberg shows its next slice."""
+        """Let an iceberg show its next slice."""
         order.show_next_slice()
         self.events.append(
             OrderReplenished(
@@ -304,7 +304,7 @@ class Market:
         )  # fmt: skip
 
     def elect(self, instrument: int) -> None:
-        """Run what the last price elects, round after round."""
+        """Run the orders that the last price elects, round after round."""
         while self.states[instrument] == InstrumentState.OPEN:
             last = self.last_prices[instrument]
             before = self.looked_at[instrument] or last
@@ -336,7 +336,7 @@ class Market:
             trial = self.copy(order.instrument)
             trial.come_in(copy_of(order))
             asset = self.instruments[order.instrument].quote
-            # Those that wait for their turn still hold what they held.
+            # Elected orders that wait for their turn keep their holds.
             free = self.money.free(order.account, asset, self.open + not_yet)
             if trial.turnover() > free:
                 self.expire(order, RejectReason.INSUFFICIENT_BALANCE)
@@ -344,7 +344,7 @@ class Market:
         self.come_in(order)
 
     def cancel(self, order: ModelOrder, gateway: int, request: int, reason: int = 0) -> None:
-        """An open order ends on request."""
+        """End an open order on request."""
         self.open.remove(order)
         order.status = OrderStatus.CANCELED
         self.events.append(
@@ -356,7 +356,7 @@ class Market:
         )  # fmt: skip
 
     def expire(self, order: ModelOrder, reason: RejectReason, quote_left: int = 0) -> None:
-        """What is left of an order is gone, wherever it stands."""
+        """End the remainder of an order, wherever it stands."""
         was_open = order in self.open
         if was_open:
             self.open.remove(order)

@@ -1,4 +1,5 @@
-"""Which orders the obvious matcher compares a retry with: one list, gone through every time."""
+"""The orders that the obvious matcher compares a retry with: one list, searched whole every
+time."""
 
 from collections import Counter
 from dataclasses import dataclass

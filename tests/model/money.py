@@ -1,4 +1,4 @@
-"""The obvious money: totals by account and asset; everything held is added up on request."""
+"""The obvious money: totals by account and asset; holds are added up on request."""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Money:
-    """What every account has. `assets` names what an order's account pays with."""
+    """The totals of every account. `assets` names the asset that each account's orders pay with."""
 
     def __init__(self, rules: Rules) -> None:
         self.rules = rules
@@ -22,16 +22,16 @@ class Money:
         self._assets: dict[int, tuple[str, str]] = {}
 
     def asset_of(self, order: ModelOrder, instrument: Instrument) -> str:
-        """What an order pays with."""
+        """The asset that an order pays with."""
         self._assets[order.instrument] = (instrument.base, instrument.quote)
         return instrument.quote if order.side == Side.BUY else instrument.base
 
     def opening(self) -> dict[str, int]:
-        """What every new account begins with."""
+        """The opening money of every account."""
         return dict(self.rules.opening)
 
     def open(self, account: int) -> list[tuple[str, int]] | None:
-        """Give a new account its money; None if it is not new or money is not counted."""
+        """Give a new account its money; None if the account is not new or money is not counted."""
         if not self.rules.accounts or account in self.opened:
             return None
         given = [(asset, amount) for asset, amount in self.opening().items() if amount]
@@ -41,7 +41,7 @@ class Money:
         return given
 
     def held(self, account: int, asset: str, orders: Iterable[ModelOrder]) -> int:
-        """What these open orders of an account hold of an asset."""
+        """The amount of an asset that these open orders of an account hold."""
         total = 0
         for order in orders:
             base, quote = self._assets.get(order.instrument, ("", ""))
@@ -51,7 +51,7 @@ class Money:
         return total
 
     def free(self, account: int, asset: str, orders: Iterable[ModelOrder]) -> int:
-        """What an account may still spend beside these open orders."""
+        """The amount that an account may still spend beside these open orders."""
         if account not in self.opened:
             return self.opening().get(asset, 0)
         return self.totals.get((account, asset), 0) - self.held(account, asset, orders)
@@ -59,7 +59,8 @@ class Money:
     def held_per_lot(
         self, order: ModelOrder, market: "Market", before: ModelOrder | None = None
     ) -> int:
-        """What each lot of an order holds; `before` is the order that is being amended."""
+        """The amount that each lot of an order holds; `before` is the order that is being
+        amended."""
         if not self.rules.accounts:
             return 0
         instrument = market.instruments[order.instrument]
@@ -86,7 +87,7 @@ class Money:
         taker_fee: int,
         maker_fee: int,
     ) -> None:
-        """Base one way, quote the other, fees to the venue."""
+        """Move base one way, quote the other, and fees to the venue."""
         if not self.rules.accounts:
             return
         buyer, seller = (taker, maker) if taker.side == Side.BUY else (maker, taker)

@@ -16,7 +16,7 @@ DAY_NS: Final = 86_400 * 10**9
 
 @dataclass(slots=True)
 class ModelOrder:
-    """An order. `total_lots` includes the filled part; `status` is what its owner sees."""
+    """An order. `total_lots` includes the filled part; `status` is the one that its owner sees."""
 
     order_id: int
     account: int
@@ -45,14 +45,14 @@ class ModelOrder:
 
     @property
     def offered_lots(self) -> int:
-        """What a taker can have of it before the next order's turn."""
+        """The lots that a taker can have of this order before the next order's turn."""
         return self.shown_lots if self.display_lots else self.remaining_lots
 
     def show_next_slice(self) -> None:
         self.shown_lots = min(self.display_lots, self.remaining_lots)
 
     def is_met(self, last: int) -> bool:
-        """Whether a last price elects it, written out as the rules have it."""
+        """Whether a last price elects this order, in the words of the rules."""
         if not last:
             return False
         is_stop = self.kind in (OrderType.STOP, OrderType.STOP_LIMIT)

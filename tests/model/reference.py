@@ -1,10 +1,9 @@
 """The obvious matcher: one plain list of open orders, scanned from end to end for everything.
 
-Written from the market rules alone, so that where it and the engine agree, two independent
-readings of the rules agree. It is slow on purpose and keeps no index that could go wrong: the
-list is in arrival order, the best maker is found by looking at every order, what an order will
-cost by letting a copy of the market do it, and what an account may spend by adding up all its
-orders.
+It is written from the market rules alone, so that where it and the engine agree, two independent
+readings of the rules agree. It is slow on purpose and keeps no index that could go wrong. The list
+is in arrival order. The best maker is found by a look at every order, the cost of an order by
+letting a copy of the market run, and the free money of an account by adding up all its orders.
 """
 
 from collections.abc import Iterable
@@ -87,8 +86,8 @@ class ReferenceMatcher:
         return self.market.seq
 
     def apply(self, command: Command, time_ns: int = 0) -> list[Event]:
-        """All events of `command`, in order; none for one that is not its gateway's next. What
-        is due by then comes first, under a number of its own."""
+        """All events of `command`, in order; none for a command that is not its gateway's next.
+        Everything due by then comes first, under a number of its own."""
         market = self.market
         due = self.admin.advance(time_ns)
         if isinstance(command, AdvanceTime):

@@ -1,4 +1,5 @@
-"""Why the obvious matcher refuses an order, check after check as the rules list them."""
+"""The reason that the obvious matcher refuses an order, check after check in the order of the
+rules."""
 
 from crossbook.common.instruments import MAX_NOTIONAL, Instrument
 from crossbook.common.messages.commands import Instructions, NewOrder
@@ -13,7 +14,7 @@ CLOSED = (InstrumentState.HALTED, InstrumentState.CANCEL_ONLY)
 
 
 def of_lots(instrument: Instrument, lots: int) -> Refusal | None:
-    """A quantity out of range."""
+    """The refusal of a quantity out of range."""
     if lots > instrument.max_quantity_lots:
         return RejectReason.EXCEEDS_LIMIT, "quantity"
     if lots < instrument.min_quantity_lots:
@@ -22,7 +23,7 @@ def of_lots(instrument: Instrument, lots: int) -> Refusal | None:
 
 
 def of_price(instrument: Instrument, ticks: int, field: str) -> Refusal | None:
-    """A price out of range."""
+    """The refusal of a price out of range."""
     if ticks < instrument.min_price_ticks:
         return RejectReason.BAD_TICK, field
     if ticks > instrument.max_price_ticks:
@@ -31,7 +32,7 @@ def of_price(instrument: Instrument, ticks: int, field: str) -> Refusal | None:
 
 
 def of_terms(instrument: Instrument, price_ticks: int, lots: int) -> Refusal | None:
-    """Why a limit order with these terms is refused."""
+    """The refusal of a limit order with these terms."""
     refusal = of_lots(instrument, lots) or of_price(instrument, price_ticks, "price")
     if refusal:
         return refusal
@@ -62,7 +63,7 @@ def of_display(instrument: Instrument, display_lots: int, total_lots: int) -> Re
 
 
 def of_kind(command: NewOrder, instrument: Instrument, last: int) -> Refusal | None:
-    """The terms of the order alone, whatever the state of the market."""
+    """The refusal of the terms of an order alone, in any state of the market."""
     terms = command.instructions or Instructions()
     is_special = command.instructions is not None
     kind, tif = command.order_type, command.time_in_force
@@ -143,7 +144,8 @@ def of_time_and_display(command: NewOrder, instrument: Instrument, time_ns: int)
 
 
 def of_state(command: NewOrder, state: int, would_take: bool) -> Refusal | None:
-    """What the instrument's state does not take, and post-only orders that would take."""
+    """The refusal of an order that the instrument's state does not accept, and of a post-only order
+    that would take."""
     terms = command.instructions or Instructions()
     plain_limit = command.order_type == OrderType.LIMIT
     immediate = command.time_in_force in IMMEDIATE

@@ -8,7 +8,7 @@ from crossbook.common.types import OrderStatus
 
 @dataclass(slots=True)
 class CheckedOrder:
-    """The order as the events so far leave it."""
+    """An order after the events so far."""
 
     accepted: OrderAccepted
     price_ticks: int

@@ -40,8 +40,8 @@ _ALTERED: Final = NewOrder.__struct_fields__[2:]
 
 
 class StepGenerator:
-    """Makes steps one by one; `reference` has applied all of them. Their time is their label, or
-    that of `clock`."""
+    """Makes steps one by one; `reference` has applied all of them. The time of a step is its label,
+    or that of `clock`."""
 
     def __init__(self, seed: int, clock: Callable[[], int] | None = None) -> None:
         self._clock = clock
@@ -217,7 +217,8 @@ class StepGenerator:
         )  # fmt: skip
 
     def _special(self) -> Command:
-        """A stop, an iceberg, a post-only order, one that expires; now and then two at once."""
+        """A stop, an iceberg, a post-only order or an order that expires; now and then two of these
+        at once."""
         random = self._random
         instrument = self._instrument()
         kind = random.choice((1, 1, 1, 3, 4, 5, 6))
@@ -315,7 +316,7 @@ class StepGenerator:
         if not open_orders or random.random() < 0.12:
             order_id = random.choice((0, random.randint(1, self.reference.seq or 1), MAX_INT))
             if order_id not in self._labels:
-                # The number of time that passed is no command's.
+                # A number of passed time belongs to no command.
                 order_id = order_id and MAX_INT
             return account, instrument, order_id, self._client_order_id(), None
         order = random.choice(open_orders)
@@ -380,7 +381,7 @@ class StepGenerator:
         return MassCancelOrders(*self._origin(), instrument, self._random.randint(0, 2))
 
     def _invalid(self) -> Command:
-        """A command with one to three fields out of their domain."""
+        """A command with one to three fields outside their domain."""
         random = self._random
         if random.random() < 0.1:
             return MassCancelOrders(
@@ -454,8 +455,8 @@ class StepGenerator:
         )
 
     def _retry(self) -> Command:
-        """An accepted order repeated, at times with a change: a late one, or one at the edge of
-        the memory."""
+        """An accepted order repeated, at times with a change. It may be a late one, or one at the
+        edge of the memory."""
         random = self._random
         if not self._accepted:
             return self._limit()

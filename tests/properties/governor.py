@@ -1,4 +1,4 @@
-"""Random acts of an administrator, deadlines of accounts, and time that passes unasked."""
+"""Random acts of an administrator, deadlines of accounts, and passing time."""
 
 from random import Random
 from typing import Final
@@ -26,7 +26,7 @@ _ASSETS: Final = ("BTC", "USDT", "ETH", "EUR", "SHIB", "JPY", "GOLD")
 
 
 class Governor:
-    """Makes the commands that are not about one order. Gateway zero is used throughout."""
+    """Makes the commands that are not about one order, all of gateway zero."""
 
     def __init__(self, reference: ReferenceMatcher, random: Random) -> None:
         self._reference = reference
@@ -34,7 +34,7 @@ class Governor:
         self._transfers = 0
 
     def command(self, now_ns: int) -> Command:
-        """The next one; instruments in another state are soon put right again."""
+        """The next command. An instrument in another state is soon opened again."""
         random = self._random
         states = self._reference.market.states
         unusual = [number for number, state in states.items() if state != InstrumentState.OPEN]
@@ -142,7 +142,7 @@ class Governor:
         )
 
     def _deadline(self) -> Command:
-        """A dead-man timer, at times one out of range for an account whose timer runs."""
+        """A dead-man timer, at times out of range for an account whose timer runs."""
         random = self._random
         running = list(self._reference.admin.deadlines)
         if running and random.random() < 0.4:

@@ -53,7 +53,7 @@ UNFUNDED: Final = Rules()
 
 
 def rules_of(seed: int) -> Rules:
-    """Every other seed keeps accounts."""
+    """The rules of a seed: every other seed keeps accounts."""
     return FUNDED if seed % 2 else UNFUNDED
 
 

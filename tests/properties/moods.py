@@ -1,4 +1,4 @@
-"""What kinds of commands a stretch of random steps consists of, by its mood."""
+"""The weights of commands in a stretch of random steps, by its mood."""
 
 from typing import Final
 

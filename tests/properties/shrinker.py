@@ -34,7 +34,7 @@ _SIMPLER: dict[str, tuple[object, ...]] = {
 
 
 def shrink(steps: list[Step], fails: Callable[[list[Step]], bool]) -> list[Step]:
-    """The smallest list found that still fails: no single step of it can be dropped."""
+    """The smallest list found that still fails: every single step of it is needed."""
     assert fails(steps), "only a failing list can be shrunk"
     budget = _Budget(fails)
     while True:
@@ -97,7 +97,7 @@ def _simplify(steps: list[Step], budget: _Budget) -> list[Step]:
 
 
 def as_test(steps: list[Step], name: str, rules: Rules = UNFUNDED) -> str:
-    """Source of a pytest test that repeats the steps; paste it where found bugs are kept."""
+    """Source of a pytest test that repeats the steps, for the file of differences found once."""
     reference = ReferenceMatcher(INSTRUMENTS, MEMORY, rules)
     lines = "".join(
         f"        ({_source(command)}, {time_ns}),\n"

@@ -1,9 +1,9 @@
 """Commands that can lose their predecessors, so that a shrinker can drop some.
 
-A step's command names orders by the label of the step that entered them, and its request number
-is the distance from the one its gateway must send next: zero is sound, below is a repeat, above
-leaves a gap. `resolve` puts the real numbers in, which are those the commands get once some steps
-are gone.
+A step's command names orders by the label of the step that entered them. Its request number is the
+distance from the number its gateway must send next: zero is sound, below is a repeat, above leaves
+a gap. `resolve` inserts the real numbers, which are those the commands get once some steps are
+gone.
 """
 
 from collections.abc import Iterable, Iterator

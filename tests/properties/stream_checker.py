@@ -52,8 +52,8 @@ IMMEDIATE = (TimeInForce.IOC, TimeInForce.FOK)
 
 
 class StreamChecker:
-    """Reads the events of one number after the other; raises `AssertionError` at a broken
-    promise. Costs O(orders at the best prices) a trade."""
+    """Reads the events of one number after the other; raises `AssertionError` at a broken promise.
+    Costs O(orders at the best prices) for each trade."""
 
     def __init__(self, instruments: Iterable[Instrument]) -> None:
         self._instruments = {instrument.id: instrument for instrument in instruments}
@@ -71,7 +71,7 @@ class StreamChecker:
         self._seq = 0
 
     def read(self, events: list[Event]) -> None:
-        """All events of one number."""
+        """Apply all events of one number."""
         assert events, "a number in the stream has at least its answer"
         answer = events[0]
         self._seq += 1
@@ -95,7 +95,7 @@ class StreamChecker:
             assert not trades or not ask or bid < ask, f"book {instrument} crossed: {bid} {ask}"
 
     def _may_follow(self, answer: Event, event: Event) -> bool:
-        """Events that are answers elsewhere may be consequences of these."""
+        """Whether an event that is an answer elsewhere is a consequence of this answer."""
         if isinstance(event, OrderCanceled):
             return isinstance(answer, OrdersMassCanceled | TimeAdvanced)
         is_state = isinstance(event, InstrumentStateChanged)

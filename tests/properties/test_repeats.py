@@ -1,5 +1,5 @@
-"""The random commands hold every kind of retry and of request out of turn, and engines that
-judge them wrongly do not pass."""
+"""The random commands have every kind of retry and of request out of turn, and find engines that
+judge these wrongly."""
 
 from collections import Counter
 

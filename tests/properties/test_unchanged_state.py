@@ -94,7 +94,7 @@ def _market(engine: Engine) -> tuple[object, ...]:
 
 
 def _memory(engine: Engine) -> tuple[int, ...]:
-    """The sizes of the memories."""
+    """The sizes of the engine's memories."""
     return len(engine.accounts), len(engine.retries), len(engine.transfers)
 
 
@@ -125,7 +125,7 @@ def test_a_refused_command_changes_nothing_for_any_reason() -> None:
 
 
 def test_the_obvious_matcher_changes_nothing_either_when_it_refuses() -> None:
-    """Where both changed the same by mistake, comparing them would show nothing."""
+    """A mistake that both make alike would not show in a comparison."""
     refused = 0
     for seed in range(730, 734):
         reference = ReferenceMatcher(INSTRUMENTS, rules=rules_of(seed))

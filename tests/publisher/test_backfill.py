@@ -1,4 +1,4 @@
-"""When questions are sent to the recorder, and the use of its answers."""
+"""The times of questions to the recorder, and the use of its answers."""
 
 from msgspec.structs import replace
 
@@ -49,7 +49,7 @@ class BackfillWorld:
     def load(
         self, last_trade_id: int = 4, incarnation: int = INCARNATION, seq: int = BOOKS_SEQ
     ) -> None:
-        """The matcher's books come."""
+        """Load the matcher's books."""
         asks = [RestingOrder(order_id=MAKER, price_ticks=500, shown_lots=self.maker_open)]
         book = BookState(
             instrument=1, bids=[], asks=asks, last_trade_id=last_trade_id, last_price_ticks=500
@@ -60,7 +60,7 @@ class BackfillWorld:
         self.feed.publish()
 
     def trade(self, recorded: bool = True, published: bool = True) -> None:
-        """One more trade, in the feed and perhaps in the record."""
+        """Do one more trade, in the feed and perhaps in the record."""
         trade_id, seq = self.trades[-1].trade_id + 1, self.feed.seq + 1
         self.maker_open -= 1
         self.trades.append(trade(trade_id, 500, 1, TIME_NS + trade_id, seq))
@@ -111,7 +111,7 @@ class BackfillWorld:
             self.recorder.record(seq, 1, self.trades[-1:])
 
     def questions(self, after_ns: int = 0) -> list[MarketQuestion]:
-        """The questions after a while."""
+        """The questions sent after a while."""
         self.now_ns += after_ns
         return self.past.next_questions(self.now_ns)
 
@@ -293,7 +293,7 @@ def test_at_most_so_many_answers_are_waited_for_at_once() -> None:
     )
     more = past.next_questions(START_NS)
     assert [each.instrument for each in more] == [QUESTIONS_MAX + 1, QUESTIONS_MAX + 2]
-    # Those that wait for an answer may be sent again, and no other takes their place.
+    # Unanswered questions may be sent again, and no other question takes their place.
     again = past.next_questions(START_NS + UNANSWERED_AGAIN_NS)
     assert [each.instrument for each in again] == list(range(3, QUESTIONS_MAX + 3))
 

@@ -1,4 +1,4 @@
-"""A publisher process that restarts beside a recorder that has what it missed."""
+"""A publisher process that restarts beside a recorder that has the trades it missed."""
 
 import time
 from collections.abc import Callable
@@ -40,7 +40,7 @@ class RecordedVenue:
         return self.recorder.trades.get(BITCOIN.id, [])
 
     def send(self, side: int, lots: int, tif: int = 1) -> None:
-        """An order at 50,000.00."""
+        """Send an order at 50,000.00."""
         assert self.commands.poll(round(SECONDS * 1000), zmq.POLLOUT), "no matcher"
         order = NewOrder(
             gateway=0,

@@ -91,7 +91,7 @@ class CandleWorld:
             self.record()
 
     def record(self) -> None:
-        """The recorder takes what it has not yet."""
+        """Let the recorder apply new events."""
         for batch in self._unrecorded:
             for instrument, trades in _trades_of(batch).items():
                 self.recorders[instrument].record(batch.last_seq, instrument, trades)
@@ -100,7 +100,7 @@ class CandleWorld:
         self._unrecorded.clear()
 
     def round(self) -> None:
-        """The body of the publisher's loop, and what the follower makes of it."""
+        """Run the body of the publisher's loop, and deliver its messages to the follower."""
         publisher = self.publisher
         wanted = publisher.replica.next_request(self.now_ns)
         if wanted is not None:
@@ -156,7 +156,8 @@ class CandleWorld:
         assert self.publisher.feed.seq == self.matcher.engine.seq
 
     def check(self) -> None:
-        """Every follower ends with the candles of all trades, and received no other ended one."""
+        """Assert that every follower ends with the candles of all trades, and received every ended
+        candle right."""
         for instrument in INSTRUMENTS:
             trades, notional = self.trades[instrument.id], instrument.notional_per_tick_lot
             latest = self.follower.candles(instrument.symbol)

@@ -1,5 +1,5 @@
-"""Books rebuilt from events are the matcher's under every kind of order, and what a consumer of
-the feed keeps is what the publisher has."""
+"""Books rebuilt from events are the matcher's under every kind of order, and books rebuilt from the
+feed are the publisher's."""
 
 import pytest
 

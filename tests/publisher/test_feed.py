@@ -55,7 +55,7 @@ class HandmadeFeed:
         )
 
     def published(self) -> list[FeedMessage]:
-        """What `publish` sends, decoded."""
+        """The messages that `publish` sends, decoded."""
         return [decode_feed(payload) for _, _, payload in self.feed.publish()]
 
     def changes(self) -> list[OrderChange]:

@@ -1,4 +1,4 @@
-"""What a round of the publisher costs does not depend on how many instruments there are."""
+"""The cost of a round of the publisher does not depend on the number of instruments."""
 
 import sys
 from collections.abc import Callable
@@ -46,7 +46,7 @@ def order(seq: int, side: Side) -> OrderAccepted:
 
 
 def trade(seq: int, maker: int) -> TradeExecuted:
-    """All of that order trades."""
+    """A trade of the whole order."""
     return TradeExecuted(
         seq=seq,
         trade_id=maker,

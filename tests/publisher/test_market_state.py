@@ -58,7 +58,7 @@ class MarketStateWorld:
         )
 
     def published(self) -> list[FeedMessage]:
-        """What leaves in one round, candles and tickers aside."""
+        """The messages of one round without candles and tickers."""
         self.now_ns += CHANGED_NS
         frames = self.feed.publish() + self.feed.publish_statistics(self.now_ns)
         messages = [decode_feed(payload) for _, _, payload in frames]
@@ -66,7 +66,7 @@ class MarketStateWorld:
         return [message for message in messages if isinstance(message, kinds)]
 
     def states(self) -> list[MarketState]:
-        """The states among what leaves in one round."""
+        """The states in the messages of one round."""
         return [message for message in self.published() if isinstance(message, MarketState)]
 
 

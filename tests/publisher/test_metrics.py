@@ -1,4 +1,4 @@
-"""The publisher's exposition: every sample, and how long it is sent again."""
+"""The publisher's exposition: every sample, and the time for which it is sent again."""
 
 import pytest
 

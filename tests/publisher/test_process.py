@@ -44,11 +44,11 @@ class Line:
         self.consumer: FeedConsumer | None = None
 
     def close(self) -> None:
-        """Leave nothing behind."""
+        """Close the sockets and the exchange."""
         self.context.destroy(linger=0)
 
     def send(self, *commands: Command) -> None:
-        """Hand commands to the matcher, once it is there."""
+        """Send commands to the matcher, once it accepts them."""
         assert self.commands.poll(round(SECONDS * 1000), zmq.POLLOUT), "no matcher"
         self.commands.send(encode(list(commands)), zmq.NOBLOCK)
 

@@ -1,9 +1,9 @@
-"""The publisher's book equals the matcher's, whatever the network between them does.
+"""The publisher's book equals the matcher's over any network between them.
 
-Random commands go through the real engine and sequencer; event batches and answers are lost,
-doubled, delayed and reordered, the matcher forgets and restarts; after every publish the books
-are compared with what the engine's were at that sequence number, order by order, and two
-consumers rebuild theirs from the messages, one of which loses some.
+Random commands go through the real engine and sequencer. Event batches and answers are lost,
+doubled, delayed and reordered, and the matcher drops its memory and restarts. After every publish
+the books are compared with the engine's books at that sequence number, order by order. Two
+consumers rebuild theirs from the messages; one of them loses some.
 """
 
 from collections import deque
@@ -59,7 +59,7 @@ class RandomMatcher:
         return self.sequencer.apply([encode(commands)], now_ns)
 
     def books(self) -> dict[int, BookState]:
-        """Every book as it stands."""
+        """Every book of the engine."""
         return {instrument: self.engine.book_state(instrument) for instrument in self.engine.books}
 
 
@@ -101,13 +101,13 @@ class Simulation:
             self.publish()
 
     def restart_matcher(self) -> None:
-        """Another matcher with empty books; what the old one sent may still arrive."""
+        """Start another matcher with empty books; messages of the old one may still arrive."""
         incarnation = self.matcher.sequencer.incarnation + 1
         self.matcher = RandomMatcher(incarnation, self.random.randrange(10**6), self.resend_bytes)
         self._truth[(incarnation, 0)] = self.matcher.books()
 
     def deliver(self) -> None:
-        """Let the publisher take some of what arrived, and send its request."""
+        """Let the publisher receive some of the waiting messages, and send its request."""
         for queue in (self._events, self._replies):
             for _ in range(self.random.choice((0, 1, 3, len(queue)))):
                 if not queue:
@@ -225,7 +225,7 @@ def test_lost_doubled_and_reordered_batches_are_mended(seed: int) -> None:
 
 
 def restarting(seed: int) -> Simulation:
-    """A settled simulation whose matcher forgets soon and restarted a few times."""
+    """A settled simulation whose matcher keeps few batches and restarted a few times."""
     simulation = Simulation(seed, faults=0.3, resend_bytes=800)
     for n in range(400):
         if n % 130 == 129:

@@ -1,4 +1,4 @@
-"""The rolling day against one summed up anew after every step."""
+"""The rolling day against a day summed up anew after every step."""
 
 from random import Random
 
@@ -12,7 +12,7 @@ DAY_NS = DAY_MINUTES * MINUTE_NS
 
 
 def check(day: RollingDay, trades: list[Trade], now_ns: int) -> None:
-    """The day is what the trades of the last 1,440 minutes are."""
+    """Assert that the day is the sum of the trades of the last 1,440 minutes."""
     open_ns = max(0, (now_ns // MINUTE_NS - DAY_MINUTES + 1) * MINUTE_NS)
     inside = [each for each in trades if each.time_ns >= open_ns]
     assert day.open_ns == open_ns

@@ -1,4 +1,4 @@
-"""A matcher under random commands, and what a plain reader of its events has kept."""
+"""A matcher under random commands, and the record of a plain reader of its events."""
 
 from random import Random
 
@@ -37,7 +37,7 @@ class RecordedMatcher:
 
     @property
     def seq(self) -> int:
-        """The last command applied."""
+        """The number of the last command applied."""
         return self._sequencer.seq
 
     def apply(self, count: int) -> EventBatch | None:
@@ -59,9 +59,9 @@ class RecordedMatcher:
         return batch
 
     def heartbeat(self) -> EventBatch:
-        """What an idle matcher sends."""
+        """The message that an idle matcher sends."""
         return decode_events(self._sequencer.heartbeat(self.now_ns))
 
     def answer(self, request: ResendRequest) -> MatcherReply:
-        """The matcher's answer."""
+        """The matcher's answer to a resend request."""
         return self._sequencer.answer(request)

@@ -36,7 +36,7 @@ class NaiveRecord:
         self._notionals = {i.id: i.notional_per_tick_lot for i in instruments}
 
     def read(self, events: Iterable[Event], time_ns: int) -> None:
-        """The events of one command."""
+        """Apply the events of one command."""
         for event in events:
             if isinstance(event, OrderAccepted):
                 self.orders[event.seq] = {
@@ -152,12 +152,13 @@ class NaiveRecord:
 
 
 def event_reason(event: Event) -> int:
-    """Why an order ended; zero where no event has it."""
+    """The reason that an order ended; zero where no event has one."""
     return int(getattr(event, "reason", 0))
 
 
 def tables_of(engine: Engine) -> dict[str, list[Row]]:
-    """Every row of every table but the position, in the order of its key; a sum in one number."""
+    """Every row of every table but the position, in the order of its key; the two parts of a sum
+    are one number."""
     found: dict[str, list[Row]] = {}
     with engine.begin() as connection:
         for table in (ORDERS, FILLS, TRADES, CANDLES):
@@ -177,7 +178,7 @@ def tables_of(engine: Engine) -> dict[str, list[Row]]:
 
 
 def tables_wanted(record: NaiveRecord) -> dict[str, list[Row]]:
-    """What `tables_of` must be."""
+    """The expected value of `tables_of`."""
     return {
         "orders": sorted(record.orders.values(), key=lambda row: row["order_id"]),
         "fills": record.fills,

@@ -1,4 +1,4 @@
-"""A PostgreSQL server of the tests' own, from what is installed, gone afterwards."""
+"""A PostgreSQL server of the tests' own, run from the installed programs and removed afterwards."""
 
 import os
 import pwd
@@ -31,7 +31,7 @@ def programs() -> Path | None:
 
 
 def _other_user() -> dict[str, Any]:
-    """Whom to run the server as: PostgreSQL refuses root."""
+    """The user to run the server as: PostgreSQL refuses root."""
     if os.geteuid():
         return {}
     names = [entry.pw_name for entry in pwd.getpwall()]
@@ -54,11 +54,11 @@ class Server:
 
     @property
     def url(self) -> str:
-        """What to set `DATABASE_URL` to."""
+        """The `DATABASE_URL` of this server."""
         return f"postgresql://{USER}:not-asked-for@/postgres?host={self._folder}"
 
     def start(self) -> None:
-        """Start it and return once it answers."""
+        """Start the server and return once it answers."""
         with (self._folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
                 [self._bin / "postgres", "-D", "data", "-k", self._folder, "-h", "", "-F"],
@@ -74,7 +74,7 @@ class Server:
             select_nothing(0.05)
 
     def stop(self, number: int = signal.SIGINT) -> None:
-        """End it: fast (SIGINT), or as a crash would (SIGQUIT)."""
+        """End the server: fast (SIGINT), or as a crash would (SIGQUIT)."""
         assert self.process is not None
         self.process.send_signal(number)
         self.process.wait(STOP_SECONDS)

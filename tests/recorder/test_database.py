@@ -1,4 +1,4 @@
-"""How the databases are opened, and what the loss of power may take from SQLite's files."""
+"""The opening of databases, and the possible damage of a loss of power to SQLite's files."""
 
 from pathlib import Path
 from random import Random
@@ -93,7 +93,7 @@ def test_a_power_cut_takes_whole_transactions_and_the_record_goes_on(tmp_path: P
 
 
 def left_of(log: bytes, rng: Random) -> bytes:
-    """What may be left of a log of which only the first part was synced."""
+    """A possible remainder of a log of which only the first part was synced."""
     synced = rng.randrange(len(log))
     content = bytearray(log[:synced])
     for start, piece in survivors(rng, synced, log[synced:]):

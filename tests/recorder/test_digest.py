@@ -1,4 +1,4 @@
-"""What one transaction has to write for some events."""
+"""The rows that one transaction writes for some events."""
 
 import pytest
 from msgspec.structs import replace
@@ -60,7 +60,7 @@ def trade(seq: int, maker: int, taker: int, lots: int, left: int) -> TradeExecut
 
 
 def changes(*batches: list[Event]) -> Changes:
-    """What these batches come to, one command each."""
+    """The changes of these batches, one command each."""
     digest = EventDigest([example()], START, {})
     for seq, events in enumerate(batches, 11):
         digest.add(

@@ -64,7 +64,7 @@ def candle(open_ns: int, interval_s: int = 60) -> Candle:
 
 
 def reader(engine: Engine, **rows: list[Any]) -> HistoryReader:
-    """A record of these rows."""
+    """A reader of a record with these rows."""
     found: dict[str, list[Any]] = {"orders": [], "trades": [], "fills": [], "candles": [], **rows}
     Store(engine).write(
         Changes(

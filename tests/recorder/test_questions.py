@@ -1,4 +1,5 @@
-"""Answers equal what a plain look over the rows gives, page by page; bad questions are named."""
+"""Answers equal a plain look over the rows, page by page; the refusal of a bad question names its
+field."""
 
 from collections.abc import Callable
 from random import Random
@@ -81,7 +82,7 @@ def newest(rows: list[Row], kind: Any, **where: Any) -> list[Any]:
 
 
 def pages(past: Past, first: Any, key: Callable[[Any], int], after: str, rows: str) -> list[Any]:
-    """Everything a question gives when it is repeated until there is no more."""
+    """All rows of a question that is repeated until there are no more."""
     found: list[Any] = []
     question = first
     while True:
@@ -247,7 +248,7 @@ def test_a_bad_question_names_its_field(
     assert isinstance(answer, HistoryReject)
     assert answer.field == field
     assert answer.text
-    # What is no message at all, or too long to be looked at, has no number either.
+    # Bytes that are no message, or too long to be read, have no number either.
     sound = isinstance(question, list) and len(str(question)) < 999
     assert answer.request_id == (3 if sound else 0)
 

@@ -1,8 +1,8 @@
-"""The rows equal those of the reference model, whatever happens on the way to them.
+"""The rows equal those of the reference model after any fault on the way to them.
 
 Random commands go through the real engine, whose events are checked against the model's. Batches
 are lost, doubled and reordered; the recorder is killed between and inside its transactions and
-starts again from what the database holds.
+starts again from the database.
 """
 
 from collections.abc import Iterator
@@ -27,12 +27,12 @@ POSTGRESQL_SEEDS = 2
 BATCHES = 250
 
 
-class Killed(Exception):  # noqa: N818 - not an error: what a kill looks like from inside
-    """The process is gone."""
+class Killed(Exception):  # noqa: N818 - not an error: a kill, seen by the code it ends
+    """The process ended."""
 
 
 class Recorder:
-    """One life after the other of a recorder: what its loop does, without sockets."""
+    """One life after the other of a recorder: the work of its loop, without sockets."""
 
     def __init__(self, engine: Engine, matcher: RecordedMatcher, chance: Random) -> None:
         self._store = Store(engine)
@@ -42,7 +42,7 @@ class Recorder:
         self.start()
 
     def start(self) -> None:
-        """Begin from what the database holds; what was gathered and not written is gone."""
+        """Begin from the database; gathered changes that were not written are gone."""
         self._store.open()
         position, latest = self._store.load(instrument.id for instrument in INSTRUMENTS)
         self._digest = EventDigest(INSTRUMENTS, position, latest)
@@ -50,12 +50,12 @@ class Recorder:
         self.lives += 1
 
     def deliver(self, batch: EventBatch) -> None:
-        """A batch arrives."""
+        """Receive a batch."""
         for ready in self._replica.receive(batch):
             self._digest.add(ready)
 
     def request_missing(self) -> bool:
-        """Request what is missing and apply the answer; whether anything was missing."""
+        """Request missing batches and apply the answer; returns whether any were missing."""
         self._matcher.now_ns += RESEND_AGAIN_NS
         wanted = self._replica.next_request(self._matcher.now_ns)
         if wanted is None:
@@ -66,7 +66,7 @@ class Recorder:
         return True
 
     def write(self) -> None:
-        """One transaction; a process killed inside it starts again."""
+        """Run one transaction; a process killed inside it starts again."""
         changes = self._digest.drain()
         if changes is None:
             return
@@ -77,7 +77,7 @@ class Recorder:
             self.start()
 
     def settle(self) -> None:
-        """Catch up and write everything."""
+        """Catch up and write all changes."""
         self.write()
         while self._replica.seq < self._matcher.seq:
             self.deliver(self._matcher.heartbeat())

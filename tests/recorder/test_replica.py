@@ -1,4 +1,4 @@
-"""What the recorder requests, adopts and refuses when it follows a matcher."""
+"""The batches that the recorder requests, adopts and refuses while it follows a matcher."""
 
 from collections.abc import Callable
 
@@ -57,7 +57,7 @@ def recorded(seq: int = 20) -> RecorderReplica:
 
 
 def proven(seq: int = 20) -> RecorderReplica:
-    """One whose matcher has shown that it has the same history."""
+    """A replica whose matcher has shown that it has the same history."""
     replica = recorded(seq)
     assert not replica.receive_reply(resend(replica.next_request(0), batch(seq - 4, seq)))
     assert replica.proven

@@ -1,4 +1,4 @@
-"""What is forgotten after HISTORY_DAYS, and what never is."""
+"""The rows that are deleted after HISTORY_DAYS, and the rows that never are."""
 
 from itertools import count
 from typing import Any
@@ -67,7 +67,7 @@ def candle(interval_s: int, open_ns: int) -> Candle:
 
 
 def record(engine: Engine) -> None:
-    """Something on every one of 20 days, of two instruments."""
+    """Rows of every kind on each of 20 days, of two instruments."""
     days = [NOW_NS - age * DAY_NS - HOUR_NS for age in range(20, -1, -1)]
     ids = count(1)
     orders = []
@@ -161,7 +161,7 @@ EDGE_NS = NOW_NS - DAYS * DAY_NS
 
 
 def write(engine: Engine, **rows: list[Any]) -> None:
-    """Put rows into an empty record."""
+    """Insert rows into an empty record."""
     found: dict[str, list[Any]] = {"orders": [], "trades": [], "fills": [], "candles": [], **rows}
     Store(engine).write(
         Changes(
@@ -177,7 +177,7 @@ def write(engine: Engine, **rows: list[Any]) -> None:
 
 
 def left(engine: Engine, table: str, column: str) -> list[int]:
-    """A column of what is left after everything old was forgotten."""
+    """A column of the rows that are left after all old ones were deleted."""
     forget(engine, DAYS)
     return [row[column] for row in tables_of(engine)[table]]
 
@@ -216,7 +216,7 @@ def test_each_instrument_drops_its_own_rows(engine: Engine, old: int) -> None:
     trades += [trade(young, n, EDGE_NS + n) for n in (1, 2, 3)]
     candles = [(old, candle(1, EDGE_NS - n)) for n in (1, 2, 3)]
     candles += [(young, candle(1, EDGE_NS + n)) for n in (0, 1)]
-    # Of an instrument that this recorder does not know.
+    # A row of an instrument that this recorder does not have.
     trades.append(trade(3, 1, EDGE_NS - DAY_NS))
     write(engine, trades=trades, candles=candles)
     assert left(engine, "trades", "instrument") == [young, young, young, 3]

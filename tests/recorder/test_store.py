@@ -1,4 +1,4 @@
-"""Opening, refusing and never half writing; on both databases."""
+"""Opening, refusing and never half writing a record, on both databases."""
 
 import os
 import subprocess
@@ -128,7 +128,7 @@ def test_a_stored_notional_is_exact_on_either_database(engine: Engine) -> None:
 
 
 def notional_survives(engine: Engine, first: int, added: int) -> None:
-    """What was stored and what was added to it comes back as their sum, twice."""
+    """Store a value and add another, twice; assert that their sum comes back."""
     store, reader = Store(engine), HistoryReader(engine)
     store.write(changes(RecordPosition(), AFTER, [replace(ROW, filled_notional=first)], []))
     for seq, wanted in ((4, first + added), (5, first + 2 * added)):

@@ -13,7 +13,7 @@ def page(name: str) -> str:
 
 
 def section(text: str, heading: str) -> str:
-    """The part of a page below a heading, up to the next one of its rank or above."""
+    """The part of a page below a heading, up to the next heading of its rank or above."""
     marks = re.search(rf"^(#+) {re.escape(heading)}$", text, re.MULTILINE)
     assert marks, f"no heading {heading}"
     below = text[marks.end() :]

@@ -78,7 +78,7 @@ def structs_of(module: ModuleType) -> Iterator[type[Struct]]:
 
 
 def differences(message: type[Struct], text: str) -> list[str]:
-    """Where the page with this text differs from the message's definition."""
+    """The lines where the page differs from the message's definition."""
     name = message.__name__
     text = section(text, name)
     tag = message.__struct_config__.tag

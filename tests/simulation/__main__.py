@@ -15,7 +15,7 @@ from tests.simulation.run import STEPS, SimulationFailed, simulate
 
 
 def main() -> int:
-    """Exit 0 when every promise was kept."""
+    """Run it; exit 0 when every promise was kept."""
     parser = argparse.ArgumentParser(prog="python -m tests.simulation")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--runs", type=int, default=1, help="seeds from --seed on")

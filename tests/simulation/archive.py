@@ -1,4 +1,4 @@
-"""The true history: every batch that left the matcher, and the senders of its commands."""
+"""The true history: every batch that left the matcher, and the sender of every command."""
 
 from itertools import pairwise
 from typing import Any
@@ -13,7 +13,7 @@ from tests.simulation.world import require
 
 
 class Handed(Struct, frozen=True):
-    """One command a gateway gave to the network, and the request behind it."""
+    """One command that a gateway sent to the network, and its request."""
 
     command: Command
     token: bytes
@@ -36,7 +36,8 @@ class Archive:
         self._last_time_ns = 0
 
     def keep(self, encoded: bytes, how: str) -> None:
-        """A batch was published or found again: the one known by its number, or the next one."""
+        """Record a batch that was published or found again: the known one of its number, or the
+        next one."""
         batch = decode_events(encoded)
         known = self._reported.get(batch.first_seq)
         if known is not None:
@@ -81,12 +82,12 @@ class Archive:
         self.offered[key] = offer
 
     def handed_over(self, command: Command) -> None:
-        """The network accepted it."""
+        """The network accepted the command."""
         key = (command.gateway, command.request_seq)
         self.handed[key] = self.offered.pop(key)
 
     def fenced(self, name: str) -> None:
-        """A gateway ended because another one has its place."""
+        """Record that another gateway has taken the place of this one, which ended."""
         self.fences.append(name)
 
     def answers(self) -> list[Any]:
@@ -101,7 +102,8 @@ class Archive:
         return first
 
     def check_origins(self) -> dict[int, Handed]:
-        """By number, the request behind each command; every one was applied once."""
+        """The request behind each command, by number. Fails when a command was applied twice or
+        came from nowhere."""
         origins: dict[int, Handed] = {}
         used: dict[tuple[int, int], int] = {}
         for event in self.answers():

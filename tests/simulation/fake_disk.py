@@ -1,8 +1,8 @@
-"""A disk in memory that behaves as badly as a real one may: it forgets, tears, fails and dies.
+"""A disk in memory with the faults of a real one: it loses writes, tears them, fails and dies.
 
 The content of a file and its content after a loss of power differ here, as on a real machine.
-`kill` is the end of the process: nothing is lost. `crash` is the loss of power: everything synced
-stays, and of the rest a part that the given generator draws.
+`kill` is the end of the process: nothing is lost. `crash` is the loss of power: synced bytes stay,
+and of the rest a part that the given generator draws.
 """
 
 import errno
@@ -15,12 +15,12 @@ Operation = Literal["read", "write", "sync", "claim", "replace", "remove"]
 SECTOR_BYTES: Final = 512
 
 
-class Died(Exception):  # noqa: N818 - says what happened
+class Died(Exception):  # noqa: N818 - names an event
     """The process or the machine stopped in the middle of this operation."""
 
 
 class _File:
-    """One file: as programs see it, and as the platter has it."""
+    """One file: its content in the system's memory, and its content on the platter."""
 
     def __init__(self, content: bytes | bytearray) -> None:
         self.seen = bytearray(content)
@@ -59,7 +59,7 @@ class FakeDisk:
     # Faults.
 
     def fail(self, operation: Operation, error: int, after: int = 0) -> None:
-        """The next operation of this kind fails with `error`, or the one `after` that many."""
+        """Let the next operation of this kind fail with `error`, or the one `after` that many."""
         place = self._counts.get(operation, 0) + after + 1
         self._failures.setdefault(operation, {})[place] = error
 
@@ -69,7 +69,7 @@ class FakeDisk:
         self._decides = rng
 
     def kill(self) -> None:
-        """The process ends: everything written is still there."""
+        """End the process: all written bytes stay."""
         self._dies_at = 0
         self._failures.clear()
 
@@ -80,7 +80,7 @@ class FakeDisk:
             self._files[name].crash(rng)
 
     def put(self, name: str, content: bytes) -> None:
-        """A hand from outside made this the file's content."""
+        """Set the content of a file from outside."""
         self._files[name] = _File(content)
 
     def delete(self, name: str) -> None:
@@ -103,7 +103,7 @@ class FakeDisk:
             other.unsynced = list(file.unsynced)
         return made
 
-    # The operations of the journal and the snapshots.
+    # Operations of the journal and the snapshots.
 
     def names(self) -> list[str]:
         """The names of all files, sorted."""
@@ -117,7 +117,8 @@ class FakeDisk:
         return bytes(self._file(name).seen[offset:end])
 
     def prepare(self, size: int) -> None:
-        """Nothing: `claim` needs no preparation here, and fails for what would fail here."""
+        """Do nothing: `claim` needs no preparation here, and fails for a fault of the
+        preparation."""
 
     def claim(self, name: str, size: int, head: bytes) -> None:
         """A file of `size` bytes, `head` and then zeros, all or nothing."""
@@ -126,7 +127,7 @@ class FakeDisk:
         self._die()
 
     def write(self, name: str, offset: int, data: bytes) -> None:
-        """Write at a place inside a file; one that fails may have written a part."""
+        """Write at a place inside a file; a failing write may have written a part."""
         file = self._file(name)
         try:
             happens = self._step("write")
@@ -140,8 +141,8 @@ class FakeDisk:
         self._die()
 
     def sync(self, name: str) -> None:
-        """Make writes durable. After a failure they never become durable, though they are still
-        read: so does Linux."""
+        """Make writes durable. Writes of a failed sync never become durable, though they are still
+        read, as on Linux."""
         file = self._file(name)
         try:
             happens = self._step("sync")
@@ -153,22 +154,22 @@ class FakeDisk:
         self._die()
 
     def release(self, name: str) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     def replace(self, name: str, data: bytes) -> None:
-        """The file has exactly this content, all or nothing."""
+        """Give the file exactly this content, all or nothing."""
         if self._step("replace", len(data)):
             self._files[name] = _File(data)
         self._die()
 
     def remove(self, name: str) -> None:
-        """The file is gone, or not."""
+        """Remove the file, or fail."""
         if self._step("remove"):
             self._files.pop(name, None)
         self._die()
 
     def close(self) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     @property
     def _dies(self) -> bool:

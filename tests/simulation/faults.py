@@ -41,7 +41,7 @@ class FaultSchedule:
         self._restarting: dict[str, bool] = {}
 
     def schedule(self, until_ns: int) -> None:
-        """All faults of this run, before that time."""
+        """Schedule all faults of this run before that time."""
         world = self._world
         begin = world.now_ns
         for _ in range(self._conditions.faults):
@@ -160,7 +160,7 @@ class FaultSchedule:
         process.clock.offset_ns += step_ns
 
     def _leap(self) -> None:
-        """The matcher's clock is years ahead for a while, through whatever happens meanwhile."""
+        """Set the matcher's clock years ahead for a while."""
         years_ns = self._world.rng.choice((1, 10)) * 365 * DAY
         self._matcher.clock.offset_ns += years_ns
         self._ahead_ns += years_ns

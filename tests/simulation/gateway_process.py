@@ -22,7 +22,7 @@ SESSIONS_MAX: Final = 100
 
 
 class GatewayProcess(SimulatedProcess):
-    """One gateway. `archive` learns of every command handed to the network."""
+    """One gateway. `archive` receives every command sent to the network."""
 
     desk: OrderDesk
     link: MatcherLink
@@ -57,7 +57,7 @@ class GatewayProcess(SimulatedProcess):
         return True
 
     def round(self) -> int:
-        """Tick when due, receive what has arrived, send what follows."""
+        """Tick when due, receive waiting messages, send the resulting ones."""
         now_ns = self.clock.monotonic_ns()
         if now_ns >= self._tick_at:
             self._ticks += 1

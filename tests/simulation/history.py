@@ -90,7 +90,7 @@ def check_history(archive: Archive, traders: Sequence[Trader], *, may_lose: bool
 def _by_request(
     origins: dict[int, Handed], traders: Sequence[Trader]
 ) -> dict[tuple[str, int], list[int]]:
-    """(client, request) -> the numbers it was applied as."""
+    """The numbers under which each (client, request) was applied."""
     owners = {token: trader.name for trader in traders for token in trader.tokens}
     found: dict[tuple[str, int], list[int]] = {}
     for seq, handed in origins.items():
@@ -136,7 +136,8 @@ def _check_outcomes(
     by_request: dict[tuple[str, int], list[int]],
     may_lose: bool,
 ) -> None:
-    """A session that recovers may send an order again, and it is entered once."""
+    """Assert that a session that recovers may send an order again, and that the order is entered
+    once."""
     for number, wish in trader.wishes_sent.items():
         who = f"{trader.name}: request {number} ({type(wish.request).__name__})"
         require(number in trader.resolved, f"{who} was never resolved")
@@ -210,7 +211,7 @@ def _check_wishes(trader: Trader, events: list[Event]) -> None:
 
 
 def executions(events: Sequence[Event]) -> dict[int, list[Report]]:
-    """By account, every execution it must be able to receive, in order."""
+    """By account, every execution that the account must be able to receive, in order."""
     reported: dict[int, list[Report]] = {}
 
     def add(
@@ -343,7 +344,7 @@ def _check_live(trader: Trader, truth: list[Report]) -> None:
 
 
 def _check_final(trader: Trader, truth: list[Report]) -> None:
-    """The final catch-up returned everything, in order, once."""
+    """Assert that the final catch-up returned every execution in order, once."""
     reported = [
         each
         for start in sorted(trader.final)
@@ -363,7 +364,8 @@ def _difference(expected: list[Key], found: list[Key]) -> str:
 
 
 def _check_handed_on(trader: Trader, truth: list[Report], may_lose: bool) -> None:
-    """A session that recovers delivers everything once and in order, and reports holes."""
+    """Assert that a session that recovers delivers every execution once and in order, and reports
+    holes."""
     handed = [each for each in map(_reported, trader.handed_on) if each is not None]
     keys = [key for key, _ in handed]
     require(len(set(keys)) == len(keys), f"{trader.name} was handed something twice")

@@ -50,15 +50,15 @@ class _Copy(FakeDisk):
         self.written = ("", b"")
 
     def replace(self, name: str, data: bytes) -> None:
-        """Keep it."""
+        """Keep the content."""
         self.written = (name, data)
 
 
 class SnapshotWriter:
     """Makes the snapshot of a number from the files, and writes it a while later.
 
-    `write` is given the file's name and content; its result, once there, is the exit status.
-    `engine` is the matcher's own, which the files must lead to.
+    `write` receives the file's name and content; its result is the exit status. `engine` is the
+    matcher's own, whose state the files must lead to.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class SnapshotWriter:
         self._status: list[int] = []
 
     def begin(self, seq: int) -> None:
-        """Keep the present state, which is the one written."""
+        """Keep the present state, which will be the one written."""
         engine, journal = rebuild(self._disk, seq)
         require(capture(engine) == capture(self._engine), "the journal makes another engine")
         copy = _Copy()
@@ -78,17 +78,18 @@ class SnapshotWriter:
         self._status = self._write(*copy.written)
 
     def outcome(self, *, wait: bool = False) -> str | None:
-        """None as long as it is not there."""
+        """The exit status; None until the snapshot is written."""
         if not self._status:
             return None
         return "it failed" if self._status[0] else ""
 
     def abandon(self) -> None:
-        """Nothing: a process that is killed is replaced whole."""
+        """Do nothing: a killed process is replaced whole."""
 
 
 class MatcherProcess(SimulatedProcess):
-    """One matcher. `archive` sees every batch that left it or was found again by it."""
+    """One matcher. `archive` receives every batch that left the matcher or was found again on its
+    disk."""
 
     engine: Engine
     journal: Journal
@@ -156,7 +157,7 @@ class MatcherProcess(SimulatedProcess):
         return True
 
     def round(self) -> int:
-        """The body of the service's loop."""
+        """Run the body of the service's loop."""
         try:
             return self._round()
         except (JournalFailed, JournalDamaged, OSError) as error:

@@ -1,4 +1,5 @@
-"""A network of ZeroMQ's kind: order kept and nothing lost inside a connection, all else uncertain.
+"""A network of ZeroMQ's kind: messages of a connection arrive in order and whole; all else is
+uncertain.
 
 A `Port` is a socket that binds, a `Plug` one that connects. Connections come up after a while when
 both processes live, and end with either of them or at random; of the messages on their way an
@@ -43,7 +44,7 @@ class Pipe:
         self.swallows = False
 
     def send(self, frame: Frame) -> bool:
-        """Whether there was room."""
+        """Send a frame; returns whether there was room."""
         if len(self.frames) >= self._capacity:
             return False
         if self.swallows:
@@ -101,13 +102,13 @@ class PortConnection:
 
 
 class Owner:
-    """The process behind a socket, as the network sees it."""
+    """The process behind a socket, as the network uses it."""
 
     name: str
     alive: bool
 
     def wake(self, at_ns: int) -> None:
-        """A message will arrive."""
+        """Run a round at this time, when a message arrives."""
 
 
 class Port:
@@ -155,7 +156,7 @@ class Port:
         return connection is not None and connection.down.send(frame)
 
     def publish(self, frame: Frame) -> None:
-        """Send to every connection; one whose queue is full misses it."""
+        """Send to every connection but those whose queue is full."""
         for connection in self.connections.values():
             if not connection.down.send(frame):
                 self.dropped += 1
@@ -168,11 +169,11 @@ class Port:
             self.owner.wake(self._network.world.now_ns)
 
     def clear(self) -> None:
-        """The process ended."""
+        """Drop all connections: the process ended."""
         self._left.clear()
 
     def check(self) -> None:
-        """Nothing here grows without bound."""
+        """Assert that nothing here grows without bound."""
         require(len(self._left) <= self.capacity, f"{self.name}: too much is left over")
         for connection in self.connections.values():
             for pipe in (connection.up, connection.down):
@@ -232,12 +233,12 @@ class Plug:
             self.owner.wake(self._network.world.now_ns)
 
     def clear(self) -> None:
-        """The process ended."""
+        """Drop the connection and the kept messages: the process ended."""
         self._unsent.clear()
         self._left.clear()
 
     def check(self) -> None:
-        """Nothing here grows without bound."""
+        """Assert that nothing here grows without bound."""
         require(len(self._unsent) <= self.port.capacity, f"{self.owner.name}: unsent overflows")
         require(len(self._left) <= self.port.capacity, f"{self.owner.name}: too much is left over")
 
@@ -269,7 +270,7 @@ class Network:
                 port.clear()
 
     def disconnect(self, plug: Plug) -> None:
-        """The plug's connection ends, if it has one, and comes up again some time."""
+        """End the plug's connection, if it has one. Another one comes up after a while."""
         connection, plug.connection = plug.connection, None
         if connection is not None:
             del plug.port.connections[connection.identity]
@@ -296,7 +297,7 @@ class Network:
         self.world.after(for_ns, notice)
 
     def check(self) -> None:
-        """Nothing in the network grows without bound."""
+        """Assert that nothing in the network grows without bound."""
         for port in self.ports:
             port.check()
         for plug in self.plugs:

@@ -35,7 +35,7 @@ class SimulatedProcess(Owner):
         raise NotImplementedError
 
     def ended(self) -> None:
-        """The process is no more."""
+        """Drop the parts of the ended life."""
 
     def start(self) -> None:
         """Begin a new life, unless it lives."""
@@ -76,7 +76,7 @@ class SimulatedProcess(Owner):
         return self.world.now_ns <= self._stalled_until_ns
 
     def point(self) -> None:
-        """The process may be killed here."""
+        """End the life here if it is armed for this point."""
         if self.dies_in:
             self.dies_in -= 1
             if not self.dies_in:

@@ -27,7 +27,7 @@ FEED_DRAIN_MAX: Final = 2_000
 
 
 class PublisherProcess(SimulatedProcess):
-    """One publisher."""
+    """One publisher with its service's rounds."""
 
     replica: PublisherReplica
     past: Backfill
@@ -59,7 +59,7 @@ class PublisherProcess(SimulatedProcess):
         return True
 
     def round(self) -> int:
-        """The body of the service's loop."""
+        """Run the body of the service's loop."""
         replica = self.replica
         payloads = self._events.receive(DRAIN_BATCHES)
         for payload in payloads:
@@ -79,7 +79,7 @@ class PublisherProcess(SimulatedProcess):
             self.world.trace(self.name, f"asks {wanted}")
             if not self._queries.send(encode(wanted)):
                 replica.not_sent()
-        # There is no recorder here: unknown statistics begin after a while.
+        # Without a recorder, unknown statistics begin empty after a while.
         self.past.not_sent(self.past.next_questions(now_ns), now_ns)
         for frames in replica.feed.publish_statistics(now_ns):
             self.public.publish(frames)

@@ -51,7 +51,7 @@ class Result(Struct):
     world_steps: int
 
 
-class SimulationFailed(AssertionError):  # noqa: N818 - says what happened
+class SimulationFailed(AssertionError):  # noqa: N818 - names an event
     """A run broke a promise; the text has the command that repeats it."""
 
     def __init__(self, seed: int, steps: int, error: BaseException) -> None:
@@ -102,7 +102,7 @@ class SimulatedExchange:
         world.trace("faults", "stop")
         self.faults.stop()
         self._settle("traders are idle", lambda: all(trader.idle for trader in self.traders))
-        # A clock that was set back stands still for the matcher until it has caught up.
+        # A clock that was set back stands still for the matcher until it reaches its earlier time.
         clock = self.matcher.clock
         clock.offset_ns += max(0, self.matcher.sequencer.time_ns - clock.now_ns())
         self._settle("nothing is due", lambda: self.matcher.engine.next_due_ns == NEVER)
@@ -115,7 +115,7 @@ class SimulatedExchange:
         self._settle("executions are complete", self._caught_up)
 
     def check(self) -> Result:
-        """Everything that must be true at the end."""
+        """Assert everything that must be true at the end."""
         engine, archive = self.matcher.engine, self.archive
         check(engine)
         require(not archive.fences, f"fenced for nothing: {archive.fences}")
@@ -236,7 +236,7 @@ class SimulatedExchange:
 
 
 def simulate(seed: int, steps: int = STEPS, show: Callable[[str], None] | None = None) -> Result:
-    """One run; raises `SimulationFailed` when a promise was broken."""
+    """Do one run; raises `SimulationFailed` when a promise was broken."""
     simulation = SimulatedExchange(seed, steps, show)
     try:
         simulation.play()

@@ -1,4 +1,5 @@
-"""The simulation finds bugs: each of these, put in on purpose, breaks a promise in few seeds."""
+"""The simulation finds bugs: each of these defects, inserted on purpose, breaks a promise in few
+seeds."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
@@ -42,7 +43,7 @@ def publish_before_syncing(patch: Patch) -> None:
 
 
 def resend_skips_a_command(patch: Patch) -> None:
-    """A resend is not complete."""
+    """A resend lacks one command."""
     send_again = MatcherLink._send_again
 
     def skipping(self: MatcherLink, commands: Callable[[bytes], bool]) -> None:
@@ -55,7 +56,7 @@ def resend_skips_a_command(patch: Patch) -> None:
 
 
 def no_dedupe(patch: Patch) -> None:
-    """Whatever arrives is applied."""
+    """Every command that arrives is applied."""
     patch.setattr("crossbook.matcher.engine.engine.is_next_request", lambda last, request: True)
 
 

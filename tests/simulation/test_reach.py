@@ -1,4 +1,4 @@
-"""The runs reach the faults: a promise means nothing where nothing happened."""
+"""The runs reach the faults: a kept promise means nothing without a fault."""
 
 import re
 from collections import Counter

@@ -1,4 +1,4 @@
-"""Many seeds: whatever faults a run has, no promise is broken."""
+"""Many seeds: no promise is broken under the faults of any run."""
 
 import pytest
 

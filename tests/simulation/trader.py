@@ -1,9 +1,8 @@
-"""A client: a `crossbook` session without its socket, and a trader that uses it.
+"""A client: a `crossbook` session without its socket, and a trader on top.
 
-One kind has a session that recovers, one catches up in its own way, and one does neither.
-
-A trader repeats requests that were refused as busy or got no answer, mostly under the same client
-order id. Every reply is kept for the checks.
+One kind has a session that recovers, one catches up in its own way, and one does neither. A trader
+repeats requests that were refused as busy or got no answer, mostly under the same client order id.
+Every reply is kept for the checks.
 """
 
 from collections import deque
@@ -117,7 +116,7 @@ class Trader(SimulatedProcess):
         return True
 
     def round(self) -> int:
-        """The work of one step of `Client`."""
+        """Do the work of one step of `Client`."""
         session, now_ns = self.session, self.world.now_ns
         session.tick(now_ns)
         self._send()
@@ -320,7 +319,8 @@ class Trader(SimulatedProcess):
                 self._known.append(known)
 
     def _see_base(self, pong: Pong) -> None:
-        """Where the delivered executions begin: a gateway that reports 0 may correct it."""
+        """Set the number where the delivered executions begin. A gateway that reported 0 may
+        correct it."""
         reported = any(receptions.replies for receptions in self.receptions)
         if self.base_seq < 0 or not (
             pong.request_seq or self.base_seq or reported or self.session.recovering
@@ -328,7 +328,7 @@ class Trader(SimulatedProcess):
             self.base_seq = pong.seq
 
     def _keep(self, replies: list[Reply]) -> None:
-        """Note the replies, before the session receives them."""
+        """Record the replies, before the session receives them."""
         for reply in replies:
             if isinstance(reply, Welcome):
                 self.welcomed_in_final |= self.finishing

@@ -1,4 +1,4 @@
-"""Time, chance and the trace of a simulation, on which everything else in it depends."""
+"""Time, chance and the trace of a simulation, the base of all its other parts."""
 
 from collections.abc import Callable
 from hashlib import sha256
@@ -16,7 +16,7 @@ EPOCH_NS: Final = 1_780_000_000 * SECOND
 """The wall clock's time at the beginning of a simulation."""
 
 
-class Violation(AssertionError):  # noqa: N818 - says what was found
+class Violation(AssertionError):  # noqa: N818 - names a finding
     """A promise was broken."""
 
 
@@ -46,11 +46,11 @@ class SimulatedWorld:
         heappush(self._due, (max(time_ns, self.now_ns), next(self._ties), action))
 
     def after(self, wait_ns: int, action: Callable[[], None]) -> None:
-        """Do `action` that much later."""
+        """Run `action` so many nanoseconds from now."""
         self.at(self.now_ns + wait_ns, action)
 
     def run_until(self, time_ns: int) -> None:
-        """Let everything happen that is due by then."""
+        """Run all actions due by then."""
         due = self._due
         while due and due[0][0] <= time_ns:
             self.now_ns, _, action = heappop(due)
@@ -67,7 +67,7 @@ class SimulatedWorld:
 
     @property
     def trace_hash(self) -> str:
-        """A digest of everything that happened so far."""
+        """A digest of the trace so far."""
         return self._hash.hexdigest()
 
     def between(self, low_ns: int, high_ns: int) -> int:
@@ -92,5 +92,5 @@ class WallClock:
         return self._world.now_ns
 
     def elapsed_ns(self) -> int:
-        """The same: this machine never sleeps."""
+        """Nanoseconds that never step: this machine never sleeps."""
         return self._world.now_ns

@@ -1,4 +1,4 @@
-"""Defects of a source text: which there are, and that each is one change of it."""
+"""The defects of a source text, each of which is one change of it."""
 
 import ast
 

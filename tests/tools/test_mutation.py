@@ -106,7 +106,7 @@ def test_an_area_whose_tests_fail_by_themselves_is_refused(
 def test_an_area_that_is_refused_leaves_the_copies_to_the_others(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """The defects of an area before it are tried to the end: none waits for its copy for ever."""
+    """The defects of an earlier area are tried to the end: none waits for a copy for ever."""
 
     def try_one(copy: Copy, mutant: Mutant, tried: object) -> DefectOutcome:
         return DefectOutcome(mutant, "tests/a.py", 1)

@@ -1,4 +1,4 @@
-"""The copy of the project: the verdict of its tests on a defect, by the ways in which they may
+"""The copy of the project: the verdict of its tests on a defect, by each way in which they may
 end."""
 
 import re

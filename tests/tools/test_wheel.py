@@ -19,7 +19,7 @@ NOT_SHIPPED = (".md",)
 
 
 def tracked(folder: str) -> list[str]:
-    """Files of the repository below a folder, links among them."""
+    """Files of the repository below a folder, links included."""
     listed = subprocess.run(
         ["git", "ls-files", "-co", "--exclude-standard", "-z", folder],
         cwd=ROOT, capture_output=True, check=True, text=True,

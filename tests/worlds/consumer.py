@@ -1,4 +1,4 @@
-"""A consumer of the feed as a client would write one, checking every promise on the way."""
+"""A consumer of the feed as a client would write one; it checks every promise of the feed."""
 
 from collections.abc import Callable
 
@@ -33,7 +33,8 @@ CHANNELS = ("trade", "bbo", "l2", "l3")
 class FeedConsumer:
     """One instrument: L2 and L3 books, best bid and offer, trades.
 
-    Lost messages are requested again through `reply_to`; where they are gone a snapshot is applied.
+    Lost messages are requested again through `reply_to`; where they are no longer held a snapshot
+    is applied.
     """
 
     def __init__(self, instrument: Instrument, base: int, reply_to: ReplyTo) -> None:
@@ -80,7 +81,7 @@ class FeedConsumer:
                 self._apply(name, bytes(payload))
 
     def apply_snapshot(self) -> None:
-        """Start both books anew."""
+        """Begin both books anew."""
         snapshot = self._request(SnapshotRequest(6, self._symbol, orders=True))
         assert isinstance(snapshot, Snapshot), snapshot
         self.snapshots += 1
@@ -103,7 +104,7 @@ class FeedConsumer:
         assert self.quote == self.depth.best(Side.BUY) + self.depth.best(Side.SELL)
 
     def _request(self, request: FeedRequest) -> FeedReply:
-        # Through the bytes, as over a socket.
+        # Encoded and decoded, as over a socket.
         reply: FeedReply = decode_feed_reply(encode(self._reply_to(encode(request))))
         return reply
 

@@ -1,7 +1,7 @@
 """The system calls of a process in one directory, in their order.
 
-The calls are noted in Python, and then made. A change made in any other way is found by comparing,
-so that the notes are known to be complete.
+The calls are recorded in Python, and then made. A change made in any other way is found by
+comparing, so the record is known to be complete.
 """
 
 import fcntl
@@ -31,14 +31,14 @@ class Synced(Struct, frozen=True):
 
 
 class Named(Struct, frozen=True):
-    """A file was made, with nothing in it."""
+    """An empty file was made."""
 
     file: int
     name: str
 
 
 class Renamed(Struct, frozen=True):
-    """A file has another name; one that had that name has none."""
+    """A file has another name; the file that had that name has none."""
 
     file: int
     old: str
@@ -46,7 +46,7 @@ class Renamed(Struct, frozen=True):
 
 
 class Unnamed(Struct, frozen=True):
-    """A name is no more."""
+    """A file has no name any more."""
 
     name: str
 
@@ -66,7 +66,7 @@ Call = Wrote | Synced | Named | Renamed | Unnamed | DirectorySynced | Promised
 
 
 class DiskCalls:
-    """Notes the calls that change one directory, from now until the patch is undone.
+    """Records the calls that change one directory, from now until the patch is undone.
 
     `before` has the durable content of its files at the start; their numbers are `numbers`.
     """
@@ -121,7 +121,7 @@ class DiskCalls:
         return found
 
     def promise(self, seq: int, snapshot: int) -> None:
-        """Note a promise."""
+        """Record a promise."""
         with self._lock:
             self.calls.append(Promised(seq, snapshot))
 
@@ -139,7 +139,7 @@ class DiskCalls:
         return noted
 
     def _notice(self) -> None:
-        """Files that were made; one that vanished or was renamed unseen is a mistake here."""
+        """Record new files; fails when one vanished or was renamed without a recorded call."""
         seen = {entry.name: entry.inode() for entry in os.scandir(self._directory)}
         assert not set(self._names) - set(seen), "a name was removed by a call that is not noted"
         for name, node in seen.items():

@@ -8,20 +8,20 @@ from crossbook.common.process.exposition import Exposition
 
 
 def parts(**values: Any) -> Any:
-    """Something with these attributes, in place of a part that counts."""
+    """An object with these attributes, in place of a part that counts."""
     return SimpleNamespace(**values)
 
 
 def once(value: int) -> Buckets:
-    """One value that was counted."""
+    """A histogram of one value."""
     made = Buckets((1,))
     made.add(value)
     return made
 
 
 def samples(exposition: Exposition) -> dict[str, float]:
-    """Every sample without the beginning that all have, ranges of histograms and what the system
-    counts aside."""
+    """Every sample without the prefix common to all, without ranges of histograms and without
+    figures of the system."""
     found: dict[str, float] = {}
     for family in exposition.families():
         for sample in family.samples:

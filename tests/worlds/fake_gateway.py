@@ -1,4 +1,4 @@
-"""A gateway of one thread and no exchange: answers every request by its `behave`.
+"""A gateway of one thread without an exchange: it answers every request by its `behave`.
 
 Tests control it by `behave`, `forget_sessions`, `history` and `push`; it does not match orders.
 """
@@ -117,7 +117,7 @@ class FakeGateway:
         self._context.term()
 
     def forget_sessions(self) -> None:
-        """As a restart does."""
+        """Drop all sessions, as a restart does."""
         self._tokens = {}
 
     def push(self, *replies: Reply) -> None:

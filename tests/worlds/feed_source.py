@@ -44,7 +44,8 @@ SYMBOL = "BTC-USDT"
 
 
 class FeedSource:
-    """One life of a publisher; `epoch` numbers it and `history` is how much it can resend."""
+    """One life of a publisher; `epoch` numbers it and `history` is the number of messages it can
+    resend."""
 
     def __init__(self, seed: int, epoch: int = 5, history: int = 10_000) -> None:
         self.random = random.Random(seed)
@@ -78,7 +79,7 @@ class FeedSource:
         return crc32(text.encode())
 
     def step(self) -> list[Frames]:
-        """Change something and publish it; the frames in the order sent."""
+        """Publish one change; returns the frames in the order sent."""
         before = {side: dict(self.levels(side)) for side in (1, 2)}
         first = self.seq + 1
         changes = [self._change() for _ in range(self.random.randint(1, 3))]

@@ -1,4 +1,4 @@
-"""A record log that keeps nothing: a matcher that can resend only what memory holds."""
+"""A record log without memory: its matcher can resend only batches in the resend buffer."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""What must hold after every command (RULES "Core" 6), checked the slow and obvious way."""
+"""The invariants after every command (RULES "Core" 6), checked in the slow and obvious way."""
 
 from itertools import pairwise
 
@@ -53,7 +53,7 @@ def _check_book(book: OrderBook, resting: dict[int, Order]) -> None:
 
 
 def _may_be_crossed(book: OrderBook) -> bool:
-    """In a call phase, and when it was interrupted by a halt."""
+    """Whether an instrument is in a call phase, or in a halt that interrupted one."""
     return book.state not in (InstrumentState.OPEN, InstrumentState.POST_ONLY)
 
 
@@ -120,7 +120,7 @@ def _check_timers(venue: Venue, open_orders: dict[int, Order]) -> None:
 
 
 def _check_money(venue: Venue, open_orders: dict[int, Order]) -> None:
-    """Every asset adds up to what was paid in, and holds are those of the open orders."""
+    """Every asset adds up to the money paid in, and holds are those of the open orders."""
     ledger = venue.ledger
     held: dict[tuple[int, str], int] = {}
     for order in open_orders.values():

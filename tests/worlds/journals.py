@@ -36,7 +36,7 @@ def records_of(journal: Journal, from_seq: int = 1) -> list[Record]:
 
 
 def fill(journal: Journal, records: int, size: int = 40, count: int = 1) -> list[Record]:
-    """Append this many records; returns them."""
+    """Append this many records, and return them."""
     added = []
     for _ in range(records):
         added.append(record(journal.last_seq + 1, count, size))

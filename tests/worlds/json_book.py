@@ -1,6 +1,6 @@
 """A client of `/ws/market-data/`, written from docs/reference/streams.md alone. It shares no code.
 
-Prices and quantities stay text, the checksum is computed from that text as Kraken describes it.
+Prices and quantities stay text. The checksum is computed from that text as Kraken describes it.
 """
 
 from binascii import crc32
@@ -23,7 +23,8 @@ class JsonBook:
         self._resync = False
 
     def apply(self, message: dict[str, Any]) -> bool:
-        """Apply one message; whether the book may have changed. Fails when it cannot follow."""
+        """Apply one message; returns whether the book may have changed. Fails when the message does
+        not continue the book."""
         kind = message["type"]
         self.counts[kind] = self.counts.get(kind, 0) + 1
         if kind == "status":

@@ -101,18 +101,18 @@ class EngineMatcher:
 
     @property
     def events(self) -> list[Event]:
-        """Everything that ever happened."""
+        """All events so far."""
         return [event for batch in self.batches for event in decode_events(batch).events]
 
     def apply(self, payloads: list[bytes], now_ns: int) -> bytes:
-        """The batch of these payloads; empty when they did nothing."""
+        """The batch of these payloads; empty when no command was applied."""
         encoded = apply_batch(self.engine, self.incarnation, payloads, now_ns).encoded
         if encoded:
             self.batches.append(encoded)
         return encoded
 
     def heartbeat(self, now_ns: int) -> bytes:
-        """A sign of life."""
+        """A heartbeat with the last number."""
         seq = self.engine.seq
         return encode(
             EventBatch(
@@ -178,7 +178,7 @@ class EngineMatcher:
 
 
 class LinkWorld:
-    """One gateway and one matcher; `say` sends for a client, `received` has all its replies."""
+    """One gateway and one matcher; `received` has all replies to the clients."""
 
     def __init__(
         self, seed: int = 0, faults: NetworkFaults | None = None, queue_size: int = 100_000
@@ -197,8 +197,10 @@ class LinkWorld:
         self.start_gateway()
 
     def start_gateway(self) -> None:
-        """Start a gateway process without memory. Messages to or from the last one are gone, except
-        for commands, which may still arrive."""
+        """Start a gateway process without memory.
+
+        Messages to or from the last one are gone, but for commands, which may still arrive.
+        """
         sessions = SessionTable(1_000, lambda: next(self._tokens))
         self.desk = OrderDesk(INSTRUMENTS, GATEWAY, self._queue_size, sessions)
         self.link = MatcherLink(self.desk, GATEWAY, 0)
@@ -207,7 +209,7 @@ class LinkWorld:
         self.answers = Wire(self.rng, self.faults)
 
     def kill_matcher(self) -> EngineMatcher:
-        """The matcher dies with everything on its way to it and from it; its state is returned."""
+        """End the matcher with all messages on their way; returns its state."""
         assert self.matcher is not None
         dead, self.matcher = self.matcher, None
         for wire in (self.commands, self.events, self.questions, self.answers):
@@ -223,7 +225,7 @@ class LinkWorld:
         return welcome.token
 
     def send(self, identity: bytes, token: int, *requests: Request) -> None:
-        """A client's frame arrives."""
+        """Deliver a client's frame to the gateway."""
         self.desk.receive_frame(identity, token.to_bytes(8, "big") + encode(list(requests)))
 
     def deliver(self) -> None:
@@ -235,7 +237,7 @@ class LinkWorld:
         self.notices += [event for event, _ in self.link.collect_notices()]
 
     def step(self, steps: int = 1) -> None:
-        """Let time pass: everything that arrives is received and answered."""
+        """Let time pass; every message that arrives is received and answered."""
         for _ in range(steps):
             self.now_ns += STEP_NS
             self.steps += 1
@@ -250,7 +252,7 @@ class LinkWorld:
             self.deliver()
 
     def settle(self, steps: int = 1_500) -> None:
-        """The network is well again: let everything find its end."""
+        """End all faults of the network, and let every command reach its end."""
         self.faults.lose = self.faults.double = self.faults.delay = 0
         self.faults.reorder = False
         self.step(steps)

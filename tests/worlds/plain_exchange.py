@@ -12,7 +12,7 @@ FIRST_SEQ = 500
 
 
 class Outcome(Struct):
-    """Everything that follows from one command."""
+    """All messages that follow from one command."""
 
     answer: entry.Ack | entry.Reject
     executions: list[entry.Execution]

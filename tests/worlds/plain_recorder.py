@@ -90,7 +90,7 @@ def plain_ticker(
 
 
 class PlainRecorder:
-    """Has the trades of each instrument up to command `seq`, and answers from them."""
+    """Holds the trades of each instrument up to command `seq`, and answers from them."""
 
     def __init__(self, notional: int, incarnation: int = 0) -> None:
         self.seq = 0
@@ -104,7 +104,7 @@ class PlainRecorder:
         self.trades.setdefault(instrument, []).extend(trades)
 
     def answer(self, question: MarketQuestion) -> HistoryAnswer:
-        """The answer of the recorder."""
+        """The recorder's answer to a question."""
         if question.min_seq > self.seq:
             return NotYet(question.request_id, self.seq, "not yet")
         trades = self.trades.get(question.instrument, [])

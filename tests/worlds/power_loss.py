@@ -2,7 +2,7 @@
 
 Only synced bytes are durable. Of the bytes written to a file since its last sync all, none, the
 first ones or some sectors may be there. A name made, moved or removed since the directory's last
-sync may be so or not, each for itself: file systems promise no order.
+sync may be so or not, each independently: file systems promise no order.
 """
 
 from collections.abc import Iterable
@@ -47,7 +47,7 @@ class Platter:
         self.promised = Promised(0, 0)
 
     def apply(self, call: Call) -> None:
-        """This call was made."""
+        """Apply a call."""
         if isinstance(call, Promised):
             self.promised = call
         elif isinstance(call, Wrote):

@@ -48,7 +48,7 @@ def limit(side: str, quantity: str, price: str, **more: str) -> dict[str, str]:
 
 
 async def metrics_text() -> str:
-    """The answer of /metrics here."""
+    """A fixed answer of /metrics."""
     return "# TYPE crossbook_up gauge\n"
 
 
@@ -90,7 +90,7 @@ class PlainMarket:
         return book
 
     async def wait_for(self, symbol: str, seq: int) -> bool:
-        """Whether the engine has reached it, unless the market lags."""
+        """Whether the engine has reached the number, unless the market lags."""
         return not self.lags and self._engine.seq >= seq
 
     def state(self, symbol: str) -> MarketState | None:
@@ -110,7 +110,7 @@ class PlainMarket:
         return None if self.stale else self.states.get(symbol, state)
 
     def ticker(self, symbol: str) -> Ticker | None:
-        """The state that was set."""
+        """The ticker that was set."""
         return None if self.stale else self.tickers.get(symbol)
 
 
@@ -183,7 +183,7 @@ class RestWorld:
         return await self.client.post("/api/v1/orders", json=body, headers=headers)
 
     def settle(self) -> None:
-        """Let the matcher answer what waits, and deliver it to the sessions."""
+        """Let the matcher answer waiting commands, and deliver the answers to the sessions."""
         in_flight, queries = self.desk.in_flight, self.desk.queries
         if in_flight.unsent and not self.matcher_answers:
             self.held.set()

@@ -78,7 +78,7 @@ class ShardedWorld:
         return welcome.token
 
     def send(self, identity: bytes, token: int, *requests: Request) -> None:
-        """A client's frame arrives, and is handed on."""
+        """Deliver a client's frame to the gateway."""
         self.desk.receive_frame(identity, token.to_bytes(8, "big") + encode(list(requests)))
         self._deliver()
 
@@ -99,7 +99,7 @@ class ShardedWorld:
                 self._deliver()
 
     def kill(self, number: int) -> EngineMatcher:
-        """A matcher dies with all messages on their way; returns the contents of its disk."""
+        """End a matcher with all messages on their way; returns the content of its disk."""
         shard = self.shards[number]
         assert shard.matcher is not None
         dead, shard.matcher = shard.matcher, None

@@ -30,7 +30,7 @@ def messages(data: bytes) -> Iterator[dict[str, Any]]:
 
 
 class FakeConnection:
-    """A client that is `full` when the test sets it, and keeps every message."""
+    """A client that is `full` when the test sets it; it keeps every message."""
 
     def __init__(self, channel: Channel) -> None:
         self.channel = channel
@@ -62,7 +62,7 @@ class FakeConnection:
         self.ended = (1006, "")
 
     def drain(self) -> None:
-        """Room again."""
+        """Have room again."""
         self.full = False
         self.channel.drained(self)
 
@@ -132,8 +132,8 @@ class StreamWorld:
             self.pump()
 
     def work(self) -> None:
-        """Send what is due; it costs `cost_ns`. A crowd of more than a slice is written to by the
-        calls that follow, one slice each."""
+        """Send due messages, which costs `cost_ns`. A crowd of more than a slice gets them in the
+        following calls, one slice each."""
         if self.slicing:
             self.slicing = self.streams.send_slice()
             if not self.slicing:
@@ -178,7 +178,7 @@ class StreamWorld:
 
 
 def quiet_world() -> StreamWorld:
-    """A live market whose messages the test makes; nothing has ever traded there."""
+    """A live market without any trade, whose messages the test makes."""
     world = StreamWorld()
     world.streams = Streams()
     world.streams.describe(world.follower.instruments)

@@ -97,14 +97,14 @@ async def _no_app(scope: Any, receive: Any, send: Any) -> None:
 
 
 async def turn() -> None:
-    """Let everything else have its turn."""
+    """Let all other coroutines run once."""
     done = asyncio.get_running_loop().create_future()
     asyncio.get_running_loop().call_later(0.001, done.set_result, None)
     await done
 
 
 async def until(condition: Callable[[], bool], seconds: float = SECONDS) -> None:
-    """Wait until something holds; fails when it does not in time."""
+    """Wait until a condition holds; fails when it does not in time."""
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"

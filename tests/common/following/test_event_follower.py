@@ -1,4 +1,4 @@
-"""Following a incarnation: order, repeats, holes, restarts."""
+"""Following an incarnation: order, repeats, holes, restarts."""
 
 from random import Random
 
@@ -187,7 +187,7 @@ def test_any_loss_repeat_and_reordering_is_mended_by_answering_gaps(seed: int) -
     taken += seqs(follower.receive(heartbeat(last)))
     while (gap := follower.gap()) is not None:
         _, from_seq, to_seq = gap
-        # The answer is cut differently from what was sent, and may stop short of the range.
+        # The answer has other batches than were sent, and may stop short of the range.
         taken += seqs(follower.receive(batch(max(1, from_seq - 3), min(to_seq, from_seq + 4))))
     assert taken == list(range(1, last + 1)), f"seed {seed}"
 

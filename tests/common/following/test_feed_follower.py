@@ -1,4 +1,5 @@
-"""All that a follower of the feed does behind given losses, and its answers at their bounds."""
+"""The requests, updates and counters of a follower behind given losses, and its answers at their
+bounds."""
 
 from collections.abc import Iterator
 from hashlib import sha256
@@ -33,7 +34,7 @@ BBO = topic("bbo", SYMBOL)
 
 
 def trace(world: FollowerWorld, steps: int) -> Iterator[object]:
-    """Everything that shows of a follower, after each step of its source."""
+    """The observable state of a follower, after each step of its source."""
     follower = world.follower
     for step in range(steps):
         if step % 40 == 39:
@@ -64,7 +65,8 @@ def trace(world: FollowerWorld, steps: int) -> Iterator[object]:
 def test_the_same_losses_lead_to_the_same_requests_and_updates(
     seed: int, counters: tuple[int, ...], digest: str
 ) -> None:
-    """A change of any request, update or counter shows: it must be meant."""
+    """The digest differs after any change of a request, update or counter. Such a change must be
+    intended."""
     world = FollowerWorld(seed, EVERYTHING, lossy=0.25, history=12)
     seen = sha256()
     for each in trace(world, 200):
@@ -184,7 +186,7 @@ def test_a_heartbeat_before_any_message_reveals_the_earlier_ones() -> None:
 def test_messages_the_publisher_no_longer_has_are_passed(
     first_held: int, passed: int, lost: int
 ) -> None:
-    """Three messages are missing; those before its first one are lost, or all."""
+    """Three messages are missing. Those before the publisher's first one are lost, or all three."""
     world = ready_follower("bbo")
     follower, before = world.follower, world.source.last[BBO]
     follower.on_feed(b"heartbeat|", 1, encode(Heartbeat(1, 0, 0, {BBO: before + 3})))

@@ -1,4 +1,5 @@
-"""The state of an instrument behind a lossy feed: the present one, whenever a follower joins."""
+"""The state of an instrument behind a lossy feed: a follower has the present one, whenever it
+joins."""
 
 import pytest
 from msgspec.structs import replace

@@ -91,7 +91,7 @@ class FollowerWorld:
                 self.feed([self.source.heartbeat()])
 
     def settle(self) -> None:
-        """No more loss and no more news: heartbeats and time do the rest."""
+        """Lose no more messages and publish no more changes: heartbeats and time fill the holes."""
         self.lossy = 0.0
         for _ in range(20):
             self.now_ns += 20 * RETRY_NS

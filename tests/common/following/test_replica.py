@@ -1,4 +1,4 @@
-"""What every replica has: numbered requests, each again only after a while."""
+"""Common parts of every replica: numbered requests, each repeated only after a while."""
 
 from crossbook.common.following.replica import Replica
 from crossbook.common.messages.events import EventBatch

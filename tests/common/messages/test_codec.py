@@ -146,7 +146,7 @@ EDGES = (2**63 - 1, 2**63, 2**63 + 1, 2**64 - 1, 2**64, 10**40)
 
 
 def filled(kind: type[Struct], **fields: Any) -> Any:
-    """A message with distinct values in all fields but these."""
+    """A message with distinct values in all fields but the given ones."""
     return replace(Filling().message(kind), **fields)
 
 

@@ -47,7 +47,7 @@ KINDS = [
 
 @dataclasses.dataclass
 class Filling:
-    """Distinct values for fields, so that two swapped ones show."""
+    """Distinct values for fields, so that two swapped fields are found."""
 
     number: int = 0
 

@@ -1,4 +1,4 @@
-"""Why a command was refused, in words: the value, the limit, and nothing that is not known."""
+"""Texts of refusals: the value, the limit, and nothing that is not known."""
 
 import pytest
 from msgspec.structs import replace

@@ -1,4 +1,4 @@
-"""Refusals at the bounds of what is known: the text says no more."""
+"""Refusals with few known facts: the text has no others."""
 
 import pytest
 from msgspec.structs import replace

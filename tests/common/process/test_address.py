@@ -1,4 +1,4 @@
-"""Addresses: what is one, how long its path may be, from where it is reached."""
+"""Addresses: their forms, the longest path of one, and the hosts that can reach it."""
 
 import pytest
 import zmq

@@ -1,4 +1,4 @@
-"""One process alone has a file or a socket, until it ends."""
+"""A claimed file or socket belongs to one process, until the process ends."""
 
 import os
 import re
@@ -27,7 +27,8 @@ else:
 
 
 def taker(path: Path) -> "subprocess.Popen[str]":
-    """A process that claims an endpoint, prints how that went, and keeps it until it is closed."""
+    """A process that claims an endpoint, prints the outcome, and keeps the claim until its input is
+    closed."""
     return subprocess.Popen(
         [sys.executable, "-c", TAKER, str(path)],
         stdin=subprocess.PIPE,
@@ -37,7 +38,7 @@ def taker(path: Path) -> "subprocess.Popen[str]":
 
 
 def line_of(process: "subprocess.Popen[str]") -> str:
-    """The next line of a process."""
+    """The next line of a process's output."""
     assert process.stdout is not None
     return process.stdout.readline().strip()
 

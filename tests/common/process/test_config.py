@@ -1,4 +1,4 @@
-"""Settings: where they come from, and the text when one is wrong."""
+"""Settings: their sources, and the error text of a wrong one."""
 
 import re
 from pathlib import Path

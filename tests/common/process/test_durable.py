@@ -1,4 +1,4 @@
-"""What is called, on each system, so that bytes survive a loss of power."""
+"""The system calls that make bytes survive a loss of power, on each system."""
 
 import errno
 import fcntl
@@ -25,12 +25,12 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def linux(monkeypatch: pytest.MonkeyPatch, calls: list[str]) -> None:
-    """The calls of Linux."""
+    """The recorded calls on Linux."""
     monkeypatch.setattr(os, "fdatasync", lambda _: calls.append("fdatasync"), raising=False)
 
 
 def macos(monkeypatch: pytest.MonkeyPatch, calls: list[str], fault: int = 0) -> None:
-    """The calls of macOS, of which the full one fails with `fault`."""
+    """The recorded calls on macOS, where the full sync fails with `fault`."""
 
     def control(file: int, command: int) -> int:
         assert command == FULL

@@ -1,4 +1,4 @@
-"""What stands in `.env` and the environment besides settings, and how it is reported."""
+"""Names in `.env` and the environment that are no settings, and the reports about them."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ def _nothing_set(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def names_of(tmp_path: Path, content: str | bytes) -> Names:
-    """What is found in a file of this content."""
+    """The names in a file of this content."""
     path = tmp_path / ".env"
     path.write_bytes(content.encode() if isinstance(content, str) else content)
     return read_names(KNOWN, path)

@@ -11,7 +11,7 @@ from crossbook.common.process.exposition import Exposition
 
 
 class Some(Exposition):
-    """One family of each kind."""
+    """A part with one metric family of each kind."""
 
     def __init__(self) -> None:
         super().__init__("some")

@@ -1,4 +1,4 @@
-"""The limit of open files goes up as far as the system lets it."""
+"""The limit of open files is raised as far as the system allows."""
 
 import errno
 import os
@@ -18,7 +18,7 @@ NONE = resource.RLIM_INFINITY
         (1_024, 4_096, 4_096, 4_096),
         (4_096, 4_096, 4_096, 4_096),
         (256, NONE, NONE, NONE),
-        # macOS: no hard limit is given, and one of the kernel is kept to.
+        # macOS: there is no hard limit, and the kernel's own limit holds.
         (256, NONE, 61_440, 30_000),
         (256, NONE, 12_000, 10_240),
         (256, NONE, 256, 256),

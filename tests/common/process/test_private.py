@@ -1,4 +1,4 @@
-"""Modes of what the exchange makes and finds, whatever the umask."""
+"""Modes of the files and folders that the exchange makes and finds, under any umask."""
 
 import os
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""How a process has itself scheduled."""
+"""The scheduling that a process requests for itself."""
 
 import os
 import subprocess
@@ -34,7 +34,8 @@ needs_realtime = pytest.mark.skipif(
 
 
 def process(*steps: str) -> "subprocess.CompletedProcess[str]":
-    """A fresh process after these steps: its policy, that of a thread it starts, its niceness."""
+    """A fresh process after these steps: its policy, the policy of a thread it starts, and its
+    niceness."""
     return subprocess.run(
         [sys.executable, "-c", BEGIN + "; ".join(steps) + SHOW],
         capture_output=True, text=True, check=False, timeout=20,

@@ -1,4 +1,4 @@
-"""Every socket carries its limits, and ZeroMQ really enforces the ones that guard us."""
+"""Every socket carries its limits, and ZeroMQ enforces those that protect a process."""
 
 import os
 import socket
@@ -122,7 +122,7 @@ def test_an_oversized_frame_ends_its_connection_and_no_other(context: Context) -
 
 def test_a_half_open_handshake_is_ended(context: Context) -> None:
     router = sockets.orders_router(context, f"tcp://127.0.0.1:{free_ports(1)[0]}")
-    # A shorter limit on a second port lets the test see the option act.
+    # A shorter limit on a second port makes the option's effect visible.
     router.setsockopt(zmq.HANDSHAKE_IVL, 100)
     port = free_ports(1)[0]
     router.bind(f"tcp://127.0.0.1:{port}")
@@ -189,7 +189,7 @@ def test_a_live_ipc_endpoint_keeps_its_messages(context: Context, tmp_path: Path
 def test_a_closed_endpoint_may_be_bound_again(tmp_path: Path) -> None:
     address = f"ipc://{tmp_path}/x.sock"
     for _ in range(3):
-        # ZeroMQ closes in a thread of the context, which is over when that ends.
+        # ZeroMQ closes in a thread of the context, which ends with the context.
         with zmq.Context() as context:
             sockets.feed_pub(context, address).close()
 
@@ -254,7 +254,7 @@ def test_an_address_of_no_local_interface_is_refused_with_the_accepted_forms(
 def test_an_address_that_is_none_is_named(context: Context) -> None:
     with pytest.raises(ConfigError, match="cannot connect to nonsense") as caught:
         sockets.orders_dealer(context, "nonsense")
-    # Left open it would keep the end of its context waiting.
+    # Left open, the socket would delay the end of its context.
     assert caught.traceback[-1].locals["made"].closed
 
 

@@ -1,4 +1,4 @@
-"""How a process begins, and how it ends when its configuration is wrong."""
+"""The start of a process, and its end when its configuration is wrong."""
 
 import json
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ def _nothing_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[No
 
 
 def printed(capsys: pytest.CaptureFixture[str]) -> list[str]:
-    """What a process with two faults prints as it ends."""
+    """The output of a process with two faults in its settings."""
     with pytest.raises(SystemExit) as caught:
         exit_on_config_error(ConfigError("A=1: bad\nB=2: bad"), "matcher")
     assert caught.value.code == 2

@@ -1,4 +1,5 @@
-"""The commands that show market data as they are typed, over a market that is set by hand."""
+"""The commands that show market data, run by their command lines over a market that is set by
+hand."""
 
 import json
 from collections.abc import Sequence
@@ -27,9 +28,10 @@ SECOND_NS = 10**9
 
 
 class Market:
-    """A `MarketData` whose facts are set; `coming` is what each wait brings, and then Ctrl-C.
+    """A `MarketData` whose facts are set by hand; `coming` has the updates of each wait, and then
+    Ctrl-C.
 
-    A wait without updates lasts as long as it may, one with updates a sixteenth of a second.
+    A wait without updates lasts its whole timeout, one with updates a sixteenth of a second.
     """
 
     def __init__(self) -> None:
@@ -55,7 +57,7 @@ class Market:
     def open(
         self, settings: Settings, symbols: Sequence[str], channels: tuple[str, ...]
     ) -> "Market":
-        """Instead of `open_market`."""
+        """Replaces `open_market`."""
         self.opened.append((list(symbols), channels))
         return self
 
@@ -64,7 +66,7 @@ class Market:
         return [self._snapshot(dict.fromkeys(self.topics, 1)), self._snapshot(self.topics)]
 
     def poll(self, timeout_s: float = 0.0) -> list[Update]:
-        """What comes next; a function among it changes something first."""
+        """The next updates. A function among them changes the market first."""
         self.waits.append(timeout_s)
         if not self.coming:
             raise KeyboardInterrupt
@@ -89,7 +91,7 @@ class Market:
         return 0
 
     def set_book(self, seq: int, bids: list[tuple[int, int]], asks: list[tuple[int, int]]) -> None:
-        """The book of BTC-USDT from now on."""
+        """Set the book of BTC-USDT."""
         book = self.books["BTC-USDT"]
         book.describe(BTC)
         book.depth.load(bids, asks)
@@ -100,7 +102,7 @@ class Market:
 
 
 class MarketShell:
-    """A command line whose modules see this market and its clock."""
+    """A command line whose modules use this market and its clock."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, module: ModuleType) -> None:
         self.market = Market()
@@ -127,7 +129,7 @@ class MarketShell:
         return result.exit_code, "\n".join(lines), result.stderr
 
     def run_json(self, *words: str) -> list[dict[str, Any]]:
-        """The objects printed, one a line."""
+        """The printed objects, one a line."""
         status, out, err = self.run(*words, "--json")
         assert (status, err) == (0, "")
         return [json.loads(each) for each in out.splitlines()]

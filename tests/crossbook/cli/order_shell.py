@@ -1,4 +1,5 @@
-"""The commands of order entry as they are typed, against a gateway that answers by script."""
+"""The commands of order entry, run by their command lines against a gateway that answers by
+script."""
 
 import json
 from typing import Any
@@ -42,7 +43,7 @@ SECOND_NS = 10**9
 
 
 class Session:
-    """A gateway that answers a command with `scripted`, and what was typed before it."""
+    """A gateway that answers a command with `scripted`, and the command line in front of it."""
 
     def __init__(self, gateway: FakeGateway) -> None:
         self.scripted: list[Reply] = []
@@ -61,7 +62,7 @@ class Session:
         return result.exit_code, "\n".join(lines), result.stderr.strip()
 
     def run_json(self, *words: str) -> list[dict[str, Any]]:
-        """The objects printed, one a line."""
+        """The printed objects, one a line."""
         status, out, err = self.run(*words, "--json")
         assert (status, err) == (0, "")
         return [json.loads(each) for each in out.splitlines()]

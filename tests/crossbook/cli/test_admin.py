@@ -1,4 +1,4 @@
-"""`crossbook admin`, whole: the acts it performs and everything it prints."""
+"""`crossbook admin`, whole: its acts and its whole output."""
 
 import json
 import re
@@ -65,7 +65,7 @@ SECOND = AdminView(
 
 
 class Matchers:
-    """The matchers of an exchange: their answers, and what was done to each."""
+    """The matchers of an exchange: their answers, and the acts that each received."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.views = [FIRST]
@@ -89,7 +89,7 @@ class Matchers:
         self._monkeypatch = monkeypatch
 
     def two(self) -> None:
-        """Two shards instead of one."""
+        """Have two shards instead of one."""
         self.views = [FIRST, SECOND]
         self._monkeypatch.setenv("SHARDS", "2")
 
@@ -105,7 +105,7 @@ class Matchers:
         return result.exit_code, "\n".join(lines), result.stderr.strip()
 
     def run_json(self, *words: str) -> Any:
-        """The object printed."""
+        """The printed object."""
         status, out, err = self.run(*words, "--json")
         assert (status, err) == (0, "")
         return json.loads(out)

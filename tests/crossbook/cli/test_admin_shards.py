@@ -1,4 +1,4 @@
-"""Which shard's administrator a command goes to."""
+"""The shard whose administrator receives a command."""
 
 import pytest
 

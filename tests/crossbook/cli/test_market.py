@@ -141,7 +141,7 @@ def test_a_terminal_shows_a_ladder_of_one_height_ten_times_a_second(shell: Marke
 
 @pytest.fixture
 def past(shell: MarketShell, monkeypatch: pytest.MonkeyPatch) -> list[tuple[object, ...]]:
-    """The questions for past trades; they are BOUGHT and SOLD."""
+    """The questions for past trades; their answer is BOUGHT and SOLD."""
     calls: list[tuple[object, ...]] = []
 
     def recent(*terms: object) -> list[Trade]:
@@ -203,7 +203,7 @@ def test_without_past_trades_there_is_a_remark_unless_new_ones_follow(
 
 
 class Status:
-    """What the parts of an exchange answer to `crossbook status`."""
+    """The answers of the parts of an exchange to `crossbook status`."""
 
     def __init__(self, shell: MarketShell, monkeypatch: pytest.MonkeyPatch) -> None:
         self.shell = shell

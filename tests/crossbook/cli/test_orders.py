@@ -1,4 +1,4 @@
-"""The commands that enter orders, whole: the requests sent and everything printed."""
+"""The commands that enter orders, whole: the requests and the whole output."""
 
 import json
 from collections.abc import Iterator

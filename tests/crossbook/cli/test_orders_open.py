@@ -1,4 +1,4 @@
-"""The commands that change and list open orders, whole: the requests and everything printed."""
+"""The commands that change and list open orders, whole: the requests and the whole output."""
 
 from collections.abc import Iterator
 

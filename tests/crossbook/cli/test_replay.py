@@ -87,7 +87,7 @@ def test_a_tick_is_so_many_units_of_a_lobster_price(tick_size: str, units: int) 
 
 
 class Clock:
-    """Time that passes only where somebody waits."""
+    """A clock that advances only during a wait."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now_s = 100.0
@@ -95,7 +95,7 @@ class Clock:
 
 
 class Listed:
-    """So many orders, of which one of each side shows."""
+    """The orders of a book: `count` in all, of which each side shows one."""
 
     def __init__(self, count: int) -> None:
         self._count = count
@@ -104,12 +104,12 @@ class Listed:
         return self._count
 
     def orders(self, side: int) -> list[tuple[int, int, int]]:
-        """One."""
+        """The one order that a side shows."""
         return [(side, 1, 1)]
 
 
 class Book:
-    """A market whose feed reaches a number after some waits, with so many orders."""
+    """A market of `count` orders whose feed reaches the next of `seqs` after each wait."""
 
     def __init__(self, clock: Clock, seqs: list[int | None], count: int = 0) -> None:
         self.clock, self.seqs, self.count = clock, seqs, count
@@ -117,29 +117,29 @@ class Book:
         self.closed = False
 
     def shard_of(self, symbol: str) -> int:
-        """Of the second shard."""
+        """The second shard, for every symbol."""
         return 1
 
     def heartbeat_of(self, symbol: str) -> Heartbeat | None:
-        """The next number, and the last one again and again."""
+        """A heartbeat with the next number; the last number repeats."""
         seq = self.seqs.pop(0) if len(self.seqs) > 1 else self.seqs[0]
         return None if seq is None else Heartbeat(base_of(1) + seq, 0, 0, {})
 
     def poll(self, timeout_s: float) -> None:
-        """Wait."""
+        """Record the wait and advance the clock."""
         self.waits.append(timeout_s)
         self.clock.now_s += timeout_s
 
     def orders(self, symbol: str) -> Listed:
-        """The orders in it."""
+        """The open orders."""
         return Listed(self.count)
 
     def book(self, symbol: str) -> Any:
-        """As of this number."""
+        """The book as of a fixed number."""
         return SimpleNamespace(orders_seq=77)
 
     def close(self) -> None:
-        """Note it."""
+        """Record the end."""
         self.closed = True
 
 
@@ -154,12 +154,12 @@ class PreparedClient:
         self.pings = 0
 
     def ping(self) -> None:
-        """Takes a second."""
+        """Count the ping, which takes a second."""
         self.pings += 1
         self.clock.now_s += 1
 
     def list_instruments(self) -> dict[str, Any]:
-        """With the instrument after so many pings."""
+        """The instruments; the recorded one is there after `known_after` pings."""
         return INSTRUMENTS if self.pings >= self.known_after else {}
 
 

@@ -14,7 +14,7 @@ BEGAN_S = 5_000.0
 
 
 class Shown:
-    """A screen whose clock is set by hand, and the lines and tables that it showed."""
+    """A screen with a clock set by hand; it keeps the lines and tables it showed."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, terminal: bool, as_json: bool) -> None:
         self.now_s = 0.0
@@ -32,7 +32,7 @@ class Shown:
         monkeypatch.setattr(f"{where}.table", self._table)
 
     def at(self, *moments_s: float) -> None:
-        """A tick at each of these."""
+        """Show a tick at each of these times."""
         for self.now_s in moments_s:
             self.screen.show(self._runner, self._flow)
 

@@ -38,7 +38,7 @@ class Screen:
 
     @contextmanager
     def shown(self) -> Iterator[Output]:
-        """Print here, as a command does."""
+        """Make this the screen that a command prints to."""
         with redirect_stdout(self.stream):
             print_anything()
             yield Output(as_json=False)

@@ -1,4 +1,4 @@
-"""The asyncio client against a gateway that is one thread."""
+"""The asyncio client against a fake gateway of one thread."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator

@@ -1,4 +1,4 @@
-"""The blocking client against a gateway that is one thread."""
+"""The blocking client against a fake gateway of one thread."""
 
 import time
 from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""The errors of a client's calls: kind, text and what they hand over."""
+"""The errors of a client's calls: kind, text, and the outcomes they contain."""
 
 from decimal import Decimal
 

@@ -1,4 +1,4 @@
-"""When a logon is due: at once, after a wait that doubles, not after an answer."""
+"""The time of a logon: at once, after a wait that doubles, and not after an answer."""
 
 from crossbook.client.logon import LOGON_RETRY_MAX_NS, LOGON_RETRY_NS, LogonAttempts
 

@@ -1,4 +1,4 @@
-"""Market data over real sockets, from a publisher that is one thread; the rules are tested in
+"""Market data over real sockets, from a publisher of one thread. The rules are tested in
 `test_local_book`."""
 
 import threading
@@ -34,7 +34,7 @@ class FakePublisher:
         self._thread.start()
 
     def step(self) -> None:
-        """One change of the source, published."""
+        """Publish one change of the source."""
         with self.lock:
             for frame in self.source.step():
                 self._count += 1
@@ -119,7 +119,7 @@ def test_updates_iterates_until_silence(publish: Callable[..., FakePublisher]) -
     publisher = publish()
     with MarketData(publisher.feed, publisher.snapshots, [SYMBOL], ("l2",)) as market:
         market.wait_ready(10)
-        # A subscription takes effect some time after the call; a heartbeat proves it.
+        # A subscription is in force some time after the call; a heartbeat proves it.
         while market.heartbeat is None:
             assert market.poll(5.0)
         publisher.step()

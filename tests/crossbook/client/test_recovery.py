@@ -1,4 +1,4 @@
-"""Filling holes: every execution once, in order, whatever was lost and repeated."""
+"""Filling holes: every execution once and in order, after any loss and repetition."""
 
 from random import Random
 
@@ -95,7 +95,7 @@ def lose_session(session: ClientSession, token: int = TOKEN + 1) -> None:
 
 
 def requested(session: ClientSession, now_ns: int = 0) -> tuple[Ping | None, CatchUp]:
-    """The requests that fill the hole."""
+    """The requests of a session that fill its hole."""
     sent = sent_by(session, now_ns)
     catch_up = sent[-1]
     assert isinstance(catch_up, CatchUp), sent

@@ -1,4 +1,5 @@
-"""A recovery at the bounds of its hole: what it settles, and where the session goes on."""
+"""A recovery at the bounds of its hole: the executions it settles, and the number from which the
+session goes on."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The order-entry session without a socket: its requests, and its outcomes of the answers."""
+"""The order-entry session without a socket: its requests, and the outcomes of answers."""
 
 import pytest
 
@@ -181,7 +181,7 @@ def test_a_lost_session_resends_refused_requests_and_gives_up_unanswered_ones() 
     (third,) = session.enqueue([ORDER], SECOND)
     (fourth,) = session.enqueue([ORDER], SECOND)
     sent_by(session)
-    # The gateway answered the first, restarted, and never saw the second.
+    # The gateway answered the first, restarted, and never received the second.
     give(session, ack(first), not_logged_on(third))
     (late,) = session.enqueue([ORDER], SECOND)
     log_on_again(session, token=99)

@@ -1,4 +1,4 @@
-"""All that a session does with a gateway whose replies get lost: every frame, answer and report."""
+"""The frames, answers and reports of a session with a gateway whose replies get lost."""
 
 from collections.abc import Iterator
 from hashlib import sha256
@@ -77,14 +77,14 @@ class UnevenGateway:
 
 
 def facts_of(request_seq: int, outcome: Outcome) -> object:
-    """An outcome as text can hold it."""
+    """An outcome in a form whose text is the same in every run."""
     if isinstance(outcome, Unanswered):
         return request_seq, outcome.request, outcome.sent, outcome.why
     return request_seq, outcome
 
 
 def trace(seed: int, recover: bool, turns: int = 500) -> Iterator[object]:
-    """Everything that shows of a session, after each quarter of a second."""
+    """The observable state of a session, after each quarter of a second."""
     chance = Random(seed)
     gateway, session = UnevenGateway(chance), ClientSession(7, recover, seed % 2 == 0)
     session.open()
@@ -144,7 +144,8 @@ def trace(seed: int, recover: bool, turns: int = 500) -> Iterator[object]:
 def test_the_same_losses_lead_to_the_same_frames_and_reports(
     seed: int, recover: bool, digest: str
 ) -> None:
-    """A change of any frame, answer or report shows: it must be meant."""
+    """The digest differs after any change of a frame, answer or report. Such a change must be
+    intended."""
     seen = sha256()
     for each in trace(seed, recover):
         seen.update(repr(each).encode())

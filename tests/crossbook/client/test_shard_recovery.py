@@ -47,7 +47,7 @@ def test_holes_of_two_shards_are_filled_each_by_its_own_numbers() -> None:
     assert [each.from_seq for each in questions] == [101, OTHER + 9]
     for ping in pings:
         give_pongs(session, ping.request_seq, 103, OTHER + 12)
-    # The second shard's hole is filled while the first one's is open: only that one holds back.
+    # The second shard's hole is filled while the first one's is open: only the first holds back.
     first, second = questions
     expected = [execution(OTHER + 9), execution(OTHER + 11, 4), execution(OTHER + 12)]
     give(

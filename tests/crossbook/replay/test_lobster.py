@@ -130,8 +130,8 @@ def test_prices_between_cents_give_a_finer_tick(tmp_path: Path) -> None:
 
 
 def test_an_unseen_order_enters_where_its_id_stands(tmp_path: Path) -> None:
-    """105 is named only when it is hit: it entered between 100 and 110, and so stands there; 90
-    rested before the file begins."""
+    """Order 105 is named only by its execution. It entered between 100 and 110 and has their place
+    in the queue; 90 rested before the file begins."""
     text = SEEN + (
         "34200.5,4,105,5,30000,1\n"
         "34200.6,4,110,20,30000,1\n"
@@ -149,7 +149,8 @@ def test_an_unseen_order_enters_where_its_id_stands(tmp_path: Path) -> None:
 
 
 def test_an_unseen_order_that_would_trade_waits_until_the_way_is_free(tmp_path: Path) -> None:
-    """By its id it entered before the ask at its price had gone: it was not in view."""
+    """By its id the order entered before the ask at its price had gone, so it was outside the
+    window."""
     text = (
         "34200.1,1,100,10,30000,-1\n"
         "34200.2,1,110,10,30100,-1\n"
@@ -183,8 +184,8 @@ def test_without_telling_ids_executed_orders_stand_in_front(tmp_path: Path) -> N
 
 
 def test_revealed_orders_stand_in_the_order_of_their_ids(tmp_path: Path) -> None:
-    """Two unseen orders at one level of the first row; the later one is hit first, against
-    time priority: the rebuilt queue is that of the ids."""
+    """Two unseen orders stand at one level of the first row. The later one is executed first,
+    against time priority, and the rebuilt queue is in the order of the ids."""
     messages = (
         "34200.1,1,100,10,30100,-1\n"
         "34200.2,1,110,10,30100,-1\n"

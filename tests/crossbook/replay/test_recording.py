@@ -1,4 +1,4 @@
-"""Readers of recorded flow: accepted and refused files, and LOBSTER's window."""
+"""Readers of recorded flow: accepted and refused files, and the window of LOBSTER's books."""
 
 import gzip
 from pathlib import Path
@@ -204,7 +204,7 @@ def follow(recording: Recording) -> tuple[list[int], list[int]]:
 def test_lobster_files_are_rebuilt_through_their_window(
     tmp_path: Path, levels: int, seed: int
 ) -> None:
-    """Every fill and every row, whatever happened before and behind the window."""
+    """Every fill and every row, with any orders before the window and outside it."""
     venue = LobsterVenue(seed, levels)
     venue.run(before=300, inside=700)
 

@@ -1,4 +1,4 @@
-"""The comparison of a replay with its recording, without any exchange."""
+"""The comparison of a replay with its recording, without an exchange."""
 
 from collections.abc import Callable
 

@@ -45,11 +45,11 @@ class AnsweringClient:
         self.reason = 0
 
     def reserve(self, count: int) -> int:
-        """The number of the first."""
+        """The first of `count` new numbers."""
         return FIRST
 
     def send(self, batch: list[Any]) -> None:
-        """Accept all of them, or some."""
+        """Accept the whole batch, or a part of it."""
         taken = batch if self.room is None else batch[: self.room]
         self.batches.append(len(taken))
         self.waiting += [command.request_seq for command in taken]
@@ -59,7 +59,7 @@ class AnsweringClient:
             raise SendQueueFull(len(taken), self.address)
 
     def receive(self, wait_ms: int) -> list[Any]:
-        """Some answers, and one to a request of another."""
+        """Some answers, and an answer to a request of another client."""
         now, self.waiting = self.waiting[: self.at_once], self.waiting[self.at_once :]
         others = [_ack(FIRST - 1), _ack(FIRST + 10**6)]
         if self.reason:
@@ -68,7 +68,7 @@ class AnsweringClient:
 
 
 class HeartbeatFeed:
-    """A feed whose heartbeats reach `last_seq` after so many calls."""
+    """A feed whose heartbeats reach `last_seq` after `looks` waits."""
 
     counters = None
 
@@ -78,13 +78,13 @@ class HeartbeatFeed:
         self.ready = False
 
     def poll(self, timeout_s: float) -> list[Any]:
-        """Nothing new but time."""
+        """Let time pass without an update."""
         self.looks -= timeout_s > 0
         self.ready = self.looks <= 0
         return []
 
     def heartbeat_of(self, symbol: str) -> Heartbeat | None:
-        """How far it is."""
+        """A heartbeat with the number reached so far."""
         return Heartbeat(seq=self.last_seq if self.ready else 0, time_ns=0, stale_ms=0, topics={})
 
 
@@ -95,7 +95,7 @@ def replay(client: AnsweringClient, count: int, pace: ReplayPace, timeout_s: flo
 
 
 def nothing(_: Replay) -> None:
-    """No progress is shown."""
+    """Show no progress."""
 
 
 @pytest.mark.parametrize(
@@ -184,7 +184,7 @@ def test_the_feed_is_waited_for_until_nothing_is_missing() -> None:
 @pytest.mark.parametrize(
     ("speed", "most_us"),
     [
-        # From their sending on, each with one wait of twenty milliseconds.
+        # Both count from their sending, each with one wait of twenty milliseconds.
         (None, 20_000),
         # The second was due after one millisecond and could not leave before the first answer.
         (1.0, 39_000),

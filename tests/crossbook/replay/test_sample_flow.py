@@ -14,7 +14,8 @@ REDUCED, ENTERED = 0.1, 0.5
 
 
 class DealtDice(random.Random):
-    """Deals these dice, orders of 5,000 lots and reductions by so much."""
+    """A source of chance that returns these dice, orders of 5,000 lots and reductions of `less`
+    lots."""
 
     def __init__(self, dice: Sequence[float], less: int) -> None:
         super().__init__(0)
@@ -23,7 +24,7 @@ class DealtDice(random.Random):
         self.most: list[int] = []
 
     def random(self) -> float:
-        """The next of the dice."""
+        """The next die."""
         return next(self._dice)
 
     def expovariate(self, lambd: float = 1.0) -> float:
@@ -31,11 +32,11 @@ class DealtDice(random.Random):
         return 0.0
 
     def choice(self, seq: Any) -> Any:
-        """Orders of 5,000 lots, and the first of all else."""
+        """5,000 lots for an order, else the first choice."""
         return 5_000 if 5_000 in seq else seq[0]
 
     def randint(self, a: int, b: int) -> int:
-        """By how much to reduce where one may be dealt, and the least of all else."""
+        """The lots of a reduction, else the smallest value."""
         if a != 1:
             return a
         self.most.append(b)

@@ -95,11 +95,11 @@ class FakeShard:
         self.acts: list[AddInstrument] = []
 
     def view(self) -> AdminView:
-        """The instruments that it trades."""
+        """The instruments of this shard."""
         return self.seen
 
     def act(self, command: AddInstrument) -> None:
-        """Note it."""
+        """Record the command."""
         self.acts.append(command)
 
 
@@ -129,7 +129,8 @@ def test_a_new_instrument_has_the_highest_free_id_and_goes_to_that_ids_shard(
 
 
 def test_one_of_three_shards_gets_the_instrument_of_its_turn() -> None:
-    """The highest id, 65,535, is the third shard's, and the next one below the second's."""
+    """The highest id, 65,535, belongs to the third shard, and the next one below it to the
+    second."""
     for taken, shard in (([], 2), ([65_535], 1), ([65_535, 65_534], 0)):
         others = [replace(example(), id=each, symbol=f"X{each}-USDT") for each in taken]
         shards = [FakeShard(), FakeShard(*others), FakeShard()]
@@ -141,7 +142,7 @@ def test_one_of_three_shards_gets_the_instrument_of_its_turn() -> None:
 
 
 class Ledger:
-    """The administrator of a ledger with these balances; `refusal` is what it says to a deposit."""
+    """The administrator of a ledger with these balances; `refusal` is its answer to a deposit."""
 
     def __init__(self, balances: list[Balance], refusal: str | None = None) -> None:
         self._balances, self._refusal = balances, refusal
@@ -149,11 +150,11 @@ class Ledger:
         self.names: set[str] = set()
 
     def view(self, account: int) -> AdminView:
-        """The balances, of account 6 only."""
+        """The balances of account 6; every other account has none."""
         return AdminView(0, 1, [], self._balances if account == 6 else [])
 
     def act(self, command: AdjustBalance) -> None:
-        """Pay, or refuse."""
+        """Accept the deposit, or refuse it."""
         if self._refusal is not None:
             event = CommandRejected(1, 0, 0, 6, 0, RejectReason.MALFORMED, self._refusal)
             raise ActRefused(event, command)

@@ -54,7 +54,7 @@ def test_the_same_seed_makes_the_same_requests() -> None:
 def test_a_seed_makes_the_same_requests_in_every_release(
     seed: int, ticks: int, instruments: tuple[Instrument, ...], agents: int, digest: str
 ) -> None:
-    """A simulation is named by its seed: it must be the same in the next release too."""
+    """A seed names a simulation, so its requests must be the same in the next release."""
     assert market(seed, ticks, instruments, agents)[0].digest.startswith(digest)
 
 
@@ -158,7 +158,7 @@ def test_positions_stay_within_their_limits_whatever_is_filled(seed: int) -> Non
             assert seat.position_lots + bids <= seat.limit_lots
             assert seat.position_lots - asks >= -seat.limit_lots
             near = near or abs(seat.position_lots) > 0.9 * seat.limit_lots
-    # Otherwise the limits were never put to the test.
+    # Otherwise no position came near its limit.
     assert near
 
 

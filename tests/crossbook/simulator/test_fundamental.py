@@ -1,4 +1,4 @@
-"""The latent price stays within its bounds, jumps at news, and remembers how much it moved."""
+"""The latent price stays within its bounds and jumps at news; its large moves come in clusters."""
 
 import pytest
 

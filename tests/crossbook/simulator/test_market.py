@@ -1,4 +1,4 @@
-"""The agents' view of a market, on books made by hand."""
+"""The agents' view of a market, over books made by hand."""
 
 from crossbook.common.instruments import example
 from crossbook.simulator.market import BUY, SELL, AgentMarket, OpenOrder

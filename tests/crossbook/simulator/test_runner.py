@@ -1,4 +1,4 @@
-"""How fast a simulation goes."""
+"""The speed of a simulation."""
 
 import pytest
 

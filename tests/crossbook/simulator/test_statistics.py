@@ -15,7 +15,7 @@ from crossbook.simulator.statistics import SimulationStatistics, TradeTotals
 
 
 class Idle(Agent):
-    """Does nothing."""
+    """An agent that makes no requests."""
 
 
 def fill(trade_id: int, price: int, lots: int, liquidity: Liquidity) -> Execution:

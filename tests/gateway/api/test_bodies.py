@@ -1,4 +1,4 @@
-"""Bodies of requests: each field in its place, and why a body is refused."""
+"""Bodies of requests: each field has its place, and each refusal its reason."""
 
 from typing import Any
 
@@ -31,12 +31,12 @@ NEEDS = {
 
 
 def parsed(order_type: Any, **fields: Any) -> New:
-    """What an order of these fields becomes."""
+    """The order of a body with these fields."""
     return order_of(documents.OrderRequest("BTC-USDT", order_type, "buy", **fields))
 
 
 def refusal(order_type: str, **fields: Any) -> tuple[int, str | None, str]:
-    """Why it is refused: status, field and words."""
+    """The refusal of a body with these fields: status, field and text."""
     with pytest.raises(Problem) as caught:
         parsed(order_type, **fields)
     return caught.value.status, caught.value.detail.field, caught.value.detail.message

@@ -95,8 +95,8 @@ MARKET_DOCUMENT = {
 def get(
     path: str, answer: HistoryAnswer, account: int = 1
 ) -> tuple[int, Any, list[HistoryQuestion]]:
-    """The status and the document of a path where the recorder gives this answer to each question,
-    and the questions."""
+    """The status and the document of a path whose every question the recorder answers with
+    `answer`, and the questions."""
     questions: list[HistoryQuestion] = []
 
     async def main() -> tuple[int, Any]:

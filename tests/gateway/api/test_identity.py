@@ -1,4 +1,5 @@
-"""The account that acts: every route reads it alike, and refuses where it is not clear."""
+"""The account of a request: every route reads it alike, and refuses a request whose account is not
+clear."""
 
 import contextlib
 import json

@@ -22,7 +22,7 @@ PATH = "/api/v1/orders/by-client-order-id"
 
 
 def run(main: Coroutine[Any, Any, None]) -> None:
-    """Run one test's coroutine."""
+    """Run the coroutine of one test."""
     asyncio.run(main)
 
 
@@ -34,11 +34,11 @@ class OrdersRecorder:
         self.questions: list[OrdersQuestion] = []
         self._world = world
         self._orders = orders
-        # Without this the world refuses every question.
+        # Without an answer function the world refuses every question.
         world.answer_questions = self.answer
 
     def answer(self) -> None:
-        """Answer the questions that wait."""
+        """Answer the waiting questions."""
         received: list[HistoryQuestion] = []
 
         def send(frame: bytes) -> bool:

@@ -1,4 +1,4 @@
-"""`/ws/orders`: what a connected client of an account receives, and how it trades."""
+"""`/ws/orders`: the messages that a client of an account receives, and its trading."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -36,11 +36,11 @@ class OrderConnection:
         self.arrived.set()
 
     def close(self, code: int, reason: str) -> None:
-        """Remember why."""
+        """Keep the code and the reason."""
         self.closed = (code, reason)
 
     def abort(self) -> None:
-        """Nothing to drop."""
+        """Do nothing: there is no socket to close."""
 
     async def messages(self, kind: str, count: int = 1) -> list[dict[str, Any]]:
         """The messages of a kind, once there are `count` of them."""
@@ -69,7 +69,7 @@ class OrderStreamWorld(RestWorld):
 
 
 def run(main: Coroutine[Any, Any, None]) -> None:
-    """Run one test's coroutine."""
+    """Run the coroutine of one test."""
     asyncio.run(main)
 
 

@@ -1,4 +1,4 @@
-"""REST: what a person sends with curl and receives; the API runs on one loop with a real engine."""
+"""REST as a client sees it through curl; the API runs on one loop with a real engine."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -13,7 +13,7 @@ from tests.worlds.rest_world import RestWorld, limit
 
 
 def run(main: Coroutine[Any, Any, None]) -> None:
-    """Run one test's coroutine."""
+    """Run the coroutine of one test."""
     asyncio.run(main)
 
 

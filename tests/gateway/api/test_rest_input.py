@@ -1,4 +1,4 @@
-"""REST and bad input: every refusal names its field, and changes nothing."""
+"""REST and bad input: every refusal names its field, and no refused request changes anything."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -10,7 +10,7 @@ from tests.worlds.rest_world import RestWorld, limit
 
 
 def run(main: Coroutine[Any, Any, None]) -> None:
-    """Run one test's coroutine."""
+    """Run the coroutine of one test."""
     asyncio.run(main)
 
 

@@ -11,7 +11,7 @@ from tests.worlds.rest_world import RestWorld, limit
 
 
 def run(main: Coroutine[Any, Any, None]) -> None:
-    """Run one test's coroutine."""
+    """Run the coroutine of one test."""
     asyncio.run(main)
 
 

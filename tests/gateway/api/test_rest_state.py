@@ -13,7 +13,7 @@ UNKNOWN = {"state": None, "state_until": None, "auction": None}
 
 
 async def shown_states(world: RestWorld) -> list[dict[str, Any]]:
-    """What each document has of the state of BTC-USDT."""
+    """The state of BTC-USDT in each document."""
     found = []
     for path in PATHS:
         document = (await world.client.get(path)).json()

@@ -28,7 +28,7 @@ from tests.worlds.sharded_world import ShardedWorld
 
 
 class ShardRecorder:
-    """Holds orders of one account, newest first, as (number, time)."""
+    """A recorder that holds orders of one account, newest first, as (number, time)."""
 
     def __init__(self, orders: list[tuple[int, int]]) -> None:
         self.link = HistoryLink()
@@ -36,7 +36,7 @@ class ShardRecorder:
         self.behind = False
 
     def answer(self) -> None:
-        """Answer the questions that wait."""
+        """Answer the waiting questions."""
         questions: list[HistoryQuestion] = []
 
         def send(frame: bytes) -> bool:

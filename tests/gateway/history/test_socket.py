@@ -21,7 +21,7 @@ NEVER_S = 10_000.0
 
 
 class World:
-    """A link, its socket, and a recorder that answers when it is told to."""
+    """A link, its socket, and a recorder whose answers the test sends."""
 
     def __init__(self, context: "zmq.Context[zmq.Socket[bytes]]", frames_max: int) -> None:
         self.recorder = context.socket(zmq.PAIR)
@@ -68,7 +68,7 @@ def context() -> Iterator["zmq.Context[zmq.Socket[bytes]]"]:
 
 @pytest.fixture
 def run(context: "zmq.Context[zmq.Socket[bytes]]", monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Runs a test on a loop, in a world whose time passes by no timer."""
+    """Run a test on a loop, in a world without timers."""
     monkeypatch.setattr(history_socket, "TICK_S", NEVER_S)
 
     def run_it(test: Test, frames_max: int = 0) -> None:

@@ -1,4 +1,4 @@
-"""The gateway's exposition: every sample of the parts it has, and none of those it has not."""
+"""The gateway's exposition: every sample of the parts it has, and none of absent parts."""
 
 from crossbook.common.messages.process_metrics import Metrics
 from crossbook.common.types import RejectReason

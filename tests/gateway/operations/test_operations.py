@@ -16,11 +16,11 @@ class PlainOperations:
     """Answers without a request to any process."""
 
     async def metrics(self) -> str:
-        """An exposition."""
+        """A fixed exposition."""
         return "# TYPE crossbook_up gauge\n"
 
     async def readiness(self) -> Readiness:
-        """No part is available."""
+        """A readiness without any available part."""
         return Readiness("not_ready", False, False, False, [], 0)
 
 

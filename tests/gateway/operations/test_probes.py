@@ -1,4 +1,4 @@
-"""Whatever the processes behind a gateway do with a request for metrics, the gateway goes on."""
+"""The gateway goes on after every possible behaviour of a process that is probed for metrics."""
 
 import asyncio
 import threading

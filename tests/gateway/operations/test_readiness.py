@@ -1,4 +1,4 @@
-"""The parts of the exchange that are missing, and why."""
+"""The missing parts of an exchange, and the reason of each."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -13,7 +13,7 @@ from tests.worlds.rest_world import RestWorld
 
 
 def run(main: Coroutine[Any, Any, None]) -> None:
-    """Run one test's coroutine."""
+    """Run the coroutine of one test."""
     asyncio.run(main)
 
 

@@ -1,4 +1,4 @@
-"""The table of commands in flight: numbers, room, and the ways out of it."""
+"""The table of commands in flight: numbers, room, and the ways a command leaves it."""
 
 from crossbook.common.messages.commands import CancelOrder
 from crossbook.gateway.orders.commands_in_flight import (

@@ -16,7 +16,7 @@ from tests.worlds.exposition import parts
 
 
 class FullSocket(FakeSocket):
-    """Accepts nothing while `full`."""
+    """A socket that accepts no message while `full`."""
 
     full = False
 
@@ -27,7 +27,7 @@ class FullSocket(FakeSocket):
 
 
 class FakeLink:
-    """Sends one command a round, numbered from 1; `notices` are those it will return."""
+    """A link that sends one command a round, numbered from 1; `notices` are its next notices."""
 
     def __init__(self) -> None:
         self.number = 0
@@ -88,7 +88,7 @@ class World:
         monkeypatch.setattr(matcher_sockets, "logger", lambda: made)
 
     def receive(self, socket: FakeSocket, *frames: bytes) -> None:
-        """Let frames arrive on a socket, and drain it."""
+        """Let frames arrive on a socket, and drain the socket."""
         socket.waiting.extend([frame] for frame in frames)
         receivers: dict[Any, Callable[[], None]] = dict(self.sockets.receivers)
         receivers[socket]()

@@ -1,4 +1,5 @@
-"""Sessions: which are connections, and the cancels after the end of an account's last one."""
+"""Sessions: which of them are connections, and the cancels after the end of an account's last
+connection."""
 
 from itertools import permutations
 

@@ -1,5 +1,5 @@
-"""One gateway before two matchers: which one gets a request, how their replies are joined, and that
-one goes on while the other is away."""
+"""One gateway before two matchers: the matcher of each request, the joined replies, and service by
+one matcher while the other is away."""
 
 from collections import Counter
 from random import Random

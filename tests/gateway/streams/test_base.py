@@ -1,4 +1,4 @@
-"""What every stream does with its clients, and its pace."""
+"""The common behaviour of all streams towards their clients, and their pace."""
 
 from crossbook.gateway.streams.base import MESSAGES_MAX, StreamPace
 from tests.worlds.stream_world import StreamWorld

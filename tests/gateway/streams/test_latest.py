@@ -1,4 +1,5 @@
-"""`/ws/candles/` and `/ws/ticker/`: only the latest is sent, and every candle once it is final."""
+"""`/ws/candles/` and `/ws/ticker/`: only the latest message is sent, and every final candle
+once."""
 
 from crossbook.common.messages.feed import Candles, Snapshot, Ticker
 from crossbook.common.messages.history_queries import Candle

@@ -21,7 +21,7 @@ class FakeFeed:
 
 
 class FakeStreams:
-    """Remembers when a second passed."""
+    """Streams that record the times of their beats."""
 
     def __init__(self, clock: FakeClock) -> None:
         self._clock = clock
@@ -30,20 +30,20 @@ class FakeStreams:
         self.beats_ms: list[int] = []
 
     def beat(self) -> None:
-        """A second has passed."""
+        """Record the beat."""
         self.beats_ms.append(self._clock.monotonic_ns() // MS)
 
     def work(self, _: int) -> bool:
-        """Nothing to send."""
+        """Send nothing."""
         return False
 
     def due_ns(self) -> int | None:
-        """Nothing waits, unless a test sets it."""
+        """The time set by the test; none unless it is set."""
         return self.waits_until_ns
 
 
 def beats(looks_ms: list[int]) -> list[int]:
-    """When beats came to a loop that looked at these times."""
+    """The times of beats in a loop that looked at these times."""
 
     async def main() -> list[int]:
         clock, feed = FakeClock(), FakeFeed()

@@ -14,7 +14,7 @@ OPEN, POST_ONLY, CANCEL_ONLY, HALTED, AUCTION = (int(state) for state in Instrum
 
 
 class StateWorld(StreamWorld):
-    """A book of one ask at 490; the test publishes what follows."""
+    """A book of one ask at 490, and the messages that the test publishes."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -25,14 +25,14 @@ class StateWorld(StreamWorld):
         self.advance(100)
 
     def publish(self, *updates: DepthUpdate | MarketState) -> None:
-        """Apply these as the updates of one round of the feed."""
+        """Apply these messages as the updates of one round of the feed."""
         self.streams.apply(updates)
         self.work()
 
     def levels(
         self, bids: list[tuple[int, int]], asks: list[tuple[int, int]] | None = None
     ) -> DepthUpdate:
-        """The next change of the book."""
+        """A message with the next change of the book."""
         self.seq += 1
         return DepthUpdate(
             symbol=SYMBOL,
@@ -48,7 +48,7 @@ class StateWorld(StreamWorld):
     def state(
         self, state: int, until_ns: int = 0, at: tuple[int, int, int] = (0, 0, 0)
     ) -> MarketState:
-        """The next state."""
+        """A message with the next state."""
         self.seq += 1
         return MarketState(SYMBOL, self.seq, state, until_ns, *at, 0)
 

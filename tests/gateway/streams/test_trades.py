@@ -187,7 +187,8 @@ def test_no_trade_is_ever_missing_without_a_word(seed: int) -> None:
 
 
 def follow(messages: list[dict[str, Any]], following: int) -> int:
-    """The trade that has to come next after these messages, when `following` had to."""
+    """The id due after these messages, of which `following` is due first; asserts that ids are
+    missing only at a resync."""
     for message in messages:
         if message["type"] == "resync":
             assert message["from_trade_id"] > following

@@ -1,5 +1,5 @@
-"""What is checked before every route, and what is the same for all: input that is not read, HEAD,
-`Allow`, pages of other origins."""
+"""Checks and behaviour common to all routes: unread input, HEAD, `Allow`, pages of other
+origins."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -26,7 +26,7 @@ OTHERS: Final = (
 
 
 def run(main: Coroutine[Any, Any, None]) -> None:
-    """Run one test's coroutine."""
+    """Run the coroutine of one test."""
     asyncio.run(main)
 
 

@@ -1,4 +1,4 @@
-"""Names a gateway answers to."""
+"""The host names under which a gateway answers."""
 
 import pytest
 

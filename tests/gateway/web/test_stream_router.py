@@ -1,4 +1,4 @@
-"""WebSocket handshakes: whose are answered."""
+"""WebSocket handshakes: the accepted ones and the refused ones."""
 
 import pytest
 import uvloop

@@ -29,7 +29,7 @@ MASK = b"\0\0\0\0"
 
 @pytest.fixture(autouse=True)
 def _short_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is counted in seconds passes ten times as fast."""
+    """Let durations counted in seconds pass ten times as fast."""
     monkeypatch.setattr(websocket, "SWEEP_S", 0.1)
 
 
@@ -220,7 +220,7 @@ def test_the_silent_are_pinged_and_the_dead_are_dropped() -> None:
 
 
 async def fill(world: WebSocketWorld) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    """A client that does not read, sent as much as makes it full."""
+    """A client that does not read, after as many messages as make it full."""
     reader, writer = await world.raw()
     await until(lambda: len(world.echo.open) == 1)
     connection = world.echo.open[0]
@@ -287,7 +287,7 @@ def test_pings_of_a_client_that_does_not_read_take_no_memory() -> None:
             while not connection.full:
                 writer.write(ping)
                 await turn()
-            # It is not read from any more: what it sends stays with it.
+            # The server reads no more from the client, whose messages stay with the client.
             for _ in range(100):
                 writer.write(ping)
                 await turn()
@@ -383,7 +383,8 @@ def test_too_many_connections_without_a_request_are_answered_503(
 
 
 def come_and_go(count: int) -> None:
-    """Clients come and go in every way there is; nothing of them stays."""
+    """Let clients connect and leave in every possible way. None of them may be left in the
+    server."""
 
     async def one(world: WebSocketWorld, number: int) -> None:
         way = number % 5

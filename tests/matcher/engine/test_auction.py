@@ -1,4 +1,4 @@
-"""Which price an uncross finds, row by row: most lots, least left over, pressure, nearness."""
+"""The price of an uncross, rule by rule: most lots, least left over, pressure, nearness."""
 
 import pytest
 

@@ -1,4 +1,5 @@
-"""Which build of the engine runs, when the compiled one is refused, and that both do the same."""
+"""The build of the engine that runs, the reasons to refuse a compiled one, and equal behaviour of
+both."""
 
 import os
 import subprocess
@@ -23,7 +24,7 @@ OTHER = {"pure": "compiled", "compiled": "pure"}[build.running()]
 
 
 def run(build: str, *words: str, expect: int = 0) -> str:
-    """A Python process with a build of the engine; what it printed."""
+    """The output of a Python process with a build of the engine."""
     done = subprocess.run(
         [sys.executable, *words],
         cwd=ROOT,
@@ -38,7 +39,7 @@ def run(build: str, *words: str, expect: int = 0) -> str:
 
 @pytest.fixture
 def made(tmp_path: Path) -> Path:
-    """A source tree of one file with a compiled build that fits it."""
+    """A source tree of one file with a compiled build of it."""
     (tmp_path / "matcher" / "engine").mkdir(parents=True)
     (tmp_path / "matcher" / "engine" / "book.py").write_text("x = 1\n")
     build.compiled_directory(tmp_path).mkdir(parents=True)
@@ -58,7 +59,7 @@ def test_the_build_of_the_setting_is_the_one_that_runs() -> None:
     for module in (book, engine, order):
         is_source = str(module.__file__).endswith(".py")
         assert is_source == (build.running() == "pure")
-    # A function of the source has code that can be looked at, a native one has none.
+    # A function of the source has a code object, a native one has none.
     assert hasattr(fee, "__code__") == (build.running() == "pure")
     assert issubclass(order.Order, msgspec.Struct) == (build.running() == "pure")
 

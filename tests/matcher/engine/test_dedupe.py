@@ -1,4 +1,4 @@
-"""Which request of a gateway is the next, and which orders a retry is compared with."""
+"""The next request of a gateway, and the orders that a retry is compared with."""
 
 from itertools import count
 from typing import Final
@@ -308,7 +308,7 @@ def test_a_window_under_other_limits_keeps_the_latest_that_fit() -> None:
 
 
 def _enter(engine: Engine, account: int, number: int, time_ns: int = 0) -> str:
-    """What the engine answers to the order of this number: pairs of numbers trade and end."""
+    """The engine's answer to the order of this number; pairs of numbers trade and end."""
     side = SELL if number % 2 else BUY
     command = limit(account, side, 100, 5, name=f"n{number}")
     return type(engine.apply(command, time_ns)[0]).__name__

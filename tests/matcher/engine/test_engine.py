@@ -1,4 +1,4 @@
-"""What an order does to the market: each class of defect real engines had, as a claim."""
+"""The effect of an order on the market: each class of defect that real engines had, as a claim."""
 
 from time import perf_counter_ns
 

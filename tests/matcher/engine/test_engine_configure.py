@@ -1,4 +1,4 @@
-"""Other instruments under live orders: what may change, from when on, and what is refused."""
+"""Changed instruments under live orders: permitted changes, their beginning, and refused ones."""
 
 import pytest
 from msgspec.structs import replace

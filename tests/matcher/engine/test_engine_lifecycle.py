@@ -1,4 +1,4 @@
-"""Cancel and amend: what happens to an order after it rests."""
+"""Cancel and amend: the changes of an order after it rests."""
 
 import gc
 from statistics import median
@@ -211,7 +211,7 @@ def test_cancel_cost_does_not_grow_with_the_number_of_levels() -> None:
     shallow = _cancel_ns(makers=1_000, levels=500)
     deep = _cancel_ns(makers=100_000, levels=50_000)
     print(f"cancel among levels: {shallow:.0f} ns of 500, {deep:.0f} ns of 50,000")
-    # Two orders a level: every second cancel also takes a price out of a list of 50,000.
+    # Two orders a level: every second cancel also removes a price from a list of 50,000.
     assert deep < 10 * shallow + 5_000
 
 

@@ -1,4 +1,4 @@
-"""What is refused, by which name, what takes a number, and what is listed as open."""
+"""Refused commands and their reasons, numbers of commands, and the list of open orders."""
 
 import pytest
 from msgspec.structs import replace
@@ -15,7 +15,7 @@ from tests.worlds.venue import ALICE, BOB, BUY, ETH, SELL, amend, cancel, limit,
 
 
 def _new(**changed: int) -> NewOrder:
-    """A sound order for ETH-EUR but for what is changed."""
+    """A sound order for ETH-EUR with the given changes."""
     return replace(
         NewOrder(
             gateway=0,

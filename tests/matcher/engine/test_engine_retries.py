@@ -1,4 +1,4 @@
-"""An order entered again under its client order id is answered with what became of the first."""
+"""An order entered again under its client order id is answered with the state of the first one."""
 
 import pytest
 from msgspec.structs import replace

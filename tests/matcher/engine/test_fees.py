@@ -1,4 +1,4 @@
-"""Fees are whole units, rounded against the trader, whichever way the money goes."""
+"""Fees are whole units, rounded against the trader in either direction of the money."""
 
 from fractions import Fraction
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Each invariant can fail: spoil one thing in a sound engine and `check` names it."""
+"""Each invariant can fail: `check` names the one thing that is spoiled in a sound engine."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""A market order by quote amount looks at what is left of it before whose order is next."""
+"""A market order by quote amount ends before an own order when its rest pays for no lot."""
 
 import pytest
 from msgspec.structs import replace

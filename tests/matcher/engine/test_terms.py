@@ -1,4 +1,4 @@
-"""What instructions may contain, at and beside each limit, and which state accepts them."""
+"""Terms of instructions at and beside each limit, and the states that accept them."""
 
 from typing import Any
 

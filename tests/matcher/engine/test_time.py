@@ -1,4 +1,4 @@
-"""Time as a sequenced input: what is due is journaled, and a replay gives the same bytes."""
+"""Time as a sequenced input: due events are journaled, and a replay gives the same bytes."""
 
 import pytest
 from msgspec.structs import replace

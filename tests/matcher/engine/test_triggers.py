@@ -1,4 +1,5 @@
-"""What a last price elects, and in which order: exactly at the trigger, and just beside it."""
+"""The triggers that a last price elects, and their order: exactly at the trigger, and just beside
+it."""
 
 import pytest
 

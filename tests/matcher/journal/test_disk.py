@@ -382,7 +382,7 @@ def test_a_replacement_that_fails_leaves_the_file_and_nothing_else(
 
 def test_free_bytes_are_those_an_ordinary_user_may_have(disk: FileDisk, tmp_path: Path) -> None:
     found = os.statvfs(tmp_path)
-    # Others write to the file system meanwhile.
+    # Other programs write to the file system meanwhile.
     assert abs(disk.free_bytes() - found.f_bavail * found.f_frsize) < 2**30
 
 

@@ -1,4 +1,4 @@
-"""The journal: what was appended comes back, over restarts, rotations and configurations."""
+"""The journal: appended records come back, over restarts, rotations and configurations."""
 
 import errno
 import os
@@ -266,8 +266,8 @@ def test_a_read_only_journal_reads_and_changes_nothing() -> None:
 
 
 def test_opening_makes_cached_records_durable() -> None:
-    """A record written by a killed process and not synced is replayed and published: it
-    must not be lost later."""
+    """A record that a killed process wrote and did not sync is replayed and published, so it must
+    not be lost later."""
     for seed in range(30):
         disk = FakeDisk()
         journal = open_journal(disk, sync="never")
@@ -368,7 +368,7 @@ def test_a_file_system_that_is_full_ends_the_journal(tmp_path: Path) -> None:
     try:
         lines = run_until_full(tmp_path)
         check_full(tmp_path, lines, "No space left on device")
-        # It starts again once there is room, and goes on where it was.
+        # The matcher starts again once there is room, and goes on at the same number.
         full = FileDisk(tmp_path)
         journal = open_journal(full, segment_bytes=256 * 1024)
         names = journal.segment_names
@@ -464,14 +464,14 @@ def test_a_part_reads_no_segment_before_the_one_that_holds_its_beginning() -> No
 
 
 class PreparingDisk(FakeDisk):
-    """Notes the files that it shall prepare."""
+    """A disk that records the sizes of the files to prepare."""
 
     def __init__(self) -> None:
         super().__init__()
         self.prepared: list[int] = []
 
     def prepare(self, size: int) -> None:
-        """Note it."""
+        """Record the size."""
         self.prepared.append(size)
 
 

@@ -1,4 +1,4 @@
-"""The journal over endings at random instants: what was synced is there, and a prefix of the rest.
+"""The journal over endings at random instants: synced records are there, and a prefix of the rest.
 
 A failure prints its seed; `pytest tests/matcher/journal/test_journal_crash.py -k <seed>` repeats
 it.
@@ -23,7 +23,7 @@ POLICIES: Final[tuple[SyncPolicy, ...]] = ("batch", "interval", "never")
 
 
 class JournalLife:
-    """A journal that is appended to, ended and opened again, and what it must still hold."""
+    """A journal that is appended to, ended and opened again, and the records it must still have."""
 
     def __init__(self, seed: int, policy: SyncPolicy) -> None:
         self.rng = Random(seed)
@@ -50,7 +50,7 @@ class JournalLife:
         return len(self.appended)
 
     def open(self) -> Journal:
-        """Open the journal and check what is in it; everything that is, is safe from now on."""
+        """Open the journal and compare its records; all of them are safe from now on."""
         journal = open_journal(
             self.disk,
             segment_bytes=8 * 1024,

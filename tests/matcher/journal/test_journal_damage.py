@@ -22,7 +22,7 @@ FIRST = segment_name(1)
 
 
 def written_disk(records: int = RECORDS) -> tuple[FakeDisk, list[Record]]:
-    """A disk with a journal of two segments (three from 20 records), and what is in it."""
+    """A disk with a journal of two segments (three from 20 records), and its records."""
     disk = FakeDisk()
     return disk, fill(open_journal(disk, segment_bytes=SEGMENT), records, size=60)
 
@@ -102,7 +102,7 @@ def test_the_last_segment_cut_short_at_every_byte_is_refused() -> None:
 
 
 def test_the_last_segment_empty_from_every_byte_on_gives_the_exact_prefix() -> None:
-    """What the remedy for a file cut short does, and what a crash leaves: zeros from there on."""
+    """Zeros from some byte on: the remedy for a file cut short makes them, and so does a crash."""
     disk, written = written_disk()
     name = last_name(disk)
     content = disk.read(name)
@@ -232,7 +232,7 @@ def other_segment(incarnation: int = INCARNATION, time_ns: int = 0) -> bytes:
 
 
 def test_segments_missing_at_either_end_leave_a_valid_pruned_journal() -> None:
-    """The journal alone does not show it; the snapshot that recovery needs with it does."""
+    """The journal alone does not show the loss. The snapshot that recovery needs with it does."""
     disk, written = written_disk(20)
     first, _, last = disk.names()
     disk.delete(first)

@@ -42,37 +42,37 @@ INSTRUMENT: Final[Instrument] = example()
 
 
 class Thread:
-    """Does at once what is begun, so that a seed gives the same calls every time."""
+    """Runs its work at once, so that a seed gives the same calls every time."""
 
     def __init__(self, target: Callable[..., None], args: tuple[Any, ...], daemon: bool) -> None:
         self._target = target
         self._args = args
 
     def start(self) -> None:
-        """Do it."""
+        """Run the work."""
         self._target(*self._args)
 
     def join(self) -> None:
-        """It is done."""
+        """Return: the work is done."""
 
 
 class NotedWriter:
-    """Does what the process that makes snapshots does, in this one, where its calls are noted."""
+    """Writes snapshots in this process, where its calls are recorded."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self.status = 0
 
     def begin(self, seq: int) -> None:
-        """Write it."""
+        """Write the snapshot."""
         self.status = snapshot_process.main([str(self._directory), str(seq)])
 
     def outcome(self, *, wait: bool = False) -> str | None:
-        """It is there."""
+        """The fault of the written snapshot; empty when there is none."""
         return "it failed" if self.status else ""
 
     def abandon(self) -> None:
-        """Nothing: it is there."""
+        """Do nothing: the snapshot is written."""
 
 
 class Lives:
@@ -96,7 +96,7 @@ class Lives:
         self.dropped = 0
 
     def run(self) -> None:
-        """All lives, and a look at everything that may be left of each."""
+        """Run all lives, and check every possible remainder of each."""
         left: dict[str, bytes] = {}
         for life in range(LIVES):
             directory = self._folder / str(life)
@@ -119,7 +119,7 @@ class Lives:
         self.cut += bool(journal.cut_bytes)
         self._compare(recovered)
         self._sent = {seq: batch for seq, batch in self._sent.items() if seq <= journal.last_seq}
-        # What was read back is sent to consumers: it is safe from now on.
+        # Records read back are sent to consumers, so they are safe from now on.
         calls.promise(journal.last_seq, recovered.snapshot_seq)
         store = SnapshotStore(disk, self._kept)
         writer = NotedWriter(directory)
@@ -136,7 +136,7 @@ class Lives:
             elif self._policy == "interval" and self._rng.random() < 0.3:
                 journal.sync()
                 safe = sequencer.seq
-            # A segment that is full is safe whatever the policy.
+            # A full segment is safe under every policy.
             safe = max(safe, int(journal.segment_names[-1].partition(".")[0]) - 1)
             calls.promise(safe, written)
             count = snapshotter.written
@@ -171,7 +171,8 @@ class Lives:
         ]
 
     def _look(self, life: int, calls: DiskCalls) -> dict[str, bytes]:
-        """Recover from all that may be left; returns what the next life begins with."""
+        """Recover from every possible remainder; returns the files that the next life begins
+        with."""
         platter = Platter(calls.before)
         known: set[object] = set()
         whole: list[tuple[dict[str, bytes], Promised]] = []
@@ -213,13 +214,13 @@ class Lives:
         return recover(disk, [INSTRUMENT], 77, SEGMENT_BYTES, self._policy, self._kept)
 
     def _compare(self, recovered: Recovered) -> None:
-        """Every record is one that was sent, and unchanged."""
+        """Assert that every record was sent, and is unchanged."""
         for _, record in recovered.journal.read(recovered.journal.first_seq):
             assert self._sent[record.last_seq] == record.events, f"{record.last_seq} is another"
 
 
 def live(folder: Path, seed: int, policy: SyncPolicy, kept: int = 2) -> Lives:
-    """Lives, all of them."""
+    """All lives of a seed, run."""
     lives = Lives(folder, seed, policy, kept)
     lives.run()
     return lives

@@ -1,4 +1,4 @@
-"""A copy of a matcher's files is whole, whatever happens to the originals while it is made."""
+"""A copy of a matcher's files is whole, though the originals change while it is made."""
 
 from pathlib import Path
 
@@ -22,7 +22,7 @@ class LiveDisk(FakeDisk):
         self.happens: list[tuple[str, object]] = []
 
     def read(self, name: str, offset: int = 0, length: int | None = None) -> bytes:
-        """What the file holds, once what was to happen has happened."""
+        """The content of the file, after the changes that its first read triggers."""
         for ending, happen in list(self.happens):
             if name.endswith(ending) and callable(happen):
                 self.happens.remove((ending, happen))
@@ -85,7 +85,7 @@ def test_the_copy_is_begun_anew_when_files_go_meanwhile(gone: str) -> None:
 
     source.happens = [(gone, prune)]
     if gone == ".journal":
-        # The directory was listed before, and what stood first in it is read no more.
+        # The directory was listed before; its first file is not read again.
         source.happens = [(source.names()[0], prune)]
     copied = back_up(source, target)
     assert copied.snapshots == [410]

@@ -1,4 +1,4 @@
-"""Recovery: the newest good snapshot and the journal behind it make the engine that was."""
+"""Recovery: the newest good snapshot and the journal behind it give the same engine again."""
 
 from collections.abc import Iterable
 
@@ -225,7 +225,7 @@ def test_instruments_that_orders_depend_on_may_not_go(
 
 
 def test_an_instrument_whose_fees_round_too_coarsely_is_not_begun() -> None:
-    """The smallest fill of it is one unit of each asset; one without fees costs nothing."""
+    """The smallest fill is one unit of each asset; a fill without fees costs nothing."""
     fine = example()
     coarse = replace(
         fine, id=9, symbol="A-B", base="A", quote="B", tick_size="1", lot_size="1",

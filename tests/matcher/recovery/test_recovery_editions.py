@@ -1,4 +1,4 @@
-"""A journal written under an earlier edition of the market's rules leads where it led then."""
+"""A journal of an earlier edition of the market's rules leads to the state it led to then."""
 
 import msgspec
 import pytest

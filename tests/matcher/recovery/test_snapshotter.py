@@ -97,7 +97,7 @@ def test_records_appended_meanwhile_are_not_read(tmp_path: Path) -> None:
     running.work(100)
     path = tmp_path / running.journal.segment_names[-1]
     data = path.read_bytes()
-    # A record that is half there: the matcher is writing it.
+    # Half a record: the matcher is writing the other half.
     path.write_bytes(data[: len(data.rstrip(b"\0")) - 9].ljust(len(data), b"\0"))
     engine, journal = rebuild(running.disk, seq)
     assert (capture(engine), journal.last_seq) == (before, seq)
@@ -183,7 +183,7 @@ def test_segments_no_kept_snapshot_needs_go_only_with_the_setting(tmp_path: Path
 
 
 class Held:
-    """A snapshot process that ends when the test orders it, whatever it shall write."""
+    """A snapshot process that ends when the test ends it."""
 
     def __init__(self, directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self._word = directory / "word"
@@ -196,7 +196,7 @@ class Held:
         )
         self.process = SnapshotProcess(directory)
         self.process.begin(7)
-        # Held open, so that neither side waits for the other to come.
+        # The pipe is held open, so that neither side waits for the other to open it.
         self._pipe = os.open(self._word, os.O_RDWR)
 
     def outcome(self) -> str | None:
@@ -216,7 +216,7 @@ class Held:
         return self.process.outcome(wait=True)
 
     def close(self) -> None:
-        """End what is left."""
+        """End the process if it still runs."""
         self.process.abandon()
         os.close(self._pipe)
 
@@ -282,16 +282,16 @@ class Refusing:
         self.begun: list[int] = []
 
     def begin(self, seq: int) -> None:
-        """No, and then yes."""
+        """Refuse the first time, accept the second."""
         self.begun.append(seq)
         if len(self.begun) == 1:
             raise OSError("no process to be had")
 
     def outcome(self, *, wait: bool = False) -> None:
-        """Not there yet."""
+        """None: the snapshot is not written yet."""
 
     def abandon(self) -> None:
-        """Nothing is left to end."""
+        """Do nothing: no process runs."""
 
 
 def test_a_process_that_cannot_be_started_is_logged_and_tried_when_the_next_is_due(
@@ -315,17 +315,17 @@ class WrittenAtOnce:
         self._oldest = oldest
 
     def begin(self, seq: int) -> None:
-        """It is there."""
+        """Accept the snapshot, which is written at once."""
 
     def outcome(self, *, wait: bool = False) -> str:
-        """It is there."""
+        """No fault: the snapshot is written."""
         return ""
 
     def abandon(self) -> None:
-        """Nothing is left to end."""
+        """Do nothing: no process runs."""
 
     def prune(self) -> int:
-        """All others are gone."""
+        """The number of the oldest snapshot that is left."""
         return self._oldest
 
 

@@ -1,4 +1,4 @@
-"""Verification: silent about a sound directory, and loud about anything that does not fit."""
+"""Verification: no finding in a sound directory, and a finding for everything that does not fit."""
 
 import json
 from collections.abc import Callable, Iterable
@@ -171,7 +171,7 @@ class Pruned(FakeDisk):
     """A disk whose first snapshot is removed once its name was listed."""
 
     def read(self, name: str, offset: int = 0, length: int | None = None) -> bytes:
-        """As if the matcher had removed it meanwhile."""
+        """Fail as if the matcher had removed the file meanwhile."""
         if name == self.gone:
             raise FileNotFoundError(name)
         return super().read(name, offset, length)

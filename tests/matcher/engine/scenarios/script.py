@@ -72,7 +72,7 @@ _TIMES: Final = {"ioc": TimeInForce.IOC, "fok": TimeInForce.FOK, "day": TimeInFo
 
 
 class Script:
-    """One venue with one instrument, that applies steps and describes their events."""
+    """One venue with one instrument: it applies steps and describes their events."""
 
     def __init__(self, instrument: Instrument) -> None:
         self.engine = Engine([instrument])

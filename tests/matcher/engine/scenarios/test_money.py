@@ -1,8 +1,9 @@
-"""Accounts as tables: one row a step, what is done on the left and two accounts' money after it.
+"""Accounts as tables: one row a step, with the step on the left and the money of two accounts after
+it.
 
 A row is `step | BTC total/held, USDT total/held of A | the same of B`. Amounts are smallest units
-of an instrument on which one lot is 1 BTC unit and one lot at one tick 1 USDT unit, so that
-numbers in orders are numbers in balances. Makers pay 1 %, takers 2 %, rounded against them.
+of an instrument on which one lot is 1 BTC unit and one lot at one tick 1 USDT unit, so that numbers
+in orders are numbers in balances. Makers pay 1 %, takers 2 %, rounded against them.
 """
 
 import pytest
@@ -121,7 +122,7 @@ def amend(account: int, order_id: int, price: int, lots: int) -> AmendOrder:
 
 
 def money(engine: Engine, account: int) -> str:
-    """Total/held of each asset."""
+    """Total/held of each asset of an account."""
     found = {each.asset: f"{each.total}/{each.held}" for each in balances(engine, account)}
     return f"{found.get('BTC', '0/0')} {found.get('USDT', '0/0')}"
 
@@ -134,7 +135,7 @@ def last(events: list[Event]) -> str:
     return ""
 
 
-# step, A's money, B's money, how it ended
+# step, A's money, B's money, outcome
 Row = tuple[Command, str, str, str]
 
 SCENARIOS: dict[str, list[Row]] = {
