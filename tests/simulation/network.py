@@ -169,7 +169,7 @@ class Port:
             self.owner.wake(self._network.world.now_ns)
 
     def clear(self) -> None:
-        """Drop all connections: the process ended."""
+        """Drop messages left by ended connections: the process ended."""
         self._left.clear()
 
     def check(self) -> None:
@@ -233,7 +233,7 @@ class Plug:
             self.owner.wake(self._network.world.now_ns)
 
     def clear(self) -> None:
-        """Drop the connection and the kept messages: the process ended."""
+        """Drop unsent messages and those left by ended connections: the process ended."""
         self._unsent.clear()
         self._left.clear()
 

@@ -69,7 +69,7 @@ class Wire:
         self.messages: list[bytes] = []
 
     def put(self, message: bytes) -> None:
-        """Send, perhaps in vain, perhaps twice."""
+        """Send a message, which may be lost or doubled."""
         rng, faults = self._rng, self._faults
         if rng.random() >= faults.lose:
             self.messages += [message] * (2 if rng.random() < faults.double else 1)

@@ -118,7 +118,7 @@ class RestWorld:
     """A client of the API.
 
     With `matcher_answers` false commands stay in flight, and `held` is set when one does. There is
-    no recorder until `answer_questions` is another one's.
+    no recorder until a test replaces `answer_questions`.
     """
 
     def __init__(
@@ -220,5 +220,5 @@ class RestWorld:
             self.sessions.deliver(identity, replies)
 
     def refuse_questions(self) -> None:
-        """There is no recorder here: the questions are not received."""
+        """Accept no question: there is no recorder."""
         self.history.send(lambda _: False)

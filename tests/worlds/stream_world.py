@@ -125,7 +125,7 @@ class StreamWorld:
         self.work()
 
     def step(self, count: int = 1) -> None:
-        """So many changes of the market, published and worked on at once."""
+        """Publish so many changes of the market, and work on each at once."""
         for _ in range(count):
             for frame in self.source.step():
                 self.follower.on_feed(*frame)
