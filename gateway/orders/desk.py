@@ -116,6 +116,8 @@ class OrderDesk(FrontDesk):
             for session in self.sessions.by_token.values():
                 self.outbox.add(session.identity, Pong(0, seq, self.time_ns))
         self.seq = seq
+        # It has answered this moment; the next tick counts from the events behind the answer.
+        self._matcher_is_silent = False
 
     def receive_request(self, session: OrderSession, request: Request) -> None:
         """Accept or refuse one valid request of a session."""

@@ -291,6 +291,7 @@ class MatcherLink:
         last_number = self._in_flight.number
         used = max(self._epoch, epoch_of(state.last_request_seq), epoch_of(last_number))
         self._epoch = used + 1
+        self._has_received = True
         self._desk.begin(seq)
         self._in_flight.begin(first_of(self._epoch) - 1)
         self._note("matcher_reached", incarnation=state.incarnation, seq=state.seq)

@@ -37,6 +37,26 @@ def test_commands_are_busy_until_the_state_of_the_matcher_has_arrived() -> None:
     assert reasons(answers(world)) == [0]
 
 
+def test_commands_are_accepted_with_the_first_answer_of_the_matcher() -> None:
+    world = LinkWorld()
+    # The machine's clock does not begin at zero.
+    world.now_ns = 10 * SECOND_STEPS * STEP_NS
+    world.link.tick(world.now_ns)
+    assert not world.desk.is_accepting
+    assert world.matcher is not None
+    requests: list[bytes] = []
+
+    def send(frame: bytes) -> bool:
+        requests.append(frame)
+        return True
+
+    world.link.send(send, send, world.now_ns)
+    world.link.receive_answer(world.matcher.answer(requests[0]), world.now_ns)
+    assert world.desk.is_accepting
+    world.link.tick(world.now_ns)
+    assert world.desk.is_accepting
+
+
 def test_numbers_begin_above_all_that_the_matcher_has_applied() -> None:
     world = LinkWorld()
     assert world.matcher is not None
