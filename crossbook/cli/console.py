@@ -71,9 +71,9 @@ class Output:
         self.as_json = as_json
         # Into a pipe or a file lines keep their length.
         width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else _PIPE_WIDTH
-        self.console = _PipeConsole(highlight=False, width=width)
+        self.console = _PipeConsole(highlight=False, emoji=False, width=width)
         """Standard output."""
-        self.notes = Console(stderr=True, highlight=False)
+        self.notes = Console(stderr=True, highlight=False, emoji=False)
         """Standard error: progress and remarks."""
 
     def result(self, facts: Mapping[str, Any], text: RenderableType) -> None:
@@ -183,7 +183,7 @@ class CrossbookGroup(TyperGroup):
             print(json.dumps({"error": facts}), flush=True)
         else:
             name = facts["code"] + (f" ({facts['field']})" if facts["field"] else "")
-            Console(stderr=True, highlight=False).print(
+            Console(stderr=True, highlight=False, emoji=False).print(
                 f"{name}: {facts['message']}", style="red", markup=False, soft_wrap=True
             )
         raise typer.Exit(int(status)) from None

@@ -4,16 +4,26 @@ import asyncio
 import contextlib
 import signal
 import time
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 from rich.live import Live
 
+from crossbook.cli.agents import (
+    agent_choice,
+    explanation,
+    explanation_facts,
+    kind_values,
+    read_agents_file,
+)
 from crossbook.cli.console import CommandError, ExitStatus, Output
 from crossbook.cli.options import GatewayOption, JsonOption, client_settings
 from crossbook.simulator.display import facts, line, table
 from crossbook.simulator.flow import AgentFlow
-from crossbook.simulator.population import AGENTS_MOST
+from crossbook.simulator.population import AGENTS_MOST, BUILT_IN, CHOSEN_MOST, AgentChoice, Values
 from crossbook.simulator.runner import Runner, SimulationPlan, Stopped
 
 SYMBOLS: Final = "BTC-USDT,ETH-USDT,SOL-USDT"
@@ -32,7 +42,36 @@ RateOption = Annotated[
     ),
 ]  # fmt: skip
 AgentsOption = Annotated[
-    int, typer.Option("--agents", min=2, max=AGENTS_MOST, help="How many trade.")
+    int,
+    typer.Option(
+        "--agents", min=0, max=AGENTS_MOST, help="How many agents of the built-in kinds trade."
+    ),
+]
+OwnAgentOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--agent", metavar="MODULE:CLASS[:PARAMETER=VALUE,...]", show_default=False,
+        help="One more agent: a class of a module in the current folder, or a built-in kind. "
+        "May be given several times.",
+    ),
+]  # fmt: skip
+ParameterOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--parameter", metavar="KIND.PARAMETER=VALUE", show_default=False,
+        help="A parameter of a built-in kind. May be given several times.",
+    ),
+]  # fmt: skip
+AgentsFileOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--agents-file", metavar="FILE", show_default=False,
+        help="A TOML file with [kinds.KIND] parameters and [[agent]] entries.",
+    ),
+]  # fmt: skip
+ExplainOption = Annotated[
+    bool,
+    typer.Option("--explain", help="Print the kinds of agents with their parameters, and end."),
 ]
 SymbolsOption = Annotated[
     str, typer.Option("--symbols", "-s", metavar="SYMBOL,...", help="Instruments to trade.")
@@ -47,7 +86,7 @@ DurationOption = Annotated[
 FirstAccountOption = Annotated[
     int,
     typer.Option(
-        "--first-account", min=1, max=2**31 - 1 - AGENTS_MOST,
+        "--first-account", min=1, max=2**31 - 1 - AGENTS_MOST - CHOSEN_MOST,
         help="Account of the first agent; the others use the next ones.",
     ),
 ]  # fmt: skip
@@ -63,11 +102,15 @@ def simulate(
     seed: SeedOption = 1,
     rate: RateOption = None,
     agents: AgentsOption = 12,
+    agent: OwnAgentOption = None,
+    parameter: ParameterOption = None,
+    agents_file: AgentsFileOption = None,
     symbols: SymbolsOption = SYMBOLS,
     duration: DurationOption = 0.0,
     first_account: FirstAccountOption = FIRST_ACCOUNT,
     wait: WaitOption = 10.0,
     gateway: GatewayOption = None,
+    explain: ExplainOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Simulate a market: market makers, noise, momentum and mean-reversion traders, news.
@@ -77,19 +120,35 @@ def simulate(
     same order. 12 agents in three instruments send some 170 requests per simulated second. Open
     orders of the agents' accounts are canceled at the start and, also after Ctrl-C, at the end.
 
+    Agents of your own trade with the others: a class derived from crossbook.simulator.agent.Agent.
+    One that raises an exception is named, its orders are canceled, the others go on, and the exit
+    status is 1.
+
     \b
     Examples:
       crossbook simulate
       crossbook simulate --seed 7 --duration 600 --rate 1000 --json
       crossbook simulate --symbols BTC-USDT --agents 6
+      crossbook simulate --agent quoter:Quoter:half_spread_bps=5
+      crossbook simulate --parameter maker.levels=3 --agent noise
+      crossbook simulate --explain
     """
+    own, kinds = _chosen(agent or (), parameter or (), agents_file)
+    if explain:
+        classes = list(dict.fromkeys([*BUILT_IN.values(), *(choice.agent for choice in own)]))
+        Output(as_json).result(explanation_facts(classes), explanation(classes))
+        return
     settings = client_settings(gateway=gateway)
     names = tuple(dict.fromkeys(name.strip().upper() for name in symbols.split(",")))
     plan = SimulationPlan(
-        settings.gateway_orders, first_account, agents, seed, names, rate, duration, wait
+        settings.gateway_orders, first_account, agents, seed, names, rate, duration, wait,
+        own, kinds,
     )  # fmt: skip
-    output = Output(as_json)
-    runner = Runner(plan)
+    _trade(Runner(plan), Output(as_json))
+
+
+def _trade(runner: Runner, output: Output) -> None:
+    """Run a simulation to its end and print its summary."""
     with _Screen(output) as screen:
         try:
             flow = asyncio.run(_run(runner, screen))
@@ -101,6 +160,19 @@ def simulate(
     output.result(facts(runner, flow, screen.elapsed_s), table(runner, flow, screen.elapsed_s))
     if runner.left_open:
         output.remark("the exchange did not confirm the last cancels: orders may be open")
+    if flow.failures:
+        raise typer.Exit(int(ExitStatus.REFUSED))
+
+
+def _chosen(
+    agents: Sequence[str], parameters: Sequence[str], path: Path | None
+) -> tuple[tuple[AgentChoice, ...], dict[str, Values]]:
+    """The further agents, those of the file first, and parameters of the built-in kinds, of which
+    an option overrides one of the file."""
+    kinds, choices = read_agents_file(path) if path is not None else ({}, [])
+    for kind, values in kind_values(parameters).items():
+        kinds[kind] = {**kinds.get(kind, {}), **values}
+    return (*choices, *map(agent_choice, agents)), {**kinds}
 
 
 async def _run(runner: Runner, screen: "_Screen") -> AgentFlow:
@@ -119,6 +191,7 @@ class _Screen:
         self._live: Live | None = None
         self._began_s = 0.0
         self._shown_s = 0.0
+        self._failures = 0
         self._stack = contextlib.ExitStack()
         self.elapsed_s = 0.0
 
@@ -137,8 +210,12 @@ class _Screen:
         if not self._began_s:
             self._began_s = now_s
             symbols = ", ".join(market.symbol for market in flow.markets)
-            self._output.remark(f"{runner.plan.agents} agents quote and trade {symbols}")
+            self._output.remark(f"{runner.plan.accounts} agents quote and trade {symbols}")
         self.elapsed_s = now_s - self._began_s
+        for failure in flow.failures[self._failures :]:
+            self._failures += 1
+            self._output.remark("".join(traceback.format_exception(failure.error)).rstrip())
+            self._output.remark(f"{failure.text}; its orders are canceled, the others go on")
         if self._live is not None:
             if now_s - self._shown_s >= 1 / _FRAMES_PER_SECOND:
                 self._shown_s = now_s

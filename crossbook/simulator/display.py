@@ -55,7 +55,8 @@ def line(runner: Runner, flow: AgentFlow, elapsed_s: float) -> str:
     if statistics.rejects:
         parts.append(f"{statistics.rejects.total():,} rejects")
     if flow.failures:
-        parts.append(f"{len(flow.failures):,} agents failed")
+        count = len(flow.failures)
+        parts.append(f"{count:,} {'agent' if count == 1 else 'agents'} failed")
     if runner.outages:
         parts.append(f"{runner.outages:,} waits for the exchange")
     return ", ".join(parts)

@@ -53,6 +53,16 @@ class Engaged(Struct, frozen=True):
     seats: list[Agent]
 
 
+def failed_at(error: BaseException) -> str:
+    """File and line that raised an exception, empty for one that was not raised."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    if trace is None:
+        return ""
+    return f"{trace.tb_frame.f_code.co_filename.rpartition('/')[2]}:{trace.tb_lineno}"
+
+
 class Failure(Struct, frozen=True):
     """An agent that raised an exception in a tick, and trades no more."""
 
@@ -63,12 +73,7 @@ class Failure(Struct, frozen=True):
     @property
     def place(self) -> str:
         """File and line that raised it."""
-        trace = self.error.__traceback__
-        while trace is not None and trace.tb_next is not None:
-            trace = trace.tb_next
-        if trace is None:
-            return ""
-        return f"{trace.tb_frame.f_code.co_filename.rpartition('/')[2]}:{trace.tb_lineno}"
+        return failed_at(self.error)
 
     @property
     def seconds(self) -> float:
@@ -181,5 +186,7 @@ def _started(name: str, seats: list[Agent]) -> Engaged:
         try:
             seat.on_start()
         except Exception as error:
-            raise ConfigError(f"agent {name} failed in on_start: {error!r}") from error
+            raise ConfigError(
+                f"agent {name} failed in on_start at {failed_at(error)}: {error!r}"
+            ) from error
     return Engaged(name, seats)

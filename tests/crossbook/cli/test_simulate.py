@@ -24,8 +24,10 @@ class Shown:
         self.console = Console(file=io.StringIO(), force_terminal=terminal, highlight=False)
         output: Any = SimpleNamespace(as_json=as_json, notes=self.console, remark=self.lines.append)
         self.screen = _Screen(output)
-        self._runner: Any = SimpleNamespace(plan=SimpleNamespace(agents=12))
-        self._flow: Any = SimpleNamespace(markets=[SimpleNamespace(symbol=s) for s in ("A", "B")])
+        self._runner: Any = SimpleNamespace(plan=SimpleNamespace(accounts=12))
+        self._flow: Any = SimpleNamespace(
+            markets=[SimpleNamespace(symbol=s) for s in ("A", "B")], failures=[]
+        )
         where = "crossbook.cli.simulate"
         monkeypatch.setattr(f"{where}.time.monotonic", lambda: BEGAN_S + self.now_s)
         monkeypatch.setattr(f"{where}.line", lambda runner, flow, elapsed_s: f"after {elapsed_s:g}")

@@ -161,7 +161,9 @@ def test_an_agent_that_fails_before_the_first_tick_is_refused() -> None:
         def on_start(self) -> None:
             raise OSError("no model")
 
-    with pytest.raises(ConfigError, match=r"agent unready failed in on_start: OSError\('no model"):
+    with pytest.raises(
+        ConfigError, match=r"unready failed in on_start at test_\w+.py:\d+: OSError\('no model"
+    ):
         Joined(Unready)
 
 
