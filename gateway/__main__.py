@@ -6,7 +6,7 @@ import secrets
 import signal
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import uvloop
 import zmq
@@ -46,10 +46,14 @@ from crossbook.gateway.streams.routes import Streams
 from crossbook.gateway.web.admission import Admission
 from crossbook.gateway.web.entrance import AsgiApp
 from crossbook.gateway.web.hosts import AllowedHosts, allowed_origins
+from crossbook.gateway.web.http_connection import HttpConnection
 from crossbook.gateway.web.http_counter import HttpCounter
 from crossbook.gateway.web.http_server import HttpServer
 from crossbook.gateway.web.stream_router import stream_router
 from crossbook.gateway.web.websocket import Hub, Limits
+
+if TYPE_CHECKING:
+    from crossbook.gateway.faults.assembly import GatewayFaults
 
 EPOCHS_DRAWN = 4096
 """Epochs of command numbers, an eighth of a second each, of which one is drawn at start."""
@@ -71,6 +75,7 @@ class Gateway:
         self._starting: list[Callable[[], None]] = []
         self._stopping: list[Callable[[], None]] = []
         self._shards = settings.each_shard()
+        self._faults = self._with_faults() if settings.faults == "on" else None
         self.desk: FrontDesk | None = None
         self.matchers: list[MatcherSockets] = []
         self.orders: OrderService | None = None
@@ -81,6 +86,22 @@ class Gateway:
         if "api" in roles or "streams" in roles:
             self._allow_files()
             self.server = self._web()
+
+    def _with_faults(self) -> "GatewayFaults":
+        """The fault rules, and the sockets to those of the other processes."""
+        # Imported here: without FAULTS=on nothing of it is loaded.
+        from crossbook.common.process.fault_server import faults_address
+        from crossbook.gateway.faults.assembly import GatewayFaults
+
+        logger().warning("faults_on", route="/api/v1/admin/faults")
+        processes = {
+            f"{process}-{shard.shard}" if shard.shard else process: sockets.faults_dealer(
+                self._context, faults_address(shard.data_dir, process)
+            )
+            for shard in self._shards
+            for process in ("matcher", "publisher")
+        }
+        return GatewayFaults(processes, self._clock, self._settings.account)
 
     async def run(self, stopped: asyncio.Event) -> None:
         """Serve until `stopped` is set, or until another gateway took over."""
@@ -122,6 +143,14 @@ class Gateway:
             app, order_streams = self._api(feed, metrics.histories, operations, hosts)
         else:
             app = without_api(operations, Admission(hosts))
+        connection = HttpConnection
+        if self._faults is not None:
+            from crossbook.gateway.faults.http import AbortableConnection
+
+            connection = AbortableConnection
+            app = self._faults.app(app, Admission(hosts))
+            metrics.faults = self._faults.table
+            operations.faults_in_force = self._faults.in_force
         if self.orders is not None:
             metrics.desk, metrics.traffic = self.desk, self.orders
             metrics.links = [matcher.link for matcher in self.matchers]
@@ -129,10 +158,12 @@ class Gateway:
             metrics.streams = Streams()
             StreamLoop(feed, metrics.streams, self._clock)
         router = stream_router(Admission(hosts), order_streams, metrics.streams)
+        if self._faults is not None:
+            router = self._faults.router(router)
         limits = Limits(connections_max=settings.max_websocket_connections)
         hub = metrics.hub = Hub(router, limits)
         metrics.http = HttpCounter(app, self._clock)
-        server = HttpServer(metrics.http, hub, settings.api_host, settings.api_port)
+        server = HttpServer(metrics.http, hub, settings.api_host, settings.api_port, connection)
         metrics.server = server
         return server
 
@@ -176,12 +207,15 @@ class Gateway:
         self.desk = desks[0]
         if len(desks) > 1:
             self.desk = ShardedDesk(desks, self._instruments, assignment, settings.gateway_id)
-        return OrderService(
-            self.desk,
+        service = OrderService(
+            self.desk if self._faults is None else self._faults.desk(self.desk),
             self.matchers,
             sockets.orders_router(context, settings.gateway_orders) if with_clients else None,
             answer_times,
         )
+        if self._faults is not None:
+            self._faults.woken_by(service.wake)
+        return service
 
     def _matcher_sockets(
         self, desk: OrderDesk, shard: Settings, answer_times: Buckets
@@ -241,6 +275,8 @@ class Gateway:
         local.add_instrument_listener(render.learn)
         history = HistoryQueries(local, histories, wake)
         lookup = Lookup(local, history, feed, self._clock, render, operations.clock_fault)
+        if self._faults is not None:
+            lookup.faults_in_force = self._faults.in_force
         trading = Trading(local, lookup, render)
         prefix = secrets.token_hex(4)
         origins = allowed_origins(settings.cors_origins)

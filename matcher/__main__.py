@@ -3,7 +3,7 @@
 import gc
 import signal
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from crossbook.matcher.build import use_build
 
@@ -31,6 +31,9 @@ from crossbook.matcher.resend_buffer import EventResendBuffer
 from crossbook.matcher.sequencer import Sequencer
 from crossbook.matcher.service import Batches, MatcherService
 from crossbook.matcher.timekeeper import Timekeeper
+
+if TYPE_CHECKING:
+    from crossbook.common.process.fault_server import FaultServer
 
 
 def build(settings: Settings, context: Any, disk: FileDisk) -> MatcherService:
@@ -112,9 +115,15 @@ def main() -> None:
         # Until the service exists, which has a `stop` of its own.
         signal.signal(number, lambda *_: sys.exit(0))
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+    faults: FaultServer | None = None
     try:
         settings = started("matcher")
         disk = FileDisk(settings.data_dir)
+        if settings.faults == "on":
+            # Imported here: without it nothing of the rules is loaded.
+            from crossbook.common.process.fault_server import serve_faults
+
+            faults = serve_faults(context, settings.data_dir, "matcher", settings.shard)
         if disk.folder_remark:
             logger().warning("data_folder", remark=disk.folder_remark)
         service = build(settings, context, disk)
@@ -149,6 +158,8 @@ def main() -> None:
     except JournalFailed as error:
         logger().error("journal_failed", reason=str(error))
         status = 1
+    if faults is not None:
+        faults.stop()
     context.destroy(linger=200)
     disk.close()
     sys.exit(status)

@@ -3,6 +3,7 @@
 import gc
 import signal
 import sys
+from typing import TYPE_CHECKING
 
 import zmq
 
@@ -18,6 +19,9 @@ from crossbook.publisher.replica import PublisherReplica
 from crossbook.publisher.service import PublisherService, Rounds
 from crossbook.publisher.snapshot_server import SnapshotServer
 
+if TYPE_CHECKING:
+    from crossbook.common.process.fault_server import FaultServer
+
 
 def main() -> None:
     """Run the publisher; exits 0 after a signal, 2 on a wrong setting."""
@@ -26,8 +30,14 @@ def main() -> None:
         signal.signal(number, lambda *_: sys.exit(0))
     clock = SystemClock()
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+    faults: FaultServer | None = None
     try:
         settings = started("publisher")
+        if settings.faults == "on":
+            # Imported here: without it nothing of the rules is loaded.
+            from crossbook.common.process.fault_server import serve_faults
+
+            faults = serve_faults(context, settings.data_dir, "publisher", settings.shard)
         feed = Feed(settings.own_instruments(), base_at(clock.now_ns()), settings.feed_history)
         replica = PublisherReplica(feed)
         server = SnapshotServer(replica)
@@ -64,6 +74,8 @@ def main() -> None:
     )
     service.run()
     logger().info("publisher_stopped", seq=feed.seq)
+    if faults is not None:
+        faults.stop()
     context.destroy(linger=200)
     sys.exit(0)
 

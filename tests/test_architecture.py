@@ -26,6 +26,7 @@ KINDS: Final[Mapping[str, str]] = {
     "common/*": "pure",
     "common/messages/*": "pure",
     "common/following/*": "pure",
+    "common/faults/*": "pure",
     "matcher/*": "pure",
     "matcher/engine/*": "pure",
     "publisher/*": "pure",
@@ -41,6 +42,7 @@ KINDS: Final[Mapping[str, str]] = {
     "recorder/*": "edge",
     "gateway/api/*": "edge",
     "gateway/history/*": "edge",
+    "gateway/faults/*": "edge",
     "gateway/operations/*": "edge",
     "gateway/web/*": "edge",
     "crossbook/*": "edge",
@@ -56,6 +58,7 @@ KINDS: Final[Mapping[str, str]] = {
 
 OTHERWISE: Final[Mapping[str, str]] = {
     "common/process/counters": "pure",
+    "common/process/fault_server": "net",
     "common/process/programs": "pure",
     "common/process/sockets": "net",
     "crossbook/client/admin_client": "net",
@@ -86,6 +89,9 @@ OTHERWISE: Final[Mapping[str, str]] = {
     "gateway/api/market_documents": "pure",
     "gateway/api/render": "pure",
     "gateway/book_waits": "edge",
+    "gateway/faults/assembly": "net",
+    "gateway/faults/links": "net",
+    "gateway/faults/refusal": "pure",
     "gateway/history/link": "pure",
     "gateway/history/socket": "net",
     "gateway/market_feed": "net",
@@ -150,6 +156,8 @@ PURE_LIBRARIES: Final = {
 PURE_EXCEPTIONS: Final = {
     ("common/instruments_file", "pathlib"): "reads its TOML file, given as an argument, at start",
     ("common/rules", "pathlib"): "reads the same file",
+    ("common/faults/rule", "random"): "draws from a generator that it is given",
+    ("common/faults/table", "random"): "each rule has a generator of its own seed",
     ("gateway/query", "urllib"): "decodes percent-encoding; no request is made",
     ("gateway/web/admission", "urllib"): "the same",
     ("gateway/web/hosts", "ipaddress"): "brings the text of an address into its one form",

@@ -105,7 +105,9 @@ class Settings(BaseSettings):
     clock_start: str = "2030-01-01T00:00:00Z"
     clock_jump_max_s: int = Field(default=60, ge=1, le=315_360_000)
     clock_absence_max_days: int = Field(default=366, ge=1, le=36_500)
+    faults: Literal["off", "on"] = "off"
     insecure_allow_public_bind: bool = False
+    insecure_allow_public_faults: bool = False
 
     @field_validator("allowed_hosts", "cors_origins", mode="before")
     @classmethod
@@ -264,6 +266,16 @@ def load_settings(
                 insecure=settings.insecure_allow_public_bind and name != "matcher_admin",
             )
     _check_distinct(every)
+    if (
+        settings.faults == "on"
+        and settings.insecure_allow_public_bind
+        and not settings.insecure_allow_public_faults
+    ):
+        raise ConfigError(
+            "FAULTS=on: every machine that reaches this exchange could break it, because "
+            "INSECURE_ALLOW_PUBLIC_BIND=true; bind loopback alone, or set "
+            "INSECURE_ALLOW_PUBLIC_FAULTS=true if only machines you trust can reach it"
+        )
     if settings.shards > 1 and len({each.database() for each in every}) < settings.shards:
         raise ConfigError(
             "DATABASE_URL: several shards need a database each; put {SHARD} or {DATA_DIR} into it"

@@ -179,6 +179,19 @@ def admin_dealer(context: Any, address: str) -> "zmq.Socket[bytes]":
     return _connect(_socket(context, zmq.DEALER, _INTERNAL, {zmq.IMMEDIATE: 1}), address)
 
 
+def faults_router(context: Any, address: str) -> "zmq.Socket[bytes]":
+    """The socket of a process for its fault rules; binds. Its address follows from `DATA_DIR`."""
+    return _bind(
+        _socket(context, zmq.ROUTER, _INTERNAL, {zmq.ROUTER_MANDATORY: 1}), address, "DATA_DIR"
+    )
+
+
+def faults_dealer(context: Any, address: str) -> "zmq.Socket[bytes]":
+    """A gateway's end of a process's fault rules; connects. Nothing is queued for an absent
+    process (IMMEDIATE): send with NOBLOCK."""
+    return _connect(_socket(context, zmq.DEALER, _INTERNAL, {zmq.IMMEDIATE: 1}), address)
+
+
 def orders_router(context: Any, address: str) -> "zmq.Socket[bytes]":
     """The gateway's order-entry socket; binds. A reply to a client that is gone, or has left 1,000
     frames unread, fails instead of vanishing (ROUTER_MANDATORY with NOBLOCK). A frame may hold a

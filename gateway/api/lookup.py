@@ -26,7 +26,12 @@ from crossbook.gateway.api import documents, market_documents
 from crossbook.gateway.api.render import Renderer
 from crossbook.gateway.history.queries import HistoryQueries, newest
 from crossbook.gateway.market_facts import state_facts
-from crossbook.gateway.operations.readiness import Readiness, readiness, recorder_fault
+from crossbook.gateway.operations.readiness import (
+    FaultsInForce,
+    Readiness,
+    readiness,
+    recorder_fault,
+)
 from crossbook.gateway.orders.local_sessions import LocalSessions
 from crossbook.gateway.problem import Problem, malformed, unknown_order
 from crossbook.gateway.words import timestamp
@@ -73,6 +78,7 @@ class Lookup:
         self._market = market
         self._clock = clock
         self._clock_fault = clock_fault
+        self.faults_in_force: Callable[[], FaultsInForce] | None = None
         self.render = render
         self.instruments = render.instruments
 
@@ -290,7 +296,7 @@ class Lookup:
             recorder_fault(await self._history.send(shard, _last_trade_of(instrument)), seqs[shard])
             for shard, instrument in one_of.items()
         ]
-        return readiness(
+        document = readiness(
             {
                 "matcher": "" if self._sessions.is_accepting else "a matcher is silent or starting",
                 "market_data": "market data is stale" if self._market.stale else "",
@@ -300,6 +306,9 @@ class Lookup:
             ["matcher", "market_data"],
             self._sessions.seq,
         )
+        if self.faults_in_force is not None:
+            document.faults = self.faults_in_force()
+        return document
 
     def _shards_of_fills(self, symbol: str | None, order_id: int | None) -> list[int]:
         if not order_id:

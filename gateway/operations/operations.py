@@ -10,7 +10,7 @@ import msgspec
 from crossbook.gateway.operations.expositions import joined
 from crossbook.gateway.operations.metrics import GatewayMetrics
 from crossbook.gateway.operations.probes import Probes, ProcessAnswers, kind_and_shard
-from crossbook.gateway.operations.readiness import Health, Readiness, readiness
+from crossbook.gateway.operations.readiness import FaultsInForce, Health, Readiness, readiness
 from crossbook.gateway.problem import Problem
 from crossbook.gateway.query import values_of
 from crossbook.gateway.web.admission import Admission
@@ -44,6 +44,7 @@ class Operations:
         self._metrics = metrics
         self._probes = probes
         self._market = market
+        self.faults_in_force: Callable[[], FaultsInForce] | None = None
 
     async def metrics(self) -> str:
         """The exposition of this gateway and of every process that answers."""
@@ -58,7 +59,7 @@ class Operations:
     async def readiness(self) -> Readiness:
         """Readiness of a gateway without the role `api`: only market data has to be live."""
         answers = await self._probes.fetch()
-        return readiness(
+        document = readiness(
             {
                 "matcher": _silence(answers, "matcher"),
                 "market_data": "market data is stale" if self._market.stale else "",
@@ -68,6 +69,9 @@ class Operations:
             ["market_data"],
             self._market.seq_of(0),
         )
+        if self.faults_in_force is not None:
+            document.faults = self.faults_in_force()
+        return document
 
     async def clock_fault(self) -> str:
         """The text naming the matchers that refuse the clock of their machine; empty where none

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Final, Literal
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from crossbook.common.messages.history_queries import HistoryAnswer, NotYet, TradeRecords
 
@@ -26,12 +26,21 @@ class MissingPart(Struct):
     reason: str
 
 
+class FaultsInForce(Struct):
+    """The faults on request of this gateway: the rules in force, and how often rules were applied
+    since the start."""
+
+    rules: int
+    applied: int
+
+
 class Readiness(Struct):
     """Whether orders can be entered and market data is live, and what is missing.
 
     `degraded`: both can be had, but a part is missing. Without the recorder questions about the
     past are answered 503 `HISTORY_UNAVAILABLE`. While a matcher refuses the `clock` of its machine
-    trading goes on, on a time of its own.
+    trading goes on, on a time of its own. `faults` is there only where `FAULTS=on`: this exchange
+    breaks on purpose.
     """
 
     status: Literal["ready", "degraded", "not_ready"]
@@ -40,6 +49,7 @@ class Readiness(Struct):
     recorder: bool
     missing: list[MissingPart]
     seq: int
+    faults: FaultsInForce | UnsetType = UNSET
 
 
 def readiness(faults: Mapping[Part, str], needed: Sequence[Part], seq: int) -> Readiness:

@@ -168,10 +168,12 @@ class HttpConnection(HttpToolsProtocol):
         self.transport.abort()
 
 
-def http_protocol_of(open_connections: set[HttpConnection]) -> Callable[..., HttpConnection]:
-    """The value of `uvicorn.Config(http=...)`."""
+def http_protocol_of(
+    open_connections: set[HttpConnection], kind: type[HttpConnection] = HttpConnection
+) -> Callable[..., HttpConnection]:
+    """The value of `uvicorn.Config(http=...)`; connections are of this kind."""
 
     def make(**uvicorns: Any) -> HttpConnection:
-        return HttpConnection(open_connections=open_connections, **uvicorns)
+        return kind(open_connections=open_connections, **uvicorns)
 
     return make

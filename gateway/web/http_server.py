@@ -33,16 +33,24 @@ class _Server(uvicorn.Server):
 
 
 class HttpServer:
-    """Serves `app` and the WebSockets of `hub` from `start` to `stop`."""
+    """Serves `app` and the WebSockets of `hub` from `start` to `stop`, over HTTP connections of
+    one `kind`."""
 
-    def __init__(self, app: AsgiApp, hub: Hub, host: str, port: int) -> None:
+    def __init__(
+        self,
+        app: AsgiApp,
+        hub: Hub,
+        host: str,
+        port: int,
+        kind: type[HttpConnection] = HttpConnection,
+    ) -> None:
         self._socket = _bound(host, port)
         self.port = int(self._socket.getsockname()[1])
         self.http_connections: set[HttpConnection] = set()
         self._server = _Server(
             uvicorn.Config(
                 app,
-                http=http_protocol_of(self.http_connections),  # type: ignore[arg-type]
+                http=http_protocol_of(self.http_connections, kind),  # type: ignore[arg-type]
                 ws=protocol_of(hub),  # type: ignore[arg-type]
                 loop="none",
                 lifespan="off",

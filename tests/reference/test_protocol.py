@@ -19,6 +19,7 @@ from crossbook.common.messages import (
     commands,
     entry,
     events,
+    faults,
     feed,
     history_queries,
     matcher_queries,
@@ -44,6 +45,7 @@ MODULES = {
     events: INTERNAL,
     matcher_queries: INTERNAL,
     admin: INTERNAL,
+    faults: INTERNAL,
     history_queries: INTERNAL,
     process_metrics: INTERNAL,
 }

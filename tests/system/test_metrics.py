@@ -28,8 +28,8 @@ SYMBOL = "BTC-USDT"
 
 @pytest.fixture(scope="module")
 def running() -> Iterator[Exchange]:
-    """An exchange that nothing is done to."""
-    with Exchange(order=RECORDED, GATEWAY_ROLES=ROLES) as exchange:
+    """An exchange that nothing is done to, with every family of metrics."""
+    with Exchange(order=RECORDED, GATEWAY_ROLES=ROLES, FAULTS="on") as exchange:
         exchange.wait_http()
         yield exchange
 

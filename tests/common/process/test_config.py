@@ -251,6 +251,18 @@ def test_a_public_api_host_needs_the_same_permission(monkeypatch: pytest.MonkeyP
     load_settings("gateway")
 
 
+def test_faults_at_a_public_address_need_a_permission_of_their_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("FAULTS", "on")
+    assert load_settings("gateway").faults == "on"
+    monkeypatch.setenv("INSECURE_ALLOW_PUBLIC_BIND", "true")
+    with pytest.raises(ConfigError, match="INSECURE_ALLOW_PUBLIC_FAULTS=true"):
+        load_settings("gateway")
+    monkeypatch.setenv("INSECURE_ALLOW_PUBLIC_FAULTS", "true")
+    load_settings("gateway")
+
+
 def test_the_database_lies_in_the_data_directory_and_is_not_shown(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -1,0 +1,96 @@
+"""The fault rules of a process, for the gateways that send them (`FAULTS=on`).
+
+The socket has a thread of its own, so the loop of the process has neither a call nor a branch for
+it. The thread changes the table; the loop reads it.
+"""
+
+from pathlib import Path
+from threading import Thread
+from typing import Any, Final
+
+import zmq
+
+from crossbook.common.errors import CodecError
+from crossbook.common.faults.rule import Process
+from crossbook.common.faults.table import FaultTable, FaultTableError
+from crossbook.common.messages.codec import decoded, encode
+from crossbook.common.messages.faults import (
+    AddFault,
+    FaultTableRequest,
+    FaultTableState,
+    RemoveFaults,
+    decode_fault_request,
+)
+from crossbook.common.process import sockets
+from crossbook.common.process.log import logger
+
+SLEEP_MS: Final = 100
+"""Longest sleep: bounds the delay of a stop."""
+
+
+def faults_address(data_dir: Path, process: str) -> str:
+    """The address of a process's rules."""
+    return f"ipc://{data_dir}/faults-{process}.sock"
+
+
+def serve_faults(context: Any, data_dir: Path, process: Process, shard: int) -> "FaultServer":
+    """The server of a new table of rules, started. Raises `ConfigError`."""
+    server = FaultServer(context, data_dir, FaultTable(process, shard))
+    server.start()
+    return server
+
+
+class FaultServer:
+    """Serves the rules of `table` from `start` to `stop`.
+
+    Raises `ConfigError` when another process has the address.
+    """
+
+    def __init__(self, context: Any, data_dir: Path, table: FaultTable) -> None:
+        self.table = table
+        self._socket = sockets.faults_router(context, faults_address(data_dir, table.process))
+        self._stopping = False
+        self._thread = Thread(target=self._run, name="faults", daemon=True)
+
+    def start(self) -> None:
+        """Serve from now on."""
+        logger().warning("faults_on", process_of_rules=self.table.process)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Serve no more; returns within `SLEEP_MS`."""
+        self._stopping = True
+        self._thread.join()
+        self._socket.close()
+
+    def answer(self, request: FaultTableRequest) -> FaultTableState:
+        """Apply a request; returns the rules after it."""
+        table, removed, refusal = self.table, 0, ""
+        if isinstance(request, AddFault):
+            try:
+                table.add(request.rule, request.id)
+            except FaultTableError as error:
+                refusal = str(error)
+        elif isinstance(request, RemoveFaults):
+            removed = int(table.remove(request.id)) if request.id else table.clear()
+        return FaultTableState(
+            request.request_id, table.states(), dict(table.applied), removed, refusal
+        )
+
+    def _run(self) -> None:
+        while not self._stopping:
+            if self._socket.poll(SLEEP_MS):
+                self._receive()
+
+    def _receive(self) -> None:
+        frames = self._socket.recv_multipart(zmq.NOBLOCK)
+        try:
+            request: FaultTableRequest = decoded(decode_fault_request, frames[-1])
+        except CodecError as error:
+            logger().warning("malformed_fault_request", reason=str(error))
+            return
+        try:
+            reply = encode(self.answer(request))
+            self._socket.send_multipart([*frames[:-1], reply], zmq.NOBLOCK)
+        except zmq.ZMQError as error:
+            logger().warning("fault_reply_lost", reason=str(error))

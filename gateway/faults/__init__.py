@@ -1,0 +1,1 @@
+"""Faults on request (`FAULTS=on`): wrappers around the parts of a gateway, and their route."""

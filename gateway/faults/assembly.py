@@ -1,0 +1,83 @@
+"""The parts of a gateway with `FAULTS=on`: each wraps a part as it is without faults."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import cast
+
+import zmq
+
+from crossbook.common.faults.order_entry import Refuse, RequestFacts, RequestFault
+from crossbook.common.faults.table import FaultTable
+from crossbook.common.process.clock import Clock
+from crossbook.gateway.api.identity import account_in, acting_account
+from crossbook.gateway.faults.desk import FaultyDesk
+from crossbook.gateway.faults.http import FaultyHttp
+from crossbook.gateway.faults.links import FaultLinks
+from crossbook.gateway.faults.order_stream import faulty
+from crossbook.gateway.faults.refusal import Refused
+from crossbook.gateway.faults.routes import FaultRoutes
+from crossbook.gateway.operations.readiness import FaultsInForce
+from crossbook.gateway.orders.front_desk import FrontDesk
+from crossbook.gateway.problem import Problem
+from crossbook.gateway.query import values_of
+from crossbook.gateway.web.admission import Admission
+from crossbook.gateway.web.channel import Channel, Handshake, Refusal, Router
+from crossbook.gateway.web.entrance import AsgiApp
+
+
+class GatewayFaults:
+    """The rules of one gateway; `processes` has a socket to every other process with rules."""
+
+    def __init__(
+        self, processes: Mapping[str, "zmq.Socket[bytes]"], clock: Clock, default_account: int
+    ) -> None:
+        self.table = FaultTable("gateway")
+        self._links = FaultLinks(self.table, processes, clock)
+        self._default_account = default_account
+
+    def in_force(self) -> FaultsInForce:
+        """The rules of this gateway, in numbers."""
+        return FaultsInForce(len(self.table), self.table.applied.total())
+
+    def desk(self, desk: FrontDesk) -> FrontDesk:
+        """The desk of ZeroMQ order entry behind the rules. `woken_by` completes it."""
+        self._desk = FaultyDesk(desk, self.table, asyncio.get_running_loop().call_later)
+        return cast(FrontDesk, self._desk)
+
+    def woken_by(self, wake: Callable[[], None]) -> None:
+        """Have late replies sent by `wake`."""
+        self._desk.wake = wake
+
+    def app(self, app: AsgiApp, admission: Admission) -> AsgiApp:
+        """The HTTP application behind the rules, with the route of the rules."""
+        routes = FaultRoutes(app, self._links, admission)
+        return FaultyHttp(routes, self.table, self._default_account)
+
+    def router(self, router: Router) -> Router:
+        """The router of WebSockets behind the rules."""
+
+        def route(handshake: Handshake) -> Channel | Refusal:
+            refusal = self._refusal(handshake)
+            if refusal is not None:
+                return refusal
+            found = router(handshake)
+            return found if isinstance(found, Refusal) else faulty(found, self.table)
+
+        return route
+
+    def _refusal(self, handshake: Handshake) -> Refusal | None:
+        """The refusal of a handshake by a rule."""
+        if not len(self.table):
+            return None
+        try:
+            values = values_of(handshake.query, None, repeated=("from_seq",))
+            named = [value for name, value in handshake.headers if name == b"x-account"]
+            account = acting_account(account_in(named), values.get("account"))
+        except Problem:
+            return None
+        facts = RequestFacts("handshake", account or self._default_account, handshake.path, "GET")
+        for each in self.table.due(RequestFault, facts):
+            if isinstance(each.rule, Refuse):
+                refused = Refused.by(each.rule, each.id)
+                return Refusal(refused.status, f"{refused.detail.code}: {refused.detail.message}")
+        return None

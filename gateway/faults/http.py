@@ -1,0 +1,192 @@
+"""Faults of REST, in front of the whole HTTP application.
+
+Only requests that can be read get faults: a malformed one reaches the application as it is, which
+refuses it. The route of the rules itself is never faulty.
+"""
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+import msgspec
+
+from crossbook.common.errors import BAD_BYTES
+from crossbook.common.faults.order_entry import (
+    AnswerFault,
+    AnswerLate,
+    AnswerUnknown,
+    CloseConnection,
+    Delay,
+    NoAnswer,
+    Refuse,
+    RequestFacts,
+    RequestFault,
+)
+from crossbook.common.faults.rule import FaultRule
+from crossbook.common.faults.table import FaultTable
+from crossbook.gateway.api.identity import account_in
+from crossbook.gateway.api.request_body import BODY_MAX, Receive
+from crossbook.gateway.faults.refusal import PROXY_PAGE, Refused, unknown
+from crossbook.gateway.faults.routes import FAULTS_PATH
+from crossbook.gateway.problem import ErrorDocument, Problem
+from crossbook.gateway.query import values_of
+from crossbook.gateway.web.entrance import READING, WITH_BODY, AsgiApp
+from crossbook.gateway.web.http_connection import HttpConnection
+
+ABORT: Final = "crossbook.abort"
+"""Key of a scope: the call that drops the connection of the request."""
+
+_OF_MARKET: Final = re.compile(r"/api/v1/(?:orderbook|trades|candles|ticker)/([^/]+)")
+_encode = msgspec.json.Encoder().encode
+
+Send = Callable[[Any], Awaitable[None]]
+
+
+class AbortableConnection(HttpConnection):
+    """A connection whose requests can drop it."""
+
+    def _start_asgi_task(self, cycle: Any, app: Any) -> None:
+        cycle.scope[ABORT] = self.transport.abort
+        super()._start_asgi_task(cycle, app)
+
+
+class Named(msgspec.Struct):
+    """The fields of a body that selectors name."""
+
+    symbol: str | None = None
+    client_order_id: str | None = None
+
+
+_named = msgspec.json.Decoder(Named).decode
+
+
+class FaultyHttp:
+    """`app`, behind the rules of `table`. `default_account` acts where a request names none."""
+
+    def __init__(self, app: AsgiApp, table: FaultTable, default_account: int) -> None:
+        self._app = app
+        self._table = table
+        self._default_account = default_account
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Serve one request."""
+        path = scope["path"]
+        if not len(self._table) or path == FAULTS_PATH or path.startswith(f"{FAULTS_PATH}/"):
+            await self._app(scope, receive, send)
+            return
+        body = b""
+        if scope["method"] in WITH_BODY:
+            body, receive = await _read_ahead(receive)
+        facts = self._facts(scope, body)
+        if facts is None or await self._passes(facts, scope, receive, send):
+            await self._serve(facts, scope, receive, send)
+
+    async def _passes(self, facts: RequestFacts, scope: Any, receive: Receive, send: Send) -> bool:
+        """Apply the faults before the request; false when one has ended it."""
+        for each in self._table.due(RequestFault, facts):
+            rule = each.rule
+            if isinstance(rule, Delay):
+                await asyncio.sleep(each.draw_delay_s())
+            elif isinstance(rule, Refuse):
+                await _refuse(Refused.by(rule, each.id), each.id, send)
+                return False
+            elif isinstance(rule, CloseConnection):
+                scope[ABORT]()
+                await _until_gone(receive)
+                return False
+        return True
+
+    async def _serve(
+        self, facts: RequestFacts | None, scope: Any, receive: Receive, send: Send
+    ) -> None:
+        """Have the request answered, and apply the faults of its answer."""
+        if facts is None or not self._table.may_concern(AnswerFault, facts):
+            await self._app(scope, receive, send)
+            return
+        messages: list[Any] = []
+
+        async def collect(message: Any) -> None:
+            messages.append(message)
+
+        await self._app(scope, receive, collect)
+        is_done = messages and messages[0]["status"] < 300 and facts.method not in READING
+        but: tuple[type[FaultRule], ...] = () if is_done else (AnswerUnknown,)
+        for each in self._table.due(AnswerFault, facts, but):
+            if isinstance(each.rule, AnswerLate):
+                await asyncio.sleep(each.draw_delay_s())
+            elif isinstance(each.rule, NoAnswer):
+                await _until_gone(receive)
+                return
+            elif isinstance(each.rule, AnswerUnknown):
+                await _send_unknown(facts.client_order_id, each.id, send)
+                return
+        for message in messages:
+            await send(message)
+
+    def _facts(self, scope: Any, body: bytes) -> RequestFacts | None:
+        """The facts of a request; None where they cannot be read."""
+        path = scope["path"]
+        try:
+            accounts = [value.strip() for name, value in scope["headers"] if name == b"x-account"]
+            account = account_in(accounts) or self._default_account
+            query = values_of(scope["query_string"].decode("latin-1"), None)
+        except Problem:
+            return None
+        named = Named(query.get("symbol"), query.get("client_order_id"))
+        of_market = _OF_MARKET.fullmatch(path)
+        if of_market is not None:
+            named.symbol = of_market[1]
+        elif body:
+            try:
+                named = _named(body)
+            except BAD_BYTES:
+                return None
+        symbol, client_order_id = named.symbol or "", named.client_order_id or ""
+        return RequestFacts("rest", account, path, scope["method"], symbol, client_order_id)
+
+
+async def _read_ahead(receive: Receive) -> tuple[bytes, Receive]:
+    """The body of a request, as far as one may be long, and a callable that returns its messages
+    again before those that follow."""
+    waiting: list[Any] = []
+    body = b""
+    while True:
+        message = await receive()
+        waiting.append(message)
+        body += message.get("body", b"")
+        if not message.get("more_body") or len(body) > BODY_MAX:
+            break
+    waiting.reverse()
+
+    async def next_message() -> Any:
+        return waiting.pop() if waiting else await receive()
+
+    return body, next_message
+
+
+async def _until_gone(receive: Receive) -> None:
+    """Return once the client has closed the connection."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _refuse(refused: Refused, number: int, send: Send) -> None:
+    headers = []
+    if refused.retry_after_s is not None:
+        headers.append((b"retry-after", b"%d" % refused.retry_after_s))
+    kind, body = b"text/html", PROXY_PAGE
+    if not refused.is_proxy_page:
+        kind, body = b"application/json", _encode(ErrorDocument(refused.detail, f"fault-{number}"))
+    await _send(refused.status, [(b"content-type", kind), *headers], body, send)
+
+
+async def _send_unknown(client_order_id: str, number: int, send: Send) -> None:
+    body = _encode(ErrorDocument(unknown(client_order_id), f"fault-{number}"))
+    await _send(504, [(b"content-type", b"application/json")], body, send)
+
+
+async def _send(status: int, headers: list[tuple[bytes, bytes]], body: bytes, send: Send) -> None:
+    headers = [*headers, (b"content-length", b"%d" % len(body))]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,221 @@
+"""Faults of `/ws/orders`: a channel between a connection and its order stream."""
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Final, cast
+
+import msgspec
+from msgspec import Raw, Struct
+
+from crossbook.common.errors import BAD_BYTES
+from crossbook.common.faults.order_entry import (
+    AnswerFault,
+    AnswerLate,
+    AnswerTwice,
+    AnswerUnknown,
+    CloseConnection,
+    Delay,
+    ExecutionFacts,
+    ExecutionFault,
+    ExecutionsDisconnect,
+    ExecutionsLate,
+    ExecutionsOutOfOrder,
+    NoAnswer,
+    Refuse,
+    RequestFacts,
+    RequestFault,
+)
+from crossbook.common.faults.rule import FaultRule
+from crossbook.common.faults.table import FaultTable
+from crossbook.gateway.api.order_stream import PATH, Failure, OrderStream
+from crossbook.gateway.faults.refusal import Refused, unknown
+from crossbook.gateway.web.channel import Channel, Connection, text_frame
+
+HELD_S: Final = 1.0
+"""Longest time that an execution waits for the answer that it comes after."""
+
+
+class _Params(Struct):
+    """The parameters that selectors name."""
+
+    symbol: str | None = None
+    client_order_id: str | None = None
+
+
+class _Request(Struct):
+    """A request of a client, as far as it concerns a rule."""
+
+    id: str
+    method: str
+    params: Raw = Raw(b"{}")
+
+
+class _Message(Struct):
+    """A message to a client, as far as it concerns a rule."""
+
+    type: str
+    id: str | None = None
+    account: int = 0
+    symbol: str = ""
+
+
+_request = msgspec.json.Decoder(_Request).decode
+_params = msgspec.json.Decoder(_Params).decode
+_message = msgspec.json.Decoder(_Message).decode
+_encode = msgspec.json.Encoder().encode
+
+
+class FaultyOrderStream:
+    """The channel `inner`, behind the rules of `table`."""
+
+    def __init__(self, inner: OrderStream, table: FaultTable) -> None:
+        self._inner = inner
+        self._table = table
+        self._account = 0
+        self._waiting: dict[str, RequestFacts] = {}
+        self._held: list[bytes] = []
+        self._outer: Connection | None = None
+        self._between: Connection = cast(Connection, None)
+
+    def opened(self, connection: Connection) -> None:
+        """The handshake is done."""
+        self._outer = connection
+        self._between = cast(Connection, _Between(connection, self._send))
+        self._inner.opened(self._between)
+
+    def received(self, connection: Connection, text: str) -> None:
+        """Apply the faults before a request, and hand it on if it is not ended."""
+        try:
+            request = _request(text)
+            params = _params(request.params)
+        except BAD_BYTES:
+            self._inner.received(self._between, text)
+            return
+        symbol, client_order_id = params.symbol or "", params.client_order_id or ""
+        facts = RequestFacts(
+            "websocket", self._account, PATH, request.method, symbol, client_order_id
+        )
+        delay_s = 0.0
+        for each in self._table.due(RequestFault, facts):
+            rule = each.rule
+            if isinstance(rule, Delay):
+                delay_s += each.draw_delay_s()
+            elif isinstance(rule, Refuse):
+                refused = Refused.by(rule, each.id)
+                failure = text_frame(_encode(Failure(request.id, refused.status, refused.detail)))
+                self._later(delay_s, partial(self._write, failure))
+                return
+            elif isinstance(rule, CloseConnection):
+                self._later(delay_s, connection.abort)
+                return
+        self._waiting[request.id] = facts
+        self._later(delay_s, lambda: self._inner.received(self._between, text))
+
+    def drained(self, connection: Connection) -> None:
+        """The connection was full and has room again."""
+        self._inner.drained(self._between)
+
+    def closed(self, connection: Connection) -> None:
+        """The connection is gone."""
+        self._outer = None
+        self._inner.closed(self._between)
+
+    def _send(self, frame: bytes) -> None:
+        """Apply the faults of a message from the order stream."""
+        message = _message(payload_of(frame))
+        if message.type == "welcome":
+            self._account = message.account
+        if message.type == "execution":
+            self._send_execution(frame, message)
+        elif message.id is not None:
+            self._send_answer(frame, message.type == "answer", message.id)
+        else:
+            self._write(frame)
+
+    def _send_answer(self, frame: bytes, is_done: bool, request_id: str) -> None:
+        facts = self._waiting.pop(request_id, None)
+        delay_s, frames = 0.0, [frame]
+        if facts is not None:
+            but: tuple[type[FaultRule], ...] = () if is_done else (AnswerUnknown,)
+            for each in self._table.due(AnswerFault, facts, but):
+                if isinstance(each.rule, AnswerLate):
+                    delay_s += each.draw_delay_s()
+                elif isinstance(each.rule, NoAnswer):
+                    return
+                elif isinstance(each.rule, AnswerTwice):
+                    frames += frames
+                elif isinstance(each.rule, AnswerUnknown):
+                    failure = Failure(request_id, 504, unknown(facts.client_order_id))
+                    frames = [text_frame(_encode(failure))] * len(frames)
+        self._later(delay_s, lambda: self._write(*frames))
+        self._release()
+
+    def _send_execution(self, frame: bytes, message: _Message) -> None:
+        facts = ExecutionFacts("websocket", self._account, message.symbol)
+        delay_s = 0.0
+        but: tuple[type[FaultRule], ...] = () if self._waiting else (ExecutionsOutOfOrder,)
+        for each in self._table.due(ExecutionFault, facts, but):
+            if isinstance(each.rule, ExecutionsLate):
+                delay_s += each.draw_delay_s()
+            elif isinstance(each.rule, ExecutionsDisconnect):
+                self._later(delay_s, self._abort)
+                return
+            elif isinstance(each.rule, ExecutionsOutOfOrder):
+                self._held.append(frame)
+                self._later(HELD_S, self._release)
+                return
+            else:
+                return
+        self._later(delay_s, lambda: self._write(frame))
+
+    def _release(self) -> None:
+        """Send the executions that wait for an answer."""
+        held, self._held = self._held, []
+        self._write(*held)
+
+    def _later(self, delay_s: float, call: Callable[[], Any]) -> None:
+        """Call at once, or after a delay if the connection is open then."""
+        if delay_s <= 0:
+            call()
+            return
+
+        def act() -> None:
+            if self._outer is not None:
+                call()
+
+        asyncio.get_running_loop().call_later(delay_s, act)
+
+    def _write(self, *frames: bytes) -> None:
+        for frame in frames:
+            if self._outer is not None:
+                self._outer.send(frame)
+
+    def _abort(self) -> None:
+        if self._outer is not None:
+            self._outer.abort()
+
+
+class _Between:
+    """A connection whose messages go to `send`; everything else is that of `connection`."""
+
+    def __init__(self, connection: Connection, send: Callable[[bytes], None]) -> None:
+        self._connection = connection
+        self.send = send
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connection, name)
+
+
+def payload_of(frame: bytes) -> bytes:
+    """The text in one frame of `text_frame`.
+
+    >>> payload_of(text_frame(b"hello"))
+    b'hello'
+    """
+    return frame[{126: 4, 127: 10}.get(frame[1], 2) :]
+
+
+def faulty(channel: Channel, table: FaultTable) -> Channel:
+    """The channel behind the rules, where it is an order stream."""
+    return FaultyOrderStream(channel, table) if isinstance(channel, OrderStream) else channel

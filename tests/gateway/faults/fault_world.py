@@ -1,0 +1,69 @@
+"""The API behind fault rules: in process, over a real HTTP server, and on `/ws/orders`.
+
+async with FaultWorld() as world:
+    world.table.add(Refuse(status=429))
+    answer = await world.enter(limit("buy", "1", "50000"))
+"""
+
+import asyncio
+from typing import Any, Self
+
+import httpx
+
+from crossbook.common.faults.kinds import AnyFault
+from crossbook.common.process.clock import SystemClock
+from crossbook.gateway.api.order_stream import OrderStreams
+from crossbook.gateway.faults.assembly import GatewayFaults
+from crossbook.gateway.faults.http import AbortableConnection
+from crossbook.gateway.web.admission import Admission
+from crossbook.gateway.web.hosts import AllowedHosts
+from crossbook.gateway.web.http_server import HttpServer
+from crossbook.gateway.web.stream_router import stream_router
+from crossbook.gateway.web.websocket import Hub, Limits
+from tests.worlds.rest_world import RestWorld
+
+SECONDS = 20.0
+
+
+class FaultWorld(RestWorld):
+    """`client` reaches the API in process, behind `rules`; `address` that of a real server, which
+    serves while the world is entered with `with_server`."""
+
+    def __init__(self, *rules: AnyFault, with_server: bool = False) -> None:
+        super().__init__()
+        self.faults = GatewayFaults({}, SystemClock(), 1)
+        self.table = self.faults.table
+        for rule in rules:
+            self.table.add(rule)
+        self.lookup.faults_in_force = self.faults.in_force
+        admission = Admission(AllowedHosts())
+        self.app = self.faults.app(self.app, admission)
+        self.client = httpx.AsyncClient(
+            transport=httpx.ASGITransport(self.app), base_url="http://localhost"
+        )
+        self.server: HttpServer | None = None
+        if with_server:
+            orders = OrderStreams(self.sessions, self.trading, self.lookup.render, 1)
+            router = self.faults.router(stream_router(admission, orders, None))
+            hub = Hub(router, Limits())
+            self.server = HttpServer(self.app, hub, "127.0.0.1", 0, AbortableConnection)
+
+    @property
+    def port(self) -> int:
+        """The port of the server."""
+        assert self.server is not None, "with_server"
+        return self.server.port
+
+    async def __aenter__(self) -> Self:
+        if self.server is not None:
+            await self.server.start()
+        return self
+
+    async def __aexit__(self, *failed: Any) -> None:
+        await super().__aexit__(*failed)
+        if self.server is not None:
+            await asyncio.wait_for(self.server.stop(), SECONDS)
+
+    def applied(self, kind: str) -> int:
+        """How often a kind was applied."""
+        return self.table.applied[kind]
