@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 ROOMS: Final = frozenset(
     {"cli", "client", "common", "csv_file", "errors", "gateway", "launch", "matcher", "public",
-     "publisher", "recorder", "replay", "simulator"}
+     "publisher", "recorder", "replay", "research",
+     "simulator"}
 )  # fmt: skip
 """The modules of this folder; all other names are those of `crossbook.public`."""
 

@@ -5,6 +5,7 @@ loses whole transactions at the end, and the recorder continues from there.
 """
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
 
@@ -36,8 +37,9 @@ _PRAGMAS: Final = (
 )
 
 
-def open_database(url: str) -> Engine:
-    """An engine for `DATABASE_URL`, not yet connected.
+def open_database(url: str, *, read_only: bool = False) -> Engine:
+    """An engine for `DATABASE_URL`, not yet connected; with `read_only` its SQLite file must exist
+    and is never changed.
 
     Raises `ConfigError`, without the URL in it, because that may hold a password.
     """
@@ -50,7 +52,7 @@ def open_database(url: str) -> Engine:
             "postgresql://USER:PASSWORD@HOST/DATABASE"
         ) from None
     if backend == SQLITE:
-        return _sqlite(parsed)
+        return _sqlite_to_read(parsed) if read_only else _sqlite(parsed)
     if backend in (POSTGRESQL, "postgres"):
         return _postgresql(parsed)
     raise ConfigError(f"DATABASE_URL: {backend} is not supported; sqlite and postgresql are")
@@ -79,7 +81,8 @@ def described(engine: Engine) -> str:
     """The place of the database for logs, without user, password and options."""
     url = engine.url
     place = f"{url.host or ''}:{url.port}" if url.port else url.host or ""
-    return f"{url.get_backend_name()}://{place}/{url.database or ''}"
+    database = (url.database or "").removeprefix("file:")
+    return f"{url.get_backend_name()}://{place}/{database}"
 
 
 def reason_of(error: Exception) -> str:
@@ -100,14 +103,29 @@ def _sqlite(url: URL) -> Engine:
         close_files(Path(url.database + end) for end in ("", "-wal", "-shm"))
     except OSError as error:
         raise ConfigError(f"DATABASE_URL: {url.database}: {error.strerror}") from error
-    engine = create_engine(url.set(drivername=SQLITE), connect_args={"timeout": BUSY_S})
+    return _whole_transactions(url.set(drivername=SQLITE), _PRAGMAS)
+
+
+def _sqlite_to_read(url: URL) -> Engine:
+    path = Path(url.database or "").absolute()
+    if not path.is_file():
+        raise ConfigError(f"DATABASE_URL: {path}: no such file")
+    place = path.as_uri().replace("file://", "file:", 1)
+    return _whole_transactions(
+        url.set(drivername=SQLITE, database=place, query={"mode": "ro", "uri": "true"}), ()
+    )
+
+
+def _whole_transactions(url: URL, pragmas: Iterable[str]) -> Engine:
+    """An engine of a SQLite file whose transactions begin with their first statement."""
+    engine = create_engine(url, connect_args={"timeout": BUSY_S})
 
     # The driver begins a transaction at the first write only: two reads could see different
     # states.
     @event.listens_for(engine, "connect")
     def _connected(connection: Any, _: object) -> None:
         connection.isolation_level = None
-        for pragma in _PRAGMAS:
+        for pragma in pragmas:
             connection.execute(pragma)
 
     @event.listens_for(engine, "begin")

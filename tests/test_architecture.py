@@ -50,6 +50,7 @@ KINDS: Final[Mapping[str, str]] = {
     "crossbook/client/*": "edge",
     "crossbook/launch/*": "edge",
     "crossbook/replay/*": "edge",
+    "crossbook/research/*": "edge",
     # May import zmq. So may every `service` and `__main__`.
     "*/service": "net",
     "*/__main__": "net",
@@ -81,6 +82,8 @@ OTHERWISE: Final[Mapping[str, str]] = {
     "crossbook/replay/recording": "pure",
     "crossbook/replay/reference": "pure",
     "crossbook/replay/requests": "pure",
+    "crossbook/research/order_events": "pure",
+    "crossbook/research/tables": "pure",
     "crossbook/simulator/display": "edge",
     "crossbook/simulator/runner": "net",
     "gateway/api/bodies": "pure",
@@ -124,6 +127,7 @@ READS_CONFIG: Final = {
     "common/process/startup",
     "crossbook/client/process_probe",
     "crossbook/cli/*",
+    "crossbook/research/sources",
     "crossbook/launch/*",
 }
 """Besides `__main__`: what every `__main__` does first, and the command line, which is one."""
@@ -166,7 +170,13 @@ PURE_EXCEPTIONS: Final = {
     ("crossbook/simulator/fundamental", "math"): "the same",
 }
 
-EXTRAS: Final[Mapping[str, str]] = {}
+BORROWED: Final[Mapping[str, tuple[str, ...]]] = {
+    "crossbook/research/*": ("crossbook.matcher.journal.", "crossbook.recorder."),
+}
+"""Folder -> what else its modules may import. Research reads the files of journal and recorder with
+the modules that write them, so that its rows are theirs."""
+
+EXTRAS: Final[Mapping[str, str]] = {"crossbook/research/*": "research"}
 """Folder -> the extra of `pyproject.toml` whose libraries its modules may import, too."""
 
 STARTS_PROCESSES: Final = "crossbook/launch/fork_server"
@@ -213,8 +223,13 @@ class Module(Struct, frozen=True):
         return {name.partition(".")[0] for name in self.imports}
 
     def packages(self) -> set[str]:
-        """Packages of ours that it imports from."""
-        found = {name.split(".")[1] for name in self.imports if name.startswith("crossbook.")}
+        """Packages of ours that it imports from, but for what is borrowed."""
+        borrowed = BORROWED.get(f"{self.path.rpartition('/')[0]}/*", ())
+        found = {
+            name.split(".")[1]
+            for name in self.imports
+            if name.startswith("crossbook.") and not f"{name}.".startswith(borrowed or "-")
+        }
         return {name if name in PACKAGES else "crossbook" for name in found}
 
 
@@ -327,7 +342,7 @@ def test_a_named_module_exists_and_differs_from_its_folder() -> None:
     assert not JOINS.keys() - paths
     assert {path for path, _ in PURE_EXCEPTIONS} <= paths
     folders = {f"{path.rpartition('/')[0]}/*" for path in paths}
-    assert not {pattern for pattern in KINDS if pattern[0] != "*"} - folders
+    assert not {pattern for pattern in (*KINDS, *BORROWED, *EXTRAS) if pattern[0] != "*"} - folders
     idle = {
         path for path, kind in OTHERWISE.items() if KINDS[f"{path.rpartition('/')[0]}/*"] == kind
     }
@@ -427,6 +442,7 @@ M: Final = "crossbook.matcher"
         ("gateway/service.py", "from zmq import asyncio", "may not import ['zmq.asyncio']"),
         ("publisher/__main__.py", "import crossbook.gateway.service", "may not import ['gateway']"),
         ("crossbook/__main__.py", f"import {M}.engine", "may not import ['matcher']"),
+        ("crossbook/research/rows.py", f"import {M}.engine", "may not import ['matcher']"),
         ("common/process/config.py", "from tests import model", "may not import ['tests']"),
     ],
 )
@@ -436,6 +452,7 @@ def test_a_breach_is_found(tmp_path: Path, path: str, source: str, complaint: st
         "common/process/config.py": "import pydantic",
         "common/types.py": "from enum import IntEnum",
         "matcher/engine/book.py": f"from {C} import types",
+        "crossbook/research/rows.py": f"import {M}.journal.disk",
         "matcher/service.py": f"import zmq\nfrom {M}.engine import book",
         "matcher/__main__.py": f"from {M} import service\nimport {C}.process.config",
     }

@@ -10,6 +10,7 @@ from crossbook.cli import (
     backup,
     check,
     clock,
+    export,
     journal,
     market,
     orders,
@@ -71,6 +72,7 @@ app.command()(statistics.ticker)
 app.command()(statistics.candles)
 app.command()(replay.replay)
 app.command()(simulate.simulate)
+app.command()(export.export)
 app.command()(market.status)
 app.command()(check.check)
 app.command()(journal.verify)

@@ -6,10 +6,16 @@ from crossbook.common.following.candles import SECOND_NS
 from crossbook.common.messages.codec import decode_events, encode
 from crossbook.common.messages.commands import Command
 from crossbook.common.messages.events import EventBatch
-from crossbook.common.messages.matcher_queries import MatcherReply, ResendRequest
+from crossbook.common.messages.matcher_queries import (
+    Books,
+    BooksRequest,
+    BookState,
+    MatcherReply,
+    ResendRequest,
+)
 from crossbook.matcher.engine.engine import Engine
 from crossbook.matcher.resend_buffer import EventResendBuffer
-from crossbook.matcher.sequencer import Sequencer
+from crossbook.matcher.sequencer import RecordLog, Sequencer
 from tests.properties.generator import StepGenerator
 from tests.properties.market import INSTRUMENTS, rules_of, venue
 from tests.recorder.naive import NaiveRecord
@@ -22,14 +28,14 @@ BEGIN_NS = 1_760_000_000 * SECOND_NS
 class RecordedMatcher:
     """The real engine and sequencer; `record` is what they and the reference model agree on."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, log: RecordLog | None = None) -> None:
         self.generator = StepGenerator(seed, lambda: self.now_ns)
         self.record = NaiveRecord(INSTRUMENTS)
         self.batches: list[EventBatch] = []
         self.now_ns = BEGIN_NS
         self._sequencer = Sequencer(
             venue(Engine, rules_of(seed)),
-            ForgetfulLog(INCARNATION),
+            log or ForgetfulLog(INCARNATION),
             EventResendBuffer(max_bytes=10**9),
         )
         self._steps = self.generator.steps(10**9)
@@ -57,6 +63,12 @@ class RecordedMatcher:
         assert batch.events == expected, "the engine differs from the reference model"
         self.batches.append(batch)
         return batch
+
+    def books(self) -> list[BookState]:
+        """All books as the engine has them."""
+        reply = self._sequencer.answer(BooksRequest(1))
+        assert isinstance(reply, Books)
+        return reply.books
 
     def heartbeat(self) -> EventBatch:
         """The message that an idle matcher sends."""
