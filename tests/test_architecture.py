@@ -194,7 +194,7 @@ class Module(Struct, frozen=True):
 
     @property
     def name(self) -> str:
-        """The name it is imported by."""
+        """The name that imports use for the module."""
         parts = [part for part in self.path.split("/") if part != "__init__"]
         return ".".join(parts if parts[0] == "crossbook" else ["crossbook", *parts])
 
@@ -219,11 +219,11 @@ class Module(Struct, frozen=True):
         return OTHERWISE.get(self.path) or (fits[-1] if fits else "")
 
     def tops(self) -> set[str]:
-        """Top-level names imported."""
+        """The top-level names among the imports."""
         return {name.partition(".")[0] for name in self.imports}
 
     def packages(self) -> set[str]:
-        """Packages of ours that it imports from, but for what is borrowed."""
+        """The packages of ours among the imports, but for borrowed ones."""
         borrowed = BORROWED.get(f"{self.path.rpartition('/')[0]}/*", ())
         found = {
             name.split(".")[1]
@@ -392,7 +392,7 @@ def _libraries_of_extra(module: Module, extras: Mapping[str, list[str]]) -> set[
 
 
 def test_errors_of_decoders_are_caught_by_one_name() -> None:
-    """Which of them bad bytes raise differs between versions of msgspec: `BAD_BYTES` has all."""
+    """The error for bad bytes differs between versions of msgspec: `BAD_BYTES` has all of them."""
     found = [
         f"{path.relative_to(ROOT)}:{node.lineno}"
         for package in PACKAGES

@@ -1,4 +1,4 @@
-"""Sizes, names and leftovers: what reviews need not look for."""
+"""Sizes, names and leftovers, which a review need not check."""
 
 import ast
 import re
@@ -54,7 +54,7 @@ def text_files() -> Iterator[Path]:
 
 
 def page_files() -> Iterator[Path]:
-    """What a browser gets of the page."""
+    """The files of the page that a browser gets."""
     return (path for path in text_files() if path.suffix in {".js", ".css", ".html"})
 
 
@@ -65,7 +65,7 @@ def markdown_files() -> Iterator[Path]:
 
 
 def relative(path: Path) -> str:
-    """A path as this repository names it."""
+    """The path of a file within this repository."""
     return path.relative_to(ROOT).as_posix()
 
 
@@ -113,7 +113,7 @@ def without_blocks(page: str) -> str:
 
 
 def broken_links(path: Path) -> Iterator[str]:
-    """Links of a page whose file or heading does not exist; the web is not requested."""
+    """Links of a page whose file or heading does not exist; links to the web are not checked."""
     for match in LINKS.finditer(without_blocks(path.read_text())):
         link = match[1] or match[2]
         if re.match(r"[a-z]+:", link):
@@ -127,7 +127,8 @@ def broken_links(path: Path) -> Iterator[str]:
 
 
 def names(source: str) -> set[str]:
-    """What a module defines at its top and in its classes: `f`, `C`, `C.method`, `CONSTANT`."""
+    """The names that a module defines at its top and in its classes: `f`, `C`, `C.method`,
+    `CONSTANT`."""
     found = set()
     pending = [("", node) for node in ast.parse(source).body]
     while pending:

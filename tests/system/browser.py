@@ -79,7 +79,7 @@ class Browser:
         self._profile.cleanup()
 
     def resize(self, size: tuple[int, int], *, scale: float = 1.0) -> None:
-        """The size of the page in CSS pixels, also below what a window may have."""
+        """Set the size of the page in CSS pixels, also below the minimum of a window."""
         width, height = size
         metrics = {"width": width, "height": height, "deviceScaleFactor": scale,
                    "mobile": width < 700}  # fmt: skip
@@ -105,7 +105,7 @@ class Browser:
         return self.driver.execute_async_script(body, *arguments)
 
     def wait(self, what: str, script: str, *arguments: Any, seconds: float = WAIT_SECONDS) -> Any:
-        """Poll a script until it returns something true; fails naming `what`."""
+        """Poll a script until it returns a true value; fails naming `what`."""
         deadline = time.monotonic() + seconds
         while True:
             found = self.run(script, *arguments)
@@ -120,7 +120,7 @@ class Browser:
         return self.driver.find_element(By.CSS_SELECTOR, selector)
 
     def text(self, selector: str) -> str:
-        """The text of an element as it is shown."""
+        """The shown text of an element."""
         return self.one(selector).text
 
     def type(self, selector: str, text: str, *, enter: bool = False) -> None:
@@ -130,8 +130,8 @@ class Browser:
         field.send_keys(text, *([Keys.ENTER] if enter else []))
 
     def complaints(self) -> list[str]:
-        """What the browser has reported since the last call: faults of scripts, breaches of the
-        page's own policy, files not found."""
+        """The reports of the browser since the last call: faults of scripts, breaches of the page's
+        own policy, missing files."""
         entries: list[dict[str, Any]] = self.driver.get_log("browser")  # type: ignore[no-untyped-call]
         return [entry["message"] for entry in entries if entry["level"] == "SEVERE"]
 

@@ -23,7 +23,7 @@ STATE_FOLDER: Final = "/var/lib/crossbook"
 
 
 def services() -> dict[str, dict[str, Any]]:
-    """The services as the file has them, anchors resolved."""
+    """The services of the file, anchors resolved."""
     document: dict[str, dict[str, dict[str, Any]]] = yaml.safe_load(COMPOSE.read_text())
     return document["services"]
 
@@ -89,7 +89,7 @@ class Composition:
             )
 
     def healthy(self, name: str) -> bool:
-        """Whether the service's own health check succeeds, within the time it has."""
+        """Whether the service's own health check succeeds within its time."""
         check = self._services[name]["healthcheck"]
         assert check["test"][0] == "CMD"
         ran = subprocess.run(
@@ -119,7 +119,7 @@ class Composition:
         process.wait(10)
 
     def address(self, port: str) -> str:
-        """Where a port of the file is on this machine."""
+        """The address of a port of the file on this machine."""
         return f"127.0.0.1:{self.ports[port]}"
 
     def log(self, name: str) -> str:

@@ -35,7 +35,7 @@ def venue() -> Iterator[Exchange]:
 
 @pytest.fixture
 def mortal() -> Iterator[Exchange]:
-    """As `venue`, for one test that ends processes of it."""
+    """An exchange like `venue`, for one test that ends processes of it."""
     with Exchange(order=RECORDED, GATEWAY_ROLES="orders,api,streams") as own:
         own.wait_http()
         yield own

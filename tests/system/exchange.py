@@ -94,7 +94,7 @@ class Exchange:
             "DATA_DIR": str(self.directory / "data"),
             "JOURNAL_SEGMENT_MB": "4",
             "LOG_FORMAT": "json",
-            # Most tests trade more than an account is given; tests of money turn it on.
+            # Most tests trade more than an account has; tests of money turn accounts on.
             "ACCOUNTS": "off",
             **settings,
         }
@@ -197,7 +197,7 @@ class Exchange:
         return self.directory / self.environment.get("DATA_DIR", "data")
 
     def log(self, name: str) -> str:
-        """Everything a process has printed so far."""
+        """The whole output of a process so far."""
         path = self._log_path(name)
         return path.read_text(errors="replace") if path.exists() else ""
 
@@ -223,7 +223,7 @@ class Exchange:
             self.check_alive(ending)
             if time.monotonic() > deadline:
                 raise ExchangeError(f"{what}: not in {seconds} s\n{self.logs()}")
-            # Yields the processor to the processes waited for; the condition decides.
+            # Yields the processor to the processes of the exchange; the condition decides.
             select_nothing(0.01)
 
     def wait_bound(self, name: str, seconds: float = READY_SECONDS) -> None:
@@ -260,7 +260,8 @@ class Exchange:
         self.wait_until(f"{symbol} is shown", shown)
 
     def wait_ready(self, seconds: float = READY_SECONDS) -> int:
-        """Return once an order round trip has reached the public feed; the sequence it had."""
+        """Return once an order round trip has reached the public feed; returns the order's sequence
+        number."""
         deadline = time.monotonic() + seconds
         seq = self._order_round_trip(deadline)
         self._feed_shows(seq, deadline)
@@ -276,7 +277,7 @@ class Exchange:
             if process.poll() is None:
                 gentle = name.startswith("matcher")
                 process.send_signal(signal.SIGTERM if gentle else signal.SIGKILL)
-                # A stopped (SIGSTOP) process does not see SIGTERM before SIGCONT.
+                # A stopped (SIGSTOP) process receives SIGTERM only after SIGCONT.
                 process.send_signal(signal.SIGCONT)
         for process in self.processes.values():
             try:
@@ -319,7 +320,7 @@ class Exchange:
 
 
 def process_environment(settings: dict[str, str]) -> dict[str, str]:
-    """The environment of a process of ours: this one's without its settings, and `settings`."""
+    """The environment of a process of ours: this one's without its settings, plus `settings`."""
     ours = {name.upper() for name in Settings.model_fields}
     kept = {name: value for name, value in os.environ.items() if name not in ours}
     path = os.pathsep.join(filter(None, (str(REPOSITORY), os.environ.get("PYTHONPATH", ""))))

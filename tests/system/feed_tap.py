@@ -1,4 +1,4 @@
-"""A raw subscriber of the public feed and a raw asker of its request socket."""
+"""A raw subscriber of the public feed, with a raw connection to its request socket."""
 
 import time
 from collections.abc import Iterable
@@ -14,7 +14,7 @@ ANSWER_SECONDS = 10.0
 
 
 class Tapped(msgspec.Struct, frozen=True):
-    """One feed message as received: its three frames, decoded."""
+    """One received message of the feed: its three frames, decoded."""
 
     topic: str
     number: int
@@ -55,7 +55,8 @@ class FeedTap:
         self._context.destroy(linger=0)
 
     def wait_heartbeat(self, seq: int, seconds: float = ANSWER_SECONDS) -> feed.Heartbeat:
-        """The first heartbeat that has seen the matcher's `seq`; all else goes to `messages`."""
+        """The first heartbeat at or behind the matcher's `seq`; all messages before it go to
+        `messages`."""
         deadline = time.monotonic() + seconds
         while (left := deadline - time.monotonic()) > 0:
             if not self._subscriber.poll(max(1, round(left * 1000))):
@@ -69,7 +70,7 @@ class FeedTap:
         raise TimeoutError(f"no heartbeat at sequence {seq} in {seconds} s")
 
     def until(self, seq: int) -> list[Tapped]:
-        """Everything received up to the heartbeat that has seen `seq`, and not yet returned."""
+        """All messages up to the heartbeat at or behind `seq` that were not yet returned."""
         self.wait_heartbeat(seq)
         taken, self.messages = self.messages, []
         return taken

@@ -1,5 +1,5 @@
-"""Lines to an exchange with a recorder: commands straight to the matcher, questions about the past,
-and the truth to compare the tables with, read from the journal."""
+"""Connections to an exchange with a recorder: commands straight to the matcher, questions about the
+past, and the truth to compare the tables with, read from the journal."""
 
 import subprocess
 import sys
@@ -71,7 +71,7 @@ class HistoryLine:
         return self.answer_to_bytes(codec.encode(question))
 
     def truth(self) -> NaiveRecord:
-        """The history by the journal."""
+        """The history according to the journal."""
         record = NaiveRecord(INSTRUMENTS)
         disk = FileDisk(self.exchange.data, read_only=True)
         try:
@@ -83,7 +83,7 @@ class HistoryLine:
         return record
 
     def await_rows(self, url: str = "") -> None:
-        """Return once the journal has stopped growing and the tables have all of it."""
+        """Return once the journal has stopped growing and the tables contain all of it."""
         wanted = tables_wanted(self.truth())
         engine = open_database(url or f"sqlite:///{self.exchange.data}/history.db")
         try:

@@ -32,11 +32,11 @@ class FakeSocket:
         return self.waiting.popleft()
 
     def send(self, frame: bytes, flags: int = 0) -> None:
-        """Keep it, with its time in milliseconds."""
+        """Keep the message, with its time in milliseconds."""
         self.send_multipart([frame], flags)
 
     def send_multipart(self, frames: list[bytes], flags: int = 0) -> None:
-        """Keep it, with its time in milliseconds."""
+        """Keep the message, with its time in milliseconds."""
         self.sent.append((self._clock.monotonic_ns() // MS, list(frames)))
 
 
@@ -48,12 +48,12 @@ class LoopScript:
         self._acts: list[tuple[int, Callable[[], None]]] = []
 
     def at(self, ms: int, act: Callable[[], None]) -> None:
-        """Do something once the clock shows so many milliseconds."""
+        """Call `action` once the clock shows so many milliseconds."""
         self._acts.append((self.clock.monotonic_ns() + ms * MS, act))
         self._acts.sort(key=lambda each: each[0])
 
     def sleep(self, ms: int, sockets: list[FakeSocket]) -> list[tuple[Any, int]]:
-        """Let time pass until something is to be done, `ms` at most; the sockets to read."""
+        """Let time pass until the next action, `ms` at most; returns the sockets to read."""
         until_ns = self.clock.monotonic_ns() + ms * MS
         while not any(socket.waiting for socket in sockets):
             act_ns, act = self._acts[0] if self._acts else (until_ns + 1, None)
@@ -66,7 +66,7 @@ class LoopScript:
         return [(socket, zmq.POLLIN) for socket in sockets if socket.waiting]
 
     def patch(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Have every poller made from now on sleep by this script."""
+        """Let every poller made from now on sleep by this script."""
         script = self
 
         class FakePoller:

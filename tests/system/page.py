@@ -1,4 +1,5 @@
-"""The page as a person uses it, in words: for tests, measurements and the picture in the README."""
+"""The page as a person uses it: its acts and the shown values, for tests, measurements and the
+picture in the README."""
 
 from typing import Any
 
@@ -23,7 +24,7 @@ class Page:
         self.address = f"{api}/?account={account}{query}"
 
     def open(self) -> "Page":
-        """Load it and wait until it is live."""
+        """Load the page and wait until it is live."""
         self.browser.open(self.address)
         self.wait_state("live")
         return self
@@ -39,7 +40,7 @@ class Page:
         return found
 
     def wait_levels(self, expected: list[list[str]]) -> None:
-        """Return once the ladder shows exactly these."""
+        """Return once the ladder shows exactly these levels."""
         script = f"const shown = (() => {{{SHOWN_LEVELS}}})();" \
             "return JSON.stringify(shown) === arguments[0]"  # fmt: skip
         text = str(expected).replace("'", '"').replace(", ", ",")
@@ -53,7 +54,7 @@ class Page:
         self.browser.one("#ticket-submit").click()
 
     def choose(self, name: str, value: str) -> None:
-        """Choose this of a select of the ticket."""
+        """Choose an option in a select of the ticket."""
         self.browser.one(f"#ticket-form [name={name}] option[value={value}]").click()
 
     def wait_orders(self, count: int) -> list[str]:

@@ -64,7 +64,7 @@ def _trade(page: Page) -> None:
 
 
 def main() -> None:
-    """Make it."""
+    """Make the picture."""
     path = Path(sys.argv[1]) if len(sys.argv) > 1 else REPOSITORY / "docs" / "page.png"
     save(path, float(sys.argv[2]) if len(sys.argv) > 2 else 75.0)
     size = path.stat().st_size

@@ -1,4 +1,4 @@
-"""Reads `/metrics` as Prometheus does."""
+"""Reads `/metrics` in the way Prometheus does."""
 
 import urllib.request
 

@@ -34,7 +34,7 @@ class RawSession:
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self.socket = sockets.orders_dealer(self._context, address)
         if identity:
-            # The routing id must be set before the connection is made.
+            # The routing id must be set before the connection exists.
             self.socket.disconnect(address)
             self.socket.setsockopt(zmq.ROUTING_ID, identity)
             self.socket.connect(address)
@@ -57,7 +57,7 @@ class RawSession:
         self._context.term()
 
     def next_seq(self) -> int:
-        """A request sequence number of this session not used before."""
+        """A request sequence number that this session has not used before."""
         self._seq += 1
         return self._seq
 
@@ -111,7 +111,7 @@ class RawSession:
         return [self.execution() for _ in range(count)]
 
     def quiet(self) -> bool:
-        """Whether nothing more was waiting: a ping overtakes nothing already sent to us."""
+        """Whether no message was waiting: a ping overtakes no message sent before it."""
         pong = self.reply_to(entry.Ping(self.next_seq()))
         assert isinstance(pong, entry.Pong), f"ping answered with {pong}"
         return not self.executions and not self._answers

@@ -19,7 +19,7 @@ ADDED = replace(BITCOIN, id=77, symbol=SYMBOL, quote="EUR")
 
 
 def enter(exchange: Exchange, account: int, side: str) -> dict[str, Any]:
-    """One BTC at one price: the second one trades with the first."""
+    """Enter an order for one BTC at the one price; the second one trades with the first."""
     answer = WEB.post(
         f"{exchange.api}/api/v1/orders",
         json=limit(side, "1", "40000") | {"symbol": SYMBOL},
@@ -31,7 +31,7 @@ def enter(exchange: Exchange, account: int, side: str) -> dict[str, Any]:
 
 
 def trades(exchange: Exchange) -> list[dict[str, Any]]:
-    """The contents of the record."""
+    """The trades in the record."""
     answer = WEB.get(f"{exchange.api}/api/v1/trades/{SYMBOL}")
     assert answer.status_code == 200, answer.text
     found: list[dict[str, Any]] = answer.json()["trades"]

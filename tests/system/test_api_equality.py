@@ -54,7 +54,7 @@ def text(rows: list[tuple[int, int]]) -> Rows:
 
 
 class StreamWatch(threading.Thread):
-    """A WebSocket client that keeps every book it was shown."""
+    """A WebSocket client that keeps every book it received."""
 
     def __init__(self, exchange: Exchange) -> None:
         super().__init__(daemon=True)
@@ -65,7 +65,7 @@ class StreamWatch(threading.Thread):
         self.fault: AssertionError | None = None
 
     def run(self) -> None:
-        """Listen until closed."""
+        """Receive until closed."""
         book = JsonBook()
         with connect(self._address, compression=None) as socket:
             while not self._ended.is_set():
@@ -97,7 +97,7 @@ class FeedWatch:
         self._keep(self._market.wait_ready())
 
     def apply(self, timeout_s: float = 0.0) -> int:
-        """Follow the feed; the number it stands at."""
+        """Apply the feed's messages; returns the number of the book."""
         self._keep(self._market.poll(timeout_s))
         return self.books[-1].seq if self.books else 0
 
@@ -148,7 +148,7 @@ def matcher_book(dealer: "zmq.Socket[bytes]") -> Book:
 
 
 def rest_book(exchange: Exchange) -> Book:
-    """The book REST shows."""
+    """The book by REST."""
     answer = WEB.get(f"{exchange.api}/api/v1/orderbook/{SYMBOL}?levels=1000")
     assert answer.status_code == 200, answer.text
     document = answer.json()

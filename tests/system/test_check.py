@@ -12,14 +12,14 @@ from tests.system.exchange import RECORDED, Exchange
 
 @pytest.fixture(scope="module")
 def running() -> Iterator[Exchange]:
-    """All four processes."""
+    """A running exchange of all four processes."""
     with Exchange(order=RECORDED, GATEWAY_ROLES="orders,api,streams") as exchange:
         exchange.wait_http()
         yield exchange
 
 
 def check(exchange: Exchange, *words: str, **settings: str) -> tuple[int, dict[str, object]]:
-    """Exit status and output."""
+    """Exit status and output of `crossbook check`."""
     ran = subprocess.run(
         [sys.executable, "-m", "crossbook", "check", *words, "--json"],
         cwd=exchange.directory,

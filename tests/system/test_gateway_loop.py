@@ -1,4 +1,4 @@
-"""The gateway's rounds of sending: which address gets which of the replies."""
+"""The gateway's rounds of sending: each address gets its replies."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -46,7 +46,7 @@ class ServiceWorld:
         return session.identity
 
     async def send(self, *outbox: tuple[bytes, list[Reply]]) -> None:
-        """Have a round send these."""
+        """Let a round send these replies."""
         for identity, replies in outbox:
             self.desk.outbox.extend(identity, replies)
         self.service.wake()

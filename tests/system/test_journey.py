@@ -180,7 +180,8 @@ def expect_fills(
 def expect_feed(
     tap: FeedTap, resting: entry.Ack, taking: entry.Ack, trade_id: int, last_seq: int
 ) -> None:
-    """The feed has exactly the journey above: one trade, and a book empty in the end."""
+    """Assert that the feed has exactly the journey above: one trade, and a book empty in the
+    end."""
     messages = [tapped.message for tapped in tap.until(last_seq)]
     trades = [t for m in messages if isinstance(m, feed.Trades) for t in m.trades]
     assert [msgspec.structs.replace(t, time_ns=0) for t in trades] == [

@@ -1,4 +1,4 @@
-"""An instrument's state on every public interface of real processes, whatever is restarted."""
+"""An instrument's state on every public interface of real processes, over any restart."""
 
 import json
 import subprocess

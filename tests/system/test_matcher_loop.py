@@ -46,7 +46,8 @@ LATE = 2
 
 
 class SlowWriter:
-    """Writes a snapshot for as long as a test likes; a loop that waits for it never ends."""
+    """A writer whose snapshot is written when the test sets it; a loop that waits for the snapshot
+    never ends."""
 
     def __init__(self) -> None:
         self.begun: list[int] = []
@@ -54,7 +55,7 @@ class SlowWriter:
         self.status: str | None = None
 
     def begin(self, seq: int) -> None:
-        """Start."""
+        """Record the snapshot's number."""
         self.begun.append(seq)
         self.status = None
 
@@ -64,7 +65,7 @@ class SlowWriter:
         return self.status
 
     def abandon(self) -> None:
-        """Stop."""
+        """Drop the snapshot."""
         self.abandoned += 1
 
 
@@ -107,7 +108,7 @@ class Loop:
         self.script.at(ms, act)
 
     def command(self, ms: int, *commands: Command) -> None:
-        """A gateway sends this then."""
+        """Let a gateway send this command then."""
         self.at(ms, lambda: self.commands.waiting.append([encode(list(commands))]))
 
     def send(self, ms: int, request: Any) -> None:
@@ -115,24 +116,24 @@ class Loop:
         self.at(ms, lambda: self.admin.waiting.append([b"admin", encode(request)]))
 
     def run(self, ms: int) -> None:
-        """Serve for so many milliseconds."""
+        """Run the loop for so many milliseconds."""
         self.at(ms, self.service.stop)
         self.service.run()
 
     @property
     def sent(self) -> list[tuple[int, EventBatch]]:
-        """Milliseconds from the start and batch of everything sent."""
+        """All batches sent, each with its milliseconds from the start."""
         began = NOW // MS
         return [(ms - began, decode_events(frames[-1])) for ms, frames in self.events.sent]
 
     @property
     def batches(self) -> list[EventBatch]:
-        """What happened, without heartbeats."""
+        """All batches sent but heartbeats."""
         return [batch for _, batch in self.sent if batch.last_seq >= batch.first_seq]
 
     @property
     def heartbeats_ms(self) -> list[int]:
-        """When heartbeats were sent."""
+        """The times of heartbeats."""
         return [ms for ms, batch in self.sent if batch.last_seq < batch.first_seq]
 
 
@@ -172,7 +173,8 @@ def gtd(request: int, expire_ns: int) -> NewOrder:
 
 
 def is_periodic(times_ms: list[int], period_ms: int, until_ms: int) -> bool:
-    """Whether there is one at the start and one a period, at most two milliseconds late each."""
+    """Whether there is a time at the start and one in each period, at most two milliseconds
+    late."""
     gaps = [later - earlier for earlier, later in pairwise(times_ms)]
     return (
         times_ms[:1] == [0]
@@ -316,7 +318,7 @@ def test_the_next_snapshot_begins_only_once_the_one_before_has_ended(
         loop.command(100 * number, order(number))
     loop.at(450, lambda: setattr(loop.writer, "status", "it failed"))
     loop.run(2_000)
-    # Five commands later the failure is seen, and begun anew with the sixth.
+    # Five commands later the failure is found, and a new snapshot begins with the sixth.
     assert loop.writer.begun == [2, 6]
     assert (loop.snapshotter.written, loop.snapshotter.failed) == (0, 1)
 

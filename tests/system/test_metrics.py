@@ -194,7 +194,7 @@ def test_lag_and_gaps_of_each_consumer_are_seen(consumer: str, setting: str, gap
             exchange.start(name, **({setting: relay.address} if name == process else {}))
         exchange.wait_ready()
         exchange.wait_http()
-        # A gateway without its first book would not miss a lost message.
+        # A gateway without its first book would not count a lost message as missing.
         exchange.wait_shown(SYMBOL)
         # The gateway may reach the other processes' metrics later than their data.
         wait_for(exchange, gaps, 0)

@@ -46,7 +46,7 @@ def ip(*words: str) -> None:
 
 @pytest.fixture
 def hosts() -> Iterator[None]:
-    """Four hosts joined by a switch; skips where the machine does not let us make them."""
+    """Four hosts joined by a switch; skips on a machine without permission to make them."""
     if shutil.which("ip") is None:
         pytest.skip("network namespaces need `ip` (Debian: apt install iproute2)")
     made = []

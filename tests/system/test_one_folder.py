@@ -1,4 +1,4 @@
-"""Exchanges side by side: those that differ in DATA_DIR share nothing, and none takes over an
+"""Exchanges side by side: exchanges that differ in DATA_DIR share nothing, and none takes over an
 address."""
 
 import json

@@ -52,7 +52,8 @@ class MemoryGrowth:
 
 
 def overload(seconds: float) -> str:
-    """Send far too much, kill the matcher in the middle, check everything; returns the figures."""
+    """Send far too many requests, kill the matcher in the middle, check everything; returns the
+    figures."""
     world = CrashWorld(
         SEED,
         "python -m pytest tests/system/test_overload.py",
@@ -116,7 +117,7 @@ class LossySubscriber:
         follower.on_feed = self._receive
 
     def __call__(self) -> None:
-        """Receive what has arrived."""
+        """Receive waiting messages."""
         self.market.poll(0.0)
         if not self.join_ms and self.market.ready:
             self.join_ms = (time.monotonic() - self._joined) * 1e3
@@ -137,7 +138,7 @@ class LossySubscriber:
         return self.market.ready and not self._lost
 
     def forgive(self) -> None:
-        """Count no loss from before this instant: the publisher is gone."""
+        """Count no loss from before this instant: the publisher died."""
         self._lost.clear()
 
     def _receive(self, name: bytes, seq: int, payload: bytes) -> None:

@@ -29,7 +29,7 @@ def no_open_orders(request: pytest.FixtureRequest) -> Iterator[None]:
 
 
 def call_api(venue: Exchange, method: str, path: str, account: int, body: Any = None) -> Any:
-    """The answer of the API."""
+    """The answer of the API to a request."""
     request = urllib.request.Request(
         f"{venue.api}/api/v1{path}",
         json.dumps(body).encode() if body is not None else None,

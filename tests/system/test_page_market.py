@@ -1,4 +1,4 @@
-"""The page with market data that is wrong, missing or much."""
+"""The page with wrong, missing or many messages of market data."""
 
 import random
 from typing import Any
@@ -31,7 +31,7 @@ pytestmark = pytest.mark.skipif(not chromium.AVAILABLE, reason=chromium.MISSING)
 
 
 def as_text(depth: Depth, frames: FrameMaker, side: Side) -> list[list[str]]:
-    """The levels of a side as the page should have them."""
+    """The expected levels of a side on the page."""
     instrument = frames.instrument
     return [
         [instrument.price_text(ticks), instrument.quantity_text(lots)]

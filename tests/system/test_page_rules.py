@@ -38,7 +38,7 @@ def bank() -> Iterator[Exchange]:
 
 @pytest.fixture
 def page(bank: Exchange, window: Browser) -> Iterator[Page]:
-    """The page of an account, whose money is known; nothing is left in the books behind it."""
+    """The page of an account with its money shown; afterwards no order of it is left."""
     order = enter(bank, ME, "buy", "0.1", "1000")
     call_api(bank, "DELETE", f"/orders/{order['order_id']}", ME)
     yield Page(window, bank.api, ME).open()
@@ -47,13 +47,13 @@ def page(bank: Exchange, window: Browser) -> Iterator[Page]:
 
 
 def trade(bank: Exchange, price: str) -> None:
-    """Others trade at a price."""
+    """Let two other accounts trade at a price."""
     enter(bank, OTHER, "sell", "0.1", price)
     enter(bank, THIRD, "buy", "0.1", price)
 
 
 def fills(bank: Exchange) -> int:
-    """How many fills the account has: the page shows them once it has the history."""
+    """The number of fills of the account. The page shows them once it has the history."""
     return len(call_api(bank, "GET", "/fills", ME)["fills"])
 
 

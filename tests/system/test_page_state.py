@@ -36,7 +36,7 @@ class Admin:
         self._instrument = instrument
 
     def state(self, state: InstrumentState, until_ns: int = 0) -> None:
-        """Put it into a state."""
+        """Set the state of the instrument."""
         with AdminClient(self._address) as admin:
             admin.act(
                 SetInstrumentState(
@@ -50,7 +50,7 @@ class Admin:
             )
 
     def uncross(self) -> None:
-        """End its call phase."""
+        """End the call phase of the instrument."""
         with AdminClient(self._address) as admin:
             admin.act(Uncross(gateway=0, request_seq=0, account=0, instrument=self._instrument))
 

@@ -22,10 +22,10 @@ IDLE = encode(EventBatch(incarnation=7, first_seq=1, last_seq=0, time_ns=9, even
 
 
 class NoSubscribers:
-    """No subscriber is there."""
+    """A count of subscribers that is always zero."""
 
     def count(self) -> int:
-        """None."""
+        """Zero."""
         return 0
 
 

@@ -1,4 +1,4 @@
-"""Every block of the README, the guide and the operations pages, run as it stands on a demo."""
+"""Every block of the README, the guide and the operations pages, run unchanged on a demo."""
 
 import gzip
 import json
@@ -64,7 +64,7 @@ BLOCKS: Final[dict[str, list[tuple[str, str]]]] = {
 
 @pytest.fixture(scope="module")
 def demo() -> Iterator[Exchange]:
-    """What `make demo` starts."""
+    """The processes of `make demo`."""
     with Exchange(order=(), ready=False, GATEWAY_ROLES="orders,api,streams") as exchange:
         log = (exchange.directory / "demo.log").open("wb")
         process = subprocess.Popen(
@@ -199,7 +199,7 @@ def test_every_python_block_runs(demo: Exchange, tmp_path: Path, page: str) -> N
         if language == "python":
             path = tmp_path / "example.py"
             path.write_text(at(demo, text))
-            # A command that starts an exchange of its own has no address of the demo's.
+            # A command that starts an exchange of its own gets no address of the demo.
             taken = demo.addresses if '"run"' in text else {}
             environment = {k: v for k, v in demo.environment.items() if k not in taken}
             ran = subprocess.run(
@@ -271,7 +271,7 @@ def test_every_http_example_answers_as_documented(demo: Exchange, page: str) -> 
     for command, meant in examples(page):
 
         def answers_as_meant(command: str = command, meant: Any = meant) -> bool:
-            # The public feed is a moment behind the acknowledgement: a reader is slower than that.
+            # The public feed is a moment behind the acknowledgement; a person is slower than that.
             nonlocal order_id
             answer = curl(command, demo.api, order_id)
             document = answer.json()

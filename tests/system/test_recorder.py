@@ -247,7 +247,7 @@ def _dies_trading(line: HistoryLine) -> bool:
 
 
 def _age(path: Path) -> int:
-    """Make everything recorded ten days old."""
+    """Make all recorded rows ten days old."""
     days_ns = 10 * 86_400 * 10**9
     with sqlite3.connect(path) as connection:
         connection.execute(f"UPDATE orders SET created_ns = created_ns - {days_ns}, "
@@ -257,7 +257,7 @@ def _age(path: Path) -> int:
 
 
 def _old(path: Path) -> int:
-    """Rows that ought to be forgotten."""
+    """The rows that ought to be deleted."""
     before_ns = time.time_ns() - 2 * 86_400 * 10**9
     with sqlite3.connect(path) as connection:
         (ended,) = connection.execute(

@@ -1,5 +1,4 @@
-"""The recorder's two loops on a fake clock: when they send requests, write, wait and
-answer."""
+"""The recorder's two loops on a fake clock: the times of requests, writes, waits and answers."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -84,8 +83,8 @@ def batch(seq: int, count: int = 1) -> EventBatch:
 
 
 class LoopSocket(FakeSocket):
-    """A socket that a loop also polls alone; `answer` is what the other side sends back, and the
-    first `refusals` messages are not accepted."""
+    """A socket that a loop also polls alone. `answer` makes the other side's answer to a message,
+    and the first `refusals` messages are not accepted."""
 
     def __init__(
         self, script: LoopScript, answer: Callable[[bytes], bytes | None] = lambda _: None
@@ -100,7 +99,7 @@ class LoopSocket(FakeSocket):
         return len(self._script.sleep(ms, [self]))
 
     def send_multipart(self, frames: list[bytes], flags: int = 0) -> None:
-        """Keep it, and have the answer."""
+        """Keep the message, and schedule its answer."""
         super().send_multipart(frames, flags)
         if self.refusals:
             self.refusals -= 1
@@ -157,7 +156,7 @@ class RecorderWorld:
         self.script.at(ms, lambda: self.events.waiting.extend(sent))
 
     def run(self, until_ms: int) -> None:
-        """Let the loop go until then."""
+        """Run the loop until then."""
         self.script.at(until_ms, self.service.stop)
         self.service.run()
 
@@ -335,7 +334,7 @@ def test_a_question_about_an_unrecorded_command_waits_for_it(answering: Answerin
     answering.send(10, TradesQuestion(1, SEQ + 1, 1), TradesQuestion(2, SEQ + 2, 1))
     waits: list[int] = []
     answering.script.at(100, lambda: waits.append(answering.service.waiting))
-    # The record gets on, and the database with it.
+    # The record advances, and the database with it.
     answering.script.at(301, lambda: setattr(answering.recorded, "seq", SEQ + 1))
     (ms, first), (later_ms, later) = answering.run(3_000)
     assert waits == [2]

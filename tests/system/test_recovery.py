@@ -1,5 +1,5 @@
-"""The matcher killed, damaged, misconfigured or out of disk: what is recovered, and what is
-refused."""
+"""The matcher killed, damaged, misconfigured or out of disk: the recovered state, and the refused
+starts."""
 
 import os
 import subprocess
@@ -83,7 +83,7 @@ def matcher_books(exchange: Exchange) -> matcher_queries.Books:
 
 
 def open_orders(session: RawSession) -> list[entry.OrderState]:
-    """The open orders by the exchange."""
+    """The open orders of an account by the exchange."""
     reply = answer_to(session, entry.Query(0))
     assert isinstance(reply, entry.OpenOrders), reply
     return reply.orders
@@ -148,7 +148,7 @@ def test_a_second_matcher_does_not_touch_the_files_of_the_first(exchange: Exchan
 
 @pytest.fixture
 def recorded() -> Iterator[Exchange]:
-    """An exchange whose matcher has written several segments and was killed."""
+    """An exchange whose matcher wrote several segments and was killed."""
     with Exchange(JOURNAL_SEGMENT_MB="1", SNAPSHOT_EVERY="1000000") as exchange:
         with RawSession(exchange.orders, 1) as session:
 

@@ -77,7 +77,8 @@ def test_the_shipped_sample_replays_without_any_argument(venue: Exchange) -> Non
 
 @pytest.mark.parametrize(("batch", "window"), [("1", "1"), ("7", "50"), ("1024", "3000")])
 def test_batches_and_windows_change_nothing(venue: Exchange, batch: str, window: str) -> None:
-    """With one command at a time as with cancels that leave before their order's answer."""
+    """The report is the same with one command at a time and with cancels that leave before their
+    order's answer."""
     status, [report] = replay(venue, "--clear", "--batch", batch, "--window", window)
 
     assert report["differences"] == []
@@ -94,7 +95,8 @@ def test_several_files_follow_each_other_on_an_emptied_book(venue: Exchange) -> 
 
 
 def test_faster_than_recorded_keeps_the_recorded_pace(venue: Exchange) -> None:
-    """The sample covers some twelve seconds: twenty times as fast it lasts more than half a one."""
+    """The sample covers some twelve seconds: twenty times as fast it lasts more than half a
+    second."""
     status, [report] = replay(venue, "--clear", "--speed", "20")
 
     assert report["speed"] == "20"

@@ -25,7 +25,7 @@ def exchange() -> Iterator[Exchange]:
 
 
 def admin(exchange: Exchange, *words: str, status: int = 0) -> dict[str, Any]:
-    """Run `crossbook admin`; its JSON."""
+    """Run `crossbook admin`; returns its JSON."""
     result = subprocess.run(
         [sys.executable, "-m", "crossbook", "admin", *words, "--json", "--admin",
          exchange.addresses["MATCHER_ADMIN"]],
@@ -37,7 +37,7 @@ def admin(exchange: Exchange, *words: str, status: int = 0) -> dict[str, Any]:
 
 
 def awaited(client: Client, wanted: Callable[[Execution], bool]) -> Execution:
-    """The next execution that is wanted; those before it are dropped."""
+    """The next execution that `wanted` accepts; those before it are dropped."""
     deadline = time.monotonic() + WAIT_S
     while time.monotonic() < deadline:
         for execution in client.executions(timeout_s=0.1):

@@ -70,7 +70,7 @@ def _nothing_runs_on() -> Iterator[None]:
 
 
 def summary(process: "subprocess.Popen[bytes]", seconds: float = 60.0) -> dict[str, Any]:
-    """Its output, once it has ended well."""
+    """The summary of a simulation, once it has ended well."""
     out, err = process.communicate(timeout=seconds)
     assert process.returncode == 0, err.decode()
     facts: dict[str, Any] = json.loads(out)

@@ -157,7 +157,7 @@ def test_a_subscriber_that_does_not_read_loses_messages_and_sees_it() -> None:
 
 
 def missing(numbers: list[int]) -> int:
-    """How many numbers of a topic are missing; they arrive in order."""
+    """The number of missing messages of a topic; the others arrive in order."""
     assert all(later > earlier for earlier, later in itertools.pairwise(numbers))
     return numbers[-1] - numbers[0] + 1 - len(numbers)
 

@@ -62,7 +62,7 @@ class PeakMemory:
 
 
 def sustainable_rate(exchange: Exchange) -> float:
-    """Orders a second that the exchange answers when it never gets more."""
+    """The orders a second that the exchange answers when it is never overloaded."""
     load = LoadPlan(
         duration_s=MEASURED_SECONDS, clients=CLIENTS, closed=True, window=QUEUE // 2, chunk=BATCH
     )

@@ -17,7 +17,7 @@ SYMBOL = "1INCH_X-9-"
 
 @pytest.fixture(scope="module")
 def exchange(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exchange]:
-    """An exchange that trades it in the place of BTC-USDT."""
+    """An exchange with the symbol in the place of BTC-USDT."""
     path: Path = tmp_path_factory.mktemp("symbols") / "instruments.toml"
     text = (REPOSITORY / "instruments.toml").read_text()
     path.write_text(text.replace('"BTC-USDT"', f'"{SYMBOL}"'))
