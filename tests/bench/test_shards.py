@@ -24,7 +24,9 @@ def turns(monkeypatch: pytest.MonkeyPatch) -> list[int]:
             "gateway": Cpu(50.0, 20.0), "generator": Cpu(50.0, 80.0),
             "matcher": Cpu(50.0, 25.0 / count),
         }  # fmt: skip
-        return shards.ShardsRun(count, 10_000.0 * (2 + count), 0, 0, cpu)
+        return shards.ShardsRun(
+            shards=count, acked_per_s=10_000.0 * (2 + count), rejects=0, unanswered=0, cpu=cpu,
+        )  # fmt: skip
 
     monkeypatch.setattr(shards, "_turn", turn)
     return counts

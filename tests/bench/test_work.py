@@ -74,7 +74,11 @@ def test_counts_do_not_depend_on_earlier_runs(now: Work) -> None:
 
 
 def one(bytecodes: float, functions: dict[str, float] | None = None) -> dict[str, Count]:
-    return {"plain": Count(bytecodes, 8.0, 4.0, 1.0, functions or {})}
+    return {
+        "plain": Count(
+            bytecodes=bytecodes, calls=8.0, blocks=4.0, tracked=1.0, functions=functions or {},
+        )
+    }  # fmt: skip
 
 
 def test_a_report_names_figure_function_and_remedy() -> None:

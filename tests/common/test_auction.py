@@ -9,7 +9,10 @@ from tests.model.orders import ModelOrder
 
 
 def _order(order_id: int, side: Side, price_ticks: int, lots: int) -> ModelOrder:
-    return ModelOrder(order_id, 1, 1, side, price_ticks, lots, 0, "")
+    return ModelOrder(
+        order_id=order_id, account=1, instrument=1, side=side, price_ticks=price_ticks,
+        total_lots=lots, filled_lots=0, client_order_id="",
+    )  # fmt: skip
 
 
 def test_price_is_that_of_the_obvious_search_for_any_volumes() -> None:

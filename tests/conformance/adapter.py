@@ -156,11 +156,23 @@ class Adapter:
         name = self._name(instrument, event["order_id"])
         account = self._account(instrument, event["order_id"])
         if op == "cancel":
-            return self._send(op, CancelOrder(0, 0, account, instrument, 0, name))
+            return self._send(
+                op,
+                CancelOrder(
+                    gateway=0, request_seq=0, account=account, instrument=instrument, order_id=0,
+                    client_order_id=name,
+                ),
+            )  # fmt: skip
         found, _ = self._engine.open_orders(account, instrument, client_order_id=name)
         if not found:
             # The engine reports it itself; the request about the dead order does not matter.
-            return self._send(op, AmendOrder(0, 0, account, instrument, 0, 1, 1, name))
+            return self._send(
+                op,
+                AmendOrder(
+                    gateway=0, request_seq=0, account=account, instrument=instrument, order_id=0,
+                    price_ticks=1, quantity_lots=1, client_order_id=name,
+                ),
+            )  # fmt: skip
         if op == "reduce":
             return self._reduce(found[0], account, instrument, self._lots(event["quantity"]))
         assert op == "replace", op
@@ -178,18 +190,18 @@ class Adapter:
             account = ACCOUNT + 1 + event.get("owner", -1)
             self._accounts[instrument, event["order_id"]] = account
         command = NewOrder(
-            0,
-            0,
-            self._account(instrument, event["order_id"]),
-            instrument,
-            Side[event["side"]],
-            OrderType.MARKET if is_market else OrderType.LIMIT,
-            _TIMES_IN_FORCE[kind],
-            0 if is_market else self._ticks(event["price"]),
-            self._lots(event["quantity"]),
-            name,
-            0,
-            self._prevention,
+            gateway=0,
+            request_seq=0,
+            account=self._account(instrument, event["order_id"]),
+            instrument=instrument,
+            side=Side[event["side"]],
+            order_type=OrderType.MARKET if is_market else OrderType.LIMIT,
+            time_in_force=_TIMES_IN_FORCE[kind],
+            price_ticks=0 if is_market else self._ticks(event["price"]),
+            quantity_lots=self._lots(event["quantity"]),
+            client_order_id=name,
+            quote_amount=0,
+            prevention=self._prevention,
         )
         return self._enter("new", command, event["order_id"], event.get("owner", -1))
 
@@ -199,7 +211,13 @@ class Adapter:
         if lots == order.remaining_lots:
             return self._send("reduce", CancelOrder(0, 0, account, instrument, order.order_id))
         total = order.quantity_lots - lots
-        return self._send("reduce", AmendOrder(0, 0, account, instrument, order.order_id, 0, total))
+        return self._send(
+            "reduce",
+            AmendOrder(
+                gateway=0, request_seq=0, account=account, instrument=instrument,
+                order_id=order.order_id, price_ticks=0, quantity_lots=total,
+            ),
+        )  # fmt: skip
 
     def _replace(
         self, order: OrderState, account: int, instrument: int, event: dict[str, Any]
@@ -211,13 +229,19 @@ class Adapter:
         if price != order.price_ticks or lots > order.remaining_lots:
             total = order.filled_lots + lots
             return self._send(
-                "replace", AmendOrder(0, 0, account, instrument, order.order_id, price, total)
-            )
+                "replace",
+                AmendOrder(
+                    gateway=0, request_seq=0, account=account, instrument=instrument,
+                    order_id=order.order_id, price_ticks=price, quantity_lots=total,
+                ),
+            )  # fmt: skip
         source_id, owner = self._labels[order.order_id]
         self._send("replace", CancelOrder(0, 0, account, instrument, order.order_id))
         again = NewOrder(
-            0, 0, account, instrument, order.side, OrderType.LIMIT, TimeInForce.GTC, price, lots,
-            self._name(instrument, source_id, again=True), 0, self._prevention,
+            gateway=0, request_seq=0, account=account, instrument=instrument, side=order.side,
+            order_type=OrderType.LIMIT, time_in_force=TimeInForce.GTC, price_ticks=price,
+            quantity_lots=lots, client_order_id=self._name(instrument, source_id, again=True),
+            quote_amount=0, prevention=self._prevention,
         )  # fmt: skip
         return self._enter("replace", again, source_id, owner)
 
@@ -329,8 +353,10 @@ def _instrument(number: int, tick: Decimal, places: int) -> Instrument:
     lot_size = format(Decimal(1).scaleb(-places), "f")
     decimals = len(tick_size.partition(".")[2])
     return Instrument(
-        number, f"SYMBOL-{number}", "BASE", "QUOTE", tick_size, lot_size, places,
-        places + decimals, 10**12, 1, MAX_NOTIONAL, 0, 1_000, 2_000,
+        id=number, symbol=f"SYMBOL-{number}", base="BASE", quote="QUOTE", tick_size=tick_size,
+        lot_size=lot_size, base_decimals=places, quote_decimals=places + decimals,
+        max_price_ticks=10**12, min_quantity_lots=1, max_quantity_lots=MAX_NOTIONAL, min_notional=0,
+        maker_fee_rate=1_000, taker_fee_rate=2_000,
     )  # fmt: skip
 
 

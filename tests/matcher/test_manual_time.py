@@ -70,7 +70,12 @@ class Matcher:
         """An order that expires."""
         terms = Instructions(expire_ns=expire_ns)
         gtd = int(TimeInForce.GTD)
-        self.apply(NewOrder(0, 0, 7, 1, 1, 1, gtd, price, 5, instructions=terms))
+        self.apply(
+            NewOrder(
+                gateway=0, request_seq=0, account=7, instrument=1, side=1, order_type=1,
+                time_in_force=gtd, price_ticks=price, quantity_lots=5, instructions=terms,
+            )
+        )  # fmt: skip
 
     def happened(self, *kinds: type) -> list[tuple[int, str]]:
         """(time, kind) of the sent events that are of these kinds."""
@@ -90,8 +95,17 @@ def test_everything_due_on_the_way_happens_at_its_own_time_in_order() -> None:
     matcher = Matcher()
     matcher.good_till(START_NS + 3 * HOUR_NS)
     matcher.good_till(START_NS + HOUR_NS)
-    matcher.apply(SetInstrumentState(0, 0, 0, 1, InstrumentState.HALTED, START_NS + 2 * HOUR_NS))
-    matcher.apply(SetCancelAfter(0, 0, 7, 0, 150 * 60 * SECOND_NS))
+    matcher.apply(
+        SetInstrumentState(
+            gateway=0, request_seq=0, account=0, instrument=1, state=InstrumentState.HALTED,
+            until_ns=START_NS + 2 * HOUR_NS,
+        )
+    )  # fmt: skip
+    matcher.apply(
+        SetCancelAfter(
+            gateway=0, request_seq=0, account=7, instrument=0, timeout_ns=150 * 60 * SECOND_NS,
+        )
+    )  # fmt: skip
 
     reply = matcher.advance(START_NS + DAY_NS)
 
@@ -101,7 +115,10 @@ def test_everything_due_on_the_way_happens_at_its_own_time_in_order() -> None:
         (2 * HOUR_NS, "InstrumentStateChanged"),
         (150 * 60 * SECOND_NS, "OrderCanceled"),
     ]
-    assert reply == AdminTimeAdvanced(1, START_NS, START_NS + DAY_NS, matcher.sequencer.seq, 4)
+    assert reply == AdminTimeAdvanced(
+        request_id=1, before_ns=START_NS, time_ns=START_NS + DAY_NS, seq=matcher.sequencer.seq,
+        batches=4,
+    )  # fmt: skip
     assert matcher.sent[-1].time_ns == START_NS + DAY_NS
     assert [type(event) for event in matcher.sent[-1].events] == [TimeAdvanced]
     assert matcher.clock.now_ns() == START_NS + DAY_NS
@@ -109,7 +126,9 @@ def test_everything_due_on_the_way_happens_at_its_own_time_in_order() -> None:
 
 def test_a_clock_without_anything_due_moves_in_one_batch() -> None:
     matcher = Matcher()
-    assert matcher.advance(START_NS + 1) == AdminTimeAdvanced(1, START_NS, START_NS + 1, 1, 1)
+    assert matcher.advance(START_NS + 1) == AdminTimeAdvanced(
+        request_id=1, before_ns=START_NS, time_ns=START_NS + 1, seq=1, batches=1,
+    )  # fmt: skip
     assert [batch.time_ns for batch in matcher.sent] == [START_NS + 1]
 
 
@@ -124,7 +143,9 @@ def test_a_timer_due_at_the_very_end_has_happened() -> None:
 
 def test_a_move_to_the_present_changes_nothing() -> None:
     matcher = Matcher()
-    assert matcher.advance(START_NS) == AdminTimeAdvanced(1, START_NS, START_NS, 0, 0)
+    assert matcher.advance(START_NS) == AdminTimeAdvanced(
+        request_id=1, before_ns=START_NS, time_ns=START_NS, seq=0, batches=0,
+    )  # fmt: skip
     assert matcher.sent == []
     assert matcher.journal.last_seq == 0
 

@@ -197,9 +197,10 @@ class Administration:
         market.events.insert(
             answer_at,
             AuctionUncrossed(
-                market.seq, command.gateway, command.request_seq, instrument, price, lots, surplus
+                seq=market.seq, gateway=command.gateway, request_seq=command.request_seq,
+                instrument=instrument, price_ticks=price, quantity_lots=lots, surplus_lots=surplus,
             ),
-        )
+        )  # fmt: skip
         self._match_at(instrument, price, lots)
         for order in self._gathered(instrument):
             market.expire(order, RejectReason.INSUFFICIENT_LIQUIDITY)
@@ -276,8 +277,9 @@ class Administration:
             )
         market.events.append(
             FeesChanged(
-                market.seq, command.gateway, command.request_seq, command.account, instrument,
-                maker, taker, command.inherit,
+                seq=market.seq, gateway=command.gateway, request_seq=command.request_seq,
+                account=command.account, instrument=instrument, maker_fee_rate=maker,
+                taker_fee_rate=taker, inherited=command.inherit,
             )
         )  # fmt: skip
         return None
@@ -309,8 +311,9 @@ class Administration:
         self.transfers.append(command.transfer_id)
         market.events.append(
             BalanceAdjusted(
-                market.seq, command.gateway, command.request_seq, account, asset, amount, balance,
-                command.transfer_id,
+                seq=market.seq, gateway=command.gateway, request_seq=command.request_seq,
+                account=account, asset=asset, amount=amount, balance=balance,
+                transfer_id=command.transfer_id,
             )
         )  # fmt: skip
         if opened is not None:

@@ -118,10 +118,12 @@ class Market:
             )
         self.events.append(
             OrderAccepted(
-                self.seq, command.gateway, command.request_seq, command.account, command.instrument,
-                command.side, command.order_type, command.time_in_force, command.price_ticks,
-                command.quantity_lots, command.client_order_id, command.quote_amount,
-                command.prevention, terms,
+                seq=self.seq, gateway=command.gateway, request_seq=command.request_seq,
+                account=command.account, instrument=command.instrument, side=command.side,
+                order_type=command.order_type, time_in_force=command.time_in_force,
+                price_ticks=command.price_ticks, quantity_lots=command.quantity_lots,
+                client_order_id=command.client_order_id, quote_amount=command.quote_amount,
+                prevention=command.prevention, instructions=terms,
             )
         )  # fmt: skip
 
@@ -212,8 +214,9 @@ class Market:
         taker.status = OrderStatus.FILLED
         self.events.append(
             OrderCompleted(
-                self.seq, taker.account, taker.instrument, taker.order_id, taker.side,
-                taker.filled_lots, left, taker.client_order_id,
+                seq=self.seq, account=taker.account, instrument=taker.instrument,
+                order_id=taker.order_id, side=taker.side, filled_lots=taker.filled_lots,
+                quote_left=left, client_order_id=taker.client_order_id,
             )
         )  # fmt: skip
 
@@ -244,9 +247,11 @@ class Market:
         resting = order in self.open
         self.events.append(
             OrderReduced(
-                self.seq, order.account, order.instrument, order.order_id, order.side,
-                order.price_ticks, lots, order.total_lots, order.filled_lots, order.remaining_lots,
-                resting, order.offered_lots, order.client_order_id,
+                seq=self.seq, account=order.account, instrument=order.instrument,
+                order_id=order.order_id, side=order.side, price_ticks=order.price_ticks,
+                prevented_lots=lots, quantity_lots=order.total_lots, filled_lots=order.filled_lots,
+                remaining_lots=order.remaining_lots, resting=resting, shown_lots=order.offered_lots,
+                client_order_id=order.client_order_id,
             )
         )  # fmt: skip
 
@@ -267,9 +272,10 @@ class Market:
         order.show_next_slice()
         self.events.append(
             OrderReplenished(
-                self.seq, order.account, order.instrument, order.order_id, order.side,
-                order.price_ticks, order.shown_lots, order.remaining_lots, requeued,
-                order.client_order_id,
+                seq=self.seq, account=order.account, instrument=order.instrument,
+                order_id=order.order_id, side=order.side, price_ticks=order.price_ticks,
+                shown_lots=order.shown_lots, remaining_lots=order.remaining_lots, requeued=requeued,
+                client_order_id=order.client_order_id,
             )
         )  # fmt: skip
 
@@ -296,10 +302,15 @@ class Market:
         self.money.exchange(instrument, taker, maker, bought, paid, taker_fee, maker_fee)
         self.events.append(
             TradeExecuted(
-                self.seq, self.trade_ids[instrument.id], instrument.id, price, lots, taker.side,
-                maker.order_id, taker.order_id, maker.account, taker.account, maker_fee,
-                taker_fee, maker.filled_lots, maker.remaining_lots, taker.filled_lots,
-                taker.remaining_lots, maker.client_order_id, taker.client_order_id,
+                seq=self.seq, trade_id=self.trade_ids[instrument.id], instrument=instrument.id,
+                price_ticks=price, quantity_lots=lots, aggressor_side=taker.side,
+                maker_order_id=maker.order_id, taker_order_id=taker.order_id,
+                maker_account=maker.account, taker_account=taker.account, maker_fee=maker_fee,
+                taker_fee=taker_fee, maker_filled_lots=maker.filled_lots,
+                maker_remaining_lots=maker.remaining_lots, taker_filled_lots=taker.filled_lots,
+                taker_remaining_lots=taker.remaining_lots,
+                maker_client_order_id=maker.client_order_id,
+                taker_client_order_id=taker.client_order_id,
             )
         )  # fmt: skip
 
@@ -326,10 +337,12 @@ class Market:
         order.arrival = self.seq
         self.events.append(
             OrderTriggered(
-                self.seq, order.account, order.instrument, order.order_id, order.side,
-                order.kind, order.time_in_force, order.price_ticks, order.remaining_lots,
-                order.trigger_ticks, self.last_prices[order.instrument], order.display_lots,
-                order.client_order_id,
+                seq=self.seq, account=order.account, instrument=order.instrument,
+                order_id=order.order_id, side=order.side, order_type=order.kind,
+                time_in_force=order.time_in_force, price_ticks=order.price_ticks,
+                remaining_lots=order.remaining_lots, trigger_ticks=order.trigger_ticks,
+                last_price_ticks=self.last_prices[order.instrument],
+                display_lots=order.display_lots, client_order_id=order.client_order_id,
             )
         )  # fmt: skip
         if not order.price_ticks and order.side == Side.BUY and self.money.rules.accounts:
@@ -349,9 +362,11 @@ class Market:
         order.status = OrderStatus.CANCELED
         self.events.append(
             OrderCanceled(
-                self.seq, gateway, request, order.account, order.instrument, order.order_id,
-                order.side, order.price_ticks, order.remaining_lots, order.filled_lots,
-                order.client_order_id, not order.waits_for, reason,
+                seq=self.seq, gateway=gateway, request_seq=request, account=order.account,
+                instrument=order.instrument, order_id=order.order_id, side=order.side,
+                price_ticks=order.price_ticks, canceled_lots=order.remaining_lots,
+                filled_lots=order.filled_lots, client_order_id=order.client_order_id,
+                resting=not order.waits_for, reason=reason,
             )
         )  # fmt: skip
 
@@ -364,8 +379,10 @@ class Market:
         order.status = OrderStatus.EXPIRED_IN_MATCH if in_match else OrderStatus.EXPIRED
         self.events.append(
             OrderExpired(
-                self.seq, order.account, order.instrument, order.order_id, order.side,
-                order.price_ticks, order.remaining_lots, order.filled_lots, reason,
-                order.client_order_id, quote_left, was_open and not order.waits_for,
+                seq=self.seq, account=order.account, instrument=order.instrument,
+                order_id=order.order_id, side=order.side, price_ticks=order.price_ticks,
+                expired_lots=order.remaining_lots, filled_lots=order.filled_lots, reason=reason,
+                client_order_id=order.client_order_id, quote_left=quote_left,
+                resting=was_open and not order.waits_for,
             )
         )  # fmt: skip

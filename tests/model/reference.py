@@ -146,15 +146,15 @@ class ReferenceMatcher:
                 ]
             )  # fmt: skip
         return BookState(
-            instrument,
-            sides[0],
-            sides[1],
-            market.trade_ids[instrument],
-            market.last_prices[instrument],
-            market.states[instrument],
-            self.admin.halts.get(instrument, (0, 0))[0],
-            self._gathered(instrument, Side.BUY),
-            self._gathered(instrument, Side.SELL),
+            instrument=instrument,
+            bids=sides[0],
+            asks=sides[1],
+            last_trade_id=market.trade_ids[instrument],
+            last_price_ticks=market.last_prices[instrument],
+            state=market.states[instrument],
+            until_ns=self.admin.halts.get(instrument, (0, 0))[0],
+            market_bids=self._gathered(instrument, Side.BUY),
+            market_asks=self._gathered(instrument, Side.SELL),
         )
 
     def _gathered(self, instrument: int, side: int) -> list[RestingOrder]:
@@ -211,9 +211,10 @@ class ReferenceMatcher:
         terms = command.instructions
         market = self.market
         order = ModelOrder(
-            market.seq, command.account, command.instrument, command.side, command.price_ticks,
-            command.quantity_lots, 0, command.client_order_id, command.order_type,
-            command.time_in_force, command.prevention, arrival=market.seq,
+            order_id=market.seq, account=command.account, instrument=command.instrument,
+            side=command.side, price_ticks=command.price_ticks, total_lots=command.quantity_lots,
+            filled_lots=0, client_order_id=command.client_order_id, kind=command.order_type,
+            time_in_force=command.time_in_force, prevention=command.prevention, arrival=market.seq,
         )  # fmt: skip
         if terms is not None:
             order.trigger_ticks = terms.trigger_ticks
@@ -323,11 +324,13 @@ class ReferenceMatcher:
         order.shown_lots = min(order.shown_lots, order.remaining_lots)
         market.events.append(
             OrderAmended(
-                market.seq, command.gateway, command.request_seq, order.account, order.instrument,
-                order.order_id, order.side, order.price_ticks, order.total_lots,
-                order.filled_lots, order.remaining_lots, kept, order.client_order_id,
-                order.trigger_ticks if order.waits_for == "trigger" else 0,
-                order.display_lots, order.shown_lots,
+                seq=market.seq, gateway=command.gateway, request_seq=command.request_seq,
+                account=order.account, instrument=order.instrument, order_id=order.order_id,
+                side=order.side, price_ticks=order.price_ticks, quantity_lots=order.total_lots,
+                filled_lots=order.filled_lots, remaining_lots=order.remaining_lots,
+                kept_priority=kept, client_order_id=order.client_order_id,
+                trigger_ticks=order.trigger_ticks if order.waits_for == "trigger" else 0,
+                display_lots=order.display_lots, shown_lots=order.shown_lots,
             )
         )  # fmt: skip
         if kept:
@@ -398,8 +401,9 @@ class ReferenceMatcher:
         gone.sort(key=lambda order: order.order_id)
         self.market.events.append(
             OrdersMassCanceled(
-                self.seq, command.gateway, command.request_seq, command.account, command.instrument,
-                command.side, len(gone),
+                seq=self.seq, gateway=command.gateway, request_seq=command.request_seq,
+                account=command.account, instrument=command.instrument, side=command.side,
+                count=len(gone),
             )
         )  # fmt: skip
         for order in gone:
@@ -422,8 +426,9 @@ class ReferenceMatcher:
             name = command.client_order_id
         self.market.events.append(
             CommandRejected(
-                self.seq, command.gateway, command.request_seq, command.account, command.instrument,
-                refusal[0], refusal[1], name,
+                seq=self.seq, gateway=command.gateway, request_seq=command.request_seq,
+                account=command.account, instrument=command.instrument, reason=refusal[0],
+                field=refusal[1], client_order_id=name,
             )
         )  # fmt: skip
 
@@ -433,7 +438,9 @@ class ReferenceMatcher:
 
     def _repeated(self, command: NewOrder, earlier: ModelOrder) -> OrderRepeated:
         return OrderRepeated(
-            self.seq, command.gateway, command.request_seq, earlier.account, earlier.instrument,
-            earlier.order_id, earlier.status, earlier.filled_lots,
-            earlier.remaining_lots if earlier.status in _ALIVE else 0, earlier.client_order_id,
+            seq=self.seq, gateway=command.gateway, request_seq=command.request_seq,
+            account=earlier.account, instrument=earlier.instrument, order_id=earlier.order_id,
+            status=earlier.status, filled_lots=earlier.filled_lots,
+            remaining_lots=earlier.remaining_lots if earlier.status in _ALIVE else 0,
+            client_order_id=earlier.client_order_id,
         )  # fmt: skip

@@ -106,7 +106,10 @@ def of_trigger(
     refusal = of_price(instrument, trigger, "stop_price")
     if refusal:
         return refusal
-    waiting = ModelOrder(0, 0, 0, side, 0, 0, 0, "", kind, trigger_ticks=trigger)
+    waiting = ModelOrder(
+        order_id=0, account=0, instrument=0, side=side, price_ticks=0, total_lots=0, filled_lots=0,
+        client_order_id="", kind=kind, trigger_ticks=trigger,
+    )  # fmt: skip
     if waiting.is_met(last):
         return RejectReason.STOP_WOULD_TRIGGER, "stop_price"
     return None

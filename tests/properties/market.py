@@ -12,18 +12,27 @@ from tests.model.memory import Memory
 SomeEngine = TypeVar("SomeEngine", bound=Engine)
 
 PLAIN = Instrument(
-    1, "BTC-USDT", "BTC", "USDT", "0.01", "0.00001", 8, 8, 1_000, 1, 500, 500, 1_000, 2_000
-)
+    id=1, symbol="BTC-USDT", base="BTC", quote="USDT", tick_size="0.01", lot_size="0.00001",
+    base_decimals=8, quote_decimals=8, max_price_ticks=1_000, min_quantity_lots=1,
+    max_quantity_lots=500, min_notional=500, maker_fee_rate=1_000, taker_fee_rate=2_000,
+)  # fmt: skip
 """Fees on both sides, and a min_notional that small orders miss (ten units a tick and lot)."""
 
 REBATE = Instrument(
-    7, "ETH-EUR", "ETH", "EUR", "0.05", "0.001", 8, 6, 60, 2, 40, 0, -250, 500,
-    2, MAX_NOTIONAL, 3, 55, 200_000,
+    id=7, symbol="ETH-EUR", base="ETH", quote="EUR", tick_size="0.05", lot_size="0.001",
+    base_decimals=8, quote_decimals=6, max_price_ticks=60, min_quantity_lots=2,
+    max_quantity_lots=40, min_notional=0, maker_fee_rate=-250, taker_fee_rate=500,
+    min_price_ticks=2, max_notional=MAX_NOTIONAL, band_low_ticks=3, band_high_ticks=55,
+    band_rate=200_000,
 )  # fmt: skip
 """Makers are paid, few prices, at least two lots an order; no taker reaches farther than a
 fifth."""
 
-COARSE = Instrument(12, "SHIB-JPY", "SHIB", "JPY", "1", "1", 1, 1, 10**12, 1, 10**12, 0, 99_999, 1)
+COARSE = Instrument(
+    id=12, symbol="SHIB-JPY", base="SHIB", quote="JPY", tick_size="1", lot_size="1",
+    base_decimals=1, quote_decimals=1, max_price_ticks=10**12, min_quantity_lots=1,
+    max_quantity_lots=10**12, min_notional=0, maker_fee_rate=99_999, taker_fee_rate=1,
+)  # fmt: skip
 """Ten units a lot, the fewest there may be, so that every fee rounds; prices swing wide and
 notionals overflow."""
 

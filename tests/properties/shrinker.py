@@ -7,7 +7,7 @@ command simpler field by field. The caller defines "fails".
 from collections.abc import Callable
 
 from msgspec import Struct
-from msgspec.structs import replace
+from msgspec.structs import fields, replace
 
 from crossbook.common.messages.commands import Command
 from crossbook.common.rules import Rules
@@ -113,12 +113,9 @@ def as_test(steps: list[Step], name: str, rules: Rules = UNFUNDED) -> str:
 
 
 def _source(command: Struct) -> str:
-    kind = type(command)
-    values = [getattr(command, field) for field in kind.__struct_fields__]
-    defaults = kind.__struct_defaults__
-    while defaults and values[-1] == defaults[-1]:
-        values, defaults = values[:-1], defaults[:-1]
-    return f"{kind.__name__}({', '.join(_shown(value) for value in values)})"
+    values = ((field, getattr(command, field.name)) for field in fields(command))
+    shown = [f"{field.name}={_shown(value)}" for field, value in values if value != field.default]
+    return f"{type(command).__name__}({', '.join(shown)})"
 
 
 def _shown(value: object) -> str:

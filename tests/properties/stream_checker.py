@@ -108,9 +108,11 @@ class StreamChecker:
             for side in (Side.BUY, Side.SELL)
         )
         return BookState(
-            instrument, bids, asks, self._trade_ids[instrument], self._last_prices[instrument],
-            self._states[instrument], self._untils.get(instrument, 0),
-            self._gathered(instrument, Side.BUY), self._gathered(instrument, Side.SELL),
+            instrument=instrument, bids=bids, asks=asks, last_trade_id=self._trade_ids[instrument],
+            last_price_ticks=self._last_prices[instrument], state=self._states[instrument],
+            until_ns=self._untils.get(instrument, 0),
+            market_bids=self._gathered(instrument, Side.BUY),
+            market_asks=self._gathered(instrument, Side.SELL),
         )  # fmt: skip
 
     def _gathered(self, instrument: int, side: int) -> list[RestingOrder]:

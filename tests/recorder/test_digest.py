@@ -178,7 +178,9 @@ def test_every_instrument_is_recorded_once_with_the_first_command_that_knows_it(
     found = []
     for seq in (11, 12, 13):
         digest.learn(example(), ())
-        events: list[Event] = [InstrumentAdded(12, 0, 0, 2, added)] if seq == 12 else []
+        events: list[Event] = [
+            InstrumentAdded(seq=12, gateway=0, request_seq=0, instrument=2, definition=added)
+        ] if seq == 12 else []  # fmt: skip
         digest.add(EventBatch(7, seq, seq, seq * 10, events))
         one = digest.drain()
         assert one is not None

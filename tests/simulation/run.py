@@ -128,9 +128,10 @@ class SimulatedExchange:
             for process in (self.matcher, *self.gateways, self.publisher)
         }
         return Result(
-            0, self.conditions, self.world.trace_hash, state_hash(engine), engine.seq,
-            len(archive.events), sum(len(trader.wishes_sent) for trader in self.traders), starts,
-            0, self.world.steps,
+            seed=0, conditions=self.conditions, trace_hash=self.world.trace_hash,
+            state_hash=state_hash(engine), commands=engine.seq, events=len(archive.events),
+            requests=sum(len(trader.wishes_sent) for trader in self.traders), starts=starts,
+            settled_in_ns=0, world_steps=self.world.steps,
         )  # fmt: skip
 
     def _run(self, for_ns: int) -> None:

@@ -78,16 +78,16 @@ def measure(browser: Browser, exchange: Exchange, seconds: float, rate: int) -> 
     frames = sorted(seen["frames"][1:])
     passed = after["Timestamp"] - before["Timestamp"]
     return Smoothness(
-        passed,
-        sent / passed,
-        len(frames) / passed,
-        frames[len(frames) * 99 // 100],
-        frames[-1],
-        len(seen["longTasks"]),
-        max(seen["longTasks"], default=0.0),
-        100 * (after["TaskDuration"] - before["TaskDuration"]) / passed,
-        seen["drawn"] / passed,
-        seen["crossed"],
+        seconds=passed,
+        orders_per_s=sent / passed,
+        frames_per_s=len(frames) / passed,
+        frame_p99_ms=frames[len(frames) * 99 // 100],
+        frame_longest_ms=frames[-1],
+        long_tasks=len(seen["longTasks"]),
+        long_task_longest_ms=max(seen["longTasks"], default=0.0),
+        busy_percent=100 * (after["TaskDuration"] - before["TaskDuration"]) / passed,
+        books_drawn_per_s=seen["drawn"] / passed,
+        crossed=seen["crossed"],
     )
 
 

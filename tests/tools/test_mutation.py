@@ -34,7 +34,9 @@ def unnoticed() -> Mutant:
     """Has the same meaning in another form."""
     source = (ROOT / MODULE).read_text()
     place = source.encode().index(b'"""')
-    return Mutant(MODULE, 1, place, place, "", "", "", "")
+    return Mutant(
+        path=MODULE, line=1, start=place, end=place, text="", function="", before="", after="",
+    )  # fmt: skip
 
 
 def test_defects_are_caught_and_equivalent_mutants_survive(

@@ -36,7 +36,7 @@ def names_in(path: str) -> list[str]:
 
 def defect(text: str = "") -> Mutant:
     """This text before the rest of the module."""
-    return Mutant(MODULE, 1, 0, 0, text, "", "", "")
+    return Mutant(path=MODULE, line=1, start=0, end=0, text=text, function="", before="", after="")
 
 
 def test_a_test_that_is_left_out_is_not_run(

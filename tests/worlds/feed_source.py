@@ -56,7 +56,10 @@ class FeedSource:
         self.last = {topic(channel, SYMBOL): first_of(epoch) - 1 for channel in CHANNELS}
         self.series = CandleSeries()
         self.ticker: Ticker | None = None
-        self.state = MarketState(SYMBOL, 100, 1, 0, 0, 0, 0, 0)
+        self.state = MarketState(
+            symbol=SYMBOL, seq=100, state=1, until_ns=0, indicative_ticks=0, indicative_lots=0,
+            surplus_lots=0, time_ns=0,
+        )  # fmt: skip
         self.sent: dict[str, dict[int, bytes]] = {name: {} for name in self.last}
         self.previous = {"l2": 0, "l3": 0}
         self.answer_wrongly = False
@@ -96,14 +99,19 @@ class FeedSource:
         )
         if bids or asks:
             update = DepthUpdate(
-                SYMBOL, first, self.seq, self._chain("l2"), bids, asks, self.checksum(), 0
-            )
+                symbol=SYMBOL, first_seq=first, seq=self.seq, prev_seq=self._chain("l2"), bids=bids,
+                asks=asks, checksum=self.checksum(), time_ns=0,
+            )  # fmt: skip
             frames.append(self._send("l2", update))
             best = (self.levels(1)[:1] or [(0, 0)])[0] + (self.levels(2)[:1] or [(0, 0)])[0]
             frames.append(self._send("bbo", BestBidOffer(SYMBOL, self.seq, *best, 0)))
         if self.random.random() < 0.3:
             self.trade_id += 1
-            trade = Trade(self.seq, self.trade_id, 5, 1, 1, 1, 2, self.seq * SECOND_NS // 9)
+            trade = Trade(
+                seq=self.seq, trade_id=self.trade_id, price_ticks=5, quantity_lots=1,
+                aggressor_side=1, maker_order_id=1, taker_order_id=2,
+                time_ns=self.seq * SECOND_NS // 9,
+            )  # fmt: skip
             frames.append(self._send("trade", Trades(SYMBOL, [trade])))
             self.series.add(5, 1, 5, trade.trade_id, trade.seq, trade.time_ns)
             candles = Candles(SYMBOL, self.seq, self.series.drain_changed(), 0)
@@ -115,7 +123,10 @@ class FeedSource:
     def change_state(self, state: int, until_ns: int = 0) -> list[Frames]:
         """Put the instrument into another state; the frame sent."""
         self.seq += 1
-        self.state = MarketState(SYMBOL, self.seq, state, until_ns, 0, 0, 0, 0)
+        self.state = MarketState(
+            symbol=SYMBOL, seq=self.seq, state=state, until_ns=until_ns, indicative_ticks=0,
+            indicative_lots=0, surplus_lots=0, time_ns=0,
+        )  # fmt: skip
         return [self._send("state", self.state)]
 
     def heartbeat(self) -> Frames:
@@ -129,9 +140,10 @@ class FeedSource:
             checksum = self.checksum() ^ self.answer_wrongly
             bids, asks = (self.side_orders(1), self.side_orders(2)) if request.orders else ([], [])
             return Snapshot(
-                number, SYMBOL, self.seq, dict(self.last), self.levels(1), self.levels(2),
-                checksum, 0, self.trade_id, bids, asks, self.ticker, self.series.latest(),
-                self.state,
+                request_id=number, symbol=SYMBOL, seq=self.seq, topics=dict(self.last),
+                bids=self.levels(1), asks=self.levels(2), checksum=checksum, time_ns=0,
+                last_trade_id=self.trade_id, bid_orders=bids, ask_orders=asks, ticker=self.ticker,
+                candles=self.series.latest(), state=self.state,
             )  # fmt: skip
         if isinstance(request, RangeRequest):
             held = self.sent[request.topic]

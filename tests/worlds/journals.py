@@ -14,7 +14,10 @@ SEGMENT_BYTES = 4096
 def record(first_seq: int, count: int = 1, size: int = 40) -> Record:
     """A record of `count` numbers with about `size` bytes in it, none of them zero."""
     payload = bytes(1 + (first_seq + place) % 255 for place in range(size // 2))
-    return Record(first_seq, first_seq + count - 1, 1000 + first_seq, [payload], payload[::-1])
+    return Record(
+        first_seq=first_seq, last_seq=first_seq + count - 1, time_ns=1000 + first_seq,
+        payloads=[payload], events=payload[::-1],
+    )  # fmt: skip
 
 
 def open_journal(

@@ -33,19 +33,29 @@ class PlainExchange:
         self._seq += 1
         before = {order[2]: order for order in self._book.orders()}
         if command.op in ("cancel", "reduce") and command.order_id not in before:
-            reject = entry.Reject(0, RejectReason.UNKNOWN_ORDER, "order_id", "", "", self._seq)
+            reject = entry.Reject(
+                request_seq=0, reason=RejectReason.UNKNOWN_ORDER, field="order_id", text="",
+                client_order_id="", seq=self._seq,
+            )  # fmt: skip
             return Outcome(reject, [], [], [])
         if command.op in ("new", "exec"):
             self._order_id[command.order_id] = self._seq
         fills = self._book.apply(command)
         after = {order[2]: order for order in self._book.orders()}
         order_id = self._order_id[command.order_id]
-        outcome = Outcome(entry.Ack(0, self._seq, order_id, OrderStatus.NEW, "", 0, 0), [], [], [])
+        outcome = Outcome(
+            entry.Ack(
+                request_seq=0, seq=self._seq, order_id=order_id, status=OrderStatus.NEW,
+                client_order_id="", remaining_lots=0, time_ns=0,
+            ),
+            [], [], [],
+        )  # fmt: skip
         for fill in fills:
             self._trade_id += 1
             trade = feed.Trade(
-                self._seq, self._trade_id, fill.price_ticks, fill.quantity_lots, command.side,
-                self._order_id[fill.maker_id], order_id, 0,
+                seq=self._seq, trade_id=self._trade_id, price_ticks=fill.price_ticks,
+                quantity_lots=fill.quantity_lots, aggressor_side=command.side,
+                maker_order_id=self._order_id[fill.maker_id], taker_order_id=order_id, time_ns=0,
             )  # fmt: skip
             outcome.trades.append(trade)
             outcome.executions.append(_taker_fill(trade))
@@ -62,7 +72,8 @@ class PlainExchange:
 
 def _taker_fill(trade: feed.Trade) -> entry.Execution:
     return entry.Execution(
-        0, trade.seq, "S", trade.taker_order_id, "", ExecutionKind.FILL, OrderStatus.FILLED,
-        trade.aggressor_side, trade.price_ticks, trade.quantity_lots, 0, 0, 0,
-        trade.trade_id, Liquidity.TAKER,
+        request_seq=0, seq=trade.seq, symbol="S", order_id=trade.taker_order_id, client_order_id="",
+        kind=ExecutionKind.FILL, status=OrderStatus.FILLED, side=trade.aggressor_side,
+        price_ticks=trade.price_ticks, quantity_lots=trade.quantity_lots, filled_lots=0,
+        remaining_lots=0, time_ns=0, trade_id=trade.trade_id, liquidity=Liquidity.TAKER,
     )  # fmt: skip

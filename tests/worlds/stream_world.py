@@ -182,6 +182,13 @@ def quiet_world() -> StreamWorld:
     world = StreamWorld()
     world.streams = Streams()
     world.streams.describe(world.follower.instruments)
-    world.streams.apply([Snapshot(1, SYMBOL, 1, {}, [], [], 0, 0, 0)])
+    world.streams.apply(
+        [
+            Snapshot(
+                request_id=1, symbol=SYMBOL, seq=1, topics={}, bids=[], asks=[], checksum=0,
+                time_ns=0, last_trade_id=0,
+            )
+        ]
+    )  # fmt: skip
     world.streams.set_live(SYMBOL, True, "")
     return world

@@ -7,11 +7,17 @@ from crossbook.common.types import OrderType, Side, TimeInForce
 from crossbook.matcher.engine.engine import Engine
 
 BTC = Instrument(
-    1, "BTC-USDT", "BTC", "USDT", "0.01", "0.00001", 8, 8, 10**9, 1, 10**9, 0, 1_000, 2_000
-)
+    id=1, symbol="BTC-USDT", base="BTC", quote="USDT", tick_size="0.01", lot_size="0.00001",
+    base_decimals=8, quote_decimals=8, max_price_ticks=10**9, min_quantity_lots=1,
+    max_quantity_lots=10**9, min_notional=0, maker_fee_rate=1_000, taker_fee_rate=2_000,
+)  # fmt: skip
 """1,000 base units a lot, 10 quote units a tick and lot; maker 0.10 %, taker 0.20 %."""
 
-ETH = Instrument(2, "ETH-EUR", "ETH", "EUR", "0.01", "0.001", 3, 5, 1_000, 2, 50, 300, -250, 500)
+ETH = Instrument(
+    id=2, symbol="ETH-EUR", base="ETH", quote="EUR", tick_size="0.01", lot_size="0.001",
+    base_decimals=3, quote_decimals=5, max_price_ticks=1_000, min_quantity_lots=2,
+    max_quantity_lots=50, min_notional=300, maker_fee_rate=-250, taker_fee_rate=500,
+)  # fmt: skip
 """One unit a lot and a tick and lot; makers are paid; 2 to 50 lots, worth at least 300."""
 
 BUY, SELL = Side.BUY, Side.SELL

@@ -171,7 +171,12 @@ def test_a_heartbeat_before_any_message_reveals_the_earlier_ones() -> None:
     (listing,) = follower.drain_requests()
     follower.on_reply(InstrumentList(listing.request_id, [example()]))
     (snapshot,) = follower.drain_requests()
-    follower.on_reply(Snapshot(snapshot.request_id, SYMBOL, 1, {}, [], [], 0, 0, 0))
+    follower.on_reply(
+        Snapshot(
+            request_id=snapshot.request_id, symbol=SYMBOL, seq=1, topics={}, bids=[], asks=[],
+            checksum=0, time_ns=0, last_trade_id=0,
+        )
+    )  # fmt: skip
     assert follower.ready
     follower.on_feed(b"heartbeat|", 1, encode(Heartbeat(1, 0, 0, {BBO: epoch + 1})))
     assert follower.drain_requests() == [
@@ -213,7 +218,11 @@ def test_a_range_without_messages_gives_up_the_missing_ones() -> None:
 
 def test_beyond_the_bound_the_older_half_of_held_messages_is_dropped() -> None:
     world = ready_follower("bbo")
-    payload = encode(BestBidOffer(SYMBOL, 1, 0, 0, 0, 0, 0))
+    payload = encode(
+        BestBidOffer(
+            symbol=SYMBOL, seq=1, bid_ticks=0, bid_lots=0, ask_ticks=0, ask_lots=0, time_ns=0,
+        )
+    )  # fmt: skip
     start = world.source.last[BBO] + 2
     for seq in range(start, start + HELD_MAX):
         world.follower.on_feed(BBO.encode(), seq, payload)
@@ -248,7 +257,12 @@ def test_instruments_added_later_are_found_by_their_topics() -> None:
     follower.drain_requests()
     follower.on_reply(InstrumentList(1, [example()]))
     (snapshot,) = follower.drain_requests()
-    follower.on_reply(Snapshot(snapshot.request_id, SYMBOL, 1, {}, [], [], 0, 0, 0))
+    follower.on_reply(
+        Snapshot(
+            request_id=snapshot.request_id, symbol=SYMBOL, seq=1, topics={}, bids=[], asks=[],
+            checksum=0, time_ns=0, last_trade_id=0,
+        )
+    )  # fmt: skip
 
     def beat(*symbols: str) -> list[object]:
         topics = {topic(channel, each): 0 for each in symbols for channel in ("bbo", "l2")}
@@ -281,7 +295,12 @@ def test_a_snapshot_that_answers_something_else_changes_nothing() -> None:
     follower.on_feed(b"heartbeat|", 1, encode(Heartbeat(1, 0, 0, {BBO: before + 3})))
     (sent,) = follower.drain_requests()
     follower.drain_updates()
-    follower.on_reply(Snapshot(sent.request_id, SYMBOL, 99, {}, [(1, 1)], [], 0, 0, 0))
+    follower.on_reply(
+        Snapshot(
+            request_id=sent.request_id, symbol=SYMBOL, seq=99, topics={}, bids=[(1, 1)], asks=[],
+            checksum=0, time_ns=0, last_trade_id=0,
+        )
+    )  # fmt: skip
     assert follower.drain_updates() == []
     assert follower.counters.snapshots == 1
     assert follower.book(SYMBOL).seq != 99

@@ -19,10 +19,15 @@ from tests.common.messages.test_refusal import LIMIT, LOT, MARKET, SMALL, TICK, 
 
 
 def deposit(amount: int = 1) -> AdjustBalance:
-    return AdjustBalance(0, 0, 7, 0, "USDT", amount, "x")
+    return AdjustBalance(
+        gateway=0, request_seq=0, account=7, instrument=0, asset="USDT", amount=amount,
+        transfer_id="x",
+    )  # fmt: skip
 
 
-FEES = SetFees(0, 0, 0, 1, 1, 1)
+FEES = SetFees(
+    gateway=0, request_seq=0, account=0, instrument=1, maker_fee_rate=1, taker_fee_rate=1,
+)  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -151,12 +156,29 @@ FEES = SetFees(0, 0, 0, 1, 1, 1)
         (
             LIMIT,
             "maker_fee_rate",
-            SetFees(0, 0, 0, 1, -100_002, 1),
+            SetFees(
+                gateway=0,
+                request_seq=0,
+                account=0,
+                instrument=1,
+                maker_fee_rate=-100_002,
+                taker_fee_rate=1,
+            ),
             "-10.0002 percent is beyond 10.0000",
         ),
         (TICK, "amount", deposit(), "must be at least one tick"),
-        (LIMIT, "timeout", SetCancelAfter(0, 0, 7, 0, -(10**8)), "-0.1 s is not within 0 to 86400"),
-        (LIMIT, "symbol", AddInstrument(0, 0, 0, 1, MARKET), "above the limit"),
+        (
+            LIMIT,
+            "timeout",
+            SetCancelAfter(gateway=0, request_seq=0, account=7, instrument=0, timeout_ns=-(10**8)),
+            "-0.1 s is not within 0 to 86400",
+        ),
+        (
+            LIMIT,
+            "symbol",
+            AddInstrument(gateway=0, request_seq=0, account=0, instrument=1, definition=MARKET),
+            "above the limit",
+        ),
     ],
 )
 def test_the_text_of_a_refusal_has_only_the_given_facts(
@@ -166,7 +188,10 @@ def test_the_text_of_a_refusal_has_only_the_given_facts(
 
 
 def test_the_largest_value_is_the_smaller_of_the_instruments_and_of_all() -> None:
-    event = CommandRejected(5, 1, 7, 3, 1, LIMIT, "quote_amount")
+    event = CommandRejected(
+        seq=5, gateway=1, request_seq=7, account=3, instrument=1, reason=LIMIT,
+        field="quote_amount",
+    )  # fmt: skip
     for most, text in ((MAX_NOTIONAL - 1, MAX_NOTIONAL - 1), (MAX_NOTIONAL + 1, MAX_NOTIONAL)):
         instrument = replace(MARKET, max_notional=most)
         assert refusal_text(event, new(0, 0, quote=3), instrument) == (
@@ -175,7 +200,9 @@ def test_the_largest_value_is_the_smaller_of_the_instruments_and_of_all() -> Non
 
 
 def test_without_the_instrument_the_text_is_the_reason_alone() -> None:
-    event = CommandRejected(5, 1, 7, 3, 1, LIMIT, "price")
+    event = CommandRejected(
+        seq=5, gateway=1, request_seq=7, account=3, instrument=1, reason=LIMIT, field="price",
+    )  # fmt: skip
     assert refusal_text(event, new()) == "above the limit"
     assert refusal_text(event, new(), None, 200) == "above the limit"
     assert refusal_text(replace(event, field="account"), amend(), None, 200) == "above the limit"

@@ -98,7 +98,10 @@ class Market:
         book.seq = seq
 
     def _snapshot(self, topics: dict[str, int]) -> Snapshot:
-        return Snapshot(0, "BTC-USDT", 9, dict(topics), [], [], 0, 0, 0)
+        return Snapshot(
+            request_id=0, symbol="BTC-USDT", seq=9, topics=dict(topics), bids=[], asks=[],
+            checksum=0, time_ns=0, last_trade_id=0,
+        )  # fmt: skip
 
 
 class MarketShell:
@@ -137,4 +140,10 @@ class MarketShell:
 
 def state(kind: InstrumentState, **changes: int) -> MarketState:
     """A state of BTC-USDT."""
-    return replace(MarketState("BTC-USDT", 9, kind, 0, 0, 0, 0, 0), **changes)
+    return replace(
+        MarketState(
+            symbol="BTC-USDT", seq=9, state=kind, until_ns=0, indicative_ticks=0, indicative_lots=0,
+            surplus_lots=0, time_ns=0,
+        ),
+        **changes,
+    )  # fmt: skip

@@ -97,15 +97,20 @@ class Session:
 
 
 def ack(status: OrderStatus = OrderStatus.NEW, name: str = "", remaining_lots: int = 30) -> Ack:
-    return Ack(0, 41, 40, status, name, remaining_lots, BEGAN_NS)
+    return Ack(
+        request_seq=0, seq=41, order_id=40, status=status, client_order_id=name,
+        remaining_lots=remaining_lots, time_ns=BEGAN_NS,
+    )  # fmt: skip
 
 
 def fill(trade_id: int, price: int, lots: int, filled_lots: int, side: int = 1) -> Execution:
     left = 30 - filled_lots
     status = OrderStatus.PARTIALLY_FILLED if left else OrderStatus.FILLED
     return Execution(
-        0, 41, "BTC-USDT", 40, "mine", ExecutionKind.FILL, status, side, price, lots, filled_lots,
-        left, BEGAN_NS, trade_id, Liquidity.TAKER, 1_234,
+        request_seq=0, seq=41, symbol="BTC-USDT", order_id=40, client_order_id="mine",
+        kind=ExecutionKind.FILL, status=status, side=side, price_ticks=price, quantity_lots=lots,
+        filled_lots=filled_lots, remaining_lots=left, time_ns=BEGAN_NS, trade_id=trade_id,
+        liquidity=Liquidity.TAKER, fee=1_234,
     )  # fmt: skip
 
 

@@ -227,17 +227,24 @@ def test_the_ladder_keeps_its_height_with_empty_sides() -> None:
 
 
 def test_an_orders_outcome_counts_its_own_fills_only() -> None:
-    ack = Ack(1, 40, 40, OrderStatus.NEW, "mine", 30, 0)
+    ack = Ack(
+        request_seq=1, seq=40, order_id=40, status=OrderStatus.NEW, client_order_id="mine",
+        remaining_lots=30, time_ns=0,
+    )  # fmt: skip
 
     def fill(order_id: int, price: int, lots: int, remaining_lots: int) -> Execution:
         return Execution(
-            1, 40, "BTC-USDT", order_id, "", ExecutionKind.FILL, OrderStatus.PARTIALLY_FILLED,
-            1, price, lots, 30 - remaining_lots, remaining_lots, 0, 5, Liquidity.TAKER, 20,
+            request_seq=1, seq=40, symbol="BTC-USDT", order_id=order_id, client_order_id="",
+            kind=ExecutionKind.FILL, status=OrderStatus.PARTIALLY_FILLED, side=1, price_ticks=price,
+            quantity_lots=lots, filled_lots=30 - remaining_lots, remaining_lots=remaining_lots,
+            time_ns=0, trade_id=5, liquidity=Liquidity.TAKER, fee=20,
         )  # fmt: skip
 
     expired = Execution(
-        1, 40, "BTC-USDT", 40, "", ExecutionKind.EXPIRED, OrderStatus.EXPIRED,
-        1, 0, 10, 20, 0, 0, reason=RejectReason.IMMEDIATE_OR_CANCEL,
+        request_seq=1, seq=40, symbol="BTC-USDT", order_id=40, client_order_id="",
+        kind=ExecutionKind.EXPIRED, status=OrderStatus.EXPIRED, side=1, price_ticks=0,
+        quantity_lots=10, filled_lots=20, remaining_lots=0, time_ns=0,
+        reason=RejectReason.IMMEDIATE_OR_CANCEL,
     )  # fmt: skip
     facts = outcome_facts(
         example(), ack, [fill(40, 100, 10, 20), fill(7, 90, 99, 0), fill(40, 101, 10, 10), expired]

@@ -17,8 +17,14 @@ from tests.crossbook.cli.market_shell import BEGAN_NS, SECOND_NS, MarketShell, s
 
 BIDS = [(5_000_000, 100_000), (4_999_900, 50_000)]
 ASKS = [(5_000_100, 25_000), (5_000_300, 5_000), (5_000_400, 1)]
-BOUGHT = Trade(119, 7, 5_000_050, 3, 1, 41, 42, BEGAN_NS)
-SOLD = Trade(120, 12_345_678, 4_999_950, 250_000_000, 2, 43, 44, BEGAN_NS + SECOND_NS)
+BOUGHT = Trade(
+    seq=119, trade_id=7, price_ticks=5_000_050, quantity_lots=3, aggressor_side=1,
+    maker_order_id=41, taker_order_id=42, time_ns=BEGAN_NS,
+)  # fmt: skip
+SOLD = Trade(
+    seq=120, trade_id=12_345_678, price_ticks=4_999_950, quantity_lots=250_000_000,
+    aggressor_side=2, maker_order_id=43, taker_order_id=44, time_ns=BEGAN_NS + SECOND_NS,
+)  # fmt: skip
 UNKNOWN_STATE: dict[str, Any] = {"state": None, "state_until": None, "auction": None}
 
 

@@ -101,7 +101,9 @@ def test_an_order_entered_before_is_marked_as_repeated(session: Session) -> None
 
 def test_the_reason_of_an_end_is_printed_and_a_newer_code_as_its_number(session: Session) -> None:
     expired = Execution(
-        0, 41, "BTC-USDT", 40, "", ExecutionKind.EXPIRED, OrderStatus.EXPIRED, 1, 0, 20, 10, 0, 0,
+        request_seq=0, seq=41, symbol="BTC-USDT", order_id=40, client_order_id="",
+        kind=ExecutionKind.EXPIRED, status=OrderStatus.EXPIRED, side=1, price_ticks=0,
+        quantity_lots=20, filled_lots=10, remaining_lots=0, time_ns=0,
         reason=RejectReason.FILL_OR_KILL,
     )  # fmt: skip
     session.scripted = [ack(), expired]
@@ -193,7 +195,12 @@ def test_terms_that_do_not_go_together_are_not_sent(
 
 
 def test_a_refusal_names_reason_and_field(session: Session) -> None:
-    session.scripted = [Reject(0, RejectReason.BAD_TICK, "price", "not a multiple of 0.01", "", 9)]
+    session.scripted = [
+        Reject(
+            request_seq=0, reason=RejectReason.BAD_TICK, field="price",
+            text="not a multiple of 0.01", client_order_id="", seq=9,
+        )
+    ]  # fmt: skip
     words = ["buy", "BTC-USDT", "1", "2.001"]
 
     assert session.run(*words) == (1, "", "BAD_TICK (price): not a multiple of 0.01")

@@ -109,9 +109,35 @@ def test_a_command_that_names_no_order_or_two_is_not_sent(
 @pytest.mark.parametrize(
     ("words", "request_sent"),
     [
-        (["BTC-USDT", "40", "-q", "0.0003"], Amend(0, "BTC-USDT", 40, "", "0.0003")),
-        (["btc-usdt", "--id", "mine", "-p", "9"], Amend(0, "BTC-USDT", 0, "mine", 0, "9")),
-        (["BTC-USDT", "40", "--stop", "8"], Amend(0, "BTC-USDT", 40, "", 0, 0, "8")),
+        (
+            ["BTC-USDT", "40", "-q", "0.0003"],
+            Amend(
+                request_seq=0, symbol="BTC-USDT", order_id=40, client_order_id="", quantity="0.0003"
+            ),
+        ),
+        (
+            ["btc-usdt", "--id", "mine", "-p", "9"],
+            Amend(
+                request_seq=0,
+                symbol="BTC-USDT",
+                order_id=0,
+                client_order_id="mine",
+                quantity=0,
+                price="9",
+            ),
+        ),
+        (
+            ["BTC-USDT", "40", "--stop", "8"],
+            Amend(
+                request_seq=0,
+                symbol="BTC-USDT",
+                order_id=40,
+                client_order_id="",
+                quantity=0,
+                price=0,
+                stop_price="8",
+            ),
+        ),
     ],
 )
 def test_an_amend_changes_the_terms_it_names(
@@ -135,11 +161,16 @@ def test_an_amend_changes_the_terms_it_names(
 
 LISTED = [
     OrderState(
-        "BTC-USDT", 40, "mine", 1, 5_000_000, 30, 10, 20, OrderStatus.PARTIALLY_FILLED, BEGAN_NS
+        symbol="BTC-USDT", order_id=40, client_order_id="mine", side=1, price_ticks=5_000_000,
+        quantity_lots=30, filled_lots=10, remaining_lots=20, status=OrderStatus.PARTIALLY_FILLED,
+        time_ns=BEGAN_NS,
     ),
     OrderState(
-        "SOL-EUR", 1_041, "", 2, 301, 5, 0, 5, OrderStatus.NEW, BEGAN_NS + SECOND_NS,
-        OrderType.STOP_LIMIT, TimeInForce.GTD, 299, 2, BEGAN_NS + 60 * SECOND_NS, True, 2, False,
+        symbol="SOL-EUR", order_id=1_041, client_order_id="", side=2, price_ticks=301,
+        quantity_lots=5, filled_lots=0, remaining_lots=5, status=OrderStatus.NEW,
+        time_ns=BEGAN_NS + SECOND_NS, order_type=OrderType.STOP_LIMIT,
+        time_in_force=TimeInForce.GTD, trigger_ticks=299, display_lots=2,
+        expire_ns=BEGAN_NS + 60 * SECOND_NS, post_only=True, prevention=2, working=False,
     ),
 ]  # fmt: skip
 

@@ -14,8 +14,10 @@ from crossbook.common.types import InstrumentState
 from tests.crossbook.cli.market_shell import BEGAN_NS, BTC, SECOND_NS, MarketShell, state
 
 DAY = Ticker(
-    "BTC-USDT", 120, 5_000_000, 5_100_000, 4_900_000, 4_950_000, 3, 250_000, 12_500_000_000_000,
-    1_234, 1, 1_234, 0, 4_949_900, 7, 4_950_100, 8, BEGAN_NS,
+    symbol="BTC-USDT", seq=120, open_ticks=5_000_000, high_ticks=5_100_000, low_ticks=4_900_000,
+    last_ticks=4_950_000, last_lots=3, volume_lots=250_000, quote_volume=12_500_000_000_000,
+    trades=1_234, first_trade_id=1, last_trade_id=1_234, open_ns=0, bid_ticks=4_949_900, bid_lots=7,
+    ask_ticks=4_950_100, ask_lots=8, time_ns=BEGAN_NS,
 )  # fmt: skip
 RISEN = replace(DAY, last_ticks=5_050_000)
 NOTHING = replace(Ticker("ETH-EUR", 9, *[0] * 16), time_ns=BEGAN_NS)
@@ -182,8 +184,9 @@ def test_a_terminal_shows_the_table_ten_times_a_second(shell: MarketShell) -> No
 
 
 MINUTE = Candle(
-    60, BEGAN_NS // (60 * SECOND_NS) * 60 * SECOND_NS, 5_000_000, 5_000_300,
-    4_999_900, 5_000_100, 1_234_567, 61_728_350_000_000, 12_345, 1, 12_345, 120,
+    interval_s=60, open_ns=BEGAN_NS // (60 * SECOND_NS) * 60 * SECOND_NS, open_ticks=5_000_000,
+    high_ticks=5_000_300, low_ticks=4_999_900, close_ticks=5_000_100, volume_lots=1_234_567,
+    quote_volume=61_728_350_000_000, trades=12_345, first_trade_id=1, last_trade_id=12_345, seq=120,
 )  # fmt: skip
 FALLEN = replace(MINUTE, close_ticks=4_999_999)
 NEXT = replace(MINUTE, open_ns=MINUTE.open_ns + 60 * SECOND_NS)
@@ -220,7 +223,10 @@ def candles(*each: Candle) -> Candles:
 
 
 def test_each_change_of_a_candle_is_a_line_and_its_repeat_is_none(shell: MarketShell) -> None:
-    snapshot = Snapshot(0, "BTC-USDT", 9, {}, [], [], 0, 0, 0, candles=[NEXT])
+    snapshot = Snapshot(
+        request_id=0, symbol="BTC-USDT", seq=9, topics={}, bids=[], asks=[], checksum=0, time_ns=0,
+        last_trade_id=0, candles=[NEXT],
+    )  # fmt: skip
     shell.market.latest = {60: MINUTE}
     shell.market.coming = [
         [candles(MINUTE, replace(FALLEN, interval_s=300)), candles(FALLEN)],

@@ -132,7 +132,10 @@ def test_an_answer_of_another_kind_is_an_error(reply: AdminReply, text: str) -> 
 
 
 NOW_NS = parse_time("2030-01-01")
-MANUAL = AdminView(1, 5, [], [], NOW_NS, NOW_NS, is_manual=True)
+MANUAL = AdminView(
+    request_id=1, seq=5, instruments=[], balances=[], time_ns=NOW_NS, clock_ns=NOW_NS,
+    is_manual=True,
+)  # fmt: skip
 
 
 @contextmanager
@@ -158,7 +161,9 @@ def matcher_that_answers(*replies: AdminReply) -> Iterator[tuple[AdminClient, li
 
 @pytest.mark.parametrize("by", ["1d", timedelta(days=1)])
 def test_a_duration_counts_from_the_matchers_time(by: str | timedelta) -> None:
-    moved = AdminTimeAdvanced(2, NOW_NS, NOW_NS + DAY_NS, 9, 1)
+    moved = AdminTimeAdvanced(
+        request_id=2, before_ns=NOW_NS, time_ns=NOW_NS + DAY_NS, seq=9, batches=1,
+    )  # fmt: skip
     with matcher_that_answers(MANUAL, moved) as (admin, requests):
         assert admin.advance(by) == moved
     assert requests[1:] == [AdminAdvance(2, NOW_NS + DAY_NS)]
@@ -166,7 +171,9 @@ def test_a_duration_counts_from_the_matchers_time(by: str | timedelta) -> None:
 
 @pytest.mark.parametrize("to", ["2030-01-02", datetime(2030, 1, 2, tzinfo=UTC)])
 def test_a_point_in_time_is_sent_as_it_is(to: str | datetime) -> None:
-    moved = AdminTimeAdvanced(2, NOW_NS, NOW_NS + DAY_NS, 9, 1)
+    moved = AdminTimeAdvanced(
+        request_id=2, before_ns=NOW_NS, time_ns=NOW_NS + DAY_NS, seq=9, batches=1,
+    )  # fmt: skip
     with matcher_that_answers(MANUAL, moved) as (admin, requests):
         assert admin.advance(to=to) == moved
     assert requests[1:] == [AdminAdvance(2, NOW_NS + DAY_NS)]
@@ -174,10 +181,16 @@ def test_a_point_in_time_is_sent_as_it_is(to: str | datetime) -> None:
 
 def test_an_advance_goes_on_until_the_time_is_reached() -> None:
     half_ns = NOW_NS + DAY_NS // 2
-    first = AdminTimeAdvanced(2, NOW_NS, half_ns, 9, 10_000)
-    second = AdminTimeAdvanced(3, half_ns, NOW_NS + DAY_NS, 12, 3)
+    first = AdminTimeAdvanced(
+        request_id=2, before_ns=NOW_NS, time_ns=half_ns, seq=9, batches=10_000,
+    )  # fmt: skip
+    second = AdminTimeAdvanced(
+        request_id=3, before_ns=half_ns, time_ns=NOW_NS + DAY_NS, seq=12, batches=3,
+    )  # fmt: skip
     with matcher_that_answers(MANUAL, first, second) as (admin, requests):
-        assert admin.advance("1d") == AdminTimeAdvanced(3, NOW_NS, NOW_NS + DAY_NS, 12, 10_003)
+        assert admin.advance("1d") == AdminTimeAdvanced(
+            request_id=3, before_ns=NOW_NS, time_ns=NOW_NS + DAY_NS, seq=12, batches=10_003,
+        )  # fmt: skip
     assert [each.to_ns for each in requests[1:]] == [NOW_NS + DAY_NS] * 2
 
 

@@ -20,7 +20,10 @@ from crossbook.errors import (
 )
 
 WHERE = "tcp://there"
-MISSED = Execution(0, 12, "BTC-USDT", 1, "", 1, 1, 1, 1, 1, 0, 1, 0)
+MISSED = Execution(
+    request_seq=0, seq=12, symbol="BTC-USDT", order_id=1, client_order_id="", kind=1, status=1,
+    side=1, price_ticks=1, quantity_lots=1, filled_lots=0, remaining_lots=1, time_ns=0,
+)  # fmt: skip
 
 
 def unanswered(name: str, sent: bool, why: str) -> Unanswered:
@@ -28,7 +31,13 @@ def unanswered(name: str, sent: bool, why: str) -> Unanswered:
 
 
 def test_a_refusal_is_unknown_only_by_its_reason() -> None:
-    error = failures.refused(Reject(4, RejectReason.OUTCOME_UNKNOWN, "", "lost", "a"), WHERE)
+    error = failures.refused(
+        Reject(
+            request_seq=4, reason=RejectReason.OUTCOME_UNKNOWN, field="", text="lost",
+            client_order_id="a",
+        ),
+        WHERE,
+    )  # fmt: skip
     assert isinstance(error, OutcomeUnknown)
     assert (error.request_seq, error.client_order_id) == (4, "a")
     assert "lost (gateway tcp://there)" in str(error)

@@ -9,7 +9,10 @@ from tests.crossbook.client.test_recovery import execution
 
 
 def ack_of(seq: int, order_id: int) -> Ack:
-    return Ack(0, seq, order_id, 1, "", 5, 0)
+    return Ack(
+        request_seq=0, seq=seq, order_id=order_id, status=1, client_order_id="", remaining_lots=5,
+        time_ns=0,
+    )  # fmt: skip
 
 
 def test_a_recovery_is_done_at_its_number_also_where_that_is_the_first() -> None:

@@ -61,10 +61,22 @@ class UnevenGateway:
         self.seqs[shard] += 1
         seq = self.seqs[shard]
         if draw < 0.3:
-            return [Reject(number, RejectReason.BAD_TICK, "price", "odd", "", seq)]
+            return [
+                Reject(
+                    request_seq=number, reason=RejectReason.BAD_TICK, field="price", text="odd",
+                    client_order_id="", seq=seq,
+                )
+            ]  # fmt: skip
         fills = [execution(seq, 2, seq, seq * 10 + n) for n in range(self.chance.randint(0, 2))]
         self.sent[shard] += [execution(seq, 1, seq), *fills]
-        return [Ack(number, seq, seq, 1, getattr(request, "client_order_id", ""), 5, 0), *fills]
+        return [
+            Ack(
+                request_seq=number, seq=seq, order_id=seq, status=1,
+                client_order_id=getattr(request, "client_order_id", ""), remaining_lots=5,
+                time_ns=0,
+            ),
+            *fills,
+        ]  # fmt: skip
 
     def _caught_up(self, number: int, from_seq: int, draw: float) -> list[Reply]:
         shard = int(from_seq >= base_of(1))

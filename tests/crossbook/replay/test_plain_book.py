@@ -7,7 +7,10 @@ from crossbook.replay.recording import Op, RecordedCommand, RecordedFill
 
 
 def command(op: Op, order_id: int, side: int = 0, price: int = 0, lots: int = 0) -> RecordedCommand:
-    return RecordedCommand(0, 0, op, order_id, side, price, lots)
+    return RecordedCommand(
+        seq=0, time_ns=0, op=op, order_id=order_id, side=side, price_ticks=price,
+        quantity_lots=lots,
+    )  # fmt: skip
 
 
 def test_a_taker_sweeps_best_prices_first_and_early_orders_first() -> None:

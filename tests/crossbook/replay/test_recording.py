@@ -56,12 +56,20 @@ def test_commands_and_expectations_are_read(tmp_path: Path, packed: bool) -> Non
 
     assert recording.name == "flow"
     assert recording.commands == [
-        RecordedCommand(0, 1000, "new", 1, 2, 101, 5),
-        RecordedCommand(1, 2000, "new", 2, 1, 99, 7),
-        RecordedCommand(2, 3000, "exec", 3, 1, 101, 2),
-        RecordedCommand(4, 4000, "reduce", 2, 0, 0, 3),
+        RecordedCommand(
+            seq=0, time_ns=1000, op="new", order_id=1, side=2, price_ticks=101, quantity_lots=5,
+        ),
+        RecordedCommand(
+            seq=1, time_ns=2000, op="new", order_id=2, side=1, price_ticks=99, quantity_lots=7,
+        ),
+        RecordedCommand(
+            seq=2, time_ns=3000, op="exec", order_id=3, side=1, price_ticks=101, quantity_lots=2,
+        ),
+        RecordedCommand(
+            seq=4, time_ns=4000, op="reduce", order_id=2, side=0, price_ticks=0, quantity_lots=3,
+        ),
         RecordedCommand(5, 5000, "cancel", 1),
-    ]
+    ]  # fmt: skip
     assert recording.fills == {2: [RecordedFill(1, 101, 2)]}
     assert recording.books == {2: BookRow(((99, 7),), ((101, 3),), 2, 2)}
     assert recording.digests == {5: BookDigest(1, "0a" * 32)}

@@ -162,12 +162,21 @@ def test_a_corrupted_row_and_digest_are_found() -> None:
 def test_a_recording_that_breaks_priority_is_distinguished_from_an_exchange_that_does() -> None:
     """In the recording the second order at a price was hit: the exchange hits the first."""
     commands = [
-        RecordedCommand(0, 0, "new", 1, 2, 100, 5),
-        RecordedCommand(1, 0, "new", 2, 2, 100, 5),
-        RecordedCommand(2, 0, "exec", 3, 1, 100, 5),
-    ]
+        RecordedCommand(
+            seq=0, time_ns=0, op="new", order_id=1, side=2, price_ticks=100, quantity_lots=5,
+        ),
+        RecordedCommand(
+            seq=1, time_ns=0, op="new", order_id=2, side=2, price_ticks=100, quantity_lots=5,
+        ),
+        RecordedCommand(
+            seq=2, time_ns=0, op="exec", order_id=3, side=1, price_ticks=100, quantity_lots=5,
+        ),
+    ]  # fmt: skip
     row = BookRow((), ((100, 5),), 1, 1)
-    honest = Recording("honest", commands, {2: [RecordedFill(1, 100, 5)]}, {2: row}, {})
+    honest = Recording(
+        name="honest", commands=commands, fills={2: [RecordedFill(1, 100, 5)]}, books={2: row},
+        digests={},
+    )  # fmt: skip
     jumps = replace(honest, fills={2: [RecordedFill(2, 100, 5)]})
 
     def hit_the_second(index: int, outcome: Outcome) -> Outcome:
@@ -217,9 +226,16 @@ def test_another_cause_of_a_failed_replay_is_named_before_the_exchange() -> None
 
 
 def test_a_row_without_levels_is_no_equal_row() -> None:
-    commands = [RecordedCommand(0, 0, "new", 1, 1, 100, 5), RecordedCommand(1, 0, "cancel", 1)]
+    commands = [
+        RecordedCommand(
+            seq=0, time_ns=0, op="new", order_id=1, side=1, price_ticks=100, quantity_lots=5,
+        ),
+        RecordedCommand(1, 0, "cancel", 1),
+    ]  # fmt: skip
     empty, shown = BookRow((), (), 0, 0), BookRow((), (), 1, 1)
-    flow = Recording("short", commands, {}, {0: empty, 1: shown}, {})
+    flow = Recording(
+        name="short", commands=commands, fills={}, books={0: empty, 1: shown}, digests={},
+    )  # fmt: skip
 
     result = check(flow)
 
@@ -231,19 +247,31 @@ def test_a_row_without_levels_is_no_equal_row() -> None:
 def test_a_row_is_judged_at_its_own_command_not_later() -> None:
     """The next command removes the level the row shows: the row must still be equal."""
     flow = Recording(
-        "short",
-        [RecordedCommand(0, 0, "new", 1, 1, 100, 5), RecordedCommand(1, 0, "cancel", 1)],
-        {},
-        {0: BookRow(((100, 5),), (), 1, 1), 1: BookRow((), (), 1, 1)},
-        {},
-    )
+        name="short",
+        commands=[
+            RecordedCommand(
+                seq=0, time_ns=0, op="new", order_id=1, side=1, price_ticks=100, quantity_lots=5,
+            ),
+            RecordedCommand(1, 0, "cancel", 1),
+        ],
+        fills={}, books={0: BookRow(((100, 5),), (), 1, 1), 1: BookRow((), (), 1, 1)},
+        digests={},
+    )  # fmt: skip
 
     assert check(flow).books == Tally(2, 2)
 
 
 def test_a_refusal_before_sequencing_leaves_the_book_of_the_command_before() -> None:
-    commands = [RecordedCommand(0, 0, "new", 1, 1, 100, 5), RecordedCommand(1, 0, "cancel", 9)]
-    flow = Recording("short", commands, {}, {1: BookRow(((100, 5),), (), 1, 1)}, {})
+    commands = [
+        RecordedCommand(
+            seq=0, time_ns=0, op="new", order_id=1, side=1, price_ticks=100, quantity_lots=5,
+        ),
+        RecordedCommand(1, 0, "cancel", 9),
+    ]  # fmt: skip
+    flow = Recording(
+        name="short", commands=commands, fills={}, books={1: BookRow(((100, 5),), (), 1, 1)},
+        digests={},
+    )  # fmt: skip
 
     def at_the_gateway(index: int, outcome: Outcome) -> Outcome:
         if isinstance(outcome.answer, entry.Reject):
@@ -347,13 +375,16 @@ def test_unanswered_commands_are_a_difference() -> None:
 def test_requests_follow_the_recording() -> None:
     requests = ReplayRequests("BTC-USD", "r-")
     commands = [
-        RecordedCommand(0, 0, "new", 7, 1, 100, 50),
-        RecordedCommand(1, 0, "exec", 8, 2, 99, 20),
+        RecordedCommand(
+            seq=0, time_ns=0, op="new", order_id=7, side=1, price_ticks=100, quantity_lots=50,
+        ),
+        RecordedCommand(
+            seq=1, time_ns=0, op="exec", order_id=8, side=2, price_ticks=99, quantity_lots=20,
+        ),
         RecordedCommand(2, 0, "reduce", 7, quantity_lots=10),
         RecordedCommand(3, 0, "reduce", 7, quantity_lots=40),
-        RecordedCommand(4, 0, "reduce", 6, quantity_lots=1),
-        RecordedCommand(5, 0, "cancel", 7),
-    ]
+        RecordedCommand(4, 0, "reduce", 6, quantity_lots=1), RecordedCommand(5, 0, "cancel", 7),
+    ]  # fmt: skip
 
     made = [requests.request(command, index) for index, command in enumerate(commands)]
 

@@ -15,10 +15,14 @@ RESULT = CheckResult(
     unexpected=0, unanswered=0, foreign_trades=0, differences=["own fill [3] differs"],
     rows_without_levels=1_001, breaks=3_000, by_recording=4, by_exchange=1,
 )  # fmt: skip
-EQUAL = CheckResult(1, None, Tally(1, 1), Tally(1, 1), Tally(1, 1), {}, 0, 0, 0, [])
+EQUAL = CheckResult(
+    fills=1, recorded_fills=None, own_fills=Tally(1, 1), books=Tally(1, 1), digests=Tally(1, 1),
+    refused={}, unexpected=0, unanswered=0, foreign_trades=0, differences=[],
+)  # fmt: skip
 REPORT = ReplayReport(
-    "flow", "REPLAY-1", "max", 3_000, 2.0, {"p50": 1_200, "p99": 9}, 1_002, RESULT, ["cut"]
-)
+    name="flow", symbol="REPLAY-1", speed="max", commands=3_000, seconds=2.0,
+    latency_us={"p50": 1_200, "p99": 9}, feed_gaps=1_002, result=RESULT, notes=["cut"],
+)  # fmt: skip
 
 
 def drawn(report: ReplayReport) -> list[str]:

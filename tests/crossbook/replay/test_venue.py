@@ -156,7 +156,10 @@ class Ledger:
     def act(self, command: AdjustBalance) -> None:
         """Accept the deposit, or refuse it."""
         if self._refusal is not None:
-            event = CommandRejected(1, 0, 0, 6, 0, RejectReason.MALFORMED, self._refusal)
+            event = CommandRejected(
+                seq=1, gateway=0, request_seq=0, account=6, instrument=0,
+                reason=RejectReason.MALFORMED, field=self._refusal,
+            )  # fmt: skip
             raise ActRefused(event, command)
         self.paid.append((command.account, command.asset, command.amount))
         self.names.add(command.transfer_id)

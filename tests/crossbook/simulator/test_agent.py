@@ -55,12 +55,18 @@ def test_an_agent_receives_fills_then_trades_then_rejections_then_the_book() -> 
     trade = MarketTrade(price, 15, Side.BUY)
     # A tick times a lot is ten smallest units of USDT; fees are 0.1 and 0.2 percent.
     assert maker.news[1:] == [
-        Fill(Side.SELL, price, 15, Liquidity.MAKER, price * 15 * 10 // 1_000, 7, 25),
-        trade,
-        (0, 6_500_010),
-    ]
+        Fill(
+            side=Side.SELL, price_ticks=price, lots=15, liquidity=Liquidity.MAKER,
+            fee_units=price * 15 * 10 // 1_000, slot=7, remaining_lots=25,
+        ),
+        trade, (0, 6_500_010),
+    ]  # fmt: skip
     assert taker.news[1:] == [
-        Fill(Side.BUY, price, 15, Liquidity.TAKER, 30, 0, 0), trade, (0, 6_500_010),
+        Fill(
+            side=Side.BUY, price_ticks=price, lots=15, liquidity=Liquidity.TAKER, fee_units=30,
+            slot=0, remaining_lots=0,
+        ),
+        trade, (0, 6_500_010),
     ]  # fmt: skip
     assert (maker.position_lots, taker.position_lots) == (-15, 15)
     assert (maker.cash_tick_lots, taker.cash_tick_lots) == (15 * price, -15 * price)

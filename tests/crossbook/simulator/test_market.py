@@ -6,10 +6,10 @@ from crossbook.simulator.market import BUY, SELL, AgentMarket, OpenOrder
 
 def market() -> AgentMarket:
     made = AgentMarket(example(), 5_000_000, 10)
-    made.add(OpenOrder("a", 1, BUY, 4_999_990, 30))
-    made.add(OpenOrder("b", 2, BUY, 4_999_990, 20))
-    made.add(OpenOrder("c", 1, BUY, 4_999_980, 7))
-    made.add(OpenOrder("d", 2, SELL, 5_000_010, 5))
+    made.add(OpenOrder(name="a", agent=1, side=BUY, price_ticks=4_999_990, lots=30))
+    made.add(OpenOrder(name="b", agent=2, side=BUY, price_ticks=4_999_990, lots=20))
+    made.add(OpenOrder(name="c", agent=1, side=BUY, price_ticks=4_999_980, lots=7))
+    made.add(OpenOrder(name="d", agent=2, side=SELL, price_ticks=5_000_010, lots=5))
     return made
 
 

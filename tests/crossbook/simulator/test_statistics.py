@@ -109,7 +109,7 @@ def test_profit_is_cash_and_position_at_the_middle() -> None:
 
 def test_instruments_are_printed_as_decimals() -> None:
     market = AgentMarket(example(), 5_000_000, 10)
-    market.add(OpenOrder("a", 0, BUY, 4_999_990, 50_000))
+    market.add(OpenOrder(name="a", agent=0, side=BUY, price_ticks=4_999_990, lots=50_000))
     [row] = SimulationStatistics([market], []).symbols()
     assert (row["symbol"], row["bid"], row["ask"], row["last"]) == (
         "BTC-USDT", "49999.90", None, None,

@@ -108,8 +108,10 @@ def test_an_immediate_type_is_a_limit_order_of_that_time_in_force(order_type: st
 
 def test_every_field_has_its_place() -> None:
     body = documents.OrderRequest(
-        "ETH-USDT", "stop_limit", "sell", "1.5", "2.5", "gtd", "mine", None, "3.5", "0.5", 17,
-        False, "expire_both",
+        symbol="ETH-USDT", order_type="stop_limit", side="sell", quantity="1.5", price="2.5",
+        time_in_force="gtd", client_order_id="mine", quote_quantity=None, stop_price="3.5",
+        display_quantity="0.5", expire_time=17, post_only=False,
+        self_trade_prevention="expire_both",
     )  # fmt: skip
     assert order_of(body) == New(
         request_seq=0,

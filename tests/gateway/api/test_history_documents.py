@@ -188,11 +188,15 @@ def test_trades_are_listed_with_all_their_fields() -> None:
     }  # fmt: skip
     assert status == 200
     assert document == {"symbol": "BTC-USDT", "trades": [listed], "seq": SEQ}
-    assert questions == [TradesQuestion(0, 0, 1, 0, 100)]
+    assert questions == [
+        TradesQuestion(request_id=0, min_seq=0, instrument=1, from_trade_id=0, limit=100)
+    ]  # fmt: skip
     _, _, questions = get(
         "trades/ETH-USDT?from_trade_id=9&limit=4", TradeRecords(0, SEQ, [], more=False)
     )
-    assert questions == [TradesQuestion(0, 0, 2, 9, 4)]
+    assert questions == [
+        TradesQuestion(request_id=0, min_seq=0, instrument=2, from_trade_id=9, limit=4)
+    ]  # fmt: skip
 
 
 def test_candles_are_listed_with_all_their_fields() -> None:
@@ -215,4 +219,9 @@ def test_candles_are_listed_with_all_their_fields() -> None:
         "symbol": "BTC-USDT", "interval": "5m", "candles": [listed], "seq": SEQ
     }  # fmt: skip
     from_ns, to_ns = 1_761_480_000_000_000_000, 1_761_483_000_001_000_000
-    assert questions == [CandlesQuestion(0, 0, 1, 300, from_ns, to_ns, 9)]
+    assert questions == [
+        CandlesQuestion(
+            request_id=0, min_seq=0, instrument=1, interval_s=300, from_ns=from_ns, to_ns=to_ns,
+            limit=9,
+        )
+    ]  # fmt: skip

@@ -21,7 +21,9 @@ class PlainOperations:
 
     async def readiness(self) -> Readiness:
         """A readiness without any available part."""
-        return Readiness("not_ready", False, False, False, [], 0)
+        return Readiness(
+            status="not_ready", matcher=False, market_data=False, recorder=False, missing=[], seq=0,
+        )  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -121,9 +121,16 @@ def test_an_instrument_added_and_fees_changed_are_applied_from_events() -> None:
     world = DeskWorld()
     token = world.log_on(ANN, 7)
     added = replace(INSTRUMENTS[0], id=77, symbol="BTC-NEW")
-    events = world.engine.apply(AddInstrument(0, 0, 0, 77, added))
-    events += world.engine.apply(SetFees(0, 0, 0, 77, 10, 20))
-    world.desk.apply(EventBatch(1, 1, 2, 5, events))
+    events = world.engine.apply(
+        AddInstrument(gateway=0, request_seq=0, account=0, instrument=77, definition=added)
+    )  # fmt: skip
+    events += world.engine.apply(
+        SetFees(
+            gateway=0, request_seq=0, account=0, instrument=77, maker_fee_rate=10,
+            taker_fee_rate=20,
+        )
+    )  # fmt: skip
+    world.desk.apply(EventBatch(incarnation=1, first_seq=1, last_seq=2, time_ns=5, events=events))
     (ack,) = world.replies_to(ANN, token, New(2, "BTC-NEW", 1, "0.5", "50000.00"))
     assert isinstance(ack, Ack)
     (listed,) = world.replies_to(ANN, token, ListInstruments(3))

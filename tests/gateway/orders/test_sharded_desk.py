@@ -177,7 +177,18 @@ def test_an_instrument_added_to_a_shard_is_traded_there() -> None:
     assert matcher is not None
     added: list[str] = []
     world.desk.instrument_listeners.append(lambda instrument: added.append(instrument.symbol))
-    batch = matcher.apply([encode([AddInstrument(0, 0, 0, doge.id, doge)])], 1)
+    batch = matcher.apply(
+        [
+            encode(
+                [
+                    AddInstrument(
+                        gateway=0, request_seq=0, account=0, instrument=doge.id, definition=doge,
+                    )
+                ]
+            )
+        ],
+        1,
+    )  # fmt: skip
     world.shards[1].link.receive_events(batch)
     assert added == ["DOGE-USDT"]
     ack = the_ack(world.replies_to(ANN, token, New(5, "DOGE-USDT", Side.BUY, "1", "5")))
@@ -189,7 +200,18 @@ def test_an_instrument_added_to_a_second_shard_changes_nothing() -> None:
     twin = next(each for each in INSTRUMENTS if ASSIGNMENT[each.id] == 0)
     matcher = world.shards[1].matcher
     assert matcher is not None
-    batch = matcher.apply([encode([AddInstrument(0, 0, 0, twin.id, twin)])], 1)
+    batch = matcher.apply(
+        [
+            encode(
+                [
+                    AddInstrument(
+                        gateway=0, request_seq=0, account=0, instrument=twin.id, definition=twin,
+                    )
+                ]
+            )
+        ],
+        1,
+    )  # fmt: skip
     world.shards[1].link.receive_events(batch)
     assert [event for event, _ in world.desk.collect_notices()] == ["instrument_on_two_shards"]
     assert shard_of(the_ack(world.replies_to(ANN, token, order(5, 0))).order_id) == 0
@@ -205,7 +227,9 @@ def test_an_added_instrument_keeps_its_number_and_its_name_to_its_shard() -> Non
     for shard, instrument in ((1, doge), (0, same_number), (0, same_name)):
         matcher = world.shards[shard].matcher
         assert matcher is not None
-        command = AddInstrument(0, 0, 0, instrument.id, instrument)
+        command = AddInstrument(
+            gateway=0, request_seq=0, account=0, instrument=instrument.id, definition=instrument,
+        )  # fmt: skip
         world.shards[shard].link.receive_events(matcher.apply([encode([command])], 1))
     assert added == [doge]
     assert world.desk.collect_notices() == [

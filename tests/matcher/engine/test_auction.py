@@ -64,7 +64,16 @@ def _book(rows: list[Row], last: int = 0) -> OrderBook:
 
 def _model(rows: list[Row], last: int = 0) -> int:
     orders = [
-        ModelOrder(number, number, BTC.id, side, price, lots, 0, "")
+        ModelOrder(
+            order_id=number,
+            account=number,
+            instrument=BTC.id,
+            side=side,
+            price_ticks=price,
+            total_lots=lots,
+            filled_lots=0,
+            client_order_id="",
+        )
         for number, (side, price, lots) in enumerate(rows, 1)
     ]
     return model.uncross_price(orders, last)[0]
