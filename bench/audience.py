@@ -203,7 +203,7 @@ class Follower:
     def _step(self) -> bool:
         """Read what has arrived; whether it was more than heartbeats, or something is missing."""
         gaps = self._market.counters.gaps
-        updates = self._market.poll(0.02)
+        updates = self._market.receive(0.02)
         if self._market.counters.gaps > gaps and len(self._gap_ns) == len(self._whole_ns):
             self._gap_ns.append(time.monotonic_ns())
         if self._market.ready and len(self._gap_ns) > len(self._whole_ns):

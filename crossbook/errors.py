@@ -9,6 +9,7 @@ CrossbookError
     ExecutionsMissed     execution reports are missing, from a number on
     ClientClosed         a client was used after its `close`, or before it was opened
     SendQueueFull        the gateway accepts no more requests; part was not sent
+    InstrumentUnknown    a client has no instrument of a symbol, so no decimals
     MarketDataError      the publisher does not have the instrument or did not answer in time
     ProcessDown          a process that was probed does not answer as it should
 """
@@ -147,6 +148,18 @@ class SendQueueFull(CrossbookError):
             f"the gateway at {address} accepts no more: {sent} requests were queued, the rest not"
         )
         self.sent = sent
+
+
+class InstrumentUnknown(CrossbookError):
+    """The exchange has not named this instrument or asset to the client, so that its steps are not
+    known; ticks, lots and units are."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"{name!r} is no instrument or asset that this client knows: list_instruments() "
+            "requests them again"
+        )
+        self.name = name
 
 
 class MarketDataError(CrossbookError):

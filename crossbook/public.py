@@ -1,40 +1,36 @@
 """The public names of `crossbook`, imported when the first of them is used."""
 
+from crossbook.client.answers import Ack, Balance, Execution, OrderState, Reject
 from crossbook.client.async_client import AsyncClient
 from crossbook.client.client import Client
 from crossbook.client.market_data import MarketData
-from crossbook.client.request import amend_order, cancel_order, mass_cancel, new_order
-from crossbook.common.errors import CrossbookError
-from crossbook.common.following.local_book import LocalBook
-from crossbook.common.instruments import Instrument
-from crossbook.common.messages.entry import (
-    Ack,
-    Amend,
-    Cancel,
-    Execution,
-    MassCancel,
-    New,
-    OrderState,
-    Pong,
-    Reject,
-)
-from crossbook.common.messages.feed import (
+from crossbook.client.market_updates import (
     BestBidOffer,
+    Candle,
     Candles,
     DepthUpdate,
-    Heartbeat,
+    MarketState,
+    MarketUpdate,
+    OrderChange,
     OrdersUpdate,
     Snapshot,
     Ticker,
     Trade,
     Trades,
 )
-from crossbook.common.messages.history_queries import Candle
+from crossbook.client.request import amend_order, cancel_order, mass_cancel, new_order
+from crossbook.common.errors import CrossbookError
+from crossbook.common.following.local_book import Level, LocalBook
+from crossbook.common.instruments import Instrument
+from crossbook.common.messages.entry import Amend, Cancel, MassCancel, New, Pong
+from crossbook.common.messages.feed import Heartbeat
 from crossbook.common.types import (
     ExecutionKind,
+    InstrumentState,
     Liquidity,
     OrderStatus,
     OrderType,
+    Prevention,
     RejectReason,
     Side,
     TimeInForce,
@@ -43,6 +39,7 @@ from crossbook.errors import (
     ClientClosed,
     ExecutionsMissed,
     GatewayUnavailable,
+    InstrumentUnknown,
     MarketDataError,
     OrderRejected,
     OutcomeUnknown,
@@ -53,6 +50,7 @@ __all__ = [
     "Ack",
     "Amend",
     "AsyncClient",
+    "Balance",
     "BestBidOffer",
     "Cancel",
     "Candle",
@@ -67,12 +65,18 @@ __all__ = [
     "GatewayUnavailable",
     "Heartbeat",
     "Instrument",
+    "InstrumentState",
+    "InstrumentUnknown",
+    "Level",
     "Liquidity",
     "LocalBook",
     "MarketData",
     "MarketDataError",
+    "MarketState",
+    "MarketUpdate",
     "MassCancel",
     "New",
+    "OrderChange",
     "OrderRejected",
     "OrderState",
     "OrderStatus",
@@ -80,6 +84,7 @@ __all__ = [
     "OrdersUpdate",
     "OutcomeUnknown",
     "Pong",
+    "Prevention",
     "Reject",
     "RejectReason",
     "SendQueueFull",

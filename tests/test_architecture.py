@@ -66,7 +66,12 @@ OTHERWISE: Final[Mapping[str, str]] = {
     "crossbook/client/pending": "pure",
     "crossbook/client/async_client": "net",
     "crossbook/client/failures": "pure",
+    "crossbook/client/followed_market": "net",
     "crossbook/client/logon": "pure",
+    "crossbook/client/answers": "pure",
+    "crossbook/client/known_instruments": "pure",
+    "crossbook/client/market_updates": "pure",
+    "crossbook/client/view": "pure",
     "crossbook/client/order_entry": "net",
     "crossbook/client/procedures": "pure",
     "crossbook/client/client": "net",
@@ -126,11 +131,13 @@ JOINS: Final[Mapping[str, Sequence[str]]] = {
 READS_CONFIG: Final = {
     "common/process/startup",
     "crossbook/client/process_probe",
+    "crossbook/client/connection",
     "crossbook/cli/*",
     "crossbook/research/sources",
     "crossbook/launch/*",
 }
-"""Besides `__main__`: what every `__main__` does first, and the command line, which is one."""
+"""Besides `__main__`: what every `__main__` does first, the command line, which is one, and clients
+whose caller names no address."""
 
 PURE_LIBRARIES: Final = {
     "__future__",
@@ -165,6 +172,10 @@ PURE_EXCEPTIONS: Final = {
     ("gateway/query", "urllib"): "decodes percent-encoding; no request is made",
     ("gateway/web/admission", "urllib"): "the same",
     ("gateway/web/hosts", "ipaddress"): "brings the text of an address into its one form",
+    ("crossbook/client/answers", "decimal"): "users read amounts as Decimal; nothing is computed",
+    ("crossbook/client/view", "decimal"): "the same",
+    ("crossbook/client/market_updates", "decimal"): "the same",
+    ("common/following/local_book", "decimal"): "the same",
     ("crossbook/client/request", "decimal"): "users may give prices as Decimal; they leave as text",
     ("crossbook/simulator/chance", "math"): "the square root, which IEEE 754 defines exactly",
     ("crossbook/simulator/fundamental", "math"): "the same",

@@ -1,5 +1,7 @@
 """A consumer's book of one instrument, from a snapshot and the updates after it."""
 
+from collections.abc import Iterable
+from decimal import Decimal
 from typing import NamedTuple
 
 from crossbook.common.following.depth import BookChecksum, Depth, OrderDepth
@@ -15,6 +17,27 @@ class Best(NamedTuple):
     bid_lots: int
     ask_ticks: int
     ask_lots: int
+
+
+class Level(NamedTuple):
+    """A price level as exact decimals: the price in the quote asset, all that is shown there in the
+    base asset."""
+
+    price: Decimal
+    quantity: Decimal
+
+
+def levels_of(instrument: Instrument, levels: Iterable[tuple[int, int]]) -> list[Level]:
+    """Levels of (price ticks, lots) as decimals. They are made from text, so nothing rounds them.
+
+    >>> from crossbook.common.instruments import example
+    >>> levels_of(example(), [(5000001, 50000)])
+    [Level(price=Decimal('50000.01'), quantity=Decimal('0.50000'))]
+    """
+    return [
+        Level(Decimal(instrument.price_text(ticks)), Decimal(instrument.quantity_text(lots)))
+        for ticks, lots in levels
+    ]
 
 
 class LocalBook:
@@ -51,6 +74,26 @@ class LocalBook:
     def best(self) -> Best:
         """Best bid and offer."""
         return Best(*self.depth.best(Side.BUY), *self.depth.best(Side.SELL))
+
+    def bid_levels(self, limit: int | None = None) -> list[Level]:
+        """The best `limit` bid levels (all when None) as decimals, best first; none before the
+        instrument is known."""
+        return levels_of(self.instrument, self.bids(limit)) if self.instrument else []
+
+    def ask_levels(self, limit: int | None = None) -> list[Level]:
+        """The best `limit` ask levels (all when None) as decimals, best first; none before the
+        instrument is known."""
+        return levels_of(self.instrument, self.asks(limit)) if self.instrument else []
+
+    @property
+    def best_bid(self) -> Level | None:
+        """The best bid; None where there is none."""
+        return next(iter(self.bid_levels(1)), None)
+
+    @property
+    def best_ask(self) -> Level | None:
+        """The best offer; None where there is none."""
+        return next(iter(self.ask_levels(1)), None)
 
     @property
     def checksum(self) -> int:

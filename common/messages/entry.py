@@ -221,13 +221,13 @@ class Reject(Struct, array_like=True, tag=103, gc=False, frozen=True):
 class Execution(Struct, array_like=True, tag=104, gc=False, frozen=True):
     """An order of the account changed (FIX 8).
 
-    For a fill `price_ticks`, `quantity_lots`, `trade_id`, `liquidity` and `fee` (smallest unit of
-    the asset received: base for a buyer, quote for a seller; negative is a rebate) are the
+    For a fill `price_ticks`, `quantity_lots`, `trade_id`, `liquidity` and `fee_units` (smallest
+    unit of the asset received: base for a buyer, quote for a seller; negative is a rebate) are the
     fill's own. Otherwise `quantity_lots` are the canceled or expired lots, or the new total of an
     amend. `request_seq` is the request that caused it where this session sent it, else zero.
 
     `index` is its place among the changes under `seq`. An order with `working` false waits for
-    its `trigger_ticks`, or for the end of a call phase. `quote_left` is the unspent part of a
+    its `trigger_ticks`, or for the end of a call phase. `quote_left_units` is the unspent part of a
     market order by quote amount that ended, in the quote asset's smallest unit.
     """
 
@@ -246,13 +246,13 @@ class Execution(Struct, array_like=True, tag=104, gc=False, frozen=True):
     time_ns: int
     trade_id: int = 0
     liquidity: int = 0
-    fee: int = 0
+    fee_units: int = 0
     reason: int = 0
     index: int = 0
     order_type: int = 1
     trigger_ticks: int = 0
     working: bool = True
-    quote_left: int = 0
+    quote_left_units: int = 0
 
 
 class Pong(Struct, array_like=True, tag=105, gc=False, frozen=True):
@@ -319,11 +319,11 @@ class CaughtUp(Struct, array_like=True, tag=108, gc=False, frozen=True):
 
 
 class Balance(Struct, array_like=True, gc=False, frozen=True):
-    """Balance of one asset, in its smallest unit; open orders hold `held` of `total`."""
+    """Balance of one asset, in its smallest unit: open orders hold a part of the total."""
 
     asset: str
-    total: int
-    held: int
+    total_units: int
+    held_units: int
 
 
 class Balances(Struct, array_like=True, tag=109, gc=False, frozen=True):

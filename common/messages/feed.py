@@ -10,6 +10,7 @@ Every payload is one msgpack struct. `first_seq`, `seq` and `prev_seq` inside pa
 matcher's sequence numbers: `prev_seq` is the `seq` of the previous message on the topic.
 """
 
+from collections.abc import Sequence
 from typing import Annotated, TypeAlias
 
 from msgspec import Meta, Raw, Struct
@@ -50,7 +51,7 @@ class Trades(Struct, array_like=True, tag=1, gc=False, frozen=True):
     """Topic `trade`: trades in match order."""
 
     symbol: str
-    trades: list[Trade]
+    trades: Sequence[Trade]
 
 
 class BestBidOffer(Struct, array_like=True, tag=2, gc=False, frozen=True):
@@ -103,7 +104,7 @@ class OrdersUpdate(Struct, array_like=True, tag=4, gc=False, frozen=True):
     first_seq: int
     seq: int
     prev_seq: int
-    changes: list[OrderChange]
+    changes: Sequence[OrderChange]
     time_ns: int
 
 
@@ -129,7 +130,7 @@ class Candles(Struct, array_like=True, tag=6, gc=False, frozen=True):
 
     symbol: str
     seq: int
-    candles: list[Candle]
+    candles: Sequence[Candle]
     time_ns: int
 
 
@@ -232,7 +233,7 @@ class Snapshot(Struct, array_like=True, tag=101, gc=False, frozen=True):
     bid_orders: list[tuple[int, int, int]] = []
     ask_orders: list[tuple[int, int, int]] = []
     ticker: Ticker | None = None
-    candles: list[Candle] = []
+    candles: Sequence[Candle] = []
     state: MarketState | None = None
 
 

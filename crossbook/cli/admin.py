@@ -108,8 +108,8 @@ def status(
         balances += [
             {
                 "asset": each.asset,
-                "total": format_decimal(each.total, decimals[each.asset]),
-                "held": format_decimal(each.held, decimals[each.asset]),
+                "total": format_decimal(each.total_units, decimals[each.asset]),
+                "held": format_decimal(each.held_units, decimals[each.asset]),
                 **where,
             }
             for each in view.balances

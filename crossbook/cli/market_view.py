@@ -5,7 +5,7 @@ from typing import Final
 
 from crossbook.cli.console import CommandError, ExitStatus
 from crossbook.client.market_data import MarketData
-from crossbook.common.following.feed_follower import Update
+from crossbook.client.market_updates import MarketUpdate
 from crossbook.common.process.config import Settings
 from crossbook.common.types import RejectReason
 from crossbook.errors import MarketDataError
@@ -27,7 +27,7 @@ def open_market(
     )
 
 
-def wait_ready(market: MarketData, symbols: Sequence[str], timeout: float) -> list[Update]:
+def wait_ready(market: MarketData, symbols: Sequence[str], timeout: float) -> list[MarketUpdate]:
     """Wait until every instrument is loaded; an unknown one is refused by name."""
     try:
         return market.wait_ready(timeout)

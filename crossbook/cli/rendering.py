@@ -69,7 +69,7 @@ def fee_text(instrument: Instrument, execution: Execution) -> tuple[str, str]:
     buyer = execution.side == Side.BUY
     axis = instrument.grid.base if buyer else instrument.grid.quote
     asset = instrument.base if buyer else instrument.quote
-    return axis.text(execution.fee), asset
+    return axis.text(execution.fee_units), asset
 
 
 def fill_facts(instrument: Instrument, execution: Execution) -> dict[str, Any]:
@@ -168,9 +168,9 @@ def balance_facts(balance: Balance, decimals: int) -> dict[str, Any]:
     """The balance of an account in one asset."""
     return {
         "asset": balance.asset,
-        "total": format_decimal(balance.total, decimals),
-        "held": format_decimal(balance.held, decimals),
-        "available": format_decimal(balance.total - balance.held, decimals),
+        "total": format_decimal(balance.total_units, decimals),
+        "held": format_decimal(balance.held_units, decimals),
+        "available": format_decimal(balance.total_units - balance.held_units, decimals),
     }
 
 

@@ -6,25 +6,20 @@ fraction of `zmq.asyncio`. The descriptor is edge-triggered, so every read drain
 
 import asyncio
 from collections.abc import AsyncIterator, Coroutine, Sequence
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 
 import zmq
 
-from crossbook.client import failures, procedures
+from crossbook.client import failures
+from crossbook.client.answers import Ack, Balance, Execution, OrderState, Reject
 from crossbook.client.order_entry import OrderEntry, received
 from crossbook.client.pending import Outcome
 from crossbook.client.procedures import Outcomes, Procedure
+from crossbook.common.errors import CrossbookError
 from crossbook.common.instruments import Instrument
-from crossbook.common.messages.entry import (
-    Ack,
-    Balance,
-    Execution,
-    OrderState,
-    Pong,
-    Reject,
-    Request,
-)
+from crossbook.common.messages.entry import Pong, Request
 from crossbook.common.process import sockets
 from crossbook.errors import ClientClosed
 
@@ -53,7 +48,7 @@ class AsyncClient(
             async for execution in client.executions(timeout_s=1.0):
                 print(execution)
 
-    The calls return and raise as those of `Client` do.
+    The calls return and raise as those of `Client` do, and its settings are theirs.
     """
 
     def _prepare(self) -> None:
@@ -116,9 +111,8 @@ class AsyncClient(
 
     async def instruments(self) -> dict[str, Instrument]:
         """The instruments traded here by symbol, requested once."""
-        if self._instruments is None:
-            return await self.list_instruments()
-        return self._instruments
+        known = self._known.by_symbol
+        return await self.list_instruments() if known is None else known
 
     async def executions(self, timeout_s: float | None = None) -> AsyncIterator[Execution]:
         """Execution reports as they arrive; ends with `close`, or after `timeout_s` without one.
@@ -138,13 +132,17 @@ class AsyncClient(
                 await self._wait(left_s)
             self._raise_missed()
             while executions:
-                yield executions.popleft()
+                await self._describe(executions[0].symbol)
+                # Another consumer may have taken it meanwhile.
+                if executions:
+                    yield self._known.execution(executions.popleft())
 
     async def catch_up(self, from_seq: int) -> list[Execution]:
         """All executions of the account from number `from_seq` on; see `Client.catch_up`."""
         self._running_loop()
         session = self.session
         deadline_ns = self._deadline_ns()
+        await self._describe("")
         await self._until_caught_up(deadline_ns)
         if session.recovering:
             raise failures.not_caught_up(self.address)
@@ -154,11 +152,17 @@ class AsyncClient(
         # Another call may be catching up by now: only our own is given up.
         if recovery.under_way:
             session.stop_catching_up()
-        return procedures.caught_up(recovery, self.address)
+        return self._caught_up(recovery)
 
     async def _until_caught_up(self, deadline_ns: int) -> None:
         while self.session.recovering and self._now_ns() < deadline_ns:
             await self._wait((deadline_ns - self._now_ns()) / 1e9)
+
+    async def _describe(self, symbol: str) -> None:
+        """Have the instrument of an execution; without it the execution has no decimals."""
+        if not self._known.has(symbol):
+            with suppress(CrossbookError):
+                await self.list_instruments()
 
     async def _perform(self, procedure: Procedure[_T]) -> _T:
         try:

@@ -2,25 +2,23 @@
 
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from types import TracebackType
 from typing import Final, Self, TypeVar
 
 import zmq
 
-from crossbook.client import failures, procedures
+from crossbook.client import failures
+from crossbook.client.answers import Ack, Balance, Execution, OrderState, Reject
 from crossbook.client.order_entry import OrderEntry, received
 from crossbook.client.pending import Outcome, payloads
 from crossbook.client.procedures import Outcomes, Procedure
+from crossbook.common.errors import CrossbookError
 from crossbook.common.instruments import Instrument
 from crossbook.common.messages.codec import decode_replies, decoded
 from crossbook.common.messages.entry import (
     TOKEN_BYTES,
-    Ack,
-    Balance,
-    Execution,
-    OrderState,
     Pong,
-    Reject,
     Reply,
     Request,
 )
@@ -51,6 +49,9 @@ class Client(
     orders whose answer was lost included; and new orders with a client order id are sent again,
     which enters them once. With `cancel_on_disconnect` the gateway cancels all open orders of the
     account when the account's last connection is gone.
+
+    Address and account that are not given are those of the command line: `GATEWAY_ORDERS` and
+    `ACCOUNT` of the environment or `.env`.
     """
 
     def _prepare(self) -> None:
@@ -99,9 +100,8 @@ class Client(
     @property
     def instruments(self) -> dict[str, Instrument]:
         """The instruments traded here by symbol, requested once."""
-        if self._instruments is None:
-            return self.list_instruments()
-        return self._instruments
+        known = self._known.by_symbol
+        return self.list_instruments() if known is None else known
 
     def executions(self, timeout_s: float = 0.0) -> Iterator[Execution]:
         """Execution reports as they arrive; ends after `timeout_s` without one.
@@ -117,7 +117,8 @@ class Client(
             self._raise_missed()
             if executions:
                 while executions:
-                    yield executions.popleft()
+                    self._describe(executions[0].symbol)
+                    yield self._known.execution(executions.popleft())
                 deadline_ns = time.monotonic_ns() + int(timeout_s * 1e9)
             elif time.monotonic_ns() >= deadline_ns:
                 return
@@ -132,6 +133,7 @@ class Client(
         """
         self._check_open()
         session = self.session
+        self._describe("")
         deadline_ns = self._deadline_ns()
         while session.recovering and time.monotonic_ns() < deadline_ns:
             self._step(deadline_ns)
@@ -142,7 +144,7 @@ class Client(
             self._step(deadline_ns)
         if session.recovering:
             session.stop_catching_up()
-        return procedures.caught_up(recovery, self.address)
+        return self._caught_up(recovery)
 
     # Pipelined use: for load tools and replays that number and match requests themselves.
 
@@ -191,6 +193,12 @@ class Client(
         """Descriptor for an event loop: edge-triggered, so read with `receive` until empty."""
         self._check_open()
         return self.socket.fileno()
+
+    def _describe(self, symbol: str) -> None:
+        """Have the instrument of an execution; without it the execution has no decimals."""
+        if not self._known.has(symbol):
+            with suppress(CrossbookError):
+                self.list_instruments()
 
     def _perform(self, procedure: Procedure[_T]) -> _T:
         try:

@@ -3,12 +3,15 @@
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Iterator, Sequence
-from typing import Final, Generic, TypeVar, Unpack, overload
+from typing import Generic, TypeVar, Unpack, overload
 
 import zmq
 
-from crossbook.client import failures, procedures
+from crossbook.client import connection, failures, procedures
+from crossbook.client.answers import Ack, Balance, Execution, OrderState, Reject
+from crossbook.client.known_instruments import KnownInstruments
 from crossbook.client.procedures import Procedure
+from crossbook.client.recovery import Recovery
 from crossbook.client.request import (
     AmendedTerms,
     Amount,
@@ -21,21 +24,9 @@ from crossbook.client.request import (
 )
 from crossbook.client.session import ClientSession
 from crossbook.common.instruments import Instrument
-from crossbook.common.messages.entry import (
-    Ack,
-    Amend,
-    Balance,
-    Cancel,
-    MassCancel,
-    New,
-    OrderState,
-    Pong,
-    Reject,
-)
+from crossbook.common.messages.entry import Amend, Cancel, MassCancel, New, Pong
 from crossbook.common.types import Side
-
-DEFAULT_ADDRESS: Final = "tcp://127.0.0.1:5560"
-"""Where a gateway listens unless it is configured otherwise."""
+from crossbook.errors import ExecutionsMissed
 
 AckT = TypeVar("AckT")
 AnswersT = TypeVar("AnswersT")
@@ -51,19 +42,19 @@ class OrderEntry(ABC, Generic[AckT, AnswersT, OrdersT, BalancesT, InstrumentsT, 
 
     def __init__(
         self,
-        address: str = DEFAULT_ADDRESS,
-        account: int = 1,
+        address: str | None = None,
+        account: int | None = None,
         timeout_s: float = 5.0,
         context: "zmq.Context[zmq.Socket[bytes]] | None" = None,
         recover: bool = True,
         cancel_on_disconnect: bool = False,
     ) -> None:
-        self.address = address
+        self.address, account = connection.order_entry(address, account)
         self.timeout_s = timeout_s
         self.session = ClientSession(account, recover, cancel_on_disconnect)
         self._owns_context = context is None
         self._context: zmq.Context[zmq.Socket[bytes]] = context or zmq.Context()
-        self._instruments: dict[str, Instrument] | None = None
+        self._known = KnownInstruments()
         self._unsent: deque[bytes] = deque()
         self._holes_raised = 0
         self._prepare()
@@ -114,13 +105,17 @@ class OrderEntry(ABC, Generic[AckT, AnswersT, OrdersT, BalancesT, InstrumentsT, 
         only.
         """
         return self._perform(
-            procedures.command(self.address, new_order, symbol, side, quantity, price, **terms)
+            procedures.command(
+                self.address, self._known, new_order, symbol, side, quantity, price, **terms
+            )
         )
 
     def cancel(self, symbol: str, order_id: int = 0, client_order_id: str = "") -> AckT:
         """Cancel one open order by either of its ids."""
         return self._perform(
-            procedures.command(self.address, cancel_order, symbol, order_id, client_order_id)
+            procedures.command(
+                self.address, self._known, cancel_order, symbol, order_id, client_order_id
+            )
         )
 
     def amend(
@@ -135,19 +130,21 @@ class OrderEntry(ABC, Generic[AckT, AnswersT, OrdersT, BalancesT, InstrumentsT, 
         `stop_price_ticks`. A term that is not given stays as it is."""
         return self._perform(
             procedures.command(
-                self.address, amend_order, symbol, order_id, client_order_id, **terms
+                self.address, self._known, amend_order, symbol, order_id, client_order_id, **terms
             )
         )
 
     def mass_cancel(self, symbol: str | None = None, side: Side | str | None = None) -> AckT:
         """Cancel all open orders of the account, of one symbol and side if given; `count` of the
         answer is their number. An empty symbol or side is refused."""
-        return self._perform(procedures.command(self.address, mass_cancel, symbol, side))
+        return self._perform(
+            procedures.command(self.address, self._known, mass_cancel, symbol, side)
+        )
 
     def cancel_after(self, timeout_s: float) -> AckT:
         """Have all open orders of the account canceled unless this is called again within
         `timeout_s`; zero calls it off. Call it at a third of that time or more often."""
-        return self._perform(procedures.command(self.address, cancel_after, timeout_s))
+        return self._perform(procedures.command(self.address, self._known, cancel_after, timeout_s))
 
     def batch(self, requests: Sequence[New | Cancel | Amend | MassCancel]) -> AnswersT:
         """Send commands together; their answers, in the same order. A refusal raises nothing.
@@ -156,23 +153,23 @@ class OrderEntry(ABC, Generic[AckT, AnswersT, OrdersT, BalancesT, InstrumentsT, 
         `crossbook.new_order`, `cancel_order`, `amend_order`. A `Reject` with OUTCOME_UNKNOWN
         among the answers is no refusal: query that order.
         """
-        return self._perform(procedures.batch(self.address, requests))
+        return self._perform(procedures.batch(self.address, self._known, requests))
 
     def open_orders(
         self, symbol: str = "", order_id: int = 0, client_order_id: str = ""
     ) -> OrdersT:
         """All open orders of the account that match, oldest first."""
         return self._perform(
-            procedures.open_orders(self.address, symbol, order_id, client_order_id)
+            procedures.open_orders(self.address, self._known, symbol, order_id, client_order_id)
         )
 
     def balances(self) -> BalancesT:
         """The account's balance of each asset; empty where the exchange keeps no accounts."""
-        return self._perform(procedures.balances(self.address))
+        return self._perform(procedures.balances(self.address, self._known))
 
     def list_instruments(self) -> InstrumentsT:
         """The instruments traded here by symbol, requested anew: some may have been added."""
-        return self._perform(self._listing())
+        return self._perform(procedures.instruments(self.address, self._known))
 
     def ping(self) -> PongT:
         """Request a sign of life and the last sequence number that the gateway has seen."""
@@ -195,10 +192,6 @@ class OrderEntry(ABC, Generic[AckT, AnswersT, OrdersT, BalancesT, InstrumentsT, 
     def _perform(self, procedure: Procedure[object]) -> object:
         """Send what the procedure yields, wait for the outcomes, and return its result."""
 
-    def _listing(self) -> Procedure[dict[str, Instrument]]:
-        self._instruments = yield from procedures.instruments(self.address)
-        return self._instruments
-
     def _flush(self, socket: "zmq.Socket[bytes]") -> bool:
         """Send what the socket accepts; whether it was anything."""
         sent = False
@@ -210,6 +203,14 @@ class OrderEntry(ABC, Generic[AckT, AnswersT, OrdersT, BalancesT, InstrumentsT, 
             self._unsent.popleft()
             sent = True
         return sent
+
+    def _caught_up(self, recovery: Recovery) -> list[Execution]:
+        """The executions of a catch-up that has ended; raises when they are not all."""
+        try:
+            return self._known.executions(procedures.caught_up(recovery, self.address))
+        except ExecutionsMissed as error:
+            error.executions = list(self._known.executions(error.executions))
+            raise
 
     def _raise_missed(self) -> None:
         """Raise `ExecutionsMissed` where executions are missing since the last time."""

@@ -7,14 +7,14 @@ the result of the call. The blocking and the asyncio client drive it, each in it
 from collections.abc import Callable, Generator, Sequence
 from typing import Final, NamedTuple, ParamSpec, TypeVar
 
-from crossbook.client import failures
+from crossbook.client import answers, failures
+from crossbook.client.known_instruments import KnownInstruments
 from crossbook.client.pending import Outcome, Unanswered
 from crossbook.client.recovery import Recovery
 from crossbook.common.instruments import Instrument
 from crossbook.common.messages.entry import (
     Ack,
     Amend,
-    Balance,
     Balances,
     Cancel,
     Execution,
@@ -51,57 +51,77 @@ Procedure = Generator[Sequence[Request], Outcomes, _T]
 
 
 def command(
-    address: str, make: Callable[_P, Request], *args: _P.args, **kwargs: _P.kwargs
-) -> Procedure[Ack]:
+    address: str,
+    known: KnownInstruments,
+    make: Callable[_P, Request],
+    *args: _P.args,
+    **kwargs: _P.kwargs,
+) -> Procedure[answers.Ack]:
     """Send the command that `make` returns. `address` is that of the gateway, for errors."""
-    return (yield from _one(address, make(*args, **kwargs), Ack))
+    request = make(*args, **kwargs)
+    ack = yield from _described(address, known, request, getattr(request, "symbol", None), Ack)
+    return known.ack(ack, request)
 
 
-def batch(address: str, requests: Sequence[Request]) -> Procedure[list[Ack | Reject]]:
+def batch(
+    address: str, known: KnownInstruments, requests: Sequence[Request]
+) -> Procedure[list[answers.Ack | answers.Reject]]:
     """Send commands together; raises for one without an answer, not for a refusal."""
     for request in requests:
         if not isinstance(request, _BATCHED):
             raise TypeError(f"requests: a batch takes commands, not {type(request).__name__}")
-    request_seqs, outcomes = yield requests
+    symbols = {getattr(each, "symbol", "") for each in requests} - {""}
+    needs_list = not all(map(known.has, symbols))
+    request_seqs, outcomes = yield from _with_list(known, requests, needs_list)
     missing = [
         (request_seq, outcome)
         for request_seq, outcome in zip(request_seqs, outcomes, strict=True)
         if isinstance(outcome, Unanswered)
     ]
+    replies = [
+        known.answer(outcome, request) if isinstance(outcome, Ack | Reject) else outcome
+        for request, outcome in zip(requests, outcomes, strict=True)
+    ]
     if missing:
-        known = [None if isinstance(outcome, Unanswered) else outcome for outcome in outcomes]
-        raise failures.unanswered(missing, known, address)
-    answers: list[Ack | Reject] = []
-    for outcome in outcomes:
-        if not isinstance(outcome, Ack | Reject):
-            raise failures.unexpected(outcome)
-        answers.append(outcome)
-    return answers
+        answered = [None if isinstance(each, Unanswered) else each for each in replies]
+        raise failures.unanswered(missing, answered, address)
+    found: list[answers.Ack | answers.Reject] = []
+    for reply in replies:
+        if not isinstance(reply, answers.Ack | answers.Reject):
+            raise failures.unexpected(reply)
+        found.append(reply)
+    return found
 
 
 def open_orders(
-    address: str, symbol: str, order_id: int, client_order_id: str
-) -> Procedure[list[OrderState]]:
+    address: str, known: KnownInstruments, symbol: str, order_id: int, client_order_id: str
+) -> Procedure[list[answers.OrderState]]:
     """Query every page of open orders."""
     orders: list[OrderState] = []
     query = Query(0, symbol, order_id, client_order_id)
     while True:
-        page = yield from _one(address, query, OpenOrders)
+        page = yield from _described(address, known, query, symbol, OpenOrders)
         orders += page.orders
         if not page.more or not page.orders:
-            return orders
+            break
         query = Query(0, symbol, order_id, client_order_id, page.orders[-1].order_id, query.limit)
+    if not all(known.has(each.symbol) for each in orders):
+        # An instrument was added since the last list.
+        yield from instruments(address, known)
+    return [known.order(each) for each in orders]
 
 
-def instruments(address: str) -> Procedure[dict[str, Instrument]]:
+def instruments(address: str, known: KnownInstruments) -> Procedure[dict[str, Instrument]]:
     """List the instruments by symbol."""
     listed = yield from _one(address, ListInstruments(0), Instruments)
+    known.receive(listed)
     return {each.symbol: each for each in listed.instruments}
 
 
-def balances(address: str) -> Procedure[list[Balance]]:
+def balances(address: str, known: KnownInstruments) -> Procedure[list[answers.Balance]]:
     """Query the balances of the account."""
-    return (yield from _one(address, QueryBalances(0), Balances)).balances
+    found = yield from _described(address, known, QueryBalances(0), "", Balances)
+    return [known.balance(each) for each in found.balances]
 
 
 def ping(address: str) -> Procedure[Pong]:
@@ -116,13 +136,44 @@ def caught_up(recovery: Recovery, address: str) -> list[Execution]:
     raise failures.not_all_caught_up(recovery, address)
 
 
+def _described(
+    address: str,
+    known: KnownInstruments,
+    request: Request,
+    symbol: str | None,
+    expected: type[_R],
+) -> Procedure[_R]:
+    """As `_one`; a symbol that is not known is listed in the same message. None needs no list."""
+    needs_list = symbol is not None and not known.has(symbol)
+    request_seqs, (outcome,) = yield from _with_list(known, [request], needs_list)
+    return _answer(address, request_seqs[0], outcome, expected)
+
+
+def _with_list(
+    known: KnownInstruments, requests: Sequence[Request], needs_list: bool
+) -> Procedure[Outcomes]:
+    """Send requests, with one for the instruments in front of them where a list is needed.
+
+    The outcomes are those of `requests`: a list that did not come is requested with the next call.
+    """
+    if not needs_list:
+        return (yield requests)
+    request_seqs, outcomes = yield [ListInstruments(0), *requests]
+    known.receive(outcomes[0])
+    return Outcomes(request_seqs[1:], outcomes[1:])
+
+
 def _one(address: str, request: Request, expected: type[_R]) -> Procedure[_R]:
     """Send one request; returns its answer, or raises the error of the call."""
     request_seqs, (outcome,) = yield [request]
+    return _answer(address, request_seqs[0], outcome, expected)
+
+
+def _answer(address: str, request_seq: int, outcome: Outcome, expected: type[_R]) -> _R:
     if isinstance(outcome, expected):
         return outcome
     if isinstance(outcome, Unanswered):
-        raise failures.unanswered([(request_seqs[0], outcome)], [], address)
+        raise failures.unanswered([(request_seq, outcome)], [], address)
     if isinstance(outcome, Reject):
         raise failures.refused(outcome, address)
     raise failures.unexpected(outcome)

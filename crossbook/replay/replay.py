@@ -192,7 +192,7 @@ class Replay:
 
     def _read_feed(self, timeout_s: float) -> None:
         if self._market is not None:
-            for update in self._market.poll(timeout_s):
+            for update in self._market.receive(timeout_s):
                 self._receive_update(update)
 
     def _receive_update(self, update: Update) -> None:

@@ -6,7 +6,7 @@ It stays, and the next replay that fits uses it again.
 """
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from msgspec.structs import replace
@@ -111,7 +111,7 @@ class OwnInstruments:
 def fund(client: AdminClient, instrument: Instrument, account: int, needs: Needs) -> str:
     """Pay the money that a replay needs into `account`; returns what could not be paid, empty if
     all could."""
-    has = {each.asset: each.total - each.held for each in client.view(account).balances}
+    has = {each.asset: each.total_units - each.held_units for each in client.view(account).balances}
     lacks: list[str] = []
     for asset, decimals, units in needed(instrument, needs):
         missing = units - has.get(asset, 0)
@@ -148,13 +148,13 @@ def needed(instrument: Instrument, needs: Needs) -> list[tuple[str, int, int]]:
 
 
 def check_money(
-    instrument: Instrument, balances: list[Balance], account: int, needs: Needs
+    instrument: Instrument, balances: Sequence[Balance], account: int, needs: Needs
 ) -> None:
     """Raise `CommandError` for money that an account lacks for a replay, and how to deposit it.
 
     An exchange that keeps no accounts returns no balances: then nothing is lacking.
     """
-    has = {each.asset: each.total - each.held for each in balances}
+    has = {each.asset: each.total_units - each.held_units for each in balances}
     if not balances:
         return
     lacks, remedies = [], []

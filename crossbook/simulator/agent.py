@@ -266,9 +266,9 @@ class Agent:
         self.position_lots += sign * lots
         self.cash_tick_lots -= sign * lots * report.price_ticks
         if side == BUY:
-            self.base_fee_units += report.fee
+            self.base_fee_units += report.fee_units
         else:
-            self.quote_fee_units += report.fee
+            self.quote_fee_units += report.fee_units
 
     def collect(self) -> Sequence[Action]:
         """Remove and return the requests that are to be sent."""

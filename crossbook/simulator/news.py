@@ -53,7 +53,7 @@ class AgentNews:
             listener.fills.append(
                 Fill(
                     Side(report.side), report.price_ticks, report.quantity_lots,
-                    Liquidity(report.liquidity), report.fee, slot, report.remaining_lots,
+                    Liquidity(report.liquidity), report.fee_units, slot, report.remaining_lots,
                 )
             )  # fmt: skip
 

@@ -61,7 +61,7 @@ def quote_left_text(instrument: Instrument, execution: Execution) -> str | None:
 
     Only such an order completes, and only such an order expires with an amount left.
     """
-    left = execution.quote_left
+    left = execution.quote_left_units
     if not left and execution.kind != _COMPLETED:
         return None
     return instrument.grid.quote.text(left)
@@ -241,7 +241,7 @@ class Renderer:
             execution.trade_id,
             execution.price_ticks,
             execution.quantity_lots,
-            execution.fee,
+            execution.fee_units,
             execution.liquidity,
         )
 
@@ -285,7 +285,7 @@ class Renderer:
         decimals = self._decimals[balance.asset]
         return documents.BalanceDocument(
             balance.asset,
-            format_decimal(balance.total, decimals),
-            format_decimal(balance.total - balance.held, decimals),
-            format_decimal(balance.held, decimals),
+            format_decimal(balance.total_units, decimals),
+            format_decimal(balance.total_units - balance.held_units, decimals),
+            format_decimal(balance.held_units, decimals),
         )

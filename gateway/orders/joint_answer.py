@@ -79,5 +79,9 @@ def _balances(answers: list[Balances]) -> list[Balance]:
     found: dict[str, Balance] = {}
     for each in (balance for answer in answers for balance in answer.balances):
         before = found.get(each.asset, Balance(each.asset, 0, 0))
-        found[each.asset] = Balance(each.asset, before.total + each.total, before.held + each.held)
+        found[each.asset] = Balance(
+            each.asset,
+            before.total_units + each.total_units,
+            before.held_units + each.held_units,
+        )
     return [found[asset] for asset in sorted(found)]

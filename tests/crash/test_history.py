@@ -165,7 +165,7 @@ def double_an_ack(past: InventedPast) -> None:
 
 
 def lie_about_a_fee(past: InventedPast) -> None:
-    past.change("alice", past.find("alice", entry.Execution, is_fill), fee=1)
+    past.change("alice", past.find("alice", entry.Execution, is_fill), fee_units=1)
 
 
 def lie_about_a_price(past: InventedPast) -> None:

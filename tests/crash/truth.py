@@ -77,7 +77,7 @@ def report_of(execution: Execution) -> ReportedExecution:
         execution.remaining_lots,
         execution.time_ns,
         execution.liquidity,
-        execution.fee,
+        execution.fee_units,
         execution.reason,
     )
 

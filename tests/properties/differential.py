@@ -124,7 +124,10 @@ def _compare_state(
         expected = reference.balances(account)
         if not expected:
             continue
-        found = {each.asset: (each.total, each.held) for each in queries.balances(matcher, account)}
+        found = {
+            each.asset: (each.total_units, each.held_units)
+            for each in queries.balances(matcher, account)
+        }
         if {asset: each for asset, each in found.items() if any(each)} != {
             asset: each for asset, each in expected.items() if any(each)
         }:

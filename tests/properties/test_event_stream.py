@@ -30,7 +30,11 @@ def test_events_keep_every_promise_and_rebuild_the_books(seed: int) -> None:
     reader.check_levels()
     if engine.ledger is not None:
         for account in range(5):
-            kept = {each.asset: each.total for each in balances(engine, account) if each.total}
+            kept = {
+                each.asset: each.total_units
+                for each in balances(engine, account)
+                if each.total_units
+            }
             expected = {
                 asset: total
                 for (owner, asset), total in reader.balances.items()

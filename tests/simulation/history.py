@@ -313,7 +313,7 @@ def _reported(reply: Ack | Execution) -> Report | None:
         return (
             (reply.seq, reply.order_id, reply.trade_id, reply.kind),
             (reply.side, reply.price_ticks, reply.quantity_lots, reply.filled_lots,
-             reply.remaining_lots, reply.fee),
+             reply.remaining_lots, reply.fee_units),
         )  # fmt: skip
     if reply.repeated or not reply.order_id:
         return None

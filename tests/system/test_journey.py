@@ -151,7 +151,7 @@ def expect_fills(
         time_ns=taking.time_ns,
         trade_id=active.trade_id,
         liquidity=Liquidity.MAKER,
-        fee=40_000_000,
+        fee_units=40_000_000,
         index=1,
     )
     taker = entry.Execution(
@@ -170,7 +170,7 @@ def expect_fills(
         time_ns=taking.time_ns,
         trade_id=active.trade_id,
         liquidity=Liquidity.TAKER,
-        fee=40_000,
+        fee_units=40_000,
         index=1,
     )
     assert (passive, active) == (maker, taker)

@@ -208,7 +208,7 @@ def test_changed_fees_apply_after_a_restart(tmp_path: Path) -> None:
         for fees in ("0.20", "0.05", None):
             enter_until_taken(maker, order(maker, Side.SELL, 100_000, 100_000))
             enter_until_taken(taker, order(taker, Side.BUY, 100_000, 100_000))
-            charged.append(taker.execution().fee)
+            charged.append(taker.execution().fee_units)
             if fees is not None:
                 path.write_text(
                     instruments_with(

@@ -95,7 +95,7 @@ def test_the_refusal_of_an_account_without_money_has_the_way_to_get_it(venue: Ex
     with Client(venue.addresses["GATEWAY_ORDERS"], 6) as client:
         client.cancel("BTC-USDT", client.submit("BTC-USDT", "buy", "1", "1.00").order_id)
         (usdt,) = [each for each in client.balances() if each.asset == "USDT"]
-    units = format_decimal(usdt.total, 8)
+    units = format_decimal(usdt.total_units, 8)
     admin(venue, "withdraw", "6", "USDT", units)
 
     status, [refusal] = replay(venue, *shared)

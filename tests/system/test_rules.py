@@ -47,7 +47,7 @@ def awaited(client: Client, wanted: Callable[[Execution], bool]) -> Execution:
 
 
 def held(client: Client, asset: str) -> int:
-    return next((each.held for each in client.balances() if each.asset == asset), 0)
+    return next((each.held_units for each in client.balances() if each.asset == asset), 0)
 
 
 def test_a_newcomers_first_order_works_and_holds_money(exchange: Exchange) -> None:

@@ -1,6 +1,6 @@
 """A consumer of the feed as a client would write one; it checks every promise of the feed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from crossbook.common.following.depth import BookChecksum, Depth, OrderDepth
 from crossbook.common.instruments import Instrument
@@ -139,7 +139,7 @@ class FeedConsumer:
         assert update.checksum == self._checksum.of(self.depth)
         _check_not_crossed(self.depth)
 
-    def _apply_changes(self, changes: list[OrderChange]) -> None:
+    def _apply_changes(self, changes: Sequence[OrderChange]) -> None:
         for change in changes:
             if not change.shown_lots:
                 assert self.book.get(change.order_id) is not None, f"unknown order in {change}"

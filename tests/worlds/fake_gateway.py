@@ -1,6 +1,7 @@
-"""A gateway of one thread without an exchange: it answers every request by its `behave`.
+"""A gateway of one thread without an exchange: it answers every request by its `behave`, those for
+the instruments by its `instruments`.
 
-Tests control it by `behave`, `forget_sessions`, `history` and `push`; it does not match orders.
+Tests control it by these, `forget_sessions`, `history` and `push`; it does not match orders.
 """
 
 import threading
@@ -43,8 +44,6 @@ def answer(request: Request) -> list[Reply]:
     number = request.request_seq
     if isinstance(request, Ping):
         return [Pong(number, 5, 0)]
-    if isinstance(request, ListInstruments):
-        return [Instruments(number, [example()])]
     if isinstance(request, Query):
         return [OpenOrders(number, 5, [])]
     name = getattr(request, "client_order_id", "")
@@ -89,6 +88,7 @@ class FakeGateway:
     def __init__(self) -> None:
         self.address = f"tcp://127.0.0.1:{free_ports(1)[0]}"
         self.behave: Behaviour = answer
+        self.instruments = [example()]
         self.requests: list[Request] = []
         self.frames = 0
         self.logons = 0
@@ -184,6 +184,8 @@ class FakeGateway:
                         complete=self.holds_all,
                     )
                 )
+            elif isinstance(request, ListInstruments):
+                replies.append(Instruments(number, self.instruments))
             else:
                 replies += self.behave(request)
         return replies

@@ -49,7 +49,7 @@ def test_every_candle_arrives_in_order_as_it_ended(seed: int) -> None:
 def candles_in(payload: bytes) -> list[Candle]:
     message = decode_feed(payload)
     assert isinstance(message, Candles)
-    return message.candles
+    return list(message.candles)
 
 
 def test_a_late_follower_begins_with_the_present_state() -> None:

@@ -158,7 +158,7 @@ def with_sums(total: int) -> list[tuple[Any, Any]]:
     )
     levels = [(5, total), (4, 1)]
     uncrossed = filled(events.AuctionUncrossed, quantity_lots=total, surplus_lots=-total)
-    balance = filled(entry.Balance, total=total)
+    balance = filled(entry.Balance, total_units=total)
     return [
         (filled(feed.Candles, candles=[candle]), codec.decode_feed),
         (ticker, codec.decode_feed),

@@ -2,7 +2,7 @@
 
 import dataclasses
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -59,7 +59,7 @@ class Filling:
             value = self.value(args[0])
             most = args[1].le
             return value if most is None or not isinstance(value, int) else min(value, most)
-        if origin is list:
+        if origin in (list, Sequence):
             return [self.value(args[0]), self.value(args[0])]
         if origin is dict:
             return {self.value(args[0]): self.value(args[1])}

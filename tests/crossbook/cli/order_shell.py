@@ -14,7 +14,6 @@ from crossbook.common.messages.entry import (
     Balance,
     Balances,
     Execution,
-    Instruments,
     ListInstruments,
     Logon,
     OpenOrders,
@@ -51,6 +50,7 @@ class Session:
         self.orders: list[OrderState] = []
         self._gateway = gateway
         gateway.behave = self._behave
+        gateway.instruments = [BTC, SOL]
 
     def run(self, *words: str, account: str = "7") -> tuple[int, str, str]:
         """Exit status, standard output and standard error."""
@@ -87,8 +87,6 @@ class Session:
         number = request.request_seq
         if isinstance(request, Ping):
             return [Pong(number, 5, 0)]
-        if isinstance(request, ListInstruments):
-            return [Instruments(number, [BTC, SOL])]
         if isinstance(request, Query):
             return [OpenOrders(number, 5, self.orders)]
         if isinstance(request, QueryBalances):
@@ -110,7 +108,7 @@ def fill(trade_id: int, price: int, lots: int, filled_lots: int, side: int = 1) 
         request_seq=0, seq=41, symbol="BTC-USDT", order_id=40, client_order_id="mine",
         kind=ExecutionKind.FILL, status=status, side=side, price_ticks=price, quantity_lots=lots,
         filled_lots=filled_lots, remaining_lots=left, time_ns=BEGAN_NS, trade_id=trade_id,
-        liquidity=Liquidity.TAKER, fee=1_234,
+        liquidity=Liquidity.TAKER, fee_units=1_234,
     )  # fmt: skip
 
 

@@ -237,7 +237,7 @@ def test_an_orders_outcome_counts_its_own_fills_only() -> None:
             request_seq=1, seq=40, symbol="BTC-USDT", order_id=order_id, client_order_id="",
             kind=ExecutionKind.FILL, status=OrderStatus.PARTIALLY_FILLED, side=1, price_ticks=price,
             quantity_lots=lots, filled_lots=30 - remaining_lots, remaining_lots=remaining_lots,
-            time_ns=0, trade_id=5, liquidity=Liquidity.TAKER, fee=20,
+            time_ns=0, trade_id=5, liquidity=Liquidity.TAKER, fee_units=20,
         )  # fmt: skip
 
     expired = Execution(

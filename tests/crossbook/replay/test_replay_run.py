@@ -77,7 +77,7 @@ class HeartbeatFeed:
         self.last_seq = last_seq
         self.ready = False
 
-    def poll(self, timeout_s: float) -> list[Any]:
+    def receive(self, timeout_s: float) -> list[Any]:
         """Let time pass without an update."""
         self.looks -= timeout_s > 0
         self.ready = self.looks <= 0

@@ -73,7 +73,7 @@ def test_the_refusal_of_an_account_without_money_has_the_amount_and_the_way_to_g
     assert "account 6 lacks 0.00000001 BTC for" in str(caught.value)
     assert "crossbook admin deposit 6 BTC 0.00000001;" in str(caught.value)
     assert "USDT" not in str(caught.value).replace("BTC-USDT", "")
-    check_money(free, [replace(has[0], held=0), has[1]], 6, NEEDS)
+    check_money(free, [replace(has[0], held_units=0), has[1]], 6, NEEDS)
     check_money(free, [], 6, NEEDS)
 
 

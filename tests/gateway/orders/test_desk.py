@@ -92,7 +92,7 @@ def test_fill_goes_to_maker_and_taker_with_their_own_view() -> None:
             time_ns=5,
             trade_id=1,
             liquidity=Liquidity.TAKER,
-            fee=80_000,
+            fee_units=80_000,
             reason=0,
             index=1,
         ),
@@ -114,7 +114,7 @@ def test_fill_goes_to_maker_and_taker_with_their_own_view() -> None:
             time_ns=5,
             trade_id=1,
             liquidity=Liquidity.MAKER,
-            fee=20_000_000,
+            fee_units=20_000_000,
             reason=0,
             index=1,
         )
@@ -199,7 +199,7 @@ def test_quote_amount_order_is_filled_only_when_it_completes() -> None:
         remaining_lots=0,
         time_ns=5,
         index=2,
-        quote_left=500_000,
+        quote_left_units=500_000,
     )
 
 

@@ -112,7 +112,7 @@ def test_balances_are_queried_from_the_matcher() -> None:
     assert world.replies_to(ANN, token, QueryBalances(2)) == []
     (query,) = world.desk.queries.collect()
     assert query == BalancesRequest(request_id=query.request_id, account=7)
-    found = [Balance(asset="BTC", total=5, held=2)]
+    found = [Balance(asset="BTC", total_units=5, held_units=2)]
     world.desk.queries.receive(AccountBalances(request_id=query.request_id, seq=3, balances=found))
     assert world.replies(ANN) == [Balances(request_seq=2, seq=3, balances=found)]
 

@@ -23,7 +23,9 @@ def test_a_query_is_collected_once_and_answered_once() -> None:
     table.add(ANN, 5, balances)
     assert table.collect() == [balances(1)]
     assert table.collect() == []
-    answer = AccountBalances(request_id=1, seq=9, balances=[Balance("BTC", total=5, held=2)])
+    answer = AccountBalances(
+        request_id=1, seq=9, balances=[Balance("BTC", total_units=5, held_units=2)]
+    )
     table.receive(answer)
     table.receive(answer)
     assert len(table) == 0

@@ -129,9 +129,9 @@ def test_balances_are_those_of_all_shards() -> None:
     assert isinstance(answer, Balances)
     assert answer.request_seq == 5
     assert answer.balances == [
-        Balance(asset="BTC", total=10, held=2),
-        Balance(asset="X1", total=2, held=0),
-        Balance(asset="X2", total=2, held=0),
+        Balance(asset="BTC", total_units=10, held_units=2),
+        Balance(asset="X1", total_units=2, held_units=0),
+        Balance(asset="X2", total_units=2, held_units=0),
     ]
 
 

@@ -123,7 +123,9 @@ def amend(account: int, order_id: int, price: int, lots: int) -> AmendOrder:
 
 def money(engine: Engine, account: int) -> str:
     """Total/held of each asset of an account."""
-    found = {each.asset: f"{each.total}/{each.held}" for each in balances(engine, account)}
+    found = {
+        each.asset: f"{each.total_units}/{each.held_units}" for each in balances(engine, account)
+    }
     return f"{found.get('BTC', '0/0')} {found.get('USDT', '0/0')}"
 
 
@@ -372,7 +374,7 @@ def test_an_account_may_be_brought_more_than_64_bits_by_trades() -> None:
     assert adjusted.balance > 2**64
     batch = EventBatch(incarnation=7, first_seq=1, last_seq=engine.seq, time_ns=9, events=sent)
     assert decode_events(encode(batch)) == batch
-    total = next(each.total for each in balances(engine, 1) if each.asset == "USDT")
+    total = next(each.total_units for each in balances(engine, 1) if each.asset == "USDT")
     assert total == adjusted.balance
     assert restore(capture(engine)).accounts[1].total["USDT"] == total
 
