@@ -35,17 +35,30 @@ ETH = replace(
 SOL = replace(BTC, id=3, symbol="SOL-USDT", base="SOL")
 
 FIRST = AdminView(
-    0, 90,
-    [
-        InstrumentStatus(BTC, InstrumentState.OPEN, 0, 5_000_001, 12),
-        InstrumentStatus(ETH, InstrumentState.HALTED, BEGAN_NS + 60 * SECOND_NS, 0, 0),
+    request_id=0, seq=90,
+    instruments=[
+        InstrumentStatus(
+            definition=BTC, state=InstrumentState.OPEN, until_ns=0, last_price_ticks=5_000_001,
+            last_trade_id=12,
+        ),
+        InstrumentStatus(
+            definition=ETH, state=InstrumentState.HALTED, until_ns=BEGAN_NS + 60 * SECOND_NS,
+            last_price_ticks=0, last_trade_id=0,
+        ),
     ],
-    [Balance("BTC", 150_000_000, 1), Balance("EUR", 1_234, 0)],
-    BEGAN_NS, BEGAN_NS + SECOND_NS,
+    balances=[Balance("BTC", 150_000_000, 1), Balance("EUR", 1_234, 0)], time_ns=BEGAN_NS,
+    clock_ns=BEGAN_NS + SECOND_NS,
 )  # fmt: skip
 SECOND = AdminView(
-    0, (1 << 56) + 7, [InstrumentStatus(SOL, InstrumentState.AUCTION, 0, 300, 4)],
-    [Balance("SOL", 5, 2)], BEGAN_NS, BEGAN_NS + 90 * SECOND_NS, True,
+    request_id=0, seq=(1 << 56) + 7,
+    instruments=[
+        InstrumentStatus(
+            definition=SOL, state=InstrumentState.AUCTION, until_ns=0, last_price_ticks=300,
+            last_trade_id=4,
+        )
+    ],
+    balances=[Balance("SOL", 5, 2)], time_ns=BEGAN_NS, clock_ns=BEGAN_NS + 90 * SECOND_NS,
+    clock_refused=True,
 )  # fmt: skip
 
 
@@ -55,7 +68,9 @@ class Matchers:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.views = [FIRST]
         self.away: set[int] = set()
-        self.answer: Event = OrdersMassCanceled(99, 0, 0, 0, 0, 0, 3)
+        self.answer: Event = OrdersMassCanceled(
+            seq=99, gateway=0, request_seq=0, account=0, instrument=0, side=0, count=3,
+        )  # fmt: skip
         self.acts: list[tuple[int, Act]] = []
         self.moves: list[tuple[int, int]] = []
         self.viewed: list[int] = []
@@ -117,7 +132,10 @@ class Matchers:
     def _advance_to(self, client: AdminClient, to_ns: int) -> AdminTimeAdvanced:
         number = self._numbers[client]
         self.moves.append((number, to_ns))
-        return AdminTimeAdvanced(0, self.views[number].time_ns, to_ns, 90 + number, 1)
+        return AdminTimeAdvanced(
+            request_id=0, before_ns=self.views[number].time_ns, time_ns=to_ns, seq=90 + number,
+            batches=1,
+        )  # fmt: skip
 
     def _accept_time(self, client: AdminClient) -> AdminTimeAccepted:
         view = self.views[self._numbers[client]]

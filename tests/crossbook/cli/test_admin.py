@@ -180,17 +180,33 @@ def test_an_advance_names_the_word_that_is_wrong(
 def test_a_state_lasts_until_the_next_act_or_for_so_long_by_the_venues_time(
     matchers: Matchers,
 ) -> None:
-    matchers.answer = InstrumentStateChanged(99, 0, 0, 2, 4)
+    matchers.answer = InstrumentStateChanged(
+        seq=99, gateway=0, request_seq=0, instrument=2, state=4,
+    )  # fmt: skip
 
     assert matchers.run("state", "eth-eur", "halted") == (
         0, "ETH-EUR is halted from number 99 on", "",
     )  # fmt: skip
-    assert matchers.acts == [(0, SetInstrumentState(0, 0, 0, 2, InstrumentState.HALTED, 0))]
+    assert matchers.acts == [
+        (
+            0,
+            SetInstrumentState(
+                gateway=0, request_seq=0, account=0, instrument=2, state=InstrumentState.HALTED,
+                until_ns=0,
+            ),
+        )
+    ]  # fmt: skip
 
     assert matchers.run_json("state", "ETH-EUR", "post_only", "--for", "1.5") == {
         "symbol": "ETH-EUR", "state": "post_only", "seq": 99,
     }  # fmt: skip
     until_ns = BEGAN_NS + 1_500_000_000
     assert matchers.acts == [
-        (0, SetInstrumentState(0, 0, 0, 2, InstrumentState.POST_ONLY, until_ns))
-    ]
+        (
+            0,
+            SetInstrumentState(
+                gateway=0, request_seq=0, account=0, instrument=2, state=InstrumentState.POST_ONLY,
+                until_ns=until_ns,
+            ),
+        )
+    ]  # fmt: skip

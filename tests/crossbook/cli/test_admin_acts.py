@@ -46,29 +46,53 @@ def matchers(monkeypatch: pytest.MonkeyPatch) -> Matchers:
 def test_an_uncross_prints_its_trades(
     matchers: Matchers, price: int, surplus: int, text: str, facts: dict[str, Any]
 ) -> None:
-    matchers.answer = AuctionUncrossed(99, 0, 0, 2, price, 3, surplus)
+    matchers.answer = AuctionUncrossed(
+        seq=99, gateway=0, request_seq=0, instrument=2, price_ticks=price, quantity_lots=3,
+        surplus_lots=surplus,
+    )  # fmt: skip
 
     assert matchers.run("uncross", "eth-eur") == (0, text, "")
-    assert matchers.acts == [(0, Uncross(0, 0, 0, 2, InstrumentState.OPEN))]
+    assert matchers.acts == [
+        (0, Uncross(gateway=0, request_seq=0, account=0, instrument=2, state=InstrumentState.OPEN))
+    ]  # fmt: skip
     assert matchers.run_json("uncross", "ETH-EUR", "--then", "halted") == {
         "symbol": "ETH-EUR", **facts, "state": "halted", "seq": 99,
     }  # fmt: skip
-    assert matchers.acts == [(0, Uncross(0, 0, 0, 2, InstrumentState.HALTED))]
+    assert matchers.acts == [
+        (
+            0,
+            Uncross(
+                gateway=0, request_seq=0, account=0, instrument=2, state=InstrumentState.HALTED,
+            ),
+        )
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
     ("words", "act", "text"),
     [
         (
-            ["BTC-USDT", "0.05", "10"], SetFees(0, 0, 0, 1, 500, 100_000),
+            ["BTC-USDT", "0.05", "10"],
+            SetFees(
+                gateway=0, request_seq=0, account=0, instrument=1,
+                maker_fee_rate=500, taker_fee_rate=100_000,
+            ),
             "fees of BTC-USDT: maker 0.05 %, taker 10 %",
         ),
         (
-            ["--of", "7", "BTC-USDT", "--", "-0.01", "0"], SetFees(0, 0, 7, 1, -100, 0),
+            ["--of", "7", "BTC-USDT", "--", "-0.01", "0"],
+            SetFees(
+                gateway=0, request_seq=0, account=7, instrument=1,
+                maker_fee_rate=-100, taker_fee_rate=0,
+            ),
             "fees of account 7 in BTC-USDT: maker -0.01 %, taker 0 %",
         ),
         (
-            ["--of", "7", "--inherit", "BTC-USDT", "0", "0"], SetFees(0, 0, 7, 1, 0, 0, True),
+            ["--of", "7", "--inherit", "BTC-USDT", "0", "0"],
+            SetFees(
+                gateway=0, request_seq=0, account=7, instrument=1,
+                maker_fee_rate=0, taker_fee_rate=0, inherit=True,
+            ),
             "fees of account 7 in BTC-USDT: the instrument's own",
         ),
     ],
@@ -76,14 +100,20 @@ def test_an_uncross_prints_its_trades(
 def test_fees_are_of_an_instrument_or_of_an_account_in_it(
     matchers: Matchers, words: list[str], act: SetFees, text: str
 ) -> None:
-    matchers.answer = FeesChanged(99, 0, 0, act.account, 1, 0, 0)
+    matchers.answer = FeesChanged(
+        seq=99, gateway=0, request_seq=0, account=act.account, instrument=1, maker_fee_rate=0,
+        taker_fee_rate=0,
+    )  # fmt: skip
 
     assert matchers.run("fees", *words) == (0, text, "")
     assert matchers.acts == [(0, act)]
 
 
 def test_fees_are_printed_as_they_were_given(matchers: Matchers) -> None:
-    matchers.answer = FeesChanged(99, 0, 0, 0, 1, 0, 0)
+    matchers.answer = FeesChanged(
+        seq=99, gateway=0, request_seq=0, account=0, instrument=1, maker_fee_rate=0,
+        taker_fee_rate=0,
+    )  # fmt: skip
     assert matchers.run_json("fees", "btc-usdt", "0.05", "0.1") == {
         "symbol": "BTC-USDT", "account": 0, "maker_fee_percent": "0.05",
         "taker_fee_percent": "0.1", "inherited": False, "seq": 99,
@@ -96,12 +126,23 @@ def test_fees_are_printed_as_they_were_given(matchers: Matchers) -> None:
 
 @pytest.mark.parametrize(("name", "sign"), [("deposit", 1), ("withdraw", -1)])
 def test_money_goes_in_or_out_under_a_name(matchers: Matchers, name: str, sign: int) -> None:
-    matchers.answer = BalanceAdjusted(99, 0, 0, 7, "EUR", sign * 1_050, 2_000, "wire-1")
+    matchers.answer = BalanceAdjusted(
+        seq=99, gateway=0, request_seq=0, account=7, asset="EUR", amount=sign * 1_050,
+        balance=2_000, transfer_id="wire-1",
+    )  # fmt: skip
 
     status, out, err = matchers.run(name, "7", "eur", "10.5", "--transfer-id", "wire-1")
 
     assert (status, out, err) == (0, "account 7 has 20.00 EUR", "")
-    assert matchers.acts == [(0, AdjustBalance(0, 0, 7, 0, "EUR", sign * 1_050, "wire-1"))]
+    assert matchers.acts == [
+        (
+            0,
+            AdjustBalance(
+                gateway=0, request_seq=0, account=7, instrument=0, asset="EUR", amount=sign * 1_050,
+                transfer_id="wire-1",
+            ),
+        )
+    ]  # fmt: skip
     assert matchers.run_json(name, "7", "EUR", "10.5", "--transfer-id", "wire-1") == {
         "account": 7, "asset": "EUR", "amount": "10.50" if sign > 0 else "-10.50",
         "balance": "20.00", "transfer_id": "wire-1", "seq": 99,
@@ -109,7 +150,10 @@ def test_money_goes_in_or_out_under_a_name(matchers: Matchers, name: str, sign: 
 
 
 def test_a_transfer_without_a_name_gets_one_of_its_own(matchers: Matchers) -> None:
-    matchers.answer = BalanceAdjusted(99, 0, 0, 7, "EUR", 1, 1, "")
+    matchers.answer = BalanceAdjusted(
+        seq=99, gateway=0, request_seq=0, account=7, asset="EUR", amount=1, balance=1,
+        transfer_id="",
+    )  # fmt: skip
     names = {matchers.run_json("deposit", "7", "EUR", "1")["transfer_id"] for _ in range(2)}
     assert len(names) == 2
     assert all(len(each) == 32 for each in names)
@@ -138,7 +182,10 @@ def test_money_that_cannot_be_is_not_sent(matchers: Matchers, words: list[str], 
 
 def test_money_goes_to_the_shard_named(matchers: Matchers) -> None:
     matchers.two()
-    matchers.answer = BalanceAdjusted(99, 0, 0, 7, "SOL", 1, 5, "a")
+    matchers.answer = BalanceAdjusted(
+        seq=99, gateway=0, request_seq=0, account=7, asset="SOL", amount=1, balance=5,
+        transfer_id="a",
+    )  # fmt: skip
 
     assert matchers.run("deposit", "7", "SOL", "1", "--shard", "1")[0] == 0
     assert [number for number, _ in matchers.acts] == [1]
@@ -151,12 +198,27 @@ def test_money_goes_to_the_shard_named(matchers: Matchers) -> None:
 @pytest.mark.parametrize(
     ("words", "acts"),
     [
-        (["--all"], [(0, MassCancelOrders(0, 0, 0)), (1, MassCancelOrders(0, 0, 0))]),
-        (["--of", "7", "--side", "buy"], [(n, MassCancelOrders(0, 0, 7, 0, 1)) for n in (0, 1)]),
-        (["--symbol", "sol-usdt"], [(1, MassCancelOrders(0, 0, 0, 3))]),
+        (
+            ["--all"],
+            [
+                (0, MassCancelOrders(gateway=0, request_seq=0, account=0)),
+                (1, MassCancelOrders(gateway=0, request_seq=0, account=0)),
+            ],
+        ),
+        (
+            ["--of", "7", "--side", "buy"],
+            [
+                (n, MassCancelOrders(gateway=0, request_seq=0, account=7, instrument=0, side=1))
+                for n in (0, 1)
+            ],
+        ),
+        (
+            ["--symbol", "sol-usdt"],
+            [(1, MassCancelOrders(gateway=0, request_seq=0, account=0, instrument=3))],
+        ),
         (
             ["--symbol", "ETH-EUR", "--of", "7", "--side", "sell"],
-            [(0, MassCancelOrders(0, 0, 7, 2, 2))],
+            [(0, MassCancelOrders(gateway=0, request_seq=0, account=7, instrument=2, side=2))],
         ),
     ],
 )
@@ -189,7 +251,9 @@ def test_a_matcher_that_is_away_is_passed_over_where_another_has_the_instrument(
 
 def test_an_instrument_is_added_to_the_shard_its_entry_names(matchers: Matchers) -> None:
     matchers.two()
-    matchers.answer = InstrumentAdded(99, 0, 0, 2, BTC)
+    matchers.answer = InstrumentAdded(
+        seq=99, gateway=0, request_seq=0, instrument=2, definition=BTC,
+    )  # fmt: skip
     file = str(Path(__file__).resolve().parents[3] / "instruments.toml")
 
     status, out, err = matchers.run("add-instrument", "eth-usdt", "--file", file)
@@ -198,7 +262,10 @@ def test_an_instrument_is_added_to_the_shard_its_entry_names(matchers: Matchers)
     [(number, act)] = matchers.acts
     assert isinstance(act, AddInstrument)
     assert act.definition.symbol == "ETH-USDT"
-    assert act == AddInstrument(0, 0, 0, act.definition.id, act.definition)
+    assert act == AddInstrument(
+        gateway=0, request_seq=0, account=0, instrument=act.definition.id,
+        definition=act.definition,
+    )  # fmt: skip
     assert number == (act.definition.id - 1) % 2
     assert matchers.run_json("add-instrument", "eth-usdt", "--file", file) == {
         "symbol": "ETH-USDT", "id": act.definition.id, "seq": 99,
