@@ -6,6 +6,9 @@ async with FaultWorld() as world:
 """
 
 import asyncio
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Self
 
 import httpx
@@ -67,3 +70,30 @@ class FaultWorld(RestWorld):
     def applied(self, kind: str) -> int:
         """How often a kind was applied."""
         return self.table.applied[kind]
+
+
+@contextmanager
+def served_world() -> Iterator[FaultWorld]:
+    """The API behind a real server, in a thread of its own, for clients that block."""
+    started = threading.Event()
+    worlds: list[FaultWorld] = []
+    stops: list[Any] = []
+
+    async def serve() -> None:
+        stopped = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        async with FaultWorld(with_server=True) as world:
+            worlds.append(world)
+            stops.append(lambda: loop.call_soon_threadsafe(stopped.set))
+            started.set()
+            await stopped.wait()
+
+    thread = threading.Thread(target=asyncio.run, args=[serve()])
+    thread.start()
+    try:
+        assert started.wait(SECONDS)
+        yield worlds[0]
+    finally:
+        for stop in stops:
+            stop()
+        thread.join(SECONDS)
