@@ -11,6 +11,7 @@ CrossbookError
     SendQueueFull        the gateway accepts no more requests; part was not sent
     InstrumentUnknown    a client has no instrument of a symbol, so no decimals
     MarketDataError      the publisher does not have the instrument or did not answer in time
+    FaultRefused         the exchange refused a request about fault rules; nothing changed
     ProcessDown          a process that was probed does not answer as it should
 """
 
@@ -164,6 +165,17 @@ class InstrumentUnknown(CrossbookError):
 
 class MarketDataError(CrossbookError):
     """The publisher refused a symbol, or did not answer in time."""
+
+
+class FaultRefused(CrossbookError):
+    """The exchange refused a request about fault rules; nothing changed. `code` is that of the
+    error, or `FAULTS_OFF` where the exchange has none; `field` names the field at fault."""
+
+    def __init__(self, code: str, field: str, text: str) -> None:
+        super().__init__(text)
+        self.code = code
+        self.field = field
+        self.text = text
 
 
 class ProcessDown(CrossbookError):

@@ -3,6 +3,7 @@
 from crossbook.client.answers import Ack, Balance, Execution, OrderState, Reject
 from crossbook.client.async_client import AsyncClient
 from crossbook.client.client import Client
+from crossbook.client.faults import Fault, Faults
 from crossbook.client.market_data import MarketData
 from crossbook.client.market_updates import (
     BestBidOffer,
@@ -20,6 +21,7 @@ from crossbook.client.market_updates import (
 )
 from crossbook.client.request import amend_order, cancel_order, mass_cancel, new_order
 from crossbook.common.errors import CrossbookError
+from crossbook.common.faults.kinds import FaultRuleError
 from crossbook.common.following.local_book import Level, LocalBook
 from crossbook.common.instruments import Instrument
 from crossbook.common.messages.entry import Amend, Cancel, MassCancel, New, Pong
@@ -38,6 +40,7 @@ from crossbook.common.types import (
 from crossbook.errors import (
     ClientClosed,
     ExecutionsMissed,
+    FaultRefused,
     GatewayUnavailable,
     InstrumentUnknown,
     MarketDataError,
@@ -62,6 +65,10 @@ __all__ = [
     "Execution",
     "ExecutionKind",
     "ExecutionsMissed",
+    "Fault",
+    "FaultRefused",
+    "FaultRuleError",
+    "Faults",
     "GatewayUnavailable",
     "Heartbeat",
     "Instrument",

@@ -11,6 +11,7 @@ from crossbook.cli import (
     check,
     clock,
     export,
+    faults,
     journal,
     market,
     orders,
@@ -81,6 +82,7 @@ app.command()(backup.backup)
 app.command()(orders.balances)
 admin.app.command("accept-time")(clock.accept_time)
 admin.app.command("advance")(clock.advance)
+admin.app.add_typer(faults.app, name="faults")
 app.add_typer(admin.app, name="admin")
 
 

@@ -30,7 +30,7 @@ def probe(settings: Settings, process: str, timeout_s: float) -> str:
     over HTTP where it has none.
     """
     if process == "gateway" and "orders" not in settings.gateway_roles:
-        return _probe_http(f"http://{_host(settings.api_host)}:{settings.api_port}", timeout_s)
+        return _probe_http(http_url(settings), timeout_s)
     if process == "gateway":
         address = within_reach(settings.gateway_orders)
         frame = bytes(TOKEN_BYTES) + encode(Ping(_REQUEST_ID))
@@ -97,6 +97,7 @@ def _probe_http(base: str, timeout_s: float) -> str:
         raise ProcessDown(f"no answer from {base}/health: {error}") from error
 
 
-def _host(host: str) -> str:
-    """The loopback address of a process that is bound to every address of this machine."""
-    return {"0.0.0.0": "127.0.0.1", "::": "[::1]", "[::]": "[::1]"}.get(host, host)
+def http_url(settings: Settings) -> str:
+    """The URL of a gateway's HTTP server, on this machine where it is bound to every address."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "[::]": "[::1]"}.get(settings.api_host)
+    return f"http://{host or settings.api_host}:{settings.api_port}"
