@@ -117,7 +117,7 @@ def test_a_small_run_measures_every_series() -> None:
 
 def test_a_report_is_shown_and_drawn(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     series = [
-        growth.Series(panel, name, "us", [1, 100], [2.0, 3.0])
+        growth.Series(panel=panel, name=name, unit="us", sizes=[1, 100], values=[2.0, 3.0])
         for panel in ("orders", "levels")
         for name in ("enter", "cancel, money")
     ]
@@ -136,6 +136,8 @@ def test_a_report_is_shown_and_drawn(tmp_path: Path, capsys: pytest.CaptureFixtu
 
 
 def test_a_slope_is_the_exponent_of_growth() -> None:
-    made = growth.Series("panel", "name", "us", [10, 100, 10_000], [1.0, 10.0, 10.0])
+    made = growth.Series(
+        panel="panel", name="name", unit="us", sizes=[10, 100, 10_000], values=[1.0, 10.0, 10.0],
+    )  # fmt: skip
     assert made.slope == pytest.approx(1 / 3)
     assert made.last_slope == pytest.approx(0.0)

@@ -14,7 +14,7 @@ TINY = LoadPlan(closed=True, chunk=2, window=8, clients=2, duration_s=0.4, warm_
 
 
 def sample(acked_per_s: float, p50_us: float | None = None) -> Sample:
-    tail = None if p50_us is None else Tail(p50_us, 2 * p50_us, 4.0, 5.0, 6.0)
+    tail = None if p50_us is None else Tail(p50=p50_us, p90=2 * p50_us, p99=4.0, p999=5.0, max=6.0)
     return Sample(acked_per_s, 10.0, tail, None)
 
 
@@ -138,7 +138,7 @@ def test_figures_of_the_null_pipeline_are_read_from_its_last_line(tmp_path: Path
         '"rt_lat_us": {"n": 3, "p50": 1.5, "p90": 1.8, "p99": 2, "p999": 3, "max": 4}}\')\n'
     )
     found = pipeline.run_null(script, Trial(LoadPlan(closed=True, chunk=1), durable=True))
-    assert found == Sample(7, 3.5, Tail(1.5, 1.8, 2, 3, 4), None)
+    assert found == Sample(7, 3.5, Tail(p50=1.5, p90=1.8, p99=2, p999=3, max=4), None)
 
 
 def test_overview_is_printed_without_a_command() -> None:

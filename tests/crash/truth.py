@@ -63,22 +63,22 @@ class ReportedExecution(NamedTuple):
 def report_of(execution: Execution) -> ReportedExecution:
     """The report that a client received."""
     return ReportedExecution(
-        execution.seq,
-        execution.order_id,
-        execution.trade_id,
-        execution.kind,
-        execution.symbol,
-        execution.client_order_id,
-        execution.status,
-        execution.side,
-        execution.price_ticks,
-        execution.quantity_lots,
-        execution.filled_lots,
-        execution.remaining_lots,
-        execution.time_ns,
-        execution.liquidity,
-        execution.fee_units,
-        execution.reason,
+        seq=execution.seq,
+        order_id=execution.order_id,
+        trade_id=execution.trade_id,
+        kind=execution.kind,
+        symbol=execution.symbol,
+        client_order_id=execution.client_order_id,
+        status=execution.status,
+        side=execution.side,
+        price_ticks=execution.price_ticks,
+        quantity_lots=execution.quantity_lots,
+        filled_lots=execution.filled_lots,
+        remaining_lots=execution.remaining_lots,
+        time_ns=execution.time_ns,
+        liquidity=execution.liquidity,
+        fee=execution.fee_units,
+        reason=execution.reason,
     )
 
 
@@ -189,9 +189,12 @@ class Truth:
         self, event: Any, order_id: int, kind: int, status: int, lots: int, filled: int, left: int
     ) -> None:
         report = ReportedExecution(
-            event.seq, order_id, 0, kind, self._instruments[event.instrument].symbol,
-            event.client_order_id, status, event.side, getattr(event, "price_ticks", 0), lots,
-            filled, left, self._time_ns, 0, 0, getattr(event, "reason", 0),
+            seq=event.seq, order_id=order_id, trade_id=0, kind=kind,
+            symbol=self._instruments[event.instrument].symbol,
+            client_order_id=event.client_order_id, status=status, side=event.side,
+            price_ticks=getattr(event, "price_ticks", 0), quantity_lots=lots, filled_lots=filled,
+            remaining_lots=left, time_ns=self._time_ns, liquidity=0, fee=0,
+            reason=getattr(event, "reason", 0),
         )  # fmt: skip
         self.reports.setdefault(event.account, {})[report.key] = report
 
@@ -211,9 +214,11 @@ class Truth:
             goes_on = left or (by_quote and liquidity == Liquidity.TAKER)
             status = OrderStatus.PARTIALLY_FILLED if goes_on else OrderStatus.FILLED
             report = ReportedExecution(
-                trade.seq, order_id, trade.trade_id, ExecutionKind.FILL, instrument.symbol, name,
-                status, side, trade.price_ticks, trade.quantity_lots, filled, left, self._time_ns,
-                liquidity, charged,
+                seq=trade.seq, order_id=order_id, trade_id=trade.trade_id, kind=ExecutionKind.FILL,
+                symbol=instrument.symbol, client_order_id=name, status=status, side=side,
+                price_ticks=trade.price_ticks, quantity_lots=trade.quantity_lots,
+                filled_lots=filled, remaining_lots=left, time_ns=self._time_ns, liquidity=liquidity,
+                fee=charged,
             )  # fmt: skip
             self.reports.setdefault(account, {})[report.key] = report
             self.remaining_lots[order_id] = left

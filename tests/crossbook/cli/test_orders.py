@@ -45,7 +45,9 @@ def test_an_order_that_rests_is_printed_with_its_remaining_lots(session: Session
 
     assert (status, err) == (0, "")
     assert out == "order 40 accepted: NEW\n  open   0.00030 BTC"
-    assert session.commands == [New(0, "BTC-USDT", 1, "0.0003", "1.00")]
+    assert session.commands == [
+        New(request_seq=0, symbol="BTC-USDT", side=1, quantity="0.0003", price="1.00")
+    ]  # fmt: skip
     assert session.account == 7
 
 
@@ -61,8 +63,11 @@ def test_an_order_that_trades_is_printed_with_each_of_its_fills(session: Session
         "  open   0.00005 BTC"
     )
     assert session.commands == [
-        New(0, "BTC-USDT", 1, "0.0003", "1.01", client_order_id="mine"),
-    ]
+        New(
+            request_seq=0, symbol="BTC-USDT", side=1, quantity="0.0003", price="1.01",
+            client_order_id="mine",
+        )
+    ]  # fmt: skip
     assert session.run_json(*words) == [{**PARTLY_FACTS, "side": "buy"}]
 
 
@@ -115,7 +120,7 @@ def test_the_reason_of_an_end_is_printed_and_a_newer_code_as_its_number(session:
     assert session.run(*words)[1] == "order 40 accepted: 77, 999"
 
 
-DEFAULTS = New(0, "BTC-USDT", 1, "1", "2")
+DEFAULTS = New(request_seq=0, symbol="BTC-USDT", side=1, quantity="1", price="2")
 ORDERS: list[tuple[list[str], New]] = [
     (["1", "2"], DEFAULTS),
     (["1", "2", "--tif", "ioc"], replace(DEFAULTS, time_in_force=TimeInForce.IOC)),

@@ -106,7 +106,12 @@ def trace(seed: int, recover: bool, turns: int = 500) -> Iterator[object]:
         now_ns += SECOND // 4
         if turn % 3 == 0:
             names = ("", f"n{turn}")[: chance.randint(1, 2)]
-            orders = [New(0, "BTC-USDT", 1, 1, 1, client_order_id=each) for each in names]
+            orders = [
+                New(
+                    request_seq=0, symbol="BTC-USDT", side=1, quantity=1, price=1,
+                    client_order_id=each,
+                ) for each in names
+            ]  # fmt: skip
             yield session.enqueue(orders, now_ns + chance.choice((1, 4, 20)) * SECOND)
         frames = session.frames(now_ns)
         yield frames

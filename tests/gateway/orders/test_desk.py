@@ -1,5 +1,7 @@
 """The order desk: sessions, answers, backpressure."""
 
+from typing import Any
+
 import pytest
 from msgspec.structs import replace
 
@@ -43,6 +45,11 @@ def sell(seq: int, quantity: int | str = 1000, price: int | str = 5_000_000, coi
 
 def buy(seq: int, quantity: int | str = 1000, price: int | str = 5_000_000) -> New:
     return New(seq, SYMBOL, Side.BUY, quantity, price)
+
+
+def buying(**terms: Any) -> New:
+    """Request 2: an order to buy one lot at one tick, with these terms."""
+    return replace(buy(2, quantity=1, price=1), **terms)
 
 
 def test_order_is_acknowledged_with_the_request_sequence() -> None:
@@ -162,8 +169,12 @@ def test_ioc_rest_is_reported_expired_with_its_reason() -> None:
     world = DeskWorld()
     token = world.log_on(ANN, 7)
     replies = world.replies_to(
-        ANN, token, New(2, SYMBOL, Side.BUY, 10_000, 100_000, time_in_force=TimeInForce.IOC)
-    )
+        ANN, token,
+        New(
+            request_seq=2, symbol=SYMBOL, side=Side.BUY, quantity=10_000, price=100_000,
+            time_in_force=TimeInForce.IOC,
+        ),
+    )  # fmt: skip
     assert isinstance(replies[1], Execution)
     assert replies[1].kind == ExecutionKind.EXPIRED
     assert replies[1].reason == RejectReason.IMMEDIATE_OR_CANCEL
@@ -216,15 +227,16 @@ def test_matcher_reject_names_field_reason_and_sequence() -> None:
 @pytest.mark.parametrize(
     ("request_", "reason", "field"),
     [
-        (New(2, "NOPE", Side.BUY, 1, 1), RejectReason.UNKNOWN_SYMBOL, "symbol"),
-        (New(2, SYMBOL, Side.BUY, 1, "1.001"), RejectReason.BAD_TICK, "price"),
-        (New(2, SYMBOL, Side.BUY, "0.000001", 1), RejectReason.BAD_LOT, "quantity"),
-        (New(2, SYMBOL, Side.BUY, "1e5", 1), RejectReason.MALFORMED, "quantity"),
-        (New(2, SYMBOL, Side.BUY, "-1", 1), RejectReason.MALFORMED, "quantity"),
-        (New(2, SYMBOL, Side.BUY, 0, 0, 2, quote_amount="x"), RejectReason.MALFORMED,
-         "quote_amount"),
-        (New(2, SYMBOL, Side.BUY, 1, 1, client_order_id="a\nb"), RejectReason.MALFORMED,
-         "client_order_id"),
+        (buying(symbol="NOPE"), RejectReason.UNKNOWN_SYMBOL, "symbol"),
+        (buying(price="1.001"), RejectReason.BAD_TICK, "price"),
+        (buying(quantity="0.000001"), RejectReason.BAD_LOT, "quantity"),
+        (buying(quantity="1e5"), RejectReason.MALFORMED, "quantity"),
+        (buying(quantity="-1"), RejectReason.MALFORMED, "quantity"),
+        (
+            buying(quantity=0, price=0, order_type=OrderType.MARKET, quote_amount="x"),
+            RejectReason.MALFORMED, "quote_amount",
+        ),
+        (buying(client_order_id="a\nb"), RejectReason.MALFORMED, "client_order_id"),
         (Cancel(2, "NOPE", 1), RejectReason.UNKNOWN_SYMBOL, "symbol"),
         (Amend(2, SYMBOL, 1, quantity="9" * 30), RejectReason.EXCEEDS_LIMIT, "quantity"),
         (MassCancel(2, "NOPE"), RejectReason.UNKNOWN_SYMBOL, "symbol"),
@@ -260,7 +272,9 @@ def test_an_amount_of_zero_in_text_is_not_one_that_is_left_out(
     """The number zero is a field that is not given; text that reads zero is a wrong value."""
     world = DeskWorld()
     token = world.log_on(b"a", 1)
-    order = replace(New(2, SYMBOL, 1, "1", "50000"), **{field: text})
+    order = replace(
+        New(request_seq=2, symbol=SYMBOL, side=1, quantity="1", price="50000"), **{field: text},
+    )  # fmt: skip
 
     (reject,) = world.replies_to(b"a", token, order)
 
@@ -280,8 +294,12 @@ def test_a_reject_of_the_matcher_names_value_and_limit() -> None:
     most = instrument.price_text(instrument.max_price_ticks)
 
     (reject,) = world.replies_to(
-        b"a", token, New(2, SYMBOL, 1, "1", instrument.price_text(instrument.max_price_ticks + 1))
-    )
+        b"a", token,
+        New(
+            request_seq=2, symbol=SYMBOL, side=1, quantity="1",
+            price=instrument.price_text(instrument.max_price_ticks + 1),
+        ),
+    )  # fmt: skip
 
     assert isinstance(reject, Reject)
     assert (reject.reason, reject.field) == (RejectReason.EXCEEDS_LIMIT, "price")
@@ -291,7 +309,10 @@ def test_a_reject_of_the_matcher_names_value_and_limit() -> None:
 def test_valid_requests_of_a_list_are_accepted_beside_an_invalid_one() -> None:
     world = DeskWorld()
     token = world.log_on(ANN, 7)
-    replies = world.replies_to(ANN, token, sell(2), New(3, SYMBOL, 9, 1, 1), sell(4))
+    replies = world.replies_to(
+        ANN, token, sell(2), New(request_seq=3, symbol=SYMBOL, side=9, quantity=1, price=1),
+        sell(4),
+    )  # fmt: skip
     assert [(type(r).__name__, r.request_seq) for r in replies] == [
         ("Reject", 3),
         ("Ack", 2),

@@ -34,15 +34,18 @@ def _command(world: DeskWorld, request: New) -> NewOrder:
 
 
 def test_a_plain_order_carries_no_instructions_and_gives_way_to_own_orders() -> None:
-    command = _command(DeskWorld(), New(2, SYMBOL, 1, "0.5", "50000.00"))
+    command = _command(
+        DeskWorld(), New(request_seq=2, symbol=SYMBOL, side=1, quantity="0.5", price="50000.00"),
+    )  # fmt: skip
     assert command.instructions is None
     assert command.prevention == Prevention.EXPIRE_TAKER
 
 
 def test_decimal_text_of_stop_and_display_becomes_ticks_and_lots() -> None:
     order = New(
-        2, SYMBOL, 1, "0.5", "50000.00", OrderType.STOP_LIMIT, TimeInForce.GTD,
-        stop_price="50001.00", display_quantity="0.1", expire_time=99, prevention=4,
+        request_seq=2, symbol=SYMBOL, side=1, quantity="0.5", price="50000.00",
+        order_type=OrderType.STOP_LIMIT, time_in_force=TimeInForce.GTD, stop_price="50001.00",
+        display_quantity="0.1", expire_time=99, prevention=4,
     )  # fmt: skip
     command = _command(DeskWorld(), order)
     assert command.instructions == Instructions(5_000_100, 10_000, 99, False)
@@ -53,8 +56,28 @@ def test_text_off_the_grid_is_refused_under_its_own_name() -> None:
     world = DeskWorld()
     token = world.log_on(ANN, 7)
     for request, field in (
-        (New(2, SYMBOL, 1, "0.5", "50000.00", stop_price="1.001"), "stop_price"),
-        (New(3, SYMBOL, 1, "0.5", "50000.00", display_quantity="0.000001"), "display_quantity"),
+        (
+            New(
+                request_seq=2,
+                symbol=SYMBOL,
+                side=1,
+                quantity="0.5",
+                price="50000.00",
+                stop_price="1.001",
+            ),
+            "stop_price",
+        ),
+        (
+            New(
+                request_seq=3,
+                symbol=SYMBOL,
+                side=1,
+                quantity="0.5",
+                price="50000.00",
+                display_quantity="0.000001",
+            ),
+            "display_quantity",
+        ),
         (Amend(4, SYMBOL, 1, stop_price="1.001"), "stop_price"),
     ):
         (reject,) = world.replies_to(ANN, token, request)
@@ -65,12 +88,23 @@ def test_text_off_the_grid_is_refused_under_its_own_name() -> None:
 def test_the_owner_receives_a_stop_that_waits_and_its_election() -> None:
     world = DeskWorld()
     ann, bob = world.log_on(ANN, 7), world.log_on(BOB, 7)
-    world.replies_to(ANN, ann, New(2, SYMBOL, 2, 100, 5_000_000))
-    world.replies_to(ANN, ann, New(3, SYMBOL, 1, 100, 0, OrderType.STOP, stop_price=5_000_000))
+    world.replies_to(
+        ANN, ann, New(request_seq=2, symbol=SYMBOL, side=2, quantity=100, price=5_000_000),
+    )  # fmt: skip
+    world.replies_to(
+        ANN, ann,
+        New(
+            request_seq=3, symbol=SYMBOL, side=1, quantity=100, price=0, order_type=OrderType.STOP,
+            stop_price=5_000_000,
+        ),
+    )  # fmt: skip
     waiting = world.replies(BOB)[-1]
     assert isinstance(waiting, Execution)
     assert (waiting.trigger_ticks, waiting.working) == (5_000_000, False)
-    world.replies_to(BOB, bob, New(2, SYMBOL, 1, 50, 5_000_000, prevention=0))
+    world.replies_to(
+        BOB, bob,
+        New(request_seq=2, symbol=SYMBOL, side=1, quantity=50, price=5_000_000, prevention=0),
+    )  # fmt: skip
     received = [reply for reply in world.replies(ANN) if isinstance(reply, Execution)]
     kinds = [(each.order_id, each.kind) for each in received]
     assert (2, ExecutionKind.TRIGGERED) in kinds
@@ -84,9 +118,20 @@ def test_a_stop_that_an_order_by_quote_amount_elects_is_filled_and_ends() -> Non
     quantity."""
     world = DeskWorld()
     ann, bob, cat = world.log_on(ANN, 7), world.log_on(BOB, 8), world.log_on(b"cat", 9)
-    world.replies_to(ANN, ann, New(2, SYMBOL, 1, 100, 0, OrderType.STOP, stop_price=5_000_000))
-    world.replies_to(BOB, bob, New(2, SYMBOL, 2, 200, 5_000_000))
-    by_quote = New(2, SYMBOL, 1, 0, 0, OrderType.MARKET, quote_amount="50.00")
+    world.replies_to(
+        ANN, ann,
+        New(
+            request_seq=2, symbol=SYMBOL, side=1, quantity=100, price=0, order_type=OrderType.STOP,
+            stop_price=5_000_000,
+        ),
+    )  # fmt: skip
+    world.replies_to(
+        BOB, bob, New(request_seq=2, symbol=SYMBOL, side=2, quantity=200, price=5_000_000),
+    )  # fmt: skip
+    by_quote = New(
+        request_seq=2, symbol=SYMBOL, side=1, quantity=0, price=0, order_type=OrderType.MARKET,
+        quote_amount="50.00",
+    )  # fmt: skip
     statuses = [
         [each.status for each in replies if isinstance(each, Execution)]
         for replies in (world.replies_to(b"cat", cat, by_quote), world.replies(ANN))
@@ -131,7 +176,9 @@ def test_an_instrument_added_and_fees_changed_are_applied_from_events() -> None:
         )
     )  # fmt: skip
     world.desk.apply(EventBatch(incarnation=1, first_seq=1, last_seq=2, time_ns=5, events=events))
-    (ack,) = world.replies_to(ANN, token, New(2, "BTC-NEW", 1, "0.5", "50000.00"))
+    (ack,) = world.replies_to(
+        ANN, token, New(request_seq=2, symbol="BTC-NEW", side=1, quantity="0.5", price="50000.00"),
+    )  # fmt: skip
     assert isinstance(ack, Ack)
     (listed,) = world.replies_to(ANN, token, ListInstruments(3))
     assert isinstance(listed, Instruments)

@@ -41,7 +41,10 @@ def random_request(rng: Random, seq: int, names: list[str]) -> New | Cancel | Ma
     side = rng.choice((Side.BUY, Side.SELL))
     tif = TimeInForce.IOC if rng.random() < 0.2 else TimeInForce.GTC
     price = 5_000_000 + rng.randint(-3, 3)
-    return New(seq, SYMBOL, side, rng.randint(1_000, 5_000), price, 1, tif, f"r{seq}")
+    return New(
+        request_seq=seq, symbol=SYMBOL, side=side, quantity=rng.randint(1_000, 5_000), price=price,
+        order_type=1, time_in_force=tif, client_order_id=f"r{seq}",
+    )  # fmt: skip
 
 
 def view(events: list[Event], account: int) -> list[tuple[int, int, int, int]]:

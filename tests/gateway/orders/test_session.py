@@ -32,7 +32,9 @@ def connect(world: DeskWorld, identity: bytes, cancels: bool = False) -> int:
 
 def rest(world: DeskWorld, identity: bytes, token: int, price_ticks: int = 4_000_000) -> None:
     """Enter an order that rests."""
-    replies = world.replies_to(identity, token, New(2, SYMBOL, 1, 100, price_ticks))
+    replies = world.replies_to(
+        identity, token, New(request_seq=2, symbol=SYMBOL, side=1, quantity=100, price=price_ticks),
+    )  # fmt: skip
     assert any(isinstance(reply, Ack) for reply in replies)
 
 
@@ -155,7 +157,7 @@ def test_a_cancel_without_room_waits_for_its_turn() -> None:
     world = DeskWorld(queue_size=1)
     token = connect(world, ANN, cancels=True)
     rest(world, ANN, token)
-    world.send(ANN, token, New(3, SYMBOL, 1, 100, 4_000_000))
+    world.send(ANN, token, New(request_seq=3, symbol=SYMBOL, side=1, quantity=100, price=4_000_000))
     world.desk.sessions.close_address(ANN)
     world.desk.tick(0)
     assert len(world.desk.in_flight.unsent) == 1

@@ -191,7 +191,12 @@ def test_an_instrument_added_to_a_shard_is_traded_there() -> None:
     )  # fmt: skip
     world.shards[1].link.receive_events(batch)
     assert added == ["DOGE-USDT"]
-    ack = the_ack(world.replies_to(ANN, token, New(5, "DOGE-USDT", Side.BUY, "1", "5")))
+    ack = the_ack(
+        world.replies_to(
+            ANN, token,
+            New(request_seq=5, symbol="DOGE-USDT", side=Side.BUY, quantity="1", price="5"),
+        )
+    )  # fmt: skip
     assert shard_of(ack.order_id) == 1
 
 
