@@ -10,7 +10,7 @@ import ast
 import re
 import sys
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Final
@@ -48,6 +48,7 @@ KINDS: Final[Mapping[str, str]] = {
     "crossbook/*": "edge",
     "crossbook/cli/*": "edge",
     "crossbook/client/*": "edge",
+    "crossbook/gym/*": "edge",
     "crossbook/launch/*": "edge",
     "crossbook/replay/*": "edge",
     "crossbook/research/*": "edge",
@@ -123,11 +124,6 @@ OTHERWISE: Final[Mapping[str, str]] = {
 }
 """Modules that are of another kind than their folder."""
 
-JOINS: Final[Mapping[str, Sequence[str]]] = {
-    "crossbook/simulator/venue": ("gateway", "matcher"),
-}
-"""Modules that make one exchange of the parts of several processes, without their sockets."""
-
 READS_CONFIG: Final = {
     "common/process/startup",
     "crossbook/client/process_probe",
@@ -183,11 +179,13 @@ PURE_EXCEPTIONS: Final = {
 
 BORROWED: Final[Mapping[str, tuple[str, ...]]] = {
     "crossbook/research/*": ("crossbook.matcher.journal.", "crossbook.recorder."),
+    "crossbook/simulator/venue": ("crossbook.gateway.orders.", "crossbook.matcher.engine."),
 }
-"""Folder -> what else its modules may import. Research reads the files of journal and recorder with
-the modules that write them, so that its rows are theirs."""
+"""Folder or module -> what else it may import. Research reads the files of journal and recorder
+with the modules that write them, so that its rows are theirs. The simulator's venue is the engine
+behind the gateway's own translation and reports, in one process."""
 
-EXTRAS: Final[Mapping[str, str]] = {"crossbook/research/*": "research"}
+EXTRAS: Final[Mapping[str, str]] = {"crossbook/gym/*": "gym", "crossbook/research/*": "research"}
 """Folder -> the extra of `pyproject.toml` whose libraries its modules may import, too."""
 
 STARTS_PROCESSES: Final = "crossbook/launch/fork_server"
@@ -235,7 +233,8 @@ class Module(Struct, frozen=True):
 
     def packages(self) -> set[str]:
         """The packages of ours among the imports, but for borrowed ones."""
-        borrowed = BORROWED.get(f"{self.path.rpartition('/')[0]}/*", ())
+        folder = f"{self.path.rpartition('/')[0]}/*"
+        borrowed = (*BORROWED.get(folder, ()), *BORROWED.get(self.path, ()))
         found = {
             name.split(".")[1]
             for name in self.imports
@@ -279,8 +278,7 @@ def breaches(modules: list[Module]) -> list[str]:
         if not kind:
             found.append(f"{module.path}: unclassified; say in {Path(__file__).name} what it is")
         starts = module.path == STARTS_PROCESSES
-        inside = {module.package, "common", *JOINS.get(module.path, ())}
-        if (foreign := module.packages() - inside) and not starts:
+        if (foreign := module.packages() - {module.package, "common"}) and not starts:
             found.append(f"{module.path}: may not import {sorted(foreign)}")
         if outside := module.tops() & {"tests", "bench", "tools", *PACKAGES[:1], *PACKAGES[2:]}:
             found.append(f"{module.path}: may not import {sorted(outside)}")
@@ -350,10 +348,10 @@ def test_no_module_imports_itself_by_way_of_others() -> None:
 def test_a_named_module_exists_and_differs_from_its_folder() -> None:
     paths = {module.path for module in read_modules(ROOT, PACKAGES)}
     assert not OTHERWISE.keys() - paths
-    assert not JOINS.keys() - paths
     assert {path for path, _ in PURE_EXCEPTIONS} <= paths
     folders = {f"{path.rpartition('/')[0]}/*" for path in paths}
-    assert not {pattern for pattern in (*KINDS, *BORROWED, *EXTRAS) if pattern[0] != "*"} - folders
+    named = {pattern for pattern in (*KINDS, *BORROWED, *EXTRAS) if pattern[0] != "*"}
+    assert not named - folders - paths
     idle = {
         path for path, kind in OTHERWISE.items() if KINDS[f"{path.rpartition('/')[0]}/*"] == kind
     }

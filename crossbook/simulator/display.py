@@ -66,14 +66,10 @@ def facts(runner: Runner, flow: AgentFlow, elapsed_s: float) -> dict[str, Any]:
     """The summary that `--json` prints."""
     return {
         "seed": runner.plan.seed,
-        "simulated_s": flow.seconds,
         "elapsed_s": round(elapsed_s, 3),
         "rate": round(flow.statistics.requested_total / max(elapsed_s, 0.001), 1),
-        "flow_digest": flow.digest,
-        "news": flow.news,
         "orders_left_open": runner.left_open,
         "waits_for_exchange": runner.outages,
         "resets": runner.resets,
-        **flow.statistics.facts(),
-        "failures": [failure.facts() for failure in flow.failures],
+        **flow.facts(),
     }

@@ -7,7 +7,7 @@ the next tick; `receive` is given every answer and report of the exchange to the
 
 from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
-from typing import Final
+from typing import Any, Final
 
 from crossbook.common.grid import parse_decimal
 from crossbook.common.instruments import Instrument
@@ -96,6 +96,16 @@ class AgentFlow:
     def digest(self) -> str:
         """SHA-256 (hex) of all requests so far but for the `run` in their client order ids."""
         return self._digest.hexdigest()
+
+    def facts(self) -> dict[str, Any]:
+        """What happened so far, for a summary."""
+        return {
+            "simulated_s": self.seconds,
+            "flow_digest": self.digest,
+            "news": self.news,
+            **self.statistics.facts(),
+            "failures": [failure.facts() for failure in self.failures],
+        }
 
     def step(self) -> list[Batch]:
         """Advance one tick; returns the requests of the agents, agents in random order."""
