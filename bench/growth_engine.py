@@ -84,7 +84,7 @@ class Built:
         )  # fmt: skip
 
     def enter(self, order: NewOrder) -> None:
-        """Enter an order that rests, and remember it."""
+        """Enter an order that rests, and keep it."""
         order = self.renamed(order)
         self.engine.apply(order)
         if not self._forgetful:

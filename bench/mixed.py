@@ -178,13 +178,13 @@ def _life(chance: random.Random, order: NewOrder, time_ns: int) -> Iterator[tupl
     if chance.random() < AMEND_SHARE:
         price = order.price_ticks and order.price_ticks + chance.choice((-1, 1))
         lots = order.quantity_lots + 1
-        what = chance.randrange(3)
-        if what == 0:
+        choice = chance.randrange(3)
+        if choice == 0:
             price, lots = 0, (order.quantity_lots + 1) // 2
-        elif what == 1 and price:
+        elif choice == 1 and price:
             lots = 0
         trigger = 0
-        if order.order_type != OrderType.LIMIT and order.instructions and what == 2:
+        if order.order_type != OrderType.LIMIT and order.instructions and choice == 2:
             trigger = order.instructions.trigger_ticks + chance.choice((-1, 1))
         amend = AmendOrder(0, 0, account, BANDED.id, 0, price, lots, name, trigger)
         yield time_ns + round(life_ns * chance.random()), amend

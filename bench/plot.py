@@ -62,9 +62,9 @@ def draw_curves(
     clients = sorted({many for curves in panels.values() for _, many in curves})
     inks = dict(zip(clients, INK, strict=False))
     for axes, (name, curves) in zip(grid.flat, panels.items(), strict=False):
-        for (who, many), heights in curves.items():
-            style = "-" if who == "ours" else "--"
-            label = f"{many} client{'s' if many > 1 else ''}" if who == "ours" else None
+        for (runner, many), heights in curves.items():
+            style = "-" if runner == "ours" else "--"
+            label = f"{many} client{'s' if many > 1 else ''}" if runner == "ours" else None
             axes.plot(PERCENTILES, heights, style, color=inks[many], marker=".", label=label)
         axes.set(title=name, yscale="log")
         axes.grid(visible=True, which="both", alpha=0.25)

@@ -15,7 +15,7 @@ BOOKS_KEPT: Final = 2_000
 """Books, by their seq, against which messages can be checked."""
 
 PIECES_KEPT: Final = 8_000
-"""Pieces and messages that are remembered before they are forgotten, all at once."""
+"""Pieces and messages that are kept before all of them are dropped at once."""
 
 _FINAL: Final = 0x80
 _MASKED: Final = 0x80

@@ -2,7 +2,7 @@
 
 A number is (epoch << 30) + n: the epoch counts eighths of a second since 2025 and is taken when
 the process starts, n counts from 1. A later life of the same process therefore continues far
-above anything the earlier one can have used, without a file to remember it by. Fits a signed
+above anything the earlier one can have used, without a file to keep it in. Fits a signed
 64-bit integer until the year 2059.
 """
 

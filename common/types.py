@@ -1,6 +1,6 @@
 """The words of the market as enumerations, and the limits of its texts and numbers.
 
-Every value travels as a plain integer, and its name says the unit: `price_ticks` and
+Every value travels as a plain integer, and its name has the unit: `price_ticks` and
 `quantity_lots` are numbers of ticks and lots of their instrument, `fee` and `quote_amount` numbers
 of an asset's smallest unit, `time_ns` nanoseconds since the Unix epoch. No value is ever a
 float. Users write a member of an enumeration by its name in small letters: `gtc`, `expire_taker`.

@@ -17,7 +17,7 @@ _BLANK_LINES_MAX: Final = 100
 
 
 class RecordingError(CrossbookError):
-    """A file of recorded flow cannot be read; the text says which, where and why."""
+    """A file of recorded flow cannot be read; the text names the file, the place and the fault."""
 
 
 class Row:

@@ -124,7 +124,7 @@ class EventFollower:
             return
         insort(self._held, batch, key=_first_seq)
         if len(self._held) > self._held_max:
-            # The farthest batch is dropped: it is needed last, and `_seen` remembers it.
+            # The farthest batch is dropped: it is needed last, and `_seen` has its number.
             self._held.pop()
 
     def _ready(self) -> Sequence[EventBatch]:

@@ -58,7 +58,7 @@ AdminRequest: TypeAlias = AdminAct | AdminInspect | AdminAcceptTime | AdminAdvan
 
 class AdminDone(Struct, array_like=True, tag=101, gc=False, frozen=True):
     """The command was processed: its answer, `CommandRejected` where it was refused, and the number
-    of events that followed. It is as durable as `JOURNAL_SYNC` says."""
+    of events that followed. It is as durable as `JOURNAL_SYNC` demands."""
 
     request_id: int
     answer: Event

@@ -69,7 +69,7 @@ def _report_ended(answers: dict[int, int]) -> None:
 
 
 def _answer(descriptor: int, number: int) -> None:
-    # A pipe without a reader: nobody waits for this process.
+    # A pipe without a reader: no process waits for this one.
     with suppress(BrokenPipeError):
         os.write(descriptor, b"%d\n" % number)
 

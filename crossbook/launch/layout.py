@@ -1,6 +1,7 @@
 """Where an exchange is: the settings that place it, its processes, and its addresses.
 
-A layout is nothing but settings, as environment variables: whoever has them reaches the exchange.
+A layout is nothing but settings, as environment variables: a process with these settings reaches
+the exchange.
 """
 
 import os

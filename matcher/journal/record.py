@@ -8,7 +8,7 @@ A frame is a head, a body and a closing byte. All integers are little-endian.
 
 Zeros where a frame should begin are unused space. The closing bytes are not zero, so that a write
 cut short leaves a zero at the end of what it was writing; together with the length up to which the
-file was known to be synced this tells a torn write from damage (`is_torn`).
+file was known to be synced this distinguishes a torn write from damage (`is_torn`).
 """
 
 from struct import Struct as Layout

@@ -140,7 +140,7 @@ def scan(data: bytes, until_seq: int = MAX_INT) -> tuple[Segment, Damage | None]
     """The segment in these bytes, and the damage behind its last sound record, if any.
 
     Nothing behind the record that ends with `until_seq` is read. Raises `Damage` when the header is
-    not sound, or the file is shorter than the header says.
+    not sound, or the file is shorter than in the header.
     """
     header, end = decode_header(data)
     if len(data) < header.size:

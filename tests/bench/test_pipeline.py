@@ -78,7 +78,7 @@ def test_both_take_turns_and_the_other_begins(
 ) -> None:
     trial = Trial(TINY, durable=True)
     report = pipeline.run(null_pipeline, [trial], repeats=2)
-    assert [who for who, _ in turns] == ["ours", "null", "null", "ours"]
+    assert [runner for runner, _ in turns] == ["ours", "null", "null", "ours"]
     (case,) = report.cases
     assert case.ratios["acked/s"] == 0.5
     assert case.ratios["ack p50"] == 1.5
@@ -105,7 +105,7 @@ def test_without_a_null_pipeline_ours_is_measured_alone(
     arguments = ["pipeline", "--quick", "--only", "frames of 1,", "--null", str(tmp_path / "none")]
     result = CliRunner().invoke(app, [*arguments, "--plots", str(tmp_path)])
     assert result.exit_code == 0, result.output
-    assert {who for who, _ in turns} == {"ours"}
+    assert {runner for runner, _ in turns} == {"ours"}
     assert "ours only" in result.stdout
 
 

@@ -98,12 +98,12 @@ class CrashWorld:
         while time.monotonic() < end:
             self.load.step()
 
-    def run_until(self, what: str, condition: Callable[[], bool], seconds: float) -> None:
+    def run_until(self, goal: str, condition: Callable[[], bool], seconds: float) -> None:
         """Let the load go on until `condition` holds."""
         end = time.monotonic() + seconds
         while not condition():
             if time.monotonic() > end:
-                raise self._failed([f"{what}: not in {seconds} s"])
+                raise self._failed([f"{goal}: not in {seconds} s"])
             self.load.step()
 
     def kill(self, name: str) -> None:

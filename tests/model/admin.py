@@ -59,11 +59,11 @@ class Administration:
             return []
         market.seq += 1
         market.events = [TimeAdvanced(market.seq, time_ns)]
-        for _, _, what, number in due:
-            if what == "order":
+        for _, _, kind, number in due:
+            if kind == "order":
                 for order in [o for o in market.open if o.order_id == number]:
                     market.expire(order, RejectReason.EXPIRE_TIME)
-            elif what == "account":
+            elif kind == "account":
                 del self.deadlines[number]
                 mine = [order for order in market.open if order.account == number]
                 for order in sorted(mine, key=lambda order: order.order_id):

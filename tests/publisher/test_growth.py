@@ -92,5 +92,5 @@ def rounds(instruments: int) -> int:
     return calls_in(ten)
 
 
-def test_a_round_costs_the_same_whatever_the_number_of_instruments() -> None:
+def test_a_round_costs_the_same_for_any_number_of_instruments() -> None:
     assert rounds(1_000) == rounds(10)

@@ -64,11 +64,11 @@ class Line:
         self.consumer.apply_snapshot()
         return self.consumer
 
-    def receive_until(self, what: str, condition: Callable[[], bool]) -> None:
+    def receive_until(self, goal: str, condition: Callable[[], bool]) -> None:
         """Take feed messages until `condition` holds."""
         deadline = time.monotonic() + SECONDS
         while not condition():
-            assert time.monotonic() < deadline, f"{what}\n{self.exchange.logs()}"
+            assert time.monotonic() < deadline, f"{goal}\n{self.exchange.logs()}"
             if self.feed.poll(50):
                 topic, number, payload = self.feed.recv_multipart()
                 if topic == HEARTBEAT_TOPIC.encode():

@@ -172,7 +172,7 @@ def test_the_first_recorded_command_is_kept() -> None:
     assert found.after.first_seq == 31
 
 
-def test_every_instrument_is_recorded_once_with_the_first_command_that_knows_it() -> None:
+def test_every_instrument_is_recorded_once_with_the_first_command_after_it() -> None:
     added = replace(example(), id=2, symbol="ETH-USDT")
     digest = EventDigest([example()], START, {})
     found = []

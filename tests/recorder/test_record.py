@@ -139,7 +139,7 @@ def run(engine: Engine, seed: int, batches: int) -> Recorder:
 
 
 @pytest.mark.parametrize("seed", range(SEEDS))
-def test_rows_equal_the_model_whatever_is_lost_doubled_or_killed(
+def test_rows_equal_the_model_after_losses_repeats_and_kills(
     sqlite_engine: Engine, seed: int
 ) -> None:
     assert run(sqlite_engine, seed, BATCHES).lives > 5

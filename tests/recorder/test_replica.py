@@ -85,7 +85,7 @@ def test_an_empty_record_adopts_an_incarnation_received_from_its_first_command()
     assert replica.next_request(RESEND_AGAIN_NS) is None
 
 
-def test_an_empty_record_of_a_matcher_without_commands_adopts_whatever_comes() -> None:
+def test_an_empty_record_of_a_matcher_without_commands_adopts_any_incarnation() -> None:
     replica = RecorderReplica(RecordPosition())
     replica.receive(heartbeat(0))
     replica.receive(heartbeat(0, OTHER))

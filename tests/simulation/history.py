@@ -109,25 +109,25 @@ def _check_answers(
 ) -> None:
     """A request of a session that does not recover is sent, answered and applied once."""
     for number, wish in trader.wishes_sent.items():
-        who = f"{trader.name}: request {number} ({type(wish.request).__name__})"
-        require(number in trader.resolved, f"{who} was never resolved")
+        label = f"{trader.name}: request {number} ({type(wish.request).__name__})"
+        require(number in trader.resolved, f"{label} was never resolved")
         numbers = by_request.get((trader.name, number), [])
-        require(len(numbers) <= 1, f"{who} was applied as {numbers}")
+        require(len(numbers) <= 1, f"{label} was applied as {numbers}")
         applied = numbers[0] if numbers else None
         real = [
             reply
             for reply in trader.answers.get(number, [])
             if not (isinstance(reply, Reject) and reply.reason == RejectReason.NOT_LOGGED_ON)
         ]
-        require(len(real) <= 1, f"{who} was answered {len(real)} times: {real}")
+        require(len(real) <= 1, f"{label} was answered {len(real)} times: {real}")
         outcome = trader.resolved[number]
         if not isinstance(outcome, Unanswered) and real:
-            require(outcome is real[0] or outcome == real[0], f"{who}: told {outcome}")
+            require(outcome is real[0] or outcome == real[0], f"{label}: reported {outcome}")
         if isinstance(outcome, Unanswered) and not outcome.sent:
-            require(applied is None, f"{who} was never sent, but applied as {applied}")
+            require(applied is None, f"{label} was never sent, but applied as {applied}")
         for reply in real:
             if type(wish.request) in _COMMANDS:
-                _check_answer(who, reply, applied, answers, may_lose)
+                _check_answer(label, reply, applied, answers, may_lose)
 
 
 def _check_outcomes(
@@ -139,53 +139,55 @@ def _check_outcomes(
     """Assert that a session that recovers may send an order again, and that the order is entered
     once."""
     for number, wish in trader.wishes_sent.items():
-        who = f"{trader.name}: request {number} ({type(wish.request).__name__})"
-        require(number in trader.resolved, f"{who} was never resolved")
+        label = f"{trader.name}: request {number} ({type(wish.request).__name__})"
+        require(number in trader.resolved, f"{label} was never resolved")
         numbers = by_request.get((trader.name, number), [])
         done = [seq for seq in numbers if not isinstance(answers[seq], OrderRepeated)]
         again = isinstance(wish.request, New) and wish.request.client_order_id
         if not again:
-            require(len(numbers) <= 1, f"{who} was applied as {numbers}")
+            require(len(numbers) <= 1, f"{label} was applied as {numbers}")
         entered = [seq for seq in done if isinstance(answers[seq], OrderAccepted)]
-        require(len(entered) <= 1, f"{who} was entered as {entered}")
+        require(len(entered) <= 1, f"{label} was entered as {entered}")
         outcome = trader.resolved[number]
         if isinstance(outcome, Unanswered):
-            require(outcome.sent or not numbers, f"{who} was never sent, but applied: {numbers}")
+            require(outcome.sent or not numbers, f"{label} was never sent, but applied: {numbers}")
         elif type(wish.request) in _COMMANDS:
             seq = getattr(outcome, "seq", 0)
             applied = seq if seq in numbers else numbers[0] if numbers else None
-            _check_answer(who, outcome, applied, answers, may_lose)
+            _check_answer(label, outcome, applied, answers, may_lose)
 
 
 def _check_answer(
-    who: str, reply: Any, applied: int | None, answers: dict[int, Any], may_lose: bool
+    label: str, reply: Any, applied: int | None, answers: dict[int, Any], may_lose: bool
 ) -> None:
     if isinstance(reply, Reject) and not reply.seq:
         if reply.reason == RejectReason.OUTCOME_UNKNOWN:
-            require(may_lose, f"{who}: the outcome got lost: {reply.text}")
+            require(may_lose, f"{label}: the outcome got lost: {reply.text}")
         else:
-            require(applied is None, f"{who} was refused ({reply.text}), but applied as {applied}")
+            require(
+                applied is None, f"{label} was refused ({reply.text}), but applied as {applied}"
+            )
         return
-    require(reply.seq == applied, f"{who} was answered as {reply.seq}, but applied as {applied}")
+    require(reply.seq == applied, f"{label} was answered as {reply.seq}, but applied as {applied}")
     event = answers[reply.seq]
     if isinstance(reply, Reject):
-        require(isinstance(event, CommandRejected), f"{who} was refused, but {event}")
-        require(reply.reason == event.reason, f"{who} was refused for another reason: {event}")
+        require(isinstance(event, CommandRejected), f"{label} was refused, but {event}")
+        require(reply.reason == event.reason, f"{label} was refused for another reason: {event}")
         return
-    require(isinstance(reply, Ack), f"{who} was answered by {reply}")
-    require(reply.repeated == isinstance(event, OrderRepeated), f"{who}: {reply} for {event}")
+    require(isinstance(reply, Ack), f"{label} was answered by {reply}")
+    require(reply.repeated == isinstance(event, OrderRepeated), f"{label}: {reply} for {event}")
     if isinstance(event, OrderAccepted):
-        require(reply.order_id == event.seq, f"{who}: {reply} for {event}")
-        require(reply.remaining_lots == event.quantity_lots, f"{who}: {reply} for {event}")
+        require(reply.order_id == event.seq, f"{label}: {reply} for {event}")
+        require(reply.remaining_lots == event.quantity_lots, f"{label}: {reply} for {event}")
     elif isinstance(event, OrdersMassCanceled):
-        require(reply.count == event.count, f"{who}: {reply} for {event}")
+        require(reply.count == event.count, f"{label}: {reply} for {event}")
     elif isinstance(event, CancelAfterSet):
-        require(not reply.order_id, f"{who}: {reply} for {event}")
+        require(not reply.order_id, f"{label}: {reply} for {event}")
     else:
         require(
             isinstance(event, OrderCanceled | OrderAmended | OrderRepeated)
             and reply.order_id == event.order_id,
-            f"{who}: {reply} for {event}",
+            f"{label}: {reply} for {event}",
         )
 
 

@@ -139,14 +139,14 @@ class SimulatedExchange:
         self.network.check()
         require(self.world.steps < WORLD_STEPS_MAX, "no end of steps")
 
-    def _settle(self, what: str, settled: Callable[[], bool]) -> None:
+    def _settle(self, goal: str, settled: Callable[[], bool]) -> None:
         begin = self.world.now_ns
         while not settled():
             self._run(50 * MILLISECOND)
             require(
-                self.world.now_ns - begin < SETTLE_MAX_NS, f"not settled: {what}{self._state()}"
+                self.world.now_ns - begin < SETTLE_MAX_NS, f"not settled: {goal}{self._state()}"
             )
-        self.world.trace("settled", what)
+        self.world.trace("settled", goal)
 
     def _state(self) -> str:
         text = [f"; matcher alive={self.matcher.alive} seq={self.matcher.engine.seq}"]

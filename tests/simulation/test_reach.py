@@ -17,7 +17,7 @@ REACHED: Final = {
     "a start is cut short": r"died while starting",
     "a snapshot is written": r"snapshot \d+\.snapshot \[0\]",
     "the power goes": r"ended: power lost",
-    "the power would take back what was told": r"power would leave",
+    "the power would take back published batches": r"power would leave",
     "the disk fails": r"ended: journal: ",
     "a process dies in a round": r"killed in the middle of a round",
     "commands are sent again": r"commands_sent_again",
@@ -34,9 +34,9 @@ def test_faults_have_consequences() -> None:
     for seed in range(SEEDS):
         lines: list[str] = []
         simulate(seed, show=lines.append)
-        for what, pattern in REACHED.items():
-            found[what] += any(re.search(pattern, line) for line in lines)
-    assert [what for what in REACHED if not found[what]] == []
+        for fault, pattern in REACHED.items():
+            found[fault] += any(re.search(pattern, line) for line in lines)
+    assert [fault for fault in REACHED if not found[fault]] == []
 
 
 def test_a_gateway_ends_when_another_takes_its_place() -> None:

@@ -58,9 +58,9 @@ class SimulatedWorld:
             action()
         self.now_ns = max(self.now_ns, time_ns)
 
-    def trace(self, who: str, what: str) -> None:
+    def trace(self, source: str, text: str) -> None:
         """Add a line to the trace."""
-        line = f"{self.now_ns / SECOND - 1:10.6f} {who:12} {what}"
+        line = f"{self.now_ns / SECOND - 1:10.6f} {source:12} {text}"
         self._hash.update(line.encode())
         if self._show is not None:
             self._show(line)

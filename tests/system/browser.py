@@ -104,15 +104,15 @@ class Browser:
         body = f"const done = arguments[arguments.length - 1]; {script}"
         return self.driver.execute_async_script(body, *arguments)
 
-    def wait(self, what: str, script: str, *arguments: Any, seconds: float = WAIT_SECONDS) -> Any:
-        """Poll a script until it returns a true value; fails naming `what`."""
+    def wait(self, goal: str, script: str, *arguments: Any, seconds: float = WAIT_SECONDS) -> Any:
+        """Poll a script until it returns a true value; fails naming `goal`."""
         deadline = time.monotonic() + seconds
         while True:
             found = self.run(script, *arguments)
             if found:
                 return found
             if time.monotonic() > deadline:
-                raise AssertionError(f"{what}: not in {seconds} s\n{self.text('body')}")
+                raise AssertionError(f"{goal}: not in {seconds} s\n{self.text('body')}")
             select_nothing(0.02)
 
     def one(self, selector: str) -> WebElement:

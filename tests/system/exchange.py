@@ -214,15 +214,15 @@ class Exchange:
                 raise ExchangeError(f"{name} ended with {status}\n{self.logs()}")
 
     def wait_until(
-        self, what: str, condition: Callable[[], bool], seconds: float = 10.0, ending: str = ""
+        self, goal: str, condition: Callable[[], bool], seconds: float = 10.0, ending: str = ""
     ) -> None:
-        """Poll `condition` until it holds; raises `ExchangeError` naming `what` otherwise, or when
+        """Poll `condition` until it holds; raises `ExchangeError` naming `goal` otherwise, or when
         a process ends that is not `ending`."""
         deadline = time.monotonic() + seconds
         while not condition():
             self.check_alive(ending)
             if time.monotonic() > deadline:
-                raise ExchangeError(f"{what}: not in {seconds} s\n{self.logs()}")
+                raise ExchangeError(f"{goal}: not in {seconds} s\n{self.logs()}")
             # Yields the processor to the processes of the exchange; the condition decides.
             select_nothing(0.01)
 

@@ -159,9 +159,9 @@ def run_recorder(exchange: Exchange, *arguments: str) -> "subprocess.Popen[bytes
     )
 
 
-def until(what: str, condition: Callable[[], bool]) -> None:
+def until(goal: str, condition: Callable[[], bool]) -> None:
     """Poll until `condition` holds."""
     deadline = time.monotonic() + SECONDS
     while not condition():
-        assert time.monotonic() < deadline, f"{what}: not in {SECONDS} s"
+        assert time.monotonic() < deadline, f"{goal}: not in {SECONDS} s"
         select_nothing(0.02)

@@ -64,5 +64,5 @@ def order(session: RawSession) -> entry.New:
 
 
 def busy(reply: entry.Reply) -> bool:
-    """Whether a reply refuses for want of room, before sequencing."""
+    """Whether a reply refuses a request for lack of room, before sequencing."""
     return isinstance(reply, entry.Reject) and reply.reason == RejectReason.BUSY and reply.seq == 0

@@ -24,12 +24,12 @@ from tests.system.web import WEB
 SECONDS = 60.0
 
 
-def until(what: str, condition: Callable[[], bool], composition: Composition) -> None:
+def until(goal: str, condition: Callable[[], bool], composition: Composition) -> None:
     """Poll until `condition` holds."""
     deadline = time.monotonic() + SECONDS
     while not condition():
         logs = "\n".join(composition.log(name) for name in composition.running)
-        assert time.monotonic() < deadline, f"{what}: not in {SECONDS} s\n{logs}"
+        assert time.monotonic() < deadline, f"{goal}: not in {SECONDS} s\n{logs}"
         select_nothing(0.05)
 
 

@@ -72,7 +72,7 @@ def service_world() -> Iterator[ServiceWorld]:
             world.far.close(0)
 
 
-def test_every_address_is_sent_its_replies_whatever_stands_before_it() -> None:
+def test_every_address_is_sent_its_replies_after_any_other_address() -> None:
     async def main() -> None:
         with service_world() as world:
             first, last = world.open(), world.open()

@@ -36,7 +36,7 @@ class Seen(NamedTuple):
     """One book of a process: (order id, price ticks, lots) in priority order."""
 
     seq: int
-    who: str
+    process: str
     bids: Rows
     asks: Rows
 
@@ -179,7 +179,7 @@ def test_the_publishers_books_equal_the_matchers(fresh_exchange: Exchange) -> No
         assert moments["matcher"] > ROUNDS // 2, f"seed {SEED}: too few moments compared {moments}"
         assert moments["publisher"] > ROUNDS // 2, f"seed {SEED}: {moments}"
         final = [seen for seen in watch.seen[symbol] if seen.seq == last_seq]
-        assert {seen.who for seen in final} == {"matcher", "publisher"}
+        assert {seen.process for seen in final} == {"matcher", "publisher"}
         assert len(final[0].bids) + len(final[0].asks) > 20, "the flow left hardly a book"
 
 
@@ -194,6 +194,6 @@ def compare(changes: list[feed.OrderChange], seen: list[Seen]) -> dict[str, int]
             applied += 1
         assert list(book.orders(Side.BUY)) == answered.bids, f"seed {SEED}: bids at {answered.seq}"
         assert list(book.orders(Side.SELL)) == answered.asks, f"seed {SEED}: asks at {answered.seq}"
-        moments[answered.who].add(answered.seq)
+        moments[answered.process].add(answered.seq)
     assert applied == len(changes)
-    return {who: len(seqs) for who, seqs in moments.items()}
+    return {process: len(seqs) for process, seqs in moments.items()}

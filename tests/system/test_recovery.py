@@ -60,11 +60,11 @@ def enter_until_taken(session: RawSession, request: entry.New) -> entry.Ack:
     return reply
 
 
-def wait_until(what: str, condition: Callable[[], bool]) -> None:
+def wait_until(goal: str, condition: Callable[[], bool]) -> None:
     """Poll until `condition` holds."""
     deadline = time.monotonic() + WAIT_SECONDS
     while not condition():
-        assert time.monotonic() < deadline, f"{what}: not in {WAIT_SECONDS} s"
+        assert time.monotonic() < deadline, f"{goal}: not in {WAIT_SECONDS} s"
         select_nothing(0.01)
 
 

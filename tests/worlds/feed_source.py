@@ -162,12 +162,12 @@ class FeedSource:
         if self.orders and draw.random() < 0.5:
             place = draw.randrange(len(self.orders))
             number, side, price, lots = self.orders[place]
-            what = draw.choice(("remove", "reduce", "requeue"))
-            if what == "reduce" and lots > 1:
+            change = draw.choice(("remove", "reduce", "requeue"))
+            if change == "reduce" and lots > 1:
                 self.orders[place] = (number, side, price, lots - 1)
                 return OrderChange(self.seq, number, side, price, lots - 1)
             del self.orders[place]
-            if what == "requeue":
+            if change == "requeue":
                 price = self._price(side)
                 self.orders.append((number, side, price, lots + 1))
                 return OrderChange(self.seq, number, side, price, lots + 1, True)

@@ -42,7 +42,7 @@ def test_a_rule_without_selectors_concerns_every_request_of_the_api() -> None:
     assert Delay(milliseconds=1).concerns(ZEROMQ)
 
 
-def test_only_a_rule_with_a_path_concerns_what_is_beside_the_api() -> None:
+def test_only_a_rule_with_a_path_concerns_paths_beside_the_api() -> None:
     ready = RequestFacts("rest", 1, "/ready", "GET")
     assert not Refuse(status=503).concerns(ready)
     assert Refuse(status=503, path="/ready").concerns(ready)

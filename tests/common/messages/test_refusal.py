@@ -352,7 +352,7 @@ def test_the_number_of_open_orders_is_named_where_it_is_known() -> None:
 @pytest.mark.parametrize(
     "field", ["price", "quantity", "stop_price", "display_quantity", "account", "quote_amount", ""]
 )
-def test_every_reason_has_words_whatever_is_known(reason: RejectReason, field: str) -> None:
+def test_every_reason_has_a_text_with_any_known_facts(reason: RejectReason, field: str) -> None:
     for command in (
         new(),
         amend(),

@@ -292,7 +292,7 @@ def test_sockets_and_database_of_another_data_directory_are_others(
 
 
 @pytest.mark.parametrize("name", ["a?b", "a%41b", "a b#c", "a@b:c"])
-def test_the_database_is_in_the_data_directory_whatever_that_is_called(
+def test_the_database_is_in_a_data_directory_of_any_name(
     monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     monkeypatch.setenv("DATA_DIR", f"/srv/{name}")

@@ -36,7 +36,7 @@ def test_a_configuration_error_leaves_with_status_two(capsys: pytest.CaptureFixt
 
 
 @pytest.mark.parametrize("where", ["environment", "file", "broken file"])
-def test_it_is_json_where_the_log_is_whatever_else_is_wrong(
+def test_the_error_is_json_where_the_log_is_json_under_any_fault(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], where: str
 ) -> None:
     if where == "file":

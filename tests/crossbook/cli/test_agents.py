@@ -89,7 +89,9 @@ def test_a_class_of_an_installed_package_and_a_built_in_kind_are_loaded() -> Non
         ("own quoter:Quoter", "agent own quoter:Quoter: "),
     ],
 )  # fmt: skip
-def test_a_fault_names_the_agent_and_what_is_there(folder: Path, text: str, fault: str) -> None:
+def test_a_fault_names_the_agent_and_the_names_that_exist(
+    folder: Path, text: str, fault: str
+) -> None:
     module(folder, "own_quoter", QUOTER)
     module(folder, "needs", "import nothing_of_this_name")
     module(folder, "broken", "x = 1\nx / 0")

@@ -25,7 +25,7 @@ def run(stored: StoredExchange, *words: str) -> Result:
     return CliRunner().invoke(app, ["export", *words], env=environment)
 
 
-def test_the_settings_name_what_is_exported(stored: StoredExchange, tmp_path: Path) -> None:
+def test_the_settings_select_the_exported_rows(stored: StoredExchange, tmp_path: Path) -> None:
     done = run(stored, "trades", "--symbol", "btc-usdt")
     assert (done.exit_code, done.stderr) == (0, "")
     trades = pandas.read_csv(io.StringIO(done.stdout))

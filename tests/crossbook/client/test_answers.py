@@ -44,7 +44,7 @@ def test_an_ack_has_the_amounts_of_its_request_and_of_its_order(request_: entry.
     assert view.status is OrderStatus.NEW
 
 
-def test_what_a_request_does_not_name_is_zero_in_its_ack() -> None:
+def test_a_term_absent_from_a_request_is_zero_in_its_ack() -> None:
     view = Ack.of(ack(0, status=4), cancel_order(BTC, 9), example())
     assert not any((view.price, view.quantity, view.remaining))
     assert view.status is OrderStatus.CANCELED

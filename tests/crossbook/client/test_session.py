@@ -138,7 +138,7 @@ def test_request_without_an_answer_is_unknown_at_its_deadline() -> None:
     assert outcome.sent
 
 
-def test_deadlines_hold_whatever_their_order() -> None:
+def test_deadlines_hold_in_any_order() -> None:
     session = logged_on()
     late = session.enqueue([ORDER], 3 * SECOND)
     early = session.enqueue([ORDER], SECOND)

@@ -28,7 +28,7 @@ def test_a_word_is_a_member_and_a_number_without_one_is_kept() -> None:
     assert (later, later.name, isinstance(later, OrderStatus)) == (77, "77", True)
 
 
-def test_a_view_equals_what_it_views_and_another_view_of_the_same() -> None:
+def test_a_view_equals_its_message_and_another_view_of_it() -> None:
     view = Execution.of(FILL, example())
     assert view == FILL
     assert view == Execution.of(FILL, None)

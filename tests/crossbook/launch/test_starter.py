@@ -1,4 +1,4 @@
-"""Processes forked from one that has their imports, as the one that wants them sees them."""
+"""Processes forked from one that has their imports, as the process that starts them sees them."""
 
 import json
 import os
@@ -111,7 +111,7 @@ def test_threads_start_and_wait_at_once(
         assert list(pool.map(run, range(16))) == [2] * 16
 
 
-def test_one_thread_may_end_what_another_waits_for(
+def test_one_thread_may_end_a_process_another_waits_for(
     starter: Starter, placed: dict[str, str], tmp_path: Path
 ) -> None:
     process = starter.start(PUBLISHER, tmp_path, placed, tmp_path / "log")
@@ -132,7 +132,7 @@ def test_a_process_that_reads_another_build_has_an_interpreter_of_its_own(
     assert "MATCHER_BUILD='none such'" in (tmp_path / "log").read_text()
 
 
-def test_closing_ends_what_runs_and_a_later_start_begins_anew(
+def test_closing_ends_running_processes_and_a_later_start_begins_anew(
     placed: dict[str, str], tmp_path: Path
 ) -> None:
     own = Starter(environment())

@@ -90,8 +90,8 @@ class HeartbeatFeed:
 
 def replay(client: AnsweringClient, count: int, pace: ReplayPace, timeout_s: float = 5.0) -> Replay:
     recording = replace(RECORDING, commands=RECORDING.commands[:count])
-    anybody: Any = client
-    return Replay(recording, anybody, None, None, "X", pace, timeout_s)
+    answering: Any = client
+    return Replay(recording, answering, None, None, "X", pace, timeout_s)
 
 
 def nothing(_: Replay) -> None:

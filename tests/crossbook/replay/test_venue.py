@@ -114,9 +114,9 @@ def test_a_new_instrument_has_the_highest_free_id_and_goes_to_that_ids_shard(
     others = [replace(example(), id=each, symbol=f"X{each}-USDT") for each in taken]
     shards = [FakeShard(*others), FakeShard()]
     clients: list[Any] = [*shards]
-    anybody: Any = SimpleNamespace(clients=clients)
+    exchange: Any = SimpleNamespace(clients=clients)
 
-    ((made, client),) = OwnInstruments(anybody).candidates("0.01", "1")
+    ((made, client),) = OwnInstruments(exchange).candidates("0.01", "1")
 
     assert made == definition(1, instrument_id, "0.01", "1")
     assert client is clients[shard]
@@ -135,8 +135,8 @@ def test_one_of_three_shards_gets_the_instrument_of_its_turn() -> None:
         others = [replace(example(), id=each, symbol=f"X{each}-USDT") for each in taken]
         shards = [FakeShard(), FakeShard(*others), FakeShard()]
         clients: list[Any] = [*shards]
-        anybody: Any = SimpleNamespace(clients=clients)
-        ((_, client),) = OwnInstruments(anybody).candidates("0.01", "1")
+        exchange: Any = SimpleNamespace(clients=clients)
+        ((_, client),) = OwnInstruments(exchange).candidates("0.01", "1")
         assert clients.index(client) == shard
         assert [len(each.acts) for each in shards] == [number == shard for number in range(3)]
 
@@ -208,9 +208,9 @@ def test_instruments_of_replays_on_this_grid_come_before_a_new_one() -> None:
     named = replace(example(), id=7, symbol="REPLAY-X")
     shards = [FakeShard(example(), fits, named), FakeShard(other)]
     clients: list[Any] = [*shards]
-    anybody: Any = SimpleNamespace(clients=clients)
+    exchange: Any = SimpleNamespace(clients=clients)
 
-    found = list(OwnInstruments(anybody).candidates("0.01", "1"))
+    found = list(OwnInstruments(exchange).candidates("0.01", "1"))
 
     new = definition(6, 65_533, "0.01", "1")
     assert [(made, clients.index(client)) for made, client in found] == [(fits, 0), (new, 0)]

@@ -27,7 +27,7 @@ DAY_NS = 1_767_312_000_000_000_000
         ("1970-01-01", 0),
     ],
 )
-def test_a_time_is_what_its_text_says(text: str | int | datetime, time_ns: int) -> None:
+def test_a_time_is_read_from_its_text(text: str | int | datetime, time_ns: int) -> None:
     assert selection(start=text) == Selection(from_ns=time_ns)
 
 
@@ -43,7 +43,7 @@ def test_a_time_is_what_its_text_says(text: str | int | datetime, time_ns: int) 
         ({"interval": "2m"}, "interval"),
     ],
 )
-def test_what_is_no_time_is_refused_by_name(given: dict[str, str], field: str) -> None:
+def test_a_text_that_is_no_time_is_refused_by_its_field(given: dict[str, str], field: str) -> None:
     with pytest.raises(ExportError) as caught:
         selection(**given)
     assert caught.value.field == field

@@ -133,7 +133,7 @@ def test_settings_name_the_places_where_none_is_given(
     assert named[1].name == str(stored.folder)
 
 
-def test_what_is_no_store_is_refused(tmp_path: Path) -> None:
+def test_a_source_that_is_no_store_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ExportError, match="holds no journal"):
         source_of(tmp_path, TRADES)
     with pytest.raises(ExportError, match="No such file"):

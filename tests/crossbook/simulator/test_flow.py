@@ -144,7 +144,7 @@ def test_every_request_is_within_the_instruments_limits(instrument: Instrument, 
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_positions_stay_within_their_limits_whatever_is_filled(seed: int) -> None:
+def test_positions_stay_within_their_limits_under_any_fills(seed: int) -> None:
     flow, venue = AgentFlow([BTC, ETH], 12, seed), LocalVenue([BTC, ETH], 12)
     seats = [seat for agent in flow.engaged for seat in agent.seats]
     for seat in seats:

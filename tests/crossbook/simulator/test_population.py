@@ -188,7 +188,7 @@ def test_an_agent_that_raises_is_named_and_its_orders_are_canceled_while_others_
     assert not joined.flow.deserted
 
 
-def test_what_a_failing_agent_requested_before_in_the_same_tick_is_not_sent() -> None:
+def test_earlier_requests_of_a_failing_agent_in_the_same_tick_are_not_sent() -> None:
     class Late(Broken):
         def act(self) -> None:
             self.place(Side.BUY, 5_000_000, 10)

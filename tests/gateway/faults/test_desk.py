@@ -277,7 +277,7 @@ def test_a_session_ends_in_place_of_its_execution(world: FaultyDeskWorld) -> Non
     assert isinstance(world.sent()[ANN][0], Reject)
 
 
-def test_bytes_that_are_no_request_are_refused_for_what_they_are(world: FaultyDeskWorld) -> None:
+def test_bytes_that_are_no_request_are_refused_as_malformed(world: FaultyDeskWorld) -> None:
     world.rule(Refuse(code="BUSY"))
     world.faulty.receive_frame(ANN, bytes(8) + b"\xc1")
     reply = world.sent()[ANN][0]

@@ -136,7 +136,7 @@ def test_the_account_of_the_setting_acts_where_a_request_names_none() -> None:
     run(main())
 
 
-def test_a_malformed_request_is_refused_for_what_it_is() -> None:
+def test_a_malformed_request_gets_its_own_refusal_and_not_the_faults() -> None:
     async def main() -> None:
         async with FaultWorld(Refuse(status=429)) as world:
             for headers, path, body in (

@@ -299,7 +299,7 @@ def test_executions_of_another_symbol_are_left_alone() -> None:
     run(main())
 
 
-def test_text_that_is_no_request_is_refused_for_what_it_is() -> None:
+def test_text_that_is_no_request_is_refused_as_malformed() -> None:
     async def main() -> None:
         async with StreamFaultWorld(Refuse(status=429)) as world:
             world.stream.received(world.connection, "{")

@@ -289,25 +289,25 @@ def test_every_client_has_the_zeromq_book_at_every_seq_under_random_flow(
     clients: dict[FakeConnection, JsonBook] = {}
     for _ in range(300):
         world.cost_ns = draw.choice((0, 0, 1_000_000, 40_000_000))
-        what = draw.random()
-        if what < 0.1:
+        choice = draw.random()
+        if choice < 0.1:
             clients[world.connect()] = JsonBook()
-        elif what < 0.13 and clients:
+        elif choice < 0.13 and clients:
             gone = draw.choice(list(clients))
             gone.leave()
             del clients[gone]
-        elif what < 0.25 and clients:
+        elif choice < 0.25 and clients:
             draw.choice(list(clients)).full = True
-        elif what < 0.35 and clients:
+        elif choice < 0.35 and clients:
             client = draw.choice(list(clients))
             if client.full:
                 client.drain()
-        elif what < 0.37:
+        elif choice < 0.37:
             world.streams.beat()
-        elif what < 0.38:
+        elif choice < 0.38:
             live = draw.random() < 0.7
             world.streams.set_live(SYMBOL, live, "")
-        elif what < 0.7:
+        elif choice < 0.7:
             world.advance(draw.randint(0, 200))
         else:
             world.step(draw.randint(1, 5))

@@ -161,15 +161,15 @@ def test_no_trade_is_ever_missing_without_a_word(seed: int) -> None:
     clients: dict[FakeConnection, int] = {}
     for _ in range(150):
         world.cost_ns = draw.choice((0, 0, 3_000_000, 20_000_000))
-        what = draw.random()
-        if what < 0.1:
+        choice = draw.random()
+        if choice < 0.1:
             first = draw.randint(max(1, last - 300), last + 1)
             clients[world.connect(f"{TRADES}?from_trade_id={first}")] = first
-        elif what < 0.3 and clients:
+        elif choice < 0.3 and clients:
             draw.choice(list(clients)).full = True
-        elif what < 0.5 and clients:
+        elif choice < 0.5 and clients:
             draw.choice(list(clients)).drain()
-        elif what < 0.52:
+        elif choice < 0.52:
             last += draw.choice((0, 0, 3))
         else:
             count = draw.choice((1, 1, 1, 2, 50))

@@ -110,7 +110,7 @@ def test_prices_one_tick_apart_do_not_cross(taker_side: Side) -> None:
         (SELL, (101, 103, 102), [(2, 103, 1), (3, 102, 1), (1, 101, 1)]),
     ],
 )
-def test_the_best_price_trades_first_whatever_the_order_of_arrival(
+def test_the_best_price_trades_first_in_any_order_of_arrival(
     taker_side: Side, prices: tuple[int, ...], expected: list[tuple[int, int, int]]
 ) -> None:
     engine = venue()

@@ -192,7 +192,7 @@ STRUCTURAL = {
 
 
 @pytest.mark.parametrize("what", STRUCTURAL)
-def test_damage_no_crash_explains_is_refused_by_name(what: str) -> None:
+def test_damage_no_crash_explains_is_refused_by_name(damage: str) -> None:
     disk, written = written_disk(20)
     first, middle, last = disk.names()
     one, two, three = (disk.read(name) for name in disk.names())
@@ -215,9 +215,9 @@ def test_damage_no_crash_explains_is_refused_by_name(what: str) -> None:
         "garbage in a full segment": {first: one[:-1] + b"x"},
         "no segment": {segment_name(10**6): b"something else " * 20},
     }
-    for name, content in changed[what].items():
+    for name, content in changed[damage].items():
         disk.delete(name) if content is None else disk.put(name, content)
-    with pytest.raises(JournalDamaged, match=STRUCTURAL[what]):
+    with pytest.raises(JournalDamaged, match=STRUCTURAL[damage]):
         open_journal(disk, segment_bytes=SEGMENT)
     assert recovered(disk) is None
 

@@ -1,5 +1,5 @@
 """Snapshots of a running matcher: made from its files by another process, pruned, old segments
-removed if the setting says so."""
+removed by the setting."""
 
 import gc
 import os
