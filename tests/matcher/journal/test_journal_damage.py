@@ -191,7 +191,7 @@ STRUCTURAL = {
 }
 
 
-@pytest.mark.parametrize("what", STRUCTURAL)
+@pytest.mark.parametrize("damage", STRUCTURAL)
 def test_damage_no_crash_explains_is_refused_by_name(damage: str) -> None:
     disk, written = written_disk(20)
     first, middle, last = disk.names()
