@@ -2,10 +2,11 @@
 
 from crossbook.client.answers import Ack, Balance, Execution, OrderState, Reject
 from crossbook.client.async_client import AsyncClient
+from crossbook.client.async_market_data import AsyncMarketData
 from crossbook.client.client import Client
 from crossbook.client.faults import Fault, Faults
-from crossbook.client.market_data import MarketData
-from crossbook.client.market_updates import (
+from crossbook.client.market.gap_watch import FeedLive, FeedStale, Gap, MarketEvent
+from crossbook.client.market.updates import (
     BestBidOffer,
     Candle,
     Candles,
@@ -19,6 +20,7 @@ from crossbook.client.market_updates import (
     Trade,
     Trades,
 )
+from crossbook.client.market_data import MarketData
 from crossbook.client.request import amend_order, cancel_order, mass_cancel, new_order
 from crossbook.common.errors import CrossbookError
 from crossbook.common.faults.kinds import FaultRuleError
@@ -53,6 +55,7 @@ __all__ = [
     "Ack",
     "Amend",
     "AsyncClient",
+    "AsyncMarketData",
     "Balance",
     "BestBidOffer",
     "Cancel",
@@ -69,6 +72,9 @@ __all__ = [
     "FaultRefused",
     "FaultRuleError",
     "Faults",
+    "FeedLive",
+    "FeedStale",
+    "Gap",
     "GatewayUnavailable",
     "Heartbeat",
     "Instrument",
@@ -79,6 +85,7 @@ __all__ = [
     "LocalBook",
     "MarketData",
     "MarketDataError",
+    "MarketEvent",
     "MarketState",
     "MarketUpdate",
     "MassCancel",

@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from crossbook.cli.console import CommandError, ExitStatus
+from crossbook.client.market.updates import MarketUpdate
 from crossbook.client.market_data import MarketData
-from crossbook.client.market_updates import MarketUpdate
 from crossbook.common.process.config import Settings
 from crossbook.common.types import RejectReason
 from crossbook.errors import MarketDataError

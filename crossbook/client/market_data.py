@@ -2,14 +2,16 @@
 
 import time
 from collections.abc import Iterable, Iterator
+from inspect import iscoroutine
 from types import TracebackType
 from typing import Final, Self
 
 import zmq
 
 from crossbook.client.connection import Addresses
-from crossbook.client.followed_market import FollowedMarket
-from crossbook.client.market_updates import MarketUpdate, market_update
+from crossbook.client.market.followed_market import FollowedMarket
+from crossbook.client.market.gap_watch import Gap, MarketEvent
+from crossbook.client.market.updates import MarketUpdate
 from crossbook.common.following.feed_follower import Update
 
 _TICK_MS: Final = 100
@@ -85,8 +87,7 @@ class MarketData(FollowedMarket):
         wherever one replaced a book. Raises `MarketDataError` for an unknown symbol,
         `ClientClosed` after `close`.
         """
-        instruments = self.group.instruments
-        return [market_update(each, instruments) for each in self.receive(timeout_s)]
+        return [each for each in self._watched(timeout_s) if not isinstance(each, Gap)]
 
     def receive(self, timeout_s: float = 0.0) -> list[Update]:
         """As `poll`, but the updates are as they travel, in ticks and lots: for load tools and
@@ -102,9 +103,55 @@ class MarketData(FollowedMarket):
                 return updates
 
     def updates(self, timeout_s: float = 1.0) -> Iterator[MarketUpdate]:
-        """Updates one by one; ends after `timeout_s` without one."""
-        while batch := self.poll(timeout_s):
-            yield from batch
+        """Updates one by one; ends after `timeout_s` without one. Those left when the caller stops
+        come with the next `poll` or `updates`."""
+        while watched := self._watched(timeout_s):
+            self._unread.extend(watched)
+            while self._unread:
+                update = self._unread.popleft()
+                if not isinstance(update, Gap):
+                    yield update
+
+    def events(self, timeout_s: float | None = None) -> Iterator[MarketEvent]:
+        """Updates one by one, a `Gap` before each that follows missed ones, and `FeedStale` and
+        `FeedLive` around a silence; no heartbeats.
+
+        It goes on when the publisher was restarted or could not be reached, and ends after
+        `timeout_s` without an event. Those left when the caller stops come with the next `events`.
+        """
+        while True:
+            deadline = None if timeout_s is None else time.monotonic() + timeout_s
+            while not self._events:
+                watched = self._watched(self._silence_s(deadline))
+                self._events.extend(self._gaps.events(watched, self.stale))
+                if not self._events and deadline is not None and time.monotonic() >= deadline:
+                    return
+            while self._events:
+                yield self._events.popleft()
+
+    def run(self, seconds: float | None = None) -> None:
+        """Call the callbacks with what arrives, for so long, or until one calls `stop`.
+
+        With zero seconds what has arrived is delivered. An exception of a callback is raised; the
+        next `run` goes on behind that call.
+        """
+        self._stopping = False
+        deadline = None if seconds is None else time.monotonic() + seconds
+        while True:
+            while self._calls and not self._stopping:
+                callback, argument = self._calls.popleft()
+                if iscoroutine(result := callback(argument)):
+                    result.close()
+                    raise TypeError(f"callback: {callback!r} is asynchronous: use AsyncMarketData")
+            if self._stopping:
+                return
+            watched = self._watched(self._silence_s(deadline))
+            self._plan(self._gaps.events(watched, self.stale))
+            if not self._calls and deadline is not None and time.monotonic() >= deadline:
+                return
+
+    def _watched(self, timeout_s: float) -> list[MarketUpdate | Gap]:
+        return self._behind_unread(self.receive(0.0 if self._unread else timeout_s))
 
     def _step(self, wait_ms: int) -> None:
         """Send what is due, wait, and receive what has arrived."""

@@ -1,67 +1,27 @@
 """Market data over real sockets, from a publisher of one thread. The rules are tested in
 `test_local_book`."""
 
-import threading
 import time
 from collections.abc import Callable, Iterator
 
 import pytest
-import zmq
 
-from crossbook import ClientClosed, MarketData, MarketDataError
-from crossbook.common.messages.codec import decode_feed_request, encode
-from crossbook.common.messages.feed import DepthUpdate, Snapshot
-from crossbook.common.process import sockets
+import crossbook
+from crossbook import (
+    ClientClosed,
+    FeedLive,
+    FeedStale,
+    Gap,
+    InstrumentState,
+    LocalBook,
+    MarketData,
+    MarketDataError,
+)
+from crossbook.common.following.feed_topic import CHANNELS
+from crossbook.common.messages.feed import DepthUpdate, OrdersUpdate, Snapshot
 from tests.system.exchange import free_ports
-from tests.worlds.feed_source import SYMBOL, FeedSource, Frames
-
-
-class FakePublisher:
-    """Publishes a source's frames on real sockets; loses every `lose`-th of them."""
-
-    def __init__(self, lose: int = 0) -> None:
-        self.feed = f"tcp://127.0.0.1:{free_ports(1)[0]}"
-        self.snapshots = f"tcp://127.0.0.1:{free_ports(1)[0]}"
-        self.source = FeedSource(seed=4)
-        self.lock = threading.Lock()
-        self._lose = lose
-        self._count = 0
-        self._stop = threading.Event()
-        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-        self._pub = sockets.feed_pub(self._context, self.feed)
-        self._router = sockets.snapshots_router(self._context, self.snapshots)
-        self._thread = threading.Thread(target=self._serve, daemon=True)
-        self._thread.start()
-
-    def step(self) -> None:
-        """Publish one change of the source."""
-        with self.lock:
-            for frame in self.source.step():
-                self._count += 1
-                if not self._lose or self._count % self._lose:
-                    self._publish(frame)
-
-    def close(self) -> None:
-        self._stop.set()
-        self._thread.join(5)
-        self._pub.close()
-        self._router.close()
-        self._context.term()
-
-    def _publish(self, frame: Frames) -> None:
-        name, seq, payload = frame
-        self._pub.send_multipart([name, seq.to_bytes(8, "big"), payload])
-
-    def _serve(self) -> None:
-        while not self._stop.is_set():
-            ready = self._router.poll(20)
-            with self.lock:
-                if ready:
-                    identity, payload = self._router.recv_multipart()
-                    reply = self.source.answer(decode_feed_request(payload))
-                    self._router.send_multipart([identity, encode(reply)])
-                else:
-                    self._publish(self.source.heartbeat())
+from tests.worlds.fake_publisher import FakePublisher
+from tests.worlds.feed_source import SYMBOL
 
 
 @pytest.fixture
@@ -168,3 +128,127 @@ def test_closed_market_data_raises_closed(call: Callable[[MarketData], object]) 
     market.close()
     with pytest.raises(ClientClosed, match=feed):
         call(market)
+
+
+def until_heartbeat(market: MarketData) -> None:
+    """A subscription is in force some time after the call; a heartbeat proves it."""
+    market.wait_ready(10)
+    while market.heartbeat is None:
+        assert market.poll(5.0)
+
+
+def test_what_an_iterator_leaves_comes_next(publish: Callable[..., FakePublisher]) -> None:
+    publisher = publish()
+    with MarketData(publisher.feed, publisher.snapshots, [SYMBOL], ("l3",)) as market:
+        until_heartbeat(market)
+        for _ in range(20):
+            publisher.step()
+        seen: list[int] = []
+        while len(seen) < 20:
+            for update in market.updates(10.0):
+                if isinstance(update, OrdersUpdate):
+                    seen.append(update.seq)
+                    break
+            seen += [each.seq for each in market.poll(0) if isinstance(each, OrdersUpdate)]
+        assert seen == sorted(set(seen))
+        assert seen[-1] == publisher.source.seq
+
+
+def test_events_go_on_after_a_restart_of_the_publisher_and_have_its_gap(
+    publish: Callable[..., FakePublisher],
+) -> None:
+    publisher = publish()
+    with MarketData(publisher.feed, publisher.snapshots, [SYMBOL], ("l2", "l3", "trade")) as market:
+        until_heartbeat(market)
+        before = publisher.source.seq
+        publisher.restart(missed=3)
+        gaps: list[Gap] = []
+        for event in market.events(10.0):
+            if isinstance(event, Gap):
+                gaps.append(event)
+            if gaps and not publisher.source.sent["trade.BTC-USDT|"]:
+                publisher.step()
+            if len(gaps) == 2:
+                break
+        assert [(each.channel, each.first) for each in gaps] == [
+            ("book", before + 1),
+            ("trade", publisher.source.trade_id - 3),
+        ]
+        follow(market, publisher)
+
+
+def test_events_end_after_a_silence_only_when_that_is_wanted(
+    publish: Callable[..., FakePublisher],
+) -> None:
+    publisher = publish()
+    with MarketData(publisher.feed, publisher.snapshots, [SYMBOL], ("l2",)) as market:
+        until_heartbeat(market)
+        list(market.events(0.05))
+        assert list(market.events(0.05)) == []
+        publisher.silent = True
+        events = market.events()
+        assert next(events) == FeedStale()
+        publisher.silent = False
+        assert next(events) == FeedLive()
+
+
+def run_forever(market: MarketData) -> None:
+    while True:
+        market.run(10.0)
+
+
+def test_run_calls_back_until_stopped_and_goes_on_behind_an_exception(
+    publish: Callable[..., FakePublisher],
+) -> None:
+    publisher = publish()
+    with MarketData(publisher.feed, publisher.snapshots, [SYMBOL], ("trade", "l2")) as market:
+        books: list[int] = []
+
+        @market.on_book
+        def count(book: LocalBook) -> None:
+            books.append(book.seq)
+            if len(books) == 1:
+                raise ZeroDivisionError
+            market.stop()
+
+        with pytest.raises(ZeroDivisionError):
+            market.run(10.0)
+        publisher.step()
+        market.run(10.0)
+        assert len(books) == 2
+        market.run(0.05)
+
+        async def asynchronous(book: LocalBook) -> None: ...
+
+        market.on_book(asynchronous)
+        publisher.step()
+        with pytest.raises(TypeError, match="use AsyncMarketData"):
+            run_forever(market)
+
+
+def test_polled_updates_have_decimals_and_received_ones_do_not(
+    publish: Callable[..., FakePublisher],
+) -> None:
+    publisher = publish()
+    publisher.step()
+    with MarketData(publisher.feed, publisher.snapshots, [SYMBOL], CHANNELS) as market:
+        snapshot = next(each for each in market.wait_ready(10) if isinstance(each, Snapshot))
+        assert isinstance(snapshot, crossbook.Snapshot)
+        book = market.book(SYMBOL)
+        assert snapshot.bid_levels == book.bid_levels()
+        assert snapshot.ask_levels == book.ask_levels()
+        assert book.best_bid == next(iter(snapshot.bid_levels), None)
+        assert book.best_ask == next(iter(snapshot.ask_levels), None)
+        while not market.ticker(SYMBOL):
+            publisher.step()
+            market.poll(0.05)
+        ticker, state = market.ticker(SYMBOL), market.state(SYMBOL)
+        assert ticker is not None
+        assert ticker.last is not None
+        assert state is not None
+        assert state.state is InstrumentState.OPEN
+        assert market.candles(SYMBOL)[60].symbol == SYMBOL
+        publisher.step()
+        while not (received := market.receive(5.0)):
+            pass
+        assert not any(isinstance(each, crossbook.DepthUpdate) for each in received)

@@ -4,16 +4,27 @@ The sockets are read only by the methods that wait: a caller that is away for to
 and the books recover.
 """
 
+import time
+from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import Final
 
 import zmq
 
-from crossbook.client import connection, market_updates
+from crossbook.client import connection
 from crossbook.client.connection import Addresses
-from crossbook.client.market_updates import Candle, MarketState, Ticker
+from crossbook.client.market import updates
+from crossbook.client.market.callbacks import Callbacks
+from crossbook.client.market.gap_watch import Gap, GapWatch, MarketEvent
+from crossbook.client.market.updates import (
+    Candle,
+    MarketState,
+    MarketUpdate,
+    Ticker,
+    market_update,
+)
 from crossbook.common.following.depth import OrderDepth
-from crossbook.common.following.feed_follower import FeedFollower
+from crossbook.common.following.feed_follower import FeedFollower, Update
 from crossbook.common.following.feed_group import FeedGroup
 from crossbook.common.following.feed_topic import FeedCounters
 from crossbook.common.following.local_book import LocalBook
@@ -26,11 +37,14 @@ from crossbook.errors import ClientClosed, MarketDataError
 DRAIN_MAX: Final = 2_000
 """Most feed messages read before their updates are returned."""
 
+SILENCE_S: Final = 0.5
+"""Longest wait for updates before the state of the feed is looked at."""
+
 _Line = tuple[FeedFollower, "zmq.Socket[bytes]", "zmq.Socket[bytes]"]
 """A publisher's follower, its feed and its request socket."""
 
 
-class FollowedMarket:
+class FollowedMarket(Callbacks):
     """Books and trades of some instruments, kept correct. A subclass waits and calls `_step`."""
 
     def __init__(
@@ -41,10 +55,14 @@ class FollowedMarket:
         channels: Iterable[str] = ("l2", "bbo", "trade", "state"),
         context: "zmq.Context[zmq.Socket[bytes]] | None" = None,
     ) -> None:
+        super().__init__()
         feeds, askable = connection.market_data(feed, snapshots)
         self.group = FeedGroup(len(feeds), symbols, channels)
+        self._gaps = GapWatch(self.group.followers[0].channels)
         self._where = f"feed {', '.join(feeds)}, snapshots {', '.join(askable)}"
         self._closed = False
+        self._unread: deque[MarketUpdate | Gap] = deque()
+        self._events: deque[MarketEvent] = deque()
         self._owns_context = context is None
         self._context: zmq.Context[zmq.Socket[bytes]] = context or zmq.Context()
         self._sockets: list[zmq.Socket[bytes]] = []
@@ -74,7 +92,7 @@ class FollowedMarket:
         Needs channel "ticker" (`ValueError` otherwise).
         """
         found = self.group.ticker(symbol)
-        return None if found is None else market_updates.ticker(found, self._instrument(symbol))
+        return None if found is None else updates.ticker(found, self._instrument(symbol))
 
     def candles(self, symbol: str) -> dict[int, Candle]:
         """The latest candle by length in seconds (1, 60, 300, 900, 3600, 14400, 86400).
@@ -85,7 +103,7 @@ class FollowedMarket:
         """
         instrument = self._instrument(symbol)
         return {
-            seconds: market_updates.candle(each, symbol, instrument)
+            seconds: updates.candle(each, symbol, instrument)
             for seconds, each in self.group.candles(symbol).items()
         }
 
@@ -98,7 +116,7 @@ class FollowedMarket:
         found = self.group.state(symbol)
         if found is None:
             return None
-        return market_updates.market_state(found, self._instrument(symbol))
+        return updates.market_state(found, self._instrument(symbol))
 
     @property
     def instruments(self) -> dict[str, Instrument]:
@@ -175,8 +193,8 @@ class FollowedMarket:
             for payload in _drain(requests):
                 self.group.on_reply(follower, decoded(decode_feed_reply, payload))
             more = _receive_feed(feed, follower) or more
-        self._send_requests()
-        return more
+        # Sending may use up the edge of a socket's descriptor.
+        return self._send_requests() or more
 
     def _check_symbols(self) -> None:
         """Raise `MarketDataError` for symbols that no publisher has, once."""
@@ -185,19 +203,37 @@ class FollowedMarket:
             self.group.unknown_symbols.clear()
             raise MarketDataError(f"the publisher does not have {names} ({self._where})")
 
+    def _behind_unread(self, received: Iterable[Update]) -> list[MarketUpdate | Gap]:
+        """The views of `received` and their gaps, behind those that an iterator was left with."""
+        instruments = self.group.instruments
+        views = (market_update(each, instruments) for each in received)
+        self._unread.extend(self._gaps.watch(views))
+        found = list(self._unread)
+        self._unread.clear()
+        return found
+
+    def _silence_s(self, deadline: float | None) -> float:
+        """How long to wait for updates before the state of the feed is looked at."""
+        left_s = SILENCE_S if deadline is None else deadline - time.monotonic()
+        return max(0.0, min(SILENCE_S, left_s))
+
     def _not_ready(self, timeout_s: float) -> MarketDataError:
         return MarketDataError(
             f"no market data in {timeout_s} s from {self._where}: is the publisher running there?"
         )
 
-    def _send_requests(self) -> None:
+    def _send_requests(self) -> bool:
+        """Send the requests of the followers; whether there were any."""
+        sent = False
         for follower, _, requests in self._lines:
             for request in follower.drain_requests():
                 try:
                     requests.send(encode(request), zmq.NOBLOCK)
+                    sent = True
                 except zmq.Again:
                     # The socket accepts no more; the follower requests it again when it is due.
                     break
+        return sent
 
 
 def _receive_feed(feed: "zmq.Socket[bytes]", follower: FeedFollower) -> bool:

@@ -2,8 +2,8 @@
 
 from decimal import Decimal
 
-from crossbook.client import market_updates
-from crossbook.client.market_updates import MarketUpdate, Snapshot, Trades, market_update
+from crossbook.client.market import updates
+from crossbook.client.market.updates import MarketUpdate, Snapshot, Trades, market_update
 from crossbook.common.following.feed_follower import Update
 from crossbook.common.following.local_book import Level
 from crossbook.common.instruments import example
@@ -47,31 +47,31 @@ def test_trades_have_prices_quantities_and_the_aggressor_side() -> None:
 
 def test_an_empty_side_has_no_best_price() -> None:
     found = view(feed.BestBidOffer(BTC, 9, 100, 5, 0, 0, 7))
-    assert isinstance(found, market_updates.BestBidOffer)
+    assert isinstance(found, updates.BestBidOffer)
     assert (found.bid, found.ask) == (Decimal(1), None)
     assert (found.bid_quantity, found.ask_quantity) == (Decimal("0.00005"), Decimal(0))
 
 
 def test_changes_of_books_have_levels_and_orders() -> None:
     depth = view(feed.DepthUpdate(BTC, 8, 9, 7, [(100, 0)], [(200, 5)], 0, 5))
-    assert isinstance(depth, market_updates.DepthUpdate)
+    assert isinstance(depth, updates.DepthUpdate)
     assert depth.bid_levels == [Level(Decimal(1), Decimal(0))]
     assert depth.ask_levels == [Level(Decimal(2), Decimal("0.00005"))]
     assert depth.bids == [(100, 0)]
     orders = view(feed.OrdersUpdate(BTC, 8, 9, 7, [feed.OrderChange(9, 3, 2, 200, 5)], 5))
-    assert isinstance(orders, market_updates.OrdersUpdate)
+    assert isinstance(orders, updates.OrdersUpdate)
     (change,) = orders.changes
     assert (change.side, change.price, change.shown) == (Side.SELL, Decimal(2), Decimal("0.00005"))
 
 
 def test_candles_and_tickers_have_prices_and_volumes() -> None:
     found = view(feed.Candles(BTC, 9, [CANDLE], 5))
-    assert isinstance(found, market_updates.Candles)
+    assert isinstance(found, updates.Candles)
     (candle,) = found.candles
     assert [candle.open, candle.high, candle.low, candle.close] == PRICES
     assert (candle.volume, candle.notional) == (Decimal("0.00007"), Decimal("1.23"))
     ticker = view(TICKER)
-    assert isinstance(ticker, market_updates.Ticker)
+    assert isinstance(ticker, updates.Ticker)
     assert [ticker.open, ticker.high, ticker.low, ticker.last] == PRICES
     assert (ticker.volume, ticker.notional) == (Decimal("0.00007"), Decimal(2))
     assert (ticker.bid, ticker.ask) == (None, Decimal(5))
@@ -79,7 +79,7 @@ def test_candles_and_tickers_have_prices_and_volumes() -> None:
 
 def test_a_state_has_its_word_and_the_result_of_an_uncross() -> None:
     state = view(STATE)
-    assert isinstance(state, market_updates.MarketState)
+    assert isinstance(state, updates.MarketState)
     assert state.state is InstrumentState.AUCTION
     assert (state.indicative_price, state.indicative_quantity) == (Decimal(2), Decimal("0.00006"))
     assert state.surplus == Decimal("-0.00002")

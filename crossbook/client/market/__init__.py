@@ -1,0 +1,1 @@
+"""Market data of the client library: its updates, gaps and callbacks."""

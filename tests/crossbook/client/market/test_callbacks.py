@@ -1,0 +1,127 @@
+"""Which callbacks are called with what, and what an exception of one does."""
+
+import pytest
+
+from crossbook.client.market.callbacks import Callbacks
+from crossbook.client.market.gap_watch import FeedLive, FeedStale, Gap, MarketEvent
+from crossbook.client.market.updates import Trade, market_update
+from crossbook.common.following.feed_follower import Update
+from crossbook.common.following.local_book import LocalBook
+from crossbook.common.instruments import example
+from crossbook.common.messages import feed
+from crossbook.common.messages.history_queries import Candle
+
+BTC, ETH = "BTC-USDT", "ETH-USDT"
+CANDLE = Candle(60, 0, 1, 1, 1, 1, 7, 1, 2, 1, 2, 9)
+TICKER = feed.Ticker(BTC, 9, *[1] * 16)
+STATE = feed.MarketState(BTC, 9, 1, 0, 0, 0, 0, 5)
+
+
+class Market(Callbacks):
+    """Callbacks of two books, and the calls they made."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.books = {symbol: LocalBook(symbol) for symbol in (BTC, ETH)}
+        self.calls: list[object] = []
+
+    def book(self, symbol: str) -> LocalBook:
+        return self.books[symbol]
+
+    def deliver(self, *events: Update | Gap | FeedStale | FeedLive) -> list[object]:
+        """Make the calls for these events."""
+        views: list[MarketEvent] = []
+        for each in events:
+            if isinstance(each, Gap | FeedStale | FeedLive):
+                views.append(each)
+            else:
+                view = market_update(each, {BTC: example()})
+                assert not isinstance(view, feed.Heartbeat)
+                views.append(view)
+        self._plan(views)
+        while self._calls:
+            callback, argument = self._calls.popleft()
+            callback(argument)
+        calls, self.calls = self.calls, []
+        return calls
+
+
+@pytest.fixture
+def market() -> Market:
+    return Market()
+
+
+def trades(symbol: str, *trade_ids: int) -> feed.Trades:
+    return feed.Trades(symbol, [feed.Trade(9, each, 1, 1, 1, 1, 2, 0) for each in trade_ids])
+
+
+def depth(symbol: str) -> feed.DepthUpdate:
+    return feed.DepthUpdate(symbol, 1, 1, 0, [], [], 0, 0)
+
+
+def test_each_kind_has_its_callbacks_and_a_decorator_keeps_the_function(market: Market) -> None:
+    @market.on_trade
+    def collect(trade: Trade) -> None:
+        market.calls.append(trade.trade_id)
+
+    assert callable(collect)
+    for register in (market.on_best, market.on_ticker, market.on_candle, market.on_state):
+        assert register(market.calls.append) == market.calls.append
+    market.on_gap(market.calls.append)
+    best = feed.BestBidOffer(BTC, 9, 1, 1, 2, 1, 0)
+    gap = Gap(BTC, "trade", 1, 2)
+    assert market.deliver(
+        trades(BTC, 1, 2), best, TICKER, feed.Candles(BTC, 9, [CANDLE, CANDLE], 0), STATE, gap
+    ) == [1, 2, best, TICKER, CANDLE, CANDLE, STATE, gap]
+
+
+def test_callbacks_of_one_kind_are_called_in_their_order_and_for_their_symbol(
+    market: Market,
+) -> None:
+    market.on_trade(lambda trade: market.calls.append(("all", trade.symbol)))
+    market.on_trade(lambda trade: market.calls.append(("eth", trade.symbol)), symbol=ETH)
+    assert market.deliver(trades(BTC, 1), trades(ETH, 1)) == [
+        ("all", BTC), ("all", ETH), ("eth", ETH),
+    ]  # fmt: skip
+
+
+def test_a_book_is_given_once_for_all_changes_and_behind_everything_else(market: Market) -> None:
+    market.on_book(market.calls.append)
+    market.on_trade(lambda trade: market.calls.append(trade.trade_id))
+    orders = feed.OrdersUpdate(BTC, 1, 1, 0, [], 0)
+    assert market.deliver(depth(BTC), trades(BTC, 1), orders, depth(ETH), depth(BTC)) == [
+        1, market.books[BTC], market.books[ETH],
+    ]  # fmt: skip
+
+
+def test_a_snapshot_gives_its_ticker_candles_and_state(market: Market) -> None:
+    for register in (market.on_ticker, market.on_candle, market.on_state):
+        register(market.calls.append)
+    market.on_book(market.calls.append)
+    snapshot = feed.Snapshot(
+        1, BTC, 9, {}, [], [], 0, 0, 4, ticker=TICKER, candles=[CANDLE], state=STATE
+    )
+    assert market.deliver(snapshot) == [TICKER, CANDLE, STATE, market.books[BTC]]
+
+
+def test_a_silence_is_given_as_true_and_its_end_as_false(market: Market) -> None:
+    market.on_stale(market.calls.append)
+    assert market.deliver(FeedStale(), FeedLive()) == [True, False]
+
+
+def test_the_call_that_raised_is_not_repeated_and_the_others_are_kept(market: Market) -> None:
+    @market.on_trade
+    def fail_at_first(trade: Trade) -> None:
+        market.calls.append(trade.trade_id)
+        if trade.trade_id == 1:
+            raise ZeroDivisionError
+
+    market.on_trade(lambda trade: market.calls.append(-trade.trade_id))
+    with pytest.raises(ZeroDivisionError):
+        market.deliver(trades(BTC, 1, 2))
+    assert market.deliver() == [1, -1, 2, -2]
+
+
+def test_what_cannot_be_called_is_refused(market: Market) -> None:
+    with pytest.raises(TypeError, match="callback: 5 cannot be called"):
+        market.on_trade(5)  # type: ignore[type-var]
