@@ -10,7 +10,6 @@ from crossbook.cli import (
     backup,
     check,
     clock,
-    export,
     faults,
     journal,
     market,
@@ -21,6 +20,7 @@ from crossbook.cli import (
     statistics,
 )
 from crossbook.cli.console import CrossbookGroup
+from crossbook.cli.research import export, record
 
 app = typer.Typer(
     cls=CrossbookGroup,
@@ -74,6 +74,7 @@ app.command()(statistics.candles)
 app.command()(replay.replay)
 app.command()(simulate.simulate)
 app.command()(export.export)
+app.command()(record.record)
 app.command()(market.status)
 app.command()(check.check)
 app.command()(journal.verify)

@@ -11,18 +11,28 @@ import gzip
 import io
 import random
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 from crossbook.replay.plain_book import PlainBook
 from crossbook.replay.recording import RecordedCommand
+from crossbook.replay.recording_writer import (
+    BOOK_EVERY,
+    COMMAND_HEAD,
+    DIGEST_EVERY,
+    DIGEST_HEAD,
+    FILL_HEAD,
+    LEVELS,
+    book_head,
+    book_line,
+    command_line,
+    fill_lines,
+)
 
 NAME: Final = "sample_BTC-USDT"
 SEED: Final = 2
 COMMANDS: Final = 3_000
-LEVELS: Final = 5
-DIGEST_EVERY: Final = 500
 FOLDER: Final = Path(__file__).with_name("samples")
 
 _START_NS: Final = 1_767_225_600_000_000_000
@@ -77,20 +87,17 @@ def sample_files(commands: Sequence[RecordedCommand]) -> dict[str, str]:
     """The four files of a recording of `commands`, by the kind in their names."""
     book = PlainBook()
     lines = {
-        "cmd": ["seq,t_ns,op,id,side,price_ticks,qty_lots,src"],
-        "expect": ["seq,k,maker_id,price_ticks,qty_lots"],
-        "book": [f"seq,{','.join(_level_columns())},agree_levels"],
-        "digest": ["seq,resting_orders,sha256"],
+        "cmd": [f"{COMMAND_HEAD},src"],
+        "expect": [FILL_HEAD],
+        "book": [book_head(LEVELS)],
+        "digest": [DIGEST_HEAD],
     }
     for command in commands:
-        lines["cmd"].append(_command_line(command))
+        lines["cmd"].append(f"{command_line(command)},{command.seq}")
         fills = book.apply(command)
-        for k, fill in enumerate(fills):
-            lines["expect"].append(
-                f"{command.seq},{k},{fill.maker_id},{fill.price_ticks},{fill.quantity_lots}"
-            )
-        if fills or command.seq % 10 == 9:
-            lines["book"].append(f"{command.seq},{','.join(_row(book))},{LEVELS}")
+        lines["expect"] += fill_lines(command.seq, fills)
+        if fills or command.seq % BOOK_EVERY == BOOK_EVERY - 1:
+            lines["book"].append(book_line(command.seq, book.levels, LEVELS))
         if command.seq % DIGEST_EVERY == DIGEST_EVERY - 1 or command is commands[-1]:
             lines["digest"].append(f"{command.seq},{len(book.orders())},{book.digest()}")
     return {kind: "\n".join(text) + "\n" for kind, text in lines.items()}
@@ -109,33 +116,6 @@ def write_sample(folder: Path, name: str = NAME, seed: int = SEED, count: int = 
 def sample_path() -> Path:
     """The shipped sample's command file."""
     return FOLDER / f"{NAME}.cmd.csv.gz"
-
-
-def _command_line(command: RecordedCommand) -> str:
-    side = {0: "", _BUY: "B", _SELL: "S"}[command.side]
-    values: Iterable[object] = (
-        command.seq, command.time_ns, command.op, command.order_id, side,
-        command.price_ticks or "", command.quantity_lots or "", command.seq,
-    )  # fmt: skip
-    return ",".join(map(str, values))
-
-
-def _level_columns() -> list[str]:
-    return [
-        f"{side}{level}_{what}"
-        for level in range(1, LEVELS + 1)
-        for side in ("ask", "bid")
-        for what in ("px", "qty")
-    ]
-
-
-def _row(book: PlainBook) -> list[str]:
-    asks, bids = book.levels(_SELL), book.levels(_BUY)
-    values: list[str] = []
-    for level in range(LEVELS):
-        for levels in (asks, bids):
-            values += map(str, levels[level]) if level < len(levels) else ("", "")
-    return values
 
 
 if __name__ == "__main__":

@@ -60,7 +60,7 @@ class JournalSource:
         """Every instrument that was ever traded. Reads the whole journal, once."""
         if self._instruments is None:
             found: dict[int, Instrument] = {}
-            for batch in self._batches(found):
+            for batch in self.batches(found):
                 for event in batch.events:
                     if type(event) is InstrumentAdded:
                         found[event.instrument] = event.definition
@@ -79,7 +79,7 @@ class JournalSource:
         assert table is L3, table
         return self._order_events(instruments, selected)
 
-    def _batches(self, configured: dict[int, Instrument] | None = None) -> Iterator[EventBatch]:
+    def batches(self, configured: dict[int, Instrument] | None = None) -> Iterator[EventBatch]:
         """Every batch; the instruments of each segment's head are added to `configured`."""
         journal = self._journal
         configuration = b""
@@ -92,9 +92,19 @@ class JournalSource:
                     configured[each.id] = each
             yield decode_events(record.events)
 
+    def check_whole(self) -> None:
+        """Raise `ExportError` unless the journal begins with the first command of its shard."""
+        journal = self._journal
+        if journal.first_seq != journal.base_seq + 1:
+            raise ExportError(
+                f"{self.name}: begins with command {journal.first_seq}, and the orders that "
+                "rested then are not known; L3 events need the journal from its first record on",
+                "journal",
+            )
+
     def _selected_batches(self, selected: Selection) -> Iterator[EventBatch]:
         """The batches of the selected time. Times never decrease."""
-        for batch in self._batches():
+        for batch in self.batches():
             if batch.time_ns >= selected.to_ns:
                 return
             if batch.time_ns >= selected.from_ns:
@@ -118,7 +128,7 @@ class JournalSource:
         length_ns = selected.interval_s * SECOND_NS
         series = {each: CandleSeries((selected.interval_s,)) for each in instruments}
         held: dict[int, Candle] = {}
-        for batch in self._batches():
+        for batch in self.batches():
             open_ns = batch.time_ns - batch.time_ns % length_ns
             if open_ns < selected.from_ns:
                 continue
@@ -145,15 +155,9 @@ class JournalSource:
     def _order_events(
         self, instruments: dict[int, Instrument], selected: Selection
     ) -> Iterator[Row]:
-        journal = self._journal
-        if journal.first_seq != journal.base_seq + 1:
-            raise ExportError(
-                f"{self.name}: begins with command {journal.first_seq}, and the orders that "
-                "rested then are not known; L3 events need the journal from its first record on",
-                "journal",
-            )
+        self.check_whole()
         books = OrderBooks()
-        for batch in self._batches():
+        for batch in self.batches():
             if batch.time_ns >= selected.to_ns:
                 return
             changes = books.apply(batch.events)
@@ -187,7 +191,7 @@ class JournalSource:
             database.execute(f"PRAGMA {line}")
         database.execute("CREATE TABLE orders (order_id INTEGER PRIMARY KEY, row BLOB NOT NULL)")
         digest = EventDigest(self.instruments(), RecordPosition(), {})
-        for batch in self._batches():
+        for batch in self.batches():
             digest.add(batch)
             if digest.rows >= EVENTS_MAX:
                 _put(database, digest)
