@@ -81,7 +81,7 @@ class AudienceProcess:
         assert self._process.stdout is not None, "no pipe"
         if self._process.stdout.readline() != b"ready\n":
             self._process.wait(STOP_SECONDS)
-            raise TimeoutError(f"{arguments[0]} heard nothing")
+            raise TimeoutError(f"{arguments[0]} received nothing")
 
     def __enter__(self) -> Self:
         return self

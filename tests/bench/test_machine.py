@@ -13,6 +13,6 @@ def test_a_bench_goes_before_others_and_gives_it_back(tmp_path: Path) -> None:
     assert path.read_text() == "3\n"
 
 
-def test_where_that_is_not_allowed_it_is_measured_without(tmp_path: Path) -> None:
+def test_without_permission_the_bench_measures_at_ordinary_scheduling(tmp_path: Path) -> None:
     with machine.precedence(tmp_path / "missing"):
         assert not list(tmp_path.iterdir())

@@ -375,7 +375,7 @@ def test_reports_missed_by_a_lost_session_may_come_by_catching_up() -> None:
     assert past.judge() == []
     bob.add(0, 2, entry.CatchUp(902, fill.seq))
     bob.add(0, 2, replace(fill, request_seq=0))
-    assert past.judge() == [], "an unfinished catch-up may tell it again"
+    assert past.judge() == [], "an unfinished catch-up may return it again"
     bob.add(0, 2, fill)
     bob.add(0, 2, fill)
     assert "received" in past.judge()[0]

@@ -154,7 +154,9 @@ class CrashWorld:
         books = self.matcher_books()
         for client in self.load.clients:
             client.ping()
-        self.run_until("all is heard", lambda: self._all_have_received(books.seq), SETTLE_SECONDS)
+        self.run_until(
+            "all is received", lambda: self._all_have_received(books.seq), SETTLE_SECONDS
+        )
         for client in self.load.clients:
             client.request_open_orders()
         self.run_until("orders are listed", self._all_have_listed, SETTLE_SECONDS)

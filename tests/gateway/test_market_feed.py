@@ -52,7 +52,7 @@ class FeedWorld:
 
     def question(self) -> Any:
         """The next request of the feed."""
-        assert self.snapshots.poll(round(SECONDS * 1_000)), "nothing was asked"
+        assert self.snapshots.poll(round(SECONDS * 1_000)), "no request came"
         self.peer, *_, payload = self.snapshots.recv_multipart()
         return decode_feed_request(payload)
 
@@ -87,7 +87,9 @@ async def feed_world() -> AsyncIterator[FeedWorld]:
                 each.close(0)
 
 
-def test_it_subscribes_to_all_channels_of_every_instrument_and_to_the_heartbeat() -> None:
+def test_a_market_feed_subscribes_to_all_channels_of_every_instrument_and_to_the_heartbeat() -> (
+    None
+):
     async def main() -> None:
         async with feed_world() as world:
             assert world.topics(7) == {

@@ -126,7 +126,7 @@ def test_a_restarted_publisher_goes_on_with_the_candles_of_the_record() -> None:
 
             exchange.kill("publisher")
             venue.send(BUY, 500, IOC)
-            venue.until("a trade nobody published", lambda: len(venue.trades) == 2)
+            venue.until("a trade that was not published", lambda: len(venue.trades) == 2)
             exchange.start("publisher")
             venue.until("the past", lambda: "history_loaded" in exchange.log("publisher"), market)
             venue.until("both trades", is_published, market)

@@ -364,7 +364,7 @@ def test_the_last_indication_before_an_uncross_equals_the_uncross(seed: int) -> 
                     assert result == _indicated(message), f"seed {seed}, {time_ns}"
                     uncrossed += 1
                 last[message.symbol] = message
-        assert not results, f"seed {seed}, {time_ns}: an uncross was not told"
+        assert not results, f"seed {seed}, {time_ns}: an uncross was not published"
         for symbol, message in last.items():
             if message.state == AUCTION:
                 at = would[feed.by_symbol[symbol].instrument.id]

@@ -186,7 +186,7 @@ def test_a_record_and_the_trades_after_it_make_the_whole(published_values: int) 
 
 def test_a_record_of_other_trades_is_refused() -> None:
     made = fresh(last_trade_id=200)
-    assert made.seed(record_of(PAST[:200], 2_000)) is False, "nobody asked"
+    assert made.seed(record_of(PAST[:200], 2_000)) is False, "there was no question"
     made.hold()
     apply_trades(made, *PAST[200:210])
     for published_values, seq in ((199, 2_000), (201, 2_000), (200, 2_010), (205, 2_040)):

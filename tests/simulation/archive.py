@@ -62,11 +62,11 @@ class Archive:
         first_seq = decode_events(encoded).first_seq
         known = self._reported.get(first_seq)
         is_news = known is None and first_seq > self.last_seq
-        require(is_news or known == encoded, f"batch {first_seq} is not the one that was told")
+        require(is_news or known == encoded, f"batch {first_seq} is not the one that was published")
 
     def recovered(self, incarnation: int, seq: int) -> None:
         """A matcher started at `seq`: it must have all batches it ever sent."""
-        require(seq == self.last_seq, f"recovered {seq}, but {self.last_seq} was told")
+        require(seq == self.last_seq, f"recovered {seq}, but {self.last_seq} was published")
         require(
             not self.last_seq or incarnation == self.incarnation, "recovered another incarnation"
         )

@@ -95,7 +95,7 @@ def _by_request(
     found: dict[tuple[str, int], list[int]] = {}
     for seq, handed in origins.items():
         owner = owners.get(handed.token)
-        require(owner is not None, f"number {seq} comes from a session nobody had")
+        require(owner is not None, f"number {seq} comes from a session that no client had")
         assert owner is not None
         found.setdefault((owner, handed.request_seq), []).append(seq)
     return found
@@ -333,12 +333,12 @@ def _check_live(trader: Trader, truth: list[Report]) -> None:
     for receptions in trader.receptions:
         reported = [each for each in map(_reported, receptions.replies) if each is not None]
         for key, fact in reported:
-            require(key in facts, f"{trader.name} was told {key}, which never happened")
+            require(key in facts, f"{trader.name} received {key}, which never happened")
             require(not fact or fact == facts[key], f"{trader.name}: {key} {fact} {facts[key]}")
         keys = [key for key, _ in reported]
         if trader.catches_up or trader.recovers or not keys:
             continue
-        require(len(set(keys)) == len(keys), f"{trader.name} was told something twice")
+        require(len(set(keys)) == len(keys), f"{trader.name} received a report twice")
         first, last = keys[0][0], keys[-1][0]
         expected = [key for key, _ in truth if first <= key[0] < last]
         found = [key for key in keys if key[0] < last]

@@ -89,7 +89,7 @@ def on_the_feed(exchange: Exchange, symbol: str) -> int:
 def wait_everywhere(exchange: Exchange, state: InstrumentState, symbol: str = SYMBOL) -> None:
     name = state.name.lower()
     states: Callable[[], bool] = lambda: over_rest(exchange, symbol) == [name] * 3  # noqa: E731
-    exchange.wait_until(f"REST says {name}", states, 20.0)
+    exchange.wait_until(f"REST shows {name}", states, 20.0)
     assert on_the_feed(exchange, symbol) == state
 
 

@@ -264,7 +264,7 @@ def test_text_stands_out(venue: Exchange, window: Browser, scheme: str) -> None:
     ratios = window.run(CONTRAST, pairs)
     weak = {pair: ratio for pair, ratio in zip(map(tuple, pairs), ratios, strict=True)
             if ratio < 4.5}  # fmt: skip
-    assert weak == {}, "WCAG AA asks for 4.5"
+    assert weak == {}, "WCAG AA requires 4.5"
 
 
 CONTRAST = """

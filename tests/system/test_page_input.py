@@ -59,7 +59,7 @@ def test_with_another_account_in_the_field_or_none_no_account_acts(
     page.enter("buy", "0.1", "40000")
     page.wait_orders(1)
     window.one("#account").clear()
-    assert "No account acts" in window.wait("nobody acts", NOTE, "account")
+    assert "No account acts" in window.wait("no account acts", NOTE, "account")
     page.wait_orders(0)
     page.enter("buy", "0.2", "40000")
     window.wait("nothing is sent", f"return (() => {{{ANSWER}}})().includes('NO_ACCOUNT')")
@@ -98,7 +98,7 @@ def test_an_address_with_an_unknown_instrument_trades_none(
     venue: Exchange, window: Browser, query: str
 ) -> None:
     window.open(f"{venue.api}/?account={ME}&{query}")
-    assert "Choose one" in window.wait("it is said", NOTE, "instrument")
+    assert "Choose one" in window.wait("it is shown", NOTE, "instrument")
     assert window.run("return document.getElementById('instrument').value") == ""
     assert not window.run(SUBMITS)
     window.run("document.getElementById('ticket-form').requestSubmit()")

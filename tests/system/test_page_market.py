@@ -154,7 +154,7 @@ def test_without_the_chart_script_the_rest_works(venue: Exchange, window: Browse
         urls("Network.setBlockedURLs", {"urls": []})
 
 
-def test_it_stays_smooth_and_uncrossed_at_1000_orders_a_second(
+def test_the_page_stays_smooth_and_uncrossed_at_1000_orders_a_second(
     venue: Exchange, window: Browser
 ) -> None:
     found = measure(window, venue, seconds=3.0, rate=1_000)

@@ -66,7 +66,7 @@ def admin(venue: Exchange) -> Iterator[Admin]:
 
 
 def wait_badge(page: Page, words: str) -> str:
-    return str(page.browser.wait(f"the badge says {words}", BADGE, words))
+    return str(page.browser.wait(f"the badge shows {words}", BADGE, words))
 
 
 def wait_auction(page: Page, price: str, quantity: str, surplus: str) -> None:
@@ -151,7 +151,7 @@ def test_the_ticket_offers_the_terms_of_a_call_phase_and_changes_no_choice(
     page.choose("time_in_force", "ioc")
     assert window.run(SUBMITS)
     admin.state(InstrumentState.AUCTION)
-    window.wait("the ticket tells", f"return (() => {{{TAKEN}}})().startsWith('Auction')")
+    window.wait("the ticket shows it", f"return (() => {{{TAKEN}}})().startsWith('Auction')")
     chosen = "return document.getElementById('ticket-time').value"
     assert window.run(chosen) == "ioc", "an immediate order does not become one that rests"
     assert not window.run(SUBMITS)

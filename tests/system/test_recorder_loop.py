@@ -364,7 +364,7 @@ def test_no_more_questions_wait_than_may(
     assert answering.service.waiting == 3
 
 
-def test_those_that_wait_are_looked_at_between_many_others(answering: AnsweringWorld) -> None:
+def test_waiting_questions_are_read_between_many_others(answering: AnsweringWorld) -> None:
     answering.send(10, TradesQuestion(1, SEQ + 1, 1))
     answering.script.at(20, lambda: setattr(answering.recorded, "seq", SEQ + 1))
     answering.send(20, *(TradesQuestion(n, SEQ, 1) for n in range(2, 2 * QUESTIONS_MAX)))

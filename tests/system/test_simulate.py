@@ -188,7 +188,7 @@ def test_orders_left_by_a_killed_simulation_are_canceled_by_the_next(
 
 
 @pytest.mark.parametrize("name", PROCESSES)
-def test_it_goes_on_when_a_process_is_killed_and_comes_back(
+def test_a_simulation_goes_on_when_a_process_is_killed_and_comes_back(
     fresh_exchange: Exchange, name: str
 ) -> None:
     process = simulate(fresh_exchange, "--seed", "4", "--rate", "300")
@@ -206,7 +206,7 @@ def test_it_goes_on_when_a_process_is_killed_and_comes_back(
         assert open_orders(fresh_exchange, account) == []
 
 
-def test_it_goes_on_when_the_exchange_comes_back_empty(fresh_exchange: Exchange) -> None:
+def test_a_simulation_goes_on_when_the_exchange_comes_back_empty(fresh_exchange: Exchange) -> None:
     process = simulate(fresh_exchange, "--seed", "4", "--rate", "300")
     fresh_exchange.wait_until("it quotes", lambda: bool(open_orders(fresh_exchange)), 30.0)
     fresh_exchange.kill("matcher")

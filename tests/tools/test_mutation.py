@@ -120,7 +120,9 @@ def test_an_area_that_is_refused_leaves_the_copies_to_the_others(
         mutation.run({"common": defects(3), "rules": []}, options(notes=tmp_path))
 
 
-def test_those_nearest_are_run_first_then_others_that_run_it_then_those_that_may() -> None:
+def test_tests_of_the_mirror_run_first_then_others_that_reach_the_function_then_possible_ones() -> (
+    None
+):
     defect = defects(1)[0]
     area = mutation.Area((MODULE,), (MIRROR,), ("check", "journey"))
     last = [["tests/system/test_check.py"], ["tests/system/test_journey.py"]]

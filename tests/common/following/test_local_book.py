@@ -78,7 +78,7 @@ class FollowerWorld:
                 if self.source.random.random() >= self.lossy:
                     self.follower.on_reply(self.source.answer(request))
         else:
-            pytest.fail("the follower never stops asking")
+            pytest.fail("the follower never stops its requests")
         self.updates += self.follower.drain_updates()
 
     def run(self, steps: int, answer_chance: float = 1.0) -> None:

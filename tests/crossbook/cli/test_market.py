@@ -233,7 +233,7 @@ class Status:
         class Opened:
             def __enter__(self) -> Any:
                 if away:
-                    raise CrossbookError(f"nobody at {address} for {account} in {timeout}")
+                    raise CrossbookError(f"no process at {address} for {account} in {timeout}")
                 return client
 
             def __exit__(self, *_: object) -> None:
@@ -343,7 +343,7 @@ def test_a_gateway_that_is_away_leaves_the_others(shell: MarketShell, parts: Sta
 
     assert status == 3
     assert words_of(out) == [
-        ["gateway", "DOWN", "tcp://127.0.0.1:1", "nobody at tcp://127.0.0.1:1 for 7 in 0.2"],
+        ["gateway", "DOWN", "tcp://127.0.0.1:1", "no process at tcp://127.0.0.1:1 for 7 in 0.2"],
         ["matcher", "up", "behind them", "at sequence 119"],
         ["publisher", "up", "tcp://127.0.0.1:2", "at sequence 119"],
         [],

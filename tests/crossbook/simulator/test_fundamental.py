@@ -17,7 +17,7 @@ def path(seed: int, seconds: int, low: float = 1.0, high: float = 1e12) -> list[
     return values
 
 
-def test_it_never_leaves_its_bounds() -> None:
+def test_the_latent_price_never_leaves_its_bounds() -> None:
     values = path(1, 600, 49_900.0, 50_100.0)
     assert all(49_900.0 < value < 50_100.0 for value in values)
     assert min(values) < 49_950.0 < 50_050.0 < max(values)

@@ -332,7 +332,7 @@ def test_the_longest_idle_account_makes_room_for_another(monkeypatch: pytest.Mon
                 answer = await world.enter(limit("buy", "1", "50000"), account=account)
                 assert answer.status_code == 201
             assert list(world.desk.sessions.by_account) == [6, 7, 8]
-            assert len(world.desk.sessions) == 0, "nobody is connected"
+            assert len(world.desk.sessions) == 0, "no client is connected"
 
     run(main())
 

@@ -42,7 +42,7 @@ class PlainOperations:
         ("GET", "/metrics", {"X-Account": "0"}, 400),
     ],
 )
-def test_it_serves_three_paths_and_the_checks_of_every_gateway(
+def test_operations_serve_three_paths_and_the_checks_of_every_gateway(
     method: str, path: str, headers: dict[str, str], status: int
 ) -> None:
     app: Any = without_api(cast(Operations, PlainOperations()), Admission(AllowedHosts()))

@@ -381,7 +381,7 @@ def test_a_file_system_that_is_full_ends_the_journal(tmp_path: Path) -> None:
         subprocess.run(["umount", str(tmp_path)], check=True, timeout=30)
 
 
-def test_it_works_on_a_real_directory(tmp_path: Path) -> None:
+def test_the_journal_works_on_a_real_directory(tmp_path: Path) -> None:
     disk = FileDisk(tmp_path)
     journal = open_journal(disk, segment_bytes=64 * 1024)
     written = fill(journal, 60, size=5000, count=4)

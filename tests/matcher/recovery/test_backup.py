@@ -115,7 +115,7 @@ def test_damage_is_reported_and_not_copied() -> None:
         back_up(source, target)
 
 
-def test_it_gives_up_after_some_attempts() -> None:
+def test_a_backup_gives_up_after_some_attempts() -> None:
     source, target = LiveDisk(), FakeDisk()
     live(source)
     tries = []
