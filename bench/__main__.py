@@ -12,6 +12,7 @@
     python -m bench http        orders over HTTP, past the framework and through it
     python -m bench growth      cost against the size of the market, as a table and a PNG
     python -m bench facts       the simulated market beside a recorded one, as a table and a PNG
+    python -m bench learning    steps a second of the learning environments
     python -m bench all         all of them
 
 Every command prints its method and machine, and writes JSON with --json. bench/README.md explains
@@ -36,6 +37,7 @@ from bench import growth as growth_bench
 from bench import http as http_bench
 from bench import journal as journal_bench
 from bench import latency as latency_bench
+from bench import learning as learning_bench
 from bench import machine, workload
 from bench import pipeline as pipeline_bench
 from bench import recorder as recorder_bench
@@ -352,6 +354,18 @@ def facts(
     _write(json, report)
 
 
+@app.command()
+def learning(
+    steps: Annotated[int, typer.Option(min=10, max=100_000, help="Of an episode.")] = 500,
+    repeats: Annotated[int, typer.Option(min=1, max=100)] = 3,
+    json: Json = None,
+) -> None:
+    """Steps a second of the learning environments, and of the simulated market alone."""
+    report = learning_bench.run(steps, repeats)
+    learning_bench.show(report)
+    _write(json, report)
+
+
 @app.command(name="all")
 def everything(
     quick: Annotated[
@@ -396,6 +410,8 @@ def everything(
     print()
     http(quick=quick, json=results / "http.json")
     facts(json=results / "facts.json", plot=results / "facts.png")
+    print()
+    learning(steps=100 if quick else 500, json=results / "learning.json")
     print()
     recorder(quick=quick, json=results / "recorder.json")
     print()

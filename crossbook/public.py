@@ -50,9 +50,15 @@ from crossbook.errors import (
     OutcomeUnknown,
     SendQueueFull,
 )
+from crossbook.simulator.agent import Agent, Fill, MarketTrade, Rejection
+from crossbook.simulator.market import AgentMarket
+from crossbook.simulator.population import AgentChoice
 
 __all__ = [
     "Ack",
+    "Agent",
+    "AgentChoice",
+    "AgentMarket",
     "Amend",
     "AsyncClient",
     "AsyncMarketData",
@@ -74,6 +80,7 @@ __all__ = [
     "Faults",
     "FeedLive",
     "FeedStale",
+    "Fill",
     "Gap",
     "GatewayUnavailable",
     "Heartbeat",
@@ -87,6 +94,7 @@ __all__ = [
     "MarketDataError",
     "MarketEvent",
     "MarketState",
+    "MarketTrade",
     "MarketUpdate",
     "MassCancel",
     "New",
@@ -101,6 +109,7 @@ __all__ = [
     "Prevention",
     "Reject",
     "RejectReason",
+    "Rejection",
     "SendQueueFull",
     "Side",
     "Snapshot",

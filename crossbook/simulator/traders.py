@@ -29,7 +29,12 @@ class NoiseTrader(Agent):
         Chances, Meta(description="Share of orders that rest; the others trade at once.")
     ] = 0.955
     resting_most: Annotated[
-        int, Meta(ge=1, le=OPEN_ORDERS_MOST, description="Open orders it enters further ones at.")
+        int,
+        Meta(
+            ge=1,
+            le=OPEN_ORDERS_MOST,
+            description="It enters none while so many of its orders rest.",
+        ),
     ] = 60
     size_quote: Annotated[Quote, Meta(description="Scale of an order's size, in quote units.")] = (
         90.0

@@ -116,7 +116,7 @@ def test_the_readme_is_short() -> None:
 
 def test_blocks_are_of_languages_that_are_tried_or_only_shown() -> None:
     found = {language for blocks in BLOCKS.values() for language, _ in blocks}
-    assert found == {"console", "python", "json", "text", "yaml"}
+    assert found == {"console", "python", "json", "text", "toml", "yaml"}
     for page in PAGES.values():
         assert page.count("```") == 2 * len(re.findall(r"^```\w", page, re.MULTILINE))
 
@@ -136,6 +136,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 gzip.decompress(sample.read_bytes())
             )
     (folder / "MSFT_2012-06-21_34200000_57600000_message_10.csv").write_text(LOBSTER)
+    for blocks in BLOCKS.values():
+        for _, text in blocks:
+            # A block that begins with the name of a file is that file.
+            if name := re.match(r"# (\w+\.(?:py|toml))\n", text):
+                (folder / name[1]).write_text(text)
     return folder
 
 
