@@ -8,6 +8,7 @@
     python -m bench shards      the same load on one matcher and on two, with processor times
     python -m bench recovery    starts from a journal and a snapshot, and taking one
     python -m bench recorder    events into the database, and catching up from a journal
+    python -m bench start       from the start of an exchange to its first accepted order
     python -m bench stalled     other clients' latency while one subscriber and one client stall
     python -m bench http        orders over HTTP, past the framework and through it
     python -m bench growth      cost against the size of the market, as a table and a PNG
@@ -44,6 +45,7 @@ from bench import recorder as recorder_bench
 from bench import recovery as recovery_bench
 from bench import shards as shards_bench
 from bench import stalled as stalled_bench
+from bench import start as start_bench
 from bench import websocket as websocket_bench
 from bench import work as work_bench
 from bench.latency import Sync, Transport
@@ -261,6 +263,21 @@ def recorder(
 
 
 @app.command()
+def start(
+    repeats: Annotated[int, typer.Option(min=1, help="Starts of each way.")] = 10,
+    busy: Annotated[int, typer.Option(min=0, max=64, help="Processes that compute meanwhile.")] = 0,
+    before: Annotated[
+        str, typer.Option(metavar="COMMIT", help="The earlier source to compare with.")
+    ] = start_bench.BEFORE,
+    json: Json = None,
+) -> None:
+    """From the start of an exchange to its first accepted order, beside an earlier source."""
+    report = start_bench.run(repeats=repeats, busy=busy, before=before)
+    start_bench.show(report)
+    _write(json, report)
+
+
+@app.command()
 def stalled(
     quick: Annotated[bool, typer.Option("--quick", help="Four short turns each way.")] = False,
     rate: Annotated[float, typer.Option(min=1, help="Orders per second, open loop.")] = 1_000,
@@ -414,6 +431,8 @@ def everything(
     learning(steps=100 if quick else 500, json=results / "learning.json")
     print()
     recorder(quick=quick, json=results / "recorder.json")
+    print()
+    start(repeats=3 if quick else 10, json=results / "start.json")
     print()
     growth(quick=quick, json=results / "growth.json", plot=results / "growth.png")
 

@@ -82,6 +82,12 @@ def is_loopback(host: str) -> bool:
         return False
 
 
+def is_on_this_machine(address: str) -> bool:
+    """Whether an endpoint is a file, is inside this process, or is at loopback."""
+    scheme, _, rest = address.partition("://")
+    return scheme != "tcp" or is_loopback(rest.rpartition(":")[0])
+
+
 def at_home(address: str) -> str:
     """The address with `~` at the start of an ipc path replaced by the home folder.
 

@@ -16,7 +16,7 @@ from zmq.backend import Socket as _PlainSocket
 from zmq.utils.monitor import parse_monitor_message
 
 from crossbook.common.errors import ConfigError
-from crossbook.common.process.address import is_ipv6, within_reach
+from crossbook.common.process.address import is_ipv6, is_on_this_machine, within_reach
 from crossbook.common.process.claim import Claim, Claimed, claim_endpoint
 
 CLIENT_MESSAGE_MAX: Final = 1024 * 1024
@@ -35,6 +35,9 @@ _COMMON: Final[dict[zmq.SocketOption, int]] = {
     zmq.BACKLOG: 4_096,
     zmq.TCP_KEEPALIVE: 1,
 }
+
+_ON_THIS_MACHINE: Final = {zmq.RECONNECT_IVL: 10, zmq.RECONNECT_IVL_MAX: 50}
+"""An attempt costs microseconds here, and every process starts while another waits for it."""
 
 _NOBLOCK: Final = int(zmq.NOBLOCK)
 _SNDMORE: Final = int(zmq.SNDMORE)
@@ -115,6 +118,9 @@ def _remedy(setting: str, number: int | None) -> str:
 
 def _connect(made: "zmq.Socket[bytes]", address: str) -> "zmq.Socket[bytes]":
     address = within_reach(address)
+    if is_on_this_machine(address):
+        for option, value in _ON_THIS_MACHINE.items():
+            made.setsockopt(option, value)
     try:
         made.setsockopt(zmq.IPV6, int(is_ipv6(address)))
         made.connect(address)

@@ -4,7 +4,12 @@ import pytest
 import zmq
 
 from crossbook.common.errors import ConfigError
-from crossbook.common.process.address import IPC_PATH_MAX, check_address, is_loopback
+from crossbook.common.process.address import (
+    IPC_PATH_MAX,
+    check_address,
+    is_loopback,
+    is_on_this_machine,
+)
 
 
 @pytest.mark.parametrize(
@@ -60,3 +65,13 @@ def test_the_limit_is_that_of_the_library() -> None:
 )  # fmt: skip
 def test_loopback_is_recognised(host: str, private: bool) -> None:
     assert is_loopback(host) is private
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [("ipc://data/x.sock", True), ("inproc://x", True), ("tcp://127.0.0.1:1", True),
+     ("tcp://[::1]:1", True), ("tcp://localhost:1", True), ("tcp://192.0.2.1:1", False),
+     ("tcp://gateway:1", False)],
+)  # fmt: skip
+def test_an_endpoint_is_on_this_machine_or_not(address: str, expected: bool) -> None:
+    assert is_on_this_machine(address) is expected

@@ -50,12 +50,19 @@ def test_every_socket_has_its_limits(context: Context, make: Make) -> None:
     assert made.getsockopt(zmq.HANDSHAKE_IVL) == 5_000
     assert made.getsockopt(zmq.HEARTBEAT_IVL) == 2_000
     assert made.getsockopt(zmq.HEARTBEAT_TIMEOUT) == 10_000
-    assert made.getsockopt(zmq.RECONNECT_IVL_MAX) == 1_000
+    assert made.getsockopt(zmq.RECONNECT_IVL_MAX) == (50 if make in CLIENTS else 1_000)
     assert made.getsockopt(zmq.TCP_KEEPALIVE) == 1
     limit = made.getsockopt(zmq.MAXMSGSIZE)
     assert limit == (
         sockets.CLIENT_MESSAGE_MAX if make in CLIENT_FACING else sockets.INTERNAL_MESSAGE_MAX
     )
+
+
+@pytest.mark.parametrize("make", CLIENTS)
+def test_connections_to_other_machines_are_tried_less_often(context: Context, make: Make) -> None:
+    made = make(context, "tcp://192.0.2.1:5560")
+    assert made.getsockopt(zmq.RECONNECT_IVL) == 50
+    assert made.getsockopt(zmq.RECONNECT_IVL_MAX) == 1_000
 
 
 @pytest.mark.parametrize("make", SERVERS)
