@@ -4,8 +4,8 @@ import asyncio
 import gc
 import secrets
 import signal
+import socket
 import sys
-from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import uvloop
@@ -18,21 +18,9 @@ from crossbook.common.process.clock import SystemClock
 from crossbook.common.process.config import Settings
 from crossbook.common.process.counters import TIMES_NS, Buckets
 from crossbook.common.process.log import logger
-from crossbook.common.process.open_files import allow_open_files, few
 from crossbook.common.process.startup import exit_on_config_error, started
 from crossbook.common.sequence import base_at, epoch_of, first_of
-from crossbook.gateway.api.lookup import Lookup
-from crossbook.gateway.api.order_stream import OrderStreams
 from crossbook.gateway.api.render import Renderer
-from crossbook.gateway.api.rest import make_app
-from crossbook.gateway.api.trading import Trading
-from crossbook.gateway.history.link import HistoryLink
-from crossbook.gateway.history.queries import HistoryQueries
-from crossbook.gateway.history.socket import HistorySocket
-from crossbook.gateway.market_feed import MarketFeed
-from crossbook.gateway.operations.metrics import GatewayMetrics
-from crossbook.gateway.operations.operations import Operations, without_api
-from crossbook.gateway.operations.probes import Probes
 from crossbook.gateway.orders.desk import OrderDesk
 from crossbook.gateway.orders.front_desk import FrontDesk
 from crossbook.gateway.orders.matcher_link import MatcherLink
@@ -41,25 +29,14 @@ from crossbook.gateway.orders.outbox import Outbox
 from crossbook.gateway.orders.service import OrderService
 from crossbook.gateway.orders.session import SessionTable
 from crossbook.gateway.orders.sharded_desk import ShardedDesk
-from crossbook.gateway.streams.loop import StreamLoop
-from crossbook.gateway.streams.routes import Streams
-from crossbook.gateway.web.admission import Admission
-from crossbook.gateway.web.entrance import AsgiApp
-from crossbook.gateway.web.hosts import AllowedHosts, allowed_origins
-from crossbook.gateway.web.http_connection import HttpConnection
-from crossbook.gateway.web.http_counter import HttpCounter
-from crossbook.gateway.web.http_server import HttpServer
-from crossbook.gateway.web.stream_router import stream_router
-from crossbook.gateway.web.websocket import Hub, Limits
+from crossbook.gateway.web.listener import listening
 
 if TYPE_CHECKING:
     from crossbook.gateway.faults.assembly import GatewayFaults
+    from crossbook.gateway.interfaces import Interfaces
 
 EPOCHS_DRAWN = 4096
 """Epochs of command numbers, an eighth of a second each, of which one is drawn at start."""
-
-FILES_SPARE = 5_000
-"""Open files a gateway may need besides its WebSockets."""
 
 
 class Gateway:
@@ -72,20 +49,19 @@ class Gateway:
         self._instruments = instruments
         self._context = context
         self._clock = SystemClock()
-        self._starting: list[Callable[[], None]] = []
-        self._stopping: list[Callable[[], None]] = []
         self._shards = settings.each_shard()
         self._faults = self._with_faults() if settings.faults == "on" else None
         self.desk: FrontDesk | None = None
         self.matchers: list[MatcherSockets] = []
         self.orders: OrderService | None = None
-        self.server: HttpServer | None = None
+        self._render = Renderer(instruments)
+        self._listener: socket.socket | None = None
         roles = settings.gateway_roles
         if "orders" in roles or "api" in roles:
             self.orders = self._order_service("orders" in roles)
         if "api" in roles or "streams" in roles:
-            self._allow_files()
-            self.server = self._web()
+            # Bound before anything is served; connections wait until the server has started.
+            self._listener = listening(settings.api_host, settings.api_port)
 
     def _with_faults(self) -> "GatewayFaults":
         """The fault rules, and the sockets to those of the other processes."""
@@ -105,10 +81,16 @@ class Gateway:
 
     async def run(self, stopped: asyncio.Event) -> None:
         """Serve until `stopped` is set, or until another gateway took over."""
-        for start in self._starting:
-            start()
-        if self.server is not None:
-            await self.server.start()
+        waits: list[asyncio.Task[Any]] = [asyncio.create_task(stopped.wait())]
+        if self.orders is not None:
+            waits.append(asyncio.create_task(self.orders.run()))
+        interfaces = None
+        if self._listener is not None:
+            interfaces = await self._interfaces(self._listener)
+            await interfaces.start()
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(100_000, 50, 50)
         logger().info(
             "gateway_ready",
             roles=",".join(sorted(self._settings.gateway_roles)),
@@ -116,78 +98,27 @@ class Gateway:
             orders=self._settings.gateway_orders,
             http=f"{self._settings.api_host}:{self._settings.api_port}",
         )
-        waits: list[asyncio.Task[Any]] = [asyncio.create_task(stopped.wait())]
-        if self.orders is not None:
-            waits.append(asyncio.create_task(self.orders.run()))
         await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        if self.server is not None:
-            await self.server.stop()
+        if interfaces is not None:
+            await interfaces.stop()
         if self.orders is not None:
             self.orders.stop()
         stopped.set()
         await asyncio.gather(*waits)
-        for stop in self._stopping:
-            stop()
+        if interfaces is not None:
+            interfaces.close()
 
-    def _web(self) -> HttpServer:
-        """The HTTP and WebSocket server with the routes of the roles; `/metrics` counts all of
-        them."""
-        settings = self._settings
-        metrics = GatewayMetrics(settings.order_queue_size, settings.max_order_sessions)
-        feed = metrics.feed = self._market_feed()
-        operations = Operations(metrics, self._probes(), feed)
-        hosts = AllowedHosts(settings.allowed_hosts, settings.api_host)
-        order_streams = None
-        if "api" in settings.gateway_roles:
-            metrics.histories = [HistoryLink() for _ in self._shards]
-            app, order_streams = self._api(feed, metrics.histories, operations, hosts)
-        else:
-            app = without_api(operations, Admission(hosts))
-        connection = HttpConnection
-        if self._faults is not None:
-            from crossbook.gateway.faults.http import AbortableConnection
+    async def _interfaces(self, listener: socket.socket) -> "Interfaces":
+        """HTTP and WebSockets; their modules are imported in a thread, beside the first orders."""
+        await asyncio.to_thread(_import_interfaces)
+        from crossbook.gateway.interfaces import Interfaces, OrderEntry
 
-            connection = AbortableConnection
-            app = self._faults.app(app, Admission(hosts))
-            metrics.faults = self._faults.table
-            operations.faults_in_force = self._faults.in_force
-        if self.orders is not None:
-            metrics.desk, metrics.traffic = self.desk, self.orders
-            metrics.links = [matcher.link for matcher in self.matchers]
-        if "streams" in settings.gateway_roles:
-            metrics.streams = Streams()
-            StreamLoop(feed, metrics.streams, self._clock)
-        router = stream_router(Admission(hosts), order_streams, metrics.streams)
-        if self._faults is not None:
-            router = self._faults.router(router)
-        limits = Limits(connections_max=settings.max_websocket_connections)
-        hub = metrics.hub = Hub(router, limits)
-        metrics.http = HttpCounter(app, self._clock)
-        server = HttpServer(metrics.http, hub, settings.api_host, settings.api_port, connection)
-        metrics.server = server
-        return server
-
-    def _probes(self) -> Probes:
-        addresses: dict[str, str] = {}
-        for shard in self._shards:
-            end = f"-{shard.shard}" if shard.shard else ""
-            addresses[f"matcher{end}"] = shard.matcher_sync
-            addresses[f"publisher{end}"] = shard.publisher_snapshots
-            addresses[f"recorder{end}"] = shard.recorder_history
-        return Probes(
-            {
-                name: sockets.metrics_dealer(self._context, address)
-                for name, address in addresses.items()
-            },
-            self._clock,
-        )
-
-    def _allow_files(self) -> None:
-        """Every connection is an open file: raise the limit as far as it goes."""
-        wanted = self._settings.max_websocket_connections + FILES_SPARE
-        limit = allow_open_files(wanted)
-        if few(limit, wanted):
-            logger().warning("few_open_files", limit=limit, wanted=wanted, raise_with="ulimit -n")
+        entry = None
+        if self.desk is not None and self.orders is not None:
+            entry = OrderEntry(
+                self.desk, self.orders.local, self.orders, self.matchers, self._render
+            )
+        return Interfaces(self._settings, self._context, self._clock, entry, listener, self._faults)
 
     def _order_service(self, with_clients: bool) -> OrderService:
         settings, context = self._settings, self._context
@@ -207,6 +138,7 @@ class Gateway:
         self.desk = desks[0]
         if len(desks) > 1:
             self.desk = ShardedDesk(desks, self._instruments, assignment, settings.gateway_id)
+        self.desk.instrument_listeners.append(self._render.learn)
         service = OrderService(
             self.desk if self._faults is None else self._faults.desk(self.desk),
             self.matchers,
@@ -232,58 +164,9 @@ class Gateway:
             answer_times,
         )
 
-    def _market_feed(self) -> MarketFeed:
-        publishers = [
-            (
-                sockets.feed_sub(self._context, shard.publisher_feed),
-                sockets.snapshots_dealer(self._context, shard.publisher_snapshots),
-            )
-            for shard in self._shards
-        ]
-        feed = MarketFeed(publishers, self._clock)
-        self._starting.append(feed.start)
-        self._stopping.append(feed.stop)
-        return feed
 
-    def _api(
-        self,
-        feed: MarketFeed,
-        histories: Sequence[HistoryLink],
-        operations: Operations,
-        hosts: AllowedHosts,
-    ) -> tuple[AsgiApp, OrderStreams]:
-        settings = self._settings
-        assert self.orders is not None, "the api needs order entry"
-        recorders = [
-            HistorySocket(
-                history,
-                sockets.history_dealer(self._context, shard.recorder_history),
-                self._clock,
-            )
-            for history, shard in zip(histories, self._shards, strict=True)
-        ]
-        for recorder in recorders:
-            self._starting.append(recorder.start)
-            self._stopping.append(recorder.stop)
-
-        def wake() -> None:
-            for recorder in recorders:
-                recorder.wake()
-
-        render = Renderer(self._instruments)
-        local = self.orders.local
-        local.add_instrument_listener(render.learn)
-        history = HistoryQueries(local, histories, wake)
-        lookup = Lookup(local, history, feed, self._clock, render, operations.clock_fault)
-        if self._faults is not None:
-            lookup.faults_in_force = self._faults.in_force
-        trading = Trading(local, lookup, render)
-        prefix = secrets.token_hex(4)
-        origins = allowed_origins(settings.cors_origins)
-        app = make_app(
-            trading, lookup, operations.metrics, settings.account, prefix, hosts, origins
-        )
-        return app, OrderStreams(local, trading, render, settings.account)
+def _import_interfaces() -> None:
+    import crossbook.gateway.interfaces  # noqa: F401
 
 
 async def serve(settings: Settings, instruments: tuple[Instrument, ...]) -> bool:
@@ -298,9 +181,6 @@ async def serve(settings: Settings, instruments: tuple[Instrument, ...]) -> bool
     for each in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(each, stopped.set)
     gateway = Gateway(settings, instruments, context)
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(100_000, 50, 50)
     await gateway.run(stopped)
     fenced = any(matcher.link.fenced for matcher in gateway.matchers)
     if fenced:

@@ -106,6 +106,7 @@ OTHERWISE: Final[Mapping[str, str]] = {
     "gateway/faults/refusal": "pure",
     "gateway/history/link": "pure",
     "gateway/history/socket": "net",
+    "gateway/interfaces": "net",
     "gateway/market_feed": "net",
     "gateway/operations/expositions": "pure",
     "gateway/operations/probes": "net",
@@ -134,9 +135,11 @@ READS_CONFIG: Final = {
     "crossbook/cli/*",
     "crossbook/research/sources",
     "crossbook/launch/*",
+    "gateway/interfaces",
 }
-"""Besides `__main__`: what every `__main__` does first, the command line, which is one, and clients
-whose caller names no address."""
+"""Besides `__main__`: the part of a gateway's that is imported late, the first steps of every
+`__main__`, the command line, which is one, the start of processes, and clients whose caller names
+no address."""
 
 PURE_LIBRARIES: Final = {
     "__future__",

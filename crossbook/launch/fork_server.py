@@ -1,5 +1,6 @@
 """The process that has the imports of all processes, and forks for each that is started.
 
+It forks from the beginning on, and imports the other modules while no order waits.
 `python -m crossbook.launch.fork_server DESCRIPTOR` serves the orders of a
 `crossbook.launch.starter.Starter`; the descriptor is its end of a pair of sockets.
 """
@@ -11,27 +12,30 @@ import select
 import signal
 import socket
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from typing import NoReturn
+from typing import Final, NoReturn
 
 import msgspec
 
 from crossbook.common.process.programs import MODULES
-from crossbook.launch.starter import Order
+from crossbook.launch.starter import PROCESSES, Order
 from crossbook.matcher.build import use_build
 
 
-def serve(channel: socket.socket) -> tuple[int, int] | None:
-    """Carry out orders. Returns the descriptors of order and output in each forked child, and None
-    at the end."""
+def serve(channel: socket.socket, loading: Iterator[object]) -> tuple[int, int] | None:
+    """Carry out orders, and advance `loading` whenever none waits. Returns the descriptors of order
+    and output in each forked child, and None at the end."""
     answers: dict[int, int] = {}
     woken, wake = os.pipe()
     os.set_blocking(wake, False)
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.set_wakeup_fd(wake)
+    has_loaded = False
     while True:
-        ready, _, _ = select.select([channel.fileno(), woken], [], [])
+        ready, _, _ = select.select([channel.fileno(), woken], [], [], None if has_loaded else 0)
+        if not ready:
+            has_loaded = next(loading, None) is None
         if woken in ready:
             os.read(woken, 4096)
             _report_ended(answers)
@@ -41,6 +45,12 @@ def serve(channel: socket.socket) -> tuple[int, int] | None:
         if not data:
             break
         order, output, answer = received
+        # The child raises it again, into its own output.
+        with suppress(Exception):
+            use_build()
+            MAINS[PROCESSES[data[0]]]()
+        # The collector of the child need not scan the modules that were imported before.
+        gc.freeze()
         pid = os.fork()
         if not pid:
             signal.set_wakeup_fd(-1)
@@ -74,7 +84,7 @@ def _answer(descriptor: int, number: int) -> None:
         os.write(descriptor, b"%d\n" % number)
 
 
-def become(order: Order, output: int, mains: Mapping[str, Callable[[], object]]) -> NoReturn:
+def become(order: Order, output: int) -> NoReturn:
     """Apply session, folder, environment, files and signals of the order, and run its module."""
     os.setsid()
     os.chdir(order.directory)
@@ -85,49 +95,78 @@ def become(order: Order, output: int, mains: Mapping[str, Callable[[], object]])
     os.close(output)
     assert isinstance(sys.stdout, io.TextIOWrapper)
     sys.stdout.reconfigure(line_buffering=True)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    gc.enable()
     sys.argv = [order.module]
-    mains[order.module]()
+    use_build()
+    MAINS[order.module]()()
     sys.exit(0)
 
 
-def imported() -> Mapping[str, Callable[[], object]]:
-    """The `main` of every process, by its module, after the build of the engine is chosen."""
-    use_build()
-    import crossbook.gateway.__main__ as gateway
-    import crossbook.matcher.__main__ as matcher
-    import crossbook.publisher.__main__ as publisher
-    import crossbook.recorder.__main__ as recorder
+def _matcher() -> Callable[[], None]:
+    from crossbook.matcher.__main__ import main
 
-    return {
-        module: found.main
-        for module, found in (
-            (MODULES["matcher"], matcher),
-            (MODULES["publisher"], publisher),
-            (MODULES["gateway"], gateway),
-            (MODULES["recorder"], recorder),
-        )
-    }
+    return main
+
+
+def _gateway() -> Callable[[], None]:
+    from crossbook.gateway.__main__ import main
+
+    return main
+
+
+def _publisher() -> Callable[[], None]:
+    from crossbook.publisher.__main__ import main
+
+    return main
+
+
+def _recorder() -> Callable[[], None]:
+    from crossbook.recorder.__main__ import main
+
+    return main
+
+
+def _interfaces() -> object:
+    import crossbook.gateway.interfaces
+
+    return crossbook.gateway.interfaces
+
+
+MAINS: Final[Mapping[str, Callable[[], Callable[[], None]]]] = {
+    MODULES["matcher"]: _matcher,
+    MODULES["gateway"]: _gateway,
+    MODULES["publisher"]: _publisher,
+    MODULES["recorder"]: _recorder,
+}
+"""Module -> the import of its `main`; first those without which no order is accepted."""
+
+
+def imports() -> Iterator[object]:
+    """Import what the processes need, one part with each step."""
+    parts: list[Callable[[], object]] = [use_build, *MAINS.values(), _interfaces]
+    for load in parts:
+        # A child that needs it raises it again, into its own output.
+        with suppress(Exception):
+            yield load()
 
 
 def main() -> None:
     """Serve at the socket whose descriptor is the argument."""
+    # Imports make no garbage worth a search, and each process begins with a collector of its own.
+    gc.disable()
     channel = socket.socket(fileno=int(sys.argv[1]))
     # Its end comes with the socket, after the processes have been ended in their order.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
-    mains = imported()
-    # A process's collector need not scan the modules imported for the others.
-    gc.collect()
-    gc.freeze()
-    if (descriptors := serve(channel)) is None:
+    if (descriptors := serve(channel, imports())) is None:
         return
     channel.close()
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_DFL)
     order, output = descriptors
     with os.fdopen(order, "rb") as pipe:
-        become(msgspec.json.decode(pipe.read(), type=Order), output, mains)
+        become(msgspec.json.decode(pipe.read(), type=Order), output)
 
 
 if __name__ == "__main__":

@@ -3,10 +3,11 @@
 Imports are the longest part of a process's start. The fork server
 (`crossbook.launch.fork_server`) imports the four processes once, and forks for each start.
 
-One byte on a socket carries three descriptors: a pipe with the order, the file for the output, and
-a pipe for the answers, on which the server writes the child's pid and, later, its exit status. So
-waiting costs nothing, and any number of threads may start and wait. When the socket closes, or the
-process at its other end has ended, the server kills the processes that still run, and ends.
+One byte on a socket names the module, and carries three descriptors: a pipe with the order, the
+file for the output, and a pipe for the answers, on which the server writes the child's pid and,
+later, its exit status. So waiting costs nothing, and any number of threads may start and wait. When
+the socket closes, or the process at its other end has ended, the server kills the processes that
+still run, and ends.
 """
 
 import os
@@ -28,6 +29,8 @@ from crossbook.launch.process import PYTHON, Process, start
 
 FIXED_AT_START: Final = {"CROSSBOOK_CRASH_AT", "MATCHER_BUILD"}
 """Variables that a process reads once, before the fork that starts a module."""
+
+PROCESSES: Final = tuple(MODULES.values())
 
 
 class StarterEndedError(CrossbookError):
@@ -65,7 +68,7 @@ class Starter:
         Raises `StarterEndedError`, and `OSError` for a log that cannot be opened.
         """
         own = self._environment
-        if module not in MODULES.values() or any(
+        if module not in PROCESSES or any(
             environment.get(name) != own.get(name) for name in FIXED_AT_START
         ):
             return start(module, directory, environment, log)
@@ -74,12 +77,13 @@ class Starter:
 
     def fork(self, order: Order, output: int) -> "Forked":
         """Start a module with its output at the descriptor; raises `StarterEndedError`."""
+        kind = bytes([PROCESSES.index(order.module)])
         order_read, order_write = os.pipe()
         answers, answers_write = os.pipe()
         try:
             with self._lock:
                 channel = self._begin()
-                socket.send_fds(channel, [b"f"], [order_read, output, answers_write])
+                socket.send_fds(channel, [kind], [order_read, output, answers_write])
         except OSError as error:
             os.close(order_write)
             os.close(answers)
@@ -105,7 +109,7 @@ class Starter:
             process.wait()
 
     def _begin(self) -> socket.socket:
-        if self._socket is None:
+        if self._socket is None or self._process is None or self._process.poll() is not None:
             self._socket, theirs = socket.socketpair()
             with theirs:
                 self._process = subprocess.Popen(

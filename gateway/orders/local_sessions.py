@@ -10,7 +10,6 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from crossbook.common.instruments import Instrument
 from crossbook.common.messages.entry import (
     Ack,
     Amend,
@@ -101,10 +100,6 @@ class LocalSessions:
     def home_of(self, symbol: str) -> int:
         """The shard an instrument is traded on; the first for an unknown one."""
         return self._desk.home_of(symbol)
-
-    def add_instrument_listener(self, listener: Callable[[Instrument], None]) -> None:
-        """Call `listener` with every instrument that is added or changed from now on."""
-        self._desk.instrument_listeners.append(listener)
 
     def submit(
         self, account: int, request: LocalRequest, done: Callable[[LocalAnswer], None]

@@ -34,6 +34,9 @@ REPLIES_MAX: Final = 1_000
 """Most replies in one frame."""
 
 TICK_S: Final = 0.1
+REACH_S: Final = 0.01
+"""The tick while a matcher is still to be reached: orders are refused until then."""
+
 PROBE_TICKS: Final = 50
 """Ticks between two probes for sessions whose client is gone."""
 
@@ -144,7 +147,8 @@ class OrderService:
             logger().warning(event, **facts)
         self._send()
         self._on_ready()
-        self._loop.call_later(TICK_S, self._tick)
+        has_all = all(matcher.link.following for matcher in self._matchers)
+        self._loop.call_later(TICK_S if has_all else REACH_S, self._tick)
 
     def _receive_frames(self) -> None:
         clients = self._clients

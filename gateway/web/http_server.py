@@ -2,19 +2,16 @@
 
 import asyncio
 import contextlib
-import errno
 import socket
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
 import uvicorn
 
-from crossbook.common.errors import ConfigError
 from crossbook.gateway.web.entrance import AsgiApp
 from crossbook.gateway.web.http_connection import HttpConnection, http_protocol_of
+from crossbook.gateway.web.listener import BACKLOG
 from crossbook.gateway.web.websocket import Hub, protocol_of
-
-BACKLOG: Final = 4_096
 
 KEEP_ALIVE_S: Final = 75
 """Seconds an idle HTTP connection is kept."""
@@ -33,19 +30,18 @@ class _Server(uvicorn.Server):
 
 
 class HttpServer:
-    """Serves `app` and the WebSockets of `hub` from `start` to `stop`, over HTTP connections of
-    one `kind`."""
+    """Serves `app` and the WebSockets of `hub` on a listening socket, from `start` to `stop`, over
+    HTTP connections of one `kind`."""
 
     def __init__(
         self,
         app: AsgiApp,
         hub: Hub,
-        host: str,
-        port: int,
+        listener: socket.socket,
         kind: type[HttpConnection] = HttpConnection,
     ) -> None:
-        self._socket = _bound(host, port)
-        self.port = int(self._socket.getsockname()[1])
+        self._socket = listener
+        self.port = int(listener.getsockname()[1])
         self.http_connections: set[HttpConnection] = set()
         self._server = _Server(
             uvicorn.Config(
@@ -77,23 +73,3 @@ class HttpServer:
         self._server.should_exit = True
         if self._task is not None:
             await self._task
-
-
-def _bound(host: str, port: int) -> socket.socket:
-    """A listening socket; raises `ConfigError` when the address cannot be bound."""
-    bare = host.strip("[]")
-    try:
-        found: list[Any] = socket.getaddrinfo(bare, port, type=socket.SOCK_STREAM)
-        family, kind, protocol, _, address = found[0]
-        made = socket.socket(family, kind, protocol)
-        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        made.setblocking(False)
-        made.bind(address)
-        # Two processes that start together may both bind; only one of them may listen.
-        made.listen(BACKLOG)
-    except OSError as error:
-        text = f"cannot bind API_HOST={host}, API_PORT={port}: {error.strerror}"
-        if error.errno == errno.EADDRINUSE:
-            text += "; end the process that has it, or set API_PORT to another port"
-        raise ConfigError(text) from error
-    return made

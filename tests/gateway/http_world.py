@@ -13,6 +13,7 @@ from crossbook.gateway.api.order_stream import OrderStreams
 from crossbook.gateway.web.admission import Admission
 from crossbook.gateway.web.hosts import AllowedHosts
 from crossbook.gateway.web.http_server import HttpServer
+from crossbook.gateway.web.listener import listening
 from crossbook.gateway.web.stream_router import stream_router
 from crossbook.gateway.web.websocket import Hub, Limits
 from tests.worlds.rest_world import RestWorld
@@ -41,7 +42,7 @@ class HttpWorld(RestWorld):
         super().__init__(hosts=hosts, origins=origins)
         orders = OrderStreams(self.sessions, self.trading, self.lookup.render, 1)
         router = stream_router(Admission(hosts or AllowedHosts()), orders, None)
-        self.server = HttpServer(self.app, Hub(router, Limits()), "127.0.0.1", 0)
+        self.server = HttpServer(self.app, Hub(router, Limits()), listening("127.0.0.1", 0))
 
     async def __aenter__(self) -> Self:
         await self.server.start()

@@ -10,6 +10,7 @@ import uvloop
 
 from crossbook.gateway.web.channel import Connection, Handshake, Refusal, text_frame
 from crossbook.gateway.web.http_server import HttpServer
+from crossbook.gateway.web.listener import listening
 from crossbook.gateway.web.websocket import Hub, Limits
 
 SECONDS = 20.0
@@ -54,7 +55,7 @@ class WebSocketWorld:
     def __init__(self, limits: Limits) -> None:
         self.echo = Echo()
         self.hub = Hub(self.route, limits)
-        self.server = HttpServer(_no_app, self.hub, "127.0.0.1", 0)
+        self.server = HttpServer(_no_app, self.hub, listening("127.0.0.1", 0))
 
     @property
     def port(self) -> int:

@@ -21,6 +21,7 @@ from crossbook.gateway.faults.http import AbortableConnection
 from crossbook.gateway.web.admission import Admission
 from crossbook.gateway.web.hosts import AllowedHosts
 from crossbook.gateway.web.http_server import HttpServer
+from crossbook.gateway.web.listener import listening
 from crossbook.gateway.web.stream_router import stream_router
 from crossbook.gateway.web.websocket import Hub, Limits
 from tests.worlds.rest_world import RestWorld
@@ -49,7 +50,7 @@ class FaultWorld(RestWorld):
             orders = OrderStreams(self.sessions, self.trading, self.lookup.render, 1)
             router = self.faults.router(stream_router(admission, orders, None))
             hub = Hub(router, Limits())
-            self.server = HttpServer(self.app, hub, "127.0.0.1", 0, AbortableConnection)
+            self.server = HttpServer(self.app, hub, listening("127.0.0.1", 0), AbortableConnection)
 
     @property
     def port(self) -> int:

@@ -3,15 +3,15 @@
 import pytest
 
 from crossbook.common.errors import ConfigError
-from crossbook.gateway.web.http_server import _bound
+from crossbook.gateway.web.listener import listening
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1", "[::1]", "localhost"])
 def test_an_address_in_use_is_refused_by_name_even_before_anybody_is_served(host: str) -> None:
-    with _bound(host, 0) as first:
+    with listening(host, 0) as first:
         port = first.getsockname()[1]
         with pytest.raises(ConfigError) as caught:
-            _bound(host, port)
+            listening(host, port)
     assert str(caught.value) == (
         f"cannot bind API_HOST={host}, API_PORT={port}: Address already in use; end the process "
         "that has it, or set API_PORT to another port"
@@ -20,4 +20,4 @@ def test_an_address_in_use_is_refused_by_name_even_before_anybody_is_served(host
 
 def test_a_host_that_is_none_of_this_machine_is_refused_by_name() -> None:
     with pytest.raises(ConfigError, match=r"cannot bind API_HOST=192\.0\.2\.1, API_PORT=8000: "):
-        _bound("192.0.2.1", 8000)
+        listening("192.0.2.1", 8000)

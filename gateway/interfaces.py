@@ -1,0 +1,210 @@
+"""The HTTP and WebSocket interfaces of a gateway, put together from its settings.
+
+The libraries of HTTP take longer to import than all else of a gateway, and no order over ZeroMQ
+needs them: `__main__` imports this module when order entry is served already.
+"""
+
+import secrets
+import socket
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from msgspec import Struct
+
+from crossbook.common.process import sockets
+from crossbook.common.process.clock import Clock
+from crossbook.common.process.config import Settings
+from crossbook.common.process.log import logger
+from crossbook.common.process.open_files import allow_open_files, few
+from crossbook.gateway.api.lookup import Lookup
+from crossbook.gateway.api.order_stream import OrderStreams
+from crossbook.gateway.api.render import Renderer
+from crossbook.gateway.api.rest import make_app
+from crossbook.gateway.api.trading import Trading
+from crossbook.gateway.history.link import HistoryLink
+from crossbook.gateway.history.queries import HistoryQueries
+from crossbook.gateway.history.socket import HistorySocket
+from crossbook.gateway.market_feed import MarketFeed
+from crossbook.gateway.operations.metrics import GatewayMetrics, OrderTraffic
+from crossbook.gateway.operations.operations import Operations, without_api
+from crossbook.gateway.operations.probes import Probes
+from crossbook.gateway.orders.front_desk import FrontDesk
+from crossbook.gateway.orders.local_sessions import LocalSessions
+from crossbook.gateway.orders.matcher_sockets import MatcherSockets
+from crossbook.gateway.streams.loop import StreamLoop
+from crossbook.gateway.streams.routes import Streams
+from crossbook.gateway.web.admission import Admission
+from crossbook.gateway.web.entrance import AsgiApp
+from crossbook.gateway.web.hosts import AllowedHosts, allowed_origins
+from crossbook.gateway.web.http_connection import HttpConnection
+from crossbook.gateway.web.http_counter import HttpCounter
+from crossbook.gateway.web.http_server import HttpServer
+from crossbook.gateway.web.stream_router import stream_router
+from crossbook.gateway.web.websocket import Hub, Limits
+
+if TYPE_CHECKING:
+    from crossbook.gateway.faults.assembly import GatewayFaults
+
+FILES_SPARE: Final = 5_000
+"""Open files a gateway may need besides its WebSockets."""
+
+
+class OrderEntry(Struct, frozen=True):
+    """The parts of order entry that its other interfaces use."""
+
+    desk: FrontDesk
+    local: LocalSessions
+    traffic: OrderTraffic
+    matchers: Sequence[MatcherSockets]
+    render: Renderer
+
+
+class Interfaces:
+    """The interfaces that the roles of this process name; `entry` is None for `streams` alone."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        context: Any,
+        clock: Clock,
+        entry: OrderEntry | None,
+        listener: socket.socket,
+        faults: "GatewayFaults | None" = None,
+    ) -> None:
+        self._settings = settings
+        self._context = context
+        self._clock = clock
+        self._entry = entry
+        self._faults = faults
+        self._starting: list[Callable[[], None]] = []
+        self._stopping: list[Callable[[], None]] = []
+        self._shards = settings.each_shard()
+        self._allow_files()
+        self._server = self._make_server(listener)
+
+    async def start(self) -> None:
+        """Serve from now on."""
+        for start in self._starting:
+            start()
+        await self._server.start()
+
+    async def stop(self) -> None:
+        """Accept no more connections and let running requests end; `close` comes after order
+        entry has ended."""
+        await self._server.stop()
+
+    def close(self) -> None:
+        """Stop following the market and the history."""
+        for stop in self._stopping:
+            stop()
+
+    def _make_server(self, listener: socket.socket) -> HttpServer:
+        """The HTTP and WebSocket server with the routes of the roles; `/metrics` counts all of
+        them."""
+        settings = self._settings
+        metrics = GatewayMetrics(settings.order_queue_size, settings.max_order_sessions)
+        feed = metrics.feed = self._market_feed()
+        operations = Operations(metrics, self._probes(), feed)
+        hosts = AllowedHosts(settings.allowed_hosts, settings.api_host)
+        order_streams = None
+        if "api" in settings.gateway_roles:
+            metrics.histories = [HistoryLink() for _ in self._shards]
+            app, order_streams = self._api(feed, metrics.histories, operations, hosts)
+        else:
+            app = without_api(operations, Admission(hosts))
+        connection = HttpConnection
+        if self._faults is not None:
+            from crossbook.gateway.faults.http import AbortableConnection
+
+            connection = AbortableConnection
+            app = self._faults.app(app, Admission(hosts))
+            metrics.faults = self._faults.table
+            operations.faults_in_force = self._faults.in_force
+        if self._entry is not None:
+            metrics.desk, metrics.traffic = self._entry.desk, self._entry.traffic
+            metrics.links = [matcher.link for matcher in self._entry.matchers]
+        if "streams" in settings.gateway_roles:
+            metrics.streams = Streams()
+            StreamLoop(feed, metrics.streams, self._clock)
+        router = stream_router(Admission(hosts), order_streams, metrics.streams)
+        if self._faults is not None:
+            router = self._faults.router(router)
+        limits = Limits(connections_max=settings.max_websocket_connections)
+        hub = metrics.hub = Hub(router, limits)
+        metrics.http = HttpCounter(app, self._clock)
+        server = HttpServer(metrics.http, hub, listener, connection)
+        metrics.server = server
+        return server
+
+    def _probes(self) -> Probes:
+        addresses: dict[str, str] = {}
+        for shard in self._shards:
+            end = f"-{shard.shard}" if shard.shard else ""
+            addresses[f"matcher{end}"] = shard.matcher_sync
+            addresses[f"publisher{end}"] = shard.publisher_snapshots
+            addresses[f"recorder{end}"] = shard.recorder_history
+        return Probes(
+            {
+                name: sockets.metrics_dealer(self._context, address)
+                for name, address in addresses.items()
+            },
+            self._clock,
+        )
+
+    def _allow_files(self) -> None:
+        """Every connection is an open file: raise the limit as far as it goes."""
+        wanted = self._settings.max_websocket_connections + FILES_SPARE
+        limit = allow_open_files(wanted)
+        if few(limit, wanted):
+            logger().warning("few_open_files", limit=limit, wanted=wanted, raise_with="ulimit -n")
+
+    def _market_feed(self) -> MarketFeed:
+        publishers = [
+            (
+                sockets.feed_sub(self._context, shard.publisher_feed),
+                sockets.snapshots_dealer(self._context, shard.publisher_snapshots),
+            )
+            for shard in self._shards
+        ]
+        feed = MarketFeed(publishers, self._clock)
+        self._starting.append(feed.start)
+        self._stopping.append(feed.stop)
+        return feed
+
+    def _api(
+        self,
+        feed: MarketFeed,
+        histories: Sequence[HistoryLink],
+        operations: Operations,
+        hosts: AllowedHosts,
+    ) -> tuple[AsgiApp, OrderStreams]:
+        settings = self._settings
+        assert self._entry is not None, "the api needs order entry"
+        recorders = [
+            HistorySocket(
+                history,
+                sockets.history_dealer(self._context, shard.recorder_history),
+                self._clock,
+            )
+            for history, shard in zip(histories, self._shards, strict=True)
+        ]
+        for recorder in recorders:
+            self._starting.append(recorder.start)
+            self._stopping.append(recorder.stop)
+
+        def wake() -> None:
+            for recorder in recorders:
+                recorder.wake()
+
+        render, local = self._entry.render, self._entry.local
+        history = HistoryQueries(local, histories, wake)
+        lookup = Lookup(local, history, feed, self._clock, render, operations.clock_fault)
+        if self._faults is not None:
+            lookup.faults_in_force = self._faults.in_force
+        trading = Trading(local, lookup, render)
+        prefix = secrets.token_hex(4)
+        origins = allowed_origins(settings.cors_origins)
+        app = make_app(
+            trading, lookup, operations.metrics, settings.account, prefix, hosts, origins
+        )
+        return app, OrderStreams(local, trading, render, settings.account)
