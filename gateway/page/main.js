@@ -8,6 +8,7 @@ import { Book, Broken } from "./book.js";
 import { Candles } from "./candles.js";
 import { Connection } from "./connection.js";
 import { DepthChart } from "./depth_chart.js";
+import { FaultsNote } from "./faults_note.js";
 import { Ladder } from "./ladder.js";
 import { MarketState } from "./market_state.js";
 import { OwnOrders } from "./own_orders.js";
@@ -257,6 +258,7 @@ async function listInstruments() {
 async function start() {
   offerIntervals();
   onThemeChange(() => depthChart.redraw());
+  new FaultsNote().begin();
   instruments = new Map((await listInstruments()).map((each) => [each.symbol, each]));
   const chosen = instrumentOf(picked.getAll("symbol"));
   offerInstruments(chosen);
