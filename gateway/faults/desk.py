@@ -5,7 +5,7 @@ Sessions of HTTP and WebSocket clients pass untouched; their faults apply at the
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from msgspec import Struct
 
@@ -50,6 +50,7 @@ from crossbook.common.messages.entry import (
     Reply,
     Request,
 )
+from crossbook.common.shards import shard_of
 from crossbook.gateway.faults.refusal import Refused, unknown_reject
 from crossbook.gateway.orders.front_desk import FrontDesk
 from crossbook.gateway.orders.local_sessions import LOCAL_PREFIX
@@ -57,6 +58,9 @@ from crossbook.gateway.orders.session import OrderSession
 
 TRACKED_MAX: Final = 65_536
 """Most requests whose answers are awaited for faults; the oldest one makes room."""
+
+K = TypeVar("K")
+V = TypeVar("V")
 
 METHODS: Final[dict[type, str]] = {
     New: "submit",
@@ -97,6 +101,7 @@ class FaultyDesk:
         self._table = table
         self._later = later
         self._tracked: dict[tuple[bytes, int], RequestFacts] = {}
+        self._resent: dict[tuple[bytes, int], int] = {}
         self._released: dict[bytes, list[Reply]] = {}
         self.wake: Callable[[], None] = lambda: None
 
@@ -194,11 +199,13 @@ class FaultyDesk:
         self._after(delay_s, lambda: self._desk.receive_frame(identity, frame))
 
     def _track(self, identity: bytes, request: Request, facts: RequestFacts) -> None:
+        if isinstance(request, CatchUp):
+            # Up to this number of its shard, executions are sent again on request.
+            shard = shard_of(request.from_seq)
+            _keep(self._resent, (identity, shard), self._desk.seq_of(shard))
         if not request.request_seq or not self._table.has(AnswerFault):
             return
-        if len(self._tracked) >= TRACKED_MAX:
-            del self._tracked[next(iter(self._tracked))]
-        self._tracked[identity, request.request_seq] = facts
+        _keep(self._tracked, (identity, request.request_seq), facts)
 
     def _deliver(
         self, identity: bytes, replies: Sequence[Reply], session: OrderSession | None
@@ -211,7 +218,11 @@ class FaultyDesk:
                 if facts is not None:
                     self._answer(identity, reply, facts, delivery)
                     continue
-            elif isinstance(reply, Execution) and session is not None:
+            elif (
+                isinstance(reply, Execution)
+                and session is not None
+                and reply.seq > self._resent.get((identity, shard_of(reply.seq)), 0)
+            ):
                 self._execution(identity, reply, session, delivery)
                 if delivery.is_closed:
                     return delivery
@@ -271,6 +282,13 @@ class FaultyDesk:
             self._desk.outbox.extend(identity, ())
 
         self._after(delay_s, release)
+
+
+def _keep(kept: dict[K, V], key: K, value: V) -> None:
+    """Keep a value, within `TRACKED_MAX` of them."""
+    if len(kept) >= TRACKED_MAX:
+        del kept[next(iter(kept))]
+    kept[key] = value
 
 
 def _facts(request: Any, session: OrderSession | None) -> RequestFacts:

@@ -28,6 +28,7 @@ from crossbook.common.faults.order_entry import (
 )
 from crossbook.common.faults.rule import FaultRule
 from crossbook.common.faults.table import FaultTable
+from crossbook.common.shards import shard_of
 from crossbook.gateway.api.order_stream import PATH, Failure, OrderStream
 from crossbook.gateway.faults.refusal import Refused, unknown
 from crossbook.gateway.web.channel import Channel, Connection, text_frame
@@ -58,6 +59,8 @@ class _Message(Struct):
     id: str | None = None
     account: int = 0
     symbol: str = ""
+    seq: int = 0
+    seqs: list[int] | None = None
 
 
 _request = msgspec.json.Decoder(_Request).decode
@@ -73,6 +76,7 @@ class FaultyOrderStream:
         self._inner = inner
         self._table = table
         self._account = 0
+        self._began: list[int] = []
         self._waiting: dict[str, RequestFacts] = {}
         self._held: list[bytes] = []
         self._outer: Connection | None = None
@@ -122,11 +126,13 @@ class FaultyOrderStream:
         self._inner.closed(self._between)
 
     def _send(self, frame: bytes) -> None:
-        """Apply the faults of a message from the order stream."""
+        """Apply the faults of a message from the order stream. Executions from before the welcome
+        are sent again on request, and pass."""
         message = _message(payload_of(frame))
         if message.type == "welcome":
             self._account = message.account
-        if message.type == "execution":
+            self._began = message.seqs or [message.seq]
+        if message.type == "execution" and message.seq > self._began[shard_of(message.seq)]:
             self._send_execution(frame, message)
         elif message.id is not None:
             self._send_answer(frame, message.type == "answer", message.id)

@@ -24,6 +24,7 @@ from crossbook.common.messages.codec import encode
 from crossbook.common.messages.entry import (
     Ack,
     Cancel,
+    CatchUp,
     Execution,
     Logon,
     New,
@@ -275,6 +276,19 @@ def test_a_session_ends_in_place_of_its_execution(world: FaultyDeskWorld) -> Non
     assert len(world.desk.sessions) == 1
     world.request(ANN, Ping(3))
     assert isinstance(world.sent()[ANN][0], Reject)
+
+
+def test_what_is_sent_again_on_request_comes_whole(world: FaultyDeskWorld) -> None:
+    world.rule(ExecutionsSilent())
+    fill(world)
+    seq = world.desk.seq
+    world.request(ANN, CatchUp(3, 1))
+    old, new = (
+        Execution(0, each, "BTC-USDT", 1, "", 2, 1, 1, 5, 1, 1, 0, 5) for each in (seq, seq + 1)
+    )
+    world.desk.outbox.extend(ANN, [old, new])
+    world.desk.outbox.extend(BOB, [old])
+    assert world.sent() == {ANN: [old]}
 
 
 def test_bytes_that_are_no_request_are_refused_as_malformed(world: FaultyDeskWorld) -> None:

@@ -299,6 +299,23 @@ def test_executions_of_another_symbol_are_left_alone() -> None:
     run(main())
 
 
+def test_executions_from_before_the_welcome_are_left_alone() -> None:
+    async def main() -> None:
+        async with StreamFaultWorld(ExecutionsSilent()) as world:
+            await world.enter(BUY, account=7)
+            assert world.connection.types == []
+            assert world.applied("executions_silent") == 1
+            late = StreamFaultWorld(ExecutionsSilent())
+            stream, client = late.stream, late.connection
+            assert isinstance(stream, FaultyOrderStream)
+            for seq in (0, 1):
+                frame = text_frame(b'{"type":"execution","symbol":"BTC-USDT","seq":%d}' % seq)
+                stream._send(frame)
+            assert [each["seq"] for each in client.messages[1:]] == [0]
+
+    run(main())
+
+
 def test_text_that_is_no_request_is_refused_as_malformed() -> None:
     async def main() -> None:
         async with StreamFaultWorld(Refuse(status=429)) as world:
