@@ -117,8 +117,10 @@ class Instrument(Struct, array_like=True, frozen=True, dict=True):
 def example() -> Instrument:
     """The BTC-USDT of the examples in these docstrings."""
     return Instrument(
-        1, "BTC-USDT", "BTC", "USDT", "0.01", "0.00001", 8, 8, 10**9, 1, 10**9, 0, 1000, 2000
-    )
+        id=1, symbol="BTC-USDT", base="BTC", quote="USDT", tick_size="0.01", lot_size="0.00001",
+        base_decimals=8, quote_decimals=8, max_price_ticks=10**9, min_quantity_lots=1,
+        max_quantity_lots=10**9, min_notional=0, maker_fee_rate=1000, taker_fee_rate=2000,
+    )  # fmt: skip
 
 
 def check_change(known: Instrument, wanted: Instrument | None) -> None:
