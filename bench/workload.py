@@ -44,8 +44,8 @@ most cancels are the very next message."""
 ACCOUNTS = 64
 DEFAULT_SEED = 17
 """A seed decides how far the two halves of the path part, and with that how many orders stay out
-of reach and rest. This one leaves books like the survey's: about 14 % of the orders nobody
-cancels in `normal`, 0.5 % in `crash-60`."""
+of reach and rest. This one leaves books like the survey's: about 14 % of the orders are
+never cancelled in `normal`, 0.5 % in `crash-60`."""
 
 INSTRUMENT = Instrument(
     id=1,

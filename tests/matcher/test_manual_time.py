@@ -168,7 +168,7 @@ def test_batches_leave_once_a_sync_covers_them_and_share_it() -> None:
 
 def test_nothing_leaves_when_the_sync_fails() -> None:
     class FailingDisk(CountingDisk):
-        """Fails to sync once told to."""
+        """A disk whose sync fails once the test sets `fails`."""
 
         fails = False
 

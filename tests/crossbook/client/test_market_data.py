@@ -137,7 +137,7 @@ def until_heartbeat(market: MarketData) -> None:
         assert market.poll(5.0)
 
 
-def test_what_an_iterator_leaves_comes_next(publish: Callable[..., FakePublisher]) -> None:
+def test_messages_an_iterator_leaves_come_next(publish: Callable[..., FakePublisher]) -> None:
     publisher = publish()
     with MarketData(publisher.feed, publisher.snapshots, [SYMBOL], ("l3",)) as market:
         until_heartbeat(market)

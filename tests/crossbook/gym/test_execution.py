@@ -60,7 +60,7 @@ def test_a_passive_order_follows_the_best_price_whole() -> None:
     assert environment.episode.trader.orders() == []
 
 
-def test_what_is_left_at_the_end_counts_at_the_middle_less_its_charge() -> None:
+def test_a_position_left_at_the_end_counts_at_the_middle_less_its_charge() -> None:
     environment = begun(duration_s=3.0, left_over_bps=30.0)
     arrival = environment.episode.middle
     lots = environment.episode.trader.limit_lots

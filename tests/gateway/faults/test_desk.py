@@ -278,7 +278,7 @@ def test_a_session_ends_in_place_of_its_execution(world: FaultyDeskWorld) -> Non
     assert isinstance(world.sent()[ANN][0], Reject)
 
 
-def test_what_is_sent_again_on_request_comes_whole(world: FaultyDeskWorld) -> None:
+def test_a_message_sent_again_on_request_comes_whole(world: FaultyDeskWorld) -> None:
     world.rule(ExecutionsSilent())
     fill(world)
     seq = world.desk.seq

@@ -122,6 +122,6 @@ def test_the_call_that_raised_is_not_repeated_and_the_others_are_kept(market: Ma
     assert market.deliver() == [1, -1, 2, -2]
 
 
-def test_what_cannot_be_called_is_refused(market: Market) -> None:
+def test_a_value_that_cannot_be_called_is_refused(market: Market) -> None:
     with pytest.raises(TypeError, match="callback: 5 cannot be called"):
         market.on_trade(5)  # type: ignore[type-var]
