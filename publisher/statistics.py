@@ -8,7 +8,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from crossbook.common.following.candles import CandleSeries
+from crossbook.common.following.candles import CandleSeries, has_ended
 from crossbook.common.instruments import Instrument
 from crossbook.common.messages.codec import encode
 from crossbook.common.messages.feed import Candles, Ticker, Trade, topic
@@ -54,6 +54,8 @@ class MarketStatistics:
         self._changed = False
         # (length, beginning) -> a candle that differs from the published one.
         self._unsent: dict[tuple[int, int], Candle] = {}
+        # Length -> beginning of the latest candle that was published as ended.
+        self._ended: dict[int, int] = {}
         self._sent_ticker: Ticker | None = None
         # Trades after `_held_after`; None where they were too many or no question is open.
         self._held: list[Trade] | None = None
@@ -93,6 +95,7 @@ class MarketStatistics:
         self._day = RollingDay()
         self._last = (last_price_ticks, 0)
         self._unsent.clear()
+        self._ended.clear()
         self._held = None
         self._changed = True
 
@@ -146,12 +149,14 @@ class MarketStatistics:
         return (self._ticker_at(seq, time_ns, quote), self._series.latest())
 
     def publish(self, seq: int, time_ns: int, quote: Quote) -> list[Frames]:
-        """Messages with the changes, candles first; none while not known."""
+        """Messages with the changes, candles first; none while not known. A candle without trades
+        since its last message is a change once its time is over."""
         self._settle()
         self._changed = False
         if not self.known:
             self._unsent.clear()
             return []
+        self._end_candles(time_ns)
         sent: list[Frames] = []
         changed = [self._unsent[key] for key in sorted(self._unsent)]
         self._unsent.clear()
@@ -172,6 +177,14 @@ class MarketStatistics:
             add(price, lots, price * lots * notional, trade.trade_id, trade.seq, trade.time_ns)
         if self.last_trade_id > after:
             self._last = (trades[-1].price_ticks, trades[-1].quantity_lots)
+
+    def _end_candles(self, time_ns: int) -> None:
+        """Publish the latest candle of every length once more where one of them has ended."""
+        latest = self._series.latest()
+        ended = {each.interval_s: each.open_ns for each in latest if has_ended(each, time_ns)}
+        if any(self._ended.get(interval_s) != open_ns for interval_s, open_ns in ended.items()):
+            self._unsent |= {(each.interval_s, each.open_ns): each for each in latest}
+            self._ended = ended
 
     def _settle(self) -> None:
         """Update the 24 hours from the candles."""

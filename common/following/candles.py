@@ -1,7 +1,7 @@
 """Candles of one instrument, built from its trades in order by recorder and publisher alike.
 
-No clock is read: a trade has the matcher's time, and a candle ends with the first trade of a later
-one. Each length divides the next, so the cost of a trade does not depend on the number of lengths.
+No clock is read: a trade has the matcher's time. A candle is final with the first trade of a later
+one, or once the matcher's time has passed its end (`has_ended`). Each length divides the next, so the cost of a trade does not depend on the number of lengths.
 Sums are exact, however large.
 """
 
@@ -109,6 +109,16 @@ class CandleSeries:
                 part = joined(before, part)
             self._latest[interval_s] = self._changed[interval_s, part.open_ns] = part
         self._trades = 0
+
+
+def has_ended(candle: Candle, time_ns: int) -> bool:
+    """Whether no trade from this time on is in the candle.
+
+    >>> minute = Candle(60, 60 * SECOND_NS, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1)
+    >>> has_ended(minute, 120 * SECOND_NS - 1), has_ended(minute, 120 * SECOND_NS)
+    (False, True)
+    """
+    return time_ns >= candle.open_ns + candle.interval_s * SECOND_NS
 
 
 def joined(earlier: Candle, later: Candle) -> Candle:

@@ -120,12 +120,12 @@ class Heartbeat(Struct, array_like=True, tag=5, gc=False, frozen=True):
 
 
 class Candles(Struct, array_like=True, tag=6, gc=False, frozen=True):
-    """Topic `candle`: every candle that changed since the previous message, as of `seq`: shortest
-    length first, then oldest first, at most 500.
+    """Topic `candle`: every candle that changed or ended since the previous message, as of `seq`:
+    shortest length first, then oldest first, at most 500.
 
-    A candle is final once a later one of its length is sent whose first trade follows its last
-    trade; otherwise messages between were missed. A trade changes one candle of every length, so
-    one message has the latest of each.
+    A candle is final in a message whose `time_ns` is at its end or later, and once a later one of
+    its length is sent whose first trade follows its last trade; otherwise messages between were
+    missed. One message has the latest of each length.
     """
 
     symbol: str

@@ -182,7 +182,7 @@ class FrameMaker:
         )
 
     def candle(self, candle: Candle, interval: str, final: bool) -> bytes:
-        """One candle; `final` when a later one has begun."""
+        """One candle; `final` when its time is over or a later one has begun."""
         return _frame(
             _Candle(
                 self.symbol,

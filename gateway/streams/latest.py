@@ -94,29 +94,40 @@ class TickerStream(_LatestStream):
 
 
 class CandleStream(_LatestStream):
-    """`/ws/candles/SYMBOL?interval=`: the latest candle, and each once more when it is final."""
+    """`/ws/candles/SYMBOL?interval=`: the latest candle, and each once more when it is final: when
+    its time is over, or with the first trade of a later one."""
 
     def __init__(self, frames: FrameMaker, interval: str) -> None:
         super().__init__(frames)
         self.interval = interval
         self._candle: Candle | None = None
+        # The position from which on a client has the latest candle as final; zero while it runs.
+        self._ended_at = 0
         self._finals: deque[tuple[int, bytes]] = deque(maxlen=FINALS_KEPT)
 
     @property
     def seq(self) -> int:
         return self._candle.seq if self._candle is not None else 0
 
-    def apply(self, candle: Candle) -> None:
+    def apply(self, candle: Candle, has_ended: bool = False) -> None:
         """Apply a candle of this length; one that is older than the latest changes nothing."""
         before = self._candle
         if before is not None and candle.open_ns < before.open_ns:
             return
+        if candle == before and has_ended == bool(self._ended_at):
+            # The feed repeats it beside one of another length.
+            return
+        # What changes now is sent with this number, to every client at an earlier position.
+        number = self._number + 1
         if before is not None and candle.open_ns > before.open_ns:
-            # The frame is sent with the next number, to every client at an earlier position.
             whole = candle.first_trade_id == before.last_trade_id + 1
-            frame = self.frames.candle(before, self.interval, True) if whole else self._missed()
-            self._finals.append((self._number + 1, frame))
+            if self._ended_at or whole:
+                final = self.frames.candle(before, self.interval, True)
+                self._finals.append((self._ended_at or number, final))
+            if not whole:
+                self._finals.append((number, self._missed()))
         self._candle = candle
+        self._ended_at = number if has_ended else 0
         self._dirty = True
         if not len(self):
             self._finals.clear()
@@ -138,11 +149,12 @@ class CandleStream(_LatestStream):
         return self._number
 
     def _missed(self) -> bytes:
-        """The frame in place of a final candle of which trades are missing."""
+        """The frame in place of candles of which trades are missing."""
         return self.frames.resync(interval=self.interval)
 
     def _after(self, position: int) -> bytes:
         finals = [frame for number, frame in self._finals if position < number <= self._number]
         if self._candle is not None:
-            finals.append(self.frames.candle(self._candle, self.interval, False))
+            is_final = bool(self._ended_at)
+            finals.append(self.frames.candle(self._candle, self.interval, is_final))
         return b"".join(finals)

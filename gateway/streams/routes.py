@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
+from crossbook.common.following.candles import has_ended
 from crossbook.common.following.feed_follower import Update
 from crossbook.common.instruments import Instrument
 from crossbook.common.messages.feed import (
@@ -202,7 +203,7 @@ class Streams:
                 self._apply(market, update.state)
             if update.ticker is not None:
                 self._apply(market, update.ticker)
-            self._apply_candles(market, update.candles)
+            self._apply_candles(market, update.candles, update.time_ns)
         elif isinstance(update, MarketState):
             market.book.apply_state(update)
             market.ticker.apply_state(update)
@@ -212,13 +213,15 @@ class Streams:
             market.ticker.apply(update)
             self._note_waiting(market.ticker)
         elif isinstance(update, Candles):
-            self._apply_candles(market, update.candles)
+            self._apply_candles(market, update.candles, update.time_ns)
 
-    def _apply_candles(self, market: _MarketStreams, candles: Iterable[Candle]) -> None:
+    def _apply_candles(
+        self, market: _MarketStreams, candles: Iterable[Candle], time_ns: int
+    ) -> None:
         for candle in candles:
             stream = market.candles.get(candle.interval_s)
             if stream is not None:
-                stream.apply(candle)
+                stream.apply(candle, has_ended(candle, time_ns))
                 self._note_waiting(stream)
 
 

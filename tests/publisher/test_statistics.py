@@ -5,6 +5,7 @@ from random import Random
 import pytest
 from msgspec.structs import replace
 
+from crossbook.common.following.candles import has_ended
 from crossbook.common.instruments import example
 from crossbook.common.messages.codec import decode_feed
 from crossbook.common.messages.feed import Candles, FeedMessage, Ticker, Trade
@@ -57,7 +58,7 @@ def test_candles_and_ticker_contain_sums_of_any_size(total: int) -> None:
             total,
             500 * total * NOTIONAL,
         )
-    (later,) = published(made, MIDNIGHT_NS + DAY_NS)
+    _, later = published(made, MIDNIGHT_NS + DAY_NS)
     assert isinstance(later, Ticker)
     assert (later.volume_lots, later.quote_volume) == (1, 500 * NOTIONAL)
 
@@ -117,17 +118,59 @@ def test_a_trade_changes_one_candle_of_every_length() -> None:
     assert {each.open_ticks for each in candles.candles} == {502}
 
 
+def ended(messages: list[FeedMessage]) -> list[int]:
+    """The lengths of the candles that have ended by a message, which has those of every length."""
+    found: list[int] = []
+    for message in messages:
+        if isinstance(message, Candles):
+            assert [each.interval_s for each in message.candles] == list(CANDLE_INTERVALS_S)
+            found += [each.interval_s for each in message.candles
+                      if has_ended(each, message.time_ns)]  # fmt: skip
+    return found
+
+
+def test_a_candle_is_published_once_more_when_its_time_is_over() -> None:
+    made = fresh()
+    began_ns = MIDNIGHT_NS + 59 * MINUTE_NS + 59 * SECOND_NS
+    apply_trades(made, trade(1, 500, 2, began_ns))
+    assert ended(published(made, began_ns)) == []
+    assert published(made, began_ns + SECOND_NS - 1) == []
+    assert ended(published(made, began_ns + SECOND_NS)) == [1, 60, 300, 900, 3_600]
+    assert published(made, began_ns + SECOND_NS) == []
+    assert ended(published(made, MIDNIGHT_NS + 4 * 3_600 * SECOND_NS)) == [
+        1, 60, 300, 900, 3_600, 14_400,
+    ]  # fmt: skip
+    assert ended(published(made, MIDNIGHT_NS + 400 * DAY_NS)) == list(CANDLE_INTERVALS_S)
+    assert ended(published(made, MIDNIGHT_NS + 500 * DAY_NS)) == []
+
+
+def test_a_candle_that_has_ended_when_it_is_first_published_is_published_once() -> None:
+    made = fresh()
+    apply_trades(made, trade(1, 500, 2, MIDNIGHT_NS))
+    assert ended(published(made, MIDNIGHT_NS + DAY_NS)) == list(CANDLE_INTERVALS_S)
+    assert ended(published(made, MIDNIGHT_NS + 2 * DAY_NS)) == []
+
+
+def test_the_candle_after_one_that_has_ended_ends_too() -> None:
+    made = fresh()
+    for second in range(3):
+        apply_trades(made, trade(second + 1, 500, 2, MIDNIGHT_NS + second * SECOND_NS))
+        published(made, MIDNIGHT_NS + second * SECOND_NS)
+        (message,) = published(made, MIDNIGHT_NS + (second + 1) * SECOND_NS)
+        assert ended([message]) == [1]
+
+
 def test_without_trades_only_a_moved_window_or_book_is_published() -> None:
     made = fresh()
     apply_trades(made, trade(1, 500, 2, MIDNIGHT_NS))
-    published(made, MIDNIGHT_NS)
+    published(made, MIDNIGHT_NS + SECOND_NS)
     assert published(made, MIDNIGHT_NS + MINUTE_NS - 1, seq=2) == []
-    (moved,) = published(made, MIDNIGHT_NS + MINUTE_NS, seq=2)
+    *_, moved = published(made, MIDNIGHT_NS + MINUTE_NS, seq=2)
     assert isinstance(moved, Ticker)
     assert moved.open_ns == MIDNIGHT_NS - DAY_NS + 2 * MINUTE_NS
     other = made.publish(3, MIDNIGHT_NS + MINUTE_NS, (498, 3, 501, 4))
     assert len(other) == 1
-    (empty,) = published(made, MIDNIGHT_NS + 2 * DAY_NS)
+    *_, empty = published(made, MIDNIGHT_NS + 2 * DAY_NS)
     assert isinstance(empty, Ticker)
     assert (empty.trades, empty.open_ticks, empty.last_ticks, empty.last_lots) == (0, 0, 500, 2)
 

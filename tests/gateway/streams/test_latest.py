@@ -28,8 +28,9 @@ def candle(open_s: int, close_ticks: int, interval_s: int = 60) -> Candle:
     )
 
 
-def publish_candles(world: StreamWorld, *candles: Candle) -> None:
-    world.streams.apply([Candles(symbol=SYMBOL, seq=1, candles=list(candles), time_ns=0)])
+def publish_candles(world: StreamWorld, *candles: Candle, at_s: int = 0) -> None:
+    message = Candles(symbol=SYMBOL, seq=1, candles=list(candles), time_ns=at_s * 10**9)
+    world.streams.apply([message])
     world.work()
 
 
@@ -73,6 +74,56 @@ def test_a_slow_client_misses_no_final_candle() -> None:
         ("00:04:00", "0.04", True),
         ("00:05:00", "0.05", False),
     ]
+
+
+def test_a_candle_is_final_when_its_time_is_over_and_is_not_sent_as_such_again() -> None:
+    world = quiet_world()
+    client = world.connect(CANDLES)
+    publish_candles(world, candle(60, 1), at_s=119)
+    publish_candles(world, candle(60, 1), at_s=120)
+    world.advance(1_000)
+    assert candles_of(client) == [("00:01:00", "0.01", False), ("00:01:00", "0.01", True)]
+    late = world.connect(CANDLES)
+    assert candles_of(late) == [("00:01:00", "0.01", True)]
+    publish_candles(world, candle(120, 2), at_s=121)
+    world.advance(1_000)
+    for each in (client, late):
+        assert candles_of(each) == [("00:02:00", "0.02", False)]
+
+
+def test_a_candle_that_the_feed_repeats_unchanged_is_not_sent_again() -> None:
+    world = quiet_world()
+    client = world.connect(CANDLES)
+    for at_s in (61, 62, 120, 121):
+        publish_candles(world, candle(60, 1), at_s=at_s)
+        world.advance(1_000)
+    assert candles_of(client) == [("00:01:00", "0.01", False), ("00:01:00", "0.01", True)]
+
+
+def test_a_slow_client_gets_a_candle_that_ended_by_time_once() -> None:
+    world = quiet_world()
+    client = world.connect(CANDLES)
+    publish_candles(world, candle(60, 1), at_s=61)
+    client.pop_messages()
+    client.full = True
+    publish_candles(world, candle(60, 1), at_s=120)
+    world.advance(1_000)
+    publish_candles(world, candle(120, 2), at_s=121)
+    world.advance(1_000)
+    client.drain()
+    assert candles_of(client) == [("00:01:00", "0.01", True), ("00:02:00", "0.02", False)]
+
+
+def test_a_resync_follows_a_candle_that_ended_by_time_before_missed_trades() -> None:
+    world = quiet_world()
+    client = world.connect(CANDLES)
+    publish_candles(world, candle(60, 1), at_s=120)
+    client.pop_messages()
+    publish_candles(world, candle(180, 3), at_s=181)
+    world.advance(1_000)
+    resync, now = client.pop_messages()
+    assert resync == {"type": "resync", "symbol": SYMBOL, "interval": "1m"}
+    assert (now["open_time"][11:19], now["final"]) == ("00:03:00", False)
 
 
 def test_a_candle_of_which_trades_were_missed_is_never_called_final() -> None:
