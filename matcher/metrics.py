@@ -76,6 +76,8 @@ class MatcherMetrics(Exposition):
         yield self.counter(
             "clock_refusals", "Refusals of the machine's clock that began", keeper.refusals
         )
+        manual = "1 with CLOCK=manual, where only an administrator moves the time"
+        yield self.gauge("clock_manual", manual, int(keeper.is_manual))
         ahead = "Lead of the machine's clock over the time stamped"
         yield self.gauge("clock_ahead_seconds", ahead, (keeper.clock_ns - time_ns) / 1e9)
 

@@ -193,7 +193,7 @@ class MatcherService:
             return AdminTimeAccepted(request.request_id, before_ns, clock_ns, was_refused)
         if isinstance(request, AdminAdvance):
             moved = self._manual.advance(request)
-            logger().info("time_advanced", to_ns=request.to_ns, answer=repr(moved))
+            logger().debug("time_advanced", to_ns=request.to_ns, answer=repr(moved))
             return moved
         now_ns = keeper.now_ns()
         batch, reply = self._sequencer.administer(request, now_ns)

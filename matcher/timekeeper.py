@@ -18,6 +18,8 @@ once their sum exceeds it."""
 class Clocks(Protocol):
     """The clocks of a timekeeper: `crossbook.common.process.clock.Clock`; tests replace it."""
 
+    is_manual: bool
+
     def now_ns(self) -> int:
         """Wall-clock nanoseconds since the Unix epoch."""
 
@@ -75,6 +77,11 @@ class Timekeeper:
         # The expected reading, and the last time returned.
         self._expected_ns = self._stamp_ns = last_ns if self.refused else wall_ns
         self._unbent_ns = 0
+
+    @property
+    def is_manual(self) -> bool:
+        """Whether the clock moves only by an administrator's act."""
+        return self._clock.is_manual
 
     def now_ns(self) -> int:
         """The time to stamp commands with now. O(1)."""

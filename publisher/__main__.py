@@ -9,7 +9,7 @@ import zmq
 
 from crossbook.common.errors import ConfigError
 from crossbook.common.process import sockets
-from crossbook.common.process.clock import SystemClock
+from crossbook.common.process.clock import SystemClock, follower_clock
 from crossbook.common.process.log import logger
 from crossbook.common.process.startup import exit_on_config_error, started
 from crossbook.common.sequence import base_at
@@ -28,7 +28,6 @@ def main() -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         # Until the service can be stopped.
         signal.signal(number, lambda *_: sys.exit(0))
-    clock = SystemClock()
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
     faults: FaultServer | None = None
     try:
@@ -38,7 +37,10 @@ def main() -> None:
             from crossbook.common.process.fault_server import serve_faults
 
             faults = serve_faults(context, settings.data_dir, "publisher", settings.shard)
-        feed = Feed(settings.own_instruments(), base_at(clock.now_ns()), settings.feed_history)
+        # Numbers of topics grow from start to start by the machine's clock, also where the
+        # exchange's time stands still.
+        base = base_at(SystemClock().now_ns())
+        feed = Feed(settings.own_instruments(), base, settings.feed_history)
         replica = PublisherReplica(feed)
         server = SnapshotServer(replica)
         rounds = Rounds()
@@ -53,7 +55,7 @@ def main() -> None:
             public,
             sockets.snapshots_router(context, settings.publisher_snapshots),
             sockets.Peers(context, public),
-            clock,
+            follower_clock(settings.clock),
             settings.heartbeat_ms,
             rounds,
         )

@@ -231,18 +231,18 @@ class Feed:
         self._touched.clear()
         return sent
 
-    def publish_statistics(self, now_ns: int) -> list[Frames]:
+    def publish_statistics(self, now_ns: int, *, at_once: bool = False) -> list[Frames]:
         """Messages about candles, tickers and auctions that are due; call it after `publish`.
 
-        `now_ns` is of any clock that never steps back. Trades are counted here, after the messages
-        with them are published. Statistics leave every `CHANGED_NS` at most, changes without a
-        trade every `QUIET_NS`, and indicative auctions every `CHANGED_NS` at most, or less often
-        where they have many prices.
+        With `at_once` all are due. `now_ns` is of any clock that never steps back. Trades are
+        counted here, after the messages with them are published. Statistics leave every
+        `CHANGED_NS` at most, changes without a trade every `QUIET_NS`, and indicative auctions
+        every `CHANGED_NS` at most, or less often where they have many prices.
         """
-        return self._publish_indications(now_ns) + self._publish_trading(now_ns)
+        return self._publish_indications(now_ns, at_once) + self._publish_trading(now_ns, at_once)
 
-    def _publish_indications(self, now_ns: int) -> list[Frames]:
-        if not self._gathering or now_ns < self._look_ns:
+    def _publish_indications(self, now_ns: int, at_once: bool) -> list[Frames]:
+        if not self._gathering or (now_ns < self._look_ns and not at_once):
             return []
         sent: list[Frames] = []
         prices = 0
@@ -253,13 +253,13 @@ class Feed:
         self._look_ns = now_ns + max(CHANGED_NS, prices * INDICATION_NS_PER_PRICE)
         return sent
 
-    def _publish_trading(self, now_ns: int) -> list[Frames]:
+    def _publish_trading(self, now_ns: int, at_once: bool) -> list[Frames]:
         changed = self._changed
         for instrument, market in self._published.items():
             if market.statistics.count():
                 changed[instrument] = market
         self._published.clear()
-        quiet = now_ns - self._quiet_ns >= QUIET_NS and bool(self.loads)
+        quiet = (at_once or now_ns - self._quiet_ns >= QUIET_NS) and bool(self.loads)
         if not quiet and not (changed and now_ns - self._changed_ns >= CHANGED_NS):
             return []
         self._changed_ns = now_ns

@@ -59,7 +59,8 @@ class Subscribers(Protocol):
 class PublisherService:
     """The publisher's loop over its five sockets. `stop()` may be called from a signal handler.
 
-    `rounds` has its counts.
+    `rounds` has its counts. Under a manual clock statistics and a heartbeat follow every move of
+    the matcher's time at once.
     """
 
     def __init__(
@@ -89,6 +90,9 @@ class PublisherService:
         self._rounds = rounds
         self._clock = clock
         self._heartbeat_ns = heartbeat_ms * 1_000_000
+        self._is_manual = clock.is_manual
+        # The matcher's time in the last heartbeat.
+        self._beat_time_ns = 0
         self._received_ns = clock.monotonic_ns()
         self._logged_loss: Lost | None = None
         self._stopping = False
@@ -118,11 +122,13 @@ class PublisherService:
             if self._history in ready:
                 self._take_history(now_ns)
             self._send_questions(now_ns)
-            self._publish_statistics(now_ns)
+            has_moved = self._is_manual and self._feed.time_ns != self._beat_time_ns
+            self._publish_statistics(now_ns, has_moved)
             self._rounds.stale_ns = now_ns - self._received_ns
             if self._requests in ready:
                 self._answer_requests()
-            if now_ns >= heartbeat_at:
+            if now_ns >= heartbeat_at or has_moved:
+                self._beat_time_ns = self._feed.time_ns
                 send_frames(self._public, self._feed.heartbeat(now_ns - self._received_ns))
                 heartbeat_at = now_ns + self._heartbeat_ns
                 self._rounds.subscribers = self._subscribers.count()
@@ -176,12 +182,12 @@ class PublisherService:
         for frames in messages:
             send_frames(public, frames)
             reached("publisher.published")
-        if messages:
+        if messages and not self._is_manual:
             self._rounds.delays.add(max(0, self._clock.now_ns() - self._feed.time_ns))
 
-    def _publish_statistics(self, now_ns: int) -> None:
+    def _publish_statistics(self, now_ns: int, at_once: bool) -> None:
         """Publish statistics after the books of the round, which do not wait for them."""
-        for frames in self._feed.publish_statistics(now_ns):
+        for frames in self._feed.publish_statistics(now_ns, at_once=at_once):
             send_frames(self._public, frames)
 
     def _send_request(self, now_ns: int) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError
 
 from crossbook.common.errors import ConfigError, StreamError
 from crossbook.common.process import sockets
-from crossbook.common.process.clock import SystemClock
+from crossbook.common.process.clock import follower_clock
 from crossbook.common.process.config import Settings
 from crossbook.common.process.log import logger
 from crossbook.common.process.startup import exit_on_config_error, started
@@ -31,7 +31,7 @@ def build(
 
     A SQLite file that cannot be opened is a wrong setting; a server may still be starting.
     """
-    clock = SystemClock()
+    clock = follower_clock(settings.clock)
     instruments = settings.own_instruments()
     ids = [instrument.id for instrument in instruments]
     engine = open_database(settings.database())
@@ -46,7 +46,7 @@ def build(
         logger().warning("database_not_there", reason=reason_of(error))
     recorder = RecorderService(
         store,
-        Retention(engine, ids, settings.history_days),
+        Retention(engine, ids, settings.history_days, is_manual=clock.is_manual),
         instruments,
         sockets.events_sub(context, settings.matcher_events),
         sockets.matcher_queries_dealer(context, settings.matcher_sync),

@@ -27,23 +27,31 @@ DAY_NS: Final = 86_400 * SECOND_NS
 class Retention:
     """Removes old rows; `days` zero keeps all.
 
-    The owner sets `time_ns` to the time of the last recorded batch. `step` may raise SQLAlchemy's
+    The owner sets `time_ns` to the time of the last recorded batch. Where the matcher's clock
+    `is_manual`, a step is due after each of its moves. `step` may raise SQLAlchemy's
     `DBAPIError`, and then removes nothing.
     """
 
-    def __init__(self, engine: Engine, instruments: Iterable[int], days: int) -> None:
+    def __init__(
+        self, engine: Engine, instruments: Iterable[int], days: int, *, is_manual: bool = False
+    ) -> None:
         self.time_ns = 0
         self._engine = engine
         self._instruments = list(instruments)
         self._kept_ns = days * DAY_NS
-        self._due_ns = 0
+        self._is_manual = is_manual
+        self._due_ns = self._free_ns = 0
+        # The matcher's time at the last step.
+        self._stepped_ns = 0
         # Orders up to this one have been visited in this pass: those left are open, or ended
         # recently.
         self._order_id = 0
 
     def step(self, now_ns: int) -> int:
         """Remove some rows where a step is due; return their number."""
-        if not self._kept_ns or now_ns < self._due_ns or not self.time_ns:
+        has_moved = self._is_manual and self.time_ns != self._stepped_ns
+        due_ns = self._free_ns if has_moved else self._due_ns
+        if not self._kept_ns or now_ns < due_ns or not self.time_ns:
             return 0
         before_ns = self.time_ns - self._kept_ns
         with self._engine.begin() as connection:
@@ -55,7 +63,9 @@ class Retention:
                 removed += self._forget_seconds(connection, instrument, before_ns)
             ended, more = self._forget_orders(connection, before_ns)
         removed += ended
-        self._due_ns = now_ns + (BUSY_NS if removed or more else IDLE_NS)
+        self._stepped_ns = self.time_ns
+        self._free_ns = now_ns + BUSY_NS
+        self._due_ns = self._free_ns if removed or more else now_ns + IDLE_NS
         return removed
 
     def _forget_fills(self, connection: Connection, before_ns: int) -> int:

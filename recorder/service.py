@@ -266,7 +266,8 @@ class RecorderService:
     def _count(self, changes: Changes, nanoseconds: int) -> None:
         written = self.written
         written.transactions.add(nanoseconds)
-        written.delays.add(max(0, self._clock.now_ns() - changes.after.time_ns))
+        if not self._clock.is_manual:
+            written.delays.add(max(0, self._clock.now_ns() - changes.after.time_ns))
         written.rows.update(
             orders=len(changes.orders),
             trades=len(changes.trades),

@@ -1,8 +1,8 @@
 """Candles of one instrument, built from its trades in order by recorder and publisher alike.
 
 No clock is read: a trade has the matcher's time. A candle is final with the first trade of a later
-one, or once the matcher's time has passed its end (`has_ended`). Each length divides the next, so the cost of a trade does not depend on the number of lengths.
-Sums are exact, however large.
+one, or once the matcher's time has passed its end (`has_ended`). Each length divides the next, so
+the cost of a trade does not depend on the number of lengths. Sums are exact, however large.
 """
 
 from collections.abc import Iterable

@@ -17,7 +17,10 @@ _SLEEP_INCLUDED: Final = next(
 
 
 class Clock(Protocol):
-    """The three clocks of a process."""
+    """The three clocks of a process. Where it `is_manual`, wall and elapsed time stand still
+    (`CLOCK=manual`)."""
+
+    is_manual: bool
 
     def now_ns(self) -> int:
         """Wall-clock nanoseconds since the Unix epoch."""
@@ -31,6 +34,8 @@ class Clock(Protocol):
 
 class SystemClock:
     """The machine's clocks."""
+
+    is_manual = False
 
     def now_ns(self) -> int:
         return time.time_ns()
@@ -52,6 +57,8 @@ class ManualClock(SystemClock):
     (1500, 1500, True)
     """
 
+    is_manual = True
+
     def __init__(self, now_ns: int) -> None:
         self._now_ns = now_ns
 
@@ -66,6 +73,14 @@ class ManualClock(SystemClock):
         self._now_ns = max(self._now_ns, time_ns)
 
 
+def follower_clock(kind: str) -> SystemClock:
+    """The clock of a process that follows the matcher, for the setting `CLOCK`.
+
+    A manual one belongs to the matcher; that of a follower stands at zero, because it takes the
+    time from the matcher's batches."""
+    return ManualClock(0) if kind == "manual" else SystemClock()
+
+
 class FakeClock:
     """A clock that moves only by its methods.
 
@@ -76,7 +91,8 @@ class FakeClock:
     (5, 1005)
     """
 
-    def __init__(self, now_ns: int = 0) -> None:
+    def __init__(self, now_ns: int = 0, *, is_manual: bool = False) -> None:
+        self.is_manual = is_manual
         self._now_ns = now_ns
         self._step_ns = 0
 

@@ -12,6 +12,9 @@ from crossbook.gateway.web.channel import Connection
 
 _MS: Final = 1_000_000
 
+LATEST_LEAST_NS: Final = 250 * _MS
+"""Least time between two sendings of a ticker or candle."""
+
 FINALS_KEPT: Final = 100
 """Final candles of one length that are kept for clients that are behind."""
 
@@ -19,9 +22,9 @@ FINALS_KEPT: Final = 100
 class _LatestStream(Stream):
     """A stream whose position counts the messages sent; `_dirty` while the latest one waits."""
 
-    def __init__(self, frames: FrameMaker) -> None:
-        # Four times a second, down to once when one sending costs more than 100 ms.
-        super().__init__(frames, StreamPace(250 * _MS, 1_000 * _MS, 10))
+    def __init__(self, frames: FrameMaker, least_ns: int = LATEST_LEAST_NS) -> None:
+        # Down to once a second when one sending costs more than 100 ms.
+        super().__init__(frames, StreamPace(least_ns, 1_000 * _MS, 10))
         self._number = 0
         self._dirty = False
 
@@ -48,8 +51,8 @@ class _LatestStream(Stream):
 class TickerStream(_LatestStream):
     """`/ws/ticker/SYMBOL`: the state with every change, and the latest of the last 24 hours."""
 
-    def __init__(self, frames: FrameMaker) -> None:
-        super().__init__(frames)
+    def __init__(self, frames: FrameMaker, least_ns: int = LATEST_LEAST_NS) -> None:
+        super().__init__(frames, least_ns)
         self._ticker: Ticker | None = None
         self._states = StateTape()
 
@@ -97,8 +100,8 @@ class CandleStream(_LatestStream):
     """`/ws/candles/SYMBOL?interval=`: the latest candle, and each once more when it is final: when
     its time is over, or with the first trade of a later one."""
 
-    def __init__(self, frames: FrameMaker, interval: str) -> None:
-        super().__init__(frames)
+    def __init__(self, frames: FrameMaker, interval: str, least_ns: int = LATEST_LEAST_NS) -> None:
+        super().__init__(frames, least_ns)
         self.interval = interval
         self._candle: Candle | None = None
         # The position from which on a client has the latest candle as final; zero while it runs.

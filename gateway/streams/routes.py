@@ -21,7 +21,7 @@ from crossbook.gateway.query import values_of
 from crossbook.gateway.streams.base import Stream
 from crossbook.gateway.streams.book import BookStream
 from crossbook.gateway.streams.frames import FrameMaker
-from crossbook.gateway.streams.latest import CandleStream, TickerStream
+from crossbook.gateway.streams.latest import LATEST_LEAST_NS, CandleStream, TickerStream
 from crossbook.gateway.streams.trades import TradeStream
 from crossbook.gateway.web.channel import Channel, Connection, Refusal, refusal_of
 
@@ -50,13 +50,14 @@ class _TradesFrom:
 class _MarketStreams:
     """The streams of one instrument."""
 
-    def __init__(self, instrument: Instrument) -> None:
+    def __init__(self, instrument: Instrument, least_ns: int) -> None:
         frames = FrameMaker(instrument)
         self.book = BookStream(frames)
         self.trades = TradeStream(frames)
-        self.ticker = TickerStream(frames)
+        self.ticker = TickerStream(frames, least_ns)
         self.candles = {
-            seconds: CandleStream(frames, interval) for interval, seconds in INTERVALS_S.items()
+            seconds: CandleStream(frames, interval, least_ns)
+            for interval, seconds in INTERVALS_S.items()
         }
         self.streams: tuple[Stream, ...] = (
             self.book,
@@ -70,10 +71,12 @@ class Streams:
     """Every stream of every instrument. No socket and no clock.
 
     The owner passes the feed's updates to `apply`, calls `work` after that and when `due_ns` has
-    come, `written` when the kernel has what `work` sent, and `beat` every second.
+    come, `written` when the kernel has what `work` sent, and `beat` every second. `least_ns` is the
+    least time between two sendings of a ticker or candle.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, least_ns: int = LATEST_LEAST_NS) -> None:
+        self._least_ns = least_ns
         self._markets: dict[str, _MarketStreams] = {}
         self._waiting: dict[Stream, None] = {}
         self._sent: list[Stream] = []
@@ -96,7 +99,7 @@ class Streams:
         """Add the streams of these instruments; before the first ones every client is refused."""
         for symbol, instrument in instruments.items():
             if symbol not in self._markets:
-                self._markets[symbol] = _MarketStreams(instrument)
+                self._markets[symbol] = _MarketStreams(instrument, self._least_ns)
 
     def route(self, path: str, query: str) -> Channel | Refusal:
         """The stream of a handshake's path and query string, or the refusal."""

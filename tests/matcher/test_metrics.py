@@ -16,7 +16,8 @@ def test_every_sample_has_its_own_value() -> None:
         parts(written=21, failed=22, last_seq=23, pauses=once(24_000_000_000)),
         parts(syncs=once(25_000_000_000), free_bytes=lambda: 26),
         parts(
-            now_ns=lambda: 19_000_000_000, refused=True, refusals=27, clock_ns=22_500_000_000
+            now_ns=lambda: 19_000_000_000, refused=True, refusals=27, clock_ns=22_500_000_000,
+            is_manual=True,
         ),
         parts(messages=once(28), commands=once(29), times=once(30_000_000_000)),
     )  # fmt: skip
@@ -38,6 +39,7 @@ def test_every_sample_has_its_own_value() -> None:
         "matcher_resends_total journal": 16,
         "matcher_clock_refused": 1,
         "matcher_clock_refusals_total": 27,
+        "matcher_clock_manual": 1,
         "matcher_clock_ahead_seconds": 2.5,
         "matcher_journal_segments": 2,
         "matcher_journal_bytes": 17,

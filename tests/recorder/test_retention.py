@@ -264,3 +264,13 @@ def test_nothing_is_deleted_before_a_time_is_known(engine: Engine) -> None:
     assert not retention.step(0)
     retention.time_ns = DAYS * DAY_NS + 2
     assert retention.step(IDLE_NS) == 1
+
+
+def test_every_move_of_a_manual_clock_is_followed_at_once(engine: Engine) -> None:
+    record(engine)
+    retention = Retention(engine, [1, 2], DAYS, is_manual=True)
+    retention.time_ns = NOW_NS - 20 * DAY_NS
+    assert retention.step(0) == 0
+    assert retention.step(BUSY_NS) == 0
+    retention.time_ns = NOW_NS
+    assert retention.step(BUSY_NS) > 0

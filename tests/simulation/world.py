@@ -79,6 +79,8 @@ class SimulatedWorld:
 class WallClock:
     """The clock of one machine: the world's time and how far it is off."""
 
+    is_manual = False
+
     def __init__(self, world: SimulatedWorld) -> None:
         self._world = world
         self.offset_ns = 0

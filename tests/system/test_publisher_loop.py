@@ -1,5 +1,7 @@
 """The publisher's loop on a fake clock: heartbeats at their period, idle and busy."""
 
+from collections.abc import Mapping
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -9,7 +11,7 @@ from crossbook.common.instruments import example
 from crossbook.common.messages.codec import decode_feed, encode
 from crossbook.common.messages.events import EventBatch
 from crossbook.common.messages.feed import HEARTBEAT_TOPIC, Heartbeat
-from crossbook.common.messages.matcher_queries import ResendTooOld
+from crossbook.common.messages.matcher_queries import Books, ResendTooOld
 from crossbook.common.process.clock import FakeClock
 from crossbook.publisher.feed import Feed
 from crossbook.publisher.replica import PublisherReplica
@@ -37,9 +39,12 @@ def heartbeats(
     rounds: Rounds | None = None,
     busy_with: bytes = IDLE,
     reply: bytes = b"",
+    moves: Mapping[int, int] | None = None,
 ) -> list[tuple[int, Heartbeat]]:
-    """Milliseconds from the start and content of every heartbeat."""
-    clock = FakeClock(NOW_NS)
+    """Milliseconds from the start and content of every heartbeat.
+
+    With `moves` the clock is manual and shows these times from these milliseconds on."""
+    clock = FakeClock(NOW_NS, is_manual=moves is not None)
     script = LoopScript(clock)
     script.patch(monkeypatch)
     events, queries, history, public, requests = (FakeSocket(clock) for _ in range(5))
@@ -56,6 +61,11 @@ def heartbeats(
     busy, frame = (queries, reply) if reply else (events, busy_with)
     for ms in range(busy_every_ms, until_ms, busy_every_ms) if busy_every_ms else ():
         script.at(ms, lambda: busy.waiting.append([frame]))
+    for ms, time_ns in (moves or {}).items():
+        moved = encode(EventBatch(7, 1, 0, time_ns, []))
+        script.at(ms, partial(events.waiting.append, [moved]))
+    if moves is not None:
+        replica.receive_reply(Books(1, 7, 0, 0, [], [example()]))
     script.at(until_ms, service.stop)
     service.run()
     found = []
@@ -78,6 +88,15 @@ def test_there_is_a_heartbeat_every_period(
     assert min(gaps) >= period_ms
     assert max(gaps) <= period_ms + 2
     assert 10_000 - times[-1] <= period_ms + 2
+
+
+def test_a_heartbeat_follows_every_move_of_a_manual_clock_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    moves = {100: 1_000, 150: 1_001, 151: 90 * 86_400 * 10**9}
+    beats = heartbeats(monkeypatch, 500, 400, moves=moves)
+    assert [beat.time_ns for _, beat in beats] == [0, *moves.values()]
+    assert all(abs(ms - at) <= 2 for (ms, _), at in zip(beats, (0, *moves), strict=True))
 
 
 @pytest.mark.parametrize(("payload", "malformed"), [(IDLE, 0), (IDLE[:-1], 9), (b"", 9)])
