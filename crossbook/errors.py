@@ -4,6 +4,7 @@ CrossbookError
     OrderRejected        the exchange refused a request; nothing changed
     ActRefused           the matcher refused an administrator's act; nothing changed
     AdvanceRefused       the matcher refused to move its clock; nothing changed
+    AdvanceNotFollowed   the matchers moved their clocks, and a gateway has not followed
     OutcomeUnknown       no answer came to a request: it may or may not have been applied
     GatewayUnavailable   nothing was sent, because no session could be opened in time
     ExecutionsMissed     execution reports are missing, from a number on
@@ -68,6 +69,15 @@ class AdvanceRefused(CrossbookError):
         self.field = field
         self.text = text
         super().__init__(f"{field}: {text}; nothing was changed")
+
+
+class AdvanceNotFollowed(CrossbookError):
+    """The matchers moved their clocks, and a gateway or a process behind it has not followed in
+    time. `address` is that of the gateway."""
+
+    def __init__(self, address: str, time: str, why: str) -> None:
+        super().__init__(f"it is {time} at the matchers, but the gateway at {address}: {why}")
+        self.address = address
 
 
 class OutcomeUnknown(CrossbookError):

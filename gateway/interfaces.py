@@ -16,6 +16,7 @@ from crossbook.common.process.clock import Clock
 from crossbook.common.process.config import Settings
 from crossbook.common.process.log import logger
 from crossbook.common.process.open_files import allow_open_files, few
+from crossbook.gateway.api.exchange_time import ExchangeTime
 from crossbook.gateway.api.lookup import Lookup
 from crossbook.gateway.api.order_stream import OrderStreams
 from crossbook.gateway.api.render import Renderer
@@ -31,6 +32,7 @@ from crossbook.gateway.operations.probes import Probes
 from crossbook.gateway.orders.front_desk import FrontDesk
 from crossbook.gateway.orders.local_sessions import LocalSessions
 from crossbook.gateway.orders.matcher_sockets import MatcherSockets
+from crossbook.gateway.streams.latest import LATEST_LEAST_NS
 from crossbook.gateway.streams.loop import StreamLoop
 from crossbook.gateway.streams.routes import Streams
 from crossbook.gateway.web.admission import Admission
@@ -104,7 +106,7 @@ class Interfaces:
         settings = self._settings
         metrics = GatewayMetrics(settings.order_queue_size, settings.max_order_sessions)
         feed = metrics.feed = self._market_feed()
-        operations = Operations(metrics, self._probes(), feed)
+        operations = Operations(metrics, self._probes(), feed, settings.clock)
         hosts = AllowedHosts(settings.allowed_hosts, settings.api_host)
         order_streams = None
         if "api" in settings.gateway_roles:
@@ -124,7 +126,7 @@ class Interfaces:
             metrics.desk, metrics.traffic = self._entry.desk, self._entry.traffic
             metrics.links = [matcher.link for matcher in self._entry.matchers]
         if "streams" in settings.gateway_roles:
-            metrics.streams = Streams()
+            metrics.streams = Streams(0 if self._clock.is_manual else LATEST_LEAST_NS)
             StreamLoop(feed, metrics.streams, self._clock)
         router = stream_router(Admission(hosts), order_streams, metrics.streams)
         if self._faults is not None:
@@ -198,7 +200,8 @@ class Interfaces:
 
         render, local = self._entry.render, self._entry.local
         history = HistoryQueries(local, histories, wake)
-        lookup = Lookup(local, history, feed, self._clock, render, operations.clock_fault)
+        time = ExchangeTime(local, feed, history, self._clock, render.instruments)
+        lookup = Lookup(local, history, feed, time, render, operations.clock_fault)
         if self._faults is not None:
             lookup.faults_in_force = self._faults.in_force
         trading = Trading(local, lookup, render)

@@ -95,6 +95,14 @@ class MarketFeed:
         books = (follower.book(symbol).seq for symbol in follower.instruments)
         return max(beat_seq, *books, 0)
 
+    def time_ns(self, shard: int) -> int:
+        """The matcher's time up to which everything published was received; zero while something
+        is missing."""
+        follower = self.group.followers[shard]
+        if follower.heartbeat is None or not follower.ready:
+            return 0
+        return follower.heartbeat.time_ns
+
     @property
     def stale(self) -> bool:
         """Whether a publisher, or the matcher behind it, has been silent too long."""

@@ -229,6 +229,7 @@ class Sequencer:
                 self.seq,
                 last,
                 self._engine.instruments,
+                self._time_ns,
             )
         if isinstance(request, BalancesRequest):
             found = queries.balances(self._engine, request.account)

@@ -127,7 +127,7 @@ class Orders(Struct, array_like=True, tag=104, gc=False, frozen=True):
 
 class GatewayState(Struct, array_like=True, tag=105, gc=False, frozen=True):
     """The number of the last request of `gateway` applied in `incarnation` (zero for none), and the
-    instruments, as of `seq`."""
+    instruments, as of `seq` and `time_ns`."""
 
     request_id: int
     gateway: int
@@ -135,6 +135,7 @@ class GatewayState(Struct, array_like=True, tag=105, gc=False, frozen=True):
     seq: int
     last_request_seq: int
     instruments: list[Instrument] = []
+    time_ns: int = 0
 
 
 class AccountBalances(Struct, array_like=True, tag=106, gc=False, frozen=True):

@@ -11,8 +11,11 @@ from crossbook.cli.options import (
     AdminOption,
     JsonOption,
     TimeoutOption,
+    client_settings,
 )
 from crossbook.client.admin_client import advance_all
+from crossbook.client.exchange_clock import time_fault
+from crossbook.client.process_probe import http_url
 from crossbook.common.times import duration_text, time_text
 
 
@@ -70,13 +73,15 @@ def advance(
     """Move the time of an exchange with CLOCK=manual, by a duration or to a point in time.
 
     Everything due on the way happens at its own time and in order: orders expire, timers run out,
-    halts end. Returns once the matchers of all shards have done and journaled it.
+    halts end. Returns when the matchers of all shards have journaled it and the gateway at API_HOST
+    and API_PORT has followed, with publisher and recorder.
 
     \b
     Examples:
       crossbook admin advance 1d
       crossbook admin advance --to 2030-01-02T00:00Z --json
     """
+    output = Output(as_json)
     try:
         with admin_shards(admin, timeout) as shards:
             moved = advance_all(shards.clients, by or None, to=to or None)
@@ -84,10 +89,14 @@ def advance(
         field = "to" if to else "duration"
         raise CommandError(str(error), ExitStatus.USAGE, "USAGE", field) from error
     time_ns, before_ns = moved[0].time_ns, moved[0].before_ns
+    fault = time_fault(http_url(client_settings()), time_ns, timeout)
     facts = {
         "time": time_text(time_ns),
         "before": time_text(before_ns),
         "seqs": [each.seq for each in moved],
+        "followed": not fault,
     }
     text = f"it is {time_text(time_ns)}, {duration_text(time_ns - before_ns)} later"
-    Output(as_json).result(facts, text)
+    output.result(facts, text)
+    if fault:
+        output.remark(f"the gateway is not known to have followed: {fault}")

@@ -19,10 +19,10 @@ from crossbook.common.messages.history_queries import (
     TradeRecords,
     TradesQuestion,
 )
-from crossbook.common.process.clock import Clock
 from crossbook.common.shards import shard_of
 from crossbook.common.types import RejectReason
 from crossbook.gateway.api import documents, market_documents
+from crossbook.gateway.api.exchange_time import ExchangeTime
 from crossbook.gateway.api.render import Renderer
 from crossbook.gateway.history.queries import HistoryQueries, newest
 from crossbook.gateway.market_facts import state_facts
@@ -69,14 +69,14 @@ class Lookup:
         sessions: LocalSessions,
         history: HistoryQueries,
         market: MarketView,
-        clock: Clock,
+        time: ExchangeTime,
         render: Renderer,
         clock_fault: Callable[[], Awaitable[str]],
     ) -> None:
         self._sessions = sessions
         self._history = history
         self._market = market
-        self._clock = clock
+        self.time = time
         self._clock_fault = clock_fault
         self.faults_in_force: Callable[[], FaultsInForce] | None = None
         self.render = render
@@ -252,7 +252,7 @@ class Lookup:
         price, quantity = instrument.grid.price.text, instrument.grid.quantity.text
         return market_documents.OrderBookDocument(
             symbol,
-            timestamp(self._clock.now_ns()),
+            timestamp(self.time.now_ns()),
             book.seq,
             [[price(ticks), quantity(lots)] for ticks, lots in book.bids(levels)],
             [[price(ticks), quantity(lots)] for ticks, lots in book.asks(levels)],
@@ -288,13 +288,10 @@ class Lookup:
     async def readiness(self) -> Readiness:
         """Whether orders can be entered and market data is live. Without the recorder only queries
         of the past are refused."""
-        one_of: dict[int, int] = {}
-        for each in self.instruments.values():
-            one_of.setdefault(self._sessions.home_of(each.symbol), each.id)
         seqs = self._sessions.seqs
         faults = [
             recorder_fault(await self._history.send(shard, _last_trade_of(instrument)), seqs[shard])
-            for shard, instrument in one_of.items()
+            for shard, instrument in self.time.one_of_each_shard().items()
         ]
         document = readiness(
             {
@@ -305,6 +302,7 @@ class Lookup:
             },
             ["matcher", "market_data"],
             self._sessions.seq,
+            self.time.document().clock,
         )
         if self.faults_in_force is not None:
             document.faults = self.faults_in_force()

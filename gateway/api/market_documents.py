@@ -9,6 +9,7 @@ from crossbook.common.messages.feed import MarketState, Ticker
 from crossbook.common.messages.history_queries import Candle, TradeRecord
 from crossbook.gateway.api.documents import schema_name
 from crossbook.gateway.market_facts import Auction, candle_facts, state_facts, ticker_facts
+from crossbook.gateway.operations.readiness import ClockKind
 from crossbook.gateway.words import (
     SIDES,
     SideWord,
@@ -134,6 +135,17 @@ class InstrumentListDocument(Struct):
     """All instruments."""
 
     instruments: list[InstrumentDocument]
+
+
+@schema_name("Time")
+class TimeDocument(Struct):
+    """The exchange's time. A `manual` clock stands still until an administrator moves it. `seq` is
+    the last number that this gateway received."""
+
+    timestamp: str
+    time_ms: int
+    clock: ClockKind
+    seq: int
 
 
 def trade_document(instrument: Instrument, trade: TradeRecord) -> TradeDocument:

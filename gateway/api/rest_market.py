@@ -57,6 +57,30 @@ class MarketRoutes(Controller):
         return await lookup.book(symbol, levels, min_seq)
 
     @get(
+        "/time",
+        operation_id="get_time",
+        summary="The exchange's time",
+        responses=errors(400, 503),
+    )
+    async def time(
+        self,
+        lookup: InLookup,
+        min_time_ns: Annotated[
+            int,
+            QueryParameter(
+                description="wait up to some two seconds until order entry, market data and the "
+                "record have all reached this time, in ns since the Unix epoch",
+                ge=0,
+                le=MAX_INT,
+            ),
+        ] = 0,
+    ) -> market_documents.TimeDocument:
+        """The exchange's time."""
+        if min_time_ns:
+            await lookup.time.wait_for(min_time_ns)
+        return lookup.time.document()
+
+    @get(
         "/trades/{symbol:str}",
         operation_id="list_trades",
         summary="Public trades",

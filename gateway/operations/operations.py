@@ -10,7 +10,13 @@ import msgspec
 from crossbook.gateway.operations.expositions import joined
 from crossbook.gateway.operations.metrics import GatewayMetrics
 from crossbook.gateway.operations.probes import Probes, ProcessAnswers, kind_and_shard
-from crossbook.gateway.operations.readiness import FaultsInForce, Health, Readiness, readiness
+from crossbook.gateway.operations.readiness import (
+    ClockKind,
+    FaultsInForce,
+    Health,
+    Readiness,
+    readiness,
+)
 from crossbook.gateway.problem import Problem
 from crossbook.gateway.query import values_of
 from crossbook.gateway.web.admission import Admission
@@ -40,8 +46,15 @@ class FollowedMarket(Protocol):
 class Operations:
     """Metrics and readiness, for operators and their tools."""
 
-    def __init__(self, metrics: GatewayMetrics, probes: Probes, market: FollowedMarket) -> None:
+    def __init__(
+        self,
+        metrics: GatewayMetrics,
+        probes: Probes,
+        market: FollowedMarket,
+        clock: ClockKind = "system",
+    ) -> None:
         self._metrics = metrics
+        self._clock = clock
         self._probes = probes
         self._market = market
         self.faults_in_force: Callable[[], FaultsInForce] | None = None
@@ -68,6 +81,7 @@ class Operations:
             },
             ["market_data"],
             self._market.seq_of(0),
+            self._clock,
         )
         if self.faults_in_force is not None:
             document.faults = self.faults_in_force()

@@ -9,6 +9,9 @@ from crossbook.common.messages.history_queries import HistoryAnswer, NotYet, Tra
 
 Part = Literal["matcher", "market_data", "recorder", "clock"]
 
+ClockKind = Literal["system", "manual"]
+"""The setting `CLOCK`."""
+
 BEHIND_MAX: Final = 10_000
 """Commands that a recorder may be behind the gateway and still count as available."""
 
@@ -39,8 +42,9 @@ class Readiness(Struct):
 
     `degraded`: both can be had, but a part is missing. Without the recorder questions about the
     past are answered 503 `HISTORY_UNAVAILABLE`. While a matcher refuses the `clock` of its machine
-    trading goes on, on a time of its own. `faults` is there only where `FAULTS=on`: this exchange
-    breaks on purpose.
+    trading goes on, on a time of its own. A `clock` that is `manual` stands still until an
+    administrator moves it. `faults` is there only where `FAULTS=on`: this exchange breaks on
+    purpose.
     """
 
     status: Literal["ready", "degraded", "not_ready"]
@@ -49,10 +53,13 @@ class Readiness(Struct):
     recorder: bool
     missing: list[MissingPart]
     seq: int
+    clock: ClockKind = "system"
     faults: FaultsInForce | UnsetType = UNSET
 
 
-def readiness(faults: Mapping[Part, str], needed: Sequence[Part], seq: int) -> Readiness:
+def readiness(
+    faults: Mapping[Part, str], needed: Sequence[Part], seq: int, clock: ClockKind = "system"
+) -> Readiness:
     """The document for these `faults`: part to reason, empty where the part is available.
 
     The status is `not_ready` when one of the `needed` parts is missing, else `degraded` when
@@ -70,6 +77,7 @@ def readiness(faults: Mapping[Part, str], needed: Sequence[Part], seq: int) -> R
         not faults["recorder"],
         missing,
         seq,
+        clock,
     )
 
 

@@ -101,16 +101,22 @@ class OrderDesk(FrontDesk):
         """The last number received from the only shard's matcher."""
         return [self.seq]
 
+    @property
+    def times_ns(self) -> list[int]:
+        """The time of the last batch or heartbeat of the only shard's matcher."""
+        return [self.time_ns]
+
     def seq_of(self, shard: int) -> int:
         """The last number received from the matcher."""
         return self.seq
 
-    def begin(self, seq: int) -> None:
-        """Stand at `seq` of a new incarnation of the matcher.
+    def begin(self, seq: int, time_ns: int = 0) -> None:
+        """Stand at `seq` of a new incarnation of the matcher, at its time.
 
         When the matcher is reached for the first time, sessions that were opened before get a
         `Pong`: from its number on they receive everything.
         """
+        self.time_ns = max(self.time_ns, time_ns)
         if not self.was_reached:
             self.was_reached = True
             for session in self.sessions.by_token.values():

@@ -74,6 +74,11 @@ class FrontDesk(ABC):
     def seqs(self) -> list[int]:
         """The last number received from the matcher of each shard."""
 
+    @property
+    @abstractmethod
+    def times_ns(self) -> list[int]:
+        """The time of the last batch or heartbeat of the matcher of each shard."""
+
     @abstractmethod
     def seq_of(self, shard: int) -> int:
         """The last number received from the matcher of a shard."""

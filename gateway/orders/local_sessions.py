@@ -97,6 +97,11 @@ class LocalSessions:
         """The last number that this gateway received from each shard."""
         return self._desk.seqs
 
+    @property
+    def times_ns(self) -> list[int]:
+        """The time of the last batch or heartbeat of each shard's matcher."""
+        return self._desk.times_ns
+
     def home_of(self, symbol: str) -> int:
         """The shard an instrument is traded on; the first for an unknown one."""
         return self._desk.home_of(symbol)

@@ -292,7 +292,8 @@ class MatcherLink:
         used = max(self._epoch, epoch_of(state.last_request_seq), epoch_of(last_number))
         self._epoch = used + 1
         self._has_received = True
-        self._desk.begin(seq)
+        # Events between an earlier number and the state's come with their own times.
+        self._desk.begin(seq, state.time_ns if seq == state.seq else 0)
         self._in_flight.begin(first_of(self._epoch) - 1)
         self._note("matcher_reached", incarnation=state.incarnation, seq=state.seq)
         self._pass_on(self._follower.reset(state.incarnation, seq))

@@ -96,6 +96,11 @@ class ShardedDesk(FrontDesk):
         """The last number received from the matcher of each shard."""
         return [desk.seq for desk in self._desks]
 
+    @property
+    def times_ns(self) -> list[int]:
+        """The time of the last batch or heartbeat of the matcher of each shard."""
+        return [desk.time_ns for desk in self._desks]
+
     def seq_of(self, shard: int) -> int:
         """The last number received from the matcher of a shard."""
         return self._desks[shard].seq

@@ -183,6 +183,7 @@ def test_the_last_request_of_a_gateway_is_answered() -> None:
         seq=2,
         last_request_seq=2,
         instruments=[example()],
+        time_ns=9,
     )
     assert made.answer(GatewayRequest(6, 2)) == GatewayState(
         request_id=6,
@@ -191,6 +192,7 @@ def test_the_last_request_of_a_gateway_is_answered() -> None:
         seq=2,
         last_request_seq=0,
         instruments=[example()],
+        time_ns=9,
     )
 
 

@@ -16,6 +16,7 @@ from crossbook.common.messages.feed import MarketState, Snapshot, Ticker
 from crossbook.common.messages.matcher_queries import AccountBalances, BalancesRequest, Orders
 from crossbook.common.process.clock import FakeClock
 from crossbook.common.rules import Rules
+from crossbook.gateway.api.exchange_time import ExchangeTime
 from crossbook.gateway.api.lookup import Lookup
 from crossbook.gateway.api.render import Renderer
 from crossbook.gateway.api.rest import make_app
@@ -58,6 +59,7 @@ class PlainMarket:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self.stale = self.lags = False
+        self.reached_ns = 0
         self.tickers: dict[str, Ticker] = {}
         self.states: dict[str, MarketState] = {}
 
@@ -88,6 +90,10 @@ class PlainMarket:
             )
         )
         return book
+
+    def time_ns(self, shard: int) -> int:
+        """The time it was set to."""
+        return self.reached_ns
 
     async def wait_for(self, symbol: str, seq: int) -> bool:
         """Whether the engine has reached the number, unless the market lags."""
@@ -146,13 +152,14 @@ class RestWorld:
         self.answer_questions = self.refuse_questions
         self.sessions = LocalSessions(self.desk, self.settle)
         self.market = PlainMarket(self.engine)
+        self.clock = FakeClock(NOW_NS)
+        history = HistoryQueries(self.sessions, [self.history], lambda: self.answer_questions())
+        render = Renderer(INSTRUMENTS)
+        self.time = ExchangeTime(
+            self.sessions, self.market, history, self.clock, render.instruments
+        )
         self.lookup = Lookup(
-            self.sessions,
-            HistoryQueries(self.sessions, [self.history], lambda: self.answer_questions()),
-            self.market,
-            FakeClock(NOW_NS),
-            Renderer(INSTRUMENTS),
-            self.clock_doubted,
+            self.sessions, history, self.market, self.time, render, self.clock_doubted
         )
         self.trading = Trading(self.sessions, self.lookup, self.lookup.render)
         self.app: AsgiApp = make_app(

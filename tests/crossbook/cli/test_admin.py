@@ -3,7 +3,6 @@
 import re
 
 import pytest
-from msgspec.structs import replace
 
 from crossbook.common.messages.commands import (
     SetInstrumentState,
@@ -12,7 +11,7 @@ from crossbook.common.messages.events import (
     InstrumentStateChanged,
 )
 from crossbook.common.types import InstrumentState
-from tests.crossbook.cli.admin_shell import BEGAN_NS, SECOND_NS, Matchers
+from tests.crossbook.cli.admin_shell import BEGAN_NS, Matchers
 
 COLUMNS = ["id", "symbol", "state", "until", "last price", "maker fee", "taker fee"]
 INSTRUMENTS = [
@@ -120,61 +119,6 @@ def test_accept_time_prints_for_each_clock_whether_it_was_refused(matchers: Matc
             for shard, clock in enumerate(("2025-10-26T12:33:17.789Z", "2025-10-26T12:34:46.789Z"))
         ]
     }  # fmt: skip
-
-
-def manual(matchers: Matchers) -> None:
-    """All clocks are manual; that of the second shard is a second behind."""
-    matchers.views = [
-        replace(view, is_manual=True, time_ns=BEGAN_NS - shard * SECOND_NS)
-        for shard, view in enumerate(matchers.views)
-    ]
-
-
-def test_a_manual_clock_is_advanced_by_a_duration_or_to_a_time(matchers: Matchers) -> None:
-    manual(matchers)
-    assert matchers.run("advance", "1h30m") == (
-        0, "it is 2025-10-26T14:03:16.789Z, 1h30m later", "",
-    )  # fmt: skip
-    assert matchers.moves == [(0, BEGAN_NS + 5_400 * SECOND_NS)]
-    assert matchers.run_json("advance", "--to", "2025-10-27T00:00Z") == {
-        "time": "2025-10-27T00:00:00.000Z", "before": "2025-10-26T12:33:16.789Z", "seqs": [90],
-    }  # fmt: skip
-    assert matchers.moves == [(0, 1_761_523_200 * SECOND_NS)]
-
-
-def test_all_shards_advance_to_one_time_from_the_latest_of_theirs(matchers: Matchers) -> None:
-    matchers.two()
-    manual(matchers)
-    matchers.run_json("advance", "1s")
-    assert matchers.moves == [(shard, BEGAN_NS + SECOND_NS) for shard in (0, 1)]
-
-
-def test_no_clock_moves_where_one_is_the_machines(matchers: Matchers) -> None:
-    matchers.two()
-    manual(matchers)
-    matchers.views[1] = replace(matchers.views[1], is_manual=False)
-    status, out, err = matchers.run("advance", "1s")
-    assert (status, out, matchers.moves) == (1, "", [])
-    assert err.startswith(
-        "ADVANCE_REFUSED (clock): the matcher of shard 1 follows the clock of its"
-    )
-
-
-@pytest.mark.parametrize(
-    ("words", "text"),
-    [
-        (("tomorrow",), "USAGE (duration): 'tomorrow' is no duration"),
-        (("--to", "noon"), "USAGE (to): 'noon' is no time"),
-        ((), "USAGE (duration): give either a duration or the time to advance to"),
-        (("1d", "--to", "2030-01-01"), "USAGE (to): give either a duration or the time"),
-    ],
-)
-def test_an_advance_names_the_word_that_is_wrong(
-    matchers: Matchers, words: tuple[str, ...], text: str
-) -> None:
-    manual(matchers)
-    status, _, err = matchers.run("advance", *words)
-    assert (status, err[: len(text)], matchers.moves) == (2, text, [])
 
 
 def test_a_state_lasts_until_the_next_act_or_for_so_long_by_the_venues_time(

@@ -7,9 +7,11 @@ from tests.worlds.rest_world import RestWorld
 NAMES = {
     "AccountDocument", "AmendRequest", "Auction", "Balance", "BatchAnswer", "BatchRequest",
     "BatchResult", "CancelAfterAnswer", "CancelAfterRequest", "Candle", "CandleList",
-    "ErrorDetail", "ErrorDocument", "Fees", "Fill", "FillList", "Health", "InstrumentDocument",
+    "ErrorDetail", "ErrorDocument", "FaultsInForce", "Fees", "Fill", "FillList", "Health",
+    "InstrumentDocument",
     "InstrumentList", "MassCancelAnswer", "MissingPart", "Order", "OrderAnswer", "OrderBook",
-    "OrderList", "OrderRequest", "OwnFill", "Readiness", "Ticker", "Trade", "TradeList",
+    "OrderList", "OrderRequest", "OwnFill", "Readiness", "Ticker", "Time", "Trade",
+    "TradeList",
 }  # fmt: skip
 
 

@@ -49,6 +49,7 @@ def test_a_recorder_whose_database_fails_is_named_with_the_reason() -> None:
                 "recorder": False,
                 "missing": [{"part": "recorder", "reason": "the recorder does not answer"}],
                 "seq": 0,
+                "clock": "system",
             }
 
             def fail() -> None:

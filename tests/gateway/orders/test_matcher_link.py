@@ -4,9 +4,10 @@ from itertools import pairwise
 
 import pytest
 
-from crossbook.common.messages.codec import decode_commands, encode
+from crossbook.common.messages.codec import decode_commands, decode_matcher_query, encode
 from crossbook.common.messages.commands import MassCancelOrders
 from crossbook.common.messages.entry import Ack, CatchUp, MassCancel, Pong, Reject
+from crossbook.common.messages.matcher_queries import GatewayRequest, GatewayState
 from crossbook.common.sequence import epoch_of, first_of
 from crossbook.common.types import OrderStatus, RejectReason
 from crossbook.gateway.orders.commands_in_flight import RESEND_MAX_NS, RESEND_NS
@@ -55,6 +56,25 @@ def test_commands_are_accepted_with_the_first_answer_of_the_matcher() -> None:
     assert world.desk.is_accepting
     world.link.tick(world.now_ns)
     assert world.desk.is_accepting
+
+
+def test_the_time_of_the_matcher_is_known_with_its_state() -> None:
+    world = LinkWorld()
+    requests: list[bytes] = []
+
+    def send(frame: bytes) -> bool:
+        requests.append(frame)
+        return True
+
+    world.link.send(send, send, world.now_ns)
+    request = decode_matcher_query(requests[0])
+    assert isinstance(request, GatewayRequest)
+    state = GatewayState(
+        request_id=request.request_id, gateway=GATEWAY, incarnation=7, seq=5,
+        last_request_seq=0, time_ns=90,
+    )  # fmt: skip
+    world.link.receive_answer(encode(state), world.now_ns)
+    assert world.desk.times_ns == [90]
 
 
 def test_numbers_begin_above_all_that_the_matcher_has_applied() -> None:

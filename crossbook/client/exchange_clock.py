@@ -1,0 +1,106 @@
+"""The time of a whole exchange with `CLOCK=manual`: moved at its matchers, and followed everywhere.
+
+A matcher answers once its journal and its events are at the new time. Gateways, publishers and
+recorders follow within milliseconds; a gateway's `GET /api/v1/time` answers when all of them have.
+"""
+
+import json
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from datetime import datetime, timedelta
+from http.client import HTTPConnection, HTTPException
+from types import TracebackType
+from typing import Final, Self
+from urllib.parse import urlsplit
+
+from crossbook.client.admin_client import AdminClient, advance_all
+from crossbook.common.times import time_text
+from crossbook.errors import AdvanceNotFollowed
+
+PAUSE_S: Final = 0.05
+"""Wait before a gateway that refused or is away gets another request."""
+
+
+class ExchangeClock:
+    """The manual clock of an exchange, for use by one thread.
+
+        with ExchangeClock(["ipc://data/admin.sock"], ["http://127.0.0.1:8000"]) as clock:
+            clock.advance("1d")
+
+    `admin` are the admin sockets of the matchers, in the order of shards, `gateways` the HTTP
+    addresses of gateways with the role `api`: `advance` returns when each of them, with its
+    publishers and recorders, has reached the new time.
+    """
+
+    def __init__(
+        self, admin: Sequence[str], gateways: Sequence[str] = (), timeout_s: float = 5.0
+    ) -> None:
+        self._gateways = list(gateways)
+        self._timeout_s = timeout_s
+        self._stack = ExitStack()
+        self._clients = [
+            self._stack.enter_context(AdminClient(address, timeout_s)) for address in admin
+        ]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._stack.close()
+
+    def now_ns(self) -> int:
+        """The present time, in nanoseconds since the Unix epoch; of several shards the latest."""
+        return max(client.view().time_ns for client in self._clients)
+
+    def advance(
+        self, by: str | timedelta | None = None, *, to: str | datetime | None = None
+    ) -> int:
+        """Move the time by a duration or to a point in time; returns it, in nanoseconds since the
+        Unix epoch, when everything has followed.
+
+        See `AdminClient.advance`. Raises `AdvanceRefused` and `ValueError` as it does, and
+        `AdvanceNotFollowed` where a gateway has not reached the time within `timeout_s`.
+        """
+        time_ns = max(moved.time_ns for moved in advance_all(self._clients, by, to=to))
+        self.wait_for(time_ns)
+        return time_ns
+
+    def wait_for(self, time_ns: int) -> None:
+        """Return when every gateway, with its publishers and recorders, has reached a time; raises
+        `AdvanceNotFollowed`."""
+        deadline_s = time.monotonic() + self._timeout_s
+        for address in self._gateways:
+            while fault := time_fault(address, time_ns, self._timeout_s):
+                if time.monotonic() + PAUSE_S > deadline_s:
+                    raise AdvanceNotFollowed(address, time_text(time_ns), fault)
+                time.sleep(PAUSE_S)
+
+
+def time_fault(address: str, time_ns: int, timeout_s: float) -> str:
+    """Why a gateway is not known to have reached a time; empty when it has. Waits some two seconds
+    for it, and `timeout_s` for any answer."""
+    place = urlsplit(address)
+    connection = HTTPConnection(place.hostname or "", place.port, timeout=timeout_s)
+    try:
+        connection.request("GET", f"/api/v1/time?min_time_ns={time_ns}")
+        answer = connection.getresponse()
+        body = answer.read()
+        if answer.status == 200:
+            return ""
+        return str(json.loads(body)["error"]["message"])
+    except (OSError, HTTPException) as error:
+        return f"it does not answer ({error})"
+    except (ValueError, KeyError, TypeError):
+        return "something else answers there"
+    finally:
+        connection.close()
