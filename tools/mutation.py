@@ -80,7 +80,7 @@ AREAS: Final = {
     "client": Area(
         ("crossbook/**/*.py",),
         ("tests/crossbook",),
-        ("cli", "simulate", "replay_own", "check", "shutdown", "readme"),
+        ("cli", "simulate", "own_agents", "replay_own", "check", "shutdown", "readme"),
     ),
     "common": Area(
         ("common/**/*.py",),

@@ -127,10 +127,30 @@ class Agent:
         int, Meta(ge=1, le=OPEN_ORDERS_MOST, description="Open orders in one instrument.")
     ] = OPEN_ORDERS_MOST
 
+    number: int
+    market: AgentMarket
+    chance: Chance
+    siblings: Mapping[str, "Agent"]
+    limit_lots: int
+    position_lots: int
+    cash_tick_lots: int
+    """Received less paid, in ticks times lots, fees left out."""
+    base_fee_units: int
+    quote_fee_units: int
+    tick: int
+    fundamental: float
+    """The worth of the instrument in ticks, which news move. A trader in a real market does not
+    know it: an agent that uses it has inside knowledge, as the built-in makers have."""
+    limited: int
+    """Requests that `requests_most` or `open_orders_most` left out."""
+
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
         if "kind" not in vars(cls):
             cls.kind = cls.__name__.lower()
+        for name in vars(cls).get("__annotations__", {}):
+            if name in _OWN_NAMES:
+                raise TypeError(f"{cls.__name__}.{name} would hide {name} of Agent: rename it")
 
     def __init__(
         self, number: int, market: AgentMarket, chance: Chance, parameters: Mapping[str, object]
@@ -144,18 +164,14 @@ class Agent:
         self.limit_lots = market.lots_worth(self.limit_quote)
         self.position_lots = 0
         self.cash_tick_lots = 0
-        """Received less paid, in ticks times lots, fees left out."""
         self.base_fee_units = 0
         self.quote_fee_units = 0
         self.tick = 0
         self.fundamental = float(market.start_ticks)
-        """The worth of the instrument in ticks, which news move. A trader in a real market does not
-        know it: an agent that uses it has inside knowledge, as the built-in makers have."""
         self.limited = 0
-        """Requests that `requests_most` or `open_orders_most` left out."""
-        self._actions: list[Action] = []
-        self._requested = {BUY: 0, SELL: 0}
-        self._entering = 0
+        self.__actions: list[Action] = []
+        self.__requested = {BUY: 0, SELL: 0}
+        self.__entering = 0
 
     def on_start(self) -> None:
         """Called once before the first tick: the place to draw an agent's own traits."""
@@ -196,7 +212,7 @@ class Agent:
         """The most lots of a further order that keep the position within its limit."""
         held = self.position_lots if side == BUY else -self.position_lots
         resting = sum(order.lots for order in self.orders() if order.side == side)
-        return max(0, self.limit_lots - held - resting - self._requested[side])
+        return max(0, self.limit_lots - held - resting - self.__requested[side])
 
     def place(
         self,
@@ -216,15 +232,15 @@ class Agent:
         lots = self.market.sound_lots(min(lots, self.room(side)), ticks)
         if not lots:
             return False
-        if len(self.market.of(self.number)) + self._entering >= self.open_orders_most:
+        if len(self.market.of(self.number)) + self.__entering >= self.open_orders_most:
             self.limited += 1
             return False
-        if not self._queue(
+        if not self.__queue(
             Place(int(side), ticks, lots, slot=slot, ends=ends, post_only=post_only)
         ):
             return False
-        self._requested[side] += lots
-        self._entering += 1
+        self.__requested[side] += lots
+        self.__entering += 1
         return True
 
     def trade(self, side: int, lots: int, reach_ticks: float, time_in_force: int = IOC) -> bool:
@@ -246,20 +262,20 @@ class Agent:
             if order.side != side and (not price or sign * order.price_ticks <= sign * price):
                 self.cancel(order)
         kind, terms = (LIMIT, time_in_force) if price else (MARKET, GTC)
-        if not self._queue(Place(int(side), price, lots, kind, terms)):
+        if not self.__queue(Place(int(side), price, lots, kind, terms)):
             return False
-        self._requested[side] += lots
+        self.__requested[side] += lots
         return True
 
     def cancel(self, order: OpenOrder) -> bool:
         """Cancel one of the agent's orders; return whether the request is sent."""
-        return self._queue(Pull(order.name))
+        return self.__queue(Pull(order.name))
 
     def amend(self, order: OpenOrder, price_ticks: float) -> bool:
         """Amend the price of one of the agent's orders; return whether the request is sent."""
-        return self._queue(Move(order.name, self.market.sound_price(price_ticks)))
+        return self.__queue(Move(order.name, self.market.sound_price(price_ticks)))
 
-    def filled(self, report: Execution) -> None:
+    def apply_fill(self, report: Execution) -> None:
         """Apply a fill to position, cash and fees."""
         side, lots = report.side, report.quantity_lots
         sign = 1 if side == BUY else -1
@@ -270,16 +286,25 @@ class Agent:
         else:
             self.quote_fee_units += report.fee_units
 
-    def collect(self) -> Sequence[Action]:
+    def collect_actions(self) -> Sequence[Action]:
         """Remove and return the requests that are to be sent."""
-        actions, self._actions = self._actions, []
-        self._requested = {BUY: 0, SELL: 0}
-        self._entering = 0
+        actions, self.__actions = self.__actions, []
+        self.__requested = {BUY: 0, SELL: 0}
+        self.__entering = 0
         return actions
 
-    def _queue(self, action: Action) -> bool:
-        if len(self._actions) >= self.requests_most:
+    def __queue(self, action: Action) -> bool:
+        if len(self.__actions) >= self.requests_most:
             self.limited += 1
             return False
-        self._actions.append(action)
+        self.__actions.append(action)
         return True
+
+
+_OWN_NAMES: Final = frozenset(
+    name
+    for name in (*vars(Agent), *vars(Agent)["__annotations__"])
+    if not name.startswith("_")
+    and name not in ("kind", "prevention", "limit_quote", "requests_most", "open_orders_most")
+)
+"""Methods and attributes that a parameter of a derived class may not hide."""

@@ -54,6 +54,8 @@ def line(runner: Runner, flow: AgentFlow, elapsed_s: float) -> str:
     ]
     if statistics.rejects:
         parts.append(f"{statistics.rejects.total():,} rejects")
+    if limited := sum(statistics.limited().values()):
+        parts.append(f"{limited:,} requests beyond the limits of an agent")
     if flow.failures:
         count = len(flow.failures)
         parts.append(f"{count:,} {'agent' if count == 1 else 'agents'} failed")

@@ -170,7 +170,11 @@ class AgentFlow:
                 for seat, fundamental in zip(seats, self.fundamentals, strict=True):
                     seat.tick, seat.fundamental = self.tick, fundamental.value
                     seat.act()
-                return [self._request(seat, action) for seat in seats for action in seat.collect()]
+                return [
+                    self._request(seat, action)
+                    for seat in seats
+                    for action in seat.collect_actions()
+                ]
             except Exception as error:
                 self._fail(number, error)
         return [
@@ -254,7 +258,7 @@ class AgentFlow:
             return
         market = self.markets[index]
         if report.kind == _FILL:
-            self.engaged[agent].seats[index].filled(report)
+            self.engaged[agent].seats[index].apply_fill(report)
             market.last_ticks = report.price_ticks
             self._news.filled(agent, index, report, self._slot(market, report.client_order_id))
             if self.statistics.filled(index, report):

@@ -119,12 +119,19 @@ def engage(
         ]
         engaged.append(_started(kind.kind, seats))
     for number, (name, own, given) in enumerate(chosen, agents):
-        seats = [
-            own(number, market, Chance.named(seed, f"{name} {market.symbol}"), given)
-            for market in markets
-        ]
+        try:
+            seats = [
+                own(number, market, Chance.named(seed, f"{name} {market.symbol}"), given)
+                for market in markets
+            ]
+        except Exception as error:
+            raise _unready(name, "its constructor", error) from error
         engaged.append(_started(name, seats))
     return engaged
+
+
+def _unready(name: str, place: str, error: Exception) -> ConfigError:
+    return ConfigError(f"agent {name} failed in {place} at {failed_at(error)}: {error!r}")
 
 
 def check_population(
@@ -186,7 +193,5 @@ def _started(name: str, seats: list[Agent]) -> Engaged:
         try:
             seat.on_start()
         except Exception as error:
-            raise ConfigError(
-                f"agent {name} failed in on_start at {failed_at(error)}: {error!r}"
-            ) from error
+            raise _unready(name, "on_start", error) from error
     return Engaged(name, seats)

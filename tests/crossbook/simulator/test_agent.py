@@ -220,3 +220,21 @@ def test_each_agent_draws_from_a_generator_of_its_own(name: str) -> None:
     assert [pair.seat(name).chance.uniform() for _ in range(5)] == draws
     other = "script" if name != "script" else "script-2"
     assert [pair.seat(other).chance.uniform() for _ in range(5)] != draws
+
+
+@pytest.mark.parametrize("name", ["trade", "market", "position_lots", "on_book", "orders"])
+def test_a_parameter_may_not_hide_what_every_agent_has(name: str) -> None:
+    with pytest.raises(TypeError, match=rf"Mine\.{name} would hide {name} of Agent: rename it"):
+        type("Mine", (Agent,), {"__annotations__": {name: int}, name: 3})
+
+
+def test_a_derived_class_may_keep_what_it_likes_under_any_private_name() -> None:
+    class Keeper(Agent):
+        def on_start(self) -> None:
+            self._actions = self._requested = self._entering = self._queue = 7
+
+        def act(self) -> None:
+            self.place(Side.BUY, 6_000_000, self._actions)
+
+    joined = Joined(Keeper, agents=0).run(2)
+    assert [order.lots for order in joined.seat("keeper").orders()] == [7, 7]

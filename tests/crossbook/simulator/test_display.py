@@ -6,7 +6,11 @@ from typing import Any
 from rich.console import Console
 
 from crossbook.common.instruments import Instrument
+from crossbook.common.types import Side
+from crossbook.simulator.agent import Agent
 from crossbook.simulator.display import facts, line, table
+from crossbook.simulator.population import AgentChoice
+from tests.crossbook.simulator.market_of_agents import Joined
 from tests.crossbook.simulator.test_flow import BTC, ETH, SMALL, market
 
 SCREEN = """\
@@ -111,3 +115,21 @@ def test_a_line_counts_the_waits_for_the_exchange() -> None:
 def test_the_summary_has_every_figure() -> None:
     flow, _ = market(2, 300, (SMALL,), 7)
     assert facts(runner(2, outages=3), flow, 12.34567) == SUMMARY
+
+
+def test_a_line_counts_failed_agents_and_requests_beyond_limits() -> None:
+    class Eager(Agent):
+        """Requests more than it may, then fails."""
+
+        def act(self) -> None:
+            for _ in range(103):
+                self.place(Side.BUY, 6_000_000, 1)
+            if self.tick == 3:
+                raise ValueError("no luck")
+
+    joined = Joined(AgentChoice(Eager, count=2)).run(3)
+    text = line(runner(3), joined.flow, 1.0)
+    # Of each agent 3 beyond the requests of two ticks, and 103 beyond its open orders.
+    assert text.endswith("218 requests beyond the limits of an agent, 2 agents failed")
+    only = Joined(AgentChoice(Eager)).run(3)
+    assert line(runner(3), only.flow, 1.0).endswith("1 agent failed")

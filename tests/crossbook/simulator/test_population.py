@@ -167,6 +167,15 @@ def test_an_agent_that_fails_before_the_first_tick_is_refused() -> None:
         Joined(Unready)
 
 
+def test_an_agent_with_a_constructor_of_its_own_is_refused_by_name() -> None:
+    class Bare(Agent):
+        def __init__(self) -> None:
+            pass
+
+    with pytest.raises(ConfigError, match=r"agent bare failed in its constructor at .*TypeError"):
+        Joined(Bare)
+
+
 def test_an_agent_that_raises_is_named_and_its_orders_are_canceled_while_others_go_on() -> None:
     joined = Joined(Broken, FarQuoter).run(4)
     assert len(joined.open_lots("broken")) == 4

@@ -94,8 +94,8 @@ def test_profit_is_cash_and_position_at_the_middle() -> None:
     market = AgentMarket(example(), 5_000_000, 10)
     buyer, seller = (Idle(agent, market, Chance(1), {}) for agent in range(2))
     bought = fill(1, 5_000_000, 100_000, Liquidity.TAKER)
-    buyer.filled(bought)
-    seller.filled(replace(bought, side=Side.SELL))
+    buyer.apply_fill(bought)
+    seller.apply_fill(replace(bought, side=Side.SELL))
     market.middle = 5_100_000.0
     [row] = SimulationStatistics(
         [market], [Engaged("idle", [buyer]), Engaged("idle", [seller])]
