@@ -6,6 +6,7 @@ from typing import Final, Literal
 from msgspec import UNSET, Struct, UnsetType
 
 from crossbook.common.messages.history_queries import HistoryAnswer, NotYet, TradeRecords
+from crossbook.common.shards import base_of, shard_of
 
 Part = Literal["matcher", "market_data", "recorder", "clock"]
 
@@ -90,7 +91,8 @@ def recorder_fault(answer: HistoryAnswer | None, matcher_seq: int) -> str:
         return answer.text
     if not isinstance(answer, TradeRecords):
         return "the recorder does not answer"
-    behind = matcher_seq - answer.seq
+    # A record in which nothing stands yet is at zero, and the numbers of a later shard begin above.
+    behind = matcher_seq - max(answer.seq, base_of(shard_of(matcher_seq)))
     if behind > BEHIND_MAX:
         return f"the recorder is {behind} commands behind, at {answer.seq}"
     return ""

@@ -8,6 +8,7 @@ import pytest
 
 from crossbook.common.messages.codec import decode_history_question, encode
 from crossbook.common.messages.history_queries import HistoryAnswer, NotYet, TradeRecords
+from crossbook.common.shards import base_of
 from crossbook.gateway.operations.readiness import BEHIND_MAX, recorder_fault
 from tests.worlds.rest_world import RestWorld
 
@@ -21,11 +22,11 @@ def run(main: Coroutine[Any, Any, None]) -> None:
     ("answer", "fault"),
     [
         (None, "the recorder does not answer"),
+        (TradeRecords(request_id=1, seq=5 + BEHIND_MAX, trades=[], more=False), ""),
         (TradeRecords(request_id=1, seq=5, trades=[], more=False), ""),
-        (TradeRecords(request_id=1, seq=5 - BEHIND_MAX, trades=[], more=False), ""),
         (
-            TradeRecords(request_id=1, seq=4 - BEHIND_MAX, trades=[], more=False),
-            f"the recorder is {BEHIND_MAX + 1} commands behind, at {4 - BEHIND_MAX}",
+            TradeRecords(request_id=1, seq=4, trades=[], more=False),
+            f"the recorder is {BEHIND_MAX + 1} commands behind, at 4",
         ),
         (
             NotYet(request_id=1, seq=0, text="the database does not answer: full"),
@@ -36,7 +37,13 @@ def run(main: Coroutine[Any, Any, None]) -> None:
 def test_the_recorder_is_available_while_it_answers_and_keeps_up(
     answer: HistoryAnswer | None, fault: str
 ) -> None:
-    assert recorder_fault(answer, 5) == fault
+    assert recorder_fault(answer, 5 + BEHIND_MAX) == fault
+
+
+def test_a_record_without_a_command_is_not_behind_the_first_numbers_of_its_shard() -> None:
+    answer = TradeRecords(request_id=1, seq=0, trades=[], more=False)
+    assert recorder_fault(answer, base_of(1)) == ""
+    assert recorder_fault(answer, base_of(1) + BEHIND_MAX + 1) != ""
 
 
 def test_a_recorder_whose_database_fails_is_named_with_the_reason() -> None:
