@@ -1,14 +1,16 @@
 """The process that has the imports of all processes, and forks for each that is started.
 
 It forks from the beginning on, and imports the other modules while no order waits.
-`python -m crossbook.launch.fork_server DESCRIPTOR` serves the orders of a
-`crossbook.launch.starter.Starter`; the descriptor is its end of a pair of sockets.
+`python -m crossbook.launch.fork_server DESCRIPTOR [FOLDER]` serves the orders of a
+`crossbook.launch.starter.Starter`; the descriptor is its end of a pair of sockets. The folder is
+removed at the end.
 """
 
 import gc
 import io
 import os
 import select
+import shutil
 import signal
 import socket
 import sys
@@ -64,6 +66,8 @@ def serve(channel: socket.socket, loading: Iterator[object]) -> tuple[int, int] 
         _answer(answer, pid)
     for pid in answers:
         os.kill(pid, signal.SIGKILL)
+    for pid in answers:
+        os.waitpid(pid, 0)
     return None
 
 
@@ -154,7 +158,7 @@ def imports() -> Iterator[object]:
 
 
 def main() -> None:
-    """Serve at the socket whose descriptor is the argument."""
+    """Serve at the socket whose descriptor is the first argument."""
     # Imports make no garbage worth a search, and each process begins with a collector of its own.
     gc.disable()
     channel = socket.socket(fileno=int(sys.argv[1]))
@@ -162,6 +166,8 @@ def main() -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     if (descriptors := serve(channel, imports())) is None:
+        for folder in sys.argv[2:]:
+            shutil.rmtree(folder, ignore_errors=True)
         return
     channel.close()
     order, output = descriptors

@@ -47,10 +47,15 @@ class Order(Struct, frozen=True):
 
 class Starter:
     """Starts processes as `crossbook.launch.process.start` does, by forking; the fork server
-    begins with the first, or with `warm`. Any thread may use it."""
+    begins with the first, or with `warm`. Any thread may use it.
 
-    def __init__(self, environment: Mapping[str, str]) -> None:
+    The fork server removes the folder `temporary`, if there is one, when the last process has
+    ended, also where the program of this object was killed.
+    """
+
+    def __init__(self, environment: Mapping[str, str], temporary: Path | None = None) -> None:
         self._environment = environment
+        self._temporary = temporary
         self._process: subprocess.Popen[bytes] | None = None
         self._socket: socket.socket | None = None
         self._lock = threading.Lock()
@@ -112,8 +117,9 @@ class Starter:
         if self._socket is None or self._process is None or self._process.poll() is not None:
             self._socket, theirs = socket.socketpair()
             with theirs:
+                options = [] if self._temporary is None else [str(self._temporary)]
                 self._process = subprocess.Popen(
-                    [*PYTHON, FORK_SERVER, str(theirs.fileno())],
+                    [*PYTHON, FORK_SERVER, str(theirs.fileno()), *options],
                     env=self._environment,
                     stdin=subprocess.DEVNULL,
                     pass_fds=[theirs.fileno()],

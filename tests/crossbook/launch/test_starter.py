@@ -188,3 +188,16 @@ def test_an_ended_fork_server_is_reported_and_replaced_by_the_next_start(
     wrong = own.start(PUBLISHER, tmp_path, {**placed, "HEARTBEAT_MS": "0"}, tmp_path / "log")
     assert wrong.wait(SECONDS) == 2
     own.close()
+
+
+def test_the_folder_of_a_starter_is_removed_after_the_last_process(
+    placed: dict[str, str], tmp_path: Path
+) -> None:
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    own = Starter(environment(), folder)
+    process = own.start(PUBLISHER, folder, placed, folder / "log")
+    wait_for(folder / "log", "publisher_ready")
+    own.close()
+    assert not psutil.pid_exists(process.pid)
+    assert not folder.exists()
