@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 ROOMS: Final = frozenset(
     {"cli", "client", "common", "csv_file", "errors", "gateway", "gym", "launch", "matcher",
-     "public", "publisher", "recorder", "replay", "research", "simulator"}
+     "public", "publisher", "recorder", "replay", "research", "simulator", "testing"}
 )  # fmt: skip
 """The modules of this folder; all other names are those of `crossbook.public`."""
 

@@ -54,6 +54,7 @@ KINDS: Final[Mapping[str, str]] = {
     "crossbook/launch/*": "edge",
     "crossbook/replay/*": "edge",
     "crossbook/research/*": "edge",
+    "crossbook/testing/*": "edge",
     # May import zmq. So may every `service` and `__main__`.
     "*/service": "net",
     "*/__main__": "net",
@@ -95,6 +96,8 @@ OTHERWISE: Final[Mapping[str, str]] = {
     "crossbook/research/tables": "pure",
     "crossbook/simulator/display": "edge",
     "crossbook/simulator/runner": "net",
+    "crossbook/testing/facts": "net",
+    "crossbook/testing/waiting": "net",
     "gateway/api/bodies": "pure",
     "gateway/api/documents": "pure",
     "gateway/api/identity": "pure",
@@ -136,6 +139,7 @@ READS_CONFIG: Final = {
     "crossbook/research/sources",
     "crossbook/launch/*",
     "gateway/interfaces",
+    "crossbook/testing/plan",
 }
 """Besides `__main__`: the part of a gateway's that is imported late, the first steps of every
 `__main__`, the command line, which is one, the start of processes, and clients whose caller names
@@ -191,7 +195,11 @@ BORROWED: Final[Mapping[str, tuple[str, ...]]] = {
 with the modules that write them, so that its rows are theirs. The simulator's venue is the engine
 behind the gateway's own translation and reports, in one process."""
 
-EXTRAS: Final[Mapping[str, str]] = {"crossbook/gym/*": "gym", "crossbook/research/*": "research"}
+EXTRAS: Final[Mapping[str, str]] = {
+    "crossbook/gym/*": "gym",
+    "crossbook/research/*": "research",
+    "crossbook/testing/*": "testing",
+}
 """Folder -> the extra of `pyproject.toml` whose libraries its modules may import, too."""
 
 STARTS_PROCESSES: Final = "crossbook/launch/fork_server"

@@ -33,7 +33,7 @@ PROGRAM: Final = "program"
 FILES: Final = {
     "runtime": (PROGRAM,),
     "postgres": (PROGRAM, "postgres"),
-    "development": (PROGRAM, "dev", "research", "gym"),
+    "development": (PROGRAM, "dev", "research", "gym", "testing"),
     "docs": ("docs",),
     "peers": ("peers",),
     "peers-compiled": ("peers-compiled",),

@@ -54,7 +54,8 @@ class ReplayPace(Struct, frozen=True):
 class Replay:
     """One replay of one recording, from the first command to the last word of the feed.
 
-    `check` is None, and `market` not read, when nothing is to be compared. `run` raises
+    `check` is None, and `market` not read, when nothing is to be compared. `prefix` begins every
+    client order id, and is new on this exchange; without one it is made of the time. `run` raises
     `CommandError` when the exchange stops answering or the feed stays behind.
     """
 
@@ -67,6 +68,7 @@ class Replay:
         symbol: str,
         pace: ReplayPace,
         timeout_s: float = 5.0,
+        prefix: str = "",
     ) -> None:
         self.sent = 0
         self.answered = 0
@@ -79,7 +81,7 @@ class Replay:
         self._pace = pace
         self._timeout_ns = int(timeout_s * 1e9)
         # Client order ids must be new on every run: orders of an earlier one may still rest.
-        self._requests = ReplayRequests(symbol, f"r{time.time_ns() // 1_000_000:x}-")
+        self._requests = ReplayRequests(symbol, prefix or f"r{time.time_ns() // 1_000_000:x}-")
         self._first_request = client.reserve(len(recording.commands))
         self._sent_ns = array("q", bytes(8 * len(recording.commands)))
         self._latency = HdrHistogram(1, _LATENCY_MAX_US, 3)

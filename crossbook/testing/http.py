@@ -1,0 +1,54 @@
+"""HTTP to one gateway on a connection that is kept."""
+
+import http.client
+import json
+from contextlib import suppress
+from typing import Any, Final
+
+TIMEOUT_S: Final = 10.0
+
+
+class Http:
+    """Requests to the gateway at a port of loopback, for use by one thread at a time."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self._connection: http.client.HTTPConnection | None = None
+
+    def request(
+        self, method: str, path: str, body: object = None, account: int | None = None
+    ) -> tuple[int, Any]:
+        """Status and JSON document of the answer; raises `OSError` where nothing answers."""
+        headers = {} if account is None else {"X-Account": str(account)}
+        payload = None
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+            payload = json.dumps(body)
+        fresh = self._connection is None
+        try:
+            return self._exchange(method, path, payload, headers)
+        except (OSError, http.client.HTTPException) as error:
+            self.close()
+            # A kept connection ends with its gateway; the next gateway may be there already.
+            if not fresh and method == "GET":
+                with suppress(http.client.HTTPException):
+                    return self._exchange(method, path, payload, headers)
+            raise error if isinstance(error, OSError) else ConnectionError(str(error)) from error
+
+    def close(self) -> None:
+        """Close the connection; the next request opens another."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _exchange(
+        self, method: str, path: str, payload: str | None, headers: dict[str, str]
+    ) -> tuple[int, Any]:
+        if self._connection is None:
+            self._connection = http.client.HTTPConnection(
+                "127.0.0.1", self._port, timeout=TIMEOUT_S
+            )
+        self._connection.request(method, path, payload, headers)
+        answer = self._connection.getresponse()
+        text = answer.read()
+        return answer.status, json.loads(text) if text else None

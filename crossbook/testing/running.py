@@ -1,0 +1,208 @@
+"""The life of an exchange for tests: its start, its addresses, its connections, its end."""
+
+import threading
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self, TypeVar
+from weakref import WeakSet
+
+from crossbook.client.admin_client import AdminClient
+from crossbook.common.instruments import Instrument
+from crossbook.testing.facts import Facts
+from crossbook.testing.http import Http
+from crossbook.testing.plan import Plan, Setting
+from crossbook.testing.processes import ExchangeError, Processes
+from crossbook.testing.seeding import Seeding
+from crossbook.testing.spares import SPARES
+from crossbook.testing.waiting import Events
+
+_T = TypeVar("_T")
+
+RUNNING: Final[WeakSet["RunningExchange"]] = WeakSet()
+"""The exchanges of this process."""
+
+
+class RunningExchange:
+    """An exchange from its start to its end, without anything that a test does in it.
+
+    Connections are made when they are first used, and closed with it.
+    """
+
+    def __init__(
+        self,
+        *,
+        recorder: bool = True,
+        shards: int = 1,
+        instruments: str | Path | None = None,
+        **settings: Setting,
+    ) -> None:
+        self.plan = Plan.of(settings, recorder=recorder, shards=shards, instruments=instruments)
+        self._found: Processes | None = None
+        self._stack = ExitStack()
+        self._parts: dict[str, Any] = {}
+        self._lock = threading.RLock()
+
+    @classmethod
+    def of(cls, plan: Plan) -> Self:
+        """The exchange of a plan."""
+        made = cls()
+        made.plan = plan
+        return made
+
+    def __enter__(self) -> Self:
+        if self._found is None:
+            self._found = SPARES.take(self.plan)
+            RUNNING.add(self)
+            try:
+                self._found.wait_ready()
+            except BaseException:
+                self.close()
+                raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self, *, wait: bool = True) -> None:
+        """End everything and remove the folder. Without `wait` the folder may outlive the call, not
+        the program."""
+        RUNNING.discard(self)
+        self._disconnect()
+        processes, self._found = self._found, None
+        if processes is not None:
+            processes.close(wait=wait)
+
+    def reset(self) -> None:
+        """Begin anew at the same addresses: no order, no trade, no account, another journal.
+
+        Clients of this object are closed; connections of others break, and may be opened again.
+        """
+        self._disconnect()
+        processes = self.processes
+        processes.empty()
+        processes.start_all()
+        processes.wait_ready()
+
+    # Where it is.
+
+    @property
+    def processes(self) -> Processes:
+        """The processes; raises `ExchangeError` outside `with`."""
+        if self._found is None:
+            raise ExchangeError("the exchange runs inside `with` only")
+        return self._found
+
+    @property
+    def http_url(self) -> str:
+        """Address of the REST API."""
+        return f"http://127.0.0.1:{self.processes.http_port}"
+
+    @property
+    def websocket_url(self) -> str:
+        """Address in front of the streams: `websocket_url + "/market-data/BTC-USDT"`."""
+        return f"ws://127.0.0.1:{self.processes.http_port}/ws"
+
+    @property
+    def orders_address(self) -> str:
+        """Address of order entry over ZeroMQ."""
+        return self.processes.settings["GATEWAY_ORDERS"]
+
+    @property
+    def feed_address(self) -> str:
+        """Address of the market data feed over ZeroMQ; one for each shard, with commas."""
+        return self.processes.settings["PUBLISHER_FEED"]
+
+    @property
+    def snapshots_address(self) -> str:
+        """Address of the feed's snapshots and resends; one for each shard, with commas."""
+        return self.processes.settings["PUBLISHER_SNAPSHOTS"]
+
+    @property
+    def data_dir(self) -> Path:
+        """Folder of the journal: `crossbook journal` and `crossbook verify` read it."""
+        return self.processes.data_dir()
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """The exchange as environment variables: `crossbook` and `Client` reach it with them."""
+        return dict(self.processes.settings)
+
+    @property
+    def instruments(self) -> dict[str, Instrument]:
+        """The instruments by symbol."""
+        with self._lock:
+            return self._facts.instruments()
+
+    # Trouble on purpose.
+
+    def kill(self, name: str) -> None:
+        """End a process with SIGKILL: "matcher", "publisher", "gateway" or "recorder", and
+        "matcher-1" with several shards."""
+        self.processes.kill(name)
+
+    def stop(self, name: str) -> None:
+        """End a process as a supervisor does, with SIGTERM."""
+        self.processes.stop(name)
+
+    def restart(self, name: str) -> None:
+        """Start a process again, ended or not, and return once the exchange is ready."""
+        if self.processes.is_running(name):
+            self.processes.kill(name)
+        self.processes.start(name)
+        self.processes.wait_ready()
+
+    def logs(self) -> str:
+        """The end of the log of every process."""
+        return self.processes.logs()
+
+    # Parts that are made when they are first used.
+
+    @property
+    def _facts(self) -> Facts:
+        return self._part("facts", lambda: Facts(self.processes))
+
+    @property
+    def _events(self) -> Events:
+        return self._part("events", lambda: Events(self.processes))
+
+    @property
+    def _http(self) -> Http:
+        return self._part("http", lambda: Http(self.processes.http_port))
+
+    @property
+    def _administrators(self) -> list[AdminClient]:
+        if "administrators" not in self._parts:
+            self._parts["administrators"] = [
+                self._stack.enter_context(
+                    AdminClient(f"ipc://{self.processes.data_dir(shard)}/admin.sock")
+                )
+                for shard in range(self.plan.shards)
+            ]
+        found: list[AdminClient] = self._parts["administrators"]
+        return found
+
+    @property
+    def _seeding(self) -> Seeding:
+        if "seeding" not in self._parts:
+            self._parts["seeding"] = Seeding(self._facts, self._administrators)
+        found: Seeding = self._parts["seeding"]
+        return found
+
+    def _part(self, name: str, make: Callable[[], _T]) -> _T:
+        with self._lock:
+            if name not in self._parts:
+                self._parts[name] = part = make()
+                self._stack.callback(part.close)  # type: ignore[attr-defined]
+            found: _T = self._parts[name]
+            return found
+
+    def _disconnect(self) -> None:
+        self._stack.close()
+        self._parts.clear()

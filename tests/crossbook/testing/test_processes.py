@@ -1,0 +1,101 @@
+"""The processes of an exchange for tests: nothing of them stays, and their ends are explained."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from crossbook.common.errors import ConfigError
+from crossbook.testing.plan import Plan
+from crossbook.testing.processes import ExchangeError, Processes, reap
+
+KILLED = """
+import os, signal, sys
+from crossbook.testing import Exchange
+with Exchange(recorder=False) as exchange:
+    processes = exchange.processes
+    pids = [processes.pid(name) for name in processes.names]
+    print(processes.folder.parent, *pids, flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_nothing_stays_when_the_tests_are_killed() -> None:
+    ran = subprocess.run(
+        [sys.executable, "-c", KILLED], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert ran.returncode == -signal.SIGKILL, ran.stderr
+    folder, *pids = ran.stdout.split()
+    assert len(pids) == 3
+    _, alive = psutil.wait_procs(
+        [psutil.Process(int(pid)) for pid in pids if psutil.pid_exists(int(pid))], timeout=10
+    )
+    assert not alive
+    deadline = time.monotonic() + 10
+    while Path(folder).exists() and time.monotonic() < deadline:
+        os.sched_yield()
+    assert not Path(folder).exists()
+
+
+def test_close_ends_the_processes_and_lets_folder_and_ports_go() -> None:
+    processes = Processes(Plan.of({}, recorder=False))
+    processes.start_all()
+    processes.wait_ready()
+    pids = [processes.pid(name) for name in processes.names]
+    port = processes.http_port
+    processes.close()
+    assert not any(map(psutil.pid_exists, pids))
+    assert not processes.folder.exists()
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", port))
+
+
+def test_close_without_waiting_is_finished_by_the_next() -> None:
+    processes = Processes(Plan.of({}, recorder=False))
+    processes.start_all()
+    processes.close(wait=False)
+    reap(wait=True)
+    assert not processes.folder.exists()
+
+
+def test_a_wrong_value_is_the_error_of_the_process() -> None:
+    processes = Processes(Plan.of({"ORDER_QUEUE_SIZE": 0}))
+    try:
+        processes.start_all()
+        with pytest.raises(ConfigError, match="ORDER_QUEUE_SIZE='0': Input should be greater"):
+            processes.wait_ready()
+    finally:
+        processes.close()
+
+
+def test_the_end_of_a_process_is_reported_with_the_logs() -> None:
+    processes = Processes(Plan.of({}, recorder=False))
+    try:
+        processes.start_all()
+        processes.wait_ready()
+        os.kill(processes.pid("publisher"), signal.SIGKILL)
+        with pytest.raises(ExchangeError, match=r"publisher ended with status -9\n--- matcher\n"):
+            processes.wait_until("it never does", lambda: False, 30.0)
+        assert not processes.is_running("publisher")
+        with pytest.raises(ExchangeError, match="publisher: it does not run"):
+            processes.kill("publisher")
+        processes.start("publisher")
+        processes.wait_ready()
+        with pytest.raises(ExchangeError, match="publisher: it runs already"):
+            processes.start("publisher")
+        with pytest.raises(
+            ExchangeError, match="no process is called 'recorder' here, but matcher"
+        ):
+            processes.start("recorder")
+        with pytest.raises(ExchangeError, match=r"it never does: not within 0\.01 s\n--- matcher"):
+            processes.wait_until("it never does", lambda: False, 0.01)
+        processes.stop("gateway")
+        assert "gateway_stopped" in processes.log("gateway")
+    finally:
+        processes.close()
