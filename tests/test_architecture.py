@@ -104,6 +104,7 @@ OTHERWISE: Final[Mapping[str, str]] = {
     "gateway/api/render": "pure",
     "gateway/book_waits": "edge",
     "gateway/faults/assembly": "net",
+    "gateway/faults/kept": "pure",
     "gateway/faults/links": "net",
     "gateway/faults/refusal": "pure",
     "gateway/history/link": "pure",

@@ -5,7 +5,7 @@ Sessions of HTTP and WebSocket clients pass untouched; their faults apply at the
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from msgspec import Struct
 
@@ -51,16 +51,11 @@ from crossbook.common.messages.entry import (
     Request,
 )
 from crossbook.common.shards import shard_of
+from crossbook.gateway.faults.kept import keep
 from crossbook.gateway.faults.refusal import Refused, unknown_reject
 from crossbook.gateway.orders.front_desk import FrontDesk
 from crossbook.gateway.orders.local_sessions import LOCAL_PREFIX
 from crossbook.gateway.orders.session import OrderSession
-
-TRACKED_MAX: Final = 65_536
-"""Most requests whose answers are awaited for faults; the oldest one makes room."""
-
-K = TypeVar("K")
-V = TypeVar("V")
 
 METHODS: Final[dict[type, str]] = {
     New: "submit",
@@ -202,10 +197,10 @@ class FaultyDesk:
         if isinstance(request, CatchUp):
             # Up to this number of its shard, executions are sent again on request.
             shard = shard_of(request.from_seq)
-            _keep(self._resent, (identity, shard), self._desk.seq_of(shard))
+            keep(self._resent, (identity, shard), self._desk.seq_of(shard))
         if not request.request_seq or not self._table.has(AnswerFault):
             return
-        _keep(self._tracked, (identity, request.request_seq), facts)
+        keep(self._tracked, (identity, request.request_seq), facts)
 
     def _deliver(
         self, identity: bytes, replies: Sequence[Reply], session: OrderSession | None
@@ -282,13 +277,6 @@ class FaultyDesk:
             self._desk.outbox.extend(identity, ())
 
         self._after(delay_s, release)
-
-
-def _keep(kept: dict[K, V], key: K, value: V) -> None:
-    """Keep a value, within `TRACKED_MAX` of them."""
-    if len(kept) >= TRACKED_MAX:
-        del kept[next(iter(kept))]
-    kept[key] = value
 
 
 def _facts(request: Any, session: OrderSession | None) -> RequestFacts:

@@ -30,6 +30,7 @@ from crossbook.common.faults.rule import FaultRule
 from crossbook.common.faults.table import FaultTable
 from crossbook.common.shards import shard_of
 from crossbook.gateway.api.order_stream import PATH, Failure, OrderStream
+from crossbook.gateway.faults.kept import keep
 from crossbook.gateway.faults.refusal import Refused, unknown
 from crossbook.gateway.web.channel import Channel, Connection, text_frame
 
@@ -113,7 +114,7 @@ class FaultyOrderStream:
             elif isinstance(rule, CloseConnection):
                 self._later(delay_s, connection.abort)
                 return
-        self._waiting[request.id] = facts
+        keep(self._waiting, request.id, facts)
         self._later(delay_s, lambda: self._inner.received(self._between, text))
 
     def drained(self, connection: Connection) -> None:
