@@ -1,6 +1,5 @@
 """`crossbook admin`: acts on the venue, over the matcher's own socket."""
 
-import uuid
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -20,6 +19,7 @@ from crossbook.cli.options import (
     word_option,
     word_parser,
 )
+from crossbook.client.admin_client import new_transfer_id
 from crossbook.common.errors import DecimalError
 from crossbook.common.grid import format_decimal, parse_decimal
 from crossbook.common.instruments import FEE_RATE_MAX, Instrument
@@ -387,10 +387,10 @@ def _adjust(
     as_json: bool,
 ) -> None:
     asset = asset.upper()
-    transfer_id = transfer_id or uuid.uuid4().hex
     with admin_shards(admin, timeout) as shards:
         client = shards.named(shard)
-        decimals = _decimals([client.view()])
+        view = client.view()
+        decimals = _decimals([view])
         if asset not in decimals:
             text = f"no instrument here has the asset {asset!r}, but {', '.join(decimals)}"
             raise CommandError(text, ExitStatus.USAGE, "UNKNOWN_ASSET", "asset")
@@ -398,6 +398,7 @@ def _adjust(
         if not units:
             text = f"{amount!r} is not above zero"
             raise CommandError(text, ExitStatus.USAGE, "USAGE", "amount")
+        transfer_id = transfer_id or new_transfer_id(view, asset)
         command = AdjustBalance(0, 0, account, 0, asset, sign * units, transfer_id)
         event = client.act(command)
     assert isinstance(event, BalanceAdjusted), event

@@ -25,6 +25,9 @@ ToOption = Annotated[
     int,
     typer.Option("--to", min=1, metavar="SEQ", show_default=False, help="Last sequence number."),
 ]
+DigestOption = Annotated[
+    bool, typer.Option("--digest", help="Print the digest of all decisions, and no record.")
+]
 
 
 def verify(directory: DirectoryArgument = None, as_json: JsonOption = False) -> None:
@@ -46,6 +49,7 @@ def journal(
     directory: DirectoryArgument = None,
     from_seq: FromOption = 1,
     to_seq: ToOption = MAX_INT,
+    digest: DigestOption = False,
     as_json: JsonOption = True,
 ) -> None:
     """Print the matcher's journal, one record per line, always as JSON.
@@ -53,12 +57,19 @@ def journal(
     A record is a batch: its sequence numbers and time, its commands, and the events that followed
     from them. Records are printed whole: the first and last may reach beyond the given range.
 
+    --digest prints one line instead: a digest of every command with its number and time, and of
+    every event. Two runs that decided the same have the same one, however their batches were cut;
+    as times count, that takes CLOCK=manual.
+
     \b
     Examples:
       crossbook journal | head -3
       crossbook journal --from 1000 --to 1010
       crossbook journal /var/lib/crossbook --json
+      crossbook journal --digest
     """
+    if digest:
+        _run(PRINT, directory, "--digest")
     _run(PRINT, directory, "--from", str(from_seq), "--to", str(to_seq))
 
 

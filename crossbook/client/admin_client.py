@@ -1,5 +1,6 @@
 """The administrator's client: one request, one answer, over the matcher's admin socket."""
 
+import uuid
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -186,6 +187,14 @@ def advance_all(
             raise AdvanceRefused("clock", f"{text} lets time be moved")
     to_ns = _target_ns(max(view.time_ns for view in views), by, to)
     return [client.advance_to(to_ns) for client in clients]
+
+
+def new_transfer_id(view: AdminView, asset: str) -> str:
+    """An id for a transfer of an asset after this view, which no other transfer of the venue has.
+
+    Transfer ids land in the journal, so there is no chance in them where the clock is manual: two
+    runs of a test have the same ones."""
+    return f"{view.seq:x}-{asset}" if view.is_manual else uuid.uuid4().hex
 
 
 def _target_ns(now_ns: int, by: str | timedelta | None, to: str | datetime | None) -> int:

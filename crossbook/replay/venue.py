@@ -5,7 +5,6 @@ other accounts, charges no fees and has assets of its own, so that no money of t
 It stays, and the next replay that fits uses it again.
 """
 
-import uuid
 from collections.abc import Iterator, Sequence
 from typing import Final
 
@@ -13,7 +12,7 @@ from msgspec.structs import replace
 
 from crossbook.cli.admin_shards import AdminShards
 from crossbook.cli.console import CommandError, ExitStatus
-from crossbook.client.admin_client import AdminClient
+from crossbook.client.admin_client import AdminClient, new_transfer_id
 from crossbook.common.errors import ConfigError
 from crossbook.common.grid import format_decimal
 from crossbook.common.instruments import FEE_SCALE, Instrument, definition_fault
@@ -111,7 +110,8 @@ class OwnInstruments:
 def fund(client: AdminClient, instrument: Instrument, account: int, needs: Needs) -> str:
     """Pay the money that a replay needs into `account`; returns what could not be paid, empty if
     all could."""
-    has = {each.asset: each.total_units - each.held_units for each in client.view(account).balances}
+    view = client.view(account)
+    has = {each.asset: each.total_units - each.held_units for each in view.balances}
     lacks: list[str] = []
     for asset, decimals, units in needed(instrument, needs):
         missing = units - has.get(asset, 0)
@@ -119,7 +119,8 @@ def fund(client: AdminClient, instrument: Instrument, account: int, needs: Needs
         if missing <= 0:
             continue
         try:
-            client.act(AdjustBalance(0, 0, account, 0, asset, paid, uuid.uuid4().hex))
+            transfer_id = new_transfer_id(view, asset)
+            client.act(AdjustBalance(0, 0, account, 0, asset, paid, transfer_id))
         except ActRefused as refused:
             # The exchange keeps no accounts: no money is needed.
             if refused.field == "account":

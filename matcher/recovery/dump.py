@@ -1,5 +1,5 @@
 """`python -m crossbook.matcher.recovery.dump DIR`: print the records of a journal as JSON
-lines, with field names.
+lines, with field names, or with `--digest` one line with the digest of its decisions.
 
 Changes nothing, and may read the directory of a running matcher. Exit status: 0 done, 1 the
 journal is damaged, 2 there is no such directory, or the range begins behind the journal's end.
@@ -18,6 +18,7 @@ from msgspec import Struct
 from crossbook.common.errors import BAD_BYTES, CrossbookError
 from crossbook.common.messages.codec import decode_commands, decode_events
 from crossbook.common.types import MAX_INT
+from crossbook.matcher.journal.digest import digest_of
 from crossbook.matcher.journal.disk import Disk, FileDisk
 from crossbook.matcher.journal.journal import Journal
 from crossbook.matcher.journal.record import Record
@@ -72,6 +73,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("directory", type=Path)
     parser.add_argument("--from", dest="from_seq", type=int, default=1, metavar="SEQ")
     parser.add_argument("--to", dest="to_seq", type=int, default=MAX_INT, metavar="SEQ")
+    parser.add_argument("--digest", action="store_true", help="print the digest only")
     given = parser.parse_args(arguments)
     if not 0 <= given.from_seq <= given.to_seq:
         parser.error(f"--from {given.from_seq} is not within 0 to {given.to_seq} (--to)")
@@ -79,6 +81,9 @@ def main(arguments: list[str]) -> int:
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     try:
         disk = FileDisk(given.directory, read_only=True)
+        if given.digest:
+            sys.stdout.write(msgspec.json.encode(digest_of(disk)).decode() + "\n")
+            return 0
         for document in documents(disk, given.from_seq, given.to_seq):
             sys.stdout.write(msgspec.json.encode(document).decode() + "\n")
     except OSError as error:
