@@ -139,6 +139,15 @@ def _interfaces() -> object:
     return crossbook.gateway.interfaces
 
 
+def _faults() -> object:
+    import crossbook.common.process.fault_server
+    import crossbook.gateway.faults.http
+    import crossbook.gateway.faults.order_stream
+    import crossbook.gateway.faults.routes
+
+    return crossbook.gateway.faults.routes
+
+
 MAINS: Final[Mapping[str, Callable[[], Callable[[], None]]]] = {
     MODULES["matcher"]: _matcher,
     MODULES["gateway"]: _gateway,
@@ -150,7 +159,7 @@ MAINS: Final[Mapping[str, Callable[[], Callable[[], None]]]] = {
 
 def imports() -> Iterator[object]:
     """Import what the processes need, one part with each step."""
-    parts: list[Callable[[], object]] = [use_build, *MAINS.values(), _interfaces]
+    parts: list[Callable[[], object]] = [use_build, *MAINS.values(), _interfaces, _faults]
     for load in parts:
         # A child that needs it raises it again, into its own output.
         with suppress(Exception):

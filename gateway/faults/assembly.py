@@ -1,4 +1,7 @@
-"""The parts of a gateway with `FAULTS=on`: each wraps a part as it is without faults."""
+"""The parts of a gateway with `FAULTS=on`: each wraps a part as it is without faults.
+
+What stands on the libraries of HTTP is imported where it is made: order entry does not wait for it.
+"""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -11,11 +14,8 @@ from crossbook.common.faults.table import FaultTable
 from crossbook.common.process.clock import Clock
 from crossbook.gateway.api.identity import account_in, acting_account
 from crossbook.gateway.faults.desk import FaultyDesk
-from crossbook.gateway.faults.http import FaultyHttp
 from crossbook.gateway.faults.links import FaultLinks
-from crossbook.gateway.faults.order_stream import faulty
 from crossbook.gateway.faults.refusal import Refused
-from crossbook.gateway.faults.routes import FaultRoutes
 from crossbook.gateway.operations.readiness import FaultsInForce
 from crossbook.gateway.orders.front_desk import FrontDesk
 from crossbook.gateway.problem import Problem
@@ -50,11 +50,15 @@ class GatewayFaults:
 
     def app(self, app: AsgiApp, admission: Admission) -> AsgiApp:
         """The HTTP application behind the rules, with the route of the rules."""
+        from crossbook.gateway.faults.http import FaultyHttp
+        from crossbook.gateway.faults.routes import FaultRoutes
+
         routes = FaultRoutes(app, self._links, admission)
         return FaultyHttp(routes, self.table, self._default_account)
 
     def router(self, router: Router) -> Router:
         """The router of WebSockets behind the rules."""
+        from crossbook.gateway.faults.order_stream import faulty
 
         def route(handshake: Handshake) -> Channel | Refusal:
             refusal = self._refusal(handshake)
