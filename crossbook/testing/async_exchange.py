@@ -4,10 +4,12 @@ import asyncio
 import inspect
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar, overload
 
 from crossbook.client.async_client import AsyncClient
+from crossbook.client.faults import Faults
 from crossbook.common.instruments import Instrument
 from crossbook.testing.background import LivingMarket, RecordedFlow
 from crossbook.testing.calls import ExchangeCalls
@@ -66,6 +68,11 @@ class AsyncExchange:
     def settings(self) -> dict[str, str]:
         """The exchange as environment variables."""
         return self.exchange.settings
+
+    @property
+    def faults(self) -> Faults:
+        """`Exchange.faults`, whose methods block for a request to the exchange."""
+        return self.exchange.faults
 
     def client(self, account: int = 1, **options: Any) -> AsyncClient:
         """An order-entry client, for `async with`."""
@@ -213,6 +220,16 @@ class AsyncExchange:
     ) -> Order:
         """`Exchange.wait_until_filled`."""
         return await _thread(self.exchange.wait_until_filled, client_order_id, account, timeout_s)
+
+    async def advance(
+        self, by: str | timedelta | None = None, *, to: str | datetime | None = None
+    ) -> datetime:
+        """`Exchange.advance`."""
+        return await _thread(self.exchange.advance, by, to=to)
+
+    async def now(self) -> datetime:
+        """`Exchange.now`."""
+        return await _thread(self.exchange.now)
 
     async def kill(self, name: str) -> None:
         """`Exchange.kill`."""

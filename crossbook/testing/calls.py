@@ -2,12 +2,14 @@
 
 import time
 from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from crossbook.client.admin_client import AdminClient
 from crossbook.client.async_client import AsyncClient
 from crossbook.client.client import Client
+from crossbook.client.faults import Faults
 from crossbook.client.market_data import MarketData
 from crossbook.replay.recording_files import check_file, read_recording
 from crossbook.simulator.runner import SimulationPlan
@@ -286,6 +288,31 @@ class ExchangeCalls(RunningExchange):
         assert found is not None, "a condition that holds has a value"
         return found
 
+    # Time and trouble of the test's making.
+
+    def advance(
+        self, by: str | timedelta | None = None, *, to: str | datetime | None = None
+    ) -> datetime:
+        """Move the time of an exchange with `clock="manual"` by a duration such as `1d` or `1h30m`,
+        or to a point in time; returns the new one.
+
+        Everything due on the way happens at its own time, and order entry, market data and record
+        show it when this returns. Raises `AdvanceRefused` where the clock is the machine's.
+        """
+        with self._lock:
+            return _time_of(self._clock.advance(by, to=to))
+
+    def now(self) -> datetime:
+        """The time of the exchange, in UTC."""
+        with self._lock:
+            return _time_of(self._clock.now_ns())
+
+    @property
+    def faults(self) -> Faults:
+        """The faults on request of this exchange: `exchange.faults.refuse(status=429, next=3)`."""
+        with self._lock:
+            return self._faults
+
     def _wait_shown(self, symbol: str, seq: int) -> None:
         """Return once market data has the state as of a number."""
         path = f"/api/v1/orderbook/{symbol}?levels=1&min_seq={seq}"
@@ -293,6 +320,10 @@ class ExchangeCalls(RunningExchange):
         while (answer := self._http.request("GET", path))[0] != 200:
             if time.monotonic() > deadline:
                 raise ExchangeError(f"market data does not show {symbol}: {answer}\n{self.logs()}")
+
+
+def _time_of(time_ns: int) -> datetime:
+    return datetime.fromtimestamp(0, UTC) + timedelta(microseconds=time_ns // 1_000)
 
 
 class EndedOtherwiseError(Exception):

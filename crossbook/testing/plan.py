@@ -12,6 +12,8 @@ from crossbook.common.process.config import Settings
 from crossbook.common.shards import SHARDS_MAX
 
 DEFAULTS: Final[Mapping[str, str]] = {
+    # Nothing breaks before a test adds a rule.
+    "FAULTS": "on",
     # A book that a command did not change counts as current with the next heartbeat.
     "HEARTBEAT_MS": "50",
     "JOURNAL_SEGMENT_MB": "4",

@@ -30,6 +30,7 @@ KEEP: Final = "--crossbook-keep"
 
 _EXCHANGES: Final = "crossbook.testing.exchange"
 _NEXT: Final = pytest.StashKey["pytest.Item | None"]()
+_OWN: Final = pytest.StashKey["list[Exchange]"]()
 _FRESH: Final = "_crossbook_fresh"
 _SHARED: Final = "_crossbook_shared"
 
@@ -84,9 +85,8 @@ def pytest_runtest_makereport(
     report = yield
     if _EXCHANGES in sys.modules and _is_kept(item.config, report):
         from crossbook.testing.keeping import keep
-        from crossbook.testing.running import RUNNING
 
-        for exchange in list(RUNNING):
+        for exchange in item.stash.get(_OWN, []):
             if report.failed:
                 report.sections.append(("crossbook logs", exchange.logs()))
             report.sections.append(("crossbook journal", keep(exchange, _kept_in(item))))
@@ -109,6 +109,7 @@ def _fresh(request: pytest.FixtureRequest) -> Iterator[Exchange]:
 
     exchange = Exchange.of(_plan_of(request.node))
     with exchange:
+        request.node.stash.setdefault(_OWN, []).append(exchange)
         yield exchange
         exchange.close(wait=False)
 
@@ -145,10 +146,12 @@ def exchange_session(request: pytest.FixtureRequest, _crossbook_shared: list[Exc
     plan = _plan_of(request.node)
     if _crossbook_shared and _crossbook_shared[0].plan == plan:
         _crossbook_shared[0].reset()
-        return _crossbook_shared[0]
-    while _crossbook_shared:
-        _crossbook_shared.pop().close(wait=False)
-    _crossbook_shared.append(Exchange.of(plan).__enter__())
+    else:
+        while _crossbook_shared:
+            _crossbook_shared.pop().close(wait=False)
+        _crossbook_shared.append(Exchange.of(plan).__enter__())
+    own = request.node.stash.setdefault(_OWN, [])
+    own += _crossbook_shared
     return _crossbook_shared[0]
 
 

@@ -5,10 +5,11 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self, TypeVar
-from weakref import WeakSet
+from typing import Any, Self, TypeVar
 
 from crossbook.client.admin_client import AdminClient
+from crossbook.client.exchange_clock import ExchangeClock
+from crossbook.client.faults import Faults
 from crossbook.common.instruments import Instrument
 from crossbook.testing.facts import Facts
 from crossbook.testing.http import Http
@@ -19,9 +20,6 @@ from crossbook.testing.spares import SPARES
 from crossbook.testing.waiting import Events
 
 _T = TypeVar("_T")
-
-RUNNING: Final[WeakSet["RunningExchange"]] = WeakSet()
-"""The exchanges of this process."""
 
 
 class RunningExchange:
@@ -54,7 +52,6 @@ class RunningExchange:
     def __enter__(self) -> Self:
         if self._found is None:
             self._found = SPARES.take(self.plan)
-            RUNNING.add(self)
             try:
                 self._found.wait_ready()
             except BaseException:
@@ -73,7 +70,6 @@ class RunningExchange:
     def close(self, *, wait: bool = True) -> None:
         """End everything and remove the folder. Without `wait` the folder may outlive the call, not
         the program."""
-        RUNNING.discard(self)
         self._disconnect()
         processes, self._found = self._found, None
         if processes is not None:
@@ -177,13 +173,26 @@ class RunningExchange:
         return self._part("http", lambda: Http(self.processes.http_port))
 
     @property
+    def _faults(self) -> Faults:
+        if "faults" not in self._parts:
+            self._parts["faults"] = Faults(self.http_url)
+        found: Faults = self._parts["faults"]
+        return found
+
+    @property
+    def _clock(self) -> ExchangeClock:
+        return self._part("clock", lambda: ExchangeClock(self._admin_addresses, [self.http_url]))
+
+    @property
+    def _admin_addresses(self) -> list[str]:
+        folders = map(self.processes.data_dir, range(self.plan.shards))
+        return [f"ipc://{folder}/admin.sock" for folder in folders]
+
+    @property
     def _administrators(self) -> list[AdminClient]:
         if "administrators" not in self._parts:
             self._parts["administrators"] = [
-                self._stack.enter_context(
-                    AdminClient(f"ipc://{self.processes.data_dir(shard)}/admin.sock")
-                )
-                for shard in range(self.plan.shards)
+                self._stack.enter_context(AdminClient(address)) for address in self._admin_addresses
             ]
         found: list[AdminClient] = self._parts["administrators"]
         return found

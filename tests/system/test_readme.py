@@ -31,8 +31,13 @@ README_LINES_MAX: Final = 150
 VOLATILE: Final = {"timestamp", "request_id", "seq", "order_id", "trade_id"}
 """Values that differ from run to run: compared by type only."""
 
+OF_TESTS: Final = "docs/guide/testing-a-bot.md"
+"""A page whose blocks are a bot and its tests: tests/system/test_testing_page.py runs them."""
+
 ELSEWHERE: Final = {
     "make": "tests/system/test_make_run.py",
+    "pip": "tests/system/test_testing_page.py",
+    "pytest": "tests/system/test_testing_page.py",
     "docker": "tests/system/test_container.py",
     "source": "a shell's own",
     "SHARDS=2": "tests/system/test_shards.py",
@@ -198,7 +203,7 @@ def pages_with(language: str) -> list[str]:
     return [name for name, blocks in BLOCKS.items() if any(each[0] == language for each in blocks)]
 
 
-@pytest.mark.parametrize("page", pages_with("python"))
+@pytest.mark.parametrize("page", sorted({*pages_with("python")} - {OF_TESTS}))
 def test_every_python_block_runs(demo: Exchange, tmp_path: Path, page: str) -> None:
     for language, text in BLOCKS[page]:
         if language == "python":

@@ -3,12 +3,14 @@
 import asyncio
 import subprocess
 import sys
+from datetime import timedelta
 
 import pytest
 
 from crossbook.client.client import Client
 from crossbook.client.market_data import MarketData
-from crossbook.testing import Exchange, ExchangeError, Fill
+from crossbook.errors import AdvanceRefused
+from crossbook.testing import Exchange, ExchangeError, Fill, Order
 
 SYMBOL = "BTC-USDT"
 
@@ -102,3 +104,31 @@ def test_an_event_loop_goes_on_while_the_exchange_starts() -> None:
         return turns
 
     assert asyncio.run(test()) > 10
+
+
+def test_time_is_the_tests_and_everything_due_happens() -> None:
+    with Exchange(clock="manual") as exchange:
+        account = exchange.account(USDT="1000")
+        before = exchange.now()
+        client = exchange.client(account)
+        client.submit(SYMBOL, "buy", "0.01", "1000.00", time_in_force="day")
+        tomorrow = exchange.advance("1d")
+        assert tomorrow - before == timedelta(days=1)
+        assert exchange.now() == tomorrow
+        assert exchange.orders(account) == [Order(SYMBOL, "buy", "0.01", 1000, status="EXPIRED")]
+        assert exchange.advance(to=tomorrow + timedelta(hours=1)) == exchange.now()
+
+
+def test_time_of_the_machine_cannot_be_moved(venue: Exchange) -> None:
+    with pytest.raises(AdvanceRefused, match="CLOCK=manual lets time be moved"):
+        venue.advance("1d")
+
+
+def test_faults_are_at_hand(venue: Exchange) -> None:
+    with venue.faults.refuse(status=429, account=77, next=1) as fault:
+        order = {"symbol": SYMBOL, "side": "buy", "order_type": "limit", "quantity": "0.01",
+                 "price": "1000.00"}  # fmt: skip
+        assert venue.request("POST", "/api/v1/orders", order, account=77)[0] == 429
+        assert venue.request("POST", "/api/v1/orders", order, account=77)[0] == 201
+        assert fault.applied == 1
+    venue.client(77).mass_cancel()
