@@ -21,6 +21,7 @@ from crossbook.client.market.updates import (
     Trades,
 )
 from crossbook.client.market_data import MarketData
+from crossbook.client.own_orders import Orders, OwnOrder
 from crossbook.client.request import amend_order, cancel_order, mass_cancel, new_order
 from crossbook.common.errors import CrossbookError
 from crossbook.common.faults.kinds import FaultRuleError
@@ -103,8 +104,10 @@ __all__ = [
     "OrderState",
     "OrderStatus",
     "OrderType",
+    "Orders",
     "OrdersUpdate",
     "OutcomeUnknown",
+    "OwnOrder",
     "Pong",
     "Prevention",
     "Reject",

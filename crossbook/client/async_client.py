@@ -15,6 +15,7 @@ import zmq
 from crossbook.client import failures
 from crossbook.client.answers import Ack, Balance, Execution, OrderState, Reject
 from crossbook.client.order_entry import OrderEntry, received
+from crossbook.client.own_orders import Orders
 from crossbook.client.pending import Outcome
 from crossbook.client.procedures import Outcomes, Procedure
 from crossbook.common.errors import CrossbookError
@@ -136,6 +137,21 @@ class AsyncClient(
                 # Another consumer may have taken it meanwhile.
                 if executions:
                     yield self._known.execution(executions.popleft())
+
+    async def orders(self) -> Orders:
+        """The account's own orders, kept from its answers and executions, those of other sessions
+        too. Call it before the first order: fills before that are in no average price.
+
+        The first call queries the exchange, and so does one after a gap that could not be filled or
+        a request without an answer. The same object is returned each time. It changes whenever the
+        client receives something.
+        """
+        self._running_loop()
+        orders = self._observed()
+        await self._until_caught_up(self._deadline_ns())
+        if orders.in_doubt:
+            await self._perform(self._loading(orders))
+        return orders
 
     async def catch_up(self, from_seq: int) -> list[Execution]:
         """All executions of the account from number `from_seq` on; see `Client.catch_up`."""

@@ -11,6 +11,7 @@ import zmq
 from crossbook.client import failures
 from crossbook.client.answers import Ack, Balance, Execution, OrderState, Reject
 from crossbook.client.order_entry import OrderEntry, received
+from crossbook.client.own_orders import Orders
 from crossbook.client.pending import Outcome, payloads
 from crossbook.client.procedures import Outcomes, Procedure
 from crossbook.common.errors import CrossbookError
@@ -122,6 +123,24 @@ class Client(
                 deadline_ns = time.monotonic_ns() + int(timeout_s * 1e9)
             elif time.monotonic_ns() >= deadline_ns:
                 return
+
+    def orders(self) -> Orders:
+        """The account's own orders, kept from its answers and executions, those of other sessions
+        too. Call it before the first order: fills before that are in no average price.
+
+        The first call queries the exchange, and so does one after a gap that could not be filled or
+        a request without an answer. The same object is returned each time. It changes whenever the
+        client receives something, which is inside calls like this one.
+        """
+        self._check_open()
+        orders = self._observed()
+        self._step(self._deadline_ns(), wait=False)
+        deadline_ns = self._deadline_ns()
+        while self.session.recovering and time.monotonic_ns() < deadline_ns:
+            self._step(deadline_ns)
+        if orders.in_doubt:
+            self._perform(self._loading(orders))
+        return orders
 
     def catch_up(self, from_seq: int) -> list[Execution]:
         """All executions of the account from number `from_seq` on, in order.

@@ -10,6 +10,7 @@ import zmq
 from crossbook.client import connection, failures, procedures
 from crossbook.client.answers import Ack, Balance, Execution, OrderState, Reject
 from crossbook.client.known_instruments import KnownInstruments
+from crossbook.client.own_orders import Orders
 from crossbook.client.procedures import Procedure
 from crossbook.client.recovery import Recovery
 from crossbook.client.request import (
@@ -57,6 +58,7 @@ class OrderEntry(ABC, Generic[AckT, AnswersT, OrdersT, BalancesT, InstrumentsT, 
         self._known = KnownInstruments()
         self._unsent: deque[bytes] = deque()
         self._holes_raised = 0
+        self._orders: Orders | None = None
         self._prepare()
 
     @abstractmethod
@@ -174,6 +176,15 @@ class OrderEntry(ABC, Generic[AckT, AnswersT, OrdersT, BalancesT, InstrumentsT, 
     def ping(self) -> PongT:
         """Request a sign of life and the last sequence number that the gateway has seen."""
         return self._perform(procedures.ping(self.address))
+
+    def _observed(self) -> Orders:
+        """The account's own orders, kept by the session from the first call on."""
+        if self._orders is None:
+            self._orders = self.session.observer = Orders(self._known.of_symbol)
+        return self._orders
+
+    def _loading(self, orders: Orders) -> Procedure[None]:
+        return procedures.load_orders(self.address, self._known, orders)
 
     # Overloads give each call its type; the implementations are generic.
     @overload

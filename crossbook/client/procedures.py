@@ -9,6 +9,7 @@ from typing import Final, NamedTuple, ParamSpec, TypeVar
 
 from crossbook.client import answers, failures
 from crossbook.client.known_instruments import KnownInstruments
+from crossbook.client.own_orders import Orders
 from crossbook.client.pending import Outcome, Unanswered
 from crossbook.client.recovery import Recovery
 from crossbook.common.instruments import Instrument
@@ -32,6 +33,7 @@ from crossbook.common.messages.entry import (
     Reply,
     Request,
 )
+from crossbook.common.shards import shard_of
 
 _BATCHED: Final = (New, Cancel, Amend, MassCancel)
 
@@ -122,6 +124,39 @@ def balances(address: str, known: KnownInstruments) -> Procedure[list[answers.Ba
     """Query the balances of the account."""
     found = yield from _described(address, known, QueryBalances(0), "", Balances)
     return [known.balance(each) for each in found.balances]
+
+
+def load_orders(address: str, known: KnownInstruments, orders: Orders) -> Procedure[None]:
+    """Load the account's own orders from the exchange."""
+    # Doubts that arise meanwhile remain.
+    orders.in_doubt = False
+    try:
+        if known.by_symbol is None:
+            yield from instruments(address, known)
+        symbols = list(known.by_symbol or ())
+        listed, seq = yield from _pages(address, "")
+        if not shard_of(seq):
+            orders.load(listed, seq, symbols)
+            return
+        # Each shard counts for itself: an answer about one instrument has its shard's number.
+        for symbol in symbols:
+            orders.load(*(yield from _pages(address, symbol)), [symbol])
+    except BaseException:
+        orders.in_doubt = True
+        raise
+
+
+def _pages(address: str, symbol: str) -> Procedure[tuple[list[OrderState], int]]:
+    """Every page of open orders, and the number that all of them are true as of, or later."""
+    listed: list[OrderState] = []
+    seq, after_order_id = -1, 0
+    while True:
+        page = yield from _one(address, Query(0, symbol, 0, "", after_order_id), OpenOrders)
+        listed += page.orders
+        seq = page.seq if seq < 0 else min(seq, page.seq)
+        if not page.more or not page.orders:
+            return listed, seq
+        after_order_id = page.orders[-1].order_id
 
 
 def ping(address: str) -> Procedure[Pong]:

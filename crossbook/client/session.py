@@ -19,6 +19,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from crossbook.client.logon import LogonAttempts
+from crossbook.client.own_orders import SessionObserver
 from crossbook.client.pending import Outcome as Outcome
 from crossbook.client.pending import PendingRequest, payloads
 from crossbook.client.pending import Unanswered as Unanswered
@@ -69,7 +70,7 @@ class ClientSession:
     `token` is zero while no session is open; `refused` is the gateway's reject of a logon.
     `losses` counts lost sessions, `holes` the gaps in `executions` that were not filled;
     `missed_from` is where the last gap begins (zero: unknown). `stray` keeps answers to requests
-    that were numbered by `reserve` and sent by the owner itself.
+    that were numbered by `reserve` and sent by the owner itself. `observer` keeps state.
     """
 
     def __init__(
@@ -85,6 +86,7 @@ class ClientSession:
         self.losses = 0
         self.executions_dropped = 0
         self.refused: Reject | None = None
+        self.observer = SessionObserver()
         self.executions: deque[Execution] = deque()
         self.stray: deque[Reply] = deque(maxlen=EXECUTIONS_MAX)
         self._last_seq = 0
@@ -390,6 +392,7 @@ class ClientSession:
 
     def _report_hole(self, track: Track, from_seq: int, part: set[Key]) -> None:
         self.holes += 1
+        self.observer.missed()
         self.missed_from = track.hole_from = from_seq
         track.hole_part = set(part)
 
@@ -404,6 +407,8 @@ class ClientSession:
         settled = recovery.caught_up(end)
         if recovery.by_hand:
             recovery.filled += settled
+            for execution in settled:
+                self.observer.executed(execution)
         else:
             for execution in settled:
                 self._append(execution)
@@ -424,6 +429,8 @@ class ClientSession:
     def _end_recovery(self, track: Track, recovery: Recovery) -> None:
         """Return to normal, and deliver what arrived meanwhile."""
         track.end_recovery(recovery)
+        if not recovery.same_history:
+            self.observer.began_anew()
         whole = recovery.complete and recovery.same_history and not recovery.given_up
         if not whole and not recovery.by_hand:
             from_seq = recovery.next_seq if recovery.given_up else recovery.from_seq
@@ -445,6 +452,7 @@ class ClientSession:
 
     def _answered(self, reply: Reply) -> None:
         pending = self._sent.pop(reply.request_seq, None)
+        self.observer.answered(reply, None if pending is None else pending.request)
         if pending is None:
             self.stray.append(reply)
         elif not pending.own:
@@ -463,6 +471,7 @@ class ClientSession:
     def _give_up(self, seq: int, pending: PendingRequest, sent: bool, why: str) -> None:
         caught = self._tracks.requested_under(seq)
         if not pending.own:
+            self.observer.missed()
             self._outcomes.append((seq, Unanswered(pending.request, sent, why)))
         elif caught is not None:
             caught[1].request_again()
@@ -483,4 +492,5 @@ class ClientSession:
             dropped = self.executions.popleft()
             self.executions_dropped += 1
             self.missed_from = self.missed_from or dropped.seq
+        self.observer.executed(execution)
         self.executions.append(execution)

@@ -19,6 +19,7 @@ from tests.simulation.gateway_process import GatewayProcess
 from tests.simulation.history import check_history
 from tests.simulation.matcher_process import SNAPSHOTS_KEPT, MatcherProcess
 from tests.simulation.network import Network
+from tests.simulation.own_orders import check_own_orders, load_own_orders
 from tests.simulation.publisher_process import ConsumerProcess, PublisherProcess
 from tests.simulation.trader import Trader
 from tests.simulation.world import MILLISECOND, SECOND, SimulatedWorld, Violation, require
@@ -99,6 +100,8 @@ class SimulatedExchange:
         while world.now_ns < end_ns:
             world.rng.choice(self.traders).act()
             self._run(world.rng.randrange(2 * BETWEEN_ACTS_NS))
+            if self.matcher.alive:
+                load_own_orders(self.traders, self.matcher.engine)
         world.trace("faults", "stop")
         self.faults.stop()
         self._settle("traders are idle", lambda: all(trader.idle for trader in self.traders))
@@ -122,6 +125,8 @@ class SimulatedExchange:
         # A matcher that died before its first command begins another incarnation.
         may_lose = bool(self.conditions.keep_segments) or len(archive.incarnations) > 1
         check_history(archive, self.traders, may_lose=may_lose)
+        if len(archive.incarnations) == 1:
+            check_own_orders(self.traders, engine)
         self._check_replay()
         starts = {
             process.name: process.starts

@@ -10,6 +10,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
+from crossbook.client.own_orders import Orders
 from crossbook.client.pending import Outcome, Unanswered
 from crossbook.client.recovery import Recovery
 from crossbook.client.session import OUTSTANDING_MAX, ClientSession
@@ -45,6 +46,8 @@ from tests.simulation.world import (
     SimulatedWorld,
     require,
 )
+
+_BY_SYMBOL: Final = {each.symbol: each for each in INSTRUMENTS}
 
 DEADLINE_NS: Final = 3 * SECOND
 CALLS_MAX: Final = 30
@@ -109,6 +112,9 @@ class Trader(SimulatedProcess):
         self._catching_up = False
         self._recovery: Recovery | None = None
         self.session = ClientSession(account, self.recovers)
+        self.orders = Orders(_BY_SYMBOL.get)
+        if self.recovers:
+            self.session.observer = self.orders
 
     def boot(self) -> bool:
         """Clients do not die here; their messages must not be lost."""

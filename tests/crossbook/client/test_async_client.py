@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 
 import pytest
+from msgspec.structs import replace
 
 from crossbook import (
     AsyncClient,
@@ -163,3 +164,20 @@ def test_a_closed_asyncio_client_raises_closed(
 def test_an_asyncio_client_that_was_never_opened_raises_the_remedy(gateway: FakeGateway) -> None:
     with pytest.raises(ClientClosed, match="async with"):
         asyncio.run(AsyncClient(gateway.address).ping())
+
+
+def test_asyncio_own_orders_are_kept_while_the_loop_runs(gateway: FakeGateway) -> None:
+    async def scenario() -> None:
+        async with AsyncClient(gateway.address, account=7) as client:
+            orders = await client.orders()
+            assert orders.open() == []
+            ack = await client.submit(BTC, "buy", "0.00005", "1.00", client_order_id="a")
+            order = orders.named("a")
+            assert order is not None
+            gateway.push(replace(execution(ack.seq + 1), order_id=ack.order_id))
+            async for _ in client.executions(5.0):
+                break
+            assert (order.filled_lots, order.fills_known) == (1, True)
+            assert await client.orders() is orders
+
+    asyncio.run(scenario())
