@@ -42,7 +42,7 @@ def verify(directory: DirectoryArgument = None, as_json: JsonOption = False) -> 
       crossbook verify
       crossbook verify /var/lib/crossbook --json
     """
-    _run(VERIFY, directory, *(["--json"] if as_json else []))
+    run_program(VERIFY, directory, *(["--json"] if as_json else []))
 
 
 def journal(
@@ -69,11 +69,11 @@ def journal(
       crossbook journal --digest
     """
     if digest:
-        _run(PRINT, directory, "--digest")
-    _run(PRINT, directory, "--from", str(from_seq), "--to", str(to_seq))
+        run_program(PRINT, directory, "--digest")
+    run_program(PRINT, directory, "--from", str(from_seq), "--to", str(to_seq))
 
 
-def _run(module: str, directory: Path | None, *options: str) -> None:
+def run_program(module: str, directory: Path | None, *options: str) -> None:
     """Run a program of the matcher; its output and exit status become ours."""
     if directory is None:
         settings = load_settings("client")

@@ -20,7 +20,7 @@ from crossbook.cli import (
     statistics,
 )
 from crossbook.cli.console import CrossbookGroup
-from crossbook.cli.research import export, record
+from crossbook.cli.research import export, record, rerun
 
 app = typer.Typer(
     cls=CrossbookGroup,
@@ -75,6 +75,7 @@ app.command()(replay.replay)
 app.command()(simulate.simulate)
 app.command()(export.export)
 app.command()(record.record)
+app.command()(rerun.rerun)
 app.command()(market.status)
 app.command()(check.check)
 app.command()(journal.verify)

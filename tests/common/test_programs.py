@@ -61,7 +61,7 @@ def test_every_module_started_by_name_exists() -> None:
     "name",
     [
         *programs.MODULES.values(), programs.COMMAND_LINE,
-        programs.VERIFY, programs.PRINT, programs.BACKUP,
+        programs.VERIFY, programs.PRINT, programs.BACKUP, programs.RERUN,
     ],
 )  # fmt: skip
 def test_a_program_exists(name: str) -> None:

@@ -131,6 +131,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where the commands run: with the files that the page names."""
     folder = tmp_path_factory.mktemp("readme")
     (folder / "path/to").mkdir(parents=True)
+    shutil.copyfile(REPOSITORY / "instruments.toml", folder / "instruments.toml")
     for sample in Path(sample_flow.__file__).with_name("samples").iterdir():
         suffix = sample.name.partition(".")[2]
         target = folder / "path/to" / f"STEM.{suffix}"

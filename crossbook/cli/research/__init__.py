@@ -1,1 +1,1 @@
-"""Commands about what an exchange stored: `export`, `record`."""
+"""Commands about what an exchange stored: `export`, `record`, `rerun`."""

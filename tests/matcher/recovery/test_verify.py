@@ -12,6 +12,7 @@ from crossbook.common.instruments import Instrument
 from crossbook.common.messages.codec import encode
 from crossbook.common.messages.commands import CancelOrder
 from crossbook.common.messages.events import EventBatch
+from crossbook.common.rules import Rules
 from crossbook.matcher.journal.disk import Disk, FileDisk
 from crossbook.matcher.journal.journal import Journal
 from crossbook.matcher.journal.record import Record
@@ -39,9 +40,12 @@ def live(
     snapshots_at: Iterable[int] = (20, 40),
     instruments: Iterable[Instrument] = INSTRUMENTS,
     keep_segments: bool = True,
+    rules: Rules | None = None,
 ) -> str:
     """Run a matcher on a disk for a while; returns the state hash in the end."""
-    recovered = recover(disk, instruments, INCARNATION, SEGMENT, "batch", snapshots_kept=5)
+    recovered = recover(
+        disk, instruments, INCARNATION, SEGMENT, "batch", snapshots_kept=5, rules=rules
+    )
     engine, journal = recovered.engine, recovered.journal
     sequencer = Sequencer(engine, journal, EventResendBuffer(10**6))
     store = SnapshotStore(disk, 5)
