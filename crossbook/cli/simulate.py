@@ -21,6 +21,7 @@ from crossbook.cli.agents import (
 )
 from crossbook.cli.console import CommandError, ExitStatus, Output
 from crossbook.cli.options import GatewayOption, JsonOption, client_settings
+from crossbook.client.exchange_clock import ExchangeClock
 from crossbook.simulator.display import facts, line, table
 from crossbook.simulator.flow import AgentFlow
 from crossbook.simulator.population import AGENTS_MOST, BUILT_IN, CHOSEN_MOST, AgentChoice, Values
@@ -96,6 +97,13 @@ WaitOption = Annotated[
         "--wait", min=0, max=3600, metavar="SECONDS", help="How long to wait for the exchange."
     ),
 ]
+HoldTimeOption = Annotated[
+    bool,
+    typer.Option("--hold-time", help="With CLOCK=manual: let the exchange's time stand still."),
+]
+
+MATCHER_TIMEOUT_S: Final = 1.0
+"""How long a tick waits for the matchers to move their time."""
 
 
 def simulate(
@@ -109,6 +117,7 @@ def simulate(
     duration: DurationOption = 0.0,
     first_account: FirstAccountOption = FIRST_ACCOUNT,
     wait: WaitOption = 10.0,
+    hold_time: HoldTimeOption = False,
     gateway: GatewayOption = None,
     explain: ExplainOption = False,
     as_json: JsonOption = False,
@@ -119,6 +128,9 @@ def simulate(
     symbols and duration on two fresh exchanges without other traders send the same requests in the
     same order. 12 agents in three instruments send some 170 requests per simulated second. Open
     orders of the agents' accounts are canceled at the start and, also after Ctrl-C, at the end.
+
+    With CLOCK=manual the exchange's time moves by the simulated seconds, over the matchers' admin
+    sockets; two such runs have the same journal digest (crossbook journal --digest).
 
     Agents of your own trade with the others: a class derived from crossbook.simulator.agent.Agent.
     One that raises an exception is named, its orders are canceled, the others go on, and the exit
@@ -144,7 +156,12 @@ def simulate(
         settings.gateway_orders, first_account, agents, seed, names, rate, duration, wait,
         own, kinds,
     )  # fmt: skip
-    _trade(Runner(plan), Output(as_json))
+    with contextlib.ExitStack() as stack:
+        clock = None
+        if settings.clock == "manual" and not hold_time:
+            admin = [shard.matcher_admin for shard in settings.each_shard()]
+            clock = stack.enter_context(ExchangeClock(admin, timeout_s=MATCHER_TIMEOUT_S))
+        _trade(Runner(plan, clock), Output(as_json))
 
 
 def _trade(runner: Runner, output: Output) -> None:

@@ -11,7 +11,8 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
-from typing import Final, TypeVar
+from datetime import timedelta
+from typing import Final, Protocol, TypeVar
 
 import zmq
 from msgspec import Struct
@@ -55,6 +56,16 @@ _AGAIN: Final = (RejectReason.BUSY, RejectReason.NOT_LOGGED_ON, RejectReason.OUT
 _T = TypeVar("_T")
 
 
+_TICK: Final = timedelta(seconds=1) / TICKS_PER_SECOND
+
+
+class TickClock(Protocol):
+    """The clock of an exchange: `crossbook.client.exchange_clock.ExchangeClock`."""
+
+    def advance(self, by: timedelta) -> object:
+        """Move the time; raises `CrossbookError` where that is not possible."""
+
+
 class Stopped(CrossbookError):  # noqa: N818 - names an event
     """The simulation was stopped while it waited."""
 
@@ -87,12 +98,15 @@ class SimulationPlan(Struct, frozen=True):
 class Runner:
     """One simulation on one exchange. `stop` ends it after the tick it is in.
 
-    Raises `ConfigError` for agents that cannot be engaged.
+    With a `clock`, which is manual, the exchange's time moves by each tick at its end, when
+    everything in it is answered: a simulated second is one of the exchange. Raises `ConfigError`
+    for agents that cannot be engaged.
     """
 
-    def __init__(self, plan: SimulationPlan) -> None:
+    def __init__(self, plan: SimulationPlan, clock: TickClock | None = None) -> None:
         check_population(plan.agents, plan.kinds, plan.own)
         self.plan = plan
+        self._clock = clock
         self.flow: AgentFlow | None = None
         self.outages = 0
         self.resets = 0
@@ -184,12 +198,22 @@ class Runner:
                 self.resets += 1
                 await self._cancel_all()
                 flow.forget_orders()
+            self._move_time()
             watch(self, flow)
             # The opening is bounded by the number of agents; it is not paced, so that there is a
             # market at once.
             now_s = time.monotonic()
             due_s = max(due_s, now_s - BEHIND_MOST_S) + (0 if opening else self._tick_s(count))
             await self._pause(due_s - now_s)
+
+    def _move_time(self) -> None:
+        """Let the tick pass at the exchange. A matcher that is away misses it."""
+        if self._clock is None:
+            return
+        try:
+            self._clock.advance(_TICK)
+        except (GatewayUnavailable, OutcomeUnknown):
+            self.outages += 1
 
     def _tick_s(self, requests: int) -> float:
         """Real seconds of a tick with so many requests."""

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 from rich.console import Console
+from typer.testing import CliRunner
 
+from crossbook.cli.main import app
 from crossbook.cli.simulate import LINE_EVERY_S, _Screen
 
 BEGAN_S = 5_000.0
@@ -68,3 +70,18 @@ def test_a_terminal_shows_a_table_four_times_a_second(monkeypatch: pytest.Monkey
         assert isinstance(written, io.StringIO)
         assert [f"table {at:g}" in written.getvalue() for at in shown.tables] == [True] * 4
     assert shown.lines == ["12 agents quote and trade A, B"]
+
+
+@pytest.mark.parametrize(
+    ("clock", "words", "moves"),
+    [("system", (), False), ("manual", (), True), ("manual", ("--hold-time",), False)],
+)
+def test_a_simulation_moves_a_manual_clock_unless_time_is_held(
+    monkeypatch: pytest.MonkeyPatch, clock: str, words: tuple[str, ...], moves: bool
+) -> None:
+    given: list[Any] = []
+    monkeypatch.setenv("CLOCK", clock)
+    monkeypatch.setattr("crossbook.cli.simulate.Runner", lambda plan, clock: given.append(clock))
+    monkeypatch.setattr("crossbook.cli.simulate._trade", lambda runner, output: None)
+    assert CliRunner().invoke(app, ["simulate", *words]).exit_code == 0
+    assert [type(each).__name__ for each in given] == ["ExchangeClock" if moves else "NoneType"]
