@@ -4,12 +4,12 @@ from typing import Annotated, ClassVar
 
 from msgspec import Meta
 
-from crossbook.simulator.agent import Agent
+from crossbook.simulator.built_in import Informed
 from crossbook.simulator.market import BUY, SELL, OpenOrder
-from crossbook.simulator.units import Chances, Multiple, Quote, ratio
+from crossbook.simulator.units import Chances, Multiple, ratio
 
 
-class MarketMaker(Agent):
+class MarketMaker(Informed):
     """Keeps `levels` bids and asks around its estimate of the instrument's worth.
 
     The estimate follows the fundamental with a lag of the maker's own, so that slow makers are
@@ -18,9 +18,14 @@ class MarketMaker(Agent):
     """
 
     kind: ClassVar[str] = "maker"
-    prevention: ClassVar[int] = 0
 
     limit_quote = 400_000.0
+    acts_low = 0.08
+    acts_high = 0.3
+    size_quote = 350.0
+    size_most = 30.0
+    learns_low = 0.4
+    learns_high = 1.0
     levels: Annotated[int, Meta(ge=1, le=50, description="Quotes on each side.")] = 7
     corrections_most: Annotated[
         int, Meta(ge=1, le=100, description="Corrections of quotes in one tick, the first apart.")
@@ -45,20 +50,6 @@ class MarketMaker(Agent):
         float,
         Meta(ge=0, le=100, description="Half spreads that a full position moves all quotes by."),
     ] = 2.5
-    size_quote: Annotated[Quote, Meta(description="Scale of a quote's size, in quote units.")] = (
-        350.0
-    )
-    size_most: Annotated[Multiple, Meta(description="Largest random multiple of that scale.")] = (
-        30.0
-    )
-    learns_low: Annotated[
-        Chances, Meta(description="Share of the fundamental's move seen each tick: from here ...")
-    ] = 0.4
-    learns_high: Annotated[Chances, Meta(description="... to here, drawn for each maker.")] = 1.0
-    acts_low: Annotated[
-        Chances, Meta(description="Probability of a look at its quotes each tick: from here ...")
-    ] = 0.08
-    acts_high: Annotated[Chances, Meta(description="... to here, drawn for each maker.")] = 0.3
     move_share: Annotated[
         Chances, Meta(description="Share of corrections that amend; the others cancel and enter.")
     ] = 0.2
@@ -75,21 +66,19 @@ class MarketMaker(Agent):
 
     def on_start(self) -> None:
         """Draw the maker's lag, width and pace."""
-        chance = self.chance
-        self._seen = float(self.market.start_ticks)
         self._quiet = ratio(self.half_spread_bps)
-        self._learns = chance.between(self.learns_low, self.learns_high)
-        self._width = chance.between(self.width_low, self.width_high)
-        self._acts = chance.between(self.acts_low, self.acts_high)
+        self.begin_to_see()
+        self._width = self.chance.between(self.width_low, self.width_high)
+        self._acts = self.drawn_pace()
 
     def act(self) -> None:
         """Move the quotes that are most wrong to where they belong."""
-        self._seen += self._learns * (self.fundamental - self._seen)
+        seen = self.see()
         opening = self.tick <= 1
         half = self._half_spread()
         if not opening and not self._exposed(half) and not self.chance.happens(self._acts):
             return
-        middle = self._seen - self.lean * half * self.position_lots / self.limit_lots
+        middle = seen - self.lean * half * self.position_lots / self.limit_lots
         self._pick_off(half)
         slots = {(order.side, order.slot): order for order in self.orders()}
         left = self.corrections_most

@@ -4,12 +4,13 @@ from typing import Annotated, ClassVar
 
 from msgspec import Meta
 
-from crossbook.simulator.agent import FOK, IOC, OPEN_ORDERS_MOST, Agent
+from crossbook.simulator.agent import FOK, IOC, OPEN_ORDERS_MOST
+from crossbook.simulator.built_in import BuiltIn, Directional, Informed
 from crossbook.simulator.market import BUY, SELL
-from crossbook.simulator.units import Bps, Chances, Multiple, Quote, ratio
+from crossbook.simulator.units import Bps, Chances, Multiple, ratio
 
 
-class NoiseTrader(Agent):
+class NoiseTrader(BuiltIn):
     """Trades without information.
 
     It rests orders at power-law distances for power-law times, and at times trades a larger order
@@ -18,13 +19,11 @@ class NoiseTrader(Agent):
     """
 
     kind: ClassVar[str] = "noise"
-    prevention: ClassVar[int] = 0
 
     limit_quote = 600_000.0
-    acts_low: Annotated[
-        Chances, Meta(description="Probability of an order each tick: from here ...")
-    ] = 0.25
-    acts_high: Annotated[Chances, Meta(description="... to here, drawn for each trader.")] = 0.5
+    acts_low = 0.25
+    acts_high = 0.5
+    size_most = 2_000.0
     rest_share: Annotated[
         Chances, Meta(description="Share of orders that rest; the others trade at once.")
     ] = 0.955
@@ -36,12 +35,6 @@ class NoiseTrader(Agent):
             description="It enters none while so many of its orders rest.",
         ),
     ] = 60
-    size_quote: Annotated[Quote, Meta(description="Scale of an order's size, in quote units.")] = (
-        90.0
-    )
-    size_most: Annotated[Multiple, Meta(description="Largest random multiple of that scale.")] = (
-        2_000.0
-    )
     hurry: Annotated[
         Multiple, Meta(description="Multiple of the size of orders that trade at once.")
     ] = 2.5
@@ -65,7 +58,7 @@ class NoiseTrader(Agent):
     def on_start(self) -> None:
         """Draw the trader's pace."""
         self._near = ratio(self.near_bps)
-        self._acts = self.chance.between(self.acts_low, self.acts_high)
+        self._acts = self.drawn_pace()
         self._side = BUY
         self._pieces = 0
 
@@ -133,7 +126,7 @@ class NoiseTrader(Agent):
         return lots
 
 
-class MomentumTrader(Agent):
+class MomentumTrader(Directional):
     """Buys when the price rises and sells when it falls, at once; closes its position when the
     trend is over.
 
@@ -141,36 +134,20 @@ class MomentumTrader(Agent):
     """
 
     kind: ClassVar[str] = "momentum"
-    prevention: ClassVar[int] = 0
 
     limit_quote = 80_000.0
-    acts_low: Annotated[
-        Chances, Meta(description="Probability of a look at the price each tick: from here ...")
-    ] = 0.01
-    acts_high: Annotated[Chances, Meta(description="... to here, drawn for each trader.")] = 0.03
-    threshold_bps_low: Annotated[
-        Bps, Meta(description="Trend from which it trades: from here ...")
-    ] = 1.2
-    threshold_bps_high: Annotated[Bps, Meta(description="... to here, drawn for each trader.")] = (
-        3.0
-    )
-    size_quote: Annotated[Quote, Meta(description="Scale of an order's size, in quote units.")] = (
-        90.0
-    )
-    size_most: Annotated[Multiple, Meta(description="Largest random multiple of that scale.")] = (
-        300.0
-    )
+    acts_low = 0.01
+    acts_high = 0.03
+    threshold_bps_low = 1.2
+    threshold_bps_high = 3.0
     reach_bps: Annotated[
         Bps, Meta(description="Farthest beyond the best price that an order trades.")
     ] = 1.5
 
     def on_start(self) -> None:
         """Draw the trader's pace and threshold."""
-        chance = self.chance
-        self._acts = chance.between(self.acts_low, self.acts_high)
-        self._threshold = chance.between(
-            ratio(self.threshold_bps_low), ratio(self.threshold_bps_high)
-        )
+        self._acts = self.drawn_pace()
+        self._threshold = self.drawn_threshold()
 
     def act(self) -> None:
         """Follow the trend, or close the position."""
@@ -187,7 +164,7 @@ class MomentumTrader(Agent):
             self.trade(SELL if held > 0 else BUY, min(size, abs(held)), reach)
 
 
-class MeanReverter(Agent):
+class MeanReverter(Directional, Informed):
     """Trades against deviations of the price from its target.
 
     The target is the mean of the fundamental, which this agent sees late, and of the average price
@@ -195,56 +172,32 @@ class MeanReverter(Agent):
     """
 
     kind: ClassVar[str] = "reverter"
-    prevention: ClassVar[int] = 0
 
     limit_quote = 200_000.0
-    acts_low: Annotated[
-        Chances, Meta(description="Probability of a look at the price each tick: from here ...")
-    ] = 0.02
-    acts_high: Annotated[Chances, Meta(description="... to here, drawn for each trader.")] = 0.05
-    learns_low: Annotated[
-        Chances, Meta(description="Share of the fundamental's move seen each tick: from here ...")
-    ] = 0.05
-    learns_high: Annotated[Chances, Meta(description="... to here, drawn for each trader.")] = 0.3
-    threshold_bps_low: Annotated[
-        Bps, Meta(description="Deviation from which it trades: from here ...")
-    ] = 1.5
-    threshold_bps_high: Annotated[Bps, Meta(description="... to here, drawn for each trader.")] = (
-        4.0
-    )
-    size_quote: Annotated[Quote, Meta(description="Scale of an order's size, in quote units.")] = (
-        90.0
-    )
-    size_most: Annotated[Multiple, Meta(description="Largest random multiple of that scale.")] = (
-        300.0
-    )
-    closes: Annotated[
-        Chances, Meta(description="Probability that a look near the target closes a part.")
+    close_share: Annotated[
+        Chances,
+        Meta(description="Share of looks near the target that close a part of the position."),
     ] = 0.15
 
     def on_start(self) -> None:
         """Draw the trader's pace, lag and threshold."""
-        chance = self.chance
-        self._acts = chance.between(self.acts_low, self.acts_high)
-        self._seen = float(self.market.start_ticks)
-        self._learns = chance.between(self.learns_low, self.learns_high)
-        self._threshold = chance.between(
-            ratio(self.threshold_bps_low), ratio(self.threshold_bps_high)
-        )
+        self._acts = self.drawn_pace()
+        self.begin_to_see()
+        self._threshold = self.drawn_threshold()
 
     def act(self) -> None:
         """Trade with quotes that are too cheap or too dear; otherwise close the position in small
         steps."""
-        self._seen += self._learns * (self.fundamental - self._seen)
+        seen = self.see()
         if not self.chance.happens(self._acts):
             return
         market = self.market
-        meant = (self._seen + market.slow) / 2
+        meant = (seen + market.slow) / 2
         gap = (meant - market.middle) / market.middle
         size = market.lots_worth(self.size_quote * self.chance.fattest(self.size_most))
         held = self.position_lots
         if abs(gap) > self._threshold:
             self.trade(BUY if gap > 0 else SELL, size, abs(gap) * market.middle, IOC)
-        elif held and self.chance.happens(self.closes):
+        elif held and self.chance.happens(self.close_share):
             side = SELL if held > 0 else BUY
             self.trade(side, min(size, abs(held)), float(market.grid_ticks))

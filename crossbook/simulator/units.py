@@ -7,7 +7,7 @@ from msgspec import Meta
 _BASIS_POINTS: Final = 10_000
 _DECIMALS: Final = 12
 
-Chances: TypeAlias = Annotated[float, Meta(gt=0, le=1)]
+Chances: TypeAlias = Annotated[float, Meta(ge=0, le=1)]
 """A probability or a share."""
 
 Multiple: TypeAlias = Annotated[float, Meta(gt=0, le=1_000_000)]

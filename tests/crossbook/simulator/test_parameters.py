@@ -35,7 +35,7 @@ def test_parameters_are_public_annotated_attributes_with_a_default() -> None:
     assert parameters_of(Quoter)[:6] == [
         Parameter("size", 4.0, "a number above 0 up to 1,000,000", "Size of an order."),
         Parameter("levels", 5, "a whole number from 1 to 50", ""),
-        Parameter("share", 0.5, "a number above 0 up to 1", "A share."),
+        Parameter("share", 0.5, "a number from 0 to 1", "A share."),
         Parameter("terms", "ioc", "one of fok, ioc", ""),
         Parameter("eager", False, "true or false", ""),
         Parameter("label", "", "text of at most 3 characters", ""),
@@ -61,7 +61,7 @@ def test_values_are_read_from_text() -> None:
         ("size", "nan", "size: 'nan' is not a number above 0 up to 1,000,000"),
         ("width_low", "inf", "width_low: 'inf' is not a number"),
         ("size", [1], "size: [1] is not a number above 0 up to 1,000,000"),
-        ("share", 0, "share: 0 is not a number above 0 up to 1"),
+        ("share", -0.1, "share: -0.1 is not a number from 0 to 1"),
         ("terms", "gtc", "terms: 'gtc' is not one of fok, ioc"),
         ("eager", "perhaps", "eager: 'perhaps' is not true or false"),
         ("label", "four", "label: 'four' is not text of at most 3 characters"),

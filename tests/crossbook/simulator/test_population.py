@@ -1,5 +1,6 @@
 """Engaging agents: names, values, limits, failures, and draws that no other agent shifts."""
 
+import re
 from typing import Any
 
 import pytest
@@ -10,8 +11,10 @@ from crossbook.common.types import Side
 from crossbook.simulator.agent import Agent, Fill
 from crossbook.simulator.makers import MarketMaker
 from crossbook.simulator.market import AgentMarket
+from crossbook.simulator.parameters import parameters_of
 from crossbook.simulator.population import (
     AGENTS_MOST,
+    BUILT_IN,
     CHOSEN_MOST,
     NAME_LENGTH_MOST,
     AgentChoice,
@@ -224,3 +227,30 @@ def test_a_market_all_of_whose_agents_failed_is_deserted() -> None:
     joined.run(1)
     assert joined.flow.deserted
     assert joined.venue.engine.open_orders(joined.venue.account(0)) == ([], False)
+
+
+BOUNDS = {
+    (name, parameter.name, value)
+    for name, kind in BUILT_IN.items()
+    for parameter in parameters_of(kind)
+    for value in re.findall(r"\b\d[\d.e+,]*", parameter.allowed)
+}
+
+
+@pytest.mark.parametrize(("name", "parameter", "bound"), sorted(BOUNDS))
+def test_a_kind_trades_soundly_with_each_parameter_at_either_limit(
+    name: str, parameter: str, bound: str
+) -> None:
+    value = float(bound.replace(",", "")) or 0.000_001
+    whole = isinstance(getattr(BUILT_IN[name], parameter), int)
+    given: dict[str, object] = {parameter: int(value) if whole else value}
+    # The other end of a range goes along.
+    if parameter.endswith("_low"):
+        high = parameter.removesuffix("_low") + "_high"
+        given[high] = max(value, getattr(BUILT_IN[name], high))
+    elif parameter.endswith("_high"):
+        low = parameter.removesuffix("_high") + "_low"
+        given[low] = min(value, getattr(BUILT_IN[name], low))
+    joined = Joined(AgentChoice(BUILT_IN[name], given, count=2), agents=6).run(25)
+    assert joined.flow.failures == []
+    assert joined.flow.statistics.rejects.keys() <= {"UNKNOWN_ORDER"}
