@@ -8,10 +8,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from crossbook import testing
 from crossbook.common.instruments_file import load_instruments
 from crossbook.simulator.flow import AgentFlow
 from crossbook.simulator.population import AgentChoice
 from crossbook.simulator.venue import LocalVenue
+from crossbook.testing.background import AGENTS_ACCOUNT
 from tests.system.exchange import PROCESSES, REPOSITORY, Exchange
 
 AGENTS = 4
@@ -61,10 +65,16 @@ def start(exchange: Exchange, folder: Path, *words: str) -> "subprocess.Popen[by
     )  # fmt: skip
 
 
-def pure(folder: Path) -> AgentFlow:
-    """The same market on an engine in this process."""
+def classes() -> dict[str, Any]:
+    """The classes of `BOTS`."""
     names: dict[str, Any] = {}
-    exec(compile(BOTS, str(folder / "bots.py"), "exec"), names)
+    exec(compile(BOTS, "bots.py", "exec"), names)
+    return names
+
+
+def pure() -> AgentFlow:
+    """The same market on an engine in this process."""
+    names = classes()
     instruments = load_instruments(REPOSITORY / "instruments.toml")
     traded = [each for each in instruments if each.symbol in ("BTC-USDT", "ETH-USDT")]
     own = [AgentChoice(names["Quoter"], {"lots": 30}), AgentChoice(names["Quoter"])]
@@ -89,7 +99,7 @@ def test_own_agents_have_the_same_flow_on_an_exchange_and_in_this_process(tmp_pa
             assert process.returncode == 0, err.decode()
             facts.append(json.loads(out))
     slow, fast = facts
-    flow = pure(tmp_path)
+    flow = pure()
     assert slow["flow_digest"] == fast["flow_digest"] == flow.digest
     assert slow["agents"] == fast["agents"] == flow.statistics.kinds()
     assert [each["kind"] for each in slow["agents"]] == ["maker", "noise", "quoter", "quoter-2"]
@@ -130,3 +140,18 @@ def test_a_simulation_is_over_when_all_its_agents_failed(
     [failure] = facts["failures"]
     assert (failure["agent"], failure["error"]) == ("broken", "RuntimeError('no luck')")
     assert not facts["orders_left_open"]
+
+
+def test_the_market_of_a_users_test_engages_agents_and_raises_their_failures() -> None:
+    names = classes()
+    with testing.Exchange() as exchange:
+        quoter = AgentChoice(names["Quoter"], {"lots": 25})
+        market = exchange.market(seed=5, rate=2_000, agents=AGENTS, own=(quoter,))
+        account = AGENTS_ACCOUNT + AGENTS
+        orders = exchange.wait_for_open_orders(account, 2)
+        assert {str(order.quantity) for order in orders} == {"0.00025"}
+        market.stop()
+        assert exchange.open_orders(account) == []
+        broken = exchange.market(seed=5, rate=2_000, agents=0, own=(AgentChoice(names["Broken"]),))
+        with pytest.raises(testing.ExchangeError, match="agent broken failed in tick 11"):
+            broken.wait_for_ticks(100)
