@@ -325,3 +325,23 @@ def test_every_fault_is_counted_in_metrics_and_cleared_at_once(
     assert faults.clear() == 1
     assert value(api, "crossbook_gateway_fault_rules") == 0
     assert faults.silent() == []
+
+
+def test_a_gateway_of_streams_alone_has_the_rules_too() -> None:
+    with Exchange(GATEWAY_ROLES="streams", FAULTS="on", ready=False) as exchange:
+        for name in ("matcher", "publisher", "gateway"):
+            exchange.start(name)
+        exchange.wait_until("it answers", lambda: answers(exchange))
+        faults = Faults(exchange.api)
+        faults.refuse(status=503, path="/health", next=1)
+        statuses = [httpx.get(f"{exchange.api}/health").status_code for _ in range(2)]
+        assert statuses == [503, 200]
+        assert httpx.get(f"{exchange.api}/ready").json()["faults"] == {"rules": 1, "applied": 1}
+
+
+def answers(exchange: Exchange) -> bool:
+    """Whether the gateway has an answer."""
+    try:
+        return httpx.get(f"{exchange.api}/health").status_code == 200
+    except httpx.TransportError:
+        return False
