@@ -105,6 +105,7 @@ OTHERWISE: Final[Mapping[str, str]] = {
     "gateway/api/render": "pure",
     "gateway/book_waits": "edge",
     "gateway/faults/assembly": "net",
+    "gateway/faults/fate": "pure",
     "gateway/faults/kept": "pure",
     "gateway/faults/links": "net",
     "gateway/faults/refusal": "pure",

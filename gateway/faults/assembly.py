@@ -9,13 +9,13 @@ from typing import cast
 
 import zmq
 
-from crossbook.common.faults.order_entry import Refuse, RequestFacts, RequestFault
+from crossbook.common.faults.order_entry import RequestFacts
 from crossbook.common.faults.table import FaultTable
 from crossbook.common.process.clock import Clock
 from crossbook.gateway.api.identity import account_in, acting_account
 from crossbook.gateway.faults.desk import FaultyDesk
+from crossbook.gateway.faults.fate import request_fate
 from crossbook.gateway.faults.links import FaultLinks
-from crossbook.gateway.faults.refusal import Refused
 from crossbook.gateway.operations.readiness import FaultsInForce
 from crossbook.gateway.orders.front_desk import FrontDesk
 from crossbook.gateway.problem import Problem
@@ -80,8 +80,7 @@ class GatewayFaults:
         except Problem:
             return None
         facts = RequestFacts("handshake", account or self._default_account, handshake.path, "GET")
-        for each in self.table.due(RequestFault, facts):
-            if isinstance(each.rule, Refuse):
-                refused = Refused.by(each.rule, each.id)
-                return Refusal(refused.status, f"{refused.detail.code}: {refused.detail.message}")
-        return None
+        refused = request_fate(self.table, facts).refused
+        if refused is None:
+            return None
+        return Refusal(refused.status, f"{refused.detail.code}: {refused.detail.message}")

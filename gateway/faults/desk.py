@@ -11,22 +11,10 @@ from msgspec import Struct
 
 from crossbook.common.faults.order_entry import (
     AnswerFault,
-    AnswerLate,
-    AnswerTwice,
-    AnswerUnknown,
-    CloseConnection,
-    Delay,
     ExecutionFacts,
     ExecutionFault,
-    ExecutionsDisconnect,
-    ExecutionsLate,
-    ExecutionsOutOfOrder,
-    NoAnswer,
-    Refuse,
     RequestFacts,
-    RequestFault,
 )
-from crossbook.common.faults.rule import FaultRule
 from crossbook.common.faults.table import FaultTable
 from crossbook.common.messages.codec import decode_requests, encode
 from crossbook.common.messages.entry import (
@@ -51,8 +39,9 @@ from crossbook.common.messages.entry import (
     Request,
 )
 from crossbook.common.shards import shard_of
+from crossbook.gateway.faults.fate import answer_fate, execution_fate, request_fate
 from crossbook.gateway.faults.kept import keep
-from crossbook.gateway.faults.refusal import Refused, unknown_reject
+from crossbook.gateway.faults.refusal import unknown_reject
 from crossbook.gateway.orders.front_desk import FrontDesk
 from crossbook.gateway.orders.local_sessions import LOCAL_PREFIX
 from crossbook.gateway.orders.session import OrderSession
@@ -120,8 +109,6 @@ class FaultyDesk:
             delay_s = self._meet(identity, request, facts)
             if delay_s is None:
                 continue
-            if delay_s < 0:
-                return
             self._track(identity, request, facts)
             if delay_s:
                 self._receive_later(delay_s, identity, token, request)
@@ -158,22 +145,16 @@ class FaultyDesk:
         return found
 
     def _meet(self, identity: bytes, request: Request, facts: RequestFacts) -> float | None:
-        """The delay of a request, in seconds; None where it is refused, below zero where its
-        connection is closed."""
-        delay_s = 0.0
-        for each in self._table.due(RequestFault, facts):
-            rule = each.rule
-            if isinstance(rule, Delay):
-                delay_s += each.draw_delay_s()
-            elif isinstance(rule, Refuse):
-                refused = Refused.by(rule, each.id)
-                reject = refused.reject(request.request_seq, facts.client_order_id)
-                self._after(delay_s, partial(self._desk.outbox.refuse, identity, reject))
-                return None
-            elif isinstance(rule, CloseConnection):
-                self._desk.sessions.close_address(identity)
-                return -1.0
-        return delay_s
+        """The delay of a request that is served, in seconds; None for one that is not."""
+        fate = request_fate(self._table, facts)
+        if fate.refused is not None:
+            reject = fate.refused.reject(request.request_seq, facts.client_order_id)
+            self._after(fate.delay_s, partial(self._desk.outbox.refuse, identity, reject))
+        elif fate.is_closed:
+            self._after(fate.delay_s, partial(self._desk.sessions.close_address, identity))
+        else:
+            return fate.delay_s
+        return None
 
     def _after(self, delay_s: float, act: Callable[[], None]) -> None:
         """Act at once, or after a delay."""
@@ -228,19 +209,11 @@ class FaultyDesk:
     def _answer(
         self, identity: bytes, reply: Reply, facts: RequestFacts, delivery: _Delivery
     ) -> None:
-        delay_s, answers = 0.0, [reply]
-        but: tuple[type[FaultRule], ...] = () if isinstance(reply, Ack) else (AnswerUnknown,)
-        for each in self._table.due(AnswerFault, facts, but):
-            if isinstance(each.rule, AnswerLate):
-                delay_s += each.draw_delay_s()
-            elif isinstance(each.rule, NoAnswer):
-                return
-            elif isinstance(each.rule, AnswerTwice):
-                answers += answers
-            elif isinstance(each.rule, AnswerUnknown):
-                reject = unknown_reject(reply.request_seq, facts.client_order_id)
-                answers = [reject] * len(answers)
-        self._send(delay_s, identity, answers, delivery)
+        fate = answer_fate(self._table, facts, isinstance(reply, Ack))
+        if fate.is_unknown:
+            reply = unknown_reject(reply.request_seq, facts.client_order_id)
+        if fate.count:
+            self._send(fate.delay_s, identity, [reply] * fate.count, delivery)
 
     def _execution(
         self, identity: bytes, reply: Execution, session: OrderSession, delivery: _Delivery
@@ -248,20 +221,13 @@ class FaultyDesk:
         token = int.from_bytes(session.token, "big")
         facts = ExecutionFacts("zeromq", session.account, reply.symbol, token)
         place = _place_of_answer(delivery.now, reply)
-        but: tuple[type[FaultRule], ...] = () if place is not None else (ExecutionsOutOfOrder,)
-        delay_s = 0.0
-        for each in self._table.due(ExecutionFault, facts, but):
-            if isinstance(each.rule, ExecutionsLate):
-                delay_s += each.draw_delay_s()
-            elif isinstance(each.rule, ExecutionsDisconnect):
-                delivery.is_closed = True
-                return
-            elif isinstance(each.rule, ExecutionsOutOfOrder) and place is not None:
-                delivery.now.insert(place, reply)
-                return
-            else:
-                return
-        self._send(delay_s, identity, [reply], delivery)
+        fate = execution_fate(self._table, facts, place is not None)
+        if fate.is_closed:
+            delivery.is_closed = True
+        elif fate.is_out_of_order and place is not None:
+            delivery.now.insert(place, reply)
+        elif fate.is_sent:
+            self._send(fate.delay_s, identity, [reply], delivery)
 
     def _send(
         self, delay_s: float, identity: bytes, replies: Iterable[Reply], delivery: _Delivery

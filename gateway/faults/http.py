@@ -12,21 +12,11 @@ from typing import Any, Final
 import msgspec
 
 from crossbook.common.errors import BAD_BYTES
-from crossbook.common.faults.order_entry import (
-    AnswerFault,
-    AnswerLate,
-    AnswerUnknown,
-    CloseConnection,
-    Delay,
-    NoAnswer,
-    Refuse,
-    RequestFacts,
-    RequestFault,
-)
-from crossbook.common.faults.rule import FaultRule
+from crossbook.common.faults.order_entry import AnswerFault, RequestFacts
 from crossbook.common.faults.table import FaultTable
 from crossbook.gateway.api.identity import account_in
 from crossbook.gateway.api.request_body import BODY_MAX, Receive
+from crossbook.gateway.faults.fate import answer_fate, request_fate
 from crossbook.gateway.faults.refusal import PROXY_PAGE, Refused, unknown
 from crossbook.gateway.faults.routes import FAULTS_PATH
 from crossbook.gateway.problem import ErrorDocument, Problem
@@ -84,18 +74,15 @@ class FaultyHttp:
 
     async def _passes(self, facts: RequestFacts, scope: Any, receive: Receive, send: Send) -> bool:
         """Apply the faults before the request; false when one has ended it."""
-        for each in self._table.due(RequestFault, facts):
-            rule = each.rule
-            if isinstance(rule, Delay):
-                await asyncio.sleep(each.draw_delay_s())
-            elif isinstance(rule, Refuse):
-                await _refuse(Refused.by(rule, each.id), each.id, send)
-                return False
-            elif isinstance(rule, CloseConnection):
-                scope[ABORT]()
-                await _until_gone(receive)
-                return False
-        return True
+        fate = request_fate(self._table, facts)
+        if fate.delay_s:
+            await asyncio.sleep(fate.delay_s)
+        if fate.refused is not None:
+            await _refuse(fate.refused, fate.rule, send)
+        elif fate.is_closed:
+            scope[ABORT]()
+            await _until_gone(receive)
+        return fate.refused is None and not fate.is_closed
 
     async def _serve(
         self, facts: RequestFacts | None, scope: Any, receive: Receive, send: Send
@@ -110,17 +97,16 @@ class FaultyHttp:
             messages.append(message)
 
         await self._app(scope, receive, collect)
-        is_done = messages and messages[0]["status"] < 300 and facts.method not in READING
-        but: tuple[type[FaultRule], ...] = () if is_done else (AnswerUnknown,)
-        for each in self._table.due(AnswerFault, facts, but):
-            if isinstance(each.rule, AnswerLate):
-                await asyncio.sleep(each.draw_delay_s())
-            elif isinstance(each.rule, NoAnswer):
-                await _until_gone(receive)
-                return
-            elif isinstance(each.rule, AnswerUnknown):
-                await _send_unknown(facts.client_order_id, each.id, send)
-                return
+        is_done = bool(messages) and messages[0]["status"] < 300 and facts.method not in READING
+        fate = answer_fate(self._table, facts, is_done)
+        if fate.delay_s:
+            await asyncio.sleep(fate.delay_s)
+        if not fate.count:
+            await _until_gone(receive)
+            return
+        if fate.is_unknown:
+            await _send_unknown(facts.client_order_id, fate.rule, send)
+            return
         for message in messages:
             await send(message)
 

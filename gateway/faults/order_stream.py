@@ -2,36 +2,24 @@
 
 import asyncio
 from collections.abc import Callable
-from functools import partial
 from typing import Any, Final, cast
 
 import msgspec
 from msgspec import Raw, Struct
 
 from crossbook.common.errors import BAD_BYTES
-from crossbook.common.faults.order_entry import (
-    AnswerFault,
-    AnswerLate,
-    AnswerTwice,
-    AnswerUnknown,
-    CloseConnection,
-    Delay,
-    ExecutionFacts,
-    ExecutionFault,
-    ExecutionsDisconnect,
-    ExecutionsLate,
-    ExecutionsOutOfOrder,
-    NoAnswer,
-    Refuse,
-    RequestFacts,
-    RequestFault,
-)
-from crossbook.common.faults.rule import FaultRule
+from crossbook.common.faults.order_entry import ExecutionFacts, RequestFacts
 from crossbook.common.faults.table import FaultTable
 from crossbook.common.shards import shard_of
 from crossbook.gateway.api.order_stream import PATH, Failure, OrderStream
+from crossbook.gateway.faults.fate import (
+    AnswerFate,
+    answer_fate,
+    execution_fate,
+    request_fate,
+)
 from crossbook.gateway.faults.kept import keep
-from crossbook.gateway.faults.refusal import Refused, unknown
+from crossbook.gateway.faults.refusal import unknown
 from crossbook.gateway.web.channel import Channel, Connection, text_frame
 
 HELD_S: Final = 1.0
@@ -101,21 +89,17 @@ class FaultyOrderStream:
         facts = RequestFacts(
             "websocket", self._account, PATH, request.method, symbol, client_order_id
         )
-        delay_s = 0.0
-        for each in self._table.due(RequestFault, facts):
-            rule = each.rule
-            if isinstance(rule, Delay):
-                delay_s += each.draw_delay_s()
-            elif isinstance(rule, Refuse):
-                refused = Refused.by(rule, each.id)
-                failure = text_frame(_encode(Failure(request.id, refused.status, refused.detail)))
-                self._later(delay_s, partial(self._write, failure))
-                return
-            elif isinstance(rule, CloseConnection):
-                self._later(delay_s, connection.abort)
-                return
+        fate = request_fate(self._table, facts)
+        if fate.refused is not None:
+            refused = fate.refused
+            failure = text_frame(_encode(Failure(request.id, refused.status, refused.detail)))
+            self._later(fate.delay_s, lambda: self._write(failure))
+            return
+        if fate.is_closed:
+            self._later(fate.delay_s, self._abort)
+            return
         keep(self._waiting, request.id, facts)
-        self._later(delay_s, lambda: self._inner.received(self._between, text))
+        self._later(fate.delay_s, lambda: self._inner.received(self._between, text))
 
     def drained(self, connection: Connection) -> None:
         """The connection was full and has room again."""
@@ -142,39 +126,23 @@ class FaultyOrderStream:
 
     def _send_answer(self, frame: bytes, is_done: bool, request_id: str) -> None:
         facts = self._waiting.pop(request_id, None)
-        delay_s, frames = 0.0, [frame]
-        if facts is not None:
-            but: tuple[type[FaultRule], ...] = () if is_done else (AnswerUnknown,)
-            for each in self._table.due(AnswerFault, facts, but):
-                if isinstance(each.rule, AnswerLate):
-                    delay_s += each.draw_delay_s()
-                elif isinstance(each.rule, NoAnswer):
-                    return
-                elif isinstance(each.rule, AnswerTwice):
-                    frames += frames
-                elif isinstance(each.rule, AnswerUnknown):
-                    failure = Failure(request_id, 504, unknown(facts.client_order_id))
-                    frames = [text_frame(_encode(failure))] * len(frames)
-        self._later(delay_s, lambda: self._write(*frames))
+        fate = AnswerFate() if facts is None else answer_fate(self._table, facts, is_done)
+        if fate.is_unknown and facts is not None:
+            failure = Failure(request_id, 504, unknown(facts.client_order_id))
+            frame = text_frame(_encode(failure))
+        self._later(fate.delay_s, lambda: self._write(*[frame] * fate.count))
         self._release()
 
     def _send_execution(self, frame: bytes, message: _Message) -> None:
         facts = ExecutionFacts("websocket", self._account, message.symbol)
-        delay_s = 0.0
-        but: tuple[type[FaultRule], ...] = () if self._waiting else (ExecutionsOutOfOrder,)
-        for each in self._table.due(ExecutionFault, facts, but):
-            if isinstance(each.rule, ExecutionsLate):
-                delay_s += each.draw_delay_s()
-            elif isinstance(each.rule, ExecutionsDisconnect):
-                self._later(delay_s, self._abort)
-                return
-            elif isinstance(each.rule, ExecutionsOutOfOrder):
-                self._held.append(frame)
-                self._later(HELD_S, self._release)
-                return
-            else:
-                return
-        self._later(delay_s, lambda: self._write(frame))
+        fate = execution_fate(self._table, facts, bool(self._waiting))
+        if fate.is_closed:
+            self._later(fate.delay_s, self._abort)
+        elif fate.is_out_of_order:
+            self._held.append(frame)
+            self._later(HELD_S, self._release)
+        elif fate.is_sent:
+            self._later(fate.delay_s, lambda: self._write(frame))
 
     def _release(self) -> None:
         """Send the executions that wait for an answer."""
