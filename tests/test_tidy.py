@@ -10,7 +10,7 @@ import pytest
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 PACKAGES: Final = ("common", "crossbook", "gateway", "matcher", "publisher", "recorder")
-FOLDERS: Final = (*PACKAGES, "bench", "tests", "tools")
+FOLDERS: Final = (*PACKAGES, "bench", "examples", "tests", "tools")
 
 FILE_LINES_MAX: Final = 500
 FUNCTION_LINES_MAX: Final = 60
