@@ -4,6 +4,7 @@ from crossbook.client.answers import Ack, Balance, Execution, OrderState, Reject
 from crossbook.client.async_client import AsyncClient
 from crossbook.client.async_market_data import AsyncMarketData
 from crossbook.client.client import Client
+from crossbook.client.exchange_clock import ExchangeClock
 from crossbook.client.faults import Fault, Faults
 from crossbook.client.market.gap_watch import FeedLive, FeedStale, Gap, MarketEvent
 from crossbook.client.market.updates import (
@@ -41,6 +42,8 @@ from crossbook.common.types import (
     TimeInForce,
 )
 from crossbook.errors import (
+    AdvanceNotFollowed,
+    AdvanceRefused,
     ClientClosed,
     ExecutionsMissed,
     FaultRefused,
@@ -57,6 +60,8 @@ from crossbook.simulator.population import AgentChoice
 
 __all__ = [
     "Ack",
+    "AdvanceNotFollowed",
+    "AdvanceRefused",
     "Agent",
     "AgentChoice",
     "AgentMarket",
@@ -72,6 +77,7 @@ __all__ = [
     "ClientClosed",
     "CrossbookError",
     "DepthUpdate",
+    "ExchangeClock",
     "Execution",
     "ExecutionKind",
     "ExecutionsMissed",

@@ -128,14 +128,14 @@ def status(
         text = f"has {each['total']}, holds {each['held']}{where_text}"
         table.add_row(str(of), each["asset"], text)
     for shard, view in enumerate(views):
-        if view.clock_refused:
-            text = f"refused: it shows {time_text(view.clock_ns)}, commands are stamped "
-            table.add_row("clock", str(shard), text + time_text(view.time_ns))
+        if remark := _clock_remark(view):
+            table.add_row("clock", str(shard), remark)
     summary: dict[str, Any] = {
         "seq": views[0].seq,
         "time": time_text(views[0].time_ns),
         "clock": time_text(views[0].clock_ns),
         "clock_refused": any(view.clock_refused for view in views),
+        "clock_manual": any(view.is_manual for view in views),
     }
     if len(views) > 1:
         summary["seqs"] = [view.seq for view in views]
@@ -408,6 +408,14 @@ def _adjust(
         "balance": balance, "transfer_id": transfer_id, "seq": event.seq,
     }  # fmt: skip
     Output(as_json).result(facts, f"account {account} has {balance} {asset}")
+
+
+def _clock_remark(view: AdminView) -> str:
+    """What is special about a matcher's clock; empty where it follows that of its machine."""
+    time = time_text(view.time_ns)
+    if view.clock_refused:
+        return f"refused: it shows {time_text(view.clock_ns)}, commands are stamped {time}"
+    return f"manual: stands at {time}" if view.is_manual else ""
 
 
 def _parsed(field: str, text: str, decimals: int) -> int:

@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from msgspec.structs import replace
 
 from crossbook.common.messages.commands import (
     SetInstrumentState,
@@ -60,6 +61,7 @@ def test_status_shows_instruments_and_balances(matchers: Matchers) -> None:
         "time": "2025-10-26T12:33:16.789Z",
         "clock": "2025-10-26T12:33:17.789Z",
         "clock_refused": False,
+        "clock_manual": False,
         "instruments": [BTC_FACTS, ETH_FACTS],
         "account": 0,
         "balances": [
@@ -99,6 +101,14 @@ def test_status_of_two_shards_shows_the_shard_of_each_balance_and_of_a_refused_c
         {"asset": "EUR", "total": "12.34", "held": "0.00", "shard": 0},
         {"asset": "SOL", "total": "0.00000005", "held": "0.00000002", "shard": 1},
     ]
+
+
+def test_status_shows_where_a_manual_clock_stands(matchers: Matchers) -> None:
+    matchers.views = [replace(matchers.views[0], is_manual=True)]
+    assert cells(matchers.run("status")[1])[-1] == [
+        "clock", "0", "manual: stands at 2025-10-26T12:33:16.789Z",
+    ]  # fmt: skip
+    assert matchers.run_json("status")["clock_manual"] is True
 
 
 def test_accept_time_prints_for_each_clock_whether_it_was_refused(matchers: Matchers) -> None:
