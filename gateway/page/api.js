@@ -64,9 +64,18 @@ export class Api {
 }
 
 // The gateway's answer about itself, or null when there is none.
-export async function readiness() {
+export function readiness() {
+  return documentAt("/ready");
+}
+
+// The exchange's time, or null when there is no answer.
+export function exchangeTime() {
+  return documentAt("/api/v1/time");
+}
+
+async function documentAt(path) {
   try {
-    const answer = await fetch("/ready", { signal: AbortSignal.timeout(PATIENCE_MS) });
+    const answer = await fetch(path, { signal: AbortSignal.timeout(PATIENCE_MS) });
     return await answer.json();
   } catch {
     return null;

@@ -6,6 +6,7 @@ import { decimalsOf } from "./amount.js";
 import { Balances } from "./balances.js";
 import { Book, Broken } from "./book.js";
 import { Candles } from "./candles.js";
+import { ClockNote } from "./clock.js";
 import { Connection } from "./connection.js";
 import { DepthChart } from "./depth_chart.js";
 import { FaultsNote } from "./faults_note.js";
@@ -259,6 +260,7 @@ async function start() {
   offerIntervals();
   onThemeChange(() => depthChart.redraw());
   new FaultsNote().begin();
+  new ClockNote().begin();
   instruments = new Map((await listInstruments()).map((each) => [each.symbol, each]));
   const chosen = instrumentOf(picked.getAll("symbol"));
   offerInstruments(chosen);

@@ -2,6 +2,7 @@
 // auction the price, volume and surplus that it would have now.
 
 import { clockText, grouped, trimmed } from "./amount.js";
+import { nowMs } from "./clock.js";
 import { nextFrame, setText } from "./frame.js";
 
 const WORDS = {
@@ -65,5 +66,5 @@ export class MarketState {
 function momentOf(timestamp) {
   const day = timestamp.slice(0, 10);
   const clock = clockText(timestamp);
-  return day === new Date().toISOString().slice(0, 10) ? clock : `${day} ${clock}`;
+  return day === new Date(nowMs()).toISOString().slice(0, 10) ? clock : `${day} ${clock}`;
 }

@@ -2,6 +2,7 @@
 // whether the instrument takes it in the state it is in.
 
 import { decimalOf, Unclear } from "./amount.js";
+import { nowMs } from "./clock.js";
 
 const IMMEDIATE = ["ioc", "fok"];
 const WAITS = ["stop_price", "time_in_force", "quantity"];
@@ -56,7 +57,7 @@ export function arrange(form, state) {
     option.disabled = state === "auction" && option.value === "quote_quantity";
   }
   if (time.value === "gtd" && !expiry.value) {
-    expiry.value = new Date(Date.now() + HOUR_MS).toISOString().slice(0, 16);
+    expiry.value = new Date(nowMs() + HOUR_MS).toISOString().slice(0, 16);
   }
   form.dataset.type = type.value;
   const fields = fieldsOf(form);
