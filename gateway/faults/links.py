@@ -75,7 +75,7 @@ class FaultLinks:
             found = await self._list()
             if silent := [name for name in targets if found[name] is None]:
                 text = f"no answer from {', '.join(silent)}: a fault of kind {kind_of(rule)} needs "
-                raise Problem(503, "FAULTS_UNAVAILABLE", f"{text}each with FAULTS=on")
+                raise _unavailable(f"{text}each with FAULTS=on")
             known = [each.id for each in self._joined(found)[0]]
             number = max(self._table.last_id, *known, 0) + 1
             if "gateway" in kinds:
@@ -86,10 +86,15 @@ class FaultLinks:
             added = await self._exchange(
                 targets, lambda request_id: AddFault(request_id, number, rule)
             )
-            if texts := [each.refusal for each in added.values() if each and each.refusal]:
+            texts = [each.refusal for each in added.values() if each and each.refusal]
+            if texts or None in added.values():
+                # In force everywhere or nowhere.
                 self._table.remove(number)
                 await self._exchange(targets, lambda request_id: RemoveFaults(request_id, number))
-                raise refused(RejectReason.EXCEEDS_LIMIT, "", texts[0])
+                if texts:
+                    raise refused(RejectReason.EXCEEDS_LIMIT, "", texts[0])
+                silent = [name for name, answer in added.items() if answer is None]
+                raise _unavailable(f"no answer from {', '.join(silent)}; nothing is in force")
             states, _, _ = self._joined(added)
             return next(each for each in states if each.id == number)
 
@@ -108,8 +113,7 @@ class FaultLinks:
             names = [name for name, answer in before.items() if answer is not None]
             after = await self._exchange(names, lambda request_id: RemoveFaults(request_id, number))
             if silent := [name for name in names if after[name] is None]:
-                text = f"no answer from {', '.join(silent)}: its rules may remain"
-                raise Problem(503, "FAULTS_UNAVAILABLE", text)
+                raise _unavailable(f"no answer from {', '.join(silent)}: its rules may remain")
             return len(ids & {number} if number else ids)
 
     def _joined(self, answers: Answers) -> tuple[list[FaultState], Counter[str], list[str]]:
@@ -166,3 +170,7 @@ class FaultLinks:
             if answer.request_id == self._request_id:
                 return answer
         return None
+
+
+def _unavailable(text: str) -> Problem:
+    return Problem(503, "FAULTS_UNAVAILABLE", text)

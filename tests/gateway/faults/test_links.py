@@ -11,6 +11,7 @@ import zmq
 from crossbook.common.faults.order_entry import NoAnswer
 from crossbook.common.faults.rule import Process
 from crossbook.common.faults.table import RULES_MAX, FaultTable
+from crossbook.common.messages.faults import AddFault
 from crossbook.common.process import sockets
 from crossbook.common.process.clock import SystemClock
 from crossbook.common.process.fault_server import FaultServer, faults_address, serve_faults
@@ -170,6 +171,27 @@ def test_a_process_whose_rules_may_remain_is_named(
         )
         with pytest.raises(Problem, match="no answer from publisher: its rules may remain"):
             await world.links.remove(0)
+
+    run(main)
+
+
+def test_a_rule_that_one_process_does_not_take_is_in_force_nowhere(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def main() -> None:
+        monkeypatch.setattr(links, "ANSWER_NS", 300_000_000)
+        world.start("publisher", "publisher-1")
+        await _connected(world)
+        server = world.servers["publisher-1"]
+        answer: Any = server.answer
+        monkeypatch.setattr(
+            server,
+            "answer",
+            lambda request: _fail() if isinstance(request, AddFault) else answer(request),
+        )
+        with pytest.raises(Problem, match="no answer from publisher-1; nothing is in force"):
+            await world.links.add(AtPublishers())
+        assert not len(world.servers["publisher"].table)
 
     run(main)
 
