@@ -2,6 +2,7 @@
 
 CrossbookError
     OrderRejected        the exchange refused a request; nothing changed
+    InvalidArgument      an argument of a call is wrong (a ValueError too); nothing was sent
     ActRefused           the matcher refused an administrator's act; nothing changed
     AdvanceRefused       the matcher refused to move its clock; nothing changed
     AdvanceNotFollowed   the matchers moved their clocks, and a gateway has not followed
@@ -19,6 +20,7 @@ CrossbookError
 # ruff: noqa: N818 - names are events, in words of the trade
 
 from collections.abc import Sequence
+from decimal import Decimal
 
 from crossbook.common.errors import CrossbookError
 from crossbook.common.messages.commands import Command
@@ -31,11 +33,14 @@ from crossbook.common.types import RejectReason
 class OrderRejected(CrossbookError):
     """The exchange refused a request; nothing changed.
 
-    `field` names the wrong field (it may be empty), `text` describes what is wrong. `seq` is zero
-    where the gateway refused the request itself.
+    `field` names the wrong field (it may be empty), `text` describes what is wrong, and `limit` is
+    the limit of the instrument that the field broke, where there is one. `seq` is zero where the
+    gateway refused the request itself. `address` is the gateway's.
     """
 
-    def __init__(self, reject: Reject) -> None:
+    def __init__(self, reject: Reject, address: str = "", limit: Decimal | None = None) -> None:
+        self.address = address
+        self.limit = limit
         self.reason = reason_of(reject.reason)
         self.field = reject.field
         self.text = reject.text
@@ -49,6 +54,16 @@ class OrderRejected(CrossbookError):
     def retryable(self) -> bool:
         """Whether the same request may succeed a moment later: the exchange was busy."""
         return self.reason is RejectReason.BUSY
+
+
+class InvalidArgument(CrossbookError, ValueError):
+    """An argument of a call is wrong, and nothing was sent. `field` names it, `limit` says in words
+    what it may be."""
+
+    def __init__(self, field: str, text: str, limit: str = "") -> None:
+        super().__init__(f"{field}: {text}")
+        self.field = field
+        self.limit = limit
 
 
 class ActRefused(CrossbookError):
@@ -85,7 +100,7 @@ class OutcomeUnknown(CrossbookError):
 
     `request_seq` and `client_order_id` are those of the first request without an answer;
     `unanswered` lists all of them, and `answers` has the answers of a batch, in its order, None
-    where there is none.
+    where there is none. `address` is where the request was sent.
     """
 
     def __init__(
@@ -94,7 +109,9 @@ class OutcomeUnknown(CrossbookError):
         why: str,
         answers: Sequence[Reply | None] = (),
         remedy: str = "",
+        address: str = "",
     ) -> None:
+        self.address = address
         self.unanswered = list(unanswered)
         self.request_seq, self.client_order_id = self.unanswered[0]
         self.answers = list(answers)
@@ -120,11 +137,13 @@ class OutcomeUnknown(CrossbookError):
 class GatewayUnavailable(CrossbookError):
     """The gateway opened no session in time, so the request was not applied: safe to repeat.
 
-    `answers` has the answers to the other requests of a batch, None for those not sent.
+    `answers` has the answers to the other requests of a batch, None for those not sent. `address`
+    is where nothing answered.
     """
 
-    def __init__(self, text: str, answers: Sequence[Reply | None] = ()) -> None:
+    def __init__(self, text: str, answers: Sequence[Reply | None] = (), address: str = "") -> None:
         super().__init__(text)
+        self.address = address
         self.answers = list(answers)
 
 
@@ -174,7 +193,11 @@ class InstrumentUnknown(CrossbookError):
 
 
 class MarketDataError(CrossbookError):
-    """The publisher refused a symbol, or did not answer in time."""
+    """The publisher refused a symbol, or did not answer in time. `address` has its addresses."""
+
+    def __init__(self, text: str, address: str = "") -> None:
+        super().__init__(text)
+        self.address = address
 
 
 class FaultRefused(CrossbookError):

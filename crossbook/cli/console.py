@@ -20,7 +20,13 @@ from typer.core import TyperGroup
 from crossbook.cli.terminal import print_anything
 from crossbook.common.errors import ConfigError, CrossbookError, DecimalError
 from crossbook.csv_file import RecordingError
-from crossbook.errors import ActRefused, AdvanceRefused, OrderRejected, OutcomeUnknown
+from crossbook.errors import (
+    ActRefused,
+    AdvanceRefused,
+    InvalidArgument,
+    OrderRejected,
+    OutcomeUnknown,
+)
 
 _NEGATIVE: Final = re.compile(r"-\.?\d[\d.]*")
 
@@ -110,6 +116,8 @@ def error_facts(error: Exception) -> tuple[ExitStatus, dict[str, str]]:
         status, code = ExitStatus.USAGE, "CONFIGURATION"
     elif isinstance(error, RecordingError):
         status, code = ExitStatus.USAGE, "UNREADABLE_FILE"
+    elif isinstance(error, InvalidArgument):
+        status, code, field = ExitStatus.USAGE, "USAGE", error.field
     elif isinstance(error, (DecimalError, UsageError)):
         status, code = ExitStatus.USAGE, "USAGE"
         message = getattr(error, "format_message", lambda: str(error))()

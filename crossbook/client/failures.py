@@ -1,6 +1,7 @@
 """The errors that a client's calls raise, made from the outcomes of a session. No I/O."""
 
 from collections.abc import Sequence
+from decimal import Decimal
 
 from crossbook.client.pending import Outcome, Unanswered
 from crossbook.client.recovery import Recovery
@@ -17,12 +18,12 @@ from crossbook.errors import (
 )
 
 
-def refused(reject: Reject, address: str) -> CrossbookError:
-    """The error of one refused request."""
+def refused(reject: Reject, address: str, limit: Decimal | None = None) -> CrossbookError:
+    """The error of one refused request; `limit` is the one it broke."""
     if reject.reason == RejectReason.OUTCOME_UNKNOWN:
         named = [(reject.request_seq, reject.client_order_id)]
-        return OutcomeUnknown(named, f"{reject.text} (gateway {address})")
-    return OrderRejected(reject)
+        return OutcomeUnknown(named, f"{reject.text} (gateway {address})", address=address)
+    return OrderRejected(reject, address, limit)
 
 
 def unanswered(
@@ -37,9 +38,9 @@ def unanswered(
     why = next((outcome.why for _, outcome in missing if outcome.sent), missing[0][1].why)
     why = f"{why} (gateway {address})"
     if sent:
-        return OutcomeUnknown(sent, why, answers)
+        return OutcomeUnknown(sent, why, answers, address=address)
     text = f"{why}: {len(missing)} request(s) were not applied and may be repeated"
-    return GatewayUnavailable(text, answers)
+    return GatewayUnavailable(text, answers, address)
 
 
 def unexpected(reply: Outcome) -> CrossbookError:
@@ -51,10 +52,11 @@ def logon_refused(reject: Reject | None, address: str) -> CrossbookError:
     """The error of a logon that opened no session."""
     if reject is None:
         return GatewayUnavailable(
-            f"the gateway at {address} did not answer the logon in time: is it running there?"
+            f"the gateway at {address} did not answer the logon in time: is it running there?",
+            address=address,
         )
     if reject.reason == RejectReason.BUSY:
-        return OrderRejected(reject)
+        return OrderRejected(reject, address)
     return CrossbookError(f"{address}: logon refused: {reason_name(reject.reason)}: {reject.text}")
 
 
@@ -71,7 +73,7 @@ def missed(session: ClientSession) -> ExecutionsMissed:
 def not_caught_up(address: str) -> GatewayUnavailable:
     """The error of a catch-up that did not end in time."""
     return GatewayUnavailable(
-        f"the gateway at {address} did not send the missed executions in time"
+        f"the gateway at {address} did not send the missed executions in time", address=address
     )
 
 

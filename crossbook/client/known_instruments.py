@@ -1,6 +1,7 @@
 """The instruments that a client has been sent, and the views that need them."""
 
 from collections.abc import Sequence
+from decimal import Decimal
 
 from crossbook.client import answers
 from crossbook.client.pending import Outcome
@@ -14,6 +15,7 @@ from crossbook.common.messages.entry import (
     Reject,
     Request,
 )
+from crossbook.common.types import RejectReason
 
 
 class KnownInstruments:
@@ -61,8 +63,44 @@ class KnownInstruments:
         """The view of a balance."""
         return answers.Balance.of(balance, self._decimals.get(balance.asset))
 
+    def limit(self, reject: Reject, request: Request | None) -> Decimal | None:
+        """The limit of the instrument that a refused request broke; None where it broke none."""
+        instrument = self.of_symbol(getattr(request, "symbol", ""))
+        if instrument is None:
+            return None
+        text = _limit_text(reject, request, instrument)
+        return None if text is None else Decimal(text)
+
     def answer(self, answer: Ack | Reject, request: Request) -> answers.Ack | answers.Reject:
         """The view of an answer to a request of a batch."""
         if isinstance(answer, Ack):
             return self.ack(answer, request)
         return answers.Reject.of(answer)
+
+
+def _limit_text(reject: Reject, request: Request | None, instrument: Instrument) -> str | None:
+    """The decimal text of a broken limit. The gateway refuses what is off the grid, before there is
+    a sequence number; the matcher what is out of range."""
+    off_grid = not reject.seq
+    if reject.reason == RejectReason.BAD_TICK:
+        least = instrument.price_text(instrument.min_price_ticks)
+        return instrument.tick_size if off_grid else least
+    if reject.reason == RejectReason.BAD_LOT:
+        least = instrument.quantity_text(instrument.min_quantity_lots)
+        return instrument.lot_size if off_grid else least
+    if reject.reason == RejectReason.MIN_NOTIONAL:
+        return instrument.grid.quote.text(instrument.min_notional)
+    if reject.reason != RejectReason.EXCEEDS_LIMIT:
+        return None
+    if reject.field in ("price", "stop_price"):
+        return instrument.price_text(instrument.max_price_ticks)
+    if reject.field == "quantity":
+        most = instrument.quantity_text(instrument.max_quantity_lots)
+        # The quantity is the field at fault of a notional as well.
+        given = getattr(request, "quantity", 0)
+        lots = instrument.max_quantity_lots
+        too_many = Decimal(given) > Decimal(most) if isinstance(given, str) else given > lots
+        return most if too_many else instrument.grid.quote.text(instrument.max_notional)
+    if reject.field == "quote_amount":
+        return instrument.grid.quote.text(instrument.max_notional)
+    return None

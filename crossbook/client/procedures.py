@@ -181,6 +181,8 @@ def _described(
     """As `_one`; a symbol that is not known is listed in the same message. None needs no list."""
     needs_list = symbol is not None and not known.has(symbol)
     request_seqs, (outcome,) = yield from _with_list(known, [request], needs_list)
+    if isinstance(outcome, Reject):
+        raise failures.refused(outcome, address, known.limit(outcome, request))
     return _answer(address, request_seqs[0], outcome, expected)
 
 

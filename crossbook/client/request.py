@@ -15,6 +15,7 @@ from typing import Final, TypedDict, TypeVar, Unpack
 
 from crossbook.common.messages.entry import Amend, Cancel, CancelAfter, MassCancel, New
 from crossbook.common.types import MAX_INT, OrderType, Prevention, Side, TimeInForce
+from crossbook.errors import InvalidArgument
 
 Amount = str | Decimal
 """An exact decimal, in the asset it is an amount of."""
@@ -173,7 +174,9 @@ def cancel_after(timeout_s: float) -> CancelAfter:
     """
     timeout_ms = round(timeout_s * 1000)
     if timeout_s and not 1 <= timeout_ms <= 24 * 60 * 60 * 1000:
-        raise ValueError(f"timeout_s: {timeout_s} is not within 0.001 to 86400, nor 0")
+        raise InvalidArgument(
+            "timeout_s", f"{timeout_s} is not within 0.001 to 86400, nor 0", "0.001 to 86400, or 0"
+        )
     return CancelAfter(0, timeout_ms)
 
 
@@ -184,10 +187,12 @@ def mass_cancel(symbol: str | None = None, side: Side | str | None = None) -> Ma
 
     >>> mass_cancel("")
     Traceback (most recent call last):
-    ValueError: symbol: '' is no instrument; leave it out to cancel in all of them
+    crossbook.errors.InvalidArgument: symbol: '' is no instrument; leave it out to cancel in all
     """
     if symbol == "":
-        raise ValueError("symbol: '' is no instrument; leave it out to cancel in all of them")
+        raise InvalidArgument(
+            "symbol", "'' is no instrument; leave it out to cancel in all", "an instrument"
+        )
     return MassCancel(0, symbol or "", 0 if side is None else choice("side", side, Side))
 
 
@@ -208,9 +213,11 @@ or price_ticks=65000
         return str(value)
     if isinstance(value, Decimal):
         if not value.is_finite() or value <= 0:
-            raise ValueError(f"{field}: {value} is not a positive number")
+            raise InvalidArgument(field, f"{value} is not a positive number", "above 0")
         if value.adjusted() >= 40:
-            raise ValueError(f"{field}: {value} is too large: at most 40 digits")
+            raise InvalidArgument(
+                field, f"{value} is too large: at most 40 digits", "at most 40 digits"
+            )
         return format(value, "f")
     kind = type(value).__name__
     if isinstance(value, bool):
@@ -237,7 +244,7 @@ def whole(field: str, value: int) -> int:
 
     >>> whole("price_ticks", 0)
     Traceback (most recent call last):
-    ValueError: price_ticks: 0 is not within 1 to 9223372036854775807
+    crossbook.errors.InvalidArgument: price_ticks: 0 is not within 1 to 9223372036854775807
     """
     if isinstance(value, bool):
         raise TypeError(f"{field}: an int, not {value}")
@@ -246,7 +253,8 @@ def whole(field: str, value: int) -> int:
     except TypeError:
         raise TypeError(f"{field}: an int, not {type(value).__name__}") from None
     if not 1 <= number <= MAX_INT:
-        raise ValueError(f"{field}: {number} is not within 1 to {MAX_INT}")
+        limit = f"1 to {MAX_INT}"
+        raise InvalidArgument(field, f"{number} is not within {limit}", limit)
     return number
 
 
@@ -255,7 +263,7 @@ def _either(field: str, value: Amount | None, steps: str, count: int | None) -> 
     if count is None:
         return 0 if value is None else decimal_text(field, value, steps)
     if value is not None:
-        raise ValueError(f"{field}: give {field} or {steps}, not both")
+        raise InvalidArgument(field, f"give {field} or {steps}, not both", "one of both")
     return whole(steps, count)
 
 
@@ -269,7 +277,7 @@ def choice(field: str, value: IntEnum | str | int, words: type[_E]) -> int:
         return int(words[value.upper()] if isinstance(value, str) else words(value))
     except (KeyError, ValueError):
         names = ", ".join(word.name.lower() for word in words)
-        raise ValueError(f"{field}: {value!r} is none of {names}") from None
+        raise InvalidArgument(field, f"{value!r} is none of {names}", names) from None
 
 
 def _check_terms(function: str, given: Set[str], known: frozenset[str]) -> None:
@@ -279,4 +287,4 @@ def _check_terms(function: str, given: Set[str], known: frozenset[str]) -> None:
 
 def _one_name(order_id: int, client_order_id: str) -> None:
     if bool(order_id) == bool(client_order_id):
-        raise ValueError("order_id: give one of order_id and client_order_id")
+        raise InvalidArgument("order_id", "give one of order_id and client_order_id", "one of both")

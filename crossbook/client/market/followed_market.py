@@ -201,7 +201,9 @@ class FollowedMarket(Callbacks):
         if self.group.unknown_symbols:
             names = ", ".join(self.group.unknown_symbols)
             self.group.unknown_symbols.clear()
-            raise MarketDataError(f"the publisher does not have {names} ({self._where})")
+            raise MarketDataError(
+                f"the publisher does not have {names} ({self._where})", self._where
+            )
 
     def _behind_unread(self, received: Iterable[Update]) -> list[MarketUpdate | Gap]:
         """The views of `received` and their gaps, behind those that an iterator was left with."""
@@ -219,7 +221,8 @@ class FollowedMarket(Callbacks):
 
     def _not_ready(self, timeout_s: float) -> MarketDataError:
         return MarketDataError(
-            f"no market data in {timeout_s} s from {self._where}: is the publisher running there?"
+            f"no market data in {timeout_s} s from {self._where}: is the publisher running there?",
+            self._where,
         )
 
     def _send_requests(self) -> bool:

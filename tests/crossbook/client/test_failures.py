@@ -130,3 +130,20 @@ def test_a_decimal_has_forty_digits_before_its_point_at_most() -> None:
     assert decimal_text("price", Decimal("1E39"), "price_ticks") == "1" + "0" * 39
     with pytest.raises(ValueError, match=r"price: 1E\+40 is too large: at most 40 digits"):
         decimal_text("price", Decimal("1E40"), "price_ticks")
+
+
+def test_errors_have_the_address_and_a_refusal_its_limit() -> None:
+    reject = Reject(4, RejectReason.BAD_TICK, "price", "off the grid")
+    error = failures.refused(reject, WHERE, Decimal("0.01"))
+    assert isinstance(error, OrderRejected)
+    assert (error.address, error.field, error.limit) == (WHERE, "price", Decimal("0.01"))
+    unknown = Reject(4, RejectReason.OUTCOME_UNKNOWN, "", "lost")
+    errors = [
+        failures.refused(unknown, WHERE),
+        failures.unanswered([(1, unanswered("a", True, "no answer"))], [], WHERE),
+        failures.unanswered([(1, unanswered("a", False, "never sent"))], [], WHERE),
+        failures.logon_refused(None, WHERE),
+        failures.logon_refused(Reject(4, RejectReason.BUSY, "", ""), WHERE),
+        failures.not_caught_up(WHERE),
+    ]
+    assert [getattr(each, "address", "none") for each in errors] == [WHERE] * 6

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from crossbook import AsyncClient, Client
+from crossbook import AsyncClient, Client, InvalidArgument
 from crossbook.client.request import (
     AmendedTerms,
     OrderTerms,
@@ -175,3 +175,28 @@ def test_the_help_of_both_clients_names_every_term() -> None:
             text = f"{method.__doc__} {terms.__doc__}"
             unnamed = {name for name in terms.__annotations__ if f"`{name}`" not in text}
             assert not unnamed
+
+
+@pytest.mark.parametrize(
+    ("call", "field", "limit"),
+    [
+        (lambda: new_order("BTC-USDT", "hold", "1"), "side", "buy, sell"),
+        (lambda: new_order("BTC-USDT", "buy", Decimal(0)), "quantity", "above 0"),
+        (
+            lambda: new_order("BTC-USDT", "buy", "1", price_ticks=0),
+            "price_ticks",
+            f"1 to {MAX_INT}",
+        ),
+        (lambda: new_order("BTC-USDT", "buy", "1", quantity_lots=1), "quantity", "one of both"),
+        (lambda: cancel_order("BTC-USDT"), "order_id", "one of both"),
+        (lambda: cancel_after(1e9), "timeout_s", "0.001 to 86400, or 0"),
+        (lambda: mass_cancel(""), "symbol", "an instrument"),
+    ],
+)
+def test_a_wrong_argument_is_named_with_its_limit(
+    call: Callable[[], object], field: str, limit: str
+) -> None:
+    with pytest.raises(InvalidArgument, match=f"^{field}: ") as caught:
+        call()
+    assert isinstance(caught.value, ValueError)
+    assert (caught.value.field, caught.value.limit) == (field, limit)
