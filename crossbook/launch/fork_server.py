@@ -134,9 +134,17 @@ def _recorder() -> Callable[[], None]:
 
 
 def _interfaces() -> object:
-    import crossbook.gateway.interfaces
+    # The modules that a process would import late, and the routes that every gateway makes alike.
+    import tomllib
 
-    return crossbook.gateway.interfaces
+    import uvicorn.lifespan.off
+
+    import crossbook.gateway.faults.assembly
+    import crossbook.gateway.interfaces
+    from crossbook.gateway.api.rest import prepare
+
+    prepare()
+    return tomllib, uvicorn.lifespan.off, crossbook.gateway
 
 
 def _faults() -> object:

@@ -8,6 +8,7 @@ import pytest
 
 from crossbook.common.types import RejectReason
 from crossbook.gateway.api import trading
+from crossbook.gateway.api.rest import prepare
 from crossbook.gateway.orders import local_sessions
 from tests.worlds.rest_world import RestWorld, limit
 
@@ -130,6 +131,18 @@ def test_the_same_client_order_id_with_another_body_is_a_conflict() -> None:
             answer = await world.enter(limit("buy", "2", "50000", client_order_id="mine-1"))
             assert answer.status_code == 409
             assert answer.json()["error"]["code"] == "DUPLICATE_CLIENT_ORDER_ID"
+
+    run(main())
+
+
+def test_routes_made_beforehand_serve_one_application_and_its_exchange() -> None:
+    async def main() -> None:
+        prepare()
+        async with RestWorld() as world, RestWorld() as other:
+            for changed, seqs in ((world, [1, 0]), (other, [1, 1])):
+                answer = await changed.client.delete("/api/v1/orders")
+                assert (answer.status_code, answer.json()["count"]) == (200, 0)
+                assert [each.engine.seq for each in (world, other)] == seqs
 
     run(main())
 
