@@ -98,12 +98,12 @@ def time_ns_of(time: datetime) -> int:
     return found_ns
 
 
-def time_text(time_ns: int) -> str:
-    """ISO 8601 in UTC, cut to milliseconds.
+def time_text(time_ns: int, decimals: int = 3) -> str:
+    """ISO 8601 in UTC, cut to so many digits of a second, at most nine.
 
     >>> time_text(1_761_482_096_789_999_999)
     '2025-10-26T12:34:56.789Z'
     """
     seconds, rest = divmod(time_ns, SECOND_NS)
     whole = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
-    return f"{whole}.{rest // 1_000_000:03d}Z"
+    return f"{whole}.{rest:09d}"[: len(whole) + 1 + decimals] + "Z"

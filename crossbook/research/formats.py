@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final, Literal, TypeAlias, cast
@@ -18,7 +19,8 @@ from typing import IO, TYPE_CHECKING, Any, Final, Literal, TypeAlias, cast
 import msgspec
 
 from crossbook.common.instruments import Instrument
-from crossbook.research.selection import ExportError, time_text
+from crossbook.common.times import time_text
+from crossbook.research.selection import ExportError
 from crossbook.research.tables import DECIMALS, Column, Row, Table
 
 if TYPE_CHECKING:
@@ -63,12 +65,14 @@ def write(
     A file appears whole or not at all. Without `output` the table goes to standard output: there
     Arrow is its streaming format. Raises `ExportError`.
     """
-    writers = {"csv": _write_csv, "parquet": _write_parquet, "arrow": _write_arrow}
     to_terminal = output is None and sys.stdout.isatty()
     if to_terminal and chosen != "csv":
         raise ExportError(f"{chosen} is no text for a terminal: name a file", "output")
     with _opened(output) as file:
-        return writers[chosen](rows, table, instruments, file, output)
+        if chosen == "csv":
+            packed = output is not None and output.name.endswith(".gz")
+            return _write_csv(rows, table, file, packed)
+        return _write_batches(rows, table, instruments, chosen, file, output is None)
 
 
 @contextmanager
@@ -96,15 +100,8 @@ def _parts(rows: Iterable[Row]) -> Iterator[list[Row]]:
         yield part
 
 
-def _write_csv(
-    rows: Iterable[Row],
-    table: Table,
-    instruments: Sequence[Instrument],
-    file: IO[bytes],
-    output: Path | None,
-) -> int:
+def _write_csv(rows: Iterable[Row], table: Table, file: IO[bytes], packed: bool) -> int:
     count = 0
-    packed = output is not None and output.name.endswith(".gz")
     # Without a time in its head the same rows give the same file.
     raw = gzip.GzipFile(filename="", mode="wb", fileobj=file, mtime=0) if packed else file
     raw.write((",".join(table.names) + "\n").encode())
@@ -137,45 +134,34 @@ class _Lines:
 
 def _csv_text(column: Column) -> Any:
     if column.kind == "time":
-        return time_text
+        return partial(time_text, decimals=9)
     if column.kind == "boolean":
         return lambda value: "true" if value else "false"
     return str
 
 
-def _write_parquet(
+def _write_batches(
     rows: Iterable[Row],
     table: Table,
     instruments: Sequence[Instrument],
+    chosen: Format,
     file: IO[bytes],
-    output: Path | None,
+    streams: bool,
 ) -> int:
-    arrow = _pyarrow()
-    from pyarrow import parquet
-
-    schema = arrow_schema(table, instruments)
-    count = 0
-    with parquet.ParquetWriter(arrow.PythonFile(file, mode="w"), schema, compression="zstd") as to:
-        for batch in arrow_batches(rows, table, schema):
-            to.write_batch(batch)
-            count += batch.num_rows
-    return count
-
-
-def _write_arrow(
-    rows: Iterable[Row],
-    table: Table,
-    instruments: Sequence[Instrument],
-    file: IO[bytes],
-    output: Path | None,
-) -> int:
+    """Write Parquet or Arrow; with `streams` Arrow's streaming format."""
     arrow = _pyarrow()
     schema = arrow_schema(table, instruments)
+    sink = arrow.PythonFile(file, mode="w")
+    if chosen == "parquet":
+        from pyarrow import parquet
+
+        opened = parquet.ParquetWriter(sink, schema, compression="zstd")
+    else:
+        opened = (arrow.ipc.new_stream if streams else arrow.ipc.new_file)(sink, schema)
     count = 0
-    begin = arrow.ipc.new_stream if output is None else arrow.ipc.new_file
-    with begin(arrow.PythonFile(file, mode="w"), schema) as to:
+    with opened as writer:
         for batch in arrow_batches(rows, table, schema):
-            to.write_batch(batch)
+            writer.write_batch(batch)
             count += batch.num_rows
     return count
 

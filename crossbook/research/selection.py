@@ -10,9 +10,9 @@ from msgspec import Struct
 from crossbook.common.errors import CrossbookError
 from crossbook.common.instruments import Instrument
 from crossbook.common.messages.history_queries import INTERVALS_S
+from crossbook.common.times import SECOND_NS
 from crossbook.common.types import MAX_INT
 
-SECOND_NS: Final = 1_000_000_000
 _TIME: Final = re.compile(
     r"(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d)?)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)?)?"
 )
@@ -111,14 +111,3 @@ def _parsed(text: str, field: str) -> int:
         raise ExportError(f"{text!r}: {error}", field) from None
     seconds = int((whole - datetime.fromtimestamp(0, UTC)).total_seconds())
     return seconds * SECOND_NS + int((fraction or "0").ljust(9, "0"))
-
-
-def time_text(time_ns: int) -> str:
-    """RFC 3339 in UTC, to the nanosecond.
-
-    >>> time_text(1_761_482_096_789_999_999)
-    '2025-10-26T12:34:56.789999999Z'
-    """
-    seconds, rest = divmod(time_ns, SECOND_NS)
-    whole = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
-    return f"{whole}.{rest:09d}Z"
