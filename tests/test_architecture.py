@@ -196,9 +196,10 @@ PURE_EXCEPTIONS: Final = {
 BORROWED: Final[Mapping[str, tuple[str, ...]]] = {
     "crossbook/research/*": ("crossbook.matcher.journal.", "crossbook.recorder."),
     "crossbook/simulator/venue": ("crossbook.gateway.orders.", "crossbook.matcher.engine."),
+    "crossbook/testing/keeping": ("crossbook.matcher.journal.",),
 }
-"""Folder or module -> what else it may import. Research reads the files of journal and recorder
-with the modules that write them, so that its rows are theirs. The simulator's venue is the engine
+"""Folder or module -> what else it may import. Research, and what a test keeps, read the files of
+journal and recorder with the modules that write them. The simulator's venue is the engine
 behind the gateway's own translation and reports, in one process."""
 
 EXTRAS: Final[Mapping[str, str]] = {

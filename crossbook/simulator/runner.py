@@ -99,14 +99,21 @@ class Runner:
     """One simulation on one exchange. `stop` ends it after the tick it is in.
 
     With a `clock`, which is manual, the exchange's time moves by each tick at its end, when
-    everything in it is answered: a simulated second is one of the exchange. Raises `ConfigError`
-    for agents that cannot be engaged.
+    everything in it is answered: a simulated second is one of the exchange. With `turn`, each tick
+    but the opening one begins when its call returns, and is not paced. Raises `ConfigError` for
+    agents that cannot be engaged.
     """
 
-    def __init__(self, plan: SimulationPlan, clock: TickClock | None = None) -> None:
+    def __init__(
+        self,
+        plan: SimulationPlan,
+        clock: TickClock | None = None,
+        turn: Callable[[], Awaitable[object]] | None = None,
+    ) -> None:
         check_population(plan.agents, plan.kinds, plan.own)
         self.plan = plan
         self._clock = clock
+        self._turn = turn
         self.flow: AgentFlow | None = None
         self.outages = 0
         self.resets = 0
@@ -186,6 +193,8 @@ class Runner:
         due_s = time.monotonic()
         while not self._stopping.is_set() and not self._over(flow):
             opening = flow.tick == 0
+            if self._turn is not None and not opening:
+                await self._or_stop(self._turn())
             count = 0
             answers: list[Answer] = []
             for batch in flow.step():
@@ -200,6 +209,8 @@ class Runner:
                 flow.forget_orders()
             self._move_time()
             watch(self, flow)
+            if self._turn is not None:
+                continue
             # The opening is bounded by the number of agents; it is not paced, so that there is a
             # market at once.
             now_s = time.monotonic()

@@ -106,10 +106,14 @@ class AsyncExchange:
         rate: float | None = None,
         symbols: Sequence[str] = ("BTC-USDT",),
         agents: int = 12,
+        *,
+        stepped: bool = False,
         **options: Any,
     ) -> LivingMarket:
         """`Exchange.market`."""
-        return await _thread(self.exchange.market, seed, rate, symbols, agents, **options)
+        return await _thread(
+            self.exchange.market, seed, rate, symbols, agents, stepped=stepped, **options
+        )
 
     async def replay(
         self,
@@ -220,6 +224,10 @@ class AsyncExchange:
     ) -> Order:
         """`Exchange.wait_until_filled`."""
         return await _thread(self.exchange.wait_until_filled, client_order_id, account, timeout_s)
+
+    async def journal_digest(self) -> str:
+        """`Exchange.journal_digest`."""
+        return await _thread(self.exchange.journal_digest)
 
     async def advance(
         self, by: str | timedelta | None = None, *, to: str | datetime | None = None

@@ -3,13 +3,14 @@ order flow."""
 
 import asyncio
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
 from crossbook.client.client import Client
+from crossbook.client.exchange_clock import ExchangeClock
 from crossbook.client.market_data import MarketData
 from crossbook.common.instruments import Instrument
 from crossbook.replay.check import ReplayCheck
@@ -20,6 +21,7 @@ from crossbook.replay.report import ReplayReport
 from crossbook.replay.requests import symbol_of
 from crossbook.replay.venue import needed
 from crossbook.simulator.flow import AgentFlow
+from crossbook.simulator.fundamental import TICKS_PER_SECOND
 from crossbook.simulator.runner import Runner, SimulationPlan, Stopped
 from crossbook.testing.processes import ExchangeError
 
@@ -120,12 +122,23 @@ class LivingMarket(Background):
     """A simulated market: the same requests in the same order for the same seed, while no other
     account trades with it.
 
-    `ticks` are the tenths of a simulated second that have passed.
+    `ticks` are the tenths of a simulated second that have passed. A market that is `stepped` trades
+    in `step` only, and then moves the exchange's time where `timing` has the admin sockets and the
+    HTTP address of an exchange with a manual clock.
     """
 
-    def __init__(self, plan: SimulationPlan) -> None:
+    def __init__(
+        self,
+        plan: SimulationPlan,
+        *,
+        stepped: bool = False,
+        timing: tuple[Sequence[str], str] | None = None,
+    ) -> None:
         super().__init__("the simulated market")
         self._plan = plan
+        self._stepped = stepped
+        self._timing = timing if stepped else None
+        self._turns = asyncio.Semaphore(0)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._runner: Runner | None = None
         self.ticks = 0
@@ -137,13 +150,42 @@ class LivingMarket(Background):
         until = self.ticks + count
         self._wait_until(f"tick {until}", lambda: self.ticks >= until, timeout_s)
 
+    def step(self, seconds: float = 1.0, timeout_s: float = 60.0) -> None:
+        """Trade for so many simulated seconds, a tenth at least.
+
+        Everything in them is answered when this returns, and shown where the clock is manual.
+        Raises `ValueError` for a market that trades by itself.
+        """
+        if not self._stepped:
+            raise ValueError("this market trades by itself; market(..., stepped=True) waits for it")
+        count = round(seconds * TICKS_PER_SECOND)
+        if count < 1:
+            raise ValueError(f"seconds={seconds}: is less than a tick of {1 / TICKS_PER_SECOND} s")
+        until = self.ticks + count
+        assert self._loop is not None, "the first tick has passed"
+        self._loop.call_soon_threadsafe(self._begin_ticks, count)
+        self._wait_until(f"tick {until}", lambda: self.ticks >= until, timeout_s)
+        if self._timing is not None:
+            admin, http_url = self._timing
+            with ExchangeClock(admin, [http_url]) as clock:
+                clock.wait_for(clock.now_ns())
+
+    def _begin_ticks(self, count: int) -> None:
+        for _ in range(count):
+            self._turns.release()
+
     def _run(self) -> None:
         asyncio.run(self._trade())
 
     async def _trade(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self._runner = Runner(self._plan)
-        await self._runner.run(self._note_tick)
+        turn = self._turns.acquire if self._stepped else None
+        with ExitStack() as stack:
+            clock = None
+            if self._timing is not None:
+                clock = stack.enter_context(ExchangeClock(self._timing[0]))
+            self._runner = Runner(self._plan, clock, turn)
+            await self._runner.run(self._note_tick)
 
     def _note_tick(self, runner: Runner, flow: AgentFlow) -> None:
         if flow.failures:

@@ -22,6 +22,7 @@ from crossbook.testing.background import (
     pace_of,
     symbol_for,
 )
+from crossbook.testing.keeping import digest_of
 from crossbook.testing.processes import ExchangeError
 from crossbook.testing.running import RunningExchange
 from crossbook.testing.seeding import HOUSE_ACCOUNT, Levels
@@ -124,17 +125,27 @@ class ExchangeCalls(RunningExchange):
         rate: float | None = None,
         symbols: Sequence[str] = ("BTC-USDT",),
         agents: int = 12,
+        *,
+        stepped: bool = False,
         **options: Any,
     ) -> LivingMarket:
         """A simulated market that trades until the end, or `stop`; its first orders rest when this
-        returns. `rate` is in requests a second; without it a simulated second lasts a real one."""
+        returns. `rate` is in requests a second; without it a simulated second lasts a real one.
+
+        A market that is `stepped` trades only in its `step`, so that the bot's orders always meet
+        the same market. Under `clock="manual"` the exchange's time then moves with its seconds;
+        other markets leave the time to the test.
+        """
         with self._lock:
             self._facts.instruments()
             plan = SimulationPlan(
                 self.orders_address, AGENTS_ACCOUNT, agents, seed, tuple(symbols), rate,
                 0.0, TIMEOUT_S, **options,
             )  # fmt: skip
-            market = LivingMarket(plan)
+            timing = None
+            if self.settings.get("CLOCK") == "manual":
+                timing = (self._admin_addresses, self.http_url)
+            market = LivingMarket(plan, stepped=stepped, timing=timing)
             self._stack.callback(market.end)
             return market
 
@@ -306,6 +317,12 @@ class ExchangeCalls(RunningExchange):
         """The time of the exchange, in UTC."""
         with self._lock:
             return _time_of(self._clock.now_ns())
+
+    def journal_digest(self) -> str:
+        """The digest of what the matchers decided: every command with its number and time, and
+        every event. Under `clock="manual"` a test whose commands come one after the other has the
+        same one in every run."""
+        return digest_of(self)
 
     @property
     def faults(self) -> Faults:

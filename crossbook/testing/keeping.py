@@ -2,8 +2,10 @@
 
 import shlex
 import shutil
+from hashlib import sha256
 from pathlib import Path
 
+from crossbook.matcher.journal.digest import journal_digest
 from crossbook.testing.running import RunningExchange
 
 
@@ -15,7 +17,19 @@ def keep(exchange: RunningExchange, target: Path) -> str:
     )  # fmt: skip
     places = [shlex.quote(str(target / "data"))]
     places += [f"{places[0]}/shard-{shard}" for shard in range(1, exchange.plan.shards)]
-    return "\n".join(f"crossbook journal {place}" for place in places)
+    lines = [f"crossbook journal {place}" for place in places]
+    if exchange.settings.get("CLOCK") == "manual":
+        lines.append(f"digest of its decisions: {digest_of(exchange)}")
+    return "\n".join(lines)
+
+
+def digest_of(exchange: RunningExchange) -> str:
+    """The digest of what the matchers of an exchange decided; of several shards one of theirs."""
+    found = [
+        journal_digest(exchange.processes.data_dir(shard)).digest
+        for shard in range(exchange.plan.shards)
+    ]
+    return found[0] if len(found) == 1 else sha256("".join(found).encode()).hexdigest()
 
 
 def _sockets_of(folder: str, names: list[str]) -> list[str]:

@@ -34,6 +34,39 @@ def test_equal_seeds_make_the_same_trades() -> None:
     assert found[0][:shared] == found[1][:shared]
 
 
+def test_a_stepped_market_waits_for_the_test_and_moves_a_manual_clock() -> None:
+    digests = []
+    for seed in (7, 7, 8):
+        with Exchange(clock="manual") as exchange:
+            began = exchange.now()
+            market = exchange.market(seed=seed, stepped=True)
+            market.step(2.0)
+            assert (exchange.now() - began).total_seconds() == pytest.approx(2.1)
+            bot = exchange.client(exchange.account(USDT="10000000"))
+            bot.submit(SYMBOL, "buy", "1", order_type="market", client_order_id="bot")
+            market.step(0.5)
+            exchange.advance("1h")
+            market.stop()
+            digests.append(exchange.journal_digest())
+    assert digests[0] == digests[1] != digests[2]
+
+
+def test_a_market_that_is_not_stepped_leaves_the_time_to_the_test(venue: Exchange) -> None:
+    with (
+        venue.market(seed=7, rate=2_000) as market,
+        pytest.raises(ValueError, match="this market trades by itself"),
+    ):
+        market.step()
+
+
+def test_a_step_shorter_than_a_tick_is_refused(venue: Exchange) -> None:
+    with (
+        venue.market(seed=7, stepped=True) as market,
+        pytest.raises(ValueError, match=r"seconds=0\.01: is less than a tick of 0\.1 s"),
+    ):
+        market.step(0.01)
+
+
 def test_a_market_of_an_unknown_instrument_is_refused_at_once(venue: Exchange) -> None:
     with pytest.raises(ValueError, match="DOGE is not traded here"):
         venue.market(symbols=["DOGE"])
