@@ -5,7 +5,7 @@ from crossbook import Client, MarketData
 with Client(account=1) as client, MarketData(symbols=["BTC-USDT"]) as market:
     ack = client.submit("BTC-USDT", "buy", "0.5", "50000.00")
     market.wait_ready(5.0)
-    print(market.book("BTC-USDT").best)
+    print(ack.price, market.book("BTC-USDT").best_bid)
 """
 
 from typing import TYPE_CHECKING, Final
