@@ -47,6 +47,9 @@ _OF_A_SHARD: Final = ("matcher", "publisher", "recorder")
 DATA_DIR_MARK: Final = "{DATA_DIR}"
 """Placeholder of the shard's data directory in an address or in `DATABASE_URL`."""
 
+EXAMPLE_INSTRUMENTS: Final = Path(__file__).resolve().parents[1] / "instruments.toml"
+"""The file of a package without one of the user's: that of the source, installed with it."""
+
 _PORTS_A_SHARD: Final = 10
 """Distance from a TCP port of one shard to that of the next."""
 
@@ -251,6 +254,11 @@ def load_settings(
         lines += map(_line_about, error.errors())
     if lines:
         raise ConfigError("\n".join(lines))
+    if (
+        "instruments_file" not in settings.model_fields_set
+        and not settings.instruments_file.exists()
+    ):
+        settings = settings.model_copy(update={"instruments_file": EXAMPLE_INSTRUMENTS})
     if settings.shard >= settings.shards:
         raise ConfigError(f"SHARD={settings.shard}: SHARDS={settings.shards} are 0 and up")
     bound = _BOUND_BY[process]

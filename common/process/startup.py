@@ -5,7 +5,12 @@ import sys
 from typing import Literal, NoReturn
 
 from crossbook.common.errors import ConfigError
-from crossbook.common.process.config import Settings, load_settings, names_found
+from crossbook.common.process.config import (
+    EXAMPLE_INSTRUMENTS,
+    Settings,
+    load_settings,
+    names_found,
+)
 from crossbook.common.process.log import logger, set_up_logging
 from crossbook.common.process.scheduling import set_up_scheduling
 
@@ -22,6 +27,8 @@ def started(process: ProcessName) -> Settings:
     names = names_found()
     for remark in (*names.remarks, *names.unknown):
         logger().warning("unknown_setting", remark=remark)
+    if settings.instruments_file == EXAMPLE_INSTRUMENTS and process == "matcher":
+        logger().info("example_instruments", file=str(EXAMPLE_INSTRUMENTS))
     set_up_scheduling(settings.scheduling, is_matcher=process == "matcher")
     return settings
 

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy.engine import make_url
 
 from crossbook.common.errors import ConfigError
-from crossbook.common.process.config import Settings, load_settings
+from crossbook.common.process.config import EXAMPLE_INSTRUMENTS, Settings, load_settings
 
 ROOT = Path(__file__).resolve().parents[3]
 Process = Literal["matcher", "gateway", "publisher", "recorder", "client"]
@@ -23,8 +23,22 @@ def _nothing_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 def test_the_defaults_start_every_process() -> None:
+    defaults = Settings(instruments_file=EXAMPLE_INSTRUMENTS).of_shard(0)
     for process in ("matcher", "gateway", "publisher", "recorder", "client"):
-        assert load_settings(process) == Settings().of_shard(0)
+        assert load_settings(process) == defaults
+
+
+def test_the_installed_instruments_stand_in_for_a_file_that_nobody_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert load_settings("matcher").instruments()[0].symbol == "BTC-USDT"
+    monkeypatch.setenv("INSTRUMENTS_FILE", "instruments.toml")
+    with pytest.raises(ConfigError, match=r"instruments\.toml: No such file"):
+        load_settings("matcher").instruments()
+    monkeypatch.delenv("INSTRUMENTS_FILE")
+    own = EXAMPLE_INSTRUMENTS.read_text().replace('"BTC-USDT"', '"XBT-USDT"')
+    (tmp_path / "instruments.toml").write_text(own)
+    assert load_settings("matcher").instruments()[0].symbol == "XBT-USDT"
 
 
 def test_env_file_beats_the_default_and_environment_beats_the_file(
