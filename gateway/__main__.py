@@ -18,6 +18,7 @@ from crossbook.common.process.clock import ManualClock, SystemClock
 from crossbook.common.process.config import Settings
 from crossbook.common.process.counters import TIMES_NS, Buckets
 from crossbook.common.process.log import logger
+from crossbook.common.process.notify import notify_ready
 from crossbook.common.process.startup import exit_on_config_error, started
 from crossbook.common.sequence import base_at, epoch_of, first_of
 from crossbook.gateway.api.render import Renderer
@@ -101,6 +102,7 @@ class Gateway:
             orders=self._settings.gateway_orders,
             http=f"{self._settings.api_host}:{self._settings.api_port}",
         )
+        notify_ready()
         await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         if interfaces is not None:
             await interfaces.stop()

@@ -18,6 +18,7 @@ from crossbook.common.process import sockets
 from crossbook.common.process.clock import ManualClock, SystemClock
 from crossbook.common.process.config import Settings
 from crossbook.common.process.log import logger
+from crossbook.common.process.notify import notify_ready
 from crossbook.common.process.startup import exit_on_config_error, started
 from crossbook.matcher.engine.timers import DAY_NS
 from crossbook.matcher.journal.disk import FileDisk
@@ -151,6 +152,7 @@ def main() -> None:
         journal_sync=settings.journal_sync,
         sync_call=sync_call,
     )
+    notify_ready()
     status = 0
     try:
         service.run()

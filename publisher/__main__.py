@@ -11,6 +11,7 @@ from crossbook.common.errors import ConfigError
 from crossbook.common.process import sockets
 from crossbook.common.process.clock import SystemClock, follower_clock
 from crossbook.common.process.log import logger
+from crossbook.common.process.notify import notify_ready
 from crossbook.common.process.startup import exit_on_config_error, started
 from crossbook.common.sequence import base_at
 from crossbook.publisher.feed import Feed
@@ -74,6 +75,7 @@ def main() -> None:
         snapshots=settings.publisher_snapshots,
         instruments=len(feed.markets),
     )
+    notify_ready()
     service.run()
     logger().info("publisher_stopped", seq=feed.seq)
     if faults is not None:

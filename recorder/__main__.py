@@ -14,6 +14,7 @@ from crossbook.common.process import sockets
 from crossbook.common.process.clock import follower_clock
 from crossbook.common.process.config import Settings
 from crossbook.common.process.log import logger
+from crossbook.common.process.notify import notify_ready
 from crossbook.common.process.startup import exit_on_config_error, started
 from crossbook.recorder.database import SQLITE, claim_database, described, open_database, reason_of
 from crossbook.recorder.metrics import RecorderMetrics
@@ -91,6 +92,7 @@ def main() -> None:
         # A short switch interval: the answering thread shall not wait long for the writing one.
         sys.setswitchinterval(0.001)
         answers.start()
+        notify_ready()
         try:
             recorder.run()
         finally:

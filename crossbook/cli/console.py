@@ -11,7 +11,8 @@ import re
 import sys
 from collections.abc import Mapping, Sequence
 from enum import IntEnum
-from typing import Any, Final, NoReturn
+from importlib.metadata import PackageNotFoundError, version
+from typing import Annotated, Any, Final, NoReturn
 
 import typer
 from rich.console import Console, RenderableType
@@ -195,3 +196,48 @@ class CrossbookGroup(TyperGroup):
                 f"{name}: {facts['message']}", style="red", markup=False, soft_wrap=True
             )
         raise typer.Exit(int(status)) from None
+
+
+HELP: Final = """Run a Crossbook exchange, trade on it, watch its books, replay recorded order flow,
+simulate a market, and check what the exchange stored.
+
+Every command takes --help, with examples, and --json. Addresses and the account come from the
+environment or .env (GATEWAY_ORDERS, PUBLISHER_FEED, PUBLISHER_SNAPSHOTS, ACCOUNT) and can be
+given as options.
+
+Exit status: 0 done; 1 refused by the exchange, a replay differs, a journal is wrong, or the
+process checked does not answer; 2 wrong usage, configuration or file; 3 not reachable, or outcome
+unknown; 4 a replay differs only where the recording breaks price-time priority.
+"""
+
+
+def application() -> typer.Typer:
+    """A new application with `--version` and no command."""
+    app = typer.Typer(
+        cls=CrossbookGroup,
+        name="crossbook",
+        no_args_is_help=True,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        help=HELP,
+    )
+    app.callback()(_main)
+    return app
+
+
+def _version(requested: bool) -> None:
+    if requested:
+        try:
+            print(f"crossbook {version('crossbook')}")
+        except PackageNotFoundError:
+            print("crossbook (not installed)")
+        raise typer.Exit
+
+
+def _main(
+    show_version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    pass

@@ -19,8 +19,9 @@ from contextlib import suppress
 from typing import Final, NoReturn
 
 import msgspec
+from setproctitle import setproctitle
 
-from crossbook.common.process.programs import MODULES
+from crossbook.common.process.programs import FORK_SERVER, MODULES
 from crossbook.launch.starter import PROCESSES, Order
 from crossbook.matcher.build import use_build
 
@@ -104,9 +105,17 @@ def become(order: Order, output: int) -> NoReturn:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     gc.enable()
     sys.argv = [order.module]
+    # Else every process would have the name of the fork server.
+    setproctitle(_title(order))
     use_build()
     MAINS[order.module]()()
     sys.exit(0)
+
+
+def _title(order: Order) -> str:
+    """The command line that starts the module without a fork, and its shard where several run."""
+    shard = order.environment.get("SHARD") if order.environment.get("SHARDS", "1") != "1" else None
+    return f"python -m {order.module}" + (f" (shard {shard})" if shard else "")
 
 
 def _matcher() -> Callable[[], None]:
@@ -179,6 +188,8 @@ def main() -> None:
     # Imports make no garbage worth a search, and each process begins with a collector of its own.
     gc.disable()
     channel = socket.socket(fileno=int(sys.argv[1]))
+    # The room for titles is found once, before the environment of a process replaces this one.
+    setproctitle(f"python -m {FORK_SERVER}")
     # Its end comes with the socket, after the processes have been ended in their order.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)

@@ -5,7 +5,7 @@ the exchange.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final, Literal
 
@@ -16,8 +16,9 @@ from crossbook.common.process.programs import COMMAND_LINE, MODULES
 from crossbook.launch.ports import Ports
 
 PROCESSES: Final[tuple[Literal["matcher", "publisher", "gateway", "recorder"], ...]] = (
-    "matcher", "publisher", "gateway", "recorder",
+    "matcher", "gateway", "publisher", "recorder",
 )  # fmt: skip
+"""In the order of their starts: first those without which no order is accepted."""
 
 STAGES: Final = {"simulator": 0, "gateway": 1, "matcher": 2, "publisher": 3, "recorder": 4}
 """The order in which they end: none sends to a process that has ended."""
@@ -29,13 +30,14 @@ SIMULATOR_WAIT_S: Final = 120
 class Program(Struct, frozen=True):
     """A process to run: `python -m ARGUMENTS` with `environment` added to that of all.
 
-    Stages end in ascending order.
+    Stages end in ascending order. One that `is_late` starts when the others are ready.
     """
 
     name: str
     arguments: tuple[str, ...]
     stage: int
     environment: Mapping[str, str] = {}
+    is_late: bool = False
 
 
 class Addresses(Struct, frozen=True, kw_only=True):
@@ -51,9 +53,9 @@ class Addresses(Struct, frozen=True, kw_only=True):
     instruments: list[str]
 
 
-def programs(shards: int, *, demo: bool = False) -> list[Program]:
-    """The processes of an exchange, in the order in which they start; with `demo` a simulated
-    market as well."""
+def programs(shards: int, *, demo_symbols: Sequence[str] = ()) -> list[Program]:
+    """The processes of an exchange, in the order in which they start; with a simulated market in
+    these symbols, if there are any."""
     found = []
     for process in PROCESSES:
         if process == "gateway" or shards == 1:
@@ -65,9 +67,10 @@ def programs(shards: int, *, demo: bool = False) -> list[Program]:
             )
             for shard in range(shards)
         ]
-    if demo:
-        simulate = (COMMAND_LINE, "simulate", "--wait", str(SIMULATOR_WAIT_S))
-        found.append(Program("simulator", simulate, STAGES["simulator"]))
+    if demo_symbols:
+        names = ",".join(demo_symbols)
+        simulate = (COMMAND_LINE, "simulate", "--symbols", names, "--wait", str(SIMULATOR_WAIT_S))
+        found.append(Program("simulator", simulate, STAGES["simulator"], is_late=True))
     return found
 
 

@@ -80,6 +80,9 @@ def test_make_run_trades_and_leaves_nothing_behind(
         family = [psutil.Process(process.pid)]
         try:
             assert exchange.wait_ready() > 0
+            exchange.wait_until(
+                "the addresses are printed", lambda: "Ctrl-C stops" in output.read_text()
+            )
             text = output.read_text()
             assert exchange.orders in text
             assert exchange.feed in text
@@ -181,9 +184,9 @@ def check_flow(exchange: Exchange) -> None:
 
 def running(runner: psutil.Process, name: str) -> psutil.Process:
     """The process of this name below the runner."""
-    command = ["-m", MODULES[name]]
+    title = f"python -m {MODULES[name]}"
     (found,) = [
-        member for member in runner.children(recursive=True) if member.cmdline()[1:] == command
+        member for member in runner.children(recursive=True) if member.cmdline()[0] == title
     ]
     return found
 

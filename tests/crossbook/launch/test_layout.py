@@ -19,7 +19,7 @@ SHARDED = ("matcher", "publisher", "recorder")
 
 @pytest.mark.parametrize("shards", [1, 2, 3])
 def test_every_process_but_the_gateway_runs_once_a_shard(shards: int) -> None:
-    found = programs(shards, demo=False)
+    found = programs(shards)
     names = [each.name for each in found]
     assert names.count("gateway") == 1
     for process in SHARDED:
@@ -34,14 +34,16 @@ def test_every_process_but_the_gateway_runs_once_a_shard(shards: int) -> None:
 
 @pytest.mark.parametrize("shards", [1, 2])
 def test_the_demo_has_a_simulator_beside_them_and_nothing_else(shards: int) -> None:
-    plain, demo = programs(shards, demo=False), programs(shards, demo=True)
+    plain, demo = programs(shards), programs(shards, demo_symbols=["BTC-USDT", "ETH-USDT"])
     assert demo[:-1] == plain
     assert demo[-1].name == "simulator"
     assert "simulate" in demo[-1].arguments
+    assert "BTC-USDT,ETH-USDT" in demo[-1].arguments
+    assert demo[-1].is_late
 
 
 def test_every_program_has_a_stage_and_the_simulator_ends_first() -> None:
-    stages = [each.stage for each in programs(2, demo=True)]
+    stages = [each.stage for each in programs(2, demo_symbols=["BTC-USDT", "ETH-USDT"])]
     assert min(stages) == stages[-1] == STAGES["simulator"]
     assert set(stages) == set(STAGES.values())
 

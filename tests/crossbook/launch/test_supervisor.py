@@ -36,15 +36,21 @@ while True:
 """
 
 SUPERVISE = """
-import sys
+import os, sys
 from crossbook.launch import supervisor
 from crossbook.launch.layout import Program
+from crossbook.launch.starter import Starter
 from crossbook.launch.supervisor import Supervisor
 grace_s, folder, *names = sys.argv[1:]
 supervisor.GRACE_S = float(grace_s)
 supervisor.RESTART_S = 0.0
-programs = [Program(name, ("program", name, folder), stage) for stage, name in enumerate(names)]
-sys.exit(Supervisor(programs).run())
+programs = [
+    Program(name, ("program", name, folder), stage, is_late=name == "late")
+    for stage, name in enumerate(names)
+]
+supervised = Supervisor(programs, Starter(os.environ), os.environ)
+supervised.print_text("a line of its own")
+sys.exit(supervised.run(on_end=lambda: print("the end begins", flush=True)))
 """
 
 
@@ -87,12 +93,14 @@ class Supervised:
         return (self.folder / "ended").read_text().split()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_programs_end_stage_by_stage(tmp_path: Path, number: signal.Signals) -> None:
     supervised = Supervised(tmp_path, ["first", "second", "third"])
     supervised.read_until("runs", 3)
     assert supervised.end(number) == 128 + number
     assert supervised.ended == ["first", "second", "third"]
+    assert supervised.text.startswith("a line of its own\n")
+    assert supervised.text.count("the end begins") == 1
     for remark in (r"started \(pid=\d+\)", r"stopped \(rc=0\)"):
         names = re.findall(rf"(\w+) {remark}", supervised.text)
         assert sorted(names) == ["first", "second", "third"]
@@ -125,3 +133,11 @@ def test_a_program_that_does_not_end_in_time_is_killed_and_not_started_again(
     assert "sending SIGKILL to deaf" in supervised.text
     assert "starting it again" not in supervised.text
     assert supervised.ended == ["last"]
+
+
+def test_a_late_program_that_never_began_ends_with_the_others(tmp_path: Path) -> None:
+    supervised = Supervised(tmp_path, ["first", "late"])
+    supervised.read_until("first runs")
+    assert supervised.end() == 128 + signal.SIGTERM
+    assert supervised.ended == ["first"]
+    assert "late started" not in supervised.text

@@ -1,0 +1,19 @@
+"""The command `crossbook`, without the imports of commands that are not used."""
+
+import sys
+
+
+def main() -> None:
+    """Run the command line and exit with its status."""
+    if sys.argv[1:2] == ["run"]:
+        # An exchange takes orders before the other commands would be imported.
+        from crossbook.cli.console import application
+        from crossbook.cli.run import run
+
+        app = application()
+        app.command()(run)
+        app()
+    else:
+        from crossbook.cli.main import main as run_any
+
+        run_any()
