@@ -238,3 +238,28 @@ def test_a_derived_class_may_keep_what_it_likes_under_any_private_name() -> None
 
     joined = Joined(Keeper, agents=0).run(2)
     assert [order.lots for order in joined.seat("keeper").orders()] == [7, 7]
+
+
+def test_an_agent_begins_at_tick_zero_with_all_its_room() -> None:
+    class Beginner(Agent):
+        def on_start(self) -> None:
+            self.begun = (self.tick, self.seconds, self.fundamental)
+            self.rooms = [self.room(Side.BUY), self.room(Side.SELL)]
+
+    seat = Joined(Beginner, agents=0).seat("beginner")
+    assert isinstance(seat, Beginner)
+    assert seat.begun == (0, 0.0, 6_500_000.0)
+    assert seat.rooms == [seat.limit_lots, seat.limit_lots]
+
+
+def test_a_trade_without_room_is_not_sent() -> None:
+    joined, (maker, taker) = scripted(2, limit_quote=6_500.0)
+    maker.script[1] = lambda: maker.place(Side.SELL, 6_500_000, 10_000)
+    taker.script[2] = lambda: taker.trade(Side.BUY, 10_000, 100)
+    joined.run(2)
+    assert taker.position_lots == taker.limit_lots
+    sent: list[bool] = []
+    maker.script[3] = lambda: maker.cancel(maker.orders()[0]) if maker.orders() else None
+    taker.script[3] = lambda: sent.append(taker.trade(Side.BUY, 1, 100))
+    joined.run(1)
+    assert sent == [False]

@@ -159,6 +159,17 @@ def test_more_chosen_agents_than_the_limit_are_refused() -> None:
         check_population(2, {}, [AgentChoice(Idle, count=CHOSEN_MOST), AgentChoice(Idle)])
 
 
+def test_as_many_agents_as_the_limits_allow_are_engaged() -> None:
+    check_population(AGENTS_MOST, {}, [])
+    _, chosen = check_population(0, {}, [AgentChoice(Idle, count=CHOSEN_MOST)])
+    assert len(chosen) == CHOSEN_MOST
+    for name in ("a", "a" * NAME_LENGTH_MOST):
+        [(engaged, _, _)] = check_population(0, {}, [AgentChoice(Idle, name=name)])[1]
+        assert engaged == name
+    with pytest.raises(ConfigError, match="name must be 1 to 40 printable characters"):
+        check_population(0, {}, [AgentChoice(Idle, name="a" * (NAME_LENGTH_MOST + 1))])
+
+
 def test_an_agent_that_fails_before_the_first_tick_is_refused() -> None:
     class Unready(Agent):
         def on_start(self) -> None:
