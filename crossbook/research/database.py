@@ -10,9 +10,17 @@ from sqlalchemy.exc import SQLAlchemyError
 from crossbook.common.instruments import Instrument
 from crossbook.recorder.database import described, open_database, reason_of
 from crossbook.recorder.sums import candle_of
-from crossbook.recorder.tables import CANDLES, INSTRUMENTS, ORDERS, POSITION, SCHEMA_VERSION, TRADES
+from crossbook.recorder.tables import (
+    CANDLES,
+    FILLS,
+    INSTRUMENTS,
+    ORDERS,
+    POSITION,
+    SCHEMA_VERSION,
+    TRADES,
+)
 from crossbook.research import tables
-from crossbook.research.rows import candle_row, order_of_columns, order_row, trade_row
+from crossbook.research.rows import candle_row, fill_row, order_of_columns, order_row, trade_row
 from crossbook.research.selection import ExportError, Selection
 from crossbook.research.tables import Row, Table
 
@@ -42,7 +50,7 @@ class DatabaseSource:
     def rows(self, table: Table, selected: Selection) -> Iterator[Row]:
         """The selected rows of a table, in its order, as of one moment."""
         reads: dict[str, Callable[[Connection, dict[int, Instrument], Selection], Iterator[Row]]]
-        reads = {"trades": _trades, "candles": _candles, "orders": _orders}
+        reads = {"trades": _trades, "candles": _candles, "orders": _orders, "fills": _fills}
         if table.name not in reads:
             raise ExportError(
                 "the recorder stores no order-by-order events: read them from the journal",
@@ -141,3 +149,21 @@ def _orders(
     for row in connection.execute(query):
         order = order_of_columns(row)
         yield order_row(instruments[order.instrument], order)
+
+
+def _fills(
+    connection: Connection, instruments: dict[int, Instrument], selected: Selection
+) -> Iterator[Row]:
+    columns = FILLS.c
+    names = (
+        "instrument", "trade_id", "seq", "time_ns", "account", "order_id", "client_order_id",
+        "side", "price_ticks", "quantity_lots", "fee", "liquidity",
+    )  # fmt: skip
+    query = (
+        select(*(columns[name] for name in names))
+        .where(columns.instrument.in_(instruments))
+        .where(columns.time_ns >= selected.from_ns, columns.time_ns < selected.to_ns)
+        .order_by(columns.fill_id)
+    )
+    for instrument, *fill in connection.execute(query):
+        yield fill_row(instruments[instrument], *fill)

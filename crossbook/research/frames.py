@@ -62,6 +62,18 @@ def orders(
     return _frame(tables.ORDERS, place, selection(symbol, start, end), exact)
 
 
+def fills(
+    place: Place = None,
+    symbol: Symbols = None,
+    *,
+    start: Time = None,
+    end: Time = None,
+    exact: bool = True,
+) -> "pandas.DataFrame":
+    """Both sides of every trade, with account and fee, oldest first; see `trades`."""
+    return _frame(tables.FILLS, place, selection(symbol, start, end), exact)
+
+
 def l3(
     place: Place = None,
     symbol: Symbols = None,

@@ -19,14 +19,22 @@ from crossbook.common.messages.codec import decode_events
 from crossbook.common.messages.events import EventBatch, InstrumentAdded, TradeExecuted
 from crossbook.common.messages.history_queries import Candle
 from crossbook.common.rules import decode_configuration
+from crossbook.common.types import Liquidity, Side
 from crossbook.matcher.journal.disk import FileDisk
 from crossbook.matcher.journal.journal import Journal, JournalDamaged
 from crossbook.recorder.digest import EventDigest, OrderRow, OrderUpdate, RecordPosition
 from crossbook.recorder.sums import order_row as columns_of
 from crossbook.research.order_events import OrderBooks
-from crossbook.research.rows import SIDES, candle_row, order_of_columns, order_row, trade_row
+from crossbook.research.rows import (
+    SIDES,
+    candle_row,
+    fill_row,
+    order_of_columns,
+    order_row,
+    trade_row,
+)
 from crossbook.research.selection import ExportError, Selection
-from crossbook.research.tables import CANDLES, L3, ORDERS, TRADES, Row, Table
+from crossbook.research.tables import CANDLES, FILLS, L3, ORDERS, TRADES, Row, Table
 
 EVENTS_MAX: Final = 16_384
 """About most events held before the orders among them are put on disk."""
@@ -72,6 +80,8 @@ class JournalSource:
         instruments = selected.of(self.instruments())
         if table is TRADES:
             return self._trades(instruments, selected)
+        if table is FILLS:
+            return self._fills(instruments, selected)
         if table is CANDLES:
             return self._candles(instruments, selected)
         if table is ORDERS:
@@ -111,16 +121,35 @@ class JournalSource:
                 yield batch
 
     def _trades(self, instruments: dict[int, Instrument], selected: Selection) -> Iterator[Row]:
+        for instrument, event, time_ns in self._executed(instruments, selected):
+            yield trade_row(
+                instrument, event.trade_id, event.seq, event.price_ticks, event.quantity_lots,
+                event.aggressor_side, event.maker_order_id, event.taker_order_id, time_ns,
+            )  # fmt: skip
+
+    def _fills(self, instruments: dict[int, Instrument], selected: Selection) -> Iterator[Row]:
+        for instrument, event, time_ns in self._executed(instruments, selected):
+            taken = event.aggressor_side
+            yield fill_row(
+                instrument, event.trade_id, event.seq, time_ns, event.taker_account,
+                event.taker_order_id, event.taker_client_order_id, taken, event.price_ticks,
+                event.quantity_lots, event.taker_fee, Liquidity.TAKER,
+            )  # fmt: skip
+            yield fill_row(
+                instrument, event.trade_id, event.seq, time_ns, event.maker_account,
+                event.maker_order_id, event.maker_client_order_id,
+                Side.SELL if taken == Side.BUY else Side.BUY, event.price_ticks,
+                event.quantity_lots, event.maker_fee, Liquidity.MAKER,
+            )  # fmt: skip
+
+    def _executed(
+        self, instruments: dict[int, Instrument], selected: Selection
+    ) -> Iterator[tuple[Instrument, TradeExecuted, int]]:
+        """The trades of the selected time and instruments, with the time."""
         for batch in self._selected_batches(selected):
             for event in batch.events:
-                if type(event) is TradeExecuted:
-                    instrument = instruments.get(event.instrument)
-                    if instrument is not None:
-                        yield trade_row(
-                            instrument, event.trade_id, event.seq, event.price_ticks,
-                            event.quantity_lots, event.aggressor_side, event.maker_order_id,
-                            event.taker_order_id, batch.time_ns,
-                        )  # fmt: skip
+                if type(event) is TradeExecuted and event.instrument in instruments:
+                    yield instruments[event.instrument], event, batch.time_ns
 
     def _candles(self, instruments: dict[int, Instrument], selected: Selection) -> Iterator[Row]:
         """A candle is final once the matcher's time has passed its end, and it holds every trade

@@ -7,6 +7,7 @@ from typing import Any, Final
 from crossbook.common.instruments import Instrument
 from crossbook.common.messages.history_queries import INTERVALS_S, Candle
 from crossbook.common.types import (
+    Liquidity,
     OrderStatus,
     OrderType,
     Prevention,
@@ -27,6 +28,7 @@ SIDES: Final = _words(Side)
 _ORDER_TYPES: Final = _words(OrderType)
 _TIMES_IN_FORCE: Final = _words(TimeInForce)
 _PREVENTIONS: Final = _words(Prevention)
+_LIQUIDITIES: Final = _words(Liquidity)
 _STATUSES: Final = {int(each): each.name for each in OrderStatus}
 _REASONS: Final = {int(each): each.name for each in RejectReason}
 _INTERVALS: Final = {seconds: name for name, seconds in INTERVALS_S.items()}
@@ -56,6 +58,41 @@ def trade_row(
         SIDES[aggressor_side],
         maker_order_id,
         taker_order_id,
+    )
+
+
+def fill_row(
+    instrument: Instrument,
+    trade_id: int,
+    seq: int,
+    time_ns: int,
+    account: int,
+    order_id: int,
+    client_order_id: str,
+    side: int,
+    price_ticks: int,
+    quantity_lots: int,
+    fee: int,
+    liquidity: int,
+) -> Row:
+    """A row of `FILLS`."""
+    grid = instrument.grid
+    receives_base = side == Side.BUY
+    return (
+        instrument.symbol,
+        trade_id,
+        seq,
+        time_ns,
+        account,
+        order_id,
+        client_order_id or None,
+        SIDES[side],
+        grid.price.text(price_ticks),
+        grid.quantity.text(quantity_lots),
+        grid.quote.text(price_ticks * quantity_lots * instrument.notional_per_tick_lot),
+        (grid.base if receives_base else grid.quote).text(fee),
+        instrument.base if receives_base else instrument.quote,
+        _LIQUIDITIES[liquidity],
     )
 
 

@@ -12,10 +12,13 @@ from msgspec import Struct
 
 from crossbook.common.instruments import Instrument
 
-Kind: TypeAlias = Literal["text", "integer", "boolean", "time", "price", "quantity", "quote"]
-"""`price`, `quantity` and `quote` (money in the quote asset) are decimals."""
+Kind: TypeAlias = Literal[
+    "text", "integer", "boolean", "time", "price", "quantity", "quote", "money"
+]
+"""`price`, `quantity`, `quote` (money in the quote asset) and `money` (in either asset) are
+decimals."""
 
-DECIMALS: Final = ("price", "quantity", "quote")
+DECIMALS: Final = ("price", "quantity", "quote", "money")
 
 Row: TypeAlias = tuple[Any, ...]
 
@@ -42,11 +45,11 @@ class Table(Struct, frozen=True):
 
     def scales(self, instruments: Iterable[Instrument]) -> Mapping[str, int]:
         """Digits behind the point of each decimal column: the most of any of the instruments."""
-        grids = [each.grid for each in instruments]
-        most = {
-            kind: max((getattr(grid, kind).decimals for grid in grids), default=0)
-            for kind in DECIMALS
-        }
+        most = dict.fromkeys(DECIMALS, 0)
+        for grid in (each.grid for each in instruments):
+            for kind in DECIMALS:
+                axes = (grid.base, grid.quote) if kind == "money" else (getattr(grid, kind),)
+                most[kind] = max(most[kind], *(axis.decimals for axis in axes))
         return {c.name: most[c.kind] for c in self.columns if c.kind in DECIMALS}
 
 
@@ -118,6 +121,26 @@ ORDERS: Final = Table(
     ),
 )  # fmt: skip
 
+FILLS: Final = Table(
+    "fills",
+    (
+        Column("symbol", "text", "the instrument"),
+        Column("trade_id", "integer", "the trade: it has two fills, the taker's first"),
+        Column("seq", "integer", "the matcher's number of the command that traded"),
+        Column("time", "time", "the matcher's time of it"),
+        Column("account", "integer", "the owner of the order"),
+        Column("order_id", "integer", "the order"),
+        Column("client_order_id", "text", "the name its owner gave it", optional=True),
+        Column("side", "text", "`buy` or `sell`"),
+        Column("price", "price", "the maker's price"),
+        Column("quantity", "quantity", "what changed hands"),
+        Column("notional", "quote", "price times quantity"),
+        Column("fee", "money", "what the account paid; negative is a rebate"),
+        Column("fee_asset", "text", "the asset received, in which the fee is"),
+        Column("liquidity", "text", "`maker` or `taker`"),
+    ),
+)
+
 L3: Final = Table(
     "l3",
     (
@@ -139,4 +162,6 @@ L3: Final = Table(
     ),
 )  # fmt: skip
 
-TABLES: Final[Mapping[str, Table]] = {each.name: each for each in (TRADES, CANDLES, ORDERS, L3)}
+TABLES: Final[Mapping[str, Table]] = {
+    each.name: each for each in (TRADES, CANDLES, ORDERS, FILLS, L3)
+}

@@ -5,7 +5,10 @@ import pytest
 from crossbook.research.tables import DECIMALS, TABLES, Table
 from tests.reference.pages import page, rows, section
 
-HEADINGS = {"trades": "Trades", "candles": "Candles", "orders": "Orders", "l3": "L3 events"}
+HEADINGS = {
+    "trades": "Trades", "candles": "Candles", "orders": "Orders", "fills": "Fills",
+    "l3": "L3 events",
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("table", TABLES.values(), ids=lambda table: table.name)

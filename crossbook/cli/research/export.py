@@ -8,7 +8,7 @@ import typer
 from crossbook.cli.console import CommandError, ExitStatus, Output
 from crossbook.cli.statistics import Interval
 
-TableName = Literal["trades", "candles", "orders", "l3"]
+TableName = Literal["trades", "candles", "orders", "fills", "l3"]
 FormatName = Literal["csv", "parquet", "arrow"]
 
 _STANDARD_OUTPUT: Final = "-"
@@ -80,10 +80,10 @@ def export(
 ) -> None:
     """Write what the exchange stored as CSV, Parquet or Arrow.
 
-    trades, candles and orders come from the recorder's database, with --journal from the matcher's
-    files; the rows are the same. l3, every change of every resting order, is in the journal only.
-    The exchange may be running. Prices and quantities are exact decimals, times UTC to the
-    nanosecond. Parquet and Arrow need the extra `research`.
+    trades, candles, orders and fills come from the recorder's database, with --journal from the
+    matcher's files; the rows are the same. l3, every change of every resting order, is in the
+    journal only. The exchange may be running. Prices and quantities are exact decimals, times UTC
+    to the nanosecond. Parquet and Arrow need the extra `research`.
 
     \b
     Examples:

@@ -11,7 +11,7 @@ from crossbook.research import database
 from crossbook.research.database import DatabaseSource
 from crossbook.research.selection import ExportError, selection
 from crossbook.research.sources import source_of
-from crossbook.research.tables import CANDLES, ORDERS, TRADES, Row
+from crossbook.research.tables import CANDLES, FILLS, ORDERS, TRADES, Row
 from tests.recorder import postgres
 from tests.worlds.stored_exchange import StoredExchange, record, stored_exchange
 
@@ -33,7 +33,7 @@ def on_postgresql(stored: StoredExchange) -> Iterator[str]:
         yield server.url
 
 
-@pytest.mark.parametrize("table", [TRADES, CANDLES, ORDERS], ids=lambda table: table.name)
+@pytest.mark.parametrize("table", [TRADES, CANDLES, ORDERS, FILLS], ids=lambda table: table.name)
 def test_rows_on_a_server_are_those_of_a_file(
     stored: StoredExchange, on_postgresql: str, monkeypatch: pytest.MonkeyPatch, table: object
 ) -> None:

@@ -36,7 +36,7 @@ def test_floats_are_there_to_compute_with(stored: StoredExchange) -> None:
 
 
 def test_every_table_is_the_same_from_journal_and_record(stored: StoredExchange) -> None:
-    for call in (research.trades, research.candles, research.orders):
+    for call in (research.trades, research.candles, research.orders, research.fills):
         pandas.testing.assert_frame_equal(call(stored.folder), call(stored.database))
 
 
@@ -46,6 +46,16 @@ def test_candles_sum_up_the_trades(stored: StoredExchange) -> None:
     assert candles["volume"].sum() == trades["quantity"].sum()
     assert candles["trades"].sum() == len(trades)
     assert candles["high"].max() == trades["price"].max()
+
+
+def test_money_paid_is_money_received(stored: StoredExchange) -> None:
+    """Both sides of a trade have its notional; what one account buys another one sells."""
+    fills = research.fills(stored.database, "BTC-USDT")
+    bought = fills["side"] == "buy"
+    assert fills.loc[bought, "notional"].sum() == fills.loc[~bought, "notional"].sum()
+    assert set(fills.loc[bought, "fee_asset"]) == {"BTC"}
+    assert set(fills.loc[~bought, "fee_asset"]) == {"USDT"}
+    assert (fills.groupby("trade_id").size() == 2).all()
 
 
 def test_ids_beside_missing_ones_stay_whole(stored: StoredExchange) -> None:

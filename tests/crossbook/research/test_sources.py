@@ -7,10 +7,13 @@ from pathlib import Path
 import pytest
 
 from crossbook.common.errors import ConfigError
+from crossbook.common.grid import format_decimal
+from crossbook.common.instruments import Instrument
 from crossbook.common.messages.history_queries import INTERVALS_S
+from crossbook.common.types import Side
 from crossbook.research.selection import ExportError, Selection, selection
 from crossbook.research.sources import Source, journal_folders, source_of
-from crossbook.research.tables import CANDLES, L3, ORDERS, TABLES, TRADES, Row, Table
+from crossbook.research.tables import CANDLES, FILLS, L3, ORDERS, TABLES, TRADES, Row, Table
 from tests.properties.market import INSTRUMENTS
 from tests.worlds.stored_exchange import StoredExchange, stored_exchange
 
@@ -32,7 +35,7 @@ def rows_of(place: str | Path, table: Table, selected: Selection = EVERYTHING) -
     return list(source_of(place, table).rows(table, selected))
 
 
-@pytest.mark.parametrize("table", [TRADES, CANDLES, ORDERS], ids=lambda table: table.name)
+@pytest.mark.parametrize("table", [TRADES, CANDLES, ORDERS, FILLS], ids=lambda table: table.name)
 def test_rows_are_the_same_from_journal_and_record(stored: StoredExchange, table: Table) -> None:
     found = rows_of(stored.folder, table)
     assert found
@@ -61,6 +64,27 @@ def test_trades_are_those_of_a_plain_reader(stored: StoredExchange) -> None:
     ]  # fmt: skip
     found = rows_of(stored.folder, TRADES, selection([each.symbol for each in INSTRUMENTS]))
     assert [(*row[:6], *row[8:]) for row in found] == wanted
+
+
+def test_fills_are_those_of_a_plain_reader(stored: StoredExchange) -> None:
+    wanted = [
+        (
+            fill["trade_id"], fill["account"], fill["order_id"], fill["client_order_id"] or None,
+            {1: "buy", 2: "sell"}[fill["side"]], {1: "maker", 2: "taker"}[fill["liquidity"]],
+            money(GRIDS[fill["instrument"]], fill["side"], fill["fee"]),
+        )
+        for fill in stored.matcher.record.fills
+        if fill["instrument"] in GRIDS
+    ]  # fmt: skip
+    rows = rows_of(stored.database, FILLS, selection([each.symbol for each in INSTRUMENTS]))
+    assert [(row[1], *row[4:8], row[13], row[11:13]) for row in rows] == wanted
+
+
+def money(instrument: Instrument, side: int, fee: int) -> tuple[str, str]:
+    """A fee as text, and its asset: a buyer receives the base asset."""
+    if side == Side.BUY:
+        return format_decimal(fee, instrument.base_decimals), instrument.base
+    return format_decimal(fee, instrument.quote_decimals), instrument.quote
 
 
 def test_orders_are_those_of_a_plain_reader(stored: StoredExchange) -> None:

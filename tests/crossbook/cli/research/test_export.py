@@ -42,7 +42,7 @@ def test_the_settings_select_the_exported_rows(stored: StoredExchange, tmp_path:
 
 
 def test_journal_and_database_give_the_same_bytes(stored: StoredExchange) -> None:
-    for table in ("trades", "candles", "orders"):
+    for table in ("trades", "candles", "orders", "fills"):
         found = [
             run(stored, table, "--interval", "1s", *source).stdout
             for source in (("--journal", str(stored.folder)), ("--database", stored.database))
