@@ -60,7 +60,7 @@ def test_a_recorded_market_replays_to_its_own_fills_and_books(
 ) -> None:
     stem = tmp_path / f"live_{SYMBOL}"
 
-    facts = record(market, "-s", SYMBOL.lower(), "--for", "3s", "-o", str(stem))
+    facts = record(market, "-s", SYMBOL.lower(), "--for", "5s", "-o", str(stem))
 
     assert facts["fills"] > 0
     assert facts["ended_by"] is None
