@@ -3,13 +3,16 @@
 import gc
 import signal
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import zmq
 
 from crossbook.common.errors import ConfigError
 from crossbook.common.process import sockets
 from crossbook.common.process.clock import SystemClock, follower_clock
+from crossbook.common.process.config import Settings
 from crossbook.common.process.log import logger
 from crossbook.common.process.notify import notify_ready
 from crossbook.common.process.startup import exit_on_config_error, started
@@ -21,7 +24,54 @@ from crossbook.publisher.service import PublisherService, Rounds
 from crossbook.publisher.snapshot_server import SnapshotServer
 
 if TYPE_CHECKING:
-    from crossbook.common.process.fault_server import FaultServer
+    from crossbook.publisher.faults.assembly import PublisherFaults
+
+
+def build(
+    settings: Settings, context: Any, faults: "PublisherFaults | None"
+) -> tuple[PublisherService, Feed]:
+    """Put the publisher together; raises `ConfigError`."""
+    # Numbers of topics grow from start to start by the machine's clock, also where the
+    # exchange's time stands still.
+    base = base_at(SystemClock().now_ns())
+    make_feed = Feed if faults is None else faults.feed
+    feed = make_feed(settings.own_instruments(), base, settings.feed_history)
+    replica = PublisherReplica(feed)
+    server = SnapshotServer(replica) if faults is None else faults.server(replica)
+    rounds = Rounds()
+    metrics = PublisherMetrics(replica, server, rounds)
+    metrics.faults = None if faults is None else faults.table
+    server.metrics = metrics.text
+    public = sockets.feed_pub(context, settings.publisher_feed)
+    make_service = PublisherService if faults is None else _service_with(faults)
+    service = make_service(
+        replica,
+        server,
+        sockets.events_sub(context, settings.matcher_events),
+        sockets.matcher_queries_dealer(context, settings.matcher_sync),
+        sockets.history_dealer(context, settings.recorder_history),
+        public,
+        sockets.snapshots_router(context, settings.publisher_snapshots),
+        sockets.Peers(context, public),
+        follower_clock(settings.clock),
+        settings.heartbeat_ms,
+        rounds,
+    )
+    return service, feed
+
+
+def _with_faults(context: Any, settings: Settings) -> "PublisherFaults":
+    # Imported here: without FAULTS=on nothing of the rules is loaded.
+    from crossbook.publisher.faults.assembly import PublisherFaults
+
+    feed_address = settings.publisher_feed
+    return PublisherFaults(context, settings.data_dir, settings.shard, feed_address)
+
+
+def _service_with(faults: "PublisherFaults") -> Callable[..., PublisherService]:
+    from crossbook.publisher.faults.service import FaultyPublisherService
+
+    return partial(FaultyPublisherService, faults=faults)
 
 
 def main() -> None:
@@ -30,36 +80,12 @@ def main() -> None:
         # Until the service can be stopped.
         signal.signal(number, lambda *_: sys.exit(0))
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-    faults: FaultServer | None = None
+    faults = None
     try:
         settings = started("publisher")
         if settings.faults == "on":
-            # Imported here: without it nothing of the rules is loaded.
-            from crossbook.common.process.fault_server import serve_faults
-
-            faults = serve_faults(context, settings.data_dir, "publisher", settings.shard)
-        # Numbers of topics grow from start to start by the machine's clock, also where the
-        # exchange's time stands still.
-        base = base_at(SystemClock().now_ns())
-        feed = Feed(settings.own_instruments(), base, settings.feed_history)
-        replica = PublisherReplica(feed)
-        server = SnapshotServer(replica)
-        rounds = Rounds()
-        server.metrics = PublisherMetrics(replica, server, rounds).text
-        public = sockets.feed_pub(context, settings.publisher_feed)
-        service = PublisherService(
-            replica,
-            server,
-            sockets.events_sub(context, settings.matcher_events),
-            sockets.matcher_queries_dealer(context, settings.matcher_sync),
-            sockets.history_dealer(context, settings.recorder_history),
-            public,
-            sockets.snapshots_router(context, settings.publisher_snapshots),
-            sockets.Peers(context, public),
-            follower_clock(settings.clock),
-            settings.heartbeat_ms,
-            rounds,
-        )
+            faults = _with_faults(context, settings)
+        service, feed = build(settings, context, faults)
     except ConfigError as error:
         exit_on_config_error(error, "publisher")
     for number in (signal.SIGINT, signal.SIGTERM):

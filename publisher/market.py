@@ -325,6 +325,11 @@ class PublishedMarket:
         """Candle and ticker messages that bring consumers to `seq`, after `publish` has."""
         return self.statistics.publish(seq, time_ns, self._quote)
 
+    @property
+    def book_seqs(self) -> tuple[int, int]:
+        """The numbers of the last messages about levels and about orders."""
+        return (self._l2_seq, self._l3_seq)
+
     def checksum(self) -> int:
         """CRC32 of the top levels as last published."""
         return self._checksum.of_levels(

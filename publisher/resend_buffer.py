@@ -52,6 +52,11 @@ class FeedResendBuffer:
         self.last_seq = seq = self.last_seq + 1
         return (self._frame, seq.to_bytes(8, "big"), payload)
 
+    def amend_last(self, payload: bytes) -> None:
+        """Keep `payload` in place of the latest one. O(1)."""
+        self._bytes += len(payload) - len(self._payloads[-1])
+        self._payloads[-1] = payload
+
     def since(self, from_seq: int, to_seq: int, bytes_max: int) -> list[bytes] | None:
         """Payloads `from_seq`..`to_seq`, cut at the last one sent and at `bytes_max`.
 

@@ -4,7 +4,7 @@ A round waits for a socket, drains the events, publishes once and answers a few 
 one message covers many orders; a lone order is published at once.
 """
 
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import zmq
 from msgspec import Struct, field
@@ -60,8 +60,10 @@ class PublisherService:
     """The publisher's loop over its five sockets. `stop()` may be called from a signal handler.
 
     `rounds` has its counts. Under a manual clock statistics and a heartbeat follow every move of
-    the matcher's time at once.
+    the matcher's time at once. `sleep_ms` is the longest sleep.
     """
+
+    sleep_ms: ClassVar[int] = SLEEP_MS
 
     def __init__(
         self,
@@ -103,14 +105,14 @@ class PublisherService:
 
     def run(self) -> None:
         """Serve until `stop`. Everything applied is published when it returns."""
-        clock, replica = self._clock, self._replica
+        clock, replica, sleep_ms = self._clock, self._replica, self.sleep_ms
         poller = zmq.Poller()
         for socket in (self._events, self._queries, self._history, self._requests):
             poller.register(socket, zmq.POLLIN)
         heartbeat_at = clock.monotonic_ns()
         while not self._stopping:
             wait_ms = (heartbeat_at - clock.monotonic_ns()) // 1_000_000 + 1
-            ready = {waiting for waiting, _ in poller.poll(max(0, min(wait_ms, SLEEP_MS)))}
+            ready = {waiting for waiting, _ in poller.poll(max(0, min(wait_ms, sleep_ms)))}
             if self._events in ready:
                 self._take_events()
             if self._queries in ready:
@@ -129,11 +131,14 @@ class PublisherService:
                 self._answer_requests()
             if now_ns >= heartbeat_at or has_moved:
                 self._beat_time_ns = self._feed.time_ns
-                send_frames(self._public, self._feed.heartbeat(now_ns - self._received_ns))
+                self._send_heartbeat(now_ns)
                 heartbeat_at = now_ns + self._heartbeat_ns
                 self._rounds.subscribers = self._subscribers.count()
             if replica.lost is not self._logged_loss:
                 self._log_books()
+
+    def _send_heartbeat(self, now_ns: int) -> None:
+        send_frames(self._public, self._feed.heartbeat(now_ns - self._received_ns))
 
     def _take_events(self) -> None:
         """Apply the waiting batches, within a limit, and publish whenever many events have

@@ -29,6 +29,7 @@ KINDS: Final[Mapping[str, str]] = {
     "matcher/*": "pure",
     "matcher/engine/*": "pure",
     "publisher/*": "pure",
+    "publisher/faults/*": "pure",
     "gateway/*": "pure",
     "gateway/orders/*": "pure",
     "gateway/streams/*": "pure",
@@ -127,6 +128,7 @@ OTHERWISE: Final[Mapping[str, str]] = {
     "matcher/journal/segment": "pure",
     "matcher/metrics": "edge",
     "matcher/recovery/snapshot": "pure",
+    "publisher/faults/assembly": "net",
     "publisher/metrics": "edge",
     "recorder/digest": "pure",
     "recorder/replica": "pure",
@@ -312,12 +314,10 @@ def breaches(modules: list[Module]) -> list[str]:
         reads = is_main or any(fnmatchcase(module.path, pattern) for pattern in READS_CONFIG)
         if "crossbook.common.process.config" in module.imports and not reads:
             found.append(f"{module.path}: may not read the settings")
-        if not is_main and not starts:
-            found += [
-                f"{module.path}: may not import {each.name}"
-                for each in ours
-                if each.last in ("service", "__main__")
-            ]
+        # A service behind fault rules extends the one without them.
+        if not is_main and not starts and not module.path.endswith("/faults/service"):
+            shells = [each for each in ours if each.last in ("service", "__main__")]
+            found += [f"{module.path}: may not import {each.name}" for each in shells]
         if kind == "pure":
             found += _impurities(module, ours)
     return found

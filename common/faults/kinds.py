@@ -6,6 +6,7 @@ from typing import Any, Final, TypeAlias, get_args
 import msgspec
 
 from crossbook.common.errors import BAD_BYTES, CrossbookError
+from crossbook.common.faults.market_data import MarketDataFault
 from crossbook.common.faults.order_entry import (
     AnswerLate,
     AnswerTwice,
@@ -33,6 +34,7 @@ AnyFault: TypeAlias = (
     | ExecutionsDisconnect
     | ExecutionsLate
     | ExecutionsOutOfOrder
+    | MarketDataFault
 )
 """A rule of any kind, as every interface carries it."""
 

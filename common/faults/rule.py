@@ -134,6 +134,13 @@ def check_delay(rule: Delaying) -> None:
         )
 
 
+def no_schedule(rule: FaultRule) -> None:
+    """Raise `ValueError` where a rule that lasts until it is removed has a schedule."""
+    for name in ("next", "every", "probability"):
+        if (value := getattr(rule, name)) is not None:
+            raise ValueError(f"{name}={value}: {kind_of(rule)} lasts until it is removed")
+
+
 def draw_delay_s(rule: Delaying, random: Random) -> float:
     """The next delay of a rule, in seconds.
 

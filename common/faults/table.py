@@ -147,6 +147,18 @@ class FaultTable:
         """Whether a rule of a family is in force."""
         return any(isinstance(each.rule, family) for each in self._rules)
 
+    def in_force(self, family: type[R]) -> "list[Due[R]]":
+        """The rules of a family; counts nothing."""
+        return [each for each in self._rules if isinstance(each.rule, family)]
+
+    def applies(self, each: Due[Any]) -> bool:
+        """Count a message that a rule concerns; whether the rule applies to it."""
+        if not each.is_due():
+            return False
+        each.applied += 1
+        self.applied[kind_of(each.rule)] += 1
+        return True
+
     def due(
         self, family: type[R], facts: Struct, but: tuple[type[FaultRule], ...] = ()
     ) -> Iterator[Due[R]]:
@@ -161,8 +173,6 @@ class FaultTable:
                 isinstance(rule, family)
                 and not isinstance(rule, but)
                 and rule.concerns(facts)
-                and each.is_due()
+                and self.applies(each)
             ):
-                each.applied += 1
-                self.applied[kind_of(rule)] += 1
                 yield each

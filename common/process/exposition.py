@@ -1,9 +1,10 @@
 """Metrics of a process as text in Prometheus' exposition format."""
 
 from abc import abstractmethod
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from itertools import accumulate
-from typing import Final
+from typing import Final, Protocol
 
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
@@ -18,11 +19,22 @@ Value = float | Mapping[str, float]
 """One number, or one for each value of the family's label."""
 
 
+class FaultCounts(Protocol):
+    """The fault rules in force, and how often each kind was applied."""
+
+    applied: Counter[str]
+
+    def __len__(self) -> int:
+        """The number of rules."""
+
+
 class Exposition(Collector):
     """The families of one process, each called `crossbook_PROCESS_...`, its processor time and
-    memory among them. A subclass yields them in `families`; nothing is stored here."""
+    memory among them. A subclass yields them in `families`; nothing is stored here. `faults` is
+    there only where `FAULTS=on`."""
 
     def __init__(self, process: str) -> None:
+        self.faults: FaultCounts | None = None
         self._prefix = f"crossbook_{process}_"
         self._registry = CollectorRegistry()
         ProcessCollector(namespace=f"crossbook_{process}", registry=self._registry)
@@ -33,8 +45,11 @@ class Exposition(Collector):
         """All families with their present values."""
 
     def collect(self) -> Iterable[Metric]:
-        """`families` under the name that prometheus_client calls."""
-        return self.families()
+        """`families` under the name that prometheus_client calls, and the faults on request."""
+        yield from self.families()
+        if self.faults is not None:
+            yield self.gauge("fault_rules", "Fault rules in force", len(self.faults))
+            yield self.counter("faults", "Faults applied, by kind", self.faults.applied, "kind")
 
     def text(self) -> str:
         """The exposition. Costs about a millisecond."""

@@ -4,6 +4,7 @@ The socket has a thread of its own, so the loop of the process has neither a cal
 it. The thread changes the table; the loop reads it.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 from threading import Thread
 from typing import Any, Final
@@ -43,11 +44,16 @@ def serve_faults(context: Any, data_dir: Path, process: Process, shard: int) -> 
 class FaultServer:
     """Serves the rules of `table` from `start` to `stop`.
 
+    `settle` is called after a change of the rules and before its answer. It returns once what the
+    rules order is true, and raises `FaultTableError` where an added rule cannot be applied: the
+    rule is removed then.
+
     Raises `ConfigError` when another process has the address.
     """
 
     def __init__(self, context: Any, data_dir: Path, table: FaultTable) -> None:
         self.table = table
+        self.settle: Callable[[], None] = _nothing
         self._socket = sockets.faults_router(context, faults_address(data_dir, table.process))
         self._stopping = False
         self._thread = Thread(target=self._run, name="faults", daemon=True)
@@ -67,15 +73,27 @@ class FaultServer:
         """Apply a request; returns the rules after it."""
         table, removed, refusal = self.table, 0, ""
         if isinstance(request, AddFault):
-            try:
-                table.add(request.rule, request.id)
-            except FaultTableError as error:
-                refusal = str(error)
+            refusal = self._add(request)
         elif isinstance(request, RemoveFaults):
             removed = int(table.remove(request.id)) if request.id else table.clear()
+            if removed:
+                self.settle()
         return FaultTableState(
             request.request_id, table.states(), dict(table.applied), removed, refusal
         )
+
+    def _add(self, request: AddFault) -> str:
+        """Put a rule in force; the text of the refusal, or nothing."""
+        try:
+            self.table.add(request.rule, request.id)
+        except FaultTableError as error:
+            return str(error)
+        try:
+            self.settle()
+        except FaultTableError as error:
+            self.table.remove(request.id)
+            return str(error)
+        return ""
 
     def _run(self) -> None:
         while not self._stopping:
@@ -94,3 +112,7 @@ class FaultServer:
             self._socket.send_multipart([*frames[:-1], reply], zmq.NOBLOCK)
         except zmq.ZMQError as error:
             logger().warning("fault_reply_lost", reason=str(error))
+
+
+def _nothing() -> None:
+    """No owner has set the callback."""

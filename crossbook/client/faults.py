@@ -9,11 +9,12 @@ docs/reference/faults.md describes every kind, docs/guide/faults.md what a bot s
 
 import json
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypedDict, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypeVar, Unpack
 
 import msgspec
 from msgspec import Struct
 
+from crossbook.client.market.faults import DistributionWord, MarketDataFaults, Schedule
 from crossbook.common.errors import BAD_BYTES, CrossbookError
 from crossbook.common.faults.kinds import AnyFault, rule_of
 from crossbook.common.faults.table import FaultState
@@ -25,17 +26,6 @@ if TYPE_CHECKING:
 PATH: Final = "/api/v1/admin/faults"
 
 _T = TypeVar("_T")
-
-DistributionWord = Literal["constant", "uniform", "exponential"]
-
-
-class Schedule(TypedDict, total=False):
-    """When a rule applies: at most one of `next`, `every` and `probability`; else always."""
-
-    next: int
-    every: int
-    probability: float
-    seed: int
 
 
 class OnRequests(Schedule, total=False):
@@ -79,16 +69,20 @@ class Fault:
 
     @property
     def state(self) -> FaultState:
-        """The rule and its counts of now; raises `FaultRefused` once it is removed."""
-        for each in self._faults.states():
-            if each.id == self.id:
-                return each
-        raise FaultRefused("NOT_FOUND", "id", f"no rule has the id {self.id}")
+        """The rule and its counts of now, in the first process that applies it; raises
+        `FaultRefused` once it is removed."""
+        return self._states()[0]
 
     @property
     def applied(self) -> int:
-        """The messages that the rule was applied to."""
-        return self.state.applied
+        """The messages that the rule was applied to, in all processes together."""
+        return sum(each.applied for each in self._states())
+
+    def _states(self) -> list[FaultState]:
+        states = [each for each in self._faults.states() if each.id == self.id]
+        if not states:
+            raise FaultRefused("NOT_FOUND", "id", f"no rule has the id {self.id}")
+        return states
 
     def remove(self) -> None:
         """Remove the rule; raises `FaultRefused` where it is removed already."""
@@ -107,7 +101,7 @@ class Fault:
             self.remove()
 
 
-class Faults:
+class Faults(MarketDataFaults[Fault]):
     """The fault rules of the exchange whose API is at `url`; may be used by several threads.
 
     Every method that adds a rule returns it once it is in force, and takes the selectors and the

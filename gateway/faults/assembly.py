@@ -58,6 +58,8 @@ class GatewayFaults:
 
     def router(self, router: Router) -> Router:
         """The router of WebSockets behind the rules."""
+        from crossbook.gateway.api.order_stream import OrderStream
+        from crossbook.gateway.faults.market_stream import faulty_stream
         from crossbook.gateway.faults.order_stream import faulty
 
         def route(handshake: Handshake) -> Channel | Refusal:
@@ -65,7 +67,11 @@ class GatewayFaults:
             if refusal is not None:
                 return refusal
             found = router(handshake)
-            return found if isinstance(found, Refusal) else faulty(found, self.table)
+            if isinstance(found, Refusal):
+                return found
+            if isinstance(found, OrderStream):
+                return faulty(found, self.table)
+            return faulty_stream(found, handshake.path, self.table, asyncio.get_running_loop)
 
         return route
 

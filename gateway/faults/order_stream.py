@@ -74,7 +74,7 @@ class FaultyOrderStream:
     def opened(self, connection: Connection) -> None:
         """The handshake is done."""
         self._outer = connection
-        self._between = cast(Connection, _Between(connection, self._send))
+        self._between = cast(Connection, Between(connection, self._send))
         self._inner.opened(self._between)
 
     def received(self, connection: Connection, text: str) -> None:
@@ -171,7 +171,7 @@ class FaultyOrderStream:
             self._outer.abort()
 
 
-class _Between:
+class Between:
     """A connection whose messages go to `send`; everything else is that of `connection`."""
 
     def __init__(self, connection: Connection, send: Callable[[bytes], None]) -> None:

@@ -33,15 +33,6 @@ class OrderTraffic(Protocol):
     answer_times: Buckets
 
 
-class FaultCounts(Protocol):
-    """The fault rules in force, and how often each kind was applied."""
-
-    applied: Counter[str]
-
-    def __len__(self) -> int:
-        """The number of rules."""
-
-
 class GatewayMetrics(Exposition):
     """The families of the parts that a gateway has; the owner sets those of its roles."""
 
@@ -57,7 +48,6 @@ class GatewayMetrics(Exposition):
         self.hub: Hub | None = None
         self.server: HttpServer | None = None
         self.http: HttpCounter | None = None
-        self.faults: FaultCounts | None = None
         self._queue_size = queue_size
         self._sessions_max = sessions_max
 
@@ -77,9 +67,6 @@ class GatewayMetrics(Exposition):
             yield self.counter("history_unanswered", "History questions given up", given_up)
         if self.hub is not None and self.server is not None and self.http is not None:
             yield from self._web(self.hub, self.server, self.http)
-        if self.faults is not None:
-            yield self.gauge("fault_rules", "Fault rules in force", len(self.faults))
-            yield self.counter("faults", "Faults applied, by kind", self.faults.applied, "kind")
 
     def _processes(self) -> Iterator[Metric]:
         """The processes that answer, and how far each is behind the matcher."""

@@ -15,7 +15,7 @@ from websockets.sync.client import connect
 
 from crossbook.common.messages import entry
 from tests.system import scrape
-from tests.system.exchange import RECORDED, REPOSITORY, Exchange
+from tests.system.exchange import PROCESSES, RECORDED, REPOSITORY, Exchange
 from tests.system.relay import Relay
 from tests.system.scrape import value, wait_for, wait_gone
 from tests.system.session import RawSession
@@ -41,7 +41,9 @@ def documented() -> dict[str, tuple[str, str]]:
     found = {}
     for name, kind, label, meaning in rows:
         assert len(meaning) > 5, name
-        for process in RECORDED if "PROCESS" in name else ("",):
+        # Matcher and recorder apply no faults.
+        processes = PROCESSES[1:] if "_fault" in name else RECORDED
+        for process in processes if "PROCESS" in name else ("",):
             found[name.replace("PROCESS", process)] = (kind, label)
     return found
 

@@ -13,12 +13,21 @@ NEEDED: dict[str, dict[str, Any]] = {
     "answer_late": {"milliseconds": 5.0},
     "executions_late": {"milliseconds": 5.0},
     "refuse": {"code": "BUSY"},
+    "feed_delay": {"milliseconds": 5.0},
+    "feed_disconnect": {"seconds": 2.5},
+    "stream_delay": {"milliseconds": 5.0},
+    "stream_disconnect": {"seconds": 2.5},
 }
+LASTING = {"book_empty"}
+"""Kinds that have no schedule."""
+VALUES: dict[str, Any] = {"account": 7, "symbol": "BTC-USDT"}
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_rule_of_every_kind_is_read_as_it_is_written(kind: str) -> None:
-    rule = rule_of({"kind": kind, "account": 7, "every": 3, **NEEDED.get(kind, {})})
+    schedule = {} if kind in LASTING else {"every": 3}
+    chosen = {name: VALUES[name] for name in KINDS[kind].selectors if name in VALUES}
+    rule = rule_of({"kind": kind, **chosen, **schedule, **NEEDED.get(kind, {})})
     assert type(rule) is KINDS[kind]
     assert rule_from_json(msgspec.json.encode(rule)) == rule
 

@@ -1,0 +1,1 @@
+"""A publisher that breaks on request (`FAULTS=on`): its feed, its book and its replies."""
