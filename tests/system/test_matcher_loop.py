@@ -11,8 +11,11 @@ import pytest
 from crossbook.common.instruments import example
 from crossbook.common.messages.admin import (
     AdminAcceptTime,
+    AdminAdvance,
     AdminInspect,
+    AdminRefused,
     AdminTimeAccepted,
+    AdminTimeAdvanced,
     AdminView,
 )
 from crossbook.common.messages.codec import (
@@ -22,9 +25,14 @@ from crossbook.common.messages.codec import (
     encode,
 )
 from crossbook.common.messages.commands import Command, Instructions, NewOrder, SetCancelAfter
-from crossbook.common.messages.events import EventBatch, OrderExpired
+from crossbook.common.messages.events import (
+    EventBatch,
+    OrderAccepted,
+    OrderExpired,
+    TimeAdvanced,
+)
 from crossbook.common.messages.process_metrics import MetricsRequest
-from crossbook.common.process.clock import FakeClock
+from crossbook.common.process.clock import Clock, FakeClock, ManualClock
 from crossbook.common.types import TimeInForce
 from crossbook.matcher.engine.engine import Engine
 from crossbook.matcher.journal.journal import Journal, SyncPolicy
@@ -69,8 +77,20 @@ class SlowWriter:
         self.abandoned += 1
 
 
+class StandingClock(ManualClock):
+    """A manual clock whose intervals are those of another clock."""
+
+    def __init__(self, intervals: FakeClock) -> None:
+        super().__init__(intervals.now_ns())
+        self._intervals = intervals
+
+    def monotonic_ns(self) -> int:
+        """The other clock's."""
+        return self._intervals.monotonic_ns()
+
+
 class Loop:
-    """A matcher whose clock moves only while it sleeps."""
+    """A matcher whose clock moves only while it sleeps; with `is_manual` only its intervals do."""
 
     def __init__(
         self,
@@ -78,8 +98,11 @@ class Loop:
         snapshot_every: int = 1_000_000,
         heartbeat_ms: int = HEARTBEAT_MS,
         sync_interval_ms: int = 0,
+        *,
+        is_manual: bool = False,
     ) -> None:
         self.clock = FakeClock(NOW)
+        clock: Clock = StandingClock(self.clock) if is_manual else self.clock
         self.script = LoopScript(self.clock)
         self.script.patch(monkeypatch)
         self.commands, self.events, self.queries, self.admin = (
@@ -99,7 +122,7 @@ class Loop:
         admin: Any = self.admin
         self.service = MatcherService(
             self.sequencer, self.journal, self.snapshotter, commands, events, queries, admin,
-            self.clock, Timekeeper(self.clock, 0, 60 * SECOND, 366 * 86_400 * SECOND),
+            clock, Timekeeper(clock, 0, 60 * SECOND, 366 * 86_400 * SECOND),
             heartbeat_ms, Batches(), lambda: "", sync_interval_ms,
         )  # fmt: skip
 
@@ -215,6 +238,54 @@ def test_an_order_expires_when_it_is_due(loop: Loop) -> None:
     times = [ms for ms, batch in loop.sent if any(type(e) is OrderExpired for e in batch.events)]
     assert len(times) == 1
     assert 1_234 <= times[0] <= 1_236
+
+
+def test_with_a_manual_clock_an_order_expires_when_time_is_moved_and_nothing_looks_before(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    loop = Loop(monkeypatch, is_manual=True)
+    due_ns = NOW + SECOND // 1_000
+    loop.command(10, gtd(1, due_ns))
+    loop.send(5_000, AdminInspect(1))
+    loop.send(5_001, AdminAdvance(2, NOW + SECOND))
+    loop.send(5_002, AdminInspect(3))
+    looks = count_calls(monkeypatch, loop.sequencer, "is_due")
+    loop.run(10_000)
+    assert [(batch.time_ns, type(batch.events[-1])) for batch in loop.batches] == [
+        (NOW, OrderAccepted), (due_ns, OrderExpired), (NOW + SECOND, TimeAdvanced),
+    ]  # fmt: skip
+    before, moved, after = [decode_admin_reply(frames[-1]) for _, frames in loop.admin.sent]
+    assert isinstance(before, AdminView)
+    assert (before.time_ns, before.is_manual) == (NOW, True)
+    assert moved == AdminTimeAdvanced(2, NOW, NOW + SECOND, 3, 2)
+    assert isinstance(after, AdminView)
+    assert (after.time_ns, after.clock_refused) == (NOW + SECOND, False)
+    # Once a sleep at most: a timer that is due soon is not waited for.
+    assert len(looks) < 60
+    assert {batch.time_ns for ms, batch in loop.sent if ms > 5_001} == {NOW + SECOND}
+
+
+def test_the_clock_of_a_machine_is_not_moved(loop: Loop) -> None:
+    loop.send(10, AdminAdvance(2, NOW + SECOND))
+    loop.run(20)
+    [(_, frames)] = loop.admin.sent
+    reply = decode_admin_reply(frames[-1])
+    assert isinstance(reply, AdminRefused)
+    assert (reply.request_id, reply.field) == (2, "clock")
+    assert loop.batches == []
+
+
+def count_calls(monkeypatch: pytest.MonkeyPatch, owner: Any, name: str) -> list[Any]:
+    """The arguments of every call of a method from now on."""
+    calls: list[Any] = []
+    method = getattr(owner, name)
+
+    def called(*given: Any) -> Any:
+        calls.append(given)
+        return method(*given)
+
+    monkeypatch.setattr(owner, name, called)
+    return calls
 
 
 @pytest.mark.parametrize("jump_ns", [61 * SECOND, 3_600 * SECOND, 10 * YEAR])
