@@ -45,13 +45,15 @@ class Trades(Described, feed.Trades, frozen=True):
     described: Instrument | None = None
 
 
-class BestBidOffer(Described, feed.BestBidOffer, frozen=True):
-    """Best bid and offer as of `seq`; None where a side is empty."""
+class _Best(Described):
+    """A best bid and offer; a price is None where a side is empty."""
 
-    _wire = feed.BestBidOffer
-    _shown = ("symbol", "bid", "bid_quantity", "ask", "ask_quantity", "seq")
+    __slots__ = ()
 
-    described: Instrument | None = None
+    bid_ticks: int
+    bid_lots: int
+    ask_ticks: int
+    ask_lots: int
 
     @property
     def bid(self) -> Decimal | None:
@@ -72,6 +74,34 @@ class BestBidOffer(Described, feed.BestBidOffer, frozen=True):
     def ask_quantity(self) -> Decimal:
         """The quantity at the best offer."""
         return self._quantity(self.ask_lots)
+
+
+class _Traded(Described):
+    """What was traded in a time."""
+
+    __slots__ = ()
+
+    volume_lots: int
+    quote_volume: int
+
+    @property
+    def volume(self) -> Decimal:
+        """The quantity traded, in the base asset."""
+        return self._quantity(self.volume_lots)
+
+    @property
+    def notional(self) -> Decimal:
+        """The sum of price times quantity, in the quote asset; `quote_volume` in its units."""
+        return self._money(self.quote_volume)
+
+
+class BestBidOffer(_Best, feed.BestBidOffer, frozen=True):
+    """Best bid and offer as of `seq`; None where a side is empty."""
+
+    _wire = feed.BestBidOffer
+    _shown = ("symbol", "bid", "bid_quantity", "ask", "ask_quantity", "seq")
+
+    described: Instrument | None = None
 
 
 class _Levels(Described):
@@ -146,7 +176,7 @@ class OrdersUpdate(Described, feed.OrdersUpdate, frozen=True):
     described: Instrument | None = None
 
 
-class Candle(Described, history_queries.Candle, frozen=True):
+class Candle(_Traded, history_queries.Candle, frozen=True):
     """The trades of one instrument in `interval_s` seconds from `open_ns` on."""
 
     _wire = history_queries.Candle
@@ -178,16 +208,6 @@ class Candle(Described, history_queries.Candle, frozen=True):
         """The price of the last trade so far."""
         return self._price(self.close_ticks)
 
-    @property
-    def volume(self) -> Decimal:
-        """The quantity traded, in the base asset."""
-        return self._quantity(self.volume_lots)
-
-    @property
-    def notional(self) -> Decimal:
-        """The sum of price times quantity, in the quote asset; `quote_volume` in its units."""
-        return self._money(self.quote_volume)
-
 
 class Candles(Described, feed.Candles, frozen=True):
     """The candles that changed, shortest length first, then oldest first."""
@@ -199,7 +219,7 @@ class Candles(Described, feed.Candles, frozen=True):
     described: Instrument | None = None
 
 
-class Ticker(Described, feed.Ticker, frozen=True):
+class Ticker(_Traded, _Best, feed.Ticker, frozen=True):
     """An instrument's last 24 hours, and its best bid and offer. None: there is no such price."""
 
     _wire = feed.Ticker
@@ -229,26 +249,6 @@ class Ticker(Described, feed.Ticker, frozen=True):
     def last(self) -> Decimal | None:
         """The price of the last trade, which may be older than the window."""
         return self._price_or_none(self.last_ticks)
-
-    @property
-    def volume(self) -> Decimal:
-        """The quantity traded, in the base asset."""
-        return self._quantity(self.volume_lots)
-
-    @property
-    def notional(self) -> Decimal:
-        """The sum of price times quantity, in the quote asset; `quote_volume` in its units."""
-        return self._money(self.quote_volume)
-
-    @property
-    def bid(self) -> Decimal | None:
-        """The highest price that a buyer offers."""
-        return self._price_or_none(self.bid_ticks)
-
-    @property
-    def ask(self) -> Decimal | None:
-        """The lowest price that a seller offers."""
-        return self._price_or_none(self.ask_ticks)
 
 
 class MarketState(Described, feed.MarketState, frozen=True):
