@@ -8,6 +8,7 @@ from typing import Final
 from crossbook.common.grid import power_of_ten
 from crossbook.common.instruments import Instrument
 from crossbook.common.rules import Rules
+from crossbook.common.types import Side
 from crossbook.simulator.agent import Agent, Fill, MarketTrade
 from crossbook.simulator.fundamental import TICKS_PER_SECOND
 from crossbook.simulator.population import AgentChoice, Values
@@ -115,13 +116,13 @@ class Episode:
         """Profit so far in quote units, fees paid: the change of the quote balance, and that of the
         base balance at the middle price."""
         base, quote = self.balances()
-        return (quote + self._base_units_at_middle(base)) / self._unit
+        return (quote + self._base_units_at(base, self.middle)) / self._unit
 
     @property
     def fees(self) -> float:
         """Fees so far in quote units, those in base at the middle price."""
         base, quote = self.trader.base_fee_units, self.trader.quote_fee_units
-        return (quote + self._base_units_at_middle(base)) / self._unit
+        return (quote + self._base_units_at(base, self.middle)) / self._unit
 
     @property
     def cash(self) -> float:
@@ -132,11 +133,17 @@ class Episode:
         """The worth of so many lots at a price, in quote units."""
         return lots * price_ticks * self.instrument.notional_per_tick_lot / self._unit
 
-    def _base_units_at_middle(self, units: int) -> float:
+    def fee_quote(self, fill: Fill) -> float:
+        """The fee of a fill in quote units, one in base at the fill's price."""
+        if fill.side == Side.SELL:
+            return fill.fee_units / self._unit
+        return self._base_units_at(fill.fee_units, fill.price_ticks) / self._unit
+
+    def _base_units_at(self, units: int, price_ticks: float) -> float:
         """Smallest units of base in those of quote."""
         instrument = self.instrument
         return (
-            units * self.middle * instrument.notional_per_tick_lot / instrument.base_units_per_lot
+            units * price_ticks * instrument.notional_per_tick_lot / instrument.base_units_per_lot
         )
 
 

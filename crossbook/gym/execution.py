@@ -52,13 +52,11 @@ class ExecutionEnv(MarketEnv):
         self._side = Side[side.upper()]
         self._left_over = left_over_bps / 10_000
         self._arrival = 0.0
-        self._fees = 0.0
         self.action_space = spaces.MultiDiscrete([len(SHARES), 2])
 
     def begin(self, episode: Episode) -> None:
         """The price that fills are compared with."""
         self._arrival = episode.middle
-        self._fees = 0.0
 
     def todo(self, action: NDArray[np.int64]) -> Sequence[Todo]:
         """The requests of an action."""
@@ -79,11 +77,10 @@ class ExecutionEnv(MarketEnv):
     def judge(self, episode: Episode, before: float, fills: list[Fill]) -> tuple[float, bool]:
         """The advantage over the price at the beginning; over when all is done."""
         sign = 1 if self._side == Side.SELL else -1
-        fees = episode.fees
-        reward = self._fees - fees
-        self._fees = fees
+        reward = 0.0
         for fill in fills:
             reward += sign * episode.quote_units(fill.lots, fill.price_ticks - self._arrival)
+            reward -= episode.fee_quote(fill)
         trader = episode.trader
         left = trader.limit_lots - abs(trader.position_lots)
         if left and self._done >= self.steps:
