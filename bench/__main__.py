@@ -9,6 +9,7 @@
     python -m bench recovery    starts from a journal and a snapshot, and taking one
     python -m bench recorder    events into the database, and catching up from a journal
     python -m bench start       from the start of an exchange to its first accepted order
+    python -m bench fresh       a test's wait for an exchange with nothing in it
     python -m bench stalled     other clients' latency while one subscriber and one client stall
     python -m bench http        orders over HTTP, past the framework and through it
     python -m bench growth      cost against the size of the market, as a table and a PNG
@@ -34,6 +35,7 @@ import typer
 
 from bench import core as core_bench
 from bench import facts as facts_bench
+from bench import fresh as fresh_bench
 from bench import growth as growth_bench
 from bench import http as http_bench
 from bench import journal as journal_bench
@@ -263,6 +265,22 @@ def recorder(
 
 
 @app.command()
+def fresh(
+    quick: Annotated[bool, typer.Option("--quick", help="A tenth of the exchanges.")] = False,
+    exchanges: Annotated[int, typer.Option(min=1, help="One after another.")] = 100,
+    turns: Annotated[int, typer.Option(min=1, help="Of each other way.")] = 30,
+    json: Json = None,
+) -> None:
+    """A test's wait for an exchange with nothing in it."""
+    part = 10 if quick else 1
+    report = fresh_bench.run(
+        exchanges=max(1, exchanges // part), turns=max(1, turns // part), lasting_s=(0.0, 0.2, 0.5)
+    )
+    fresh_bench.show(report)
+    _write(json, report)
+
+
+@app.command()
 def start(
     repeats: Annotated[int, typer.Option(min=1, help="Starts of each way.")] = 10,
     busy: Annotated[int, typer.Option(min=0, max=64, help="Processes that compute meanwhile.")] = 0,
@@ -433,6 +451,7 @@ def everything(
     recorder(quick=quick, json=results / "recorder.json")
     print()
     start(repeats=3 if quick else 10, json=results / "start.json")
+    fresh(quick=quick, json=results / "fresh.json")
     print()
     growth(quick=quick, json=results / "growth.json", plot=results / "growth.png")
 

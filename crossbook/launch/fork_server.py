@@ -137,6 +137,9 @@ def _publisher() -> Callable[[], None]:
 
 
 def _recorder() -> Callable[[], None]:
+    # The library of databases imports the driver at the first connection.
+    import sqlite3  # noqa: F401
+
     from crossbook.recorder.__main__ import main
 
     return main
