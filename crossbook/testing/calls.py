@@ -129,8 +129,9 @@ class ExchangeCalls(RunningExchange):
         stepped: bool = False,
         **options: Any,
     ) -> LivingMarket:
-        """A simulated market that trades until the end, or `stop`; its first orders rest when this
-        returns. `rate` is in requests a second; without it a simulated second lasts a real one.
+        """A simulated market that trades until the end, or `stop`. Market data shows its first
+        orders when this returns. `rate` is in requests a second; without it a simulated second
+        lasts a real one.
 
         A market that is `stepped` trades only in its `step`, so that the bot's orders always meet
         the same market. Under `clock="manual"` the exchange's time then moves with its seconds;
@@ -147,6 +148,8 @@ class ExchangeCalls(RunningExchange):
                 timing = (self._admin_addresses, self.http_url)
             market = LivingMarket(plan, stepped=stepped, timing=timing)
             self._stack.callback(market.end)
+            for symbol in plan.symbols:
+                self._wait_shown(symbol, self._facts.seq(self._facts.instrument(symbol)[1]))
             return market
 
     def replay(

@@ -17,7 +17,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-import crossbook
 from crossbook.common.errors import ConfigError, CrossbookError
 from crossbook.launch.layout import Program, own_settings, process_environment, programs
 from crossbook.launch.ports import Ports
@@ -25,8 +24,6 @@ from crossbook.launch.process import Process
 from crossbook.launch.starter import Starter
 from crossbook.testing.http import Http
 from crossbook.testing.plan import Plan
-
-EXAMPLES: Final = Path(crossbook.__file__).parents[1] / "instruments.toml"
 
 READY_S: Final = 60.0
 """Longest start: a machine may be busy."""
@@ -56,7 +53,7 @@ class Processes:
                 self.folder / "data",
                 self._ports,
                 shards=plan.shards,
-                instruments=Path(plan.instruments or EXAMPLES),
+                instruments=None if plan.instruments is None else Path(plan.instruments),
             ),
             **plan.environment(),
         }
@@ -89,6 +86,11 @@ class Processes:
         for name in self._programs:
             if name not in self._running:
                 self.start(name)
+
+    @property
+    def ended(self) -> list[str]:
+        """The processes that the test has ended, or not started yet."""
+        return [name for name in self._programs if name not in self._running]
 
     def start(self, name: str) -> None:
         """Start one process; its output is appended to its log."""
@@ -124,8 +126,11 @@ class Processes:
     def wait_ready(self, timeout_s: float = READY_S) -> None:
         """Return once orders, books and questions about the past are answered.
 
-        No command is sent, so the journal of a test begins with the test. Raises `ExchangeError`.
+        No command is sent, so the journal of a test begins with the test. Raises `ExchangeError`,
+        at once where a process was ended and not started again.
         """
+        if self.ended:
+            raise ExchangeError(f"{', '.join(self.ended)}: ended by the test; `restart` it")
         if not self._is_ready:
             http = Http(self.http_port)
             try:

@@ -148,11 +148,13 @@ class RunningExchange:
         self.processes.stop(name)
 
     def restart(self, name: str) -> None:
-        """Start a process again, ended or not, and return once the exchange is ready."""
+        """Start a process again, ended or not, and return once the exchange is ready; at once
+        while the test has ended another process, too."""
         if self.processes.is_running(name):
             self.processes.kill(name)
         self.processes.start(name)
-        self.processes.wait_ready()
+        if not self.processes.ended:
+            self.processes.wait_ready()
 
     def logs(self) -> str:
         """The end of the log of every process."""

@@ -14,8 +14,9 @@ SYMBOL = "BTC-USDT"
 
 def test_a_market_trades_from_the_start_and_leaves_nothing(venue: Exchange) -> None:
     with venue.market(seed=7, rate=2_000) as market:
-        assert venue.book_of(SYMBOL).bids
-        assert venue.book_of(SYMBOL).asks
+        shown = venue.request("GET", f"/api/v1/orderbook/{SYMBOL}")[1]
+        assert shown["bids"]
+        assert shown["asks"]
         market.wait_for_ticks(5)
         assert len(venue.wait_for_trades(SYMBOL, 3)) >= 3
         assert market.is_running
