@@ -30,13 +30,20 @@ class ExchangeClock:
 
     `admin` are the admin sockets of the matchers, in the order of shards, `gateways` the HTTP
     addresses of gateways with the role `api`: `advance` returns when each of them, with its
-    publishers and recorders, has reached the new time.
+    publishers and recorders, has reached the new time. Without `record` the exchange has no
+    recorders.
     """
 
     def __init__(
-        self, admin: Sequence[str], gateways: Sequence[str] = (), timeout_s: float = 5.0
+        self,
+        admin: Sequence[str],
+        gateways: Sequence[str] = (),
+        timeout_s: float = 5.0,
+        *,
+        record: bool = True,
     ) -> None:
         self._gateways = list(gateways)
+        self._record = record
         self._timeout_s = timeout_s
         self._stack = ExitStack()
         self._clients = [
@@ -71,28 +78,33 @@ class ExchangeClock:
         See `AdminClient.advance`. Raises `AdvanceRefused` and `ValueError` as it does, and
         `AdvanceNotFollowed` where a gateway has not reached the time within `timeout_s`.
         """
-        time_ns = max(moved.time_ns for moved in advance_all(self._clients, by, to=to))
+        time_ns = self.move(by, to=to)
         self.wait_for(time_ns)
         return time_ns
+
+    def move(self, by: str | timedelta | None = None, *, to: str | datetime | None = None) -> int:
+        """As `advance`, but return when the matchers have moved."""
+        return max(moved.time_ns for moved in advance_all(self._clients, by, to=to))
 
     def wait_for(self, time_ns: int) -> None:
         """Return when every gateway, with its publishers and recorders, has reached a time; raises
         `AdvanceNotFollowed`."""
         deadline_s = time.monotonic() + self._timeout_s
         for address in self._gateways:
-            while fault := time_fault(address, time_ns, self._timeout_s):
+            while fault := time_fault(address, time_ns, self._timeout_s, record=self._record):
                 if time.monotonic() + PAUSE_S > deadline_s:
                     raise AdvanceNotFollowed(address, time_text(time_ns), fault)
                 time.sleep(PAUSE_S)
 
 
-def time_fault(address: str, time_ns: int, timeout_s: float) -> str:
+def time_fault(address: str, time_ns: int, timeout_s: float, *, record: bool = True) -> str:
     """Why a gateway is not known to have reached a time; empty when it has. Waits some two seconds
     for it, and `timeout_s` for any answer."""
     place = urlsplit(address)
     connection = HTTPConnection(place.hostname or "", place.port, timeout=timeout_s)
     try:
-        connection.request("GET", f"/api/v1/time?min_time_ns={time_ns}")
+        path = f"/api/v1/time?min_time_ns={time_ns}"
+        connection.request("GET", path if record else f"{path}&record=false")
         answer = connection.getresponse()
         body = answer.read()
         if answer.status == 200:

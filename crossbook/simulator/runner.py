@@ -62,8 +62,8 @@ _TICK: Final = timedelta(seconds=1) / TICKS_PER_SECOND
 class TickClock(Protocol):
     """The clock of an exchange: `crossbook.client.exchange_clock.ExchangeClock`."""
 
-    def advance(self, by: timedelta) -> object:
-        """Move the time; raises `CrossbookError` where that is not possible."""
+    def move(self, by: timedelta) -> object:
+        """Move the time of the matchers; raises `CrossbookError` where that is not possible."""
 
 
 class Stopped(CrossbookError):  # noqa: N818 - names an event
@@ -222,7 +222,7 @@ class Runner:
         if self._clock is None:
             return
         try:
-            self._clock.advance(_TICK)
+            self._clock.move(_TICK)
         except (GatewayUnavailable, OutcomeUnknown):
             self.outages += 1
 

@@ -3,7 +3,7 @@ order flow."""
 
 import asyncio
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -123,8 +123,7 @@ class LivingMarket(Background):
     account trades with it.
 
     `ticks` are the tenths of a simulated second that have passed. A market that is `stepped` trades
-    in `step` only, and then moves the exchange's time where `timing` has the admin sockets and the
-    HTTP address of an exchange with a manual clock.
+    in `step` only, and then moves the exchange's time where `clock` makes clients of a manual one.
     """
 
     def __init__(
@@ -132,12 +131,12 @@ class LivingMarket(Background):
         plan: SimulationPlan,
         *,
         stepped: bool = False,
-        timing: tuple[Sequence[str], str] | None = None,
+        clock: Callable[[], ExchangeClock] | None = None,
     ) -> None:
         super().__init__("the simulated market")
         self._plan = plan
         self._stepped = stepped
-        self._timing = timing if stepped else None
+        self._clock = clock if stepped else None
         self._turns = asyncio.Semaphore(0)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._runner: Runner | None = None
@@ -165,9 +164,8 @@ class LivingMarket(Background):
         assert self._loop is not None, "the first tick has passed"
         self._loop.call_soon_threadsafe(self._begin_ticks, count)
         self._wait_until(f"tick {until}", lambda: self.ticks >= until, timeout_s)
-        if self._timing is not None:
-            admin, http_url = self._timing
-            with ExchangeClock(admin, [http_url]) as clock:
+        if self._clock is not None:
+            with self._clock() as clock:
                 clock.wait_for(clock.now_ns())
 
     def _begin_ticks(self, count: int) -> None:
@@ -182,8 +180,8 @@ class LivingMarket(Background):
         turn = self._turns.acquire if self._stepped else None
         with ExitStack() as stack:
             clock = None
-            if self._timing is not None:
-                clock = stack.enter_context(ExchangeClock(self._timing[0]))
+            if self._clock is not None:
+                clock = stack.enter_context(self._clock())
             self._runner = Runner(self._plan, clock, turn)
             await self._runner.run(self._note_tick)
 

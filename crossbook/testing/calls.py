@@ -143,10 +143,9 @@ class ExchangeCalls(RunningExchange):
                 self.orders_address, AGENTS_ACCOUNT, agents, seed, tuple(symbols), rate,
                 0.0, TIMEOUT_S, **options,
             )  # fmt: skip
-            timing = None
-            if self.settings.get("CLOCK") == "manual":
-                timing = (self._admin_addresses, self.http_url)
-            market = LivingMarket(plan, stepped=stepped, timing=timing)
+            is_manual = self.settings.get("CLOCK") == "manual"
+            clock = self._new_clock if is_manual else None
+            market = LivingMarket(plan, stepped=stepped, clock=clock)
             self._stack.callback(market.end)
             for symbol in plan.symbols:
                 self._wait_shown(symbol, self._facts.seq(self._facts.instrument(symbol)[1]))

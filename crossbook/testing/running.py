@@ -183,7 +183,10 @@ class RunningExchange:
 
     @property
     def _clock(self) -> ExchangeClock:
-        return self._part("clock", lambda: ExchangeClock(self._admin_addresses, [self.http_url]))
+        return self._part("clock", self._new_clock)
+
+    def _new_clock(self) -> ExchangeClock:
+        return ExchangeClock(self._admin_addresses, [self.http_url], record=self.plan.recorder)
 
     @property
     def _admin_addresses(self) -> list[str]:

@@ -74,10 +74,13 @@ class MarketRoutes(Controller):
                 le=MAX_INT,
             ),
         ] = 0,
+        record: Annotated[
+            bool, QueryParameter(description="false: do not wait for the record of the past")
+        ] = True,
     ) -> market_documents.TimeDocument:
         """The exchange's time."""
         if min_time_ns:
-            await lookup.time.wait_for(min_time_ns)
+            await lookup.time.wait_for(min_time_ns, with_record=record)
         return lookup.time.document()
 
     @get(

@@ -84,6 +84,16 @@ def test_an_advance_returns_when_every_gateway_has_followed(
     assert (slow_paths, quick_paths) == ([path] * 2, [path])
 
 
+def test_without_recorders_no_record_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    Matchers(monkeypatch)
+    with (
+        gateway((200, {})) as (address, paths),
+        ExchangeClock(["inproc://a"], [address], record=False) as clock,
+    ):
+        clock.advance("1d")
+    assert paths == [f"/api/v1/time?min_time_ns={NOW_NS + DAY_NS}&record=false"]
+
+
 @pytest.mark.parametrize(
     ("answer", "text"),
     [

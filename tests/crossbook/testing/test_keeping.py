@@ -13,7 +13,7 @@ from crossbook.testing.keeping import digest_of, keep
 def test_a_kept_journal_has_the_digest_that_was_shown(tmp_path: Path, shards: int) -> None:
     with Exchange(clock="manual", shards=shards, recorder=False) as exchange:
         before = exchange.journal_digest()
-        exchange.admin.advance("1d")
+        exchange.advance("1d")
         shown = keep(exchange, tmp_path)
         digest = exchange.journal_digest()
     assert digest != before

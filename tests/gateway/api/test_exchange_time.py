@@ -154,6 +154,18 @@ def test_the_part_that_has_not_reached_the_time_is_named(
     run(main())
 
 
+def test_an_answer_without_the_record_does_not_wait_for_it() -> None:
+    async def main() -> None:
+        async with manual_world() as world:
+            questions = let_recorder_answer(world, up_to_date)
+            matcher_time(world, LATER_NS)
+            world.market.reached_ns = LATER_NS
+            answer = await world.client.get(f"{PATH}?min_time_ns={LATER_NS}&record=false")
+            assert (answer.status_code, questions) == (200, [])
+
+    run(main())
+
+
 def test_more_waiting_requests_than_allowed_are_refused_at_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
