@@ -89,6 +89,7 @@ def record(options: argparse.Namespace) -> None:
                     market.stop()
 
             market.wait_ready()
+            print(f"recording to {options.path}", flush=True)
             market.run(options.seconds)
     finally:
         recorder.close()

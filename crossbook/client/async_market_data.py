@@ -49,9 +49,9 @@ class AsyncMarketData(FollowedMarket):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self.close()
+        await self.close()
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Close all connections; `updates`, `events` and `run` end. Books stay as they were."""
         if self._closed:
             return

@@ -1,4 +1,4 @@
-"""An exchange for each test of an example, as a bot's own tests have it."""
+"""An exchange for the tests of examples, reset before each."""
 
 from collections.abc import Iterator
 
@@ -7,7 +7,13 @@ import pytest
 from crossbook.testing import Exchange
 
 
-@pytest.fixture
-def exchange() -> Iterator[Exchange]:
+@pytest.fixture(scope="package")
+def shared_exchange() -> Iterator[Exchange]:
     with Exchange() as running:
         yield running
+
+
+@pytest.fixture
+def exchange(shared_exchange: Exchange) -> Exchange:
+    shared_exchange.reset()
+    return shared_exchange

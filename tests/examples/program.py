@@ -45,6 +45,11 @@ class Program:
         assert self._process.returncode == status, errors
         return printed
 
+    def line(self) -> str:
+        """The next line that it prints."""
+        assert self._process.stdout is not None
+        return self._process.stdout.readline()
+
     def runs(self) -> bool:
         """Whether it has not ended."""
         return self._process.poll() is None

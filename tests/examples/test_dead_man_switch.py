@@ -25,7 +25,7 @@ def arguments(timeout_s: float, signal_file: Path) -> list[str]:
 
 
 def test_a_bot_that_crashes_leaves_no_order(exchange: Exchange, tmp_path: Path) -> None:
-    with Program(exchange, "dead_man_switch", *arguments(3.0, tmp_path / "end")) as program:
+    with Program(exchange, "dead_man_switch", *arguments(9.0, tmp_path / "end")) as program:
         exchange.wait_for_open_orders(ACCOUNT, 1)
         (tmp_path / "end").touch()
         printed = program.finish(status=3)
@@ -36,7 +36,7 @@ def test_a_bot_that_crashes_leaves_no_order(exchange: Exchange, tmp_path: Path) 
 def test_without_the_switch_the_timer_of_the_exchange_runs_out(
     exchange: Exchange, tmp_path: Path
 ) -> None:
-    with Program(exchange, "dead_man_switch", *arguments(1.5, tmp_path / "end")) as program:
+    with Program(exchange, "dead_man_switch", *arguments(6.0, tmp_path / "end")) as program:
         exchange.wait_for_open_orders(ACCOUNT, 1)
         program.kill()
         exchange.wait_for(lambda: not exchange.open_orders(ACCOUNT), timeout_s=30)

@@ -13,18 +13,27 @@ def prices(exchange: Exchange) -> list[tuple[str, str]]:
     return sorted((each.side, str(each.price)) for each in exchange.open_orders(ACCOUNT))
 
 
-def test_it_quotes_around_the_middle_follows_it_and_cancels_at_the_end(exchange: Exchange) -> None:
+def test_it_quotes_around_the_middle_follows_it_and_cancels_when_interrupted(
+    exchange: Exchange,
+) -> None:
     exchange.book("BTC-USDT", bids=[("49900.00", "1")], asks=[("50100.00", "1")])
-    with Program(exchange, "market_maker", *ARGUMENTS, "--seconds", "6") as program:
+    with Program(exchange, "market_maker", *ARGUMENTS) as program:
         first = [("buy", "49990"), ("sell", "50010")]
         exchange.wait_for(lambda: prices(exchange) == first)
         exchange.book("BTC-USDT", bids=[("49950.00", "1")], asks=[("50150.00", "1")])
         second = [("buy", "50040"), ("sell", "50060")]
         exchange.wait_for(lambda: prices(exchange) == second)
-        printed = program.finish()
+        printed = program.finish(signal.SIGINT)
     assert exchange.open_orders(ACCOUNT) == []
     assert "position 0" in printed
     assert "2 canceled" in printed
+
+
+def test_it_ends_by_itself(exchange: Exchange) -> None:
+    exchange.book("BTC-USDT", bids=[("49900.00", "1")], asks=[("50100.00", "1")])
+    with Program(exchange, "market_maker", *ARGUMENTS, "--seconds", "0.5") as program:
+        assert program.finish().endswith(" canceled\n")
+    assert exchange.open_orders(ACCOUNT) == []
 
 
 def test_it_quotes_lower_after_it_bought_and_ends_with_an_interrupt(exchange: Exchange) -> None:

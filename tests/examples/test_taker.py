@@ -25,7 +25,7 @@ def test_it_buys_in_slices_until_the_quantity_is_done(exchange: Exchange) -> Non
 
 def test_it_waits_for_its_price_and_ends_with_what_is_left_to_do(exchange: Exchange) -> None:
     exchange.book("BTC-USDT", bids=[("49000.00", "1")], asks=[("50020.00", "1")])
-    with Program(exchange, "taker", *BUY, "--seconds", "8") as program:
+    with Program(exchange, "taker", *BUY, "--seconds", "4") as program:
         exchange.book("BTC-USDT", bids=[("49000.00", "1")], asks=[("50005.00", "0.25")])
         exchange.wait_for_fills(ACCOUNT, 2)
         printed = program.finish(status=1)

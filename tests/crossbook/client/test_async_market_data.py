@@ -161,8 +161,8 @@ def test_close_ends_what_waits(publisher: FakePublisher) -> None:
         publisher.silent = True
         running = asyncio.create_task(market.run())
         await asyncio.wait([running], timeout=0.05)
-        market.close()
-        market.close()
+        await market.close()
+        await market.close()
         await running
         with pytest.raises(ClientClosed, match=publisher.feed):
             await market.poll()
