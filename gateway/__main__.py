@@ -132,10 +132,11 @@ class Gateway:
         assignment = settings.assignment()
         answer_times = Buckets(TIMES_NS)
         limit = settings.rules().max_open_orders
+        make_desk = OrderDesk if self._faults is None else self._faults.order_desk
         desks: list[OrderDesk] = []
         for shard in self._shards:
             own = [each for each in self._instruments if assignment[each.id] == shard.shard]
-            desk = OrderDesk(
+            desk = make_desk(
                 own, settings.gateway_id, settings.order_queue_size, sessions, outbox, limit
             )
             desks.append(desk)

@@ -200,7 +200,8 @@ class Interfaces:
 
         render, local = self._entry.render, self._entry.local
         history = HistoryQueries(local, histories, wake)
-        time = ExchangeTime(local, feed, history, self._clock, render.instruments)
+        make_time = ExchangeTime if self._faults is None else self._faults.time
+        time = make_time(local, feed, history, self._clock, render.instruments)
         lookup = Lookup(local, history, feed, time, render, operations.clock_fault)
         if self._faults is not None:
             lookup.faults_in_force = self._faults.in_force

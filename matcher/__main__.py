@@ -24,7 +24,7 @@ from crossbook.matcher.engine.timers import DAY_NS
 from crossbook.matcher.journal.disk import FileDisk
 from crossbook.matcher.journal.journal import JournalFailed
 from crossbook.matcher.metrics import MatcherMetrics
-from crossbook.matcher.recovery.recovery import recover
+from crossbook.matcher.recovery.recovery import Recovered, recover
 from crossbook.matcher.recovery.snapshot_process import SnapshotProcess
 from crossbook.matcher.recovery.snapshot_store import SnapshotStore
 from crossbook.matcher.recovery.snapshotter import Snapshotter
@@ -34,10 +34,12 @@ from crossbook.matcher.service import Batches, MatcherService
 from crossbook.matcher.timekeeper import Timekeeper
 
 if TYPE_CHECKING:
-    from crossbook.common.process.fault_server import FaultServer
+    from crossbook.matcher.faults.assembly import MatcherFaults
 
 
-def build(settings: Settings, context: Any, disk: FileDisk) -> MatcherService:
+def build(
+    settings: Settings, context: Any, disk: FileDisk, faults: "MatcherFaults | None" = None
+) -> MatcherService:
     """Recover the state and put the matcher together; raises `CrossbookError`."""
     clock = SystemClock()
     resend_buffer = EventResendBuffer(settings.event_history_mb * 1024 * 1024)
@@ -53,17 +55,7 @@ def build(settings: Settings, context: Any, disk: FileDisk) -> MatcherService:
         settings.shard,
     )
     engine, journal = recovered.engine, recovered.journal
-    for text in recovered.skipped:
-        logger().warning("snapshot_skipped", reason=text)
-    if journal.cut_bytes:
-        logger().warning("torn_tail_cut", bytes=journal.cut_bytes, seq=journal.last_seq)
-    logger().info(
-        "state_recovered",
-        incarnation=journal.incarnation,
-        seq=engine.seq,
-        snapshot_seq=recovered.snapshot_seq,
-        replayed=recovered.replayed,
-    )
+    _log(recovered)
     sequencer = Sequencer(engine, journal, resend_buffer)
     if settings.clock == "manual":
         # A journal that exists goes on at its last time.
@@ -78,6 +70,10 @@ def build(settings: Settings, context: Any, disk: FileDisk) -> MatcherService:
         recovered.snapshot_seq,
     )
     batches = Batches()
+    metrics = MatcherMetrics(
+        sequencer, journal, resend_buffer, snapshotter, disk, timekeeper, batches
+    )
+    metrics.faults = None if faults is None else faults.table
     return MatcherService(
         sequencer,
         journal,
@@ -90,11 +86,31 @@ def build(settings: Settings, context: Any, disk: FileDisk) -> MatcherService:
         timekeeper,
         settings.heartbeat_ms,
         batches,
-        MatcherMetrics(
-            sequencer, journal, resend_buffer, snapshotter, disk, timekeeper, batches
-        ).text,
+        metrics.text,
         settings.journal_sync_interval_ms if settings.journal_sync == "interval" else 0,
     )
+
+
+def _log(recovered: Recovered) -> None:
+    engine, journal = recovered.engine, recovered.journal
+    for text in recovered.skipped:
+        logger().warning("snapshot_skipped", reason=text)
+    if journal.cut_bytes:
+        logger().warning("torn_tail_cut", bytes=journal.cut_bytes, seq=journal.last_seq)
+    logger().info(
+        "state_recovered",
+        incarnation=journal.incarnation,
+        seq=engine.seq,
+        snapshot_seq=recovered.snapshot_seq,
+        replayed=recovered.replayed,
+    )
+
+
+def _with_faults(settings: Settings) -> "MatcherFaults":
+    # Imported here: without FAULTS=on nothing of the rules is loaded.
+    from crossbook.matcher.faults.assembly import MatcherFaults
+
+    return MatcherFaults(settings.data_dir, settings.shard)
 
 
 def _timekeeper(clock: SystemClock, last_ns: int, settings: Settings) -> Timekeeper:
@@ -116,18 +132,16 @@ def main() -> None:
         # Until the service exists, which has a `stop` of its own.
         signal.signal(number, lambda *_: sys.exit(0))
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-    faults: FaultServer | None = None
+    faults: MatcherFaults | None = None
     try:
         settings = started("matcher")
-        disk = FileDisk(settings.data_dir)
         if settings.faults == "on":
-            # Imported here: without it nothing of the rules is loaded.
-            from crossbook.common.process.fault_server import serve_faults
-
-            faults = serve_faults(context, settings.data_dir, "matcher", settings.shard)
+            faults = _with_faults(settings)
+            faults.serve(context, settings.matcher_admin)
+        disk = FileDisk(settings.data_dir) if faults is None else faults.disk
         if disk.folder_remark:
             logger().warning("data_folder", remark=disk.folder_remark)
-        service = build(settings, context, disk)
+        service = build(settings, context, disk, faults)
         sync_call = disk.sync_call()
     except ConfigError as error:
         exit_on_config_error(error, "matcher")

@@ -21,6 +21,7 @@ from crossbook.common.faults.order_entry import (
     Refuse,
 )
 from crossbook.common.faults.rule import FaultRule, kind_of
+from crossbook.common.faults.venue import VenueFault
 
 AnyFault: TypeAlias = (
     Delay
@@ -35,6 +36,7 @@ AnyFault: TypeAlias = (
     | ExecutionsLate
     | ExecutionsOutOfOrder
     | MarketDataFault
+    | VenueFault
 )
 """A rule of any kind, as every interface carries it."""
 

@@ -68,7 +68,7 @@ class FaultRule(
     """
 
     processes: ClassVar[tuple[Process, ...]] = ("gateway",)
-    """Processes that apply the kind."""
+    """Processes that apply the kind; `applied_by` chooses among them."""
     selectors: ClassVar[tuple[str, ...]] = ()
     """Fields that must equal the facts of a message, where they are given."""
 
@@ -95,6 +95,10 @@ class FaultRule(
         ]
         if len(given) > 1:
             raise ValueError(f"give one of next, every and probability, not {' and '.join(given)}")
+
+    def applied_by(self, name: str) -> bool:
+        """Whether a process of this name, such as `matcher` or `publisher-1`, applies the rule."""
+        return name.partition("-")[0] in self.processes
 
     def concerns(self, facts: Struct) -> bool:
         """Whether every selector that is given equals that of a message's `facts`."""

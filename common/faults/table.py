@@ -33,6 +33,10 @@ class FaultTableError(CrossbookError):
     """A rule was not put in force: its id is taken, or there are `RULES_MAX` rules."""
 
 
+class NotHere(FaultTableError):  # noqa: N818 - names a place
+    """The rule concerns nothing of this process; another shard may have it."""
+
+
 class Due(Generic[R]):
     """A rule in force, with its counts and its own random numbers."""
 

@@ -37,13 +37,15 @@ class ListFaults(Struct, array_like=True, tag=3, gc=False, frozen=True):
 class FaultTableState(Struct, array_like=True, tag=101, gc=False, frozen=True):
     """The rules in force after a request, and how often each kind was applied since the start.
     `removed` counts the rules that the request removed; `refusal` is the text of a refused request,
-    which changed nothing."""
+    which changed nothing. `reason` is its `RejectReason`: `UNKNOWN_SYMBOL` where this
+    shard does not have the instrument."""
 
     request_id: int
     states: list[FaultState]
     applied: dict[str, int]
     removed: int = 0
     refusal: str = ""
+    reason: int = 0
 
 
 FaultTableRequest: TypeAlias = AddFault | RemoveFaults | ListFaults

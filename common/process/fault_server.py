@@ -4,16 +4,19 @@ The socket has a thread of its own, so the loop of the process has neither a cal
 it. The thread changes the table; the loop reads it.
 """
 
+import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
-from threading import Thread
+from threading import Thread, Timer
 from typing import Any, Final
 
 import zmq
 
 from crossbook.common.errors import CodecError
 from crossbook.common.faults.rule import Process
-from crossbook.common.faults.table import FaultTable, FaultTableError
+from crossbook.common.faults.table import FaultTable, FaultTableError, NotHere
+from crossbook.common.faults.venue import ProcessKilled
 from crossbook.common.messages.codec import decoded, encode
 from crossbook.common.messages.faults import (
     AddFault,
@@ -24,9 +27,13 @@ from crossbook.common.messages.faults import (
 )
 from crossbook.common.process import sockets
 from crossbook.common.process.log import logger
+from crossbook.common.types import RejectReason
 
 SLEEP_MS: Final = 100
 """Longest sleep: bounds the delay of a stop."""
+
+ANSWER_S: Final = 0.05
+"""Time that the answer to a rule needs to leave a process that the rule kills."""
 
 
 def faults_address(data_dir: Path, process: str) -> str:
@@ -34,9 +41,11 @@ def faults_address(data_dir: Path, process: str) -> str:
     return f"ipc://{data_dir}/faults-{process}.sock"
 
 
-def serve_faults(context: Any, data_dir: Path, process: Process, shard: int) -> "FaultServer":
-    """The server of a new table of rules, started. Raises `ConfigError`."""
-    server = FaultServer(context, data_dir, FaultTable(process, shard))
+def serve_faults(
+    context: Any, data_dir: Path, process: Process, shard: int, table: FaultTable | None = None
+) -> "FaultServer":
+    """The server of a table of rules, by default a new one, started. Raises `ConfigError`."""
+    server = FaultServer(context, data_dir, FaultTable(process, shard) if table is None else table)
     server.start()
     return server
 
@@ -71,27 +80,45 @@ class FaultServer:
 
     def answer(self, request: FaultTableRequest) -> FaultTableState:
         """Apply a request; returns the rules after it."""
-        table, removed, refusal = self.table, 0, ""
+        table, removed, refusal, reason = self.table, 0, "", 0
         if isinstance(request, AddFault):
-            refusal = self._add(request)
+            refusal, reason = self._add(request)
         elif isinstance(request, RemoveFaults):
             removed = int(table.remove(request.id)) if request.id else table.clear()
-            if removed:
-                self.settle()
+            refusal = self._undo() if removed else ""
         return FaultTableState(
-            request.request_id, table.states(), dict(table.applied), removed, refusal
+            request.request_id,
+            table.states(),
+            dict(table.applied),
+            removed,
+            refusal,
+            reason,
         )
 
-    def _add(self, request: AddFault) -> str:
-        """Put a rule in force; the text of the refusal, or nothing."""
+    def _add(self, request: AddFault) -> tuple[str, int]:
+        """Put a rule in force; text and reason of the refusal, or nothing."""
         try:
             self.table.add(request.rule, request.id)
         except FaultTableError as error:
-            return str(error)
+            return str(error), RejectReason.EXCEEDS_LIMIT
         try:
             self.settle()
         except FaultTableError as error:
             self.table.remove(request.id)
+            is_known = not isinstance(error, NotHere)
+            reason = (
+                RejectReason.UNSUPPORTED_COMBINATION if is_known else RejectReason.UNKNOWN_SYMBOL
+            )
+            return str(error), reason
+        if isinstance(request.rule, ProcessKilled):
+            Timer(ANSWER_S + request.rule.after_ms / 1_000, kill_this_process).start()
+        return "", 0
+
+    def _undo(self) -> str:
+        """Undo what no rule orders any more; the text of the failure, or nothing."""
+        try:
+            self.settle()
+        except FaultTableError as error:
             return str(error)
         return ""
 
@@ -112,6 +139,11 @@ class FaultServer:
             self._socket.send_multipart([*frames[:-1], reply], zmq.NOBLOCK)
         except zmq.ZMQError as error:
             logger().warning("fault_reply_lost", reason=str(error))
+
+
+def kill_this_process() -> None:
+    """End this process as SIGKILL ends it: nothing is sent, synced or closed."""
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def _nothing() -> None:

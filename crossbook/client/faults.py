@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypeVar, Unpack
 import msgspec
 from msgspec import Struct
 
-from crossbook.client.market.faults import DistributionWord, MarketDataFaults, Schedule
+from crossbook.client.market.faults import DistributionWord, MarketAndVenueFaults, Schedule
 from crossbook.common.errors import BAD_BYTES, CrossbookError
 from crossbook.common.faults.kinds import AnyFault, rule_of
 from crossbook.common.faults.table import FaultState
@@ -101,7 +101,7 @@ class Fault:
             self.remove()
 
 
-class Faults(MarketDataFaults[Fault]):
+class Faults(MarketAndVenueFaults[Fault]):
     """The fault rules of the exchange whose API is at `url`; may be used by several threads.
 
     Every method that adds a rule returns it once it is in force, and takes the selectors and the

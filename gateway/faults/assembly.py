@@ -5,7 +5,7 @@ What stands on the libraries of HTTP is imported where it is made: order entry d
 
 import asyncio
 from collections.abc import Callable, Mapping
-from typing import cast
+from typing import TYPE_CHECKING, Any, cast
 
 import zmq
 
@@ -13,6 +13,7 @@ from crossbook.common.faults.order_entry import RequestFacts
 from crossbook.common.faults.table import FaultTable
 from crossbook.common.process.clock import Clock
 from crossbook.gateway.api.identity import account_in, acting_account
+from crossbook.gateway.faults.clock import ShiftedDesk
 from crossbook.gateway.faults.desk import FaultyDesk
 from crossbook.gateway.faults.fate import request_fate
 from crossbook.gateway.faults.links import FaultLinks
@@ -23,6 +24,9 @@ from crossbook.gateway.query import values_of
 from crossbook.gateway.web.admission import Admission
 from crossbook.gateway.web.channel import Channel, Handshake, Refusal, Router
 from crossbook.gateway.web.entrance import AsgiApp
+
+if TYPE_CHECKING:
+    from crossbook.gateway.faults.shifted_time import ShiftedTime
 
 
 class GatewayFaults:
@@ -43,6 +47,16 @@ class GatewayFaults:
         """The desk of ZeroMQ order entry behind the rules. `woken_by` completes it."""
         self._desk = FaultyDesk(desk, self.table, asyncio.get_running_loop().call_later)
         return cast(FrontDesk, self._desk)
+
+    def order_desk(self, *arguments: Any) -> ShiftedDesk:
+        """As `OrderDesk`."""
+        return ShiftedDesk(*arguments, table=self.table)
+
+    def time(self, *arguments: Any) -> "ShiftedTime":
+        """As `ExchangeTime`."""
+        from crossbook.gateway.faults.shifted_time import ShiftedTime
+
+        return ShiftedTime(*arguments, table=self.table)
 
     def woken_by(self, wake: Callable[[], None]) -> None:
         """Have late replies sent by `wake`."""

@@ -15,6 +15,7 @@ from crossbook.common.errors import BAD_BYTES
 from crossbook.common.faults.kinds import AnyFault
 from crossbook.common.faults.rule import kind_of
 from crossbook.common.faults.table import FaultState, FaultTable, FaultTableError
+from crossbook.common.faults.venue import ProcessKilled
 from crossbook.common.messages.codec import encode
 from crossbook.common.messages.faults import (
     AddFault,
@@ -25,6 +26,7 @@ from crossbook.common.messages.faults import (
     decode_fault_state,
 )
 from crossbook.common.process.clock import Clock
+from crossbook.common.process.fault_server import ANSWER_S, kill_this_process
 from crossbook.common.process.log import logger
 from crossbook.common.process.sockets import drained
 from crossbook.common.types import RejectReason
@@ -38,6 +40,7 @@ LOOK_S: Final = 0.002
 
 DRAIN_MAX: Final = 100
 
+_NO_SYMBOL: Final = int(RejectReason.UNKNOWN_SYMBOL)
 _NOBLOCK: Final = int(zmq.NOBLOCK)
 
 Answers = dict[str, FaultTableState | None]
@@ -69,8 +72,7 @@ class FaultLinks:
         answer; nothing is in force then.
         """
         async with self._turn:
-            kinds = set(rule.processes)
-            targets = [name for name in self._processes if name.partition("-")[0] in kinds]
+            targets = [name for name in self._processes if rule.applied_by(name)]
             await self._reach(targets)
             found = await self._list()
             if silent := [name for name in targets if found[name] is None]:
@@ -78,7 +80,7 @@ class FaultLinks:
                 raise _unavailable(f"{text}each with FAULTS=on")
             known = [each.id for each in self._joined(found)[0]]
             number = max(self._table.last_id, *known, 0) + 1
-            if "gateway" in kinds:
+            if rule.applied_by("gateway"):
                 try:
                     self._table.add(rule, number)
                 except FaultTableError as error:
@@ -86,15 +88,19 @@ class FaultLinks:
             added = await self._exchange(
                 targets, lambda request_id: AddFault(request_id, number, rule)
             )
-            texts = [each.refusal for each in added.values() if each and each.refusal]
-            if texts or None in added.values():
+            refusals = _refusals(added)
+            if refusals or None in added.values():
                 # In force everywhere or nowhere.
                 self._table.remove(number)
                 await self._exchange(targets, lambda request_id: RemoveFaults(request_id, number))
-                if texts:
-                    raise refused(RejectReason.EXCEEDS_LIMIT, "", texts[0])
+                if refusals:
+                    first = refusals[0]
+                    field = "symbol" if first.reason == _NO_SYMBOL else ""
+                    raise refused(RejectReason(first.reason), field, first.refusal)
                 silent = [name for name, answer in added.items() if answer is None]
                 raise _unavailable(f"no answer from {', '.join(silent)}; nothing is in force")
+            if isinstance(rule, ProcessKilled):
+                self._kill(rule)
             states, _, _ = self._joined(added)
             return next(each for each in states if each.id == number)
 
@@ -114,7 +120,18 @@ class FaultLinks:
             after = await self._exchange(names, lambda request_id: RemoveFaults(request_id, number))
             if silent := [name for name in names if after[name] is None]:
                 raise _unavailable(f"no answer from {', '.join(silent)}: its rules may remain")
+            if failed := [each.refusal for each in after.values() if each and each.refusal]:
+                raise _unavailable(f"the rules are gone, not their effect: {failed[0]}")
             return len(ids & {number} if number else ids)
+
+    def _kill(self, rule: ProcessKilled) -> None:
+        """Count the end of a process; end this one once the answer has left, if it is that."""
+        for each in self._table.in_force(ProcessKilled):
+            if each.rule is rule:
+                self._table.applies(each)
+        if rule.process == "gateway":
+            wait_s = ANSWER_S + rule.after_ms / 1_000
+            asyncio.get_running_loop().call_later(wait_s, kill_this_process)
 
     def _joined(self, answers: Answers) -> tuple[list[FaultState], Counter[str], list[str]]:
         states, applied = self._table.states(), Counter(self._table.applied)
@@ -170,6 +187,14 @@ class FaultLinks:
             if answer.request_id == self._request_id:
                 return answer
         return None
+
+
+def _refusals(added: Answers) -> list[FaultTableState]:
+    """The refusals of a new rule. That a shard does not have the instrument is one only where no
+    other one has it."""
+    refusals = [each for each in added.values() if each is not None and each.refusal]
+    others = [each for each in refusals if each.reason != _NO_SYMBOL]
+    return others or (refusals if len(refusals) == len(added) else [])
 
 
 def _unavailable(text: str) -> Problem:

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from msgspec.structs import replace
 
+from crossbook.common.faults.clock import shift_ns
 from crossbook.common.faults.market_data import (
     FeedConnectionFault,
     FeedDelay,
@@ -25,9 +26,10 @@ from crossbook.common.faults.market_data import (
     FeedWrongChecksum,
 )
 from crossbook.common.faults.table import FaultTable
+from crossbook.common.faults.venue import ClockFault
 from crossbook.common.instruments import Instrument
 from crossbook.common.messages.codec import decode_feed, encode
-from crossbook.common.messages.feed import DepthUpdate, Heartbeat
+from crossbook.common.messages.feed import DepthUpdate, Heartbeat, Snapshot, Trades
 from crossbook.publisher.faults.book import BookCut
 from crossbook.publisher.feed import Feed
 from crossbook.publisher.resend_buffer import Frames
@@ -63,13 +65,23 @@ class FaultyFeed(Feed):
 
     def publish(self) -> list[Frames]:
         """As `Feed.publish`, with the faults of these messages."""
-        return self._through(self.cut.shown(super().publish()))
+        true_ns, shift = self.time_ns, self._shift_ns()
+        self.time_ns += shift
+        messages = super().publish()
+        self.time_ns = true_ns
+        if shift:
+            messages = [_shifted(frames, shift) for frames in messages]
+        return self._through(self.cut.shown(messages))
 
     def publish_statistics(self, now_ns: int, *, at_once: bool = False) -> list[Frames]:
         """As `Feed.publish_statistics`, and whatever is due since a rule held it back."""
         self._now_ns = now_ns
         sent = self._through(self.cut.changed())
-        sent += self._through(self.cut.shown(super().publish_statistics(now_ns, at_once=at_once)))
+        true_ns = self.time_ns
+        self.time_ns += self._shift_ns()
+        messages = super().publish_statistics(now_ns, at_once=at_once)
+        self.time_ns = true_ns
+        sent += self._through(self.cut.shown(messages))
         sent += self._due(now_ns)
         self.turns += 1
         return sent
@@ -99,6 +111,14 @@ class FaultyFeed(Feed):
             and self._table.has(FeedGap)
             and any(name == topic and from_seq <= seq <= to_seq for name, seq in self._lost)
         )
+
+    def shown(self, snapshot: Snapshot) -> Snapshot:
+        """A snapshot as it is to be sent."""
+        time_ns = snapshot.time_ns + self._shift_ns()
+        return self.cut.snapshot(replace(snapshot, time_ns=time_ns))
+
+    def _shift_ns(self) -> int:
+        return shift_ns(self._table) if self._table.has(ClockFault) else 0
 
     def _through(self, messages: list[Frames]) -> list[Frames]:
         """The messages to send now."""
@@ -167,6 +187,16 @@ def facts_of(name: bytes) -> FeedFacts:
     """
     channel, _, symbol = name.decode().partition(".")
     return FeedFacts(channel, symbol.removesuffix("|"))
+
+
+def _shifted(frames: Frames, shift: int) -> Frames:
+    """The message with the times of its trades shifted; that of the others is already."""
+    if not frames[0].startswith(b"trade."):
+        return frames
+    message = decode_feed(frames[2])
+    assert isinstance(message, Trades)
+    trades = [replace(each, time_ns=each.time_ns + shift) for each in message.trades]
+    return (*frames[:2], encode(replace(message, trades=trades)))
 
 
 def _with_wrong_checksum(frames: Frames) -> Frames:

@@ -22,7 +22,7 @@ class FaultySnapshotServer(SnapshotServer):
 
     def _snapshot(self, request: SnapshotRequest) -> FeedReply:
         reply = super()._snapshot(request)
-        return self._faulty.cut.snapshot(reply) if isinstance(reply, Snapshot) else reply
+        return self._faulty.shown(reply) if isinstance(reply, Snapshot) else reply
 
     def _range(self, request: RangeRequest) -> FeedReply:
         reply = super()._range(request)

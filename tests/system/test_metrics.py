@@ -41,8 +41,8 @@ def documented() -> dict[str, tuple[str, str]]:
     found = {}
     for name, kind, label, meaning in rows:
         assert len(meaning) > 5, name
-        # Matcher and recorder apply no faults.
-        processes = PROCESSES[1:] if "_fault" in name else RECORDED
+        # The recorder applies no faults.
+        processes = PROCESSES if "_fault" in name else RECORDED
         for process in processes if "PROCESS" in name else ("",):
             found[name.replace("PROCESS", process)] = (kind, label)
     return found

@@ -1,5 +1,5 @@
-"""The methods of `Faults` for market data: the feed over ZeroMQ, WebSocket streams, and the book
-that both show."""
+"""The methods of `Faults` for market data (the feed over ZeroMQ, WebSocket streams, the book that
+both show) and for the venue (instruments, disk, clock, processes)."""
 
 from abc import abstractmethod
 from typing import Any, Generic, Literal, TypedDict, TypeVar, Unpack
@@ -41,7 +41,7 @@ class OnStreamConnections(Schedule, total=False):
     symbol: str
 
 
-class MarketDataFaults(Generic[F]):
+class MarketAndVenueFaults(Generic[F]):
     """Each method puts a rule in force and returns it."""
 
     @abstractmethod
@@ -104,7 +104,7 @@ class MarketDataFaults(Generic[F]):
         self, side: Literal["bids", "asks", "both"] = "both", symbol: str | None = None
     ) -> F:
         """Show books without a side, or empty, on the feed and all that follows it."""
-        return self.add("book_empty", side=side, **({} if symbol is None else {"symbol": symbol}))
+        return self.add("book_empty", side=side, **_given(symbol=symbol))
 
     def stream_delay(
         self,
@@ -147,3 +147,39 @@ class MarketDataFaults(Generic[F]):
     def stream_heartbeat_stopped(self, **on: Unpack[OnStreamConnections]) -> F:
         """Send no heartbeats on streams."""
         return self.add("stream_heartbeat_stopped", **on)
+
+    def halt(self, symbol: str | None = None) -> F:
+        """Halt an instrument, or all, until the rule is removed."""
+        return self.add("halt", **_given(symbol=symbol))
+
+    def auction(self, symbol: str | None = None) -> F:
+        """Put an instrument, or all, into a call phase, until the rule is removed."""
+        return self.add("auction", **_given(symbol=symbol))
+
+    def disk_slow(
+        self,
+        milliseconds: float,
+        distribution: DistributionWord = "constant",
+        milliseconds_max: float | None = None,
+        **on: Unpack[Schedule],
+    ) -> F:
+        """Let syncs of the journal take longer."""
+        return self._add_delay("disk_slow", milliseconds, distribution, milliseconds_max, on)
+
+    def clock_shifted(self, shift_ms: float) -> F:
+        """Send times that are ahead, or behind where `shift_ms` is negative."""
+        return self.add("clock_shifted", shift_ms=shift_ms)
+
+    def process_killed(
+        self,
+        process: Literal["gateway", "matcher", "publisher"],
+        *,
+        shard: int = 0,
+        after_ms: float = 0,
+    ) -> F:
+        """End a process by SIGKILL. Whatever supervises it starts it again."""
+        return self.add("process_killed", process=process, shard=shard, after_ms=after_ms)
+
+
+def _given(**fields: Any) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value is not None}

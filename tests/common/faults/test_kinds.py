@@ -17,8 +17,11 @@ NEEDED: dict[str, dict[str, Any]] = {
     "feed_disconnect": {"seconds": 2.5},
     "stream_delay": {"milliseconds": 5.0},
     "stream_disconnect": {"seconds": 2.5},
+    "disk_slow": {"milliseconds": 5.0},
+    "clock_shifted": {"shift_ms": -3.0},
+    "process_killed": {"process": "matcher"},
 }
-LASTING = {"book_empty"}
+LASTING = {"auction", "book_empty", "clock_shifted", "halt", "process_killed"}
 """Kinds that have no schedule."""
 VALUES: dict[str, Any] = {"account": 7, "symbol": "BTC-USDT"}
 

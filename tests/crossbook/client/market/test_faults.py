@@ -1,4 +1,4 @@
-"""The methods of `Faults` for market data: each makes the rule of its kind."""
+"""The methods of `Faults` for market data and the venue: each makes the rule of its kind."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from crossbook.client.faults import Faults
-from crossbook.client.market.faults import MarketDataFaults
+from crossbook.client.market.faults import MarketAndVenueFaults
 from crossbook.common.faults.kinds import AnyFault
 from crossbook.common.faults.market_data import (
     BookEmpty,
@@ -29,6 +29,7 @@ from crossbook.common.faults.market_data import (
     StreamStale,
     StreamWrongChecksum,
 )
+from crossbook.common.faults.venue import Auction, ClockShifted, DiskSlow, Halt, ProcessKilled
 
 
 class Recorded(Faults):
@@ -65,6 +66,14 @@ MADE: list[tuple[Callable[[Faults], Any], AnyFault]] = [
         StreamDisconnect(seconds=2, stream="ticker"),
     ),
     (lambda f: f.stream_heartbeat_stopped(), StreamHeartbeatStopped()),
+    (lambda f: f.halt(), Halt()),
+    (lambda f: f.auction("BTC-USDT"), Auction(symbol="BTC-USDT")),
+    (lambda f: f.disk_slow(20, every=3), DiskSlow(milliseconds=20, every=3)),
+    (lambda f: f.clock_shifted(-500), ClockShifted(shift_ms=-500)),
+    (
+        lambda f: f.process_killed("matcher", shard=1, after_ms=50),
+        ProcessKilled(process="matcher", shard=1, after_ms=50),
+    ),
 ]
 
 
@@ -74,6 +83,6 @@ def test_a_method_makes_its_rule(make: Callable[[Faults], Any], rule: AnyFault) 
 
 
 def test_every_method_is_shown_here() -> None:
-    methods = [name for name in vars(MarketDataFaults) if not name.startswith("_")]
+    methods = [name for name in vars(MarketAndVenueFaults) if not name.startswith("_")]
     kinds = {rule.__struct_config__.tag for _, rule in MADE}
     assert set(methods) - {"add"} == kinds

@@ -1,0 +1,1 @@
+"""A matcher that breaks on request (`FAULTS=on`): its instruments and its disk."""
