@@ -11,7 +11,7 @@ from typing import Final, Protocol
 from crossbook.common.instruments import Instrument
 from crossbook.common.messages.history_queries import TradesQuestion
 from crossbook.common.process.clock import Clock
-from crossbook.common.times import time_text
+from crossbook.common.times import SECOND_NS, time_text
 from crossbook.gateway.api.market_documents import TimeDocument
 from crossbook.gateway.history.queries import HistoryQueries
 from crossbook.gateway.operations.readiness import recorder_fault
@@ -88,6 +88,8 @@ class ExchangeTime:
 
         Raises `Problem` 503, naming a part that has not, after some two seconds.
         """
+        if not self.is_manual and time_ns > self.now_ns() + int(WAIT_S * SECOND_NS):
+            raise _not_reached(time_ns, "the clock of the machine")
         if self._lagging(time_ns) and self._waiting >= WAITING_MAX:
             raise _not_reached(time_ns, f"{WAITING_MAX} requests wait, and this one")
         self._waiting += 1

@@ -166,6 +166,18 @@ def test_an_answer_without_the_record_does_not_wait_for_it() -> None:
     run(main())
 
 
+def test_a_time_that_the_machine_will_not_show_soon_is_not_waited_for() -> None:
+    async def main() -> None:
+        async with RestWorld() as world:
+            looked = looked_at(world)
+            answer = await world.client.get(f"{PATH}?min_time_ns={LATER_NS}")
+            assert answer.status_code == 503
+            assert answer.json()["error"]["message"].startswith("the clock of the machine has not")
+            assert not looked.is_set()
+
+    run(main())
+
+
 def test_more_waiting_requests_than_allowed_are_refused_at_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
