@@ -42,6 +42,10 @@ SyncPolicy = Literal["batch", "interval", "never"]
 only once its segment is full or the journal is closed. Every record survives the end of the
 process."""
 
+FIRST_SEGMENT_BYTES: Final = 1024 * 1024
+"""Bytes of the first segment of a journal, unless segments are smaller: those of a larger one take
+hundreds of syncs, for which the first command of an exchange would wait."""
+
 READ_BYTES: Final = 512 * 1024
 """Bytes of a segment that `read` holds in memory at a time, unless one record is longer."""
 
@@ -280,7 +284,7 @@ class Journal:
                 self._disk.sync(last.name)
             self._disk.release(last.name)
             predecessor = last.digest()
-        size = self._segment_bytes
+        size = self._next_bytes()
         header = Header(self.incarnation, first_seq, size, predecessor, self._configuration)
         size = max(size, len(encode_header(header)) + needed + 8)
         header = Header(self.incarnation, first_seq, size, predecessor, self._configuration)
@@ -353,9 +357,16 @@ class Journal:
                 self._write_again(self._segments[-1])
                 self._disk.sync(name)
                 self._synced = self._segments[-1].used
-            self._disk.prepare(self._segment_bytes)
+            self._disk.prepare(self._next_bytes())
         except OSError as error:
             raise self._failed(error.strerror or str(error)) from error
+
+    def _next_bytes(self) -> int:
+        """The size of the next segment. The first of a journal is small: the first command waits
+        until it is prepared."""
+        if self._segments:
+            return self._segment_bytes
+        return min(FIRST_SEGMENT_BYTES, self._segment_bytes)
 
     def _write_again(self, segment: Segment) -> None:
         """Write again the bytes that may never have been synced: after a failed sync Linux takes

@@ -14,6 +14,7 @@ import pytest
 
 from crossbook.matcher.journal.disk import FileDisk
 from crossbook.matcher.journal.journal import (
+    FIRST_SEGMENT_BYTES,
     READ_BYTES,
     Journal,
     JournalDamaged,
@@ -109,6 +110,19 @@ def test_a_segment_is_full_before_the_next_begins() -> None:
         assert len(content) - len(content.rstrip(b"\0")) < 150
     assert journal.segment_names == disk.names()
     assert disk.names()[0] == segment_name(1)
+
+
+def test_the_first_segment_of_a_journal_is_small_and_every_later_one_whole() -> None:
+    whole = 2 * FIRST_SEGMENT_BYTES
+    disk = FakeDisk()
+    journal = open_journal(disk, segment_bytes=whole)
+    journal.append(record(1))
+    journal.append(record(2, size=FIRST_SEGMENT_BYTES))
+    # Opened again, it has a first segment already.
+    journal = open_journal(disk, segment_bytes=whole)
+    journal.append(record(3, size=whole - FIRST_SEGMENT_BYTES))
+    sizes = [len(disk.read(name)) for name in journal.segment_names]
+    assert sizes == [FIRST_SEGMENT_BYTES, whole, whole]
 
 
 def test_a_record_that_fits_to_the_byte_is_in_the_segment() -> None:
