@@ -1,19 +1,50 @@
 """The flow of one instrument, from a journal."""
 
 from collections.abc import Iterator
-from itertools import groupby
+from itertools import chain, groupby
 from operator import attrgetter
+from pathlib import Path
 
 from crossbook.common.instruments import Instrument
 from crossbook.common.messages.events import Event, InstrumentStateChanged
 from crossbook.common.types import InstrumentState
 from crossbook.csv_file import RecordingError
 from crossbook.replay.flow import Flow, RecordedStep
+from crossbook.replay.recording_writer import RecordingWriter
 from crossbook.research.journal import JournalSource
 from crossbook.research.order_events import OrderBooks, OrderEvent
-from crossbook.research.selection import Selection
+from crossbook.research.selection import Selection, selection
+from crossbook.research.sources import journal_folders
 
 _seq = attrgetter("seq")
+
+
+def journal_recordings(
+    folder: Path, into: Path, symbol: str | None = None
+) -> Iterator[tuple[Path, str]]:
+    """Record the flow of every instrument of a journal, or of one, into another folder.
+
+    Yields the file of the commands, and the reason why its flow ended early or an empty text.
+    Instruments without flow are passed over. Raises `ExportError` and `RecordingError`.
+    """
+    selected = selection(symbol)
+    sources = [JournalSource(each) for each in journal_folders(folder)]
+    instruments = [(each, source) for source in sources for each in source.instruments()]
+    selected.check_symbols(each for each, _ in instruments)
+    found = 0
+    for instrument, source in instruments:
+        flow = Flow()
+        followed = JournalFlow(source, instrument, selected, flow)
+        steps = followed.steps() if selected.of([instrument]) else iter(())
+        first = next(steps, None)
+        if first is None:
+            continue
+        with RecordingWriter(into / f"journal_{instrument.symbol}", flow) as writer:
+            writer.write(chain([first], steps))
+        found += 1
+        yield writer.path, followed.ended_by
+    if not found:
+        raise RecordingError(f"{folder}: no order ever rested there, so there is no flow to replay")
 
 
 class JournalFlow:

@@ -74,7 +74,11 @@ class OwnInstruments:
 
     def __init__(self, shards: AdminShards) -> None:
         self._clients = shards.clients
-        self._views: list[AdminView] = [client.view() for client in self._clients]
+        self._views: list[AdminView] = []
+        self._look()
+
+    def _look(self) -> None:
+        self._views = [client.view() for client in self._clients]
 
     @property
     def instruments(self) -> dict[str, Instrument]:
@@ -85,6 +89,8 @@ class OwnInstruments:
     def candidates(self, tick_size: str, lot_size: str) -> Iterator[tuple[Instrument, AdminClient]]:
         """Instruments of replays on this grid: the existing ones, then a new one. The book of one
         shows whether it is in use."""
+        # Replays before this one have added theirs.
+        self._look()
         numbers = [0]
         for client, view in zip(self._clients, self._views, strict=True):
             for status in view.instruments:

@@ -128,3 +128,21 @@ def test_a_call_phase_ends_a_recording(market: Exchange, tmp_path: Path) -> None
         client.mass_cancel()
     assert process.returncode == 0
     assert "entered a call phase" in json.loads(out)["ended_by"]
+
+
+def test_a_journal_is_replayed_on_a_running_exchange(tmp_path: Path) -> None:
+    """The flow of each instrument, one after the other, on instruments of their own."""
+    with Exchange() as exchange, Client(exchange.orders, 4) as client:
+        for symbol, price in (("BTC-USDT", "65000.00"), ("ETH-USDT", "3200.00")):
+            client.submit(symbol, "sell", "0.02", price)
+            client.submit(symbol, "buy", "0.01", price, prevention="none")
+        status, reports = replay(exchange, str(exchange.data))
+        assert status == 0, reports
+        found = {report["recording"]: report["recorded_fills"] for report in reports}
+        one = {"compared": 1, "equal": 1}
+        assert (status, found) == (0, {"journal_BTC-USDT": one, "journal_ETH-USDT": one})
+        assert all(report["symbol"].startswith("REPLAY-") for report in reports)
+        client.mass_cancel()
+        words = [str(exchange.data), "--symbol", "ETH-USDT", "--clear"]
+        status, [report] = replay(exchange, *words)
+        assert (status, report["symbol"], report["recorded_fills"]) == (0, "ETH-USDT", one)

@@ -99,8 +99,23 @@ class FakeShard:
         return self.seen
 
     def act(self, command: AddInstrument) -> None:
-        """Record the command."""
+        """Record the command, and trade its instrument."""
         self.acts.append(command)
+        status = InstrumentStatus(
+            definition=command.definition, state=1, until_ns=0, last_price_ticks=0, last_trade_id=0
+        )
+        self.seen = replace(self.seen, instruments=[*self.seen.instruments, status])
+
+
+def test_a_later_replay_of_a_command_line_sees_what_an_earlier_one_added() -> None:
+    shard = FakeShard()
+    exchange: Any = SimpleNamespace(clients=[shard])
+    own = OwnInstruments(exchange)
+    ((first, _),) = own.candidates("0.01", "1")
+    again, _ = next(own.candidates("0.01", "1"))
+    ((other, _),) = own.candidates("0.05", "0.001")
+    assert again == first
+    assert (other.symbol, other.id) == ("REPLAY-2", first.id - 1)
 
 
 @pytest.mark.parametrize(
