@@ -16,6 +16,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import psutil
 from msgspec import Struct
 
 from bench import machine
@@ -35,12 +36,14 @@ class Waits(Struct, frozen=True):
 
 
 class FreshReport(Struct, frozen=True):
-    """Result of `python -m bench fresh`; `total_s` is the time of all turns one after another."""
+    """Result of `python -m bench fresh`: `total_s` is the time of all turns one after another, and
+    `processor_s` the processor time of one, that of its test included."""
 
     bench: str
     machine: machine.Machine
     method: dict[str, str]
     total_s: float
+    processor_s: float
     waits: list[Waits]
 
 
@@ -48,9 +51,10 @@ def run(*, exchanges: int, turns: int, lasting_s: tuple[float, ...]) -> FreshRep
     """Start so many exchanges one after another, then measure `turns` of each other way."""
     described = machine.describe()
     _test_once(Exchange())
-    began_s = time.perf_counter()
+    began_s, processor_s = time.perf_counter(), _processor_s()
     waits = [Waits("one after another", [_test_once(Exchange()) for _ in range(exchanges)])]
     total_s = time.perf_counter() - began_s
+    processor_s = (_processor_s() - processor_s) / exchanges
     for seconds in lasting_s:
         waits.append(Waits(f"next test, after one of {seconds:g} s", _next_tests(turns, seconds)))
     waits.append(Waits("reset", _resets(turns)))
@@ -59,9 +63,19 @@ def run(*, exchanges: int, turns: int, lasting_s: tuple[float, ...]) -> FreshRep
         "test": "a seeded book, one order over ZeroMQ, its fill from the recorder",
         "one after another": f"{exchanges} exchanges, each from its start to its removed folder",
         "others": f"{turns} turns, from the end of a test to the begin of the next",
+        "processor time": "of the exchange, its start, its test and its end, on whatever processor",
         "not counted": "one exchange before, with which the fork server imports everything",
     }
-    return FreshReport("fresh", described, method, total_s, waits)
+    return FreshReport("fresh", described, method, total_s, processor_s, waits)
+
+
+def _processor_s() -> float:
+    """Processor time of this process, of the fork server, and of its children that have ended."""
+    seconds = time.process_time()
+    for each in psutil.Process().children():
+        times = each.cpu_times()
+        seconds += times.user + times.system + times.children_user + times.children_system
+    return seconds
 
 
 def _test_once(exchange: Exchange) -> float:
@@ -126,4 +140,7 @@ def show(report: FreshReport) -> None:
         figures = (statistics.median(ordered), last, ordered[-1])
         print(f"{each.way:30}" + "".join(f"{1_000 * figure:10.0f}" for figure in figures))
     count = len(report.waits[0].seconds)
-    print(f"{count} exchanges one after another: {report.total_s:.1f} s")
+    print(
+        f"{count} exchanges one after another: {report.total_s:.1f} s; processor time of each "
+        f"{1_000 * report.processor_s:.0f} ms"
+    )
