@@ -33,7 +33,7 @@ STOP_S: Final = 10.0
 LOG_BYTES: Final = 6_000
 """The end of a log that an error shows."""
 
-_LOOK_S: Final = 0.002
+_LOOK_S: Final = 0.003
 
 
 class ExchangeError(CrossbookError):
@@ -131,6 +131,7 @@ class Processes:
         """
         if self.ended:
             raise ExchangeError(f"{', '.join(self.ended)}: ended by the test; `restart` it")
+        self.check_alive()
         if not self._is_ready:
             http = Http(self.http_port)
             try:
