@@ -29,4 +29,5 @@ class Exchange(ExchangeCalls):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        self._note_error(error)
         await asyncio.to_thread(self.close)

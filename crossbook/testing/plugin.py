@@ -71,7 +71,14 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_call(item: pytest.Item) -> None:
-    """Start the exchange of the next test; this one has its own by now."""
+    """Start the exchange of the next test, as this one has its own by now; and keep the journal of
+    an exchange that an exception ends."""
+    if _EXCHANGES in sys.modules and item.config.getoption(KEEP) != "none":
+        from crossbook.testing.keeping import keep
+        from crossbook.testing.running import ON_ERROR
+
+        # Of an exchange that the test starts itself.
+        ON_ERROR[:] = [lambda exchange: keep(exchange, _kept_in(item))]
     next_item = item.stash.get(_NEXT, None)
     if next_item is not None and _uses(next_item):
         _prepare_for(next_item)

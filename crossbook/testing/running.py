@@ -5,7 +5,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Final, Self, TypeVar
 
 from crossbook.client.admin_client import AdminClient
 from crossbook.client.exchange_clock import ExchangeClock
@@ -20,6 +20,11 @@ from crossbook.testing.spares import SPARES
 from crossbook.testing.waiting import Events
 
 _T = TypeVar("_T")
+
+
+ON_ERROR: Final[list[Callable[["RunningExchange"], str]]] = []
+"""What is done with an exchange that an exception ends; its text becomes a note of the exception.
+The plugin of pytest keeps the journal so."""
 
 
 class RunningExchange:
@@ -65,7 +70,13 @@ class RunningExchange:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        self._note_error(error)
         self.close()
+
+    def _note_error(self, error: BaseException | None) -> None:
+        if isinstance(error, Exception) and self._found is not None:
+            for each in ON_ERROR:
+                error.add_note(each(self))
 
     def close(self, *, wait: bool = True) -> None:
         """End everything and remove the folder. Without `wait` the folder may outlive the call, not

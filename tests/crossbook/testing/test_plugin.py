@@ -147,6 +147,23 @@ def test_a_failed_test_keeps_its_journal_and_shows_the_logs(project: Path) -> No
     assert "gateway_ready" in (Path(commands[0]).parent / "gateway.log").read_text()
 
 
+def test_an_exchange_that_a_failed_test_started_itself_keeps_its_journal(project: Path) -> None:
+    ran = run(
+        project,
+        """
+from crossbook.testing import Exchange
+
+def test_own():
+    with Exchange(recorder=False) as exchange:
+        exchange.book("BTC-USDT", asks=[("50001.00", "1")])
+        assert exchange.book_of("BTC-USDT").asks == []
+""",
+    )
+    assert "1 failed" in ran.stdout, ran.stdout
+    (journal,) = re.findall(r"crossbook journal (\S+)$", ran.stdout, re.MULTILINE)
+    assert list(Path(journal).glob("*.journal"))
+
+
 @pytest.mark.parametrize(("choice", "count"), [("none", 0), ("all", 2)])
 def test_journals_are_kept_as_the_option_says(project: Path, choice: str, count: int) -> None:
     ran = run(
