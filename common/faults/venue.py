@@ -1,6 +1,6 @@
 """The faults of the venue: its instruments, its disk, its clock, and its processes."""
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, ClassVar, Final, Literal
 
 from msgspec import Meta, Struct
 
@@ -10,6 +10,7 @@ from crossbook.common.faults.rule import (
     DelayMost,
     Distribution,
     FaultRule,
+    Process,
     Symbol,
     check_delay,
     no_schedule,
@@ -30,7 +31,7 @@ class VenueFacts(Struct, gc=False, frozen=True):
 class InstrumentFault(FaultRule):
     """Faults of instruments. They last until they are removed."""
 
-    processes = ("matcher",)
+    processes: ClassVar[tuple[Process, ...]] = ("matcher",)
     selectors = ("symbol",)
 
     symbol: Symbol | None = None
@@ -79,6 +80,14 @@ class Auction(InstrumentFault, tag="auction"):
     """The instrument is in a call phase, which ends with an uncross."""
 
 
+class InstrumentRemoved(InstrumentFault, kw_only=True, tag="instrument_removed"):
+    """The instrument is gone: halted, and unknown to every request that names it."""
+
+    processes = ("gateway", "matcher")
+
+    symbol: Symbol
+
+
 class DiskSlow(DiskFault, kw_only=True, tag="disk_slow"):
     """A sync of the journal takes longer: every answer of its batch waits for it."""
 
@@ -114,4 +123,4 @@ class ProcessKilled(ProcessFault, kw_only=True, tag="process_killed"):
         return name in ("gateway", f"{self.process}{end}")
 
 
-VenueFault = Halt | Auction | DiskSlow | ClockShifted | ProcessKilled
+VenueFault = Halt | Auction | InstrumentRemoved | DiskSlow | ClockShifted | ProcessKilled

@@ -6,6 +6,7 @@ What stands on the libraries of HTTP is imported where it is made: order entry d
 import asyncio
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import unquote
 
 import zmq
 
@@ -99,7 +100,9 @@ class GatewayFaults:
             account = acting_account(account_in(named), values.get("account"))
         except Problem:
             return None
-        facts = RequestFacts("handshake", account or self._default_account, handshake.path, "GET")
+        _, _, symbol = unquote(handshake.path).removeprefix("/ws/").partition("/")
+        account = account or self._default_account
+        facts = RequestFacts("handshake", account, handshake.path, "GET", symbol)
         refused = request_fate(self.table, facts).refused
         if refused is None:
             return None

@@ -21,6 +21,7 @@ from crossbook.common.faults.order_entry import (
 )
 from crossbook.common.faults.rule import FaultRule
 from crossbook.common.faults.table import FaultTable
+from crossbook.common.faults.venue import InstrumentRemoved
 from crossbook.gateway.faults.refusal import Refused
 
 _NONE: tuple[type[FaultRule], ...] = ()
@@ -59,6 +60,12 @@ class ExecutionFate(Struct):
 def request_fate(table: FaultTable, facts: RequestFacts) -> RequestFate:
     """The fate of a request before the matcher."""
     fate = RequestFate()
+    for gone in table.due(InstrumentRemoved, facts):
+        status = 404 if facts.method == "GET" else 422
+        unknown = Refuse(
+            code="UNKNOWN_SYMBOL", status=status, message=f"there is no instrument {facts.symbol!r}"
+        )
+        return RequestFate(refused=Refused.by(unknown, gone.id), rule=gone.id)
     for each in table.due(RequestFault, facts):
         rule = each.rule
         if isinstance(rule, Delay):

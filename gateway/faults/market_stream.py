@@ -27,9 +27,10 @@ from crossbook.common.faults.market_data import (
     StreamWrongChecksum,
 )
 from crossbook.common.faults.table import Due, FaultTable
+from crossbook.common.faults.venue import InstrumentRemoved
 from crossbook.gateway.faults.order_stream import Between, payload_of
 from crossbook.gateway.streams.book import BookStream
-from crossbook.gateway.web.channel import Channel, Connection, text_frame
+from crossbook.gateway.web.channel import GOING_AWAY, Channel, Connection, text_frame
 
 HELD_S: Final = 1.0
 """How long a message waits for the one that is to overtake it."""
@@ -184,6 +185,9 @@ class FaultyMarketStream:
     def _look(self) -> None:
         """End the connection where a rule has its time come."""
         self._looking = self._loop.call_later(LOOK_S, self._look)
+        if self._outer is not None and self._table.may_concern(InstrumentRemoved, self._facts):
+            self._outer.close(GOING_AWAY, "the instrument is gone")
+            return
         for each in self._connection_rules(StreamDisconnect):
             began_s = self._began_s.setdefault(each.id, self._loop.time())
             if self._loop.time() - began_s < each.rule.seconds - LOOK_S / 2:

@@ -7,7 +7,13 @@ from collections.abc import Callable
 from typing import Final
 
 from crossbook.common.faults.table import FaultTable, FaultTableError, NotHere
-from crossbook.common.faults.venue import Auction, Halt, InstrumentFault, VenueFacts
+from crossbook.common.faults.venue import (
+    Auction,
+    Halt,
+    InstrumentFault,
+    InstrumentRemoved,
+    VenueFacts,
+)
 from crossbook.common.messages.admin import (
     AdminAct,
     AdminDone,
@@ -60,15 +66,15 @@ class InstrumentFaults:
         wanted = 0
         for each in self._table.in_force(InstrumentFault):
             if each.rule.concerns(VenueFacts(status.definition.symbol)):
-                is_halt = isinstance(each.rule, Halt)
-                assert is_halt or isinstance(each.rule, Auction)
-                wanted = _HALTED if is_halt else wanted or _AUCTION
+                is_auction = isinstance(each.rule, Auction)
+                wanted = wanted or _AUCTION if is_auction else _HALTED
         given, before = self._given.get(number, (0, status))
         if wanted == given:
             return
         if wanted:
             facts = VenueFacts(status.definition.symbol)
-            list(self._table.due(Halt if wanted == _HALTED else Auction, facts))
+            others = (Auction,) if wanted == _HALTED else (Halt, InstrumentRemoved)
+            list(self._table.due(InstrumentFault, facts, others))
             self._act(SetInstrumentState(0, 0, 0, number, wanted))
             self._given[number] = (wanted, before)
             return

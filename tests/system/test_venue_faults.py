@@ -8,11 +8,14 @@ from typing import Any
 
 import httpx
 import pytest
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.sync.client import ClientConnection, connect
 
 from crossbook import Client, InstrumentState, MarketData, OrderRejected, OutcomeUnknown
 from crossbook.client.admin_client import AdminClient
 from crossbook.client.faults import Faults
 from crossbook.common.messages.commands import SetInstrumentState
+from crossbook.common.types import RejectReason
 from crossbook.errors import FaultRefused
 from tests.system.exchange import Exchange, select_nothing
 from tests.system.scrape import value
@@ -132,6 +135,28 @@ def test_an_act_of_the_administrator_since_the_rule_is_left_alone(
     assert state(running) is InstrumentState.OPEN
 
 
+def test_a_removed_instrument_is_unknown_and_its_streams_end(
+    running: Exchange, client: Client, faults: Faults
+) -> None:
+    client.submit(SYMBOL, "buy", "0.1", "40000.00", client_order_id="stays")
+    stream = f"ws://127.0.0.1:{running.api_port}/ws/trades/{SYMBOL}"
+    with connect(stream, open_timeout=WAIT_S) as connection:
+        faults.instrument_removed(SYMBOL)
+        assert state(running) is InstrumentState.HALTED
+        with pytest.raises(OrderRejected, match="there is no instrument 'BTC-USDT'") as caught:
+            client.submit(SYMBOL, "buy", "0.1", "40000.00")
+        assert caught.value.reason is RejectReason.UNKNOWN_SYMBOL
+        assert httpx.get(f"{running.api}/api/v1/orderbook/{SYMBOL}").status_code == 404
+        client.submit(OTHER, "buy", "0.1", "2000.00")
+        with pytest.raises(InvalidStatus, match="404"), connect(stream, open_timeout=WAIT_S):
+            pass
+        with pytest.raises(ConnectionClosed, match="1001"):
+            _read_on(connection)
+    faults.clear()
+    assert state(running) is InstrumentState.OPEN
+    assert [each.client_order_id for each in client.open_orders(SYMBOL)] == ["stays"]
+
+
 def test_an_unknown_instrument_is_named(faults: Faults) -> None:
     with pytest.raises(FaultRefused, match="there is no instrument 'NO-SUCH'") as caught:
         faults.halt("NO-SUCH")
@@ -233,3 +258,9 @@ def _is_entered(client: Client) -> bool:
     except OrderRejected:
         return False
     return True
+
+
+def _read_on(connection: ClientConnection) -> None:
+    """Receive for as long as the connection is open."""
+    while connection.recv(WAIT_S):
+        continue

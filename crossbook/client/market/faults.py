@@ -156,6 +156,10 @@ class MarketAndVenueFaults(Generic[F]):
         """Put an instrument, or all, into a call phase, until the rule is removed."""
         return self.add("auction", **_given(symbol=symbol))
 
+    def instrument_removed(self, symbol: str) -> F:
+        """Halt an instrument, and refuse every request that names it as an unknown one."""
+        return self.add("instrument_removed", symbol=symbol)
+
     def disk_slow(
         self,
         milliseconds: float,

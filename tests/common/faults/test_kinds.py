@@ -21,7 +21,7 @@ NEEDED: dict[str, dict[str, Any]] = {
     "clock_shifted": {"shift_ms": -3.0},
     "process_killed": {"process": "matcher"},
 }
-LASTING = {"auction", "book_empty", "clock_shifted", "halt", "process_killed"}
+LASTING = {"auction", "book_empty", "clock_shifted", "halt", "instrument_removed", "process_killed"}
 """Kinds that have no schedule."""
 VALUES: dict[str, Any] = {"account": 7, "symbol": "BTC-USDT"}
 

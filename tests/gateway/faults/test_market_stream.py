@@ -18,6 +18,7 @@ from crossbook.common.faults.market_data import (
     StreamWrongChecksum,
 )
 from crossbook.common.faults.table import FaultTable
+from crossbook.common.faults.venue import InstrumentRemoved
 from crossbook.gateway.faults.market_stream import HELD_S, faulty_stream
 from crossbook.gateway.web.channel import Refusal
 from tests.worlds.feed_source import SYMBOL
@@ -217,6 +218,16 @@ def test_a_connection_ends_after_its_seconds_and_another_one_anew() -> None:
         assert world.table.in_force(StreamDisconnect)[0].left == left - 1
         client.leave()
     assert trades.ended is None
+
+
+def test_streams_of_a_removed_instrument_end() -> None:
+    world = FaultyStreams(InstrumentRemoved(symbol="ETH-USDT"))
+    client = world.opened()
+    world.loop.pass_s(1)
+    assert client.ended is None
+    world.table.add(InstrumentRemoved(symbol=SYMBOL))
+    world.loop.pass_s(0.1)
+    assert client.ended == (1001, "the instrument is gone")
 
 
 def test_statuses_pass_every_rule() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from crossbook.common.faults.table import FaultTable, FaultTableError, NotHere
-from crossbook.common.faults.venue import Auction, Halt
+from crossbook.common.faults.venue import Auction, Halt, InstrumentRemoved
 from crossbook.common.instruments import example
 from crossbook.common.messages.admin import (
     AdminAct,
@@ -62,7 +62,7 @@ class FakeMatcher:
             )
         return AdminDone(request_id=1, answer=answer, followed=0)
 
-    def add(self, rule: Halt | Auction) -> int:
+    def add(self, rule: Halt | Auction | InstrumentRemoved) -> int:
         """Put a rule in force, and settle."""
         number = self.table.add(rule)
         self.faults.settle()
@@ -82,6 +82,15 @@ def test_a_halt_is_one_act_and_its_end_another() -> None:
     assert matcher.table.applied["halt"] == 1
     matcher.remove(number)
     assert matcher.acts[1:] == [(SetInstrumentState.__name__, OPEN)]
+
+
+def test_a_removed_instrument_is_halted() -> None:
+    matcher = FakeMatcher()
+    number = matcher.add(InstrumentRemoved(symbol="BTC-USDT"))
+    assert matcher.state == HALTED
+    assert matcher.table.applied["instrument_removed"] == 1
+    matcher.remove(number)
+    assert matcher.state == OPEN
 
 
 def test_an_auction_ends_with_an_uncross() -> None:

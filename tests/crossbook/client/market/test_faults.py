@@ -29,7 +29,14 @@ from crossbook.common.faults.market_data import (
     StreamStale,
     StreamWrongChecksum,
 )
-from crossbook.common.faults.venue import Auction, ClockShifted, DiskSlow, Halt, ProcessKilled
+from crossbook.common.faults.venue import (
+    Auction,
+    ClockShifted,
+    DiskSlow,
+    Halt,
+    InstrumentRemoved,
+    ProcessKilled,
+)
 
 
 class Recorded(Faults):
@@ -68,6 +75,7 @@ MADE: list[tuple[Callable[[Faults], Any], AnyFault]] = [
     (lambda f: f.stream_heartbeat_stopped(), StreamHeartbeatStopped()),
     (lambda f: f.halt(), Halt()),
     (lambda f: f.auction("BTC-USDT"), Auction(symbol="BTC-USDT")),
+    (lambda f: f.instrument_removed("BTC-USDT"), InstrumentRemoved(symbol="BTC-USDT")),
     (lambda f: f.disk_slow(20, every=3), DiskSlow(milliseconds=20, every=3)),
     (lambda f: f.clock_shifted(-500), ClockShifted(shift_ms=-500)),
     (
