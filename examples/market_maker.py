@@ -17,6 +17,8 @@ from crossbook import (
     AsyncClient,
     AsyncMarketData,
     Cancel,
+    ExecutionKind,
+    ExecutionsMissed,
     FeedStale,
     Instrument,
     Level,
@@ -50,14 +52,8 @@ class MarketMaker:
         self.half: Decimal = options.spread / 2
         self.skew: Decimal = options.skew
         self.quotes = 0
-
-    @property
-    def position(self) -> Decimal:
-        """The quantity bought minus the quantity sold by this program."""
-        position = Decimal(0)
-        for order in (*self.orders.open(self.symbol), *self.orders.ended()):
-            position += order.filled if order.side is Side.BUY else -order.filled
-        return position
+        self.position = Decimal(0)
+        self._lock = asyncio.Lock()
 
     def middle(self, bids: Iterable[Level], asks: Iterable[Level]) -> Decimal | None:
         """The middle of what the others show; None while they show one side only."""
@@ -71,25 +67,56 @@ class MarketMaker:
         ]
         return None if None in best else sum(filter(None, best), Decimal(0)) / 2
 
-    async def quote(self, middle: Decimal) -> None:
-        """Have one order on each side of `middle`, where they are not there already."""
-        tick = Decimal(self.instrument.tick_size)
-        fair = middle - self.skew * self.position
-        wanted = {
-            Side.BUY: (fair - self.half) // tick * tick,
-            Side.SELL: -(-(fair + self.half) // tick) * tick,
-        }
-        requests: list[New | Cancel] = []
-        for side, price in wanted.items():
-            present = self.orders.open(self.symbol, side)
-            if [each.price for each in present] == [price]:
-                continue
-            requests += [cancel_order(self.symbol, each.order_id) for each in present]
-            requests.append(new_order(self.symbol, side, self.quantity, price, post_only=True))
-        if requests:
-            self.quotes += 1
-            # A cancel of an order just filled and a quote that would trade are refused: no harm.
-            await self.client.batch(requests)
+    async def quote(self, market: AsyncMarketData) -> None:
+        """Have one order on each side of the middle, where they are not there already."""
+        async with self._lock:
+            self.orders = await self.client.orders()
+            book = market.book(self.symbol)
+            middle = self.middle(book.bid_levels(5), book.ask_levels(5))
+            if middle is None or market.stale:
+                return
+            tick = Decimal(self.instrument.tick_size)
+            fair = middle - self.skew * self.position
+            bid = (fair - self.half) // tick * tick
+            ask = -(-(fair + self.half) // tick) * tick
+            requests: list[New | Cancel] = []
+            for side, price in ((Side.BUY, bid), (Side.SELL, ask)):
+                present = self.orders.open(self.symbol, side)
+                if [each.price for each in present] != [price]:
+                    requests += [cancel_order(self.symbol, each.order_id) for each in present]
+                    requests.append(
+                        new_order(self.symbol, side, self.quantity, price, post_only=True)
+                    )
+            if requests:
+                self.quotes += 1
+                # A cancel of an order just filled and a quote that would trade are refused.
+                await self.client.batch(requests)
+
+    async def follow_market(self, market: AsyncMarketData) -> None:
+        """Quote when the book changes; cancel when market data falls silent."""
+        async for event in market.events():
+            if isinstance(event, FeedStale):
+                await self.client.mass_cancel(self.symbol)
+            else:
+                await self.quote(market)
+
+    async def follow_fills(self, market: AsyncMarketData) -> None:
+        """Add up the position, and quote again: a report may come after the change of the book."""
+        while True:
+            # Where reports are gone, `orders()` queries again; the position lacks their fills.
+            with contextlib.suppress(ExecutionsMissed):
+                async for execution in self.client.executions():
+                    if execution.kind is ExecutionKind.FILL:
+                        bought = execution.side is Side.BUY
+                        self.position += execution.quantity if bought else -execution.quantity
+                    await self.quote(market)
+
+    async def renew(self) -> None:
+        """Keep the dead-man timer of the exchange from running out."""
+        while True:
+            with contextlib.suppress(OrderRejected):
+                await self.client.cancel_after(DEAD_MAN_S)
+            await asyncio.sleep(DEAD_MAN_S / 3)
 
 
 async def trade(options: argparse.Namespace) -> None:
@@ -99,35 +126,21 @@ async def trade(options: argparse.Namespace) -> None:
         AsyncClient(account=options.account, cancel_on_disconnect=True) as client,
         AsyncMarketData(symbols=[symbol], channels=("l2",)) as market,
     ):
-        maker = MarketMaker(
-            client, await client.orders(), (await client.instruments())[symbol], options
-        )
-        renewal = asyncio.create_task(renew(client))
+        instrument = (await client.instruments())[symbol]
+        maker = MarketMaker(client, await client.orders(), instrument, options)
         try:
-            async with asyncio.timeout(options.seconds):
-                async for event in market.events():
-                    if isinstance(event, FeedStale):
-                        await client.mass_cancel(symbol)
-                        continue
-                    book = market.book(symbol)
-                    middle = maker.middle(book.bid_levels(5), book.ask_levels(5))
-                    if middle is not None:
-                        await maker.quote(middle)
+            await market.wait_ready()
+            async with asyncio.timeout(options.seconds), asyncio.TaskGroup() as tasks:
+                tasks.create_task(maker.renew())
+                tasks.create_task(maker.follow_market(market))
+                tasks.create_task(maker.follow_fills(market))
+                await maker.quote(market)
         except TimeoutError:
             pass
         finally:
-            renewal.cancel()
             ack = await client.mass_cancel(symbol)
             await client.cancel_after(0)
             print(f"{maker.quotes} quotes, position {maker.position:f}, {ack.count} canceled")
-
-
-async def renew(client: AsyncClient) -> None:
-    """Keep the dead-man timer of the exchange from running out."""
-    while True:
-        with contextlib.suppress(OrderRejected):
-            await client.cancel_after(DEAD_MAN_S)
-        await asyncio.sleep(DEAD_MAN_S / 3)
 
 
 def main() -> None:
