@@ -21,7 +21,7 @@ from crossbook.common.errors import ConfigError, CrossbookError
 from crossbook.launch.layout import Program, own_settings, process_environment, programs
 from crossbook.launch.ports import Ports
 from crossbook.launch.process import Process
-from crossbook.launch.starter import Starter
+from crossbook.launch.starter import Starter, StarterEndedError
 from crossbook.testing.http import Http
 from crossbook.testing.plan import Plan
 
@@ -29,6 +29,9 @@ READY_S: Final = 60.0
 """Longest start: a machine may be busy."""
 
 STOP_S: Final = 10.0
+
+KILLED: Final = -signal.SIGKILL
+"""Exit status of a process that was killed."""
 
 LOG_BYTES: Final = 6_000
 """The end of a log that an error shows."""
@@ -42,7 +45,10 @@ class ExchangeError(CrossbookError):
 
 class Processes:
     """The processes of one exchange, by name; that of a later shard ends with its number, as
-    `matcher-1` does. `start_all` returns before they are ready."""
+    `matcher-1` does. `start_all` returns before they are ready.
+
+    A process that a fault kills, and not the test, is started again, as `crossbook run` does.
+    """
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
@@ -64,7 +70,8 @@ class Processes:
             if plan.recorder or not each.name.startswith("recorder")
         }
         self._running: dict[str, Process] = {}
-        self._http: Http | None = None
+        self._dying: list[Process] = []
+        self._lock = threading.RLock()
         self._is_ready = False
 
     @property
@@ -95,15 +102,27 @@ class Processes:
     def start(self, name: str) -> None:
         """Start one process; its output is appended to its log."""
         program = self._program(name)
-        if name in self._running and self._running[name].poll() is None:
-            raise ExchangeError(f"{name}: it runs already")
-        self._is_ready = False
-        self._running[name] = _starter().start(
-            program.arguments[0],
-            self.folder,
-            {**self._environment, **program.environment},
-            self._log_path(name),
-        )
+        with self._lock:
+            if name in self._running:
+                raise ExchangeError(f"{name}: it runs already")
+            self._is_ready = False
+            process = _starter().start(
+                program.arguments[0],
+                self.folder,
+                {**self._environment, **program.environment},
+                self._log_path(name),
+            )
+            self._running[name] = process
+        threading.Thread(target=self._watch, args=(name, process), daemon=True).start()
+
+    def _watch(self, name: str, process: Process) -> None:
+        """Start a process again that was killed while it should run."""
+        with suppress(StarterEndedError):
+            if process.wait() == KILLED:
+                with self._lock:
+                    if self._running.get(name) is process:
+                        del self._running[name]
+                        self.start(name)
 
     def kill(self, name: str) -> None:
         """End a process with SIGKILL, and wait for its end."""
@@ -118,10 +137,11 @@ class Processes:
         return self._found(name).pid
 
     def is_running(self, name: str) -> bool:
-        """Whether a process was started and has not ended."""
+        """Whether a process runs, or is about to be started again."""
         self._program(name)
-        process = self._running.get(name)
-        return process is not None and process.poll() is None
+        with self._lock:
+            process = self._running.get(name)
+            return process is not None and process.poll() in (None, KILLED)
 
     def wait_ready(self, timeout_s: float = READY_S) -> None:
         """Return once orders, books and questions about the past are answered.
@@ -153,9 +173,10 @@ class Processes:
     def check_alive(self) -> None:
         """Raise `ExchangeError` when a process has ended by itself, `ConfigError` when it refused
         its settings."""
-        for name, process in self._running.items():
-            status = process.poll()
-            if status is None:
+        with self._lock:
+            statuses = {name: process.poll() for name, process in self._running.items()}
+        for name, status in statuses.items():
+            if status in (None, KILLED):
                 continue
             lines = self.log(name).splitlines()
             if faults := [line for line in lines if line.startswith("configuration error: ")]:
@@ -177,6 +198,7 @@ class Processes:
         addresses."""
         self._kill_all()
         self._wait_for_all()
+        self._dying.clear()
         for each in self.folder.iterdir():
             shutil.rmtree(each) if each.is_dir() else each.unlink()
 
@@ -191,9 +213,9 @@ class Processes:
         """Whether all has ended after `close`; the folder is removed then."""
         if wait:
             self._wait_for_all()
-        if any(process.poll() is None for process in self._running.values()):
+        if any(process.poll() is None for process in self._dying):
             return False
-        self._running.clear()
+        self._dying.clear()
         shutil.rmtree(self.folder, ignore_errors=True)
         self._ports.close()
         return True
@@ -227,22 +249,26 @@ class Processes:
         return self._running[name]
 
     def _end(self, name: str, number: signal.Signals) -> None:
-        process = self._found(name)
-        self._is_ready = False
+        with self._lock:
+            process = self._found(name)
+            # What the test ends stays so: it is not among those that run.
+            del self._running[name]
+            self._is_ready = False
         _signal_group(process.pid, number)
         process.wait(STOP_S)
-        del self._running[name]
 
     def _kill_all(self) -> None:
-        self._is_ready = False
-        for process in self._running.values():
+        with self._lock:
+            self._is_ready = False
+            self._dying += self._running.values()
+            self._running.clear()
+        for process in self._dying:
             if process.poll() is None:
                 _signal_group(process.pid, signal.SIGKILL)
 
     def _wait_for_all(self) -> None:
-        for process in self._running.values():
+        for process in self._dying:
             process.wait(STOP_S)
-        self._running.clear()
 
     def _log_path(self, name: str) -> Path:
         return self.folder / f"{name}.log"

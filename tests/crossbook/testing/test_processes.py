@@ -12,6 +12,7 @@ import psutil
 import pytest
 
 from crossbook.common.errors import ConfigError
+from crossbook.testing import Exchange, Order
 from crossbook.testing.plan import Plan
 from crossbook.testing.processes import ExchangeError, Processes, reap
 
@@ -79,10 +80,20 @@ def test_the_end_of_a_process_is_reported_with_the_logs() -> None:
     try:
         processes.start_all()
         processes.wait_ready()
-        os.kill(processes.pid("publisher"), signal.SIGKILL)
-        with pytest.raises(ExchangeError, match=r"publisher ended with status -9\n--- matcher\n"):
+        os.kill(processes.pid("publisher"), signal.SIGQUIT)
+        with pytest.raises(ExchangeError, match=r"publisher ended with status -3\n--- "):
             processes.wait_until("it never does", lambda: False, 30.0)
         assert not processes.is_running("publisher")
+    finally:
+        processes.close()
+
+
+def test_a_process_that_the_test_ends_stays_ended_until_the_test_starts_it() -> None:
+    processes = Processes(Plan.of({}, recorder=False))
+    try:
+        processes.start_all()
+        processes.wait_ready()
+        processes.kill("publisher")
         with pytest.raises(ExchangeError, match="publisher: it does not run"):
             processes.kill("publisher")
         processes.start("publisher")
@@ -99,3 +110,13 @@ def test_the_end_of_a_process_is_reported_with_the_logs() -> None:
         assert "gateway_stopped" in processes.log("gateway")
     finally:
         processes.close()
+
+
+def test_a_process_that_a_fault_kills_comes_back() -> None:
+    with Exchange() as exchange:
+        before = exchange.processes.pid("matcher")
+        exchange.client(7).submit("BTC-USDT", "buy", "0.5", "100.00")
+        exchange.faults.process_killed("matcher")
+        exchange.wait_for(lambda: exchange.processes.pid("matcher") != before, 30.0)
+        exchange.processes.wait_ready()
+        assert exchange.open_orders(7) == [Order("BTC-USDT", "buy", "0.5", 100)]
