@@ -3,7 +3,7 @@
 import signal
 import time
 from collections.abc import Callable, Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
@@ -17,6 +17,7 @@ from crossbook.client.faults import Faults
 from crossbook.common.messages.commands import SetInstrumentState
 from crossbook.common.types import RejectReason
 from crossbook.errors import FaultRefused
+from crossbook.testing import Exchange as OwnExchange
 from tests.system.exchange import Exchange, select_nothing
 from tests.system.scrape import value
 
@@ -231,6 +232,17 @@ def test_an_order_expires_by_the_true_time(client: Client, faults: Faults) -> No
     ends_ns = time.time_ns() + 1_800_000_000_000
     client.submit(SYMBOL, "buy", "0.1", "40000.00", time_in_force="gtd", expire_time=ends_ns)
     assert len(client.open_orders()) == 1
+
+
+def test_a_manual_clock_is_shifted_and_advanced_all_the_same() -> None:
+    with OwnExchange(clock="manual") as exchange:
+        began = exchange.now()
+        with exchange.faults.clock_shifted(3_600_000):
+            client = exchange.client(account=1)
+            ahead_ns = client.submit(SYMBOL, "buy", "0.1", "40000.00").time_ns
+            assert exchange.advance("1d") - began == timedelta(days=1)
+        true_ns = client.submit(SYMBOL, "buy", "0.1", "40000.00").time_ns
+        assert true_ns - ahead_ns == 23 * 3_600 * 10**9
 
 
 @pytest.mark.parametrize("process", ["matcher", "publisher", "gateway"])

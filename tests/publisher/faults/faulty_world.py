@@ -4,7 +4,7 @@ from crossbook.common.faults.kinds import AnyFault
 from crossbook.common.faults.table import FaultTable
 from crossbook.common.instruments import example
 from crossbook.common.messages.codec import decode_feed
-from crossbook.common.messages.events import EventBatch, OrderAccepted
+from crossbook.common.messages.events import Event, EventBatch, OrderAccepted, TradeExecuted
 from crossbook.common.messages.feed import Heartbeat, topic
 from crossbook.common.messages.matcher_queries import Books
 from crossbook.publisher.faults.feed import FaultyFeed
@@ -36,6 +36,24 @@ class FaultyFeedWorld:
             order_type=LIMIT, time_in_force=GTC, price_ticks=price, quantity_lots=lots,
         )  # fmt: skip
         batch = EventBatch(incarnation=7, first_seq=seq, last_seq=seq, time_ns=0, events=[event])
+        self.feed.apply(batch)
+
+    def trade(self, price_ticks: int, lots: int = 3) -> None:
+        """A buyer takes all of the ask that was entered last."""
+        maker, self.seq = self.seq, self.seq + 1
+        seq = self.seq
+        taker = OrderAccepted(
+            seq=seq, gateway=0, request_seq=0, account=8, instrument=1, side=BUY,
+            order_type=LIMIT, time_in_force=GTC, price_ticks=price_ticks, quantity_lots=lots,
+        )  # fmt: skip
+        traded = TradeExecuted(
+            seq=seq, instrument=1, trade_id=1, price_ticks=price_ticks, quantity_lots=lots,
+            aggressor_side=BUY, maker_order_id=maker, taker_order_id=seq, maker_account=9,
+            taker_account=8, maker_fee=0, taker_fee=0, maker_filled_lots=lots,
+            maker_remaining_lots=0, taker_filled_lots=lots, taker_remaining_lots=0,
+        )  # fmt: skip
+        events: list[Event] = [taker, traded]
+        batch = EventBatch(incarnation=7, first_seq=seq, last_seq=seq, time_ns=0, events=events)
         self.feed.apply(batch)
 
     @property

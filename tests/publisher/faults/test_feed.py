@@ -15,9 +15,10 @@ from crossbook.common.faults.market_data import (
     FeedStale,
     FeedWrongChecksum,
 )
+from crossbook.common.faults.venue import ClockShifted
 from crossbook.common.messages.codec import decode_feed
-from crossbook.common.messages.feed import DepthUpdate
-from tests.publisher.faults.faulty_world import FaultyFeedWorld
+from crossbook.common.messages.feed import DepthUpdate, Heartbeat
+from tests.publisher.faults.faulty_world import SELL, FaultyFeedWorld
 
 MS = 1_000_000
 
@@ -122,3 +123,27 @@ def test_heartbeats_stop_as_often_as_their_rule_applies() -> None:
     world = FaultyFeedWorld(FeedHeartbeatStopped(next=2))
     assert [world.feed.heartbeat_is_due() for _ in range(3)] == [False, False, True]
     assert world.table.applied["feed_heartbeat_stopped"] == 2
+
+
+def test_times_are_shifted_and_those_of_heartbeats_are_true() -> None:
+    world = FaultyFeedWorld(ClockShifted(shift_ms=3))
+    world.enter()
+    update: Any = next(decode_feed(each[2]) for each in world.round() if each[0][:2] == b"l2")
+    assert update.time_ns == 3 * MS
+    snapshot = world.feed.shown(world.market.snapshot(1, world.seq, world.feed.time_ns, False))
+    assert snapshot.time_ns == 3 * MS
+    beat = decode_feed(world.feed.heartbeat(0)[2])
+    assert isinstance(beat, Heartbeat)
+    assert (beat.time_ns, world.feed.time_ns) == (0, 0)
+    world.table.clear()
+    world.enter()
+    update = next(decode_feed(each[2]) for each in world.round() if each[0][:2] == b"l2")
+    assert update.time_ns == 0
+
+
+def test_a_trade_has_the_shifted_time_too() -> None:
+    world = FaultyFeedWorld(ClockShifted(shift_ms=-2))
+    world.enter(SELL, 600)
+    world.trade(600)
+    trades: Any = next(decode_feed(each[2]) for each in world.round() if each[0][:5] == b"trade")
+    assert [each.time_ns for each in trades.trades] == [-2 * MS]
