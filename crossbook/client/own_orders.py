@@ -194,7 +194,8 @@ class Orders(SessionObserver):
         if execution.kind in (ExecutionKind.NEW, ExecutionKind.AMENDED):
             order.price_ticks = execution.price_ticks
             order.quantity_lots = execution.quantity_lots
-            order.trigger_ticks = execution.trigger_ticks
+            # A report of an order that waits no longer names no trigger; the order keeps its own.
+            order.trigger_ticks = execution.trigger_ticks or order.trigger_ticks
             order.working = execution.working
             if execution.kind == ExecutionKind.NEW:
                 order.order_type = word(OrderType, execution.order_type)

@@ -133,6 +133,7 @@ def test_orders_of_other_sessions_are_kept_from_their_reports(orders: Orders) ->
     assert (order.price_ticks, order.working) == (120, True)
     orders.executed(execution(9, ExecutionKind.AMENDED, NEW, 6, 0, 6, price_ticks=130))
     assert (order.price_ticks, order.quantity_lots, order.order_type) == (130, 6, 4)
+    assert (order.trigger_ticks, order.working) == (90, True)
     reason = RejectReason.CANCEL_AFTER
     orders.executed(execution(10, ExecutionKind.CANCELED, CANCELED, 6, 0, 0, reason=reason))
     assert (order.is_open, order.reason) == (False, reason)
