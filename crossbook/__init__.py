@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from crossbook.public import *  # noqa: F403
 
+    __version__: str
+
 ROOMS: Final = frozenset(
     {"cli", "client", "common", "csv_file", "errors", "gateway", "gym", "launch", "matcher",
      "public", "publisher", "recorder", "replay", "research", "simulator", "testing"}
@@ -22,6 +24,10 @@ ROOMS: Final = frozenset(
 
 def __getattr__(name: str) -> object:
     """A public name. Processes and the command line import their parts without the clients."""
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("crossbook")
     if name in ROOMS or (name.startswith("_") and name != "__all__"):
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from crossbook import public

@@ -59,6 +59,9 @@ from crossbook.simulator.agent import Agent, Fill, MarketTrade, Rejection
 from crossbook.simulator.market import AgentMarket
 from crossbook.simulator.population import AgentChoice
 
+SelfTrade = Prevention
+"""The prevention of self-trades, by the name that other exchanges give it."""
+
 __all__ = [
     "Ack",
     "AdvanceNotFollowed",
@@ -121,6 +124,7 @@ __all__ = [
     "Reject",
     "RejectReason",
     "Rejection",
+    "SelfTrade",
     "SendQueueFull",
     "Side",
     "Snapshot",

@@ -2,12 +2,20 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import tempfile
+import time
+import urllib.request
 import venv
+from contextlib import suppress
 from pathlib import Path
+from urllib.error import HTTPError
 
-from tests.system.exchange import REPOSITORY, Exchange
+import pytest
+
+from tests.system.exchange import REPOSITORY, select_nothing
 from tests.tools.test_wheel import built, copy
 
 TRADE = """
@@ -17,45 +25,115 @@ from crossbook import Client, MarketData
 import common, gateway
 assert common.MINE and gateway.MINE
 with Client(sys.argv[1], 1, 5.0) as maker, Client(sys.argv[1], 2, 5.0) as taker:
-    maker.submit("BTC-USDT", "sell", "0.5", "50000.00")
-    ack = taker.submit("BTC-USDT", "buy", "0.5", "50000.00")
+    maker.submit("BTC-USD", "sell", "0.5", "50000.00")
+    ack = taker.submit("BTC-USD", "buy", "0.5", "50000.00")
     fill = next(each for each in maker.executions(5.0) if each.quantity_lots)
     print(ack.seq == fill.seq, fill.price_ticks, fill.remaining_lots)
 """
 
 
-def test_a_wheel_runs_and_trades_beside_folders_of_the_same_names(tmp_path: Path) -> None:
-    source, target, folder = tmp_path / "source", tmp_path / "target", tmp_path / "bot"
-    for each in (source, target, folder / "common", folder / "gateway"):
-        each.mkdir(parents=True)
-    for name in ("common", "gateway"):
-        (folder / name / "__init__.py").write_text("MINE = True\n")
+BOT = """
+from crossbook import (
+    Ack, AsyncClient, Balance, Client, Execution, MarketData, SelfTrade, Side, __version__,
+)
+
+def quote(client: Client, market: MarketData) -> int:
+    ack = client.submit(
+        "BTC-USDT", Side.BUY, "0.5", "50000.00", prevention=SelfTrade.EXPIRE_MAKER
+    )
+    reveal_type(ack)
+    for execution in client.executions(1.0):
+        reveal_type(execution)
+    reveal_type(client.balances()[0])
+    reveal_type(__version__)
+    return "not a number"
+"""
+
+REVEALED = ("Ack", "Execution", "Balance", "str")
+
+
+@pytest.fixture(scope="module")
+def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The interpreter of an environment with the wheel of this source."""
+    folder = tmp_path_factory.mktemp("wheel")
+    source, target = folder / "source", folder / "target"
+    for each in (source, target):
+        each.mkdir()
     copy(source)
     built(source, target)
-    python = environment(tmp_path / "venv", next(target.glob("*.whl")))
-    with Exchange(ready=False, GATEWAY_ROLES="orders,api,streams") as exchange:
-        settings = {name: value for name, value in exchange.environment.items()
-                    if name != "PYTHONPATH"}  # fmt: skip
-        log = (tmp_path / "log").open("wb")
+    return environment(folder / "venv", next(target.glob("*.whl")))
+
+
+def test_a_demo_trades_beside_folders_of_the_same_names_and_leaves_nothing(
+    python: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """From an empty environment and a folder that has a `common` and a `gateway` of its own."""
+    folder = tmp_path / "bot"
+    for name in ("common", "gateway"):
+        (folder / name).mkdir(parents=True)
+        (folder / name / "__init__.py").write_text("MINE = True\n")
+    before = sorted(folder.rglob("*"))
+    with tempfile.TemporaryDirectory(prefix="cb-") as temporary:
+        settings = {"PATH": os.defpath, "TMPDIR": temporary, "PYTHONDONTWRITEBYTECODE": "1"}
+        began_s = time.perf_counter()
         process = subprocess.Popen(
-            [str(python), "-m", "crossbook", "run"], cwd=folder, env=settings, stdout=log,
-            stderr=subprocess.STDOUT,
+            [str(python), "-m", "crossbook", "run", "--demo", "--port", "0", "--temporary",
+             "--json"],
+            cwd=folder, env=settings, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
         try:
-            exchange.wait_ready()
-            exchange.wait_bound("recorder")
+            assert process.stdout is not None
+            found = json.loads(process.stdout.readline())
+            ready_s = time.perf_counter()
             traded = subprocess.run(
-                [str(python), "-c", TRADE, exchange.orders],
+                [str(python), "-c", TRADE, found["orders"]],
                 cwd=folder, env=settings, capture_output=True, text=True, timeout=60, check=False,
             )  # fmt: skip
             assert traded.stdout == "True 5000000 0\n", traded.stderr
+            with urllib.request.urlopen(f"{found['http_url']}/", timeout=60) as page:
+                assert b"<html" in page.read()
+            wait_for_bids(f"{found['http_url']}/api/v1/orderbook/BTC-USDT")
+            ending_s = time.perf_counter()
         finally:
-            process.terminate()
-            status = process.wait(30)
-            log.close()
-    text = (tmp_path / "log").read_text()
-    assert status == 143, text
-    assert text.count("stopped (rc=0)") == 4, text
+            process.send_signal(signal.SIGINT)
+            _, log = process.communicate(timeout=60)
+        ended_s = time.perf_counter()
+        assert process.returncode == 128 + signal.SIGINT, log
+        assert log.count("stopped (rc=0)") == 5, log
+        assert not any(Path(f"/proc/{pid}").exists() for pid in found["pids"].values())
+        assert os.listdir(temporary) == []
+    assert sorted(folder.rglob("*")) == before
+    with capsys.disabled():
+        print(f"\nready in {ready_s - began_s:.2f} s, ended in {ended_s - ending_s:.2f} s")
+
+
+def test_a_bot_of_another_project_sees_the_real_types(python: Path, tmp_path: Path) -> None:
+    (tmp_path / "bot.py").write_text(BOT)
+    ran = subprocess.run(
+        [sys.executable, "-m", "mypy", "--strict", "--python-executable", str(python),
+         "--cache-dir", str(tmp_path / "cache"), "bot.py"],
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+        env={**os.environ, "PYTHONPATH": "", "MYPYPATH": ""},
+    )  # fmt: skip
+    lines = ran.stdout.splitlines()
+    notes = [line for line in lines if "Revealed type" in line]
+    assert len(notes) == len(REVEALED), ran.stdout
+    for name, note in zip(REVEALED, notes, strict=True):
+        assert note.endswith((f'.{name}"', f'"{name}"')), note
+    errors = [line for line in lines if "error:" in line]
+    assert len(errors) == 1, ran.stdout
+    assert 'got "str", expected "int"' in errors[0]
+
+
+def wait_for_bids(url: str) -> None:
+    """Return once the simulated market quotes."""
+    deadline_s = time.monotonic() + 60
+    while time.monotonic() < deadline_s:
+        with suppress(HTTPError), urllib.request.urlopen(url, timeout=60) as answer:
+            if json.load(answer)["bids"]:
+                return
+        select_nothing(0.05)
+    raise TimeoutError(f"{url} has no bids")
 
 
 def environment(folder: Path, wheel: Path) -> Path:
