@@ -30,7 +30,7 @@ run: $(RUNTIME) ## start matcher, publisher, gateway and recorder; Ctrl-C stops 
 	@exec $(BIN)/crossbook run
 
 run-shards: $(RUNTIME) ## the same with two shards: two matchers, publishers and recorders
-	@SHARDS=2 exec $(BIN)/crossbook run
+	@exec $(BIN)/crossbook run --shards 2
 
 demo: $(RUNTIME) ## start the exchange and a simulated market on it; Ctrl-C stops them
 	@exec $(BIN)/crossbook run --demo

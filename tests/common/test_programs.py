@@ -51,7 +51,7 @@ def test_every_module_started_by_name_exists() -> None:
         for path in (*text_files(), ROOT / "docker-compose.yml")
         for name in named(path)
     }
-    assert ("Procfile", "crossbook.matcher") in found
+    assert ("docker-compose.yml", "crossbook.matcher") in found
     assert len(found) > 50
     missing = sorted(f"{path}: -m {name}" for path, name in found if not runs(name, ROOT))
     assert not missing, "\n".join(missing)

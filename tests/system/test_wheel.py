@@ -125,6 +125,37 @@ def test_a_bot_of_another_project_sees_the_real_types(python: Path, tmp_path: Pa
     assert 'got "str", expected "int"' in errors[0]
 
 
+CLIENT_ALONE = """
+import sys
+
+ADMITTED = {"crossbook", "msgspec", "sortedcontainers", "zmq", *sys.stdlib_module_names}
+
+class Refusal:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] not in ADMITTED:
+            raise ImportError(f"{name} is not installed with the client alone")
+
+for name in [name for name in sys.modules if name.partition(".")[0] not in ADMITTED]:
+    del sys.modules[name]
+sys.meta_path.insert(0, Refusal())
+from crossbook import AsyncClient, Client, MarketData
+
+with MarketData(feed="tcp://127.0.0.1:2", snapshots="tcp://127.0.0.1:3", symbols=["BTC-USDT"]):
+    try:
+        Client("tcp://127.0.0.1:1", 1, 0.1).logon()
+    except Exception as error:
+        print(type(error).__name__)
+"""
+
+
+def test_the_client_alone_needs_three_libraries(python: Path, tmp_path: Path) -> None:
+    ran = subprocess.run(
+        [str(python), "-c", CLIENT_ALONE],
+        cwd=tmp_path, env={"PATH": os.defpath}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert ran.stdout == "GatewayUnavailable\n", ran.stderr
+
+
 def wait_for_bids(url: str) -> None:
     """Return once the simulated market quotes."""
     deadline_s = time.monotonic() + 60

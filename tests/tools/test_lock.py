@@ -28,7 +28,10 @@ def requirements(extra: str) -> list[Requirement]:
 def test_there_is_a_file_for_every_purpose_and_no_other() -> None:
     assert {path.stem for path in EVERY} == {*lock.FILES, "page"}
     extras = {extra for extras in lock.FILES.values() for extra in extras}
-    assert extras == {*PROJECT["project"]["optional-dependencies"], lock.PROGRAM}
+    optional = PROJECT["project"]["optional-dependencies"]
+    # That of the page is pinned without what the package of its script needs.
+    assert extras == {*optional, lock.PROGRAM} - {"page"}
+    assert optional["page"] == (FOLDER / "page.in").read_text().splitlines()[-1:]
 
 
 @pytest.mark.parametrize("path", EVERY, ids=lambda path: path.stem)
