@@ -25,6 +25,9 @@ from crossbook.common.process.programs import FORK_SERVER, MODULES
 from crossbook.launch.starter import PROCESSES, Order
 from crossbook.matcher.build import use_build
 
+ENDINGS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""Signals that end a process, and not the fork server."""
+
 
 def serve(channel: socket.socket, loading: Iterator[object]) -> tuple[int, int] | None:
     """Carry out orders, and advance `loading` whenever none waits. Returns the descriptors of order
@@ -54,6 +57,8 @@ def serve(channel: socket.socket, loading: Iterator[object]) -> tuple[int, int] 
             MAINS[PROCESSES[data[0]]]()
         # The collector of the child need not scan the modules that were imported before.
         gc.freeze()
+        # A signal to the child waits until it has handlers of its own.
+        signal.pthread_sigmask(signal.SIG_BLOCK, ENDINGS)
         pid = os.fork()
         if not pid:
             signal.set_wakeup_fd(-1)
@@ -61,6 +66,7 @@ def serve(channel: socket.socket, loading: Iterator[object]) -> tuple[int, int] 
             for descriptor in (woken, wake, answer, *answers.values()):
                 os.close(descriptor)
             return order, output
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDINGS)
         os.close(order)
         os.close(output)
         answers[pid] = answer
@@ -103,6 +109,7 @@ def become(order: Order, output: int) -> NoReturn:
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDINGS)
     gc.enable()
     sys.argv = [order.module]
     # Else every process would have the name of the fork server.
@@ -193,9 +200,10 @@ def main() -> None:
     channel = socket.socket(fileno=int(sys.argv[1]))
     # The room for titles is found once, before the environment of a process replaces this one.
     setproctitle(f"python -m {FORK_SERVER}")
-    # Its end comes with the socket, after the processes have been ended in their order.
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)
+    # Its end comes with the socket, after the processes have been ended in their order. SIG_IGN
+    # would lose what is sent to a child before it has handlers.
+    for number in ENDINGS:
+        signal.signal(number, lambda *_: None)
     if (descriptors := serve(channel, imports())) is None:
         for folder in sys.argv[2:]:
             shutil.rmtree(folder, ignore_errors=True)

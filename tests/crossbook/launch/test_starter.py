@@ -89,6 +89,16 @@ def test_the_exit_status_is_the_signal_or_that_of_the_process(
     assert "HEARTBEAT_MS" in log.read_text()
 
 
+def test_a_signal_sent_at_once_ends_the_process(
+    starter: Starter, placed: dict[str, str], tmp_path: Path
+) -> None:
+    for number in (signal.SIGTERM, signal.SIGINT):
+        for _ in range(5):
+            process = starter.start(PUBLISHER, tmp_path, placed, tmp_path / "log")
+            process.send_signal(number)
+            assert process.wait(SECONDS) in (0, 1, -number)
+
+
 def test_an_environment_larger_than_a_pipe_arrives_whole(
     starter: Starter, placed: dict[str, str], tmp_path: Path
 ) -> None:
