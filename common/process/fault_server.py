@@ -85,7 +85,7 @@ class FaultServer:
             refusal, reason = self._add(request)
         elif isinstance(request, RemoveFaults):
             removed = int(table.remove(request.id)) if request.id else table.clear()
-            refusal = self._undo() if removed else ""
+            refusal = self._undo()
         return FaultTableState(
             request.request_id,
             table.states(),

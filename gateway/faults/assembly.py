@@ -41,8 +41,8 @@ class GatewayFaults:
         self._default_account = default_account
 
     def in_force(self) -> FaultsInForce:
-        """The rules of this gateway, in numbers."""
-        return FaultsInForce(len(self.table), self.table.applied.total())
+        """The rules in force in all processes, in numbers."""
+        return FaultsInForce(*self._links.in_force())
 
     def desk(self, desk: FrontDesk) -> FrontDesk:
         """The desk of ZeroMQ order entry behind the rules. `woken_by` completes it."""

@@ -58,6 +58,17 @@ class FaultLinks:
         self._clock = clock
         self._request_id = 0
         self._turn = asyncio.Lock()
+        # The last answer of each process.
+        self._last: dict[str, FaultTableState] = {}
+
+    def in_force(self) -> tuple[int, int]:
+        """The rules in force in all processes, and how often rules were applied since the start;
+        those of other processes as of their last answer."""
+        own = self._table
+        ids = {each.id for each in own.states()}
+        ids.update(each.id for last in self._last.values() for each in last.states)
+        applied = sum(sum(last.applied.values()) for last in self._last.values())
+        return len(ids), own.applied.total() + applied
 
     async def states(self) -> tuple[list[FaultState], Counter[str], Sequence[str]]:
         """The rules in force by id, the counts of each kind since the start of its process, and the
@@ -167,6 +178,11 @@ class FaultLinks:
             for name in list(waiting):
                 answers[name] = self._answer(name)
                 waiting -= {name} if answers[name] is not None else set()
+        for name, answer in answers.items():
+            # One that does not answer has ended, and its rules with it, as far as is known.
+            self._last.pop(name, None)
+            if answer is not None:
+                self._last[name] = answer
         return answers
 
     def _send(self, name: str, frame: bytes) -> bool:

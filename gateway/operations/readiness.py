@@ -31,8 +31,8 @@ class MissingPart(Struct):
 
 
 class FaultsInForce(Struct):
-    """The faults on request of this gateway: the rules in force, and how often rules were applied
-    since the start."""
+    """The faults on request: the rules in force in all processes, and how often rules were applied
+    since the start; those of other processes as of the last change or list of rules."""
 
     rules: int
     applied: int

@@ -2,11 +2,15 @@
 
 import time
 from pathlib import Path
+from typing import Final
 
-from crossbook.common.faults.table import FaultTable
+from crossbook.common.faults.table import Due, FaultTable
 from crossbook.common.faults.venue import DiskFault, VenueFacts
 from crossbook.common.process.durable import sync_data
 from crossbook.matcher.journal.disk import FileDisk
+
+LOOK_S: Final = 0.01
+"""How long a wait may go on after its rule is removed."""
 
 
 class SlowDisk(FileDisk):
@@ -20,6 +24,12 @@ class SlowDisk(FileDisk):
         """Make what was written to the file so far survive a crash."""
         began_ns = time.monotonic_ns()
         for each in self._table.due(DiskFault, VenueFacts()):
-            time.sleep(each.draw_delay_s())
+            self._wait(each, time.monotonic() + each.draw_delay_s())
         sync_data(self._open(name))
         self.syncs.add(time.monotonic_ns() - began_ns)
+
+    def _wait(self, rule: Due[DiskFault], until_s: float) -> None:
+        """Wait until a time, or until the rule is removed."""
+        table = self._table
+        while (left_s := until_s - time.monotonic()) > 0 and rule in table.in_force(DiskFault):
+            time.sleep(min(left_s, LOOK_S))

@@ -81,7 +81,9 @@ def test_a_halted_instrument_refuses_orders_and_accepts_cancels(
         client.submit(SYMBOL, "buy", "0.1", "40000.00")
     client.cancel(SYMBOL, client_order_id="kept")
     assert rule.applied == 1
+    assert httpx.get(f"{running.api}/ready").json()["faults"]["rules"] == 1
     faults.clear()
+    assert httpx.get(f"{running.api}/ready").json()["faults"]["rules"] == 0
     assert state(running) is InstrumentState.OPEN
     client.submit(SYMBOL, "buy", "0.1", "40000.00")
 

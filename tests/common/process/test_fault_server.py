@@ -10,6 +10,7 @@ import zmq
 
 from crossbook.common.errors import ConfigError
 from crossbook.common.faults.order_entry import Delay, NoAnswer, RequestFacts, RequestFault
+from crossbook.common.faults.table import FaultTableError, NotHere
 from crossbook.common.messages.codec import encode
 from crossbook.common.messages.faults import (
     AddFault,
@@ -20,6 +21,7 @@ from crossbook.common.messages.faults import (
 )
 from crossbook.common.process import sockets
 from crossbook.common.process.fault_server import FaultServer, faults_address, serve_faults
+from crossbook.common.types import RejectReason
 
 Exchange = Callable[[Any], FaultTableState]
 ANSWER_MS = 10_000
@@ -71,6 +73,49 @@ def test_rules_are_removed_one_by_one_or_all_at_once(exchange: Exchange) -> None
     assert exchange(RemoveFaults(2, 5)).removed == 0
     state = exchange(RemoveFaults(3, 0))
     assert (state.removed, state.states) == (2, [])
+
+
+def test_a_change_is_answered_once_it_is_settled(exchange: Exchange, server: FaultServer) -> None:
+    settled: list[int] = []
+    server.settle = lambda: settled.append(len(server.table))
+    exchange(AddFault(1, 3, NoAnswer()))
+    exchange(AddFault(2, 4, NoAnswer()))
+    exchange(ListFaults(3))
+    exchange(RemoveFaults(4, 0))
+    assert settled == [1, 2, 0]
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (NotHere("symbol: there is no instrument 'X'"), RejectReason.UNKNOWN_SYMBOL),
+        (FaultTableError("the book is crossed"), RejectReason.UNSUPPORTED_COMBINATION),
+    ],
+)
+def test_a_rule_that_cannot_be_settled_is_refused_and_removed(
+    exchange: Exchange, server: FaultServer, error: FaultTableError, reason: RejectReason
+) -> None:
+    def settle() -> None:
+        raise error
+
+    server.settle = settle
+    state = exchange(AddFault(1, 3, NoAnswer()))
+    assert (state.refusal, state.reason, state.states) == (str(error), reason, [])
+
+
+def test_an_effect_that_cannot_be_undone_is_named_until_it_is(
+    exchange: Exchange, server: FaultServer
+) -> None:
+    exchange(AddFault(1, 3, NoAnswer()))
+
+    def settle() -> None:
+        raise FaultTableError("the matcher does not answer")
+
+    server.settle = settle
+    state = exchange(RemoveFaults(2, 0))
+    assert (state.removed, state.refusal) == (1, "the matcher does not answer")
+    server.settle = lambda: None
+    assert exchange(RemoveFaults(3, 0)).refusal == ""
 
 
 def test_an_id_that_is_taken_is_refused(exchange: Exchange) -> None:

@@ -10,7 +10,8 @@ import zmq
 
 from crossbook.common.faults.order_entry import NoAnswer
 from crossbook.common.faults.rule import Process
-from crossbook.common.faults.table import RULES_MAX, FaultTable
+from crossbook.common.faults.table import RULES_MAX, FaultTable, NotHere
+from crossbook.common.faults.venue import ProcessKilled
 from crossbook.common.messages.faults import AddFault
 from crossbook.common.process import sockets
 from crossbook.common.process.clock import SystemClock
@@ -225,3 +226,59 @@ async def _connected(world: World) -> None:
 
 def _fail() -> Any:
     raise zmq.Again
+
+
+def without_instrument(server: FaultServer) -> None:
+    """Let a process not have the instrument of any rule."""
+
+    def settle() -> None:
+        if len(server.table):
+            raise NotHere("symbol: there is no instrument 'BTC-USDT'")
+
+    server.settle = settle
+
+
+def test_an_instrument_is_needed_in_one_shard_alone(world: World) -> None:
+    async def main() -> None:
+        world.start("publisher", "publisher-1")
+        without_instrument(world.servers["publisher"])
+        state = await world.links.add(AtPublishers())
+        assert state.process == "publisher-1"
+        assert await world.links.remove(state.id) == 1
+        without_instrument(world.servers["publisher-1"])
+        with pytest.raises(Problem, match="there is no instrument") as caught:
+            await world.links.add(AtPublishers())
+        assert (caught.value.status, caught.value.detail.code) == (422, "UNKNOWN_SYMBOL")
+        assert world.links.in_force() == (0, 0)
+
+    run(main)
+
+
+def test_rules_in_force_are_counted_once_and_those_of_an_ended_process_no_more(
+    world: World,
+) -> None:
+    async def main() -> None:
+        world.start("publisher", "publisher-1")
+        await world.links.add(AtPublishers())
+        await world.links.add(NoAnswer())
+        assert world.links.in_force() == (2, 0)
+        world.stop("publisher")
+        world.stop("publisher-1")
+        await world.links.states()
+        assert world.links.in_force() == (1, 0)
+
+    run(main)
+
+
+def test_the_end_of_a_process_is_counted_by_the_gateway(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended = asyncio.Event()
+
+    async def main() -> None:
+        monkeypatch.setattr(links, "kill_this_process", ended.set)
+        state = await world.links.add(ProcessKilled(process="gateway"))
+        assert (state.process, world.table.applied["process_killed"]) == ("gateway", 1)
+        await asyncio.wait_for(ended.wait(), 10)
+
+    run(main)

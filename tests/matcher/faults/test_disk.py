@@ -1,5 +1,6 @@
 """A slow disk: its syncs take longer while a rule orders it."""
 
+import threading
 import time
 from pathlib import Path
 
@@ -24,3 +25,18 @@ def test_a_sync_takes_longer_as_often_as_its_rule_applies(tmp_path: Path) -> Non
     assert table.applied["disk_slow"] == 2
     assert disk.syncs.total >= 120_000_000
     assert sum(disk.syncs.counts) == 4
+
+
+def test_a_sync_ends_once_its_rule_is_removed(tmp_path: Path) -> None:
+    table = FaultTable("matcher")
+    disk = SlowDisk(tmp_path, table)
+    disk.claim("a.journal", 4_096, b"head")
+    table.add(DiskSlow(milliseconds=60_000))
+    syncing = threading.Thread(target=disk.sync, args=["a.journal"])
+    syncing.start()
+    while not table.applied["disk_slow"]:
+        pass
+    table.clear()
+    syncing.join(10)
+    assert not syncing.is_alive()
+    disk.close()
