@@ -323,6 +323,8 @@ def _root() -> Path:
 def _end_all() -> None:
     if _ROOTS.starter is not None and _ROOTS.owner == os.getpid():
         _ROOTS.starter.close()
+        # The fork server has removed it, unless it could not even begin.
+        shutil.rmtree(_ROOTS.folder, ignore_errors=True)
 
 
 def _signal_group(pid: int, number: signal.Signals) -> None:

@@ -44,6 +44,28 @@ def test_nothing_stays_when_the_tests_are_killed() -> None:
     assert not Path(folder).exists()
 
 
+BROKEN = """
+from crossbook.launch import starter
+starter.FORK_SERVER = "crossbook.no_such_module"
+from crossbook.common.errors import CrossbookError
+from crossbook.testing import Exchange, processes
+try:
+    with Exchange():
+        pass
+except CrossbookError as error:
+    print(processes._ROOTS.folder, error)
+"""
+
+
+def test_nothing_stays_when_the_fork_server_does_not_begin() -> None:
+    ran = subprocess.run(
+        [sys.executable, "-c", BROKEN], capture_output=True, text=True, timeout=60, check=True
+    )
+    folder, _, text = ran.stdout.partition(" ")
+    assert "fork server has ended" in text, ran.stderr
+    assert not Path(folder).exists()
+
+
 def test_close_ends_the_processes_and_lets_folder_and_ports_go() -> None:
     processes = Processes(Plan.of({}, recorder=False))
     processes.start_all()
