@@ -74,6 +74,7 @@ ReadyOption = Annotated[
 
 
 def run(
+    context: typer.Context,
     demo: DemoOption = False,
     port: PortOption = None,
     data_dir: DataDirOption = None,
@@ -112,8 +113,10 @@ def run(
         folder = Path(tempfile.mkdtemp(prefix="crossbook-", dir=temporary_folder()))
         given["DATA_DIR"] = folder
     options = {name: str(value) for name, value in given.items() if value is not None}
-    # The imports of the processes begin beside the check of the settings.
-    with closing(Starter(os.environ, folder)) as starter, closing(Ports()) as ports:
+    # The imports of the processes go on beside the check of the settings.
+    with closing(context.obj or Starter(os.environ)) as starter, closing(Ports()) as ports:
+        if folder is not None:
+            starter.remove_at_end(folder)
         starter.warm()
         from crossbook.launch.foreground import run_exchange
 

@@ -1,9 +1,8 @@
 """The process that has the imports of all processes, and forks for each that is started.
 
 It forks from the beginning on, and imports the other modules while no order waits.
-`python -m crossbook.launch.fork_server DESCRIPTOR [FOLDER]` serves the orders of a
-`crossbook.launch.starter.Starter`; the descriptor is its end of a pair of sockets. The folder is
-removed at the end.
+`python -m crossbook.launch.fork_server DESCRIPTOR` serves the orders of a
+`crossbook.launch.starter.Starter`; the descriptor is its end of a pair of sockets.
 """
 
 import gc
@@ -22,7 +21,7 @@ import msgspec
 from setproctitle import setproctitle
 
 from crossbook.common.process.programs import FORK_SERVER, MODULES
-from crossbook.launch.starter import PROCESSES, Order
+from crossbook.launch.starter import FOLDER, PROCESSES, Order
 from crossbook.matcher.build import use_build
 
 ENDINGS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -33,6 +32,7 @@ def serve(channel: socket.socket, loading: Iterator[object]) -> tuple[int, int] 
     """Carry out orders, and advance `loading` whenever none waits. Returns the descriptors of order
     and output in each forked child, and None at the end."""
     answers: dict[int, int] = {}
+    folders: list[bytes] = []
     woken, wake = os.pipe()
     os.set_blocking(wake, False)
     signal.signal(signal.SIGCHLD, lambda *_: None)
@@ -50,6 +50,10 @@ def serve(channel: socket.socket, loading: Iterator[object]) -> tuple[int, int] 
         data, received, _, _ = socket.recv_fds(channel, 1, 3)
         if not data:
             break
+        if data[0] == FOLDER:
+            with os.fdopen(received[0], "rb") as pipe:
+                folders.append(pipe.read())
+            continue
         order, output, answer = received
         # The child raises it again, into its own output.
         with suppress(Exception):
@@ -75,6 +79,8 @@ def serve(channel: socket.socket, loading: Iterator[object]) -> tuple[int, int] 
         os.kill(pid, signal.SIGKILL)
     for pid in answers:
         os.waitpid(pid, 0)
+    for folder in folders:
+        shutil.rmtree(folder, ignore_errors=True)
     return None
 
 
@@ -205,8 +211,6 @@ def main() -> None:
     for number in ENDINGS:
         signal.signal(number, lambda *_: None)
     if (descriptors := serve(channel, imports())) is None:
-        for folder in sys.argv[2:]:
-            shutil.rmtree(folder, ignore_errors=True)
         return
     channel.close()
     order, output = descriptors

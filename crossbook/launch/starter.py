@@ -5,7 +5,8 @@ Imports are the longest part of a process's start. The fork server
 
 One byte on a socket names the module, and carries three descriptors: a pipe with the order, the
 file for the output, and a pipe for the answers, on which the server writes the child's pid and,
-later, its exit status. So waiting costs nothing, and any number of threads may start and wait. When
+later, its exit status. So waiting costs nothing, and any number of threads may start and wait. The
+byte `FOLDER` carries a pipe with the path of a folder to remove at the end. When
 the socket closes, or the process at its other end has ended, the server kills the processes that
 still run, and ends.
 """
@@ -17,6 +18,7 @@ import socket
 import subprocess
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -31,6 +33,9 @@ FIXED_AT_START: Final = {"CROSSBOOK_CRASH_AT", "MATCHER_BUILD"}
 """Variables that a process reads once, before the fork that starts a module."""
 
 PROCESSES: Final = tuple(MODULES.values())
+
+FOLDER: Final = len(PROCESSES)
+"""The byte that names a folder instead of a module."""
 
 
 class StarterEndedError(CrossbookError):
@@ -48,14 +53,11 @@ class Order(Struct, frozen=True):
 class Starter:
     """Starts processes as `crossbook.launch.process.start` does, by forking; the fork server
     begins with the first, or with `warm`. Any thread may use it.
-
-    The fork server removes the folder `temporary`, if there is one, when the last process has
-    ended, also where the program of this object was killed.
     """
 
-    def __init__(self, environment: Mapping[str, str], temporary: Path | None = None) -> None:
+    def __init__(self, environment: Mapping[str, str]) -> None:
         self._environment = environment
-        self._temporary = temporary
+        self._folder: Path | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._socket: socket.socket | None = None
         self._lock = threading.Lock()
@@ -64,6 +66,16 @@ class Starter:
         """Begin the imports now; returns at once."""
         with self._lock:
             self._begin()
+
+    def remove_at_end(self, folder: Path) -> None:
+        """The fork server removes the folder when the last process has ended, also where the
+        program of this object was killed. One folder a starter."""
+        with self._lock:
+            self._folder = folder
+            if self._socket is not None:
+                # One that has ended is replaced at the next start, and gets the folder then.
+                with suppress(OSError):
+                    _name_folder(self._socket, folder)
 
     def start(
         self, module: str, directory: Path, environment: Mapping[str, str], log: Path
@@ -117,15 +129,26 @@ class Starter:
         if self._socket is None or self._process is None or self._process.poll() is not None:
             self._socket, theirs = socket.socketpair()
             with theirs:
-                options = [] if self._temporary is None else [str(self._temporary)]
                 self._process = subprocess.Popen(
-                    [*PYTHON, FORK_SERVER, str(theirs.fileno()), *options],
+                    [*PYTHON, FORK_SERVER, str(theirs.fileno())],
                     env=self._environment,
                     stdin=subprocess.DEVNULL,
                     pass_fds=[theirs.fileno()],
                     start_new_session=True,
                 )
+            if self._folder is not None:
+                _name_folder(self._socket, self._folder)
         return self._socket
+
+
+def _name_folder(channel: socket.socket, folder: Path) -> None:
+    path_read, path_write = os.pipe()
+    with os.fdopen(path_write, "wb") as pipe:
+        pipe.write(os.fsencode(folder))
+    try:
+        socket.send_fds(channel, [bytes([FOLDER])], [path_read])
+    finally:
+        os.close(path_read)
 
 
 class Forked:

@@ -311,7 +311,8 @@ def _starter() -> Starter:
                 atexit.register(_end_all)
             _ROOTS.owner = os.getpid()
             _ROOTS.folder = Path(tempfile.mkdtemp(prefix="crossbook-"))
-            _ROOTS.starter = Starter(process_environment({}), _ROOTS.folder)
+            _ROOTS.starter = Starter(process_environment({}))
+            _ROOTS.starter.remove_at_end(_ROOTS.folder)
         return _ROOTS.starter
 
 

@@ -200,14 +200,19 @@ def test_an_ended_fork_server_is_reported_and_replaced_by_the_next_start(
     own.close()
 
 
+@pytest.mark.parametrize("is_warm", [False, True])
 def test_the_folder_of_a_starter_is_removed_after_the_last_process(
-    placed: dict[str, str], tmp_path: Path
+    placed: dict[str, str], tmp_path: Path, is_warm: bool
 ) -> None:
     folder = tmp_path / "temporary"
     folder.mkdir()
-    own = Starter(environment(), folder)
+    own = Starter(environment())
+    if is_warm:
+        own.warm()
+    own.remove_at_end(folder)
     process = own.start(PUBLISHER, folder, placed, folder / "log")
     wait_for(folder / "log", "publisher_ready")
+    assert folder.exists()
     own.close()
     assert not psutil.pid_exists(process.pid)
     assert not folder.exists()
