@@ -6,6 +6,7 @@ that needs one.
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Generator, Iterator
 from typing import TYPE_CHECKING
@@ -21,6 +22,11 @@ EXCHANGES = "tests.system.exchange"
 
 # The test files, which import the engine, come after this one.
 use_build()
+
+# A shell ignores both for what it runs in the background, and the processes that tests start and
+# interrupt would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGQUIT, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -95,7 +95,7 @@ def test_every_command_has_examples_and_json(name: str) -> None:
         (["buy", "BTC-USDT", "1", "2", "--tif", "gtd", "--expire-in", "1e12"], "--expire-in"),
         (["replay", "no/such.cmd.csv"], "no/such.cmd.csv: no such file"),
         (["replay", "no/MSFT_message_10.csv"], "no/MSFT_message_10.csv: no such file"),
-        (["replay", "tests"], "tests: a folder"),
+        (["replay", "tests"], "tests: holds no journal"),
         (["admin", "fees", "--of", "0", "BTC-USDT", "1", "1"], "--of"),
         (["admin", "fees", "--inherit", "BTC-USDT", "1", "1"], "--inherit needs --of"),
         (["admin", "fees", "BTC-USDT", "1", "20"], "20 percent is more than 10.0000"),
