@@ -103,8 +103,8 @@ def test_every_act_is_counted(running: Exchange) -> None:
     for name in ("matcher_sync_seconds", "matcher_batch_seconds", "gateway_answer_seconds",
                  "publisher_delay_seconds", "recorder_transaction_seconds"):  # fmt: skip
         wait_for(running, f"crossbook_{name}_count", 1)
-    subscribers = value(running.api, "crossbook_publisher_subscribers")
-    assert subscribers == 1
+    wait_for(running, "crossbook_publisher_subscribers", 1)
+    assert value(running.api, "crossbook_publisher_subscribers") == 1
 
 
 def test_a_gateway_of_streams_alone_exposes_its_own_metrics(running: Exchange) -> None:
