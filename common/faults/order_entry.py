@@ -119,8 +119,7 @@ class AnswerFault(_OnRequests):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.interface == "handshake":
-            raise ValueError("interface=handshake: only refuse applies to a handshake")
+        _not_for_handshakes(self)
 
 
 class ExecutionFault(FaultRule):
@@ -240,7 +239,7 @@ class ExecutionsOutOfOrder(ExecutionFault, tag="executions_out_of_order"):
     comes first, on `/ws/orders` the answer."""
 
 
-def _not_for_handshakes(rule: RequestFault) -> None:
+def _not_for_handshakes(rule: _OnRequests) -> None:
     if rule.interface == "handshake":
         raise ValueError("interface=handshake: only refuse applies to a handshake")
 

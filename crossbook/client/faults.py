@@ -14,7 +14,12 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypeVar, Unpack
 import msgspec
 from msgspec import Struct
 
-from crossbook.client.market.faults import DistributionWord, MarketAndVenueFaults, Schedule
+from crossbook.client.market.faults import (
+    DistributionWord,
+    MarketAndVenueFaults,
+    Schedule,
+    given,
+)
 from crossbook.common.errors import BAD_BYTES, CrossbookError
 from crossbook.common.faults.kinds import AnyFault, rule_of
 from crossbook.common.faults.table import FaultState
@@ -133,13 +138,8 @@ class Faults(MarketAndVenueFaults[Fault]):
         **on: Unpack[OnRequests],
     ) -> Fault:
         """Refuse requests, with a code such as `BUSY`, an HTTP status, or both."""
-        given = {
-            "code": code,
-            "status": status,
-            "retry_after_s": retry_after_s,
-            "message": message,
-        }
-        return self.add("refuse", **_without_none(given), **on)
+        fields = given(code=code, status=status, retry_after_s=retry_after_s, message=message)
+        return self.add("refuse", **fields, **on)
 
     def close_connection(self, **on: Unpack[OnRequests]) -> Fault:
         """End the connection in place of serving a request."""
@@ -226,12 +226,10 @@ class Faults(MarketAndVenueFaults[Fault]):
         milliseconds_max: float | None,
         on: Any,
     ) -> Fault:
-        given = {
-            "milliseconds": milliseconds,
-            "distribution": distribution,
-            "milliseconds_max": milliseconds_max,
-        }
-        return self.add(kind, **_without_none(given), **on)
+        fields = given(
+            milliseconds=milliseconds, distribution=distribution, milliseconds_max=milliseconds_max
+        )
+        return self.add(kind, **fields, **on)
 
     def _request(self, method: str, path: str, kind: type[_T], body: bytes | None = None) -> _T:
         # Imported here: whoever imports `crossbook` for something else does not wait for them.
@@ -253,10 +251,6 @@ class Faults(MarketAndVenueFaults[Fault]):
         except BAD_BYTES as error:
             text = f"{self.url}{path} answered something else: {error}"
             raise CrossbookError(text) from error
-
-
-def _without_none(given: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in given.items() if value is not None}
 
 
 def _refused(url: str, error: "HTTPError") -> FaultRefused:

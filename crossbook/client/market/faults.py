@@ -104,7 +104,7 @@ class MarketAndVenueFaults(Generic[F]):
         self, side: Literal["bids", "asks", "both"] = "both", symbol: str | None = None
     ) -> F:
         """Show books without a side, or empty, on the feed and all that follows it."""
-        return self.add("book_empty", side=side, **_given(symbol=symbol))
+        return self.add("book_empty", side=side, **given(symbol=symbol))
 
     def stream_delay(
         self,
@@ -150,11 +150,11 @@ class MarketAndVenueFaults(Generic[F]):
 
     def halt(self, symbol: str | None = None) -> F:
         """Halt an instrument, or all, until the rule is removed."""
-        return self.add("halt", **_given(symbol=symbol))
+        return self.add("halt", **given(symbol=symbol))
 
     def auction(self, symbol: str | None = None) -> F:
         """Put an instrument, or all, into a call phase, until the rule is removed."""
-        return self.add("auction", **_given(symbol=symbol))
+        return self.add("auction", **given(symbol=symbol))
 
     def instrument_removed(self, symbol: str) -> F:
         """Halt an instrument, and refuse every request that names it as an unknown one."""
@@ -185,5 +185,6 @@ class MarketAndVenueFaults(Generic[F]):
         return self.add("process_killed", process=process, shard=shard, after_ms=after_ms)
 
 
-def _given(**fields: Any) -> dict[str, Any]:
+def given(**fields: Any) -> dict[str, Any]:
+    """The fields that have a value."""
     return {name: value for name, value in fields.items() if value is not None}
