@@ -78,6 +78,7 @@ class Settings(BaseSettings):
     shard: int = Field(default=0, ge=0, lt=SHARDS_MAX)
     gateway_roles: Annotated[frozenset[Role], NoDecode] = frozenset({"orders", "api", "streams"})
     accounts: Literal["on", "off"] = "on"
+    auth: Literal["off", "on"] = "off"
     gateway_id: int = Field(default=1, ge=1, le=32_767)
     account: int = Field(default=1, ge=1, le=2**31 - 1)
 
