@@ -31,6 +31,7 @@ KINDS: Final[Mapping[str, str]] = {
     "publisher/*": "pure",
     "publisher/faults/*": "pure",
     "gateway/*": "pure",
+    "gateway/keys/*": "pure",
     "gateway/orders/*": "pure",
     "gateway/streams/*": "pure",
     "crossbook/simulator/*": "pure",
@@ -152,33 +153,16 @@ READS_CONFIG: Final = {
 no address."""
 
 PURE_LIBRARIES: Final = {
-    "__future__",
-    "abc",
-    "array",
-    "bisect",
-    "collections",
-    "contextlib",
-    "dataclasses",
-    "datetime",
-    "enum",
-    "functools",
-    "hashlib",
-    "heapq",
-    "itertools",
-    "msgspec",
-    "operator",
-    "re",
-    "sortedcontainers",
-    "string",
-    "struct",
-    "typing",
-    "zlib",
-}
+    "__future__", "abc", "array", "bisect", "collections", "contextlib", "dataclasses",
+    "datetime", "enum", "functools", "hashlib", "heapq", "itertools", "msgspec", "operator",
+    "re", "sortedcontainers", "string", "struct", "typing", "zlib",
+}  # fmt: skip
 """All that a pure module may import from outside."""
 
 PURE_EXCEPTIONS: Final = {
     ("common/instruments_file", "pathlib"): "reads its TOML file, given as an argument, at start",
     ("common/rules", "pathlib"): "reads the same file",
+    ("common/keys", "ipaddress"): "compares an address with the networks of a key",
     ("common/faults/rule", "random"): "draws from a generator that it is given",
     ("common/faults/table", "random"): "each rule has a generator of its own seed",
     ("gateway/query", "urllib"): "decodes percent-encoding; no request is made",
