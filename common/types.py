@@ -153,3 +153,5 @@ class RejectReason(IntEnum):
     """Canceled because its session had requested that and has ended."""
     DUPLICATE_TRANSFER = 29
     """This transfer was made before."""
+    THROTTLED = 30
+    """More requests than the account, or the address, may send in this time; nothing changed."""

@@ -35,7 +35,8 @@ class OrderRejected(CrossbookError):
 
     `field` names the wrong field (it may be empty), `text` describes what is wrong, and `limit` is
     the limit of the instrument that the field broke, where there is one. `seq` is zero where the
-    gateway refused the request itself. `address` is the gateway's.
+    gateway refused the request itself. `address` is the gateway's. `retry_after_s` is the
+    wait after which a `THROTTLED` request is accepted, else zero.
     """
 
     def __init__(self, reject: Reject, address: str = "", limit: Decimal | None = None) -> None:
@@ -47,13 +48,15 @@ class OrderRejected(CrossbookError):
         self.request_seq = reject.request_seq
         self.client_order_id = reject.client_order_id
         self.seq = reject.seq
+        self.retry_after_s = reject.retry_after_ms / 1_000
         where = f" ({reject.field})" if reject.field else ""
         super().__init__(f"{reason_name(reject.reason)}{where}: {reject.text}")
 
     @property
     def retryable(self) -> bool:
-        """Whether the same request may succeed a moment later: the exchange was busy."""
-        return self.reason is RejectReason.BUSY
+        """Whether the same request may succeed later: the exchange was busy, or the account had
+        sent more than it may (`retry_after_s`)."""
+        return self.reason in (RejectReason.BUSY, RejectReason.THROTTLED)
 
 
 class InvalidArgument(CrossbookError, ValueError):

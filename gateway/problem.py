@@ -19,6 +19,7 @@ STATUS: Final[dict[RejectReason, int]] = {
     RejectReason.UNKNOWN_ORDER: 404,
     RejectReason.DUPLICATE_CLIENT_ORDER_ID: 409,
     RejectReason.TOO_LARGE: 413,
+    RejectReason.THROTTLED: 429,
     RejectReason.INTERNAL: 500,
     RejectReason.BUSY: 503,
     RejectReason.OUTCOME_UNKNOWN: 504,
@@ -49,21 +50,38 @@ class ErrorDocument(Struct, omit_defaults=True):
 class Problem(Exception):
     """Ends a request with an error document."""
 
-    def __init__(self, status: int, code: str, message: str, field: str | None = None) -> None:
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        message: str,
+        field: str | None = None,
+        retry_after_s: int | None = None,
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.detail = ErrorDetail(code, message, field)
+        self._retry_after_s = retry_after_s
 
     @property
     def retry_after_s(self) -> int | None:
         """Seconds after which the same request may succeed; None where that is not known."""
-        return RETRY_AFTER_S if self.status == 503 else None
+        if self._retry_after_s is None and self.status in (429, 503):
+            return RETRY_AFTER_S
+        return self._retry_after_s
 
 
-def refused(reason: int, field: str, text: str) -> Problem:
-    """The problem of a request refused with a `RejectReason`."""
+def refused(reason: int, field: str, text: str, retry_after_ms: int = 0) -> Problem:
+    """The problem of a request refused with a `RejectReason`, which may succeed after so long."""
     known = RejectReason(reason)
-    return Problem(STATUS.get(known, 422), known.name, text, _FIELD_NAMES.get(field, field) or None)
+    status, name = STATUS.get(known, 422), _FIELD_NAMES.get(field, field) or None
+    seconds = -(-retry_after_ms // 1_000) if retry_after_ms else None
+    return Problem(status, known.name, text, name, seconds)
+
+
+def throttled(text: str, retry_after_ms: int) -> Problem:
+    """The problem of a request beyond what may be sent in this time."""
+    return refused(RejectReason.THROTTLED, "", text, retry_after_ms)
 
 
 def malformed(field: str | None, text: str) -> Problem:

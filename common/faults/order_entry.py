@@ -254,6 +254,7 @@ CODES: Final[dict[str, int]] = {
     "NOT_FOUND": 404,
     "DUPLICATE_CLIENT_ORDER_ID": 409,
     "TOO_LARGE": 413,
+    "THROTTLED": 429,
     "TOO_MANY_REQUESTS": 429,
     "INTERNAL": 500,
     "BAD_GATEWAY": 502,

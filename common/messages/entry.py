@@ -207,7 +207,8 @@ class Reject(Struct, array_like=True, tag=103, gc=False, frozen=True):
     """Refused; nothing changed. `reason` is a `RejectReason`, `field` names the field at fault.
 
     `seq` is zero where the gateway refused before sequencing. A malformed frame whose request
-    sequence cannot be read is answered with `request_seq` zero.
+    sequence cannot be read is answered with `request_seq` zero. `retry_after_ms` is the wait after
+    which a `THROTTLED` request is accepted, else zero.
     """
 
     request_seq: int
@@ -216,6 +217,7 @@ class Reject(Struct, array_like=True, tag=103, gc=False, frozen=True):
     text: str
     client_order_id: str = ""
     seq: int = 0
+    retry_after_ms: int = 0
 
 
 class Execution(Struct, array_like=True, tag=104, gc=False, frozen=True):

@@ -55,7 +55,7 @@ def logon_refused(reject: Reject | None, address: str) -> CrossbookError:
             f"the gateway at {address} did not answer the logon in time: is it running there?",
             address=address,
         )
-    if reject.reason == RejectReason.BUSY:
+    if reject.reason in (RejectReason.BUSY, RejectReason.THROTTLED):
         return OrderRejected(reject, address)
     return CrossbookError(f"{address}: logon refused: {reason_name(reject.reason)}: {reject.text}")
 

@@ -1,9 +1,25 @@
 """Requests without an answer, and the frames they are sent in."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from crossbook.common.messages.codec import MAX_CLIENT_FRAME, MAX_REQUESTS, encode
-from crossbook.common.messages.entry import New, Reply, Request
+from crossbook.common.messages.entry import New, Reject, Reply, Request
+from crossbook.common.types import RejectReason
+
+TRY_AGAIN_NS: Final = 250_000_000
+"""Least wait after a `BUSY` or a `THROTTLED` before an order, or a catch-up, is sent again."""
+
+
+def pause_after(reject: Reject) -> int:
+    """Nanoseconds after which a refused request may be sent again as it is; zero for never.
+
+    >>> pause_after(Reject(1, RejectReason.THROTTLED, "", "", retry_after_ms=900))
+    900000000
+    """
+    if reject.reason not in (RejectReason.BUSY, RejectReason.THROTTLED):
+        return 0
+    return max(TRY_AGAIN_NS, reject.retry_after_ms * 1_000_000)
 
 
 class Unanswered:

@@ -21,7 +21,7 @@ from msgspec.structs import replace
 from crossbook.client.logon import LogonAttempts
 from crossbook.client.own_orders import SessionObserver
 from crossbook.client.pending import Outcome as Outcome
-from crossbook.client.pending import PendingRequest, payloads
+from crossbook.client.pending import PendingRequest, pause_after, payloads
 from crossbook.client.pending import Unanswered as Unanswered
 from crossbook.client.recovery import Key, Recovery, Track, Tracks, key_of
 from crossbook.common.messages.codec import decode_replies, decoded, encode
@@ -53,9 +53,6 @@ KEEP_ALIVE_NS: Final = 3_000_000_000
 
 PROBE_NS: Final = 1_000_000_000
 """The same while requests are unanswered."""
-
-TRY_AGAIN_NS: Final = 250_000_000
-"""Wait after a `BUSY` before an order, or a catch-up, is sent again."""
 
 CATCH_UP_NS: Final = 6_000_000_000
 """Wait for the end of a catch-up before it is requested again."""
@@ -337,9 +334,9 @@ class ClientSession:
             self._session_is_gone(pending, reject)
         elif caught is not None:
             self._catch_up_refused(*caught, reject)
-        elif reject.reason == RejectReason.BUSY and pending.perhaps_applied:
+        elif pending.perhaps_applied and (pause_ns := pause_after(reject)):
             # Only this attempt was refused: the one before it may have been applied.
-            pending.not_before_ns = self._received_ns + TRY_AGAIN_NS
+            pending.not_before_ns = self._received_ns + pause_ns
             self._waiting[request_seq] = self._sent.pop(request_seq)
         else:
             self._answered(reject)
@@ -417,8 +414,9 @@ class ClientSession:
 
     def _catch_up_refused(self, track: Track, recovery: Recovery, reject: Reject) -> None:
         del self._sent[reject.request_seq]
-        recovery.request_again(self._received_ns + TRY_AGAIN_NS)
-        if reject.reason != RejectReason.BUSY:
+        pause_ns = pause_after(reject)
+        recovery.request_again(self._received_ns + pause_ns)
+        if not pause_ns:
             recovery.refusal = reject.text
             self._give_up_recovery(track, recovery)
 

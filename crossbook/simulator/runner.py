@@ -51,7 +51,12 @@ GRACE_S: Final = 0.5
 LAST_CANCEL_S: Final = 1.5
 """Time for the cancels at the end."""
 
-_AGAIN: Final = (RejectReason.BUSY, RejectReason.NOT_LOGGED_ON, RejectReason.OUTCOME_UNKNOWN)
+_AGAIN: Final = (
+    RejectReason.BUSY,
+    RejectReason.THROTTLED,
+    RejectReason.NOT_LOGGED_ON,
+    RejectReason.OUTCOME_UNKNOWN,
+)
 
 _T = TypeVar("_T")
 

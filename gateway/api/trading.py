@@ -149,7 +149,7 @@ class Trading:
         if isinstance(reply, Reject):
             if reply.reason == RejectReason.OUTCOME_UNKNOWN:
                 raise outcome_unknown(client_order_id)
-            raise refused(reply.reason, reply.field, reply.text)
+            raise refused(reply.reason, reply.field, reply.text, reply.retry_after_ms)
         return answer
 
     async def _answer(

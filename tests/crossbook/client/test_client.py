@@ -111,7 +111,7 @@ def test_calls_become_requests_and_return_their_answers(
 
 
 def test_refusal_raises_with_reason_field_and_text(gateway: FakeGateway, client: Client) -> None:
-    for reason in (RejectReason.BAD_TICK, RejectReason.BUSY):
+    for reason in (RejectReason.BAD_TICK, RejectReason.BUSY, RejectReason.THROTTLED):
         number = int(reason)
         gateway.behave = lambda request, number=number: [  # type: ignore[misc, assignment]
             Reject(
@@ -121,13 +121,15 @@ def test_refusal_raises_with_reason_field_and_text(gateway: FakeGateway, client:
                 text="off the grid",
                 client_order_id="a",
                 seq=0,
+                retry_after_ms=1_500 if number == RejectReason.THROTTLED else 0,
             )
         ]
         with pytest.raises(OrderRejected) as caught:
             client.submit(BTC, "buy", quantity_lots=1, price_ticks=100, client_order_id="a")
         error = caught.value
         assert (error.reason, error.field, error.text) == (reason, "price", "off the grid")
-        assert error.retryable is (reason is RejectReason.BUSY)
+        assert error.retryable is (reason is not RejectReason.BAD_TICK)
+        assert error.retry_after_s == (1.5 if reason is RejectReason.THROTTLED else 0)
         assert str(error) == f"{reason.name} (price): off the grid"
 
 

@@ -69,6 +69,8 @@ def test_the_error_of_a_refused_logon_has_the_reason() -> None:
     assert str(silent) == (
         "the gateway at tcp://there did not answer the logon in time: is it running there?"
     )
+    throttled = failures.logon_refused(Reject(1, RejectReason.THROTTLED, "", "slower"), WHERE)
+    assert isinstance(throttled, OrderRejected)
     busy = failures.logon_refused(Reject(1, RejectReason.BUSY, "account", "full"), WHERE)
     assert isinstance(busy, OrderRejected)
     other = failures.logon_refused(Reject(1, RejectReason.MALFORMED, "account", "odd"), WHERE)

@@ -4,8 +4,8 @@ from random import Random
 
 import pytest
 
-from crossbook.client.pending import Unanswered
-from crossbook.client.session import CATCH_UP_NS, LOGONS_PER_REQUEST, TRY_AGAIN_NS, ClientSession
+from crossbook.client.pending import TRY_AGAIN_NS, Unanswered
+from crossbook.client.session import CATCH_UP_NS, LOGONS_PER_REQUEST, ClientSession
 from crossbook.common.messages.codec import decode_requests, encode
 from crossbook.common.messages.entry import (
     TOKEN_BYTES,
@@ -218,6 +218,29 @@ def test_session_found_on_a_new_connection_catches_up() -> None:
     )
     assert kinds(session) == [(101, 2)]
     assert session.losses == 0
+
+
+def test_throttled_requests_are_sent_again_after_the_wait_of_the_gateway() -> None:
+    session = logged_on()
+    order = New(request_seq=0, symbol="BTC-USDT", side=1, quantity=1, price=1, client_order_id="a")
+    (named,) = session.enqueue([order], 100 * SECOND)
+    sent_by(session)
+    lose_session(session)
+    sent_by(session)
+    give(session, Reject(named, RejectReason.THROTTLED, "", "", "a", retry_after_ms=3_000))
+    assert not any(isinstance(each, New) for each in sent_by(session, 3 * SECOND - 1))
+    assert any(isinstance(each, New) for each in sent_by(session, 3 * SECOND))
+
+
+def test_throttled_catch_up_is_requested_again_after_the_wait_of_the_gateway() -> None:
+    session = logged_on()
+    lose_session(session)
+    _, catch_up = requested(session)
+    give(
+        session, Reject(catch_up.request_seq, RejectReason.THROTTLED, "", "", retry_after_ms=3_000)
+    )
+    assert sent_by(session, 3 * SECOND - 1) == []
+    requested(session, 3 * SECOND)
 
 
 def test_busy_and_silence_are_tried_again_and_another_loss_begins_anew() -> None:
