@@ -65,9 +65,11 @@ KINDS: Final[Mapping[str, str]] = {
 
 OTHERWISE: Final[Mapping[str, str]] = {
     "common/process/counters": "pure",
+    "common/process/curve": "net",
     "common/process/fault_server": "net",
     "common/process/programs": "pure",
     "common/process/sockets": "net",
+    "common/process/zap": "net",
     "crossbook/client/admin_client": "net",
     "crossbook/client/pending": "pure",
     "crossbook/client/async_client": "net",

@@ -22,8 +22,8 @@ _EVERYWHERE: Final = {"*": "127.0.0.1", "0.0.0.0": "127.0.0.1", "[::]": "[::1]"}
 def check_address(name: str, address: str, *, bind: bool, insecure: bool) -> None:
     """Refuse an address that is no ZeroMQ endpoint, or one bound where other machines reach it.
 
-    Raises `ConfigError`. Only loopback and ipc are private; anything else needs the loudly named
-    setting, because sockets here do not authenticate their peers.
+    Raises `ConfigError`. Only loopback and ipc are private; anything else needs keys, or the loudly
+    named setting, because a socket without keys does not authenticate its peers.
     """
     scheme, mark, rest = address.partition("://")
     if not mark or scheme not in ("tcp", "ipc") or not rest:
@@ -42,8 +42,9 @@ def check_address(name: str, address: str, *, bind: bool, insecure: bool) -> Non
     if bind and not insecure and not is_loopback(host):
         raise ConfigError(
             f"{name}: {address} can be reached from other machines and nothing there checks who "
-            "connects; bind 127.0.0.1, [::1] or ipc, or set INSECURE_ALLOW_PUBLIC_BIND=true if "
-            "only machines you trust can reach it"
+            "connects; bind 127.0.0.1, [::1] or ipc, give the exchange keys (AUTH=on and "
+            "CURVE_KEY_FILE), or set INSECURE_ALLOW_PUBLIC_BIND=true if only machines you trust "
+            "can reach it"
         )
 
 

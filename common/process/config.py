@@ -7,6 +7,7 @@ With several shards an address setting has either one address for each shard, or
 from which the others follow. So have directories.
 """
 
+import os
 import re
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
@@ -20,7 +21,9 @@ from crossbook.common.errors import ConfigError
 from crossbook.common.instruments import Instrument
 from crossbook.common.instruments_file import load_assignment, load_instruments
 from crossbook.common.process.address import at_home, check_address, home_expanded, is_loopback
+from crossbook.common.process.curve import read_key_file
 from crossbook.common.process.env_file import ENV_FILE, Names, read_names
+from crossbook.common.process.keyring import Keyring
 from crossbook.common.process.scheduling import Scheduling
 from crossbook.common.rules import Rules, load_rules
 from crossbook.common.shards import SHARDS_MAX
@@ -38,6 +41,9 @@ _BOUND_BY = {
 }
 
 _ADDRESSES: Final = tuple(name for names in _BOUND_BY.values() for name in names)
+
+_INTERNAL: Final = (*_BOUND_BY["matcher"], *_BOUND_BY["recorder"])
+"""Sockets whose peers may act for every account."""
 
 _WHOLE: Final = re.compile("-?[0-9]+")
 
@@ -79,6 +85,9 @@ class Settings(BaseSettings):
     gateway_roles: Annotated[frozenset[Role], NoDecode] = frozenset({"orders", "api", "streams"})
     accounts: Literal["on", "off"] = "on"
     auth: Literal["off", "on"] = "off"
+    curve_key_file: str = "{DATA_DIR}/curve.key"
+    client_key_file: str = "off"
+    feed_access: Literal["public", "keyed"] = "public"
     gateway_id: int = Field(default=1, ge=1, le=32_767)
     account: int = Field(default=1, ge=1, le=2**31 - 1)
 
@@ -143,6 +152,11 @@ class Settings(BaseSettings):
     def _from_home(cls, value: Path) -> Path:
         return home_expanded(value)
 
+    @field_validator("curve_key_file", "client_key_file")
+    @classmethod
+    def _key_from_home(cls, value: str) -> str:
+        return str(home_expanded(value))
+
     @field_validator(*_ADDRESSES, mode="before")
     @classmethod
     def _sockets_from_home(cls, value: object) -> object:
@@ -203,6 +217,38 @@ class Settings(BaseSettings):
         """The time that a manual clock begins with, in nanoseconds since the Unix epoch."""
         return parse_time(self.clock_start)
 
+    def key_file(self) -> Path:
+        """`CURVE_KEY_FILE` with the directory filled in."""
+        return Path(_placed(self.curve_key_file, self.data_dir))
+
+    def has_keys(self) -> bool:
+        """Whether sockets use CURVE: with `AUTH=on`, and the key pair of the exchange there."""
+        return self.auth == "on" and os.path.exists(self.key_file())
+
+    def keyring(self) -> Keyring | None:
+        """The keys of a process of the exchange; None where it has none.
+
+        Raises `ConfigError` for a key file that cannot be read.
+        """
+        if not self.has_keys():
+            return None
+        pair = read_key_file(self.key_file(), "CURVE_KEY_FILE").pair
+        return Keyring.of_exchange(pair, has_keyed_feed=self.feed_access == "keyed")
+
+    def client_keyring(self) -> Keyring | None:
+        """The keys of a client: those of `CLIENT_KEY_FILE`, or with `AUTH=on` and none those of the
+        exchange, where this user may read them. None where there are neither.
+
+        Raises `ConfigError` for a key file that cannot be read.
+        """
+        if self.client_key_file != "off":
+            return Keyring.of_client(
+                Path(self.client_key_file),
+                "CLIENT_KEY_FILE",
+                has_keyed_feed=self.feed_access == "keyed",
+            )
+        return self.keyring() if os.access(self.key_file(), os.R_OK) else None
+
     def database(self) -> str:
         """`DATABASE_URL` with directory and shard filled in; never log its password."""
         url = self.database_url.get_secret_value()
@@ -224,6 +270,7 @@ class Settings(BaseSettings):
         data_dir = self.data_dir / f"shard-{shard}" if shard else self.data_dir
         addresses = {name: _placed(given, data_dir) for name, given in addresses.items()}
         addresses["gateway_orders"] = _placed(self.gateway_orders, self.data_dir)
+        addresses["curve_key_file"] = str(self.key_file())
         return self.model_copy(update={**addresses, "data_dir": data_dir, "shard": shard})
 
     def each_shard(self) -> "list[Settings]":
@@ -271,10 +318,13 @@ def load_settings(
                 name.upper(),
                 getattr(each, name),
                 bind=name in bound,
-                # The administrator's socket permits everything to every peer.
-                insecure=settings.insecure_allow_public_bind and name != "matcher_admin",
+                # Without keys the administrator's socket permits everything to every peer.
+                insecure=settings.has_keys()
+                or (settings.insecure_allow_public_bind and name != "matcher_admin"),
             )
     _check_distinct(every)
+    if process != "client":
+        _check_keys(settings, every)
     if (
         settings.faults == "on"
         and settings.insecure_allow_public_bind
@@ -323,6 +373,28 @@ def _check_distinct(every: "list[Settings]") -> None:
             if address in taken:
                 raise ConfigError(f"{what}: {address} is the address of {taken[address]} as well")
             taken[address] = what
+
+
+def _check_keys(settings: Settings, every: "list[Settings]") -> None:
+    """Refuse what `AUTH=on` needs keys for, and has none; raises `ConfigError`."""
+    if settings.feed_access == "keyed" and not settings.has_keys():
+        raise ConfigError(
+            "FEED_ACCESS=keyed: only a feed with keys can refuse anyone; set AUTH=on and make the "
+            f"key pair of the exchange: crossbook keys curve-server makes {settings.key_file()}"
+        )
+    if settings.auth == "off" or settings.has_keys():
+        return
+    for each in every:
+        for name in _INTERNAL:
+            address = getattr(each, name)
+            is_allowed = settings.insecure_allow_public_bind and name != "matcher_admin"
+            if address.startswith("tcp://") and not is_allowed:
+                raise ConfigError(
+                    f"{name.upper()}: {address} would let every program that reaches it act for "
+                    f"any account, in spite of AUTH=on: there is no CURVE_KEY_FILE "
+                    f"{settings.key_file()}. Use ipc, or give every process that file: crossbook "
+                    "keys curve-server makes it"
+                )
 
 
 def _placed(text: str, data_dir: Path) -> str:

@@ -2,6 +2,9 @@
 
 ZeroMQ's defaults are unsafe here: unlimited message size, no handshake limit, no heartbeats,
 silent drops. Every socket here has LINGER set, a size limit, heartbeats and a bounded queue.
+
+With a `Keyring` a socket uses CURVE where the keyring covers its realm and address; without one it
+is as open as its address.
 """
 
 import errno
@@ -18,6 +21,7 @@ from zmq.utils.monitor import parse_monitor_message
 from crossbook.common.errors import ConfigError
 from crossbook.common.process.address import is_ipv6, is_on_this_machine, within_reach
 from crossbook.common.process.claim import Claim, Claimed, claim_endpoint
+from crossbook.common.process.keyring import Keyring, Realm
 
 CLIENT_MESSAGE_MAX: Final = 1024 * 1024
 """A peer that sends a larger frame to a client-facing socket is disconnected by ZeroMQ."""
@@ -38,6 +42,19 @@ _COMMON: Final[dict[zmq.SocketOption, int]] = {
 
 _ON_THIS_MACHINE: Final = {zmq.RECONNECT_IVL: 10, zmq.RECONNECT_IVL_MAX: 50}
 """An attempt costs microseconds here, and every process starts while another waits for it."""
+
+HANDSHAKE_WAIT_MS: Final = 1_000
+"""How long a handshake is waited for to learn why it fails."""
+
+HANDSHAKES_MAX: Final = 3
+"""Most handshakes that end without a detail before that is taken for the answer."""
+
+_HANDSHAKE_FAILED: Final = (
+    zmq.EVENT_HANDSHAKE_FAILED_AUTH
+    | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL
+    | zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL
+)
+_MONITOR: Final = "inproc://handshake"
 
 _NOBLOCK: Final = int(zmq.NOBLOCK)
 _SNDMORE: Final = int(zmq.SNDMORE)
@@ -62,8 +79,21 @@ _CLAIMS: "Final[list[tuple[ReferenceType[zmq.Socket[bytes]], Claim]]]" = []
 silently take over the endpoint of another process."""
 
 
-def _bind(made: "zmq.Socket[bytes]", address: str, setting: str) -> "zmq.Socket[bytes]":
+def _bind(
+    made: "zmq.Socket[bytes]",
+    address: str,
+    setting: str,
+    keyring: Keyring | None = None,
+    realm: Realm = Realm.INTERNAL,
+) -> "zmq.Socket[bytes]":
     """Bind the socket to the address of a setting; raises `ConfigError` naming both."""
+    if keyring is not None and keyring.covers(realm, address):
+        assert keyring.server is not None, "the keys of a client, which binds nothing"
+        made.setsockopt(zmq.CURVE_SERVER, 1)
+        made.setsockopt(zmq.CURVE_SECRETKEY, keyring.server.secret)
+        made.setsockopt(zmq.ZAP_DOMAIN, realm.encode())
+        # Without a handler libzmq would admit every peer.
+        made.setsockopt(zmq.ZAP_ENFORCE_DOMAIN, 1)
     try:
         if address.startswith("ipc://"):
             _bind_ipc(made, address)
@@ -116,7 +146,16 @@ def _remedy(setting: str, number: int | None) -> str:
     return ""
 
 
-def _connect(made: "zmq.Socket[bytes]", address: str) -> "zmq.Socket[bytes]":
+def _connect(
+    made: "zmq.Socket[bytes]",
+    address: str,
+    keyring: Keyring | None = None,
+    realm: Realm = Realm.INTERNAL,
+) -> "zmq.Socket[bytes]":
+    if keyring is not None and keyring.covers(realm, address):
+        made.setsockopt(zmq.CURVE_SERVERKEY, keyring.server_public)
+        made.setsockopt(zmq.CURVE_PUBLICKEY, keyring.own.public)
+        made.setsockopt(zmq.CURVE_SECRETKEY, keyring.own.secret)
     address = within_reach(address)
     if is_on_this_machine(address):
         for option, value in _ON_THIS_MACHINE.items():
@@ -132,57 +171,63 @@ def _connect(made: "zmq.Socket[bytes]", address: str) -> "zmq.Socket[bytes]":
     return made
 
 
-def commands_pull(context: Any, address: str) -> "zmq.Socket[bytes]":
+def commands_pull(
+    context: Any, address: str, keyring: Keyring | None = None
+) -> "zmq.Socket[bytes]":
     """The matcher's inbox; binds."""
-    return _bind(
-        _socket(context, zmq.PULL, _INTERNAL, {zmq.RCVHWM: 10_000}), address, "MATCHER_COMMANDS"
-    )
+    made = _socket(context, zmq.PULL, _INTERNAL, {zmq.RCVHWM: 10_000})
+    return _bind(made, address, "MATCHER_COMMANDS", keyring)
 
 
-def commands_push(context: Any, address: str) -> "zmq.Socket[bytes]":
+def commands_push(
+    context: Any, address: str, keyring: Keyring | None = None
+) -> "zmq.Socket[bytes]":
     """A gateway's end of the matcher's inbox; connects. Send with NOBLOCK: EAGAIN means that the
     matcher is absent or the queue full. Nothing is queued for an absent matcher (IMMEDIATE)."""
     made = _socket(context, zmq.PUSH, _INTERNAL, {zmq.SNDHWM: 10_000, zmq.IMMEDIATE: 1})
-    return _connect(made, address)
+    return _connect(made, address, keyring)
 
 
-def events_pub(context: Any, address: str) -> "zmq.Socket[bytes]":
+def events_pub(context: Any, address: str, keyring: Keyring | None = None) -> "zmq.Socket[bytes]":
     """The matcher's events; binds. A subscriber that lags 10,000 batches loses some and requests
     them again."""
-    return _bind(
-        _socket(context, zmq.PUB, _INTERNAL, {zmq.SNDHWM: 10_000}), address, "MATCHER_EVENTS"
-    )
+    made = _socket(context, zmq.PUB, _INTERNAL, {zmq.SNDHWM: 10_000})
+    return _bind(made, address, "MATCHER_EVENTS", keyring)
 
 
-def events_sub(context: Any, address: str) -> "zmq.Socket[bytes]":
+def events_sub(context: Any, address: str, keyring: Keyring | None = None) -> "zmq.Socket[bytes]":
     """A replica's end of the matcher's events; connects and subscribes to everything."""
     made = _socket(context, zmq.SUB, _INTERNAL, {zmq.RCVHWM: 10_000})
     made.setsockopt(zmq.SUBSCRIBE, b"")
-    return _connect(made, address)
+    return _connect(made, address, keyring)
 
 
-def matcher_queries_router(context: Any, address: str) -> "zmq.Socket[bytes]":
+def matcher_queries_router(
+    context: Any, address: str, keyring: Keyring | None = None
+) -> "zmq.Socket[bytes]":
     """The socket of matcher queries; binds."""
-    return _bind(
-        _socket(context, zmq.ROUTER, _INTERNAL, {zmq.ROUTER_MANDATORY: 1}), address, "MATCHER_SYNC"
-    )
+    made = _socket(context, zmq.ROUTER, _INTERNAL, {zmq.ROUTER_MANDATORY: 1})
+    return _bind(made, address, "MATCHER_SYNC", keyring)
 
 
-def matcher_queries_dealer(context: Any, address: str) -> "zmq.Socket[bytes]":
+def matcher_queries_dealer(
+    context: Any, address: str, keyring: Keyring | None = None
+) -> "zmq.Socket[bytes]":
     """A replica's end of the matcher queries; connects."""
-    return _connect(_socket(context, zmq.DEALER, _INTERNAL, {zmq.IMMEDIATE: 1}), address)
+    made = _socket(context, zmq.DEALER, _INTERNAL, {zmq.IMMEDIATE: 1})
+    return _connect(made, address, keyring)
 
 
-def admin_router(context: Any, address: str) -> "zmq.Socket[bytes]":
+def admin_router(context: Any, address: str, keyring: Keyring | None = None) -> "zmq.Socket[bytes]":
     """The matcher's socket for its administrator; binds."""
-    return _bind(
-        _socket(context, zmq.ROUTER, _INTERNAL, {zmq.ROUTER_MANDATORY: 1}), address, "MATCHER_ADMIN"
-    )
+    made = _socket(context, zmq.ROUTER, _INTERNAL, {zmq.ROUTER_MANDATORY: 1})
+    return _bind(made, address, "MATCHER_ADMIN", keyring, Realm.ADMIN)
 
 
-def admin_dealer(context: Any, address: str) -> "zmq.Socket[bytes]":
+def admin_dealer(context: Any, address: str, keyring: Keyring | None = None) -> "zmq.Socket[bytes]":
     """An administrator's end; connects. Nothing is queued for an absent matcher."""
-    return _connect(_socket(context, zmq.DEALER, _INTERNAL, {zmq.IMMEDIATE: 1}), address)
+    made = _socket(context, zmq.DEALER, _INTERNAL, {zmq.IMMEDIATE: 1})
+    return _connect(made, address, keyring, Realm.ADMIN)
 
 
 def faults_router(context: Any, address: str) -> "zmq.Socket[bytes]":
@@ -198,70 +243,90 @@ def faults_dealer(context: Any, address: str) -> "zmq.Socket[bytes]":
     return _connect(_socket(context, zmq.DEALER, _INTERNAL, {zmq.IMMEDIATE: 1}), address)
 
 
-def orders_router(context: Any, address: str) -> "zmq.Socket[bytes]":
+def orders_router(
+    context: Any, address: str, keyring: Keyring | None = None
+) -> "zmq.Socket[bytes]":
     """The gateway's order-entry socket; binds. A reply to a client that is gone, or has left 1,000
     frames unread, fails instead of vanishing (ROUTER_MANDATORY with NOBLOCK). A frame may hold a
     thousand orders: a queue ten times as long would take hundreds of megabytes."""
     queue = {zmq.SNDHWM: 1_000, zmq.RCVHWM: 10_000, zmq.ROUTER_MANDATORY: 1}
-    return _bind(_socket(context, zmq.ROUTER, _CLIENT, queue), address, "GATEWAY_ORDERS")
+    made = _socket(context, zmq.ROUTER, _CLIENT, queue)
+    return _bind(made, address, "GATEWAY_ORDERS", keyring, Realm.ORDERS)
 
 
-def orders_dealer(context: Any, address: str) -> "zmq.Socket[bytes]":
+def orders_dealer(
+    context: Any, address: str, keyring: Keyring | None = None
+) -> "zmq.Socket[bytes]":
     """A client's order-entry socket; connects. It lingers a second to send a last cancel."""
     queue = {zmq.SNDHWM: 10_000, zmq.RCVHWM: 0, zmq.LINGER: 1_000}
-    return _connect(_socket(context, zmq.DEALER, _INTERNAL, queue), address)
+    made = _socket(context, zmq.DEALER, _INTERNAL, queue)
+    return _connect(made, address, keyring, Realm.ORDERS)
 
 
-def feed_pub(context: Any, address: str) -> "zmq.Socket[bytes]":
+def feed_pub(context: Any, address: str, keyring: Keyring | None = None) -> "zmq.Socket[bytes]":
     """The public feed; binds. A stalled subscriber loses messages after 10,000 and recovers."""
-    return _bind(
-        _socket(context, zmq.PUB, _CLIENT, {zmq.SNDHWM: 10_000}), address, "PUBLISHER_FEED"
-    )
+    made = _socket(context, zmq.PUB, _CLIENT, {zmq.SNDHWM: 10_000})
+    return _bind(made, address, "PUBLISHER_FEED", keyring, Realm.FEED)
 
 
-def feed_sub(context: Any, address: str) -> "zmq.Socket[bytes]":
+def feed_sub(context: Any, address: str, keyring: Keyring | None = None) -> "zmq.Socket[bytes]":
     """A consumer's end of the feed; connects. Subscribe with `zmq.SUBSCRIBE` per topic.
 
     SNDHWM is unlimited because a SUB socket's subscriptions count against it: with the default
     the 1,001st is lost silently.
     """
     queue = {zmq.RCVHWM: 100_000, zmq.SNDHWM: 0}
-    return _connect(_socket(context, zmq.SUB, _INTERNAL, queue), address)
+    made = _socket(context, zmq.SUB, _INTERNAL, queue)
+    return _connect(made, address, keyring, Realm.FEED)
 
 
-def snapshots_router(context: Any, address: str) -> "zmq.Socket[bytes]":
+def snapshots_router(
+    context: Any, address: str, keyring: Keyring | None = None
+) -> "zmq.Socket[bytes]":
     """The publisher's request socket (snapshots, resends); binds."""
-    return _bind(
-        _socket(context, zmq.ROUTER, _CLIENT, {zmq.ROUTER_MANDATORY: 1}),
-        address,
-        "PUBLISHER_SNAPSHOTS",
-    )
+    made = _socket(context, zmq.ROUTER, _CLIENT, {zmq.ROUTER_MANDATORY: 1})
+    return _bind(made, address, "PUBLISHER_SNAPSHOTS", keyring, Realm.FEED)
 
 
-def snapshots_dealer(context: Any, address: str) -> "zmq.Socket[bytes]":
+def snapshots_dealer(
+    context: Any, address: str, keyring: Keyring | None = None
+) -> "zmq.Socket[bytes]":
     """A consumer's end of the publisher's request socket; connects."""
-    return _connect(_socket(context, zmq.DEALER, _INTERNAL), address)
+    made = _socket(context, zmq.DEALER, _INTERNAL)
+    return _connect(made, address, keyring, Realm.FEED)
 
 
-def history_router(context: Any, address: str) -> "zmq.Socket[bytes]":
+def history_router(
+    context: Any, address: str, keyring: Keyring | None = None
+) -> "zmq.Socket[bytes]":
     """The recorder's request socket; binds."""
-    return _bind(
-        _socket(context, zmq.ROUTER, _INTERNAL, {zmq.ROUTER_MANDATORY: 1}),
-        address,
-        "RECORDER_HISTORY",
-    )
+    made = _socket(context, zmq.ROUTER, _INTERNAL, {zmq.ROUTER_MANDATORY: 1})
+    return _bind(made, address, "RECORDER_HISTORY", keyring)
 
 
-def history_dealer(context: Any, address: str) -> "zmq.Socket[bytes]":
+def history_dealer(
+    context: Any, address: str, keyring: Keyring | None = None
+) -> "zmq.Socket[bytes]":
     """A gateway's or publisher's end of the recorder's request socket; connects. Nothing is queued
     for an absent recorder (IMMEDIATE): send with NOBLOCK."""
-    return _connect(_socket(context, zmq.DEALER, _INTERNAL, {zmq.IMMEDIATE: 1}), address)
+    made = _socket(context, zmq.DEALER, _INTERNAL, {zmq.IMMEDIATE: 1})
+    return _connect(made, address, keyring)
 
 
-def metrics_dealer(context: Any, address: str) -> "zmq.Socket[bytes]":
-    """An end of any process's request socket, to request its metrics; connects. Nothing is queued
-    for an absent process (IMMEDIATE): send with NOBLOCK."""
-    return _connect(_socket(context, zmq.DEALER, _CLIENT, {zmq.IMMEDIATE: 1}), address)
+def metrics_dealer(
+    context: Any, address: str, keyring: Keyring | None = None, realm: Realm = Realm.INTERNAL
+) -> "zmq.Socket[bytes]":
+    """An end of any process's request socket, to request its metrics; connects. `realm` is that of
+    the other end. Nothing is queued for an absent process (IMMEDIATE): send with NOBLOCK."""
+    made = _socket(context, zmq.DEALER, _CLIENT, {zmq.IMMEDIATE: 1})
+    return _connect(made, address, keyring, realm)
+
+
+def zap_handler(context: Any) -> "zmq.Socket[bytes]":
+    """The socket at which ZeroMQ requests the decisions about peers of this context; binds."""
+    made = _socket(context, zmq.ROUTER, _CLIENT)
+    made.bind("inproc://zeromq.zap.01")
+    return made
 
 
 def has_more(source: "zmq.Socket[bytes]") -> bool:
@@ -322,6 +387,52 @@ class Peers:
             else:
                 self._open.discard(event["value"])
         return len(self._open)
+
+
+def handshake_fault(
+    address: str, realm: Realm, keyring: Keyring | None, timeout_ms: int = HANDSHAKE_WAIT_MS
+) -> str:
+    """Why a ROUTER socket of the exchange refuses handshakes with these keys; empty where it
+    accepts them, or nothing listens there.
+
+    For the errors of clients: ZeroMQ itself is silent about it. Opens a connection of its own.
+    """
+    with zmq.Context() as context:
+        made, monitor = _socket(context, zmq.DEALER, _CLIENT), context.socket(zmq.PAIR)
+        try:
+            made.monitor(_MONITOR, zmq.EVENT_HANDSHAKE_SUCCEEDED | _HANDSHAKE_FAILED)
+            monitor.connect(_MONITOR)
+            _connect(made, address, keyring, realm)
+            uses_keys = keyring is not None and keyring.covers(realm, address)
+            text = ""
+            for _ in range(HANDSHAKES_MAX):
+                if not monitor.poll(timeout_ms):
+                    break
+                event = parse_monitor_message(monitor.recv_multipart())
+                text = _handshake_text(event["event"], event["value"], uses_keys)
+                if event["event"] != zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL:
+                    break
+            return text
+        finally:
+            monitor.close(0)
+            made.close(0)
+
+
+def _handshake_text(event: int, value: int, uses_keys: bool) -> str:
+    """What an event of a handshake means to a client, by what it proved.
+
+    A connection that ends too soon for more detail is tried again by ZeroMQ.
+    """
+    if event == zmq.EVENT_HANDSHAKE_SUCCEEDED:
+        return ""
+    if event == zmq.EVENT_HANDSHAKE_FAILED_AUTH:
+        return "it refuses this key: unknown, disabled, expired, or not for this socket or address"
+    is_other = value == zmq.PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH
+    if not uses_keys:
+        return "it admits only clients with a key, and this one has none (CLIENT_KEY_FILE)"
+    if event == zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL and is_other:
+        return "it uses no keys, and this client does"
+    return "its key is not the one named server in this client's key file, or it is still starting"
 
 
 def allow_many_sockets(context: Any) -> None:
