@@ -32,10 +32,14 @@ export class Stream {
     this.#beats = beats;
     this.#connect();
     this.watch = setInterval(() => this.#look(), WATCH_MS);
+    addEventListener("pagehide", this.#leave);
+    addEventListener("pageshow", this.#return);
   }
 
   end() {
     this.#ended = true;
+    removeEventListener("pagehide", this.#leave);
+    removeEventListener("pageshow", this.#return);
     clearInterval(this.watch);
     clearTimeout(this.#timer);
     this.#drop();
@@ -54,6 +58,16 @@ export class Stream {
     clearTimeout(this.#timer);
     this.#connect();
   }
+
+  // A page that was left may be kept for the back button: it would hold its connection open.
+  #leave = () => {
+    clearTimeout(this.#timer);
+    this.#drop();
+  };
+
+  #return = (event) => {
+    if (event.persisted) this.restart("the page was left");
+  };
 
   #connect() {
     const scheme = location.protocol === "https:" ? "wss" : "ws";

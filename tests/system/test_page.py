@@ -12,6 +12,7 @@ from tests.system import browser as chromium
 from tests.system.browser import PHONE, Browser
 from tests.system.exchange import Exchange
 from tests.system.page import Page
+from tests.system.scrape import value
 
 ME = 7
 OTHER = 8
@@ -192,6 +193,20 @@ def test_the_page_shows_a_silent_matcher_and_greys_its_market(
     page.wait_banner("Live again")
     page.enter("buy", "0.1", "47000")
     page.wait_orders(1)
+
+
+def test_a_page_that_was_left_holds_no_connection(venue: Exchange, window: Browser) -> None:
+    def connections() -> float | None:
+        return value(venue.api, "crossbook_gateway_websockets")
+
+    page = Page(window, venue.api, ME).open()
+    assert connections()
+    window.open("about:blank")
+    venue.wait_until("the page's streams are closed", lambda: connections() == 0)
+    enter(venue, OTHER, "buy", "0.5", "48000")
+    window.driver.back()
+    page.wait_levels([["buy", "48000.00", "0.50000"]])
+    page.wait_state("live")
 
 
 def test_candles_come_from_the_past_and_live(venue: Exchange, window: Browser) -> None:
