@@ -13,6 +13,9 @@ from decimal import Decimal
 
 from crossbook import Client, LocalBook, MarketData, OutcomeUnknown, Side
 
+NAME = "taker-"
+"""How the client order ids of the taker begin."""
+
 
 def slice_now(book: LocalBook, side: Side, limit: Decimal, most: Decimal) -> Decimal:
     """How much to take now: what is offered at the limit or better, at most `most`."""
@@ -34,14 +37,14 @@ def take(options: argparse.Namespace) -> Decimal:
         Client(account=options.account) as client,
         MarketData(symbols=[symbol], channels=("l2",)) as market,
     ):
-        orders = client.orders()
+        client.orders()
         market.wait_ready()
         try:
             while filled < options.quantity and time.monotonic() < end:
                 most = min(options.slice, options.quantity - filled)
                 quantity = slice_now(market.book(symbol), side, options.limit, most)
                 if quantity:
-                    name = f"taker-{time.time_ns()}"
+                    name = f"{NAME}{time.time_ns()}"
                     with contextlib.suppress(OutcomeUnknown):
                         client.submit(
                             symbol, side, quantity, options.limit,
@@ -56,7 +59,13 @@ def take(options: argparse.Namespace) -> Decimal:
                         print(f"{order.filled:f} at {order.average_price:f}, fee {order.fees:f}")
                 market.poll(0.1)
         finally:
-            fees = sum((each.fees for each in orders.ended()), Decimal(0))
+            # An interrupt may fall between an order and its answer, which comes before a ping's.
+            client.ping()
+            done = [
+                each for each in client.orders().ended() if each.client_order_id.startswith(NAME)
+            ]
+            filled = sum((each.filled for each in done), Decimal(0))
+            fees = sum((each.fees for each in done), Decimal(0))
             print(f"{side.name.lower()} {filled:f} of {options.quantity:f} {symbol}, fees {fees:f}")
     return filled
 

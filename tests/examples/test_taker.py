@@ -40,3 +40,13 @@ def test_it_ends_with_an_interrupt_and_sells_too(exchange: Exchange) -> None:
         exchange.wait_for_fills(ACCOUNT, 1)
         printed = program.finish(signal.SIGINT, status=1)
     assert "sell 0.10000 of 1 BTC-USDT" in printed
+
+
+def test_an_interrupt_between_an_order_and_its_answer_loses_no_fill(exchange: Exchange) -> None:
+    exchange.book("BTC-USDT", bids=[("49000.00", "0.1")])
+    exchange.faults.answer_late(1_000, account=ACCOUNT)
+    sell = ("sell", "1", "49000.00", "--account", str(ACCOUNT))
+    with Program(exchange, "taker", *sell) as program:
+        exchange.wait_for_fills(ACCOUNT, 1)
+        printed = program.finish(signal.SIGINT, status=1)
+    assert printed == "sell 0.10000 of 1 BTC-USDT, fees 9.80000000\n"
