@@ -216,7 +216,9 @@ class FeedFollower:
             return
         self._received_ns = self._now_ns
         if isinstance(reply, FeedReject) and reply.reason != RejectReason.UNKNOWN_SYMBOL:
-            # The publisher is busy or not ready: the request is repeated when it is due.
+            # The publisher is busy or not ready: the request is repeated when it is due, or when a
+            # message of the book shows that there is one now.
+            request.is_refused = True
             return
         if isinstance(reply, InstrumentList):
             self._on_instruments(reply)
@@ -245,6 +247,7 @@ class FeedFollower:
         self._request_id += 1
         request.request_id = self._request_id
         request.due_ns = self._now_ns + request.wait_ns
+        request.is_refused = False
         message = request.make(request.request_id)
         if message is not None:
             self._open[request.request_id] = request
@@ -367,6 +370,9 @@ class FeedFollower:
 
     def _out_of_order(self, topic: FollowedTopic, seq: int, payload: bytes | Raw) -> None:
         self._see_epoch(epoch_of(seq))
+        request = topic.book.request
+        if request is not None and request.is_refused:
+            self._send(request)
         if topic.live and not topic.next_seq:
             topic.next_seq = first_of(epoch_of(seq))
         if (topic.live and seq < topic.next_seq) or seq in topic.held:

@@ -41,15 +41,17 @@ class FeedCounters(Struct):
 class OpenRequest:
     """A request without a reply, repeated when `due_ns` has passed.
 
-    `make` returns the request with a request id, or None where it is no longer needed.
+    `make` returns the request with a request id, or None where it is no longer needed. One that
+    `is_refused` was answered by a publisher that has no book yet.
     """
 
-    __slots__ = ("due_ns", "make", "request_id", "wait_ns")
+    __slots__ = ("due_ns", "is_refused", "make", "request_id", "wait_ns")
 
     def __init__(self, make: Callable[[int], FeedRequest | None]) -> None:
         self.make = make
         self.request_id = 0
         self.due_ns = 0
+        self.is_refused = False
         self.wait_ns = RETRY_NS
 
     def wait_longer(self) -> None:

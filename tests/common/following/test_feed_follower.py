@@ -132,6 +132,20 @@ def test_a_busy_answer_is_waited_out() -> None:
     assert follower.drain_requests() == [InstrumentsRequest(2)]
 
 
+def test_a_snapshot_without_a_book_is_requested_again_with_the_books_first_message() -> None:
+    follower = FeedFollower([SYMBOL], ["l2", "state"])
+    follower.on_time(1)
+    follower.on_reply(InstrumentList(1, [example()]))
+    assert follower.drain_requests() == [InstrumentsRequest(1), SnapshotRequest(2, SYMBOL)]
+    follower.on_reply(refusal(2, RejectReason.BUSY))
+    assert follower.drain_requests() == []
+    state = topic("state", SYMBOL).encode()
+    follower.on_feed(state, first_of(77), b"held until the snapshot")
+    assert follower.drain_requests() == [SnapshotRequest(3, SYMBOL)]
+    follower.on_feed(state, first_of(77) + 1, b"held, too")
+    assert follower.drain_requests() == [], "one request for one refusal"
+
+
 def test_a_request_is_repeated_after_twice_the_time_up_to_a_limit() -> None:
     follower = FeedFollower([SYMBOL], ["l2"])
     now_ns, waits = 1, []
