@@ -351,7 +351,7 @@ def load_settings(
 
 def names_found() -> Names:
     """Names in `.env` and the environment, compared with the settings; raises `ConfigError`."""
-    return read_names({name.upper() for name in Settings.model_fields})
+    return read_names(frozenset(name.upper() for name in Settings.model_fields))
 
 
 def _line_about(fault: Any) -> str:

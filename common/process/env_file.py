@@ -6,8 +6,9 @@ where they look like a misspelt setting.
 
 import io
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from difflib import get_close_matches
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -26,6 +27,9 @@ ENVIRONMENT_ONLY: Final = frozenset({"MATCHER_BUILD", "CROSSBOOK_CRASH_AT"})
 _LIKENESS: Final = 0.8
 """Likeness from which a name counts as another one misspelt; 1 means equal."""
 
+_ANSWERS_KEPT: Final = 1_024
+"""Most names of which is remembered what they resemble."""
+
 _PREFIX: Final = "CROSSBOOK_"
 _OF_COMPOSE: Final = ("COMPOSE_", "DOCKER_")
 """Prefixes of the names that docker compose itself reads from `.env`."""
@@ -43,7 +47,7 @@ class Names(Struct):
     unknown: list[str] = field(default_factory=list)
 
 
-def read_names(known: Collection[str], path: Path = ENV_FILE) -> Names:
+def read_names(known: frozenset[str], path: Path = ENV_FILE) -> Names:
     """Names of the file, if there is one, and of the environment, compared with the known ones.
 
     Raises `ConfigError` when the file cannot be read or is not UTF-8.
@@ -54,7 +58,7 @@ def read_names(known: Collection[str], path: Path = ENV_FILE) -> Names:
     return names
 
 
-def _add_file(names: Names, known: Collection[str], path: Path) -> None:
+def _add_file(names: Names, known: frozenset[str], path: Path) -> None:
     try:
         text = utf8_text(path.read_bytes(), str(path))
     except (FileNotFoundError, IsADirectoryError):
@@ -98,7 +102,7 @@ def _faults_of_known(where: str, name: str, value: str | None, before: int | Non
     return [] if value is not None else [f"{where}: {name} has no =VALUE"]
 
 
-def _add_environment(names: Names, known: Collection[str], environment: Mapping[str, str]) -> None:
+def _add_environment(names: Names, known: frozenset[str], environment: Mapping[str, str]) -> None:
     """Other programs have names there too, so one that resembles a setting is no fault but a
     remark."""
     seen: set[str] = set()
@@ -119,8 +123,13 @@ def _add_environment(names: Names, known: Collection[str], environment: Mapping[
             )
 
 
-def _resembled(name: str, known: Collection[str]) -> str:
-    """The setting that a name resembles; empty if it resembles none."""
+@lru_cache(_ANSWERS_KEPT)
+def _resembled(name: str, known: frozenset[str]) -> str:
+    """The setting that a name resembles; empty if it resembles none.
+
+    Costs a comparison with every setting: a large environment would take most of a start, and a
+    process that forks others has made it before.
+    """
     found = get_close_matches(name.upper().removeprefix(_PREFIX), known, 1, _LIKENESS)
     return found[0] if found else ""
 

@@ -158,6 +158,14 @@ def _recorder() -> Callable[[], None]:
     return main
 
 
+def _settings() -> object:
+    # The search for misspelt names takes half of a start; its results stay.
+    from crossbook.common.process.config import Settings, names_found
+
+    names_found()
+    return Settings()
+
+
 def _interfaces() -> object:
     # The modules that a process would import late, and the routes that every gateway makes alike.
     import tomllib
@@ -192,7 +200,13 @@ MAINS: Final[Mapping[str, Callable[[], Callable[[], None]]]] = {
 
 def imports() -> Iterator[object]:
     """Import what the processes need, one part with each step."""
-    parts: list[Callable[[], object]] = [use_build, *MAINS.values(), _interfaces, _faults]
+    parts: list[Callable[[], object]] = [
+        use_build,
+        *MAINS.values(),
+        _settings,
+        _interfaces,
+        _faults,
+    ]
     for load in parts:
         # A child that needs it raises it again, into its own output.
         with suppress(Exception):

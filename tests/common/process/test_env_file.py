@@ -7,7 +7,7 @@ import pytest
 from crossbook.common.errors import ConfigError
 from crossbook.common.process.env_file import Names, read_names
 
-KNOWN = {"ACCOUNT", "ACCOUNTS", "API_PORT", "DATA_DIR", "JOURNAL_SYNC", "LOG_FORMAT"}
+KNOWN = frozenset({"ACCOUNT", "ACCOUNTS", "API_PORT", "DATA_DIR", "JOURNAL_SYNC", "LOG_FORMAT"})
 
 
 @pytest.fixture(autouse=True)
