@@ -110,7 +110,11 @@ def _with_faults(settings: Settings) -> "MatcherFaults":
     # Imported here: without FAULTS=on nothing of the rules is loaded.
     from crossbook.matcher.faults.assembly import MatcherFaults
 
-    return MatcherFaults(settings.data_dir, settings.shard)
+    return MatcherFaults(settings.data_dir, settings.shard, durable=settings.is_durable)
+
+
+def _disk_of(settings: Settings) -> FileDisk:
+    return FileDisk(settings.data_dir, durable=settings.is_durable)
 
 
 def _timekeeper(clock: SystemClock, last_ns: int, settings: Settings) -> Timekeeper:
@@ -138,7 +142,7 @@ def main() -> None:
         if settings.faults == "on":
             faults = _with_faults(settings)
             faults.serve(context, settings.matcher_admin)
-        disk = FileDisk(settings.data_dir) if faults is None else faults.disk
+        disk = faults.disk if faults is not None else _disk_of(settings)
         if disk.folder_remark:
             logger().warning("data_folder", remark=disk.folder_remark)
         service = build(settings, context, disk, faults)

@@ -35,7 +35,7 @@ def build(
     clock = follower_clock(settings.clock)
     instruments = settings.own_instruments()
     ids = [instrument.id for instrument in instruments]
-    engine = open_database(settings.database())
+    engine = open_database(settings.database(), durable=settings.is_durable)
     store = Store(engine)
     claim_database(engine)
     try:

@@ -37,9 +37,9 @@ _PRAGMAS: Final = (
 )
 
 
-def open_database(url: str, *, read_only: bool = False) -> Engine:
+def open_database(url: str, *, read_only: bool = False, durable: bool = True) -> Engine:
     """An engine for `DATABASE_URL`, not yet connected; with `read_only` its SQLite file must exist
-    and is never changed.
+    and is never changed. A SQLite file that is not `durable` is never synced.
 
     Raises `ConfigError`, without the URL in it, because that may hold a password.
     """
@@ -52,7 +52,7 @@ def open_database(url: str, *, read_only: bool = False) -> Engine:
             "postgresql://USER:PASSWORD@HOST/DATABASE"
         ) from None
     if backend == SQLITE:
-        return _sqlite_to_read(parsed) if read_only else _sqlite(parsed)
+        return _sqlite_to_read(parsed) if read_only else _sqlite(parsed, durable)
     if backend in (POSTGRESQL, "postgres"):
         return _postgresql(parsed)
     raise ConfigError(f"DATABASE_URL: {backend} is not supported; sqlite and postgresql are")
@@ -91,7 +91,7 @@ def reason_of(error: Exception) -> str:
     return " ".join(str(origin).split())
 
 
-def _sqlite(url: URL) -> Engine:
+def _sqlite(url: URL, durable: bool) -> Engine:
     if not url.database or url.database == ":memory:" or url.database.startswith("file:"):
         raise ConfigError("DATABASE_URL: SQLite needs the path of a file, sqlite:///PATH")
     try:
@@ -103,7 +103,8 @@ def _sqlite(url: URL) -> Engine:
         close_files(Path(url.database + end) for end in ("", "-wal", "-shm"))
     except OSError as error:
         raise ConfigError(f"DATABASE_URL: {url.database}: {error.strerror}") from error
-    return _whole_transactions(url.set(drivername=SQLITE), _PRAGMAS)
+    first = () if durable else ("PRAGMA synchronous=OFF",)
+    return _whole_transactions(url.set(drivername=SQLITE), (*first, *_PRAGMAS, *first))
 
 
 def _sqlite_to_read(url: URL) -> Engine:

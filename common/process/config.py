@@ -277,6 +277,11 @@ class Settings(BaseSettings):
         """`of_shard` of every shard."""
         return [self.of_shard(shard) for shard in range(self.shards)]
 
+    @property
+    def is_durable(self) -> bool:
+        """Whether anything is synced to the disk: with `JOURNAL_SYNC=never` nothing is."""
+        return self.journal_sync != "never"
+
     def rules(self) -> Rules:
         """The rules of the venue, from `INSTRUMENTS_FILE` and `ACCOUNTS`; raises `ConfigError`.
 

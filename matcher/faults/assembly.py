@@ -21,11 +21,11 @@ ANSWER_MS: Final = 400
 class MatcherFaults:
     """The rules of one matcher; `disk` is its disk, and `serve` serves the rules."""
 
-    def __init__(self, data_dir: Path, shard: int) -> None:
+    def __init__(self, data_dir: Path, shard: int, *, durable: bool = True) -> None:
         self._data_dir = data_dir
         self._shard = shard
         self.table = FaultTable("matcher", shard)
-        self.disk = SlowDisk(data_dir, self.table)
+        self.disk = SlowDisk(data_dir, self.table, durable=durable)
 
     def serve(self, context: Any, admin_address: str) -> None:
         """Serve the rules from now on. Raises `ConfigError`."""

@@ -6,7 +6,6 @@ from typing import Final
 
 from crossbook.common.faults.table import Due, FaultTable
 from crossbook.common.faults.venue import DiskFault, VenueFacts
-from crossbook.common.process.durable import sync_data
 from crossbook.matcher.journal.disk import FileDisk
 
 LOOK_S: Final = 0.01
@@ -16,8 +15,8 @@ LOOK_S: Final = 0.01
 class SlowDisk(FileDisk):
     """As `FileDisk`, but slower while a rule of `table` orders it. `syncs` includes the wait."""
 
-    def __init__(self, directory: Path, table: FaultTable) -> None:
-        super().__init__(directory)
+    def __init__(self, directory: Path, table: FaultTable, *, durable: bool = True) -> None:
+        super().__init__(directory, durable=durable)
         self._table = table
 
     def sync(self, name: str) -> None:
@@ -25,7 +24,7 @@ class SlowDisk(FileDisk):
         began_ns = time.monotonic_ns()
         for each in self._table.due(DiskFault, VenueFacts()):
             self._wait(each, time.monotonic() + each.draw_delay_s())
-        sync_data(self._open(name))
+        self._sync_data(self._open(name))
         self.syncs.add(time.monotonic_ns() - began_ns)
 
     def _wait(self, rule: Due[DiskFault], until_s: float) -> None:

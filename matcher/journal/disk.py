@@ -83,15 +83,24 @@ class FileDisk:
     Only one process at a time owns a directory; a second one raises `DirectoryInUse`. A `read_only`
     disk locks and changes nothing, so it may read the files of a running matcher. A disk `beside`
     that matcher locks nothing either, and may `replace` files that the matcher does not write.
-    `syncs` are the nanoseconds that calls of `sync` took.
+    `syncs` are the nanoseconds that calls of `sync` took. A disk that is not `durable` syncs
+    nothing: what it writes outlives every process, and no power cut.
 
     Only their owner may read the files, and the directory where it is created here. An existing
     directory is closed to other users if it holds nothing but an exchange's files; `folder_remark`
     is the remark about that for the log.
     """
 
-    def __init__(self, directory: Path, *, read_only: bool = False, beside: bool = False) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        read_only: bool = False,
+        beside: bool = False,
+        durable: bool = True,
+    ) -> None:
         self.syncs = Buckets(TIMES_NS)
+        self._durable = durable
         self._directory = directory
         self._read_only = read_only
         self._files: dict[str, int] = {}
@@ -104,7 +113,7 @@ class FileDisk:
         if read_only or beside:
             os.stat(directory)
             return
-        _make_durably(directory)
+        self._make(directory)
         ours = all(map(_is_ours, os.listdir(directory)))
         try:
             self._lock = Claim(directory / LOCK)
@@ -114,7 +123,7 @@ class FileDisk:
         close_files(path for path in directory.iterdir() if path.name.endswith(_OURS))
         for path in directory.glob(f"*{TEMPORARY}"):
             path.unlink()
-        _sync_directory(directory)
+        self._sync_directory(directory)
 
     def names(self) -> list[str]:
         """The names of all files but temporary ones, sorted."""
@@ -147,14 +156,14 @@ class FileDisk:
         file = os.open(self._prepared, os.O_RDWR | os.O_CLOEXEC)
         try:
             _write(file, 0, head)
-            sync_data(file)
+            self._sync_data(file)
             os.rename(self._prepared, self._directory / name)
         except OSError:
             os.close(file)
             raise
         self.release(name)
         self._files[name] = file
-        _sync_directory(self._directory)
+        self._sync_directory(self._directory)
 
     def write(self, name: str, offset: int, data: bytes) -> None:
         """Write at a place inside a file."""
@@ -163,7 +172,7 @@ class FileDisk:
     def sync(self, name: str) -> None:
         """Make what was written to the file so far survive a crash."""
         began_ns = time.monotonic_ns()
-        sync_data(self._open(name))
+        self._sync_data(self._open(name))
         self.syncs.add(time.monotonic_ns() - began_ns)
 
     def release(self, name: str) -> None:
@@ -183,22 +192,24 @@ class FileDisk:
         try:
             with _made(temporary) as file:
                 _write(file.fileno(), 0, data)
-                sync_all(file.fileno())
+                self._sync_all(file.fileno())
             os.rename(temporary, self._directory / name)
         except OSError:
             temporary.unlink(missing_ok=True)
             raise
-        _sync_directory(self._directory)
+        self._sync_directory(self._directory)
 
     def remove(self, name: str) -> None:
         """Remove the file and sync the directory."""
         self._writable()
         self.release(name)
         (self._directory / name).unlink(missing_ok=True)
-        _sync_directory(self._directory)
+        self._sync_directory(self._directory)
 
     def sync_call(self) -> str:
-        """Name of the system call that makes bytes durable in this directory."""
+        """Name of the system call that makes bytes durable in this directory, or "none"."""
+        if not self._durable:
+            return "none"
         directory = os.open(self._directory, os.O_RDONLY)
         try:
             return sync_call(directory)
@@ -253,30 +264,37 @@ class FileDisk:
                 if self._stopping.is_set():
                     return
                 _write(file.fileno(), start, _ZEROS[: size - start])
-                sync_data(file.fileno())
-            sync_all(file.fileno())
+                self._sync_data(file.fileno())
+            self._sync_all(file.fileno())
         self._prepared_size = size
 
+    def _make(self, directory: Path) -> None:
+        """Create the directory where it is missing, and sync its name and those of all folders
+        created.
 
-def _make_durably(directory: Path) -> None:
-    """Create the directory where it is missing, and sync its name and those of all folders created.
+        Another process may have created the directory a moment ago: its name is synced in any case,
+        where the folder around it is readable.
+        """
+        made = [directory, *(folder for folder in directory.parents if not folder.exists())]
+        private_folder(directory)
+        for folder in made:
+            with contextlib.suppress(PermissionError):
+                self._sync_directory(folder.parent)
 
-    Another process may have created the directory a moment ago: its name is synced in any case,
-    where the folder around it is readable.
-    """
-    made = [directory, *(folder for folder in directory.parents if not folder.exists())]
-    private_folder(directory)
-    for folder in made:
-        with contextlib.suppress(PermissionError):
-            _sync_directory(folder.parent)
+    def _sync_data(self, file: int) -> None:
+        if self._durable:
+            sync_data(file)
 
+    def _sync_all(self, file: int) -> None:
+        if self._durable:
+            sync_all(file)
 
-def _sync_directory(directory: Path) -> None:
-    file = os.open(directory, os.O_RDONLY)
-    try:
-        sync_all(file)
-    finally:
-        os.close(file)
+    def _sync_directory(self, directory: Path) -> None:
+        file = os.open(directory, os.O_RDONLY)
+        try:
+            self._sync_all(file)
+        finally:
+            os.close(file)
 
 
 def _is_ours(name: str) -> bool:

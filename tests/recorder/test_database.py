@@ -15,6 +15,7 @@ from tests.recorder.test_record import Recorder
 from tests.simulation.fake_disk import survivors
 
 NORMAL: Final = 1
+OFF: Final = 0
 """`PRAGMA synchronous`: the log is synced before it goes into the database, not by every write."""
 
 TRANSACTIONS: Final = 30
@@ -39,6 +40,14 @@ def test_every_connection_to_sqlite_is_set_as_wanted(
         with sqlite_engine.connect() as one, sqlite_engine.connect() as other:
             for connection in (one, other):
                 assert connection.execute(text(f"PRAGMA {pragma}")).scalar() == value
+
+
+def test_a_database_that_is_not_durable_is_never_synced(tmp_path: Path) -> None:
+    engine = open_database(f"sqlite:///{tmp_path}/history.db", durable=False)
+    with engine.connect() as connection:
+        assert connection.execute(text("PRAGMA synchronous")).scalar() == OFF
+        assert connection.execute(text("PRAGMA journal_mode")).scalar() == "wal"
+    engine.dispose()
 
 
 def test_postgresql_does_not_wait_for_its_disk_and_reads_one_state(

@@ -297,6 +297,20 @@ def test_zeros_are_synced_a_piece_at_a_time(tmp_path: Path, monkeypatch: Patch) 
     disk.close()
 
 
+def test_a_disk_that_is_not_durable_syncs_nothing(tmp_path: Path, monkeypatch: Patch) -> None:
+    for function in ("fsync", "fdatasync"):
+        monkeypatch.setattr(os, function, lambda _: pytest.fail("this reaches the disk"))
+    disk = FileDisk(tmp_path / "data", durable=False)
+    disk.claim("one", SIZE, b"head")
+    disk.write("one", 4, b"a")
+    disk.sync("one")
+    disk.replace("two", b"content")
+    disk.remove("two")
+    assert disk.read("one", 0, 5) == b"heada"
+    assert disk.sync_call() == "none"
+    disk.close()
+
+
 def test_written_bytes_are_durable_after_one_sync(tmp_path: Path, monkeypatch: Patch) -> None:
     disk = FileDisk(tmp_path)
     disk.claim("one", 100, b"head")
