@@ -22,6 +22,7 @@ from crossbook.common.process.notify import notify_ready
 from crossbook.common.process.startup import exit_on_config_error, started
 from crossbook.common.sequence import base_at, epoch_of, first_of
 from crossbook.gateway.api.render import Renderer
+from crossbook.gateway.keys.key_table import KeyTable
 from crossbook.gateway.orders.desk import OrderDesk
 from crossbook.gateway.orders.front_desk import FrontDesk
 from crossbook.gateway.orders.matcher_link import MatcherLink
@@ -55,6 +56,7 @@ class Gateway:
             self._clock = ManualClock(settings.clock_start_ns())
         self._shards = settings.each_shard()
         self._faults = self._with_faults() if settings.faults == "on" else None
+        self.keys = KeyTable() if settings.auth == "on" else None
         self.desk: FrontDesk | None = None
         self.matchers: list[MatcherSockets] = []
         self.orders: OrderService | None = None
@@ -81,7 +83,7 @@ class Gateway:
             for shard in self._shards
             for process in ("matcher", "publisher")
         }
-        return GatewayFaults(processes, self._clock, self._settings.account)
+        return GatewayFaults(processes, self._clock)
 
     async def run(self, stopped: asyncio.Event) -> None:
         """Serve until `stopped` is set, or until another gateway took over."""
@@ -123,7 +125,9 @@ class Gateway:
             entry = OrderEntry(
                 self.desk, self.orders.local, self.orders, self.matchers, self._render
             )
-        return Interfaces(self._settings, self._context, self._clock, entry, listener, self._faults)
+        return Interfaces(
+            self._settings, self._context, self._clock, entry, listener, self._faults, self.keys
+        )
 
     def _order_service(self, with_clients: bool) -> OrderService:
         settings, context = self._settings, self._context

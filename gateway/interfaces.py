@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from msgspec import Struct
 
 from crossbook.common.process import sockets
-from crossbook.common.process.clock import Clock
+from crossbook.common.process.clock import Clock, SystemClock
 from crossbook.common.process.config import Settings
 from crossbook.common.process.log import logger
 from crossbook.common.process.open_files import allow_open_files, few
@@ -22,9 +22,11 @@ from crossbook.gateway.api.order_stream import OrderStreams
 from crossbook.gateway.api.render import Renderer
 from crossbook.gateway.api.rest import make_app
 from crossbook.gateway.api.trading import Trading
+from crossbook.gateway.auth.access import Access, AnyAccount
 from crossbook.gateway.history.link import HistoryLink
 from crossbook.gateway.history.queries import HistoryQueries
 from crossbook.gateway.history.socket import HistorySocket
+from crossbook.gateway.keys.key_table import KeyTable
 from crossbook.gateway.market_feed import MarketFeed
 from crossbook.gateway.operations.metrics import GatewayMetrics, OrderTraffic
 from crossbook.gateway.operations.operations import Operations, without_api
@@ -36,6 +38,7 @@ from crossbook.gateway.streams.latest import LATEST_LEAST_NS
 from crossbook.gateway.streams.loop import StreamLoop
 from crossbook.gateway.streams.routes import Streams
 from crossbook.gateway.web.admission import Admission
+from crossbook.gateway.web.channel import Router
 from crossbook.gateway.web.entrance import AsgiApp
 from crossbook.gateway.web.hosts import AllowedHosts, allowed_origins
 from crossbook.gateway.web.http_connection import HttpConnection
@@ -45,6 +48,7 @@ from crossbook.gateway.web.stream_router import stream_router
 from crossbook.gateway.web.websocket import Hub, Limits
 
 if TYPE_CHECKING:
+    from crossbook.gateway.auth.sign_in import KeyGate
     from crossbook.gateway.faults.assembly import GatewayFaults
 
 FILES_SPARE: Final = 5_000
@@ -62,7 +66,8 @@ class OrderEntry(Struct, frozen=True):
 
 
 class Interfaces:
-    """The interfaces that the roles of this process name; `entry` is None for `streams` alone."""
+    """The interfaces that the roles of this process name; `entry` is None for `streams` alone, and
+    `keys` for `AUTH=off`."""
 
     def __init__(
         self,
@@ -72,12 +77,14 @@ class Interfaces:
         entry: OrderEntry | None,
         listener: socket.socket,
         faults: "GatewayFaults | None" = None,
+        keys: KeyTable | None = None,
     ) -> None:
         self._settings = settings
         self._context = context
         self._clock = clock
         self._entry = entry
         self._faults = faults
+        self._keys = keys
         self._starting: list[Callable[[], None]] = []
         self._stopping: list[Callable[[], None]] = []
         self._shards = settings.each_shard()
@@ -109,17 +116,18 @@ class Interfaces:
         operations = Operations(metrics, self._probes(), feed, settings.clock)
         hosts = AllowedHosts(settings.allowed_hosts, settings.api_host)
         order_streams = None
+        access, gate = self._access()
         if "api" in settings.gateway_roles:
             metrics.histories = [HistoryLink() for _ in self._shards]
-            app, order_streams = self._api(feed, metrics.histories, operations, hosts)
+            app, order_streams = self._api(feed, metrics.histories, operations, hosts, access)
         else:
-            app = without_api(operations, Admission(hosts))
+            app = without_api(operations, Admission(hosts), access)
         connection = HttpConnection
         if self._faults is not None:
             from crossbook.gateway.faults.http import AbortableConnection
 
             connection = AbortableConnection
-            app = self._faults.app(app, Admission(hosts))
+            app = self._faults.app(app, Admission(hosts), access)
             metrics.faults = self._faults.table
             operations.faults_in_force = self._faults.in_force
         if self._entry is not None:
@@ -128,15 +136,51 @@ class Interfaces:
         if "streams" in settings.gateway_roles:
             metrics.streams = Streams(0 if self._clock.is_manual else LATEST_LEAST_NS)
             StreamLoop(feed, metrics.streams, self._clock)
-        router = stream_router(Admission(hosts), order_streams, metrics.streams)
+        router = self._router(Admission(hosts), order_streams, metrics.streams, gate)
         if self._faults is not None:
-            router = self._faults.router(router)
+            router = self._faults.router(router, access)
         limits = Limits(connections_max=settings.max_websocket_connections)
         hub = metrics.hub = Hub(router, limits)
         metrics.http = HttpCounter(app, self._clock)
         server = HttpServer(metrics.http, hub, listener, connection)
         metrics.server = server
         return server
+
+    def _access(self) -> tuple[Access, "KeyGate | None"]:
+        """Who may send requests, and who may open streams; None where everybody may."""
+        if self._keys is None:
+            logger().warning("auth_off", reason="whoever reaches this gateway acts for any account")
+            return AnyAccount(self._settings.account), None
+        # Imported here: without AUTH=on nothing of it is loaded.
+        from crossbook.gateway.auth.key_access import KeyAccess
+        from crossbook.gateway.auth.sign_in import KeyGate
+
+        entry, clock = self._entry, self._clock
+
+        def exchange_ns() -> int:
+            if entry is None or not clock.is_manual:
+                return clock.now_ns()
+            return max(clock.now_ns(), *entry.local.times_ns)
+
+        is_keyed = self._settings.feed_access == "keyed"
+        access = KeyAccess(self._keys, SystemClock().now_ns, exchange_ns, is_keyed)
+        return access, KeyGate(access)
+
+    def _router(
+        self,
+        admission: Admission,
+        orders: OrderStreams | None,
+        streams: Streams | None,
+        gate: "KeyGate | None",
+    ) -> Router:
+        """The router of WebSockets, which opens streams by `gate` where there is one."""
+        if gate is None:
+            everybody = orders.route_handshake if orders is not None else None
+            return stream_router(admission, everybody, streams)
+        route = gate.order_route(orders) if orders is not None else None
+        if self._settings.feed_access == "public":
+            return stream_router(admission, route, streams)
+        return stream_router(admission, route, streams, gate.market_stream)
 
     def _probes(self) -> Probes:
         addresses: dict[str, str] = {}
@@ -179,6 +223,7 @@ class Interfaces:
         histories: Sequence[HistoryLink],
         operations: Operations,
         hosts: AllowedHosts,
+        access: Access,
     ) -> tuple[AsgiApp, OrderStreams]:
         settings = self._settings
         assert self._entry is not None, "the api needs order entry"
@@ -208,7 +253,5 @@ class Interfaces:
         trading = Trading(local, lookup, render)
         prefix = secrets.token_hex(4)
         origins = allowed_origins(settings.cors_origins)
-        app = make_app(
-            trading, lookup, operations.metrics, settings.account, prefix, hosts, origins
-        )
+        app = make_app(trading, lookup, operations.metrics, access, prefix, hosts, origins)
         return app, OrderStreams(local, trading, render, settings.account)

@@ -5,7 +5,7 @@ error with its `id`. Messages: docs/reference/streams.md.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated, Final
 
 import msgspec
@@ -28,6 +28,7 @@ from crossbook.gateway.web.channel import (
     POLICY_VIOLATION,
     TRY_AGAIN_LATER,
     Connection,
+    Handshake,
     Refusal,
     refusal_of,
     text_frame,
@@ -132,6 +133,20 @@ _order_filter = decoder(OrderFilter)
 _timeout = decoder(documents.CancelAfterRequest)
 
 
+class StreamOptions(Struct, frozen=True):
+    """What a handshake asks for: the account it names; the numbers from which executions are sent
+    again, at most one of each shard; and whether open orders of the account are canceled when its
+    last connection is gone."""
+
+    account: str | None
+    from_seqs: Sequence[int] = ()
+    cancel_on_disconnect: bool = False
+
+
+MayTrade = Callable[[], None]
+"""Raises `Problem` where a request that changes something is refused."""
+
+
 class OrderStream:
     """The channel of one connection, acting for one account."""
 
@@ -141,15 +156,15 @@ class OrderStream:
         trading: Trading,
         render: Renderer,
         account: int,
-        from_seqs: Sequence[int],
-        cancel_on_disconnect: bool,
+        options: StreamOptions,
+        may_trade: MayTrade,
     ) -> None:
         self._sessions = sessions
         self._trading = trading
         self._render = render
         self._account = account
-        self._from_seqs = from_seqs
-        self._cancel_on_disconnect = cancel_on_disconnect
+        self._options = options
+        self._may_trade = may_trade
         self._session: OrderSession | None = None
         self._connection: Connection | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -158,13 +173,13 @@ class OrderStream:
         """Send the welcome, and the executions of the account from then on."""
         self._connection = connection
         self._session = self._sessions.open(
-            self._account, self._deliver, self._cancel_on_disconnect
+            self._account, self._deliver, self._options.cancel_on_disconnect
         )
         if self._session is None:
             connection.close(TRY_AGAIN_LATER, "this gateway has reached its limit of sessions")
             return
         self._send(Greeting(self._account, self._sessions.seq, self._seqs()))
-        for from_seq in self._from_seqs:
+        for from_seq in self._options.from_seqs:
             self._sessions.send(self._session, CatchUp(_CATCH_UP_SEQ, from_seq))
 
     def received(self, connection: Connection, text: str) -> None:
@@ -173,6 +188,7 @@ class OrderStream:
         try:
             request = _request(text.encode())
             request_id = request.id
+            self._may_trade()
             if len(self._tasks) >= REQUESTS_MAX:
                 full = f"{REQUESTS_MAX} requests of this connection wait for an answer"
                 raise refused(RejectReason.BUSY, "", full)
@@ -275,27 +291,34 @@ class OrderStreams:
         self._default_account = default_account
 
     def route(self, query: str, from_header: int | None = None) -> OrderStream | Refusal:
-        """The channel for a query string, or its refusal. `account` names the account, unless
-        `from_header` does. `from_seq` (once for each shard) is the number from which executions are
-        sent again. With `cancel_on_disconnect=true` the account's open orders are canceled when its
-        last connection is gone."""
+        """The channel for a query string, or its refusal. The account is the one of the query or
+        of `from_header`."""
         try:
-            values = values_of(query, _PARAMETERS, repeated=("from_seq",))
-            account = acting_account(from_header, values.get("account"))
-            cancels = values.get("cancel_on_disconnect", "false")
-            if cancels not in ("true", "false"):
-                raise malformed("cancel_on_disconnect", "true or false")
-            from_seqs = _from_seqs(query)
+            options = stream_options(query)
+            account = acting_account(from_header, options.account)
         except Problem as problem:
             return refusal_of(problem)
-        return OrderStream(
-            self._sessions,
-            self._trading,
-            self._render,
-            self._default_account if account is None else account,
-            from_seqs,
-            cancels == "true",
-        )
+        return self.open(self._default_account if account is None else account, options)
+
+    def route_handshake(self, handshake: Handshake, account: int | None) -> OrderStream | Refusal:
+        """As `route`."""
+        return self.route(handshake.query, account)
+
+    def open(
+        self, account: int, options: StreamOptions, may_trade: MayTrade = lambda: None
+    ) -> OrderStream:
+        """The channel of an account. `may_trade` is called before each request and raises
+        `Problem` where it is refused."""
+        return OrderStream(self._sessions, self._trading, self._render, account, options, may_trade)
+
+
+def stream_options(query: str) -> StreamOptions:
+    """The options in the query string of a handshake; raises `Problem`."""
+    values = values_of(query, _PARAMETERS, repeated=("from_seq",))
+    cancels = values.get("cancel_on_disconnect", "false")
+    if cancels not in ("true", "false"):
+        raise malformed("cancel_on_disconnect", "true or false")
+    return StreamOptions(values.get("account"), _from_seqs(query), cancels == "true")
 
 
 def _from_seqs(query: str) -> list[int]:

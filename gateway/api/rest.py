@@ -28,6 +28,7 @@ from crossbook.gateway.api.request_body import BODY_MAX
 from crossbook.gateway.api.rest_market import MarketRoutes, ProcessRoutes
 from crossbook.gateway.api.rest_orders import BODIES, AccountRoutes, OrderRoutes
 from crossbook.gateway.api.trading import Trading
+from crossbook.gateway.auth.access import Access
 from crossbook.gateway.operations.operations import MetricsText
 from crossbook.gateway.problem import ErrorDocument, Problem, internal
 from crossbook.gateway.query import values_of
@@ -53,13 +54,13 @@ def make_app(
     trading: Trading,
     lookup: Lookup,
     metrics: MetricsText,
-    default_account: int,
+    access: Access,
     request_id_prefix: str,
     hosts: AllowedHosts | None = None,
     origins: Collection[str] = (),
 ) -> AsgiApp:
-    """The application. `default_account` acts where a request names no account; pages of `origins`
-    may read market data."""
+    """The application. `access` decides for which account a request acts; pages of `origins` may
+    read market data."""
     routes = _PREPARED.pop() if _PREPARED else _Routes()
     routes.parts = {"trading": trading, "lookup": lookup, "metrics_text": metrics}
     checks = routes.checks
@@ -67,7 +68,7 @@ def make_app(
     return Entrance(
         OrderRoute(routes.app, trading, checks.request_id),
         Admission(hosts or AllowedHosts()),
-        default_account,
+        access,
         checks.request_id,
         routes.methods,
         routes.public_paths,

@@ -14,6 +14,7 @@ from crossbook.common.faults.order_entry import RequestFacts
 from crossbook.common.faults.table import FaultTable
 from crossbook.common.process.clock import Clock
 from crossbook.gateway.api.identity import account_in, acting_account
+from crossbook.gateway.auth.access import Access
 from crossbook.gateway.faults.clock import ShiftedDesk
 from crossbook.gateway.faults.desk import FaultyDesk
 from crossbook.gateway.faults.fate import request_fate
@@ -33,12 +34,9 @@ if TYPE_CHECKING:
 class GatewayFaults:
     """The rules of one gateway; `processes` has a socket to every other process with rules."""
 
-    def __init__(
-        self, processes: Mapping[str, "zmq.Socket[bytes]"], clock: Clock, default_account: int
-    ) -> None:
+    def __init__(self, processes: Mapping[str, "zmq.Socket[bytes]"], clock: Clock) -> None:
         self.table = FaultTable("gateway")
         self._links = FaultLinks(self.table, processes, clock)
-        self._default_account = default_account
 
     def in_force(self) -> FaultsInForce:
         """The rules in force in all processes, in numbers."""
@@ -63,34 +61,34 @@ class GatewayFaults:
         """Have late replies sent by `wake`."""
         self._desk.wake = wake
 
-    def app(self, app: AsgiApp, admission: Admission) -> AsgiApp:
+    def app(self, app: AsgiApp, admission: Admission, access: Access) -> AsgiApp:
         """The HTTP application behind the rules, with the route of the rules."""
         from crossbook.gateway.faults.http import FaultyHttp
         from crossbook.gateway.faults.routes import FaultRoutes
 
-        routes = FaultRoutes(app, self._links, admission)
-        return FaultyHttp(routes, self.table, self._default_account)
+        routes = FaultRoutes(app, self._links, admission, access)
+        return FaultyHttp(routes, self.table, access)
 
-    def router(self, router: Router) -> Router:
+    def router(self, router: Router, access: Access) -> Router:
         """The router of WebSockets behind the rules."""
-        from crossbook.gateway.api.order_stream import OrderStream
+        from crossbook.gateway.api.order_stream import PATH
         from crossbook.gateway.faults.market_stream import faulty_stream
-        from crossbook.gateway.faults.order_stream import faulty
+        from crossbook.gateway.faults.order_stream import FaultyOrderStream
 
         def route(handshake: Handshake) -> Channel | Refusal:
-            refusal = self._refusal(handshake)
+            refusal = self._refusal(handshake, access)
             if refusal is not None:
                 return refusal
             found = router(handshake)
             if isinstance(found, Refusal):
                 return found
-            if isinstance(found, OrderStream):
-                return faulty(found, self.table)
+            if unquote(handshake.path) == PATH:
+                return FaultyOrderStream(found, self.table)
             return faulty_stream(found, handshake.path, self.table, asyncio.get_running_loop)
 
         return route
 
-    def _refusal(self, handshake: Handshake) -> Refusal | None:
+    def _refusal(self, handshake: Handshake, access: Access) -> Refusal | None:
         """The refusal of a handshake by a rule."""
         if not len(self.table):
             return None
@@ -101,7 +99,7 @@ class GatewayFaults:
         except Problem:
             return None
         _, _, symbol = unquote(handshake.path).removeprefix("/ws/").partition("/")
-        account = account or self._default_account
+        account = access.named(handshake.headers, account)
         facts = RequestFacts("handshake", account, handshake.path, "GET", symbol)
         refused = request_fate(self.table, facts).refused
         if refused is None:

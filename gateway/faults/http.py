@@ -16,6 +16,7 @@ from crossbook.common.faults.order_entry import AnswerFault, RequestFacts
 from crossbook.common.faults.table import FaultTable
 from crossbook.gateway.api.identity import account_in
 from crossbook.gateway.api.request_body import BODY_MAX, Receive
+from crossbook.gateway.auth.access import Access
 from crossbook.gateway.faults.fate import answer_fate, request_fate
 from crossbook.gateway.faults.refusal import PROXY_PAGE, Refused, unknown
 from crossbook.gateway.faults.routes import FAULTS_PATH
@@ -52,12 +53,12 @@ _named = msgspec.json.Decoder(Named).decode
 
 
 class FaultyHttp:
-    """`app`, behind the rules of `table`. `default_account` acts where a request names none."""
+    """`app`, behind the rules of `table`. `access` gives the account that a request names."""
 
-    def __init__(self, app: AsgiApp, table: FaultTable, default_account: int) -> None:
+    def __init__(self, app: AsgiApp, table: FaultTable, access: Access) -> None:
         self._app = app
         self._table = table
-        self._default_account = default_account
+        self._access = access
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Serve one request."""
@@ -115,7 +116,7 @@ class FaultyHttp:
         path = scope["path"]
         try:
             accounts = [value.strip() for name, value in scope["headers"] if name == b"x-account"]
-            account = account_in(accounts) or self._default_account
+            account = self._access.named(scope["headers"], account_in(accounts))
             query = values_of(scope["query_string"].decode("latin-1"), None)
         except Problem:
             return None

@@ -11,7 +11,7 @@ from crossbook.common.errors import BAD_BYTES
 from crossbook.common.faults.order_entry import ExecutionFacts, RequestFacts
 from crossbook.common.faults.table import FaultTable
 from crossbook.common.shards import shard_of
-from crossbook.gateway.api.order_stream import PATH, Failure, OrderStream
+from crossbook.gateway.api.order_stream import PATH, Failure
 from crossbook.gateway.faults.fate import (
     AnswerFate,
     answer_fate,
@@ -61,8 +61,8 @@ _encode = msgspec.json.Encoder().encode
 class FaultyOrderStream:
     """The channel `inner`, behind the rules of `table`."""
 
-    def __init__(self, inner: OrderStream, table: FaultTable) -> None:
-        self._inner = inner
+    def __init__(self, inner: Channel, table: FaultTable) -> None:
+        self.inner = inner
         self._table = table
         self._account = 0
         self._began: list[int] = []
@@ -75,7 +75,7 @@ class FaultyOrderStream:
         """The handshake is done."""
         self._outer = connection
         self._between = cast(Connection, Between(connection, self._send))
-        self._inner.opened(self._between)
+        self.inner.opened(self._between)
 
     def received(self, connection: Connection, text: str) -> None:
         """Apply the faults before a request, and hand it on if it is not ended."""
@@ -83,7 +83,7 @@ class FaultyOrderStream:
             request = _request(text)
             params = _params(request.params)
         except BAD_BYTES:
-            self._inner.received(self._between, text)
+            self.inner.received(self._between, text)
             return
         symbol, client_order_id = params.symbol or "", params.client_order_id or ""
         facts = RequestFacts(
@@ -99,16 +99,16 @@ class FaultyOrderStream:
             self._later(fate.delay_s, self._abort)
             return
         keep(self._waiting, request.id, facts)
-        self._later(fate.delay_s, lambda: self._inner.received(self._between, text))
+        self._later(fate.delay_s, lambda: self.inner.received(self._between, text))
 
     def drained(self, connection: Connection) -> None:
         """The connection was full and has room again."""
-        self._inner.drained(self._between)
+        self.inner.drained(self._between)
 
     def closed(self, connection: Connection) -> None:
         """The connection is gone."""
         self._outer = None
-        self._inner.closed(self._between)
+        self.inner.closed(self._between)
 
     def _send(self, frame: bytes) -> None:
         """Apply the faults of a message from the order stream. Executions from before the welcome
@@ -189,8 +189,3 @@ def payload_of(frame: bytes) -> bytes:
     b'hello'
     """
     return frame[{126: 4, 127: 10}.get(frame[1], 2) :]
-
-
-def faulty(channel: Channel, table: FaultTable) -> Channel:
-    """The channel behind the rules, where it is an order stream."""
-    return FaultyOrderStream(channel, table) if isinstance(channel, OrderStream) else channel

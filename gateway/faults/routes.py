@@ -17,6 +17,7 @@ from crossbook.common.faults.table import FaultState
 from crossbook.common.process.log import logger
 from crossbook.gateway.api.bodies import whole_number
 from crossbook.gateway.api.order_route import check_media_type
+from crossbook.gateway.auth.access import Access
 from crossbook.gateway.problem import ErrorDocument, Problem, internal, malformed
 from crossbook.gateway.query import values_of
 from crossbook.gateway.web.admission import Admission
@@ -61,11 +62,11 @@ class Faults(Protocol):
 class FaultRoutes:
     """Serves `FAULTS_PATH`, and everything else by `app`."""
 
-    def __init__(self, app: AsgiApp, faults: Faults, admission: Admission) -> None:
+    def __init__(self, app: AsgiApp, faults: Faults, admission: Admission, access: Access) -> None:
         self._app = app
         self._faults = faults
         self._numbers = count(1)
-        self._served = Entrance(self._serve, admission, 1, self._request_id, _methods_of)
+        self._served = Entrance(self._serve, admission, access, self._request_id, _methods_of)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Serve one request."""

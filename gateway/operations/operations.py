@@ -7,6 +7,7 @@ from typing import Any, Final, Protocol
 
 import msgspec
 
+from crossbook.gateway.auth.access import Access
 from crossbook.gateway.operations.expositions import joined
 from crossbook.gateway.operations.metrics import GatewayMetrics
 from crossbook.gateway.operations.probes import Probes, ProcessAnswers, kind_and_shard
@@ -124,7 +125,7 @@ _ALLOW: Final = b"GET, HEAD, OPTIONS"
 _PATHS: Final = ("/health", "/metrics", "/ready")
 
 
-def without_api(operations: Operations, admission: Admission) -> AsgiApp:
+def without_api(operations: Operations, admission: Admission, access: Access) -> AsgiApp:
     """The HTTP application of a gateway without the role `api`."""
     numbers = count(1)
 
@@ -136,7 +137,7 @@ def without_api(operations: Operations, admission: Admission) -> AsgiApp:
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 
-    return Entrance(serve, admission, 1, lambda: f"streams-{next(numbers)}", lambda _: _ALLOW)
+    return Entrance(serve, admission, access, lambda: f"streams-{next(numbers)}", lambda _: _ALLOW)
 
 
 async def _answer(operations: Operations, scope: Any) -> tuple[int, str, bytes]:

@@ -89,12 +89,13 @@ def refusal_of(problem: Problem) -> Refusal:
 
 class Handshake(Struct, frozen=True):
     """A request to open a WebSocket, not decoded. Names of headers are in lower case; `address` is
-    the one the request came to."""
+    the one the request came to, `peer` the client's IP address."""
 
     path: str
     query: str = ""
     headers: tuple[tuple[bytes, bytes], ...] = ()
     address: str = ""
+    peer: str = ""
 
 
 Router: TypeAlias = Callable[[Handshake], Channel | Refusal]

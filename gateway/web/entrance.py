@@ -11,6 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from crossbook.gateway.api.request_body import received, whole_body
+from crossbook.gateway.auth.access import Access
 from crossbook.gateway.problem import ErrorDocument, Problem, malformed
 from crossbook.gateway.query import values_of
 from crossbook.gateway.web.admission import Admission, Admitted
@@ -27,6 +28,9 @@ READING: Final = ("GET", "HEAD", "OPTIONS")
 PREFLIGHT_S: Final = 600
 """Seconds a browser may keep the answer to a preflight."""
 
+CHALLENGE: Final = b"CROSSBOOK-SIGNATURE"
+"""The scheme of authentication that a 401 names: docs/reference/signing.md."""
+
 _encode = msgspec.json.Encoder().encode
 
 AsgiApp = Callable[[Any, Any, Any], Any]
@@ -36,8 +40,8 @@ AsgiApp = Callable[[Any, Any, Any], Any]
 class Entrance:
     """`app`, behind the checks.
 
-    `app` reads the account a request acts for from `account` in the scope; it is `default_account`
-    where the request names none. `allow` returns the methods of a path for the header `Allow`,
+    `app` reads the account a request acts for from `account` in the scope, as `access` gives it.
+    `allow` returns the methods of a path for the header `Allow`,
     `is_public` whether pages of `origins` may read the path.
     """
 
@@ -45,7 +49,7 @@ class Entrance:
         self,
         app: AsgiApp,
         admission: Admission,
-        default_account: int,
+        access: Access,
         request_ids: Callable[[], str],
         allow: Callable[[str], bytes],
         is_public: Callable[[str], bool] = lambda path: False,
@@ -53,7 +57,7 @@ class Entrance:
     ) -> None:
         self._app = app
         self._admission = admission
-        self._default_account = default_account
+        self._access = access
         self._request_ids = request_ids
         self._allow = allow
         self._is_public = is_public
@@ -75,21 +79,23 @@ class Entrance:
             if not head.is_own and method not in READING:
                 text = "only pages of this address may change anything here"
                 raise Problem(403, "FOREIGN_ORIGIN", text, "Origin")
+            claim = self._access.claim(scope, head.account)
+            body = b""
             if method not in WITH_BODY:
                 # The application refuses a method that the path does not have.
                 if head.has_body and method.encode() in self._allow(scope["path"]).split(b", "):
                     raise malformed("body", f"a {method} has no body here; send none")
             else:
-                body = await whole_body(receive)
-                if body is None:
+                whole = await whole_body(receive)
+                if whole is None:
                     return
+                body = whole
                 receive = received(body, receive)
+            scope["account"] = self._access.account(claim, body)
         except Problem as problem:
             await self._refuse(problem, send)
             return
-        scope["account"] = self._default_account
         if head.account is not None:
-            scope["account"] = head.account
             # The framework reads the header again, and accepts only the plain number.
             scope["headers"] = [
                 (name, b"%d" % head.account if name == b"x-account" else value)
@@ -106,6 +112,8 @@ class Entrance:
             (b"content-type", b"application/json"),
             (b"content-length", b"%d" % len(body)),
         ]
+        if problem.status == 401:
+            headers.append((b"www-authenticate", CHALLENGE))
         await send({"type": "http.response.start", "status": problem.status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 

@@ -88,7 +88,7 @@ class AllowedHosts:
                 raise malformed(
                     "Host", f"{text[:_SHOWN]!r} is not the host of the request's target"
                 )
-        if not (found.host in self._names or _is_loopback(found.host) or found.host == address):
+        if not (found.host in self._names or is_loopback(found.host) or found.host == address):
             text = (
                 f"{found.host[:_SHOWN]!r} is not a name of this gateway; where it should be, add "
                 "it to ALLOWED_HOSTS"
@@ -129,7 +129,12 @@ def allowed_origins(origins: Sequence[str]) -> tuple[str, ...]:
     return tuple(origins)
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether a host or address is this machine's own.
+
+    >>> is_loopback("localhost"), is_loopback("127.0.0.9"), is_loopback("192.0.2.1")
+    (True, True, False)
+    """
     try:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:

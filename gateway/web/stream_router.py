@@ -1,10 +1,10 @@
 """Routes WebSocket handshakes that pass the checks to their channel. No I/O."""
 
+from collections.abc import Callable
 from typing import Final
 from urllib.parse import unquote
 
 from crossbook.gateway.api.order_stream import PATH as ORDERS_PATH
-from crossbook.gateway.api.order_stream import OrderStreams
 from crossbook.gateway.problem import Problem
 from crossbook.gateway.streams.routes import Streams
 from crossbook.gateway.web.admission import Admission
@@ -12,13 +12,27 @@ from crossbook.gateway.web.channel import Channel, Handshake, Refusal, Router, r
 
 _FOREIGN: Final = Refusal(403, "Origin: only pages of this address may trade here")
 
+OrderRoute = Callable[[Handshake, int | None], Channel | Refusal]
+"""Returns the order stream of a handshake that names this account in its header, or its refusal."""
+
+MarketRoute = Callable[[Handshake, Channel], Channel | Refusal]
+"""Returns the channel that leads to a stream of market data, or the refusal of the handshake."""
+
+
+def open_to_all(handshake: Handshake, channel: Channel) -> Channel | Refusal:
+    """The stream itself: market data is public."""
+    return channel
+
 
 def stream_router(
-    admission: Admission, orders: OrderStreams | None, streams: Streams | None
+    admission: Admission,
+    orders: OrderRoute | None,
+    streams: Streams | None,
+    market: MarketRoute = open_to_all,
 ) -> Router:
-    """The router of a gateway: `/ws/orders` to `orders`, every other path to `streams`, where they
-    are not None. A page of another origin may read market data, which is public, and nothing
-    else."""
+    """The router of a gateway: `/ws/orders` to `orders`, every other path by `market` to `streams`,
+    where they are not None. A page of another origin may read market data that is public, and
+    nothing else."""
 
     def route(handshake: Handshake) -> Channel | Refusal:
         try:
@@ -28,9 +42,10 @@ def stream_router(
             return refusal_of(problem)
         path = unquote(handshake.path)
         if path == ORDERS_PATH and orders is not None:
-            return orders.route(handshake.query, head.account) if head.is_own else _FOREIGN
+            return orders(handshake, head.account) if head.is_own else _FOREIGN
         if streams is not None:
-            return streams.route(path, handshake.query)
+            found = streams.route(path, handshake.query)
+            return found if isinstance(found, Refusal) else market(handshake, found)
         return Refusal(404, f"no stream at {path[:100]}; this gateway has no role streams")
 
     return route

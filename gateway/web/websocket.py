@@ -111,6 +111,11 @@ class Hub:
             connection.check(self.seconds)
 
 
+def _host_of(address: Any) -> str:
+    """The IP address of one end of a connection."""
+    return str(address[0]) if isinstance(address, tuple) else ""
+
+
 def make_protocol(router: Router, limits: Limits) -> type[asyncio.Protocol]:
     """The value of `uvicorn.Config(ws=...)`: makes connections that share one new `Hub`."""
     return cast("type[asyncio.Protocol]", protocol_of(Hub(router, limits)))
@@ -316,9 +321,8 @@ class WebSocketConnection(asyncio.Protocol):
             (name.lower().encode("latin-1"), value.encode("latin-1", "surrogateescape"))
             for name, value in request.headers.raw_items()
         )
-        address = self._transport.get_extra_info("sockname")
-        own = str(address[0]) if isinstance(address, tuple) else ""
-        return Handshake(path, query, headers, own)
+        own, peer = map(self._transport.get_extra_info, ("sockname", "peername"))
+        return Handshake(path, query, headers, _host_of(own), _host_of(peer))
 
     def _receive(self, frame: Frame) -> None:
         if not self._open or self._channel is None:

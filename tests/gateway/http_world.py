@@ -10,11 +10,13 @@ from typing import Any, NamedTuple, Self
 import msgspec
 
 from crossbook.gateway.api.order_stream import OrderStreams
+from crossbook.gateway.auth.key_access import KeyAccess
+from crossbook.gateway.auth.sign_in import KeyGate
 from crossbook.gateway.web.admission import Admission
 from crossbook.gateway.web.hosts import AllowedHosts
 from crossbook.gateway.web.http_server import HttpServer
 from crossbook.gateway.web.listener import listening
-from crossbook.gateway.web.stream_router import stream_router
+from crossbook.gateway.web.stream_router import OrderRoute, stream_router
 from crossbook.gateway.web.websocket import Hub, Limits
 from tests.worlds.rest_world import RestWorld
 
@@ -38,10 +40,18 @@ class HttpAnswer(NamedTuple):
 class HttpWorld(RestWorld):
     """The world of the API, and its server while it is entered."""
 
-    def __init__(self, hosts: AllowedHosts | None = None, origins: tuple[str, ...] = ()) -> None:
-        super().__init__(hosts=hosts, origins=origins)
+    def __init__(
+        self,
+        hosts: AllowedHosts | None = None,
+        origins: tuple[str, ...] = (),
+        access: KeyAccess | None = None,
+    ) -> None:
+        super().__init__(hosts=hosts, origins=origins, access=access)
         orders = OrderStreams(self.sessions, self.trading, self.lookup.render, 1)
-        router = stream_router(Admission(hosts or AllowedHosts()), orders, None)
+        route: OrderRoute = orders.route_handshake
+        if access is not None:
+            route = KeyGate(access).order_route(orders)
+        router = stream_router(Admission(hosts or AllowedHosts()), route, None)
         self.server = HttpServer(self.app, Hub(router, Limits()), listening("127.0.0.1", 0))
 
     async def __aenter__(self) -> Self:

@@ -21,6 +21,7 @@ from crossbook.gateway.api.lookup import Lookup
 from crossbook.gateway.api.render import Renderer
 from crossbook.gateway.api.rest import make_app
 from crossbook.gateway.api.trading import Trading
+from crossbook.gateway.auth.access import Access, AnyAccount
 from crossbook.gateway.history.link import HistoryLink
 from crossbook.gateway.history.queries import HistoryQueries
 from crossbook.gateway.orders.desk import OrderDesk
@@ -133,6 +134,7 @@ class RestWorld:
         rules: Rules | None = None,
         hosts: AllowedHosts | None = None,
         origins: tuple[str, ...] = (),
+        access: Access | None = None,
     ) -> None:
         self.engine = Engine(INSTRUMENTS, rules)
         tokens = iter(range(1001, 100_000))
@@ -162,8 +164,9 @@ class RestWorld:
             self.sessions, history, self.market, self.time, render, self.clock_doubted
         )
         self.trading = Trading(self.sessions, self.lookup, self.lookup.render)
+        self.access = access or AnyAccount(1)
         self.app: AsgiApp = make_app(
-            self.trading, self.lookup, metrics_text, 1, "test", hosts, origins
+            self.trading, self.lookup, metrics_text, self.access, "test", hosts, origins
         )
         self.client = httpx.AsyncClient(
             transport=httpx.ASGITransport(self.app), base_url="http://localhost"

@@ -16,6 +16,7 @@ import httpx
 from crossbook.common.faults.kinds import AnyFault
 from crossbook.common.process.clock import SystemClock
 from crossbook.gateway.api.order_stream import OrderStreams
+from crossbook.gateway.auth.access import AnyAccount
 from crossbook.gateway.faults.assembly import GatewayFaults
 from crossbook.gateway.faults.http import AbortableConnection
 from crossbook.gateway.web.admission import Admission
@@ -35,20 +36,21 @@ class FaultWorld(RestWorld):
 
     def __init__(self, *rules: AnyFault, with_server: bool = False) -> None:
         super().__init__()
-        self.faults = GatewayFaults({}, SystemClock(), 1)
+        self.faults = GatewayFaults({}, SystemClock())
         self.table = self.faults.table
         for rule in rules:
             self.table.add(rule)
         self.lookup.faults_in_force = self.faults.in_force
         admission = Admission(AllowedHosts())
-        self.app = self.faults.app(self.app, admission)
+        self.app = self.faults.app(self.app, admission, AnyAccount(1))
         self.client = httpx.AsyncClient(
             transport=httpx.ASGITransport(self.app), base_url="http://localhost"
         )
         self.server: HttpServer | None = None
         if with_server:
             orders = OrderStreams(self.sessions, self.trading, self.lookup.render, 1)
-            router = self.faults.router(stream_router(admission, orders, None))
+            route = stream_router(admission, orders.route_handshake, None)
+            router = self.faults.router(route, AnyAccount(1))
             hub = Hub(router, Limits())
             self.server = HttpServer(self.app, hub, listening("127.0.0.1", 0), AbortableConnection)
 

@@ -8,8 +8,10 @@ import pytest
 
 from crossbook.common.faults.order_entry import NoAnswer, Refuse
 from crossbook.common.process.clock import SystemClock
+from crossbook.gateway.auth.access import AnyAccount
 from crossbook.gateway.faults.assembly import GatewayFaults
 from crossbook.gateway.faults.market_stream import FaultyMarketStream
+from crossbook.gateway.faults.order_stream import FaultyOrderStream
 from crossbook.gateway.operations.readiness import FaultsInForce
 from crossbook.gateway.web.channel import Channel, Handshake, Refusal
 
@@ -35,11 +37,11 @@ CHANNEL: Channel = cast(Channel, object())
 
 def route(rule: Refuse | NoAnswer | None, handshake: Handshake) -> Channel | Refusal:
     """The result of a handshake under a rule."""
-    faults = GatewayFaults({}, SystemClock(), 1)
+    faults = GatewayFaults({}, SystemClock())
     if rule is not None:
         faults.table.add(rule)
-    found = faults.router(lambda _: CHANNEL)(handshake)
-    return found.inner if isinstance(found, FaultyMarketStream) else found
+    found = faults.router(lambda _: CHANNEL, AnyAccount(1))(handshake)
+    return found.inner if isinstance(found, FaultyMarketStream | FaultyOrderStream) else found
 
 
 TRADES = Handshake("/ws/trades/BTC-USDT")
@@ -75,8 +77,8 @@ def test_other_rules_leave_a_handshake_alone(rule: Refuse | NoAnswer | None) -> 
 
 
 def test_the_rules_in_force_are_counted() -> None:
-    faults = GatewayFaults({}, SystemClock(), 1)
+    faults = GatewayFaults({}, SystemClock())
     faults.table.add(Refuse(status=503, interface="handshake"))
     assert faults.in_force() == FaultsInForce(1, 0)
-    faults.router(lambda _: CHANNEL)(TRADES)
+    faults.router(lambda _: CHANNEL, AnyAccount(1))(TRADES)
     assert faults.in_force() == FaultsInForce(1, 1)

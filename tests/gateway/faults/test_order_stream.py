@@ -22,7 +22,7 @@ from crossbook.common.faults.order_entry import (
     Refuse,
 )
 from crossbook.gateway.api.order_stream import OrderStreams
-from crossbook.gateway.faults.order_stream import FaultyOrderStream, faulty, payload_of
+from crossbook.gateway.faults.order_stream import FaultyOrderStream, payload_of
 from crossbook.gateway.web.channel import Refusal, text_frame
 from tests.gateway.faults.fault_world import FaultWorld
 from tests.worlds.rest_world import limit
@@ -80,7 +80,7 @@ class StreamFaultWorld(FaultWorld):
         streams = OrderStreams(self.sessions, self.trading, self.lookup.render, 1)
         channel = streams.route("account=7")
         assert not isinstance(channel, Refusal)
-        self.stream = faulty(channel, self.table)
+        self.stream = FaultyOrderStream(channel, self.table)
         self.connection = Client()
         self.stream.opened(self.connection)
 

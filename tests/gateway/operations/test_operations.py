@@ -6,6 +6,7 @@ from typing import Any, cast
 import httpx
 import pytest
 
+from crossbook.gateway.auth.access import AnyAccount
 from crossbook.gateway.operations.operations import Operations, without_api
 from crossbook.gateway.operations.readiness import Readiness
 from crossbook.gateway.web.admission import Admission
@@ -45,7 +46,9 @@ class PlainOperations:
 def test_operations_serve_three_paths_and_the_checks_of_every_gateway(
     method: str, path: str, headers: dict[str, str], status: int
 ) -> None:
-    app: Any = without_api(cast(Operations, PlainOperations()), Admission(AllowedHosts()))
+    app: Any = without_api(
+        cast(Operations, PlainOperations()), Admission(AllowedHosts()), AnyAccount(1)
+    )
 
     async def main() -> None:
         transport = httpx.ASGITransport(app)

@@ -1,0 +1,82 @@
+"""Who acts through HTTP and WebSockets: anybody for any account (`AUTH=off`), or the owner of an
+API key for the account of that key (`AUTH=on`, `crossbook.gateway.auth.key_access`). No I/O.
+
+Every request passes one `Access`: `claim` while its body is unread, `account` with the body. The
+difference is made where a gateway is composed; no request looks at the setting.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, Protocol
+
+from msgspec import Struct
+
+from crossbook.common.keys import Scope
+
+NOBODY: Final = 0
+"""The account of a request for public data. No account has this number."""
+
+
+class Asked(Struct, frozen=True):
+    """The head of a request or handshake, as far as it decides who may send it.
+
+    `target` is path and query as sent, names of `headers` are in lower case, `peer` is the client's
+    IP address, `account` is the one that the request names.
+    """
+
+    method: str
+    target: bytes
+    headers: Iterable[tuple[bytes, bytes]]
+    peer: str
+    account: int | None
+
+
+class Signed(Struct, frozen=True):
+    """What a client sends with a signed request: values of headers, or of a sign-in message."""
+
+    key: str
+    timestamp: str
+    signature: str
+    recv_window: str = ""
+
+
+class Claim(Struct, frozen=True):
+    """A request whose body is still to come. `account` holds where nothing is `signed`."""
+
+    account: int
+    scope: Scope = Scope(0)
+    asked: Asked | None = None
+    signed: Signed | None = None
+
+
+class Access(Protocol):
+    """Decides for which account a request acts; raises `Problem` where it may not."""
+
+    def claim(self, scope: Mapping[str, Any], account: int | None) -> Claim:
+        """What the head of an HTTP request claims, which names this account. `scope` is ASGI's. A
+        request that cannot be admitted is refused here, before its body is read."""
+
+    def account(self, claim: Claim, body: bytes) -> int:
+        """The account, once the body is there."""
+
+    def named(self, headers: Iterable[tuple[bytes, bytes]], account: int | None) -> int:
+        """The account of a request that names this one, before anything is checked."""
+
+
+class AnyAccount:
+    """Whoever reaches the gateway acts for the account that a request names, and for `default`
+    where it names none."""
+
+    def __init__(self, default: int) -> None:
+        self._default = Claim(default)
+
+    def claim(self, scope: Mapping[str, Any], account: int | None) -> Claim:
+        """The account that the request names."""
+        return self._default if account is None else Claim(account)
+
+    def account(self, claim: Claim, body: bytes) -> int:
+        """The same."""
+        return claim.account
+
+    def named(self, headers: Iterable[tuple[bytes, bytes]], account: int | None) -> int:
+        """The same."""
+        return self._default.account if account is None else account

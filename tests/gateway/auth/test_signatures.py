@@ -1,0 +1,76 @@
+"""Signatures: every scheme, every part of the text, and text that is no signature."""
+
+import hmac
+from base64 import b64encode
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from msgspec.structs import replace
+
+from crossbook.common.keys import KeyScheme
+from crossbook.gateway.auth.signatures import is_signed, signed_text
+from tests.gateway.auth.keyed import Owner, ed25519_owner, hmac_owner, rsa_owner
+
+OWNERS = pytest.mark.parametrize(
+    "owner", [hmac_owner(), ed25519_owner(), rsa_owner()], ids=["hmac", "ed25519", "rsa"]
+)
+PARTS = ("alice-1", "1764500000000", "5000", "POST", b"/api/v1/orders?a=1", b'{"a":1}')
+
+
+@OWNERS
+def test_the_owner_of_a_key_has_signed_his_text_and_no_other(owner: Owner) -> None:
+    text = signed_text(*PARTS)
+    signature = owner.sign(text)
+    assert is_signed(owner.key, text, signature, 0)
+    assert not is_signed(owner.key, text + b" ", signature, 0)
+    assert not is_signed(owner.key, text, owner.sign(b""), 0)
+
+
+def test_each_part_changes_the_text_and_no_part_can_move_into_the_next() -> None:
+    texts = {signed_text(*PARTS)}
+    for place, part in enumerate(PARTS):
+        changed = [*PARTS]
+        changed[place] = part[:-1]
+        texts.add(signed_text(*changed))  # type: ignore[arg-type]
+    assert len(texts) == 1 + len(PARTS)
+    assert all(text.count(b"\n") == len(PARTS) - 1 for text in texts)
+
+
+def test_hexadecimal_has_either_case() -> None:
+    owner = hmac_owner()
+    assert is_signed(owner.key, b"text", owner.sign(b"text").upper(), 0)
+
+
+@OWNERS
+@pytest.mark.parametrize(
+    "signature", ["", "0", "zz", "é" * 64, "=" * 88, "A" * 88, "00" * 32, " " * 64, "0" * 2_000]
+)
+def test_text_that_is_no_signature_is_refused(owner: Owner, signature: str) -> None:
+    assert not is_signed(owner.key, b"text", signature, 0)
+
+
+@OWNERS
+def test_a_signature_with_anything_around_it_is_refused(owner: Owner) -> None:
+    signature = owner.sign(b"text")
+    for around in (f" {signature}", f"{signature}\n", f"{signature}00", signature[:-2]):
+        assert not is_signed(owner.key, b"text", around, 0)
+
+
+def test_the_previous_secret_counts_until_the_overlap_ends() -> None:
+    old, new = hmac_owner("old"), hmac_owner("new")
+    key = replace(new.key, previous=old.key.material, previous_until_ns=100)
+    assert is_signed(key, b"text", old.sign(b"text"), 99)
+    assert not is_signed(key, b"text", old.sign(b"text"), 100)
+    assert is_signed(key, b"text", new.sign(b"text"), 100)
+
+
+def test_a_key_that_signs_nothing_or_cannot_be_read_signs_nothing() -> None:
+    owner = hmac_owner()
+    curve = replace(owner.key, scheme=KeyScheme.CURVE, material=bytes(32))
+    assert not is_signed(curve, b"text", hmac.digest(bytes(32), b"text", "sha256").hex(), 0)
+    point = ec.generate_private_key(ec.SECP256R1()).public_key()
+    elliptic = point.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    for material in (elliptic, b"\x30\x82" + bytes(300)):
+        rsa = replace(owner.key, scheme=KeyScheme.RSA, material=material)
+        assert not is_signed(rsa, b"text", b64encode(bytes(256)).decode(), 0)
