@@ -67,7 +67,7 @@ test-crash: $(DEVELOPMENT) ## kill processes some hundreds of times and check wh
 test-simulation: $(DEVELOPMENT) ## simulate all parts on one thread; ARGS="--seed 1 --runs 1000"
 	@$(BIN)/python -m tests.simulation $(or $(ARGS),--runs 200)
 
-test-mutation: $(DEVELOPMENT) ## plant small defects and print those no test notices; within an hour or so
+test-mutation: $(DEVELOPMENT) ## plant small defects and print those no test notices; takes hours
 	@$(BIN)/python -m tools.mutation --jobs 2 $(ARGS)
 
 lint: $(DEVELOPMENT) ## check style and types

@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from textwrap import shorten
 from typing import Final
 
@@ -60,6 +61,7 @@ class Mutant(Struct, frozen=True, order=True):
         return f"{self.path}:{self.line} {self.function}: {changed}"
 
 
+@cache
 def mutants(path: str, source: str) -> list[Mutant]:
     """Every defect of every function in this source, in order; those that do not parse are left
     out.

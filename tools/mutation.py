@@ -2,11 +2,11 @@
 catches.
 
 A sample of each area is drawn by a seed. Each defect is made in a copy of the project, where first
-the tests that mirror the module are run, then those of its area, then some of whole exchanges; it
-ends at the first that fails. Only tests that can catch it are run: a run without a defect notes
-which tests run which function, and which start processes. Defects that no test could catch are
-listed in `equivalent_mutants.toml`, each with its reason. Prints the survivors by area; exit status
-1 when less than 95 % of the others were caught.
+the tests that mirror the module are run, then all others of the suite that run its function, those
+of the cheapest files first; it ends at the first that fails. A run of the suite without a defect
+notes which tests run which function, also in the processes that they start. Defects that no test
+could catch are listed in `equivalent_mutants.toml`, each with its reason. Prints the survivors by
+area; exit status 1 when less than 95 % of the others were caught.
 """
 
 import argparse
@@ -16,9 +16,10 @@ import sys
 import tempfile
 import time
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from fnmatch import fnmatch
 from pathlib import Path
 from random import Random
 from typing import Final
@@ -27,13 +28,14 @@ import msgspec
 from msgspec import Struct
 
 from tools.mutant import Mutant, mutants
-from tools.mutation_copy import ROOT, Copy, DefectOutcome, named
+from tools.mutation_copy import IGNORED, ROOT, Copy, DefectOutcome, Step, named
 from tools.reached import Reached, file_of
 
 EQUIVALENT: Final = Path(__file__).with_name("equivalent_mutants.toml")
 CAUGHT_MIN: Final = 0.95
 
-LOOPS: Final = "tests/system/test_*_loop.py"
+WHOLE: Final = "tests/system"
+LOOPS: Final = f"{WHOLE}/test_*_loop.py"
 """Tests of a whole process in this one."""
 
 SKIPPED: Final = {"__main__.py", "__init__.py"}
@@ -41,52 +43,24 @@ SKIPPED: Final = {"__main__.py", "__init__.py"}
 
 
 class Area(Struct, frozen=True):
-    """A part of the code, and the tests that are run when those of the module pass."""
+    """A part of the code, and the tests for what runs when modules are imported."""
 
     files: tuple[str, ...]
     tests: tuple[str, ...]
-    system: tuple[str, ...]
-    """Test files in tests/system that are run over what the others do not catch."""
 
 
 _JOURNAL: Final = ("journal/*", "recovery/*", "sequencer", "resend_buffer", "service", "timekeeper")
 
 AREAS: Final = {
     "journal": Area(
-        tuple(f"matcher/**/{name}.py" for name in _JOURNAL),
-        ("tests/matcher", "tests/golden", "tests/system/test_matcher_loop.py"),
-        ("recovery", "backup", "shutdown"),
+        tuple(f"matcher/**/{name}.py" for name in _JOURNAL), ("tests/matcher", "tests/golden")
     ),
-    "rules": Area(
-        ("matcher/**/*.py",),
-        ("tests/matcher", "tests/properties", "tests/golden"),
-        ("rules", "journey"),
-    ),
-    "publisher": Area(
-        ("publisher/**/*.py",),
-        ("tests/publisher", "tests/system/test_publisher_loop.py"),
-        ("publisher_equality", "streams", "market_state", "shutdown"),
-    ),
-    "recorder": Area(
-        ("recorder/**/*.py",),
-        ("tests/recorder", "tests/system/test_recorder_loop.py", "tests/system/test_recorder.py"),
-        ("rest", "shutdown"),
-    ),
-    "gateway": Area(
-        ("gateway/**/*.py",),
-        ("tests/gateway", "tests/system/test_gateway_loop.py"),
-        ("rest", "streams", "api_equality", "openapi", "market_state", "journey", "disconnect"),
-    ),
-    "client": Area(
-        ("crossbook/**/*.py",),
-        ("tests/crossbook",),
-        ("cli", "simulate", "own_agents", "replay_own", "check", "shutdown", "readme"),
-    ),
-    "common": Area(
-        ("common/**/*.py",),
-        ("tests/common", "tests/fuzz/test_decoder_bytes.py"),
-        ("journey", "check", "one_folder", "shutdown", "stalled"),
-    ),
+    "rules": Area(("matcher/**/*.py",), ("tests/matcher", "tests/properties", "tests/golden")),
+    "publisher": Area(("publisher/**/*.py",), ("tests/publisher",)),
+    "recorder": Area(("recorder/**/*.py",), ("tests/recorder", "tests/system/test_recorder.py")),
+    "gateway": Area(("gateway/**/*.py",), ("tests/gateway",)),
+    "client": Area(("crossbook/**/*.py",), ("tests/crossbook",)),
+    "common": Area(("common/**/*.py",), ("tests/common", "tests/fuzz/test_decoder_bytes.py")),
 }
 """Each file belongs to the first that names it."""
 
@@ -121,19 +95,26 @@ def mirror(path: str) -> set[str]:
     return {named(path), *(each.relative_to(ROOT).as_posix() for each in near)}
 
 
-def steps(mutant: Mutant, reached: Reached, area: Area) -> list[list[str]]:
-    """The tests that can catch a defect: the nearest ones, others that run it, others that may,
-    whole exchanges."""
+def steps(mutant: Mutant, reached: Reached, area: Area, budget_s: float) -> list[Step]:
+    """The tests that can catch a defect: the nearest ones, then the others that run its function,
+    as many as the time allows."""
     seen = reached.functions.get(f"{mutant.path}:{mutant.function}", [])
     beside = mirror(mutant.path)
     near = [test for test in seen if file_of(test) in beside]
+    others = [test for test in seen if test and test not in near]
     if "" in seen:
-        found = [near, [*area.tests]]
-    else:
-        others = [test for test in seen if test not in near]
-        found = [near, others, [test for test in reached.starters if test not in seen]]
-    whole = [[f"tests/system/test_{name}.py"] for name in area.system]
-    return [tests for tests in [*found, *whole] if tests]
+        others = [*area.tests]
+    found = [near, list(_within(budget_s, reached, reached.cheapest_first(others)))]
+    return [Step(tuple(tests), sum(map(reached.cost, tests))) for tests in found if tests]
+
+
+def _within(budget_s: float, reached: Reached, tests: Iterable[str]) -> Iterator[str]:
+    """The first of the tests, as many as take this long; at least one."""
+    took = 0.0
+    for test in tests:
+        if took <= budget_s:
+            yield test
+        took += reached.cost(test)
 
 
 def equivalent() -> dict[tuple[str, str, str, str], str]:
@@ -161,9 +142,8 @@ def run(
 ) -> dict[str, list[DefectOutcome]]:
     """The result of each defect; those not begun within `options.minutes` are left out.
 
-    Raises `RuntimeError` when the tests of an area fail without any defect.
+    Raises `RuntimeError` when the tests cannot be run without any defect.
     """
-    until = time.monotonic() + options.minutes * 60
     outcomes: dict[str, list[DefectOutcome]] = {area: [] for area in chosen}
     with tempfile.TemporaryDirectory(prefix="mutation-") as folder:
         copies: queue.Queue[Copy] = queue.Queue()
@@ -172,12 +152,16 @@ def run(
             place.mkdir()
             copies.put(Copy(place, options.limit))
 
-        def try_one(area: str, mutant: Mutant, reached: Reached) -> None:
+        with _borrowed(copies) as copy:
+            reached = _noted(copy, options.notes)
+        until = time.monotonic() + options.minutes * 60
+
+        def try_one(area: str, mutant: Mutant) -> None:
             if time.monotonic() > until:
                 return
-            tried = steps(mutant, reached, AREAS[area])
+            tried = steps(mutant, reached, AREAS[area], options.budget)
             with _borrowed(copies) as copy:
-                outcome = copy.try_one(mutant, tried[:1] if options.near else tried)
+                outcome = copy.try_one(mutant, tried[:1] if options.near else tried, reached.failed)
             outcomes[area].append(outcome)
             mark = "SURVIVED"
             if outcome.caught_by:
@@ -187,10 +171,8 @@ def run(
         begun: list[Future[None]] = []
         with ThreadPoolExecutor(options.jobs) as pool:
             for area, found in chosen.items():
-                with _borrowed(copies) as copy:
-                    reached = _noted(copy, area, options.notes)
                 for mutant in found:
-                    begun.append(pool.submit(try_one, area, mutant, reached))
+                    begun.append(pool.submit(try_one, area, mutant))
         for each in begun:
             each.result()  # Raises what was raised there: no defect is left out in silence.
     return outcomes
@@ -206,16 +188,41 @@ def _borrowed(copies: "queue.Queue[Copy]") -> Iterator[Copy]:
         copies.put(copy)
 
 
-def _noted(copy: Copy, area: str, folder: Path | None) -> Reached:
-    """The functions that each test of an area runs, from an earlier run if its notes are here."""
-    kept = folder / f"{area}.json" if folder else None
-    if kept and kept.exists():
-        return msgspec.json.decode(kept.read_bytes(), type=Reached)
-    found = copy.reached(files_of(area), AREAS[area].tests)
-    if found is None:
-        raise RuntimeError(f"{area}: the tests fail without a defect: {AREAS[area].tests}")
-    if kept:
-        kept.write_bytes(msgspec.json.encode(found))
+def parts() -> list[str]:
+    """The folders and files of tests that are noted one after the other.
+
+    Files of whole exchanges are noted each by itself: an exchange of one would run on in the
+    others.
+    """
+    folders = {path for path in (ROOT / "tests").iterdir() if any(path.rglob("test_*.py"))}
+    whole = ROOT / WHOLE
+    paths = [*(folders - {whole}), *(ROOT / "tests").glob("test_*.py"), *whole.glob("test_*.py")]
+    names = sorted(path.relative_to(ROOT).as_posix() for path in paths)
+    return ["crossbook", *(name for name in names if not _is_ignored(name))]
+
+
+def _is_ignored(part: str) -> bool:
+    return any(fnmatch(name, pattern) for pattern in IGNORED for name in (part, f"{part}/"))
+
+
+def _noted(copy: Copy, folder: Path | None) -> Reached:
+    """The functions that each test runs, from an earlier run where its notes are here."""
+    found = Reached()
+    for part in parts():
+        kept = folder / f"{part.replace('/', '-')}.json" if folder else None
+        if kept and kept.exists():
+            noted = msgspec.json.decode(kept.read_bytes(), type=Reached)
+        else:
+            noted = copy.reached(part)
+            print(
+                f"noted {part}: {len(noted.seconds)} tests, {len(noted.failed)} failed",
+                *noted.failed,
+                flush=True,
+            )
+        if kept:
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            kept.write_bytes(msgspec.json.encode(noted))
+        found.add(noted)
     return found
 
 
@@ -249,6 +256,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--minutes", type=float, default=60, help="begin none after this long")
     parser.add_argument(
         "--limit", type=float, default=150, help="seconds for the tests of a step; longer is caught"
+    )
+    parser.add_argument(
+        "--budget", type=float, default=240, help="seconds of tests beyond the nearest, a defect"
     )
     parser.add_argument("--near", action="store_true", help="only the tests of a module, if any")
     parser.add_argument("--notes", type=Path, help="folder for the functions that tests run")

@@ -8,8 +8,8 @@ import pytest
 
 from tools import mutation
 from tools.mutant import Mutant, mutants
-from tools.mutation_copy import ROOT, Copy, DefectOutcome
-from tools.reached import Reached
+from tools.mutation_copy import ROOT, Copy, DefectOutcome, Step
+from tools.reached import Reached, is_of
 
 MODULE = "common/sequence.py"
 MIRROR = "tests/common/test_sequence.py"
@@ -17,13 +17,20 @@ MIRROR = "tests/common/test_sequence.py"
 
 @pytest.fixture(autouse=True)
 def _small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The area of the module has few tests."""
-    areas = {**mutation.AREAS, "common": mutation.Area(("common/**/*.py",), (MIRROR,), ())}
+    """The suite, and the area of the module, have the tests of the module only."""
+    areas = {**mutation.AREAS, "common": mutation.Area(("common/**/*.py",), (MIRROR,))}
     monkeypatch.setattr(mutation, "AREAS", areas)
+    monkeypatch.setattr(mutation, "parts", lambda: [MIRROR])
 
 
 def options(minutes: float = 5, notes: Path | None = None, *, near: bool = True) -> Namespace:
-    return Namespace(jobs=1, minutes=minutes, limit=100, near=near, notes=notes)
+    return Namespace(jobs=1, minutes=minutes, limit=100, near=near, notes=notes, budget=100)
+
+
+def note(folder: Path, reached: Reached) -> Path:
+    """The folder, with these notes of the suite."""
+    (folder / f"{MIRROR.replace('/', '-')}.json").write_bytes(msgspec.json.encode(reached))
+    return folder
 
 
 def defects(count: int) -> list[Mutant]:
@@ -96,64 +103,72 @@ def test_a_mutant_listed_as_equivalent_is_drawn_and_left_out(
     assert equivalent == 1 + before
 
 
-def test_an_area_whose_tests_fail_by_themselves_is_refused(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    area = mutation.Area(("common/**/*.py",), ("tests/no_such_test.py",), ())
-    monkeypatch.setattr(mutation, "AREAS", {"common": area})
-    with pytest.raises(RuntimeError, match="fail without a defect"):
+def test_tests_that_cannot_be_noted_end_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mutation, "parts", lambda: ["tests/no_such_test.py"])
+    with pytest.raises(RuntimeError, match="without a defect, pytest ends with"):
         mutation.run({"common": defects(1)}, options())
 
 
-def test_an_area_that_is_refused_leaves_the_copies_to_the_others(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+def test_all_tests_are_noted_but_those_of_the_tools_and_of_the_page(
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The defects of an earlier area are tried to the end: none waits for a copy for ever."""
-
-    def try_one(copy: Copy, mutant: Mutant, tried: object) -> DefectOutcome:
-        return DefectOutcome(mutant, "tests/a.py", 1)
-
-    (tmp_path / "common.json").write_bytes(msgspec.json.encode(Reached({}, [])))
-    monkeypatch.setattr(Copy, "try_one", try_one)
-    monkeypatch.setattr(Copy, "reached", lambda *_: None)
-    with pytest.raises(RuntimeError, match="rules: the tests fail without a defect"):
-        mutation.run({"common": defects(3), "rules": []}, options(notes=tmp_path))
-
-
-def test_tests_of_the_mirror_run_first_then_others_that_reach_the_function_then_possible_ones() -> (
-    None
-):
-    defect = defects(1)[0]
-    area = mutation.Area((MODULE,), (MIRROR,), ("check", "journey"))
-    last = [["tests/system/test_check.py"], ["tests/system/test_journey.py"]]
-    name = f"{MODULE}:{defect.function}"
-    other, starter = (
-        "tests/common/following/test_event_follower.py::test_a",
-        "tests/common/process/test_claim.py::test_b",
+    monkeypatch.undo()
+    found = mutation.parts()
+    assert {"tests/common", "tests/system/test_rest.py", "crossbook"} <= set(found)
+    assert not {"tests/tools", "tests/worlds", "tests/conftest.py"} & set(found)
+    tests = {path.relative_to(ROOT).as_posix() for path in (ROOT / "tests").rglob("test_*.py")}
+    missing = {test for test in tests if not any(is_of(test, part) for part in found)}
+    kinds = tuple(
+        f"tests/{kind}" for kind in ("tools/", "bench/", "system/test_page", "system/test_wheel")
     )
-    reached = Reached({name: [f"{MIRROR}::test_c", other]}, [other, starter])
-    tried = mutation.steps(defect, reached, area)
-    assert tried == [[f"{MIRROR}::test_c"], [other], [starter], *last]
-    assert mutation.steps(defect, Reached({}, [starter]), area) == [[starter], *last]
-    whole = mutation.steps(defect, Reached({name: ["", other]}, []), area)
-    assert whole == [[MIRROR], *last], "what runs at import may be noticed by all"
+    assert missing == {test for test in tests if test.startswith(kinds)}
 
 
-def test_whole_exchanges_of_each_area_are_there() -> None:
-    for area in mutation.AREAS.values():
-        for name in area.system:
-            assert (ROOT / f"tests/system/test_{name}.py").exists()
+def test_tests_of_the_mirror_run_first_then_all_others_that_reach_the_function() -> None:
+    defect = defects(1)[0]
+    area = mutation.AREAS["common"]
+    name = f"{MODULE}:{defect.function}"
+    near, dear = f"{MIRROR}::test_c", "tests/common/following/test_event_follower.py::test_a"
+    cheap, never = "tests/system/test_rest.py::test_b", "tests/system/test_rest.py::test_c"
+    seconds = {near: 9.0, dear: 5.0, cheap: 2.0, never: 1.0}
+    reached = Reached({name: [dear, cheap, near]}, seconds)
+    tried = mutation.steps(defect, reached, area, budget_s=100)
+    assert tried == [Step((near,), 9), Step((cheap, dear), 7)]
+    within = mutation.steps(defect, reached, area, budget_s=1)
+    assert within == [Step((near,), 9), Step((cheap,), 2)]
+    assert mutation.steps(defect, Reached({}, seconds), area, budget_s=1) == []
+
+
+def test_what_runs_at_import_may_be_noticed_by_all_tests_of_the_area() -> None:
+    defect = defects(1)[0]
+    name = f"{MODULE}:{defect.function}"
+    area = mutation.Area((MODULE,), ("tests/common", "tests/fuzz/test_decoder_bytes.py"))
+    reached = Reached({name: ["", MIRROR]}, {f"{MIRROR}::test_c": 9.0, "tests/common/a.py::b": 1.0})
+    tried = mutation.steps(defect, reached, area, budget_s=100)
+    assert tried == [Step((MIRROR,), 9), Step((area.tests[1], area.tests[0]), 10)]
+
+
+def test_each_module_with_a_function_is_in_an_area() -> None:
+    """A module that is reached by a link is named where it lies."""
+    listed = {path for area in mutation.AREAS for path in mutation.files_of(area)}
+    folders = ("common", "matcher", "gateway", "publisher", "recorder", "crossbook")
+    there = {
+        path.resolve().relative_to(ROOT).as_posix()
+        for folder in folders
+        for path in (ROOT / folder).rglob("*.py")
+        if path.name not in mutation.SKIPPED
+    }
+    assert listed == there
 
 
 def test_a_defect_caught_by_the_time_limit_is_printed_as_such(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    def try_one(copy: Copy, mutant: Mutant, tried: object) -> DefectOutcome:
+    def try_one(copy: Copy, mutant: Mutant, *_: object) -> DefectOutcome:
         return DefectOutcome(mutant, "tests/a.py", 1, slow=True)
 
-    (tmp_path / "common.json").write_bytes(msgspec.json.encode(Reached({}, [])))
     monkeypatch.setattr(Copy, "try_one", try_one)
-    outcomes = mutation.run({"common": defects(1)}, options(notes=tmp_path))
+    outcomes = mutation.run({"common": defects(1)}, options(notes=note(tmp_path, Reached())))
     assert mutation.report(outcomes, {"common": 0})
     printed = capsys.readouterr().out
     assert printed.startswith("TOO LONG")
@@ -163,13 +178,12 @@ def test_a_defect_caught_by_the_time_limit_is_printed_as_such(
 def test_a_defect_that_cannot_be_tried_is_not_left_out_in_silence(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    def try_one(copy: Copy, mutant: Mutant, tried: object) -> DefectOutcome:
+    def try_one(copy: Copy, mutant: Mutant, *_: object) -> DefectOutcome:
         raise FileNotFoundError("the copy is gone")
 
-    (tmp_path / "common.json").write_bytes(msgspec.json.encode(Reached({}, [])))
     monkeypatch.setattr(Copy, "try_one", try_one)
     with pytest.raises(FileNotFoundError, match="the copy is gone"):
-        mutation.run({"common": defects(2)}, options(notes=tmp_path))
+        mutation.run({"common": defects(2)}, options(notes=note(tmp_path, Reached())))
 
 
 def test_listing_runs_nothing(capsys: pytest.CaptureFixture[str]) -> None:
