@@ -38,6 +38,7 @@ from crossbook.recorder.questions import HistoryReader
 from crossbook.recorder.retention import Retention
 from crossbook.recorder.service import (
     AGAIN_NS,
+    AGAIN_S,
     GATHER_NS,
     QUESTIONS_MAX,
     SLEEP_MS,
@@ -129,8 +130,9 @@ class RecorderWorld:
 
         monkeypatch.setattr(store, "write", noted)
         parts: list[Any] = [self.events, self.queries]
+        self.retention = Retention(engine, [1], 0)
         self.service = RecorderService(
-            store, Retention(engine, [1], 0), [example()], parts[0], parts[1], self.clock
+            store, self.retention, [example()], parts[0], parts[1], self.clock
         )
 
     def _answer(self, question: bytes) -> bytes | None:
@@ -186,7 +188,8 @@ def test_the_instruments_are_requested_first_and_again_while_there_is_no_answer(
     world.deliver(5, batch(1))
     world.run(3_500)
     again = AGAIN_NS // MS
-    assert [ms for ms, _ in world.requests(GatewayRequest)] == [0, again, 2 * again, 3 * again]
+    request = GatewayRequest(0, 0)
+    assert world.requests(GatewayRequest) == [(place * again, request) for place in range(4)]
     assert world.service.seq == 0
     assert world.events.waiting, "events wait until the instruments are known"
 
@@ -210,6 +213,64 @@ def test_missed_batches_are_requested_and_recorded_in_order(world: RecorderWorld
     assert [row["order_id"] for row in tables_of(world.engine)["orders"]] == [1, 2, 3, 4, 5]
     assert (world.service.seq, world.service.written.gaps) == (5, 2)
     assert world.service.written.held == 0
+
+
+def test_the_next_request_is_sent_before_the_reply_is_recorded(
+    world: RecorderWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The matcher reads while the recorder writes."""
+    monkeypatch.setattr(module, "EVENTS_MAX", 1)
+    missed = [batch(1), batch(2), batch(3)]
+    requested_by = []
+
+    def answer(question: bytes) -> bytes | None:
+        """Two batches in a reply, however many are missed."""
+        request = decode_matcher_query(question)
+        if isinstance(request, ResendRequest):
+            world.missed = missed[request.from_seq - 1 : request.from_seq + 1]
+        return world._answer(question)
+
+    def write(changes: Changes) -> None:
+        requested_by.append((changes.after.seq, len(world.requests(ResendRequest))))
+
+    monkeypatch.setattr(world.queries, "_answer", answer)
+    monkeypatch.setattr(world.service._store, "write", write)
+    world.deliver(50, batch(4))
+    world.run(300)
+    assert [each.from_seq for _, each in world.requests(ResendRequest)] == [1, 2]
+    assert requested_by == [(1, 2), (2, 2), (3, 2), (4, 2)]
+
+
+def test_a_record_is_continued_behind_its_last_number(
+    world: RecorderWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.deliver(50, batch(1), batch(2))
+    world.run(100)
+    assert world.retention.time_ns == batch(2).time_ns
+    again = RecorderWorld(world.engine, monkeypatch)
+    again.run(100)
+    assert (again.service.seq, again.retention.time_ns) == (2, batch(2).time_ns)
+    assert [each.from_seq for _, each in again.requests(ResendRequest)] == [2]
+
+
+def test_times_of_transactions_and_delays_are_counted(
+    world: RecorderWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A write of 3 ms, 2 ms after the matcher's stamp; a stamp ahead of this clock is no delay."""
+    write = world.service._store.write
+
+    def slow(changes: Changes) -> None:
+        write(changes)
+        world.clock.advance_ns(3 * MS)
+
+    monkeypatch.setattr(world.service._store, "write", slow)
+    world.deliver(3, batch(1))
+    world.deliver(100, batch(200))
+    world.missed = [batch(2, 198)]
+    world.run(300)
+    written = world.service.written
+    assert written.transactions.total == 3 * MS * len(world.writes)
+    assert written.delays.total == 5 * MS
 
 
 def test_batches_behind_a_gap_are_held_and_counted(world: RecorderWorld) -> None:
@@ -254,7 +315,8 @@ def test_bytes_that_are_no_message_are_counted_and_passed_over(world: RecorderWo
 def test_a_failing_database_is_logged_once_until_it_is_back(
     world: RecorderWorld, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(module, "AGAIN_S", 0)
+    waits: list[float] = []
+    monkeypatch.setattr(world.service._stopping, "wait", waits.append)
     store = world.service._store
     load, write = store.load, store.write
     fails, states = [True, True, False, True, False], []
@@ -280,6 +342,9 @@ def test_a_failing_database_is_logged_once_until_it_is_back(
     assert world.service.seq == 2
     logged = [line for line in capsys.readouterr().out.splitlines() if "database_failed" in line]
     assert len(logged) == 2
+    assert waits == [AGAIN_S] * 4
+    # Those added at run time are requested again with each attempt.
+    assert [ms for ms, _ in world.requests(GatewayRequest)] == [0, AGAIN_NS // MS]
 
 
 class Recorded:
